@@ -1,0 +1,65 @@
+//! What a decision wants stored: a closed list, applied whole or not at all.
+
+use crate::id::{ProfileNo, SeparationNo};
+use crate::identifier::Key;
+use crate::rate::RateWindow;
+use crate::record::{
+    Change, Counters, Device, DeviceRef, Event, EventId, Idempotency, Link, Merge, Outgoing, Profile, Quarantined, Request,
+    Separation, Standing, View,
+};
+
+/// One row to put (insert or replace by its key) or to delete. Deletes name rows that exist.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Put {
+    /// Binds a key to an id.
+    Binding(Key, ProfileNo),
+    /// Releases a key.
+    Unbind(Key),
+    /// Puts an own record.
+    Profile(Profile),
+    /// Puts a standing.
+    Standing(Standing),
+    /// Puts what a live profile with members shows.
+    View(ProfileNo, View),
+    /// Deletes the view of a profile that is no root with members any more.
+    DropView(ProfileNo),
+    /// Puts a link.
+    Link(Link),
+    /// Cuts the link of this child.
+    Cut(ProfileNo),
+    /// Puts a device.
+    Device(Device),
+    /// Deletes a device.
+    DropDevice(DeviceRef),
+    /// Appends an event.
+    Event(Event),
+    /// Remembers an event id, or renews an expired one.
+    EventId(EventId),
+    /// Puts a merge record.
+    Merge(Merge),
+    /// Puts a separation.
+    Separation(Separation),
+    /// Lifts a separation.
+    Lift(SeparationNo),
+    /// Appends to the ingestion log.
+    Request(Request),
+    /// Appends to the quarantine.
+    Quarantined(Quarantined),
+    /// Records an answer under its idempotency key.
+    Idempotency(Idempotency),
+    /// Appends to the outbox.
+    Outgoing(Outgoing),
+    /// Appends to the change sequence.
+    Change(Change),
+}
+
+/// Everything that one decision changes.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Changes {
+    /// The rows; each key at most once.
+    pub rows: Vec<Put>,
+    /// The counters as they are afterwards.
+    pub counters: Counters,
+    /// The rate window as it is afterwards; None = unchanged.
+    pub rate: Option<RateWindow>,
+}

@@ -1,0 +1,298 @@
+//! What a request asks for, in the terms of the rules. `muster-wire` makes these from JSON; that conversion is the
+//! validation, so what stands here is within its limits of shape and length.
+
+use crate::identifier::Key;
+use crate::reason::Fault;
+use crate::record::Platform;
+use crate::settings::Settings;
+use crate::time::Timestamp;
+use crate::value::Value;
+use crate::warning::Warnings;
+use std::sync::Arc;
+
+/// One request that imports: the bulk import, or a Track call with its one element.
+#[derive(Clone, Debug)]
+pub struct Import {
+    /// The call.
+    pub route: Route,
+    /// The settings that it was read under; under another revision it is not decided.
+    pub settings: Arc<Settings>,
+    /// A rejected element refuses the whole request: the Track calls, unless lenient (behaviour.md 1.2).
+    pub all_or_nothing: bool,
+    /// The elements in order.
+    pub elements: Vec<Element>,
+    /// Its origin address, if the workspace keeps it (behaviour.md 1.9).
+    pub origin: Option<Arc<str>>,
+    /// Warnings about the request as a whole.
+    pub warnings: Warnings,
+    /// Bytes of the decoded body.
+    pub bytes: u32,
+    /// When it arrived, by [`crate::time::Moment::micros`].
+    pub arrived_micros: u64,
+    /// The idempotency key, if it has one (behaviour.md 1.4).
+    pub idempotency: Option<IdempotencyKey>,
+}
+
+/// The calls that import or write through the same path; also the scope of idempotency keys.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[repr(u8)]
+pub enum Route {
+    /// `POST /v1/transition`: the bulk import.
+    Transition = 1,
+    /// `POST /v1/customer`: Track User.
+    Customer = 2,
+    /// `POST /v1/event`: Track Event.
+    Event = 3,
+    /// `POST /v1/device`: Track Device.
+    Device = 4,
+    /// `POST /v1/customer/delete`: Delete Users.
+    Delete = 5,
+}
+
+impl Route {
+    /// Every route.
+    pub const ALL: [Self; 5] = [Self::Transition, Self::Customer, Self::Event, Self::Device, Self::Delete];
+
+    /// The route's template, as the log and the metrics name it.
+    pub fn template(self) -> &'static str {
+        match self {
+            Self::Transition => "/v1/transition/{workspace_id}",
+            Self::Customer => "/v1/customer/{workspace_id}",
+            Self::Event => "/v1/event/{workspace_id}",
+            Self::Device => "/v1/device/{workspace_id}",
+            Self::Delete => "/v1/customer/delete",
+        }
+    }
+
+    /// The route of a stored number.
+    pub fn from_code(code: u8) -> Option<Self> {
+        Self::ALL.into_iter().find(|r| *r as u8 == code)
+    }
+}
+
+/// An idempotency key with what it came with.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct IdempotencyKey {
+    /// The client's key, 1 to 255 printable ASCII characters.
+    pub key: Box<str>,
+    /// SHA-256 of the decoded body.
+    pub body_hash: [u8; 32],
+}
+
+/// The type of an element.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[repr(u8)]
+pub enum ElementKind {
+    /// A user.
+    Customer = 1,
+    /// Events of one user.
+    Event = 2,
+    /// A device of one user.
+    Device = 3,
+    /// Its type could not be read (lenient requests only).
+    Unknown = 4,
+}
+
+/// One element.
+#[derive(Clone, Debug)]
+pub struct Element {
+    /// Its place in the request.
+    pub index: u32,
+    /// Its type.
+    pub kind: ElementKind,
+    /// What it asks for, or why it was refused while it was read.
+    pub body: Result<Body, Vec<Fault>>,
+    /// Actions that it carries, refused ones with it: what it costs (behaviour.md 1.7).
+    pub actions: u32,
+    /// What was noticed while it was read.
+    pub warnings: Warnings,
+}
+
+/// What an element asks for.
+#[derive(Clone, Debug)]
+pub enum Body {
+    /// Create or update a user.
+    Customer(Customer),
+    /// Store events.
+    Event(Event),
+    /// Store a device.
+    Device(Device),
+}
+
+/// A key that an element carries, and what to do with it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GivenKey {
+    /// The key, normalised.
+    pub key: Key,
+    /// Where it stands in the body, for warnings.
+    pub pointer: Box<str>,
+    /// It stood among the `attributes` and is written like any attribute, in the record of the id that it is bound to.
+    /// False for `customer_id` (also as `uid`) and `user_identifiers`: when bound, these only address.
+    pub written: bool,
+}
+
+/// A customer element.
+#[derive(Clone, Debug, Default)]
+pub struct Customer {
+    /// Its keys in order of rank, at most one of each kind, exceptions left out; never empty.
+    pub keys: Vec<GivenKey>,
+    /// Nobody is created.
+    pub update_existing_only: bool,
+    /// Attributes set, by canonical name, no name twice; no active identifier kind and no create-only name among them.
+    pub sets: Vec<(Box<str>, Value)>,
+    /// Names that can be set only while creating (`publisher_name`, ...), kept for a new profile alone.
+    pub create_only: Vec<(Box<str>, Value)>,
+    /// `first_seen` and `last_seen` as they were sent; they count if the element creates the profile.
+    pub seen: Seen,
+    /// What is unset, after the sets.
+    pub unsets: Vec<Unset>,
+    /// Array operations, in the order of the body; no name in both directions.
+    pub arrays: Vec<ArrayOperation>,
+    /// Platforms and whether they are active, none twice.
+    pub platforms: Vec<(Platform, bool)>,
+}
+
+/// First and last seen as a customer element carries them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Seen {
+    /// `first_seen`.
+    pub first: Option<Timestamp>,
+    /// `last_seen`.
+    pub last: Option<Timestamp>,
+}
+
+/// One rule of unsetting: `[]` and `unset_attributes` (FACTS 1.2.1).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unset {
+    /// How names are compared.
+    pub matching: Matching,
+    /// The text; for [`Matching::Equals`] with `case_sensitive` a canonical name.
+    pub text: Box<str>,
+    /// Compare letters in their case.
+    pub case_sensitive: bool,
+    /// Where it stands in the body, for warnings.
+    pub pointer: Box<str>,
+}
+
+impl Unset {
+    /// Whether the rule names this attribute.
+    pub fn matches(&self, name: &str) -> bool {
+        if self.case_sensitive {
+            return self.matching.holds(name, &self.text);
+        }
+        self.matching.holds(&name.to_lowercase(), &self.text.to_lowercase())
+    }
+}
+
+/// How an unset rule compares.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Matching {
+    /// The whole name.
+    Equals,
+    /// Its start; never an identifier.
+    Prefix,
+    /// Its end; never an identifier.
+    Suffix,
+    /// Any part; never an identifier.
+    Contains,
+}
+
+impl Matching {
+    fn holds(self, name: &str, text: &str) -> bool {
+        match self {
+            Self::Equals => name == text,
+            Self::Prefix => name.starts_with(text),
+            Self::Suffix => name.ends_with(text),
+            Self::Contains => name.contains(text),
+        }
+    }
+}
+
+/// `addValueToArrayField` or `removeValueFromArrayField` for one attribute.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ArrayOperation {
+    /// The attribute's canonical name.
+    pub name: Box<str>,
+    /// Values are added; else removed.
+    pub add: bool,
+    /// The values, of one type, not empty.
+    pub values: Vec<Value>,
+    /// Where it stands in the body, for warnings.
+    pub pointer: Box<str>,
+}
+
+/// An event element.
+#[derive(Clone, Debug, Default)]
+pub struct Event {
+    /// Its keys in order of rank, at most one of each kind, exceptions left out; never empty.
+    pub keys: Vec<GivenKey>,
+    /// Nobody is created.
+    pub update_existing_only: bool,
+    /// The device it names.
+    pub device_id: Option<Arc<str>>,
+    /// The actions in order: what to store, or why it was refused while it was read. Never empty.
+    pub actions: Vec<Result<Arc<Action>, Vec<Fault>>>,
+}
+
+/// One event as it was sent.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Action {
+    /// Its name, never empty.
+    pub name: Box<str>,
+    /// Its attributes in the order they came, no name twice.
+    pub attributes: Vec<(Box<str>, Value)>,
+    /// Its instant; None = the receipt.
+    pub time: Option<Timestamp>,
+    /// Its local time in milliseconds, as sent; None = derived from `time` with the offset.
+    pub user_time: Option<i64>,
+    /// The offset from UTC in seconds: of the action, else of the workspace, else 0.
+    pub offset_seconds: i32,
+    /// The platform; None = not said.
+    pub platform: Option<Platform>,
+    /// The operating system of a TV, as sent.
+    pub os_type: Option<Box<str>>,
+    /// The version of the app.
+    pub app_version: Option<Box<str>>,
+    /// The client's id for de-duplication (behaviour.md 1.4).
+    pub event_id: Option<Box<str>>,
+    /// Where it stands in the body, for faults.
+    pub pointer: Box<str>,
+}
+
+/// A device element.
+#[derive(Clone, Debug)]
+pub struct Device {
+    /// Its keys in order of rank, at most one of each kind, exceptions left out; never empty.
+    pub keys: Vec<GivenKey>,
+    /// Its id within the own record.
+    pub device_id: Box<str>,
+    /// What is stored of it.
+    pub fields: DeviceFields,
+    /// Where it stands in the body, for faults.
+    pub pointer: Box<str>,
+}
+
+/// What is stored of a device (FACTS 1.2.3).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DeviceFields {
+    /// Its platform; never `unknown`.
+    pub platform: Platform,
+    /// The push token.
+    pub push_id: Box<str>,
+    /// The model.
+    pub model: Option<Box<str>>,
+    /// The version of the app.
+    pub app_version: Option<Box<str>>,
+    /// The version of the system.
+    pub os_version: Option<Box<str>>,
+    /// Push opted in or out.
+    pub push_opted: Option<bool>,
+    /// Provisional opt-in.
+    pub push_provisional_opted: Option<bool>,
+    /// Google advertising id; Android only, zeroes and exceptions left out.
+    pub gaid: Option<Box<str>>,
+    /// Apple's id for vendors; iOS only, zeroes and exceptions left out.
+    pub idfv: Option<Box<str>>,
+    /// `push_id` is one of the exception words: it is kept and replaces no other device.
+    pub push_id_is_word: bool,
+}

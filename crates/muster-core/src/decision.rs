@@ -1,0 +1,39 @@
+//! What an engine runs: something that names its needs and, given the facts, decides. Engines know no more of imports
+//! and reverts than this.
+
+use crate::change::Changes;
+use crate::facts::{Facts, Needs};
+use crate::time::Moment;
+
+/// A decision over the stored data of one workspace. An engine asks for the needs, reads them at one snapshot, lets it
+/// decide, and commits the changes atomically before it hands out the output.
+pub trait Decision: Send + 'static {
+    /// What whoever asked gets, once the changes are durable.
+    type Output: Send + 'static;
+
+    /// What it needs at first.
+    fn needs(&self) -> Needs;
+
+    /// Decides. Deterministic in its arguments, without effects; may run twice, also on other facts.
+    fn decide(&self, facts: &Facts, now: Moment) -> Step<Self::Output>;
+}
+
+/// How far a decision came.
+#[derive(Debug)]
+pub enum Step<O> {
+    /// More facts are needed; at most [`crate::limits::ROUNDS_MAX`] rounds.
+    NeedMore(Needs),
+    /// Commit this, then hand out the output.
+    Done(Changes, O),
+    /// Nothing changes; hand out the output.
+    Leave(O),
+}
+
+/// Whether a decision is committed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mode {
+    /// Its changes are made durable before its output is handed out.
+    Commit,
+    /// It takes its place in the order of decisions and stores nothing.
+    Dry,
+}

@@ -1,0 +1,82 @@
+//! What a decision must know: needs it names, and the facts an engine reads for them at one snapshot.
+
+use crate::command::Route;
+use crate::id::{MergeNo, ProfileNo, SeparationNo};
+use crate::identifier::Key;
+use crate::rate::RateWindow;
+use crate::record::{
+    Counters, Device, DeviceRef, EventId, Idempotency, Link, Merge, Profile, Separation, Standing, Token, View,
+};
+use std::collections::HashMap;
+
+/// Keys to read. A need that was read once is not read again within a decision; duplicates do no harm.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Needs {
+    /// Whom these keys are bound to.
+    pub bindings: Vec<Key>,
+    /// These ids' own records and standings; of a member also its root's, and the view of a root with members.
+    pub profiles: Vec<ProfileNo>,
+    /// Of these roots: all members' own records, standings and links.
+    pub trees: Vec<ProfileNo>,
+    /// The separations that name any member of these roots.
+    pub separations: Vec<ProfileNo>,
+    /// These devices.
+    pub devices: Vec<DeviceRef>,
+    /// The devices that carry these tokens.
+    pub tokens: Vec<Token>,
+    /// When these event ids were seen.
+    pub event_ids: Vec<Box<str>>,
+    /// These merge records.
+    pub merges: Vec<MergeNo>,
+    /// These separations.
+    pub separation_nos: Vec<SeparationNo>,
+    /// The recorded answer of this idempotency key.
+    pub idempotency: Option<(Route, Box<str>)>,
+}
+
+impl Needs {
+    /// Whether nothing is needed.
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+/// A fact about a key: absent from the map = not read; None = read, and there is none.
+pub type Found<K, V> = HashMap<K, Option<V>>;
+
+/// What was read. Every row of one decision is of one snapshot.
+#[derive(Clone, Debug, Default)]
+pub struct Facts {
+    /// The counters.
+    pub counters: Counters,
+    /// The revision of the settings in force.
+    pub settings_revision: u64,
+    /// The rate window.
+    pub rate: RateWindow,
+    /// [`Needs::bindings`].
+    pub bindings: Found<Key, ProfileNo>,
+    /// [`Needs::profiles`] and the members of [`Needs::trees`].
+    pub profiles: Found<ProfileNo, Profile>,
+    /// The same ids' standings.
+    pub standings: Found<ProfileNo, Standing>,
+    /// Views of the roots among them; None for a root without members.
+    pub views: Found<ProfileNo, View>,
+    /// [`Needs::trees`]: the members by root, the root first, the others in order of their number.
+    pub trees: Found<ProfileNo, Vec<ProfileNo>>,
+    /// The links of all members of [`Needs::trees`], by child; None for roots.
+    pub links: Found<ProfileNo, Link>,
+    /// [`Needs::separations`], by root.
+    pub separations: Found<ProfileNo, Vec<Separation>>,
+    /// [`Needs::devices`], and the devices found by [`Needs::tokens`].
+    pub devices: Found<DeviceRef, Device>,
+    /// [`Needs::tokens`].
+    pub tokens: Found<Token, DeviceRef>,
+    /// [`Needs::event_ids`].
+    pub event_ids: Found<Box<str>, EventId>,
+    /// [`Needs::merges`].
+    pub merges: Found<MergeNo, Merge>,
+    /// [`Needs::separation_nos`].
+    pub separation_nos: Found<SeparationNo, Separation>,
+    /// [`Needs::idempotency`].
+    pub idempotency: Found<(Route, Box<str>), Idempotency>,
+}

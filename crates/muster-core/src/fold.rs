@@ -1,0 +1,173 @@
+//! What a live profile shows (behaviour.md 3.1): its members' own records, folded in the order of the change sequence.
+//!
+//! The newest write that was made after its part was joined wins; a join fills what is not shown by then. Replaying
+//! writes and joins in order gives just that. Own records keep only the latest write of a name. That is enough: a write
+//! that a later one of the same record hid would have been hidden in the replay, too, and where the later one lies after
+//! a join, it counts there by itself and the earlier is not asked for.
+//!
+//! A join fills from what the part *showed when it was joined*, so a part is folded up to the sequence of its link.
+
+use crate::attribute::{EMAIL, EMAIL_FLAGS};
+use crate::id::{ProfileNo, Seq};
+use crate::record::{Link, Platform, Profile, View, Write};
+use crate::settings::Combine;
+use crate::value::Value;
+use std::collections::{BTreeMap, HashMap};
+
+/// A member of a tree, as the fold needs it.
+#[derive(Clone, Copy, Debug)]
+pub struct MemberRef<'a> {
+    /// Its own record.
+    pub profile: &'a Profile,
+    /// How it was joined; None for the root.
+    pub link: Option<&'a Link>,
+}
+
+/// A tree by parent, ready to be folded.
+#[derive(Debug)]
+pub struct Tree<'a> {
+    members: HashMap<ProfileNo, MemberRef<'a>>,
+    children: HashMap<ProfileNo, Vec<ProfileNo>>,
+}
+
+/// What happens to a view, in order.
+enum Step<'a> {
+    Write(&'a str, Option<&'a Value>),
+    Platform(Platform, Option<bool>),
+    Join(View, &'a Link),
+}
+
+impl<'a> Tree<'a> {
+    /// The tree of these members; links whose parent is not among them make their child a root.
+    pub fn new(members: impl IntoIterator<Item = MemberRef<'a>>) -> Self {
+        let members: HashMap<_, _> = members.into_iter().map(|m| (m.profile.no, m)).collect();
+        let mut children: HashMap<ProfileNo, Vec<ProfileNo>> = HashMap::new();
+        for member in members.values() {
+            if let Some(link) = member.link {
+                children.entry(link.parent).or_default().push(link.child);
+            }
+        }
+        children.values_mut().for_each(|c| c.sort_unstable());
+        Self { members, children }
+    }
+
+    /// The ids of the part under `top`, itself first.
+    pub fn part(&self, top: ProfileNo) -> Vec<ProfileNo> {
+        let mut part = vec![top];
+        let mut next = 0;
+        while next < part.len() {
+            part.extend(self.children.get(&part[next]).into_iter().flatten());
+            next += 1;
+        }
+        part
+    }
+
+    /// What the part under `top` shows; `top` is taken as a root.
+    pub fn shown(&self, top: ProfileNo) -> View {
+        self.shown_until(top, Seq::MAX)
+    }
+
+    fn shown_until(&self, top: ProfileNo, until: Seq) -> View {
+        let mut steps: Vec<(Seq, Step<'a>)> = Vec::new();
+        if let Some(member) = self.members.get(&top) {
+            push_writes(&mut steps, member.profile, 0, until);
+        }
+        for child in self.children.get(&top).into_iter().flatten() {
+            let Some(link) = self.members[child].link.filter(|link| link.seq <= until) else { continue };
+            steps.push((link.seq, Step::Join(self.shown_until(*child, link.seq), link)));
+            for member in self.part(*child) {
+                push_writes(&mut steps, self.members[&member].profile, link.seq, until);
+            }
+        }
+        steps.sort_by_key(|(seq, _)| *seq);
+        let mut view = View::default();
+        for (_, step) in steps {
+            match step {
+                Step::Write(name, value) => view.write(name, value),
+                Step::Platform(platform, active) => view.write_platform(platform, active),
+                Step::Join(part, link) => {
+                    view.join(part, &link.rules, link.same_email);
+                }
+            }
+        }
+        view
+    }
+}
+
+fn push_writes<'a>(steps: &mut Vec<(Seq, Step<'a>)>, profile: &'a Profile, after: Seq, until: Seq) {
+    let counts = |seq: Seq| seq > after && seq <= until;
+    for (name, Write { seq, value }) in profile.attributes.iter().filter(|(_, w)| counts(w.seq)) {
+        steps.push((*seq, Step::Write(name, value.as_ref())));
+    }
+    for (platform, Write { seq, value }) in profile.platforms.iter().filter(|(_, w)| counts(w.seq)) {
+        steps.push((*seq, Step::Platform(*platform, *value)));
+    }
+}
+
+impl View {
+    /// What a profile without members shows.
+    pub fn of(profile: &Profile) -> Self {
+        let set = |(name, write): (&Box<str>, &Write<Value>)| Some((name.clone(), write.value.clone()?));
+        let active = |(platform, write): (&Platform, &Write<bool>)| Some((*platform, write.value?));
+        Self {
+            attributes: profile.attributes.iter().filter_map(set).collect(),
+            platforms: profile.platforms.iter().filter_map(active).collect(),
+        }
+    }
+
+    /// A write anywhere in the tree: a new write is always the newest, so the view is one assignment.
+    pub fn write(&mut self, name: &str, value: Option<&Value>) {
+        match value {
+            Some(value) => {
+                self.attributes.insert(name.into(), value.clone());
+            }
+            None => {
+                self.attributes.remove(name);
+            }
+        }
+    }
+
+    /// The same for a platform.
+    pub fn write_platform(&mut self, platform: Platform, active: Option<bool>) {
+        match active {
+            Some(active) => {
+                self.platforms.insert(platform, active);
+            }
+            None => {
+                self.platforms.remove(&platform);
+            }
+        }
+    }
+
+    /// A part joins: it fills what is not shown, attribute rules combine, and of e-mail flags under one address true
+    /// wins. Answers the names that it filled.
+    pub fn join(&mut self, part: Self, rules: &[(Box<str>, Combine)], same_email: bool) -> Vec<Box<str>> {
+        let mut filled = Vec::new();
+        for (name, value) in part.attributes {
+            let Some(shown) = self.attributes.get_mut(&name) else {
+                filled.push(name.clone());
+                self.attributes.insert(name, value);
+                continue;
+            };
+            if let Some((_, rule)) = rules.iter().find(|(of, _)| *of == name) {
+                *shown = Value::combine(*rule, shown, &value);
+            } else if same_email && EMAIL_FLAGS.contains(&&*name) && value == Value::Boolean(true) {
+                *shown = value;
+            }
+        }
+        for (platform, active) in part.platforms {
+            self.platforms.entry(platform).or_insert(active);
+        }
+        filled
+    }
+
+    /// Whether both show the same e-mail address.
+    pub fn same_email(&self, other: &Self) -> bool {
+        self.attributes.get(EMAIL).is_some_and(|email| other.attributes.get(EMAIL) == Some(email))
+    }
+}
+
+/// Attributes of an own record that are set, by name; the counterpart of a view for profiles without members.
+pub fn own_values(attributes: &BTreeMap<Box<str>, Write<Value>>) -> impl Iterator<Item = (&str, &Value)> {
+    attributes.iter().filter_map(|(name, write)| Some((&**name, write.value.as_ref()?)))
+}

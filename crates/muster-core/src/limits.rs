@@ -1,0 +1,51 @@
+//! Every bound of the rules, each with its reason. Bounds of sockets, queues and caches stand in the crates that have
+//! those.
+
+/// Longest value of an identifier, a `device_id`, a push or an advertising id, in bytes (behaviour.md 2).
+pub const IDENTIFIER_BYTES_MAX: usize = 512;
+/// Longest name of an attribute, an event or an event attribute, in bytes (behaviour.md 2).
+pub const NAME_BYTES_MAX: usize = 800;
+/// Largest own record, in bytes of the names and JSON values of its attributes (behaviour.md 2).
+pub const RECORD_BYTES_MAX: usize = 1 << 20;
+/// Most attributes in one own record (behaviour.md 2).
+pub const RECORD_ATTRIBUTES_MAX: usize = 2_000;
+/// Most devices of one live profile; a merge may pass it, then no new device is taken (behaviour.md 2).
+pub const DEVICES_MAX: u32 = 1_000;
+/// Most members of one live profile: bounds what a merge, a revert and a look at a profile cost (behaviour.md 3.1).
+pub const MEMBERS_MAX: u32 = 1_000;
+/// Most actions in one event element (behaviour.md 1.6).
+pub const ACTIONS_MAX: usize = 10_000;
+/// Longest `event_id`, in bytes (behaviour.md 1.4).
+pub const EVENT_ID_BYTES_MAX: usize = 128;
+/// Former identifiers kept by one own record, oldest dropped first (behaviour.md 3.2).
+pub const FORMER_IDENTIFIERS_MAX: usize = 100;
+/// Most identifier kinds of a workspace (behaviour.md 3, FACTS 4).
+pub const KINDS_MAX: usize = 5;
+/// Most attribute rules of a workspace (behaviour.md 3.1, FACTS 3.4).
+pub const ATTRIBUTE_RULES_MAX: usize = 5;
+/// Most faults told of one request (behaviour.md 1.2).
+pub const FAULTS_MAX: usize = 1_000;
+/// Most warnings told of one request (behaviour.md 1.3).
+pub const WARNINGS_MAX: usize = 100;
+/// Deepest nesting of containers in a body (behaviour.md 1.6).
+pub const NESTING_MAX: usize = 32;
+/// How long an idempotency key is remembered, in milliseconds (behaviour.md 1.4).
+pub const IDEMPOTENCY_MS: i64 = 24 * 3_600_000;
+/// Longest idempotency key, in bytes (behaviour.md 1.4).
+pub const IDEMPOTENCY_KEY_BYTES_MAX: usize = 255;
+/// Rounds of needs and facts before a decision counts as a bug (architecture, "The seam"). A decision's needs are
+/// closed under: keys, their profiles, those profiles' roots, the roots' trees; four rounds do, eight leave room.
+pub const ROUNDS_MAX: usize = 8;
+/// Seconds of a rate window: the running second plus the sixty before it (behaviour.md 1.7).
+pub const RATE_SECONDS: usize = 61;
+
+/// Longest name that the hosted service keeps, in characters (FACTS 4); beyond it a warning.
+pub const PARITY_NAME_CHARS: usize = 200;
+/// Longest text value that the hosted service keeps, in characters (FACTS 4); beyond it a warning.
+pub const PARITY_VALUE_CHARS: usize = 512;
+/// Most elements of an array of scalars in the hosted service (FACTS 4); beyond it a warning.
+pub const PARITY_ARRAY_LEN: usize = 50;
+/// Most elements of an array of objects in the hosted service (FACTS 4); beyond it a warning.
+pub const PARITY_OBJECTS_LEN: usize = 100;
+/// Most attributes of an event in the hosted service (FACTS 4); beyond it a warning.
+pub const PARITY_EVENT_ATTRIBUTES: usize = 100;

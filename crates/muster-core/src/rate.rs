@@ -1,0 +1,209 @@
+//! The budgets of a workspace: a window of the running second and the sixty before it (behaviour.md 1.7).
+
+use crate::limits::RATE_SECONDS;
+use crate::settings::RateLimits;
+use crate::time::Timestamp;
+
+/// A class of what is counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Class {
+    /// Customer elements, and elements that could not be read.
+    Users,
+    /// Actions.
+    Events,
+    /// Device elements.
+    Devices,
+}
+
+impl Class {
+    /// Every class.
+    pub const ALL: [Self; 3] = [Self::Users, Self::Events, Self::Devices];
+
+    /// Its word in `x-ratelimit-resource`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Users => "users",
+            Self::Events => "events",
+            Self::Devices => "devices",
+        }
+    }
+
+    fn limit(self, limits: RateLimits) -> u32 {
+        match self {
+            Self::Users => limits.users,
+            Self::Events => limits.events,
+            Self::Devices => limits.devices,
+        }
+    }
+}
+
+/// What a request costs, by class.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Cost(pub [u32; 3]);
+
+impl Cost {
+    /// Adds to a class.
+    pub fn add(&mut self, class: Class, n: u32) {
+        let spent = &mut self.0[class as usize];
+        *spent = spent.saturating_add(n);
+    }
+}
+
+/// Why a request is not admitted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refusal {
+    /// It fits after so many whole seconds, at least one.
+    Wait {
+        /// The seconds.
+        seconds: u32,
+    },
+    /// It costs more than the whole budget.
+    Never {
+        /// The budget.
+        limit: u32,
+    },
+}
+
+/// What the rate headers say: of the scarcest class.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Status {
+    /// The class.
+    pub class: Class,
+    /// Its budget.
+    pub limit: u32,
+    /// What is left of it.
+    pub remaining: u32,
+    /// Seconds until all of it is free again.
+    pub reset_seconds: u32,
+}
+
+/// What was spent in each second of the window.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RateWindow {
+    /// The newest second, since 1970.
+    newest: i64,
+    /// What was spent by age in seconds: 0 is the newest.
+    spent: Box<[[u32; 3]; RATE_SECONDS]>,
+}
+
+impl Default for RateWindow {
+    fn default() -> Self {
+        Self { newest: i64::MIN / 2, spent: Box::new([[0; 3]; RATE_SECONDS]) }
+    }
+}
+
+impl RateWindow {
+    /// The window as it is at an instant; a clock that went back counts as standing still.
+    pub fn at(&self, now: Timestamp) -> Self {
+        let mut window = self.clone();
+        let passed = now.0.div_euclid(1_000).saturating_sub(self.newest);
+        if passed > 0 {
+            let by = usize::try_from(passed).unwrap_or(RATE_SECONDS).min(RATE_SECONDS);
+            window.spent.rotate_right(by % RATE_SECONDS);
+            window.spent[..by].fill([0; 3]);
+            window.newest = now.0.div_euclid(1_000);
+        }
+        window
+    }
+
+    fn used(&self, class: Class) -> u32 {
+        self.spent.iter().fold(0, |sum, slot| sum.saturating_add(slot[class as usize]))
+    }
+
+    /// Takes the cost, or says why not; the window must be [`RateWindow::at`] now.
+    ///
+    /// # Errors
+    /// The class that is short, the first that never fits before those that fit later, and the longest wait of those.
+    pub fn spend(&mut self, limits: RateLimits, cost: Cost) -> Result<(), (Class, Refusal)> {
+        let mut wait: Option<(Class, u32)> = None;
+        for class in Class::ALL {
+            let (limit, cost) = (class.limit(limits), cost.0[class as usize]);
+            if limit == 0 || cost == 0 {
+                continue;
+            }
+            if cost > limit {
+                return Err((class, Refusal::Never { limit }));
+            }
+            let seconds = self.wait(class, limit - cost);
+            if seconds > 0 && wait.is_none_or(|(_, longest)| seconds > longest) {
+                wait = Some((class, seconds));
+            }
+        }
+        if let Some((class, seconds)) = wait {
+            return Err((class, Refusal::Wait { seconds }));
+        }
+        for (spent, cost) in self.spent[0].iter_mut().zip(cost.0) {
+            *spent = spent.saturating_add(cost);
+        }
+        Ok(())
+    }
+
+    /// Seconds until no more than `allowed` of a class are in the window.
+    fn wait(&self, class: Class, allowed: u32) -> u32 {
+        let mut left = self.used(class);
+        let mut seconds = 0;
+        for (passed, slot) in (1..).zip(self.spent.iter().rev()) {
+            if left <= allowed {
+                break;
+            }
+            left -= slot[class as usize].min(left);
+            seconds = passed;
+        }
+        seconds
+    }
+
+    /// What the headers say; None if every class is unlimited. The window must be [`RateWindow::at`] now.
+    pub fn status(&self, limits: RateLimits) -> Option<Status> {
+        let of = |class: Class| {
+            let limit = class.limit(limits);
+            (limit > 0).then(|| Status {
+                class,
+                limit,
+                remaining: limit.saturating_sub(self.used(class)),
+                reset_seconds: self.wait(class, 0),
+            })
+        };
+        let share = |s: &Status| u64::from(s.remaining) * 1_000_000 / u64::from(s.limit);
+        Class::ALL.into_iter().filter_map(of).min_by_key(share)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TEN: RateLimits = RateLimits { users: 10, events: 0, devices: 10 };
+
+    fn at(window: &RateWindow, second: i64) -> RateWindow {
+        window.at(Timestamp(second * 1_000))
+    }
+
+    #[test]
+    fn a_budget_holds_over_the_running_second_and_the_sixty_before() {
+        let mut window = at(&RateWindow::default(), 100);
+        assert_eq!(window.spend(TEN, Cost([6, 0, 0])), Ok(()));
+        let mut window = at(&window, 130);
+        assert_eq!(window.spend(TEN, Cost([4, 0, 0])), Ok(()));
+        assert_eq!(window.spend(TEN, Cost([1, 0, 0])), Err((Class::Users, Refusal::Wait { seconds: 31 })));
+        assert_eq!(window.spend(TEN, Cost([7, 0, 0])), Err((Class::Users, Refusal::Wait { seconds: 61 })));
+        assert_eq!(at(&window, 160).spend(TEN, Cost([1, 0, 0])), Err((Class::Users, Refusal::Wait { seconds: 1 })));
+        assert_eq!(at(&window, 161).spend(TEN, Cost([6, 0, 0])), Ok(()));
+    }
+
+    #[test]
+    fn a_request_is_admitted_whole_or_not_at_all() {
+        let mut window = at(&RateWindow::default(), 100);
+        let before = window.clone();
+        assert_eq!(window.spend(TEN, Cost([1, 9, 11])), Err((Class::Devices, Refusal::Never { limit: 10 })));
+        assert_eq!(window, before);
+    }
+
+    #[test]
+    fn the_headers_tell_of_the_scarcest_class_and_of_none_when_all_are_unlimited() {
+        let mut window = at(&RateWindow::default(), 100);
+        window.spend(TEN, Cost([3, 500, 4])).unwrap();
+        let want = Status { class: Class::Devices, limit: 10, remaining: 6, reset_seconds: 61 };
+        assert_eq!(window.status(TEN), Some(want));
+        assert_eq!(window.status(RateLimits { users: 0, events: 0, devices: 0 }), None);
+    }
+}

@@ -1,0 +1,131 @@
+//! Why an element or an action was refused: one closed list (behaviour.md 1.2). Type names and messages on the wire are
+//! one table in `muster-wire`.
+
+/// A reason of refusal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[repr(u8)]
+pub enum Reason {
+    // Structural: about the shape of an element. All or nothing, unless the request is lenient.
+    /// The element is no object.
+    ElementNotObject = 1,
+    /// A member name twice in one object.
+    DoubledMember = 2,
+    /// `type` is not `customer`, `event` or `device`.
+    UnknownElementType = 3,
+    /// No identifier at all.
+    MissingIdentifier = 4,
+    /// An identifier that is blank (where it is the only fault of that kind, as the Track calls tell the two apart).
+    EmptyIdentifier = 5,
+    /// An identifier of a JSON type that none can have; `detail` names the expected type.
+    IdentifierType = 6,
+    /// `attributes` is no object; `detail` names the expected type.
+    AttributesType = 7,
+    /// A device without `attributes`.
+    MissingAttributes = 8,
+    /// A device without `platform`.
+    MissingPlatform = 9,
+    /// A device without `push_id`.
+    MissingPushId = 10,
+    /// An event without `actions`.
+    MissingActions = 11,
+    /// `actions` is no array; `detail` names the expected type.
+    ActionsType = 12,
+    /// `actions` is empty.
+    EmptyActions = 13,
+    /// An action is no object.
+    ActionNotObject = 14,
+    /// An action without `action`.
+    MissingAction = 15,
+    /// `action` is empty.
+    EmptyAction = 16,
+    /// `action` is no string.
+    ActionType = 17,
+    /// One array both added to and removed from; `detail` names it.
+    AddAndRemove = 18,
+    /// A member of a device's `attributes` that must be text is something else; `detail` names the expected type.
+    DeviceFieldType = 19,
+
+    // Value faults: they need the values or the stored data. That element or action is rejected, the rest applied.
+    /// No key is left after exceptions.
+    NoUsableIdentifier = 40,
+    /// Two values for one identifier.
+    ConflictingIdentifier = 41,
+    /// A name or an identifier is longer than its limit.
+    KeyTooLong = 42,
+    /// U+0000 in a name or a value.
+    KeyNotAllowed = 43,
+    /// The action lies too far in the future.
+    FutureDate = 44,
+    /// A device of a user who does not exist.
+    UnknownUser = 45,
+    /// A device of a platform that is none.
+    UnknownPlatform = 46,
+    /// A device without `device_id` and without customer id to take its place.
+    MissingDeviceId = 47,
+    /// `event_id` is no string or too long.
+    InvalidEventId = 48,
+    /// An action named `moe_...`.
+    ReservedName = 49,
+    /// The profile has as many devices as it may.
+    TooManyDevices = 50,
+    /// More actions than an element may hold.
+    TooManyActions = 51,
+    /// The own record would pass its limits.
+    ProfileTooLarge = 52,
+    /// The identifier is on the block list.
+    Blocked = 53,
+}
+
+impl Reason {
+    /// Every reason, for tables and tests that must not forget one.
+    pub const ALL: [Self; 33] = [
+        Self::ElementNotObject, Self::DoubledMember, Self::UnknownElementType, Self::MissingIdentifier,
+        Self::EmptyIdentifier, Self::IdentifierType, Self::AttributesType, Self::MissingAttributes,
+        Self::MissingPlatform, Self::MissingPushId, Self::MissingActions, Self::ActionsType, Self::EmptyActions,
+        Self::ActionNotObject, Self::MissingAction, Self::EmptyAction, Self::ActionType, Self::AddAndRemove,
+        Self::DeviceFieldType, Self::NoUsableIdentifier, Self::ConflictingIdentifier, Self::KeyTooLong,
+        Self::KeyNotAllowed, Self::FutureDate, Self::UnknownUser, Self::UnknownPlatform, Self::MissingDeviceId,
+        Self::InvalidEventId, Self::ReservedName, Self::TooManyDevices, Self::TooManyActions, Self::ProfileTooLarge,
+        Self::Blocked,
+    ];
+
+    /// The number it is stored under.
+    pub fn code(self) -> u8 {
+        self as u8
+    }
+
+    /// The reason of a stored number.
+    pub fn from_code(code: u8) -> Option<Self> {
+        Self::ALL.into_iter().find(|r| r.code() == code)
+    }
+
+    /// Whether it is about the shape of the request, not about values.
+    pub fn is_structural(self) -> bool {
+        self.code() < Self::NoUsableIdentifier.code()
+    }
+}
+
+/// One refusal: the reason and where. Never quotes a value that came in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fault {
+    /// Why.
+    pub reason: Reason,
+    /// JSON Pointer into the request's body (RFC 6901).
+    pub pointer: Box<str>,
+    /// The member that the documented envelope names in `attribute`.
+    pub attribute: Option<Box<str>>,
+    /// What the message needs beside: an expected type, or the array of [`Reason::AddAndRemove`].
+    pub detail: Option<Box<str>>,
+}
+
+impl Fault {
+    /// A fault that needs no detail.
+    pub fn new(reason: Reason, pointer: impl Into<Box<str>>, attribute: Option<&str>) -> Self {
+        Self { reason, pointer: pointer.into(), attribute: attribute.map(Into::into), detail: None }
+    }
+
+    /// A fault with the detail its message needs.
+    pub fn with_detail(reason: Reason, pointer: impl Into<Box<str>>, attribute: &str, detail: &str) -> Self {
+        Self { detail: Some(detail.into()), ..Self::new(reason, pointer, Some(attribute)) }
+    }
+}

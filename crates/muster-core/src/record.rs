@@ -1,0 +1,474 @@
+//! What is stored: the rows of every record family of a workspace, each with its fields in one order. An engine keeps a
+//! family as a table of the same name; the rules never see more of an engine than these.
+
+use crate::command::{Action, DeviceFields, ElementKind, Route};
+use crate::id::{MergeNo, ProfileId, ProfileNo, QuarantineNo, RequestNo, SeparationNo, Seq};
+use crate::identifier::Key;
+use crate::outcome::ElementResult;
+use crate::reason::Fault;
+use crate::settings::{Combine, SurvivorRule};
+use crate::time::Timestamp;
+use crate::value::Value;
+use crate::warning::Warning;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// A platform of users, devices and events; compared in any case (FACTS 11 row 8).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[repr(u8)]
+pub enum Platform {
+    /// `ANDROID`.
+    Android = 1,
+    /// `iOS`.
+    Ios = 2,
+    /// `web`.
+    Web = 3,
+    /// `TV`.
+    Tv = 4,
+    /// `unknown`; of events alone.
+    Unknown = 5,
+}
+
+impl Platform {
+    /// Every platform.
+    pub const ALL: [Self; 5] = [Self::Android, Self::Ios, Self::Web, Self::Tv, Self::Unknown];
+
+    /// Its documented spelling.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Android => "ANDROID",
+            Self::Ios => "iOS",
+            Self::Web => "web",
+            Self::Tv => "TV",
+            Self::Unknown => "unknown",
+        }
+    }
+
+    /// Reads a spelling in any case; None if it is none of the documented ones.
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|p| p.name().eq_ignore_ascii_case(text))
+    }
+}
+
+/// The latest write of a name in one own record.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Write<V> {
+    /// When, in the change sequence.
+    pub seq: Seq,
+    /// The value, or None: unset.
+    pub value: Option<V>,
+}
+
+/// An identifier that a record held and holds no more.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Former {
+    /// The key.
+    pub key: Key,
+    /// When it was released.
+    pub until: Timestamp,
+}
+
+/// Family `profiles`: the own record of one id. Merges never change it (behaviour.md 3.1).
+#[derive(Clone, Debug, PartialEq)]
+pub struct Profile {
+    /// Its number.
+    pub no: ProfileNo,
+    /// When it was created; with the number its public id.
+    pub created: Timestamp,
+    /// First seen; never changes.
+    pub first_seen: Timestamp,
+    /// The keys bound to this id, at most one of each kind, in no order that means something.
+    pub keys: Vec<Key>,
+    /// The attributes written to it by canonical name, unset ones as such.
+    pub attributes: BTreeMap<Box<str>, Write<Value>>,
+    /// The platforms written to it.
+    pub platforms: BTreeMap<Platform, Write<bool>>,
+    /// Identifiers it held, oldest first, at most 100.
+    pub former: Vec<Former>,
+}
+
+impl Profile {
+    /// Its public id.
+    pub fn id(&self) -> ProfileId {
+        ProfileId { created: self.created, no: self.no }
+    }
+}
+
+/// Family `standings`: where an id stands and its running figures, apart from the own record since they change with
+/// every event.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Standing {
+    /// The id.
+    pub no: ProfileNo,
+    /// The live profile that it belongs to: itself if it is live, else one hop to the root.
+    pub root: ProfileNo,
+    /// Last seen, of its own.
+    pub last_seen: Timestamp,
+    /// Its own events.
+    pub events: u64,
+    /// Its own devices.
+    pub devices: u32,
+    /// The figures of the whole tree; kept for live profiles, meaningless on members.
+    pub tree: Tally,
+}
+
+/// Figures of a tree of members.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Tally {
+    /// The earliest first seen.
+    pub first_seen: Timestamp,
+    /// The latest last seen.
+    pub last_seen: Timestamp,
+    /// All events.
+    pub events: u64,
+    /// All devices.
+    pub devices: u32,
+    /// All members, the root with them.
+    pub members: u32,
+}
+
+impl Tally {
+    /// The figures of two trees together.
+    pub fn with(self, other: Self) -> Self {
+        Self {
+            first_seen: self.first_seen.min(other.first_seen),
+            last_seen: self.last_seen.max(other.last_seen),
+            events: self.events + other.events,
+            devices: self.devices + other.devices,
+            members: self.members + other.members,
+        }
+    }
+}
+
+/// Family `views`: what a live profile with more than one member shows; live profiles without members need none.
+#[derive(Clone, Debug, PartialEq, Default)]
+pub struct View {
+    /// The shown attributes by canonical name.
+    pub attributes: BTreeMap<Box<str>, Value>,
+    /// The shown platforms.
+    pub platforms: BTreeMap<Platform, bool>,
+}
+
+/// Family `links`: one merge as an edge of the tree, there until it is cut.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Link {
+    /// The id that was the root of the joined tree; the key.
+    pub child: ProfileNo,
+    /// The id that it was joined to, then the root of the other tree.
+    pub parent: ProfileNo,
+    /// Its merge record.
+    pub merge: MergeNo,
+    /// When, in the change sequence.
+    pub seq: Seq,
+    /// The attribute rules in force then, by canonical name.
+    pub rules: Vec<(Box<str>, Combine)>,
+    /// Both sides showed the same e-mail address then: of differing flags true wins.
+    pub same_email: bool,
+}
+
+/// Family `merges`: the record of one merge, kept for ever.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Merge {
+    /// Its number.
+    pub no: MergeNo,
+    /// When.
+    pub at: Timestamp,
+    /// The live profile that survived.
+    pub survivor: ProfileId,
+    /// The one that was merged into it.
+    pub merged: ProfileId,
+    /// The request that caused it, and the element's index.
+    pub request: Option<(RequestNo, u32)>,
+    /// Why.
+    pub cause: Cause,
+    /// Names that the survivor showed from it since the join.
+    pub filled: Vec<Box<str>>,
+    /// The keys that it brought.
+    pub identifiers: Vec<Key>,
+    /// When it was reverted.
+    pub reverted_at: Option<Timestamp>,
+}
+
+/// What caused a merge.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Cause {
+    /// Keys of one element led to both.
+    Keys {
+        /// The kept keys of the element.
+        keys: Vec<Key>,
+        /// What chose the survivor.
+        rule: Choice,
+    },
+    /// A kind was activated over stored data.
+    Activation,
+    /// A call by hand.
+    Api,
+}
+
+/// The rule that chose a survivor.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Choice {
+    /// Rule 1: it was the only one that showed the attribute.
+    Attribute,
+    /// Rule 2.
+    Rule(SurvivorRule),
+}
+
+/// Family `separations`: two ids that must stay apart.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Separation {
+    /// Its number.
+    pub no: SeparationNo,
+    /// Since when.
+    pub at: Timestamp,
+    /// One id.
+    pub a: ProfileId,
+    /// The other.
+    pub b: ProfileId,
+    /// What made it.
+    pub cause: SeparationCause,
+    /// The merge whose revert made it.
+    pub merge: Option<MergeNo>,
+}
+
+/// What made a separation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum SeparationCause {
+    /// A revert.
+    Revert = 1,
+    /// A review that was decided so.
+    Review = 2,
+}
+
+/// A device within its own record.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct DeviceRef {
+    /// The id whose device it is.
+    pub profile: ProfileNo,
+    /// Its id there.
+    pub device_id: Box<str>,
+}
+
+/// Family `devices`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Device {
+    /// Whose and which.
+    pub at: DeviceRef,
+    /// The latest write, in the change sequence.
+    pub seq: Seq,
+    /// When that was.
+    pub updated_at: Timestamp,
+    /// What is stored of it.
+    pub fields: DeviceFields,
+}
+
+/// What two devices of a workspace never share.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[repr(u8)]
+pub enum TokenKind {
+    /// The push token.
+    Push = 1,
+    /// Google's advertising id.
+    Gaid = 2,
+    /// Apple's id for vendors.
+    Idfv = 3,
+}
+
+/// A token that finds the device that carries it. Engines derive the family `device_tokens` from `devices` or keep it.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Token {
+    /// Of which kind.
+    pub kind: TokenKind,
+    /// Its text.
+    pub value: Box<str>,
+}
+
+impl DeviceFields {
+    /// The tokens by which this device replaces others.
+    pub fn tokens(&self) -> impl Iterator<Item = Token> {
+        let token = |kind, value: Option<&str>| value.map(|v| Token { kind, value: v.into() });
+        [
+            token(TokenKind::Push, (!self.push_id_is_word).then_some(&*self.push_id)),
+            token(TokenKind::Gaid, self.gaid.as_deref()),
+            token(TokenKind::Idfv, self.idfv.as_deref()),
+        ]
+        .into_iter()
+        .flatten()
+    }
+}
+
+/// Family `events`: append-only.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Event {
+    /// Its place in the change sequence; the key.
+    pub seq: Seq,
+    /// The id that it is recorded under.
+    pub profile: ProfileNo,
+    /// Its instant.
+    pub time: Timestamp,
+    /// Its local time in milliseconds.
+    pub user_time: i64,
+    /// When it was received.
+    pub received_at: Timestamp,
+    /// The request that brought it.
+    pub request: RequestNo,
+    /// The origin address of that request.
+    pub origin: Option<Arc<str>>,
+    /// The device it names.
+    pub device_id: Option<Arc<str>>,
+    /// The rest, as it was sent.
+    pub action: Arc<Action>,
+}
+
+/// Family `event_ids`: what was seen, for de-duplication.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EventId {
+    /// The client's id.
+    pub id: Box<str>,
+    /// When it was first received.
+    pub at: Timestamp,
+    /// The event.
+    pub seq: Seq,
+}
+
+/// Family `requests`: the ingestion log.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Request {
+    /// Its number; the public id is its permutation.
+    pub no: RequestNo,
+    /// Its receipt.
+    pub received_at: Timestamp,
+    /// The status of its answer.
+    pub status: u16,
+    /// The call.
+    pub route: Route,
+    /// Its origin address.
+    pub origin: Option<Arc<str>>,
+    /// Bytes of its decoded body.
+    pub bytes: u32,
+    /// Microseconds from its arrival until its commit began.
+    pub duration_us: u64,
+    /// Warnings about the request as a whole.
+    pub warnings: Vec<Warning>,
+    /// What became of each element (of a refused request: nothing).
+    pub elements: Arc<[ElementResult]>,
+    /// The faults of a refused request.
+    pub faults: Vec<Fault>,
+}
+
+/// Family `quarantine`: a rejected element.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Quarantined {
+    /// Its number.
+    pub no: QuarantineNo,
+    /// Its first receipt.
+    pub at: Timestamp,
+    /// Its request.
+    pub request: RequestNo,
+    /// Its place there.
+    pub index: u32,
+    /// Its type.
+    pub kind: ElementKind,
+    /// Why.
+    pub errors: Vec<Fault>,
+    /// Its JSON; of an event with the rejected actions only.
+    pub element: Box<[u8]>,
+    /// The request that replayed it.
+    pub replayed_as: Option<RequestNo>,
+}
+
+/// Family `idempotency`: the recorded answer of a key.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Idempotency {
+    /// The call.
+    pub route: Route,
+    /// The client's key.
+    pub key: Box<str>,
+    /// SHA-256 of the decoded body.
+    pub body_hash: [u8; 32],
+    /// When it was recorded.
+    pub at: Timestamp,
+    /// The answer, verbatim.
+    pub answer: Recorded,
+}
+
+/// An answer as it was sent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Recorded {
+    /// The status.
+    pub status: u16,
+    /// The header `Muster-Outcomes`.
+    pub outcomes: Box<str>,
+    /// The body, verbatim.
+    pub body: Arc<[u8]>,
+}
+
+/// Family `outbox`: a request on its way to the upstream (behaviour.md 5; the relay reads it).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Outgoing {
+    /// Its request.
+    pub request: RequestNo,
+    /// The accepted elements, as JSON.
+    pub body: Box<[u8]>,
+}
+
+/// Family `changes`: what happened at a place of the change sequence. Events stand at their own place and need no entry.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Change {
+    /// The place.
+    pub seq: Seq,
+    /// What.
+    pub kind: ChangeKind,
+    /// To which id; of merges and reverts the part.
+    pub profile: ProfileNo,
+    /// Of merges and reverts the record, else 0.
+    pub merge: u64,
+}
+
+/// What happened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum ChangeKind {
+    /// A user was created or written.
+    User = 1,
+    /// A device was written.
+    Device = 2,
+    /// A merge.
+    Merge = 3,
+    /// A revert.
+    Revert = 4,
+}
+
+/// Family `counters`: the one row of running figures of a workspace, changed in every commit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub struct Counters {
+    /// The last place taken in the change sequence.
+    pub seq: Seq,
+    /// The last profile number given.
+    pub profile: u64,
+    /// The last request number given.
+    pub request: u64,
+    /// The last merge number given: all merges, reverted ones too.
+    pub merge: u64,
+    /// The last separation number given.
+    pub separation: u64,
+    /// The last quarantine number given.
+    pub quarantine: u64,
+    /// Live profiles.
+    pub users: u64,
+    /// Events stored.
+    pub events: u64,
+    /// Actions accepted, ever: events = accepted - erased - expired (law L4).
+    pub events_accepted: u64,
+    /// Events that went by erasure or expiry.
+    pub events_removed: u64,
+    /// Devices stored.
+    pub devices: u64,
+    /// Requests answered 200.
+    pub requests_applied: u64,
+    /// Quarantine entries not yet replayed.
+    pub quarantined: u64,
+    /// The latest moment that a decision took as now.
+    pub now: Timestamp,
+}

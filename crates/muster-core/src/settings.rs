@@ -1,0 +1,144 @@
+//! The settings of a workspace that the rules read. Their JSON belongs to `muster-wire`, their storage to the engine.
+
+use crate::attribute::CUSTOMER_ID;
+use crate::identifier::Kind;
+
+/// Settings of a workspace, as one revision of them.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Settings {
+    /// Counts up with each change; a command made under another revision is not decided (`Step::Stale`).
+    pub revision: u64,
+    /// Identity resolution.
+    pub identity: Identity,
+    /// Budgets of a minute.
+    pub limits: RateLimits,
+    /// Structural faults inside elements count as value faults unless the request says otherwise (behaviour.md 1.3).
+    pub lenient: bool,
+    /// How far in the future an action may lie, in milliseconds (behaviour.md 2; default five minutes).
+    pub future_skew_ms: i64,
+    /// How long event ids are remembered, in milliseconds; 0 = for ever (behaviour.md 1.4; default seven days).
+    pub event_id_retention_ms: i64,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            revision: 1,
+            identity: Identity::off(),
+            limits: RateLimits { users: 10_000, events: 30_000, devices: 10_000 },
+            lenient: false,
+            future_skew_ms: 300_000,
+            event_id_retention_ms: 7 * 86_400_000,
+        }
+    }
+}
+
+/// Budgets of one workspace in any sixty seconds; 0 = unlimited (behaviour.md 1.7).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RateLimits {
+    /// Users a minute.
+    pub users: u32,
+    /// Events a minute.
+    pub events: u32,
+    /// Devices a minute.
+    pub devices: u32,
+}
+
+/// Identity resolution of a workspace (behaviour.md 3).
+#[derive(Clone, Debug, PartialEq)]
+pub struct Identity {
+    /// Off: `customer_id` is the only identifier.
+    pub enabled: bool,
+    /// The kinds in the order that is their rank; `customer_id` always among them, at most five, no kind twice.
+    pub kinds: Vec<KindSettings>,
+    /// Survivor rule 1: the only profile that shows this attribute (canonical name) survives.
+    pub survivor_attribute: Option<Box<str>>,
+    /// Survivor rule 2.
+    pub survivor_rule: SurvivorRule,
+    /// Attribute rules by canonical name, at most five.
+    pub attribute_rules: Vec<(Box<str>, Combine)>,
+}
+
+impl Identity {
+    /// Identity resolution switched off, as a new workspace has it.
+    pub fn off() -> Self {
+        Self {
+            enabled: false,
+            kinds: vec![KindSettings::plain(CUSTOMER_ID)],
+            survivor_attribute: None,
+            survivor_rule: SurvivorRule::LastSeen,
+            attribute_rules: Vec::new(),
+        }
+    }
+
+    /// The active kinds in order of rank: all that are not paused, or only `customer_id` when switched off.
+    pub fn active(&self) -> impl Iterator<Item = &KindSettings> {
+        let active = |k: &&KindSettings| if self.enabled { !k.paused } else { k.kind.name() == CUSTOMER_ID };
+        self.kinds.iter().filter(active)
+    }
+
+    /// The settings of an active kind by canonical name.
+    pub fn active_kind(&self, name: &str) -> Option<&KindSettings> {
+        self.active().find(|k| k.kind.name() == name)
+    }
+
+    /// The place of a kind in the order; kinds that are not listed come last.
+    pub fn rank(&self, kind: &Kind) -> usize {
+        self.kinds.iter().position(|k| k.kind == *kind).unwrap_or(usize::MAX)
+    }
+}
+
+/// Settings of one identifier kind.
+#[derive(Clone, Debug, PartialEq)]
+pub struct KindSettings {
+    /// The kind.
+    pub kind: Kind,
+    /// What is done to values before they are compared; fixed while the kind is active.
+    pub normaliser: Option<Normaliser>,
+    /// Two different values never come together in one profile (behaviour.md 3.3).
+    pub pinned: bool,
+    /// Values stay and are not matched.
+    pub paused: bool,
+    /// Replaces the default exceptions.
+    pub exceptions: Option<Vec<Box<str>>>,
+    /// Most members of a profile that this kind may join (behaviour.md 3.3).
+    pub max_profiles: u32,
+}
+
+impl KindSettings {
+    /// A kind with every setting at its default.
+    pub fn plain(canonical: &str) -> Self {
+        Self { kind: Kind::new(canonical), normaliser: None, pinned: false, paused: false, exceptions: None, max_profiles: 50 }
+    }
+}
+
+/// Opt-in normalisers of a kind.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Normaliser {
+    /// Lower case.
+    Lowercase,
+    /// Blanks, dashes and brackets stripped, leading 00 to +; only values that then begin with + change.
+    E164,
+}
+
+/// Survivor rule 2; ties go to the earliest first seen, then to the smallest id (behaviour.md 3.2).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SurvivorRule {
+    /// The latest last seen, not counting the causing element.
+    LastSeen,
+    /// The earliest first seen.
+    FirstSeen,
+    /// The most events.
+    MostEvents,
+}
+
+/// Attribute rules: how what the survivor shows and what a member showed when it joined come together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Combine {
+    /// Numbers add up.
+    Sum,
+    /// The greatest.
+    Max,
+    /// The least.
+    Min,
+}

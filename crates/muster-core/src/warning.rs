@@ -1,0 +1,115 @@
+//! What was accepted otherwise than it was sent: one closed list of codes (behaviour.md 1.3).
+
+/// The code of a warning. Its text on the wire is its name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[repr(u8)]
+pub enum Code {
+    /// A null was ignored.
+    NullIgnored = 1,
+    /// A number too large for any number type was dropped.
+    NumberDropped = 2,
+    /// An integer beyond 64 bits became a float.
+    NumberRounded = 3,
+    /// A reserved name was dropped.
+    ReservedName = 4,
+    /// A name that is derived was ignored.
+    DerivedIgnored = 5,
+    /// A name that can be set only while creating was ignored.
+    CreateOnlyIgnored = 6,
+    /// Two aliases of one attribute differed; the later won.
+    AliasOverridden = 7,
+    /// An integer was taken as identifier by its JSON text.
+    IdentifierFromNumber = 8,
+    /// A value on the exception list was neither matched nor stored.
+    ExceptionIgnored = 9,
+    /// `user_identifiers` do nothing while identity resolution is off.
+    IdentifiersIgnored = 10,
+    /// A name in `user_identifiers` is no active identifier kind.
+    UnknownIdentifier = 11,
+    /// An event's or device's key that is bound to nothing was not stored.
+    KeyNotBound = 12,
+    /// A key was set aside, since keeping it would have joined what must stay apart (behaviour.md 3.3).
+    KeySetAside = 13,
+    /// The value that the record held of a kind was released for another.
+    IdentifierReplaced = 14,
+    /// The last kind of identifier that a profile holds was not unset.
+    LastIdentifierKept = 15,
+    /// An element of an array was dropped or cast, since an array holds one type.
+    ArrayMixed = 16,
+    /// A value of an unsupported shape was dropped.
+    ValueDropped = 17,
+    /// An array operation on something that is no array was ignored.
+    NotAnArray = 18,
+    /// An unknown platform was stored as `unknown`, or dropped from a user's platforms.
+    PlatformUnknown = 19,
+    /// A time that could not be read was replaced by the receipt.
+    TimeUnreadable = 20,
+    /// A time zone offset out of range was ignored.
+    OffsetIgnored = 21,
+    /// A name longer than the hosted service keeps.
+    NameOverLimit = 22,
+    /// A value longer than the hosted service keeps.
+    ValueOverLimit = 23,
+    /// An array longer than the hosted service keeps.
+    ArrayOverLimit = 24,
+    /// More attributes of an event than the hosted service keeps.
+    TooManyAttributes = 25,
+    /// `X-Forwarded-For` had an entry that is no address.
+    AddressUnreadable = 26,
+    /// A member that must have another type was ignored.
+    TypeIgnored = 27,
+    /// `unset_attributes` had a rule that could not be used.
+    UnsetRuleIgnored = 28,
+    /// The actions of the request were accepted, but the parity of names says that the hosted service may not.
+    NameUnusual = 29,
+}
+
+impl Code {
+    /// Every code, for tables and tests that must not forget one.
+    pub const ALL: [Self; 29] = [
+        Self::NullIgnored, Self::NumberDropped, Self::NumberRounded, Self::ReservedName, Self::DerivedIgnored,
+        Self::CreateOnlyIgnored, Self::AliasOverridden, Self::IdentifierFromNumber, Self::ExceptionIgnored,
+        Self::IdentifiersIgnored, Self::UnknownIdentifier, Self::KeyNotBound, Self::KeySetAside,
+        Self::IdentifierReplaced, Self::LastIdentifierKept, Self::ArrayMixed, Self::ValueDropped, Self::NotAnArray,
+        Self::PlatformUnknown, Self::TimeUnreadable, Self::OffsetIgnored, Self::NameOverLimit, Self::ValueOverLimit,
+        Self::ArrayOverLimit, Self::TooManyAttributes, Self::AddressUnreadable, Self::TypeIgnored,
+        Self::UnsetRuleIgnored, Self::NameUnusual,
+    ];
+
+    /// The number it is stored under.
+    pub fn code(self) -> u8 {
+        self as u8
+    }
+
+    /// The code of a stored number.
+    pub fn from_code(code: u8) -> Option<Self> {
+        Self::ALL.into_iter().find(|c| c.code() == code)
+    }
+}
+
+/// A warning: what, of which name, where first, how often in its element.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Warning {
+    /// What was done.
+    pub code: Code,
+    /// The attribute, kind or member that it is about, as the client spelled it.
+    pub name: Box<str>,
+    /// JSON Pointer into the request's body, of the first occurrence.
+    pub pointer: Box<str>,
+    /// Occurrences in the element.
+    pub count: u32,
+}
+
+/// The warnings of one element: one for each (code, name), in order of their first occurrence.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Warnings(pub Vec<Warning>);
+
+impl Warnings {
+    /// Adds an occurrence.
+    pub fn add(&mut self, code: Code, name: &str, pointer: impl FnOnce() -> String) {
+        match self.0.iter_mut().find(|w| w.code == code && *w.name == *name) {
+            Some(warning) => warning.count += 1,
+            None => self.0.push(Warning { code, name: name.into(), pointer: pointer().into(), count: 1 }),
+        }
+    }
+}

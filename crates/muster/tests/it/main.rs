@@ -1,0 +1,17 @@
+//! Black-box tests of the real `muster` binary, through its command line and its sockets.
+//!
+//! One test binary: the harness (`http`, `server`, `random`) knows no rules of Muster; `disk` and the C shim beside
+//! this folder know what a power loss leaves; `load` and `judge` know what was sent and what of it must be there.
+#![expect(clippy::unwrap_used, reason = "helpers of tests: a failed step is the test's failure")]
+
+mod http;
+mod random;
+mod server;
+
+mod disk;
+mod judge;
+mod load;
+
+mod durability;
+mod failing_disk;
+mod shim;

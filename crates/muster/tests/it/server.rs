@@ -1,0 +1,212 @@
+//! Starts, stops and kills the real binary, and makes workspaces on it. Knows the command line and the management calls.
+
+use std::ffi::OsString;
+use std::fs::File;
+use std::io::{BufRead, BufReader};
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::sync::mpsc;
+use std::time::{Duration, Instant};
+
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
+use serde_json::{Value, json};
+
+use crate::http::{Answer, Connection, Cut};
+
+const ADMIN_TOKEN: &str = "black-box-admin-token-0123456789";
+/// How long a start may take, recovery of the last kill included.
+const START_TIMEOUT: Duration = Duration::from_secs(60);
+/// How long a graceful stop may take.
+const STOP_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// How to start `muster` on one data directory; can be used again and again.
+#[derive(Clone)]
+pub(crate) struct Launch {
+    program: PathBuf,
+    data_dir: PathBuf,
+    env: Vec<(OsString, OsString)>,
+}
+
+impl Launch {
+    pub(crate) fn new(data_dir: &Path) -> Launch {
+        Launch { program: env!("CARGO_BIN_EXE_muster").into(), data_dir: data_dir.to_owned(), env: Vec::new() }
+    }
+
+    /// Another build of the binary.
+    pub(crate) fn program(self, program: PathBuf) -> Launch {
+        Launch { program, ..self }
+    }
+
+    pub(crate) fn env(self, env: Vec<(OsString, OsString)>) -> Launch {
+        Launch { env, ..self }
+    }
+
+    fn command(&self, subcommand: &str) -> Command {
+        let mut command = Command::new(&self.program);
+        for (name, _) in std::env::vars_os() {
+            if name.to_string_lossy().starts_with("MUSTER_") {
+                command.env_remove(name);
+            }
+        }
+        command.arg(subcommand).arg("--data-dir").arg(&self.data_dir).stdin(Stdio::null());
+        command.env("MUSTER_ADMIN_TOKEN", ADMIN_TOKEN).envs(self.env.iter().cloned());
+        command
+    }
+
+    /// Where the server's log goes.
+    fn log(&self) -> PathBuf {
+        self.data_dir.with_extension("stderr")
+    }
+
+    /// Starts the server and waits for its ready line. The error carries the end of its log.
+    pub(crate) fn try_start(&self) -> Result<Server, String> {
+        let log = File::options().create(true).append(true).open(self.log()).unwrap();
+        let mut child = self
+            .command("serve")
+            .args(["--listen", "127.0.0.1:0"])
+            .stdout(Stdio::piped())
+            .stderr(log)
+            .spawn()
+            .map_err(|error| format!("{} does not run: {error}", self.program.display()))?;
+        let lines = BufReader::new(child.stdout.take().expect("standard output is piped")).lines();
+        let (found, ready) = mpsc::channel();
+        // Reads on after the ready line, so that the server never blocks on a full pipe.
+        std::thread::spawn(move || {
+            for line in lines.map_while(Result::ok) {
+                if let Some((_, address)) = line.split_once("muster ready on http://") {
+                    let _ = found.send(address.split_whitespace().next().unwrap_or("").parse().unwrap());
+                }
+            }
+        });
+        if let Ok(address) = ready.recv_timeout(START_TIMEOUT) {
+            return Ok(Server { child, address });
+        }
+        let _ = child.kill();
+        let status = child.wait().unwrap();
+        let log = std::fs::read_to_string(self.log()).unwrap_or_default();
+        let lines: Vec<&str> = log.lines().collect();
+        Err(format!("the server did not get ready ({status}): {}", lines[lines.len().saturating_sub(5)..].join("\n")))
+    }
+
+    pub(crate) fn start(&self) -> Server {
+        self.try_start().unwrap()
+    }
+
+    /// Runs `muster verify` on the stopped data directory; the error carries what it said.
+    pub(crate) fn verify(&self) -> Result<(), String> {
+        let Output { status, stdout, stderr } = self.command("verify").output().unwrap();
+        if status.success() {
+            return Ok(());
+        }
+        let said = String::from_utf8_lossy(&stdout).into_owned() + &String::from_utf8_lossy(&stderr);
+        Err(format!("muster verify ({status}): {said}"))
+    }
+}
+
+/// A running `muster serve`; killed when dropped.
+pub(crate) struct Server {
+    child: Child,
+    pub(crate) address: SocketAddr,
+}
+
+impl Server {
+    pub(crate) fn connect(&self) -> Connection {
+        Connection::open(self.address).unwrap()
+    }
+
+    /// The status of a plain GET, such as of `/readyz`.
+    pub(crate) fn get(&self, target: &str) -> Answer {
+        self.connect().call("GET", target, &[], b"").unwrap()
+    }
+
+    /// `kill -9`.
+    pub(crate) fn kill(&mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
+    /// SIGTERM; the exit code, `None` if it did not end in time or by a signal.
+    pub(crate) fn terminate(&mut self) -> Option<i32> {
+        // The shell's own `kill`: the standard library sends only SIGKILL.
+        let sent = Command::new("sh").arg("-c").arg(format!("kill -TERM {}", self.child.id())).status().unwrap();
+        assert!(sent.success(), "SIGTERM could not be sent");
+        let deadline = Instant::now() + STOP_TIMEOUT;
+        while Instant::now() < deadline {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                return status.code();
+            }
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        None
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // Already ended is as good as killed.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// A workspace seen from both sides: the Data API with its key, the management API with the admin token.
+#[derive(Clone)]
+pub(crate) struct Workspace {
+    id: String,
+    credentials: String,
+}
+
+impl Workspace {
+    /// Makes a workspace without rate limits, with identity resolution over `customer_id`, `email` and `mobile`.
+    pub(crate) fn create(server: &Server) -> Workspace {
+        let mut connection = server.connect();
+        let made = admin(&mut connection, "POST", "", Some(&json!({"name": "Black box"}))).unwrap();
+        assert_eq!(made.status, 201, "{}", made.text());
+        let made = made.json();
+        let (id, key) = (made["id"].as_str().unwrap().to_owned(), made["data_api_key"].as_str().unwrap());
+        let credentials = format!("Basic {}", BASE64_STANDARD.encode(format!("{id}:{key}")));
+        let workspace = Workspace { id, credentials };
+        let limits = json!({"limits": {"users_per_minute": 0, "events_per_minute": 0, "devices_per_minute": 0}});
+        let kinds = json!([{"kind": "customer_id"}, {"kind": "email"}, {"kind": "mobile"}]);
+        let identity = json!({"enabled": true, "identifiers": kinds});
+        for (method, path, body) in [("PATCH", "", limits), ("PUT", "/identity", identity)] {
+            let answer = workspace.manage(&mut connection, method, path, Some(&body)).unwrap();
+            assert_eq!(answer.status, 200, "{method} {path}: {}", answer.text());
+        }
+        workspace
+    }
+
+    /// A bulk import, with an idempotency key if there is one.
+    pub(crate) fn import(
+        &self,
+        connection: &mut Connection,
+        body: &Value,
+        idempotency_key: Option<&str>,
+    ) -> Result<Answer, Cut> {
+        let mut headers = vec![("Content-Type", "application/json"), ("Authorization", &self.credentials)];
+        headers.extend(idempotency_key.map(|key| ("Idempotency-Key", key)));
+        let target = format!("/v1/transition/{}", self.id);
+        connection.call("POST", &target, &headers, body.to_string().as_bytes())
+    }
+
+    /// A management call below `/api/v1/workspaces/{id}`.
+    pub(crate) fn manage(
+        &self,
+        connection: &mut Connection,
+        method: &str,
+        path: &str,
+        body: Option<&Value>,
+    ) -> Result<Answer, Cut> {
+        admin(connection, method, &format!("/{}{path}", self.id), body)
+    }
+}
+
+fn admin(connection: &mut Connection, method: &str, path: &str, body: Option<&Value>) -> Result<Answer, Cut> {
+    let token = format!("Bearer {ADMIN_TOKEN}");
+    let mut headers = vec![("Authorization", token.as_str())];
+    headers.extend(body.map(|_| ("Content-Type", "application/json")));
+    let bytes = body.map(Value::to_string).unwrap_or_default();
+    connection.call(method, &format!("/api/v1/workspaces{path}"), &headers, bytes.as_bytes())
+}
