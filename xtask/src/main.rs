@@ -1,1 +1,73 @@
-fn main() {}
+//! `cargo xtask`: the project's own chores. This file reads the command line and hands over; `stages` holds what
+//! `cargo xtask test` runs, `tidy` the rules about source text, `long` the long forms of tests, `bench` the
+//! measurements. Nothing depends on this crate.
+#![expect(clippy::print_stdout, reason = "a command line tool reports on standard output")]
+
+#[cfg(feature = "bench")]
+mod bench;
+mod long;
+mod repo;
+mod stages;
+mod tidy;
+
+use std::process::ExitCode;
+
+use repo::Repo;
+
+/// What `cargo xtask help` prints; one line for each command.
+const HELP: &str = "\
+cargo xtask test [STAGE...]        every check and test, or the named stages
+cargo xtask tidy                   the rules about source text that no compiler checks
+cargo xtask laws [--cases N]       the property tests of the rules, long form
+cargo xtask durability [--rounds N]   kill and restart under load, long form, with its counter-proofs
+cargo xtask bench WHAT ...         measurements; `cargo xtask bench` alone names them
+cargo xtask help                   this text
+
+Environment:
+  MUSTER_INSTALL_TOOLS=1   let `test` install cargo-deny when it is absent (costs minutes)
+  CARGO_TARGET_DIR         where builds go, as everywhere in cargo
+";
+
+fn main() -> ExitCode {
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    match dispatch(&args) {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            println!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Runs one command; `false` when it found something wrong and has said so itself.
+fn dispatch(args: &[String]) -> anyhow::Result<bool> {
+    let (command, rest) = args.split_first().map_or(("help", args), |(first, rest)| (first.as_str(), rest));
+    match command {
+        "test" => stages::run(&Repo::find()?, rest),
+        "tidy" => tidy::run(&Repo::find()?, rest),
+        "laws" => long::laws(&Repo::find()?, rest),
+        "durability" => long::durability(&Repo::find()?, rest),
+        "bench" => bench(rest),
+        "help" | "--help" | "-h" => {
+            print!("{HELP}{}", stages::help());
+            Ok(true)
+        }
+        other => anyhow::bail!("no command `{other}`; `cargo xtask help` lists them"),
+    }
+}
+
+/// The benchmarks, in this process: it was built with them.
+#[cfg(feature = "bench")]
+fn bench(args: &[String]) -> anyhow::Result<bool> {
+    bench::run(args)?;
+    Ok(true)
+}
+
+/// The benchmarks, by a build of this program that has them; optimised, because a slow generator measures itself.
+#[cfg(not(feature = "bench"))]
+fn bench(args: &[String]) -> anyhow::Result<bool> {
+    let repo = Repo::find()?;
+    let build = ["run", "--quiet", "--release", "--locked", "-p", "xtask", "--features", "bench", "--", "bench"];
+    repo::succeeds(repo.cargo(&build).args(args))
+}

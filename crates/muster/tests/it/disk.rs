@@ -7,6 +7,7 @@ use std::io::ErrorKind;
 use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::LazyLock;
 
 use tempfile::TempDir;
 
@@ -33,11 +34,6 @@ impl Disk {
         let disk = Disk { root };
         fs::create_dir(disk.data_dir()).unwrap();
         fs::create_dir(disk.journal()).unwrap();
-        let source = disk.path("dropcache.c");
-        fs::write(&source, include_str!("../syncshim/dropcache.c")).unwrap();
-        let mut compile = Command::new("cc");
-        compile.args(["-shared", "-fPIC", "-O2", "-pthread", "-o"]).arg(disk.path("dropcache.so")).arg(source);
-        assert!(compile.status().unwrap().success(), "cc could not compile dropcache.c");
         disk
     }
 
@@ -58,10 +54,11 @@ impl Disk {
     /// needs it: a change that the shim did not see would be lost by `lose_power` although it was synced.
     pub(crate) fn env(&self) -> Vec<(OsString, OsString)> {
         let paths = [
-            ("LD_PRELOAD", self.path("dropcache.so")),
+            ("LD_PRELOAD", shim().to_owned()),
             ("MUSTER_SHIM_DIR", self.data_dir()),
             ("MUSTER_SHIM_JOURNAL", self.journal()),
             ("MUSTER_SHIM_FAIL_SYNC", self.path("fail-sync")),
+            ("MUSTER_SHIM_IGNORE_SYNC", self.path("ignore-sync")),
             ("MUSTER_SHIM_FULL", self.path("full")),
         ];
         paths.into_iter().map(|(name, path)| (name.into(), path.into())).collect()
@@ -70,6 +67,11 @@ impl Disk {
     /// From now on every sync fails with EIO, or none does.
     pub(crate) fn fail_syncs(&self, fail: bool) {
         self.control("fail-sync", fail);
+    }
+
+    /// From now on every sync succeeds and does nothing.
+    pub(crate) fn ignore_syncs(&self) {
+        self.control("ignore-sync", true);
     }
 
     /// From now on every write fails with ENOSPC, or none does.
@@ -129,6 +131,23 @@ impl Disk {
             change.undo();
         }
     }
+}
+
+/// The compiled shim, made once for each run of the tests.
+fn shim() -> &'static Path {
+    static SHIM: LazyLock<PathBuf> = LazyLock::new(|| {
+        let work = TempDir::new_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+        let (source, made) = (work.path().join("dropcache.c"), work.path().join("dropcache.so"));
+        fs::write(&source, include_str!("../syncshim/dropcache.c")).unwrap();
+        let mut compile = Command::new("cc");
+        compile.args(["-shared", "-fPIC", "-O2", "-Wall", "-Werror", "-pthread", "-o"]).arg(&made).arg(source);
+        assert!(compile.status().unwrap().success(), "cc could not compile dropcache.c");
+        let shim = Path::new(env!("CARGO_TARGET_TMPDIR")).join("dropcache.so");
+        // Moved into its place, so that runs side by side never load half a file.
+        fs::rename(made, &shim).unwrap();
+        shim
+    });
+    &SHIM
 }
 
 /// One line of a `.names` file: when, what (`C` made, `D` directory removed, `U` removed, `R` moved) and three paths.

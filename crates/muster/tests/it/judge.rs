@@ -78,9 +78,11 @@ fn verdict(look: &mut Look, flight: &Flight) -> Result<bool, String> {
     match (missing.is_empty(), fate) {
         (true, _) => Ok(true),
         (false, Fate::Acknowledged) => Err(format!("request {tag} was acknowledged and is lost: no {:?}", missing[0])),
-        (false, _) if found.iter().any(|found| *found) => {
-            Err(format!("request {tag} ({fate:?}) is there in part: {} of {}: no {missing:?}", found.len() - missing.len(), found.len()))
-        }
+        (false, _) if found.iter().any(|found| *found) => Err(format!(
+            "request {tag} ({fate:?}) is there in part: {} of {}: no {missing:?}",
+            found.len() - missing.len(),
+            found.len()
+        )),
         (false, _) => Ok(false),
     }
 }
@@ -93,7 +95,10 @@ fn send_again(look: &mut Look, flight: &Flight, whole: bool) -> Result<(), Strin
     let replayed = answer.header("Idempotency-Replayed") == Some("true");
     if answer.status != 200 || replayed != whole {
         let status = answer.status;
-        return Err(format!("request {tag} (whole: {whole}) sent again: {status}, replayed: {replayed}, {}", answer.text()));
+        return Err(format!(
+            "request {tag} (whole: {whole}) sent again: {status}, replayed: {replayed}, {}",
+            answer.text()
+        ));
     }
     if look.claims(flight).contains(&false) {
         return Err(format!("request {tag} sent again was acknowledged and is not whole"));
@@ -106,7 +111,11 @@ fn compare_counters(look: &mut Look, ledger: &Ledger) -> Result<(), String> {
     let Effect { customers, events, merges } = ledger.effect;
     let want = [customers - merges, events, merges];
     let got = ["users", "events", "merges"].map(|name| stats[name].as_u64().unwrap_or(u64::MAX));
-    if got == want { Ok(()) } else { Err(format!("stats show users, events, merges {got:?}, the whole requests make {want:?}")) }
+    if got == want {
+        Ok(())
+    } else {
+        Err(format!("stats show users, events, merges {got:?}, the whole requests make {want:?}"))
+    }
 }
 
 /// Reads users and timelines through the management API.
@@ -127,7 +136,8 @@ impl Look<'_> {
                     self.user(&mut users, customer).is_some_and(|user| user["attributes"]["tag"] == flight.tag.as_str())
                 }
                 Claim::Merged { left, right } => {
-                    let ids = [left, right].map(|customer| self.user(&mut users, customer).map(|user| user["id"].clone()));
+                    let ids =
+                        [left, right].map(|customer| self.user(&mut users, customer).map(|user| user["id"].clone()));
                     ids[0].is_some() && ids[0] == ids[1]
                 }
                 Claim::Event { customer, event_id } => match self.user(&mut users, customer) {

@@ -111,9 +111,8 @@ impl Sender {
                 Ok(answer) => Fate::Refused(answer.status, answer.text()),
                 Err(cut) => Fate::Cut(cut),
             };
-            if flight.fate == Fate::Acknowledged {
-                self.apart = apart;
-            }
+            // A pair that a request in doubt may have merged is not used again: its merge would be counted twice.
+            self.apart = apart.filter(|_| flight.fate == Fate::Acknowledged);
             let lost = matches!(flight.fate, Fate::Cut(_));
             if matches!(flight.fate, Fate::Refused(..)) {
                 std::thread::sleep(BACK_OFF);

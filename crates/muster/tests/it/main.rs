@@ -3,6 +3,7 @@
 //! One test binary: the harness (`http`, `server`, `random`) knows no rules of Muster; `disk` and the C shim beside
 //! this folder know what a power loss leaves; `load` and `judge` know what was sent and what of it must be there.
 #![expect(clippy::unwrap_used, reason = "helpers of tests: a failed step is the test's failure")]
+#![expect(clippy::print_stdout, reason = "what a long run did is shown with the test's output")]
 
 mod http;
 mod random;

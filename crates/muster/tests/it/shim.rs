@@ -93,7 +93,7 @@ fn a_full_disk_refuses_writes_until_there_is_room() {
 #[test]
 fn a_torn_loss_keeps_some_whole_pages_and_drops_the_others() {
     let disk = Disk::new();
-    assert!(run(&disk, "head -c 262144 /dev/zero | tr '\\0' a > f; sync f ."));
+    assert!(run(&disk, "head -c 262144 /dev/zero | tr '\\0' a | dd of=f status=none; sync f ."));
     assert!(run(&disk, "head -c 262144 /dev/zero | tr '\\0' b | dd of=f conv=notrunc status=none"));
     let seed = seed();
     disk.lose_power(Unsynced::Torn(&mut Random::seeded(seed)));

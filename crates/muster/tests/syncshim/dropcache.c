@@ -10,9 +10,9 @@
  *
  * Control files, looked at on every call: while MUSTER_SHIM_FAIL_SYNC exists every sync under the directory fails with EIO
  * and, as Linux does, marks the changes clean, so that no later sync brings them to the disk; while MUSTER_SHIM_FULL exists
- * every write under the directory fails with ENOSPC.
+ * every write under the directory fails with ENOSPC; while MUSTER_SHIM_IGNORE_SYNC exists syncs succeed and do nothing.
  *
- * Not modelled: O_SYNC files, sync(2) and syncfs(2), writes through mmap (SQLite's -shm, rebuilt at start, is left alone), io_uring.
+ * Not modelled: O_SYNC files, sync(2) and syncfs(2), stdio (it writes inside libc), writes through mmap (SQLite's -shm, rebuilt at start, is left alone), io_uring.
  * For 64-bit Linux. System calls are made directly, so that nothing here meets itself. */
 #define _GNU_SOURCE
 #include <dirent.h>
@@ -49,12 +49,13 @@ struct range {
 static struct file *buckets[BUCKETS];
 static pthread_mutex_t table_lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_mutex_t names_lock = PTHREAD_MUTEX_INITIALIZER; /* held over a change of names and its note */
-static const char *root, *journal, *fail_sync, *full;
+static const char *root, *journal, *fail_sync, *ignore_sync, *full;
 
 __attribute__((constructor)) static void start(void) {
     root = getenv("MUSTER_SHIM_DIR");
     journal = getenv("MUSTER_SHIM_JOURNAL");
     fail_sync = getenv("MUSTER_SHIM_FAIL_SYNC");
+    ignore_sync = getenv("MUSTER_SHIM_IGNORE_SYNC");
     full = getenv("MUSTER_SHIM_FULL");
     if (!journal) root = NULL;
 }
@@ -176,6 +177,7 @@ static void note_write(struct file *f, int fd, uint64_t offset, uint64_t length)
 }
 
 static int sync_file(struct file *f, int fd) {
+    if (exists(ignore_sync)) return 0;
     pthread_mutex_lock(&f->lock);
     if (exists(fail_sync)) {
         if (shorten(f->dirty, 0)) broken("forget changes");
@@ -232,12 +234,12 @@ static void keep(const char *path, char kept[PATH_MAX]) {
     if (syscall(SYS_linkat, AT_FDCWD, path, AT_FDCWD, kept, 0)) strcpy(kept, "-");
 }
 
-static int sync_directory(int fd, const struct stat *st) {
+static int sync_directory(const struct stat *st) {
+    if (exists(ignore_sync)) return 0;
     if (exists(fail_sync)) {
         errno = EIO;
         return -1;
     }
-    (void)fd;
     pthread_mutex_lock(&names_lock);
     int names = side_file(st->st_ino, "names", O_RDWR);
     FILE *lines = names < 0 ? NULL : fdopen(names, "r+");
@@ -264,7 +266,7 @@ static int any_sync(int fd, int call) {
         snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
         ssize_t n = syscall(SYS_readlinkat, AT_FDCWD, link, path, sizeof path - 1);
         path[n < 0 ? 0 : n] = 0;
-        return strncmp(path, root, strlen(root)) ? (int)syscall(call, fd) : sync_directory(fd, &st);
+        return strncmp(path, root, strlen(root)) ? (int)syscall(call, fd) : sync_directory(&st);
     }
     struct file *f = S_ISREG(st.st_mode) ? find(&st) : NULL;
     return f ? sync_file(f, fd) : (int)syscall(call, fd);
@@ -277,8 +279,8 @@ int fdatasync(int fd) { return any_sync(fd, SYS_fdatasync); }
 
 static int any_open(int dirfd, const char *name, int flags, mode_t mode) {
     char path[PATH_MAX];
-    bool writes = (flags & O_ACCMODE) != O_RDONLY || flags & (O_CREAT | O_TRUNC);
-    if (!writes || flags & O_PATH || (flags & O_TMPFILE) == O_TMPFILE || !watched(dirfd, name, path))
+    /* Also what is opened for reading only: it can be synced through that descriptor. */
+    if (flags & O_PATH || (flags & O_TMPFILE) == O_TMPFILE || !watched(dirfd, name, path))
         return (int)syscall(SYS_openat, dirfd, name, flags, mode);
     struct stat st;
     pthread_mutex_lock(&names_lock);

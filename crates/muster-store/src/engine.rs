@@ -1,0 +1,244 @@
+//! The seam: what every engine does. One conformance suite holds it for all of them.
+
+use crate::reader::Reader;
+use muster_core::change::Changes;
+use muster_core::decision::{Decision, Mode, Step};
+use muster_core::facts::{Facts, Needs};
+use muster_core::id::WorkspaceId;
+use muster_core::rate::RateWindow;
+use muster_core::record::{Counters, Request};
+use muster_core::time::{Moment, Timestamp};
+use std::sync::Arc;
+use tokio::sync::oneshot;
+
+/// A storage engine: the catalogue of workspaces, and for each workspace one lane of decisions in a total order.
+///
+/// Calls may block on storage unless they say otherwise; asynchronous callers move them to a thread that may.
+pub trait Engine: Send + Sync {
+    /// Every workspace, in order of id.
+    ///
+    /// # Errors
+    /// [`EngineError::Unavailable`].
+    fn workspaces(&self) -> Result<Vec<Workspace>, EngineError>;
+
+    /// Makes a workspace; durable when it returns. False if the id is taken, and nothing changed.
+    ///
+    /// # Errors
+    /// [`EngineError::Unavailable`].
+    fn create_workspace(&self, workspace: &Workspace) -> Result<bool, EngineError>;
+
+    /// Changes a workspace's catalogue entry in the order of its decisions: `change` sees the entry and the counters as
+    /// they are between two decisions and answers the new entry, or None to leave it. Durable when it returns the entry
+    /// in force; decisions after it see its revision. The engine sets `revision` one higher if `settings` changed.
+    ///
+    /// # Errors
+    /// [`EngineError::UnknownWorkspace`], [`EngineError::Unavailable`].
+    fn configure(&self, id: &WorkspaceId, change: Configure) -> Result<Workspace, EngineError>;
+
+    /// Removes a workspace and all its data. Decisions that wait are answered [`EngineError::UnknownWorkspace`].
+    ///
+    /// # Errors
+    /// [`EngineError::UnknownWorkspace`], [`EngineError::Unavailable`].
+    fn delete_workspace(&self, id: &WorkspaceId) -> Result<(), EngineError>;
+
+    /// A small durable value of the installation by name (the admin token's hash, for example).
+    ///
+    /// # Errors
+    /// [`EngineError::Unavailable`].
+    fn secret(&self, name: &str) -> Result<Option<Vec<u8>>, EngineError>;
+
+    /// Puts such a value.
+    ///
+    /// # Errors
+    /// [`EngineError::Unavailable`].
+    fn put_secret(&self, name: &str, value: &[u8]) -> Result<(), EngineError>;
+
+    /// Puts a decision into the workspace's lane. Does not block: a full lane answers [`EngineError::Overloaded`] at
+    /// once, and one workspace's full lane takes no room from another's. The job's answer comes when its group is
+    /// durable. Use [`apply`].
+    ///
+    /// # Errors
+    /// [`EngineError::Overloaded`], [`EngineError::UnknownWorkspace`], [`EngineError::Unavailable`].
+    fn submit(&self, id: &WorkspaceId, job: Box<dyn Job>) -> Result<(), EngineError>;
+
+    /// Notes a refused request (a 400) in the ingestion log: bounded, kept apart from applied ones, without a sync of
+    /// its own; a full buffer drops it. Does not block.
+    fn note_refused(&self, id: &WorkspaceId, request: Request);
+
+    /// The rate window as the lane has it. Does not block.
+    fn rate(&self, id: &WorkspaceId) -> RateWindow;
+
+    /// A reader over the workspace's data: one snapshot that sees every decision answered before the call.
+    ///
+    /// # Errors
+    /// [`EngineError::UnknownWorkspace`], [`EngineError::Unavailable`].
+    fn read(&self, id: &WorkspaceId) -> Result<Box<dyn Reader + '_>, EngineError>;
+
+    /// How it fares: for readiness and metrics. Does not block.
+    fn health(&self) -> Health;
+
+    /// Finishes what waits, syncs, checkpoints and closes. Later calls answer [`EngineError::Unavailable`].
+    fn close(&self);
+}
+
+/// A change of a catalogue entry, run in the lane.
+pub type Configure = Box<dyn FnOnce(&Workspace, &Counters) -> Option<Workspace> + Send>;
+
+/// A workspace's entry in the catalogue.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Workspace {
+    /// Its id.
+    pub id: WorkspaceId,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// Counts up with each change of the settings.
+    pub revision: u64,
+    /// Its settings, as a document that the engine does not read.
+    pub settings: String,
+    /// Its Data API keys.
+    pub keys: Vec<KeyRecord>,
+}
+
+/// A Data API key, as a hash.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeyRecord {
+    /// SHA-256 of the key.
+    pub sha256: [u8; 32],
+    /// What it may do, comma-separated: `import,read,erase`.
+    pub scopes: String,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// Until when it is valid; None = no end.
+    pub valid_until: Option<Timestamp>,
+}
+
+/// What became of the storage under a call.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum EngineError {
+    /// No such workspace.
+    #[error("no such workspace")]
+    UnknownWorkspace,
+    /// The lane is full: try again later.
+    #[error("too many requests are waiting")]
+    Overloaded,
+    /// The storage failed, or failed before and must be opened anew; whether a commit in flight became durable is not
+    /// known.
+    #[error("the storage is not available: {0}")]
+    Unavailable(Arc<str>),
+    /// The disk is full; nothing of the group was stored, and it goes on when there is room.
+    #[error("the disk is full")]
+    Full,
+    /// Stored data is not what was written.
+    #[error("stored data is damaged: {0}")]
+    Corrupt(Arc<str>),
+    /// This one decision broke a rule of the seam or panicked; nothing of it was stored, the others go on.
+    #[error("the decision failed: {0}")]
+    Broken(Arc<str>),
+}
+
+/// How an engine fares.
+#[derive(Clone, Debug, Default)]
+pub struct Health {
+    /// Why it cannot write, if it cannot.
+    pub failed: Option<Arc<str>>,
+    /// Decisions that wait or run, over all lanes.
+    pub queued: u64,
+    /// Groups committed.
+    pub groups: u64,
+    /// Decisions committed in them.
+    pub decisions: u64,
+    /// Commits by latency: counts for each bound of [`COMMIT_BUCKETS_US`], and above.
+    pub commit_us: [u64; 13],
+    /// Sum of commit latencies in microseconds.
+    pub commit_us_sum: u64,
+    /// Groups by size: counts for each bound of [`GROUP_BUCKETS`], and above.
+    pub group_sizes: [u64; 9],
+    /// Bytes of write-ahead log, over all workspaces that are open.
+    pub wal_bytes: u64,
+    /// Checkpoints done.
+    pub checkpoints: u64,
+}
+
+/// Upper bounds of [`Health::commit_us`], in microseconds.
+pub const COMMIT_BUCKETS_US: [u64; 12] =
+    [250, 500, 1_000, 2_500, 5_000, 10_000, 25_000, 50_000, 100_000, 250_000, 500_000, 1_000_000];
+/// Upper bounds of [`Health::group_sizes`].
+pub const GROUP_BUCKETS: [u64; 8] = [1, 2, 4, 8, 16, 32, 64, 128];
+
+/// A decision in a lane, its type forgotten. Engines run the rounds: needs, facts, [`Job::decide`], until changes.
+pub trait Job: Send {
+    /// Whether it is committed.
+    fn mode(&self) -> Mode;
+    /// What it needs at first.
+    fn needs(&self) -> Needs;
+    /// Decides; its output waits inside the job.
+    fn decide(&mut self, facts: &Facts, now: Moment) -> JobStep;
+    /// Hands its output, or the error, to whoever waits.
+    fn answer(self: Box<Self>, result: Result<(), EngineError>);
+}
+
+/// How far a job came.
+#[derive(Debug)]
+pub enum JobStep {
+    /// More facts are needed.
+    NeedMore(Needs),
+    /// Commit this (in [`Mode::Dry`]: do not).
+    Done(Changes),
+    /// Nothing changes.
+    Leave,
+}
+
+struct Waiting<D: Decision> {
+    decision: D,
+    mode: Mode,
+    output: Option<D::Output>,
+    reply: oneshot::Sender<Result<D::Output, EngineError>>,
+}
+
+impl<D: Decision> Job for Waiting<D> {
+    fn mode(&self) -> Mode {
+        self.mode
+    }
+
+    fn needs(&self) -> Needs {
+        self.decision.needs()
+    }
+
+    fn decide(&mut self, facts: &Facts, now: Moment) -> JobStep {
+        match self.decision.decide(facts, now) {
+            Step::NeedMore(needs) => JobStep::NeedMore(needs),
+            Step::Done(changes, output) => {
+                self.output = Some(output);
+                JobStep::Done(changes)
+            }
+            Step::Leave(output) => {
+                self.output = Some(output);
+                JobStep::Leave
+            }
+        }
+    }
+
+    fn answer(self: Box<Self>, result: Result<(), EngineError>) {
+        let broken = || EngineError::Broken("answered without an output".into());
+        let Self { output, reply, .. } = *self;
+        // Whoever waited may have gone; the decision stands all the same.
+        let _gone = reply.send(result.and_then(|()| output.ok_or_else(broken)));
+    }
+}
+
+/// Runs a decision through a workspace's lane and waits for its output: with [`Mode::Commit`] its changes are durable by
+/// then, and readers see them.
+///
+/// # Errors
+/// Those of [`Engine::submit`], and what became of the storage afterwards. After [`EngineError::Unavailable`] it is not
+/// known whether the changes became durable.
+pub async fn apply<D: Decision>(
+    engine: &dyn Engine,
+    id: &WorkspaceId,
+    decision: D,
+    mode: Mode,
+) -> Result<D::Output, EngineError> {
+    let (reply, answer) = oneshot::channel();
+    engine.submit(id, Box::new(Waiting { decision, mode, output: None, reply }))?;
+    answer.await.unwrap_or_else(|_| Err(EngineError::Unavailable("the lane was closed".into())))
+}

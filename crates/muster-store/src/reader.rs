@@ -1,0 +1,123 @@
+//! Reading: what the management API, the console and `muster verify` look at.
+
+use crate::engine::EngineError;
+use muster_core::command::Route;
+use muster_core::id::{MergeNo, ProfileNo, QuarantineNo, RequestNo, Seq, SeparationNo};
+use muster_core::identifier::Key;
+use muster_core::record::{Counters, Event, Idempotency, Merge, Quarantined, Request, Separation, View};
+use muster_core::snapshot::Member;
+use muster_core::time::Timestamp;
+
+/// Reads one workspace at one snapshot. Every method may block on storage and answers [`EngineError::Unavailable`] or
+/// [`EngineError::Corrupt`].
+pub trait Reader {
+    /// The counters.
+    ///
+    /// # Errors
+    /// See the trait.
+    fn counters(&mut self) -> Result<Counters, EngineError>;
+
+    /// Whom a key is bound to, whatever kinds are active.
+    ///
+    /// # Errors
+    /// See the trait.
+    fn binding(&mut self, key: &Key) -> Result<Option<ProfileNo>, EngineError>;
+
+    /// The live profile of an id: its root, all members with devices and links (the root first, then by number), and
+    /// the view if the engine keeps one.
+    ///
+    /// # Errors
+    /// See the trait.
+    fn profile(&mut self, no: ProfileNo) -> Result<Option<LiveProfile>, EngineError>;
+
+    /// Events recorded under any of these ids, newest first by (time, seq), of all names or of one, below the cursor.
+    ///
+    /// # Errors
+    /// See the trait.
+    fn events(&mut self, query: &EventQuery<'_>) -> Result<Vec<Event>, EngineError>;
+
+    /// Log entries, newest first: applied and refused ones by receipt.
+    ///
+    /// # Errors
+    /// See the trait.
+    fn requests(&mut self, query: RequestQuery) -> Result<Vec<Request>, EngineError>;
+
+    /// One log entry.
+    ///
+    /// # Errors
+    /// See the trait.
+    fn request(&mut self, no: RequestNo) -> Result<Option<Request>, EngineError>;
+
+    /// Quarantine entries, newest first, below the cursor.
+    ///
+    /// # Errors
+    /// See the trait.
+    fn quarantine(&mut self, below: Option<QuarantineNo>, limit: usize) -> Result<Vec<Quarantined>, EngineError>;
+
+    /// One quarantine entry.
+    ///
+    /// # Errors
+    /// See the trait.
+    fn quarantined(&mut self, no: QuarantineNo) -> Result<Option<Quarantined>, EngineError>;
+
+    /// Merge records, newest first, below the cursor.
+    ///
+    /// # Errors
+    /// See the trait.
+    fn merges(&mut self, below: Option<MergeNo>, limit: usize) -> Result<Vec<Merge>, EngineError>;
+
+    /// One merge record.
+    ///
+    /// # Errors
+    /// See the trait.
+    fn merge(&mut self, no: MergeNo) -> Result<Option<Merge>, EngineError>;
+
+    /// Separations, newest first, below the cursor.
+    ///
+    /// # Errors
+    /// See the trait.
+    fn separations(&mut self, below: Option<SeparationNo>, limit: usize) -> Result<Vec<Separation>, EngineError>;
+
+    /// The recorded answer of an idempotency key, however old.
+    ///
+    /// # Errors
+    /// See the trait.
+    fn idempotency(&mut self, route: Route, key: &str) -> Result<Option<Idempotency>, EngineError>;
+}
+
+/// A live profile as it is stored.
+#[derive(Clone, Debug, PartialEq)]
+pub struct LiveProfile {
+    /// The live profile's number.
+    pub root: ProfileNo,
+    /// Its members, the root first.
+    pub members: Vec<Member>,
+    /// Its view, if it has members beside the root.
+    pub view: Option<View>,
+}
+
+/// Which events.
+#[derive(Clone, Copy, Debug)]
+pub struct EventQuery<'a> {
+    /// Recorded under any of these.
+    pub profiles: &'a [ProfileNo],
+    /// Of this name alone.
+    pub name: Option<&'a str>,
+    /// Below this (time, seq).
+    pub below: Option<(Timestamp, Seq)>,
+    /// At most so many.
+    pub limit: usize,
+}
+
+/// Which log entries.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct RequestQuery {
+    /// Of this status alone.
+    pub status: Option<u16>,
+    /// With at least one element of this outcome.
+    pub outcome: Option<muster_core::outcome::Outcome>,
+    /// Received before, or at the same time with a smaller number.
+    pub below: Option<(Timestamp, RequestNo)>,
+    /// At most so many.
+    pub limit: usize,
+}
