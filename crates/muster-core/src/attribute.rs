@@ -64,12 +64,15 @@ const KNOWN_MOE: [&str; 12] = [
 pub fn policy(name: &str) -> Policy {
     match canonical(name) {
         "" | "id" | "_id" => Policy::Reserved,
-        FIRST_SEEN | LAST_SEEN | "publisher_name" | "campaign_name" | "moe_gaid" | "advertising_identifier" | "moe_mweb" => {
-            Policy::CreateOnly
-        }
-        "t_rev" | "t_trans" | "u_s_c" | "moe_dtzo" | "installed" | "uninstall_time" | "moe_cr_from" | "moe_rsu" | "moe_w_ds" => {
-            Policy::Derived
-        }
+        FIRST_SEEN
+        | LAST_SEEN
+        | "publisher_name"
+        | "campaign_name"
+        | "moe_gaid"
+        | "advertising_identifier"
+        | "moe_mweb" => Policy::CreateOnly,
+        "t_rev" | "t_trans" | "u_s_c" | "moe_dtzo" | "installed" | "uninstall_time" | "moe_cr_from" | "moe_rsu"
+        | "moe_w_ds" => Policy::Derived,
         n if ["moe_ip_", "locale_", "moe_rsp_", "moe_ds_"].iter().any(|p| n.starts_with(p)) => Policy::Derived,
         n if n.starts_with("moe_") && !KNOWN_MOE.contains(&n) => Policy::Reserved,
         _ => Policy::Free,

@@ -4,8 +4,8 @@ use crate::id::{ProfileNo, SeparationNo};
 use crate::identifier::Key;
 use crate::rate::RateWindow;
 use crate::record::{
-    Change, Counters, Device, DeviceRef, Event, EventId, Idempotency, Link, Merge, Outgoing, Profile, Quarantined, Request,
-    Separation, Standing, View,
+    Change, Counters, Device, DeviceRef, Event, EventId, Idempotency, Link, Merge, Outgoing, Profile, Quarantined,
+    Request, Separation, Standing, View,
 };
 
 /// One row to put (insert or replace by its key) or to delete. Deletes name rows that exist.

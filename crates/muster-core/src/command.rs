@@ -19,6 +19,8 @@ pub struct Import {
     pub settings: Arc<Settings>,
     /// A rejected element refuses the whole request: the Track calls, unless lenient (behaviour.md 1.2).
     pub all_or_nothing: bool,
+    /// A dry run: it has a budget of its own, kept by the server (behaviour.md 1.3).
+    pub dry: bool,
     /// The elements in order.
     pub elements: Vec<Element>,
     /// Its origin address, if the workspace keeps it (behaviour.md 1.9).
@@ -144,6 +146,9 @@ pub struct Customer {
     pub create_only: Vec<(Box<str>, Value)>,
     /// `first_seen` and `last_seen` as they were sent; they count if the element creates the profile.
     pub seen: Seen,
+    /// Every create-only name that the element carries, `first_seen` and `last_seen` with them: as spelled, and its
+    /// pointer. What is warned of if the profile exists.
+    pub create_only_names: Vec<(Box<str>, Box<str>)>,
     /// What is unset, after the sets.
     pub unsets: Vec<Unset>,
     /// Array operations, in the order of the body; no name in both directions.

@@ -107,11 +107,9 @@ fn push_writes<'a>(steps: &mut Vec<(Seq, Step<'a>)>, profile: &'a Profile, after
 impl View {
     /// What a profile without members shows.
     pub fn of(profile: &Profile) -> Self {
-        let set = |(name, write): (&Box<str>, &Write<Value>)| Some((name.clone(), write.value.clone()?));
-        let active = |(platform, write): (&Platform, &Write<bool>)| Some((*platform, write.value?));
         Self {
-            attributes: profile.attributes.iter().filter_map(set).collect(),
-            platforms: profile.platforms.iter().filter_map(active).collect(),
+            attributes: own_values(&profile.attributes).map(|(name, value)| (name.into(), value.clone())).collect(),
+            platforms: profile.platforms.iter().filter_map(|(p, write)| Some((*p, write.value?))).collect(),
         }
     }
 

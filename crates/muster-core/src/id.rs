@@ -210,6 +210,9 @@ mod tests {
     #[test]
     fn numbered_ids_are_read_as_written_and_nothing_else_is() {
         assert_eq!(MergeNo::parse("m12"), Some(MergeNo(12)));
-        assert_eq!([MergeNo::parse("12"), MergeNo::parse("m012"), MergeNo::parse("m"), MergeNo::parse("m-1")], [None; 4]);
+        assert_eq!(
+            [MergeNo::parse("12"), MergeNo::parse("m012"), MergeNo::parse("m"), MergeNo::parse("m-1")],
+            [None; 4]
+        );
     }
 }

@@ -39,8 +39,28 @@ pub struct Key {
 /// Refused values of `customer_id` where a workspace gives no list of its own (FACTS 6.4), trimmed and in lower case.
 /// The empty value is no value at all and needs no place here.
 pub const CUSTOMER_ID_EXCEPTIONS: [&str; 22] = [
-    "unknown", "guest", "null", "0", "1", "true", "false", "user_attribute_unique_id", "(empty)", "na", "n/a", "\"\"",
-    "dummy_seller_code", "user_id", "id", "customer_id", "uid", "userid", "none", "-2", "-1", "2",
+    "unknown",
+    "guest",
+    "null",
+    "0",
+    "1",
+    "true",
+    "false",
+    "user_attribute_unique_id",
+    "(empty)",
+    "na",
+    "n/a",
+    "\"\"",
+    "dummy_seller_code",
+    "user_id",
+    "id",
+    "customer_id",
+    "uid",
+    "userid",
+    "none",
+    "-2",
+    "-1",
+    "2",
 ];
 /// Exceptions of every other kind where a workspace gives no list of its own (behaviour.md 3).
 pub const OTHER_EXCEPTIONS: [&str; 9] = ["null", "none", "unknown", "guest", "n/a", "na", "nan", "0", "undefined"];

@@ -108,7 +108,14 @@ pub struct KindSettings {
 impl KindSettings {
     /// A kind with every setting at its default.
     pub fn plain(canonical: &str) -> Self {
-        Self { kind: Kind::new(canonical), normaliser: None, pinned: false, paused: false, exceptions: None, max_profiles: 50 }
+        Self {
+            kind: Kind::new(canonical),
+            normaliser: None,
+            pinned: false,
+            paused: false,
+            exceptions: None,
+            max_profiles: 50,
+        }
     }
 }
 

@@ -91,8 +91,11 @@ pub fn assemble(top: ProfileNo, members: &[Member], view: Option<View>, identity
     })
 }
 
+/// Values by kind.
+type Aliases = Vec<(Kind, Vec<Box<str>>)>;
+
 /// Current values are the shown ones that are bound; the other bound ones are aliases (behaviour.md 3.1).
-fn identifiers(members: &[Member], view: &View, identity: &Identity) -> (Vec<Key>, Vec<(Kind, Vec<Box<str>>)>) {
+fn identifiers(members: &[Member], view: &View, identity: &Identity) -> (Vec<Key>, Aliases) {
     let (mut current, mut aliases) = (Vec::new(), Vec::new());
     for kind in identity.active().map(|k| &k.kind) {
         let mut held: Vec<&str> =

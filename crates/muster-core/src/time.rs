@@ -85,10 +85,10 @@ fn time_of_day(b: &[u8]) -> Option<(i64, &[u8])> {
             if len == 0 || len > 9 {
                 return None;
             }
-            for i in 0..3 {
-                millis = millis * 10 + if i < len { i64::from(fraction[i] - b'0') } else { 0 };
-            }
-            rest = &fraction[len..];
+            let (digits_of, after) = fraction.split_at(len);
+            let padded = digits_of.iter().chain(b"00").take(3);
+            millis = padded.fold(0, |millis, digit| millis * 10 + i64::from(digit - b'0'));
+            rest = after;
         }
     }
     (hour < 24 && minute < 60 && second < 60).then_some((((hour * 60 + minute) * 60 + second) * 1_000 + millis, rest))

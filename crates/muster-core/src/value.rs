@@ -50,7 +50,9 @@ impl Value {
             Self::Integer(n) => n.checked_ilog10().map_or_else(|| n.to_string().len(), |digits| digits as usize + 1),
             Self::Float(n) => float_text(*n).len(),
             Self::Text(text) | Self::DateTime(text) => text_json_bytes(text),
-            Self::Location { lat, lon } => "{\"lat\":,\"lon\":}".len() + float_text(*lat).len() + float_text(*lon).len(),
+            Self::Location { lat, lon } => {
+                "{\"lat\":,\"lon\":}".len() + float_text(*lat).len() + float_text(*lon).len()
+            }
             Self::Array(items) => 1 + items.len().max(1) + items.iter().map(Self::json_bytes).sum::<usize>(),
             Self::Object(members) => {
                 let of = |(name, value): &(Box<str>, Self)| text_json_bytes(name) + 1 + value.json_bytes();
@@ -66,7 +68,8 @@ impl Value {
         if rule == Combine::Sum {
             return Self::sum(first, second).unwrap_or_else(|| first.clone());
         }
-        let second_wins = matches!((rule, second.compare(first)), (Combine::Max, Some(Greater)) | (Combine::Min, Some(Less)));
+        let second_wins =
+            matches!((rule, second.compare(first)), (Combine::Max, Some(Greater)) | (Combine::Min, Some(Less)));
         if second_wins { second.clone() } else { first.clone() }
     }
 
@@ -141,7 +144,7 @@ mod tests {
             (Combine::Sum, &one, &two, Value::Integer(3)),
             (Combine::Sum, &one, &half, Value::Float(1.5)),
             (Combine::Sum, &one, &text("x"), one.clone()),
-            (Combine::Sum, &Value::Integer(i64::MAX), &one, Value::Float(9.223_372_036_854_775_8e18)),
+            (Combine::Sum, &Value::Integer(i64::MAX), &one, Value::Float(9_223_372_036_854_775_808.0)),
             (Combine::Max, &one, &two, two.clone()),
             (Combine::Min, &one, &half, half.clone()),
             (Combine::Max, &text("2026-01-05"), &text("2026-01-04T23:00:00Z"), text("2026-01-05")),

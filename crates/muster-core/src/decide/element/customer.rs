@@ -1,0 +1,162 @@
+//! A customer element: creates or updates a user; it alone binds new keys to profiles that exist.
+
+use super::super::resolve::{Resolved, resolve};
+use super::super::work::{Known, Work};
+use super::super::write::{self, Place};
+use super::{Context, End, meet};
+use crate::command::{ArrayOperation, Customer, Matching, Unset};
+use crate::fold::own_values;
+use crate::outcome::Outcome;
+use crate::reason::{Fault, Reason};
+use crate::record::ChangeKind;
+use crate::value::Value;
+use crate::warning::{Code, Warnings};
+use std::collections::BTreeSet;
+
+/// Applies it.
+pub(super) fn apply(
+    work: &mut Work<'_>,
+    context: &Context<'_>,
+    customer: &Customer,
+    warnings: &mut Warnings,
+) -> Known<End> {
+    let resolved = resolve(work, &customer.keys, warnings)?;
+    let (outcome, root, record, merged) = if resolved.roots.is_empty() {
+        if customer.update_existing_only {
+            return Ok(End::Nothing(Outcome::Skipped));
+        }
+        let seen = |at: Option<_>| at.unwrap_or(work.now).min(work.now);
+        let (first, last) = (seen(customer.seen.first), seen(customer.seen.last));
+        let no = write::create(work, first, last);
+        (Outcome::Created, no, no, Vec::new())
+    } else {
+        let (root, record, merged) = meet(work, context, &resolved)?;
+        let outcome = if merged.is_empty() { Outcome::Updated } else { Outcome::Merged };
+        (outcome, root, record, merged)
+    };
+    let place = Place { record, root, seq: work.next_seq() };
+    let created = outcome == Outcome::Created;
+    let mut changed = keys(work, place, &resolved, warnings)? | created;
+    if created {
+        for (name, value) in &customer.create_only {
+            write::attribute(work, place, name, Some(value.clone()))?;
+        }
+    } else {
+        for (name, pointer) in &customer.create_only_names {
+            warnings.add(Code::CreateOnlyIgnored, name, || pointer.to_string());
+        }
+        write::seen(work, place, work.now)?;
+    }
+    changed |= values(work, place, customer, warnings)?;
+    if changed {
+        if write::too_large(work, place)? {
+            let pointer = pointer(context, "/attributes");
+            return Ok(End::Rejected(vec![Fault::new(Reason::ProfileTooLarge, pointer, Some("attributes"))]));
+        }
+        write::noted(work, place, ChangeKind::User);
+    }
+    Ok(End::Applied { outcome, root, merged })
+}
+
+/// A pointer to a member of the element.
+fn pointer(context: &Context<'_>, member: &str) -> String {
+    match context.import.route {
+        crate::command::Route::Transition => format!("/elements/{}{member}", context.index),
+        _ => member.to_owned(),
+    }
+}
+
+/// Unbound keys bind to the record; of the bound ones, those that stood among the attributes are written in the record
+/// of the id that they are bound to.
+fn keys(work: &mut Work<'_>, place: Place, resolved: &Resolved<'_>, warnings: &mut Warnings) -> Known<bool> {
+    let mut changed = false;
+    for (given, bound) in &resolved.kept {
+        let kind = &given.key.kind;
+        match bound {
+            None => {
+                if write::bind(work, place, &given.key)? {
+                    warnings.add(Code::IdentifierReplaced, kind.name(), || given.pointer.to_string());
+                }
+                changed = true;
+            }
+            Some(id) if given.written => {
+                changed |= write::attribute(work, place.of(*id), kind.name(), Some(Value::text(&given.key.value)))?;
+            }
+            Some(_) => {}
+        }
+    }
+    Ok(changed)
+}
+
+/// Values are set, then unset (behaviour.md 2).
+fn values(work: &mut Work<'_>, place: Place, customer: &Customer, warnings: &mut Warnings) -> Known<bool> {
+    let mut changed = false;
+    for (name, value) in &customer.sets {
+        changed |= write::attribute(work, place, name, Some(value.clone()))?;
+    }
+    for operation in &customer.arrays {
+        changed |= array(work, place, operation, warnings)?;
+    }
+    for (platform, active) in &customer.platforms {
+        changed |= write::platform(work, place, *platform, *active)?;
+    }
+    Ok(unsets(work, place, &customer.unsets, warnings)? | changed)
+}
+
+/// An array operator works on what the live profile shows; the result is a write (behaviour.md 2).
+fn array(work: &mut Work<'_>, place: Place, operation: &ArrayOperation, warnings: &mut Warnings) -> Known<bool> {
+    let shown = work.shown(place.root)?.attributes.remove(&operation.name);
+    let mut items = match shown {
+        None => Vec::new(),
+        Some(Value::Array(items)) => items,
+        Some(_) => {
+            warnings.add(Code::NotAnArray, &operation.name, || operation.pointer.to_string());
+            return Ok(false);
+        }
+    };
+    let before = items.len();
+    if operation.add {
+        for value in &operation.values {
+            if !items.contains(value) {
+                items.push(value.clone());
+            }
+        }
+    } else {
+        items.retain(|item| !operation.values.contains(item));
+    }
+    if items.len() == before {
+        return Ok(false);
+    }
+    let value = if items.is_empty() { None } else { Some(Value::Array(items)) };
+    write::attribute(work, place, &operation.name, value)
+}
+
+/// Unsets: plain attributes by any rule, identifiers by their whole name alone, the kind of lowest rank first.
+fn unsets(work: &mut Work<'_>, place: Place, unsets: &[Unset], warnings: &mut Warnings) -> Known<bool> {
+    if unsets.is_empty() {
+        return Ok(false);
+    }
+    // What the record holds may be hidden in the live profile, and would be shown again after a revert.
+    let mut names: BTreeSet<Box<str>> = work.shown(place.root)?.attributes.into_keys().collect();
+    names.extend(own_values(&work.profile(place.record)?.attributes).map(|(name, _)| name.into()));
+    let mut named: Vec<(&str, &Unset)> = Vec::new();
+    for name in &names {
+        let may = |unset: &&Unset| unset.matching == Matching::Equals || !write::is_kind(work, name);
+        if let Some(unset) = unsets.iter().filter(may).find(|unset| unset.matches(name)) {
+            named.push((name, unset));
+        }
+    }
+    let rank = |name: &str| work.identity.kinds.iter().position(|k| k.kind.name() == name);
+    named.sort_by_key(|(name, _)| std::cmp::Reverse(rank(name)));
+    let mut changed = false;
+    for (name, unset) in named {
+        let kind = work.identity.active_kind(name).map(|k| k.kind.clone());
+        let released = kind.map_or(Ok(None), |kind| write::unset_kind(work, place, &kind))?;
+        match released {
+            Some(true) => changed = true,
+            Some(false) => warnings.add(Code::LastIdentifierKept, name, || unset.pointer.to_string()),
+            None => changed |= write::attribute(work, place, name, None)?,
+        }
+    }
+    Ok(changed)
+}

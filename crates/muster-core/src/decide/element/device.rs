@@ -1,0 +1,118 @@
+//! A device element: a device of a user who exists. Its push token and advertising ids are nobody else's in the
+//! workspace: it replaces the devices that carry them (behaviour.md 2, FACTS 2.3).
+
+use super::super::resolve::resolve;
+use super::super::work::{Known, Missing, Work};
+use super::super::write::{self, Place};
+use super::{Context, End, meet};
+use crate::command::{Device, DeviceFields};
+use crate::limits::DEVICES_MAX;
+use crate::outcome::Outcome;
+use crate::reason::{Fault, Reason};
+use crate::record::{self, ChangeKind, DeviceRef};
+use crate::warning::{Code, Warnings};
+
+/// Applies it.
+pub(super) fn apply(
+    work: &mut Work<'_>,
+    context: &Context<'_>,
+    device: &Device,
+    warnings: &mut Warnings,
+) -> Known<End> {
+    let resolved = resolve(work, &device.keys, warnings)?;
+    if resolved.roots.is_empty() {
+        let fault = Fault::new(Reason::UnknownUser, device.pointer.clone(), Some("customer_id"));
+        return Ok(End::Rejected(vec![fault]));
+    }
+    for (given, _) in resolved.kept.iter().filter(|(_, bound)| bound.is_none()) {
+        warnings.add(Code::KeyNotBound, given.key.kind.name(), || given.pointer.to_string());
+    }
+    let (root, record, merged) = meet(work, context, &resolved)?;
+    let at = DeviceRef { profile: record, device_id: device.device_id.clone() };
+    let known = known(work, device, &at)?;
+    let place = Place { record, root, seq: work.next_seq() };
+    replace_others(work, device, &at)?;
+    if known.is_none() {
+        if work.standing(root)?.tree.devices >= DEVICES_MAX {
+            let fault = Fault::new(Reason::TooManyDevices, device.pointer.clone(), Some("device_id"));
+            return Ok(End::Rejected(vec![fault]));
+        }
+        count(work, &at, 1)?;
+    }
+    let old = known.map(|known| known.fields);
+    old.iter().flat_map(DeviceFields::tokens).for_each(|token| work.tokens.set(token, None));
+    let fields = filled(&device.fields, old);
+    fields.tokens().for_each(|token| work.tokens.set(token, Some(at.clone())));
+    let row = record::Device { at: at.clone(), seq: place.seq, updated_at: work.now, fields };
+    work.devices.set(at, Some(row));
+    write::noted(work, place, ChangeKind::Device);
+    write::seen(work, place, work.now)?;
+    Ok(End::Applied { outcome: if merged.is_empty() { Outcome::Updated } else { Outcome::Merged }, root, merged })
+}
+
+/// The device as it is stored, and everything that replacing others needs.
+fn known(work: &mut Work<'_>, device: &Device, at: &DeviceRef) -> Known<Option<record::Device>> {
+    let known = match work.devices.get(at) {
+        Some(known) => Ok(known.cloned()),
+        None => {
+            work.needs.devices.push(at.clone());
+            Err(Missing)
+        }
+    };
+    let mut missing = false;
+    for token in device.fields.tokens() {
+        match work.tokens.get(&token).map(|owner| owner.cloned()) {
+            None => {
+                work.needs.tokens.push(token);
+                missing = true;
+            }
+            Some(Some(owner)) => missing |= work.root_of(owner.profile).is_err(),
+            Some(None) => {}
+        }
+    }
+    if missing { Err(Missing) } else { known }
+}
+
+/// Devices that carry a token of this one go.
+fn replace_others(work: &mut Work<'_>, device: &Device, at: &DeviceRef) -> Known<()> {
+    for token in device.fields.tokens() {
+        let Some(owner) = work.tokens.get(&token).flatten().cloned() else { continue };
+        if owner == *at {
+            continue;
+        }
+        let Some(gone) = work.devices.get(&owner).flatten().cloned() else {
+            work.needs.devices.push(owner);
+            return Err(Missing);
+        };
+        gone.fields.tokens().for_each(|token| work.tokens.set(token, None));
+        count(work, &owner, -1)?;
+        work.devices.set(owner, None);
+    }
+    Ok(())
+}
+
+/// Counts a device that came or went.
+fn count(work: &mut Work<'_>, at: &DeviceRef, by: i32) -> Known<()> {
+    let root = work.root_of(at.profile)?;
+    work.standing_mut(at.profile)?.devices = work.standing(at.profile)?.devices.saturating_add_signed(by);
+    work.standing_mut(root)?.tree.devices = work.standing(root)?.tree.devices.saturating_add_signed(by);
+    work.counters.devices = work.counters.devices.saturating_add_signed(i64::from(by));
+    Ok(())
+}
+
+/// The fields as sent; what was not said stays as it was, advertising ids only on the same platform.
+fn filled(sent: &DeviceFields, old: Option<DeviceFields>) -> DeviceFields {
+    let Some(old) = old else { return sent.clone() };
+    let same = old.platform == sent.platform;
+    let sent = sent.clone();
+    DeviceFields {
+        model: sent.model.or(old.model),
+        app_version: sent.app_version.or(old.app_version),
+        os_version: sent.os_version.or(old.os_version),
+        push_opted: sent.push_opted.or(old.push_opted),
+        push_provisional_opted: sent.push_provisional_opted.or(old.push_provisional_opted),
+        gaid: sent.gaid.or(old.gaid.filter(|_| same)),
+        idfv: sent.idfv.or(old.idfv.filter(|_| same)),
+        ..sent
+    }
+}

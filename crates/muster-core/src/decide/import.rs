@@ -1,0 +1,192 @@
+//! An import as a decision: admission, elements, and what is kept of the request: log, quarantine, recorded answer.
+
+use super::element::element;
+use super::work::Work;
+use crate::change::{Changes, Put};
+use crate::command::{Body, ElementKind, Import};
+use crate::decision::{Decision, Step};
+use crate::facts::{Facts, Needs};
+use crate::id::{ProfileNo, QuarantineNo, RequestNo};
+use crate::limits::IDEMPOTENCY_MS;
+use crate::outcome::{ActionOutcome, Applied, ElementResult, ImportOutcome, Outcome};
+use crate::rate::{Class, Cost, RateWindow};
+use crate::reason::{Fault, Reason};
+use crate::record::{Idempotency, Quarantined, Recorded, Request};
+use crate::time::Moment;
+use std::sync::Arc;
+
+/// What must be said in JSON while the decision is made, since it is stored with it.
+pub trait Wire: Send + 'static {
+    /// The answer to an applied request.
+    fn answer(&self, applied: &Applied) -> Recorded;
+
+    /// The JSON of an element for the quarantine; of an event with these rejected actions only.
+    fn kept(&self, index: u32, rejected_actions: Option<&[u32]>) -> Box<[u8]>;
+}
+
+/// An import, ready to be decided.
+pub struct ImportDecision<W> {
+    /// What is asked for.
+    pub import: Import,
+    /// What is said in JSON.
+    pub wire: W,
+}
+
+impl<W: Wire> Decision for ImportDecision<W> {
+    type Output = ImportOutcome;
+
+    fn needs(&self) -> Needs {
+        let mut needs = Needs::default();
+        for element in &self.import.elements {
+            let keys = match &element.body {
+                Ok(Body::Customer(customer)) => &customer.keys,
+                Ok(Body::Event(event)) => {
+                    let ids = event.actions.iter().flatten().filter_map(|action| action.event_id.clone());
+                    needs.event_ids.extend(ids);
+                    &event.keys
+                }
+                Ok(Body::Device(device)) => {
+                    needs.tokens.extend(device.fields.tokens());
+                    &device.keys
+                }
+                Err(_) => continue,
+            };
+            needs.bindings.extend(keys.iter().map(|given| given.key.clone()));
+        }
+        needs.idempotency = self.import.idempotency.as_ref().map(|key| (self.import.route, key.key.clone()));
+        needs
+    }
+
+    fn decide(&self, facts: &Facts, now: Moment) -> Step<ImportOutcome> {
+        let import = &self.import;
+        if facts.settings_revision != import.settings.revision {
+            return Step::Leave(ImportOutcome::Stale);
+        }
+        if let Some(outcome) = recorded(import, facts, now) {
+            return Step::Leave(outcome);
+        }
+        let rate = match admit(import, facts, now) {
+            Ok(rate) => rate,
+            Err(outcome) => return Step::Leave(outcome),
+        };
+        let mut work = Work::new(facts, &import.settings.identity, now.at);
+        work.counters.request += 1;
+        let request = RequestNo(work.counters.request);
+        let first_new = ProfileNo(work.counters.profile + 1);
+        let elements: Arc<[ElementResult]> =
+            import.elements.iter().map(|e| element(&mut work, import, request, e)).collect();
+        if !work.needs.is_empty() {
+            return Step::NeedMore(work.needs);
+        }
+        if import.all_or_nothing && elements.iter().any(|e| e.outcome == Outcome::Rejected) {
+            return Step::Leave(ImportOutcome::Refused(
+                elements.iter().flat_map(|e| e.errors.iter().cloned()).collect(),
+            ));
+        }
+        let applied =
+            Applied { request, received_at: now.at, elements, warnings: import.warnings.0.clone(), first_new };
+        let answer = self.wire.answer(&applied);
+        self.keep(&mut work, &applied, &answer, now);
+        Step::Done(Changes { rate, ..work.into_changes() }, ImportOutcome::Applied(applied, answer))
+    }
+}
+
+/// A recorded answer within its day: replayed, or a conflict.
+fn recorded(import: &Import, facts: &Facts, now: Moment) -> Option<ImportOutcome> {
+    let sent = import.idempotency.as_ref()?;
+    let found = facts.idempotency.get(&(import.route, sent.key.clone()))?.as_ref()?;
+    if now.at.0 - found.at.0 >= IDEMPOTENCY_MS {
+        return None;
+    }
+    let same = found.body_hash == sent.body_hash;
+    Some(if same { ImportOutcome::Replayed(found.answer.clone()) } else { ImportOutcome::KeyConflict })
+}
+
+/// The window with the request in it; unchanged for a dry run, whose budget is its own.
+fn admit(import: &Import, facts: &Facts, now: Moment) -> Result<Option<RateWindow>, ImportOutcome> {
+    if import.dry {
+        return Ok(None);
+    }
+    let mut rate = facts.rate.at(now.at);
+    match rate.spend(import.settings.limits, cost(import)) {
+        Ok(()) => Ok(Some(rate)),
+        Err((class, refusal)) => Err(ImportOutcome::RateLimited(class, refusal)),
+    }
+}
+
+/// What a request costs: what arrives, whatever becomes of it (behaviour.md 1.7).
+pub fn cost(import: &Import) -> Cost {
+    let mut cost = Cost::default();
+    for element in &import.elements {
+        match element.kind {
+            ElementKind::Customer | ElementKind::Unknown => cost.add(Class::Users, 1),
+            ElementKind::Event => cost.add(Class::Events, element.actions.max(1)),
+            ElementKind::Device => cost.add(Class::Devices, 1),
+        }
+    }
+    cost
+}
+
+impl<W: Wire> ImportDecision<W> {
+    /// What is kept of an applied request.
+    fn keep(&self, work: &mut Work<'_>, applied: &Applied, answer: &Recorded, now: Moment) {
+        let import = &self.import;
+        for result in applied.elements.iter() {
+            self.quarantine(work, applied, result);
+        }
+        work.counters.requests_applied += 1;
+        work.appended.push(Put::Request(Request {
+            no: applied.request,
+            received_at: now.at,
+            status: answer.status,
+            route: import.route,
+            origin: import.origin.clone(),
+            bytes: import.bytes,
+            duration_us: now.micros.saturating_sub(import.arrived_micros),
+            warnings: import.warnings.0.clone(),
+            elements: Arc::clone(&applied.elements),
+            faults: Vec::new(),
+        }));
+        if let Some(sent) = &import.idempotency {
+            work.appended.push(Put::Idempotency(Idempotency {
+                route: import.route,
+                key: sent.key.clone(),
+                body_hash: sent.body_hash,
+                at: now.at,
+                answer: answer.clone(),
+            }));
+        }
+    }
+
+    /// A rejected element, or the rejected actions of one, goes into quarantine; blocked ones do not (behaviour.md 1.2),
+    /// nor what a Track call carries, which was answered by itself.
+    fn quarantine(&self, work: &mut Work<'_>, applied: &Applied, result: &ElementResult) {
+        let blocked = |errors: &[Fault]| errors.iter().any(|e| e.reason == Reason::Blocked);
+        let rejected = |(_, action): &(u32, &crate::outcome::ActionResult)| {
+            action.outcome == ActionOutcome::Rejected && !blocked(&action.errors)
+        };
+        let actions: Vec<(u32, _)> = (0..).zip(&result.actions).filter(rejected).collect();
+        let whole = result.outcome == Outcome::Rejected && result.actions.is_empty();
+        if self.import.route != crate::command::Route::Transition
+            || whole && blocked(&result.errors)
+            || !whole && actions.is_empty()
+        {
+            return;
+        }
+        let indexes: Vec<u32> = actions.iter().map(|(index, _)| *index).collect();
+        let errors =
+            if whole { result.errors.clone() } else { actions.iter().flat_map(|(_, a)| a.errors.clone()).collect() };
+        work.counters.quarantine += 1;
+        work.counters.quarantined += 1;
+        work.appended.push(Put::Quarantined(Quarantined {
+            no: QuarantineNo(work.counters.quarantine),
+            at: applied.received_at,
+            request: applied.request,
+            index: result.index,
+            kind: result.kind,
+            errors,
+            element: self.wire.kept(result.index, (!whole).then_some(&indexes)),
+            replayed_as: None,
+        }));
+    }
+}

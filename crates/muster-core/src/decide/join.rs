@@ -1,0 +1,134 @@
+//! Merges (behaviour.md 3.1, 3.2): who survives, and what is written: one link, one merge record, the standings of the
+//! joined part and the survivor's view. No own record, event or device is touched.
+
+use super::resolve::Resolved;
+use super::work::{Known, Work};
+use crate::change::Put;
+use crate::id::{MergeNo, ProfileId, ProfileNo, RequestNo};
+use crate::identifier::Key;
+use crate::planted;
+use crate::record::{Cause, Change, ChangeKind, Choice, Link, Merge, Tally, View};
+use crate::settings::SurvivorRule;
+use std::cmp::Ordering;
+
+/// Joins the live profiles that an element's keys lead to; answers the survivor and the ids merged into it, in order.
+pub(super) fn join_all(
+    work: &mut Work<'_>,
+    resolved: &Resolved<'_>,
+    request: (RequestNo, u32),
+) -> Known<(ProfileNo, Vec<ProfileId>)> {
+    let mut candidates = Vec::with_capacity(resolved.roots.len());
+    for root in &resolved.roots {
+        candidates.push((work.standing(*root)?.tree, *root));
+    }
+    let rule = work.identity.survivor_rule;
+    candidates.sort_by(|a, b| precedence(rule, a, b));
+    let mut choice = Choice::Rule(rule);
+    if let Some(only) = only_with_attribute(work, &candidates)? {
+        choice = Choice::Attribute;
+        let first = candidates.remove(only);
+        candidates.insert(0, first);
+    }
+    let keys: Vec<Key> = resolved.kept.iter().map(|(given, _)| given.key.clone()).collect();
+    let survivor = candidates[0].1;
+    let mut merged = Vec::new();
+    for (_, part) in &candidates[1..] {
+        let cause = Cause::Keys { keys: keys.clone(), rule: choice };
+        merged.push(join(work, survivor, *part, Some(request), cause)?);
+    }
+    Ok((survivor, merged))
+}
+
+/// Who comes first by rule 2; ties by earliest first seen, then smallest id.
+fn precedence(rule: SurvivorRule, a: &(Tally, ProfileNo), b: &(Tally, ProfileNo)) -> Ordering {
+    let by_rule = match rule {
+        SurvivorRule::LastSeen => b.0.last_seen.cmp(&a.0.last_seen),
+        SurvivorRule::FirstSeen => a.0.first_seen.cmp(&b.0.first_seen),
+        SurvivorRule::MostEvents => b.0.events.cmp(&a.0.events),
+    };
+    let by_rule = if planted::WRONG_SURVIVOR.is_planted() { by_rule.reverse() } else { by_rule };
+    by_rule.then(a.0.first_seen.cmp(&b.0.first_seen)).then(a.1.cmp(&b.1))
+}
+
+/// Rule 1: the place of the only candidate that shows the attribute, if just one does.
+fn only_with_attribute(work: &mut Work<'_>, candidates: &[(Tally, ProfileNo)]) -> Known<Option<usize>> {
+    let Some(attribute) = work.identity.survivor_attribute.as_deref() else { return Ok(None) };
+    let mut showing = Vec::new();
+    for (place, (_, root)) in candidates.iter().enumerate() {
+        if work.shown(*root)?.attributes.contains_key(attribute) {
+            showing.push(place);
+        }
+    }
+    Ok(if let [only] = showing[..] { Some(only) } else { None })
+}
+
+/// Links the tree under `part` to `survivor`.
+fn join(
+    work: &mut Work<'_>,
+    survivor: ProfileNo,
+    part: ProfileNo,
+    request: Option<(RequestNo, u32)>,
+    cause: Cause,
+) -> Known<ProfileId> {
+    let (joined, staying) = (work.members(part)?, work.members(survivor)?);
+    let (mut view, shown) = (work.shown(survivor)?, work.shown(part)?);
+    let mut identifiers = Vec::new();
+    for member in &joined {
+        identifiers.extend(work.profile(*member)?.keys.iter().cloned());
+    }
+    identifiers.sort_by_key(|key| (work.identity.rank(&key.kind), key.value.clone()));
+    let same_email = view.same_email(&shown);
+    let rules = work.identity.attribute_rules.clone();
+    let filled = view.join(shown, &rules, same_email);
+    if planted::UNSET_HIDES_FILL.is_planted() {
+        let own = &work.profile(survivor)?.attributes;
+        view.attributes.retain(|name, _| own.get(name).is_none_or(|write| write.value.is_some()));
+    }
+    let merge = {
+        work.counters.merge += 1;
+        MergeNo(work.counters.merge)
+    };
+    let seq = work.next_seq();
+    let link = Link { child: part, parent: survivor, merge, seq, rules, same_email };
+    re_root(work, survivor, part, &joined)?;
+    let (survivor_id, merged_id) = (work.profile(survivor)?.id(), work.profile(part)?.id());
+    if planted::MERGE_MOVES_BINDINGS.is_planted() {
+        identifiers.iter().for_each(|key| work.bindings.set(key.clone(), Some(survivor)));
+    }
+    work.links.set(part, Some(link));
+    work.trees.set(part, None);
+    work.trees.set(survivor, Some(staying.into_iter().chain(joined).collect()));
+    put_view(work, survivor, view);
+    work.counters.users -= 1;
+    work.merged(Merge {
+        no: merge,
+        at: work.now,
+        survivor: survivor_id,
+        merged: merged_id,
+        request,
+        cause,
+        filled,
+        identifiers,
+        reverted_at: None,
+    });
+    work.appended.push(Put::Change(Change { seq, kind: ChangeKind::Merge, profile: part, merge: merge.0 }));
+    Ok(merged_id)
+}
+
+/// The joined ids' standings point to the survivor, whose figures become those of both.
+fn re_root(work: &mut Work<'_>, survivor: ProfileNo, part: ProfileNo, joined: &[ProfileNo]) -> Known<()> {
+    let tree = work.standing(part)?.tree;
+    if work.has_members(part)? {
+        work.views.set(part, None);
+    }
+    for member in joined {
+        work.standing_mut(*member)?.root = survivor;
+    }
+    let standing = work.standing_mut(survivor)?;
+    standing.tree = standing.tree.with(tree);
+    Ok(())
+}
+
+fn put_view(work: &mut Work<'_>, root: ProfileNo, view: View) {
+    work.views.set(root, Some(view));
+}

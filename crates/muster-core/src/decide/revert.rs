@@ -1,0 +1,168 @@
+//! Cutting a link of a tree, wherever and whenever (behaviour.md 3.4), and lifting a separation.
+
+use super::work::{Known, Missing, Work};
+use crate::change::Put;
+use crate::decision::{Decision, Step};
+use crate::facts::{Facts, Needs};
+use crate::fold::{MemberRef, Tree};
+use crate::id::{MergeNo, ProfileId, ProfileNo, SeparationNo};
+use crate::planted;
+use crate::record::{Change, ChangeKind, Merge, Profile, Separation, SeparationCause, Tally};
+use crate::settings::Identity;
+use crate::snapshot::{Member, Snapshot, assemble};
+use crate::time::{Moment, Timestamp};
+
+/// Cuts the link of a merge: the part comes off with its own members, identifiers, attributes, devices and events.
+pub struct Revert {
+    /// The merge.
+    pub merge: MergeNo,
+    /// The identity settings, for how both sides are shown.
+    pub identity: Identity,
+}
+
+/// What a revert comes to.
+#[derive(Clone, Debug, PartialEq)]
+pub enum RevertOutcome {
+    /// It was cut.
+    Reverted {
+        /// The live profile that the part came off.
+        survivor: ProfileId,
+        /// The part, live again.
+        restored: ProfileId,
+        /// The separation that keeps them apart.
+        separation: SeparationNo,
+        /// Both as they are afterwards, in that order; their devices are left out.
+        sides: Box<(Snapshot, Snapshot)>,
+    },
+    /// There is no such merge.
+    Unknown,
+    /// It was reverted before.
+    AlreadyReverted(Timestamp),
+}
+
+impl Decision for Revert {
+    type Output = RevertOutcome;
+
+    fn needs(&self) -> Needs {
+        Needs { merges: vec![self.merge], ..Needs::default() }
+    }
+
+    fn decide(&self, facts: &Facts, now: Moment) -> Step<RevertOutcome> {
+        let merge = match facts.merges.get(&self.merge) {
+            None => return Step::NeedMore(self.needs()),
+            Some(None) => return Step::Leave(RevertOutcome::Unknown),
+            Some(Some(Merge { reverted_at: Some(at), .. })) => return Step::Leave(RevertOutcome::AlreadyReverted(*at)),
+            Some(Some(merge)) => merge,
+        };
+        let mut work = Work::new(facts, &self.identity, now.at);
+        match cut(&mut work, merge) {
+            Ok(outcome) => Step::Done(work.into_changes(), outcome),
+            Err(Missing) => Step::NeedMore(work.needs),
+        }
+    }
+}
+
+fn cut(work: &mut Work<'_>, merge: &Merge) -> Known<RevertOutcome> {
+    let part_root = merge.merged.no;
+    let root = work.root_of(part_root)?;
+    let members = work.members(root)?;
+    let profiles: Vec<Profile> = members.iter().map(|no| work.profile(*no).cloned()).collect::<Known<_>>()?;
+    let part = part_of(work, &profiles, part_root);
+    let staying: Vec<ProfileNo> = members.iter().copied().filter(|no| !part.contains(no)).collect();
+
+    let seq = work.next_seq();
+    work.links.set(part_root, None);
+    settle(work, root, &staying, &profiles)?;
+    settle(work, part_root, &part, &profiles)?;
+    work.counters.users += 1;
+    work.merged(Merge { reverted_at: Some(work.now), ..merge.clone() });
+    work.counters.separation += 1;
+    let separation = SeparationNo(work.counters.separation);
+    if !planted::LOST_SEPARATION.is_planted() {
+        work.appended.push(Put::Separation(Separation {
+            no: separation,
+            at: work.now,
+            a: merge.survivor,
+            b: merge.merged,
+            cause: SeparationCause::Revert,
+            merge: Some(merge.no),
+        }));
+    }
+    work.appended.push(Put::Change(Change { seq, kind: ChangeKind::Revert, profile: part_root, merge: merge.no.0 }));
+    let sides = Box::new((side(work, root, &staying)?, side(work, part_root, &part)?));
+    Ok(RevertOutcome::Reverted { survivor: sides.0.id, restored: sides.1.id, separation, sides })
+}
+
+/// The ids that come off.
+fn part_of(work: &Work<'_>, profiles: &[Profile], part_root: ProfileNo) -> Vec<ProfileNo> {
+    let members = profiles.iter().map(|profile| MemberRef { profile, link: work.links.get(&profile.no).flatten() });
+    let part = Tree::new(members).part(part_root);
+    if planted::REVERT_FORGETS_MEMBERS.is_planted() { vec![part_root] } else { part }
+}
+
+/// Makes a tree of these members: standings, figures and view as they are without the rest.
+fn settle(work: &mut Work<'_>, root: ProfileNo, members: &[ProfileNo], profiles: &[Profile]) -> Known<()> {
+    let mut tree: Option<Tally> = None;
+    for no in members {
+        let first_seen = work.profile(*no)?.first_seen;
+        let standing = work.standing_mut(*no)?;
+        standing.root = root;
+        let own = Tally {
+            first_seen,
+            last_seen: standing.last_seen,
+            events: standing.events,
+            devices: standing.devices,
+            members: 1,
+        };
+        tree = Some(tree.map_or(own, |tree| tree.with(own)));
+    }
+    if let Some(tree) = tree {
+        work.standing_mut(root)?.tree = tree;
+    }
+    let view = (members.len() > 1).then(|| {
+        let among = profiles.iter().filter(|profile| members.contains(&profile.no));
+        Tree::new(among.map(|profile| MemberRef { profile, link: work.links.get(&profile.no).flatten() })).shown(root)
+    });
+    work.views.set(root, view);
+    work.trees.set(root, Some(members.to_vec()));
+    Ok(())
+}
+
+/// One side as it is afterwards.
+fn side(work: &mut Work<'_>, root: ProfileNo, members: &[ProfileNo]) -> Known<Snapshot> {
+    let mut whole = Vec::with_capacity(members.len());
+    for no in members {
+        let (profile, standing) = (work.profile(*no)?.clone(), work.standing(*no)?);
+        let link = work.links.get(no).flatten().cloned();
+        whole.push(Member { profile, standing, link, joined_at: None, devices: Vec::new() });
+    }
+    let view = work.views.get(&root).flatten().cloned();
+    assemble(root, &whole, view, work.identity).ok_or(Missing)
+}
+
+/// Lifts a separation; the output tells whether it was there.
+pub struct Lift {
+    /// The separation.
+    pub separation: SeparationNo,
+}
+
+impl Decision for Lift {
+    type Output = bool;
+
+    fn needs(&self) -> Needs {
+        Needs { separation_nos: vec![self.separation], ..Needs::default() }
+    }
+
+    fn decide(&self, facts: &Facts, now: Moment) -> Step<bool> {
+        match facts.separation_nos.get(&self.separation) {
+            None => Step::NeedMore(self.needs()),
+            Some(None) => Step::Leave(false),
+            Some(Some(_)) => {
+                let identity = Identity::off();
+                let mut work = Work::new(facts, &identity, now.at);
+                work.appended.push(Put::Lift(self.separation));
+                Step::Done(work.into_changes(), true)
+            }
+        }
+    }
+}

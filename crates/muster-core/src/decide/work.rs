@@ -1,0 +1,229 @@
+//! What a decision works on: the facts with the changes so far on top, and the needs that came up.
+
+use super::layer::Layer;
+use crate::change::{Changes, Put};
+use crate::facts::{Facts, Needs};
+use crate::id::{ProfileNo, Seq};
+use crate::identifier::Key;
+use crate::record::{Counters, Device, DeviceRef, EventId, Link, Merge, Profile, Separation, Standing, Token, View};
+use crate::settings::Identity;
+use crate::time::Timestamp;
+
+/// A fact that is not known yet; the need for it is noted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Missing;
+
+/// What is known, or a need that is noted.
+pub(super) type Known<T> = Result<T, Missing>;
+
+/// The facts of a workspace under the changes of one decision.
+pub(super) struct Work<'f> {
+    pub(super) facts: &'f Facts,
+    pub(super) identity: &'f Identity,
+    pub(super) now: Timestamp,
+    pub(super) needs: Needs,
+    pub(super) counters: Counters,
+    pub(super) bindings: Layer<'f, Key, ProfileNo>,
+    pub(super) profiles: Layer<'f, ProfileNo, Profile>,
+    pub(super) standings: Layer<'f, ProfileNo, Standing>,
+    pub(super) views: Layer<'f, ProfileNo, View>,
+    pub(super) links: Layer<'f, ProfileNo, Link>,
+    pub(super) trees: Layer<'f, ProfileNo, Vec<ProfileNo>>,
+    pub(super) devices: Layer<'f, DeviceRef, Device>,
+    pub(super) tokens: Layer<'f, Token, DeviceRef>,
+    pub(super) event_ids: Layer<'f, Box<str>, EventId>,
+    /// Rows that are only ever added.
+    pub(super) appended: Vec<Put>,
+    marked: (Counters, usize),
+}
+
+impl<'f> Work<'f> {
+    pub(super) fn new(facts: &'f Facts, identity: &'f Identity, now: Timestamp) -> Self {
+        Self {
+            facts,
+            identity,
+            now,
+            needs: Needs::default(),
+            counters: Counters { now, ..facts.counters },
+            bindings: Layer::new(&facts.bindings),
+            profiles: Layer::new(&facts.profiles),
+            standings: Layer::new(&facts.standings),
+            views: Layer::new(&facts.views),
+            links: Layer::new(&facts.links),
+            trees: Layer::new(&facts.trees),
+            devices: Layer::new(&facts.devices),
+            tokens: Layer::new(&facts.tokens),
+            event_ids: Layer::new(&facts.event_ids),
+            appended: Vec::new(),
+            marked: (facts.counters, 0),
+        }
+    }
+
+    /// A new element begins.
+    pub(super) fn mark(&mut self) {
+        self.marked = (self.counters, self.appended.len());
+        self.bindings.mark();
+        self.profiles.mark();
+        self.standings.mark();
+        self.views.mark();
+        self.links.mark();
+        self.trees.mark();
+        self.devices.mark();
+        self.tokens.mark();
+        self.event_ids.mark();
+    }
+
+    /// The running element fails: nothing of it stays.
+    pub(super) fn roll_back(&mut self) {
+        self.counters = self.marked.0;
+        self.appended.truncate(self.marked.1);
+        self.bindings.roll_back();
+        self.profiles.roll_back();
+        self.standings.roll_back();
+        self.views.roll_back();
+        self.links.roll_back();
+        self.trees.roll_back();
+        self.devices.roll_back();
+        self.tokens.roll_back();
+        self.event_ids.roll_back();
+    }
+
+    /// The next place in the change sequence.
+    pub(super) fn next_seq(&mut self) -> Seq {
+        self.counters.seq += 1;
+        self.counters.seq
+    }
+
+    /// Whom a key is bound to.
+    pub(super) fn binding(&mut self, key: &Key) -> Known<Option<ProfileNo>> {
+        match self.bindings.get(key) {
+            Some(bound) => Ok(bound.copied()),
+            None => {
+                self.needs.bindings.push(key.clone());
+                Err(Missing)
+            }
+        }
+    }
+
+    fn need_profile(&mut self, no: ProfileNo) -> Missing {
+        self.needs.profiles.push(no);
+        Missing
+    }
+
+    /// The standing of an id that exists.
+    pub(super) fn standing(&mut self, no: ProfileNo) -> Known<Standing> {
+        match self.standings.get(&no) {
+            Some(Some(standing)) => Ok(*standing),
+            _ => Err(self.need_profile(no)),
+        }
+    }
+
+    /// The standing of an id that exists, to change.
+    pub(super) fn standing_mut(&mut self, no: ProfileNo) -> Known<&mut Standing> {
+        self.standing(no)?;
+        self.standings.change(&no).as_mut().ok_or(Missing)
+    }
+
+    /// The own record of an id that exists.
+    pub(super) fn profile(&mut self, no: ProfileNo) -> Known<&Profile> {
+        if !matches!(self.profiles.get(&no), Some(Some(_))) {
+            return Err(self.need_profile(no));
+        }
+        self.profiles.get(&no).flatten().ok_or(Missing)
+    }
+
+    /// The own record of an id that exists, to change.
+    pub(super) fn profile_mut(&mut self, no: ProfileNo) -> Known<&mut Profile> {
+        self.profile(no)?;
+        self.profiles.change(&no).as_mut().ok_or(Missing)
+    }
+
+    /// The live profile that an id belongs to.
+    pub(super) fn root_of(&mut self, no: ProfileNo) -> Known<ProfileNo> {
+        Ok(self.standing(no)?.root)
+    }
+
+    /// Whether a live profile has members beside itself, so that it has a view.
+    pub(super) fn has_members(&mut self, root: ProfileNo) -> Known<bool> {
+        Ok(self.standing(root)?.tree.members > 1)
+    }
+
+    /// The members of a live profile, itself first.
+    pub(super) fn members(&mut self, root: ProfileNo) -> Known<Vec<ProfileNo>> {
+        if !self.has_members(root)? {
+            return Ok(vec![root]);
+        }
+        match self.trees.get(&root) {
+            Some(Some(members)) => Ok(members.clone()),
+            _ => {
+                self.needs.trees.push(root);
+                Err(Missing)
+            }
+        }
+    }
+
+    /// What a live profile shows.
+    pub(super) fn shown(&mut self, root: ProfileNo) -> Known<View> {
+        if !self.has_members(root)? {
+            return Ok(View::of(self.profile(root)?));
+        }
+        match self.views.get(&root) {
+            Some(Some(view)) => Ok(view.clone()),
+            _ => Err(self.need_profile(root)),
+        }
+    }
+
+    /// What a live profile with members shows, to change.
+    pub(super) fn view_mut(&mut self, root: ProfileNo) -> Known<&mut View> {
+        if !matches!(self.views.get(&root), Some(Some(_))) {
+            return Err(self.need_profile(root));
+        }
+        self.views.change(&root).as_mut().ok_or(Missing)
+    }
+
+    /// The separations that name any member of a live profile, as they are stored; imports make none.
+    pub(super) fn separations(&mut self, root: ProfileNo) -> Known<&'f [Separation]> {
+        let facts = self.facts;
+        match facts.separations.get(&root) {
+            Some(found) => Ok(found.as_deref().unwrap_or_default()),
+            // Made by this decision: whom nobody knew nobody separated.
+            None if root.0 > facts.counters.profile => Ok(&[]),
+            None => {
+                self.needs.separations.push(root);
+                Err(Missing)
+            }
+        }
+    }
+
+    pub(super) fn merged(&mut self, merge: Merge) {
+        self.appended.push(Put::Merge(merge));
+    }
+
+    /// Everything that was changed. Call it only when nothing was missing.
+    pub(super) fn into_changes(self) -> Changes {
+        let before = self.facts.counters.profile;
+        let old = |no: &ProfileNo| no.0 <= before;
+        let mut rows = Vec::with_capacity(self.appended.len() * 2);
+        // A record holds only keys that are bound to it, so a released one is stored unless it was read and is not.
+        for (key, bound) in self.bindings.into_changes(|_| true) {
+            rows.push(match bound {
+                Some(no) => Put::Binding(key, no),
+                None => Put::Unbind(key),
+            });
+        }
+        rows.extend(self.profiles.into_changes(old).into_iter().filter_map(|(_, row)| row.map(Put::Profile)));
+        rows.extend(self.standings.into_changes(old).into_iter().filter_map(|(_, row)| row.map(Put::Standing)));
+        for (root, view) in self.views.into_changes(old) {
+            rows.push(view.map_or(Put::DropView(root), |view| Put::View(root, view)));
+        }
+        for (child, link) in self.links.into_changes(old) {
+            rows.push(link.map_or(Put::Cut(child), Put::Link));
+        }
+        for (at, device) in self.devices.into_changes(|at| old(&at.profile)) {
+            rows.push(device.map_or(Put::DropDevice(at), Put::Device));
+        }
+        rows.extend(self.event_ids.into_changes(|_| false).into_iter().filter_map(|(_, row)| row.map(Put::EventId)));
+        rows.extend(self.appended);
+        Changes { rows, counters: self.counters, rate: None }
+    }
+}
