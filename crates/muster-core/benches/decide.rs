@@ -1,0 +1,132 @@
+//! How long a decision takes on facts that are there: 294 elements, 30 % customers with ten attributes and three
+//! identifiers, 70 % events with six attributes, half of the users existing (design: the workload of the import
+//! benchmark). `cargo bench -p muster-core`; medians of several runs, on machines that are noisy.
+
+use muster_core::command::{Action, Body, Customer, Element, ElementKind, Event, GivenKey, Import, Route};
+use muster_core::decide::{ImportDecision, Wire};
+use muster_core::decision::{Decision, Step};
+use muster_core::facts::Facts;
+use muster_core::id::ProfileNo;
+use muster_core::identifier::{Key, Kind};
+use muster_core::outcome::Applied;
+use muster_core::record::{Profile, Recorded, Standing, Tally, Write};
+use muster_core::settings::{Identity, KindSettings, RateLimits, Settings};
+use muster_core::time::{Moment, Timestamp};
+use muster_core::value::Value;
+use muster_core::warning::Warnings;
+use std::hint::black_box;
+use std::sync::Arc;
+use std::time::Instant;
+
+const ELEMENTS: u32 = 294;
+const RUNS: usize = 400;
+
+struct Quiet;
+
+impl Wire for Quiet {
+    fn answer(&self, _: &Applied) -> Recorded {
+        Recorded { status: 200, outcomes: "".into(), body: Arc::from(&b""[..]) }
+    }
+
+    fn kept(&self, _: u32, _: Option<&[u32]>) -> Box<[u8]> {
+        Box::default()
+    }
+}
+
+fn keys(user: u32, kinds: &[Kind]) -> Vec<GivenKey> {
+    let key = |kind: &Kind| Key { kind: kind.clone(), value: format!("{}-{user}", kind.name()).into() };
+    kinds.iter().map(|kind| GivenKey { key: key(kind), pointer: "/elements/0".into(), written: true }).collect()
+}
+
+fn attributes(salt: u32) -> Vec<(Box<str>, Value)> {
+    (0..10).map(|i| (format!("attribute_{i}").into(), Value::text(&format!("value {salt} {i}")))).collect()
+}
+
+fn element(index: u32, kinds: &[Kind]) -> Element {
+    let keys = keys(index, kinds);
+    let (kind, body) = if index % 10 < 3 {
+        (ElementKind::Customer, Body::Customer(Customer { keys, sets: attributes(index), ..Customer::default() }))
+    } else {
+        let action = Action {
+            name: "order_placed".into(),
+            attributes: attributes(index).into_iter().take(6).collect(),
+            time: None,
+            user_time: None,
+            offset_seconds: 0,
+            platform: None,
+            os_type: None,
+            app_version: None,
+            event_id: None,
+            pointer: "/elements/0/actions/0".into(),
+        };
+        let actions = vec![Ok(Arc::new(action))];
+        let keys = keys.into_iter().take(1).collect();
+        (ElementKind::Event, Body::Event(Event { keys, actions, ..Event::default() }))
+    };
+    Element { index, kind, body: Ok(body), actions: 1, warnings: Warnings::default() }
+}
+
+fn existing(facts: &mut Facts, user: u32, keys: Vec<GivenKey>) {
+    let no = ProfileNo(u64::from(user) + 1);
+    let tree = Tally { first_seen: Timestamp(1), last_seen: Timestamp(1), events: 0, devices: 0, members: 1 };
+    let written = attributes(user + 1).into_iter().map(|(name, value)| (name, Write { seq: 1, value: Some(value) }));
+    let profile = Profile {
+        no,
+        created: Timestamp(1),
+        first_seen: Timestamp(1),
+        keys: keys.iter().map(|given| given.key.clone()).collect(),
+        attributes: written.collect(),
+        platforms: [].into(),
+        former: Vec::new(),
+    };
+    facts.profiles.insert(no, Some(profile));
+    facts.standings.insert(no, Some(Standing { no, root: no, last_seen: Timestamp(1), events: 0, devices: 0, tree }));
+    facts.views.insert(no, None);
+    facts.bindings.extend(keys.into_iter().map(|given| (given.key, Some(no))));
+}
+
+fn main() {
+    let kinds: Vec<Kind> = ["customer_id", "mobile", "email"].map(Kind::new).into();
+    let identity = Identity {
+        enabled: true,
+        kinds: kinds.iter().map(|k| KindSettings::plain(k.name())).collect(),
+        ..Identity::off()
+    };
+    let limits = RateLimits { users: 0, events: 0, devices: 0 };
+    let mut facts = Facts { settings_revision: 1, ..Facts::default() };
+    facts.counters.profile = u64::from(ELEMENTS);
+    for user in 0..ELEMENTS {
+        let keys = keys(user, &kinds);
+        if user % 2 == 0 {
+            existing(&mut facts, user, keys);
+        } else {
+            facts.bindings.extend(keys.into_iter().map(|given| (given.key, None)));
+        }
+    }
+    let import = Import {
+        route: Route::Transition,
+        settings: Arc::new(Settings { identity, limits, ..Settings::default() }),
+        all_or_nothing: false,
+        dry: false,
+        elements: (0..ELEMENTS).map(|i| element(i, &kinds)).collect(),
+        origin: None,
+        warnings: Warnings::default(),
+        bytes: 98_000,
+        arrived_micros: 0,
+        idempotency: None,
+    };
+    let decision = ImportDecision { import, wire: Quiet };
+    let mut nanos: Vec<u128> = (0..RUNS)
+        .map(|_| {
+            let began = Instant::now();
+            let step = decision.decide(&facts, Moment { at: Timestamp(2_000_000), micros: 0 });
+            let took = began.elapsed().as_nanos();
+            assert!(matches!(step, Step::Done(..)), "all facts are there");
+            black_box(step);
+            took
+        })
+        .collect();
+    nanos.sort_unstable();
+    let per_element = nanos[RUNS / 2] / u128::from(ELEMENTS);
+    println!("decide: {per_element} ns an element (median of {RUNS} runs of {ELEMENTS} elements)");
+}

@@ -1,0 +1,185 @@
+//! Owns a throw-away PostgreSQL server with its default durability: finding the programs, `initdb`, start, stop, and the
+//! settings that an able engineer would set. Leaves tables and statements to `loader.rs`.
+
+use super::proc::{self, Usage};
+use super::server::{signal, tail};
+use super::window::check_interrupted;
+use anyhow::{Context, Result, bail};
+use std::fs::{self, OpenOptions};
+use std::os::unix::process::CommandExt as _;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+/// Settings beside the defaults; `fsync`, `synchronous_commit` and `full_page_writes` stay on.
+pub(crate) const SETTINGS: &[(&str, &str)] = &[
+    ("shared_buffers", "2GB"),
+    ("max_wal_size", "8GB"),
+    ("checkpoint_timeout", "15min"),
+    ("wal_buffers", "64MB"),
+    ("jit", "off"),
+    ("max_connections", "20"),
+    ("listen_addresses", ""),
+];
+/// The longest wait for the server to come up or to end.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+/// The installed PostgreSQL and a database directory made for the benchmark.
+#[derive(Debug)]
+pub(crate) struct Cluster {
+    programs: PathBuf,
+    dir: PathBuf,
+    user: Option<Account>,
+    /// What `postgres --version` says.
+    pub(crate) version: String,
+}
+
+/// A running server of a cluster.
+#[derive(Debug)]
+pub(crate) struct Running {
+    child: Child,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Account {
+    uid: u32,
+    gid: u32,
+}
+
+impl Cluster {
+    /// Makes a database directory under `scratch`, or returns `None` where PostgreSQL is not installed.
+    pub(crate) fn create(scratch: &Path) -> Result<Option<Self>> {
+        let Some(programs) = programs() else { return Ok(None) };
+        let version = proc::first_line(programs.join("postgres"), &["--version"])
+            .with_context(|| format!("{} does not run", programs.join("postgres").display()))?;
+        let dir = scratch.join("postgres");
+        fs::create_dir(&dir)?;
+        let user = unprivileged()?;
+        if let Some(account) = user {
+            // PostgreSQL refuses to run as root; the scratch directory's parents must let that account through.
+            std::os::unix::fs::chown(&dir, Some(account.uid), Some(account.gid))?;
+        }
+        let cluster = Self { programs, dir, user, version };
+        let mut initdb = cluster.command("initdb", &cluster.dir.join("initdb.log"))?;
+        initdb.args(["--auth=trust", "--username=bench", "--encoding=UTF8", "--locale=C", "--no-sync", "-D"]);
+        if !initdb.arg(cluster.data()).status()?.success() {
+            bail!("initdb failed:\n{}", tail(&cluster.dir.join("initdb.log")));
+        }
+        Ok(Some(cluster))
+    }
+
+    fn data(&self) -> PathBuf {
+        self.dir.join("data")
+    }
+
+    fn command(&self, program: &str, log: &Path) -> Result<Command> {
+        let out = OpenOptions::new().create(true).append(true).open(log)?;
+        let mut command = Command::new(self.programs.join(program));
+        command.current_dir(&self.dir).stdin(Stdio::null()).stdout(out.try_clone()?).stderr(out);
+        if let Some(account) = self.user {
+            command.uid(account.uid).gid(account.gid);
+        }
+        Ok(command)
+    }
+
+    /// Starts the server on a Unix socket in the cluster's directory and waits until it takes connections.
+    pub(crate) fn start(&self) -> Result<Running> {
+        let log = self.dir.join("postgres.log");
+        let mut command = self.command("postgres", &log)?;
+        command.arg("-D").arg(self.data()).arg("-k").arg(&self.dir);
+        for (name, value) in SETTINGS {
+            command.arg("-c").arg(format!("{name}={value}"));
+        }
+        // A process group of its own: Ctrl-C reaches the benchmark, which then stops the server in order.
+        let mut running = Running { child: command.process_group(0).spawn()? };
+        let began = Instant::now();
+        while began.elapsed() < PATIENCE {
+            check_interrupted()?;
+            let mut ready = Command::new(self.programs.join("pg_isready"));
+            ready.arg("-q").arg("-h").arg(&self.dir);
+            if ready.status()?.success() {
+                return Ok(running);
+            }
+            if running.child.try_wait()?.is_some() {
+                break;
+            }
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        bail!("PostgreSQL did not come up; its log ends with:\n{}", tail(&log))
+    }
+
+    /// How to connect.
+    pub(crate) fn config(&self) -> tokio_postgres::Config {
+        let mut config = tokio_postgres::Config::new();
+        config.host_path(&self.dir).user("bench").dbname("postgres");
+        config
+    }
+}
+
+impl Running {
+    /// What the server's processes have used so far.
+    pub(crate) fn usage(&self) -> Result<Usage> {
+        proc::usage_with_children(self.child.id())
+    }
+
+    /// A fast shutdown (SIGINT), which writes a checkpoint.
+    pub(crate) fn stop(mut self) -> Result<()> {
+        self.end("INT")
+    }
+
+    fn end(&mut self, name: &str) -> Result<()> {
+        signal(self.child.id(), name)?;
+        let began = Instant::now();
+        while began.elapsed() < PATIENCE {
+            if self.child.try_wait()?.is_some() {
+                return Ok(());
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        bail!("PostgreSQL did not end within {} s of SIG{name}", PATIENCE.as_secs())
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        if matches!(self.child.try_wait(), Ok(None)) {
+            // An immediate shutdown takes the server's children with it, which SIGKILL would not.
+            if self.end("QUIT").is_err() {
+                let _ = self.child.kill();
+            }
+            let _ = self.child.wait();
+        }
+    }
+}
+
+/// The directory with `initdb` and `postgres`: Debian's newest, else that of `PATH`.
+fn programs() -> Option<PathBuf> {
+    let mut found: Vec<(u32, PathBuf)> = fs::read_dir("/usr/lib/postgresql")
+        .into_iter()
+        .flatten()
+        .filter_map(|entry| {
+            let entry = entry.ok()?;
+            Some((entry.file_name().to_str()?.parse().ok()?, entry.path().join("bin")))
+        })
+        .collect();
+    found.sort();
+    let debian = found.into_iter().rev().map(|(_, dir)| dir);
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let mut all = debian.chain(std::env::split_paths(&path));
+    all.find(|dir| dir.join("initdb").is_file() && dir.join("postgres").is_file())
+}
+
+/// The account to run PostgreSQL under when this process is root; `None` when it is not.
+fn unprivileged() -> Result<Option<Account>> {
+    if proc::first_line("id", &["-u"]).as_deref() != Some("0") {
+        return Ok(None);
+    }
+    let accounts = fs::read_to_string("/etc/passwd")?;
+    for name in ["postgres", "nobody"] {
+        let mut fields = accounts.lines().map(|line| line.split(':').collect::<Vec<_>>());
+        if let Some(line) = fields.find(|line| line.first() == Some(&name) && line.len() > 3) {
+            return Ok(Some(Account { uid: line[2].parse()?, gid: line[3].parse()? }));
+        }
+    }
+    bail!("PostgreSQL refuses to run as root and there is neither an account postgres nor nobody")
+}

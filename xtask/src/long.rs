@@ -1,0 +1,62 @@
+//! The long forms of tests that `cargo xtask test` runs in short: the same test binaries with larger numbers, which
+//! they read from the environment.
+
+use anyhow::{Context as _, bail};
+
+use crate::repo::{Repo, succeeds};
+
+/// Histories tried by each property test when nothing else is asked for: some minutes on two cores.
+const LAW_CASES_DEFAULT: u32 = 20_000;
+/// Kills in a row when nothing else is asked for; the short form does at least 20.
+const DURABILITY_ROUNDS_DEFAULT: u32 = 200;
+
+/// `cargo xtask laws [--cases N]`: the property tests of `muster-core`, optimised, with many more cases.
+pub(crate) fn laws(repo: &Repo, args: &[String]) -> anyhow::Result<bool> {
+    let cases = count_option(args, "--cases")?.unwrap_or(LAW_CASES_DEFAULT);
+    let mut test = repo.cargo(&["test", "--release", "--locked", "-p", "muster-core", "--test", "laws"]);
+    succeeds(test.env("MUSTER_LAW_CASES", cases.to_string()))
+}
+
+/// `cargo xtask durability [--rounds N]`: kill and restart under load, more rounds, and the opposites proved: without
+/// the sync the same test must fail.
+pub(crate) fn durability(repo: &Repo, args: &[String]) -> anyhow::Result<bool> {
+    let rounds = count_option(args, "--rounds")?.unwrap_or(DURABILITY_ROUNDS_DEFAULT);
+    let mut test = repo.cargo(&["test", "--locked", "-p", "muster", "--test", "it", "durability", "--", "--nocapture"]);
+    succeeds(test.env("MUSTER_DURABILITY_ROUNDS", rounds.to_string()).env("MUSTER_PROVE_OPPOSITES", "1"))
+}
+
+/// Reads `NAME N` or `NAME=N`, the only option that these commands have.
+fn count_option(args: &[String], name: &str) -> anyhow::Result<Option<u32>> {
+    let words: Vec<&str> = args.iter().flat_map(|arg| arg.splitn(2, '=')).collect();
+    match words[..] {
+        [] => Ok(None),
+        [option, count] if option == name => {
+            let count: u32 = count.parse().with_context(|| format!("{name} takes a whole number, not `{count}`"))?;
+            if count == 0 {
+                bail!("{name} must be at least 1");
+            }
+            Ok(Some(count))
+        }
+        _ => bail!("usage: [{name} N]"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parsed(args: &[&str]) -> Result<Option<u32>, String> {
+        let args: Vec<String> = args.iter().map(|&arg| arg.to_owned()).collect();
+        count_option(&args, "--cases").map_err(|error| format!("{error:#}"))
+    }
+
+    #[test]
+    fn the_option_is_read_in_both_spellings_and_refused_otherwise() {
+        assert_eq!(parsed(&[]), Ok(None));
+        assert_eq!(parsed(&["--cases", "7"]), Ok(Some(7)));
+        assert_eq!(parsed(&["--cases=7"]), Ok(Some(7)));
+        assert_eq!(parsed(&["--cases", "0"]), Err("--cases must be at least 1".to_owned()));
+        assert_eq!(parsed(&["--rounds", "7"]), Err("usage: [--cases N]".to_owned()));
+        assert!(parsed(&["--cases", "many"]).is_err());
+    }
+}

@@ -1,0 +1,198 @@
+//! `cargo xtask test`: every check and test of the project, in stages. This file owns the list, the order, the clock
+//! and the summary; `stages/audit.rs` and `stages/clients.rs` hold the two stages that are more than one command.
+//!
+//! A failed stage does not stop the others: one run names everything that is wrong. The order puts what is quick
+//! first; `clippy` and `docs` share cargo's check build of the dependencies, `build` and `clients` the release build.
+
+mod audit;
+mod clients;
+
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use anyhow::bail;
+
+use crate::repo::{Repo, succeeds};
+use crate::tidy;
+
+/// How a stage ended.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Verdict {
+    /// All of it held; the text says what was left out, if anything was.
+    Passed(Option<String>),
+    /// Something is wrong, and the output above says what.
+    Failed,
+    /// It could not run here; the text says why and what would let it.
+    Skipped(String),
+}
+
+impl Verdict {
+    fn of(held: bool) -> Self {
+        if held { Self::Passed(None) } else { Self::Failed }
+    }
+
+    fn word(&self) -> &'static str {
+        match self {
+            Self::Passed(_) => "passed",
+            Self::Failed => "FAILED",
+            Self::Skipped(_) => "skipped",
+        }
+    }
+
+    fn note(&self) -> &str {
+        match self {
+            Self::Passed(Some(note)) | Self::Skipped(note) => note,
+            Self::Passed(None) | Self::Failed => "",
+        }
+    }
+}
+
+struct Stage {
+    name: &'static str,
+    about: &'static str,
+    run: fn(&Repo) -> anyhow::Result<Verdict>,
+}
+
+const STAGES: [Stage; 8] = [
+    Stage { name: "fmt", about: "formatting", run: fmt },
+    Stage { name: "tidy", about: "rules about source text, crates and documents", run: tidy_stage },
+    Stage { name: "audit", about: "licences, bans, sources and advisories of the dependencies", run: audit::run },
+    Stage { name: "clippy", about: "lints, warnings refused", run: clippy },
+    Stage { name: "docs", about: "API documentation, broken links refused", run: docs },
+    Stage { name: "build", about: "the release binary", run: build },
+    Stage { name: "test", about: "all Rust tests", run: test },
+    Stage { name: "clients", about: "a client that nobody here wrote, against the release binary", run: clients::run },
+];
+
+/// What `clippy`, `docs` and `test` look at; the same for all three, so that they share what is built.
+const EVERYTHING: [&str; 4] = ["--workspace", "--features", "xtask/bench", "--locked"];
+
+/// The stages for `cargo xtask help`.
+pub(crate) fn help() -> String {
+    let lines = STAGES.iter().map(|stage| format!("  {:<8} {}\n", stage.name, stage.about));
+    format!("\nStages of `cargo xtask test`:\n{}", lines.collect::<String>())
+}
+
+/// Runs the named stages, or all; prints the summary; `false` when one failed.
+///
+/// # Errors
+/// When a name is no stage's.
+pub(crate) fn run(repo: &Repo, names: &[String]) -> anyhow::Result<bool> {
+    let mut ended = Vec::new();
+    for stage in chosen(names)? {
+        println!("\n=== {}: {}", stage.name, stage.about);
+        let began = Instant::now();
+        let verdict = (stage.run)(repo).unwrap_or_else(|error| {
+            println!("error: {error:#}");
+            Verdict::Failed
+        });
+        let took = began.elapsed();
+        if let Verdict::Skipped(why) = &verdict {
+            println!("skipped: {why}");
+        }
+        println!("=== {} {} in {:.1} s", stage.name, verdict.word(), took.as_secs_f64());
+        ended.push((stage.name, verdict, took));
+    }
+    print!("\n{}", summary(&ended));
+    Ok(ended.iter().all(|(_, verdict, _)| *verdict != Verdict::Failed))
+}
+
+/// In the order of the list, whatever the order asked for: the release build comes before what uses it.
+fn chosen(names: &[String]) -> anyhow::Result<Vec<&'static Stage>> {
+    for name in names {
+        if !STAGES.iter().any(|stage| stage.name == name) {
+            let known: Vec<&str> = STAGES.iter().map(|stage| stage.name).collect();
+            bail!("no stage `{name}`; there are {}", known.join(", "));
+        }
+    }
+    let wanted = |stage: &&Stage| names.is_empty() || names.iter().any(|name| name == stage.name);
+    Ok(STAGES.iter().filter(wanted).collect())
+}
+
+/// A table of the stages, and the counts as the last line alone, for programs that read it.
+fn summary(ended: &[(&str, Verdict, Duration)]) -> String {
+    let mut table = String::new();
+    let (mut passed, mut failed, mut skipped) = (0, 0, 0);
+    let mut total = Duration::ZERO;
+    for (name, verdict, took) in ended {
+        match verdict {
+            Verdict::Passed(_) => passed += 1,
+            Verdict::Failed => failed += 1,
+            Verdict::Skipped(_) => skipped += 1,
+        }
+        total += *took;
+        let line = format!("{name:<8} {:<8} {:>7.1} s  {}", verdict.word(), took.as_secs_f64(), verdict.note());
+        table.push_str(line.trim_end());
+        table.push('\n');
+    }
+    let total = total.as_secs_f64();
+    format!("{table}{:<8} {:<8} {total:>7.1} s\n\n{passed} passed, {failed} failed, {skipped} skipped\n", "total", "")
+}
+
+fn fmt(repo: &Repo) -> anyhow::Result<Verdict> {
+    Ok(Verdict::of(succeeds(&mut repo.cargo(&["fmt", "--all", "--check"]))?))
+}
+
+fn tidy_stage(repo: &Repo) -> anyhow::Result<Verdict> {
+    Ok(Verdict::of(tidy::run(repo, &[])?))
+}
+
+fn clippy(repo: &Repo) -> anyhow::Result<Verdict> {
+    let mut clippy = repo.cargo(&["clippy", "--all-targets", "--keep-going"]);
+    Ok(Verdict::of(succeeds(clippy.args(EVERYTHING).args(["--", "-D", "warnings"]))?))
+}
+
+fn docs(repo: &Repo) -> anyhow::Result<Verdict> {
+    let mut doc = repo.cargo(&["doc", "--no-deps", "--document-private-items", "--keep-going"]);
+    Ok(Verdict::of(succeeds(doc.args(EVERYTHING).env("RUSTDOCFLAGS", "-D warnings"))?))
+}
+
+/// The command that builds what the client tests and the acceptance checks drive.
+fn release_build(repo: &Repo) -> Command {
+    repo.cargo(&["build", "--release", "-p", "muster", "--locked"])
+}
+
+fn build(repo: &Repo) -> anyhow::Result<Verdict> {
+    Ok(Verdict::of(succeeds(&mut release_build(repo))?))
+}
+
+fn test(repo: &Repo) -> anyhow::Result<Verdict> {
+    Ok(Verdict::of(succeeds(repo.cargo(&["test", "--no-fail-fast"]).args(EVERYTHING))?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn names(asked: &[&str]) -> Result<Vec<&'static str>, String> {
+        let asked: Vec<String> = asked.iter().map(|&name| name.to_owned()).collect();
+        let stages = chosen(&asked).map_err(|error| error.to_string())?;
+        Ok(stages.iter().map(|stage| stage.name).collect())
+    }
+
+    #[test]
+    fn named_stages_run_in_the_order_of_the_list_and_an_unknown_one_is_refused() {
+        assert_eq!(names(&["clients", "fmt"]), Ok(vec!["fmt", "clients"]));
+        assert_eq!(names(&[]).map(|all| all.len()), Ok(STAGES.len()));
+        let refusal = "no stage `lint`; there are fmt, tidy, audit, clippy, docs, build, test, clients";
+        assert_eq!(names(&["lint"]), Err(refusal.to_owned()));
+    }
+
+    #[test]
+    fn the_summary_names_each_stage_and_ends_with_the_counts_alone() {
+        let ended = [
+            ("fmt", Verdict::Passed(None), Duration::from_millis(1_200)),
+            ("test", Verdict::Failed, Duration::from_secs(60)),
+            ("clients", Verdict::Skipped("no python3".to_owned()), Duration::ZERO),
+        ];
+        let expected = "\
+fmt      passed       1.2 s
+test     FAILED      60.0 s
+clients  skipped      0.0 s  no python3
+total                61.2 s
+
+1 passed, 1 failed, 1 skipped
+";
+        assert_eq!(summary(&ended), expected);
+    }
+}

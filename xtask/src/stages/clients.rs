@@ -1,0 +1,60 @@
+//! The stage `clients`: drives the release binary with the Python package `moengage`, whose code is not ours. The
+//! package is installed into a virtual environment below the target folder, once; the claims are in
+//! `tests/clients/python/moengage_client.py`.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::Context as _;
+
+use super::{Verdict, release_build};
+use crate::repo::{Repo, answers, succeeds};
+
+/// What pip says when it cannot reach the package index, as opposed to a package that cannot be built.
+const UNREACHABLE: [&str; 3] = ["NewConnectionError", "Max retries exceeded", "No matching distribution found"];
+
+pub(super) fn run(repo: &Repo) -> anyhow::Result<Verdict> {
+    if !answers("python3", &["--version"]) {
+        return Ok(Verdict::Skipped("no python3 (Debian: apt-get install python3 python3-venv)".to_owned()));
+    }
+    // Nothing to do after the stage `build`; alone, the stage must not test an old binary.
+    if !succeeds(&mut release_build(repo))? {
+        return Ok(Verdict::Failed);
+    }
+    let folder = repo.root.join("tests/clients/python");
+    let python = match environment(&repo.target.join("clients-python"), &folder.join("requirements.txt"))? {
+        Ok(python) => python,
+        Err(verdict) => return Ok(verdict),
+    };
+    let mut script = Command::new(python);
+    script.arg("-B").arg(folder.join("moengage_client.py")).env("MUSTER_BIN", repo.release_binary());
+    Ok(Verdict::of(succeeds(&mut script)?))
+}
+
+/// The Python of a virtual environment that holds `requirements`; made when absent or made for other requirements.
+fn environment(venv: &Path, requirements: &Path) -> anyhow::Result<Result<PathBuf, Verdict>> {
+    let python = venv.join("bin/python");
+    let wanted = fs::read_to_string(requirements).with_context(|| format!("cannot read {}", requirements.display()))?;
+    let installed = venv.join("installed-requirements.txt");
+    if fs::read_to_string(&installed).is_ok_and(|text| text == wanted) && answers(&python, &["--version"]) {
+        return Ok(Ok(python));
+    }
+    if !succeeds(Command::new("python3").args(["-m", "venv", "--clear"]).arg(venv))? {
+        let why = "python3 has no working venv module (Debian: apt-get install python3-venv)";
+        return Ok(Err(Verdict::Skipped(why.to_owned())));
+    }
+    let mut pip = Command::new(&python);
+    pip.args(["-m", "pip", "install", "--disable-pip-version-check", "--quiet", "-r"]).arg(requirements);
+    let output = pip.output().context("cannot start pip")?;
+    let said = String::from_utf8_lossy(&output.stderr);
+    print!("{said}");
+    if output.status.success() {
+        fs::write(&installed, wanted).with_context(|| format!("cannot write {}", installed.display()))?;
+        return Ok(Ok(python));
+    }
+    if UNREACHABLE.iter().any(|sign| said.contains(sign)) {
+        return Ok(Err(Verdict::Skipped("pip cannot reach a package index from here".to_owned())));
+    }
+    Ok(Err(Verdict::Failed))
+}
