@@ -26,7 +26,7 @@ usage: cargo xtask bench import [--quick] [--seconds N] [--users N] [--dir D] [-
   --users N    users loaded before anything is measured (1,000-10,000,000)
   --dir D      where the temporary data directories go (default: /var/tmp, else the system's); a disk, not tmpfs
   --binary F   a muster binary to measure instead of a fresh release build
-  --only ...   of muster, postgres (G and N), noop, parse; the report then goes to standard output, not to docs/benchmarks.md";
+  --only ...   of muster, postgres (G and N), noop, parse; the report is then printed only, not written to docs/benchmarks.md";
 
 /// What was asked for.
 #[derive(Debug)]

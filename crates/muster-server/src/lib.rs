@@ -1,1 +1,23 @@
-//! placeholder
+//! HTTP: routes, guards, authentication, telemetry, shutdown.
+//!
+//! Owned here: everything between a socket and a decision. Left to others: what a request means (`muster-core`), JSON
+//! shapes and the literals of answers (`muster-wire`), durability (`muster-store`), where settings come from (the binary
+//! `muster`). No engine is named outside `app.rs`, no clock read outside `clock.rs`.
+//!
+//! Modules in reading order.
+#![deny(missing_docs)]
+
+pub mod limits;
+pub mod clock;
+pub mod app;
+pub mod workspaces;
+mod lockout;
+mod budget;
+pub mod telemetry;
+mod ingest;
+pub mod http;
+pub mod serve;
+pub mod dev;
+
+/// The OpenAPI 3.1 document of every call that exists.
+pub const OPENAPI: &str = include_str!("openapi.json");

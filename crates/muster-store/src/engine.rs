@@ -99,6 +99,16 @@ pub struct Workspace {
     pub keys: Vec<KeyRecord>,
 }
 
+impl Workspace {
+    /// The entry after a change, as [`Engine::configure`] has it: the id and its making stay, the revision counts up if
+    /// the settings changed.
+    #[must_use]
+    pub fn changed_to(&self, changed: Self) -> Self {
+        let revision = self.revision + u64::from(changed.settings != self.settings);
+        Self { id: self.id.clone(), created_at: self.created_at, revision, ..changed }
+    }
+}
+
 /// A Data API key, as a hash.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KeyRecord {
@@ -167,6 +177,8 @@ pub const GROUP_BUCKETS: [u64; 8] = [1, 2, 4, 8, 16, 32, 64, 128];
 
 /// A decision in a lane, its type forgotten. Engines run the rounds: needs, facts, [`Job::decide`], until changes.
 pub trait Job: Send {
+    /// Bytes that it holds, about: what a lane counts against its bound.
+    fn bytes(&self) -> usize;
     /// Whether it is committed.
     fn mode(&self) -> Mode;
     /// What it needs at first.
@@ -191,11 +203,16 @@ pub enum JobStep {
 struct Waiting<D: Decision> {
     decision: D,
     mode: Mode,
+    bytes: usize,
     output: Option<D::Output>,
     reply: oneshot::Sender<Result<D::Output, EngineError>>,
 }
 
 impl<D: Decision> Job for Waiting<D> {
+    fn bytes(&self) -> usize {
+        self.bytes
+    }
+
     fn mode(&self) -> Mode {
         self.mode
     }
@@ -238,7 +255,21 @@ pub async fn apply<D: Decision>(
     decision: D,
     mode: Mode,
 ) -> Result<D::Output, EngineError> {
+    apply_sized(engine, id, (decision, 0), mode).await
+}
+
+/// [`apply`] for a decision that holds so many bytes (of a request: of its body), for the bounds of lanes and groups.
+///
+/// # Errors
+/// Those of [`apply`].
+pub async fn apply_sized<D: Decision>(
+    engine: &dyn Engine,
+    id: &WorkspaceId,
+    (decision, bytes): (D, usize),
+    mode: Mode,
+) -> Result<D::Output, EngineError> {
     let (reply, answer) = oneshot::channel();
-    engine.submit(id, Box::new(Waiting { decision, mode, output: None, reply }))?;
+    let bytes = bytes.saturating_add(size_of::<Waiting<D>>());
+    engine.submit(id, Box::new(Waiting { decision, mode, bytes, output: None, reply }))?;
     answer.await.unwrap_or_else(|_| Err(EngineError::Unavailable("the lane was closed".into())))
 }

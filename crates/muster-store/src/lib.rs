@@ -5,5 +5,14 @@
 //! [`muster_core::decision::Decision`].
 #![deny(missing_docs)]
 
+pub mod bounds;
+pub mod codec;
+#[cfg(feature = "support")]
+pub mod conformance;
 pub mod engine;
+pub mod family;
+pub mod laws;
+pub mod memory;
 pub mod reader;
+mod rounds;
+pub mod sqlite;

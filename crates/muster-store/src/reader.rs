@@ -1,6 +1,7 @@
 //! Reading: what the management API, the console and `muster verify` look at.
 
 use crate::engine::EngineError;
+use muster_core::change::Put;
 use muster_core::command::Route;
 use muster_core::id::{MergeNo, ProfileNo, QuarantineNo, RequestNo, Seq, SeparationNo};
 use muster_core::identifier::Key;
@@ -83,6 +84,29 @@ pub trait Reader {
     /// # Errors
     /// See the trait.
     fn idempotency(&mut self, route: Route, key: &str) -> Result<Option<Idempotency>, EngineError>;
+
+    /// How many quarantine entries were dropped for its bounds, ever (behaviour.md 4).
+    ///
+    /// # Errors
+    /// See the trait.
+    fn quarantine_dropped(&mut self) -> Result<u64, EngineError>;
+
+    /// Every row but the counters, as what would put it there, by family and in it by key; refused requests follow the
+    /// applied ones. What `muster verify`, backups and comparisons of engines read.
+    ///
+    /// # Errors
+    /// See the trait; nothing more is read after one.
+    fn rows(&mut self, each: &mut dyn FnMut(Put)) -> Result<(), EngineError>;
+}
+
+/// Everything that is stored of a workspace, to compare engines by.
+///
+/// # Errors
+/// Those of the reader.
+pub fn dump(reader: &mut dyn Reader) -> Result<(Counters, Vec<Put>), EngineError> {
+    let mut rows = Vec::new();
+    reader.rows(&mut |row| rows.push(row))?;
+    Ok((reader.counters()?, rows))
 }
 
 /// A live profile as it is stored.

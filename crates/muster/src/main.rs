@@ -1,1 +1,70 @@
-fn main() {}
+//! The command line of Muster. Owned here: arguments, configuration, wiring, what is printed. Left to others: everything
+//! that a server does (`muster-server`).
+
+mod client;
+mod config;
+mod logs;
+mod operate;
+mod serve;
+
+use clap::{Parser, Subcommand};
+use std::io::Write as _;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+/// A self-hosted server for user and event data: imports, identity resolution, profiles.
+#[derive(Debug, Parser)]
+#[command(name = "muster", version, about)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Serve the Data API and the management API.
+    Serve(Box<config::Serve>),
+    /// Make, list, show, suspend, resume or delete workspaces of a running server.
+    #[command(subcommand)]
+    Workspace(operate::Workspace),
+    /// Rotate or revoke Data API keys of a running server.
+    #[command(subcommand)]
+    Key(operate::Key),
+    /// Check the stored data of a stopped server; exit 1 if anything is wrong.
+    Verify {
+        /// The data directory.
+        #[arg(long, env = "MUSTER_DATA_DIR", default_value = config::DATA_DIR)]
+        data_dir: PathBuf,
+    },
+    /// Print the OpenAPI document.
+    Openapi,
+}
+
+fn main() -> ExitCode {
+    let done = match Cli::parse().command {
+        Command::Serve(arguments) => serve::run(*arguments),
+        Command::Workspace(command) => operate::workspace(command),
+        Command::Key(command) => operate::key(command),
+        Command::Verify { data_dir } => verify(&data_dir),
+        Command::Openapi => say(muster_server::OPENAPI.trim_end()).map(|()| ExitCode::SUCCESS),
+    };
+    done.unwrap_or_else(|error| {
+        // `{:#}` writes the causes after it. Nobody is there to hear that standard error is closed.
+        let _gone = writeln!(std::io::stderr(), "muster: {error:#}");
+        ExitCode::FAILURE
+    })
+}
+
+/// Writes one line to standard output.
+pub(crate) fn say(line: &str) -> anyhow::Result<()> {
+    let mut out = std::io::stdout().lock();
+    writeln!(out, "{line}")?;
+    out.flush()?;
+    Ok(())
+}
+
+fn verify(data_dir: &std::path::Path) -> anyhow::Result<ExitCode> {
+    let report = muster_server::app::verify(data_dir)?;
+    say(&report.text)?;
+    Ok(if report.is_sound { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}

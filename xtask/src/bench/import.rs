@@ -5,10 +5,11 @@ use super::Options;
 use super::bodies::{Bodies, Kind, World};
 use super::load::{self, Lane, Load, Outcome};
 use super::loader::{self, Feed, Style};
+use super::parse::{self, Reader};
 use super::postgres::Cluster;
 use super::server::{Server, Workspace, binary};
 use super::window::{Times, check_interrupted};
-use super::{parse, proc, report};
+use super::{proc, report};
 use anyhow::{Context, Result, bail};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
@@ -45,8 +46,9 @@ pub(crate) struct Figures {
     pub(crate) postgres_by_connections: Vec<(usize, f64)>,
     /// What `postgres --version` says; `None` when it is absent or not asked for.
     pub(crate) postgres_version: Option<String>,
-    /// Parse and validate only, elements per second.
+    /// Parsing only (P), elements per second; the same with Muster's own reading.
     pub(crate) parse: Vec<f64>,
+    pub(crate) parse_own: Vec<f64>,
     /// Seconds from start to ready: an empty directory, after a clean stop, after kill -9 under load.
     pub(crate) ready_empty: Vec<f64>,
     pub(crate) ready_clean: Vec<f64>,
@@ -100,7 +102,8 @@ pub(crate) fn run(options: &Options) -> Result<()> {
             noop(scratch.path(), round, options, &mut figures)?;
         }
         if options.parts.parse {
-            figures.parse.push(parse::rate(options.short().run)?);
+            figures.parse.push(parse::rate(&Reader::Plain, options.short().run)?);
+            figures.parse_own.push(parse::rate(&Reader::muster(), options.short().run)?);
         }
     }
     if let Some(muster) = &muster {

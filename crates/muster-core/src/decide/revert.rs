@@ -123,7 +123,10 @@ fn settle(work: &mut Work<'_>, root: ProfileNo, members: &[ProfileNo], profiles:
         let among = profiles.iter().filter(|profile| members.contains(&profile.no));
         Tree::new(among.map(|profile| MemberRef { profile, link: work.links.get(&profile.no).flatten() })).shown(root)
     });
-    work.views.set(root, view);
+    // The part had no view of its own while it was a member, so there may be none to drop.
+    if view.is_some() || matches!(work.views.get(&root), Some(Some(_))) {
+        work.views.set(root, view);
+    }
     work.trees.set(root, Some(members.to_vec()));
     Ok(())
 }

@@ -55,12 +55,14 @@ impl Stage {
         answer.status == 200
     }
 
-    /// Kills the server, lets the disk lose power if so wanted, verifies and starts anew.
-    fn restart(&mut self, power_loss: bool) {
+    fn kill_and_restart(&mut self) {
         self.server.kill();
-        if power_loss {
-            self.disk.lose_power(Unsynced::Lost);
-        }
+        self.server = self.launch.start();
+    }
+
+    fn lose_power_and_restart(&mut self) {
+        self.server.kill();
+        self.disk.lose_power(Unsynced::Lost);
         self.launch.verify().unwrap();
         self.server = self.launch.start();
     }
@@ -102,7 +104,7 @@ fn a_failed_sync_is_503_for_good_until_the_process_starts_anew() {
     assert_eq!(status, 503, "the writer went on after a failed sync: {body}");
     stage.assert_alive_but_not_ready();
 
-    stage.restart(true);
+    stage.lose_power_and_restart();
     assert_eq!(stage.server.get("/readyz").status, 200);
     stage.assert_judged(seed, &flights);
     assert_eq!(stage.import("after").0, 200);
@@ -115,10 +117,10 @@ fn what_is_acknowledged_after_a_failed_sync_and_a_restart_survives_a_power_loss(
     let (mut stage, seed) = (Stage::new(), seed());
     let flights = stage.load_while(seed, |disk| disk.fail_syncs(true));
     stage.disk.fail_syncs(false);
-    stage.restart(false);
+    stage.kill_and_restart();
     stage.assert_judged(seed, &flights);
     assert_eq!(stage.import("after").0, 200);
-    stage.restart(true);
+    stage.lose_power_and_restart();
     assert!(stage.has("after"), "acknowledged after the restart and lost");
 }
 
@@ -144,7 +146,7 @@ fn a_full_disk_is_503_and_the_server_goes_on_when_there_is_room_or_says_what_to_
         assert_eq!((last.0, ready.status), (503, 503), "{last:?}");
         assert!(ready.text().to_lowercase().contains("restart"), "not ready and no advice: {}", ready.text());
     }
-    stage.restart(true);
+    stage.lose_power_and_restart();
     assert!(stage.has("later") || last.0 != 200);
     assert_eq!(stage.import("after").0, 200);
 }

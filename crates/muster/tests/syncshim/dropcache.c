@@ -12,10 +12,10 @@
  * and, as Linux does, marks the changes clean, so that no later sync brings them to the disk; while MUSTER_SHIM_FULL exists
  * every write under the directory fails with ENOSPC; while MUSTER_SHIM_IGNORE_SYNC exists syncs succeed and do nothing.
  *
- * Not modelled: O_SYNC files, sync(2) and syncfs(2), stdio (it writes inside libc), writes through mmap (SQLite's -shm, rebuilt at start, is left alone), io_uring.
+ * Not modelled: O_SYNC files, sync(2) and syncfs(2), stdio (it writes inside libc), io_uring, and writes through mmap
+ * (SQLite's -shm, which it rebuilds at start, is left alone).
  * For 64-bit Linux. System calls are made directly, so that nothing here meets itself. */
 #define _GNU_SOURCE
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>

@@ -107,6 +107,7 @@ fn values(work: &mut Work<'_>, place: Place, customer: &Customer, warnings: &mut
 fn array(work: &mut Work<'_>, place: Place, operation: &ArrayOperation, warnings: &mut Warnings) -> Known<bool> {
     let shown = work.shown(place.root)?.attributes.remove(&operation.name);
     let mut items = match shown {
+        None if !operation.add => return Ok(false),
         None => Vec::new(),
         Some(Value::Array(items)) => items,
         Some(_) => {
@@ -114,7 +115,6 @@ fn array(work: &mut Work<'_>, place: Place, operation: &ArrayOperation, warnings
             return Ok(false);
         }
     };
-    let before = items.len();
     if operation.add {
         for value in &operation.values {
             if !items.contains(value) {
@@ -124,9 +124,7 @@ fn array(work: &mut Work<'_>, place: Place, operation: &ArrayOperation, warnings
     } else {
         items.retain(|item| !operation.values.contains(item));
     }
-    if items.len() == before {
-        return Ok(false);
-    }
+    // Written also where nothing changed: the array may be shown from another record, and this one shall keep it.
     let value = if items.is_empty() { None } else { Some(Value::Array(items)) };
     write::attribute(work, place, &operation.name, value)
 }
@@ -136,9 +134,11 @@ fn unsets(work: &mut Work<'_>, place: Place, unsets: &[Unset], warnings: &mut Wa
     if unsets.is_empty() {
         return Ok(false);
     }
-    // What the record holds may be hidden in the live profile, and would be shown again after a revert.
+    // What the record or a part of it holds may be hidden in the live profile, and would be shown again after a revert.
     let mut names: BTreeSet<Box<str>> = work.shown(place.root)?.attributes.into_keys().collect();
-    names.extend(own_values(&work.profile(place.record)?.attributes).map(|(name, _)| name.into()));
+    for member in work.members(place.root)? {
+        names.extend(own_values(&work.profile(member)?.attributes).map(|(name, _)| name.into()));
+    }
     let mut named: Vec<(&str, &Unset)> = Vec::new();
     for name in &names {
         let may = |unset: &&Unset| unset.matching == Matching::Equals || !write::is_kind(work, name);

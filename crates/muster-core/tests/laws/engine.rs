@@ -1,0 +1,180 @@
+//! The smallest engine that can run a decision: ordered maps, one decision at a time. It checks what every engine may
+//! rely on: rounds are bounded, a decision is deterministic, a key is changed at most once, deletes name rows that exist.
+
+use muster_core::change::{Changes, Put};
+use muster_core::decide::Wire;
+use muster_core::decision::{Decision, Step};
+use muster_core::facts::Facts;
+use muster_core::id::{MergeNo, ProfileNo, QuarantineNo, RequestNo, SeparationNo, Seq};
+use muster_core::identifier::Key;
+use muster_core::limits::ROUNDS_MAX;
+use muster_core::outcome::Applied;
+use muster_core::rate::RateWindow;
+use muster_core::record::{
+    Change, Counters, Device, DeviceRef, Event, EventId, Idempotency, Link, Merge, Profile, Quarantined, Recorded,
+    Request, Separation, Standing, View,
+};
+use muster_core::settings::Identity;
+use muster_core::snapshot::{Member, Snapshot, assemble};
+use muster_core::time::Moment;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Debug;
+
+/// The families of one workspace.
+#[derive(Clone, Debug, PartialEq, Default)]
+pub(crate) struct Store {
+    pub(crate) settings_revision: u64,
+    pub(crate) counters: Counters,
+    pub(crate) rate: RateWindow,
+    pub(crate) bindings: BTreeMap<Key, ProfileNo>,
+    pub(crate) profiles: BTreeMap<ProfileNo, Profile>,
+    pub(crate) standings: BTreeMap<ProfileNo, Standing>,
+    pub(crate) views: BTreeMap<ProfileNo, View>,
+    pub(crate) links: BTreeMap<ProfileNo, Link>,
+    pub(crate) devices: BTreeMap<DeviceRef, Device>,
+    pub(crate) events: BTreeMap<Seq, Event>,
+    pub(crate) event_ids: BTreeMap<Box<str>, EventId>,
+    pub(crate) merges: BTreeMap<MergeNo, Merge>,
+    pub(crate) separations: BTreeMap<SeparationNo, Separation>,
+    pub(crate) requests: BTreeMap<RequestNo, Request>,
+    pub(crate) quarantine: BTreeMap<QuarantineNo, Quarantined>,
+    pub(crate) idempotency: BTreeMap<(muster_core::command::Route, Box<str>), Idempotency>,
+    pub(crate) changes: BTreeMap<Seq, Change>,
+}
+
+/// Answers that say nothing that a test reads but their counts.
+pub(crate) struct PlainWire;
+
+impl Wire for PlainWire {
+    fn answer(&self, applied: &Applied) -> Recorded {
+        let outcomes: String = applied.elements.iter().map(|e| format!("{} ", e.outcome.name())).collect();
+        Recorded { status: 200, outcomes: outcomes.into(), body: (*b"{}").into() }
+    }
+
+    fn kept(&self, index: u32, rejected_actions: Option<&[u32]>) -> Box<[u8]> {
+        format!("{index} {rejected_actions:?}").into_bytes().into()
+    }
+}
+
+impl Store {
+    /// An empty workspace under the first revision of its settings.
+    pub(crate) fn new() -> Self {
+        Self { settings_revision: 1, ..Self::default() }
+    }
+
+    /// Runs a decision to its end; what it changed, and its output.
+    pub(crate) fn run<D: Decision>(
+        &mut self,
+        decision: &D,
+        now: Moment,
+    ) -> Result<(Option<Changes>, D::Output), String> {
+        let mut facts = Facts::default();
+        self.read(&decision.needs(), &mut facts)?;
+        for _ in 0..ROUNDS_MAX {
+            match decision.decide(&facts, now) {
+                Step::NeedMore(needs) if needs.is_empty() => {
+                    return Err("more facts are needed, and none is named".into());
+                }
+                Step::NeedMore(needs) => self.read(&needs, &mut facts)?,
+                Step::Leave(output) => return Ok((None, output)),
+                Step::Done(changes, output) => {
+                    let again = matches!(decision.decide(&facts, now), Step::Done(c, _) if c == changes);
+                    if !again {
+                        return Err("law L5: the same decision on the same facts changes something else".into());
+                    }
+                    self.apply(&changes)?;
+                    return Ok((Some(changes), output));
+                }
+            }
+        }
+        Err(format!("no decision after {ROUNDS_MAX} rounds"))
+    }
+
+    fn apply(&mut self, changes: &Changes) -> Result<(), String> {
+        let mut keys = BTreeSet::new();
+        for row in &changes.rows {
+            let key = self.put(row)?;
+            if !keys.insert(key.clone()) {
+                return Err(format!("{key} is changed twice by one decision"));
+            }
+        }
+        self.counters = changes.counters;
+        self.rate = changes.rate.clone().unwrap_or_else(|| self.rate.clone());
+        let mut tokens = BTreeSet::new();
+        let twice = self.devices.values().flat_map(|d| d.fields.tokens()).find(|t| !tokens.insert(t.clone()));
+        twice.map_or(Ok(()), |t| Err(format!("two devices carry {t:?}")))
+    }
+
+    /// Applies a row; the family and key that it is about.
+    fn put(&mut self, row: &Put) -> Result<String, String> {
+        match row {
+            Put::Binding(key, no) => set(&mut self.bindings, "bindings", key.clone(), *no),
+            Put::Unbind(key) => cut(&mut self.bindings, "bindings", key),
+            Put::Profile(p) => set(&mut self.profiles, "profiles", p.no, p.clone()),
+            Put::Standing(s) => set(&mut self.standings, "standings", s.no, *s),
+            Put::View(no, view) => set(&mut self.views, "views", *no, view.clone()),
+            Put::DropView(no) => cut(&mut self.views, "views", no),
+            Put::Link(link) => set(&mut self.links, "links", link.child, link.clone()),
+            Put::Cut(no) => cut(&mut self.links, "links", no),
+            Put::Device(d) => set(&mut self.devices, "devices", d.at.clone(), d.clone()),
+            Put::DropDevice(at) => cut(&mut self.devices, "devices", at),
+            Put::Event(e) => append(&mut self.events, "events", e.seq, e.clone()),
+            Put::EventId(id) => set(&mut self.event_ids, "event_ids", id.id.clone(), id.clone()),
+            Put::Merge(m) => set(&mut self.merges, "merges", m.no, m.clone()),
+            Put::Separation(s) => set(&mut self.separations, "separations", s.no, s.clone()),
+            Put::Lift(no) => cut(&mut self.separations, "separations", no),
+            Put::Request(r) => append(&mut self.requests, "requests", r.no, r.clone()),
+            Put::Quarantined(q) => append(&mut self.quarantine, "quarantine", q.no, q.clone()),
+            Put::Idempotency(i) => set(&mut self.idempotency, "idempotency", (i.route, i.key.clone()), i.clone()),
+            Put::Outgoing(o) => Ok(format!("outbox {:?}", o.request)),
+            Put::Change(c) => append(&mut self.changes, "changes", c.seq, *c),
+        }
+    }
+
+    /// A live profile as engines show it; `folded`: from its own records, whatever view is kept.
+    pub(crate) fn snapshot(&self, root: ProfileNo, identity: &Identity, folded: bool) -> Result<Snapshot, String> {
+        let member = |no: ProfileNo| {
+            let link = self.links.get(&no).cloned();
+            Some(Member {
+                profile: self.profiles.get(&no)?.clone(),
+                standing: *self.standings.get(&no)?,
+                joined_at: link.as_ref().and_then(|l| self.merges.get(&l.merge)).map(|m| m.at),
+                link,
+                devices: self.devices.values().filter(|d| d.at.profile == no).cloned().collect(),
+            })
+        };
+        let members: Option<Vec<Member>> = self.members(root).into_iter().map(member).collect();
+        let members = members.ok_or_else(|| format!("{root:?} has a member without own record"))?;
+        let view = if folded { None } else { self.views.get(&root).cloned() };
+        assemble(root, &members, view, identity).ok_or_else(|| format!("{root:?} cannot be assembled"))
+    }
+
+    /// The live profile of an id.
+    pub(crate) fn root(&self, no: ProfileNo) -> ProfileNo {
+        self.standings[&no].root
+    }
+
+    /// Whether any id of one live profile is separated from any id of the other.
+    pub(crate) fn separated(&self, a: ProfileNo, b: ProfileNo) -> bool {
+        let between = |x, y| self.root(x) == a && self.root(y) == b;
+        self.separations.values().any(|s| between(s.a.no, s.b.no) || between(s.b.no, s.a.no))
+    }
+}
+
+fn set<K: Ord + Debug, V>(family: &mut BTreeMap<K, V>, name: &str, key: K, row: V) -> Result<String, String> {
+    let told = format!("{name} {key:?}");
+    family.insert(key, row);
+    Ok(told)
+}
+
+fn append<K: Ord + Debug, V>(family: &mut BTreeMap<K, V>, name: &str, key: K, row: V) -> Result<String, String> {
+    if family.contains_key(&key) {
+        return Err(format!("{name} {key:?} is appended twice"));
+    }
+    set(family, name, key, row)
+}
+
+fn cut<K: Ord + Debug, V>(family: &mut BTreeMap<K, V>, name: &str, key: &K) -> Result<String, String> {
+    let told = format!("{name} {key:?}");
+    family.remove(key).map(|_| told.clone()).ok_or_else(|| format!("{told} is deleted and does not exist"))
+}

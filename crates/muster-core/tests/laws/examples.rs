@@ -1,0 +1,238 @@
+//! Worked examples of behaviour.md 3.4 and 3.1, and the cases that the search found, shrunk and kept.
+
+use crate::engine::Store;
+use crate::histories::{Draft, History, START, Step, Variant, What, key};
+use crate::laws::agree;
+use crate::world::{plain, revert, send};
+use muster_core::change::{Changes, Put};
+use muster_core::command::{Action, Body, Customer, Device, DeviceFields, Element, ElementKind, Event, GivenKey};
+use muster_core::decide::{ImportDecision, RevertOutcome};
+use muster_core::id::{MergeNo, ProfileNo};
+use muster_core::outcome::Outcome;
+use muster_core::record::{self, Platform};
+use muster_core::settings::Settings;
+use muster_core::snapshot::Snapshot;
+use muster_core::time::{Moment, Timestamp};
+use muster_core::value::Value;
+use muster_core::warning::Warnings;
+use std::sync::Arc;
+
+/// `customer_id`, `mobile` and `email` identify; the latest last seen survives.
+const STANDARD: Variant = Variant { kinds: 3, rule: 0, attribute: false, rules: false };
+
+fn settings() -> Arc<Settings> {
+    Arc::new(STANDARD.settings())
+}
+
+fn given(kind: &str, n: u8) -> GivenKey {
+    GivenKey { key: key(kind, n), pointer: "/k".into(), written: kind != "customer_id" }
+}
+
+fn element(kind: ElementKind, actions: u32, body: Body) -> Element {
+    Element { index: 0, kind, body: Ok(body), actions, warnings: Warnings::default() }
+}
+
+fn customer(keys: Vec<GivenKey>, sets: &[(&str, i64)]) -> Element {
+    let sets = sets.iter().map(|(name, n)| ((*name).into(), Value::Integer(*n))).collect();
+    element(ElementKind::Customer, 0, Body::Customer(Customer { keys, sets, ..Customer::default() }))
+}
+
+fn events(keys: Vec<GivenKey>, numbers: std::ops::Range<i64>) -> Element {
+    let action = |n: i64| {
+        Ok(Arc::new(Action {
+            name: "order".into(),
+            attributes: vec![("n".into(), Value::Integer(n))],
+            time: Some(Timestamp(START - 86_400_000 + n)),
+            user_time: None,
+            offset_seconds: 0,
+            platform: None,
+            os_type: None,
+            app_version: None,
+            event_id: None,
+            pointer: "/a".into(),
+        }))
+    };
+    let actions: Vec<_> = numbers.map(action).collect();
+    element(ElementKind::Event, actions.len() as u32, Body::Event(Event { keys, actions, ..Event::default() }))
+}
+
+fn device(keys: Vec<GivenKey>, n: i64) -> Element {
+    let fields = DeviceFields {
+        platform: Platform::Ios,
+        push_id: format!("token {n} of {:?}", keys[0].key).into(),
+        model: None,
+        app_version: None,
+        os_version: None,
+        push_opted: Some(n % 2 == 0),
+        push_provisional_opted: None,
+        gaid: None,
+        idfv: None,
+        push_id_is_word: false,
+    };
+    let device = Device { keys, device_id: format!("d{}", n % 7).into(), fields, pointer: "/d".into() };
+    element(ElementKind::Device, 0, Body::Device(device))
+}
+
+/// A store, and the clock of its requests: one second each.
+struct Shop {
+    store: Store,
+    settings: Arc<Settings>,
+    now: Timestamp,
+}
+
+impl Shop {
+    fn new() -> Self {
+        Self { store: Store::new(), settings: settings(), now: Timestamp(START) }
+    }
+
+    fn send(&mut self, sent: Element) -> Outcome {
+        self.now.0 += 1_000;
+        send(&mut self.store, &self.settings, vec![sent], self.now).unwrap()[0].outcome
+    }
+
+    /// A second passes.
+    fn wait(&mut self) {
+        self.now.0 += 1_000;
+    }
+
+    fn revert(&mut self, merge: u64) {
+        let outcome = revert(&mut self.store, &self.settings, MergeNo(merge), self.now).unwrap();
+        assert!(matches!(outcome, RevertOutcome::Reverted { .. }), "{outcome:?}");
+    }
+
+    /// The whole record of an id that is live: what it shows, and its events, without places in the change sequence.
+    fn record(&self, no: u64) -> (Snapshot, Vec<record::Event>) {
+        let no = ProfileNo(no);
+        let of = |e: &&record::Event| e.profile == no;
+        let request = muster_core::id::RequestNo(0);
+        let bare = |e: &record::Event| record::Event { seq: 0, request, ..e.clone() };
+        let events = self.store.events.values().filter(of).map(bare).collect();
+        (plain(self.store.snapshot(no, &self.settings.identity, false).unwrap()), events)
+    }
+
+    /// Two people of 1,000 events each.
+    fn two_people(&mut self) {
+        for n in [1, 2] {
+            self.send(customer(vec![given("customer_id", n), given("email", n)], &[("tier", n.into()), ("size", 7)]));
+            for part in 0..4 {
+                self.send(events(vec![given("customer_id", n)], part * 250..(part + 1) * 250));
+            }
+            self.send(device(vec![given("customer_id", n)], 1));
+        }
+    }
+
+    /// 500 more records of each, in turn, under its own keys: users, events and devices.
+    fn traffic(&mut self) {
+        for n in 0..500 {
+            for person in [1, 2] {
+                let keys = vec![given(if n % 3 == 0 { "email" } else { "customer_id" }, person)];
+                let name = ["tier", "city", "size"][n as usize % 3];
+                self.send(match n % 5 {
+                    0 | 1 => customer(keys, &[(name, n + i64::from(person))]),
+                    2 | 3 => events(keys, 5_000 + n..5_001 + n),
+                    _ => device(keys, n),
+                });
+            }
+        }
+    }
+}
+
+/// Fails if `write::attribute` writes to the root instead of the record, or if a revert keeps the part's standings.
+#[test]
+fn two_people_merged_by_mistake_have_after_the_revert_exactly_what_they_would_have_had() {
+    let (mut shop, mut twin) = (Shop::new(), Shop::new());
+    shop.two_people();
+    twin.two_people();
+    let addressed = |written| GivenKey { written, ..given("email", 1) };
+    // An event of the survivor's: it is what the merging record leaves behind, and the twin gets it, too.
+    assert_eq!(shop.send(events(vec![given("customer_id", 2), addressed(false)], 9_000..9_001)), Outcome::Merged);
+    twin.send(events(vec![given("customer_id", 2)], 9_000..9_001));
+    assert_eq!(shop.store.counters.users, 1);
+    shop.traffic();
+    twin.traffic();
+    shop.revert(1);
+    assert_eq!([shop.record(1), shop.record(2)], [twin.record(1), twin.record(2)]);
+    assert_eq!([shop.record(1).1.len(), shop.record(2).1.len()], [1_200, 1_201]);
+    assert_eq!(shop.store.counters.users, 2);
+}
+
+/// A <- B <- C, cut between A and B: C stays with B. Fails if a revert makes only the joined id live.
+#[test]
+fn a_chain_cut_in_the_middle_leaves_the_part_with_its_own_members() {
+    let (mut shop, mut twin) = (Shop::new(), Shop::new());
+    for shop in [&mut shop, &mut twin] {
+        for n in [3, 2, 1] {
+            shop.send(customer(
+                vec![given("customer_id", n), given("email", n)],
+                &[("tier", n.into()), (["a", "b", "c"][usize::from(n) - 1], 1)],
+            ));
+        }
+        // B was seen later than C: B <- C.
+        shop.send(customer(vec![given("customer_id", 2)], &[]));
+        shop.send(events(vec![given("customer_id", 2), given("email", 3)], 0..1));
+        shop.send(customer(vec![given("customer_id", 1)], &[]));
+    }
+    // A <- B; the twin gets what the merging record leaves with A.
+    assert_eq!(shop.send(events(vec![given("customer_id", 1), given("email", 2)], 1..2)), Outcome::Merged);
+    twin.send(events(vec![given("customer_id", 1)], 1..2));
+    assert_eq!(shop.store.links.len(), 2);
+    let members = |shop: &Shop, no| shop.record(no).0.members.iter().map(|m| m.id.no.0).collect::<Vec<_>>();
+    assert_eq!(members(&shop, 3), [1, 2], "C, then B");
+    for shop in [&mut shop, &mut twin] {
+        shop.send(customer(vec![given("customer_id", 3)], &[("tier", 33)]));
+        shop.send(events(vec![given("email", 2)], 2..4));
+    }
+    shop.revert(2);
+    assert_eq!([shop.record(2), shop.record(3)], [twin.record(2), twin.record(3)]);
+    assert_eq!([members(&shop, 2), members(&shop, 3)], [vec![1], vec![]]);
+    assert_eq!(shop.record(2).0.attributes["tier"], Value::Integer(33), "what arrived for C is B's again");
+}
+
+/// A merge is a link. Fails if it rewrites anything by event or device.
+#[test]
+fn a_merge_of_two_with_500_000_events_each_changes_as_many_rows_as_one_of_two_with_5() {
+    let merge = |events_each: u64| -> (Changes, Shop) {
+        let mut shop = Shop::new();
+        for n in [1, 2] {
+            shop.send(customer(vec![given("customer_id", n), given("email", n)], &[("tier", n.into())]));
+            let standing = shop.store.standings.get_mut(&ProfileNo(n.into())).unwrap();
+            (standing.events, standing.tree.events) = (events_each, events_each);
+        }
+        (shop.store.counters.events, shop.store.counters.events_accepted) = (2 * events_each, 2 * events_each);
+        shop.wait();
+        let sent = customer(vec![given("customer_id", 1), given("email", 2)], &[]);
+        let import = crate::histories::import(&shop.settings, vec![sent]);
+        let now = Moment { at: shop.now, micros: 0 };
+        let (changes, _) = shop.store.run(&ImportDecision { import, wire: crate::engine::PlainWire }, now).unwrap();
+        (changes.unwrap(), shop)
+    };
+    let ((few, _), (many, shop)) = (merge(5), merge(500_000));
+    assert_eq!(many.rows.len(), few.rows.len());
+    assert!(many.rows.len() < 12, "{:#?}", many.rows);
+    assert!(many.rows.iter().all(|row| !matches!(row, Put::Event(_) | Put::Device(_) | Put::Binding(..))));
+    assert_eq!(shop.store.snapshot(ProfileNo(2), &shop.settings.identity, false).unwrap().tally.events, 1_000_000);
+}
+
+fn bare(keys: [Option<u8>; 3]) -> Draft {
+    Draft {
+        keys,
+        existing_only: false,
+        what: What::Customer { sets: vec![], arrays: vec![], unsets: vec![], platforms: vec![], seen: [None; 2] },
+    }
+}
+
+fn one(draft: Draft) -> Step {
+    Step::Send { later: 0, elements: vec![draft] }
+}
+
+/// Found by the search: the part of a revert has no view to drop. Fails if `settle` drops a view without having one.
+#[test]
+fn a_reverted_single_id_drops_no_view_that_it_never_had() {
+    let steps = vec![
+        one(bare([Some(2), None, None])),
+        one(bare([None, Some(0), None])),
+        one(bare([Some(2), Some(0), None])),
+        Step::Revert(0),
+    ];
+    assert_eq!(agree(&History { variant: STANDARD, steps }), Ok(()));
+}

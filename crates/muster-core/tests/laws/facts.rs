@@ -1,0 +1,89 @@
+//! Reading facts for needs, with exactly the closures that `muster_core::facts` documents and nothing beyond, so that a
+//! rule that leans on an engine's generosity fails here. Owns no rows: those are `engine.rs`'s.
+
+use crate::engine::Store;
+use muster_core::facts::{Facts, Needs};
+use muster_core::id::ProfileNo;
+use muster_core::record::DeviceRef;
+
+impl Store {
+    /// Reads what is needed on top of what was read.
+    pub(crate) fn read(&self, needs: &Needs, facts: &mut Facts) -> Result<(), String> {
+        facts.counters = self.counters;
+        facts.settings_revision = self.settings_revision;
+        facts.rate = self.rate.clone();
+        for key in &needs.bindings {
+            facts.bindings.insert(key.clone(), self.bindings.get(key).copied());
+        }
+        for no in &needs.profiles {
+            self.read_profile(*no, facts);
+            if let Some(standing) = self.standings.get(no) {
+                self.read_profile(standing.root, facts);
+            }
+        }
+        self.read_trees(needs, facts)?;
+        for at in &needs.devices {
+            self.read_device(at, facts);
+        }
+        for token in &needs.tokens {
+            let found = self.devices.values().find(|d| d.fields.tokens().any(|t| t == *token)).map(|d| d.at.clone());
+            if let Some(at) = &found {
+                self.read_device(at, facts);
+            }
+            facts.tokens.insert(token.clone(), found);
+        }
+        for id in &needs.event_ids {
+            facts.event_ids.insert(id.clone(), self.event_ids.get(id).cloned());
+        }
+        for no in &needs.merges {
+            facts.merges.insert(*no, self.merges.get(no).cloned());
+        }
+        for no in &needs.separation_nos {
+            facts.separation_nos.insert(*no, self.separations.get(no).cloned());
+        }
+        if let Some(key) = &needs.idempotency {
+            facts.idempotency.insert(key.clone(), self.idempotency.get(key).cloned());
+        }
+        Ok(())
+    }
+
+    fn read_trees(&self, needs: &Needs, facts: &mut Facts) -> Result<(), String> {
+        for root in needs.trees.iter().chain(&needs.separations) {
+            if self.standings.get(root).is_none_or(|s| s.root != *root) {
+                return Err(format!("a need names {root:?} as a root, which it is not"));
+            }
+        }
+        for root in &needs.trees {
+            let members = self.members(*root);
+            for no in &members {
+                self.read_profile(*no, facts);
+                facts.links.insert(*no, self.links.get(no).cloned());
+            }
+            facts.trees.insert(*root, Some(members));
+        }
+        for root in &needs.separations {
+            let members = self.members(*root);
+            let named = |s: &&muster_core::record::Separation| members.contains(&s.a.no) || members.contains(&s.b.no);
+            facts.separations.insert(*root, Some(self.separations.values().filter(named).cloned().collect()));
+        }
+        Ok(())
+    }
+
+    fn read_profile(&self, no: ProfileNo, facts: &mut Facts) {
+        facts.profiles.insert(no, self.profiles.get(&no).cloned());
+        facts.standings.insert(no, self.standings.get(&no).copied());
+        if self.standings.get(&no).is_some_and(|s| s.root == no) {
+            facts.views.insert(no, self.views.get(&no).cloned());
+        }
+    }
+
+    fn read_device(&self, at: &DeviceRef, facts: &mut Facts) {
+        facts.devices.insert(at.clone(), self.devices.get(at).cloned());
+    }
+
+    /// All members of a root, the root first, the others in order of their number.
+    pub(crate) fn members(&self, root: ProfileNo) -> Vec<ProfileNo> {
+        let others = self.standings.values().filter(|s| s.root == root && s.no != root).map(|s| s.no);
+        std::iter::once(root).chain(others).collect()
+    }
+}

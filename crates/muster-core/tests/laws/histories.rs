@@ -1,0 +1,346 @@
+//! Random histories: small pools of keys, names and values, so that collisions are the rule. A history is kept as a
+//! short description that shrinks well; how it becomes commands depends on the settings, and stands here too.
+
+use muster_core::command::{
+    Action, ArrayOperation, Body, Customer, Device, DeviceFields, Element, ElementKind, Event, GivenKey, Import,
+    Matching, Route, Seen, Unset,
+};
+use muster_core::identifier::{Key, Kind};
+use muster_core::reason::{Fault, Reason};
+use muster_core::record::Platform;
+use muster_core::settings::{Combine, Identity, KindSettings, RateLimits, Settings, SurvivorRule};
+use muster_core::time::Timestamp;
+use muster_core::value::Value;
+use muster_core::warning::Warnings;
+use proptest::collection::vec;
+use proptest::option::{of, weighted};
+use proptest::prelude::*;
+use std::sync::Arc;
+
+const DAY: i64 = 86_400_000;
+/// When every history begins.
+pub(crate) const START: i64 = 1_767_571_200_000;
+const KINDS: [&str; 3] = ["customer_id", "mobile", "email"];
+const NAMES: [&str; 9] = ["tier", "city", "size", "spent", "best", "tags", "moe_spam", "email", "mobile"];
+
+/// Settings of a history.
+#[derive(Clone, Debug)]
+pub(crate) struct Variant {
+    pub(crate) kinds: u8,
+    pub(crate) rule: u8,
+    pub(crate) attribute: bool,
+    pub(crate) rules: bool,
+}
+
+impl Variant {
+    /// The settings that it stands for.
+    pub(crate) fn settings(&self) -> Settings {
+        let kinds: &[&str] = match self.kinds {
+            0 => &[],
+            1 => &["customer_id", "mobile"],
+            2 => &["email", "customer_id", "mobile"],
+            _ => &KINDS,
+        };
+        let rules = [("spent", Combine::Sum), ("best", Combine::Max), ("size", Combine::Min)];
+        let identity = Identity {
+            enabled: true,
+            kinds: kinds.iter().map(|k| KindSettings::plain(k)).collect(),
+            survivor_attribute: self.attribute.then(|| "city".into()),
+            survivor_rule: match self.rule {
+                0 => SurvivorRule::LastSeen,
+                1 => SurvivorRule::FirstSeen,
+                _ => SurvivorRule::MostEvents,
+            },
+            attribute_rules: if self.rules {
+                rules.iter().map(|(n, r)| ((*n).into(), *r)).collect()
+            } else {
+                Vec::new()
+            },
+        };
+        Settings {
+            identity: if kinds.is_empty() { Identity::off() } else { identity },
+            limits: RateLimits { users: 0, events: 0, devices: 0 },
+            ..Settings::default()
+        }
+    }
+}
+
+/// An element: keys from the pools by kind, in the order of `KINDS`, and what it carries.
+#[derive(Clone, Debug)]
+pub(crate) struct Draft {
+    pub(crate) keys: [Option<u8>; 3],
+    pub(crate) existing_only: bool,
+    pub(crate) what: What,
+}
+
+/// What an element carries, by places in the pools.
+#[derive(Clone, Debug)]
+pub(crate) enum What {
+    Customer {
+        sets: Vec<(u8, u8)>,
+        arrays: Vec<(bool, u8)>,
+        unsets: Vec<u8>,
+        platforms: Vec<(u8, bool)>,
+        seen: [Option<u8>; 2],
+    },
+    Event {
+        actions: Vec<(u8, Option<u8>)>,
+    },
+    Device {
+        id: u8,
+        push: u8,
+        gaid: Option<u8>,
+    },
+}
+
+/// One step of a history.
+#[derive(Clone, Debug)]
+pub(crate) enum Step {
+    Send { later: u8, elements: Vec<Draft> },
+    Revert(u8),
+    Lift(u8),
+}
+
+/// A history.
+#[derive(Clone, Debug)]
+pub(crate) struct History {
+    pub(crate) variant: Variant,
+    pub(crate) steps: Vec<Step>,
+}
+
+pub(crate) fn variants() -> impl Strategy<Value = Variant> {
+    (0..8u8, 0..3u8, any::<bool>(), any::<bool>()).prop_map(|(kinds, rule, attribute, rules)| Variant {
+        kinds,
+        rule,
+        attribute,
+        rules,
+    })
+}
+
+/// What elements carry.
+pub(crate) fn contents() -> impl Strategy<Value = What> {
+    let customer = (
+        vec((0..9u8, 0..12u8), 0..3),
+        vec((any::<bool>(), 1..8u8), 0..2),
+        prop_oneof![3 => Just(Vec::new()), 1 => vec(0..14u8, 1..3)],
+        vec((0..3u8, any::<bool>()), 0..2),
+        [weighted(0.1, 0..5u8), weighted(0.1, 0..5u8)],
+    );
+    let customer = customer.prop_map(|(sets, arrays, unsets, platforms, seen)| What::Customer {
+        sets,
+        arrays,
+        unsets,
+        platforms,
+        seen,
+    });
+    let event = vec((0..10u8, weighted(0.3, 0..6u8)), 1..4).prop_map(|actions| What::Event { actions });
+    let device = (0..3u8, 0..6u8, weighted(0.3, 0..3u8)).prop_map(|(id, push, gaid)| What::Device { id, push, gaid });
+    prop_oneof![5 => customer, 3 => event, 2 => device]
+}
+
+fn drafts() -> impl Strategy<Value = Draft> {
+    let keys = [weighted(0.5, 0..6u8), weighted(0.4, 0..4u8), of(0..4u8)];
+    (keys, prop::bool::weighted(0.1), contents()).prop_map(|(keys, existing_only, what)| Draft {
+        keys,
+        existing_only,
+        what,
+    })
+}
+
+/// Histories of that many steps.
+pub(crate) fn histories(steps: usize) -> impl Strategy<Value = History> {
+    let send = (0..20u8, vec(drafts(), 1..4)).prop_map(|(later, elements)| Step::Send { later, elements });
+    let step = prop_oneof![8 => send, 2 => any::<u8>().prop_map(Step::Revert), 1 => any::<u8>().prop_map(Step::Lift)];
+    (variants(), vec(step, 1..=steps)).prop_map(|(variant, steps)| History { variant, steps })
+}
+
+/// How much later a step comes, in milliseconds.
+pub(crate) fn later(n: u8) -> i64 {
+    match n {
+        0..8 => 0,
+        19 => 4 * DAY + 1,
+        n => i64::from(n) * 1_000,
+    }
+}
+
+fn text(kind: &str, n: u8) -> String {
+    match kind {
+        "customer_id" => format!("c{n}"),
+        "mobile" => format!("+1555010000{n}"),
+        _ => format!("e{n}@example.test"),
+    }
+}
+
+/// A key of the pools.
+pub(crate) fn key(kind: &str, n: u8) -> Key {
+    Key { kind: Kind::new(kind), value: text(kind, n).into() }
+}
+
+fn value(name: &str, n: u8) -> Value {
+    let letter = |n: u8| Value::text(["x", "y", "z"][usize::from(n % 3)]);
+    match name {
+        "tags" if n.is_multiple_of(6) => letter(0),
+        "tags" => Value::Array(
+            (0..3)
+                .filter(|bit| n % 8 >> bit & 1 == 1)
+                .map(letter)
+                .chain(n.is_multiple_of(8).then(|| letter(2)))
+                .collect(),
+        ),
+        "size" | "spent" | "best" if n == 7 => Value::Float(1.5),
+        "size" | "spent" | "best" => Value::Integer(i64::from(n) % 5 - 1),
+        "moe_spam" => Value::Boolean(n.is_multiple_of(2)),
+        "email" | "mobile" => Value::text(&text(name, n % 4)),
+        _ => Value::text(["gold", "blue", "red"][usize::from(n % 3)]),
+    }
+}
+
+fn unset(n: u8) -> Unset {
+    let (matching, text, case_sensitive) = match n {
+        0 => (Matching::Equals, "tier", true),
+        1 => (Matching::Equals, "city", true),
+        2 => (Matching::Prefix, "s", true),
+        3 => (Matching::Suffix, "s", true),
+        4 => (Matching::Contains, "e", true),
+        5 => (Matching::Equals, "tags", true),
+        6 => (Matching::Equals, "moe_spam", true),
+        7 => (Matching::Equals, "spent", true),
+        8 => (Matching::Contains, "", true),
+        9 => (Matching::Equals, "email", true),
+        10 => (Matching::Equals, "mobile", true),
+        11 => (Matching::Equals, "customer_id", true),
+        12 => (Matching::Equals, "EMAIL", false),
+        _ => (Matching::Prefix, "MO", false),
+    };
+    Unset { matching, text: text.into(), case_sensitive, pointer: "/u".into() }
+}
+
+/// The element of a draft; without a key that the settings know it is refused.
+pub(crate) fn element(index: usize, draft: &Draft, settings: &Settings, now: Timestamp) -> Element {
+    let active = |k: &&KindSettings| KINDS.iter().position(|n| *n == k.kind.name());
+    let customer = matches!(draft.what, What::Customer { .. });
+    let given = |k: &KindSettings| {
+        let n = draft.keys[active(&k)?]?;
+        let written = customer && k.kind.name() != "customer_id";
+        Some(GivenKey { key: key(k.kind.name(), n), pointer: "/k".into(), written })
+    };
+    let keys: Vec<GivenKey> = settings.identity.active().filter_map(given).collect();
+    with_keys(index, keys, draft, settings, now)
+}
+
+/// The element of a draft under these keys.
+pub(crate) fn with_keys(
+    index: usize,
+    keys: Vec<GivenKey>,
+    draft: &Draft,
+    settings: &Settings,
+    now: Timestamp,
+) -> Element {
+    let usable = !keys.is_empty();
+    let (kind, actions, body) = match &draft.what {
+        What::Customer { .. } => (ElementKind::Customer, 0, Body::Customer(customer(keys, draft, settings, now))),
+        What::Event { actions } => (ElementKind::Event, actions.len(), Body::Event(event(keys, draft, actions, now))),
+        What::Device { id, push, gaid } => (ElementKind::Device, 0, Body::Device(device(keys, *id, *push, *gaid))),
+    };
+    let body = if usable { Ok(body) } else { Err(vec![Fault::new(Reason::NoUsableIdentifier, "/e", None)]) };
+    Element { index: index as u32, kind, body, actions: actions as u32, warnings: Warnings::default() }
+}
+
+fn customer(keys: Vec<GivenKey>, draft: &Draft, settings: &Settings, now: Timestamp) -> Customer {
+    let What::Customer { sets, arrays, unsets, platforms, seen } = &draft.what else { unreachable!() };
+    let mut customer = Customer { keys, update_existing_only: draft.existing_only, ..Customer::default() };
+    for (name, n) in sets {
+        let name = NAMES[usize::from(*name)];
+        if settings.identity.active_kind(name).is_none() && customer.sets.iter().all(|(s, _)| **s != *name) {
+            customer.sets.push((name.into(), value(name, *n)));
+        }
+    }
+    let set = customer.sets.iter().any(|(s, _)| **s == *"tags");
+    customer.arrays = arrays
+        .iter()
+        .filter(|_| !set)
+        .map(|(add, n)| ArrayOperation {
+            name: "tags".into(),
+            add: *add,
+            values: (0..3).filter(|bit| n >> bit & 1 == 1).map(|b| Value::text(["x", "y", "z"][b])).collect(),
+            pointer: "/a".into(),
+        })
+        .collect();
+    customer.unsets = unsets.iter().map(|n| unset(*n)).collect();
+    for (p, active) in platforms {
+        let platform = [Platform::Android, Platform::Ios, Platform::Web][usize::from(*p)];
+        customer.platforms.push((platform, *active));
+    }
+    let back = |n: Option<u8>| n.map(|n| Timestamp(now.0 - DAY * i64::from(n) + 3 * DAY));
+    customer.seen = Seen { first: back(seen[0]), last: back(seen[1]) };
+    for (name, given) in [("first_seen", seen[0]), ("last_seen", seen[1])] {
+        customer.create_only_names.extend(given.map(|_| (name.into(), "/s".into())));
+    }
+    if seen[0].is_some_and(|n| n > 2) {
+        customer.create_only.push(("publisher_name".into(), value("tier", 1)));
+        customer.create_only_names.push(("publisher_name".into(), "/p".into()));
+    }
+    customer
+}
+
+fn event(keys: Vec<GivenKey>, draft: &Draft, actions: &[(u8, Option<u8>)], now: Timestamp) -> Event {
+    let action = |(when, id): &(u8, Option<u8>)| {
+        let time = match when {
+            0..3 => None,
+            3..7 => Some(Timestamp(now.0 - i64::from(*when) * DAY)),
+            7 => Some(Timestamp(now.0 + 200_000)),
+            8 => Some(Timestamp(now.0 + 300_001)),
+            _ => return Err(vec![Fault::new(Reason::ReservedName, "/a", Some("action"))]),
+        };
+        Ok(Arc::new(Action {
+            name: "seen".into(),
+            attributes: vec![("n".into(), Value::Integer(i64::from(*when)))],
+            time,
+            user_time: None,
+            offset_seconds: 3_600,
+            platform: None,
+            os_type: None,
+            app_version: None,
+            event_id: id.map(|n| format!("ev{n}").into()),
+            pointer: "/a".into(),
+        }))
+    };
+    Event {
+        keys,
+        update_existing_only: draft.existing_only,
+        device_id: None,
+        actions: actions.iter().map(action).collect(),
+    }
+}
+
+fn device(keys: Vec<GivenKey>, id: u8, push: u8, gaid: Option<u8>) -> Device {
+    let fields = DeviceFields {
+        platform: Platform::Android,
+        push_id: if push == 5 { "null".into() } else { format!("t{push}").into() },
+        model: None,
+        app_version: None,
+        os_version: None,
+        push_opted: None,
+        push_provisional_opted: None,
+        gaid: gaid.map(|n| format!("g{n}").into()),
+        idfv: None,
+        push_id_is_word: push == 5,
+    };
+    Device { keys, device_id: format!("d{id}").into(), fields, pointer: "/d".into() }
+}
+
+/// A request of these elements.
+pub(crate) fn import(settings: &Arc<Settings>, elements: Vec<Element>) -> Import {
+    Import {
+        route: Route::Transition,
+        settings: settings.clone(),
+        all_or_nothing: false,
+        dry: false,
+        elements,
+        origin: None,
+        warnings: Warnings::default(),
+        bytes: 0,
+        arrived_micros: 0,
+        idempotency: None,
+    }
+}

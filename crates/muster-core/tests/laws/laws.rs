@@ -1,0 +1,166 @@
+//! The laws as properties over random histories.
+
+use crate::engine::{PlainWire, Store};
+use crate::histories::{Draft, History, Step, What, element, histories, import, later};
+use crate::undone::{self, Undone};
+use crate::world::World;
+use muster_core::command::IdempotencyKey;
+use muster_core::decide::ImportDecision;
+use muster_core::id::RequestNo;
+use muster_core::outcome::ImportOutcome;
+use muster_core::time::Moment;
+use proptest::strategy::Strategy;
+use proptest::test_runner::{Config, RngAlgorithm, TestCaseError, TestError, TestRng, TestRunner};
+use std::fmt::Debug;
+
+/// A wish of whoever runs the tests: how many cases a property tries, or where its search begins.
+fn wish(name: &str) -> Option<u32> {
+    #[expect(clippy::disallowed_methods, reason = "how long to search is a wish of whoever runs the tests")]
+    std::env::var(name).ok().and_then(|n| n.parse().ok())
+}
+
+/// Searches for a case that breaks a law; the smallest found, told.
+pub(crate) fn search<S: Strategy>(
+    cases: u32,
+    shrink: u32,
+    strategy: &S,
+    law: impl Fn(&S::Value) -> Result<(), String>,
+) -> Result<(), String>
+where
+    S::Value: Debug,
+{
+    let config = Config {
+        cases,
+        failure_persistence: None,
+        max_shrink_iters: shrink,
+        max_shrink_time: 30_000,
+        ..Config::default()
+    };
+    let seed = wish("MUSTER_LAW_SEED").unwrap_or(1);
+    let bytes: Vec<u8> = seed.to_le_bytes().into_iter().cycle().take(32).collect();
+    let rng = TestRng::from_seed(RngAlgorithm::ChaCha, &bytes);
+    let mut runner = TestRunner::new_with_rng(config, rng);
+    runner.run(strategy, |case| law(&case).map_err(TestCaseError::fail)).map_err(|e| match e {
+        TestError::Fail(why, case) => format!("{why}\nMUSTER_LAW_SEED={seed}, smallest case: {case:?}"),
+        TestError::Abort(why) => format!("search given up: {why}"),
+    })
+}
+
+fn hold<S: Strategy>(default: u32, strategy: &S, law: impl Fn(&S::Value) -> Result<(), String>)
+where
+    S::Value: Debug,
+{
+    if let Err(told) = search(wish("MUSTER_LAW_CASES").unwrap_or(default), 20_000, strategy, law) {
+        panic!("{told}");
+    }
+}
+
+/// Rules and model agree on a history.
+pub(crate) fn agree(history: &History) -> Result<(), String> {
+    World::run(history).map(drop)
+}
+
+#[test]
+fn rules_and_naive_model_agree_after_every_step() {
+    hold(300, &histories(40), agree);
+}
+
+#[test]
+fn l5_elements_one_a_request_give_the_same_state() {
+    hold(150, &histories(20), |history| {
+        let whole = World::run(history)?;
+        let mut split = World::new(&history.variant);
+        for step in &history.steps {
+            let Step::Send { later: by, elements } = step else {
+                split.step(step)?;
+                continue;
+            };
+            split.step(&Step::Send { later: *by, elements: Vec::new() })?;
+            for draft in elements {
+                split.step(&Step::Send { later: 0, elements: vec![draft.clone()] })?;
+            }
+        }
+        let (a, b) = (without_requests(whole.store), without_requests(split.store));
+        if a == b { Ok(()) } else { Err(format!("together {a:#?}\none by one {b:#?}")) }
+    });
+}
+
+/// The state up to request ids.
+fn without_requests(mut store: Store) -> Store {
+    store.requests.clear();
+    (store.counters.request, store.counters.requests_applied) = (0, 0);
+    store.events.values_mut().for_each(|e| e.request = RequestNo(0));
+    store.merges.values_mut().for_each(|m| m.request = None);
+    store.quarantine.values_mut().for_each(|q| (q.request, q.index, q.element) = (RequestNo(0), 0, Box::default()));
+    store
+}
+
+#[test]
+fn l7_a_replay_and_known_events_leave_the_state_unchanged() {
+    hold(100, &histories(15), |history| {
+        let mut world = World::new(&history.variant);
+        for (n, step) in history.steps.iter().enumerate() {
+            let Step::Send { later: by, elements } = step else {
+                world.step(step)?;
+                continue;
+            };
+            world.now.0 += later(*by);
+            replayed(&mut world, n, elements)?;
+            known_events(&mut world, elements)?;
+        }
+        Ok(())
+    });
+}
+
+fn replayed(world: &mut World, n: usize, drafts: &[Draft]) -> Result<(), String> {
+    let elements = || drafts.iter().enumerate().map(|(i, d)| element(i, d, &world.settings, world.now)).collect();
+    let keyed = |body| {
+        let idempotency = Some(IdempotencyKey { key: format!("k{n}").into(), body_hash: [body; 32] });
+        ImportDecision {
+            import: muster_core::command::Import { idempotency, ..import(&world.settings, elements()) },
+            wire: PlainWire,
+        }
+    };
+    let now = Moment { at: world.now, micros: 0 };
+    let (_, first) = world.store.run(&keyed(1), now)?;
+    let ImportOutcome::Applied(_, recorded) = first else { return Err(format!("not applied: {first:?}")) };
+    let before = world.store.clone();
+    let (_, again) = world.store.run(&keyed(1), now)?;
+    let (_, other) = world.store.run(&keyed(2), now)?;
+    if (again, other) != (ImportOutcome::Replayed(recorded), ImportOutcome::KeyConflict) {
+        return Err("a repeated key is neither replayed nor refused".into());
+    }
+    if world.store == before { Ok(()) } else { Err("law L7: a replay changed something".into()) }
+}
+
+fn known_events(world: &mut World, drafts: &[Draft]) -> Result<(), String> {
+    let known = |d: &Draft| match &d.what {
+        What::Event { actions } => {
+            let actions = actions.iter().filter(|(_, id)| id.is_some()).map(|(_, id)| (0, *id)).collect::<Vec<_>>();
+            (!actions.is_empty()).then(|| Draft { what: What::Event { actions }, ..d.clone() })
+        }
+        _ => None,
+    };
+    let repeated: Vec<Draft> = drafts.iter().filter_map(known).collect();
+    let elements: Vec<_> =
+        repeated.iter().enumerate().map(|(i, d)| element(i, d, &world.settings, world.now)).collect();
+    let mut before = world.store.clone();
+    let results = crate::world::send(&mut world.store, &world.settings, elements.clone(), world.now)?;
+    if results.iter().all(|r| r.outcome == muster_core::outcome::Outcome::Duplicate) {
+        let mut after = world.store.clone();
+        for store in [&mut before, &mut after] {
+            store.requests.clear();
+            (store.counters.request, store.counters.requests_applied) = (0, 0);
+            store.rate = muster_core::rate::RateWindow::default();
+        }
+        if after != before {
+            return Err("law L7: elements of known events changed something".into());
+        }
+    }
+    Ok(())
+}
+
+#[test]
+fn l6_merge_traffic_and_revert_leave_both_sides_as_if_never_merged() {
+    hold(400, &undone::cases(), Undone::check);
+}

@@ -1,0 +1,246 @@
+//! The naive model: every write that was ever made in a list, profiles folded from scratch at each look, straight from
+//! the words of behaviour.md 3.1. It shares with the rules the plain value types and nothing else. What elements do to
+//! it is `resolve.rs`.
+
+use muster_core::id::{MergeNo, ProfileId, ProfileNo, SeparationNo};
+use muster_core::identifier::{Key, Kind};
+use muster_core::record::{Choice, Device, Former, Platform, Tally};
+use muster_core::settings::{Combine, Identity, Settings};
+use muster_core::snapshot::{MemberEntry, Snapshot};
+use muster_core::time::Timestamp;
+use muster_core::value::Value;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// The flags of behaviour.md 3.1 and FACTS 6.2.
+const FLAGS: [&str; 3] = ["moe_hard_bounce", "moe_spam", "moe_unsubscribe"];
+
+/// One id with all that was ever recorded under it.
+#[derive(Clone, Debug)]
+pub(crate) struct Person {
+    pub(crate) id: ProfileId,
+    pub(crate) first_seen: Timestamp,
+    pub(crate) seen: Vec<Timestamp>,
+    pub(crate) writes: Vec<(u64, Box<str>, Option<Value>)>,
+    pub(crate) platforms: Vec<(u64, Platform, bool)>,
+    pub(crate) devices: Vec<Device>,
+    pub(crate) events: Vec<Timestamp>,
+    pub(crate) former: Vec<Former>,
+}
+
+/// A merge: a link while it is not reverted.
+#[derive(Clone, Debug)]
+pub(crate) struct Join {
+    pub(crate) no: MergeNo,
+    pub(crate) at: Timestamp,
+    pub(crate) top: ProfileNo,
+    pub(crate) part: ProfileNo,
+    pub(crate) seq: u64,
+    pub(crate) rules: Vec<(Box<str>, Combine)>,
+    pub(crate) same_email: bool,
+    pub(crate) choice: Choice,
+    pub(crate) reverted: Option<Timestamp>,
+}
+
+/// The whole workspace.
+#[derive(Clone, Debug)]
+pub(crate) struct Model {
+    pub(crate) settings: Settings,
+    pub(crate) people: Vec<Person>,
+    pub(crate) bindings: Vec<(Key, ProfileNo)>,
+    pub(crate) joins: Vec<Join>,
+    pub(crate) separations: Vec<(SeparationNo, ProfileNo, ProfileNo)>,
+    pub(crate) separations_ever: u64,
+    pub(crate) event_ids: Vec<(Box<str>, Timestamp)>,
+    pub(crate) clock: u64,
+    pub(crate) requests: u64,
+    pub(crate) accepted: u64,
+    pub(crate) quarantined: u64,
+}
+
+impl Model {
+    pub(crate) fn new(settings: Settings) -> Self {
+        Self {
+            settings,
+            people: Vec::new(),
+            bindings: Vec::new(),
+            joins: Vec::new(),
+            separations: Vec::new(),
+            separations_ever: 0,
+            event_ids: Vec::new(),
+            clock: 0,
+            requests: 0,
+            accepted: 0,
+            quarantined: 0,
+        }
+    }
+
+    pub(crate) fn identity(&self) -> &Identity {
+        &self.settings.identity
+    }
+
+    pub(crate) fn person(&self, no: ProfileNo) -> &Person {
+        self.people.iter().find(|p| p.id.no == no).unwrap()
+    }
+
+    pub(crate) fn person_mut(&mut self, no: ProfileNo) -> &mut Person {
+        self.people.iter_mut().find(|p| p.id.no == no).unwrap()
+    }
+
+    /// The next place in the order of all that happens.
+    pub(crate) fn tick(&mut self) -> u64 {
+        self.clock += 1;
+        self.clock
+    }
+
+    /// The link by which an id hangs under another.
+    fn link(&self, no: ProfileNo) -> Option<&Join> {
+        self.joins.iter().find(|j| j.part == no && j.reverted.is_none())
+    }
+
+    pub(crate) fn root(&self, no: ProfileNo) -> ProfileNo {
+        self.link(no).map_or(no, |j| self.root(j.top))
+    }
+
+    /// An id with everything that hangs under it.
+    pub(crate) fn under(&self, top: ProfileNo) -> Vec<ProfileNo> {
+        let hangs = |mut no| loop {
+            if no == top {
+                return true;
+            }
+            match self.link(no) {
+                Some(join) => no = join.top,
+                None => return false,
+            }
+        };
+        self.people.iter().map(|p| p.id.no).filter(|no| hangs(*no)).collect()
+    }
+
+    pub(crate) fn live(&self) -> Vec<ProfileNo> {
+        self.people.iter().map(|p| p.id.no).filter(|no| self.link(*no).is_none()).collect()
+    }
+
+    pub(crate) fn bound(&self, key: &Key) -> Option<ProfileNo> {
+        self.bindings.iter().find(|(k, _)| k == key).map(|(_, no)| *no)
+    }
+
+    /// The keys bound to any of these ids.
+    pub(crate) fn keys_of(&self, members: &[ProfileNo]) -> Vec<Key> {
+        self.bindings.iter().filter(|(_, no)| members.contains(no)).map(|(key, _)| key.clone()).collect()
+    }
+
+    /// "Shown" of behaviour.md 3.1, for what `log` tells of each record, as it was before a moment.
+    fn shown<V: Clone>(
+        &self,
+        top: ProfileNo,
+        before: u64,
+        log: &dyn Fn(&Person) -> Vec<(u64, Option<V>)>,
+        together: &dyn Fn(&Join, V, V) -> V,
+    ) -> Option<V> {
+        let joins: Vec<&Join> =
+            self.joins.iter().filter(|j| j.top == top && j.reverted.is_none() && j.seq < before).collect();
+        let mut writes = log(self.person(top));
+        for join in &joins {
+            let part = self.under(join.part);
+            writes.extend(part.iter().flat_map(|no| log(self.person(*no))).filter(|(seq, _)| *seq > join.seq));
+        }
+        writes.retain(|(seq, _)| *seq < before);
+        let (since, mut value) = writes.into_iter().max_by_key(|(seq, _)| *seq).unwrap_or((0, None));
+        for join in joins.into_iter().filter(|j| j.seq > since) {
+            let brought = self.shown(join.part, join.seq, log, together);
+            value = match (value, brought) {
+                (Some(a), Some(b)) => Some(together(join, a, b)),
+                (a, b) => a.or(b),
+            };
+        }
+        value
+    }
+
+    /// What a live profile shows of an attribute.
+    pub(crate) fn attribute(&self, top: ProfileNo, name: &str) -> Option<Value> {
+        let log = |p: &Person| {
+            p.writes.iter().filter(|(_, n, _)| **n == *name).map(|(seq, _, v)| (*seq, v.clone())).collect()
+        };
+        let together = |join: &Join, a: Value, b: Value| {
+            let rule = join.rules.iter().find(|(n, _)| **n == *name);
+            let flag = join.same_email && FLAGS.contains(&name) && b == Value::Boolean(true);
+            match rule {
+                Some((_, rule)) => Value::combine(*rule, &a, &b),
+                None if flag => b,
+                None => a,
+            }
+        };
+        self.shown(top, u64::MAX, &log, &together)
+    }
+
+    /// Every name that was ever written.
+    pub(crate) fn names(&self) -> BTreeSet<Box<str>> {
+        self.people.iter().flat_map(|p| p.writes.iter().map(|(_, name, _)| name.clone())).collect()
+    }
+
+    pub(crate) fn tally(&self, root: ProfileNo) -> Tally {
+        let members: Vec<&Person> = self.under(root).iter().map(|no| self.person(*no)).collect();
+        Tally {
+            first_seen: members.iter().map(|p| p.first_seen).min().unwrap(),
+            last_seen: members.iter().flat_map(|p| &p.seen).max().copied().unwrap(),
+            events: members.iter().map(|p| p.events.len() as u64).sum(),
+            devices: members.iter().map(|p| p.devices.len() as u32).sum(),
+            members: members.len() as u32,
+        }
+    }
+
+    /// A live profile as it must be shown.
+    pub(crate) fn snapshot(&self, root: ProfileNo) -> Snapshot {
+        let members = self.under(root);
+        let written: BTreeSet<&Box<str>> =
+            members.iter().flat_map(|no| self.person(*no).writes.iter().map(|(_, name, _)| name)).collect();
+        let attributes: BTreeMap<Box<str>, Value> =
+            written.into_iter().filter_map(|n| Some((n.clone(), self.attribute(root, n)?))).collect();
+        let platform = |p: Platform| {
+            let log = |m: &Person| m.platforms.iter().filter(|w| w.1 == p).map(|w| (w.0, Some(w.2))).collect();
+            self.shown(root, u64::MAX, &log, &|_, a: bool, _| a)
+        };
+        let mut devices: Vec<Device> = members.iter().flat_map(|no| self.person(*no).devices.clone()).collect();
+        devices.sort_by(|a, b| a.at.cmp(&b.at));
+        let mut joined: Vec<&Join> = members.iter().filter(|no| **no != root).filter_map(|no| self.link(*no)).collect();
+        joined.sort_by_key(|j| j.seq);
+        let entry = |j: &Join| MemberEntry {
+            id: self.person(j.part).id,
+            parent: self.person(j.top).id,
+            merge: j.no,
+            joined_at: j.at,
+        };
+        let (identifiers, aliases) = self.identifiers(&members, &attributes);
+        let mut former: Vec<Former> = members.iter().flat_map(|no| self.person(*no).former.clone()).collect();
+        former.sort_by(|a, b| (a.until, &a.key).cmp(&(b.until, &b.key)));
+        Snapshot {
+            id: self.person(root).id,
+            identifiers,
+            aliases,
+            former,
+            attributes,
+            platforms: Platform::ALL.into_iter().filter_map(|p| Some((p, platform(p)?))).collect(),
+            devices,
+            tally: self.tally(root),
+            members: joined.into_iter().map(entry).collect(),
+        }
+    }
+
+    fn identifiers(
+        &self,
+        members: &[ProfileNo],
+        attributes: &BTreeMap<Box<str>, Value>,
+    ) -> (Vec<Key>, Vec<(Kind, Vec<Box<str>>)>) {
+        let (mut current, mut aliases) = (Vec::new(), Vec::new());
+        for kind in self.identity().active().map(|k| &k.kind) {
+            let mut held: Vec<Key> = self.keys_of(members).into_iter().filter(|k| k.kind == *kind).collect();
+            held.sort();
+            let shown = attributes.get(kind.name()).and_then(Value::as_text);
+            current.extend(held.iter().find(|k| Some(&*k.value) == shown).cloned());
+            held.retain(|k| Some(&*k.value) != shown);
+            if !held.is_empty() {
+                aliases.push((kind.clone(), held.into_iter().map(|k| k.value).collect()));
+            }
+        }
+        (current, aliases)
+    }
+}

@@ -1,0 +1,219 @@
+//! Law L6 with a generator of its own: people, merges among them, traffic under the keys of one id each, reverts in any
+//! order; beside it a twin in which the merges never happened. What a merging element carries goes to the survivor, in
+//! the twin under the survivor's own key.
+
+use crate::engine::Store;
+use crate::histories::{Draft, START, Variant, What, contents, key, later, variants, with_keys};
+use crate::world::{invariants, merged, plain, revert, send};
+use muster_core::command::{Element, GivenKey};
+use muster_core::decide::{Lift, RevertOutcome};
+use muster_core::id::{MergeNo, ProfileNo};
+use muster_core::record::Event;
+use muster_core::settings::Settings;
+use muster_core::time::{Moment, Timestamp};
+use proptest::collection::vec;
+use proptest::prelude::*;
+use std::sync::Arc;
+
+/// One thing that happens.
+#[derive(Clone, Debug)]
+pub(crate) enum Happens {
+    /// An element under keys of one id; the bits choose which of its keys.
+    Traffic { who: u8, keys: u8, later: u8, what: What },
+    /// An element that joins two.
+    Merge { a: u8, b: u8, what: What },
+    /// A merge that stands is reverted.
+    Revert(u8),
+    /// A separation is lifted.
+    Lift(u8),
+}
+
+/// People and what happens to them.
+#[derive(Clone, Debug)]
+pub(crate) struct Undone {
+    variant: Variant,
+    people: u8,
+    happens: Vec<Happens>,
+    order: Vec<u8>,
+}
+
+/// The cases of law L6.
+pub(crate) fn cases() -> impl Strategy<Value = Undone> {
+    let traffic = (any::<u8>(), 1..8u8, 0..20u8, contents()).prop_map(|(who, keys, later, what)| Happens::Traffic {
+        who,
+        keys,
+        later,
+        what: without_arrays(what),
+    });
+    let merge = (any::<u8>(), any::<u8>(), contents()).prop_map(|(a, b, what)| Happens::Merge {
+        a,
+        b,
+        what: without_arrays(what),
+    });
+    let happens = prop_oneof![
+        6 => traffic,
+        3 => merge,
+        1 => any::<u8>().prop_map(Happens::Revert),
+        1 => any::<u8>().prop_map(Happens::Lift),
+    ];
+    let variants = variants().prop_filter("merges need two kinds", |v| v.kinds != 0);
+    (variants, 2..6u8, vec(happens, 1..30), vec(any::<u8>(), 30)).prop_map(|(variant, people, happens, order)| Undone {
+        variant,
+        people,
+        happens,
+        order,
+    })
+}
+
+/// Plain attributes set and unset, platforms, devices, events: what the law speaks of.
+fn without_arrays(what: What) -> What {
+    match what {
+        What::Customer { sets, unsets, platforms, seen, .. } => {
+            let unsets = unsets.into_iter().filter(|n| *n < 9).collect();
+            What::Customer { sets, arrays: Vec::new(), unsets, platforms, seen }
+        }
+        What::Event { actions } if actions.iter().all(|(when, _)| *when >= 8) => {
+            What::Event { actions: vec![(0, None)] }
+        }
+        other => other,
+    }
+}
+
+struct Both {
+    settings: Arc<Settings>,
+    main: Store,
+    twin: Store,
+    now: Timestamp,
+    standing: Vec<MergeNo>,
+}
+
+impl Undone {
+    /// Runs both and compares every one of the people.
+    pub(crate) fn check(&self) -> Result<(), String> {
+        let settings = Arc::new(self.variant.settings());
+        let mut both =
+            Both { settings, main: Store::new(), twin: Store::new(), now: Timestamp(START), standing: Vec::new() };
+        for person in 0..self.people {
+            both.traffic(
+                person,
+                7,
+                &What::Customer {
+                    sets: vec![(person, person), (3, person)],
+                    arrays: Vec::new(),
+                    unsets: Vec::new(),
+                    platforms: vec![(person % 3, true)],
+                    seen: [Some(person), None],
+                },
+            )?;
+        }
+        for happens in &self.happens {
+            both.happens(self.people, happens)?;
+            invariants(&both.main)?;
+        }
+        for n in &self.order {
+            both.revert(*n)?;
+            invariants(&both.main)?;
+        }
+        both.compare()
+    }
+}
+
+impl Both {
+    /// All keys of a person, in order of rank.
+    fn keys(&self, person: u8, written: bool) -> Vec<GivenKey> {
+        let given = |kind: &str| GivenKey {
+            key: key(kind, person),
+            pointer: "/k".into(),
+            written: written && kind != "customer_id",
+        };
+        self.settings.identity.active().map(|k| given(k.kind.name())).collect()
+    }
+
+    fn element(&self, keys: Vec<GivenKey>, what: &What) -> Element {
+        let draft = Draft { keys: [None; 3], existing_only: false, what: what.clone() };
+        with_keys(0, keys, &draft, &self.settings, self.now)
+    }
+
+    fn traffic(&mut self, person: u8, bits: u8, what: &What) -> Result<(), String> {
+        let mut keys = self.keys(person, matches!(what, What::Customer { .. }));
+        let all = keys.clone();
+        let mut bit = 0;
+        keys.retain(|_| {
+            bit += 1;
+            bits >> (bit - 1) & 1 == 1
+        });
+        let element = self.element(if keys.is_empty() { all } else { keys }, what);
+        let in_main = send(&mut self.main, &self.settings, vec![element.clone()], self.now)?;
+        let in_twin = send(&mut self.twin, &self.settings, vec![element], self.now)?;
+        if in_main[0].outcome == in_twin[0].outcome && in_main[0].warnings == in_twin[0].warnings {
+            return Ok(());
+        }
+        Err(format!("traffic of {person}: {:?} and in the twin {:?}", in_main[0], in_twin[0]))
+    }
+
+    fn happens(&mut self, people: u8, happens: &Happens) -> Result<(), String> {
+        match happens {
+            Happens::Traffic { who, keys, later: by, what } => {
+                self.now.0 += later(*by);
+                self.traffic(who % people, *keys, what)
+            }
+            Happens::Merge { a, b, what } => self.merge(a % people, b % people, what),
+            Happens::Revert(n) => self.revert(*n),
+            Happens::Lift(n) => {
+                let Some(no) = self.main.separations.keys().nth(usize::from(*n) % self.main.separations.len().max(1))
+                else {
+                    return Ok(());
+                };
+                self.main.run(&Lift { separation: *no }, Moment { at: self.now, micros: 0 }).map(drop)
+            }
+        }
+    }
+
+    fn merge(&mut self, a: u8, b: u8, what: &What) -> Result<(), String> {
+        let root = |person: u8| self.main.root(ProfileNo(u64::from(person) + 1));
+        if root(a) == root(b) || self.main.separated(root(a), root(b)) {
+            return Ok(());
+        }
+        let mut keys = self.keys(a, false);
+        keys.truncate(1);
+        keys.push(self.keys(b, false).remove(1));
+        let element = self.element(keys, what);
+        let results = send(&mut self.main, &self.settings, vec![element], self.now)?;
+        let known = results[0].outcome == muster_core::outcome::Outcome::Duplicate;
+        if !merged(&results[0]) && !known {
+            return Err(format!("{a} and {b} are not merged: {:?}", results[0]));
+        }
+        let survivor = results[0].profile.map_or(a, |id| u8::try_from(id.no.0 - 1).unwrap());
+        if !known {
+            self.standing.push(MergeNo(self.main.counters.merge));
+        }
+        let element = self.element(self.keys(survivor, false), what);
+        send(&mut self.twin, &self.settings, vec![element], self.now).map(drop)
+    }
+
+    fn revert(&mut self, n: u8) -> Result<(), String> {
+        if self.standing.is_empty() {
+            return Ok(());
+        }
+        let no = self.standing.remove(usize::from(n) % self.standing.len());
+        match revert(&mut self.main, &self.settings, no, self.now)? {
+            RevertOutcome::Reverted { .. } => Ok(()),
+            other => Err(format!("{no} is not reverted: {other:?}")),
+        }
+    }
+
+    fn compare(&self) -> Result<(), String> {
+        let side = |store: &Store, no: ProfileNo| {
+            let events: Vec<Event> =
+                store.events.values().filter(|e| e.profile == no).map(|e| Event { seq: 0, ..e.clone() }).collect();
+            Ok::<_, String>((plain(store.snapshot(no, &self.settings.identity, false)?), events))
+        };
+        for no in self.twin.profiles.keys() {
+            let (main, twin) = (side(&self.main, *no)?, side(&self.twin, *no)?);
+            if main != twin {
+                return Err(format!("law L6: {no:?} is\n {main:?}\nand had it never been merged\n {twin:?}"));
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,267 @@
+//! Rules and naive model side by side: the same steps on both, compared after each.
+
+use crate::engine::{PlainWire, Store};
+use crate::histories::{History, START, Step, Variant, element, import, later};
+use crate::model::Model;
+use crate::resolve::Told;
+use muster_core::command::Element;
+use muster_core::decide::{ImportDecision, Lift, Revert, RevertOutcome};
+use muster_core::fold::{MemberRef, Tree};
+use muster_core::id::{MergeNo, ProfileNo, SeparationNo};
+use muster_core::identifier::Key;
+use muster_core::outcome::{ElementResult, ImportOutcome, Outcome};
+use muster_core::settings::Settings;
+use muster_core::snapshot::Snapshot;
+use muster_core::time::{Moment, Timestamp};
+use muster_core::value::Value;
+use std::fmt::Debug;
+use std::sync::Arc;
+
+/// Rules and model.
+pub(crate) struct World {
+    pub(crate) store: Store,
+    pub(crate) model: Model,
+    pub(crate) settings: Arc<Settings>,
+    pub(crate) now: Timestamp,
+}
+
+/// Sends elements to a store; their results.
+pub(crate) fn send(
+    store: &mut Store,
+    settings: &Arc<Settings>,
+    elements: Vec<Element>,
+    now: Timestamp,
+) -> Result<Arc<[ElementResult]>, String> {
+    let decision = ImportDecision { import: import(settings, elements), wire: PlainWire };
+    match store.run(&decision, Moment { at: now, micros: 0 })?.1 {
+        ImportOutcome::Applied(applied, _) => Ok(applied.elements),
+        other => Err(format!("a request was not applied: {other:?}")),
+    }
+}
+
+/// Cuts the link of a merge in a store.
+pub(crate) fn revert(
+    store: &mut Store,
+    settings: &Settings,
+    merge: MergeNo,
+    now: Timestamp,
+) -> Result<RevertOutcome, String> {
+    let decision = Revert { merge, identity: settings.identity.clone() };
+    Ok(store.run(&decision, Moment { at: now, micros: 0 })?.1)
+}
+
+/// A snapshot without what numbers of the change sequence leave in it, in an order that says nothing.
+pub(crate) fn plain(mut snapshot: Snapshot) -> Snapshot {
+    snapshot.devices.iter_mut().for_each(|d| d.seq = 0);
+    snapshot.former.sort_by(|a, b| (a.until, &a.key).cmp(&(b.until, &b.key)));
+    snapshot
+}
+
+fn same<T: PartialEq + Debug>(what: impl FnOnce() -> String, rules: &T, model: &T) -> Result<(), String> {
+    if rules == model {
+        return Ok(());
+    }
+    Err(format!("{}:\n rules {rules:?}\n model {model:?}", what()))
+}
+
+impl World {
+    pub(crate) fn new(variant: &Variant) -> Self {
+        let settings = variant.settings();
+        let (store, model) = (Store::new(), Model::new(settings.clone()));
+        Self { store, model, settings: Arc::new(settings), now: Timestamp(START) }
+    }
+
+    /// Runs a whole history; the first difference.
+    pub(crate) fn run(history: &History) -> Result<Self, String> {
+        let mut world = Self::new(&history.variant);
+        for (n, step) in history.steps.iter().enumerate() {
+            world.step(step).and_then(|()| world.compare()).map_err(|e| format!("step {n} {step:?}: {e}"))?;
+        }
+        Ok(world)
+    }
+
+    pub(crate) fn step(&mut self, step: &Step) -> Result<(), String> {
+        match step {
+            Step::Send { later: by, elements } => {
+                self.now = Timestamp(self.now.0 + later(*by));
+                let elements: Vec<Element> =
+                    elements.iter().enumerate().map(|(i, d)| element(i, d, &self.settings, self.now)).collect();
+                self.send(elements)
+            }
+            Step::Revert(n) => self.revert(MergeNo(pick(*n, self.model.joins.len()))),
+            Step::Lift(n) => self.lift(SeparationNo(pick(*n, self.model.separations_ever as usize))),
+        }
+    }
+
+    pub(crate) fn send(&mut self, elements: Vec<Element>) -> Result<(), String> {
+        self.model.requests += 1;
+        let want: Vec<Told> = elements.iter().map(|e| self.model.element(e, self.now)).collect();
+        let results = send(&mut self.store, &self.settings, elements, self.now)?;
+        let got: Vec<Told> = results.iter().map(Told::of).collect();
+        same(|| "results".into(), &got, &want)
+    }
+
+    fn revert(&mut self, no: MergeNo) -> Result<(), String> {
+        let known = self.model.joins.iter().find(|j| j.no == no).map(|j| j.reverted);
+        let outcome = revert(&mut self.store, &self.settings, no, self.now)?;
+        let want = match known {
+            None => RevertOutcome::Unknown,
+            Some(Some(at)) => RevertOutcome::AlreadyReverted(at),
+            Some(None) => {
+                let (root, part) = self.model.revert(no, self.now).ok_or("the model cannot revert")?;
+                let side = |no| {
+                    let mut side = self.model.snapshot(no);
+                    side.devices.clear();
+                    side
+                };
+                RevertOutcome::Reverted {
+                    survivor: self.model.person(root).id,
+                    restored: self.model.person(part).id,
+                    separation: SeparationNo(self.model.separations_ever),
+                    sides: Box::new((side(root), side(part))),
+                }
+            }
+        };
+        let got = match outcome {
+            RevertOutcome::Reverted { survivor, restored, separation, sides } => {
+                let (a, b) = *sides;
+                RevertOutcome::Reverted { survivor, restored, separation, sides: Box::new((plain(a), plain(b))) }
+            }
+            other => other,
+        };
+        same(|| format!("revert of {no}"), &got, &want)
+    }
+
+    fn lift(&mut self, separation: SeparationNo) -> Result<(), String> {
+        let (_, was_there) = self.store.run(&Lift { separation }, Moment { at: self.now, micros: 0 })?;
+        same(|| format!("lift of {separation}"), &was_there, &self.model.lift(separation))
+    }
+
+    /// Everything that is stored against everything that the model holds.
+    pub(crate) fn compare(&self) -> Result<(), String> {
+        let (store, model) = (&self.store, &self.model);
+        let mut bindings = model.bindings.clone();
+        bindings.sort();
+        let stored: Vec<(Key, ProfileNo)> = store.bindings.iter().map(|(k, no)| (k.clone(), *no)).collect();
+        same(|| "bindings".into(), &stored, &bindings)?;
+        for person in &model.people {
+            let no = person.id.no;
+            same(|| format!("root of {no:?}"), &store.root(no), &model.root(no))?;
+            let events: Vec<Timestamp> = store.events.values().filter(|e| e.profile == no).map(|e| e.time).collect();
+            same(|| format!("events of {no:?}"), &events, &person.events)?;
+        }
+        for root in model.live() {
+            let want = model.snapshot(root);
+            let shown = plain(store.snapshot(root, &self.settings.identity, false)?);
+            same(|| format!("what {root:?} shows, by its view"), &shown, &want)?;
+            let folded = plain(store.snapshot(root, &self.settings.identity, true)?);
+            same(|| format!("what {root:?} shows, folded from its own records"), &folded, &want)?;
+        }
+        let pair = |a: ProfileNo, b: ProfileNo| (a.min(b), a.max(b));
+        let separations: Vec<_> = store.separations.values().map(|s| (s.no, pair(s.a.no, s.b.no))).collect();
+        let want: Vec<_> = model.separations.iter().map(|(no, a, b)| (*no, pair(*a, *b))).collect();
+        same(|| "separations".into(), &separations, &want)?;
+        self.counters()?;
+        self.merges()?;
+        invariants(store)
+    }
+
+    fn counters(&self) -> Result<(), String> {
+        let (c, m) = (&self.store.counters, &self.model);
+        let got = [c.profile, c.users, c.merge, c.separation, c.request, c.requests_applied];
+        let want = [
+            m.people.len() as u64,
+            m.live().len() as u64,
+            m.joins.len() as u64,
+            m.separations_ever,
+            m.requests,
+            m.requests,
+        ];
+        same(|| "counters of profile, users, merge, separation, request, requests_applied".into(), &got, &want)?;
+        let events: usize = m.people.iter().map(|p| p.events.len()).sum();
+        let devices: usize = m.people.iter().map(|p| p.devices.len()).sum();
+        let got = [c.events, c.events_accepted, c.events_removed, c.devices, c.quarantine, c.quarantined];
+        let want = [events as u64, m.accepted, 0, devices as u64, m.quarantined, m.quarantined];
+        same(|| "counters of events, accepted, removed, devices, quarantine, quarantined".into(), &got, &want)
+    }
+
+    fn merges(&self) -> Result<(), String> {
+        for join in &self.model.joins {
+            let merge = self.store.merges.get(&join.no).ok_or_else(|| format!("{} has no record", join.no))?;
+            let choice = match &merge.cause {
+                muster_core::record::Cause::Keys { rule, .. } => *rule,
+                other => return Err(format!("{} is caused by {other:?}", join.no)),
+            };
+            let got = (merge.survivor.no, merge.merged.no, merge.at, choice, merge.reverted_at);
+            let want = (join.top, join.part, join.at, join.choice, join.reverted);
+            same(|| format!("record of {}", join.no), &got, &want)?;
+        }
+        Ok(())
+    }
+}
+
+/// A number from 1 to one beyond what is there.
+fn pick(n: u8, there: usize) -> u64 {
+    u64::from(n) % (there as u64 + 1) + 1
+}
+
+/// Laws L1 to L4, and what families keep of one another, on stored rows alone.
+pub(crate) fn invariants(store: &Store) -> Result<(), String> {
+    let held = |no: &ProfileNo, key: &Key| store.profiles.get(no).is_some_and(|p| p.keys.contains(key));
+    if let Some((key, _)) = store.bindings.iter().find(|(key, no)| !held(no, key)) {
+        return Err(format!("law L1: {key:?} is bound to an id that does not hold it"));
+    }
+    for profile in store.profiles.values() {
+        if let Some(key) = profile.keys.iter().find(|k| store.bindings.get(k) != Some(&profile.no)) {
+            return Err(format!("law L2: {:?} holds {key:?}, which is not bound to it", profile.no));
+        }
+        let kinds: Vec<_> = profile.keys.iter().map(|k| &k.kind).collect();
+        if kinds.iter().enumerate().any(|(i, k)| kinds[..i].contains(k)) {
+            return Err(format!("{:?} holds two keys of one kind", profile.no));
+        }
+    }
+    for standing in store.standings.values() {
+        let (no, root) = (standing.no, standing.root);
+        if store.standings.get(&root).is_none_or(|r| r.root != root) {
+            return Err(format!("law L3: {no:?} redirects to {root:?}, which is not live"));
+        }
+        if store.links.contains_key(&no) == (no == root) {
+            return Err(format!("law L3: link and root of {no:?} disagree"));
+        }
+        let members = store.members(no);
+        if store.views.contains_key(&no) != (no == root && members.len() > 1) {
+            return Err(format!("{no:?} has a view and needs none, or the other way round"));
+        }
+        let events = store.events.values().filter(|e| e.profile == no).count() as u64;
+        let devices = store.devices.values().filter(|d| d.at.profile == no).count();
+        if (standing.events, standing.devices as usize) != (events, devices) {
+            return Err(format!("law L4: {no:?} counts events or devices that it does not have"));
+        }
+    }
+    let c = &store.counters;
+    if c.events != store.events.len() as u64 || c.events != c.events_accepted - c.events_removed {
+        return Err("law L4: stored events are not accepted - removed".into());
+    }
+    views(store)
+}
+
+/// The view kept on writes equals the fold of the own records.
+fn views(store: &Store) -> Result<(), String> {
+    for (root, view) in &store.views {
+        let members: Vec<_> = store.members(*root);
+        let refs = members.iter().map(|no| MemberRef { profile: &store.profiles[no], link: store.links.get(no) });
+        let folded = Tree::new(refs).shown(*root);
+        same(|| format!("view of {root:?} (rules: kept, model: folded)"), view, &folded)?;
+    }
+    Ok(())
+}
+
+/// Whether a result is a merge, for generators that need one.
+pub(crate) fn merged(result: &ElementResult) -> bool {
+    result.outcome == Outcome::Merged
+}
+
+/// A text value.
+pub(crate) fn word(text: &str) -> Value {
+    Value::text(text)
+}

@@ -1,0 +1,270 @@
+//! The application: engine, clock, randomness, catalogue, tokens and counters, wired together once and shared by every
+//! handler. The only file that names an engine.
+
+use crate::budget::Room;
+use crate::clock::Random;
+use crate::limits::BODY_DEADLINE;
+use crate::lockout::Lockout;
+use crate::telemetry::Telemetry;
+use crate::workspaces::{Entry, Workspaces, sha256};
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use ipnet::IpNet;
+use muster_core::id::{RequestNo, WorkspaceId};
+use muster_core::time::{Clock, Timestamp};
+use muster_store::engine::{Engine, EngineError, KeyRecord, Workspace};
+use muster_store::memory::Memory;
+use muster_store::sqlite::{Sqlite, SqliteOptions};
+use muster_wire::manage::settings::WorkspaceSettings;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+use subtle::ConstantTimeEq as _;
+
+/// Where data goes.
+#[derive(Debug, Clone)]
+pub enum Storage {
+    /// Nowhere: everything is lost when the process ends. For tests.
+    Memory,
+    /// One file per workspace below a directory.
+    Directory {
+        /// The directory; made if it is not there.
+        path: PathBuf,
+        /// Go on with a workspace whose log lost its end (the operator accepts the loss).
+        accept_loss: bool,
+    },
+}
+
+/// What an application is made of.
+pub struct Options {
+    /// Where data goes.
+    pub storage: Storage,
+    /// The clock.
+    pub clock: Arc<dyn Clock>,
+    /// Where random bytes come from.
+    pub random: Arc<dyn Random>,
+    /// The token that may do everything.
+    pub admin_token: String,
+    /// A token that may only read.
+    pub read_token: Option<String>,
+    /// Proxies whose `X-Forwarded-For` is believed (behaviour.md 1.9).
+    pub trusted_proxies: Vec<IpNet>,
+    /// Answer only to these `Host` names; None = to all.
+    pub hosts: Option<Vec<String>>,
+    /// `/metrics` has a listener of its own and is not served here.
+    pub metrics_elsewhere: bool,
+    /// How long a client may take to send a body.
+    pub body_deadline: Duration,
+}
+
+impl Options {
+    /// Options with every choice at its default.
+    pub fn new(storage: Storage, clock: Arc<dyn Clock>, random: Arc<dyn Random>, admin_token: String) -> Self {
+        Self {
+            storage,
+            clock,
+            random,
+            admin_token,
+            read_token: None,
+            trusted_proxies: Vec::new(),
+            hosts: None,
+            metrics_elsewhere: false,
+            body_deadline: BODY_DEADLINE,
+        }
+    }
+}
+
+/// What a token of the management API may do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Role {
+    /// Everything.
+    Admin,
+    /// Look.
+    Reader,
+}
+
+/// Everything that handlers share.
+pub struct App {
+    pub(crate) engine: Arc<dyn Engine>,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) random: Arc<dyn Random>,
+    pub(crate) workspaces: Workspaces,
+    pub(crate) trusted_proxies: Vec<IpNet>,
+    pub(crate) hosts: Option<Vec<String>>,
+    pub(crate) metrics_elsewhere: bool,
+    pub(crate) body_deadline: Duration,
+    pub(crate) room: Room,
+    pub(crate) lockout: Lockout,
+    pub(crate) telemetry: Telemetry,
+    draining: AtomicBool,
+    tokens: Vec<([u8; 32], Role)>,
+}
+
+/// Why an application cannot start.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// The data directory cannot be opened.
+    #[error(transparent)]
+    Directory(#[from] muster_store::sqlite::OpenError),
+    /// The catalogue cannot be read.
+    #[error("the catalogue of workspaces cannot be read")]
+    Storage(#[from] EngineError),
+    /// A workspace's settings cannot be read.
+    #[error("{0}")]
+    Settings(String),
+}
+
+impl App {
+    /// Opens the storage and reads the catalogue. Blocks.
+    ///
+    /// # Errors
+    /// What is wrong with the data.
+    pub fn open(options: Options) -> Result<Arc<Self>, OpenError> {
+        let engine: Arc<dyn Engine> = match options.storage {
+            Storage::Memory => Arc::new(Memory::new(Arc::clone(&options.clock))),
+            Storage::Directory { path, accept_loss } => {
+                let settings =
+                    SqliteOptions { accept_loss, ..SqliteOptions::new(path, Arc::clone(&options.clock)) };
+                Arc::new(Sqlite::open(settings)?)
+            }
+        };
+        let workspaces = Workspaces::default();
+        workspaces.load(engine.workspaces()?).map_err(OpenError::Settings)?;
+        let mut tokens = vec![(sha256(options.admin_token.as_bytes()), Role::Admin)];
+        tokens.extend(options.read_token.map(|token| (sha256(token.as_bytes()), Role::Reader)));
+        Ok(Arc::new(Self {
+            telemetry: Telemetry::new(Arc::clone(&engine)),
+            engine,
+            clock: options.clock,
+            random: options.random,
+            workspaces,
+            trusted_proxies: options.trusted_proxies,
+            hosts: options.hosts,
+            metrics_elsewhere: options.metrics_elsewhere,
+            body_deadline: options.body_deadline,
+            room: Room::default(),
+            lockout: Lockout::default(),
+            draining: AtomicBool::new(false),
+            tokens,
+        }))
+    }
+
+    /// The instant.
+    pub(crate) fn now(&self) -> Timestamp {
+        self.clock.now().at
+    }
+
+    /// The number of a request that is not applied.
+    pub(crate) fn refused_number(&self) -> RequestNo {
+        let mut bytes = [0; 8];
+        self.random.fill(&mut bytes);
+        RequestNo::refused(u64::from_le_bytes(bytes))
+    }
+
+    /// A new secret: 32 random bytes as 43 characters.
+    pub fn secret(&self) -> String {
+        secret(&*self.random)
+    }
+
+    /// What a token may do; None if it is none.
+    pub(crate) fn role(&self, token: &str) -> Option<Role> {
+        let given = sha256(token.as_bytes());
+        let mut found = None;
+        for (hash, role) in &self.tokens {
+            if bool::from(hash.ct_eq(&given)) {
+                found = Some(*role);
+            }
+        }
+        found
+    }
+
+    /// Makes a workspace with its first key; None if the id is taken. Blocks.
+    ///
+    /// # Errors
+    /// Those of the engine.
+    pub fn create_workspace(
+        &self,
+        id: &WorkspaceId,
+        settings: &WorkspaceSettings,
+        key: &str,
+    ) -> Result<Option<Arc<Entry>>, EngineError> {
+        let now = self.now();
+        let workspace = Workspace {
+            id: id.clone(),
+            created_at: now,
+            revision: 1,
+            settings: String::from_utf8_lossy(&settings.to_json()).into_owned(),
+            keys: vec![KeyRecord {
+                sha256: sha256(key.as_bytes()),
+                scopes: ALL_SCOPES.to_owned(),
+                created_at: now,
+                valid_until: None,
+            }],
+        };
+        if !self.engine.create_workspace(&workspace)? {
+            return Ok(None);
+        }
+        self.workspaces.put(workspace).map(Some).map_err(|text| EngineError::Corrupt(text.into()))
+    }
+
+    /// One workspace's settings.
+    pub fn workspace(&self, id: &str) -> Option<Arc<Entry>> {
+        self.workspaces.get(id)
+    }
+
+    /// From now on `/readyz` fails: the process is about to stop.
+    pub(crate) fn drain(&self) {
+        self.draining.store(true, Ordering::Release);
+    }
+
+    /// Why requests should go elsewhere, if they should.
+    pub(crate) fn not_ready(&self) -> Option<Arc<str>> {
+        if self.draining.load(Ordering::Acquire) {
+            return Some("the server is stopping".into());
+        }
+        self.engine.health().failed
+    }
+
+    /// Finishes what waits and closes the storage. Blocks.
+    pub fn close(&self) {
+        self.engine.close();
+    }
+}
+
+/// Every scope of a Data API key, as it is stored.
+pub(crate) const ALL_SCOPES: &str = "import,read,erase";
+
+/// A new secret: 32 random bytes as 43 characters of base64url.
+pub fn secret(random: &dyn Random) -> String {
+    let mut bytes = [0; 32];
+    random.fill(&mut bytes);
+    URL_SAFE_NO_PAD.encode(bytes)
+}
+
+/// What [`verify`] found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Verified {
+    /// Whether nothing is wrong.
+    pub is_sound: bool,
+    /// A line for each workspace, and one for each thing that is wrong with it.
+    pub text: String,
+}
+
+/// Checks the stored data of a server that is not running: laws L1 to L4, checksums and sums. Blocks.
+///
+/// # Errors
+/// That the directory is none, is in use, or cannot be read.
+pub fn verify(data_dir: &Path) -> Result<Verified, OpenError> {
+    let report = muster_store::sqlite::verify(data_dir)?;
+    let mut lines = Vec::new();
+    for workspace in &report.workspaces {
+        let state = if workspace.breaches.is_empty() { "sound" } else { "NOT SOUND" };
+        lines.push(format!("{}: {state}, {} rows, {} groups", workspace.id, workspace.rows, workspace.group));
+        lines.extend(workspace.breaches.iter().map(|breach| format!("  {breach}")));
+    }
+    if lines.is_empty() {
+        lines.push("no workspaces".to_owned());
+    }
+    Ok(Verified { is_sound: report.is_clean(), text: lines.join("\n") })
+}

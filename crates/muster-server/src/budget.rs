@@ -1,0 +1,89 @@
+//! The room for bodies that are being read or decided: bounded over all workspaces and for each, so that overload is
+//! told early and one workspace cannot take the room of the others (behaviour.md 1.11).
+
+use crate::limits::{IN_FLIGHT_BYTES_MAX, IN_FLIGHT_BYTES_WORKSPACE_MAX};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+/// A count of bytes that never passes its bound.
+#[derive(Debug)]
+struct Gauge {
+    used: AtomicUsize,
+    max: usize,
+}
+
+impl Gauge {
+    fn take(&self, bytes: usize) -> bool {
+        let grown = |used: usize| used.checked_add(bytes).filter(|sum| *sum <= self.max);
+        self.used.fetch_update(Ordering::AcqRel, Ordering::Acquire, grown).is_ok()
+    }
+
+    fn give_back(&self, bytes: usize) {
+        self.used.fetch_sub(bytes, Ordering::AcqRel);
+    }
+}
+
+/// The room of the whole server.
+#[derive(Debug, Clone)]
+pub(crate) struct Room(Arc<Gauge>);
+
+impl Default for Room {
+    fn default() -> Self {
+        Self(Arc::new(Gauge { used: AtomicUsize::new(0), max: IN_FLIGHT_BYTES_MAX }))
+    }
+}
+
+/// The share of one workspace.
+#[derive(Debug, Clone)]
+pub(crate) struct Share(Arc<Gauge>);
+
+impl Default for Share {
+    fn default() -> Self {
+        Self(Arc::new(Gauge { used: AtomicUsize::new(0), max: IN_FLIGHT_BYTES_WORKSPACE_MAX }))
+    }
+}
+
+/// Room that is taken until it is dropped.
+#[derive(Debug)]
+pub(crate) struct Taken {
+    gauges: [Arc<Gauge>; 2],
+    bytes: usize,
+}
+
+impl Room {
+    /// Takes room for a body of a workspace, or tells that there is none.
+    pub(crate) fn take(&self, share: &Share, bytes: usize) -> Option<Taken> {
+        if !share.0.take(bytes) {
+            return None;
+        }
+        if !self.0.take(bytes) {
+            share.0.give_back(bytes);
+            return None;
+        }
+        Some(Taken { gauges: [Arc::clone(&self.0), Arc::clone(&share.0)], bytes })
+    }
+}
+
+impl Drop for Taken {
+    fn drop(&mut self) {
+        for gauge in &self.gauges {
+            gauge.give_back(self.bytes);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_workspace_cannot_take_the_room_of_another_and_room_is_given_back() {
+        let (room, greedy, modest) = (Room::default(), Share::default(), Share::default());
+        let all = room.take(&greedy, IN_FLIGHT_BYTES_WORKSPACE_MAX);
+        assert!(all.is_some());
+        assert!(room.take(&greedy, 1).is_none());
+        assert!(room.take(&modest, 1).is_some());
+        drop(all);
+        assert!(room.take(&greedy, 1).is_some());
+    }
+}

@@ -1,0 +1,263 @@
+//! Every route in one list, and what stands around all of them: slashes, host names, the request's log line, its
+//! metrics, and its body's end. The path of an import: here, then `http/import.rs`, `ingest.rs`, and on into the rules.
+
+pub(crate) mod body;
+pub(crate) mod envelope;
+pub(crate) mod guard;
+mod health;
+mod import;
+mod manage;
+
+use crate::app::App;
+use crate::limits::DRAIN_BYTES_MAX;
+use axum::Router;
+use axum::body::Body;
+use axum::extract::{ConnectInfo, Request, State};
+use axum::http::uri::{PathAndQuery, Uri};
+use axum::http::{HeaderValue, Version, header};
+use axum::middleware::map_response;
+use axum::response::Response;
+use axum::routing::{MethodRouter, delete, get, patch, post, put};
+use envelope::Noted;
+use futures_util::FutureExt as _;
+use muster_core::command::Route;
+use muster_wire::data::api::Api;
+use muster_wire::data::failure::Failure;
+use muster_wire::manage::problem::Problem;
+use std::net::SocketAddr;
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+use tower::ServiceExt as _;
+
+/// One call: its method, its path, and who answers it.
+type Listed = (&'static str, &'static str, MethodRouter<Arc<App>>);
+
+/// Every call that the server answers, in one list. Several methods of one path stand beside each other.
+#[rustfmt::skip]
+fn routes() -> Vec<Listed> {
+    use manage::{identity, keys, merges, quarantine, requests, separations, users, workspaces};
+    vec![
+        // The Data API (behaviour.md 1, 4): the id in the path, in `app_id`, or in both.
+        ("POST", "/v1/transition", import_call(Api::Transition, Route::Transition)),
+        ("POST", "/v1/transition/{workspace_id}", import_call(Api::Transition, Route::Transition)),
+        ("POST", "/v1/customer", import_call(Api::Customer, Route::Customer)),
+        ("POST", "/v1/customer/{workspace_id}", import_call(Api::Customer, Route::Customer)),
+        ("POST", "/v1/event", import_call(Api::Event, Route::Event)),
+        ("POST", "/v1/event/{workspace_id}", import_call(Api::Event, Route::Event)),
+        ("POST", "/v1/device", import_call(Api::Device, Route::Device)),
+        ("POST", "/v1/device/{workspace_id}", import_call(Api::Device, Route::Device)),
+        // Operations.
+        ("GET", "/healthz", get(health::alive)),
+        ("GET", "/readyz", get(health::ready)),
+        ("GET", "/metrics", get(health::metrics)),
+        // The management API.
+        ("GET", "/api/v1/workspaces", get(workspaces::list)),
+        ("POST", "/api/v1/workspaces", post(workspaces::create)),
+        ("GET", "/api/v1/workspaces/{workspace_id}", get(workspaces::show)),
+        ("PATCH", "/api/v1/workspaces/{workspace_id}", patch(workspaces::change)),
+        ("DELETE", "/api/v1/workspaces/{workspace_id}", delete(workspaces::remove)),
+        ("POST", "/api/v1/workspaces/{workspace_id}/keys/rotate", post(keys::rotate)),
+        ("POST", "/api/v1/workspaces/{workspace_id}/keys/revoke", post(keys::revoke)),
+        ("GET", "/api/v1/workspaces/{workspace_id}/identity", get(identity::show)),
+        ("PUT", "/api/v1/workspaces/{workspace_id}/identity", put(identity::change)),
+        ("GET", "/api/v1/workspaces/{workspace_id}/stats", get(workspaces::stats)),
+        ("POST", "/api/v1/workspaces/{workspace_id}/users/find", post(users::find)),
+        ("GET", "/api/v1/workspaces/{workspace_id}/users/{user_id}", get(users::show)),
+        ("GET", "/api/v1/workspaces/{workspace_id}/users/{user_id}/events", get(users::events)),
+        ("GET", "/api/v1/workspaces/{workspace_id}/requests", get(requests::list)),
+        ("GET", "/api/v1/workspaces/{workspace_id}/requests/{request_id}", get(requests::show)),
+        ("GET", "/api/v1/workspaces/{workspace_id}/quarantine", get(quarantine::list)),
+        ("GET", "/api/v1/workspaces/{workspace_id}/quarantine/{entry_id}", get(quarantine::show)),
+        ("GET", "/api/v1/workspaces/{workspace_id}/merges", get(merges::list)),
+        ("GET", "/api/v1/workspaces/{workspace_id}/merges/{merge_id}", get(merges::show)),
+        ("POST", "/api/v1/workspaces/{workspace_id}/merges/{merge_id}/revert", post(merges::revert)),
+        ("GET", "/api/v1/workspaces/{workspace_id}/separations", get(separations::list)),
+        ("DELETE", "/api/v1/workspaces/{workspace_id}/separations/{separation_id}", delete(separations::lift)),
+    ]
+}
+
+fn import_call(api: Api, route: Route) -> MethodRouter<Arc<App>> {
+    let handler = move |State(app): State<Arc<App>>, ConnectInfo(peer): ConnectInfo<SocketAddr>, request: Request| {
+        import::serve(app, (api, route), peer, request)
+    };
+    post(handler)
+}
+
+/// Method and path of every call, as the OpenAPI document must list them.
+pub fn listed() -> Vec<(&'static str, &'static str)> {
+    routes().into_iter().map(|(method, path, _)| (method, path)).collect()
+}
+
+/// The service of the whole server.
+pub fn router(app: Arc<App>) -> Router {
+    let mut calls = Router::new();
+    for (_, path, handler) in routes() {
+        calls = calls.route(path, handler.route_layer(map_response(move |response| with_template(path, response))));
+    }
+    let calls = calls
+        .fallback(unknown_path)
+        .method_not_allowed_fallback(unknown_method)
+        .with_state(Arc::clone(&app));
+    Router::new().fallback(front).with_state(Front { app, calls })
+}
+
+/// The service of a listener for `/metrics` alone.
+pub fn metrics_router(app: Arc<App>) -> Router {
+    Router::new().route("/metrics", get(health::metrics_alone)).fallback(unknown_path).with_state(app)
+}
+
+#[derive(Clone)]
+struct Front {
+    app: Arc<App>,
+    calls: Router,
+}
+
+/// The route's template, for the log and the metrics.
+#[derive(Clone, Copy)]
+struct Template(&'static str);
+
+async fn with_template(path: &'static str, mut response: Response) -> Response {
+    response.extensions_mut().insert(Template(path));
+    response
+}
+
+/// Around every request: what no route must forget.
+async fn front(State(Front { app, calls }): State<Front>, request: Request) -> Response {
+    let began = app.clock.now().micros;
+    let (mut head, body) = request.into_parts();
+    if let Some(path) = without_extra_slashes(head.uri.path()) {
+        head.uri = with_path(&head.uri, &path);
+    }
+    let expects = head.headers.get(header::EXPECT).is_some();
+    let declared = body::declared(&head.headers);
+    let (method, version) = (head.method.clone(), head.version);
+    let (body, left) = body::Drained::new(body, expects);
+    let mut response = if is_host_allowed(&app, &head) {
+        let path = head.uri.path().to_owned();
+        let request = Request::from_parts(head, Body::new(body));
+        // A handler that panics is a bug, and costs this one request alone (behaviour.md 1.11).
+        match AssertUnwindSafe(calls.oneshot(request)).catch_unwind().await {
+            Ok(answered) => answered.unwrap_or_else(|never| match never {}),
+            Err(_panic) => failed(&app, &path),
+        }
+    } else {
+        drop(body);
+        host_refused(&app, head.uri.path())
+    };
+    // A connection whose rest is not read to its end cannot be used again, and the client must know.
+    let unread = left.load(Ordering::Acquire) && (expects || declared.is_none_or(|bytes| bytes > DRAIN_BYTES_MAX));
+    if unread && version <= Version::HTTP_11 {
+        response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+    }
+    let micros = app.clock.now().micros.saturating_sub(began);
+    note(&app, &response, method.as_str(), micros);
+    response
+}
+
+/// Counts the request and writes its line into the log: the route's template, never the path or the query.
+fn note(app: &App, response: &Response, method: &str, micros: u64) {
+    let status = response.status().as_u16();
+    let route = response.extensions().get::<Template>().map_or("unmatched", |template| template.0);
+    app.telemetry.answered(route, status, Duration::from_micros(micros));
+    if !tracing::enabled!(tracing::Level::INFO) {
+        return;
+    }
+    let noted = response.extensions().get::<Noted>().cloned().unwrap_or_default();
+    let workspace = noted.workspace.map(tracing::field::display);
+    let request_id = noted.request_id.map(tracing::field::display);
+    tracing::info!(method, route, status, duration_us = micros, workspace, request_id, "request");
+}
+
+/// The path with one slash where several are, and none at its end; None if it is so already (behaviour.md 1.8).
+fn without_extra_slashes(path: &str) -> Option<String> {
+    if !path.contains("//") && !(path.len() > 1 && path.ends_with('/')) {
+        return None;
+    }
+    let parts: Vec<&str> = path.split('/').filter(|part| !part.is_empty()).collect();
+    Some(format!("/{}", parts.join("/")))
+}
+
+fn with_path(uri: &Uri, path: &str) -> Uri {
+    let path_and_query = uri.query().map_or_else(|| path.to_owned(), |query| format!("{path}?{query}"));
+    let mut parts = uri.clone().into_parts();
+    // What remains of a valid path after slashes were taken out is a valid path.
+    parts.path_and_query = PathAndQuery::try_from(path_and_query).ok().or(parts.path_and_query);
+    Uri::from_parts(parts).unwrap_or_else(|_| uri.clone())
+}
+
+/// Of a `--dev` server: a name in `Host` that is not local comes from a page that was made to find this port
+/// (DNS rebinding), and is not answered.
+fn is_host_allowed(app: &App, head: &axum::http::request::Parts) -> bool {
+    let Some(allowed) = &app.hosts else { return true };
+    let line = head.headers.get(header::HOST).and_then(|host| host.to_str().ok());
+    let Some(host) = line.or_else(|| head.uri.authority().map(axum::http::uri::Authority::as_str)) else { return false };
+    let name = match host.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
+        Some((inside, _)) => inside,
+        None => host.rsplit_once(':').map_or(host, |(name, _)| name),
+    };
+    allowed.iter().any(|known| known.eq_ignore_ascii_case(name))
+}
+
+fn host_refused(app: &App, path: &str) -> Response {
+    if path.starts_with("/v1") {
+        return envelope::refusal(app, Api::Unknown, &Failure::AddressRefused, None);
+    }
+    manage::problem(&Problem::new(403, "this server answers only to local host names and those that --allow-host gives it"))
+}
+
+fn failed(app: &App, path: &str) -> Response {
+    tracing::error!("a handler panicked; the message is above");
+    if is_management(path) {
+        return manage::problem(&Problem::new(500, "the call failed inside the server; its log says more"));
+    }
+    envelope::refusal(app, Api::Unknown, &Failure::Internal, None)
+}
+
+async fn unknown_path(State(app): State<Arc<App>>, uri: Uri) -> Response {
+    if is_management(uri.path()) {
+        return manage::problem(&Problem::new(404, "no such path in the management API"));
+    }
+    envelope::refusal(&app, Api::Unknown, &Failure::NotFound, None)
+}
+
+async fn unknown_method(State(app): State<Arc<App>>, uri: Uri) -> Response {
+    if is_management(uri.path()) {
+        return manage::problem(&Problem::new(405, "the path does not take this method; the header Allow names those that it takes"));
+    }
+    envelope::refusal(&app, Api::Unknown, &Failure::MethodNotAllowed, None)
+}
+
+fn is_management(path: &str) -> bool {
+    path == "/api" || path.starts_with("/api/")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn repeated_and_trailing_slashes_are_taken_out_and_the_query_stays() {
+        let uri: Uri = "//v1//transition///DEMO//?app_id=DEMO".parse().unwrap();
+        let path = without_extra_slashes(uri.path()).unwrap();
+        assert_eq!(with_path(&uri, &path).to_string(), "/v1/transition/DEMO?app_id=DEMO");
+        assert_eq!(without_extra_slashes("/v1/transition"), None);
+        assert_eq!(without_extra_slashes("/"), None);
+    }
+
+    #[test]
+    fn every_call_is_in_the_openapi_document_and_nothing_else_is() {
+        let document: serde_json::Value = serde_json::from_str(crate::OPENAPI).unwrap();
+        let mut written = Vec::new();
+        for (path, item) in document["paths"].as_object().unwrap() {
+            let methods = item.as_object().unwrap().keys().filter(|name| *name != "parameters" && *name != "summary");
+            written.extend(methods.map(|method| (method.to_uppercase(), path.clone())));
+        }
+        let mut listed: Vec<(String, String)> =
+            listed().into_iter().map(|(method, path)| (method.to_owned(), path.to_owned())).collect();
+        written.sort();
+        listed.sort();
+        assert_eq!(written, listed);
+    }
+}

@@ -1,0 +1,154 @@
+//! Who may call: the checks of behaviour.md 1.8 from the credentials to the address, in that order, before a byte of the
+//! body is read. The checks of the body follow in `import.rs`.
+
+use crate::app::App;
+use crate::limits::IDEMPOTENCY_KEY_BYTES_MAX;
+use crate::workspaces::{Entry, Scope, Verdict};
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, header};
+use base64::Engine as _;
+use base64::alphabet;
+use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
+use muster_wire::data::failure::Failure;
+use muster_wire::data::forwarded;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+
+/// Clients pad, or do not.
+const BASE64: GeneralPurpose = GeneralPurpose::new(
+    &alphabet::STANDARD,
+    GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
+);
+/// The header that some clients repeat the workspace in (FACTS 1.1).
+const APP_KEY: &str = "moe-appkey";
+/// The chain of addresses.
+pub(crate) const FORWARDED_FOR: &str = "x-forwarded-for";
+
+/// A caller who is let in, or one whose key is right but who is refused all the same: those answers carry the rate
+/// headers, too.
+pub(crate) struct Refused {
+    /// Why.
+    pub(crate) failure: Failure,
+    /// Whose key it was, if it was right.
+    pub(crate) entry: Option<Arc<Entry>>,
+}
+
+impl From<Failure> for Refused {
+    fn from(failure: Failure) -> Self {
+        Self { failure, entry: None }
+    }
+}
+
+/// Judges everything that the head of a request tells about its caller.
+///
+/// # Errors
+/// The first check that fails, in the order of behaviour.md 1.8.
+pub(crate) async fn caller(app: &App, head: &Parts, peer: SocketAddr, scope: Scope) -> Result<Arc<Entry>, Refused> {
+    let (user, key) = credentials(&head.headers)?;
+    same_workspace(&user, head)?;
+    if head.headers.get(APP_KEY).is_some_and(|sent| !sent.is_empty() && sent.as_bytes() != user.as_bytes()) {
+        return Err(Failure::AppKeyMismatch.into());
+    }
+    let address = client_address(app, &head.headers, peer);
+    let now = app.now();
+    let entry = match app.workspaces.judge(&user, &key, scope, now) {
+        Verdict::Admitted(entry) => entry,
+        Verdict::OutOfScope(entry) => return Err(Refused { failure: Failure::KeyScope, entry: Some(entry) }),
+        Verdict::Wrong => {
+            tokio::time::sleep(app.lockout.wrong(address, now)).await;
+            return Err(Failure::KeyMismatch.into());
+        }
+    };
+    if entry.document.suspended {
+        return Err(Refused { failure: Failure::Suspended, entry: Some(entry) });
+    }
+    let allowed = &entry.document.allowed_addresses;
+    if !allowed.is_empty() && !allowed.iter().any(|net| net.contains(&address)) {
+        return Err(Refused { failure: Failure::AddressRefused, entry: Some(entry) });
+    }
+    Ok(entry)
+}
+
+/// User and password of Basic authentication.
+fn credentials(headers: &HeaderMap) -> Result<(String, String), Failure> {
+    let line = headers.get(header::AUTHORIZATION).ok_or(Failure::AuthorizationMissing)?;
+    let line = line.to_str().map_err(|_| Failure::AuthorizationUndecodable)?.trim();
+    if line.is_empty() {
+        return Err(Failure::AuthorizationEmpty);
+    }
+    let (scheme, encoded) = line.split_once(' ').unwrap_or((line, ""));
+    if !scheme.eq_ignore_ascii_case("basic") {
+        return Err(Failure::AuthorizationUndecodable);
+    }
+    let decoded = BASE64.decode(encoded.trim()).map_err(|_| Failure::AuthorizationUndecodable)?;
+    let text = String::from_utf8(decoded).map_err(|_| Failure::AuthorizationUndecodable)?;
+    let (user, password) = text.split_once(':').unwrap_or((&text, ""));
+    if user.is_empty() {
+        return Err(Failure::UserMissing);
+    }
+    if password.is_empty() {
+        return Err(Failure::PasswordMissing);
+    }
+    Ok((user.to_owned(), password.to_owned()))
+}
+
+/// The workspace in the path and in `app_id` is that of the credentials, wherever it is given (clients.md 4.3).
+fn same_workspace(user: &str, head: &Parts) -> Result<(), Failure> {
+    let in_path = path_workspace(head.uri.path());
+    let in_query = query(head).into_iter().filter(|(name, _)| name == "app_id").map(|(_, value)| value);
+    let mut given = in_path.map(str::to_owned).into_iter().chain(in_query).filter(|id| !id.is_empty()).peekable();
+    if given.peek().is_none() {
+        return Err(Failure::WorkspaceMissing);
+    }
+    if given.any(|id| id != user) { Err(Failure::WorkspaceMismatch) } else { Ok(()) }
+}
+
+/// The workspace of a path `/v1/call/{workspace_id}`.
+fn path_workspace(path: &str) -> Option<&str> {
+    path.split('/').nth(3)
+}
+
+/// Names and values of the query string; a query that cannot be read has none.
+pub(crate) fn query(head: &Parts) -> Vec<(String, String)> {
+    if head.uri.query().is_none_or(str::is_empty) {
+        return Vec::new();
+    }
+    axum::extract::Query::try_from_uri(&head.uri).map(|query| query.0).unwrap_or_default()
+}
+
+/// The address that counts for allow-lists and lock-outs (behaviour.md 1.9).
+pub(crate) fn client_address(app: &App, headers: &HeaderMap, peer: SocketAddr) -> IpAddr {
+    let lines = headers.get_all(FORWARDED_FOR).iter().map(axum::http::HeaderValue::as_bytes);
+    forwarded::client(peer.ip().to_canonical(), lines, &app.trusted_proxies)
+}
+
+/// `Content-Type` is there and says JSON, parameters allowed.
+///
+/// # Errors
+/// [`Failure::ContentTypeMissing`], [`Failure::ContentTypeOther`].
+pub(crate) fn content_type(headers: &HeaderMap) -> Result<(), Failure> {
+    let line = headers.get(header::CONTENT_TYPE).ok_or(Failure::ContentTypeMissing)?;
+    let line = line.to_str().map_err(|_| Failure::ContentTypeOther)?;
+    let media_type = line.split(';').next().unwrap_or_default().trim();
+    match media_type {
+        "" => Err(Failure::ContentTypeMissing),
+        _ if media_type.eq_ignore_ascii_case("application/json") => Ok(()),
+        _ => Err(Failure::ContentTypeOther),
+    }
+}
+
+/// The idempotency key, if there is one: 1 to 255 characters of printable ASCII (behaviour.md 1.4).
+///
+/// # Errors
+/// [`Failure::IdempotencyKeyUnusable`], also if it is given more than once.
+pub(crate) fn idempotency_key(headers: &HeaderMap) -> Result<Option<Box<str>>, Failure> {
+    let mut lines = headers.get_all("idempotency-key").iter();
+    let Some(line) = lines.next() else { return Ok(None) };
+    let bytes = line.as_bytes();
+    let printable = bytes.iter().all(|byte| (b' '..=b'~').contains(byte));
+    if lines.next().is_some() || bytes.is_empty() || bytes.len() > IDEMPOTENCY_KEY_BYTES_MAX || !printable {
+        return Err(Failure::IdempotencyKeyUnusable);
+    }
+    let text = std::str::from_utf8(bytes).map_err(|_| Failure::IdempotencyKeyUnusable)?;
+    Ok(Some(text.into()))
+}

@@ -1,0 +1,39 @@
+//! Alive, ready, and what is counted.
+
+use super::envelope::json;
+use super::{envelope, manage};
+use crate::app::App;
+use axum::extract::State;
+use axum::http::{HeaderValue, header};
+use axum::response::Response;
+use muster_wire::data::api::Api;
+use muster_wire::data::failure::Failure;
+use std::sync::Arc;
+
+/// `GET /healthz`: the process answers.
+pub(crate) async fn alive() -> Response {
+    json(200, r#"{"status":"alive"}"#)
+}
+
+/// `GET /readyz`: the engine can write, and the process is not about to stop.
+pub(crate) async fn ready(State(app): State<Arc<App>>) -> Response {
+    let Some(why) = app.not_ready() else { return json(200, r#"{"status":"ready"}"#) };
+    let body = serde_json::json!({"status": "not ready", "reason": &*why});
+    manage::tree(503, &body)
+}
+
+/// `GET /metrics`, unless a listener of its own serves it.
+pub(crate) async fn metrics(State(app): State<Arc<App>>) -> Response {
+    if app.metrics_elsewhere {
+        return envelope::refusal(&app, Api::Unknown, &Failure::NotFound, None);
+    }
+    metrics_alone(State(app)).await
+}
+
+/// `GET /metrics` on a listener of its own.
+pub(crate) async fn metrics_alone(State(app): State<Arc<App>>) -> Response {
+    let mut response = Response::new(app.telemetry.text().into());
+    let kind = HeaderValue::from_static("application/openmetrics-text; version=1.0.0; charset=utf-8");
+    response.headers_mut().insert(header::CONTENT_TYPE, kind);
+    response
+}

@@ -1,0 +1,273 @@
+//! The bulk import and the three Track calls: from a request to its answer, check by check (behaviour.md 1.8).
+
+use super::body::{self, Coding};
+use super::envelope::{self, OUTCOMES, PREFERENCE_APPLIED, REPLAYED, finish, refusal, retry_after};
+use super::guard::{self, FORWARDED_FOR};
+use crate::app::App;
+use crate::budget::Taken;
+use crate::ingest::{Done, Ingest, Refused};
+use crate::limits::{OVERLOAD_RETRY_SECONDS, SIBLING_BODY_BYTES_MAX, UNAVAILABLE_RETRY_SECONDS};
+use crate::workspaces::{Entry, Scope, sha256};
+use axum::extract::Request;
+use axum::http::{HeaderMap, HeaderValue};
+use axum::response::Response;
+use bytes::Bytes;
+use muster_core::command::{IdempotencyKey, Route};
+use muster_core::id::RequestId;
+use muster_core::limits::IDEMPOTENCY_MS;
+use muster_core::reason::Fault;
+use muster_core::record::{self, Recorded};
+use muster_core::warning::{Code, Warnings};
+use muster_store::engine::EngineError;
+use muster_wire::data::answer::Preferences;
+use muster_wire::data::api::Api;
+use muster_wire::data::failure::{self, Failure};
+use muster_wire::data::forwarded;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use tokio::sync::OwnedSemaphorePermit;
+
+/// Serves one call.
+pub(crate) async fn serve(app: Arc<App>, (api, route): (Api, Route), peer: SocketAddr, request: Request) -> Response {
+    let arrived_micros = app.clock.now().micros;
+    let (head, mut body) = request.into_parts();
+    let entry = match guard::caller(&app, &head, peer, Scope::Import).await {
+        Ok(entry) => entry,
+        Err(refused) => return refusal(&app, api, &refused.failure, refused.entry.as_deref()),
+    };
+    let call = Call { app: &app, api, route, entry };
+    let admitted = match call.body(&head.headers, &mut body).await {
+        Ok(admitted) => admitted,
+        Err(failure) => return call.failed(&failure),
+    };
+    drop(body);
+    let dry = guard::query(&head).iter().any(|(name, value)| name == "dry_run" && is_true(value));
+    let idempotency = match idempotency(&head.headers, dry, &admitted.bytes) {
+        Ok(key) => key,
+        Err(failure) => return call.failed(&failure),
+    };
+    if let Some(key) = &idempotency
+        && let Some(answer) = call.recorded(key).await
+    {
+        return answer;
+    }
+    let Ok(_dry_run) = call.dry_run(dry) else { return call.failed(&Failure::DryRunsBusy) };
+    let (origin, warnings) = origin(&head.headers, &call.entry);
+    let ingest = Ingest {
+        api,
+        route,
+        entry: Arc::clone(&call.entry),
+        body: admitted.bytes.clone(),
+        preferences: preferences(&head.headers),
+        dry,
+        origin,
+        warnings,
+        arrived_micros,
+        idempotency,
+    };
+    call.answer(ingest).await
+}
+
+fn is_true(value: &str) -> bool {
+    value.eq_ignore_ascii_case("true") || value == "1"
+}
+
+fn preferences(headers: &HeaderMap) -> Preferences {
+    Preferences::parse(headers.get_all("prefer").iter().filter_map(|line| line.to_str().ok()))
+}
+
+/// The key with the hash of what came with it; dry runs ignore keys.
+fn idempotency(headers: &HeaderMap, dry: bool, body: &[u8]) -> Result<Option<IdempotencyKey>, Failure> {
+    if dry {
+        return Ok(None);
+    }
+    let key = guard::idempotency_key(headers)?;
+    Ok(key.map(|key| IdempotencyKey { key, body_hash: sha256(body) }))
+}
+
+/// The origin address (behaviour.md 1.9), with a warning for entries that are none.
+fn origin(headers: &HeaderMap, entry: &Entry) -> (Option<Arc<str>>, Warnings) {
+    let lines = headers.get_all(FORWARDED_FOR).iter().map(HeaderValue::as_bytes);
+    let (origin, unreadable) = forwarded::origin(lines);
+    let mut warnings = Warnings::default();
+    for _ in 0..unreadable {
+        warnings.add(Code::AddressUnreadable, "X-Forwarded-For", String::new);
+    }
+    let kept = origin.filter(|_| entry.document.store_origin_address);
+    (kept.map(|address| address.to_string().into()), warnings)
+}
+
+/// A body that was read, with the room that it takes.
+struct Admitted {
+    bytes: Bytes,
+    _room: Taken,
+}
+
+/// One call of a caller who was let in.
+struct Call<'a> {
+    app: &'a App,
+    api: Api,
+    route: Route,
+    entry: Arc<Entry>,
+}
+
+impl Call<'_> {
+    /// Content type, coding, size, and the body itself.
+    async fn body(&self, headers: &HeaderMap, body: &mut axum::body::Body) -> Result<Admitted, Failure> {
+        guard::content_type(headers)?;
+        let coding = Coding::of(headers)?;
+        let own = self.entry.document.body_bytes;
+        let limit = if self.route == Route::Transition { own } else { own.max(SIBLING_BODY_BYTES_MAX) };
+        let declared = body::declared(headers);
+        let expected = declared.filter(|_| coding == Coding::Identity).map_or(limit, |length| length.min(limit));
+        let bytes = usize::try_from(expected).unwrap_or(usize::MAX);
+        let room = self.app.room.take(&self.entry.lane.share, bytes);
+        if declared.is_some_and(|length| coding == Coding::Identity && length > limit) {
+            return Err(Failure::TooLarge { limit_bytes: limit });
+        }
+        let room = room.ok_or(Failure::Unavailable)?;
+        let bytes = body::read(body, coding, declared, limit, self.app.body_deadline).await?;
+        Ok(Admitted { bytes, _room: room })
+    }
+
+    /// The recorded answer of the same key and body, before the body is judged (behaviour.md 1.8). A key that was used
+    /// with another body is left to the decision: that comes after the body was judged.
+    async fn recorded(&self, key: &IdempotencyKey) -> Option<Response> {
+        let (engine, id) = (Arc::clone(&self.app.engine), self.entry.id().clone());
+        let (route, text) = (self.route, key.key.clone());
+        let looked = tokio::task::spawn_blocking(move || engine.read(&id)?.idempotency(route, &text)).await;
+        let found = match looked {
+            Ok(Ok(found)) => found?,
+            Ok(Err(error)) => return Some(self.engine_failed(&error)),
+            Err(_) => return Some(self.failed(&Failure::Internal)),
+        };
+        let fresh = self.app.now().0 - found.at.0 < IDEMPOTENCY_MS;
+        (fresh && found.body_hash == key.body_hash).then(|| self.success(&found.answer, true, None))
+    }
+
+    fn dry_run(&self, dry: bool) -> Result<Option<OwnedSemaphorePermit>, ()> {
+        if !dry {
+            return Ok(None);
+        }
+        Arc::clone(&self.entry.lane.dry_runs).try_acquire_owned().map(Some).map_err(|_| ())
+    }
+
+    /// Runs the request and answers it.
+    async fn answer(&self, ingest: Ingest) -> Response {
+        let applied = ingest.preferences.applied(true);
+        let (bytes, origin) = (ingest.body.len(), ingest.origin.clone());
+        let arrived = ingest.arrived_micros;
+        let dry = ingest.dry;
+        match ingest.run(self.app).await {
+            Ok(Done::Applied(result, recorded)) => {
+                if !dry {
+                    self.app.telemetry.applied(&result);
+                }
+                self.success(&recorded, false, applied)
+            }
+            Ok(Done::Replayed(recorded)) => self.success(&recorded, true, None),
+            Err(Refused::Failure(failure)) => {
+                if failure.status() == 400 {
+                    return self.noted(&failure, Vec::new(), (bytes, origin, arrived));
+                }
+                self.failed(&failure)
+            }
+            Err(Refused::Faults(faults)) => self.noted(&Failure::Malformed, faults, (bytes, origin, arrived)),
+            Err(Refused::Wait(class, seconds)) => {
+                self.app.telemetry.rate_refused(class);
+                let mut response = self.failed(&Failure::RateLimited);
+                retry_after(&mut response, seconds);
+                response
+            }
+            Err(Refused::Never(class, limit)) => {
+                self.app.telemetry.rate_refused(class);
+                self.failed(&Failure::OverBudget { class, limit })
+            }
+            Err(Refused::Engine(error)) => self.engine_failed(&error),
+        }
+    }
+
+    fn success(&self, recorded: &Recorded, replayed: bool, preferences: Option<String>) -> Response {
+        let mut response = envelope::json(recorded.status, Bytes::from_owner(Arc::clone(&recorded.body)));
+        let headers = response.headers_mut();
+        if let Ok(outcomes) = HeaderValue::from_str(&recorded.outcomes) {
+            headers.insert(OUTCOMES, outcomes);
+        }
+        if replayed {
+            headers.insert(REPLAYED, HeaderValue::from_static("true"));
+        }
+        if let Some(Ok(honoured)) = preferences.map(HeaderValue::try_from) {
+            headers.insert(PREFERENCE_APPLIED, honoured);
+        }
+        let request_id = request_id_of(&recorded.body).unwrap_or_else(|| RequestId::of(self.app.refused_number()));
+        finish(self.app, &mut response, Some(&self.entry), request_id);
+        response
+    }
+
+    fn failed(&self, failure: &Failure) -> Response {
+        if failure.status() == 400 {
+            return self.noted(failure, Vec::new(), (0, None, self.app.clock.now().micros));
+        }
+        let mut response = refusal(self.app, self.api, failure, Some(&self.entry));
+        if matches!(failure, Failure::Unavailable | Failure::DryRunsBusy) {
+            retry_after(&mut response, OVERLOAD_RETRY_SECONDS);
+        }
+        response
+    }
+
+    /// A 400, kept in the ingestion log under the request id of its answer.
+    fn noted(&self, failure: &Failure, faults: Vec<Fault>, (bytes, origin, arrived): Told) -> Response {
+        let now = self.app.clock.now();
+        let no = self.app.refused_number();
+        let request_id = RequestId::of(no);
+        let body = if faults.is_empty() {
+            failure.render(self.api, request_id)
+        } else {
+            failure::refused(self.api, &faults, request_id)
+        };
+        let request = record::Request {
+            no,
+            received_at: now.at,
+            status: 400,
+            route: self.route,
+            origin,
+            bytes: u32::try_from(bytes).unwrap_or(u32::MAX),
+            duration_us: now.micros.saturating_sub(arrived),
+            warnings: Vec::new(),
+            elements: Arc::default(),
+            faults,
+        };
+        self.app.engine.note_refused(self.entry.id(), request);
+        let mut response = envelope::json(400, body);
+        finish(self.app, &mut response, Some(&self.entry), request_id);
+        response
+    }
+
+    fn engine_failed(&self, error: &EngineError) -> Response {
+        let (failure, seconds) = match error {
+            EngineError::Overloaded => (Failure::Unavailable, OVERLOAD_RETRY_SECONDS),
+            EngineError::Unavailable(_) | EngineError::Full => (Failure::Unavailable, UNAVAILABLE_RETRY_SECONDS),
+            // The workspace went between the key check and the decision: whoever asks again is told the same.
+            EngineError::UnknownWorkspace => (Failure::KeyMismatch, 0),
+            EngineError::Corrupt(_) | EngineError::Broken(_) => (Failure::Internal, 0),
+        };
+        if failure != Failure::KeyMismatch && !matches!(error, EngineError::Overloaded) {
+            tracing::error!(workspace = %self.entry.id(), %error, "a request could not be stored");
+        }
+        let mut response = refusal(self.app, self.api, &failure, Some(&self.entry));
+        if seconds > 0 {
+            retry_after(&mut response, seconds);
+        }
+        response
+    }
+}
+
+/// What the log keeps of a request that was refused: bytes of its body, origin address, arrival.
+type Told = (usize, Option<Arc<str>>, u64);
+
+/// The request id that a recorded answer tells: the eight letters after its name.
+fn request_id_of(body: &[u8]) -> Option<RequestId> {
+    const NAME: &[u8] = b"\"request_id\":\"";
+    let at = body.windows(NAME.len()).position(|window| window == NAME)? + NAME.len();
+    RequestId::parse(std::str::from_utf8(body.get(at..at + 8)?).ok()?)
+}

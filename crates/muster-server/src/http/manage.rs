@@ -1,0 +1,245 @@
+//! The management API (`/api/v1`): who may call, how bodies come in and answers go out, and how a reader is asked. One
+//! file a resource below.
+
+pub(crate) mod identity;
+pub(crate) mod keys;
+pub(crate) mod merges;
+pub(crate) mod quarantine;
+pub(crate) mod requests;
+pub(crate) mod separations;
+pub(crate) mod users;
+pub(crate) mod workspaces;
+
+use super::body::{self, Coding};
+use super::envelope::{self, Noted};
+use super::guard;
+use crate::app::{App, Role};
+use crate::limits::{MANAGEMENT_BODY_BYTES_MAX, PAGE_DEFAULT, PAGE_MAX, UNAVAILABLE_RETRY_SECONDS};
+use crate::workspaces::Entry;
+use axum::extract::{ConnectInfo, FromRequest, Request};
+use axum::http::{HeaderMap, HeaderValue, Method, header};
+use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
+use muster_core::id::WorkspaceId;
+use muster_core::record::Counters;
+use muster_store::engine::{EngineError, Workspace};
+use muster_store::reader::Reader;
+use muster_wire::data::failure::Failure;
+use muster_wire::manage::page::render;
+use muster_wire::manage::problem::{CONTENT_TYPE, Problem};
+use serde_json::Value as Json;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// An answer or a problem.
+pub(crate) type Answer = Result<Response, Refusal>;
+
+/// A problem on its way out.
+#[derive(Debug)]
+pub(crate) struct Refusal(Problem);
+
+impl From<Problem> for Refusal {
+    fn from(problem: Problem) -> Self {
+        Self(problem)
+    }
+}
+
+impl From<EngineError> for Refusal {
+    fn from(error: EngineError) -> Self {
+        let problem = match &error {
+            EngineError::UnknownWorkspace => no_workspace(),
+            EngineError::Overloaded => Problem::new(503, "too many requests are waiting; try again in a second"),
+            EngineError::Unavailable(_) | EngineError::Full => {
+                tracing::error!(%error, "a management call failed");
+                Problem::new(503, format!("{error}; try again, and if it stays so look at /readyz and the log"))
+            }
+            EngineError::Corrupt(_) | EngineError::Broken(_) => {
+                tracing::error!(%error, "a management call failed");
+                Problem::new(500, "the call failed inside the server; its log says more")
+            }
+        };
+        Self(problem)
+    }
+}
+
+impl IntoResponse for Refusal {
+    fn into_response(self) -> Response {
+        problem(&self.0)
+    }
+}
+
+fn no_workspace() -> Problem {
+    Problem::new(404, "no such workspace")
+}
+
+/// A problem as an answer (RFC 9457).
+pub(crate) fn problem(problem: &Problem) -> Response {
+    let mut response = envelope::json(problem.status, problem.render());
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(CONTENT_TYPE));
+    if problem.status == 503 {
+        headers.insert(header::RETRY_AFTER, UNAVAILABLE_RETRY_SECONDS.into());
+    }
+    if problem.status == 401 {
+        headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"Muster management API\""));
+    }
+    response
+}
+
+/// A JSON tree as an answer.
+pub(crate) fn tree(status: u16, json: &Json) -> Response {
+    envelope::json(status, render(json))
+}
+
+/// 204.
+fn nothing() -> Response {
+    let mut response = Response::default();
+    *response.status_mut() = axum::http::StatusCode::NO_CONTENT;
+    response
+}
+
+/// A call of the management API whose token was judged and whose body was read.
+pub(crate) struct Call {
+    pub(crate) app: Arc<App>,
+    pub(crate) body: Bytes,
+    pub(crate) headers: HeaderMap,
+    query: Vec<(String, String)>,
+    /// The parts of the path below `/api/v1/workspaces`.
+    parts: Vec<String>,
+}
+
+impl FromRequest<Arc<App>> for Call {
+    type Rejection = Refusal;
+
+    async fn from_request(request: Request, app: &Arc<App>) -> Result<Self, Refusal> {
+        let (head, mut body) = request.into_parts();
+        let role = authorise(app, &head).await?;
+        if role == Role::Reader && !is_reading(&head.method, head.uri.path()) {
+            return Err(Problem::new(403, "this token may only read").into());
+        }
+        let coding = Coding::of(&head.headers).map_err(body_problem)?;
+        let declared = body::declared(&head.headers);
+        let read = body::read(&mut body, coding, declared, MANAGEMENT_BODY_BYTES_MAX, app.body_deadline);
+        let bytes = read.await.map_err(body_problem)?;
+        let parts = head.uri.path().split('/').skip(4).map(str::to_owned).collect();
+        let query = guard::query(&head);
+        Ok(Self { app: Arc::clone(app), body: bytes, headers: head.headers, query, parts })
+    }
+}
+
+/// Reading calls: GET, and the search that is a POST to keep values out of logs.
+fn is_reading(method: &Method, path: &str) -> bool {
+    *method == Method::GET || *method == Method::HEAD || path.ends_with("/users/find")
+}
+
+fn body_problem(failure: Failure) -> Refusal {
+    let (status, detail) = match failure {
+        Failure::TooLarge { limit_bytes } => (413, format!("a body may have at most {limit_bytes} bytes")),
+        Failure::Timeout => (408, "the body did not arrive in time".to_owned()),
+        Failure::UnsupportedEncoding => (415, "bodies are plain, gzip or zstd".to_owned()),
+        _ => (400, "the body cannot be read: it is cut off, or not coded as its Content-Encoding says".to_owned()),
+    };
+    Problem::new(status, detail).into()
+}
+
+async fn authorise(app: &App, head: &axum::http::request::Parts) -> Result<Role, Refusal> {
+    let line = head.headers.get(header::AUTHORIZATION).and_then(|line| line.to_str().ok()).unwrap_or_default().trim();
+    let token = line.split_once(' ').filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"));
+    let Some((_, token)) = token else {
+        return Err(Problem::new(401, "send the header Authorization: Bearer TOKEN").into());
+    };
+    if let Some(role) = app.role(token.trim()) {
+        return Ok(role);
+    }
+    let peer = head.extensions.get::<ConnectInfo<SocketAddr>>().map_or(SocketAddr::from(([0, 0, 0, 0], 0)), |peer| peer.0);
+    let delay = app.lockout.wrong(guard::client_address(app, &head.headers, peer), app.now());
+    tokio::time::sleep(delay).await;
+    Err(Problem::new(401, "no such token").into())
+}
+
+impl Call {
+    /// The workspace that the path names.
+    fn entry(&self) -> Result<Arc<Entry>, Refusal> {
+        let id = self.parts.first().map_or("", String::as_str);
+        self.app.workspaces.get(id).ok_or_else(|| no_workspace().into())
+    }
+
+    /// A later part of the path, after the workspace: 0 is the resource.
+    fn part(&self, place: usize) -> &str {
+        self.parts.get(place + 1).map_or("", String::as_str)
+    }
+
+    /// A parameter of the query string; the empty one is none.
+    fn parameter(&self, name: &str) -> Option<&str> {
+        self.query.iter().find(|(known, value)| known == name && !value.is_empty()).map(|(_, value)| value.as_str())
+    }
+
+    fn is_true(&self, name: &str) -> bool {
+        self.parameter(name).is_some_and(|value| value.eq_ignore_ascii_case("true") || value == "1")
+    }
+
+    /// How many items a page may have.
+    fn limit(&self) -> Result<usize, Refusal> {
+        let Some(text) = self.parameter("limit") else { return Ok(PAGE_DEFAULT) };
+        let limit = text.parse().ok().filter(|limit| (1..=PAGE_MAX).contains(limit));
+        limit.ok_or_else(|| Problem::new(400, format!("limit must be a whole number from 1 to {PAGE_MAX}")).into())
+    }
+
+    /// The cursor, read.
+    fn cursor<T>(&self, parse: impl FnOnce(&str) -> Option<T>) -> Result<Option<T>, Refusal> {
+        let Some(text) = self.parameter("cursor") else { return Ok(None) };
+        let wrong = || Problem::new(400, "cursor must be the next_cursor of an earlier page").into();
+        parse(text).map(Some).ok_or_else(wrong)
+    }
+
+    /// Asks a reader of the workspace, on a thread that may block.
+    async fn read<T: Send + 'static>(
+        &self,
+        id: &WorkspaceId,
+        ask: impl FnOnce(&mut dyn Reader) -> Result<T, EngineError> + Send + 'static,
+    ) -> Result<T, Refusal> {
+        let (engine, id) = (Arc::clone(&self.app.engine), id.clone());
+        blocking(move || ask(&mut *engine.read(&id)?)).await
+    }
+
+    /// Changes the catalogue entry of a workspace between two decisions; the change sees the entry and the counters in
+    /// force.
+    async fn configure(
+        &self,
+        id: &WorkspaceId,
+        change: impl FnOnce(&Workspace, &Counters) -> Result<Workspace, Problem> + Send + 'static,
+    ) -> Result<Arc<Entry>, Refusal> {
+        let _one_at_a_time = self.app.workspaces.changing.lock().await;
+        let refused = Arc::new(Mutex::new(None));
+        let (engine, of, said) = (Arc::clone(&self.app.engine), id.clone(), Arc::clone(&refused));
+        let changed = blocking(move || {
+            let configure = move |workspace: &Workspace, counters: &Counters| match change(workspace, counters) {
+                Ok(changed) => Some(changed),
+                Err(problem) => {
+                    *said.lock().unwrap_or_else(PoisonError::into_inner) = Some(problem);
+                    None
+                }
+            };
+            engine.configure(&of, Box::new(configure))
+        })
+        .await?;
+        if let Some(problem) = refused.lock().unwrap_or_else(PoisonError::into_inner).take() {
+            return Err(problem.into());
+        }
+        self.app.workspaces.put(changed).map_err(|text| EngineError::Corrupt(text.into()).into())
+    }
+
+    /// An answer about a workspace, whose id goes into the log.
+    fn about(entry: &Entry, mut response: Response) -> Response {
+        response.extensions_mut().insert(Noted { workspace: Some(entry.id().clone()), request_id: None });
+        response
+    }
+}
+
+/// Runs what may block on storage.
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, EngineError> + Send + 'static,
+) -> Result<T, Refusal> {
+    let broken = |_| EngineError::Broken("a read panicked".into());
+    Ok(tokio::task::spawn_blocking(work).await.map_err(broken)??)
+}

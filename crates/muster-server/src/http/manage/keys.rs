@@ -1,0 +1,95 @@
+//! Data API keys: rotated, with or without a grace for the previous ones, and revoked (behaviour.md 1.10).
+
+use super::{Answer, Call, nothing, tree};
+use crate::app::ALL_SCOPES;
+use crate::limits::GRACE_SECONDS_MAX;
+use crate::workspaces::{Scope, fingerprint, is_valid, sha256};
+use muster_core::time::Timestamp;
+use muster_store::engine::{KeyRecord, Workspace};
+use muster_wire::manage::body;
+use muster_wire::manage::problem::Problem;
+use muster_wire::manage::workspace::rotated;
+use serde_json::Value as Json;
+
+/// `POST .../keys/rotate` `{"grace_seconds": 0, "scopes"?}`.
+pub(crate) async fn rotate(call: Call) -> Answer {
+    let entry = call.entry()?;
+    let members = body::object(&call.body)?;
+    body::only_known(&members, "", &["grace_seconds", "scopes"])?;
+    let grace = match members.get("grace_seconds") {
+        None => 0,
+        Some(value) => body::whole(value, "/grace_seconds", 0..=GRACE_SECONDS_MAX.unsigned_abs())?,
+    };
+    let scopes = members.get("scopes").map(read_scopes).transpose()?;
+    let (now, key) = (call.app.now(), call.app.secret());
+    let until = Timestamp(now.0 + i64::try_from(grace).unwrap_or(GRACE_SECONDS_MAX) * 1_000);
+    let hash = sha256(key.as_bytes());
+    let change = move |workspace: &Workspace| {
+        let current = workspace.keys.iter().find(|key| key.valid_until.is_none());
+        let scopes = scopes.or_else(|| current.map(|key| key.scopes.clone())).unwrap_or_else(|| ALL_SCOPES.to_owned());
+        let mut keys = after_rotation(&workspace.keys, until, now);
+        keys.push(KeyRecord { sha256: hash, scopes, created_at: now, valid_until: None });
+        Workspace { keys, ..workspace.clone() }
+    };
+    let changed = call.configure(entry.id(), move |workspace, _| Ok(change(workspace))).await?;
+    let previous = changed.workspace.keys.iter().filter_map(|key| key.valid_until).max();
+    Ok(Call::about(&changed, tree(200, &rotated(&key, previous.filter(|until| *until > now)))))
+}
+
+/// What is left of the keys before: valid until the grace ends, or until their own earlier end.
+fn after_rotation(keys: &[KeyRecord], until: Timestamp, now: Timestamp) -> Vec<KeyRecord> {
+    let ending = |key: &KeyRecord| {
+        let until = key.valid_until.map_or(until, |own| own.min(until));
+        KeyRecord { valid_until: Some(until), ..key.clone() }
+    };
+    keys.iter().map(ending).filter(|key| is_valid(key, now)).collect()
+}
+
+fn read_scopes(value: &Json) -> Result<String, Problem> {
+    let wrong = || Problem::at("/scopes", "scopes must be a list with one or more of import, read and erase");
+    let words = value.as_array().ok_or_else(wrong)?;
+    let is_known = |word: &&Json| Scope::ALL.iter().any(|scope| word.as_str() == Some(scope.name()));
+    if words.is_empty() || !words.iter().all(|word| is_known(&word)) {
+        return Err(wrong());
+    }
+    let given = |scope: &&Scope| words.iter().any(|word| word.as_str() == Some(scope.name()));
+    Ok(Scope::ALL.iter().filter(given).map(|scope| scope.name()).collect::<Vec<_>>().join(","))
+}
+
+/// `POST .../keys/revoke` `{"fingerprint"}`.
+pub(crate) async fn revoke(call: Call) -> Answer {
+    let entry = call.entry()?;
+    let members = body::object(&call.body)?;
+    body::only_known(&members, "", &["fingerprint"])?;
+    let missing = || Problem::at("/fingerprint", "name the key by its fingerprint, as GET /workspaces/{id} shows it");
+    let wanted = members.get("fingerprint").and_then(Json::as_str).ok_or_else(missing)?.to_owned();
+    let change = move |workspace: &Workspace| {
+        let keys: Vec<KeyRecord> =
+            workspace.keys.iter().filter(|key| fingerprint(&key.sha256) != wanted).cloned().collect();
+        if keys.len() == workspace.keys.len() {
+            return Err(Problem::new(404, "no key has this fingerprint"));
+        }
+        Ok(Workspace { keys, ..workspace.clone() })
+    };
+    let changed = call.configure(entry.id(), move |workspace, _| change(workspace)).await?;
+    Ok(Call::about(&changed, nothing()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_grace_ends_keys_later_and_never_revives_one() {
+        let key = |n: u8, valid_until: Option<i64>| KeyRecord {
+            sha256: [n; 32],
+            scopes: ALL_SCOPES.to_owned(),
+            created_at: Timestamp(0),
+            valid_until: valid_until.map(Timestamp),
+        };
+        let keys = [key(1, None), key(2, Some(150)), key(3, Some(90))];
+        let after = |until| after_rotation(&keys, Timestamp(until), Timestamp(100));
+        assert_eq!(after(200), [key(1, Some(200)), key(2, Some(150))]);
+        assert_eq!(after(100), []);
+    }
+}

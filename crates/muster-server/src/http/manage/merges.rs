@@ -1,0 +1,60 @@
+//! Merges: listed, shown, reverted (behaviour.md 3.4).
+
+use super::{Answer, Call, tree};
+use muster_core::decide::{Revert, RevertOutcome};
+use muster_core::decision::Mode;
+use muster_core::id::MergeNo;
+use muster_store::engine::apply;
+use muster_wire::manage::merge;
+use muster_wire::manage::page::page;
+use muster_wire::manage::problem::Problem;
+use muster_wire::manage::{body, user};
+use serde_json::json;
+
+fn unknown() -> Problem {
+    Problem::new(404, "no such merge")
+}
+
+/// `GET .../merges`: newest first.
+pub(crate) async fn list(call: Call) -> Answer {
+    let entry = call.entry()?;
+    let limit = call.limit()?;
+    let below = call.cursor(MergeNo::parse)?;
+    let mut found = call.read(entry.id(), move |reader| reader.merges(below, limit + 1)).await?;
+    let more = found.len() > limit;
+    found.truncate(limit);
+    let next = found.last().filter(|_| more).map(|last| last.no.to_string());
+    Ok(Call::about(&entry, tree(200, &page(found.iter().map(merge::json).collect(), next.as_deref()))))
+}
+
+/// `GET .../merges/{id}`.
+pub(crate) async fn show(call: Call) -> Answer {
+    let entry = call.entry()?;
+    let no = MergeNo::parse(call.part(1)).ok_or_else(unknown)?;
+    let found = call.read(entry.id(), move |reader| reader.merge(no)).await?.ok_or_else(unknown)?;
+    Ok(Call::about(&entry, tree(200, &merge::json(&found))))
+}
+
+/// `POST .../merges/{id}/revert?dry_run=`: cuts the link; a dry run shows both sides as they will be.
+pub(crate) async fn revert(call: Call) -> Answer {
+    let entry = call.entry()?;
+    body::only_known(&body::object(&call.body)?, "", &[])?;
+    let no = MergeNo::parse(call.part(1)).ok_or_else(unknown)?;
+    let dry = call.is_true("dry_run");
+    let decision = Revert { merge: no, identity: entry.settings.identity.clone() };
+    let mode = if dry { Mode::Dry } else { Mode::Commit };
+    let outcome = apply(&*call.app.engine, entry.id(), decision, mode).await?;
+    let (survivor, restored, separation, sides) = match outcome {
+        RevertOutcome::Reverted { survivor, restored, separation, sides } => (survivor, restored, separation, sides),
+        RevertOutcome::Unknown => return Err(unknown().into()),
+        RevertOutcome::AlreadyReverted(at) => {
+            return Err(Problem::new(409, format!("this merge was reverted at {at}")).into());
+        }
+    };
+    let mut answer = merge::reverted(survivor, restored, separation);
+    if dry {
+        answer["separation_id"] = json!(null);
+        answer["preview"] = json!({"survivor": user::json(&sides.0, None), "restored": user::json(&sides.1, None)});
+    }
+    Ok(Call::about(&entry, tree(200, &answer)))
+}

@@ -1,0 +1,103 @@
+//! Users: found by an identifier, shown, and their timeline.
+
+use super::{Answer, Call, Refusal, tree};
+use crate::workspaces::Entry;
+use muster_core::attribute::canonical;
+use muster_core::id::{ProfileId, ProfileNo, Seq, WorkspaceId};
+use muster_core::identifier::{Key, normalise};
+use muster_core::record::Event;
+use muster_core::snapshot::{Snapshot, assemble};
+use muster_core::time::Timestamp;
+use muster_store::engine::EngineError;
+use muster_store::reader::{EventQuery, LiveProfile, Reader};
+use muster_wire::manage::page::page;
+use muster_wire::manage::problem::Problem;
+use muster_wire::manage::{body, event, user};
+
+fn nobody() -> Problem {
+    Problem::new(404, "no such user")
+}
+
+/// `POST .../users/find` `{"kind", "value"}`: whom an identifier resolves to. A kind that is not active finds nobody.
+pub(crate) async fn find(call: Call) -> Answer {
+    let entry = call.entry()?;
+    let members = body::object(&call.body)?;
+    body::only_known(&members, "", &["kind", "value"])?;
+    let text = |name: &str| {
+        let missing = || Problem::at(format!("/{name}"), "kind and value must both be given");
+        body::text(members.get(name).ok_or_else(missing)?, &format!("/{name}")).map(str::to_owned)
+    };
+    let (kind, value) = (text("kind")?, text("value")?);
+    let Some(active) = entry.settings.identity.active_kind(canonical(&kind)) else { return Err(nobody().into()) };
+    let key = Key { kind: active.kind.clone(), value: normalise(active.normaliser, &value) };
+    let live = call.read(entry.id(), move |reader| {
+        let Some(no) = reader.binding(&key)? else { return Ok(None) };
+        reader.profile(no)
+    });
+    let snapshot = assembled(&entry, live.await?.ok_or_else(nobody)?)?;
+    Ok(Call::about(&entry, tree(200, &user::json(&snapshot, None))))
+}
+
+fn assembled(entry: &Entry, live: LiveProfile) -> Result<Snapshot, Refusal> {
+    let broken = || EngineError::Corrupt("a live profile without its own record".into());
+    let snapshot = assemble(live.root, &live.members, live.view, &entry.settings.identity);
+    snapshot.ok_or_else(|| broken().into())
+}
+
+/// The live profile that an id answers; None if there is no such id.
+fn live(reader: &mut dyn Reader, id: ProfileId) -> Result<Option<LiveProfile>, EngineError> {
+    let found = reader.profile(id.no)?;
+    Ok(found.filter(|live| live.members.iter().any(|member| member.profile.id() == id)))
+}
+
+async fn looked_up(call: &Call, of: &WorkspaceId, text: &str) -> Result<(ProfileId, LiveProfile), Refusal> {
+    let id = ProfileId::parse(text).ok_or_else(nobody)?;
+    let found = call.read(of, move |reader| live(reader, id)).await?;
+    Ok((id, found.ok_or_else(nobody)?))
+}
+
+/// `GET .../users/{id}`: the live profile that the id belongs to.
+pub(crate) async fn show(call: Call) -> Answer {
+    let entry = call.entry()?;
+    let (id, live) = looked_up(&call, entry.id(), call.part(1)).await?;
+    let snapshot = assembled(&entry, live)?;
+    let redirected_from = (snapshot.id != id).then_some(id);
+    Ok(Call::about(&entry, tree(200, &user::json(&snapshot, redirected_from))))
+}
+
+/// `GET .../users/{id}/events?limit=&cursor=&name=`: newest first, of all members.
+pub(crate) async fn events(call: Call) -> Answer {
+    let entry = call.entry()?;
+    let limit = call.limit()?;
+    let below = call.cursor(parse_cursor)?;
+    let name = call.parameter("name").map(str::to_owned);
+    let id = ProfileId::parse(call.part(1)).ok_or_else(nobody)?;
+    let found = call.read(entry.id(), move |reader| {
+        let Some(live) = live(reader, id)? else { return Ok(None) };
+        let profiles: Vec<ProfileNo> = live.members.iter().map(|member| member.profile.no).collect();
+        // One more than asked for tells whether there is a next page.
+        let query = EventQuery { profiles: &profiles, name: name.as_deref(), below, limit: limit + 1 };
+        let events = reader.events(&query)?;
+        Ok(Some((events, live)))
+    });
+    let (mut events, live) = found.await?.ok_or_else(nobody)?;
+    let more = events.len() > limit;
+    events.truncate(limit);
+    let next = events.last().filter(|_| more).map(cursor);
+    let recorded_for = |event: &Event| {
+        let member = live.members.iter().find(|member| member.profile.no == event.profile);
+        member.map_or(id, |member| member.profile.id())
+    };
+    let items = events.iter().map(|e| event::json(e, recorded_for(e), true)).collect();
+    Ok(Call::about(&entry, tree(200, &page(items, next.as_deref()))))
+}
+
+fn cursor(event: &Event) -> String {
+    format!("{}_{}", event.time.0, event.seq)
+}
+
+fn parse_cursor(text: &str) -> Option<(Timestamp, Seq)> {
+    let (time, seq) = text.split_once('_')?;
+    Some((Timestamp(time.parse().ok()?), seq.parse().ok()?))
+}
+

@@ -1,0 +1,137 @@
+//! Workspaces: made, listed, shown, changed, removed, counted.
+
+use super::{Answer, Call, Refusal, blocking, tree};
+use crate::app::App;
+use crate::workspaces::Entry;
+use axum::http::{HeaderMap, HeaderValue, header};
+use axum::response::Response;
+use muster_core::id::WorkspaceId;
+use muster_store::engine::{EngineError, Workspace};
+use muster_wire::manage::body;
+use muster_wire::manage::page::page;
+use muster_wire::manage::problem::Problem;
+use muster_wire::manage::settings::WorkspaceSettings;
+use muster_wire::manage::{stats as shapes, workspace};
+use serde_json::Value as Json;
+use std::sync::Arc;
+
+/// Characters of a generated id, as the hosted service has them.
+const ID_LENGTH: usize = 24;
+const ID_LETTERS: &[u8; 32] = b"ABCDEFGHJKLMNPQRSTUVWXYZ23456789";
+
+/// `GET /workspaces`.
+pub(crate) async fn list(call: Call) -> Answer {
+    let limit = call.limit()?;
+    let after = call.cursor(|text| Some(text.to_owned()))?;
+    let all = call.app.workspaces.all();
+    let mut rest = all.iter().filter(|entry| after.as_deref().is_none_or(|after| entry.id().as_str() > after));
+    let shown: Vec<&Arc<Entry>> = rest.by_ref().take(limit).collect();
+    let next = rest.next().and_then(|_| shown.last()).map(|entry| entry.id().as_str());
+    Ok(tree(200, &page(shown.iter().map(|entry| shape(&call.app, entry)).collect(), next)))
+}
+
+fn shape(app: &App, entry: &Entry) -> Json {
+    entry.document.show(entry.id(), &entry.keys_shown(app.now()))
+}
+
+/// `POST /workspaces`: the only answer that shows the key, beside rotation.
+pub(crate) async fn create(call: Call) -> Answer {
+    let wanted = workspace::new(&call.body)?;
+    let id = wanted.id.unwrap_or_else(|| generated_id(&call.app));
+    let (app, key) = (Arc::clone(&call.app), call.app.secret());
+    let (name, made_key, of) = (wanted.name, key.clone(), id.clone());
+    let shown = name.clone();
+    let made = blocking(move || app.create_workspace(&of, &WorkspaceSettings::new(&name), &made_key)).await?;
+    let Some(entry) = made else { return Err(Problem::new(409, "a workspace with this id exists").into()) };
+    Ok(Call::about(&entry, tree(201, &workspace::created(&id, &shown, &key))))
+}
+
+fn generated_id(app: &App) -> WorkspaceId {
+    let mut bytes = [0; ID_LENGTH];
+    app.random.fill(&mut bytes);
+    let letters: String = bytes.iter().map(|byte| char::from(ID_LETTERS[usize::from(byte % 32)])).collect();
+    WorkspaceId::parse(&letters).expect("24 letters and digits are an id")
+}
+
+/// `GET /workspaces/{ws}`.
+pub(crate) async fn show(call: Call) -> Answer {
+    let entry = call.entry()?;
+    Ok(shown(&call.app, &entry))
+}
+
+fn shown(app: &App, entry: &Entry) -> Response {
+    let mut response = tree(200, &shape(app, entry));
+    tag(&mut response, entry.workspace.revision);
+    Call::about(entry, response)
+}
+
+/// The settings' revision as `ETag`.
+pub(super) fn tag(response: &mut Response, revision: u64) {
+    let tag = HeaderValue::try_from(format!("\"{revision}\"")).expect("a quoted number is a header value");
+    response.headers_mut().insert(header::ETAG, tag);
+}
+
+/// Judges `If-Match` against the settings in force.
+pub(super) fn matches(headers: &HeaderMap, workspace: &Workspace) -> Result<(), Problem> {
+    let Some(line) = headers.get(header::IF_MATCH) else { return Ok(()) };
+    let current = format!("\"{}\"", workspace.revision);
+    let wanted = line.to_str().unwrap_or_default();
+    if wanted.split(',').any(|tag| matches!(tag.trim(), "*") || tag.trim() == current) {
+        return Ok(());
+    }
+    Err(Problem::new(412, "the settings have changed since they were read; read them again"))
+}
+
+/// The settings of a catalogue entry.
+pub(super) fn document(workspace: &Workspace) -> Result<WorkspaceSettings, Problem> {
+    let unreadable = |_| Problem::new(500, "the stored settings cannot be read");
+    WorkspaceSettings::from_json(workspace.settings.as_bytes()).map_err(unreadable)
+}
+
+/// The entry with other settings.
+pub(super) fn with(workspace: &Workspace, document: &WorkspaceSettings) -> Workspace {
+    let settings = String::from_utf8_lossy(&document.to_json()).into_owned();
+    Workspace { settings, ..workspace.clone() }
+}
+
+/// `PATCH /workspaces/{ws}`.
+pub(crate) async fn change(call: Call) -> Answer {
+    let entry = call.entry()?;
+    let (body, headers) = (call.body.clone(), call.headers.clone());
+    let changed = call.configure(entry.id(), move |workspace, _| {
+        matches(&headers, workspace)?;
+        let mut document = document(workspace)?;
+        document.patch(&body)?;
+        Ok(with(workspace, &document))
+    });
+    let changed = changed.await?;
+    Ok(shown(&call.app, &changed))
+}
+
+/// `DELETE /workspaces/{ws}` with `{"confirm": "<id>"}`.
+pub(crate) async fn remove(call: Call) -> Answer {
+    let entry = call.entry()?;
+    let members = body::object(&call.body)?;
+    body::only_known(&members, "", &["confirm"])?;
+    if members.get("confirm").and_then(Json::as_str) != Some(entry.id().as_str()) {
+        return Err(Problem::at("/confirm", "confirm must be the id of the workspace: this removes all its data").into());
+    }
+    let _one_at_a_time = call.app.workspaces.changing.lock().await;
+    // Nobody is let in any more before the data goes.
+    call.app.workspaces.remove(entry.id().as_str());
+    let (engine, id) = (Arc::clone(&call.app.engine), entry.id().clone());
+    let deleted = blocking(move || engine.delete_workspace(&id)).await;
+    if let Err(Refusal(problem)) = deleted {
+        // It is still there as far as anybody knows: a later call can try again.
+        call.app.workspaces.put(entry.workspace.clone()).map_err(|text| EngineError::Corrupt(text.into()))?;
+        return Err(problem.into());
+    }
+    Ok(Call::about(&entry, tree(202, &serde_json::json!({"id": entry.id().as_str(), "state": "removed"}))))
+}
+
+/// `GET /workspaces/{ws}/stats`.
+pub(crate) async fn stats(call: Call) -> Answer {
+    let entry = call.entry()?;
+    let counters = call.read(entry.id(), |reader| reader.counters()).await?;
+    Ok(Call::about(&entry, tree(200, &shapes::json(&counters))))
+}

@@ -1,0 +1,182 @@
+//! From the bytes of a body to a decision and its outcome: reads them under the settings in force, puts the decision
+//! into the workspace's lane, and reads again if the settings changed in between. HTTP belongs to `http/import.rs`, the
+//! shapes to `muster-wire`, the rules to `muster-core`.
+
+use crate::app::App;
+use crate::limits::{STALE_PAUSE, STALE_ROUNDS_MAX};
+use crate::workspaces::Entry;
+use bytes::Bytes;
+use muster_core::command::{Element, ElementKind, IdempotencyKey, Import, Route};
+use muster_core::decide::{ImportDecision, Wire};
+use muster_core::decision::Mode;
+use muster_core::outcome::{Applied, ImportOutcome};
+use muster_core::rate::{Class, Cost, Refusal};
+use muster_core::reason::Fault;
+use muster_core::record::Recorded;
+use muster_core::warning::Warnings;
+use muster_store::engine::{EngineError, apply_sized};
+use muster_wire::data::answer::{self, Preferences};
+use muster_wire::data::api::Api;
+use muster_wire::data::failure::Failure;
+use muster_wire::data::kept::kept_element;
+use muster_wire::data::transition::{ReadContext, Unreadable, read};
+use std::ops::Range;
+use std::sync::{Arc, PoisonError};
+
+/// One request whose caller and body were judged.
+pub(crate) struct Ingest {
+    /// The called API.
+    pub(crate) api: Api,
+    /// Its route.
+    pub(crate) route: Route,
+    /// The workspace as it was when the caller was judged.
+    pub(crate) entry: Arc<Entry>,
+    /// The decoded body.
+    pub(crate) body: Bytes,
+    /// What `Prefer` asks for.
+    pub(crate) preferences: Preferences,
+    /// Store nothing.
+    pub(crate) dry: bool,
+    /// The origin address, if the workspace keeps it.
+    pub(crate) origin: Option<Arc<str>>,
+    /// Warnings about the head.
+    pub(crate) warnings: Warnings,
+    /// When it arrived.
+    pub(crate) arrived_micros: u64,
+    /// The idempotency key.
+    pub(crate) idempotency: Option<IdempotencyKey>,
+}
+
+/// Why a request was not applied.
+#[derive(Debug)]
+pub(crate) enum Refused {
+    /// A fault of the request as a whole.
+    Failure(Failure),
+    /// Faults of its elements: 400.
+    Faults(Vec<Fault>),
+    /// Over a budget for so many seconds.
+    Wait(Class, u32),
+    /// It costs more than the whole budget.
+    Never(Class, u32),
+    /// The engine could not.
+    Engine(EngineError),
+}
+
+/// What was applied now or before.
+#[derive(Debug)]
+pub(crate) enum Done {
+    /// Applied now.
+    Applied(Applied, Recorded),
+    /// The recorded answer of the same key and body.
+    Replayed(Recorded),
+}
+
+/// What is said in JSON while the decision is made.
+struct Said {
+    api: Api,
+    representation: bool,
+    dry: bool,
+    body: Bytes,
+    spans: Vec<Range<usize>>,
+}
+
+impl Wire for Said {
+    fn answer(&self, applied: &Applied) -> Recorded {
+        answer::applied(self.api, applied, self.representation, self.dry)
+    }
+
+    fn kept(&self, index: u32, rejected_actions: Option<&[u32]>) -> Box<[u8]> {
+        let span = self.spans.get(index as usize).cloned().unwrap_or_default();
+        kept_element(self.body.get(span).unwrap_or_default(), rejected_actions)
+    }
+}
+
+impl Ingest {
+    /// Runs it to its end.
+    pub(crate) async fn run(mut self, app: &App) -> Result<Done, Refused> {
+        for round in 0..STALE_ROUNDS_MAX {
+            if round > 0 {
+                tokio::time::sleep(STALE_PAUSE).await;
+                let gone = || Refused::Engine(EngineError::UnknownWorkspace);
+                self.entry = app.workspaces.get(self.entry.id().as_str()).ok_or_else(gone)?;
+            }
+            let decision = self.decision(app)?;
+            if self.dry && round == 0 {
+                self.spend_dry(app, &decision.import.elements)?;
+            }
+            let mode = if self.dry { Mode::Dry } else { Mode::Commit };
+            let outcome = apply_sized(&*app.engine, self.entry.id(), (decision, self.body.len()), mode).await;
+            match outcome.map_err(Refused::Engine)? {
+                ImportOutcome::Applied(applied, recorded) => return Ok(Done::Applied(applied, recorded)),
+                ImportOutcome::Replayed(recorded) => return Ok(Done::Replayed(recorded)),
+                ImportOutcome::KeyConflict => return Err(Refused::Failure(Failure::IdempotencyConflict)),
+                ImportOutcome::Refused(faults) => return Err(Refused::Faults(faults)),
+                ImportOutcome::RateLimited(class, Refusal::Wait { seconds }) => {
+                    return Err(Refused::Wait(class, seconds));
+                }
+                ImportOutcome::RateLimited(class, Refusal::Never { limit }) => {
+                    return Err(Refused::Never(class, limit));
+                }
+                ImportOutcome::Stale => {}
+            }
+        }
+        Err(Refused::Failure(Failure::Unavailable))
+    }
+
+    /// The body as a decision under the settings in force.
+    fn decision(&self, app: &App) -> Result<ImportDecision<Said>, Refused> {
+        let (settings, document) = (&self.entry.settings, &self.entry.document);
+        let lenient = self.preferences.lenient.unwrap_or(settings.lenient);
+        let context = ReadContext {
+            route: self.route,
+            settings: Arc::clone(settings),
+            lenient,
+            null_clears: document.null_clears,
+            parity: document.parity,
+            offset_seconds: document.offset_seconds_at(app.now()),
+        };
+        let parsed = read(&self.body, &context).map_err(|unreadable| match unreadable {
+            Unreadable::Failure(failure) => Refused::Failure(failure),
+            Unreadable::Faults(faults) => Refused::Faults(faults),
+        })?;
+        let import = Import {
+            route: self.route,
+            settings: Arc::clone(settings),
+            all_or_nothing: self.route != Route::Transition && !lenient,
+            dry: self.dry,
+            elements: parsed.elements,
+            origin: self.origin.clone(),
+            warnings: self.warnings.clone(),
+            bytes: u32::try_from(self.body.len()).unwrap_or(u32::MAX),
+            arrived_micros: self.arrived_micros,
+            idempotency: self.idempotency.clone(),
+        };
+        let representation = self.preferences.representation;
+        let said =
+            Said { api: self.api, representation, dry: self.dry, body: self.body.clone(), spans: parsed.spans };
+        Ok(ImportDecision { import, wire: said })
+    }
+
+    /// Dry runs have a budget of their own, of the same size (behaviour.md 1.3).
+    fn spend_dry(&self, app: &App, elements: &[Element]) -> Result<(), Refused> {
+        let mut window = self.entry.lane.dry_window.lock().unwrap_or_else(PoisonError::into_inner);
+        *window = window.at(app.now());
+        window.spend(self.entry.settings.limits, cost(elements)).map_err(|(class, refusal)| match refusal {
+            Refusal::Wait { seconds } => Refused::Wait(class, seconds),
+            Refusal::Never { limit } => Refused::Never(class, limit),
+        })
+    }
+}
+
+/// What a request costs (behaviour.md 1.7).
+fn cost(elements: &[Element]) -> Cost {
+    let mut cost = Cost::default();
+    for element in elements {
+        match element.kind {
+            ElementKind::Customer | ElementKind::Unknown => cost.add(Class::Users, 1),
+            ElementKind::Device => cost.add(Class::Devices, 1),
+            ElementKind::Event => cost.add(Class::Events, element.actions.max(1)),
+        }
+    }
+    cost
+}

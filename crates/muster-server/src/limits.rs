@@ -1,0 +1,65 @@
+//! Every bound of the server, each with its reason. Bounds of the rules stand in `muster_core::limits`, those of lanes
+//! and groups in the engines.
+
+use std::time::Duration;
+
+/// Connections at a time over one listener: each costs a task and two buffers; beyond it a connection is closed at once.
+pub const CONNECTIONS_MAX: usize = 4_096;
+/// How long a client may take for the head of a request, idle time on a kept-alive connection included. Longer than the
+/// idle time after which common clients open a new connection themselves.
+pub const HEADER_TIMEOUT: Duration = Duration::from_secs(30);
+/// How long a new connection may say nothing: a connection that never speaks is no client.
+pub const FIRST_REQUEST_TIMEOUT: Duration = Duration::from_secs(15);
+/// How long a TLS handshake may take.
+pub const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
+/// Bytes of a request's head, and of the read buffer of a connection: room for 100 headers of some length.
+pub const HEAD_BYTES_MAX: usize = 64 * 1024;
+/// How long a client may take to send a body: 100 KB over a slow line, and no longer.
+pub const BODY_DEADLINE: Duration = Duration::from_secs(20);
+/// Bytes that are read and thrown away after an answer that came before the end of the body: enough for a client that
+/// sends the whole of a request that is somewhat too large before it reads.
+pub const DRAIN_BYTES_MAX: u64 = 1 << 20;
+/// How long that may go on.
+pub const DRAIN_TIME: Duration = Duration::from_secs(2);
+/// Bytes of bodies that are being read or decided at a time, over all workspaces: about a tenth of what they take as
+/// parsed elements. Beyond it requests are answered 503 early (behaviour.md 1.11).
+pub const IN_FLIGHT_BYTES_MAX: usize = 96 << 20;
+/// Of those, what one workspace may take, so that it cannot fill the room of the others.
+pub const IN_FLIGHT_BYTES_WORKSPACE_MAX: usize = 48 << 20;
+/// Bytes of a body of the sibling APIs (behaviour.md 1.6).
+pub const SIBLING_BODY_BYTES_MAX: u64 = 131_072;
+/// Bytes of a body of the management API: settings and identity settings with long exception lists.
+pub const MANAGEMENT_BODY_BYTES_MAX: u64 = 1 << 20;
+/// Largest window of a zstd frame, as a power of two: 8 MiB (behaviour.md 1.6).
+pub const ZSTD_WINDOW_LOG_MAX: u32 = 23;
+/// Longest `Idempotency-Key` (behaviour.md 1.4).
+pub const IDEMPOTENCY_KEY_BYTES_MAX: usize = muster_core::limits::IDEMPOTENCY_KEY_BYTES_MAX;
+/// Dry runs at a time in one workspace (behaviour.md 1.3).
+pub const DRY_RUNS_MAX: usize = 2;
+/// How often a request is read again because the settings changed under it: each time needs a change of settings between
+/// two looks at them, so a fourth is a client that changes settings in a loop.
+pub const STALE_ROUNDS_MAX: usize = 4;
+/// Pause before it is read again: a change of settings is in the engine an instant before it is in the cache.
+pub const STALE_PAUSE: Duration = Duration::from_millis(5);
+/// `Retry-After` of an overload: lanes drain in milliseconds.
+pub const OVERLOAD_RETRY_SECONDS: u32 = 1;
+/// `Retry-After` of storage that fails: somebody must look at it.
+pub const UNAVAILABLE_RETRY_SECONDS: u32 = 5;
+/// Wrong keys of one address that are answered without delay within [`WRONG_KEY_WINDOW_SECONDS`]: a typo, a rotation.
+pub const WRONG_KEYS_FREE: u32 = 5;
+/// The first delay of a wrong key; each further one doubles it.
+pub const WRONG_KEY_DELAY: Duration = Duration::from_millis(10);
+/// The longest delay: below the shortest time-out of real clients (2 s, clients.md 4.13), so that they still read why.
+pub const WRONG_KEY_DELAY_MAX: Duration = Duration::from_secs(1);
+/// How long a wrong key counts against its address.
+pub const WRONG_KEY_WINDOW_SECONDS: i64 = 60;
+/// Addresses whose wrong keys are remembered; beyond it the memory starts anew.
+pub const WRONG_KEY_ADDRESSES_MAX: usize = 10_000;
+/// How long requests in flight may take after a signal to stop: shorter than the grace of common supervisors (30 s).
+pub const SHUTDOWN_GRACE: Duration = Duration::from_secs(20);
+/// Items of a page where no `limit` is asked for.
+pub const PAGE_DEFAULT: usize = 100;
+/// Most items of a page.
+pub const PAGE_MAX: usize = 1_000;
+/// Longest grace of a rotated key: a month.
+pub const GRACE_SECONDS_MAX: i64 = 31 * 86_400;

@@ -1,0 +1,192 @@
+//! What the server counts, and how it is shown at `/metrics` (OpenMetrics text). Every name is a constant here. Labels
+//! are route templates, statuses and the closed lists of the rules: never an id, a name or a value that came in.
+
+use muster_core::command::ElementKind;
+use muster_core::outcome::{Applied, Outcome};
+use muster_core::rate::Class;
+use muster_store::engine::{COMMIT_BUCKETS_US, Engine, GROUP_BUCKETS, Health};
+use prometheus_client::collector::Collector;
+use prometheus_client::encoding::{DescriptorEncoder, EncodeLabelSet, EncodeMetric, NoLabelSet};
+use prometheus_client::metrics::MetricType;
+use prometheus_client::metrics::counter::{ConstCounter, Counter};
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::ConstGauge;
+use prometheus_client::metrics::histogram::Histogram;
+use prometheus_client::registry::Registry;
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Requests answered, by route and status.
+pub const REQUESTS: &str = "muster_requests";
+/// Seconds from the head of a request to its answer, by route.
+pub const REQUEST_SECONDS: &str = "muster_request_seconds";
+/// Elements of applied requests, by type and outcome.
+pub const ELEMENTS: &str = "muster_elements";
+/// Requests refused over a budget, by class.
+pub const RATE_REFUSALS: &str = "muster_rate_refusals";
+/// Whether the engine can write: 1 or 0.
+pub const ENGINE_WRITABLE: &str = "muster_engine_writable";
+/// Decisions that wait or run.
+pub const QUEUE_DEPTH: &str = "muster_queue_depth";
+/// Decisions committed.
+pub const DECISIONS: &str = "muster_decisions";
+/// Decisions in a group.
+pub const GROUP_SIZE: &str = "muster_group_size";
+/// Seconds of a commit, its sync with it.
+pub const COMMIT_SECONDS: &str = "muster_commit_seconds";
+/// Bytes of write-ahead log.
+pub const WAL_BYTES: &str = "muster_wal_bytes";
+/// Checkpoints done.
+pub const CHECKPOINTS: &str = "muster_checkpoints";
+
+/// Upper bounds of [`REQUEST_SECONDS`].
+const REQUEST_BUCKETS: [f64; 12] = [0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5];
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct RequestLabels {
+    route: &'static str,
+    status: u32,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct RouteLabels {
+    route: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ElementLabels {
+    r#type: &'static str,
+    outcome: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ClassLabels {
+    class: &'static str,
+}
+
+/// The counters of the server, and the registry that shows them with the engine's.
+#[derive(Debug)]
+pub struct Telemetry {
+    registry: Registry,
+    requests: Family<RequestLabels, Counter>,
+    seconds: Family<RouteLabels, Histogram>,
+    elements: Family<ElementLabels, Counter>,
+    refusals: Family<ClassLabels, Counter>,
+}
+
+impl Telemetry {
+    /// Counters at zero, beside those of an engine.
+    pub(crate) fn new(engine: Arc<dyn Engine>) -> Self {
+        let mut registry = Registry::default();
+        let requests = Family::default();
+        let seconds = Family::<RouteLabels, Histogram>::new_with_constructor(|| Histogram::new(REQUEST_BUCKETS));
+        let (elements, refusals) = (Family::default(), Family::default());
+        registry.register(REQUESTS, "Requests answered", requests.clone());
+        registry.register(REQUEST_SECONDS, "Seconds from the head of a request to its answer", seconds.clone());
+        registry.register(ELEMENTS, "Elements of applied requests", elements.clone());
+        registry.register(RATE_REFUSALS, "Requests refused over a budget", refusals.clone());
+        registry.register_collector(Box::new(EngineFigures(engine)));
+        Self { registry, requests, seconds, elements, refusals }
+    }
+
+    /// Notes an answer.
+    pub(crate) fn answered(&self, route: &'static str, status: u16, took: Duration) {
+        self.requests.get_or_create(&RequestLabels { route, status: status.into() }).inc();
+        self.seconds.get_or_create(&RouteLabels { route }).observe(took.as_secs_f64());
+    }
+
+    /// Notes the elements of an applied request.
+    pub(crate) fn applied(&self, applied: &Applied) {
+        let mut counts = [[0_u64; Outcome::ALL.len()]; 4];
+        for element in applied.elements.iter() {
+            counts[element.kind as usize - 1][element.outcome as usize - 1] += 1;
+        }
+        let kinds = [ElementKind::Customer, ElementKind::Event, ElementKind::Device, ElementKind::Unknown];
+        for (kind, counts) in kinds.into_iter().zip(counts) {
+            for (outcome, count) in Outcome::ALL.into_iter().zip(counts).filter(|(_, count)| *count > 0) {
+                let labels = ElementLabels { r#type: kind_name(kind), outcome: outcome.name() };
+                self.elements.get_or_create(&labels).inc_by(count);
+            }
+        }
+    }
+
+    /// Notes a request that was over a budget.
+    pub(crate) fn rate_refused(&self, class: Class) {
+        self.refusals.get_or_create(&ClassLabels { class: class.name() }).inc();
+    }
+
+    /// Everything as OpenMetrics text.
+    pub(crate) fn text(&self) -> String {
+        let mut text = String::new();
+        prometheus_client::encoding::text::encode(&mut text, &self.registry).expect("writing into a String cannot fail");
+        text
+    }
+}
+
+fn kind_name(kind: ElementKind) -> &'static str {
+    match kind {
+        ElementKind::Customer => "customer",
+        ElementKind::Event => "event",
+        ElementKind::Device => "device",
+        ElementKind::Unknown => "unknown",
+    }
+}
+
+/// Reads the engine's figures when somebody looks.
+struct EngineFigures(Arc<dyn Engine>);
+
+impl fmt::Debug for EngineFigures {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("EngineFigures")
+    }
+}
+
+impl Collector for EngineFigures {
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), fmt::Error> {
+        let Health {
+            failed, queued, groups, decisions, commit_us, commit_us_sum, group_sizes, wal_bytes, checkpoints,
+        } = self.0.health();
+        gauge(&mut encoder, ENGINE_WRITABLE, "Whether the engine can write", u64::from(failed.is_none()))?;
+        gauge(&mut encoder, QUEUE_DEPTH, "Decisions that wait or run", queued)?;
+        gauge(&mut encoder, WAL_BYTES, "Bytes of write-ahead log", wal_bytes)?;
+        counter(&mut encoder, DECISIONS, "Decisions committed", decisions)?;
+        counter(&mut encoder, CHECKPOINTS, "Checkpoints done", checkpoints)?;
+        let sizes = Buckets { bounds: &GROUP_BUCKETS, counts: &group_sizes, scale: 1.0 };
+        sizes.encode(&mut encoder, GROUP_SIZE, "Decisions in a group", (decisions, groups))?;
+        let commits = commit_us.iter().sum();
+        let commits_us = Buckets { bounds: &COMMIT_BUCKETS_US, counts: &commit_us, scale: 1e-6 };
+        commits_us.encode(&mut encoder, COMMIT_SECONDS, "Seconds of a commit", (commit_us_sum, commits))
+    }
+}
+
+fn gauge(encoder: &mut DescriptorEncoder<'_>, name: &str, help: &str, value: u64) -> Result<(), fmt::Error> {
+    ConstGauge::new(value).encode(encoder.encode_descriptor(name, help, None, MetricType::Gauge)?)
+}
+
+fn counter(encoder: &mut DescriptorEncoder<'_>, name: &str, help: &str, value: u64) -> Result<(), fmt::Error> {
+    ConstCounter::new(value).encode(encoder.encode_descriptor(name, help, None, MetricType::Counter)?)
+}
+
+/// A histogram that the engine keeps: counts for each bound, and one above.
+struct Buckets<'a> {
+    bounds: &'a [u64],
+    counts: &'a [u64],
+    scale: f64,
+}
+
+impl Buckets<'_> {
+    #[expect(clippy::cast_precision_loss, reason = "a figure for people: fifteen digits do")]
+    fn encode(
+        &self,
+        encoder: &mut DescriptorEncoder<'_>,
+        name: &str,
+        help: &str,
+        (sum, count): (u64, u64),
+    ) -> Result<(), fmt::Error> {
+        let bounds = self.bounds.iter().map(|bound| *bound as f64 * self.scale).chain([f64::MAX]);
+        let buckets: Vec<(f64, u64)> = bounds.zip(self.counts.iter().copied()).collect();
+        let mut metric = encoder.encode_descriptor(name, help, None, MetricType::Histogram)?;
+        metric.encode_histogram::<NoLabelSet>(sum as f64 * self.scale, count, &buckets, None)
+    }
+}

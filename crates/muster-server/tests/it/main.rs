@@ -1,0 +1,11 @@
+//! The server through a real socket, on the reference engine and a clock that tests step. The binary, durability and
+//! foreign clients have their tests in the crate `muster`.
+
+mod clients;
+mod guards;
+mod hostile;
+mod imports;
+mod manage;
+mod operations;
+mod wire;
+mod world;

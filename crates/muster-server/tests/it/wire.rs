@@ -1,0 +1,107 @@
+//! A small HTTP client that sends exactly what a test says: a socket, requests as bytes, answers read by their length.
+
+use serde_json::Value as Json;
+use std::io::{Read as _, Write as _};
+use std::net::{SocketAddr, TcpStream};
+use std::time::Duration;
+
+/// An answer.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) headers: Vec<(String, String)>,
+    pub(crate) body: Vec<u8>,
+}
+
+impl Answer {
+    /// The value of a header, by its lower-case name.
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        self.headers.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
+    }
+
+    pub(crate) fn json(&self) -> Json {
+        serde_json::from_slice(&self.body).unwrap_or(Json::Null)
+    }
+
+    /// The envelope without its request id, which is drawn at random.
+    pub(crate) fn refusal(&self) -> (u16, Json) {
+        let mut json = self.json();
+        if let Some(error) = json["error"].as_object_mut() {
+            let id = error.remove("request_id").unwrap();
+            assert!(id.as_str().unwrap().len() == 8, "{id}");
+        }
+        (self.status, json)
+    }
+
+    /// Status and `error.type`: which check refused it.
+    pub(crate) fn check(&self) -> (u16, String) {
+        let json = self.json();
+        (self.status, json["error"]["type"].as_str().unwrap_or_default().to_owned())
+    }
+}
+
+/// A connection.
+pub(crate) struct Connection {
+    stream: TcpStream,
+    unread: Vec<u8>,
+}
+
+impl Connection {
+    pub(crate) fn open(address: SocketAddr) -> Self {
+        let stream = TcpStream::connect(address).unwrap();
+        stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+        Self { stream, unread: Vec::new() }
+    }
+
+    /// Sends bytes as they are; a server that has closed its side is no error here.
+    pub(crate) fn send(&mut self, bytes: &[u8]) {
+        let _closed = self.stream.write_all(bytes);
+    }
+
+    /// Says that nothing more comes.
+    pub(crate) fn finish(&mut self) {
+        let _closed = self.stream.shutdown(std::net::Shutdown::Write);
+    }
+
+    pub(crate) fn call(&mut self, method: &str, target: &str, headers: &[(&str, &str)], body: &[u8]) -> Answer {
+        let mut head = format!("{method} {target} HTTP/1.1\r\nHost: muster.test\r\n");
+        for (name, value) in headers {
+            head += &format!("{name}: {value}\r\n");
+        }
+        if !body.is_empty() || method == "POST" {
+            head += &format!("Content-Length: {}\r\n", body.len());
+        }
+        self.send(format!("{head}\r\n").as_bytes());
+        self.send(body);
+        self.answer().expect("an answer")
+    }
+
+    /// The next answer; None if the server closes instead.
+    pub(crate) fn answer(&mut self) -> Option<Answer> {
+        let end = loop {
+            if let Some(at) = self.unread.windows(4).position(|four| four == b"\r\n\r\n") {
+                break at;
+            }
+            self.more()?;
+        };
+        let head = String::from_utf8(self.unread.drain(..end + 4).collect()).unwrap();
+        let mut lines = head.trim_end().split("\r\n");
+        let status = lines.next()?.split(' ').nth(1)?.parse().ok()?;
+        let header = |line: &str| line.split_once(':').map(|(n, v)| (n.to_ascii_lowercase(), v.trim().to_owned()));
+        let headers: Vec<(String, String)> = lines.filter_map(header).collect();
+        let mut answer = Answer { status, headers, body: Vec::new() };
+        let length: usize = answer.header("content-length").map_or(0, |length| length.parse().unwrap());
+        while self.unread.len() < length {
+            self.more()?;
+        }
+        answer.body = self.unread.drain(..length).collect();
+        Some(answer)
+    }
+
+    fn more(&mut self) -> Option<()> {
+        let mut buffer = [0; 65_536];
+        let got = self.stream.read(&mut buffer).ok().filter(|got| *got > 0)?;
+        self.unread.extend_from_slice(&buffer[..got]);
+        Some(())
+    }
+}

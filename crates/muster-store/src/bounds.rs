@@ -1,0 +1,39 @@
+//! Every bound of an engine's queues, groups and bounded families, each with its reason. Bounds of the rules stand in
+//! `muster_core::limits`.
+
+/// The bounds that an engine keeps; [`Bounds::default`] is what Muster runs with, tests make them small.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Bounds {
+    /// Decisions that wait in one lane: at 20 us an element about half a second of one-element requests; more would
+    /// time out at the client before it is served.
+    pub lane_jobs: usize,
+    /// Bytes that they may hold together: keeps a thousand full lanes from eating the machine's memory one by one.
+    pub lane_bytes: usize,
+    /// Decisions of one group: beyond, latency grows and the sync is shared already.
+    pub group_jobs: usize,
+    /// Bytes of one group: bounds the pages that one transaction dirties.
+    pub group_bytes: usize,
+    /// Refused requests that wait to be written, of one lane; more are dropped (behaviour.md 4: unsynced, bounded).
+    pub refused_buffer: usize,
+    /// Refused requests that are kept, oldest dropped first (behaviour.md 4: bounded).
+    pub refused_entries: u64,
+    /// Quarantine entries that are kept, oldest dropped first (behaviour.md 4).
+    pub quarantine_entries: u64,
+    /// Bytes of their elements (behaviour.md 4).
+    pub quarantine_bytes: u64,
+}
+
+impl Default for Bounds {
+    fn default() -> Self {
+        Self {
+            lane_jobs: 4_096,
+            lane_bytes: 64 << 20,
+            group_jobs: 256,
+            group_bytes: 16 << 20,
+            refused_buffer: 1_000,
+            refused_entries: 10_000,
+            quarantine_entries: 1_000_000,
+            quarantine_bytes: 1 << 30,
+        }
+    }
+}

@@ -1,0 +1,224 @@
+//! Compact records: a version, then varints and counted texts, one after another. Part of the stored format.
+
+use super::Damage;
+
+/// The version that records are written with; a reader knows all earlier ones.
+pub const VERSION: u8 = 1;
+
+/// Writes a record.
+#[derive(Debug)]
+pub struct Out(Vec<u8>);
+
+impl Default for Out {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Out {
+    /// A record with its version.
+    pub fn new() -> Self {
+        let mut bytes = Vec::with_capacity(64);
+        bytes.push(VERSION);
+        Self(bytes)
+    }
+
+    /// The record's bytes.
+    pub fn done(self) -> Vec<u8> {
+        self.0
+    }
+
+    /// A byte.
+    pub fn u8(&mut self, n: u8) {
+        self.0.push(n);
+    }
+
+    /// A number that is never negative: seven bits a byte, low ones first, the high bit says that more follow.
+    pub fn u64(&mut self, mut n: u64) {
+        while n >= 0x80 {
+            self.0.push(n.to_le_bytes()[0] | 0x80);
+            n >>= 7;
+        }
+        self.0.push(n.to_le_bytes()[0]);
+    }
+
+    /// A number with a sign, zigzag.
+    pub fn i64(&mut self, n: i64) {
+        self.u64((n.cast_unsigned() << 1) ^ (n >> 63).cast_unsigned());
+    }
+
+    /// The way from one number to another; both may be anything.
+    pub fn step(&mut self, from: u64, to: u64) {
+        self.i64(to.wrapping_sub(from).cast_signed());
+    }
+
+    /// A length.
+    pub fn len(&mut self, n: usize) {
+        self.u64(n as u64);
+    }
+
+    /// A text.
+    pub fn str(&mut self, text: &str) {
+        self.len(text.len());
+        self.0.extend_from_slice(text.as_bytes());
+    }
+
+    /// A text that may be absent: 0, or one more than its length.
+    pub fn opt_str(&mut self, text: Option<&str>) {
+        match text {
+            None => self.u8(0),
+            Some(text) => {
+                self.len(text.len() + 1);
+                self.0.extend_from_slice(text.as_bytes());
+            }
+        }
+    }
+}
+
+/// Reads a record.
+#[derive(Clone, Copy, Debug)]
+pub struct In<'a>(&'a [u8]);
+
+impl<'a> In<'a> {
+    /// Opens a record of a version that is known.
+    ///
+    /// # Errors
+    /// [`Damage`] if the version is none that is known.
+    pub fn open(bytes: &'a [u8]) -> Result<Self, Damage> {
+        match bytes.split_first() {
+            Some((&VERSION, rest)) => Ok(Self(rest)),
+            _ => Err(Damage("a record has an unknown version")),
+        }
+    }
+
+    /// Nothing must be left.
+    ///
+    /// # Errors
+    /// [`Damage`] if something is.
+    pub fn end(self) -> Result<(), Damage> {
+        if self.0.is_empty() { Ok(()) } else { Err(Damage("a record is longer than what it holds")) }
+    }
+
+    /// See [`Out::u8`].
+    ///
+    /// # Errors
+    /// [`Damage`] at the end.
+    pub fn u8(&mut self) -> Result<u8, Damage> {
+        let (first, rest) = self.0.split_first().ok_or(Damage("a record ends early"))?;
+        self.0 = rest;
+        Ok(*first)
+    }
+
+    /// See [`Out::u64`].
+    ///
+    /// # Errors
+    /// [`Damage`] if it is no number of 64 bits.
+    pub fn u64(&mut self) -> Result<u64, Damage> {
+        let mut n = 0_u64;
+        for shift in (0..64).step_by(7) {
+            let byte = self.u8()?;
+            let bits = u64::from(byte & 0x7f);
+            if shift == 63 && bits > 1 {
+                break;
+            }
+            n |= bits << shift;
+            if byte < 0x80 {
+                return Ok(n);
+            }
+        }
+        Err(Damage("a number is longer than 64 bits"))
+    }
+
+    /// See [`Out::i64`].
+    ///
+    /// # Errors
+    /// [`Damage`] if it is no number of 64 bits.
+    pub fn i64(&mut self) -> Result<i64, Damage> {
+        let n = self.u64()?;
+        Ok((n >> 1).cast_signed() ^ -((n & 1).cast_signed()))
+    }
+
+    /// See [`Out::step`].
+    ///
+    /// # Errors
+    /// [`Damage`] if it is no number of 64 bits.
+    pub fn step(&mut self, from: u64) -> Result<u64, Damage> {
+        Ok(from.wrapping_add(self.i64()?.cast_unsigned()))
+    }
+
+    /// A number of a smaller type.
+    ///
+    /// # Errors
+    /// [`Damage`] if it is out of its range.
+    pub fn small<T: TryFrom<u64>>(&mut self) -> Result<T, Damage> {
+        T::try_from(self.u64()?).map_err(|_| Damage("a number is out of range"))
+    }
+
+    fn take(&mut self, len: usize) -> Result<&'a str, Damage> {
+        let (text, rest) = self.0.split_at_checked(len).ok_or(Damage("a record ends early"))?;
+        self.0 = rest;
+        std::str::from_utf8(text).map_err(|_| Damage("a text is no UTF-8"))
+    }
+
+    /// See [`Out::str`].
+    ///
+    /// # Errors
+    /// [`Damage`] at the end, or if it is no text.
+    pub fn str(&mut self) -> Result<&'a str, Damage> {
+        let len = self.small()?;
+        self.take(len)
+    }
+
+    /// See [`Out::opt_str`].
+    ///
+    /// # Errors
+    /// [`Damage`] at the end, or if it is no text.
+    pub fn opt_str(&mut self) -> Result<Option<&'a str>, Damage> {
+        match self.small::<usize>()? {
+            0 => Ok(None),
+            len => self.take(len - 1).map(Some),
+        }
+    }
+
+    /// A list: its length, then each. Takes no more memory than the bytes could hold.
+    ///
+    /// # Errors
+    /// [`Damage`] at the end, or of an item.
+    pub fn list<T>(&mut self, mut item: impl FnMut(&mut Self) -> Result<T, Damage>) -> Result<Vec<T>, Damage> {
+        let len: usize = self.small()?;
+        let mut items = Vec::with_capacity(len.min(self.0.len()));
+        for _ in 0..len {
+            items.push(item(self)?);
+        }
+        Ok(items)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_at_their_ends_are_read_as_written() {
+        for n in [0, 1, 127, 128, u64::MAX - 1, u64::MAX, 1 << 63] {
+            let mut out = Out::new();
+            out.u64(n);
+            out.i64(n.cast_signed());
+            out.step(7, n);
+            let bytes = out.done();
+            let mut read = In::open(&bytes).unwrap();
+            assert_eq!((read.u64(), read.i64(), read.step(7)), (Ok(n), Ok(n.cast_signed()), Ok(n)));
+            assert_eq!(read.end(), Ok(()));
+        }
+    }
+
+    #[test]
+    fn bytes_that_are_no_record_are_damage_and_never_a_panic() {
+        assert!(In::open(&[]).is_err());
+        assert!(In::open(&[VERSION + 1]).is_err());
+        assert!(In(&[0xff; 11]).u64().is_err());
+        assert!(In(&[5, b'a']).str().is_err());
+        assert!(In(&[1, 0xff]).str().is_err());
+        assert!(In(&[0xff, 0xff, 0xff, 0xff, 0xff, 1]).list(In::u8).is_err());
+    }
+}

@@ -1,0 +1,189 @@
+//! Values as SQLite's JSONB (<https://sqlite.org/jsonb.html>), written and read by us, so that
+//! `attributes ->> 'city'` works from any SQLite shell and nothing is lost where JSON has no type: a date is a text of
+//! type TEXTJ (it never holds anything to escape), any other text TEXTRAW, and a location is the object whose labels
+//! are of type TEXT; other objects have labels of type TEXTRAW. Part of the stored format.
+
+use super::Damage;
+use muster_core::value::Value;
+use std::io::Write as _;
+
+const TRUE: u8 = 1;
+const FALSE: u8 = 2;
+const INT: u8 = 3;
+const FLOAT: u8 = 5;
+const TEXT: u8 = 7;
+const TEXT_J: u8 = 8;
+const TEXT_RAW: u8 = 10;
+const ARRAY: u8 = 11;
+const OBJECT: u8 = 12;
+/// Deeper than any value that can come in (`muster_core::limits::NESTING_MAX`), shallow enough for any stack.
+const DEPTH_MAX: usize = 64;
+
+/// Members as one JSONB object, in their order.
+pub fn object<'a>(members: impl Iterator<Item = (&'a str, &'a Value)>) -> Vec<u8> {
+    let mut out = Vec::with_capacity(128);
+    put_object(&mut out, members);
+    out
+}
+
+fn put_object<'a>(out: &mut Vec<u8>, members: impl Iterator<Item = (&'a str, &'a Value)>) {
+    container(out, OBJECT, |out| {
+        for (name, value) in members {
+            put_text(out, TEXT_RAW, name);
+            put(out, value);
+        }
+    });
+}
+
+/// A container's header has the longest form of its length, filled in when its content is known.
+fn container(out: &mut Vec<u8>, kind: u8, content: impl FnOnce(&mut Vec<u8>)) {
+    let start = out.len();
+    out.extend_from_slice(&[0xe0 | kind, 0, 0, 0, 0]);
+    content(out);
+    let len = u32::try_from(out.len() - start - 5).expect("an own record is at most 1 MiB");
+    out[start + 1..start + 5].copy_from_slice(&len.to_be_bytes());
+}
+
+fn put_text(out: &mut Vec<u8>, kind: u8, text: &str) {
+    match text.len() {
+        len @ 0..=11 => out.push(u8::try_from(len).expect("at most 11") << 4 | kind),
+        len => match (u8::try_from(len), u16::try_from(len)) {
+            (Ok(len), _) => out.extend_from_slice(&[0xc0 | kind, len]),
+            (_, Ok(len)) => {
+                out.push(0xd0 | kind);
+                out.extend_from_slice(&len.to_be_bytes());
+            }
+            _ => {
+                out.push(0xe0 | kind);
+                let len = u32::try_from(len).expect("a value is shorter than the body it came in");
+                out.extend_from_slice(&len.to_be_bytes());
+            }
+        },
+    }
+    out.extend_from_slice(text.as_bytes());
+}
+
+/// A number as its JSON text.
+fn put_number(out: &mut Vec<u8>, kind: u8, number: std::fmt::Arguments<'_>) {
+    // A float in full can take more than 300 characters; numbers that are written every time are far shorter.
+    let start = out.len();
+    out.extend_from_slice(&[0xd0 | kind, 0, 0]);
+    out.write_fmt(number).expect("memory takes every write");
+    let len = out.len() - start - 3;
+    if len <= 11 {
+        out[start] = u8::try_from(len).expect("at most 11") << 4 | kind;
+        out.drain(start + 1..start + 3);
+    } else {
+        let len = u16::try_from(len).expect("no number has so many digits");
+        out[start + 1..start + 3].copy_from_slice(&len.to_be_bytes());
+    }
+}
+
+fn put(out: &mut Vec<u8>, value: &Value) {
+    match value {
+        Value::Boolean(b) => out.push(if *b { TRUE } else { FALSE }),
+        Value::Integer(n) => put_number(out, INT, format_args!("{n}")),
+        Value::Float(n) => put_number(out, FLOAT, format_args!("{n:?}")),
+        Value::Text(text) => put_text(out, TEXT_RAW, text),
+        Value::DateTime(text) => put_text(out, TEXT_J, text),
+        Value::Location { lat, lon } => container(out, OBJECT, |out| {
+            for (name, degrees) in [("lat", lat), ("lon", lon)] {
+                put_text(out, TEXT, name);
+                put_number(out, FLOAT, format_args!("{degrees:?}"));
+            }
+        }),
+        Value::Array(items) => container(out, ARRAY, |out| items.iter().for_each(|item| put(out, item))),
+        Value::Object(members) => put_object(out, members.iter().map(|(name, value)| (&**name, value))),
+    }
+}
+
+/// Reads what [`object`] wrote.
+///
+/// # Errors
+/// [`Damage`] if it is no such object.
+pub fn read_object(bytes: &[u8]) -> Result<Vec<(Box<str>, Value)>, Damage> {
+    let mut rest = bytes;
+    let (kind, payload) = element(&mut rest)?;
+    if kind != OBJECT || !rest.is_empty() {
+        return Err(Damage("attributes are no object"));
+    }
+    members(payload, DEPTH_MAX)
+}
+
+/// Takes the next element: its type and payload.
+fn element<'a>(rest: &mut &'a [u8]) -> Result<(u8, &'a [u8]), Damage> {
+    const EARLY: Damage = Damage("a value ends early");
+    let (first, after) = rest.split_first().ok_or(EARLY)?;
+    let width = match first >> 4 {
+        12 => 1,
+        13 => 2,
+        14 => 4,
+        15 => return Err(Damage("a value is longer than any can be")),
+        _ => 0,
+    };
+    let (length, after) = after.split_at_checked(width).ok_or(EARLY)?;
+    let long = length.iter().fold(0_usize, |n, b| n << 8 | usize::from(*b));
+    let len = if width == 0 { usize::from(first >> 4) } else { long };
+    let (payload, after) = after.split_at_checked(len).ok_or(EARLY)?;
+    *rest = after;
+    Ok((first & 15, payload))
+}
+
+fn text(payload: &[u8]) -> Result<&str, Damage> {
+    std::str::from_utf8(payload).map_err(|_| Damage("a text is no UTF-8"))
+}
+
+fn members(mut rest: &[u8], depth: usize) -> Result<Vec<(Box<str>, Value)>, Damage> {
+    let mut members = Vec::new();
+    while !rest.is_empty() {
+        let (kind, name) = element(&mut rest)?;
+        if kind != TEXT_RAW {
+            return Err(Damage("a label is no text"));
+        }
+        members.push((text(name)?.into(), value(&mut rest, depth)?));
+    }
+    Ok(members)
+}
+
+fn value(rest: &mut &[u8], depth: usize) -> Result<Value, Damage> {
+    let depth = depth.checked_sub(1).ok_or(Damage("a value is nested too deeply"))?;
+    let (kind, mut payload) = element(rest)?;
+    Ok(match kind {
+        TRUE => Value::Boolean(true),
+        FALSE => Value::Boolean(false),
+        INT => Value::Integer(number(payload)?),
+        FLOAT => Value::Float(number(payload)?),
+        TEXT_J => Value::DateTime(text(payload)?.into()),
+        TEXT_RAW => Value::Text(text(payload)?.into()),
+        ARRAY => {
+            let mut items = Vec::new();
+            while !payload.is_empty() {
+                items.push(value(&mut payload, depth)?);
+            }
+            Value::Array(items)
+        }
+        OBJECT if payload.first().is_some_and(|b| b & 15 == TEXT) => location(payload)?,
+        OBJECT => Value::Object(members(payload, depth)?),
+        _ => return Err(Damage("a value has an unknown type")),
+    })
+}
+
+fn number<T: std::str::FromStr>(payload: &[u8]) -> Result<T, Damage> {
+    text(payload)?.parse().map_err(|_| Damage("a number cannot be read"))
+}
+
+fn location(mut payload: &[u8]) -> Result<Value, Damage> {
+    let mut degrees = [0.0; 2];
+    for (name, degrees) in ["lat", "lon"].into_iter().zip(&mut degrees) {
+        if element(&mut payload)? != (TEXT, name.as_bytes()) {
+            return Err(Damage("a location has another label"));
+        }
+        let (kind, digits) = element(&mut payload)?;
+        if kind != FLOAT {
+            return Err(Damage("a location has no degrees"));
+        }
+        *degrees = number(digits)?;
+    }
+    let [lat, lon] = degrees;
+    if payload.is_empty() { Ok(Value::Location { lat, lon }) } else { Err(Damage("a location has more than two labels")) }
+}

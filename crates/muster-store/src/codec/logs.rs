@@ -1,0 +1,202 @@
+//! Rows that tell what happened: the ingestion log, the quarantine, merges, separations.
+
+use super::bytes::{In, Out};
+use super::{Cell, Damage, Record, Row, parts};
+use crate::family::Family;
+use muster_core::command::Route;
+use muster_core::id::{MergeNo, ProfileId, ProfileNo, QuarantineNo, RequestNo, SeparationNo};
+use muster_core::outcome::{ElementResult, Outcome};
+use muster_core::record::{Cause, Choice, Merge, Quarantined, Request, Separation, SeparationCause};
+use muster_core::time::Timestamp;
+use std::sync::Arc;
+
+/// Which outcomes occur among the elements: a bit for each, so that the log can be filtered without reading results.
+pub(crate) fn outcome_bits(elements: &[ElementResult]) -> i64 {
+    elements.iter().fold(0, |bits, element| bits | outcome_bit(element.outcome))
+}
+
+/// The bit of one outcome.
+pub(crate) fn outcome_bit(outcome: Outcome) -> i64 {
+    1 << (outcome as i64)
+}
+
+impl Record for Request {
+    /// Of refused requests the family is [`Family::Refused`], with the same columns.
+    const FAMILY: Family = Family::Requests;
+
+    fn cells(&self) -> Vec<Cell<'_>> {
+        let mut out = Out::new();
+        parts::put_warnings(&mut out, &self.warnings);
+        parts::put_results(&mut out, &self.elements);
+        parts::put_faults(&mut out, &self.faults);
+        vec![
+            Cell::unsigned(self.no.0),
+            Cell::Int(self.received_at.0),
+            Cell::Int(self.status.into()),
+            Cell::Int(self.route as i64),
+            Cell::text_or_null(self.origin.as_deref()),
+            Cell::Int(self.bytes.into()),
+            Cell::unsigned(self.duration_us),
+            Cell::Int(outcome_bits(&self.elements)),
+            Cell::owned(out.done()),
+        ]
+    }
+
+    fn from_cells(cells: &[Cell<'_>]) -> Result<Self, Damage> {
+        let mut row = Row::of(Self::FAMILY, cells)?;
+        let (no, received_at) = (RequestNo(row.unsigned()?), Timestamp(row.int()?));
+        let (status, route) = (row.small()?, Route::from_code(row.small()?).ok_or(Damage("a route is unknown"))?);
+        let (origin, bytes) = (row.text_or_null()?.map(Arc::from), row.small()?);
+        let (duration_us, _outcomes) = (row.unsigned()?, row.int()?);
+        let mut read = In::open(row.blob()?)?;
+        let warnings = parts::warnings(&mut read)?;
+        let elements = parts::results(&mut read)?.into();
+        let faults = parts::faults(&mut read)?;
+        read.end()?;
+        Ok(Self { no, received_at, status, route, origin, bytes, duration_us, warnings, elements, faults })
+    }
+}
+
+impl Record for Quarantined {
+    const FAMILY: Family = Family::Quarantine;
+
+    fn cells(&self) -> Vec<Cell<'_>> {
+        let mut errors = Out::new();
+        parts::put_faults(&mut errors, &self.errors);
+        vec![
+            Cell::unsigned(self.no.0),
+            Cell::Int(self.at.0),
+            Cell::unsigned(self.request.0),
+            Cell::Int(self.index.into()),
+            Cell::Int(self.kind as i64),
+            Cell::owned(errors.done()),
+            Cell::blob(&self.element),
+            Cell::int_or_null(self.replayed_as.map(|no| no.0.cast_signed())),
+        ]
+    }
+
+    fn from_cells(cells: &[Cell<'_>]) -> Result<Self, Damage> {
+        let mut row = Row::of(Self::FAMILY, cells)?;
+        let (no, at) = (QuarantineNo(row.unsigned()?), Timestamp(row.int()?));
+        let (request, index) = (RequestNo(row.unsigned()?), row.small()?);
+        let kind = parts::element_kind(row.int()?)?;
+        let mut read = In::open(row.blob()?)?;
+        let errors = parts::faults(&mut read)?;
+        read.end()?;
+        let element = row.blob()?.into();
+        let replayed_as = row.int_or_null()?.map(|no| RequestNo(no.cast_unsigned()));
+        Ok(Self { no, at, request, index, kind, errors, element, replayed_as })
+    }
+}
+
+const BY_KEYS: i64 = 1;
+const BY_ACTIVATION: i64 = 2;
+const BY_API: i64 = 3;
+
+fn merge_record(merge: &Merge) -> Vec<u8> {
+    let mut out = Out::new();
+    if let Cause::Keys { keys, rule } = &merge.cause {
+        parts::put_keys(&mut out, keys);
+        out.u8(match rule {
+            Choice::Attribute => 0,
+            Choice::Rule(rule) => parts::survivor_code(*rule),
+        });
+    }
+    parts::put_names(&mut out, &merge.filled);
+    parts::put_keys(&mut out, &merge.identifiers);
+    out.done()
+}
+
+fn cause(code: i64, read: &mut In<'_>) -> Result<Cause, Damage> {
+    match code {
+        BY_KEYS => {
+            let keys = parts::keys(read)?;
+            let rule = match read.u8()? {
+                0 => Choice::Attribute,
+                n => Choice::Rule(parts::survivor_rule(n)?),
+            };
+            Ok(Cause::Keys { keys, rule })
+        }
+        BY_ACTIVATION => Ok(Cause::Activation),
+        BY_API => Ok(Cause::Api),
+        _ => Err(Damage("a cause is unknown")),
+    }
+}
+
+impl Record for Merge {
+    const FAMILY: Family = Family::Merges;
+
+    fn cells(&self) -> Vec<Cell<'_>> {
+        vec![
+            Cell::unsigned(self.no.0),
+            Cell::Int(self.at.0),
+            Cell::Int(self.survivor.created.0),
+            Cell::unsigned(self.survivor.no.0),
+            Cell::Int(self.merged.created.0),
+            Cell::unsigned(self.merged.no.0),
+            Cell::int_or_null(self.request.map(|(no, _)| no.0.cast_signed())),
+            Cell::int_or_null(self.request.map(|(_, element)| element.into())),
+            Cell::Int(match self.cause {
+                Cause::Keys { .. } => BY_KEYS,
+                Cause::Activation => BY_ACTIVATION,
+                Cause::Api => BY_API,
+            }),
+            Cell::owned(merge_record(self)),
+            Cell::int_or_null(self.reverted_at.map(|at| at.0)),
+        ]
+    }
+
+    fn from_cells(cells: &[Cell<'_>]) -> Result<Self, Damage> {
+        let mut row = Row::of(Self::FAMILY, cells)?;
+        let (no, at) = (MergeNo(row.unsigned()?), Timestamp(row.int()?));
+        let (survivor, merged) = (profile_id(&mut row)?, profile_id(&mut row)?);
+        let request = match (row.int_or_null()?, row.int_or_null()?) {
+            (Some(no), Some(element)) => {
+                let element = element.try_into().map_err(|_| Damage("an index is out of range"))?;
+                Some((RequestNo(no.cast_unsigned()), element))
+            }
+            _ => None,
+        };
+        let code = row.int()?;
+        let mut read = In::open(row.blob()?)?;
+        let cause = cause(code, &mut read)?;
+        let (filled, identifiers) = (parts::names(&mut read)?, parts::keys(&mut read)?);
+        read.end()?;
+        let reverted_at = row.int_or_null()?.map(Timestamp);
+        Ok(Self { no, at, survivor, merged, request, cause, filled, identifiers, reverted_at })
+    }
+}
+
+fn profile_id(row: &mut Row<'_, '_>) -> Result<ProfileId, Damage> {
+    Ok(ProfileId { created: Timestamp(row.int()?), no: ProfileNo(row.unsigned()?) })
+}
+
+impl Record for Separation {
+    const FAMILY: Family = Family::Separations;
+
+    fn cells(&self) -> Vec<Cell<'_>> {
+        vec![
+            Cell::unsigned(self.no.0),
+            Cell::Int(self.at.0),
+            Cell::Int(self.a.created.0),
+            Cell::unsigned(self.a.no.0),
+            Cell::Int(self.b.created.0),
+            Cell::unsigned(self.b.no.0),
+            Cell::Int(self.cause as i64),
+            Cell::int_or_null(self.merge.map(|no| no.0.cast_signed())),
+        ]
+    }
+
+    fn from_cells(cells: &[Cell<'_>]) -> Result<Self, Damage> {
+        use SeparationCause::{Revert, Review};
+        let mut row = Row::of(Self::FAMILY, cells)?;
+        Ok(Self {
+            no: SeparationNo(row.unsigned()?),
+            at: Timestamp(row.int()?),
+            a: profile_id(&mut row)?,
+            b: profile_id(&mut row)?,
+            cause: parts::coded([Revert, Review], |c| c as u8, row.int()?)?,
+            merge: row.int_or_null()?.map(|no| MergeNo(no.cast_unsigned())),
+        })
+    }
+}

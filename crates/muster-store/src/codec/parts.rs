@@ -1,0 +1,316 @@
+//! The open-ended parts of rows as compact records: keys, writes, faults, warnings, results. Part of the stored format.
+
+use super::Damage;
+use super::bytes::{In, Out};
+use muster_core::command::ElementKind;
+use muster_core::id::{ProfileId, ProfileNo};
+use muster_core::identifier::{Key, Kind};
+use muster_core::outcome::{ActionOutcome, ActionResult, ElementResult, Outcome};
+use muster_core::reason::{Fault, Reason};
+use muster_core::record::{Former, Platform, Profile, View, Write};
+use muster_core::settings::{Combine, SurvivorRule};
+use muster_core::time::Timestamp;
+use muster_core::value::Value;
+use muster_core::warning::{Code, Warning};
+use std::collections::BTreeMap;
+
+/// Finds what a number stands for among everything that has one.
+pub(super) fn coded<T: Copy, const N: usize>(all: [T; N], code: impl Fn(T) -> u8, n: i64) -> Result<T, Damage> {
+    all.into_iter().find(|item| i64::from(code(*item)) == n).ok_or(Damage("a code is unknown"))
+}
+
+pub(super) fn platform(n: i64) -> Result<Platform, Damage> {
+    coded(Platform::ALL, |p| p as u8, n)
+}
+
+pub(super) fn element_kind(n: i64) -> Result<ElementKind, Damage> {
+    use ElementKind::{Customer, Device, Event, Unknown};
+    coded([Customer, Event, Device, Unknown], |k| k as u8, n)
+}
+
+/// The number of an attribute rule; core gives them none.
+fn combine_code(rule: Combine) -> u8 {
+    match rule {
+        Combine::Sum => 1,
+        Combine::Max => 2,
+        Combine::Min => 3,
+    }
+}
+
+/// The number of a survivor rule; 0 is rule 1.
+pub(super) fn survivor_code(rule: SurvivorRule) -> u8 {
+    match rule {
+        SurvivorRule::LastSeen => 1,
+        SurvivorRule::FirstSeen => 2,
+        SurvivorRule::MostEvents => 3,
+    }
+}
+
+pub(super) fn survivor_rule(n: u8) -> Result<SurvivorRule, Damage> {
+    use SurvivorRule::{FirstSeen, LastSeen, MostEvents};
+    coded([LastSeen, FirstSeen, MostEvents], survivor_code, i64::from(n))
+}
+
+pub(super) fn put_keys(out: &mut Out, keys: &[Key]) {
+    out.len(keys.len());
+    for key in keys {
+        put_key(out, key);
+    }
+}
+
+fn put_key(out: &mut Out, key: &Key) {
+    out.str(key.kind.name());
+    out.str(&key.value);
+}
+
+pub(super) fn keys(read: &mut In<'_>) -> Result<Vec<Key>, Damage> {
+    read.list(key)
+}
+
+fn key(read: &mut In<'_>) -> Result<Key, Damage> {
+    Ok(Key { kind: Kind::new(read.str()?), value: read.str()?.into() })
+}
+
+pub(super) fn put_names(out: &mut Out, names: &[Box<str>]) {
+    out.len(names.len());
+    names.iter().for_each(|name| out.str(name));
+}
+
+pub(super) fn names(read: &mut In<'_>) -> Result<Vec<Box<str>>, Damage> {
+    read.list(|read| Ok(read.str()?.into()))
+}
+
+/// What of an own record does not stand in columns: keys, the places of writes in the change sequence, unset names,
+/// platforms, former identifiers. The values that are set are the JSONB beside, in the same order.
+pub(super) fn profile_record(profile: &Profile) -> Vec<u8> {
+    let mut out = Out::new();
+    put_keys(&mut out, &profile.keys);
+    let mut last = 0;
+    for write in profile.attributes.values().filter(|w| w.value.is_some()) {
+        out.step(last, write.seq);
+        last = write.seq;
+    }
+    let unset = || profile.attributes.iter().filter(|(_, w)| w.value.is_none());
+    out.len(unset().count());
+    for (name, write) in unset() {
+        out.str(name);
+        out.step(last, write.seq);
+        last = write.seq;
+    }
+    out.len(profile.platforms.len());
+    for (platform, write) in &profile.platforms {
+        out.u8(*platform as u8);
+        out.step(last, write.seq);
+        out.u8(match write.value {
+            None => 0,
+            Some(false) => 1,
+            Some(true) => 2,
+        });
+        last = write.seq;
+    }
+    out.len(profile.former.len());
+    for former in &profile.former {
+        put_key(&mut out, &former.key);
+        out.i64(former.until.0);
+    }
+    out.done()
+}
+
+/// What [`profile_record`] wrote, put together with the values that are set.
+pub(super) fn read_profile_record(
+    record: &[u8],
+    values: Vec<(Box<str>, Value)>,
+    profile: &mut Profile,
+) -> Result<(), Damage> {
+    let mut read = In::open(record)?;
+    profile.keys = keys(&mut read)?;
+    let mut last = 0;
+    let mut writes = Vec::with_capacity(values.len());
+    for (name, value) in values {
+        last = read.step(last)?;
+        writes.push((name, Write { seq: last, value: Some(value) }));
+    }
+    let unset = read.list(|read| {
+        let name = read.str()?.into();
+        last = read.step(last)?;
+        Ok((name, Write { seq: last, value: None }))
+    })?;
+    profile.attributes = writes.into_iter().chain(unset).collect();
+    let platforms = read.list(|read| {
+        let platform = platform(i64::from(read.u8()?))?;
+        last = read.step(last)?;
+        let value = match read.u8()? {
+            0 => None,
+            1 => Some(false),
+            2 => Some(true),
+            _ => return Err(Damage("a platform has an unknown state")),
+        };
+        Ok((platform, Write { seq: last, value }))
+    })?;
+    profile.platforms = platforms.into_iter().collect();
+    profile.former = read.list(|read| Ok(Former { key: key(read)?, until: Timestamp(read.i64()?) }))?;
+    read.end()
+}
+
+pub(super) fn view_record(view: &View) -> Vec<u8> {
+    let mut out = Out::new();
+    out.len(view.platforms.len());
+    for (platform, active) in &view.platforms {
+        out.u8(*platform as u8);
+        out.u8(u8::from(*active));
+    }
+    out.done()
+}
+
+pub(super) fn view_platforms(record: &[u8]) -> Result<BTreeMap<Platform, bool>, Damage> {
+    let mut read = In::open(record)?;
+    let platforms = read.list(|read| Ok((platform(i64::from(read.u8()?))?, read.u8()? != 0)))?;
+    read.end()?;
+    Ok(platforms.into_iter().collect())
+}
+
+pub(super) fn rules_record(rules: &[(Box<str>, Combine)]) -> Vec<u8> {
+    let mut out = Out::new();
+    out.len(rules.len());
+    for (name, rule) in rules {
+        out.str(name);
+        out.u8(combine_code(*rule));
+    }
+    out.done()
+}
+
+pub(super) fn rules(record: &[u8]) -> Result<Vec<(Box<str>, Combine)>, Damage> {
+    use Combine::{Max, Min, Sum};
+    let mut read = In::open(record)?;
+    let rules =
+        read.list(|read| Ok((read.str()?.into(), coded([Sum, Max, Min], combine_code, i64::from(read.u8()?))?)))?;
+    read.end()?;
+    Ok(rules)
+}
+
+pub(super) fn put_warnings(out: &mut Out, warnings: &[Warning]) {
+    out.len(warnings.len());
+    for warning in warnings {
+        out.u8(warning.code.code());
+        out.str(&warning.name);
+        out.str(&warning.pointer);
+        out.u64(warning.count.into());
+    }
+}
+
+pub(super) fn warnings(read: &mut In<'_>) -> Result<Vec<Warning>, Damage> {
+    read.list(|read| {
+        Ok(Warning {
+            code: Code::from_code(read.u8()?).ok_or(Damage("a warning is unknown"))?,
+            name: read.str()?.into(),
+            pointer: read.str()?.into(),
+            count: read.small()?,
+        })
+    })
+}
+
+pub(super) fn put_faults(out: &mut Out, faults: &[Fault]) {
+    out.len(faults.len());
+    for fault in faults {
+        out.u8(fault.reason.code());
+        out.str(&fault.pointer);
+        out.opt_str(fault.attribute.as_deref());
+        out.opt_str(fault.detail.as_deref());
+    }
+}
+
+pub(super) fn faults(read: &mut In<'_>) -> Result<Vec<Fault>, Damage> {
+    read.list(|read| {
+        Ok(Fault {
+            reason: Reason::from_code(read.u8()?).ok_or(Damage("a reason is unknown"))?,
+            pointer: read.str()?.into(),
+            attribute: read.opt_str()?.map(Into::into),
+            detail: read.opt_str()?.map(Into::into),
+        })
+    })
+}
+
+fn put_id(out: &mut Out, id: ProfileId) {
+    out.i64(id.created.0);
+    out.u64(id.no.0);
+}
+
+fn id(read: &mut In<'_>) -> Result<ProfileId, Damage> {
+    Ok(ProfileId { created: Timestamp(read.i64()?), no: ProfileNo(read.u64()?) })
+}
+
+/// Which parts of an element's result follow: most have none, and a request has many elements.
+const HAS_PROFILE: u8 = 1;
+const HAS_MERGED: u8 = 2;
+const HAS_WARNINGS: u8 = 4;
+const HAS_ERRORS: u8 = 8;
+const HAS_ACTIONS: u8 = 16;
+
+pub(super) fn put_results(out: &mut Out, elements: &[ElementResult]) {
+    out.len(elements.len());
+    for (place, element) in (0_u64..).zip(elements) {
+        let has = |bit: u8, there: bool| if there { bit } else { 0 };
+        out.u8(has(HAS_PROFILE, element.profile.is_some())
+            | has(HAS_MERGED, !element.merged.is_empty())
+            | has(HAS_WARNINGS, !element.warnings.is_empty())
+            | has(HAS_ERRORS, !element.errors.is_empty())
+            | has(HAS_ACTIONS, !element.actions.is_empty()));
+        out.step(place, element.index.into());
+        out.u8(element.kind as u8);
+        out.u8(element.outcome as u8);
+        if let Some(profile) = element.profile {
+            put_id(out, profile);
+        }
+        if !element.merged.is_empty() {
+            out.len(element.merged.len());
+            element.merged.iter().for_each(|merged| put_id(out, *merged));
+        }
+        if !element.warnings.is_empty() {
+            put_warnings(out, &element.warnings);
+        }
+        if !element.errors.is_empty() {
+            put_faults(out, &element.errors);
+        }
+        if !element.actions.is_empty() {
+            put_actions(out, &element.actions);
+        }
+    }
+}
+
+/// One byte for an action that has no errors: an element can have 10,000.
+fn put_actions(out: &mut Out, actions: &[ActionResult]) {
+    out.len(actions.len());
+    for action in actions {
+        out.u8(action.outcome as u8 | if action.errors.is_empty() { 0 } else { 0x80 });
+        if !action.errors.is_empty() {
+            put_faults(out, &action.errors);
+        }
+    }
+}
+
+pub(super) fn results(read: &mut In<'_>) -> Result<Vec<ElementResult>, Damage> {
+    let mut place = 0;
+    read.list(|read| {
+        let has = read.u8()?;
+        let index = u32::try_from(read.step(place)?).map_err(|_| Damage("an index is out of range"))?;
+        place += 1;
+        let kind = element_kind(i64::from(read.u8()?))?;
+        let outcome = coded(Outcome::ALL, |o| o as u8, i64::from(read.u8()?))?;
+        Ok(ElementResult {
+            index,
+            kind,
+            outcome,
+            profile: if has & HAS_PROFILE == 0 { None } else { Some(id(read)?) },
+            merged: if has & HAS_MERGED == 0 { Vec::new() } else { read.list(id)? },
+            warnings: if has & HAS_WARNINGS == 0 { Vec::new() } else { warnings(read)? },
+            errors: if has & HAS_ERRORS == 0 { Vec::new() } else { faults(read)? },
+            actions: if has & HAS_ACTIONS == 0 { Vec::new() } else { read.list(action)? },
+        })
+    })
+}
+
+fn action(read: &mut In<'_>) -> Result<ActionResult, Damage> {
+    let byte = read.u8()?;
+    let outcome = coded(ActionOutcome::ALL, |o| o as u8, i64::from(byte & 0x7f))?;
+    Ok(ActionResult { outcome, errors: if byte & 0x80 == 0 { Vec::new() } else { faults(read)? } })
+}

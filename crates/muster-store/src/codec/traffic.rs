@@ -1,0 +1,202 @@
+//! Rows that every request brings: events and their ids, changes, recorded answers, the outbox, the counters.
+
+use super::bytes::{In, Out};
+use super::{Cell, Damage, Record, Row, jsonb, parts};
+use crate::family::Family;
+use muster_core::command::{Action, Route};
+use muster_core::id::{ProfileNo, RequestNo};
+use muster_core::record::{Change, ChangeKind, Counters, Event, EventId, Idempotency, Outgoing, Recorded};
+use muster_core::time::Timestamp;
+use std::sync::Arc;
+
+/// What of an action does not stand in columns. Its times mostly equal the event's, so they are told from there.
+fn action_record(event: &Event) -> Vec<u8> {
+    let action = &*event.action;
+    let mut out = Out::new();
+    put_time(&mut out, event.time.0, action.time.map(|t| t.0));
+    put_time(&mut out, event.user_time, action.user_time);
+    out.i64(action.offset_seconds.into());
+    out.opt_str(action.os_type.as_deref());
+    out.opt_str(action.event_id.as_deref());
+    out.str(&action.pointer);
+    out.done()
+}
+
+fn put_time(out: &mut Out, from: i64, time: Option<i64>) {
+    out.u8(time.is_some().into());
+    if let Some(time) = time {
+        out.step(from.cast_unsigned(), time.cast_unsigned());
+    }
+}
+
+fn time(read: &mut In<'_>, from: i64) -> Result<Option<i64>, Damage> {
+    Ok(if read.u8()? == 0 { None } else { Some(read.step(from.cast_unsigned())?.cast_signed()) })
+}
+
+impl Record for Event {
+    const FAMILY: Family = Family::Events;
+
+    fn cells(&self) -> Vec<Cell<'_>> {
+        let action = &*self.action;
+        vec![
+            Cell::unsigned(self.seq),
+            Cell::unsigned(self.profile.0),
+            Cell::Int(self.time.0),
+            Cell::Int(self.user_time),
+            Cell::Int(self.received_at.0),
+            Cell::unsigned(self.request.0),
+            Cell::text_or_null(self.origin.as_deref()),
+            Cell::text_or_null(self.device_id.as_deref()),
+            Cell::text(&action.name),
+            Cell::owned(jsonb::object(action.attributes.iter().map(|(name, value)| (&**name, value)))),
+            Cell::int_or_null(action.platform.map(|p| p as i64)),
+            Cell::text_or_null(action.app_version.as_deref()),
+            Cell::owned(action_record(self)),
+        ]
+    }
+
+    fn from_cells(cells: &[Cell<'_>]) -> Result<Self, Damage> {
+        let mut row = Row::of(Self::FAMILY, cells)?;
+        let (seq, profile) = (row.unsigned()?, ProfileNo(row.unsigned()?));
+        let (at, user_time) = (row.int()?, row.int()?);
+        let (received_at, request) = (Timestamp(row.int()?), RequestNo(row.unsigned()?));
+        let (origin, device_id) = (row.text_or_null()?.map(Arc::from), row.text_or_null()?.map(Arc::from));
+        let (name, attributes) = (row.text()?.into(), jsonb::read_object(row.blob()?)?);
+        let platform = row.int_or_null()?.map(parts::platform).transpose()?;
+        let app_version = row.text_or_null()?.map(Into::into);
+        let mut read = In::open(row.blob()?)?;
+        let action = Action {
+            name,
+            attributes,
+            time: time(&mut read, at)?.map(Timestamp),
+            user_time: time(&mut read, user_time)?,
+            offset_seconds: read.i64()?.try_into().map_err(|_| Damage("an offset is out of range"))?,
+            platform,
+            os_type: read.opt_str()?.map(Into::into),
+            app_version,
+            event_id: read.opt_str()?.map(Into::into),
+            pointer: read.str()?.into(),
+        };
+        read.end()?;
+        let time = Timestamp(at);
+        Ok(Self { seq, profile, time, user_time, received_at, request, origin, device_id, action: action.into() })
+    }
+}
+
+impl Record for EventId {
+    const FAMILY: Family = Family::EventIds;
+
+    fn cells(&self) -> Vec<Cell<'_>> {
+        vec![Cell::text(&self.id), Cell::Int(self.at.0), Cell::unsigned(self.seq)]
+    }
+
+    fn from_cells(cells: &[Cell<'_>]) -> Result<Self, Damage> {
+        let mut row = Row::of(Self::FAMILY, cells)?;
+        Ok(Self { id: row.text()?.into(), at: Timestamp(row.int()?), seq: row.unsigned()? })
+    }
+}
+
+impl Record for Idempotency {
+    const FAMILY: Family = Family::Idempotency;
+
+    fn cells(&self) -> Vec<Cell<'_>> {
+        vec![
+            Cell::Int(self.route as i64),
+            Cell::text(&self.key),
+            Cell::blob(&self.body_hash),
+            Cell::Int(self.at.0),
+            Cell::Int(self.answer.status.into()),
+            Cell::text(&self.answer.outcomes),
+            Cell::blob(&self.answer.body),
+        ]
+    }
+
+    fn from_cells(cells: &[Cell<'_>]) -> Result<Self, Damage> {
+        let mut row = Row::of(Self::FAMILY, cells)?;
+        Ok(Self {
+            route: Route::from_code(row.small()?).ok_or(Damage("a route is unknown"))?,
+            key: row.text()?.into(),
+            body_hash: row.blob()?.try_into().map_err(|_| Damage("a hash has another length"))?,
+            at: Timestamp(row.int()?),
+            answer: Recorded { status: row.small()?, outcomes: row.text()?.into(), body: row.blob()?.into() },
+        })
+    }
+}
+
+impl Record for Outgoing {
+    const FAMILY: Family = Family::Outbox;
+
+    fn cells(&self) -> Vec<Cell<'_>> {
+        vec![Cell::unsigned(self.request.0), Cell::blob(&self.body)]
+    }
+
+    fn from_cells(cells: &[Cell<'_>]) -> Result<Self, Damage> {
+        let mut row = Row::of(Self::FAMILY, cells)?;
+        Ok(Self { request: RequestNo(row.unsigned()?), body: row.blob()?.into() })
+    }
+}
+
+impl Record for Change {
+    const FAMILY: Family = Family::Changes;
+
+    fn cells(&self) -> Vec<Cell<'_>> {
+        vec![
+            Cell::unsigned(self.seq),
+            Cell::Int(self.kind as i64),
+            Cell::unsigned(self.profile.0),
+            Cell::unsigned(self.merge),
+        ]
+    }
+
+    fn from_cells(cells: &[Cell<'_>]) -> Result<Self, Damage> {
+        use ChangeKind::{Device, Merge, Revert, User};
+        let mut row = Row::of(Self::FAMILY, cells)?;
+        Ok(Self {
+            seq: row.unsigned()?,
+            kind: parts::coded([User, Device, Merge, Revert], |k| k as u8, row.int()?)?,
+            profile: ProfileNo(row.unsigned()?),
+            merge: row.unsigned()?,
+        })
+    }
+}
+
+/// The key of the one row of counters.
+pub(crate) const COUNTERS_ID: i64 = 1;
+
+impl Record for Counters {
+    const FAMILY: Family = Family::Counters;
+
+    fn cells(&self) -> Vec<Cell<'_>> {
+        let counts = [
+            self.seq, self.profile, self.request, self.merge, self.separation, self.quarantine, self.users, self.events,
+            self.events_accepted, self.events_removed, self.devices, self.requests_applied, self.quarantined,
+        ];
+        let mut cells = vec![Cell::Int(COUNTERS_ID)];
+        cells.extend(counts.map(Cell::unsigned));
+        cells.push(Cell::Int(self.now.0));
+        cells
+    }
+
+    fn from_cells(cells: &[Cell<'_>]) -> Result<Self, Damage> {
+        let mut row = Row::of(Self::FAMILY, cells)?;
+        if row.int()? != COUNTERS_ID {
+            return Err(Damage("the counters have another key"));
+        }
+        Ok(Self {
+            seq: row.unsigned()?,
+            profile: row.unsigned()?,
+            request: row.unsigned()?,
+            merge: row.unsigned()?,
+            separation: row.unsigned()?,
+            quarantine: row.unsigned()?,
+            users: row.unsigned()?,
+            events: row.unsigned()?,
+            events_accepted: row.unsigned()?,
+            events_removed: row.unsigned()?,
+            devices: row.unsigned()?,
+            requests_applied: row.unsigned()?,
+            quarantined: row.unsigned()?,
+            now: Timestamp(row.int()?),
+        })
+    }
+}

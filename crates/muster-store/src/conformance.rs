@@ -1,0 +1,48 @@
+//! One suite for every engine: what the seam promises, held by small decisions made by hand. An engine's tests call
+//! [`suite`], and [`bounded`] with small bounds; [`random`] makes histories to compare engines by.
+
+mod catalogue;
+mod families;
+mod limits;
+mod order;
+pub mod random;
+pub mod rig;
+
+use crate::bounds::Bounds;
+use crate::engine::Engine;
+
+/// Makes an empty engine.
+pub type Make<'a> = &'a dyn Fn() -> Box<dyn Engine>;
+
+/// Everything that an engine does with its default bounds. Panics at the first promise that does not hold.
+pub fn suite(make: Make<'_>) {
+    catalogue::workspaces_are_kept_in_order(make);
+    catalogue::a_change_of_settings_counts_the_revision_up_for_the_decisions_after_it(make);
+    catalogue::a_deleted_workspace_is_gone_with_its_data(make);
+    catalogue::secrets_are_kept_by_name(make);
+    order::decisions_run_one_after_another_and_readers_see_what_was_answered(make);
+    order::a_decision_that_breaks_or_panics_stores_nothing_and_the_others_go_on(make);
+    order::a_dry_decision_sees_everything_and_stores_nothing(make);
+    order::now_never_goes_backwards(make);
+    order::the_rate_window_is_kept_by_the_lane(make);
+    order::a_closed_engine_answers_unavailable(make);
+    families::every_family_comes_back_as_it_was_put(make);
+    families::rows_are_replaced_and_deleted_by_their_keys(make);
+    families::facts_are_closed_under_what_a_decision_needs(make);
+    families::a_token_finds_its_device(make);
+    families::a_timeline_is_read_newest_first_in_pages(make);
+    families::the_log_is_read_newest_first_with_refused_requests_in_their_place(make);
+    limits::everything_at_its_hard_limit_is_kept_whole(make);
+}
+
+/// The bounds that [`bounded`] wants.
+#[must_use]
+pub fn small_bounds() -> Bounds {
+    Bounds { refused_entries: 3, quarantine_entries: 3, quarantine_bytes: 100, ..Bounds::default() }
+}
+
+/// What an engine with [`small_bounds`] drops.
+pub fn bounded(make: Make<'_>) {
+    limits::the_quarantine_drops_its_oldest_and_counts_them(make);
+    limits::refused_requests_drop_their_oldest(make);
+}

@@ -1,0 +1,323 @@
+//! What the suite wants of rows: each family comes back as it was put, is replaced and deleted by its key, and is found
+//! by what needs it.
+
+use super::Make;
+use super::random::Dice;
+use super::rig::{facts, put, shop};
+use crate::engine::Engine;
+use crate::reader::{EventQuery, LiveProfile, Reader, RequestQuery, dump};
+use muster_core::change::Put;
+use muster_core::command::{Action, DeviceFields, Route};
+use muster_core::facts::Needs;
+use muster_core::id::{MergeNo, ProfileId, ProfileNo, REFUSED_REQUESTS, RequestNo, SeparationNo, WorkspaceId};
+use muster_core::identifier::{Key, Kind};
+use muster_core::outcome::Outcome;
+use muster_core::record::{
+    Cause, Change, ChangeKind, Device, DeviceRef, Event, EventId, Idempotency, Link, Merge, Outgoing, Platform, Profile,
+    Recorded, Request, Separation, SeparationCause, Standing, Tally, Token, TokenKind, View,
+};
+use muster_core::snapshot::Member;
+use muster_core::time::Timestamp;
+use muster_core::value::Value;
+use std::collections::{BTreeMap, HashMap};
+
+const NO: [ProfileNo; 4] = [ProfileNo(0), ProfileNo(1), ProfileNo(2), ProfileNo(3)];
+
+fn key(value: &str) -> Key {
+    Key { kind: Kind::new("customer_id"), value: value.into() }
+}
+
+fn profile(no: ProfileNo) -> Profile {
+    Profile { no, ..Dice::new(no.0).profile() }
+}
+
+fn standing(no: ProfileNo, root: ProfileNo, members: u32) -> Standing {
+    let tree = Tally { first_seen: Timestamp(1), last_seen: Timestamp(2), events: 3, devices: 1, members };
+    Standing { no, root, last_seen: Timestamp(2), events: 3, devices: 1, tree }
+}
+
+fn view() -> View {
+    View {
+        attributes: BTreeMap::from([("city".into(), Value::text("Pune"))]),
+        platforms: BTreeMap::from([(Platform::Web, true)]),
+    }
+}
+
+fn link() -> Link {
+    Link { child: NO[2], parent: NO[1], merge: MergeNo(1), seq: 9, rules: vec![], same_email: true }
+}
+
+pub(super) fn device(profile: ProfileNo, device_id: &str, push_id: &str) -> Device {
+    Device {
+        at: DeviceRef { profile, device_id: device_id.into() },
+        seq: 5,
+        updated_at: Timestamp(6),
+        fields: DeviceFields {
+            platform: Platform::Ios,
+            push_id: push_id.into(),
+            model: None,
+            app_version: Some("1".into()),
+            os_version: None,
+            push_opted: Some(true),
+            push_provisional_opted: None,
+            gaid: None,
+            idfv: Some(format!("idfv of {push_id}").into()),
+            push_id_is_word: push_id == "none",
+        },
+    }
+}
+
+pub(super) fn event(seq: u64, profile: ProfileNo, time: i64, name: &str) -> Event {
+    let action = Action {
+        name: name.into(),
+        attributes: vec![("price".into(), Value::Integer(seq.cast_signed()))],
+        time: None,
+        user_time: None,
+        offset_seconds: 0,
+        platform: Some(Platform::Web),
+        os_type: None,
+        app_version: None,
+        event_id: None,
+        pointer: "/elements/0/actions/0".into(),
+    };
+    Event {
+        seq,
+        profile,
+        time: Timestamp(time),
+        user_time: time,
+        received_at: Timestamp(9),
+        request: RequestNo(1),
+        origin: None,
+        device_id: None,
+        action: action.into(),
+    }
+}
+
+fn merge(no: u64) -> Merge {
+    let id = |no| ProfileId { created: Timestamp(1), no };
+    Merge {
+        no: MergeNo(no),
+        at: Timestamp(7),
+        survivor: id(NO[1]),
+        merged: id(NO[2]),
+        request: Some((RequestNo(1), 0)),
+        cause: Cause::Api,
+        filled: vec!["city".into()],
+        identifiers: vec![key("b")],
+        reverted_at: None,
+    }
+}
+
+fn separation(no: u64, a: ProfileNo, b: ProfileNo) -> Separation {
+    let id = |no| ProfileId { created: Timestamp(1), no };
+    let cause = SeparationCause::Revert;
+    Separation { no: SeparationNo(no), at: Timestamp(8), a: id(a), b: id(b), cause, merge: Some(MergeNo(1)) }
+}
+
+pub(super) fn request(no: RequestNo, received_at: i64, status: u16) -> Request {
+    Request { no, received_at: Timestamp(received_at), status, elements: [].into(), ..Dice::new(no.0).request() }
+}
+
+fn idempotency() -> Idempotency {
+    let answer = Recorded { status: 200, outcomes: "applied=1".into(), body: b"{}".as_slice().into() };
+    Idempotency { route: Route::Event, key: "k".into(), body_hash: [7; 32], at: Timestamp(3), answer }
+}
+
+/// A root with one member, and a profile of its own.
+fn tree() -> Vec<Put> {
+    vec![
+        Put::Binding(key("a"), NO[1]),
+        Put::Binding(key("b"), NO[2]),
+        Put::Profile(profile(NO[1])),
+        Put::Profile(profile(NO[2])),
+        Put::Profile(profile(NO[3])),
+        Put::Standing(standing(NO[1], NO[1], 2)),
+        Put::Standing(standing(NO[2], NO[1], 1)),
+        Put::Standing(standing(NO[3], NO[3], 1)),
+        Put::View(NO[1], view()),
+        Put::Link(link()),
+        Put::Device(device(NO[2], "phone", "push")),
+        Put::Event(event(11, NO[2], 5, "seen")),
+        Put::EventId(EventId { id: "once".into(), at: Timestamp(4), seq: 11 }),
+        Put::Merge(merge(1)),
+        Put::Separation(separation(1, NO[2], NO[3])),
+        Put::Request(request(RequestNo(1), 1, 200)),
+        Put::Idempotency(idempotency()),
+        Put::Outgoing(Outgoing { request: RequestNo(1), body: b"[]".as_slice().into() }),
+        Put::Change(Change { seq: 12, kind: ChangeKind::Merge, profile: NO[2], merge: 1 }),
+    ]
+}
+
+fn stored(engine: &dyn Engine, shop: &WorkspaceId) -> Vec<Put> {
+    dump(&mut *engine.read(shop).expect("it reads")).expect("it reads").1
+}
+
+pub(super) fn every_family_comes_back_as_it_was_put(make: Make<'_>) {
+    let (engine, shop) = shop(make);
+    let rows = tree();
+    put(&*engine, &shop, rows.clone()).expect("it stores");
+    assert_eq!(stored(&*engine, &shop), rows);
+    let mut reader = engine.read(&shop).expect("it reads");
+    let member = |no, link: Option<Link>, joined_at, devices| Member {
+        profile: profile(no),
+        standing: standing(no, NO[1], if no == NO[1] { 2 } else { 1 }),
+        link,
+        joined_at,
+        devices,
+    };
+    let members = vec![
+        member(NO[1], None, None, vec![]),
+        member(NO[2], Some(link()), Some(Timestamp(7)), vec![device(NO[2], "phone", "push")]),
+    ];
+    let live = LiveProfile { root: NO[1], members, view: Some(view()) };
+    assert_eq!(reader.profile(NO[2]), Ok(Some(live)), "any id answers its live profile");
+    assert_eq!(reader.profile(ProfileNo(77)), Ok(None));
+    assert_eq!(reader.merges(None, 9), Ok(vec![merge(1)]));
+    assert_eq!(reader.merge(MergeNo(1)), Ok(Some(merge(1))));
+    assert_eq!(reader.separations(None, 9), Ok(vec![separation(1, NO[2], NO[3])]));
+    assert_eq!(reader.idempotency(Route::Event, "k"), Ok(Some(idempotency())));
+    assert_eq!(reader.idempotency(Route::Device, "k"), Ok(None), "a key is of its route");
+}
+
+pub(super) fn rows_are_replaced_and_deleted_by_their_keys(make: Make<'_>) {
+    let (engine, shop) = shop(make);
+    put(&*engine, &shop, tree()).expect("it stores");
+    let reverted = Merge { reverted_at: Some(Timestamp(20)), ..merge(1) };
+    let device_ref = DeviceRef { profile: NO[2], device_id: "phone".into() };
+    let rows = vec![
+        Put::Unbind(key("a")),
+        Put::Binding(key("b"), NO[3]),
+        Put::DropView(NO[1]),
+        Put::Cut(NO[2]),
+        Put::Standing(standing(NO[2], NO[2], 1)),
+        Put::DropDevice(device_ref),
+        Put::Merge(reverted.clone()),
+        Put::Lift(SeparationNo(1)),
+        Put::EventId(EventId { id: "once".into(), at: Timestamp(40), seq: 41 }),
+    ];
+    put(&*engine, &shop, rows).expect("it stores");
+    let want: Vec<Put> = tree()
+        .into_iter()
+        .filter_map(|row| match row {
+            Put::Binding(k, _) if k == key("a") => None,
+            Put::Binding(k, _) => Some(Put::Binding(k, NO[3])),
+            Put::View(..) | Put::Link(_) | Put::Device(_) | Put::Separation(_) => None,
+            Put::Standing(s) if s.no == NO[2] => Some(Put::Standing(standing(NO[2], NO[2], 1))),
+            Put::Merge(_) => Some(Put::Merge(reverted.clone())),
+            Put::EventId(_) => Some(Put::EventId(EventId { id: "once".into(), at: Timestamp(40), seq: 41 })),
+            row => Some(row),
+        })
+        .collect();
+    assert_eq!(stored(&*engine, &shop), want);
+}
+
+pub(super) fn facts_are_closed_under_what_a_decision_needs(make: Make<'_>) {
+    let (engine, shop) = shop(make);
+    put(&*engine, &shop, tree()).expect("it stores");
+    let needs = Needs {
+        bindings: vec![key("b"), key("z")],
+        profiles: vec![NO[2], ProfileNo(77)],
+        event_ids: vec!["once".into(), "never".into()],
+        idempotency: Some((Route::Event, "k".into())),
+        ..Needs::default()
+    };
+    let got = facts(&*engine, &shop, needs).expect("it reads");
+    assert_eq!(got.bindings, HashMap::from([(key("b"), Some(NO[2])), (key("z"), None)]));
+    let own = |no| (no, Some(profile(no)));
+    assert_eq!(got.profiles, HashMap::from([own(NO[1]), own(NO[2]), (ProfileNo(77), None)]), "of a member its root's, too");
+    assert_eq!(got.views, HashMap::from([(NO[1], Some(view()))]));
+    let once = EventId { id: "once".into(), at: Timestamp(4), seq: 11 };
+    assert_eq!(got.event_ids, HashMap::from([("once".into(), Some(once)), ("never".into(), None)]));
+    assert_eq!(got.idempotency, HashMap::from([((Route::Event, "k".into()), Some(idempotency()))]));
+    let needs = Needs {
+        trees: vec![NO[1]],
+        separations: vec![NO[1], NO[3]],
+        merges: vec![MergeNo(1), MergeNo(2)],
+        separation_nos: vec![SeparationNo(1)],
+        ..Needs::default()
+    };
+    let got = facts(&*engine, &shop, needs).expect("it reads");
+    assert_eq!(got.trees, HashMap::from([(NO[1], Some(vec![NO[1], NO[2]]))]));
+    assert_eq!(got.links, HashMap::from([(NO[1], None), (NO[2], Some(link()))]));
+    assert_eq!(got.standings[&NO[2]], Some(standing(NO[2], NO[1], 1)));
+    let apart = Some(vec![separation(1, NO[2], NO[3])]);
+    assert_eq!(got.separations, HashMap::from([(NO[1], apart.clone()), (NO[3], apart)]), "of any member, on either side");
+    assert_eq!(got.merges, HashMap::from([(MergeNo(1), Some(merge(1))), (MergeNo(2), None)]));
+    assert_eq!(got.separation_nos, HashMap::from([(SeparationNo(1), Some(separation(1, NO[2], NO[3])))]));
+}
+
+pub(super) fn a_token_finds_its_device(make: Make<'_>) {
+    let (engine, shop) = shop(make);
+    let (phone, word) = (device(NO[1], "phone", "push"), device(NO[1], "tablet", "none"));
+    put(&*engine, &shop, vec![Put::Device(phone.clone()), Put::Device(word.clone())]).expect("it stores");
+    let token = |kind, value: &str| Token { kind, value: value.into() };
+    let (push, idfv) = (token(TokenKind::Push, "push"), token(TokenKind::Idfv, "idfv of none"));
+    let (none, gaid) = (token(TokenKind::Push, "none"), token(TokenKind::Gaid, "push"));
+    let tokens = vec![push.clone(), idfv.clone(), none.clone(), gaid.clone()];
+    let got = facts(&*engine, &shop, Needs { tokens, ..Needs::default() }).expect("it reads");
+    let want = [(push, Some(phone.at.clone())), (idfv, Some(word.at.clone())), (none, None), (gaid, None)];
+    assert_eq!(got.tokens, HashMap::from(want), "a word finds nobody");
+    let devices = [(phone.at.clone(), Some(phone)), (word.at.clone(), Some(word))];
+    assert_eq!(got.devices, HashMap::from(devices), "a device that is found is read");
+}
+
+pub(super) fn a_timeline_is_read_newest_first_in_pages(make: Make<'_>) {
+    let (engine, shop) = shop(make);
+    let all: Vec<Event> = (1..=30)
+        .map(|seq| event(seq, NO[(seq % 3) as usize], (seq / 4).cast_signed(), if seq % 2 == 0 { "even" } else { "odd" }))
+        .collect();
+    put(&*engine, &shop, all.iter().cloned().map(Put::Event).collect()).expect("it stores");
+    let mut reader = engine.read(&shop).expect("it reads");
+    for name in [None, Some("even")] {
+        let mut want: Vec<Event> = all.clone();
+        want.retain(|e| e.profile != NO[0] && name.is_none_or(|n| *e.action.name == *n));
+        want.sort_by_key(|e| std::cmp::Reverse((e.time, e.seq)));
+        let (mut got, mut below) = (Vec::new(), None);
+        loop {
+            let page = EventQuery { profiles: &NO[1..], name, below, limit: 4 };
+            let page = reader.events(&page).expect("it reads");
+            let Some(last) = page.last() else { break };
+            below = Some((last.time, last.seq));
+            assert!(page.len() <= 4);
+            got.extend(page);
+        }
+        assert_eq!(got, want);
+    }
+}
+
+pub(super) fn the_log_is_read_newest_first_with_refused_requests_in_their_place(make: Make<'_>) {
+    let (engine, shop) = shop(make);
+    let refused = request(RequestNo(REFUSED_REQUESTS + 5), 2, 400);
+    engine.note_refused(&shop, refused.clone());
+    let mut merged = Dice::new(1).request();
+    while merged.elements.iter().all(|e| e.outcome != Outcome::Merged) {
+        merged = Dice::new(merged.duration_us + 1).request();
+    }
+    let merged = Request { no: RequestNo(3), received_at: Timestamp(3), status: 200, ..merged };
+    let first = request(RequestNo(1), 1, 200);
+    put(&*engine, &shop, vec![Put::Request(first.clone()), Put::Request(merged.clone())]).expect("it stores");
+    let mut reader = seen_refused(&*engine, &shop, refused.no);
+    let mut page = |query| reader.requests(query).expect("it reads");
+    let all = RequestQuery { limit: 9, ..RequestQuery::default() };
+    assert_eq!(page(all), [merged.clone(), refused.clone(), first.clone()]);
+    assert_eq!(page(RequestQuery { status: Some(400), ..all }), std::slice::from_ref(&refused));
+    assert_eq!(page(RequestQuery { outcome: Some(Outcome::Merged), ..all }), std::slice::from_ref(&merged));
+    let below = Some((refused.received_at, refused.no));
+    assert_eq!(page(RequestQuery { below, ..all }), std::slice::from_ref(&first));
+    assert_eq!(page(RequestQuery { limit: 1, ..all }), std::slice::from_ref(&merged));
+    assert_eq!(reader.request(refused.no), Ok(Some(refused)));
+    assert_eq!(reader.request(RequestNo(3)), Ok(Some(merged)));
+    assert_eq!(reader.request(RequestNo(2)), Ok(None));
+}
+
+/// A reader that sees a refused request: they are written without a sync of their own, within about a second.
+pub(super) fn seen_refused<'e>(engine: &'e dyn Engine, shop: &WorkspaceId, no: RequestNo) -> Box<dyn Reader + 'e> {
+    for _ in 0..1_000 {
+        let mut reader = engine.read(shop).expect("it reads");
+        if reader.request(no).expect("it reads").is_some() {
+            return reader;
+        }
+        std::thread::sleep(std::time::Duration::from_millis(10));
+    }
+    panic!("the refused request was never written");
+}

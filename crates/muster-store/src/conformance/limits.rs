@@ -1,0 +1,212 @@
+//! What the suite wants at the hard limits of behaviour.md 2 and at an engine's own bounds. An engine refuses nothing
+//! by size: the limits are the rules', so what is at a limit, and one over it, is kept whole.
+
+use super::Make;
+use super::families::{device, event, request, seen_refused};
+use super::rig::{facts, put, put_with, shop};
+use crate::reader::dump;
+use muster_core::change::Put;
+use muster_core::command::{Action, ElementKind};
+use muster_core::facts::Needs;
+use muster_core::id::{MergeNo, ProfileNo, QuarantineNo, REFUSED_REQUESTS, RequestNo};
+use muster_core::identifier::{Key, Kind};
+use muster_core::limits::{
+    ACTIONS_MAX, DEVICES_MAX, EVENT_ID_BYTES_MAX, FORMER_IDENTIFIERS_MAX, IDEMPOTENCY_KEY_BYTES_MAX, IDENTIFIER_BYTES_MAX,
+    MEMBERS_MAX, NAME_BYTES_MAX, RECORD_ATTRIBUTES_MAX, RECORD_BYTES_MAX,
+};
+use muster_core::outcome::{ActionOutcome, ActionResult, ElementResult, Outcome};
+use muster_core::reason::{Fault, Reason};
+use muster_core::record::{
+    Counters, Event, EventId, Former, Idempotency, Link, Profile, Quarantined, Recorded, Request, Standing, Tally, View,
+    Write,
+};
+use muster_core::time::Timestamp;
+use muster_core::value::Value;
+use std::collections::BTreeMap;
+
+/// Text of so many bytes, characters of more than one byte among them.
+fn text(bytes: usize) -> Box<str> {
+    let mut text = "\u{e4}".repeat(bytes / 2);
+    text.extend((bytes % 2 == 1).then_some('x'));
+    text.into()
+}
+
+fn profile(attributes: BTreeMap<Box<str>, Write<Value>>) -> Profile {
+    let key = Key { kind: Kind::new("customer_id"), value: text(IDENTIFIER_BYTES_MAX) };
+    let former = Former { key: key.clone(), until: Timestamp(1) };
+    Profile {
+        no: ProfileNo(1),
+        created: Timestamp(1),
+        first_seen: Timestamp(1),
+        keys: vec![key],
+        attributes,
+        platforms: BTreeMap::new(),
+        former: vec![former; FORMER_IDENTIFIERS_MAX],
+    }
+}
+
+fn standing(no: u64, root: u64, members: u32) -> Standing {
+    let at = Timestamp(1);
+    let tree = Tally { first_seen: at, last_seen: at, events: 0, devices: 0, members };
+    Standing { no: ProfileNo(no), root: ProfileNo(root), last_seen: at, events: 0, devices: 0, tree }
+}
+
+fn write(value: Value) -> Write<Value> {
+    Write { seq: 1, value: Some(value) }
+}
+
+fn identifiers(over: usize) -> Vec<Put> {
+    let value = text(IDENTIFIER_BYTES_MAX + over);
+    let route = muster_core::command::Route::Transition;
+    let answer = Recorded { status: 200, outcomes: "applied=1".into(), body: vec![b'x'; 1 << 20].into() };
+    let key = "k".repeat(IDEMPOTENCY_KEY_BYTES_MAX + over).into();
+    vec![
+        Put::Binding(Key { kind: Kind::new("customer_id"), value: value.clone() }, ProfileNo(1)),
+        Put::Device(device(ProfileNo(1), &value, &value)),
+        Put::EventId(EventId { id: text(EVENT_ID_BYTES_MAX + over), at: Timestamp(1), seq: 1 }),
+        Put::Idempotency(Idempotency { route, key, body_hash: [1; 32], at: Timestamp(1), answer }),
+    ]
+}
+
+fn names(over: usize) -> Vec<Put> {
+    let name = text(NAME_BYTES_MAX + over);
+    let mut named = event(1, ProfileNo(1), 1, &name);
+    let attributes = vec![(name.clone(), Value::text("x"))];
+    named.action = Action { attributes, ..(*named.action).clone() }.into();
+    vec![Put::Profile(profile(BTreeMap::from([(name, write(Value::Boolean(true)))]))), Put::Event(named)]
+}
+
+fn large_record(over: usize) -> Vec<Put> {
+    let value = Value::text(&text(RECORD_BYTES_MAX - 10 + over));
+    let view = View { attributes: BTreeMap::from([("a".into(), value.clone())]), platforms: BTreeMap::new() };
+    vec![Put::Profile(profile(BTreeMap::from([("a".into(), write(value))]))), Put::View(ProfileNo(1), view)]
+}
+
+fn many_attributes(over: usize) -> Vec<Put> {
+    let attribute = |n| (format!("attribute {n}").into(), write(Value::Integer(n)));
+    let last = (RECORD_ATTRIBUTES_MAX + over) as i64;
+    vec![Put::Profile(profile((0..last).map(attribute).collect()))]
+}
+
+fn many_actions(over: usize) -> Vec<Put> {
+    let last = (ACTIONS_MAX + over) as u64;
+    let accepted = ActionResult { outcome: ActionOutcome::Accepted, errors: Vec::new() };
+    let mut actions = vec![accepted; ACTIONS_MAX + over];
+    actions[7] = ActionResult {
+        outcome: ActionOutcome::Rejected,
+        errors: vec![Fault::new(Reason::FutureDate, "/elements/0/actions/7", None)],
+    };
+    let element = ElementResult {
+        index: 0,
+        kind: ElementKind::Event,
+        outcome: Outcome::Updated,
+        profile: None,
+        merged: Vec::new(),
+        warnings: Vec::new(),
+        errors: Vec::new(),
+        actions,
+    };
+    let events = (1..=last).map(|seq| Put::Event(event(seq, ProfileNo(1), 1, "x")));
+    events.chain([Put::Request(Request { elements: [element].into(), ..request(RequestNo(1), 1, 200) })]).collect()
+}
+
+/// A tree of so many members, each with a device.
+fn many_members(over: usize) -> Vec<Put> {
+    let members = u64::from(MEMBERS_MAX.max(DEVICES_MAX)) + over as u64;
+    let link = |no| Link {
+        child: ProfileNo(no),
+        parent: ProfileNo(1),
+        merge: MergeNo(no),
+        seq: no,
+        rules: Vec::new(),
+        same_email: false,
+    };
+    let view = View::default();
+    let count = u32::try_from(members).expect("about a thousand");
+    (1..=members)
+        .map(|no| Put::Profile(Profile { no: ProfileNo(no), former: Vec::new(), ..profile(BTreeMap::new()) }))
+        .chain((1..=members).map(|no| Put::Standing(standing(no, 1, if no == 1 { count } else { 1 }))))
+        .chain([Put::View(ProfileNo(1), view)])
+        .chain((2..=members).map(|no| Put::Link(link(no))))
+        .chain((1..=members).map(|no| Put::Device(device(ProfileNo(no), "phone", &format!("push {no}")))))
+        .collect()
+}
+
+pub(super) fn everything_at_its_hard_limit_is_kept_whole(make: Make<'_>) {
+    for limit in [identifiers, names, large_record, many_attributes, many_actions, many_members] {
+        for over in [0, 1] {
+            let (engine, shop) = shop(make);
+            let rows = limit(over);
+            put(&*engine, &shop, rows.clone()).expect("it stores");
+            let mut reader = engine.read(&shop).expect("it reads");
+            let (_, stored) = dump(&mut *reader).expect("it reads");
+            // Whole values, but an assertion that prints megabytes helps nobody.
+            assert!(stored == rows, "not everything came back");
+            let needs = Needs { trees: vec![ProfileNo(1)], ..Needs::default() };
+            let facts = facts(&*engine, &shop, needs).expect("it reads");
+            for row in &rows {
+                if let Put::Standing(row) = row {
+                    assert_eq!(facts.standings[&row.no], Some(*row));
+                }
+            }
+            drop(reader);
+            engine.close();
+        }
+    }
+    let none: Vec<Event> = Vec::new();
+    let (engine, shop) = shop(make);
+    let query = crate::reader::EventQuery { profiles: &[], name: None, below: None, limit: 5 };
+    assert_eq!(engine.read(&shop).expect("it reads").events(&query), Ok(none));
+}
+
+fn quarantined(no: u64, bytes: usize) -> Quarantined {
+    Quarantined {
+        no: QuarantineNo(no),
+        at: Timestamp(1),
+        request: RequestNo(1),
+        index: 0,
+        kind: ElementKind::Customer,
+        errors: vec![Fault::new(Reason::KeyTooLong, "/elements/0", Some("customer_id"))],
+        element: vec![b'x'; bytes].into(),
+        replayed_as: None,
+    }
+}
+
+pub(super) fn the_quarantine_drops_its_oldest_and_counts_them(make: Make<'_>) {
+    let (engine, shop) = shop(make);
+    let quarantine = |rows: Vec<Quarantined>, more: u64| {
+        let rows = rows.into_iter().map(Put::Quarantined).collect();
+        let counters = move |c: Counters| Counters { quarantined: c.quarantined + more, ..c };
+        put_with(&*engine, &shop, rows, counters).expect("it stores");
+    };
+    let look = || {
+        let mut reader = engine.read(&shop).expect("it reads");
+        let entries = reader.quarantine(None, 9).expect("it reads");
+        let numbers: Vec<u64> = entries.iter().map(|q| q.no.0).collect();
+        (numbers, reader.quarantine_dropped(), reader.counters().map(|c| c.quarantined))
+    };
+    quarantine((1..=3).map(|no| quarantined(no, 20)).collect(), 3);
+    assert_eq!(look(), (vec![3, 2, 1], Ok(0), Ok(3)));
+    quarantine(vec![quarantined(4, 20)], 1);
+    assert_eq!(look(), (vec![4, 3, 2], Ok(1), Ok(3)), "at most three entries");
+    quarantine(vec![quarantined(5, 80)], 1);
+    assert_eq!(look(), (vec![5, 4], Ok(3), Ok(2)), "at most 100 bytes");
+    // A replay marks an entry: its bytes are not counted twice.
+    quarantine(vec![Quarantined { replayed_as: Some(RequestNo(2)), ..quarantined(5, 80) }], 0);
+    assert_eq!(look().0, [5, 4]);
+    let mut reader = engine.read(&shop).expect("it reads");
+    let marked = Quarantined { replayed_as: Some(RequestNo(2)), ..quarantined(5, 80) };
+    assert_eq!(reader.quarantined(QuarantineNo(5)), Ok(Some(marked)));
+    assert_eq!(reader.quarantine(Some(QuarantineNo(5)), 9), Ok(vec![quarantined(4, 20)]));
+}
+
+pub(super) fn refused_requests_drop_their_oldest(make: Make<'_>) {
+    let (engine, shop) = shop(make);
+    let number = |n: u64| RequestNo(REFUSED_REQUESTS + 100 - n);
+    for n in 1..=5 {
+        engine.note_refused(&shop, request(number(n), n.cast_signed(), 400));
+    }
+    let mut reader = seen_refused(&*engine, &shop, number(5));
+    let kept = reader.requests(crate::reader::RequestQuery { limit: 9, ..Default::default() }).expect("it reads");
+    assert_eq!(kept.iter().map(|r| r.no).collect::<Vec<_>>(), [number(5), number(4), number(3)]);
+}

@@ -1,0 +1,224 @@
+//! The record families of a workspace as tables: names, columns and keys, one list for every relational engine. How a
+//! row becomes cells stands in `codec`; statements belong to the engines.
+
+/// A record family.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[repr(u8)]
+pub enum Family {
+    /// Whom a key is bound to.
+    Bindings = 1,
+    /// Own records.
+    Profiles = 2,
+    /// Where ids stand, and their figures.
+    Standings = 3,
+    /// What live profiles with members show.
+    Views = 4,
+    /// The edges of trees.
+    Links = 5,
+    /// Devices.
+    Devices = 6,
+    /// Events.
+    Events = 7,
+    /// Event ids that were seen.
+    EventIds = 8,
+    /// Merge records; `merges` is the view over them.
+    Merges = 9,
+    /// Separations.
+    Separations = 10,
+    /// The ingestion log of applied requests.
+    Requests = 11,
+    /// The ingestion log of refused requests.
+    Refused = 12,
+    /// Rejected elements.
+    Quarantine = 13,
+    /// Recorded answers.
+    Idempotency = 14,
+    /// Requests on their way to the upstream.
+    Outbox = 15,
+    /// The change sequence without the events.
+    Changes = 16,
+    /// The one row of running figures.
+    Counters = 17,
+}
+
+/// What a column holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// A whole number of 64 bits.
+    Int,
+    /// Text.
+    Text,
+    /// Bytes: a record of `codec`, or a value as SQLite's JSONB.
+    Blob,
+}
+
+/// A column.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Column {
+    /// Its name.
+    pub name: &'static str,
+    /// What it holds.
+    pub kind: Kind,
+    /// It may hold nothing.
+    pub null: bool,
+}
+
+const fn int(name: &'static str) -> Column {
+    Column { name, kind: Kind::Int, null: false }
+}
+
+const fn text(name: &'static str) -> Column {
+    Column { name, kind: Kind::Text, null: false }
+}
+
+const fn blob(name: &'static str) -> Column {
+    Column { name, kind: Kind::Blob, null: false }
+}
+
+const fn or_null(column: Column) -> Column {
+    Column { null: true, ..column }
+}
+
+const BINDINGS: [Column; 3] = [text("kind"), text("value"), int("profile")];
+const PROFILES: [Column; 5] = [int("no"), int("created"), int("first_seen"), blob("attributes"), blob("record")];
+const STANDINGS: [Column; 10] = [
+    int("no"), int("root"), int("last_seen"), int("events"), int("devices"), int("tree_first_seen"), int("tree_last_seen"),
+    int("tree_events"), int("tree_devices"), int("tree_members"),
+];
+const VIEWS: [Column; 3] = [int("profile"), blob("attributes"), blob("record")];
+const LINKS: [Column; 6] =
+    [int("child"), int("parent"), int("merge"), int("seq"), blob("rules"), int("same_email")];
+const DEVICES: [Column; 14] = [
+    int("profile"), text("device_id"), int("seq"), int("updated_at"), int("platform"), text("push_id"),
+    or_null(text("model")), or_null(text("app_version")), or_null(text("os_version")), or_null(int("push_opted")),
+    or_null(int("push_provisional_opted")), or_null(text("gaid")), or_null(text("idfv")), int("push_id_is_word"),
+];
+const EVENTS: [Column; 13] = [
+    int("seq"), int("profile"), int("time"), int("user_time"), int("received_at"), int("request"),
+    or_null(text("origin")), or_null(text("device_id")), text("name"), blob("attributes"), or_null(int("platform")),
+    or_null(text("app_version")), blob("record"),
+];
+const EVENT_IDS: [Column; 3] = [text("id"), int("at"), int("seq")];
+const MERGES: [Column; 11] = [
+    int("no"), int("at"), int("survivor_created"), int("survivor"), int("merged_created"), int("merged"),
+    or_null(int("request")), or_null(int("element")), int("cause"), blob("record"), or_null(int("reverted_at")),
+];
+const SEPARATIONS: [Column; 8] = [
+    int("no"), int("at"), int("a_created"), int("a"), int("b_created"), int("b"), int("cause"), or_null(int("merge")),
+];
+const REQUESTS: [Column; 9] = [
+    int("no"), int("received_at"), int("status"), int("route"), or_null(text("origin")), int("bytes"),
+    int("duration_us"), int("outcomes"), blob("record"),
+];
+const QUARANTINE: [Column; 8] = [
+    int("no"), int("at"), int("request"), int("element_index"), int("kind"), blob("errors"), blob("element"),
+    or_null(int("replayed_as")),
+];
+const IDEMPOTENCY: [Column; 7] =
+    [int("route"), text("key"), blob("body_hash"), int("at"), int("status"), text("outcomes"), blob("body")];
+const OUTBOX: [Column; 2] = [int("request"), blob("body")];
+const CHANGES: [Column; 4] = [int("seq"), int("kind"), int("profile"), int("merge")];
+const COUNTERS: [Column; 15] = [
+    int("id"), int("seq"), int("profile"), int("request"), int("merge"), int("separation"), int("quarantine"),
+    int("users"), int("events"), int("events_accepted"), int("events_removed"), int("devices"), int("requests_applied"),
+    int("quarantined"), int("now"),
+];
+
+impl Family {
+    /// Every family, in order of its number.
+    pub const ALL: [Self; 17] = [
+        Self::Bindings, Self::Profiles, Self::Standings, Self::Views, Self::Links, Self::Devices, Self::Events,
+        Self::EventIds, Self::Merges, Self::Separations, Self::Requests, Self::Refused, Self::Quarantine,
+        Self::Idempotency, Self::Outbox, Self::Changes, Self::Counters,
+    ];
+
+    /// Its place in [`Family::ALL`].
+    pub fn place(self) -> usize {
+        self as usize - 1
+    }
+
+    /// The name of its table.
+    pub fn table(self) -> &'static str {
+        match self {
+            Self::Bindings => "bindings",
+            Self::Profiles => "profiles",
+            Self::Standings => "standings",
+            Self::Views => "views",
+            Self::Links => "links",
+            Self::Devices => "devices",
+            Self::Events => "events",
+            Self::EventIds => "event_ids",
+            Self::Merges => "merge_records",
+            Self::Separations => "separations",
+            Self::Requests => "requests",
+            Self::Refused => "refused",
+            Self::Quarantine => "quarantine",
+            Self::Idempotency => "idempotency",
+            Self::Outbox => "outbox",
+            Self::Changes => "changes",
+            Self::Counters => "counters",
+        }
+    }
+
+    /// Its columns, those of the key first. Every table has a last column `sum` beside.
+    pub fn columns(self) -> &'static [Column] {
+        match self {
+            Self::Bindings => &BINDINGS,
+            Self::Profiles => &PROFILES,
+            Self::Standings => &STANDINGS,
+            Self::Views => &VIEWS,
+            Self::Links => &LINKS,
+            Self::Devices => &DEVICES,
+            Self::Events => &EVENTS,
+            Self::EventIds => &EVENT_IDS,
+            Self::Merges => &MERGES,
+            Self::Separations => &SEPARATIONS,
+            Self::Requests | Self::Refused => &REQUESTS,
+            Self::Quarantine => &QUARANTINE,
+            Self::Idempotency => &IDEMPOTENCY,
+            Self::Outbox => &OUTBOX,
+            Self::Changes => &CHANGES,
+            Self::Counters => &COUNTERS,
+        }
+    }
+
+    /// How many leading columns are its key.
+    pub fn key_columns(self) -> usize {
+        match self {
+            Self::Bindings | Self::Devices | Self::Idempotency => 2,
+            _ => 1,
+        }
+    }
+}
+
+/// A family's rows and the wrapping sum of their hashes, kept in the commit that changes them: a row that is lost or
+/// invented shows, wherever the flip was.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct FamilySum {
+    /// How many rows.
+    pub rows: i64,
+    /// The wrapping sum of their hashes.
+    pub sum: i64,
+}
+
+/// The sums of all families.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct FamilySums(pub [FamilySum; Family::ALL.len()]);
+
+impl FamilySums {
+    /// Counts a row out and another in; None = there was none, there is none.
+    pub fn replace(&mut self, family: Family, old: Option<i64>, new: Option<i64>) {
+        let of = &mut self.0[family.place()];
+        if let Some(old) = old {
+            *of = FamilySum { rows: of.rows - 1, sum: of.sum.wrapping_sub(old) };
+        }
+        if let Some(new) = new {
+            *of = FamilySum { rows: of.rows + 1, sum: of.sum.wrapping_add(new) };
+        }
+    }
+
+    /// The sum of one family.
+    pub fn of(&self, family: Family) -> FamilySum {
+        self.0[family.place()]
+    }
+}

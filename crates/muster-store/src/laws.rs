@@ -1,0 +1,204 @@
+//! The laws of behaviour.md 3.6 that can be seen on stored data, checked through any engine's reader: L1 and L2
+//! (bindings), L3 (redirects), L4 (events), standings, links, views as the fold of own records, device tokens, counters.
+
+use crate::engine::EngineError;
+use crate::reader::Reader;
+use muster_core::change::Put;
+use muster_core::fold::{MemberRef, Tree};
+use muster_core::id::{MergeNo, ProfileNo};
+use muster_core::identifier::Key;
+use muster_core::record::{Counters, Link, Standing, Tally, Token, View};
+use muster_core::time::Timestamp;
+use std::collections::{BTreeMap, HashMap, HashSet};
+use xxhash_rust::xxh3::xxh3_128;
+
+/// Breaches that are told; one cause often shows a thousand times.
+pub const BREACHES_MAX: usize = 1_000;
+
+/// What the laws need of all rows: numbers and hashes, no values.
+#[derive(Default)]
+struct Seen {
+    counters: Counters,
+    bindings: HashMap<u128, ProfileNo>,
+    held: u64,
+    first_seen: HashMap<ProfileNo, Timestamp>,
+    standings: BTreeMap<ProfileNo, Standing>,
+    views: HashSet<ProfileNo>,
+    links: HashMap<ProfileNo, (ProfileNo, MergeNo)>,
+    devices: HashMap<ProfileNo, u32>,
+    tokens: HashSet<u128>,
+    events: HashMap<ProfileNo, u64>,
+    merges: HashMap<MergeNo, (ProfileNo, bool)>,
+    event_rows: u64,
+    device_rows: u64,
+    unreplayed: u64,
+    breaches: Vec<String>,
+}
+
+/// Every breach of the laws in what the reader sees, at most [`BREACHES_MAX`]. Takes memory for each profile and key.
+///
+/// # Errors
+/// Those of the reader.
+pub fn breaches(reader: &mut dyn Reader) -> Result<Vec<String>, EngineError> {
+    let mut seen = Seen { counters: reader.counters()?, ..Seen::default() };
+    reader.rows(&mut |row| seen.row(&row))?;
+    seen.bindings_agree();
+    seen.trees_agree();
+    seen.counters_agree();
+    let roots: Vec<ProfileNo> = seen.standings.values().filter(|s| s.tree.members > 1).map(|s| s.no).collect();
+    for root in roots {
+        if let Some(breach) = view_breach(reader, root)? {
+            seen.breach(|| breach);
+        }
+    }
+    Ok(seen.breaches)
+}
+
+fn key_hash(key: &Key) -> u128 {
+    xxh3_128(format!("{}\0{}", key.kind.name(), key.value).as_bytes())
+}
+
+fn token_hash(token: &Token) -> u128 {
+    xxh3_128(format!("{}\0{}", token.kind as u8, token.value).as_bytes())
+}
+
+impl Seen {
+    fn breach(&mut self, text: impl FnOnce() -> String) {
+        if self.breaches.len() < BREACHES_MAX {
+            self.breaches.push(text());
+        }
+    }
+
+    fn require(&mut self, holds: bool, text: impl FnOnce() -> String) {
+        if !holds {
+            self.breach(text);
+        }
+    }
+
+    fn row(&mut self, row: &Put) {
+        match row {
+            Put::Binding(key, no) => drop(self.bindings.insert(key_hash(key), *no)),
+            Put::Profile(profile) => {
+                self.first_seen.insert(profile.no, profile.first_seen);
+                let kinds: HashSet<_> = profile.keys.iter().map(|key| &key.kind).collect();
+                let no = profile.no;
+                self.require(kinds.len() == profile.keys.len(), || format!("profile {} holds a kind twice", no.0));
+                for key in &profile.keys {
+                    let bound = self.bindings.get(&key_hash(key)).copied();
+                    self.require(bound == Some(no), || {
+                        format!("L2: profile {} holds a key of kind {} that is not bound to it", no.0, key.kind.name())
+                    });
+                    self.held += 1;
+                }
+            }
+            Put::Standing(standing) => drop(self.standings.insert(standing.no, *standing)),
+            Put::View(root, _) => drop(self.views.insert(*root)),
+            Put::Link(Link { child, parent, merge, .. }) => drop(self.links.insert(*child, (*parent, *merge))),
+            Put::Device(device) => {
+                *self.devices.entry(device.at.profile).or_default() += 1;
+                self.device_rows += 1;
+                for token in device.fields.tokens() {
+                    let new = self.tokens.insert(token_hash(&token));
+                    self.require(new, || format!("two devices share a token, one of profile {}", device.at.profile.0));
+                }
+            }
+            Put::Event(event) => {
+                *self.events.entry(event.profile).or_default() += 1;
+                self.event_rows += 1;
+                let last = self.counters.seq;
+                self.require(event.seq <= last, || format!("event {} is beyond the change sequence", event.seq));
+            }
+            Put::Merge(merge) => drop(self.merges.insert(merge.no, (merge.merged.no, merge.reverted_at.is_some()))),
+            Put::Quarantined(entry) => self.unreplayed += u64::from(entry.replayed_as.is_none()),
+            _ => {}
+        }
+    }
+
+    /// L1 and L2: as many keys are held as are bound, and each is bound to its holder, so each has exactly one.
+    fn bindings_agree(&mut self) {
+        let (bound, held) = (self.bindings.len() as u64, self.held);
+        self.require(bound == held, || format!("L1: {bound} keys are bound, own records hold {held}"));
+        let nobody = self.bindings.values().filter(|no| !self.first_seen.contains_key(no)).count();
+        self.require(nobody == 0, || format!("L1: {nobody} keys are bound to nobody"));
+    }
+
+    /// L3, standings and links: redirects are one hop, every member has its link, figures of trees are those of members.
+    fn trees_agree(&mut self) {
+        let (profiles, standings) = (self.first_seen.len(), self.standings.len());
+        self.require(profiles == standings, || format!("{profiles} own records have {standings} standings"));
+        let all: Vec<Standing> = self.standings.values().copied().collect();
+        let mut trees: HashMap<ProfileNo, Tally> = HashMap::new();
+        for s in &all {
+            let no = s.no.0;
+            let root = self.standings.get(&s.root).map(|root| root.root);
+            self.require(root == Some(s.root), || format!("L3: profile {no} leads to {} which is no root", s.root.0));
+            let events = self.events.get(&s.no).copied().unwrap_or_default();
+            self.require(s.events == events, || format!("L4: profile {no} counts {} events, has {events}", s.events));
+            let devices = self.devices.get(&s.no).copied().unwrap_or_default();
+            self.require(s.devices == devices, || format!("profile {no} counts {} devices, has {devices}", s.devices));
+            let Some(first_seen) = self.first_seen.get(&s.no).copied() else {
+                self.breach(|| format!("profile {no} has no own record"));
+                continue;
+            };
+            self.link_agrees(s);
+            let own = Tally { first_seen, last_seen: s.last_seen, events, devices, members: 1 };
+            trees.entry(s.root).and_modify(|tree| *tree = tree.with(own)).or_insert(own);
+        }
+        for s in all.iter().filter(|s| s.root == s.no) {
+            let tree = trees.get(&s.no);
+            self.require(tree == Some(&s.tree), || {
+                format!("the figures of live profile {} are not those of its members", s.no.0)
+            });
+            let (members, view) = (s.tree.members > 1, self.views.contains(&s.no));
+            self.require(members == view, || format!("profile {} has a view without members, or none with", s.no.0));
+        }
+        let strays = self.views.iter().filter(|no| self.standings.get(no).is_none_or(|s| s.root != **no)).count();
+        self.require(strays == 0, || format!("{strays} views belong to no live profile"));
+        let owners = self.events.keys().chain(self.devices.keys());
+        let orphans = owners.filter(|no| !self.standings.contains_key(no)).count();
+        self.require(orphans == 0, || format!("L4: {orphans} ids have events or devices and no standing"));
+    }
+
+    fn link_agrees(&mut self, s: &Standing) {
+        let no = s.no.0;
+        match self.links.get(&s.no).copied() {
+            None => self.require(s.root == s.no, || format!("member {no} has no link")),
+            Some((parent, merge)) => {
+                self.require(s.root != s.no, || format!("live profile {no} has a link"));
+                let beside = self.standings.get(&parent).map(|parent| parent.root);
+                self.require(beside == Some(s.root), || format!("the link of {no} leads out of its tree"));
+                let record = self.merges.get(&merge).copied();
+                let merge = merge.0;
+                self.require(record == Some((s.no, false)), || format!("the link of {no} has no open merge record {merge}"));
+            }
+        }
+    }
+
+    /// L4 as a whole, and what else the counters say.
+    fn counters_agree(&mut self) {
+        let c = self.counters;
+        let users = self.standings.values().filter(|s| s.root == s.no).count() as u64;
+        let numbers = [
+            ("L4: events", c.events, self.event_rows),
+            ("L4: events accepted less removed", c.events_accepted.wrapping_sub(c.events_removed), self.event_rows),
+            ("live profiles", c.users, users),
+            ("devices", c.devices, self.device_rows),
+            ("quarantine entries that were not replayed", c.quarantined, self.unreplayed),
+        ];
+        for (what, counted, stored) in numbers {
+            self.require(counted == stored, || format!("{what}: {counted} are counted, {stored} are stored"));
+        }
+        let last = self.standings.last_key_value().map_or(0, |(no, _)| no.0);
+        self.require(last <= c.profile, || format!("profile {last} has a number that was never given"));
+        let last = self.merges.keys().map(|no| no.0).max().unwrap_or_default();
+        self.require(last <= c.merge, || format!("merge {last} has a number that was never given"));
+    }
+}
+
+/// Whether the view that is kept of a root is the fold of its members' own records.
+fn view_breach(reader: &mut dyn Reader, root: ProfileNo) -> Result<Option<String>, EngineError> {
+    let Some(live) = reader.profile(root)? else { return Ok(None) };
+    let tree = Tree::new(live.members.iter().map(|m| MemberRef { profile: &m.profile, link: m.link.as_ref() }));
+    let agrees = live.view.as_ref().is_some_and(|view: &View| *view == tree.shown(live.root));
+    Ok((!agrees).then(|| format!("the view of live profile {} is not the fold of its members' own records", root.0)))
+}

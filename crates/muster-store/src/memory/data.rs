@@ -1,0 +1,154 @@
+//! The rows of one workspace in ordered maps, and what a decision's changes do to them.
+
+use crate::bounds::Bounds;
+use crate::engine::EngineError;
+use crate::rounds::Source;
+use muster_core::change::{Changes, Put};
+use muster_core::command::Route;
+use muster_core::id::{MergeNo, ProfileNo, QuarantineNo, RequestNo, Seq, SeparationNo};
+use muster_core::identifier::Key;
+use muster_core::record::{
+    Change, Counters, Device, DeviceRef, Event, EventId, Idempotency, Link, Merge, Outgoing, Profile, Quarantined,
+    Request, Separation, Standing, Token, View,
+};
+use std::collections::BTreeMap;
+
+/// The rows of one workspace, a map for each family.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Data {
+    pub(super) counters: Counters,
+    pub(super) bindings: BTreeMap<Key, ProfileNo>,
+    pub(super) profiles: BTreeMap<ProfileNo, Profile>,
+    pub(super) standings: BTreeMap<ProfileNo, Standing>,
+    pub(super) views: BTreeMap<ProfileNo, View>,
+    pub(super) links: BTreeMap<ProfileNo, Link>,
+    pub(super) devices: BTreeMap<DeviceRef, Device>,
+    pub(super) events: BTreeMap<Seq, Event>,
+    pub(super) event_ids: BTreeMap<Box<str>, EventId>,
+    pub(super) merges: BTreeMap<MergeNo, Merge>,
+    pub(super) separations: BTreeMap<SeparationNo, Separation>,
+    pub(super) requests: BTreeMap<RequestNo, Request>,
+    pub(super) refused: BTreeMap<RequestNo, Request>,
+    pub(super) quarantine: BTreeMap<QuarantineNo, Quarantined>,
+    pub(super) quarantine_dropped: u64,
+    pub(super) idempotency: BTreeMap<(Route, Box<str>), Idempotency>,
+    pub(super) outbox: BTreeMap<RequestNo, Outgoing>,
+    pub(super) changes: BTreeMap<Seq, Change>,
+}
+
+impl Data {
+    /// Deletes must name rows that exist; checked before anything is put, so that a decision is applied whole.
+    pub(super) fn check(&self, changes: &Changes) -> Result<(), EngineError> {
+        let there = |row: &Put| match row {
+            Put::Unbind(key) => self.bindings.contains_key(key),
+            Put::DropView(root) => self.views.contains_key(root),
+            Put::Cut(child) => self.links.contains_key(child),
+            Put::DropDevice(at) => self.devices.contains_key(at),
+            Put::Lift(no) => self.separations.contains_key(no),
+            _ => true,
+        };
+        if changes.rows.iter().all(there) {
+            Ok(())
+        } else {
+            Err(EngineError::Broken("it deletes a row that is not there".into()))
+        }
+    }
+
+    pub(super) fn apply(&mut self, rows: Vec<Put>) {
+        for row in rows {
+            match row {
+                Put::Binding(key, no) => drop(self.bindings.insert(key, no)),
+                Put::Unbind(key) => drop(self.bindings.remove(&key)),
+                Put::Profile(row) => drop(self.profiles.insert(row.no, row)),
+                Put::Standing(row) => drop(self.standings.insert(row.no, row)),
+                Put::View(root, row) => drop(self.views.insert(root, row)),
+                Put::DropView(root) => drop(self.views.remove(&root)),
+                Put::Link(row) => drop(self.links.insert(row.child, row)),
+                Put::Cut(child) => drop(self.links.remove(&child)),
+                Put::Device(row) => drop(self.devices.insert(row.at.clone(), row)),
+                Put::DropDevice(at) => drop(self.devices.remove(&at)),
+                Put::Event(row) => drop(self.events.insert(row.seq, row)),
+                Put::EventId(row) => drop(self.event_ids.insert(row.id.clone(), row)),
+                Put::Merge(row) => drop(self.merges.insert(row.no, row)),
+                Put::Separation(row) => drop(self.separations.insert(row.no, row)),
+                Put::Lift(no) => drop(self.separations.remove(&no)),
+                Put::Request(row) => drop(self.requests.insert(row.no, row)),
+                Put::Quarantined(row) => drop(self.quarantine.insert(row.no, row)),
+                Put::Idempotency(row) => drop(self.idempotency.insert((row.route, row.key.clone()), row)),
+                Put::Outgoing(row) => drop(self.outbox.insert(row.request, row)),
+                Put::Change(row) => drop(self.changes.insert(row.seq, row)),
+            }
+        }
+    }
+
+    /// Keeps the bounded families within their bounds, oldest dropped first.
+    pub(super) fn trim(&mut self, bounds: &Bounds) {
+        let mut bytes: u64 = self.quarantine.values().map(|q| q.element.len() as u64).sum();
+        while self.quarantine.len() as u64 > bounds.quarantine_entries || bytes > bounds.quarantine_bytes {
+            let Some((_, dropped)) = self.quarantine.pop_first() else { break };
+            bytes -= dropped.element.len() as u64;
+            self.quarantine_dropped += 1;
+            if dropped.replayed_as.is_none() {
+                self.counters.quarantined = self.counters.quarantined.saturating_sub(1);
+            }
+        }
+        while self.refused.len() as u64 > bounds.refused_entries {
+            let oldest = self.refused.values().min_by_key(|r| (r.received_at, r.no)).map(|r| r.no);
+            oldest.and_then(|no| self.refused.remove(&no));
+        }
+    }
+}
+
+impl Source for &Data {
+    fn binding(&mut self, key: &Key) -> Result<Option<ProfileNo>, EngineError> {
+        Ok(self.bindings.get(key).copied())
+    }
+
+    fn profile(&mut self, no: ProfileNo) -> Result<Option<Profile>, EngineError> {
+        Ok(self.profiles.get(&no).cloned())
+    }
+
+    fn standing(&mut self, no: ProfileNo) -> Result<Option<Standing>, EngineError> {
+        Ok(self.standings.get(&no).copied())
+    }
+
+    fn view(&mut self, root: ProfileNo) -> Result<Option<View>, EngineError> {
+        Ok(self.views.get(&root).cloned())
+    }
+
+    fn link(&mut self, child: ProfileNo) -> Result<Option<Link>, EngineError> {
+        Ok(self.links.get(&child).cloned())
+    }
+
+    fn members(&mut self, root: ProfileNo) -> Result<Vec<ProfileNo>, EngineError> {
+        Ok(self.standings.values().filter(|s| s.root == root && s.no != root).map(|s| s.no).collect())
+    }
+
+    fn separations_of(&mut self, no: ProfileNo) -> Result<Vec<Separation>, EngineError> {
+        Ok(self.separations.values().filter(|s| s.a.no == no || s.b.no == no).cloned().collect())
+    }
+
+    fn device(&mut self, at: &DeviceRef) -> Result<Option<Device>, EngineError> {
+        Ok(self.devices.get(at).cloned())
+    }
+
+    fn token(&mut self, token: &Token) -> Result<Option<DeviceRef>, EngineError> {
+        Ok(self.devices.values().find(|d| d.fields.tokens().any(|t| t == *token)).map(|d| d.at.clone()))
+    }
+
+    fn event_id(&mut self, id: &str) -> Result<Option<EventId>, EngineError> {
+        Ok(self.event_ids.get(id).cloned())
+    }
+
+    fn merge(&mut self, no: MergeNo) -> Result<Option<Merge>, EngineError> {
+        Ok(self.merges.get(&no).cloned())
+    }
+
+    fn separation(&mut self, no: SeparationNo) -> Result<Option<Separation>, EngineError> {
+        Ok(self.separations.get(&no).cloned())
+    }
+
+    fn idempotency(&mut self, route: Route, key: &str) -> Result<Option<Idempotency>, EngineError> {
+        Ok(self.idempotency.get(&(route, key.into())).cloned())
+    }
+}

@@ -1,0 +1,132 @@
+//! Reading the reference engine: linear searches over the ordered maps.
+
+use super::data::Data;
+use crate::engine::EngineError;
+use crate::reader::{EventQuery, LiveProfile, Reader, RequestQuery};
+use crate::rounds::Source as _;
+use muster_core::change::Put;
+use muster_core::command::Route;
+use muster_core::id::{MergeNo, ProfileNo, QuarantineNo, RequestNo, SeparationNo};
+use muster_core::identifier::Key;
+use muster_core::record::{Counters, Event, Idempotency, Merge, Quarantined, Request, Separation};
+use muster_core::snapshot::Member;
+use std::cmp::Reverse;
+use std::sync::Arc;
+
+/// A reader: the data as it was.
+pub(super) struct Look {
+    pub(super) data: Arc<Data>,
+}
+
+impl Look {
+    fn member(&self, no: ProfileNo) -> Result<Member, EngineError> {
+        const MISSING: &str = "a member has no own record";
+        let profile = self.data.profiles.get(&no).ok_or(EngineError::Corrupt(MISSING.into()))?.clone();
+        let standing = *self.data.standings.get(&no).ok_or(EngineError::Corrupt(MISSING.into()))?;
+        let link = self.data.links.get(&no).cloned();
+        let joined_at = link.as_ref().and_then(|link| self.data.merges.get(&link.merge)).map(|merge| merge.at);
+        let devices = self.data.devices.values().filter(|d| d.at.profile == no).cloned().collect();
+        Ok(Member { profile, standing, link, joined_at, devices })
+    }
+}
+
+impl Reader for Look {
+    fn counters(&mut self) -> Result<Counters, EngineError> {
+        Ok(self.data.counters)
+    }
+
+    fn binding(&mut self, key: &Key) -> Result<Option<ProfileNo>, EngineError> {
+        Ok(self.data.bindings.get(key).copied())
+    }
+
+    fn profile(&mut self, no: ProfileNo) -> Result<Option<LiveProfile>, EngineError> {
+        let Some(root) = self.data.standings.get(&no).map(|s| s.root) else { return Ok(None) };
+        let mut members = vec![self.member(root)?];
+        for no in (&*self.data).members(root)? {
+            members.push(self.member(no)?);
+        }
+        Ok(Some(LiveProfile { root, members, view: self.data.views.get(&root).cloned() }))
+    }
+
+    fn events(&mut self, query: &EventQuery<'_>) -> Result<Vec<Event>, EngineError> {
+        let asked = |e: &&Event| {
+            query.profiles.contains(&e.profile)
+                && query.name.is_none_or(|name| *e.action.name == *name)
+                && query.below.is_none_or(|below| (e.time, e.seq) < below)
+        };
+        let mut events: Vec<Event> = self.data.events.values().filter(asked).cloned().collect();
+        events.sort_by_key(|e| Reverse((e.time, e.seq)));
+        events.truncate(query.limit);
+        Ok(events)
+    }
+
+    fn requests(&mut self, query: RequestQuery) -> Result<Vec<Request>, EngineError> {
+        let asked = |r: &&Request| {
+            query.status.is_none_or(|status| r.status == status)
+                && query.outcome.is_none_or(|outcome| r.elements.iter().any(|e| e.outcome == outcome))
+                && query.below.is_none_or(|below| (r.received_at, r.no) < below)
+        };
+        let all = self.data.requests.values().chain(self.data.refused.values());
+        let mut requests: Vec<Request> = all.filter(asked).cloned().collect();
+        requests.sort_by_key(|r| Reverse((r.received_at, r.no)));
+        requests.truncate(query.limit);
+        Ok(requests)
+    }
+
+    fn request(&mut self, no: RequestNo) -> Result<Option<Request>, EngineError> {
+        let family = if no.is_refused() { &self.data.refused } else { &self.data.requests };
+        Ok(family.get(&no).cloned())
+    }
+
+    fn quarantine(&mut self, below: Option<QuarantineNo>, limit: usize) -> Result<Vec<Quarantined>, EngineError> {
+        let asked = |q: &&Quarantined| below.is_none_or(|below| q.no < below);
+        Ok(self.data.quarantine.values().rev().filter(asked).take(limit).cloned().collect())
+    }
+
+    fn quarantined(&mut self, no: QuarantineNo) -> Result<Option<Quarantined>, EngineError> {
+        Ok(self.data.quarantine.get(&no).cloned())
+    }
+
+    fn merges(&mut self, below: Option<MergeNo>, limit: usize) -> Result<Vec<Merge>, EngineError> {
+        let asked = |m: &&Merge| below.is_none_or(|below| m.no < below);
+        Ok(self.data.merges.values().rev().filter(asked).take(limit).cloned().collect())
+    }
+
+    fn merge(&mut self, no: MergeNo) -> Result<Option<Merge>, EngineError> {
+        Ok(self.data.merges.get(&no).cloned())
+    }
+
+    fn separations(&mut self, below: Option<SeparationNo>, limit: usize) -> Result<Vec<Separation>, EngineError> {
+        let asked = |s: &&Separation| below.is_none_or(|below| s.no < below);
+        Ok(self.data.separations.values().rev().filter(asked).take(limit).cloned().collect())
+    }
+
+    fn idempotency(&mut self, route: Route, key: &str) -> Result<Option<Idempotency>, EngineError> {
+        Ok(self.data.idempotency.get(&(route, key.into())).cloned())
+    }
+
+    fn quarantine_dropped(&mut self) -> Result<u64, EngineError> {
+        Ok(self.data.quarantine_dropped)
+    }
+
+    fn rows(&mut self, each: &mut dyn FnMut(Put)) -> Result<(), EngineError> {
+        let data = &*self.data;
+        data.bindings.iter().for_each(|(key, no)| each(Put::Binding(key.clone(), *no)));
+        data.profiles.values().cloned().map(Put::Profile).for_each(&mut *each);
+        data.standings.values().copied().map(Put::Standing).for_each(&mut *each);
+        data.views.iter().for_each(|(root, view)| each(Put::View(*root, view.clone())));
+        data.links.values().cloned().map(Put::Link).for_each(&mut *each);
+        data.devices.values().cloned().map(Put::Device).for_each(&mut *each);
+        data.events.values().cloned().map(Put::Event).for_each(&mut *each);
+        data.event_ids.values().cloned().map(Put::EventId).for_each(&mut *each);
+        data.merges.values().cloned().map(Put::Merge).for_each(&mut *each);
+        data.separations.values().cloned().map(Put::Separation).for_each(&mut *each);
+        data.requests.values().cloned().map(Put::Request).for_each(&mut *each);
+        data.refused.values().cloned().map(Put::Request).for_each(&mut *each);
+        data.quarantine.values().cloned().map(Put::Quarantined).for_each(&mut *each);
+        data.idempotency.values().cloned().map(Put::Idempotency).for_each(&mut *each);
+        data.outbox.values().cloned().map(Put::Outgoing).for_each(&mut *each);
+        data.changes.values().copied().map(Put::Change).for_each(each);
+        Ok(())
+    }
+}

@@ -1,0 +1,195 @@
+//! The rounds of a decision, the same for every engine that reads row by row: needs, facts at one snapshot, decide,
+//! again. What a need comes to (of a member also its root, of a root its view) is written once, here.
+
+use crate::engine::{EngineError, Job, JobStep};
+use muster_core::change::Changes;
+use muster_core::command::Route;
+use muster_core::facts::{Facts, Needs};
+use muster_core::id::{MergeNo, ProfileNo, SeparationNo};
+use muster_core::identifier::Key;
+use muster_core::limits::ROUNDS_MAX;
+use muster_core::record::{
+    Device, DeviceRef, EventId, Idempotency, Link, Merge, Profile, Separation, Standing, Token, View,
+};
+use muster_core::time::Moment;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+
+/// Reads single rows at one snapshot.
+pub(crate) trait Source {
+    fn binding(&mut self, key: &Key) -> Result<Option<ProfileNo>, EngineError>;
+    fn profile(&mut self, no: ProfileNo) -> Result<Option<Profile>, EngineError>;
+    fn standing(&mut self, no: ProfileNo) -> Result<Option<Standing>, EngineError>;
+    fn view(&mut self, root: ProfileNo) -> Result<Option<View>, EngineError>;
+    fn link(&mut self, child: ProfileNo) -> Result<Option<Link>, EngineError>;
+    /// The members of a root without itself, in order of their number.
+    fn members(&mut self, root: ProfileNo) -> Result<Vec<ProfileNo>, EngineError>;
+    /// The separations that name this id, by number.
+    fn separations_of(&mut self, no: ProfileNo) -> Result<Vec<Separation>, EngineError>;
+    fn device(&mut self, at: &DeviceRef) -> Result<Option<Device>, EngineError>;
+    fn token(&mut self, token: &Token) -> Result<Option<DeviceRef>, EngineError>;
+    fn event_id(&mut self, id: &str) -> Result<Option<EventId>, EngineError>;
+    fn merge(&mut self, no: MergeNo) -> Result<Option<Merge>, EngineError>;
+    fn separation(&mut self, no: SeparationNo) -> Result<Option<Separation>, EngineError>;
+    fn idempotency(&mut self, route: Route, key: &str) -> Result<Option<Idempotency>, EngineError>;
+}
+
+/// How a decision ended.
+#[derive(Debug)]
+pub(crate) enum Verdict {
+    /// These are its changes.
+    Changes(Changes),
+    /// Nothing changes.
+    Leave,
+}
+
+/// Runs the rounds of one job. `facts` holds the counters, the revision and the rate window.
+pub(crate) fn run(
+    job: &mut dyn Job,
+    source: &mut dyn Source,
+    mut facts: Facts,
+    now: Moment,
+) -> Result<Verdict, EngineError> {
+    let mut needs = guarded(|| job.needs())?;
+    for _ in 0..ROUNDS_MAX {
+        fill(source, &needs, &mut facts)?;
+        match guarded(|| job.decide(&facts, now))? {
+            JobStep::NeedMore(more) => needs = more,
+            JobStep::Done(changes) => return Ok(Verdict::Changes(changes)),
+            JobStep::Leave => return Ok(Verdict::Leave),
+        }
+    }
+    Err(EngineError::Broken(format!("it asked for facts more than {ROUNDS_MAX} times").into()))
+}
+
+/// A panic of a decision is the fault of that decision alone.
+fn guarded<T>(run: impl FnOnce() -> T) -> Result<T, EngineError> {
+    catch_unwind(AssertUnwindSafe(run)).map_err(|panic| {
+        let text = panic.downcast_ref::<&str>().copied().or(panic.downcast_ref::<String>().map(String::as_str));
+        EngineError::Broken(Arc::from(format!("it panicked: {}", text.unwrap_or("without a message"))))
+    })
+}
+
+/// Reads what is needed and not read yet.
+fn fill(source: &mut dyn Source, needs: &Needs, facts: &mut Facts) -> Result<(), EngineError> {
+    for key in &needs.bindings {
+        if !facts.bindings.contains_key(key) {
+            facts.bindings.insert(key.clone(), source.binding(key)?);
+        }
+    }
+    for no in &needs.profiles {
+        fill_profile(source, *no, facts)?;
+    }
+    for root in &needs.trees {
+        fill_tree(source, *root, facts)?;
+    }
+    for root in &needs.separations {
+        fill_separations(source, *root, facts)?;
+    }
+    for at in &needs.devices {
+        fill_device(source, at, facts)?;
+    }
+    for token in &needs.tokens {
+        if !facts.tokens.contains_key(token) {
+            let at = source.token(token)?;
+            if let Some(at) = &at {
+                fill_device(source, at, facts)?;
+            }
+            facts.tokens.insert(token.clone(), at);
+        }
+    }
+    fill_others(source, needs, facts)
+}
+
+fn fill_others(source: &mut dyn Source, needs: &Needs, facts: &mut Facts) -> Result<(), EngineError> {
+    for id in &needs.event_ids {
+        if !facts.event_ids.contains_key(id) {
+            facts.event_ids.insert(id.clone(), source.event_id(id)?);
+        }
+    }
+    for no in &needs.merges {
+        if !facts.merges.contains_key(no) {
+            facts.merges.insert(*no, source.merge(*no)?);
+        }
+    }
+    for no in &needs.separation_nos {
+        if !facts.separation_nos.contains_key(no) {
+            facts.separation_nos.insert(*no, source.separation(*no)?);
+        }
+    }
+    if let Some(key) = &needs.idempotency
+        && !facts.idempotency.contains_key(key)
+    {
+        facts.idempotency.insert(key.clone(), source.idempotency(key.0, &key.1)?);
+    }
+    Ok(())
+}
+
+/// An own record and its standing; of a member also its root's, and the root's view.
+fn fill_profile(source: &mut dyn Source, no: ProfileNo, facts: &mut Facts) -> Result<(), EngineError> {
+    fill_own(source, no, facts)?;
+    let root = facts.standings[&no].map(|standing| standing.root);
+    let Some(root) = root else { return Ok(()) };
+    fill_own(source, root, facts)?;
+    fill_view(source, root, facts)
+}
+
+fn fill_own(source: &mut dyn Source, no: ProfileNo, facts: &mut Facts) -> Result<(), EngineError> {
+    if !facts.standings.contains_key(&no) {
+        facts.standings.insert(no, source.standing(no)?);
+    }
+    if !facts.profiles.contains_key(&no) {
+        facts.profiles.insert(no, source.profile(no)?);
+    }
+    Ok(())
+}
+
+fn fill_view(source: &mut dyn Source, root: ProfileNo, facts: &mut Facts) -> Result<(), EngineError> {
+    if !facts.views.contains_key(&root) {
+        let has_members = facts.standings[&root].is_some_and(|standing| standing.tree.members > 1);
+        facts.views.insert(root, if has_members { source.view(root)? } else { None });
+    }
+    Ok(())
+}
+
+fn fill_tree(source: &mut dyn Source, root: ProfileNo, facts: &mut Facts) -> Result<(), EngineError> {
+    if facts.trees.contains_key(&root) {
+        return Ok(());
+    }
+    fill_profile(source, root, facts)?;
+    if facts.standings[&root].is_none() {
+        facts.trees.insert(root, None);
+        return Ok(());
+    }
+    let mut members = vec![root];
+    members.extend(source.members(root)?);
+    for member in &members {
+        fill_own(source, *member, facts)?;
+        if !facts.links.contains_key(member) {
+            facts.links.insert(*member, source.link(*member)?);
+        }
+    }
+    facts.trees.insert(root, Some(members));
+    Ok(())
+}
+
+fn fill_separations(source: &mut dyn Source, root: ProfileNo, facts: &mut Facts) -> Result<(), EngineError> {
+    if facts.separations.contains_key(&root) {
+        return Ok(());
+    }
+    let mut found = source.separations_of(root)?;
+    for member in source.members(root)? {
+        found.extend(source.separations_of(member)?);
+    }
+    found.sort_by_key(|separation| separation.no);
+    found.dedup_by_key(|separation| separation.no);
+    facts.separations.insert(root, Some(found));
+    Ok(())
+}
+
+fn fill_device(source: &mut dyn Source, at: &DeviceRef, facts: &mut Facts) -> Result<(), EngineError> {
+    if !facts.devices.contains_key(at) {
+        facts.devices.insert(at.clone(), source.device(at)?);
+    }
+    Ok(())
+}

@@ -1,0 +1,376 @@
+//! The embedded engine: SQLite, one file per workspace and one for the catalogue.
+//!
+//! `Inner` is what its threads share: lanes (`lane`), the committers that serve them (`committer`), the keeper of
+//! everything that nobody waits for (`keeper`). A group of decisions is run by the lane's `writer`; rows are written by
+//! `apply` and read by `facts` (decisions) and `look` (people) through `table`. How SQLite is opened is `settings`.
+
+mod apply;
+mod bindings;
+mod catalogue;
+mod committer;
+mod directory;
+mod facts;
+mod gauges;
+mod keeper;
+mod lane;
+mod look;
+mod schema;
+mod settings;
+mod state;
+mod synced;
+mod table;
+mod trouble;
+mod verify;
+mod writer;
+
+pub use directory::OpenError;
+pub use verify::{Report, WorkspaceReport, verify};
+
+use crate::bounds::Bounds;
+use crate::engine::{Configure, Engine, EngineError, Health, Job, Workspace};
+use crate::reader::Reader;
+use catalogue::Catalogue;
+use committer::Ready;
+use directory::{Directory, at};
+use gauges::Gauges;
+use keeper::Bell;
+use lane::{Configuring, Lane, locked};
+use look::Look;
+use muster_core::id::WorkspaceId;
+use muster_core::rate::RateWindow;
+use muster_core::record::Request;
+use muster_core::time::Clock;
+use schema::SchemaError;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::mpsc::sync_channel;
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::thread::{self, JoinHandle};
+use writer::WriterError;
+
+/// How the engine is opened.
+#[derive(Clone)]
+pub struct SqliteOptions {
+    /// The data directory; made if it is not there.
+    pub data_dir: PathBuf,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// Go on with databases that lost the end of their write-ahead log.
+    pub accept_loss: bool,
+    /// Threads that commit.
+    pub committers: usize,
+    /// Workspaces whose connections stay open.
+    pub open_max: usize,
+    /// Bytes that one workspace's binding map may take; above it the table is read.
+    pub binding_map_bytes_max: usize,
+    /// Bounds of queues, groups and bounded families.
+    pub bounds: Bounds,
+}
+
+impl SqliteOptions {
+    /// The defaults: a committer for each core, 64 open workspaces (at most 370 KB and three descriptors each, binding
+    /// maps aside), binding maps of at most 1 GiB (about 20 million keys).
+    pub fn new(data_dir: impl Into<PathBuf>, clock: Arc<dyn Clock>) -> Self {
+        Self {
+            data_dir: data_dir.into(),
+            clock,
+            accept_loss: false,
+            committers: thread::available_parallelism().map_or(1, usize::from),
+            open_max: 64,
+            binding_map_bytes_max: 1 << 30,
+            bounds: Bounds::default(),
+        }
+    }
+}
+
+/// What the engine's threads share.
+struct Inner {
+    options: SqliteOptions,
+    clock: Arc<dyn Clock>,
+    directory: Directory,
+    catalogue: Mutex<Catalogue>,
+    lanes: RwLock<BTreeMap<WorkspaceId, Arc<Lane>>>,
+    ready: Ready,
+    bell: Bell,
+    gauges: Gauges,
+    ticks: AtomicU64,
+    closing: AtomicBool,
+}
+
+/// The embedded engine.
+pub struct Sqlite {
+    inner: Arc<Inner>,
+    committers: Mutex<Vec<JoinHandle<()>>>,
+    keeper: Mutex<Option<JoinHandle<()>>>,
+}
+
+fn closed() -> EngineError {
+    EngineError::Unavailable("it was closed".into())
+}
+
+/// What a workspace's or the catalogue's file that does not open means for the whole start.
+fn refusal(path: &Path, id: Option<&WorkspaceId>, error: WriterError) -> OpenError {
+    match error {
+        WriterError::Schema(SchemaError::Newer(version)) => {
+            OpenError::Newer(path.to_owned(), format!("database version {version}"))
+        }
+        WriterError::Schema(SchemaError::Storage(error)) => {
+            OpenError::Damaged { what: path.display().to_string(), why: error.to_string() }
+        }
+        WriterError::Io(error) => OpenError::Io { path: path.to_owned(), error },
+        WriterError::Behind(stored, synced) => {
+            let workspace = id.expect("the catalogue is never behind").clone();
+            OpenError::Behind { workspace, stored, synced }
+        }
+    }
+}
+
+impl Sqlite {
+    /// Opens a data directory: takes it for this process, looks at every workspace, starts the threads.
+    ///
+    /// # Errors
+    /// [`OpenError`] if it is in use, foreign, newer, or not what was written.
+    pub fn open(options: SqliteOptions) -> Result<Self, OpenError> {
+        let directory = Directory::open(&options.data_dir)?;
+        let path = directory.catalogue();
+        let damaged = |error: EngineError| refusal(&path, None, error.into());
+        let mut catalogue = Catalogue::open(&path).map_err(|error| refusal(&path, None, error.into()))?;
+        at(&options.data_dir, directory::sync(&options.data_dir))?;
+        for id in catalogue.deleted().map_err(damaged)? {
+            at(&directory.workspace(&id), directory.remove_workspace(&id))?;
+            catalogue.gone(&id).map_err(damaged)?;
+        }
+        let mut lanes = BTreeMap::new();
+        for workspace in catalogue.workspaces().map_err(damaged)? {
+            let folder = directory.workspace(&workspace.id);
+            let lane = Lane::new(workspace, folder);
+            lanes.insert(lane.id.clone(), Arc::new(lane));
+        }
+        let inner = Inner {
+            clock: options.clock.clone(),
+            directory,
+            catalogue: Mutex::new(catalogue),
+            lanes: RwLock::new(lanes),
+            ready: Ready::default(),
+            bell: Bell::default(),
+            gauges: Gauges::default(),
+            ticks: AtomicU64::new(0),
+            closing: AtomicBool::new(false),
+            options,
+        };
+        inner.look_at_all()?;
+        Self::start(Arc::new(inner))
+    }
+
+    fn start(inner: Arc<Inner>) -> Result<Self, OpenError> {
+        let failed = |error| OpenError::Io { path: "a thread".into(), error };
+        let mut committers = Vec::new();
+        for n in 0..inner.options.committers.max(1) {
+            let inner = inner.clone();
+            let thread = thread::Builder::new().name(format!("committer-{n}"));
+            committers.push(thread.spawn(move || committer::run(&inner)).map_err(failed)?);
+        }
+        let keeper = inner.clone();
+        let thread = thread::Builder::new().name("keeper".into());
+        let keeper = thread.spawn(move || keeper::run(&keeper)).map_err(failed)?;
+        Ok(Self { inner, committers: Mutex::new(committers), keeper: Mutex::new(Some(keeper)) })
+    }
+}
+
+impl Inner {
+    /// Opens every workspace once, so that a file that is damaged, newer or behind is refused at the start.
+    fn look_at_all(&self) -> Result<(), OpenError> {
+        for (place, lane) in self.all_lanes().iter().enumerate() {
+            let mut writer = locked(&lane.writer);
+            let refused = |error| refusal(&lane.folder, Some(&lane.id), error);
+            lane.open_writer(&mut writer, self.options.binding_map_bytes_max, self.options.accept_loss).map_err(refused)?;
+            if place >= self.options.open_max {
+                lane.close(&mut writer).map_err(|error| refused(error.into()))?;
+            }
+        }
+        Ok(())
+    }
+
+    fn all_lanes(&self) -> Vec<Arc<Lane>> {
+        self.lanes.read().unwrap_or_else(PoisonError::into_inner).values().cloned().collect()
+    }
+
+    fn lane(&self, id: &WorkspaceId) -> Result<Arc<Lane>, EngineError> {
+        if self.is_closing() {
+            return Err(closed());
+        }
+        let lanes = self.lanes.read().unwrap_or_else(PoisonError::into_inner);
+        lanes.get(id).cloned().ok_or(EngineError::UnknownWorkspace)
+    }
+
+    fn is_closing(&self) -> bool {
+        self.closing.load(Ordering::Acquire)
+    }
+
+    /// A change of the catalogue; a failure shows in the health.
+    fn write_catalogue<T>(
+        &self,
+        change: impl FnOnce(&mut Catalogue) -> Result<T, EngineError>,
+    ) -> Result<T, EngineError> {
+        let mut catalogue = locked(&self.catalogue);
+        let result = change(&mut catalogue);
+        if let Some(why) = catalogue.failed() {
+            self.gauges.fail(why);
+        }
+        result
+    }
+
+    /// Makes the folder and the database of a workspace, durable with their directory entries.
+    fn make(&self, workspace: &Workspace) -> Result<Lane, EngineError> {
+        let folder = self.directory.make_workspace(&workspace.id).map_err(io)?;
+        let lane = Lane::new(workspace.clone(), folder);
+        let mut writer = locked(&lane.writer);
+        lane.open_writer(&mut writer, self.options.binding_map_bytes_max, false).map_err(committer::opening)?;
+        directory::sync(&lane.folder).map_err(io)?;
+        drop(writer);
+        Ok(lane)
+    }
+}
+
+fn io(error: std::io::Error) -> EngineError {
+    if error.kind() == std::io::ErrorKind::StorageFull {
+        EngineError::Full
+    } else {
+        EngineError::Unavailable(error.to_string().into())
+    }
+}
+
+impl Engine for Sqlite {
+    fn workspaces(&self) -> Result<Vec<Workspace>, EngineError> {
+        if self.inner.is_closing() {
+            return Err(closed());
+        }
+        Ok(self.inner.all_lanes().iter().map(|lane| (*lane.entry()).clone()).collect())
+    }
+
+    fn create_workspace(&self, workspace: &Workspace) -> Result<bool, EngineError> {
+        if self.inner.is_closing() {
+            return Err(closed());
+        }
+        let made = self.inner.write_catalogue(|catalogue| {
+            if catalogue.has(&workspace.id)? {
+                return Ok(None);
+            }
+            let lane = self.inner.make(workspace)?;
+            catalogue.put(workspace)?;
+            Ok(Some(lane))
+        })?;
+        let Some(lane) = made else { return Ok(false) };
+        let mut lanes = self.inner.lanes.write().unwrap_or_else(PoisonError::into_inner);
+        lanes.insert(workspace.id.clone(), Arc::new(lane));
+        Ok(true)
+    }
+
+    fn configure(&self, id: &WorkspaceId, change: Configure) -> Result<Workspace, EngineError> {
+        let lane = self.inner.lane(id)?;
+        let (reply, answer) = sync_channel(1);
+        if lane.push_configure(Configuring { change, reply })? {
+            self.inner.ready.push(lane);
+        }
+        answer.recv().unwrap_or_else(|_| Err(EngineError::Unavailable("the lane was closed".into())))
+    }
+
+    fn delete_workspace(&self, id: &WorkspaceId) -> Result<(), EngineError> {
+        let lane = self.inner.lane(id)?;
+        // From here on the folder may go: nobody finds the lane, what waits is answered, the running group ends first.
+        {
+            let mut lanes = self.inner.lanes.write().unwrap_or_else(PoisonError::into_inner);
+            lanes.remove(id).ok_or(EngineError::UnknownWorkspace)?;
+        }
+        let waited = lane.stop(&EngineError::UnknownWorkspace);
+        self.inner.gauges.queued.fetch_sub(waited, Ordering::Relaxed);
+        // Whatever its file still holds goes with it.
+        let _unneeded = lane.close(&mut locked(&lane.writer));
+        self.inner.write_catalogue(|catalogue| {
+            catalogue.delete(id)?;
+            self.inner.directory.remove_workspace(id).map_err(io)?;
+            catalogue.gone(id)
+        })
+    }
+
+    fn secret(&self, name: &str) -> Result<Option<Vec<u8>>, EngineError> {
+        locked(&self.inner.catalogue).secret(name)
+    }
+
+    fn put_secret(&self, name: &str, value: &[u8]) -> Result<(), EngineError> {
+        self.inner.write_catalogue(|catalogue| catalogue.put_secret(name, value))
+    }
+
+    fn submit(&self, id: &WorkspaceId, job: Box<dyn Job>) -> Result<(), EngineError> {
+        let lane = self.inner.lane(id)?;
+        self.inner.gauges.queued.fetch_add(1, Ordering::Relaxed);
+        let pushed = lane.push(job, &self.inner.options.bounds);
+        match pushed {
+            Ok(true) => self.inner.ready.push(lane),
+            Ok(false) => {}
+            Err(_) => drop(self.inner.gauges.queued.fetch_sub(1, Ordering::Relaxed)),
+        }
+        pushed.map(|_| ())
+    }
+
+    fn note_refused(&self, id: &WorkspaceId, request: Request) {
+        if let Ok(lane) = self.inner.lane(id) {
+            lane.note_refused(request, &self.inner.options.bounds);
+        }
+    }
+
+    fn rate(&self, id: &WorkspaceId) -> RateWindow {
+        self.inner.lane(id).map(|lane| lane.rate()).unwrap_or_default()
+    }
+
+    fn read(&self, id: &WorkspaceId) -> Result<Box<dyn Reader + '_>, EngineError> {
+        Ok(Box::new(Look::of(self.inner.lane(id)?)?))
+    }
+
+    fn health(&self) -> Health {
+        let mut health = self.inner.gauges.health();
+        for lane in self.inner.all_lanes() {
+            health.wal_bytes += lane.pages.load(Ordering::Relaxed) * settings::PAGE_BYTES;
+            if lane.is_full() {
+                health.failed.get_or_insert_with(|| "the disk is full".into());
+            }
+        }
+        health
+    }
+
+    fn close(&self) {
+        if self.inner.closing.swap(true, Ordering::AcqRel) {
+            return;
+        }
+        let lanes = self.inner.all_lanes();
+        for lane in &lanes {
+            lane.refuse_more(&closed());
+        }
+        self.inner.bell.ring();
+        if let Some(keeper) = locked(&self.keeper).take() {
+            let _panicked = keeper.join();
+        }
+        // What waits, refused requests among it, is finished by the committers before they end.
+        for lane in &lanes {
+            if lane.wake_last() {
+                self.inner.ready.push(lane.clone());
+            }
+        }
+        self.inner.ready.stop();
+        for committer in locked(&self.committers).drain(..) {
+            let _panicked = committer.join();
+        }
+        for lane in &lanes {
+            if let Err(error) = lane.close(&mut locked(&lane.writer)) {
+                self.inner.gauges.fail(format!("workspace {}: {error}", lane.id).into());
+            }
+        }
+    }
+}
+
+impl Drop for Sqlite {
+    fn drop(&mut self) {
+        self.close();
+    }
+}

@@ -1,0 +1,174 @@
+//! The rows of one decision, written inside its savepoint, with the sums of their families.
+
+use super::bindings::BindingMap;
+use super::facts::Loaded;
+use super::state::State;
+use super::table;
+use crate::bounds::Bounds;
+use crate::codec::{Cell, Record, binding_cells, row_sum, view_cells};
+use crate::engine::EngineError;
+use crate::family::Family;
+use muster_core::change::Put;
+use muster_core::id::ProfileNo;
+use muster_core::identifier::Key;
+use muster_core::record::{Quarantined, Request};
+use rusqlite::Connection;
+
+/// Writes rows through a connection.
+pub(crate) struct Apply<'a> {
+    pub(crate) conn: &'a Connection,
+    pub(crate) state: &'a mut State,
+    pub(crate) bindings: &'a mut BindingMap,
+    pub(crate) loaded: &'a mut Loaded,
+}
+
+fn not_there() -> EngineError {
+    EngineError::Broken("it deletes a row that is not there".into())
+}
+
+impl Apply<'_> {
+    /// One row.
+    pub(crate) fn row(&mut self, row: &Put) -> Result<(), EngineError> {
+        match row {
+            Put::Binding(key, profile) => self.bind(key, *profile),
+            Put::Unbind(key) => self.unbind(key),
+            Put::Profile(row) => self.put(row),
+            Put::Standing(row) => self.put(row),
+            Put::View(root, view) => self.put_cells(Family::Views, &view_cells(*root, view)),
+            Put::DropView(root) => self.delete(Family::Views, &[Cell::unsigned(root.0)]),
+            Put::Link(row) => self.put(row),
+            Put::Cut(child) => self.delete(Family::Links, &[Cell::unsigned(child.0)]),
+            Put::Device(row) => self.put(row),
+            Put::DropDevice(at) => {
+                self.delete(Family::Devices, &[Cell::unsigned(at.profile.0), Cell::text(&at.device_id)])
+            }
+            Put::Event(row) => self.put(row),
+            Put::EventId(row) => self.put(row),
+            Put::Merge(row) => self.put(row),
+            Put::Separation(row) => self.put(row),
+            Put::Lift(no) => self.delete(Family::Separations, &[Cell::unsigned(no.0)]),
+            Put::Request(row) => self.put(row),
+            Put::Quarantined(row) => self.quarantine(row),
+            Put::Idempotency(row) => self.put(row),
+            Put::Outgoing(row) => self.put(row),
+            Put::Change(row) => self.put(row),
+        }
+    }
+
+    fn put<R: Record>(&mut self, row: &R) -> Result<(), EngineError> {
+        self.put_cells(R::FAMILY, &row.cells())
+    }
+
+    /// Puts a row. One that was read as a fact is replaced by its key; of any other an insert is tried first, since
+    /// most rows are new.
+    fn put_cells(&mut self, family: Family, cells: &[Cell<'_>]) -> Result<(), EngineError> {
+        let sum = row_sum(family, cells);
+        let mut old = self.loaded.get(family, &cells[0]).flatten();
+        if old.is_none() && !table::insert(self.conn, family, cells, sum)? {
+            old = table::stored_sum(self.conn, family, &cells[..family.key_columns()])?;
+            if old.is_none() {
+                return Err(EngineError::Broken(format!("a row of {} does not fit its table", family.table()).into()));
+            }
+        }
+        self.replace((family, cells), sum, old)
+    }
+
+    /// Replaces a row whose old checksum is known; None = it was just inserted.
+    fn replace(&mut self, (family, cells): (Family, &[Cell<'_>]), sum: i64, old: Option<i64>) -> Result<(), EngineError> {
+        if old.is_some() && !table::update(self.conn, family, cells, sum)? {
+            return Err(EngineError::Corrupt(format!("a row of {} is not there any more", family.table()).into()));
+        }
+        self.state.sums.replace(family, old, Some(sum));
+        self.loaded.set(family, &cells[0], Some(sum));
+        Ok(())
+    }
+
+    fn delete(&mut self, family: Family, key: &[Cell<'_>]) -> Result<(), EngineError> {
+        let old = match self.loaded.get(family, &key[0]) {
+            Some(known) => known,
+            None => table::stored_sum(self.conn, family, key)?,
+        };
+        let old = old.ok_or_else(not_there)?;
+        if !table::delete(self.conn, family, key)? {
+            return Err(not_there());
+        }
+        self.state.sums.replace(family, Some(old), None);
+        self.loaded.set(family, &key[0], None);
+        Ok(())
+    }
+
+    /// The checksum of a binding follows from the map: the table need not be read.
+    fn bound(&self, key: &Key) -> Result<Option<i64>, EngineError> {
+        match self.bindings.get(key) {
+            Some(profile) => Ok(profile.map(|no| row_sum(Family::Bindings, &binding_cells(key, no)))),
+            None => {
+                let key = [Cell::text(key.kind.name()), Cell::text(&key.value)];
+                Ok(table::stored_sum(self.conn, Family::Bindings, &key)?)
+            }
+        }
+    }
+
+    fn bind(&mut self, key: &Key, profile: ProfileNo) -> Result<(), EngineError> {
+        let cells = binding_cells(key, profile);
+        let (sum, old) = (row_sum(Family::Bindings, &cells), self.bound(key)?);
+        let put = if old.is_some() { table::update } else { table::insert };
+        if !put(self.conn, Family::Bindings, &cells, sum)? {
+            return Err(EngineError::Corrupt("the bindings are not as they were loaded".into()));
+        }
+        self.state.sums.replace(Family::Bindings, old, Some(sum));
+        self.bindings.set(key, Some(profile));
+        Ok(())
+    }
+
+    fn unbind(&mut self, key: &Key) -> Result<(), EngineError> {
+        let old = self.bound(key)?.ok_or_else(not_there)?;
+        if !table::delete(self.conn, Family::Bindings, &[Cell::text(key.kind.name()), Cell::text(&key.value)])? {
+            return Err(not_there());
+        }
+        self.state.sums.replace(Family::Bindings, Some(old), None);
+        self.bindings.set(key, None);
+        Ok(())
+    }
+
+    fn quarantine(&mut self, row: &Quarantined) -> Result<(), EngineError> {
+        let sql = "SELECT length(element) FROM quarantine WHERE no = ?1";
+        let before: u64 = table::numbers(self.conn, sql, &[Cell::unsigned(row.no.0)])?.into_iter().sum();
+        self.put(row)?;
+        let bytes = &mut self.state.figures.quarantine_bytes;
+        *bytes = (*bytes).saturating_sub(before) + row.element.len() as u64;
+        Ok(())
+    }
+
+    /// Keeps the quarantine within its bounds, oldest dropped first and counted.
+    pub(crate) fn trim_quarantine(&mut self, bounds: &Bounds) -> Result<(), EngineError> {
+        let over = |state: &State| {
+            state.sums.of(Family::Quarantine).rows.cast_unsigned() > bounds.quarantine_entries
+                || state.figures.quarantine_bytes > bounds.quarantine_bytes
+        };
+        while over(self.state) {
+            let oldest: Vec<Quarantined> = table::list(self.conn, (Family::Quarantine, "ORDER BY no LIMIT 1"), &[])?;
+            let Some(oldest) = oldest.into_iter().next() else { break };
+            self.delete(Family::Quarantine, &[Cell::unsigned(oldest.no.0)])?;
+            let State { counters, figures, .. } = &mut *self.state;
+            figures.quarantine_bytes = figures.quarantine_bytes.saturating_sub(oldest.element.len() as u64);
+            figures.quarantine_dropped += 1;
+            if oldest.replayed_as.is_none() {
+                counters.quarantined = counters.quarantined.saturating_sub(1);
+            }
+        }
+        Ok(())
+    }
+
+    /// Appends refused requests, and drops the oldest beyond the bound.
+    pub(crate) fn refused(&mut self, requests: &[Request], bounds: &Bounds) -> Result<(), EngineError> {
+        for request in requests {
+            self.put_cells(Family::Refused, &request.cells())?;
+        }
+        while self.state.sums.of(Family::Refused).rows.cast_unsigned() > bounds.refused_entries {
+            let sql = "SELECT no FROM refused ORDER BY received_at, no LIMIT 1";
+            let Some(no) = table::numbers(self.conn, sql, &[])?.into_iter().next() else { break };
+            self.delete(Family::Refused, &[Cell::unsigned(no)])?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,200 @@
+//! The catalogue: workspaces with their settings and keys, and the installation's secrets, in DATA_DIR/muster.db.
+
+use super::{schema, settings};
+use crate::codec::{Cell, cells_sum};
+use crate::engine::{EngineError, KeyRecord, Workspace};
+use muster_core::id::WorkspaceId;
+use muster_core::time::Timestamp;
+use rusqlite::{Connection, OptionalExtension as _, params};
+use std::path::Path;
+use std::sync::Arc;
+
+/// Seeds of the checksums of its tables: no family has such a number.
+const WORKSPACES_SEED: u64 = 2_001;
+const KEYS_SEED: u64 = 2_002;
+const SECRETS_SEED: u64 = 2_003;
+
+/// The open catalogue.
+pub(crate) struct Catalogue {
+    conn: Connection,
+    /// A write failed: whether it is on the disk is not known, so nothing more is written.
+    failed: Option<Arc<str>>,
+}
+
+fn damaged(what: &str) -> EngineError {
+    EngineError::Corrupt(format!("a row of the catalogue's {what} fails its checksum").into())
+}
+
+fn workspace_sum(w: &Workspace) -> i64 {
+    let cells = [
+        Cell::text(w.id.as_str()),
+        Cell::Int(w.created_at.0),
+        Cell::unsigned(w.revision),
+        Cell::text(&w.settings),
+    ];
+    cells_sum(WORKSPACES_SEED, &cells)
+}
+
+fn key_sum(id: &WorkspaceId, place: i64, key: &KeyRecord) -> i64 {
+    let cells = [
+        Cell::text(id.as_str()),
+        Cell::Int(place),
+        Cell::blob(&key.sha256),
+        Cell::text(&key.scopes),
+        Cell::Int(key.created_at.0),
+        Cell::int_or_null(key.valid_until.map(|at| at.0)),
+    ];
+    cells_sum(KEYS_SEED, &cells)
+}
+
+impl Catalogue {
+    /// Opens the catalogue, or makes it.
+    pub(crate) fn open(path: &Path) -> Result<Self, schema::SchemaError> {
+        let mut conn = settings::catalogue(path)?;
+        schema::catalogue(&mut conn)?;
+        Ok(Self { conn, failed: None })
+    }
+
+    /// Every workspace, in order of id.
+    pub(crate) fn workspaces(&self) -> Result<Vec<Workspace>, EngineError> {
+        let mut select =
+            self.conn.prepare_cached("SELECT id, created_at, revision, settings, sum FROM workspaces ORDER BY id")?;
+        let mut rows = select.query([])?;
+        let mut workspaces = Vec::new();
+        while let Some(row) = rows.next()? {
+            let id = WorkspaceId::parse(&row.get::<_, String>(0)?).ok_or_else(|| damaged("workspaces"))?;
+            let (created_at, revision) = (Timestamp(row.get(1)?), row.get::<_, i64>(2)?.cast_unsigned());
+            let keys = self.keys(&id)?;
+            let workspace = Workspace { id, created_at, revision, settings: row.get(3)?, keys };
+            if workspace_sum(&workspace) != row.get::<_, i64>(4)? {
+                return Err(damaged("workspaces"));
+            }
+            workspaces.push(workspace);
+        }
+        Ok(workspaces)
+    }
+
+    fn keys(&self, id: &WorkspaceId) -> Result<Vec<KeyRecord>, EngineError> {
+        let mut select = self.conn.prepare_cached(
+            "SELECT sha256, scopes, created_at, valid_until, place, sum FROM keys WHERE workspace = ?1 ORDER BY place",
+        )?;
+        let mut rows = select.query([id.as_str()])?;
+        let mut keys = Vec::new();
+        while let Some(row) = rows.next()? {
+            let key = KeyRecord {
+                sha256: row.get::<_, Vec<u8>>(0)?.try_into().map_err(|_| damaged("keys"))?,
+                scopes: row.get(1)?,
+                created_at: Timestamp(row.get(2)?),
+                valid_until: row.get::<_, Option<i64>>(3)?.map(Timestamp),
+            };
+            if key_sum(id, row.get(4)?, &key) != row.get::<_, i64>(5)? {
+                return Err(damaged("keys"));
+            }
+            keys.push(key);
+        }
+        Ok(keys)
+    }
+
+    /// Runs a change in a transaction of its own; durable when it returns.
+    fn write<T>(&mut self, change: impl FnOnce(&Connection) -> Result<T, EngineError>) -> Result<T, EngineError> {
+        if let Some(failed) = &self.failed {
+            return Err(EngineError::Unavailable(failed.clone()));
+        }
+        let result = (|| {
+            let transaction = self.conn.transaction()?;
+            let value = change(&transaction)?;
+            transaction.commit()?;
+            Ok(value)
+        })();
+        if let Err(EngineError::Unavailable(why)) = &result {
+            self.failed = Some(format!("the catalogue could not be written: {why}").into());
+        }
+        result
+    }
+
+    /// Why it cannot be written any more.
+    pub(crate) fn failed(&self) -> Option<Arc<str>> {
+        self.failed.clone()
+    }
+
+    /// Whether there is such a workspace.
+    pub(crate) fn has(&self, id: &WorkspaceId) -> Result<bool, EngineError> {
+        Ok(self.conn.prepare_cached("SELECT 1 FROM workspaces WHERE id = ?1")?.exists([id.as_str()])?)
+    }
+
+    /// Puts a workspace with its keys.
+    pub(crate) fn put(&mut self, w: &Workspace) -> Result<(), EngineError> {
+        self.write(|conn| {
+            let id = w.id.as_str();
+            conn.execute(
+                "INSERT OR REPLACE INTO workspaces VALUES (?1, ?2, ?3, ?4, ?5)",
+                params![id, w.created_at.0, w.revision.cast_signed(), w.settings, workspace_sum(w)],
+            )?;
+            conn.execute("DELETE FROM keys WHERE workspace = ?1", [id])?;
+            for (place, key) in (0_i64..).zip(&w.keys) {
+                let valid_until = key.valid_until.map(|at| at.0);
+                conn.execute(
+                    "INSERT INTO keys VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+                    params![
+                        id,
+                        place,
+                        key.sha256,
+                        key.scopes,
+                        key.created_at.0,
+                        valid_until,
+                        key_sum(&w.id, place, key)
+                    ],
+                )?;
+            }
+            Ok(())
+        })
+    }
+
+    /// Removes a workspace's entry and notes that its folder is on its way out.
+    pub(crate) fn delete(&mut self, id: &WorkspaceId) -> Result<(), EngineError> {
+        self.write(|conn| {
+            conn.execute("INSERT OR REPLACE INTO deleted VALUES (?1)", [id.as_str()])?;
+            conn.execute("DELETE FROM keys WHERE workspace = ?1", [id.as_str()])?;
+            conn.execute("DELETE FROM workspaces WHERE id = ?1", [id.as_str()])?;
+            Ok(())
+        })
+    }
+
+    /// The workspaces whose folder is on its way out.
+    pub(crate) fn deleted(&self) -> Result<Vec<WorkspaceId>, EngineError> {
+        let mut select = self.conn.prepare("SELECT id FROM deleted")?;
+        let ids = select.query_map([], |row| row.get::<_, String>(0))?.collect::<Result<Vec<_>, _>>()?;
+        ids.iter().map(|id| WorkspaceId::parse(id).ok_or_else(|| damaged("deleted"))).collect()
+    }
+
+    /// The folder is gone.
+    pub(crate) fn gone(&mut self, id: &WorkspaceId) -> Result<(), EngineError> {
+        self.write(|conn| {
+            conn.execute("DELETE FROM deleted WHERE id = ?1", [id.as_str()])?;
+            Ok(())
+        })
+    }
+
+    /// A secret.
+    pub(crate) fn secret(&self, name: &str) -> Result<Option<Vec<u8>>, EngineError> {
+        let mut select = self.conn.prepare_cached("SELECT value, sum FROM secrets WHERE name = ?1")?;
+        let row = select.query_row([name], |row| Ok((row.get::<_, Vec<u8>>(0)?, row.get::<_, i64>(1)?))).optional()?;
+        match row {
+            Some((value, sum)) if secret_sum(name, &value) != sum => Err(damaged("secrets")),
+            row => Ok(row.map(|(value, _)| value)),
+        }
+    }
+
+    /// Puts a secret.
+    pub(crate) fn put_secret(&mut self, name: &str, value: &[u8]) -> Result<(), EngineError> {
+        self.write(|conn| {
+            let sum = secret_sum(name, value);
+            conn.execute("INSERT OR REPLACE INTO secrets VALUES (?1, ?2, ?3)", params![name, value, sum])?;
+            Ok(())
+        })
+    }
+}
+
+fn secret_sum(name: &str, value: &[u8]) -> i64 {
+    cells_sum(SECRETS_SEED, &[Cell::text(name), Cell::blob(value)])
+}

@@ -1,0 +1,205 @@
+//! Committers: a few threads serve all lanes in turn; a lane with more work goes to the end after each group.
+
+use super::Inner;
+use super::lane::{Configuring, Lane, Load, locked};
+use super::schema::SchemaError;
+use super::writer::{Ended, Failed, Turn, Writer, WriterError};
+use crate::engine::{EngineError, Job, Workspace};
+use std::collections::VecDeque;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
+
+/// The lanes that have work, in turn.
+#[derive(Default)]
+pub(crate) struct Ready {
+    lanes: Mutex<(VecDeque<Arc<Lane>>, bool)>,
+    change: Condvar,
+}
+
+impl Ready {
+    /// Puts a lane at the end.
+    pub(crate) fn push(&self, lane: Arc<Lane>) {
+        locked(&self.lanes).0.push_back(lane);
+        self.change.notify_one();
+    }
+
+    /// Committers end when nothing is left.
+    pub(crate) fn stop(&self) {
+        locked(&self.lanes).1 = true;
+        self.change.notify_all();
+    }
+
+    fn pop(&self) -> Option<Arc<Lane>> {
+        let mut lanes = locked(&self.lanes);
+        loop {
+            match lanes.0.pop_front() {
+                Some(lane) => return Some(lane),
+                None if lanes.1 => return None,
+                None => lanes = self.change.wait(lanes).unwrap_or_else(PoisonError::into_inner),
+            }
+        }
+    }
+}
+
+/// Serves lanes until they are told to stop.
+pub(crate) fn run(inner: &Inner) {
+    while let Some(lane) = inner.ready.pop() {
+        // A panic of the engine's own code: what the writer holds in memory cannot be trusted any more.
+        if catch_unwind(AssertUnwindSafe(|| serve(inner, &lane))).is_err() {
+            *locked(&lane.writer) = None;
+            poison(inner, &lane, "a bug of the engine: it panicked".into());
+        }
+        if lane.turn_over() {
+            inner.ready.push(lane);
+        }
+    }
+}
+
+/// Nothing more is written to the lane in this process.
+fn poison(inner: &Inner, lane: &Lane, why: Arc<str>) {
+    inner.gauges.fail(format!("workspace {}: {why}", lane.id).into());
+    let waited = lane.stop(&EngineError::Unavailable(why));
+    inner.gauges.queued.fetch_sub(waited, Ordering::Relaxed);
+}
+
+/// One turn of a lane.
+fn serve(inner: &Inner, lane: &Lane) {
+    let load = lane.take(&inner.options.bounds);
+    let _running = Running(&inner.gauges.queued, load.jobs.len() as u64);
+    lane.used.store(inner.ticks.load(Ordering::Relaxed), Ordering::Relaxed);
+    let mut writer = locked(&lane.writer);
+    turn(inner, lane, &mut writer, load);
+}
+
+/// Decisions that were taken from a lane, counted until they are answered, however that comes.
+struct Running<'a>(&'a AtomicU64, u64);
+
+impl Drop for Running<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(self.1, Ordering::Relaxed);
+    }
+}
+
+fn turn(inner: &Inner, lane: &Lane, writer: &mut Option<Writer>, load: Load) {
+    let Load { jobs, configure, refused } = load;
+    // The lane may have been deleted or poisoned after it was scheduled; a lane that closes finishes what waits.
+    if let Some(error) = lane.stopped()
+        && error != super::closed()
+    {
+        return answer_all(jobs, configure, &error);
+    }
+    let open = match lane.open_writer(writer, inner.options.binding_map_bytes_max, false) {
+        Ok(open) => open,
+        Err(error) => return answer_all(jobs, configure, &opening(error)),
+    };
+    if lane.finish.swap(false, Ordering::AcqRel) {
+        match open.checkpoint() {
+            Ok(whole) => {
+                inner.gauges.checkpoints.fetch_add(1, Ordering::Relaxed);
+                if whole {
+                    lane.pages.store(0, Ordering::Relaxed);
+                }
+            }
+            Err(EngineError::Full) => lane.set_full(true),
+            Err(error) => {
+                *writer = None;
+                poison(inner, lane, error.to_string().into());
+                return answer_all(jobs, configure, &error);
+            }
+        }
+    }
+    if let Some(configuring) = configure {
+        let Configuring { change, reply } = configuring;
+        // Whoever asked may have gone; the change stands all the same.
+        let _gone = reply.send(reconfigure(inner, lane, open, change));
+    }
+    let mut jobs = jobs;
+    let mut turn = Turn {
+        clock: &*inner.clock,
+        bounds: &inner.options.bounds,
+        revision: lane.entry().revision,
+        rate: lane.rate(),
+        probe: lane.is_full(),
+    };
+    if jobs.is_empty() && refused.is_empty() && !turn.probe {
+        return;
+    }
+    let ended = open.run(&mut jobs, &refused, &mut turn);
+    lane.set_rate(turn.rate);
+    settle(inner, lane, writer, jobs, ended);
+}
+
+/// Counts a group and answers its decisions.
+fn settle(
+    inner: &Inner,
+    lane: &Lane,
+    writer: &mut Option<Writer>,
+    jobs: Vec<Box<dyn Job>>,
+    ended: Result<Ended, Failed>,
+) {
+    match ended {
+        Ok(ended) => {
+            if let Some(commit) = ended.commit {
+                inner.gauges.committed(ended.committed, commit);
+                lane.set_full(false);
+            }
+            if let Some(why) = ended.poison {
+                *writer = None;
+                poison(inner, lane, why);
+            }
+            for (job, result) in jobs.into_iter().zip(ended.results) {
+                job.answer(result);
+            }
+        }
+        Err(Failed { error, poison: poisoned }) => {
+            lane.set_full(error == EngineError::Full);
+            if poisoned {
+                // Everything in memory goes with it: nothing is retried over a failed sync.
+                *writer = None;
+                poison(inner, lane, error.to_string().into());
+            }
+            answer_all(jobs, None, &error);
+        }
+    }
+}
+
+/// Changes the entry between two groups: first in the catalogue, then for the decisions that follow.
+fn reconfigure(
+    inner: &Inner,
+    lane: &Lane,
+    writer: &Writer,
+    change: crate::engine::Configure,
+) -> Result<Workspace, EngineError> {
+    let entry = lane.entry();
+    let changed = catch_unwind(AssertUnwindSafe(|| change(&entry, writer.counters())))
+        .map_err(|_| EngineError::Broken("the change of the entry panicked".into()))?;
+    let Some(changed) = changed else { return Ok((*entry).clone()) };
+    let entry = entry.changed_to(changed);
+    inner.write_catalogue(|catalogue| catalogue.put(&entry))?;
+    lane.set_entry(entry.clone());
+    Ok(entry)
+}
+
+fn answer_all(jobs: Vec<Box<dyn Job>>, configure: Option<Configuring>, error: &EngineError) {
+    for job in jobs {
+        job.answer(Err(error.clone()));
+    }
+    if let Some(configuring) = configure {
+        let _gone = configuring.reply.send(Err(error.clone()));
+    }
+}
+
+/// What a decision is answered whose lane cannot be opened.
+pub(crate) fn opening(error: WriterError) -> EngineError {
+    match error {
+        WriterError::Schema(SchemaError::Storage(error)) => error,
+        WriterError::Schema(SchemaError::Newer(version)) => {
+            EngineError::Unavailable(format!("the database has the later version {version}").into())
+        }
+        WriterError::Io(error) => EngineError::Unavailable(error.to_string().into()),
+        WriterError::Behind(stored, synced) => {
+            EngineError::Unavailable(format!("the database ends at group {stored}, {synced} was acknowledged").into())
+        }
+    }
+}

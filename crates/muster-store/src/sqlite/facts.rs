@@ -1,0 +1,142 @@
+//! Facts of a decision, read row by row inside its transaction. Remembers the checksums of rows that it read, so that
+//! replacing such a row need not read it again.
+
+use super::bindings::BindingMap;
+use super::table;
+use crate::codec::{Binding, Cell, Record, ViewRow};
+use crate::engine::EngineError;
+use crate::family::Family;
+use crate::rounds::Source;
+use muster_core::command::Route;
+use muster_core::id::{MergeNo, ProfileNo, SeparationNo};
+use muster_core::identifier::Key;
+use muster_core::record::{
+    Device, DeviceRef, EventId, Idempotency, Link, Merge, Profile, Separation, Standing, Token, TokenKind, View,
+};
+use rusqlite::Connection;
+use std::collections::HashMap;
+
+/// Checksums of rows with a number as key, as they are in the transaction; None = there is none.
+#[derive(Default)]
+pub(crate) struct Loaded(HashMap<(Family, i64), Option<i64>>);
+
+impl Loaded {
+    /// What is known of a row; None = nothing.
+    pub(crate) fn get(&self, family: Family, key: &Cell<'_>) -> Option<Option<i64>> {
+        match key {
+            Cell::Int(n) if family.key_columns() == 1 => self.0.get(&(family, *n)).copied(),
+            _ => None,
+        }
+    }
+
+    /// Remembers a row.
+    pub(crate) fn set(&mut self, family: Family, key: &Cell<'_>, sum: Option<i64>) {
+        if let Cell::Int(n) = key
+            && family.key_columns() == 1
+        {
+            self.0.insert((family, *n), sum);
+        }
+    }
+
+    /// Forgets everything: another decision begins, or one was taken back.
+    pub(crate) fn clear(&mut self) {
+        self.0.clear();
+    }
+}
+
+/// Reads facts through a connection.
+pub(crate) struct FactReader<'a> {
+    pub(crate) conn: &'a Connection,
+    pub(crate) bindings: &'a BindingMap,
+    pub(crate) loaded: &'a mut Loaded,
+}
+
+impl FactReader<'_> {
+    fn numbered<R: Record>(&mut self, no: u64) -> Result<Option<R>, EngineError> {
+        let key = Cell::unsigned(no);
+        let found = table::get::<R>(self.conn, std::slice::from_ref(&key))?;
+        self.loaded.set(R::FAMILY, &key, found.as_ref().map(|(_, sum)| *sum));
+        Ok(found.map(|(row, _)| row))
+    }
+}
+
+/// The members of a root without itself, in order of their number.
+pub(crate) fn members(conn: &Connection, root: ProfileNo) -> Result<Vec<ProfileNo>, EngineError> {
+    let sql = "SELECT no FROM standings WHERE root = ?1 AND root <> no ORDER BY no";
+    Ok(table::numbers(conn, sql, &[Cell::unsigned(root.0)])?.into_iter().map(ProfileNo).collect())
+}
+
+/// Whom a key is bound to, from the table.
+pub(crate) fn binding(conn: &Connection, key: &Key) -> Result<Option<ProfileNo>, EngineError> {
+    let found = table::get::<Binding>(conn, &[Cell::text(key.kind.name()), Cell::text(&key.value)])?;
+    Ok(found.map(|(row, _)| row.profile))
+}
+
+/// A recorded answer.
+pub(crate) fn idempotency(conn: &Connection, route: Route, key: &str) -> Result<Option<Idempotency>, EngineError> {
+    Ok(table::get(conn, &[Cell::Int(route as i64), Cell::text(key)])?.map(|(row, _)| row))
+}
+
+impl Source for FactReader<'_> {
+    fn binding(&mut self, key: &Key) -> Result<Option<ProfileNo>, EngineError> {
+        self.bindings.get(key).map_or_else(|| binding(self.conn, key), Ok)
+    }
+
+    fn profile(&mut self, no: ProfileNo) -> Result<Option<Profile>, EngineError> {
+        self.numbered(no.0)
+    }
+
+    fn standing(&mut self, no: ProfileNo) -> Result<Option<Standing>, EngineError> {
+        self.numbered(no.0)
+    }
+
+    fn view(&mut self, root: ProfileNo) -> Result<Option<View>, EngineError> {
+        Ok(self.numbered::<ViewRow>(root.0)?.map(|row| row.view))
+    }
+
+    fn link(&mut self, child: ProfileNo) -> Result<Option<Link>, EngineError> {
+        self.numbered(child.0)
+    }
+
+    fn members(&mut self, root: ProfileNo) -> Result<Vec<ProfileNo>, EngineError> {
+        members(self.conn, root)
+    }
+
+    fn separations_of(&mut self, no: ProfileNo) -> Result<Vec<Separation>, EngineError> {
+        let of = |condition| table::list(self.conn, (Family::Separations, condition), &[Cell::unsigned(no.0)]);
+        let mut found: Vec<Separation> = of("WHERE a = ?1")?;
+        found.extend(of("WHERE b = ?1")?);
+        Ok(found)
+    }
+
+    fn device(&mut self, at: &DeviceRef) -> Result<Option<Device>, EngineError> {
+        let key = [Cell::unsigned(at.profile.0), Cell::text(&at.device_id)];
+        Ok(table::get(self.conn, &key)?.map(|(row, _)| row))
+    }
+
+    fn token(&mut self, token: &Token) -> Result<Option<DeviceRef>, EngineError> {
+        let condition = match token.kind {
+            TokenKind::Push => "WHERE push_id = ?1 AND push_id_is_word = 0 LIMIT 1",
+            TokenKind::Gaid => "WHERE gaid = ?1 LIMIT 1",
+            TokenKind::Idfv => "WHERE idfv = ?1 LIMIT 1",
+        };
+        let found: Vec<Device> = table::list(self.conn, (Family::Devices, condition), &[Cell::text(&token.value)])?;
+        Ok(found.into_iter().next().map(|device| device.at))
+    }
+
+    fn event_id(&mut self, id: &str) -> Result<Option<EventId>, EngineError> {
+        Ok(table::get(self.conn, &[Cell::text(id)])?.map(|(row, _)| row))
+    }
+
+    fn merge(&mut self, no: MergeNo) -> Result<Option<Merge>, EngineError> {
+        self.numbered(no.0)
+    }
+
+    fn separation(&mut self, no: SeparationNo) -> Result<Option<Separation>, EngineError> {
+        self.numbered(no.0)
+    }
+
+    fn idempotency(&mut self, route: Route, key: &str) -> Result<Option<Idempotency>, EngineError> {
+        idempotency(self.conn, route, key)
+    }
+}

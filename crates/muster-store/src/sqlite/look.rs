@@ -1,0 +1,249 @@
+//! Reading a workspace: a connection that can do nothing else, in one short transaction, so that everything is of one
+//! snapshot.
+
+use super::facts;
+use super::lane::Lane;
+use super::state::Figures;
+use super::table;
+use crate::codec::{Binding, COUNTERS_ID, Cell, Record, ViewRow, outcome_bit};
+use crate::engine::EngineError;
+use crate::family::Family;
+use crate::reader::{EventQuery, LiveProfile, Reader, RequestQuery};
+use muster_core::change::Put;
+use muster_core::command::Route;
+use muster_core::id::{MergeNo, ProfileNo, QuarantineNo, RequestNo, Seq, SeparationNo};
+use muster_core::identifier::Key;
+use muster_core::record::{
+    Change, Counters, Device, Event, EventId, Idempotency, Link, Merge, Outgoing, Profile, Quarantined, Request, Separation,
+    Standing,
+};
+use muster_core::snapshot::Member;
+use muster_core::time::Timestamp;
+use rusqlite::Connection;
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+use std::sync::Arc;
+
+/// A reader of one workspace at one snapshot.
+pub(crate) struct Look {
+    /// There until it is dropped.
+    conn: Option<Connection>,
+    /// Whose connection it is; None = its own, closed afterwards.
+    lane: Option<Arc<Lane>>,
+}
+
+impl Look {
+    /// Takes a snapshot of a lane.
+    pub(crate) fn of(lane: Arc<Lane>) -> Result<Self, EngineError> {
+        let conn = lane.reader()?;
+        Self::begin(conn, Some(lane))
+    }
+
+    /// Takes a snapshot through a connection of its own.
+    pub(crate) fn alone(conn: Connection) -> Result<Self, EngineError> {
+        Self::begin(conn, None)
+    }
+
+    fn begin(conn: Connection, lane: Option<Arc<Lane>>) -> Result<Self, EngineError> {
+        // A deferred transaction takes its snapshot with its first read, so read something at once.
+        conn.execute_batch("BEGIN; SELECT 1 FROM engine;")?;
+        Ok(Self { conn: Some(conn), lane })
+    }
+
+    pub(crate) fn conn(&self) -> &Connection {
+        self.conn.as_ref().expect("only drop takes it")
+    }
+
+    fn numbered<R: Record>(&self, no: u64) -> Result<Option<R>, EngineError> {
+        Ok(table::get(self.conn(), &[Cell::unsigned(no)])?.map(|(row, _)| row))
+    }
+
+    fn member(&self, no: ProfileNo) -> Result<Member, EngineError> {
+        let missing = |what: &str| EngineError::Corrupt(format!("profile {} has no {what}", no.0).into());
+        let profile = self.numbered(no.0)?.ok_or_else(|| missing("own record"))?;
+        let standing = self.numbered(no.0)?.ok_or_else(|| missing("standing"))?;
+        let link: Option<Link> = self.numbered(no.0)?;
+        let joined_at = match &link {
+            Some(link) => self.numbered::<Merge>(link.merge.0)?.map(|merge| merge.at),
+            None => None,
+        };
+        let of = (Family::Devices, "WHERE profile = ?1 ORDER BY device_id");
+        let devices = table::list(self.conn(), of, &[Cell::unsigned(no.0)])?;
+        Ok(Member { profile, standing, link, joined_at, devices })
+    }
+
+    /// The rows of a family below a number, newest first.
+    fn newest<R: Record>(&self, below: Option<u64>, limit: usize) -> Result<Vec<R>, EngineError> {
+        let below = below.map_or(i64::MAX, |no| i64::try_from(no).unwrap_or(i64::MAX));
+        let of = (R::FAMILY, "WHERE no < ?1 ORDER BY no DESC LIMIT ?2");
+        table::list(self.conn(), of, &[Cell::Int(below), cell_limit(limit)])
+    }
+
+    /// Puts the (time, seq) of one id's newest events into the heap, which keeps the newest of all.
+    fn newest_of(
+        &self,
+        profile: ProfileNo,
+        query: &EventQuery<'_>,
+        newest: &mut BinaryHeap<Reverse<(Timestamp, Seq)>>,
+    ) -> Result<(), EngineError> {
+        const BY_INDEX: &str = "SELECT time, seq FROM events WHERE profile = ?1 AND (time, seq) < (?2, ?3) \
+             AND (time, seq) > (?4, ?5) ORDER BY time DESC, seq DESC LIMIT ?6";
+        const BY_NAME: &str = "SELECT time, seq FROM events WHERE profile = ?1 AND (time, seq) < (?2, ?3) \
+             AND (time, seq) > (?4, ?5) AND name = ?7 ORDER BY time DESC, seq DESC LIMIT ?6";
+        let above = newest.peek().filter(|_| newest.len() >= query.limit).map(|Reverse((time, seq))| (time.0, *seq));
+        let (above_time, above_seq) = above.map_or((i64::MIN, 0), |(time, seq)| (time, seq.cast_signed()));
+        let below = query.below.map(|(time, seq)| (time.0, i64::try_from(seq).unwrap_or(i64::MAX)));
+        let (below_time, below_seq) = below.unwrap_or((i64::MAX, i64::MAX));
+        let mut statement = self.conn().prepare_cached(if query.name.is_some() { BY_NAME } else { BY_INDEX })?;
+        for (place, n) in (1..).zip([profile.0.cast_signed(), below_time, below_seq, above_time, above_seq]) {
+            statement.raw_bind_parameter(place, n)?;
+        }
+        statement.raw_bind_parameter(6, cell_limit(query.limit))?;
+        if let Some(name) = query.name {
+            statement.raw_bind_parameter(7, name)?;
+        }
+        let mut rows = statement.raw_query();
+        while let Some(row) = rows.next()? {
+            newest.push(Reverse((Timestamp(row.get(0)?), row.get::<_, i64>(1)?.cast_unsigned())));
+            if newest.len() > query.limit {
+                newest.pop();
+            }
+        }
+        Ok(())
+    }
+
+    fn requests_of(&self, family: Family, query: RequestQuery) -> Result<Vec<Request>, EngineError> {
+        let (time, no) = query.below.map_or((i64::MAX, i64::MAX), |(time, no)| (time.0, no.0.cast_signed()));
+        let condition = "WHERE (received_at, no) < (?1, ?2) AND (?3 IS NULL OR status = ?3) \
+             AND (?4 IS NULL OR outcomes & ?4 <> 0) ORDER BY received_at DESC, no DESC LIMIT ?5";
+        let parameters = [
+            Cell::Int(time),
+            Cell::Int(no),
+            Cell::int_or_null(query.status.map(i64::from)),
+            Cell::int_or_null(query.outcome.map(outcome_bit)),
+            cell_limit(query.limit),
+        ];
+        table::list(self.conn(), (family, condition), &parameters)
+    }
+
+    fn family<R: Record>(
+        &self,
+        family: Family,
+        row: impl Fn(R) -> Put,
+        each: &mut dyn FnMut(Put),
+    ) -> Result<(), EngineError> {
+        let order = if family.key_columns() == 2 { "ORDER BY 1, 2" } else { "ORDER BY 1" };
+        table::each(self.conn(), (family, order), &[], |record| each(row(record)))
+    }
+}
+
+fn cell_limit(limit: usize) -> Cell<'static> {
+    Cell::Int(i64::try_from(limit).unwrap_or(i64::MAX))
+}
+
+impl Drop for Look {
+    fn drop(&mut self) {
+        let Some(conn) = self.conn.take() else { return };
+        if let Some(lane) = &self.lane
+            && conn.execute_batch("ROLLBACK").is_ok()
+            && lane.stopped().is_none()
+        {
+            lane.keep_reader(conn);
+        }
+    }
+}
+
+impl Reader for Look {
+    fn counters(&mut self) -> Result<Counters, EngineError> {
+        let found = table::get(self.conn(), &[Cell::Int(COUNTERS_ID)])?;
+        found.map(|(row, _)| row).ok_or(EngineError::Corrupt("the row of counters is missing".into()))
+    }
+
+    fn binding(&mut self, key: &Key) -> Result<Option<ProfileNo>, EngineError> {
+        facts::binding(self.conn(), key)
+    }
+
+    fn profile(&mut self, no: ProfileNo) -> Result<Option<LiveProfile>, EngineError> {
+        let Some(standing) = self.numbered::<Standing>(no.0)? else { return Ok(None) };
+        let root = standing.root;
+        let mut members = vec![self.member(root)?];
+        for no in facts::members(self.conn(), root)? {
+            members.push(self.member(no)?);
+        }
+        let view = self.numbered::<ViewRow>(root.0)?.map(|row| row.view);
+        Ok(Some(LiveProfile { root, members, view }))
+    }
+
+    fn events(&mut self, query: &EventQuery<'_>) -> Result<Vec<Event>, EngineError> {
+        let mut newest = BinaryHeap::new();
+        for profile in query.profiles {
+            self.newest_of(*profile, query, &mut newest)?;
+        }
+        let mut events = Vec::with_capacity(newest.len());
+        for Reverse((_, seq)) in newest.into_sorted_vec() {
+            events.push(self.numbered(seq)?.ok_or(EngineError::Corrupt("an event is missing".into()))?);
+        }
+        Ok(events)
+    }
+
+    fn requests(&mut self, query: RequestQuery) -> Result<Vec<Request>, EngineError> {
+        let mut requests = self.requests_of(Family::Requests, query)?;
+        requests.extend(self.requests_of(Family::Refused, query)?);
+        requests.sort_by_key(|r| Reverse((r.received_at, r.no)));
+        requests.truncate(query.limit);
+        Ok(requests)
+    }
+
+    fn request(&mut self, no: RequestNo) -> Result<Option<Request>, EngineError> {
+        let family = if no.is_refused() { Family::Refused } else { Family::Requests };
+        Ok(table::get_of(self.conn(), family, &[Cell::unsigned(no.0)])?.map(|(row, _)| row))
+    }
+
+    fn quarantine(&mut self, below: Option<QuarantineNo>, limit: usize) -> Result<Vec<Quarantined>, EngineError> {
+        self.newest(below.map(|no| no.0), limit)
+    }
+
+    fn quarantined(&mut self, no: QuarantineNo) -> Result<Option<Quarantined>, EngineError> {
+        self.numbered(no.0)
+    }
+
+    fn merges(&mut self, below: Option<MergeNo>, limit: usize) -> Result<Vec<Merge>, EngineError> {
+        self.newest(below.map(|no| no.0), limit)
+    }
+
+    fn merge(&mut self, no: MergeNo) -> Result<Option<Merge>, EngineError> {
+        self.numbered(no.0)
+    }
+
+    fn separations(&mut self, below: Option<SeparationNo>, limit: usize) -> Result<Vec<Separation>, EngineError> {
+        self.newest(below.map(|no| no.0), limit)
+    }
+
+    fn idempotency(&mut self, route: Route, key: &str) -> Result<Option<Idempotency>, EngineError> {
+        facts::idempotency(self.conn(), route, key)
+    }
+
+    fn quarantine_dropped(&mut self) -> Result<u64, EngineError> {
+        Ok(Figures::load(self.conn())?.quarantine_dropped)
+    }
+
+    fn rows(&mut self, each: &mut dyn FnMut(Put)) -> Result<(), EngineError> {
+        use Family as F;
+        self.family(F::Bindings, |row: Binding| Put::Binding(row.key, row.profile), each)?;
+        self.family::<Profile>(F::Profiles, Put::Profile, each)?;
+        self.family::<Standing>(F::Standings, Put::Standing, each)?;
+        self.family(F::Views, |row: ViewRow| Put::View(row.profile, row.view), each)?;
+        self.family::<Link>(F::Links, Put::Link, each)?;
+        self.family::<Device>(F::Devices, Put::Device, each)?;
+        self.family::<Event>(F::Events, Put::Event, each)?;
+        self.family::<EventId>(F::EventIds, Put::EventId, each)?;
+        self.family::<Merge>(F::Merges, Put::Merge, each)?;
+        self.family::<Separation>(F::Separations, Put::Separation, each)?;
+        self.family::<Request>(F::Requests, Put::Request, each)?;
+        self.family::<Request>(F::Refused, Put::Request, each)?;
+        self.family::<Quarantined>(F::Quarantine, Put::Quarantined, each)?;
+        self.family::<Idempotency>(F::Idempotency, Put::Idempotency, each)?;
+        self.family::<Outgoing>(F::Outbox, Put::Outgoing, each)?;
+        self.family::<Change>(F::Changes, Put::Change, each)
+    }
+}

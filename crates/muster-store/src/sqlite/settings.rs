@@ -1,0 +1,102 @@
+//! How SQLite is opened: every setting in this one place, each with its reason. Switches of the build stand in
+//! `.cargo/config.toml`: HAVE_FDATASYNC (a sync need not write the file's times), DQS=0 (a misspelt column is an error,
+//! not a text), DEFAULT_MEMSTATUS=0 (no global lock around allocations), THREADSAFE=2 (a connection is used by one
+//! thread at a time, which Rust holds), DEFAULT_WAL_SYNCHRONOUS=2 (a connection that forgets the setting still syncs),
+//! LIKE_DOESNT_MATCH_BLOBS (values as JSONB are no text).
+
+use rusqlite::{Connection, OpenFlags, Result};
+use std::path::Path;
+use std::time::Duration;
+
+/// Bytes of a page: larger ones were slower, since random rows dirty one page each.
+pub(crate) const PAGE_BYTES: u64 = 4_096;
+/// Bytes of write-ahead log from which a checkpoint runs: long enough to write a hot page once for many commits, short
+/// enough to be replayed in a second.
+pub(crate) const WAL_BYTES: u64 = 128 << 20;
+/// Prepared statements kept by a connection: more than there are.
+const STATEMENTS: usize = 192;
+/// How long somebody else's lock (a shell that writes) is waited for.
+const BUSY: Duration = Duration::from_secs(5);
+/// The sync of a commit: FULL = the commit record is on stable storage before the commit returns.
+const SYNCHRONOUS: &str = if cfg!(feature = "unsafe-no-sync") { "OFF" } else { "FULL" };
+/// The same for the catalogue, whose journal's directory entry counts, too.
+const SYNCHRONOUS_JOURNAL: &str = if cfg!(feature = "unsafe-no-sync") { "OFF" } else { "EXTRA" };
+
+fn open(path: &Path, flags: OpenFlags) -> Result<Connection> {
+    let conn = Connection::open_with_flags(path, flags | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
+    conn.set_prepared_statement_cache_capacity(STATEMENTS);
+    conn.busy_timeout(BUSY)?;
+    for (pragma, value) in [
+        // Functions and virtual tables in a schema that somebody else wrote must not run.
+        ("trusted_schema", "OFF"),
+        // A damaged cell is an error before it is used.
+        ("cell_size_check", "ON"),
+        // Sorting never writes to a disk.
+        ("temp_store", "MEMORY"),
+        // An I/O error through a mapping would be a SIGBUS.
+        ("mmap_size", "0"),
+    ] {
+        conn.pragma_update(None, pragma, value)?;
+    }
+    Ok(conn)
+}
+
+/// The connection that writes a workspace.
+pub(crate) fn writer(path: &Path) -> Result<Connection> {
+    let conn = open(path, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE)?;
+    // Before the journal mode: it is fixed from then on.
+    conn.pragma_update(None, "page_size", PAGE_BYTES.to_string())?;
+    // Readers do not wait for the writer, and a commit is one append and one sync.
+    conn.pragma_update_and_check(None, "journal_mode", "WAL", |row| row.get::<_, String>(0))?;
+    for (pragma, value) in [
+        ("synchronous", SYNCHRONOUS),
+        // Erased bytes are overwritten; FAST and OFF leave them.
+        ("secure_delete", "ON"),
+        // Checkpoints run on a thread of their own: by the writer they cost a p99 of 250-310 ms.
+        ("wal_autocheckpoint", "0"),
+        // 64 MiB of pages; more gained nothing.
+        ("cache_size", "-65536"),
+    ] {
+        conn.pragma_update(None, pragma, value)?;
+    }
+    Ok(conn)
+}
+
+/// A connection that reads a workspace and can do nothing else.
+pub(crate) fn reader(path: &Path) -> Result<Connection> {
+    let conn = open(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+    conn.pragma_update(None, "query_only", "ON")?;
+    // Readers are many and short: 2 MiB each.
+    conn.pragma_update(None, "cache_size", "-2048")?;
+    Ok(conn)
+}
+
+/// The connection that runs checkpoints beside the writer.
+pub(crate) fn checkpointer(path: &Path) -> Result<Connection> {
+    let conn = open(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+    conn.pragma_update(None, "synchronous", SYNCHRONOUS)?;
+    conn.pragma_update(None, "wal_autocheckpoint", "0")?;
+    Ok(conn)
+}
+
+/// The connection of the catalogue: a few rows, seldom written, so the plain journal, whose loss cannot take a commit
+/// back.
+pub(crate) fn catalogue(path: &Path) -> Result<Connection> {
+    let conn = open(path, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE)?;
+    conn.pragma_update_and_check(None, "journal_mode", "DELETE", |row| row.get::<_, String>(0))?;
+    conn.pragma_update(None, "synchronous", SYNCHRONOUS_JOURNAL)?;
+    conn.pragma_update(None, "secure_delete", "ON")?;
+    Ok(conn)
+}
+
+/// Copies the write-ahead log into the file as far as nobody is in the way; true if all of it.
+pub(crate) fn checkpoint(conn: &Connection) -> Result<bool> {
+    conn.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |row| {
+        Ok(row.get::<_, i64>(0)? == 0 && row.get::<_, i64>(1)? == row.get::<_, i64>(2)?)
+    })
+}
+
+/// Copies all of it and empties the log; for a connection that is about to close.
+pub(crate) fn truncate(conn: &Connection) -> Result<()> {
+    conn.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))
+}

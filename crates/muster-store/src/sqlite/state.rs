@@ -1,0 +1,110 @@
+//! What the lane keeps in memory and writes once for each group: counters, sums of families, the engine's own figures.
+
+use super::table;
+use crate::codec::{COUNTERS_ID, Cell, Record as _, cells_sum, row_sum};
+use crate::engine::EngineError;
+use crate::family::{Family, FamilySum, FamilySums};
+use muster_core::record::Counters;
+use rusqlite::{Connection, OptionalExtension as _, params};
+
+/// Seeds of checksums over rows of no family: above every family's number.
+const ENGINE_SEED: u64 = 1_001;
+const SUMS_SEED: u64 = 1_002;
+
+/// The figures that the engine itself keeps of a workspace.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Figures {
+    /// The number of the last group.
+    pub(crate) group: u64,
+    /// Bytes of the elements in quarantine.
+    pub(crate) quarantine_bytes: u64,
+    /// Quarantine entries dropped for its bounds, ever.
+    pub(crate) quarantine_dropped: u64,
+}
+
+impl Figures {
+    fn sum(self) -> i64 {
+        cells_sum(ENGINE_SEED, &[self.group, self.quarantine_bytes, self.quarantine_dropped].map(Cell::unsigned))
+    }
+
+    /// Reads them, checked.
+    pub(crate) fn load(conn: &Connection) -> Result<Self, EngineError> {
+        let row = conn
+            .query_row("SELECT group_no, quarantine_bytes, quarantine_dropped, sum FROM engine WHERE id = 1", [], |row| {
+                let [group, quarantine_bytes, quarantine_dropped] =
+                    [row.get::<_, i64>(0)?, row.get(1)?, row.get(2)?].map(i64::cast_unsigned);
+                Ok((Self { group, quarantine_bytes, quarantine_dropped }, row.get::<_, i64>(3)?))
+            })
+            .optional()?;
+        match row {
+            Some((figures, sum)) if figures.sum() == sum => Ok(figures),
+            _ => Err(EngineError::Corrupt("the row of engine fails its checksum".into())),
+        }
+    }
+}
+
+/// The state of a lane between two decisions.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct State {
+    pub(crate) counters: Counters,
+    pub(crate) sums: FamilySums,
+    pub(crate) figures: Figures,
+}
+
+impl State {
+    /// Reads the state, checked.
+    pub(crate) fn load(conn: &Connection) -> Result<Self, EngineError> {
+        let counters = table::get::<Counters>(conn, &[Cell::Int(COUNTERS_ID)])?;
+        let (counters, _) = counters.ok_or(EngineError::Corrupt("the row of counters is missing".into()))?;
+        Ok(Self { counters, sums: load_sums(conn)?, figures: Figures::load(conn)? })
+    }
+
+    /// Writes what differs from the state before; all of it if there was none.
+    pub(crate) fn save(&mut self, conn: &Connection, before: Option<&Self>) -> Result<(), EngineError> {
+        let old = before.map(|b| row_sum(Family::Counters, &b.counters.cells()));
+        let cells = self.counters.cells();
+        let sum = row_sum(Family::Counters, &cells);
+        if old != Some(sum) {
+            let put = if old.is_some() { table::update } else { table::insert };
+            if !put(conn, Family::Counters, &cells, sum)? {
+                return Err(EngineError::Corrupt("the row of counters is not as it was".into()));
+            }
+            self.sums.replace(Family::Counters, old, Some(sum));
+        }
+        let mut upsert = conn.prepare_cached("INSERT OR REPLACE INTO family_sums VALUES (?1, ?2, ?3, ?4)")?;
+        for family in Family::ALL {
+            let of = self.sums.of(family);
+            if before.is_none_or(|b| b.sums.of(family) != of) {
+                upsert.execute(params![family.table(), of.rows, of.sum, sums_check(family, of)])?;
+            }
+        }
+        let Figures { group, quarantine_bytes, quarantine_dropped } = self.figures;
+        let figures = [group, quarantine_bytes, quarantine_dropped].map(u64::cast_signed);
+        conn.prepare_cached("INSERT OR REPLACE INTO engine VALUES (1, ?1, ?2, ?3, ?4)")?
+            .execute(params![figures[0], figures[1], figures[2], self.figures.sum()])?;
+        Ok(())
+    }
+}
+
+fn sums_check(family: Family, of: FamilySum) -> i64 {
+    cells_sum(SUMS_SEED, &[Cell::text(family.table()), Cell::Int(of.rows), Cell::Int(of.sum)])
+}
+
+/// Reads the sums of all families, checked.
+pub(crate) fn load_sums(conn: &Connection) -> Result<FamilySums, EngineError> {
+    let mut sums = FamilySums::default();
+    let mut select = conn.prepare("SELECT row_count, row_sum, sum_check FROM family_sums WHERE family = ?1")?;
+    for family in Family::ALL {
+        let row = select
+            .query_row([family.table()], |row| Ok((FamilySum { rows: row.get(0)?, sum: row.get(1)? }, row.get(2)?)))
+            .optional()?;
+        match row {
+            Some((of, check)) if sums_check(family, of) == check => sums.0[family.place()] = of,
+            _ => {
+                let text = format!("the row of family_sums for {} fails its checksum", family.table());
+                return Err(EngineError::Corrupt(text.into()));
+            }
+        }
+    }
+    Ok(sums)
+}

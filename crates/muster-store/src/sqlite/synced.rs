@@ -1,0 +1,51 @@
+//! The number of the last synced group, in a file beside the database, written after each commit and not synced: a
+//! database that is behind it has lost the end of its write-ahead log.
+
+use std::fs::{File, OpenOptions};
+use std::io;
+use std::os::unix::fs::FileExt as _;
+use std::path::Path;
+
+/// Digits of the number, so that it is always overwritten whole.
+const DIGITS: usize = 20;
+
+/// The file, open for writing.
+pub(crate) struct Synced(File);
+
+impl Synced {
+    /// Opens the file, or makes it. The number that it holds: 0 if it is new; None if it cannot be read.
+    pub(crate) fn open(path: &Path) -> io::Result<(Self, Option<u64>)> {
+        let file = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path)?;
+        if file.metadata()?.len() == 0 {
+            let synced = Self(file);
+            synced.write(0)?;
+            synced.0.sync_all()?;
+            return Ok((synced, Some(0)));
+        }
+        let number = number(&file)?;
+        Ok((Self(file), number))
+    }
+
+    /// The number of a file that is only looked at; 0 if there is none.
+    pub(crate) fn look(path: &Path) -> io::Result<Option<u64>> {
+        match File::open(path) {
+            Ok(file) => number(&file),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Some(0)),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Writes the number.
+    pub(crate) fn write(&self, group: u64) -> io::Result<()> {
+        self.0.write_all_at(format!("{group:0DIGITS$}\n").as_bytes(), 0)
+    }
+}
+
+fn number(file: &File) -> io::Result<Option<u64>> {
+    let mut text = [0; DIGITS];
+    if file.metadata()?.len() < DIGITS as u64 {
+        return Ok(None);
+    }
+    file.read_exact_at(&mut text, 0)?;
+    Ok(std::str::from_utf8(&text).ok().and_then(|text| text.parse().ok()))
+}

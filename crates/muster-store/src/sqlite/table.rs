@@ -1,0 +1,195 @@
+//! Single rows of family tables: statements made once from the family list, cells bound and read, checksums checked at
+//! every read.
+
+use super::trouble;
+use crate::codec::{Cell, Record, row_sum};
+use crate::engine::EngineError;
+use crate::family::Family;
+use rusqlite::types::{ToSql, ToSqlOutput, ValueRef};
+use rusqlite::{CachedStatement, Connection, Row};
+use std::borrow::Cow;
+use std::sync::LazyLock;
+
+/// The statements of one family.
+struct Statements {
+    insert: String,
+    update: String,
+    select: String,
+    select_sum: String,
+    delete: String,
+    /// `SELECT columns, sum FROM table`, for a condition to follow.
+    from: String,
+}
+
+static STATEMENTS: LazyLock<Vec<Statements>> = LazyLock::new(|| Family::ALL.map(Statements::of).into());
+
+impl Statements {
+    fn of(family: Family) -> Self {
+        let (table, columns, keys) = (family.table(), family.columns(), family.key_columns());
+        let names: Vec<&str> = columns.iter().map(|c| c.name).chain(["sum"]).collect();
+        let set = |(place, name): (usize, &&str)| format!("{name} = ?{}", place + 1);
+        let sets: Vec<String> = names.iter().enumerate().skip(keys).map(set).collect();
+        let key: Vec<String> = names.iter().enumerate().take(keys).map(set).collect();
+        let key = key.join(" AND ");
+        let marks: Vec<String> = (1..=names.len()).map(|n| format!("?{n}")).collect();
+        let from = format!("SELECT {} FROM {table}", names.join(", "));
+        Self {
+            insert: format!("INSERT INTO {table} ({}) VALUES ({})", names.join(", "), marks.join(", ")),
+            update: format!("UPDATE {table} SET {} WHERE {key}", sets.join(", ")),
+            select: format!("{from} WHERE {key}"),
+            select_sum: format!("SELECT sum FROM {table} WHERE {key}"),
+            delete: format!("DELETE FROM {table} WHERE {key}"),
+            from,
+        }
+    }
+}
+
+fn statements(family: Family) -> &'static Statements {
+    &STATEMENTS[family.place()]
+}
+
+impl ToSql for Cell<'_> {
+    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        Ok(ToSqlOutput::Borrowed(match self {
+            Cell::Null => ValueRef::Null,
+            Cell::Int(n) => ValueRef::Integer(*n),
+            Cell::Text(text) => ValueRef::Text(text.as_bytes()),
+            Cell::Blob(bytes) => ValueRef::Blob(bytes),
+        }))
+    }
+}
+
+fn bind(statement: &mut CachedStatement<'_>, cells: &[Cell<'_>]) -> rusqlite::Result<()> {
+    for (place, cell) in (1..).zip(cells) {
+        statement.raw_bind_parameter(place, cell)?;
+    }
+    Ok(())
+}
+
+/// Reads the cells of a row that was selected with all its columns and its sum, and checks them against it.
+pub(crate) fn checked<'r>(family: Family, row: &'r Row<'_>) -> Result<(Vec<Cell<'r>>, i64), EngineError> {
+    let damaged = || EngineError::Corrupt(format!("a row of {} fails its checksum", family.table()).into());
+    let columns = family.columns().len();
+    let mut cells = Vec::with_capacity(columns);
+    for place in 0..columns {
+        cells.push(match row.get_ref(place)? {
+            ValueRef::Null => Cell::Null,
+            ValueRef::Integer(n) => Cell::Int(n),
+            ValueRef::Text(text) => Cell::Text(Cow::Borrowed(std::str::from_utf8(text).map_err(|_| damaged())?)),
+            ValueRef::Blob(bytes) => Cell::Blob(Cow::Borrowed(bytes)),
+            ValueRef::Real(_) => return Err(damaged()),
+        });
+    }
+    let ValueRef::Integer(sum) = row.get_ref(columns)? else { return Err(damaged()) };
+    if row_sum(family, &cells) == sum { Ok((cells, sum)) } else { Err(damaged()) }
+}
+
+/// A row and its checksum by its key.
+pub(crate) fn get<R: Record>(conn: &Connection, key: &[Cell<'_>]) -> Result<Option<(R, i64)>, EngineError> {
+    get_of(conn, R::FAMILY, key)
+}
+
+/// The same from a family that shares its record with another.
+pub(crate) fn get_of<R: Record>(
+    conn: &Connection,
+    family: Family,
+    key: &[Cell<'_>],
+) -> Result<Option<(R, i64)>, EngineError> {
+    let mut statement = conn.prepare_cached(&statements(family).select)?;
+    bind(&mut statement, key)?;
+    let mut rows = statement.raw_query();
+    let Some(row) = rows.next()? else { return Ok(None) };
+    let (cells, sum) = checked(family, row)?;
+    Ok(Some((R::from_cells(&cells)?, sum)))
+}
+
+/// Every row under a condition (`WHERE ... ORDER BY ...`, with parameters from ?1 on), in its order.
+pub(crate) fn each<R: Record>(
+    conn: &Connection,
+    (family, condition): (Family, &str),
+    parameters: &[Cell<'_>],
+    mut each: impl FnMut(R),
+) -> Result<(), EngineError> {
+    let mut statement = conn.prepare_cached(&format!("{} {condition}", statements(family).from))?;
+    bind(&mut statement, parameters)?;
+    let mut rows = statement.raw_query();
+    while let Some(row) = rows.next()? {
+        let (cells, _) = checked(family, row)?;
+        each(R::from_cells(&cells)?);
+    }
+    Ok(())
+}
+
+/// Every row of a family for its own sake: the checksums of sound rows, and how many are damaged.
+pub(crate) fn scan(
+    conn: &Connection,
+    family: Family,
+    mut sound: impl FnMut(&[Cell<'_>], i64) -> bool,
+) -> Result<u64, EngineError> {
+    let mut statement = conn.prepare_cached(&statements(family).from)?;
+    let mut rows = statement.raw_query();
+    let mut damaged = 0;
+    while let Some(row) = rows.next()? {
+        let whole = checked(family, row).is_ok_and(|(cells, sum)| sound(&cells, sum));
+        damaged += u64::from(!whole);
+    }
+    Ok(damaged)
+}
+
+/// The same as a list; the condition bounds it.
+pub(crate) fn list<R: Record>(
+    conn: &Connection,
+    of: (Family, &str),
+    parameters: &[Cell<'_>],
+) -> Result<Vec<R>, EngineError> {
+    let mut rows = Vec::new();
+    each(conn, of, parameters, |row| rows.push(row))?;
+    Ok(rows)
+}
+
+/// Numbers that a statement answers in its only column.
+pub(crate) fn numbers(conn: &Connection, sql: &str, parameters: &[Cell<'_>]) -> Result<Vec<u64>, EngineError> {
+    let mut statement = conn.prepare_cached(sql)?;
+    bind(&mut statement, parameters)?;
+    let mut rows = statement.raw_query();
+    let mut numbers = Vec::new();
+    while let Some(row) = rows.next()? {
+        numbers.push(row.get::<_, i64>(0)?.cast_unsigned());
+    }
+    Ok(numbers)
+}
+
+/// Puts a row that is not there yet; false if its key is taken, and nothing changed.
+pub(crate) fn insert(conn: &Connection, family: Family, cells: &[Cell<'_>], sum: i64) -> rusqlite::Result<bool> {
+    let mut statement = conn.prepare_cached(&statements(family).insert)?;
+    bind(&mut statement, cells)?;
+    statement.raw_bind_parameter(cells.len() + 1, sum)?;
+    match statement.raw_execute() {
+        Ok(_) => Ok(true),
+        Err(error) if trouble::is_taken(&error) => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
+/// Replaces a row that is there; false if it is not.
+pub(crate) fn update(conn: &Connection, family: Family, cells: &[Cell<'_>], sum: i64) -> rusqlite::Result<bool> {
+    let mut statement = conn.prepare_cached(&statements(family).update)?;
+    bind(&mut statement, cells)?;
+    statement.raw_bind_parameter(cells.len() + 1, sum)?;
+    Ok(statement.raw_execute()? == 1)
+}
+
+/// Deletes a row; false if it is not there.
+pub(crate) fn delete(conn: &Connection, family: Family, key: &[Cell<'_>]) -> rusqlite::Result<bool> {
+    let mut statement = conn.prepare_cached(&statements(family).delete)?;
+    bind(&mut statement, key)?;
+    Ok(statement.raw_execute()? == 1)
+}
+
+/// The checksum of a row as it is stored.
+pub(crate) fn stored_sum(conn: &Connection, family: Family, key: &[Cell<'_>]) -> rusqlite::Result<Option<i64>> {
+    let mut statement = conn.prepare_cached(&statements(family).select_sum)?;
+    bind(&mut statement, key)?;
+    let mut rows = statement.raw_query();
+    rows.next()?.map(|row| row.get(0)).transpose()
+}

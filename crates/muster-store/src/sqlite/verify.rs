@@ -1,0 +1,160 @@
+//! `muster verify`: every row against its checksum, every family against its sum, the file against SQLite's own check
+//! and the number of the last synced group, and then the laws. Reads a stopped directory and changes nothing in it.
+
+use super::catalogue::Catalogue;
+use super::directory::Directory;
+use super::look::Look;
+use super::schema::{self, SchemaError};
+use super::settings;
+use super::state;
+use super::synced::Synced;
+use super::table;
+use super::writer::{DATABASE, SYNCED, WriterError};
+use super::{OpenError, refusal};
+use crate::engine::EngineError;
+use crate::family::{Family, FamilySum};
+use crate::laws;
+use muster_core::id::WorkspaceId;
+use rusqlite::Connection;
+use std::path::Path;
+
+/// What was found.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Report {
+    /// Of each workspace, in order of id.
+    pub workspaces: Vec<WorkspaceReport>,
+}
+
+/// What was found of one workspace.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WorkspaceReport {
+    /// Which.
+    pub id: WorkspaceId,
+    /// Rows that were read.
+    pub rows: u64,
+    /// The number of the last group.
+    pub group: u64,
+    /// What is not as it was written, each in a line for people; empty = clean.
+    pub breaches: Vec<String>,
+}
+
+impl Report {
+    /// Whether nothing was found.
+    pub fn is_clean(&self) -> bool {
+        self.workspaces.iter().all(|workspace| workspace.breaches.is_empty())
+    }
+}
+
+/// Verifies a data directory that no process has.
+///
+/// # Errors
+/// [`OpenError`] if the directory is in use, or is none, or its catalogue cannot be read.
+pub fn verify(data_dir: &Path) -> Result<Report, OpenError> {
+    let directory = Directory::open_existing(data_dir)?;
+    let path = directory.catalogue();
+    let unreadable = |error: WriterError| refusal(&path, None, error);
+    let catalogue = Catalogue::open(&path).map_err(|error| unreadable(error.into()))?;
+    let mut report = Report::default();
+    for workspace in catalogue.workspaces().map_err(|error| unreadable(error.into()))? {
+        let folder = directory.workspace(&workspace.id);
+        let mut found = WorkspaceReport { id: workspace.id, rows: 0, group: 0, breaches: Vec::new() };
+        if let Err(error) = look(&folder, &mut found) {
+            found.breaches.push(format!("it cannot be read to its end: {error}"));
+        }
+        report.workspaces.push(found);
+    }
+    Ok(report)
+}
+
+fn look(folder: &Path, found: &mut WorkspaceReport) -> Result<(), EngineError> {
+    let conn = settings::reader(&folder.join(DATABASE))?;
+    match schema::is_current(&conn) {
+        Ok(true) => {}
+        Ok(false) => return Err(EngineError::Broken("its version is older than this one: start it once".into())),
+        Err(SchemaError::Newer(version)) => {
+            return Err(EngineError::Broken(format!("it has the later version {version}").into()));
+        }
+        Err(SchemaError::Storage(error)) => return Err(error),
+    }
+    let mut look = Look::alone(conn)?;
+    file_is_sound(look.conn(), found)?;
+    sums_agree(look.conn(), found)?;
+    group_is_synced(look.conn(), folder, found)?;
+    // Laws over rows that are not what was written would tell the same once more, and less clearly.
+    if found.breaches.is_empty() {
+        found.breaches = laws::breaches(&mut look)?;
+    }
+    Ok(())
+}
+
+/// SQLite's own look at pages, order of keys, and indexes.
+fn file_is_sound(conn: &Connection, found: &mut WorkspaceReport) -> Result<(), EngineError> {
+    let mut check = conn.prepare("PRAGMA integrity_check(100)")?;
+    let mut rows = check.query([])?;
+    while let Some(row) = rows.next()? {
+        let line: String = row.get(0)?;
+        if line != "ok" {
+            found.breaches.push(format!("the file: {line}"));
+        }
+    }
+    Ok(())
+}
+
+/// Every row against its checksum, every family against its sum.
+fn sums_agree(conn: &Connection, found: &mut WorkspaceReport) -> Result<(), EngineError> {
+    let kept = match state::load_sums(conn) {
+        Ok(kept) => Some(kept),
+        Err(EngineError::Corrupt(why)) => {
+            found.breaches.push(why.to_string());
+            None
+        }
+        Err(error) => return Err(error),
+    };
+    for family in Family::ALL {
+        let mut sum = FamilySum::default();
+        let damaged = table::scan(conn, family, |_, row| {
+            sum = FamilySum { rows: sum.rows + 1, sum: sum.sum.wrapping_add(row) };
+            true
+        });
+        let damaged = match damaged {
+            Ok(damaged) => damaged,
+            Err(error) => {
+                found.breaches.push(format!("{} cannot be read to its end: {error}", family.table()));
+                continue;
+            }
+        };
+        found.rows += sum.rows.cast_unsigned() + damaged;
+        if damaged > 0 {
+            found.breaches.push(format!("{damaged} rows of {} fail their checksum", family.table()));
+        } else if let Some(kept) = kept.map(|kept| kept.of(family))
+            && kept != sum
+        {
+            let table = family.table();
+            let text = format!("{table} has {} rows where {} were written, or other ones", sum.rows, kept.rows);
+            found.breaches.push(text);
+        }
+    }
+    Ok(())
+}
+
+/// The number of the last group against the one that was acknowledged.
+fn group_is_synced(conn: &Connection, folder: &Path, found: &mut WorkspaceReport) -> Result<(), EngineError> {
+    match state::Figures::load(conn) {
+        Ok(figures) => found.group = figures.group,
+        Err(EngineError::Corrupt(why)) => {
+            found.breaches.push(why.to_string());
+            return Ok(());
+        }
+        Err(error) => return Err(error),
+    }
+    match Synced::look(&folder.join(SYNCED)) {
+        Ok(Some(synced)) if synced <= found.group => {}
+        Ok(Some(synced)) => found.breaches.push(format!(
+            "it ends at group {}, but group {synced} was acknowledged: the write-ahead log lost its end",
+            found.group
+        )),
+        Ok(None) => found.breaches.push("the number of the last synced group cannot be read".into()),
+        Err(error) => found.breaches.push(format!("the number of the last synced group: {error}")),
+    }
+    Ok(())
+}

@@ -1,0 +1,290 @@
+//! The one writer of a workspace: a group of decisions as one transaction, each in a savepoint of its own, then one
+//! commit, one sync.
+
+use super::apply::Apply;
+use super::bindings::BindingMap;
+use super::facts::{FactReader, Loaded};
+use super::schema::{self, SchemaError};
+use super::settings;
+use super::state::State;
+use super::synced::Synced;
+use super::trouble;
+use crate::bounds::Bounds;
+use crate::engine::{EngineError, Job};
+use crate::rounds::{self, Verdict};
+use muster_core::change::Changes;
+use muster_core::decision::Mode;
+use muster_core::facts::Facts;
+use muster_core::rate::RateWindow;
+use muster_core::record::{Counters, Request};
+use muster_core::time::{Clock, Moment, Timestamp};
+use rusqlite::Connection;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+/// The database within a workspace's folder.
+pub(crate) const DATABASE: &str = "muster.db";
+/// The number of the last synced group beside it.
+pub(crate) const SYNCED: &str = "synced";
+
+/// The open writer of one workspace.
+pub(crate) struct Writer {
+    conn: Connection,
+    synced: Synced,
+    state: State,
+    bindings: BindingMap,
+    loaded: Loaded,
+    /// The latest moment that a decision took, also one that stored nothing.
+    now: Timestamp,
+}
+
+/// Why a writer could not be opened.
+pub(crate) enum WriterError {
+    Schema(SchemaError),
+    Io(std::io::Error),
+    /// The database is behind what was acknowledged: (stored, synced).
+    Behind(u64, u64),
+}
+
+impl From<SchemaError> for WriterError {
+    fn from(error: SchemaError) -> Self {
+        Self::Schema(error)
+    }
+}
+
+impl From<EngineError> for WriterError {
+    fn from(error: EngineError) -> Self {
+        Self::Schema(SchemaError::Storage(error))
+    }
+}
+
+impl From<rusqlite::Error> for WriterError {
+    fn from(error: rusqlite::Error) -> Self {
+        EngineError::from(error).into()
+    }
+}
+
+impl From<std::io::Error> for WriterError {
+    fn from(error: std::io::Error) -> Self {
+        Self::Io(error)
+    }
+}
+
+/// What a group works under.
+pub(crate) struct Turn<'a> {
+    pub(crate) clock: &'a dyn Clock,
+    pub(crate) bounds: &'a Bounds,
+    /// The revision of the settings in force.
+    pub(crate) revision: u64,
+    /// The rate window; as it was, if the group fails.
+    pub(crate) rate: RateWindow,
+    /// Commit even if nothing changed: to see whether a full disk has room again.
+    pub(crate) probe: bool,
+}
+
+/// A group that ended: what became of each decision.
+#[derive(Default)]
+pub(crate) struct Ended {
+    pub(crate) results: Vec<Result<(), EngineError>>,
+    /// Decisions that were committed.
+    pub(crate) committed: u64,
+    /// How long the commit took; None if there was nothing to commit.
+    pub(crate) commit: Option<Duration>,
+    /// The group stands, but nothing more may be written.
+    pub(crate) poison: Option<Arc<str>>,
+}
+
+/// A group that failed as a whole.
+pub(crate) struct Failed {
+    /// What every decision of it is answered.
+    pub(crate) error: EngineError,
+    /// Whether the lane must not write again in this process: what became of the commit is not known.
+    pub(crate) poison: bool,
+}
+
+impl From<EngineError> for Failed {
+    fn from(error: EngineError) -> Self {
+        let poison = error != EngineError::Full;
+        Self { error, poison }
+    }
+}
+
+impl From<rusqlite::Error> for Failed {
+    fn from(error: rusqlite::Error) -> Self {
+        EngineError::from(error).into()
+    }
+}
+
+impl Writer {
+    /// Opens a workspace's folder. `pages` follows the length of the write-ahead log.
+    pub(crate) fn open(
+        folder: &Path,
+        pages: Arc<AtomicU64>,
+        binding_bytes_max: usize,
+        accept_loss: bool,
+    ) -> Result<Self, WriterError> {
+        let mut conn = settings::writer(&folder.join(DATABASE))?;
+        schema::workspace(&mut conn)?;
+        let state = State::load(&conn)?;
+        let (synced, number) = Synced::open(&folder.join(SYNCED))?;
+        let number = number.unwrap_or(u64::MAX);
+        if state.figures.group < number && !accept_loss {
+            return Err(WriterError::Behind(state.figures.group, number));
+        }
+        if state.figures.group != number {
+            synced.write(state.figures.group)?;
+        }
+        conn.wal_hook(Some(move |_: &mut rusqlite::hooks::Wal, n: std::ffi::c_int| {
+            pages.store(u64::from(n.unsigned_abs()), Ordering::Relaxed);
+            Ok(())
+        }))?;
+        let (now, bindings) = (state.counters.now, BindingMap::new(binding_bytes_max));
+        Ok(Self { conn, synced, state, bindings, loaded: Loaded::default(), now })
+    }
+
+    /// The counters between two decisions.
+    pub(crate) fn counters(&self) -> &Counters {
+        &self.state.counters
+    }
+
+    /// Copies the rest of the write-ahead log into the file, so that the next group begins it anew.
+    pub(crate) fn checkpoint(&self) -> Result<bool, EngineError> {
+        Ok(settings::checkpoint(&self.conn)?)
+    }
+
+    /// Copies the write-ahead log into the file and closes it.
+    pub(crate) fn close(self) -> Result<(), EngineError> {
+        settings::truncate(&self.conn)?;
+        self.conn.close().map_err(|(_, error)| error.into())
+    }
+
+    /// Runs a group.
+    pub(crate) fn run(
+        &mut self,
+        jobs: &mut [Box<dyn Job>],
+        refused: &[Request],
+        turn: &mut Turn<'_>,
+    ) -> Result<Ended, Failed> {
+        if !jobs.is_empty() {
+            // Nothing was written yet: damage that is found here is the decisions' answer, not the lane's end.
+            self.bindings.load(&self.conn).map_err(|error| Failed { error, poison: false })?;
+        }
+        let (state, rate) = (self.state.clone(), turn.rate.clone());
+        if let Err(error) = self.conn.execute_batch("BEGIN IMMEDIATE") {
+            let poison = !trouble::is_busy(&error);
+            return Err(Failed { error: error.into(), poison });
+        }
+        let ended = self.transact(jobs, refused, &state, turn);
+        if ended.is_err() {
+            self.state = state;
+            self.bindings.undo_to(0);
+            turn.rate = rate;
+        }
+        if !self.conn.is_autocommit()
+            && let Err(error) = self.conn.execute_batch("ROLLBACK")
+        {
+            let error = ended.err().map_or_else(|| error.into(), |failed| failed.error);
+            return Err(Failed { error, poison: true });
+        }
+        self.bindings.keep();
+        ended
+    }
+
+    fn transact(
+        &mut self,
+        jobs: &mut [Box<dyn Job>],
+        refused: &[Request],
+        before: &State,
+        turn: &mut Turn<'_>,
+    ) -> Result<Ended, Failed> {
+        let mut ended = Ended::default();
+        for job in jobs {
+            ended.results.push(match self.decide(&mut **job, turn) {
+                Ok(stored) => {
+                    ended.committed += u64::from(stored);
+                    Ok(())
+                }
+                Err(error @ (EngineError::Full | EngineError::Unavailable(_))) => return Err(error.into()),
+                Err(error) => Err(error),
+            });
+        }
+        self.loaded.clear();
+        if !refused.is_empty() {
+            self.apply().refused(refused, turn.bounds)?;
+        }
+        if ended.committed == 0 && refused.is_empty() && !turn.probe {
+            return Ok(ended);
+        }
+        self.state.figures.group += 1;
+        self.state.save(&self.conn, Some(before))?;
+        let begun = Instant::now();
+        self.conn.prepare_cached("COMMIT")?.execute([])?;
+        ended.commit = Some(begun.elapsed());
+        if let Err(error) = self.synced.write(self.state.figures.group) {
+            ended.poison = Some(format!("the number of the last group could not be written: {error}").into());
+        }
+        Ok(ended)
+    }
+
+    fn apply(&mut self) -> Apply<'_> {
+        let Self { conn, state, bindings, loaded, .. } = self;
+        Apply { conn, state, bindings, loaded }
+    }
+
+    /// One decision; true if it changed something.
+    fn decide(&mut self, job: &mut dyn Job, turn: &mut Turn<'_>) -> Result<bool, EngineError> {
+        let now = turn.clock.now();
+        self.now = now.at.max(self.now).max(self.state.counters.now);
+        self.loaded.clear();
+        let facts = Facts {
+            counters: self.state.counters,
+            settings_revision: turn.revision,
+            rate: turn.rate.clone(),
+            ..Facts::default()
+        };
+        let mut source = FactReader { conn: &self.conn, bindings: &self.bindings, loaded: &mut self.loaded };
+        match rounds::run(job, &mut source, facts, Moment { at: self.now, ..now })? {
+            Verdict::Changes(changes) if job.mode() == Mode::Commit => self.store(changes, turn).map(|()| true),
+            // A dry decision saw what it would change; it is pure, so nothing is there to take back.
+            Verdict::Changes(_) | Verdict::Leave => Ok(false),
+        }
+    }
+
+    /// Writes a decision's changes in a savepoint: whatever goes wrong there is its own fault alone.
+    fn store(&mut self, changes: Changes, turn: &mut Turn<'_>) -> Result<(), EngineError> {
+        let (state, mark) = (self.state.clone(), self.bindings.mark());
+        self.conn.prepare_cached("SAVEPOINT decision")?.execute([])?;
+        let written = self.write(&changes, turn.bounds);
+        if let Err(error) = written {
+            self.state = state;
+            self.bindings.undo_to(mark);
+            self.loaded.clear();
+            // A transaction that SQLite has rolled back by itself has no savepoint any more; the group fails then.
+            if self.conn.is_autocommit() {
+                return Err(match error {
+                    EngineError::Full => EngineError::Full,
+                    error => EngineError::Unavailable(error.to_string().into()),
+                });
+            }
+            self.conn.prepare_cached("ROLLBACK TO decision")?.execute([])?;
+            self.conn.prepare_cached("RELEASE decision")?.execute([])?;
+            return Err(error);
+        }
+        self.conn.prepare_cached("RELEASE decision")?.execute([])?;
+        if let Some(rate) = changes.rate {
+            turn.rate = rate;
+        }
+        Ok(())
+    }
+
+    fn write(&mut self, changes: &Changes, bounds: &Bounds) -> Result<(), EngineError> {
+        let mut apply = self.apply();
+        for row in &changes.rows {
+            apply.row(row)?;
+        }
+        apply.state.counters = changes.counters;
+        apply.trim_quarantine(bounds)
+    }
+}

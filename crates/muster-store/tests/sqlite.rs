@@ -1,0 +1,19 @@
+//! The embedded engine keeps what the seam promises, and what its own files promise.
+
+mod sqlite {
+    mod damage;
+    mod lanes;
+    mod restart;
+    pub(crate) mod rig;
+    mod sql;
+}
+
+use muster_store::bounds::Bounds;
+use muster_store::conformance;
+use sqlite::rig::Home;
+
+#[test]
+fn sqlite_keeps_what_the_seam_promises() {
+    conformance::suite(&|| Box::new(Home::new().into_engine(Bounds::default())));
+    conformance::bounded(&|| Box::new(Home::new().into_engine(conformance::small_bounds())));
+}

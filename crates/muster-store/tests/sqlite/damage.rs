@@ -1,0 +1,147 @@
+//! Damage is found: by reads, by `verify`, by the number of the last synced group.
+
+use super::rig::Home;
+use muster_core::change::Put;
+use muster_core::id::ProfileNo;
+use muster_core::identifier::{Key, Kind};
+use muster_core::record::{Counters, Profile, Standing, Tally};
+use muster_core::time::Timestamp;
+use muster_store::conformance::rig::{id, put_with, workspace};
+use muster_store::engine::{Engine, EngineError};
+use muster_store::sqlite::{OpenError, Sqlite, SqliteOptions, verify};
+use std::collections::BTreeMap;
+use std::fs;
+
+fn key(n: u64) -> Key {
+    Key { kind: Kind::new("customer_id"), value: format!("customer {n}").into() }
+}
+
+/// A lawful user.
+fn user(n: u64) -> [Put; 3] {
+    let (no, at) = (ProfileNo(n), Timestamp(1));
+    let profile = Profile {
+        no,
+        created: at,
+        first_seen: at,
+        keys: vec![key(n)],
+        attributes: BTreeMap::new(),
+        platforms: BTreeMap::new(),
+        former: Vec::new(),
+    };
+    let tree = Tally { first_seen: at, last_seen: at, events: 0, devices: 0, members: 1 };
+    let standing = Standing { no, root: no, last_seen: at, events: 0, devices: 0, tree };
+    [Put::Binding(key(n), no), Put::Profile(profile), Put::Standing(standing)]
+}
+
+fn add(engine: &Sqlite, n: u64) {
+    let counters = move |c: Counters| Counters { profile: n, users: c.users + 1, ..c };
+    put_with(engine, &id("shop"), user(n).into(), counters).unwrap();
+}
+
+/// A closed directory with three users.
+fn home() -> Home {
+    let home = Home::new();
+    let engine = home.open().unwrap();
+    engine.create_workspace(&workspace("shop")).unwrap();
+    (1..=3).for_each(|n| add(&engine, n));
+    drop(engine);
+    home
+}
+
+fn breaches(home: &Home) -> Vec<String> {
+    verify(home.path()).unwrap().workspaces.remove(0).breaches
+}
+
+fn sql(home: &Home, text: &str) {
+    rusqlite::Connection::open(home.database("shop")).unwrap().execute_batch(text).unwrap();
+}
+
+#[test]
+fn a_sound_directory_is_clean() {
+    let home = home();
+    let report = verify(home.path()).unwrap();
+    assert!(report.is_clean(), "{report:?}");
+    assert_eq!(report.workspaces[0].rows, 10, "three bindings, own records, standings, and the counters");
+}
+
+#[test]
+fn verify_refuses_a_directory_in_use_and_one_that_is_none() {
+    let home = home();
+    let engine = home.open().unwrap();
+    assert!(matches!(verify(home.path()), Err(OpenError::InUse(_))));
+    drop(engine);
+    assert!(matches!(verify(&home.path().join("nowhere")), Err(OpenError::Io { .. })));
+}
+
+// Fails when `table::checked` answers without comparing the sum.
+#[test]
+fn a_flipped_bit_in_a_row_is_found_by_reads_and_by_verify() {
+    let home = home();
+    let path = home.database("shop");
+    let mut file = fs::read(&path).unwrap();
+    let text = b"customer 2";
+    let places: Vec<usize> = (0..file.len() - text.len()).filter(|at| file[*at..].starts_with(text)).collect();
+    assert_eq!(places.len(), 2, "the key stands in the binding and in the own record");
+    for place in places {
+        file[place + 1] ^= 1;
+        fs::write(&path, &file).unwrap();
+        let found = breaches(&home);
+        assert!(found.iter().any(|b| b.contains("fail their checksum")), "{found:?}");
+        let engine = home.open().unwrap();
+        let mut reader = engine.read(&id("shop")).unwrap();
+        let read = (reader.binding(&key(2)).is_ok(), reader.profile(ProfileNo(2)).is_ok());
+        assert_ne!(read, (true, true), "a damaged row was taken for sound");
+        // The flipped binding is not found under its key, so only a look at all of them can tell.
+        assert!(matches!(reader.rows(&mut |_| {}), Err(EngineError::Corrupt(_))));
+        drop(reader);
+        drop(engine);
+        file[place + 1] ^= 1;
+        fs::write(&path, &file).unwrap();
+    }
+}
+
+// Fails when `FamilySums::replace` or the comparison in `sums_agree` is dropped: each row is sound by itself.
+#[test]
+fn a_lost_or_invented_row_is_found_by_the_sum_of_its_family() {
+    for text in [
+        "DELETE FROM standings WHERE no = 2",
+        "INSERT INTO standings SELECT 9, root, last_seen, events, devices, tree_first_seen, tree_last_seen, tree_events,
+             tree_devices, tree_members, sum FROM standings WHERE no = 1",
+        "UPDATE standings SET events = 1, sum = (SELECT sum FROM standings WHERE no = 1) WHERE no = 2",
+        "DELETE FROM family_sums WHERE family = 'profiles'",
+        "UPDATE family_sums SET row_count = row_count - 1 WHERE family = 'profiles'",
+        "UPDATE counters SET users = 2",
+        "UPDATE engine SET group_no = 1000000",
+    ] {
+        let home = home();
+        sql(&home, text);
+        assert_ne!(breaches(&home), Vec::<String>::new(), "{text}");
+    }
+}
+
+// Fails when `Writer::transact` forgets `synced.write`, or `Writer::open` the comparison.
+#[test]
+fn a_write_ahead_log_that_lost_its_end_is_refused_until_the_loss_is_accepted() {
+    let home = home();
+    let copy = Home::new();
+    let engine = home.open().unwrap();
+    add(&engine, 4);
+    // The files as a crash leaves them, the log with them, but cut short as a flipped bit in it would.
+    for name in ["format", "muster.db", "workspaces/shop/muster.db", "workspaces/shop/muster.db-wal", "workspaces/shop/synced"] {
+        fs::create_dir_all(copy.path().join(name).parent().unwrap()).unwrap();
+        fs::copy(home.path().join(name), copy.path().join(name)).unwrap();
+    }
+    drop(engine);
+    let log = copy.database("shop").with_extension("db-wal");
+    let whole = fs::read(&log).unwrap();
+    assert!(verify(copy.path()).unwrap().is_clean());
+    fs::write(&log, &whole[..whole.len() - 4_096]).unwrap();
+    let found = breaches(&copy);
+    assert!(found.iter().any(|b| b.contains("lost its end")), "{found:?}");
+    let refused = copy.open().err();
+    assert!(matches!(refused, Some(OpenError::Behind { stored: 3, synced: 4, .. })), "{refused:?}");
+    let engine = Sqlite::open(SqliteOptions { accept_loss: true, ..copy.options() }).unwrap();
+    assert_eq!(engine.read(&id("shop")).unwrap().counters().map(|c| c.users), Ok(3));
+    drop(engine);
+    assert!(copy.open().is_ok(), "the loss was accepted once and for all");
+}

@@ -1,0 +1,101 @@
+//! A data directory of a test.
+
+use muster_core::rate::RateWindow;
+use muster_core::record::Request;
+use muster_core::id::WorkspaceId;
+use muster_store::bounds::Bounds;
+use muster_store::conformance::rig::HandClock;
+use muster_store::engine::{Configure, Engine, EngineError, Health, Job, Workspace};
+use muster_store::reader::Reader;
+use muster_store::sqlite::{OpenError, Sqlite, SqliteOptions};
+use std::path::{Path, PathBuf};
+use tempfile::TempDir;
+
+/// A data directory that is removed afterwards.
+pub(crate) struct Home {
+    dir: TempDir,
+}
+
+/// An engine with the directory that it lives in.
+pub(crate) struct Housed {
+    engine: Sqlite,
+    _home: Home,
+}
+
+impl Home {
+    pub(crate) fn new() -> Self {
+        Self { dir: tempfile::tempdir().unwrap() }
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        self.dir.path()
+    }
+
+    /// The database of a workspace.
+    pub(crate) fn database(&self, id: &str) -> PathBuf {
+        self.path().join("workspaces").join(id).join("muster.db")
+    }
+
+    pub(crate) fn options(&self) -> SqliteOptions {
+        SqliteOptions::new(self.path(), HandClock::at(1_000))
+    }
+
+    pub(crate) fn open(&self) -> Result<Sqlite, OpenError> {
+        Sqlite::open(self.options())
+    }
+
+    pub(crate) fn into_engine(self, bounds: Bounds) -> Housed {
+        let engine = Sqlite::open(SqliteOptions { bounds, ..self.options() }).unwrap();
+        Housed { engine, _home: self }
+    }
+}
+
+impl Engine for Housed {
+    fn workspaces(&self) -> Result<Vec<Workspace>, EngineError> {
+        self.engine.workspaces()
+    }
+
+    fn create_workspace(&self, workspace: &Workspace) -> Result<bool, EngineError> {
+        self.engine.create_workspace(workspace)
+    }
+
+    fn configure(&self, id: &WorkspaceId, change: Configure) -> Result<Workspace, EngineError> {
+        self.engine.configure(id, change)
+    }
+
+    fn delete_workspace(&self, id: &WorkspaceId) -> Result<(), EngineError> {
+        self.engine.delete_workspace(id)
+    }
+
+    fn secret(&self, name: &str) -> Result<Option<Vec<u8>>, EngineError> {
+        self.engine.secret(name)
+    }
+
+    fn put_secret(&self, name: &str, value: &[u8]) -> Result<(), EngineError> {
+        self.engine.put_secret(name, value)
+    }
+
+    fn submit(&self, id: &WorkspaceId, job: Box<dyn Job>) -> Result<(), EngineError> {
+        self.engine.submit(id, job)
+    }
+
+    fn note_refused(&self, id: &WorkspaceId, request: Request) {
+        self.engine.note_refused(id, request);
+    }
+
+    fn rate(&self, id: &WorkspaceId) -> RateWindow {
+        self.engine.rate(id)
+    }
+
+    fn read(&self, id: &WorkspaceId) -> Result<Box<dyn Reader + '_>, EngineError> {
+        self.engine.read(id)
+    }
+
+    fn health(&self) -> Health {
+        self.engine.health()
+    }
+
+    fn close(&self) {
+        self.engine.close();
+    }
+}

@@ -1,0 +1,213 @@
+//! Answers of a request that was applied: the plain success, the results of `return=representation`, and the headers
+//! `Muster-Outcomes` and `Preference-Applied` (behaviour.md 1.3, RFC 7240).
+
+use super::api::Api;
+use super::failure::write_fault;
+use crate::write;
+use muster_core::command::ElementKind;
+use muster_core::id::{ProfileId, ProfileNo, RequestId};
+use muster_core::limits::WARNINGS_MAX;
+use muster_core::outcome::{ActionOutcome, Applied, ElementResult, Outcome};
+use muster_core::record::Recorded;
+use muster_core::warning::Warning;
+
+/// The documented text of success (FACTS 1.4).
+pub const SUCCESS_MESSAGE: &str = "Your request has been accepted and will be processed soon.";
+
+/// What a client asked for with `Prefer`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Preferences {
+    /// `handling=lenient` (true) or `handling=strict` (false); None leaves it to the workspace.
+    pub lenient: Option<bool>,
+    /// `return=representation`.
+    pub representation: bool,
+}
+
+impl Preferences {
+    /// Reads all `Prefer` headers of a request; of a preference that is given twice the first counts (RFC 7240, 2).
+    /// Unknown preferences and values are ignored.
+    pub fn parse<'a>(values: impl IntoIterator<Item = &'a str>) -> Self {
+        let (mut handling, mut representation) = (None, None);
+        for preference in values.into_iter().flat_map(|line| line.split(',')) {
+            let stated = preference.split(';').next().unwrap_or_default();
+            let (name, value) = stated.split_once('=').unwrap_or((stated, ""));
+            let (name, value) = (name.trim(), value.trim().trim_matches('"'));
+            if name.eq_ignore_ascii_case("handling") && handling.is_none() {
+                handling = Some(match value {
+                    v if v.eq_ignore_ascii_case("lenient") => Some(true),
+                    v if v.eq_ignore_ascii_case("strict") => Some(false),
+                    _ => None,
+                });
+            } else if name.eq_ignore_ascii_case("return") && representation.is_none() {
+                representation = Some(value.eq_ignore_ascii_case("representation"));
+            }
+        }
+        Self { lenient: handling.flatten(), representation: representation.unwrap_or(false) }
+    }
+
+    /// The value of `Preference-Applied`, None if there is nothing to say. `represented`: the answer has results.
+    pub fn applied(&self, represented: bool) -> Option<String> {
+        let handling = self.lenient.map(|lenient| if lenient { "handling=lenient" } else { "handling=strict" });
+        let returned = (self.representation && represented).then_some("return=representation");
+        let honoured: Vec<&str> = handling.into_iter().chain(returned).collect();
+        (!honoured.is_empty()).then(|| honoured.join(", "))
+    }
+}
+
+/// The plain success: exactly `status`, `message` and `request_id`.
+pub fn success(request_id: RequestId) -> Vec<u8> {
+    let mut out = Vec::with_capacity(128);
+    open(&mut out, request_id);
+    out.push(b'}');
+    out
+}
+
+fn open(out: &mut Vec<u8>, request_id: RequestId) {
+    out.extend_from_slice(br#"{"status":"success","message":"#);
+    write::string(out, SUCCESS_MESSAGE);
+    out.extend_from_slice(b",\"request_id\":");
+    write::quoted(out, request_id);
+}
+
+/// The value of `Muster-Outcomes`: elements; skipped ones count as applied (behaviour.md 1.3).
+pub fn outcomes_header(applied: &Applied) -> String {
+    let (rejected, duplicate) = (applied.count(Outcome::Rejected), applied.count(Outcome::Duplicate));
+    format!("applied={}, rejected={rejected}, duplicate={duplicate}", applied.elements.len() - rejected - duplicate)
+}
+
+/// The answer of a request that was applied, as it is recorded under an idempotency key. With `representation` or
+/// `dry` it has `results` and `summary`; in a dry run profiles that it would create have `id` null and a `ref`.
+pub fn applied(api: Api, applied: &Applied, representation: bool, dry: bool) -> Recorded {
+    let request_id = RequestId::of(applied.request);
+    let outcomes = outcomes_header(applied).into();
+    if !representation && !dry {
+        return Recorded { status: 200, outcomes, body: success(request_id).into() };
+    }
+    let mut out = Vec::with_capacity(256 + 128 * applied.elements.len());
+    open(&mut out, request_id);
+    let mut told = Told { api, first_new: dry.then_some(applied.first_new), warnings_left: WARNINGS_MAX };
+    if !applied.warnings.is_empty() {
+        out.extend_from_slice(b",\"warnings\":");
+        told.warnings(&mut out, &applied.warnings);
+    }
+    out.extend_from_slice(b",\"results\":");
+    write::array(&mut out, applied.elements.iter(), |out, element| told.element(out, element));
+    out.extend_from_slice(b",\"summary\":");
+    summary(&mut out, &applied.elements);
+    out.push(b'}');
+    Recorded { status: 200, outcomes, body: out.into() }
+}
+
+/// The name of an element's type on the wire; None if it could not be read.
+pub fn kind_name(kind: ElementKind) -> Option<&'static str> {
+    match kind {
+        ElementKind::Customer => Some("customer"),
+        ElementKind::Event => Some("event"),
+        ElementKind::Device => Some("device"),
+        ElementKind::Unknown => None,
+    }
+}
+
+/// Writes the counts of elements and of actions by outcome.
+pub fn summary(out: &mut Vec<u8>, elements: &[ElementResult]) {
+    let mut of_elements = [0u32; Outcome::ALL.len()];
+    let mut of_actions = [0u32; ActionOutcome::ALL.len()];
+    for element in elements {
+        of_elements[element.outcome as usize - 1] += 1;
+        for action in &element.actions {
+            of_actions[action.outcome as usize - 1] += 1;
+        }
+    }
+    out.extend_from_slice(b"{\"elements\":");
+    counts(out, Outcome::ALL.iter().map(|o| o.name()).zip(of_elements));
+    out.extend_from_slice(b",\"actions\":");
+    counts(out, ActionOutcome::ALL.iter().map(|o| o.name()).zip(of_actions));
+    out.push(b'}');
+}
+
+fn counts<'a>(out: &mut Vec<u8>, counted: impl Iterator<Item = (&'a str, u32)>) {
+    for (at, (name, count)) in counted.enumerate() {
+        out.push(if at == 0 { b'{' } else { b',' });
+        write::string(out, name);
+        out.push(b':');
+        write::raw(out, count);
+    }
+    out.push(b'}');
+}
+
+/// How one answer tells its results.
+struct Told {
+    api: Api,
+    /// Of a dry run: profiles from here on do not exist.
+    first_new: Option<ProfileNo>,
+    /// Warnings that the answer may still have.
+    warnings_left: usize,
+}
+
+impl Told {
+    fn element(&mut self, out: &mut Vec<u8>, element: &ElementResult) {
+        out.extend_from_slice(b"{\"index\":");
+        write::raw(out, element.index);
+        out.extend_from_slice(b",\"type\":");
+        match kind_name(element.kind) {
+            Some(name) => write::string(out, name),
+            None => out.extend_from_slice(b"null"),
+        }
+        out.extend_from_slice(b",\"outcome\":");
+        write::string(out, element.outcome.name());
+        out.extend_from_slice(b",\"id\":");
+        match element.profile {
+            Some(id) => match self.reference(id) {
+                Some(n) => write::raw(out, format_args!("null,\"ref\":\"new-{n}\"")),
+                None => write::quoted(out, id),
+            },
+            None => out.extend_from_slice(b"null"),
+        }
+        if element.outcome == Outcome::Merged {
+            out.extend_from_slice(b",\"merged_ids\":");
+            write::array(out, element.merged.iter(), |out, id| match self.reference(*id) {
+                Some(n) => write::quoted(out, format_args!("new-{n}")),
+                None => write::quoted(out, id),
+            });
+        }
+        out.extend_from_slice(b",\"warnings\":");
+        self.warnings(out, &element.warnings);
+        if element.outcome == Outcome::Rejected {
+            out.extend_from_slice(b",\"errors\":");
+            write::array(out, &element.errors, |out, fault| write_fault(out, self.api, fault));
+        }
+        if element.kind == ElementKind::Event {
+            out.extend_from_slice(b",\"actions\":");
+            write::array(out, element.actions.iter().enumerate(), |out, (at, action)| {
+                write::raw(out, format_args!("{{\"index\":{at},\"outcome\":\"{}\"", action.outcome.name()));
+                if !action.errors.is_empty() {
+                    out.extend_from_slice(b",\"errors\":");
+                    write::array(out, &action.errors, |out, fault| write_fault(out, self.api, fault));
+                }
+                out.push(b'}');
+            });
+        }
+        out.push(b'}');
+    }
+
+    /// The N of `new-N`, for a profile that only a dry run made.
+    fn reference(&self, id: ProfileId) -> Option<u64> {
+        let first = self.first_new?.0;
+        (id.no.0 >= first).then(|| id.no.0 - first + 1)
+    }
+
+    fn warnings(&mut self, out: &mut Vec<u8>, warnings: &[Warning]) {
+        let told = warnings.len().min(self.warnings_left);
+        self.warnings_left -= told;
+        write::array(out, &warnings[..told], write_warning);
+    }
+}
+
+/// Writes one warning as `{code, name, pointer, count}`; the code is the name of its variant.
+pub fn write_warning(out: &mut Vec<u8>, warning: &Warning) {
+    write::raw(out, format_args!("{{\"code\":\"{:?}\",\"name\":", warning.code));
+    write::string(out, &warning.name);
+    out.extend_from_slice(b",\"pointer\":");
+    write::string(out, &warning.pointer);
+    write::raw(out, format_args!(",\"count\":{}}}", warning.count));
+}

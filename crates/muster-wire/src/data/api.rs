@@ -1,0 +1,46 @@
+//! The calls of the Data API as the pages of its documentation tell them apart: each page has spellings of its own.
+
+use muster_core::command::Route;
+
+/// A call; decides the spelling of error types and texts (FACTS 11 row 4).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Api {
+    /// Bulk Import.
+    Transition,
+    /// Track User.
+    Customer,
+    /// Track Event.
+    Event,
+    /// Track Device.
+    Device,
+    /// Delete Users.
+    CustomerDelete,
+    /// A path that has no page: 404 and what is judged before a path is known.
+    Unknown,
+}
+
+impl Api {
+    /// The route of a writing call; None where there is no page.
+    pub fn route(self) -> Option<Route> {
+        match self {
+            Self::Transition => Some(Route::Transition),
+            Self::Customer => Some(Route::Customer),
+            Self::Event => Some(Route::Event),
+            Self::Device => Some(Route::Device),
+            Self::CustomerDelete => Some(Route::Delete),
+            Self::Unknown => None,
+        }
+    }
+}
+
+impl From<Route> for Api {
+    fn from(route: Route) -> Self {
+        match route {
+            Route::Transition => Self::Transition,
+            Route::Customer => Self::Customer,
+            Route::Event => Self::Event,
+            Route::Device => Self::Device,
+            Route::Delete => Self::CustomerDelete,
+        }
+    }
+}

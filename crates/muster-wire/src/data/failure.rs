@@ -1,0 +1,372 @@
+//! The one table of refusals: every failure of a request with its status, type and text in the spelling of the called
+//! API's page, and every reason of an element's refusal (FACTS 1.4, 2.1-2.3, 2.7, 5; behaviour.md 1.2 and 1.8).
+//! What a page says about a whole request is here; what it says about an element is in [`reasons`].
+
+pub mod reasons;
+
+use super::api::Api;
+use crate::write;
+use muster_core::id::RequestId;
+use muster_core::rate::Class;
+use muster_core::reason::Fault;
+pub use reasons::describe;
+
+/// The documented text of a body that cannot be read.
+pub const MALFORMED: &str = "Could not decode the request body. The JSON was incorrect or not encoded as UTF-8.";
+/// The documented type of a body that cannot be read.
+pub const MALFORMED_TYPE: &str = "Malformed JSON";
+/// The documented type of a member that is missing, empty or of the wrong type.
+pub const MISSING_TYPE: &str = "MissingAttributeError";
+
+/// Why a request as a whole is refused.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Failure {
+    /// 404: the path is none of the API's.
+    NotFound,
+    /// 405; the server names the methods in `Allow`.
+    MethodNotAllowed,
+    /// 401: no `Authorization`.
+    AuthorizationMissing,
+    /// 401: `Authorization` is empty.
+    AuthorizationEmpty,
+    /// 401: `Authorization` is not Basic or not base64 of text.
+    AuthorizationUndecodable,
+    /// 401: the user name is empty.
+    UserMissing,
+    /// 401: the password is empty.
+    PasswordMissing,
+    /// 409: the ids of path, `app_id` and user name disagree.
+    WorkspaceMismatch,
+    /// 401: `MOE-APPKEY` was sent and differs from the user name.
+    AppKeyMismatch,
+    /// 400: no workspace in path or query.
+    WorkspaceMissing,
+    /// 401: a wrong key or an unknown workspace; the two are not told apart.
+    KeyMismatch,
+    /// 403: the key lacks the scope that the call needs.
+    KeyScope,
+    /// 403: the workspace is suspended.
+    Suspended,
+    /// 403: the connecting address is not on the allow-list; the documented flat shape.
+    AddressRefused,
+    /// 400: no `Content-Type`.
+    ContentTypeMissing,
+    /// 415: `Content-Type` is not `application/json`.
+    ContentTypeOther,
+    /// 413: the decoded body is longer than this.
+    TooLarge {
+        /// The limit in bytes.
+        limit_bytes: u64,
+    },
+    /// 415: a `Content-Encoding` other than gzip, zstd or identity.
+    UnsupportedEncoding,
+    /// 400: the body is not what its `Content-Encoding` says.
+    UndecodableEncoding,
+    /// 400: `Idempotency-Key` is not 1 to 255 printable ASCII characters.
+    IdempotencyKeyUnusable,
+    /// 409: the key came before with another body.
+    IdempotencyConflict,
+    /// 400: no body.
+    EmptyBody,
+    /// 400: the body is JSON and no object.
+    NotAnObject,
+    /// 400: the body is not JSON, not UTF-8, nested too deep, or has a doubled member outside the elements.
+    Malformed,
+    /// 400: no `elements`.
+    ElementsMissing,
+    /// 400: `elements` is empty.
+    ElementsEmpty,
+    /// 400: `elements` is no array.
+    ElementsType,
+    /// 400: no `type`.
+    TypeMissing,
+    /// 400: `type` is not `transition`.
+    TypeWrong,
+    /// 400: a member of a call without elements is missing, null or blank.
+    MemberMissing(&'static str),
+    /// 400: a member of a call without elements is of the wrong type, or of no value that it may have.
+    MemberType {
+        /// The member.
+        name: &'static str,
+        /// What it must be.
+        expected: &'static str,
+    },
+    /// 400: Delete Users names nobody; the documented text quotes the id that was sent.
+    UserNotFound(Box<str>),
+    /// 429: over a budget; the server adds `Retry-After`.
+    RateLimited,
+    /// 413: costs more than a whole budget, so waiting does not help.
+    OverBudget {
+        /// Of what.
+        class: Class,
+        /// The budget of a minute.
+        limit: u32,
+    },
+    /// 429: as many dry runs as a workspace may have are under way.
+    DryRunsBusy,
+    /// 408: the body did not arrive in time.
+    Timeout,
+    /// 503: overload, a full disk or a stop; the server adds `Retry-After`.
+    Unavailable,
+    /// 500.
+    Internal,
+}
+
+/// Type, text and, of payload errors, the member: what the envelope says.
+struct Said {
+    kind: &'static str,
+    message: String,
+    attribute: Option<&'static str>,
+}
+
+impl Failure {
+    /// The HTTP status.
+    pub fn status(&self) -> u16 {
+        match self {
+            Self::AuthorizationMissing | Self::AuthorizationEmpty | Self::AuthorizationUndecodable => 401,
+            Self::UserMissing | Self::PasswordMissing | Self::AppKeyMismatch | Self::KeyMismatch => 401,
+            Self::KeyScope | Self::Suspended | Self::AddressRefused => 403,
+            Self::NotFound => 404,
+            Self::MethodNotAllowed => 405,
+            Self::Timeout => 408,
+            Self::WorkspaceMismatch | Self::IdempotencyConflict => 409,
+            Self::TooLarge { .. } | Self::OverBudget { .. } => 413,
+            Self::ContentTypeOther | Self::UnsupportedEncoding => 415,
+            Self::RateLimited | Self::DryRunsBusy => 429,
+            Self::Internal => 500,
+            Self::Unavailable => 503,
+            _ => 400,
+        }
+    }
+
+    /// The body of the answer: the documented envelope, whatever the status (clients.md 4.1).
+    pub fn render(&self, api: Api, request_id: RequestId) -> Vec<u8> {
+        let said = self.said(api);
+        let mut out = Vec::with_capacity(256);
+        if *self == Self::AddressRefused {
+            out.extend_from_slice(br#"{"status":"fail","error":"IP Validation Required","message":"#);
+            write::string(&mut out, &said.message);
+            out.push(b'}');
+            return out;
+        }
+        out.extend_from_slice(br#"{"status":"fail","#);
+        if api == Api::CustomerDelete && matches!(self.status(), 429 | 500) {
+            // Delete's page has a shape of its own for these two (FACTS 2.7); it goes beside the envelope.
+            out.extend_from_slice(b"\"title\":");
+            write::string(&mut out, &said.message);
+            let description = if self.status() == 429 { "Exceeded rate limit for this url" } else { &said.message };
+            out.extend_from_slice(b",\"description\":");
+            write::string(&mut out, description);
+            out.push(b',');
+        }
+        open_error(&mut out, said.kind, &said.message, said.attribute);
+        out.extend_from_slice(b",\"request_id\":");
+        write::quoted(&mut out, request_id);
+        if let Some(pointer) = self.structural() {
+            out.extend_from_slice(b",\"errors\":[{\"index\":null,\"pointer\":");
+            write::string(&mut out, pointer);
+            out.push(b',');
+            described(&mut out, said.kind, &said.message, said.attribute);
+            out.extend_from_slice(b"}]");
+        }
+        out.extend_from_slice(b"}}");
+        out
+    }
+
+    /// The pointer of a structural fault of the envelope, which has the list of all faults (behaviour.md 1.2).
+    fn structural(&self) -> Option<&'static str> {
+        match self {
+            Self::Malformed | Self::NotAnObject => Some(""),
+            Self::ElementsMissing | Self::ElementsEmpty | Self::ElementsType => Some("/elements"),
+            Self::TypeMissing | Self::TypeWrong => Some("/type"),
+            _ => None,
+        }
+    }
+
+    fn said(&self, api: Api) -> Said {
+        let plain = |kind, message: &str| Said { kind, message: message.to_owned(), attribute: None };
+        let member = |attribute, kind, message: String| Said { kind, message, attribute: Some(attribute) };
+        let missing = |name: &'static str| member(name, MISSING_TYPE, format!("{name} is not found in the payload"));
+        match self {
+            Self::Malformed | Self::UndecodableEncoding => plain(MALFORMED_TYPE, MALFORMED),
+            Self::EmptyBody => plain("Empty request body", "A valid JSON document is required"),
+            Self::NotAnObject => plain("Body type is not JSON", "A valid JSON document is required."),
+            Self::ElementsMissing => missing("elements"),
+            Self::ElementsEmpty => member("elements", MISSING_TYPE, "elements cannot be empty array".to_owned()),
+            Self::ElementsType => member("elements", MISSING_TYPE, "elements is expected to be array".to_owned()),
+            Self::TypeMissing => missing("type"),
+            Self::TypeWrong => member("type", "AttributeError", "type is expected to be transition".to_owned()),
+            Self::MemberMissing(name) => missing(name),
+            Self::MemberType { name, expected } => {
+                member(name, MISSING_TYPE, format!("{name} is expected to be {expected}"))
+            }
+            Self::UserNotFound(id) => plain("Not Found", &format!("User doesn't exists with customer id {id}")),
+            Self::IdempotencyKeyUnusable => {
+                plain("InvalidIdempotencyKey", "Idempotency-Key must be 1 to 255 printable ASCII characters")
+            }
+            Self::IdempotencyConflict => plain(
+                "IdempotencyConflict",
+                "Idempotency-Key was used within 24 hours with another body; use a new key",
+            ),
+            Self::WorkspaceMissing => plain("ParamsRequired", "app_id is required in path/query params."),
+            Self::ContentTypeMissing => plain("Missing header value", "The Content-Type Header is required"),
+            _ if self.status() == 401 => plain("Authentication required", self.credentials()),
+            _ => self.said_of_the_server(api),
+        }
+    }
+
+    /// The texts of 401 (FACTS 5).
+    fn credentials(&self) -> &'static str {
+        match self {
+            Self::AuthorizationMissing => "Authentication Header Required",
+            Self::AuthorizationEmpty => "No identity information found",
+            Self::AuthorizationUndecodable => "Invalid identity information found",
+            Self::UserMissing => "APP_KEY missing in the authentication header",
+            Self::PasswordMissing => "APP_SECRET missing in the authentication header",
+            Self::AppKeyMismatch => "MOE-APPKEY differs from the user name in the authentication header",
+            _ => "App Secret key mismatch. Please login to the dashboard to verify key",
+        }
+    }
+
+    /// What does not depend on the body or the credentials.
+    fn said_of_the_server(&self, api: Api) -> Said {
+        let plain = |kind, message: &str| Said { kind, message: message.to_owned(), attribute: None };
+        match self {
+            Self::WorkspaceMismatch => {
+                plain("Authentication Mismatch", "App key mismatch in params and authentication")
+            }
+            Self::KeyScope => plain("InsufficientScope", "The key does not have the scope that this call needs"),
+            Self::Suspended => plain("Account Suspended", "Your account is suspended. Please contact MoEngage team."),
+            Self::AddressRefused => plain("IP Validation Required", "IP Validation Failed. Please check your IP!!"),
+            Self::NotFound => plain("Not Found", "There is no such path in the Data API"),
+            Self::MethodNotAllowed => {
+                plain("Method Not Allowed", "The method is not allowed here; see the Allow header")
+            }
+            Self::TooLarge { limit_bytes } => {
+                plain("PayloadTooLarge", &format!("Payload size exceeds {}", size(*limit_bytes)))
+            }
+            Self::OverBudget { class, limit } => {
+                let what = class.name();
+                plain(
+                    "PayloadTooLarge",
+                    &format!("The request has more {what} than the limit of {limit} {what} per minute"),
+                )
+            }
+            Self::ContentTypeOther => media(api, None),
+            Self::UnsupportedEncoding => media(api, Some("Content-Encoding must be gzip, zstd or identity")),
+            Self::RateLimited => rate(api),
+            Self::DryRunsBusy => {
+                plain("RateLimitError", "Two dry runs of this workspace are under way; try again later")
+            }
+            Self::Timeout => plain("Request Timeout", "The request did not arrive in time"),
+            Self::Unavailable => {
+                plain("Service Unavailable", "The server cannot take this request now; try again later")
+            }
+            _ => internal(api),
+        }
+    }
+}
+
+/// 415 in the spelling of the page, with the page's text unless another is given.
+fn media(api: Api, message: Option<&str>) -> Said {
+    let (kind, own) = match api {
+        Api::Transition | Api::Customer => ("MediaTypeError", "Unsupported Media Type"),
+        Api::Event | Api::Device => ("Unsupported media type", "Content type is not supported"),
+        Api::CustomerDelete | Api::Unknown => ("Unsupported Media Type", "Unsupported Media Type"),
+    };
+    Said { kind, message: message.unwrap_or(own).to_owned(), attribute: None }
+}
+
+/// 429 in the spelling of the page.
+fn rate(api: Api) -> Said {
+    let (kind, message) = match api {
+        Api::Transition | Api::Customer => ("RateLimitError", "Rate limit exceeded"),
+        Api::Event | Api::Device => {
+            ("Rate Limits Exceeded", "Rate limits for customers exceeded. Please Try After Some Time")
+        }
+        Api::CustomerDelete | Api::Unknown => ("Rate Limit Exceeded", "Rate limit exceeded"),
+    };
+    Said { kind, message: message.to_owned(), attribute: None }
+}
+
+/// 500 in the spelling of the page.
+fn internal(api: Api) -> Said {
+    let (kind, message) = match api {
+        Api::Transition | Api::Customer => ("ServerError", "Internal Server Error"),
+        Api::Event | Api::Device => (
+            "ServerError",
+            "An unexpected error was encountered while processing this request. Please contact MoEngage Team",
+        ),
+        Api::CustomerDelete | Api::Unknown => ("Server Error", "Internal Server Error"),
+    };
+    Said { kind, message: message.to_owned(), attribute: None }
+}
+
+/// A limit as the documented text has it: whole KB of 1,024 bytes where that is exact.
+fn size(bytes: u64) -> String {
+    if bytes > 0 && bytes.is_multiple_of(1024) { format!("{} KB", bytes / 1024) } else { format!("{bytes} bytes") }
+}
+
+fn open_error(out: &mut Vec<u8>, kind: &str, message: &str, attribute: Option<&str>) {
+    out.extend_from_slice(b"\"error\":{");
+    if let Some(attribute) = attribute {
+        out.extend_from_slice(b"\"attribute\":");
+        write::string(out, attribute);
+        out.push(b',');
+    }
+    out.extend_from_slice(b"\"message\":");
+    write::string(out, message);
+    out.extend_from_slice(b",\"type\":");
+    write::string(out, kind);
+}
+
+fn described(out: &mut Vec<u8>, kind: &str, message: &str, attribute: Option<&str>) {
+    out.extend_from_slice(b"\"attribute\":");
+    match attribute {
+        Some(attribute) => write::string(out, attribute),
+        None => out.extend_from_slice(b"null"),
+    }
+    out.extend_from_slice(b",\"type\":");
+    write::string(out, kind);
+    out.extend_from_slice(b",\"message\":");
+    write::string(out, message);
+}
+
+/// The 400 of faults inside elements: the envelope of the first, and `errors` with all of them (behaviour.md 1.2).
+/// `faults` is not empty and in the order that is promised; at most 1,000 are told.
+pub fn refused(api: Api, faults: &[Fault], request_id: RequestId) -> Vec<u8> {
+    let Some(first) = faults.first() else { return Failure::Internal.render(api, request_id) };
+    let (kind, message) = describe(api, first);
+    let mut out = Vec::with_capacity(256 + 160 * faults.len().min(muster_core::limits::FAULTS_MAX));
+    out.extend_from_slice(br#"{"status":"fail","#);
+    open_error(&mut out, kind, &message, first.attribute.as_deref());
+    out.extend_from_slice(b",\"request_id\":");
+    write::quoted(&mut out, request_id);
+    out.extend_from_slice(b",\"errors\":");
+    write::array(&mut out, faults.iter().take(muster_core::limits::FAULTS_MAX), |out, fault| {
+        write_fault(out, api, fault)
+    });
+    out.extend_from_slice(b"}}");
+    out
+}
+
+/// Writes one fault as `{index, pointer, attribute, type, message}`.
+pub fn write_fault(out: &mut Vec<u8>, api: Api, fault: &Fault) {
+    let (kind, message) = describe(api, fault);
+    out.extend_from_slice(b"{\"index\":");
+    write::raw(out, index_of(api, &fault.pointer));
+    out.extend_from_slice(b",\"pointer\":");
+    write::string(out, &fault.pointer);
+    out.push(b',');
+    described(out, kind, &message, fault.attribute.as_deref());
+    out.push(b'}');
+}
+
+/// The element that a pointer leads into: the Track calls have only one.
+pub fn index_of(api: Api, pointer: &str) -> u32 {
+    if api != Api::Transition {
+        return 0;
+    }
+    let rest = pointer.strip_prefix("/elements/").unwrap_or_default();
+    rest.split('/').next().and_then(|index| index.parse().ok()).unwrap_or(0)
+}

@@ -1,0 +1,81 @@
+//! Type and text of every reason why an element or an action is refused, in the spelling of the called API's page.
+//! No text quotes a value that came in; the name in `Cannot add and remove ...` is a documented literal.
+
+use super::{MALFORMED, MALFORMED_TYPE, MISSING_TYPE};
+use crate::data::api::Api;
+use muster_core::reason::{Fault, Reason};
+
+/// The `type` and the `message` of a fault (behaviour.md 1.2; FACTS 1.4, 2.1, 2.2, 2.3).
+pub fn describe(api: Api, fault: &Fault) -> (&'static str, String) {
+    if fault.reason.is_structural() { structural(api, fault) } else { value(api, fault) }
+}
+
+fn structural(api: Api, fault: &Fault) -> (&'static str, String) {
+    let name = fault.attribute.as_deref().unwrap_or_default();
+    let detail = fault.detail.as_deref().unwrap_or_default();
+    // Track Device's page puts names into quotes.
+    let named = if api == Api::Device { format!("'{name}'") } else { name.to_owned() };
+    match fault.reason {
+        Reason::UnknownElementType => unknown_type(api, fault.detail.as_deref()),
+        Reason::MissingIdentifier if api == Api::Transition => {
+            (MISSING_TYPE, format!("{named} not found in the payload"))
+        }
+        Reason::EmptyIdentifier => (MISSING_TYPE, format!("{named} can not be empty Unicode String")),
+        Reason::MissingPlatform if api == Api::Device => (MISSING_TYPE, format!("{named} is not found in payload")),
+        Reason::MissingIdentifier
+        | Reason::MissingAttributes
+        | Reason::MissingPlatform
+        | Reason::MissingPushId
+        | Reason::MissingActions
+        | Reason::MissingAction => (MISSING_TYPE, format!("{named} is not found in the payload")),
+        Reason::IdentifierType | Reason::AttributesType | Reason::ActionsType | Reason::DeviceFieldType => {
+            (MISSING_TYPE, format!("{named} is expected to be {detail}"))
+        }
+        Reason::EmptyActions => (MISSING_TYPE, "actions can not be empty Array".to_owned()),
+        Reason::EmptyAction => (MISSING_TYPE, "action cannot be empty Unicode string".to_owned()),
+        Reason::AddAndRemove => ("ArrayFieldError", format!("Cannot add and remove '{detail}' at the same time")),
+        _ => (MALFORMED_TYPE, MALFORMED.to_owned()),
+    }
+}
+
+/// `detail` is what the type must be; without it there was none.
+fn unknown_type(api: Api, expected: Option<&str>) -> (&'static str, String) {
+    match (api, expected) {
+        (Api::Transition, _) => ("AttributeError", "type in elements should be customer/event/device".to_owned()),
+        (_, None) => (MISSING_TYPE, "type is not found in the payload".to_owned()),
+        (_, Some(expected)) => ("AttributeError", format!("type is expected to be {expected}")),
+    }
+}
+
+fn value(api: Api, fault: &Fault) -> (&'static str, String) {
+    let track = matches!(api, Api::Customer | Api::Event | Api::Device);
+    let (kind, message) = match fault.reason {
+        // FACTS 11 row 14: the Track calls answer a refused id like a missing one.
+        Reason::NoUsableIdentifier if track => {
+            (MISSING_TYPE, "customer_id has a value that is not accepted as an identifier")
+        }
+        Reason::NoUsableIdentifier => {
+            ("NoUsableIdentifier", "No identifier has a value that is accepted as an identifier")
+        }
+        Reason::ConflictingIdentifier => ("ConflictingIdentifier", "One identifier has two different values"),
+        Reason::KeyTooLong => {
+            ("KeyTooLong", "Too long: identifiers, device_id and push tokens may have 512 bytes, names 800")
+        }
+        Reason::KeyNotAllowed => ("KeyNotAllowed", "The character U+0000 is not allowed in names and values"),
+        Reason::FutureDate => ("FutureDate", "The time of the action lies too far in the future"),
+        Reason::UnknownUser => ("UnknownUser", "The user of the device does not exist; create it first"),
+        Reason::UnknownPlatform if api == Api::Device => ("ValueError", "'platform' is not a valid platform."),
+        Reason::UnknownPlatform => ("UnknownPlatform", "platform must be ANDROID, iOS, web or TV"),
+        Reason::MissingDeviceId => ("MissingDeviceId", "A device without customer_id needs a device_id"),
+        Reason::InvalidEventId => ("InvalidEventId", "event_id must be a string of at most 128 bytes"),
+        Reason::ReservedName => ("ReservedName", "Action names must not begin with moe_"),
+        Reason::TooManyDevices => ("TooManyDevices", "The user has as many devices as one may have: 1000"),
+        Reason::TooManyActions => ("TooManyActions", "An element may have at most 10000 actions"),
+        Reason::ProfileTooLarge => {
+            ("ProfileTooLarge", "The user's own record would pass 1 MiB of attributes or 2000 of them")
+        }
+        Reason::Blocked => ("Blocked", "The identifier is on the block list"),
+        _ => (MALFORMED_TYPE, MALFORMED),
+    };
+    (kind, message.to_owned())
+}

@@ -1,0 +1,157 @@
+//! Reading an import: the shape of a body into commands. This conversion is the validation (behaviour.md 1.2): what
+//! leaves here is within its limits of shape and length; what needs stored data is left to the rules.
+//!
+//! Here are the envelope and the choice between refusing all and refusing one element; [`element`] reads elements,
+//! [`keys`] identifiers, [`time`] times, and [`customer`], [`event`] and [`device`] one type of element each.
+
+mod attributes;
+mod customer;
+mod device;
+mod element;
+mod event;
+mod keys;
+mod time;
+
+use super::failure::Failure;
+use crate::json::{self, Document, Json, Node};
+use crate::path::Path;
+use element::ElementReader;
+use muster_core::command::{Body, Element, Route};
+use muster_core::limits::FAULTS_MAX;
+use muster_core::reason::Fault;
+use muster_core::settings::Settings;
+use std::ops::Range;
+use std::sync::Arc;
+
+/// The member of the envelope that holds the elements.
+const ELEMENTS: &str = "elements";
+
+/// Under what a body is read.
+#[derive(Clone, Debug)]
+pub struct ReadContext {
+    /// The call.
+    pub route: Route,
+    /// The settings of the workspace.
+    pub settings: Arc<Settings>,
+    /// Structural faults inside elements count as value faults (behaviour.md 1.3).
+    pub lenient: bool,
+    /// A null attribute is unset instead of ignored (behaviour.md 2).
+    pub null_clears: bool,
+    /// The hosted service's limits cut and drop instead of warning (behaviour.md 2). Read, but not acted on so far.
+    pub parity: bool,
+    /// The workspace's offset from UTC in seconds, for local times without one.
+    pub offset_seconds: i32,
+}
+
+/// A body that was read.
+#[derive(Clone, Debug)]
+pub struct Parsed {
+    /// The elements in order.
+    pub elements: Vec<Element>,
+    /// The bytes of each element in the body.
+    pub spans: Vec<Range<usize>>,
+}
+
+/// Why a body as a whole is refused: 400.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Unreadable {
+    /// A fault of the envelope.
+    Failure(Failure),
+    /// All structural faults of the elements, at most 1,000, in the order that behaviour.md 1.2 promises; not empty.
+    Faults(Vec<Fault>),
+}
+
+impl From<Failure> for Unreadable {
+    fn from(failure: Failure) -> Self {
+        Self::Failure(failure)
+    }
+}
+
+/// Reads a body: of the bulk import, or of a Track call, whose body is its one element. Syntax is judged for the
+/// whole body before anything else.
+///
+/// # Errors
+/// A fault of the envelope; unless lenient, all structural faults of the elements.
+pub fn read(body: &[u8], context: &ReadContext) -> Result<Parsed, Unreadable> {
+    if body.is_empty() {
+        return Err(Failure::EmptyBody.into());
+    }
+    let mut gathered = Gathered { lenient: context.lenient, ..Gathered::default() };
+    let document = if context.route == Route::Transition {
+        let path = Path::ROOT.name(ELEMENTS);
+        json::parse_items(body, ELEMENTS, &mut |node, places| {
+            let index = gathered.elements.len();
+            // Beyond so many faults none is told; the rest of the body must still be JSON.
+            if gathered.structural.len() < FAULTS_MAX {
+                gathered.add(ElementReader { context, places }.read(node, index, &path.index(index)), node);
+            }
+        })
+    } else {
+        json::parse(body)
+    };
+    let document = document.map_err(|_| Failure::Malformed)?;
+    if !matches!(document.root.json, Json::Object(_)) {
+        return Err(Failure::NotAnObject.into());
+    }
+    if context.route == Route::Transition {
+        envelope(&document)?;
+    } else {
+        let reader = ElementReader { context, places: &document.places };
+        gathered.add(reader.read(&document.root, 0, &Path::ROOT), &document.root);
+    }
+    gathered.finish()
+}
+
+/// Judges the members of the envelope; a name twice outside the elements spoils it.
+fn envelope(document: &Document) -> Result<(), Failure> {
+    if !document.places.doubled.is_empty() {
+        return Err(Failure::Malformed);
+    }
+    match document.root.some("type").map(|node| &node.json) {
+        None => return Err(Failure::TypeMissing),
+        Some(Json::Text(text)) if text == "transition" => {}
+        Some(_) => return Err(Failure::TypeWrong),
+    }
+    match document.root.some(ELEMENTS).map(|node| &node.json) {
+        None => Err(Failure::ElementsMissing),
+        Some(Json::Array(elements)) if elements.is_empty() => Err(Failure::ElementsEmpty),
+        Some(Json::Array(_)) => Ok(()),
+        Some(_) => Err(Failure::ElementsType),
+    }
+}
+
+/// What was read so far.
+#[derive(Default)]
+struct Gathered {
+    lenient: bool,
+    elements: Vec<Element>,
+    spans: Vec<Range<usize>>,
+    structural: Vec<Fault>,
+}
+
+impl Gathered {
+    fn add(&mut self, read: element::Read, node: &Node) {
+        let element::Read { mut element, faults } = read;
+        if !self.lenient {
+            self.structural.extend(faults.iter().filter(|f| f.reason.is_structural()).cloned());
+            if let Ok(Body::Event(event)) = &element.body {
+                let of_actions = event.actions.iter().filter_map(|action| action.as_ref().err()).flatten();
+                self.structural.extend(of_actions.filter(|f| f.reason.is_structural()).cloned());
+            }
+        }
+        if !faults.is_empty() {
+            element.body = Err(faults);
+        }
+        self.elements.push(element);
+        self.spans.push(node.span());
+    }
+
+    fn finish(mut self) -> Result<Parsed, Unreadable> {
+        self.structural.truncate(FAULTS_MAX);
+        if self.structural.is_empty() {
+            Ok(Parsed { elements: self.elements, spans: self.spans })
+        } else {
+            Err(Unreadable::Faults(self.structural))
+        }
+    }
+}

@@ -1,0 +1,81 @@
+//! A customer element (FACTS 1.2.1): keys and attributes, and what stands beside them. What the attributes come to is
+//! in [`super::attributes`].
+
+use super::attributes::{Attributes, platforms};
+use super::element::{ElementReader, Found, flag};
+use super::keys::Keys;
+use crate::json::{Json, Node};
+use crate::notices::Notices;
+use crate::path::Path;
+use crate::value::read::boolean;
+use muster_core::attribute::{Policy, canonical, policy};
+use muster_core::command::{Customer, Matching, Unset};
+use muster_core::reason::{Fault, Reason};
+use muster_core::warning::Code;
+
+pub(super) fn read(reader: &ElementReader, node: &Node, at: &Path, found: &mut Found) -> Customer {
+    let mut keys = Keys::new(&reader.context.settings.identity);
+    keys.take_customer_id(node, at, found);
+    let mut customer = Customer {
+        update_existing_only: flag(node, "update_existing_only", at, &mut found.notices).unwrap_or(false),
+        ..Customer::default()
+    };
+    if let Some(attributes) = node.some("attributes") {
+        let at = at.name("attributes");
+        match &attributes.json {
+            Json::Object(members) => {
+                Attributes { context: reader.context, keys: &mut keys, customer: &mut customer, found }
+                    .read(members, &at);
+            }
+            _ => found.others.push(Fault::with_detail(Reason::AttributesType, at.pointer(), "attributes", "object")),
+        }
+    }
+    if let Some(list) = node.some("platforms") {
+        platforms(list, "platforms", &at.name("platforms"), (&mut customer.platforms, &mut found.notices));
+    }
+    unset_attributes(node, at, &mut customer.unsets, &mut found.notices);
+    customer.keys = keys.finish(at, found);
+    customer
+}
+
+/// `unset_attributes`: rules that cannot be used are ignored with a warning.
+fn unset_attributes(node: &Node, at: &Path, unsets: &mut Vec<Unset>, notices: &mut Notices) {
+    const NAME: &str = "unset_attributes";
+    let Some(given) = node.some(NAME) else { return };
+    let at = at.name(NAME);
+    let Json::Array(rules) = &given.json else { return notices.add(Code::TypeIgnored, NAME, &at) };
+    for (index, rule) in rules.iter().enumerate() {
+        let at = at.index(index);
+        match unset(rule, &at) {
+            Some(unset) => unsets.push(unset),
+            None => notices.add(Code::UnsetRuleIgnored, NAME, &at),
+        }
+    }
+}
+
+fn unset(rule: &Node, at: &Path) -> Option<Unset> {
+    let text = |name| match &rule.some(name)?.json {
+        Json::Text(text) => Some(&**text),
+        _ => None,
+    };
+    let matching = match text("type")? {
+        "equals" => Matching::Equals,
+        "prefix" => Matching::Prefix,
+        "suffix" => Matching::Suffix,
+        "contains" => Matching::Contains,
+        _ => return None,
+    };
+    let attr = text("attr").filter(|attr| !attr.is_empty())?;
+    let case_sensitive = match rule.some("case_sensitive").map(|node| &node.json) {
+        None => true,
+        Some(Json::Boolean(b)) => *b,
+        Some(Json::Text(text)) => boolean(text)?,
+        Some(_) => return None,
+    };
+    let name = if matching == Matching::Equals { canonical(attr) } else { attr };
+    // The last kind of identifier aside, which needs the profile, what cannot be set at will cannot be unset either.
+    if matching == Matching::Equals && policy(name) != Policy::Free {
+        return None;
+    }
+    Some(Unset { matching, text: name.into(), case_sensitive, pointer: at.pointer().into() })
+}

@@ -1,0 +1,161 @@
+//! One element of any type: what is no element at all, what its type is, and what all types have in common.
+
+use super::{ReadContext, customer, device, event};
+use crate::json::{Json, Node, Places};
+use crate::notices::Notices;
+use crate::path::Path;
+use crate::value::read::boolean;
+use muster_core::command::{Body, Element, ElementKind, Route};
+use muster_core::reason::{Fault, Reason};
+use muster_core::warning::{Code, Warnings};
+
+/// Reads one element.
+pub(super) struct ElementReader<'r> {
+    pub(super) context: &'r ReadContext,
+    /// What was noted in the element, and in nothing but it.
+    pub(super) places: &'r Places,
+}
+
+/// An element that was read.
+pub(super) struct Read {
+    /// The element; its body holds whatever could be read, also beside faults.
+    pub(super) element: Element,
+    /// Faults of the element but those of its actions, in order: type, identifiers, attributes, actions.
+    pub(super) faults: Vec<Fault>,
+}
+
+/// What is gathered while one element is read.
+#[derive(Default)]
+pub(super) struct Found {
+    /// Faults of identifiers, `device_id` among them.
+    pub(super) identifiers: Vec<Fault>,
+    /// Faults of what comes after identifiers.
+    pub(super) others: Vec<Fault>,
+    pub(super) notices: Notices,
+}
+
+impl ElementReader<'_> {
+    /// Reads the element at this place.
+    pub(super) fn read(&self, node: &Node, index: usize, at: &Path) -> Read {
+        let index = u32::try_from(index).expect("a body has fewer elements than bytes, and those fit");
+        let unread = |kind, fault| {
+            let element = Element { index, kind, body: Err(Vec::new()), actions: 0, warnings: Warnings::default() };
+            Read { element, faults: vec![fault] }
+        };
+        if !matches!(node.json, Json::Object(_)) {
+            return unread(ElementKind::Unknown, Fault::new(Reason::ElementNotObject, at.pointer(), None));
+        }
+        let kind = self.kind(node, at);
+        if let Some(place) = node.first_of(&self.places.doubled) {
+            let pointer = member_at(node, place, at).unwrap_or_else(|| at.pointer());
+            return unread(kind.unwrap_or(ElementKind::Unknown), Fault::new(Reason::DoubledMember, pointer, None));
+        }
+        match kind {
+            Ok(kind) => self.read_kind(kind, node, index, at),
+            Err(fault) => unread(ElementKind::Unknown, fault),
+        }
+    }
+
+    fn read_kind(&self, kind: ElementKind, node: &Node, index: u32, at: &Path) -> Read {
+        let mut found = Found::default();
+        let mut actions = 0;
+        let body = match kind {
+            ElementKind::Event => {
+                let event = event::read(self, node, at, &mut found);
+                actions = u32::try_from(event.actions.len()).expect("a body has fewer actions than bytes");
+                Ok(Body::Event(event))
+            }
+            ElementKind::Device => device::read(self, node, at, &mut found).map(Body::Device).ok_or_else(Vec::new),
+            ElementKind::Customer | ElementKind::Unknown => {
+                Ok(Body::Customer(customer::read(self, node, at, &mut found)))
+            }
+        };
+        let mut faults = found.identifiers;
+        faults.append(&mut found.others);
+        if let Some(fault) = self.nul(node, &body, at) {
+            faults.push(fault);
+        }
+        Read { element: Element { index, kind, body, actions, warnings: found.notices.0 }, faults }
+    }
+
+    /// U+0000 anywhere in the element, the actions aside: they have faults of their own.
+    fn nul(&self, node: &Node, body: &Result<Body, Vec<Fault>>, at: &Path) -> Option<Fault> {
+        let nuls = &self.places.nuls;
+        if nuls.is_empty() {
+            return None;
+        }
+        let actions = match (body, node.some("actions")) {
+            (Ok(Body::Event(_)), Some(actions)) => actions.span(),
+            _ => 0..0,
+        };
+        let outside = nuls.iter().find(|place| !actions.contains(&(**place as usize)));
+        outside.map(|_| Fault::new(Reason::KeyNotAllowed, at.pointer(), None))
+    }
+
+    fn kind(&self, node: &Node, at: &Path) -> Result<ElementKind, Fault> {
+        let (own, expected) = match self.context.route {
+            Route::Transition | Route::Delete => (None, "customer/event/device"),
+            Route::Customer => (Some(ElementKind::Customer), "customer"),
+            Route::Event => (Some(ElementKind::Event), "event"),
+            Route::Device => (Some(ElementKind::Device), "device"),
+        };
+        let Some(given) = node.some("type") else {
+            return Err(Fault::new(Reason::UnknownElementType, at.pointer(), Some("type")));
+        };
+        let kind = match &given.json {
+            Json::Text(text) => match &**text {
+                "customer" => Some(ElementKind::Customer),
+                "event" => Some(ElementKind::Event),
+                "device" => Some(ElementKind::Device),
+                _ => None,
+            },
+            _ => None,
+        };
+        let kind = kind.filter(|kind| own.is_none_or(|own| own == *kind));
+        kind.ok_or_else(|| Fault::with_detail(Reason::UnknownElementType, at.name("type").pointer(), "type", expected))
+    }
+}
+
+/// The pointer of the member whose name stands at this place of the body.
+fn member_at(node: &Node, place: u32, at: &Path) -> Option<String> {
+    match &node.json {
+        Json::Object(members) => members.iter().find_map(|member| {
+            let at = at.name(&member.name);
+            if member.at == place {
+                return Some(at.pointer());
+            }
+            member.value.span().contains(&(place as usize)).then(|| member_at(&member.value, place, &at))?
+        }),
+        Json::Array(items) => {
+            let (index, item) = items.iter().enumerate().find(|(_, item)| item.span().contains(&(place as usize)))?;
+            member_at(item, place, &at.index(index))
+        }
+        _ => None,
+    }
+}
+
+/// A flag: a boolean, or "true" and "false" in any case (behaviour.md 2). None: not given, or ignored with a warning.
+pub(super) fn flag(parent: &Node, name: &str, at: &Path, notices: &mut Notices) -> Option<bool> {
+    let read = match &parent.some(name)?.json {
+        Json::Boolean(b) => Some(*b),
+        Json::Text(text) => boolean(text),
+        _ => None,
+    };
+    if read.is_none() {
+        notices.add(Code::TypeIgnored, name, &at.name(name));
+    }
+    read
+}
+
+/// A text that may be missing, null or empty; a number counts as its text, other types are ignored with a warning.
+pub(super) fn optional_text(parent: &Node, name: &str, at: &Path, notices: &mut Notices) -> Option<Box<str>> {
+    match &parent.some(name)?.json {
+        Json::Text(text) if text.is_empty() => None,
+        Json::Text(text) => Some((&**text).into()),
+        Json::Number(text) => Some((*text).into()),
+        _ => {
+            notices.add(Code::TypeIgnored, name, &at.name(name));
+            None
+        }
+    }
+}

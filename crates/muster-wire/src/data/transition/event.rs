@@ -1,0 +1,213 @@
+//! An event element and its actions (FACTS 1.2.2 and 7). Faults inside an action are that action's.
+
+use super::element::{ElementReader, Found, flag, optional_text};
+use super::keys::{Keys, device_id};
+use super::time;
+use crate::json::{Json, Member, Node};
+use crate::notices::Notices;
+use crate::path::Path;
+use crate::value::read::{check_name, value};
+use muster_core::attribute::reserved_in_events;
+use muster_core::command::{Action, Event};
+use muster_core::limits::{ACTIONS_MAX, EVENT_ID_BYTES_MAX, NAME_BYTES_MAX, PARITY_EVENT_ATTRIBUTES};
+use muster_core::reason::{Fault, Reason};
+use muster_core::record::Platform;
+use muster_core::time::{Date, Timestamp};
+use muster_core::value::Value;
+use muster_core::warning::Code;
+use std::sync::Arc;
+
+const OS_TYPE: &str = "moe_os_type";
+
+pub(super) fn read(reader: &ElementReader, node: &Node, at: &Path, found: &mut Found) -> Event {
+    let mut keys = Keys::new(&reader.context.settings.identity);
+    keys.take_customer_id(node, at, found);
+    keys.take_user_identifiers(node, at, found);
+    let device_id = device_id(node, at, found);
+    let mut event = Event {
+        update_existing_only: flag(node, "update_existing_only", at, &mut found.notices).unwrap_or(false),
+        // FACTS 1.2.2: without one, the customer id stands for the device.
+        device_id: device_id.or_else(|| keys.customer_id()).map(Arc::from),
+        ..Event::default()
+    };
+    event.keys = keys.finish(at, found);
+    if let Some(attributes) = node.some("attributes")
+        && !matches!(attributes.json, Json::Object(_))
+    {
+        let pointer = at.name("attributes").pointer();
+        found.others.push(Fault::with_detail(Reason::AttributesType, pointer, "attributes", "object"));
+    }
+    event.actions = actions(reader, node, at, found);
+    event
+}
+
+fn actions(reader: &ElementReader, node: &Node, at: &Path, found: &mut Found) -> Vec<Result<Arc<Action>, Vec<Fault>>> {
+    const NAME: &str = "actions";
+    let Some(given) = node.some(NAME) else {
+        found.others.push(Fault::new(Reason::MissingActions, at.pointer(), Some(NAME)));
+        return Vec::new();
+    };
+    let at = at.name(NAME);
+    let items = match &given.json {
+        Json::Array(items) if items.is_empty() => {
+            found.others.push(Fault::new(Reason::EmptyActions, at.pointer(), Some(NAME)));
+            return Vec::new();
+        }
+        Json::Array(items) => items,
+        _ => {
+            found.others.push(Fault::with_detail(Reason::ActionsType, at.pointer(), NAME, "array"));
+            return Vec::new();
+        }
+    };
+    if items.len() > ACTIONS_MAX {
+        found.others.push(Fault::new(Reason::TooManyActions, at.pointer(), Some(NAME)));
+    }
+    let notices = &mut found.notices;
+    let read = |(index, item)| {
+        ActionReader { reader, faults: Vec::new(), notices: &mut *notices }.read(item, &at.index(index))
+    };
+    items.iter().enumerate().map(read).collect()
+}
+
+/// Reads one action.
+struct ActionReader<'r> {
+    reader: &'r ElementReader<'r>,
+    faults: Vec<Fault>,
+    notices: &'r mut Notices,
+}
+
+impl ActionReader<'_> {
+    fn read(mut self, node: &Node, at: &Path) -> Result<Arc<Action>, Vec<Fault>> {
+        if !matches!(node.json, Json::Object(_)) {
+            return Err(vec![Fault::new(Reason::ActionNotObject, at.pointer(), None)]);
+        }
+        let name = self.name(node, at);
+        let mut os_type = optional_text(node, OS_TYPE, at, self.notices);
+        let attributes = self.attributes(node, at, &mut os_type);
+        let (time, user_time, offset_seconds) = self.times(node, at);
+        let event_id = self.event_id(node, at);
+        if node.first_of(&self.reader.places.nuls).is_some() {
+            self.faults.push(Fault::new(Reason::KeyNotAllowed, at.pointer(), None));
+        }
+        let action = Action {
+            name: name.unwrap_or_default().into(),
+            attributes,
+            time,
+            user_time,
+            offset_seconds,
+            platform: self.platform(node, at),
+            os_type,
+            app_version: optional_text(node, "app_version", at, self.notices),
+            event_id,
+            pointer: at.pointer().into(),
+        };
+        if self.faults.is_empty() { Ok(Arc::new(action)) } else { Err(self.faults) }
+    }
+
+    fn name<'n>(&mut self, node: &'n Node, at: &Path) -> Option<&'n str> {
+        const NAME: &str = "action";
+        let own = at.name(NAME);
+        let (reason, at) = match node.some(NAME).map(|node| &node.json) {
+            None => (Reason::MissingAction, at),
+            Some(Json::Text(text)) if text.is_empty() => (Reason::EmptyAction, &own),
+            Some(Json::Text(text)) if text.starts_with("moe_") => (Reason::ReservedName, &own),
+            Some(Json::Text(text)) if text.len() > NAME_BYTES_MAX => (Reason::KeyTooLong, &own),
+            Some(Json::Text(text)) => {
+                check_name(text, &own, self.notices);
+                if is_unusual(text) {
+                    self.notices.add(Code::NameUnusual, text, &own);
+                }
+                return Some(text);
+            }
+            Some(_) => (Reason::ActionType, &own),
+        };
+        self.faults.push(Fault::new(reason, at.pointer(), Some(NAME)));
+        None
+    }
+
+    fn attributes(&mut self, node: &Node, at: &Path, os_type: &mut Option<Box<str>>) -> Vec<(Box<str>, Value)> {
+        const NAME: &str = "attributes";
+        let Some(given) = node.some(NAME) else { return Vec::new() };
+        let at = at.name(NAME);
+        let Json::Object(members) = &given.json else {
+            self.faults.push(Fault::with_detail(Reason::AttributesType, at.pointer(), NAME, "object"));
+            return Vec::new();
+        };
+        if members.len() > PARITY_EVENT_ATTRIBUTES {
+            self.notices.add(Code::TooManyAttributes, NAME, &at);
+        }
+        let mut kept = Vec::with_capacity(members.len());
+        for member in members {
+            if member.name == OS_TYPE {
+                // An example of the documentation has it in here (FACTS 1.2.2).
+                let inner = optional_text(given, OS_TYPE, &at, self.notices);
+                *os_type = os_type.take().or(inner);
+                continue;
+            }
+            kept.extend(self.attribute(member, &at.name(&member.name)));
+        }
+        kept
+    }
+
+    fn attribute(&mut self, member: &Member, at: &Path) -> Option<(Box<str>, Value)> {
+        if reserved_in_events(&member.name) {
+            self.notices.add(Code::ReservedName, &member.name, at);
+            return None;
+        }
+        if member.name.len() > NAME_BYTES_MAX {
+            self.faults.push(Fault::new(Reason::KeyTooLong, at.pointer(), None));
+            return None;
+        }
+        check_name(&member.name, at, self.notices);
+        let value = value(&member.value, &member.name, at, self.notices)?;
+        Some(((&*member.name).into(), value))
+    }
+
+    /// Instant, local time and offset (FACTS 7): what is not given stays open, the rules fill it from the receipt.
+    fn times(&mut self, node: &Node, at: &Path) -> (Option<Timestamp>, Option<i64>, i32) {
+        let offset = time::offset(node, at, self.notices).unwrap_or(self.reader.context.offset_seconds);
+        let current = time::time(node, "current_time", at, self.notices).map(|date| date.instant(0));
+        let user = time::time(node, "user_time", at, self.notices);
+        let instant = current.or_else(|| user.map(|date| date.instant(offset)));
+        let local = user.map(|date| match date {
+            Date::Zoned(at) => at.0 + i64::from(offset) * 1_000,
+            Date::Local(local) => local,
+        });
+        (instant, local, offset)
+    }
+
+    fn platform(&mut self, node: &Node, at: &Path) -> Option<Platform> {
+        const NAME: &str = "platform";
+        let text = match &node.some(NAME)?.json {
+            Json::Text(text) if text.trim().is_empty() => return None,
+            Json::Text(text) => text.trim(),
+            _ => {
+                self.notices.add(Code::TypeIgnored, NAME, &at.name(NAME));
+                return None;
+            }
+        };
+        Some(Platform::parse(text).unwrap_or_else(|| {
+            self.notices.add(Code::PlatformUnknown, NAME, &at.name(NAME));
+            Platform::Unknown
+        }))
+    }
+
+    fn event_id(&mut self, node: &Node, at: &Path) -> Option<Box<str>> {
+        const NAME: &str = "event_id";
+        match &node.some(NAME)?.json {
+            Json::Text(text) if text.is_empty() => None,
+            Json::Text(text) if text.len() <= EVENT_ID_BYTES_MAX => Some((&**text).into()),
+            _ => {
+                self.faults.push(Fault::new(Reason::InvalidEventId, at.name(NAME).pointer(), Some(NAME)));
+                None
+            }
+        }
+    }
+}
+
+/// Whether the documentation lists a character of the name as prohibited, though its own examples use blanks
+/// (FACTS 6.3): accepted and stored verbatim, with a warning (FACTS 11 row 30).
+fn is_unusual(name: &str) -> bool {
+    let ascii = |b: u8| b"$.<>+%!`&*#|{}?\"'=/\\:@".contains(&b) || b.is_ascii_whitespace();
+    name.bytes().any(ascii)
+}

@@ -1,0 +1,154 @@
+//! The identifiers of an element: which kinds are active, what a value must be, what is no value at all
+//! (behaviour.md 1.2 and 3).
+
+use super::element::Found;
+use crate::json::{Json, Node, is_integer};
+use crate::notices::Notices;
+use crate::path::Path;
+use muster_core::attribute::{CUSTOMER_ID, canonical};
+use muster_core::command::GivenKey;
+use muster_core::identifier::{Key, is_exception, normalise};
+use muster_core::limits::IDENTIFIER_BYTES_MAX;
+use muster_core::reason::{Fault, Reason};
+use muster_core::settings::{Identity, KindSettings};
+use muster_core::warning::Code;
+
+/// What documented messages call the type of an identifier.
+const TEXT: &str = "String or Unicode String";
+
+/// Gathers the keys of one element.
+pub(super) struct Keys<'c> {
+    identity: &'c Identity,
+    given: Vec<GivenKey>,
+    /// Where the first blank one stands, with its name.
+    blank: Option<(String, String)>,
+    /// Where the first one that is an exception stands.
+    exception: Option<String>,
+}
+
+impl<'c> Keys<'c> {
+    pub(super) fn new(identity: &'c Identity) -> Self {
+        Self { identity, given: Vec::new(), blank: None, exception: None }
+    }
+
+    /// The active kind of an attribute's name.
+    pub(super) fn active(&self, name: &str) -> Option<&'c KindSettings> {
+        self.identity.active_kind(canonical(name))
+    }
+
+    /// Takes the member `customer_id` of an element.
+    pub(super) fn take_customer_id(&mut self, element: &Node, at: &Path, found: &mut Found) {
+        if let (Some(value), Some(kind)) = (element.member(CUSTOMER_ID), self.active(CUSTOMER_ID)) {
+            self.take(kind, value, &Named { name: CUSTOMER_ID, at: at.name(CUSTOMER_ID), written: false }, found);
+        }
+    }
+
+    /// Takes the member `user_identifiers` of an event or a device.
+    pub(super) fn take_user_identifiers(&mut self, element: &Node, at: &Path, found: &mut Found) {
+        const NAME: &str = "user_identifiers";
+        let Some(value) = element.some(NAME) else { return };
+        let at = at.name(NAME);
+        if !self.identity.enabled {
+            return found.notices.add(Code::IdentifiersIgnored, NAME, &at);
+        }
+        let Json::Object(members) = &value.json else {
+            return found.identifiers.push(Fault::with_detail(Reason::IdentifierType, at.pointer(), NAME, "object"));
+        };
+        for member in members {
+            let at = at.name(&member.name);
+            match self.active(&member.name) {
+                Some(kind) => self.take(kind, &member.value, &Named { name: &member.name, at, written: false }, found),
+                None => found.notices.add(Code::UnknownIdentifier, &member.name, &at),
+            }
+        }
+    }
+
+    /// Takes a value of a kind.
+    pub(super) fn take(&mut self, kind: &KindSettings, value: &Node, named: &Named, found: &mut Found) {
+        let Some(text) = text(value, named.name, &named.at, found) else { return };
+        if text.trim().is_empty() {
+            found.notices.add(Code::ExceptionIgnored, named.name, &named.at);
+            self.blank.get_or_insert_with(|| (named.at.pointer(), named.name.to_owned()));
+            return;
+        }
+        if is_exception(kind.kind.name(), kind.exceptions.as_deref(), text) {
+            found.notices.add(Code::ExceptionIgnored, named.name, &named.at);
+            self.exception.get_or_insert_with(|| named.at.pointer());
+            return;
+        }
+        let fault = |reason| Fault::new(reason, named.at.pointer(), Some(named.name));
+        let key = Key { kind: kind.kind.clone(), value: normalise(kind.normaliser, text) };
+        if key.value.len() > IDENTIFIER_BYTES_MAX {
+            return found.identifiers.push(fault(Reason::KeyTooLong));
+        }
+        match self.given.iter().find(|given| given.key.kind == key.kind) {
+            Some(given) if given.key == key => {}
+            Some(_) => found.identifiers.push(fault(Reason::ConflictingIdentifier)),
+            None => self.given.push(GivenKey { key, pointer: named.at.pointer().into(), written: named.written }),
+        }
+    }
+
+    /// The value of the customer id, if the element has one that counts.
+    pub(super) fn customer_id(&self) -> Option<&str> {
+        self.given.iter().find(|given| given.key.kind.name() == CUSTOMER_ID).map(|given| &*given.key.value)
+    }
+
+    /// The keys in order of rank; if there is none, the fault that says why, unless another says it already.
+    pub(super) fn finish(mut self, at: &Path, found: &mut Found) -> Vec<GivenKey> {
+        let identity = self.identity;
+        self.given.sort_by_key(|given| identity.rank(&given.key.kind));
+        if self.given.is_empty() && found.identifiers.is_empty() {
+            found.identifiers.push(match (self.exception, self.blank) {
+                (Some(pointer), _) => Fault::new(Reason::NoUsableIdentifier, pointer, Some(CUSTOMER_ID)),
+                (None, Some((pointer, name))) => Fault::new(Reason::EmptyIdentifier, pointer, Some(&name)),
+                (None, None) => Fault::new(Reason::MissingIdentifier, at.pointer(), Some(CUSTOMER_ID)),
+            });
+        }
+        self.given
+    }
+}
+
+/// How a value was named, and where.
+pub(super) struct Named<'n> {
+    /// As the client spelled it.
+    pub(super) name: &'n str,
+    pub(super) at: Path<'n>,
+    /// See [`GivenKey::written`].
+    pub(super) written: bool,
+}
+
+/// The text of an identifier field; None for null (a warning) and for a wrong type (a fault).
+fn text<'v>(value: &'v Node, name: &str, at: &Path, found: &mut Found) -> Option<&'v str> {
+    match &value.json {
+        Json::Text(text) => Some(text),
+        Json::Number(text) if is_integer(text) => {
+            found.notices.add(Code::IdentifierFromNumber, name, at);
+            Some(text)
+        }
+        Json::Null => {
+            found.notices.add(Code::NullIgnored, name, at);
+            None
+        }
+        _ => {
+            found.identifiers.push(Fault::with_detail(Reason::IdentifierType, at.pointer(), name, TEXT));
+            None
+        }
+    }
+}
+
+/// The member `device_id` of an event or a device; None if it is missing, null, blank or at fault.
+pub(super) fn device_id<'v>(element: &'v Node, at: &Path, found: &mut Found) -> Option<&'v str> {
+    const NAME: &str = "device_id";
+    let at = at.name(NAME);
+    let text = text(element.some(NAME)?, NAME, &at, found).filter(|text| !text.trim().is_empty())?;
+    if text.len() > IDENTIFIER_BYTES_MAX {
+        found.identifiers.push(Fault::new(Reason::KeyTooLong, at.pointer(), Some(NAME)));
+        return None;
+    }
+    Some(text)
+}
+
+/// Notes an exception word or a zero id that counts as absent.
+pub(super) fn absent(name: &str, at: &Path, notices: &mut Notices) {
+    notices.add(Code::ExceptionIgnored, name, at);
+}

@@ -1,0 +1,310 @@
+//! The parser. Recursive: its depth is that of the body, which is bounded.
+
+use super::{Document, Json, Malformed, Member, Node, Places};
+use muster_core::limits::NESTING_MAX;
+use std::borrow::Cow;
+
+/// Objects of at most so many members are searched for doubled names pair by pair, larger ones by sorting.
+const PAIRS_MAX: usize = 16;
+
+/// Whom the items of one array are handed to, and the name of that member of the outermost object.
+pub(super) struct Hand<'a, 'h> {
+    pub(super) member: &'h str,
+    pub(super) to: &'h mut dyn FnMut(&Node<'a>, &Places),
+}
+
+struct Parser<'a, 'h> {
+    text: &'a str,
+    bytes: &'a [u8],
+    at: usize,
+    depth: usize,
+    /// Items of the arrays that are still open, so that each array is allocated once, in its size.
+    nodes: Vec<Node<'a>>,
+    /// Members of the objects that are still open.
+    members: Vec<Member<'a>>,
+    places: Places,
+    hand: Option<Hand<'a, 'h>>,
+}
+
+pub(super) fn document<'a>(text: &'a str, hand: Option<Hand<'a, '_>>) -> Result<Document<'a>, Malformed> {
+    if u32::try_from(text.len()).is_err() {
+        return Err(Malformed);
+    }
+    let (nodes, members) = (Vec::with_capacity(16), Vec::with_capacity(16));
+    let places = Places::default();
+    let mut parser = Parser { text, bytes: text.as_bytes(), at: 0, depth: 0, nodes, members, places, hand };
+    let root = parser.value()?;
+    parser.blanks();
+    if parser.at != text.len() {
+        return Err(Malformed);
+    }
+    parser.places.doubled.sort_unstable();
+    Ok(Document { root, places: parser.places })
+}
+
+/// A place in the body; [`document`] has checked that all fit.
+#[expect(clippy::cast_possible_truncation, reason = "bodies of 4 GiB and more were refused")]
+fn place(at: usize) -> u32 {
+    at as u32
+}
+
+impl<'a> Parser<'a, '_> {
+    fn peek(&self) -> Option<u8> {
+        self.bytes.get(self.at).copied()
+    }
+
+    fn blanks(&mut self) {
+        while let Some(b' ' | b'\n' | b'\r' | b'\t') = self.peek() {
+            self.at += 1;
+        }
+    }
+
+    /// Takes one byte, after blanks.
+    fn expect(&mut self, byte: u8) -> Result<(), Malformed> {
+        self.blanks();
+        if self.peek() != Some(byte) {
+            return Err(Malformed);
+        }
+        self.at += 1;
+        Ok(())
+    }
+
+    fn value(&mut self) -> Result<Node<'a>, Malformed> {
+        self.blanks();
+        let start = self.at;
+        let json = match self.peek().ok_or(Malformed)? {
+            b'{' => self.nested(Self::object)?,
+            b'[' => self.nested(Self::array)?,
+            b'"' => Json::Text(self.string()?),
+            b't' => self.word("true", Json::Boolean(true))?,
+            b'f' => self.word("false", Json::Boolean(false))?,
+            b'n' => self.word("null", Json::Null)?,
+            _ => {
+                self.at += number_len(&self.bytes[start..]).ok_or(Malformed)?;
+                Json::Number(&self.text[start..self.at])
+            }
+        };
+        Ok(Node { json, start: place(start), end: place(self.at) })
+    }
+
+    fn word(&mut self, word: &str, json: Json<'a>) -> Result<Json<'a>, Malformed> {
+        if !self.bytes[self.at..].starts_with(word.as_bytes()) {
+            return Err(Malformed);
+        }
+        self.at += word.len();
+        Ok(json)
+    }
+
+    /// Reads a container, whose opening byte is next.
+    fn nested(&mut self, read: fn(&mut Self) -> Result<Json<'a>, Malformed>) -> Result<Json<'a>, Malformed> {
+        if self.depth == NESTING_MAX {
+            return Err(Malformed);
+        }
+        self.depth += 1;
+        self.at += 1;
+        self.blanks();
+        let json = read(self)?;
+        self.depth -= 1;
+        Ok(json)
+    }
+
+    /// After an item: another one follows (true), or the container is closed.
+    fn goes_on(&mut self, close: u8) -> Result<bool, Malformed> {
+        self.blanks();
+        let next = self.peek();
+        self.at += 1;
+        match next {
+            Some(b',') => Ok(true),
+            Some(byte) if byte == close => Ok(false),
+            _ => Err(Malformed),
+        }
+    }
+
+    fn array(&mut self) -> Result<Json<'a>, Malformed> {
+        if self.peek() == Some(b']') {
+            self.at += 1;
+            return Ok(Json::Array(Box::default()));
+        }
+        let base = self.nodes.len();
+        loop {
+            let node = self.value()?;
+            self.nodes.push(node);
+            if !self.goes_on(b']')? {
+                return Ok(Json::Array(self.nodes.drain(base..).collect()));
+            }
+        }
+    }
+
+    /// Reads a value; if it is an array, its items are handed over, and in the tree nulls stand in their places.
+    fn handed_over(&mut self) -> Result<Node<'a>, Malformed> {
+        self.blanks();
+        if self.peek() != Some(b'[') {
+            return self.value();
+        }
+        let start = self.at;
+        let json = self.nested(Self::array_handed_over)?;
+        Ok(Node { json, start: place(start), end: place(self.at) })
+    }
+
+    fn array_handed_over(&mut self) -> Result<Json<'a>, Malformed> {
+        if self.peek() == Some(b']') {
+            self.at += 1;
+            return Ok(Json::Array(Box::default()));
+        }
+        let mut stands = Vec::new();
+        loop {
+            // What is noted so far lies outside the item; what is noted in it is told with it and then forgotten.
+            let outside = std::mem::take(&mut self.places);
+            let node = self.value()?;
+            self.places.doubled.sort_unstable();
+            if let Some(hand) = &mut self.hand {
+                (hand.to)(&node, &self.places);
+            }
+            self.places = outside;
+            stands.push(Node { json: Json::Null, start: node.start, end: node.end });
+            if !self.goes_on(b']')? {
+                return Ok(Json::Array(stands.into()));
+            }
+        }
+    }
+
+    fn object(&mut self) -> Result<Json<'a>, Malformed> {
+        if self.peek() == Some(b'}') {
+            self.at += 1;
+            return Ok(Json::Object(Box::default()));
+        }
+        let base = self.members.len();
+        loop {
+            self.blanks();
+            let at = place(self.at);
+            if self.peek() != Some(b'"') {
+                return Err(Malformed);
+            }
+            let name = self.string()?;
+            self.expect(b':')?;
+            let value = if self.depth == 1 && self.hand.as_ref().is_some_and(|hand| hand.member == name) {
+                self.handed_over()?
+            } else {
+                self.value()?
+            };
+            self.members.push(Member { name, at, value });
+            if !self.goes_on(b'}')? {
+                break;
+            }
+        }
+        let doubled = first_doubled(&self.members[base..]);
+        self.places.doubled.extend(doubled);
+        Ok(Json::Object(self.members.drain(base..).collect()))
+    }
+
+    /// Reads a string, whose opening quote is next.
+    fn string(&mut self) -> Result<Cow<'a, str>, Malformed> {
+        let start = self.at;
+        self.at += 1;
+        let plain = self.plain()?;
+        if self.peek() == Some(b'"') {
+            self.at += 1;
+            return Ok(Cow::Borrowed(plain));
+        }
+        let mut text = plain.to_owned();
+        while self.peek() == Some(b'\\') {
+            self.at += 1;
+            let c = self.escape()?;
+            text.push(c);
+            if c == '\0' && self.places.nuls.last() != Some(&place(start)) {
+                self.places.nuls.push(place(start));
+            }
+            text.push_str(self.plain()?);
+        }
+        self.at += 1;
+        Ok(Cow::Owned(text))
+    }
+
+    /// What comes before the next quote or backslash, which must be there.
+    fn plain(&mut self) -> Result<&'a str, Malformed> {
+        let rest = &self.bytes[self.at..];
+        let len = rest.iter().position(|b| matches!(b, b'"' | b'\\' | 0..=31)).ok_or(Malformed)?;
+        if rest[len] < b' ' {
+            return Err(Malformed);
+        }
+        let start = self.at;
+        self.at += len;
+        Ok(&self.text[start..self.at])
+    }
+
+    /// Reads an escape after its backslash.
+    fn escape(&mut self) -> Result<char, Malformed> {
+        let byte = self.peek().ok_or(Malformed)?;
+        self.at += 1;
+        Ok(match byte {
+            b'"' | b'\\' | b'/' => char::from(byte),
+            b'b' => '\u{8}',
+            b'f' => '\u{c}',
+            b'n' => '\n',
+            b'r' => '\r',
+            b't' => '\t',
+            b'u' => {
+                let first = self.hex()?;
+                if !(0xd800..0xdc00).contains(&first) {
+                    return char::from_u32(first).ok_or(Malformed);
+                }
+                if !self.bytes[self.at..].starts_with(b"\\u") {
+                    return Err(Malformed);
+                }
+                self.at += 2;
+                let second = self.hex()?;
+                if !(0xdc00..0xe000).contains(&second) {
+                    return Err(Malformed);
+                }
+                let scalar = 0x10000 + ((first - 0xd800) << 10) + (second - 0xdc00);
+                return char::from_u32(scalar).ok_or(Malformed);
+            }
+            _ => return Err(Malformed),
+        })
+    }
+
+    fn hex(&mut self) -> Result<u32, Malformed> {
+        let digits = self.bytes.get(self.at..self.at + 4).ok_or(Malformed)?;
+        self.at += 4;
+        digits.iter().try_fold(0, |n, b| char::from(*b).to_digit(16).map(|d| n * 16 + d)).ok_or(Malformed)
+    }
+}
+
+/// The length of the number that the bytes begin with; None if they begin with none.
+pub(super) fn number_len(bytes: &[u8]) -> Option<usize> {
+    let digits = |from: usize| bytes[from..].iter().take_while(|b| b.is_ascii_digit()).count();
+    let mut at = usize::from(bytes.first() == Some(&b'-'));
+    let whole = digits(at);
+    if whole == 0 || (whole > 1 && bytes[at] == b'0') {
+        return None;
+    }
+    at += whole;
+    if bytes.get(at) == Some(&b'.') {
+        let fraction = digits(at + 1);
+        if fraction == 0 {
+            return None;
+        }
+        at += 1 + fraction;
+    }
+    if let Some(b'e' | b'E') = bytes.get(at) {
+        let sign = usize::from(matches!(bytes.get(at + 1), Some(b'+' | b'-')));
+        let exponent = digits(at + 1 + sign);
+        if exponent == 0 {
+            return None;
+        }
+        at += 1 + sign + exponent;
+    }
+    Some(at)
+}
+
+/// Where the first member stands whose name was there before.
+fn first_doubled(members: &[Member]) -> Option<u32> {
+    if members.len() <= PAIRS_MAX {
+        let repeats =
+            |(n, member): (usize, &Member)| members[..n].iter().any(|m| m.name == member.name).then_some(member.at);
+        return members.iter().enumerate().find_map(repeats);
+    }
+    let mut names: Vec<(&str, u32)> = members.iter().map(|m| (&*m.name, m.at)).collect();
+    names.sort_unstable();
+    names.windows(2).filter(|pair| pair[0].0 == pair[1].0).map(|pair| pair[1].1).min()
+}

@@ -1,0 +1,14 @@
+//! The management API under `/api/v1`: shapes of settings, records and problems (spec: management API).
+
+pub mod body;
+pub mod event;
+pub mod merge;
+pub mod page;
+pub mod problem;
+pub mod quarantine;
+pub mod request;
+pub mod separation;
+pub mod settings;
+pub mod stats;
+pub mod user;
+pub mod workspace;

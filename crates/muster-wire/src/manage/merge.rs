@@ -1,0 +1,53 @@
+//! Merge records: `GET /workspaces/{ws}/merges`.
+
+use super::settings::rule_name;
+use muster_core::id::{ProfileId, RequestId, SeparationNo};
+use muster_core::identifier::Key;
+use muster_core::record::{Cause, Choice, Merge};
+use serde_json::{Value as Json, json};
+
+/// The record.
+pub fn json(merge: &Merge) -> Json {
+    let mut out = json!({
+        "id": merge.no.to_string(),
+        "at": merge.at.to_string(),
+        "survivor": merge.survivor.to_string(),
+        "merged": merge.merged.to_string(),
+        "request_id": merge.request.map(|(no, _)| RequestId::of(no).to_string()),
+        "index": merge.request.map(|(_, index)| index),
+        "cause": cause(&merge.cause),
+        "filled": merge.filled.iter().map(|name| &**name).collect::<Vec<_>>(),
+        "identifiers": keys(&merge.identifiers),
+    });
+    if let (Some(at), Json::Object(members)) = (merge.reverted_at, &mut out) {
+        members.insert("reverted_at".to_owned(), Json::from(at.to_string()));
+    }
+    out
+}
+
+/// The answer of a revert: `{"survivor", "restored", "separation_id"}`.
+pub fn reverted(survivor: ProfileId, restored: ProfileId, separation: SeparationNo) -> Json {
+    json!({
+        "survivor": survivor.to_string(),
+        "restored": restored.to_string(),
+        "separation_id": separation.to_string(),
+    })
+}
+
+fn cause(cause: &Cause) -> Json {
+    match cause {
+        Cause::Keys { keys: kept, rule } => {
+            let rule = match rule {
+                Choice::Attribute => "attribute",
+                Choice::Rule(rule) => rule_name(*rule),
+            };
+            json!({"keys": keys(kept), "rule": rule})
+        }
+        Cause::Activation => Json::from("activation"),
+        Cause::Api => Json::from("api"),
+    }
+}
+
+fn keys(keys: &[Key]) -> Json {
+    keys.iter().map(|key| json!({"kind": key.kind.name(), "value": &*key.value})).collect()
+}

@@ -1,0 +1,30 @@
+//! Quarantine entries: `GET /workspaces/{ws}/quarantine`.
+
+use super::request::faults;
+use crate::data::answer::kind_name;
+use crate::data::api::Api;
+use muster_core::id::RequestId;
+use muster_core::record::Quarantined;
+use serde_json::{Value as Json, json};
+
+/// The entry; `element` is its JSON as it came. Entries come from bulk imports alone (behaviour.md 1.2).
+pub fn json(entry: &Quarantined) -> Json {
+    let mut out = json!({
+        "id": entry.no.to_string(),
+        "at": entry.at.to_string(),
+        "request_id": RequestId::of(entry.request).to_string(),
+        "index": entry.index,
+        "type": kind_name(entry.kind),
+        "errors": faults(Api::Transition, &entry.errors),
+        "element": element(&entry.element),
+    });
+    if let (Some(request), Json::Object(members)) = (entry.replayed_as, &mut out) {
+        members.insert("replayed_as".to_owned(), Json::from(RequestId::of(request).to_string()));
+    }
+    out
+}
+
+/// The element as a tree; what a tree cannot hold (a number that overflows) is shown as its text.
+fn element(bytes: &[u8]) -> Json {
+    serde_json::from_slice(bytes).unwrap_or_else(|_| Json::from(String::from_utf8_lossy(bytes)))
+}

@@ -1,0 +1,88 @@
+//! The ingestion log: `GET /workspaces/{ws}/requests` and `GET .../requests/{request_id}`.
+
+use crate::data::answer::{kind_name, summary as write_summary, write_warning};
+use crate::data::api::Api;
+use crate::data::failure::write_fault;
+use muster_core::command::ElementKind;
+use muster_core::id::RequestId;
+use muster_core::outcome::{ActionResult, ElementResult};
+use muster_core::reason::Fault;
+use muster_core::record::Request;
+use muster_core::warning::Warning;
+use serde_json::{Value as Json, json};
+
+/// The members of a list.
+pub fn summary(request: &Request) -> Json {
+    let of_elements = |e: &ElementResult| e.errors.len() + e.actions.iter().map(|a| a.errors.len()).sum::<usize>();
+    let faults = request.faults.len() + request.elements.iter().map(of_elements).sum::<usize>();
+    json!({
+        "request_id": RequestId::of(request.no).to_string(),
+        "received_at": request.received_at.to_string(),
+        "status": request.status,
+        "path": request.route.template(),
+        "origin_address": request.origin.as_deref(),
+        "bytes": request.bytes,
+        "duration_us": request.duration_us,
+        "summary": parsed(|out| write_summary(out, &request.elements)),
+        "fault_count": faults,
+    })
+}
+
+/// All of a request: with `elements`; of a refused one with its faults in `errors`, of any with its own `warnings`.
+pub fn full(request: &Request) -> Json {
+    let api = Api::from(request.route);
+    let mut out = summary(request);
+    if let Json::Object(members) = &mut out {
+        let elements = request.elements.iter().map(|element| self::element(api, element)).collect();
+        members.insert("elements".to_owned(), Json::Array(elements));
+        members.insert("errors".to_owned(), faults(api, &request.faults));
+        members.insert("warnings".to_owned(), warnings(&request.warnings));
+    }
+    out
+}
+
+fn element(api: Api, element: &ElementResult) -> Json {
+    let mut out = json!({
+        "index": element.index,
+        "type": kind_name(element.kind),
+        "outcome": element.outcome.name(),
+        "id": element.profile.map(|id| id.to_string()),
+        "warnings": warnings(&element.warnings),
+        "errors": faults(api, &element.errors),
+    });
+    if let Json::Object(members) = &mut out {
+        if !element.merged.is_empty() {
+            let merged: Vec<String> = element.merged.iter().map(ToString::to_string).collect();
+            members.insert("merged_ids".to_owned(), json!(merged));
+        }
+        if element.kind == ElementKind::Event {
+            let actions = element.actions.iter().enumerate().map(|(at, a)| action(api, at, a)).collect();
+            members.insert("actions".to_owned(), Json::Array(actions));
+        }
+    }
+    out
+}
+
+fn action(api: Api, at: usize, action: &ActionResult) -> Json {
+    let mut out = json!({"index": at, "outcome": action.outcome.name()});
+    if let (false, Json::Object(members)) = (action.errors.is_empty(), &mut out) {
+        members.insert("errors".to_owned(), faults(api, &action.errors));
+    }
+    out
+}
+
+/// Faults as `[{index, pointer, attribute, type, message}]`.
+pub fn faults(api: Api, faults: &[Fault]) -> Json {
+    faults.iter().map(|fault| parsed(|out| write_fault(out, api, fault))).collect()
+}
+
+fn warnings(warnings: &[Warning]) -> Json {
+    warnings.iter().map(|warning| parsed(|out| write_warning(out, warning))).collect()
+}
+
+/// The tree of what the Data API's answers write by hand, so that each shape is written in one place.
+fn parsed(write: impl FnOnce(&mut Vec<u8>)) -> Json {
+    let mut out = Vec::new();
+    write(&mut out);
+    serde_json::from_slice(&out).expect("answers are written as JSON")
+}

@@ -1,0 +1,233 @@
+//! Identity resolution as JSON: `GET` and `PUT /workspaces/{ws}/identity`, and what a change of it takes.
+
+use crate::manage::body;
+use crate::manage::problem::Problem;
+use muster_core::attribute::{CUSTOMER_ID, Policy, canonical, policy};
+use muster_core::identifier::Kind;
+use muster_core::limits::{ATTRIBUTE_RULES_MAX, IDENTIFIER_BYTES_MAX, KINDS_MAX, MEMBERS_MAX, NAME_BYTES_MAX};
+use muster_core::settings::{Combine, Identity, KindSettings, Normaliser, SurvivorRule};
+use serde_json::{Map, Value as Json, json};
+
+/// Most exceptions of one kind.
+const EXCEPTIONS_MAX: usize = 1_000;
+
+/// What a change of identity resolution takes (behaviour.md 3.5).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum IdentityChange {
+    /// Nothing changes.
+    None,
+    /// It holds from the next request on; stored data needs no pass.
+    Immediate,
+    /// A kind becomes active or is normalised otherwise: stored values must be indexed first.
+    NeedsActivation,
+}
+
+/// What it takes to get from one to the other: guards, exceptions, survivor, rules, order, removing, pausing and
+/// switching off are immediate.
+pub fn compare(old: &Identity, new: &Identity) -> IdentityChange {
+    if old == new {
+        return IdentityChange::None;
+    }
+    let known = |k: &KindSettings| old.active().any(|o| o.kind == k.kind && o.normaliser == k.normaliser);
+    if new.active().all(known) { IdentityChange::Immediate } else { IdentityChange::NeedsActivation }
+}
+
+/// Reads the body of `PUT /workspaces/{ws}/identity`.
+///
+/// # Errors
+/// 400 with the member that is wrong.
+pub fn identity_from(bytes: &[u8]) -> Result<Identity, Problem> {
+    from_json(&Json::Object(body::object(bytes)?))
+}
+
+/// Reads the object; `state`, `done` and `total`, which `GET` shows, are taken and ignored.
+///
+/// # Errors
+/// 400 with the member that is wrong.
+pub fn from_json(value: &Json) -> Result<Identity, Problem> {
+    let Json::Object(members) = value else { return Err(Problem::at("", "identity must be an object")) };
+    let known = ["enabled", "identifiers", "survivor", "attribute_rules", "state", "done", "total"];
+    body::only_known(members, "", &known)?;
+    let enabled = members.get("enabled").ok_or_else(|| Problem::at("/enabled", "enabled is missing"))?;
+    let mut identity = Identity { enabled: body::boolean(enabled, "/enabled")?, ..Identity::off() };
+    if let Some(list) = members.get("identifiers") {
+        identity.kinds = kinds(list)?;
+    }
+    if let Some(survivor) = members.get("survivor") {
+        (identity.survivor_attribute, identity.survivor_rule) = self::survivor(survivor)?;
+    }
+    if let Some(rules) = members.get("attribute_rules") {
+        identity.attribute_rules = attribute_rules(rules, &identity.kinds)?;
+    }
+    Ok(identity)
+}
+
+/// The settings as JSON, as [`from_json`] reads them.
+pub fn identity_json(identity: &Identity) -> Json {
+    let mut survivor = Map::new();
+    if let Some(attribute) = &identity.survivor_attribute {
+        survivor.insert("attribute".to_owned(), Json::from(&**attribute));
+    }
+    survivor.insert("rule".to_owned(), Json::from(rule_name(identity.survivor_rule)));
+    let rules: Map<String, Json> = identity
+        .attribute_rules
+        .iter()
+        .map(|(name, rule)| (name.to_string(), Json::from(combine_name(*rule))))
+        .collect();
+    json!({
+        "enabled": identity.enabled,
+        "identifiers": identity.kinds.iter().map(kind_json).collect::<Vec<_>>(),
+        "survivor": survivor,
+        "attribute_rules": rules,
+    })
+}
+
+/// The word of a survivor rule.
+pub fn rule_name(rule: SurvivorRule) -> &'static str {
+    match rule {
+        SurvivorRule::LastSeen => "last_seen",
+        SurvivorRule::FirstSeen => "first_seen",
+        SurvivorRule::MostEvents => "most_events",
+    }
+}
+
+fn combine_name(rule: Combine) -> &'static str {
+    match rule {
+        Combine::Sum => "sum",
+        Combine::Max => "max",
+        Combine::Min => "min",
+    }
+}
+
+fn kind_json(kind: &KindSettings) -> Json {
+    let mut out = Map::from_iter([("kind".to_owned(), Json::from(kind.kind.name()))]);
+    if let Some(normaliser) = kind.normaliser {
+        let name = match normaliser {
+            Normaliser::Lowercase => "lowercase",
+            Normaliser::E164 => "e164",
+        };
+        out.insert("normalise".to_owned(), Json::from(name));
+    }
+    out.insert("pinned".to_owned(), Json::from(kind.pinned));
+    out.insert("paused".to_owned(), Json::from(kind.paused));
+    if let Some(exceptions) = &kind.exceptions {
+        out.insert("exceptions".to_owned(), exceptions.iter().map(|e| Json::from(&**e)).collect());
+    }
+    out.insert("max_profiles".to_owned(), Json::from(kind.max_profiles));
+    Json::Object(out)
+}
+
+fn kinds(list: &Json) -> Result<Vec<KindSettings>, Problem> {
+    let at = "/identifiers";
+    let list = list.as_array().filter(|list| list.len() <= KINDS_MAX);
+    let list = list.ok_or_else(|| Problem::at(at, format!("must be an array of at most {KINDS_MAX} kinds")))?;
+    let mut kinds: Vec<KindSettings> = Vec::with_capacity(list.len());
+    for (place, entry) in list.iter().enumerate() {
+        let at = format!("{at}/{place}");
+        let kind = kind(entry, &at)?;
+        if kinds.iter().any(|k| k.kind == kind.kind) {
+            return Err(Problem::at(format!("{at}/kind"), "the kind is listed twice"));
+        }
+        kinds.push(kind);
+    }
+    if !kinds.iter().any(|k| k.kind.name() == CUSTOMER_ID) {
+        return Err(Problem::at(at, "customer_id must be among the identifiers"));
+    }
+    Ok(kinds)
+}
+
+fn kind(entry: &Json, at: &str) -> Result<KindSettings, Problem> {
+    let Json::Object(members) = entry else { return Err(Problem::at(at, "must be an object")) };
+    body::only_known(members, at, &["kind", "normalise", "pinned", "paused", "exceptions", "max_profiles"])?;
+    let member = |name: &str| members.get(name).filter(|v| !v.is_null()).map(|v| (v, format!("{at}/{name}")));
+    let (name, name_at) = member("kind").ok_or_else(|| Problem::at(format!("{at}/kind"), "kind is missing"))?;
+    let name = attribute_name(name, &name_at)?;
+    let mut kind = KindSettings::plain(&name);
+    if let Some((value, at)) = member("normalise") {
+        kind.normaliser = Some(match value.as_str() {
+            Some("lowercase") => Normaliser::Lowercase,
+            Some("e164") => Normaliser::E164,
+            _ => return Err(Problem::at(at, "must be \"lowercase\" or \"e164\"")),
+        });
+    }
+    if let Some((value, at)) = member("pinned") {
+        kind.pinned = body::boolean(value, &at)?;
+    }
+    if let Some((value, at)) = member("paused") {
+        kind.paused = body::boolean(value, &at)?;
+        if kind.paused && &*name == CUSTOMER_ID {
+            return Err(Problem::at(at, "customer_id is always active"));
+        }
+    }
+    if let Some((value, at)) = member("exceptions") {
+        kind.exceptions = Some(exceptions(value, &at)?);
+    }
+    if let Some((value, at)) = member("max_profiles") {
+        let most = body::whole(value, &at, 1..=u64::from(MEMBERS_MAX))?;
+        kind.max_profiles = u32::try_from(most).unwrap_or(MEMBERS_MAX);
+    }
+    Ok(kind)
+}
+
+fn exceptions(value: &Json, at: &str) -> Result<Vec<Box<str>>, Problem> {
+    let list = value.as_array().filter(|list| list.len() <= EXCEPTIONS_MAX);
+    let list = list.ok_or_else(|| Problem::at(at, format!("must be an array of at most {EXCEPTIONS_MAX} texts")))?;
+    let text = |(place, entry): (usize, &Json)| {
+        let at = format!("{at}/{place}");
+        let text = entry.as_str().filter(|t| t.len() <= IDENTIFIER_BYTES_MAX);
+        text.map(Into::into)
+            .ok_or_else(|| Problem::at(at, format!("must be a text of at most {IDENTIFIER_BYTES_MAX} bytes")))
+    };
+    list.iter().enumerate().map(text).collect()
+}
+
+fn survivor(value: &Json) -> Result<(Option<Box<str>>, SurvivorRule), Problem> {
+    let at = "/survivor";
+    let Json::Object(members) = value else { return Err(Problem::at(at, "must be an object")) };
+    body::only_known(members, at, &["attribute", "rule"])?;
+    let attribute = match members.get("attribute").filter(|v| !v.is_null()) {
+        Some(name) => Some(attribute_name(name, "/survivor/attribute")?),
+        None => None,
+    };
+    let rule = match members.get("rule").map(Json::as_str) {
+        None | Some(Some("last_seen")) => SurvivorRule::LastSeen,
+        Some(Some("first_seen")) => SurvivorRule::FirstSeen,
+        Some(Some("most_events")) => SurvivorRule::MostEvents,
+        Some(_) => {
+            return Err(Problem::at("/survivor/rule", "must be \"last_seen\", \"first_seen\" or \"most_events\""));
+        }
+    };
+    Ok((attribute, rule))
+}
+
+fn attribute_rules(value: &Json, kinds: &[KindSettings]) -> Result<Vec<(Box<str>, Combine)>, Problem> {
+    let at = "/attribute_rules";
+    let members = value.as_object().filter(|members| members.len() <= ATTRIBUTE_RULES_MAX);
+    let members =
+        members.ok_or_else(|| Problem::at(at, format!("must be an object of at most {ATTRIBUTE_RULES_MAX} rules")))?;
+    let mut rules: Vec<(Box<str>, Combine)> = Vec::with_capacity(members.len());
+    for (name, rule) in members {
+        let at = format!("{at}/{}", name.replace('~', "~0").replace('/', "~1"));
+        let name = attribute_name(&Json::from(name.as_str()), &at)?;
+        if rules.iter().any(|(other, _)| *other == name) || kinds.iter().any(|k| k.kind == Kind::new(&name)) {
+            return Err(Problem::at(at, "the attribute has a rule already, or is an identifier"));
+        }
+        let rule = match rule.as_str() {
+            Some("sum") => Combine::Sum,
+            Some("max") => Combine::Max,
+            Some("min") => Combine::Min,
+            _ => return Err(Problem::at(at, "must be \"sum\", \"max\" or \"min\"")),
+        };
+        rules.push((name, rule));
+    }
+    Ok(rules)
+}
+
+/// The canonical name of an attribute that can be set at will.
+fn attribute_name(value: &Json, at: &str) -> Result<Box<str>, Problem> {
+    let name = canonical(body::text(value, at)?);
+    if name.len() > NAME_BYTES_MAX || name.contains('\0') || policy(name) != Policy::Free {
+        return Err(Problem::at(at, "must be the name of a user attribute that can be set"));
+    }
+    Ok(name.into())
+}

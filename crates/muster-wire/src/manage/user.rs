@@ -1,0 +1,77 @@
+//! A live profile: `GET /workspaces/{ws}/users/{id}` and `POST .../users/find`.
+
+use crate::value::to_json;
+use muster_core::command::DeviceFields;
+use muster_core::id::ProfileId;
+use muster_core::record::{Device, Former};
+use muster_core::snapshot::{MemberEntry, Snapshot};
+use serde_json::{Map, Value as Json, json};
+
+/// The user; `redirected_from` is the member's id that was asked for, if it was not the live one's.
+pub fn json(user: &Snapshot, redirected_from: Option<ProfileId>) -> Json {
+    let identifiers: Map<String, Json> =
+        user.identifiers.iter().map(|k| (k.kind.name().to_owned(), Json::from(&*k.value))).collect();
+    let aliases: Map<String, Json> =
+        user.aliases.iter().map(|(kind, values)| (kind.name().to_owned(), json!(texts(values)))).collect();
+    let attributes: Map<String, Json> = user.attributes.iter().map(|(n, v)| (n.to_string(), to_json(v))).collect();
+    let platforms: Vec<Json> =
+        user.platforms.iter().map(|(p, active)| json!({"platform": p.name(), "active": active})).collect();
+    let mut out = json!({
+        "id": user.id.to_string(),
+        "identifiers": identifiers,
+        "aliases": aliases,
+        "former_identifiers": user.former.iter().map(former).collect::<Vec<_>>(),
+        "attributes": attributes,
+        "platforms": platforms,
+        "devices": user.devices.iter().map(device).collect::<Vec<_>>(),
+        "first_seen": user.tally.first_seen.to_string(),
+        "last_seen": user.tally.last_seen.to_string(),
+        "event_count": user.tally.events,
+        "members": user.members.iter().map(member).collect::<Vec<_>>(),
+    });
+    if let (Some(from), Json::Object(members)) = (redirected_from, &mut out) {
+        members.insert("redirected_from".to_owned(), Json::from(from.to_string()));
+    }
+    out
+}
+
+fn texts(values: &[Box<str>]) -> Vec<&str> {
+    values.iter().map(|v| &**v).collect()
+}
+
+fn former(former: &Former) -> Json {
+    json!({"kind": former.key.kind.name(), "value": &*former.key.value, "until": former.until.to_string()})
+}
+
+fn member(member: &MemberEntry) -> Json {
+    json!({
+        "id": member.id.to_string(),
+        "parent": member.parent.to_string(),
+        "merge_id": member.merge.to_string(),
+        "joined_at": member.joined_at.to_string(),
+    })
+}
+
+/// A device as it is stored; members that it does not have are left out.
+pub fn device(device: &Device) -> Json {
+    let fields: &DeviceFields = &device.fields;
+    let mut out = json!({
+        "device_id": &*device.at.device_id,
+        "platform": fields.platform.name(),
+        "push_id": &*fields.push_id,
+    });
+    let optional = [
+        ("model", fields.model.as_deref().map(Json::from)),
+        ("app_version", fields.app_version.as_deref().map(Json::from)),
+        ("os_version", fields.os_version.as_deref().map(Json::from)),
+        ("moe_push_opted", fields.push_opted.map(Json::from)),
+        ("moe_push_provisional_opted", fields.push_provisional_opted.map(Json::from)),
+        ("moe_gaid", fields.gaid.as_deref().map(Json::from)),
+        ("idfv", fields.idfv.as_deref().map(Json::from)),
+        ("updated_at", Some(Json::from(device.updated_at.to_string()))),
+    ];
+    if let Json::Object(members) = &mut out {
+        members.extend(optional.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))));
+    }
+    out
+}

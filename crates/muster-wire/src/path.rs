@@ -1,0 +1,99 @@
+//! Where reading stands in a body: a chain of steps on the stack that becomes a JSON Pointer only when one is told.
+
+/// A place in a body.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Path<'p> {
+    parent: Option<&'p Path<'p>>,
+    step: Step<'p>,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Step<'p> {
+    Root,
+    Name(&'p str),
+    Index(usize),
+}
+
+impl<'p> Path<'p> {
+    /// The whole body.
+    pub(crate) const ROOT: Self = Self { parent: None, step: Step::Root };
+
+    /// A member of the object here.
+    pub(crate) fn name(&'p self, name: &'p str) -> Self {
+        Self { parent: Some(self), step: Step::Name(name) }
+    }
+
+    /// An item of the array here.
+    pub(crate) fn index(&'p self, index: usize) -> Self {
+        Self { parent: Some(self), step: Step::Index(index) }
+    }
+
+    /// The JSON Pointer (RFC 6901).
+    pub(crate) fn pointer(&self) -> String {
+        // Exact, so that the text can be boxed without being copied: every key and every action keeps its pointer.
+        let mut out = String::with_capacity(self.len());
+        self.write(&mut out);
+        out
+    }
+
+    fn len(&self) -> usize {
+        let step = match self.step {
+            Step::Root => 0,
+            Step::Index(index) => 2 + index.checked_ilog10().unwrap_or(0) as usize,
+            Step::Name(name) => 1 + name.len() + name.bytes().filter(|b| matches!(b, b'~' | b'/')).count(),
+        };
+        step + self.parent.map_or(0, Path::len)
+    }
+
+    fn write(&self, out: &mut String) {
+        if let Some(parent) = self.parent {
+            parent.write(out);
+        }
+        match self.step {
+            Step::Root => {}
+            Step::Index(index) => {
+                out.push('/');
+                digits(out, index);
+            }
+            Step::Name(name) if !name.bytes().any(|b| matches!(b, b'~' | b'/')) => {
+                out.push('/');
+                out.push_str(name);
+            }
+            Step::Name(name) => {
+                out.push('/');
+                for c in name.chars() {
+                    match c {
+                        '~' => out.push_str("~0"),
+                        '/' => out.push_str("~1"),
+                        _ => out.push(c),
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Writes a number without the machinery of formatting: every key and every action has a pointer.
+fn digits(out: &mut String, n: usize) {
+    if n >= 10 {
+        digits(out, n / 10);
+    }
+    out.push(char::from(b"0123456789"[n % 10]));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Path;
+
+    #[test]
+    fn pointers_escape_what_they_must() {
+        let elements = Path::ROOT.name("elements");
+        let element = elements.index(2);
+        assert_eq!(element.name("a/b~c").pointer(), "/elements/2/a~1b~0c");
+        assert_eq!(elements.index(10_203).pointer(), "/elements/10203");
+        assert_eq!(elements.index(0).name("a/b~c").len(), "/elements/0/a~1b~0c".len());
+        assert_eq!(elements.index(10_203).len(), "/elements/10203".len());
+        assert_eq!(Path::ROOT.pointer(), "");
+        assert_eq!(Path::ROOT.name("").pointer(), "/");
+    }
+}

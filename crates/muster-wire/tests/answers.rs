@@ -1,0 +1,161 @@
+//! What is answered to a request that was applied.
+
+use muster_core::command::ElementKind;
+use muster_core::id::{ProfileId, ProfileNo, RequestId, RequestNo};
+use muster_core::outcome::{ActionOutcome, ActionResult, Applied, ElementResult, Outcome};
+use muster_core::reason::{Fault, Reason};
+use muster_core::time::Timestamp;
+use muster_core::warning::{Code, Warning};
+use muster_wire::data::answer::{Preferences, applied, outcomes_header, success};
+use muster_wire::data::api::Api;
+use serde_json::{Value as Json, json};
+
+fn id(no: u64) -> ProfileId {
+    ProfileId { created: Timestamp(1_767_571_200_000), no: ProfileNo(no) }
+}
+
+fn result(index: u32, kind: ElementKind, outcome: Outcome, profile: Option<ProfileId>) -> ElementResult {
+    ElementResult { index, kind, outcome, profile, merged: vec![], warnings: vec![], errors: vec![], actions: vec![] }
+}
+
+fn warning(name: &str) -> Warning {
+    Warning {
+        code: Code::NullIgnored,
+        name: name.into(),
+        pointer: format!("/elements/0/attributes/{name}").into(),
+        count: 2,
+    }
+}
+
+/// One element of each outcome.
+fn sample() -> Applied {
+    let fault = |reason, pointer: &str, attribute| Fault::new(reason, pointer, attribute);
+    let action = |outcome, errors| ActionResult { outcome, errors };
+    let unnamed = fault(Reason::ReservedName, "/elements/5/actions/1/action", Some("action"));
+    let elements = vec![
+        ElementResult {
+            warnings: vec![warning("a")],
+            ..result(0, ElementKind::Customer, Outcome::Created, Some(id(7)))
+        },
+        ElementResult { merged: vec![id(3), id(8)], ..result(1, ElementKind::Customer, Outcome::Merged, Some(id(2))) },
+        result(2, ElementKind::Customer, Outcome::Skipped, None),
+        ElementResult {
+            actions: vec![action(ActionOutcome::Duplicate, vec![])],
+            ..result(3, ElementKind::Event, Outcome::Duplicate, None)
+        },
+        ElementResult {
+            errors: vec![fault(Reason::ElementNotObject, "/elements/4", None)],
+            ..result(4, ElementKind::Unknown, Outcome::Rejected, None)
+        },
+        ElementResult {
+            actions: vec![action(ActionOutcome::Accepted, vec![]), action(ActionOutcome::Rejected, vec![unnamed])],
+            ..result(5, ElementKind::Event, Outcome::Updated, Some(id(7)))
+        },
+    ];
+    let received_at = Timestamp(1_767_571_200_000);
+    Applied { request: RequestNo(1), received_at, elements: elements.into(), warnings: vec![], first_new: ProfileNo(7) }
+}
+
+fn body(applied_: &Applied, representation: bool, dry: bool) -> Json {
+    serde_json::from_slice(&applied(Api::Transition, applied_, representation, dry).body).expect("an answer is JSON")
+}
+
+#[test]
+fn the_plain_success_has_exactly_three_members() {
+    let request_id = RequestId::of(RequestNo(1));
+    let want = format!(
+        r#"{{"status":"success","message":"Your request has been accepted and will be processed soon.","request_id":"{request_id}"}}"#
+    );
+    assert_eq!(String::from_utf8(success(request_id)).expect("it is text"), want);
+    let recorded = applied(Api::Transition, &sample(), false, false);
+    assert_eq!((recorded.status, &*recorded.body), (200, want.as_bytes()));
+}
+
+#[test]
+fn the_header_counts_elements_and_skipped_ones_as_applied() {
+    assert_eq!(outcomes_header(&sample()), "applied=4, rejected=1, duplicate=1");
+    assert_eq!(&*applied(Api::Transition, &sample(), false, false).outcomes, "applied=4, rejected=1, duplicate=1");
+}
+
+#[test]
+fn results_tell_what_became_of_each_element_and_action() {
+    let malformed = "Could not decode the request body. The JSON was incorrect or not encoded as UTF-8.";
+    let reserved = "Action names must not begin with moe_";
+    let body = body(&sample(), true, false);
+    assert_eq!(
+        body["results"],
+        json!([
+            {"index": 0, "type": "customer", "outcome": "created", "id": id(7).to_string(), "warnings":
+                [{"code": "NullIgnored", "name": "a", "pointer": "/elements/0/attributes/a", "count": 2}]},
+            {"index": 1, "type": "customer", "outcome": "merged", "id": id(2).to_string(),
+                "merged_ids": [id(3).to_string(), id(8).to_string()], "warnings": []},
+            {"index": 2, "type": "customer", "outcome": "skipped", "id": null, "warnings": []},
+            {"index": 3, "type": "event", "outcome": "duplicate", "id": null, "warnings": [],
+                "actions": [{"index": 0, "outcome": "duplicate"}]},
+            {"index": 4, "type": null, "outcome": "rejected", "id": null, "warnings": [], "errors":
+                [{"index": 4, "pointer": "/elements/4", "attribute": null, "type": "Malformed JSON", "message": malformed}]},
+            {"index": 5, "type": "event", "outcome": "updated", "id": id(7).to_string(), "warnings": [], "actions": [
+                {"index": 0, "outcome": "accepted"},
+                {"index": 1, "outcome": "rejected", "errors": [{"index": 5, "pointer": "/elements/5/actions/1/action",
+                    "attribute": "action", "type": "ReservedName", "message": reserved}]},
+            ]},
+        ])
+    );
+    assert_eq!(
+        body["summary"],
+        json!({
+            "elements": {"created": 1, "updated": 1, "merged": 1, "skipped": 1, "duplicate": 1, "rejected": 1},
+            "actions": {"accepted": 1, "duplicate": 1, "rejected": 1, "skipped": 0},
+        })
+    );
+}
+
+#[test]
+fn a_dry_run_names_profiles_that_do_not_exist() {
+    let body = body(&sample(), false, true);
+    assert_eq!((&body["results"][0]["id"], &body["results"][0]["ref"]), (&Json::Null, &json!("new-1")));
+    assert_eq!((&body["results"][1]["id"], &body["results"][1]["ref"]), (&json!(id(2).to_string()), &Json::Null));
+    assert_eq!(body["results"][1]["merged_ids"], json!([id(3).to_string(), "new-2"]));
+    assert_eq!(body["results"][5]["ref"], "new-1");
+}
+
+#[test]
+fn at_most_a_hundred_warnings_are_told() {
+    let mut applied = sample();
+    let element = |index| ElementResult {
+        warnings: (0..60).map(|n| warning(&n.to_string())).collect(),
+        ..result(index, ElementKind::Customer, Outcome::Updated, Some(id(1)))
+    };
+    applied.elements = (0..3).map(element).collect();
+    let told: Vec<usize> = body(&applied, true, false)["results"]
+        .as_array()
+        .expect("results are an array")
+        .iter()
+        .map(|r| r["warnings"].as_array().expect("warnings are an array").len())
+        .collect();
+    assert_eq!(told, [60, 40, 0]);
+}
+
+#[test]
+fn preferences_are_read_as_rfc_7240_has_them() {
+    for (lines, lenient, representation, told) in [
+        (vec![], None, false, None),
+        (vec!["handling=lenient"], Some(true), false, Some("handling=lenient")),
+        (
+            vec!["return=representation, handling=strict"],
+            Some(false),
+            true,
+            Some("handling=strict, return=representation"),
+        ),
+        (vec!["respond-async", "Return=\"representation\"; foo=bar"], None, true, Some("return=representation")),
+        (vec!["handling=lenient", "handling=strict"], Some(true), false, Some("handling=lenient")),
+        (vec!["return=minimal, return=representation"], None, false, None),
+        (vec!["handling=lax, wait=10"], None, false, None),
+    ] {
+        let preferences = Preferences::parse(lines.clone());
+        assert_eq!(preferences, Preferences { lenient, representation }, "{lines:?}");
+        assert_eq!(preferences.applied(true).as_deref(), told, "{lines:?}");
+    }
+    let both = Preferences { lenient: Some(true), representation: true };
+    assert_eq!(both.applied(false).as_deref(), Some("handling=lenient"), "no results, no representation");
+}

@@ -1,0 +1,287 @@
+//! Records as the management API shows them: exactly the members that its specification names.
+
+use muster_core::command::{Action, DeviceFields, ElementKind, Route};
+use muster_core::id::{MergeNo, ProfileId, ProfileNo, QuarantineNo, RequestId, RequestNo, SeparationNo};
+use muster_core::identifier::{Key, Kind};
+use muster_core::outcome::{ElementResult, Outcome};
+use muster_core::reason::{Fault, Reason};
+use muster_core::record::{
+    Cause, Choice, Counters, Device, DeviceRef, Event, Former, Merge, Platform, Quarantined, Request, Separation,
+    SeparationCause, Tally,
+};
+use muster_core::settings::SurvivorRule;
+use muster_core::snapshot::{MemberEntry, Snapshot};
+use muster_core::time::Timestamp;
+use muster_core::value::Value;
+use muster_wire::manage::{event, merge, page, quarantine, request, separation, stats, user, workspace};
+use serde_json::json;
+use std::sync::Arc;
+
+const AT: Timestamp = Timestamp(1_767_571_200_000);
+const AT_TEXT: &str = "2026-01-05T00:00:00.000Z";
+
+fn id(no: u64) -> ProfileId {
+    ProfileId { created: AT, no: ProfileNo(no) }
+}
+
+fn key(kind: &str, value: &str) -> Key {
+    Key { kind: Kind::new(kind), value: value.into() }
+}
+
+fn device() -> Device {
+    let fields = DeviceFields {
+        platform: Platform::Ios,
+        push_id: "tok".into(),
+        model: Some("Phone".into()),
+        app_version: None,
+        os_version: None,
+        push_opted: Some(true),
+        push_provisional_opted: None,
+        gaid: None,
+        idfv: Some("E6".into()),
+        push_id_is_word: false,
+    };
+    Device { at: DeviceRef { profile: ProfileNo(1), device_id: "d1".into() }, seq: 9, updated_at: AT, fields }
+}
+
+#[test]
+fn a_user_shows_identifiers_values_devices_and_members() {
+    let snapshot = Snapshot {
+        id: id(1),
+        identifiers: vec![key("customer_id", "c1")],
+        aliases: vec![(Kind::new("email"), vec!["a@example.test".into(), "b@example.test".into()])],
+        former: vec![Former { key: key("mobile", "+1"), until: AT }],
+        attributes: [("tier".into(), Value::text("gold")), ("n".into(), Value::Float(1.0))].into(),
+        platforms: [(Platform::Android, true)].into(),
+        devices: vec![device()],
+        tally: Tally { first_seen: AT, last_seen: AT, events: 3, devices: 1, members: 2 },
+        members: vec![MemberEntry { id: id(2), parent: id(1), merge: MergeNo(4), joined_at: AT }],
+    };
+    assert_eq!(
+        user::json(&snapshot, Some(id(2))),
+        json!({
+            "id": id(1).to_string(),
+            "identifiers": {"customer_id": "c1"},
+            "aliases": {"email": ["a@example.test", "b@example.test"]},
+            "former_identifiers": [{"kind": "mobile", "value": "+1", "until": AT_TEXT}],
+            "attributes": {"n": 1.0, "tier": "gold"},
+            "platforms": [{"platform": "ANDROID", "active": true}],
+            "devices": [{"device_id": "d1", "platform": "iOS", "push_id": "tok", "model": "Phone", "moe_push_opted": true,
+                "idfv": "E6", "updated_at": AT_TEXT}],
+            "first_seen": AT_TEXT,
+            "last_seen": AT_TEXT,
+            "event_count": 3,
+            "members": [{"id": id(2).to_string(), "parent": id(1).to_string(), "merge_id": "m4", "joined_at": AT_TEXT}],
+            "redirected_from": id(2).to_string(),
+        })
+    );
+    assert_eq!(user::json(&snapshot, None).get("redirected_from"), None);
+}
+
+#[test]
+fn an_event_shows_what_was_sent_and_where_it_is_recorded() {
+    let action = Action {
+        name: "bought".into(),
+        attributes: vec![("b".into(), Value::Integer(1)), ("a".into(), Value::text("2026-01-05"))],
+        time: Some(AT),
+        user_time: None,
+        offset_seconds: 19_800,
+        platform: Some(Platform::Tv),
+        os_type: Some("ROKU".into()),
+        app_version: Some("4.2".into()),
+        event_id: Some("e1".into()),
+        pointer: "/elements/0/actions/0".into(),
+    };
+    let stored = Event {
+        seq: 5,
+        profile: ProfileNo(2),
+        time: AT,
+        user_time: AT.0 + 19_800_000,
+        received_at: AT,
+        request: RequestNo(1),
+        origin: Some("203.0.113.7".into()),
+        device_id: Some("d1".into()),
+        action: Arc::new(action),
+    };
+    let shown = event::json(&stored, id(2), true);
+    assert_eq!(
+        shown,
+        json!({
+            "action": "bought",
+            "attributes": {"b": 1, "a": "2026-01-05"},
+            "time": AT_TEXT,
+            "user_time": "2026-01-05T05:30:00.000",
+            "received_at": AT_TEXT,
+            "platform": "TV",
+            "app_version": "4.2",
+            "device_id": "d1",
+            "origin_address": "203.0.113.7",
+            "request_id": RequestId::of(RequestNo(1)).to_string(),
+            "recorded_for": id(2).to_string(),
+            "moe_os_type": "ROKU",
+            "event_id": "e1",
+        })
+    );
+    assert_eq!(event::json(&stored, id(2), false)["origin_address"], json!(null));
+}
+
+fn logged() -> Request {
+    let element = ElementResult {
+        index: 0,
+        kind: ElementKind::Customer,
+        outcome: Outcome::Rejected,
+        profile: None,
+        merged: vec![],
+        warnings: vec![],
+        errors: vec![Fault::new(Reason::NoUsableIdentifier, "/elements/0/customer_id", Some("customer_id"))],
+        actions: vec![],
+    };
+    Request {
+        no: RequestNo(1),
+        received_at: AT,
+        status: 200,
+        route: Route::Transition,
+        origin: None,
+        bytes: 80,
+        duration_us: 12,
+        warnings: vec![],
+        elements: [element].into(),
+        faults: vec![],
+    }
+}
+
+#[test]
+fn a_request_is_listed_with_figures_and_shown_with_its_elements() {
+    let request_id = RequestId::of(RequestNo(1)).to_string();
+    let none = json!({"created": 0, "updated": 0, "merged": 0, "skipped": 0, "duplicate": 0, "rejected": 1});
+    let summary = json!({
+        "request_id": request_id,
+        "received_at": AT_TEXT,
+        "status": 200,
+        "path": "/v1/transition/{workspace_id}",
+        "origin_address": null,
+        "bytes": 80,
+        "duration_us": 12,
+        "summary": {"elements": none, "actions": {"accepted": 0, "duplicate": 0, "rejected": 0, "skipped": 0}},
+        "fault_count": 1,
+    });
+    assert_eq!(request::summary(&logged()), summary);
+    let full = request::full(&logged());
+    let message = "No identifier has a value that is accepted as an identifier";
+    assert_eq!(
+        full["elements"],
+        json!([{"index": 0, "type": "customer", "outcome": "rejected", "id": null, "warnings": [], "errors": [
+            {"index": 0, "pointer": "/elements/0/customer_id", "attribute": "customer_id", "type": "NoUsableIdentifier",
+                "message": message}]}])
+    );
+    assert_eq!((&full["errors"], &full["warnings"], &full["path"]), (&json!([]), &json!([]), &summary["path"]));
+}
+
+#[test]
+fn a_merge_tells_its_cause() {
+    let mut record = Merge {
+        no: MergeNo(3),
+        at: AT,
+        survivor: id(1),
+        merged: id(2),
+        request: Some((RequestNo(1), 4)),
+        cause: Cause::Keys { keys: vec![key("email", "a")], rule: Choice::Rule(SurvivorRule::LastSeen) },
+        filled: vec!["tier".into()],
+        identifiers: vec![key("mobile", "+1")],
+        reverted_at: None,
+    };
+    let mut want = json!({
+        "id": "m3",
+        "at": AT_TEXT,
+        "survivor": id(1).to_string(),
+        "merged": id(2).to_string(),
+        "request_id": RequestId::of(RequestNo(1)).to_string(),
+        "index": 4,
+        "cause": {"keys": [{"kind": "email", "value": "a"}], "rule": "last_seen"},
+        "filled": ["tier"],
+        "identifiers": [{"kind": "mobile", "value": "+1"}],
+    });
+    assert_eq!(merge::json(&record), want);
+    (record.request, record.cause, record.reverted_at) = (None, Cause::Activation, Some(AT));
+    for (name, value) in [
+        ("request_id", json!(null)),
+        ("index", json!(null)),
+        ("cause", json!("activation")),
+        ("reverted_at", json!(AT_TEXT)),
+    ] {
+        want[name] = value;
+    }
+    assert_eq!(merge::json(&record), want);
+    let reverted = json!({"survivor": id(1).to_string(), "restored": id(2).to_string(), "separation_id": "s7"});
+    assert_eq!(merge::reverted(id(1), id(2), SeparationNo(7)), reverted);
+}
+
+#[test]
+fn a_quarantine_entry_shows_its_element_as_it_came() {
+    let entry = |element: &str, replayed_as| Quarantined {
+        no: QuarantineNo(5),
+        at: AT,
+        request: RequestNo(1),
+        index: 0,
+        kind: ElementKind::Event,
+        errors: vec![],
+        element: element.as_bytes().into(),
+        replayed_as,
+    };
+    let request_id = RequestId::of(RequestNo(1)).to_string();
+    assert_eq!(
+        quarantine::json(&entry(r#"{"type":"event","b":1,"a":2}"#, Some(RequestNo(2)))),
+        json!({"id": "q5", "at": AT_TEXT, "request_id": request_id, "index": 0, "type": "event", "errors": [],
+            "element": {"type": "event", "b": 1, "a": 2}, "replayed_as": RequestId::of(RequestNo(2)).to_string()})
+    );
+    assert_eq!(quarantine::json(&entry("[1e400]", None))["element"], "[1e400]");
+}
+
+#[test]
+fn separations_figures_pages_and_workspaces_have_their_members() {
+    let record = Separation {
+        no: SeparationNo(1),
+        at: AT,
+        a: id(1),
+        b: id(2),
+        cause: SeparationCause::Revert,
+        merge: Some(MergeNo(3)),
+    };
+    let ids = [id(1).to_string(), id(2).to_string()];
+    assert_eq!(
+        separation::json(&record),
+        json!({"id": "s1", "at": AT_TEXT, "ids": ids, "cause": "revert", "merge_id": "m3"})
+    );
+    let counters = Counters {
+        users: 1,
+        events: 2,
+        devices: 3,
+        merge: 4,
+        requests_applied: 5,
+        quarantined: 6,
+        ..Counters::default()
+    };
+    assert_eq!(
+        stats::json(&counters),
+        json!({"users": 1, "events": 2, "devices": 3, "merges": 4, "requests": 5, "quarantined": 6, "reviews": 0})
+    );
+    assert_eq!(page::page(vec![json!(1)], Some("c")), json!({"items": [1], "next_cursor": "c"}));
+    assert_eq!(page::page(vec![], None), json!({"items": [], "next_cursor": null}));
+    let new = workspace::new(br#"{"name":"Shop","id":"SHOP-1"}"#).expect("it is right");
+    let id = new.id.expect("it was wished");
+    let created = workspace::created(&id, &new.name, "key");
+    assert_eq!(created, json!({"id": "SHOP-1", "name": "Shop", "data_api_key": "key"}));
+    assert_eq!(workspace::rotated("key", None), json!({"data_api_key": "key", "previous_valid_until": null}));
+    for (body, pointer) in [
+        ("{}", "/name"),
+        (r#"{"name":"x","id":"A_DEBUG"}"#, "/id"),
+        (r#"{"name":"x","id":"é!"}"#, "/id"),
+        (r#"{"nam":"x"}"#, "/nam"),
+    ] {
+        assert_eq!(
+            workspace::new(body.as_bytes()).expect_err("it is wrong").pointer.as_deref(),
+            Some(pointer),
+            "{body}"
+        );
+    }
+}

@@ -1,0 +1,244 @@
+//! Settings of `serve`: a flag, else an environment variable, else a key of the file, else the default. Unknown keys of
+//! the file are errors that name the nearest known one.
+
+use anyhow::{Context as _, bail};
+use clap::Args;
+use ipnet::IpNet;
+use std::fmt::Display;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+
+/// The default data directory.
+pub(crate) const DATA_DIR: &str = "./muster-data";
+/// The default listener.
+const LISTEN: &str = "127.0.0.1:8080";
+/// The file that is read if it is there and no other is named.
+const FILE: &str = "muster.toml";
+/// The keys of the file: the flags with underscores.
+const KEYS: [&str; 13] = [
+    "data_dir", "listen", "dev", "tls_cert", "tls_key", "trusted_proxy", "metrics_listen", "insecure_http", "allow_host",
+    "admin_token", "read_token", "log", "accept_loss",
+];
+
+/// `muster serve`.
+#[derive(Debug, Args)]
+pub(crate) struct Serve {
+    /// Where data goes [default: ./muster-data]
+    #[arg(long, env = "MUSTER_DATA_DIR")]
+    data_dir: Option<PathBuf>,
+    /// Address and port; port 0 picks one [default: 127.0.0.1:8080]
+    #[arg(long, env = "MUSTER_LISTEN")]
+    listen: Option<SocketAddr>,
+    /// Start for trying out: workspace DEMO with a key, identity resolution on, no rate limits
+    #[arg(long, env = "MUSTER_DEV", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    dev: Option<bool>,
+    /// The file of settings [default: muster.toml, if it is there]
+    #[arg(long, env = "MUSTER_CONFIG")]
+    config: Option<PathBuf>,
+    /// Certificate chain, PEM
+    #[arg(long, env = "MUSTER_TLS_CERT")]
+    tls_cert: Option<PathBuf>,
+    /// Private key of the certificate, PEM
+    #[arg(long, env = "MUSTER_TLS_KEY")]
+    tls_key: Option<PathBuf>,
+    /// Network of a proxy whose X-Forwarded-For is believed; may be given several times
+    #[arg(long, env = "MUSTER_TRUSTED_PROXY", value_delimiter = ',', value_parser = network)]
+    trusted_proxy: Vec<IpNet>,
+    /// A listener of its own for /metrics
+    #[arg(long, env = "MUSTER_METRICS_LISTEN")]
+    metrics_listen: Option<SocketAddr>,
+    /// Allow a listener that is not loopback without TLS and without a trusted proxy
+    #[arg(long, env = "MUSTER_INSECURE_HTTP", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    insecure_http: Option<bool>,
+    /// Answer only to this Host name and to local ones; may be given several times
+    #[arg(long, env = "MUSTER_ALLOW_HOST", value_delimiter = ',')]
+    allow_host: Vec<String>,
+    /// The token of the management API that may do everything [default: DATA_DIR/admin-token, made at first start]
+    #[arg(long, env = "MUSTER_ADMIN_TOKEN", hide_env_values = true)]
+    admin_token: Option<String>,
+    /// A token of the management API that may only read
+    #[arg(long, env = "MUSTER_READ_TOKEN", hide_env_values = true)]
+    read_token: Option<String>,
+    /// Which log lines are written: error, warn, info, debug, or a filter like info,muster_store=debug [default: info]
+    #[arg(long, env = "MUSTER_LOG")]
+    log: Option<String>,
+    /// Go on with a workspace whose log lost its end in a crash of the machine
+    #[arg(long, env = "MUSTER_ACCEPT_LOSS", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    accept_loss: Option<bool>,
+}
+
+/// Settings in force.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Settings {
+    pub(crate) data_dir: PathBuf,
+    pub(crate) listen: SocketAddr,
+    pub(crate) dev: bool,
+    pub(crate) tls: Option<(PathBuf, PathBuf)>,
+    pub(crate) trusted_proxies: Vec<IpNet>,
+    pub(crate) metrics_listen: Option<SocketAddr>,
+    pub(crate) insecure_http: bool,
+    pub(crate) allow_hosts: Vec<String>,
+    pub(crate) admin_token: Option<String>,
+    pub(crate) read_token: Option<String>,
+    pub(crate) log: String,
+    pub(crate) accept_loss: bool,
+}
+
+/// A network, or one address.
+fn network(text: &str) -> Result<IpNet, String> {
+    let one = || text.parse().map(|address: std::net::IpAddr| IpNet::from(address));
+    text.parse().or_else(|_| one()).map_err(|_| "must be an address or a network like 10.0.0.0/8".to_owned())
+}
+
+impl Serve {
+    /// The settings in force.
+    pub(crate) fn settings(self) -> anyhow::Result<Settings> {
+        let file = File::read(self.config.as_deref())?;
+        let tls = (self.tls_cert.or(file.text("tls_cert")?), self.tls_key.or(file.text("tls_key")?));
+        let tls = match tls {
+            (None, None) => None,
+            (Some(certificate), Some(key)) => Some((certificate, key)),
+            _ => bail!("--tls-cert and --tls-key belong together"),
+        };
+        let mut trusted_proxies = self.trusted_proxy;
+        if trusted_proxies.is_empty() {
+            let wrong = |text: String| anyhow::anyhow!("trusted_proxy in {}: {text}", file.name);
+            let given = file.list("trusted_proxy")?;
+            trusted_proxies = given.iter().map(|text| network(text).map_err(wrong)).collect::<Result<_, _>>()?;
+        }
+        let allow_hosts = if self.allow_host.is_empty() { file.list("allow_host")? } else { self.allow_host };
+        Ok(Settings {
+            data_dir: self.data_dir.or(file.text("data_dir")?).unwrap_or_else(|| DATA_DIR.into()),
+            listen: self.listen.or(file.text("listen")?).unwrap_or_else(|| LISTEN.parse().expect("it is an address")),
+            dev: self.dev.or(file.boolean("dev")?).unwrap_or(false),
+            tls,
+            trusted_proxies,
+            metrics_listen: self.metrics_listen.or(file.text("metrics_listen")?),
+            insecure_http: self.insecure_http.or(file.boolean("insecure_http")?).unwrap_or(false),
+            allow_hosts,
+            admin_token: self.admin_token.or(file.text("admin_token")?),
+            read_token: self.read_token.or(file.text("read_token")?),
+            log: self.log.or(file.text("log")?).unwrap_or_else(|| "info".to_owned()),
+            accept_loss: self.accept_loss.or(file.boolean("accept_loss")?).unwrap_or(false),
+        })
+    }
+}
+
+impl Settings {
+    /// Refuses what would send keys over the network in the clear without anybody having said so.
+    pub(crate) fn check(&self) -> anyhow::Result<()> {
+        let is_covered = self.tls.is_some() || !self.trusted_proxies.is_empty() || self.insecure_http;
+        if !self.listen.ip().is_loopback() && !is_covered {
+            bail!(
+                "{} can be reached from other machines: give --tls-cert and --tls-key, or --trusted-proxy if a proxy \
+                 ends TLS, or --insecure-http if plain HTTP is meant",
+                self.listen
+            );
+        }
+        if self.admin_token.as_ref().is_some_and(|token| token.len() < 16) {
+            bail!("the admin token must have at least 16 characters");
+        }
+        Ok(())
+    }
+}
+
+/// The file of settings.
+struct File {
+    name: String,
+    table: toml::Table,
+}
+
+impl File {
+    /// The named file, or the default one if it is there.
+    fn read(named: Option<&Path>) -> anyhow::Result<Self> {
+        let path = named.unwrap_or(Path::new(FILE));
+        let name = path.display().to_string();
+        if named.is_none() && !path.exists() {
+            return Ok(Self { name, table: toml::Table::new() });
+        }
+        let text = std::fs::read_to_string(path).with_context(|| format!("{name} cannot be read"))?;
+        Self::parse(name, &text)
+    }
+
+    fn parse(name: String, text: &str) -> anyhow::Result<Self> {
+        let table: toml::Table = text.parse().with_context(|| format!("{name} is no TOML"))?;
+        if let Some(unknown) = table.keys().find(|key| !KEYS.contains(&key.as_str())) {
+            let nearest = KEYS.iter().max_by(|a, b| {
+                strsim::jaro_winkler(a, unknown).total_cmp(&strsim::jaro_winkler(b, unknown))
+            });
+            bail!("{name}: unknown key {unknown}; did you mean {}?", nearest.unwrap_or(&KEYS[0]));
+        }
+        Ok(Self { name, table })
+    }
+
+    fn text<T: FromStr<Err: Display>>(&self, key: &str) -> anyhow::Result<Option<T>> {
+        let Some(value) = self.table.get(key) else { return Ok(None) };
+        let text = value.as_str().with_context(|| format!("{}: {key} must be a text", self.name))?;
+        let wrong = |error: T::Err| anyhow::anyhow!("{}: {key}: {error}", self.name);
+        text.parse().map(Some).map_err(wrong)
+    }
+
+    fn boolean(&self, key: &str) -> anyhow::Result<Option<bool>> {
+        let Some(value) = self.table.get(key) else { return Ok(None) };
+        value.as_bool().map(Some).with_context(|| format!("{}: {key} must be true or false", self.name))
+    }
+
+    fn list(&self, key: &str) -> anyhow::Result<Vec<String>> {
+        let wrong = || format!("{}: {key} must be a list of texts", self.name);
+        let Some(value) = self.table.get(key) else { return Ok(Vec::new()) };
+        let items = value.as_array().with_context(wrong)?;
+        items.iter().map(|item| item.as_str().map(str::to_owned).with_context(wrong)).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::Parser;
+
+    #[derive(Parser)]
+    struct Line {
+        #[command(flatten)]
+        serve: Serve,
+    }
+
+    fn settings(arguments: &[&str]) -> anyhow::Result<Settings> {
+        Line::try_parse_from([&["serve"], arguments].concat())?.serve.settings()
+    }
+
+    fn file(text: &str) -> tempfile::NamedTempFile {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), text).unwrap();
+        file
+    }
+
+    #[test]
+    fn a_flag_wins_over_the_file_and_the_file_over_the_default() {
+        let file = file("listen = \"127.0.0.1:1\"\nlog = \"debug\"\ntrusted_proxy = [\"10.0.0.0/8\", \"192.0.2.1\"]\n");
+        let got = settings(&["--config", file.path().to_str().unwrap(), "--listen", "127.0.0.1:2"]).unwrap();
+        assert_eq!(got.listen, "127.0.0.1:2".parse().unwrap());
+        assert_eq!(got.log, "debug");
+        assert_eq!(got.data_dir, Path::new(DATA_DIR));
+        let proxies: Vec<String> = got.trusted_proxies.iter().map(ToString::to_string).collect();
+        assert_eq!(proxies, ["10.0.0.0/8", "192.0.2.1/32"]);
+    }
+
+    #[test]
+    fn an_unknown_key_of_the_file_is_an_error_that_names_the_nearest() {
+        let error = File::parse("muster.toml".to_owned(), "data-dir = \"x\"").err().unwrap();
+        assert_eq!(error.to_string(), "muster.toml: unknown key data-dir; did you mean data_dir?");
+    }
+
+    #[test]
+    fn a_listener_that_others_reach_needs_tls_a_proxy_or_a_clear_word() {
+        // Without `check` in `serve` keys travel in the clear.
+        let check = |arguments: &[&str]| settings(arguments).unwrap().check().is_ok();
+        assert!(check(&["--listen", "127.0.0.1:0"]));
+        assert!(!check(&["--listen", "0.0.0.0:0"]));
+        assert!(check(&["--listen", "0.0.0.0:0", "--insecure-http"]));
+        assert!(check(&["--listen", "0.0.0.0:0", "--trusted-proxy", "10.0.0.1"]));
+        assert!(check(&["--listen", "0.0.0.0:0", "--tls-cert", "c.pem", "--tls-key", "k.pem"]));
+        assert!(settings(&["--tls-cert", "c.pem"]).is_err());
+    }
+}

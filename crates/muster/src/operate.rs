@@ -1,0 +1,191 @@
+//! `muster workspace` and `muster key`: what operators do to a running server. Answers are printed as JSON.
+
+use crate::client::{Client, Server};
+use crate::say;
+use anyhow::{Context as _, bail};
+use clap::Subcommand;
+use serde_json::{Value as Json, json};
+use std::io::{BufRead as _, IsTerminal as _, Write as _};
+use std::process::ExitCode;
+
+/// `muster workspace ...`.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Workspace {
+    /// Make a workspace; prints its key, which is shown only now.
+    Create {
+        /// Its id [default: generated]
+        id: Option<String>,
+        /// Its name [default: its id]
+        #[arg(long)]
+        name: Option<String>,
+        #[command(flatten)]
+        server: Server,
+    },
+    /// List all workspaces.
+    List {
+        #[command(flatten)]
+        server: Server,
+    },
+    /// Show settings, limits and key fingerprints.
+    Show {
+        /// The workspace.
+        id: String,
+        #[command(flatten)]
+        server: Server,
+    },
+    /// Refuse its Data API calls with 403.
+    Suspend {
+        /// The workspace.
+        id: String,
+        #[command(flatten)]
+        server: Server,
+    },
+    /// Take its Data API calls again.
+    Resume {
+        /// The workspace.
+        id: String,
+        #[command(flatten)]
+        server: Server,
+    },
+    /// Remove a workspace and all its data.
+    Delete {
+        /// The workspace.
+        id: String,
+        /// Do not ask.
+        #[arg(long)]
+        yes: bool,
+        #[command(flatten)]
+        server: Server,
+    },
+}
+
+/// `muster key ...`.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Key {
+    /// Replace the key of a workspace; prints the new one, which is shown only now.
+    Rotate {
+        /// The workspace.
+        workspace: String,
+        /// How long the previous key stays valid, like 24h, 30m or 90s
+        #[arg(long, default_value = "0s", value_parser = seconds)]
+        grace: u64,
+        /// What the new key may do: import, read, erase [default: what the previous one may]
+        #[arg(long, value_delimiter = ',')]
+        scope: Vec<String>,
+        #[command(flatten)]
+        server: Server,
+    },
+    /// Revoke one key at once.
+    Revoke {
+        /// The workspace.
+        workspace: String,
+        /// The key's fingerprint, as `muster workspace show` prints it.
+        fingerprint: String,
+        #[command(flatten)]
+        server: Server,
+    },
+}
+
+/// Reads a duration like `24h`.
+fn seconds(text: &str) -> Result<u64, String> {
+    let wrong = || "must be a whole number with s, m, h or d, like 24h".to_owned();
+    let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
+    let unit = match &text[digits.len()..] {
+        "" | "s" => 1,
+        "m" => 60,
+        "h" => 3_600,
+        "d" => 86_400,
+        _ => return Err(wrong()),
+    };
+    digits.parse::<u64>().ok().and_then(|n| n.checked_mul(unit)).ok_or_else(wrong)
+}
+
+/// Runs `muster workspace`.
+pub(crate) fn workspace(command: Workspace) -> anyhow::Result<ExitCode> {
+    let answer = match command {
+        Workspace::Create { id, name, server } => {
+            let name = name.or_else(|| id.clone()).unwrap_or_else(|| "Workspace".to_owned());
+            let mut body = json!({"name": name});
+            if let Some(id) = id {
+                body["id"] = Json::from(id);
+            }
+            server.client()?.call("POST", "", Some(&body))?
+        }
+        Workspace::List { server } => all(&server.client()?)?,
+        Workspace::Show { id, server } => server.client()?.call("GET", &format!("/{id}"), None)?,
+        Workspace::Suspend { id, server } => suspended(&server, &id, true)?,
+        Workspace::Resume { id, server } => suspended(&server, &id, false)?,
+        Workspace::Delete { id, yes, server } => {
+            if !yes {
+                confirm(&id)?;
+            }
+            server.client()?.call("DELETE", &format!("/{id}"), Some(&json!({"confirm": id})))?
+        }
+    };
+    print(&answer)
+}
+
+fn suspended(server: &Server, id: &str, suspended: bool) -> anyhow::Result<Json> {
+    server.client()?.call("PATCH", &format!("/{id}"), Some(&json!({"suspended": suspended})))
+}
+
+/// All pages of the list, as one array.
+fn all(client: &Client) -> anyhow::Result<Json> {
+    let (mut items, mut path) = (Vec::new(), "?limit=1000".to_owned());
+    loop {
+        let page = client.call("GET", &path, None)?;
+        items.extend(page["items"].as_array().cloned().unwrap_or_default());
+        let Some(next) = page["next_cursor"].as_str() else { return Ok(Json::Array(items)) };
+        path = format!("?limit=1000&cursor={next}");
+    }
+}
+
+/// Asks on a terminal; elsewhere `--yes` is needed.
+fn confirm(id: &str) -> anyhow::Result<()> {
+    if !std::io::stdin().is_terminal() {
+        bail!("this removes all data of {id}: give --yes to do it without being asked");
+    }
+    write!(std::io::stderr(), "This removes all data of {id}. Type its id to go on: ")?;
+    let mut typed = String::new();
+    std::io::stdin().lock().read_line(&mut typed).context("nothing was typed")?;
+    if typed.trim() != id {
+        bail!("not removed");
+    }
+    Ok(())
+}
+
+/// Runs `muster key`.
+pub(crate) fn key(command: Key) -> anyhow::Result<ExitCode> {
+    let answer = match command {
+        Key::Rotate { workspace, grace, scope, server } => {
+            let mut body = json!({"grace_seconds": grace});
+            if !scope.is_empty() {
+                body["scopes"] = Json::from(scope);
+            }
+            server.client()?.call("POST", &format!("/{workspace}/keys/rotate"), Some(&body))?
+        }
+        Key::Revoke { workspace, fingerprint, server } => {
+            let body = json!({"fingerprint": fingerprint});
+            server.client()?.call("POST", &format!("/{workspace}/keys/revoke"), Some(&body))?
+        }
+    };
+    print(&answer)
+}
+
+fn print(answer: &Json) -> anyhow::Result<ExitCode> {
+    if !answer.is_null() {
+        say(&serde_json::to_string_pretty(answer)?)?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_grace_is_a_number_with_a_unit() {
+        assert_eq!(["24h", "30m", "90s", "2d", "7"].map(seconds), [86_400, 1_800, 90, 172_800, 7].map(Ok));
+        assert!(["", "h", "1w", "-1s", "1.5h"].map(seconds).iter().all(Result::is_err));
+    }
+}

@@ -1,0 +1,174 @@
+//! `muster serve`: opens the data, listens, says so, and serves until a signal.
+
+use crate::config::{Serve, Settings};
+use crate::{logs, say};
+use anyhow::Context as _;
+use muster_server::app::{App, Options, Storage, secret};
+use muster_server::clock::{SystemClock, SystemRandom};
+use muster_server::dev;
+use muster_server::serve::{Listening, Tls, serve};
+use std::fs;
+use std::io::Write as _;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::Arc;
+
+/// The admin token of `--dev` on a loopback listener.
+pub(crate) const DEV_TOKEN: &str = "demo-admin-token";
+/// Names that are always this machine.
+const LOCAL_HOSTS: [&str; 3] = ["localhost", "127.0.0.1", "::1"];
+
+/// The files of a data directory that belong to the command line.
+pub(crate) fn token_file(data_dir: &Path) -> PathBuf {
+    data_dir.join("admin-token")
+}
+
+/// Where a running server can be reached.
+pub(crate) fn url_file(data_dir: &Path) -> PathBuf {
+    data_dir.join("url")
+}
+
+/// Runs the server.
+pub(crate) fn run(arguments: Serve) -> anyhow::Result<ExitCode> {
+    let settings = arguments.settings()?;
+    settings.check()?;
+    logs::start(&settings.log)?;
+    let (token, is_new_token) = admin_token(&settings)?;
+    let storage = Storage::Directory { path: settings.data_dir.clone(), accept_loss: settings.accept_loss };
+    let mut options = Options::new(storage, Arc::new(SystemClock::new()), Arc::new(SystemRandom), token.clone());
+    options.read_token.clone_from(&settings.read_token);
+    options.trusted_proxies.clone_from(&settings.trusted_proxies);
+    options.hosts = hosts(&settings);
+    options.metrics_elsewhere = settings.metrics_listen.is_some();
+    let app = App::open(options)?;
+    if is_new_token {
+        // Only now: a directory that holds anything but data of Muster is refused when it is opened.
+        keep_token(&settings.data_dir, &token)?;
+    }
+    let dev_key = if settings.dev { prepare_dev(&app, &settings)? } else { None };
+    let listening = listening(&settings)?;
+    let address = listening.listener.local_addr().context("the listener has no address")?;
+    let url = url(address, settings.tls.is_some());
+    let reachable = self::url(reachable(address), settings.tls.is_some());
+    fs::write(url_file(&settings.data_dir), &reachable).context("the file url cannot be written")?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().context("no threads")?;
+    let served = runtime.block_on(async {
+        // Signals are caught before the ready line, so that whoever reads it can stop the server.
+        let stop = stop_signal()?;
+        say(&format!("muster ready on {url}"))?;
+        if settings.dev {
+            say(&dev_words(&reachable, dev_key.as_deref(), is_new_token.then_some(&token)))?;
+        }
+        serve(app, listening, stop).await.context("the server failed")
+    });
+    // It cannot be reached any more; a file that stays would only mislead.
+    let _gone = fs::remove_file(url_file(&settings.data_dir));
+    served.map(|()| ExitCode::SUCCESS)
+}
+
+/// The admin token, and whether it was made now: given, else of the data directory, else the fixed one of a local
+/// `--dev`, else made at random.
+fn admin_token(settings: &Settings) -> anyhow::Result<(String, bool)> {
+    if let Some(token) = &settings.admin_token {
+        return Ok((token.clone(), false));
+    }
+    let path = token_file(&settings.data_dir);
+    if path.exists() {
+        let text = fs::read_to_string(&path).with_context(|| format!("{} cannot be read", path.display()))?;
+        return Ok((text.trim().to_owned(), false));
+    }
+    if settings.dev && settings.listen.ip().is_loopback() {
+        return Ok((DEV_TOKEN.to_owned(), false));
+    }
+    Ok((secret(&SystemRandom), true))
+}
+
+/// Writes a token that was made now where only this user can read it.
+fn keep_token(data_dir: &Path, token: &str) -> anyhow::Result<()> {
+    let path = token_file(data_dir);
+    let file = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path);
+    let written = file.and_then(|mut file| {
+        file.write_all(token.as_bytes())?;
+        file.sync_all()
+    });
+    written.with_context(|| format!("{} cannot be written", path.display()))
+}
+
+/// The `Host` names that are answered; None = all.
+fn hosts(settings: &Settings) -> Option<Vec<String>> {
+    let is_local_dev = settings.dev && settings.listen.ip().is_loopback();
+    if settings.allow_hosts.is_empty() && !is_local_dev {
+        return None;
+    }
+    Some(LOCAL_HOSTS.iter().map(|name| (*name).to_owned()).chain(settings.allow_hosts.iter().cloned()).collect())
+}
+
+/// Makes the workspace of `--dev`; its key, if it was made now: the fixed one only where nobody else can reach it.
+fn prepare_dev(app: &App, settings: &Settings) -> anyhow::Result<Option<String>> {
+    let given = std::env::var("MUSTER_KEY").ok().filter(|key| !key.is_empty());
+    let key = match given {
+        Some(key) => key,
+        None if settings.listen.ip().is_loopback() => dev::KEY.to_owned(),
+        None => app.secret(),
+    };
+    let is_new = dev::prepare(app, &key).context("the workspace DEMO cannot be made")?;
+    // Of a workspace that was there the key is not known, but on loopback it is the fixed one unless it was rotated.
+    Ok((is_new || settings.listen.ip().is_loopback()).then_some(key))
+}
+
+fn listening(settings: &Settings) -> anyhow::Result<Listening> {
+    let bind = |address: SocketAddr| {
+        TcpListener::bind(address).with_context(|| format!("cannot listen on {address}: is another server running?"))
+    };
+    let mut listening = Listening::on(bind(settings.listen)?);
+    listening.tls = settings.tls.clone().map(|(certificate, key)| Tls { certificate, key });
+    listening.metrics = settings.metrics_listen.map(bind).transpose()?;
+    Ok(listening)
+}
+
+fn url(address: SocketAddr, is_tls: bool) -> String {
+    format!("{}://{address}", if is_tls { "https" } else { "http" })
+}
+
+/// The address under which this machine reaches a listener on all of its addresses.
+fn reachable(address: SocketAddr) -> SocketAddr {
+    let ip = match address.ip() {
+        ip if !ip.is_unspecified() => ip,
+        IpAddr::V4(_) => Ipv4Addr::LOCALHOST.into(),
+        IpAddr::V6(_) => Ipv6Addr::LOCALHOST.into(),
+    };
+    SocketAddr::new(ip, address.port())
+}
+
+fn stop_signal() -> anyhow::Result<impl Future<Output = ()> + Send + 'static> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let mut terminate = signal(SignalKind::terminate()).context("SIGTERM cannot be caught")?;
+    let mut interrupt = signal(SignalKind::interrupt()).context("SIGINT cannot be caught")?;
+    Ok(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+    })
+}
+
+/// What somebody who tries Muster does next.
+fn dev_words(url: &str, key: Option<&str>, new_token: Option<&String>) -> String {
+    let workspace = dev::WORKSPACE;
+    let shown = key.unwrap_or("YOUR_KEY");
+    let mut words = format!(
+        "\nWorkspace {workspace}, API at {url}. An import:\n\n  curl -u {workspace}:{shown} -H 'Content-Type: application/json' \
+         -H 'Prefer: return=representation' \\\n    -d '{{\"type\":\"transition\",\"elements\":[{{\"type\":\"customer\",\
+         \"customer_id\":\"cust-1001\",\"attributes\":{{\"first_name\":\"Asha\",\"email\":\"asha@example.test\"}}}}]}}' \\\n    \
+         {url}/v1/transition/{workspace}\n"
+    );
+    if key.is_none() {
+        words += "\nThe key of DEMO was shown when it was made; `muster key rotate DEMO` makes another.\n";
+    }
+    if let Some(token) = new_token {
+        words += &format!("\nAdmin token, shown once: {token}\n");
+    }
+    words
+}
