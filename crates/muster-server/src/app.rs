@@ -124,8 +124,7 @@ impl App {
         let engine: Arc<dyn Engine> = match options.storage {
             Storage::Memory => Arc::new(Memory::new(Arc::clone(&options.clock))),
             Storage::Directory { path, accept_loss } => {
-                let settings =
-                    SqliteOptions { accept_loss, ..SqliteOptions::new(path, Arc::clone(&options.clock)) };
+                let settings = SqliteOptions { accept_loss, ..SqliteOptions::new(path, Arc::clone(&options.clock)) };
                 Arc::new(Sqlite::open(settings)?)
             }
         };

@@ -96,10 +96,7 @@ pub fn router(app: Arc<App>) -> Router {
     for (_, path, handler) in routes() {
         calls = calls.route(path, handler.route_layer(map_response(move |response| with_template(path, response))));
     }
-    let calls = calls
-        .fallback(unknown_path)
-        .method_not_allowed_fallback(unknown_method)
-        .with_state(Arc::clone(&app));
+    let calls = calls.fallback(unknown_path).method_not_allowed_fallback(unknown_method).with_state(Arc::clone(&app));
     Router::new().fallback(front).with_state(Front { app, calls })
 }
 
@@ -192,7 +189,9 @@ fn with_path(uri: &Uri, path: &str) -> Uri {
 fn is_host_allowed(app: &App, head: &axum::http::request::Parts) -> bool {
     let Some(allowed) = &app.hosts else { return true };
     let line = head.headers.get(header::HOST).and_then(|host| host.to_str().ok());
-    let Some(host) = line.or_else(|| head.uri.authority().map(axum::http::uri::Authority::as_str)) else { return false };
+    let Some(host) = line.or_else(|| head.uri.authority().map(axum::http::uri::Authority::as_str)) else {
+        return false;
+    };
     let name = match host.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
         Some((inside, _)) => inside,
         None => host.rsplit_once(':').map_or(host, |(name, _)| name),
@@ -204,7 +203,10 @@ fn host_refused(app: &App, path: &str) -> Response {
     if path.starts_with("/v1") {
         return envelope::refusal(app, Api::Unknown, &Failure::AddressRefused, None);
     }
-    manage::problem(&Problem::new(403, "this server answers only to local host names and those that --allow-host gives it"))
+    manage::problem(&Problem::new(
+        403,
+        "this server answers only to local host names and those that --allow-host gives it",
+    ))
 }
 
 fn failed(app: &App, path: &str) -> Response {
@@ -224,7 +226,10 @@ async fn unknown_path(State(app): State<Arc<App>>, uri: Uri) -> Response {
 
 async fn unknown_method(State(app): State<Arc<App>>, uri: Uri) -> Response {
     if is_management(uri.path()) {
-        return manage::problem(&Problem::new(405, "the path does not take this method; the header Allow names those that it takes"));
+        return manage::problem(&Problem::new(
+            405,
+            "the path does not take this method; the header Allow names those that it takes",
+        ));
     }
     envelope::refusal(&app, Api::Unknown, &Failure::MethodNotAllowed, None)
 }

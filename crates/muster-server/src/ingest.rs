@@ -152,8 +152,7 @@ impl Ingest {
             idempotency: self.idempotency.clone(),
         };
         let representation = self.preferences.representation;
-        let said =
-            Said { api: self.api, representation, dry: self.dry, body: self.body.clone(), spans: parsed.spans };
+        let said = Said { api: self.api, representation, dry: self.dry, body: self.body.clone(), spans: parsed.spans };
         Ok(ImportDecision { import, wire: said })
     }
 

@@ -82,7 +82,8 @@ pub async fn serve(
     let served = match listening.tls {
         None => server.acceptor(acceptor).serve(service).await,
         Some(files) => {
-            let tls = RustlsAcceptor::new(config(&files).await?).handshake_timeout(HANDSHAKE_TIMEOUT).acceptor(acceptor);
+            let tls =
+                RustlsAcceptor::new(config(&files).await?).handshake_timeout(HANDSHAKE_TIMEOUT).acceptor(acceptor);
             server.acceptor(tls).serve(service).await
         }
     };

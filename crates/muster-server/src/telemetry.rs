@@ -119,7 +119,8 @@ impl Telemetry {
     /// Everything as OpenMetrics text.
     pub(crate) fn text(&self) -> String {
         let mut text = String::new();
-        prometheus_client::encoding::text::encode(&mut text, &self.registry).expect("writing into a String cannot fail");
+        prometheus_client::encoding::text::encode(&mut text, &self.registry)
+            .expect("writing into a String cannot fail");
         text
     }
 }
@@ -144,9 +145,8 @@ impl fmt::Debug for EngineFigures {
 
 impl Collector for EngineFigures {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), fmt::Error> {
-        let Health {
-            failed, queued, groups, decisions, commit_us, commit_us_sum, group_sizes, wal_bytes, checkpoints,
-        } = self.0.health();
+        let Health { failed, queued, groups, decisions, commit_us, commit_us_sum, group_sizes, wal_bytes, checkpoints } =
+            self.0.health();
         gauge(&mut encoder, ENGINE_WRITABLE, "Whether the engine can write", u64::from(failed.is_none()))?;
         gauge(&mut encoder, QUEUE_DEPTH, "Decisions that wait or run", queued)?;
         gauge(&mut encoder, WAL_BYTES, "Bytes of write-ahead log", wal_bytes)?;

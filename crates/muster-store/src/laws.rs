@@ -2,7 +2,7 @@
 //! (bindings), L3 (redirects), L4 (events), standings, links, views as the fold of own records, device tokens, counters.
 
 use crate::engine::EngineError;
-use crate::reader::Reader;
+use crate::reader::{LiveProfile, Reader};
 use muster_core::change::Put;
 use muster_core::fold::{MemberRef, Tree};
 use muster_core::id::{MergeNo, ProfileNo};
@@ -195,9 +195,23 @@ impl Seen {
     }
 }
 
+/// Whether every member's links lead to the root: a fold over a ring would never end.
+fn leads_to_root(live: &LiveProfile) -> bool {
+    let parents: HashMap<ProfileNo, ProfileNo> =
+        live.members.iter().filter_map(|m| m.link.as_ref()).map(|link| (link.child, link.parent)).collect();
+    let top = |from: ProfileNo| {
+        // As many steps as there are links end at a root, or go round.
+        std::iter::successors(Some(from), |no| parents.get(no).copied()).take(parents.len() + 1).last()
+    };
+    !parents.contains_key(&live.root) && live.members.iter().all(|m| top(m.profile.no) == Some(live.root))
+}
+
 /// Whether the view that is kept of a root is the fold of its members' own records.
 fn view_breach(reader: &mut dyn Reader, root: ProfileNo) -> Result<Option<String>, EngineError> {
     let Some(live) = reader.profile(root)? else { return Ok(None) };
+    if !leads_to_root(&live) {
+        return Ok(Some(format!("the links of live profile {} do not all lead to it", root.0)));
+    }
     let tree = Tree::new(live.members.iter().map(|m| MemberRef { profile: &m.profile, link: m.link.as_ref() }));
     let agrees = live.view.as_ref().is_some_and(|view: &View| *view == tree.shown(live.root));
     Ok((!agrees).then(|| format!("the view of live profile {} is not the fold of its members' own records", root.0)))

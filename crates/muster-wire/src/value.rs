@@ -1,4 +1,4 @@
-//! Values of attributes as JSON, and from it in [`read`].
+//! Values of attributes as JSON, and from it in `read`.
 
 pub(crate) mod read;
 

@@ -1,6 +1,6 @@
 //! A small client of the management API, for the subcommands that talk to a running server.
 
-use crate::serve::{DEV_TOKEN, token_file, url_file};
+use crate::serve::{token_file, url_file};
 use anyhow::{Context as _, bail};
 use clap::Args;
 use serde_json::Value as Json;
@@ -42,17 +42,21 @@ impl Server {
                 format!("no server runs on the data directory {}; start it, or give --url", self.data_dir.display())
             })?,
         };
-        let token = self.admin_token.clone().or_else(|| {
-            let text = std::fs::read_to_string(token_file(&self.data_dir)).ok();
-            text.map(|text| text.trim().to_owned())
-        });
-        let token = token.unwrap_or_else(|| DEV_TOKEN.to_owned());
+        let token = match &self.admin_token {
+            Some(token) => token.clone(),
+            None => std::fs::read_to_string(token_file(&self.data_dir))
+                .with_context(|| format!("{} holds no admin token; give --admin-token", self.data_dir.display()))?,
+        };
         let config = Agent::config_builder()
             .http_status_as_error(false)
             .allow_non_standard_methods(true)
             .timeout_global(Some(TIMEOUT))
             .build();
-        Ok(Client { agent: config.into(), url: url.trim().trim_end_matches('/').to_owned(), token })
+        Ok(Client {
+            agent: config.into(),
+            url: url.trim().trim_end_matches('/').to_owned(),
+            token: token.trim().to_owned(),
+        })
     }
 }
 
@@ -76,7 +80,8 @@ impl Client {
 
 fn read(mut answer: Response<ureq::Body>) -> anyhow::Result<Json> {
     let text = answer.body_mut().read_to_string().context("the answer was cut off")?;
-    let json: Json = if text.is_empty() { Json::Null } else { serde_json::from_str(&text).context("it answers no JSON")? };
+    let json: Json =
+        if text.is_empty() { Json::Null } else { serde_json::from_str(&text).context("it answers no JSON")? };
     if !answer.status().is_success() {
         let detail = json["detail"].as_str().or(json["error"]["message"].as_str()).unwrap_or("no reason given");
         bail!("the server refused ({}): {detail}", answer.status());

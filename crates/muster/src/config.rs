@@ -17,8 +17,19 @@ const LISTEN: &str = "127.0.0.1:8080";
 const FILE: &str = "muster.toml";
 /// The keys of the file: the flags with underscores.
 const KEYS: [&str; 13] = [
-    "data_dir", "listen", "dev", "tls_cert", "tls_key", "trusted_proxy", "metrics_listen", "insecure_http", "allow_host",
-    "admin_token", "read_token", "log", "accept_loss",
+    "data_dir",
+    "listen",
+    "dev",
+    "tls_cert",
+    "tls_key",
+    "trusted_proxy",
+    "metrics_listen",
+    "insecure_http",
+    "allow_host",
+    "admin_token",
+    "read_token",
+    "log",
+    "accept_loss",
 ];
 
 /// `muster serve`.
@@ -164,9 +175,9 @@ impl File {
     fn parse(name: String, text: &str) -> anyhow::Result<Self> {
         let table: toml::Table = text.parse().with_context(|| format!("{name} is no TOML"))?;
         if let Some(unknown) = table.keys().find(|key| !KEYS.contains(&key.as_str())) {
-            let nearest = KEYS.iter().max_by(|a, b| {
-                strsim::jaro_winkler(a, unknown).total_cmp(&strsim::jaro_winkler(b, unknown))
-            });
+            let nearest = KEYS
+                .iter()
+                .max_by(|a, b| strsim::jaro_winkler(a, unknown).total_cmp(&strsim::jaro_winkler(b, unknown)));
             bail!("{name}: unknown key {unknown}; did you mean {}?", nearest.unwrap_or(&KEYS[0]));
         }
         Ok(Self { name, table })

@@ -15,8 +15,6 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 
-/// The admin token of `--dev` on a loopback listener.
-pub(crate) const DEV_TOKEN: &str = "demo-admin-token";
 /// Names that are always this machine.
 const LOCAL_HOSTS: [&str; 3] = ["localhost", "127.0.0.1", "::1"];
 
@@ -59,7 +57,10 @@ pub(crate) fn run(arguments: Serve) -> anyhow::Result<ExitCode> {
         let stop = stop_signal()?;
         say(&format!("muster ready on {url}"))?;
         if settings.dev {
-            say(&dev_words(&reachable, dev_key.as_deref(), is_new_token.then_some(&token)))?;
+            // Who can read the file needs no token on a terminal; who starts a container may not be able to.
+            let shown = (is_new_token && !settings.listen.ip().is_loopback()).then_some(token.as_str());
+            let file = token_file(&settings.data_dir);
+            say(&dev_words(&reachable, dev_key.as_deref(), (&file, shown)))?;
         }
         serve(app, listening, stop).await.context("the server failed")
     });
@@ -68,8 +69,7 @@ pub(crate) fn run(arguments: Serve) -> anyhow::Result<ExitCode> {
     served.map(|()| ExitCode::SUCCESS)
 }
 
-/// The admin token, and whether it was made now: given, else of the data directory, else the fixed one of a local
-/// `--dev`, else made at random.
+/// The admin token, and whether it was made now: given, else of the data directory, else made at random.
 fn admin_token(settings: &Settings) -> anyhow::Result<(String, bool)> {
     if let Some(token) = &settings.admin_token {
         return Ok((token.clone(), false));
@@ -78,9 +78,6 @@ fn admin_token(settings: &Settings) -> anyhow::Result<(String, bool)> {
     if path.exists() {
         let text = fs::read_to_string(&path).with_context(|| format!("{} cannot be read", path.display()))?;
         return Ok((text.trim().to_owned(), false));
-    }
-    if settings.dev && settings.listen.ip().is_loopback() {
-        return Ok((DEV_TOKEN.to_owned(), false));
     }
     Ok((secret(&SystemRandom), true))
 }
@@ -155,20 +152,26 @@ fn stop_signal() -> anyhow::Result<impl Future<Output = ()> + Send + 'static> {
 }
 
 /// What somebody who tries Muster does next.
-fn dev_words(url: &str, key: Option<&str>, new_token: Option<&String>) -> String {
-    let workspace = dev::WORKSPACE;
-    let shown = key.unwrap_or("YOUR_KEY");
+fn dev_words(url: &str, key: Option<&str>, (token_file, new_token): (&Path, Option<&str>)) -> String {
+    let (workspace, key_shown) = (dev::WORKSPACE, key.unwrap_or("YOUR_KEY"));
     let mut words = format!(
-        "\nWorkspace {workspace}, API at {url}. An import:\n\n  curl -u {workspace}:{shown} -H 'Content-Type: application/json' \
-         -H 'Prefer: return=representation' \\\n    -d '{{\"type\":\"transition\",\"elements\":[{{\"type\":\"customer\",\
-         \"customer_id\":\"cust-1001\",\"attributes\":{{\"first_name\":\"Asha\",\"email\":\"asha@example.test\"}}}}]}}' \\\n    \
-         {url}/v1/transition/{workspace}\n"
+        r#"
+Workspace {workspace}, API at {url}. An import, and a look at the user that it made:
+
+  curl {url}/v1/transition/{workspace} -u {workspace}:{key_shown} -H 'Content-Type: application/json' -H 'Prefer: return=representation' \
+    -d '{{"type":"transition","elements":[{{"type":"customer","customer_id":"cust-1001","attributes":{{"first_name":"Asha","email":"asha@example.test"}}}}]}}'
+  curl {url}/api/v1/workspaces/{workspace}/users/find -H "Authorization: Bearer $(cat {})" \
+    -H 'Content-Type: application/json' -d '{{"kind":"email","value":"asha@example.test"}}'
+"#,
+        token_file.display()
     );
     if key.is_none() {
         words += "\nThe key of DEMO was shown when it was made; `muster key rotate DEMO` makes another.\n";
+    } else if new_token.is_some() {
+        words += &format!("\nKey of {workspace}, shown once: {key_shown}\n");
     }
     if let Some(token) = new_token {
-        words += &format!("\nAdmin token, shown once: {token}\n");
+        words += &format!("Admin token, shown once: {token}\n");
     }
     words
 }

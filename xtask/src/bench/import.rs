@@ -63,6 +63,12 @@ pub(crate) struct Figures {
 }
 
 impl Figures {
+    /// Every measured run.
+    pub(crate) fn all_runs(&self) -> impl Iterator<Item = &Outcome> {
+        let all = [&self.one, &self.four, &self.single, &self.noop, &self.postgres, &self.single_statements];
+        all.into_iter().flatten()
+    }
+
     /// Notes whether `(users, events)` that were sent are there.
     fn compare(&mut self, what: &str, sent: (u64, u64), counted: (u64, u64)) {
         let verdict = if counted == sent { "the same" } else { "NOT THE SAME" };
@@ -215,7 +221,7 @@ impl Muster {
             check_interrupted()?;
             let server = Server::muster(&self.binary, &self.one.0)?;
             let load = full(self.one.1.iter().map(|workspace| server.lane(workspace)).collect(), 100 + round);
-            let times = Times { warm: SETTLE * 20, run: Duration::ZERO };
+            let times = Times { warm: SETTLE + Duration::from_secs(1), run: Duration::ZERO };
             let clients = std::thread::spawn(move || load::drive(&load, times, || Ok(proc::Usage::default())));
             std::thread::sleep(SETTLE);
             server.kill()?;

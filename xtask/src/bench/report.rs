@@ -10,6 +10,8 @@ use std::io::Write as _;
 
 /// Everything below this line of the report is written by hand and kept.
 const MARKER: &str = "<!-- notes -->";
+/// Cores that the kernel and the usual daemons may take without the report calling the machine busy.
+const QUIET_CORES: f64 = 0.15;
 
 /// Prints the report, and writes it to `docs/benchmarks.md` unless only parts were measured.
 pub(crate) fn write(options: &Options, figures: &Figures, machine: &str) -> Result<()> {
@@ -47,7 +49,10 @@ fn render(options: &Options, figures: &Figures, machine: &str) -> String {
     line("command", &format!("`{}`", options.line));
     line("commit", commit.as_deref().unwrap_or("not in git"));
     let settings: Vec<_> = postgres::SETTINGS.iter().map(|(name, value)| format!("{name}={value}")).collect();
-    let version = figures.postgres_version.as_deref().unwrap_or("absent, so the ratios against it are left out");
+    let version = figures
+        .postgres_version
+        .as_deref()
+        .unwrap_or("PostgreSQL is absent or was left out, and so are the ratios against it");
     line("yardstick G", &format!("{version}; fsync and synchronous_commit on; {}", settings.join(" ")));
     line("yardstick N", "the same server; one statement an element, autocommit, four connections");
     line("yardstick P", parse::METHOD);
@@ -158,6 +163,15 @@ fn ratios(text: &mut String, options: &Options, figures: &Figures) {
     for row in rows {
         text.push_str(&row.row());
         text.push('\n');
+    }
+    let others = figures.all_runs().map(|run| run.span.other_cpu / run.span.seconds);
+    if let Some(others) = median(others).filter(|cores| *cores > QUIET_CORES) {
+        writeln!(
+            text,
+            "\n**The machine was not quiet**: other processes took {others:.2} cores in the median run. That hurts whoever \
+             uses both cores more than a single writer; do not quote these ratios."
+        )
+        .expect("writing to a String never fails");
     }
     if !million {
         text.push_str("\nThe targets are meant for 1,000,000 preloaded users; this run had fewer.\n");

@@ -89,7 +89,8 @@ fn cut(work: &mut Work<'_>, merge: &Merge) -> Known<RevertOutcome> {
         }));
     }
     work.appended.push(Put::Change(Change { seq, kind: ChangeKind::Revert, profile: part_root, merge: merge.no.0 }));
-    let sides = Box::new((side(work, root, &staying)?, side(work, part_root, &part)?));
+    let (stays, comes_off) = (side(work, root, &staying), side(work, part_root, &part));
+    let sides = Box::new((stays?, comes_off?));
     Ok(RevertOutcome::Reverted { survivor: sides.0.id, restored: sides.1.id, separation, sides })
 }
 
@@ -134,10 +135,24 @@ fn settle(work: &mut Work<'_>, root: ProfileNo, members: &[ProfileNo], profiles:
 /// One side as it is afterwards.
 fn side(work: &mut Work<'_>, root: ProfileNo, members: &[ProfileNo]) -> Known<Snapshot> {
     let mut whole = Vec::with_capacity(members.len());
+    let mut missing = false;
     for no in members {
         let (profile, standing) = (work.profile(*no)?.clone(), work.standing(*no)?);
         let link = work.links.get(no).flatten().cloned();
-        whole.push(Member { profile, standing, link, joined_at: None, devices: Vec::new() });
+        let merge = link.as_ref().map(|link| link.merge);
+        let joined_at = merge.map(|merge| (merge, work.facts.merges.get(&merge)));
+        let joined_at = joined_at.and_then(|(merge, record)| {
+            // Only the merge record knows when; all of them are asked for in one round.
+            if record.is_none() {
+                work.needs.merges.push(merge);
+                missing = true;
+            }
+            record?.as_ref().map(|merge| merge.at)
+        });
+        whole.push(Member { profile, standing, link, joined_at, devices: Vec::new() });
+    }
+    if missing {
+        return Err(Missing);
     }
     let view = work.views.get(&root).flatten().cloned();
     assemble(root, &whole, view, work.identity).ok_or(Missing)

@@ -236,3 +236,57 @@ fn a_reverted_single_id_drops_no_view_that_it_never_had() {
     ];
     assert_eq!(agree(&History { variant: STANDARD, steps }), Ok(()));
 }
+
+/// An update of a user by these keys, eight seconds later than the last.
+fn update(keys: [Option<u8>; 3], sets: Vec<(u8, u8)>, arrays: Vec<(bool, u8)>, unsets: Vec<u8>) -> Step {
+    let what = What::Customer { sets, arrays, unsets, platforms: vec![], seen: [None; 2] };
+    Step::Send { later: 8, elements: vec![Draft { keys, existing_only: false, what }] }
+}
+
+/// Found by the search: both sides of a revert tell when their members were joined. Fails if `side` leaves it out.
+#[test]
+fn the_sides_of_a_revert_say_when_the_members_that_stay_were_joined() {
+    let bare = |keys| update(keys, vec![], vec![], vec![]);
+    let steps = vec![
+        bare([None, Some(1), None]),
+        bare([None, Some(2), None]),
+        bare([Some(0), None, None]),
+        bare([Some(0), Some(1), None]),
+        bare([Some(0), Some(2), None]),
+        Step::Revert(0),
+    ];
+    assert_eq!(agree(&History { variant: STANDARD, steps }), Ok(()));
+}
+
+/// What is added to an array that another member shows is kept by the record it was sent for. Fails if an operation
+/// that changes nothing is not written.
+#[test]
+fn an_array_operation_is_a_write_of_its_record_also_where_it_changes_nothing_that_is_shown() {
+    let tags = 5;
+    let steps = vec![
+        update([None, Some(1), None], vec![(tags, 1)], vec![], vec![]),
+        update([Some(0), None, None], vec![], vec![], vec![]),
+        update([Some(0), Some(1), None], vec![], vec![], vec![]),
+        update([Some(0), None, None], vec![], vec![(true, 1)], vec![]),
+        Step::Revert(0),
+    ];
+    assert_eq!(agree(&History { variant: STANDARD, steps }), Ok(()));
+}
+
+/// A <- B <- C: what C brought to B is hidden by an unset of A, then unset for B; B must not show it after it came off.
+/// Fails if `unsets` looks at the live profile and the own record alone.
+#[test]
+fn an_unset_for_a_part_holds_after_the_revert_also_for_what_its_own_members_brought() {
+    let (tier, unset_tier) = (0, 0);
+    let steps = vec![
+        update([None, Some(3), None], vec![(tier, 0)], vec![], vec![]),
+        update([Some(2), None, None], vec![], vec![], vec![]),
+        update([Some(2), Some(3), None], vec![], vec![], vec![]),
+        update([Some(1), None, None], vec![], vec![], vec![]),
+        update([Some(1), Some(3), None], vec![], vec![], vec![]),
+        update([Some(1), None, None], vec![], vec![], vec![unset_tier]),
+        update([Some(2), None, None], vec![], vec![], vec![unset_tier]),
+        Step::Revert(1),
+    ];
+    assert_eq!(agree(&History { variant: STANDARD, steps }), Ok(()));
+}

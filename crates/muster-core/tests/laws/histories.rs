@@ -182,7 +182,7 @@ fn value(name: &str, n: u8) -> Value {
         "tags" if n.is_multiple_of(6) => letter(0),
         "tags" => Value::Array(
             (0..3)
-                .filter(|bit| n % 8 >> bit & 1 == 1)
+                .filter(|bit| (n % 8) >> bit & 1 == 1)
                 .map(letter)
                 .chain(n.is_multiple_of(8).then(|| letter(2)))
                 .collect(),

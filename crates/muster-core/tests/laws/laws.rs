@@ -3,10 +3,10 @@
 use crate::engine::{PlainWire, Store};
 use crate::histories::{Draft, History, Step, What, element, histories, import, later};
 use crate::undone::{self, Undone};
-use crate::world::World;
+use crate::world::{World, pick};
 use muster_core::command::IdempotencyKey;
 use muster_core::decide::ImportDecision;
-use muster_core::id::RequestNo;
+use muster_core::id::{MergeNo, RequestNo};
 use muster_core::outcome::ImportOutcome;
 use muster_core::time::Moment;
 use proptest::strategy::Strategy;
@@ -101,7 +101,10 @@ fn l7_a_replay_and_known_events_leave_the_state_unchanged() {
         let mut world = World::new(&history.variant);
         for (n, step) in history.steps.iter().enumerate() {
             let Step::Send { later: by, elements } = step else {
-                world.step(step)?;
+                if let Step::Revert(n) = step {
+                    let merge = MergeNo(pick(*n, world.store.counters.merge as usize));
+                    crate::world::revert(&mut world.store, &world.settings, merge, world.now)?;
+                }
                 continue;
             };
             world.now.0 += later(*by);

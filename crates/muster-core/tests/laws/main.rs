@@ -5,6 +5,9 @@
 //! `MUSTER_LAW_CASES` sets how many histories each property tries, `MUSTER_LAW_SEED` where the search begins. A failing
 //! case is printed, shrunk, and kept nowhere.
 
+#![expect(clippy::unwrap_used, reason = "tests: what is missing fails the test that asked for it")]
+
+mod elements;
 mod engine;
 mod examples;
 mod facts;

@@ -14,6 +14,12 @@ use std::collections::{BTreeMap, BTreeSet};
 /// The flags of behaviour.md 3.1 and FACTS 6.2.
 const FLAGS: [&str; 3] = ["moe_hard_bounce", "moe_spam", "moe_unsubscribe"];
 
+/// Writes of one name in one record, values or unsets, each with its place in the order of all that happens.
+type Log<V> = Vec<(u64, Option<V>)>;
+
+/// Aliases by kind, as snapshots have them.
+type Aliases = Vec<(Kind, Vec<Box<str>>)>;
+
 /// One id with all that was ever recorded under it.
 #[derive(Clone, Debug)]
 pub(crate) struct Person {
@@ -133,7 +139,7 @@ impl Model {
         &self,
         top: ProfileNo,
         before: u64,
-        log: &dyn Fn(&Person) -> Vec<(u64, Option<V>)>,
+        log: &dyn Fn(&Person) -> Log<V>,
         together: &dyn Fn(&Join, V, V) -> V,
     ) -> Option<V> {
         let joins: Vec<&Join> =
@@ -225,11 +231,7 @@ impl Model {
         }
     }
 
-    fn identifiers(
-        &self,
-        members: &[ProfileNo],
-        attributes: &BTreeMap<Box<str>, Value>,
-    ) -> (Vec<Key>, Vec<(Kind, Vec<Box<str>>)>) {
+    fn identifiers(&self, members: &[ProfileNo], attributes: &BTreeMap<Box<str>, Value>) -> (Vec<Key>, Aliases) {
         let (mut current, mut aliases) = (Vec::new(), Vec::new());
         for kind in self.identity().active().map(|k| &k.kind) {
             let mut held: Vec<Key> = self.keys_of(members).into_iter().filter(|k| k.kind == *kind).collect();

@@ -8,6 +8,7 @@ use crate::world::{invariants, merged, plain, revert, send};
 use muster_core::command::{Element, GivenKey};
 use muster_core::decide::{Lift, RevertOutcome};
 use muster_core::id::{MergeNo, ProfileNo};
+use muster_core::outcome::Outcome;
 use muster_core::record::Event;
 use muster_core::settings::Settings;
 use muster_core::time::{Moment, Timestamp};
@@ -179,7 +180,8 @@ impl Both {
         keys.push(self.keys(b, false).remove(1));
         let element = self.element(keys, what);
         let results = send(&mut self.main, &self.settings, vec![element], self.now)?;
-        let known = results[0].outcome == muster_core::outcome::Outcome::Duplicate;
+        // An event element of which no action is accepted joins nobody.
+        let known = matches!(results[0].outcome, Outcome::Duplicate | Outcome::Rejected);
         if !merged(&results[0]) && !known {
             return Err(format!("{a} and {b} are not merged: {:?}", results[0]));
         }

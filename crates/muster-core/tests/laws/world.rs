@@ -13,7 +13,6 @@ use muster_core::outcome::{ElementResult, ImportOutcome, Outcome};
 use muster_core::settings::Settings;
 use muster_core::snapshot::Snapshot;
 use muster_core::time::{Moment, Timestamp};
-use muster_core::value::Value;
 use std::fmt::Debug;
 use std::sync::Arc;
 
@@ -53,6 +52,7 @@ pub(crate) fn revert(
 /// A snapshot without what numbers of the change sequence leave in it, in an order that says nothing.
 pub(crate) fn plain(mut snapshot: Snapshot) -> Snapshot {
     snapshot.devices.iter_mut().for_each(|d| d.seq = 0);
+    snapshot.devices.sort_by(|a, b| a.at.cmp(&b.at));
     snapshot.former.sort_by(|a, b| (a.until, &a.key).cmp(&(b.until, &b.key)));
     snapshot
 }
@@ -201,7 +201,7 @@ impl World {
 }
 
 /// A number from 1 to one beyond what is there.
-fn pick(n: u8, there: usize) -> u64 {
+pub(crate) fn pick(n: u8, there: usize) -> u64 {
     u64::from(n) % (there as u64 + 1) + 1
 }
 
@@ -259,9 +259,4 @@ fn views(store: &Store) -> Result<(), String> {
 /// Whether a result is a merge, for generators that need one.
 pub(crate) fn merged(result: &ElementResult) -> bool {
     result.outcome == Outcome::Merged
-}
-
-/// A text value.
-pub(crate) fn word(text: &str) -> Value {
-    Value::text(text)
 }

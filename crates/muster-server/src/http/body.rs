@@ -167,7 +167,9 @@ impl Drop for Drained {
     fn drop(&mut self) {
         let Some(inner) = self.inner.take().filter(|inner| !inner.is_end_stream()) else { return };
         self.left.store(true, Ordering::Release);
-        if self.invited && let Ok(runtime) = tokio::runtime::Handle::try_current() {
+        if self.invited
+            && let Ok(runtime) = tokio::runtime::Handle::try_current()
+        {
             runtime.spawn(tokio::time::timeout(DRAIN_TIME, drain(inner)));
         }
     }

@@ -151,7 +151,8 @@ async fn authorise(app: &App, head: &axum::http::request::Parts) -> Result<Role,
     if let Some(role) = app.role(token.trim()) {
         return Ok(role);
     }
-    let peer = head.extensions.get::<ConnectInfo<SocketAddr>>().map_or(SocketAddr::from(([0, 0, 0, 0], 0)), |peer| peer.0);
+    let peer =
+        head.extensions.get::<ConnectInfo<SocketAddr>>().map_or(SocketAddr::from(([0, 0, 0, 0], 0)), |peer| peer.0);
     let delay = app.lockout.wrong(guard::client_address(app, &head.headers, peer), app.now());
     tokio::time::sleep(delay).await;
     Err(Problem::new(401, "no such token").into())

@@ -37,7 +37,8 @@ fn quirk_2_the_app_key_header_may_be_absent_or_agree() {
     let world = World::start();
     let workspace = world.workspace(&json!(null));
     let id = workspace.id.clone();
-    for (headers, status) in [(vec![], 200), (vec![("MOE-APPKEY", id.as_str())], 200), (vec![("MOE-APPKEY", "X")], 401)] {
+    for (headers, status) in [(vec![], 200), (vec![("MOE-APPKEY", id.as_str())], 200), (vec![("MOE-APPKEY", "X")], 401)]
+    {
         assert_eq!(workspace.import(&headers, &json!([customer("a")])).status, status, "{headers:?}");
     }
 }
@@ -66,8 +67,14 @@ fn quirks_4_and_5_times_offsets_and_platforms_of_every_form_are_taken() {
     let world = World::start();
     let workspace = world.workspace(&json!({"limits": {"events_per_minute": 0}}));
     for time in [
-        json!("2020-01-05T00:00:00.123Z"), json!("2020-01-05T05:30:00+05:30"), json!("2020-01-05T00:00:00"),
-        json!(1_578_182_400), json!(1_578_182_400_123_u64), json!("1578182400123"), json!(null), json!("1931-01-05"),
+        json!("2020-01-05T00:00:00.123Z"),
+        json!("2020-01-05T05:30:00+05:30"),
+        json!("2020-01-05T00:00:00"),
+        json!(1_578_182_400),
+        json!(1_578_182_400_123_u64),
+        json!("1578182400123"),
+        json!(null),
+        json!("1931-01-05"),
         json!("Thu Mar 24 2016 17:46:45 GMT+0000 (UTC)"),
     ] {
         let action = json!({"action": "seen", "current_time": time, "user_time": time});
@@ -108,18 +115,22 @@ fn quirks_6_and_7_attributes_of_every_form_are_taken_and_null_is_never_stored_as
     assert_eq!(shown["first_name"], "Asha");
     assert_eq!(shown["objects"], json!([{"a": 1}, {"a": 2}]));
     assert_eq!(workspace.post("customer", &[], br#"{"type":"customer","customer_id":"b"}"#).status, 200);
-    assert_eq!(workspace.post("customer", &[], br#"{"type":"customer","customer_id":"c","attributes":{}}"#).status, 200);
+    assert_eq!(
+        workspace.post("customer", &[], br#"{"type":"customer","customer_id":"c","attributes":{}}"#).status,
+        200
+    );
 }
 
 #[test]
 fn quirk_8_update_existing_only_as_the_text_false_is_false() {
     let world = World::start();
     let workspace = world.workspace(&json!(null));
-    let element = |id: &str, only: &Json| {
-        json!({"type": "customer", "customer_id": id, "attributes": {"x": 1}, "update_existing_only": only})
-    };
+    let element = |id: &str, only: &Json| json!({"type": "customer", "customer_id": id, "attributes": {"x": 1}, "update_existing_only": only});
     let elements = json!([
-        element("a", &json!("false")), element("b", &json!(false)), element("c", &json!("true")), element("d", &json!(true)),
+        element("a", &json!("false")),
+        element("b", &json!(false)),
+        element("c", &json!("true")),
+        element("d", &json!(true)),
     ]);
     let outcomes: Vec<Json> = workspace.results(&elements).iter().map(|result| result["outcome"].clone()).collect();
     assert_eq!(outcomes, ["created", "created", "skipped", "skipped"]);
@@ -144,7 +155,8 @@ fn quirks_10_and_11_unknown_fields_are_ignored_and_a_mixed_bulk_applies_in_order
     let world = World::start();
     let workspace = world.workspace(&json!(null));
     let action = json!({"action": "seen", "device_time": 1, "email": "a@example.test", "timestamp": "x"});
-    let device = json!({"type": "device", "customer_id": "a", "attributes": {"platform": "iOS", "push_id": "t", "brand": "x"}});
+    let device =
+        json!({"type": "device", "customer_id": "a", "attributes": {"platform": "iOS", "push_id": "t", "brand": "x"}});
     let elements = json!([event("a", &action), customer("a"), customer("a"), device]);
     let outcomes: Vec<Json> = workspace.results(&elements).iter().map(|result| result["outcome"].clone()).collect();
     assert_eq!(outcomes, ["created", "updated", "updated", "updated"]);
@@ -161,8 +173,12 @@ fn quirk_12_encodings_headers_and_forms_of_json_are_taken() {
     encoder.write_all(&plain).unwrap();
     assert_eq!(workspace.post("transition", &[("Content-Encoding", "gzip")], &encoder.finish().unwrap()).status, 200);
     for (name, value) in [
-        ("Upgrade", "h2c"), ("Cookie", "a=b"), ("Cache-Control", "no-cache"), ("X-Forwarded-For", "a, b"),
-        ("Accept-Encoding", "gzip, br"), ("Postman-Token", "x"),
+        ("Upgrade", "h2c"),
+        ("Cookie", "a=b"),
+        ("Cache-Control", "no-cache"),
+        ("X-Forwarded-For", "a, b"),
+        ("Accept-Encoding", "gzip, br"),
+        ("Postman-Token", "x"),
     ] {
         assert_eq!(workspace.post("transition", &[(name, value)], &plain).status, 200, "{name}");
     }

@@ -1,7 +1,7 @@
 //! Who may call, and in which order that is judged (behaviour.md 1.8, 1.9, 1.10).
 
 use crate::wire::Answer;
-use crate::world::{World, Workspace, basic, customer};
+use crate::world::{Workspace, World, basic, customer};
 use serde_json::json;
 
 /// A request that a test mends fault by fault.
@@ -53,7 +53,7 @@ fn the_caller_is_judged_in_the_documented_order() {
     assert_eq!((answer.status, answer.header("allow")), (405, Some("POST")));
     request.method = "POST";
     let required = "Authentication required";
-    assert_eq!(request.check(&world), is(401, "Authentication Required"));
+    assert_eq!(request.check(&world), is(401, required));
     request.set("Authorization", "Basic ***");
     assert_eq!(request.check(&world), is(401, required));
     request.set("MOE-APPKEY", &other.id);

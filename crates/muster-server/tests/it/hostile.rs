@@ -1,6 +1,6 @@
 //! Hostile input gets a clear 4xx, and the next request is served (behaviour.md 1.11).
 
-use crate::world::{World, Workspace, customer};
+use crate::world::{Workspace, World, customer};
 use serde_json::json;
 use std::time::Duration;
 

@@ -127,9 +127,12 @@ fn a_merge_is_listed_previewed_reverted_once_and_its_separation_lifted() {
     let world = World::start();
     let workspace = world.workspace(&json!(null));
     workspace.admin("PUT", "/identity", &identity());
-    let with = |id: &str, name: &str, value: &str| json!({"type": "customer", "customer_id": id, "attributes": {name: value}});
+    let with =
+        |id: &str, name: &str, value: &str| json!({"type": "customer", "customer_id": id, "attributes": {name: value}});
     let results = workspace.results(&json!([
-        with("c1", "email", "a@example.test"), with("c2", "mobile", "+15550100"), with("c1", "mobile", "+15550100"),
+        with("c1", "email", "a@example.test"),
+        with("c2", "mobile", "+15550100"),
+        with("c1", "mobile", "+15550100"),
     ]));
     assert_eq!(results[2]["outcome"], "merged");
     let (survivor, merged) = (results[0]["id"].as_str().unwrap(), results[1]["id"].as_str().unwrap());
@@ -165,8 +168,11 @@ fn a_timeline_is_read_page_by_page_newest_first() {
     let pages = |query: &str| {
         let (mut seen, mut cursor) = (Vec::new(), String::new());
         loop {
-            let page = workspace.admin("GET", &format!("/users/{id}/events?limit=2{query}{cursor}"), &Json::Null).json();
-            seen.extend(page["items"].as_array().unwrap().iter().map(|event| event["attributes"]["n"].as_u64().unwrap()));
+            let page =
+                workspace.admin("GET", &format!("/users/{id}/events?limit=2{query}{cursor}"), &Json::Null).json();
+            seen.extend(
+                page["items"].as_array().unwrap().iter().map(|event| event["attributes"]["n"].as_u64().unwrap()),
+            );
             let Some(next) = page["next_cursor"].as_str() else { return seen };
             cursor = format!("&cursor={next}");
         }

@@ -73,11 +73,16 @@ impl Connection {
         }
         self.send(format!("{head}\r\n").as_bytes());
         self.send(body);
-        self.answer().expect("an answer")
+        self.next(method == "HEAD").expect("an answer")
     }
 
     /// The next answer; None if the server closes instead.
     pub(crate) fn answer(&mut self) -> Option<Answer> {
+        self.next(false)
+    }
+
+    /// The next answer; that of a HEAD request has no body, whatever length it tells.
+    fn next(&mut self, is_head: bool) -> Option<Answer> {
         let end = loop {
             if let Some(at) = self.unread.windows(4).position(|four| four == b"\r\n\r\n") {
                 break at;
@@ -90,7 +95,7 @@ impl Connection {
         let header = |line: &str| line.split_once(':').map(|(n, v)| (n.to_ascii_lowercase(), v.trim().to_owned()));
         let headers: Vec<(String, String)> = lines.filter_map(header).collect();
         let mut answer = Answer { status, headers, body: Vec::new() };
-        let length: usize = answer.header("content-length").map_or(0, |length| length.parse().unwrap());
+        let length = answer.header("content-length").filter(|_| !is_head).map_or(0, |length| length.parse().unwrap());
         while self.unread.len() < length {
             self.more()?;
         }

@@ -9,9 +9,9 @@ use muster_server::clock::Random;
 use muster_server::serve::{Listening, serve};
 use serde_json::{Value as Json, json};
 use std::net::{SocketAddr, TcpListener};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
-use std::sync::{Arc, mpsc};
-use std::time::Duration;
+use std::thread::JoinHandle;
 
 pub(crate) const ADMIN_TOKEN: &str = "the-admin-token-of-the-tests";
 pub(crate) const READ_TOKEN: &str = "the-read-token-of-the-tests";
@@ -51,7 +51,7 @@ pub(crate) struct World {
     pub(crate) address: SocketAddr,
     pub(crate) clock: Arc<StepClock>,
     stop: Option<tokio::sync::oneshot::Sender<()>>,
-    ended: mpsc::Receiver<std::io::Result<()>>,
+    served: JoinHandle<std::io::Result<()>>,
 }
 
 impl World {
@@ -71,22 +71,20 @@ impl World {
         listening(&mut place);
         let address = place.listener.local_addr().unwrap();
         let (stop, stopped) = tokio::sync::oneshot::channel();
-        let (end, ended) = mpsc::channel();
-        std::thread::spawn(move || {
+        let served = std::thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
-            let served = runtime.block_on(serve(app, place, async {
+            runtime.block_on(serve(app, place, async {
                 // A sender that was dropped stops it, too.
                 let _gone = stopped.await;
-            }));
-            let _nobody_waits = end.send(served);
+            }))
         });
-        Self { address, clock, stop: Some(stop), ended }
+        Self { address, clock, stop: Some(stop), served }
     }
 
     /// Stops it; how serving ended.
     pub(crate) fn stop(mut self) -> std::io::Result<()> {
         self.stop.take().unwrap().send(()).unwrap();
-        self.ended.recv_timeout(Duration::from_secs(30)).expect("it stops")
+        self.served.join().expect("it does not panic")
     }
 
     pub(crate) fn connect(&self) -> Connection {
@@ -122,7 +120,7 @@ impl World {
 
 /// A workspace seen from both sides.
 pub(crate) struct Workspace<'a> {
-    world: &'a World,
+    pub(crate) world: &'a World,
     pub(crate) id: String,
     pub(crate) key: String,
 }

@@ -78,11 +78,16 @@ impl BindingMap {
 
     fn hash(&self, key: &Key) -> Hash {
         // The kinds of a workspace are few and attribute names; the separator is in no name of one (U+0000 is refused).
-        let mut text = Vec::with_capacity(64);
-        text.extend_from_slice(key.kind.name().as_bytes());
-        text.push(0);
-        text.extend_from_slice(key.value.as_bytes());
-        let hash = xxh3_128_with_seed(&text, self.seed);
+        let (kind, value) = (key.kind.name().as_bytes(), key.value.as_bytes());
+        let mut short = [0; 128];
+        let hash = if kind.len() + 1 + value.len() <= short.len() {
+            short[..kind.len()].copy_from_slice(kind);
+            let end = kind.len() + 1 + value.len();
+            short[kind.len() + 1..end].copy_from_slice(value);
+            xxh3_128_with_seed(&short[..end], self.seed)
+        } else {
+            xxh3_128_with_seed(&[kind, &[0], value].concat(), self.seed)
+        };
         ((hash >> 64) as u64, hash as u64)
     }
 

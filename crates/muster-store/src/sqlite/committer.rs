@@ -121,6 +121,7 @@ fn turn(inner: &Inner, lane: &Lane, writer: &mut Option<Writer>, load: Load) {
         revision: lane.entry().revision,
         rate: lane.rate(),
         probe: lane.is_full(),
+        savepoints: false,
     };
     if jobs.is_empty() && refused.is_empty() && !turn.probe {
         return;

@@ -1,5 +1,5 @@
-//! The one writer of a workspace: a group of decisions as one transaction, each in a savepoint of its own, then one
-//! commit, one sync.
+//! The one writer of a workspace: a group of decisions as one transaction, then one commit, one sync. A decision that
+//! breaks is taken back alone.
 
 use super::apply::Apply;
 use super::bindings::BindingMap;
@@ -82,6 +82,8 @@ pub(crate) struct Turn<'a> {
     pub(crate) rate: RateWindow,
     /// Commit even if nothing changed: to see whether a full disk has room again.
     pub(crate) probe: bool,
+    /// Decisions are written in savepoints; the writer sets it.
+    pub(crate) savepoints: bool,
 }
 
 /// A group that ended: what became of each decision.
@@ -102,6 +104,20 @@ pub(crate) struct Failed {
     pub(crate) error: EngineError,
     /// Whether the lane must not write again in this process: what became of the commit is not known.
     pub(crate) poison: bool,
+}
+
+/// Why a transaction was not committed.
+enum Stop {
+    /// It, or one decision of it, failed.
+    Failed(Failed),
+    /// A decision broke while it was written: the group is run again, with savepoints.
+    Again,
+}
+
+impl<E: Into<Failed>> From<E> for Stop {
+    fn from(error: E) -> Self {
+        Self::Failed(error.into())
+    }
 }
 
 impl From<EngineError> for Failed {
@@ -160,7 +176,9 @@ impl Writer {
         self.conn.close().map_err(|(_, error)| error.into())
     }
 
-    /// Runs a group.
+    /// Runs a group. First without savepoints, whose page copies cost a third of the time: only a decision that breaks
+    /// while it is written needs one, and then the whole group is taken back and run again with them. A decision may
+    /// run twice (`muster_core::decision`).
     pub(crate) fn run(
         &mut self,
         jobs: &mut [Box<dyn Job>],
@@ -171,11 +189,30 @@ impl Writer {
             // Nothing was written yet: damage that is found here is the decisions' answer, not the lane's end.
             self.bindings.load(&self.conn).map_err(|error| Failed { error, poison: false })?;
         }
+        match self.attempt(jobs, refused, turn, false) {
+            Err(Stop::Again) => self.attempt(jobs, refused, turn, true),
+            ended => ended,
+        }
+        .map_err(|stop| match stop {
+            Stop::Failed(failed) => failed,
+            Stop::Again => EngineError::Unavailable("a group with savepoints asked for savepoints".into()).into(),
+        })
+    }
+
+    /// One transaction over the group; what does not commit is taken back in memory, too.
+    fn attempt(
+        &mut self,
+        jobs: &mut [Box<dyn Job>],
+        refused: &[Request],
+        turn: &mut Turn<'_>,
+        savepoints: bool,
+    ) -> Result<Ended, Stop> {
         let (state, rate) = (self.state.clone(), turn.rate.clone());
         if let Err(error) = self.conn.execute_batch("BEGIN IMMEDIATE") {
             let poison = !trouble::is_busy(&error);
-            return Err(Failed { error: error.into(), poison });
+            return Err(Stop::Failed(Failed { error: error.into(), poison }));
         }
+        turn.savepoints = savepoints;
         let ended = self.transact(jobs, refused, &state, turn);
         if ended.is_err() {
             self.state = state;
@@ -185,8 +222,7 @@ impl Writer {
         if !self.conn.is_autocommit()
             && let Err(error) = self.conn.execute_batch("ROLLBACK")
         {
-            let error = ended.err().map_or_else(|| error.into(), |failed| failed.error);
-            return Err(Failed { error, poison: true });
+            return Err(Stop::Failed(Failed { error: error.into(), poison: true }));
         }
         self.bindings.keep();
         ended
@@ -198,7 +234,7 @@ impl Writer {
         refused: &[Request],
         before: &State,
         turn: &mut Turn<'_>,
-    ) -> Result<Ended, Failed> {
+    ) -> Result<Ended, Stop> {
         let mut ended = Ended::default();
         for job in jobs {
             ended.results.push(match self.decide(&mut **job, turn) {
@@ -206,8 +242,10 @@ impl Writer {
                     ended.committed += u64::from(stored);
                     Ok(())
                 }
-                Err(error @ (EngineError::Full | EngineError::Unavailable(_))) => return Err(error.into()),
-                Err(error) => Err(error),
+                Err(Stop::Failed(Failed { error: error @ (EngineError::Broken(_) | EngineError::Corrupt(_)), .. })) => {
+                    Err(error)
+                }
+                Err(stop) => return Err(stop),
             });
         }
         self.loaded.clear();
@@ -234,7 +272,7 @@ impl Writer {
     }
 
     /// One decision; true if it changed something.
-    fn decide(&mut self, job: &mut dyn Job, turn: &mut Turn<'_>) -> Result<bool, EngineError> {
+    fn decide(&mut self, job: &mut dyn Job, turn: &mut Turn<'_>) -> Result<bool, Stop> {
         let now = turn.clock.now();
         self.now = now.at.max(self.now).max(self.state.counters.now);
         self.loaded.clear();
@@ -252,27 +290,31 @@ impl Writer {
         }
     }
 
-    /// Writes a decision's changes in a savepoint: whatever goes wrong there is its own fault alone.
-    fn store(&mut self, changes: Changes, turn: &mut Turn<'_>) -> Result<(), EngineError> {
-        let (state, mark) = (self.state.clone(), self.bindings.mark());
-        self.conn.prepare_cached("SAVEPOINT decision")?.execute([])?;
-        let written = self.write(&changes, turn.bounds);
-        if let Err(error) = written {
+    /// Writes a decision's changes: whatever goes wrong there is its own fault alone, but for a storage that fails.
+    fn store(&mut self, changes: Changes, turn: &mut Turn<'_>) -> Result<(), Stop> {
+        let before = turn.savepoints.then(|| (self.state.clone(), self.bindings.mark()));
+        if before.is_some() {
+            self.conn.prepare_cached("SAVEPOINT decision")?.execute([])?;
+        }
+        if let Err(error) = self.write(&changes, turn.bounds) {
+            let of_the_decision = matches!(error, EngineError::Broken(_) | EngineError::Corrupt(_));
+            // SQLite rolls some transactions back by itself; then there is no savepoint any more, and the group fails.
+            if !of_the_decision || self.conn.is_autocommit() {
+                let full = error == EngineError::Full;
+                let error = if full { error } else { EngineError::Unavailable(error.to_string().into()) };
+                return Err(Stop::Failed(error.into()));
+            }
+            let Some((state, mark)) = before else { return Err(Stop::Again) };
             self.state = state;
             self.bindings.undo_to(mark);
             self.loaded.clear();
-            // A transaction that SQLite has rolled back by itself has no savepoint any more; the group fails then.
-            if self.conn.is_autocommit() {
-                return Err(match error {
-                    EngineError::Full => EngineError::Full,
-                    error => EngineError::Unavailable(error.to_string().into()),
-                });
-            }
             self.conn.prepare_cached("ROLLBACK TO decision")?.execute([])?;
             self.conn.prepare_cached("RELEASE decision")?.execute([])?;
-            return Err(error);
+            return Err(Stop::Failed(error.into()));
         }
-        self.conn.prepare_cached("RELEASE decision")?.execute([])?;
+        if before.is_some() {
+            self.conn.prepare_cached("RELEASE decision")?.execute([])?;
+        }
         if let Some(rate) = changes.rate {
             turn.rate = rate;
         }

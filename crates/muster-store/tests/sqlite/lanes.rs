@@ -80,12 +80,13 @@ fn a_full_lane_answers_overloaded_at_once_and_takes_no_room_from_another() {
 #[test]
 fn what_waits_is_one_group_and_a_change_of_the_entry_keeps_its_place() {
     let home = Home::new();
-    let engine = open(&home, Bounds::default(), 1);
+    let shared = open(&home, Bounds::default(), 1);
+    let engine = &*shared;
     let ((begun, began), (end, ends)) = (channel(), channel());
-    let running = in_thread(&engine, &id("aa"), gate(begun, ends));
+    let running = in_thread(&shared, &id("aa"), gate(begun, ends));
     began.recv().unwrap();
     thread::scope(|scope| {
-        let counting: Vec<_> = (0..8).map(|_| scope.spawn(|| wait(apply(&*engine, &id("aa"), count(), Mode::Commit)))).collect();
+        let counting: Vec<_> = (0..8).map(|_| scope.spawn(|| wait(apply(engine, &id("aa"), count(), Mode::Commit)))).collect();
         while engine.health().queued < 9 {
             thread::yield_now();
         }

@@ -1,1 +1,170 @@
-//! x
+//! The queries of docs/sql.md, as people copy them from there, through a connection that is not ours.
+
+use super::rig::Home;
+use muster_core::change::Put;
+use muster_core::command::Action;
+use muster_core::id::{MergeNo, ProfileId, ProfileNo, RequestNo};
+use muster_core::record::{Cause, Event, Link, Merge, Profile, Standing, Tally, View, Write};
+use muster_core::time::Timestamp;
+use muster_core::value::Value;
+use muster_store::conformance::rig::{id, put, workspace};
+use muster_store::engine::Engine;
+use muster_store::family::{Family, Kind};
+use rusqlite::types::Value as Sql;
+use std::collections::BTreeMap;
+
+const DOC: &str = include_str!("../../../../docs/sql.md");
+const AT: Timestamp = Timestamp(1_767_571_200_000);
+
+fn profile(no: u64, city: &str, email: &str) -> [Put; 2] {
+    let write = |value: &str| Write { seq: no, value: Some(Value::text(value)) };
+    let attributes = BTreeMap::from([("city".into(), write(city)), ("email".into(), write(email))]);
+    let no = ProfileNo(no);
+    let profile = Profile {
+        no,
+        created: AT,
+        first_seen: AT,
+        keys: Vec::new(),
+        attributes,
+        platforms: BTreeMap::new(),
+        former: Vec::new(),
+    };
+    let tree = Tally { first_seen: AT, last_seen: AT, events: 0, devices: 0, members: 1 };
+    [Put::Profile(profile), Put::Standing(Standing { no, root: no, last_seen: AT, events: 0, devices: 0, tree })]
+}
+
+fn event(seq: u64, profile: u64, price: f64) -> Put {
+    let action = Action {
+        name: "Bought".into(),
+        attributes: vec![("price".into(), Value::Float(price))],
+        time: None,
+        user_time: None,
+        offset_seconds: 0,
+        platform: None,
+        os_type: None,
+        app_version: None,
+        event_id: None,
+        pointer: "".into(),
+    };
+    let time = Timestamp(AT.0 + seq.cast_signed());
+    Put::Event(Event {
+        seq,
+        profile: ProfileNo(profile),
+        time,
+        user_time: time.0,
+        received_at: time,
+        request: RequestNo(1),
+        origin: None,
+        device_id: None,
+        action: action.into(),
+    })
+}
+
+/// Users 1 and 2, both in Pune, 2 merged into 1; and user 3 in Delhi.
+fn home() -> Home {
+    let home = Home::new();
+    let engine = home.open().unwrap();
+    engine.create_workspace(&workspace("shop")).unwrap();
+    let users = [profile(1, "Pune", "asha@example.test"), profile(2, "Goa", "b@x"), profile(3, "Delhi", "c@x")];
+    let rows = users.into_iter().flatten().chain([event(11, 1, 1.5), event(12, 2, 2.5), event(13, 3, 9.0)]);
+    put(&engine, &id("shop"), rows.collect()).unwrap();
+    let no = |no| ProfileId { created: AT, no: ProfileNo(no) };
+    let tree = Tally { first_seen: AT, last_seen: AT, events: 2, devices: 0, members: 2 };
+    let standing = |n| Standing { no: ProfileNo(n), root: ProfileNo(1), last_seen: AT, events: 1, devices: 0, tree };
+    let shown = [("city", "Pune"), ("email", "asha@example.test")].map(|(name, value)| (name.into(), Value::text(value)));
+    let merge = Merge {
+        no: MergeNo(1),
+        at: AT,
+        survivor: no(1),
+        merged: no(2),
+        request: None,
+        cause: Cause::Api,
+        filled: Vec::new(),
+        identifiers: Vec::new(),
+        reverted_at: None,
+    };
+    let rows = vec![
+        Put::Standing(standing(1)),
+        Put::Standing(standing(2)),
+        Put::View(ProfileNo(1), View { attributes: shown.into(), platforms: BTreeMap::new() }),
+        Put::Link(Link {
+            child: ProfileNo(2),
+            parent: ProfileNo(1),
+            merge: MergeNo(1),
+            seq: 20,
+            rules: Vec::new(),
+            same_email: false,
+        }),
+        Put::Merge(merge),
+    ];
+    put(&engine, &id("shop"), rows).unwrap();
+    home
+}
+
+fn text(text: &str) -> Sql {
+    Sql::Text(text.into())
+}
+
+#[test]
+fn the_three_queries_of_the_document_answer_what_they_say() {
+    let home = home();
+    let queries: Vec<&str> = DOC.split("```sql\n").skip(1).map(|part| part.split("```").next().unwrap()).collect();
+    let database = rusqlite::Connection::open(home.database("shop")).unwrap();
+    let answers: Vec<Vec<Vec<Sql>>> = queries
+        .iter()
+        .map(|sql| {
+            let mut statement = database.prepare(sql).unwrap();
+            let columns = statement.column_count();
+            let rows = statement.query_map([], |row| (0..columns).map(|c| row.get(c)).collect()).unwrap();
+            rows.map(Result::unwrap).collect()
+        })
+        .collect();
+    let (one, two) = ("019b8b741800000000000001", "019b8b741800000000000002");
+    assert_eq!(answers, [
+        vec![vec![text("Delhi"), Sql::Integer(1)], vec![text("Pune"), Sql::Integer(1)]],
+        vec![
+            vec![text("2026-01-05T00:00:00.012Z"), text("Bought"), Sql::Real(2.5)],
+            vec![text("2026-01-05T00:00:00.011Z"), text("Bought"), Sql::Real(1.5)],
+        ],
+        vec![vec![text(one), Sql::Integer(2), Sql::Integer(2), text(two)]],
+    ]);
+}
+
+#[test]
+fn tables_have_the_columns_of_the_family_list() {
+    let home = home();
+    let database = rusqlite::Connection::open(home.database("shop")).unwrap();
+    for family in Family::ALL {
+        let sql = format!("SELECT name, type, \"notnull\", pk FROM pragma_table_info('{}')", family.table());
+        let mut statement = database.prepare(&sql).unwrap();
+        let rows = statement.query_map([], |row| {
+            Ok((row.get(0)?, row.get(1)?, row.get::<_, bool>(2)? || row.get::<_, i64>(3)? > 0, row.get::<_, i64>(3)?))
+        });
+        let got: Vec<(String, String, bool, i64)> = rows.unwrap().map(Result::unwrap).collect();
+        let column = |(place, c): (usize, &muster_store::family::Column)| {
+            let kind = match c.kind {
+                Kind::Int => "INTEGER",
+                Kind::Text => "TEXT",
+                Kind::Blob => "BLOB",
+            };
+            let key = if place < family.key_columns() { place as i64 + 1 } else { 0 };
+            (c.name.to_owned(), kind.to_owned(), !c.null, key)
+        };
+        let mut want: Vec<_> = family.columns().iter().enumerate().map(column).collect();
+        want.push(("sum".into(), "INTEGER".into(), true, 0));
+        assert_eq!(got, want, "{}", family.table());
+    }
+}
+
+#[test]
+fn the_documented_columns_are_those_of_the_views() {
+    let home = home();
+    let database = rusqlite::Connection::open(home.database("shop")).unwrap();
+    for view in ["live_profiles", "live_events", "merges"] {
+        let mut statement = database.prepare(&format!("SELECT name FROM pragma_table_info('{view}')")).unwrap();
+        let names: Vec<String> = statement.query_map([], |row| row.get(0)).unwrap().map(Result::unwrap).collect();
+        let documented = names.iter().map(|n| format!("`{n}`")).collect::<Vec<_>>().join(", ");
+        let line = DOC.lines().find(|line| line.starts_with(&format!("| `{view}`"))).unwrap();
+        assert!(line.ends_with(&format!("| {documented} |")), "{view}: {documented}");
+    }
+}

@@ -1,14 +1,17 @@
 //! The one table of refusals: every failure of a request with its status, type and text in the spelling of the called
 //! API's page, and every reason of an element's refusal (FACTS 1.4, 2.1-2.3, 2.7, 5; behaviour.md 1.2 and 1.8).
-//! What a page says about a whole request is here; what it says about an element is in [`reasons`].
+//! What a page says about a whole request is here, what it says about an element in [`reasons`], how either is
+//! written in `envelope`.
 
+mod envelope;
 pub mod reasons;
 
 use super::api::Api;
 use crate::write;
+use envelope::{described, open_error};
+pub use envelope::{index_of, refused, write_fault};
 use muster_core::id::RequestId;
 use muster_core::rate::Class;
-use muster_core::reason::Fault;
 pub use reasons::describe;
 
 /// The documented text of a body that cannot be read.
@@ -305,68 +308,4 @@ fn internal(api: Api) -> Said {
 /// A limit as the documented text has it: whole KB of 1,024 bytes where that is exact.
 fn size(bytes: u64) -> String {
     if bytes > 0 && bytes.is_multiple_of(1024) { format!("{} KB", bytes / 1024) } else { format!("{bytes} bytes") }
-}
-
-fn open_error(out: &mut Vec<u8>, kind: &str, message: &str, attribute: Option<&str>) {
-    out.extend_from_slice(b"\"error\":{");
-    if let Some(attribute) = attribute {
-        out.extend_from_slice(b"\"attribute\":");
-        write::string(out, attribute);
-        out.push(b',');
-    }
-    out.extend_from_slice(b"\"message\":");
-    write::string(out, message);
-    out.extend_from_slice(b",\"type\":");
-    write::string(out, kind);
-}
-
-fn described(out: &mut Vec<u8>, kind: &str, message: &str, attribute: Option<&str>) {
-    out.extend_from_slice(b"\"attribute\":");
-    match attribute {
-        Some(attribute) => write::string(out, attribute),
-        None => out.extend_from_slice(b"null"),
-    }
-    out.extend_from_slice(b",\"type\":");
-    write::string(out, kind);
-    out.extend_from_slice(b",\"message\":");
-    write::string(out, message);
-}
-
-/// The 400 of faults inside elements: the envelope of the first, and `errors` with all of them (behaviour.md 1.2).
-/// `faults` is not empty and in the order that is promised; at most 1,000 are told.
-pub fn refused(api: Api, faults: &[Fault], request_id: RequestId) -> Vec<u8> {
-    let Some(first) = faults.first() else { return Failure::Internal.render(api, request_id) };
-    let (kind, message) = describe(api, first);
-    let mut out = Vec::with_capacity(256 + 160 * faults.len().min(muster_core::limits::FAULTS_MAX));
-    out.extend_from_slice(br#"{"status":"fail","#);
-    open_error(&mut out, kind, &message, first.attribute.as_deref());
-    out.extend_from_slice(b",\"request_id\":");
-    write::quoted(&mut out, request_id);
-    out.extend_from_slice(b",\"errors\":");
-    write::array(&mut out, faults.iter().take(muster_core::limits::FAULTS_MAX), |out, fault| {
-        write_fault(out, api, fault)
-    });
-    out.extend_from_slice(b"}}");
-    out
-}
-
-/// Writes one fault as `{index, pointer, attribute, type, message}`.
-pub fn write_fault(out: &mut Vec<u8>, api: Api, fault: &Fault) {
-    let (kind, message) = describe(api, fault);
-    out.extend_from_slice(b"{\"index\":");
-    write::raw(out, index_of(api, &fault.pointer));
-    out.extend_from_slice(b",\"pointer\":");
-    write::string(out, &fault.pointer);
-    out.push(b',');
-    described(out, kind, &message, fault.attribute.as_deref());
-    out.push(b'}');
-}
-
-/// The element that a pointer leads into: the Track calls have only one.
-pub fn index_of(api: Api, pointer: &str) -> u32 {
-    if api != Api::Transition {
-        return 0;
-    }
-    let rest = pointer.strip_prefix("/elements/").unwrap_or_default();
-    rest.split('/').next().and_then(|index| index.parse().ok()).unwrap_or(0)
 }

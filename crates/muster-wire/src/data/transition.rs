@@ -1,8 +1,8 @@
 //! Reading an import: the shape of a body into commands. This conversion is the validation (behaviour.md 1.2): what
 //! leaves here is within its limits of shape and length; what needs stored data is left to the rules.
 //!
-//! Here are the envelope and the choice between refusing all and refusing one element; [`element`] reads elements,
-//! [`keys`] identifiers, [`time`] times, and [`customer`], [`event`] and [`device`] one type of element each.
+//! Here are the envelope and the choice between refusing all and refusing one element; `element` reads elements,
+//! `keys` identifiers, `time` times, and `customer`, `event` and `device` one type of element each.
 
 mod attributes;
 mod customer;

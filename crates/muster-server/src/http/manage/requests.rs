@@ -28,8 +28,7 @@ pub(crate) async fn list(call: Call) -> Answer {
 }
 
 fn outcome(text: &str) -> Result<Outcome, Problem> {
-    let unknown =
-        || Problem::new(400, "outcome must be created, updated, merged, skipped, duplicate or rejected");
+    let unknown = || Problem::new(400, "outcome must be created, updated, merged, skipped, duplicate or rejected");
     Outcome::ALL.into_iter().find(|outcome| outcome.name() == text).ok_or_else(unknown)
 }
 

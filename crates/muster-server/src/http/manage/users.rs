@@ -100,4 +100,3 @@ fn parse_cursor(text: &str) -> Option<(Timestamp, Seq)> {
     let (time, seq) = text.split_once('_')?;
     Some((Timestamp(time.parse().ok()?), seq.parse().ok()?))
 }
-

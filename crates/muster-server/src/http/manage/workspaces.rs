@@ -114,7 +114,9 @@ pub(crate) async fn remove(call: Call) -> Answer {
     let members = body::object(&call.body)?;
     body::only_known(&members, "", &["confirm"])?;
     if members.get("confirm").and_then(Json::as_str) != Some(entry.id().as_str()) {
-        return Err(Problem::at("/confirm", "confirm must be the id of the workspace: this removes all its data").into());
+        return Err(
+            Problem::at("/confirm", "confirm must be the id of the workspace: this removes all its data").into()
+        );
     }
     let _one_at_a_time = call.app.workspaces.changing.lock().await;
     // Nobody is let in any more before the data goes.

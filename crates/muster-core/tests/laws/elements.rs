@@ -1,0 +1,213 @@
+//! What customers, events and devices write in the naive model, from behaviour.md 2 and 3.2. Whom they are about is
+//! `resolve.rs`.
+
+use crate::model::Model;
+use crate::resolve::{Kept, Told, Warned};
+use muster_core::command::{ArrayOperation, Customer, Device, Event, Matching, Unset};
+use muster_core::id::ProfileNo;
+use muster_core::identifier::{Key, Kind};
+use muster_core::outcome::{ActionOutcome, Outcome};
+use muster_core::record::{self, DeviceRef};
+use muster_core::time::Timestamp;
+use muster_core::value::Value;
+use muster_core::warning::Code;
+use std::collections::BTreeSet;
+
+impl Model {
+    /// A customer element.
+    pub(crate) fn customer(&mut self, customer: &Customer, now: Timestamp) -> Told {
+        let mut warned = Warned::new();
+        let kept = self.kept(&customer.keys, &mut warned);
+        let target = match self.target(&kept, now) {
+            Some(target) => {
+                let ignored = customer.create_only_names.iter().map(|(n, _)| (Code::CreateOnlyIgnored, n.clone()));
+                warned.extend(ignored);
+                self.person_mut(target.record).seen.push(now);
+                target
+            }
+            None if customer.update_existing_only => {
+                return Told { warnings: warned, ..Told::nothing(Outcome::Skipped, Vec::new()) };
+            }
+            None => {
+                let target = self.create(now, customer.seen.first.unwrap_or(now));
+                self.person_mut(target.record).seen.push(customer.seen.last.unwrap_or(now).min(now));
+                for (name, value) in &customer.create_only {
+                    self.write(target.record, name, Some(value.clone()));
+                }
+                target
+            }
+        };
+        let record = target.record;
+        for (given, bound) in &kept {
+            match bound {
+                Some(no) if given.written => {
+                    self.write(*no, given.key.kind.name(), Some(Value::text(&given.key.value)))
+                }
+                Some(_) => {}
+                None => self.replace(record, &given.key, now, &mut warned),
+            }
+        }
+        for (name, value) in &customer.sets {
+            self.write(record, name, Some(value.clone()));
+        }
+        for (platform, active) in &customer.platforms {
+            let seq = self.tick();
+            self.person_mut(record).platforms.push((seq, *platform, *active));
+        }
+        for operation in &customer.arrays {
+            self.array(record, operation, &mut warned);
+        }
+        self.unset(record, &customer.unsets, now, &mut warned);
+        self.tell(target, Vec::new(), warned)
+    }
+
+    fn replace(&mut self, record: ProfileNo, key: &Key, now: Timestamp, warned: &mut Warned) {
+        if let Some(old) = self.keys_of(&[record]).into_iter().find(|k| k.kind == key.kind) {
+            self.release(&old, now);
+            warned.insert((Code::IdentifierReplaced, key.kind.name().into()));
+        }
+        self.bind(record, key);
+    }
+
+    fn array(&mut self, record: ProfileNo, operation: &ArrayOperation, warned: &mut Warned) {
+        let mut items = match self.attribute(self.root(record), &operation.name) {
+            None if !operation.add => return,
+            None => Vec::new(),
+            Some(Value::Array(items)) => items,
+            Some(_) => {
+                warned.insert((Code::NotAnArray, operation.name.clone()));
+                return;
+            }
+        };
+        if operation.add {
+            let new = operation.values.iter().filter(|v| !items.contains(v)).cloned().collect::<Vec<_>>();
+            items.extend(new);
+        } else {
+            items.retain(|v| !operation.values.contains(v));
+        }
+        self.write(record, &operation.name, (!items.is_empty()).then_some(Value::Array(items)));
+    }
+
+    fn unset(&mut self, record: ProfileNo, rules: &[Unset], now: Timestamp, warned: &mut Warned) {
+        let kinds: Vec<Kind> = self.identity().active().map(|k| k.kind.clone()).collect();
+        let names: Vec<Box<str>> =
+            self.names().into_iter().filter(|n| kinds.iter().all(|k| k.name() != &**n)).collect();
+        for name in names {
+            if rules.iter().any(|r| names_it(r, &name)) {
+                self.write(record, &name, None);
+            }
+        }
+        for kind in kinds.iter().rev() {
+            if !rules.iter().any(|r| r.matching == Matching::Equals && names_it(r, kind.name())) {
+                continue;
+            }
+            let (mine, others): (Vec<Key>, Vec<Key>) =
+                self.keys_of(&self.under(self.root(record))).into_iter().partition(|k| k.kind == *kind);
+            let active = others.iter().any(|k| kinds.contains(&k.kind));
+            if !mine.is_empty() && !active {
+                warned.insert((Code::LastIdentifierKept, kind.name().into()));
+                continue;
+            }
+            for key in &mine {
+                self.release(key, now);
+            }
+            self.write(record, kind.name(), None);
+        }
+    }
+
+    /// An event element.
+    pub(crate) fn event(&mut self, event: &Event, now: Timestamp) -> Told {
+        let (skew, retention) = (self.settings.future_skew_ms, self.settings.event_id_retention_ms);
+        let mut known: BTreeSet<Box<str>> =
+            self.event_ids.iter().filter(|(_, at)| now.0 - at.0 < retention).map(|(id, _)| id.clone()).collect();
+        let mut judged = Vec::new();
+        for action in &event.actions {
+            judged.push(match action {
+                Err(_) => ActionOutcome::Rejected,
+                Ok(a) if a.time.is_some_and(|t| t.0 > now.0 + skew) => ActionOutcome::Rejected,
+                Ok(a) if a.event_id.as_ref().is_some_and(|id| !known.insert(id.clone())) => ActionOutcome::Duplicate,
+                Ok(_) => ActionOutcome::Accepted,
+            });
+        }
+        if !judged.contains(&ActionOutcome::Accepted) {
+            let rejected = judged.contains(&ActionOutcome::Rejected);
+            return Told::nothing(if rejected { Outcome::Rejected } else { Outcome::Duplicate }, judged);
+        }
+        let stored: Vec<_> =
+            event.actions.iter().zip(&judged).filter(|(_, j)| **j == ActionOutcome::Accepted).collect();
+        let stored: Vec<_> = stored.into_iter().map(|(a, _)| a.clone().unwrap()).collect();
+        let times: Vec<Timestamp> = stored.iter().map(|a| a.time.unwrap_or(now)).collect();
+        let mut warned = Warned::new();
+        let kept = self.kept(&event.keys, &mut warned);
+        let target = match self.target(&kept, now) {
+            None if event.update_existing_only => {
+                let skip = |j| if j == ActionOutcome::Accepted { ActionOutcome::Skipped } else { j };
+                let actions = judged.into_iter().map(skip).collect();
+                return Told { warnings: warned, ..Told::nothing(Outcome::Skipped, actions) };
+            }
+            None => {
+                let target = self.create(now, times.iter().min().copied().unwrap());
+                for (given, _) in &kept {
+                    self.bind(target.record, &given.key);
+                }
+                target
+            }
+            Some(target) => {
+                ignored(&kept, &mut warned);
+                target
+            }
+        };
+        for (action, time) in stored.iter().zip(&times) {
+            self.tick();
+            self.accepted += 1;
+            self.event_ids.extend(action.event_id.clone().map(|id| (id, now)));
+            let person = self.person_mut(target.record);
+            person.events.push(*time);
+            person.seen.push((*time).min(now));
+        }
+        self.tell(target, judged, warned)
+    }
+
+    /// A device element.
+    pub(crate) fn device(&mut self, device: &Device, now: Timestamp) -> Told {
+        let mut warned = Warned::new();
+        let kept = self.kept(&device.keys, &mut warned);
+        let Some(target) = self.target(&kept, now) else {
+            return Told { warnings: warned, ..Told::nothing(Outcome::Rejected, Vec::new()) };
+        };
+        ignored(&kept, &mut warned);
+        let at = DeviceRef { profile: target.record, device_id: device.device_id.clone() };
+        let tokens: Vec<_> = device.fields.tokens().collect();
+        let old = self.person(target.record).devices.iter().find(|d| d.at == at).map(|d| d.fields.clone());
+        // What is not said stays as it was; an advertising id only on its own platform.
+        let mut fields = device.fields.clone();
+        if let Some(old) = old.filter(|old| old.platform == fields.platform) {
+            fields.gaid = fields.gaid.or(old.gaid);
+        }
+        for person in &mut self.people {
+            person.devices.retain(|d| d.at != at && !d.fields.tokens().any(|t| tokens.contains(&t)));
+        }
+        self.tick();
+        let person = self.person_mut(target.record);
+        person.devices.push(record::Device { at, seq: 0, updated_at: now, fields });
+        person.seen.push(now);
+        self.tell(target, Vec::new(), warned)
+    }
+}
+
+/// Events and devices bind keys only when they create.
+fn ignored(kept: &Kept, warned: &mut Warned) {
+    let unbound = kept.iter().filter(|(_, bound)| bound.is_none());
+    warned.extend(unbound.map(|(given, _)| (Code::KeyNotBound, given.key.kind.name().into())));
+}
+
+fn names_it(rule: &Unset, name: &str) -> bool {
+    let lower = |s: &str| if rule.case_sensitive { s.to_owned() } else { s.to_lowercase() };
+    let (name, text) = (lower(name), lower(&rule.text));
+    match rule.matching {
+        Matching::Equals => name == text,
+        Matching::Prefix => name.starts_with(&text),
+        Matching::Suffix => name.ends_with(&text),
+        Matching::Contains => name.contains(&text),
+    }
+}

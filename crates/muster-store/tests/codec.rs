@@ -1,0 +1,159 @@
+//! The stored format: rows come back as they were, damaged bytes are errors and never panics, SQLite takes the values
+//! for sound JSONB, and the bytes of today's version never change.
+
+use muster_core::command::{Action, Route};
+use muster_core::id::{ProfileNo, RequestNo};
+use muster_core::identifier::{Key, Kind};
+use muster_core::record::{Event, Former, Platform, Profile, Request, Write};
+use muster_core::time::Timestamp;
+use muster_core::value::Value;
+use muster_core::warning::{Code, Warning};
+use muster_store::codec::{Cell, Record, jsonb, row_sum};
+use muster_store::conformance::random::Dice;
+use proptest::prelude::*;
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 300, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn rows_come_back_as_they_were(seed: u64) {
+        let mut dice = Dice::new(seed);
+        let (profile, event, request) = (dice.profile(), dice.event(), dice.request());
+        prop_assert_eq!(Profile::from_cells(&profile.cells()), Ok(profile));
+        prop_assert_eq!(Event::from_cells(&event.cells()), Ok(event));
+        prop_assert_eq!(Request::from_cells(&request.cells()), Ok(request));
+    }
+
+    #[test]
+    fn damaged_bytes_are_errors_or_other_rows_and_never_panics(seed: u64, place in 0..500_usize, bit in 0..8_u8) {
+        let mut dice = Dice::new(seed);
+        let (profile, event) = (dice.profile(), dice.event());
+        let flip = |cells: Vec<Cell<'_>>| -> Vec<Cell<'static>> {
+            let flip = |cell: Cell<'_>| match cell {
+                Cell::Blob(bytes) => {
+                    let mut bytes = bytes.into_owned();
+                    let place = place % bytes.len();
+                    bytes[place] ^= 1 << bit;
+                    Cell::Blob(Cow::Owned(bytes))
+                }
+                Cell::Text(text) => Cell::Text(Cow::Owned(text.into_owned())),
+                Cell::Int(n) => Cell::Int(n),
+                Cell::Null => Cell::Null,
+            };
+            cells.into_iter().map(flip).collect()
+        };
+        let (profile_cells, event_cells) = (flip(profile.cells()), flip(event.cells()));
+        let _either = (Profile::from_cells(&profile_cells).is_ok(), Event::from_cells(&event_cells).is_ok());
+        // Whatever a reader made of it, the checksum told before.
+        prop_assert_ne!(row_sum(Profile::FAMILY, &profile_cells), row_sum(Profile::FAMILY, &profile.cells()));
+        prop_assert_ne!(row_sum(Event::FAMILY, &event_cells), row_sum(Event::FAMILY, &event.cells()));
+    }
+
+    #[test]
+    fn values_are_jsonb_that_sqlite_reads(seed: u64) {
+        let mut dice = Dice::new(seed);
+        let value = dice.value(3);
+        let object = jsonb::object([("a", &value), ("plain", &Value::Integer(7))].into_iter());
+        prop_assert_eq!(
+            jsonb::read_object(&object),
+            Ok(vec![("a".into(), value.clone()), ("plain".into(), Value::Integer(7))])
+        );
+        let sqlite = rusqlite::Connection::open_in_memory().unwrap();
+        let sql = "SELECT json_valid(?1, 8), json_valid(json(?1)), ?1 ->> 'plain', ?1 ->> 'a'";
+        let (sound, json, plain, a) = sqlite
+            .query_row(sql, [&object], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get::<_, rusqlite::types::Value>(3)?)))
+            .unwrap();
+        prop_assert_eq!((sound, json, plain), (true, true, 7_i64));
+        match value {
+            Value::Text(text) | Value::DateTime(text) => prop_assert_eq!(a, rusqlite::types::Value::Text(text.into())),
+            Value::Integer(n) => prop_assert_eq!(a, rusqlite::types::Value::Integer(n)),
+            Value::Boolean(b) => prop_assert_eq!(a, rusqlite::types::Value::Integer(b.into())),
+            Value::Float(n) => prop_assert_eq!(a, rusqlite::types::Value::Real(n)),
+            _ => {}
+        }
+    }
+}
+
+fn hex(cells: &[Cell<'_>]) -> Vec<String> {
+    let bytes = |bytes: &[u8]| bytes.iter().map(|b| format!("{b:02x}")).collect();
+    let text = |cell: &Cell<'_>| match cell {
+        Cell::Blob(blob) => bytes(blob),
+        other => format!("{other:?}"),
+    };
+    cells.iter().map(text).collect()
+}
+
+/// If this fails, a data directory of a released version can no longer be read: make a new version instead.
+#[test]
+fn the_bytes_of_version_one_never_change() {
+    let key = |value: &str| Key { kind: Kind::new("email"), value: value.into() };
+    let write = |seq, value| Write { seq, value };
+    let attributes = BTreeMap::from([
+        ("at".into(), write(9, Some(Value::text("2026-01-05")))),
+        ("city".into(), write(5, Some(Value::text("Pune")))),
+        ("gone".into(), write(7, None)),
+        ("home".into(), write(8, Some(Value::Location { lat: 1.5, lon: -2.0 }))),
+    ]);
+    let profile = Profile {
+        no: ProfileNo(3),
+        created: Timestamp(1_000),
+        first_seen: Timestamp(900),
+        keys: vec![key("a@b")],
+        attributes,
+        platforms: BTreeMap::from([(Platform::Web, write(6, Some(true)))]),
+        former: vec![Former { key: key("o@b"), until: Timestamp(950) }],
+    };
+    let cells = profile.cells();
+    assert_eq!(hex(&cells), [
+        "Int(3)",
+        "Int(1000)",
+        "Int(900)",
+        "ec0000003a2a6174a8323032362d30312d30354a636974794a50756e654a686f6d65ec00000011376c617435312e35376c6f6e452d322e30",
+        "010105656d61696c03614062120706010 4676f6e650101030102 0105656d61696c036f4062ec0e".replace(' ', "").as_str(),
+    ]);
+    assert_eq!(row_sum(Profile::FAMILY, &cells), 0);
+    let action = Action {
+        name: "Viewed".into(),
+        attributes: vec![("n".into(), Value::Array(vec![Value::Integer(1), Value::Float(0.5)]))],
+        time: Some(Timestamp(2_000)),
+        user_time: None,
+        offset_seconds: 60,
+        platform: Some(Platform::Ios),
+        os_type: None,
+        app_version: Some("1".into()),
+        event_id: Some("x".into()),
+        pointer: "/p".into(),
+    };
+    let event = Event {
+        seq: 4,
+        profile: ProfileNo(3),
+        time: Timestamp(2_000),
+        user_time: 62_000,
+        received_at: Timestamp(2_001),
+        request: RequestNo(1),
+        origin: None,
+        device_id: None,
+        action: action.into(),
+    };
+    let cells = event.cells();
+    assert_eq!(hex(&cells)[9..], [""]);
+    assert_eq!(row_sum(Event::FAMILY, &cells), 0);
+    let warning = Warning { code: Code::NullIgnored, name: "n".into(), pointer: "/n".into(), count: 2 };
+    let request = Request {
+        no: RequestNo(1),
+        received_at: Timestamp(5),
+        status: 200,
+        route: Route::Transition,
+        origin: Some("1.2.3.4".into()),
+        bytes: 10,
+        duration_us: 20,
+        warnings: vec![warning],
+        elements: [].into(),
+        faults: vec![],
+    };
+    let cells = request.cells();
+    assert_eq!(hex(&cells)[8..], [""]);
+    assert_eq!(row_sum(Request::FAMILY, &cells), 0);
+}
