@@ -1,6 +1,6 @@
 //! What a decision wants stored: a closed list, applied whole or not at all.
 
-use crate::id::{ProfileNo, SeparationNo};
+use crate::id::{ProfileNo, SeparationNo, Seq};
 use crate::identifier::Key;
 use crate::rate::RateWindow;
 use crate::record::{
@@ -17,6 +17,10 @@ pub enum Put {
     Unbind(Key),
     /// Puts an own record.
     Profile(Profile),
+    /// Deletes an own record; its standing goes with it in the same changes.
+    DropProfile(ProfileNo),
+    /// Deletes a standing.
+    DropStanding(ProfileNo),
     /// Puts a standing.
     Standing(Standing),
     /// Puts what a live profile with members shows.
@@ -33,6 +37,8 @@ pub enum Put {
     DropDevice(DeviceRef),
     /// Appends an event.
     Event(Event),
+    /// Deletes an event.
+    DropEvent(Seq),
     /// Remembers an event id, or renews an expired one.
     EventId(EventId),
     /// Puts a merge record.

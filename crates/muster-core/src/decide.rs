@@ -7,11 +7,13 @@
 //! 4. [`join`]: who survives, and what a merge is.
 //! 5. [`write`]: what is written where, bound and released.
 //! 6. [`revert`]: cutting a link and lifting a separation.
+//! 7. [`delete`]: marking a live profile for deletion and sweeping it.
 //!
 //! [`work`] is what all of them work on: the facts with the changes so far on top. A rule that lacks a fact notes the
 //! need and gives up its element; the decision is then run again from the start with more facts, so rules are written as
 //! if everything were known.
 
+pub mod delete;
 pub mod import;
 pub mod revert;
 
@@ -22,5 +24,6 @@ mod resolve;
 mod work;
 mod write;
 
+pub use delete::{Delete, DeleteOutcome, Sweep, Whom};
 pub use import::{ImportDecision, Wire};
 pub use revert::{Lift, Revert, RevertOutcome};

@@ -1,7 +1,7 @@
 //! What a decision must know: needs it names, and the facts an engine reads for them at one snapshot.
 
 use crate::command::Route;
-use crate::id::{MergeNo, ProfileNo, SeparationNo};
+use crate::id::{MergeNo, ProfileNo, SeparationNo, Seq};
 use crate::identifier::Key;
 use crate::rate::RateWindow;
 use crate::record::{
@@ -14,6 +14,8 @@ use std::collections::HashMap;
 pub struct Needs {
     /// Whom these keys are bound to.
     pub bindings: Vec<Key>,
+    /// These ids' standings; of a member also its root's.
+    pub standings: Vec<ProfileNo>,
     /// These ids' own records and standings; of a member also its root's, and the view of a root with members.
     pub profiles: Vec<ProfileNo>,
     /// Of these roots: all members' own records, standings and links.
@@ -30,6 +32,8 @@ pub struct Needs {
     pub merges: Vec<MergeNo>,
     /// These separations.
     pub separation_nos: Vec<SeparationNo>,
+    /// What belongs to any member of these roots, to be swept.
+    pub belongings: Vec<ProfileNo>,
     /// The recorded answer of this idempotency key.
     pub idempotency: Option<(Route, Box<str>)>,
 }
@@ -39,6 +43,15 @@ impl Needs {
     pub fn is_empty(&self) -> bool {
         *self == Self::default()
     }
+}
+
+/// Events and devices of a live profile, as a sweep takes them.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Belongings {
+    /// Events with the id that they are recorded under: at most [`crate::limits::SWEEP_EVENTS_MAX`] of them.
+    pub events: Vec<(ProfileNo, Seq)>,
+    /// All devices; read only when no event is left.
+    pub devices: Vec<DeviceRef>,
 }
 
 /// A fact about a key: absent from the map = not read; None = read, and there is none.
@@ -57,7 +70,7 @@ pub struct Facts {
     pub bindings: Found<Key, ProfileNo>,
     /// [`Needs::profiles`] and the members of [`Needs::trees`].
     pub profiles: Found<ProfileNo, Profile>,
-    /// The same ids' standings.
+    /// The same ids' standings, and those of [`Needs::standings`].
     pub standings: Found<ProfileNo, Standing>,
     /// Views of the roots among them; None for a root without members.
     pub views: Found<ProfileNo, View>,
@@ -77,6 +90,8 @@ pub struct Facts {
     pub merges: Found<MergeNo, Merge>,
     /// [`Needs::separation_nos`].
     pub separation_nos: Found<SeparationNo, Separation>,
+    /// [`Needs::belongings`], by root.
+    pub belongings: Found<ProfileNo, Belongings>,
     /// [`Needs::idempotency`].
     pub idempotency: Found<(Route, Box<str>), Idempotency>,
 }

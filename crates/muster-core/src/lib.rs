@@ -8,23 +8,23 @@
 //! Modules in reading order.
 #![deny(missing_docs)]
 
-pub mod attribute;
-pub mod change;
-pub mod command;
-pub mod decide;
-pub mod decision;
-pub mod facts;
-pub mod fold;
-pub mod id;
-pub mod identifier;
 pub mod limits;
-pub mod outcome;
-pub mod planted;
-pub mod rate;
-pub mod reason;
-pub mod record;
-pub mod settings;
-pub mod snapshot;
 pub mod time;
+pub mod id;
 pub mod value;
+pub mod attribute;
+pub mod identifier;
+pub mod settings;
+pub mod reason;
 pub mod warning;
+pub mod command;
+pub mod record;
+pub mod facts;
+pub mod change;
+pub mod outcome;
+pub mod rate;
+pub mod fold;
+pub mod snapshot;
+pub mod decision;
+pub mod planted;
+pub mod decide;

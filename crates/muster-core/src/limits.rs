@@ -36,6 +36,8 @@ pub const IDEMPOTENCY_KEY_BYTES_MAX: usize = 255;
 /// Rounds of needs and facts before a decision counts as a bug (architecture, "The seam"). A decision's needs are
 /// closed under: keys, their profiles, those profiles' roots, the roots' trees; four rounds do, eight leave room.
 pub const ROUNDS_MAX: usize = 8;
+/// Events that one batch of a sweep takes: a few milliseconds of a lane.
+pub const SWEEP_EVENTS_MAX: usize = 1_000;
 /// Seconds of a rate window: the running second plus the sixty before it (behaviour.md 1.7).
 pub const RATE_SECONDS: usize = 61;
 

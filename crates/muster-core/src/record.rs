@@ -100,6 +100,8 @@ impl Profile {
 pub struct Standing {
     /// The id.
     pub no: ProfileNo,
+    /// When it was created, as in the own record: with the number the public id, so that events need no more than this.
+    pub created: Timestamp,
     /// The live profile that it belongs to: itself if it is live, else one hop to the root.
     pub root: ProfileNo,
     /// Last seen, of its own.
@@ -110,6 +112,15 @@ pub struct Standing {
     pub devices: u32,
     /// The figures of the whole tree; kept for live profiles, meaningless on members.
     pub tree: Tally,
+    /// When the live profile goes, if its deletion was asked for (behaviour.md 4); kept for live profiles.
+    pub deletion: Option<Timestamp>,
+}
+
+impl Standing {
+    /// Its public id.
+    pub fn id(&self) -> ProfileId {
+        ProfileId { created: self.created, no: self.no }
+    }
 }
 
 /// Figures of a tree of members.

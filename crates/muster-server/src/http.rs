@@ -4,6 +4,7 @@
 pub(crate) mod body;
 pub(crate) mod envelope;
 pub(crate) mod guard;
+mod delete;
 mod health;
 mod import;
 mod manage;
@@ -48,6 +49,8 @@ fn routes() -> Vec<Listed> {
         ("POST", "/v1/event/{workspace_id}", import_call(Api::Event, Route::Event)),
         ("POST", "/v1/device", import_call(Api::Device, Route::Device)),
         ("POST", "/v1/device/{workspace_id}", import_call(Api::Device, Route::Device)),
+        ("POST", "/v1/customer/delete", delete_call()),
+        ("POST", "/v1/customer/delete/bulk", delete_call()),
         // Operations.
         ("GET", "/healthz", get(health::alive)),
         ("GET", "/readyz", get(health::ready)),
@@ -83,6 +86,12 @@ fn import_call(api: Api, route: Route) -> MethodRouter<Arc<App>> {
         import::serve(app, (api, route), peer, request)
     };
     post(handler)
+}
+
+fn delete_call() -> MethodRouter<Arc<App>> {
+    post(|State(app): State<Arc<App>>, ConnectInfo(peer): ConnectInfo<SocketAddr>, request: Request| {
+        self::delete::serve(app, peer, request)
+    })
 }
 
 /// Method and path of every call, as the OpenAPI document must list them.
@@ -169,7 +178,8 @@ fn note(app: &App, response: &Response, method: &str, micros: u64) {
 
 /// The path with one slash where several are, and none at its end; None if it is so already (behaviour.md 1.8).
 fn without_extra_slashes(path: &str) -> Option<String> {
-    if !path.contains("//") && !(path.len() > 1 && path.ends_with('/')) {
+    let ends_in_slash = path.len() > 1 && path.ends_with('/');
+    if !ends_in_slash && !path.contains("//") {
         return None;
     }
     let parts: Vec<&str> = path.split('/').filter(|part| !part.is_empty()).collect();

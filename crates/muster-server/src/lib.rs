@@ -7,17 +7,18 @@
 //! Modules in reading order.
 #![deny(missing_docs)]
 
-pub mod app;
-mod budget;
-pub mod clock;
-pub mod dev;
-pub mod http;
-mod ingest;
 pub mod limits;
-mod lockout;
-pub mod serve;
-pub mod telemetry;
+pub mod clock;
+pub mod app;
 pub mod workspaces;
+mod lockout;
+mod budget;
+pub mod telemetry;
+mod ingest;
+pub mod http;
+pub mod jobs;
+pub mod serve;
+pub mod dev;
 
 /// The OpenAPI 3.1 document of every call that exists.
 pub const OPENAPI: &str = include_str!("openapi.json");

@@ -34,6 +34,12 @@ pub const MANAGEMENT_BODY_BYTES_MAX: u64 = 1 << 20;
 pub const ZSTD_WINDOW_LOG_MAX: u32 = 23;
 /// Longest `Idempotency-Key` (behaviour.md 1.4).
 pub const IDEMPOTENCY_KEY_BYTES_MAX: usize = muster_core::limits::IDEMPOTENCY_KEY_BYTES_MAX;
+/// How often due deletions are looked for: they are due in hours, and the look-up reads one small index.
+pub const SWEEP_PERIOD: Duration = Duration::from_secs(30);
+/// Live profiles that one round sweeps in one workspace.
+pub const SWEEP_PROFILES_MAX: usize = 100;
+/// Delete Users calls of one workspace in a minute (FACTS 4).
+pub const DELETES_PER_MINUTE: u32 = 5_000;
 /// Dry runs at a time in one workspace (behaviour.md 1.3).
 pub const DRY_RUNS_MAX: usize = 2;
 /// How often a request is read again because the settings changed under it: each time needs a change of settings between

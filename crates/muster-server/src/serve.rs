@@ -67,6 +67,7 @@ pub async fn serve(
         stopped_app.drain();
         stopping.graceful_shutdown(Some(SHUTDOWN_GRACE));
     });
+    let jobs = tokio::spawn(crate::jobs::run(Arc::clone(&app)));
     let metrics = listening.metrics.map(|listener| {
         let service = http::metrics_router(Arc::clone(&app)).into_make_service();
         axum_server::from_tcp(listener).map(|server| tokio::spawn(server.serve(service)))
@@ -88,6 +89,7 @@ pub async fn serve(
         }
     };
     stopper.abort();
+    jobs.abort();
     if let Some(metrics) = metrics {
         metrics.abort();
     }

@@ -63,12 +63,14 @@ pub(crate) struct Lane {
     pub(crate) dry_runs: Arc<Semaphore>,
     /// The budget of dry runs (behaviour.md 1.3).
     pub(crate) dry_window: Mutex<RateWindow>,
+    /// The budget of Delete Users (FACTS 4).
+    pub(crate) delete_window: Mutex<RateWindow>,
 }
 
 impl Default for Lane {
     fn default() -> Self {
         let dry_runs = Arc::new(Semaphore::new(DRY_RUNS_MAX));
-        Self { share: Share::default(), dry_runs, dry_window: Mutex::default() }
+        Self { share: Share::default(), dry_runs, dry_window: Mutex::default(), delete_window: Mutex::default() }
     }
 }
 

@@ -100,18 +100,29 @@ impl Decision for Import {
             });
             let (profile, standing) = touched.entry(no).or_insert_with(|| {
                 let tally = Tally { first_seen: now.at, last_seen: now.at, events: 0, devices: 0, members: 1 };
-                let new = Standing { no, root: no, last_seen: now.at, events: 0, devices: 0, tree: tally };
+                let new = Standing {
+                    no,
+                    created: now.at,
+                    root: no,
+                    last_seen: now.at,
+                    events: 0,
+                    devices: 0,
+                    tree: tally,
+                    deletion: None,
+                };
                 (None, facts.standings.get(&no).copied().flatten().unwrap_or(new))
             });
-            let own = || facts.profiles.get(&no).cloned().flatten().unwrap_or_else(|| Profile {
-                no,
-                created: now.at,
-                first_seen: now.at,
-                keys: Vec::new(),
-                attributes: BTreeMap::new(),
-                platforms: BTreeMap::new(),
-                former: Vec::new(),
-            });
+            let own = || {
+                facts.profiles.get(&no).cloned().flatten().unwrap_or_else(|| Profile {
+                    no,
+                    created: now.at,
+                    first_seen: now.at,
+                    keys: Vec::new(),
+                    attributes: BTreeMap::new(),
+                    platforms: BTreeMap::new(),
+                    former: Vec::new(),
+                })
+            };
             for key in &element.keys {
                 if facts.bindings[key].is_none() && !bound.contains_key(key) {
                     profile.get_or_insert_with(own).keys.push(key.clone());
@@ -207,9 +218,13 @@ fn main() {
     let done = drive(users * 3 / 2, &|_| begun.elapsed() >= length, false);
     let (took, health) = (begun.elapsed().as_secs_f64(), engine.health());
     let groups = health.groups - before.groups;
-    println!("{:.0} elements/s, {:.1} us each; {groups} groups of {:.1} requests; commits {:.1} ms; log {} MiB, {} checkpoints",
-        done as f64 / took, took * 1e6 / done as f64,
+    println!(
+        "{:.0} elements/s, {:.1} us each; {groups} groups of {:.1} requests; commits {:.1} ms; log {} MiB, {} checkpoints",
+        done as f64 / took,
+        took * 1e6 / done as f64,
         (health.decisions - before.decisions) as f64 / groups as f64,
         (health.commit_us_sum - before.commit_us_sum) as f64 / 1e3 / groups as f64,
-        health.wal_bytes >> 20, health.checkpoints);
+        health.wal_bytes >> 20,
+        health.checkpoints
+    );
 }

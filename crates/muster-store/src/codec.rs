@@ -15,8 +15,8 @@ use std::borrow::Cow;
 use std::cell::RefCell;
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
-pub use people::{Binding, ViewRow};
 pub(crate) use logs::outcome_bit;
+pub use people::{Binding, ViewRow};
 pub(crate) use people::{binding_cells, view_cells};
 pub(crate) use traffic::COUNTERS_ID;
 
@@ -129,7 +129,11 @@ struct Row<'r, 'a>(std::slice::Iter<'r, Cell<'a>>);
 
 impl<'r, 'a> Row<'r, 'a> {
     fn of(family: Family, cells: &'r [Cell<'a>]) -> Result<Self, Damage> {
-        if cells.len() == family.columns().len() { Ok(Self(cells.iter())) } else { Err(Damage("a row has too few columns")) }
+        if cells.len() == family.columns().len() {
+            Ok(Self(cells.iter()))
+        } else {
+            Err(Damage("a row has too few columns"))
+        }
     }
 
     fn next(&mut self) -> Result<&'r Cell<'a>, Damage> {

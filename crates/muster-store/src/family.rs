@@ -81,37 +81,88 @@ const fn or_null(column: Column) -> Column {
 
 const BINDINGS: [Column; 3] = [text("kind"), text("value"), int("profile")];
 const PROFILES: [Column; 5] = [int("no"), int("created"), int("first_seen"), blob("attributes"), blob("record")];
-const STANDINGS: [Column; 10] = [
-    int("no"), int("root"), int("last_seen"), int("events"), int("devices"), int("tree_first_seen"), int("tree_last_seen"),
-    int("tree_events"), int("tree_devices"), int("tree_members"),
+const STANDINGS: [Column; 12] = [
+    int("no"),
+    int("created"),
+    int("root"),
+    int("last_seen"),
+    int("events"),
+    int("devices"),
+    int("tree_first_seen"),
+    int("tree_last_seen"),
+    int("tree_events"),
+    int("tree_devices"),
+    int("tree_members"),
+    or_null(int("deletion")),
 ];
 const VIEWS: [Column; 3] = [int("profile"), blob("attributes"), blob("record")];
-const LINKS: [Column; 6] =
-    [int("child"), int("parent"), int("merge"), int("seq"), blob("rules"), int("same_email")];
+const LINKS: [Column; 6] = [int("child"), int("parent"), int("merge"), int("seq"), blob("rules"), int("same_email")];
 const DEVICES: [Column; 14] = [
-    int("profile"), text("device_id"), int("seq"), int("updated_at"), int("platform"), text("push_id"),
-    or_null(text("model")), or_null(text("app_version")), or_null(text("os_version")), or_null(int("push_opted")),
-    or_null(int("push_provisional_opted")), or_null(text("gaid")), or_null(text("idfv")), int("push_id_is_word"),
+    int("profile"),
+    text("device_id"),
+    int("seq"),
+    int("updated_at"),
+    int("platform"),
+    text("push_id"),
+    or_null(text("model")),
+    or_null(text("app_version")),
+    or_null(text("os_version")),
+    or_null(int("push_opted")),
+    or_null(int("push_provisional_opted")),
+    or_null(text("gaid")),
+    or_null(text("idfv")),
+    int("push_id_is_word"),
 ];
 const EVENTS: [Column; 13] = [
-    int("seq"), int("profile"), int("time"), int("user_time"), int("received_at"), int("request"),
-    or_null(text("origin")), or_null(text("device_id")), text("name"), blob("attributes"), or_null(int("platform")),
-    or_null(text("app_version")), blob("record"),
+    int("seq"),
+    int("profile"),
+    int("time"),
+    int("user_time"),
+    int("received_at"),
+    int("request"),
+    or_null(text("origin")),
+    or_null(text("device_id")),
+    text("name"),
+    blob("attributes"),
+    or_null(int("platform")),
+    or_null(text("app_version")),
+    blob("record"),
 ];
 const EVENT_IDS: [Column; 3] = [text("id"), int("at"), int("seq")];
 const MERGES: [Column; 11] = [
-    int("no"), int("at"), int("survivor_created"), int("survivor"), int("merged_created"), int("merged"),
-    or_null(int("request")), or_null(int("element")), int("cause"), blob("record"), or_null(int("reverted_at")),
+    int("no"),
+    int("at"),
+    int("survivor_created"),
+    int("survivor"),
+    int("merged_created"),
+    int("merged"),
+    or_null(int("request")),
+    or_null(int("element")),
+    int("cause"),
+    blob("record"),
+    or_null(int("reverted_at")),
 ];
-const SEPARATIONS: [Column; 8] = [
-    int("no"), int("at"), int("a_created"), int("a"), int("b_created"), int("b"), int("cause"), or_null(int("merge")),
-];
+const SEPARATIONS: [Column; 8] =
+    [int("no"), int("at"), int("a_created"), int("a"), int("b_created"), int("b"), int("cause"), or_null(int("merge"))];
 const REQUESTS: [Column; 9] = [
-    int("no"), int("received_at"), int("status"), int("route"), or_null(text("origin")), int("bytes"),
-    int("duration_us"), int("outcomes"), blob("record"),
+    int("no"),
+    int("received_at"),
+    int("status"),
+    int("route"),
+    or_null(text("origin")),
+    int("bytes"),
+    int("duration_us"),
+    int("outcomes"),
+    blob("record"),
 ];
 const QUARANTINE: [Column; 8] = [
-    int("no"), int("at"), int("request"), int("element_index"), int("kind"), blob("errors"), blob("element"),
+    int("no"),
+    int("at"),
+    int("request"),
+    int("element_index"),
+    int("kind"),
+    blob("errors"),
+    blob("element"),
     or_null(int("replayed_as")),
 ];
 const IDEMPOTENCY: [Column; 7] =
@@ -119,17 +170,43 @@ const IDEMPOTENCY: [Column; 7] =
 const OUTBOX: [Column; 2] = [int("request"), blob("body")];
 const CHANGES: [Column; 4] = [int("seq"), int("kind"), int("profile"), int("merge")];
 const COUNTERS: [Column; 15] = [
-    int("id"), int("seq"), int("profile"), int("request"), int("merge"), int("separation"), int("quarantine"),
-    int("users"), int("events"), int("events_accepted"), int("events_removed"), int("devices"), int("requests_applied"),
-    int("quarantined"), int("now"),
+    int("id"),
+    int("seq"),
+    int("profile"),
+    int("request"),
+    int("merge"),
+    int("separation"),
+    int("quarantine"),
+    int("users"),
+    int("events"),
+    int("events_accepted"),
+    int("events_removed"),
+    int("devices"),
+    int("requests_applied"),
+    int("quarantined"),
+    int("now"),
 ];
 
 impl Family {
     /// Every family, in order of its number.
     pub const ALL: [Self; 17] = [
-        Self::Bindings, Self::Profiles, Self::Standings, Self::Views, Self::Links, Self::Devices, Self::Events,
-        Self::EventIds, Self::Merges, Self::Separations, Self::Requests, Self::Refused, Self::Quarantine,
-        Self::Idempotency, Self::Outbox, Self::Changes, Self::Counters,
+        Self::Bindings,
+        Self::Profiles,
+        Self::Standings,
+        Self::Views,
+        Self::Links,
+        Self::Devices,
+        Self::Events,
+        Self::EventIds,
+        Self::Merges,
+        Self::Separations,
+        Self::Requests,
+        Self::Refused,
+        Self::Quarantine,
+        Self::Idempotency,
+        Self::Outbox,
+        Self::Changes,
+        Self::Counters,
     ];
 
     /// Its place in [`Family::ALL`].

@@ -169,7 +169,9 @@ impl Seen {
                 self.require(beside == Some(s.root), || format!("the link of {no} leads out of its tree"));
                 let record = self.merges.get(&merge).copied();
                 let merge = merge.0;
-                self.require(record == Some((s.no, false)), || format!("the link of {no} has no open merge record {merge}"));
+                self.require(record == Some((s.no, false)), || {
+                    format!("the link of {no} has no open merge record {merge}")
+                });
             }
         }
     }

@@ -3,7 +3,7 @@
 use crate::engine::EngineError;
 use muster_core::change::Put;
 use muster_core::command::Route;
-use muster_core::id::{MergeNo, ProfileNo, QuarantineNo, RequestNo, Seq, SeparationNo};
+use muster_core::id::{MergeNo, ProfileNo, QuarantineNo, RequestNo, SeparationNo, Seq};
 use muster_core::identifier::Key;
 use muster_core::record::{Counters, Event, Idempotency, Merge, Quarantined, Request, Separation, View};
 use muster_core::snapshot::Member;
@@ -30,6 +30,12 @@ pub trait Reader {
     /// # Errors
     /// See the trait.
     fn profile(&mut self, no: ProfileNo) -> Result<Option<LiveProfile>, EngineError>;
+
+    /// Live profiles whose deletion is due, the earliest first.
+    ///
+    /// # Errors
+    /// See the trait.
+    fn due_deletions(&mut self, now: Timestamp, limit: usize) -> Result<Vec<ProfileNo>, EngineError>;
 
     /// Events recorded under any of these ids, newest first by (time, seq), of all names or of one, below the cursor.
     ///

@@ -4,10 +4,10 @@
 use crate::engine::{EngineError, Job, JobStep};
 use muster_core::change::Changes;
 use muster_core::command::Route;
-use muster_core::facts::{Facts, Needs};
-use muster_core::id::{MergeNo, ProfileNo, SeparationNo};
+use muster_core::facts::{Belongings, Facts, Needs};
+use muster_core::id::{MergeNo, ProfileNo, SeparationNo, Seq};
 use muster_core::identifier::Key;
-use muster_core::limits::ROUNDS_MAX;
+use muster_core::limits::{ROUNDS_MAX, SWEEP_EVENTS_MAX};
 use muster_core::record::{
     Device, DeviceRef, EventId, Idempotency, Link, Merge, Profile, Separation, Standing, Token, View,
 };
@@ -26,6 +26,10 @@ pub(crate) trait Source {
     fn members(&mut self, root: ProfileNo) -> Result<Vec<ProfileNo>, EngineError>;
     /// The separations that name this id, by number.
     fn separations_of(&mut self, no: ProfileNo) -> Result<Vec<Separation>, EngineError>;
+    /// Places of events recorded under this id, at most so many.
+    fn events_of(&mut self, no: ProfileNo, limit: usize) -> Result<Vec<Seq>, EngineError>;
+    /// The devices of this id.
+    fn devices_of(&mut self, no: ProfileNo) -> Result<Vec<DeviceRef>, EngineError>;
     fn device(&mut self, at: &DeviceRef) -> Result<Option<Device>, EngineError>;
     fn token(&mut self, token: &Token) -> Result<Option<DeviceRef>, EngineError>;
     fn event_id(&mut self, id: &str) -> Result<Option<EventId>, EngineError>;
@@ -77,6 +81,9 @@ fn fill(source: &mut dyn Source, needs: &Needs, facts: &mut Facts) -> Result<(),
             facts.bindings.insert(key.clone(), source.binding(key)?);
         }
     }
+    for no in &needs.standings {
+        fill_standing(source, *no, facts)?;
+    }
     for no in &needs.profiles {
         fill_profile(source, *no, facts)?;
     }
@@ -101,7 +108,47 @@ fn fill(source: &mut dyn Source, needs: &Needs, facts: &mut Facts) -> Result<(),
     fill_others(source, needs, facts)
 }
 
+/// A standing; of a member also its root's.
+fn fill_standing(source: &mut dyn Source, no: ProfileNo, facts: &mut Facts) -> Result<(), EngineError> {
+    fill_one_standing(source, no, facts)?;
+    match facts.standings[&no] {
+        Some(standing) => fill_one_standing(source, standing.root, facts),
+        None => Ok(()),
+    }
+}
+
+fn fill_one_standing(source: &mut dyn Source, no: ProfileNo, facts: &mut Facts) -> Result<(), EngineError> {
+    if !facts.standings.contains_key(&no) {
+        facts.standings.insert(no, source.standing(no)?);
+    }
+    Ok(())
+}
+
+/// Events and devices of a live profile, events first.
+fn fill_belongings(source: &mut dyn Source, root: ProfileNo, facts: &mut Facts) -> Result<(), EngineError> {
+    fill_tree(source, root, facts)?;
+    let members = facts.trees.get(&root).cloned().flatten().unwrap_or_default();
+    let mut belongings = Belongings::default();
+    for no in &members {
+        let left = SWEEP_EVENTS_MAX - belongings.events.len();
+        if left == 0 {
+            break;
+        }
+        belongings.events.extend(source.events_of(*no, left)?.into_iter().map(|seq| (*no, seq)));
+    }
+    if belongings.events.is_empty() {
+        for no in &members {
+            belongings.devices.extend(source.devices_of(*no)?);
+        }
+    }
+    facts.belongings.insert(root, Some(belongings));
+    Ok(())
+}
+
 fn fill_others(source: &mut dyn Source, needs: &Needs, facts: &mut Facts) -> Result<(), EngineError> {
+    for root in &needs.belongings {
+        fill_belongings(source, *root, facts)?;
+    }
     for id in &needs.event_ids {
         if !facts.event_ids.contains_key(id) {
             facts.event_ids.insert(id.clone(), source.event_id(id)?);
@@ -135,9 +182,7 @@ fn fill_profile(source: &mut dyn Source, no: ProfileNo, facts: &mut Facts) -> Re
 }
 
 fn fill_own(source: &mut dyn Source, no: ProfileNo, facts: &mut Facts) -> Result<(), EngineError> {
-    if !facts.standings.contains_key(&no) {
-        facts.standings.insert(no, source.standing(no)?);
-    }
+    fill_one_standing(source, no, facts)?;
     if !facts.profiles.contains_key(&no) {
         facts.profiles.insert(no, source.profile(no)?);
     }

@@ -184,7 +184,8 @@ impl Inner {
         for (place, lane) in self.all_lanes().iter().enumerate() {
             let mut writer = locked(&lane.writer);
             let refused = |error| refusal(&lane.folder, Some(&lane.id), error);
-            lane.open_writer(&mut writer, self.options.binding_map_bytes_max, self.options.accept_loss).map_err(refused)?;
+            lane.open_writer(&mut writer, self.options.binding_map_bytes_max, self.options.accept_loss)
+                .map_err(refused)?;
             if place >= self.options.open_max {
                 lane.close(&mut writer).map_err(|error| refused(error.into()))?;
             }

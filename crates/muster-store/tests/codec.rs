@@ -102,17 +102,22 @@ fn the_bytes_of_version_one_never_change() {
         first_seen: Timestamp(900),
         keys: vec![key("a@b")],
         attributes,
-        platforms: BTreeMap::from([(Platform::Web, write(6, Some(true)))]),
+        platforms: BTreeMap::from([(Platform::Web, Write { seq: 6, value: Some(true) })]),
         former: vec![Former { key: key("o@b"), until: Timestamp(950) }],
     };
     let cells = profile.cells();
-    assert_eq!(hex(&cells), [
-        "Int(3)",
-        "Int(1000)",
-        "Int(900)",
-        "ec0000003a2a6174a8323032362d30312d30354a636974794a50756e654a686f6d65ec00000011376c617435312e35376c6f6e452d322e30",
-        "010105656d61696c03614062120706010 4676f6e650101030102 0105656d61696c036f4062ec0e".replace(' ', "").as_str(),
-    ]);
+    assert_eq!(
+        hex(&cells),
+        [
+            "Int(3)",
+            "Int(1000)",
+            "Int(900)",
+            "ec0000003a2a6174a8323032362d30312d30354a636974794a50756e654a686f6d65ec00000011376c617435312e35376c6f6e452d322e30",
+            "010105656d61696c03614062120706010 4676f6e650101030102 0105656d61696c036f4062ec0e"
+                .replace(' ', "")
+                .as_str(),
+        ]
+    );
     assert_eq!(row_sum(Profile::FAMILY, &cells), 0);
     let action = Action {
         name: "Viewed".into(),

@@ -68,7 +68,7 @@ fn result(
     match end {
         End::Applied { outcome, root, merged } => {
             result.outcome = outcome;
-            result.profile = work.profile(root).ok().map(|profile| profile.id());
+            result.profile = work.standing(root).ok().map(|standing| standing.id());
             result.merged = merged;
         }
         End::Nothing(outcome) => result.outcome = outcome,
@@ -89,8 +89,6 @@ fn meet(
 ) -> Known<(ProfileNo, ProfileNo, Vec<ProfileId>)> {
     if let [root] = resolved.roots[..] {
         let record = resolved.one_id().unwrap_or(root);
-        work.profile(record)?;
-        work.profile(root)?;
         return Ok((root, record, Vec::new()));
     }
     let (root, merged) = join_all(work, resolved, (context.request, context.index))?;

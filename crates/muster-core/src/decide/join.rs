@@ -91,7 +91,7 @@ fn join(
     let seq = work.next_seq();
     let link = Link { child: part, parent: survivor, merge, seq, rules, same_email };
     re_root(work, survivor, part, &joined)?;
-    let (survivor_id, merged_id) = (work.profile(survivor)?.id(), work.profile(part)?.id());
+    let (survivor_id, merged_id) = (work.standing(survivor)?.id(), work.standing(part)?.id());
     if planted::MERGE_MOVES_BINDINGS.is_planted() {
         identifiers.iter().for_each(|key| work.bindings.set(key.clone(), Some(survivor)));
     }

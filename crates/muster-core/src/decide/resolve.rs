@@ -25,9 +25,15 @@ impl Resolved<'_> {
     }
 }
 
-/// Resolves the keys of one element.
-pub(super) fn resolve<'k>(work: &mut Work<'_>, keys: &'k [GivenKey], warnings: &mut Warnings) -> Known<Resolved<'k>> {
-    let found = look_up(work, keys)?;
+/// Resolves the keys of one element. `writes` tells that it will write to own records: they are asked for with the
+/// standings, which are all that events need.
+pub(super) fn resolve<'k>(
+    work: &mut Work<'_>,
+    keys: &'k [GivenKey],
+    writes: bool,
+    warnings: &mut Warnings,
+) -> Known<Resolved<'k>> {
+    let found = look_up(work, keys, writes)?;
     let mut resolved = Resolved::default();
     for (given, bound) in found {
         let Some((_, root)) = bound else {
@@ -51,11 +57,15 @@ type Found<'k> = (&'k GivenKey, Option<(ProfileNo, ProfileNo)>);
 
 /// Each key with its id and that id's live profile. Looks all of them up before it gives up, so that the needs of one
 /// element are noted in one round; with more than one live profile those of a merge, too.
-fn look_up<'k>(work: &mut Work<'_>, keys: &'k [GivenKey]) -> Known<Vec<Found<'k>>> {
+fn look_up<'k>(work: &mut Work<'_>, keys: &'k [GivenKey], writes: bool) -> Known<Vec<Found<'k>>> {
     let mut found = Vec::with_capacity(keys.len());
     let mut missing = false;
     for given in keys {
-        match work.binding(&given.key).and_then(|id| id.map(|id| Ok((id, work.root_of(id)?))).transpose()) {
+        let bound = work.binding(&given.key);
+        if let Ok(Some(id)) = bound {
+            missing |= writes && work.profile(id).is_err();
+        }
+        match bound.and_then(|id| id.map(|id| Ok((id, work.root_of(id)?))).transpose()) {
             Ok(bound) => found.push((given, bound)),
             Err(Missing) => missing = true,
         }
@@ -77,6 +87,12 @@ fn look_up<'k>(work: &mut Work<'_>, keys: &'k [GivenKey]) -> Known<Vec<Found<'k>
 fn conflicts(work: &mut Work<'_>, kept: &[ProfileNo], candidate: ProfileNo) -> Known<bool> {
     if kept.is_empty() {
         return Ok(false);
+    }
+    // A profile whose deletion is under way takes part in no merge.
+    for root in kept.iter().chain([&candidate]) {
+        if work.standing(*root)?.deletion.is_some() {
+            return Ok(true);
+        }
     }
     let mut others = Vec::new();
     for root in kept {

@@ -38,6 +38,8 @@ pub enum RevertOutcome {
     Unknown,
     /// It was reverted before.
     AlreadyReverted(Timestamp),
+    /// The live profile's deletion is under way: it takes part in no revert.
+    UnderDeletion,
 }
 
 impl Decision for Revert {
@@ -56,6 +58,7 @@ impl Decision for Revert {
         };
         let mut work = Work::new(facts, &self.identity, now.at);
         match cut(&mut work, merge) {
+            Ok(RevertOutcome::UnderDeletion) => Step::Leave(RevertOutcome::UnderDeletion),
             Ok(outcome) => Step::Done(work.into_changes(), outcome),
             Err(Missing) => Step::NeedMore(work.needs),
         }
@@ -65,6 +68,9 @@ impl Decision for Revert {
 fn cut(work: &mut Work<'_>, merge: &Merge) -> Known<RevertOutcome> {
     let part_root = merge.merged.no;
     let root = work.root_of(part_root)?;
+    if work.standing(root)?.deletion.is_some() {
+        return Ok(RevertOutcome::UnderDeletion);
+    }
     let members = work.members(root)?;
     let profiles: Vec<Profile> = members.iter().map(|no| work.profile(*no).cloned()).collect::<Known<_>>()?;
     let part = part_of(work, &profiles, part_root);
@@ -124,8 +130,9 @@ fn settle(work: &mut Work<'_>, root: ProfileNo, members: &[ProfileNo], profiles:
         let among = profiles.iter().filter(|profile| members.contains(&profile.no));
         Tree::new(among.map(|profile| MemberRef { profile, link: work.links.get(&profile.no).flatten() })).shown(root)
     });
-    // The part had no view of its own while it was a member, so there may be none to drop.
-    if view.is_some() || matches!(work.views.get(&root), Some(Some(_))) {
+    // Who was live had a view, for the part was its member; the part had none of its own, so there is none to drop.
+    let was_live = work.facts.standings.get(&root).is_some_and(|stored| stored.is_some_and(|s| s.root == root));
+    if view.is_some() || was_live {
         work.views.set(root, view);
     }
     work.trees.set(root, Some(members.to_vec()));

@@ -105,6 +105,11 @@ impl<'f> Work<'f> {
         }
     }
 
+    pub(super) fn need_standing(&mut self, no: ProfileNo) -> Missing {
+        self.needs.standings.push(no);
+        Missing
+    }
+
     fn need_profile(&mut self, no: ProfileNo) -> Missing {
         self.needs.profiles.push(no);
         Missing
@@ -114,7 +119,7 @@ impl<'f> Work<'f> {
     pub(super) fn standing(&mut self, no: ProfileNo) -> Known<Standing> {
         match self.standings.get(&no) {
             Some(Some(standing)) => Ok(*standing),
-            _ => Err(self.need_profile(no)),
+            _ => Err(self.need_standing(no)),
         }
     }
 

@@ -46,8 +46,9 @@ pub(super) fn create(work: &mut Work<'_>, first_seen: Timestamp, last_seen: Time
         former: Vec::new(),
     };
     let tree = Tally { first_seen, last_seen, events: 0, devices: 0, members: 1 };
+    let standing = Standing { no, created: work.now, root: no, last_seen, events: 0, devices: 0, tree, deletion: None };
     work.profiles.set(no, Some(profile));
-    work.standings.set(no, Some(Standing { no, root: no, last_seen, events: 0, devices: 0, tree }));
+    work.standings.set(no, Some(standing));
     no
 }
 

@@ -2,8 +2,9 @@
 //! rule that leans on an engine's generosity fails here. Owns no rows: those are `engine.rs`'s.
 
 use crate::engine::Store;
-use muster_core::facts::{Facts, Needs};
+use muster_core::facts::{Belongings, Facts, Needs};
 use muster_core::id::ProfileNo;
+use muster_core::limits::SWEEP_EVENTS_MAX;
 use muster_core::record::DeviceRef;
 
 impl Store {
@@ -14,6 +15,16 @@ impl Store {
         facts.rate = self.rate.clone();
         for key in &needs.bindings {
             facts.bindings.insert(key.clone(), self.bindings.get(key).copied());
+        }
+        for no in &needs.standings {
+            let found = self.standings.get(no).copied();
+            facts.standings.insert(*no, found);
+            if let Some(root) = found.map(|standing| standing.root) {
+                facts.standings.insert(root, self.standings.get(&root).copied());
+            }
+        }
+        for root in &needs.belongings {
+            facts.belongings.insert(*root, Some(self.belongings(*root)));
         }
         for no in &needs.profiles {
             self.read_profile(*no, facts);
@@ -67,6 +78,15 @@ impl Store {
             facts.separations.insert(*root, Some(self.separations.values().filter(named).cloned().collect()));
         }
         Ok(())
+    }
+
+    fn belongings(&self, root: ProfileNo) -> Belongings {
+        let members = self.members(root);
+        let events = self.events.values().filter(|e| members.contains(&e.profile)).map(|e| (e.profile, e.seq));
+        let events: Vec<_> = events.take(SWEEP_EVENTS_MAX).collect();
+        let devices = self.devices.keys().filter(|at| events.is_empty() && members.contains(&at.profile));
+        let devices = devices.cloned().collect();
+        Belongings { events, devices }
     }
 
     fn read_profile(&self, no: ProfileNo, facts: &mut Facts) {

@@ -228,6 +228,9 @@ pub(crate) fn invariants(store: &Store) -> Result<(), String> {
         if store.links.contains_key(&no) == (no == root) {
             return Err(format!("law L3: link and root of {no:?} disagree"));
         }
+        if store.profiles.get(&no).is_none_or(|p| p.created != standing.created) {
+            return Err(format!("standing and own record of {no:?} disagree about when it was created"));
+        }
         let members = store.members(no);
         if store.views.contains_key(&no) != (no == root && members.len() > 1) {
             return Err(format!("{no:?} has a view and needs none, or the other way round"));

@@ -105,7 +105,10 @@ fn same_workspace(user: &str, head: &Parts) -> Result<(), Failure> {
 
 /// The workspace of a path `/v1/call/{workspace_id}`.
 fn path_workspace(path: &str) -> Option<&str> {
-    path.split('/').nth(3)
+    let call = path.strip_prefix("/v1/")?;
+    // Delete Users has its own word where other calls have the workspace.
+    let is_delete = call == "customer/delete" || call == "customer/delete/bulk";
+    call.split('/').nth(1).filter(|_| !is_delete)
 }
 
 /// Names and values of the query string; a query that cannot be read has none.

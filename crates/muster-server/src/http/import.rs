@@ -77,7 +77,7 @@ fn preferences(headers: &HeaderMap) -> Preferences {
 }
 
 /// The key with the hash of what came with it; dry runs ignore keys.
-fn idempotency(headers: &HeaderMap, dry: bool, body: &[u8]) -> Result<Option<IdempotencyKey>, Failure> {
+pub(super) fn idempotency(headers: &HeaderMap, dry: bool, body: &[u8]) -> Result<Option<IdempotencyKey>, Failure> {
     if dry {
         return Ok(None);
     }
@@ -86,7 +86,7 @@ fn idempotency(headers: &HeaderMap, dry: bool, body: &[u8]) -> Result<Option<Ide
 }
 
 /// The origin address (behaviour.md 1.9), with a warning for entries that are none.
-fn origin(headers: &HeaderMap, entry: &Entry) -> (Option<Arc<str>>, Warnings) {
+pub(super) fn origin(headers: &HeaderMap, entry: &Entry) -> (Option<Arc<str>>, Warnings) {
     let lines = headers.get_all(FORWARDED_FOR).iter().map(HeaderValue::as_bytes);
     let (origin, unreadable) = forwarded::origin(lines);
     let mut warnings = Warnings::default();
@@ -98,22 +98,22 @@ fn origin(headers: &HeaderMap, entry: &Entry) -> (Option<Arc<str>>, Warnings) {
 }
 
 /// A body that was read, with the room that it takes.
-struct Admitted {
-    bytes: Bytes,
+pub(super) struct Admitted {
+    pub(super) bytes: Bytes,
     _room: Taken,
 }
 
 /// One call of a caller who was let in.
-struct Call<'a> {
-    app: &'a App,
-    api: Api,
-    route: Route,
-    entry: Arc<Entry>,
+pub(super) struct Call<'a> {
+    pub(super) app: &'a App,
+    pub(super) api: Api,
+    pub(super) route: Route,
+    pub(super) entry: Arc<Entry>,
 }
 
 impl Call<'_> {
     /// Content type, coding, size, and the body itself.
-    async fn body(&self, headers: &HeaderMap, body: &mut axum::body::Body) -> Result<Admitted, Failure> {
+    pub(super) async fn body(&self, headers: &HeaderMap, body: &mut axum::body::Body) -> Result<Admitted, Failure> {
         guard::content_type(headers)?;
         let coding = Coding::of(headers)?;
         let own = self.entry.document.body_bytes;
@@ -132,7 +132,7 @@ impl Call<'_> {
 
     /// The recorded answer of the same key and body, before the body is judged (behaviour.md 1.8). A key that was used
     /// with another body is left to the decision: that comes after the body was judged.
-    async fn recorded(&self, key: &IdempotencyKey) -> Option<Response> {
+    pub(super) async fn recorded(&self, key: &IdempotencyKey) -> Option<Response> {
         let (engine, id) = (Arc::clone(&self.app.engine), self.entry.id().clone());
         let (route, text) = (self.route, key.key.clone());
         let looked = tokio::task::spawn_blocking(move || engine.read(&id)?.idempotency(route, &text)).await;
@@ -187,7 +187,7 @@ impl Call<'_> {
         }
     }
 
-    fn success(&self, recorded: &Recorded, replayed: bool, preferences: Option<String>) -> Response {
+    pub(super) fn success(&self, recorded: &Recorded, replayed: bool, preferences: Option<String>) -> Response {
         let mut response = envelope::json(recorded.status, Bytes::from_owner(Arc::clone(&recorded.body)));
         let headers = response.headers_mut();
         if let Ok(outcomes) = HeaderValue::from_str(&recorded.outcomes) {
@@ -204,7 +204,7 @@ impl Call<'_> {
         response
     }
 
-    fn failed(&self, failure: &Failure) -> Response {
+    pub(super) fn failed(&self, failure: &Failure) -> Response {
         if failure.status() == 400 {
             return self.noted(failure, Vec::new(), (0, None, self.app.clock.now().micros));
         }
@@ -243,7 +243,7 @@ impl Call<'_> {
         response
     }
 
-    fn engine_failed(&self, error: &EngineError) -> Response {
+    pub(super) fn engine_failed(&self, error: &EngineError) -> Response {
         let (failure, seconds) = match error {
             EngineError::Overloaded => (Failure::Unavailable, OVERLOAD_RETRY_SECONDS),
             EngineError::Unavailable(_) | EngineError::Full => (Failure::Unavailable, UNAVAILABLE_RETRY_SECONDS),

@@ -1,5 +1,6 @@
 //! The server through a real socket, on the reference engine and a clock that tests step. The binary, durability and
 //! foreign clients have their tests in the crate `muster`.
+#![expect(clippy::unwrap_used, reason = "what a test needs and does not get fails it")]
 
 mod clients;
 mod guards;

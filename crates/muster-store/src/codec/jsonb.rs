@@ -185,5 +185,9 @@ fn location(mut payload: &[u8]) -> Result<Value, Damage> {
         *degrees = number(digits)?;
     }
     let [lat, lon] = degrees;
-    if payload.is_empty() { Ok(Value::Location { lat, lon }) } else { Err(Damage("a location has more than two labels")) }
+    if payload.is_empty() {
+        Ok(Value::Location { lat, lon })
+    } else {
+        Err(Damage("a location has more than two labels"))
+    }
 }

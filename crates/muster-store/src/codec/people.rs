@@ -74,6 +74,7 @@ impl Record for Standing {
     fn cells(&self) -> Vec<Cell<'_>> {
         vec![
             Cell::unsigned(self.no.0),
+            Cell::Int(self.created.0),
             Cell::unsigned(self.root.0),
             Cell::Int(self.last_seen.0),
             Cell::unsigned(self.events),
@@ -83,6 +84,7 @@ impl Record for Standing {
             Cell::unsigned(self.tree.events),
             Cell::Int(self.tree.devices.into()),
             Cell::Int(self.tree.members.into()),
+            Cell::int_or_null(self.deletion.map(|due| due.0)),
         ]
     }
 
@@ -90,6 +92,7 @@ impl Record for Standing {
         let mut row = Row::of(Self::FAMILY, cells)?;
         Ok(Self {
             no: ProfileNo(row.unsigned()?),
+            created: Timestamp(row.int()?),
             root: ProfileNo(row.unsigned()?),
             last_seen: Timestamp(row.int()?),
             events: row.unsigned()?,
@@ -101,6 +104,7 @@ impl Record for Standing {
                 devices: row.small()?,
                 members: row.small()?,
             },
+            deletion: row.int_or_null()?.map(Timestamp),
         })
     }
 }

@@ -168,8 +168,19 @@ impl Record for Counters {
 
     fn cells(&self) -> Vec<Cell<'_>> {
         let counts = [
-            self.seq, self.profile, self.request, self.merge, self.separation, self.quarantine, self.users, self.events,
-            self.events_accepted, self.events_removed, self.devices, self.requests_applied, self.quarantined,
+            self.seq,
+            self.profile,
+            self.request,
+            self.merge,
+            self.separation,
+            self.quarantine,
+            self.users,
+            self.events,
+            self.events_accepted,
+            self.events_removed,
+            self.devices,
+            self.requests_applied,
+            self.quarantined,
         ];
         let mut cells = vec![Cell::Int(COUNTERS_ID)];
         cells.extend(counts.map(Cell::unsigned));

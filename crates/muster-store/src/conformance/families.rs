@@ -13,8 +13,8 @@ use muster_core::id::{MergeNo, ProfileId, ProfileNo, REFUSED_REQUESTS, RequestNo
 use muster_core::identifier::{Key, Kind};
 use muster_core::outcome::Outcome;
 use muster_core::record::{
-    Cause, Change, ChangeKind, Device, DeviceRef, Event, EventId, Idempotency, Link, Merge, Outgoing, Platform, Profile,
-    Recorded, Request, Separation, SeparationCause, Standing, Tally, Token, TokenKind, View,
+    Cause, Change, ChangeKind, Device, DeviceRef, Event, EventId, Idempotency, Link, Merge, Outgoing, Platform,
+    Profile, Recorded, Request, Separation, SeparationCause, Standing, Tally, Token, TokenKind, View,
 };
 use muster_core::snapshot::Member;
 use muster_core::time::Timestamp;
@@ -33,7 +33,16 @@ fn profile(no: ProfileNo) -> Profile {
 
 fn standing(no: ProfileNo, root: ProfileNo, members: u32) -> Standing {
     let tree = Tally { first_seen: Timestamp(1), last_seen: Timestamp(2), events: 3, devices: 1, members };
-    Standing { no, root, last_seen: Timestamp(2), events: 3, devices: 1, tree }
+    Standing {
+        no,
+        created: Timestamp(1),
+        root,
+        last_seen: Timestamp(2),
+        events: 3,
+        devices: 1,
+        tree,
+        deletion: Some(Timestamp(9)),
+    }
 }
 
 fn view() -> View {
@@ -224,7 +233,11 @@ pub(super) fn facts_are_closed_under_what_a_decision_needs(make: Make<'_>) {
     let got = facts(&*engine, &shop, needs).expect("it reads");
     assert_eq!(got.bindings, HashMap::from([(key("b"), Some(NO[2])), (key("z"), None)]));
     let own = |no| (no, Some(profile(no)));
-    assert_eq!(got.profiles, HashMap::from([own(NO[1]), own(NO[2]), (ProfileNo(77), None)]), "of a member its root's, too");
+    assert_eq!(
+        got.profiles,
+        HashMap::from([own(NO[1]), own(NO[2]), (ProfileNo(77), None)]),
+        "of a member its root's, too"
+    );
     assert_eq!(got.views, HashMap::from([(NO[1], Some(view()))]));
     let once = EventId { id: "once".into(), at: Timestamp(4), seq: 11 };
     assert_eq!(got.event_ids, HashMap::from([("once".into(), Some(once)), ("never".into(), None)]));
@@ -241,7 +254,11 @@ pub(super) fn facts_are_closed_under_what_a_decision_needs(make: Make<'_>) {
     assert_eq!(got.links, HashMap::from([(NO[1], None), (NO[2], Some(link()))]));
     assert_eq!(got.standings[&NO[2]], Some(standing(NO[2], NO[1], 1)));
     let apart = Some(vec![separation(1, NO[2], NO[3])]);
-    assert_eq!(got.separations, HashMap::from([(NO[1], apart.clone()), (NO[3], apart)]), "of any member, on either side");
+    assert_eq!(
+        got.separations,
+        HashMap::from([(NO[1], apart.clone()), (NO[3], apart)]),
+        "of any member, on either side"
+    );
     assert_eq!(got.merges, HashMap::from([(MergeNo(1), Some(merge(1))), (MergeNo(2), None)]));
     assert_eq!(got.separation_nos, HashMap::from([(SeparationNo(1), Some(separation(1, NO[2], NO[3])))]));
 }
@@ -264,7 +281,9 @@ pub(super) fn a_token_finds_its_device(make: Make<'_>) {
 pub(super) fn a_timeline_is_read_newest_first_in_pages(make: Make<'_>) {
     let (engine, shop) = shop(make);
     let all: Vec<Event> = (1..=30)
-        .map(|seq| event(seq, NO[(seq % 3) as usize], (seq / 4).cast_signed(), if seq % 2 == 0 { "even" } else { "odd" }))
+        .map(|seq| {
+            event(seq, NO[(seq % 3) as usize], (seq / 4).cast_signed(), if seq % 2 == 0 { "even" } else { "odd" })
+        })
         .collect();
     put(&*engine, &shop, all.iter().cloned().map(Put::Event).collect()).expect("it stores");
     let mut reader = engine.read(&shop).expect("it reads");

@@ -11,14 +11,14 @@ use muster_core::facts::Needs;
 use muster_core::id::{MergeNo, ProfileNo, QuarantineNo, REFUSED_REQUESTS, RequestNo};
 use muster_core::identifier::{Key, Kind};
 use muster_core::limits::{
-    ACTIONS_MAX, DEVICES_MAX, EVENT_ID_BYTES_MAX, FORMER_IDENTIFIERS_MAX, IDEMPOTENCY_KEY_BYTES_MAX, IDENTIFIER_BYTES_MAX,
-    MEMBERS_MAX, NAME_BYTES_MAX, RECORD_ATTRIBUTES_MAX, RECORD_BYTES_MAX,
+    ACTIONS_MAX, DEVICES_MAX, EVENT_ID_BYTES_MAX, FORMER_IDENTIFIERS_MAX, IDEMPOTENCY_KEY_BYTES_MAX,
+    IDENTIFIER_BYTES_MAX, MEMBERS_MAX, NAME_BYTES_MAX, RECORD_ATTRIBUTES_MAX, RECORD_BYTES_MAX,
 };
 use muster_core::outcome::{ActionOutcome, ActionResult, ElementResult, Outcome};
 use muster_core::reason::{Fault, Reason};
 use muster_core::record::{
-    Counters, Event, EventId, Former, Idempotency, Link, Profile, Quarantined, Recorded, Request, Standing, Tally, View,
-    Write,
+    Counters, Event, EventId, Former, Idempotency, Link, Profile, Quarantined, Recorded, Request, Standing, Tally,
+    View, Write,
 };
 use muster_core::time::Timestamp;
 use muster_core::value::Value;
@@ -48,7 +48,16 @@ fn profile(attributes: BTreeMap<Box<str>, Write<Value>>) -> Profile {
 fn standing(no: u64, root: u64, members: u32) -> Standing {
     let at = Timestamp(1);
     let tree = Tally { first_seen: at, last_seen: at, events: 0, devices: 0, members };
-    Standing { no: ProfileNo(no), root: ProfileNo(root), last_seen: at, events: 0, devices: 0, tree }
+    Standing {
+        no: ProfileNo(no),
+        created: at,
+        root: ProfileNo(root),
+        last_seen: at,
+        events: 0,
+        devices: 0,
+        tree,
+        deletion: None,
+    }
 }
 
 fn write(value: Value) -> Write<Value> {

@@ -9,7 +9,8 @@ use muster_core::outcome::{ActionOutcome, ActionResult, ElementResult, Outcome};
 use muster_core::reason::{Fault, Reason};
 use muster_core::record::{
     Cause, Change, ChangeKind, Choice, Counters, Device, DeviceRef, Event, EventId, Former, Idempotency, Link, Merge,
-    Outgoing, Platform, Profile, Quarantined, Recorded, Request, Separation, SeparationCause, Standing, Tally, View, Write,
+    Outgoing, Platform, Profile, Quarantined, Recorded, Request, Separation, SeparationCause, Standing, Tally, View,
+    Write,
 };
 use muster_core::settings::{Combine, SurvivorRule};
 use muster_core::time::Timestamp;
@@ -24,8 +25,10 @@ pub struct Dice {
     there: HashSet<String>,
 }
 
-const TEXTS: [&str; 9] = ["", "a", "\u{e4}\u{f6}", "\"quoted\\\"", "line\nbreak", "\u{1f600}", "twelve bytes", "it's", "\u{7f}\t"];
-const DATES: [&str; 4] = ["2026-01-05", "2026-01-05T00:00:00Z", "1969-12-31 23:59:59.999", "2026-01-05T05:30:00.25+05:30"];
+const TEXTS: [&str; 9] =
+    ["", "a", "\u{e4}\u{f6}", "\"quoted\\\"", "line\nbreak", "\u{1f600}", "twelve bytes", "it's", "\u{7f}\t"];
+const DATES: [&str; 4] =
+    ["2026-01-05", "2026-01-05T00:00:00Z", "1969-12-31 23:59:59.999", "2026-01-05T05:30:00.25+05:30"];
 
 impl Dice {
     /// Dice of a seed.
@@ -153,6 +156,7 @@ impl Dice {
     fn standing(&mut self) -> Standing {
         Standing {
             no: self.no(),
+            created: self.time(),
             root: self.no(),
             last_seen: self.time(),
             events: self.number(),
@@ -164,6 +168,7 @@ impl Dice {
                 devices: self.small(),
                 members: self.small(),
             },
+            deletion: self.maybe(Self::time),
         }
     }
 
@@ -346,7 +351,7 @@ impl Dice {
 
     /// One row, with the key that it is about and whether it is a delete.
     fn row(&mut self) -> (Put, String, bool) {
-        let row = match self.below(20) {
+        let row = match self.below(23) {
             0 => Put::Binding(self.key(), self.no()),
             1 => Put::Unbind(self.key()),
             2 | 3 => Put::Profile(self.profile()),
@@ -365,6 +370,9 @@ impl Dice {
             16 => Put::Request(self.request()),
             17 => Put::Quarantined(self.quarantined()),
             18 => Put::Idempotency(self.idempotency()),
+            19 => Put::DropProfile(self.no()),
+            20 => Put::DropStanding(self.no()),
+            21 => Put::DropEvent(self.below(30)),
             _ => match self.coin() {
                 true => {
                     Put::Outgoing(Outgoing { request: RequestNo(self.below(9)), body: self.text().into_boxed_bytes() })
@@ -389,7 +397,11 @@ impl Dice {
             if delete && !self.there.contains(&key) || !named.insert(key.clone()) {
                 continue;
             }
-            if delete { self.there.remove(&key) } else { self.there.insert(key) };
+            if delete {
+                self.there.remove(&key)
+            } else {
+                self.there.insert(key)
+            };
             rows.push(row);
         }
         let counters = Counters { seq: counters.seq + 1, quarantined: self.below(4), ..counters };
@@ -404,6 +416,8 @@ fn key_of(row: &Put) -> (String, bool) {
         Put::Unbind(key) => (format!("binding {key:?}"), true),
         Put::Profile(row) => (format!("profile {:?}", row.no), false),
         Put::Standing(row) => (format!("standing {:?}", row.no), false),
+        Put::DropProfile(no) => (format!("profile {no:?}"), true),
+        Put::DropStanding(no) => (format!("standing {no:?}"), true),
         Put::View(root, _) => (format!("view {root:?}"), false),
         Put::DropView(root) => (format!("view {root:?}"), true),
         Put::Link(row) => (format!("link {:?}", row.child), false),
@@ -411,6 +425,7 @@ fn key_of(row: &Put) -> (String, bool) {
         Put::Device(row) => (format!("device {:?}", row.at), false),
         Put::DropDevice(at) => (format!("device {at:?}"), true),
         Put::Event(row) => (format!("event {}", row.seq), false),
+        Put::DropEvent(seq) => (format!("event {seq}"), true),
         Put::EventId(row) => (format!("event id {}", row.id), false),
         Put::Merge(row) => (format!("merge {}", row.no), false),
         Put::Separation(row) => (format!("separation {}", row.no), false),

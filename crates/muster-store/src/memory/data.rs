@@ -5,7 +5,7 @@ use crate::engine::EngineError;
 use crate::rounds::Source;
 use muster_core::change::{Changes, Put};
 use muster_core::command::Route;
-use muster_core::id::{MergeNo, ProfileNo, QuarantineNo, RequestNo, Seq, SeparationNo};
+use muster_core::id::{MergeNo, ProfileNo, QuarantineNo, RequestNo, SeparationNo, Seq};
 use muster_core::identifier::Key;
 use muster_core::record::{
     Change, Counters, Device, DeviceRef, Event, EventId, Idempotency, Link, Merge, Outgoing, Profile, Quarantined,
@@ -45,6 +45,9 @@ impl Data {
             Put::Cut(child) => self.links.contains_key(child),
             Put::DropDevice(at) => self.devices.contains_key(at),
             Put::Lift(no) => self.separations.contains_key(no),
+            Put::DropEvent(seq) => self.events.contains_key(seq),
+            Put::DropProfile(no) => self.profiles.contains_key(no),
+            Put::DropStanding(no) => self.standings.contains_key(no),
             _ => true,
         };
         if changes.rows.iter().all(there) {
@@ -68,6 +71,9 @@ impl Data {
                 Put::Device(row) => drop(self.devices.insert(row.at.clone(), row)),
                 Put::DropDevice(at) => drop(self.devices.remove(&at)),
                 Put::Event(row) => drop(self.events.insert(row.seq, row)),
+                Put::DropEvent(seq) => drop(self.events.remove(&seq)),
+                Put::DropProfile(no) => drop(self.profiles.remove(&no)),
+                Put::DropStanding(no) => drop(self.standings.remove(&no)),
                 Put::EventId(row) => drop(self.event_ids.insert(row.id.clone(), row)),
                 Put::Merge(row) => drop(self.merges.insert(row.no, row)),
                 Put::Separation(row) => drop(self.separations.insert(row.no, row)),
@@ -126,6 +132,14 @@ impl Source for &Data {
 
     fn separations_of(&mut self, no: ProfileNo) -> Result<Vec<Separation>, EngineError> {
         Ok(self.separations.values().filter(|s| s.a.no == no || s.b.no == no).cloned().collect())
+    }
+
+    fn events_of(&mut self, no: ProfileNo, limit: usize) -> Result<Vec<Seq>, EngineError> {
+        Ok(self.events.values().filter(|e| e.profile == no).map(|e| e.seq).take(limit).collect())
+    }
+
+    fn devices_of(&mut self, no: ProfileNo) -> Result<Vec<DeviceRef>, EngineError> {
+        Ok(self.devices.keys().filter(|at| at.profile == no).cloned().collect())
     }
 
     fn device(&mut self, at: &DeviceRef) -> Result<Option<Device>, EngineError> {

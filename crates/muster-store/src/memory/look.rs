@@ -8,8 +8,9 @@ use muster_core::change::Put;
 use muster_core::command::Route;
 use muster_core::id::{MergeNo, ProfileNo, QuarantineNo, RequestNo, SeparationNo};
 use muster_core::identifier::Key;
-use muster_core::record::{Counters, Event, Idempotency, Merge, Quarantined, Request, Separation};
+use muster_core::record::{Counters, Event, Idempotency, Merge, Quarantined, Request, Separation, Standing};
 use muster_core::snapshot::Member;
+use muster_core::time::Timestamp;
 use std::cmp::Reverse;
 use std::sync::Arc;
 
@@ -46,6 +47,13 @@ impl Reader for Look {
             members.push(self.member(no)?);
         }
         Ok(Some(LiveProfile { root, members, view: self.data.views.get(&root).cloned() }))
+    }
+
+    fn due_deletions(&mut self, now: Timestamp, limit: usize) -> Result<Vec<ProfileNo>, EngineError> {
+        let due = |s: &&Standing| s.root == s.no && s.deletion.is_some_and(|due| due <= now);
+        let mut due: Vec<&Standing> = self.data.standings.values().filter(due).collect();
+        due.sort_by_key(|s| s.deletion);
+        Ok(due.into_iter().take(limit).map(|s| s.no).collect())
     }
 
     fn events(&mut self, query: &EventQuery<'_>) -> Result<Vec<Event>, EngineError> {

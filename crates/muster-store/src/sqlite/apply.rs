@@ -33,6 +33,8 @@ impl Apply<'_> {
             Put::Binding(key, profile) => self.bind(key, *profile),
             Put::Unbind(key) => self.unbind(key),
             Put::Profile(row) => self.put(row),
+            Put::DropProfile(no) => self.delete(Family::Profiles, &[Cell::unsigned(no.0)]),
+            Put::DropStanding(no) => self.delete(Family::Standings, &[Cell::unsigned(no.0)]),
             Put::Standing(row) => self.put(row),
             Put::View(root, view) => self.put_cells(Family::Views, &view_cells(*root, view)),
             Put::DropView(root) => self.delete(Family::Views, &[Cell::unsigned(root.0)]),
@@ -43,6 +45,7 @@ impl Apply<'_> {
                 self.delete(Family::Devices, &[Cell::unsigned(at.profile.0), Cell::text(&at.device_id)])
             }
             Put::Event(row) => self.put(row),
+            Put::DropEvent(seq) => self.delete(Family::Events, &[Cell::unsigned(*seq)]),
             Put::EventId(row) => self.put(row),
             Put::Merge(row) => self.put(row),
             Put::Separation(row) => self.put(row),
@@ -74,7 +77,12 @@ impl Apply<'_> {
     }
 
     /// Replaces a row whose old checksum is known; None = it was just inserted.
-    fn replace(&mut self, (family, cells): (Family, &[Cell<'_>]), sum: i64, old: Option<i64>) -> Result<(), EngineError> {
+    fn replace(
+        &mut self,
+        (family, cells): (Family, &[Cell<'_>]),
+        sum: i64,
+        old: Option<i64>,
+    ) -> Result<(), EngineError> {
         if old.is_some() && !table::update(self.conn, family, cells, sum)? {
             return Err(EngineError::Corrupt(format!("a row of {} is not there any more", family.table()).into()));
         }

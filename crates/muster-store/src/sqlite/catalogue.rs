@@ -26,12 +26,8 @@ fn damaged(what: &str) -> EngineError {
 }
 
 fn workspace_sum(w: &Workspace) -> i64 {
-    let cells = [
-        Cell::text(w.id.as_str()),
-        Cell::Int(w.created_at.0),
-        Cell::unsigned(w.revision),
-        Cell::text(&w.settings),
-    ];
+    let cells =
+        [Cell::text(w.id.as_str()), Cell::Int(w.created_at.0), Cell::unsigned(w.revision), Cell::text(&w.settings)];
     cells_sum(WORKSPACES_SEED, &cells)
 }
 

@@ -8,7 +8,7 @@ use crate::engine::EngineError;
 use crate::family::Family;
 use crate::rounds::Source;
 use muster_core::command::Route;
-use muster_core::id::{MergeNo, ProfileNo, SeparationNo};
+use muster_core::id::{MergeNo, ProfileNo, SeparationNo, Seq};
 use muster_core::identifier::Key;
 use muster_core::record::{
     Device, DeviceRef, EventId, Idempotency, Link, Merge, Profile, Separation, Standing, Token, TokenKind, View,
@@ -107,6 +107,17 @@ impl Source for FactReader<'_> {
         let mut found: Vec<Separation> = of("WHERE a = ?1")?;
         found.extend(of("WHERE b = ?1")?);
         Ok(found)
+    }
+
+    fn events_of(&mut self, no: ProfileNo, limit: usize) -> Result<Vec<Seq>, EngineError> {
+        let sql = "SELECT seq FROM events WHERE profile = ?1 LIMIT ?2";
+        table::numbers(self.conn, sql, &[Cell::unsigned(no.0), Cell::unsigned(limit as u64)])
+    }
+
+    fn devices_of(&mut self, no: ProfileNo) -> Result<Vec<DeviceRef>, EngineError> {
+        let of = (Family::Devices, "WHERE profile = ?1 ORDER BY device_id");
+        let devices: Vec<Device> = table::list(self.conn, of, &[Cell::unsigned(no.0)])?;
+        Ok(devices.into_iter().map(|device| device.at).collect())
     }
 
     fn device(&mut self, at: &DeviceRef) -> Result<Option<Device>, EngineError> {

@@ -29,7 +29,8 @@ impl Bell {
     /// Waits for a tick; true at the end.
     fn wait(&self) -> bool {
         let over = locked(&self.over);
-        let (over, _) = self.change.wait_timeout_while(over, TICK, |over| !*over).unwrap_or_else(PoisonError::into_inner);
+        let (over, _) =
+            self.change.wait_timeout_while(over, TICK, |over| !*over).unwrap_or_else(PoisonError::into_inner);
         *over
     }
 }

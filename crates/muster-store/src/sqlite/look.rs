@@ -11,11 +11,11 @@ use crate::family::Family;
 use crate::reader::{EventQuery, LiveProfile, Reader, RequestQuery};
 use muster_core::change::Put;
 use muster_core::command::Route;
-use muster_core::id::{MergeNo, ProfileNo, QuarantineNo, RequestNo, Seq, SeparationNo};
+use muster_core::id::{MergeNo, ProfileNo, QuarantineNo, RequestNo, SeparationNo, Seq};
 use muster_core::identifier::Key;
 use muster_core::record::{
-    Change, Counters, Device, Event, EventId, Idempotency, Link, Merge, Outgoing, Profile, Quarantined, Request, Separation,
-    Standing,
+    Change, Counters, Device, Event, EventId, Idempotency, Link, Merge, Outgoing, Profile, Quarantined, Request,
+    Separation, Standing,
 };
 use muster_core::snapshot::Member;
 use muster_core::time::Timestamp;
@@ -172,6 +172,12 @@ impl Reader for Look {
         }
         let view = self.numbered::<ViewRow>(root.0)?.map(|row| row.view);
         Ok(Some(LiveProfile { root, members, view }))
+    }
+
+    fn due_deletions(&mut self, now: Timestamp, limit: usize) -> Result<Vec<ProfileNo>, EngineError> {
+        let sql = "SELECT no FROM standings WHERE deletion <= ?1 AND root = no ORDER BY deletion LIMIT ?2";
+        let due = table::numbers(self.conn(), sql, &[Cell::Int(now.0), cell_limit(limit)])?;
+        Ok(due.into_iter().map(ProfileNo).collect())
     }
 
     fn events(&mut self, query: &EventQuery<'_>) -> Result<Vec<Event>, EngineError> {

@@ -30,11 +30,15 @@ impl Figures {
     /// Reads them, checked.
     pub(crate) fn load(conn: &Connection) -> Result<Self, EngineError> {
         let row = conn
-            .query_row("SELECT group_no, quarantine_bytes, quarantine_dropped, sum FROM engine WHERE id = 1", [], |row| {
-                let [group, quarantine_bytes, quarantine_dropped] =
-                    [row.get::<_, i64>(0)?, row.get(1)?, row.get(2)?].map(i64::cast_unsigned);
-                Ok((Self { group, quarantine_bytes, quarantine_dropped }, row.get::<_, i64>(3)?))
-            })
+            .query_row(
+                "SELECT group_no, quarantine_bytes, quarantine_dropped, sum FROM engine WHERE id = 1",
+                [],
+                |row| {
+                    let [group, quarantine_bytes, quarantine_dropped] =
+                        [row.get::<_, i64>(0)?, row.get(1)?, row.get(2)?].map(i64::cast_unsigned);
+                    Ok((Self { group, quarantine_bytes, quarantine_dropped }, row.get::<_, i64>(3)?))
+                },
+            )
             .optional()?;
         match row {
             Some((figures, sum)) if figures.sum() == sum => Ok(figures),
@@ -80,8 +84,12 @@ impl State {
         }
         let Figures { group, quarantine_bytes, quarantine_dropped } = self.figures;
         let figures = [group, quarantine_bytes, quarantine_dropped].map(u64::cast_signed);
-        conn.prepare_cached("INSERT OR REPLACE INTO engine VALUES (1, ?1, ?2, ?3, ?4)")?
-            .execute(params![figures[0], figures[1], figures[2], self.figures.sum()])?;
+        conn.prepare_cached("INSERT OR REPLACE INTO engine VALUES (1, ?1, ?2, ?3, ?4)")?.execute(params![
+            figures[0],
+            figures[1],
+            figures[2],
+            self.figures.sum()
+        ])?;
         Ok(())
     }
 }

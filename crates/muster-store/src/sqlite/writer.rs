@@ -152,6 +152,10 @@ impl Writer {
         if state.figures.group != number {
             synced.write(state.figures.group)?;
         }
+        // After a failed sync the kernel may hold pages of the log as clean that never reached the disk. They are read
+        // back here as if they had, and whatever is appended behind them would go with them at a power loss. So
+        // everything is moved into the database and synced before anything new is written.
+        settings::truncate(&conn)?;
         conn.wal_hook(Some(move |_: &mut rusqlite::hooks::Wal, n: std::ffi::c_int| {
             pages.store(u64::from(n.unsigned_abs()), Ordering::Relaxed);
             Ok(())
@@ -242,9 +246,9 @@ impl Writer {
                     ended.committed += u64::from(stored);
                     Ok(())
                 }
-                Err(Stop::Failed(Failed { error: error @ (EngineError::Broken(_) | EngineError::Corrupt(_)), .. })) => {
-                    Err(error)
-                }
+                Err(Stop::Failed(Failed {
+                    error: error @ (EngineError::Broken(_) | EngineError::Corrupt(_)), ..
+                })) => Err(error),
                 Err(stop) => return Err(stop),
             });
         }

@@ -29,7 +29,7 @@ fn user(n: u64) -> [Put; 3] {
         former: Vec::new(),
     };
     let tree = Tally { first_seen: at, last_seen: at, events: 0, devices: 0, members: 1 };
-    let standing = Standing { no, root: no, last_seen: at, events: 0, devices: 0, tree };
+    let standing = Standing { no, created: at, root: no, last_seen: at, events: 0, devices: 0, tree, deletion: None };
     [Put::Binding(key(n), no), Put::Profile(profile), Put::Standing(standing)]
 }
 
@@ -127,7 +127,9 @@ fn a_write_ahead_log_that_lost_its_end_is_refused_until_the_loss_is_accepted() {
     let engine = home.open().unwrap();
     add(&engine, 4);
     // The files as a crash leaves them, the log with them, but cut short as a flipped bit in it would.
-    for name in ["format", "muster.db", "workspaces/shop/muster.db", "workspaces/shop/muster.db-wal", "workspaces/shop/synced"] {
+    for name in
+        ["format", "muster.db", "workspaces/shop/muster.db", "workspaces/shop/muster.db-wal", "workspaces/shop/synced"]
+    {
         fs::create_dir_all(copy.path().join(name).parent().unwrap()).unwrap();
         fs::copy(home.path().join(name), copy.path().join(name)).unwrap();
     }

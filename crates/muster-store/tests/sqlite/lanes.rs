@@ -86,7 +86,8 @@ fn what_waits_is_one_group_and_a_change_of_the_entry_keeps_its_place() {
     let running = in_thread(&shared, &id("aa"), gate(begun, ends));
     began.recv().unwrap();
     thread::scope(|scope| {
-        let counting: Vec<_> = (0..8).map(|_| scope.spawn(|| wait(apply(engine, &id("aa"), count(), Mode::Commit)))).collect();
+        let counting: Vec<_> =
+            (0..8).map(|_| scope.spawn(|| wait(apply(engine, &id("aa"), count(), Mode::Commit)))).collect();
         while engine.health().queued < 9 {
             thread::yield_now();
         }
@@ -134,7 +135,8 @@ fn closing_finishes_what_waits() {
     let running = in_thread(&engine, &id("aa"), gate(begun, ends));
     began.recv().unwrap();
     thread::scope(|scope| {
-        let counting: Vec<_> = (0..7).map(|_| scope.spawn(|| wait(apply(&*engine, &id("aa"), count(), Mode::Commit)))).collect();
+        let counting: Vec<_> =
+            (0..7).map(|_| scope.spawn(|| wait(apply(&*engine, &id("aa"), count(), Mode::Commit)))).collect();
         while engine.health().queued < 8 {
             thread::yield_now();
         }

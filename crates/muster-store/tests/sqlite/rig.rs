@@ -1,8 +1,8 @@
 //! A data directory of a test.
 
+use muster_core::id::WorkspaceId;
 use muster_core::rate::RateWindow;
 use muster_core::record::Request;
-use muster_core::id::WorkspaceId;
 use muster_store::bounds::Bounds;
 use muster_store::conformance::rig::HandClock;
 use muster_store::engine::{Configure, Engine, EngineError, Health, Job, Workspace};

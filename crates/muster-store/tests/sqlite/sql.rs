@@ -30,7 +30,19 @@ fn profile(no: u64, city: &str, email: &str) -> [Put; 2] {
         former: Vec::new(),
     };
     let tree = Tally { first_seen: AT, last_seen: AT, events: 0, devices: 0, members: 1 };
-    [Put::Profile(profile), Put::Standing(Standing { no, root: no, last_seen: AT, events: 0, devices: 0, tree })]
+    [
+        Put::Profile(profile),
+        Put::Standing(Standing {
+            no,
+            created: AT,
+            root: no,
+            last_seen: AT,
+            events: 0,
+            devices: 0,
+            tree,
+            deletion: None,
+        }),
+    ]
 }
 
 fn event(seq: u64, profile: u64, price: f64) -> Put {
@@ -70,8 +82,18 @@ fn home() -> Home {
     put(&engine, &id("shop"), rows.collect()).unwrap();
     let no = |no| ProfileId { created: AT, no: ProfileNo(no) };
     let tree = Tally { first_seen: AT, last_seen: AT, events: 2, devices: 0, members: 2 };
-    let standing = |n| Standing { no: ProfileNo(n), root: ProfileNo(1), last_seen: AT, events: 1, devices: 0, tree };
-    let shown = [("city", "Pune"), ("email", "asha@example.test")].map(|(name, value)| (name.into(), Value::text(value)));
+    let standing = |n| Standing {
+        no: ProfileNo(n),
+        created: AT,
+        root: ProfileNo(1),
+        last_seen: AT,
+        events: 1,
+        devices: 0,
+        tree,
+        deletion: None,
+    };
+    let shown =
+        [("city", "Pune"), ("email", "asha@example.test")].map(|(name, value)| (name.into(), Value::text(value)));
     let merge = Merge {
         no: MergeNo(1),
         at: AT,
@@ -120,14 +142,17 @@ fn the_three_queries_of_the_document_answer_what_they_say() {
         })
         .collect();
     let (one, two) = ("019b8b741800000000000001", "019b8b741800000000000002");
-    assert_eq!(answers, [
-        vec![vec![text("Delhi"), Sql::Integer(1)], vec![text("Pune"), Sql::Integer(1)]],
-        vec![
-            vec![text("2026-01-05T00:00:00.012Z"), text("Bought"), Sql::Real(2.5)],
-            vec![text("2026-01-05T00:00:00.011Z"), text("Bought"), Sql::Real(1.5)],
-        ],
-        vec![vec![text(one), Sql::Integer(2), Sql::Integer(2), text(two)]],
-    ]);
+    assert_eq!(
+        answers,
+        [
+            vec![vec![text("Delhi"), Sql::Integer(1)], vec![text("Pune"), Sql::Integer(1)]],
+            vec![
+                vec![text("2026-01-05T00:00:00.012Z"), text("Bought"), Sql::Real(2.5)],
+                vec![text("2026-01-05T00:00:00.011Z"), text("Bought"), Sql::Real(1.5)],
+            ],
+            vec![vec![text(one), Sql::Integer(2), Sql::Integer(2), text(two)]],
+        ]
+    );
 }
 
 #[test]

@@ -20,7 +20,7 @@ pub(super) fn apply(
     customer: &Customer,
     warnings: &mut Warnings,
 ) -> Known<End> {
-    let resolved = resolve(work, &customer.keys, warnings)?;
+    let resolved = resolve(work, &customer.keys, true, warnings)?;
     let (outcome, root, record, merged) = if resolved.roots.is_empty() {
         if customer.update_existing_only {
             return Ok(End::Nothing(Outcome::Skipped));

@@ -19,7 +19,7 @@ pub(super) fn apply(
     device: &Device,
     warnings: &mut Warnings,
 ) -> Known<End> {
-    let resolved = resolve(work, &device.keys, warnings)?;
+    let resolved = resolve(work, &device.keys, false, warnings)?;
     if resolved.roots.is_empty() {
         let fault = Fault::new(Reason::UnknownUser, device.pointer.clone(), Some("customer_id"));
         return Ok(End::Rejected(vec![fault]));

@@ -27,7 +27,7 @@ pub(super) fn apply(
         let errors: Vec<Fault> = results.iter().flat_map(|r| r.errors.iter().cloned()).collect();
         return Ok(if errors.is_empty() { End::Nothing(Outcome::Duplicate) } else { End::Rejected(errors) });
     }
-    let resolved = resolve(work, &event.keys, warnings)?;
+    let resolved = resolve(work, &event.keys, false, warnings)?;
     let times = || accepted.iter().map(|action| time_of(action, work.now));
     let latest = times().max().unwrap_or(work.now).min(work.now);
     let (outcome, root, record, merged) = if resolved.roots.is_empty() {

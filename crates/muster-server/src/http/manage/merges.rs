@@ -50,6 +50,10 @@ pub(crate) async fn revert(call: Call) -> Answer {
         RevertOutcome::AlreadyReverted(at) => {
             return Err(Problem::new(409, format!("this merge was reverted at {at}")).into());
         }
+        RevertOutcome::UnderDeletion => {
+            let why = "the deletion of this live profile is under way: it takes part in no merge and no revert";
+            return Err(Problem::new(409, why).into());
+        }
     };
     let mut answer = merge::reverted(survivor, restored, separation);
     if dry {

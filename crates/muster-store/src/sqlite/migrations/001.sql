@@ -21,6 +21,7 @@ CREATE TABLE profiles (
 
 CREATE TABLE standings (
     no INTEGER PRIMARY KEY,
+    created INTEGER NOT NULL,
     root INTEGER NOT NULL,
     last_seen INTEGER NOT NULL,
     events INTEGER NOT NULL,
@@ -30,6 +31,7 @@ CREATE TABLE standings (
     tree_events INTEGER NOT NULL,
     tree_devices INTEGER NOT NULL,
     tree_members INTEGER NOT NULL,
+    deletion INTEGER,
     sum INTEGER NOT NULL
 ) STRICT;
 
@@ -206,6 +208,8 @@ CREATE TABLE counters (
 
 -- The members of a root: few rows, since most profiles are their own root.
 CREATE INDEX standings_members ON standings (root) WHERE root <> no;
+-- Live profiles whose deletion was asked for.
+CREATE INDEX standings_deletion ON standings (deletion) WHERE deletion IS NOT NULL;
 -- The one path of a timeline; the key of the table follows by itself.
 CREATE INDEX events_timeline ON events (profile, time);
 -- What two devices of a workspace never share.

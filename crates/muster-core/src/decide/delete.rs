@@ -1,0 +1,225 @@
+//! Delete Users (behaviour.md 4): the whole live profile is marked in one commit, stays visible and updatable for a
+//! while and takes part in no merge and no revert; when its time has come it is swept in bounded batches, its events
+//! first, then everything that is left of it at once.
+
+use super::import::Wire;
+use super::work::{Known, Missing, Work};
+use crate::change::{Changes, Put};
+use crate::command::{IdempotencyKey, Route};
+use crate::decision::{Decision, Step};
+use crate::facts::{Facts, Needs};
+use crate::id::{ProfileId, ProfileNo, RequestNo};
+use crate::identifier::Key;
+use crate::limits::IDEMPOTENCY_MS;
+use crate::outcome::Applied;
+use crate::record::{Idempotency, Recorded, Request};
+use crate::settings::Identity;
+use crate::time::{Moment, Timestamp};
+use std::sync::Arc;
+
+/// Whom to delete.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Whom {
+    /// The live profile that this key leads to.
+    Key(Key),
+    /// The live profile of this id.
+    Id(ProfileId),
+}
+
+/// Marks a live profile for deletion.
+pub struct Delete<W> {
+    /// Whom.
+    pub whom: Whom,
+    /// How long the profile stays, in milliseconds.
+    pub buffer_ms: i64,
+    /// The budget of the call is spent: nothing but a replay or a conflict is answered.
+    pub over_budget: bool,
+    /// The idempotency key, if the request has one.
+    pub idempotency: Option<IdempotencyKey>,
+    /// Its origin address, if the workspace keeps it.
+    pub origin: Option<Arc<str>>,
+    /// Bytes of the decoded body.
+    pub bytes: u32,
+    /// When it arrived, by [`Moment::micros`].
+    pub arrived_micros: u64,
+    /// What is said in JSON.
+    pub wire: W,
+}
+
+/// What a deletion comes to.
+#[derive(Clone, Debug, PartialEq)]
+pub enum DeleteOutcome {
+    /// It is marked (now, or it was before): the answer.
+    Accepted(Recorded),
+    /// The same key and body before: the recorded answer.
+    Replayed(Recorded),
+    /// The same key with another body: 409.
+    KeyConflict,
+    /// Nobody has this id.
+    NotFound,
+    /// Over the budget: 429.
+    OverBudget,
+}
+
+impl<W: Wire> Decision for Delete<W> {
+    type Output = DeleteOutcome;
+
+    fn needs(&self) -> Needs {
+        let mut needs = Needs::default();
+        match &self.whom {
+            Whom::Key(key) => needs.bindings.push(key.clone()),
+            Whom::Id(id) => needs.standings.push(id.no),
+        }
+        needs.idempotency = self.idempotency.as_ref().map(|sent| (Route::Delete, sent.key.clone()));
+        needs
+    }
+
+    fn decide(&self, facts: &Facts, now: Moment) -> Step<DeleteOutcome> {
+        if let Some(sent) = &self.idempotency
+            && let Some(Some(found)) = facts.idempotency.get(&(Route::Delete, sent.key.clone()))
+            && now.at.0 - found.at.0 < IDEMPOTENCY_MS
+        {
+            let same = found.body_hash == sent.body_hash;
+            return Step::Leave(if same {
+                DeleteOutcome::Replayed(found.answer.clone())
+            } else {
+                DeleteOutcome::KeyConflict
+            });
+        }
+        if self.over_budget {
+            return Step::Leave(DeleteOutcome::OverBudget);
+        }
+        let identity = Identity::off();
+        let mut work = Work::new(facts, &identity, now.at);
+        match self.mark(&mut work) {
+            Ok(false) => Step::Leave(DeleteOutcome::NotFound),
+            Ok(true) => {
+                let answer = self.keep(&mut work, now);
+                Step::Done(work.into_changes(), DeleteOutcome::Accepted(answer))
+            }
+            Err(Missing) => Step::NeedMore(work.needs),
+        }
+    }
+}
+
+impl<W: Wire> Delete<W> {
+    /// Marks the profile; false if there is none. A second request leaves the first one's time.
+    fn mark(&self, work: &mut Work<'_>) -> Known<bool> {
+        let no = match &self.whom {
+            Whom::Key(key) => work.binding(key)?,
+            Whom::Id(id) => match work.standings.get(&id.no) {
+                None => return Err(work.need_standing(id.no)),
+                Some(found) => found.filter(|found| found.id() == *id).map(|found| found.no),
+            },
+        };
+        let Some(no) = no else { return Ok(false) };
+        let root = work.root_of(no)?;
+        let due = Timestamp(work.now.0 + self.buffer_ms);
+        let standing = work.standing_mut(root)?;
+        standing.deletion = Some(standing.deletion.unwrap_or(due));
+        Ok(true)
+    }
+
+    /// What is kept of the request: its log entry and its recorded answer.
+    fn keep(&self, work: &mut Work<'_>, now: Moment) -> Recorded {
+        work.counters.request += 1;
+        work.counters.requests_applied += 1;
+        let request = RequestNo(work.counters.request);
+        let first_new = ProfileNo(work.counters.profile + 1);
+        let applied =
+            Applied { request, received_at: now.at, elements: Arc::default(), warnings: Vec::new(), first_new };
+        let answer = self.wire.answer(&applied);
+        work.appended.push(Put::Request(Request {
+            no: request,
+            received_at: now.at,
+            status: answer.status,
+            route: Route::Delete,
+            origin: self.origin.clone(),
+            bytes: self.bytes,
+            duration_us: now.micros.saturating_sub(self.arrived_micros),
+            warnings: Vec::new(),
+            elements: Arc::default(),
+            faults: Vec::new(),
+        }));
+        if let Some(sent) = &self.idempotency {
+            work.appended.push(Put::Idempotency(Idempotency {
+                route: Route::Delete,
+                key: sent.key.clone(),
+                body_hash: sent.body_hash,
+                at: now.at,
+                answer: answer.clone(),
+            }));
+        }
+        answer
+    }
+}
+
+/// Sweeps one batch of a live profile whose deletion is due; the output tells whether more is left.
+pub struct Sweep {
+    /// The live profile.
+    pub root: ProfileNo,
+}
+
+impl Decision for Sweep {
+    type Output = bool;
+
+    fn needs(&self) -> Needs {
+        Needs { trees: vec![self.root], belongings: vec![self.root], ..Needs::default() }
+    }
+
+    fn decide(&self, facts: &Facts, now: Moment) -> Step<bool> {
+        let due = |standing: &crate::record::Standing| {
+            standing.root == self.root && standing.deletion.is_some_and(|due| due <= now.at)
+        };
+        match facts.standings.get(&self.root) {
+            None => return Step::NeedMore(self.needs()),
+            Some(found) if !found.as_ref().is_some_and(due) => return Step::Leave(false),
+            Some(_) => {}
+        }
+        let identity = Identity::off();
+        let mut work = Work::new(facts, &identity, now.at);
+        match self.sweep(&mut work) {
+            Ok((rows, more)) => {
+                let mut changes: Changes = work.into_changes();
+                changes.rows.extend(rows);
+                Step::Done(changes, more)
+            }
+            Err(Missing) => Step::NeedMore(Needs { belongings: vec![self.root], ..work.needs }),
+        }
+    }
+}
+
+impl Sweep {
+    fn sweep(&self, work: &mut Work<'_>) -> Known<(Vec<Put>, bool)> {
+        let members = work.members(self.root)?;
+        let belongings = work.facts.belongings.get(&self.root).and_then(Option::as_ref).ok_or(Missing)?;
+        let mut rows = Vec::new();
+        if !belongings.events.is_empty() {
+            for (no, seq) in &belongings.events {
+                rows.push(Put::DropEvent(*seq));
+                let standing = work.standing_mut(*no)?;
+                standing.events = standing.events.saturating_sub(1);
+                let root = work.standing_mut(self.root)?;
+                root.tree.events = root.tree.events.saturating_sub(1);
+            }
+            let gone = belongings.events.len() as u64;
+            work.counters.events = work.counters.events.saturating_sub(gone);
+            work.counters.events_removed += gone;
+            return Ok((rows, true));
+        }
+        rows.extend(belongings.devices.iter().cloned().map(Put::DropDevice));
+        work.counters.devices = work.counters.devices.saturating_sub(belongings.devices.len() as u64);
+        if members.len() > 1 {
+            rows.push(Put::DropView(self.root));
+        }
+        for no in members {
+            rows.extend(work.profile(no)?.keys.iter().cloned().map(Put::Unbind));
+            if work.facts.links.get(&no).is_some_and(Option::is_some) {
+                rows.push(Put::Cut(no));
+            }
+            rows.extend([Put::DropProfile(no), Put::DropStanding(no)]);
+        }
+        work.counters.users = work.counters.users.saturating_sub(1);
+        Ok((rows, false))
+    }
+}

@@ -1,0 +1,132 @@
+//! Delete Users (FACTS 2.7, behaviour.md 4): marks the whole live profile; it stays visible for the workspace's buffer,
+//! then `jobs.rs` sweeps it. The checks are those of an import; the key needs the scope `erase`.
+
+use super::envelope::{refusal, retry_after};
+use super::guard;
+use super::import::{Call, idempotency, origin};
+use crate::app::App;
+use crate::limits::DELETES_PER_MINUTE;
+use crate::workspaces::Scope;
+use axum::extract::Request;
+use axum::response::Response;
+use muster_core::attribute::CUSTOMER_ID;
+use muster_core::command::Route;
+use muster_core::decide::{Delete, DeleteOutcome, Whom, Wire};
+use muster_core::decision::Mode;
+use muster_core::id::ProfileId;
+use muster_core::identifier::{Key, Kind, normalise};
+use muster_core::outcome::Applied;
+use muster_core::rate::{Class, Cost, Refusal};
+use muster_core::record::Recorded;
+use muster_core::settings::RateLimits;
+use muster_store::engine::apply;
+use muster_wire::data::answer;
+use muster_wire::data::api::Api;
+use muster_wire::data::delete::{By, Deletion, read};
+use muster_wire::data::failure::Failure;
+use std::net::SocketAddr;
+use std::sync::{Arc, PoisonError};
+
+/// The plain answer, as it is recorded.
+struct Said;
+
+impl Wire for Said {
+    fn answer(&self, applied: &Applied) -> Recorded {
+        answer::applied(Api::CustomerDelete, applied, false, false)
+    }
+
+    fn kept(&self, _: u32, _: Option<&[u32]>) -> Box<[u8]> {
+        Box::default()
+    }
+}
+
+/// Serves the call.
+pub(crate) async fn serve(app: Arc<App>, peer: SocketAddr, request: Request) -> Response {
+    let arrived_micros = app.clock.now().micros;
+    let (head, mut body) = request.into_parts();
+    let api = Api::CustomerDelete;
+    let entry = match guard::caller(&app, &head, peer, Scope::Erase).await {
+        Ok(entry) => entry,
+        Err(refused) => return refusal(&app, api, &refused.failure, refused.entry.as_deref()),
+    };
+    let call = Call { app: &app, api, route: Route::Delete, entry };
+    let admitted = match call.body(&head.headers, &mut body).await {
+        Ok(admitted) => admitted,
+        Err(failure) => return call.failed(&failure),
+    };
+    drop(body);
+    let key = match idempotency(&head.headers, false, &admitted.bytes) {
+        Ok(key) => key,
+        Err(failure) => return call.failed(&failure),
+    };
+    if let Some(key) = &key
+        && let Some(answer) = call.recorded(key).await
+    {
+        return answer;
+    }
+    let deletion = match read(&admitted.bytes) {
+        Ok(deletion) => deletion,
+        Err(failure) => return call.failed(&failure),
+    };
+    let (origin, _) = origin(&head.headers, &call.entry);
+    let Some(whom) = whom(&call, &deletion) else { return call.failed(&Failure::UserNotFound(deletion.value)) };
+    let decision = Delete {
+        whom,
+        buffer_ms: i64::from(call.entry.document.delete_buffer_hours) * 3_600_000,
+        over_budget: spend(&call, false).is_err(),
+        idempotency: key,
+        origin,
+        bytes: u32::try_from(admitted.bytes.len()).unwrap_or(u32::MAX),
+        arrived_micros,
+        wire: Said,
+    };
+    run(&call, decision, deletion).await
+}
+
+/// Whom the request names; None if no profile can have this id.
+fn whom(call: &Call<'_>, deletion: &Deletion) -> Option<Whom> {
+    match deletion.by {
+        By::ProfileId => ProfileId::parse(&deletion.value).map(Whom::Id),
+        By::CustomerId => {
+            let kind = call.entry.settings.identity.active_kind(CUSTOMER_ID)?;
+            let value = normalise(kind.normaliser, &deletion.value);
+            Some(Whom::Key(Key { kind: Kind::new(CUSTOMER_ID), value }))
+        }
+    }
+}
+
+async fn run(call: &Call<'_>, decision: Delete<Said>, deletion: Deletion) -> Response {
+    match apply(&*call.app.engine, call.entry.id(), decision, Mode::Commit).await {
+        Ok(DeleteOutcome::Accepted(recorded)) => {
+            // Others may have spent the rest meanwhile: it is accepted all the same.
+            let _spent = spend(call, true);
+            call.success(&recorded, false, None)
+        }
+        Ok(DeleteOutcome::Replayed(recorded)) => call.success(&recorded, true, None),
+        Ok(DeleteOutcome::KeyConflict) => call.failed(&Failure::IdempotencyConflict),
+        Ok(DeleteOutcome::NotFound) => call.failed(&Failure::UserNotFound(deletion.value)),
+        Ok(DeleteOutcome::OverBudget) => {
+            let mut response = call.failed(&Failure::RateLimited);
+            retry_after(&mut response, spend(call, false).err().unwrap_or(1));
+            response
+        }
+        Err(error) => call.engine_failed(&error),
+    }
+}
+
+/// Whether the budget of the call has room, and if not, after how many seconds; takes it if `really`.
+fn spend(call: &Call<'_>, really: bool) -> Result<(), u32> {
+    let limits = RateLimits { users: DELETES_PER_MINUTE, events: 0, devices: 0 };
+    let mut cost = Cost::default();
+    cost.add(Class::Users, 1);
+    let mut window = call.entry.lane.delete_window.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut now = window.at(call.app.now());
+    let fits = now.spend(limits, cost);
+    if really {
+        *window = now;
+    }
+    fits.map_err(|(_, refusal)| match refusal {
+        Refusal::Wait { seconds } => seconds,
+        Refusal::Never { .. } => 60,
+    })
+}
