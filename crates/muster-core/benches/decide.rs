@@ -2,6 +2,8 @@
 //! identifiers, 70 % events with six attributes, half of the users existing (design: the workload of the import
 //! benchmark). `cargo bench -p muster-core`; medians of several runs, on machines that are noisy.
 
+#![expect(clippy::disallowed_methods, clippy::print_stdout, reason = "a benchmark reads a clock and says what it read")]
+
 use muster_core::command::{Action, Body, Customer, Element, ElementKind, Event, GivenKey, Import, Route};
 use muster_core::decide::{ImportDecision, Wire};
 use muster_core::decision::{Decision, Step};

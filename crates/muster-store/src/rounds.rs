@@ -12,6 +12,7 @@ use muster_core::record::{
     Device, DeviceRef, EventId, Idempotency, Link, Merge, Profile, Separation, Standing, Token, View,
 };
 use muster_core::time::Moment;
+use std::collections::hash_map::Entry;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
@@ -118,8 +119,8 @@ fn fill_standing(source: &mut dyn Source, no: ProfileNo, facts: &mut Facts) -> R
 }
 
 fn fill_one_standing(source: &mut dyn Source, no: ProfileNo, facts: &mut Facts) -> Result<(), EngineError> {
-    if !facts.standings.contains_key(&no) {
-        facts.standings.insert(no, source.standing(no)?);
+    if let Entry::Vacant(unread) = facts.standings.entry(no) {
+        unread.insert(source.standing(no)?);
     }
     Ok(())
 }
@@ -183,8 +184,8 @@ fn fill_profile(source: &mut dyn Source, no: ProfileNo, facts: &mut Facts) -> Re
 
 fn fill_own(source: &mut dyn Source, no: ProfileNo, facts: &mut Facts) -> Result<(), EngineError> {
     fill_one_standing(source, no, facts)?;
-    if !facts.profiles.contains_key(&no) {
-        facts.profiles.insert(no, source.profile(no)?);
+    if let Entry::Vacant(unread) = facts.profiles.entry(no) {
+        unread.insert(source.profile(no)?);
     }
     Ok(())
 }

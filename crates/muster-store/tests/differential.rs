@@ -1,6 +1,8 @@
 //! Random histories of rows on both engines: after each decision they answer the same, and at the end their whole dumps
 //! are equal, also after the embedded engine was opened anew and verified.
 
+#![expect(clippy::unwrap_used, reason = "what a test needs and does not get fails it")]
+
 use muster_core::decision::{Mode, Step};
 use muster_core::record::Counters;
 use muster_store::conformance::random::Dice;

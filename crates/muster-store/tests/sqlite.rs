@@ -1,5 +1,7 @@
 //! The embedded engine keeps what the seam promises, and what its own files promise.
 
+#![expect(clippy::unwrap_used, reason = "what a test needs and does not get fails it")]
+
 mod sqlite {
     mod damage;
     mod lanes;

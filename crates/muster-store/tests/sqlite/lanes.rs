@@ -60,8 +60,10 @@ fn a_full_lane_answers_overloaded_at_once_and_takes_no_room_from_another() {
     let (engine, waiting) = (&*engine, Mutex::new(Vec::new()));
     thread::scope(|scope| {
         for _ in 0..3 {
-            scope.spawn(|| waiting.lock().unwrap().push(wait(apply(engine, &id("aa"), count(), Mode::Commit))));
-            // The three wait on one mutex only after they were answered; here they only need to be in the lane.
+            scope.spawn(|| {
+                let answer = wait(apply(engine, &id("aa"), count(), Mode::Commit));
+                waiting.lock().unwrap().push(answer);
+            });
         }
         while engine.health().queued < 4 {
             thread::yield_now();
