@@ -296,10 +296,16 @@ impl Engine for Sqlite {
     }
 
     fn secret(&self, name: &str) -> Result<Option<Vec<u8>>, EngineError> {
+        if self.inner.is_closing() {
+            return Err(closed());
+        }
         locked(&self.inner.catalogue).secret(name)
     }
 
     fn put_secret(&self, name: &str, value: &[u8]) -> Result<(), EngineError> {
+        if self.inner.is_closing() {
+            return Err(closed());
+        }
         self.inner.write_catalogue(|catalogue| catalogue.put_secret(name, value))
     }
 

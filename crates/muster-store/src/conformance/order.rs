@@ -123,4 +123,5 @@ pub(super) fn a_closed_engine_answers_unavailable(make: Make<'_>) {
     assert!(matches!(put(&*engine, &shop, Vec::new()), Err(EngineError::Unavailable(_))));
     assert!(matches!(engine.read(&shop).err(), Some(EngineError::Unavailable(_))));
     assert!(matches!(engine.workspaces(), Err(EngineError::Unavailable(_))));
+    assert!(matches!(engine.secret("token"), Err(EngineError::Unavailable(_))));
 }
