@@ -55,7 +55,8 @@ impl<'a> Tree<'a> {
     pub fn part(&self, top: ProfileNo) -> Vec<ProfileNo> {
         let mut part = vec![top];
         let mut next = 0;
-        while next < part.len() {
+        // A ring of links is damage, and still comes to an end here: no part has more ids than the tree.
+        while next < part.len() && part.len() <= self.members.len() {
             part.extend(self.children.get(&part[next]).into_iter().flatten());
             next += 1;
         }
@@ -73,7 +74,7 @@ impl<'a> Tree<'a> {
             push_writes(&mut steps, member.profile, 0, until);
         }
         for child in self.children.get(&top).into_iter().flatten() {
-            let Some(link) = self.members[child].link.filter(|link| link.seq <= until) else { continue };
+            let Some(link) = self.members[child].link.filter(|link| link.seq < until) else { continue };
             steps.push((link.seq, Step::Join(self.shown_until(*child, link.seq), link)));
             for member in self.part(*child) {
                 push_writes(&mut steps, self.members[&member].profile, link.seq, until);

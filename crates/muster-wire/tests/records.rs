@@ -51,7 +51,13 @@ fn a_user_shows_identifiers_values_devices_and_members() {
         identifiers: vec![key("customer_id", "c1")],
         aliases: vec![(Kind::new("email"), vec!["a@example.test".into(), "b@example.test".into()])],
         former: vec![Former { key: key("mobile", "+1"), until: AT }],
-        attributes: [("tier".into(), Value::text("gold")), ("n".into(), Value::Float(1.0))].into(),
+        attributes: [
+            ("tier".into(), Value::text("gold")),
+            ("n".into(), Value::Float(1.0)),
+            // Shown as identifier, and not a second time among the attributes.
+            ("customer_id".into(), Value::text("c1")),
+        ]
+        .into(),
         platforms: [(Platform::Android, true)].into(),
         devices: vec![device()],
         tally: Tally { first_seen: AT, last_seen: AT, events: 3, devices: 1, members: 2 },

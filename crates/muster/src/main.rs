@@ -1,6 +1,9 @@
 //! The command line of Muster. Owned here: arguments, configuration, wiring, what is printed. Left to others: everything
 //! that a server does (`muster-server`).
 
+#[cfg(all(feature = "unsafe-no-sync", not(debug_assertions)))]
+compile_error!("unsafe-no-sync loses data; it exists to prove the durability tests and is refused in release packages");
+
 mod client;
 mod config;
 mod logs;

@@ -50,6 +50,7 @@ impl Random for Counted {
 pub(crate) struct World {
     pub(crate) address: SocketAddr,
     pub(crate) clock: Arc<StepClock>,
+    pub(crate) app: Arc<App>,
     stop: Option<tokio::sync::oneshot::Sender<()>>,
     served: JoinHandle<std::io::Result<()>>,
 }
@@ -71,6 +72,7 @@ impl World {
         listening(&mut place);
         let address = place.listener.local_addr().unwrap();
         let (stop, stopped) = tokio::sync::oneshot::channel();
+        let shared = Arc::clone(&app);
         let served = std::thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
             runtime.block_on(serve(app, place, async {
@@ -78,7 +80,7 @@ impl World {
                 let _gone = stopped.await;
             }))
         });
-        Self { address, clock, stop: Some(stop), served }
+        Self { address, clock, app: shared, stop: Some(stop), served }
     }
 
     /// Stops it; how serving ended.

@@ -58,7 +58,8 @@ pub(crate) fn run(inner: &Inner) {
 
 /// Nothing more is written to the lane in this process.
 fn poison(inner: &Inner, lane: &Lane, why: Arc<str>) {
-    inner.gauges.fail(format!("workspace {}: {why}", lane.id).into());
+    let advice = "nothing more is written to it until the server is restarted on a sound disk";
+    inner.gauges.fail(format!("workspace {}: {why}; {advice}", lane.id).into());
     let waited = lane.stop(&EngineError::Unavailable(why));
     inner.gauges.queued.fetch_sub(waited, Ordering::Relaxed);
 }

@@ -1,7 +1,7 @@
 //! The data directory: its format file, its lock, where files stand, and their directory entries on stable storage.
 
 use muster_core::id::WorkspaceId;
-use std::fs::{self, File, OpenOptions, TryLockError};
+use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
@@ -57,6 +57,16 @@ pub(crate) fn at<T>(path: &Path, result: io::Result<T>) -> Result<T, OpenError> 
     result.map_err(|error| OpenError::Io { path: path.to_owned(), error })
 }
 
+/// Makes a folder and those above it, if they are not there; what is made holds personal data, and only its owner may
+/// look into it.
+fn make_folder(path: &Path) -> io::Result<()> {
+    let mut maker = DirBuilder::new();
+    maker.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut maker, 0o700);
+    maker.create(path)
+}
+
 /// An open data directory; nobody else has it while this lives.
 #[derive(Debug)]
 pub(crate) struct Directory {
@@ -67,7 +77,7 @@ pub(crate) struct Directory {
 impl Directory {
     /// Opens the directory, or makes it.
     pub(crate) fn open(root: &Path) -> Result<Self, OpenError> {
-        at(root, fs::create_dir_all(root))?;
+        at(root, make_folder(root))?;
         let format = root.join("format");
         let known = at(&format, read_if_there(&format))?;
         if known.is_none() && !at(root, is_new(root))? {
@@ -89,7 +99,7 @@ impl Directory {
             Some(_) => return Err(OpenError::Foreign(root.to_owned())),
         }
         let workspaces = root.join("workspaces");
-        at(&workspaces, fs::create_dir_all(&workspaces))?;
+        at(&workspaces, make_folder(&workspaces))?;
         at(root, sync(root))?;
         Ok(Self { root: root.to_owned(), _lock: lock })
     }

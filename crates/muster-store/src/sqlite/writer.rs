@@ -264,7 +264,11 @@ impl Writer {
         let begun = Instant::now();
         self.conn.prepare_cached("COMMIT")?.execute([])?;
         ended.commit = Some(begun.elapsed());
-        if let Err(error) = self.synced.write(self.state.figures.group) {
+        // The group is durable whatever becomes of the number. On a full disk it lags until a later group writes it, which
+        // only makes the check at the next start weaker; any other fault means that the disk cannot be trusted.
+        if let Err(error) = self.synced.write(self.state.figures.group)
+            && error.kind() != std::io::ErrorKind::StorageFull
+        {
             ended.poison = Some(format!("the number of the last group could not be written: {error}").into());
         }
         Ok(ended)

@@ -106,3 +106,14 @@ fn more_workspaces_than_stay_open_are_served() {
         assert_eq!((counters.seq, rows.len()), (3, 3), "{text}");
     }
 }
+
+// Fails when `make_folder` leaves the mode to the umask.
+#[cfg(unix)]
+#[test]
+fn only_the_owner_may_look_into_the_folders_that_are_made() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let home = Home::new();
+    drop(home.open().unwrap());
+    let mode = std::fs::metadata(home.path().join("workspaces")).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o700);
+}

@@ -13,7 +13,9 @@ pub fn json(user: &Snapshot, redirected_from: Option<ProfileId>) -> Json {
         user.identifiers.iter().map(|k| (k.kind.name().to_owned(), Json::from(&*k.value))).collect();
     let aliases: Map<String, Json> =
         user.aliases.iter().map(|(kind, values)| (kind.name().to_owned(), json!(texts(values)))).collect();
-    let attributes: Map<String, Json> = user.attributes.iter().map(|(n, v)| (n.to_string(), to_json(v))).collect();
+    // The current value of an identifier stands among the identifiers, not a second time here.
+    let plain = user.attributes.iter().filter(|(name, _)| !identifiers.contains_key(&***name));
+    let attributes: Map<String, Json> = plain.map(|(name, value)| (name.to_string(), to_json(value))).collect();
     let platforms: Vec<Json> =
         user.platforms.iter().map(|(p, active)| json!({"platform": p.name(), "active": active})).collect();
     let mut out = json!({

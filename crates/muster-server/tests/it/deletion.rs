@@ -1,0 +1,98 @@
+//! Delete Users: the whole live profile stays for the buffer, takes part in no merge and no revert, then goes.
+
+use crate::world::{Workspace, World};
+use muster_core::id::WorkspaceId;
+use muster_server::jobs::sweep;
+use serde_json::{Value as Json, json};
+
+const HOUR: i64 = 3_600;
+
+fn delete(workspace: &Workspace<'_>, by: &str, value: &str) -> (u16, Json) {
+    let body = json!({"identity_type": by, "identity_value": value}).to_string();
+    let basic = workspace.basic();
+    let headers = [("Content-Type", "application/json"), ("Authorization", basic.as_str())];
+    let target = format!("/v1/customer/delete?app_id={}", workspace.id);
+    let answer = workspace.world.call("POST", &target, &headers, body.as_bytes());
+    (answer.status, answer.json())
+}
+
+/// Sweeps what is due, as the job does from time to time.
+fn swept(workspace: &Workspace<'_>) -> usize {
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let id = WorkspaceId::parse(&workspace.id).unwrap();
+    runtime.block_on(sweep(&workspace.world.app, &id)).unwrap()
+}
+
+fn resolving(world: &World) -> Workspace<'_> {
+    let workspace = world.workspace(&json!({"limits": {"events_per_minute": 0}}));
+    let kinds = json!({"enabled": true, "identifiers": [{"kind": "customer_id"}, {"kind": "email"}]});
+    assert_eq!(workspace.admin("PUT", "/identity", &kinds).status, 200);
+    workspace
+}
+
+fn customer(id: &str, email: &str) -> Json {
+    json!({"type": "customer", "customer_id": id, "attributes": {"email": email}})
+}
+
+// Fails when `Delete::mark` forgets the buffer, or `Sweep::sweep` leaves the keys bound.
+#[test]
+fn a_deleted_user_stays_updatable_for_the_buffer_then_goes_with_all_members_and_their_identifiers_start_anew() {
+    let world = World::start();
+    let workspace = resolving(&world);
+    let events = vec![json!({"action": "seen"}); 1_500];
+    workspace.results(&json!([
+        customer("c1", "a@example.test"),
+        customer("c2", "b@example.test"),
+        {"type": "event", "customer_id": "c2", "actions": events},
+        {"type": "device", "customer_id": "c1", "device_id": "d", "attributes": {"platform": "web", "push_id": "t"}},
+        customer("c1", "b@example.test"),
+        customer("c3", "c@example.test"),
+    ]));
+    let gone = workspace.find("customer_id", "c2").unwrap()["id"].as_str().unwrap().to_owned();
+    assert_eq!(workspace.counts(), [2, 1_500, 1]);
+    let (status, answer) = delete(&workspace, "customer_id", "c2");
+    assert_eq!((status, &answer["status"]), (200, &json!("success")));
+    world.clock.step(23 * HOUR);
+    assert_eq!(swept(&workspace), 0);
+    assert_eq!(workspace.results(&json!([customer("c1", "b@example.test")]))[0]["outcome"], "updated");
+    world.clock.step(HOUR);
+    assert_eq!(swept(&workspace), 1);
+    assert_eq!(workspace.counts(), [1, 0, 0]);
+    assert_eq!(workspace.find("email", "a@example.test"), None);
+    assert_eq!(workspace.admin("GET", &format!("/users/{gone}"), &Json::Null).status, 404);
+    assert_eq!(workspace.results(&json!([customer("c2", "b@example.test")]))[0]["outcome"], "created");
+}
+
+// Fails when `conflicts` does not look at `deletion`, or `cut` does not.
+#[test]
+fn a_profile_whose_deletion_is_under_way_takes_part_in_no_merge_and_no_revert() {
+    let world = World::start();
+    let workspace = resolving(&world);
+    workspace.results(&json!([
+        customer("c1", "a@example.test"),
+        customer("c2", "b@example.test"),
+        customer("c1", "b@example.test"),
+        customer("c3", "c@example.test"),
+    ]));
+    assert_eq!(delete(&workspace, "customer_id", "c1").0, 200);
+    let met = workspace.results(&json!([customer("c3", "a@example.test")]));
+    assert_eq!((&met[0]["outcome"], &met[0]["warnings"][0]["code"]), (&json!("updated"), &json!("KeySetAside")));
+    let merge = workspace.admin("GET", "/merges", &Json::Null).json()["items"][0]["id"].as_str().unwrap().to_owned();
+    assert_eq!(workspace.admin("POST", &format!("/merges/{merge}/revert"), &json!({})).status, 409);
+}
+
+#[test]
+fn nobody_is_deleted_who_is_not_there_and_ids_are_taken_in_both_forms() {
+    let world = World::start();
+    let workspace = world.workspace(&json!(null));
+    workspace.results(&json!([{"type": "customer", "customer_id": "c1"}]));
+    let id = workspace.find("customer_id", "c1").unwrap()["id"].as_str().unwrap().to_owned();
+    let (status, answer) = delete(&workspace, "customer_id", "nobody");
+    let error = &answer["error"];
+    assert_eq!(
+        (status, &error["type"], &error["message"]),
+        (400, &json!("Not Found"), &json!("User doesn't exists with customer id nobody"))
+    );
+    assert_eq!(delete(&workspace, "id", "01a20ddf4390000000000009").0, 400);
+    assert_eq!([delete(&workspace, "moengage_id", &id).0, delete(&workspace, "id", &id).0], [200, 200]);
+}
