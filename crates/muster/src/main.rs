@@ -15,6 +15,10 @@ use std::io::Write as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+/// A decision makes and drops many small values; this allocator does that in less time than the system's.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// A self-hosted server for user and event data: imports, identity resolution, profiles.
 #[derive(Debug, Parser)]
 #[command(name = "muster", version, about)]
