@@ -25,5 +25,5 @@ mod work;
 mod write;
 
 pub use delete::{Delete, DeleteOutcome, Sweep, Whom};
-pub use import::{ImportDecision, Wire};
+pub use import::{ImportDecision, Wire, cost};
 pub use revert::{Lift, Revert, RevertOutcome};

@@ -6,11 +6,11 @@ use crate::app::App;
 use crate::limits::{STALE_PAUSE, STALE_ROUNDS_MAX};
 use crate::workspaces::Entry;
 use bytes::Bytes;
-use muster_core::command::{Element, ElementKind, IdempotencyKey, Import, Route};
-use muster_core::decide::{ImportDecision, Wire};
+use muster_core::command::{Element, IdempotencyKey, Import, Route};
+use muster_core::decide::{ImportDecision, Wire, cost};
 use muster_core::decision::Mode;
 use muster_core::outcome::{Applied, ImportOutcome};
-use muster_core::rate::{Class, Cost, Refusal};
+use muster_core::rate::{Class, Refusal};
 use muster_core::reason::Fault;
 use muster_core::record::Recorded;
 use muster_core::warning::Warnings;
@@ -165,17 +165,4 @@ impl Ingest {
             Refusal::Never { limit } => Refused::Never(class, limit),
         })
     }
-}
-
-/// What a request costs (behaviour.md 1.7).
-fn cost(elements: &[Element]) -> Cost {
-    let mut cost = Cost::default();
-    for element in elements {
-        match element.kind {
-            ElementKind::Customer | ElementKind::Unknown => cost.add(Class::Users, 1),
-            ElementKind::Device => cost.add(Class::Devices, 1),
-            ElementKind::Event => cost.add(Class::Events, element.actions.max(1)),
-        }
-    }
-    cost
 }

@@ -3,7 +3,7 @@
 use super::element::element;
 use super::work::Work;
 use crate::change::{Changes, Put};
-use crate::command::{Body, ElementKind, Import};
+use crate::command::{Body, Element, ElementKind, Import};
 use crate::decision::{Decision, Step};
 use crate::facts::{Facts, Needs};
 use crate::id::{ProfileNo, QuarantineNo, RequestNo};
@@ -108,16 +108,16 @@ fn admit(import: &Import, facts: &Facts, now: Moment) -> Result<Option<RateWindo
         return Ok(None);
     }
     let mut rate = facts.rate.at(now.at);
-    match rate.spend(import.settings.limits, cost(import)) {
+    match rate.spend(import.settings.limits, cost(&import.elements)) {
         Ok(()) => Ok(Some(rate)),
         Err((class, refusal)) => Err(ImportOutcome::RateLimited(class, refusal)),
     }
 }
 
-/// What a request costs: what arrives, whatever becomes of it (behaviour.md 1.7).
-pub fn cost(import: &Import) -> Cost {
+/// What a request of these elements costs: what arrives, whatever becomes of it (behaviour.md 1.7).
+pub fn cost(elements: &[Element]) -> Cost {
     let mut cost = Cost::default();
-    for element in &import.elements {
+    for element in elements {
         match element.kind {
             ElementKind::Customer | ElementKind::Unknown => cost.add(Class::Users, 1),
             ElementKind::Event => cost.add(Class::Events, element.actions.max(1)),
