@@ -3,7 +3,7 @@
 use muster_core::command::{Action, DeviceFields, ElementKind, Route};
 use muster_core::id::{MergeNo, ProfileId, ProfileNo, QuarantineNo, RequestId, RequestNo, SeparationNo};
 use muster_core::identifier::{Key, Kind};
-use muster_core::outcome::{ElementResult, Outcome};
+use muster_core::outcome::{ActionOutcome, ActionResult, ElementResult, Outcome};
 use muster_core::reason::{Fault, Reason};
 use muster_core::record::{
     Cause, Choice, Counters, Device, DeviceRef, Event, Former, Merge, Platform, Quarantined, Request, Separation,
@@ -154,6 +154,16 @@ fn logged() -> Request {
         elements: [element].into(),
         faults: vec![],
     }
+}
+
+#[test]
+fn the_faults_of_a_rejected_event_count_once() {
+    let fault = Fault::new(Reason::FutureDate, "/elements/0/actions/0", Some("current_time"));
+    let action = ActionResult { outcome: ActionOutcome::Rejected, errors: vec![fault.clone()] };
+    let mut request = logged();
+    let element = &mut std::sync::Arc::get_mut(&mut request.elements).unwrap()[0];
+    (element.kind, element.errors, element.actions) = (ElementKind::Event, vec![fault], vec![action]);
+    assert_eq!(request::summary(&request)["fault_count"], 1);
 }
 
 #[test]

@@ -13,7 +13,8 @@ use serde_json::{Value as Json, json};
 
 /// The members of a list.
 pub fn summary(request: &Request) -> Json {
-    let of_elements = |e: &ElementResult| e.errors.len() + e.actions.iter().map(|a| a.errors.len()).sum::<usize>();
+    // A rejected event element repeats the faults of its actions: they count once.
+    let of_elements = |e: &ElementResult| e.errors.len().max(e.actions.iter().map(|a| a.errors.len()).sum::<usize>());
     let faults = request.faults.len() + request.elements.iter().map(of_elements).sum::<usize>();
     json!({
         "request_id": RequestId::of(request.no).to_string(),
