@@ -9,5 +9,6 @@ mod hostile;
 mod imports;
 mod manage;
 mod operations;
+mod tls;
 mod wire;
 mod world;

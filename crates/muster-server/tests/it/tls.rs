@@ -1,0 +1,48 @@
+//! The same API over TLS, with a certificate made for the test.
+
+use crate::world::{ADMIN_TOKEN, World};
+use muster_server::serve::Tls;
+use rustls::pki_types::{CertificateDer, ServerName};
+use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
+use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
+use std::sync::Arc;
+
+/// One request over TLS, trusting this certificate alone; the bytes of the answer.
+fn call(world: &World, trusted: &CertificateDer<'static>) -> std::io::Result<String> {
+    let mut roots = RootCertStore::empty();
+    roots.add(trusted.clone()).unwrap();
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let config = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions().unwrap();
+    let config = Arc::new(config.with_root_certificates(roots).with_no_client_auth());
+    let name = ServerName::try_from("localhost").unwrap();
+    let client = ClientConnection::new(config, name).unwrap();
+    let mut stream = StreamOwned::new(client, TcpStream::connect(world.address)?);
+    let head = "GET /api/v1/workspaces HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n";
+    write!(stream, "{head}Authorization: Bearer {ADMIN_TOKEN}\r\n\r\n")?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer)?;
+    Ok(answer)
+}
+
+// Fails when `serve` takes the plain acceptor although certificates are given.
+#[test]
+fn with_a_certificate_the_server_speaks_tls_and_nothing_else() {
+    let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+    let other = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let (certificate, key) = (folder.path().join("cert.pem"), folder.path().join("key.pem"));
+    std::fs::write(&certificate, made.cert.pem()).unwrap();
+    std::fs::write(&key, made.signing_key.serialize_pem()).unwrap();
+    let world = World::with(|_| {}, |listening| listening.tls = Some(Tls { certificate, key }));
+    let answer = call(&world, made.cert.der()).unwrap();
+    assert!(answer.starts_with("HTTP/1.1 200 OK\r\n"), "{answer}");
+    assert!(answer.ends_with(r#"{"items":[],"next_cursor":null}"#), "{answer}");
+    assert!(call(&world, other.cert.der()).is_err(), "a certificate that is not trusted is not taken");
+    let mut plain = TcpStream::connect(world.address).unwrap();
+    plain.write_all(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n").unwrap();
+    let mut told = Vec::new();
+    // The server closes: with an alert or a reset, never with an answer.
+    let _closed = plain.read_to_end(&mut told);
+    assert!(!told.starts_with(b"HTTP/"), "a request in the clear is not answered");
+}
