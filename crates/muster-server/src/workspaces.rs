@@ -131,7 +131,7 @@ pub(crate) enum Verdict {
 pub struct Workspaces {
     map: ArcSwap<HashMap<Box<str>, Arc<Entry>>>,
     /// Changes go one after another, so that an older entry never replaces a newer one.
-    pub(crate) changing: tokio::sync::Mutex<()>,
+    pub(crate) changing: Arc<tokio::sync::Mutex<()>>,
 }
 
 impl Workspaces {

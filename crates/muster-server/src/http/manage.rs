@@ -210,9 +210,12 @@ impl Call {
         id: &WorkspaceId,
         change: impl FnOnce(&Workspace, &Counters) -> Result<Workspace, Problem> + Send + 'static,
     ) -> Result<Arc<Entry>, Refusal> {
-        let _one_at_a_time = self.app.workspaces.changing.lock().await;
+        let one_at_a_time = Arc::clone(&self.app.workspaces.changing).lock_owned().await;
+        let app = Arc::clone(&self.app);
         let refused = Arc::new(Mutex::new(None));
-        let (engine, of, said) = (Arc::clone(&self.app.engine), id.clone(), Arc::clone(&refused));
+        let (of, said) = (id.clone(), Arc::clone(&refused));
+        // The entry in memory is swapped on the same thread: a client that hangs up drops this future, and a revoked key
+        // must be refused all the same.
         let changed = blocking(move || {
             let configure = move |workspace: &Workspace, counters: &Counters| match change(workspace, counters) {
                 Ok(changed) => Some(changed),
@@ -221,13 +224,15 @@ impl Call {
                     None
                 }
             };
-            engine.configure(&of, Box::new(configure))
+            let _until_it_is_swapped = one_at_a_time;
+            let changed = app.engine.configure(&of, Box::new(configure))?;
+            app.workspaces.put(changed).map_err(|text| EngineError::Corrupt(text.into()))
         })
         .await?;
         if let Some(problem) = refused.lock().unwrap_or_else(PoisonError::into_inner).take() {
             return Err(problem.into());
         }
-        self.app.workspaces.put(changed).map_err(|text| EngineError::Corrupt(text.into()).into())
+        Ok(changed)
     }
 
     /// An answer about a workspace, whose id goes into the log.
