@@ -11,7 +11,7 @@ use crate::reason::{Fault, Reason};
 use crate::record::ChangeKind;
 use crate::value::Value;
 use crate::warning::{Code, Warnings};
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 
 /// Applies it.
 pub(super) fn apply(
@@ -116,17 +116,21 @@ fn array(work: &mut Work<'_>, place: Place, operation: &ArrayOperation, warnings
         }
     };
     if operation.add {
-        for value in &operation.values {
-            if !items.contains(value) {
-                items.push(value.clone());
-            }
-        }
+        let mut there: HashSet<String> = items.iter().map(spelled).collect();
+        items.extend(operation.values.iter().filter(|value| there.insert(spelled(value))).cloned());
     } else {
-        items.retain(|item| !operation.values.contains(item));
+        let gone: HashSet<String> = operation.values.iter().map(spelled).collect();
+        items.retain(|item| !gone.contains(&spelled(item)));
     }
     // Written also where nothing changed: the array may be shown from another record, and this one shall keep it.
     let value = if items.is_empty() { None } else { Some(Value::Array(items)) };
     write::attribute(work, place, &operation.name, value)
+}
+
+/// A value as a key of a set: values that spell alike are alike. Comparing each with each would let one request hold the
+/// lane for seconds.
+fn spelled(value: &Value) -> String {
+    format!("{value:?}")
 }
 
 /// Unsets: plain attributes by any rule, identifiers by their whole name alone, the kind of lowest rank first.
