@@ -1,6 +1,9 @@
 //! Identifier kinds and keys: what a value must be to find somebody (behaviour.md 3).
 
-use crate::settings::Normaliser;
+use crate::limits::IDENTIFIER_BYTES_MAX;
+use crate::settings::{KindSettings, Normaliser};
+use crate::value::Value;
+use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 
@@ -89,6 +92,25 @@ pub fn normalise(normaliser: Option<Normaliser>, value: &str) -> Box<str> {
             if plus.starts_with('+') { plus.into() } else { value.into() }
         }
     }
+}
+
+/// The text that a stored value is as an identifier: text, or an integer by its JSON text.
+pub fn spelled(value: &Value) -> Option<Cow<'_, str>> {
+    match value {
+        Value::Integer(number) => Some(number.to_string().into()),
+        value => value.as_text().map(Into::into),
+    }
+}
+
+/// The key that a stored value is under the settings of a kind; None if it is no identifier: an exception, blank, too
+/// long, or of another type.
+pub fn key_of(kind: &KindSettings, value: &Value) -> Option<Key> {
+    let text = spelled(value)?;
+    if is_exception(kind.kind.name(), kind.exceptions.as_deref(), &text) {
+        return None;
+    }
+    let value = normalise(kind.normaliser, &text);
+    (value.len() <= IDENTIFIER_BYTES_MAX).then(|| Key { kind: kind.kind.clone(), value })
 }
 
 #[cfg(test)]

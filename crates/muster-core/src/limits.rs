@@ -38,6 +38,19 @@ pub const IDEMPOTENCY_KEY_BYTES_MAX: usize = 255;
 pub const ROUNDS_MAX: usize = 8;
 /// Events that one batch of a sweep takes: a few milliseconds of a lane.
 pub const SWEEP_EVENTS_MAX: usize = 1_000;
+/// Rows of history that one own record keeps, one an element that wrote something over; the oldest goes first.
+pub const HISTORY_MAX: usize = 100;
+/// Longest value that history keeps, in bytes of its JSON: a record of history stays below half a megabyte a name.
+pub const HISTORY_VALUE_BYTES_MAX: usize = 4 << 10;
+/// Holders of one value that one look at it takes: more than can be joined, so that whoever is left is set aside later.
+pub const HOLDERS_MAX: usize = 1_001;
+/// Own records that one batch of an activation takes: a few milliseconds of a lane.
+pub const ACTIVATION_BATCH: usize = 200;
+/// Most reviews of a workspace, decided ones with them (behaviour.md 3.3).
+pub const REVIEWS_MAX: u64 = 100_000;
+/// Longest element that a review keeps a copy of, in bytes: keeps a full list below 1.6 GB. Longer records are found by
+/// their request.
+pub const REVIEW_RECORD_BYTES_MAX: usize = 16 << 10;
 /// Seconds of a rate window: the running second plus the sixty before it (behaviour.md 1.7).
 pub const RATE_SECONDS: usize = 61;
 

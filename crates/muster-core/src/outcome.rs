@@ -1,5 +1,6 @@
 //! What became of a request: an outcome for every element and every action (behaviour.md 1.3).
 
+use crate::because::Because;
 use crate::command::ElementKind;
 use crate::id::{ProfileId, ProfileNo, RequestNo};
 use crate::rate::{Class, Refusal};
@@ -91,6 +92,8 @@ pub struct ElementResult {
     pub warnings: Vec<Warning>,
     /// Why it was refused.
     pub errors: Vec<Fault>,
+    /// Why it went the way it went, if it merged, set aside, replaced or was rejected.
+    pub because: Option<Box<Because>>,
     /// The results of an event element's actions, in order; empty for others.
     pub actions: Vec<ActionResult>,
 }

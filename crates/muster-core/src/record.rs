@@ -1,8 +1,9 @@
 //! What is stored: the rows of every record family of a workspace, each with its fields in one order. An engine keeps a
 //! family as a table of the same name; the rules never see more of an engine than these.
 
+use crate::because::Because;
 use crate::command::{Action, DeviceFields, ElementKind, Route};
-use crate::id::{MergeNo, ProfileId, ProfileNo, QuarantineNo, RequestNo, SeparationNo, Seq};
+use crate::id::{MergeNo, ProfileId, ProfileNo, QuarantineNo, RequestNo, ReviewNo, SeparationNo, Seq};
 use crate::identifier::Key;
 use crate::outcome::ElementResult;
 use crate::reason::Fault;
@@ -85,6 +86,8 @@ pub struct Profile {
     pub platforms: BTreeMap<Platform, Write<bool>>,
     /// Identifiers it held, oldest first, at most 100.
     pub former: Vec<Former>,
+    /// Its rows of history, oldest first, at most [`crate::limits::HISTORY_MAX`].
+    pub history: Vec<Seq>,
 }
 
 impl Profile {
@@ -192,6 +195,8 @@ pub struct Merge {
     pub request: Option<(RequestNo, u32)>,
     /// Why.
     pub cause: Cause,
+    /// The keys of the element that caused it, weighed; None if no element did.
+    pub because: Option<Because>,
     /// Names that the survivor showed from it since the join.
     pub filled: Vec<Box<str>>,
     /// The keys that it brought.
@@ -214,10 +219,12 @@ pub enum Cause {
     Activation,
     /// A call by hand.
     Api,
+    /// A review was decided so.
+    Review(ReviewNo),
 }
 
 /// The rule that chose a survivor.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Choice {
     /// Rule 1: it was the only one that showed the attribute.
     Attribute,
@@ -435,6 +442,10 @@ pub struct Change {
     pub profile: ProfileNo,
     /// Of merges and reverts the record, else 0.
     pub merge: u64,
+    /// When.
+    pub at: Timestamp,
+    /// The request that did it.
+    pub request: Option<RequestNo>,
 }
 
 /// What happened.
@@ -480,6 +491,18 @@ pub struct Counters {
     pub requests_applied: u64,
     /// Quarantine entries not yet replayed.
     pub quarantined: u64,
+    /// The last review number given.
+    pub review: u64,
+    /// Reviews stored.
+    pub reviews_stored: u64,
+    /// Reviews open.
+    pub reviews_open: u64,
+    /// Open reviews that went to keep the list within its bound (behaviour.md 3.3).
+    pub reviews_dropped: u64,
+    /// The phase of an activation that `activation_done` belongs to: [`crate::settings::Activation::since`].
+    pub activation: u64,
+    /// The last profile number that this phase has seen.
+    pub activation_done: u64,
     /// The latest moment that a decision took as now.
     pub now: Timestamp,
 }

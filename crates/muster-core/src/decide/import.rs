@@ -7,8 +7,9 @@ use crate::command::{Body, Element, ElementKind, Import};
 use crate::decision::{Decision, Step};
 use crate::facts::{Facts, Needs};
 use crate::id::{ProfileNo, QuarantineNo, RequestNo};
-use crate::limits::IDEMPOTENCY_MS;
+use crate::limits::{IDEMPOTENCY_MS, REVIEW_RECORD_BYTES_MAX};
 use crate::outcome::{ActionOutcome, Applied, ElementResult, ImportOutcome, Outcome};
+use crate::planted;
 use crate::rate::{Class, Cost, RateWindow};
 use crate::reason::{Fault, Reason};
 use crate::record::{Idempotency, Quarantined, Recorded, Request};
@@ -72,6 +73,7 @@ impl<W: Wire> Decision for ImportDecision<W> {
         let mut work = Work::new(facts, &import.settings.identity, now.at);
         work.counters.request += 1;
         let request = RequestNo(work.counters.request);
+        work.request = Some(request);
         let first_new = ProfileNo(work.counters.profile + 1);
         let elements: Arc<[ElementResult]> =
             import.elements.iter().map(|e| element(&mut work, import, request, e)).collect();
@@ -87,7 +89,17 @@ impl<W: Wire> Decision for ImportDecision<W> {
             Applied { request, received_at: now.at, elements, warnings: import.warnings.0.clone(), first_new };
         let answer = self.wire.answer(&applied);
         self.keep(&mut work, &applied, &answer, now);
-        Step::Done(Changes { rate, ..work.into_changes() }, ImportOutcome::Applied(applied, answer))
+        let changes = Changes { rate, ..work.into_changes() };
+        let outcome = ImportOutcome::Applied(applied, answer);
+        if import.dry {
+            return if planted::DRY_RUN_TAKES_EVENT_ID.is_planted() {
+                let rows = changes.rows.into_iter().filter(|row| matches!(row, Put::EventId(_))).collect();
+                Step::Done(Changes { rows, counters: facts.counters, rate: None }, outcome)
+            } else {
+                Step::Leave(outcome)
+            };
+        }
+        Step::Done(changes, outcome)
     }
 }
 
@@ -134,6 +146,7 @@ impl<W: Wire> ImportDecision<W> {
         for result in applied.elements.iter() {
             self.quarantine(work, applied, result);
         }
+        self.records(work, applied.request);
         work.counters.requests_applied += 1;
         work.appended.push(Put::Request(Request {
             no: applied.request,
@@ -155,6 +168,16 @@ impl<W: Wire> ImportDecision<W> {
                 at: now.at,
                 answer: answer.clone(),
             }));
+        }
+    }
+
+    /// The reviews that the request opened keep the element that they were found in, unless it is long.
+    fn records(&self, work: &mut Work<'_>, request: RequestNo) {
+        for no in std::mem::take(&mut work.opened) {
+            let Some(review) = work.reviews.change(&no).as_mut() else { continue };
+            if let Some((_, index)) = review.request.filter(|(of, _)| *of == request) {
+                review.record = Some(self.wire.kept(index, None)).filter(|r| r.len() <= REVIEW_RECORD_BYTES_MAX);
+            }
         }
     }
 

@@ -94,7 +94,14 @@ fn cut(work: &mut Work<'_>, merge: &Merge) -> Known<RevertOutcome> {
             merge: Some(merge.no),
         }));
     }
-    work.appended.push(Put::Change(Change { seq, kind: ChangeKind::Revert, profile: part_root, merge: merge.no.0 }));
+    work.appended.push(Put::Change(Change {
+        seq,
+        kind: ChangeKind::Revert,
+        profile: part_root,
+        merge: merge.no.0,
+        at: work.now,
+        request: None,
+    }));
     let (stays, comes_off) = (side(work, root, &staying), side(work, part_root, &part));
     let sides = Box::new((stays?, comes_off?));
     Ok(RevertOutcome::Reverted { survivor: sides.0.id, restored: sides.1.id, separation, sides })
@@ -140,7 +147,7 @@ fn settle(work: &mut Work<'_>, root: ProfileNo, members: &[ProfileNo], profiles:
 }
 
 /// One side as it is afterwards.
-fn side(work: &mut Work<'_>, root: ProfileNo, members: &[ProfileNo]) -> Known<Snapshot> {
+pub(super) fn side(work: &mut Work<'_>, root: ProfileNo, members: &[ProfileNo]) -> Known<Snapshot> {
     let mut whole = Vec::with_capacity(members.len());
     let mut missing = false;
     for no in members {

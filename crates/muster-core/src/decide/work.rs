@@ -1,13 +1,20 @@
 //! What a decision works on: the facts with the changes so far on top, and the needs that came up.
 
 use super::layer::Layer;
+use crate::because::Because;
 use crate::change::{Changes, Put};
-use crate::facts::{Facts, Needs};
-use crate::id::{ProfileNo, Seq};
-use crate::identifier::Key;
+use crate::facts::{Facts, Found, Needs};
+use crate::history::{History, Replaced};
+use crate::id::{ProfileNo, RequestNo, ReviewNo, Seq};
+use crate::identifier::{Key, key_of};
+use crate::limits::HISTORY_MAX;
 use crate::record::{Counters, Device, DeviceRef, EventId, Link, Merge, Profile, Separation, Standing, Token, View};
-use crate::settings::Identity;
+use crate::review::Review;
+use crate::settings::{Identity, Phase};
 use crate::time::Timestamp;
+use crate::value::Value;
+use std::collections::{BTreeMap, HashMap};
+use std::sync::LazyLock;
 
 /// A fact that is not known yet; the need for it is noted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -15,6 +22,9 @@ pub(super) struct Missing;
 
 /// What is known, or a need that is noted.
 pub(super) type Known<T> = Result<T, Missing>;
+
+/// History is written and never read by a decision.
+static NOTHING_READ: LazyLock<Found<(ProfileNo, Seq), History>> = LazyLock::new(HashMap::new);
 
 /// The facts of a workspace under the changes of one decision.
 pub(super) struct Work<'f> {
@@ -32,9 +42,21 @@ pub(super) struct Work<'f> {
     pub(super) devices: Layer<'f, DeviceRef, Device>,
     pub(super) tokens: Layer<'f, Token, DeviceRef>,
     pub(super) event_ids: Layer<'f, Box<str>, EventId>,
+    pub(super) reviews: Layer<'f, ReviewNo, Review>,
+    /// Which own records hold which values of kinds that are being made active.
+    pub(super) holding: Layer<'f, (Key, ProfileNo), ()>,
+    history: Layer<'f, (ProfileNo, Seq), History>,
     /// Rows that are only ever added.
     pub(super) appended: Vec<Put>,
-    marked: (Counters, usize),
+    /// Reviews that this decision opened.
+    pub(super) opened: Vec<ReviewNo>,
+    /// What the running element wrote over, by own record.
+    pub(super) replaced: Vec<(ProfileNo, Replaced)>,
+    /// The request that asks for all this.
+    pub(super) request: Option<RequestNo>,
+    /// When what it carries was received first: now, but for a replay.
+    pub(super) receipt: Timestamp,
+    marked: (Counters, usize, usize),
 }
 
 impl<'f> Work<'f> {
@@ -54,14 +76,25 @@ impl<'f> Work<'f> {
             devices: Layer::new(&facts.devices),
             tokens: Layer::new(&facts.tokens),
             event_ids: Layer::new(&facts.event_ids),
+            reviews: Layer::new(&facts.reviews),
+            holding: Layer::new(&facts.held),
+            history: Layer::new(&NOTHING_READ),
             appended: Vec::new(),
-            marked: (facts.counters, 0),
+            opened: Vec::new(),
+            replaced: Vec::new(),
+            request: None,
+            receipt: now,
+            marked: (facts.counters, 0, 0),
         }
     }
 
     /// A new element begins.
     pub(super) fn mark(&mut self) {
-        self.marked = (self.counters, self.appended.len());
+        self.marked = (self.counters, self.appended.len(), self.opened.len());
+        self.replaced.clear();
+        self.reviews.mark();
+        self.holding.mark();
+        self.history.mark();
         self.bindings.mark();
         self.profiles.mark();
         self.standings.mark();
@@ -77,6 +110,11 @@ impl<'f> Work<'f> {
     pub(super) fn roll_back(&mut self) {
         self.counters = self.marked.0;
         self.appended.truncate(self.marked.1);
+        self.opened.truncate(self.marked.2);
+        self.replaced.clear();
+        self.reviews.roll_back();
+        self.holding.roll_back();
+        self.history.roll_back();
         self.bindings.roll_back();
         self.profiles.roll_back();
         self.standings.roll_back();
@@ -200,6 +238,103 @@ impl<'f> Work<'f> {
         }
     }
 
+    /// Why the running element went the way it went stands with the merges that it caused and the reviews it opened, too.
+    pub(super) fn explain(&mut self, request: (RequestNo, u32), because: &Because) {
+        for row in &mut self.appended[self.marked.1..] {
+            if let Put::Merge(merge) = row
+                && merge.request == Some(request)
+            {
+                merge.because = Some(because.clone());
+            }
+        }
+        for no in &self.opened[self.marked.2..] {
+            if let Some(review) = self.reviews.change(no).as_mut().filter(|review| review.request == Some(request)) {
+                review.because = because.clone();
+            }
+        }
+    }
+
+    /// A review as it is now.
+    pub(super) fn review_now(&self, no: ReviewNo) -> Option<&Review> {
+        self.reviews.get(&no).flatten()
+    }
+
+    /// The own records that hold a value of a kind that is being joined and was not settled yet, by number.
+    pub(super) fn holders(&mut self, key: &Key) -> Known<Vec<ProfileNo>> {
+        let facts = self.facts;
+        let Some(found) = facts.holders.get(key) else {
+            self.needs.holders.push(key.clone());
+            return Err(Missing);
+        };
+        let still = |no: &ProfileNo| !matches!(self.holding.get(&(key.clone(), *no)), Some(None));
+        Ok(found.iter().flatten().copied().filter(still).collect())
+    }
+
+    /// Whether an own record is among them.
+    pub(super) fn holds(&mut self, key: &Key, no: ProfileNo) -> Known<bool> {
+        let wanted = (key.clone(), no);
+        match self.holding.get(&wanted) {
+            Some(held) => Ok(held.is_some()),
+            // Made by this decision, under the new settings.
+            None if no.0 > self.facts.counters.profile => Ok(false),
+            None => {
+                self.needs.held.push(wanted);
+                Err(Missing)
+            }
+        }
+    }
+
+    /// The keys that an own record holds: those bound to it, and while kinds are being joined what it holds of them.
+    pub(super) fn held(&mut self, no: ProfileNo) -> Known<Vec<Key>> {
+        let mut keys = self.profile(no)?.keys.clone();
+        let identity = self.identity;
+        let Some(activation) = identity.activation.as_ref().filter(|a| a.phase == Phase::Joining) else {
+            return Ok(keys);
+        };
+        for kind in &activation.kinds {
+            let value = self.profile(no)?.attributes.get(kind.kind.name()).and_then(|write| write.value.as_ref());
+            let Some(key) = value.and_then(|value| key_of(kind, value)) else { continue };
+            if !keys.contains(&key) && self.holds(&key, no)? {
+                keys.push(key);
+            }
+        }
+        Ok(keys)
+    }
+
+    /// An own record is written: what is indexed of it follows.
+    pub(super) fn reindex(&mut self, no: ProfileNo, name: &str, old: Option<&Value>, new: Option<&Value>) {
+        let identity = self.identity;
+        let Some(activation) = &identity.activation else { return };
+        let Some(kind) = activation.kinds.iter().find(|kind| kind.kind.name() == name) else { return };
+        if let Some(key) = old.and_then(|value| key_of(kind, value)) {
+            self.holding.set((key, no), None);
+        }
+        if activation.phase == Phase::Indexing
+            && let Some(key) = new.and_then(|value| key_of(kind, value))
+        {
+            self.holding.set((key, no), Some(()));
+        }
+    }
+
+    /// Keeps what the running element wrote over, and drops the oldest of it where there is too much.
+    pub(super) fn keep_history(&mut self, seq: Seq) -> Known<()> {
+        let mut rows: BTreeMap<ProfileNo, Vec<Replaced>> = BTreeMap::new();
+        for (no, replaced) in std::mem::take(&mut self.replaced) {
+            rows.entry(no).or_default().push(replaced);
+        }
+        for (profile, replaced) in rows {
+            let record = self.profile_mut(profile)?;
+            record.history.push(seq);
+            let too_many = record.history.len() > HISTORY_MAX;
+            let gone = too_many.then(|| record.history.remove(0));
+            self.history.set((profile, seq), Some(History { profile, seq, replaced }));
+            if let Some(gone) = gone {
+                self.history.set((profile, gone), None);
+            }
+        }
+        Ok(())
+    }
+
     pub(super) fn merged(&mut self, merge: Merge) {
         self.appended.push(Put::Merge(merge));
     }
@@ -228,6 +363,16 @@ impl<'f> Work<'f> {
             rows.push(device.map_or(Put::DropDevice(at), Put::Device));
         }
         rows.extend(self.event_ids.into_changes(|_| false).into_iter().filter_map(|(_, row)| row.map(Put::EventId)));
+        for (no, review) in self.reviews.into_changes(|_| true) {
+            rows.push(review.map_or(Put::DropReview(no), Put::Review));
+        }
+        for ((key, no), held) in self.holding.into_changes(|_| true) {
+            rows.push(if held.is_some() { Put::Holder(key, no) } else { Put::DropHolder(key, no) });
+        }
+        let before = self.facts.counters.seq;
+        for ((no, seq), row) in self.history.into_changes(|(_, seq)| *seq <= before) {
+            rows.push(row.map_or(Put::DropHistory(no, seq), Put::History));
+        }
         rows.extend(self.appended);
         Changes { rows, counters: self.counters, rate: None }
     }

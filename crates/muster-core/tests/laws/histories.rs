@@ -56,6 +56,7 @@ impl Variant {
             } else {
                 Vec::new()
             },
+            activation: None,
         };
         Settings {
             identity: if kinds.is_empty() { Identity::off() } else { identity },

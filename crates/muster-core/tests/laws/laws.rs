@@ -91,6 +91,8 @@ fn without_requests(mut store: Store) -> Store {
     (store.counters.request, store.counters.requests_applied) = (0, 0);
     store.events.values_mut().for_each(|e| e.request = RequestNo(0));
     store.merges.values_mut().for_each(|m| m.request = None);
+    store.changes.values_mut().for_each(|c| c.request = None);
+    store.reviews.values_mut().for_each(|r| (r.request, r.record) = (None, None));
     store.quarantine.values_mut().for_each(|q| (q.request, q.index, q.element) = (RequestNo(0), 0, Box::default()));
     store
 }

@@ -3,7 +3,7 @@
 use super::super::resolve::{Resolved, resolve};
 use super::super::work::{Known, Work};
 use super::super::write::{self, Place};
-use super::{Context, End, meet};
+use super::{Context, End, Met, Notes, meet, set_aside};
 use crate::command::{ArrayOperation, Customer, Matching, Unset};
 use crate::fold::own_values;
 use crate::outcome::Outcome;
@@ -14,46 +14,41 @@ use crate::warning::{Code, Warnings};
 use std::collections::{BTreeSet, HashSet};
 
 /// Applies it.
-pub(super) fn apply(
-    work: &mut Work<'_>,
-    context: &Context<'_>,
-    customer: &Customer,
-    warnings: &mut Warnings,
-) -> Known<End> {
-    let resolved = resolve(work, &customer.keys, true, warnings)?;
-    let (outcome, root, record, merged) = if resolved.roots.is_empty() {
+pub(super) fn apply(work: &mut Work<'_>, context: &Context<'_>, customer: &Customer, notes: &mut Notes) -> Known<End> {
+    let resolved = resolve(work, &customer.keys, true, notes)?;
+    let (outcome, Met { root, record, merged }) = if resolved.roots.is_empty() {
         if customer.update_existing_only {
             return Ok(End::Nothing(Outcome::Skipped));
         }
-        let seen = |at: Option<_>| at.unwrap_or(work.now).min(work.now);
+        let seen = |at: Option<_>| at.unwrap_or(work.receipt).min(work.now);
         let (first, last) = (seen(customer.seen.first), seen(customer.seen.last));
         let no = write::create(work, first, last);
-        (Outcome::Created, no, no, Vec::new())
+        (Outcome::Created, Met { root: no, record: no, merged: Vec::new() })
     } else {
-        let (root, record, merged) = meet(work, context, &resolved)?;
-        let outcome = if merged.is_empty() { Outcome::Updated } else { Outcome::Merged };
-        (outcome, root, record, merged)
+        let met = meet(work, context, &resolved, notes)?;
+        (met.outcome(), met)
     };
+    set_aside(work, context, &resolved, root)?;
     let place = Place { record, root, seq: work.next_seq() };
     let created = outcome == Outcome::Created;
-    let mut changed = keys(work, place, &resolved, warnings)? | created;
+    let mut changed = keys(work, place, &resolved, notes)? | created;
     if created {
         for (name, value) in &customer.create_only {
             write::attribute(work, place, name, Some(value.clone()))?;
         }
     } else {
         for (name, pointer) in &customer.create_only_names {
-            warnings.add(Code::CreateOnlyIgnored, name, || pointer.to_string());
+            notes.warnings.add(Code::CreateOnlyIgnored, name, || pointer.to_string());
         }
-        write::seen(work, place, work.now)?;
+        write::seen(work, place, work.receipt)?;
     }
-    changed |= values(work, place, customer, warnings)?;
+    changed |= values(work, place, customer, &mut notes.warnings)?;
     if changed {
         if write::too_large(work, place)? {
             let pointer = pointer(context, "/attributes");
             return Ok(End::Rejected(vec![Fault::new(Reason::ProfileTooLarge, pointer, Some("attributes"))]));
         }
-        write::noted(work, place, ChangeKind::User);
+        write::noted(work, place, ChangeKind::User)?;
     }
     Ok(End::Applied { outcome, root, merged })
 }
@@ -68,15 +63,17 @@ fn pointer(context: &Context<'_>, member: &str) -> String {
 
 /// Unbound keys bind to the record; of the bound ones, those that stood among the attributes are written in the record
 /// of the id that they are bound to.
-fn keys(work: &mut Work<'_>, place: Place, resolved: &Resolved<'_>, warnings: &mut Warnings) -> Known<bool> {
+fn keys(work: &mut Work<'_>, place: Place, resolved: &Resolved<'_>, notes: &mut Notes) -> Known<bool> {
     let mut changed = false;
     for (given, bound) in &resolved.kept {
         let kind = &given.key.kind;
         match bound {
             None => {
-                if write::bind(work, place, &given.key)? {
-                    warnings.add(Code::IdentifierReplaced, kind.name(), || given.pointer.to_string());
+                let replaced = write::bind(work, place, &given.key)?;
+                if replaced {
+                    notes.warnings.add(Code::IdentifierReplaced, kind.name(), || given.pointer.to_string());
                 }
+                notes.bound(kind, replaced);
                 changed = true;
             }
             Some(id) if given.written => {
