@@ -12,6 +12,7 @@ pub mod limits;
 pub mod time;
 pub mod id;
 pub mod value;
+pub mod array;
 pub mod attribute;
 pub mod identifier;
 pub mod settings;

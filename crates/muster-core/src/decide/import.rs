@@ -7,7 +7,7 @@ use crate::command::{Body, Element, ElementKind, Import};
 use crate::decision::{Decision, Step};
 use crate::facts::{Facts, Needs};
 use crate::id::{ProfileNo, QuarantineNo, RequestNo};
-use crate::limits::{IDEMPOTENCY_MS, REVIEW_RECORD_BYTES_MAX};
+use crate::limits::{IDEMPOTENCY_MS, REVIEW_RECORD_BYTES_MAX, ROUNDS_MAX};
 use crate::outcome::{ActionOutcome, Applied, ElementResult, ImportOutcome, Outcome};
 use crate::planted;
 use crate::rate::{Class, Cost, RateWindow};
@@ -56,6 +56,11 @@ impl<W: Wire> Decision for ImportDecision<W> {
         }
         needs.idempotency = self.import.idempotency.as_ref().map(|key| (self.import.route, key.key.clone()));
         needs
+    }
+
+    /// An element may need what only the one before it tells; nearly all of them find theirs at once.
+    fn rounds(&self) -> usize {
+        ROUNDS_MAX + self.import.elements.len()
     }
 
     fn decide(&self, facts: &Facts, now: Moment) -> Step<ImportOutcome> {

@@ -8,7 +8,6 @@ use muster_core::facts::Facts;
 use muster_core::history::History;
 use muster_core::id::{MergeNo, ProfileNo, QuarantineNo, RequestNo, ReviewNo, SeparationNo, Seq};
 use muster_core::identifier::Key;
-use muster_core::limits::ROUNDS_MAX;
 use muster_core::outcome::Applied;
 use muster_core::rate::RateWindow;
 use muster_core::record::{
@@ -75,7 +74,7 @@ impl Store {
     ) -> Result<(Option<Changes>, D::Output), String> {
         let mut facts = Facts::default();
         self.read(&decision.needs(), &mut facts)?;
-        for _ in 0..ROUNDS_MAX {
+        for _ in 0..decision.rounds() {
             match decision.decide(&facts, now) {
                 Step::NeedMore(needs) if needs.is_empty() => {
                     return Err("more facts are needed, and none is named".into());
@@ -92,7 +91,7 @@ impl Store {
                 }
             }
         }
-        Err(format!("no decision after {ROUNDS_MAX} rounds"))
+        Err(format!("no decision after {} rounds", decision.rounds()))
     }
 
     fn apply(&mut self, changes: &Changes) -> Result<(), String> {
