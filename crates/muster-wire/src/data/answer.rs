@@ -3,7 +3,7 @@
 
 use super::api::Api;
 use super::failure::write_fault;
-use crate::write;
+use crate::{because, write};
 use muster_core::command::ElementKind;
 use muster_core::id::{ProfileId, ProfileNo, RequestId};
 use muster_core::limits::WARNINGS_MAX;
@@ -175,6 +175,10 @@ impl Told {
         if element.outcome == Outcome::Rejected {
             out.extend_from_slice(b",\"errors\":");
             write::array(out, &element.errors, |out, fault| write_fault(out, self.api, fault));
+        }
+        if let Some(because) = &element.because {
+            out.extend_from_slice(b",\"because\":");
+            because::write(out, because, element.outcome == Outcome::Rejected, self.first_new);
         }
         if element.kind == ElementKind::Event {
             out.extend_from_slice(b",\"actions\":");
