@@ -1,7 +1,7 @@
 //! What a decision wants stored: a closed list, applied whole or not at all.
 
 use crate::history::History;
-use crate::id::{ProfileNo, ReviewNo, SeparationNo, Seq};
+use crate::id::{ProfileNo, QuarantineNo, ReviewNo, SeparationNo, Seq};
 use crate::identifier::Key;
 use crate::rate::RateWindow;
 use crate::record::{
@@ -55,8 +55,10 @@ pub enum Put {
     DropReview(ReviewNo),
     /// Appends to the ingestion log.
     Request(Request),
-    /// Appends to the quarantine.
+    /// Appends to the quarantine, or marks an entry as replayed.
     Quarantined(Quarantined),
+    /// Deletes an entry of the quarantine.
+    DropQuarantined(QuarantineNo),
     /// Records an answer under its idempotency key.
     Idempotency(Idempotency),
     /// Appends to the outbox.

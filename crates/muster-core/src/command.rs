@@ -1,6 +1,7 @@
 //! What a request asks for, in the terms of the rules. `muster-wire` makes these from JSON; that conversion is the
 //! validation, so what stands here is within its limits of shape and length.
 
+use crate::id::QuarantineNo;
 use crate::identifier::Key;
 use crate::reason::Fault;
 use crate::record::Platform;
@@ -34,6 +35,8 @@ pub struct Import {
     pub arrived_micros: u64,
     /// The idempotency key, if it has one (behaviour.md 1.4).
     pub idempotency: Option<IdempotencyKey>,
+    /// The quarantine entry that its one element replays (behaviour.md 4).
+    pub replay: Option<QuarantineNo>,
 }
 
 /// The calls that import or write through the same path; also the scope of idempotency keys.

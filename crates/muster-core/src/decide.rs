@@ -9,7 +9,7 @@
 //! 5. `write`: what is written where, bound and released.
 //! 6. `revert`: cutting a link and lifting a separation.
 //! 7. `activation`: kinds that become active over stored data.
-//! 8. `delete`: marking a live profile for deletion and sweeping it.
+//! 8. `delete`: marking a live profile for deletion and sweeping it; `discard`: dropping a quarantine entry.
 //!
 //! `work` is what all of them work on: the facts with the changes so far on top. A rule that lacks a fact notes the
 //! need and gives up its element; the decision is then run again from the start with more facts, so rules are written as
@@ -17,6 +17,7 @@
 
 pub mod activation;
 pub mod delete;
+pub mod discard;
 pub mod import;
 pub mod revert;
 pub mod review;
@@ -31,6 +32,7 @@ mod write;
 
 pub use activation::{Index, Progress, Settle};
 pub use delete::{Delete, DeleteOutcome, Sweep, Whom};
+pub use discard::Discard;
 pub use import::{ImportDecision, Wire, cost};
 pub use revert::{Lift, Revert, RevertOutcome};
 pub use review::{Choose, DecideReview, Refused, ReviewOutcome};

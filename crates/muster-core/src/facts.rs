@@ -1,11 +1,12 @@
 //! What a decision must know: needs it names, and the facts an engine reads for them at one snapshot.
 
 use crate::command::Route;
-use crate::id::{MergeNo, ProfileNo, ReviewNo, SeparationNo, Seq};
+use crate::id::{MergeNo, ProfileNo, QuarantineNo, ReviewNo, SeparationNo, Seq};
 use crate::identifier::Key;
 use crate::rate::RateWindow;
 use crate::record::{
-    Counters, Device, DeviceRef, EventId, Idempotency, Link, Merge, Profile, Separation, Standing, Token, View,
+    Counters, Device, DeviceRef, EventId, Idempotency, Link, Merge, Profile, Quarantined, Separation, Standing, Token,
+    View,
 };
 use crate::review::Review;
 use std::collections::HashMap;
@@ -39,6 +40,8 @@ pub struct Needs {
     pub reviews_of_value: Vec<(ProfileNo, Key)>,
     /// These reviews.
     pub reviews: Vec<ReviewNo>,
+    /// These quarantine entries.
+    pub quarantine: Vec<QuarantineNo>,
     /// Which own records hold these values of kinds that are being made active, by number, at most
     /// [`crate::limits::HOLDERS_MAX`].
     pub holders: Vec<Key>,
@@ -110,6 +113,8 @@ pub struct Facts {
     pub reviews_between: Found<(ProfileNo, ProfileNo), Vec<ReviewNo>>,
     /// [`Needs::reviews_of_value`].
     pub reviews_of_value: Found<(ProfileNo, Key), ReviewNo>,
+    /// [`Needs::quarantine`].
+    pub quarantine: Found<QuarantineNo, Quarantined>,
     /// [`Needs::reviews`], and those that the other needs found.
     pub reviews: Found<ReviewNo, Review>,
     /// [`Needs::holders`].

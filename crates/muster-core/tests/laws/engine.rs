@@ -140,7 +140,8 @@ impl Store {
                 Ok(format!("holders {key:?} {no:?}"))
             }
             Put::Request(r) => append(&mut self.requests, "requests", r.no, r.clone()),
-            Put::Quarantined(q) => append(&mut self.quarantine, "quarantine", q.no, q.clone()),
+            Put::Quarantined(q) => set(&mut self.quarantine, "quarantine", q.no, q.clone()),
+            Put::DropQuarantined(no) => cut(&mut self.quarantine, "quarantine", no),
             Put::Idempotency(i) => set(&mut self.idempotency, "idempotency", (i.route, i.key.clone()), i.clone()),
             Put::Outgoing(o) => Ok(format!("outbox {:?}", o.request)),
             Put::Change(c) => append(&mut self.changes, "changes", c.seq, *c),
