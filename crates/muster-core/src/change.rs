@@ -1,6 +1,7 @@
 //! What a decision wants stored: a closed list, applied whole or not at all.
 
-use crate::id::{ProfileNo, SeparationNo, Seq};
+use crate::command::Route;
+use crate::id::{ProfileNo, QuarantineNo, RequestNo, SeparationNo, Seq};
 use crate::identifier::Key;
 use crate::rate::RateWindow;
 use crate::record::{
@@ -41,6 +42,8 @@ pub enum Put {
     DropEvent(Seq),
     /// Remembers an event id, or renews an expired one.
     EventId(EventId),
+    /// Forgets an event id.
+    DropEventId(Box<str>),
     /// Puts a merge record.
     Merge(Merge),
     /// Puts a separation.
@@ -49,10 +52,16 @@ pub enum Put {
     Lift(SeparationNo),
     /// Appends to the ingestion log.
     Request(Request),
+    /// Deletes an entry of the ingestion log, of an applied or a refused request.
+    DropRequest(RequestNo),
     /// Appends to the quarantine.
     Quarantined(Quarantined),
+    /// Deletes an entry of the quarantine.
+    DropQuarantined(QuarantineNo),
     /// Records an answer under its idempotency key.
     Idempotency(Idempotency),
+    /// Forgets the recorded answer of a key.
+    DropIdempotency(Route, Box<str>),
     /// Appends to the outbox.
     Outgoing(Outgoing),
     /// Appends to the change sequence.

@@ -8,22 +8,27 @@
 //! 5. `write`: what is written where, bound and released.
 //! 6. `revert`: cutting a link and lifting a separation.
 //! 7. `delete`: marking a live profile for deletion and sweeping it.
+//! 8. `expire`: removing what is past its time; `log`: what an entry of the ingestion log lists.
 //!
 //! `work` is what all of them work on: the facts with the changes so far on top. A rule that lacks a fact notes the
 //! need and gives up its element; the decision is then run again from the start with more facts, so rules are written as
 //! if everything were known.
 
 pub mod delete;
+pub mod expire;
 pub mod import;
 pub mod revert;
 
 mod element;
 mod join;
 mod layer;
+mod log;
 mod resolve;
 mod work;
 mod write;
 
 pub use delete::{Delete, DeleteOutcome, Sweep, Whom};
+pub use expire::{Expire, Retention};
 pub use import::{ImportDecision, Wire, cost};
+pub use log::bounded;
 pub use revert::{Lift, Revert, RevertOutcome};

@@ -15,6 +15,7 @@ pub mod value;
 pub mod attribute;
 pub mod identifier;
 pub mod settings;
+pub mod excerpt;
 pub mod reason;
 pub mod warning;
 pub mod command;

@@ -5,6 +5,7 @@
 pub mod bytes;
 pub mod jsonb;
 mod logs;
+mod packed;
 mod parts;
 mod people;
 mod traffic;
@@ -15,7 +16,7 @@ use std::borrow::Cow;
 use std::cell::RefCell;
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
-pub(crate) use logs::outcome_bit;
+pub(crate) use logs::{outcome_bit, quarantine_bytes, refused_bytes};
 pub use people::{Binding, ViewRow};
 pub(crate) use people::{binding_cells, view_cells};
 pub(crate) use traffic::COUNTERS_ID;

@@ -1,15 +1,21 @@
 //! Reading: what the management API, the console and `muster verify` look at.
 
 use crate::engine::EngineError;
+use crate::page::Page;
 use muster_core::change::Put;
 use muster_core::command::Route;
+use muster_core::facts::Cutoffs;
 use muster_core::id::{MergeNo, ProfileNo, QuarantineNo, RequestNo, SeparationNo, Seq};
 use muster_core::identifier::Key;
 use muster_core::record::{Counters, Event, Idempotency, Merge, Quarantined, Request, Separation, View};
 use muster_core::snapshot::Member;
 use muster_core::time::Timestamp;
 
-/// Reads one workspace at one snapshot. Every method may block on storage and answers [`EngineError::Unavailable`] or
+/// A live profile and the time when its deletion is due.
+pub type Due = (Timestamp, ProfileNo);
+
+/// Reads one workspace at one snapshot. Lists come in pages of at most `limit` items and about
+/// [`crate::page::PAGE_BYTES_MAX`] bytes of rows. Every method may block on storage and answers [`EngineError::Unavailable`] or
 /// [`EngineError::Corrupt`].
 pub trait Reader {
     /// The counters.
@@ -31,23 +37,30 @@ pub trait Reader {
     /// See the trait.
     fn profile(&mut self, no: ProfileNo) -> Result<Option<LiveProfile>, EngineError>;
 
-    /// Live profiles whose deletion is due, the earliest first.
+    /// Live profiles whose deletion is due, with the time since when, the earliest first, after this one.
     ///
     /// # Errors
     /// See the trait.
-    fn due_deletions(&mut self, now: Timestamp, limit: usize) -> Result<Vec<ProfileNo>, EngineError>;
+    fn due_deletions(&mut self, now: Timestamp, after: Option<Due>, limit: usize) -> Result<Vec<Due>, EngineError>;
+
+    /// When the oldest row of each family that has a retention was received, of events the first of the change sequence:
+    /// whether it is worth while to run [`muster_core::decide::Expire`].
+    ///
+    /// # Errors
+    /// See the trait.
+    fn oldest(&mut self) -> Result<Cutoffs, EngineError>;
 
     /// Events recorded under any of these ids, newest first by (time, seq), of all names or of one, below the cursor.
     ///
     /// # Errors
     /// See the trait.
-    fn events(&mut self, query: &EventQuery<'_>) -> Result<Vec<Event>, EngineError>;
+    fn events(&mut self, query: &EventQuery<'_>) -> Result<Page<Event>, EngineError>;
 
     /// Log entries, newest first: applied and refused ones by receipt.
     ///
     /// # Errors
     /// See the trait.
-    fn requests(&mut self, query: RequestQuery) -> Result<Vec<Request>, EngineError>;
+    fn requests(&mut self, query: RequestQuery) -> Result<Page<Request>, EngineError>;
 
     /// One log entry.
     ///
@@ -59,7 +72,7 @@ pub trait Reader {
     ///
     /// # Errors
     /// See the trait.
-    fn quarantine(&mut self, below: Option<QuarantineNo>, limit: usize) -> Result<Vec<Quarantined>, EngineError>;
+    fn quarantine(&mut self, below: Option<QuarantineNo>, limit: usize) -> Result<Page<Quarantined>, EngineError>;
 
     /// One quarantine entry.
     ///
@@ -71,7 +84,7 @@ pub trait Reader {
     ///
     /// # Errors
     /// See the trait.
-    fn merges(&mut self, below: Option<MergeNo>, limit: usize) -> Result<Vec<Merge>, EngineError>;
+    fn merges(&mut self, below: Option<MergeNo>, limit: usize) -> Result<Page<Merge>, EngineError>;
 
     /// One merge record.
     ///
@@ -83,7 +96,7 @@ pub trait Reader {
     ///
     /// # Errors
     /// See the trait.
-    fn separations(&mut self, below: Option<SeparationNo>, limit: usize) -> Result<Vec<Separation>, EngineError>;
+    fn separations(&mut self, below: Option<SeparationNo>, limit: usize) -> Result<Page<Separation>, EngineError>;
 
     /// The recorded answer of an idempotency key, however old.
     ///

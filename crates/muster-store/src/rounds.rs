@@ -1,17 +1,21 @@
 //! The rounds of a decision, the same for every engine that reads row by row: needs, facts at one snapshot, decide,
 //! again. What a need comes to (of a member also its root, of a root its view) is written once, here.
 
+mod expired;
+
+pub(crate) use expired::Sized;
+
 use crate::engine::{EngineError, Job, JobStep};
 use muster_core::change::Changes;
 use muster_core::command::Route;
 use muster_core::facts::{Belongings, Facts, Needs};
-use muster_core::id::{MergeNo, ProfileNo, SeparationNo, Seq};
+use muster_core::id::{MergeNo, ProfileNo, QuarantineNo, RequestNo, SeparationNo, Seq};
 use muster_core::identifier::Key;
 use muster_core::limits::{ROUNDS_MAX, SWEEP_EVENTS_MAX};
 use muster_core::record::{
     Device, DeviceRef, EventId, Idempotency, Link, Merge, Profile, Separation, Standing, Token, View,
 };
-use muster_core::time::Moment;
+use muster_core::time::{Moment, Timestamp};
 use std::collections::hash_map::Entry;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -37,6 +41,21 @@ pub(crate) trait Source {
     fn merge(&mut self, no: MergeNo) -> Result<Option<Merge>, EngineError>;
     fn separation(&mut self, no: SeparationNo) -> Result<Option<Separation>, EngineError>;
     fn idempotency(&mut self, route: Route, key: &str) -> Result<Option<Idempotency>, EngineError>;
+    /// Log entries received until then, applied ones first, of each family the oldest first; at most so many, with their
+    /// bytes.
+    fn expired_requests(&mut self, until: Timestamp, limit: usize) -> Result<Sized<RequestNo>, EngineError>;
+    /// The same of quarantine entries by first receipt; whether they were replayed.
+    fn expired_quarantine(
+        &mut self,
+        until: Timestamp,
+        limit: usize,
+    ) -> Result<Sized<(QuarantineNo, bool)>, EngineError>;
+    /// The same of event ids.
+    fn expired_event_ids(&mut self, until: Timestamp, limit: usize) -> Result<Sized<Box<str>>, EngineError>;
+    /// The same of recorded answers.
+    fn expired_idempotency(&mut self, until: Timestamp, limit: usize) -> Result<Sized<(Route, Box<str>)>, EngineError>;
+    /// Events from the first of all up to one that was received later.
+    fn expired_events(&mut self, until: Timestamp, limit: usize) -> Result<Sized<(ProfileNo, Seq)>, EngineError>;
 }
 
 /// How a decision ended.
@@ -169,6 +188,11 @@ fn fill_others(source: &mut dyn Source, needs: &Needs, facts: &mut Facts) -> Res
         && !facts.idempotency.contains_key(key)
     {
         facts.idempotency.insert(key.clone(), source.idempotency(key.0, &key.1)?);
+    }
+    if let Some(cutoffs) = &needs.expired
+        && facts.expired.is_none()
+    {
+        expired::fill(source, cutoffs, facts)?;
     }
     Ok(())
 }

@@ -6,7 +6,7 @@ use muster_core::id::{ProfileId, ProfileNo, RequestNo};
 use muster_core::identifier::{Key, Kind};
 use muster_core::outcome::{ActionOutcome, ActionResult, ElementResult, Outcome};
 use muster_core::reason::{Fault, Reason};
-use muster_core::record::{Event, Former, Platform, Profile, Request, Write};
+use muster_core::record::{Event, Former, Omitted, Platform, Profile, Request, Write};
 use muster_core::time::Timestamp;
 use muster_core::value::Value;
 use muster_core::warning::{Code, Warning};
@@ -161,6 +161,7 @@ fn request() -> Request {
         warnings: vec![warning],
         elements: [result].into(),
         faults: vec![],
+        omitted: Omitted { faults: 3, warnings: 4 },
     }
 }
 
@@ -173,6 +174,6 @@ fn the_bytes_of_version_one_never_change() {
     let (attributes, record) = ("ec0000000d1a6eeb00000006133135302e35", "0101000078000278022f70");
     let event_cells = ["Text(\"Viewed\")", attributes, "Int(2)", "Text(\"1\")", record, "7958ad56fb7eb16d"];
     assert_eq!(stored(&event(), 8), event_cells);
-    let record = "010101016e022f6e02011300020302020102030183012c022f65000000";
-    assert_eq!(stored(&request(), 7), ["Int(8)", record, "e080d988a9cab8e7"]);
+    let record = "010101016e022f6e02011300020302020102030183012c022f650000000304";
+    assert_eq!(stored(&request(), 7), ["Int(8)", record, "b3214e9a252af402"]);
 }

@@ -2,6 +2,7 @@
 
 pub mod body;
 pub mod event;
+pub mod mask;
 pub mod merge;
 pub mod page;
 pub mod problem;

@@ -6,7 +6,7 @@ use crate::family::Family;
 use muster_core::command::Route;
 use muster_core::id::{MergeNo, ProfileId, ProfileNo, QuarantineNo, RequestNo, SeparationNo};
 use muster_core::outcome::{ElementResult, Outcome};
-use muster_core::record::{Cause, Choice, Merge, Quarantined, Request, Separation, SeparationCause};
+use muster_core::record::{Cause, Choice, Merge, Omitted, Quarantined, Request, Separation, SeparationCause};
 use muster_core::time::Timestamp;
 use std::sync::Arc;
 
@@ -20,6 +20,21 @@ pub(crate) fn outcome_bit(outcome: Outcome) -> i64 {
     1 << (outcome as i64)
 }
 
+/// What a quarantine entry takes of its family's bound: the bytes of its blobs.
+pub(crate) fn quarantine_bytes(entry: &Quarantined) -> u64 {
+    blob_bytes(&entry.cells())
+}
+
+/// The same of a refused request.
+pub(crate) fn refused_bytes(request: &Request) -> u64 {
+    blob_bytes(&request.cells())
+}
+
+fn blob_bytes(cells: &[Cell<'_>]) -> u64 {
+    let of = |cell: &Cell<'_>| if let Cell::Blob(bytes) = cell { bytes.len() as u64 } else { 0 };
+    cells.iter().map(of).sum()
+}
+
 impl Record for Request {
     /// Of refused requests the family is [`Family::Refused`], with the same columns.
     const FAMILY: Family = Family::Requests;
@@ -29,6 +44,8 @@ impl Record for Request {
         parts::put_warnings(&mut out, &self.warnings);
         parts::put_results(&mut out, &self.elements);
         parts::put_faults(&mut out, &self.faults);
+        out.u64(self.omitted.faults.into());
+        out.u64(self.omitted.warnings.into());
         vec![
             Cell::unsigned(self.no.0),
             Cell::Int(self.received_at.0),
@@ -52,8 +69,9 @@ impl Record for Request {
         let warnings = parts::warnings(&mut read)?;
         let elements = parts::results(&mut read)?.into();
         let faults = parts::faults(&mut read)?;
+        let omitted = Omitted { faults: read.small()?, warnings: read.small()? };
         read.end()?;
-        Ok(Self { no, received_at, status, route, origin, bytes, duration_us, warnings, elements, faults })
+        Ok(Self { no, received_at, status, route, origin, bytes, duration_us, warnings, elements, faults, omitted })
     }
 }
 

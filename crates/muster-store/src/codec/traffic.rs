@@ -1,7 +1,7 @@
 //! Rows that every request brings: events and their ids, changes, recorded answers, the outbox, the counters.
 
 use super::bytes::{In, Out};
-use super::{Cell, Damage, Record, Row, jsonb, parts};
+use super::{Cell, Damage, Record, Row, jsonb, packed, parts};
 use crate::family::Family;
 use muster_core::command::{Action, Route};
 use muster_core::id::{ProfileNo, RequestNo};
@@ -107,7 +107,7 @@ impl Record for Idempotency {
             Cell::Int(self.at.0),
             Cell::Int(self.answer.status.into()),
             Cell::text(&self.answer.outcomes),
-            Cell::blob(&self.answer.body),
+            packed::cell(&self.answer.body),
         ]
     }
 
@@ -118,7 +118,7 @@ impl Record for Idempotency {
             key: row.text()?.into(),
             body_hash: row.blob()?.try_into().map_err(|_| Damage("a hash has another length"))?,
             at: Timestamp(row.int()?),
-            answer: Recorded { status: row.small()?, outcomes: row.text()?.into(), body: row.blob()?.into() },
+            answer: Recorded { status: row.small()?, outcomes: row.text()?.into(), body: packed::unpack(row.blob()?)? },
         })
     }
 }

@@ -9,8 +9,8 @@ use muster_core::outcome::{ActionOutcome, ActionResult, ElementResult, Outcome};
 use muster_core::reason::{Fault, Reason};
 use muster_core::record::{
     Cause, Change, ChangeKind, Choice, Counters, Device, DeviceRef, Event, EventId, Former, Idempotency, Link, Merge,
-    Outgoing, Platform, Profile, Quarantined, Recorded, Request, Separation, SeparationCause, Standing, Tally, View,
-    Write,
+    Omitted, Outgoing, Platform, Profile, Quarantined, Recorded, Request, Separation, SeparationCause, Standing, Tally,
+    View, Write,
 };
 use muster_core::settings::{Combine, SurvivorRule};
 use muster_core::time::Timestamp;
@@ -323,6 +323,7 @@ impl Dice {
             warnings: self.some(2, Self::warning),
             elements: self.some(4, Self::result).into(),
             faults: self.some(2, Self::fault),
+            omitted: Omitted { faults: self.small(), warnings: self.small() },
         }
     }
 
@@ -351,7 +352,7 @@ impl Dice {
 
     /// One row, with the key that it is about and whether it is a delete.
     fn row(&mut self) -> (Put, String, bool) {
-        let row = match self.below(23) {
+        let row = match self.below(27) {
             0 => Put::Binding(self.key(), self.no()),
             1 => Put::Unbind(self.key()),
             2 | 3 => Put::Profile(self.profile()),
@@ -373,6 +374,10 @@ impl Dice {
             19 => Put::DropProfile(self.no()),
             20 => Put::DropStanding(self.no()),
             21 => Put::DropEvent(self.below(30)),
+            22 => Put::DropEventId(self.text()),
+            23 => Put::DropRequest(RequestNo(self.below(20))),
+            24 => Put::DropQuarantined(QuarantineNo(self.below(9))),
+            25 => Put::DropIdempotency(self.of(&Route::ALL), self.of(&["one", "two"]).into()),
             _ => match self.coin() {
                 true => {
                     Put::Outgoing(Outgoing { request: RequestNo(self.below(9)), body: self.text().into_boxed_bytes() })
@@ -427,12 +432,16 @@ fn key_of(row: &Put) -> (String, bool) {
         Put::Event(row) => (format!("event {}", row.seq), false),
         Put::DropEvent(seq) => (format!("event {seq}"), true),
         Put::EventId(row) => (format!("event id {}", row.id), false),
+        Put::DropEventId(id) => (format!("event id {id}"), true),
         Put::Merge(row) => (format!("merge {}", row.no), false),
         Put::Separation(row) => (format!("separation {}", row.no), false),
         Put::Lift(no) => (format!("separation {no}"), true),
         Put::Request(row) => (format!("request {:?}", row.no), false),
+        Put::DropRequest(no) => (format!("request {no:?}"), true),
         Put::Quarantined(row) => (format!("quarantine {}", row.no), false),
+        Put::DropQuarantined(no) => (format!("quarantine {no}"), true),
         Put::Idempotency(row) => (format!("idempotency {:?} {}", row.route, row.key), false),
+        Put::DropIdempotency(route, key) => (format!("idempotency {route:?} {key}"), true),
         Put::Outgoing(row) => (format!("outbox {:?}", row.request), false),
         Put::Change(row) => (format!("change {}", row.seq), false),
     }

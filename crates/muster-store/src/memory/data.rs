@@ -1,8 +1,10 @@
 //! The rows of one workspace in ordered maps, and what a decision's changes do to them.
 
 use crate::bounds::Bounds;
+use crate::codec::{Record as _, quarantine_bytes, refused_bytes};
 use crate::engine::EngineError;
-use crate::rounds::Source;
+use crate::page::payload;
+use crate::rounds::{Sized, Source};
 use muster_core::change::{Changes, Put};
 use muster_core::command::Route;
 use muster_core::id::{MergeNo, ProfileNo, QuarantineNo, RequestNo, SeparationNo, Seq};
@@ -11,6 +13,7 @@ use muster_core::record::{
     Change, Counters, Device, DeviceRef, Event, EventId, Idempotency, Link, Merge, Outgoing, Profile, Quarantined,
     Request, Separation, Standing, Token, View,
 };
+use muster_core::time::Timestamp;
 use std::collections::BTreeMap;
 
 /// The rows of one workspace, a map for each family.
@@ -48,6 +51,11 @@ impl Data {
             Put::DropEvent(seq) => self.events.contains_key(seq),
             Put::DropProfile(no) => self.profiles.contains_key(no),
             Put::DropStanding(no) => self.standings.contains_key(no),
+            Put::DropEventId(id) => self.event_ids.contains_key(id),
+            Put::DropRequest(no) if no.is_refused() => self.refused.contains_key(no),
+            Put::DropRequest(no) => self.requests.contains_key(no),
+            Put::DropQuarantined(no) => self.quarantine.contains_key(no),
+            Put::DropIdempotency(route, key) => self.idempotency.contains_key(&(*route, key.clone())),
             _ => true,
         };
         if changes.rows.iter().all(there) {
@@ -75,12 +83,17 @@ impl Data {
                 Put::DropProfile(no) => drop(self.profiles.remove(&no)),
                 Put::DropStanding(no) => drop(self.standings.remove(&no)),
                 Put::EventId(row) => drop(self.event_ids.insert(row.id.clone(), row)),
+                Put::DropEventId(id) => drop(self.event_ids.remove(&id)),
                 Put::Merge(row) => drop(self.merges.insert(row.no, row)),
                 Put::Separation(row) => drop(self.separations.insert(row.no, row)),
                 Put::Lift(no) => drop(self.separations.remove(&no)),
                 Put::Request(row) => drop(self.requests.insert(row.no, row)),
+                Put::DropRequest(no) if no.is_refused() => drop(self.refused.remove(&no)),
+                Put::DropRequest(no) => drop(self.requests.remove(&no)),
+                Put::DropQuarantined(no) => drop(self.quarantine.remove(&no)),
                 Put::Quarantined(row) => drop(self.quarantine.insert(row.no, row)),
                 Put::Idempotency(row) => drop(self.idempotency.insert((row.route, row.key.clone()), row)),
+                Put::DropIdempotency(route, key) => drop(self.idempotency.remove(&(route, key))),
                 Put::Outgoing(row) => drop(self.outbox.insert(row.request, row)),
                 Put::Change(row) => drop(self.changes.insert(row.seq, row)),
             }
@@ -89,18 +102,20 @@ impl Data {
 
     /// Keeps the bounded families within their bounds, oldest dropped first.
     pub(super) fn trim(&mut self, bounds: &Bounds) {
-        let mut bytes: u64 = self.quarantine.values().map(|q| q.element.len() as u64).sum();
+        let mut bytes: u64 = self.quarantine.values().map(quarantine_bytes).sum();
         while self.quarantine.len() as u64 > bounds.quarantine_entries || bytes > bounds.quarantine_bytes {
             let Some((_, dropped)) = self.quarantine.pop_first() else { break };
-            bytes -= dropped.element.len() as u64;
+            bytes -= quarantine_bytes(&dropped);
             self.quarantine_dropped += 1;
             if dropped.replayed_as.is_none() {
                 self.counters.quarantined = self.counters.quarantined.saturating_sub(1);
             }
         }
-        while self.refused.len() as u64 > bounds.refused_entries {
+        let mut bytes: u64 = self.refused.values().map(refused_bytes).sum();
+        while self.refused.len() as u64 > bounds.refused_entries || bytes > bounds.refused_bytes {
             let oldest = self.refused.values().min_by_key(|r| (r.received_at, r.no)).map(|r| r.no);
-            oldest.and_then(|no| self.refused.remove(&no));
+            let Some(dropped) = oldest.and_then(|no| self.refused.remove(&no)) else { break };
+            bytes -= refused_bytes(&dropped);
         }
     }
 }
@@ -165,4 +180,44 @@ impl Source for &Data {
     fn idempotency(&mut self, route: Route, key: &str) -> Result<Option<Idempotency>, EngineError> {
         Ok(self.idempotency.get(&(route, key.into())).cloned())
     }
+
+    fn expired_requests(&mut self, until: Timestamp, limit: usize) -> Result<Sized<RequestNo>, EngineError> {
+        let [applied, refused] = [&self.requests, &self.refused]
+            .map(|family| oldest(family.values().filter(|r| r.received_at <= until), |r| (r.received_at, r.no)));
+        Ok(applied.into_iter().chain(refused).take(limit).map(|r| (r.no, refused_bytes(r))).collect())
+    }
+
+    fn expired_quarantine(
+        &mut self,
+        until: Timestamp,
+        limit: usize,
+    ) -> Result<Sized<(QuarantineNo, bool)>, EngineError> {
+        let rows = oldest(self.quarantine.values().filter(|q| q.at <= until), |q| (q.at, q.no));
+        let entry = |q: &Quarantined| ((q.no, q.replayed_as.is_some()), quarantine_bytes(q));
+        Ok(rows.into_iter().take(limit).map(entry).collect())
+    }
+
+    fn expired_event_ids(&mut self, until: Timestamp, limit: usize) -> Result<Sized<Box<str>>, EngineError> {
+        let rows = oldest(self.event_ids.values().filter(|e| e.at <= until), |e| (e.at, e.id.clone()));
+        Ok(rows.into_iter().take(limit).map(|e| (e.id.clone(), e.id.len() as u64)).collect())
+    }
+
+    fn expired_idempotency(&mut self, until: Timestamp, limit: usize) -> Result<Sized<(Route, Box<str>)>, EngineError> {
+        let key = |i: &Idempotency| (i.at, i.route, i.key.clone());
+        let rows = oldest(self.idempotency.values().filter(|i| i.at <= until), key);
+        let answer = |i: &Idempotency| ((i.route, i.key.clone()), payload(&i.cells()));
+        Ok(rows.into_iter().take(limit).map(answer).collect())
+    }
+
+    fn expired_events(&mut self, until: Timestamp, limit: usize) -> Result<Sized<(ProfileNo, Seq)>, EngineError> {
+        let rows = self.events.values().take(limit).take_while(|e| e.received_at <= until);
+        Ok(rows.map(|e| ((e.profile, e.seq), payload(&e.cells()))).collect())
+    }
+}
+
+/// Rows in the order of their age.
+fn oldest<'r, R, K: Ord>(rows: impl Iterator<Item = &'r R>, age: impl Fn(&R) -> K) -> Vec<&'r R> {
+    let mut rows: Vec<&R> = rows.collect();
+    rows.sort_by_key(|row| age(row));
+    rows
 }

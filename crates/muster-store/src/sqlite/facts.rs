@@ -2,18 +2,19 @@
 //! replacing such a row need not read it again.
 
 use super::bindings::BindingMap;
-use super::table;
-use crate::codec::{Binding, Cell, Record, ViewRow};
+use super::table::{self, unsigned};
+use crate::codec::{Binding, Cell, Damage, Record, ViewRow};
 use crate::engine::EngineError;
 use crate::family::Family;
-use crate::rounds::Source;
+use crate::rounds::{Sized, Source};
 use muster_core::command::Route;
-use muster_core::id::{MergeNo, ProfileNo, SeparationNo, Seq};
+use muster_core::id::{MergeNo, ProfileNo, QuarantineNo, RequestNo, SeparationNo, Seq};
 use muster_core::identifier::Key;
 use muster_core::record::{
     Device, DeviceRef, EventId, Idempotency, Link, Merge, Profile, Separation, Standing, Token, TokenKind, View,
 };
-use rusqlite::Connection;
+use muster_core::time::Timestamp;
+use rusqlite::{Connection, Row};
 use std::collections::HashMap;
 
 /// Checksums of rows with a number as key, as they are in the transaction; None = there is none.
@@ -52,6 +53,17 @@ pub(crate) struct FactReader<'a> {
 }
 
 impl FactReader<'_> {
+    /// The oldest rows of a family until then.
+    fn expired<T>(
+        &self,
+        sql: &str,
+        until: Timestamp,
+        limit: usize,
+        read: impl FnMut(&Row<'_>) -> Result<T, EngineError>,
+    ) -> Result<Vec<T>, EngineError> {
+        table::answers(self.conn, sql, &[Cell::Int(until.0), Cell::unsigned(limit as u64)], read)
+    }
+
     fn numbered<R: Record>(&mut self, no: u64) -> Result<Option<R>, EngineError> {
         let key = Cell::unsigned(no);
         let found = table::get::<R>(self.conn, std::slice::from_ref(&key))?;
@@ -149,5 +161,56 @@ impl Source for FactReader<'_> {
 
     fn idempotency(&mut self, route: Route, key: &str) -> Result<Option<Idempotency>, EngineError> {
         idempotency(self.conn, route, key)
+    }
+
+    fn expired_requests(&mut self, until: Timestamp, limit: usize) -> Result<Sized<RequestNo>, EngineError> {
+        const APPLIED: &str =
+            "SELECT no, length(record) FROM requests WHERE received_at <= ?1 ORDER BY received_at, no LIMIT ?2";
+        const REFUSED: &str =
+            "SELECT no, length(record) FROM refused WHERE received_at <= ?1 ORDER BY received_at, no LIMIT ?2";
+        let read = |row: &Row<'_>| Ok((RequestNo(unsigned(row, 0)?), unsigned(row, 1)?));
+        let mut rows = self.expired(APPLIED, until, limit, read)?;
+        rows.extend(self.expired(REFUSED, until, limit - rows.len(), read)?);
+        Ok(rows)
+    }
+
+    fn expired_quarantine(
+        &mut self,
+        until: Timestamp,
+        limit: usize,
+    ) -> Result<Sized<(QuarantineNo, bool)>, EngineError> {
+        let sql = "SELECT no, replayed_as IS NOT NULL, length(element) + length(errors) FROM quarantine \
+             WHERE at <= ?1 ORDER BY at, no LIMIT ?2";
+        let read = |row: &Row<'_>| Ok(((QuarantineNo(unsigned(row, 0)?), row.get(1)?), unsigned(row, 2)?));
+        self.expired(sql, until, limit, read)
+    }
+
+    fn expired_event_ids(&mut self, until: Timestamp, limit: usize) -> Result<Sized<Box<str>>, EngineError> {
+        let sql = "SELECT id FROM event_ids WHERE at <= ?1 ORDER BY at, id LIMIT ?2";
+        self.expired(sql, until, limit, |row| {
+            let id: Box<str> = row.get(0)?;
+            let bytes = id.len() as u64;
+            Ok((id, bytes))
+        })
+    }
+
+    fn expired_idempotency(&mut self, until: Timestamp, limit: usize) -> Result<Sized<(Route, Box<str>)>, EngineError> {
+        let sql = "SELECT route, key, length(body) FROM idempotency WHERE at <= ?1 ORDER BY at, route, key LIMIT ?2";
+        self.expired(sql, until, limit, |row| {
+            let route = Route::from_code(row.get(0)?).ok_or(Damage("a route is unknown"))?;
+            Ok(((route, row.get(1)?), unsigned(row, 2)?))
+        })
+    }
+
+    fn expired_events(&mut self, until: Timestamp, limit: usize) -> Result<Sized<(ProfileNo, Seq)>, EngineError> {
+        // By the change sequence, which receipts follow: an index by receipt would cost every import.
+        let sql = "SELECT profile, seq, length(attributes) + length(record), received_at <= ?1 FROM events \
+             ORDER BY seq LIMIT ?2";
+        let read = |row: &Row<'_>| {
+            let event = (ProfileNo(unsigned(row, 0)?), unsigned(row, 1)?);
+            Ok(((event, unsigned(row, 2)?), row.get::<_, bool>(3)?))
+        };
+        let rows = self.expired(sql, until, limit, read)?;
+        Ok(rows.into_iter().take_while(|(_, past)| *past).map(|(event, _)| event).collect())
     }
 }

@@ -220,6 +220,10 @@ CREATE INDEX separations_a ON separations (a);
 CREATE INDEX separations_b ON separations (b);
 CREATE INDEX requests_received ON requests (received_at);
 CREATE INDEX refused_received ON refused (received_at);
+-- What is past its time is looked for by these; events by their sequence, which receipts follow.
+CREATE INDEX quarantine_at ON quarantine (at);
+CREATE INDEX event_ids_at ON event_ids (at);
+CREATE INDEX idempotency_at ON idempotency (at);
 
 -- Rows of each family and the wrapping sum of their checksums; `sum_check` is the checksum over this row.
 CREATE TABLE family_sums (
@@ -229,12 +233,13 @@ CREATE TABLE family_sums (
     sum_check INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 
--- The engine's own figures: the number of the last group, and what bounds the quarantine.
+-- The engine's own figures: the number of the last group, and what bounds the quarantine and the log of refused requests.
 CREATE TABLE engine (
     id INTEGER PRIMARY KEY,
     group_no INTEGER NOT NULL,
     quarantine_bytes INTEGER NOT NULL,
     quarantine_dropped INTEGER NOT NULL,
+    refused_bytes INTEGER NOT NULL,
     sum INTEGER NOT NULL
 ) STRICT;
 
