@@ -1,7 +1,7 @@
 //! What a decision must know: needs it names, and the facts an engine reads for them at one snapshot.
 
 use crate::command::Route;
-use crate::id::{MergeNo, ProfileNo, QuarantineNo, ReviewNo, SeparationNo, Seq};
+use crate::id::{MergeNo, ProfileNo, QuarantineNo, RequestNo, ReviewNo, SeparationNo, Seq};
 use crate::identifier::Key;
 use crate::rate::RateWindow;
 use crate::record::{
@@ -9,6 +9,7 @@ use crate::record::{
     View,
 };
 use crate::review::Review;
+use crate::time::Timestamp;
 use std::collections::HashMap;
 
 /// Keys to read. A need that was read once is not read again within a decision; duplicates do no harm.
@@ -55,6 +56,8 @@ pub struct Needs {
     pub belongings: Vec<ProfileNo>,
     /// The recorded answer of this idempotency key.
     pub idempotency: Option<(Route, Box<str>)>,
+    /// What is past its time.
+    pub expired: Option<Box<Cutoffs>>,
 }
 
 impl Needs {
@@ -71,6 +74,51 @@ pub struct Belongings {
     pub events: Vec<(ProfileNo, Seq)>,
     /// All devices; read only when no event is left.
     pub devices: Vec<DeviceRef>,
+}
+
+/// An instant for each family that has a retention: until when rows must have been received to be past their time (None =
+/// the family is kept), or when the oldest row was received (None = there is none).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Cutoffs {
+    /// The ingestion log, applied and refused requests.
+    pub log: Option<Timestamp>,
+    /// The quarantine, by first receipt.
+    pub quarantine: Option<Timestamp>,
+    /// Event ids.
+    pub event_ids: Option<Timestamp>,
+    /// Recorded answers.
+    pub idempotency: Option<Timestamp>,
+    /// Events.
+    pub events: Option<Timestamp>,
+}
+
+impl Cutoffs {
+    /// Whether any of these oldest rows is past its time.
+    pub fn reach(&self, oldest: &Self) -> bool {
+        let families = |of: &Self| [of.log, of.quarantine, of.event_ids, of.idempotency, of.events];
+        families(self)
+            .into_iter()
+            .zip(families(oldest))
+            .any(|pair| matches!(pair, (Some(until), Some(at)) if at <= until))
+    }
+}
+
+/// Rows past their time, the oldest of each family first: at most [`crate::limits::EXPIRE_ROWS_MAX`] of them together,
+/// and no more than about [`crate::limits::EXPIRE_BYTES_MAX`]. Empty only if nothing is past its time.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Expired {
+    /// Log entries, applied ones first.
+    pub requests: Vec<RequestNo>,
+    /// Quarantine entries, and whether they were replayed.
+    pub quarantine: Vec<(QuarantineNo, bool)>,
+    /// Event ids.
+    pub event_ids: Vec<Box<str>>,
+    /// Recorded answers.
+    pub idempotency: Vec<(Route, Box<str>)>,
+    /// Events from the beginning of the change sequence up to the first that is not past its time, with the id that they
+    /// are recorded under. Receipts follow the sequence but for events that came in late by their first receipt, and
+    /// those go with the ones before them.
+    pub events: Vec<(ProfileNo, Seq)>,
 }
 
 /// A fact about a key: absent from the map = not read; None = read, and there is none.
@@ -129,4 +177,6 @@ pub struct Facts {
     pub belongings: Found<ProfileNo, Belongings>,
     /// [`Needs::idempotency`].
     pub idempotency: Found<(Route, Box<str>), Idempotency>,
+    /// [`Needs::expired`]; the standings of its events and their roots are read with it.
+    pub expired: Option<Expired>,
 }

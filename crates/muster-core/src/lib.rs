@@ -16,6 +16,7 @@ pub mod array;
 pub mod attribute;
 pub mod identifier;
 pub mod settings;
+pub mod excerpt;
 pub mod reason;
 pub mod warning;
 pub mod command;

@@ -3,6 +3,7 @@
 pub mod body;
 pub mod event;
 pub mod history;
+pub mod mask;
 pub mod merge;
 pub mod page;
 pub mod problem;

@@ -7,8 +7,8 @@ use muster_core::identifier::{Key, Kind};
 use muster_core::outcome::{ActionOutcome, ActionResult, ElementResult, Outcome};
 use muster_core::reason::{Fault, Reason};
 use muster_core::record::{
-    Cause, Choice, Counters, Device, DeviceRef, Event, Former, Merge, Platform, Quarantined, Request, Separation,
-    SeparationCause, Tally,
+    Cause, Choice, Counters, Device, DeviceRef, Event, Former, Merge, Omitted, Platform, Quarantined, Request,
+    Separation, SeparationCause, Tally,
 };
 use muster_core::settings::SurvivorRule;
 use muster_core::snapshot::{MemberEntry, Snapshot};
@@ -155,6 +155,7 @@ fn logged() -> Request {
         warnings: vec![],
         elements: [element].into(),
         faults: vec![],
+        omitted: Omitted::default(),
     }
 }
 

@@ -103,7 +103,11 @@ fn identity_settings_are_read_and_shown() {
     assert_eq!(identity(&identity_json(&read)), read, "what is shown can be put back");
     let mut settings = WorkspaceSettings::new("Shop");
     settings.identity = read.clone();
-    assert_eq!(identity(&settings.identity_json(&muster_core::record::Counters::default())), read, "with its state, too");
+    assert_eq!(
+        identity(&settings.identity_json(&muster_core::record::Counters::default())),
+        read,
+        "with its state, too"
+    );
 }
 
 #[test]

@@ -12,7 +12,7 @@ use crate::id::{ProfileId, ProfileNo, RequestNo};
 use crate::identifier::{Key, key_of};
 use crate::limits::IDEMPOTENCY_MS;
 use crate::outcome::Applied;
-use crate::record::{Idempotency, Recorded, Request};
+use crate::record::{Idempotency, Omitted, Recorded, Request};
 use crate::settings::Identity;
 use crate::time::{Moment, Timestamp};
 use std::sync::Arc;
@@ -140,6 +140,7 @@ impl<W: Wire> Delete<W> {
             warnings: Vec::new(),
             elements: Arc::default(),
             faults: Vec::new(),
+            omitted: Omitted::default(),
         }));
         if let Some(sent) = &self.idempotency {
             work.appended.push(Put::Idempotency(Idempotency {

@@ -1,6 +1,7 @@
 //! An import as a decision: admission, elements, and what is kept of the request: log, quarantine, recorded answer.
 
 use super::element::element;
+use super::log::bounded;
 use super::work::Work;
 use crate::change::{Changes, Put};
 use crate::command::{Body, Element, ElementKind, Import};
@@ -12,7 +13,7 @@ use crate::outcome::{ActionOutcome, Applied, ElementResult, ImportOutcome, Outco
 use crate::planted;
 use crate::rate::{Class, Cost, RateWindow};
 use crate::reason::{Fault, Reason};
-use crate::record::{Idempotency, Quarantined, Recorded, Request};
+use crate::record::{Idempotency, Omitted, Quarantined, Recorded, Request};
 use crate::time::Moment;
 use std::sync::Arc;
 
@@ -168,7 +169,7 @@ impl<W: Wire> ImportDecision<W> {
         }
         self.records(work, applied.request);
         work.counters.requests_applied += 1;
-        work.appended.push(Put::Request(Request {
+        work.appended.push(Put::Request(bounded(Request {
             no: applied.request,
             received_at: now.at,
             status: answer.status,
@@ -179,7 +180,8 @@ impl<W: Wire> ImportDecision<W> {
             warnings: import.warnings.0.clone(),
             elements: Arc::clone(&applied.elements),
             faults: Vec::new(),
-        }));
+            omitted: Omitted::default(),
+        })));
         if let Some(sent) = &import.idempotency {
             work.appended.push(Put::Idempotency(Idempotency {
                 route: import.route,

@@ -127,6 +127,7 @@ impl Store {
             Put::Event(e) => append(&mut self.events, "events", e.seq, e.clone()),
             Put::DropEvent(seq) => cut(&mut self.events, "events", seq),
             Put::EventId(id) => set(&mut self.event_ids, "event_ids", id.id.clone(), id.clone()),
+            Put::DropEventId(id) => cut(&mut self.event_ids, "event_ids", id),
             Put::Merge(m) => set(&mut self.merges, "merges", m.no, m.clone()),
             Put::Separation(s) => set(&mut self.separations, "separations", s.no, s.clone()),
             Put::Lift(no) => cut(&mut self.separations, "separations", no),
@@ -141,8 +142,10 @@ impl Store {
             }
             Put::Request(r) => append(&mut self.requests, "requests", r.no, r.clone()),
             Put::Quarantined(q) => set(&mut self.quarantine, "quarantine", q.no, q.clone()),
+            Put::DropRequest(no) => cut(&mut self.requests, "requests", no),
             Put::DropQuarantined(no) => cut(&mut self.quarantine, "quarantine", no),
             Put::Idempotency(i) => set(&mut self.idempotency, "idempotency", (i.route, i.key.clone()), i.clone()),
+            Put::DropIdempotency(route, key) => cut(&mut self.idempotency, "idempotency", &(*route, key.clone())),
             Put::Outgoing(o) => Ok(format!("outbox {:?}", o.request)),
             Put::Change(c) => append(&mut self.changes, "changes", c.seq, *c),
         }

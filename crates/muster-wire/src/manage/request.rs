@@ -8,7 +8,7 @@ use muster_core::command::ElementKind;
 use muster_core::id::RequestId;
 use muster_core::outcome::{ActionResult, ElementResult, Outcome};
 use muster_core::reason::Fault;
-use muster_core::record::Request;
+use muster_core::record::{Omitted, Request};
 use muster_core::warning::Warning;
 use serde_json::{Value as Json, json};
 
@@ -16,7 +16,8 @@ use serde_json::{Value as Json, json};
 pub fn summary(request: &Request) -> Json {
     // A rejected event element repeats the faults of its actions: they count once.
     let of_elements = |e: &ElementResult| e.errors.len().max(e.actions.iter().map(|a| a.errors.len()).sum::<usize>());
-    let faults = request.faults.len() + request.elements.iter().map(of_elements).sum::<usize>();
+    let listed = request.faults.len() + request.elements.iter().map(of_elements).sum::<usize>();
+    let faults = listed as u64 + u64::from(request.omitted.faults);
     json!({
         "request_id": RequestId::of(request.no).to_string(),
         "received_at": request.received_at.to_string(),
@@ -30,7 +31,8 @@ pub fn summary(request: &Request) -> Json {
     })
 }
 
-/// All of a request: with `elements`; of a refused one with its faults in `errors`, of any with its own `warnings`.
+/// All of a request: with `elements`; of a refused one with its faults in `errors`, of any with its own `warnings`. An
+/// entry that lists not all of them, for its bound of bytes, says how many are `omitted`.
 pub fn full(request: &Request) -> Json {
     let api = Api::from(request.route);
     let mut out = summary(request);
@@ -39,6 +41,10 @@ pub fn full(request: &Request) -> Json {
         members.insert("elements".to_owned(), Json::Array(elements));
         members.insert("errors".to_owned(), faults(api, &request.faults));
         members.insert("warnings".to_owned(), warnings(&request.warnings));
+        if request.omitted != Omitted::default() {
+            let Omitted { faults, warnings } = request.omitted;
+            members.insert("omitted".to_owned(), json!({"faults": faults, "warnings": warnings}));
+        }
     }
     out
 }
