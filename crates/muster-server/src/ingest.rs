@@ -10,6 +10,7 @@ use bytes::Bytes;
 use muster_core::command::{Element, IdempotencyKey, Import, Route};
 use muster_core::decide::{ImportDecision, Wire, cost};
 use muster_core::decision::Mode;
+use muster_core::id::{QuarantineNo, RequestNo};
 use muster_core::outcome::{Applied, ImportOutcome};
 use muster_core::rate::{Class, Refusal};
 use muster_core::reason::Fault;
@@ -46,6 +47,8 @@ pub(crate) struct Ingest {
     pub(crate) arrived_micros: u64,
     /// The idempotency key.
     pub(crate) idempotency: Option<IdempotencyKey>,
+    /// The quarantine entry that its one element replays.
+    pub(crate) replay: Option<QuarantineNo>,
     /// What the request takes of what is bounded.
     pub(crate) held: Arc<Held>,
 }
@@ -61,6 +64,10 @@ pub(crate) enum Refused {
     Wait(Class, u32),
     /// It costs more than the whole budget.
     Never(Class, u32),
+    /// A replay of an entry that is not there.
+    NoSuchEntry,
+    /// A replay of an entry that this request replayed before.
+    AlreadyReplayed(RequestNo),
     /// The engine could not.
     Engine(EngineError),
 }
@@ -120,6 +127,8 @@ impl Ingest {
                 ImportOutcome::RateLimited(class, Refusal::Never { limit }) => {
                     return Err(Refused::Never(class, limit));
                 }
+                ImportOutcome::NoSuchEntry => return Err(Refused::NoSuchEntry),
+                ImportOutcome::AlreadyReplayed(request) => return Err(Refused::AlreadyReplayed(request)),
                 ImportOutcome::Stale => {}
             }
         }
@@ -153,6 +162,7 @@ impl Ingest {
             bytes: u32::try_from(self.body.len()).unwrap_or(u32::MAX),
             arrived_micros: self.arrived_micros,
             idempotency: self.idempotency.clone(),
+            replay: self.replay,
         };
         let representation = self.preferences.representation;
         let said = Said {

@@ -166,7 +166,13 @@ fn run(rows: Vec<Put>, before: Counters, target: &Identity, kinds: &[KindSetting
     let engine = scratch(Arc::new(Standstill(before.now)));
     let id = WorkspaceId::parse("preview").expect("it is an id");
     let (created_at, settings) = (before.now, "{}".to_owned());
-    engine.create_workspace(&Workspace { id: id.clone(), created_at, revision: REVISION, settings, keys: Vec::new() })?;
+    engine.create_workspace(&Workspace {
+        id: id.clone(),
+        created_at,
+        revision: REVISION,
+        settings,
+        keys: Vec::new(),
+    })?;
     let numbers: Vec<ProfileNo> =
         rows.iter().filter_map(|row| if let Put::Standing(s) = row { Some(s.no) } else { None }).collect();
     let runtime = tokio::runtime::Builder::new_current_thread().build();
