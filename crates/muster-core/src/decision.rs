@@ -26,6 +26,7 @@ pub trait Decision: Send + 'static {
 
 /// How far a decision came.
 #[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "made once a round and taken apart at once: a box would cost more")]
 pub enum Step<O> {
     /// More facts are needed; at most [`Decision::rounds`] times.
     NeedMore(Needs),
