@@ -7,7 +7,7 @@ use crate::notices::Notices;
 use crate::path::Path;
 use muster_core::attribute::{CUSTOMER_ID, canonical};
 use muster_core::command::GivenKey;
-use muster_core::identifier::{Key, is_exception, normalise};
+use muster_core::identifier::{Unusable, key};
 use muster_core::limits::IDENTIFIER_BYTES_MAX;
 use muster_core::reason::{Fault, Reason};
 use muster_core::settings::{Identity, KindSettings};
@@ -66,21 +66,21 @@ impl<'c> Keys<'c> {
     /// Takes a value of a kind.
     pub(super) fn take(&mut self, kind: &KindSettings, value: &Node, named: &Named, found: &mut Found) {
         let Some(text) = text(value, named.name, &named.at, found) else { return };
-        if text.trim().is_empty() {
-            found.notices.add(Code::ExceptionIgnored, named.name, &named.at);
-            self.blank.get_or_insert_with(|| (named.at.pointer(), named.name.to_owned()));
-            return;
-        }
-        if is_exception(kind.kind.name(), kind.exceptions.as_deref(), text) {
-            found.notices.add(Code::ExceptionIgnored, named.name, &named.at);
-            self.exception.get_or_insert_with(|| named.at.pointer());
-            return;
-        }
         let fault = |reason| Fault::new(reason, named.at.pointer(), Some(named.name));
-        let key = Key { kind: kind.kind.clone(), value: normalise(kind.normaliser, text) };
-        if key.value.len() > IDENTIFIER_BYTES_MAX {
-            return found.identifiers.push(fault(Reason::KeyTooLong));
-        }
+        let key = match key(kind, text) {
+            Ok(key) => key,
+            Err(Unusable::Blank) => {
+                absent(named.name, &named.at, &mut found.notices);
+                self.blank.get_or_insert_with(|| (named.at.pointer(), named.name.to_owned()));
+                return;
+            }
+            Err(Unusable::Exception) => {
+                absent(named.name, &named.at, &mut found.notices);
+                self.exception.get_or_insert_with(|| named.at.pointer());
+                return;
+            }
+            Err(Unusable::TooLong) => return found.identifiers.push(fault(Reason::KeyTooLong)),
+        };
         match self.given.iter().find(|given| given.key.kind == key.kind) {
             Some(given) if given.key == key => {}
             Some(_) => found.identifiers.push(fault(Reason::ConflictingIdentifier)),

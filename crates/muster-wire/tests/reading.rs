@@ -1,0 +1,47 @@
+//! How single members of a body are read, each rule by the smallest body that shows it. What the golden files say with
+//! whole commands is not repeated here.
+
+use muster_core::command::Route;
+use muster_core::reason::Reason;
+use muster_core::settings::{Identity, KindSettings, Normaliser, Settings};
+use muster_wire::data::transition::{ReadContext, Unreadable, read};
+use std::sync::Arc;
+
+fn context(kinds: Vec<KindSettings>) -> ReadContext {
+    let identity = Identity { enabled: kinds.len() > 1, kinds, ..Identity::off() };
+    ReadContext {
+        route: Route::Transition,
+        settings: Arc::new(Settings { identity, ..Settings::default() }),
+        lenient: false,
+        null_clears: false,
+        parity: false,
+        offset_seconds: 0,
+    }
+}
+
+/// The faults of a body as reason and pointer: those of the 400, or else of its elements.
+fn faults(elements: &str, context: &ReadContext) -> Vec<(Reason, String)> {
+    let body = format!(r#"{{"type":"transition","elements":[{elements}]}}"#);
+    let faults = match read(body.as_bytes(), context) {
+        Err(Unreadable::Faults(faults)) => faults,
+        Err(Unreadable::Failure(failure)) => panic!("{failure:?}"),
+        Ok(parsed) => parsed.elements.into_iter().filter_map(|e| e.body.err()).flatten().collect(),
+    };
+    faults.into_iter().map(|fault| (fault.reason, fault.pointer.into())).collect()
+}
+
+/// Of a number under `e164` whose list of exceptions names another spelling.
+#[test]
+fn a_number_is_an_exception_also_as_it_is_normalised() {
+    let mobile = KindSettings {
+        normaliser: Some(Normaliser::E164),
+        exceptions: Some(vec!["+15550100".into()]),
+        ..KindSettings::plain("mobile")
+    };
+    let context = context(vec![KindSettings::plain("customer_id"), mobile]);
+    let of = |number| faults(&format!(r#"{{"type":"customer","attributes":{{"mobile":"{number}"}}}}"#), &context);
+    let at = || "/elements/0/attributes/mobile".to_owned();
+    assert_eq!(of("0015550100"), [(Reason::NoUsableIdentifier, at())]);
+    assert_eq!(of("00 -"), [(Reason::EmptyIdentifier, at())]);
+    assert_eq!(of("0015550101"), []);
+}
