@@ -19,6 +19,10 @@ fn context(kinds: Vec<KindSettings>) -> ReadContext {
     }
 }
 
+fn plain() -> ReadContext {
+    context(vec![KindSettings::plain("customer_id")])
+}
+
 /// The faults of a body as reason and pointer: those of the 400, or else of its elements.
 fn faults(elements: &str, context: &ReadContext) -> Vec<(Reason, String)> {
     let body = format!(r#"{{"type":"transition","elements":[{elements}]}}"#);
@@ -44,4 +48,24 @@ fn a_number_is_an_exception_also_as_it_is_normalised() {
     assert_eq!(of("0015550100"), [(Reason::NoUsableIdentifier, at())]);
     assert_eq!(of("00 -"), [(Reason::EmptyIdentifier, at())]);
     assert_eq!(of("0015550101"), []);
+}
+
+/// An element without any identifier is a structural fault, whatever else is wrong with it.
+#[test]
+fn no_fault_but_one_of_an_identifier_hides_that_there_is_none() {
+    let event =
+        |members: &str| faults(&format!(r#"{{"type":"event",{members},"actions":[{{"action":"x"}}]}}"#), &plain());
+    let device = |members: &str| {
+        let attributes = r#""attributes":{"platform":"web","push_id":"t"}"#;
+        faults(&format!(r#"{{"type":"device",{members},{attributes}}}"#), &plain())
+    };
+    let long = format!(r#""device_id":"{}""#, "d".repeat(513));
+    let (missing, wrong) = (Reason::MissingIdentifier, Reason::IdentifierType);
+    let at = |pointer: &str| pointer.to_owned();
+    let missing = || (missing, at("/elements/0"));
+    for of in [&event as &dyn Fn(&str) -> Vec<(Reason, String)>, &device] {
+        assert_eq!(of(&long), [missing()], "the 400 tells structural faults alone");
+        assert_eq!(of(r#""device_id":true"#), [missing(), (wrong, at("/elements/0/device_id"))]);
+        assert_eq!(of(r#""customer_id":true"#), [(wrong, at("/elements/0/customer_id"))]);
+    }
 }

@@ -23,14 +23,16 @@ pub(super) fn read(reader: &ElementReader, node: &Node, at: &Path, found: &mut F
     let mut keys = Keys::new(&reader.context.settings.identity);
     keys.take_customer_id(node, at, found);
     keys.take_user_identifiers(node, at, found);
-    let device_id = device_id(node, at, found);
     let mut event = Event {
         update_existing_only: flag(node, "update_existing_only", at, &mut found.notices).unwrap_or(false),
         // FACTS 1.2.2: without one, the customer id stands for the device.
-        device_id: device_id.or_else(|| keys.customer_id()).map(Arc::from),
+        device_id: keys.customer_id().map(Arc::from),
         ..Event::default()
     };
     event.keys = keys.finish(at, found);
+    if let Some(device_id) = device_id(node, at, found) {
+        event.device_id = Some(device_id.into());
+    }
     if let Some(attributes) = node.some("attributes")
         && !matches!(attributes.json, Json::Object(_))
     {
