@@ -1,10 +1,13 @@
 //! How single members of a body are read, each rule by the smallest body that shows it. What the golden files say with
 //! whole commands is not repeated here.
 
-use muster_core::command::Route;
+use muster_core::command::{Body, Customer, Matching, Route};
 use muster_core::reason::Reason;
+use muster_core::record::Platform;
 use muster_core::settings::{Identity, KindSettings, Normaliser, Settings};
-use muster_wire::data::transition::{ReadContext, Unreadable, read};
+use muster_core::value::Value;
+use muster_core::warning::Code;
+use muster_wire::data::transition::{Parsed, ReadContext, Unreadable, read};
 use std::sync::Arc;
 
 fn context(kinds: Vec<KindSettings>) -> ReadContext {
@@ -21,6 +24,21 @@ fn context(kinds: Vec<KindSettings>) -> ReadContext {
 
 fn plain() -> ReadContext {
     context(vec![KindSettings::plain("customer_id")])
+}
+
+fn parsed(elements: &str, context: &ReadContext) -> Parsed {
+    let body = format!(r#"{{"type":"transition","elements":[{elements}]}}"#);
+    read(body.as_bytes(), context).expect("it is accepted")
+}
+
+/// A customer element with these members, and its warnings.
+fn customer(members: &str, context: &ReadContext) -> (Customer, Vec<(Code, String)>) {
+    let element = parsed(&format!(r#"{{"type":"customer","customer_id":"c",{members}}}"#), context).elements.remove(0);
+    let warnings = element.warnings.0.into_iter().map(|w| (w.code, w.name.into())).collect();
+    match element.body {
+        Ok(Body::Customer(customer)) => (customer, warnings),
+        other => panic!("{other:?}"),
+    }
 }
 
 /// The faults of a body as reason and pointer: those of the 400, or else of its elements.
@@ -68,4 +86,27 @@ fn no_fault_but_one_of_an_identifier_hides_that_there_is_none() {
         assert_eq!(of(r#""device_id":true"#), [missing(), (wrong, at("/elements/0/device_id"))]);
         assert_eq!(of(r#""customer_id":true"#), [(wrong, at("/elements/0/customer_id"))]);
     }
+}
+
+/// Names of standard attributes in a case of their own are no aliases; a rule that ignores case means them all the same.
+#[test]
+fn an_unset_rule_that_ignores_case_knows_all_names_of_an_attribute() {
+    let unset = |rule: &str| {
+        let (customer, warnings) = customer(&format!(r#""unset_attributes":[{rule}]"#), &plain());
+        let names = ["first_name", "email", "U_FN", "u_x", "publisher_name"];
+        let all_equal = customer.unsets.iter().all(|unset| unset.matching == Matching::Equals);
+        assert!(all_equal, "an identifier is unset by its whole name alone");
+        let unset: Vec<&str> =
+            names.into_iter().filter(|name| customer.unsets.iter().any(|unset| unset.matches(name))).collect();
+        (unset, warnings.into_iter().map(|(code, _)| code).collect::<Vec<_>>())
+    };
+    let rule = |attr: &str, sensitive: bool| {
+        unset(&format!(r#"{{"type":"equals","attr":"{attr}","case_sensitive":{sensitive}}}"#))
+    };
+    assert_eq!(rule("U_FN", false), (vec!["first_name", "U_FN"], vec![]));
+    assert_eq!(rule("Moe_Email", false), (vec!["email"], vec![]));
+    assert_eq!(rule("U_X", false), (vec!["u_x"], vec![]));
+    assert_eq!(rule("U_FN", true), (vec!["U_FN"], vec![]));
+    assert_eq!(rule("u_fn", true), (vec!["first_name"], vec![]));
+    assert_eq!(rule("PUBLISHER_NAME", false), (vec![], vec![Code::UnsetRuleIgnored]), "what cannot be set at will");
 }
