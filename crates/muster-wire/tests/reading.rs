@@ -110,3 +110,18 @@ fn an_unset_rule_that_ignores_case_knows_all_names_of_an_attribute() {
     assert_eq!(rule("u_fn", true), (vec!["first_name"], vec![]));
     assert_eq!(rule("PUBLISHER_NAME", false), (vec![], vec![Code::UnsetRuleIgnored]), "what cannot be set at will");
 }
+
+#[test]
+fn an_attribute_called_platform_is_the_platforms_only_if_it_holds_objects() {
+    let read = |json: &str| {
+        let (customer, warnings) = customer(&format!(r#""attributes":{{"platform":{json}}}"#), &plain());
+        (customer.sets, customer.platforms, warnings)
+    };
+    let texts = Value::Array(vec![Value::text("web"), Value::text("ios")]);
+    assert_eq!(read(r#"["web","ios"]"#), (vec![("platform".into(), texts)], vec![], vec![]));
+    assert_eq!(read(r#"[{"platform":"web"}]"#), (vec![], vec![(Platform::Web, true)], vec![]));
+    let ignored = vec![(Code::TypeIgnored, "platform".to_owned())];
+    assert_eq!(read(r#"["web",{"platform":"web"}]"#), (vec![], vec![(Platform::Web, true)], ignored));
+    let (emptied, _) = customer(r#""attributes":{"platform":[]}"#, &plain());
+    assert_eq!(emptied.unsets.iter().map(|unset| &*unset.text).collect::<Vec<_>>(), ["platform"]);
+}

@@ -46,11 +46,12 @@ impl Attributes<'_, '_> {
             let named = Named { name, at: *at, written: kind.kind.name() != CUSTOMER_ID };
             return self.keys.take(kind, value, &named, self.found);
         }
-        match (name, &value.json) {
-            ("platforms", _) | ("platform", Json::Array(_)) => {
+        match name {
+            "platforms" => platforms(value, name, at, (&mut self.customer.platforms, &mut self.found.notices)),
+            "platform" if holds_objects(value) => {
                 platforms(value, name, at, (&mut self.customer.platforms, &mut self.found.notices));
             }
-            (ADD | REMOVE, _) => self.array_operations(name, value, at),
+            ADD | REMOVE => self.array_operations(name, value, at),
             _ if name.len() > NAME_BYTES_MAX => {
                 self.found.others.push(Fault::new(Reason::KeyTooLong, at.pointer(), None));
             }
@@ -177,6 +178,10 @@ impl Attributes<'_, '_> {
 
 fn is_empty_array(value: &Node) -> bool {
     matches!(&value.json, Json::Array(items) if items.is_empty())
+}
+
+fn holds_objects(value: &Node) -> bool {
+    matches!(&value.json, Json::Array(items) if items.iter().any(|item| matches!(item.json, Json::Object(_))))
 }
 
 /// Whether several names are this attribute, so that it can be given twice in one object.
