@@ -125,3 +125,23 @@ fn an_attribute_called_platform_is_the_platforms_only_if_it_holds_objects() {
     let (emptied, _) = customer(r#""attributes":{"platform":[]}"#, &plain());
     assert_eq!(emptied.unsets.iter().map(|unset| &*unset.text).collect::<Vec<_>>(), ["platform"]);
 }
+
+/// behaviour.md 2: opt-in flags are booleans or texts in any case.
+#[test]
+fn a_flag_of_the_email_address_is_stored_as_a_boolean() {
+    let read = |value: &str| {
+        let members =
+            format!(r#""attributes":{{"moe_spam":{value},"moe_unsubscribe":{value},"moe_hard_bounce":{value}}}"#);
+        let (customer, warnings) = customer(&members, &plain());
+        let names: Vec<&str> = customer.sets.iter().map(|(name, _)| &**name).collect();
+        assert_eq!(names, ["moe_spam", "moe_unsubscribe", "moe_hard_bounce"]);
+        assert_eq!(warnings, []);
+        customer.sets.into_iter().map(|(_, value)| value).collect::<Vec<_>>()
+    };
+    assert_eq!(read(r#""True""#), vec![Value::Boolean(true); 3]);
+    assert_eq!(read(r#"" FALSE ""#), vec![Value::Boolean(false); 3]);
+    assert_eq!(read("true"), vec![Value::Boolean(true); 3]);
+    assert_eq!(read(r#""yes""#), vec![Value::text("yes"); 3]);
+    let (other, _) = customer(r#""attributes":{"vip":"true"}"#, &plain());
+    assert_eq!(other.sets, [("vip".into(), Value::text("true"))]);
+}

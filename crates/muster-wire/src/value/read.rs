@@ -4,6 +4,7 @@
 use crate::json::{Json, Member, Node, Number, is_number, number};
 use crate::notices::Notices;
 use crate::path::Path;
+use muster_core::attribute::EMAIL_FLAGS;
 use muster_core::limits::{PARITY_ARRAY_LEN, PARITY_NAME_CHARS, PARITY_OBJECTS_LEN, PARITY_VALUE_CHARS};
 use muster_core::value::Value;
 use muster_core::warning::Code;
@@ -17,6 +18,12 @@ pub(crate) fn attribute(node: &Node, name: &str, at: &Path, notices: &mut Notice
         && let Some(place) = location(node)
     {
         return Some(place);
+    }
+    if EMAIL_FLAGS.contains(&name)
+        && let Json::Text(text) = &node.json
+        && let Some(flag) = boolean(text)
+    {
+        return Some(Value::Boolean(flag));
     }
     value(node, name, at, notices)
 }
