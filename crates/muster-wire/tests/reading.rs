@@ -145,3 +145,19 @@ fn a_flag_of_the_email_address_is_stored_as_a_boolean() {
     let (other, _) = customer(r#""attributes":{"vip":"true"}"#, &plain());
     assert_eq!(other.sets, [("vip".into(), Value::text("true"))]);
 }
+
+/// behaviour.md 1.7: an element costs what arrives in it, whatever becomes of it.
+#[test]
+fn an_event_with_a_doubled_member_costs_the_actions_that_it_carries() {
+    let context = ReadContext { lenient: true, ..plain() };
+    let cost = |members: &str| {
+        let parsed = parsed(&format!(r#"{{"type":"event","customer_id":"a","customer_id":"b"{members}}}"#), &context);
+        let faults = parsed.elements[0].body.as_ref().expect_err("a member is doubled");
+        assert_eq!(faults.iter().map(|fault| fault.reason).collect::<Vec<_>>(), [Reason::DoubledMember]);
+        parsed.elements[0].actions
+    };
+    assert_eq!(cost(r#","actions":[{"action":"x"},{"action":"y"},7]"#), 3);
+    assert_eq!(cost(r#","actions":[1],"actions":[2,3]"#), 3, "both arrived");
+    assert_eq!(cost(r#","actions":5"#), 0);
+    assert_eq!(cost(""), 0);
+}

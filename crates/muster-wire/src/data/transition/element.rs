@@ -48,7 +48,12 @@ impl ElementReader<'_> {
         let kind = self.kind(node, at);
         if let Some(place) = node.first_of(&self.places.doubled) {
             let pointer = member_at(node, place, at).unwrap_or_else(|| at.pointer());
-            return unread(kind.unwrap_or(ElementKind::Unknown), Fault::new(Reason::DoubledMember, pointer, None));
+            let kind = kind.unwrap_or(ElementKind::Unknown);
+            let mut read = unread(kind, Fault::new(Reason::DoubledMember, pointer, None));
+            if kind == ElementKind::Event {
+                read.element.actions = carried_actions(node);
+            }
+            return read;
         }
         match kind {
             Ok(kind) => self.read_kind(kind, node, index, at),
@@ -114,6 +119,17 @@ impl ElementReader<'_> {
         let kind = kind.filter(|kind| own.is_none_or(|own| own == *kind));
         kind.ok_or_else(|| Fault::with_detail(Reason::UnknownElementType, at.name("type").pointer(), "type", expected))
     }
+}
+
+/// The actions in an event that is not read any further, in each member that is called so.
+fn carried_actions(node: &Node) -> u32 {
+    let Json::Object(members) = &node.json else { return 0 };
+    let in_member = |value: &Node| match &value.json {
+        Json::Array(items) => items.len(),
+        _ => 0,
+    };
+    let actions = members.iter().filter(|m| m.name == "actions").map(|m| in_member(&m.value)).sum::<usize>();
+    u32::try_from(actions).expect("a body has fewer actions than bytes")
 }
 
 /// The pointer of the member whose name stands at this place of the body.
