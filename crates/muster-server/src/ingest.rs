@@ -133,7 +133,8 @@ impl Ingest {
             lenient,
             null_clears: document.null_clears,
             parity: document.parity,
-            offset_seconds: document.offset_seconds_at(app.now()),
+            zone: document.zone().clone(),
+            received_at: app.now(),
         };
         let parsed = read(&self.body, &context).map_err(|unreadable| match unreadable {
             Unreadable::Failure(failure) => Refused::Failure(failure),

@@ -10,10 +10,12 @@ use muster_core::command::Route;
 use muster_core::id::{RequestId, RequestNo};
 use muster_core::rate::Class;
 use muster_core::settings::{KindSettings, Settings};
+use muster_core::time::Timestamp;
 use muster_wire::data::api::Api;
 use muster_wire::data::failure::{Failure, refused};
 use muster_wire::data::transition::{Parsed, ReadContext, Unreadable, read};
 use muster_wire::json::{Json, Node, parse};
+use muster_wire::zone::Zone;
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -50,7 +52,10 @@ fn context(case: &Node) -> ReadContext {
         _ => Route::Transition,
     };
     let (lenient, null_clears) = (flag(case, "lenient"), flag(case, "null_clears"));
-    ReadContext { route, settings: Arc::new(settings), lenient, null_clears, parity: false, offset_seconds: 3_600 }
+    // One hour east of Greenwich; the sign of these names is that of POSIX.
+    let zone = Zone::named("Etc/GMT-1").expect("a zone");
+    let received_at = Timestamp(1_767_571_200_000);
+    ReadContext { route, settings: Arc::new(settings), lenient, null_clears, parity: false, zone, received_at }
 }
 
 /// What comes out of a case, as its file has it.

@@ -5,9 +5,11 @@ use muster_core::command::{Body, Customer, Matching, Route};
 use muster_core::reason::Reason;
 use muster_core::record::Platform;
 use muster_core::settings::{Identity, KindSettings, Normaliser, Settings};
+use muster_core::time::{Date, Timestamp};
 use muster_core::value::Value;
 use muster_core::warning::Code;
 use muster_wire::data::transition::{Parsed, ReadContext, Unreadable, read};
+use muster_wire::zone::Zone;
 use std::sync::Arc;
 
 fn context(kinds: Vec<KindSettings>) -> ReadContext {
@@ -18,7 +20,9 @@ fn context(kinds: Vec<KindSettings>) -> ReadContext {
         lenient: false,
         null_clears: false,
         parity: false,
-        offset_seconds: 0,
+        zone: Zone::named("Europe/Berlin").expect("a zone"),
+        // In November: winter time.
+        received_at: Timestamp(1_795_536_000_000),
     }
 }
 
@@ -160,4 +164,33 @@ fn an_event_with_a_doubled_member_costs_the_actions_that_it_carries() {
     assert_eq!(cost(r#","actions":[1],"actions":[2,3]"#), 3, "both arrived");
     assert_eq!(cost(r#","actions":5"#), 0);
     assert_eq!(cost(""), 0);
+}
+
+/// FACTS 7: the offset of the action, else of the workspace, and of that at the time that it is for.
+#[test]
+fn a_time_is_taken_with_the_offset_that_holds_then() {
+    let date = |text: &str| Date::parse(text).expect("a date").instant(0);
+    let read = |members: &str| {
+        let element = format!(r#"{{"type":"event","customer_id":"c","actions":[{{"action":"x"{members}}}]}}"#);
+        let body = parsed(&element, &plain()).elements.remove(0).body;
+        let Ok(Body::Event(event)) = body else { panic!("{body:?}") };
+        let action = event.actions[0].as_ref().expect("it is accepted");
+        (action.time, action.user_time.map(Timestamp), action.offset_seconds)
+    };
+    let (ten, noon) = (Some(date("2026-07-01T10:00:00Z")), Some(date("2026-07-01T12:00:00")));
+    let (summer, winter) = (7_200, 3_600);
+    assert_eq!(read(r#","user_time":"2026-07-01T12:00:00""#), (ten, noon, summer));
+    assert_eq!(read(r#","user_time":"2026-07-01T10:00:00Z""#), (ten, noon, summer));
+    assert_eq!(read(r#","current_time":"2026-07-01T10:00:00""#), (ten, None, summer), "always UTC");
+    let both = |user: &str| read(&format!(r#","current_time":"2026-01-05","user_time":"{user}""#));
+    let january = Some(date("2026-01-05"));
+    assert_eq!(both("2026-07-01T12:00:00"), (january, noon, winter), "both are used as sent");
+    assert_eq!(both("2026-07-01T10:00:00Z"), (january, noon, winter));
+    assert_eq!(read(""), (None, None, winter), "the receipt");
+    let eleven = Some(date("2026-07-01T11:00:00Z"));
+    let own = r#","user_time":"2026-07-01T12:00:00","user_timezone_offset":3600"#;
+    assert_eq!(read(own), (eleven, noon, winter), "the action's own comes first");
+    let (customer, _) =
+        customer(r#""attributes":{"cr_t":"2026-07-01T12:00:00","u_l_a":"2026-01-05T01:00:00"}"#, &plain());
+    assert_eq!((customer.seen.first, customer.seen.last), (ten, january));
 }

@@ -106,7 +106,7 @@ impl Attributes<'_, '_> {
             }
         };
         if let Some(date) = time::value(value, name, at, notices) {
-            let instant = date.instant(self.context.offset_seconds);
+            let instant = date.instant(self.context.zone.offset_of(date));
             if seen.is_some_and(|other| other != instant) {
                 notices.add(Code::AliasOverridden, name, at);
             }

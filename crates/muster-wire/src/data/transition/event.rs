@@ -167,15 +167,18 @@ impl ActionReader<'_> {
 
     /// Instant, local time and offset (FACTS 7): what is not given stays open, the rules fill it from the receipt.
     fn times(&mut self, node: &Node, at: &Path) -> (Option<Timestamp>, Option<i64>, i32) {
-        let offset = time::offset(node, at, self.notices).unwrap_or(self.reader.context.offset_seconds);
-        let current = time::time(node, "current_time", at, self.notices).map(|date| date.instant(0));
+        let own = time::offset(node, at, self.notices);
+        let zone = &self.reader.context.zone;
+        let offset_of = |date| own.unwrap_or_else(|| zone.offset_of(date));
+        let current = time::time(node, "current_time", at, self.notices).map(|date| Date::Zoned(date.instant(0)));
         let user = time::time(node, "user_time", at, self.notices);
-        let instant = current.or_else(|| user.map(|date| date.instant(offset)));
+        let taken = current.or(user);
+        let offset = offset_of(taken.unwrap_or(Date::Zoned(self.reader.context.received_at)));
         let local = user.map(|date| match date {
-            Date::Zoned(at) => at.0 + i64::from(offset) * 1_000,
+            Date::Zoned(at) => at.0 + i64::from(offset_of(date)) * 1_000,
             Date::Local(local) => local,
         });
-        (instant, local, offset)
+        (taken.map(|date| date.instant(offset)), local, offset)
     }
 
     fn platform(&mut self, node: &Node, at: &Path) -> Option<Platform> {
