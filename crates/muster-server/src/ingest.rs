@@ -9,6 +9,7 @@ use bytes::Bytes;
 use muster_core::command::{Element, IdempotencyKey, Import, Route};
 use muster_core::decide::{ImportDecision, Wire, cost};
 use muster_core::decision::Mode;
+use muster_core::id::RequestNo;
 use muster_core::outcome::{Applied, ImportOutcome};
 use muster_core::rate::{Class, Refusal};
 use muster_core::reason::Fault;
@@ -75,14 +76,16 @@ pub(crate) enum Done {
 struct Said {
     api: Api,
     representation: bool,
-    dry: bool,
+    /// Of a dry run, the number that its answer shows: the next of the sequence belongs to a request that is kept.
+    dry: Option<RequestNo>,
     body: Bytes,
     spans: Vec<Range<usize>>,
 }
 
 impl Wire for Said {
     fn answer(&self, applied: &Applied) -> Recorded {
-        answer::applied(self.api, applied, self.representation, self.dry)
+        let shown = self.dry.map(|request| Applied { request, ..applied.clone() });
+        answer::applied(self.api, shown.as_ref().unwrap_or(applied), self.representation, self.dry.is_some())
     }
 
     fn kept(&self, index: u32, rejected_actions: Option<&[u32]>) -> Box<[u8]> {
@@ -153,7 +156,8 @@ impl Ingest {
             idempotency: self.idempotency.clone(),
         };
         let representation = self.preferences.representation;
-        let said = Said { api: self.api, representation, dry: self.dry, body: self.body.clone(), spans: parsed.spans };
+        let dry = self.dry.then(|| app.refused_number());
+        let said = Said { api: self.api, representation, dry, body: self.body.clone(), spans: parsed.spans };
         Ok(ImportDecision { import, wire: said })
     }
 
