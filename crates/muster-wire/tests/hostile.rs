@@ -25,7 +25,7 @@ fn context(route: Route, lenient: bool) -> ReadContext {
         settings,
         lenient,
         null_clears: true,
-        parity: false,
+        parity: lenient,
         zone: Zone::UTC,
         received_at: Timestamp(0),
     }

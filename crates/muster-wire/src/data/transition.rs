@@ -39,7 +39,7 @@ pub struct ReadContext {
     pub lenient: bool,
     /// A null attribute is unset instead of ignored (behaviour.md 2).
     pub null_clears: bool,
-    /// The hosted service's limits cut and drop instead of warning (behaviour.md 2). Read, but not acted on so far.
+    /// The hosted service's limits cut and drop instead of warning (behaviour.md 2).
     pub parity: bool,
     /// The workspace's time zone, for times without an offset of their own.
     pub zone: Zone,

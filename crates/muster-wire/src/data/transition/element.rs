@@ -25,13 +25,19 @@ pub(super) struct Read {
 }
 
 /// What is gathered while one element is read.
-#[derive(Default)]
 pub(super) struct Found {
     /// Faults of identifiers, `device_id` among them.
     pub(super) identifiers: Vec<Fault>,
     /// Faults of what comes after identifiers.
     pub(super) others: Vec<Fault>,
     pub(super) notices: Notices,
+}
+
+impl Found {
+    fn new(parity: bool) -> Self {
+        let notices = Notices { parity, ..Notices::default() };
+        Self { identifiers: Vec::new(), others: Vec::new(), notices }
+    }
 }
 
 impl ElementReader<'_> {
@@ -62,7 +68,7 @@ impl ElementReader<'_> {
     }
 
     fn read_kind(&self, kind: ElementKind, node: &Node, index: u32, at: &Path) -> Read {
-        let mut found = Found::default();
+        let mut found = Found::new(self.context.parity);
         let mut actions = 0;
         let body = match kind {
             ElementKind::Event => {
@@ -80,7 +86,7 @@ impl ElementReader<'_> {
         if let Some(fault) = self.nul(node, &body, at) {
             faults.push(fault);
         }
-        Read { element: Element { index, kind, body, actions, warnings: found.notices.0 }, faults }
+        Read { element: Element { index, kind, body, actions, warnings: found.notices.warnings }, faults }
     }
 
     /// U+0000 anywhere in the element, the actions aside: they have faults of their own.

@@ -6,7 +6,8 @@ use super::time;
 use crate::json::{Json, Member, Node};
 use crate::notices::Notices;
 use crate::path::Path;
-use crate::value::read::{check_name, value};
+use crate::value::parity::{self, CutNames};
+use crate::value::read::value;
 use muster_core::attribute::reserved_in_events;
 use muster_core::command::{Action, Event};
 use muster_core::limits::{ACTIONS_MAX, EVENT_ID_BYTES_MAX, NAME_BYTES_MAX, PARITY_EVENT_ATTRIBUTES};
@@ -115,11 +116,10 @@ impl ActionReader<'_> {
             Some(Json::Text(text)) if text.starts_with("moe_") => (Reason::ReservedName, &own),
             Some(Json::Text(text)) if text.len() > NAME_BYTES_MAX => (Reason::KeyTooLong, &own),
             Some(Json::Text(text)) => {
-                check_name(text, &own, self.notices);
                 if is_unusual(text) {
                     self.notices.add(Code::NameUnusual, text, &own);
                 }
-                return Some(text);
+                return Some(parity::name(text, &own, self.notices));
             }
             Some(_) => (Reason::ActionType, &own),
         };
@@ -138,7 +138,7 @@ impl ActionReader<'_> {
         if members.len() > PARITY_EVENT_ATTRIBUTES {
             self.notices.add(Code::TooManyAttributes, NAME, &at);
         }
-        let mut kept = Vec::with_capacity(members.len());
+        let (mut kept, mut names) = (Vec::with_capacity(members.len()), CutNames::default());
         for member in members {
             if member.name == OS_TYPE {
                 // An example of the documentation has it in here (FACTS 1.2.2).
@@ -146,12 +146,16 @@ impl ActionReader<'_> {
                 *os_type = os_type.take().or(inner);
                 continue;
             }
-            kept.extend(self.attribute(member, &at.name(&member.name)));
+            let at = at.name(&member.name);
+            let Some(attribute) = self.attribute(member, &at) else { continue };
+            if !self.notices.parity || kept.len() < PARITY_EVENT_ATTRIBUTES {
+                names.put(&mut kept, attribute, &at, self.notices);
+            }
         }
         kept
     }
 
-    fn attribute(&mut self, member: &Member, at: &Path) -> Option<(Box<str>, Value)> {
+    fn attribute<'m>(&mut self, member: &'m Member, at: &Path) -> Option<(&'m str, Value)> {
         if reserved_in_events(&member.name) {
             self.notices.add(Code::ReservedName, &member.name, at);
             return None;
@@ -160,9 +164,8 @@ impl ActionReader<'_> {
             self.faults.push(Fault::new(Reason::KeyTooLong, at.pointer(), None));
             return None;
         }
-        check_name(&member.name, at, self.notices);
-        let value = value(&member.value, &member.name, at, self.notices)?;
-        Some(((&*member.name).into(), value))
+        let name = parity::name(&member.name, at, self.notices);
+        Some((name, value(&member.value, &member.name, at, self.notices)?))
     }
 
     /// Instant, local time and offset (FACTS 7): what is not given stays open, the rules fill it from the receipt.
