@@ -116,7 +116,7 @@ fn texts_are_cut_to_512_characters_and_addresses_of_the_web_dropped() {
         assert_eq!(value(&json, true), (None, warned()), "{url}");
         assert_eq!(value(&json, false), (Some(text(&format!("{url}{path}"))), warned()), "{url}");
     }
-    for words in ["see https://x.test/", "a b://", "://", "1http://"] {
+    for words in ["see https://x.test/", "https://x.test/ and ", "a b://", "://", "1http://"] {
         let read = value(&format!("\"{words}{path}\""), true);
         assert_eq!(read, (Some(text(&format!("{words}{path}")[..512])), warned()), "{words}");
     }
