@@ -1,7 +1,8 @@
 //! What a decision wants stored: a closed list, applied whole or not at all.
 
+use crate::command::Route;
 use crate::history::History;
-use crate::id::{ProfileNo, ReviewNo, SeparationNo, Seq};
+use crate::id::{ProfileNo, QuarantineNo, RequestNo, ReviewNo, SeparationNo, Seq};
 use crate::identifier::Key;
 use crate::rate::RateWindow;
 use crate::record::{
@@ -43,6 +44,8 @@ pub enum Put {
     DropEvent(Seq),
     /// Remembers an event id, or renews an expired one.
     EventId(EventId),
+    /// Forgets an event id.
+    DropEventId(Box<str>),
     /// Puts a merge record.
     Merge(Merge),
     /// Puts a separation.
@@ -55,10 +58,16 @@ pub enum Put {
     DropReview(ReviewNo),
     /// Appends to the ingestion log.
     Request(Request),
-    /// Appends to the quarantine.
+    /// Deletes an entry of the ingestion log, of an applied or a refused request.
+    DropRequest(RequestNo),
+    /// Appends to the quarantine, or marks an entry as replayed.
     Quarantined(Quarantined),
+    /// Deletes an entry of the quarantine.
+    DropQuarantined(QuarantineNo),
     /// Records an answer under its idempotency key.
     Idempotency(Idempotency),
+    /// Forgets the recorded answer of a key.
+    DropIdempotency(Route, Box<str>),
     /// Appends to the outbox.
     Outgoing(Outgoing),
     /// Keeps what one element wrote over in an own record.

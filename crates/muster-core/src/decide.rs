@@ -9,7 +9,8 @@
 //! 5. `write`: what is written where, bound and released.
 //! 6. `revert`: cutting a link and lifting a separation.
 //! 7. `activation`: kinds that become active over stored data.
-//! 8. `delete`: marking a live profile for deletion and sweeping it.
+//! 8. `delete`: marking a live profile for deletion and sweeping it; `discard`: dropping a quarantine entry.
+//! 9. `expire`: removing what is past its time; `log`: what an entry of the ingestion log lists.
 //!
 //! `work` is what all of them work on: the facts with the changes so far on top. A rule that lacks a fact notes the
 //! need and gives up its element; the decision is then run again from the start with more facts, so rules are written as
@@ -17,6 +18,8 @@
 
 pub mod activation;
 pub mod delete;
+pub mod discard;
+pub mod expire;
 pub mod import;
 pub mod revert;
 pub mod review;
@@ -25,12 +28,16 @@ mod element;
 mod guard;
 mod join;
 mod layer;
+mod log;
 mod resolve;
 mod work;
 mod write;
 
 pub use activation::{Index, Progress, Settle};
 pub use delete::{Delete, DeleteOutcome, Sweep, Whom};
+pub use discard::Discard;
+pub use expire::{Expire, Retention};
 pub use import::{ImportDecision, Wire, cost};
+pub use log::bounded;
 pub use revert::{Lift, Revert, RevertOutcome};
 pub use review::{Choose, DecideReview, Refused, ReviewOutcome};

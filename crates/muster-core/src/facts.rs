@@ -1,13 +1,15 @@
 //! What a decision must know: needs it names, and the facts an engine reads for them at one snapshot.
 
 use crate::command::Route;
-use crate::id::{MergeNo, ProfileNo, ReviewNo, SeparationNo, Seq};
+use crate::id::{MergeNo, ProfileNo, QuarantineNo, RequestNo, ReviewNo, SeparationNo, Seq};
 use crate::identifier::Key;
 use crate::rate::RateWindow;
 use crate::record::{
-    Counters, Device, DeviceRef, EventId, Idempotency, Link, Merge, Profile, Separation, Standing, Token, View,
+    Counters, Device, DeviceRef, EventId, Idempotency, Link, Merge, Profile, Quarantined, Separation, Standing, Token,
+    View,
 };
 use crate::review::Review;
+use crate::time::Timestamp;
 use std::collections::HashMap;
 
 /// Keys to read. A need that was read once is not read again within a decision; duplicates do no harm.
@@ -39,6 +41,8 @@ pub struct Needs {
     pub reviews_of_value: Vec<(ProfileNo, Key)>,
     /// These reviews.
     pub reviews: Vec<ReviewNo>,
+    /// These quarantine entries.
+    pub quarantine: Vec<QuarantineNo>,
     /// Which own records hold these values of kinds that are being made active, by number, at most
     /// [`crate::limits::HOLDERS_MAX`].
     pub holders: Vec<Key>,
@@ -52,6 +56,8 @@ pub struct Needs {
     pub belongings: Vec<ProfileNo>,
     /// The recorded answer of this idempotency key.
     pub idempotency: Option<(Route, Box<str>)>,
+    /// What is past its time.
+    pub expired: Option<Box<Cutoffs>>,
 }
 
 impl Needs {
@@ -68,6 +74,51 @@ pub struct Belongings {
     pub events: Vec<(ProfileNo, Seq)>,
     /// All devices; read only when no event is left.
     pub devices: Vec<DeviceRef>,
+}
+
+/// An instant for each family that has a retention: until when rows must have been received to be past their time (None =
+/// the family is kept), or when the oldest row was received (None = there is none).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Cutoffs {
+    /// The ingestion log, applied and refused requests.
+    pub log: Option<Timestamp>,
+    /// The quarantine, by first receipt.
+    pub quarantine: Option<Timestamp>,
+    /// Event ids.
+    pub event_ids: Option<Timestamp>,
+    /// Recorded answers.
+    pub idempotency: Option<Timestamp>,
+    /// Events.
+    pub events: Option<Timestamp>,
+}
+
+impl Cutoffs {
+    /// Whether any of these oldest rows is past its time.
+    pub fn reach(&self, oldest: &Self) -> bool {
+        let families = |of: &Self| [of.log, of.quarantine, of.event_ids, of.idempotency, of.events];
+        families(self)
+            .into_iter()
+            .zip(families(oldest))
+            .any(|pair| matches!(pair, (Some(until), Some(at)) if at <= until))
+    }
+}
+
+/// Rows past their time, the oldest of each family first: at most [`crate::limits::EXPIRE_ROWS_MAX`] of them together,
+/// and no more than about [`crate::limits::EXPIRE_BYTES_MAX`]. Empty only if nothing is past its time.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Expired {
+    /// Log entries, applied ones first.
+    pub requests: Vec<RequestNo>,
+    /// Quarantine entries, and whether they were replayed.
+    pub quarantine: Vec<(QuarantineNo, bool)>,
+    /// Event ids.
+    pub event_ids: Vec<Box<str>>,
+    /// Recorded answers.
+    pub idempotency: Vec<(Route, Box<str>)>,
+    /// Events from the beginning of the change sequence up to the first that is not past its time, with the id that they
+    /// are recorded under. Receipts follow the sequence but for events that came in late by their first receipt, and
+    /// those go with the ones before them.
+    pub events: Vec<(ProfileNo, Seq)>,
 }
 
 /// A fact about a key: absent from the map = not read; None = read, and there is none.
@@ -110,6 +161,8 @@ pub struct Facts {
     pub reviews_between: Found<(ProfileNo, ProfileNo), Vec<ReviewNo>>,
     /// [`Needs::reviews_of_value`].
     pub reviews_of_value: Found<(ProfileNo, Key), ReviewNo>,
+    /// [`Needs::quarantine`].
+    pub quarantine: Found<QuarantineNo, Quarantined>,
     /// [`Needs::reviews`], and those that the other needs found.
     pub reviews: Found<ReviewNo, Review>,
     /// [`Needs::holders`].
@@ -124,4 +177,6 @@ pub struct Facts {
     pub belongings: Found<ProfileNo, Belongings>,
     /// [`Needs::idempotency`].
     pub idempotency: Found<(Route, Box<str>), Idempotency>,
+    /// [`Needs::expired`]; the standings of its events and their roots are read with it.
+    pub expired: Option<Expired>,
 }

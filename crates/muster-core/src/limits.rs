@@ -51,6 +51,15 @@ pub const REVIEWS_MAX: u64 = 100_000;
 /// Longest element that a review keeps a copy of, in bytes: keeps a full list below 1.6 GB. Longer records are found by
 /// their request.
 pub const REVIEW_RECORD_BYTES_MAX: usize = 16 << 10;
+/// Rows that one batch of an expiry removes: a few milliseconds of a lane.
+pub const EXPIRE_ROWS_MAX: usize = 1_000;
+/// Bytes of rows that one batch of an expiry removes, about: erased pages are overwritten, so they are written to the log.
+pub const EXPIRE_BYTES_MAX: u64 = 4 << 20;
+/// Longest name or pointer in a warning or fault, in bytes: beyond it its beginning and an ellipsis. A hundred times the
+/// name of a deep attribute would else make a small body a huge log entry.
+pub const EXCERPT_BYTES_MAX: usize = 256;
+/// Bytes of faults and warnings that one log entry lists, about; those beyond it are counted alone.
+pub const LOG_BYTES_MAX: usize = 1 << 20;
 /// Seconds of a rate window: the running second plus the sixty before it (behaviour.md 1.7).
 pub const RATE_SECONDS: usize = 61;
 

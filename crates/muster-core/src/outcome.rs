@@ -123,6 +123,11 @@ pub struct Applied {
 }
 
 impl Applied {
+    /// Whether something of it was applied: an element that created, updated or merged somebody.
+    pub fn is_felt(&self) -> bool {
+        self.elements.iter().any(|e| matches!(e.outcome, Outcome::Created | Outcome::Updated | Outcome::Merged))
+    }
+
     /// How many elements had this outcome.
     pub fn count(&self, outcome: Outcome) -> usize {
         self.elements.iter().filter(|e| e.outcome == outcome).count()
@@ -142,6 +147,10 @@ pub enum ImportOutcome {
     Refused(Vec<Fault>),
     /// Over the budget: 429 with the seconds until it fits, or 413 if it never would.
     RateLimited(Class, Refusal),
+    /// A replay of a quarantine entry that is not there (any more).
+    NoSuchEntry,
+    /// A replay of a quarantine entry that this request replayed before: 409.
+    AlreadyReplayed(RequestNo),
     /// The settings have changed since it was read: read it again.
     Stale,
 }

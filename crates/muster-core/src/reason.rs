@@ -1,6 +1,8 @@
 //! Why an element or an action was refused: one closed list (behaviour.md 1.2). Type names and messages on the wire are
 //! one table in `muster-wire`.
 
+use crate::excerpt::{excerpt, excerpt_of};
+
 /// A reason of refusal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[repr(u8)]
@@ -44,6 +46,9 @@ pub enum Reason {
     AddAndRemove = 18,
     /// A member of a device's `attributes` that must be text is something else; `detail` names the expected type.
     DeviceFieldType = 19,
+    /// The request as a whole; `detail` says type and message of its answer, with a line break between them. Only in the
+    /// log: a request with this fault has no elements.
+    Envelope = 20,
 
     // Value faults: they need the values or the stored data. That element or action is rejected, the rest applied.
     /// No key is left after exceptions.
@@ -78,7 +83,7 @@ pub enum Reason {
 
 impl Reason {
     /// Every reason, for tables and tests that must not forget one.
-    pub const ALL: [Self; 33] = [
+    pub const ALL: [Self; 34] = [
         Self::ElementNotObject,
         Self::DoubledMember,
         Self::UnknownElementType,
@@ -98,6 +103,7 @@ impl Reason {
         Self::ActionType,
         Self::AddAndRemove,
         Self::DeviceFieldType,
+        Self::Envelope,
         Self::NoUsableIdentifier,
         Self::ConflictingIdentifier,
         Self::KeyTooLong,
@@ -135,7 +141,7 @@ impl Reason {
 pub struct Fault {
     /// Why.
     pub reason: Reason,
-    /// JSON Pointer into the request's body (RFC 6901).
+    /// JSON Pointer into the request's body (RFC 6901); of a long one the beginning ([`excerpt`]).
     pub pointer: Box<str>,
     /// The member that the documented envelope names in `attribute`.
     pub attribute: Option<Box<str>>,
@@ -146,11 +152,11 @@ pub struct Fault {
 impl Fault {
     /// A fault that needs no detail.
     pub fn new(reason: Reason, pointer: impl Into<Box<str>>, attribute: Option<&str>) -> Self {
-        Self { reason, pointer: pointer.into(), attribute: attribute.map(Into::into), detail: None }
+        Self { reason, pointer: excerpt(pointer.into()), attribute: attribute.map(excerpt_of), detail: None }
     }
 
     /// A fault with the detail its message needs.
     pub fn with_detail(reason: Reason, pointer: impl Into<Box<str>>, attribute: &str, detail: &str) -> Self {
-        Self { detail: Some(detail.into()), ..Self::new(reason, pointer, Some(attribute)) }
+        Self { detail: Some(excerpt_of(detail)), ..Self::new(reason, pointer, Some(attribute)) }
     }
 }

@@ -373,6 +373,17 @@ pub struct Request {
     pub elements: Arc<[ElementResult]>,
     /// The faults of a refused request.
     pub faults: Vec<Fault>,
+    /// What is not listed, for the entry's bound of bytes.
+    pub omitted: Omitted,
+}
+
+/// Faults and warnings that a log entry counts and does not list ([`crate::decide::bounded`]).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub struct Omitted {
+    /// Faults; those that an event element repeats of its actions once.
+    pub faults: u32,
+    /// Warnings.
+    pub warnings: u32,
 }
 
 /// Family `quarantine`: a rejected element.

@@ -1,5 +1,7 @@
 //! What was accepted otherwise than it was sent: one closed list of codes (behaviour.md 1.3).
 
+use crate::excerpt::{excerpt, excerpt_of};
+
 /// The code of a warning. Its text on the wire is its name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[repr(u8)]
@@ -114,9 +116,10 @@ impl Code {
 pub struct Warning {
     /// What was done.
     pub code: Code,
-    /// The attribute, kind or member that it is about, as the client spelled it.
+    /// The attribute, kind or member that it is about, as the client spelled it; of a long
+    /// one the beginning ([`excerpt`]).
     pub name: Box<str>,
-    /// JSON Pointer into the request's body, of the first occurrence.
+    /// JSON Pointer into the request's body, of the first occurrence; of a long one the beginning.
     pub pointer: Box<str>,
     /// Occurrences in the element.
     pub count: u32,
@@ -129,9 +132,10 @@ pub struct Warnings(pub Vec<Warning>);
 impl Warnings {
     /// Adds an occurrence.
     pub fn add(&mut self, code: Code, name: &str, pointer: impl FnOnce() -> String) {
-        match self.0.iter_mut().find(|w| w.code == code && *w.name == *name) {
+        let name = excerpt_of(name);
+        match self.0.iter_mut().find(|w| w.code == code && w.name == name) {
             Some(warning) => warning.count += 1,
-            None => self.0.push(Warning { code, name: name.into(), pointer: pointer().into(), count: 1 }),
+            None => self.0.push(Warning { code, name, pointer: excerpt(pointer().into()), count: 1 }),
         }
     }
 }

@@ -3,7 +3,7 @@
 
 use crate::budget::Room;
 use crate::clock::Random;
-use crate::limits::BODY_DEADLINE;
+use crate::limits::{BODY_DEADLINE, MANAGEMENT_READS_MAX, TOKEN_LENGTH_MIN};
 use crate::lockout::Lockout;
 use crate::telemetry::Telemetry;
 use crate::workspaces::{Entry, Workspaces, sha256};
@@ -21,6 +21,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use subtle::ConstantTimeEq as _;
+use tokio::sync::Semaphore;
+
+/// Why a data directory is not opened.
+pub use muster_store::sqlite::OpenError as DirectoryError;
 
 /// Where data goes.
 #[derive(Debug, Clone)]
@@ -56,6 +60,8 @@ pub struct Options {
     pub metrics_elsewhere: bool,
     /// How long a client may take to send a body.
     pub body_deadline: Duration,
+    /// Reading calls of the management API at a time.
+    pub management_reads: usize,
 }
 
 impl Options {
@@ -71,6 +77,7 @@ impl Options {
             hosts: None,
             metrics_elsewhere: false,
             body_deadline: BODY_DEADLINE,
+            management_reads: MANAGEMENT_READS_MAX,
         }
     }
 }
@@ -82,6 +89,13 @@ pub(crate) enum Role {
     Admin,
     /// Look.
     Reader,
+}
+
+impl Role {
+    /// Whether it sees personal data where a workspace masks it.
+    pub(crate) fn sees_personal_data(self) -> bool {
+        self == Self::Admin
+    }
 }
 
 /// Everything that handlers share.
@@ -97,6 +111,8 @@ pub struct App {
     pub(crate) room: Room,
     pub(crate) lockout: Lockout,
     pub(crate) telemetry: Telemetry,
+    pub(crate) management_reads: Arc<Semaphore>,
+    said_not_ready: AtomicBool,
     draining: AtomicBool,
     tokens: Vec<([u8; 32], Role)>,
 }
@@ -106,13 +122,35 @@ pub struct App {
 pub enum OpenError {
     /// The data directory cannot be opened.
     #[error(transparent)]
-    Directory(#[from] muster_store::sqlite::OpenError),
+    Directory(#[from] DirectoryError),
     /// The catalogue cannot be read.
     #[error("the catalogue of workspaces cannot be read")]
     Storage(#[from] EngineError),
     /// A workspace's settings cannot be read.
     #[error("{0}")]
     Settings(String),
+    /// A token of the management API is none that can be used.
+    #[error("{0}")]
+    Token(String),
+}
+
+/// Whether tokens can be used: long enough, of characters that a header can carry, and not the same for both.
+fn check_tokens(admin: &str, read: Option<&str>) -> Result<(), OpenError> {
+    let both = [("admin", Some(admin)), ("read", read)];
+    for (name, token) in both.into_iter().filter_map(|(name, token)| Some((name, token?))) {
+        if token.len() < TOKEN_LENGTH_MIN {
+            let words = format!("the {name} token must have at least {TOKEN_LENGTH_MIN} characters");
+            return Err(OpenError::Token(words));
+        }
+        if !token.bytes().all(|byte| byte.is_ascii_graphic()) {
+            let words = format!("the {name} token must be printable ASCII without blanks: others cannot be sent");
+            return Err(OpenError::Token(words));
+        }
+    }
+    if read == Some(admin) {
+        return Err(OpenError::Token("the read token must not be the admin token: it is to see less".to_owned()));
+    }
+    Ok(())
 }
 
 impl App {
@@ -121,6 +159,7 @@ impl App {
     /// # Errors
     /// What is wrong with the data.
     pub fn open(options: Options) -> Result<Arc<Self>, OpenError> {
+        check_tokens(&options.admin_token, options.read_token.as_deref())?;
         let engine: Arc<dyn Engine> = match options.storage {
             Storage::Memory => Arc::new(Memory::new(Arc::clone(&options.clock))),
             Storage::Directory { path, accept_loss } => {
@@ -144,6 +183,8 @@ impl App {
             body_deadline: options.body_deadline,
             room: Room::default(),
             lockout: Lockout::default(),
+            management_reads: Arc::new(Semaphore::new(options.management_reads)),
+            said_not_ready: AtomicBool::new(false),
             draining: AtomicBool::new(false),
             tokens,
         }))
@@ -217,12 +258,33 @@ impl App {
         self.draining.store(true, Ordering::Release);
     }
 
-    /// Why requests should go elsewhere, if they should.
-    pub(crate) fn not_ready(&self) -> Option<Arc<str>> {
+    /// Why requests should go elsewhere, if they should: for everybody, and for those who may know more. What only those
+    /// may know is logged once, when it is noticed.
+    pub(crate) fn not_ready(&self) -> Option<(&'static str, Option<Arc<str>>)> {
         if self.draining.load(Ordering::Acquire) {
-            return Some("the server is stopping".into());
+            return Some(("the server is stopping", None));
         }
-        self.engine.health().failed
+        let failed = self.engine.health().failed;
+        if let Some(why) = &failed
+            && !self.said_not_ready.swap(true, Ordering::AcqRel)
+        {
+            tracing::error!(why = &**why, "not ready: the storage cannot be written");
+        }
+        if failed.is_none() {
+            self.said_not_ready.store(false, Ordering::Release);
+        }
+        failed.map(|why| (NOT_WRITABLE, Some(why)))
+    }
+
+    /// Looks up a workspace's entry in the engine and puts it in the place of the one in memory; None if it is gone. For
+    /// an entry that proved to be old. Blocks; the caller holds `workspaces.changing`.
+    pub(crate) fn reload(&self, id: &WorkspaceId) -> Result<Option<Arc<Entry>>, EngineError> {
+        let found = self.engine.workspaces()?.into_iter().find(|workspace| workspace.id == *id);
+        let Some(workspace) = found else {
+            self.workspaces.remove(id.as_str());
+            return Ok(None);
+        };
+        self.workspaces.put(workspace).map(Some).map_err(|text| EngineError::Corrupt(text.into()))
     }
 
     /// Finishes what waits and closes the storage. Blocks.
@@ -230,6 +292,10 @@ impl App {
         self.engine.close();
     }
 }
+
+/// Why it is not ready, for everybody: which workspace it is about is in the log.
+const NOT_WRITABLE: &str =
+    "the storage cannot be written: the server's log says why; if the disk is well again, restart the server";
 
 /// Every scope of a Data API key, as it is stored.
 pub(crate) const ALL_SCOPES: &str = "import,read,erase";

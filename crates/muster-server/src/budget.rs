@@ -4,6 +4,7 @@
 use crate::limits::{IN_FLIGHT_BYTES_MAX, IN_FLIGHT_BYTES_WORKSPACE_MAX};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use tokio::sync::OwnedSemaphorePermit;
 
 /// A count of bytes that never passes its bound.
 #[derive(Debug)]
@@ -61,6 +62,21 @@ impl Room {
             return None;
         }
         Some(Taken { gauges: [Arc::clone(&self.0), Arc::clone(&share.0)], bytes })
+    }
+}
+
+/// What one request takes: room for its body and, of a dry run, a place. It is held by the decision in the lane, since a
+/// client that hangs up ends the waiting and not the work.
+#[derive(Debug)]
+pub(crate) struct Held {
+    _room: Taken,
+    _dry_run: Option<OwnedSemaphorePermit>,
+}
+
+impl Held {
+    /// Both.
+    pub(crate) fn new(room: Taken, dry_run: Option<OwnedSemaphorePermit>) -> Arc<Self> {
+        Arc::new(Self { _room: room, _dry_run: dry_run })
     }
 }
 

@@ -21,6 +21,7 @@ use axum::response::Response;
 use axum::routing::{MethodRouter, delete, get, patch, post, put};
 use envelope::Noted;
 use futures_util::FutureExt as _;
+use manage::outgoing::Outgoing;
 use muster_core::command::Route;
 use muster_wire::data::api::Api;
 use muster_wire::data::failure::Failure;
@@ -140,6 +141,8 @@ async fn front(State(Front { app, calls }): State<Front>, request: Request) -> R
     let declared = body::declared(&head.headers);
     let (method, version) = (head.method.clone(), head.version);
     let (body, left) = body::Drained::new(body, expects);
+    let outgoing = Outgoing::default();
+    head.extensions.insert(outgoing.clone());
     let mut response = if is_host_allowed(&app, &head) {
         let path = head.uri.path().to_owned();
         let request = Request::from_parts(head, Body::new(body));
@@ -152,6 +155,7 @@ async fn front(State(Front { app, calls }): State<Front>, request: Request) -> R
         drop(body);
         host_refused(&app, head.uri.path())
     };
+    response = outgoing.pass(response).await;
     // A connection whose rest is not read to its end cannot be used again, and the client must know.
     let unread = left.load(Ordering::Acquire) && (expects || declared.is_none_or(|bytes| bytes > DRAIN_BYTES_MAX));
     if unread && version <= Version::HTTP_11 {

@@ -3,7 +3,8 @@
 //! shapes to `muster-wire`, the rules to `muster-core`.
 
 use crate::app::App;
-use crate::limits::{STALE_PAUSE, STALE_ROUNDS_MAX};
+use crate::budget::Held;
+use crate::limits::STALE_ROUNDS_MAX;
 use crate::workspaces::Entry;
 use bytes::Bytes;
 use muster_core::command::{Element, IdempotencyKey, Import, Route};
@@ -46,6 +47,8 @@ pub(crate) struct Ingest {
     pub(crate) arrived_micros: u64,
     /// The idempotency key.
     pub(crate) idempotency: Option<IdempotencyKey>,
+    /// What the request takes of what is bounded.
+    pub(crate) held: Arc<Held>,
 }
 
 /// Why a request was not applied.
@@ -80,6 +83,8 @@ struct Said {
     dry: Option<RequestNo>,
     body: Bytes,
     spans: Vec<Range<usize>>,
+    /// Given back when the lane is done with the decision, also if nobody waits for its answer any more.
+    _held: Arc<Held>,
 }
 
 impl Wire for Said {
@@ -96,12 +101,10 @@ impl Wire for Said {
 
 impl Ingest {
     /// Runs it to its end.
-    pub(crate) async fn run(mut self, app: &App) -> Result<Done, Refused> {
+    pub(crate) async fn run(mut self, app: &Arc<App>) -> Result<Done, Refused> {
         for round in 0..STALE_ROUNDS_MAX {
             if round > 0 {
-                tokio::time::sleep(STALE_PAUSE).await;
-                let gone = || Refused::Engine(EngineError::UnknownWorkspace);
-                self.entry = app.workspaces.get(self.entry.id().as_str()).ok_or_else(gone)?;
+                self.entry = fresh(app, &self.entry).await.map_err(Refused::Engine)?;
             }
             let decision = self.decision(app)?;
             if self.dry && round == 0 {
@@ -157,7 +160,14 @@ impl Ingest {
         };
         let representation = self.preferences.representation;
         let dry = self.dry.then(|| app.refused_number());
-        let said = Said { api: self.api, representation, dry, body: self.body.clone(), spans: parsed.spans };
+        let said = Said {
+            api: self.api,
+            representation,
+            dry,
+            body: self.body.clone(),
+            spans: parsed.spans,
+            _held: Arc::clone(&self.held),
+        };
         Ok(ImportDecision { import, wire: said })
     }
 
@@ -169,5 +179,61 @@ impl Ingest {
             Refusal::Wait { seconds } => Refused::Wait(class, seconds),
             Refusal::Never { limit } => Refused::Never(class, limit),
         })
+    }
+}
+
+/// The entry in force in the place of one that proved to be old: the one in memory if it is another by now, else what the
+/// engine has.
+async fn fresh(app: &Arc<App>, old: &Entry) -> Result<Arc<Entry>, EngineError> {
+    let (shared, id, revision) = (Arc::clone(app), old.id().clone(), old.workspace.revision);
+    // Whoever changes settings holds it until the entry in memory is swapped.
+    let one_at_a_time = Arc::clone(&app.workspaces.changing).lock_owned().await;
+    let found = tokio::task::spawn_blocking(move || {
+        let _until_it_is_put = one_at_a_time;
+        let known = shared.workspaces.get(id.as_str()).filter(|entry| entry.workspace.revision != revision);
+        known.map_or_else(|| shared.reload(&id), |entry| Ok(Some(entry)))
+    });
+    let broken = |_| EngineError::Broken("the look-up of a workspace panicked".into());
+    found.await.map_err(broken)??.ok_or(EngineError::UnknownWorkspace)
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::app::{App, Options, Storage};
+    use crate::clock::{SystemClock, SystemRandom};
+    use axum::body::Body;
+    use axum::extract::ConnectInfo;
+    use axum::http::Request;
+    use base64::Engine as _;
+    use base64::prelude::BASE64_STANDARD;
+    use muster_core::id::WorkspaceId;
+    use muster_wire::manage::settings::WorkspaceSettings;
+    use std::net::SocketAddr;
+    use std::sync::Arc;
+    use tower::ServiceExt as _;
+
+    // Fails when `fresh` answers what is in memory and never asks the engine.
+    #[tokio::test]
+    async fn an_entry_that_proves_to_be_old_is_read_from_the_engine() {
+        let token = "the-admin-token-of-the-tests".to_owned();
+        let options = Options::new(Storage::Memory, Arc::new(SystemClock::new()), Arc::new(SystemRandom), token);
+        let app = App::open(options).unwrap();
+        let id = WorkspaceId::parse("SHOP").unwrap();
+        app.create_workspace(&id, &WorkspaceSettings::new("Shop"), "key").unwrap().unwrap();
+        // As if whoever changed the settings had died between the engine and the memory.
+        let renamed = String::from_utf8(WorkspaceSettings::new("Other").to_json()).unwrap();
+        let change = move |workspace: &muster_store::engine::Workspace, _: &_| {
+            Some(muster_store::engine::Workspace { settings: renamed, ..workspace.clone() })
+        };
+        app.engine.configure(&id, Box::new(change)).unwrap();
+        let request = Request::post("/v1/transition/SHOP")
+            .header("Authorization", format!("Basic {}", BASE64_STANDARD.encode("SHOP:key")))
+            .header("Content-Type", "application/json")
+            .extension(ConnectInfo(SocketAddr::from(([127, 0, 0, 1], 1))))
+            .body(Body::from(r#"{"type":"transition","elements":[{"type":"customer","customer_id":"a"}]}"#))
+            .unwrap();
+        let response = crate::http::router(Arc::clone(&app)).oneshot(request).await.unwrap();
+        assert_eq!(response.status().as_u16(), 200);
+        assert_eq!(app.workspace("SHOP").map(|entry| entry.document.name.clone()), Some("Other".into()));
     }
 }

@@ -1,40 +1,172 @@
-//! Work that nobody waits for: live profiles whose deletion is due are swept, batch by batch, each a decision in its
-//! workspace's lane like any other, so that imports come in between.
+//! Work that nobody waits for: live profiles whose deletion is due are swept, and what is past its time is removed, batch
+//! by batch, each a decision in its workspace's lane like any other, so that imports come in between. A round that fails
+//! or panics, in whatever workspace, is told and counted, and ends neither the others nor the job.
 
 use crate::app::App;
-use crate::limits::{SWEEP_PERIOD, SWEEP_PROFILES_MAX};
-use muster_core::decide::Sweep;
+use crate::limits::{EXPIRE_PERIOD, SWEEP_PERIOD, SWEEP_PROFILES_MAX};
+use futures_util::FutureExt as _;
+use muster_core::decide::{Expire, Retention, Sweep};
 use muster_core::decision::Mode;
 use muster_core::id::{ProfileNo, WorkspaceId};
-use muster_store::engine::{EngineError, apply};
+use muster_core::time::Timestamp;
+use muster_store::engine::{Engine, EngineError, apply};
+use muster_store::reader::Due;
+use muster_wire::manage::settings::WorkspaceSettings;
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
+use std::time::Duration;
 
-/// Runs for as long as the server does.
+const DAY_MS: i64 = 86_400_000;
+
+/// What is done in every workspace from time to time.
+#[derive(Clone, Copy)]
+enum Job {
+    /// Sweeping live profiles whose deletion is due.
+    Deletions,
+    /// Removing what is past its time.
+    Retention,
+}
+
+impl Job {
+    /// Its name in logs and metrics.
+    fn name(self) -> &'static str {
+        match self {
+            Self::Deletions => "deletions",
+            Self::Retention => "retention",
+        }
+    }
+
+    fn period(self) -> Duration {
+        match self {
+            Self::Deletions => SWEEP_PERIOD,
+            Self::Retention => EXPIRE_PERIOD,
+        }
+    }
+
+    /// One round in one workspace.
+    async fn round(self, app: &App, id: &WorkspaceId) -> Result<(), EngineError> {
+        match self {
+            Self::Deletions => sweep(app, id).await.map(drop),
+            Self::Retention => expire(app, id).await.map(drop),
+        }
+    }
+}
+
+/// Runs both jobs for as long as the server does, beside each other: a long expiry keeps no deletion waiting.
 pub(crate) async fn run(app: Arc<App>) {
+    futures_util::future::join(every(&app, Job::Deletions), every(&app, Job::Retention)).await;
+}
+
+/// A round over all workspaces, again and again.
+async fn every(app: &App, job: Job) {
     loop {
-        tokio::time::sleep(SWEEP_PERIOD).await;
+        tokio::time::sleep(job.period()).await;
         for entry in app.workspaces.all() {
-            if let Err(error) = sweep(&app, entry.id()).await {
-                tracing::warn!(workspace = %entry.id(), %error, "due deletions wait for the next round");
+            if let Err(error) = guarded(job.round(app, entry.id())).await {
+                let job = job.name();
+                app.telemetry.job_failed(job);
+                tracing::warn!(workspace = %entry.id(), %error, job, "a background job goes on in its next round");
             }
         }
     }
 }
 
-/// Sweeps what is due in one workspace; how many live profiles went.
-///
-/// # Errors
-/// Those of the engine; what was swept until then is gone, the rest stays due.
-pub async fn sweep(app: &App, id: &WorkspaceId) -> Result<usize, EngineError> {
-    let due = due(app, id).await?;
-    for root in &due {
-        while apply(&*app.engine, id, Sweep { root: *root }, Mode::Commit).await? {}
-    }
-    Ok(due.len())
+/// A panic as the failure of this work alone.
+async fn guarded(work: impl Future<Output = Result<(), EngineError>>) -> Result<(), EngineError> {
+    let broken = || EngineError::Broken("the job panicked".into());
+    AssertUnwindSafe(work).catch_unwind().await.unwrap_or_else(|_| Err(broken()))
 }
 
-async fn due(app: &App, id: &WorkspaceId) -> Result<Vec<ProfileNo>, EngineError> {
-    let (engine, id, now) = (Arc::clone(&app.engine), id.clone(), app.now());
-    let read = move || engine.read(&id)?.due_deletions(now, SWEEP_PROFILES_MAX);
+/// Sweeps everything that is due in one workspace; how many live profiles went. One that fails is left due, told and
+/// counted.
+///
+/// # Errors
+/// Those of the engine that concern all; what was swept until then is gone, the rest stays due.
+pub async fn sweep(app: &App, id: &WorkspaceId) -> Result<usize, EngineError> {
+    let failed = |root: ProfileNo, error: &EngineError| {
+        app.telemetry.job_failed(Job::Deletions.name());
+        tracing::error!(workspace = %id, profile = root.0, %error, "a user whose deletion is due could not be swept");
+    };
+    sweep_all(&app.engine, id, &|| app.now(), &failed).await
+}
+
+async fn sweep_all(
+    engine: &Arc<dyn Engine>,
+    id: &WorkspaceId,
+    now: &(dyn Fn() -> Timestamp + Sync),
+    failed: &(dyn Fn(ProfileNo, &EngineError) + Sync),
+) -> Result<usize, EngineError> {
+    let (mut swept, mut after) = (0, None);
+    loop {
+        let page = due(engine, id, now(), after).await?;
+        let Some(last) = page.last() else { return Ok(swept) };
+        after = Some(*last);
+        for (_, root) in page {
+            match sweep_one(&**engine, id, root).await {
+                Ok(()) => swept += 1,
+                // Of this profile alone: the others must not wait for it.
+                Err(error @ (EngineError::Broken(_) | EngineError::Corrupt(_))) => failed(root, &error),
+                Err(error) => return Err(error),
+            }
+        }
+    }
+}
+
+async fn sweep_one(engine: &dyn Engine, id: &WorkspaceId, root: ProfileNo) -> Result<(), EngineError> {
+    while apply(engine, id, Sweep { root }, Mode::Commit).await? {}
+    Ok(())
+}
+
+async fn due(
+    engine: &Arc<dyn Engine>,
+    id: &WorkspaceId,
+    now: Timestamp,
+    after: Option<Due>,
+) -> Result<Vec<Due>, EngineError> {
+    let (engine, id) = (Arc::clone(engine), id.clone());
+    blocking(move || engine.read(&id)?.due_deletions(now, after, SWEEP_PROFILES_MAX)).await
+}
+
+/// Removes everything that is past its time in one workspace (behaviour.md 4, retention); how many rows went. A lane is
+/// used only if something is: an idle workspace stays closed.
+///
+/// # Errors
+/// Those of the engine; what was removed until then is gone, the rest goes in the next round.
+pub async fn expire(app: &App, id: &WorkspaceId) -> Result<usize, EngineError> {
+    let Some(entry) = app.workspaces.get(id.as_str()) else { return Ok(0) };
+    let retention = retention(&entry.document);
+    let (engine, of) = (Arc::clone(&app.engine), id.clone());
+    let oldest = blocking(move || engine.read(&of)?.oldest()).await?;
+    if !retention.cutoffs(app.now()).reach(&oldest) {
+        return Ok(0);
+    }
+    let mut gone = 0;
+    loop {
+        let batch = Expire { retention, settings_revision: entry.settings.revision };
+        match apply(&*app.engine, id, batch, Mode::Commit).await? {
+            0 => break,
+            rows => gone += rows,
+        }
+    }
+    tracing::debug!(workspace = %id, rows = gone, "what was past its time is removed");
+    Ok(gone)
+}
+
+fn retention(document: &WorkspaceSettings) -> Retention {
+    let ms = |days: u32| i64::from(days) * DAY_MS;
+    Retention {
+        log_ms: ms(document.log_retention_days),
+        quarantine_ms: ms(document.quarantine_retention_days),
+        event_ids_ms: ms(document.event_id_retention_days),
+        events_ms: ms(document.event_retention_days),
+    }
+}
+
+async fn blocking<T: Send + 'static>(
+    read: impl FnOnce() -> Result<T, EngineError> + Send + 'static,
+) -> Result<T, EngineError> {
     tokio::task::spawn_blocking(read).await.unwrap_or_else(|_| Err(EngineError::Broken("the look-up panicked".into())))
 }
+
+#[cfg(test)]
+mod tests;

@@ -19,6 +19,7 @@ pub mod http;
 pub mod jobs;
 pub mod serve;
 pub mod dev;
+pub mod local;
 
 /// The OpenAPI 3.1 document of every call that exists.
 pub const OPENAPI: &str = include_str!("openapi.json");

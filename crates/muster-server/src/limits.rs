@@ -12,6 +12,16 @@ pub const HEADER_TIMEOUT: Duration = Duration::from_secs(30);
 pub const FIRST_REQUEST_TIMEOUT: Duration = Duration::from_secs(15);
 /// How long a TLS handshake may take.
 pub const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long a client may take nothing of an answer that waits for it: whoever asks and never reads would hold the answer
+/// and the connection for ever.
+pub const WRITE_TIMEOUT: Duration = Duration::from_secs(30);
+/// Connections at a time over the listener of `/metrics`: a few collectors, some of which forget to close.
+pub const METRICS_CONNECTIONS_MAX: usize = 64;
+/// Reading calls of the management API at a time, from the token to the last byte of the answer: each may hold a page of
+/// large items (some MB) and a reader of the storage. Beyond it they are answered 503.
+pub const MANAGEMENT_READS_MAX: usize = 32;
+/// Characters of a given token of the management API: shorter ones can be guessed.
+pub const TOKEN_LENGTH_MIN: usize = 16;
 /// Bytes of a request's head, and of the read buffer of a connection: room for 100 headers of some length.
 pub const HEAD_BYTES_MAX: usize = 64 * 1024;
 /// How long a client may take to send a body: 100 KB over a slow line, and no longer.
@@ -36,8 +46,11 @@ pub const ZSTD_WINDOW_LOG_MAX: u32 = 23;
 pub const IDEMPOTENCY_KEY_BYTES_MAX: usize = muster_core::limits::IDEMPOTENCY_KEY_BYTES_MAX;
 /// How often due deletions are looked for: they are due in hours, and the look-up reads one small index.
 pub const SWEEP_PERIOD: Duration = Duration::from_secs(30);
-/// Live profiles that one round sweeps in one workspace.
+/// Live profiles that are looked up at a time to be swept.
 pub const SWEEP_PROFILES_MAX: usize = 100;
+/// How often it is looked for what is past its time: retention is set in days, and the look-up reads the first entry of
+/// seven indexes.
+pub const EXPIRE_PERIOD: Duration = Duration::from_secs(300);
 /// Delete Users calls of one workspace in a minute (FACTS 4).
 pub const DELETES_PER_MINUTE: u32 = 5_000;
 /// Dry runs at a time in one workspace (behaviour.md 1.3).
@@ -45,8 +58,6 @@ pub const DRY_RUNS_MAX: usize = 2;
 /// How often a request is read again because the settings changed under it: each time needs a change of settings between
 /// two looks at them, so a fourth is a client that changes settings in a loop.
 pub const STALE_ROUNDS_MAX: usize = 4;
-/// Pause before it is read again: a change of settings is in the engine an instant before it is in the cache.
-pub const STALE_PAUSE: Duration = Duration::from_millis(5);
 /// `Retry-After` of an overload: lanes drain in milliseconds.
 pub const OVERLOAD_RETRY_SECONDS: u32 = 1;
 /// `Retry-After` of storage that fails: somebody must look at it.

@@ -3,15 +3,16 @@
 use crate::app::App;
 use crate::http;
 use crate::limits::{
-    CONNECTIONS_MAX, FIRST_REQUEST_TIMEOUT, HANDSHAKE_TIMEOUT, HEAD_BYTES_MAX, HEADER_TIMEOUT, SHUTDOWN_GRACE,
+    CONNECTIONS_MAX, FIRST_REQUEST_TIMEOUT, HANDSHAKE_TIMEOUT, HEAD_BYTES_MAX, HEADER_TIMEOUT, METRICS_CONNECTIONS_MAX,
+    SHUTDOWN_GRACE, WRITE_TIMEOUT,
 };
-use axum_server::Handle;
 use axum_server::accept::Accept;
 use axum_server::tls_rustls::{RustlsAcceptor, RustlsConfig};
+use axum_server::{Handle, Server};
 use std::future::{Future, Ready, ready};
 use std::io;
 use std::net::{SocketAddr, TcpListener};
-use std::path::PathBuf;
+use std::path::Path;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -19,14 +20,31 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::Sleep;
 
-/// Certificate chain and key, as PEM files.
+/// Certificate chain and key, read and found to belong together.
 #[derive(Clone, Debug)]
-pub struct Tls {
-    /// The chain, the server's certificate first.
-    pub certificate: PathBuf,
-    /// Its key.
-    pub key: PathBuf,
+pub struct Tls(RustlsConfig);
+
+impl Tls {
+    /// Reads a certificate chain, the server's certificate first, and its key from PEM files.
+    ///
+    /// # Errors
+    /// Which files cannot be used, and why.
+    pub async fn read(certificate: &Path, key: &Path) -> io::Result<Self> {
+        install_cryptography();
+        let told = |error: io::Error| {
+            let words = format!("the certificate {} with the key {}: {error}", certificate.display(), key.display());
+            io::Error::new(error.kind(), words)
+        };
+        RustlsConfig::from_pem_file(certificate, key).await.map(Self).map_err(told)
+    }
+}
+
+/// Makes `ring` the cryptography of TLS in this process, for its clients, too.
+pub fn install_cryptography() {
+    // A second call finds the provider in its place, which is as good.
+    let _installed = rustls::crypto::ring::default_provider().install_default();
 }
 
 /// What is served where, and for how long.
@@ -40,12 +58,14 @@ pub struct Listening {
     pub metrics: Option<TcpListener>,
     /// How long a client may take for the head of a request.
     pub header_timeout: Duration,
+    /// How long a client may take nothing of an answer that waits for it.
+    pub write_timeout: Duration,
 }
 
 impl Listening {
     /// A listener with every choice at its default.
     pub fn on(listener: TcpListener) -> Self {
-        Self { listener, tls: None, metrics: None, header_timeout: HEADER_TIMEOUT }
+        Self { listener, tls: None, metrics: None, header_timeout: HEADER_TIMEOUT, write_timeout: WRITE_TIMEOUT }
     }
 }
 
@@ -53,7 +73,7 @@ impl Listening {
 /// the storage is closed, and it returns.
 ///
 /// # Errors
-/// That certificates cannot be read, or a listener cannot be served.
+/// That a listener cannot be served.
 pub async fn serve(
     app: Arc<App>,
     listening: Listening,
@@ -68,23 +88,20 @@ pub async fn serve(
         stopping.graceful_shutdown(Some(SHUTDOWN_GRACE));
     });
     let jobs = tokio::spawn(crate::jobs::run(Arc::clone(&app)));
+    let limited = |places| Limited { places: Arc::new(Semaphore::new(places)), write_timeout: listening.write_timeout };
     let metrics = listening.metrics.map(|listener| {
         let service = http::metrics_router(Arc::clone(&app)).into_make_service();
-        axum_server::from_tcp(listener).map(|server| tokio::spawn(server.serve(service)))
+        let server = bounded(listener, listening.header_timeout)?.acceptor(limited(METRICS_CONNECTIONS_MAX));
+        io::Result::Ok(tokio::spawn(server.serve(service)))
     });
     let metrics = metrics.transpose()?;
-    let acceptor = Limited { places: Arc::new(Semaphore::new(CONNECTIONS_MAX)) };
-    let mut server = axum_server::from_tcp(listening.listener)?
-        .handle(handle)
-        .first_request_timeout(FIRST_REQUEST_TIMEOUT.min(listening.header_timeout));
-    let http1 = &mut server.http_builder().http1();
-    http1.header_read_timeout(listening.header_timeout).max_buf_size(HEAD_BYTES_MAX);
+    let acceptor = limited(CONNECTIONS_MAX);
+    let server = bounded(listening.listener, listening.header_timeout)?.handle(handle);
     let service = http::router(Arc::clone(&app)).into_make_service_with_connect_info::<SocketAddr>();
     let served = match listening.tls {
         None => server.acceptor(acceptor).serve(service).await,
-        Some(files) => {
-            let tls =
-                RustlsAcceptor::new(config(&files).await?).handshake_timeout(HANDSHAKE_TIMEOUT).acceptor(acceptor);
+        Some(Tls(config)) => {
+            let tls = RustlsAcceptor::new(config).handshake_timeout(HANDSHAKE_TIMEOUT).acceptor(acceptor);
             server.acceptor(tls).serve(service).await
         }
     };
@@ -98,17 +115,18 @@ pub async fn serve(
     served.and(closed.map_err(io::Error::other))
 }
 
-/// Reads the certificate, with the cryptography of `ring`.
-async fn config(files: &Tls) -> io::Result<RustlsConfig> {
-    // A second call finds the provider in its place, which is as good.
-    let _installed = rustls::crypto::ring::default_provider().install_default();
-    RustlsConfig::from_pem_file(&files.certificate, &files.key).await
+/// A server whose connections must ask in time and in few words.
+fn bounded(listener: TcpListener, header_timeout: Duration) -> io::Result<Server<SocketAddr>> {
+    let mut server = axum_server::from_tcp(listener)?.first_request_timeout(FIRST_REQUEST_TIMEOUT.min(header_timeout));
+    server.http_builder().http1().header_read_timeout(header_timeout).max_buf_size(HEAD_BYTES_MAX);
+    Ok(server)
 }
 
 /// Takes a place for each connection, and closes those beyond the bound at once.
 #[derive(Clone, Debug)]
 struct Limited {
     places: Arc<Semaphore>,
+    write_timeout: Duration,
 }
 
 impl<S> Accept<TcpStream, S> for Limited {
@@ -121,14 +139,36 @@ impl<S> Accept<TcpStream, S> for Limited {
             return ready(Err(io::Error::other("too many connections")));
         };
         // Answers are small and written at once: waiting for more would only delay them.
-        ready(stream.set_nodelay(true).map(|()| (Placed { stream, _place: place }, service)))
+        let stream_is_quick = stream.set_nodelay(true);
+        let placed = Placed { stream, write_timeout: self.write_timeout, stalled: None, _place: place };
+        ready(stream_is_quick.map(|()| (placed, service)))
     }
 }
 
-/// A connection that holds its place until it is closed.
+/// A connection that holds its place until it is closed, and fails when its client takes nothing of what is written to it
+/// for too long.
 struct Placed {
     stream: TcpStream,
+    write_timeout: Duration,
+    /// Since a write made no progress: when it is given up.
+    stalled: Option<Pin<Box<Sleep>>>,
     _place: OwnedSemaphorePermit,
+}
+
+impl Placed {
+    /// Judges a write: progress ends the waiting, none for too long ends the connection.
+    fn judged<T>(&mut self, cx: &mut Context<'_>, polled: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
+        if polled.is_ready() {
+            self.stalled = None;
+            return polled;
+        }
+        let patience = self.write_timeout;
+        let stalled = self.stalled.get_or_insert_with(|| Box::pin(tokio::time::sleep(patience)));
+        match stalled.as_mut().poll(cx) {
+            Poll::Pending => Poll::Pending,
+            Poll::Ready(()) => Poll::Ready(Err(io::ErrorKind::TimedOut.into())),
+        }
+    }
 }
 
 impl AsyncRead for Placed {
@@ -139,15 +179,18 @@ impl AsyncRead for Placed {
 
 impl AsyncWrite for Placed {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write(cx, bytes)
+        let polled = Pin::new(&mut self.stream).poll_write(cx, bytes);
+        self.judged(cx, polled)
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(cx)
+        let polled = Pin::new(&mut self.stream).poll_flush(cx);
+        self.judged(cx, polled)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(cx)
+        let polled = Pin::new(&mut self.stream).poll_shutdown(cx);
+        self.judged(cx, polled)
     }
 
     fn is_write_vectored(&self) -> bool {
@@ -159,6 +202,7 @@ impl AsyncWrite for Placed {
         cx: &mut Context<'_>,
         parts: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write_vectored(cx, parts)
+        let polled = Pin::new(&mut self.stream).poll_write_vectored(cx, parts);
+        self.judged(cx, polled)
     }
 }

@@ -25,6 +25,8 @@ pub const REQUEST_SECONDS: &str = "muster_request_seconds";
 pub const ELEMENTS: &str = "muster_elements";
 /// Requests refused over a budget, by class.
 pub const RATE_REFUSALS: &str = "muster_rate_refusals";
+/// What a background job could not do and left for its next round, by job.
+pub const JOB_FAILURES: &str = "muster_job_failures";
 /// Whether the engine can write: 1 or 0.
 pub const ENGINE_WRITABLE: &str = "muster_engine_writable";
 /// Decisions that wait or run.
@@ -65,6 +67,11 @@ struct ClassLabels {
     class: &'static str,
 }
 
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct JobLabels {
+    job: &'static str,
+}
+
 /// The counters of the server, and the registry that shows them with the engine's.
 #[derive(Debug)]
 pub struct Telemetry {
@@ -73,6 +80,7 @@ pub struct Telemetry {
     seconds: Family<RouteLabels, Histogram>,
     elements: Family<ElementLabels, Counter>,
     refusals: Family<ClassLabels, Counter>,
+    job_failures: Family<JobLabels, Counter>,
 }
 
 impl Telemetry {
@@ -81,13 +89,14 @@ impl Telemetry {
         let mut registry = Registry::default();
         let requests = Family::default();
         let seconds = Family::<RouteLabels, Histogram>::new_with_constructor(|| Histogram::new(REQUEST_BUCKETS));
-        let (elements, refusals) = (Family::default(), Family::default());
+        let (elements, refusals, job_failures) = (Family::default(), Family::default(), Family::default());
         registry.register(REQUESTS, "Requests answered", requests.clone());
         registry.register(REQUEST_SECONDS, "Seconds from the head of a request to its answer", seconds.clone());
         registry.register(ELEMENTS, "Elements of applied requests", elements.clone());
         registry.register(RATE_REFUSALS, "Requests refused over a budget", refusals.clone());
+        registry.register(JOB_FAILURES, "Work that a background job left for its next round", job_failures.clone());
         registry.register_collector(Box::new(EngineFigures(engine)));
-        Self { registry, requests, seconds, elements, refusals }
+        Self { registry, requests, seconds, elements, refusals, job_failures }
     }
 
     /// Notes an answer.
@@ -114,6 +123,11 @@ impl Telemetry {
     /// Notes a request that was over a budget.
     pub(crate) fn rate_refused(&self, class: Class) {
         self.refusals.get_or_create(&ClassLabels { class: class.name() }).inc();
+    }
+
+    /// Notes what a background job could not do.
+    pub(crate) fn job_failed(&self, job: &'static str) {
+        self.job_failures.get_or_create(&JobLabels { job }).inc();
     }
 
     /// Everything as OpenMetrics text.

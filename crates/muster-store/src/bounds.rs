@@ -15,11 +15,15 @@ pub struct Bounds {
     pub group_bytes: usize,
     /// Refused requests that wait to be written, of one lane; more are dropped (behaviour.md 4: unsynced, bounded).
     pub refused_buffer: usize,
+    /// Bytes of them, about.
+    pub refused_buffer_bytes: usize,
     /// Refused requests that are kept, oldest dropped first (behaviour.md 4: bounded).
     pub refused_entries: u64,
+    /// Bytes of their faults.
+    pub refused_bytes: u64,
     /// Quarantine entries that are kept, oldest dropped first (behaviour.md 4).
     pub quarantine_entries: u64,
-    /// Bytes of their elements (behaviour.md 4).
+    /// Bytes of their elements and faults (behaviour.md 4).
     pub quarantine_bytes: u64,
 }
 
@@ -31,7 +35,9 @@ impl Default for Bounds {
             group_jobs: 256,
             group_bytes: 16 << 20,
             refused_buffer: 1_000,
+            refused_buffer_bytes: 8 << 20,
             refused_entries: 10_000,
+            refused_bytes: 64 << 20,
             quarantine_entries: 1_000_000,
             quarantine_bytes: 1 << 30,
         }

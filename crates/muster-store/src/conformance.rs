@@ -2,9 +2,12 @@
 //! [`suite`], and [`bounded`] with small bounds; [`random`] makes histories to compare engines by.
 
 mod catalogue;
+mod expiry;
 mod families;
+mod identity;
 mod limits;
 mod order;
+mod pages;
 pub mod random;
 pub mod rig;
 
@@ -32,17 +35,32 @@ pub fn suite(make: Make<'_>) {
     families::a_token_finds_its_device(make);
     families::a_timeline_is_read_newest_first_in_pages(make);
     families::the_log_is_read_newest_first_with_refused_requests_in_their_place(make);
+    pages::a_page_ends_early_for_its_bytes_and_is_never_empty(make);
+    pages::pages_of_the_log_miss_nothing_of_either_family(make);
+    expiry::what_is_past_its_time_goes_and_its_figures_with_it(make);
+    expiry::a_batch_of_an_expiry_is_bounded_by_rows_and_by_bytes(make);
+    identity::open_reviews_are_found_by_any_member_of_either_side(make);
+    identity::holders_are_noted_and_taken_back_without_harm(make);
+    identity::history_is_read_by_the_own_record_that_names_it(make);
     limits::everything_at_its_hard_limit_is_kept_whole(make);
 }
 
 /// The bounds that [`bounded`] wants.
 #[must_use]
 pub fn small_bounds() -> Bounds {
-    Bounds { refused_entries: 3, quarantine_entries: 3, quarantine_bytes: 100, ..Bounds::default() }
+    Bounds {
+        refused_entries: 3,
+        refused_bytes: 4_000,
+        quarantine_entries: 3,
+        quarantine_bytes: 300,
+        ..Bounds::default()
+    }
 }
 
 /// What an engine with [`small_bounds`] drops.
 pub fn bounded(make: Make<'_>) {
     limits::the_quarantine_drops_its_oldest_and_counts_them(make);
     limits::refused_requests_drop_their_oldest(make);
+    limits::refused_requests_are_bounded_by_their_bytes(make);
+    limits::what_is_deleted_gives_its_room_back(make);
 }

@@ -183,6 +183,8 @@ pub trait Job: Send {
     fn mode(&self) -> Mode;
     /// What it needs at first.
     fn needs(&self) -> Needs;
+    /// How often it may ask for more facts.
+    fn rounds(&self) -> usize;
     /// Decides; its output waits inside the job.
     fn decide(&mut self, facts: &Facts, now: Moment) -> JobStep;
     /// Hands its output, or the error, to whoever waits.
@@ -219,6 +221,10 @@ impl<D: Decision> Job for Waiting<D> {
 
     fn needs(&self) -> Needs {
         self.decision.needs()
+    }
+
+    fn rounds(&self) -> usize {
+        self.decision.rounds()
     }
 
     fn decide(&mut self, facts: &Facts, now: Moment) -> JobStep {

@@ -13,6 +13,7 @@ pub mod engine;
 pub mod family;
 pub mod laws;
 pub mod memory;
+pub mod page;
 pub mod reader;
 mod rounds;
 pub mod sqlite;

@@ -1,15 +1,25 @@
 //! Reading: what the management API, the console and `muster verify` look at.
 
 use crate::engine::EngineError;
+use crate::page::Page;
 use muster_core::change::Put;
 use muster_core::command::Route;
-use muster_core::id::{MergeNo, ProfileNo, QuarantineNo, RequestNo, SeparationNo, Seq};
+use muster_core::facts::Cutoffs;
+use muster_core::history::History;
+use muster_core::id::{MergeNo, ProfileNo, QuarantineNo, RequestNo, ReviewNo, SeparationNo, Seq};
 use muster_core::identifier::Key;
-use muster_core::record::{Counters, Event, Idempotency, Merge, Quarantined, Request, Separation, View};
+use muster_core::record::{
+    Change, Counters, Event, Idempotency, Merge, Profile, Quarantined, Request, Separation, Standing, View,
+};
+use muster_core::review::{Review, ReviewState};
 use muster_core::snapshot::Member;
 use muster_core::time::Timestamp;
 
-/// Reads one workspace at one snapshot. Every method may block on storage and answers [`EngineError::Unavailable`] or
+/// A live profile and the time when its deletion is due.
+pub type Due = (Timestamp, ProfileNo);
+
+/// Reads one workspace at one snapshot. Lists come in pages of at most `limit` items and about
+/// [`crate::page::PAGE_BYTES_MAX`] bytes of rows. Every method may block on storage and answers [`EngineError::Unavailable`] or
 /// [`EngineError::Corrupt`].
 pub trait Reader {
     /// The counters.
@@ -31,23 +41,30 @@ pub trait Reader {
     /// See the trait.
     fn profile(&mut self, no: ProfileNo) -> Result<Option<LiveProfile>, EngineError>;
 
-    /// Live profiles whose deletion is due, the earliest first.
+    /// Live profiles whose deletion is due, with the time since when, the earliest first, after this one.
     ///
     /// # Errors
     /// See the trait.
-    fn due_deletions(&mut self, now: Timestamp, limit: usize) -> Result<Vec<ProfileNo>, EngineError>;
+    fn due_deletions(&mut self, now: Timestamp, after: Option<Due>, limit: usize) -> Result<Vec<Due>, EngineError>;
+
+    /// When the oldest row of each family that has a retention was received, of events the first of the change sequence:
+    /// whether it is worth while to run [`muster_core::decide::Expire`].
+    ///
+    /// # Errors
+    /// See the trait.
+    fn oldest(&mut self) -> Result<Cutoffs, EngineError>;
 
     /// Events recorded under any of these ids, newest first by (time, seq), of all names or of one, below the cursor.
     ///
     /// # Errors
     /// See the trait.
-    fn events(&mut self, query: &EventQuery<'_>) -> Result<Vec<Event>, EngineError>;
+    fn events(&mut self, query: &EventQuery<'_>) -> Result<Page<Event>, EngineError>;
 
     /// Log entries, newest first: applied and refused ones by receipt.
     ///
     /// # Errors
     /// See the trait.
-    fn requests(&mut self, query: RequestQuery) -> Result<Vec<Request>, EngineError>;
+    fn requests(&mut self, query: RequestQuery) -> Result<Page<Request>, EngineError>;
 
     /// One log entry.
     ///
@@ -59,7 +76,7 @@ pub trait Reader {
     ///
     /// # Errors
     /// See the trait.
-    fn quarantine(&mut self, below: Option<QuarantineNo>, limit: usize) -> Result<Vec<Quarantined>, EngineError>;
+    fn quarantine(&mut self, below: Option<QuarantineNo>, limit: usize) -> Result<Page<Quarantined>, EngineError>;
 
     /// One quarantine entry.
     ///
@@ -71,7 +88,7 @@ pub trait Reader {
     ///
     /// # Errors
     /// See the trait.
-    fn merges(&mut self, below: Option<MergeNo>, limit: usize) -> Result<Vec<Merge>, EngineError>;
+    fn merges(&mut self, below: Option<MergeNo>, limit: usize) -> Result<Page<Merge>, EngineError>;
 
     /// One merge record.
     ///
@@ -83,7 +100,55 @@ pub trait Reader {
     ///
     /// # Errors
     /// See the trait.
-    fn separations(&mut self, below: Option<SeparationNo>, limit: usize) -> Result<Vec<Separation>, EngineError>;
+    fn separations(&mut self, below: Option<SeparationNo>, limit: usize) -> Result<Page<Separation>, EngineError>;
+
+    /// Reviews, newest first, below the cursor, of all states or of one.
+    ///
+    /// # Errors
+    /// See the trait.
+    fn reviews(&mut self, query: ReviewQuery) -> Result<Page<Review>, EngineError>;
+
+    /// One review.
+    ///
+    /// # Errors
+    /// See the trait.
+    fn review(&mut self, no: ReviewNo) -> Result<Option<Review>, EngineError>;
+
+    /// The standing of the live profile that an id belongs to.
+    ///
+    /// # Errors
+    /// See the trait.
+    fn root(&mut self, no: ProfileNo) -> Result<Option<Standing>, EngineError>;
+
+    /// Own records after a number, by number, at most so many.
+    ///
+    /// # Errors
+    /// See the trait.
+    fn profiles(&mut self, after: ProfileNo, limit: usize) -> Result<Vec<Profile>, EngineError>;
+
+    /// The separations that name this id, by number.
+    ///
+    /// # Errors
+    /// See the trait.
+    fn separations_of(&mut self, no: ProfileNo) -> Result<Vec<Separation>, EngineError>;
+
+    /// The first own record, by number, that holds a value of a kind that is being made active and is not settled.
+    ///
+    /// # Errors
+    /// See the trait.
+    fn holder(&mut self, key: &Key) -> Result<Option<ProfileNo>, EngineError>;
+
+    /// The rows of history that an own record names, by their place in the change sequence.
+    ///
+    /// # Errors
+    /// See the trait.
+    fn history(&mut self, profile: &Profile) -> Result<Vec<History>, EngineError>;
+
+    /// What happened at these places of the change sequence; places of events are left out.
+    ///
+    /// # Errors
+    /// See the trait.
+    fn changes(&mut self, places: &[Seq]) -> Result<Vec<Change>, EngineError>;
 
     /// The recorded answer of an idempotency key, however old.
     ///
@@ -135,6 +200,17 @@ pub struct EventQuery<'a> {
     pub name: Option<&'a str>,
     /// Below this (time, seq).
     pub below: Option<(Timestamp, Seq)>,
+    /// At most so many.
+    pub limit: usize,
+}
+
+/// Which reviews.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct ReviewQuery {
+    /// Of this state alone.
+    pub state: Option<ReviewState>,
+    /// Below this number.
+    pub below: Option<ReviewNo>,
     /// At most so many.
     pub limit: usize,
 }

@@ -141,6 +141,7 @@ impl Sqlite {
             at(&directory.workspace(&id), directory.remove_workspace(&id))?;
             catalogue.gone(&id).map_err(damaged)?;
         }
+        directory.remove_set_aside()?;
         let mut lanes = BTreeMap::new();
         for workspace in catalogue.workspaces().map_err(damaged)? {
             let folder = directory.workspace(&workspace.id);
@@ -235,11 +236,7 @@ impl Inner {
 }
 
 fn io(error: std::io::Error) -> EngineError {
-    if error.kind() == std::io::ErrorKind::StorageFull {
-        EngineError::Full
-    } else {
-        EngineError::Unavailable(error.to_string().into())
-    }
+    if trouble::is_full(&error) { EngineError::Full } else { EngineError::Unavailable(error.to_string().into()) }
 }
 
 impl Engine for Sqlite {
@@ -288,11 +285,16 @@ impl Engine for Sqlite {
         self.inner.gauges.queued.fetch_sub(waited, Ordering::Relaxed);
         // Whatever its file still holds goes with it.
         let _unneeded = lane.close(&mut locked(&lane.writer));
-        self.inner.write_catalogue(|catalogue| {
+        // Under the catalogue's lock only what is quick: other workspaces wait for it.
+        let aside = self.inner.write_catalogue(|catalogue| {
             catalogue.delete(id)?;
-            self.inner.directory.remove_workspace(id).map_err(io)?;
-            catalogue.gone(id)
-        })
+            let aside = self.inner.directory.set_aside(id).map_err(io)?;
+            catalogue.gone(id)?;
+            Ok(aside)
+        })?;
+        // What cannot be removed now is removed at the next start.
+        let _left = std::fs::remove_dir_all(aside);
+        Ok(())
     }
 
     fn secret(&self, name: &str) -> Result<Option<Vec<u8>>, EngineError> {

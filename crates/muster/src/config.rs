@@ -147,9 +147,6 @@ impl Settings {
                 self.listen
             );
         }
-        if self.admin_token.as_ref().is_some_and(|token| token.len() < 16) {
-            bail!("the admin token must have at least 16 characters");
-        }
         Ok(())
     }
 }

@@ -31,10 +31,10 @@ struct Cli {
 enum Command {
     /// Serve the Data API and the management API.
     Serve(Box<config::Serve>),
-    /// Make, list, show, suspend, resume or delete workspaces of a running server.
+    /// Make, list, show, suspend, resume or delete workspaces of a server, running or stopped.
     #[command(subcommand)]
     Workspace(operate::Workspace),
-    /// Rotate or revoke Data API keys of a running server.
+    /// Rotate or revoke Data API keys of a server, running or stopped.
     #[command(subcommand)]
     Key(operate::Key),
     /// Check the stored data of a stopped server; exit 1 if anything is wrong.

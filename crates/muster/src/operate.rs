@@ -1,4 +1,5 @@
-//! `muster workspace` and `muster key`: what operators do to a running server. Answers are printed as JSON.
+//! `muster workspace` and `muster key`: what operators do to a running server, or to the data
+//! directory of a stopped one. Answers are printed as JSON.
 
 use crate::client::{Client, Server};
 use crate::say;

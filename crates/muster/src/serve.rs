@@ -2,7 +2,7 @@
 
 use crate::config::{Serve, Settings};
 use crate::{logs, say};
-use anyhow::Context as _;
+use anyhow::{Context as _, bail};
 use muster_server::app::{App, Options, Storage, secret};
 use muster_server::clock::{SystemClock, SystemRandom};
 use muster_server::dev;
@@ -33,6 +33,12 @@ pub(crate) fn run(arguments: Serve) -> anyhow::Result<ExitCode> {
     let settings = arguments.settings()?;
     settings.check()?;
     logs::start(&settings.log)?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().context("no threads")?;
+    // Before anything is touched: what cannot be used must not look like a start.
+    let tls = match &settings.tls {
+        Some((certificate, key)) => Some(runtime.block_on(Tls::read(certificate, key)).context("TLS is not possible")?),
+        None => None,
+    };
     let (token, is_new_token) = admin_token(&settings)?;
     let storage = Storage::Directory { path: settings.data_dir.clone(), accept_loss: settings.accept_loss };
     let mut options = Options::new(storage, Arc::new(SystemClock::new()), Arc::new(SystemRandom), token.clone());
@@ -45,22 +51,22 @@ pub(crate) fn run(arguments: Serve) -> anyhow::Result<ExitCode> {
         // Only now: a directory that holds anything but data of Muster is refused when it is opened.
         keep_token(&settings.data_dir, &token)?;
     }
-    let dev_key = if settings.dev { prepare_dev(&app, &settings)? } else { None };
-    let listening = listening(&settings)?;
+    let dev_key = if settings.dev { prepare_dev(&app, &settings)? } else { without_fixed_key(&app)? };
+    let listening = listening(&settings, tls)?;
     let address = listening.listener.local_addr().context("the listener has no address")?;
     let url = url(address, settings.tls.is_some());
     let reachable = self::url(reachable(address), settings.tls.is_some());
-    fs::write(url_file(&settings.data_dir), &reachable).context("the file url cannot be written")?;
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().context("no threads")?;
+    write_private(&url_file(&settings.data_dir), &reachable)?;
     let served = runtime.block_on(async {
         // Signals are caught before the ready line, so that whoever reads it can stop the server.
         let stop = stop_signal()?;
         say(&format!("muster ready on {url}"))?;
         if settings.dev {
             // Who can read the file needs no token on a terminal; who starts a container may not be able to.
-            let shown = (is_new_token && !settings.listen.ip().is_loopback()).then_some(token.as_str());
+            let is_local = settings.listen.ip().is_loopback();
+            let shown = (is_new_token && !is_local).then_some(token.as_str());
             let file = token_file(&settings.data_dir);
-            say(&dev_words(&reachable, dev_key.as_deref(), (&file, shown)))?;
+            say(&dev_words(&reachable, (dev_key.as_deref(), is_local), (&file, shown)))?;
         }
         serve(app, listening, stop).await.context("the server failed")
     });
@@ -84,10 +90,14 @@ fn admin_token(settings: &Settings) -> anyhow::Result<(String, bool)> {
 
 /// Writes a token that was made now where only this user can read it.
 fn keep_token(data_dir: &Path, token: &str) -> anyhow::Result<()> {
-    let path = token_file(data_dir);
-    let file = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path);
+    write_private(&token_file(data_dir), token)
+}
+
+/// Writes a file that only this user can read.
+fn write_private(path: &Path, text: &str) -> anyhow::Result<()> {
+    let file = fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path);
     let written = file.and_then(|mut file| {
-        file.write_all(token.as_bytes())?;
+        file.write_all(text.as_bytes())?;
         file.sync_all()
     });
     written.with_context(|| format!("{} cannot be written", path.display()))
@@ -102,25 +112,42 @@ fn hosts(settings: &Settings) -> Option<Vec<String>> {
     Some(LOCAL_HOSTS.iter().map(|name| (*name).to_owned()).chain(settings.allow_hosts.iter().cloned()).collect())
 }
 
-/// Makes the workspace of `--dev`; its key, if it was made now: the fixed one only where nobody else can reach it.
+/// Makes the workspace of `--dev`; its key, if it is known: the fixed one only where nobody else can reach it.
 fn prepare_dev(app: &App, settings: &Settings) -> anyhow::Result<Option<String>> {
     let given = std::env::var("MUSTER_KEY").ok().filter(|key| !key.is_empty());
-    let key = match given {
-        Some(key) => key,
-        None if settings.listen.ip().is_loopback() => dev::KEY.to_owned(),
-        None => app.secret(),
-    };
-    let is_new = dev::prepare(app, &key).context("the workspace DEMO cannot be made")?;
-    // Of a workspace that was there the key is not known, but on loopback it is the fixed one unless it was rotated.
-    Ok((is_new || settings.listen.ip().is_loopback()).then_some(key))
+    let is_local = settings.listen.ip().is_loopback();
+    if !is_local && given.as_deref() == Some(dev::KEY) {
+        bail!("MUSTER_KEY must not be {} on a listener that others reach: everybody knows it", dev::KEY);
+    }
+    let had_fixed = !is_local && dev::revoke_fixed(app).context("the fixed key of DEMO cannot be revoked")?;
+    if had_fixed {
+        tracing::warn!("the fixed key of DEMO is replaced: this listener can be reached by others");
+    }
+    let is_given = given.is_some();
+    let made = || if is_local { dev::KEY.to_owned() } else { app.secret() };
+    let key = given.unwrap_or_else(made);
+    // Of a workspace that was there the key is known only if it is this one.
+    let is_good = dev::prepare(app, &key, is_given).context("the workspace DEMO cannot be made")?;
+    Ok(is_good.then_some(key))
 }
 
-fn listening(settings: &Settings) -> anyhow::Result<Listening> {
+/// A start without `--dev` over the data of one with it: its key is public, and does not work any more.
+fn without_fixed_key(app: &App) -> anyhow::Result<Option<String>> {
+    if dev::revoke_fixed(app).context("the fixed key of DEMO cannot be revoked")? {
+        tracing::warn!(
+            "the workspace DEMO had the fixed key of --dev, which everybody knows: it is revoked; \
+             `muster key rotate DEMO` makes another"
+        );
+    }
+    Ok(None)
+}
+
+fn listening(settings: &Settings, tls: Option<Tls>) -> anyhow::Result<Listening> {
     let bind = |address: SocketAddr| {
         TcpListener::bind(address).with_context(|| format!("cannot listen on {address}: is another server running?"))
     };
     let mut listening = Listening::on(bind(settings.listen)?);
-    listening.tls = settings.tls.clone().map(|(certificate, key)| Tls { certificate, key });
+    listening.tls = tls;
     listening.metrics = settings.metrics_listen.map(bind).transpose()?;
     Ok(listening)
 }
@@ -152,7 +179,11 @@ fn stop_signal() -> anyhow::Result<impl Future<Output = ()> + Send + 'static> {
 }
 
 /// What somebody who tries Muster does next.
-fn dev_words(url: &str, key: Option<&str>, (token_file, new_token): (&Path, Option<&str>)) -> String {
+fn dev_words(
+    url: &str,
+    (key, is_local): (Option<&str>, bool),
+    (token_file, new_token): (&Path, Option<&str>),
+) -> String {
     let (workspace, key_shown) = (dev::WORKSPACE, key.unwrap_or("YOUR_KEY"));
     let mut words = format!(
         r#"
@@ -167,7 +198,7 @@ Workspace {workspace}, API at {url}. An import, and a look at the user that it m
     );
     if key.is_none() {
         words += "\nThe key of DEMO was shown when it was made; `muster key rotate DEMO` makes another.\n";
-    } else if new_token.is_some() {
+    } else if !is_local {
         words += &format!("\nKey of {workspace}, shown once: {key_shown}\n");
     }
     if let Some(token) = new_token {

@@ -139,10 +139,7 @@ fn pass(work: &mut Work<'_>, activation: &Activation, numbers: &[ProfileNo]) -> 
             };
             match settled.and_then(|holders| settle(work, &key).map(|_| holders)) {
                 Ok(holders) => looked_at += holders,
-                Err(Missing) => {
-                    work.roll_back();
-                    missing = true;
-                }
+                Err(Missing) => missing = true,
             }
         }
         last = Some(*no);

@@ -7,7 +7,7 @@ mod event;
 use super::join::{Causing, Origin, join_all};
 use super::resolve::Resolved;
 use super::review::{self, Aside};
-use super::work::{Known, Missing, Work};
+use super::work::{Known, Work};
 use crate::because::{Because, Verdict};
 use crate::command::{Body, Element, ElementKind, Import};
 use crate::id::{ProfileId, ProfileNo, RequestNo};
@@ -61,10 +61,9 @@ pub(super) fn element(work: &mut Work<'_>, import: &Import, request: RequestNo, 
         Ok(Body::Event(event)) => event::apply(work, &context, event, &mut notes),
         Ok(Body::Device(device)) => device::apply(work, &context, device, &mut notes),
     };
-    let end = end.unwrap_or_else(|Missing| {
-        work.roll_back();
-        End::Nothing(Outcome::Skipped)
-    });
+    // What is missing is asked for and all of this thrown away; until then the elements after this one go by what it has
+    // done so far, so that they ask for what they will really need.
+    let end = end.unwrap_or(End::Nothing(Outcome::Skipped));
     if matches!(end, End::Applied { .. }) && notes.because.is_notable() {
         work.explain((request, element.index), &notes.because);
     }

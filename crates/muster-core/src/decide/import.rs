@@ -1,18 +1,19 @@
 //! An import as a decision: admission, elements, and what is kept of the request: log, quarantine, recorded answer.
 
 use super::element::element;
+use super::log::bounded;
 use super::work::Work;
 use crate::change::{Changes, Put};
 use crate::command::{Body, Element, ElementKind, Import};
 use crate::decision::{Decision, Step};
 use crate::facts::{Facts, Needs};
 use crate::id::{ProfileNo, QuarantineNo, RequestNo};
-use crate::limits::{IDEMPOTENCY_MS, REVIEW_RECORD_BYTES_MAX};
+use crate::limits::{IDEMPOTENCY_MS, REVIEW_RECORD_BYTES_MAX, ROUNDS_MAX};
 use crate::outcome::{ActionOutcome, Applied, ElementResult, ImportOutcome, Outcome};
 use crate::planted;
 use crate::rate::{Class, Cost, RateWindow};
 use crate::reason::{Fault, Reason};
-use crate::record::{Idempotency, Quarantined, Recorded, Request};
+use crate::record::{Idempotency, Omitted, Quarantined, Recorded, Request};
 use crate::time::Moment;
 use std::sync::Arc;
 
@@ -54,8 +55,14 @@ impl<W: Wire> Decision for ImportDecision<W> {
             };
             needs.bindings.extend(keys.iter().map(|given| given.key.clone()));
         }
+        needs.quarantine.extend(self.import.replay);
         needs.idempotency = self.import.idempotency.as_ref().map(|key| (self.import.route, key.key.clone()));
         needs
+    }
+
+    /// An element may need what only the one before it tells; nearly all of them find theirs at once.
+    fn rounds(&self) -> usize {
+        ROUNDS_MAX + self.import.elements.len()
     }
 
     fn decide(&self, facts: &Facts, now: Moment) -> Step<ImportOutcome> {
@@ -66,6 +73,15 @@ impl<W: Wire> Decision for ImportDecision<W> {
         if let Some(outcome) = recorded(import, facts, now) {
             return Step::Leave(outcome);
         }
+        let replayed = match import.replay.map(|no| facts.quarantine.get(&no)) {
+            None => None,
+            Some(None) => return Step::NeedMore(self.needs()),
+            Some(Some(None)) => return Step::Leave(ImportOutcome::NoSuchEntry),
+            Some(Some(Some(Quarantined { replayed_as: Some(request), .. }))) => {
+                return Step::Leave(ImportOutcome::AlreadyReplayed(*request));
+            }
+            Some(Some(Some(entry))) => Some(entry),
+        };
         let rate = match admit(import, facts, now) {
             Ok(rate) => rate,
             Err(outcome) => return Step::Leave(outcome),
@@ -74,6 +90,7 @@ impl<W: Wire> Decision for ImportDecision<W> {
         work.counters.request += 1;
         let request = RequestNo(work.counters.request);
         work.request = Some(request);
+        work.receipt = replayed.map_or(now.at, |entry| entry.at);
         let first_new = ProfileNo(work.counters.profile + 1);
         let elements: Arc<[ElementResult]> =
             import.elements.iter().map(|e| element(&mut work, import, request, e)).collect();
@@ -89,6 +106,7 @@ impl<W: Wire> Decision for ImportDecision<W> {
             Applied { request, received_at: now.at, elements, warnings: import.warnings.0.clone(), first_new };
         let answer = self.wire.answer(&applied);
         self.keep(&mut work, &applied, &answer, now);
+        self.mark(&mut work, &applied, replayed);
         let changes = Changes { rate, ..work.into_changes() };
         let outcome = ImportOutcome::Applied(applied, answer);
         if import.dry {
@@ -143,12 +161,15 @@ impl<W: Wire> ImportDecision<W> {
     /// What is kept of an applied request.
     fn keep(&self, work: &mut Work<'_>, applied: &Applied, answer: &Recorded, now: Moment) {
         let import = &self.import;
-        for result in applied.elements.iter() {
-            self.quarantine(work, applied, result);
+        // What a replay did not apply stays in the entry that it replays.
+        if import.replay.is_none() || applied.is_felt() {
+            for result in applied.elements.iter() {
+                self.quarantine(work, applied, result);
+            }
         }
         self.records(work, applied.request);
         work.counters.requests_applied += 1;
-        work.appended.push(Put::Request(Request {
+        work.appended.push(Put::Request(bounded(Request {
             no: applied.request,
             received_at: now.at,
             status: answer.status,
@@ -159,7 +180,8 @@ impl<W: Wire> ImportDecision<W> {
             warnings: import.warnings.0.clone(),
             elements: Arc::clone(&applied.elements),
             faults: Vec::new(),
-        }));
+            omitted: Omitted::default(),
+        })));
         if let Some(sent) = &import.idempotency {
             work.appended.push(Put::Idempotency(Idempotency {
                 route: import.route,
@@ -168,6 +190,14 @@ impl<W: Wire> ImportDecision<W> {
                 at: now.at,
                 answer: answer.clone(),
             }));
+        }
+    }
+
+    /// Marks the entry that was replayed, if something of it was applied.
+    fn mark(&self, work: &mut Work<'_>, applied: &Applied, replayed: Option<&Quarantined>) {
+        if let Some(entry) = replayed.filter(|_| applied.is_felt()) {
+            work.counters.quarantined = work.counters.quarantined.saturating_sub(1);
+            work.appended.push(Put::Quarantined(Quarantined { replayed_as: Some(applied.request), ..entry.clone() }));
         }
     }
 
@@ -203,7 +233,7 @@ impl<W: Wire> ImportDecision<W> {
         work.counters.quarantined += 1;
         work.appended.push(Put::Quarantined(Quarantined {
             no: QuarantineNo(work.counters.quarantine),
-            at: applied.received_at,
+            at: work.receipt,
             request: applied.request,
             index: result.index,
             kind: result.kind,

@@ -38,6 +38,8 @@ pub enum RevertOutcome {
     Unknown,
     /// It was reverted before.
     AlreadyReverted(Timestamp),
+    /// The profile was deleted since.
+    Gone,
     /// The live profile's deletion is under way: it takes part in no revert.
     UnderDeletion,
 }
@@ -58,7 +60,7 @@ impl Decision for Revert {
         };
         let mut work = Work::new(facts, &self.identity, now.at);
         match cut(&mut work, merge) {
-            Ok(RevertOutcome::UnderDeletion) => Step::Leave(RevertOutcome::UnderDeletion),
+            Ok(outcome @ (RevertOutcome::UnderDeletion | RevertOutcome::Gone)) => Step::Leave(outcome),
             Ok(outcome) => Step::Done(work.into_changes(), outcome),
             Err(Missing) => Step::NeedMore(work.needs),
         }
@@ -67,6 +69,9 @@ impl Decision for Revert {
 
 fn cut(work: &mut Work<'_>, merge: &Merge) -> Known<RevertOutcome> {
     let part_root = merge.merged.no;
+    if let Some(None) = work.standings.get(&part_root) {
+        return Ok(RevertOutcome::Gone);
+    }
     let root = work.root_of(part_root)?;
     if work.standing(root)?.deletion.is_some() {
         return Ok(RevertOutcome::UnderDeletion);

@@ -216,6 +216,18 @@ impl<'f> Work<'f> {
         }
     }
 
+    /// What a live profile shows of one attribute.
+    pub(super) fn shown_attribute(&mut self, root: ProfileNo, name: &str) -> Known<Option<&Value>> {
+        if !self.has_members(root)? {
+            return Ok(self.profile(root)?.attributes.get(name).and_then(|write| write.value.as_ref()));
+        }
+        match self.views.get(&root) {
+            Some(Some(_)) => {}
+            _ => return Err(self.need_profile(root)),
+        }
+        Ok(self.views.get(&root).flatten().and_then(|view| view.attributes.get(name)))
+    }
+
     /// What a live profile with members shows, to change.
     pub(super) fn view_mut(&mut self, root: ProfileNo) -> Known<&mut View> {
         if !matches!(self.views.get(&root), Some(Some(_))) {

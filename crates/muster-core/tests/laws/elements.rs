@@ -92,6 +92,8 @@ impl Model {
         let kinds: Vec<Kind> = self.identity().active().map(|k| k.kind.clone()).collect();
         let names: Vec<Box<str>> =
             self.names().into_iter().filter(|n| kinds.iter().all(|k| k.name() != &**n)).collect();
+        // What can be set only while creating cannot be unset either.
+        let names = names.into_iter().filter(|n| **n != *"publisher_name");
         for name in names {
             if rules.iter().any(|r| names_it(r, &name)) {
                 self.write(record, &name, None);

@@ -8,7 +8,6 @@ use muster_core::facts::Facts;
 use muster_core::history::History;
 use muster_core::id::{MergeNo, ProfileNo, QuarantineNo, RequestNo, ReviewNo, SeparationNo, Seq};
 use muster_core::identifier::Key;
-use muster_core::limits::ROUNDS_MAX;
 use muster_core::outcome::Applied;
 use muster_core::rate::RateWindow;
 use muster_core::record::{
@@ -75,7 +74,7 @@ impl Store {
     ) -> Result<(Option<Changes>, D::Output), String> {
         let mut facts = Facts::default();
         self.read(&decision.needs(), &mut facts)?;
-        for _ in 0..ROUNDS_MAX {
+        for _ in 0..decision.rounds() {
             match decision.decide(&facts, now) {
                 Step::NeedMore(needs) if needs.is_empty() => {
                     return Err("more facts are needed, and none is named".into());
@@ -92,7 +91,7 @@ impl Store {
                 }
             }
         }
-        Err(format!("no decision after {ROUNDS_MAX} rounds"))
+        Err(format!("no decision after {} rounds", decision.rounds()))
     }
 
     fn apply(&mut self, changes: &Changes) -> Result<(), String> {
@@ -128,6 +127,7 @@ impl Store {
             Put::Event(e) => append(&mut self.events, "events", e.seq, e.clone()),
             Put::DropEvent(seq) => cut(&mut self.events, "events", seq),
             Put::EventId(id) => set(&mut self.event_ids, "event_ids", id.id.clone(), id.clone()),
+            Put::DropEventId(id) => cut(&mut self.event_ids, "event_ids", id),
             Put::Merge(m) => set(&mut self.merges, "merges", m.no, m.clone()),
             Put::Separation(s) => set(&mut self.separations, "separations", s.no, s.clone()),
             Put::Lift(no) => cut(&mut self.separations, "separations", no),
@@ -141,8 +141,11 @@ impl Store {
                 Ok(format!("holders {key:?} {no:?}"))
             }
             Put::Request(r) => append(&mut self.requests, "requests", r.no, r.clone()),
-            Put::Quarantined(q) => append(&mut self.quarantine, "quarantine", q.no, q.clone()),
+            Put::Quarantined(q) => set(&mut self.quarantine, "quarantine", q.no, q.clone()),
+            Put::DropRequest(no) => cut(&mut self.requests, "requests", no),
+            Put::DropQuarantined(no) => cut(&mut self.quarantine, "quarantine", no),
             Put::Idempotency(i) => set(&mut self.idempotency, "idempotency", (i.route, i.key.clone()), i.clone()),
+            Put::DropIdempotency(route, key) => cut(&mut self.idempotency, "idempotency", &(*route, key.clone())),
             Put::Outgoing(o) => Ok(format!("outbox {:?}", o.request)),
             Put::Change(c) => append(&mut self.changes, "changes", c.seq, *c),
         }

@@ -53,6 +53,9 @@ impl Store {
         for no in &needs.separation_nos {
             facts.separation_nos.insert(*no, self.separations.get(no).cloned());
         }
+        for no in &needs.quarantine {
+            facts.quarantine.insert(*no, self.quarantine.get(no).cloned());
+        }
         self.read_reviews(needs, facts);
         self.read_holders(needs, facts);
         if let Some(key) = &needs.idempotency {

@@ -343,5 +343,6 @@ pub(crate) fn import(settings: &Arc<Settings>, elements: Vec<Element>) -> Import
         bytes: 0,
         arrived_micros: 0,
         idempotency: None,
+        replay: None,
     }
 }

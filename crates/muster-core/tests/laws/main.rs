@@ -7,6 +7,7 @@
 
 #![expect(clippy::unwrap_used, reason = "tests: what is missing fails the test that asked for it")]
 
+mod chains;
 mod elements;
 mod engine;
 mod examples;

@@ -1,11 +1,11 @@
 //! Delete Users (FACTS 2.7, behaviour.md 4): marks the whole live profile; it stays visible for the workspace's buffer,
 //! then `jobs.rs` sweeps it. The checks are those of an import; the key needs the scope `erase`.
 
-use super::envelope::{refusal, retry_after};
+use super::envelope::{Budget, DELETE_LIMITS, retry_after};
 use super::guard;
-use super::import::{Call, idempotency, origin};
+use super::import::{Call, Told, idempotency, origin};
 use crate::app::App;
-use crate::limits::DELETES_PER_MINUTE;
+use crate::budget::Held;
 use crate::workspaces::Scope;
 use axum::extract::Request;
 use axum::response::Response;
@@ -18,7 +18,6 @@ use muster_core::identifier::{Key, Kind, normalise};
 use muster_core::outcome::Applied;
 use muster_core::rate::{Class, Cost, Refusal};
 use muster_core::record::Recorded;
-use muster_core::settings::RateLimits;
 use muster_store::engine::apply;
 use muster_wire::data::answer;
 use muster_wire::data::api::Api;
@@ -27,8 +26,8 @@ use muster_wire::data::failure::Failure;
 use std::net::SocketAddr;
 use std::sync::{Arc, PoisonError};
 
-/// The plain answer, as it is recorded.
-struct Said;
+/// The plain answer, as it is recorded. Holds the room of the request until the lane is done with it.
+struct Said(#[expect(dead_code, reason = "held, not read")] Arc<Held>);
 
 impl Wire for Said {
     fn answer(&self, applied: &Applied) -> Recorded {
@@ -47,9 +46,11 @@ pub(crate) async fn serve(app: Arc<App>, peer: SocketAddr, request: Request) -> 
     let api = Api::CustomerDelete;
     let entry = match guard::caller(&app, &head, peer, Scope::Erase).await {
         Ok(entry) => entry,
-        Err(refused) => return refusal(&app, api, &refused.failure, refused.entry.as_deref()),
+        Err(refused) => return refused.answer(&app, api, Budget::Deletes),
     };
-    let call = Call { app: &app, api, route: Route::Delete, entry };
+    let (origin, _) = origin(&head.headers, &entry);
+    let told = Told { bytes: 0, origin: origin.clone(), arrived_micros };
+    let mut call = Call { app: &app, api, route: Route::Delete, entry, told };
     let admitted = match call.body(&head.headers, &mut body).await {
         Ok(admitted) => admitted,
         Err(failure) => return call.failed(&failure),
@@ -68,7 +69,6 @@ pub(crate) async fn serve(app: Arc<App>, peer: SocketAddr, request: Request) -> 
         Ok(deletion) => deletion,
         Err(failure) => return call.failed(&failure),
     };
-    let (origin, _) = origin(&head.headers, &call.entry);
     let Some(whom) = whom(&call, &deletion) else { return call.failed(&Failure::UserNotFound(deletion.value)) };
     let decision = Delete {
         whom,
@@ -78,7 +78,7 @@ pub(crate) async fn serve(app: Arc<App>, peer: SocketAddr, request: Request) -> 
         origin,
         bytes: u32::try_from(admitted.bytes.len()).unwrap_or(u32::MAX),
         arrived_micros,
-        wire: Said,
+        wire: Said(Held::new(admitted.room, None)),
     };
     run(&call, decision, deletion).await
 }
@@ -116,12 +116,11 @@ async fn run(call: &Call<'_>, decision: Delete<Said>, deletion: Deletion) -> Res
 
 /// Whether the budget of the call has room, and if not, after how many seconds; takes it if `really`.
 fn spend(call: &Call<'_>, really: bool) -> Result<(), u32> {
-    let limits = RateLimits { users: DELETES_PER_MINUTE, events: 0, devices: 0 };
     let mut cost = Cost::default();
     cost.add(Class::Users, 1);
     let mut window = call.entry.lane.delete_window.lock().unwrap_or_else(PoisonError::into_inner);
     let mut now = window.at(call.app.now());
-    let fits = now.spend(limits, cost);
+    let fits = now.spend(DELETE_LIMITS, cost);
     if really {
         *window = now;
     }

@@ -1,13 +1,16 @@
 //! Answers of the Data API: the documented envelope, the rate headers, and what the log learns of an answer.
 
 use crate::app::App;
+use crate::limits::DELETES_PER_MINUTE;
 use crate::workspaces::Entry;
 use axum::body::Body;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::Response;
 use muster_core::id::{RequestId, WorkspaceId};
+use muster_core::settings::RateLimits;
 use muster_wire::data::api::Api;
 use muster_wire::data::failure::Failure;
+use std::sync::PoisonError;
 
 /// Says that an answer is a recorded one (behaviour.md 1.4).
 pub(crate) const REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
@@ -29,6 +32,18 @@ pub(crate) struct Noted {
     pub(crate) request_id: Option<RequestId>,
 }
 
+/// Which budget of a workspace a call spends, and its answers tell of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Budget {
+    /// That of the bulk and Track calls (behaviour.md 1.7).
+    Imports,
+    /// That of Delete Users (FACTS 4).
+    Deletes,
+}
+
+/// The budget of Delete Users, in the terms of the others: one user a call.
+pub(crate) const DELETE_LIMITS: RateLimits = RateLimits { users: DELETES_PER_MINUTE, events: 0, devices: 0 };
+
 /// An answer with a JSON body.
 pub(crate) fn json(status: u16, body: impl Into<Body>) -> Response {
     let mut response = Response::new(body.into());
@@ -38,7 +53,7 @@ pub(crate) fn json(status: u16, body: impl Into<Body>) -> Response {
 }
 
 /// A refusal in the envelope of the called API. With the workspace whose key it was, if the key was right.
-pub(crate) fn refusal(app: &App, api: Api, failure: &Failure, entry: Option<&Entry>) -> Response {
+pub(crate) fn refusal(app: &App, api: Api, failure: &Failure, entry: Option<(&Entry, Budget)>) -> Response {
     let request_id = RequestId::of(app.refused_number());
     let mut response = json(failure.status(), failure.render(api, request_id));
     if matches!(failure.status(), 401) {
@@ -50,21 +65,26 @@ pub(crate) fn refusal(app: &App, api: Api, failure: &Failure, entry: Option<&Ent
 }
 
 /// Adds what every answer after the key check carries.
-pub(crate) fn finish(app: &App, response: &mut Response, entry: Option<&Entry>, request_id: RequestId) {
+pub(crate) fn finish(app: &App, response: &mut Response, entry: Option<(&Entry, Budget)>, request_id: RequestId) {
     if let Some(entry) = entry {
         rate_headers(app, entry, response.headers_mut());
     }
-    let workspace = entry.map(|entry| entry.id().clone());
+    let workspace = entry.map(|(entry, _)| entry.id().clone());
     response.extensions_mut().insert(Noted { workspace, request_id: Some(request_id) });
 }
 
 /// The budget of the scarcest class (behaviour.md 1.7); nothing if all are unlimited.
-fn rate_headers(app: &App, entry: &Entry, headers: &mut HeaderMap) {
-    let limits = entry.settings.limits;
+fn rate_headers(app: &App, (entry, budget): (&Entry, Budget), headers: &mut HeaderMap) {
+    let (limits, window) = match budget {
+        Budget::Imports => (entry.settings.limits, app.engine.rate(entry.id())),
+        Budget::Deletes => {
+            (DELETE_LIMITS, entry.lane.delete_window.lock().unwrap_or_else(PoisonError::into_inner).clone())
+        }
+    };
     if limits.users == 0 && limits.events == 0 && limits.devices == 0 {
         return;
     }
-    let Some(status) = app.engine.rate(entry.id()).at(app.now()).status(limits) else { return };
+    let Some(status) = window.at(app.now()).status(limits) else { return };
     headers.insert(RATE_LIMIT, status.limit.into());
     headers.insert(RATE_REMAINING, status.remaining.into());
     headers.insert(RATE_RESET, status.reset_seconds.into());

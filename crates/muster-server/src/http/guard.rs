@@ -1,14 +1,17 @@
 //! Who may call: the checks of behaviour.md 1.8 from the credentials to the address, in that order, before a byte of the
 //! body is read. The checks of the body follow in `import.rs`.
 
+use super::envelope::{Budget, refusal};
 use crate::app::App;
 use crate::limits::IDEMPOTENCY_KEY_BYTES_MAX;
 use crate::workspaces::{Entry, Scope, Verdict};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, header};
+use axum::response::Response;
 use base64::Engine as _;
 use base64::alphabet;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
+use muster_wire::data::api::Api;
 use muster_wire::data::failure::Failure;
 use muster_wire::data::forwarded;
 use std::net::{IpAddr, SocketAddr};
@@ -31,6 +34,13 @@ pub(crate) struct Refused {
     pub(crate) failure: Failure,
     /// Whose key it was, if it was right.
     pub(crate) entry: Option<Arc<Entry>>,
+}
+
+impl Refused {
+    /// The refusal as an answer of a call that spends this budget.
+    pub(crate) fn answer(&self, app: &App, api: Api, budget: Budget) -> Response {
+        refusal(app, api, &self.failure, self.entry.as_deref().map(|entry| (entry, budget)))
+    }
 }
 
 impl From<Failure> for Refused {

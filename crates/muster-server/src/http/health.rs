@@ -2,9 +2,9 @@
 
 use super::envelope::json;
 use super::{envelope, manage};
-use crate::app::App;
+use crate::app::{App, Role};
 use axum::extract::State;
-use axum::http::{HeaderValue, header};
+use axum::http::{HeaderMap, HeaderValue, header};
 use axum::response::Response;
 use muster_wire::data::api::Api;
 use muster_wire::data::failure::Failure;
@@ -16,9 +16,14 @@ pub(crate) async fn alive() -> Response {
 }
 
 /// `GET /readyz`: the engine can write, and the process is not about to stop.
-pub(crate) async fn ready(State(app): State<Arc<App>>) -> Response {
-    let Some(why) = app.not_ready() else { return json(200, r#"{"status":"ready"}"#) };
-    let body = serde_json::json!({"status": "not ready", "reason": &*why});
+///
+/// Why it is not, in words that name no workspace; with the admin token also what the log says.
+pub(crate) async fn ready(State(app): State<Arc<App>>, headers: HeaderMap) -> Response {
+    let Some((reason, detail)) = app.not_ready() else { return json(200, r#"{"status":"ready"}"#) };
+    let mut body = serde_json::json!({"status": "not ready", "reason": reason});
+    if let Some(detail) = detail.filter(|_| manage::role_of(&app, &headers) == Some(Role::Admin)) {
+        body["detail"] = serde_json::Value::from(&*detail);
+    }
     manage::tree(503, &body)
 }
 

@@ -1,10 +1,10 @@
 //! The bulk import and the three Track calls: from a request to its answer, check by check (behaviour.md 1.8).
 
 use super::body::{self, Coding};
-use super::envelope::{self, OUTCOMES, PREFERENCE_APPLIED, REPLAYED, finish, refusal, retry_after};
+use super::envelope::{self, Budget, OUTCOMES, PREFERENCE_APPLIED, REPLAYED, finish, refusal, retry_after};
 use super::guard::{self, FORWARDED_FOR};
 use crate::app::App;
-use crate::budget::Taken;
+use crate::budget::{Held, Taken};
 use crate::ingest::{Done, Ingest, Refused};
 use crate::limits::{OVERLOAD_RETRY_SECONDS, SIBLING_BODY_BYTES_MAX, UNAVAILABLE_RETRY_SECONDS};
 use crate::workspaces::{Entry, Scope, sha256};
@@ -13,6 +13,7 @@ use axum::http::{HeaderMap, HeaderValue};
 use axum::response::Response;
 use bytes::Bytes;
 use muster_core::command::{IdempotencyKey, Route};
+use muster_core::decide::bounded;
 use muster_core::id::RequestId;
 use muster_core::limits::IDEMPOTENCY_MS;
 use muster_core::reason::Fault;
@@ -33,9 +34,11 @@ pub(crate) async fn serve(app: Arc<App>, (api, route): (Api, Route), peer: Socke
     let (head, mut body) = request.into_parts();
     let entry = match guard::caller(&app, &head, peer, Scope::Import).await {
         Ok(entry) => entry,
-        Err(refused) => return refusal(&app, api, &refused.failure, refused.entry.as_deref()),
+        Err(refused) => return refused.answer(&app, api, Budget::Imports),
     };
-    let call = Call { app: &app, api, route, entry };
+    let (origin, warnings) = origin(&head.headers, &entry);
+    let mut call =
+        Call { app: &app, api, route, entry, told: Told { bytes: 0, origin: origin.clone(), arrived_micros } };
     let admitted = match call.body(&head.headers, &mut body).await {
         Ok(admitted) => admitted,
         Err(failure) => return call.failed(&failure),
@@ -51,19 +54,19 @@ pub(crate) async fn serve(app: Arc<App>, (api, route): (Api, Route), peer: Socke
     {
         return answer;
     }
-    let Ok(_dry_run) = call.dry_run(dry) else { return call.failed(&Failure::DryRunsBusy) };
-    let (origin, warnings) = origin(&head.headers, &call.entry);
+    let Ok(dry_run) = call.dry_run(dry) else { return call.failed(&Failure::DryRunsBusy) };
     let ingest = Ingest {
         api,
         route,
         entry: Arc::clone(&call.entry),
-        body: admitted.bytes.clone(),
+        body: admitted.bytes,
         preferences: preferences(&head.headers),
         dry,
         origin,
         warnings,
         arrived_micros,
         idempotency,
+        held: Held::new(admitted.room, dry_run),
     };
     call.answer(ingest).await
 }
@@ -100,25 +103,37 @@ pub(super) fn origin(headers: &HeaderMap, entry: &Entry) -> (Option<Arc<str>>, W
 /// A body that was read, with the room that it takes.
 pub(super) struct Admitted {
     pub(super) bytes: Bytes,
-    _room: Taken,
+    pub(super) room: Taken,
+}
+
+/// What the log keeps of a request that is refused.
+pub(super) struct Told {
+    /// Bytes of its body: declared, then read.
+    pub(super) bytes: u64,
+    /// The origin address, if the workspace keeps it.
+    pub(super) origin: Option<Arc<str>>,
+    /// When it arrived.
+    pub(super) arrived_micros: u64,
 }
 
 /// One call of a caller who was let in.
 pub(super) struct Call<'a> {
-    pub(super) app: &'a App,
+    pub(super) app: &'a Arc<App>,
     pub(super) api: Api,
     pub(super) route: Route,
     pub(super) entry: Arc<Entry>,
+    pub(super) told: Told,
 }
 
 impl Call<'_> {
     /// Content type, coding, size, and the body itself.
-    pub(super) async fn body(&self, headers: &HeaderMap, body: &mut axum::body::Body) -> Result<Admitted, Failure> {
+    pub(super) async fn body(&mut self, headers: &HeaderMap, body: &mut axum::body::Body) -> Result<Admitted, Failure> {
+        let declared = body::declared(headers);
+        self.told.bytes = declared.unwrap_or_default();
         guard::content_type(headers)?;
         let coding = Coding::of(headers)?;
         let own = self.entry.document.body_bytes;
         let limit = if self.route == Route::Transition { own } else { own.max(SIBLING_BODY_BYTES_MAX) };
-        let declared = body::declared(headers);
         let expected = declared.filter(|_| coding == Coding::Identity).map_or(limit, |length| length.min(limit));
         let bytes = usize::try_from(expected).unwrap_or(usize::MAX);
         let room = self.app.room.take(&self.entry.lane.share, bytes);
@@ -127,7 +142,8 @@ impl Call<'_> {
         }
         let room = room.ok_or(Failure::Unavailable)?;
         let bytes = body::read(body, coding, declared, limit, self.app.body_deadline).await?;
-        Ok(Admitted { bytes, _room: room })
+        self.told.bytes = bytes.len() as u64;
+        Ok(Admitted { bytes, room })
     }
 
     /// The recorded answer of the same key and body, before the body is judged (behaviour.md 1.8). A key that was used
@@ -145,6 +161,11 @@ impl Call<'_> {
         (fresh && found.body_hash == key.body_hash).then(|| self.success(&found.answer, true, None))
     }
 
+    /// The budget that the call spends.
+    fn budget(&self) -> Budget {
+        if self.route == Route::Delete { Budget::Deletes } else { Budget::Imports }
+    }
+
     fn dry_run(&self, dry: bool) -> Result<Option<OwnedSemaphorePermit>, ()> {
         if !dry {
             return Ok(None);
@@ -155,8 +176,6 @@ impl Call<'_> {
     /// Runs the request and answers it.
     async fn answer(&self, ingest: Ingest) -> Response {
         let applied = ingest.preferences.applied(true);
-        let (bytes, origin) = (ingest.body.len(), ingest.origin.clone());
-        let arrived = ingest.arrived_micros;
         let dry = ingest.dry;
         match ingest.run(self.app).await {
             Ok(Done::Applied(result, recorded)) => {
@@ -166,13 +185,8 @@ impl Call<'_> {
                 self.success(&recorded, false, applied)
             }
             Ok(Done::Replayed(recorded)) => self.success(&recorded, true, None),
-            Err(Refused::Failure(failure)) => {
-                if failure.status() == 400 {
-                    return self.noted(&failure, Vec::new(), (bytes, origin, arrived));
-                }
-                self.failed(&failure)
-            }
-            Err(Refused::Faults(faults)) => self.noted(&Failure::Malformed, faults, (bytes, origin, arrived)),
+            Err(Refused::Failure(failure)) => self.failed(&failure),
+            Err(Refused::Faults(faults)) => self.noted(&Failure::Malformed, faults),
             Err(Refused::Wait(class, seconds)) => {
                 self.app.telemetry.rate_refused(class);
                 let mut response = self.failed(&Failure::RateLimited);
@@ -200,15 +214,15 @@ impl Call<'_> {
             headers.insert(PREFERENCE_APPLIED, honoured);
         }
         let request_id = request_id_of(&recorded.body).unwrap_or_else(|| RequestId::of(self.app.refused_number()));
-        finish(self.app, &mut response, Some(&self.entry), request_id);
+        finish(self.app, &mut response, Some((&self.entry, self.budget())), request_id);
         response
     }
 
     pub(super) fn failed(&self, failure: &Failure) -> Response {
         if failure.status() == 400 {
-            return self.noted(failure, Vec::new(), (0, None, self.app.clock.now().micros));
+            return self.noted(failure, Vec::new());
         }
-        let mut response = refusal(self.app, self.api, failure, Some(&self.entry));
+        let mut response = refusal(self.app, self.api, failure, Some((&self.entry, self.budget())));
         if matches!(failure, Failure::Unavailable | Failure::DryRunsBusy) {
             retry_after(&mut response, OVERLOAD_RETRY_SECONDS);
         }
@@ -216,30 +230,31 @@ impl Call<'_> {
     }
 
     /// A 400, kept in the ingestion log under the request id of its answer.
-    fn noted(&self, failure: &Failure, faults: Vec<Fault>, (bytes, origin, arrived): Told) -> Response {
+    fn noted(&self, failure: &Failure, faults: Vec<Fault>) -> Response {
         let now = self.app.clock.now();
         let no = self.app.refused_number();
         let request_id = RequestId::of(no);
-        let body = if faults.is_empty() {
-            failure.render(self.api, request_id)
+        let (body, faults) = if faults.is_empty() {
+            (failure.render(self.api, request_id), vec![failure.fault(self.api)])
         } else {
-            failure::refused(self.api, &faults, request_id)
+            (failure::refused(self.api, &faults, request_id), faults)
         };
         let request = record::Request {
             no,
             received_at: now.at,
             status: 400,
             route: self.route,
-            origin,
-            bytes: u32::try_from(bytes).unwrap_or(u32::MAX),
-            duration_us: now.micros.saturating_sub(arrived),
+            origin: self.told.origin.clone(),
+            bytes: u32::try_from(self.told.bytes).unwrap_or(u32::MAX),
+            duration_us: now.micros.saturating_sub(self.told.arrived_micros),
             warnings: Vec::new(),
             elements: Arc::default(),
             faults,
+            omitted: record::Omitted::default(),
         };
-        self.app.engine.note_refused(self.entry.id(), request);
+        self.app.engine.note_refused(self.entry.id(), bounded(request));
         let mut response = envelope::json(400, body);
-        finish(self.app, &mut response, Some(&self.entry), request_id);
+        finish(self.app, &mut response, Some((&self.entry, self.budget())), request_id);
         response
     }
 
@@ -254,16 +269,13 @@ impl Call<'_> {
         if failure != Failure::KeyMismatch && !matches!(error, EngineError::Overloaded) {
             tracing::error!(workspace = %self.entry.id(), %error, "a request could not be stored");
         }
-        let mut response = refusal(self.app, self.api, &failure, Some(&self.entry));
+        let mut response = refusal(self.app, self.api, &failure, Some((&self.entry, self.budget())));
         if seconds > 0 {
             retry_after(&mut response, seconds);
         }
         response
     }
 }
-
-/// What the log keeps of a request that was refused: bytes of its body, origin address, arrival.
-type Told = (usize, Option<Arc<str>>, u64);
 
 /// The request id that a recorded answer tells: the eight letters after its name.
 fn request_id_of(body: &[u8]) -> Option<RequestId> {

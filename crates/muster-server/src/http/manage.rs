@@ -4,6 +4,7 @@
 pub(crate) mod identity;
 pub(crate) mod keys;
 pub(crate) mod merges;
+pub(crate) mod outgoing;
 pub(crate) mod quarantine;
 pub(crate) mod requests;
 pub(crate) mod separations;
@@ -27,6 +28,7 @@ use muster_store::reader::Reader;
 use muster_wire::data::failure::Failure;
 use muster_wire::manage::page::render;
 use muster_wire::manage::problem::{CONTENT_TYPE, Problem};
+use outgoing::{Outgoing, Place};
 use serde_json::Value as Json;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -106,6 +108,8 @@ pub(crate) struct Call {
     query: Vec<(String, String)>,
     /// The parts of the path below `/api/v1/workspaces`.
     parts: Vec<String>,
+    /// Its place among the reading calls: held by the work that it starts, since a client that hangs up does not end that.
+    place: Option<Place>,
 }
 
 impl FromRequest<Arc<App>> for Call {
@@ -114,16 +118,21 @@ impl FromRequest<Arc<App>> for Call {
     async fn from_request(request: Request, app: &Arc<App>) -> Result<Self, Refusal> {
         let (head, mut body) = request.into_parts();
         let role = authorise(app, &head).await?;
-        if role == Role::Reader && !is_reading(&head.method, head.uri.path()) {
+        let reads = is_reading(&head.method, head.uri.path());
+        if role == Role::Reader && !reads {
             return Err(Problem::new(403, "this token may only read").into());
+        }
+        let parts: Vec<String> = head.uri.path().split('/').skip(4).map(str::to_owned).collect();
+        let place = if reads { Some(Place::take(app).ok_or_else(busy)?) } else { None };
+        if let Some(outgoing) = head.extensions.get::<Outgoing>() {
+            outgoing.judged(place.clone(), outgoing::is_masked(app, role, &parts));
         }
         let coding = Coding::of(&head.headers).map_err(body_problem)?;
         let declared = body::declared(&head.headers);
         let read = body::read(&mut body, coding, declared, MANAGEMENT_BODY_BYTES_MAX, app.body_deadline);
         let bytes = read.await.map_err(body_problem)?;
-        let parts = head.uri.path().split('/').skip(4).map(str::to_owned).collect();
         let query = guard::query(&head);
-        Ok(Self { app: Arc::clone(app), body: bytes, headers: head.headers, query, parts })
+        Ok(Self { app: Arc::clone(app), body: bytes, headers: head.headers, query, parts, place })
     }
 }
 
@@ -142,13 +151,26 @@ fn body_problem(failure: Failure) -> Refusal {
     Problem::new(status, detail).into()
 }
 
+fn busy() -> Problem {
+    Problem::new(503, "as many reading calls as may be are under way; try again in a few seconds")
+}
+
+/// What the token of these headers may do; None if there is none, or no such.
+pub(crate) fn role_of(app: &App, headers: &HeaderMap) -> Option<Role> {
+    app.role(token(headers)?)
+}
+
+fn token(headers: &HeaderMap) -> Option<&str> {
+    let line = headers.get(header::AUTHORIZATION)?.to_str().ok()?.trim();
+    let (_, token) = line.split_once(' ').filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"))?;
+    Some(token.trim())
+}
+
 async fn authorise(app: &App, head: &axum::http::request::Parts) -> Result<Role, Refusal> {
-    let line = head.headers.get(header::AUTHORIZATION).and_then(|line| line.to_str().ok()).unwrap_or_default().trim();
-    let token = line.split_once(' ').filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"));
-    let Some((_, token)) = token else {
+    let Some(token) = token(&head.headers) else {
         return Err(Problem::new(401, "send the header Authorization: Bearer TOKEN").into());
     };
-    if let Some(role) = app.role(token.trim()) {
+    if let Some(role) = app.role(token) {
         return Ok(role);
     }
     let peer =
@@ -199,8 +221,12 @@ impl Call {
         id: &WorkspaceId,
         ask: impl FnOnce(&mut dyn Reader) -> Result<T, EngineError> + Send + 'static,
     ) -> Result<T, Refusal> {
-        let (engine, id) = (Arc::clone(&self.app.engine), id.clone());
-        blocking(move || ask(&mut *engine.read(&id)?)).await
+        let (engine, id, place) = (Arc::clone(&self.app.engine), id.clone(), self.place.clone());
+        blocking(move || {
+            let _until_it_is_read = place;
+            ask(&mut *engine.read(&id)?)
+        })
+        .await
     }
 
     /// Changes the catalogue entry of a workspace between two decisions; the change sees the entry and the counters in

@@ -96,3 +96,24 @@ fn nobody_is_deleted_who_is_not_there_and_ids_are_taken_in_both_forms() {
     assert_eq!(delete(&workspace, "id", "01a20ddf4390000000000009").0, 400);
     assert_eq!([delete(&workspace, "moengage_id", &id).0, delete(&workspace, "id", &id).0], [200, 200]);
 }
+
+// Fails when `Call::budget` answers `Budget::Imports` for Delete Users.
+#[test]
+fn answers_of_delete_users_tell_of_its_own_budget() {
+    let world = World::start();
+    let workspace = world.workspace(&json!({"limits": {"users_per_minute": 7}}));
+    workspace.results(&json!([customer("c1", "a@example.test"), customer("c2", "b@example.test")]));
+    let basic = workspace.basic();
+    let headers = [("Content-Type", "application/json"), ("Authorization", basic.as_str())];
+    let target = format!("/v1/customer/delete?app_id={}", workspace.id);
+    let told = |value: &str| {
+        let body = json!({"identity_type": "customer_id", "identity_value": value}).to_string();
+        let answer = world.call("POST", &target, &headers, body.as_bytes());
+        let header = |name: &str| answer.header(&format!("x-ratelimit-{name}")).unwrap().to_owned();
+        (answer.status, header("limit"), header("remaining"))
+    };
+    assert_eq!(told("c1"), (200, "5000".to_owned(), "4999".to_owned()));
+    assert_eq!(told("nobody"), (400, "5000".to_owned(), "4999".to_owned()));
+    let import = workspace.import(&[], &json!([customer("c2", "b@example.test")]));
+    assert_eq!((import.header("x-ratelimit-limit"), import.header("x-ratelimit-remaining")), (Some("7"), Some("4")));
+}

@@ -2,13 +2,18 @@
 //! foreign clients have their tests in the crate `muster`.
 #![expect(clippy::unwrap_used, reason = "what a test needs and does not get fails it")]
 
+mod amplification;
 mod clients;
 mod deletion;
 mod guards;
+mod hang_up;
 mod hostile;
 mod imports;
 mod manage;
+mod mask;
 mod operations;
+mod overload;
+mod retention;
 mod tls;
 mod wire;
 mod world;

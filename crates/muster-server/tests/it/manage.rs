@@ -200,3 +200,27 @@ fn the_log_tells_what_became_of_every_element() {
     assert_eq!(workspace.admin("GET", "/requests?outcome=lost", &Json::Null).status, 400);
     assert_eq!(workspace.admin("GET", "/requests/zzzzzzzz", &Json::Null).status, 404);
 }
+
+// Fails when `noted` gives the log no faults where it has no elements to blame, or when `Call::told` starts only after the
+// body was read.
+#[test]
+fn the_log_keeps_why_a_request_as_a_whole_was_refused_with_its_bytes_and_where_it_came_from() {
+    let world = World::start();
+    let workspace = world.workspace(&json!(null));
+    let from = ("X-Forwarded-For", "203.0.113.9");
+    let logged = |headers: &[(&str, &str)], body: &[u8]| {
+        let answer = workspace.post("transition", &[&[from], headers].concat(), body).json();
+        let id = answer["error"]["request_id"].as_str().unwrap().to_owned();
+        let entry = workspace.admin("GET", &format!("/requests/{id}"), &Json::Null).json();
+        let told = ["status", "bytes", "origin_address", "fault_count"].map(|name| entry[name].clone());
+        (told, entry["errors"].clone(), answer["error"]["errors"].clone())
+    };
+    let told = |bytes: usize| [json!(400), json!(bytes), json!("203.0.113.9"), json!(1)];
+    let (entry, kept, answered) = logged(&[], b"{\"type\":\"transition\"}");
+    assert_eq!((entry, kept.clone()), (told(21), answered));
+    assert_eq!(kept[0]["message"], "elements is not found in the payload");
+    let (entry, kept, _) = logged(&[("Idempotency-Key", "\t")], b"{}");
+    assert_eq!((entry, &kept[0]["type"]), (told(2), &json!("InvalidIdempotencyKey")));
+    let (entry, kept, _) = logged(&[("Content-Encoding", "gzip")], b"no gzip");
+    assert_eq!((entry, &kept[0]["type"]), (told(7), &json!("Malformed JSON")));
+}

@@ -3,6 +3,7 @@
 use crate::world::{World, customer};
 use muster_server::serve::Listening;
 use serde_json::json;
+use std::time::Duration;
 
 #[test]
 fn a_healthy_server_is_alive_ready_and_counts() {
@@ -70,4 +71,21 @@ fn metrics_on_a_listener_of_their_own_are_there_alone() {
     let mut connection = crate::wire::Connection::open(address);
     assert_eq!(connection.call("GET", "/metrics", &[], b"").status, 200);
     assert_eq!(connection.call("GET", "/healthz", &[], b"").status, 404);
+}
+
+// Fails when the listener of the metrics is served without the bounds of the other one.
+#[test]
+fn a_head_that_is_too_slow_ends_its_connection_on_the_listener_for_metrics_too() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    let _world = World::with(
+        |options| options.metrics_elsewhere = true,
+        |listening| {
+            listening.metrics = Some(listener);
+            listening.header_timeout = Duration::from_millis(100);
+        },
+    );
+    let mut slow = crate::wire::Connection::open(address);
+    slow.send(b"GET /metrics HTTP/1.1\r\nHost:");
+    assert!(slow.is_ended(), "the connection is still open");
 }

@@ -50,12 +50,29 @@ impl Connection {
     pub(crate) fn open(address: SocketAddr) -> Self {
         let stream = TcpStream::connect(address).unwrap();
         stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+        stream.set_write_timeout(Some(Duration::from_secs(20))).unwrap();
         Self { stream, unread: Vec::new() }
     }
 
     /// Sends bytes as they are; a server that has closed its side is no error here.
     pub(crate) fn send(&mut self, bytes: &[u8]) {
         let _closed = self.stream.write_all(bytes);
+    }
+
+    /// Sends bytes; an error if the server closed, or took nothing for too long.
+    pub(crate) fn try_send(&mut self, bytes: &[u8]) -> std::io::Result<()> {
+        self.stream.write_all(bytes)
+    }
+
+    /// With another time-out for answers.
+    pub(crate) fn patience(self, time: Duration) -> Self {
+        self.stream.set_read_timeout(Some(time)).unwrap();
+        self
+    }
+
+    /// Whether the server ends the connection, having said whatever it said.
+    pub(crate) fn is_ended(&mut self) -> bool {
+        self.stream.read_to_end(&mut self.unread).is_ok()
     }
 
     /// Says that nothing more comes.

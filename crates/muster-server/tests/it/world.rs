@@ -22,6 +22,10 @@ const START: i64 = 1_767_571_200_000;
 pub(crate) struct StepClock(AtomicI64);
 
 impl StepClock {
+    pub(crate) fn started() -> Self {
+        Self(AtomicI64::new(START))
+    }
+
     pub(crate) fn step(&self, seconds: i64) {
         self.0.fetch_add(seconds * 1_000, Ordering::SeqCst);
     }
@@ -53,6 +57,12 @@ pub(crate) struct World {
     pub(crate) app: Arc<App>,
     stop: Option<tokio::sync::oneshot::Sender<()>>,
     served: JoinHandle<std::io::Result<()>>,
+    runtime: tokio::runtime::Handle,
+}
+
+/// While it lives, work that may block waits: the one thread for it is taken. Of a world of [`World::with_one_thread`].
+pub(crate) struct Gate {
+    _open: std::sync::mpsc::Sender<()>,
 }
 
 impl World {
@@ -62,7 +72,16 @@ impl World {
 
     /// A server with other options.
     pub(crate) fn with(options: impl FnOnce(&mut Options), listening: impl FnOnce(&mut Listening)) -> Self {
-        let clock = Arc::new(StepClock(AtomicI64::new(START)));
+        Self::on(options, listening, 16)
+    }
+
+    /// A server with one thread for work that may block, so that [`World::gate`] holds all of it.
+    pub(crate) fn with_one_thread(options: impl FnOnce(&mut Options)) -> Self {
+        Self::on(options, |_| {}, 1)
+    }
+
+    fn on(options: impl FnOnce(&mut Options), listening: impl FnOnce(&mut Listening), blocking: usize) -> Self {
+        let clock = Arc::new(StepClock::started());
         let random = Arc::new(Counted(AtomicU64::new(1)));
         let mut chosen = Options::new(Storage::Memory, Arc::clone(&clock) as _, random, ADMIN_TOKEN.to_owned());
         chosen.read_token = Some(READ_TOKEN.to_owned());
@@ -73,14 +92,30 @@ impl World {
         let address = place.listener.local_addr().unwrap();
         let (stop, stopped) = tokio::sync::oneshot::channel();
         let shared = Arc::clone(&app);
+        let (told, handle) = std::sync::mpsc::channel();
         let served = std::thread::spawn(move || {
-            let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+            let mut builder = tokio::runtime::Builder::new_multi_thread();
+            let runtime = builder.worker_threads(2).max_blocking_threads(blocking).enable_all().build().unwrap();
+            told.send(runtime.handle().clone()).unwrap();
             runtime.block_on(serve(app, place, async {
                 // A sender that was dropped stops it, too.
                 let _gone = stopped.await;
             }))
         });
-        Self { address, clock, app: shared, stop: Some(stop), served }
+        Self { address, clock, app: shared, stop: Some(stop), served, runtime: handle.recv().unwrap() }
+    }
+
+    /// Takes the one thread for work that may block.
+    pub(crate) fn gate(&self) -> Gate {
+        let (taken, is_taken) = std::sync::mpsc::channel();
+        let (open, opened) = std::sync::mpsc::channel();
+        self.runtime.spawn_blocking(move || {
+            taken.send(()).unwrap();
+            // Ends when the gate is dropped.
+            let _gone: Result<(), _> = opened.recv();
+        });
+        is_taken.recv().unwrap();
+        Gate { _open: open }
     }
 
     /// Stops it; how serving ended.
@@ -104,6 +139,24 @@ impl World {
         let headers = [("Authorization", token.as_str()), ("Content-Type", "application/json")];
         let bytes = if body.is_null() { Vec::new() } else { body.to_string().into_bytes() };
         self.call(method, &format!("/api/v1{path}"), &headers, &bytes)
+    }
+
+    /// A GET with the read token.
+    pub(crate) fn reader(&self, path: &str) -> Answer {
+        self.call("GET", path, &[("Authorization", &format!("Bearer {READ_TOKEN}"))], b"")
+    }
+
+    /// A management call with the admin token, sent on a connection that is not read.
+    pub(crate) fn admin_sent(&self, method: &str, path: &str, body: &Json) -> Connection {
+        let mut connection = self.connect();
+        let bytes = if body.is_null() { String::new() } else { body.to_string() };
+        let head = format!(
+            "{method} /api/v1{path} HTTP/1.1\r\nHost: muster.test\r\nAuthorization: Bearer {ADMIN_TOKEN}\r\n\
+             Content-Length: {}\r\n\r\n{bytes}",
+            bytes.len()
+        );
+        connection.send(head.as_bytes());
+        connection
     }
 
     /// A workspace with these settings.
@@ -182,4 +235,21 @@ impl Workspace<'_> {
 
 pub(crate) fn customer(id: &str) -> Json {
     json!({"type": "customer", "customer_id": id, "attributes": {"tier": "gold"}})
+}
+
+/// Waits until something is so; whether it is in the end. The bound is for a test that fails: no time is asserted.
+pub(crate) fn comes_true(mut is_so: impl FnMut() -> bool) -> bool {
+    for _ in 0..200 {
+        if is_so() {
+            return true;
+        }
+        pause();
+    }
+    false
+}
+
+/// Gives the server time to see what happened on a connection. If it is too short a test proves less; none fails.
+#[expect(clippy::disallowed_methods, reason = "the thread is the test's own")]
+pub(crate) fn pause() {
+    std::thread::sleep(std::time::Duration::from_millis(25));
 }

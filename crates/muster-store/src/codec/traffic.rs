@@ -1,7 +1,7 @@
 //! Rows that every request brings: events and their ids, changes, recorded answers, the outbox, the counters.
 
 use super::bytes::{In, Out};
-use super::{Cell, Damage, Record, Row, jsonb, parts};
+use super::{Cell, Damage, Record, Row, jsonb, packed, parts};
 use crate::family::Family;
 use muster_core::command::{Action, Route};
 use muster_core::id::{ProfileNo, RequestNo};
@@ -107,7 +107,7 @@ impl Record for Idempotency {
             Cell::Int(self.at.0),
             Cell::Int(self.answer.status.into()),
             Cell::text(&self.answer.outcomes),
-            Cell::blob(&self.answer.body),
+            packed::cell(&self.answer.body),
         ]
     }
 
@@ -118,7 +118,7 @@ impl Record for Idempotency {
             key: row.text()?.into(),
             body_hash: row.blob()?.try_into().map_err(|_| Damage("a hash has another length"))?,
             at: Timestamp(row.int()?),
-            answer: Recorded { status: row.small()?, outcomes: row.text()?.into(), body: row.blob()?.into() },
+            answer: Recorded { status: row.small()?, outcomes: row.text()?.into(), body: packed::unpack(row.blob()?)? },
         })
     }
 }
@@ -145,6 +145,8 @@ impl Record for Change {
             Cell::Int(self.kind as i64),
             Cell::unsigned(self.profile.0),
             Cell::unsigned(self.merge),
+            Cell::Int(self.at.0),
+            Cell::int_or_null(self.request.map(|no| no.0.cast_signed())),
         ]
     }
 
@@ -156,6 +158,8 @@ impl Record for Change {
             kind: parts::coded([User, Device, Merge, Revert], |k| k as u8, row.int()?)?,
             profile: ProfileNo(row.unsigned()?),
             merge: row.unsigned()?,
+            at: Timestamp(row.int()?),
+            request: row.int_or_null()?.map(|no| RequestNo(no.cast_unsigned())),
         })
     }
 }
@@ -181,6 +185,12 @@ impl Record for Counters {
             self.devices,
             self.requests_applied,
             self.quarantined,
+            self.review,
+            self.reviews_stored,
+            self.reviews_open,
+            self.reviews_dropped,
+            self.activation,
+            self.activation_done,
         ];
         let mut cells = vec![Cell::Int(COUNTERS_ID)];
         cells.extend(counts.map(Cell::unsigned));
@@ -207,6 +217,12 @@ impl Record for Counters {
             devices: row.unsigned()?,
             requests_applied: row.unsigned()?,
             quarantined: row.unsigned()?,
+            review: row.unsigned()?,
+            reviews_stored: row.unsigned()?,
+            reviews_open: row.unsigned()?,
+            reviews_dropped: row.unsigned()?,
+            activation: row.unsigned()?,
+            activation_done: row.unsigned()?,
             now: Timestamp(row.int()?),
         })
     }

@@ -111,6 +111,7 @@ fn merge(no: u64) -> Merge {
         merged: id(NO[2]),
         request: Some((RequestNo(1), 0)),
         cause: Cause::Api,
+        because: None,
         filled: vec!["city".into()],
         identifiers: vec![key("b")],
         reverted_at: None,
@@ -153,7 +154,14 @@ fn tree() -> Vec<Put> {
         Put::Request(request(RequestNo(1), 1, 200)),
         Put::Idempotency(idempotency()),
         Put::Outgoing(Outgoing { request: RequestNo(1), body: b"[]".as_slice().into() }),
-        Put::Change(Change { seq: 12, kind: ChangeKind::Merge, profile: NO[2], merge: 1 }),
+        Put::Change(Change {
+            seq: 12,
+            kind: ChangeKind::Merge,
+            profile: NO[2],
+            merge: 1,
+            at: Timestamp(7),
+            request: None,
+        }),
     ]
 }
 
@@ -181,9 +189,10 @@ pub(super) fn every_family_comes_back_as_it_was_put(make: Make<'_>) {
     let live = LiveProfile { root: NO[1], members, view: Some(view()) };
     assert_eq!(reader.profile(NO[2]), Ok(Some(live)), "any id answers its live profile");
     assert_eq!(reader.profile(ProfileNo(77)), Ok(None));
-    assert_eq!(reader.merges(None, 9), Ok(vec![merge(1)]));
+    assert_eq!(reader.merges(None, 9).map(|page| page.items), Ok(vec![merge(1)]));
     assert_eq!(reader.merge(MergeNo(1)), Ok(Some(merge(1))));
-    assert_eq!(reader.separations(None, 9), Ok(vec![separation(1, NO[2], NO[3])]));
+    let apart = vec![separation(1, NO[2], NO[3])];
+    assert_eq!(reader.separations(None, 9).map(|page| page.items), Ok(apart));
     assert_eq!(reader.idempotency(Route::Event, "k"), Ok(Some(idempotency())));
     assert_eq!(reader.idempotency(Route::Device, "k"), Ok(None), "a key is of its route");
 }
@@ -295,10 +304,13 @@ pub(super) fn a_timeline_is_read_newest_first_in_pages(make: Make<'_>) {
         loop {
             let page = EventQuery { profiles: &NO[1..], name, below, limit: 4 };
             let page = reader.events(&page).expect("it reads");
-            let Some(last) = page.last() else { break };
+            let last = page.items.last().expect("no page is empty");
             below = Some((last.time, last.seq));
-            assert!(page.len() <= 4);
-            got.extend(page);
+            assert!(page.items.len() <= 4);
+            got.extend(page.items);
+            if !page.more {
+                break;
+            }
         }
         assert_eq!(got, want);
     }
@@ -316,7 +328,7 @@ pub(super) fn the_log_is_read_newest_first_with_refused_requests_in_their_place(
     let first = request(RequestNo(1), 1, 200);
     put(&*engine, &shop, vec![Put::Request(first.clone()), Put::Request(merged.clone())]).expect("it stores");
     let mut reader = seen_refused(&*engine, &shop, refused.no);
-    let mut page = |query| reader.requests(query).expect("it reads");
+    let mut page = |query| reader.requests(query).expect("it reads").items;
     let all = RequestQuery { limit: 9, ..RequestQuery::default() };
     assert_eq!(page(all), [merged.clone(), refused.clone(), first.clone()]);
     assert_eq!(page(RequestQuery { status: Some(400), ..all }), std::slice::from_ref(&refused));

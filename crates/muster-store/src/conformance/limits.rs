@@ -4,6 +4,7 @@
 use super::Make;
 use super::families::{device, event, request, seen_refused};
 use super::rig::{facts, put, put_with, shop};
+use crate::page::Page;
 use crate::reader::dump;
 use muster_core::change::Put;
 use muster_core::command::{Action, ElementKind};
@@ -42,6 +43,7 @@ fn profile(attributes: BTreeMap<Box<str>, Write<Value>>) -> Profile {
         attributes,
         platforms: BTreeMap::new(),
         former: vec![former; FORMER_IDENTIFIERS_MAX],
+        history: (0..muster_core::limits::HISTORY_MAX as u64).map(|seq| seq * 1_000_000_007).collect(),
     }
 }
 
@@ -113,6 +115,7 @@ fn many_actions(over: usize) -> Vec<Put> {
         merged: Vec::new(),
         warnings: Vec::new(),
         errors: Vec::new(),
+        because: None,
         actions,
     };
     let events = (1..=last).map(|seq| Put::Event(event(seq, ProfileNo(1), 1, "x")));
@@ -162,7 +165,7 @@ pub(super) fn everything_at_its_hard_limit_is_kept_whole(make: Make<'_>) {
             engine.close();
         }
     }
-    let none: Vec<Event> = Vec::new();
+    let none: Page<Event> = Page { items: Vec::new(), more: false };
     let (engine, shop) = shop(make);
     let query = crate::reader::EventQuery { profiles: &[], name: None, below: None, limit: 5 };
     assert_eq!(engine.read(&shop).expect("it reads").events(&query), Ok(none));
@@ -190,7 +193,7 @@ pub(super) fn the_quarantine_drops_its_oldest_and_counts_them(make: Make<'_>) {
     };
     let look = || {
         let mut reader = engine.read(&shop).expect("it reads");
-        let entries = reader.quarantine(None, 9).expect("it reads");
+        let entries = reader.quarantine(None, 9).expect("it reads").items;
         let numbers: Vec<u64> = entries.iter().map(|q| q.no.0).collect();
         (numbers, reader.quarantine_dropped(), reader.counters().map(|c| c.quarantined))
     };
@@ -198,15 +201,16 @@ pub(super) fn the_quarantine_drops_its_oldest_and_counts_them(make: Make<'_>) {
     assert_eq!(look(), (vec![3, 2, 1], Ok(0), Ok(3)));
     quarantine(vec![quarantined(4, 20)], 1);
     assert_eq!(look(), (vec![4, 3, 2], Ok(1), Ok(3)), "at most three entries");
-    quarantine(vec![quarantined(5, 80)], 1);
-    assert_eq!(look(), (vec![5, 4], Ok(3), Ok(2)), "at most 100 bytes");
+    quarantine(vec![quarantined(5, 220)], 1);
+    assert_eq!(look(), (vec![5, 4], Ok(3), Ok(2)), "at most 300 bytes, faults among them");
     // A replay marks an entry: its bytes are not counted twice.
-    quarantine(vec![Quarantined { replayed_as: Some(RequestNo(2)), ..quarantined(5, 80) }], 0);
+    quarantine(vec![Quarantined { replayed_as: Some(RequestNo(2)), ..quarantined(5, 220) }], 0);
     assert_eq!(look().0, [5, 4]);
     let mut reader = engine.read(&shop).expect("it reads");
-    let marked = Quarantined { replayed_as: Some(RequestNo(2)), ..quarantined(5, 80) };
+    let marked = Quarantined { replayed_as: Some(RequestNo(2)), ..quarantined(5, 220) };
     assert_eq!(reader.quarantined(QuarantineNo(5)), Ok(Some(marked)));
-    assert_eq!(reader.quarantine(Some(QuarantineNo(5)), 9), Ok(vec![quarantined(4, 20)]));
+    let page = reader.quarantine(Some(QuarantineNo(5)), 9);
+    assert_eq!(page, Ok(Page { items: vec![quarantined(4, 20)], more: false }));
 }
 
 pub(super) fn refused_requests_drop_their_oldest(make: Make<'_>) {
@@ -217,5 +221,42 @@ pub(super) fn refused_requests_drop_their_oldest(make: Make<'_>) {
     }
     let mut reader = seen_refused(&*engine, &shop, number(5));
     let kept = reader.requests(crate::reader::RequestQuery { limit: 9, ..Default::default() }).expect("it reads");
-    assert_eq!(kept.iter().map(|r| r.no).collect::<Vec<_>>(), [number(5), number(4), number(3)]);
+    assert_eq!(kept.items.iter().map(|r| r.no).collect::<Vec<_>>(), [number(5), number(4), number(3)]);
+}
+
+pub(super) fn what_is_deleted_gives_its_room_back(make: Make<'_>) {
+    let (engine, shop) = shop(make);
+    let large = |n: u64| {
+        let faults = vec![Fault { pointer: "/".repeat(2_500).into(), ..Fault::new(Reason::KeyTooLong, "", None) }];
+        Request { faults, warnings: Vec::new(), ..request(RequestNo(REFUSED_REQUESTS + n), n.cast_signed(), 400) }
+    };
+    for n in 1..=2 {
+        put(&*engine, &shop, vec![Put::Quarantined(quarantined(n, 200))]).expect("it stores");
+        engine.note_refused(&shop, large(n));
+        drop(seen_refused(&*engine, &shop, large(n).no));
+        if n == 1 {
+            let rows = vec![Put::DropQuarantined(QuarantineNo(n)), Put::DropRequest(large(n).no)];
+            put(&*engine, &shop, rows).expect("it stores");
+        }
+    }
+    let mut reader = engine.read(&shop).expect("it reads");
+    let kept = reader.quarantined(QuarantineNo(2)).expect("it reads").is_some();
+    assert_eq!((kept, reader.quarantine_dropped()), (true, Ok(0)));
+    assert!(reader.request(large(2).no).expect("it reads").is_some());
+}
+
+pub(super) fn refused_requests_are_bounded_by_their_bytes(make: Make<'_>) {
+    let (engine, shop) = shop(make);
+    let number = |n: u64| RequestNo(REFUSED_REQUESTS + n);
+    for n in 1..=3 {
+        let pointer = "/".repeat(if n == 3 { 2_500 } else { 1_500 }).into();
+        let faults = vec![Fault { pointer, ..Fault::new(Reason::KeyTooLong, "", None) }];
+        let warnings = Vec::new();
+        engine.note_refused(&shop, Request { faults, warnings, ..request(number(n), n.cast_signed(), 400) });
+        drop(seen_refused(&*engine, &shop, number(n)));
+    }
+    let mut reader = engine.read(&shop).expect("it reads");
+    let kept = reader.requests(crate::reader::RequestQuery { limit: 9, ..Default::default() }).expect("it reads");
+    let kept: Vec<_> = kept.items.iter().map(|r| r.no).collect();
+    assert_eq!(kept, [number(3)], "two of 1,500 bytes fit, one of 2,500 beside one of them does not");
 }

@@ -1,17 +1,22 @@
 //! The rows of one workspace in ordered maps, and what a decision's changes do to them.
 
 use crate::bounds::Bounds;
+use crate::codec::{Record as _, quarantine_bytes, refused_bytes};
 use crate::engine::EngineError;
-use crate::rounds::Source;
+use crate::page::payload;
+use crate::rounds::{Sized, Source};
 use muster_core::change::{Changes, Put};
 use muster_core::command::Route;
-use muster_core::id::{MergeNo, ProfileNo, QuarantineNo, RequestNo, SeparationNo, Seq};
+use muster_core::history::History;
+use muster_core::id::{MergeNo, ProfileNo, QuarantineNo, RequestNo, ReviewNo, SeparationNo, Seq};
 use muster_core::identifier::Key;
 use muster_core::record::{
     Change, Counters, Device, DeviceRef, Event, EventId, Idempotency, Link, Merge, Outgoing, Profile, Quarantined,
     Request, Separation, Standing, Token, View,
 };
-use std::collections::BTreeMap;
+use muster_core::review::Review;
+use muster_core::time::Timestamp;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// The rows of one workspace, a map for each family.
 #[derive(Clone, Debug, Default)]
@@ -34,6 +39,9 @@ pub(super) struct Data {
     pub(super) idempotency: BTreeMap<(Route, Box<str>), Idempotency>,
     pub(super) outbox: BTreeMap<RequestNo, Outgoing>,
     pub(super) changes: BTreeMap<Seq, Change>,
+    pub(super) reviews: BTreeMap<ReviewNo, Review>,
+    pub(super) history: BTreeMap<(Seq, ProfileNo), History>,
+    pub(super) holders: BTreeSet<(Key, ProfileNo)>,
 }
 
 impl Data {
@@ -48,6 +56,13 @@ impl Data {
             Put::DropEvent(seq) => self.events.contains_key(seq),
             Put::DropProfile(no) => self.profiles.contains_key(no),
             Put::DropStanding(no) => self.standings.contains_key(no),
+            Put::DropEventId(id) => self.event_ids.contains_key(id),
+            Put::DropRequest(no) if no.is_refused() => self.refused.contains_key(no),
+            Put::DropRequest(no) => self.requests.contains_key(no),
+            Put::DropQuarantined(no) => self.quarantine.contains_key(no),
+            Put::DropIdempotency(route, key) => self.idempotency.contains_key(&(*route, key.clone())),
+            Put::DropReview(no) => self.reviews.contains_key(no),
+            Put::DropHistory(no, seq) => self.history.contains_key(&(*seq, *no)),
             _ => true,
         };
         if changes.rows.iter().all(there) {
@@ -75,32 +90,45 @@ impl Data {
                 Put::DropProfile(no) => drop(self.profiles.remove(&no)),
                 Put::DropStanding(no) => drop(self.standings.remove(&no)),
                 Put::EventId(row) => drop(self.event_ids.insert(row.id.clone(), row)),
+                Put::DropEventId(id) => drop(self.event_ids.remove(&id)),
                 Put::Merge(row) => drop(self.merges.insert(row.no, row)),
                 Put::Separation(row) => drop(self.separations.insert(row.no, row)),
                 Put::Lift(no) => drop(self.separations.remove(&no)),
                 Put::Request(row) => drop(self.requests.insert(row.no, row)),
+                Put::DropRequest(no) if no.is_refused() => drop(self.refused.remove(&no)),
+                Put::DropRequest(no) => drop(self.requests.remove(&no)),
+                Put::DropQuarantined(no) => drop(self.quarantine.remove(&no)),
                 Put::Quarantined(row) => drop(self.quarantine.insert(row.no, row)),
                 Put::Idempotency(row) => drop(self.idempotency.insert((row.route, row.key.clone()), row)),
+                Put::DropIdempotency(route, key) => drop(self.idempotency.remove(&(route, key))),
                 Put::Outgoing(row) => drop(self.outbox.insert(row.request, row)),
                 Put::Change(row) => drop(self.changes.insert(row.seq, row)),
+                Put::Review(row) => drop(self.reviews.insert(row.no, row)),
+                Put::DropReview(no) => drop(self.reviews.remove(&no)),
+                Put::History(row) => drop(self.history.insert((row.seq, row.profile), row)),
+                Put::DropHistory(no, seq) => drop(self.history.remove(&(seq, no))),
+                Put::Holder(key, no) => drop(self.holders.insert((key, no))),
+                Put::DropHolder(key, no) => drop(self.holders.remove(&(key, no))),
             }
         }
     }
 
     /// Keeps the bounded families within their bounds, oldest dropped first.
     pub(super) fn trim(&mut self, bounds: &Bounds) {
-        let mut bytes: u64 = self.quarantine.values().map(|q| q.element.len() as u64).sum();
+        let mut bytes: u64 = self.quarantine.values().map(quarantine_bytes).sum();
         while self.quarantine.len() as u64 > bounds.quarantine_entries || bytes > bounds.quarantine_bytes {
             let Some((_, dropped)) = self.quarantine.pop_first() else { break };
-            bytes -= dropped.element.len() as u64;
+            bytes -= quarantine_bytes(&dropped);
             self.quarantine_dropped += 1;
             if dropped.replayed_as.is_none() {
                 self.counters.quarantined = self.counters.quarantined.saturating_sub(1);
             }
         }
-        while self.refused.len() as u64 > bounds.refused_entries {
+        let mut bytes: u64 = self.refused.values().map(refused_bytes).sum();
+        while self.refused.len() as u64 > bounds.refused_entries || bytes > bounds.refused_bytes {
             let oldest = self.refused.values().min_by_key(|r| (r.received_at, r.no)).map(|r| r.no);
-            oldest.and_then(|no| self.refused.remove(&no));
+            let Some(dropped) = oldest.and_then(|no| self.refused.remove(&no)) else { break };
+            bytes -= refused_bytes(&dropped);
         }
     }
 }
@@ -165,4 +193,84 @@ impl Source for &Data {
     fn idempotency(&mut self, route: Route, key: &str) -> Result<Option<Idempotency>, EngineError> {
         Ok(self.idempotency.get(&(route, key.into())).cloned())
     }
+
+    fn open_reviews(&mut self, a: ProfileNo, b: ProfileNo) -> Result<Vec<Review>, EngineError> {
+        let between = |r: &&Review| {
+            let pair = (r.a.no, r.b.map(|b| b.no));
+            r.is_open() && (pair == (a, Some(b)) || pair == (b, Some(a)))
+        };
+        Ok(self.reviews.values().filter(between).cloned().collect())
+    }
+
+    fn open_review_of(&mut self, a: ProfileNo, key: &Key) -> Result<Option<Review>, EngineError> {
+        let of = |r: &&Review| r.is_open() && r.b.is_none() && r.a.no == a && r.key == *key;
+        Ok(self.reviews.values().find(of).cloned())
+    }
+
+    fn review(&mut self, no: ReviewNo) -> Result<Option<Review>, EngineError> {
+        Ok(self.reviews.get(&no).cloned())
+    }
+
+    fn reviews_to_drop(&mut self, limit: usize) -> Result<Vec<(ReviewNo, bool)>, EngineError> {
+        let mut all: Vec<(bool, ReviewNo)> = self.reviews.values().map(|r| (r.is_open(), r.no)).collect();
+        all.sort_unstable();
+        Ok(all.into_iter().take(limit).map(|(open, no)| (no, open)).collect())
+    }
+
+    fn holders(&mut self, key: &Key, limit: usize) -> Result<Vec<ProfileNo>, EngineError> {
+        let from = (key.clone(), ProfileNo(0));
+        Ok(self.holders.range(from..).take_while(|(k, _)| k == key).take(limit).map(|(_, no)| *no).collect())
+    }
+
+    fn holds(&mut self, key: &Key, no: ProfileNo) -> Result<bool, EngineError> {
+        Ok(self.holders.contains(&(key.clone(), no)))
+    }
+
+    fn profiles_after(&mut self, after: ProfileNo, limit: usize) -> Result<Vec<ProfileNo>, EngineError> {
+        Ok(self.profiles.range(ProfileNo(after.0 + 1)..).take(limit).map(|(no, _)| *no).collect())
+    }
+
+    fn quarantined(&mut self, no: QuarantineNo) -> Result<Option<Quarantined>, EngineError> {
+        Ok(self.quarantine.get(&no).cloned())
+    }
+
+    fn expired_requests(&mut self, until: Timestamp, limit: usize) -> Result<Sized<RequestNo>, EngineError> {
+        let [applied, refused] = [&self.requests, &self.refused]
+            .map(|family| oldest(family.values().filter(|r| r.received_at <= until), |r| (r.received_at, r.no)));
+        Ok(applied.into_iter().chain(refused).take(limit).map(|r| (r.no, refused_bytes(r))).collect())
+    }
+
+    fn expired_quarantine(
+        &mut self,
+        until: Timestamp,
+        limit: usize,
+    ) -> Result<Sized<(QuarantineNo, bool)>, EngineError> {
+        let rows = oldest(self.quarantine.values().filter(|q| q.at <= until), |q| (q.at, q.no));
+        let entry = |q: &Quarantined| ((q.no, q.replayed_as.is_some()), quarantine_bytes(q));
+        Ok(rows.into_iter().take(limit).map(entry).collect())
+    }
+
+    fn expired_event_ids(&mut self, until: Timestamp, limit: usize) -> Result<Sized<Box<str>>, EngineError> {
+        let rows = oldest(self.event_ids.values().filter(|e| e.at <= until), |e| (e.at, e.id.clone()));
+        Ok(rows.into_iter().take(limit).map(|e| (e.id.clone(), e.id.len() as u64)).collect())
+    }
+
+    fn expired_idempotency(&mut self, until: Timestamp, limit: usize) -> Result<Sized<(Route, Box<str>)>, EngineError> {
+        let key = |i: &Idempotency| (i.at, i.route, i.key.clone());
+        let rows = oldest(self.idempotency.values().filter(|i| i.at <= until), key);
+        let answer = |i: &Idempotency| ((i.route, i.key.clone()), payload(&i.cells()));
+        Ok(rows.into_iter().take(limit).map(answer).collect())
+    }
+
+    fn expired_events(&mut self, until: Timestamp, limit: usize) -> Result<Sized<(ProfileNo, Seq)>, EngineError> {
+        let rows = self.events.values().take(limit).take_while(|e| e.received_at <= until);
+        Ok(rows.map(|e| ((e.profile, e.seq), payload(&e.cells()))).collect())
+    }
+}
+
+/// Rows in the order of their age.
+fn oldest<'r, R, K: Ord>(rows: impl Iterator<Item = &'r R>, age: impl Fn(&R) -> K) -> Vec<&'r R> {
+    let mut rows: Vec<&R> = rows.collect();
+    rows.sort_by_key(|row| age(row));
+    rows
 }

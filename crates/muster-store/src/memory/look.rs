@@ -2,13 +2,19 @@
 
 use super::data::Data;
 use crate::engine::EngineError;
-use crate::reader::{EventQuery, LiveProfile, Reader, RequestQuery};
+use crate::page::{Page, page_of};
+use crate::reader::{Due, EventQuery, LiveProfile, Reader, RequestQuery, ReviewQuery};
 use crate::rounds::Source as _;
 use muster_core::change::Put;
 use muster_core::command::Route;
-use muster_core::id::{MergeNo, ProfileNo, QuarantineNo, RequestNo, SeparationNo};
+use muster_core::facts::Cutoffs;
+use muster_core::history::History;
+use muster_core::id::{MergeNo, ProfileNo, QuarantineNo, RequestNo, ReviewNo, SeparationNo, Seq};
 use muster_core::identifier::Key;
-use muster_core::record::{Counters, Event, Idempotency, Merge, Quarantined, Request, Separation, Standing};
+use muster_core::record::{
+    Change, Counters, Event, Idempotency, Merge, Profile, Quarantined, Request, Separation, Standing,
+};
+use muster_core::review::Review;
 use muster_core::snapshot::Member;
 use muster_core::time::Timestamp;
 use std::cmp::Reverse;
@@ -49,14 +55,27 @@ impl Reader for Look {
         Ok(Some(LiveProfile { root, members, view: self.data.views.get(&root).cloned() }))
     }
 
-    fn due_deletions(&mut self, now: Timestamp, limit: usize) -> Result<Vec<ProfileNo>, EngineError> {
-        let due = |s: &&Standing| s.root == s.no && s.deletion.is_some_and(|due| due <= now);
-        let mut due: Vec<&Standing> = self.data.standings.values().filter(due).collect();
-        due.sort_by_key(|s| s.deletion);
-        Ok(due.into_iter().take(limit).map(|s| s.no).collect())
+    fn due_deletions(&mut self, now: Timestamp, after: Option<Due>, limit: usize) -> Result<Vec<Due>, EngineError> {
+        let roots = self.data.standings.values().filter(|s| s.root == s.no);
+        let due = roots.filter_map(|s| s.deletion.filter(|due| *due <= now).map(|due| (due, s.no)));
+        let mut due: Vec<Due> = due.filter(|due| after.is_none_or(|after| *due > after)).collect();
+        due.sort_unstable();
+        due.truncate(limit);
+        Ok(due)
     }
 
-    fn events(&mut self, query: &EventQuery<'_>) -> Result<Vec<Event>, EngineError> {
+    fn oldest(&mut self) -> Result<Cutoffs, EngineError> {
+        let data = &*self.data;
+        Ok(Cutoffs {
+            log: data.requests.values().chain(data.refused.values()).map(|r| r.received_at).min(),
+            quarantine: data.quarantine.values().map(|q| q.at).min(),
+            event_ids: data.event_ids.values().map(|e| e.at).min(),
+            idempotency: data.idempotency.values().map(|i| i.at).min(),
+            events: data.events.values().next().map(|e| e.received_at),
+        })
+    }
+
+    fn events(&mut self, query: &EventQuery<'_>) -> Result<Page<Event>, EngineError> {
         let asked = |e: &&Event| {
             query.profiles.contains(&e.profile)
                 && query.name.is_none_or(|name| *e.action.name == *name)
@@ -64,11 +83,10 @@ impl Reader for Look {
         };
         let mut events: Vec<Event> = self.data.events.values().filter(asked).cloned().collect();
         events.sort_by_key(|e| Reverse((e.time, e.seq)));
-        events.truncate(query.limit);
-        Ok(events)
+        Ok(page_of(events.into_iter(), query.limit))
     }
 
-    fn requests(&mut self, query: RequestQuery) -> Result<Vec<Request>, EngineError> {
+    fn requests(&mut self, query: RequestQuery) -> Result<Page<Request>, EngineError> {
         let asked = |r: &&Request| {
             query.status.is_none_or(|status| r.status == status)
                 && query.outcome.is_none_or(|outcome| r.elements.iter().any(|e| e.outcome == outcome))
@@ -77,8 +95,7 @@ impl Reader for Look {
         let all = self.data.requests.values().chain(self.data.refused.values());
         let mut requests: Vec<Request> = all.filter(asked).cloned().collect();
         requests.sort_by_key(|r| Reverse((r.received_at, r.no)));
-        requests.truncate(query.limit);
-        Ok(requests)
+        Ok(page_of(requests.into_iter(), query.limit))
     }
 
     fn request(&mut self, no: RequestNo) -> Result<Option<Request>, EngineError> {
@@ -86,27 +103,64 @@ impl Reader for Look {
         Ok(family.get(&no).cloned())
     }
 
-    fn quarantine(&mut self, below: Option<QuarantineNo>, limit: usize) -> Result<Vec<Quarantined>, EngineError> {
+    fn quarantine(&mut self, below: Option<QuarantineNo>, limit: usize) -> Result<Page<Quarantined>, EngineError> {
         let asked = |q: &&Quarantined| below.is_none_or(|below| q.no < below);
-        Ok(self.data.quarantine.values().rev().filter(asked).take(limit).cloned().collect())
+        Ok(page_of(self.data.quarantine.values().rev().filter(asked).cloned(), limit))
     }
 
     fn quarantined(&mut self, no: QuarantineNo) -> Result<Option<Quarantined>, EngineError> {
         Ok(self.data.quarantine.get(&no).cloned())
     }
 
-    fn merges(&mut self, below: Option<MergeNo>, limit: usize) -> Result<Vec<Merge>, EngineError> {
+    fn merges(&mut self, below: Option<MergeNo>, limit: usize) -> Result<Page<Merge>, EngineError> {
         let asked = |m: &&Merge| below.is_none_or(|below| m.no < below);
-        Ok(self.data.merges.values().rev().filter(asked).take(limit).cloned().collect())
+        Ok(page_of(self.data.merges.values().rev().filter(asked).cloned(), limit))
     }
 
     fn merge(&mut self, no: MergeNo) -> Result<Option<Merge>, EngineError> {
         Ok(self.data.merges.get(&no).cloned())
     }
 
-    fn separations(&mut self, below: Option<SeparationNo>, limit: usize) -> Result<Vec<Separation>, EngineError> {
+    fn separations(&mut self, below: Option<SeparationNo>, limit: usize) -> Result<Page<Separation>, EngineError> {
         let asked = |s: &&Separation| below.is_none_or(|below| s.no < below);
-        Ok(self.data.separations.values().rev().filter(asked).take(limit).cloned().collect())
+        Ok(page_of(self.data.separations.values().rev().filter(asked).cloned(), limit))
+    }
+
+    fn reviews(&mut self, query: ReviewQuery) -> Result<Page<Review>, EngineError> {
+        let asked = |r: &&Review| {
+            query.state.is_none_or(|state| r.state == state) && query.below.is_none_or(|below| r.no < below)
+        };
+        Ok(page_of(self.data.reviews.values().rev().filter(asked).cloned(), query.limit))
+    }
+
+    fn review(&mut self, no: ReviewNo) -> Result<Option<Review>, EngineError> {
+        Ok(self.data.reviews.get(&no).cloned())
+    }
+
+    fn root(&mut self, no: ProfileNo) -> Result<Option<Standing>, EngineError> {
+        let root = self.data.standings.get(&no).map(|standing| standing.root);
+        Ok(root.and_then(|root| self.data.standings.get(&root)).copied())
+    }
+
+    fn profiles(&mut self, after: ProfileNo, limit: usize) -> Result<Vec<Profile>, EngineError> {
+        Ok(self.data.profiles.range(ProfileNo(after.0 + 1)..).take(limit).map(|(_, row)| row.clone()).collect())
+    }
+
+    fn separations_of(&mut self, no: ProfileNo) -> Result<Vec<Separation>, EngineError> {
+        (&*self.data).separations_of(no)
+    }
+
+    fn holder(&mut self, key: &Key) -> Result<Option<ProfileNo>, EngineError> {
+        Ok((&*self.data).holders(key, 1)?.first().copied())
+    }
+
+    fn history(&mut self, profile: &Profile) -> Result<Vec<History>, EngineError> {
+        let row = |seq: &Seq| self.data.history.get(&(*seq, profile.no)).cloned();
+        Ok(profile.history.iter().filter_map(row).collect())
+    }
+
+    fn changes(&mut self, places: &[Seq]) -> Result<Vec<Change>, EngineError> {
+        Ok(places.iter().filter_map(|seq| self.data.changes.get(seq).copied()).collect())
     }
 
     fn idempotency(&mut self, route: Route, key: &str) -> Result<Option<Idempotency>, EngineError> {
@@ -134,7 +188,10 @@ impl Reader for Look {
         data.quarantine.values().cloned().map(Put::Quarantined).for_each(&mut *each);
         data.idempotency.values().cloned().map(Put::Idempotency).for_each(&mut *each);
         data.outbox.values().cloned().map(Put::Outgoing).for_each(&mut *each);
-        data.changes.values().copied().map(Put::Change).for_each(each);
+        data.changes.values().copied().map(Put::Change).for_each(&mut *each);
+        data.reviews.values().cloned().map(Put::Review).for_each(&mut *each);
+        data.history.values().cloned().map(Put::History).for_each(&mut *each);
+        data.holders.iter().for_each(|(key, no)| each(Put::Holder(key.clone(), *no)));
         Ok(())
     }
 }

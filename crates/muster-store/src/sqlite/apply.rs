@@ -5,14 +5,19 @@ use super::facts::Loaded;
 use super::state::State;
 use super::table;
 use crate::bounds::Bounds;
-use crate::codec::{Cell, Record, binding_cells, row_sum, view_cells};
+use crate::codec::{Cell, Record, binding_cells, holder_cells, quarantine_bytes, refused_bytes, row_sum, view_cells};
 use crate::engine::EngineError;
 use crate::family::Family;
 use muster_core::change::Put;
-use muster_core::id::ProfileNo;
+use muster_core::id::{ProfileNo, QuarantineNo, RequestNo};
 use muster_core::identifier::Key;
 use muster_core::record::{Quarantined, Request};
-use rusqlite::Connection;
+use rusqlite::{Connection, Row};
+
+/// What `codec` counts of a quarantine entry, of a row that is stored.
+const QUARANTINE_BYTES: &str = "SELECT length(element) + length(errors) FROM quarantine WHERE no = ?1";
+/// The same of a refused request.
+const REFUSED_BYTES: &str = "SELECT length(record) FROM refused WHERE no = ?1";
 
 /// Writes rows through a connection.
 pub(crate) struct Apply<'a> {
@@ -47,14 +52,27 @@ impl Apply<'_> {
             Put::Event(row) => self.put(row),
             Put::DropEvent(seq) => self.delete(Family::Events, &[Cell::unsigned(*seq)]),
             Put::EventId(row) => self.put(row),
+            Put::DropEventId(id) => self.delete(Family::EventIds, &[Cell::text(id)]),
             Put::Merge(row) => self.put(row),
             Put::Separation(row) => self.put(row),
             Put::Lift(no) => self.delete(Family::Separations, &[Cell::unsigned(no.0)]),
             Put::Request(row) => self.put(row),
+            Put::DropRequest(no) if no.is_refused() => self.drop_refused(*no),
+            Put::DropRequest(no) => self.delete(Family::Requests, &[Cell::unsigned(no.0)]),
             Put::Quarantined(row) => self.quarantine(row),
+            Put::DropQuarantined(no) => self.drop_quarantined(*no),
             Put::Idempotency(row) => self.put(row),
+            Put::DropIdempotency(route, key) => {
+                self.delete(Family::Idempotency, &[Cell::Int(*route as i64), Cell::text(key)])
+            }
             Put::Outgoing(row) => self.put(row),
             Put::Change(row) => self.put(row),
+            Put::Review(row) => self.put(row),
+            Put::DropReview(no) => self.delete(Family::Reviews, &[Cell::unsigned(no.0)]),
+            Put::History(row) => self.put(row),
+            Put::DropHistory(no, seq) => self.delete(Family::History, &[Cell::unsigned(*seq), Cell::unsigned(no.0)]),
+            Put::Holder(key, no) => self.holder(key, *no),
+            Put::DropHolder(key, no) => self.drop_holder(key, *no),
         }
     }
 
@@ -138,12 +156,51 @@ impl Apply<'_> {
         Ok(())
     }
 
+    /// Notes a holder, unless it is noted: batches of an index and imports meet.
+    fn holder(&mut self, key: &Key, no: ProfileNo) -> Result<(), EngineError> {
+        let cells = holder_cells(key, no);
+        let sum = row_sum(Family::Holders, &cells);
+        if table::insert(self.conn, Family::Holders, &cells, sum)? {
+            self.state.sums.replace(Family::Holders, None, Some(sum));
+        }
+        Ok(())
+    }
+
+    /// Takes a holder back, if it is noted.
+    fn drop_holder(&mut self, key: &Key, no: ProfileNo) -> Result<(), EngineError> {
+        let cells = holder_cells(key, no);
+        if table::delete(self.conn, Family::Holders, &cells)? {
+            self.state.sums.replace(Family::Holders, Some(row_sum(Family::Holders, &cells)), None);
+        }
+        Ok(())
+    }
+
+    /// What a row takes of its family's bound of bytes, as it is stored; 0 = it is not there.
+    fn stored_bytes(&self, sql: &str, no: u64) -> Result<u64, EngineError> {
+        Ok(table::numbers(self.conn, sql, &[Cell::unsigned(no)])?.into_iter().sum())
+    }
+
     fn quarantine(&mut self, row: &Quarantined) -> Result<(), EngineError> {
-        let sql = "SELECT length(element) FROM quarantine WHERE no = ?1";
-        let before: u64 = table::numbers(self.conn, sql, &[Cell::unsigned(row.no.0)])?.into_iter().sum();
+        let before = self.stored_bytes(QUARANTINE_BYTES, row.no.0)?;
         self.put(row)?;
         let bytes = &mut self.state.figures.quarantine_bytes;
-        *bytes = (*bytes).saturating_sub(before) + row.element.len() as u64;
+        *bytes = bytes.saturating_sub(before) + quarantine_bytes(row);
+        Ok(())
+    }
+
+    fn drop_quarantined(&mut self, no: QuarantineNo) -> Result<(), EngineError> {
+        let bytes = self.stored_bytes(QUARANTINE_BYTES, no.0)?;
+        self.delete(Family::Quarantine, &[Cell::unsigned(no.0)])?;
+        let kept = &mut self.state.figures.quarantine_bytes;
+        *kept = kept.saturating_sub(bytes);
+        Ok(())
+    }
+
+    fn drop_refused(&mut self, no: RequestNo) -> Result<(), EngineError> {
+        let bytes = self.stored_bytes(REFUSED_BYTES, no.0)?;
+        self.delete(Family::Refused, &[Cell::unsigned(no.0)])?;
+        let kept = &mut self.state.figures.refused_bytes;
+        *kept = kept.saturating_sub(bytes);
         Ok(())
     }
 
@@ -154,28 +211,32 @@ impl Apply<'_> {
                 || state.figures.quarantine_bytes > bounds.quarantine_bytes
         };
         while over(self.state) {
-            let oldest: Vec<Quarantined> = table::list(self.conn, (Family::Quarantine, "ORDER BY no LIMIT 1"), &[])?;
-            let Some(oldest) = oldest.into_iter().next() else { break };
-            self.delete(Family::Quarantine, &[Cell::unsigned(oldest.no.0)])?;
+            let sql = "SELECT no, replayed_as IS NULL FROM quarantine ORDER BY no LIMIT 1";
+            let read = |row: &Row<'_>| Ok((QuarantineNo(table::unsigned(row, 0)?), row.get::<_, bool>(1)?));
+            let oldest = table::answers(self.conn, sql, &[], read)?;
+            let Some((no, counted)) = oldest.into_iter().next() else { break };
+            self.drop_quarantined(no)?;
             let State { counters, figures, .. } = &mut *self.state;
-            figures.quarantine_bytes = figures.quarantine_bytes.saturating_sub(oldest.element.len() as u64);
             figures.quarantine_dropped += 1;
-            if oldest.replayed_as.is_none() {
-                counters.quarantined = counters.quarantined.saturating_sub(1);
-            }
+            counters.quarantined = counters.quarantined.saturating_sub(counted.into());
         }
         Ok(())
     }
 
-    /// Appends refused requests, and drops the oldest beyond the bound.
+    /// Appends refused requests, and drops the oldest beyond the bounds.
     pub(crate) fn refused(&mut self, requests: &[Request], bounds: &Bounds) -> Result<(), EngineError> {
         for request in requests {
+            let before = self.stored_bytes(REFUSED_BYTES, request.no.0)?;
             self.put_cells(Family::Refused, &request.cells())?;
+            let bytes = &mut self.state.figures.refused_bytes;
+            *bytes = bytes.saturating_sub(before) + refused_bytes(request);
         }
-        while self.state.sums.of(Family::Refused).rows.cast_unsigned() > bounds.refused_entries {
+        while self.state.sums.of(Family::Refused).rows.cast_unsigned() > bounds.refused_entries
+            || self.state.figures.refused_bytes > bounds.refused_bytes
+        {
             let sql = "SELECT no FROM refused ORDER BY received_at, no LIMIT 1";
             let Some(no) = table::numbers(self.conn, sql, &[])?.into_iter().next() else { break };
-            self.delete(Family::Refused, &[Cell::unsigned(no)])?;
+            self.drop_refused(RequestNo(no))?;
         }
         Ok(())
     }

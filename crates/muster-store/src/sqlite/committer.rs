@@ -3,6 +3,7 @@
 use super::Inner;
 use super::lane::{Configuring, Lane, Load, locked};
 use super::schema::SchemaError;
+use super::trouble;
 use super::writer::{Ended, Failed, Turn, Writer, WriterError};
 use crate::engine::{EngineError, Job, Workspace};
 use std::collections::VecDeque;
@@ -92,7 +93,14 @@ fn turn(inner: &Inner, lane: &Lane, writer: &mut Option<Writer>, load: Load) {
     }
     let open = match lane.open_writer(writer, inner.options.binding_map_bytes_max, false) {
         Ok(open) => open,
-        Err(error) => return answer_all(jobs, configure, &opening(error)),
+        Err(error) => {
+            // Nothing was written: with room again the next try opens it, and until then the server is not ready.
+            let error = trouble::in_folder(opening(error), &lane.folder);
+            if error == EngineError::Full {
+                lane.set_full(true);
+            }
+            return answer_all(jobs, configure, &error);
+        }
     };
     if lane.finish.swap(false, Ordering::AcqRel) {
         match open.checkpoint() {
@@ -102,7 +110,7 @@ fn turn(inner: &Inner, lane: &Lane, writer: &mut Option<Writer>, load: Load) {
                     lane.pages.store(0, Ordering::Relaxed);
                 }
             }
-            Err(EngineError::Full) => lane.set_full(true),
+            Err(error) if trouble::in_folder(error.clone(), &lane.folder) == EngineError::Full => lane.set_full(true),
             Err(error) => {
                 *writer = None;
                 poison(inner, lane, error.to_string().into());
@@ -155,6 +163,8 @@ fn settle(
             }
         }
         Err(Failed { error, poison: poisoned }) => {
+            let error = trouble::in_folder(error, &lane.folder);
+            let poisoned = poisoned && error != EngineError::Full;
             lane.set_full(error == EngineError::Full);
             if poisoned {
                 // Everything in memory goes with it: nothing is retried over a failed sync.
@@ -199,7 +209,7 @@ pub(crate) fn opening(error: WriterError) -> EngineError {
         WriterError::Schema(SchemaError::Newer(version)) => {
             EngineError::Unavailable(format!("the database has the later version {version}").into())
         }
-        WriterError::Io(error) => EngineError::Unavailable(error.to_string().into()),
+        WriterError::Io(error) => super::io(error),
         WriterError::Behind(stored, synced) => {
             EngineError::Unavailable(format!("the database ends at group {stored}, {synced} was acknowledged").into())
         }

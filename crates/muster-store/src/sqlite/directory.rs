@@ -7,6 +7,8 @@ use std::path::{Path, PathBuf};
 
 /// What the file `format` says of a directory of this version.
 const FORMAT: &str = "muster 1\n";
+/// The folder of what is removed as soon as there is time.
+const REMOVED: &str = "removed";
 
 /// Why a data directory is not opened.
 #[derive(Debug, thiserror::Error)]
@@ -67,6 +69,22 @@ fn make_folder(path: &Path) -> io::Result<()> {
     maker.create(path)
 }
 
+/// How a file is made: what it holds is personal data, or leads to it, so only its owner may read it, whatever the umask
+/// of the process says.
+pub(crate) fn private() -> OpenOptions {
+    let mut options = OpenOptions::new();
+    options.write(true).create(true).truncate(false);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options
+}
+
+/// Makes an empty file that only its owner may read, if there is none. SQLite takes it for a new database, and gives its
+/// journal, its log and its index the same mode.
+pub(crate) fn make_private(path: &Path) -> io::Result<()> {
+    private().open(path).map(drop)
+}
+
 /// An open data directory; nobody else has it while this lives.
 #[derive(Debug)]
 pub(crate) struct Directory {
@@ -84,7 +102,7 @@ impl Directory {
             return Err(OpenError::Foreign(root.to_owned()));
         }
         let path = root.join("lock");
-        let lock = at(&path, OpenOptions::new().write(true).create(true).truncate(false).open(&path))?;
+        let lock = at(&path, private().open(&path))?;
         match lock.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => return Err(OpenError::InUse(root.to_owned())),
@@ -98,8 +116,10 @@ impl Directory {
             }
             Some(_) => return Err(OpenError::Foreign(root.to_owned())),
         }
-        let workspaces = root.join("workspaces");
-        at(&workspaces, make_folder(&workspaces))?;
+        for name in ["workspaces", REMOVED] {
+            let folder = root.join(name);
+            at(&folder, make_folder(&folder))?;
+        }
         at(root, sync(root))?;
         Ok(Self { root: root.to_owned(), _lock: lock })
     }
@@ -124,7 +144,7 @@ impl Directory {
     pub(crate) fn make_workspace(&self, id: &WorkspaceId) -> io::Result<PathBuf> {
         self.remove_workspace(id)?;
         let path = self.workspace(id);
-        fs::create_dir(&path)?;
+        make_folder(&path)?;
         sync(&self.root.join("workspaces"))?;
         Ok(path)
     }
@@ -135,6 +155,32 @@ impl Directory {
             Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
             _ => sync(&self.root.join("workspaces")),
         }
+    }
+
+    /// Moves a workspace's folder, if it is there, to where nobody looks: its name is free at once, and its removal, which
+    /// takes as long as it holds data, can wait. Where it is now.
+    pub(crate) fn set_aside(&self, id: &WorkspaceId) -> io::Result<PathBuf> {
+        let removed = self.root.join(REMOVED);
+        // An id has no dot, so the names of what an earlier workspace of this id left are told apart.
+        let mut names = (0_u64..).map(|n| removed.join(format!("{id}.{n}")));
+        let aside = names.find(|path| !path.exists()).expect("one of 2^64 names is free");
+        match fs::rename(self.workspace(id), &aside) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+        sync(&removed)?;
+        sync(&self.root.join("workspaces"))?;
+        Ok(aside)
+    }
+
+    /// Removes what was set aside and is still there.
+    pub(crate) fn remove_set_aside(&self) -> Result<(), OpenError> {
+        let removed = self.root.join(REMOVED);
+        for entry in at(&removed, fs::read_dir(&removed))? {
+            let path = at(&removed, entry)?.path();
+            at(&path, fs::remove_dir_all(&path))?;
+        }
+        Ok(())
     }
 }
 
@@ -160,7 +206,7 @@ fn is_new(root: &Path) -> io::Result<bool> {
 fn write_synced(path: &Path, text: &str) -> io::Result<()> {
     // Under another name first: a start that is cut short must not leave half a format.
     let draft = path.with_extension("new");
-    let mut file = File::create(&draft)?;
+    let mut file = private().truncate(true).open(&draft)?;
     file.write_all(text.as_bytes())?;
     file.sync_all()?;
     fs::rename(&draft, path)

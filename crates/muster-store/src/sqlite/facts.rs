@@ -2,18 +2,21 @@
 //! replacing such a row need not read it again.
 
 use super::bindings::BindingMap;
-use super::table;
-use crate::codec::{Binding, Cell, Record, ViewRow};
+use super::table::{self, unsigned};
+use crate::codec::{Binding, Cell, Damage, Record, ViewRow, holder_cells};
 use crate::engine::EngineError;
 use crate::family::Family;
-use crate::rounds::Source;
+use crate::rounds::{Sized, Source};
 use muster_core::command::Route;
-use muster_core::id::{MergeNo, ProfileNo, SeparationNo, Seq};
+use muster_core::id::{MergeNo, ProfileNo, QuarantineNo, RequestNo, ReviewNo, SeparationNo, Seq};
 use muster_core::identifier::Key;
 use muster_core::record::{
-    Device, DeviceRef, EventId, Idempotency, Link, Merge, Profile, Separation, Standing, Token, TokenKind, View,
+    Device, DeviceRef, EventId, Idempotency, Link, Merge, Profile, Quarantined, Separation, Standing, Token, TokenKind,
+    View,
 };
-use rusqlite::Connection;
+use muster_core::review::Review;
+use muster_core::time::Timestamp;
+use rusqlite::{Connection, Row};
 use std::collections::HashMap;
 
 /// Checksums of rows with a number as key, as they are in the transaction; None = there is none.
@@ -52,6 +55,17 @@ pub(crate) struct FactReader<'a> {
 }
 
 impl FactReader<'_> {
+    /// The oldest rows of a family until then.
+    fn expired<T>(
+        &self,
+        sql: &str,
+        until: Timestamp,
+        limit: usize,
+        read: impl FnMut(&Row<'_>) -> Result<T, EngineError>,
+    ) -> Result<Vec<T>, EngineError> {
+        table::answers(self.conn, sql, &[Cell::Int(until.0), Cell::unsigned(limit as u64)], read)
+    }
+
     fn numbered<R: Record>(&mut self, no: u64) -> Result<Option<R>, EngineError> {
         let key = Cell::unsigned(no);
         let found = table::get::<R>(self.conn, std::slice::from_ref(&key))?;
@@ -70,6 +84,21 @@ pub(crate) fn members(conn: &Connection, root: ProfileNo) -> Result<Vec<ProfileN
 pub(crate) fn binding(conn: &Connection, key: &Key) -> Result<Option<ProfileNo>, EngineError> {
     let found = table::get::<Binding>(conn, &[Cell::text(key.kind.name()), Cell::text(&key.value)])?;
     Ok(found.map(|(row, _)| row.profile))
+}
+
+/// The separations that name an id.
+pub(crate) fn separations_of(conn: &Connection, no: ProfileNo) -> Result<Vec<Separation>, EngineError> {
+    let of = |condition| table::list(conn, (Family::Separations, condition), &[Cell::unsigned(no.0)]);
+    let mut found: Vec<Separation> = of("WHERE a = ?1")?;
+    found.extend(of("WHERE b = ?1")?);
+    Ok(found)
+}
+
+/// The own records that hold a value of a kind that is being made active, by number.
+pub(crate) fn holders(conn: &Connection, key: &Key, limit: usize) -> Result<Vec<ProfileNo>, EngineError> {
+    let sql = "SELECT profile FROM holders WHERE kind = ?1 AND value = ?2 ORDER BY profile LIMIT ?3";
+    let parameters = [Cell::text(key.kind.name()), Cell::text(&key.value), Cell::unsigned(limit as u64)];
+    Ok(table::numbers(conn, sql, &parameters)?.into_iter().map(ProfileNo).collect())
 }
 
 /// A recorded answer.
@@ -103,10 +132,7 @@ impl Source for FactReader<'_> {
     }
 
     fn separations_of(&mut self, no: ProfileNo) -> Result<Vec<Separation>, EngineError> {
-        let of = |condition| table::list(self.conn, (Family::Separations, condition), &[Cell::unsigned(no.0)]);
-        let mut found: Vec<Separation> = of("WHERE a = ?1")?;
-        found.extend(of("WHERE b = ?1")?);
-        Ok(found)
+        separations_of(self.conn, no)
     }
 
     fn events_of(&mut self, no: ProfileNo, limit: usize) -> Result<Vec<Seq>, EngineError> {
@@ -149,5 +175,98 @@ impl Source for FactReader<'_> {
 
     fn idempotency(&mut self, route: Route, key: &str) -> Result<Option<Idempotency>, EngineError> {
         idempotency(self.conn, route, key)
+    }
+
+    fn open_reviews(&mut self, a: ProfileNo, b: ProfileNo) -> Result<Vec<Review>, EngineError> {
+        let of = (Family::Reviews, "WHERE a = ?1 AND b = ?2 AND state = 1");
+        let (a, b) = (Cell::unsigned(a.0), Cell::unsigned(b.0));
+        let mut found: Vec<Review> = table::list(self.conn, of, &[a.clone(), b.clone()])?;
+        found.extend(table::list::<Review>(self.conn, of, &[b, a])?);
+        Ok(found)
+    }
+
+    fn open_review_of(&mut self, a: ProfileNo, key: &Key) -> Result<Option<Review>, EngineError> {
+        let of = (Family::Reviews, "WHERE a = ?1 AND kind = ?2 AND value = ?3 AND b IS NULL AND state = 1");
+        let parameters = [Cell::unsigned(a.0), Cell::text(key.kind.name()), Cell::text(&key.value)];
+        Ok(table::list(self.conn, of, &parameters)?.into_iter().next())
+    }
+
+    fn review(&mut self, no: ReviewNo) -> Result<Option<Review>, EngineError> {
+        self.numbered(no.0)
+    }
+
+    fn reviews_to_drop(&mut self, limit: usize) -> Result<Vec<(ReviewNo, bool)>, EngineError> {
+        let sql = "SELECT no, state = 1 FROM reviews ORDER BY (state = 1), no LIMIT ?1";
+        let read = |row: &Row<'_>| Ok((ReviewNo(unsigned(row, 0)?), row.get(1)?));
+        table::answers(self.conn, sql, &[Cell::unsigned(limit as u64)], read)
+    }
+
+    fn holders(&mut self, key: &Key, limit: usize) -> Result<Vec<ProfileNo>, EngineError> {
+        holders(self.conn, key, limit)
+    }
+
+    fn holds(&mut self, key: &Key, no: ProfileNo) -> Result<bool, EngineError> {
+        Ok(table::stored_sum(self.conn, Family::Holders, &holder_cells(key, no))?.is_some())
+    }
+
+    fn profiles_after(&mut self, after: ProfileNo, limit: usize) -> Result<Vec<ProfileNo>, EngineError> {
+        let sql = "SELECT no FROM profiles WHERE no > ?1 ORDER BY no LIMIT ?2";
+        let parameters = [Cell::unsigned(after.0), Cell::unsigned(limit as u64)];
+        Ok(table::numbers(self.conn, sql, &parameters)?.into_iter().map(ProfileNo).collect())
+    }
+
+    fn quarantined(&mut self, no: QuarantineNo) -> Result<Option<Quarantined>, EngineError> {
+        self.numbered(no.0)
+    }
+
+    fn expired_requests(&mut self, until: Timestamp, limit: usize) -> Result<Sized<RequestNo>, EngineError> {
+        const APPLIED: &str =
+            "SELECT no, length(record) FROM requests WHERE received_at <= ?1 ORDER BY received_at, no LIMIT ?2";
+        const REFUSED: &str =
+            "SELECT no, length(record) FROM refused WHERE received_at <= ?1 ORDER BY received_at, no LIMIT ?2";
+        let read = |row: &Row<'_>| Ok((RequestNo(unsigned(row, 0)?), unsigned(row, 1)?));
+        let mut rows = self.expired(APPLIED, until, limit, read)?;
+        rows.extend(self.expired(REFUSED, until, limit - rows.len(), read)?);
+        Ok(rows)
+    }
+
+    fn expired_quarantine(
+        &mut self,
+        until: Timestamp,
+        limit: usize,
+    ) -> Result<Sized<(QuarantineNo, bool)>, EngineError> {
+        let sql = "SELECT no, replayed_as IS NOT NULL, length(element) + length(errors) FROM quarantine \
+             WHERE at <= ?1 ORDER BY at, no LIMIT ?2";
+        let read = |row: &Row<'_>| Ok(((QuarantineNo(unsigned(row, 0)?), row.get(1)?), unsigned(row, 2)?));
+        self.expired(sql, until, limit, read)
+    }
+
+    fn expired_event_ids(&mut self, until: Timestamp, limit: usize) -> Result<Sized<Box<str>>, EngineError> {
+        let sql = "SELECT id FROM event_ids WHERE at <= ?1 ORDER BY at, id LIMIT ?2";
+        self.expired(sql, until, limit, |row| {
+            let id: Box<str> = row.get(0)?;
+            let bytes = id.len() as u64;
+            Ok((id, bytes))
+        })
+    }
+
+    fn expired_idempotency(&mut self, until: Timestamp, limit: usize) -> Result<Sized<(Route, Box<str>)>, EngineError> {
+        let sql = "SELECT route, key, length(body) FROM idempotency WHERE at <= ?1 ORDER BY at, route, key LIMIT ?2";
+        self.expired(sql, until, limit, |row| {
+            let route = Route::from_code(row.get(0)?).ok_or(Damage("a route is unknown"))?;
+            Ok(((route, row.get(1)?), unsigned(row, 2)?))
+        })
+    }
+
+    fn expired_events(&mut self, until: Timestamp, limit: usize) -> Result<Sized<(ProfileNo, Seq)>, EngineError> {
+        // By the change sequence, which receipts follow: an index by receipt would cost every import.
+        let sql = "SELECT profile, seq, length(attributes) + length(record), received_at <= ?1 FROM events \
+             ORDER BY seq LIMIT ?2";
+        let read = |row: &Row<'_>| {
+            let event = (ProfileNo(unsigned(row, 0)?), unsigned(row, 1)?);
+            Ok(((event, unsigned(row, 2)?), row.get::<_, bool>(3)?))
+        };
+        let rows = self.expired(sql, until, limit, read)?;
+        Ok(rows.into_iter().take_while(|(_, past)| *past).map(|(event, _)| event).collect())
     }
 }

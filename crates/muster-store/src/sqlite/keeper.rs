@@ -4,6 +4,7 @@
 use super::Inner;
 use super::lane::{Lane, locked};
 use super::settings::{self, PAGE_BYTES, WAL_BYTES};
+use super::trouble;
 use super::writer::DATABASE;
 use crate::engine::EngineError;
 use std::sync::atomic::Ordering;
@@ -82,6 +83,11 @@ fn close_idle(inner: &Inner, lanes: &[Arc<Lane>]) {
         if lane.is_idle()
             && let Err(error) = lane.close(&mut writer)
         {
+            if trouble::in_folder(error.clone(), &lane.folder) == EngineError::Full {
+                // What it could not copy is whole in the write-ahead log; the lane is opened again where there is room.
+                lane.set_full(true);
+                continue;
+            }
             let why = EngineError::Unavailable(error.to_string().into());
             inner.gauges.fail(format!("workspace {}: {error}", lane.id).into());
             lane.stop(&why);

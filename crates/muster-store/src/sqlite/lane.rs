@@ -4,6 +4,7 @@
 use super::settings;
 use super::writer::{DATABASE, Writer, WriterError};
 use crate::bounds::Bounds;
+use crate::codec::refused_bytes;
 use crate::engine::{Configure, EngineError, Job, Workspace};
 use muster_core::id::WorkspaceId;
 use muster_core::rate::RateWindow;
@@ -62,6 +63,7 @@ struct Queue {
     items: VecDeque<Item>,
     bytes: usize,
     refused: Vec<Request>,
+    refused_bytes: usize,
     /// A committer has it, or it stands in the ready queue.
     scheduled: bool,
     /// Nothing is taken any more, for this reason.
@@ -78,6 +80,7 @@ impl Lane {
             items: VecDeque::new(),
             bytes: 0,
             refused: Vec::new(),
+            refused_bytes: 0,
             scheduled: false,
             stopped: None,
             full: false,
@@ -126,7 +129,12 @@ impl Lane {
     /// Notes a refused request, if there is room.
     pub(crate) fn note_refused(&self, request: Request, bounds: &Bounds) {
         let mut queue = locked(&self.queue);
-        if queue.stopped.is_none() && queue.refused.len() < bounds.refused_buffer {
+        let bytes = queue.refused_bytes.saturating_add(usize::try_from(refused_bytes(&request)).unwrap_or(usize::MAX));
+        if queue.stopped.is_none()
+            && queue.refused.len() < bounds.refused_buffer
+            && bytes <= bounds.refused_buffer_bytes
+        {
+            queue.refused_bytes = bytes;
             queue.refused.push(request);
         }
     }
@@ -148,6 +156,7 @@ impl Lane {
     pub(crate) fn take(&self, bounds: &Bounds) -> Load {
         let mut queue = locked(&self.queue);
         let mut load = Load { refused: std::mem::take(&mut queue.refused), ..Load::default() };
+        queue.refused_bytes = 0;
         let mut bytes = 0_usize;
         while load.jobs.len() < bounds.group_jobs {
             match queue.items.front() {
@@ -177,7 +186,9 @@ impl Lane {
     /// A turn is over: true if the lane must be scheduled again.
     pub(crate) fn turn_over(&self) -> bool {
         let mut queue = locked(&self.queue);
-        queue.scheduled = !queue.items.is_empty();
+        // No keeper wakes a lane that closes: refused requests that came in during its last turn have one more.
+        let last = queue.stopped.is_some() && !queue.refused.is_empty();
+        queue.scheduled = !queue.items.is_empty() || last;
         queue.scheduled
     }
 
@@ -193,6 +204,7 @@ impl Lane {
             queue.stopped.get_or_insert_with(|| error.clone());
             queue.bytes = 0;
             queue.refused.clear();
+            queue.refused_bytes = 0;
             std::mem::take(&mut queue.items)
         };
         let mut jobs = 0;

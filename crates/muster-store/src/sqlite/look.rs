@@ -5,21 +5,25 @@ use super::facts;
 use super::lane::Lane;
 use super::state::Figures;
 use super::table;
-use crate::codec::{Binding, COUNTERS_ID, Cell, Record, ViewRow, outcome_bit};
+use crate::codec::{Binding, COUNTERS_ID, Cell, Holder, Record, ViewRow, outcome_bit};
 use crate::engine::EngineError;
 use crate::family::Family;
-use crate::reader::{EventQuery, LiveProfile, Reader, RequestQuery};
+use crate::page::{self, Filling, Page, payload};
+use crate::reader::{Due, EventQuery, LiveProfile, Reader, RequestQuery, ReviewQuery};
 use muster_core::change::Put;
 use muster_core::command::Route;
-use muster_core::id::{MergeNo, ProfileNo, QuarantineNo, RequestNo, SeparationNo, Seq};
+use muster_core::facts::Cutoffs;
+use muster_core::history::History;
+use muster_core::id::{MergeNo, ProfileNo, QuarantineNo, RequestNo, ReviewNo, SeparationNo, Seq};
 use muster_core::identifier::Key;
 use muster_core::record::{
     Change, Counters, Device, Event, EventId, Idempotency, Link, Merge, Outgoing, Profile, Quarantined, Request,
     Separation, Standing,
 };
+use muster_core::review::Review;
 use muster_core::snapshot::Member;
 use muster_core::time::Timestamp;
-use rusqlite::Connection;
+use rusqlite::{Connection, Row};
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::sync::Arc;
@@ -73,10 +77,10 @@ impl Look {
     }
 
     /// The rows of a family below a number, newest first.
-    fn newest<R: Record>(&self, below: Option<u64>, limit: usize) -> Result<Vec<R>, EngineError> {
+    fn newest<R: Record>(&self, below: Option<u64>, limit: usize) -> Result<Page<R>, EngineError> {
         let below = below.map_or(i64::MAX, |no| i64::try_from(no).unwrap_or(i64::MAX));
-        let of = (R::FAMILY, "WHERE no < ?1 ORDER BY no DESC LIMIT ?2");
-        table::list(self.conn(), of, &[Cell::Int(below), cell_limit(limit)])
+        let of = (R::FAMILY, "WHERE no < ?1 ORDER BY no DESC");
+        table::page(self.conn(), of, &[Cell::Int(below)], limit)
     }
 
     /// Puts the (time, seq) of one id's newest events into the heap, which keeps the newest of all.
@@ -90,7 +94,7 @@ impl Look {
              AND (time, seq) > (?4, ?5) ORDER BY time DESC, seq DESC LIMIT ?6";
         const BY_NAME: &str = "SELECT time, seq FROM events WHERE profile = ?1 AND (time, seq) < (?2, ?3) \
              AND (time, seq) > (?4, ?5) AND name = ?7 ORDER BY time DESC, seq DESC LIMIT ?6";
-        let above = newest.peek().filter(|_| newest.len() >= query.limit).map(|Reverse((time, seq))| (time.0, *seq));
+        let above = newest.peek().filter(|_| newest.len() > query.limit).map(|Reverse((time, seq))| (time.0, *seq));
         let (above_time, above_seq) = above.map_or((i64::MIN, 0), |(time, seq)| (time, seq.cast_signed()));
         let below = query.below.map(|(time, seq)| (time.0, i64::try_from(seq).unwrap_or(i64::MAX)));
         let (below_time, below_seq) = below.unwrap_or((i64::MAX, i64::MAX));
@@ -98,32 +102,33 @@ impl Look {
         for (place, n) in (1..).zip([profile.0.cast_signed(), below_time, below_seq, above_time, above_seq]) {
             statement.raw_bind_parameter(place, n)?;
         }
-        statement.raw_bind_parameter(6, cell_limit(query.limit))?;
+        // One more than asked for tells whether there is a next page.
+        let limit = query.limit.saturating_add(1);
+        statement.raw_bind_parameter(6, cell_limit(limit))?;
         if let Some(name) = query.name {
             statement.raw_bind_parameter(7, name)?;
         }
         let mut rows = statement.raw_query();
         while let Some(row) = rows.next()? {
             newest.push(Reverse((Timestamp(row.get(0)?), row.get::<_, i64>(1)?.cast_unsigned())));
-            if newest.len() > query.limit {
+            if newest.len() > limit {
                 newest.pop();
             }
         }
         Ok(())
     }
 
-    fn requests_of(&self, family: Family, query: RequestQuery) -> Result<Vec<Request>, EngineError> {
+    fn requests_of(&self, family: Family, query: RequestQuery) -> Result<Page<Request>, EngineError> {
         let (time, no) = query.below.map_or((i64::MAX, i64::MAX), |(time, no)| (time.0, no.0.cast_signed()));
         let condition = "WHERE (received_at, no) < (?1, ?2) AND (?3 IS NULL OR status = ?3) \
-             AND (?4 IS NULL OR outcomes & ?4 <> 0) ORDER BY received_at DESC, no DESC LIMIT ?5";
+             AND (?4 IS NULL OR outcomes & ?4 <> 0) ORDER BY received_at DESC, no DESC";
         let parameters = [
             Cell::Int(time),
             Cell::Int(no),
             Cell::int_or_null(query.status.map(i64::from)),
             Cell::int_or_null(query.outcome.map(outcome_bit)),
-            cell_limit(query.limit),
         ];
-        table::list(self.conn(), (family, condition), &parameters)
+        table::page(self.conn(), (family, condition), &parameters, query.limit)
     }
 
     fn family<R: Record>(
@@ -132,7 +137,7 @@ impl Look {
         row: impl Fn(R) -> Put,
         each: &mut dyn FnMut(Put),
     ) -> Result<(), EngineError> {
-        let order = if family.key_columns() == 2 { "ORDER BY 1, 2" } else { "ORDER BY 1" };
+        let order = ["ORDER BY 1", "ORDER BY 1, 2", "ORDER BY 1, 2, 3"][family.key_columns() - 1];
         table::each(self.conn(), (family, order), &[], |record| each(row(record)))
     }
 }
@@ -174,30 +179,50 @@ impl Reader for Look {
         Ok(Some(LiveProfile { root, members, view }))
     }
 
-    fn due_deletions(&mut self, now: Timestamp, limit: usize) -> Result<Vec<ProfileNo>, EngineError> {
-        let sql = "SELECT no FROM standings WHERE deletion <= ?1 AND root = no ORDER BY deletion LIMIT ?2";
-        let due = table::numbers(self.conn(), sql, &[Cell::Int(now.0), cell_limit(limit)])?;
-        Ok(due.into_iter().map(ProfileNo).collect())
+    fn due_deletions(&mut self, now: Timestamp, after: Option<Due>, limit: usize) -> Result<Vec<Due>, EngineError> {
+        let sql = "SELECT deletion, no FROM standings WHERE deletion <= ?1 AND (deletion, no) > (?2, ?3) AND root = no \
+             ORDER BY deletion, no LIMIT ?4";
+        let (since, no) = after.map_or((i64::MIN, 0), |(since, no)| (since.0, no.0));
+        let parameters = [Cell::Int(now.0), Cell::Int(since), Cell::unsigned(no), cell_limit(limit)];
+        table::answers(self.conn(), sql, &parameters, |row| {
+            Ok((Timestamp(row.get(0)?), ProfileNo(table::unsigned(row, 1)?)))
+        })
     }
 
-    fn events(&mut self, query: &EventQuery<'_>) -> Result<Vec<Event>, EngineError> {
+    fn oldest(&mut self) -> Result<Cutoffs, EngineError> {
+        let first = |sql| -> Result<Option<Timestamp>, EngineError> {
+            let read = |row: &Row<'_>| Ok(row.get::<_, Option<i64>>(0)?.map(Timestamp));
+            Ok(table::answers(self.conn(), sql, &[], read)?.into_iter().flatten().next())
+        };
+        let log = [first("SELECT min(received_at) FROM requests")?, first("SELECT min(received_at) FROM refused")?];
+        Ok(Cutoffs {
+            log: log.into_iter().flatten().min(),
+            quarantine: first("SELECT min(at) FROM quarantine")?,
+            event_ids: first("SELECT min(at) FROM event_ids")?,
+            idempotency: first("SELECT min(at) FROM idempotency")?,
+            events: first("SELECT received_at FROM events ORDER BY seq LIMIT 1")?,
+        })
+    }
+
+    fn events(&mut self, query: &EventQuery<'_>) -> Result<Page<Event>, EngineError> {
         let mut newest = BinaryHeap::new();
         for profile in query.profiles {
             self.newest_of(*profile, query, &mut newest)?;
         }
-        let mut events = Vec::with_capacity(newest.len());
+        let mut page = Filling::new(query.limit);
         for Reverse((_, seq)) in newest.into_sorted_vec() {
-            events.push(self.numbered(seq)?.ok_or(EngineError::Corrupt("an event is missing".into()))?);
+            let event: Event = self.numbered(seq)?.ok_or(EngineError::Corrupt("an event is missing".into()))?;
+            if !page.takes(payload(&event.cells())) {
+                break;
+            }
+            page.put(event);
         }
-        Ok(events)
+        Ok(page.done())
     }
 
-    fn requests(&mut self, query: RequestQuery) -> Result<Vec<Request>, EngineError> {
-        let mut requests = self.requests_of(Family::Requests, query)?;
-        requests.extend(self.requests_of(Family::Refused, query)?);
-        requests.sort_by_key(|r| Reverse((r.received_at, r.no)));
-        requests.truncate(query.limit);
-        Ok(requests)
+    fn requests(&mut self, query: RequestQuery) -> Result<Page<Request>, EngineError> {
+        let pages = [self.requests_of(Family::Requests, query)?, self.requests_of(Family::Refused, query)?];
+        Ok(page::merged(pages, query.limit, |r| Reverse((r.received_at, r.no))))
     }
 
     fn request(&mut self, no: RequestNo) -> Result<Option<Request>, EngineError> {
@@ -205,7 +230,7 @@ impl Reader for Look {
         Ok(table::get_of(self.conn(), family, &[Cell::unsigned(no.0)])?.map(|(row, _)| row))
     }
 
-    fn quarantine(&mut self, below: Option<QuarantineNo>, limit: usize) -> Result<Vec<Quarantined>, EngineError> {
+    fn quarantine(&mut self, below: Option<QuarantineNo>, limit: usize) -> Result<Page<Quarantined>, EngineError> {
         self.newest(below.map(|no| no.0), limit)
     }
 
@@ -213,7 +238,7 @@ impl Reader for Look {
         self.numbered(no.0)
     }
 
-    fn merges(&mut self, below: Option<MergeNo>, limit: usize) -> Result<Vec<Merge>, EngineError> {
+    fn merges(&mut self, below: Option<MergeNo>, limit: usize) -> Result<Page<Merge>, EngineError> {
         self.newest(below.map(|no| no.0), limit)
     }
 
@@ -221,8 +246,54 @@ impl Reader for Look {
         self.numbered(no.0)
     }
 
-    fn separations(&mut self, below: Option<SeparationNo>, limit: usize) -> Result<Vec<Separation>, EngineError> {
+    fn separations(&mut self, below: Option<SeparationNo>, limit: usize) -> Result<Page<Separation>, EngineError> {
         self.newest(below.map(|no| no.0), limit)
+    }
+
+    fn reviews(&mut self, query: ReviewQuery) -> Result<Page<Review>, EngineError> {
+        let below = query.below.map_or(i64::MAX, |no| i64::try_from(no.0).unwrap_or(i64::MAX));
+        let (condition, parameters) = match query.state {
+            None => ("WHERE no < ?1 ORDER BY no DESC", vec![Cell::Int(below)]),
+            Some(state) => {
+                ("WHERE state = ?2 AND no < ?1 ORDER BY no DESC", vec![Cell::Int(below), Cell::Int(state as i64)])
+            }
+        };
+        table::page(self.conn(), (Family::Reviews, condition), &parameters, query.limit)
+    }
+
+    fn review(&mut self, no: ReviewNo) -> Result<Option<Review>, EngineError> {
+        self.numbered(no.0)
+    }
+
+    fn root(&mut self, no: ProfileNo) -> Result<Option<Standing>, EngineError> {
+        match self.numbered::<Standing>(no.0)? {
+            Some(standing) if standing.root != no => self.numbered(standing.root.0),
+            found => Ok(found),
+        }
+    }
+
+    fn profiles(&mut self, after: ProfileNo, limit: usize) -> Result<Vec<Profile>, EngineError> {
+        let of = (Family::Profiles, "WHERE no > ?1 ORDER BY no LIMIT ?2");
+        table::list(self.conn(), of, &[Cell::unsigned(after.0), cell_limit(limit)])
+    }
+
+    fn separations_of(&mut self, no: ProfileNo) -> Result<Vec<Separation>, EngineError> {
+        facts::separations_of(self.conn(), no)
+    }
+
+    fn holder(&mut self, key: &Key) -> Result<Option<ProfileNo>, EngineError> {
+        Ok(facts::holders(self.conn(), key, 1)?.first().copied())
+    }
+
+    fn history(&mut self, profile: &Profile) -> Result<Vec<History>, EngineError> {
+        let row = |seq: &Seq| table::get(self.conn(), &[Cell::unsigned(*seq), Cell::unsigned(profile.no.0)]);
+        let rows = profile.history.iter().map(row).collect::<Result<Vec<_>, _>>()?;
+        Ok(rows.into_iter().flatten().map(|(row, _)| row).collect())
+    }
+
+    fn changes(&mut self, places: &[Seq]) -> Result<Vec<Change>, EngineError> {
+        let rows = places.iter().map(|seq| self.numbered(*seq)).collect::<Result<Vec<_>, _>>()?;
+        Ok(rows.into_iter().flatten().collect())
     }
 
     fn idempotency(&mut self, route: Route, key: &str) -> Result<Option<Idempotency>, EngineError> {
@@ -250,6 +321,9 @@ impl Reader for Look {
         self.family::<Quarantined>(F::Quarantine, Put::Quarantined, each)?;
         self.family::<Idempotency>(F::Idempotency, Put::Idempotency, each)?;
         self.family::<Outgoing>(F::Outbox, Put::Outgoing, each)?;
-        self.family::<Change>(F::Changes, Put::Change, each)
+        self.family::<Change>(F::Changes, Put::Change, each)?;
+        self.family::<Review>(F::Reviews, Put::Review, each)?;
+        self.family::<History>(F::History, Put::History, each)?;
+        self.family(F::Holders, |row: Holder| Put::Holder(row.key, row.profile), each)
     }
 }

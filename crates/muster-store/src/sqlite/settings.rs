@@ -4,6 +4,7 @@
 //! thread at a time, which Rust holds), DEFAULT_WAL_SYNCHRONOUS=2 (a connection that forgets the setting still syncs),
 //! LIKE_DOESNT_MATCH_BLOBS (values as JSONB are no text).
 
+use super::directory;
 use rusqlite::{Connection, OpenFlags, Result};
 use std::path::Path;
 use std::time::Duration;
@@ -23,6 +24,10 @@ const SYNCHRONOUS: &str = if cfg!(feature = "unsafe-no-sync") { "OFF" } else { "
 const SYNCHRONOUS_JOURNAL: &str = if cfg!(feature = "unsafe-no-sync") { "OFF" } else { "EXTRA" };
 
 fn open(path: &Path, flags: OpenFlags) -> Result<Connection> {
+    if flags.contains(OpenFlags::SQLITE_OPEN_CREATE) {
+        // Before SQLite makes it with the umask's mode. Where it cannot be made, SQLite says so in its words.
+        let _said_by_sqlite = directory::make_private(path);
+    }
     let conn = Connection::open_with_flags(path, flags | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
     conn.set_prepared_statement_cache_capacity(STATEMENTS);
     conn.busy_timeout(BUSY)?;

@@ -20,23 +20,30 @@ pub(crate) struct Figures {
     pub(crate) quarantine_bytes: u64,
     /// Quarantine entries dropped for its bounds, ever.
     pub(crate) quarantine_dropped: u64,
+    /// Bytes of the refused requests in the log.
+    pub(crate) refused_bytes: u64,
 }
 
 impl Figures {
     fn sum(self) -> i64 {
-        cells_sum(ENGINE_SEED, &[self.group, self.quarantine_bytes, self.quarantine_dropped].map(Cell::unsigned))
+        cells_sum(ENGINE_SEED, &self.numbers().map(Cell::unsigned))
+    }
+
+    fn numbers(self) -> [u64; 4] {
+        [self.group, self.quarantine_bytes, self.quarantine_dropped, self.refused_bytes]
     }
 
     /// Reads them, checked.
     pub(crate) fn load(conn: &Connection) -> Result<Self, EngineError> {
         let row = conn
             .query_row(
-                "SELECT group_no, quarantine_bytes, quarantine_dropped, sum FROM engine WHERE id = 1",
+                "SELECT group_no, quarantine_bytes, quarantine_dropped, refused_bytes, sum FROM engine WHERE id = 1",
                 [],
                 |row| {
-                    let [group, quarantine_bytes, quarantine_dropped] =
-                        [row.get::<_, i64>(0)?, row.get(1)?, row.get(2)?].map(i64::cast_unsigned);
-                    Ok((Self { group, quarantine_bytes, quarantine_dropped }, row.get::<_, i64>(3)?))
+                    let [group, quarantine_bytes, quarantine_dropped, refused_bytes] =
+                        [row.get::<_, i64>(0)?, row.get(1)?, row.get(2)?, row.get(3)?].map(i64::cast_unsigned);
+                    let figures = Self { group, quarantine_bytes, quarantine_dropped, refused_bytes };
+                    Ok((figures, row.get::<_, i64>(4)?))
                 },
             )
             .optional()?;
@@ -82,12 +89,12 @@ impl State {
                 upsert.execute(params![family.table(), of.rows, of.sum, sums_check(family, of)])?;
             }
         }
-        let Figures { group, quarantine_bytes, quarantine_dropped } = self.figures;
-        let figures = [group, quarantine_bytes, quarantine_dropped].map(u64::cast_signed);
-        conn.prepare_cached("INSERT OR REPLACE INTO engine VALUES (1, ?1, ?2, ?3, ?4)")?.execute(params![
-            figures[0],
-            figures[1],
-            figures[2],
+        let [group, quarantine_bytes, quarantine_dropped, refused_bytes] = self.figures.numbers().map(u64::cast_signed);
+        conn.prepare_cached("INSERT OR REPLACE INTO engine VALUES (1, ?1, ?2, ?3, ?4, ?5)")?.execute(params![
+            group,
+            quarantine_bytes,
+            quarantine_dropped,
+            refused_bytes,
             self.figures.sum()
         ])?;
         Ok(())

@@ -1,7 +1,8 @@
 //! The number of the last synced group, in a file beside the database, written after each commit and not synced: a
 //! database that is behind it has lost the end of its write-ahead log.
 
-use std::fs::{File, OpenOptions};
+use super::directory;
+use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt as _;
 use std::path::Path;
@@ -15,7 +16,7 @@ pub(crate) struct Synced(File);
 impl Synced {
     /// Opens the file, or makes it. The number that it holds: 0 if it is new; None if it cannot be read.
     pub(crate) fn open(path: &Path) -> io::Result<(Self, Option<u64>)> {
-        let file = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path)?;
+        let file = directory::private().read(true).open(path)?;
         if file.metadata()?.len() == 0 {
             let synced = Self(file);
             synced.write(0)?;

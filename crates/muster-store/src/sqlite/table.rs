@@ -5,6 +5,7 @@ use super::trouble;
 use crate::codec::{Cell, Record, row_sum};
 use crate::engine::EngineError;
 use crate::family::Family;
+use crate::page::{Filling, Page, payload};
 use rusqlite::types::{ToSql, ToSqlOutput, ValueRef};
 use rusqlite::{CachedStatement, Connection, Row};
 use std::borrow::Cow;
@@ -147,16 +148,52 @@ pub(crate) fn list<R: Record>(
     Ok(rows)
 }
 
-/// Numbers that a statement answers in its only column.
-pub(crate) fn numbers(conn: &Connection, sql: &str, parameters: &[Cell<'_>]) -> Result<Vec<u64>, EngineError> {
+/// The same as one page of a list: no more is read than it holds, and the row after it.
+pub(crate) fn page<R: Record>(
+    conn: &Connection,
+    (family, condition): (Family, &str),
+    parameters: &[Cell<'_>],
+    limit: usize,
+) -> Result<Page<R>, EngineError> {
+    let mut statement = conn.prepare_cached(&format!("{} {condition}", statements(family).from))?;
+    bind(&mut statement, parameters)?;
+    let mut rows = statement.raw_query();
+    let mut filling = Filling::new(limit);
+    while let Some(row) = rows.next()? {
+        let (cells, _) = checked(family, row)?;
+        if !filling.takes(payload(&cells)) {
+            break;
+        }
+        filling.put(R::from_cells(&cells)?);
+    }
+    Ok(filling.done())
+}
+
+/// What a statement answers, row by row.
+pub(crate) fn answers<T>(
+    conn: &Connection,
+    sql: &str,
+    parameters: &[Cell<'_>],
+    mut read: impl FnMut(&Row<'_>) -> Result<T, EngineError>,
+) -> Result<Vec<T>, EngineError> {
     let mut statement = conn.prepare_cached(sql)?;
     bind(&mut statement, parameters)?;
     let mut rows = statement.raw_query();
-    let mut numbers = Vec::new();
+    let mut answers = Vec::new();
     while let Some(row) = rows.next()? {
-        numbers.push(row.get::<_, i64>(0)?.cast_unsigned());
+        answers.push(read(row)?);
     }
-    Ok(numbers)
+    Ok(answers)
+}
+
+/// A number that is never negative in a column of a row.
+pub(crate) fn unsigned(row: &Row<'_>, column: usize) -> rusqlite::Result<u64> {
+    Ok(row.get::<_, i64>(column)?.cast_unsigned())
+}
+
+/// Numbers that a statement answers in its only column.
+pub(crate) fn numbers(conn: &Connection, sql: &str, parameters: &[Cell<'_>]) -> Result<Vec<u64>, EngineError> {
+    answers(conn, sql, parameters, |row| Ok(unsigned(row, 0)?))
 }
 
 /// Puts a row that is not there yet; false if its key is taken, and nothing changed.

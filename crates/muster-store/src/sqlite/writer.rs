@@ -267,7 +267,7 @@ impl Writer {
         // The group is durable whatever becomes of the number. On a full disk it lags until a later group writes it, which
         // only makes the check at the next start weaker; any other fault means that the disk cannot be trusted.
         if let Err(error) = self.synced.write(self.state.figures.group)
-            && error.kind() != std::io::ErrorKind::StorageFull
+            && !trouble::is_full(&error)
         {
             ended.poison = Some(format!("the number of the last group could not be written: {error}").into());
         }

@@ -4,10 +4,11 @@ use super::rig::Home;
 use muster_core::change::{Changes, Put};
 use muster_core::decision::{Mode, Step};
 use muster_core::facts::Needs;
-use muster_core::id::{ProfileNo, WorkspaceId};
+use muster_core::id::{ProfileNo, REFUSED_REQUESTS, RequestNo, WorkspaceId};
 use muster_core::identifier::{Key, Kind};
-use muster_core::record::Counters;
+use muster_core::record::{Counters, Request};
 use muster_store::bounds::Bounds;
+use muster_store::conformance::random::Dice;
 use muster_store::conformance::rig::{Decide, Made, id, put, wait, workspace};
 use muster_store::engine::{Engine, EngineError, Workspace, apply};
 use muster_store::sqlite::{Sqlite, SqliteOptions};
@@ -157,4 +158,28 @@ fn closing_finishes_what_waits() {
     drop(engine);
     let again = home.open().unwrap();
     assert_eq!(again.read(&id("aa")).unwrap().counters().map(|c| c.seq), Ok(7));
+}
+
+// Fails when `turn_over` looks at waiting decisions alone.
+#[test]
+fn what_is_refused_during_the_last_turn_of_a_lane_is_written() {
+    let home = Home::new();
+    let engine = open(&home, Bounds::default(), 1);
+    let ((begun, began), (end, ends)) = (channel(), channel());
+    let running = in_thread(&engine, &id("aa"), gate(begun, ends));
+    began.recv().unwrap();
+    let refused = Request { no: RequestNo(REFUSED_REQUESTS), ..Dice::new(4).request() };
+    engine.note_refused(&id("aa"), refused.clone());
+    let closing = thread::spawn({
+        let engine = engine.clone();
+        move || engine.close()
+    });
+    // Until the closing waits for the turn. If it is too short the test proves less; it does not fail.
+    thread::sleep(Duration::from_millis(200));
+    end.send(()).unwrap();
+    closing.join().unwrap();
+    running.join().unwrap().unwrap();
+    drop(engine);
+    let again = home.open().unwrap();
+    assert_eq!(again.read(&id("aa")).unwrap().request(refused.no), Ok(Some(refused)));
 }

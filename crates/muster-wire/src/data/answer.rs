@@ -2,12 +2,13 @@
 //! `Muster-Outcomes` and `Preference-Applied` (behaviour.md 1.3, RFC 7240).
 
 use super::api::Api;
-use super::failure::write_fault;
-use crate::write;
+use super::failure::{write_fault, write_fault_type};
+use crate::{because, write};
 use muster_core::command::ElementKind;
 use muster_core::id::{ProfileId, ProfileNo, RequestId};
-use muster_core::limits::WARNINGS_MAX;
+use muster_core::limits::{FAULTS_MAX, WARNINGS_MAX};
 use muster_core::outcome::{ActionOutcome, Applied, ElementResult, Outcome};
+use muster_core::reason::Fault;
 use muster_core::record::Recorded;
 use muster_core::warning::Warning;
 
@@ -85,7 +86,8 @@ pub fn applied(api: Api, applied: &Applied, representation: bool, dry: bool) -> 
     }
     let mut out = Vec::with_capacity(256 + 128 * applied.elements.len());
     open(&mut out, request_id);
-    let mut told = Told { api, first_new: dry.then_some(applied.first_new), warnings_left: WARNINGS_MAX };
+    let first_new = dry.then_some(applied.first_new);
+    let mut told = Told { api, first_new, warnings_left: WARNINGS_MAX, faults_left: FAULTS_MAX };
     if !applied.warnings.is_empty() {
         out.extend_from_slice(b",\"warnings\":");
         told.warnings(&mut out, &applied.warnings);
@@ -142,6 +144,9 @@ struct Told {
     first_new: Option<ProfileNo>,
     /// Warnings that the answer may still have.
     warnings_left: usize,
+    /// Faults that it tells whole; those after them by their type alone, since a body of 100 KB can hold fifty thousand
+    /// elements with a fault each. Every result is told all the same.
+    faults_left: usize,
 }
 
 impl Told {
@@ -174,7 +179,13 @@ impl Told {
         self.warnings(out, &element.warnings);
         if element.outcome == Outcome::Rejected {
             out.extend_from_slice(b",\"errors\":");
-            write::array(out, &element.errors, |out, fault| write_fault(out, self.api, fault));
+            write::array(out, &element.errors, |out, fault| self.fault(out, fault));
+        }
+        // Of fifty thousand refused elements it would say the same fifty thousand times.
+        let told = self.faults_left > 0 || element.outcome != Outcome::Rejected;
+        if let Some(because) = element.because.as_ref().filter(|_| told) {
+            out.extend_from_slice(b",\"because\":");
+            because::write(out, because, element.outcome == Outcome::Rejected, self.first_new);
         }
         if element.kind == ElementKind::Event {
             out.extend_from_slice(b",\"actions\":");
@@ -182,12 +193,20 @@ impl Told {
                 write::raw(out, format_args!("{{\"index\":{at},\"outcome\":\"{}\"", action.outcome.name()));
                 if !action.errors.is_empty() {
                     out.extend_from_slice(b",\"errors\":");
-                    write::array(out, &action.errors, |out, fault| write_fault(out, self.api, fault));
+                    write::array(out, &action.errors, |out, fault| self.fault(out, fault));
                 }
                 out.push(b'}');
             });
         }
         out.push(b'}');
+    }
+
+    fn fault(&mut self, out: &mut Vec<u8>, fault: &Fault) {
+        if self.faults_left == 0 {
+            return write_fault_type(out, self.api, fault);
+        }
+        self.faults_left -= 1;
+        write_fault(out, self.api, fault);
     }
 
     /// The N of `new-N`, for a profile that only a dry run made.

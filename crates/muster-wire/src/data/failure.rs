@@ -9,9 +9,10 @@ pub mod reasons;
 use super::api::Api;
 use crate::write;
 use envelope::{described, open_error};
-pub use envelope::{index_of, refused, write_fault};
+pub use envelope::{index_of, refused, write_fault, write_fault_type};
 use muster_core::id::RequestId;
 use muster_core::rate::Class;
+use muster_core::reason::{Fault, Reason};
 pub use reasons::describe;
 
 /// The documented text of a body that cannot be read.
@@ -174,6 +175,18 @@ impl Failure {
         }
         out.extend_from_slice(b"}}");
         out
+    }
+
+    /// The failure as the ingestion log keeps it: a fault of the request as a whole. Without the value that the text of
+    /// [`Self::UserNotFound`] quotes.
+    pub fn fault(&self, api: Api) -> Fault {
+        let said = match self {
+            Self::UserNotFound(_) => Self::UserNotFound("***".into()).said(api),
+            other => other.said(api),
+        };
+        let detail = format!("{}\n{}", said.kind, said.message);
+        let pointer = self.structural().unwrap_or_default();
+        Fault { detail: Some(detail.into()), ..Fault::new(Reason::Envelope, pointer, said.attribute) }
     }
 
     /// The pointer of a structural fault of the envelope, which has the list of all faults (behaviour.md 1.2).

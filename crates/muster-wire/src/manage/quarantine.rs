@@ -25,6 +25,6 @@ pub fn json(entry: &Quarantined) -> Json {
 }
 
 /// The element as a tree; what a tree cannot hold (a number that overflows) is shown as its text.
-fn element(bytes: &[u8]) -> Json {
+pub(crate) fn element(bytes: &[u8]) -> Json {
     serde_json::from_slice(bytes).unwrap_or_else(|_| Json::from(String::from_utf8_lossy(bytes)))
 }

@@ -1,13 +1,14 @@
 //! The ingestion log: `GET /workspaces/{ws}/requests` and `GET .../requests/{request_id}`.
 
+use crate::because;
 use crate::data::answer::{kind_name, summary as write_summary, write_warning};
 use crate::data::api::Api;
 use crate::data::failure::write_fault;
 use muster_core::command::ElementKind;
 use muster_core::id::RequestId;
-use muster_core::outcome::{ActionResult, ElementResult};
+use muster_core::outcome::{ActionResult, ElementResult, Outcome};
 use muster_core::reason::Fault;
-use muster_core::record::Request;
+use muster_core::record::{Omitted, Request};
 use muster_core::warning::Warning;
 use serde_json::{Value as Json, json};
 
@@ -15,7 +16,8 @@ use serde_json::{Value as Json, json};
 pub fn summary(request: &Request) -> Json {
     // A rejected event element repeats the faults of its actions: they count once.
     let of_elements = |e: &ElementResult| e.errors.len().max(e.actions.iter().map(|a| a.errors.len()).sum::<usize>());
-    let faults = request.faults.len() + request.elements.iter().map(of_elements).sum::<usize>();
+    let listed = request.faults.len() + request.elements.iter().map(of_elements).sum::<usize>();
+    let faults = listed as u64 + u64::from(request.omitted.faults);
     json!({
         "request_id": RequestId::of(request.no).to_string(),
         "received_at": request.received_at.to_string(),
@@ -29,7 +31,8 @@ pub fn summary(request: &Request) -> Json {
     })
 }
 
-/// All of a request: with `elements`; of a refused one with its faults in `errors`, of any with its own `warnings`.
+/// All of a request: with `elements`; of a refused one with its faults in `errors`, of any with its own `warnings`. An
+/// entry that lists not all of them, for its bound of bytes, says how many are `omitted`.
 pub fn full(request: &Request) -> Json {
     let api = Api::from(request.route);
     let mut out = summary(request);
@@ -38,6 +41,10 @@ pub fn full(request: &Request) -> Json {
         members.insert("elements".to_owned(), Json::Array(elements));
         members.insert("errors".to_owned(), faults(api, &request.faults));
         members.insert("warnings".to_owned(), warnings(&request.warnings));
+        if request.omitted != Omitted::default() {
+            let Omitted { faults, warnings } = request.omitted;
+            members.insert("omitted".to_owned(), json!({"faults": faults, "warnings": warnings}));
+        }
     }
     out
 }
@@ -52,6 +59,10 @@ fn element(api: Api, element: &ElementResult) -> Json {
         "errors": faults(api, &element.errors),
     });
     if let Json::Object(members) = &mut out {
+        if let Some(because) = &element.because {
+            let refused = element.outcome == Outcome::Rejected;
+            members.insert("because".to_owned(), because::json(because, refused));
+        }
         if !element.merged.is_empty() {
             let merged: Vec<String> = element.merged.iter().map(ToString::to_string).collect();
             members.insert("merged_ids".to_owned(), json!(merged));

@@ -70,6 +70,11 @@ impl Stage {
     fn assert_alive_but_not_ready(&self) {
         let [health, ready] = ["/healthz", "/readyz"].map(|target| self.server.get(target).status);
         assert_eq!((health, ready), (200, 503));
+        // Fails if `ready` shows the engine's words, which name workspaces, to everybody, or to nobody.
+        let told = self.server.get("/readyz").text();
+        assert!(told.contains("restart") && !told.contains(self.workspace.id()), "{told}");
+        let told = self.server.get_as_admin("/readyz").json();
+        assert!(told["detail"].is_string(), "{told}");
     }
 
     fn assert_judged(&self, seed: u64, flights: &[Flight]) {

@@ -14,5 +14,7 @@ mod judge;
 mod load;
 
 mod durability;
+mod operators;
+mod starts;
 mod failing_disk;
 mod shim;

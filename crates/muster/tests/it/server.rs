@@ -43,21 +43,59 @@ impl Launch {
         Launch { env, ..self }
     }
 
-    fn command(&self, subcommand: &str) -> Command {
+    /// A subcommand with these arguments, on the data directory; with the admin token unless it is taken out.
+    pub(crate) fn command(&self, subcommand: &str) -> Command {
         let mut command = Command::new(&self.program);
         for (name, _) in std::env::vars_os() {
             if name.to_string_lossy().starts_with("MUSTER_") {
                 command.env_remove(name);
             }
         }
-        command.arg(subcommand).arg("--data-dir").arg(&self.data_dir).stdin(Stdio::null());
-        command.env("MUSTER_ADMIN_TOKEN", ADMIN_TOKEN).envs(self.env.iter().cloned());
+        command.arg(subcommand).stdin(Stdio::null());
+        command
+            .env("MUSTER_DATA_DIR", &self.data_dir)
+            .env("MUSTER_ADMIN_TOKEN", ADMIN_TOKEN)
+            .envs(self.env.iter().cloned());
         command
     }
 
     /// Where the server's log goes.
     fn log(&self) -> PathBuf {
         self.data_dir.with_extension("stderr")
+    }
+
+    /// Starts `serve` with more arguments, without the token of the other tests, and reads what it says until it is ready and
+    /// has said so much of what comes after; None if it ends first.
+    pub(crate) fn start_with(&self, arguments: &[&str], lines_after: usize) -> Option<(Server, String)> {
+        let mut command = self.command("serve");
+        command.env_remove("MUSTER_ADMIN_TOKEN").args(arguments).stdout(Stdio::piped());
+        command.stderr(File::options().create(true).append(true).open(self.log()).unwrap());
+        let mut child = command.spawn().unwrap();
+        let (mut said, mut address, mut left) = (String::new(), None, lines_after);
+        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines().map_while(Result::ok);
+        while address.is_none() || left > 0 {
+            let Some(line) = lines.next() else { break };
+            if let Some((_, url)) = line.split_once("muster ready on ") {
+                let (_, at) = url.rsplit_once('/').unwrap();
+                address = Some(at.replace("0.0.0.0", "127.0.0.1").parse().unwrap());
+            } else if address.is_some() {
+                left -= 1;
+            }
+            said += &line;
+            said.push('\n');
+        }
+        // Reads on, so that the server never writes into a closed pipe.
+        std::thread::spawn(move || lines.for_each(drop));
+        let Some(address) = address else {
+            child.wait().unwrap();
+            return None;
+        };
+        Some((Server { child, address }, said))
+    }
+
+    /// What the server wrote to standard error so far.
+    pub(crate) fn logged(&self) -> String {
+        std::fs::read_to_string(self.log()).unwrap_or_default()
     }
 
     /// Starts the server and waits for its ready line. The error carries the end of its log.
@@ -121,6 +159,12 @@ impl Server {
         self.connect().call("GET", target, &[], b"").unwrap()
     }
 
+    /// A GET with the admin token.
+    pub(crate) fn get_as_admin(&self, target: &str) -> Answer {
+        let token = format!("Bearer {ADMIN_TOKEN}");
+        self.connect().call("GET", target, &[("Authorization", &token)], b"").unwrap()
+    }
+
     /// `kill -9`.
     pub(crate) fn kill(&mut self) {
         self.child.kill().unwrap();
@@ -159,6 +203,10 @@ pub(crate) struct Workspace {
 }
 
 impl Workspace {
+    pub(crate) fn id(&self) -> &str {
+        &self.id
+    }
+
     /// Makes a workspace without rate limits, with identity resolution over `customer_id`, `email` and `mobile`.
     pub(crate) fn create(server: &Server) -> Workspace {
         let mut connection = server.connect();

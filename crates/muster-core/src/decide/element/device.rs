@@ -25,6 +25,8 @@ pub(super) fn apply(work: &mut Work<'_>, context: &Context<'_>, device: &Device,
     let (outcome, Met { root, record, merged }) = (met.outcome(), met);
     set_aside(work, context, &resolved, root)?;
     let at = DeviceRef { profile: record, device_id: device.device_id.clone() };
+    // Before anything can be missing, so that a later element's survivor is the right one in every round.
+    write::seen(work, Place { record, root, seq: 0 }, work.receipt)?;
     let known = known(work, device, &at)?;
     let place = Place { record, root, seq: work.next_seq() };
     replace_others(work, device, &at)?;
@@ -42,7 +44,6 @@ pub(super) fn apply(work: &mut Work<'_>, context: &Context<'_>, device: &Device,
     let row = record::Device { at: at.clone(), seq: place.seq, updated_at: work.now, fields };
     work.devices.set(at, Some(row));
     write::noted(work, place, ChangeKind::Device)?;
-    write::seen(work, place, work.receipt)?;
     Ok(End::Applied { outcome, root, merged })
 }
 

@@ -20,11 +20,9 @@ pub(crate) async fn list(call: Call) -> Answer {
     let entry = call.entry()?;
     let limit = call.limit()?;
     let below = call.cursor(MergeNo::parse)?;
-    let mut found = call.read(entry.id(), move |reader| reader.merges(below, limit + 1)).await?;
-    let more = found.len() > limit;
-    found.truncate(limit);
-    let next = found.last().filter(|_| more).map(|last| last.no.to_string());
-    Ok(Call::about(&entry, tree(200, &page(found.iter().map(merge::json).collect(), next.as_deref()))))
+    let found = call.read(entry.id(), move |reader| reader.merges(below, limit)).await?;
+    let next = found.items.last().filter(|_| found.more).map(|last| last.no.to_string());
+    Ok(Call::about(&entry, tree(200, &page(found.items.iter().map(merge::json).collect(), next.as_deref()))))
 }
 
 /// `GET .../merges/{id}`.

@@ -18,12 +18,10 @@ pub(crate) async fn list(call: Call) -> Answer {
     let status = call.parameter("status").map(|text| text.parse().map_err(|_| no_status())).transpose()?;
     let outcome = call.parameter("outcome").map(outcome).transpose()?;
     let below = call.cursor(parse_cursor)?;
-    let query = RequestQuery { status, outcome, below, limit: limit + 1 };
-    let mut found = call.read(entry.id(), move |reader| reader.requests(query)).await?;
-    let more = found.len() > limit;
-    found.truncate(limit);
-    let next = found.last().filter(|_| more).map(cursor);
-    let items = found.iter().map(request::summary).collect();
+    let query = RequestQuery { status, outcome, below, limit };
+    let found = call.read(entry.id(), move |reader| reader.requests(query)).await?;
+    let next = found.items.last().filter(|_| found.more).map(cursor);
+    let items = found.items.iter().map(request::summary).collect();
     Ok(Call::about(&entry, tree(200, &page(items, next.as_deref()))))
 }
 

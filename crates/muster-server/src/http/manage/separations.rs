@@ -14,11 +14,9 @@ pub(crate) async fn list(call: Call) -> Answer {
     let entry = call.entry()?;
     let limit = call.limit()?;
     let below = call.cursor(SeparationNo::parse)?;
-    let mut found = call.read(entry.id(), move |reader| reader.separations(below, limit + 1)).await?;
-    let more = found.len() > limit;
-    found.truncate(limit);
-    let next = found.last().filter(|_| more).map(|last| last.no.to_string());
-    let items = found.iter().map(separation::json).collect();
+    let found = call.read(entry.id(), move |reader| reader.separations(below, limit)).await?;
+    let next = found.items.last().filter(|_| found.more).map(|last| last.no.to_string());
+    let items = found.items.iter().map(separation::json).collect();
     Ok(Call::about(&entry, tree(200, &page(items, next.as_deref()))))
 }
 

@@ -75,20 +75,17 @@ pub(crate) async fn events(call: Call) -> Answer {
     let found = call.read(entry.id(), move |reader| {
         let Some(live) = live(reader, id)? else { return Ok(None) };
         let profiles: Vec<ProfileNo> = live.members.iter().map(|member| member.profile.no).collect();
-        // One more than asked for tells whether there is a next page.
-        let query = EventQuery { profiles: &profiles, name: name.as_deref(), below, limit: limit + 1 };
+        let query = EventQuery { profiles: &profiles, name: name.as_deref(), below, limit };
         let events = reader.events(&query)?;
         Ok(Some((events, live)))
     });
-    let (mut events, live) = found.await?.ok_or_else(nobody)?;
-    let more = events.len() > limit;
-    events.truncate(limit);
-    let next = events.last().filter(|_| more).map(cursor);
+    let (events, live) = found.await?.ok_or_else(nobody)?;
+    let next = events.items.last().filter(|_| events.more).map(cursor);
     let recorded_for = |event: &Event| {
         let member = live.members.iter().find(|member| member.profile.no == event.profile);
         member.map_or(id, |member| member.profile.id())
     };
-    let items = events.iter().map(|e| event::json(e, recorded_for(e), true)).collect();
+    let items = events.items.iter().map(|e| event::json(e, recorded_for(e), true)).collect();
     Ok(Call::about(&entry, tree(200, &page(items, next.as_deref()))))
 }
 

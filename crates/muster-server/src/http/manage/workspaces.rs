@@ -1,12 +1,12 @@
 //! Workspaces: made, listed, shown, changed, removed, counted.
 
-use super::{Answer, Call, Refusal, blocking, tree};
+use super::{Answer, Call, blocking, tree};
 use crate::app::App;
 use crate::workspaces::Entry;
 use axum::http::{HeaderMap, HeaderValue, header};
 use axum::response::Response;
 use muster_core::id::WorkspaceId;
-use muster_store::engine::{EngineError, Workspace};
+use muster_store::engine::Workspace;
 use muster_wire::manage::body;
 use muster_wire::manage::page::page;
 use muster_wire::manage::problem::Problem;
@@ -118,16 +118,21 @@ pub(crate) async fn remove(call: Call) -> Answer {
             Problem::at("/confirm", "confirm must be the id of the workspace: this removes all its data").into()
         );
     }
-    let _one_at_a_time = call.app.workspaces.changing.lock().await;
-    // Nobody is let in any more before the data goes.
-    call.app.workspaces.remove(entry.id().as_str());
-    let (engine, id) = (Arc::clone(&call.app.engine), entry.id().clone());
-    let deleted = blocking(move || engine.delete_workspace(&id)).await;
-    if let Err(Refusal(problem)) = deleted {
-        // It is still there as far as anybody knows: a later call can try again.
-        call.app.workspaces.put(entry.workspace.clone()).map_err(|text| EngineError::Corrupt(text.into()))?;
-        return Err(problem.into());
-    }
+    let one_at_a_time = Arc::clone(&call.app.workspaces.changing).lock_owned().await;
+    let (app, id) = (Arc::clone(&call.app), entry.id().clone());
+    // All of it on one thread that goes to its end: a client that hangs up drops this future and not the work.
+    blocking(move || {
+        let _until_it_is_done = one_at_a_time;
+        // Nobody is let in any more before the data goes.
+        app.workspaces.remove(id.as_str());
+        let deleted = app.engine.delete_workspace(&id);
+        if deleted.is_err() {
+            // It may still be there: a later call can try again.
+            app.reload(&id)?;
+        }
+        deleted
+    })
+    .await?;
     Ok(Call::about(&entry, tree(202, &serde_json::json!({"id": entry.id().as_str(), "state": "removed"}))))
 }
 

@@ -6,7 +6,7 @@ use crate::data::api::Api;
 use crate::write;
 use muster_core::id::RequestId;
 use muster_core::limits::FAULTS_MAX;
-use muster_core::reason::Fault;
+use muster_core::reason::{Fault, Reason};
 
 /// Opens the member `error`, up to where `request_id` follows.
 pub(super) fn open_error(out: &mut Vec<u8>, kind: &str, message: &str, attribute: Option<&str>) {
@@ -55,11 +55,22 @@ pub fn refused(api: Api, faults: &[Fault], request_id: RequestId) -> Vec<u8> {
 pub fn write_fault(out: &mut Vec<u8>, api: Api, fault: &Fault) {
     let (kind, message) = describe(api, fault);
     out.extend_from_slice(b"{\"index\":");
-    write::raw(out, index_of(api, &fault.pointer));
+    match fault.reason {
+        Reason::Envelope => out.extend_from_slice(b"null"),
+        _ => write::raw(out, index_of(api, &fault.pointer)),
+    }
     out.extend_from_slice(b",\"pointer\":");
     write::string(out, &fault.pointer);
     out.push(b',');
     described(out, kind, &message, fault.attribute.as_deref());
+    out.push(b'}');
+}
+
+/// Writes one fault as `{type}` alone: where so many are told that the client knows the messages.
+pub fn write_fault_type(out: &mut Vec<u8>, api: Api, fault: &Fault) {
+    let (kind, _) = describe(api, fault);
+    out.extend_from_slice(b"{\"type\":");
+    write::string(out, kind);
     out.push(b'}');
 }
 

@@ -33,9 +33,30 @@ fn structural(api: Api, fault: &Fault) -> (&'static str, String) {
         }
         Reason::EmptyActions => (MISSING_TYPE, "actions can not be empty Array".to_owned()),
         Reason::EmptyAction => (MISSING_TYPE, "action cannot be empty Unicode string".to_owned()),
+        Reason::Envelope => envelope(detail),
         Reason::AddAndRemove => ("ArrayFieldError", format!("Cannot add and remove '{detail}' at the same time")),
         _ => (MALFORMED_TYPE, MALFORMED.to_owned()),
     }
+}
+
+/// Types of faults of a request as a whole that answers 400.
+const ENVELOPE_TYPES: [&str; 9] = [
+    MALFORMED_TYPE,
+    MISSING_TYPE,
+    "AttributeError",
+    "Body type is not JSON",
+    "Empty request body",
+    "InvalidIdempotencyKey",
+    "Missing header value",
+    "Not Found",
+    "ParamsRequired",
+];
+
+/// Type and message of [`Failure::fault`](super::Failure::fault).
+fn envelope(detail: &str) -> (&'static str, String) {
+    let (kind, message) = detail.split_once('\n').unwrap_or((MALFORMED_TYPE, MALFORMED));
+    let kind = ENVELOPE_TYPES.into_iter().find(|known| *known == kind).unwrap_or(MALFORMED_TYPE);
+    (kind, message.to_owned())
 }
 
 /// `detail` is what the type must be; without it there was none.

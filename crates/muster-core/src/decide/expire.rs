@@ -1,0 +1,101 @@
+//! Retention (behaviour.md 4): what is past its time goes in bounded batches, each a decision of its own, so that imports
+//! come in between. Who runs the batches, and when, is the server's.
+
+use super::work::{Known, Missing, Work};
+use crate::change::Put;
+use crate::decision::{Decision, Step};
+use crate::facts::{Cutoffs, Expired, Facts, Needs};
+use crate::limits::IDEMPOTENCY_MS;
+use crate::settings::Identity;
+use crate::time::{Moment, Timestamp};
+
+/// How long the families are kept, in milliseconds from their receipt; 0 = for ever.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Retention {
+    /// The ingestion log.
+    pub log_ms: i64,
+    /// The quarantine.
+    pub quarantine_ms: i64,
+    /// Event ids.
+    pub event_ids_ms: i64,
+    /// Events.
+    pub events_ms: i64,
+}
+
+impl Retention {
+    /// What must have been received by when to be past its time. Recorded answers have a time that is no setting
+    /// (behaviour.md 1.4). A row whose time is exactly over is past it, as in the rules that look at ids and answers.
+    pub fn cutoffs(self, now: Timestamp) -> Cutoffs {
+        let before = |kept: i64| (kept > 0).then(|| Timestamp(now.0.saturating_sub(kept)));
+        Cutoffs {
+            log: before(self.log_ms),
+            quarantine: before(self.quarantine_ms),
+            event_ids: before(self.event_ids_ms),
+            idempotency: before(IDEMPOTENCY_MS),
+            events: before(self.events_ms),
+        }
+    }
+}
+
+/// Removes one batch of what is past its time; the output is how many rows went. None went = nothing is left.
+pub struct Expire {
+    /// How long things are kept.
+    pub retention: Retention,
+    /// The revision of the settings that say so: under others nothing goes.
+    pub settings_revision: u64,
+}
+
+impl Decision for Expire {
+    type Output = usize;
+
+    /// What is past its time depends on the time of the decision.
+    fn needs(&self) -> Needs {
+        Needs::default()
+    }
+
+    fn decide(&self, facts: &Facts, now: Moment) -> Step<usize> {
+        if facts.settings_revision != self.settings_revision {
+            return Step::Leave(0);
+        }
+        let Some(expired) = &facts.expired else {
+            let cutoffs = Box::new(self.retention.cutoffs(now.at));
+            return Step::NeedMore(Needs { expired: Some(cutoffs), ..Needs::default() });
+        };
+        if *expired == Expired::default() {
+            return Step::Leave(0);
+        }
+        let identity = Identity::off();
+        let mut work = Work::new(facts, &identity, now.at);
+        match expire(&mut work, expired) {
+            Ok(rows) => {
+                let gone = rows.len();
+                let mut changes = work.into_changes();
+                changes.rows.extend(rows);
+                Step::Done(changes, gone)
+            }
+            Err(Missing) => Step::NeedMore(work.needs),
+        }
+    }
+}
+
+/// The rows that go; standings and counters follow in the same changes (law L4).
+fn expire(work: &mut Work<'_>, expired: &Expired) -> Known<Vec<Put>> {
+    let mut rows: Vec<Put> = expired.requests.iter().map(|no| Put::DropRequest(*no)).collect();
+    rows.extend(expired.quarantine.iter().map(|(no, _)| Put::DropQuarantined(*no)));
+    let unreplayed = expired.quarantine.iter().filter(|(_, replayed)| !replayed).count() as u64;
+    work.counters.quarantined = work.counters.quarantined.saturating_sub(unreplayed);
+    rows.extend(expired.event_ids.iter().cloned().map(Put::DropEventId));
+    rows.extend(expired.idempotency.iter().cloned().map(|(route, key)| Put::DropIdempotency(route, key)));
+    for (no, seq) in &expired.events {
+        let own = work.standing_mut(*no)?;
+        own.events = own.events.saturating_sub(1);
+        let root = own.root;
+        let tree = &mut work.standing_mut(root)?.tree;
+        tree.events = tree.events.saturating_sub(1);
+        rows.push(Put::DropEvent(*seq));
+    }
+    let gone = expired.events.len() as u64;
+    work.counters.events = work.counters.events.saturating_sub(gone);
+    work.counters.events_removed += gone;
+    Ok(rows)
+}

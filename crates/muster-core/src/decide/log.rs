@@ -1,0 +1,135 @@
+//! What an entry of the ingestion log lists: every fault and warning as long as the entry is small, and beyond a bound of
+//! bytes their number. What is told to the client is another matter.
+
+use crate::limits::LOG_BYTES_MAX;
+use crate::outcome::ElementResult;
+use crate::reason::Fault;
+use crate::record::{Omitted, Request};
+use crate::warning::Warning;
+
+/// What a fault or a warning takes beside its texts, about.
+const OVERHEAD: usize = 8;
+
+fn fault_bytes(fault: &Fault) -> usize {
+    let texts = [Some(&fault.pointer), fault.attribute.as_ref(), fault.detail.as_ref()];
+    OVERHEAD + texts.into_iter().flatten().map(|text| text.len()).sum::<usize>()
+}
+
+fn warning_bytes(warning: &Warning) -> usize {
+    OVERHEAD + warning.name.len() + warning.pointer.len()
+}
+
+fn element_bytes(element: &ElementResult) -> usize {
+    let faults = element.errors.iter().chain(element.actions.iter().flat_map(|action| &action.errors));
+    element.warnings.iter().map(warning_bytes).sum::<usize>() + faults.map(fault_bytes).sum::<usize>()
+}
+
+/// The faults of an element; a rejected event repeats those of its actions.
+fn faults(element: &ElementResult) -> usize {
+    element.errors.len().max(element.actions.iter().map(|action| action.errors.len()).sum())
+}
+
+/// The entry with faults and warnings of at most [`LOG_BYTES_MAX`] bytes, in their order; the rest is counted in
+/// [`Request::omitted`]. Results of elements stay: a few bytes each, and an element of the body is no smaller.
+pub fn bounded(mut request: Request) -> Request {
+    let own = request.warnings.iter().map(warning_bytes).sum::<usize>();
+    let own = own + request.faults.iter().map(fault_bytes).sum::<usize>();
+    if own + request.elements.iter().map(element_bytes).sum::<usize>() <= LOG_BYTES_MAX {
+        return request;
+    }
+    let mut left = LOG_BYTES_MAX;
+    let mut omitted = Omitted::default();
+    omitted.warnings += keep(&mut request.warnings, &mut left, warning_bytes);
+    omitted.faults += keep(&mut request.faults, &mut left, fault_bytes);
+    let mut elements = request.elements.to_vec();
+    for element in &mut elements {
+        omitted.warnings += keep(&mut element.warnings, &mut left, warning_bytes);
+        let before = faults(element);
+        for action in &mut element.actions {
+            keep(&mut action.errors, &mut left, fault_bytes);
+        }
+        keep(&mut element.errors, &mut left, fault_bytes);
+        omitted.faults += u32::try_from(before - faults(element)).unwrap_or(u32::MAX);
+    }
+    request.elements = elements.into();
+    Request { omitted, ..request }
+}
+
+/// Keeps what fits; how many went. Nothing is kept after the first that does not fit, so that what is listed is the
+/// beginning.
+fn keep<T>(list: &mut Vec<T>, left: &mut usize, bytes: impl Fn(&T) -> usize) -> u32 {
+    let before = list.len();
+    let mut kept = 0;
+    for item in &*list {
+        let Some(rest) = left.checked_sub(bytes(item)) else {
+            *left = 0;
+            break;
+        };
+        *left = rest;
+        kept += 1;
+    }
+    list.truncate(kept);
+    u32::try_from(before - kept).unwrap_or(u32::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::bounded;
+    use crate::command::{ElementKind, Route};
+    use crate::id::RequestNo;
+    use crate::limits::{EXCERPT_BYTES_MAX, LOG_BYTES_MAX};
+    use crate::outcome::{ElementResult, Outcome};
+    use crate::reason::{Fault, Reason};
+    use crate::record::{Omitted, Request};
+    use crate::time::Timestamp;
+    use crate::warning::{Code, Warnings};
+
+    fn rejected(index: u32) -> ElementResult {
+        let mut warnings = Warnings::default();
+        warnings.add(Code::NullIgnored, &"n".repeat(9_000), || "/p".repeat(9_000));
+        ElementResult {
+            index,
+            kind: ElementKind::Customer,
+            outcome: Outcome::Rejected,
+            profile: None,
+            merged: Vec::new(),
+            warnings: warnings.0,
+            errors: vec![Fault::new(Reason::KeyTooLong, "/q".repeat(9_000), None)],
+            because: None,
+            actions: Vec::new(),
+        }
+    }
+
+    fn entry(elements: u32) -> Request {
+        Request {
+            no: RequestNo(1),
+            received_at: Timestamp(1),
+            status: 200,
+            route: Route::Transition,
+            origin: None,
+            bytes: 1,
+            duration_us: 1,
+            warnings: Vec::new(),
+            elements: (0..elements).map(rejected).collect(),
+            faults: Vec::new(),
+            omitted: Omitted::default(),
+        }
+    }
+
+    // Fails when `keep` goes on after the first that does not fit, or `bounded` forgets to count what it drops.
+    #[test]
+    fn a_log_entry_lists_up_to_its_bound_and_counts_the_rest() {
+        assert_eq!(bounded(entry(9)), entry(9), "a small one is whole");
+        let of_one = 3 * EXCERPT_BYTES_MAX + 2 * super::OVERHEAD;
+        let whole = LOG_BYTES_MAX / of_one;
+        let all = u32::try_from(2 * whole).expect("a few thousand");
+        let got = bounded(entry(all));
+        let listed = |e: &ElementResult| e.warnings.len() + e.errors.len();
+        assert!(got.elements[..whole].iter().all(|e| listed(e) == 2), "the beginning is whole");
+        assert_eq!(got.elements[whole + 1..].iter().map(listed).sum::<usize>(), 0);
+        let told = got.elements.iter().map(|e| e.warnings.len()).sum::<usize>();
+        let faults = got.elements.iter().map(|e| e.errors.len()).sum::<usize>();
+        let counted = [got.omitted.warnings, got.omitted.faults].map(|n| n as usize);
+        assert_eq!([told + counted[0], faults + counted[1]], [all as usize; 2], "nothing is lost uncounted");
+    }
+}

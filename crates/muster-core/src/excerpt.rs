@@ -1,0 +1,38 @@
+//! Names and pointers that came in, as warnings and faults tell them: whole if they are short, else their beginning. One
+//! bound for answers, the log and the quarantine, so that a small body cannot make large ones.
+
+use crate::limits::EXCERPT_BYTES_MAX;
+
+const ELLIPSIS: char = '\u{2026}';
+
+/// The text, or of one longer than [`EXCERPT_BYTES_MAX`] its beginning with an ellipsis, together within the bound.
+pub fn excerpt(text: Box<str>) -> Box<str> {
+    if text.len() <= EXCERPT_BYTES_MAX { text } else { cut(&text) }
+}
+
+/// The same of a text that is borrowed.
+pub fn excerpt_of(text: &str) -> Box<str> {
+    if text.len() <= EXCERPT_BYTES_MAX { text.into() } else { cut(text) }
+}
+
+fn cut(text: &str) -> Box<str> {
+    let mut cut = text[..text.floor_char_boundary(EXCERPT_BYTES_MAX - ELLIPSIS.len_utf8())].to_owned();
+    cut.push(ELLIPSIS);
+    cut.into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{excerpt, excerpt_of};
+    use crate::limits::EXCERPT_BYTES_MAX;
+
+    // Fails when `excerpt` compares with another length than `cut` cuts to, or cuts within a character.
+    #[test]
+    fn a_text_beyond_the_bound_keeps_its_beginning_up_to_a_whole_character() {
+        let whole = "x".repeat(EXCERPT_BYTES_MAX);
+        assert_eq!(*excerpt_of(&whole), *whole);
+        let umlauts = "\u{e4}".repeat(EXCERPT_BYTES_MAX);
+        let want = format!("{}\u{2026}", "\u{e4}".repeat(126));
+        assert_eq!([excerpt_of(&umlauts), excerpt(umlauts.into())], [want.clone().into(), want.into()]);
+    }
+}

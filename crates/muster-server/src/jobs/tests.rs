@@ -1,0 +1,102 @@
+//! The jobs on the reference engine: nothing that is due stays for another that fails, and no panic ends them.
+
+use super::{guarded, sweep_all};
+use crate::limits::SWEEP_PROFILES_MAX;
+use muster_core::change::{Changes, Put};
+use muster_core::decision::{Decision, Mode, Step};
+use muster_core::facts::{Facts, Needs};
+use muster_core::id::{ProfileNo, WorkspaceId};
+use muster_core::record::{Counters, Profile, Standing, Tally};
+use muster_core::time::{Clock, Moment, Timestamp};
+use muster_store::engine::{Engine, EngineError, Workspace, apply};
+use muster_store::memory::Memory;
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+
+const NOW: Timestamp = Timestamp(1_000);
+
+struct Standstill;
+
+impl Clock for Standstill {
+    fn now(&self) -> Moment {
+        Moment { at: NOW, micros: 0 }
+    }
+}
+
+/// Stores rows.
+struct Stored(Vec<Put>, u64);
+
+impl Decision for Stored {
+    type Output = ();
+
+    fn needs(&self) -> Needs {
+        Needs::default()
+    }
+
+    fn decide(&self, facts: &Facts, _: Moment) -> Step<()> {
+        let counters = Counters { users: self.1, profile: self.1, ..facts.counters };
+        Step::Done(Changes { rows: self.0.clone(), counters, rate: None }, ())
+    }
+}
+
+fn standing(no: u64) -> Put {
+    let tree = Tally { first_seen: NOW, last_seen: NOW, events: 0, devices: 0, members: 1 };
+    Put::Standing(Standing {
+        no: ProfileNo(no),
+        created: NOW,
+        root: ProfileNo(no),
+        last_seen: NOW,
+        events: 0,
+        devices: 0,
+        tree,
+        deletion: Some(NOW),
+    })
+}
+
+fn profile(no: u64) -> Put {
+    Put::Profile(Profile {
+        no: ProfileNo(no),
+        created: NOW,
+        first_seen: NOW,
+        keys: Vec::new(),
+        attributes: BTreeMap::new(),
+        platforms: BTreeMap::new(),
+        former: Vec::new(),
+    })
+}
+
+fn runtime() -> tokio::runtime::Runtime {
+    tokio::runtime::Builder::new_current_thread().build().expect("a runtime")
+}
+
+// Fails when `sweep_all` gives up at the first profile that fails, or looks once alone.
+#[test]
+fn everything_due_is_swept_and_a_profile_that_fails_keeps_no_other_waiting() {
+    let engine: Arc<dyn Engine> = Arc::new(Memory::new(Arc::new(Standstill)));
+    let id = WorkspaceId::parse("shop").expect("an id");
+    let workspace = Workspace { id: id.clone(), created_at: NOW, revision: 1, settings: "{}".into(), keys: Vec::new() };
+    assert_eq!(engine.create_workspace(&workspace), Ok(true));
+    let all = 3 * SWEEP_PROFILES_MAX as u64;
+    // More than a page of them have no own record: a sweep of one asks for it in vain until its rounds are over.
+    let broken = SWEEP_PROFILES_MAX as u64 + 1;
+    let rows = (1..=all).map(standing).chain((broken + 1..=all).map(profile)).collect();
+    let failed = Mutex::new(Vec::new());
+    let note = |root: ProfileNo, error: &EngineError| {
+        assert!(matches!(error, EngineError::Broken(_)), "{error}");
+        failed.lock().expect("one thread").push(root.0);
+    };
+    let swept = runtime().block_on(async {
+        apply(&*engine, &id, Stored(rows, all), Mode::Commit).await?;
+        sweep_all(&engine, &id, &|| NOW, &note).await
+    });
+    assert_eq!(swept, Ok(usize::try_from(all - broken).expect("a few")));
+    assert_eq!(failed.into_inner().expect("one thread"), (1..=broken).collect::<Vec<_>>());
+}
+
+// Fails when `guarded` awaits without catching.
+#[test]
+fn a_job_survives_its_panic() {
+    let (panics, fails): (fn() -> _, fn() -> _) = (|| panic!("as the test wants it"), || Err(EngineError::Overloaded));
+    let got = runtime().block_on(async { (guarded(async { panics() }).await, guarded(async { fails() }).await) });
+    assert_eq!(got, (Err(EngineError::Broken("the job panicked".into())), Err(EngineError::Overloaded)));
+}

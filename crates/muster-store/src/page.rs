@@ -1,0 +1,86 @@
+//! Pages of lists: bounded by items and by bytes, whichever comes first, and never empty while there is something left.
+
+use crate::codec::{Cell, Record};
+
+/// Bytes of rows that one page holds, about; a page has at least one row, however large. A hundred pages that nobody
+/// reads away are some hundred megabytes, not tens of gigabytes.
+pub const PAGE_BYTES_MAX: u64 = 4 << 20;
+
+/// One page of a list.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Page<T> {
+    /// Its items, in order; empty only if there are none.
+    pub items: Vec<T>,
+    /// Whether more follow after the last.
+    pub more: bool,
+}
+
+/// Bytes of a row, as every engine counts them.
+pub(crate) fn payload(cells: &[Cell<'_>]) -> u64 {
+    let bytes = |cell: &Cell<'_>| match cell {
+        Cell::Null | Cell::Int(_) => 8,
+        Cell::Text(text) => text.len() as u64,
+        Cell::Blob(bytes) => bytes.len() as u64,
+    };
+    cells.iter().map(bytes).sum()
+}
+
+/// A page that is being filled.
+pub(crate) struct Filling<T> {
+    page: Page<T>,
+    limit: usize,
+    bytes: u64,
+}
+
+impl<T> Filling<T> {
+    /// An empty page of at most so many items.
+    pub(crate) fn new(limit: usize) -> Self {
+        Self { page: Page { items: Vec::new(), more: false }, limit: limit.max(1), bytes: 0 }
+    }
+
+    /// Whether a row of so many bytes has room; if not, the page is over and more follow.
+    pub(crate) fn takes(&mut self, bytes: u64) -> bool {
+        let bytes = self.bytes.saturating_add(bytes);
+        let first = self.page.items.is_empty();
+        if self.page.items.len() >= self.limit || !first && bytes > PAGE_BYTES_MAX {
+            self.page.more = true;
+            return false;
+        }
+        self.bytes = bytes;
+        true
+    }
+
+    /// Puts the row that there was room for.
+    pub(crate) fn put(&mut self, row: T) {
+        self.page.items.push(row);
+    }
+
+    /// The page.
+    pub(crate) fn done(self) -> Page<T> {
+        self.page
+    }
+}
+
+/// The page of rows that come one after another.
+pub(crate) fn page_of<R: Record>(rows: impl Iterator<Item = R>, limit: usize) -> Page<R> {
+    let mut filling = Filling::new(limit);
+    for row in rows {
+        if !filling.takes(payload(&row.cells())) {
+            break;
+        }
+        filling.put(row);
+    }
+    filling.done()
+}
+
+/// One page of two lists that are ordered alike: not beyond the end of one of which more follows unread.
+pub(crate) fn merged<R: Record, K: Ord>(pages: [Page<R>; 2], limit: usize, key: impl Fn(&R) -> K) -> Page<R> {
+    let more = pages.iter().any(|page| page.more);
+    let ends = pages.iter().filter(|page| page.more).filter_map(|page| page.items.last().map(&key));
+    let end = ends.min();
+    let mut rows: Vec<R> = pages.into_iter().flat_map(|page| page.items).collect();
+    rows.sort_by_key(&key);
+    rows.retain(|row| end.as_ref().is_none_or(|end| key(row) <= *end));
+    let page = page_of(rows.into_iter(), limit);
+    Page { more: more || page.more, ..page }
+}
