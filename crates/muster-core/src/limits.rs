@@ -73,3 +73,9 @@ pub const PARITY_ARRAY_LEN: usize = 50;
 pub const PARITY_OBJECTS_LEN: usize = 100;
 /// Most attributes of an event in the hosted service (FACTS 4); beyond it a warning.
 pub const PARITY_EVENT_ATTRIBUTES: usize = 100;
+/// Most members of an object in the hosted service (FACTS 4); beyond it a warning.
+pub const PARITY_OBJECT_ATTRIBUTES: usize = 100;
+/// Largest object that the hosted service keeps, in bytes of its JSON (FACTS 4: 25 KB); beyond it a warning.
+pub const PARITY_OBJECT_BYTES: usize = 25 << 10;
+/// Levels of an object that keep their types in the hosted service (FACTS 4); deeper objects are text there.
+pub const PARITY_OBJECT_LEVELS: usize = 2;

@@ -85,7 +85,8 @@ pub(crate) enum Done {
 struct Said {
     api: Api,
     representation: bool,
-    dry: bool,
+    /// Of a dry run, the number that its answer shows: the next of the sequence belongs to a request that is kept.
+    dry: Option<RequestNo>,
     body: Bytes,
     spans: Vec<Range<usize>>,
     /// Given back when the lane is done with the decision, also if nobody waits for its answer any more.
@@ -94,7 +95,8 @@ struct Said {
 
 impl Wire for Said {
     fn answer(&self, applied: &Applied) -> Recorded {
-        answer::applied(self.api, applied, self.representation, self.dry)
+        let shown = self.dry.map(|request| Applied { request, ..applied.clone() });
+        answer::applied(self.api, shown.as_ref().unwrap_or(applied), self.representation, self.dry.is_some())
     }
 
     fn kept(&self, index: u32, rejected_actions: Option<&[u32]>) -> Box<[u8]> {
@@ -145,7 +147,8 @@ impl Ingest {
             lenient,
             null_clears: document.null_clears,
             parity: document.parity,
-            offset_seconds: document.offset_seconds_at(app.now()),
+            zone: document.zone().clone(),
+            received_at: app.now(),
         };
         let parsed = read(&self.body, &context).map_err(|unreadable| match unreadable {
             Unreadable::Failure(failure) => Refused::Failure(failure),
@@ -165,10 +168,11 @@ impl Ingest {
             replay: self.replay,
         };
         let representation = self.preferences.representation;
+        let dry = self.dry.then(|| app.refused_number());
         let said = Said {
             api: self.api,
             representation,
-            dry: self.dry,
+            dry,
             body: self.body.clone(),
             spans: parsed.spans,
             _held: Arc::clone(&self.held),

@@ -13,3 +13,4 @@ mod notices;
 mod path;
 pub mod value;
 mod write;
+pub mod zone;

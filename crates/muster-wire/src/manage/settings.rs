@@ -6,10 +6,10 @@ pub mod identity;
 
 use super::body;
 use super::problem::Problem;
+use crate::zone::Zone;
 pub use activation::Activating;
 pub use identity::{IdentityChange, compare, identity_from, identity_json, rule_name};
 use ipnet::IpNet;
-use jiff::tz::TimeZone;
 use muster_core::id::WorkspaceId;
 use muster_core::record::Counters;
 use muster_core::settings::{Identity, Phase, RateLimits, Settings};
@@ -84,7 +84,7 @@ pub struct WorkspaceSettings {
     /// The activation that is under way.
     pub activating: Option<Activating>,
     zone_name: String,
-    zone: TimeZone,
+    zone: Zone,
 }
 
 /// A key as it is shown: never the key itself.
@@ -122,7 +122,7 @@ impl WorkspaceSettings {
             identity: rules.identity,
             activating: None,
             zone_name: "UTC".to_owned(),
-            zone: TimeZone::UTC,
+            zone: Zone::UTC,
         }
     }
 
@@ -227,8 +227,8 @@ impl WorkspaceSettings {
     }
 
     fn take_zone(&mut self, name: &str) -> Result<(), Problem> {
-        self.zone = TimeZone::get(name)
-            .map_err(|_| Problem::at("/time_zone", "must be the name of a time zone, like Asia/Kolkata or UTC"))?;
+        self.zone = Zone::named(name)
+            .ok_or_else(|| Problem::at("/time_zone", "must be the name of a time zone, like Asia/Kolkata or UTC"))?;
         self.zone_name = name.to_owned();
         Ok(())
     }
@@ -238,14 +238,9 @@ impl WorkspaceSettings {
         &self.zone_name
     }
 
-    /// The offset of its time zone from UTC at an instant, in seconds.
-    pub fn offset_seconds_at(&self, at: Timestamp) -> i32 {
-        let at = jiff::Timestamp::from_millisecond(at.0).unwrap_or(if at.0 < 0 {
-            jiff::Timestamp::MIN
-        } else {
-            jiff::Timestamp::MAX
-        });
-        self.zone.to_offset(at).seconds()
+    /// Its time zone.
+    pub fn zone(&self) -> &Zone {
+        &self.zone
     }
 
     /// What the rules read, as this revision of them.
