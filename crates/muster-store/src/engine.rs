@@ -193,6 +193,7 @@ pub trait Job: Send {
 
 /// How far a job came.
 #[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "made once a round and taken apart at once: a box would cost more")]
 pub enum JobStep {
     /// More facts are needed.
     NeedMore(Needs),

@@ -26,6 +26,11 @@ const SAMPLES_MAX: usize = 20;
 /// Ids that one sample tells.
 const SAMPLE_IDS_MAX: usize = 50;
 
+/// Values with who holds them.
+type Shared = Vec<(Key, Vec<ProfileNo>)>;
+/// Live profiles by root.
+type Trees = BTreeMap<ProfileNo, LiveProfile>;
+
 /// What an activation would do.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Preview {
@@ -52,7 +57,7 @@ pub(crate) fn preview(reader: &mut dyn Reader, target: &Identity, kinds: &[Box<s
     let kinds: Vec<KindSettings> = target.kinds.iter().filter(becomes).cloned().collect();
     let shared = shared(reader, &kinds)?;
     let counters = reader.counters()?;
-    let (mut trees, mut complete) = (BTreeMap::new(), true);
+    let (mut trees, mut complete): (Trees, bool) = (BTreeMap::new(), true);
     for no in shared.iter().flat_map(|(_, holders)| holders) {
         let Some(live) = reader.profile(*no)? else { continue };
         if trees.len() >= PREVIEW_PROFILES_MAX {
@@ -67,7 +72,7 @@ pub(crate) fn preview(reader: &mut dyn Reader, target: &Identity, kinds: &[Box<s
 }
 
 /// The values that several own records hold, with these, by number.
-fn shared(reader: &mut dyn Reader, kinds: &[KindSettings]) -> Result<Vec<(Key, Vec<ProfileNo>)>, EngineError> {
+fn shared(reader: &mut dyn Reader, kinds: &[KindSettings]) -> Result<Shared, EngineError> {
     let hasher = RandomState::new();
     let (mut once, mut again) = (HashSet::new(), HashSet::new());
     each_value(reader, kinds, |key, _| {
@@ -110,7 +115,7 @@ fn each_value(
 }
 
 /// Everything of these live profiles that the rules of an activation may ask for.
-fn rows(reader: &mut dyn Reader, trees: &BTreeMap<ProfileNo, LiveProfile>) -> Result<Vec<Put>, EngineError> {
+fn rows(reader: &mut dyn Reader, trees: &Trees) -> Result<Vec<Put>, EngineError> {
     let mut rows = Vec::new();
     let mut separations = BTreeMap::new();
     for live in trees.values() {
@@ -214,11 +219,7 @@ async fn batches(
 }
 
 /// What stands in the answer.
-fn told(
-    done: &Done,
-    (shared, trees): (&[(Key, Vec<ProfileNo>)], &BTreeMap<ProfileNo, LiveProfile>),
-    complete: bool,
-) -> Preview {
+fn told(done: &Done, (shared, trees): (&Shared, &Trees), complete: bool) -> Preview {
     let mut parts: HashMap<ProfileNo, BTreeSet<ProfileNo>> = HashMap::new();
     for root in trees.keys() {
         if let Some((now, _)) = done.roots.get(root) {

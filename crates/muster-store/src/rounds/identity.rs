@@ -6,6 +6,7 @@ use muster_core::facts::{Facts, Needs};
 use muster_core::id::ProfileNo;
 use muster_core::limits::HOLDERS_MAX;
 use muster_core::review::Review;
+use std::collections::hash_map::Entry;
 
 pub(super) fn fill(source: &mut dyn Source, needs: &Needs, facts: &mut Facts) -> Result<(), EngineError> {
     reviews(source, needs, facts)?;
@@ -15,10 +16,8 @@ pub(super) fn fill(source: &mut dyn Source, needs: &Needs, facts: &mut Facts) ->
         }
     }
     for (key, no) in &needs.held {
-        let held = (key.clone(), *no);
-        if !facts.held.contains_key(&held) {
-            let found = source.holds(key, *no)?.then_some(());
-            facts.held.insert(held, found);
+        if let Entry::Vacant(unread) = facts.held.entry((key.clone(), *no)) {
+            unread.insert(source.holds(key, *no)?.then_some(()));
         }
     }
     if let Some((after, limit)) = needs.scan
