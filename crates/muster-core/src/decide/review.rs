@@ -269,6 +269,7 @@ impl Decision for DecideReview {
 
 impl DecideReview {
     fn close(&self, work: &mut Work<'_>, review: &Review) -> Known<ReviewOutcome> {
+        gather(work, review)?;
         let (mut merge, mut separation) = (None, None);
         let ends = match self.choose {
             Choose::Dismiss => {
@@ -342,6 +343,31 @@ impl DecideReview {
         write::noted(work, place, ChangeKind::User)?;
         Ok(Ok((root, None)))
     }
+}
+
+/// Asks for everything that any decision needs, in few rounds.
+fn gather(work: &mut Work<'_>, review: &Review) -> Known<()> {
+    let mut missing = false;
+    let ids = [Some(review.a.no), review.b.map(|b| b.no)];
+    for no in ids.into_iter().flatten() {
+        if work.standings.get(&no).is_none() {
+            let Missing = work.need_standing(no);
+            missing = true;
+        }
+    }
+    missing |= review.b.is_none() && work.binding(&review.key).is_err();
+    if missing {
+        return Err(Missing);
+    }
+    let Some((a, b)) = ends(work, review)? else { return Ok(()) };
+    for root in std::iter::once(a).chain(b) {
+        missing |= work.separations(root).is_err() | work.members(root).is_err() | work.shown(root).is_err();
+        missing |= work.profile(root).is_err();
+    }
+    if let Some(b) = b.filter(|b| *b != a) {
+        missing |= open_between(work, a, b).is_err();
+    }
+    if missing { Err(Missing) } else { Ok(()) }
 }
 
 /// The live profiles of a review as they are now; the second one also where the value was bound to somebody since. None
