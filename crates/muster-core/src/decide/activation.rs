@@ -12,7 +12,7 @@ use crate::decision::{Decision, Step};
 use crate::facts::{Facts, Needs};
 use crate::id::{ProfileId, ProfileNo};
 use crate::identifier::{Key, key_of};
-use crate::limits::{ACTIVATION_BATCH, HOLDERS_MAX};
+use crate::limits::HOLDERS_MAX;
 use crate::planted;
 use crate::record::Choice;
 use crate::settings::{Activation, Identity, Phase};
@@ -40,6 +40,8 @@ pub struct Index {
     pub identity: Identity,
     /// Their revision.
     pub revision: u64,
+    /// Own records that it takes: [`crate::limits::ACTIVATION_BATCH`] but for tests.
+    pub batch: usize,
 }
 
 /// One batch of the background pass that joins who holds the same value: profiles in the order of their ids, kinds in
@@ -49,6 +51,8 @@ pub struct Settle {
     pub identity: Identity,
     /// Their revision.
     pub revision: u64,
+    /// Own records that it takes: [`crate::limits::ACTIVATION_BATCH`] but for tests.
+    pub batch: usize,
 }
 
 impl Decision for Index {
@@ -59,7 +63,7 @@ impl Decision for Index {
     }
 
     fn decide(&self, facts: &Facts, now: Moment) -> Step<Progress> {
-        batch(facts, now, (&self.identity, self.revision, Phase::Indexing), |work, activation, numbers| {
+        batch(facts, now, (&self.identity, self.revision, Phase::Indexing, self.batch), |work, activation, numbers| {
             numbers.iter().try_for_each(|no| index(work, activation, *no))?;
             Ok(numbers.last().copied())
         })
@@ -74,7 +78,7 @@ impl Decision for Settle {
     }
 
     fn decide(&self, facts: &Facts, now: Moment) -> Step<Progress> {
-        batch(facts, now, (&self.identity, self.revision, Phase::Joining), pass)
+        batch(facts, now, (&self.identity, self.revision, Phase::Joining, self.batch), pass)
     }
 }
 
@@ -83,7 +87,7 @@ impl Decision for Settle {
 fn batch(
     facts: &Facts,
     now: Moment,
-    (identity, revision, phase): (&Identity, u64, Phase),
+    (identity, revision, phase, size): (&Identity, u64, Phase, usize),
     run: impl FnOnce(&mut Work<'_>, &Activation, &[ProfileNo]) -> Known<Option<ProfileNo>>,
 ) -> Step<Progress> {
     let activation = match &identity.activation {
@@ -92,12 +96,12 @@ fn batch(
     };
     let so_far = if facts.counters.activation == activation.since { facts.counters.activation_done } else { 0 };
     let Some(numbers) = &facts.scan else {
-        return Step::NeedMore(Needs { scan: Some((ProfileNo(so_far), ACTIVATION_BATCH)), ..Needs::default() });
+        return Step::NeedMore(Needs { scan: Some((ProfileNo(so_far), size)), ..Needs::default() });
     };
     let mut work = Work::new(facts, identity, now.at);
     let Ok(last) = run(&mut work, activation, numbers) else { return Step::NeedMore(work.needs) };
     let total = facts.counters.profile;
-    let finished = numbers.len() < ACTIVATION_BATCH && last == numbers.last().copied();
+    let finished = numbers.len() < size && last == numbers.last().copied();
     let done = if finished { total } else { last.map_or(so_far, |no| no.0) };
     (work.counters.activation, work.counters.activation_done) = (activation.since, done);
     Step::Done(work.into_changes(), if finished { Progress::Finished } else { Progress::At { done, total } })

@@ -1,8 +1,9 @@
 //! Worked examples of behaviour.md 3.4 and 3.1, and the cases that the search found, shrunk and kept.
 
 use crate::engine::Store;
-use crate::histories::{Draft, History, START, Step, Variant, What, key};
+use crate::histories::{Draft, History, START, Step, What, key};
 use crate::laws::agree;
+use crate::variants::{PLAIN, Variant};
 use crate::world::{plain, revert, send};
 use muster_core::change::{Changes, Put};
 use muster_core::command::{Action, Body, Customer, Device, DeviceFields, Element, ElementKind, Event, GivenKey};
@@ -18,7 +19,7 @@ use muster_core::warning::Warnings;
 use std::sync::Arc;
 
 /// `customer_id`, `mobile` and `email` identify; the latest last seen survives.
-const STANDARD: Variant = Variant { kinds: 3, rule: 0, attribute: false, rules: false };
+const STANDARD: Variant = PLAIN;
 
 fn settings() -> Arc<Settings> {
     Arc::new(STANDARD.settings())
@@ -201,7 +202,7 @@ fn a_merge_of_two_with_500_000_events_each_changes_as_many_rows_as_one_of_two_wi
         (shop.store.counters.events, shop.store.counters.events_accepted) = (2 * events_each, 2 * events_each);
         shop.wait();
         let sent = customer(vec![given("customer_id", 1), given("email", 2)], &[]);
-        let import = crate::histories::import(&shop.settings, vec![sent]);
+        let import = crate::histories::import(&shop.settings, vec![sent], false);
         let now = Moment { at: shop.now, micros: 0 };
         let (changes, _) = shop.store.run(&ImportDecision { import, wire: crate::engine::PlainWire }, now).unwrap();
         (changes.unwrap(), shop)
@@ -222,7 +223,7 @@ fn bare(keys: [Option<u8>; 3]) -> Draft {
 }
 
 fn one(draft: Draft) -> Step {
-    Step::Send { later: 0, elements: vec![draft] }
+    Step::Send { later: 0, dry: false, elements: vec![draft] }
 }
 
 /// Found by the search: the part of a revert has no view to drop. Fails if `settle` drops a view without having one.
@@ -240,7 +241,7 @@ fn a_reverted_single_id_drops_no_view_that_it_never_had() {
 /// An update of a user by these keys, eight seconds later than the last.
 fn update(keys: [Option<u8>; 3], sets: Vec<(u8, u8)>, arrays: Vec<(bool, u8)>, unsets: Vec<u8>) -> Step {
     let what = What::Customer { sets, arrays, unsets, platforms: vec![], seen: [None; 2] };
-    Step::Send { later: 8, elements: vec![Draft { keys, existing_only: false, what }] }
+    Step::Send { later: 8, dry: false, elements: vec![Draft { keys, existing_only: false, what }] }
 }
 
 /// Found by the search: both sides of a revert tell when their members were joined. Fails if `side` leaves it out.

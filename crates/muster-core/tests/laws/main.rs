@@ -7,14 +7,19 @@
 
 #![expect(clippy::unwrap_used, reason = "tests: what is missing fails the test that asked for it")]
 
+mod activation;
 mod elements;
+mod driver;
 mod engine;
 mod examples;
 mod facts;
+mod guards;
 mod histories;
 mod laws;
 mod model;
 mod planted;
 mod resolve;
+mod reviews;
 mod undone;
+mod variants;
 mod world;
