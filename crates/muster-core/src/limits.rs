@@ -35,7 +35,7 @@ pub const IDEMPOTENCY_MS: i64 = 24 * 3_600_000;
 pub const IDEMPOTENCY_KEY_BYTES_MAX: usize = 255;
 /// Rounds of needs and facts before a decision counts as a bug (architecture, "The seam"). A decision's needs are
 /// closed under: keys, their profiles, those profiles' roots, the roots' trees; four rounds do, eight leave room.
-pub const ROUNDS_MAX: usize = 8;
+pub const ROUNDS_MAX: usize = 30;
 /// Events that one batch of a sweep takes: a few milliseconds of a lane.
 pub const SWEEP_EVENTS_MAX: usize = 1_000;
 /// Rows of history that one own record keeps, one an element that wrote something over; the oldest goes first.

@@ -136,12 +136,14 @@ fn pass(work: &mut Work<'_>, activation: &Activation, numbers: &[ProfileNo]) -> 
             let value = work.profile(*no)?.attributes.get(kind.kind.name()).and_then(|write| write.value.as_ref());
             let Some(key) = value.and_then(|value| key_of(kind, value)) else { continue };
             work.mark();
-            let settled = match work.holds(&key, *no) {
-                Ok(false) => continue,
-                Ok(true) => work.holders(&key).map(|holders| holders.len()),
-                Err(Missing) => Err(Missing),
+            // All that the first look at a value needs is asked for at once.
+            let (holds, holders, bound) = (work.holds(&key, *no), work.holders(&key), work.binding(&key));
+            let settled = match (holds, holders, bound) {
+                (Ok(false), ..) => continue,
+                (Ok(true), Ok(holders), Ok(_)) => settle(work, &key).map(|_| holders.len()),
+                _ => Err(Missing),
             };
-            match settled.and_then(|holders| settle(work, &key).map(|_| holders)) {
+            match settled {
                 Ok(holders) => looked_at += holders,
                 Err(Missing) => {
                     work.roll_back();
@@ -165,11 +167,11 @@ pub(super) fn settle(work: &mut Work<'_>, key: &Key) -> Known<Settled> {
     {
         return Ok(None);
     }
-    let holders = work.holders(key)?;
+    let (holders, bound) = (work.holders(key), work.binding(key));
+    let (holders, bound) = (holders?, bound?);
     if holders.is_empty() {
         return Ok(None);
     }
-    let bound = work.binding(key)?;
     let found = roots(work, bound.iter().chain(&holders))?;
     let mut group = Group::new();
     if bound.is_some() {
@@ -224,10 +226,7 @@ fn roots<'n>(work: &mut Work<'_>, ids: impl Iterator<Item = &'n ProfileNo>) -> K
     if missing {
         return Err(Missing);
     }
-    if roots.iter().any(|root| *root != roots[0]) {
-        for root in &roots {
-            missing |= work.separations(*root).is_err() | work.members(*root).is_err() | work.shown(*root).is_err();
-        }
-    }
+    let several = roots.iter().any(|root| *root != roots[0]);
+    missing |= several && work.lacks(&roots);
     if missing { Err(Missing) } else { Ok(roots) }
 }

@@ -106,9 +106,8 @@ fn look_up<'k>(work: &mut Work<'_>, keys: &'k [GivenKey], writes: bool) -> Known
     let first = found.iter().find_map(|(_, bound)| bound.map(|(_, root)| root));
     let several = found.iter().any(|(_, bound)| bound.map(|(_, root)| root) != first && bound.is_some());
     if several {
-        for (_, root) in found.iter().filter_map(|(_, bound)| *bound) {
-            missing |= work.separations(root).is_err() | work.members(root).is_err() | work.shown(root).is_err();
-        }
+        let roots: Vec<ProfileNo> = found.iter().filter_map(|(_, bound)| bound.map(|(_, root)| root)).collect();
+        missing |= work.lacks(&roots);
     }
     if missing { Err(Missing) } else { Ok((found, settled)) }
 }

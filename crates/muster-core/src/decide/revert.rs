@@ -156,6 +156,9 @@ pub(super) fn side(work: &mut Work<'_>, root: ProfileNo, members: &[ProfileNo]) 
         let merge = link.as_ref().map(|link| link.merge);
         let joined_at = merge.map(|merge| (merge, work.facts.merges.get(&merge)));
         let joined_at = joined_at.and_then(|(merge, record)| {
+            if merge.0 > work.facts.counters.merge {
+                return Some(work.now);
+            }
             // Only the merge record knows when; all of them are asked for in one round.
             if record.is_none() {
                 work.needs.merges.push(merge);

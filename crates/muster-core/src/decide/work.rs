@@ -285,20 +285,52 @@ impl<'f> Work<'f> {
     }
 
     /// The keys that an own record holds: those bound to it, and while kinds are being joined what it holds of them.
+    /// Asks for all of them before it gives up.
     pub(super) fn held(&mut self, no: ProfileNo) -> Known<Vec<Key>> {
         let mut keys = self.profile(no)?.keys.clone();
         let identity = self.identity;
         let Some(activation) = identity.activation.as_ref().filter(|a| a.phase == Phase::Joining) else {
             return Ok(keys);
         };
+        let mut missing = false;
         for kind in &activation.kinds {
             let value = self.profile(no)?.attributes.get(kind.kind.name()).and_then(|write| write.value.as_ref());
             let Some(key) = value.and_then(|value| key_of(kind, value)) else { continue };
-            if !keys.contains(&key) && self.holds(&key, no)? {
-                keys.push(key);
+            if !keys.contains(&key) {
+                match self.holds(&key, no) {
+                    Ok(true) => keys.push(key),
+                    Ok(false) => {}
+                    Err(Missing) => missing = true,
+                }
             }
         }
-        Ok(keys)
+        if missing { Err(Missing) } else { Ok(keys) }
+    }
+
+    /// The keys that any of these own records holds. Asks for all of them before it gives up: one by one they would take
+    /// a round each.
+    pub(super) fn held_by(&mut self, members: &[ProfileNo]) -> Known<Vec<Key>> {
+        let (mut keys, mut missing) = (Vec::new(), false);
+        for no in members {
+            match self.held(*no) {
+                Ok(held) => keys.extend(held),
+                Err(Missing) => missing = true,
+            }
+        }
+        if missing { Err(Missing) } else { Ok(keys) }
+    }
+
+    /// Asks for everything that judging and joining these live profiles needs; true if something is missing.
+    pub(super) fn lacks(&mut self, roots: &[ProfileNo]) -> bool {
+        let mut missing = false;
+        for root in roots {
+            missing |= self.separations(*root).is_err() | self.shown(*root).is_err();
+            match self.members(*root) {
+                Ok(members) => missing |= self.held_by(&members).is_err(),
+                Err(Missing) => missing = true,
+            }
+        }
+        missing
     }
 
     /// An own record is written: what is indexed of it follows.
