@@ -108,6 +108,12 @@ impl Model {
             for key in &mine {
                 self.release(key);
             }
+            // "In the whole profile": also who shows such a value without holding it, after an activation.
+            for no in self.under(self.root(record)).into_iter().filter(|_| !mine.is_empty()) {
+                if self.person(no).writes.iter().any(|w| *w.name == *kind.name()) {
+                    self.write(no, kind.name(), None);
+                }
+            }
             self.write(record, kind.name(), None);
         }
     }
