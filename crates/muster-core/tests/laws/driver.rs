@@ -19,6 +19,7 @@ use std::sync::Arc;
 const DAY: i64 = 86_400_000;
 
 /// What a server keeps of settings and activations.
+#[derive(Clone)]
 pub(crate) struct Driver {
     /// The settings with every kind active.
     all: Identity,

@@ -1,13 +1,19 @@
 //! The laws as properties over random histories.
 
 use crate::engine::{PlainWire, Store};
-use crate::histories::{Draft, History, Step, What, element, histories, import, later};
+use crate::histories::{Draft, History, Step, Turn, What, element, histories, import, later};
+use crate::model::Written;
 use crate::undone::{self, Undone};
+use crate::variants::{PLAIN, Variant};
 use crate::world::World;
 use muster_core::command::IdempotencyKey;
 use muster_core::decide::ImportDecision;
+use muster_core::history::Stamps;
 use muster_core::id::RequestNo;
+use muster_core::limits::HISTORY_MAX;
 use muster_core::outcome::ImportOutcome;
+use muster_core::review::Review;
+use muster_core::snapshot::Member;
 use muster_core::time::{Moment, Timestamp};
 use proptest::strategy::Strategy;
 use proptest::test_runner::{Config, RngAlgorithm, TestCaseError, TestError, TestRng, TestRunner};
@@ -165,4 +171,95 @@ fn known_events(world: &mut World, drafts: &[Draft]) -> Result<(), String> {
 #[test]
 fn l6_merge_traffic_and_revert_leave_both_sides_as_if_never_merged() {
     hold(400, &undone::cases(), Undone::check);
+}
+
+#[test]
+fn history_ends_with_the_value_that_stands_and_tells_which_request_wrote_it_and_when() {
+    hold(200, &histories(40), |history| told(&World::run(history)?));
+}
+
+/// Of each own record: the newest change of each attribute, against the last of the writes that the model kept.
+fn told(world: &World) -> Result<(), String> {
+    let (store, model) = (&world.store, &world.model);
+    let stamps: Stamps = store.changes.values().map(|c| (c.seq, (c.at, c.request))).collect();
+    let rows: Vec<_> = store.history.values().cloned().collect();
+    for person in &model.people {
+        let no = person.id.no;
+        let (profile, standing) = (store.profiles[&no].clone(), store.standings[&no]);
+        let alone = Member { profile, standing, link: None, joined_at: None, devices: Vec::new() };
+        let items = muster_core::history::history(&[alone], &rows, &stamps, &[]);
+        for name in model.names() {
+            let mut log: Vec<&Written> = person.writes.iter().filter(|w| w.name == name).collect();
+            let value = log.last().and_then(|w| w.value.clone());
+            // A value that was there already may be written again, or not: any of the last writes of it may be told.
+            while log.len() > 1 && log[0].value != value || log.len() > 1 && log[log.len() - 2].value != value {
+                log.remove(0);
+            }
+            let newest = items.iter().find(|item| item.field == name);
+            let right = match newest {
+                // What was never more than unset has no history.
+                None => value.is_none(),
+                Some(item) => {
+                    let stamp = (item.at.unwrap_or_default(), item.request);
+                    item.new == value && item.recorded_under == person.id && log.iter().any(|w| w.stamp == stamp)
+                }
+            };
+            if !right {
+                return Err(format!("{name} of {no:?} is {value:?}, written {log:?}, and history says {newest:?}"));
+            }
+        }
+    }
+    Ok(())
+}
+
+#[test]
+fn history_keeps_its_newest_rows_and_no_more_than_it_may() {
+    let mut world = World::new(&PLAIN);
+    let keys = [Some(0), None, None];
+    for n in 0..HISTORY_MAX as u8 + 20 {
+        let what = What::Customer { sets: vec![(0, n)], arrays: vec![], unsets: vec![], platforms: vec![], seen: [None; 2] };
+        let elements = vec![Draft { keys, existing_only: false, what }];
+        world.step(&Step::Send { later: 8, dry: false, elements }).and_then(|()| world.compare()).unwrap();
+    }
+    assert_eq!(world.store.history.len(), HISTORY_MAX);
+    assert_eq!(told(&world), Ok(()));
+}
+
+#[test]
+fn an_activation_in_batches_comes_to_what_one_big_pass_comes_to() {
+    hold(200, &histories(25), |history| {
+        let history = History { variant: Variant { dormant: 6, ..history.variant.clone() }, ..history.clone() };
+        let mut world = World::new(&history.variant);
+        for step in history.steps.iter().filter(|step| !matches!(step, Step::Turn(_) | Step::Advance(_))) {
+            world.step(step)?;
+        }
+        let mut ends = Vec::new();
+        for batch in [1, 2, 1_000] {
+            let mut world = world.clone();
+            world.driver.batch = batch;
+            world.step(&Step::Turn(Turn::Activate(0)))?;
+            while world.settings.identity.activation.is_some() {
+                world.step(&Step::Advance(0)).and_then(|()| world.compare())?;
+            }
+            everyone_is_found(&world)?;
+            ends.push(world.store);
+        }
+        if ends.iter().all(|end| *end == ends[2]) { Ok(()) } else { Err(format!("{:#?}\n{:#?}", ends[0], ends[2])) }
+    });
+}
+
+/// Law L2 after an activation: who shows an identifier is found by it, or was set aside from whoever is.
+fn everyone_is_found(world: &World) -> Result<(), String> {
+    let (store, model) = (&world.store, &world.model);
+    for kind in world.settings.identity.active() {
+        for (key, no) in model.holders(kind) {
+            let found = store.bindings.get(&key).map(|bound| store.root(*bound));
+            let pair = |r: &Review| [Some(store.root(r.a.no)), r.b.map(|b| store.root(b.no))];
+            let aside = |r: &Review| r.key.kind == key.kind && pair(r).contains(&found);
+            if found != Some(store.root(no)) && (found.is_none() || !store.reviews.values().any(aside)) {
+                return Err(format!("law L2: {no:?} shows {key:?}, which leads to {found:?}, and nobody was told"));
+            }
+        }
+    }
+    Ok(())
 }

@@ -23,6 +23,7 @@ use std::fmt::Debug;
 use std::sync::Arc;
 
 /// Rules and model.
+#[derive(Clone)]
 pub(crate) struct World {
     pub(crate) store: Store,
     pub(crate) model: Model,
