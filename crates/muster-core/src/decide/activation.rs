@@ -99,7 +99,10 @@ fn batch(
         return Step::NeedMore(Needs { scan: Some((ProfileNo(so_far), size)), ..Needs::default() });
     };
     let mut work = Work::new(facts, identity, now.at);
-    let Ok(last) = run(&mut work, activation, numbers) else { return Step::NeedMore(work.needs) };
+    let Ok(last) = run(&mut work, activation, numbers) else {
+        work.foresee();
+        return Step::NeedMore(work.needs);
+    };
     let total = facts.counters.profile;
     let finished = numbers.len() < size && last == numbers.last().copied();
     let done = if finished { total } else { last.map_or(so_far, |no| no.0) };
@@ -227,6 +230,7 @@ fn roots<'n>(work: &mut Work<'_>, ids: impl Iterator<Item = &'n ProfileNo>) -> K
         return Err(Missing);
     }
     let several = roots.iter().any(|root| *root != roots[0]);
-    missing |= several && work.lacks(&roots);
+    // An import may join them to others by another key.
+    missing |= (several || work.request.is_some()) && work.lacks(&roots);
     if missing { Err(Missing) } else { Ok(roots) }
 }

@@ -86,9 +86,7 @@ fn look_up<'k>(work: &mut Work<'_>, keys: &'k [GivenKey], writes: bool) -> Known
             Err(Missing) => missing = true,
         }
     }
-    if missing {
-        return Err(Missing);
-    }
+    // Where a value is not settled yet, the needs of the other keys are noted all the same.
     let mut found = Vec::with_capacity(keys.len());
     for given in keys {
         let bound = work.binding(&given.key);

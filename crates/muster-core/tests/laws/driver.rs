@@ -6,9 +6,7 @@ use crate::histories::Turn;
 use crate::reviews::{Decided, Noted};
 use crate::variants::Variant;
 use crate::world::{World, pick, plain, same};
-use muster_core::decide::{
-    Choose, DecideReview, Delete, DeleteOutcome, Index, Progress, ReviewOutcome, Settle, Whom,
-};
+use muster_core::decide::{Choose, DecideReview, Delete, DeleteOutcome, Index, Progress, ReviewOutcome, Settle, Whom};
 use muster_core::decision::Decision;
 use muster_core::id::{ProfileId, ProfileNo, ReviewNo};
 use muster_core::identifier::Key;
@@ -128,9 +126,9 @@ impl World {
     fn activate(&mut self, bits: u8) {
         let old = self.settings.identity.clone();
         let all = self.driver.all.kinds.clone();
-        let missing: Vec<&KindSettings> =
-            all.iter().filter(|k| old.active_kind(k.kind.name()).is_none()).collect();
-        let mut chosen: Vec<KindSettings> = (0..).zip(&missing).filter(|(n, _)| bits >> n & 1 == 1).map(|(_, k)| (**k).clone()).collect();
+        let missing: Vec<&KindSettings> = all.iter().filter(|k| old.active_kind(k.kind.name()).is_none()).collect();
+        let mut chosen: Vec<KindSettings> =
+            (0..).zip(&missing).filter(|(n, _)| bits >> n & 1 == 1).map(|(_, k)| (**k).clone()).collect();
         if chosen.is_empty() {
             chosen = missing.into_iter().cloned().collect();
         }
@@ -150,8 +148,7 @@ impl World {
 
     /// An activation goes on by one batch, the switch or its end.
     pub(crate) fn advance(&mut self) -> Result<(), String> {
-        let (identity, revision, batch) =
-            (self.settings.identity.clone(), self.settings.revision, self.driver.batch);
+        let (identity, revision, batch) = (self.settings.identity.clone(), self.settings.revision, self.driver.batch);
         let Some(activation) = identity.activation.clone() else { return Ok(()) };
         match activation.phase {
             Phase::Indexing if self.driver.finished => {

@@ -75,8 +75,7 @@ impl Store {
     ) -> Result<(Option<Changes>, D::Output), String> {
         let mut facts = Facts::default();
         self.read(&decision.needs(), &mut facts)?;
-        for round in 0..ROUNDS_MAX {
-            if round > 6 { eprintln!("ROUND {round} {}", std::any::type_name::<D>()); }
+        for _ in 0..ROUNDS_MAX {
             match decision.decide(&facts, now) {
                 Step::NeedMore(needs) if needs.is_empty() => {
                     return Err("more facts are needed, and none is named".into());

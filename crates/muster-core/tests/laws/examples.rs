@@ -1,10 +1,10 @@
 //! Worked examples of behaviour.md 3.4 and 3.1, and the cases that the search found, shrunk and kept.
 
 use crate::engine::Store;
-use crate::histories::{Draft, History, START, Step, What, key};
+use crate::histories::{Draft, History, START, Step, Turn, What, key};
 use crate::laws::agree;
 use crate::variants::{PLAIN, Variant};
-use crate::world::{plain, revert, send};
+use crate::world::{World, plain, revert, send};
 use muster_core::change::{Changes, Put};
 use muster_core::command::{Action, Body, Customer, Device, DeviceFields, Element, ElementKind, Event, GivenKey};
 use muster_core::decide::{ImportDecision, RevertOutcome};
@@ -290,4 +290,27 @@ fn an_unset_for_a_part_holds_after_the_revert_also_for_what_its_own_members_brou
         Step::Revert(1),
     ];
     assert_eq!(agree(&History { variant: STANDARD, steps }), Ok(()));
+}
+
+/// Opposite: in `Work::foresee` ask for nothing.
+#[test]
+fn a_request_of_many_merges_into_one_profile_takes_no_more_rounds_while_a_review_is_open() {
+    let mut world = World::new(&Variant { pins: 2, batch: 200, ..PLAIN });
+    // Two people of one mobile number each: the second's is set aside from the first, and enters the review list.
+    sends(&mut world, vec![[Some(100), Some(0), None], [Some(101), Some(1), None], [Some(100), Some(1), None]]);
+    sends(&mut world, (0..49).map(|n| [Some(n), None, None]).chain([[None, None, Some(0)]]).collect());
+    sends(&mut world, (0..49).map(|n| [Some(n), None, Some(0)]).collect());
+    assert_eq!((world.store.counters.users, world.store.counters.reviews_open), (3, 1));
+    // The same with a kind that has just become active.
+    world.step(&Step::Turn(Turn::Pause(1))).unwrap();
+    sends(&mut world, (50..90).map(|n| [Some(n), None, Some(n)]).chain([[None, Some(2), None]]).collect());
+    world.step(&Step::Turn(Turn::Activate(0))).unwrap();
+    world.step(&Step::Advance(1)).unwrap();
+    sends(&mut world, (50..90).map(|n| [None, Some(2), Some(n)]).collect());
+    assert_eq!((world.store.counters.users, world.store.counters.reviews_open), (4, 1));
+}
+
+fn sends(world: &mut World, keys: Vec<[Option<u8>; 3]>) {
+    let elements = keys.into_iter().map(bare).collect();
+    world.step(&Step::Send { later: 0, dry: false, elements }).and_then(|()| world.compare()).unwrap();
 }

@@ -1,11 +1,11 @@
 //! Random histories: small pools of keys, names and values, so that collisions are the rule. A history is kept as a
 //! short description that shrinks well; how it becomes commands depends on the settings, and stands here too.
 
+use crate::variants::{Variant, variants};
 use muster_core::command::{
     Action, ArrayOperation, Body, Customer, Device, DeviceFields, Element, ElementKind, Event, GivenKey, Import,
     Matching, Route, Seen, Unset,
 };
-use crate::variants::{Variant, variants};
 use muster_core::decide::Choose;
 use muster_core::identifier::{Key, Kind};
 use muster_core::reason::{Fault, Reason};
@@ -57,7 +57,11 @@ pub(crate) enum What {
 #[derive(Clone, Debug)]
 pub(crate) enum Step {
     /// A request; `dry`: the same is sent dry before.
-    Send { later: u8, dry: bool, elements: Vec<Draft> },
+    Send {
+        later: u8,
+        dry: bool,
+        elements: Vec<Draft>,
+    },
     Revert(u8),
     Lift(u8),
     /// A review is decided.

@@ -217,7 +217,8 @@ fn history_keeps_its_newest_rows_and_no_more_than_it_may() {
     let mut world = World::new(&PLAIN);
     let keys = [Some(0), None, None];
     for n in 0..HISTORY_MAX as u8 + 20 {
-        let what = What::Customer { sets: vec![(0, n)], arrays: vec![], unsets: vec![], platforms: vec![], seen: [None; 2] };
+        let what =
+            What::Customer { sets: vec![(0, n)], arrays: vec![], unsets: vec![], platforms: vec![], seen: [None; 2] };
         let elements = vec![Draft { keys, existing_only: false, what }];
         world.step(&Step::Send { later: 8, dry: false, elements }).and_then(|()| world.compare()).unwrap();
     }

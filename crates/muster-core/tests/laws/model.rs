@@ -205,9 +205,7 @@ impl Model {
 
     /// What a live profile shows of an attribute.
     pub(crate) fn attribute(&self, top: ProfileNo, name: &str) -> Option<Value> {
-        let log = |p: &Person| {
-            p.writes.iter().filter(|w| *w.name == *name).map(|w| (w.seq, w.value.clone())).collect()
-        };
+        let log = |p: &Person| p.writes.iter().filter(|w| *w.name == *name).map(|w| (w.seq, w.value.clone())).collect();
         let together = |join: &Join, a: Value, b: Value| {
             let rule = join.rules.iter().find(|(n, _)| **n == *name);
             let flag = join.same_email && FLAGS.contains(&name) && b == Value::Boolean(true);

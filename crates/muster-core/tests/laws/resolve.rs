@@ -120,8 +120,7 @@ impl Model {
         }
         // Of those that hold the same value, who was joined into another profile is no part of this one's result.
         let root = self.root(record);
-        let mut merged: Vec<ProfileNo> =
-            resolved.settled.iter().copied().filter(|no| self.root(*no) == root).collect();
+        let mut merged: Vec<ProfileNo> = resolved.settled.iter().copied().filter(|no| self.root(*no) == root).collect();
         merged.extend(joined);
         let merged: Vec<ProfileId> = merged.into_iter().map(|no| self.person(no).id).collect();
         let outcome = if merged.is_empty() { Outcome::Updated } else { Outcome::Merged };

@@ -140,7 +140,9 @@ impl World {
         let want = match known {
             None => RevertOutcome::Unknown,
             Some(Some(at)) => RevertOutcome::AlreadyReverted(at),
-            Some(None) if self.model.leaving.contains_key(&self.model.root_of_merge(no)) => RevertOutcome::UnderDeletion,
+            Some(None) if self.model.leaving.contains_key(&self.model.root_of_merge(no)) => {
+                RevertOutcome::UnderDeletion
+            }
             Some(None) => {
                 let (root, part) = self.model.revert(no).ok_or("the model cannot revert")?;
                 let side = |no| {
