@@ -44,6 +44,8 @@ pub(super) fn set_aside(work: &mut Work<'_>, aside: &Aside<'_>) -> Known<()> {
             if let (None, Some(other)) = (review.b, aside.other) {
                 let other = work.standing(other)?.id();
                 work.reviews.change(&no).as_mut().ok_or(Missing)?.b = Some(other);
+                // Stored as one without a second profile, it is found by the pair from now on like one just opened.
+                work.opened.push(no);
             }
         }
         return Ok(());

@@ -48,7 +48,7 @@ pub(super) struct Work<'f> {
     history: Layer<'f, (ProfileNo, Seq), History>,
     /// Rows that are only ever added.
     pub(super) appended: Vec<Put>,
-    /// Reviews that this decision opened.
+    /// Reviews that this decision opened, or gave their second profile.
     pub(super) opened: Vec<ReviewNo>,
     /// What the running element wrote over, by own record.
     pub(super) replaced: Vec<(ProfileNo, Replaced)>,
