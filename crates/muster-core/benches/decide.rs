@@ -82,6 +82,7 @@ fn existing(facts: &mut Facts, user: u32, keys: Vec<GivenKey>) {
         attributes: written.collect(),
         platforms: [].into(),
         former: Vec::new(),
+        history: Vec::new(),
     };
     facts.profiles.insert(no, Some(profile));
     facts.standings.insert(no, Some(standing));
