@@ -1,7 +1,7 @@
 //! The laws as properties over random histories.
 
 use crate::engine::{PlainWire, Store};
-use crate::histories::{Draft, History, Step, Turn, What, element, histories, import, later};
+use crate::histories::{Draft, History, Step, Turn, What, activations, element, histories, import, later};
 use crate::model::Written;
 use crate::undone::{self, Undone};
 use crate::variants::{PLAIN, Variant};
@@ -69,6 +69,11 @@ pub(crate) fn agree(history: &History) -> Result<(), String> {
 #[test]
 fn rules_and_naive_model_agree_after_every_step() {
     hold(300, &histories(40), agree);
+}
+
+#[test]
+fn rules_and_naive_model_agree_while_kinds_become_active() {
+    hold(300, &activations(), agree);
 }
 
 #[test]

@@ -102,11 +102,11 @@ impl Variant {
 
 /// The settings of random histories: half of them with pinned kinds, small caps, kinds that are not active yet.
 pub(crate) fn variants() -> impl Strategy<Value = Variant> {
-    let cap = || prop_oneof![3 => Just(0u8), 1 => Just(1u8), 2 => Just(2u8), 2 => Just(3u8)];
+    let cap = || prop_oneof![6 => Just(0u8), 1 => Just(1u8), 3 => Just(2u8), 3 => Just(3u8)];
     let dormant = prop_oneof![2 => Just(0u8), 2 => 0..32u8, 1 => Just(32u8)];
     (
         (0..8u8, 0..3u8, any::<bool>(), any::<bool>()),
-        prop_oneof![1 => Just(0u8), 2 => 0..8u8],
+        prop_oneof![Just(0u8), Just(1u8), Just(2u8), Just(4u8), 0..8u8],
         prop_oneof![1 => Just([0; 3]), 1 => [cap(), cap(), cap()]],
         (any::<bool>(), dormant, 0..3u8),
     )
