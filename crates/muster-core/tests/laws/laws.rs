@@ -1,8 +1,9 @@
 //! The laws as properties over random histories.
 
 use crate::engine::{PlainWire, Store};
-use crate::histories::{Draft, History, Step, Turn, What, activations, element, histories, import, later};
+use crate::histories::{Draft, History, Step, Turn, What, element, import, later};
 use crate::model::Written;
+use crate::strategies::{activations, histories};
 use crate::undone::{self, Undone};
 use crate::variants::{PLAIN, Variant};
 use crate::world::World;
@@ -71,6 +72,7 @@ fn rules_and_naive_model_agree_after_every_step() {
     hold(300, &histories(40), agree);
 }
 
+/// Opposite: in `settle` bind to the last of the kept holders.
 #[test]
 fn rules_and_naive_model_agree_while_kinds_become_active() {
     hold(300, &activations(), agree);
@@ -178,6 +180,7 @@ fn l6_merge_traffic_and_revert_leave_both_sides_as_if_never_merged() {
     hold(400, &undone::cases(), Undone::check);
 }
 
+/// Opposite: in `history` do not reverse the items.
 #[test]
 fn history_ends_with_the_value_that_stands_and_tells_which_request_wrote_it_and_when() {
     hold(200, &histories(40), |history| told(&World::run(history)?));
@@ -217,6 +220,7 @@ fn told(world: &World) -> Result<(), String> {
     Ok(())
 }
 
+/// Opposite: in `Work::keep_history` say that there are never too many.
 #[test]
 fn history_keeps_its_newest_rows_and_no_more_than_it_may() {
     let mut world = World::new(&PLAIN);
@@ -231,6 +235,7 @@ fn history_keeps_its_newest_rows_and_no_more_than_it_may() {
     assert_eq!(told(&world), Ok(()));
 }
 
+/// Opposite: in `batch` note one profile more as done.
 #[test]
 fn an_activation_in_batches_comes_to_what_one_big_pass_comes_to() {
     hold(200, &histories(25), |history| {

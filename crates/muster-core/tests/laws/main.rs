@@ -20,6 +20,7 @@ mod model;
 mod planted;
 mod resolve;
 mod reviews;
+mod strategies;
 mod undone;
 mod variants;
 mod world;

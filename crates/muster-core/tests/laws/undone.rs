@@ -3,7 +3,8 @@
 //! the twin under the survivor's own key.
 
 use crate::engine::Store;
-use crate::histories::{Draft, START, What, contents, key, later, with_keys};
+use crate::histories::{Draft, START, What, key, later, with_keys};
+use crate::strategies::contents;
 use crate::variants::{Variant, variants};
 use crate::world::{invariants, merged, plain, revert, send};
 use muster_core::command::{Element, GivenKey};
