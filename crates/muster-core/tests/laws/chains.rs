@@ -1,7 +1,8 @@
 //! Requests whose elements need what only the one before them tells.
 
 use crate::engine::Store;
-use crate::histories::{Draft, Variant, What, element};
+use crate::histories::{Draft, What, element};
+use crate::variants::{PLAIN, Variant};
 use crate::world::send;
 use muster_core::outcome::Outcome;
 use std::sync::Arc;
@@ -9,7 +10,7 @@ use std::sync::Arc;
 /// The opposite: roll an element back when it lacks a fact, and let every import ask eight times only.
 #[test]
 fn a_chain_of_devices_that_merges_one_profile_after_another_is_one_request() {
-    let settings = Arc::new(Variant { kinds: 1, rule: 0, attribute: false, rules: false }.settings());
+    let settings = Arc::new(Variant { kinds: 1, ..PLAIN }.settings());
     let now = muster_core::time::Timestamp(crate::histories::START);
     let mut store = Store::new();
     let customer = |n: u8| Draft {
