@@ -20,7 +20,6 @@ pub trait Decision: Send + 'static {
 
 /// How far a decision came.
 #[derive(Debug)]
-#[expect(clippy::large_enum_variant, reason = "made once a round and taken apart at once")]
 pub enum Step<O> {
     /// More facts are needed; at most [`crate::limits::ROUNDS_MAX`] rounds.
     NeedMore(Needs),
