@@ -82,6 +82,7 @@ fn existing(facts: &mut Facts, user: u32, keys: Vec<GivenKey>) {
         attributes: written.collect(),
         platforms: [].into(),
         former: Vec::new(),
+        history: Vec::new(),
     };
     facts.profiles.insert(no, Some(profile));
     facts.standings.insert(no, Some(standing));
@@ -118,6 +119,7 @@ fn main() {
         bytes: 98_000,
         arrived_micros: 0,
         idempotency: None,
+        replay: None,
     };
     let decision = ImportDecision { import, wire: Quiet };
     let mut nanos: Vec<u128> = (0..RUNS)

@@ -79,6 +79,36 @@ pub fn policy(name: &str) -> Policy {
     }
 }
 
+/// Reserved keys of the hosted service that a user attribute may have here, unless a workspace wants its parity
+/// (FACTS 6.3). `source` is reserved there as well, but also a documented standard key.
+const RESERVED_KEYS: [&str; 20] = [
+    "USER_ATTRIBUTE_UNIQUE_ID",
+    "USER_ATTRIBUTE_USER_EMAIL",
+    "USER_ATTRIBUTE_USER_MOBILE",
+    "USER_ATTRIBUTE_USER_NAME",
+    "USER_ATTRIBUTE_USER_GENDER",
+    "USER_ATTRIBUTE_USER_FIRST_NAME",
+    "USER_ATTRIBUTE_USER_LAST_NAME",
+    "USER_ATTRIBUTE_USER_BDAY",
+    "USER_ATTRIBUTE_NOTIFICATION_PREF",
+    "USER_ATTRIBUTE_OLD_ID",
+    "MOE_TIME_FORMAT",
+    "MOE_TIME_TIMEZONE",
+    "USER_ATTRIBUTE_DND_START_TIME",
+    "USER_ATTRIBUTE_DND_END_TIME",
+    "MOE_GAID",
+    "INSTALL",
+    "UPDATE",
+    "MOE_ISLAT",
+    "status",
+    "user_id",
+];
+
+/// Whether a name of a user attribute is dropped in a workspace with parity, though its [`policy`] is free.
+pub fn reserved_in_parity(name: &str) -> bool {
+    RESERVED_KEYS.contains(&name)
+}
+
 /// Whether a name of an event attribute is dropped with a warning: the prefix of the system, or no name at all.
 pub fn reserved_in_events(name: &str) -> bool {
     name.is_empty() || name.starts_with("moe_")

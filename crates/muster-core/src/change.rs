@@ -1,13 +1,15 @@
 //! What a decision wants stored: a closed list, applied whole or not at all.
 
 use crate::command::Route;
-use crate::id::{ProfileNo, QuarantineNo, RequestNo, SeparationNo, Seq};
+use crate::history::History;
+use crate::id::{ProfileNo, QuarantineNo, RequestNo, ReviewNo, SeparationNo, Seq};
 use crate::identifier::Key;
 use crate::rate::RateWindow;
 use crate::record::{
     Change, Counters, Device, DeviceRef, Event, EventId, Idempotency, Link, Merge, Outgoing, Profile, Quarantined,
     Request, Separation, Standing, View,
 };
+use crate::review::Review;
 
 /// One row to put (insert or replace by its key) or to delete. Deletes name rows that exist.
 #[derive(Clone, Debug, PartialEq)]
@@ -50,11 +52,15 @@ pub enum Put {
     Separation(Separation),
     /// Lifts a separation.
     Lift(SeparationNo),
+    /// Puts a review.
+    Review(Review),
+    /// Deletes a review.
+    DropReview(ReviewNo),
     /// Appends to the ingestion log.
     Request(Request),
     /// Deletes an entry of the ingestion log, of an applied or a refused request.
     DropRequest(RequestNo),
-    /// Appends to the quarantine.
+    /// Appends to the quarantine, or marks an entry as replayed.
     Quarantined(Quarantined),
     /// Deletes an entry of the quarantine.
     DropQuarantined(QuarantineNo),
@@ -64,6 +70,14 @@ pub enum Put {
     DropIdempotency(Route, Box<str>),
     /// Appends to the outbox.
     Outgoing(Outgoing),
+    /// Keeps what one element wrote over in an own record.
+    History(History),
+    /// Deletes such a row.
+    DropHistory(ProfileNo, Seq),
+    /// Notes that an own record holds a value of a kind that is being made active; no harm if it is noted.
+    Holder(Key, ProfileNo),
+    /// Takes that back; no harm if it is not noted.
+    DropHolder(Key, ProfileNo),
     /// Appends to the change sequence.
     Change(Change),
 }

@@ -1,6 +1,7 @@
 //! What a request asks for, in the terms of the rules. `muster-wire` makes these from JSON; that conversion is the
 //! validation, so what stands here is within its limits of shape and length.
 
+use crate::id::QuarantineNo;
 use crate::identifier::Key;
 use crate::reason::Fault;
 use crate::record::Platform;
@@ -8,6 +9,7 @@ use crate::settings::Settings;
 use crate::time::Timestamp;
 use crate::value::Value;
 use crate::warning::Warnings;
+use std::borrow::Cow;
 use std::sync::Arc;
 
 /// One request that imports: the bulk import, or a Track call with its one element.
@@ -33,6 +35,8 @@ pub struct Import {
     pub arrived_micros: u64,
     /// The idempotency key, if it has one (behaviour.md 1.4).
     pub idempotency: Option<IdempotencyKey>,
+    /// The quarantine entry that its one element replays (behaviour.md 4).
+    pub replay: Option<QuarantineNo>,
 }
 
 /// The calls that import or write through the same path; also the scope of idempotency keys.
@@ -180,12 +184,25 @@ pub struct Unset {
 }
 
 impl Unset {
-    /// Whether the rule names this attribute.
-    pub fn matches(&self, name: &str) -> bool {
-        if self.case_sensitive {
-            return self.matching.holds(name, &self.text);
-        }
-        self.matching.holds(&name.to_lowercase(), &self.text.to_lowercase())
+    /// The rule, ready to be compared with many names.
+    pub fn ready(&self) -> Ready<'_> {
+        let text = if self.case_sensitive { Cow::Borrowed(&*self.text) } else { self.text.to_lowercase().into() };
+        Ready { matching: self.matching, text, case_sensitive: self.case_sensitive }
+    }
+}
+
+/// An [`Unset`] with its text in the case that is compared.
+#[derive(Clone, Debug)]
+pub struct Ready<'u> {
+    matching: Matching,
+    text: Cow<'u, str>,
+    case_sensitive: bool,
+}
+
+impl Ready<'_> {
+    /// Whether the rule names this attribute, given in lower case, too.
+    pub fn names(&self, name: &str, lower: &str) -> bool {
+        self.matching.holds(if self.case_sensitive { name } else { lower }, &self.text)
     }
 }
 

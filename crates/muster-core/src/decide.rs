@@ -3,23 +3,29 @@
 //! 1. `import`: is the request read under the settings in force, is it a replay, does it fit the budget; then each
 //!    element in order, then the log, the quarantine and the recorded answer.
 //! 2. `element`: one element, whole or not at all: customer, event, device.
-//! 3. `resolve`: whom the keys lead to, and which of them are set aside.
+//! 3. `resolve`: whom the keys lead to, and which of them are set aside; `guard`: what they must not bring together;
+//!    `review`: what is left to decide, and deciding it.
 //! 4. `join`: who survives, and what a merge is.
 //! 5. `write`: what is written where, bound and released.
 //! 6. `revert`: cutting a link and lifting a separation.
-//! 7. `delete`: marking a live profile for deletion and sweeping it.
-//! 8. `expire`: removing what is past its time; `log`: what an entry of the ingestion log lists.
+//! 7. `activation`: kinds that become active over stored data.
+//! 8. `delete`: marking a live profile for deletion and sweeping it; `discard`: dropping a quarantine entry.
+//! 9. `expire`: removing what is past its time; `log`: what an entry of the ingestion log lists.
 //!
 //! `work` is what all of them work on: the facts with the changes so far on top. A rule that lacks a fact notes the
 //! need and gives up its element; the decision is then run again from the start with more facts, so rules are written as
 //! if everything were known.
 
+pub mod activation;
 pub mod delete;
+pub mod discard;
 pub mod expire;
 pub mod import;
 pub mod revert;
+pub mod review;
 
 mod element;
+mod guard;
 mod join;
 mod layer;
 mod log;
@@ -27,8 +33,11 @@ mod resolve;
 mod work;
 mod write;
 
+pub use activation::{Index, Progress, Settle};
 pub use delete::{Delete, DeleteOutcome, Sweep, Whom};
+pub use discard::Discard;
 pub use expire::{Expire, Retention};
 pub use import::{ImportDecision, Wire, cost};
 pub use log::bounded;
 pub use revert::{Lift, Revert, RevertOutcome};
+pub use review::{Choose, DecideReview, Refused, ReviewOutcome};

@@ -3,6 +3,7 @@
 
 use crate::change::Changes;
 use crate::facts::{Facts, Needs};
+use crate::limits::ROUNDS_MAX;
 use crate::time::Moment;
 
 /// A decision over the stored data of one workspace. An engine asks for the needs, reads them at one snapshot, lets it
@@ -14,14 +15,20 @@ pub trait Decision: Send + 'static {
     /// What it needs at first.
     fn needs(&self) -> Needs;
 
+    /// How often it may ask for more facts before that counts as a bug.
+    fn rounds(&self) -> usize {
+        ROUNDS_MAX
+    }
+
     /// Decides. Deterministic in its arguments, without effects; may run twice, also on other facts.
     fn decide(&self, facts: &Facts, now: Moment) -> Step<Self::Output>;
 }
 
 /// How far a decision came.
 #[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "made once a round and taken apart at once: a box would cost more")]
 pub enum Step<O> {
-    /// More facts are needed; at most [`crate::limits::ROUNDS_MAX`] rounds.
+    /// More facts are needed; at most [`Decision::rounds`] times.
     NeedMore(Needs),
     /// Commit this, then hand out the output.
     Done(Changes, O),

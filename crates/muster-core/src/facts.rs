@@ -1,12 +1,14 @@
 //! What a decision must know: needs it names, and the facts an engine reads for them at one snapshot.
 
 use crate::command::Route;
-use crate::id::{MergeNo, ProfileNo, QuarantineNo, RequestNo, SeparationNo, Seq};
+use crate::id::{MergeNo, ProfileNo, QuarantineNo, RequestNo, ReviewNo, SeparationNo, Seq};
 use crate::identifier::Key;
 use crate::rate::RateWindow;
 use crate::record::{
-    Counters, Device, DeviceRef, EventId, Idempotency, Link, Merge, Profile, Separation, Standing, Token, View,
+    Counters, Device, DeviceRef, EventId, Idempotency, Link, Merge, Profile, Quarantined, Separation, Standing, Token,
+    View,
 };
+use crate::review::Review;
 use crate::time::Timestamp;
 use std::collections::HashMap;
 
@@ -33,6 +35,23 @@ pub struct Needs {
     pub merges: Vec<MergeNo>,
     /// These separations.
     pub separation_nos: Vec<SeparationNo>,
+    /// The open reviews between any member of one root and any member of the other, of every kind; pairs smaller first.
+    pub reviews_between: Vec<(ProfileNo, ProfileNo)>,
+    /// The open review of any member of this root and this value, without a second profile.
+    pub reviews_of_value: Vec<(ProfileNo, Key)>,
+    /// These reviews.
+    pub reviews: Vec<ReviewNo>,
+    /// These quarantine entries.
+    pub quarantine: Vec<QuarantineNo>,
+    /// Which own records hold these values of kinds that are being made active, by number, at most
+    /// [`crate::limits::HOLDERS_MAX`].
+    pub holders: Vec<Key>,
+    /// Whether these own records are among the holders of these values.
+    pub held: Vec<(Key, ProfileNo)>,
+    /// The own records after this number, so many of them, by number.
+    pub scan: Option<(ProfileNo, usize)>,
+    /// So many reviews, those first that go first: decided ones before open ones, in each the oldest first.
+    pub reviews_to_drop: usize,
     /// What belongs to any member of these roots, to be swept.
     pub belongings: Vec<ProfileNo>,
     /// The recorded answer of this idempotency key.
@@ -138,6 +157,22 @@ pub struct Facts {
     pub merges: Found<MergeNo, Merge>,
     /// [`Needs::separation_nos`].
     pub separation_nos: Found<SeparationNo, Separation>,
+    /// [`Needs::reviews_between`].
+    pub reviews_between: Found<(ProfileNo, ProfileNo), Vec<ReviewNo>>,
+    /// [`Needs::reviews_of_value`].
+    pub reviews_of_value: Found<(ProfileNo, Key), ReviewNo>,
+    /// [`Needs::quarantine`].
+    pub quarantine: Found<QuarantineNo, Quarantined>,
+    /// [`Needs::reviews`], and those that the other needs found.
+    pub reviews: Found<ReviewNo, Review>,
+    /// [`Needs::holders`].
+    pub holders: Found<Key, Vec<ProfileNo>>,
+    /// [`Needs::held`].
+    pub held: Found<(Key, ProfileNo), ()>,
+    /// [`Needs::scan`]: the numbers that were found; their own records and standings are in the maps.
+    pub scan: Option<Vec<ProfileNo>>,
+    /// [`Needs::reviews_to_drop`]: number and whether it is open; fewer if there are no more.
+    pub reviews_to_drop: Vec<(ReviewNo, bool)>,
     /// [`Needs::belongings`], by root.
     pub belongings: Found<ProfileNo, Belongings>,
     /// [`Needs::idempotency`].

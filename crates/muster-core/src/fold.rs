@@ -68,6 +68,11 @@ impl<'a> Tree<'a> {
         self.shown_until(top, Seq::MAX)
     }
 
+    /// What the part under `top` showed when this place of the change sequence was taken.
+    pub fn shown_at(&self, top: ProfileNo, seq: Seq) -> View {
+        self.shown_until(top, seq)
+    }
+
     fn shown_until(&self, top: ProfileNo, until: Seq) -> View {
         let mut steps: Vec<(Seq, Step<'a>)> = Vec::new();
         if let Some(member) = self.members.get(&top) {

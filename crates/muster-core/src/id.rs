@@ -1,4 +1,4 @@
-//! Ids that Muster gives: profiles, requests, merges, separations, quarantine entries, and the change sequence.
+//! Ids that Muster gives: profiles, requests, merges, separations, quarantine entries, reviews, and the change sequence.
 
 use crate::time::Timestamp;
 use std::fmt;
@@ -147,7 +147,7 @@ impl fmt::Display for RequestId {
     }
 }
 
-/// Writes an id of a family whose ids are plain numbers (merges, separations, quarantine): `m1`, `s1`, `q1`.
+/// Writes an id of a family whose ids are plain numbers (merges, separations, quarantine, reviews): `m1`, `s1`, `q1`.
 macro_rules! numbered {
     ($(#[$doc:meta])* $name:ident, $letter:literal) => {
         $(#[$doc])*
@@ -181,6 +181,10 @@ numbered!(
 numbered!(
     /// A quarantine entry's number within its workspace, from 1; shown as `q1`.
     QuarantineNo, "q"
+);
+numbered!(
+    /// A review's number within its workspace, from 1; shown as `r1`.
+    ReviewNo, "r"
 );
 
 #[cfg(test)]

@@ -34,10 +34,24 @@ pub const IDEMPOTENCY_MS: i64 = 24 * 3_600_000;
 /// Longest idempotency key, in bytes (behaviour.md 1.4).
 pub const IDEMPOTENCY_KEY_BYTES_MAX: usize = 255;
 /// Rounds of needs and facts before a decision counts as a bug (architecture, "The seam"). A decision's needs are
-/// closed under: keys, their profiles, those profiles' roots, the roots' trees; four rounds do, eight leave room.
-pub const ROUNDS_MAX: usize = 8;
+/// closed under: keys, their profiles, those profiles' roots, the roots' trees; four rounds do. While kinds become active
+/// it is also who holds their values and what stands between those and others: eleven were seen, sixteen leave room.
+pub const ROUNDS_MAX: usize = 16;
 /// Events that one batch of a sweep takes: a few milliseconds of a lane.
 pub const SWEEP_EVENTS_MAX: usize = 1_000;
+/// Rows of history that one own record keeps, one an element that wrote something over; the oldest goes first.
+pub const HISTORY_MAX: usize = 100;
+/// Longest value that history keeps, in bytes of its JSON: a record of history stays below half a megabyte a name.
+pub const HISTORY_VALUE_BYTES_MAX: usize = 4 << 10;
+/// Holders of one value that one look at it takes: more than can be joined, so that whoever is left is set aside later.
+pub const HOLDERS_MAX: usize = 1_001;
+/// Own records that one batch of an activation takes: a few milliseconds of a lane.
+pub const ACTIVATION_BATCH: usize = 200;
+/// Most reviews of a workspace, decided ones with them (behaviour.md 3.3).
+pub const REVIEWS_MAX: u64 = 100_000;
+/// Longest element that a review keeps a copy of, in bytes: keeps a full list below 1.6 GB. Longer records are found by
+/// their request.
+pub const REVIEW_RECORD_BYTES_MAX: usize = 16 << 10;
 /// Rows that one batch of an expiry removes: a few milliseconds of a lane.
 pub const EXPIRE_ROWS_MAX: usize = 1_000;
 /// Bytes of rows that one batch of an expiry removes, about: erased pages are overwritten, so they are written to the log.
@@ -60,3 +74,9 @@ pub const PARITY_ARRAY_LEN: usize = 50;
 pub const PARITY_OBJECTS_LEN: usize = 100;
 /// Most attributes of an event in the hosted service (FACTS 4); beyond it a warning.
 pub const PARITY_EVENT_ATTRIBUTES: usize = 100;
+/// Most members of an object in the hosted service (FACTS 4); beyond it a warning.
+pub const PARITY_OBJECT_ATTRIBUTES: usize = 100;
+/// Largest object that the hosted service keeps, in bytes of its JSON (FACTS 4: 25 KB); beyond it a warning.
+pub const PARITY_OBJECT_BYTES: usize = 25 << 10;
+/// Levels of an object that keep their types in the hosted service (FACTS 4); deeper objects are text there.
+pub const PARITY_OBJECT_LEVELS: usize = 2;

@@ -1,5 +1,6 @@
 //! What became of a request: an outcome for every element and every action (behaviour.md 1.3).
 
+use crate::because::Because;
 use crate::command::ElementKind;
 use crate::id::{ProfileId, ProfileNo, RequestNo};
 use crate::rate::{Class, Refusal};
@@ -91,6 +92,8 @@ pub struct ElementResult {
     pub warnings: Vec<Warning>,
     /// Why it was refused.
     pub errors: Vec<Fault>,
+    /// Why it went the way it went, if it merged, set aside, replaced or was rejected.
+    pub because: Option<Box<Because>>,
     /// The results of an event element's actions, in order; empty for others.
     pub actions: Vec<ActionResult>,
 }
@@ -120,6 +123,11 @@ pub struct Applied {
 }
 
 impl Applied {
+    /// Whether something of it was applied: an element that created, updated or merged somebody.
+    pub fn is_felt(&self) -> bool {
+        self.elements.iter().any(|e| matches!(e.outcome, Outcome::Created | Outcome::Updated | Outcome::Merged))
+    }
+
     /// How many elements had this outcome.
     pub fn count(&self, outcome: Outcome) -> usize {
         self.elements.iter().filter(|e| e.outcome == outcome).count()
@@ -139,6 +147,10 @@ pub enum ImportOutcome {
     Refused(Vec<Fault>),
     /// Over the budget: 429 with the seconds until it fits, or 413 if it never would.
     RateLimited(Class, Refusal),
+    /// A replay of a quarantine entry that is not there (any more).
+    NoSuchEntry,
+    /// A replay of a quarantine entry that this request replayed before: 409.
+    AlreadyReplayed(RequestNo),
     /// The settings have changed since it was read: read it again.
     Stale,
 }

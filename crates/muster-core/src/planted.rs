@@ -19,8 +19,19 @@ pub const UNSET_HIDES_FILL: Bug = Bug(6);
 /// A revert forgets the part's own members.
 pub const REVERT_FORGETS_MEMBERS: Bug = Bug(7);
 
+/// The cap of a higher-ranking kind is ignored: only the kind of the key that would join is asked.
+pub const HIGHER_CAP_IGNORED: Bug = Bug(8);
+/// Keys are tried from the lowest rank up, so that a lower key is kept over a higher.
+pub const LOWER_KEY_KEPT: Bug = Bug(9);
+/// An import during an activation does not look for who holds a value, and makes a stray profile.
+pub const STRAY_DURING_ACTIVATION: Bug = Bug(10);
+/// A dry run takes an event id.
+pub const DRY_RUN_TAKES_EVENT_ID: Bug = Bug(11);
+/// A review that repeats is counted twice.
+pub const REVIEW_COUNTED_TWICE: Bug = Bug(12);
+
 /// All of them, with the name that the meta test reports.
-pub const ALL: [(&str, Bug); 7] = [
+pub const ALL: [(&str, Bug); 12] = [
     ("a binding moved by a merge", MERGE_MOVES_BINDINGS),
     ("the wrong survivor", WRONG_SURVIVOR),
     ("a lost separation", LOST_SEPARATION),
@@ -28,6 +39,11 @@ pub const ALL: [(&str, Bug); 7] = [
     ("an event on the root that belonged to a member", EVENT_ON_ROOT),
     ("an unset that hides a later fill", UNSET_HIDES_FILL),
     ("a revert that forgets the part's own members", REVERT_FORGETS_MEMBERS),
+    ("a cap of a higher-ranking kind ignored", HIGHER_CAP_IGNORED),
+    ("a lower key kept over a higher", LOWER_KEY_KEPT),
+    ("an import during activation that makes a stray profile", STRAY_DURING_ACTIVATION),
+    ("a dry run that takes an event id", DRY_RUN_TAKES_EVENT_ID),
+    ("a review counted twice", REVIEW_COUNTED_TWICE),
 ];
 
 #[cfg(feature = "planted-bugs")]

@@ -57,6 +57,29 @@ pub struct Identity {
     pub survivor_rule: SurvivorRule,
     /// Attribute rules by canonical name, at most five.
     pub attribute_rules: Vec<(Box<str>, Combine)>,
+    /// The activation that is under way, if one is.
+    pub activation: Option<Activation>,
+}
+
+/// Kinds that become active over stored data (behaviour.md 3.5).
+#[derive(Clone, Debug, PartialEq)]
+pub struct Activation {
+    /// How far it is.
+    pub phase: Phase,
+    /// The kinds, as they will be (indexing) or are (joining), in order of rank.
+    pub kinds: Vec<KindSettings>,
+    /// Tells this phase from every other: the revision of the settings that began it.
+    pub since: u64,
+}
+
+/// The phases of an activation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Phase {
+    /// Stored values are indexed; imports go on under the old settings and keep the index current.
+    Indexing,
+    /// The kinds are active; a key finds all profiles that hold its value and joins them, and a background pass joins
+    /// those that no import has touched.
+    Joining,
 }
 
 impl Identity {
@@ -68,7 +91,14 @@ impl Identity {
             survivor_attribute: None,
             survivor_rule: SurvivorRule::LastSeen,
             attribute_rules: Vec::new(),
+            activation: None,
         }
+    }
+
+    /// The kind of this canonical name if it is in this phase of an activation.
+    pub fn activating(&self, phase: Phase, name: &str) -> Option<&KindSettings> {
+        let activation = self.activation.as_ref().filter(|a| a.phase == phase)?;
+        activation.kinds.iter().find(|k| k.kind.name() == name)
     }
 
     /// The active kinds in order of rank: all that are not paused, or only `customer_id` when switched off.
@@ -129,7 +159,7 @@ pub enum Normaliser {
 }
 
 /// Survivor rule 2; ties go to the earliest first seen, then to the smallest id (behaviour.md 3.2).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum SurvivorRule {
     /// The latest last seen, not counting the causing element.
     LastSeen,

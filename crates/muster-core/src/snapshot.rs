@@ -2,9 +2,9 @@
 
 use crate::fold::{MemberRef, Tree};
 use crate::id::{MergeNo, ProfileId, ProfileNo};
-use crate::identifier::{Key, Kind};
+use crate::identifier::{Key, Kind, normalise, spelled};
 use crate::record::{Device, Former, Link, Platform, Profile, Standing, Tally, View};
-use crate::settings::Identity;
+use crate::settings::{Identity, KindSettings};
 use crate::time::Timestamp;
 use crate::value::Value;
 use std::collections::BTreeMap;
@@ -97,12 +97,13 @@ type Aliases = Vec<(Kind, Vec<Box<str>>)>;
 /// Current values are the shown ones that are bound; the other bound ones are aliases (behaviour.md 3.1).
 fn identifiers(members: &[Member], view: &View, identity: &Identity) -> (Vec<Key>, Aliases) {
     let (mut current, mut aliases) = (Vec::new(), Vec::new());
-    for kind in identity.active().map(|k| &k.kind) {
+    for KindSettings { kind, normaliser, .. } in identity.active() {
         let mut held: Vec<&str> =
             members.iter().flat_map(|m| &m.profile.keys).filter(|k| k.kind == *kind).map(|k| &*k.value).collect();
         held.sort_unstable();
-        if let Some(shown) = view.attributes.get(kind.name()).and_then(Value::as_text)
-            && let Ok(place) = held.binary_search(&shown)
+        let shown = view.attributes.get(kind.name()).and_then(spelled).map(|text| normalise(*normaliser, &text));
+        if let Some(shown) = shown
+            && let Ok(place) = held.binary_search(&&*shown)
         {
             current.push(Key { kind: kind.clone(), value: held.remove(place).into() });
         }

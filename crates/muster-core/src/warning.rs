@@ -50,11 +50,11 @@ pub enum Code {
     OffsetIgnored = 21,
     /// A name longer than the hosted service keeps.
     NameOverLimit = 22,
-    /// A value longer than the hosted service keeps.
+    /// A value longer, larger or nested deeper than the hosted service keeps.
     ValueOverLimit = 23,
     /// An array longer than the hosted service keeps.
     ArrayOverLimit = 24,
-    /// More attributes of an event than the hosted service keeps.
+    /// More attributes of an event, or members of an object, than the hosted service keeps.
     TooManyAttributes = 25,
     /// `X-Forwarded-For` had an entry that is no address.
     AddressUnreadable = 26,

@@ -1,16 +1,19 @@
 //! The application: engine, clock, randomness, catalogue, tokens and counters, wired together once and shared by every
 //! handler. The only file that names an engine.
 
+use crate::activation;
 use crate::budget::Room;
 use crate::clock::Random;
 use crate::limits::{BODY_DEADLINE, MANAGEMENT_READS_MAX, TOKEN_LENGTH_MIN};
 use crate::lockout::Lockout;
+use crate::replays::Jobs;
 use crate::telemetry::Telemetry;
 use crate::workspaces::{Entry, Workspaces, sha256};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use ipnet::IpNet;
 use muster_core::id::{RequestNo, WorkspaceId};
+use muster_core::record::Counters;
 use muster_core::time::{Clock, Timestamp};
 use muster_store::engine::{Engine, EngineError, KeyRecord, Workspace};
 use muster_store::memory::Memory;
@@ -112,6 +115,8 @@ pub struct App {
     pub(crate) lockout: Lockout,
     pub(crate) telemetry: Telemetry,
     pub(crate) management_reads: Arc<Semaphore>,
+    pub(crate) activations: activation::Running,
+    pub(crate) replays: Jobs,
     said_not_ready: AtomicBool,
     draining: AtomicBool,
     tokens: Vec<([u8; 32], Role)>,
@@ -184,6 +189,8 @@ impl App {
             room: Room::default(),
             lockout: Lockout::default(),
             management_reads: Arc::new(Semaphore::new(options.management_reads)),
+            activations: activation::Running::default(),
+            replays: Jobs::default(),
             said_not_ready: AtomicBool::new(false),
             draining: AtomicBool::new(false),
             tokens,
@@ -276,6 +283,27 @@ impl App {
         failed.map(|why| (NOT_WRITABLE, Some(why)))
     }
 
+    /// Changes the catalogue entry of a workspace between two decisions, and swaps the one in memory; None leaves it.
+    ///
+    /// # Errors
+    /// Those of the engine.
+    pub(crate) async fn configure(
+        self: &Arc<Self>,
+        id: &WorkspaceId,
+        change: impl FnOnce(&Workspace, &Counters) -> Option<Workspace> + Send + 'static,
+    ) -> Result<Arc<Entry>, EngineError> {
+        let one_at_a_time = Arc::clone(&self.workspaces.changing).lock_owned().await;
+        let (app, id) = (Arc::clone(self), id.clone());
+        // The entry in memory is swapped on the same thread: a client that hangs up drops this future, and a revoked key
+        // must be refused all the same.
+        let changed = tokio::task::spawn_blocking(move || {
+            let _until_it_is_swapped = one_at_a_time;
+            let changed = app.engine.configure(&id, Box::new(change))?;
+            app.workspaces.put(changed).map_err(|text| EngineError::Corrupt(text.into()))
+        });
+        changed.await.unwrap_or_else(|_| Err(EngineError::Broken("a change of settings panicked".into())))
+    }
+
     /// Looks up a workspace's entry in the engine and puts it in the place of the one in memory; None if it is gone. For
     /// an entry that proved to be old. Blocks; the caller holds `workspaces.changing`.
     pub(crate) fn reload(&self, id: &WorkspaceId) -> Result<Option<Arc<Entry>>, EngineError> {
@@ -291,6 +319,11 @@ impl App {
     pub fn close(&self) {
         self.engine.close();
     }
+}
+
+/// A store in memory, for what is tried out and thrown away.
+pub(crate) fn scratch(clock: Arc<dyn Clock>) -> Arc<dyn Engine> {
+    Arc::new(Memory::new(clock))
 }
 
 /// Why it is not ready, for everybody: which workspace it is about is in the log.

@@ -69,14 +69,19 @@ impl Room {
 /// client that hangs up ends the waiting and not the work.
 #[derive(Debug)]
 pub(crate) struct Held {
-    _room: Taken,
+    _room: Option<Taken>,
     _dry_run: Option<OwnedSemaphorePermit>,
 }
 
 impl Held {
     /// Both.
     pub(crate) fn new(room: Taken, dry_run: Option<OwnedSemaphorePermit>) -> Arc<Self> {
-        Arc::new(Self { _room: room, _dry_run: dry_run })
+        Arc::new(Self { _room: Some(room), _dry_run: dry_run })
+    }
+
+    /// Nothing: for what the server asks for by itself.
+    pub(crate) fn nothing() -> Arc<Self> {
+        Arc::new(Self { _room: None, _dry_run: None })
     }
 }
 

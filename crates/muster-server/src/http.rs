@@ -39,7 +39,7 @@ type Listed = (&'static str, &'static str, MethodRouter<Arc<App>>);
 /// Every call that the server answers, in one list. Several methods of one path stand beside each other.
 #[rustfmt::skip]
 fn routes() -> Vec<Listed> {
-    use manage::{identity, keys, merges, quarantine, requests, separations, users, workspaces};
+    use manage::{identity, keys, merges, quarantine, requests, reviews, separations, users, workspaces};
     vec![
         // The Data API (behaviour.md 1, 4): the id in the path, in `app_id`, or in both.
         ("POST", "/v1/transition", import_call(Api::Transition, Route::Transition)),
@@ -66,19 +66,28 @@ fn routes() -> Vec<Listed> {
         ("POST", "/api/v1/workspaces/{workspace_id}/keys/revoke", post(keys::revoke)),
         ("GET", "/api/v1/workspaces/{workspace_id}/identity", get(identity::show)),
         ("PUT", "/api/v1/workspaces/{workspace_id}/identity", put(identity::change)),
+        ("POST", "/api/v1/workspaces/{workspace_id}/identity/preview", post(identity::try_out)),
         ("GET", "/api/v1/workspaces/{workspace_id}/stats", get(workspaces::stats)),
         ("POST", "/api/v1/workspaces/{workspace_id}/users/find", post(users::find)),
         ("GET", "/api/v1/workspaces/{workspace_id}/users/{user_id}", get(users::show)),
         ("GET", "/api/v1/workspaces/{workspace_id}/users/{user_id}/events", get(users::events)),
+        ("GET", "/api/v1/workspaces/{workspace_id}/users/{user_id}/history", get(users::history)),
         ("GET", "/api/v1/workspaces/{workspace_id}/requests", get(requests::list)),
         ("GET", "/api/v1/workspaces/{workspace_id}/requests/{request_id}", get(requests::show)),
         ("GET", "/api/v1/workspaces/{workspace_id}/quarantine", get(quarantine::list)),
         ("GET", "/api/v1/workspaces/{workspace_id}/quarantine/{entry_id}", get(quarantine::show)),
+        ("DELETE", "/api/v1/workspaces/{workspace_id}/quarantine/{entry_id}", delete(quarantine::discard)),
+        ("POST", "/api/v1/workspaces/{workspace_id}/quarantine/{entry_id}/replay", post(quarantine::replay)),
+        ("POST", "/api/v1/workspaces/{workspace_id}/quarantine/replay", post(quarantine::replay_many)),
+        ("GET", "/api/v1/workspaces/{workspace_id}/jobs/{job_id}", get(quarantine::job)),
         ("GET", "/api/v1/workspaces/{workspace_id}/merges", get(merges::list)),
         ("GET", "/api/v1/workspaces/{workspace_id}/merges/{merge_id}", get(merges::show)),
         ("POST", "/api/v1/workspaces/{workspace_id}/merges/{merge_id}/revert", post(merges::revert)),
         ("GET", "/api/v1/workspaces/{workspace_id}/separations", get(separations::list)),
         ("DELETE", "/api/v1/workspaces/{workspace_id}/separations/{separation_id}", delete(separations::lift)),
+        ("GET", "/api/v1/workspaces/{workspace_id}/reviews", get(reviews::list)),
+        ("GET", "/api/v1/workspaces/{workspace_id}/reviews/{review_id}", get(reviews::show)),
+        ("POST", "/api/v1/workspaces/{workspace_id}/reviews/{review_id}", post(reviews::decide)),
     ]
 }
 

@@ -10,6 +10,7 @@ use bytes::Bytes;
 use muster_core::command::{Element, IdempotencyKey, Import, Route};
 use muster_core::decide::{ImportDecision, Wire, cost};
 use muster_core::decision::Mode;
+use muster_core::id::{QuarantineNo, RequestNo};
 use muster_core::outcome::{Applied, ImportOutcome};
 use muster_core::rate::{Class, Refusal};
 use muster_core::reason::Fault;
@@ -46,6 +47,8 @@ pub(crate) struct Ingest {
     pub(crate) arrived_micros: u64,
     /// The idempotency key.
     pub(crate) idempotency: Option<IdempotencyKey>,
+    /// The quarantine entry that its one element replays.
+    pub(crate) replay: Option<QuarantineNo>,
     /// What the request takes of what is bounded.
     pub(crate) held: Arc<Held>,
 }
@@ -61,6 +64,10 @@ pub(crate) enum Refused {
     Wait(Class, u32),
     /// It costs more than the whole budget.
     Never(Class, u32),
+    /// A replay of an entry that is not there.
+    NoSuchEntry,
+    /// A replay of an entry that this request replayed before.
+    AlreadyReplayed(RequestNo),
     /// The engine could not.
     Engine(EngineError),
 }
@@ -78,7 +85,8 @@ pub(crate) enum Done {
 struct Said {
     api: Api,
     representation: bool,
-    dry: bool,
+    /// Of a dry run, the number that its answer shows: the next of the sequence belongs to a request that is kept.
+    dry: Option<RequestNo>,
     body: Bytes,
     spans: Vec<Range<usize>>,
     /// Given back when the lane is done with the decision, also if nobody waits for its answer any more.
@@ -87,7 +95,8 @@ struct Said {
 
 impl Wire for Said {
     fn answer(&self, applied: &Applied) -> Recorded {
-        answer::applied(self.api, applied, self.representation, self.dry)
+        let shown = self.dry.map(|request| Applied { request, ..applied.clone() });
+        answer::applied(self.api, shown.as_ref().unwrap_or(applied), self.representation, self.dry.is_some())
     }
 
     fn kept(&self, index: u32, rejected_actions: Option<&[u32]>) -> Box<[u8]> {
@@ -120,6 +129,8 @@ impl Ingest {
                 ImportOutcome::RateLimited(class, Refusal::Never { limit }) => {
                     return Err(Refused::Never(class, limit));
                 }
+                ImportOutcome::NoSuchEntry => return Err(Refused::NoSuchEntry),
+                ImportOutcome::AlreadyReplayed(request) => return Err(Refused::AlreadyReplayed(request)),
                 ImportOutcome::Stale => {}
             }
         }
@@ -136,7 +147,8 @@ impl Ingest {
             lenient,
             null_clears: document.null_clears,
             parity: document.parity,
-            offset_seconds: document.offset_seconds_at(app.now()),
+            zone: document.zone().clone(),
+            received_at: app.now(),
         };
         let parsed = read(&self.body, &context).map_err(|unreadable| match unreadable {
             Unreadable::Failure(failure) => Refused::Failure(failure),
@@ -153,12 +165,14 @@ impl Ingest {
             bytes: u32::try_from(self.body.len()).unwrap_or(u32::MAX),
             arrived_micros: self.arrived_micros,
             idempotency: self.idempotency.clone(),
+            replay: self.replay,
         };
         let representation = self.preferences.representation;
+        let dry = self.dry.then(|| app.refused_number());
         let said = Said {
             api: self.api,
             representation,
-            dry: self.dry,
+            dry,
             body: self.body.clone(),
             spans: parsed.spans,
             _held: Arc::clone(&self.held),

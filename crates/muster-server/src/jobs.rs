@@ -8,6 +8,7 @@ use futures_util::FutureExt as _;
 use muster_core::decide::{Expire, Retention, Sweep};
 use muster_core::decision::Mode;
 use muster_core::id::{ProfileNo, WorkspaceId};
+use muster_core::settings::Identity;
 use muster_core::time::Timestamp;
 use muster_store::engine::{Engine, EngineError, apply};
 use muster_store::reader::Due;
@@ -52,9 +53,10 @@ impl Job {
     }
 }
 
-/// Runs both jobs for as long as the server does, beside each other: a long expiry keeps no deletion waiting.
+/// Runs all jobs for as long as the server does, beside each other: a long expiry keeps no deletion waiting.
 pub(crate) async fn run(app: Arc<App>) {
-    futures_util::future::join(every(&app, Job::Deletions), every(&app, Job::Retention)).await;
+    let activations = crate::activation::run(Arc::clone(&app));
+    futures_util::future::join3(every(&app, Job::Deletions), every(&app, Job::Retention), activations).await;
 }
 
 /// A round over all workspaces, again and again.
@@ -87,13 +89,14 @@ pub async fn sweep(app: &App, id: &WorkspaceId) -> Result<usize, EngineError> {
         app.telemetry.job_failed(Job::Deletions.name());
         tracing::error!(workspace = %id, profile = root.0, %error, "a user whose deletion is due could not be swept");
     };
-    sweep_all(&app.engine, id, &|| app.now(), &failed).await
+    let identity = || app.workspaces.get(id.as_str()).map_or_else(Identity::off, |e| e.settings.identity.clone());
+    sweep_all(&app.engine, id, (&|| app.now(), &identity), &failed).await
 }
 
 async fn sweep_all(
     engine: &Arc<dyn Engine>,
     id: &WorkspaceId,
-    now: &(dyn Fn() -> Timestamp + Sync),
+    (now, identity): (&(dyn Fn() -> Timestamp + Sync), &(dyn Fn() -> Identity + Sync)),
     failed: &(dyn Fn(ProfileNo, &EngineError) + Sync),
 ) -> Result<usize, EngineError> {
     let (mut swept, mut after) = (0, None);
@@ -102,7 +105,7 @@ async fn sweep_all(
         let Some(last) = page.last() else { return Ok(swept) };
         after = Some(*last);
         for (_, root) in page {
-            match sweep_one(&**engine, id, root).await {
+            match sweep_one(&**engine, id, root, identity).await {
                 Ok(()) => swept += 1,
                 // Of this profile alone: the others must not wait for it.
                 Err(error @ (EngineError::Broken(_) | EngineError::Corrupt(_))) => failed(root, &error),
@@ -112,8 +115,13 @@ async fn sweep_all(
     }
 }
 
-async fn sweep_one(engine: &dyn Engine, id: &WorkspaceId, root: ProfileNo) -> Result<(), EngineError> {
-    while apply(engine, id, Sweep { root }, Mode::Commit).await? {}
+async fn sweep_one(
+    engine: &dyn Engine,
+    id: &WorkspaceId,
+    root: ProfileNo,
+    identity: &(dyn Fn() -> Identity + Sync),
+) -> Result<(), EngineError> {
+    while apply(engine, id, Sweep { root, identity: identity() }, Mode::Commit).await? {}
     Ok(())
 }
 

@@ -15,6 +15,8 @@ mod lockout;
 mod budget;
 pub mod telemetry;
 mod ingest;
+mod replays;
+mod activation;
 pub mod http;
 pub mod jobs;
 pub mod serve;

@@ -48,6 +48,18 @@ pub const IDEMPOTENCY_KEY_BYTES_MAX: usize = muster_core::limits::IDEMPOTENCY_KE
 pub const SWEEP_PERIOD: Duration = Duration::from_secs(30);
 /// Live profiles that are looked up at a time to be swept.
 pub const SWEEP_PROFILES_MAX: usize = 100;
+/// How often it is looked for activations that do not run, and how long one waits for room in its lane.
+pub const ACTIVATION_PERIOD: Duration = Duration::from_millis(100);
+/// How long an activation waits after a failure of the storage.
+pub const ACTIVATION_RETRY: Duration = Duration::from_secs(5);
+/// Live profiles that a preview of identity settings copies into memory: about half a gigabyte of them.
+pub const PREVIEW_PROFILES_MAX: usize = 200_000;
+/// Entries that one replay of many takes.
+pub const REPLAY_ENTRIES_MAX: usize = 100_000;
+/// Replays of many that are remembered, and so the most that run.
+pub const REPLAY_JOBS_MAX: usize = 100;
+/// How long a replay of many waits when the lane is full.
+pub const REPLAY_RETRY: Duration = Duration::from_millis(200);
 /// How often it is looked for what is past its time: retention is set in days, and the look-up reads the first entry of
 /// seven indexes.
 pub const EXPIRE_PERIOD: Duration = Duration::from_secs(300);

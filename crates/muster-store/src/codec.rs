@@ -8,6 +8,7 @@ mod logs;
 mod packed;
 mod parts;
 mod people;
+mod reviews;
 mod traffic;
 
 use crate::engine::EngineError;
@@ -19,6 +20,8 @@ use xxhash_rust::xxh3::xxh3_64_with_seed;
 pub(crate) use logs::{outcome_bit, quarantine_bytes, refused_bytes};
 pub use people::{Binding, ViewRow};
 pub(crate) use people::{binding_cells, view_cells};
+pub use reviews::Holder;
+pub(crate) use reviews::holder_cells;
 pub(crate) use traffic::COUNTERS_ID;
 
 /// One column's content.
@@ -177,10 +180,15 @@ impl<'r, 'a> Row<'r, 'a> {
         self.text_or_null()?.ok_or(Damage("a column holds nothing"))
     }
 
-    fn blob(&mut self) -> Result<&'r [u8], Damage> {
+    fn blob_or_null(&mut self) -> Result<Option<&'r [u8]>, Damage> {
         match self.next()? {
-            Cell::Blob(bytes) => Ok(bytes),
+            Cell::Null => Ok(None),
+            Cell::Blob(bytes) => Ok(Some(bytes)),
             _ => Err(Damage("a column holds no bytes")),
         }
+    }
+
+    fn blob(&mut self) -> Result<&'r [u8], Damage> {
+        self.blob_or_null()?.ok_or(Damage("a column holds nothing"))
     }
 }

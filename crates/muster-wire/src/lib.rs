@@ -5,6 +5,7 @@
 //! clock and no HTTP here, and no rule beyond shape and range: those belong to `muster-server` and `muster-core`.
 #![deny(missing_docs)]
 
+mod because;
 pub mod data;
 pub mod json;
 pub mod manage;
@@ -12,3 +13,4 @@ mod notices;
 mod path;
 pub mod value;
 mod write;
+pub mod zone;

@@ -2,12 +2,14 @@
 
 pub mod body;
 pub mod event;
+pub mod history;
 pub mod mask;
 pub mod merge;
 pub mod page;
 pub mod problem;
 pub mod quarantine;
 pub mod request;
+pub mod review;
 pub mod separation;
 pub mod settings;
 pub mod stats;

@@ -5,17 +5,21 @@ use muster_core::excerpt::excerpt_of;
 use muster_core::limits::WARNINGS_MAX;
 use muster_core::warning::{Code, Warnings};
 
-/// What is noticed of one element.
+/// What is noticed of one element, and what a limit of the hosted service does besides being noticed.
 #[derive(Debug, Default)]
-pub(crate) struct Notices(pub(crate) Warnings);
+pub(crate) struct Notices {
+    pub(crate) warnings: Warnings,
+    /// Limits of the hosted service cut and drop; else they only warn (behaviour.md 2).
+    pub(crate) parity: bool,
+}
 
 impl Notices {
     /// Notes an occurrence; beyond as many names as an answer may tell, only those already noted are counted on.
     pub(crate) fn add(&mut self, code: Code, name: &str, at: &Path) {
-        let name = &excerpt_of(name);
-        let room = self.0.0.len() < WARNINGS_MAX;
-        if room || self.0.0.iter().any(|w| w.code == code && w.name == *name) {
-            self.0.add(code, name, || at.pointer());
+        let (warnings, name) = (&mut self.warnings, &excerpt_of(name));
+        let room = warnings.0.len() < WARNINGS_MAX;
+        if room || warnings.0.iter().any(|w| w.code == code && w.name == *name) {
+            warnings.add(code, name, || at.pointer());
         }
     }
 }

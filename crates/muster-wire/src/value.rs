@@ -1,5 +1,6 @@
 //! Values of attributes as JSON, and from it in `read`.
 
+pub(crate) mod parity;
 pub(crate) mod read;
 
 use crate::write;

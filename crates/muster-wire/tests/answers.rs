@@ -15,7 +15,17 @@ fn id(no: u64) -> ProfileId {
 }
 
 fn result(index: u32, kind: ElementKind, outcome: Outcome, profile: Option<ProfileId>) -> ElementResult {
-    ElementResult { index, kind, outcome, profile, merged: vec![], warnings: vec![], errors: vec![], actions: vec![] }
+    ElementResult {
+        index,
+        kind,
+        outcome,
+        profile,
+        merged: vec![],
+        warnings: vec![],
+        errors: vec![],
+        because: None,
+        actions: vec![],
+    }
 }
 
 fn warning(name: &str) -> Warning {
@@ -158,4 +168,49 @@ fn preferences_are_read_as_rfc_7240_has_them() {
     }
     let both = Preferences { lenient: Some(true), representation: true };
     assert_eq!(both.applied(false).as_deref(), Some("handling=lenient"), "no results, no representation");
+}
+
+#[test]
+fn a_result_tells_why_in_members_and_in_a_sentence_without_values() {
+    use muster_core::because::{Because, SetAside, Verdict, Weighed};
+    use muster_core::identifier::Kind;
+    use muster_core::record::Choice;
+    use muster_core::settings::SurvivorRule;
+    let weighed =
+        |kind, at: Option<ProfileId>, verdict| Weighed { kind: Kind::new(kind), id: at, profile: at, verdict };
+    let because = Because {
+        keys: vec![
+            weighed("customer_id", Some(id(2)), Verdict::Found),
+            weighed("email", Some(id(8)), Verdict::Found),
+            weighed("mobile", None, Verdict::SetAside(SetAside::Pinned)),
+        ],
+        rule: Some(Choice::Rule(SurvivorRule::LastSeen)),
+    };
+    let mut applied_ = sample();
+    applied_.elements = applied_
+        .elements
+        .iter()
+        .map(|e| {
+            let because = (e.outcome == Outcome::Merged).then(|| Box::new(because.clone()));
+            ElementResult { because, ..e.clone() }
+        })
+        .collect();
+    let told = body(&applied_, true, true)["results"][1]["because"].clone();
+    let text = format!(
+        "customer_id led to {}; email led to new-2; mobile led to nobody and was set aside: two values of a pinned kind \
+         would have come into one profile; the survivor was chosen by last_seen",
+        id(2)
+    );
+    assert_eq!(
+        told,
+        json!({
+            "keys": [
+                {"kind": "customer_id", "verdict": "found", "id": id(2).to_string(), "profile": id(2).to_string()},
+                {"kind": "email", "verdict": "found", "id": "new-2", "profile": "new-2"},
+                {"kind": "mobile", "verdict": "set_aside", "id": null, "profile": null, "reason": "pinned"},
+            ],
+            "rule": "last_seen",
+            "text": text,
+        })
+    );
 }

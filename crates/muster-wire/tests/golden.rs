@@ -1,5 +1,6 @@
 //! Golden files: for each row of FACTS 1.2 to 1.4 and 2.1 to 2.3 a sample that is accepted and one that is refused (or
-//! taken with a warning, where nothing can be refused), and for FACTS 5 every failure in every spelling.
+//! taken with a warning, where nothing can be refused), for FACTS 4 what parity cuts, and for FACTS 5 every failure in
+//! every spelling.
 //!
 //! A case `golden/SECTION/ROW.json` says how to read its `body` (as JSON) or `raw` (as text); `ROW.out` is what comes
 //! out: the commands, one line each, or the exact body of the 400. `MUSTER_BLESS=1 cargo test` rewrites the outputs.
@@ -10,10 +11,12 @@ use muster_core::command::Route;
 use muster_core::id::{RequestId, RequestNo};
 use muster_core::rate::Class;
 use muster_core::settings::{KindSettings, Settings};
+use muster_core::time::Timestamp;
 use muster_wire::data::api::Api;
 use muster_wire::data::failure::{Failure, refused};
 use muster_wire::data::transition::{Parsed, ReadContext, Unreadable, read};
 use muster_wire::json::{Json, Node, parse};
+use muster_wire::zone::Zone;
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -49,8 +52,11 @@ fn context(case: &Node) -> ReadContext {
         "device" => Route::Device,
         _ => Route::Transition,
     };
-    let (lenient, null_clears) = (flag(case, "lenient"), flag(case, "null_clears"));
-    ReadContext { route, settings: Arc::new(settings), lenient, null_clears, parity: false, offset_seconds: 3_600 }
+    let (lenient, null_clears, parity) = (flag(case, "lenient"), flag(case, "null_clears"), flag(case, "parity"));
+    // One hour east of Greenwich; the sign of these names is that of POSIX.
+    let zone = Zone::named("Etc/GMT-1").expect("a zone");
+    let received_at = Timestamp(1_767_571_200_000);
+    ReadContext { route, settings: Arc::new(settings), lenient, null_clears, parity, zone, received_at }
 }
 
 /// What comes out of a case, as its file has it.

@@ -3,10 +3,12 @@
 use muster_core::command::{Body, Route};
 use muster_core::reason::Reason;
 use muster_core::settings::Settings;
+use muster_core::time::Timestamp;
 use muster_core::value::Value;
 use muster_wire::data::failure::Failure;
 use muster_wire::data::transition::{Parsed, ReadContext, Unreadable, read};
 use muster_wire::json::{Json, Node, parse};
+use muster_wire::zone::Zone;
 use proptest::prelude::*;
 use proptest::test_runner::RngSeed;
 use std::sync::Arc;
@@ -18,7 +20,15 @@ const SAMPLE: &str = r#"{"type":"transition","elements":[{"type":"customer","cus
 
 fn context(route: Route, lenient: bool) -> ReadContext {
     let settings = Arc::new(Settings::default());
-    ReadContext { route, settings, lenient, null_clears: true, parity: false, offset_seconds: 0 }
+    ReadContext {
+        route,
+        settings,
+        lenient,
+        null_clears: true,
+        parity: lenient,
+        zone: Zone::UTC,
+        received_at: Timestamp(0),
+    }
 }
 
 fn bulk(body: &[u8]) -> Result<Parsed, Unreadable> {
@@ -142,7 +152,8 @@ fn a_megabyte_of_different_warnings_is_read_in_no_time() {
         lenient: false,
         null_clears: false,
         parity: false,
-        offset_seconds: 0,
+        zone: Zone::UTC,
+        received_at: Timestamp(0),
     };
     let parsed = read(body.as_bytes(), &context).expect("it is valid");
     assert_eq!(parsed.elements[0].warnings.0.len(), 100);

@@ -1,13 +1,14 @@
 //! Records as the management API shows them: exactly the members that its specification names.
 
+use muster_core::because::Because;
 use muster_core::command::{Action, DeviceFields, ElementKind, Route};
 use muster_core::id::{MergeNo, ProfileId, ProfileNo, QuarantineNo, RequestId, RequestNo, SeparationNo};
 use muster_core::identifier::{Key, Kind};
 use muster_core::outcome::{ActionOutcome, ActionResult, ElementResult, Outcome};
 use muster_core::reason::{Fault, Reason};
 use muster_core::record::{
-    Cause, Choice, Counters, Device, DeviceRef, Event, Former, Merge, Omitted, Platform, Quarantined, Request, Separation,
-    SeparationCause, Tally,
+    Cause, Choice, Counters, Device, DeviceRef, Event, Former, Merge, Omitted, Platform, Quarantined, Request,
+    Separation, SeparationCause, Tally,
 };
 use muster_core::settings::SurvivorRule;
 use muster_core::snapshot::{MemberEntry, Snapshot};
@@ -140,6 +141,7 @@ fn logged() -> Request {
         merged: vec![],
         warnings: vec![],
         errors: vec![Fault::new(Reason::NoUsableIdentifier, "/elements/0/customer_id", Some("customer_id"))],
+        because: Some(Box::default()),
         actions: vec![],
     };
     Request {
@@ -189,7 +191,8 @@ fn a_request_is_listed_with_figures_and_shown_with_its_elements() {
         full["elements"],
         json!([{"index": 0, "type": "customer", "outcome": "rejected", "id": null, "warnings": [], "errors": [
             {"index": 0, "pointer": "/elements/0/customer_id", "attribute": "customer_id", "type": "NoUsableIdentifier",
-                "message": message}]}])
+                "message": message}],
+            "because": {"keys": [], "rule": null, "text": "refused before its identifiers were looked at"}}])
     );
     assert_eq!((&full["errors"], &full["warnings"], &full["path"]), (&json!([]), &json!([]), &summary["path"]));
 }
@@ -203,6 +206,7 @@ fn a_merge_tells_its_cause() {
         merged: id(2),
         request: Some((RequestNo(1), 4)),
         cause: Cause::Keys { keys: vec![key("email", "a")], rule: Choice::Rule(SurvivorRule::LastSeen) },
+        because: Some(Because { keys: vec![], rule: Some(Choice::Attribute) }),
         filled: vec!["tier".into()],
         identifiers: vec![key("mobile", "+1")],
         reverted_at: None,
@@ -215,12 +219,16 @@ fn a_merge_tells_its_cause() {
         "request_id": RequestId::of(RequestNo(1)).to_string(),
         "index": 4,
         "cause": {"keys": [{"kind": "email", "value": "a"}], "rule": "last_seen"},
+        "because": {"keys": [], "rule": "attribute",
+            "text": "the survivor is the only one that shows the survivor attribute"},
         "filled": ["tier"],
         "identifiers": [{"kind": "mobile", "value": "+1"}],
     });
     assert_eq!(merge::json(&record), want);
     (record.request, record.cause, record.reverted_at) = (None, Cause::Activation, Some(AT));
+    record.because = None;
     for (name, value) in [
+        ("because", json!(null)),
         ("request_id", json!(null)),
         ("index", json!(null)),
         ("cause", json!("activation")),

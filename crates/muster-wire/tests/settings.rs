@@ -2,7 +2,9 @@
 
 use muster_core::settings::{Combine, Normaliser, RateLimits, Settings, SurvivorRule};
 use muster_core::time::Timestamp;
-use muster_wire::manage::settings::{IdentityChange, WorkspaceSettings, compare, identity_from, identity_json};
+use muster_wire::manage::settings::{
+    Activating, IdentityChange, WorkspaceSettings, compare, identity_from, identity_json,
+};
 use serde_json::{Value as Json, json};
 
 fn patched(body: &Json) -> Result<WorkspaceSettings, (Option<String>, String)> {
@@ -27,7 +29,9 @@ fn what_is_stored_is_read_back() {
     settings.identity = identity(
         &json!({"enabled": true, "identifiers": [{"kind": "u_em", "normalise": "lowercase"}, {"kind": "customer_id"}]}),
     );
+    settings.activating = Some(Activating::begin(settings.identity.clone(), vec!["email".into()], 7));
     assert_eq!(WorkspaceSettings::from_json(&settings.to_json()), Ok(settings.clone()));
+    settings.activating = None;
     let rules = settings.rules(9);
     let want = Settings {
         revision: 9,
@@ -70,12 +74,12 @@ fn a_wrong_member_is_named_and_changes_nothing() {
 
 #[test]
 fn the_offset_follows_the_zone_and_its_summer_time() {
-    let zone = |name: &str| patched(&json!({"time_zone": name})).expect("a zone");
+    let zone = |name: &str| patched(&json!({"time_zone": name})).expect("a zone").zone().clone();
     let (january, july) = (Timestamp(1_767_571_200_000), Timestamp(1_783_209_600_000));
-    assert_eq!(zone("Asia/Kolkata").offset_seconds_at(january), 19_800);
+    assert_eq!(zone("Asia/Kolkata").offset_at(january), 19_800);
     let oslo = zone("Europe/Oslo");
-    assert_eq!([oslo.offset_seconds_at(january), oslo.offset_seconds_at(july)], [3_600, 7_200]);
-    assert_eq!(oslo.offset_seconds_at(Timestamp(i64::MAX)) % 3_600, 0, "beyond the calendar");
+    assert_eq!([oslo.offset_at(january), oslo.offset_at(july)], [3_600, 7_200]);
+    assert_eq!(oslo.offset_at(Timestamp(i64::MAX)) % 3_600, 0, "beyond the calendar");
 }
 
 #[test]
@@ -99,7 +103,11 @@ fn identity_settings_are_read_and_shown() {
     assert_eq!(identity(&identity_json(&read)), read, "what is shown can be put back");
     let mut settings = WorkspaceSettings::new("Shop");
     settings.identity = read.clone();
-    assert_eq!(identity(&settings.identity_json()), read, "with its state, too");
+    assert_eq!(
+        identity(&settings.identity_json(&muster_core::record::Counters::default())),
+        read,
+        "with its state, too"
+    );
 }
 
 #[test]
@@ -141,18 +149,19 @@ fn a_kind_that_becomes_active_or_is_normalised_otherwise_needs_an_activation() {
     let pinned = of(true, json!([{"kind": "email", "pinned": true, "exceptions": []}, cid]));
     let lower = of(true, json!([cid, {"kind": "email", "normalise": "lowercase"}]));
     let switched_off = of(false, json!([cid, email]));
-    use IdentityChange::{Immediate, NeedsActivation, None};
+    use IdentityChange::{Activates, Fixed, Immediate, None};
+    let activates = || Activates(vec!["email".into()]);
     for (old, new, want) in [
         (&off, &off, None),
         (&off, &plain, Immediate),
-        (&off, &two, NeedsActivation),
+        (&off, &two, activates()),
         (&two, &plain, Immediate),
         (&two, &paused, Immediate),
-        (&paused, &two, NeedsActivation),
+        (&paused, &two, activates()),
         (&two, &pinned, Immediate),
-        (&two, &lower, NeedsActivation),
+        (&two, &lower, Fixed("email".into())),
         (&two, &switched_off, Immediate),
-        (&switched_off, &two, NeedsActivation),
+        (&switched_off, &two, activates()),
         (&off, &switched_off, Immediate),
     ] {
         assert_eq!(compare(old, new), want, "{old:?} to {new:?}");

@@ -7,7 +7,9 @@ use super::window::{Phase, check_interrupted};
 use anyhow::{Context, Result, anyhow};
 use muster_core::command::Route;
 use muster_core::settings::{Identity, KindSettings, Settings};
+use muster_core::time::Timestamp;
 use muster_wire::data::transition::{self, ReadContext};
+use muster_wire::zone::Zone;
 use serde::Deserialize;
 use serde_json::Value;
 use serde_json::value::RawValue;
@@ -40,7 +42,8 @@ impl Reader {
             lenient: false,
             null_clears: false,
             parity: false,
-            offset_seconds: 0,
+            zone: Zone::UTC,
+            received_at: Timestamp(0),
         })
     }
 }

@@ -9,7 +9,7 @@ use crate::command::{IdempotencyKey, Route};
 use crate::decision::{Decision, Step};
 use crate::facts::{Facts, Needs};
 use crate::id::{ProfileId, ProfileNo, RequestNo};
-use crate::identifier::Key;
+use crate::identifier::{Key, key_of};
 use crate::limits::IDEMPOTENCY_MS;
 use crate::outcome::Applied;
 use crate::record::{Idempotency, Omitted, Recorded, Request};
@@ -159,6 +159,8 @@ impl<W: Wire> Delete<W> {
 pub struct Sweep {
     /// The live profile.
     pub root: ProfileNo,
+    /// The identity settings in force: what is indexed of an activation goes, too.
+    pub identity: Identity,
 }
 
 impl Decision for Sweep {
@@ -177,8 +179,7 @@ impl Decision for Sweep {
             Some(found) if !found.as_ref().is_some_and(due) => return Step::Leave(false),
             Some(_) => {}
         }
-        let identity = Identity::off();
-        let mut work = Work::new(facts, &identity, now.at);
+        let mut work = Work::new(facts, &self.identity, now.at);
         match self.sweep(&mut work) {
             Ok((rows, more)) => {
                 let mut changes: Changes = work.into_changes();
@@ -214,7 +215,13 @@ impl Sweep {
             rows.push(Put::DropView(self.root));
         }
         for no in members {
-            rows.extend(work.profile(no)?.keys.iter().cloned().map(Put::Unbind));
+            let profile = work.profile(no)?;
+            rows.extend(profile.keys.iter().cloned().map(Put::Unbind));
+            rows.extend(profile.history.iter().map(|seq| Put::DropHistory(no, *seq)));
+            for kind in self.identity.activation.iter().flat_map(|activation| &activation.kinds) {
+                let value = profile.attributes.get(kind.kind.name()).and_then(|write| write.value.as_ref());
+                rows.extend(value.and_then(|value| key_of(kind, value)).map(|key| Put::DropHolder(key, no)));
+            }
             if work.facts.links.get(&no).is_some_and(Option::is_some) {
                 rows.push(Put::Cut(no));
             }

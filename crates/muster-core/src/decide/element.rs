@@ -4,11 +4,14 @@ mod customer;
 mod device;
 mod event;
 
-use super::join::join_all;
+use super::join::{Causing, Origin, join_all};
 use super::resolve::Resolved;
-use super::work::{Known, Missing, Work};
+use super::review::{self, Aside};
+use super::work::{Known, Work};
+use crate::because::{Because, Verdict};
 use crate::command::{Body, Element, ElementKind, Import};
 use crate::id::{ProfileId, ProfileNo, RequestNo};
+use crate::identifier::Kind;
 use crate::outcome::{ActionResult, ElementResult, Outcome};
 use crate::reason::Fault;
 use crate::warning::Warnings;
@@ -30,40 +33,55 @@ pub(super) struct Context<'a> {
     pub(super) index: u32,
 }
 
+/// What is noticed while an element is applied.
+#[derive(Default)]
+pub(super) struct Notes {
+    pub(super) warnings: Warnings,
+    pub(super) actions: Vec<ActionResult>,
+    pub(super) because: Because,
+}
+
+impl Notes {
+    /// The key of a kind was bound.
+    fn bound(&mut self, kind: &Kind, replaced: bool) {
+        if let Some(key) = self.because.keys.iter_mut().find(|key| key.kind == *kind) {
+            key.verdict = if replaced { Verdict::Replaced } else { Verdict::Bound };
+        }
+    }
+}
+
 /// Applies one element; its result means something only if nothing was missing.
 pub(super) fn element(work: &mut Work<'_>, import: &Import, request: RequestNo, element: &Element) -> ElementResult {
     work.mark();
     let context = Context { import, request, index: element.index };
-    let mut warnings = element.warnings.clone();
-    let mut actions = Vec::new();
+    let mut notes = Notes { warnings: element.warnings.clone(), ..Notes::default() };
     let end = match &element.body {
         Err(faults) => Ok(End::Rejected(faults.clone())),
-        Ok(Body::Customer(customer)) => customer::apply(work, &context, customer, &mut warnings),
-        Ok(Body::Event(event)) => event::apply(work, &context, event, (&mut warnings, &mut actions)),
-        Ok(Body::Device(device)) => device::apply(work, &context, device, &mut warnings),
+        Ok(Body::Customer(customer)) => customer::apply(work, &context, customer, &mut notes),
+        Ok(Body::Event(event)) => event::apply(work, &context, event, &mut notes),
+        Ok(Body::Device(device)) => device::apply(work, &context, device, &mut notes),
     };
-    let end = end.unwrap_or_else(|Missing| {
-        work.roll_back();
-        End::Nothing(Outcome::Skipped)
-    });
-    result(work, element.index, element.kind, (end, warnings, actions))
+    // What is missing is asked for and all of this thrown away; until then the elements after this one go by what it has
+    // done so far, so that they ask for what they will really need.
+    let end = end.unwrap_or(End::Nothing(Outcome::Skipped));
+    if matches!(end, End::Applied { .. }) && notes.because.is_notable() {
+        work.explain((request, element.index), &notes.because);
+    }
+    result(work, element.index, element.kind, (end, notes))
 }
 
-fn result(
-    work: &mut Work<'_>,
-    index: u32,
-    kind: ElementKind,
-    (end, warnings, actions): (End, Warnings, Vec<ActionResult>),
-) -> ElementResult {
+fn result(work: &mut Work<'_>, index: u32, kind: ElementKind, (end, notes): (End, Notes)) -> ElementResult {
+    let told = notes.because.is_notable() || matches!(end, End::Rejected(_));
     let mut result = ElementResult {
         index,
         kind,
         outcome: Outcome::Rejected,
         profile: None,
         merged: Vec::new(),
-        warnings: warnings.0,
+        warnings: notes.warnings.0,
         errors: Vec::new(),
-        actions,
+        because: told.then(|| Box::new(notes.because)),
+        actions: notes.actions,
     };
     match end {
         End::Applied { outcome, root, merged } => {
@@ -80,17 +98,55 @@ fn result(
     result
 }
 
+/// Whom an element is applied to.
+struct Met {
+    /// The live profile.
+    root: ProfileNo,
+    /// The id that it is recorded under.
+    record: ProfileNo,
+    /// Who was merged into the live profile, in order.
+    merged: Vec<ProfileId>,
+}
+
+impl Met {
+    fn outcome(&self) -> Outcome {
+        if self.merged.is_empty() { Outcome::Updated } else { Outcome::Merged }
+    }
+}
+
 /// The live profile of an element's keys, merged if there are several, and the id it is recorded under: the one id of
 /// all its bound keys, else the root (behaviour.md 3.1).
-fn meet(
-    work: &mut Work<'_>,
-    context: &Context<'_>,
-    resolved: &Resolved<'_>,
-) -> Known<(ProfileNo, ProfileNo, Vec<ProfileId>)> {
-    if let [root] = resolved.roots[..] {
-        let record = resolved.one_id().unwrap_or(root);
-        return Ok((root, record, Vec::new()));
+fn meet(work: &mut Work<'_>, context: &Context<'_>, resolved: &Resolved<'_>, notes: &mut Notes) -> Known<Met> {
+    let (root, record, joined) = if let [root] = resolved.roots[..] {
+        (root, resolved.one_id().unwrap_or(root), Vec::new())
+    } else {
+        let keys = resolved.kept.iter().map(|(given, _)| given.key.clone()).collect();
+        let causing = Causing { request: Some((context.request, context.index)), origin: Origin::Keys(keys) };
+        let (root, joined, choice) = join_all(work, &resolved.roots, &causing)?;
+        notes.because.rule = Some(choice);
+        (root, root, joined)
+    };
+    let mut merged = Vec::new();
+    if let Some((settled, choice)) = &resolved.settled {
+        // A value of a key that is set aside may have joined others elsewhere.
+        for id in settled {
+            if work.root_of(id.no)? == root {
+                merged.push(*id);
+                notes.because.rule.get_or_insert(*choice);
+            }
+        }
     }
-    let (root, merged) = join_all(work, resolved, (context.request, context.index))?;
-    Ok((root, root, merged))
+    merged.extend(joined);
+    Ok(Met { root, record, merged })
+}
+
+/// The keys set aside enter the review list.
+fn set_aside(work: &mut Work<'_>, context: &Context<'_>, resolved: &Resolved<'_>, root: ProfileNo) -> Known<()> {
+    let request = Some((context.request, context.index));
+    for (given, other, reason) in &resolved.aside {
+        // Brought together by another key since.
+        let other = other.map(|other| work.root_of(other)).transpose()?.filter(|other| *other != root);
+        review::set_aside(work, &Aside { root, other, key: &given.key, reason: *reason, request })?;
+    }
+    Ok(())
 }

@@ -8,8 +8,9 @@ use crate::command::{Body, Element, ElementKind, Import};
 use crate::decision::{Decision, Step};
 use crate::facts::{Facts, Needs};
 use crate::id::{ProfileNo, QuarantineNo, RequestNo};
-use crate::limits::IDEMPOTENCY_MS;
+use crate::limits::{IDEMPOTENCY_MS, REVIEW_RECORD_BYTES_MAX, ROUNDS_MAX};
 use crate::outcome::{ActionOutcome, Applied, ElementResult, ImportOutcome, Outcome};
+use crate::planted;
 use crate::rate::{Class, Cost, RateWindow};
 use crate::reason::{Fault, Reason};
 use crate::record::{Idempotency, Omitted, Quarantined, Recorded, Request};
@@ -54,8 +55,14 @@ impl<W: Wire> Decision for ImportDecision<W> {
             };
             needs.bindings.extend(keys.iter().map(|given| given.key.clone()));
         }
+        needs.quarantine.extend(self.import.replay);
         needs.idempotency = self.import.idempotency.as_ref().map(|key| (self.import.route, key.key.clone()));
         needs
+    }
+
+    /// An element may need what only the one before it tells; nearly all of them find theirs at once.
+    fn rounds(&self) -> usize {
+        ROUNDS_MAX + self.import.elements.len()
     }
 
     fn decide(&self, facts: &Facts, now: Moment) -> Step<ImportOutcome> {
@@ -66,6 +73,15 @@ impl<W: Wire> Decision for ImportDecision<W> {
         if let Some(outcome) = recorded(import, facts, now) {
             return Step::Leave(outcome);
         }
+        let replayed = match import.replay.map(|no| facts.quarantine.get(&no)) {
+            None => None,
+            Some(None) => return Step::NeedMore(self.needs()),
+            Some(Some(None)) => return Step::Leave(ImportOutcome::NoSuchEntry),
+            Some(Some(Some(Quarantined { replayed_as: Some(request), .. }))) => {
+                return Step::Leave(ImportOutcome::AlreadyReplayed(*request));
+            }
+            Some(Some(Some(entry))) => Some(entry),
+        };
         let rate = match admit(import, facts, now) {
             Ok(rate) => rate,
             Err(outcome) => return Step::Leave(outcome),
@@ -73,9 +89,12 @@ impl<W: Wire> Decision for ImportDecision<W> {
         let mut work = Work::new(facts, &import.settings.identity, now.at);
         work.counters.request += 1;
         let request = RequestNo(work.counters.request);
+        work.request = Some(request);
+        work.receipt = replayed.map_or(now.at, |entry| entry.at);
         let first_new = ProfileNo(work.counters.profile + 1);
         let elements: Arc<[ElementResult]> =
             import.elements.iter().map(|e| element(&mut work, import, request, e)).collect();
+        work.foresee();
         if !work.needs.is_empty() {
             return Step::NeedMore(work.needs);
         }
@@ -88,7 +107,18 @@ impl<W: Wire> Decision for ImportDecision<W> {
             Applied { request, received_at: now.at, elements, warnings: import.warnings.0.clone(), first_new };
         let answer = self.wire.answer(&applied);
         self.keep(&mut work, &applied, &answer, now);
-        Step::Done(Changes { rate, ..work.into_changes() }, ImportOutcome::Applied(applied, answer))
+        self.mark(&mut work, &applied, replayed);
+        let changes = Changes { rate, ..work.into_changes() };
+        let outcome = ImportOutcome::Applied(applied, answer);
+        if import.dry {
+            return if planted::DRY_RUN_TAKES_EVENT_ID.is_planted() {
+                let rows = changes.rows.into_iter().filter(|row| matches!(row, Put::EventId(_))).collect();
+                Step::Done(Changes { rows, counters: facts.counters, rate: None }, outcome)
+            } else {
+                Step::Leave(outcome)
+            };
+        }
+        Step::Done(changes, outcome)
     }
 }
 
@@ -132,9 +162,13 @@ impl<W: Wire> ImportDecision<W> {
     /// What is kept of an applied request.
     fn keep(&self, work: &mut Work<'_>, applied: &Applied, answer: &Recorded, now: Moment) {
         let import = &self.import;
-        for result in applied.elements.iter() {
-            self.quarantine(work, applied, result);
+        // What a replay did not apply stays in the entry that it replays.
+        if import.replay.is_none() || applied.is_felt() {
+            for result in applied.elements.iter() {
+                self.quarantine(work, applied, result);
+            }
         }
+        self.records(work, applied.request);
         work.counters.requests_applied += 1;
         work.appended.push(Put::Request(bounded(Request {
             no: applied.request,
@@ -160,6 +194,24 @@ impl<W: Wire> ImportDecision<W> {
         }
     }
 
+    /// Marks the entry that was replayed, if something of it was applied.
+    fn mark(&self, work: &mut Work<'_>, applied: &Applied, replayed: Option<&Quarantined>) {
+        if let Some(entry) = replayed.filter(|_| applied.is_felt()) {
+            work.counters.quarantined = work.counters.quarantined.saturating_sub(1);
+            work.appended.push(Put::Quarantined(Quarantined { replayed_as: Some(applied.request), ..entry.clone() }));
+        }
+    }
+
+    /// The reviews that the request opened keep the element that they were found in, unless it is long.
+    fn records(&self, work: &mut Work<'_>, request: RequestNo) {
+        for no in std::mem::take(&mut work.opened) {
+            let Some(review) = work.reviews.change(&no).as_mut() else { continue };
+            if let Some((_, index)) = review.request.filter(|(of, _)| *of == request) {
+                review.record = Some(self.wire.kept(index, None)).filter(|r| r.len() <= REVIEW_RECORD_BYTES_MAX);
+            }
+        }
+    }
+
     /// A rejected element, or the rejected actions of one, goes into quarantine; blocked ones do not (behaviour.md 1.2),
     /// nor what a Track call carries, which was answered by itself.
     fn quarantine(&self, work: &mut Work<'_>, applied: &Applied, result: &ElementResult) {
@@ -182,7 +234,7 @@ impl<W: Wire> ImportDecision<W> {
         work.counters.quarantined += 1;
         work.appended.push(Put::Quarantined(Quarantined {
             no: QuarantineNo(work.counters.quarantine),
-            at: applied.received_at,
+            at: work.receipt,
             request: applied.request,
             index: result.index,
             kind: result.kind,

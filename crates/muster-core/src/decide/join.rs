@@ -1,24 +1,52 @@
 //! Merges (behaviour.md 3.1, 3.2): who survives, and what is written: one link, one merge record, the standings of the
 //! joined part and the survivor's view. No own record, event or device is touched.
 
-use super::resolve::Resolved;
+use super::review;
 use super::work::{Known, Work};
 use crate::change::Put;
-use crate::id::{MergeNo, ProfileId, ProfileNo, RequestNo};
+use crate::id::{MergeNo, ProfileId, ProfileNo, RequestNo, ReviewNo};
 use crate::identifier::Key;
 use crate::planted;
 use crate::record::{Cause, Change, ChangeKind, Choice, Link, Merge, Tally, View};
 use crate::settings::SurvivorRule;
 use std::cmp::Ordering;
 
-/// Joins the live profiles that an element's keys lead to; answers the survivor and the ids merged into it, in order.
+/// What makes live profiles one.
+pub(super) struct Causing {
+    /// The request and the element's index.
+    pub(super) request: Option<(RequestNo, u32)>,
+    /// What led to all of them.
+    pub(super) origin: Origin,
+}
+
+/// What leads to several live profiles.
+pub(super) enum Origin {
+    /// The kept keys of an element.
+    Keys(Vec<Key>),
+    /// A value that several hold, when its kind became active.
+    Activation,
+    /// Somebody who decided a review.
+    Review(ReviewNo),
+}
+
+impl Origin {
+    fn cause(&self, rule: Choice) -> Cause {
+        match self {
+            Self::Keys(keys) => Cause::Keys { keys: keys.clone(), rule },
+            Self::Activation => Cause::Activation,
+            Self::Review(no) => Cause::Review(*no),
+        }
+    }
+}
+
+/// Joins live profiles; answers the survivor, the ids merged into it in order, and what chose.
 pub(super) fn join_all(
     work: &mut Work<'_>,
-    resolved: &Resolved<'_>,
-    request: (RequestNo, u32),
-) -> Known<(ProfileNo, Vec<ProfileId>)> {
-    let mut candidates = Vec::with_capacity(resolved.roots.len());
-    for root in &resolved.roots {
+    roots: &[ProfileNo],
+    causing: &Causing,
+) -> Known<(ProfileNo, Vec<ProfileId>, Choice)> {
+    let mut candidates = Vec::with_capacity(roots.len());
+    for root in roots {
         candidates.push((work.standing(*root)?.tree, *root));
     }
     let rule = work.identity.survivor_rule;
@@ -29,14 +57,12 @@ pub(super) fn join_all(
         let first = candidates.remove(only);
         candidates.insert(0, first);
     }
-    let keys: Vec<Key> = resolved.kept.iter().map(|(given, _)| given.key.clone()).collect();
     let survivor = candidates[0].1;
     let mut merged = Vec::new();
     for (_, part) in &candidates[1..] {
-        let cause = Cause::Keys { keys: keys.clone(), rule: choice };
-        merged.push(join(work, survivor, *part, Some(request), cause)?);
+        merged.push(join(work, survivor, *part, (causing.request, causing.origin.cause(choice)))?);
     }
-    Ok((survivor, merged))
+    Ok((survivor, merged, choice))
 }
 
 /// Who comes first by rule 2; ties by earliest first seen, then smallest id.
@@ -67,15 +93,12 @@ fn join(
     work: &mut Work<'_>,
     survivor: ProfileNo,
     part: ProfileNo,
-    request: Option<(RequestNo, u32)>,
-    cause: Cause,
+    (request, cause): (Option<(RequestNo, u32)>, Cause),
 ) -> Known<ProfileId> {
+    review::joined(work, survivor, part)?;
     let (joined, staying) = (work.members(part)?, work.members(survivor)?);
     let (mut view, shown) = (work.shown(survivor)?, work.shown(part)?);
-    let mut identifiers = Vec::new();
-    for member in &joined {
-        identifiers.extend(work.profile(*member)?.keys.iter().cloned());
-    }
+    let mut identifiers = work.held_by(&joined)?;
     identifiers.sort_by_key(|key| (work.identity.rank(&key.kind), key.value.clone()));
     let same_email = view.same_email(&shown);
     let rules = work.identity.attribute_rules.clone();
@@ -107,11 +130,14 @@ fn join(
         merged: merged_id,
         request,
         cause,
+        because: None,
         filled,
         identifiers,
         reverted_at: None,
     });
-    work.appended.push(Put::Change(Change { seq, kind: ChangeKind::Merge, profile: part, merge: merge.0 }));
+    let (at, kind) = (work.now, ChangeKind::Merge);
+    let request = request.map(|(request, _)| request);
+    work.appended.push(Put::Change(Change { seq, kind, profile: part, merge: merge.0, at, request }));
     Ok(merged_id)
 }
 

@@ -95,6 +95,7 @@ mod tests {
             merged: Vec::new(),
             warnings: warnings.0,
             errors: vec![Fault::new(Reason::KeyTooLong, "/q".repeat(9_000), None)],
+            because: None,
             actions: Vec::new(),
         }
     }

@@ -1,11 +1,15 @@
 //! Whom the keys of an element lead to (behaviour.md 3.2, 3.3): keys are tried in order of rank and kept if they
 //! conflict with none kept before; a key set aside is neither matched nor stored from this element.
 
+use super::activation::{Settled, settle};
+use super::element::Notes;
+use super::guard::Group;
 use super::work::{Known, Missing, Work};
+use crate::because::{SetAside, Verdict, Weighed};
 use crate::command::GivenKey;
 use crate::id::ProfileNo;
-use crate::limits::MEMBERS_MAX;
-use crate::warning::{Code, Warnings};
+use crate::planted;
+use crate::warning::Code;
 
 /// What became of the keys.
 #[derive(Debug, Default)]
@@ -14,6 +18,10 @@ pub(super) struct Resolved<'k> {
     pub(super) kept: Vec<(&'k GivenKey, Option<ProfileNo>)>,
     /// The live profiles that they lead to, in order of the keys, none twice.
     pub(super) roots: Vec<ProfileNo>,
+    /// The keys set aside, with the live profile that each leads to.
+    pub(super) aside: Vec<(&'k GivenKey, Option<ProfileNo>, SetAside)>,
+    /// Who was joined since they hold the same value of a kind that has just become active, and what chose.
+    pub(super) settled: Settled,
 }
 
 impl Resolved<'_> {
@@ -31,24 +39,33 @@ pub(super) fn resolve<'k>(
     work: &mut Work<'_>,
     keys: &'k [GivenKey],
     writes: bool,
-    warnings: &mut Warnings,
+    notes: &mut Notes,
 ) -> Known<Resolved<'k>> {
-    let found = look_up(work, keys, writes)?;
-    let mut resolved = Resolved::default();
-    for (given, bound) in found {
-        let Some((_, root)) = bound else {
-            resolved.kept.push((given, None));
-            continue;
-        };
-        if !resolved.roots.contains(&root) {
-            if conflicts(work, &resolved.roots, root)? {
-                warnings.add(Code::KeySetAside, given.key.kind.name(), || given.pointer.to_string());
-                continue;
-            }
-            resolved.roots.push(root);
-        }
-        resolved.kept.push((given, bound.map(|(id, _)| id)));
+    let (mut found, settled) = look_up(work, keys, writes)?;
+    if planted::LOWER_KEY_KEPT.is_planted() {
+        found.reverse();
     }
+    let mut resolved = Resolved { settled, ..Resolved::default() };
+    let mut group = Group::new();
+    for (given, bound) in found {
+        let root = bound.map(|(_, root)| root);
+        let verdict = match group.conflict(work, &given.key, root)? {
+            Some(reason) => {
+                notes.warnings.add(Code::KeySetAside, given.key.kind.name(), || given.pointer.to_string());
+                resolved.aside.push((given, root, reason));
+                Verdict::SetAside(reason)
+            }
+            None => {
+                group.keep(work, &given.key, root);
+                resolved.kept.push((given, bound.map(|(id, _)| id)));
+                if bound.is_some() { Verdict::Found } else { Verdict::NotBound }
+            }
+        };
+        let id_of = |work: &mut Work<'_>, no: Option<ProfileNo>| no.map(|no| Ok(work.standing(no)?.id())).transpose();
+        let (id, profile) = (id_of(work, bound.map(|(id, _)| id))?, id_of(work, root)?);
+        notes.because.keys.push(Weighed { kind: given.key.kind.clone(), id, profile, verdict });
+    }
+    resolved.roots = group.roots;
     Ok(resolved)
 }
 
@@ -57,9 +74,20 @@ type Found<'k> = (&'k GivenKey, Option<(ProfileNo, ProfileNo)>);
 
 /// Each key with its id and that id's live profile. Looks all of them up before it gives up, so that the needs of one
 /// element are noted in one round; with more than one live profile those of a merge, too.
-fn look_up<'k>(work: &mut Work<'_>, keys: &'k [GivenKey], writes: bool) -> Known<Vec<Found<'k>>> {
+fn look_up<'k>(work: &mut Work<'_>, keys: &'k [GivenKey], writes: bool) -> Known<(Vec<Found<'k>>, Settled)> {
+    let (mut missing, mut settled) = (false, None);
+    for given in keys {
+        match settle(work, &given.key) {
+            Ok(joined) => {
+                if let Some((merged, choice)) = joined {
+                    settled.get_or_insert((Vec::new(), choice)).0.extend(merged);
+                }
+            }
+            Err(Missing) => missing = true,
+        }
+    }
+    // Where a value is not settled yet, the needs of the other keys are noted all the same.
     let mut found = Vec::with_capacity(keys.len());
-    let mut missing = false;
     for given in keys {
         let bound = work.binding(&given.key);
         if let Ok(Some(id)) = bound {
@@ -76,39 +104,8 @@ fn look_up<'k>(work: &mut Work<'_>, keys: &'k [GivenKey], writes: bool) -> Known
     let first = found.iter().find_map(|(_, bound)| bound.map(|(_, root)| root));
     let several = found.iter().any(|(_, bound)| bound.map(|(_, root)| root) != first && bound.is_some());
     if several {
-        for (_, root) in found.iter().filter_map(|(_, bound)| *bound) {
-            missing |= work.separations(root).is_err() | work.members(root).is_err() | work.shown(root).is_err();
-        }
+        let roots: Vec<ProfileNo> = found.iter().filter_map(|(_, bound)| bound.map(|(_, root)| root)).collect();
+        missing |= work.lacks(&roots);
     }
-    if missing { Err(Missing) } else { Ok(found) }
-}
-
-/// Whether one more live profile would join what must stay apart, or pass the cap of members.
-fn conflicts(work: &mut Work<'_>, kept: &[ProfileNo], candidate: ProfileNo) -> Known<bool> {
-    if kept.is_empty() {
-        return Ok(false);
-    }
-    // A profile whose deletion is under way takes part in no merge.
-    for root in kept.iter().chain([&candidate]) {
-        if work.standing(*root)?.deletion.is_some() {
-            return Ok(true);
-        }
-    }
-    let mut others = Vec::new();
-    for root in kept {
-        others.extend(work.members(*root)?);
-    }
-    let own = work.members(candidate)?;
-    if others.len() + own.len() > MEMBERS_MAX as usize {
-        return Ok(true);
-    }
-    let apart = |(a, b): (ProfileNo, ProfileNo)| own.contains(&a) && others.contains(&b);
-    let mut stored = Vec::new();
-    // A profile may have been joined within this decision: its separations stand with its members' stored roots.
-    for member in own.iter().chain(&others) {
-        if let Some(found) = work.facts.separations.get(member) {
-            stored.extend(found.iter().flatten().map(|s| (s.a.no, s.b.no)));
-        }
-    }
-    Ok(stored.into_iter().any(|(a, b)| apart((a, b)) || apart((b, a))))
+    if missing { Err(Missing) } else { Ok((found, settled)) }
 }

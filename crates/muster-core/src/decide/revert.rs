@@ -38,6 +38,8 @@ pub enum RevertOutcome {
     Unknown,
     /// It was reverted before.
     AlreadyReverted(Timestamp),
+    /// The profile was deleted since.
+    Gone,
     /// The live profile's deletion is under way: it takes part in no revert.
     UnderDeletion,
 }
@@ -58,7 +60,7 @@ impl Decision for Revert {
         };
         let mut work = Work::new(facts, &self.identity, now.at);
         match cut(&mut work, merge) {
-            Ok(RevertOutcome::UnderDeletion) => Step::Leave(RevertOutcome::UnderDeletion),
+            Ok(outcome @ (RevertOutcome::UnderDeletion | RevertOutcome::Gone)) => Step::Leave(outcome),
             Ok(outcome) => Step::Done(work.into_changes(), outcome),
             Err(Missing) => Step::NeedMore(work.needs),
         }
@@ -67,6 +69,9 @@ impl Decision for Revert {
 
 fn cut(work: &mut Work<'_>, merge: &Merge) -> Known<RevertOutcome> {
     let part_root = merge.merged.no;
+    if let Some(None) = work.standings.get(&part_root) {
+        return Ok(RevertOutcome::Gone);
+    }
     let root = work.root_of(part_root)?;
     if work.standing(root)?.deletion.is_some() {
         return Ok(RevertOutcome::UnderDeletion);
@@ -94,7 +99,14 @@ fn cut(work: &mut Work<'_>, merge: &Merge) -> Known<RevertOutcome> {
             merge: Some(merge.no),
         }));
     }
-    work.appended.push(Put::Change(Change { seq, kind: ChangeKind::Revert, profile: part_root, merge: merge.no.0 }));
+    work.appended.push(Put::Change(Change {
+        seq,
+        kind: ChangeKind::Revert,
+        profile: part_root,
+        merge: merge.no.0,
+        at: work.now,
+        request: None,
+    }));
     let (stays, comes_off) = (side(work, root, &staying), side(work, part_root, &part));
     let sides = Box::new((stays?, comes_off?));
     Ok(RevertOutcome::Reverted { survivor: sides.0.id, restored: sides.1.id, separation, sides })
@@ -140,7 +152,7 @@ fn settle(work: &mut Work<'_>, root: ProfileNo, members: &[ProfileNo], profiles:
 }
 
 /// One side as it is afterwards.
-fn side(work: &mut Work<'_>, root: ProfileNo, members: &[ProfileNo]) -> Known<Snapshot> {
+pub(super) fn side(work: &mut Work<'_>, root: ProfileNo, members: &[ProfileNo]) -> Known<Snapshot> {
     let mut whole = Vec::with_capacity(members.len());
     let mut missing = false;
     for no in members {
@@ -149,6 +161,9 @@ fn side(work: &mut Work<'_>, root: ProfileNo, members: &[ProfileNo]) -> Known<Sn
         let merge = link.as_ref().map(|link| link.merge);
         let joined_at = merge.map(|merge| (merge, work.facts.merges.get(&merge)));
         let joined_at = joined_at.and_then(|(merge, record)| {
+            if merge.0 > work.facts.counters.merge {
+                return Some(work.now);
+            }
             // Only the merge record knows when; all of them are asked for in one round.
             if record.is_none() {
                 work.needs.merges.push(merge);

@@ -1,13 +1,20 @@
 //! What a decision works on: the facts with the changes so far on top, and the needs that came up.
 
 use super::layer::Layer;
+use crate::because::Because;
 use crate::change::{Changes, Put};
-use crate::facts::{Facts, Needs};
-use crate::id::{ProfileNo, Seq};
-use crate::identifier::Key;
+use crate::facts::{Facts, Found, Needs};
+use crate::history::{History, Replaced};
+use crate::id::{ProfileNo, RequestNo, ReviewNo, Seq};
+use crate::identifier::{Key, key_of};
+use crate::limits::HISTORY_MAX;
 use crate::record::{Counters, Device, DeviceRef, EventId, Link, Merge, Profile, Separation, Standing, Token, View};
-use crate::settings::Identity;
+use crate::review::Review;
+use crate::settings::{Identity, Phase};
 use crate::time::Timestamp;
+use crate::value::Value;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::LazyLock;
 
 /// A fact that is not known yet; the need for it is noted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -15,6 +22,9 @@ pub(super) struct Missing;
 
 /// What is known, or a need that is noted.
 pub(super) type Known<T> = Result<T, Missing>;
+
+/// History is written and never read by a decision.
+static NOTHING_READ: LazyLock<Found<(ProfileNo, Seq), History>> = LazyLock::new(HashMap::new);
 
 /// The facts of a workspace under the changes of one decision.
 pub(super) struct Work<'f> {
@@ -32,9 +42,23 @@ pub(super) struct Work<'f> {
     pub(super) devices: Layer<'f, DeviceRef, Device>,
     pub(super) tokens: Layer<'f, Token, DeviceRef>,
     pub(super) event_ids: Layer<'f, Box<str>, EventId>,
+    pub(super) reviews: Layer<'f, ReviewNo, Review>,
+    /// Which own records hold which values of kinds that are being made active.
+    pub(super) holding: Layer<'f, (Key, ProfileNo), ()>,
+    history: Layer<'f, (ProfileNo, Seq), History>,
     /// Rows that are only ever added.
     pub(super) appended: Vec<Put>,
-    marked: (Counters, usize),
+    /// Reviews that this decision opened, or gave their second profile.
+    pub(super) opened: Vec<ReviewNo>,
+    /// What the running element wrote over, by own record.
+    pub(super) replaced: Vec<(ProfileNo, Replaced)>,
+    /// The request that asks for all this.
+    pub(super) request: Option<RequestNo>,
+    /// When what it carries was received first: now, but for a replay.
+    pub(super) receipt: Timestamp,
+    marked: (Counters, usize, usize),
+    /// Live profiles that one element brings together, of all elements; kept when an element fails.
+    meeting: Vec<BTreeSet<ProfileNo>>,
 }
 
 impl<'f> Work<'f> {
@@ -54,14 +78,26 @@ impl<'f> Work<'f> {
             devices: Layer::new(&facts.devices),
             tokens: Layer::new(&facts.tokens),
             event_ids: Layer::new(&facts.event_ids),
+            reviews: Layer::new(&facts.reviews),
+            holding: Layer::new(&facts.held),
+            history: Layer::new(&NOTHING_READ),
             appended: Vec::new(),
-            marked: (facts.counters, 0),
+            opened: Vec::new(),
+            replaced: Vec::new(),
+            request: None,
+            receipt: now,
+            marked: (facts.counters, 0, 0),
+            meeting: Vec::new(),
         }
     }
 
     /// A new element begins.
     pub(super) fn mark(&mut self) {
-        self.marked = (self.counters, self.appended.len());
+        self.marked = (self.counters, self.appended.len(), self.opened.len());
+        self.replaced.clear();
+        self.reviews.mark();
+        self.holding.mark();
+        self.history.mark();
         self.bindings.mark();
         self.profiles.mark();
         self.standings.mark();
@@ -77,6 +113,11 @@ impl<'f> Work<'f> {
     pub(super) fn roll_back(&mut self) {
         self.counters = self.marked.0;
         self.appended.truncate(self.marked.1);
+        self.opened.truncate(self.marked.2);
+        self.replaced.clear();
+        self.reviews.roll_back();
+        self.holding.roll_back();
+        self.history.roll_back();
         self.bindings.roll_back();
         self.profiles.roll_back();
         self.standings.roll_back();
@@ -178,6 +219,18 @@ impl<'f> Work<'f> {
         }
     }
 
+    /// What a live profile shows of one attribute.
+    pub(super) fn shown_attribute(&mut self, root: ProfileNo, name: &str) -> Known<Option<&Value>> {
+        if !self.has_members(root)? {
+            return Ok(self.profile(root)?.attributes.get(name).and_then(|write| write.value.as_ref()));
+        }
+        match self.views.get(&root) {
+            Some(Some(_)) => {}
+            _ => return Err(self.need_profile(root)),
+        }
+        Ok(self.views.get(&root).flatten().and_then(|view| view.attributes.get(name)))
+    }
+
     /// What a live profile with members shows, to change.
     pub(super) fn view_mut(&mut self, root: ProfileNo) -> Known<&mut View> {
         if !matches!(self.views.get(&root), Some(Some(_))) {
@@ -198,6 +251,172 @@ impl<'f> Work<'f> {
                 Err(Missing)
             }
         }
+    }
+
+    /// Why the running element went the way it went stands with the merges that it caused and the reviews it opened, too.
+    pub(super) fn explain(&mut self, request: (RequestNo, u32), because: &Because) {
+        for row in &mut self.appended[self.marked.1..] {
+            if let Put::Merge(merge) = row
+                && merge.request == Some(request)
+            {
+                merge.because = Some(because.clone());
+            }
+        }
+        for no in &self.opened[self.marked.2..] {
+            if let Some(review) = self.reviews.change(no).as_mut().filter(|review| review.request == Some(request)) {
+                review.because = because.clone();
+            }
+        }
+    }
+
+    /// What is asked of reviews is asked of all that come together by several elements at once: one after another, each
+    /// merge into the same profile would take a round of its own.
+    pub(super) fn foresee(&mut self) {
+        if self.needs.reviews_between.is_empty() && self.needs.reviews_of_value.is_empty() {
+            return;
+        }
+        let mut groups: Vec<BTreeSet<ProfileNo>> = Vec::new();
+        for mut group in std::mem::take(&mut self.meeting) {
+            groups.retain(|other| {
+                let apart = other.is_disjoint(&group);
+                if !apart {
+                    group.extend(other);
+                }
+                apart
+            });
+            groups.push(group);
+        }
+        let facts = self.facts;
+        let live = |no: &ProfileNo| matches!(facts.standings.get(no), Some(Some(standing)) if standing.root == *no);
+        for group in &mut groups {
+            group.retain(live);
+        }
+        let mut pairs: BTreeSet<(ProfileNo, ProfileNo)> = self.needs.reviews_between.drain(..).collect();
+        let asked = |group: &&BTreeSet<ProfileNo>| pairs.iter().any(|(a, b)| group.contains(a) && group.contains(b));
+        for group in groups.iter().filter(asked).collect::<Vec<_>>() {
+            let of = |a: &ProfileNo| group.range(*a..).skip(1).map(|b| (*a, *b)).collect::<Vec<_>>();
+            pairs.extend(group.iter().flat_map(of).filter(|pair| !facts.reviews_between.contains_key(pair)));
+        }
+        self.needs.reviews_between.extend(pairs);
+        for (root, key) in std::mem::take(&mut self.needs.reviews_of_value) {
+            let others = groups.iter().find(|group| group.contains(&root)).into_iter().flatten().copied();
+            let wanted = std::iter::once(root).chain(others).map(|root| (root, key.clone()));
+            self.needs.reviews_of_value.extend(wanted.filter(|wanted| !facts.reviews_of_value.contains_key(wanted)));
+        }
+    }
+
+    /// A review as it is now.
+    pub(super) fn review_now(&self, no: ReviewNo) -> Option<&Review> {
+        self.reviews.get(&no).flatten()
+    }
+
+    /// The own records that hold a value of a kind that is being joined and was not settled yet, by number.
+    pub(super) fn holders(&mut self, key: &Key) -> Known<Vec<ProfileNo>> {
+        let facts = self.facts;
+        let Some(found) = facts.holders.get(key) else {
+            self.needs.holders.push(key.clone());
+            return Err(Missing);
+        };
+        let still = |no: &ProfileNo| !matches!(self.holding.get(&(key.clone(), *no)), Some(None));
+        Ok(found.iter().flatten().copied().filter(still).collect())
+    }
+
+    /// Whether an own record is among them.
+    pub(super) fn holds(&mut self, key: &Key, no: ProfileNo) -> Known<bool> {
+        let wanted = (key.clone(), no);
+        match self.holding.get(&wanted) {
+            Some(held) => Ok(held.is_some()),
+            // Made by this decision, under the new settings.
+            None if no.0 > self.facts.counters.profile => Ok(false),
+            None => {
+                self.needs.held.push(wanted);
+                Err(Missing)
+            }
+        }
+    }
+
+    /// The keys that an own record holds: those bound to it, and while kinds are being joined what it holds of them.
+    /// Asks for all of them before it gives up.
+    pub(super) fn held(&mut self, no: ProfileNo) -> Known<Vec<Key>> {
+        let mut keys = self.profile(no)?.keys.clone();
+        let identity = self.identity;
+        let Some(activation) = identity.activation.as_ref().filter(|a| a.phase == Phase::Joining) else {
+            return Ok(keys);
+        };
+        let mut missing = false;
+        for kind in &activation.kinds {
+            let value = self.profile(no)?.attributes.get(kind.kind.name()).and_then(|write| write.value.as_ref());
+            let Some(key) = value.and_then(|value| key_of(kind, value)) else { continue };
+            if !keys.contains(&key) {
+                match self.holds(&key, no) {
+                    Ok(true) => keys.push(key),
+                    Ok(false) => {}
+                    Err(Missing) => missing = true,
+                }
+            }
+        }
+        if missing { Err(Missing) } else { Ok(keys) }
+    }
+
+    /// The keys that any of these own records holds. Asks for all of them before it gives up: one by one they would take
+    /// a round each.
+    pub(super) fn held_by(&mut self, members: &[ProfileNo]) -> Known<Vec<Key>> {
+        let (mut keys, mut missing) = (Vec::new(), false);
+        for no in members {
+            match self.held(*no) {
+                Ok(held) => keys.extend(held),
+                Err(Missing) => missing = true,
+            }
+        }
+        if missing { Err(Missing) } else { Ok(keys) }
+    }
+
+    /// Asks for everything that judging and joining these live profiles needs; true if something is missing.
+    pub(super) fn lacks(&mut self, roots: &[ProfileNo]) -> bool {
+        self.meeting.push(roots.iter().copied().collect());
+        let mut missing = false;
+        for root in roots {
+            missing |= self.separations(*root).is_err() | self.shown(*root).is_err();
+            match self.members(*root) {
+                Ok(members) => missing |= self.held_by(&members).is_err(),
+                Err(Missing) => missing = true,
+            }
+        }
+        missing
+    }
+
+    /// An own record is written: what is indexed of it follows.
+    pub(super) fn reindex(&mut self, no: ProfileNo, name: &str, old: Option<&Value>, new: Option<&Value>) {
+        let identity = self.identity;
+        let Some(activation) = &identity.activation else { return };
+        let Some(kind) = activation.kinds.iter().find(|kind| kind.kind.name() == name) else { return };
+        if let Some(key) = old.and_then(|value| key_of(kind, value)) {
+            self.holding.set((key, no), None);
+        }
+        if activation.phase == Phase::Indexing
+            && let Some(key) = new.and_then(|value| key_of(kind, value))
+        {
+            self.holding.set((key, no), Some(()));
+        }
+    }
+
+    /// Keeps what the running element wrote over, and drops the oldest of it where there is too much.
+    pub(super) fn keep_history(&mut self, seq: Seq) -> Known<()> {
+        let mut rows: BTreeMap<ProfileNo, Vec<Replaced>> = BTreeMap::new();
+        for (no, replaced) in std::mem::take(&mut self.replaced) {
+            rows.entry(no).or_default().push(replaced);
+        }
+        for (profile, replaced) in rows {
+            let record = self.profile_mut(profile)?;
+            record.history.push(seq);
+            let too_many = record.history.len() > HISTORY_MAX;
+            let gone = too_many.then(|| record.history.remove(0));
+            self.history.set((profile, seq), Some(History { profile, seq, replaced }));
+            if let Some(gone) = gone {
+                self.history.set((profile, gone), None);
+            }
+        }
+        Ok(())
     }
 
     pub(super) fn merged(&mut self, merge: Merge) {
@@ -228,6 +447,16 @@ impl<'f> Work<'f> {
             rows.push(device.map_or(Put::DropDevice(at), Put::Device));
         }
         rows.extend(self.event_ids.into_changes(|_| false).into_iter().filter_map(|(_, row)| row.map(Put::EventId)));
+        for (no, review) in self.reviews.into_changes(|_| true) {
+            rows.push(review.map_or(Put::DropReview(no), Put::Review));
+        }
+        for ((key, no), held) in self.holding.into_changes(|_| true) {
+            rows.push(if held.is_some() { Put::Holder(key, no) } else { Put::DropHolder(key, no) });
+        }
+        let before = self.facts.counters.seq;
+        for ((no, seq), row) in self.history.into_changes(|(_, seq)| *seq <= before) {
+            rows.push(row.map_or(Put::DropHistory(no, seq), Put::History));
+        }
         rows.extend(self.appended);
         Changes { rows, counters: self.counters, rate: None }
     }

@@ -5,9 +5,10 @@ use super::work::{Known, Work};
 use crate::attribute::CUSTOMER_ID;
 use crate::change::Put;
 use crate::fold::own_values;
+use crate::history::Replaced;
 use crate::id::{ProfileNo, Seq};
 use crate::identifier::{Key, Kind};
-use crate::limits::{FORMER_IDENTIFIERS_MAX, RECORD_ATTRIBUTES_MAX, RECORD_BYTES_MAX};
+use crate::limits::{FORMER_IDENTIFIERS_MAX, HISTORY_VALUE_BYTES_MAX, RECORD_ATTRIBUTES_MAX, RECORD_BYTES_MAX};
 use crate::record::{Change, ChangeKind, Former, Platform, Profile, Standing, Tally, Write};
 use crate::time::Timestamp;
 use crate::value::{Value, text_json_bytes};
@@ -44,6 +45,7 @@ pub(super) fn create(work: &mut Work<'_>, first_seen: Timestamp, last_seen: Time
         attributes: BTreeMap::new(),
         platforms: BTreeMap::new(),
         former: Vec::new(),
+        history: Vec::new(),
     };
     let tree = Tally { first_seen, last_seen, events: 0, devices: 0, members: 1 };
     let standing = Standing { no, created: work.now, root: no, last_seen, events: 0, devices: 0, tree, deletion: None };
@@ -64,9 +66,23 @@ pub(super) fn attribute(work: &mut Work<'_>, place: Place, name: &str, value: Op
     if members {
         work.view_mut(place.root)?.write(name, value.as_ref());
     }
+    if work.identity.activation.is_some() {
+        let old = work.profile(place.record)?.attributes.get(name).and_then(|write| write.value.clone());
+        work.reindex(place.record, name, old.as_ref(), value.as_ref());
+    }
+    if !same && let Some(old) = work.profile(place.record)?.attributes.get(name).map(|write| replaced(name, write)) {
+        work.replaced.push((place.record, old));
+    }
     let write = Write { seq: place.seq, value };
     work.profile_mut(place.record)?.attributes.insert(name.into(), write);
     Ok(true)
+}
+
+/// What history keeps of a value that is written over.
+fn replaced(name: &str, write: &Write<Value>) -> Replaced {
+    let kept = write.value.as_ref().filter(|value| value.json_bytes() <= HISTORY_VALUE_BYTES_MAX).cloned();
+    let omitted = kept.is_none() && write.value.is_some();
+    Replaced { field: name.into(), old: kept, omitted, since: write.seq }
 }
 
 /// Writes a platform; answers whether that changed anything.
@@ -97,17 +113,21 @@ pub(super) fn bind(work: &mut Work<'_>, place: Place, key: &Key) -> Known<bool> 
 /// Releases the key of a kind that an own record holds; answers whether it held one.
 fn release(work: &mut Work<'_>, record: ProfileNo, kind: &Kind) -> Known<bool> {
     let now = work.now;
-    if !work.profile(record)?.keys.iter().any(|key| key.kind == *kind) {
-        return Ok(false);
-    }
+    let Some(key) = work.held(record)?.into_iter().find(|key| key.kind == *kind) else { return Ok(false) };
     let profile = work.profile_mut(record)?;
-    let Some(at) = profile.keys.iter().position(|key| key.kind == *kind) else { return Ok(false) };
-    let key = profile.keys.swap_remove(at);
+    let bound = profile.keys.iter().position(|held| *held == key);
+    if let Some(at) = bound {
+        profile.keys.swap_remove(at);
+    }
     if profile.former.len() == FORMER_IDENTIFIERS_MAX {
         profile.former.remove(0);
     }
     profile.former.push(Former { key: key.clone(), until: now });
-    work.bindings.set(key, None);
+    if bound.is_some() {
+        work.bindings.set(key, None);
+    } else {
+        work.holding.set((key, record), None);
+    }
     Ok(true)
 }
 
@@ -115,14 +135,9 @@ fn release(work: &mut Work<'_>, record: ProfileNo, kind: &Kind) -> Known<bool> {
 /// identifier that the profile holds. None if it holds no value of the kind.
 pub(super) fn unset_kind(work: &mut Work<'_>, place: Place, kind: &Kind) -> Known<Option<bool>> {
     let members = work.members(place.root)?;
-    let (mut holds, mut holds_others) = (false, false);
-    for member in &members {
-        let identity = work.identity;
-        for key in &work.profile(*member)?.keys {
-            holds |= key.kind == *kind;
-            holds_others |= key.kind != *kind && identity.active_kind(key.kind.name()).is_some();
-        }
-    }
+    let (held, identity) = (work.held_by(&members)?, work.identity);
+    let holds = held.iter().any(|key| key.kind == *kind);
+    let holds_others = held.iter().any(|key| key.kind != *kind && identity.active_kind(key.kind.name()).is_some());
     if !holds {
         return Ok(None);
     }
@@ -158,9 +173,11 @@ pub(super) fn seen(work: &mut Work<'_>, place: Place, at: Timestamp) -> Known<()
     Ok(())
 }
 
-/// Notes a write in the change sequence.
-pub(super) fn noted(work: &mut Work<'_>, place: Place, kind: ChangeKind) {
-    work.appended.push(Put::Change(Change { seq: place.seq, kind, profile: place.record, merge: 0 }));
+/// Notes a write in the change sequence, and what it wrote over.
+pub(super) fn noted(work: &mut Work<'_>, place: Place, kind: ChangeKind) -> Known<()> {
+    let (at, request) = (work.now, work.request);
+    work.appended.push(Put::Change(Change { seq: place.seq, kind, profile: place.record, merge: 0, at, request }));
+    work.keep_history(place.seq)
 }
 
 /// Whether an own record passes its limits: 2,000 attributes, 1 MiB of names and JSON values (behaviour.md 2). Unset

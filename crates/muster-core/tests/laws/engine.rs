@@ -5,15 +5,16 @@ use muster_core::change::{Changes, Put};
 use muster_core::decide::Wire;
 use muster_core::decision::{Decision, Step};
 use muster_core::facts::Facts;
-use muster_core::id::{MergeNo, ProfileNo, QuarantineNo, RequestNo, SeparationNo, Seq};
+use muster_core::history::History;
+use muster_core::id::{MergeNo, ProfileNo, QuarantineNo, RequestNo, ReviewNo, SeparationNo, Seq};
 use muster_core::identifier::Key;
-use muster_core::limits::ROUNDS_MAX;
 use muster_core::outcome::Applied;
 use muster_core::rate::RateWindow;
 use muster_core::record::{
     Change, Counters, Device, DeviceRef, Event, EventId, Idempotency, Link, Merge, Profile, Quarantined, Recorded,
     Request, Separation, Standing, View,
 };
+use muster_core::review::Review;
 use muster_core::settings::Identity;
 use muster_core::snapshot::{Member, Snapshot, assemble};
 use muster_core::time::Moment;
@@ -36,6 +37,9 @@ pub(crate) struct Store {
     pub(crate) event_ids: BTreeMap<Box<str>, EventId>,
     pub(crate) merges: BTreeMap<MergeNo, Merge>,
     pub(crate) separations: BTreeMap<SeparationNo, Separation>,
+    pub(crate) reviews: BTreeMap<ReviewNo, Review>,
+    pub(crate) holders: BTreeMap<(Key, ProfileNo), ()>,
+    pub(crate) history: BTreeMap<(ProfileNo, Seq), History>,
     pub(crate) requests: BTreeMap<RequestNo, Request>,
     pub(crate) quarantine: BTreeMap<QuarantineNo, Quarantined>,
     pub(crate) idempotency: BTreeMap<(muster_core::command::Route, Box<str>), Idempotency>,
@@ -70,7 +74,7 @@ impl Store {
     ) -> Result<(Option<Changes>, D::Output), String> {
         let mut facts = Facts::default();
         self.read(&decision.needs(), &mut facts)?;
-        for _ in 0..ROUNDS_MAX {
+        for _ in 0..decision.rounds() {
             match decision.decide(&facts, now) {
                 Step::NeedMore(needs) if needs.is_empty() => {
                     return Err("more facts are needed, and none is named".into());
@@ -87,7 +91,7 @@ impl Store {
                 }
             }
         }
-        Err(format!("no decision after {ROUNDS_MAX} rounds"))
+        Err(format!("no decision after {} rounds", decision.rounds()))
     }
 
     fn apply(&mut self, changes: &Changes) -> Result<(), String> {
@@ -127,9 +131,18 @@ impl Store {
             Put::Merge(m) => set(&mut self.merges, "merges", m.no, m.clone()),
             Put::Separation(s) => set(&mut self.separations, "separations", s.no, s.clone()),
             Put::Lift(no) => cut(&mut self.separations, "separations", no),
+            Put::Review(r) => set(&mut self.reviews, "reviews", r.no, r.clone()),
+            Put::DropReview(no) => cut(&mut self.reviews, "reviews", no),
+            Put::History(h) => append(&mut self.history, "history", (h.profile, h.seq), h.clone()),
+            Put::DropHistory(no, seq) => cut(&mut self.history, "history", &(*no, *seq)),
+            Put::Holder(key, no) => set(&mut self.holders, "holders", (key.clone(), *no), ()),
+            Put::DropHolder(key, no) => {
+                self.holders.remove(&(key.clone(), *no));
+                Ok(format!("holders {key:?} {no:?}"))
+            }
             Put::Request(r) => append(&mut self.requests, "requests", r.no, r.clone()),
+            Put::Quarantined(q) => set(&mut self.quarantine, "quarantine", q.no, q.clone()),
             Put::DropRequest(no) => cut(&mut self.requests, "requests", no),
-            Put::Quarantined(q) => append(&mut self.quarantine, "quarantine", q.no, q.clone()),
             Put::DropQuarantined(no) => cut(&mut self.quarantine, "quarantine", no),
             Put::Idempotency(i) => set(&mut self.idempotency, "idempotency", (i.route, i.key.clone()), i.clone()),
             Put::DropIdempotency(route, key) => cut(&mut self.idempotency, "idempotency", &(*route, key.clone())),

@@ -3,9 +3,10 @@
 
 use crate::engine::Store;
 use muster_core::facts::{Belongings, Facts, Needs};
-use muster_core::id::ProfileNo;
-use muster_core::limits::SWEEP_EVENTS_MAX;
+use muster_core::id::{ProfileNo, ReviewNo};
+use muster_core::limits::{HOLDERS_MAX, SWEEP_EVENTS_MAX};
 use muster_core::record::DeviceRef;
+use muster_core::review::Review;
 
 impl Store {
     /// Reads what is needed on top of what was read.
@@ -52,6 +53,11 @@ impl Store {
         for no in &needs.separation_nos {
             facts.separation_nos.insert(*no, self.separations.get(no).cloned());
         }
+        for no in &needs.quarantine {
+            facts.quarantine.insert(*no, self.quarantine.get(no).cloned());
+        }
+        self.read_reviews(needs, facts);
+        self.read_holders(needs, facts);
         if let Some(key) = &needs.idempotency {
             facts.idempotency.insert(key.clone(), self.idempotency.get(key).cloned());
         }
@@ -78,6 +84,55 @@ impl Store {
             facts.separations.insert(*root, Some(self.separations.values().filter(named).cloned().collect()));
         }
         Ok(())
+    }
+
+    fn read_reviews(&self, needs: &Needs, facts: &mut Facts) {
+        let open = || self.reviews.values().filter(|review| review.is_open());
+        let mut found: Vec<ReviewNo> = needs.reviews.clone();
+        for (x, y) in &needs.reviews_between {
+            let (a, b) = (self.members(*x), self.members(*y));
+            let between = |r: &&Review| {
+                r.b.is_some_and(|rb| {
+                    a.contains(&r.a.no) && b.contains(&rb.no) || a.contains(&rb.no) && b.contains(&r.a.no)
+                })
+            };
+            let reviews: Vec<ReviewNo> = open().filter(between).map(|r| r.no).collect();
+            found.extend(&reviews);
+            facts.reviews_between.insert((*x, *y), Some(reviews));
+        }
+        for (root, key) in &needs.reviews_of_value {
+            let members = self.members(*root);
+            let alone = |r: &&Review| r.b.is_none() && r.key == *key && members.contains(&r.a.no);
+            let review = open().find(alone).map(|r| r.no);
+            found.extend(review);
+            facts.reviews_of_value.insert((*root, key.clone()), review);
+        }
+        for no in found {
+            facts.reviews.insert(no, self.reviews.get(&no).cloned());
+        }
+        if needs.reviews_to_drop > 0 {
+            let mut all: Vec<(bool, ReviewNo)> = self.reviews.values().map(|r| (r.is_open(), r.no)).collect();
+            all.sort_unstable();
+            let first = all.into_iter().take(needs.reviews_to_drop);
+            facts.reviews_to_drop = first.map(|(open, no)| (no, open)).collect();
+        }
+    }
+
+    fn read_holders(&self, needs: &Needs, facts: &mut Facts) {
+        for key in &needs.holders {
+            let holders = self.holders.keys().filter(|(k, _)| k == key).map(|(_, no)| *no);
+            facts.holders.insert(key.clone(), Some(holders.take(HOLDERS_MAX).collect()));
+        }
+        for held in &needs.held {
+            facts.held.insert(held.clone(), self.holders.get(held).copied());
+        }
+        if let Some((after, limit)) = needs.scan {
+            let numbers: Vec<ProfileNo> = self.profiles.keys().copied().filter(|no| *no > after).take(limit).collect();
+            for no in &numbers {
+                self.read_profile(*no, facts);
+            }
+            facts.scan = Some(numbers);
+        }
     }
 
     fn belongings(&self, root: ProfileNo) -> Belongings {

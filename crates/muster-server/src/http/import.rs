@@ -66,6 +66,7 @@ pub(crate) async fn serve(app: Arc<App>, (api, route): (Api, Route), peer: Socke
         warnings,
         arrived_micros,
         idempotency,
+        replay: None,
         held: Held::new(admitted.room, dry_run),
     };
     call.answer(ingest).await
@@ -197,6 +198,8 @@ impl Call<'_> {
                 self.app.telemetry.rate_refused(class);
                 self.failed(&Failure::OverBudget { class, limit })
             }
+            // Replays come by the management API alone.
+            Err(Refused::NoSuchEntry | Refused::AlreadyReplayed(_)) => self.failed(&Failure::Internal),
             Err(Refused::Engine(error)) => self.engine_failed(&error),
         }
     }

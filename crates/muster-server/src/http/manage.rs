@@ -7,6 +7,7 @@ pub(crate) mod merges;
 pub(crate) mod outgoing;
 pub(crate) mod quarantine;
 pub(crate) mod requests;
+pub(crate) mod reviews;
 pub(crate) mod separations;
 pub(crate) mod users;
 pub(crate) mod workspaces;
@@ -136,9 +137,12 @@ impl FromRequest<Arc<App>> for Call {
     }
 }
 
-/// Reading calls: GET, and the search that is a POST to keep values out of logs.
+/// Reading calls: GET, the search that is a POST to keep values out of logs, and the preview of identity settings.
 fn is_reading(method: &Method, path: &str) -> bool {
-    *method == Method::GET || *method == Method::HEAD || path.ends_with("/users/find")
+    *method == Method::GET
+        || *method == Method::HEAD
+        || path.ends_with("/users/find")
+        || path.ends_with("/identity/preview")
 }
 
 fn body_problem(failure: Failure) -> Refusal {
@@ -236,25 +240,16 @@ impl Call {
         id: &WorkspaceId,
         change: impl FnOnce(&Workspace, &Counters) -> Result<Workspace, Problem> + Send + 'static,
     ) -> Result<Arc<Entry>, Refusal> {
-        let one_at_a_time = Arc::clone(&self.app.workspaces.changing).lock_owned().await;
-        let app = Arc::clone(&self.app);
         let refused = Arc::new(Mutex::new(None));
-        let (of, said) = (id.clone(), Arc::clone(&refused));
-        // The entry in memory is swapped on the same thread: a client that hangs up drops this future, and a revoked key
-        // must be refused all the same.
-        let changed = blocking(move || {
-            let configure = move |workspace: &Workspace, counters: &Counters| match change(workspace, counters) {
-                Ok(changed) => Some(changed),
-                Err(problem) => {
-                    *said.lock().unwrap_or_else(PoisonError::into_inner) = Some(problem);
-                    None
-                }
-            };
-            let _until_it_is_swapped = one_at_a_time;
-            let changed = app.engine.configure(&of, Box::new(configure))?;
-            app.workspaces.put(changed).map_err(|text| EngineError::Corrupt(text.into()))
-        })
-        .await?;
+        let said = Arc::clone(&refused);
+        let configure = move |workspace: &Workspace, counters: &Counters| match change(workspace, counters) {
+            Ok(changed) => Some(changed),
+            Err(problem) => {
+                *said.lock().unwrap_or_else(PoisonError::into_inner) = Some(problem);
+                None
+            }
+        };
+        let changed = self.app.configure(id, configure).await?;
         if let Some(problem) = refused.lock().unwrap_or_else(PoisonError::into_inner).take() {
             return Err(problem.into());
         }

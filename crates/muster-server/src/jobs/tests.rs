@@ -7,6 +7,7 @@ use muster_core::decision::{Decision, Mode, Step};
 use muster_core::facts::{Facts, Needs};
 use muster_core::id::{ProfileNo, WorkspaceId};
 use muster_core::record::{Counters, Profile, Standing, Tally};
+use muster_core::settings::Identity;
 use muster_core::time::{Clock, Moment, Timestamp};
 use muster_store::engine::{Engine, EngineError, Workspace, apply};
 use muster_store::memory::Memory;
@@ -62,6 +63,7 @@ fn profile(no: u64) -> Put {
         attributes: BTreeMap::new(),
         platforms: BTreeMap::new(),
         former: Vec::new(),
+        history: Vec::new(),
     })
 }
 
@@ -87,7 +89,7 @@ fn everything_due_is_swept_and_a_profile_that_fails_keeps_no_other_waiting() {
     };
     let swept = runtime().block_on(async {
         apply(&*engine, &id, Stored(rows, all), Mode::Commit).await?;
-        sweep_all(&engine, &id, &|| NOW, &note).await
+        sweep_all(&engine, &id, (&|| NOW, &Identity::off), &note).await
     });
     assert_eq!(swept, Ok(usize::try_from(all - broken).expect("a few")));
     assert_eq!(failed.into_inner().expect("one thread"), (1..=broken).collect::<Vec<_>>());

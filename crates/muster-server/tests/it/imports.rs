@@ -1,6 +1,8 @@
 //! What an import answers: preferences, replays, dry runs, budgets, the log (behaviour.md 1).
 
+use crate::wire::Answer;
 use crate::world::{World, customer};
+use muster_core::id::{RequestId, RequestNo};
 use serde_json::{Value as Json, json};
 
 #[test]
@@ -70,6 +72,21 @@ fn a_dry_run_answers_as_a_representation_stores_nothing_and_has_a_budget_of_its_
     assert_eq!(dry().status, 429);
     assert_eq!(workspace.import(&[], &json!([customer("a")])).status, 200);
     assert_eq!(workspace.import(&[], &json!([customer("a")])).status, 429);
+}
+
+/// docs/adr/0004: what is not kept has an id of the random part. Fails when the answer shows the number that the dry
+/// decision counted: that is the next request's.
+#[test]
+fn a_dry_run_takes_no_id_from_the_sequence() {
+    let world = World::start();
+    let workspace = world.workspace(&json!(null));
+    let body = json!({"type": "transition", "elements": [customer("a")]}).to_string();
+    let number = |answer: Answer| {
+        assert_eq!(answer.status, 200, "{}", answer.json());
+        RequestId::parse(answer.json()["request_id"].as_str().unwrap()).unwrap().no()
+    };
+    assert!(number(workspace.post("transition?dry_run=true", &[], body.as_bytes())).is_refused());
+    assert_eq!(number(workspace.import(&[], &json!([customer("a")]))), RequestNo(1));
 }
 
 #[test]

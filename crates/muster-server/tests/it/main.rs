@@ -8,6 +8,7 @@ mod deletion;
 mod guards;
 mod hang_up;
 mod hostile;
+mod identity;
 mod imports;
 mod manage;
 mod mask;

@@ -111,18 +111,6 @@ fn a_revoked_key_is_refused() {
 }
 
 #[test]
-fn an_identity_change_over_data_that_needs_an_activation_is_409() {
-    let world = World::start();
-    let workspace = world.workspace(&json!(null));
-    assert_eq!(workspace.admin("PUT", "/identity", &identity()).status, 200);
-    assert_eq!(workspace.admin("GET", "/identity", &Json::Null).json()["state"], "active");
-    assert_eq!(workspace.import(&[], &json!([customer("a")])).status, 200);
-    let fewer = json!({"enabled": true, "identifiers": [{"kind": "customer_id"}, {"kind": "email"}]});
-    assert_eq!(workspace.admin("PUT", "/identity", &fewer).status, 200);
-    assert_eq!(workspace.admin("PUT", "/identity", &identity()).status, 409);
-}
-
-#[test]
 fn a_merge_is_listed_previewed_reverted_once_and_its_separation_lifted() {
     let world = World::start();
     let workspace = world.workspace(&json!(null));

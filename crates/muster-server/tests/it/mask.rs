@@ -31,6 +31,10 @@ fn fixtures(workspace: &Workspace<'_>) -> Vec<(&'static str, String)> {
     ]);
     let answer = workspace.import(&[("X-Forwarded-For", ORIGIN), ("Prefer", "return=representation")], &elements);
     assert_eq!(answer.status, 200, "{}", answer.json());
+    let mut pinned = identity;
+    pinned["identifiers"][1]["pinned"] = json!(true);
+    assert_eq!(workspace.admin("PUT", "/identity", &pinned).status, 200);
+    assert_eq!(workspace.import(&[], &json!([person("a", json!({"mobile": "+1555planted3"}))])).status, 200);
     let text = |json: &Json| json.as_str().unwrap_or_else(|| panic!("no id in {}", answer.json())).to_owned();
     let listed = |path: &str| workspace.admin("GET", path, &Json::Null).json()["items"].clone();
     vec![
@@ -39,6 +43,7 @@ fn fixtures(workspace: &Workspace<'_>) -> Vec<(&'static str, String)> {
         ("request_id", text(&answer.json()["request_id"])),
         ("entry_id", text(&listed("/quarantine")[0]["id"])),
         ("merge_id", text(&listed("/merges")[0]["id"])),
+        ("review_id", text(&listed("/reviews")[0]["id"])),
         ("job_id", "1".to_owned()),
     ]
 }
@@ -80,6 +85,9 @@ fn no_reading_route_tells_a_personal_value_to_a_token_without_that_right() {
         "quarantine/{entry_id}",
         "merges",
         "merges/{merge_id}",
+        "history",
+        "reviews",
+        "reviews/{review_id}",
     ];
     for route in expected {
         assert!(told.iter().any(|template| template.ends_with(route)), "nothing is planted for {route}: {told:?}");

@@ -4,9 +4,9 @@ use super::bytes::{In, Out};
 use super::{Cell, Damage, Record, Row, parts};
 use crate::family::Family;
 use muster_core::command::Route;
-use muster_core::id::{MergeNo, ProfileId, ProfileNo, QuarantineNo, RequestNo, SeparationNo};
+use muster_core::id::{MergeNo, ProfileId, ProfileNo, QuarantineNo, RequestNo, ReviewNo, SeparationNo};
 use muster_core::outcome::{ElementResult, Outcome};
-use muster_core::record::{Cause, Choice, Merge, Omitted, Quarantined, Request, Separation, SeparationCause};
+use muster_core::record::{Cause, Merge, Omitted, Quarantined, Request, Separation, SeparationCause};
 use muster_core::time::Timestamp;
 use std::sync::Arc;
 
@@ -110,15 +110,21 @@ impl Record for Quarantined {
 const BY_KEYS: i64 = 1;
 const BY_ACTIVATION: i64 = 2;
 const BY_API: i64 = 3;
+const BY_REVIEW: i64 = 4;
 
 fn merge_record(merge: &Merge) -> Vec<u8> {
     let mut out = Out::new();
-    if let Cause::Keys { keys, rule } = &merge.cause {
-        parts::put_keys(&mut out, keys);
-        out.u8(match rule {
-            Choice::Attribute => 0,
-            Choice::Rule(rule) => parts::survivor_code(*rule),
-        });
+    match &merge.cause {
+        Cause::Keys { keys, rule } => {
+            parts::put_keys(&mut out, keys);
+            out.u8(parts::choice_code(*rule));
+        }
+        Cause::Review(no) => out.u64(no.0),
+        Cause::Activation | Cause::Api => {}
+    }
+    out.u8(merge.because.is_some().into());
+    if let Some(because) = &merge.because {
+        parts::put_because(&mut out, because);
     }
     parts::put_names(&mut out, &merge.filled);
     parts::put_keys(&mut out, &merge.identifiers);
@@ -129,14 +135,11 @@ fn cause(code: i64, read: &mut In<'_>) -> Result<Cause, Damage> {
     match code {
         BY_KEYS => {
             let keys = parts::keys(read)?;
-            let rule = match read.u8()? {
-                0 => Choice::Attribute,
-                n => Choice::Rule(parts::survivor_rule(n)?),
-            };
-            Ok(Cause::Keys { keys, rule })
+            Ok(Cause::Keys { keys, rule: parts::choice(read.u8()?)? })
         }
         BY_ACTIVATION => Ok(Cause::Activation),
         BY_API => Ok(Cause::Api),
+        BY_REVIEW => Ok(Cause::Review(ReviewNo(read.u64()?))),
         _ => Err(Damage("a cause is unknown")),
     }
 }
@@ -158,6 +161,7 @@ impl Record for Merge {
                 Cause::Keys { .. } => BY_KEYS,
                 Cause::Activation => BY_ACTIVATION,
                 Cause::Api => BY_API,
+                Cause::Review(_) => BY_REVIEW,
             }),
             Cell::owned(merge_record(self)),
             Cell::int_or_null(self.reverted_at.map(|at| at.0)),
@@ -178,10 +182,11 @@ impl Record for Merge {
         let code = row.int()?;
         let mut read = In::open(row.blob()?)?;
         let cause = cause(code, &mut read)?;
+        let because = if read.u8()? == 0 { None } else { Some(parts::because(&mut read)?) };
         let (filled, identifiers) = (parts::names(&mut read)?, parts::keys(&mut read)?);
         read.end()?;
         let reverted_at = row.int_or_null()?.map(Timestamp);
-        Ok(Self { no, at, survivor, merged, request, cause, filled, identifiers, reverted_at })
+        Ok(Self { no, at, survivor, merged, request, cause, because, filled, identifiers, reverted_at })
     }
 }
 

@@ -2,12 +2,13 @@
 
 use super::Damage;
 use super::bytes::{In, Out};
+use muster_core::because::{Because, SetAside, Verdict, Weighed};
 use muster_core::command::ElementKind;
 use muster_core::id::{ProfileId, ProfileNo};
 use muster_core::identifier::{Key, Kind};
 use muster_core::outcome::{ActionOutcome, ActionResult, ElementResult, Outcome};
 use muster_core::reason::{Fault, Reason};
-use muster_core::record::{Former, Platform, Profile, View, Write};
+use muster_core::record::{Choice, Former, Platform, Profile, View, Write};
 use muster_core::settings::{Combine, SurvivorRule};
 use muster_core::time::Timestamp;
 use muster_core::value::Value;
@@ -113,6 +114,12 @@ pub(super) fn profile_record(profile: &Profile) -> Vec<u8> {
         put_key(&mut out, &former.key);
         out.i64(former.until.0);
     }
+    out.len(profile.history.len());
+    let mut last = 0;
+    for seq in &profile.history {
+        out.step(last, *seq);
+        last = *seq;
+    }
     out.done()
 }
 
@@ -149,6 +156,11 @@ pub(super) fn read_profile_record(
     })?;
     profile.platforms = platforms.into_iter().collect();
     profile.former = read.list(|read| Ok(Former { key: key(read)?, until: Timestamp(read.i64()?) }))?;
+    let mut last = 0;
+    profile.history = read.list(|read| {
+        last = read.step(last)?;
+        Ok(last)
+    })?;
     read.end()
 }
 
@@ -245,6 +257,7 @@ const HAS_MERGED: u8 = 2;
 const HAS_WARNINGS: u8 = 4;
 const HAS_ERRORS: u8 = 8;
 const HAS_ACTIONS: u8 = 16;
+const HAS_BECAUSE: u8 = 32;
 
 pub(super) fn put_results(out: &mut Out, elements: &[ElementResult]) {
     out.len(elements.len());
@@ -254,7 +267,8 @@ pub(super) fn put_results(out: &mut Out, elements: &[ElementResult]) {
             | has(HAS_MERGED, !element.merged.is_empty())
             | has(HAS_WARNINGS, !element.warnings.is_empty())
             | has(HAS_ERRORS, !element.errors.is_empty())
-            | has(HAS_ACTIONS, !element.actions.is_empty()));
+            | has(HAS_ACTIONS, !element.actions.is_empty())
+            | has(HAS_BECAUSE, element.because.is_some()));
         out.step(place, element.index.into());
         out.u8(element.kind as u8);
         out.u8(element.outcome as u8);
@@ -274,7 +288,77 @@ pub(super) fn put_results(out: &mut Out, elements: &[ElementResult]) {
         if !element.actions.is_empty() {
             put_actions(out, &element.actions);
         }
+        if let Some(because) = &element.because {
+            put_because(out, because);
+        }
     }
+}
+
+/// The number of what chose a survivor; 0 is rule 1.
+pub(super) fn choice_code(choice: Choice) -> u8 {
+    match choice {
+        Choice::Attribute => 0,
+        Choice::Rule(rule) => survivor_code(rule),
+    }
+}
+
+pub(super) fn choice(n: u8) -> Result<Choice, Damage> {
+    if n == 0 { Ok(Choice::Attribute) } else { survivor_rule(n).map(Choice::Rule) }
+}
+
+fn put_opt_id(out: &mut Out, id: Option<ProfileId>) {
+    out.u8(id.is_some().into());
+    if let Some(id) = id {
+        put_id(out, id);
+    }
+}
+
+fn opt_id(read: &mut In<'_>) -> Result<Option<ProfileId>, Damage> {
+    if read.u8()? == 0 { Ok(None) } else { id(read).map(Some) }
+}
+
+/// Verdicts on keys; from [`SET_ASIDE`] on the guard is added.
+const FOUND: u8 = 1;
+const BOUND: u8 = 2;
+const REPLACED: u8 = 3;
+const NOT_BOUND: u8 = 4;
+const SET_ASIDE: u8 = 16;
+
+pub(super) fn put_because(out: &mut Out, because: &Because) {
+    out.len(because.keys.len());
+    for key in &because.keys {
+        out.str(key.kind.name());
+        put_opt_id(out, key.id);
+        put_opt_id(out, key.profile);
+        out.u8(match key.verdict {
+            Verdict::Found => FOUND,
+            Verdict::Bound => BOUND,
+            Verdict::Replaced => REPLACED,
+            Verdict::NotBound => NOT_BOUND,
+            Verdict::SetAside(reason) => SET_ASIDE + reason as u8,
+        });
+    }
+    out.u8(because.rule.map_or(0, |rule| 1 + choice_code(rule)));
+}
+
+pub(super) fn because(read: &mut In<'_>) -> Result<Because, Damage> {
+    let keys = read.list(|read| {
+        let kind = Kind::new(read.str()?);
+        let (id, profile) = (opt_id(read)?, opt_id(read)?);
+        let verdict = match read.u8()? {
+            FOUND => Verdict::Found,
+            BOUND => Verdict::Bound,
+            REPLACED => Verdict::Replaced,
+            NOT_BOUND => Verdict::NotBound,
+            code => {
+                let reason = code.checked_sub(SET_ASIDE).and_then(SetAside::from_code);
+                Verdict::SetAside(reason.ok_or(Damage("a verdict is unknown"))?)
+            }
+        };
+        Ok(Weighed { kind, id, profile, verdict })
+    })?;
+    let rule = read.u8()?.checked_sub(1).map(choice).transpose()?;
+    Ok(Because { keys, rule })
 }
 
 /// One byte for an action that has no errors: an element can have 10,000.
@@ -305,6 +389,7 @@ pub(super) fn results(read: &mut In<'_>) -> Result<Vec<ElementResult>, Damage> {
             warnings: if has & HAS_WARNINGS == 0 { Vec::new() } else { warnings(read)? },
             errors: if has & HAS_ERRORS == 0 { Vec::new() } else { faults(read)? },
             actions: if has & HAS_ACTIONS == 0 { Vec::new() } else { read.list(action)? },
+            because: if has & HAS_BECAUSE == 0 { None } else { Some(Box::new(because(read)?)) },
         })
     })
 }

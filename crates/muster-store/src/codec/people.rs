@@ -61,6 +61,7 @@ impl Record for Profile {
             attributes: BTreeMap::new(),
             platforms: BTreeMap::new(),
             former: Vec::new(),
+            history: Vec::new(),
         };
         let values = jsonb::read_object(row.blob()?)?;
         parts::read_profile_record(row.blob()?, values, &mut profile)?;

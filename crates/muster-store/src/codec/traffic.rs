@@ -145,6 +145,8 @@ impl Record for Change {
             Cell::Int(self.kind as i64),
             Cell::unsigned(self.profile.0),
             Cell::unsigned(self.merge),
+            Cell::Int(self.at.0),
+            Cell::int_or_null(self.request.map(|no| no.0.cast_signed())),
         ]
     }
 
@@ -156,6 +158,8 @@ impl Record for Change {
             kind: parts::coded([User, Device, Merge, Revert], |k| k as u8, row.int()?)?,
             profile: ProfileNo(row.unsigned()?),
             merge: row.unsigned()?,
+            at: Timestamp(row.int()?),
+            request: row.int_or_null()?.map(|no| RequestNo(no.cast_unsigned())),
         })
     }
 }
@@ -181,6 +185,12 @@ impl Record for Counters {
             self.devices,
             self.requests_applied,
             self.quarantined,
+            self.review,
+            self.reviews_stored,
+            self.reviews_open,
+            self.reviews_dropped,
+            self.activation,
+            self.activation_done,
         ];
         let mut cells = vec![Cell::Int(COUNTERS_ID)];
         cells.extend(counts.map(Cell::unsigned));
@@ -207,6 +217,12 @@ impl Record for Counters {
             devices: row.unsigned()?,
             requests_applied: row.unsigned()?,
             quarantined: row.unsigned()?,
+            review: row.unsigned()?,
+            reviews_stored: row.unsigned()?,
+            reviews_open: row.unsigned()?,
+            reviews_dropped: row.unsigned()?,
+            activation: row.unsigned()?,
+            activation_done: row.unsigned()?,
             now: Timestamp(row.int()?),
         })
     }

@@ -61,6 +61,7 @@ fn profile(no: u64) -> Profile {
         attributes: BTreeMap::new(),
         platforms: BTreeMap::new(),
         former: Vec::new(),
+        history: Vec::new(),
     }
 }
 

@@ -111,6 +111,7 @@ fn merge(no: u64) -> Merge {
         merged: id(NO[2]),
         request: Some((RequestNo(1), 0)),
         cause: Cause::Api,
+        because: None,
         filled: vec!["city".into()],
         identifiers: vec![key("b")],
         reverted_at: None,
@@ -153,7 +154,14 @@ fn tree() -> Vec<Put> {
         Put::Request(request(RequestNo(1), 1, 200)),
         Put::Idempotency(idempotency()),
         Put::Outgoing(Outgoing { request: RequestNo(1), body: b"[]".as_slice().into() }),
-        Put::Change(Change { seq: 12, kind: ChangeKind::Merge, profile: NO[2], merge: 1 }),
+        Put::Change(Change {
+            seq: 12,
+            kind: ChangeKind::Merge,
+            profile: NO[2],
+            merge: 1,
+            at: Timestamp(7),
+            request: None,
+        }),
     ]
 }
 

@@ -43,6 +43,7 @@ fn profile(attributes: BTreeMap<Box<str>, Write<Value>>) -> Profile {
         attributes,
         platforms: BTreeMap::new(),
         former: vec![former; FORMER_IDENTIFIERS_MAX],
+        history: (0..muster_core::limits::HISTORY_MAX as u64).map(|seq| seq * 1_000_000_007).collect(),
     }
 }
 
@@ -114,6 +115,7 @@ fn many_actions(over: usize) -> Vec<Put> {
         merged: Vec::new(),
         warnings: Vec::new(),
         errors: Vec::new(),
+        because: None,
         actions,
     };
     let events = (1..=last).map(|seq| Put::Event(event(seq, ProfileNo(1), 1, "x")));

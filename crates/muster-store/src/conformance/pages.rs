@@ -67,6 +67,7 @@ fn large_merge(no: u64) -> Merge {
         merged: id(2),
         request: None,
         cause: Cause::Api,
+        because: None,
         filled: vec!["x".repeat(LARGE).into()],
         identifiers: Vec::new(),
         reverted_at: None,

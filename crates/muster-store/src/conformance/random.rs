@@ -1,9 +1,11 @@
 //! Random rows of every family from a seed: with keys out of small spaces, so that rows are replaced and deleted, and
 //! with values of every type. Deletes name rows that exist; a decision names each key at most once.
 
+mod open;
+
 use muster_core::change::{Changes, Put};
 use muster_core::command::{Action, DeviceFields, ElementKind, Route};
-use muster_core::id::{MergeNo, ProfileId, ProfileNo, QuarantineNo, RequestNo, SeparationNo};
+use muster_core::id::{MergeNo, ProfileId, ProfileNo, QuarantineNo, RequestNo, ReviewNo, SeparationNo};
 use muster_core::identifier::{Key, Kind};
 use muster_core::outcome::{ActionOutcome, ActionResult, ElementResult, Outcome};
 use muster_core::reason::{Fault, Reason};
@@ -150,6 +152,7 @@ impl Dice {
             attributes: self.some(9, attribute).into_iter().collect(),
             platforms: self.some(3, platform).into_iter().collect(),
             former: self.some(2, |dice| Former { key: dice.key(), until: dice.time() }),
+            history: self.some(3, Self::number),
         }
     }
 
@@ -243,9 +246,10 @@ impl Dice {
     }
 
     fn merge(&mut self) -> Merge {
-        let cause = match self.below(3) {
+        let cause = match self.below(4) {
             0 => Cause::Activation,
             1 => Cause::Api,
+            2 => Cause::Review(ReviewNo(self.number())),
             _ => {
                 use SurvivorRule::{FirstSeen, LastSeen, MostEvents};
                 let rules = [LastSeen, FirstSeen, MostEvents].map(Choice::Rule);
@@ -260,6 +264,7 @@ impl Dice {
             merged: self.id(),
             request: self.maybe(|dice| (RequestNo(dice.number()), dice.small())),
             cause,
+            because: self.maybe(Self::because),
             filled: self.some(3, Self::text),
             identifiers: self.some(3, Self::key),
             reverted_at: self.maybe(Self::time),
@@ -303,6 +308,7 @@ impl Dice {
             merged: self.some(2, Self::id),
             warnings: self.some(2, Self::warning),
             errors: self.some(2, Self::fault),
+            because: self.maybe(|dice| Box::new(dice.because())),
             actions: self.some(3, |dice| ActionResult {
                 outcome: dice.of(&ActionOutcome::ALL),
                 errors: dice.some(2, Self::fault),
@@ -352,7 +358,7 @@ impl Dice {
 
     /// One row, with the key that it is about and whether it is a delete.
     fn row(&mut self) -> (Put, String, bool) {
-        let row = match self.below(27) {
+        let row = match self.below(33) {
             0 => Put::Binding(self.key(), self.no()),
             1 => Put::Unbind(self.key()),
             2 | 3 => Put::Profile(self.profile()),
@@ -378,6 +384,7 @@ impl Dice {
             23 => Put::DropRequest(RequestNo(self.below(20))),
             24 => Put::DropQuarantined(QuarantineNo(self.below(9))),
             25 => Put::DropIdempotency(self.of(&Route::ALL), self.of(&["one", "two"]).into()),
+            26..32 => self.open_row(),
             _ => match self.coin() {
                 true => {
                     Put::Outgoing(Outgoing { request: RequestNo(self.below(9)), body: self.text().into_boxed_bytes() })
@@ -387,6 +394,8 @@ impl Dice {
                     kind: self.of(&[ChangeKind::User, ChangeKind::Device, ChangeKind::Merge, ChangeKind::Revert]),
                     profile: self.no(),
                     merge: self.number(),
+                    at: self.time(),
+                    request: self.maybe(|dice| RequestNo(dice.number())),
                 }),
             },
         };
@@ -444,5 +453,6 @@ fn key_of(row: &Put) -> (String, bool) {
         Put::DropIdempotency(route, key) => (format!("idempotency {route:?} {key}"), true),
         Put::Outgoing(row) => (format!("outbox {:?}", row.request), false),
         Put::Change(row) => (format!("change {}", row.seq), false),
+        row => open::key_of(row),
     }
 }

@@ -7,14 +7,16 @@ use crate::page::payload;
 use crate::rounds::{Sized, Source};
 use muster_core::change::{Changes, Put};
 use muster_core::command::Route;
-use muster_core::id::{MergeNo, ProfileNo, QuarantineNo, RequestNo, SeparationNo, Seq};
+use muster_core::history::History;
+use muster_core::id::{MergeNo, ProfileNo, QuarantineNo, RequestNo, ReviewNo, SeparationNo, Seq};
 use muster_core::identifier::Key;
 use muster_core::record::{
     Change, Counters, Device, DeviceRef, Event, EventId, Idempotency, Link, Merge, Outgoing, Profile, Quarantined,
     Request, Separation, Standing, Token, View,
 };
+use muster_core::review::Review;
 use muster_core::time::Timestamp;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// The rows of one workspace, a map for each family.
 #[derive(Clone, Debug, Default)]
@@ -37,6 +39,9 @@ pub(super) struct Data {
     pub(super) idempotency: BTreeMap<(Route, Box<str>), Idempotency>,
     pub(super) outbox: BTreeMap<RequestNo, Outgoing>,
     pub(super) changes: BTreeMap<Seq, Change>,
+    pub(super) reviews: BTreeMap<ReviewNo, Review>,
+    pub(super) history: BTreeMap<(Seq, ProfileNo), History>,
+    pub(super) holders: BTreeSet<(Key, ProfileNo)>,
 }
 
 impl Data {
@@ -56,6 +61,8 @@ impl Data {
             Put::DropRequest(no) => self.requests.contains_key(no),
             Put::DropQuarantined(no) => self.quarantine.contains_key(no),
             Put::DropIdempotency(route, key) => self.idempotency.contains_key(&(*route, key.clone())),
+            Put::DropReview(no) => self.reviews.contains_key(no),
+            Put::DropHistory(no, seq) => self.history.contains_key(&(*seq, *no)),
             _ => true,
         };
         if changes.rows.iter().all(there) {
@@ -96,6 +103,12 @@ impl Data {
                 Put::DropIdempotency(route, key) => drop(self.idempotency.remove(&(route, key))),
                 Put::Outgoing(row) => drop(self.outbox.insert(row.request, row)),
                 Put::Change(row) => drop(self.changes.insert(row.seq, row)),
+                Put::Review(row) => drop(self.reviews.insert(row.no, row)),
+                Put::DropReview(no) => drop(self.reviews.remove(&no)),
+                Put::History(row) => drop(self.history.insert((row.seq, row.profile), row)),
+                Put::DropHistory(no, seq) => drop(self.history.remove(&(seq, no))),
+                Put::Holder(key, no) => drop(self.holders.insert((key, no))),
+                Put::DropHolder(key, no) => drop(self.holders.remove(&(key, no))),
             }
         }
     }
@@ -179,6 +192,46 @@ impl Source for &Data {
 
     fn idempotency(&mut self, route: Route, key: &str) -> Result<Option<Idempotency>, EngineError> {
         Ok(self.idempotency.get(&(route, key.into())).cloned())
+    }
+
+    fn open_reviews(&mut self, a: ProfileNo, b: ProfileNo) -> Result<Vec<Review>, EngineError> {
+        let between = |r: &&Review| {
+            let pair = (r.a.no, r.b.map(|b| b.no));
+            r.is_open() && (pair == (a, Some(b)) || pair == (b, Some(a)))
+        };
+        Ok(self.reviews.values().filter(between).cloned().collect())
+    }
+
+    fn open_review_of(&mut self, a: ProfileNo, key: &Key) -> Result<Option<Review>, EngineError> {
+        let of = |r: &&Review| r.is_open() && r.b.is_none() && r.a.no == a && r.key == *key;
+        Ok(self.reviews.values().find(of).cloned())
+    }
+
+    fn review(&mut self, no: ReviewNo) -> Result<Option<Review>, EngineError> {
+        Ok(self.reviews.get(&no).cloned())
+    }
+
+    fn reviews_to_drop(&mut self, limit: usize) -> Result<Vec<(ReviewNo, bool)>, EngineError> {
+        let mut all: Vec<(bool, ReviewNo)> = self.reviews.values().map(|r| (r.is_open(), r.no)).collect();
+        all.sort_unstable();
+        Ok(all.into_iter().take(limit).map(|(open, no)| (no, open)).collect())
+    }
+
+    fn holders(&mut self, key: &Key, limit: usize) -> Result<Vec<ProfileNo>, EngineError> {
+        let from = (key.clone(), ProfileNo(0));
+        Ok(self.holders.range(from..).take_while(|(k, _)| k == key).take(limit).map(|(_, no)| *no).collect())
+    }
+
+    fn holds(&mut self, key: &Key, no: ProfileNo) -> Result<bool, EngineError> {
+        Ok(self.holders.contains(&(key.clone(), no)))
+    }
+
+    fn profiles_after(&mut self, after: ProfileNo, limit: usize) -> Result<Vec<ProfileNo>, EngineError> {
+        Ok(self.profiles.range(ProfileNo(after.0 + 1)..).take(limit).map(|(no, _)| *no).collect())
+    }
+
+    fn quarantined(&mut self, no: QuarantineNo) -> Result<Option<Quarantined>, EngineError> {
+        Ok(self.quarantine.get(&no).cloned())
     }
 
     fn expired_requests(&mut self, until: Timestamp, limit: usize) -> Result<Sized<RequestNo>, EngineError> {

@@ -3,14 +3,18 @@
 use super::data::Data;
 use crate::engine::EngineError;
 use crate::page::{Page, page_of};
-use crate::reader::{Due, EventQuery, LiveProfile, Reader, RequestQuery};
+use crate::reader::{Due, EventQuery, LiveProfile, Reader, RequestQuery, ReviewQuery};
 use crate::rounds::Source as _;
 use muster_core::change::Put;
 use muster_core::command::Route;
 use muster_core::facts::Cutoffs;
-use muster_core::id::{MergeNo, ProfileNo, QuarantineNo, RequestNo, SeparationNo};
+use muster_core::history::History;
+use muster_core::id::{MergeNo, ProfileNo, QuarantineNo, RequestNo, ReviewNo, SeparationNo, Seq};
 use muster_core::identifier::Key;
-use muster_core::record::{Counters, Event, Idempotency, Merge, Quarantined, Request, Separation};
+use muster_core::record::{
+    Change, Counters, Event, Idempotency, Merge, Profile, Quarantined, Request, Separation, Standing,
+};
+use muster_core::review::Review;
 use muster_core::snapshot::Member;
 use muster_core::time::Timestamp;
 use std::cmp::Reverse;
@@ -122,6 +126,43 @@ impl Reader for Look {
         Ok(page_of(self.data.separations.values().rev().filter(asked).cloned(), limit))
     }
 
+    fn reviews(&mut self, query: ReviewQuery) -> Result<Page<Review>, EngineError> {
+        let asked = |r: &&Review| {
+            query.state.is_none_or(|state| r.state == state) && query.below.is_none_or(|below| r.no < below)
+        };
+        Ok(page_of(self.data.reviews.values().rev().filter(asked).cloned(), query.limit))
+    }
+
+    fn review(&mut self, no: ReviewNo) -> Result<Option<Review>, EngineError> {
+        Ok(self.data.reviews.get(&no).cloned())
+    }
+
+    fn root(&mut self, no: ProfileNo) -> Result<Option<Standing>, EngineError> {
+        let root = self.data.standings.get(&no).map(|standing| standing.root);
+        Ok(root.and_then(|root| self.data.standings.get(&root)).copied())
+    }
+
+    fn profiles(&mut self, after: ProfileNo, limit: usize) -> Result<Vec<Profile>, EngineError> {
+        Ok(self.data.profiles.range(ProfileNo(after.0 + 1)..).take(limit).map(|(_, row)| row.clone()).collect())
+    }
+
+    fn separations_of(&mut self, no: ProfileNo) -> Result<Vec<Separation>, EngineError> {
+        (&*self.data).separations_of(no)
+    }
+
+    fn holder(&mut self, key: &Key) -> Result<Option<ProfileNo>, EngineError> {
+        Ok((&*self.data).holders(key, 1)?.first().copied())
+    }
+
+    fn history(&mut self, profile: &Profile) -> Result<Vec<History>, EngineError> {
+        let row = |seq: &Seq| self.data.history.get(&(*seq, profile.no)).cloned();
+        Ok(profile.history.iter().filter_map(row).collect())
+    }
+
+    fn changes(&mut self, places: &[Seq]) -> Result<Vec<Change>, EngineError> {
+        Ok(places.iter().filter_map(|seq| self.data.changes.get(seq).copied()).collect())
+    }
+
     fn idempotency(&mut self, route: Route, key: &str) -> Result<Option<Idempotency>, EngineError> {
         Ok(self.data.idempotency.get(&(route, key.into())).cloned())
     }
@@ -147,7 +188,10 @@ impl Reader for Look {
         data.quarantine.values().cloned().map(Put::Quarantined).for_each(&mut *each);
         data.idempotency.values().cloned().map(Put::Idempotency).for_each(&mut *each);
         data.outbox.values().cloned().map(Put::Outgoing).for_each(&mut *each);
-        data.changes.values().copied().map(Put::Change).for_each(each);
+        data.changes.values().copied().map(Put::Change).for_each(&mut *each);
+        data.reviews.values().cloned().map(Put::Review).for_each(&mut *each);
+        data.history.values().cloned().map(Put::History).for_each(&mut *each);
+        data.holders.iter().for_each(|(key, no)| each(Put::Holder(key.clone(), *no)));
         Ok(())
     }
 }

@@ -5,7 +5,7 @@ use super::facts::Loaded;
 use super::state::State;
 use super::table;
 use crate::bounds::Bounds;
-use crate::codec::{Cell, Record, binding_cells, quarantine_bytes, refused_bytes, row_sum, view_cells};
+use crate::codec::{Cell, Record, binding_cells, holder_cells, quarantine_bytes, refused_bytes, row_sum, view_cells};
 use crate::engine::EngineError;
 use crate::family::Family;
 use muster_core::change::Put;
@@ -67,6 +67,12 @@ impl Apply<'_> {
             }
             Put::Outgoing(row) => self.put(row),
             Put::Change(row) => self.put(row),
+            Put::Review(row) => self.put(row),
+            Put::DropReview(no) => self.delete(Family::Reviews, &[Cell::unsigned(no.0)]),
+            Put::History(row) => self.put(row),
+            Put::DropHistory(no, seq) => self.delete(Family::History, &[Cell::unsigned(*seq), Cell::unsigned(no.0)]),
+            Put::Holder(key, no) => self.holder(key, *no),
+            Put::DropHolder(key, no) => self.drop_holder(key, *no),
         }
     }
 
@@ -147,6 +153,25 @@ impl Apply<'_> {
         }
         self.state.sums.replace(Family::Bindings, Some(old), None);
         self.bindings.set(key, None);
+        Ok(())
+    }
+
+    /// Notes a holder, unless it is noted: batches of an index and imports meet.
+    fn holder(&mut self, key: &Key, no: ProfileNo) -> Result<(), EngineError> {
+        let cells = holder_cells(key, no);
+        let sum = row_sum(Family::Holders, &cells);
+        if table::insert(self.conn, Family::Holders, &cells, sum)? {
+            self.state.sums.replace(Family::Holders, None, Some(sum));
+        }
+        Ok(())
+    }
+
+    /// Takes a holder back, if it is noted.
+    fn drop_holder(&mut self, key: &Key, no: ProfileNo) -> Result<(), EngineError> {
+        let cells = holder_cells(key, no);
+        if table::delete(self.conn, Family::Holders, &cells)? {
+            self.state.sums.replace(Family::Holders, Some(row_sum(Family::Holders, &cells)), None);
+        }
         Ok(())
     }
 

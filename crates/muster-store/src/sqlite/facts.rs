@@ -3,16 +3,18 @@
 
 use super::bindings::BindingMap;
 use super::table::{self, unsigned};
-use crate::codec::{Binding, Cell, Damage, Record, ViewRow};
+use crate::codec::{Binding, Cell, Damage, Record, ViewRow, holder_cells};
 use crate::engine::EngineError;
 use crate::family::Family;
 use crate::rounds::{Sized, Source};
 use muster_core::command::Route;
-use muster_core::id::{MergeNo, ProfileNo, QuarantineNo, RequestNo, SeparationNo, Seq};
+use muster_core::id::{MergeNo, ProfileNo, QuarantineNo, RequestNo, ReviewNo, SeparationNo, Seq};
 use muster_core::identifier::Key;
 use muster_core::record::{
-    Device, DeviceRef, EventId, Idempotency, Link, Merge, Profile, Separation, Standing, Token, TokenKind, View,
+    Device, DeviceRef, EventId, Idempotency, Link, Merge, Profile, Quarantined, Separation, Standing, Token, TokenKind,
+    View,
 };
+use muster_core::review::Review;
 use muster_core::time::Timestamp;
 use rusqlite::{Connection, Row};
 use std::collections::HashMap;
@@ -84,6 +86,21 @@ pub(crate) fn binding(conn: &Connection, key: &Key) -> Result<Option<ProfileNo>,
     Ok(found.map(|(row, _)| row.profile))
 }
 
+/// The separations that name an id.
+pub(crate) fn separations_of(conn: &Connection, no: ProfileNo) -> Result<Vec<Separation>, EngineError> {
+    let of = |condition| table::list(conn, (Family::Separations, condition), &[Cell::unsigned(no.0)]);
+    let mut found: Vec<Separation> = of("WHERE a = ?1")?;
+    found.extend(of("WHERE b = ?1")?);
+    Ok(found)
+}
+
+/// The own records that hold a value of a kind that is being made active, by number.
+pub(crate) fn holders(conn: &Connection, key: &Key, limit: usize) -> Result<Vec<ProfileNo>, EngineError> {
+    let sql = "SELECT profile FROM holders WHERE kind = ?1 AND value = ?2 ORDER BY profile LIMIT ?3";
+    let parameters = [Cell::text(key.kind.name()), Cell::text(&key.value), Cell::unsigned(limit as u64)];
+    Ok(table::numbers(conn, sql, &parameters)?.into_iter().map(ProfileNo).collect())
+}
+
 /// A recorded answer.
 pub(crate) fn idempotency(conn: &Connection, route: Route, key: &str) -> Result<Option<Idempotency>, EngineError> {
     Ok(table::get(conn, &[Cell::Int(route as i64), Cell::text(key)])?.map(|(row, _)| row))
@@ -115,10 +132,7 @@ impl Source for FactReader<'_> {
     }
 
     fn separations_of(&mut self, no: ProfileNo) -> Result<Vec<Separation>, EngineError> {
-        let of = |condition| table::list(self.conn, (Family::Separations, condition), &[Cell::unsigned(no.0)]);
-        let mut found: Vec<Separation> = of("WHERE a = ?1")?;
-        found.extend(of("WHERE b = ?1")?);
-        Ok(found)
+        separations_of(self.conn, no)
     }
 
     fn events_of(&mut self, no: ProfileNo, limit: usize) -> Result<Vec<Seq>, EngineError> {
@@ -161,6 +175,48 @@ impl Source for FactReader<'_> {
 
     fn idempotency(&mut self, route: Route, key: &str) -> Result<Option<Idempotency>, EngineError> {
         idempotency(self.conn, route, key)
+    }
+
+    fn open_reviews(&mut self, a: ProfileNo, b: ProfileNo) -> Result<Vec<Review>, EngineError> {
+        let of = (Family::Reviews, "WHERE a = ?1 AND b = ?2 AND state = 1");
+        let (a, b) = (Cell::unsigned(a.0), Cell::unsigned(b.0));
+        let mut found: Vec<Review> = table::list(self.conn, of, &[a.clone(), b.clone()])?;
+        found.extend(table::list::<Review>(self.conn, of, &[b, a])?);
+        Ok(found)
+    }
+
+    fn open_review_of(&mut self, a: ProfileNo, key: &Key) -> Result<Option<Review>, EngineError> {
+        let of = (Family::Reviews, "WHERE a = ?1 AND kind = ?2 AND value = ?3 AND b IS NULL AND state = 1");
+        let parameters = [Cell::unsigned(a.0), Cell::text(key.kind.name()), Cell::text(&key.value)];
+        Ok(table::list(self.conn, of, &parameters)?.into_iter().next())
+    }
+
+    fn review(&mut self, no: ReviewNo) -> Result<Option<Review>, EngineError> {
+        self.numbered(no.0)
+    }
+
+    fn reviews_to_drop(&mut self, limit: usize) -> Result<Vec<(ReviewNo, bool)>, EngineError> {
+        let sql = "SELECT no, state = 1 FROM reviews ORDER BY (state = 1), no LIMIT ?1";
+        let read = |row: &Row<'_>| Ok((ReviewNo(unsigned(row, 0)?), row.get(1)?));
+        table::answers(self.conn, sql, &[Cell::unsigned(limit as u64)], read)
+    }
+
+    fn holders(&mut self, key: &Key, limit: usize) -> Result<Vec<ProfileNo>, EngineError> {
+        holders(self.conn, key, limit)
+    }
+
+    fn holds(&mut self, key: &Key, no: ProfileNo) -> Result<bool, EngineError> {
+        Ok(table::stored_sum(self.conn, Family::Holders, &holder_cells(key, no))?.is_some())
+    }
+
+    fn profiles_after(&mut self, after: ProfileNo, limit: usize) -> Result<Vec<ProfileNo>, EngineError> {
+        let sql = "SELECT no FROM profiles WHERE no > ?1 ORDER BY no LIMIT ?2";
+        let parameters = [Cell::unsigned(after.0), Cell::unsigned(limit as u64)];
+        Ok(table::numbers(self.conn, sql, &parameters)?.into_iter().map(ProfileNo).collect())
+    }
+
+    fn quarantined(&mut self, no: QuarantineNo) -> Result<Option<Quarantined>, EngineError> {
+        self.numbered(no.0)
     }
 
     fn expired_requests(&mut self, until: Timestamp, limit: usize) -> Result<Sized<RequestNo>, EngineError> {

@@ -5,20 +5,22 @@ use super::facts;
 use super::lane::Lane;
 use super::state::Figures;
 use super::table;
-use crate::codec::{Binding, COUNTERS_ID, Cell, Record, ViewRow, outcome_bit};
+use crate::codec::{Binding, COUNTERS_ID, Cell, Holder, Record, ViewRow, outcome_bit};
 use crate::engine::EngineError;
 use crate::family::Family;
 use crate::page::{self, Filling, Page, payload};
-use crate::reader::{Due, EventQuery, LiveProfile, Reader, RequestQuery};
+use crate::reader::{Due, EventQuery, LiveProfile, Reader, RequestQuery, ReviewQuery};
 use muster_core::change::Put;
 use muster_core::command::Route;
 use muster_core::facts::Cutoffs;
-use muster_core::id::{MergeNo, ProfileNo, QuarantineNo, RequestNo, SeparationNo, Seq};
+use muster_core::history::History;
+use muster_core::id::{MergeNo, ProfileNo, QuarantineNo, RequestNo, ReviewNo, SeparationNo, Seq};
 use muster_core::identifier::Key;
 use muster_core::record::{
     Change, Counters, Device, Event, EventId, Idempotency, Link, Merge, Outgoing, Profile, Quarantined, Request,
     Separation, Standing,
 };
+use muster_core::review::Review;
 use muster_core::snapshot::Member;
 use muster_core::time::Timestamp;
 use rusqlite::{Connection, Row};
@@ -135,7 +137,7 @@ impl Look {
         row: impl Fn(R) -> Put,
         each: &mut dyn FnMut(Put),
     ) -> Result<(), EngineError> {
-        let order = if family.key_columns() == 2 { "ORDER BY 1, 2" } else { "ORDER BY 1" };
+        let order = ["ORDER BY 1", "ORDER BY 1, 2", "ORDER BY 1, 2, 3"][family.key_columns() - 1];
         table::each(self.conn(), (family, order), &[], |record| each(row(record)))
     }
 }
@@ -248,6 +250,52 @@ impl Reader for Look {
         self.newest(below.map(|no| no.0), limit)
     }
 
+    fn reviews(&mut self, query: ReviewQuery) -> Result<Page<Review>, EngineError> {
+        let below = query.below.map_or(i64::MAX, |no| i64::try_from(no.0).unwrap_or(i64::MAX));
+        let (condition, parameters) = match query.state {
+            None => ("WHERE no < ?1 ORDER BY no DESC", vec![Cell::Int(below)]),
+            Some(state) => {
+                ("WHERE state = ?2 AND no < ?1 ORDER BY no DESC", vec![Cell::Int(below), Cell::Int(state as i64)])
+            }
+        };
+        table::page(self.conn(), (Family::Reviews, condition), &parameters, query.limit)
+    }
+
+    fn review(&mut self, no: ReviewNo) -> Result<Option<Review>, EngineError> {
+        self.numbered(no.0)
+    }
+
+    fn root(&mut self, no: ProfileNo) -> Result<Option<Standing>, EngineError> {
+        match self.numbered::<Standing>(no.0)? {
+            Some(standing) if standing.root != no => self.numbered(standing.root.0),
+            found => Ok(found),
+        }
+    }
+
+    fn profiles(&mut self, after: ProfileNo, limit: usize) -> Result<Vec<Profile>, EngineError> {
+        let of = (Family::Profiles, "WHERE no > ?1 ORDER BY no LIMIT ?2");
+        table::list(self.conn(), of, &[Cell::unsigned(after.0), cell_limit(limit)])
+    }
+
+    fn separations_of(&mut self, no: ProfileNo) -> Result<Vec<Separation>, EngineError> {
+        facts::separations_of(self.conn(), no)
+    }
+
+    fn holder(&mut self, key: &Key) -> Result<Option<ProfileNo>, EngineError> {
+        Ok(facts::holders(self.conn(), key, 1)?.first().copied())
+    }
+
+    fn history(&mut self, profile: &Profile) -> Result<Vec<History>, EngineError> {
+        let row = |seq: &Seq| table::get(self.conn(), &[Cell::unsigned(*seq), Cell::unsigned(profile.no.0)]);
+        let rows = profile.history.iter().map(row).collect::<Result<Vec<_>, _>>()?;
+        Ok(rows.into_iter().flatten().map(|(row, _)| row).collect())
+    }
+
+    fn changes(&mut self, places: &[Seq]) -> Result<Vec<Change>, EngineError> {
+        let rows = places.iter().map(|seq| self.numbered(*seq)).collect::<Result<Vec<_>, _>>()?;
+        Ok(rows.into_iter().flatten().collect())
+    }
+
     fn idempotency(&mut self, route: Route, key: &str) -> Result<Option<Idempotency>, EngineError> {
         facts::idempotency(self.conn(), route, key)
     }
@@ -273,6 +321,9 @@ impl Reader for Look {
         self.family::<Quarantined>(F::Quarantine, Put::Quarantined, each)?;
         self.family::<Idempotency>(F::Idempotency, Put::Idempotency, each)?;
         self.family::<Outgoing>(F::Outbox, Put::Outgoing, each)?;
-        self.family::<Change>(F::Changes, Put::Change, each)
+        self.family::<Change>(F::Changes, Put::Change, each)?;
+        self.family::<Review>(F::Reviews, Put::Review, each)?;
+        self.family::<History>(F::History, Put::History, each)?;
+        self.family(F::Holders, |row: Holder| Put::Holder(row.key, row.profile), each)
     }
 }

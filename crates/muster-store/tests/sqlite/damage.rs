@@ -28,6 +28,7 @@ fn user(n: u64) -> [Put; 3] {
         attributes: BTreeMap::new(),
         platforms: BTreeMap::new(),
         former: Vec::new(),
+        history: vec![],
     };
     let tree = Tally { first_seen: at, last_seen: at, events: 0, devices: 0, members: 1 };
     let standing = Standing { no, created: at, root: no, last_seen: at, events: 0, devices: 0, tree, deletion: None };

@@ -28,6 +28,7 @@ fn profile(no: u64, city: &str, email: &str) -> [Put; 2] {
         attributes,
         platforms: BTreeMap::new(),
         former: Vec::new(),
+        history: vec![],
     };
     let tree = Tally { first_seen: AT, last_seen: AT, events: 0, devices: 0, members: 1 };
     [
@@ -101,6 +102,7 @@ fn home() -> Home {
         merged: no(2),
         request: None,
         cause: Cause::Api,
+        because: None,
         filled: Vec::new(),
         identifiers: Vec::new(),
         reverted_at: None,

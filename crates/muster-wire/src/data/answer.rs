@@ -3,7 +3,7 @@
 
 use super::api::Api;
 use super::failure::{write_fault, write_fault_type};
-use crate::write;
+use crate::{because, write};
 use muster_core::command::ElementKind;
 use muster_core::id::{ProfileId, ProfileNo, RequestId};
 use muster_core::limits::{FAULTS_MAX, WARNINGS_MAX};
@@ -180,6 +180,12 @@ impl Told {
         if element.outcome == Outcome::Rejected {
             out.extend_from_slice(b",\"errors\":");
             write::array(out, &element.errors, |out, fault| self.fault(out, fault));
+        }
+        // Of fifty thousand refused elements it would say the same fifty thousand times.
+        let told = self.faults_left > 0 || element.outcome != Outcome::Rejected;
+        if let Some(because) = element.because.as_ref().filter(|_| told) {
+            out.extend_from_slice(b",\"because\":");
+            because::write(out, because, element.outcome == Outcome::Rejected, self.first_new);
         }
         if element.kind == ElementKind::Event {
             out.extend_from_slice(b",\"actions\":");

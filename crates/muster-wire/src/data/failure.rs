@@ -9,7 +9,7 @@ pub mod reasons;
 use super::api::Api;
 use crate::write;
 use envelope::{described, open_error};
-pub use envelope::{index_of, refused, write_fault, write_fault_type};
+pub use envelope::{fault_type, index_of, refused, write_fault, write_fault_type};
 use muster_core::id::RequestId;
 use muster_core::rate::Class;
 use muster_core::reason::{Fault, Reason};

@@ -15,11 +15,13 @@ mod time;
 use super::failure::Failure;
 use crate::json::{self, Document, Json, Node};
 use crate::path::Path;
+use crate::zone::Zone;
 use element::ElementReader;
 use muster_core::command::{Body, Element, Route};
 use muster_core::limits::FAULTS_MAX;
 use muster_core::reason::Fault;
 use muster_core::settings::Settings;
+use muster_core::time::Timestamp;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -37,10 +39,12 @@ pub struct ReadContext {
     pub lenient: bool,
     /// A null attribute is unset instead of ignored (behaviour.md 2).
     pub null_clears: bool,
-    /// The hosted service's limits cut and drop instead of warning (behaviour.md 2). Read, but not acted on so far.
+    /// The hosted service's limits cut and drop instead of warning (behaviour.md 2).
     pub parity: bool,
-    /// The workspace's offset from UTC in seconds, for local times without one.
-    pub offset_seconds: i32,
+    /// The workspace's time zone, for times without an offset of their own.
+    pub zone: Zone,
+    /// When the request was received: whose offset an action without any time has.
+    pub received_at: Timestamp,
 }
 
 /// A body that was read.

@@ -1,9 +1,9 @@
 //! Merge records: `GET /workspaces/{ws}/merges`.
 
-use super::settings::rule_name;
+use crate::because;
 use muster_core::id::{ProfileId, RequestId, SeparationNo};
 use muster_core::identifier::Key;
-use muster_core::record::{Cause, Choice, Merge};
+use muster_core::record::{Cause, Merge};
 use serde_json::{Value as Json, json};
 
 /// The record.
@@ -16,6 +16,7 @@ pub fn json(merge: &Merge) -> Json {
         "request_id": merge.request.map(|(no, _)| RequestId::of(no).to_string()),
         "index": merge.request.map(|(_, index)| index),
         "cause": cause(&merge.cause),
+        "because": merge.because.as_ref().map(|because| because::json(because, false)),
         "filled": merge.filled.iter().map(|name| &**name).collect::<Vec<_>>(),
         "identifiers": keys(&merge.identifiers),
     });
@@ -37,14 +38,11 @@ pub fn reverted(survivor: ProfileId, restored: ProfileId, separation: Separation
 fn cause(cause: &Cause) -> Json {
     match cause {
         Cause::Keys { keys: kept, rule } => {
-            let rule = match rule {
-                Choice::Attribute => "attribute",
-                Choice::Rule(rule) => rule_name(*rule),
-            };
-            json!({"keys": keys(kept), "rule": rule})
+            json!({"keys": keys(kept), "rule": because::choice_name(*rule)})
         }
         Cause::Activation => Json::from("activation"),
         Cause::Api => Json::from("api"),
+        Cause::Review(no) => json!({"review_id": no.to_string()}),
     }
 }
 

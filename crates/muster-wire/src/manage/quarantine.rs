@@ -3,11 +3,13 @@
 use super::request::faults;
 use crate::data::answer::kind_name;
 use crate::data::api::Api;
+use crate::data::failure::fault_type;
+use crate::manage::page::render;
 use muster_core::id::RequestId;
 use muster_core::record::Quarantined;
 use serde_json::{Value as Json, json};
 
-/// The entry; `element` is its JSON as it came. Entries come from bulk imports alone (behaviour.md 1.2).
+/// The entry; `element` is its JSON, and `raw` its text as it came where a tree does not show all of it. Entries come from bulk imports alone (behaviour.md 1.2).
 pub fn json(entry: &Quarantined) -> Json {
     let mut out = json!({
         "id": entry.no.to_string(),
@@ -18,6 +20,12 @@ pub fn json(entry: &Quarantined) -> Json {
         "errors": faults(Api::Transition, &entry.errors),
         "element": element(&entry.element),
     });
+    // A tree holds a name once and a number as it can; what it does not hold is shown as it came.
+    if let Json::Object(members) = &mut out
+        && render(&members["element"]) != *entry.element
+    {
+        members.insert("raw".to_owned(), Json::from(String::from_utf8_lossy(&entry.element)));
+    }
     if let (Some(request), Json::Object(members)) = (entry.replayed_as, &mut out) {
         members.insert("replayed_as".to_owned(), Json::from(RequestId::of(request).to_string()));
     }
@@ -25,6 +33,11 @@ pub fn json(entry: &Quarantined) -> Json {
 }
 
 /// The element as a tree; what a tree cannot hold (a number that overflows) is shown as its text.
-fn element(bytes: &[u8]) -> Json {
+pub(crate) fn element(bytes: &[u8]) -> Json {
     serde_json::from_slice(bytes).unwrap_or_else(|_| Json::from(String::from_utf8_lossy(bytes)))
+}
+
+/// The types of an entry's errors, as answers name them.
+pub fn types(entry: &Quarantined) -> impl Iterator<Item = &'static str> {
+    entry.errors.iter().map(|fault| fault_type(Api::Transition, fault))
 }

@@ -1,11 +1,12 @@
 //! The ingestion log: `GET /workspaces/{ws}/requests` and `GET .../requests/{request_id}`.
 
+use crate::because;
 use crate::data::answer::{kind_name, summary as write_summary, write_warning};
 use crate::data::api::Api;
 use crate::data::failure::write_fault;
 use muster_core::command::ElementKind;
 use muster_core::id::RequestId;
-use muster_core::outcome::{ActionResult, ElementResult};
+use muster_core::outcome::{ActionResult, ElementResult, Outcome};
 use muster_core::reason::Fault;
 use muster_core::record::{Omitted, Request};
 use muster_core::warning::Warning;
@@ -58,6 +59,10 @@ fn element(api: Api, element: &ElementResult) -> Json {
         "errors": faults(api, &element.errors),
     });
     if let Json::Object(members) = &mut out {
+        if let Some(because) = &element.because {
+            let refused = element.outcome == Outcome::Rejected;
+            members.insert("because".to_owned(), because::json(because, refused));
+        }
         if !element.merged.is_empty() {
             let merged: Vec<String> = element.merged.iter().map(ToString::to_string).collect();
             members.insert("merged_ids".to_owned(), json!(merged));

@@ -1,15 +1,18 @@
 //! The settings of a workspace as a JSON document: stored, patched, shown, and turned into what the rules read.
 //! Identity resolution has its own call and is in [`identity`].
 
+pub mod activation;
 pub mod identity;
 
 use super::body;
 use super::problem::Problem;
+use crate::zone::Zone;
+pub use activation::Activating;
 pub use identity::{IdentityChange, compare, identity_from, identity_json, rule_name};
 use ipnet::IpNet;
-use jiff::tz::TimeZone;
 use muster_core::id::WorkspaceId;
-use muster_core::settings::{Identity, RateLimits, Settings};
+use muster_core::record::Counters;
+use muster_core::settings::{Identity, Phase, RateLimits, Settings};
 use muster_core::time::Timestamp;
 use serde_json::{Map, Value as Json, json};
 
@@ -76,10 +79,12 @@ pub struct WorkspaceSettings {
     pub store_origin_address: bool,
     /// Personal data is masked for tokens without the scope for it.
     pub mask_personal_data: bool,
-    /// Identity resolution.
+    /// Identity resolution as it is in force.
     pub identity: Identity,
+    /// The activation that is under way.
+    pub activating: Option<Activating>,
     zone_name: String,
-    zone: TimeZone,
+    zone: Zone,
 }
 
 /// A key as it is shown: never the key itself.
@@ -115,8 +120,9 @@ impl WorkspaceSettings {
             store_origin_address: true,
             mask_personal_data: false,
             identity: rules.identity,
+            activating: None,
             zone_name: "UTC".to_owned(),
-            zone: TimeZone::UTC,
+            zone: Zone::UTC,
         }
     }
 
@@ -130,6 +136,9 @@ impl WorkspaceSettings {
         if let Some(identity) = members.remove("identity") {
             settings.identity = identity::from_json(&identity)?;
         }
+        if let Some(activating) = members.remove("activation") {
+            settings.activating = Some(Activating::from_json(&activating)?);
+        }
         settings.take(&members)?;
         Ok(settings)
     }
@@ -138,6 +147,9 @@ impl WorkspaceSettings {
     pub fn to_json(&self) -> Vec<u8> {
         let mut members = self.members();
         members.insert("identity".to_owned(), identity_json(&self.identity));
+        if let Some(activating) = &self.activating {
+            members.insert("activation".to_owned(), activating.to_json());
+        }
         super::page::render(&Json::Object(members))
     }
 
@@ -215,8 +227,8 @@ impl WorkspaceSettings {
     }
 
     fn take_zone(&mut self, name: &str) -> Result<(), Problem> {
-        self.zone = TimeZone::get(name)
-            .map_err(|_| Problem::at("/time_zone", "must be the name of a time zone, like Asia/Kolkata or UTC"))?;
+        self.zone = Zone::named(name)
+            .ok_or_else(|| Problem::at("/time_zone", "must be the name of a time zone, like Asia/Kolkata or UTC"))?;
         self.zone_name = name.to_owned();
         Ok(())
     }
@@ -226,21 +238,16 @@ impl WorkspaceSettings {
         &self.zone_name
     }
 
-    /// The offset of its time zone from UTC at an instant, in seconds.
-    pub fn offset_seconds_at(&self, at: Timestamp) -> i32 {
-        let at = jiff::Timestamp::from_millisecond(at.0).unwrap_or(if at.0 < 0 {
-            jiff::Timestamp::MIN
-        } else {
-            jiff::Timestamp::MAX
-        });
-        self.zone.to_offset(at).seconds()
+    /// Its time zone.
+    pub fn zone(&self) -> &Zone {
+        &self.zone
     }
 
     /// What the rules read, as this revision of them.
     pub fn rules(&self, revision: u64) -> Settings {
         Settings {
             revision,
-            identity: self.identity.clone(),
+            identity: Identity { activation: self.activating.as_ref().map(Activating::rules), ..self.identity.clone() },
             limits: self.limits,
             lenient: self.lenient,
             future_skew_ms: i64::from(self.future_skew_seconds) * 1_000,
@@ -260,14 +267,26 @@ impl WorkspaceSettings {
         Json::Object(out)
     }
 
-    /// `GET /workspaces/{ws}/identity` while no activation is under way.
-    pub fn identity_json(&self) -> Json {
+    /// `GET /workspaces/{ws}/identity`: what is in force; while kinds become active, which, and how many of the profiles
+    /// both passes have done.
+    pub fn identity_json(&self, counters: &Counters) -> Json {
         let mut out = identity_json(&self.identity);
+        let (state, done, total) = match &self.activating {
+            None => ("active", 0, 0),
+            Some(activating) => {
+                let here = if counters.activation == activating.since { counters.activation_done } else { 0 };
+                let before = if activating.phase == Phase::Joining { counters.profile } else { 0 };
+                ("activating", before + here, 2 * counters.profile)
+            }
+        };
         if let Json::Object(members) = &mut out {
+            if let Some(activating) = &self.activating {
+                members.insert("activating".to_owned(), json!(activating.kinds));
+            }
             members.extend([
-                ("state".to_owned(), Json::from("active")),
-                ("done".to_owned(), Json::from(0)),
-                ("total".to_owned(), Json::from(0)),
+                ("state".to_owned(), Json::from(state)),
+                ("done".to_owned(), Json::from(done)),
+                ("total".to_owned(), Json::from(total)),
             ]);
         }
         out

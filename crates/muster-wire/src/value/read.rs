@@ -1,10 +1,12 @@
-//! Values from JSON: types, mixed arrays, locations and the limits that only warn (behaviour.md 2, FACTS 4 and 6.1,
-//! FACTS 11 rows 26 and 31). What cannot be stored is dropped with a warning; nothing here refuses.
+//! Values from JSON: types, mixed arrays and locations (behaviour.md 2, FACTS 6.1, FACTS 11 rows 26 and 31). What cannot
+//! be stored is dropped with a warning; nothing here refuses. The limits of the hosted service are in [`parity`].
 
+use super::parity::{self, CutNames};
 use crate::json::{Json, Member, Node, Number, is_number, number};
 use crate::notices::Notices;
 use crate::path::Path;
-use muster_core::limits::{PARITY_ARRAY_LEN, PARITY_NAME_CHARS, PARITY_OBJECTS_LEN, PARITY_VALUE_CHARS};
+use muster_core::attribute::EMAIL_FLAGS;
+use muster_core::limits::PARITY_OBJECT_ATTRIBUTES;
 use muster_core::value::Value;
 use muster_core::warning::Code;
 
@@ -18,11 +20,25 @@ pub(crate) fn attribute(node: &Node, name: &str, at: &Path, notices: &mut Notice
     {
         return Some(place);
     }
+    if EMAIL_FLAGS.contains(&name)
+        && let Json::Text(text) = &node.json
+        && let Some(flag) = boolean(text)
+    {
+        return Some(Value::Boolean(flag));
+    }
     value(node, name, at, notices)
 }
 
 /// Reads a value. `name` is what warnings call it. None: nothing to store.
 pub(crate) fn value(node: &Node, name: &str, at: &Path, notices: &mut Notices) -> Option<Value> {
+    within(node, name, 0, at, notices)
+}
+
+/// Reads a value within so many objects; arrays count for none.
+fn within(node: &Node, name: &str, levels: usize, at: &Path, notices: &mut Notices) -> Option<Value> {
+    if let Some(text) = parity::deep(node, name, levels, at, notices) {
+        return Some(text);
+    }
     match &node.json {
         Json::Null => {
             notices.add(Code::NullIgnored, name, at);
@@ -30,32 +46,24 @@ pub(crate) fn value(node: &Node, name: &str, at: &Path, notices: &mut Notices) -
         }
         Json::Boolean(b) => Some(Value::Boolean(*b)),
         Json::Number(text) => numeric(text, name, at, notices),
-        Json::Text(text) => {
-            if longer(text, PARITY_VALUE_CHARS) {
-                notices.add(Code::ValueOverLimit, name, at);
+        Json::Text(text) => parity::text(text, name, at, notices).map(Value::text),
+        Json::Array(items) => {
+            let mut kept = items_of(items, name, levels, at, notices);
+            if notices.parity {
+                kept.truncate(parity::array_len(kept.first()));
             }
-            Some(Value::text(text))
+            finished(kept).map(Value::Array).or_else(|| {
+                notices.add(Code::ValueDropped, name, at);
+                None
+            })
         }
-        Json::Array(items) => array(items, name, at, notices).map(Value::Array).or_else(|| {
-            notices.add(Code::ValueDropped, name, at);
-            None
-        }),
-        Json::Object(members) => object(members, at, notices).or_else(|| {
-            notices.add(Code::ValueDropped, name, at);
-            None
-        }),
-    }
-}
-
-/// Whether a text has more characters than this.
-pub(crate) fn longer(text: &str, chars: usize) -> bool {
-    text.len() > chars && text.chars().nth(chars).is_some()
-}
-
-/// Warns of a name that the hosted service would cut.
-pub(crate) fn check_name(name: &str, at: &Path, notices: &mut Notices) {
-    if longer(name, PARITY_NAME_CHARS) {
-        notices.add(Code::NameOverLimit, name, at);
+        Json::Object(members) => {
+            let Some(object) = object(members, name, levels, at, notices) else {
+                notices.add(Code::ValueDropped, name, at);
+                return None;
+            };
+            (levels > 0 || parity::fits(&object, name, at, notices)).then_some(object)
+        }
     }
 }
 
@@ -74,18 +82,28 @@ fn numeric(text: &str, name: &str, at: &Path, notices: &mut Notices) -> Option<V
     }
 }
 
-fn object(members: &[Member], at: &Path, notices: &mut Notices) -> Option<Value> {
-    let mut kept = Vec::with_capacity(members.len());
+fn object(members: &[Member], name: &str, levels: usize, at: &Path, notices: &mut Notices) -> Option<Value> {
+    let (mut kept, mut names) = (Vec::with_capacity(members.len()), CutNames::default());
+    let mut over = false;
     for member in members {
         let at = at.name(&member.name);
         if member.name.is_empty() {
             notices.add(Code::ValueDropped, "", &at);
             continue;
         }
-        check_name(&member.name, &at, notices);
-        if let Some(value) = value(&member.value, &member.name, &at, notices) {
-            kept.push((Box::from(&*member.name), value));
+        let name = parity::name(&member.name, &at, notices);
+        let Some(value) = within(&member.value, &member.name, levels + 1, &at, notices) else { continue };
+        if kept.len() < PARITY_OBJECT_ATTRIBUTES {
+            names.put(&mut kept, (name, value), &at, notices);
+            continue;
         }
+        over = true;
+        if !notices.parity {
+            kept.push((name.into(), value));
+        }
+    }
+    if over {
+        notices.add(Code::TooManyAttributes, name, at);
     }
     (!kept.is_empty()).then_some(Value::Object(kept))
 }
@@ -109,8 +127,13 @@ fn family(value: &Value) -> Family {
     }
 }
 
-/// Reads an array: of one family, cast where that can be done, the rest dropped. None if nothing is left.
-pub(crate) fn array(items: &[Node], name: &str, at: &Path, notices: &mut Notices) -> Option<Vec<Value>> {
+/// Reads the operands of an array operator, all of them: what they leave is what counts. None if nothing is left.
+pub(crate) fn operands(items: &[Node], name: &str, at: &Path, notices: &mut Notices) -> Option<Vec<Value>> {
+    finished(items_of(items, name, 0, at, notices))
+}
+
+/// Reads the items of an array: of one family, cast where that can be done, the rest dropped.
+fn items_of(items: &[Node], name: &str, levels: usize, at: &Path, notices: &mut Notices) -> Vec<Value> {
     let mut kept: Vec<Value> = Vec::with_capacity(items.len());
     let mut of = None;
     for (index, item) in items.iter().enumerate() {
@@ -119,21 +142,24 @@ pub(crate) fn array(items: &[Node], name: &str, at: &Path, notices: &mut Notices
             notices.add(Code::ValueDropped, name, &at);
             continue;
         }
-        let Some(read) = value(item, name, &at, notices) else { continue };
+        let Some(read) = within(item, name, levels, &at, notices) else { continue };
         let of = *of.get_or_insert(family(&read));
         if family(&read) == of {
             kept.push(read);
             continue;
         }
         notices.add(Code::ArrayMixed, name, &at);
-        kept.extend(cast(&item.json, of));
+        kept.extend(cast(&item.json, of, name, &at, notices));
     }
-    let most = if of == Some(Family::Object) { PARITY_OBJECTS_LEN } else { PARITY_ARRAY_LEN };
-    if kept.len() > most {
+    if kept.len() > parity::array_len(kept.first()) {
         notices.add(Code::ArrayOverLimit, name, at);
     }
-    same_text_type(&mut kept);
-    (!kept.is_empty()).then_some(kept)
+    kept
+}
+
+fn finished(mut values: Vec<Value>) -> Option<Vec<Value>> {
+    same_text_type(&mut values);
+    (!values.is_empty()).then_some(values)
 }
 
 /// Dates among other texts are texts: an array holds one type.
@@ -148,9 +174,11 @@ fn same_text_type(values: &mut [Value]) {
     }
 }
 
-fn cast(json: &Json, to: Family) -> Option<Value> {
+fn cast(json: &Json, to: Family, name: &str, at: &Path, notices: &mut Notices) -> Option<Value> {
     match (to, json) {
-        (Family::Text, Json::Number(text)) => Some(Value::Text((*text).into())),
+        (Family::Text, Json::Number(text)) => {
+            parity::text(text, name, at, notices).map(|text| Value::Text(text.into()))
+        }
         (Family::Text, Json::Boolean(b)) => Some(Value::Text(b.to_string().into())),
         (Family::Number, Json::Text(text)) if is_number(text) => match number(text) {
             Number::Integer(n) => Some(Value::Integer(n)),
@@ -207,7 +235,7 @@ mod tests {
         let document = parse(json.as_bytes()).expect("it is JSON");
         let mut notices = Notices::default();
         let value = attribute(&document.root, name, &Path::ROOT, &mut notices);
-        (value, notices.0.0.iter().map(|w| (w.code, w.count)).collect())
+        (value, notices.warnings.0.iter().map(|w| (w.code, w.count)).collect())
     }
 
     fn text(text: &str) -> Value {

@@ -3,57 +3,54 @@
 use super::super::resolve::{Resolved, resolve};
 use super::super::work::{Known, Work};
 use super::super::write::{self, Place};
-use super::{Context, End, meet};
-use crate::command::{ArrayOperation, Customer, Matching, Unset};
+use super::{Context, End, Met, Notes, meet, set_aside};
+use crate::array;
+use crate::attribute::{Policy, policy};
+use crate::command::{ArrayOperation, Customer, Matching, Ready, Unset};
 use crate::fold::own_values;
 use crate::outcome::Outcome;
 use crate::reason::{Fault, Reason};
 use crate::record::ChangeKind;
 use crate::value::Value;
 use crate::warning::{Code, Warnings};
-use std::collections::{BTreeSet, HashSet};
+use std::collections::BTreeSet;
 
 /// Applies it.
-pub(super) fn apply(
-    work: &mut Work<'_>,
-    context: &Context<'_>,
-    customer: &Customer,
-    warnings: &mut Warnings,
-) -> Known<End> {
-    let resolved = resolve(work, &customer.keys, true, warnings)?;
-    let (outcome, root, record, merged) = if resolved.roots.is_empty() {
+pub(super) fn apply(work: &mut Work<'_>, context: &Context<'_>, customer: &Customer, notes: &mut Notes) -> Known<End> {
+    let resolved = resolve(work, &customer.keys, true, notes)?;
+    let (outcome, Met { root, record, merged }) = if resolved.roots.is_empty() {
         if customer.update_existing_only {
             return Ok(End::Nothing(Outcome::Skipped));
         }
-        let seen = |at: Option<_>| at.unwrap_or(work.now).min(work.now);
+        let seen = |at: Option<_>| at.unwrap_or(work.receipt).min(work.now);
         let (first, last) = (seen(customer.seen.first), seen(customer.seen.last));
         let no = write::create(work, first, last);
-        (Outcome::Created, no, no, Vec::new())
+        (Outcome::Created, Met { root: no, record: no, merged: Vec::new() })
     } else {
-        let (root, record, merged) = meet(work, context, &resolved)?;
-        let outcome = if merged.is_empty() { Outcome::Updated } else { Outcome::Merged };
-        (outcome, root, record, merged)
+        let met = meet(work, context, &resolved, notes)?;
+        (met.outcome(), met)
     };
+    set_aside(work, context, &resolved, root)?;
     let place = Place { record, root, seq: work.next_seq() };
     let created = outcome == Outcome::Created;
-    let mut changed = keys(work, place, &resolved, warnings)? | created;
+    let mut changed = keys(work, place, &resolved, notes)? | created;
     if created {
         for (name, value) in &customer.create_only {
             write::attribute(work, place, name, Some(value.clone()))?;
         }
     } else {
         for (name, pointer) in &customer.create_only_names {
-            warnings.add(Code::CreateOnlyIgnored, name, || pointer.to_string());
+            notes.warnings.add(Code::CreateOnlyIgnored, name, || pointer.to_string());
         }
-        write::seen(work, place, work.now)?;
+        write::seen(work, place, work.receipt)?;
     }
-    changed |= values(work, place, customer, warnings)?;
+    changed |= values(work, place, customer, &mut notes.warnings)?;
     if changed {
         if write::too_large(work, place)? {
             let pointer = pointer(context, "/attributes");
             return Ok(End::Rejected(vec![Fault::new(Reason::ProfileTooLarge, pointer, Some("attributes"))]));
         }
-        write::noted(work, place, ChangeKind::User);
+        write::noted(work, place, ChangeKind::User)?;
     }
     Ok(End::Applied { outcome, root, merged })
 }
@@ -68,15 +65,17 @@ fn pointer(context: &Context<'_>, member: &str) -> String {
 
 /// Unbound keys bind to the record; of the bound ones, those that stood among the attributes are written in the record
 /// of the id that they are bound to.
-fn keys(work: &mut Work<'_>, place: Place, resolved: &Resolved<'_>, warnings: &mut Warnings) -> Known<bool> {
+fn keys(work: &mut Work<'_>, place: Place, resolved: &Resolved<'_>, notes: &mut Notes) -> Known<bool> {
     let mut changed = false;
     for (given, bound) in &resolved.kept {
         let kind = &given.key.kind;
         match bound {
             None => {
-                if write::bind(work, place, &given.key)? {
-                    warnings.add(Code::IdentifierReplaced, kind.name(), || given.pointer.to_string());
+                let replaced = write::bind(work, place, &given.key)?;
+                if replaced {
+                    notes.warnings.add(Code::IdentifierReplaced, kind.name(), || given.pointer.to_string());
                 }
+                notes.bound(kind, replaced);
                 changed = true;
             }
             Some(id) if given.written => {
@@ -95,7 +94,7 @@ fn values(work: &mut Work<'_>, place: Place, customer: &Customer, warnings: &mut
         changed |= write::attribute(work, place, name, Some(value.clone()))?;
     }
     for operation in &customer.arrays {
-        changed |= array(work, place, operation, warnings)?;
+        changed |= operate(work, place, operation, warnings)?;
     }
     for (platform, active) in &customer.platforms {
         changed |= write::platform(work, place, *platform, *active)?;
@@ -104,33 +103,26 @@ fn values(work: &mut Work<'_>, place: Place, customer: &Customer, warnings: &mut
 }
 
 /// An array operator works on what the live profile shows; the result is a write (behaviour.md 2).
-fn array(work: &mut Work<'_>, place: Place, operation: &ArrayOperation, warnings: &mut Warnings) -> Known<bool> {
-    let shown = work.shown(place.root)?.attributes.remove(&operation.name);
-    let mut items = match shown {
+fn operate(work: &mut Work<'_>, place: Place, operation: &ArrayOperation, warnings: &mut Warnings) -> Known<bool> {
+    let mut items = match work.shown_attribute(place.root, &operation.name)? {
         None if !operation.add => return Ok(false),
         None => Vec::new(),
-        Some(Value::Array(items)) => items,
+        Some(Value::Array(items)) => items.clone(),
         Some(_) => {
             warnings.add(Code::NotAnArray, &operation.name, || operation.pointer.to_string());
             return Ok(false);
         }
     };
     if operation.add {
-        let mut there: HashSet<String> = items.iter().map(spelled).collect();
-        items.extend(operation.values.iter().filter(|value| there.insert(spelled(value))).cloned());
+        for _ in 0..array::add(&mut items, &operation.values) {
+            warnings.add(Code::ArrayMixed, &operation.name, || operation.pointer.to_string());
+        }
     } else {
-        let gone: HashSet<String> = operation.values.iter().map(spelled).collect();
-        items.retain(|item| !gone.contains(&spelled(item)));
+        array::remove(&mut items, &operation.values);
     }
     // Written also where nothing changed: the array may be shown from another record, and this one shall keep it.
     let value = if items.is_empty() { None } else { Some(Value::Array(items)) };
     write::attribute(work, place, &operation.name, value)
-}
-
-/// A value as a key of a set: values that spell alike are alike. Comparing each with each would let one request hold the
-/// lane for seconds.
-fn spelled(value: &Value) -> String {
-    format!("{value:?}")
 }
 
 /// Unsets: plain attributes by any rule, identifiers by their whole name alone, the kind of lowest rank first.
@@ -138,15 +130,17 @@ fn unsets(work: &mut Work<'_>, place: Place, unsets: &[Unset], warnings: &mut Wa
     if unsets.is_empty() {
         return Ok(false);
     }
-    // What the record or a part of it holds may be hidden in the live profile, and would be shown again after a revert.
-    let mut names: BTreeSet<Box<str>> = work.shown(place.root)?.attributes.into_keys().collect();
-    for member in work.members(place.root)? {
-        names.extend(own_values(&work.profile(member)?.attributes).map(|(name, _)| name.into()));
-    }
+    let names = unsettable(work, place, unsets)?;
     let mut named: Vec<(&str, &Unset)> = Vec::new();
+    let rules: Vec<_> = unsets.iter().map(Unset::ready).collect();
     for name in &names {
-        let may = |unset: &&Unset| unset.matching == Matching::Equals || !write::is_kind(work, name);
-        if let Some(unset) = unsets.iter().filter(may).find(|unset| unset.matches(name)) {
+        let spared = policy(name) != Policy::Free;
+        let kind = write::is_kind(work, name);
+        let lower = name.to_lowercase();
+        let fits = |(unset, rule): &(&Unset, Ready<'_>)| {
+            !spared && (unset.matching == Matching::Equals || !kind) && rule.names(name, &lower)
+        };
+        if let Some((unset, _)) = unsets.iter().zip(rules.iter().cloned()).find(fits) {
             named.push((name, unset));
         }
     }
@@ -163,4 +157,22 @@ fn unsets(work: &mut Work<'_>, place: Place, unsets: &[Unset], warnings: &mut Wa
         }
     }
     Ok(changed)
+}
+
+/// The names that rules may unset: shown ones, and what the record or a part of it holds, which may be hidden in the live
+/// profile and would be shown again after a revert. Where every rule is a plain name, only those are looked for.
+fn unsettable(work: &mut Work<'_>, place: Place, unsets: &[Unset]) -> Known<BTreeSet<Box<str>>> {
+    let plain = unsets.iter().all(|unset| unset.matching == Matching::Equals && unset.case_sensitive);
+    let members = work.members(place.root)?;
+    let mut names = BTreeSet::new();
+    for member in members {
+        let attributes = &work.profile(member)?.attributes;
+        if plain {
+            let held = |unset: &&Unset| attributes.get(&unset.text).is_some_and(|write| write.value.is_some());
+            names.extend(unsets.iter().filter(held).map(|unset| unset.text.clone()));
+        } else {
+            names.extend(own_values(attributes).map(|(name, _)| name.into()));
+        }
+    }
+    Ok(names)
 }

@@ -4,31 +4,29 @@
 use super::super::resolve::resolve;
 use super::super::work::{Known, Missing, Work};
 use super::super::write::{self, Place};
-use super::{Context, End, meet};
+use super::{Context, End, Met, Notes, meet, set_aside};
 use crate::command::{Device, DeviceFields};
 use crate::limits::DEVICES_MAX;
-use crate::outcome::Outcome;
 use crate::reason::{Fault, Reason};
 use crate::record::{self, ChangeKind, DeviceRef};
-use crate::warning::{Code, Warnings};
+use crate::warning::Code;
 
 /// Applies it.
-pub(super) fn apply(
-    work: &mut Work<'_>,
-    context: &Context<'_>,
-    device: &Device,
-    warnings: &mut Warnings,
-) -> Known<End> {
-    let resolved = resolve(work, &device.keys, false, warnings)?;
+pub(super) fn apply(work: &mut Work<'_>, context: &Context<'_>, device: &Device, notes: &mut Notes) -> Known<End> {
+    let resolved = resolve(work, &device.keys, false, notes)?;
     if resolved.roots.is_empty() {
         let fault = Fault::new(Reason::UnknownUser, device.pointer.clone(), Some("customer_id"));
         return Ok(End::Rejected(vec![fault]));
     }
     for (given, _) in resolved.kept.iter().filter(|(_, bound)| bound.is_none()) {
-        warnings.add(Code::KeyNotBound, given.key.kind.name(), || given.pointer.to_string());
+        notes.warnings.add(Code::KeyNotBound, given.key.kind.name(), || given.pointer.to_string());
     }
-    let (root, record, merged) = meet(work, context, &resolved)?;
+    let met = meet(work, context, &resolved, notes)?;
+    let (outcome, Met { root, record, merged }) = (met.outcome(), met);
+    set_aside(work, context, &resolved, root)?;
     let at = DeviceRef { profile: record, device_id: device.device_id.clone() };
+    // Before anything can be missing, so that a later element's survivor is the right one in every round.
+    write::seen(work, Place { record, root, seq: 0 }, work.receipt)?;
     let known = known(work, device, &at)?;
     let place = Place { record, root, seq: work.next_seq() };
     replace_others(work, device, &at)?;
@@ -45,9 +43,8 @@ pub(super) fn apply(
     fields.tokens().for_each(|token| work.tokens.set(token, Some(at.clone())));
     let row = record::Device { at: at.clone(), seq: place.seq, updated_at: work.now, fields };
     work.devices.set(at, Some(row));
-    write::noted(work, place, ChangeKind::Device);
-    write::seen(work, place, work.now)?;
-    Ok(End::Applied { outcome: if merged.is_empty() { Outcome::Updated } else { Outcome::Merged }, root, merged })
+    write::noted(work, place, ChangeKind::Device)?;
+    Ok(End::Applied { outcome, root, merged })
 }
 
 /// The device as it is stored, and everything that replacing others needs.

@@ -3,7 +3,7 @@
 use super::super::resolve::resolve;
 use super::super::work::{Known, Missing, Work};
 use super::super::write::{self, Place};
-use super::{Context, End, meet};
+use super::{Context, End, Met, Notes, meet, set_aside};
 use crate::change::Put;
 use crate::command::{Action, Event};
 use crate::id::ProfileNo;
@@ -12,53 +12,50 @@ use crate::planted;
 use crate::reason::{Fault, Reason};
 use crate::record::{self, ChangeKind, EventId};
 use crate::time::Timestamp;
-use crate::warning::{Code, Warnings};
+use crate::warning::Code;
 use std::sync::Arc;
 
 /// Applies it.
-pub(super) fn apply(
-    work: &mut Work<'_>,
-    context: &Context<'_>,
-    event: &Event,
-    (warnings, results): (&mut Warnings, &mut Vec<ActionResult>),
-) -> Known<End> {
-    let accepted = judge(work, context, event, results)?;
+pub(super) fn apply(work: &mut Work<'_>, context: &Context<'_>, event: &Event, notes: &mut Notes) -> Known<End> {
+    let accepted = judge(work, context, event, &mut notes.actions)?;
     if accepted.is_empty() {
-        let errors: Vec<Fault> = results.iter().flat_map(|r| r.errors.iter().cloned()).collect();
+        let errors: Vec<Fault> = notes.actions.iter().flat_map(|r| r.errors.iter().cloned()).collect();
         return Ok(if errors.is_empty() { End::Nothing(Outcome::Duplicate) } else { End::Rejected(errors) });
     }
-    let resolved = resolve(work, &event.keys, false, warnings)?;
-    let times = || accepted.iter().map(|action| time_of(action, work.now));
-    let latest = times().max().unwrap_or(work.now).min(work.now);
-    let (outcome, root, record, merged) = if resolved.roots.is_empty() {
+    let resolved = resolve(work, &event.keys, false, notes)?;
+    let times = || accepted.iter().map(|action| time_of(action, work.receipt));
+    let latest = times().max().unwrap_or(work.receipt).min(work.now);
+    let (outcome, Met { root, record, merged }) = if resolved.roots.is_empty() {
         if event.update_existing_only {
-            let skipped = results.iter_mut().filter(|r| r.outcome == ActionOutcome::Accepted);
+            let skipped = notes.actions.iter_mut().filter(|r| r.outcome == ActionOutcome::Accepted);
             skipped.for_each(|r| r.outcome = ActionOutcome::Skipped);
             return Ok(End::Nothing(Outcome::Skipped));
         }
-        let earliest = times().min().unwrap_or(work.now).min(work.now);
+        let earliest = times().min().unwrap_or(work.receipt).min(work.receipt);
         let no = write::create(work, earliest, latest);
         let place = Place { record: no, root: no, seq: work.next_seq() };
         for (given, _) in &resolved.kept {
             write::bind(work, place, &given.key)?;
+            notes.bound(&given.key.kind, false);
         }
-        write::noted(work, place, ChangeKind::User);
-        (Outcome::Created, no, no, Vec::new())
+        write::noted(work, place, ChangeKind::User)?;
+        (Outcome::Created, Met { root: no, record: no, merged: Vec::new() })
     } else {
         for (given, _) in resolved.kept.iter().filter(|(_, bound)| bound.is_none()) {
-            warnings.add(Code::KeyNotBound, given.key.kind.name(), || given.pointer.to_string());
+            notes.warnings.add(Code::KeyNotBound, given.key.kind.name(), || given.pointer.to_string());
         }
-        let (root, record, merged) = meet(work, context, &resolved)?;
-        (if merged.is_empty() { Outcome::Updated } else { Outcome::Merged }, root, record, merged)
+        let met = meet(work, context, &resolved, notes)?;
+        (met.outcome(), met)
     };
+    set_aside(work, context, &resolved, root)?;
     let record = if planted::EVENT_ON_ROOT.is_planted() { root } else { record };
     store(work, context, (root, record), (event, &accepted))?;
     write::seen(work, Place { record, root, seq: 0 }, latest)?;
     Ok(End::Applied { outcome, root, merged })
 }
 
-fn time_of(action: &Action, now: Timestamp) -> Timestamp {
-    action.time.unwrap_or(now)
+fn time_of(action: &Action, receipt: Timestamp) -> Timestamp {
+    action.time.unwrap_or(receipt)
 }
 
 /// Judges each action; the accepted ones in order.
@@ -73,7 +70,7 @@ fn judge<'e>(
     for action in &event.actions {
         let (outcome, errors) = match action {
             Err(faults) => (ActionOutcome::Rejected, faults.clone()),
-            Ok(action) if time_of(action, work.now).0 > work.now.0 + context.import.settings.future_skew_ms => (
+            Ok(action) if time_of(action, work.receipt).0 > work.now.0 + context.import.settings.future_skew_ms => (
                 ActionOutcome::Rejected,
                 vec![Fault::new(Reason::FutureDate, action.pointer.clone(), Some("current_time"))],
             ),
@@ -124,7 +121,7 @@ fn store(
         if let Some(id) = &action.event_id {
             work.event_ids.set(id.clone(), Some(EventId { id: id.clone(), at: work.now, seq }));
         }
-        let time = time_of(action, work.now);
+        let time = time_of(action, work.receipt);
         work.appended.push(Put::Event(record::Event {
             seq,
             profile: record,

@@ -1,21 +1,52 @@
-//! Identity resolution of a workspace: shown and changed. A change that must look at stored data first is an activation.
+//! Identity resolution of a workspace: shown, changed, and a change tried first. A change that makes kinds active over
+//! stored data is an activation, which runs on in the background.
 
 use super::workspaces::{document, matches, tag, with};
-use super::{Answer, Call, tree};
+use super::{Answer, Call, Refusal, tree};
+use crate::activation::preview::preview;
 use crate::workspaces::Entry;
 use axum::response::Response;
+use muster_core::record::Counters;
+use muster_core::settings::Identity;
 use muster_wire::manage::problem::Problem;
-use muster_wire::manage::settings::{IdentityChange, compare, identity_from};
+use muster_wire::manage::settings::{Activating, IdentityChange, compare, identity_from};
+use serde_json::json;
+use std::sync::Arc;
 
 /// `GET .../identity`.
 pub(crate) async fn show(call: Call) -> Answer {
-    Ok(shown(&*call.entry()?))
+    let entry = call.entry()?;
+    shown(&call, entry).await
 }
 
-fn shown(entry: &Entry) -> Response {
-    let mut response = tree(200, &entry.document.identity_json());
+async fn shown(call: &Call, entry: Arc<Entry>) -> Answer {
+    let counters = match &entry.document.activating {
+        None => Counters::default(),
+        Some(_) => call.read(entry.id(), |reader| reader.counters()).await?,
+    };
+    Ok(said(&entry, &counters))
+}
+
+fn said(entry: &Entry, counters: &Counters) -> Response {
+    let mut response = tree(200, &entry.document.identity_json(counters));
     tag(&mut response, entry.workspace.revision);
     Call::about(entry, response)
+}
+
+/// What a change takes, with the kinds that it makes active.
+fn kinds(old: &Identity, new: &Identity) -> Result<Vec<Box<str>>, Problem> {
+    match compare(old, new) {
+        IdentityChange::None | IdentityChange::Immediate => Ok(Vec::new()),
+        IdentityChange::Activates(kinds) => Ok(kinds),
+        IdentityChange::Fixed(kind) => Err(Problem::new(
+            409,
+            format!("how values of {kind} are normalised is fixed while it is active over stored data; pause it first"),
+        )),
+    }
+}
+
+fn locked() -> Problem {
+    Problem::new(409, "kinds are becoming active: identity settings can be changed when that is done (GET identity)")
 }
 
 /// `PUT .../identity`.
@@ -26,17 +57,48 @@ pub(crate) async fn change(call: Call) -> Answer {
     let changed = call.configure(entry.id(), move |workspace, counters| {
         matches(&headers, workspace)?;
         let mut document = document(workspace)?;
-        let needs_activation = compare(&document.identity, &wanted) == IdentityChange::NeedsActivation;
-        if needs_activation && counters.profile > 0 {
-            return Err(Problem::new(
-                409,
-                "this change makes a kind active over stored data, or changes how its values are compared: that needs \
-                 an activation, which this version does not do yet; change it while the workspace has no data",
-            ));
+        if document.activating.is_some() {
+            return Err(locked());
         }
-        document.identity = wanted;
+        let stored = counters.profile > 0;
+        let kinds = if stored { kinds(&document.identity, &wanted)? } else { Vec::new() };
+        if kinds.is_empty() {
+            document.identity = wanted;
+        } else {
+            document.activating = Some(Activating::begin(wanted, kinds, workspace.revision + 1));
+        }
         Ok(with(workspace, &document))
     });
     let changed = changed.await?;
-    Ok(shown(&changed))
+    shown(&call, changed).await
+}
+
+/// `POST .../identity/preview` (body as PUT): what an activation would merge.
+pub(crate) async fn try_out(call: Call) -> Answer {
+    let entry = call.entry()?;
+    let wanted = identity_from(&call.body)?;
+    if entry.document.activating.is_some() {
+        return Err(locked().into());
+    }
+    let none = || Ok::<_, Refusal>(crate::activation::preview::Preview { complete: true, ..Default::default() });
+    let stored = call.read(entry.id(), |reader| reader.counters()).await?.profile > 0;
+    let kinds = if stored { kinds(&entry.document.identity, &wanted)? } else { Vec::new() };
+    let found = if kinds.is_empty() {
+        none()?
+    } else {
+        call.read(entry.id(), move |reader| preview(reader, &wanted, &kinds)).await?
+    };
+    let samples = found
+        .samples
+        .iter()
+        .map(|(kind, ids)| json!({"value_kind": kind, "ids": ids.iter().map(ToString::to_string).collect::<Vec<_>>()}));
+    let answer = json!({
+        "merges": found.merges,
+        "profiles_merged": found.profiles,
+        "largest": found.largest,
+        "reviews": found.reviews,
+        "samples": samples.collect::<Vec<_>>(),
+        "complete": found.complete,
+    });
+    Ok(Call::about(&entry, tree(200, &answer)))
 }

@@ -45,6 +45,7 @@ pub(crate) async fn revert(call: Call) -> Answer {
     let (survivor, restored, separation, sides) = match outcome {
         RevertOutcome::Reverted { survivor, restored, separation, sides } => (survivor, restored, separation, sides),
         RevertOutcome::Unknown => return Err(unknown().into()),
+        RevertOutcome::Gone => return Err(Problem::new(410, "the profile of this merge was deleted").into()),
         RevertOutcome::AlreadyReverted(at) => {
             return Err(Problem::new(409, format!("this merge was reverted at {at}")).into());
         }

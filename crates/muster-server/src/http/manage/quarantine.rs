@@ -1,10 +1,28 @@
-//! The quarantine: rejected elements, listed and shown (behaviour.md 4).
+//! The quarantine: rejected elements, listed, shown, replayed and dropped (behaviour.md 4).
 
-use super::{Answer, Call, tree};
-use muster_core::id::QuarantineNo;
-use muster_wire::manage::page::page;
+use super::{Answer, Call, Refusal, tree};
+use crate::http::envelope;
+use crate::ingest::Refused;
+use crate::limits::{PAGE_MAX, REPLAY_ENTRIES_MAX};
+use crate::replays;
+use axum::response::Response;
+use muster_core::decide::Discard;
+use muster_core::decision::Mode;
+use muster_core::id::{QuarantineNo, RequestId};
+use muster_core::record::Quarantined;
+use muster_core::time::{Date, Timestamp};
+use muster_store::engine::{EngineError, apply};
+use muster_store::reader::Reader;
+use muster_wire::manage::page::{page, render};
 use muster_wire::manage::problem::Problem;
-use muster_wire::manage::quarantine;
+use muster_wire::manage::{body, quarantine};
+use serde_json::value::RawValue;
+use serde_json::{Map, Value as Json, json};
+use std::collections::BTreeMap;
+
+fn unknown() -> Problem {
+    Problem::new(404, "no such entry in the quarantine")
+}
 
 /// `GET .../quarantine`: newest first.
 pub(crate) async fn list(call: Call) -> Answer {
@@ -17,11 +35,149 @@ pub(crate) async fn list(call: Call) -> Answer {
     Ok(Call::about(&entry, tree(200, &page(items, next.as_deref()))))
 }
 
+async fn found(call: &Call, of: &muster_core::id::WorkspaceId) -> Result<Quarantined, Refusal> {
+    let no = QuarantineNo::parse(call.part(1)).ok_or_else(unknown)?;
+    Ok(call.read(of, move |reader| reader.quarantined(no)).await?.ok_or_else(unknown)?)
+}
+
 /// `GET .../quarantine/{id}`.
 pub(crate) async fn show(call: Call) -> Answer {
     let entry = call.entry()?;
-    let unknown = || Problem::new(404, "no such entry in the quarantine");
-    let no = QuarantineNo::parse(call.part(1)).ok_or_else(unknown)?;
-    let found = call.read(entry.id(), move |reader| reader.quarantined(no)).await?.ok_or_else(unknown)?;
+    let found = found(&call, entry.id()).await?;
     Ok(Call::about(&entry, tree(200, &quarantine::json(&found))))
+}
+
+/// `DELETE .../quarantine/{id}`.
+pub(crate) async fn discard(call: Call) -> Answer {
+    let entry = call.entry()?;
+    let no = QuarantineNo::parse(call.part(1)).ok_or_else(unknown)?;
+    if !apply(&*call.app.engine, entry.id(), Discard { entry: no }, Mode::Commit).await? {
+        return Err(unknown().into());
+    }
+    Ok(Call::about(&entry, super::nothing()))
+}
+
+/// `POST .../quarantine/{id}/replay` `{"element"?: {...}}`: the entry as it is, or corrected.
+pub(crate) async fn replay(call: Call) -> Answer {
+    let entry = call.entry()?;
+    let members = body::object(&call.body)?;
+    body::only_known(&members, "", &["element"])?;
+    let kept = found(&call, entry.id()).await?;
+    let element = match members.get("element") {
+        None => kept.element.into_vec(),
+        Some(element @ Json::Object(_)) => corrected(&call.body, element),
+        Some(_) => return Err(Problem::at("/element", "must be an object: the element as it should have been").into()),
+    };
+    match replays::replay(&call.app, &entry, kept.no, &element).await {
+        Ok((_, recorded)) => Ok(Call::about(&entry, envelope::json(recorded.status, recorded.body.to_vec()))),
+        Err(refused) => refusal(refused),
+    }
+}
+
+/// The corrected element as it was sent, so that numbers and doubled members stay what they are.
+fn corrected(body: &[u8], parsed: &Json) -> Vec<u8> {
+    let sent: Option<BTreeMap<String, Box<RawValue>>> = serde_json::from_slice(body).ok();
+    let element = sent.as_ref().and_then(|sent| sent.get("element"));
+    element.map_or_else(|| render(parsed), |element| element.get().into())
+}
+
+fn refusal(refused: Refused) -> Answer {
+    let problem = match refused {
+        Refused::NoSuchEntry => unknown(),
+        Refused::AlreadyReplayed(request) => {
+            Problem::new(409, format!("this entry was replayed by request {}", RequestId::of(request)))
+        }
+        Refused::Wait(_, seconds) => {
+            return Ok(retry(&Problem::new(429, "the budget of a minute is spent; try again later"), seconds));
+        }
+        Refused::Never(..) => Problem::new(413, "the element costs more than the whole budget of a minute"),
+        Refused::Engine(error) => return Err(error.into()),
+        Refused::Failure(_) | Refused::Faults(_) => {
+            Problem::at("/element", "cannot be read as an element; it must be JSON as the bulk import takes it")
+        }
+    };
+    Err(problem.into())
+}
+
+fn retry(problem: &Problem, seconds: u32) -> Response {
+    let mut response = super::problem(problem);
+    response.headers_mut().insert(axum::http::header::RETRY_AFTER, seconds.into());
+    response
+}
+
+/// What a replay of many takes.
+struct Wanted {
+    kind: Option<String>,
+    since: Option<Timestamp>,
+    ids: Option<Vec<QuarantineNo>>,
+}
+
+/// `POST .../quarantine/replay` `{"type"?, "since"?, "ids"?}`: all that were not replayed yet and fit, the oldest first.
+pub(crate) async fn replay_many(call: Call) -> Answer {
+    let entry = call.entry()?;
+    let wanted = wanted(&body::object(&call.body)?)?;
+    let entries = call.read(entry.id(), move |reader| selected(reader, &wanted)).await?;
+    let Some(job) = replays::start(&call.app, entry.id(), entries) else {
+        return Err(Problem::new(503, "as many replays run as may; try again when one has ended").into());
+    };
+    Ok(Call::about(&entry, tree(202, &json!({"job_id": job.to_string()}))))
+}
+
+fn wanted(members: &Map<String, Json>) -> Result<Wanted, Problem> {
+    body::only_known(members, "", &["type", "since", "ids"])?;
+    let kind = members.get("type").map(|value| body::text(value, "/type").map(str::to_owned)).transpose()?;
+    let since = members.get("since").map(|value| {
+        let date = Date::parse(body::text(value, "/since")?);
+        date.map(|date| date.instant(0)).ok_or_else(|| Problem::at("/since", "must be an instant as ISO 8601"))
+    });
+    let ids = members.get("ids").map(|value| {
+        let wrong = || Problem::at("/ids", format!("must be a list of at most {REPLAY_ENTRIES_MAX} quarantine ids"));
+        let list = value.as_array().filter(|list| list.len() <= REPLAY_ENTRIES_MAX).ok_or_else(wrong)?;
+        list.iter().map(|id| id.as_str().and_then(QuarantineNo::parse).ok_or_else(wrong)).collect()
+    });
+    Ok(Wanted { kind, since: since.transpose()?, ids: ids.transpose()? })
+}
+
+/// The entries that a replay of many takes, the oldest first.
+fn selected(reader: &mut dyn Reader, wanted: &Wanted) -> Result<Vec<QuarantineNo>, EngineError> {
+    let fits = |entry: &Quarantined| {
+        entry.replayed_as.is_none()
+            && wanted.since.is_none_or(|since| entry.at >= since)
+            && wanted.kind.as_ref().is_none_or(|kind| quarantine::types(entry).any(|name| name == kind))
+    };
+    let mut entries = Vec::new();
+    if let Some(ids) = &wanted.ids {
+        for no in ids {
+            entries.extend(reader.quarantined(*no)?.filter(fits).map(|entry| entry.no));
+        }
+    } else {
+        let mut below = None;
+        loop {
+            let page = reader.quarantine(below, PAGE_MAX)?;
+            below = page.items.last().map(|last| last.no);
+            entries.extend(page.items.iter().filter(|entry| fits(entry)).map(|entry| entry.no));
+            if !page.more || entries.len() >= REPLAY_ENTRIES_MAX {
+                break;
+            }
+        }
+    }
+    entries.sort_unstable();
+    entries.dedup();
+    Ok(entries)
+}
+
+/// `GET .../jobs/{id}`: how far a replay of many is.
+pub(crate) async fn job(call: Call) -> Answer {
+    let entry = call.entry()?;
+    let found = call.part(1).parse().ok().and_then(|id| call.app.replays.get(entry.id(), id));
+    let job = found.ok_or_else(|| Problem::new(404, "no such job; a restart of the server forgets them"))?;
+    let answer = json!({
+        "id": job.id.to_string(),
+        "state": job.state.name(),
+        "done": job.done,
+        "total": job.total,
+        "applied": job.applied,
+        "rejected": job.rejected,
+    });
+    Ok(Call::about(&entry, tree(200, &answer)))
 }

@@ -3,6 +3,7 @@
 use super::{Answer, Call, Refusal, tree};
 use crate::workspaces::Entry;
 use muster_core::attribute::canonical;
+use muster_core::history::HistoryItem;
 use muster_core::id::{ProfileId, ProfileNo, Seq, WorkspaceId};
 use muster_core::identifier::{Key, normalise};
 use muster_core::record::Event;
@@ -12,7 +13,8 @@ use muster_store::engine::EngineError;
 use muster_store::reader::{EventQuery, LiveProfile, Reader};
 use muster_wire::manage::page::page;
 use muster_wire::manage::problem::Problem;
-use muster_wire::manage::{body, event, user};
+use muster_wire::manage::{body, event, history, user};
+use std::collections::BTreeSet;
 
 fn nobody() -> Problem {
     Problem::new(404, "no such user")
@@ -31,7 +33,9 @@ pub(crate) async fn find(call: Call) -> Answer {
     let Some(active) = entry.settings.identity.active_kind(canonical(&kind)) else { return Err(nobody().into()) };
     let key = Key { kind: active.kind.clone(), value: normalise(active.normaliser, &value) };
     let live = call.read(entry.id(), move |reader| {
-        let Some(no) = reader.binding(&key)? else { return Ok(None) };
+        // While a kind becomes active, a value that nothing was bound to yet is found by whoever holds it.
+        let found = reader.binding(&key)?.map_or_else(|| reader.holder(&key), |no| Ok(Some(no)))?;
+        let Some(no) = found else { return Ok(None) };
         reader.profile(no)
     });
     let snapshot = assembled(&entry, live.await?.ok_or_else(nobody)?)?;
@@ -87,6 +91,44 @@ pub(crate) async fn events(call: Call) -> Answer {
     };
     let items = events.items.iter().map(|e| event::json(e, recorded_for(e), true)).collect();
     Ok(Call::about(&entry, tree(200, &page(items, next.as_deref()))))
+}
+
+/// `GET .../users/{id}/history?limit=&cursor=`: why values are there, newest first.
+pub(crate) async fn history(call: Call) -> Answer {
+    let entry = call.entry()?;
+    let limit = call.limit()?;
+    let below = call.cursor(|text| {
+        let (seq, field) = text.split_once('_')?;
+        Some((seq.parse::<Seq>().ok()?, field.to_owned()))
+    })?;
+    let id = ProfileId::parse(call.part(1)).ok_or_else(nobody)?;
+    let items = call.read(entry.id(), move |reader| told(reader, id)).await?.ok_or_else(nobody)?;
+    let after = |item: &&HistoryItem| {
+        // Newest first, and of one write by name.
+        below.as_ref().is_none_or(|(seq, field)| item.seq < *seq || item.seq == *seq && *item.field > **field)
+    };
+    let mut items = items.iter().filter(after);
+    let listed: Vec<&HistoryItem> = items.by_ref().take(limit).collect();
+    let more = items.next().is_some();
+    let next = listed.last().filter(|_| more).map(|last| format!("{}_{}", last.seq, last.field));
+    let listed = listed.into_iter().map(history::json).collect();
+    Ok(Call::about(&entry, tree(200, &page(listed, next.as_deref()))))
+}
+
+fn told(reader: &mut dyn Reader, id: ProfileId) -> Result<Option<Vec<HistoryItem>>, EngineError> {
+    let Some(live) = live(reader, id)? else { return Ok(None) };
+    let (mut rows, mut merges, mut places) = (Vec::new(), Vec::new(), BTreeSet::new());
+    for member in &live.members {
+        rows.extend(reader.history(&member.profile)?);
+        places.extend(member.profile.attributes.values().map(|write| write.seq));
+        if let Some(link) = &member.link {
+            merges.extend(reader.merge(link.merge)?);
+        }
+    }
+    places.extend(rows.iter().flat_map(|row| row.replaced.iter().map(|r| r.since).chain([row.seq])));
+    let places: Vec<Seq> = places.into_iter().collect();
+    let stamps = reader.changes(&places)?.into_iter().map(|change| (change.seq, (change.at, change.request))).collect();
+    Ok(Some(muster_core::history::history(&live.members, &rows, &stamps, &merges)))
 }
 
 fn cursor(event: &Event) -> String {

@@ -184,8 +184,48 @@ CREATE TABLE changes (
     kind INTEGER NOT NULL,
     profile INTEGER NOT NULL,
     merge INTEGER NOT NULL,
+    at INTEGER NOT NULL,
+    request INTEGER,
     sum INTEGER NOT NULL
 ) STRICT;
+
+CREATE TABLE reviews (
+    no INTEGER PRIMARY KEY,
+    at INTEGER NOT NULL,
+    last_at INTEGER NOT NULL,
+    repeats INTEGER NOT NULL,
+    kind TEXT NOT NULL,
+    value TEXT NOT NULL,
+    a_created INTEGER NOT NULL,
+    a INTEGER NOT NULL,
+    b_created INTEGER,
+    b INTEGER,
+    reason INTEGER NOT NULL,
+    request INTEGER,
+    element_index INTEGER,
+    element BLOB,
+    because BLOB NOT NULL,
+    state INTEGER NOT NULL,
+    closed_at INTEGER,
+    sum INTEGER NOT NULL
+) STRICT;
+
+CREATE TABLE history (
+    seq INTEGER NOT NULL,
+    profile INTEGER NOT NULL,
+    old_values BLOB NOT NULL,
+    record BLOB NOT NULL,
+    sum INTEGER NOT NULL,
+    PRIMARY KEY (seq, profile)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE holders (
+    kind TEXT NOT NULL,
+    value TEXT NOT NULL,
+    profile INTEGER NOT NULL,
+    sum INTEGER NOT NULL,
+    PRIMARY KEY (kind, value, profile)
+) STRICT, WITHOUT ROWID;
 
 CREATE TABLE counters (
     id INTEGER PRIMARY KEY,
@@ -202,6 +242,12 @@ CREATE TABLE counters (
     devices INTEGER NOT NULL,
     requests_applied INTEGER NOT NULL,
     quarantined INTEGER NOT NULL,
+    review INTEGER NOT NULL,
+    reviews_stored INTEGER NOT NULL,
+    reviews_open INTEGER NOT NULL,
+    reviews_dropped INTEGER NOT NULL,
+    activation INTEGER NOT NULL,
+    activation_done INTEGER NOT NULL,
     now INTEGER NOT NULL,
     sum INTEGER NOT NULL
 ) STRICT;
@@ -218,6 +264,11 @@ CREATE INDEX devices_gaid ON devices (gaid) WHERE gaid IS NOT NULL;
 CREATE INDEX devices_idfv ON devices (idfv) WHERE idfv IS NOT NULL;
 CREATE INDEX separations_a ON separations (a);
 CREATE INDEX separations_b ON separations (b);
+-- The open review of a pair, or of a profile and a value; lists by state; and which go first when there are too many.
+CREATE INDEX reviews_between ON reviews (a, b) WHERE state = 1 AND b IS NOT NULL;
+CREATE INDEX reviews_of_value ON reviews (a, kind, value) WHERE state = 1 AND b IS NULL;
+CREATE INDEX reviews_state ON reviews (state, no);
+CREATE INDEX reviews_order ON reviews ((state = 1), no);
 CREATE INDEX requests_received ON requests (received_at);
 CREATE INDEX refused_received ON refused (received_at);
 -- What is past its time is looked for by these; events by their sequence, which receipts follow.
@@ -281,6 +332,6 @@ SELECT 'm' || m.no AS id,
        strftime('%Y-%m-%dT%H:%M:%fZ', m.at / 1000.0, 'unixepoch') AS merged_at,
        printf('%012x%012x', m.survivor_created, m.survivor) AS survivor_id,
        printf('%012x%012x', m.merged_created, m.merged) AS merged_id,
-       CASE m.cause WHEN 1 THEN 'keys' WHEN 2 THEN 'activation' WHEN 3 THEN 'api' END AS cause,
+       CASE m.cause WHEN 1 THEN 'keys' WHEN 2 THEN 'activation' WHEN 3 THEN 'api' WHEN 4 THEN 'review' END AS cause,
        strftime('%Y-%m-%dT%H:%M:%fZ', m.reverted_at / 1000.0, 'unixepoch') AS reverted_at
   FROM merge_records AS m;

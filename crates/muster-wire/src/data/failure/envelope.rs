@@ -74,6 +74,11 @@ pub fn write_fault_type(out: &mut Vec<u8>, api: Api, fault: &Fault) {
     out.push(b'}');
 }
 
+/// The type of a fault, as its API spells it.
+pub fn fault_type(api: Api, fault: &Fault) -> &'static str {
+    describe(api, fault).0
+}
+
 /// The element that a pointer leads into: the Track calls have only one.
 pub fn index_of(api: Api, pointer: &str) -> u32 {
     if api != Api::Transition {

@@ -8,8 +8,9 @@ use super::time;
 use crate::json::{Json, Member, Node};
 use crate::notices::Notices;
 use crate::path::Path;
-use crate::value::read::{array, attribute, boolean, check_name};
-use muster_core::attribute::{CUSTOMER_ID, FIRST_SEEN, LAST_SEEN, Policy, canonical, policy};
+use crate::value::parity::{self, CutNames};
+use crate::value::read::{attribute, boolean, operands};
+use muster_core::attribute::{CUSTOMER_ID, FIRST_SEEN, LAST_SEEN, Policy, canonical, policy, reserved_in_parity};
 use muster_core::command::{ArrayOperation, Customer, Matching, Unset};
 use muster_core::limits::NAME_BYTES_MAX;
 use muster_core::reason::{Fault, Reason};
@@ -27,6 +28,10 @@ pub(super) struct Attributes<'r, 'c> {
     pub(super) keys: &'r mut Keys<'c>,
     pub(super) customer: &'r mut Customer,
     pub(super) found: &'r mut Found,
+    /// Names that others can have been cut to, among the attributes that are set.
+    pub(super) set: CutNames,
+    /// The same among the array operations.
+    pub(super) operated: CutNames,
 }
 
 impl Attributes<'_, '_> {
@@ -46,11 +51,12 @@ impl Attributes<'_, '_> {
             let named = Named { name, at: *at, written: kind.kind.name() != CUSTOMER_ID };
             return self.keys.take(kind, value, &named, self.found);
         }
-        match (name, &value.json) {
-            ("platforms", _) | ("platform", Json::Array(_)) => {
+        match name {
+            "platforms" => platforms(value, name, at, (&mut self.customer.platforms, &mut self.found.notices)),
+            "platform" if holds_objects(value) => {
                 platforms(value, name, at, (&mut self.customer.platforms, &mut self.found.notices));
             }
-            (ADD | REMOVE, _) => self.array_operations(name, value, at),
+            ADD | REMOVE => self.array_operations(name, value, at),
             _ if name.len() > NAME_BYTES_MAX => {
                 self.found.others.push(Fault::new(Reason::KeyTooLong, at.pointer(), None));
             }
@@ -60,18 +66,24 @@ impl Attributes<'_, '_> {
 
     fn by_policy(&mut self, name: &str, value: &Node, at: &Path) {
         let notices = &mut self.found.notices;
-        check_name(name, at, notices);
+        let stored = parity::name(name, at, notices);
         match policy(name) {
             Policy::Reserved => notices.add(Code::ReservedName, name, at),
+            Policy::Free if notices.parity && reserved_in_parity(name) => notices.add(Code::ReservedName, name, at),
+            // What was cut off may have told it from an identifier.
+            Policy::Free if stored.len() < name.len() && self.keys.active(stored).is_some() => {
+                notices.add(Code::ValueDropped, name, at)
+            }
             Policy::Derived => notices.add(Code::DerivedIgnored, name, at),
             Policy::CreateOnly => self.create_only(name, value, at),
             Policy::Free => {
                 let clears = self.context.null_clears && matches!(value.json, Json::Null);
                 if clears || is_empty_array(value) {
-                    return self.unset(name, at);
+                    return self.unset(stored, at);
                 }
                 if let Some(read) = attribute(value, name, at, notices) {
-                    put(&mut self.customer.sets, name, read, (at, notices));
+                    let set = (&mut self.customer.sets, &mut self.set);
+                    put(set, stored, read, (at, notices));
                 }
             }
         }
@@ -101,11 +113,11 @@ impl Attributes<'_, '_> {
             _ => {
                 let Some(read) = attribute(value, name, at, notices) else { return };
                 self.customer.create_only_names.push((name.into(), at.pointer().into()));
-                return put(&mut self.customer.create_only, name, read, (at, notices));
+                return put((&mut self.customer.create_only, &mut CutNames::default()), name, read, (at, notices));
             }
         };
         if let Some(date) = time::value(value, name, at, notices) {
-            let instant = date.instant(self.context.offset_seconds);
+            let instant = date.instant(self.context.zone.offset_of(date));
             if seen.is_some_and(|other| other != instant) {
                 notices.add(Code::AliasOverridden, name, at);
             }
@@ -123,17 +135,31 @@ impl Attributes<'_, '_> {
         };
         for member in members {
             let at = at.name(&member.name);
-            let Some(values) = self.operands(&member.name, &member.value, &at) else { continue };
-            let (name, add) = (canonical(&member.name).into(), operator == ADD);
-            self.customer.arrays.push(ArrayOperation { name, add, values, pointer: at.pointer().into() });
+            let Some((name, values)) = self.operation(&member.name, &member.value, &at) else { continue };
+            let (name, add) = (canonical(name).into(), operator == ADD);
+            self.operate(ArrayOperation { name, add, values, pointer: at.pointer().into() }, &member.name, &at);
         }
     }
 
-    /// The values of one array operation; None if there is nothing to do.
-    fn operands(&mut self, name: &str, value: &Node, at: &Path) -> Option<Vec<Value>> {
+    /// Keeps one operation; of two on names that were cut to one the later wins.
+    fn operate(&mut self, operation: ArrayOperation, name: &str, at: &Path) {
+        let (arrays, notices) = (&mut self.customer.arrays, &mut self.found.notices);
+        let earlier = self.operated.earlier(&operation.name, arrays.len(), notices);
+        match earlier.map(|place| &mut arrays[place]).filter(|earlier| spelled(earlier) != name) {
+            Some(earlier) => {
+                *earlier = operation;
+                notices.add(Code::AliasOverridden, name, at);
+            }
+            None => arrays.push(operation),
+        }
+    }
+
+    /// The name to store and the values of one array operation; None if there is nothing to do.
+    fn operation<'m>(&mut self, name: &'m str, value: &Node, at: &Path) -> Option<(&'m str, Vec<Value>)> {
         let ignored = match policy(name) {
             _ if name == "platforms" => Some(Code::ReservedName),
             Policy::Reserved => Some(Code::ReservedName),
+            Policy::Free if self.found.notices.parity && reserved_in_parity(name) => Some(Code::ReservedName),
             Policy::Derived => Some(Code::DerivedIgnored),
             Policy::CreateOnly => Some(Code::CreateOnlyIgnored),
             // The value of an identifier is one text.
@@ -156,8 +182,12 @@ impl Attributes<'_, '_> {
             self.found.others.push(Fault::new(Reason::KeyTooLong, at.pointer(), None));
             return None;
         }
-        check_name(name, at, notices);
-        array(items, name, at, notices)
+        let stored = parity::name(name, at, notices);
+        if stored.len() < name.len() && self.keys.active(stored).is_some() {
+            notices.add(Code::NotAnArray, name, at);
+            return None;
+        }
+        Some((stored, operands(items, name, at, notices)?))
     }
 
     fn added_and_removed(&mut self, at: &Path) {
@@ -166,17 +196,23 @@ impl Attributes<'_, '_> {
             return;
         }
         for operation in self.customer.arrays.iter().filter(|o| !o.add && added.contains(&*o.name)) {
-            // The client's spelling is the last step of the operation's own pointer.
-            let spelled =
-                operation.pointer.rsplit('/').next().unwrap_or_default().replace("~1", "/").replace("~0", "~");
             let pointer = at.name(ADD).pointer();
-            self.found.others.push(Fault::with_detail(Reason::AddAndRemove, pointer, ADD, &spelled));
+            self.found.others.push(Fault::with_detail(Reason::AddAndRemove, pointer, ADD, &spelled(operation)));
         }
     }
 }
 
+/// The name of an operation's array as the client spelled it: the last step of its pointer.
+fn spelled(operation: &ArrayOperation) -> String {
+    operation.pointer.rsplit('/').next().unwrap_or_default().replace("~1", "/").replace("~0", "~")
+}
+
 fn is_empty_array(value: &Node) -> bool {
     matches!(&value.json, Json::Array(items) if items.is_empty())
+}
+
+fn holds_objects(value: &Node) -> bool {
+    matches!(&value.json, Json::Array(items) if items.iter().any(|item| matches!(item.json, Json::Object(_))))
 }
 
 /// Whether several names are this attribute, so that it can be given twice in one object.
@@ -184,8 +220,11 @@ fn has_aliases(canonical_name: &str) -> bool {
     matches!(canonical_name, "email" | "mobile" | "name" | "first_name" | "last_name" | "gender" | "birthday")
 }
 
+/// Where values go, and the names among them that others can have been cut to.
+type Sets<'s> = (&'s mut Vec<(Box<str>, Value)>, &'s mut CutNames);
+
 /// Stores a value under its canonical name; of two aliases the later wins (behaviour.md 2).
-fn put(sets: &mut Vec<(Box<str>, Value)>, name: &str, value: Value, (at, notices): (&Path, &mut Notices)) {
+fn put((sets, names): Sets, name: &str, value: Value, (at, notices): (&Path, &mut Notices)) {
     let canonical = canonical(name);
     if has_aliases(canonical)
         && let Some((_, earlier)) = sets.iter_mut().find(|(other, _)| **other == *canonical)
@@ -196,7 +235,7 @@ fn put(sets: &mut Vec<(Box<str>, Value)>, name: &str, value: Value, (at, notices
         *earlier = value;
         return;
     }
-    sets.push((canonical.into(), value));
+    names.put(sets, (canonical, value), at, notices);
 }
 
 /// Where platforms go, and warnings about them.

@@ -7,11 +7,13 @@ use super::keys::Keys;
 use crate::json::{Json, Node};
 use crate::notices::Notices;
 use crate::path::Path;
+use crate::value::parity::{self, CutNames};
 use crate::value::read::boolean;
 use muster_core::attribute::{Policy, canonical, policy};
 use muster_core::command::{Customer, Matching, Unset};
 use muster_core::reason::{Fault, Reason};
 use muster_core::warning::Code;
+use std::borrow::Cow;
 
 pub(super) fn read(reader: &ElementReader, node: &Node, at: &Path, found: &mut Found) -> Customer {
     let mut keys = Keys::new(&reader.context.settings.identity);
@@ -24,8 +26,15 @@ pub(super) fn read(reader: &ElementReader, node: &Node, at: &Path, found: &mut F
         let at = at.name("attributes");
         match &attributes.json {
             Json::Object(members) => {
-                Attributes { context: reader.context, keys: &mut keys, customer: &mut customer, found }
-                    .read(members, &at);
+                let attributes = Attributes {
+                    context: reader.context,
+                    keys: &mut keys,
+                    customer: &mut customer,
+                    found,
+                    set: CutNames::default(),
+                    operated: CutNames::default(),
+                };
+                attributes.read(members, &at);
             }
             _ => found.others.push(Fault::with_detail(Reason::AttributesType, at.pointer(), "attributes", "object")),
         }
@@ -46,14 +55,15 @@ fn unset_attributes(node: &Node, at: &Path, unsets: &mut Vec<Unset>, notices: &m
     let Json::Array(rules) = &given.json else { return notices.add(Code::TypeIgnored, NAME, &at) };
     for (index, rule) in rules.iter().enumerate() {
         let at = at.index(index);
-        match unset(rule, &at) {
-            Some(unset) => unsets.push(unset),
+        match unset(rule, &at, notices) {
+            Some((unset, alias)) => unsets.extend([unset].into_iter().chain(alias)),
             None => notices.add(Code::UnsetRuleIgnored, NAME, &at),
         }
     }
 }
 
-fn unset(rule: &Node, at: &Path) -> Option<Unset> {
+/// One rule; beside it the rule for the attribute that the name is an alias of, if only without regard to case.
+fn unset(rule: &Node, at: &Path, notices: &mut Notices) -> Option<(Unset, Option<Unset>)> {
     let text = |name| match &rule.some(name)?.json {
         Json::Text(text) => Some(&**text),
         _ => None,
@@ -72,10 +82,27 @@ fn unset(rule: &Node, at: &Path) -> Option<Unset> {
         Some(Json::Text(text)) => boolean(text)?,
         Some(_) => return None,
     };
-    let name = if matching == Matching::Equals { canonical(attr) } else { attr };
+    let rule = |text: &str, case_sensitive| Unset {
+        matching,
+        text: text.into(),
+        case_sensitive,
+        pointer: at.pointer().into(),
+    };
+    if matching != Matching::Equals {
+        return Some((rule(attr, case_sensitive), None));
+    }
+    // It means the attribute that was stored under the beginning of this name.
+    let attr = if notices.parity { parity::name(attr, at, notices) } else { attr };
+    // What has a meaning of its own is spelled in lower case: names, aliases and prefixes.
+    let lower = if case_sensitive { Cow::Borrowed(attr) } else { attr.to_lowercase().into() };
     // The last kind of identifier aside, which needs the profile, what cannot be set at will cannot be unset either.
-    if matching == Matching::Equals && policy(name) != Policy::Free {
+    if policy(&lower) != Policy::Free {
         return None;
     }
-    Some(Unset { matching, text: name.into(), case_sensitive, pointer: at.pointer().into() })
+    if case_sensitive {
+        return Some((rule(canonical(attr), true), None));
+    }
+    // A name in capitals may also be stored as it is, beside the attribute that its lower case is an alias of.
+    let name = canonical(&lower);
+    Some((rule(attr, false), (name != lower).then(|| rule(name, true))))
 }

@@ -16,13 +16,12 @@ pub(super) fn read(reader: &ElementReader, node: &Node, at: &Path, found: &mut F
     let mut keys = Keys::new(&reader.context.settings.identity);
     keys.take_customer_id(node, at, found);
     keys.take_user_identifiers(node, at, found);
-    let faults = found.identifiers.len();
-    let mut device = device_id(node, at, found).map(Box::from);
-    let broken = found.identifiers.len() > faults;
-    if device.is_none() {
-        device = keys.customer_id().map(Box::from);
-    }
+    let customer_id = keys.customer_id().map(Box::from);
     let keys = keys.finish(at, found);
+    let faults = found.identifiers.len();
+    let device = device_id(node, at, found).map(Box::from);
+    let broken = found.identifiers.len() > faults;
+    let device = device.or(customer_id);
     if device.is_none() && !broken && !keys.is_empty() {
         found.identifiers.push(Fault::new(Reason::MissingDeviceId, at.pointer(), Some("device_id")));
     }

@@ -25,13 +25,19 @@ pub(super) struct Read {
 }
 
 /// What is gathered while one element is read.
-#[derive(Default)]
 pub(super) struct Found {
     /// Faults of identifiers, `device_id` among them.
     pub(super) identifiers: Vec<Fault>,
     /// Faults of what comes after identifiers.
     pub(super) others: Vec<Fault>,
     pub(super) notices: Notices,
+}
+
+impl Found {
+    fn new(parity: bool) -> Self {
+        let notices = Notices { parity, ..Notices::default() };
+        Self { identifiers: Vec::new(), others: Vec::new(), notices }
+    }
 }
 
 impl ElementReader<'_> {
@@ -48,7 +54,12 @@ impl ElementReader<'_> {
         let kind = self.kind(node, at);
         if let Some(place) = node.first_of(&self.places.doubled) {
             let pointer = member_at(node, place, at).unwrap_or_else(|| at.pointer());
-            return unread(kind.unwrap_or(ElementKind::Unknown), Fault::new(Reason::DoubledMember, pointer, None));
+            let kind = kind.unwrap_or(ElementKind::Unknown);
+            let mut read = unread(kind, Fault::new(Reason::DoubledMember, pointer, None));
+            if kind == ElementKind::Event {
+                read.element.actions = carried_actions(node);
+            }
+            return read;
         }
         match kind {
             Ok(kind) => self.read_kind(kind, node, index, at),
@@ -57,7 +68,7 @@ impl ElementReader<'_> {
     }
 
     fn read_kind(&self, kind: ElementKind, node: &Node, index: u32, at: &Path) -> Read {
-        let mut found = Found::default();
+        let mut found = Found::new(self.context.parity);
         let mut actions = 0;
         let body = match kind {
             ElementKind::Event => {
@@ -75,7 +86,7 @@ impl ElementReader<'_> {
         if let Some(fault) = self.nul(node, &body, at) {
             faults.push(fault);
         }
-        Read { element: Element { index, kind, body, actions, warnings: found.notices.0 }, faults }
+        Read { element: Element { index, kind, body, actions, warnings: found.notices.warnings }, faults }
     }
 
     /// U+0000 anywhere in the element, the actions aside: they have faults of their own.
@@ -114,6 +125,17 @@ impl ElementReader<'_> {
         let kind = kind.filter(|kind| own.is_none_or(|own| own == *kind));
         kind.ok_or_else(|| Fault::with_detail(Reason::UnknownElementType, at.name("type").pointer(), "type", expected))
     }
+}
+
+/// The actions in an event that is not read any further, in each member that is called so.
+fn carried_actions(node: &Node) -> u32 {
+    let Json::Object(members) = &node.json else { return 0 };
+    let in_member = |value: &Node| match &value.json {
+        Json::Array(items) => items.len(),
+        _ => 0,
+    };
+    let actions = members.iter().filter(|m| m.name == "actions").map(|m| in_member(&m.value)).sum::<usize>();
+    u32::try_from(actions).expect("a body has fewer actions than bytes")
 }
 
 /// The pointer of the member whose name stands at this place of the body.

@@ -6,7 +6,8 @@ use super::time;
 use crate::json::{Json, Member, Node};
 use crate::notices::Notices;
 use crate::path::Path;
-use crate::value::read::{check_name, value};
+use crate::value::parity::{self, CutNames};
+use crate::value::read::value;
 use muster_core::attribute::reserved_in_events;
 use muster_core::command::{Action, Event};
 use muster_core::limits::{ACTIONS_MAX, EVENT_ID_BYTES_MAX, NAME_BYTES_MAX, PARITY_EVENT_ATTRIBUTES};
@@ -23,14 +24,16 @@ pub(super) fn read(reader: &ElementReader, node: &Node, at: &Path, found: &mut F
     let mut keys = Keys::new(&reader.context.settings.identity);
     keys.take_customer_id(node, at, found);
     keys.take_user_identifiers(node, at, found);
-    let device_id = device_id(node, at, found);
     let mut event = Event {
         update_existing_only: flag(node, "update_existing_only", at, &mut found.notices).unwrap_or(false),
         // FACTS 1.2.2: without one, the customer id stands for the device.
-        device_id: device_id.or_else(|| keys.customer_id()).map(Arc::from),
+        device_id: keys.customer_id().map(Arc::from),
         ..Event::default()
     };
     event.keys = keys.finish(at, found);
+    if let Some(device_id) = device_id(node, at, found) {
+        event.device_id = Some(device_id.into());
+    }
     if let Some(attributes) = node.some("attributes")
         && !matches!(attributes.json, Json::Object(_))
     {
@@ -113,11 +116,10 @@ impl ActionReader<'_> {
             Some(Json::Text(text)) if text.starts_with("moe_") => (Reason::ReservedName, &own),
             Some(Json::Text(text)) if text.len() > NAME_BYTES_MAX => (Reason::KeyTooLong, &own),
             Some(Json::Text(text)) => {
-                check_name(text, &own, self.notices);
                 if is_unusual(text) {
                     self.notices.add(Code::NameUnusual, text, &own);
                 }
-                return Some(text);
+                return Some(parity::name(text, &own, self.notices));
             }
             Some(_) => (Reason::ActionType, &own),
         };
@@ -136,7 +138,7 @@ impl ActionReader<'_> {
         if members.len() > PARITY_EVENT_ATTRIBUTES {
             self.notices.add(Code::TooManyAttributes, NAME, &at);
         }
-        let mut kept = Vec::with_capacity(members.len());
+        let (mut kept, mut names) = (Vec::with_capacity(members.len()), CutNames::default());
         for member in members {
             if member.name == OS_TYPE {
                 // An example of the documentation has it in here (FACTS 1.2.2).
@@ -144,12 +146,16 @@ impl ActionReader<'_> {
                 *os_type = os_type.take().or(inner);
                 continue;
             }
-            kept.extend(self.attribute(member, &at.name(&member.name)));
+            let at = at.name(&member.name);
+            let Some(attribute) = self.attribute(member, &at) else { continue };
+            if !self.notices.parity || kept.len() < PARITY_EVENT_ATTRIBUTES {
+                names.put(&mut kept, attribute, &at, self.notices);
+            }
         }
         kept
     }
 
-    fn attribute(&mut self, member: &Member, at: &Path) -> Option<(Box<str>, Value)> {
+    fn attribute<'m>(&mut self, member: &'m Member, at: &Path) -> Option<(&'m str, Value)> {
         if reserved_in_events(&member.name) {
             self.notices.add(Code::ReservedName, &member.name, at);
             return None;
@@ -158,22 +164,24 @@ impl ActionReader<'_> {
             self.faults.push(Fault::new(Reason::KeyTooLong, at.pointer(), None));
             return None;
         }
-        check_name(&member.name, at, self.notices);
-        let value = value(&member.value, &member.name, at, self.notices)?;
-        Some(((&*member.name).into(), value))
+        let name = parity::name(&member.name, at, self.notices);
+        Some((name, value(&member.value, &member.name, at, self.notices)?))
     }
 
     /// Instant, local time and offset (FACTS 7): what is not given stays open, the rules fill it from the receipt.
     fn times(&mut self, node: &Node, at: &Path) -> (Option<Timestamp>, Option<i64>, i32) {
-        let offset = time::offset(node, at, self.notices).unwrap_or(self.reader.context.offset_seconds);
-        let current = time::time(node, "current_time", at, self.notices).map(|date| date.instant(0));
+        let own = time::offset(node, at, self.notices);
+        let zone = &self.reader.context.zone;
+        let offset_of = |date| own.unwrap_or_else(|| zone.offset_of(date));
+        let current = time::time(node, "current_time", at, self.notices).map(|date| Date::Zoned(date.instant(0)));
         let user = time::time(node, "user_time", at, self.notices);
-        let instant = current.or_else(|| user.map(|date| date.instant(offset)));
+        let taken = current.or(user);
+        let offset = offset_of(taken.unwrap_or(Date::Zoned(self.reader.context.received_at)));
         let local = user.map(|date| match date {
-            Date::Zoned(at) => at.0 + i64::from(offset) * 1_000,
+            Date::Zoned(at) => at.0 + i64::from(offset_of(date)) * 1_000,
             Date::Local(local) => local,
         });
-        (instant, local, offset)
+        (taken.map(|date| date.instant(offset)), local, offset)
     }
 
     fn platform(&mut self, node: &Node, at: &Path) -> Option<Platform> {

@@ -7,7 +7,7 @@ use crate::notices::Notices;
 use crate::path::Path;
 use muster_core::attribute::{CUSTOMER_ID, canonical};
 use muster_core::command::GivenKey;
-use muster_core::identifier::{Key, is_exception, normalise};
+use muster_core::identifier::{Unusable, key};
 use muster_core::limits::IDENTIFIER_BYTES_MAX;
 use muster_core::reason::{Fault, Reason};
 use muster_core::settings::{Identity, KindSettings};
@@ -24,11 +24,13 @@ pub(super) struct Keys<'c> {
     blank: Option<(String, String)>,
     /// Where the first one that is an exception stands.
     exception: Option<String>,
+    /// One of them has a fault of its own.
+    faulty: bool,
 }
 
 impl<'c> Keys<'c> {
     pub(super) fn new(identity: &'c Identity) -> Self {
-        Self { identity, given: Vec::new(), blank: None, exception: None }
+        Self { identity, given: Vec::new(), blank: None, exception: None, faulty: false }
     }
 
     /// The active kind of an attribute's name.
@@ -52,7 +54,7 @@ impl<'c> Keys<'c> {
             return found.notices.add(Code::IdentifiersIgnored, NAME, &at);
         }
         let Json::Object(members) = &value.json else {
-            return found.identifiers.push(Fault::with_detail(Reason::IdentifierType, at.pointer(), NAME, "object"));
+            return self.fault(Fault::with_detail(Reason::IdentifierType, at.pointer(), NAME, "object"), found);
         };
         for member in members {
             let at = at.name(&member.name);
@@ -65,27 +67,36 @@ impl<'c> Keys<'c> {
 
     /// Takes a value of a kind.
     pub(super) fn take(&mut self, kind: &KindSettings, value: &Node, named: &Named, found: &mut Found) {
-        let Some(text) = text(value, named.name, &named.at, found) else { return };
-        if text.trim().is_empty() {
-            found.notices.add(Code::ExceptionIgnored, named.name, &named.at);
-            self.blank.get_or_insert_with(|| (named.at.pointer(), named.name.to_owned()));
-            return;
-        }
-        if is_exception(kind.kind.name(), kind.exceptions.as_deref(), text) {
-            found.notices.add(Code::ExceptionIgnored, named.name, &named.at);
-            self.exception.get_or_insert_with(|| named.at.pointer());
-            return;
-        }
+        let text = match text(value, named.name, &named.at, &mut found.notices) {
+            Ok(Some(text)) => text,
+            Ok(None) => return,
+            Err(fault) => return self.fault(fault, found),
+        };
         let fault = |reason| Fault::new(reason, named.at.pointer(), Some(named.name));
-        let key = Key { kind: kind.kind.clone(), value: normalise(kind.normaliser, text) };
-        if key.value.len() > IDENTIFIER_BYTES_MAX {
-            return found.identifiers.push(fault(Reason::KeyTooLong));
-        }
+        let key = match key(kind, text) {
+            Ok(key) => key,
+            Err(Unusable::Blank) => {
+                absent(named.name, &named.at, &mut found.notices);
+                self.blank.get_or_insert_with(|| (named.at.pointer(), named.name.to_owned()));
+                return;
+            }
+            Err(Unusable::Exception) => {
+                absent(named.name, &named.at, &mut found.notices);
+                self.exception.get_or_insert_with(|| named.at.pointer());
+                return;
+            }
+            Err(Unusable::TooLong) => return self.fault(fault(Reason::KeyTooLong), found),
+        };
         match self.given.iter().find(|given| given.key.kind == key.kind) {
             Some(given) if given.key == key => {}
-            Some(_) => found.identifiers.push(fault(Reason::ConflictingIdentifier)),
+            Some(_) => self.fault(fault(Reason::ConflictingIdentifier), found),
             None => self.given.push(GivenKey { key, pointer: named.at.pointer().into(), written: named.written }),
         }
+    }
+
+    fn fault(&mut self, fault: Fault, found: &mut Found) {
+        self.faulty = true;
+        found.identifiers.push(fault);
     }
 
     /// The value of the customer id, if the element has one that counts.
@@ -93,11 +104,11 @@ impl<'c> Keys<'c> {
         self.given.iter().find(|given| given.key.kind.name() == CUSTOMER_ID).map(|given| &*given.key.value)
     }
 
-    /// The keys in order of rank; if there is none, the fault that says why, unless another says it already.
+    /// The keys in order of rank; if there is none, the fault that says why, unless one of a key says it already.
     pub(super) fn finish(mut self, at: &Path, found: &mut Found) -> Vec<GivenKey> {
         let identity = self.identity;
         self.given.sort_by_key(|given| identity.rank(&given.key.kind));
-        if self.given.is_empty() && found.identifiers.is_empty() {
+        if self.given.is_empty() && !self.faulty {
             found.identifiers.push(match (self.exception, self.blank) {
                 (Some(pointer), _) => Fault::new(Reason::NoUsableIdentifier, pointer, Some(CUSTOMER_ID)),
                 (None, Some((pointer, name))) => Fault::new(Reason::EmptyIdentifier, pointer, Some(&name)),
@@ -117,22 +128,22 @@ pub(super) struct Named<'n> {
     pub(super) written: bool,
 }
 
-/// The text of an identifier field; None for null (a warning) and for a wrong type (a fault).
-fn text<'v>(value: &'v Node, name: &str, at: &Path, found: &mut Found) -> Option<&'v str> {
+/// The text of an identifier field; None for null (a warning).
+///
+/// # Errors
+/// It has a wrong type.
+fn text<'v>(value: &'v Node, name: &str, at: &Path, notices: &mut Notices) -> Result<Option<&'v str>, Fault> {
     match &value.json {
-        Json::Text(text) => Some(text),
+        Json::Text(text) => Ok(Some(text)),
         Json::Number(text) if is_integer(text) => {
-            found.notices.add(Code::IdentifierFromNumber, name, at);
-            Some(text)
+            notices.add(Code::IdentifierFromNumber, name, at);
+            Ok(Some(text))
         }
         Json::Null => {
-            found.notices.add(Code::NullIgnored, name, at);
-            None
+            notices.add(Code::NullIgnored, name, at);
+            Ok(None)
         }
-        _ => {
-            found.identifiers.push(Fault::with_detail(Reason::IdentifierType, at.pointer(), name, TEXT));
-            None
-        }
+        _ => Err(Fault::with_detail(Reason::IdentifierType, at.pointer(), name, TEXT)),
     }
 }
 
@@ -140,7 +151,13 @@ fn text<'v>(value: &'v Node, name: &str, at: &Path, found: &mut Found) -> Option
 pub(super) fn device_id<'v>(element: &'v Node, at: &Path, found: &mut Found) -> Option<&'v str> {
     const NAME: &str = "device_id";
     let at = at.name(NAME);
-    let text = text(element.some(NAME)?, NAME, &at, found).filter(|text| !text.trim().is_empty())?;
+    let text = match text(element.some(NAME)?, NAME, &at, &mut found.notices) {
+        Ok(text) => text.filter(|text| !text.trim().is_empty())?,
+        Err(fault) => {
+            found.identifiers.push(fault);
+            return None;
+        }
+    };
     if text.len() > IDENTIFIER_BYTES_MAX {
         found.identifiers.push(Fault::new(Reason::KeyTooLong, at.pointer(), Some(NAME)));
         return None;

@@ -81,7 +81,7 @@ mod tests {
         let document = parse(json.as_bytes()).expect("it is JSON");
         let mut notices = Notices::default();
         let read = value(&document.root, "t", &Path::ROOT, &mut notices);
-        (read, notices.0.0.len())
+        (read, notices.warnings.0.len())
     }
 
     /// FACTS 11 row 9.
@@ -127,7 +127,7 @@ mod tests {
             let document = parse(body.as_bytes()).expect("it is JSON");
             let mut notices = Notices::default();
             assert_eq!(offset(&document.root, &Path::ROOT, &mut notices), want, "{json}");
-            assert_eq!(notices.0.0.len(), warnings, "{json}");
+            assert_eq!(notices.warnings.0.len(), warnings, "{json}");
         }
     }
 }

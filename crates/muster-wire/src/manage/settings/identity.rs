@@ -12,14 +12,16 @@ use serde_json::{Map, Value as Json, json};
 const EXCEPTIONS_MAX: usize = 1_000;
 
 /// What a change of identity resolution takes (behaviour.md 3.5).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum IdentityChange {
     /// Nothing changes.
     None,
     /// It holds from the next request on; stored data needs no pass.
     Immediate,
-    /// A kind becomes active or is normalised otherwise: stored values must be indexed first.
-    NeedsActivation,
+    /// These kinds become active: their stored values must be indexed first.
+    Activates(Vec<Box<str>>),
+    /// This kind is active and would be normalised otherwise, which stored data does not allow.
+    Fixed(Box<str>),
 }
 
 /// What it takes to get from one to the other: guards, exceptions, survivor, rules, order, removing, pausing and
@@ -28,8 +30,13 @@ pub fn compare(old: &Identity, new: &Identity) -> IdentityChange {
     if old == new {
         return IdentityChange::None;
     }
-    let known = |k: &KindSettings| old.active().any(|o| o.kind == k.kind && o.normaliser == k.normaliser);
-    if new.active().all(known) { IdentityChange::Immediate } else { IdentityChange::NeedsActivation }
+    let was = |k: &KindSettings| old.active().find(|o| o.kind == k.kind);
+    let name = |k: &KindSettings| k.kind.name().into();
+    if let Some(fixed) = new.active().find(|k| was(k).is_some_and(|o| o.normaliser != k.normaliser)) {
+        return IdentityChange::Fixed(name(fixed));
+    }
+    let activates: Vec<Box<str>> = new.active().filter(|k| was(k).is_none()).map(name).collect();
+    if activates.is_empty() { IdentityChange::Immediate } else { IdentityChange::Activates(activates) }
 }
 
 /// Reads the body of `PUT /workspaces/{ws}/identity`.
@@ -40,13 +47,13 @@ pub fn identity_from(bytes: &[u8]) -> Result<Identity, Problem> {
     from_json(&Json::Object(body::object(bytes)?))
 }
 
-/// Reads the object; `state`, `done` and `total`, which `GET` shows, are taken and ignored.
+/// Reads the object; `state`, `activating`, `done` and `total`, which `GET` shows, are taken and ignored.
 ///
 /// # Errors
 /// 400 with the member that is wrong.
 pub fn from_json(value: &Json) -> Result<Identity, Problem> {
     let Json::Object(members) = value else { return Err(Problem::at("", "identity must be an object")) };
-    let known = ["enabled", "identifiers", "survivor", "attribute_rules", "state", "done", "total"];
+    let known = ["enabled", "identifiers", "survivor", "attribute_rules", "state", "activating", "done", "total"];
     body::only_known(members, "", &known)?;
     let enabled = members.get("enabled").ok_or_else(|| Problem::at("/enabled", "enabled is missing"))?;
     let mut identity = Identity { enabled: body::boolean(enabled, "/enabled")?, ..Identity::off() };

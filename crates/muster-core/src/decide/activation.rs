@@ -1,0 +1,233 @@
+//! Kinds that become active over stored data (behaviour.md 3.5): their stored values are indexed in batches while imports
+//! go on under the old settings and keep the index current; one change of the settings switches; from then on a key finds
+//! all who hold its value and joins them, and a background pass joins those that no import has touched. Which phase it is
+//! stands in the settings; how far it came stands in the counters.
+
+use super::guard::Group;
+use super::join::{Causing, Origin, join_all};
+use super::review::{Aside, set_aside};
+use super::work::{Known, Missing, Work};
+use crate::because::SetAside;
+use crate::decision::{Decision, Step};
+use crate::facts::{Facts, Needs};
+use crate::id::{ProfileId, ProfileNo};
+use crate::identifier::{Key, key_of};
+use crate::limits::HOLDERS_MAX;
+use crate::planted;
+use crate::record::Choice;
+use crate::settings::{Activation, Identity, Phase};
+use crate::time::Moment;
+
+/// How far a phase of an activation came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Progress {
+    /// This many of so many profiles are done.
+    At {
+        /// The last profile number that was seen.
+        done: u64,
+        /// The last profile number given.
+        total: u64,
+    },
+    /// All of them.
+    Finished,
+    /// The settings have changed since: look at them again.
+    Stale,
+}
+
+/// One batch of the index: what a kind held when it was active before is let go, and what is stored is noted.
+pub struct Index {
+    /// The identity settings, with the activation that is indexing.
+    pub identity: Identity,
+    /// Their revision.
+    pub revision: u64,
+    /// Own records that it takes: [`crate::limits::ACTIVATION_BATCH`] but for tests.
+    pub batch: usize,
+}
+
+/// One batch of the background pass that joins who holds the same value: profiles in the order of their ids, kinds in
+/// order of rank.
+pub struct Settle {
+    /// The identity settings, with the activation that is joining.
+    pub identity: Identity,
+    /// Their revision.
+    pub revision: u64,
+    /// Own records that it takes: [`crate::limits::ACTIVATION_BATCH`] but for tests.
+    pub batch: usize,
+}
+
+impl Decision for Index {
+    type Output = Progress;
+
+    fn needs(&self) -> Needs {
+        Needs::default()
+    }
+
+    fn decide(&self, facts: &Facts, now: Moment) -> Step<Progress> {
+        batch(facts, now, (&self.identity, self.revision, Phase::Indexing, self.batch), |work, activation, numbers| {
+            numbers.iter().try_for_each(|no| index(work, activation, *no))?;
+            Ok(numbers.last().copied())
+        })
+    }
+}
+
+impl Decision for Settle {
+    type Output = Progress;
+
+    fn needs(&self) -> Needs {
+        Needs::default()
+    }
+
+    fn decide(&self, facts: &Facts, now: Moment) -> Step<Progress> {
+        batch(facts, now, (&self.identity, self.revision, Phase::Joining, self.batch), pass)
+    }
+}
+
+/// One batch of a phase: reads on where the last one ended, works on what it found, and notes the last profile that is
+/// done.
+fn batch(
+    facts: &Facts,
+    now: Moment,
+    (identity, revision, phase, size): (&Identity, u64, Phase, usize),
+    run: impl FnOnce(&mut Work<'_>, &Activation, &[ProfileNo]) -> Known<Option<ProfileNo>>,
+) -> Step<Progress> {
+    let activation = match &identity.activation {
+        Some(activation) if activation.phase == phase && facts.settings_revision == revision => activation,
+        _ => return Step::Leave(Progress::Stale),
+    };
+    let so_far = if facts.counters.activation == activation.since { facts.counters.activation_done } else { 0 };
+    let Some(numbers) = &facts.scan else {
+        return Step::NeedMore(Needs { scan: Some((ProfileNo(so_far), size)), ..Needs::default() });
+    };
+    let mut work = Work::new(facts, identity, now.at);
+    let Ok(last) = run(&mut work, activation, numbers) else {
+        work.foresee();
+        return Step::NeedMore(work.needs);
+    };
+    let total = facts.counters.profile;
+    let finished = numbers.len() < size && last == numbers.last().copied();
+    let done = if finished { total } else { last.map_or(so_far, |no| no.0) };
+    (work.counters.activation, work.counters.activation_done) = (activation.since, done);
+    Step::Done(work.into_changes(), if finished { Progress::Finished } else { Progress::At { done, total } })
+}
+
+/// Notes what an own record holds.
+fn index(work: &mut Work<'_>, activation: &Activation, no: ProfileNo) -> Known<()> {
+    for kind in &activation.kinds {
+        let profile = work.profile(no)?;
+        let stale = profile.keys.iter().find(|key| key.kind == kind.kind).cloned();
+        let value = profile.attributes.get(kind.kind.name()).and_then(|write| write.value.as_ref());
+        let holds = value.and_then(|value| key_of(kind, value));
+        if let Some(stale) = stale {
+            work.profile_mut(no)?.keys.retain(|key| *key != stale);
+            work.bindings.set(stale, None);
+        }
+        if let Some(key) = holds {
+            work.holding.set((key, no), Some(()));
+        }
+    }
+    Ok(())
+}
+
+/// Settles what these own records hold; answers the last one that is done, for a batch ends early when it joined many.
+fn pass(work: &mut Work<'_>, activation: &Activation, numbers: &[ProfileNo]) -> Known<Option<ProfileNo>> {
+    let (mut last, mut looked_at, mut missing) = (None, 0, false);
+    for no in numbers {
+        if looked_at > 2 * HOLDERS_MAX {
+            break;
+        }
+        for kind in &activation.kinds {
+            let value = work.profile(*no)?.attributes.get(kind.kind.name()).and_then(|write| write.value.as_ref());
+            let Some(key) = value.and_then(|value| key_of(kind, value)) else { continue };
+            work.mark();
+            // All that the first look at a value needs is asked for at once.
+            let (holds, holders, bound) = (work.holds(&key, *no), work.holders(&key), work.binding(&key));
+            let settled = match (holds, holders, bound) {
+                (Ok(false), ..) => continue,
+                (Ok(true), Ok(holders), Ok(_)) => settle(work, &key).map(|_| holders.len()),
+                _ => Err(Missing),
+            };
+            match settled {
+                Ok(holders) => looked_at += holders,
+                Err(Missing) => missing = true,
+            }
+        }
+        last = Some(*no);
+    }
+    if missing { Err(Missing) } else { Ok(last) }
+}
+
+/// Who was joined, and what chose the survivor.
+pub(super) type Settled = Option<(Vec<ProfileId>, Choice)>;
+
+/// Binds a value of a kind that has just become active: all who hold it are tried in the order of their ids and kept if
+/// they conflict with none kept before; whoever is set aside keeps it as a plain attribute.
+pub(super) fn settle(work: &mut Work<'_>, key: &Key) -> Known<Settled> {
+    if work.identity.activating(Phase::Joining, key.kind.name()).is_none()
+        || planted::STRAY_DURING_ACTIVATION.is_planted()
+    {
+        return Ok(None);
+    }
+    let (holders, bound) = (work.holders(key), work.binding(key));
+    let (holders, bound) = (holders?, bound?);
+    if holders.is_empty() {
+        return Ok(None);
+    }
+    let found = roots(work, bound.iter().chain(&holders))?;
+    let mut group = Group::new();
+    if bound.is_some() {
+        group.keep(work, key, Some(found[0]));
+    }
+    let (mut kept, mut aside): (Vec<ProfileNo>, Vec<(ProfileNo, SetAside)>) = (Vec::new(), Vec::new());
+    for (holder, root) in holders.iter().zip(&found[usize::from(bound.is_some())..]) {
+        match group.conflict(work, key, Some(*root))? {
+            None => {
+                group.keep(work, key, Some(*root));
+                kept.push(*holder);
+            }
+            Some(reason) if !aside.iter().any(|(root_aside, _)| root_aside == root) => aside.push((*root, reason)),
+            Some(_) => {}
+        }
+    }
+    for holder in holders {
+        work.holding.set((key.clone(), holder), None);
+    }
+    let causing = Causing { request: None, origin: Origin::Activation };
+    let (root, joined) = match &group.roots[..] {
+        [root] => (*root, None),
+        roots => {
+            let (root, merged, choice) = join_all(work, roots, &causing)?;
+            (root, Some((merged, choice)))
+        }
+    };
+    if bound.is_none()
+        && let Some(record) = kept.iter().find(|no| **no == root).or(kept.first()).copied()
+    {
+        work.bindings.set(key.clone(), Some(record));
+        work.profile_mut(record)?.keys.push(key.clone());
+    }
+    for (other, reason) in aside {
+        set_aside(work, &Aside { root, other: Some(other), key, reason, request: None })?;
+    }
+    Ok(joined)
+}
+
+/// The live profiles of these ids, in their order. Asks for everything that judging and joining them needs before it
+/// gives up.
+fn roots<'n>(work: &mut Work<'_>, ids: impl Iterator<Item = &'n ProfileNo>) -> Known<Vec<ProfileNo>> {
+    let mut missing = false;
+    let mut roots = Vec::new();
+    for no in ids {
+        missing |= work.profile(*no).is_err();
+        match work.root_of(*no) {
+            Ok(root) => roots.push(root),
+            Err(Missing) => missing = true,
+        }
+    }
+    if missing {
+        return Err(Missing);
+    }
+    let several = roots.iter().any(|root| *root != roots[0]);
+    // An import may join them to others by another key.
+    missing |= (several || work.request.is_some()) && work.lacks(&roots);
+    if missing { Err(Missing) } else { Ok(roots) }
+}

@@ -1,0 +1,130 @@
+//! Guards (behaviour.md 3.3): whether one more key may be kept beside those kept before it. All of them are optional but
+//! the caps. What happens to a key that may not is `review`'s.
+
+use super::work::{Known, Work};
+use crate::because::SetAside;
+use crate::id::ProfileNo;
+use crate::identifier::{Key, Kind};
+use crate::limits::MEMBERS_MAX;
+use crate::planted;
+use std::collections::BTreeSet;
+
+/// The profile that the keys kept so far would make.
+#[derive(Debug)]
+pub(super) struct Group {
+    /// The live profiles that they lead to, in order of the keys, none twice.
+    pub(super) roots: Vec<ProfileNo>,
+    /// Kept keys that are bound to nothing.
+    carried: Vec<Key>,
+    /// The smallest cap of the kinds of the kept keys that led to somebody.
+    cap: u32,
+}
+
+impl Group {
+    pub(super) fn new() -> Self {
+        Self { roots: Vec::new(), carried: Vec::new(), cap: MEMBERS_MAX }
+    }
+
+    /// Keeps a key.
+    pub(super) fn keep(&mut self, work: &Work<'_>, key: &Key, root: Option<ProfileNo>) {
+        let Some(root) = root else {
+            self.carried.push(key.clone());
+            return;
+        };
+        self.cap = self.cap.min(cap(work, &key.kind));
+        if !self.roots.contains(&root) {
+            self.roots.push(root);
+        }
+    }
+
+    /// The guard that a further key trips, which leads to this live profile or to nobody.
+    pub(super) fn conflict(&self, work: &mut Work<'_>, key: &Key, root: Option<ProfileNo>) -> Known<Option<SetAside>> {
+        if root.is_some_and(|root| self.roots.contains(&root)) || self.roots.is_empty() && self.carried.is_empty() {
+            return Ok(None);
+        }
+        if self.pinned(work, key, root)? {
+            return Ok(Some(SetAside::Pinned));
+        }
+        let Some(root) = root.filter(|_| !self.roots.is_empty()) else { return Ok(None) };
+        if between(work, &self.roots, root)?.separated {
+            return Ok(Some(SetAside::Separated));
+        }
+        for root in self.roots.iter().chain([&root]) {
+            if work.standing(*root)?.deletion.is_some() {
+                return Ok(Some(SetAside::Deletion));
+            }
+        }
+        let mut members = work.standing(root)?.tree.members;
+        for root in &self.roots {
+            members += work.standing(*root)?.tree.members;
+        }
+        let kept = if planted::HIGHER_CAP_IGNORED.is_planted() { MEMBERS_MAX } else { self.cap };
+        Ok(match members {
+            _ if members > MEMBERS_MAX => Some(SetAside::Members),
+            _ if members > kept.min(cap(work, &key.kind)) => Some(SetAside::MaxProfiles),
+            _ => None,
+        })
+    }
+
+    /// Whether two different values of a pinned kind would come together, held or carried; all values of one profile
+    /// count as one.
+    fn pinned(&self, work: &mut Work<'_>, key: &Key, root: Option<ProfileNo>) -> Known<bool> {
+        let identity = work.identity;
+        for kind in identity.active().filter(|k| k.pinned).map(|k| &k.kind) {
+            let further = values(work, kind, root.as_slice(), std::slice::from_ref(key))?;
+            if further.is_empty() {
+                continue;
+            }
+            let kept = values(work, kind, &self.roots, &self.carried)?;
+            if !kept.is_empty() && kept.is_disjoint(&further) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+}
+
+/// The values of a kind that these live profiles hold and these keys carry.
+fn values(work: &mut Work<'_>, kind: &Kind, roots: &[ProfileNo], keys: &[Key]) -> Known<BTreeSet<Box<str>>> {
+    let mut values: BTreeSet<Box<str>> = keys.iter().filter(|k| k.kind == *kind).map(|k| k.value.clone()).collect();
+    for root in roots {
+        let members = work.members(*root)?;
+        let held = work.held_by(&members)?;
+        values.extend(held.into_iter().filter(|k| k.kind == *kind).map(|k| k.value));
+    }
+    Ok(values)
+}
+
+fn cap(work: &Work<'_>, kind: &Kind) -> u32 {
+    work.identity.active_kind(kind.name()).map_or(MEMBERS_MAX, |k| k.max_profiles)
+}
+
+/// What stands between live profiles.
+pub(super) struct Between {
+    /// Whether any id of one is separated from any id of the others.
+    pub(super) separated: bool,
+    /// The separations that say so.
+    pub(super) separations: Vec<crate::id::SeparationNo>,
+}
+
+/// What stands between one live profile and others.
+pub(super) fn between(work: &mut Work<'_>, kept: &[ProfileNo], root: ProfileNo) -> Known<Between> {
+    let own = work.members(root)?;
+    let mut others = Vec::new();
+    for root in kept {
+        others.extend(work.members(*root)?);
+        work.separations(*root)?;
+    }
+    work.separations(root)?;
+    let apart = |a: ProfileNo, b: ProfileNo| own.contains(&a) && others.contains(&b);
+    let mut separations = BTreeSet::new();
+    // A profile may have been joined within this decision: its separations stand with its members' stored roots.
+    for member in own.iter().chain(&others) {
+        if let Some(Some(found)) = work.facts.separations.get(member) {
+            let found = found.iter().filter(|s| apart(s.a.no, s.b.no) || apart(s.b.no, s.a.no));
+            separations.extend(found.map(|s| s.no));
+        }
+    }
+    let separations: Vec<_> = separations.into_iter().collect();
+    Ok(Between { separated: !separations.is_empty(), separations })
+}

@@ -1,0 +1,424 @@
+//! Reviews (behaviour.md 3.3): what a key that is set aside leaves behind, and how somebody decides it.
+
+use super::activation::settle;
+use super::guard::{self, between};
+use super::join::{Causing, Origin, join_all};
+use super::revert::side;
+use super::work::{Known, Missing, Work};
+use super::write::{self, Place};
+use crate::because::{Because, SetAside};
+use crate::change::Put;
+use crate::decision::{Decision, Step};
+use crate::facts::{Facts, Needs};
+use crate::id::{MergeNo, ProfileNo, RequestNo, ReviewNo, SeparationNo};
+use crate::identifier::Key;
+use crate::limits::{MEMBERS_MAX, REVIEWS_MAX};
+use crate::planted;
+use crate::record::{ChangeKind, Separation, SeparationCause};
+use crate::review::{Review, ReviewState};
+use crate::settings::Identity;
+use crate::snapshot::Snapshot;
+use crate::time::Moment;
+
+/// A key that was set aside.
+pub(super) struct Aside<'a> {
+    /// The live profile that it was kept from.
+    pub(super) root: ProfileNo,
+    /// The live profile that it leads to.
+    pub(super) other: Option<ProfileNo>,
+    /// The key.
+    pub(super) key: &'a Key,
+    /// The guard.
+    pub(super) reason: SetAside,
+    /// Where it came from; None = an activation.
+    pub(super) request: Option<(RequestNo, u32)>,
+}
+
+/// Counts the open review of a key that was set aside, or opens one.
+pub(super) fn set_aside(work: &mut Work<'_>, aside: &Aside<'_>) -> Known<()> {
+    if let Some(no) = open_review(work, aside)? {
+        let now = work.now;
+        if let Some(review) = work.reviews.change(&no) {
+            review.count += 1 + u64::from(planted::REVIEW_COUNTED_TWICE.is_planted());
+            review.last_at = now;
+            if let (None, Some(other)) = (review.b, aside.other) {
+                let other = work.standing(other)?.id();
+                work.reviews.change(&no).as_mut().ok_or(Missing)?.b = Some(other);
+                // Stored as one without a second profile, it is found by the pair from now on like one just opened.
+                work.opened.push(no);
+            }
+        }
+        return Ok(());
+    }
+    make_room(work)?;
+    work.counters.review += 1;
+    work.counters.reviews_stored += 1;
+    work.counters.reviews_open += 1;
+    let no = ReviewNo(work.counters.review);
+    let a = work.standing(aside.root)?.id();
+    let b = aside.other.map(|other| Ok(work.standing(other)?.id())).transpose()?;
+    let review = Review {
+        no,
+        at: work.now,
+        last_at: work.now,
+        count: 1,
+        key: aside.key.clone(),
+        a,
+        b,
+        reason: aside.reason,
+        request: aside.request,
+        record: None,
+        because: Because::default(),
+        state: ReviewState::Open,
+        closed_at: None,
+    };
+    work.reviews.set(no, Some(review));
+    work.opened.push(no);
+    Ok(())
+}
+
+/// The open review that this key belongs to: of the same pair of live profiles and kind, else of the profile and value.
+fn open_review(work: &mut Work<'_>, aside: &Aside<'_>) -> Known<Option<ReviewNo>> {
+    if let Some(other) = aside.other {
+        let open = open_between(work, aside.root, other)?;
+        if let Some(no) = open.into_iter().find(|no| kind_of(work, *no).as_ref() == Some(&aside.key.kind)) {
+            return Ok(Some(no));
+        }
+    }
+    let members = work.members(aside.root)?;
+    let mut found = None;
+    for root in stored_roots(work, &members) {
+        let wanted = (root, aside.key.clone());
+        match work.facts.reviews_of_value.get(&wanted) {
+            None => {
+                work.needs.reviews_of_value.push(wanted);
+                return Err(Missing);
+            }
+            Some(review) => found = found.or(*review),
+        }
+    }
+    let alone = |review: &Review| review.is_open() && review.b.is_none() && review.key == *aside.key;
+    let still = |no: &ReviewNo| work.review_now(*no).is_some_and(alone);
+    let opened = || work.opened.iter().copied();
+    let mine = |no: &ReviewNo| work.review_now(*no).is_some_and(|r| members.contains(&r.a.no));
+    Ok(found.filter(still).or_else(|| opened().find(|no| still(no) && mine(no))))
+}
+
+fn kind_of(work: &Work<'_>, no: ReviewNo) -> Option<crate::identifier::Kind> {
+    work.review_now(no).map(|review| review.key.kind.clone())
+}
+
+/// The roots that these ids are stored under: several where they were joined within this decision, none of those that it
+/// made.
+fn stored_roots(work: &Work<'_>, members: &[ProfileNo]) -> Vec<ProfileNo> {
+    let live = |no: &ProfileNo| matches!(work.facts.standings.get(no), Some(Some(standing)) if standing.root == *no);
+    members.iter().copied().filter(live).collect()
+}
+
+/// The open reviews between two live profiles.
+pub(super) fn open_between(work: &mut Work<'_>, a: ProfileNo, b: ProfileNo) -> Known<Vec<ReviewNo>> {
+    if work.counters.reviews_open == 0 {
+        return Ok(Vec::new());
+    }
+    let (own, others) = (work.members(a)?, work.members(b)?);
+    let mut found: Vec<ReviewNo> = Vec::new();
+    let mut missing = false;
+    for x in stored_roots(work, &own) {
+        for y in stored_roots(work, &others) {
+            let pair = (x.min(y), x.max(y));
+            match work.facts.reviews_between.get(&pair) {
+                None => {
+                    work.needs.reviews_between.push(pair);
+                    missing = true;
+                }
+                Some(reviews) => found.extend(reviews.iter().flatten()),
+            }
+        }
+    }
+    if missing {
+        return Err(Missing);
+    }
+    found.extend(work.opened.iter().copied());
+    let joins = |review: &Review| {
+        let (a, b) = (review.a.no, review.b.map(|b| b.no));
+        b.is_some_and(|b| own.contains(&a) && others.contains(&b) || own.contains(&b) && others.contains(&a))
+    };
+    found.retain(|no| work.review_now(*no).is_some_and(|review| review.is_open() && joins(review)));
+    found.sort_unstable();
+    found.dedup();
+    Ok(found)
+}
+
+/// Keeps the list within its bound: decided reviews go before open ones, in each the oldest first.
+fn make_room(work: &mut Work<'_>) -> Known<()> {
+    if work.counters.reviews_stored < REVIEWS_MAX {
+        return Ok(());
+    }
+    let listed = &work.facts.reviews_to_drop;
+    let there = |(no, _): &&(ReviewNo, bool)| !matches!(work.reviews.get(no), Some(None));
+    let Some((no, open)) = listed.iter().find(there).copied() else {
+        // As many as a request may open, in few rounds.
+        work.needs.reviews_to_drop = (4 * listed.len()).max(4_096);
+        return Err(Missing);
+    };
+    let open = work.review_now(no).map_or(open, Review::is_open);
+    work.reviews.set(no, None);
+    work.counters.reviews_stored -= 1;
+    work.counters.reviews_open -= u64::from(open);
+    work.counters.reviews_dropped += u64::from(open);
+    Ok(())
+}
+
+/// Closes a review that is open.
+fn close(work: &mut Work<'_>, no: ReviewNo, state: ReviewState) {
+    let now = work.now;
+    if let Some(review) = work.reviews.change(&no).as_mut().filter(|review| review.is_open()) {
+        (review.state, review.closed_at) = (state, Some(now));
+        work.counters.reviews_open -= 1;
+    }
+}
+
+/// Two live profiles become one: nothing is left to decide between them.
+pub(super) fn joined(work: &mut Work<'_>, a: ProfileNo, b: ProfileNo) -> Known<()> {
+    for no in open_between(work, a, b)? {
+        close(work, no, ReviewState::Merged);
+    }
+    Ok(())
+}
+
+/// How somebody decides a review.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Choose {
+    /// Merge the profiles, or give the profile the value; overrides pin, cap and separation.
+    Merge,
+    /// Separate the profiles.
+    KeepApart,
+    /// Close it without a consequence.
+    Dismiss,
+}
+
+/// Decides a review.
+pub struct DecideReview {
+    /// The review.
+    pub review: ReviewNo,
+    /// How.
+    pub choose: Choose,
+    /// The identity settings in force.
+    pub identity: Identity,
+}
+
+/// What a decision of a review comes to.
+#[derive(Clone, Debug, PartialEq)]
+pub enum ReviewOutcome {
+    /// It is closed.
+    Closed {
+        /// The review as it is now.
+        review: Box<Review>,
+        /// The merge that was made.
+        merge: Option<MergeNo>,
+        /// The separation that was made.
+        separation: Option<SeparationNo>,
+        /// The live profiles of it as they are afterwards, without their devices; one if they are one.
+        sides: Vec<Snapshot>,
+    },
+    /// There is no such review.
+    Unknown,
+    /// It was closed before.
+    AlreadyClosed(ReviewState),
+    /// It cannot be decided so.
+    Refused(Refused),
+}
+
+/// Why a review cannot be decided as wished.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refused {
+    /// No two ids to keep apart: nobody has the value.
+    NoSecondProfile,
+    /// The deletion of one of the profiles is under way: it takes part in no merge.
+    UnderDeletion,
+    /// The profile would have more than 1,000 members.
+    TooManyMembers,
+    /// One of the profiles is gone.
+    ProfileGone,
+    /// The kind is no active identifier kind any more, so that the value cannot be bound.
+    KindNotActive,
+}
+
+impl Decision for DecideReview {
+    type Output = ReviewOutcome;
+
+    fn needs(&self) -> Needs {
+        Needs { reviews: vec![self.review], ..Needs::default() }
+    }
+
+    fn decide(&self, facts: &Facts, now: Moment) -> Step<ReviewOutcome> {
+        let review = match facts.reviews.get(&self.review) {
+            None => return Step::NeedMore(self.needs()),
+            Some(None) => return Step::Leave(ReviewOutcome::Unknown),
+            Some(Some(review)) if !review.is_open() => {
+                return Step::Leave(ReviewOutcome::AlreadyClosed(review.state));
+            }
+            Some(Some(review)) => review,
+        };
+        let mut work = Work::new(facts, &self.identity, now.at);
+        work.mark();
+        match self.close(&mut work, review) {
+            Ok(ReviewOutcome::Refused(why)) => Step::Leave(ReviewOutcome::Refused(why)),
+            Ok(outcome) => Step::Done(work.into_changes(), outcome),
+            Err(Missing) => Step::NeedMore(work.needs),
+        }
+    }
+}
+
+impl DecideReview {
+    fn close(&self, work: &mut Work<'_>, review: &Review) -> Known<ReviewOutcome> {
+        gather(work, review)?;
+        let (mut merge, mut separation) = (None, None);
+        if review.b.is_none() && !matches!(self.choose, Choose::Dismiss) {
+            // Whoever holds the value of a kind that has just become active is found first.
+            settle(work, &review.key)?;
+        }
+        let ends = match self.choose {
+            Choose::Dismiss => {
+                close(work, review.no, ReviewState::Dismissed);
+                ends(work, review)?
+            }
+            Choose::KeepApart => {
+                let Some((a, Some(b))) = ends(work, review)? else {
+                    return Ok(ReviewOutcome::Refused(Refused::NoSecondProfile));
+                };
+                if a != b {
+                    separation = Some(separate(work, review, (a, b))?);
+                }
+                close(work, review.no, ReviewState::KeptApart);
+                Some((a, Some(b)))
+            }
+            Choose::Merge => match self.merge(work, review)? {
+                Err(why) => return Ok(ReviewOutcome::Refused(why)),
+                Ok((root, made)) => {
+                    merge = made;
+                    close(work, review.no, ReviewState::Merged);
+                    Some((root, None))
+                }
+            },
+        };
+        let mut sides = Vec::new();
+        let (a, b) = ends.map_or((None, None), |(a, b)| (Some(a), b.filter(|b| *b != a)));
+        for root in a.into_iter().chain(b) {
+            let members = work.members(root)?;
+            sides.push(side(work, root, &members)?);
+        }
+        let review = Box::new(work.review_now(review.no).cloned().ok_or(Missing)?);
+        Ok(ReviewOutcome::Closed { review, merge, separation, sides })
+    }
+
+    /// Merges the profiles, or binds the value; the live profile that it came to.
+    fn merge(&self, work: &mut Work<'_>, review: &Review) -> Known<Result<(ProfileNo, Option<MergeNo>), Refused>> {
+        let Some((a, b)) = ends(work, review)? else { return Ok(Err(Refused::ProfileGone)) };
+        let Some(b) = b else { return self.bind(work, review, a) };
+        if a == b {
+            return Ok(Ok((a, None)));
+        }
+        for root in [a, b] {
+            if work.standing(root)?.deletion.is_some() {
+                return Ok(Err(Refused::UnderDeletion));
+            }
+        }
+        if work.standing(a)?.tree.members + work.standing(b)?.tree.members > MEMBERS_MAX {
+            return Ok(Err(Refused::TooManyMembers));
+        }
+        both(work, a, b)?;
+        for no in between(work, &[a], b)?.separations {
+            work.appended.push(Put::Lift(no));
+        }
+        let causing = Causing { request: review.request, origin: Origin::Review(review.no) };
+        let (root, _, _) = join_all(work, &[a, b], &causing)?;
+        Ok(Ok((root, Some(MergeNo(work.counters.merge)))))
+    }
+
+    /// Gives the profile the value that nobody has, in the place of its own.
+    fn bind(
+        &self,
+        work: &mut Work<'_>,
+        review: &Review,
+        root: ProfileNo,
+    ) -> Known<Result<(ProfileNo, Option<MergeNo>), Refused>> {
+        if self.identity.active_kind(review.key.kind.name()).is_none() {
+            return Ok(Err(Refused::KindNotActive));
+        }
+        let place = Place { record: review.a.no, root, seq: work.next_seq() };
+        write::bind(work, place, &review.key)?;
+        write::noted(work, place, ChangeKind::User)?;
+        Ok(Ok((root, None)))
+    }
+}
+
+/// Asks for everything that any decision needs, in few rounds.
+fn gather(work: &mut Work<'_>, review: &Review) -> Known<()> {
+    let mut missing = false;
+    let ids = [Some(review.a.no), review.b.map(|b| b.no)];
+    for no in ids.into_iter().flatten() {
+        if work.standings.get(&no).is_none() {
+            let Missing = work.need_standing(no);
+            missing = true;
+        }
+    }
+    missing |= review.b.is_none() && work.binding(&review.key).is_err();
+    if missing {
+        return Err(Missing);
+    }
+    let Some((a, b)) = ends(work, review)? else { return Ok(()) };
+    for root in std::iter::once(a).chain(b) {
+        missing |= work.separations(root).is_err() | work.members(root).is_err() | work.shown(root).is_err();
+        missing |= work.profile(root).is_err();
+    }
+    if let Some(b) = b.filter(|b| *b != a) {
+        missing |= open_between(work, a, b).is_err();
+    }
+    if missing { Err(Missing) } else { Ok(()) }
+}
+
+/// The live profiles of a review as they are now; the second one also where the value was bound to somebody since. None
+/// if a profile is gone.
+fn ends(work: &mut Work<'_>, review: &Review) -> Known<Option<(ProfileNo, Option<ProfileNo>)>> {
+    let live = |work: &mut Work<'_>, no: ProfileNo| match work.standings.get(&no) {
+        None => Err(work.need_standing(no)),
+        Some(found) => Ok(found.map(|standing| standing.root)),
+    };
+    let a = live(work, review.a.no);
+    let b = match review.b {
+        Some(b) => Ok(Some(b.no)),
+        // What a kind was bound to when it was active, nobody is found by.
+        None if work.identity.active_kind(review.key.kind.name()).is_none() => Ok(None),
+        None => work.binding(&review.key),
+    };
+    // Both are asked for before it gives up.
+    let b = b.and_then(|b| b.map(|b| live(work, b)).transpose());
+    Ok(match (a?, b?) {
+        (None, _) | (_, Some(None)) => None,
+        (Some(a), b) => Some((a, b.flatten())),
+    })
+}
+
+/// Asks for everything that joining two live profiles, or keeping them apart, needs before it gives up.
+fn both(work: &mut Work<'_>, a: ProfileNo, b: ProfileNo) -> Known<()> {
+    let missing = work.lacks(&[a, b]) | open_between(work, a, b).is_err();
+    if missing { Err(Missing) } else { Ok(()) }
+}
+
+/// Separates the two; the one that stands if they are separated already.
+fn separate(work: &mut Work<'_>, review: &Review, (a, b): (ProfileNo, ProfileNo)) -> Known<SeparationNo> {
+    both(work, a, b)?;
+    if let Some(no) = guard::between(work, &[a], b)?.separations.first() {
+        return Ok(*no);
+    }
+    work.counters.separation += 1;
+    let no = SeparationNo(work.counters.separation);
+    let b = match review.b {
+        Some(b) => b,
+        None => work.standing(b)?.id(),
+    };
+    let cause = SeparationCause::Review;
+    work.appended.push(Put::Separation(Separation { no, at: work.now, a: review.a, b, cause, merge: None }));
+    Ok(no)
+}

@@ -1,0 +1,139 @@
+//! "Why is this value here?": what was written over, and how that is told of a live profile, with who wrote it, when,
+//! by which request, under which id and by which merge.
+
+use crate::fold::{MemberRef, Tree};
+use crate::id::{MergeNo, ProfileId, ProfileNo, RequestNo, Seq};
+use crate::record::{Merge, Profile};
+use crate::snapshot::Member;
+use crate::time::Timestamp;
+use crate::value::Value;
+use std::collections::HashMap;
+
+/// Family `history`: the values of one own record that one element wrote over. Each own record names its rows, at most
+/// [`crate::limits::HISTORY_MAX`] of them; the oldest goes first.
+#[derive(Clone, Debug, PartialEq)]
+pub struct History {
+    /// The own record.
+    pub profile: ProfileNo,
+    /// The place of the write in the change sequence; with the record the key.
+    pub seq: Seq,
+    /// What was there before, by name.
+    pub replaced: Vec<Replaced>,
+}
+
+/// A value that was written over.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Replaced {
+    /// The canonical name.
+    pub field: Box<str>,
+    /// The value, or None: it was unset, or too long to be kept.
+    pub old: Option<Value>,
+    /// It was longer than [`crate::limits::HISTORY_VALUE_BYTES_MAX`] and is not kept.
+    pub omitted: bool,
+    /// When it was written, in the change sequence.
+    pub since: Seq,
+}
+
+/// When and by which request a place of the change sequence was taken.
+pub type Stamps = HashMap<Seq, (Timestamp, Option<RequestNo>)>;
+
+/// One change of a value, as it is told.
+#[derive(Clone, Debug, PartialEq)]
+pub struct HistoryItem {
+    /// Its place in the change sequence: the order of the list.
+    pub seq: Seq,
+    /// When; None where only the place is known any more.
+    pub at: Option<Timestamp>,
+    /// The canonical name.
+    pub field: Box<str>,
+    /// The value before.
+    pub old: Option<Value>,
+    /// The value after.
+    pub new: Option<Value>,
+    /// `old` or `new` was too long to be kept.
+    pub omitted: bool,
+    /// The request.
+    pub request: Option<RequestNo>,
+    /// The id that it is recorded under.
+    pub recorded_under: ProfileId,
+    /// The merge that brought it.
+    pub merge: Option<MergeNo>,
+}
+
+/// The changes of a live profile's values, newest first: those of every member's own record, and what each merge filled.
+pub fn history(members: &[Member], rows: &[History], stamps: &Stamps, merges: &[Merge]) -> Vec<HistoryItem> {
+    let mut items = Vec::new();
+    for member in members {
+        let mut own: Vec<&History> = rows.iter().filter(|row| row.profile == member.profile.no).collect();
+        own.sort_by_key(|row| row.seq);
+        written(&member.profile, &own, stamps, &mut items);
+    }
+    let tree = Tree::new(members.iter().map(|m| MemberRef { profile: &m.profile, link: m.link.as_ref() }));
+    for member in members {
+        let Some(link) = &member.link else { continue };
+        let Some(merge) = merges.iter().find(|merge| merge.no == link.merge) else { continue };
+        let brought = tree.shown_at(link.child, link.seq);
+        items.extend(merge.filled.iter().map(|field| HistoryItem {
+            seq: link.seq,
+            at: Some(merge.at),
+            field: field.clone(),
+            old: None,
+            new: brought.attributes.get(field).cloned(),
+            omitted: false,
+            request: merge.request.map(|(request, _)| request),
+            recorded_under: member.profile.id(),
+            merge: Some(merge.no),
+        }));
+    }
+    // What one element wrote twice has one place: the later write stands first, too.
+    items.reverse();
+    items.sort_by(|a, b| (b.seq, &a.field).cmp(&(a.seq, &b.field)));
+    items
+}
+
+/// The writes of one own record: each value that was written over tells of two, its own and the one that replaced it.
+fn written(profile: &Profile, rows: &[&History], stamps: &Stamps, items: &mut Vec<HistoryItem>) {
+    let mut fields: HashMap<&str, Vec<(Seq, &Replaced)>> = HashMap::new();
+    for row in rows {
+        for replaced in &row.replaced {
+            fields.entry(&replaced.field).or_default().push((row.seq, replaced));
+        }
+    }
+    let mut item = |field: &str, seq: Seq, old: Option<&Replaced>, (new, cut): (Option<Value>, bool)| {
+        let stamp = stamps.get(&seq);
+        items.push(HistoryItem {
+            seq,
+            at: stamp.map(|(at, _)| *at),
+            field: field.into(),
+            old: old.and_then(|old| old.old.clone()),
+            new,
+            omitted: cut || old.is_some_and(|old| old.omitted),
+            request: stamp.and_then(|(_, request)| *request),
+            recorded_under: profile.id(),
+            merge: None,
+        });
+    };
+    for (name, write) in &profile.attributes {
+        let chain = fields.remove(&**name).unwrap_or_default();
+        let after = |at: usize| match chain.get(at) {
+            Some((_, next)) => (next.old.clone(), next.omitted),
+            None => (write.value.clone(), false),
+        };
+        match chain.first() {
+            None => item(name, write.seq, None, after(0)),
+            // An unset that was written over is no beginning to tell of.
+            Some((_, first)) if first.old.is_some() || first.omitted => item(name, first.since, None, after(0)),
+            Some(_) => {}
+        }
+        for (n, (seq, replaced)) in chain.iter().enumerate() {
+            item(name, *seq, Some(replaced), after(n + 1));
+        }
+    }
+    // Names that the record forgot: unset and written over no more.
+    for (name, chain) in fields {
+        for (n, (seq, replaced)) in chain.iter().enumerate() {
+            let new = chain.get(n + 1).map_or((None, false), |(_, next)| (next.old.clone(), next.omitted));
+            item(name, *seq, Some(replaced), new);
+        }
+    }
+}

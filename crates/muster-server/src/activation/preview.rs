@@ -1,0 +1,258 @@
+//! What an activation would do, without doing it: the profiles that share a value are copied into a store of their own in
+//! memory, and the activation is run there by the same rules.
+
+use crate::app::scratch;
+use crate::limits::PREVIEW_PROFILES_MAX;
+use muster_core::change::{Changes, Put};
+use muster_core::decide::{Index, Progress, Settle};
+use muster_core::decision::{Decision, Mode, Step};
+use muster_core::facts::{Facts, Needs};
+use muster_core::id::{ProfileId, ProfileNo, WorkspaceId};
+use muster_core::identifier::{Key, key_of};
+use muster_core::limits::ACTIVATION_BATCH;
+use muster_core::record::{Counters, Profile};
+use muster_core::settings::{Activation, Identity, KindSettings, Phase};
+use muster_core::time::{Clock, Moment, Timestamp};
+use muster_store::engine::{Engine, EngineError, Workspace, apply};
+use muster_store::reader::{LiveProfile, Reader};
+use std::collections::hash_map::RandomState;
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::hash::BuildHasher as _;
+use std::sync::Arc;
+
+/// Own records that are read at a time.
+const BATCH: usize = 1_000;
+/// Samples that are told.
+const SAMPLES_MAX: usize = 20;
+/// Ids that one sample tells.
+const SAMPLE_IDS_MAX: usize = 50;
+
+/// Values with who holds them.
+type Shared = Vec<(Key, Vec<ProfileNo>)>;
+/// Live profiles by root.
+type Trees = BTreeMap<ProfileNo, LiveProfile>;
+
+/// What an activation would do.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct Preview {
+    /// Merges that it would make.
+    pub(crate) merges: u64,
+    /// Live profiles that would take part in them, survivors with them.
+    pub(crate) profiles: u64,
+    /// Members of the largest live profile that would be made.
+    pub(crate) largest: u64,
+    /// Reviews that the guards would open.
+    pub(crate) reviews: u64,
+    /// Some values that lead to several live profiles now and to fewer then: the kind, and the live profiles.
+    pub(crate) samples: Vec<(String, Vec<ProfileId>)>,
+    /// False if more profiles share values than a preview looks at: then the figures are of the first of them.
+    pub(crate) complete: bool,
+}
+
+/// Looks at a snapshot; takes as long as reading every own record twice.
+///
+/// # Errors
+/// Those of the reader.
+pub(crate) fn preview(reader: &mut dyn Reader, target: &Identity, kinds: &[Box<str>]) -> Result<Preview, EngineError> {
+    let becomes = |k: &&KindSettings| kinds.iter().any(|kind| **kind == *k.kind.name());
+    let kinds: Vec<KindSettings> = target.kinds.iter().filter(becomes).cloned().collect();
+    let shared = shared(reader, &kinds)?;
+    let counters = reader.counters()?;
+    let (mut trees, mut complete): (Trees, bool) = (BTreeMap::new(), true);
+    for no in shared.iter().flat_map(|(_, holders)| holders) {
+        let Some(live) = reader.profile(*no)? else { continue };
+        if trees.len() >= PREVIEW_PROFILES_MAX {
+            complete = false;
+            break;
+        }
+        trees.entry(live.root).or_insert(live);
+    }
+    let rows = rows(reader, &trees)?;
+    let outcome = run(rows, counters, target, &kinds)?;
+    Ok(told(&outcome, (&shared, &trees), complete))
+}
+
+/// The values that several own records hold, with these, by number.
+fn shared(reader: &mut dyn Reader, kinds: &[KindSettings]) -> Result<Shared, EngineError> {
+    let hasher = RandomState::new();
+    let (mut once, mut again) = (HashSet::new(), HashSet::new());
+    each_value(reader, kinds, |key, _| {
+        let hash = hasher.hash_one(&key);
+        if !once.insert(hash) {
+            again.insert(hash);
+        }
+    })?;
+    drop(once);
+    let mut shared: BTreeMap<Key, Vec<ProfileNo>> = BTreeMap::new();
+    each_value(reader, kinds, |key, no| {
+        if again.contains(&hasher.hash_one(&key)) {
+            shared.entry(key).or_default().push(no);
+        }
+    })?;
+    Ok(shared.into_iter().filter(|(_, holders)| holders.len() > 1).collect())
+}
+
+fn each_value(
+    reader: &mut dyn Reader,
+    kinds: &[KindSettings],
+    mut each: impl FnMut(Key, ProfileNo),
+) -> Result<(), EngineError> {
+    let mut after = ProfileNo(0);
+    loop {
+        let profiles = reader.profiles(after, BATCH)?;
+        for profile in &profiles {
+            for kind in kinds {
+                let value = profile.attributes.get(kind.kind.name()).and_then(|write| write.value.as_ref());
+                if let Some(key) = value.and_then(|value| key_of(kind, value)) {
+                    each(key, profile.no);
+                }
+            }
+        }
+        match profiles.last() {
+            Some(last) if profiles.len() == BATCH => after = last.no,
+            _ => return Ok(()),
+        }
+    }
+}
+
+/// Everything of these live profiles that the rules of an activation may ask for.
+fn rows(reader: &mut dyn Reader, trees: &Trees) -> Result<Vec<Put>, EngineError> {
+    let mut rows = Vec::new();
+    let mut separations = BTreeMap::new();
+    for live in trees.values() {
+        for member in &live.members {
+            rows.extend(member.profile.keys.iter().map(|key| Put::Binding(key.clone(), member.profile.no)));
+            rows.push(Put::Profile(member.profile.clone()));
+            rows.push(Put::Standing(member.standing));
+            rows.extend(member.link.clone().map(Put::Link));
+            separations.extend(reader.separations_of(member.profile.no)?.into_iter().map(|s| (s.no, s)));
+        }
+        rows.extend(live.view.clone().map(|view| Put::View(live.root, view)));
+    }
+    rows.extend(separations.into_values().map(Put::Separation));
+    Ok(rows)
+}
+
+/// The store as it is afterwards.
+struct Done {
+    counters: Counters,
+    before: Counters,
+    roots: HashMap<ProfileNo, (ProfileNo, u32)>,
+}
+
+/// Time stands still.
+struct Standstill(Timestamp);
+
+impl Clock for Standstill {
+    fn now(&self) -> Moment {
+        Moment { at: self.0, micros: 0 }
+    }
+}
+
+/// Puts rows as they are.
+struct Copied(Vec<Put>, Counters);
+
+impl Decision for Copied {
+    type Output = ();
+
+    fn needs(&self) -> Needs {
+        Needs::default()
+    }
+
+    fn decide(&self, _: &Facts, _: Moment) -> Step<()> {
+        Step::Done(Changes { rows: self.0.clone(), counters: self.1, rate: None }, ())
+    }
+}
+
+/// Runs the activation on a copy.
+fn run(rows: Vec<Put>, before: Counters, target: &Identity, kinds: &[KindSettings]) -> Result<Done, EngineError> {
+    const REVISION: u64 = 1;
+    // Nobody else's reviews are there, so that none is counted or closed.
+    let before = Counters { review: 0, reviews_stored: 0, reviews_open: 0, activation: 0, ..before };
+    let engine = scratch(Arc::new(Standstill(before.now)));
+    let id = WorkspaceId::parse("preview").expect("it is an id");
+    let (created_at, settings) = (before.now, "{}".to_owned());
+    engine.create_workspace(&Workspace {
+        id: id.clone(),
+        created_at,
+        revision: REVISION,
+        settings,
+        keys: Vec::new(),
+    })?;
+    let numbers: Vec<ProfileNo> =
+        rows.iter().filter_map(|row| if let Put::Standing(s) = row { Some(s.no) } else { None }).collect();
+    let runtime = tokio::runtime::Builder::new_current_thread().build();
+    let runtime = runtime.map_err(|error| EngineError::Broken(error.to_string().into()))?;
+    runtime.block_on(async {
+        apply(&*engine, &id, Copied(rows, before), Mode::Commit).await?;
+        for (phase, since) in [(Phase::Indexing, 1), (Phase::Joining, 2)] {
+            let activation = Some(Activation { phase, kinds: kinds.to_vec(), since });
+            let identity = Identity { activation, ..target.clone() };
+            batches(&*engine, &id, (&identity, phase, REVISION)).await?;
+        }
+        Ok::<_, EngineError>(())
+    })?;
+    let mut reader = engine.read(&id)?;
+    let mut roots = HashMap::new();
+    for no in numbers {
+        if let Some(root) = reader.root(no)? {
+            roots.insert(no, (root.no, root.tree.members));
+        }
+    }
+    Ok(Done { counters: reader.counters()?, before, roots })
+}
+
+async fn batches(
+    engine: &dyn Engine,
+    id: &WorkspaceId,
+    (identity, phase, revision): (&Identity, Phase, u64),
+) -> Result<(), EngineError> {
+    let batch = ACTIVATION_BATCH;
+    loop {
+        let identity = identity.clone();
+        let progress = match phase {
+            Phase::Indexing => apply(engine, id, Index { identity, revision, batch }, Mode::Commit).await?,
+            Phase::Joining => apply(engine, id, Settle { identity, revision, batch }, Mode::Commit).await?,
+        };
+        if !matches!(progress, Progress::At { .. }) {
+            return Ok(());
+        }
+    }
+}
+
+/// What stands in the answer.
+fn told(done: &Done, (shared, trees): (&Shared, &Trees), complete: bool) -> Preview {
+    let mut parts: HashMap<ProfileNo, BTreeSet<ProfileNo>> = HashMap::new();
+    for root in trees.keys() {
+        if let Some((now, _)) = done.roots.get(root) {
+            parts.entry(*now).or_default().insert(*root);
+        }
+    }
+    parts.retain(|_, roots| roots.len() > 1);
+    let was = |no: &ProfileNo| trees.values().find(|live| live.members.iter().any(|m| m.profile.no == *no));
+    let mut samples = Vec::new();
+    for (key, holders) in shared {
+        if samples.len() == SAMPLES_MAX {
+            break;
+        }
+        let mut by_root: BTreeMap<ProfileNo, BTreeSet<ProfileId>> = BTreeMap::new();
+        for holder in holders.iter().take(SAMPLE_IDS_MAX) {
+            let (Some((now, _)), Some(live)) = (done.roots.get(holder), was(holder)) else { continue };
+            by_root.entry(*now).or_default().extend(root_id(live));
+        }
+        let together = by_root.into_values().filter(|ids| ids.len() > 1);
+        samples.extend(together.map(|ids| (key.kind.name().to_owned(), ids.into_iter().collect())));
+    }
+    Preview {
+        merges: done.counters.merge - done.before.merge,
+        profiles: parts.values().map(|roots| roots.len() as u64).sum(),
+        largest: parts.keys().filter_map(|root| done.roots.get(root)).map(|(_, n)| u64::from(*n)).max().unwrap_or(0),
+        reviews: done.counters.review,
+        samples,
+        complete,
+    }
+}
+
+fn root_id(live: &LiveProfile) -> Option<ProfileId> {
+    live.members.iter().map(|member| &member.profile).find(|profile| profile.no == live.root).map(Profile::id)
+}

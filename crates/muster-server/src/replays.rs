@@ -1,0 +1,192 @@
+//! Replays of quarantine entries (behaviour.md 4): one as a request of its own, many as a background job with its
+//! progress. Jobs live in memory: a restart ends them, and what they had not replayed stays in the quarantine.
+
+use crate::app::App;
+use crate::budget::Held;
+use crate::ingest::{Done, Ingest, Refused};
+use crate::limits::{REPLAY_JOBS_MAX, REPLAY_RETRY};
+use crate::workspaces::Entry;
+use bytes::Bytes;
+use muster_core::command::Route;
+use muster_core::id::{QuarantineNo, WorkspaceId};
+use muster_core::outcome::Applied;
+use muster_core::record::{Quarantined, Recorded};
+use muster_core::warning::Warnings;
+use muster_store::engine::EngineError;
+use muster_wire::data::answer::Preferences;
+use muster_wire::data::api::Api;
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+/// Replays one entry, corrected or as it is; its answer has results.
+///
+/// # Errors
+/// Why it was not applied.
+pub(crate) async fn replay(
+    app: &Arc<App>,
+    entry: &Arc<Entry>,
+    no: QuarantineNo,
+    element: &[u8],
+) -> Result<(Applied, Recorded), Refused> {
+    let mut body = Vec::with_capacity(element.len() + 40);
+    body.extend_from_slice(br#"{"type":"transition","elements":["#);
+    body.extend_from_slice(element);
+    body.extend_from_slice(b"]}");
+    let ingest = Ingest {
+        api: Api::Transition,
+        route: Route::Transition,
+        entry: Arc::clone(entry),
+        body: Bytes::from(body),
+        // A fault of its shape is told as a result, too: the entry stays as it is.
+        preferences: Preferences { lenient: Some(true), representation: true },
+        dry: false,
+        origin: None,
+        warnings: Warnings::default(),
+        arrived_micros: app.clock.now().micros,
+        idempotency: None,
+        replay: Some(no),
+        held: Held::nothing(),
+    };
+    match ingest.run(app).await? {
+        Done::Applied(applied, recorded) => {
+            app.telemetry.applied(&applied);
+            Ok((applied, recorded))
+        }
+        Done::Replayed(_) => Err(Refused::Engine(EngineError::Broken("a replay has no idempotency key".into()))),
+    }
+}
+
+/// How far a job is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Progress {
+    /// Its number.
+    pub(crate) id: u64,
+    /// Why it ended early, or that it ended.
+    pub(crate) state: State,
+    /// Entries that were looked at.
+    pub(crate) done: u64,
+    /// Entries that it found.
+    pub(crate) total: u64,
+    /// Entries of which something was applied.
+    pub(crate) applied: u64,
+    /// Entries that stay.
+    pub(crate) rejected: u64,
+}
+
+/// Where a job stands.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum State {
+    /// It runs.
+    #[default]
+    Running,
+    /// It came to its end.
+    Done,
+    /// The storage failed; what it had not replayed stays.
+    Failed,
+}
+
+impl State {
+    /// Its word.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Running => "running",
+            Self::Done => "done",
+            Self::Failed => "failed",
+        }
+    }
+}
+
+/// The jobs of this process, newest last.
+#[derive(Debug, Default)]
+pub(crate) struct Jobs(Mutex<Listed>);
+
+#[derive(Debug, Default)]
+struct Listed {
+    last: u64,
+    jobs: VecDeque<(WorkspaceId, Progress)>,
+}
+
+impl Jobs {
+    fn lock(&self) -> std::sync::MutexGuard<'_, Listed> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A new job; None while as many run as may.
+    fn begin(&self, workspace: &WorkspaceId, total: u64) -> Option<u64> {
+        let mut listed = self.lock();
+        if listed.jobs.len() == REPLAY_JOBS_MAX {
+            let ended = listed.jobs.iter().position(|(_, job)| job.state != State::Running)?;
+            listed.jobs.remove(ended);
+        }
+        listed.last += 1;
+        let id = listed.last;
+        listed.jobs.push_back((workspace.clone(), Progress { id, total, ..Progress::default() }));
+        Some(id)
+    }
+
+    fn update(&self, id: u64, change: impl FnOnce(&mut Progress)) {
+        if let Some((_, job)) = self.lock().jobs.iter_mut().find(|(_, job)| job.id == id) {
+            change(job);
+        }
+    }
+
+    /// One job of a workspace.
+    pub(crate) fn get(&self, workspace: &WorkspaceId, id: u64) -> Option<Progress> {
+        self.lock().jobs.iter().find(|(of, job)| of == workspace && job.id == id).map(|(_, job)| *job)
+    }
+}
+
+/// Starts a job over these entries; None while as many run as may.
+pub(crate) fn start(app: &Arc<App>, workspace: &WorkspaceId, entries: Vec<QuarantineNo>) -> Option<u64> {
+    let id = app.replays.begin(workspace, entries.len() as u64)?;
+    let (app, workspace) = (Arc::clone(app), workspace.clone());
+    tokio::spawn(async move {
+        let mut state = State::Done;
+        for no in entries {
+            match one(&app, &workspace, no).await {
+                Ok(applied) => app.replays.update(id, |job| {
+                    job.done += 1;
+                    job.applied += u64::from(applied);
+                    job.rejected += u64::from(!applied);
+                }),
+                Err(error) => {
+                    tracing::warn!(%workspace, %error, job = id, "a replay of many ended early");
+                    state = State::Failed;
+                    break;
+                }
+            }
+        }
+        app.replays.update(id, |job| job.state = state);
+    });
+    Some(id)
+}
+
+/// One entry of a job, waiting for the budget as long as it takes; whether something of it was applied.
+async fn one(app: &Arc<App>, workspace: &WorkspaceId, no: QuarantineNo) -> Result<bool, EngineError> {
+    loop {
+        let entry = app.workspaces.get(workspace.as_str()).ok_or(EngineError::UnknownWorkspace)?;
+        let Some(found) = stored(app, workspace, no).await? else { return Ok(false) };
+        if found.replayed_as.is_some() {
+            return Ok(false);
+        }
+        match replay(app, &entry, no, &found.element).await {
+            Ok((applied, _)) => return Ok(applied.is_felt()),
+            Err(Refused::Wait(_, seconds)) => tokio::time::sleep(Duration::from_secs(seconds.into())).await,
+            Err(Refused::Engine(EngineError::Overloaded)) => tokio::time::sleep(REPLAY_RETRY).await,
+            Err(Refused::Engine(error @ (EngineError::Unavailable(_) | EngineError::Full))) => return Err(error),
+            Err(_) => return Ok(false),
+        }
+    }
+}
+
+/// An entry as it is stored.
+pub(crate) async fn stored(
+    app: &Arc<App>,
+    workspace: &WorkspaceId,
+    no: QuarantineNo,
+) -> Result<Option<Quarantined>, EngineError> {
+    let (engine, id) = (Arc::clone(&app.engine), workspace.clone());
+    let read = tokio::task::spawn_blocking(move || engine.read(&id)?.quarantined(no));
+    read.await.unwrap_or_else(|_| Err(EngineError::Broken("the look-up panicked".into())))
+}

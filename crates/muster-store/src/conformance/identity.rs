@@ -1,0 +1,167 @@
+//! What the suite wants of what guards, reviews, activations and history ask for.
+
+use super::Make;
+use super::rig::{facts, put, shop};
+use crate::reader::ReviewQuery;
+use muster_core::because::{Because, SetAside};
+use muster_core::change::Put;
+use muster_core::facts::Needs;
+use muster_core::history::{History, Replaced};
+use muster_core::id::{ProfileId, ProfileNo, RequestNo, ReviewNo};
+use muster_core::identifier::{Key, Kind};
+use muster_core::record::{Change, ChangeKind, Profile, Standing, Tally};
+use muster_core::review::{Review, ReviewState};
+use muster_core::time::Timestamp;
+use muster_core::value::Value;
+use std::collections::{BTreeMap, HashMap};
+
+const fn no(n: u64) -> ProfileNo {
+    ProfileNo(n)
+}
+
+fn key(value: &str) -> Key {
+    Key { kind: Kind::new("email"), value: value.into() }
+}
+
+fn profile(n: u64) -> Profile {
+    Profile {
+        no: no(n),
+        created: Timestamp(1),
+        first_seen: Timestamp(1),
+        keys: vec![],
+        attributes: BTreeMap::new(),
+        platforms: BTreeMap::new(),
+        former: vec![],
+        history: vec![4, 6],
+    }
+}
+
+fn standing(n: u64, root: u64) -> Standing {
+    let at = Timestamp(1);
+    let members = if n == root { 2 } else { 1 };
+    let tree = Tally { first_seen: at, last_seen: at, events: 0, devices: 0, members };
+    Standing { no: no(n), created: at, root: no(root), last_seen: at, events: 0, devices: 0, tree, deletion: None }
+}
+
+fn review(n: u64, a: u64, b: Option<u64>, state: ReviewState) -> Review {
+    let id = |n| ProfileId { created: Timestamp(1), no: no(n) };
+    Review {
+        no: ReviewNo(n),
+        at: Timestamp(2),
+        last_at: Timestamp(3),
+        count: n,
+        key: key("a"),
+        a: id(a),
+        b: b.map(id),
+        reason: SetAside::Pinned,
+        request: Some((RequestNo(1), 0)),
+        record: Some(b"{}".as_slice().into()),
+        because: Because::default(),
+        state,
+        closed_at: None,
+    }
+}
+
+/// Two roots, 1 with the member 2, and 3 alone.
+fn people() -> Vec<Put> {
+    let mut rows: Vec<Put> = (1..=3).map(profile).map(Put::Profile).collect();
+    rows.extend([(1, 1), (2, 1), (3, 3)].map(|(n, root)| Put::Standing(standing(n, root))));
+    rows
+}
+
+/// Fails if only the roots' own numbers are looked for, or if decided reviews are found.
+pub(super) fn open_reviews_are_found_by_any_member_of_either_side(make: Make<'_>) {
+    let (engine, shop) = shop(make);
+    let open = ReviewState::Open;
+    let all = [
+        review(1, 2, Some(3), open),
+        review(2, 3, Some(2), open),
+        review(3, 1, Some(3), ReviewState::Dismissed),
+        review(4, 2, None, open),
+        review(5, 3, None, ReviewState::Merged),
+        review(6, 1, Some(2), open),
+    ];
+    put(&*engine, &shop, people()).expect("it stores");
+    put(&*engine, &shop, all.iter().cloned().map(Put::Review).collect()).expect("it stores");
+    let of_value = vec![(no(1), key("a")), (no(3), key("a")), (no(1), key("b"))];
+    let needs = Needs {
+        reviews_between: vec![(no(1), no(3))],
+        reviews_of_value: of_value.clone(),
+        reviews: vec![ReviewNo(3), ReviewNo(9)],
+        reviews_to_drop: 3,
+        ..Needs::default()
+    };
+    let got = facts(&*engine, &shop, needs).expect("it reads");
+    assert_eq!(got.reviews_between, HashMap::from([((no(1), no(3)), Some(vec![ReviewNo(1), ReviewNo(2)]))]));
+    let found = [Some(ReviewNo(4)), None, None];
+    assert_eq!(got.reviews_of_value, of_value.into_iter().zip(found).collect());
+    let known = [1, 2, 3, 4].map(|n| (ReviewNo(n), Some(all[n as usize - 1].clone())));
+    let want: HashMap<_, _> = known.into_iter().chain([(ReviewNo(9), None)]).collect();
+    assert_eq!(got.reviews, want, "those that were found, too");
+    assert_eq!(got.reviews_to_drop, [(ReviewNo(3), false), (ReviewNo(5), false), (ReviewNo(1), true)]);
+    let mut reader = engine.read(&shop).expect("it reads");
+    let mut listed = |state, below| {
+        let page = reader.reviews(ReviewQuery { state, below, limit: 2 }).expect("it reads");
+        (page.items.iter().map(|review| review.no.0).collect::<Vec<_>>(), page.more)
+    };
+    assert_eq!(listed(None, None), (vec![6, 5], true));
+    assert_eq!(listed(Some(open), Some(ReviewNo(6))), (vec![4, 2], true));
+    assert_eq!(listed(Some(ReviewState::Merged), None), (vec![5], false));
+    assert_eq!(reader.review(ReviewNo(4)), Ok(Some(all[3].clone())));
+}
+
+/// Fails if a holder that is noted twice counts twice (`muster verify` sees it), or taking back one that is not noted is
+/// an error.
+pub(super) fn holders_are_noted_and_taken_back_without_harm(make: Make<'_>) {
+    let (engine, shop) = shop(make);
+    let hold = |n| Put::Holder(key("a"), no(n));
+    put(&*engine, &shop, people()).expect("it stores");
+    put(&*engine, &shop, vec![hold(3), hold(1), Put::Holder(key("b"), no(2))]).expect("it stores");
+    put(&*engine, &shop, vec![hold(3), Put::DropHolder(key("b"), no(2)), Put::DropHolder(key("a"), no(2))])
+        .expect("neither does harm");
+    let needs = Needs {
+        holders: vec![key("a"), key("b")],
+        held: vec![(key("a"), no(3)), (key("a"), no(2))],
+        scan: Some((no(1), 1)),
+        ..Needs::default()
+    };
+    let got = facts(&*engine, &shop, needs).expect("it reads");
+    let holders = [(key("a"), Some(vec![no(1), no(3)])), (key("b"), Some(vec![]))];
+    assert_eq!(got.holders, HashMap::from(holders), "by number");
+    assert_eq!(got.held, HashMap::from([((key("a"), no(3)), Some(())), ((key("a"), no(2)), None)]));
+    assert_eq!((got.scan, got.profiles), (Some(vec![no(2)]), HashMap::from([(no(2), Some(profile(2)))])));
+    let mut reader = engine.read(&shop).expect("it reads");
+    assert_eq!([reader.holder(&key("a")), reader.holder(&key("b"))], [Ok(Some(no(1))), Ok(None)]);
+    assert_eq!(reader.profiles(no(2), 9), Ok(vec![profile(3)]));
+    assert_eq!(reader.root(no(2)), Ok(Some(standing(1, 1))));
+}
+
+pub(super) fn history_is_read_by_the_own_record_that_names_it(make: Make<'_>) {
+    let (engine, shop) = shop(make);
+    let row = |profile, seq| History {
+        profile: no(profile),
+        seq,
+        replaced: vec![
+            Replaced { field: "city".into(), old: Some(Value::text("Pune")), omitted: false, since: 1 },
+            Replaced { field: "bio".into(), old: None, omitted: true, since: 2 },
+            Replaced { field: "tier".into(), old: None, omitted: false, since: 3 },
+        ],
+    };
+    let change = Change {
+        seq: 6,
+        kind: ChangeKind::User,
+        profile: no(1),
+        merge: 0,
+        at: Timestamp(9),
+        request: Some(RequestNo(4)),
+    };
+    put(&*engine, &shop, people()).expect("it stores");
+    let rows = vec![Put::History(row(1, 4)), Put::History(row(2, 6)), Put::History(row(1, 6)), Put::Change(change)];
+    put(&*engine, &shop, rows).expect("it stores");
+    let mut reader = engine.read(&shop).expect("it reads");
+    assert_eq!(reader.history(&profile(1)), Ok(vec![row(1, 4), row(1, 6)]));
+    assert_eq!(reader.changes(&[5, 6]), Ok(vec![change]));
+    drop(reader);
+    put(&*engine, &shop, vec![Put::DropHistory(no(1), 6)]).expect("it stores");
+    assert_eq!(engine.read(&shop).expect("it reads").history(&profile(1)), Ok(vec![row(1, 4)]));
+}

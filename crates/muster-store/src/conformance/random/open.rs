@@ -1,0 +1,80 @@
+//! Random rows of what identity resolution left open or wrote over.
+
+use super::Dice;
+use muster_core::because::{Because, SetAside, Verdict, Weighed};
+use muster_core::change::Put;
+use muster_core::history::{History, Replaced};
+use muster_core::id::{RequestNo, ReviewNo};
+use muster_core::identifier::Kind;
+use muster_core::record::Choice;
+use muster_core::review::{Review, ReviewState};
+use muster_core::settings::SurvivorRule;
+
+impl Dice {
+    pub(super) fn because(&mut self) -> Because {
+        let verdict = |dice: &mut Self| {
+            let aside = Verdict::SetAside(dice.of(&SetAside::ALL));
+            dice.of(&[Verdict::Found, Verdict::Bound, Verdict::Replaced, Verdict::NotBound, aside])
+        };
+        let weighed = |dice: &mut Self| Weighed {
+            kind: Kind::new(dice.of(&["customer_id", "email"])),
+            id: dice.maybe(Self::id),
+            profile: dice.maybe(Self::id),
+            verdict: verdict(dice),
+        };
+        let rules = [Choice::Attribute, Choice::Rule(SurvivorRule::LastSeen), Choice::Rule(SurvivorRule::MostEvents)];
+        Because { keys: self.some(3, weighed), rule: self.maybe(|dice| dice.of(&rules)) }
+    }
+
+    fn review(&mut self) -> Review {
+        Review {
+            no: ReviewNo(self.below(8)),
+            at: self.time(),
+            last_at: self.time(),
+            count: self.number(),
+            key: self.key(),
+            a: self.id(),
+            b: self.maybe(Self::id),
+            reason: self.of(&SetAside::ALL),
+            request: self.maybe(|dice| (RequestNo(dice.number()), dice.small())),
+            record: self.maybe(|dice| dice.text().into_boxed_bytes()),
+            because: self.because(),
+            state: self.of(&ReviewState::ALL),
+            closed_at: self.maybe(Self::time),
+        }
+    }
+
+    fn history(&mut self) -> History {
+        let replaced = self.named(4, 1).into_iter().map(|(field, value)| {
+            let old = self.coin().then_some(value);
+            Replaced { field, omitted: old.is_none() && self.coin(), old, since: self.number() }
+        });
+        let replaced = replaced.collect();
+        History { profile: self.no(), seq: self.below(9), replaced }
+    }
+
+    /// One row of these families.
+    pub(super) fn open_row(&mut self) -> Put {
+        match self.below(6) {
+            0 | 1 => Put::Review(self.review()),
+            2 => Put::DropReview(ReviewNo(self.below(8))),
+            3 => Put::History(self.history()),
+            4 => Put::DropHistory(self.no(), self.below(9)),
+            _ if self.coin() => Put::Holder(self.key(), self.no()),
+            _ => Put::DropHolder(self.key(), self.no()),
+        }
+    }
+}
+
+/// What [`super::key_of`] says of such a row.
+pub(super) fn key_of(row: &Put) -> (String, bool) {
+    match row {
+        Put::Review(row) => (format!("review {}", row.no), false),
+        Put::DropReview(no) => (format!("review {no}"), true),
+        Put::History(row) => (format!("history {:?} {}", row.profile, row.seq), false),
+        Put::DropHistory(no, seq) => (format!("history {no:?} {seq}"), true),
+        // Does no harm where there is none, so it counts as no delete.
+        Put::Holder(key, no) | Put::DropHolder(key, no) => (format!("holder {key:?} {no:?}"), false),
+        other => unreachable!("{other:?} is of another family"),
+    }
+}
