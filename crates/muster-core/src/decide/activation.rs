@@ -168,7 +168,13 @@ pub(super) fn settle(work: &mut Work<'_>, key: &Key) -> Known<Settled> {
         return Ok(None);
     }
     let (holders, bound) = (work.holders(key), work.binding(key));
-    let (holders, bound) = (holders?, bound?);
+    let (mut holders, bound) = (holders?, bound?);
+    // Whoever was deleted since, by a sweep that knew the settings before.
+    let is_gone = |work: &Work<'_>, no: &ProfileNo| matches!(work.standings.get(no), Some(None));
+    for no in holders.iter().filter(|no| is_gone(work, no)).copied().collect::<Vec<_>>() {
+        work.holding.set((key.clone(), no), None);
+    }
+    holders.retain(|no| !is_gone(work, no));
     if holders.is_empty() {
         return Ok(None);
     }
