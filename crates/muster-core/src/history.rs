@@ -78,7 +78,11 @@ pub fn history(members: &[Member], rows: &[History], stamps: &Stamps, merges: &[
             at: Some(merge.at),
             field: field.clone(),
             old: None,
-            new: brought.attributes.get(field).cloned(),
+            new: brought.attributes.get(field).cloned().or_else(|| {
+                let part = tree.part(link.child);
+                let own = members.iter().filter(|m| part.contains(&m.profile.no)).map(|m| &m.profile);
+                own.filter_map(|profile| held_at(profile, rows, field, link.seq)).next()
+            }),
             omitted: false,
             request: merge.request.map(|(request, _)| request),
             recorded_under: member.profile.id(),
@@ -89,6 +93,18 @@ pub fn history(members: &[Member], rows: &[History], stamps: &Stamps, merges: &[
     items.reverse();
     items.sort_by(|a, b| (b.seq, &a.field).cmp(&(a.seq, &b.field)));
     items
+}
+
+/// What an own record held when a place of the change sequence was taken. The fold cannot tell where the record was written
+/// since, for a record keeps its latest write alone: what was written over after that place was there, and what was not
+/// is there still.
+fn held_at(profile: &Profile, rows: &[History], field: &str, seq: Seq) -> Option<Value> {
+    let later = rows.iter().filter(|row| row.profile == profile.no && row.seq > seq);
+    let first = later.filter_map(|row| Some((row.seq, row.replaced.iter().find(|r| *r.field == *field)?)));
+    match first.min_by_key(|(seq, _)| *seq) {
+        Some((_, replaced)) => replaced.old.clone(),
+        None => profile.attributes.get(field).and_then(|write| write.value.clone()),
+    }
 }
 
 /// The writes of one own record: each value that was written over tells of two, its own and the one that replaced it.

@@ -220,6 +220,7 @@ fn history_tells_who_wrote_a_value_when_and_by_which_request_and_merge() {
     };
     assert_eq!(of("tier"), [json!(["blue", "gold", second, null]), json!([null, "blue", first, null])]);
     assert_eq!(of("city"), [json!([null, "Pune", third, "m1"]), json!([null, "Pune", first, null])]);
+    assert_eq!(of("email")[1], json!([null, "b@y.test", third, "m1"]), "also where the same value was written since");
     let page = get(&workspace, &format!("/users/{}/history?limit=1", user["id"].as_str().unwrap()));
     assert_eq!((&page["items"][0], page["next_cursor"].is_string()), (&items[0], true));
 }
