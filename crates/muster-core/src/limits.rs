@@ -43,8 +43,9 @@ pub const SWEEP_EVENTS_MAX: usize = 1_000;
 pub const HISTORY_MAX: usize = 100;
 /// Longest value that history keeps, in bytes of its JSON: a record of history stays below half a megabyte a name.
 pub const HISTORY_VALUE_BYTES_MAX: usize = 4 << 10;
-/// Holders of one value that one look at it takes: more than can be joined, so that whoever is left is set aside later.
-pub const HOLDERS_MAX: usize = 1_001;
+/// Holders of one value that one look at it takes, the first by number; the others wait for the next. Judging each against
+/// those before it, and the reviews between them, are some hundredths of a second of a lane.
+pub const HOLDERS_MAX: usize = 128;
 /// Own records that one batch of an activation takes: a few milliseconds of a lane.
 pub const ACTIVATION_BATCH: usize = 200;
 /// Most reviews of a workspace, decided ones with them (behaviour.md 3.3).

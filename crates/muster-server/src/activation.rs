@@ -7,6 +7,7 @@ pub(crate) mod preview;
 use crate::app::App;
 use crate::limits::{ACTIVATION_PERIOD, ACTIVATION_RETRY};
 use crate::workspaces::Entry;
+use futures_util::FutureExt as _;
 use muster_core::decide::{Index, Progress, Settle};
 use muster_core::decision::Mode;
 use muster_core::id::WorkspaceId;
@@ -15,6 +16,7 @@ use muster_core::settings::Phase;
 use muster_store::engine::{EngineError, apply};
 use muster_wire::manage::settings::{Activating, WorkspaceSettings};
 use std::collections::HashSet;
+use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// Which workspaces have an activation that runs here.
@@ -28,7 +30,9 @@ pub(crate) async fn run(app: Arc<App>) {
             if entry.document.activating.is_some() && app.activations.begin(entry.id()) {
                 let app = Arc::clone(&app);
                 tokio::spawn(async move {
-                    if let Err(error) = to_its_end(&app, entry.id()).await {
+                    let panicked = |_| Err(EngineError::Broken("the activation panicked".into()));
+                    let run = AssertUnwindSafe(to_its_end(&app, entry.id())).catch_unwind().await;
+                    if let Err(error) = run.unwrap_or_else(panicked) {
                         let workspace = entry.id();
                         tracing::warn!(%workspace, %error, "an activation goes on in a moment");
                         tokio::time::sleep(ACTIVATION_RETRY).await;

@@ -15,6 +15,7 @@ use muster_core::warning::Warnings;
 use muster_store::engine::EngineError;
 use muster_wire::data::answer::Preferences;
 use muster_wire::data::api::Api;
+use muster_wire::data::failure::Failure;
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -29,6 +30,13 @@ pub(crate) async fn replay(
     no: QuarantineNo,
     element: &[u8],
 ) -> Result<(Applied, Recorded), Refused> {
+    // What an import would be refused for before it is read.
+    if entry.document.suspended {
+        return Err(Refused::Failure(Failure::Suspended));
+    }
+    if element.len() as u64 > entry.document.body_bytes {
+        return Err(Refused::Failure(Failure::TooLarge { limit_bytes: entry.document.body_bytes }));
+    }
     let mut body = Vec::with_capacity(element.len() + 40);
     body.extend_from_slice(br#"{"type":"transition","elements":["#);
     body.extend_from_slice(element);

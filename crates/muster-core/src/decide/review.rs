@@ -178,6 +178,19 @@ fn close(work: &mut Work<'_>, no: ReviewNo, state: ReviewState) {
     }
 }
 
+/// Closes a review, and with it those of the same kind that a merge has made to be of the same pair.
+fn close_pair(work: &mut Work<'_>, review: &Review, (a, b): (ProfileNo, ProfileNo), state: ReviewState) -> Known<()> {
+    if a != b {
+        for no in open_between(work, a, b)? {
+            if kind_of(work, no).as_ref() == Some(&review.key.kind) {
+                close(work, no, state);
+            }
+        }
+    }
+    close(work, review.no, state);
+    Ok(())
+}
+
 /// Two live profiles become one: nothing is left to decide between them.
 pub(super) fn joined(work: &mut Work<'_>, a: ProfileNo, b: ProfileNo) -> Known<()> {
     for no in open_between(work, a, b)? {
@@ -280,8 +293,12 @@ impl DecideReview {
         }
         let ends = match self.choose {
             Choose::Dismiss => {
-                close(work, review.no, ReviewState::Dismissed);
-                ends(work, review)?
+                let ends = ends(work, review)?;
+                match ends {
+                    Some((a, Some(b))) => close_pair(work, review, (a, b), ReviewState::Dismissed)?,
+                    _ => close(work, review.no, ReviewState::Dismissed),
+                }
+                ends
             }
             Choose::KeepApart => {
                 let Some((a, Some(b))) = ends(work, review)? else {
@@ -290,7 +307,7 @@ impl DecideReview {
                 if a != b {
                     separation = Some(separate(work, review, (a, b))?);
                 }
-                close(work, review.no, ReviewState::KeptApart);
+                close_pair(work, review, (a, b), ReviewState::KeptApart)?;
                 Some((a, Some(b)))
             }
             Choose::Merge => match self.merge(work, review)? {

@@ -129,7 +129,8 @@ impl Store {
         if let Some((after, limit)) = needs.scan {
             let numbers: Vec<ProfileNo> = self.profiles.keys().copied().filter(|no| *no > after).take(limit).collect();
             for no in &numbers {
-                self.read_profile(*no, facts);
+                facts.profiles.insert(*no, self.profiles.get(no).cloned());
+                facts.standings.insert(*no, self.standings.get(no).copied());
             }
             facts.scan = Some(numbers);
         }

@@ -54,6 +54,27 @@ fn a_kind_that_becomes_active_joins_whom_preview_said() {
     assert_eq!(ids.len(), 3, "the sample names those that were joined");
 }
 
+/// The opposite: `into_changes` takes a view that was not read for one that is stored.
+#[test]
+fn kinds_that_become_active_together_join_a_chain_over_both() {
+    let world = World::start();
+    let workspace = world.workspace(&json!(null));
+    for element in [
+        customer("a", json!({"email": "e@y.test"})),
+        customer("b", json!({"email": "e@y.test", "mobile": "+1555"})),
+        customer("c", json!({"mobile": "+1555"})),
+    ] {
+        world.clock.step(1);
+        workspace.results(&json!([element]));
+    }
+    let wanted = kinds(json!({}), &["email", "mobile"]);
+    let preview = workspace.admin("POST", "/identity/preview", &wanted).json();
+    assert_eq!((&preview["merges"], &preview["largest"]), (&json!(2), &json!(3)), "{preview}");
+    assert_eq!(workspace.admin("PUT", "/identity", &wanted).status, 200);
+    settled(&workspace);
+    assert_eq!((&get(&workspace, "/stats")["users"], &get(&workspace, "/stats")["merges"]), (&json!(1), &json!(2)));
+}
+
 #[test]
 fn how_values_are_normalised_is_fixed_while_a_kind_is_active() {
     let world = World::start();
@@ -153,6 +174,15 @@ fn a_refused_record_is_found_corrected_and_replayed_once() {
     let gone =
         [workspace.admin("DELETE", &path, &Json::Null).status, workspace.admin("DELETE", &path, &Json::Null).status];
     assert_eq!(gone, [204, 404]);
+}
+
+#[test]
+fn a_suspended_workspace_replays_nothing() {
+    let world = World::start();
+    let workspace = world.workspace(&json!(null));
+    workspace.results(&json!([{"type": "event", "customer_id": "a", "actions": [{"action": "moe_x"}]}]));
+    assert_eq!(workspace.admin("PATCH", "", &json!({"suspended": true})).status, 200);
+    assert_eq!(workspace.admin("POST", "/quarantine/q1/replay", &Json::Null).status, 403);
 }
 
 #[test]

@@ -5,6 +5,7 @@
 mod amplification;
 mod clients;
 mod deletion;
+mod documented;
 mod guards;
 mod hang_up;
 mod hostile;

@@ -6,6 +6,7 @@ use super::{Answer, Call, Refusal, tree};
 use crate::activation::preview::preview;
 use crate::workspaces::Entry;
 use axum::response::Response;
+use muster_core::attribute::CUSTOMER_ID;
 use muster_core::record::Counters;
 use muster_core::settings::Identity;
 use muster_wire::manage::problem::Problem;
@@ -38,6 +39,10 @@ fn kinds(old: &Identity, new: &Identity) -> Result<Vec<Box<str>>, Problem> {
     match compare(old, new) {
         IdentityChange::None | IdentityChange::Immediate => Ok(Vec::new()),
         IdentityChange::Activates(kinds) => Ok(kinds),
+        IdentityChange::Fixed(kind) if *kind == *CUSTOMER_ID => Err(Problem::new(
+            409,
+            "how values of customer_id are normalised is fixed once there is data: it is always active",
+        )),
         IdentityChange::Fixed(kind) => Err(Problem::new(
             409,
             format!("how values of {kind} are normalised is fixed while it is active over stored data; pause it first"),

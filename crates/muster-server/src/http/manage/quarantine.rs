@@ -13,6 +13,7 @@ use muster_core::record::Quarantined;
 use muster_core::time::{Date, Timestamp};
 use muster_store::engine::{EngineError, apply};
 use muster_store::reader::Reader;
+use muster_wire::data::failure::Failure;
 use muster_wire::manage::page::{page, render};
 use muster_wire::manage::problem::Problem;
 use muster_wire::manage::{body, quarantine};
@@ -92,6 +93,10 @@ fn refusal(refused: Refused) -> Answer {
         }
         Refused::Never(..) => Problem::new(413, "the element costs more than the whole budget of a minute"),
         Refused::Engine(error) => return Err(error.into()),
+        Refused::Failure(Failure::Suspended) => Problem::new(403, "the workspace is suspended"),
+        Refused::Failure(Failure::TooLarge { limit_bytes }) => {
+            Problem::new(413, format!("the element is longer than a body may be: {limit_bytes} bytes"))
+        }
         Refused::Failure(_) | Refused::Faults(_) => {
             Problem::at("/element", "cannot be read as an element; it must be JSON as the bulk import takes it")
         }
@@ -156,13 +161,15 @@ fn selected(reader: &mut dyn Reader, wanted: &Wanted) -> Result<Vec<QuarantineNo
             let page = reader.quarantine(below, PAGE_MAX)?;
             below = page.items.last().map(|last| last.no);
             entries.extend(page.items.iter().filter(|entry| fits(entry)).map(|entry| entry.no));
-            if !page.more || entries.len() >= REPLAY_ENTRIES_MAX {
+            if !page.more {
                 break;
             }
         }
     }
     entries.sort_unstable();
     entries.dedup();
+    // Of the oldest so many; the next call takes the next.
+    entries.truncate(REPLAY_ENTRIES_MAX);
     Ok(entries)
 }
 
