@@ -4,13 +4,17 @@
 use crate::value::{Value, float_text};
 use std::collections::HashSet;
 
-/// What values of one array have in common. All numbers are one family: none of them need to be cast, so none loses
+/// What values of one array have in common; its first element decides. All numbers are one family: none of them need to be cast, so none loses
 /// digits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Family {
+pub enum Family {
+    /// true and false.
     Boolean,
+    /// Integers and floats.
     Number,
+    /// Texts and dates.
     Text,
+    /// Objects and what is shaped like one.
     Object,
 }
 
@@ -67,7 +71,8 @@ fn integral(number: f64) -> Option<i64> {
     (number.fract() == 0.0 && (-BOUND..BOUND).contains(&number)).then_some(number as i64)
 }
 
-fn family(value: &Value) -> Family {
+/// The family of a value.
+pub fn family(value: &Value) -> Family {
     match value {
         Value::Boolean(_) => Family::Boolean,
         Value::Integer(_) | Value::Float(_) => Family::Number,

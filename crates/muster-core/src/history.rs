@@ -85,6 +85,8 @@ pub fn history(members: &[Member], rows: &[History], stamps: &Stamps, merges: &[
             merge: Some(merge.no),
         }));
     }
+    // What one element wrote twice has one place: the later write stands first, too.
+    items.reverse();
     items.sort_by(|a, b| (b.seq, &a.field).cmp(&(a.seq, &b.field)));
     items
 }

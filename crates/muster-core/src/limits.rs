@@ -34,8 +34,9 @@ pub const IDEMPOTENCY_MS: i64 = 24 * 3_600_000;
 /// Longest idempotency key, in bytes (behaviour.md 1.4).
 pub const IDEMPOTENCY_KEY_BYTES_MAX: usize = 255;
 /// Rounds of needs and facts before a decision counts as a bug (architecture, "The seam"). A decision's needs are
-/// closed under: keys, their profiles, those profiles' roots, the roots' trees; four rounds do, eight leave room.
-pub const ROUNDS_MAX: usize = 8;
+/// closed under: keys, their profiles, those profiles' roots, the roots' trees; four rounds do. While kinds become active
+/// it is also who holds their values and what stands between those and others: eleven were seen, sixteen leave room.
+pub const ROUNDS_MAX: usize = 16;
 /// Events that one batch of a sweep takes: a few milliseconds of a lane.
 pub const SWEEP_EVENTS_MAX: usize = 1_000;
 /// Rows of history that one own record keeps, one an element that wrote something over; the oldest goes first.

@@ -10,6 +10,7 @@ use crate::workspaces::Entry;
 use muster_core::decide::{Index, Progress, Settle};
 use muster_core::decision::Mode;
 use muster_core::id::WorkspaceId;
+use muster_core::limits::ACTIVATION_BATCH;
 use muster_core::settings::Phase;
 use muster_store::engine::{EngineError, apply};
 use muster_wire::manage::settings::{Activating, WorkspaceSettings};
@@ -55,9 +56,10 @@ async fn to_its_end(app: &Arc<App>, id: &WorkspaceId) -> Result<(), EngineError>
     while let Some(entry) = app.workspaces.get(id.as_str()) {
         let Some(activating) = &entry.document.activating else { return Ok(()) };
         let (identity, revision) = (entry.settings.identity.clone(), entry.settings.revision);
+        let batch = ACTIVATION_BATCH;
         let progress = match activating.phase {
-            Phase::Indexing => apply(&*app.engine, id, Index { identity, revision }, Mode::Commit).await,
-            Phase::Joining => apply(&*app.engine, id, Settle { identity, revision }, Mode::Commit).await,
+            Phase::Indexing => apply(&*app.engine, id, Index { identity, revision, batch }, Mode::Commit).await,
+            Phase::Joining => apply(&*app.engine, id, Settle { identity, revision, batch }, Mode::Commit).await,
         };
         match progress {
             Ok(Progress::At { .. }) => tokio::task::yield_now().await,

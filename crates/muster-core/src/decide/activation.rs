@@ -12,7 +12,7 @@ use crate::decision::{Decision, Step};
 use crate::facts::{Facts, Needs};
 use crate::id::{ProfileId, ProfileNo};
 use crate::identifier::{Key, key_of};
-use crate::limits::{ACTIVATION_BATCH, HOLDERS_MAX};
+use crate::limits::HOLDERS_MAX;
 use crate::planted;
 use crate::record::Choice;
 use crate::settings::{Activation, Identity, Phase};
@@ -40,6 +40,8 @@ pub struct Index {
     pub identity: Identity,
     /// Their revision.
     pub revision: u64,
+    /// Own records that it takes: [`crate::limits::ACTIVATION_BATCH`] but for tests.
+    pub batch: usize,
 }
 
 /// One batch of the background pass that joins who holds the same value: profiles in the order of their ids, kinds in
@@ -49,6 +51,8 @@ pub struct Settle {
     pub identity: Identity,
     /// Their revision.
     pub revision: u64,
+    /// Own records that it takes: [`crate::limits::ACTIVATION_BATCH`] but for tests.
+    pub batch: usize,
 }
 
 impl Decision for Index {
@@ -59,7 +63,7 @@ impl Decision for Index {
     }
 
     fn decide(&self, facts: &Facts, now: Moment) -> Step<Progress> {
-        batch(facts, now, (&self.identity, self.revision, Phase::Indexing), |work, activation, numbers| {
+        batch(facts, now, (&self.identity, self.revision, Phase::Indexing, self.batch), |work, activation, numbers| {
             numbers.iter().try_for_each(|no| index(work, activation, *no))?;
             Ok(numbers.last().copied())
         })
@@ -74,7 +78,7 @@ impl Decision for Settle {
     }
 
     fn decide(&self, facts: &Facts, now: Moment) -> Step<Progress> {
-        batch(facts, now, (&self.identity, self.revision, Phase::Joining), pass)
+        batch(facts, now, (&self.identity, self.revision, Phase::Joining, self.batch), pass)
     }
 }
 
@@ -83,7 +87,7 @@ impl Decision for Settle {
 fn batch(
     facts: &Facts,
     now: Moment,
-    (identity, revision, phase): (&Identity, u64, Phase),
+    (identity, revision, phase, size): (&Identity, u64, Phase, usize),
     run: impl FnOnce(&mut Work<'_>, &Activation, &[ProfileNo]) -> Known<Option<ProfileNo>>,
 ) -> Step<Progress> {
     let activation = match &identity.activation {
@@ -92,12 +96,15 @@ fn batch(
     };
     let so_far = if facts.counters.activation == activation.since { facts.counters.activation_done } else { 0 };
     let Some(numbers) = &facts.scan else {
-        return Step::NeedMore(Needs { scan: Some((ProfileNo(so_far), ACTIVATION_BATCH)), ..Needs::default() });
+        return Step::NeedMore(Needs { scan: Some((ProfileNo(so_far), size)), ..Needs::default() });
     };
     let mut work = Work::new(facts, identity, now.at);
-    let Ok(last) = run(&mut work, activation, numbers) else { return Step::NeedMore(work.needs) };
+    let Ok(last) = run(&mut work, activation, numbers) else {
+        work.foresee();
+        return Step::NeedMore(work.needs);
+    };
     let total = facts.counters.profile;
-    let finished = numbers.len() < ACTIVATION_BATCH && last == numbers.last().copied();
+    let finished = numbers.len() < size && last == numbers.last().copied();
     let done = if finished { total } else { last.map_or(so_far, |no| no.0) };
     (work.counters.activation, work.counters.activation_done) = (activation.since, done);
     Step::Done(work.into_changes(), if finished { Progress::Finished } else { Progress::At { done, total } })
@@ -132,12 +139,14 @@ fn pass(work: &mut Work<'_>, activation: &Activation, numbers: &[ProfileNo]) -> 
             let value = work.profile(*no)?.attributes.get(kind.kind.name()).and_then(|write| write.value.as_ref());
             let Some(key) = value.and_then(|value| key_of(kind, value)) else { continue };
             work.mark();
-            let settled = match work.holds(&key, *no) {
-                Ok(false) => continue,
-                Ok(true) => work.holders(&key).map(|holders| holders.len()),
-                Err(Missing) => Err(Missing),
+            // All that the first look at a value needs is asked for at once.
+            let (holds, holders, bound) = (work.holds(&key, *no), work.holders(&key), work.binding(&key));
+            let settled = match (holds, holders, bound) {
+                (Ok(false), ..) => continue,
+                (Ok(true), Ok(holders), Ok(_)) => settle(work, &key).map(|_| holders.len()),
+                _ => Err(Missing),
             };
-            match settled.and_then(|holders| settle(work, &key).map(|_| holders)) {
+            match settled {
                 Ok(holders) => looked_at += holders,
                 Err(Missing) => missing = true,
             }
@@ -158,11 +167,17 @@ pub(super) fn settle(work: &mut Work<'_>, key: &Key) -> Known<Settled> {
     {
         return Ok(None);
     }
-    let holders = work.holders(key)?;
+    let (holders, bound) = (work.holders(key), work.binding(key));
+    let (mut holders, bound) = (holders?, bound?);
+    // Whoever was deleted since, by a sweep that knew the settings before.
+    let is_gone = |work: &Work<'_>, no: &ProfileNo| matches!(work.standings.get(no), Some(None));
+    for no in holders.iter().filter(|no| is_gone(work, no)).copied().collect::<Vec<_>>() {
+        work.holding.set((key.clone(), no), None);
+    }
+    holders.retain(|no| !is_gone(work, no));
     if holders.is_empty() {
         return Ok(None);
     }
-    let bound = work.binding(key)?;
     let found = roots(work, bound.iter().chain(&holders))?;
     let mut group = Group::new();
     if bound.is_some() {
@@ -217,10 +232,8 @@ fn roots<'n>(work: &mut Work<'_>, ids: impl Iterator<Item = &'n ProfileNo>) -> K
     if missing {
         return Err(Missing);
     }
-    if roots.iter().any(|root| *root != roots[0]) {
-        for root in &roots {
-            missing |= work.separations(*root).is_err() | work.members(*root).is_err() | work.shown(*root).is_err();
-        }
-    }
+    let several = roots.iter().any(|root| *root != roots[0]);
+    // An import may join them to others by another key.
+    missing |= (several || work.request.is_some()) && work.lacks(&roots);
     if missing { Err(Missing) } else { Ok(roots) }
 }

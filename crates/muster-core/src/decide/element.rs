@@ -117,21 +117,27 @@ impl Met {
 /// The live profile of an element's keys, merged if there are several, and the id it is recorded under: the one id of
 /// all its bound keys, else the root (behaviour.md 3.1).
 fn meet(work: &mut Work<'_>, context: &Context<'_>, resolved: &Resolved<'_>, notes: &mut Notes) -> Known<Met> {
+    let (root, record, joined) = if let [root] = resolved.roots[..] {
+        (root, resolved.one_id().unwrap_or(root), Vec::new())
+    } else {
+        let keys = resolved.kept.iter().map(|(given, _)| given.key.clone()).collect();
+        let causing = Causing { request: Some((context.request, context.index)), origin: Origin::Keys(keys) };
+        let (root, joined, choice) = join_all(work, &resolved.roots, &causing)?;
+        notes.because.rule = Some(choice);
+        (root, root, joined)
+    };
     let mut merged = Vec::new();
-    if let Some((joined, choice)) = &resolved.settled {
-        merged.clone_from(joined);
-        notes.because.rule = Some(*choice);
+    if let Some((settled, choice)) = &resolved.settled {
+        // A value of a key that is set aside may have joined others elsewhere.
+        for id in settled {
+            if work.root_of(id.no)? == root {
+                merged.push(*id);
+                notes.because.rule.get_or_insert(*choice);
+            }
+        }
     }
-    if let [root] = resolved.roots[..] {
-        let record = resolved.one_id().unwrap_or(root);
-        return Ok(Met { root, record, merged });
-    }
-    let keys = resolved.kept.iter().map(|(given, _)| given.key.clone()).collect();
-    let causing = Causing { request: Some((context.request, context.index)), origin: Origin::Keys(keys) };
-    let (root, joined, choice) = join_all(work, &resolved.roots, &causing)?;
     merged.extend(joined);
-    notes.because.rule = Some(choice);
-    Ok(Met { root, record: root, merged })
+    Ok(Met { root, record, merged })
 }
 
 /// The keys set aside enter the review list.

@@ -88,10 +88,9 @@ impl Group {
 fn values(work: &mut Work<'_>, kind: &Kind, roots: &[ProfileNo], keys: &[Key]) -> Known<BTreeSet<Box<str>>> {
     let mut values: BTreeSet<Box<str>> = keys.iter().filter(|k| k.kind == *kind).map(|k| k.value.clone()).collect();
     for root in roots {
-        for member in work.members(*root)? {
-            let held = work.held(member)?;
-            values.extend(held.into_iter().filter(|k| k.kind == *kind).map(|k| k.value));
-        }
+        let members = work.members(*root)?;
+        let held = work.held_by(&members)?;
+        values.extend(held.into_iter().filter(|k| k.kind == *kind).map(|k| k.value));
     }
     Ok(values)
 }

@@ -94,6 +94,7 @@ impl<W: Wire> Decision for ImportDecision<W> {
         let first_new = ProfileNo(work.counters.profile + 1);
         let elements: Arc<[ElementResult]> =
             import.elements.iter().map(|e| element(&mut work, import, request, e)).collect();
+        work.foresee();
         if !work.needs.is_empty() {
             return Step::NeedMore(work.needs);
         }

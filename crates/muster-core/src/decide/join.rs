@@ -98,10 +98,7 @@ fn join(
     review::joined(work, survivor, part)?;
     let (joined, staying) = (work.members(part)?, work.members(survivor)?);
     let (mut view, shown) = (work.shown(survivor)?, work.shown(part)?);
-    let mut identifiers = Vec::new();
-    for member in &joined {
-        identifiers.extend(work.held(*member)?);
-    }
+    let mut identifiers = work.held_by(&joined)?;
     identifiers.sort_by_key(|key| (work.identity.rank(&key.kind), key.value.clone()));
     let same_email = view.same_email(&shown);
     let rules = work.identity.attribute_rules.clone();

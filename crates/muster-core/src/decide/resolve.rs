@@ -86,9 +86,7 @@ fn look_up<'k>(work: &mut Work<'_>, keys: &'k [GivenKey], writes: bool) -> Known
             Err(Missing) => missing = true,
         }
     }
-    if missing {
-        return Err(Missing);
-    }
+    // Where a value is not settled yet, the needs of the other keys are noted all the same.
     let mut found = Vec::with_capacity(keys.len());
     for given in keys {
         let bound = work.binding(&given.key);
@@ -106,9 +104,8 @@ fn look_up<'k>(work: &mut Work<'_>, keys: &'k [GivenKey], writes: bool) -> Known
     let first = found.iter().find_map(|(_, bound)| bound.map(|(_, root)| root));
     let several = found.iter().any(|(_, bound)| bound.map(|(_, root)| root) != first && bound.is_some());
     if several {
-        for (_, root) in found.iter().filter_map(|(_, bound)| *bound) {
-            missing |= work.separations(root).is_err() | work.members(root).is_err() | work.shown(root).is_err();
-        }
+        let roots: Vec<ProfileNo> = found.iter().filter_map(|(_, bound)| bound.map(|(_, root)| root)).collect();
+        missing |= work.lacks(&roots);
     }
     if missing { Err(Missing) } else { Ok((found, settled)) }
 }

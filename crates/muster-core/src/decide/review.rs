@@ -1,5 +1,6 @@
 //! Reviews (behaviour.md 3.3): what a key that is set aside leaves behind, and how somebody decides it.
 
+use super::activation::settle;
 use super::guard::{self, between};
 use super::join::{Causing, Origin, join_all};
 use super::revert::side;
@@ -43,6 +44,8 @@ pub(super) fn set_aside(work: &mut Work<'_>, aside: &Aside<'_>) -> Known<()> {
             if let (None, Some(other)) = (review.b, aside.other) {
                 let other = work.standing(other)?.id();
                 work.reviews.change(&no).as_mut().ok_or(Missing)?.b = Some(other);
+                // Stored as one without a second profile, it is found by the pair from now on like one just opened.
+                work.opened.push(no);
             }
         }
         return Ok(());
@@ -271,6 +274,10 @@ impl DecideReview {
     fn close(&self, work: &mut Work<'_>, review: &Review) -> Known<ReviewOutcome> {
         gather(work, review)?;
         let (mut merge, mut separation) = (None, None);
+        if review.b.is_none() && !matches!(self.choose, Choose::Dismiss) {
+            // Whoever holds the value of a kind that has just become active is found first.
+            settle(work, &review.key)?;
+        }
         let ends = match self.choose {
             Choose::Dismiss => {
                 close(work, review.no, ReviewState::Dismissed);
@@ -320,6 +327,7 @@ impl DecideReview {
         if work.standing(a)?.tree.members + work.standing(b)?.tree.members > MEMBERS_MAX {
             return Ok(Err(Refused::TooManyMembers));
         }
+        both(work, a, b)?;
         for no in between(work, &[a], b)?.separations {
             work.appended.push(Put::Lift(no));
         }
@@ -377,19 +385,30 @@ fn ends(work: &mut Work<'_>, review: &Review) -> Known<Option<(ProfileNo, Option
         None => Err(work.need_standing(no)),
         Some(found) => Ok(found.map(|standing| standing.root)),
     };
-    let Some(a) = live(work, review.a.no)? else { return Ok(None) };
+    let a = live(work, review.a.no);
     let b = match review.b {
-        Some(b) => Some(b.no),
-        None => work.binding(&review.key)?,
+        Some(b) => Ok(Some(b.no)),
+        // What a kind was bound to when it was active, nobody is found by.
+        None if work.identity.active_kind(review.key.kind.name()).is_none() => Ok(None),
+        None => work.binding(&review.key),
     };
-    match b {
-        None => Ok(Some((a, None))),
-        Some(b) => Ok(live(work, b)?.map(|b| (a, Some(b)))),
-    }
+    // Both are asked for before it gives up.
+    let b = b.and_then(|b| b.map(|b| live(work, b)).transpose());
+    Ok(match (a?, b?) {
+        (None, _) | (_, Some(None)) => None,
+        (Some(a), b) => Some((a, b.flatten())),
+    })
+}
+
+/// Asks for everything that joining two live profiles, or keeping them apart, needs before it gives up.
+fn both(work: &mut Work<'_>, a: ProfileNo, b: ProfileNo) -> Known<()> {
+    let missing = work.lacks(&[a, b]) | open_between(work, a, b).is_err();
+    if missing { Err(Missing) } else { Ok(()) }
 }
 
 /// Separates the two; the one that stands if they are separated already.
 fn separate(work: &mut Work<'_>, review: &Review, (a, b): (ProfileNo, ProfileNo)) -> Known<SeparationNo> {
+    both(work, a, b)?;
     if let Some(no) = guard::between(work, &[a], b)?.separations.first() {
         return Ok(*no);
     }

@@ -13,7 +13,7 @@ use crate::review::Review;
 use crate::settings::{Identity, Phase};
 use crate::time::Timestamp;
 use crate::value::Value;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::LazyLock;
 
 /// A fact that is not known yet; the need for it is noted.
@@ -48,7 +48,7 @@ pub(super) struct Work<'f> {
     history: Layer<'f, (ProfileNo, Seq), History>,
     /// Rows that are only ever added.
     pub(super) appended: Vec<Put>,
-    /// Reviews that this decision opened.
+    /// Reviews that this decision opened, or gave their second profile.
     pub(super) opened: Vec<ReviewNo>,
     /// What the running element wrote over, by own record.
     pub(super) replaced: Vec<(ProfileNo, Replaced)>,
@@ -57,6 +57,8 @@ pub(super) struct Work<'f> {
     /// When what it carries was received first: now, but for a replay.
     pub(super) receipt: Timestamp,
     marked: (Counters, usize, usize),
+    /// Live profiles that one element brings together, of all elements; kept when an element fails.
+    meeting: Vec<BTreeSet<ProfileNo>>,
 }
 
 impl<'f> Work<'f> {
@@ -85,6 +87,7 @@ impl<'f> Work<'f> {
             request: None,
             receipt: now,
             marked: (facts.counters, 0, 0),
+            meeting: Vec::new(),
         }
     }
 
@@ -266,6 +269,42 @@ impl<'f> Work<'f> {
         }
     }
 
+    /// What is asked of reviews is asked of all that come together by several elements at once: one after another, each
+    /// merge into the same profile would take a round of its own.
+    pub(super) fn foresee(&mut self) {
+        if self.needs.reviews_between.is_empty() && self.needs.reviews_of_value.is_empty() {
+            return;
+        }
+        let mut groups: Vec<BTreeSet<ProfileNo>> = Vec::new();
+        for mut group in std::mem::take(&mut self.meeting) {
+            groups.retain(|other| {
+                let apart = other.is_disjoint(&group);
+                if !apart {
+                    group.extend(other);
+                }
+                apart
+            });
+            groups.push(group);
+        }
+        let facts = self.facts;
+        let live = |no: &ProfileNo| matches!(facts.standings.get(no), Some(Some(standing)) if standing.root == *no);
+        for group in &mut groups {
+            group.retain(live);
+        }
+        let mut pairs: BTreeSet<(ProfileNo, ProfileNo)> = self.needs.reviews_between.drain(..).collect();
+        let asked = |group: &&BTreeSet<ProfileNo>| pairs.iter().any(|(a, b)| group.contains(a) && group.contains(b));
+        for group in groups.iter().filter(asked).collect::<Vec<_>>() {
+            let of = |a: &ProfileNo| group.range(*a..).skip(1).map(|b| (*a, *b)).collect::<Vec<_>>();
+            pairs.extend(group.iter().flat_map(of).filter(|pair| !facts.reviews_between.contains_key(pair)));
+        }
+        self.needs.reviews_between.extend(pairs);
+        for (root, key) in std::mem::take(&mut self.needs.reviews_of_value) {
+            let others = groups.iter().find(|group| group.contains(&root)).into_iter().flatten().copied();
+            let wanted = std::iter::once(root).chain(others).map(|root| (root, key.clone()));
+            self.needs.reviews_of_value.extend(wanted.filter(|wanted| !facts.reviews_of_value.contains_key(wanted)));
+        }
+    }
+
     /// A review as it is now.
     pub(super) fn review_now(&self, no: ReviewNo) -> Option<&Review> {
         self.reviews.get(&no).flatten()
@@ -297,20 +336,53 @@ impl<'f> Work<'f> {
     }
 
     /// The keys that an own record holds: those bound to it, and while kinds are being joined what it holds of them.
+    /// Asks for all of them before it gives up.
     pub(super) fn held(&mut self, no: ProfileNo) -> Known<Vec<Key>> {
         let mut keys = self.profile(no)?.keys.clone();
         let identity = self.identity;
         let Some(activation) = identity.activation.as_ref().filter(|a| a.phase == Phase::Joining) else {
             return Ok(keys);
         };
+        let mut missing = false;
         for kind in &activation.kinds {
             let value = self.profile(no)?.attributes.get(kind.kind.name()).and_then(|write| write.value.as_ref());
             let Some(key) = value.and_then(|value| key_of(kind, value)) else { continue };
-            if !keys.contains(&key) && self.holds(&key, no)? {
-                keys.push(key);
+            if !keys.contains(&key) {
+                match self.holds(&key, no) {
+                    Ok(true) => keys.push(key),
+                    Ok(false) => {}
+                    Err(Missing) => missing = true,
+                }
             }
         }
-        Ok(keys)
+        if missing { Err(Missing) } else { Ok(keys) }
+    }
+
+    /// The keys that any of these own records holds. Asks for all of them before it gives up: one by one they would take
+    /// a round each.
+    pub(super) fn held_by(&mut self, members: &[ProfileNo]) -> Known<Vec<Key>> {
+        let (mut keys, mut missing) = (Vec::new(), false);
+        for no in members {
+            match self.held(*no) {
+                Ok(held) => keys.extend(held),
+                Err(Missing) => missing = true,
+            }
+        }
+        if missing { Err(Missing) } else { Ok(keys) }
+    }
+
+    /// Asks for everything that judging and joining these live profiles needs; true if something is missing.
+    pub(super) fn lacks(&mut self, roots: &[ProfileNo]) -> bool {
+        self.meeting.push(roots.iter().copied().collect());
+        let mut missing = false;
+        for root in roots {
+            missing |= self.separations(*root).is_err() | self.shown(*root).is_err();
+            match self.members(*root) {
+                Ok(members) => missing |= self.held_by(&members).is_err(),
+                Err(Missing) => missing = true,
+            }
+        }
+        missing
     }
 
     /// An own record is written: what is indexed of it follows.

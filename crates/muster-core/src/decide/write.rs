@@ -135,14 +135,9 @@ fn release(work: &mut Work<'_>, record: ProfileNo, kind: &Kind) -> Known<bool> {
 /// identifier that the profile holds. None if it holds no value of the kind.
 pub(super) fn unset_kind(work: &mut Work<'_>, place: Place, kind: &Kind) -> Known<Option<bool>> {
     let members = work.members(place.root)?;
-    let (mut holds, mut holds_others) = (false, false);
-    for member in &members {
-        let identity = work.identity;
-        for key in &work.held(*member)? {
-            holds |= key.kind == *kind;
-            holds_others |= key.kind != *kind && identity.active_kind(key.kind.name()).is_some();
-        }
-    }
+    let (held, identity) = (work.held_by(&members)?, work.identity);
+    let holds = held.iter().any(|key| key.kind == *kind);
+    let holds_others = held.iter().any(|key| key.kind != *kind && identity.active_kind(key.kind.name()).is_some());
     if !holds {
         return Ok(None);
     }

@@ -5,7 +5,7 @@ use crate::model::Model;
 use crate::resolve::{Kept, Told, Warned};
 use muster_core::command::{ArrayOperation, Customer, Device, Event, Matching, Unset};
 use muster_core::id::ProfileNo;
-use muster_core::identifier::{Key, Kind};
+use muster_core::identifier::Kind;
 use muster_core::outcome::{ActionOutcome, Outcome};
 use muster_core::record::{self, DeviceRef};
 use muster_core::time::Timestamp;
@@ -17,8 +17,8 @@ impl Model {
     /// A customer element.
     pub(crate) fn customer(&mut self, customer: &Customer, now: Timestamp) -> Told {
         let mut warned = Warned::new();
-        let kept = self.kept(&customer.keys, &mut warned);
-        let target = match self.target(&kept, now) {
+        let resolved = self.resolve(&customer.keys, &mut warned);
+        let target = match self.target(&resolved) {
             Some(target) => {
                 let ignored = customer.create_only_names.iter().map(|(n, _)| (Code::CreateOnlyIgnored, n.clone()));
                 warned.extend(ignored);
@@ -29,7 +29,7 @@ impl Model {
                 return Told { warnings: warned, ..Told::nothing(Outcome::Skipped, Vec::new()) };
             }
             None => {
-                let target = self.create(now, customer.seen.first.unwrap_or(now));
+                let target = self.create(customer.seen.first.unwrap_or(now));
                 self.person_mut(target.record).seen.push(customer.seen.last.unwrap_or(now).min(now));
                 for (name, value) in &customer.create_only {
                     self.write(target.record, name, Some(value.clone()));
@@ -38,13 +38,18 @@ impl Model {
             }
         };
         let record = target.record;
-        for (given, bound) in &kept {
+        self.enter(record, &resolved.aside);
+        for (given, bound) in &resolved.kept {
             match bound {
                 Some(no) if given.written => {
                     self.write(*no, given.key.kind.name(), Some(Value::text(&given.key.value)))
                 }
                 Some(_) => {}
-                None => self.replace(record, &given.key, now, &mut warned),
+                None => {
+                    if self.replace(record, &given.key) {
+                        warned.insert((Code::IdentifierReplaced, given.key.kind.name().into()));
+                    }
+                }
             }
         }
         for (name, value) in &customer.sets {
@@ -57,16 +62,8 @@ impl Model {
         for operation in &customer.arrays {
             self.array(record, operation, &mut warned);
         }
-        self.unset(record, &customer.unsets, now, &mut warned);
+        self.unset(record, &customer.unsets, &mut warned);
         self.tell(target, Vec::new(), warned)
-    }
-
-    fn replace(&mut self, record: ProfileNo, key: &Key, now: Timestamp, warned: &mut Warned) {
-        if let Some(old) = self.keys_of(&[record]).into_iter().find(|k| k.kind == key.kind) {
-            self.release(&old, now);
-            warned.insert((Code::IdentifierReplaced, key.kind.name().into()));
-        }
-        self.bind(record, key);
     }
 
     fn array(&mut self, record: ProfileNo, operation: &ArrayOperation, warned: &mut Warned) {
@@ -88,7 +85,7 @@ impl Model {
         self.write(record, &operation.name, (!items.is_empty()).then_some(Value::Array(items)));
     }
 
-    fn unset(&mut self, record: ProfileNo, rules: &[Unset], now: Timestamp, warned: &mut Warned) {
+    fn unset(&mut self, record: ProfileNo, rules: &[Unset], warned: &mut Warned) {
         let kinds: Vec<Kind> = self.identity().active().map(|k| k.kind.clone()).collect();
         let names: Vec<Box<str>> =
             self.names().into_iter().filter(|n| kinds.iter().all(|k| k.name() != &**n)).collect();
@@ -103,15 +100,21 @@ impl Model {
             if !rules.iter().any(|r| r.matching == Matching::Equals && names_it(r, kind.name())) {
                 continue;
             }
-            let (mine, others): (Vec<Key>, Vec<Key>) =
-                self.keys_of(&self.under(self.root(record))).into_iter().partition(|k| k.kind == *kind);
-            let active = others.iter().any(|k| kinds.contains(&k.kind));
+            let (mine, others): (Vec<_>, Vec<_>) =
+                self.held(&self.under(self.root(record))).into_iter().partition(|(k, _)| k.kind == *kind);
+            let active = others.iter().any(|(k, _)| kinds.contains(&k.kind));
             if !mine.is_empty() && !active {
                 warned.insert((Code::LastIdentifierKept, kind.name().into()));
                 continue;
             }
             for key in &mine {
-                self.release(key, now);
+                self.release(key);
+            }
+            // "In the whole profile": also who shows such a value without holding it, after an activation.
+            for no in self.under(self.root(record)).into_iter().filter(|_| !mine.is_empty()) {
+                if self.person(no).writes.iter().any(|w| *w.name == *kind.name()) {
+                    self.write(no, kind.name(), None);
+                }
             }
             self.write(record, kind.name(), None);
         }
@@ -140,25 +143,26 @@ impl Model {
         let stored: Vec<_> = stored.into_iter().map(|(a, _)| a.clone().unwrap()).collect();
         let times: Vec<Timestamp> = stored.iter().map(|a| a.time.unwrap_or(now)).collect();
         let mut warned = Warned::new();
-        let kept = self.kept(&event.keys, &mut warned);
-        let target = match self.target(&kept, now) {
+        let resolved = self.resolve(&event.keys, &mut warned);
+        let target = match self.target(&resolved) {
             None if event.update_existing_only => {
                 let skip = |j| if j == ActionOutcome::Accepted { ActionOutcome::Skipped } else { j };
                 let actions = judged.into_iter().map(skip).collect();
                 return Told { warnings: warned, ..Told::nothing(Outcome::Skipped, actions) };
             }
             None => {
-                let target = self.create(now, times.iter().min().copied().unwrap());
-                for (given, _) in &kept {
+                let target = self.create(times.iter().min().copied().unwrap());
+                for (given, _) in &resolved.kept {
                     self.bind(target.record, &given.key);
                 }
                 target
             }
             Some(target) => {
-                ignored(&kept, &mut warned);
+                ignored(&resolved.kept, &mut warned);
                 target
             }
         };
+        self.enter(target.record, &resolved.aside);
         for (action, time) in stored.iter().zip(&times) {
             self.tick();
             self.accepted += 1;
@@ -173,11 +177,12 @@ impl Model {
     /// A device element.
     pub(crate) fn device(&mut self, device: &Device, now: Timestamp) -> Told {
         let mut warned = Warned::new();
-        let kept = self.kept(&device.keys, &mut warned);
-        let Some(target) = self.target(&kept, now) else {
+        let resolved = self.resolve(&device.keys, &mut warned);
+        let Some(target) = self.target(&resolved) else {
             return Told { warnings: warned, ..Told::nothing(Outcome::Rejected, Vec::new()) };
         };
-        ignored(&kept, &mut warned);
+        ignored(&resolved.kept, &mut warned);
+        self.enter(target.record, &resolved.aside);
         let at = DeviceRef { profile: target.record, device_id: device.device_id.clone() };
         let tokens: Vec<_> = device.fields.tokens().collect();
         let old = self.person(target.record).devices.iter().find(|d| d.at == at).map(|d| d.fields.clone());

@@ -1,9 +1,10 @@
 //! Worked examples of behaviour.md 3.4 and 3.1, and the cases that the search found, shrunk and kept.
 
 use crate::engine::Store;
-use crate::histories::{Draft, History, START, Step, Variant, What, key};
+use crate::histories::{Draft, History, START, Step, Turn, What, key};
 use crate::laws::agree;
-use crate::world::{plain, revert, send};
+use crate::variants::{PLAIN, Variant};
+use crate::world::{World, plain, revert, send};
 use muster_core::change::{Changes, Put};
 use muster_core::command::{Action, Body, Customer, Device, DeviceFields, Element, ElementKind, Event, GivenKey};
 use muster_core::decide::{ImportDecision, RevertOutcome};
@@ -18,7 +19,7 @@ use muster_core::warning::Warnings;
 use std::sync::Arc;
 
 /// `customer_id`, `mobile` and `email` identify; the latest last seen survives.
-const STANDARD: Variant = Variant { kinds: 3, rule: 0, attribute: false, rules: false };
+const STANDARD: Variant = PLAIN;
 
 fn settings() -> Arc<Settings> {
     Arc::new(STANDARD.settings())
@@ -201,7 +202,7 @@ fn a_merge_of_two_with_500_000_events_each_changes_as_many_rows_as_one_of_two_wi
         (shop.store.counters.events, shop.store.counters.events_accepted) = (2 * events_each, 2 * events_each);
         shop.wait();
         let sent = customer(vec![given("customer_id", 1), given("email", 2)], &[]);
-        let import = crate::histories::import(&shop.settings, vec![sent]);
+        let import = crate::histories::import(&shop.settings, vec![sent], false);
         let now = Moment { at: shop.now, micros: 0 };
         let (changes, _) = shop.store.run(&ImportDecision { import, wire: crate::engine::PlainWire }, now).unwrap();
         (changes.unwrap(), shop)
@@ -222,7 +223,7 @@ fn bare(keys: [Option<u8>; 3]) -> Draft {
 }
 
 fn one(draft: Draft) -> Step {
-    Step::Send { later: 0, elements: vec![draft] }
+    Step::Send { later: 0, dry: false, elements: vec![draft] }
 }
 
 /// Found by the search: the part of a revert has no view to drop. Fails if `settle` drops a view without having one.
@@ -240,7 +241,7 @@ fn a_reverted_single_id_drops_no_view_that_it_never_had() {
 /// An update of a user by these keys, eight seconds later than the last.
 fn update(keys: [Option<u8>; 3], sets: Vec<(u8, u8)>, arrays: Vec<(bool, u8)>, unsets: Vec<u8>) -> Step {
     let what = What::Customer { sets, arrays, unsets, platforms: vec![], seen: [None; 2] };
-    Step::Send { later: 8, elements: vec![Draft { keys, existing_only: false, what }] }
+    Step::Send { later: 8, dry: false, elements: vec![Draft { keys, existing_only: false, what }] }
 }
 
 /// Found by the search: both sides of a revert tell when their members were joined. Fails if `side` leaves it out.
@@ -289,4 +290,27 @@ fn an_unset_for_a_part_holds_after_the_revert_also_for_what_its_own_members_brou
         Step::Revert(1),
     ];
     assert_eq!(agree(&History { variant: STANDARD, steps }), Ok(()));
+}
+
+/// Opposite: in `Work::foresee` ask for nothing.
+#[test]
+fn a_request_of_many_merges_into_one_profile_takes_no_more_rounds_while_a_review_is_open() {
+    let mut world = World::new(&Variant { pins: 2, batch: 200, ..PLAIN });
+    // Two people of one mobile number each: the second's is set aside from the first, and enters the review list.
+    sends(&mut world, vec![[Some(100), Some(0), None], [Some(101), Some(1), None], [Some(100), Some(1), None]]);
+    sends(&mut world, (0..49).map(|n| [Some(n), None, None]).chain([[None, None, Some(0)]]).collect());
+    sends(&mut world, (0..49).map(|n| [Some(n), None, Some(0)]).collect());
+    assert_eq!((world.store.counters.users, world.store.counters.reviews_open), (3, 1));
+    // The same with a kind that has just become active.
+    world.step(&Step::Turn(Turn::Pause(1))).unwrap();
+    sends(&mut world, (50..90).map(|n| [Some(n), None, Some(n)]).chain([[None, Some(2), None]]).collect());
+    world.step(&Step::Turn(Turn::Activate(0))).unwrap();
+    world.step(&Step::Advance(1)).unwrap();
+    sends(&mut world, (50..90).map(|n| [None, Some(2), Some(n)]).collect());
+    assert_eq!((world.store.counters.users, world.store.counters.reviews_open), (4, 1));
+}
+
+fn sends(world: &mut World, keys: Vec<[Option<u8>; 3]>) {
+    let elements = keys.into_iter().map(bare).collect();
+    world.step(&Step::Send { later: 0, dry: false, elements }).and_then(|()| world.compare()).unwrap();
 }

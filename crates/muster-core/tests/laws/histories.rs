@@ -1,70 +1,26 @@
 //! Random histories: small pools of keys, names and values, so that collisions are the rule. A history is kept as a
 //! short description that shrinks well; how it becomes commands depends on the settings, and stands here too.
 
+use crate::variants::Variant;
 use muster_core::command::{
     Action, ArrayOperation, Body, Customer, Device, DeviceFields, Element, ElementKind, Event, GivenKey, Import,
     Matching, Route, Seen, Unset,
 };
+use muster_core::decide::Choose;
 use muster_core::identifier::{Key, Kind};
 use muster_core::reason::{Fault, Reason};
 use muster_core::record::Platform;
-use muster_core::settings::{Combine, Identity, KindSettings, RateLimits, Settings, SurvivorRule};
+use muster_core::settings::{KindSettings, Settings};
 use muster_core::time::Timestamp;
 use muster_core::value::Value;
 use muster_core::warning::Warnings;
-use proptest::collection::vec;
-use proptest::option::{of, weighted};
-use proptest::prelude::*;
 use std::sync::Arc;
 
 const DAY: i64 = 86_400_000;
 /// When every history begins.
 pub(crate) const START: i64 = 1_767_571_200_000;
-const KINDS: [&str; 3] = ["customer_id", "mobile", "email"];
+pub(crate) const KINDS: [&str; 3] = ["customer_id", "mobile", "email"];
 const NAMES: [&str; 9] = ["tier", "city", "size", "spent", "best", "tags", "moe_spam", "email", "mobile"];
-
-/// Settings of a history.
-#[derive(Clone, Debug)]
-pub(crate) struct Variant {
-    pub(crate) kinds: u8,
-    pub(crate) rule: u8,
-    pub(crate) attribute: bool,
-    pub(crate) rules: bool,
-}
-
-impl Variant {
-    /// The settings that it stands for.
-    pub(crate) fn settings(&self) -> Settings {
-        let kinds: &[&str] = match self.kinds {
-            0 => &[],
-            1 => &["customer_id", "mobile"],
-            2 => &["email", "customer_id", "mobile"],
-            _ => &KINDS,
-        };
-        let rules = [("spent", Combine::Sum), ("best", Combine::Max), ("size", Combine::Min)];
-        let identity = Identity {
-            enabled: true,
-            kinds: kinds.iter().map(|k| KindSettings::plain(k)).collect(),
-            survivor_attribute: self.attribute.then(|| "city".into()),
-            survivor_rule: match self.rule {
-                0 => SurvivorRule::LastSeen,
-                1 => SurvivorRule::FirstSeen,
-                _ => SurvivorRule::MostEvents,
-            },
-            attribute_rules: if self.rules {
-                rules.iter().map(|(n, r)| ((*n).into(), *r)).collect()
-            } else {
-                Vec::new()
-            },
-            activation: None,
-        };
-        Settings {
-            identity: if kinds.is_empty() { Identity::off() } else { identity },
-            limits: RateLimits { users: 0, events: 0, devices: 0 },
-            ..Settings::default()
-        }
-    }
-}
 
 /// An element: keys from the pools by kind, in the order of `KINDS`, and what it carries.
 #[derive(Clone, Debug)]
@@ -97,9 +53,32 @@ pub(crate) enum What {
 /// One step of a history.
 #[derive(Clone, Debug)]
 pub(crate) enum Step {
-    Send { later: u8, elements: Vec<Draft> },
+    /// A request; `dry`: the same is sent dry before.
+    Send {
+        later: u8,
+        dry: bool,
+        elements: Vec<Draft>,
+    },
     Revert(u8),
     Lift(u8),
+    /// A review is decided.
+    Decide(u8, Choose),
+    /// A live profile's deletion is asked for.
+    Delete(u8),
+    /// The settings of identity resolution change.
+    Turn(Turn),
+    /// An activation goes on by so many of its batches and changes of phase.
+    Advance(u8),
+}
+
+/// A change of the settings; refused while an activation is under way.
+#[derive(Clone, Debug)]
+pub(crate) enum Turn {
+    /// Kinds that are not active become active; the bits choose.
+    Activate(u8),
+    Pause(u8),
+    Remove(u8),
+    Off,
 }
 
 /// A history.
@@ -107,52 +86,6 @@ pub(crate) enum Step {
 pub(crate) struct History {
     pub(crate) variant: Variant,
     pub(crate) steps: Vec<Step>,
-}
-
-pub(crate) fn variants() -> impl Strategy<Value = Variant> {
-    (0..8u8, 0..3u8, any::<bool>(), any::<bool>()).prop_map(|(kinds, rule, attribute, rules)| Variant {
-        kinds,
-        rule,
-        attribute,
-        rules,
-    })
-}
-
-/// What elements carry.
-pub(crate) fn contents() -> impl Strategy<Value = What> {
-    let customer = (
-        vec((0..9u8, 0..12u8), 0..3),
-        vec((any::<bool>(), 1..8u8), 0..2),
-        prop_oneof![3 => Just(Vec::new()), 1 => vec(0..14u8, 1..3)],
-        vec((0..3u8, any::<bool>()), 0..2),
-        [weighted(0.1, 0..5u8), weighted(0.1, 0..5u8)],
-    );
-    let customer = customer.prop_map(|(sets, arrays, unsets, platforms, seen)| What::Customer {
-        sets,
-        arrays,
-        unsets,
-        platforms,
-        seen,
-    });
-    let event = vec((0..10u8, weighted(0.3, 0..6u8)), 1..4).prop_map(|actions| What::Event { actions });
-    let device = (0..3u8, 0..6u8, weighted(0.3, 0..3u8)).prop_map(|(id, push, gaid)| What::Device { id, push, gaid });
-    prop_oneof![5 => customer, 3 => event, 2 => device]
-}
-
-fn drafts() -> impl Strategy<Value = Draft> {
-    let keys = [weighted(0.5, 0..6u8), weighted(0.4, 0..4u8), of(0..4u8)];
-    (keys, prop::bool::weighted(0.1), contents()).prop_map(|(keys, existing_only, what)| Draft {
-        keys,
-        existing_only,
-        what,
-    })
-}
-
-/// Histories of that many steps.
-pub(crate) fn histories(steps: usize) -> impl Strategy<Value = History> {
-    let send = (0..20u8, vec(drafts(), 1..4)).prop_map(|(later, elements)| Step::Send { later, elements });
-    let step = prop_oneof![8 => send, 2 => any::<u8>().prop_map(Step::Revert), 1 => any::<u8>().prop_map(Step::Lift)];
-    (variants(), vec(step, 1..=steps)).prop_map(|(variant, steps)| History { variant, steps })
 }
 
 /// How much later a step comes, in milliseconds.
@@ -167,6 +100,8 @@ pub(crate) fn later(n: u8) -> i64 {
 fn text(kind: &str, n: u8) -> String {
     match kind {
         "customer_id" => format!("c{n}"),
+        // Also spelled by a number.
+        "mobile" if n == 3 => "7".into(),
         "mobile" => format!("+1555010000{n}"),
         _ => format!("e{n}@example.test"),
     }
@@ -191,6 +126,10 @@ fn value(name: &str, n: u8) -> Value {
         "size" | "spent" | "best" if n == 7 => Value::Float(1.5),
         "size" | "spent" | "best" => Value::Integer(i64::from(n) % 5 - 1),
         "moe_spam" => Value::Boolean(n.is_multiple_of(2)),
+        "mobile" if n == 8 => Value::Integer(7),
+        "email" if n == 8 => Value::text(&text(name, 0).to_uppercase()),
+        "email" | "mobile" if n == 9 => Value::text(" Null "),
+        "email" | "mobile" if n == 10 => Value::Boolean(true),
         "email" | "mobile" => Value::text(&text(name, n % 4)),
         _ => Value::text(["gold", "blue", "red"][usize::from(n % 3)]),
     }
@@ -250,6 +189,12 @@ pub(crate) fn with_keys(
 fn customer(keys: Vec<GivenKey>, draft: &Draft, settings: &Settings, now: Timestamp) -> Customer {
     let What::Customer { sets, arrays, unsets, platforms, seen } = &draft.what else { unreachable!() };
     let mut customer = Customer { keys, update_existing_only: draft.existing_only, ..Customer::default() };
+    // What no active kind takes as an identifier is a plain attribute.
+    for (name, n) in KINDS.iter().zip(draft.keys).skip(1) {
+        if let Some(n) = n.filter(|_| settings.identity.active_kind(name).is_none()) {
+            customer.sets.push(((*name).into(), Value::text(&text(name, n))));
+        }
+    }
     for (name, n) in sets {
         let name = NAMES[usize::from(*name)];
         if settings.identity.active_kind(name).is_none() && customer.sets.iter().all(|(s, _)| **s != *name) {
@@ -331,12 +276,12 @@ fn device(keys: Vec<GivenKey>, id: u8, push: u8, gaid: Option<u8>) -> Device {
 }
 
 /// A request of these elements.
-pub(crate) fn import(settings: &Arc<Settings>, elements: Vec<Element>) -> Import {
+pub(crate) fn import(settings: &Arc<Settings>, elements: Vec<Element>, dry: bool) -> Import {
     Import {
         route: Route::Transition,
         settings: settings.clone(),
         all_or_nothing: false,
-        dry: false,
+        dry,
         elements,
         origin: None,
         warnings: Warnings::default(),

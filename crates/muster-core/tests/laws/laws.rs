@@ -1,14 +1,21 @@
 //! The laws as properties over random histories.
 
 use crate::engine::{PlainWire, Store};
-use crate::histories::{Draft, History, Step, What, element, histories, import, later};
+use crate::histories::{Draft, History, Step, Turn, What, element, import, later};
+use crate::model::Written;
+use crate::strategies::{activations, histories};
 use crate::undone::{self, Undone};
-use crate::world::{World, pick};
+use crate::variants::{PLAIN, Variant};
+use crate::world::World;
 use muster_core::command::IdempotencyKey;
 use muster_core::decide::ImportDecision;
-use muster_core::id::{MergeNo, RequestNo};
+use muster_core::history::Stamps;
+use muster_core::id::RequestNo;
+use muster_core::limits::HISTORY_MAX;
 use muster_core::outcome::ImportOutcome;
-use muster_core::time::Moment;
+use muster_core::review::Review;
+use muster_core::snapshot::Member;
+use muster_core::time::{Moment, Timestamp};
 use proptest::strategy::Strategy;
 use proptest::test_runner::{Config, RngAlgorithm, TestCaseError, TestError, TestRng, TestRunner};
 use std::fmt::Debug;
@@ -65,19 +72,25 @@ fn rules_and_naive_model_agree_after_every_step() {
     hold(300, &histories(40), agree);
 }
 
+/// Opposite: in `settle` bind to the last of the kept holders.
+#[test]
+fn rules_and_naive_model_agree_while_kinds_become_active() {
+    hold(300, &activations(), agree);
+}
+
 #[test]
 fn l5_elements_one_a_request_give_the_same_state() {
     hold(150, &histories(20), |history| {
         let whole = World::run(history)?;
         let mut split = World::new(&history.variant);
         for step in &history.steps {
-            let Step::Send { later: by, elements } = step else {
+            let Step::Send { later: by, dry, elements } = step else {
                 split.step(step)?;
                 continue;
             };
-            split.step(&Step::Send { later: *by, elements: Vec::new() })?;
+            split.step(&Step::Send { later: *by, dry: *dry, elements: Vec::new() })?;
             for draft in elements {
-                split.step(&Step::Send { later: 0, elements: vec![draft.clone()] })?;
+                split.step(&Step::Send { later: 0, dry: *dry, elements: vec![draft.clone()] })?;
             }
         }
         let (a, b) = (without_requests(whole.store), without_requests(split.store));
@@ -102,16 +115,13 @@ fn l7_a_replay_and_known_events_leave_the_state_unchanged() {
     hold(100, &histories(15), |history| {
         let mut world = World::new(&history.variant);
         for (n, step) in history.steps.iter().enumerate() {
-            let Step::Send { later: by, elements } = step else {
-                if let Step::Revert(n) = step {
-                    let merge = MergeNo(pick(*n, world.store.counters.merge as usize));
-                    crate::world::revert(&mut world.store, &world.settings, merge, world.now)?;
-                }
-                continue;
-            };
-            world.now.0 += later(*by);
-            replayed(&mut world, n, elements)?;
-            known_events(&mut world, elements)?;
+            if let Step::Send { later: by, elements, .. } = step {
+                let mut aside = World { store: world.store.clone(), ..World::new(&history.variant) };
+                (aside.settings, aside.now) = (world.settings.clone(), Timestamp(world.now.0 + later(*by)));
+                replayed(&mut aside, n, elements)?;
+                known_events(&mut aside, elements)?;
+            }
+            world.step(step)?;
         }
         Ok(())
     });
@@ -122,7 +132,7 @@ fn replayed(world: &mut World, n: usize, drafts: &[Draft]) -> Result<(), String>
     let keyed = |body| {
         let idempotency = Some(IdempotencyKey { key: format!("k{n}").into(), body_hash: [body; 32] });
         ImportDecision {
-            import: muster_core::command::Import { idempotency, ..import(&world.settings, elements()) },
+            import: muster_core::command::Import { idempotency, ..import(&world.settings, elements(), false) },
             wire: PlainWire,
         }
     };
@@ -168,4 +178,99 @@ fn known_events(world: &mut World, drafts: &[Draft]) -> Result<(), String> {
 #[test]
 fn l6_merge_traffic_and_revert_leave_both_sides_as_if_never_merged() {
     hold(400, &undone::cases(), Undone::check);
+}
+
+/// Opposite: in `history` do not reverse the items.
+#[test]
+fn history_ends_with_the_value_that_stands_and_tells_which_request_wrote_it_and_when() {
+    hold(200, &histories(40), |history| told(&World::run(history)?));
+}
+
+/// Of each own record: the newest change of each attribute, against the last of the writes that the model kept.
+fn told(world: &World) -> Result<(), String> {
+    let (store, model) = (&world.store, &world.model);
+    let stamps: Stamps = store.changes.values().map(|c| (c.seq, (c.at, c.request))).collect();
+    let rows: Vec<_> = store.history.values().cloned().collect();
+    for person in &model.people {
+        let no = person.id.no;
+        let (profile, standing) = (store.profiles[&no].clone(), store.standings[&no]);
+        let alone = Member { profile, standing, link: None, joined_at: None, devices: Vec::new() };
+        let items = muster_core::history::history(&[alone], &rows, &stamps, &[]);
+        for name in model.names() {
+            let mut log: Vec<&Written> = person.writes.iter().filter(|w| w.name == name).collect();
+            let value = log.last().and_then(|w| w.value.clone());
+            // A value that was there already may be written again, or not: any of the last writes of it may be told.
+            while log.len() > 1 && log[0].value != value || log.len() > 1 && log[log.len() - 2].value != value {
+                log.remove(0);
+            }
+            let newest = items.iter().find(|item| item.field == name);
+            let right = match newest {
+                // What was never more than unset has no history.
+                None => value.is_none(),
+                Some(item) => {
+                    let stamp = (item.at.unwrap_or_default(), item.request);
+                    item.new == value && item.recorded_under == person.id && log.iter().any(|w| w.stamp == stamp)
+                }
+            };
+            if !right {
+                return Err(format!("{name} of {no:?} is {value:?}, written {log:?}, and history says {newest:?}"));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Opposite: in `Work::keep_history` say that there are never too many.
+#[test]
+fn history_keeps_its_newest_rows_and_no_more_than_it_may() {
+    let mut world = World::new(&PLAIN);
+    let keys = [Some(0), None, None];
+    for n in 0..HISTORY_MAX as u8 + 20 {
+        let what =
+            What::Customer { sets: vec![(0, n)], arrays: vec![], unsets: vec![], platforms: vec![], seen: [None; 2] };
+        let elements = vec![Draft { keys, existing_only: false, what }];
+        world.step(&Step::Send { later: 8, dry: false, elements }).and_then(|()| world.compare()).unwrap();
+    }
+    assert_eq!(world.store.history.len(), HISTORY_MAX);
+    assert_eq!(told(&world), Ok(()));
+}
+
+/// Opposite: in `batch` note one profile more as done.
+#[test]
+fn an_activation_in_batches_comes_to_what_one_big_pass_comes_to() {
+    hold(200, &histories(25), |history| {
+        let history = History { variant: Variant { dormant: 6, ..history.variant.clone() }, ..history.clone() };
+        let mut world = World::new(&history.variant);
+        for step in history.steps.iter().filter(|step| !matches!(step, Step::Turn(_) | Step::Advance(_))) {
+            world.step(step)?;
+        }
+        let mut ends = Vec::new();
+        for batch in [1, 2, 1_000] {
+            let mut world = world.clone();
+            world.driver.batch = batch;
+            world.step(&Step::Turn(Turn::Activate(0)))?;
+            while world.settings.identity.activation.is_some() {
+                world.step(&Step::Advance(0)).and_then(|()| world.compare())?;
+            }
+            everyone_is_found(&world)?;
+            ends.push(world.store);
+        }
+        if ends.iter().all(|end| *end == ends[2]) { Ok(()) } else { Err(format!("{:#?}\n{:#?}", ends[0], ends[2])) }
+    });
+}
+
+/// Law L2 after an activation: who shows an identifier is found by it, or was set aside from whoever is.
+fn everyone_is_found(world: &World) -> Result<(), String> {
+    let (store, model) = (&world.store, &world.model);
+    for kind in world.settings.identity.active() {
+        for (key, no) in model.holders(kind) {
+            let found = store.bindings.get(&key).map(|bound| store.root(*bound));
+            let pair = |r: &Review| [Some(store.root(r.a.no)), r.b.map(|b| store.root(b.no))];
+            let aside = |r: &Review| r.key.kind == key.kind && pair(r).contains(&found);
+            if found != Some(store.root(no)) && (found.is_none() || !store.reviews.values().any(aside)) {
+                return Err(format!("law L2: {no:?} shows {key:?}, which leads to {found:?}, and nobody was told"));
+            }
+        }
+    }
+    Ok(())
 }

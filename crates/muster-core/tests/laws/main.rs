@@ -7,15 +7,21 @@
 
 #![expect(clippy::unwrap_used, reason = "tests: what is missing fails the test that asked for it")]
 
+mod activation;
 mod chains;
 mod elements;
+mod driver;
 mod engine;
 mod examples;
 mod facts;
+mod guards;
 mod histories;
 mod laws;
 mod model;
 mod planted;
 mod resolve;
+mod reviews;
+mod strategies;
 mod undone;
+mod variants;
 mod world;

@@ -1,11 +1,12 @@
 //! The naive model: every write that was ever made in a list, profiles folded from scratch at each look, straight from
 //! the words of behaviour.md 3.1. It shares with the rules the plain value types and nothing else. What elements do to
-//! it is `resolve.rs`.
+//! it is `resolve.rs` and `elements.rs`; guards, reviews and activation are in files of their names.
 
-use muster_core::id::{MergeNo, ProfileId, ProfileNo, SeparationNo};
+use crate::reviews::Noted;
+use muster_core::id::{MergeNo, ProfileId, ProfileNo, RequestNo, ReviewNo, SeparationNo};
 use muster_core::identifier::{Key, Kind};
 use muster_core::record::{Choice, Device, Former, Platform, Tally};
-use muster_core::settings::{Combine, Identity, Settings};
+use muster_core::settings::{Combine, Identity, KindSettings, Normaliser, Settings};
 use muster_core::snapshot::{MemberEntry, Snapshot};
 use muster_core::time::Timestamp;
 use muster_core::value::Value;
@@ -26,11 +27,28 @@ pub(crate) struct Person {
     pub(crate) id: ProfileId,
     pub(crate) first_seen: Timestamp,
     pub(crate) seen: Vec<Timestamp>,
-    pub(crate) writes: Vec<(u64, Box<str>, Option<Value>)>,
+    pub(crate) writes: Vec<Written>,
     pub(crate) platforms: Vec<(u64, Platform, bool)>,
     pub(crate) devices: Vec<Device>,
     pub(crate) events: Vec<Timestamp>,
     pub(crate) former: Vec<Former>,
+}
+
+/// One write of an attribute: when in the order of all that happens, the value or an unset, and what history tells of it.
+#[derive(Clone, Debug)]
+pub(crate) struct Written {
+    pub(crate) seq: u64,
+    pub(crate) name: Box<str>,
+    pub(crate) value: Option<Value>,
+    pub(crate) stamp: (Timestamp, Option<RequestNo>),
+}
+
+/// What led to a merge.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Why {
+    Keys,
+    Activation,
+    Review(ReviewNo),
 }
 
 /// A merge: a link while it is not reverted.
@@ -44,6 +62,7 @@ pub(crate) struct Join {
     pub(crate) rules: Vec<(Box<str>, Combine)>,
     pub(crate) same_email: bool,
     pub(crate) choice: Choice,
+    pub(crate) why: Why,
     pub(crate) reverted: Option<Timestamp>,
 }
 
@@ -58,6 +77,17 @@ pub(crate) struct Model {
     pub(crate) separations_ever: u64,
     pub(crate) event_ids: Vec<(Box<str>, Timestamp)>,
     pub(crate) clock: u64,
+    /// Live profiles whose deletion is under way, with when they go.
+    pub(crate) leaving: BTreeMap<ProfileNo, Timestamp>,
+    pub(crate) reviews: Vec<Noted>,
+    /// Values of kinds that have just become active, each with an own record that shows it; until they are bound.
+    pub(crate) unsettled: Vec<(Key, ProfileNo)>,
+    /// The last id that the background pass has seen.
+    pub(crate) passed: ProfileNo,
+    /// What is written now is written at this time by this request.
+    pub(crate) stamp: (Timestamp, Option<RequestNo>),
+    /// The place in its request of the element that is applied now.
+    pub(crate) running: u32,
     pub(crate) requests: u64,
     pub(crate) accepted: u64,
     pub(crate) quarantined: u64,
@@ -74,6 +104,12 @@ impl Model {
             separations_ever: 0,
             event_ids: Vec::new(),
             clock: 0,
+            leaving: BTreeMap::new(),
+            reviews: Vec::new(),
+            unsettled: Vec::new(),
+            passed: ProfileNo(0),
+            stamp: (Timestamp(0), None),
+            running: 0,
             requests: 0,
             accepted: 0,
             quarantined: 0,
@@ -129,8 +165,14 @@ impl Model {
         self.bindings.iter().find(|(k, _)| k == key).map(|(_, no)| *no)
     }
 
+    /// The keys that any of these ids hold: bound to them, or not settled yet; with the id.
+    pub(crate) fn held(&self, members: &[ProfileNo]) -> Vec<(Key, ProfileNo)> {
+        let all = self.bindings.iter().chain(&self.unsettled);
+        all.filter(|(_, no)| members.contains(no)).cloned().collect()
+    }
+
     /// The keys bound to any of these ids.
-    pub(crate) fn keys_of(&self, members: &[ProfileNo]) -> Vec<Key> {
+    fn keys_of(&self, members: &[ProfileNo]) -> Vec<Key> {
         self.bindings.iter().filter(|(_, no)| members.contains(no)).map(|(key, _)| key.clone()).collect()
     }
 
@@ -163,9 +205,7 @@ impl Model {
 
     /// What a live profile shows of an attribute.
     pub(crate) fn attribute(&self, top: ProfileNo, name: &str) -> Option<Value> {
-        let log = |p: &Person| {
-            p.writes.iter().filter(|(_, n, _)| **n == *name).map(|(seq, _, v)| (*seq, v.clone())).collect()
-        };
+        let log = |p: &Person| p.writes.iter().filter(|w| *w.name == *name).map(|w| (w.seq, w.value.clone())).collect();
         let together = |join: &Join, a: Value, b: Value| {
             let rule = join.rules.iter().find(|(n, _)| **n == *name);
             let flag = join.same_email && FLAGS.contains(&name) && b == Value::Boolean(true);
@@ -180,7 +220,7 @@ impl Model {
 
     /// Every name that was ever written.
     pub(crate) fn names(&self) -> BTreeSet<Box<str>> {
-        self.people.iter().flat_map(|p| p.writes.iter().map(|(_, name, _)| name.clone())).collect()
+        self.people.iter().flat_map(|p| p.writes.iter().map(|w| w.name.clone())).collect()
     }
 
     pub(crate) fn tally(&self, root: ProfileNo) -> Tally {
@@ -198,7 +238,7 @@ impl Model {
     pub(crate) fn snapshot(&self, root: ProfileNo) -> Snapshot {
         let members = self.under(root);
         let written: BTreeSet<&Box<str>> =
-            members.iter().flat_map(|no| self.person(*no).writes.iter().map(|(_, name, _)| name)).collect();
+            members.iter().flat_map(|no| self.person(*no).writes.iter().map(|w| &w.name)).collect();
         let attributes: BTreeMap<Box<str>, Value> =
             written.into_iter().filter_map(|n| Some((n.clone(), self.attribute(root, n)?))).collect();
         let platform = |p: Platform| {
@@ -233,16 +273,25 @@ impl Model {
 
     fn identifiers(&self, members: &[ProfileNo], attributes: &BTreeMap<Box<str>, Value>) -> (Vec<Key>, Aliases) {
         let (mut current, mut aliases) = (Vec::new(), Vec::new());
-        for kind in self.identity().active().map(|k| &k.kind) {
+        for KindSettings { kind, normaliser, .. } in self.identity().active() {
             let mut held: Vec<Key> = self.keys_of(members).into_iter().filter(|k| k.kind == *kind).collect();
             held.sort();
-            let shown = attributes.get(kind.name()).and_then(Value::as_text);
-            current.extend(held.iter().find(|k| Some(&*k.value) == shown).cloned());
-            held.retain(|k| Some(&*k.value) != shown);
+            let shown = attributes.get(kind.name()).and_then(|value| read(*normaliser, value));
+            current.extend(held.iter().find(|k| Some(&k.value) == shown.as_ref()).cloned());
+            held.retain(|k| Some(&k.value) != shown.as_ref());
             if !held.is_empty() {
                 aliases.push((kind.clone(), held.into_iter().map(|k| k.value).collect()));
             }
         }
         (current, aliases)
     }
+}
+
+/// A value as an identifier: text, or an integer by its JSON text; `lowercase` compares in lower case.
+pub(crate) fn read(normaliser: Option<Normaliser>, value: &Value) -> Option<Box<str>> {
+    let text = match value {
+        Value::Integer(n) => n.to_string(),
+        value => value.as_text()?.to_owned(),
+    };
+    Some(if normaliser == Some(Normaliser::Lowercase) { text.to_lowercase().into() } else { text.into() })
 }

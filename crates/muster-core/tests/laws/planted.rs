@@ -1,7 +1,7 @@
 //! The meta test: every planted rule bug is found by the search, and none where none is planted.
 
-use crate::histories::histories;
 use crate::laws::{agree, search};
+use crate::strategies::histories;
 use muster_core::planted::ALL;
 
 /// More than enough: each is found within a few dozen.

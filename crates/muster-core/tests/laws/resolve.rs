@@ -1,7 +1,9 @@
-//! Whom elements are about in the naive model, and what merges, reverts and lifts do to it, from behaviour.md 3.2, 3.3
-//! and 3.4. What is then written is `elements.rs`.
+//! Whom elements are about in the naive model, and what merges, reverts and lifts do to it, from behaviour.md 3.2 and
+//! 3.4. What must not come together is `guards.rs`. What is then written is `elements.rs`.
 
-use crate::model::{Join, Model, Person};
+use crate::guards::Together;
+use crate::model::{Join, Model, Person, Why, Written};
+use muster_core::because::SetAside;
 use muster_core::command::{Body, Element, GivenKey};
 use muster_core::id::{MergeNo, ProfileId, ProfileNo, SeparationNo};
 use muster_core::identifier::Key;
@@ -49,60 +51,90 @@ pub(crate) struct Target {
 }
 
 pub(crate) type Kept = Vec<(GivenKey, Option<ProfileNo>)>;
+
+/// What became of the keys of an element.
+pub(crate) struct Resolved {
+    pub(crate) kept: Kept,
+    pub(crate) aside: Vec<(Key, SetAside)>,
+    /// Who was joined into others since they hold the same value of a kind that has just become active.
+    settled: Vec<ProfileNo>,
+}
+
 pub(crate) type Warned = BTreeSet<(Code, Box<str>)>;
 
 impl Model {
     /// Applies an element received at `now`.
     pub(crate) fn element(&mut self, element: &Element, now: Timestamp) -> Told {
+        // Of what is refused after it was resolved nothing stays.
+        let before = matches!(element.body, Ok(Body::Device(_))).then(|| self.clone());
+        self.running = element.index;
         let told = match &element.body {
             Err(_) => Told::nothing(Outcome::Rejected, Vec::new()),
             Ok(Body::Customer(customer)) => self.customer(customer, now),
             Ok(Body::Event(event)) => self.event(event, now),
             Ok(Body::Device(device)) => self.device(device, now),
         };
+        if let Some(before) = before.filter(|_| told.outcome == Outcome::Rejected) {
+            *self = before;
+        }
         let refused = told.outcome == Outcome::Rejected || told.actions.contains(&ActionOutcome::Rejected);
         self.quarantined += u64::from(refused);
         told
     }
 
-    /// Keys in order of rank, kept if they would join no two that are separated, and no more than 1,000 members.
-    pub(crate) fn kept(&self, keys: &[GivenKey], warned: &mut Warned) -> Kept {
-        let mut kept: Kept = Vec::new();
+    /// Keys in order of rank, kept if they conflict with none kept before. A value of a kind that has just become active
+    /// is settled first, by itself.
+    pub(crate) fn resolve(&mut self, keys: &[GivenKey], warned: &mut Warned) -> Resolved {
+        let (mut kept, mut aside, mut settled) = (Vec::new(), Vec::new(), Vec::new());
+        for given in keys {
+            settled.extend(self.settle(&given.key));
+        }
+        let mut together = Together::default();
         for given in keys {
             let bound = self.bound(&given.key);
-            let mut roots: BTreeSet<ProfileNo> = kept.iter().filter_map(|(_, no)| no.map(|no| self.root(no))).collect();
-            let conflict = bound.is_some_and(|no| roots.iter().any(|root| self.separated(*root, self.root(no))));
-            roots.extend(bound.map(|no| self.root(no)));
-            let members: usize = roots.iter().map(|root| self.under(*root).len()).sum();
-            if conflict || (roots.len() > 1 && members > 1_000) {
-                warned.insert((Code::KeySetAside, given.key.kind.name().into()));
-            } else {
-                kept.push((given.clone(), bound));
+            let root = bound.map(|no| self.root(no));
+            match self.conflict(&together, &given.key, root) {
+                Some(reason) => {
+                    warned.insert((Code::KeySetAside, given.key.kind.name().into()));
+                    aside.push((given.key.clone(), reason));
+                }
+                None => {
+                    together.keep(&given.key, root);
+                    kept.push((given.clone(), bound));
+                }
             }
         }
-        kept
-    }
-
-    fn separated(&self, a: ProfileNo, b: ProfileNo) -> bool {
-        let (a, b) = (self.under(a), self.under(b));
-        self.separations.iter().any(|(_, x, y)| (a.contains(x) && b.contains(y)) || (a.contains(y) && b.contains(x)))
+        Resolved { kept, aside, settled }
     }
 
     /// The table of behaviour.md 3.2; None: no live profile.
-    pub(crate) fn target(&mut self, kept: &Kept, now: Timestamp) -> Option<Target> {
-        let ids: BTreeSet<ProfileNo> = kept.iter().filter_map(|(_, no)| *no).collect();
+    pub(crate) fn target(&mut self, resolved: &Resolved) -> Option<Target> {
+        let ids: BTreeSet<ProfileNo> = resolved.kept.iter().filter_map(|(_, no)| *no).collect();
         let roots: BTreeSet<ProfileNo> = ids.iter().map(|no| self.root(*no)).collect();
         let first = *ids.first()?;
-        if roots.len() == 1 {
-            let record = if ids.len() == 1 { first } else { self.root(first) };
-            return Some(Target { record, outcome: Outcome::Updated, merged: Vec::new() });
+        let (mut record, mut joined) = (first, Vec::new());
+        if roots.len() > 1 {
+            (record, joined) = self.join_all(roots.into_iter().collect(), Why::Keys);
+        } else if ids.len() > 1 {
+            record = self.root(first);
         }
-        let (order, choice) = self.survivors(roots.into_iter().collect());
-        let merged = order[1..].iter().map(|no| self.person(*no).id).collect();
-        for part in &order[1..] {
-            self.join(order[0], *part, choice, now);
+        // Of those that hold the same value, who was joined into another profile is no part of this one's result.
+        let root = self.root(record);
+        let mut merged: Vec<ProfileNo> = resolved.settled.iter().copied().filter(|no| self.root(*no) == root).collect();
+        merged.extend(joined);
+        let merged: Vec<ProfileId> = merged.into_iter().map(|no| self.person(no).id).collect();
+        let outcome = if merged.is_empty() { Outcome::Updated } else { Outcome::Merged };
+        Some(Target { record, outcome, merged })
+    }
+
+    /// Joins live profiles; the survivor, and the others in order.
+    pub(crate) fn join_all(&mut self, roots: Vec<ProfileNo>, why: Why) -> (ProfileNo, Vec<ProfileNo>) {
+        let (mut order, choice) = self.survivors(roots);
+        let top = order.remove(0);
+        for part in &order {
+            self.join(top, *part, choice, why);
         }
-        Some(Target { record: order[0], outcome: Outcome::Merged, merged })
+        (top, order)
     }
 
     /// The survivor first, the others in the order in which they are merged into it.
@@ -129,15 +161,18 @@ impl Model {
         (roots, Choice::Rule(rule))
     }
 
-    fn join(&mut self, top: ProfileNo, part: ProfileNo, choice: Choice, at: Timestamp) {
+    fn join(&mut self, top: ProfileNo, part: ProfileNo, choice: Choice, why: Why) {
+        self.close_between(top, part);
+        let at = self.stamp.0;
         let email = self.attribute(top, "email");
         let same_email = email.is_some() && email == self.attribute(part, "email");
         let (no, seq) = (MergeNo(self.joins.len() as u64 + 1), self.tick());
         let rules = self.identity().attribute_rules.clone();
-        self.joins.push(Join { no, at, top, part, seq, rules, same_email, choice, reverted: None });
+        self.joins.push(Join { no, at, top, part, seq, rules, same_email, choice, why, reverted: None });
     }
 
-    pub(crate) fn create(&mut self, now: Timestamp, first_seen: Timestamp) -> Target {
+    pub(crate) fn create(&mut self, first_seen: Timestamp) -> Target {
+        let now = self.stamp.0;
         let id = ProfileId { created: now, no: ProfileNo(self.people.len() as u64 + 1) };
         self.people.push(Person {
             id,
@@ -153,8 +188,8 @@ impl Model {
     }
 
     pub(crate) fn write(&mut self, no: ProfileNo, name: &str, value: Option<Value>) {
-        let seq = self.tick();
-        self.person_mut(no).writes.push((seq, name.into(), value));
+        let (seq, stamp) = (self.tick(), self.stamp);
+        self.person_mut(no).writes.push(Written { seq, name: name.into(), value, stamp });
     }
 
     pub(crate) fn bind(&mut self, no: ProfileNo, key: &Key) {
@@ -162,16 +197,28 @@ impl Model {
         self.write(no, key.kind.name(), Some(Value::text(&key.value)));
     }
 
-    pub(crate) fn release(&mut self, key: &Key, now: Timestamp) {
-        let no = self.bound(key).unwrap();
-        self.bindings.retain(|(k, _)| k != key);
-        let former = &mut self.person_mut(no).former;
-        former.push(Former { key: key.clone(), until: now });
+    /// An id holds a key no more.
+    pub(crate) fn release(&mut self, (key, no): &(Key, ProfileNo)) {
+        self.bindings.retain(|(k, n)| (k, n) != (key, no));
+        self.unsettled.retain(|(k, n)| (k, n) != (key, no));
+        let until = self.stamp.0;
+        let former = &mut self.person_mut(*no).former;
+        former.push(Former { key: key.clone(), until });
         if former.len() > 100 {
             former.remove(0);
         }
         // The record that held it shows it no more, also when it comes off on its own.
-        self.write(no, key.kind.name(), None);
+        self.write(*no, key.kind.name(), None);
+    }
+
+    /// Binds a key to a record, in the place of the one that it holds of that kind, if it does: whether it did.
+    pub(crate) fn replace(&mut self, record: ProfileNo, key: &Key) -> bool {
+        let old = self.held(&[record]).into_iter().find(|(k, _)| k.kind == key.kind);
+        if let Some(old) = &old {
+            self.release(old);
+        }
+        self.bind(record, key);
+        old.is_some()
     }
 
     pub(crate) fn tell(&self, target: Target, actions: Vec<ActionOutcome>, warnings: Warned) -> Told {
@@ -180,17 +227,22 @@ impl Model {
     }
 
     /// Cuts a link; the live profile that the part came off, and the part. None: there is none to cut.
-    pub(crate) fn revert(&mut self, merge: MergeNo, now: Timestamp) -> Option<(ProfileNo, ProfileNo)> {
+    pub(crate) fn revert(&mut self, merge: MergeNo) -> Option<(ProfileNo, ProfileNo)> {
         let (top, part) = {
             let join = self.joins.iter().find(|j| j.no == merge && j.reverted.is_none())?;
             (join.top, join.part)
         };
         let root = self.root(top);
-        self.joins.iter_mut().find(|j| j.no == merge)?.reverted = Some(now);
+        self.joins.iter_mut().find(|j| j.no == merge)?.reverted = Some(self.stamp.0);
         self.separations_ever += 1;
         self.separations.push((SeparationNo(self.separations_ever), top, part));
         self.tick();
         Some((root, part))
+    }
+
+    /// The live profile that a merge's part belongs to now.
+    pub(crate) fn root_of_merge(&self, no: MergeNo) -> ProfileNo {
+        self.root(self.joins.iter().find(|j| j.no == no).unwrap().part)
     }
 
     pub(crate) fn lift(&mut self, no: SeparationNo) -> bool {

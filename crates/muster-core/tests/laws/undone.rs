@@ -3,7 +3,9 @@
 //! the twin under the survivor's own key.
 
 use crate::engine::Store;
-use crate::histories::{Draft, START, Variant, What, contents, key, later, variants, with_keys};
+use crate::histories::{Draft, START, What, key, later, with_keys};
+use crate::strategies::contents;
+use crate::variants::{Variant, variants};
 use crate::world::{invariants, merged, plain, revert, send};
 use muster_core::command::{Element, GivenKey};
 use muster_core::decide::{Lift, RevertOutcome};
@@ -57,7 +59,9 @@ pub(crate) fn cases() -> impl Strategy<Value = Undone> {
         1 => any::<u8>().prop_map(Happens::Revert),
         1 => any::<u8>().prop_map(Happens::Lift),
     ];
+    // Merges need two kinds, and no guard but the separations of reverts.
     let variants = variants().prop_filter("merges need two kinds", |v| v.kinds != 0);
+    let variants = variants.prop_map(|v| Variant { pins: 0, caps: [0; 3], dormant: 0, ..v });
     (variants, 2..6u8, vec(happens, 1..30), vec(any::<u8>(), 30)).prop_map(|(variant, people, happens, order)| Undone {
         variant,
         people,

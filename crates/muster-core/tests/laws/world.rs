@@ -1,15 +1,21 @@
 //! Rules and naive model side by side: the same steps on both, compared after each.
 
+use crate::driver::Driver;
 use crate::engine::{PlainWire, Store};
-use crate::histories::{History, START, Step, Variant, element, import, later};
-use crate::model::Model;
+use crate::histories::{History, START, Step, element, import, later};
+use crate::model::{Model, Why};
 use crate::resolve::Told;
-use muster_core::command::Element;
+use crate::reviews::Noted;
+use crate::variants::Variant;
+use muster_core::command::{Element, Import};
 use muster_core::decide::{ImportDecision, Lift, Revert, RevertOutcome};
 use muster_core::fold::{MemberRef, Tree};
-use muster_core::id::{MergeNo, ProfileNo, SeparationNo};
+use muster_core::id::{MergeNo, ProfileNo, RequestNo, ReviewNo, SeparationNo, Seq};
 use muster_core::identifier::Key;
+use muster_core::limits::HISTORY_MAX;
 use muster_core::outcome::{ElementResult, ImportOutcome, Outcome};
+use muster_core::record::Cause;
+use muster_core::review::ReviewState;
 use muster_core::settings::Settings;
 use muster_core::snapshot::Snapshot;
 use muster_core::time::{Moment, Timestamp};
@@ -17,11 +23,13 @@ use std::fmt::Debug;
 use std::sync::Arc;
 
 /// Rules and model.
+#[derive(Clone)]
 pub(crate) struct World {
     pub(crate) store: Store,
     pub(crate) model: Model,
     pub(crate) settings: Arc<Settings>,
     pub(crate) now: Timestamp,
+    pub(crate) driver: Driver,
 }
 
 /// Sends elements to a store; their results.
@@ -31,7 +39,11 @@ pub(crate) fn send(
     elements: Vec<Element>,
     now: Timestamp,
 ) -> Result<Arc<[ElementResult]>, String> {
-    let decision = ImportDecision { import: import(settings, elements), wire: PlainWire };
+    run(store, import(settings, elements, false), now)
+}
+
+fn run(store: &mut Store, import: Import, now: Timestamp) -> Result<Arc<[ElementResult]>, String> {
+    let decision = ImportDecision { import, wire: PlainWire };
     match store.run(&decision, Moment { at: now, micros: 0 })?.1 {
         ImportOutcome::Applied(applied, _) => Ok(applied.elements),
         other => Err(format!("a request was not applied: {other:?}")),
@@ -57,7 +69,7 @@ pub(crate) fn plain(mut snapshot: Snapshot) -> Snapshot {
     snapshot
 }
 
-fn same<T: PartialEq + Debug>(what: impl FnOnce() -> String, rules: &T, model: &T) -> Result<(), String> {
+pub(crate) fn same<T: PartialEq + Debug>(what: impl FnOnce() -> String, rules: &T, model: &T) -> Result<(), String> {
     if rules == model {
         return Ok(());
     }
@@ -66,9 +78,10 @@ fn same<T: PartialEq + Debug>(what: impl FnOnce() -> String, rules: &T, model: &
 
 impl World {
     pub(crate) fn new(variant: &Variant) -> Self {
-        let settings = variant.settings();
+        let settings = variant.first();
         let (store, model) = (Store::new(), Model::new(settings.clone()));
-        Self { store, model, settings: Arc::new(settings), now: Timestamp(START) }
+        let driver = Driver::new(variant);
+        Self { store, model, settings: Arc::new(settings), now: Timestamp(START), driver }
     }
 
     /// Runs a whole history; the first difference.
@@ -81,24 +94,44 @@ impl World {
     }
 
     pub(crate) fn step(&mut self, step: &Step) -> Result<(), String> {
+        self.model.stamp = (self.now, None);
         match step {
-            Step::Send { later: by, elements } => {
+            Step::Send { later: by, dry, elements } => {
                 self.now = Timestamp(self.now.0 + later(*by));
                 let elements: Vec<Element> =
                     elements.iter().enumerate().map(|(i, d)| element(i, d, &self.settings, self.now)).collect();
-                self.send(elements)
+                self.send(elements, *dry)
             }
             Step::Revert(n) => self.revert(MergeNo(pick(*n, self.model.joins.len()))),
             Step::Lift(n) => self.lift(SeparationNo(pick(*n, self.model.separations_ever as usize))),
+            Step::Decide(n, choose) => self.decide(ReviewNo(pick(*n, self.model.reviews.len())), *choose),
+            Step::Delete(n) => self.delete(*n),
+            Step::Turn(turn) => {
+                self.turn(turn);
+                Ok(())
+            }
+            Step::Advance(n) => (0..=n % 4).try_for_each(|_| self.advance()),
         }
     }
 
-    pub(crate) fn send(&mut self, elements: Vec<Element>) -> Result<(), String> {
+    pub(crate) fn send(&mut self, elements: Vec<Element>, dry: bool) -> Result<(), String> {
+        let foretold = if dry { Some(self.dry(elements.clone())?) } else { None };
         self.model.requests += 1;
+        self.model.stamp = (self.now, Some(RequestNo(self.model.requests)));
         let want: Vec<Told> = elements.iter().map(|e| self.model.element(e, self.now)).collect();
         let results = send(&mut self.store, &self.settings, elements, self.now)?;
+        if let Some(foretold) = foretold {
+            same(|| "law L8: a dry run (rules) and what came then (model)".into(), &foretold, &results)?;
+        }
         let got: Vec<Told> = results.iter().map(Told::of).collect();
         same(|| "results".into(), &got, &want)
+    }
+
+    /// Law L8: a dry run changes no state.
+    fn dry(&mut self, elements: Vec<Element>) -> Result<Arc<[ElementResult]>, String> {
+        let before = self.store.clone();
+        let results = run(&mut self.store, import(&self.settings, elements, true), self.now)?;
+        if self.store == before { Ok(results) } else { Err("law L8: a dry run changed something".into()) }
     }
 
     fn revert(&mut self, no: MergeNo) -> Result<(), String> {
@@ -107,8 +140,11 @@ impl World {
         let want = match known {
             None => RevertOutcome::Unknown,
             Some(Some(at)) => RevertOutcome::AlreadyReverted(at),
+            Some(None) if self.model.leaving.contains_key(&self.model.root_of_merge(no)) => {
+                RevertOutcome::UnderDeletion
+            }
             Some(None) => {
-                let (root, part) = self.model.revert(no, self.now).ok_or("the model cannot revert")?;
+                let (root, part) = self.model.revert(no).ok_or("the model cannot revert")?;
                 let side = |no| {
                     let mut side = self.model.snapshot(no);
                     side.devices.clear();
@@ -140,10 +176,16 @@ impl World {
     /// Everything that is stored against everything that the model holds.
     pub(crate) fn compare(&self) -> Result<(), String> {
         let (store, model) = (&self.store, &self.model);
+        self.activation()?;
         let mut bindings = model.bindings.clone();
         bindings.sort();
-        let stored: Vec<(Key, ProfileNo)> = store.bindings.iter().map(|(k, no)| (k.clone(), *no)).collect();
+        // Of a kind that is not active bindings mean nothing.
+        let active = |key: &Key| self.settings.identity.active_kind(key.kind.name()).is_some();
+        let stored: Vec<(Key, ProfileNo)> =
+            store.bindings.iter().filter(|(k, _)| active(k)).map(|(k, no)| (k.clone(), *no)).collect();
         same(|| "bindings".into(), &stored, &bindings)?;
+        let reviews: Vec<Noted> = store.reviews.values().map(Noted::of).collect();
+        same(|| "reviews".into(), &reviews, &model.reviews)?;
         for person in &model.people {
             let no = person.id.no;
             same(|| format!("root of {no:?}"), &store.root(no), &model.root(no))?;
@@ -156,6 +198,8 @@ impl World {
             same(|| format!("what {root:?} shows, by its view"), &shown, &want)?;
             let folded = plain(store.snapshot(root, &self.settings.identity, true)?);
             same(|| format!("what {root:?} shows, folded from its own records"), &folded, &want)?;
+            let leaving = model.leaving.get(&root).copied();
+            same(|| format!("deletion of {root:?}"), &store.standings[&root].deletion, &leaving)?;
         }
         let pair = |a: ProfileNo, b: ProfileNo| (a.min(b), a.max(b));
         let separations: Vec<_> = store.separations.values().map(|s| (s.no, pair(s.a.no, s.b.no))).collect();
@@ -180,6 +224,10 @@ impl World {
         same(|| "counters of profile, users, merge, separation, request, requests_applied".into(), &got, &want)?;
         let events: usize = m.people.iter().map(|p| p.events.len()).sum();
         let devices: usize = m.people.iter().map(|p| p.devices.len()).sum();
+        let reviews = m.reviews.len() as u64;
+        let open = m.reviews.iter().filter(|r| r.state == ReviewState::Open).count() as u64;
+        let got = [c.review, c.reviews_stored, c.reviews_open, c.reviews_dropped];
+        same(|| "counters of reviews: given, stored, open, dropped".into(), &got, &[reviews, reviews, open, 0])?;
         let got = [c.events, c.events_accepted, c.events_removed, c.devices, c.quarantine, c.quarantined];
         let want = [events as u64, m.accepted, 0, devices as u64, m.quarantined, m.quarantined];
         same(|| "counters of events, accepted, removed, devices, quarantine, quarantined".into(), &got, &want)
@@ -188,12 +236,15 @@ impl World {
     fn merges(&self) -> Result<(), String> {
         for join in &self.model.joins {
             let merge = self.store.merges.get(&join.no).ok_or_else(|| format!("{} has no record", join.no))?;
-            let choice = match &merge.cause {
-                muster_core::record::Cause::Keys { rule, .. } => *rule,
-                other => return Err(format!("{} is caused by {other:?}", join.no)),
+            let (why, choice) = match &merge.cause {
+                Cause::Keys { rule, .. } => (Why::Keys, Some(*rule)),
+                Cause::Activation => (Why::Activation, None),
+                Cause::Review(no) => (Why::Review(*no), None),
+                Cause::Api => return Err(format!("{} is caused by hand", join.no)),
             };
-            let got = (merge.survivor.no, merge.merged.no, merge.at, choice, merge.reverted_at);
-            let want = (join.top, join.part, join.at, join.choice, join.reverted);
+            let got = (merge.survivor.no, merge.merged.no, merge.at, (why, choice), merge.reverted_at);
+            let by_rule = (join.why == Why::Keys).then_some(join.choice);
+            let want = (join.top, join.part, join.at, (join.why, by_rule), join.reverted);
             same(|| format!("record of {}", join.no), &got, &want)?;
         }
         Ok(())
@@ -230,6 +281,10 @@ pub(crate) fn invariants(store: &Store) -> Result<(), String> {
         }
         if store.profiles.get(&no).is_none_or(|p| p.created != standing.created) {
             return Err(format!("standing and own record of {no:?} disagree about when it was created"));
+        }
+        let rows: Vec<Seq> = store.history.keys().filter(|(of, _)| *of == no).map(|(_, seq)| *seq).collect();
+        if rows != store.profiles[&no].history || rows.len() > HISTORY_MAX {
+            return Err(format!("{no:?} does not name its rows of history, or has too many"));
         }
         let members = store.members(no);
         if store.views.contains_key(&no) != (no == root && members.len() > 1) {

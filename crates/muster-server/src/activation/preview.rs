@@ -9,6 +9,7 @@ use muster_core::decision::{Decision, Mode, Step};
 use muster_core::facts::{Facts, Needs};
 use muster_core::id::{ProfileId, ProfileNo, WorkspaceId};
 use muster_core::identifier::{Key, key_of};
+use muster_core::limits::ACTIVATION_BATCH;
 use muster_core::record::{Counters, Profile};
 use muster_core::settings::{Activation, Identity, KindSettings, Phase};
 use muster_core::time::{Clock, Moment, Timestamp};
@@ -206,11 +207,12 @@ async fn batches(
     id: &WorkspaceId,
     (identity, phase, revision): (&Identity, Phase, u64),
 ) -> Result<(), EngineError> {
+    let batch = ACTIVATION_BATCH;
     loop {
         let identity = identity.clone();
         let progress = match phase {
-            Phase::Indexing => apply(engine, id, Index { identity, revision }, Mode::Commit).await?,
-            Phase::Joining => apply(engine, id, Settle { identity, revision }, Mode::Commit).await?,
+            Phase::Indexing => apply(engine, id, Index { identity, revision, batch }, Mode::Commit).await?,
+            Phase::Joining => apply(engine, id, Settle { identity, revision, batch }, Mode::Commit).await?,
         };
         if !matches!(progress, Progress::At { .. }) {
             return Ok(());

@@ -1,8 +1,7 @@
 //! Identity resolution through the management API: activation and preview, reviews, replays, history.
 
-use crate::world::{Workspace, World};
+use crate::world::{Workspace, World, comes_true};
 use serde_json::{Value as Json, json};
-use std::time::{Duration, Instant};
 
 fn customer(id: &str, attributes: Json) -> Json {
     json!({"type": "customer", "customer_id": id, "attributes": attributes})
@@ -21,11 +20,7 @@ fn get(workspace: &Workspace<'_>, path: &str) -> Json {
 
 /// Waits until no kind is becoming active.
 fn settled(workspace: &Workspace<'_>) {
-    let begun = Instant::now();
-    while get(workspace, "/identity")["state"] != "active" {
-        assert!(begun.elapsed() < Duration::from_secs(20), "{}", get(workspace, "/identity"));
-        std::thread::sleep(Duration::from_millis(20));
-    }
+    assert!(comes_true(|| get(workspace, "/identity")["state"] == "active"), "{}", get(workspace, "/identity"));
 }
 
 /// The opposite: `Index` notes nobody, or the switch is never made.
@@ -192,11 +187,7 @@ fn many_entries_of_one_reason_are_replayed_by_a_job() {
     let begun = workspace.admin("POST", "/quarantine/replay", &json!({"type": "UnknownUser"}));
     assert_eq!(begun.status, 202);
     let path = format!("/jobs/{}", begun.json()["job_id"].as_str().unwrap());
-    let waited = Instant::now();
-    while get(&workspace, &path)["state"] == "running" {
-        assert!(waited.elapsed() < Duration::from_secs(20));
-        std::thread::sleep(Duration::from_millis(10));
-    }
+    assert!(comes_true(|| get(&workspace, &path)["state"] != "running"));
     let job = get(&workspace, &path);
     let figures = ["state", "done", "total", "applied", "rejected"].map(|name| job[name].clone());
     assert_eq!(figures, [json!("done"), json!(5), json!(5), json!(5), json!(0)]);

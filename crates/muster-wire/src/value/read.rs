@@ -5,6 +5,7 @@ use super::parity::{self, CutNames};
 use crate::json::{Json, Member, Node, Number, is_number, number};
 use crate::notices::Notices;
 use crate::path::Path;
+use muster_core::array::{Family, family};
 use muster_core::attribute::EMAIL_FLAGS;
 use muster_core::limits::PARITY_OBJECT_ATTRIBUTES;
 use muster_core::value::Value;
@@ -106,25 +107,6 @@ fn object(members: &[Member], name: &str, levels: usize, at: &Path, notices: &mu
         notices.add(Code::TooManyAttributes, name, at);
     }
     (!kept.is_empty()).then_some(Value::Object(kept))
-}
-
-/// What the elements of one array have in common; its first element decides. All numbers are one family: none of
-/// them need to be cast, so none loses digits.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Family {
-    Boolean,
-    Number,
-    Text,
-    Object,
-}
-
-fn family(value: &Value) -> Family {
-    match value {
-        Value::Boolean(_) => Family::Boolean,
-        Value::Integer(_) | Value::Float(_) => Family::Number,
-        Value::Text(_) | Value::DateTime(_) => Family::Text,
-        Value::Location { .. } | Value::Array(_) | Value::Object(_) => Family::Object,
-    }
 }
 
 /// Reads the operands of an array operator, all of them: what they leave is what counts. None if nothing is left.

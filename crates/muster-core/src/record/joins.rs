@@ -1,0 +1,86 @@
+//! What joins and keeps apart: merge records and separations.
+
+use crate::because::Because;
+use crate::id::{MergeNo, ProfileId, RequestNo, ReviewNo, SeparationNo};
+use crate::identifier::Key;
+use crate::settings::SurvivorRule;
+use crate::time::Timestamp;
+
+/// Family `merges`: the record of one merge, kept for ever.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Merge {
+    /// Its number.
+    pub no: MergeNo,
+    /// When.
+    pub at: Timestamp,
+    /// The live profile that survived.
+    pub survivor: ProfileId,
+    /// The one that was merged into it.
+    pub merged: ProfileId,
+    /// The request that caused it, and the element's index.
+    pub request: Option<(RequestNo, u32)>,
+    /// Why.
+    pub cause: Cause,
+    /// The keys of the element that caused it, weighed; None if no element did.
+    pub because: Option<Because>,
+    /// Names that the survivor showed from it since the join.
+    pub filled: Vec<Box<str>>,
+    /// The keys that it brought.
+    pub identifiers: Vec<Key>,
+    /// When it was reverted.
+    pub reverted_at: Option<Timestamp>,
+}
+
+/// What caused a merge.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Cause {
+    /// Keys of one element led to both.
+    Keys {
+        /// The kept keys of the element.
+        keys: Vec<Key>,
+        /// What chose the survivor.
+        rule: Choice,
+    },
+    /// A kind was activated over stored data.
+    Activation,
+    /// A call by hand.
+    Api,
+    /// A review was decided so.
+    Review(ReviewNo),
+}
+
+/// The rule that chose a survivor.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Choice {
+    /// Rule 1: it was the only one that showed the attribute.
+    Attribute,
+    /// Rule 2.
+    Rule(SurvivorRule),
+}
+
+/// Family `separations`: two ids that must stay apart.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Separation {
+    /// Its number.
+    pub no: SeparationNo,
+    /// Since when.
+    pub at: Timestamp,
+    /// One id.
+    pub a: ProfileId,
+    /// The other.
+    pub b: ProfileId,
+    /// What made it.
+    pub cause: SeparationCause,
+    /// The merge whose revert made it.
+    pub merge: Option<MergeNo>,
+}
+
+/// What made a separation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum SeparationCause {
+    /// A revert.
+    Revert = 1,
+    /// A review that was decided so.
+    Review = 2,
+}

@@ -1,0 +1,95 @@
+//! Kinds that become active over stored data, in the naive model, from behaviour.md 3.5.
+
+use crate::guards::Together;
+use crate::model::{Model, Why, read};
+use muster_core::because::SetAside;
+use muster_core::id::ProfileNo;
+use muster_core::identifier::Key;
+use muster_core::settings::{Identity, KindSettings, Phase, Settings};
+
+/// What is nobody's identifier where a workspace gives no list (behaviour.md 3), of all kinds but `customer_id`.
+const NOBODY: [&str; 9] = ["null", "none", "unknown", "guest", "n/a", "na", "nan", "0", "undefined"];
+
+impl Model {
+    /// Other settings are in force. Values of kinds that are not active stay and are not matched; at the switch of an
+    /// activation every own record that shows a value of a new kind holds it.
+    pub(crate) fn turn(&mut self, settings: Settings) {
+        let switch = self.identity().activation.as_ref().is_some_and(|a| a.phase == Phase::Indexing);
+        self.settings = settings;
+        let identity = self.identity().clone();
+        self.bindings.retain(|(key, _)| identity.active_kind(key.kind.name()).is_some());
+        let Some(activation) = identity.activation.filter(|a| switch && a.phase == Phase::Joining) else { return };
+        self.unsettled = activation.kinds.iter().flat_map(|kind| self.holders(kind)).collect();
+        self.passed = ProfileNo(0);
+    }
+
+    /// Every own record that shows an identifier of this kind in its own attribute.
+    pub(crate) fn holders(&self, kind: &KindSettings) -> Vec<(Key, ProfileNo)> {
+        let shows = |no: ProfileNo| {
+            let last = self.person(no).writes.iter().rfind(|w| *w.name == *kind.kind.name())?;
+            let value = read(kind.normaliser, last.value.as_ref()?)?;
+            let nobody = value.trim().is_empty() || NOBODY.contains(&&*value.trim().to_lowercase());
+            (!nobody).then(|| (Key { kind: kind.kind.clone(), value }, no))
+        };
+        self.people.iter().filter_map(|p| shows(p.id.no)).collect()
+    }
+
+    /// All who hold a value of a kind that has just become active are tried in the order of their ids and joined if they
+    /// conflict with none kept before. Who was merged into another.
+    pub(crate) fn settle(&mut self, key: &Key) -> Vec<ProfileNo> {
+        let mut holders: Vec<ProfileNo> = self.unsettled.iter().filter(|(k, _)| k == key).map(|(_, no)| *no).collect();
+        holders.sort_unstable();
+        if holders.is_empty() {
+            return Vec::new();
+        }
+        let bound = self.bound(key);
+        let (mut together, mut kept) = (Together::default(), Vec::new());
+        if let Some(no) = bound {
+            together.keep(key, Some(self.root(no)));
+        }
+        let mut aside: Vec<(ProfileNo, SetAside)> = Vec::new();
+        for no in holders {
+            let root = self.root(no);
+            match self.conflict(&together, key, Some(root)) {
+                None => {
+                    together.keep(key, Some(root));
+                    kept.push(no);
+                }
+                Some(reason) if aside.iter().all(|(other, _)| *other != root) => aside.push((root, reason)),
+                Some(_) => {}
+            }
+        }
+        self.unsettled.retain(|(k, _)| k != key);
+        let roots: Vec<ProfileNo> = together.roots.iter().copied().collect();
+        let (survivor, merged) =
+            if let [root] = roots[..] { (root, Vec::new()) } else { self.join_all(roots, Why::Activation) };
+        if bound.is_none() {
+            let record = if kept.contains(&survivor) { survivor } else { kept[0] };
+            self.bindings.push((key.clone(), record));
+        }
+        for (root, reason) in aside {
+            // Who was joined after all, by another record of its, has nothing to be decided.
+            if self.root(root) != survivor {
+                self.note(survivor, Some(root), (key, reason), None);
+            }
+        }
+        merged
+    }
+
+    /// A batch of the background pass: so many profiles on in the order of their ids, the kinds of each in order of rank.
+    /// Whether it came to the end.
+    pub(crate) fn pass(&mut self, identity: &Identity, batch: usize) -> bool {
+        let next: Vec<ProfileNo> =
+            self.people.iter().map(|p| p.id.no).filter(|no| *no > self.passed).take(batch).collect();
+        for no in &next {
+            for kind in identity.activation.iter().flat_map(|a| &a.kinds) {
+                let held = |(k, n): &&(Key, ProfileNo)| n == no && k.kind == kind.kind;
+                if let Some((key, _)) = self.unsettled.iter().find(held).cloned() {
+                    self.settle(&key);
+                }
+            }
+        }
+        self.passed = next.last().copied().unwrap_or(self.passed);
+        next.len() < batch
+    }
+}

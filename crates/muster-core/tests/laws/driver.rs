@@ -1,0 +1,196 @@
+//! What else happens in a history beside requests, reverts and lifts: reviews are decided, deletions asked for, settings
+//! changed as a server changes them, activations driven batch by batch. On rules and model alike.
+
+use crate::engine::PlainWire;
+use crate::histories::Turn;
+use crate::reviews::{Decided, Noted};
+use crate::variants::Variant;
+use crate::world::{World, pick, plain, same};
+use muster_core::decide::{Choose, DecideReview, Delete, DeleteOutcome, Index, Progress, ReviewOutcome, Settle, Whom};
+use muster_core::decision::Decision;
+use muster_core::id::{ProfileId, ProfileNo, ReviewNo};
+use muster_core::identifier::Key;
+use muster_core::settings::{Activation, Identity, KindSettings, Phase, Settings};
+use muster_core::time::{Moment, Timestamp};
+use std::sync::Arc;
+
+const DAY: i64 = 86_400_000;
+
+/// What a server keeps of settings and activations.
+#[derive(Clone)]
+pub(crate) struct Driver {
+    /// The settings with every kind active.
+    all: Identity,
+    /// Own records that a batch takes.
+    pub(crate) batch: usize,
+    /// What an activation that is under way comes to.
+    target: Identity,
+    /// Its phase has come to its end.
+    finished: bool,
+}
+
+impl Driver {
+    pub(crate) fn new(variant: &Variant) -> Self {
+        let all = variant.settings().identity;
+        Self { target: all.clone(), all, batch: usize::from(variant.batch) + 1, finished: false }
+    }
+}
+
+impl World {
+    pub(crate) fn decide(&mut self, review: ReviewNo, choose: Choose) -> Result<(), String> {
+        let decision = DecideReview { review, choose, identity: self.settings.identity.clone() };
+        let (_, got) = self.store.run(&decision, Moment { at: self.now, micros: 0 })?;
+        let want = self.model.decide(review, choose);
+        match (got, want) {
+            (ReviewOutcome::Closed { review: got, merge, separation, sides }, Decided::Closed(m, s, ends)) => {
+                let want = self.model.reviews.iter().find(|r| r.no == review).unwrap();
+                same(|| format!("review {review:?} as it was decided"), &Noted::of(&got), want)?;
+                same(|| "merge and separation of a review".into(), &(merge, separation), &(m, s))?;
+                let want: Vec<_> = ends.into_iter().map(|no| self.model.snapshot(no)).collect();
+                let want: Vec<_> = want.into_iter().map(|mut side| (side.devices.clear(), side).1).collect();
+                same(|| "sides of a review".into(), &sides.into_iter().map(plain).collect(), &want)
+            }
+            (ReviewOutcome::Unknown, Decided::Unknown) => Ok(()),
+            (ReviewOutcome::AlreadyClosed(got), Decided::AlreadyClosed(want)) => {
+                same(|| "state of a review that was decided before".into(), &got, &want)
+            }
+            (ReviewOutcome::Refused(got), Decided::Refused(want)) => {
+                same(|| "why a review cannot be decided".into(), &got, &want)
+            }
+            (got, want) => Err(format!("decision of a review:\n rules {got:?}\n model {want:?}")),
+        }
+    }
+
+    pub(crate) fn delete(&mut self, n: u8) -> Result<(), String> {
+        let no = ProfileNo(pick(n, self.model.people.len()));
+        let known = self.model.people.iter().find(|p| p.id.no == no).map(|p| p.id);
+        let whom = Whom::Id(known.unwrap_or(ProfileId { created: self.now, no }));
+        let decision = Delete {
+            whom,
+            buffer_ms: DAY,
+            over_budget: false,
+            idempotency: None,
+            origin: None,
+            bytes: 0,
+            arrived_micros: 0,
+            wire: PlainWire,
+        };
+        let (_, outcome) = self.store.run(&decision, Moment { at: self.now, micros: 0 })?;
+        if known.is_some() {
+            let (root, due) = (self.model.root(no), Timestamp(self.now.0 + DAY));
+            self.model.leaving.entry(root).or_insert(due);
+            self.model.requests += 1;
+        }
+        match (outcome, known) {
+            (DeleteOutcome::Accepted(_), Some(_)) | (DeleteOutcome::NotFound, None) => Ok(()),
+            (other, _) => Err(format!("deletion of {no:?}: {other:?}")),
+        }
+    }
+
+    /// Other settings of identity resolution are in force.
+    fn put(&mut self, identity: Identity) {
+        let settings = Settings { identity, revision: self.settings.revision + 1, ..(*self.settings).clone() };
+        self.store.settings_revision = settings.revision;
+        self.settings = Arc::new(settings.clone());
+        self.model.turn(settings);
+        self.driver.finished = false;
+    }
+
+    /// The settings change, unless an activation is under way.
+    pub(crate) fn turn(&mut self, turn: &Turn) {
+        let mut identity = self.settings.identity.clone();
+        if identity.activation.is_some() || self.driver.all.kinds.len() < 2 {
+            return;
+        }
+        let other = |n: u8| {
+            let others: Vec<_> = self.driver.all.kinds.iter().filter(|k| k.kind.name() != "customer_id").collect();
+            others[usize::from(n) % others.len()].kind.clone()
+        };
+        match turn {
+            Turn::Activate(bits) => self.activate(*bits),
+            Turn::Off => self.put(Identity { enabled: false, ..identity }),
+            Turn::Pause(n) => {
+                let kind = other(*n);
+                identity.kinds.iter_mut().filter(|k| k.kind == kind).for_each(|k| k.paused = true);
+                self.put(identity);
+            }
+            Turn::Remove(n) => {
+                let kind = other(*n);
+                identity.kinds.retain(|k| k.kind != kind);
+                self.put(identity);
+            }
+        }
+    }
+
+    /// Kinds that are not active begin to become active; the bits choose, none means all.
+    fn activate(&mut self, bits: u8) {
+        let old = self.settings.identity.clone();
+        let all = self.driver.all.kinds.clone();
+        let missing: Vec<&KindSettings> = all.iter().filter(|k| old.active_kind(k.kind.name()).is_none()).collect();
+        let mut chosen: Vec<KindSettings> =
+            (0..).zip(&missing).filter(|(n, _)| bits >> n & 1 == 1).map(|(_, k)| (**k).clone()).collect();
+        if chosen.is_empty() {
+            chosen = missing.into_iter().cloned().collect();
+        }
+        if chosen.is_empty() {
+            return;
+        }
+        let in_force = |k: &KindSettings| chosen.contains(k) || old.active_kind(k.kind.name()).is_some();
+        let kinds = all.iter().filter(|k| in_force(k)).cloned().collect();
+        self.driver.target = Identity { enabled: true, kinds, ..old.clone() };
+        self.begin(old, Phase::Indexing, chosen);
+    }
+
+    fn begin(&mut self, identity: Identity, phase: Phase, kinds: Vec<KindSettings>) {
+        let activation = Some(Activation { phase, kinds, since: self.settings.revision + 1 });
+        self.put(Identity { activation, ..identity });
+    }
+
+    /// An activation goes on by one batch, the switch or its end.
+    pub(crate) fn advance(&mut self) -> Result<(), String> {
+        let (identity, revision, batch) = (self.settings.identity.clone(), self.settings.revision, self.driver.batch);
+        let Some(activation) = identity.activation.clone() else { return Ok(()) };
+        match activation.phase {
+            Phase::Indexing if self.driver.finished => {
+                self.begin(self.driver.target.clone(), Phase::Joining, activation.kinds);
+            }
+            Phase::Indexing => self.driver.finished = self.batch(&Index { identity, revision, batch })?,
+            Phase::Joining if self.driver.finished => {
+                self.put(Identity { activation: None, ..self.driver.target.clone() });
+            }
+            Phase::Joining => {
+                self.driver.finished = self.batch(&Settle { identity: identity.clone(), revision, batch })?;
+                let finished = self.model.pass(&identity, batch);
+                same(|| "whether the background pass came to its end".into(), &self.driver.finished, &finished)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn batch<D: Decision<Output = Progress>>(&mut self, decision: &D) -> Result<bool, String> {
+        match self.store.run(decision, Moment { at: self.now, micros: 0 })?.1 {
+            Progress::Finished => Ok(true),
+            Progress::At { done, total } if done <= total => Ok(false),
+            other => Err(format!("a batch of an activation: {other:?}")),
+        }
+    }
+
+    /// What is indexed is what own records show; from the switch on, what was not bound yet.
+    pub(crate) fn activation(&self) -> Result<(), String> {
+        let stored: Vec<(Key, ProfileNo)> = self.store.holders.keys().cloned().collect();
+        match &self.settings.identity.activation {
+            Some(Activation { phase: Phase::Indexing, kinds, .. }) => {
+                let held: Vec<_> = kinds.iter().flat_map(|kind| self.model.holders(kind)).collect();
+                match stored.iter().find(|row| !held.contains(row)) {
+                    Some(stale) => Err(format!("the index of an activation has {stale:?}, which nobody shows")),
+                    None => Ok(()),
+                }
+            }
+            _ => {
+                let mut unsettled = self.model.unsettled.clone();
+                unsettled.sort();
+                same(|| "values that are not settled yet".into(), &stored, &unsettled)
+            }
+        }
+    }
+}

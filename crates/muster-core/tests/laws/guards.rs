@@ -1,0 +1,77 @@
+//! What must not come together, in the naive model, from behaviour.md 3.3.
+
+use crate::model::Model;
+use muster_core::because::SetAside;
+use muster_core::id::ProfileNo;
+use muster_core::identifier::{Key, Kind};
+use std::collections::BTreeSet;
+
+/// What has been kept so far, and would be one profile.
+#[derive(Default)]
+pub(crate) struct Together {
+    pub(crate) roots: BTreeSet<ProfileNo>,
+    /// Kept keys that lead to nobody.
+    carried: Vec<Key>,
+    /// The kinds of the kept keys that lead to somebody.
+    kinds: Vec<Kind>,
+}
+
+impl Together {
+    pub(crate) fn keep(&mut self, key: &Key, root: Option<ProfileNo>) {
+        match root {
+            None => self.carried.push(key.clone()),
+            Some(root) => {
+                self.roots.insert(root);
+                self.kinds.push(key.kind.clone());
+            }
+        }
+    }
+}
+
+impl Model {
+    /// Why a further key, which leads to this live profile or to nobody, must not be kept.
+    pub(crate) fn conflict(&self, kept: &Together, key: &Key, root: Option<ProfileNo>) -> Option<SetAside> {
+        let first = kept.roots.is_empty() && kept.carried.is_empty();
+        if first || root.is_some_and(|root| kept.roots.contains(&root)) {
+            return None;
+        }
+        for pinned in self.identity().active().filter(|k| k.pinned) {
+            let values = |roots: &[ProfileNo], carried: &[Key]| -> BTreeSet<Box<str>> {
+                let members: Vec<ProfileNo> = roots.iter().flat_map(|root| self.under(*root)).collect();
+                let held = self.held(&members).into_iter().map(|(key, _)| key);
+                let all = held.chain(carried.iter().cloned()).filter(|key| key.kind == pinned.kind);
+                all.map(|key| key.value).collect()
+            };
+            let (old, new) = (
+                values(&kept.roots.iter().copied().collect::<Vec<_>>(), &kept.carried),
+                values(root.as_slice(), std::slice::from_ref(key)),
+            );
+            if !old.is_empty() && !new.is_empty() && old.is_disjoint(&new) {
+                return Some(SetAside::Pinned);
+            }
+        }
+        // Whoever leads to nobody, or joins nobody, brings no profiles together.
+        let root = root.filter(|_| !kept.roots.is_empty())?;
+        if kept.roots.iter().any(|other| self.separated(*other, root)) {
+            return Some(SetAside::Separated);
+        }
+        let all: Vec<ProfileNo> = kept.roots.iter().copied().chain([root]).collect();
+        if all.iter().any(|root| self.leaving.contains_key(root)) {
+            return Some(SetAside::Deletion);
+        }
+        let members: usize = all.iter().map(|root| self.under(*root).len()).sum();
+        let concerned = kept.kinds.iter().chain([&key.kind]);
+        let caps = concerned.filter_map(|kind| self.identity().active_kind(kind.name())).map(|k| k.max_profiles);
+        if members > caps.min().map_or(usize::MAX, |cap| cap as usize) {
+            return Some(SetAside::MaxProfiles);
+        }
+        (members > 1_000).then_some(SetAside::Members)
+    }
+
+    /// Whether any id of one live profile is separated from any id of the other.
+    pub(crate) fn separated(&self, a: ProfileNo, b: ProfileNo) -> bool {
+        let (a, b) = (self.under(a), self.under(b));
+        let apart = |x, y| a.contains(x) && b.contains(y);
+        self.separations.iter().any(|(_, x, y)| apart(x, y) || apart(y, x))
+    }
+}

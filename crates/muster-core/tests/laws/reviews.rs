@@ -1,0 +1,196 @@
+//! The list of what the guards set aside, and deciding it, in the naive model, from behaviour.md 3.3.
+
+use crate::model::{Model, Why};
+use muster_core::because::SetAside;
+use muster_core::decide::{Choose, Refused};
+use muster_core::id::{MergeNo, ProfileId, ProfileNo, RequestNo, ReviewNo, SeparationNo};
+use muster_core::identifier::Key;
+use muster_core::review::{Review, ReviewState};
+use muster_core::time::Timestamp;
+
+/// A review, as far as model and rules are compared.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Noted {
+    pub(crate) no: ReviewNo,
+    pub(crate) a: ProfileId,
+    pub(crate) b: Option<ProfileId>,
+    pub(crate) key: Key,
+    pub(crate) reason: SetAside,
+    pub(crate) request: Option<(RequestNo, u32)>,
+    pub(crate) count: u64,
+    pub(crate) at: (Timestamp, Timestamp),
+    pub(crate) state: ReviewState,
+    pub(crate) closed: Option<Timestamp>,
+}
+
+impl Noted {
+    /// What the rules stored.
+    pub(crate) fn of(review: &Review) -> Self {
+        Self {
+            no: review.no,
+            a: review.a,
+            b: review.b,
+            key: review.key.clone(),
+            reason: review.reason,
+            request: review.request,
+            count: review.count,
+            at: (review.at, review.last_at),
+            state: review.state,
+            closed: review.closed_at,
+        }
+    }
+
+    fn open(&self) -> bool {
+        self.state == ReviewState::Open
+    }
+}
+
+/// What a decision of a review comes to.
+#[derive(Debug)]
+pub(crate) enum Decided {
+    Unknown,
+    AlreadyClosed(ReviewState),
+    Refused(Refused),
+    /// The merge or the separation that was made, and the live profiles of it afterwards.
+    Closed(Option<MergeNo>, Option<SeparationNo>, Vec<ProfileNo>),
+}
+
+impl Model {
+    /// The keys that were set aside from an element that is applied to this id enter the list.
+    pub(crate) fn enter(&mut self, record: ProfileNo, aside: &[(Key, SetAside)]) {
+        let request = self.stamp.1.map(|request| (request, self.running));
+        for (key, reason) in aside {
+            let other = self.bound(key).map(|no| self.root(no));
+            self.note(self.root(record), other, (key, *reason), request);
+        }
+    }
+
+    /// One review for each pair of live profiles and kind, or profile and value where no second one has it; counted when
+    /// it repeats while it is open.
+    pub(crate) fn note(
+        &mut self,
+        root: ProfileNo,
+        other: Option<ProfileNo>,
+        (key, reason): (&Key, SetAside),
+        request: Option<(RequestNo, u32)>,
+    ) {
+        let other = other.filter(|other| *other != root);
+        let pair = |r: &Noted| {
+            let ends = (self.root(r.a.no), r.b.map(|b| self.root(b.no)));
+            r.key.kind == key.kind && other.is_some_and(|o| ends == (root, Some(o)) || ends == (o, Some(root)))
+        };
+        let alone = |r: &Noted| r.key == *key && r.b.is_none() && self.root(r.a.no) == root;
+        let found = self.reviews.iter().position(|r| r.open() && pair(r));
+        let found = found.or_else(|| self.reviews.iter().position(|r| r.open() && alone(r)));
+        let (now, b) = (self.stamp.0, other.map(|no| self.person(no).id));
+        if let Some(review) = found.map(|place| &mut self.reviews[place]) {
+            review.count += 1;
+            review.at.1 = now;
+            review.b = review.b.or(b);
+            return;
+        }
+        self.reviews.push(Noted {
+            no: ReviewNo(self.reviews.len() as u64 + 1),
+            a: self.person(root).id,
+            b,
+            key: key.clone(),
+            reason,
+            request,
+            count: 1,
+            at: (now, now),
+            state: ReviewState::Open,
+            closed: None,
+        });
+    }
+
+    /// Two live profiles come together: nothing is left to decide between them.
+    pub(crate) fn close_between(&mut self, a: ProfileNo, b: ProfileNo) {
+        let between = |r: &Noted| {
+            let ends = (self.root(r.a.no), r.b.map(|b| self.root(b.no)));
+            ends == (a, Some(b)) || ends == (b, Some(a))
+        };
+        let closed: Vec<ReviewNo> = self.reviews.iter().filter(|r| r.open() && between(r)).map(|r| r.no).collect();
+        closed.into_iter().for_each(|no| self.close(no, ReviewState::Merged));
+    }
+
+    fn close(&mut self, no: ReviewNo, state: ReviewState) {
+        let now = self.stamp.0;
+        if let Some(review) = self.reviews.iter_mut().find(|r| r.no == no && r.open()) {
+            (review.state, review.closed) = (state, Some(now));
+        }
+    }
+
+    /// Somebody decides a review.
+    pub(crate) fn decide(&mut self, no: ReviewNo, choose: Choose) -> Decided {
+        let Some(review) = self.reviews.iter().find(|r| r.no == no).cloned() else { return Decided::Unknown };
+        if !review.open() {
+            return Decided::AlreadyClosed(review.state);
+        }
+        if review.b.is_none() && choose != Choose::Dismiss {
+            // Who holds the value of a kind that has just become active is found first.
+            self.settle(&review.key);
+        }
+        let a = self.root(review.a.no);
+        let second = review.b.map(|b| b.no).or_else(|| self.bound(&review.key)).map(|no| self.root(no));
+        let sides = |a, b: Option<ProfileNo>| [a].into_iter().chain(b.filter(|b| *b != a)).collect();
+        match (choose, second) {
+            (Choose::Dismiss, _) => {
+                self.close(no, ReviewState::Dismissed);
+                Decided::Closed(None, None, sides(a, second))
+            }
+            (Choose::KeepApart, None) => Decided::Refused(Refused::NoSecondProfile),
+            (Choose::KeepApart, Some(b)) => {
+                let separation = (a != b).then(|| self.separate(&review, (a, b)));
+                self.close(no, ReviewState::KeptApart);
+                Decided::Closed(None, separation, sides(a, second))
+            }
+            (Choose::Merge, None) => {
+                if self.identity().active_kind(review.key.kind.name()).is_none() {
+                    return Decided::Refused(Refused::KindNotActive);
+                }
+                self.replace(review.a.no, &review.key);
+                self.close(no, ReviewState::Merged);
+                Decided::Closed(None, None, vec![a])
+            }
+            (Choose::Merge, Some(b)) => {
+                let merged = match self.merge_anyway((a, b), no) {
+                    Err(why) => return Decided::Refused(why),
+                    Ok(merged) => merged,
+                };
+                self.close(no, ReviewState::Merged);
+                Decided::Closed(merged, None, vec![self.root(a)])
+            }
+        }
+    }
+
+    /// Overrides pin, cap and separation.
+    fn merge_anyway(&mut self, (a, b): (ProfileNo, ProfileNo), no: ReviewNo) -> Result<Option<MergeNo>, Refused> {
+        if a == b {
+            return Ok(None);
+        }
+        if self.leaving.contains_key(&a) || self.leaving.contains_key(&b) {
+            return Err(Refused::UnderDeletion);
+        }
+        let (x, y) = (self.under(a), self.under(b));
+        if x.len() + y.len() > 1_000 {
+            return Err(Refused::TooManyMembers);
+        }
+        let between = |m: &ProfileNo, n: &ProfileNo| x.contains(m) && y.contains(n) || x.contains(n) && y.contains(m);
+        self.separations.retain(|(_, m, n)| !between(m, n));
+        self.join_all(vec![a, b], Why::Review(no));
+        Ok(self.joins.last().map(|join| join.no))
+    }
+
+    /// Keeps both apart; the first separation that does so already stays the only one.
+    fn separate(&mut self, review: &Noted, (a, b): (ProfileNo, ProfileNo)) -> SeparationNo {
+        let (x, y) = (self.under(a), self.under(b));
+        let between = |m: &ProfileNo, n: &ProfileNo| x.contains(m) && y.contains(n) || x.contains(n) && y.contains(m);
+        if let Some((no, _, _)) = self.separations.iter().find(|(_, m, n)| between(m, n)) {
+            return *no;
+        }
+        self.separations_ever += 1;
+        let no = SeparationNo(self.separations_ever);
+        self.separations.push((no, review.a.no, review.b.map_or(b, |b| b.no)));
+        no
+    }
+}
