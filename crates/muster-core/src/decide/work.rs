@@ -437,7 +437,11 @@ impl<'f> Work<'f> {
         }
         rows.extend(self.profiles.into_changes(old).into_iter().filter_map(|(_, row)| row.map(Put::Profile)));
         rows.extend(self.standings.into_changes(old).into_iter().filter_map(|(_, row)| row.map(Put::Standing)));
-        for (root, view) in self.views.into_changes(old) {
+        // A batch of an activation reads no views: who has no members has none, and may have got and lost one here.
+        let standings = &self.facts.standings;
+        let had_view =
+            |no: &ProfileNo| matches!(standings.get(no), Some(Some(s)) if s.root == *no && s.tree.members > 1);
+        for (root, view) in self.views.into_changes(had_view) {
             rows.push(view.map_or(Put::DropView(root), |view| Put::View(root, view)));
         }
         for (child, link) in self.links.into_changes(old) {
