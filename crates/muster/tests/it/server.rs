@@ -250,9 +250,9 @@ impl Workspace {
         connection.call("POST", &target, &headers, body.to_string().as_bytes())
     }
 
-    /// A bulk import that answers what became of each element.
+    /// A lenient bulk import that answers what became of each element.
     pub(crate) fn import_told(&self, connection: &mut Connection, body: &Value) -> Result<Answer, Cut> {
-        let told = ("Prefer", "return=representation");
+        let told = ("Prefer", "return=representation, handling=lenient");
         let headers = [("Content-Type", "application/json"), ("Authorization", self.credentials.as_str()), told];
         connection.call("POST", &format!("/v1/transition/{}", self.id), &headers, body.to_string().as_bytes())
     }

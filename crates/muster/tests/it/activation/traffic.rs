@@ -124,7 +124,7 @@ impl<'a> Client<'a> {
         let results = self.send(&body, phase)?;
         for (place, (element, by_email, effect)) in elements.into_iter().enumerate() {
             let result = &results[place];
-            let rejected = result["outcome"] == "rejected" && result["errors"][0]["type"] == "NoUsableIdentifier";
+            let rejected = result["outcome"] == "rejected" && result["errors"][0]["type"] == "MissingAttributeError";
             match result["outcome"].as_str() {
                 // Under the old settings an e-mail alone finds nobody.
                 Some("rejected") if rejected && by_email && !self.resolves => continue,
