@@ -437,10 +437,11 @@ impl<'f> Work<'f> {
         }
         rows.extend(self.profiles.into_changes(old).into_iter().filter_map(|(_, row)| row.map(Put::Profile)));
         rows.extend(self.standings.into_changes(old).into_iter().filter_map(|(_, row)| row.map(Put::Standing)));
-        // Not every need of a standing reads the view: the standing tells whether there is one.
-        let stored = &self.facts.standings;
-        let has_view = |no: &ProfileNo| matches!(stored.get(no), Some(Some(standing)) if standing.root == *no && standing.tree.members > 1);
-        for (root, view) in self.views.into_changes(has_view) {
+        // A batch of an activation reads no views: who has no members has none, and may have got and lost one here.
+        let standings = &self.facts.standings;
+        let had_view =
+            |no: &ProfileNo| matches!(standings.get(no), Some(Some(s)) if s.root == *no && s.tree.members > 1);
+        for (root, view) in self.views.into_changes(had_view) {
             rows.push(view.map_or(Put::DropView(root), |view| Put::View(root, view)));
         }
         for (child, link) in self.links.into_changes(old) {

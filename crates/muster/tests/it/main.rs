@@ -13,6 +13,7 @@ mod disk;
 mod judge;
 mod load;
 
+mod activation;
 mod durability;
 mod operators;
 mod starts;

@@ -209,6 +209,15 @@ impl Workspace {
 
     /// Makes a workspace without rate limits, with identity resolution over `customer_id`, `email` and `mobile`.
     pub(crate) fn create(server: &Server) -> Workspace {
+        let workspace = Workspace::create_plain(server);
+        let kinds = json!([{"kind": "customer_id"}, {"kind": "email"}, {"kind": "mobile"}]);
+        let identity = json!({"enabled": true, "identifiers": kinds});
+        workspace.set(&mut server.connect(), ("PUT", "/identity"), &identity);
+        workspace
+    }
+
+    /// Makes a workspace without rate limits and without identity resolution; bodies may have 1 MiB.
+    pub(crate) fn create_plain(server: &Server) -> Workspace {
         let mut connection = server.connect();
         let made = admin(&mut connection, "POST", "", Some(&json!({"name": "Black box"}))).unwrap();
         assert_eq!(made.status, 201, "{}", made.text());
@@ -216,14 +225,16 @@ impl Workspace {
         let (id, key) = (made["id"].as_str().unwrap().to_owned(), made["data_api_key"].as_str().unwrap());
         let credentials = format!("Basic {}", BASE64_STANDARD.encode(format!("{id}:{key}")));
         let workspace = Workspace { id, credentials };
-        let limits = json!({"limits": {"users_per_minute": 0, "events_per_minute": 0, "devices_per_minute": 0}});
-        let kinds = json!([{"kind": "customer_id"}, {"kind": "email"}, {"kind": "mobile"}]);
-        let identity = json!({"enabled": true, "identifiers": kinds});
-        for (method, path, body) in [("PATCH", "", limits), ("PUT", "/identity", identity)] {
-            let answer = workspace.manage(&mut connection, method, path, Some(&body)).unwrap();
-            assert_eq!(answer.status, 200, "{method} {path}: {}", answer.text());
-        }
+        let unlimited =
+            json!({"users_per_minute": 0, "events_per_minute": 0, "devices_per_minute": 0, "body_bytes": 1 << 20});
+        workspace.set(&mut connection, ("PATCH", ""), &json!({"limits": unlimited}));
         workspace
+    }
+
+    /// A change of settings that must succeed.
+    pub(crate) fn set(&self, connection: &mut Connection, (method, path): (&str, &str), body: &Value) {
+        let answer = self.manage(connection, method, path, Some(body)).unwrap();
+        assert_eq!(answer.status, 200, "{method} {path}: {}", answer.text());
     }
 
     /// A bulk import, with an idempotency key if there is one.
@@ -237,6 +248,13 @@ impl Workspace {
         headers.extend(idempotency_key.map(|key| ("Idempotency-Key", key)));
         let target = format!("/v1/transition/{}", self.id);
         connection.call("POST", &target, &headers, body.to_string().as_bytes())
+    }
+
+    /// A lenient bulk import that answers what became of each element.
+    pub(crate) fn import_told(&self, connection: &mut Connection, body: &Value) -> Result<Answer, Cut> {
+        let told = ("Prefer", "return=representation, handling=lenient");
+        let headers = [("Content-Type", "application/json"), ("Authorization", self.credentials.as_str()), told];
+        connection.call("POST", &format!("/v1/transition/{}", self.id), &headers, body.to_string().as_bytes())
     }
 
     /// A management call below `/api/v1/workspaces/{id}`.
