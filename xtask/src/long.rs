@@ -9,6 +9,8 @@ use crate::repo::{Repo, succeeds};
 const LAW_CASES_DEFAULT: u32 = 20_000;
 /// Kills in a row when nothing else is asked for; the short form does at least 20.
 const DURABILITY_ROUNDS_DEFAULT: u32 = 200;
+/// People over whom kinds become active when nothing else is asked for; a twentieth as many e-mails are held by several.
+const ACTIVATION_PROFILES_DEFAULT: u32 = 100_000;
 
 /// `cargo xtask laws [--cases N]`: the property tests of `muster-core`, optimised, with many more cases.
 pub(crate) fn laws(repo: &Repo, args: &[String]) -> anyhow::Result<bool> {
@@ -23,6 +25,15 @@ pub(crate) fn durability(repo: &Repo, args: &[String]) -> anyhow::Result<bool> {
     let rounds = count_option(args, "--rounds")?.unwrap_or(DURABILITY_ROUNDS_DEFAULT);
     let mut test = repo.cargo(&["test", "--locked", "-p", "muster", "--test", "it", "durability", "--", "--nocapture"]);
     succeeds(test.env("MUSTER_DURABILITY_ROUNDS", rounds.to_string()).env("MUSTER_PROVE_OPPOSITES", "1"))
+}
+
+/// `cargo xtask activation [--profiles N]`: kinds become active under imports and kills, optimised, over many more people;
+/// prints how fast that was and how long imports took meanwhile.
+pub(crate) fn activation(repo: &Repo, args: &[String]) -> anyhow::Result<bool> {
+    let profiles = count_option(args, "--profiles")?.unwrap_or(ACTIVATION_PROFILES_DEFAULT);
+    let mut test = repo.cargo(&["test", "--release", "--locked", "-p", "muster", "--test", "it"]);
+    test.args(["activation::", "--", "--nocapture"]);
+    succeeds(test.env("MUSTER_ACTIVATION_PROFILES", profiles.to_string()))
 }
 
 /// Reads `NAME N` or `NAME=N`, the only option that these commands have.

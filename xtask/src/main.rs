@@ -20,6 +20,7 @@ cargo xtask test [STAGE...]        every check and test, or the named stages
 cargo xtask tidy                   the rules about source text that no compiler checks
 cargo xtask laws [--cases N]       the property tests of the rules, long form
 cargo xtask durability [--rounds N]   kill and restart under load, long form, with its counter-proofs
+cargo xtask activation [--profiles N]   kinds become active under imports and kills, long form, with its figures
 cargo xtask bench WHAT ...         measurements; `cargo xtask bench` alone names them
 cargo xtask help                   this text
 
@@ -48,6 +49,7 @@ fn dispatch(args: &[String]) -> anyhow::Result<bool> {
         "tidy" => tidy::run(&Repo::find()?, rest),
         "laws" => long::laws(&Repo::find()?, rest),
         "durability" => long::durability(&Repo::find()?, rest),
+        "activation" => long::activation(&Repo::find()?, rest),
         "bench" => bench(rest),
         "help" | "--help" | "-h" => {
             print!("{HELP}{}", stages::help());

@@ -67,11 +67,14 @@ impl Needs {
     }
 }
 
-/// Events and devices of a live profile, as a sweep takes them.
+/// Events, reviews and devices of a live profile, as a sweep takes them.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Belongings {
     /// Events with the id that they are recorded under: at most [`crate::limits::SWEEP_EVENTS_MAX`] of them.
     pub events: Vec<(ProfileNo, Seq)>,
+    /// Reviews that name any member, and whether they are open: at most [`crate::limits::SWEEP_EVENTS_MAX`] of them; read
+    /// only when no event is left.
+    pub reviews: Vec<(ReviewNo, bool)>,
     /// All devices; read only when no event is left.
     pub devices: Vec<DeviceRef>,
 }

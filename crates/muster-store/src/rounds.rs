@@ -60,6 +60,8 @@ pub(crate) trait Source {
     fn open_reviews(&mut self, a: ProfileNo, b: ProfileNo) -> Result<Vec<Review>, EngineError>;
     /// The open review of an id and a value without a second profile.
     fn open_review_of(&mut self, a: ProfileNo, key: &Key) -> Result<Option<Review>, EngineError>;
+    /// Reviews of every state that name this id, and whether each is open; at most so many.
+    fn reviews_naming(&mut self, no: ProfileNo, limit: usize) -> Result<Vec<(ReviewNo, bool)>, EngineError>;
     fn review(&mut self, no: ReviewNo) -> Result<Option<Review>, EngineError>;
     /// So many reviews and whether each is open: decided ones first, in each the oldest first.
     fn reviews_to_drop(&mut self, limit: usize) -> Result<Vec<(ReviewNo, bool)>, EngineError>;
@@ -174,6 +176,12 @@ fn fill_belongings(source: &mut dyn Source, root: ProfileNo, facts: &mut Facts) 
         belongings.events.extend(source.events_of(*no, left)?.into_iter().map(|seq| (*no, seq)));
     }
     if belongings.events.is_empty() {
+        for no in &members {
+            let left = SWEEP_EVENTS_MAX - belongings.reviews.len();
+            belongings.reviews.extend(source.reviews_naming(*no, left)?);
+        }
+        belongings.reviews.sort_unstable();
+        belongings.reviews.dedup();
         for no in &members {
             belongings.devices.extend(source.devices_of(*no)?);
         }

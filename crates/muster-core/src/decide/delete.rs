@@ -209,6 +209,14 @@ impl Sweep {
             work.counters.events_removed += gone;
             return Ok((rows, true));
         }
+        if !belongings.reviews.is_empty() {
+            rows.extend(belongings.reviews.iter().map(|(no, _)| Put::DropReview(*no)));
+            let open = belongings.reviews.iter().filter(|(_, open)| *open).count() as u64;
+            let counters = &mut work.counters;
+            counters.reviews_stored = counters.reviews_stored.saturating_sub(belongings.reviews.len() as u64);
+            counters.reviews_open = counters.reviews_open.saturating_sub(open);
+            return Ok((rows, true));
+        }
         rows.extend(belongings.devices.iter().cloned().map(Put::DropDevice));
         work.counters.devices = work.counters.devices.saturating_sub(belongings.devices.len() as u64);
         if members.len() > 1 {

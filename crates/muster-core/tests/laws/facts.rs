@@ -142,7 +142,10 @@ impl Store {
         let events: Vec<_> = events.take(SWEEP_EVENTS_MAX).collect();
         let devices = self.devices.keys().filter(|at| events.is_empty() && members.contains(&at.profile));
         let devices = devices.cloned().collect();
-        Belongings { events, devices }
+        let names = |r: &&Review| members.contains(&r.a.no) || r.b.is_some_and(|b| members.contains(&b.no));
+        let reviews = self.reviews.values().filter(|_| events.is_empty()).filter(names);
+        let reviews = reviews.take(SWEEP_EVENTS_MAX).map(|r| (r.no, r.is_open())).collect();
+        Belongings { events, reviews, devices }
     }
 
     fn read_profile(&self, no: ProfileNo, facts: &mut Facts) {

@@ -132,6 +132,29 @@ fn a_key_that_is_set_aside_is_reviewed_and_merged_by_hand() {
     assert_eq!((get(&workspace, "/stats")["users"].clone(), decide("", "dismiss").status), (json!(1), 409));
 }
 
+/// The opposite: `Sweep` leaves reviews alone.
+#[test]
+fn reviews_of_a_user_who_was_deleted_go_with_her() {
+    let world = World::start();
+    let workspace = world.workspace(&json!({"delete_buffer_hours": 0}));
+    workspace.admin("PUT", "/identity", &kinds(json!({"pinned": true}), &["mobile"]));
+    let phone = json!({"mobile": "+15550100"});
+    workspace.results(&json!([customer("a", phone.clone()), customer("b", phone)]));
+    assert_eq!(get(&workspace, "/stats")["reviews"], 1);
+    let deleted = workspace.world.call(
+        "POST",
+        &format!("/v1/customer/delete?app_id={}", workspace.id),
+        &[("Content-Type", "application/json"), ("Authorization", &workspace.basic())],
+        br#"{"identity_type": "customer_id", "identity_value": "a"}"#,
+    );
+    assert_eq!(deleted.status, 200, "{}", deleted.json());
+    let id = muster_core::id::WorkspaceId::parse(&workspace.id).unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    assert_eq!(runtime.block_on(muster_server::jobs::sweep(&world.app, &id)).unwrap(), 1);
+    let left = (get(&workspace, "/stats")["reviews"].clone(), get(&workspace, "/reviews")["items"].clone());
+    assert_eq!(left, (json!(0), json!([])));
+}
+
 #[test]
 fn profiles_that_are_kept_apart_by_a_review_are_not_merged_again() {
     let world = World::start();

@@ -207,6 +207,11 @@ impl Source for &Data {
         Ok(self.reviews.values().find(of).cloned())
     }
 
+    fn reviews_naming(&mut self, no: ProfileNo, limit: usize) -> Result<Vec<(ReviewNo, bool)>, EngineError> {
+        let names = |r: &&Review| r.a.no == no || r.b.is_some_and(|b| b.no == no);
+        Ok(self.reviews.values().filter(names).take(limit).map(|r| (r.no, r.is_open())).collect())
+    }
+
     fn review(&mut self, no: ReviewNo) -> Result<Option<Review>, EngineError> {
         Ok(self.reviews.get(&no).cloned())
     }

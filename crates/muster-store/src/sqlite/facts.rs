@@ -191,6 +191,12 @@ impl Source for FactReader<'_> {
         Ok(table::list(self.conn, of, &parameters)?.into_iter().next())
     }
 
+    fn reviews_naming(&mut self, no: ProfileNo, limit: usize) -> Result<Vec<(ReviewNo, bool)>, EngineError> {
+        let sql = "SELECT no, state = 1 FROM reviews WHERE a = ?1 OR b = ?1 LIMIT ?2";
+        let read = |row: &Row<'_>| Ok((ReviewNo(unsigned(row, 0)?), row.get(1)?));
+        table::answers(self.conn, sql, &[Cell::unsigned(no.0), Cell::unsigned(limit as u64)], read)
+    }
+
     fn review(&mut self, no: ReviewNo) -> Result<Option<Review>, EngineError> {
         self.numbered(no.0)
     }

@@ -267,6 +267,8 @@ CREATE INDEX separations_b ON separations (b);
 -- The open review of a pair, or of a profile and a value; lists by state; and which go first when there are too many.
 CREATE INDEX reviews_between ON reviews (a, b) WHERE state = 1 AND b IS NOT NULL;
 CREATE INDEX reviews_of_value ON reviews (a, kind, value) WHERE state = 1 AND b IS NULL;
+CREATE INDEX reviews_a ON reviews (a);
+CREATE INDEX reviews_b ON reviews (b);
 CREATE INDEX reviews_state ON reviews (state, no);
 CREATE INDEX reviews_order ON reviews ((state = 1), no);
 CREATE INDEX requests_received ON requests (received_at);
