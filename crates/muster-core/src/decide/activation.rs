@@ -131,7 +131,7 @@ fn index(work: &mut Work<'_>, activation: &Activation, no: ProfileNo) -> Known<(
 /// Settles what these own records hold; answers the last one that is done, for a batch ends early when it joined many.
 fn pass(work: &mut Work<'_>, activation: &Activation, numbers: &[ProfileNo]) -> Known<Option<ProfileNo>> {
     let (mut last, mut looked_at, mut missing) = (None, 0, false);
-    for no in numbers {
+    'batch: for no in numbers {
         if looked_at > 2 * HOLDERS_MAX {
             break;
         }
@@ -143,6 +143,8 @@ fn pass(work: &mut Work<'_>, activation: &Activation, numbers: &[ProfileNo]) -> 
             let (holds, holders, bound) = (work.holds(&key, *no), work.holders(&key), work.binding(&key));
             let settled = match (holds, holders, bound) {
                 (Ok(false), ..) => continue,
+                // Those that were read are settled, and this one is not among them: the next batch reads on.
+                (Ok(true), Ok(holders), _) if holders.is_empty() => break 'batch,
                 (Ok(true), Ok(holders), Ok(_)) => settle(work, &key).map(|_| holders.len()),
                 _ => Err(Missing),
             };

@@ -75,6 +75,19 @@ fn kinds_that_become_active_together_join_a_chain_over_both() {
     assert_eq!((&get(&workspace, "/stats")["users"], &get(&workspace, "/stats")["merges"]), (&json!(1), &json!(2)));
 }
 
+/// More than one look takes. The opposite: a batch goes on where the holders that it read are used up.
+#[test]
+fn a_value_that_very_many_hold_is_settled_to_the_last_of_them() {
+    let world = World::start();
+    let workspace = world.workspace(&json!(null));
+    let all: Vec<Json> = (0..300).map(|n| customer(&format!("c{n}"), json!({"email": "same@y.test"}))).collect();
+    workspace.results(&Json::from(all));
+    assert_eq!(workspace.admin("PUT", "/identity", &kinds(json!({}), &["email"])).status, 200);
+    settled(&workspace);
+    let stats = get(&workspace, "/stats");
+    assert_eq!((&stats["users"], &stats["merges"], &stats["reviews"]), (&json!(251), &json!(49), &json!(250)));
+}
+
 #[test]
 fn how_values_are_normalised_is_fixed_while_a_kind_is_active() {
     let world = World::start();
