@@ -6,6 +6,7 @@ mod amplification;
 mod clients;
 mod deletion;
 mod documented;
+mod dry_runs;
 mod guards;
 mod hang_up;
 mod hostile;
