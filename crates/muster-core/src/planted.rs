@@ -25,7 +25,7 @@ pub const HIGHER_CAP_IGNORED: Bug = Bug(8);
 pub const LOWER_KEY_KEPT: Bug = Bug(9);
 /// An import during an activation does not look for who holds a value, and makes a stray profile.
 pub const STRAY_DURING_ACTIVATION: Bug = Bug(10);
-/// A dry run takes an event id.
+/// A dry run takes event ids, and stores whatever else it would.
 pub const DRY_RUN_TAKES_EVENT_ID: Bug = Bug(11);
 /// A review that repeats is counted twice.
 pub const REVIEW_COUNTED_TWICE: Bug = Bug(12);

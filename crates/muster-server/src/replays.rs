@@ -182,7 +182,12 @@ async fn one(app: &Arc<App>, workspace: &WorkspaceId, no: QuarantineNo) -> Resul
             Ok((applied, _)) => return Ok(applied.is_felt()),
             Err(Refused::Wait(_, seconds)) => tokio::time::sleep(Duration::from_secs(seconds.into())).await,
             Err(Refused::Engine(EngineError::Overloaded)) => tokio::time::sleep(REPLAY_RETRY).await,
-            Err(Refused::Engine(error @ (EngineError::Unavailable(_) | EngineError::Full))) => return Err(error),
+            Err(Refused::Engine(error @ (EngineError::Broken(_) | EngineError::Corrupt(_)))) => {
+                // Of this entry alone: it stays, and the others must not wait for it.
+                tracing::error!(%workspace, entry = %no, %error, "a quarantine entry could not be replayed");
+                return Ok(false);
+            }
+            Err(Refused::Engine(error)) => return Err(error),
             Err(_) => return Ok(false),
         }
     }

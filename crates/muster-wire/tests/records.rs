@@ -260,6 +260,11 @@ fn a_quarantine_entry_shows_its_element_as_it_came() {
             "element": {"type": "event", "b": 1, "a": 2}, "replayed_as": RequestId::of(RequestNo(2)).to_string()})
     );
     assert_eq!(quarantine::json(&entry("[1e400]", None))["element"], "[1e400]");
+    // The opposite: compare with the blanks that it came with, or do not compare.
+    let raw = |element: &str| quarantine::json(&entry(element, None)).get("raw").cloned();
+    assert_eq!(raw("{ \"a b\" : \"c \\\" d\" }"), None, "blanks say nothing");
+    let doubled = r#"{"a":1,"a":2}"#;
+    assert_eq!(raw(doubled), Some(json!(doubled)), "a tree holds a name once");
 }
 
 #[test]

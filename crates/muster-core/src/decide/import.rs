@@ -106,19 +106,13 @@ impl<W: Wire> Decision for ImportDecision<W> {
         let applied =
             Applied { request, received_at: now.at, elements, warnings: import.warnings.0.clone(), first_new };
         let answer = self.wire.answer(&applied);
+        if import.dry && !planted::DRY_RUN_TAKES_EVENT_ID.is_planted() {
+            return Step::Leave(ImportOutcome::Applied(applied, answer));
+        }
         self.keep(&mut work, &applied, &answer, now);
         self.mark(&mut work, &applied, replayed);
         let changes = Changes { rate, ..work.into_changes() };
-        let outcome = ImportOutcome::Applied(applied, answer);
-        if import.dry {
-            return if planted::DRY_RUN_TAKES_EVENT_ID.is_planted() {
-                let rows = changes.rows.into_iter().filter(|row| matches!(row, Put::EventId(_))).collect();
-                Step::Done(Changes { rows, counters: facts.counters, rate: None }, outcome)
-            } else {
-                Step::Leave(outcome)
-            };
-        }
-        Step::Done(changes, outcome)
+        Step::Done(changes, ImportOutcome::Applied(applied, answer))
     }
 }
 

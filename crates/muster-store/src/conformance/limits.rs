@@ -171,7 +171,7 @@ pub(super) fn everything_at_its_hard_limit_is_kept_whole(make: Make<'_>) {
     assert_eq!(engine.read(&shop).expect("it reads").events(&query), Ok(none));
 }
 
-fn quarantined(no: u64, bytes: usize) -> Quarantined {
+pub(super) fn quarantined(no: u64, bytes: usize) -> Quarantined {
     Quarantined {
         no: QuarantineNo(no),
         at: Timestamp(1),

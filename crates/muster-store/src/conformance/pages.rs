@@ -3,12 +3,13 @@
 
 use super::Make;
 use super::families::{event, request, seen_refused};
+use super::limits::quarantined;
 use super::rig::{put, shop};
 use crate::page::{PAGE_BYTES_MAX, Page};
 use crate::reader::{EventQuery, RequestQuery};
 use muster_core::change::Put;
-use muster_core::command::{Action, ElementKind};
-use muster_core::id::{MergeNo, ProfileId, ProfileNo, QuarantineNo, REFUSED_REQUESTS, RequestNo};
+use muster_core::command::Action;
+use muster_core::id::{MergeNo, ProfileId, ProfileNo, REFUSED_REQUESTS, RequestNo};
 use muster_core::reason::{Fault, Reason};
 use muster_core::record::{Cause, Event, Merge, Quarantined, Request};
 use muster_core::time::Timestamp;
@@ -34,17 +35,7 @@ fn walk<T: Clone>(mut page: impl FnMut(Option<&T>) -> Page<T>) -> (Vec<usize>, V
 
 fn large_quarantined(no: u64) -> Quarantined {
     // One row is larger than a page, and has one for itself.
-    let bytes = if no == 4 { 4 * LARGE } else { LARGE };
-    Quarantined {
-        no: QuarantineNo(no),
-        at: Timestamp(1),
-        request: RequestNo(1),
-        index: 0,
-        kind: ElementKind::Customer,
-        errors: Vec::new(),
-        element: vec![b'x'; bytes].into(),
-        replayed_as: None,
-    }
+    quarantined(no, if no == 4 { 4 * LARGE } else { LARGE })
 }
 
 fn large_event(seq: u64) -> Event {

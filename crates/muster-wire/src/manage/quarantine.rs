@@ -22,7 +22,7 @@ pub fn json(entry: &Quarantined) -> Json {
     });
     // A tree holds a name once and a number as it can; what it does not hold is shown as it came.
     if let Json::Object(members) = &mut out
-        && render(&members["element"]) != *entry.element
+        && render(&members["element"]) != without_blanks(&entry.element)
     {
         members.insert("raw".to_owned(), Json::from(String::from_utf8_lossy(&entry.element)));
     }
@@ -30,6 +30,18 @@ pub fn json(entry: &Quarantined) -> Json {
         members.insert("replayed_as".to_owned(), Json::from(RequestId::of(request).to_string()));
     }
     out
+}
+
+/// JSON without the blanks that stand outside of its texts.
+fn without_blanks(json: &[u8]) -> Vec<u8> {
+    let (mut in_text, mut escaped) = (false, false);
+    let keep = |byte: &u8| {
+        let is_blank = !in_text && byte.is_ascii_whitespace();
+        in_text ^= *byte == b'"' && !escaped;
+        escaped = in_text && *byte == b'\\' && !escaped;
+        !is_blank
+    };
+    json.iter().copied().filter(keep).collect()
 }
 
 /// The element as a tree; what a tree cannot hold (a number that overflows) is shown as its text.
