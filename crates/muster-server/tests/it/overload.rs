@@ -60,11 +60,11 @@ fn an_answer_that_nobody_reads_keeps_its_place_among_the_reads_until_its_connect
         let now = answered();
         same = if now.is_some() && now == last { same + 1 } else { 0 };
         last = now;
-        same == 20
+        same == 40
     }));
-    for _ in 0..5 {
-        assert_eq!(world.admin("GET", &stats, &Json::Null).status, 503);
-    }
+    // On a slow machine the buffers may still fill: then one call is let in between two of those, and later none is. Without
+    // the place in the bytes every call would be, from now on.
+    assert!(comes_true(|| (0..5).all(|_| world.admin("GET", &stats, &Json::Null).status == 503)));
     drop(connection);
     assert!(comes_true(|| world.admin("GET", &stats, &Json::Null).status == 200));
 }
