@@ -105,12 +105,25 @@ impl Model {
 
     /// Two live profiles come together: nothing is left to decide between them.
     pub(crate) fn close_between(&mut self, a: ProfileNo, b: ProfileNo) {
+        self.close_all((a, b), ReviewState::Merged, |_| true);
+    }
+
+    /// A review, and with it those of the same kind that a merge has made to be of the same pair (ADR 0013).
+    fn close_pair(&mut self, review: &Noted, (a, b): (ProfileNo, Option<ProfileNo>), state: ReviewState) {
+        if let Some(b) = b.filter(|b| *b != a) {
+            self.close_all((a, b), state, |r| r.key.kind == review.key.kind);
+        }
+        self.close(review.no, state);
+    }
+
+    fn close_all(&mut self, (a, b): (ProfileNo, ProfileNo), state: ReviewState, those: impl Fn(&Noted) -> bool) {
         let between = |r: &Noted| {
             let ends = (self.root(r.a.no), r.b.map(|b| self.root(b.no)));
             ends == (a, Some(b)) || ends == (b, Some(a))
         };
-        let closed: Vec<ReviewNo> = self.reviews.iter().filter(|r| r.open() && between(r)).map(|r| r.no).collect();
-        closed.into_iter().for_each(|no| self.close(no, ReviewState::Merged));
+        let wanted = self.reviews.iter().filter(|r| r.open() && those(r) && between(r));
+        let closed: Vec<ReviewNo> = wanted.map(|r| r.no).collect();
+        closed.into_iter().for_each(|no| self.close(no, state));
     }
 
     fn close(&mut self, no: ReviewNo, state: ReviewState) {
@@ -135,13 +148,13 @@ impl Model {
         let sides = |a, b: Option<ProfileNo>| [a].into_iter().chain(b.filter(|b| *b != a)).collect();
         match (choose, second) {
             (Choose::Dismiss, _) => {
-                self.close(no, ReviewState::Dismissed);
+                self.close_pair(&review, (a, second), ReviewState::Dismissed);
                 Decided::Closed(None, None, sides(a, second))
             }
             (Choose::KeepApart, None) => Decided::Refused(Refused::NoSecondProfile),
             (Choose::KeepApart, Some(b)) => {
                 let separation = (a != b).then(|| self.separate(&review, (a, b)));
-                self.close(no, ReviewState::KeptApart);
+                self.close_pair(&review, (a, second), ReviewState::KeptApart);
                 Decided::Closed(None, separation, sides(a, second))
             }
             (Choose::Merge, None) => {
