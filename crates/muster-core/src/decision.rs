@@ -15,6 +15,12 @@ pub trait Decision: Send + 'static {
     /// What it needs at first.
     fn needs(&self) -> Needs;
 
+    /// The revision of the settings that it was made under: under another it is not decided, but made anew by whoever
+    /// asked. None = it knows no settings.
+    fn revision(&self) -> Option<u64> {
+        None
+    }
+
     /// How often it may ask for more facts before that counts as a bug.
     fn rounds(&self) -> usize {
         ROUNDS_MAX

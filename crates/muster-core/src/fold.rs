@@ -9,7 +9,7 @@
 
 use crate::attribute::{EMAIL, EMAIL_FLAGS};
 use crate::id::{ProfileNo, Seq};
-use crate::record::{Link, Platform, Profile, View, Write};
+use crate::record::{Combined, Link, Platform, Profile, View, Write};
 use crate::settings::Combine;
 use crate::value::Value;
 use std::collections::{BTreeMap, HashMap};
@@ -144,25 +144,34 @@ impl View {
     }
 
     /// A part joins: it fills what is not shown, attribute rules combine, and of e-mail flags under one address true
-    /// wins. Answers the names that it filled.
-    pub fn join(&mut self, part: Self, rules: &[(Box<str>, Combine)], same_email: bool) -> Vec<Box<str>> {
-        let mut filled = Vec::new();
+    /// wins. Answers the names that it filled, and what it changed.
+    pub fn join(
+        &mut self,
+        part: Self,
+        rules: &[(Box<str>, Combine)],
+        same_email: bool,
+    ) -> (Vec<Box<str>>, Vec<Combined>) {
+        let (mut filled, mut combined) = (Vec::new(), Vec::new());
         for (name, value) in part.attributes {
             let Some(shown) = self.attributes.get_mut(&name) else {
                 filled.push(name.clone());
                 self.attributes.insert(name, value);
                 continue;
             };
-            if let Some((_, rule)) = rules.iter().find(|(of, _)| *of == name) {
-                *shown = Value::combine(*rule, shown, &value);
-            } else if same_email && EMAIL_FLAGS.contains(&&*name) && value == Value::Boolean(true) {
-                *shown = value;
+            let new = match rules.iter().find(|(of, _)| *of == name) {
+                Some((_, rule)) => Value::combine(*rule, shown, &value),
+                None if same_email && EMAIL_FLAGS.contains(&&*name) && value == Value::Boolean(true) => value,
+                None => continue,
+            };
+            if new != *shown {
+                let old = std::mem::replace(shown, new.clone());
+                combined.push(Combined { field: name, old, new });
             }
         }
         for (platform, active) in part.platforms {
             self.platforms.entry(platform).or_insert(active);
         }
-        filled
+        (filled, combined)
     }
 
     /// Whether both show the same e-mail address.

@@ -3,7 +3,7 @@
 
 use crate::fold::{MemberRef, Tree};
 use crate::id::{MergeNo, ProfileId, ProfileNo, RequestNo, Seq};
-use crate::record::{Merge, Profile};
+use crate::record::{Combined, Merge, Profile};
 use crate::snapshot::Member;
 use crate::time::Timestamp;
 use crate::value::Value;
@@ -60,7 +60,8 @@ pub struct HistoryItem {
     pub merge: Option<MergeNo>,
 }
 
-/// The changes of a live profile's values, newest first: those of every member's own record, and what each merge filled.
+/// The changes of a live profile's values, newest first: those of every member's own record, and what each merge filled
+/// or combined.
 pub fn history(members: &[Member], rows: &[History], stamps: &Stamps, merges: &[Merge]) -> Vec<HistoryItem> {
     let mut items = Vec::new();
     for member in members {
@@ -72,22 +73,26 @@ pub fn history(members: &[Member], rows: &[History], stamps: &Stamps, merges: &[
     for member in members {
         let Some(link) = &member.link else { continue };
         let Some(merge) = merges.iter().find(|merge| merge.no == link.merge) else { continue };
-        let brought = tree.shown_at(link.child, link.seq);
-        items.extend(merge.filled.iter().map(|field| HistoryItem {
+        let by_merge = |field: &str, old: Option<Value>, new: Option<Value>| HistoryItem {
             seq: link.seq,
             at: Some(merge.at),
-            field: field.clone(),
-            old: None,
-            new: brought.attributes.get(field).cloned().or_else(|| {
-                let part = tree.part(link.child);
-                let own = members.iter().filter(|m| part.contains(&m.profile.no)).map(|m| &m.profile);
-                own.filter_map(|profile| held_at(profile, rows, field, link.seq)).next()
-            }),
+            field: field.into(),
+            old,
+            new,
             omitted: false,
             request: merge.request.map(|(request, _)| request),
             recorded_under: member.profile.id(),
             merge: Some(merge.no),
-        }));
+        };
+        let (brought, part) = (tree.shown_at(link.child, link.seq), tree.part(link.child));
+        let filled = |field: &str| {
+            let own = || members.iter().filter(|m| part.contains(&m.profile.no)).map(|m| &m.profile);
+            let held = || own().find_map(|profile| held_at(profile, rows, field, link.seq));
+            brought.attributes.get(field).cloned().or_else(held)
+        };
+        items.extend(merge.filled.iter().map(|field| by_merge(field, None, filled(field))));
+        let changed = |c: &Combined| by_merge(&c.field, Some(c.old.clone()), Some(c.new.clone()));
+        items.extend(merge.combined.iter().map(changed));
     }
     // What one element wrote twice has one place: the later write stands first, too.
     items.reverse();

@@ -151,6 +151,4 @@ pub enum ImportOutcome {
     NoSuchEntry,
     /// A replay of a quarantine entry that this request replayed before: 409.
     AlreadyReplayed(RequestNo),
-    /// The settings have changed since it was read: read it again.
-    Stale,
 }

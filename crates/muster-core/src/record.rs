@@ -3,7 +3,7 @@
 
 mod joins;
 
-pub use joins::{Cause, Choice, Merge, Separation, SeparationCause};
+pub use joins::{Cause, Choice, Combined, Merge, Separation, SeparationCause};
 
 use crate::command::{Action, DeviceFields, ElementKind, Route};
 use crate::id::{MergeNo, ProfileId, ProfileNo, QuarantineNo, RequestNo, Seq};

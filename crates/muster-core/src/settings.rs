@@ -6,7 +6,7 @@ use crate::identifier::Kind;
 /// Settings of a workspace, as one revision of them.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Settings {
-    /// Counts up with each change; a command made under another revision is not decided (`Step::Stale`).
+    /// Counts up with each change; what was made under another is not decided ([`crate::decision::Decision::revision`]).
     pub revision: u64,
     /// Identity resolution.
     pub identity: Identity,

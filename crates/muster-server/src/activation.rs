@@ -15,13 +15,19 @@ use muster_core::limits::ACTIVATION_BATCH;
 use muster_core::settings::Phase;
 use muster_store::engine::{EngineError, apply};
 use muster_wire::manage::settings::{Activating, WorkspaceSettings};
-use std::collections::HashSet;
+use std::collections::HashMap;
 use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// Which workspaces have an activation that runs here.
+/// Which workspaces have an activation that runs here, and why its last try failed, if it did.
 #[derive(Debug, Default)]
-pub(crate) struct Running(Mutex<HashSet<WorkspaceId>>);
+pub(crate) struct Running(Mutex<HashMap<WorkspaceId, Run>>);
+
+#[derive(Debug, Default)]
+struct Run {
+    is_running: bool,
+    error: Option<EngineError>,
+}
 
 /// Starts what is not running, again and again: at a start of the server, after a change of settings, after a failure.
 pub(crate) async fn run(app: Arc<App>) {
@@ -32,12 +38,14 @@ pub(crate) async fn run(app: Arc<App>) {
                 tokio::spawn(async move {
                     let panicked = |_| Err(EngineError::Broken("the activation panicked".into()));
                     let run = AssertUnwindSafe(to_its_end(&app, entry.id())).catch_unwind().await;
-                    if let Err(error) = run.unwrap_or_else(panicked) {
+                    let error = run.unwrap_or_else(panicked).err();
+                    if let Some(error) = &error {
                         let workspace = entry.id();
                         tracing::warn!(%workspace, %error, "an activation goes on in a moment");
+                        app.activations.failed(workspace, error);
                         tokio::time::sleep(ACTIVATION_RETRY).await;
                     }
-                    app.activations.end(entry.id());
+                    app.activations.end(entry.id(), error.is_none());
                 });
             }
         }
@@ -47,11 +55,33 @@ pub(crate) async fn run(app: Arc<App>) {
 
 impl Running {
     fn begin(&self, id: &WorkspaceId) -> bool {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(id.clone())
+        let mut runs = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        !std::mem::replace(&mut runs.entry(id.clone()).or_default().is_running, true)
     }
 
-    fn end(&self, id: &WorkspaceId) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(id);
+    fn failed(&self, id: &WorkspaceId, error: &EngineError) {
+        let mut runs = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        runs.entry(id.clone()).or_default().error = Some(error.clone());
+    }
+
+    /// What was stored since tells that it does not fail any more.
+    fn came_on(&self, id: &WorkspaceId) {
+        let mut runs = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        runs.entry(id.clone()).or_default().error = None;
+    }
+
+    fn end(&self, id: &WorkspaceId, came_to_its_end: bool) {
+        let mut runs = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if came_to_its_end {
+            runs.remove(id);
+        } else if let Some(run) = runs.get_mut(id) {
+            run.is_running = false;
+        }
+    }
+
+    /// Why the last try failed, while it is tried again and again.
+    pub(crate) fn error(&self, id: &WorkspaceId) -> Option<EngineError> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).get(id)?.error.clone()
     }
 }
 
@@ -66,10 +96,13 @@ async fn to_its_end(app: &Arc<App>, id: &WorkspaceId) -> Result<(), EngineError>
             Phase::Joining => apply(&*app.engine, id, Settle { identity, revision, batch }, Mode::Commit).await,
         };
         match progress {
-            Ok(Progress::At { .. }) => tokio::task::yield_now().await,
+            Ok(Progress::At { .. }) => {
+                app.activations.came_on(id);
+                tokio::task::yield_now().await;
+            }
             Ok(Progress::Finished) => next_phase(app, &entry).await?,
-            // Read again; what changed them swaps the entry at once.
-            Ok(Progress::Stale) | Err(EngineError::Overloaded) => tokio::time::sleep(ACTIVATION_PERIOD).await,
+            Err(EngineError::Stale) => drop(app.fresh(&entry).await?),
+            Ok(Progress::Idle) | Err(EngineError::Overloaded) => tokio::time::sleep(ACTIVATION_PERIOD).await,
             Err(error) => return Err(error),
         }
     }

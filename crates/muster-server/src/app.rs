@@ -4,7 +4,7 @@
 use crate::activation;
 use crate::budget::Room;
 use crate::clock::Random;
-use crate::limits::{BODY_DEADLINE, MANAGEMENT_READS_MAX, TOKEN_LENGTH_MIN};
+use crate::limits::{BODY_DEADLINE, MANAGEMENT_READS_MAX, STALE_ROUNDS_MAX, TOKEN_LENGTH_MIN};
 use crate::lockout::Lockout;
 use crate::replays::Jobs;
 use crate::telemetry::Telemetry;
@@ -12,10 +12,12 @@ use crate::workspaces::{Entry, Workspaces, sha256};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use ipnet::IpNet;
+use muster_core::decision::{Decision, Mode};
 use muster_core::id::{RequestNo, WorkspaceId};
 use muster_core::record::Counters;
+use muster_core::settings::Settings;
 use muster_core::time::{Clock, Timestamp};
-use muster_store::engine::{Engine, EngineError, KeyRecord, Workspace};
+use muster_store::engine::{Engine, EngineError, KeyRecord, Workspace, apply};
 use muster_store::memory::Memory;
 use muster_store::sqlite::{Sqlite, SqliteOptions};
 use muster_wire::manage::settings::WorkspaceSettings;
@@ -315,6 +317,44 @@ impl App {
         self.workspaces.put(workspace).map(Some).map_err(|text| EngineError::Corrupt(text.into()))
     }
 
+    /// The entry in force in the place of one that proved to be old: the one in memory if it is another by now, else what
+    /// the engine has.
+    ///
+    /// # Errors
+    /// Those of the engine; [`EngineError::UnknownWorkspace`] if it is gone.
+    pub(crate) async fn fresh(self: &Arc<Self>, old: &Entry) -> Result<Arc<Entry>, EngineError> {
+        let (app, id, revision) = (Arc::clone(self), old.id().clone(), old.workspace.revision);
+        // Whoever changes settings holds it until the entry in memory is swapped.
+        let one_at_a_time = Arc::clone(&self.workspaces.changing).lock_owned().await;
+        let found = tokio::task::spawn_blocking(move || {
+            let _until_it_is_put = one_at_a_time;
+            let known = app.workspaces.get(id.as_str()).filter(|entry| entry.workspace.revision != revision);
+            known.map_or_else(|| app.reload(&id), |entry| Ok(Some(entry)))
+        });
+        let broken = |_| EngineError::Broken("the look-up of a workspace panicked".into());
+        found.await.map_err(broken)??.ok_or(EngineError::UnknownWorkspace)
+    }
+
+    /// Runs a decision that is made from the settings in force: where they change while it waits, it is made anew.
+    ///
+    /// # Errors
+    /// Those of the engine; [`EngineError::Stale`] if they change again and again.
+    pub(crate) async fn decide<D: Decision>(
+        self: &Arc<Self>,
+        entry: &Arc<Entry>,
+        mode: Mode,
+        make: impl Fn(Arc<Settings>) -> D,
+    ) -> Result<D::Output, EngineError> {
+        let mut entry = Arc::clone(entry);
+        for _ in 1..STALE_ROUNDS_MAX {
+            match apply(&*self.engine, entry.id(), make(Arc::clone(&entry.settings)), mode).await {
+                Err(EngineError::Stale) => entry = self.fresh(&entry).await?,
+                done => return done,
+            }
+        }
+        apply(&*self.engine, entry.id(), make(Arc::clone(&entry.settings)), mode).await
+    }
+
     /// Finishes what waits and closes the storage. Blocks.
     pub fn close(&self) {
         self.engine.close();
@@ -366,3 +406,6 @@ pub fn verify(data_dir: &Path) -> Result<Verified, OpenError> {
     }
     Ok(Verified { is_sound: report.is_clean(), text: lines.join("\n") })
 }
+
+#[cfg(test)]
+mod tests;

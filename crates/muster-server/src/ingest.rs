@@ -110,7 +110,7 @@ impl Ingest {
     pub(crate) async fn run(mut self, app: &Arc<App>) -> Result<Done, Refused> {
         for round in 0..STALE_ROUNDS_MAX {
             if round > 0 {
-                self.entry = fresh(app, &self.entry).await.map_err(Refused::Engine)?;
+                self.entry = app.fresh(&self.entry).await.map_err(Refused::Engine)?;
             }
             let decision = self.decision(app)?;
             if self.dry && round == 0 {
@@ -118,7 +118,11 @@ impl Ingest {
             }
             let mode = if self.dry { Mode::Dry } else { Mode::Commit };
             let outcome = apply_sized(&*app.engine, self.entry.id(), (decision, self.body.len()), mode).await;
-            match outcome.map_err(Refused::Engine)? {
+            let outcome = match outcome {
+                Err(EngineError::Stale) => continue,
+                outcome => outcome.map_err(Refused::Engine)?,
+            };
+            match outcome {
                 ImportOutcome::Applied(applied, recorded) => return Ok(Done::Applied(applied, recorded)),
                 ImportOutcome::Replayed(recorded) => return Ok(Done::Replayed(recorded)),
                 ImportOutcome::KeyConflict => return Err(Refused::Failure(Failure::IdempotencyConflict)),
@@ -131,7 +135,6 @@ impl Ingest {
                 }
                 ImportOutcome::NoSuchEntry => return Err(Refused::NoSuchEntry),
                 ImportOutcome::AlreadyReplayed(request) => return Err(Refused::AlreadyReplayed(request)),
-                ImportOutcome::Stale => {}
             }
         }
         Err(Refused::Failure(Failure::Unavailable))
@@ -188,61 +191,5 @@ impl Ingest {
             Refusal::Wait { seconds } => Refused::Wait(class, seconds),
             Refusal::Never { limit } => Refused::Never(class, limit),
         })
-    }
-}
-
-/// The entry in force in the place of one that proved to be old: the one in memory if it is another by now, else what the
-/// engine has.
-async fn fresh(app: &Arc<App>, old: &Entry) -> Result<Arc<Entry>, EngineError> {
-    let (shared, id, revision) = (Arc::clone(app), old.id().clone(), old.workspace.revision);
-    // Whoever changes settings holds it until the entry in memory is swapped.
-    let one_at_a_time = Arc::clone(&app.workspaces.changing).lock_owned().await;
-    let found = tokio::task::spawn_blocking(move || {
-        let _until_it_is_put = one_at_a_time;
-        let known = shared.workspaces.get(id.as_str()).filter(|entry| entry.workspace.revision != revision);
-        known.map_or_else(|| shared.reload(&id), |entry| Ok(Some(entry)))
-    });
-    let broken = |_| EngineError::Broken("the look-up of a workspace panicked".into());
-    found.await.map_err(broken)??.ok_or(EngineError::UnknownWorkspace)
-}
-
-#[cfg(test)]
-mod tests {
-    use crate::app::{App, Options, Storage};
-    use crate::clock::{SystemClock, SystemRandom};
-    use axum::body::Body;
-    use axum::extract::ConnectInfo;
-    use axum::http::Request;
-    use base64::Engine as _;
-    use base64::prelude::BASE64_STANDARD;
-    use muster_core::id::WorkspaceId;
-    use muster_wire::manage::settings::WorkspaceSettings;
-    use std::net::SocketAddr;
-    use std::sync::Arc;
-    use tower::ServiceExt as _;
-
-    // Fails when `fresh` answers what is in memory and never asks the engine.
-    #[tokio::test]
-    async fn an_entry_that_proves_to_be_old_is_read_from_the_engine() {
-        let token = "the-admin-token-of-the-tests".to_owned();
-        let options = Options::new(Storage::Memory, Arc::new(SystemClock::new()), Arc::new(SystemRandom), token);
-        let app = App::open(options).unwrap();
-        let id = WorkspaceId::parse("SHOP").unwrap();
-        app.create_workspace(&id, &WorkspaceSettings::new("Shop"), "key").unwrap().unwrap();
-        // As if whoever changed the settings had died between the engine and the memory.
-        let renamed = String::from_utf8(WorkspaceSettings::new("Other").to_json()).unwrap();
-        let change = move |workspace: &muster_store::engine::Workspace, _: &_| {
-            Some(muster_store::engine::Workspace { settings: renamed, ..workspace.clone() })
-        };
-        app.engine.configure(&id, Box::new(change)).unwrap();
-        let request = Request::post("/v1/transition/SHOP")
-            .header("Authorization", format!("Basic {}", BASE64_STANDARD.encode("SHOP:key")))
-            .header("Content-Type", "application/json")
-            .extension(ConnectInfo(SocketAddr::from(([127, 0, 0, 1], 1))))
-            .body(Body::from(r#"{"type":"transition","elements":[{"type":"customer","customer_id":"a"}]}"#))
-            .unwrap();
-        let response = crate::http::router(Arc::clone(&app)).oneshot(request).await.unwrap();
-        assert_eq!(response.status().as_u16(), 200);
-        assert_eq!(app.workspace("SHOP").map(|entry| entry.document.name.clone()), Some("Other".into()));
     }
 }

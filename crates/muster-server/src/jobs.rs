@@ -8,7 +8,7 @@ use futures_util::FutureExt as _;
 use muster_core::decide::{Expire, Retention, Sweep};
 use muster_core::decision::Mode;
 use muster_core::id::{ProfileNo, WorkspaceId};
-use muster_core::settings::Identity;
+use muster_core::settings::Settings;
 use muster_core::time::Timestamp;
 use muster_store::engine::{Engine, EngineError, apply};
 use muster_store::reader::Due;
@@ -45,7 +45,7 @@ impl Job {
     }
 
     /// One round in one workspace.
-    async fn round(self, app: &App, id: &WorkspaceId) -> Result<(), EngineError> {
+    async fn round(self, app: &Arc<App>, id: &WorkspaceId) -> Result<(), EngineError> {
         match self {
             Self::Deletions => sweep(app, id).await.map(drop),
             Self::Retention => expire(app, id).await.map(drop),
@@ -60,7 +60,7 @@ pub(crate) async fn run(app: Arc<App>) {
 }
 
 /// A round over all workspaces, again and again.
-async fn every(app: &App, job: Job) {
+async fn every(app: &Arc<App>, job: Job) {
     loop {
         tokio::time::sleep(job.period()).await;
         for entry in app.workspaces.all() {
@@ -84,19 +84,23 @@ async fn guarded(work: impl Future<Output = Result<(), EngineError>>) -> Result<
 ///
 /// # Errors
 /// Those of the engine that concern all; what was swept until then is gone, the rest stays due.
-pub async fn sweep(app: &App, id: &WorkspaceId) -> Result<usize, EngineError> {
+pub async fn sweep(app: &Arc<App>, id: &WorkspaceId) -> Result<usize, EngineError> {
     let failed = |root: ProfileNo, error: &EngineError| {
         app.telemetry.job_failed(Job::Deletions.name());
         tracing::error!(workspace = %id, profile = root.0, %error, "a user whose deletion is due could not be swept");
     };
-    let identity = || app.workspaces.get(id.as_str()).map_or_else(Identity::off, |e| e.settings.identity.clone());
-    sweep_all(&app.engine, id, (&|| app.now(), &identity), &failed).await
+    let Some(entry) = app.workspaces.get(id.as_str()) else { return Ok(0) };
+    match sweep_all(&app.engine, id, (&|| app.now(), &entry.settings), &failed).await {
+        // The next round goes on under those in force.
+        Err(EngineError::Stale) => app.fresh(&entry).await.map(|_| 0),
+        swept => swept,
+    }
 }
 
 async fn sweep_all(
     engine: &Arc<dyn Engine>,
     id: &WorkspaceId,
-    (now, identity): (&(dyn Fn() -> Timestamp + Sync), &(dyn Fn() -> Identity + Sync)),
+    (now, settings): (&(dyn Fn() -> Timestamp + Sync), &Arc<Settings>),
     failed: &(dyn Fn(ProfileNo, &EngineError) + Sync),
 ) -> Result<usize, EngineError> {
     let (mut swept, mut after) = (0, None);
@@ -105,7 +109,7 @@ async fn sweep_all(
         let Some(last) = page.last() else { return Ok(swept) };
         after = Some(*last);
         for (_, root) in page {
-            match sweep_one(&**engine, id, root, identity).await {
+            match sweep_one(&**engine, id, root, settings).await {
                 Ok(()) => swept += 1,
                 // Of this profile alone: the others must not wait for it.
                 Err(error @ (EngineError::Broken(_) | EngineError::Corrupt(_))) => failed(root, &error),
@@ -119,9 +123,9 @@ async fn sweep_one(
     engine: &dyn Engine,
     id: &WorkspaceId,
     root: ProfileNo,
-    identity: &(dyn Fn() -> Identity + Sync),
+    settings: &Arc<Settings>,
 ) -> Result<(), EngineError> {
-    while apply(engine, id, Sweep { root, identity: identity() }, Mode::Commit).await? {}
+    while apply(engine, id, Sweep { root, settings: Arc::clone(settings) }, Mode::Commit).await? {}
     Ok(())
 }
 
@@ -140,7 +144,7 @@ async fn due(
 ///
 /// # Errors
 /// Those of the engine; what was removed until then is gone, the rest goes in the next round.
-pub async fn expire(app: &App, id: &WorkspaceId) -> Result<usize, EngineError> {
+pub async fn expire(app: &Arc<App>, id: &WorkspaceId) -> Result<usize, EngineError> {
     let Some(entry) = app.workspaces.get(id.as_str()) else { return Ok(0) };
     let retention = retention(&entry.document);
     let (engine, of) = (Arc::clone(&app.engine), id.clone());
@@ -151,9 +155,10 @@ pub async fn expire(app: &App, id: &WorkspaceId) -> Result<usize, EngineError> {
     let mut gone = 0;
     loop {
         let batch = Expire { retention, settings_revision: entry.settings.revision };
-        match apply(&*app.engine, id, batch, Mode::Commit).await? {
-            0 => break,
-            rows => gone += rows,
+        match apply(&*app.engine, id, batch, Mode::Commit).await {
+            // The next round goes on under the settings in force.
+            Ok(0) | Err(EngineError::Stale) => break,
+            rows => gone += rows?,
         }
     }
     tracing::debug!(workspace = %id, rows = gone, "what was past its time is removed");

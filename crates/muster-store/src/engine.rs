@@ -131,6 +131,9 @@ pub enum EngineError {
     /// The lane is full: try again later.
     #[error("too many requests are waiting")]
     Overloaded,
+    /// The settings are no longer those that it was made under: make it anew under those in force.
+    #[error("the settings have changed")]
+    Stale,
     /// The storage failed, or failed before and must be opened anew; whether a commit in flight became durable is not
     /// known.
     #[error("the storage is not available: {0}")]
@@ -181,6 +184,8 @@ pub trait Job: Send {
     fn bytes(&self) -> usize;
     /// Whether it is committed.
     fn mode(&self) -> Mode;
+    /// The revision of the settings that it was made under, if it knows any.
+    fn revision(&self) -> Option<u64>;
     /// What it needs at first.
     fn needs(&self) -> Needs;
     /// How often it may ask for more facts.
@@ -218,6 +223,10 @@ impl<D: Decision> Job for Waiting<D> {
 
     fn mode(&self) -> Mode {
         self.mode
+    }
+
+    fn revision(&self) -> Option<u64> {
+        self.decision.revision()
     }
 
     fn needs(&self) -> Needs {

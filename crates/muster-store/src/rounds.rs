@@ -92,6 +92,9 @@ pub(crate) fn run(
     mut facts: Facts,
     now: Moment,
 ) -> Result<Verdict, EngineError> {
+    if guarded(|| job.revision())?.is_some_and(|revision| revision != facts.settings_revision) {
+        return Err(EngineError::Stale);
+    }
     let mut needs = guarded(|| job.needs())?;
     let rounds = job.rounds();
     for _ in 0..rounds {

@@ -7,8 +7,8 @@ use muster_core::identifier::{Key, Kind};
 use muster_core::outcome::{ActionOutcome, ActionResult, ElementResult, Outcome};
 use muster_core::reason::{Fault, Reason};
 use muster_core::record::{
-    Cause, Choice, Counters, Device, DeviceRef, Event, Former, Merge, Omitted, Platform, Quarantined, Request,
-    Separation, SeparationCause, Tally,
+    Cause, Choice, Combined, Counters, Device, DeviceRef, Event, Former, Merge, Omitted, Platform, Quarantined,
+    Request, Separation, SeparationCause, Tally,
 };
 use muster_core::settings::SurvivorRule;
 use muster_core::snapshot::{MemberEntry, Snapshot};
@@ -208,6 +208,7 @@ fn a_merge_tells_its_cause() {
         cause: Cause::Keys { keys: vec![key("email", "a")], rule: Choice::Rule(SurvivorRule::LastSeen) },
         because: Some(Because { keys: vec![], rule: Some(Choice::Attribute) }),
         filled: vec!["tier".into()],
+        combined: vec![Combined { field: "points".into(), old: Value::Integer(1), new: Value::Integer(3) }],
         identifiers: vec![key("mobile", "+1")],
         reverted_at: None,
     };
@@ -222,6 +223,7 @@ fn a_merge_tells_its_cause() {
         "because": {"keys": [], "rule": "attribute",
             "text": "the survivor is the only one that shows the survivor attribute"},
         "filled": ["tier"],
+        "combined": [{"field": "points", "old": 1, "new": 3}],
         "identifiers": [{"kind": "mobile", "value": "+1"}],
     });
     assert_eq!(merge::json(&record), want);

@@ -30,8 +30,8 @@ pub enum Progress {
     },
     /// All of them.
     Finished,
-    /// The settings have changed since: look at them again.
-    Stale,
+    /// These settings have no activation in this phase.
+    Idle,
 }
 
 /// One batch of the index: what a kind held when it was active before is let go, and what is stored is noted.
@@ -62,8 +62,12 @@ impl Decision for Index {
         Needs::default()
     }
 
+    fn revision(&self) -> Option<u64> {
+        Some(self.revision)
+    }
+
     fn decide(&self, facts: &Facts, now: Moment) -> Step<Progress> {
-        batch(facts, now, (&self.identity, self.revision, Phase::Indexing, self.batch), |work, activation, numbers| {
+        batch(facts, now, (&self.identity, Phase::Indexing, self.batch), |work, activation, numbers| {
             numbers.iter().try_for_each(|no| index(work, activation, *no))?;
             Ok(numbers.last().copied())
         })
@@ -77,8 +81,12 @@ impl Decision for Settle {
         Needs::default()
     }
 
+    fn revision(&self) -> Option<u64> {
+        Some(self.revision)
+    }
+
     fn decide(&self, facts: &Facts, now: Moment) -> Step<Progress> {
-        batch(facts, now, (&self.identity, self.revision, Phase::Joining, self.batch), pass)
+        batch(facts, now, (&self.identity, Phase::Joining, self.batch), pass)
     }
 }
 
@@ -87,12 +95,12 @@ impl Decision for Settle {
 fn batch(
     facts: &Facts,
     now: Moment,
-    (identity, revision, phase, size): (&Identity, u64, Phase, usize),
+    (identity, phase, size): (&Identity, Phase, usize),
     run: impl FnOnce(&mut Work<'_>, &Activation, &[ProfileNo]) -> Known<Option<ProfileNo>>,
 ) -> Step<Progress> {
     let activation = match &identity.activation {
-        Some(activation) if activation.phase == phase && facts.settings_revision == revision => activation,
-        _ => return Step::Leave(Progress::Stale),
+        Some(activation) if activation.phase == phase => activation,
+        _ => return Step::Leave(Progress::Idle),
     };
     let so_far = if facts.counters.activation == activation.since { facts.counters.activation_done } else { 0 };
     let Some(numbers) = &facts.scan else {

@@ -13,7 +13,7 @@ use crate::identifier::{Key, key_of};
 use crate::limits::IDEMPOTENCY_MS;
 use crate::outcome::Applied;
 use crate::record::{Idempotency, Omitted, Recorded, Request};
-use crate::settings::Identity;
+use crate::settings::{Identity, Settings};
 use crate::time::{Moment, Timestamp};
 use std::sync::Arc;
 
@@ -159,8 +159,8 @@ impl<W: Wire> Delete<W> {
 pub struct Sweep {
     /// The live profile.
     pub root: ProfileNo,
-    /// The identity settings in force: what is indexed of an activation goes, too.
-    pub identity: Identity,
+    /// The settings in force: what is indexed of an activation goes, too.
+    pub settings: Arc<Settings>,
 }
 
 impl Decision for Sweep {
@@ -168,6 +168,10 @@ impl Decision for Sweep {
 
     fn needs(&self) -> Needs {
         Needs { trees: vec![self.root], belongings: vec![self.root], ..Needs::default() }
+    }
+
+    fn revision(&self) -> Option<u64> {
+        Some(self.settings.revision)
     }
 
     fn decide(&self, facts: &Facts, now: Moment) -> Step<bool> {
@@ -179,7 +183,7 @@ impl Decision for Sweep {
             Some(found) if !found.as_ref().is_some_and(due) => return Step::Leave(false),
             Some(_) => {}
         }
-        let mut work = Work::new(facts, &self.identity, now.at);
+        let mut work = Work::new(facts, &self.settings.identity, now.at);
         match self.sweep(&mut work) {
             Ok((rows, more)) => {
                 let mut changes: Changes = work.into_changes();
@@ -226,7 +230,7 @@ impl Sweep {
             let profile = work.profile(no)?;
             rows.extend(profile.keys.iter().cloned().map(Put::Unbind));
             rows.extend(profile.history.iter().map(|seq| Put::DropHistory(no, *seq)));
-            for kind in self.identity.activation.iter().flat_map(|activation| &activation.kinds) {
+            for kind in self.settings.identity.activation.iter().flat_map(|activation| &activation.kinds) {
                 let value = profile.attributes.get(kind.kind.name()).and_then(|write| write.value.as_ref());
                 rows.extend(value.and_then(|value| key_of(kind, value)).map(|key| Put::DropHolder(key, no)));
             }

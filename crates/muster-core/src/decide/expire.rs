@@ -41,7 +41,7 @@ impl Retention {
 pub struct Expire {
     /// How long things are kept.
     pub retention: Retention,
-    /// The revision of the settings that say so: under others nothing goes.
+    /// The revision of the settings that say so.
     pub settings_revision: u64,
 }
 
@@ -53,10 +53,11 @@ impl Decision for Expire {
         Needs::default()
     }
 
+    fn revision(&self) -> Option<u64> {
+        Some(self.settings_revision)
+    }
+
     fn decide(&self, facts: &Facts, now: Moment) -> Step<usize> {
-        if facts.settings_revision != self.settings_revision {
-            return Step::Leave(0);
-        }
         let Some(expired) = &facts.expired else {
             let cutoffs = Box::new(self.retention.cutoffs(now.at));
             return Step::NeedMore(Needs { expired: Some(cutoffs), ..Needs::default() });

@@ -60,6 +60,10 @@ impl<W: Wire> Decision for ImportDecision<W> {
         needs
     }
 
+    fn revision(&self) -> Option<u64> {
+        Some(self.import.settings.revision)
+    }
+
     /// An element may need what only the one before it tells; nearly all of them find theirs at once.
     fn rounds(&self) -> usize {
         ROUNDS_MAX + self.import.elements.len()
@@ -67,9 +71,6 @@ impl<W: Wire> Decision for ImportDecision<W> {
 
     fn decide(&self, facts: &Facts, now: Moment) -> Step<ImportOutcome> {
         let import = &self.import;
-        if facts.settings_revision != import.settings.revision {
-            return Step::Leave(ImportOutcome::Stale);
-        }
         if let Some(outcome) = recorded(import, facts, now) {
             return Step::Leave(outcome);
         }

@@ -102,7 +102,7 @@ fn join(
     identifiers.sort_by_key(|key| (work.identity.rank(&key.kind), key.value.clone()));
     let same_email = view.same_email(&shown);
     let rules = work.identity.attribute_rules.clone();
-    let filled = view.join(shown, &rules, same_email);
+    let (filled, combined) = view.join(shown, &rules, same_email);
     if planted::UNSET_HIDES_FILL.is_planted() {
         let own = &work.profile(survivor)?.attributes;
         view.attributes.retain(|name, _| own.get(name).is_none_or(|write| write.value.is_some()));
@@ -132,6 +132,7 @@ fn join(
         cause,
         because: None,
         filled,
+        combined,
         identifiers,
         reverted_at: None,
     });

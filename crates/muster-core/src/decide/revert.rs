@@ -8,16 +8,17 @@ use crate::fold::{MemberRef, Tree};
 use crate::id::{MergeNo, ProfileId, ProfileNo, SeparationNo};
 use crate::planted;
 use crate::record::{Change, ChangeKind, Merge, Profile, Separation, SeparationCause, Tally};
-use crate::settings::Identity;
+use crate::settings::{Identity, Settings};
 use crate::snapshot::{Member, Snapshot, assemble};
 use crate::time::{Moment, Timestamp};
+use std::sync::Arc;
 
 /// Cuts the link of a merge: the part comes off with its own members, identifiers, attributes, devices and events.
 pub struct Revert {
     /// The merge.
     pub merge: MergeNo,
-    /// The identity settings, for how both sides are shown.
-    pub identity: Identity,
+    /// The settings in force: how both sides are shown.
+    pub settings: Arc<Settings>,
 }
 
 /// What a revert comes to.
@@ -51,6 +52,10 @@ impl Decision for Revert {
         Needs { merges: vec![self.merge], ..Needs::default() }
     }
 
+    fn revision(&self) -> Option<u64> {
+        Some(self.settings.revision)
+    }
+
     fn decide(&self, facts: &Facts, now: Moment) -> Step<RevertOutcome> {
         let merge = match facts.merges.get(&self.merge) {
             None => return Step::NeedMore(self.needs()),
@@ -58,7 +63,7 @@ impl Decision for Revert {
             Some(Some(Merge { reverted_at: Some(at), .. })) => return Step::Leave(RevertOutcome::AlreadyReverted(*at)),
             Some(Some(merge)) => merge,
         };
-        let mut work = Work::new(facts, &self.identity, now.at);
+        let mut work = Work::new(facts, &self.settings.identity, now.at);
         match cut(&mut work, merge) {
             Ok(outcome @ (RevertOutcome::UnderDeletion | RevertOutcome::Gone)) => Step::Leave(outcome),
             Ok(outcome) => Step::Done(work.into_changes(), outcome),

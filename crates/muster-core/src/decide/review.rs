@@ -16,9 +16,10 @@ use crate::limits::{MEMBERS_MAX, REVIEWS_MAX};
 use crate::planted;
 use crate::record::{ChangeKind, Separation, SeparationCause};
 use crate::review::{Review, ReviewState};
-use crate::settings::Identity;
+use crate::settings::Settings;
 use crate::snapshot::Snapshot;
 use crate::time::Moment;
+use std::sync::Arc;
 
 /// A key that was set aside.
 pub(super) struct Aside<'a> {
@@ -216,8 +217,8 @@ pub struct DecideReview {
     pub review: ReviewNo,
     /// How.
     pub choose: Choose,
-    /// The identity settings in force.
-    pub identity: Identity,
+    /// The settings in force.
+    pub settings: Arc<Settings>,
 }
 
 /// What a decision of a review comes to.
@@ -264,6 +265,10 @@ impl Decision for DecideReview {
         Needs { reviews: vec![self.review], ..Needs::default() }
     }
 
+    fn revision(&self) -> Option<u64> {
+        Some(self.settings.revision)
+    }
+
     fn decide(&self, facts: &Facts, now: Moment) -> Step<ReviewOutcome> {
         let review = match facts.reviews.get(&self.review) {
             None => return Step::NeedMore(self.needs()),
@@ -273,7 +278,7 @@ impl Decision for DecideReview {
             }
             Some(Some(review)) => review,
         };
-        let mut work = Work::new(facts, &self.identity, now.at);
+        let mut work = Work::new(facts, &self.settings.identity, now.at);
         work.mark();
         match self.close(&mut work, review) {
             Ok(ReviewOutcome::Refused(why)) => Step::Leave(ReviewOutcome::Refused(why)),
@@ -360,7 +365,7 @@ impl DecideReview {
         review: &Review,
         root: ProfileNo,
     ) -> Known<Result<(ProfileNo, Option<MergeNo>), Refused>> {
-        if self.identity.active_kind(review.key.kind.name()).is_none() {
+        if self.settings.identity.active_kind(review.key.kind.name()).is_none() {
             return Ok(Err(Refused::KindNotActive));
         }
         let place = Place { record: review.a.no, root, seq: work.next_seq() };

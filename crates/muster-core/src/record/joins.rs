@@ -5,6 +5,7 @@ use crate::id::{MergeNo, ProfileId, RequestNo, ReviewNo, SeparationNo};
 use crate::identifier::Key;
 use crate::settings::SurvivorRule;
 use crate::time::Timestamp;
+use crate::value::Value;
 
 /// Family `merges`: the record of one merge, kept for ever.
 #[derive(Clone, Debug, PartialEq)]
@@ -25,10 +26,24 @@ pub struct Merge {
     pub because: Option<Because>,
     /// Names that the survivor showed from it since the join.
     pub filled: Vec<Box<str>>,
+    /// What the survivor showed before and showed otherwise since the join: by an attribute rule, or an e-mail flag.
+    pub combined: Vec<Combined>,
     /// The keys that it brought.
     pub identifiers: Vec<Key>,
     /// When it was reverted.
     pub reverted_at: Option<Timestamp>,
+}
+
+/// A value that a merge changed by an attribute rule, or as an e-mail flag under one address: a number, a time or a
+/// boolean, since nothing else combines (behaviour.md 3.1).
+#[derive(Clone, Debug, PartialEq)]
+pub struct Combined {
+    /// The canonical name.
+    pub field: Box<str>,
+    /// What the survivor showed before.
+    pub old: Value,
+    /// What it showed since.
+    pub new: Value,
 }
 
 /// What caused a merge.

@@ -38,7 +38,7 @@ impl Driver {
 
 impl World {
     pub(crate) fn decide(&mut self, review: ReviewNo, choose: Choose) -> Result<(), String> {
-        let decision = DecideReview { review, choose, identity: self.settings.identity.clone() };
+        let decision = DecideReview { review, choose, settings: Arc::clone(&self.settings) };
         let (_, got) = self.store.run(&decision, Moment { at: self.now, micros: 0 })?;
         let want = self.model.decide(review, choose);
         match (got, want) {

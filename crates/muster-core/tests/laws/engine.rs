@@ -72,6 +72,9 @@ impl Store {
         decision: &D,
         now: Moment,
     ) -> Result<(Option<Changes>, D::Output), String> {
+        if decision.revision().is_some_and(|revision| revision != self.settings_revision) {
+            return Err("it was made under other settings".into());
+        }
         let mut facts = Facts::default();
         self.read(&decision.needs(), &mut facts)?;
         for _ in 0..decision.rounds() {

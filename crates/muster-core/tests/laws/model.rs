@@ -63,6 +63,9 @@ pub(crate) struct Join {
     pub(crate) same_email: bool,
     pub(crate) choice: Choice,
     pub(crate) why: Why,
+    pub(crate) filled: Vec<Box<str>>,
+    /// Names with the values before and after.
+    pub(crate) combined: Vec<(Box<str>, Value, Value)>,
     pub(crate) reverted: Option<Timestamp>,
 }
 

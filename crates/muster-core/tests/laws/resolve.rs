@@ -168,7 +168,19 @@ impl Model {
         let same_email = email.is_some() && email == self.attribute(part, "email");
         let (no, seq) = (MergeNo(self.joins.len() as u64 + 1), self.tick());
         let rules = self.identity().attribute_rules.clone();
-        self.joins.push(Join { no, at, top, part, seq, rules, same_email, choice, why, reverted: None });
+        let before: Vec<_> = self.names().into_iter().map(|name| (self.attribute(top, &name), name)).collect();
+        let (filled, combined) = (Vec::new(), Vec::new());
+        let join = Join { no, at, top, part, seq, rules, same_email, choice, why, filled, combined, reverted: None };
+        self.joins.push(join);
+        for (old, name) in before {
+            let new = self.attribute(top, &name);
+            let join = self.joins.last_mut().unwrap();
+            match (old, new) {
+                (None, Some(_)) => join.filled.push(name),
+                (Some(old), Some(new)) if old != new => join.combined.push((name, old, new)),
+                _ => {}
+            }
+        }
     }
 
     pub(crate) fn create(&mut self, first_seen: Timestamp) -> Target {

@@ -57,7 +57,7 @@ pub(crate) fn revert(
     merge: MergeNo,
     now: Timestamp,
 ) -> Result<RevertOutcome, String> {
-    let decision = Revert { merge, identity: settings.identity.clone() };
+    let decision = Revert { merge, settings: Arc::new(settings.clone()) };
     Ok(store.run(&decision, Moment { at: now, micros: 0 })?.1)
 }
 
@@ -246,6 +246,9 @@ impl World {
             let by_rule = (join.why == Why::Keys).then_some(join.choice);
             let want = (join.top, join.part, join.at, (join.why, by_rule), join.reverted);
             same(|| format!("record of {}", join.no), &got, &want)?;
+            let combined = merge.combined.iter().map(|c| (c.field.clone(), c.old.clone(), c.new.clone())).collect();
+            let (got, want) = ((&merge.filled, combined), (&join.filled, join.combined.clone()));
+            same(|| format!("what {} filled and combined", join.no), &got, &want)?;
         }
         Ok(())
     }

@@ -229,7 +229,8 @@ fn told(done: &Done, (shared, trees): (&Shared, &Trees), complete: bool) -> Prev
         }
     }
     parts.retain(|_, roots| roots.len() > 1);
-    let was = |no: &ProfileNo| trees.values().find(|live| live.members.iter().any(|m| m.profile.no == *no));
+    let before = trees.values().flat_map(|live| live.members.iter().map(move |m| (m.profile.no, root_id(live))));
+    let before: HashMap<ProfileNo, Option<ProfileId>> = before.collect();
     let mut samples = Vec::new();
     for (key, holders) in shared {
         if samples.len() == SAMPLES_MAX {
@@ -237,8 +238,8 @@ fn told(done: &Done, (shared, trees): (&Shared, &Trees), complete: bool) -> Prev
         }
         let mut by_root: BTreeMap<ProfileNo, BTreeSet<ProfileId>> = BTreeMap::new();
         for holder in holders.iter().take(SAMPLE_IDS_MAX) {
-            let (Some((now, _)), Some(live)) = (done.roots.get(holder), was(holder)) else { continue };
-            by_root.entry(*now).or_default().extend(root_id(live));
+            let (Some((now, _)), Some(was)) = (done.roots.get(holder), before.get(holder)) else { continue };
+            by_root.entry(*now).or_default().extend(*was);
         }
         let together = by_root.into_values().filter(|ids| ids.len() > 1);
         samples.extend(together.map(|ids| (key.kind.name().to_owned(), ids.into_iter().collect())));

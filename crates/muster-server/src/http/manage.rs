@@ -51,6 +51,7 @@ impl From<EngineError> for Refusal {
     fn from(error: EngineError) -> Self {
         let problem = match &error {
             EngineError::UnknownWorkspace => no_workspace(),
+            EngineError::Stale => Problem::new(503, "the settings change again and again; try again in a second"),
             EngineError::Overloaded => Problem::new(503, "too many requests are waiting; try again in a second"),
             EngineError::Unavailable(_) | EngineError::Full => {
                 tracing::error!(%error, "a management call failed");

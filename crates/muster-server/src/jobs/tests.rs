@@ -7,7 +7,7 @@ use muster_core::decision::{Decision, Mode, Step};
 use muster_core::facts::{Facts, Needs};
 use muster_core::id::{ProfileNo, WorkspaceId};
 use muster_core::record::{Counters, Profile, Standing, Tally};
-use muster_core::settings::Identity;
+use muster_core::settings::Settings;
 use muster_core::time::{Clock, Moment, Timestamp};
 use muster_store::engine::{Engine, EngineError, Workspace, apply};
 use muster_store::memory::Memory;
@@ -87,9 +87,10 @@ fn everything_due_is_swept_and_a_profile_that_fails_keeps_no_other_waiting() {
         assert!(matches!(error, EngineError::Broken(_)), "{error}");
         failed.lock().expect("one thread").push(root.0);
     };
+    let settings = Arc::new(Settings::default());
     let swept = runtime().block_on(async {
         apply(&*engine, &id, Stored(rows, all), Mode::Commit).await?;
-        sweep_all(&engine, &id, (&|| NOW, &Identity::off), &note).await
+        sweep_all(&engine, &id, (&|| NOW, &settings), &note).await
     });
     assert_eq!(swept, Ok(usize::try_from(all - broken).expect("a few")));
     assert_eq!(failed.into_inner().expect("one thread"), (1..=broken).collect::<Vec<_>>());

@@ -290,3 +290,27 @@ fn history_tells_who_wrote_a_value_when_and_by_which_request_and_merge() {
     let page = get(&workspace, &format!("/users/{}/history?limit=1", user["id"].as_str().unwrap()));
     assert_eq!((&page["items"][0], page["next_cursor"].is_string()), (&items[0], true));
 }
+
+/// The opposite: `View::join` changes a value and does not tell of it.
+#[test]
+fn history_and_merge_record_tell_what_an_attribute_rule_and_an_email_flag_changed() {
+    let world = World::start();
+    let workspace = world.workspace(&json!(null));
+    let mut settings = kinds(json!({}), &["mobile"]);
+    settings["attribute_rules"] = json!({"points": "sum"});
+    workspace.admin("PUT", "/identity", &settings);
+    let mail = |points: u8, spam: bool| json!({"email": "a@y.test", "points": points, "moe_spam": spam});
+    workspace.results(&json!([customer("a", mail(1, false)), customer("b", mail(2, true))]));
+    workspace.results(&json!([customer("a", json!({"mobile": "+15550100"}))]));
+    workspace.results(&json!([customer("b", json!({"mobile": "+15550100"}))]));
+    let merge = get(&workspace, "/merges/m1");
+    let old_and_new = json!([
+        {"field": "moe_spam", "old": false, "new": true},
+        {"field": "points", "old": 1, "new": 3},
+    ]);
+    assert_eq!(merge["combined"], old_and_new);
+    let items = get(&workspace, &format!("/users/{}/history", merge["survivor"].as_str().unwrap()))["items"].clone();
+    let by_merge = items.as_array().unwrap().iter().filter(|item| item["merge_id"] == "m1");
+    let told: Vec<Json> = by_merge.map(|i| json!({"field": i["field"], "old": i["old"], "new": i["new"]})).collect();
+    assert_eq!(json!(told), old_and_new);
+}

@@ -59,8 +59,13 @@ impl Out {
 
     /// A text.
     pub fn str(&mut self, text: &str) {
-        self.len(text.len());
-        self.0.extend_from_slice(text.as_bytes());
+        self.bytes(text.as_bytes());
+    }
+
+    /// Bytes that are something of their own.
+    pub fn bytes(&mut self, bytes: &[u8]) {
+        self.len(bytes.len());
+        self.0.extend_from_slice(bytes);
     }
 
     /// A text that may be absent: 0, or one more than its length.
@@ -154,10 +159,14 @@ impl<'a> In<'a> {
         T::try_from(self.u64()?).map_err(|_| Damage("a number is out of range"))
     }
 
-    fn take(&mut self, len: usize) -> Result<&'a str, Damage> {
-        let (text, rest) = self.0.split_at_checked(len).ok_or(Damage("a record ends early"))?;
+    fn take(&mut self, len: usize) -> Result<&'a [u8], Damage> {
+        let (taken, rest) = self.0.split_at_checked(len).ok_or(Damage("a record ends early"))?;
         self.0 = rest;
-        std::str::from_utf8(text).map_err(|_| Damage("a text is no UTF-8"))
+        Ok(taken)
+    }
+
+    fn text(&mut self, len: usize) -> Result<&'a str, Damage> {
+        std::str::from_utf8(self.take(len)?).map_err(|_| Damage("a text is no UTF-8"))
     }
 
     /// See [`Out::str`].
@@ -165,6 +174,15 @@ impl<'a> In<'a> {
     /// # Errors
     /// [`Damage`] at the end, or if it is no text.
     pub fn str(&mut self) -> Result<&'a str, Damage> {
+        let len = self.small()?;
+        self.text(len)
+    }
+
+    /// See [`Out::bytes`].
+    ///
+    /// # Errors
+    /// [`Damage`] at the end.
+    pub fn bytes(&mut self) -> Result<&'a [u8], Damage> {
         let len = self.small()?;
         self.take(len)
     }
@@ -176,7 +194,7 @@ impl<'a> In<'a> {
     pub fn opt_str(&mut self) -> Result<Option<&'a str>, Damage> {
         match self.small::<usize>()? {
             0 => Ok(None),
-            len => self.take(len - 1).map(Some),
+            len => self.text(len - 1).map(Some),
         }
     }
 

@@ -127,6 +127,7 @@ fn merge_record(merge: &Merge) -> Vec<u8> {
         parts::put_because(&mut out, because);
     }
     parts::put_names(&mut out, &merge.filled);
+    parts::put_combined(&mut out, &merge.combined);
     parts::put_keys(&mut out, &merge.identifiers);
     out.done()
 }
@@ -183,10 +184,11 @@ impl Record for Merge {
         let mut read = In::open(row.blob()?)?;
         let cause = cause(code, &mut read)?;
         let because = if read.u8()? == 0 { None } else { Some(parts::because(&mut read)?) };
-        let (filled, identifiers) = (parts::names(&mut read)?, parts::keys(&mut read)?);
+        let (filled, combined) = (parts::names(&mut read)?, parts::combined(&mut read)?);
+        let identifiers = parts::keys(&mut read)?;
         read.end()?;
         let reverted_at = row.int_or_null()?.map(Timestamp);
-        Ok(Self { no, at, survivor, merged, request, cause, because, filled, identifiers, reverted_at })
+        Ok(Self { no, at, survivor, merged, request, cause, because, filled, combined, identifiers, reverted_at })
     }
 }
 

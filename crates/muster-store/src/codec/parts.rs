@@ -1,14 +1,14 @@
 //! The open-ended parts of rows as compact records: keys, writes, faults, warnings, results. Part of the stored format.
 
-use super::Damage;
 use super::bytes::{In, Out};
+use super::{Damage, jsonb};
 use muster_core::because::{Because, SetAside, Verdict, Weighed};
 use muster_core::command::ElementKind;
 use muster_core::id::{ProfileId, ProfileNo};
 use muster_core::identifier::{Key, Kind};
 use muster_core::outcome::{ActionOutcome, ActionResult, ElementResult, Outcome};
 use muster_core::reason::{Fault, Reason};
-use muster_core::record::{Choice, Former, Platform, Profile, View, Write};
+use muster_core::record::{Choice, Combined, Former, Platform, Profile, View, Write};
 use muster_core::settings::{Combine, SurvivorRule};
 use muster_core::time::Timestamp;
 use muster_core::value::Value;
@@ -79,6 +79,21 @@ pub(super) fn put_names(out: &mut Out, names: &[Box<str>]) {
 
 pub(super) fn names(read: &mut In<'_>) -> Result<Vec<Box<str>>, Damage> {
     read.list(|read| Ok(read.str()?.into()))
+}
+
+/// What a merge changed: the values before and those after, each by name.
+pub(super) fn put_combined(out: &mut Out, combined: &[Combined]) {
+    out.bytes(&jsonb::object(combined.iter().map(|c| (&*c.field, &c.old))));
+    out.bytes(&jsonb::object(combined.iter().map(|c| (&*c.field, &c.new))));
+}
+
+pub(super) fn combined(read: &mut In<'_>) -> Result<Vec<Combined>, Damage> {
+    let (before, after) = (jsonb::read_object(read.bytes()?)?, jsonb::read_object(read.bytes()?)?);
+    if !before.iter().map(|(name, _)| name).eq(after.iter().map(|(name, _)| name)) {
+        return Err(Damage("a merge changed other names than it found"));
+    }
+    let pairs = before.into_iter().zip(after);
+    Ok(pairs.map(|((field, old), (_, new))| Combined { field, old, new }).collect())
 }
 
 /// What of an own record does not stand in columns: keys, the places of writes in the change sequence, unset names,

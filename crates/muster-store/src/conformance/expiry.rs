@@ -4,7 +4,7 @@
 use super::Make;
 use super::families::{event, request, seen_refused};
 use super::rig::{put_with, run, shop, wait};
-use crate::engine::{Engine, apply};
+use crate::engine::{Engine, EngineError, apply};
 use crate::reader::dump;
 use muster_core::change::{Changes, Put};
 use muster_core::command::{ElementKind, Route};
@@ -160,7 +160,7 @@ pub(super) fn what_is_past_its_time_goes_and_its_figures_with_it(make: Make<'_>)
     assert_eq!(expire(&*engine, &shop, nothing), 1, "0 keeps; recorded answers have their own time");
     let day = Retention { log_ms: DAY, quarantine_ms: DAY, event_ids_ms: DAY, events_ms: DAY };
     let other = Expire { retention: day, settings_revision: 2 };
-    assert_eq!(wait(apply(&*engine, &shop, other, Mode::Commit)), Ok(0), "not under other settings");
+    assert_eq!(wait(apply(&*engine, &shop, other, Mode::Commit)), Err(EngineError::Stale), "not under other settings");
     let oldest = |at| Cutoffs { events: Some(Timestamp(at - 1)), ..all(at) };
     assert_eq!(
         engine.read(&shop).expect("it reads").oldest(),

@@ -13,8 +13,8 @@ use muster_core::id::{MergeNo, ProfileId, ProfileNo, REFUSED_REQUESTS, RequestNo
 use muster_core::identifier::{Key, Kind};
 use muster_core::outcome::Outcome;
 use muster_core::record::{
-    Cause, Change, ChangeKind, Device, DeviceRef, Event, EventId, Idempotency, Link, Merge, Outgoing, Platform,
-    Profile, Recorded, Request, Separation, SeparationCause, Standing, Tally, Token, TokenKind, View,
+    Cause, Change, ChangeKind, Combined, Device, DeviceRef, Event, EventId, Idempotency, Link, Merge, Outgoing,
+    Platform, Profile, Recorded, Request, Separation, SeparationCause, Standing, Tally, Token, TokenKind, View,
 };
 use muster_core::snapshot::Member;
 use muster_core::time::Timestamp;
@@ -113,6 +113,7 @@ fn merge(no: u64) -> Merge {
         cause: Cause::Api,
         because: None,
         filled: vec!["city".into()],
+        combined: vec![Combined { field: "points".into(), old: Value::Integer(1), new: Value::Float(2.5) }],
         identifiers: vec![key("b")],
         reverted_at: None,
     }

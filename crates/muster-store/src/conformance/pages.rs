@@ -60,6 +60,7 @@ fn large_merge(no: u64) -> Merge {
         cause: Cause::Api,
         because: None,
         filled: vec!["x".repeat(LARGE).into()],
+        combined: Vec::new(),
         identifiers: Vec::new(),
         reverted_at: None,
     }

@@ -10,9 +10,9 @@ use muster_core::identifier::{Key, Kind};
 use muster_core::outcome::{ActionOutcome, ActionResult, ElementResult, Outcome};
 use muster_core::reason::{Fault, Reason};
 use muster_core::record::{
-    Cause, Change, ChangeKind, Choice, Counters, Device, DeviceRef, Event, EventId, Former, Idempotency, Link, Merge,
-    Omitted, Outgoing, Platform, Profile, Quarantined, Recorded, Request, Separation, SeparationCause, Standing, Tally,
-    View, Write,
+    Cause, Change, ChangeKind, Choice, Combined, Counters, Device, DeviceRef, Event, EventId, Former, Idempotency,
+    Link, Merge, Omitted, Outgoing, Platform, Profile, Quarantined, Recorded, Request, Separation, SeparationCause,
+    Standing, Tally, View, Write,
 };
 use muster_core::settings::{Combine, SurvivorRule};
 use muster_core::time::Timestamp;
@@ -266,6 +266,7 @@ impl Dice {
             cause,
             because: self.maybe(Self::because),
             filled: self.some(3, Self::text),
+            combined: self.some(3, |dice| Combined { field: dice.text(), old: dice.value(0), new: dice.value(0) }),
             identifiers: self.some(3, Self::key),
             reverted_at: self.maybe(Self::time),
         }

@@ -104,6 +104,7 @@ fn home() -> Home {
         cause: Cause::Api,
         because: None,
         filled: Vec::new(),
+        combined: Vec::new(),
         identifiers: Vec::new(),
         reverted_at: None,
     };

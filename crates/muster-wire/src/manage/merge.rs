@@ -1,9 +1,10 @@
 //! Merge records: `GET /workspaces/{ws}/merges`.
 
 use crate::because;
+use crate::value::to_json;
 use muster_core::id::{ProfileId, RequestId, SeparationNo};
 use muster_core::identifier::Key;
-use muster_core::record::{Cause, Merge};
+use muster_core::record::{Cause, Combined, Merge};
 use serde_json::{Value as Json, json};
 
 /// The record.
@@ -18,6 +19,7 @@ pub fn json(merge: &Merge) -> Json {
         "cause": cause(&merge.cause),
         "because": merge.because.as_ref().map(|because| because::json(because, false)),
         "filled": merge.filled.iter().map(|name| &**name).collect::<Vec<_>>(),
+        "combined": merge.combined.iter().map(combined).collect::<Vec<_>>(),
         "identifiers": keys(&merge.identifiers),
     });
     if let (Some(at), Json::Object(members)) = (merge.reverted_at, &mut out) {
@@ -44,6 +46,10 @@ fn cause(cause: &Cause) -> Json {
         Cause::Api => Json::from("api"),
         Cause::Review(no) => json!({"review_id": no.to_string()}),
     }
+}
+
+fn combined(combined: &Combined) -> Json {
+    json!({"field": &*combined.field, "old": to_json(&combined.old), "new": to_json(&combined.new)})
 }
 
 fn keys(keys: &[Key]) -> Json {

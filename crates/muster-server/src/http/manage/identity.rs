@@ -5,7 +5,6 @@ use super::workspaces::{document, matches, tag, with};
 use super::{Answer, Call, Refusal, tree};
 use crate::activation::preview::preview;
 use crate::workspaces::Entry;
-use axum::response::Response;
 use muster_core::attribute::CUSTOMER_ID;
 use muster_core::record::Counters;
 use muster_core::settings::Identity;
@@ -25,13 +24,15 @@ async fn shown(call: &Call, entry: Arc<Entry>) -> Answer {
         None => Counters::default(),
         Some(_) => call.read(entry.id(), |reader| reader.counters()).await?,
     };
-    Ok(said(&entry, &counters))
-}
-
-fn said(entry: &Entry, counters: &Counters) -> Response {
-    let mut response = tree(200, &entry.document.identity_json(counters));
+    let mut said = entry.document.identity_json(&counters);
+    if entry.document.activating.is_some()
+        && let Some(error) = call.app.activations.error(entry.id())
+    {
+        said["error"] = json!(format!("{error}; it is tried again every few seconds"));
+    }
+    let mut response = tree(200, &said);
     tag(&mut response, entry.workspace.revision);
-    Call::about(entry, response)
+    Ok(Call::about(&entry, response))
 }
 
 /// What a change takes, with the kinds that it makes active.

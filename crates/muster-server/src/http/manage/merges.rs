@@ -4,7 +4,6 @@ use super::{Answer, Call, tree};
 use muster_core::decide::{Revert, RevertOutcome};
 use muster_core::decision::Mode;
 use muster_core::id::MergeNo;
-use muster_store::engine::apply;
 use muster_wire::manage::merge;
 use muster_wire::manage::page::page;
 use muster_wire::manage::problem::Problem;
@@ -39,9 +38,8 @@ pub(crate) async fn revert(call: Call) -> Answer {
     body::only_known(&body::object(&call.body)?, "", &[])?;
     let no = MergeNo::parse(call.part(1)).ok_or_else(unknown)?;
     let dry = call.is_true("dry_run");
-    let decision = Revert { merge: no, identity: entry.settings.identity.clone() };
     let mode = if dry { Mode::Dry } else { Mode::Commit };
-    let outcome = apply(&*call.app.engine, entry.id(), decision, mode).await?;
+    let outcome = call.app.decide(&entry, mode, |settings| Revert { merge: no, settings }).await?;
     let (survivor, restored, separation, sides) = match outcome {
         RevertOutcome::Reverted { survivor, restored, separation, sides } => (survivor, restored, separation, sides),
         RevertOutcome::Unknown => return Err(unknown().into()),

@@ -7,7 +7,7 @@ use muster_core::id::{ProfileId, ReviewNo};
 use muster_core::review::{Review, ReviewState};
 use muster_core::settings::Identity;
 use muster_core::snapshot::{Snapshot, assemble};
-use muster_store::engine::{EngineError, apply};
+use muster_store::engine::EngineError;
 use muster_store::reader::{Reader, ReviewQuery};
 use muster_wire::manage::page::page;
 use muster_wire::manage::problem::Problem;
@@ -89,9 +89,9 @@ pub(crate) async fn decide(call: Call) -> Answer {
     };
     let no = ReviewNo::parse(call.part(1)).ok_or_else(unknown)?;
     let dry = call.is_true("dry_run");
-    let decision = DecideReview { review: no, choose, identity: entry.settings.identity.clone() };
     let mode = if dry { Mode::Dry } else { Mode::Commit };
-    let (found, merge, separation, sides) = match apply(&*call.app.engine, entry.id(), decision, mode).await? {
+    let decided = call.app.decide(&entry, mode, |settings| DecideReview { review: no, choose, settings }).await?;
+    let (found, merge, separation, sides) = match decided {
         ReviewOutcome::Closed { review, merge, separation, sides } => (review, merge, separation, sides),
         ReviewOutcome::Unknown => return Err(unknown().into()),
         ReviewOutcome::AlreadyClosed(state) => {

@@ -1,0 +1,137 @@
+use super::{App, Options, Storage};
+use crate::clock::{SystemClock, SystemRandom};
+use axum::body::Body;
+use axum::extract::ConnectInfo;
+use axum::http::Request;
+use axum::http::request::Builder;
+use axum::response::Response;
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
+use muster_core::change::{Changes, Put};
+use muster_core::decision::{Decision, Mode, Step};
+use muster_core::facts::{Facts, Needs};
+use muster_core::id::{ProfileNo, WorkspaceId};
+use muster_core::identifier::{Key, Kind};
+use muster_core::record::{Counters, Profile, Standing, Tally, Write};
+use muster_core::time::Moment;
+use muster_core::value::Value;
+use muster_store::engine::{Workspace, apply};
+use muster_wire::manage::settings::{Activating, WorkspaceSettings, identity_from};
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use tower::ServiceExt as _;
+
+const TOKEN: &str = "the-admin-token-of-the-tests";
+
+fn app() -> (Arc<App>, WorkspaceId) {
+    let options = Options::new(Storage::Memory, Arc::new(SystemClock::new()), Arc::new(SystemRandom), TOKEN.to_owned());
+    (App::open(options).unwrap(), WorkspaceId::parse("SHOP").unwrap())
+}
+
+async fn send(app: &Arc<App>, request: Builder, body: &'static str) -> Response {
+    let request = request
+        .header("Content-Type", "application/json")
+        .extension(ConnectInfo(SocketAddr::from(([127, 0, 0, 1], 1))))
+        .body(Body::from(body))
+        .unwrap();
+    crate::http::router(Arc::clone(app)).oneshot(request).await.unwrap()
+}
+
+/// Sends one request to a server whose entry of SHOP in memory is older than the engine's, as if whoever changed the
+/// settings had died in between; the status, and the name in memory afterwards.
+async fn sent_to_an_old_entry(path: &str, authorization: &str, body: &'static str) -> (u16, String) {
+    let (app, id) = app();
+    app.create_workspace(&id, &WorkspaceSettings::new("Shop"), "key").unwrap().unwrap();
+    let renamed = String::from_utf8(WorkspaceSettings::new("Other").to_json()).unwrap();
+    let change = move |workspace: &Workspace, _: &_| Some(Workspace { settings: renamed, ..workspace.clone() });
+    app.engine.configure(&id, Box::new(change)).unwrap();
+    let response = send(&app, Request::post(path).header("Authorization", authorization), body).await;
+    (response.status().as_u16(), app.workspace("SHOP").unwrap().document.name.clone())
+}
+
+// Fails when `fresh` answers what is in memory and never asks the engine.
+#[tokio::test]
+async fn an_import_under_settings_that_prove_to_be_old_is_read_again_under_those_of_the_engine() {
+    let basic = format!("Basic {}", BASE64_STANDARD.encode("SHOP:key"));
+    let body = r#"{"type":"transition","elements":[{"type":"customer","customer_id":"a"}]}"#;
+    let got = sent_to_an_old_entry("/v1/transition/SHOP", &basic, body).await;
+    assert_eq!(got, (200, "Other".to_owned()));
+}
+
+// Fails when `DecideReview` or `Revert` has no revision: it is decided under the old settings, and they stay.
+#[tokio::test]
+async fn reviews_and_reverts_are_never_decided_under_settings_that_prove_to_be_old() {
+    let bearer = format!("Bearer {TOKEN}");
+    let review = ("/api/v1/workspaces/SHOP/reviews/r1", r#"{"decision":"merge"}"#);
+    for (path, body) in [review, ("/api/v1/workspaces/SHOP/merges/m1/revert", "{}")] {
+        let got = sent_to_an_old_entry(path, &bearer, body).await;
+        assert_eq!(got, (404, "Other".to_owned()), "{path}");
+    }
+}
+
+/// Stores two profiles that hold one e-mail and belong to live profiles that are not there: whatever joins them asks for
+/// those in vain.
+struct Broken;
+
+impl Decision for Broken {
+    type Output = ();
+
+    fn needs(&self) -> Needs {
+        Needs::default()
+    }
+
+    fn decide(&self, facts: &Facts, now: Moment) -> Step<()> {
+        let email = Key { kind: Kind::new("email"), value: "a@example.test".into() };
+        let broken = |no: ProfileNo| {
+            let held = Write { seq: 1, value: Some(Value::text(&email.value)) };
+            let profile = Profile {
+                no,
+                created: now.at,
+                first_seen: now.at,
+                keys: Vec::new(),
+                attributes: [("email".into(), held)].into(),
+                platforms: BTreeMap::new(),
+                former: Vec::new(),
+                history: Vec::new(),
+            };
+            let tree = Tally { first_seen: now.at, last_seen: now.at, events: 0, devices: 0, members: 1 };
+            let standing = Standing {
+                no,
+                created: now.at,
+                root: ProfileNo(no.0 + 97),
+                last_seen: now.at,
+                events: 0,
+                devices: 0,
+                tree,
+                deletion: None,
+            };
+            [Put::Profile(profile), Put::Standing(standing), Put::Holder(email.clone(), no)]
+        };
+        let rows = [1, 2].map(ProfileNo).into_iter().flat_map(broken).collect();
+        Step::Done(Changes { rows, counters: Counters { users: 2, profile: 2, ..facts.counters }, rate: None }, ())
+    }
+}
+
+// Fails when `activation::run` does not note the failure.
+#[tokio::test]
+async fn an_activation_that_fails_again_and_again_says_why_where_its_progress_is_shown() {
+    let (app, id) = app();
+    let on = br#"{"enabled": true, "identifiers": [{"kind": "customer_id"}, {"kind": "email"}]}"#;
+    let target = identity_from(on).unwrap();
+    let activating = Some(Activating::begin(target.clone(), vec!["email".into()], 1).joining(1));
+    let mut settings = WorkspaceSettings::new("Shop");
+    (settings.identity, settings.activating) = (target, activating);
+    app.create_workspace(&id, &settings, "key").unwrap().unwrap();
+    apply(&*app.engine, &id, Broken, Mode::Commit).await.unwrap();
+    let running = tokio::spawn(crate::activation::run(Arc::clone(&app)));
+    while app.activations.error(&id).is_none() {
+        tokio::task::yield_now().await;
+    }
+    let get = Request::get("/api/v1/workspaces/SHOP/identity").header("Authorization", format!("Bearer {TOKEN}"));
+    let body = axum::body::to_bytes(send(&app, get, "").await.into_body(), 1 << 16).await.unwrap();
+    running.abort();
+    let shown: serde_json::Value = serde_json::from_slice(&body).unwrap();
+    let want = "the decision failed: it asked for facts more than 16 times; it is tried again every few seconds";
+    assert_eq!((&shown["state"], shown["error"].as_str()), (&"activating".into(), Some(want)));
+}
