@@ -9,6 +9,7 @@
 
 use crate::attribute::{EMAIL, EMAIL_FLAGS};
 use crate::id::{ProfileNo, Seq};
+use crate::limits::HISTORY_VALUE_BYTES_MAX;
 use crate::record::{Combined, Link, Platform, Profile, View, Write};
 use crate::settings::Combine;
 use crate::value::Value;
@@ -164,8 +165,9 @@ impl View {
                 None => continue,
             };
             if new != *shown {
-                let old = std::mem::replace(shown, new.clone());
-                combined.push(Combined { field: name, old, new });
+                let old = kept(shown);
+                *shown = new;
+                combined.push(Combined { field: name, old, new: kept(shown) });
             }
         }
         for (platform, active) in part.platforms {
@@ -178,6 +180,11 @@ impl View {
     pub fn same_email(&self, other: &Self) -> bool {
         self.attributes.get(EMAIL).is_some_and(|email| other.attributes.get(EMAIL) == Some(email))
     }
+}
+
+/// A value as history keeps it; None if it is too long.
+fn kept(value: &Value) -> Option<Value> {
+    (value.json_bytes() <= HISTORY_VALUE_BYTES_MAX).then(|| value.clone())
 }
 
 /// Attributes of an own record that are set, by name; the counterpart of a view for profiles without members.

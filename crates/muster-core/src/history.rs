@@ -73,13 +73,13 @@ pub fn history(members: &[Member], rows: &[History], stamps: &Stamps, merges: &[
     for member in members {
         let Some(link) = &member.link else { continue };
         let Some(merge) = merges.iter().find(|merge| merge.no == link.merge) else { continue };
-        let by_merge = |field: &str, old: Option<Value>, new: Option<Value>| HistoryItem {
+        let by_merge = |field: &str, (old, new): (Option<Value>, Option<Value>), omitted: bool| HistoryItem {
             seq: link.seq,
             at: Some(merge.at),
             field: field.into(),
             old,
             new,
-            omitted: false,
+            omitted,
             request: merge.request.map(|(request, _)| request),
             recorded_under: member.profile.id(),
             merge: Some(merge.no),
@@ -90,13 +90,13 @@ pub fn history(members: &[Member], rows: &[History], stamps: &Stamps, merges: &[
             let held = || own().find_map(|profile| held_at(profile, rows, field, link.seq));
             brought.attributes.get(field).cloned().or_else(held)
         };
-        items.extend(merge.filled.iter().map(|field| by_merge(field, None, filled(field))));
-        let changed = |c: &Combined| by_merge(&c.field, Some(c.old.clone()), Some(c.new.clone()));
+        items.extend(merge.filled.iter().map(|field| by_merge(field, (None, filled(field)), false)));
+        let changed = |c: &Combined| by_merge(&c.field, (c.old.clone(), c.new.clone()), c.is_omitted());
         items.extend(merge.combined.iter().map(changed));
     }
     // What one element wrote twice has one place: the later write stands first, too.
     items.reverse();
-    items.sort_by(|a, b| (b.seq, &a.field).cmp(&(a.seq, &b.field)));
+    items.sort_by(|a, b| (b.seq, &a.field, a.recorded_under).cmp(&(a.seq, &b.field, b.recorded_under)));
     items
 }
 

@@ -156,8 +156,12 @@ pub async fn expire(app: &Arc<App>, id: &WorkspaceId) -> Result<usize, EngineErr
     loop {
         let batch = Expire { retention, settings_revision: entry.settings.revision };
         match apply(&*app.engine, id, batch, Mode::Commit).await {
+            Ok(0) => break,
             // The next round goes on under the settings in force.
-            Ok(0) | Err(EngineError::Stale) => break,
+            Err(EngineError::Stale) => {
+                app.fresh(&entry).await?;
+                break;
+            }
             rows => gone += rows?,
         }
     }

@@ -149,6 +149,13 @@ pub enum EngineError {
     Broken(Arc<str>),
 }
 
+impl EngineError {
+    /// Whether it is about one decision alone: the others of its group go on, and so does the lane.
+    pub fn is_of_one_decision(&self) -> bool {
+        matches!(self, Self::Broken(_) | Self::Corrupt(_) | Self::Stale)
+    }
+}
+
 /// How an engine fares.
 #[derive(Clone, Debug, Default)]
 pub struct Health {

@@ -208,7 +208,7 @@ fn a_merge_tells_its_cause() {
         cause: Cause::Keys { keys: vec![key("email", "a")], rule: Choice::Rule(SurvivorRule::LastSeen) },
         because: Some(Because { keys: vec![], rule: Some(Choice::Attribute) }),
         filled: vec!["tier".into()],
-        combined: vec![Combined { field: "points".into(), old: Value::Integer(1), new: Value::Integer(3) }],
+        combined: vec![Combined { field: "points".into(), old: Some(Value::Integer(1)), new: None }],
         identifiers: vec![key("mobile", "+1")],
         reverted_at: None,
     };
@@ -223,7 +223,7 @@ fn a_merge_tells_its_cause() {
         "because": {"keys": [], "rule": "attribute",
             "text": "the survivor is the only one that shows the survivor attribute"},
         "filled": ["tier"],
-        "combined": [{"field": "points", "old": 1, "new": 3}],
+        "combined": [{"field": "points", "old": 1, "new": null, "omitted": true}],
         "identifiers": [{"kind": "mobile", "value": "+1"}],
     });
     assert_eq!(merge::json(&record), want);

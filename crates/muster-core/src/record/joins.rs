@@ -34,16 +34,22 @@ pub struct Merge {
     pub reverted_at: Option<Timestamp>,
 }
 
-/// A value that a merge changed by an attribute rule, or as an e-mail flag under one address: a number, a time or a
-/// boolean, since nothing else combines (behaviour.md 3.1).
+/// A value that a merge changed by an attribute rule, or as an e-mail flag under one address (behaviour.md 3.1).
 #[derive(Clone, Debug, PartialEq)]
 pub struct Combined {
     /// The canonical name.
     pub field: Box<str>,
-    /// What the survivor showed before.
-    pub old: Value,
-    /// What it showed since.
-    pub new: Value,
+    /// What the survivor showed before; None if that is longer than [`crate::limits::HISTORY_VALUE_BYTES_MAX`].
+    pub old: Option<Value>,
+    /// What it showed since; None likewise.
+    pub new: Option<Value>,
+}
+
+impl Combined {
+    /// Whether one of the values was too long to be kept.
+    pub fn is_omitted(&self) -> bool {
+        self.old.is_none() || self.new.is_none()
+    }
 }
 
 /// What caused a merge.

@@ -246,7 +246,9 @@ impl World {
             let by_rule = (join.why == Why::Keys).then_some(join.choice);
             let want = (join.top, join.part, join.at, (join.why, by_rule), join.reverted);
             same(|| format!("record of {}", join.no), &got, &want)?;
-            let combined = merge.combined.iter().map(|c| (c.field.clone(), c.old.clone(), c.new.clone())).collect();
+            let combined =
+                merge.combined.iter().map(|c| (c.field.clone(), c.old.clone().unwrap(), c.new.clone().unwrap()));
+            let combined = combined.collect();
             let (got, want) = ((&merge.filled, combined), (&join.filled, join.combined.clone()));
             same(|| format!("what {} filled and combined", join.no), &got, &want)?;
         }

@@ -132,6 +132,7 @@ async fn an_activation_that_fails_again_and_again_says_why_where_its_progress_is
     let body = axum::body::to_bytes(send(&app, get, "").await.into_body(), 1 << 16).await.unwrap();
     running.abort();
     let shown: serde_json::Value = serde_json::from_slice(&body).unwrap();
-    let want = "the decision failed: it asked for facts more than 16 times; it is tried again every few seconds";
+    let want =
+        "the last batch failed inside the server; it is tried again every few seconds, and the server's log says more";
     assert_eq!((&shown["state"], shown["error"].as_str()), (&"activating".into(), Some(want)));
 }

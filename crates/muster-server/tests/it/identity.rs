@@ -314,3 +314,32 @@ fn history_and_merge_record_tell_what_an_attribute_rule_and_an_email_flag_change
     let told: Vec<Json> = by_merge.map(|i| json!({"field": i["field"], "old": i["old"], "new": i["new"]})).collect();
     assert_eq!(json!(told), old_and_new);
 }
+
+/// The opposite: the cursor of a page of history names the write and the field alone.
+#[test]
+fn history_in_pages_of_one_lists_what_it_lists_in_one_page() {
+    let world = World::start();
+    let workspace = world.workspace(&json!(null));
+    workspace.admin("PUT", "/identity", &kinds(json!({}), &["mobile", "email"]));
+    let of = |id: &str| customer(id, json!({"mobile": "+15550100", "email": format!("{id}@y.test")}));
+    workspace
+        .results(&json!([customer("a", json!({"email": "a@y.test"})), customer("b", json!({"email": "b@y.test"}))]));
+    workspace.results(&json!([
+        customer("a", json!({"mobile": "+15550100"})),
+        customer("b", json!({"mobile": "+15550100"}))
+    ]));
+    workspace.results(&json!([customer("a", json!({"email": []})), of("a")]));
+    let path = format!("/users/{}/history", workspace.find("customer_id", "a").unwrap()["id"].as_str().unwrap());
+    let whole = get(&workspace, &path)["items"].clone();
+    let (mut pages, mut cursor) = (Vec::new(), String::new());
+    loop {
+        let page = get(&workspace, &format!("{path}?limit=1{cursor}"));
+        pages.extend(page["items"].as_array().unwrap().clone());
+        match page["next_cursor"].as_str() {
+            Some(next) => cursor = format!("&cursor={next}"),
+            None => break,
+        }
+    }
+    let unset = |item: &&Json| item["field"] == "email" && item["new"].is_null();
+    assert_eq!((json!(pages), pages.iter().filter(unset).count()), (whole, 2));
+}

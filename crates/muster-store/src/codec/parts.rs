@@ -81,19 +81,29 @@ pub(super) fn names(read: &mut In<'_>) -> Result<Vec<Box<str>>, Damage> {
     read.list(|read| Ok(read.str()?.into()))
 }
 
-/// What a merge changed: the values before and those after, each by name.
+/// What a merge changed: the names with which values are kept, then the values before and those after, each by name.
 pub(super) fn put_combined(out: &mut Out, combined: &[Combined]) {
-    out.bytes(&jsonb::object(combined.iter().map(|c| (&*c.field, &c.old))));
-    out.bytes(&jsonb::object(combined.iter().map(|c| (&*c.field, &c.new))));
+    out.len(combined.len());
+    for c in combined {
+        out.str(&c.field);
+        out.u8(u8::from(c.old.is_some()) | u8::from(c.new.is_some()) << 1);
+    }
+    out.bytes(&jsonb::object(combined.iter().filter_map(|c| Some((&*c.field, c.old.as_ref()?)))));
+    out.bytes(&jsonb::object(combined.iter().filter_map(|c| Some((&*c.field, c.new.as_ref()?)))));
 }
 
 pub(super) fn combined(read: &mut In<'_>) -> Result<Vec<Combined>, Damage> {
+    let fields = read.list(|read| Ok((Box::from(read.str()?), read.u8()?)))?;
     let (before, after) = (jsonb::read_object(read.bytes()?)?, jsonb::read_object(read.bytes()?)?);
-    if !before.iter().map(|(name, _)| name).eq(after.iter().map(|(name, _)| name)) {
-        return Err(Damage("a merge changed other names than it found"));
-    }
-    let pairs = before.into_iter().zip(after);
-    Ok(pairs.map(|((field, old), (_, new))| Combined { field, old, new }).collect())
+    let (mut before, mut after) = (before.into_iter().map(|(_, v)| v), after.into_iter().map(|(_, v)| v));
+    let side = |is_kept: bool, values: &mut dyn Iterator<Item = Value>| {
+        let value = if is_kept { values.next() } else { None };
+        if is_kept && value.is_none() { Err(Damage("a value that a merge changed is missing")) } else { Ok(value) }
+    };
+    let read_one = |(field, kept): (Box<str>, u8)| {
+        Ok(Combined { field, old: side(kept & 1 != 0, &mut before)?, new: side(kept & 2 != 0, &mut after)? })
+    };
+    fields.into_iter().map(read_one).collect()
 }
 
 /// What of an own record does not stand in columns: keys, the places of writes in the change sequence, unset names,

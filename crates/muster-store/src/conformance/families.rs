@@ -113,7 +113,7 @@ fn merge(no: u64) -> Merge {
         cause: Cause::Api,
         because: None,
         filled: vec!["city".into()],
-        combined: vec![Combined { field: "points".into(), old: Value::Integer(1), new: Value::Float(2.5) }],
+        combined: vec![Combined { field: "points".into(), old: Some(Value::Integer(1)), new: None }],
         identifiers: vec![key("b")],
         reverted_at: None,
     }

@@ -266,7 +266,11 @@ impl Dice {
             cause,
             because: self.maybe(Self::because),
             filled: self.some(3, Self::text),
-            combined: self.some(3, |dice| Combined { field: dice.text(), old: dice.value(0), new: dice.value(0) }),
+            combined: self.some(3, |dice| Combined {
+                field: dice.text(),
+                old: dice.maybe(|dice| dice.value(0)),
+                new: dice.maybe(|dice| dice.value(0)),
+            }),
             identifiers: self.some(3, Self::key),
             reverted_at: self.maybe(Self::time),
         }

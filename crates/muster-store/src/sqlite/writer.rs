@@ -122,7 +122,7 @@ impl<E: Into<Failed>> From<E> for Stop {
 
 impl From<EngineError> for Failed {
     fn from(error: EngineError) -> Self {
-        let poison = error != EngineError::Full;
+        let poison = error != EngineError::Full && !error.is_of_one_decision();
         Self { error, poison }
     }
 }
@@ -246,9 +246,7 @@ impl Writer {
                     ended.committed += u64::from(stored);
                     Ok(())
                 }
-                Err(Stop::Failed(Failed {
-                    error: error @ (EngineError::Broken(_) | EngineError::Corrupt(_)), ..
-                })) => Err(error),
+                Err(Stop::Failed(Failed { error, .. })) if error.is_of_one_decision() => Err(error),
                 Err(stop) => return Err(stop),
             });
         }

@@ -5,6 +5,7 @@ use crate::value::to_json;
 use muster_core::id::{ProfileId, RequestId, SeparationNo};
 use muster_core::identifier::Key;
 use muster_core::record::{Cause, Combined, Merge};
+use muster_core::value::Value;
 use serde_json::{Value as Json, json};
 
 /// The record.
@@ -49,7 +50,12 @@ fn cause(cause: &Cause) -> Json {
 }
 
 fn combined(combined: &Combined) -> Json {
-    json!({"field": &*combined.field, "old": to_json(&combined.old), "new": to_json(&combined.new)})
+    let side = |value: &Option<Value>| value.as_ref().map(to_json);
+    let mut out = json!({"field": &*combined.field, "old": side(&combined.old), "new": side(&combined.new)});
+    if combined.is_omitted() {
+        out["omitted"] = Json::from(true);
+    }
+    out
 }
 
 fn keys(keys: &[Key]) -> Json {

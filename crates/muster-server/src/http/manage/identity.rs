@@ -8,6 +8,7 @@ use crate::workspaces::Entry;
 use muster_core::attribute::CUSTOMER_ID;
 use muster_core::record::Counters;
 use muster_core::settings::Identity;
+use muster_store::engine::EngineError;
 use muster_wire::manage::problem::Problem;
 use muster_wire::manage::settings::{Activating, IdentityChange, compare, identity_from};
 use serde_json::json;
@@ -28,11 +29,22 @@ async fn shown(call: &Call, entry: Arc<Entry>) -> Answer {
     if entry.document.activating.is_some()
         && let Some(error) = call.app.activations.error(entry.id())
     {
-        said["error"] = json!(format!("{error}; it is tried again every few seconds"));
+        said["error"] =
+            json!(format!("{}; it is tried again every few seconds, and the server's log says more", why(&error)));
     }
     let mut response = tree(200, &said);
     tag(&mut response, entry.workspace.revision);
     Ok(Call::about(&entry, response))
+}
+
+/// Why a batch failed, for everybody: what it is about is in the log.
+fn why(error: &EngineError) -> &'static str {
+    match error {
+        EngineError::Corrupt(_) => "stored data is damaged",
+        EngineError::Full => "the disk is full",
+        EngineError::Broken(_) => "the last batch failed inside the server",
+        _ => "the storage cannot be written",
+    }
 }
 
 /// What a change takes, with the kinds that it makes active.

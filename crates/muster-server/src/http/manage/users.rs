@@ -97,22 +97,49 @@ pub(crate) async fn events(call: Call) -> Answer {
 pub(crate) async fn history(call: Call) -> Answer {
     let entry = call.entry()?;
     let limit = call.limit()?;
-    let below = call.cursor(|text| {
-        let (seq, field) = text.split_once('_')?;
-        Some((seq.parse::<Seq>().ok()?, field.to_owned()))
+    let after = call.cursor(|text| {
+        let mut parts = text.splitn(4, '_');
+        let (seq, under, nth) =
+            (parts.next()?.parse().ok()?, ProfileId::parse(parts.next()?)?, parts.next()?.parse().ok()?);
+        Some(Line { seq, field: parts.next()?.to_owned(), under, nth })
     })?;
     let id = ProfileId::parse(call.part(1)).ok_or_else(nobody)?;
     let items = call.read(entry.id(), move |reader| told(reader, id)).await?.ok_or_else(nobody)?;
-    let after = |item: &&HistoryItem| {
-        // Newest first, and of one write by name.
-        below.as_ref().is_none_or(|(seq, field)| item.seq < *seq || item.seq == *seq && *item.field > **field)
-    };
-    let mut items = items.iter().filter(after);
-    let listed: Vec<&HistoryItem> = items.by_ref().take(limit).collect();
-    let more = items.next().is_some();
-    let next = listed.last().filter(|_| more).map(|last| format!("{}_{}", last.seq, last.field));
-    let listed = listed.into_iter().map(history::json).collect();
+    let lines = lines(&items);
+    let mut rest = items.iter().zip(&lines).filter(|(_, line)| after.as_ref().is_none_or(|after| line.is_after(after)));
+    let listed: Vec<_> = rest.by_ref().take(limit).collect();
+    let more = rest.next().is_some();
+    let next = listed.last().filter(|_| more).map(|(_, l)| format!("{}_{}_{}_{}", l.seq, l.under, l.nth, l.field));
+    let listed = listed.into_iter().map(|(item, _)| history::json(item)).collect();
     Ok(Call::about(&entry, tree(200, &page(listed, next.as_deref()))))
+}
+
+/// The place of an item in the list: newest first, of one write by name, of one name by the id that it is recorded under;
+/// what one element wrote twice under one id is told apart by a number.
+#[derive(PartialEq)]
+struct Line {
+    seq: Seq,
+    field: String,
+    under: ProfileId,
+    nth: usize,
+}
+
+impl Line {
+    fn is_after(&self, other: &Self) -> bool {
+        let rest = |line: &Self| (line.field.clone(), line.under, line.nth);
+        self.seq < other.seq || self.seq == other.seq && rest(self) > rest(other)
+    }
+}
+
+fn lines(items: &[HistoryItem]) -> Vec<Line> {
+    let mut lines: Vec<Line> = Vec::with_capacity(items.len());
+    for item in items {
+        let (seq, field, under) = (item.seq, item.field.to_string(), item.recorded_under);
+        let same = lines.last().filter(|last| (last.seq, &last.field, last.under) == (seq, &field, under));
+        let nth = same.map_or(0, |last| last.nth + 1);
+        lines.push(Line { seq, field, under, nth });
+    }
+    lines
 }
 
 fn told(reader: &mut dyn Reader, id: ProfileId) -> Result<Option<Vec<HistoryItem>>, EngineError> {
