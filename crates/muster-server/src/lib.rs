@@ -11,6 +11,7 @@ pub mod limits;
 pub mod clock;
 pub mod app;
 pub mod workspaces;
+mod callers;
 mod lockout;
 mod budget;
 pub mod telemetry;

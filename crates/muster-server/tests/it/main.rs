@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "what a test needs and does not get fails it")]
 
 mod amplification;
+mod audit;
 mod clients;
 mod deletion;
 mod documented;
@@ -18,5 +19,6 @@ mod operations;
 mod overload;
 mod retention;
 mod tls;
+mod tokens;
 mod wire;
 mod world;

@@ -1,5 +1,6 @@
 //! Merges: listed, shown, reverted (behaviour.md 3.4).
 
+use super::audit::Action;
 use super::{Answer, Call, tree};
 use muster_core::decide::{Revert, RevertOutcome};
 use muster_core::decision::Mode;
@@ -56,6 +57,8 @@ pub(crate) async fn revert(call: Call) -> Answer {
     if dry {
         answer["separation_id"] = json!(null);
         answer["preview"] = json!({"survivor": user::json(&sides.0, None), "restored": user::json(&sides.1, None)});
+    } else {
+        call.audit(Action::MergeReverted, Some(entry.id()), &no.to_string(), answer.clone()).await;
     }
     Ok(Call::about(&entry, tree(200, &answer)))
 }

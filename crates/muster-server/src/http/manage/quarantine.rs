@@ -1,5 +1,6 @@
 //! The quarantine: rejected elements, listed, shown, replayed and dropped (behaviour.md 4).
 
+use super::audit::Action;
 use super::{Answer, Call, Refusal, tree};
 use crate::http::envelope;
 use crate::ingest::Refused;
@@ -55,6 +56,7 @@ pub(crate) async fn discard(call: Call) -> Answer {
     if !apply(&*call.app.engine, entry.id(), Discard { entry: no }, Mode::Commit).await? {
         return Err(unknown().into());
     }
+    call.audit(Action::QuarantineDiscarded, Some(entry.id()), &no.to_string(), json!({})).await;
     Ok(Call::about(&entry, super::nothing()))
 }
 
@@ -70,7 +72,15 @@ pub(crate) async fn replay(call: Call) -> Answer {
         Some(_) => return Err(Problem::at("/element", "must be an object: the element as it should have been").into()),
     };
     match replays::replay(&call.app, &entry, kept.no, &element).await {
-        Ok((_, recorded)) => Ok(Call::about(&entry, envelope::json(recorded.status, recorded.body.to_vec()))),
+        Ok((applied, recorded)) => {
+            let detail = json!({
+                "request_id": RequestId::of(applied.request).to_string(),
+                "applied": applied.is_felt(),
+                "corrected": members.contains_key("element"),
+            });
+            call.audit(Action::QuarantineReplayed, Some(entry.id()), &kept.no.to_string(), detail).await;
+            Ok(Call::about(&entry, envelope::json(recorded.status, recorded.body.to_vec())))
+        }
         Err(refused) => refusal(refused),
     }
 }
@@ -120,11 +130,17 @@ struct Wanted {
 /// `POST .../quarantine/replay` `{"type"?, "since"?, "ids"?}`: all that were not replayed yet and fit, the oldest first.
 pub(crate) async fn replay_many(call: Call) -> Answer {
     let entry = call.entry()?;
-    let wanted = wanted(&body::object(&call.body)?)?;
+    let members = body::object(&call.body)?;
+    let wanted = wanted(&members)?;
     let entries = call.read(entry.id(), move |reader| selected(reader, &wanted)).await?;
+    let mut detail = json!({"entries": entries.len(), "type": members.get("type"), "since": members.get("since")});
+    if let Some(ids) = members.get("ids").and_then(Json::as_array) {
+        detail["ids"] = json!(ids.len());
+    }
     let Some(job) = replays::start(&call.app, entry.id(), entries) else {
         return Err(Problem::new(503, "as many replays run as may; try again when one has ended").into());
     };
+    call.audit(Action::ReplayStarted, Some(entry.id()), &job.to_string(), detail).await;
     Ok(Call::about(&entry, tree(202, &json!({"job_id": job.to_string()}))))
 }
 
