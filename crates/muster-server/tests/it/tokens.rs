@@ -209,7 +209,7 @@ fn every_writing_call_is_refused_to_a_token_that_may_only_read_and_nothing_is_wr
     assert_eq!(without_tokens(seen(&world, &calls)), without_tokens(before));
 }
 
-// Fails when `judge` does not ask `sees` before the scope, or `list` in `workspaces.rs` shows all.
+// Fails when neither `judge` nor `Call::entry` asks `sees`, or `list` in `workspaces.rs` shows all.
 #[test]
 fn a_token_of_another_workspace_finds_nothing_of_this_one_and_learns_not_even_that_it_is_there() {
     let world = World::start();

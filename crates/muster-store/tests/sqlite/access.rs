@@ -55,7 +55,7 @@ fn tokens_and_the_audit_log_are_there_after_a_start_and_go_on_counting() {
     assert_eq!(engine.append_audit(&record()), Ok(2));
 }
 
-// Fails when the second migration is left out of `schema.rs`, or is run again on each start.
+// Fails when the second migration is left out of `schema.rs`.
 #[test]
 fn a_catalogue_of_the_version_before_gets_tokens_and_an_audit_log() {
     let home = Home::new();
