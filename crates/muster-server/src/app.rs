@@ -6,6 +6,7 @@ use crate::budget::Room;
 use crate::clock::Random;
 use crate::limits::{BODY_DEADLINE, MANAGEMENT_READS_MAX, STALE_ROUNDS_MAX, TOKEN_LENGTH_MIN};
 use crate::lockout::Lockout;
+use crate::pulse::Watching;
 use crate::replays::Jobs;
 use crate::telemetry::Telemetry;
 use crate::workspaces::{Entry, Workspaces, sha256};
@@ -119,6 +120,7 @@ pub struct App {
     pub(crate) management_reads: Arc<Semaphore>,
     pub(crate) activations: activation::Running,
     pub(crate) replays: Jobs,
+    pub(crate) watching: Watching,
     said_not_ready: AtomicBool,
     draining: AtomicBool,
     tokens: Vec<([u8; 32], Role)>,
@@ -181,6 +183,7 @@ impl App {
         Ok(Arc::new(Self {
             telemetry: Telemetry::new(Arc::clone(&engine)),
             engine,
+            watching: Watching::since(options.clock.now().at),
             clock: options.clock,
             random: options.random,
             workspaces,
@@ -265,6 +268,7 @@ impl App {
     /// From now on `/readyz` fails: the process is about to stop.
     pub(crate) fn drain(&self) {
         self.draining.store(true, Ordering::Release);
+        self.watching.end();
     }
 
     /// Why requests should go elsewhere, if they should: for everybody, and for those who may know more. What only those

@@ -11,6 +11,7 @@ mod manage;
 
 use crate::app::App;
 use crate::limits::DRAIN_BYTES_MAX;
+use crate::pulse::Story;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::{ConnectInfo, Request, State};
@@ -39,7 +40,8 @@ type Listed = (&'static str, &'static str, MethodRouter<Arc<App>>);
 /// Every call that the server answers, in one list. Several methods of one path stand beside each other.
 #[rustfmt::skip]
 fn routes() -> Vec<Listed> {
-    use manage::{identity, keys, merges, quarantine, requests, reviews, separations, users, workspaces};
+    use manage::{figures, identity, keys, live, lookup, merges, quarantine};
+    use manage::{requests, reviews, separations, users, workspaces};
     vec![
         // The Data API (behaviour.md 1, 4): the id in the path, in `app_id`, or in both.
         ("POST", "/v1/transition", import_call(Api::Transition, Route::Transition)),
@@ -68,11 +70,16 @@ fn routes() -> Vec<Listed> {
         ("PUT", "/api/v1/workspaces/{workspace_id}/identity", put(identity::change)),
         ("POST", "/api/v1/workspaces/{workspace_id}/identity/preview", post(identity::try_out)),
         ("GET", "/api/v1/workspaces/{workspace_id}/stats", get(workspaces::stats)),
+        ("GET", "/api/v1/workspaces/{workspace_id}/rates", get(figures::rates)),
+        ("GET", "/api/v1/workspaces/{workspace_id}/faults", get(figures::faults)),
+        ("GET", "/api/v1/workspaces/{workspace_id}/keys", get(figures::keys)),
         ("POST", "/api/v1/workspaces/{workspace_id}/users/find", post(users::find)),
+        ("POST", "/api/v1/workspaces/{workspace_id}/users/lookup", post(lookup::lookup)),
         ("GET", "/api/v1/workspaces/{workspace_id}/users/{user_id}", get(users::show)),
         ("GET", "/api/v1/workspaces/{workspace_id}/users/{user_id}/events", get(users::events)),
         ("GET", "/api/v1/workspaces/{workspace_id}/users/{user_id}/history", get(users::history)),
         ("GET", "/api/v1/workspaces/{workspace_id}/requests", get(requests::list)),
+        ("GET", "/api/v1/workspaces/{workspace_id}/requests/live", get(live::requests)),
         ("GET", "/api/v1/workspaces/{workspace_id}/requests/{request_id}", get(requests::show)),
         ("GET", "/api/v1/workspaces/{workspace_id}/quarantine", get(quarantine::list)),
         ("GET", "/api/v1/workspaces/{workspace_id}/quarantine/{entry_id}", get(quarantine::show)),
@@ -82,6 +89,7 @@ fn routes() -> Vec<Listed> {
         ("GET", "/api/v1/workspaces/{workspace_id}/jobs/{job_id}", get(quarantine::job)),
         ("GET", "/api/v1/workspaces/{workspace_id}/merges", get(merges::list)),
         ("GET", "/api/v1/workspaces/{workspace_id}/merges/{merge_id}", get(merges::show)),
+        ("GET", "/api/v1/workspaces/{workspace_id}/merges/{merge_id}/before", get(merges::before)),
         ("POST", "/api/v1/workspaces/{workspace_id}/merges/{merge_id}/revert", post(merges::revert)),
         ("GET", "/api/v1/workspaces/{workspace_id}/separations", get(separations::list)),
         ("DELETE", "/api/v1/workspaces/{workspace_id}/separations/{separation_id}", delete(separations::lift)),
@@ -170,7 +178,11 @@ async fn front(State(Front { app, calls }): State<Front>, request: Request) -> R
     if unread && version <= Version::HTTP_11 {
         response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
     }
-    let micros = app.clock.now().micros.saturating_sub(began);
+    let now = app.clock.now();
+    let micros = now.micros.saturating_sub(began);
+    if let Some(story) = response.extensions_mut().remove::<Story>() {
+        story.end(response.status().as_u16(), micros, now.at);
+    }
     note(&app, &response, method.as_str(), micros);
     response
 }

@@ -17,6 +17,7 @@ pub mod telemetry;
 mod ingest;
 mod replays;
 mod activation;
+mod pulse;
 pub mod http;
 pub mod jobs;
 pub mod serve;

@@ -1,8 +1,11 @@
 //! The management API (`/api/v1`): who may call, how bodies come in and answers go out, and how a reader is asked. One
 //! file a resource below.
 
+pub(crate) mod figures;
 pub(crate) mod identity;
 pub(crate) mod keys;
+pub(crate) mod live;
+pub(crate) mod lookup;
 pub(crate) mod merges;
 pub(crate) mod outgoing;
 pub(crate) mod quarantine;
@@ -125,7 +128,8 @@ impl FromRequest<Arc<App>> for Call {
             return Err(Problem::new(403, "this token may only read").into());
         }
         let parts: Vec<String> = head.uri.path().split('/').skip(4).map(str::to_owned).collect();
-        let place = if reads { Some(Place::take(app).ok_or_else(busy)?) } else { None };
+        let place =
+            if reads && !live::is_stream(head.uri.path()) { Some(Place::take(app).ok_or_else(busy)?) } else { None };
         if let Some(outgoing) = head.extensions.get::<Outgoing>() {
             outgoing.judged(place.clone(), outgoing::is_masked(app, role, &parts));
         }
@@ -138,11 +142,12 @@ impl FromRequest<Arc<App>> for Call {
     }
 }
 
-/// Reading calls: GET, the search that is a POST to keep values out of logs, and the preview of identity settings.
+/// Reading calls: GET, the searches that are a POST to keep values out of logs, and the preview of identity settings.
 fn is_reading(method: &Method, path: &str) -> bool {
     *method == Method::GET
         || *method == Method::HEAD
         || path.ends_with("/users/find")
+        || path.ends_with("/users/lookup")
         || path.ends_with("/identity/preview")
 }
 

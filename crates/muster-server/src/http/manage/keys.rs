@@ -32,6 +32,7 @@ pub(crate) async fn rotate(call: Call) -> Answer {
         Workspace { keys, ..workspace.clone() }
     };
     let changed = call.configure(entry.id(), move |workspace, _| Ok(change(workspace))).await?;
+    changed.lane.pulse.keys_changed(&entry.workspace.keys, &changed.workspace.keys, now);
     let previous = changed.workspace.keys.iter().filter_map(|key| key.valid_until).max();
     Ok(Call::about(&changed, tree(200, &rotated(&key, previous.filter(|until| *until > now)))))
 }
@@ -72,6 +73,7 @@ pub(crate) async fn revoke(call: Call) -> Answer {
         Ok(Workspace { keys, ..workspace.clone() })
     };
     let changed = call.configure(entry.id(), move |workspace, _| change(workspace)).await?;
+    changed.lane.pulse.keys_changed(&entry.workspace.keys, &changed.workspace.keys, call.app.now());
     Ok(Call::about(&changed, nothing()))
 }
 
