@@ -11,7 +11,7 @@ use std::sync::{Arc, Weak};
 use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::{OwnedSemaphorePermit, watch};
-use tokio::time::{Instant, Interval, MissedTickBehavior, interval, sleep_until};
+use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at, sleep_until};
 
 /// Whether a viewer may still watch, and if so whether personal data is masked for it.
 type Judge = Box<dyn Fn(&App) -> Option<bool> + Send>;
@@ -59,7 +59,7 @@ impl Viewer {
         judge: impl Fn(&App) -> Option<bool> + Send + 'static,
     ) -> Option<Self> {
         let place = Arc::clone(&app.watching.places).try_acquire_owned().ok()?;
-        let mut checks = interval(LIVE_CHECK_PERIOD);
+        let mut checks = interval_at(Instant::now() + LIVE_CHECK_PERIOD, LIVE_CHECK_PERIOD);
         checks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         Some(Self {
             app: Arc::clone(app),
@@ -67,7 +67,7 @@ impl Viewer {
             pulse: Arc::downgrade(&entry.lane.pulse),
             receiver: entry.lane.pulse.subscribe(),
             ended: app.watching.ended.subscribe(),
-            // Who may not watch learns it by the first check, which comes at once.
+            // Who may not watch any more learns it by the first check.
             is_masked: judge(app).unwrap_or(true),
             judge: Box::new(judge),
             checks,
@@ -116,4 +116,70 @@ impl Viewer {
 /// Comes when streams must end; also when nobody is left who could say so.
 async fn ended(said: &mut watch::Receiver<bool>) {
     let _said_or_gone = said.wait_for(|ended| *ended).await;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::app::{Options, Storage};
+    use crate::clock::{SystemClock, SystemRandom};
+    use crate::limits::LIVE_BUFFER;
+    use crate::pulse::{Became, Story};
+    use muster_core::command::Route;
+    use muster_core::time::Timestamp;
+    use muster_wire::manage::settings::WorkspaceSettings;
+    use std::sync::atomic::{AtomicBool, Ordering};
+
+    fn watched() -> (Arc<App>, Arc<Entry>) {
+        let token = "the-admin-token-of-the-tests".to_owned();
+        let app = App::open(Options::new(Storage::Memory, Arc::new(SystemClock::new()), Arc::new(SystemRandom), token));
+        let (app, id) = (app.unwrap(), WorkspaceId::parse("SHOP").unwrap());
+        let entry = app.create_workspace(&id, &WorkspaceSettings::new("Shop"), "key").unwrap().unwrap();
+        (app, entry)
+    }
+
+    fn happens(entry: &Entry) {
+        let story = Story {
+            pulse: Arc::clone(&entry.lane.pulse),
+            route: Route::Transition,
+            origin: None,
+            bytes: 0,
+            received_at: Timestamp(0),
+            became: Became::TurnedAway("x"),
+        };
+        story.end(429, 1, Timestamp(0));
+    }
+
+    // Fails when the channel is made larger than `LIVE_BUFFER`, or `Lagged` is taken for the end.
+    #[tokio::test]
+    async fn a_slow_viewer_loses_the_oldest_and_learns_how_many() {
+        let (app, entry) = watched();
+        let mut viewer = Viewer::open(&app, &entry, |_| Some(false)).unwrap();
+        (0..LIVE_BUFFER + 5).for_each(|_| happens(&entry));
+        assert!(matches!(viewer.next().await, Sight::Lagged(5)));
+        for _ in 0..LIVE_BUFFER {
+            assert!(matches!(viewer.next().await, Sight::Request(_, false)));
+        }
+    }
+
+    // Fails when `judged` is asked in `open` alone.
+    #[tokio::test]
+    async fn a_stream_ends_when_whoever_watches_may_no_more() {
+        let (app, entry) = watched();
+        let may = Arc::new(AtomicBool::new(true));
+        let asked = Arc::clone(&may);
+        let mut viewer = Viewer::open(&app, &entry, move |_| asked.load(Ordering::SeqCst).then_some(false)).unwrap();
+        happens(&entry);
+        assert!(matches!(viewer.next().await, Sight::Request(..)));
+        may.store(false, Ordering::SeqCst);
+        assert!(matches!(viewer.next().await, Sight::Ended));
+    }
+
+    #[tokio::test]
+    async fn nothing_is_made_for_viewers_that_are_gone() {
+        let (app, entry) = watched();
+        drop(Viewer::open(&app, &entry, |_| Some(false)));
+        happens(&entry);
+        assert_eq!(entry.lane.pulse.live.get().map(|live| (live.receiver_count(), live.len())), Some((0, 0)));
+    }
 }
