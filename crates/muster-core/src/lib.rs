@@ -30,6 +30,7 @@ pub mod rate;
 pub mod fold;
 pub mod history;
 pub mod snapshot;
+pub mod before;
 pub mod decision;
 pub mod planted;
 pub mod decide;

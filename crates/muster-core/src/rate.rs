@@ -28,7 +28,8 @@ impl Class {
         }
     }
 
-    fn limit(self, limits: RateLimits) -> u32 {
+    /// Its budget of these; 0 = unlimited.
+    pub fn limit(self, limits: RateLimits) -> u32 {
         match self {
             Self::Users => limits.users,
             Self::Events => limits.events,
@@ -106,7 +107,8 @@ impl RateWindow {
         window
     }
 
-    fn used(&self, class: Class) -> u32 {
+    /// What of a class is spent in the window, which must be [`RateWindow::at`] now.
+    pub fn used(&self, class: Class) -> u32 {
         self.spent.iter().fold(0, |sum, slot| sum.saturating_add(slot[class as usize]))
     }
 

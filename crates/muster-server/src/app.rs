@@ -3,9 +3,12 @@
 
 use crate::activation;
 use crate::budget::Room;
+use crate::callers::{Caller, Callers, Scope, Scopes};
 use crate::clock::Random;
+use crate::console::session::Sessions;
 use crate::limits::{BODY_DEADLINE, MANAGEMENT_READS_MAX, STALE_ROUNDS_MAX, TOKEN_LENGTH_MIN};
 use crate::lockout::Lockout;
+use crate::pulse::Watching;
 use crate::replays::Jobs;
 use crate::telemetry::Telemetry;
 use crate::workspaces::{Entry, Workspaces, sha256};
@@ -21,11 +24,11 @@ use muster_store::engine::{Engine, EngineError, KeyRecord, Workspace, apply};
 use muster_store::memory::Memory;
 use muster_store::sqlite::{Sqlite, SqliteOptions};
 use muster_wire::manage::settings::WorkspaceSettings;
+use muster_wire::manage::token::GIVEN_NAMES;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
-use subtle::ConstantTimeEq as _;
 use tokio::sync::Semaphore;
 
 /// Why a data directory is not opened.
@@ -87,22 +90,6 @@ impl Options {
     }
 }
 
-/// What a token of the management API may do.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Role {
-    /// Everything.
-    Admin,
-    /// Look.
-    Reader,
-}
-
-impl Role {
-    /// Whether it sees personal data where a workspace masks it.
-    pub(crate) fn sees_personal_data(self) -> bool {
-        self == Self::Admin
-    }
-}
-
 /// Everything that handlers share.
 pub struct App {
     pub(crate) engine: Arc<dyn Engine>,
@@ -114,14 +101,18 @@ pub struct App {
     pub(crate) metrics_elsewhere: bool,
     pub(crate) body_deadline: Duration,
     pub(crate) room: Room,
+    pub(crate) callers: Callers,
     pub(crate) lockout: Lockout,
     pub(crate) telemetry: Telemetry,
     pub(crate) management_reads: Arc<Semaphore>,
     pub(crate) activations: activation::Running,
     pub(crate) replays: Jobs,
+    pub(crate) sessions: Sessions,
+    /// Its listener speaks TLS.
+    pub(crate) over_tls: AtomicBool,
+    pub(crate) watching: Watching,
     said_not_ready: AtomicBool,
     draining: AtomicBool,
-    tokens: Vec<([u8; 32], Role)>,
 }
 
 /// Why an application cannot start.
@@ -176,11 +167,16 @@ impl App {
         };
         let workspaces = Workspaces::default();
         workspaces.load(engine.workspaces()?).map_err(OpenError::Settings)?;
-        let mut tokens = vec![(sha256(options.admin_token.as_bytes()), Role::Admin)];
-        tokens.extend(options.read_token.map(|token| (sha256(token.as_bytes()), Role::Reader)));
+        let [admin, read] = GIVEN_NAMES;
+        let mut given = vec![(admin, Scopes::of(&[Scope::Admin]), sha256(options.admin_token.as_bytes()))];
+        let read_token = options.read_token.as_ref().map(|token| sha256(token.as_bytes()));
+        given.extend(read_token.map(|sha256| (read, Scopes::of(&[Scope::Read]), sha256)));
+        let callers = Callers::given(given);
+        callers.load(engine.tokens()?);
         Ok(Arc::new(Self {
             telemetry: Telemetry::new(Arc::clone(&engine)),
             engine,
+            watching: Watching::since(options.clock.now().at),
             clock: options.clock,
             random: options.random,
             workspaces,
@@ -189,13 +185,15 @@ impl App {
             metrics_elsewhere: options.metrics_elsewhere,
             body_deadline: options.body_deadline,
             room: Room::default(),
+            callers,
             lockout: Lockout::default(),
             management_reads: Arc::new(Semaphore::new(options.management_reads)),
             activations: activation::Running::default(),
             replays: Jobs::default(),
+            sessions: Sessions::default(),
+            over_tls: AtomicBool::new(false),
             said_not_ready: AtomicBool::new(false),
             draining: AtomicBool::new(false),
-            tokens,
         }))
     }
 
@@ -216,16 +214,14 @@ impl App {
         secret(&*self.random)
     }
 
-    /// What a token may do; None if it is none.
-    pub(crate) fn role(&self, token: &str) -> Option<Role> {
-        let given = sha256(token.as_bytes());
-        let mut found = None;
-        for (hash, role) in &self.tokens {
-            if bool::from(hash.ct_eq(&given)) {
-                found = Some(*role);
-            }
-        }
-        found
+    /// Whose token this is; None if it is none. Notes that it was used.
+    pub(crate) fn caller(&self, token: &str) -> Option<Arc<Caller>> {
+        self.caller_of(&sha256(token.as_bytes()))
+    }
+
+    /// Whose token has this hash: what a session asks again at each request, so that it ends with its token.
+    pub(crate) fn caller_of(&self, sha256: &[u8; 32]) -> Option<Arc<Caller>> {
+        self.callers.find(sha256, self.now())
     }
 
     /// Makes a workspace with its first key; None if the id is taken. Blocks.
@@ -265,6 +261,7 @@ impl App {
     /// From now on `/readyz` fails: the process is about to stop.
     pub(crate) fn drain(&self) {
         self.draining.store(true, Ordering::Release);
+        self.watching.end();
     }
 
     /// Why requests should go elsewhere, if they should: for everybody, and for those who may know more. What only those

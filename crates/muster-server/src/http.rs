@@ -7,13 +7,14 @@ pub(crate) mod guard;
 mod delete;
 mod health;
 mod import;
-mod manage;
+pub(crate) mod manage;
 
 use crate::app::App;
 use crate::limits::DRAIN_BYTES_MAX;
+use crate::pulse::Story;
 use axum::Router;
 use axum::body::Body;
-use axum::extract::{ConnectInfo, Request, State};
+use axum::extract::{ConnectInfo, Extension, Request, State};
 use axum::http::uri::{PathAndQuery, Uri};
 use axum::http::{HeaderValue, Version, header};
 use axum::middleware::map_response;
@@ -39,7 +40,8 @@ type Listed = (&'static str, &'static str, MethodRouter<Arc<App>>);
 /// Every call that the server answers, in one list. Several methods of one path stand beside each other.
 #[rustfmt::skip]
 fn routes() -> Vec<Listed> {
-    use manage::{identity, keys, merges, quarantine, requests, reviews, separations, users, workspaces};
+    use manage::{audit, figures, identity, keys, live, lookup, merges, quarantine};
+    use manage::{requests, reviews, separations, tokens, users, whole, workspaces};
     vec![
         // The Data API (behaviour.md 1, 4): the id in the path, in `app_id`, or in both.
         ("POST", "/v1/transition", import_call(Api::Transition, Route::Transition)),
@@ -56,38 +58,48 @@ fn routes() -> Vec<Listed> {
         ("GET", "/healthz", get(health::alive)),
         ("GET", "/readyz", get(health::ready)),
         ("GET", "/metrics", get(health::metrics)),
-        // The management API.
+        // The management API: the scope that each call needs stands in `manage/scopes.rs`; what changes something is `whole`.
         ("GET", "/api/v1/workspaces", get(workspaces::list)),
-        ("POST", "/api/v1/workspaces", post(workspaces::create)),
+        ("POST", "/api/v1/workspaces", post(whole(workspaces::create))),
         ("GET", "/api/v1/workspaces/{workspace_id}", get(workspaces::show)),
-        ("PATCH", "/api/v1/workspaces/{workspace_id}", patch(workspaces::change)),
-        ("DELETE", "/api/v1/workspaces/{workspace_id}", delete(workspaces::remove)),
-        ("POST", "/api/v1/workspaces/{workspace_id}/keys/rotate", post(keys::rotate)),
-        ("POST", "/api/v1/workspaces/{workspace_id}/keys/revoke", post(keys::revoke)),
+        ("PATCH", "/api/v1/workspaces/{workspace_id}", patch(whole(workspaces::change))),
+        ("DELETE", "/api/v1/workspaces/{workspace_id}", delete(whole(workspaces::remove))),
+        ("POST", "/api/v1/workspaces/{workspace_id}/keys/rotate", post(whole(keys::rotate))),
+        ("POST", "/api/v1/workspaces/{workspace_id}/keys/revoke", post(whole(keys::revoke))),
         ("GET", "/api/v1/workspaces/{workspace_id}/identity", get(identity::show)),
-        ("PUT", "/api/v1/workspaces/{workspace_id}/identity", put(identity::change)),
+        ("PUT", "/api/v1/workspaces/{workspace_id}/identity", put(whole(identity::change))),
         ("POST", "/api/v1/workspaces/{workspace_id}/identity/preview", post(identity::try_out)),
         ("GET", "/api/v1/workspaces/{workspace_id}/stats", get(workspaces::stats)),
+        ("GET", "/api/v1/workspaces/{workspace_id}/rates", get(figures::rates)),
+        ("GET", "/api/v1/workspaces/{workspace_id}/faults", get(figures::faults)),
+        ("GET", "/api/v1/workspaces/{workspace_id}/keys", get(figures::keys)),
         ("POST", "/api/v1/workspaces/{workspace_id}/users/find", post(users::find)),
+        ("POST", "/api/v1/workspaces/{workspace_id}/users/lookup", post(lookup::lookup)),
         ("GET", "/api/v1/workspaces/{workspace_id}/users/{user_id}", get(users::show)),
         ("GET", "/api/v1/workspaces/{workspace_id}/users/{user_id}/events", get(users::events)),
         ("GET", "/api/v1/workspaces/{workspace_id}/users/{user_id}/history", get(users::history)),
         ("GET", "/api/v1/workspaces/{workspace_id}/requests", get(requests::list)),
+        ("GET", "/api/v1/workspaces/{workspace_id}/requests/live", get(live::requests)),
         ("GET", "/api/v1/workspaces/{workspace_id}/requests/{request_id}", get(requests::show)),
         ("GET", "/api/v1/workspaces/{workspace_id}/quarantine", get(quarantine::list)),
         ("GET", "/api/v1/workspaces/{workspace_id}/quarantine/{entry_id}", get(quarantine::show)),
-        ("DELETE", "/api/v1/workspaces/{workspace_id}/quarantine/{entry_id}", delete(quarantine::discard)),
-        ("POST", "/api/v1/workspaces/{workspace_id}/quarantine/{entry_id}/replay", post(quarantine::replay)),
-        ("POST", "/api/v1/workspaces/{workspace_id}/quarantine/replay", post(quarantine::replay_many)),
+        ("DELETE", "/api/v1/workspaces/{workspace_id}/quarantine/{entry_id}", delete(whole(quarantine::discard))),
+        ("POST", "/api/v1/workspaces/{workspace_id}/quarantine/{entry_id}/replay", post(whole(quarantine::replay))),
+        ("POST", "/api/v1/workspaces/{workspace_id}/quarantine/replay", post(whole(quarantine::replay_many))),
         ("GET", "/api/v1/workspaces/{workspace_id}/jobs/{job_id}", get(quarantine::job)),
         ("GET", "/api/v1/workspaces/{workspace_id}/merges", get(merges::list)),
         ("GET", "/api/v1/workspaces/{workspace_id}/merges/{merge_id}", get(merges::show)),
-        ("POST", "/api/v1/workspaces/{workspace_id}/merges/{merge_id}/revert", post(merges::revert)),
+        ("GET", "/api/v1/workspaces/{workspace_id}/merges/{merge_id}/before", get(merges::before)),
+        ("POST", "/api/v1/workspaces/{workspace_id}/merges/{merge_id}/revert", post(whole(merges::revert))),
         ("GET", "/api/v1/workspaces/{workspace_id}/separations", get(separations::list)),
-        ("DELETE", "/api/v1/workspaces/{workspace_id}/separations/{separation_id}", delete(separations::lift)),
+        ("DELETE", "/api/v1/workspaces/{workspace_id}/separations/{separation_id}", delete(whole(separations::lift))),
         ("GET", "/api/v1/workspaces/{workspace_id}/reviews", get(reviews::list)),
         ("GET", "/api/v1/workspaces/{workspace_id}/reviews/{review_id}", get(reviews::show)),
-        ("POST", "/api/v1/workspaces/{workspace_id}/reviews/{review_id}", post(reviews::decide)),
+        ("POST", "/api/v1/workspaces/{workspace_id}/reviews/{review_id}", post(whole(reviews::decide))),
+        ("GET", "/api/v1/tokens", get(tokens::list)),
+        ("POST", "/api/v1/tokens", post(whole(tokens::create))),
+        ("DELETE", "/api/v1/tokens/{name}", delete(whole(tokens::revoke))),
+        ("GET", "/api/v1/audit", get(audit::list)),
     ]
 }
 
@@ -112,8 +124,9 @@ pub fn listed() -> Vec<(&'static str, &'static str)> {
 /// The service of the whole server.
 pub fn router(app: Arc<App>) -> Router {
     let mut calls = Router::new();
-    for (_, path, handler) in routes() {
-        calls = calls.route(path, handler.route_layer(map_response(move |response| with_template(path, response))));
+    for (_, path, handler) in routes().into_iter().chain(crate::console::routes()) {
+        let layered = handler.route_layer(map_response(move |response| with_template(path, response)));
+        calls = calls.route(path, layered.route_layer(Extension(Template(path))));
     }
     let calls = calls.fallback(unknown_path).method_not_allowed_fallback(unknown_method).with_state(Arc::clone(&app));
     Router::new().fallback(front).with_state(Front { app, calls })
@@ -130,7 +143,7 @@ struct Front {
     calls: Router,
 }
 
-/// The route's template, for the log and the metrics.
+/// The route's template: on the request for the scope that it needs, on the answer for the log and the metrics.
 #[derive(Clone, Copy)]
 struct Template(&'static str);
 
@@ -170,7 +183,11 @@ async fn front(State(Front { app, calls }): State<Front>, request: Request) -> R
     if unread && version <= Version::HTTP_11 {
         response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
     }
-    let micros = app.clock.now().micros.saturating_sub(began);
+    let now = app.clock.now();
+    let micros = now.micros.saturating_sub(began);
+    if let Some(story) = response.extensions_mut().remove::<Story>() {
+        story.end(response.status().as_u16(), micros, now.at);
+    }
     note(&app, &response, method.as_str(), micros);
     response
 }

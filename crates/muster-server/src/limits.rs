@@ -92,3 +92,42 @@ pub const PAGE_DEFAULT: usize = 100;
 pub const PAGE_MAX: usize = 1_000;
 /// Longest grace of a rotated key: a month.
 pub const GRACE_SECONDS_MAX: i64 = 31 * 86_400;
+/// How long a session of the console lasts at most: a working week.
+pub const SESSION_MS: i64 = 7 * 86_400_000;
+/// How long a session lasts while nobody uses it: a working day.
+pub const SESSION_IDLE_MS: i64 = 12 * 3_600_000;
+/// Sessions of the console at a time; the one used least lately gives way.
+pub const SESSIONS_MAX: usize = 1_000;
+/// Rows of a page of the console.
+pub const CONSOLE_ROWS: usize = 50;
+/// Longest text of a value that a page of the console shows; the rest is in the JSON.
+pub const CONSOLE_VALUE_CHARS_MAX: usize = 2_000;
+/// Longest form that the console takes: an element to correct, and its names.
+pub const CONSOLE_FORM_BYTES_MAX: u64 = 2 << 20;
+/// Entries of the quarantine that a filter looks through for one page: some thousand rows, a few milliseconds.
+pub const QUARANTINE_LOOK_MAX: usize = 5_000;
+/// Minutes of a workspace's figures that are kept in memory: what an hour's chart shows. A minute with requests takes
+/// about 500 bytes.
+pub const PULSE_MINUTES: usize = 60;
+/// Seconds over which the requests of a second are told: long enough for a number that can be read, short enough to
+/// follow a burst.
+pub const PULSE_SECONDS: usize = 10;
+/// Types of faults that are counted each by itself: the tables of reasons have about fifty; the rest counts as one.
+pub const FAULT_TYPES_MAX: usize = 64;
+/// Client addresses of a key that are told apart: more than that is "many" to whoever looks.
+pub const KEY_ADDRESSES_MAX: usize = 1_000;
+/// Keys of a workspace whose use is remembered, ended ones with them: the key used longest ago makes room.
+pub const KEY_USES_MAX: usize = 64;
+/// Requests that wait for a viewer of a live stream: a second of a busy workspace. A slower viewer loses the oldest.
+pub const LIVE_BUFFER: usize = 256;
+/// Viewers of live streams at a time, over all workspaces: each holds a connection. Beyond it they are answered 503.
+pub const LIVE_VIEWERS_MAX: usize = 64;
+/// How long a live stream says nothing before it says that it lives: half of what common proxies wait.
+pub const LIVE_KEEP_ALIVE: Duration = Duration::from_secs(15);
+/// How often it is looked whether a viewer may still watch: how long a revoked token may go on reading.
+pub const LIVE_CHECK_PERIOD: Duration = Duration::from_secs(2);
+/// Separations, and where one was lifted merge records, that are looked through for reverts since a merge: reverts are
+/// made by hand. Beyond it both sides are told without the claim that nothing is missing.
+pub const BEFORE_RECORDS_MAX: usize = 10_000;
+/// How often a viewer of the console's live page is told the rate, in milliseconds: as fast as people read.
+pub const LIVE_RATE_MS: i64 = 1_000;

@@ -20,14 +20,14 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-/// Replays one entry, corrected or as it is; its answer has results.
+/// Replays one entry, corrected or as it is; its answer has results. A dry run stores nothing.
 ///
 /// # Errors
 /// Why it was not applied.
 pub(crate) async fn replay(
     app: &Arc<App>,
     entry: &Arc<Entry>,
-    no: QuarantineNo,
+    (no, dry): (QuarantineNo, bool),
     element: &[u8],
 ) -> Result<(Applied, Recorded), Refused> {
     // What an import would be refused for before it is read.
@@ -48,7 +48,7 @@ pub(crate) async fn replay(
         body: Bytes::from(body),
         // A fault of its shape is told as a result, too: the entry stays as it is.
         preferences: Preferences { lenient: Some(true), representation: true },
-        dry: false,
+        dry,
         origin: None,
         warnings: Warnings::default(),
         arrived_micros: app.clock.now().micros,
@@ -58,7 +58,9 @@ pub(crate) async fn replay(
     };
     match ingest.run(app).await? {
         Done::Applied(applied, recorded) => {
-            app.telemetry.applied(&applied);
+            if !dry {
+                app.telemetry.applied(&applied);
+            }
             Ok((applied, recorded))
         }
         Done::Replayed(_) => Err(Refused::Engine(EngineError::Broken("a replay has no idempotency key".into()))),
@@ -178,7 +180,7 @@ async fn one(app: &Arc<App>, workspace: &WorkspaceId, no: QuarantineNo) -> Resul
         if found.replayed_as.is_some() {
             return Ok(false);
         }
-        match replay(app, &entry, no, &found.element).await {
+        match replay(app, &entry, (no, false), &found.element).await {
             Ok((applied, _)) => return Ok(applied.is_felt()),
             Err(Refused::Wait(_, seconds)) => tokio::time::sleep(Duration::from_secs(seconds.into())).await,
             Err(Refused::Engine(EngineError::Overloaded)) => tokio::time::sleep(REPLAY_RETRY).await,

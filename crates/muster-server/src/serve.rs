@@ -15,6 +15,7 @@ use std::net::{SocketAddr, TcpListener};
 use std::path::Path;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::task::{Context, Poll};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
@@ -87,6 +88,7 @@ pub async fn serve(
         stopped_app.drain();
         stopping.graceful_shutdown(Some(SHUTDOWN_GRACE));
     });
+    app.over_tls.store(listening.tls.is_some(), Ordering::Release);
     let jobs = tokio::spawn(crate::jobs::run(Arc::clone(&app)));
     let limited = |places| Limited { places: Arc::new(Semaphore::new(places)), write_timeout: listening.write_timeout };
     let metrics = listening.metrics.map(|listener| {

@@ -3,6 +3,7 @@
 
 use crate::budget::Share;
 use crate::limits::DRY_RUNS_MAX;
+use crate::pulse::Pulse;
 use arc_swap::ArcSwap;
 use muster_core::id::WorkspaceId;
 use muster_core::rate::RateWindow;
@@ -65,12 +66,20 @@ pub(crate) struct Lane {
     pub(crate) dry_window: Mutex<RateWindow>,
     /// The budget of Delete Users (FACTS 4).
     pub(crate) delete_window: Mutex<RateWindow>,
+    /// What happens to it while somebody looks.
+    pub(crate) pulse: Arc<Pulse>,
 }
 
 impl Default for Lane {
     fn default() -> Self {
         let dry_runs = Arc::new(Semaphore::new(DRY_RUNS_MAX));
-        Self { share: Share::default(), dry_runs, dry_window: Mutex::default(), delete_window: Mutex::default() }
+        Self {
+            share: Share::default(),
+            dry_runs,
+            dry_window: Mutex::default(),
+            delete_window: Mutex::default(),
+            pulse: Arc::default(),
+        }
     }
 }
 
@@ -182,16 +191,15 @@ impl Workspaces {
         });
     }
 
-    /// Judges a key, in a time that does not tell how much of it is right nor whether the workspace exists.
-    pub(crate) fn judge(&self, id: &str, key: &str, scope: Scope, now: Timestamp) -> Verdict {
-        let given = sha256(key.as_bytes());
+    /// Judges a key by its hash, in a time that does not tell how much of it is right nor whether the workspace exists.
+    pub(crate) fn judge(&self, id: &str, given: &[u8; 32], scope: Scope, now: Timestamp) -> Verdict {
         let entry = self.get(id);
         // Compared where there is no workspace, so that an unknown one costs what a wrong key costs.
         let nobody = [KeyRecord { sha256: [0; 32], scopes: String::new(), created_at: now, valid_until: Some(now) }];
         let keys = entry.as_ref().map_or(&nobody[..], |entry| &entry.workspace.keys);
         let mut found = None;
         for key in keys {
-            let same = bool::from(key.sha256.ct_eq(&given));
+            let same = bool::from(key.sha256.ct_eq(given));
             if same && is_valid(key, now) {
                 found = Some(key);
             }

@@ -1,6 +1,9 @@
 //! Every bound of an engine's queues, groups and bounded families, each with its reason. Bounds of the rules stand in
 //! `muster_core::limits`.
 
+/// Bytes of the detail of an audit record: room for a dozen changed settings, and a full log is still below half a gigabyte.
+pub const AUDIT_DETAIL_BYTES: usize = 4_096;
+
 /// The bounds that an engine keeps; [`Bounds::default`] is what Muster runs with, tests make them small.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Bounds {
@@ -25,6 +28,13 @@ pub struct Bounds {
     pub quarantine_entries: u64,
     /// Bytes of their elements and faults (behaviour.md 4).
     pub quarantine_bytes: u64,
+    /// Named tokens of the management API: each call compares with all of them, which at a thousand takes some 30 us.
+    pub tokens: usize,
+    /// Records of the audit log that are kept, oldest dropped first: at 300 bytes each 30 MB, and years of changes that
+    /// people make.
+    pub audit_records: usize,
+    /// Bytes of the detail of one.
+    pub audit_detail_bytes: usize,
 }
 
 impl Default for Bounds {
@@ -40,6 +50,9 @@ impl Default for Bounds {
             refused_bytes: 64 << 20,
             quarantine_entries: 1_000_000,
             quarantine_bytes: 1 << 30,
+            tokens: 1_000,
+            audit_records: 100_000,
+            audit_detail_bytes: AUDIT_DETAIL_BYTES,
         }
     }
 }

@@ -1,6 +1,7 @@
 //! One suite for every engine: what the seam promises, held by small decisions made by hand. An engine's tests call
 //! [`suite`], and [`bounded`] with small bounds; [`random`] makes histories to compare engines by.
 
+mod access;
 mod catalogue;
 mod expiry;
 mod families;
@@ -23,6 +24,9 @@ pub fn suite(make: Make<'_>) {
     catalogue::a_change_of_settings_counts_the_revision_up_for_the_decisions_after_it(make);
     catalogue::a_deleted_workspace_is_gone_with_its_data(make);
     catalogue::secrets_are_kept_by_name(make);
+    access::tokens_are_kept_by_name_and_taken_once(make);
+    access::tokens_that_are_bound_go_with_their_workspace_and_what_was_done_in_it_stays(make);
+    access::the_audit_log_is_read_newest_first_in_pages_of_all_or_of_one_workspace(make);
     order::decisions_run_one_after_another_and_readers_see_what_was_answered(make);
     order::a_decision_that_breaks_or_panics_stores_nothing_and_the_others_go_on(make);
     order::a_dry_decision_sees_everything_and_stores_nothing(make);
@@ -53,6 +57,9 @@ pub fn small_bounds() -> Bounds {
         refused_bytes: 4_000,
         quarantine_entries: 3,
         quarantine_bytes: 300,
+        tokens: 2,
+        audit_records: 2,
+        audit_detail_bytes: 5,
         ..Bounds::default()
     }
 }
@@ -63,4 +70,6 @@ pub fn bounded(make: Make<'_>) {
     limits::refused_requests_drop_their_oldest(make);
     limits::refused_requests_are_bounded_by_their_bytes(make);
     limits::what_is_deleted_gives_its_room_back(make);
+    access::tokens_are_bounded(make);
+    access::the_audit_log_drops_its_oldest_and_cuts_details(make);
 }

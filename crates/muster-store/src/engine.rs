@@ -1,5 +1,6 @@
 //! The seam: what every engine does. One conformance suite holds it for all of them.
 
+use crate::access::Access;
 use crate::reader::Reader;
 use muster_core::change::Changes;
 use muster_core::decision::{Decision, Mode, Step};
@@ -11,10 +12,11 @@ use muster_core::time::{Moment, Timestamp};
 use std::sync::Arc;
 use tokio::sync::oneshot;
 
-/// A storage engine: the catalogue of workspaces, and for each workspace one lane of decisions in a total order.
+/// A storage engine: the catalogue of workspaces, who may call ([`Access`]), and for each workspace one lane of decisions
+/// in a total order.
 ///
 /// Calls may block on storage unless they say otherwise; asynchronous callers move them to a thread that may.
-pub trait Engine: Send + Sync {
+pub trait Engine: Access + Send + Sync {
     /// Every workspace, in order of id.
     ///
     /// # Errors
@@ -35,7 +37,7 @@ pub trait Engine: Send + Sync {
     /// [`EngineError::UnknownWorkspace`], [`EngineError::Unavailable`].
     fn configure(&self, id: &WorkspaceId, change: Configure) -> Result<Workspace, EngineError>;
 
-    /// Removes a workspace and all its data. Decisions that wait are answered [`EngineError::UnknownWorkspace`].
+    /// Removes a workspace, all its data, and the tokens that are bound to it. Decisions that wait are answered [`EngineError::UnknownWorkspace`].
     ///
     /// # Errors
     /// [`EngineError::UnknownWorkspace`], [`EngineError::Unavailable`].

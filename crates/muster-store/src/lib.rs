@@ -10,6 +10,7 @@ pub mod codec;
 #[cfg(feature = "support")]
 pub mod conformance;
 pub mod engine;
+pub mod access;
 pub mod family;
 pub mod laws;
 pub mod memory;

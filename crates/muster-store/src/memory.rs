@@ -1,6 +1,7 @@
 //! The reference engine: everything in ordered maps, decisions run inline in `submit`. It is the executable
 //! specification of the seam and is never fast; nothing of it outlives the process.
 
+mod access;
 mod data;
 mod look;
 
@@ -26,6 +27,7 @@ pub struct Memory {
     bounds: Bounds,
     workspaces: RwLock<BTreeMap<WorkspaceId, Arc<Mutex<Place>>>>,
     secrets: Mutex<BTreeMap<String, Vec<u8>>>,
+    access: Mutex<access::Kept>,
     closed: AtomicBool,
     decisions: AtomicU64,
 }
@@ -56,6 +58,7 @@ impl Memory {
             bounds,
             workspaces: RwLock::default(),
             secrets: Mutex::default(),
+            access: Mutex::default(),
             closed: AtomicBool::new(false),
             decisions: AtomicU64::new(0),
         }
@@ -134,7 +137,9 @@ impl Engine for Memory {
     fn delete_workspace(&self, id: &WorkspaceId) -> Result<(), EngineError> {
         self.open()?;
         let mut workspaces = self.workspaces.write().unwrap_or_else(PoisonError::into_inner);
-        workspaces.remove(id).map(drop).ok_or(EngineError::UnknownWorkspace)
+        workspaces.remove(id).ok_or(EngineError::UnknownWorkspace)?;
+        locked(&self.access).tokens.retain(|_, token| token.workspace.as_ref() != Some(id));
+        Ok(())
     }
 
     fn secret(&self, name: &str) -> Result<Option<Vec<u8>>, EngineError> {

@@ -4,6 +4,7 @@
 //! everything that nobody waits for (`keeper`). A group of decisions is run by the lane's `writer`; rows are written by
 //! `apply` and read by `facts` (decisions) and `look` (people) through `table`. How SQLite is opened is `settings`.
 
+mod access;
 mod apply;
 mod bindings;
 mod catalogue;

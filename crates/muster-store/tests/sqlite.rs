@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "what a test needs and does not get fails it")]
 
 mod sqlite {
+    mod access;
     mod damage;
     mod full;
     mod lanes;

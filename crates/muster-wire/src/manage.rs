@@ -13,5 +13,6 @@ pub mod review;
 pub mod separation;
 pub mod settings;
 pub mod stats;
+pub mod token;
 pub mod user;
 pub mod workspace;

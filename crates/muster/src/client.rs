@@ -26,7 +26,7 @@ pub(crate) struct Server {
     /// Its address [default: what DATA_DIR/url says]
     #[arg(long, env = "MUSTER_URL")]
     url: Option<String>,
-    /// Its admin token [default: what DATA_DIR/admin-token says]
+    /// Its admin token, or one with the scopes that the call needs [default: what DATA_DIR/admin-token says]
     #[arg(long, env = "MUSTER_ADMIN_TOKEN", hide_env_values = true)]
     admin_token: Option<String>,
     /// Certificates (PEM) that alone are believed of an https server [default: the well-known authorities]
@@ -119,7 +119,12 @@ impl Server {
 impl Client {
     /// One call below `/api/v1/workspaces`; the JSON of its answer, null if it has none.
     pub(crate) fn call(&self, method: &str, path: &str, body: Option<&Json>) -> anyhow::Result<Json> {
-        let path = format!("/api/v1/workspaces{path}");
+        self.of(method, &format!("/workspaces{path}"), body)
+    }
+
+    /// One call below `/api/v1`; the JSON of its answer, null if it has none.
+    pub(crate) fn of(&self, method: &str, path: &str, body: Option<&Json>) -> anyhow::Result<Json> {
+        let path = format!("/api/v1{path}");
         let body = body.map(Json::to_string).unwrap_or_default();
         match self {
             Self::Local { app, token, runtime } => {

@@ -37,6 +37,9 @@ enum Command {
     /// Rotate or revoke Data API keys of a server, running or stopped.
     #[command(subcommand)]
     Key(operate::Key),
+    /// Make, list or revoke named tokens of the management API of a server, running or stopped.
+    #[command(subcommand)]
+    Token(operate::Token),
     /// Check the stored data of a stopped server; exit 1 if anything is wrong.
     Verify {
         /// The data directory.
@@ -52,6 +55,7 @@ fn main() -> ExitCode {
         Command::Serve(arguments) => serve::run(*arguments),
         Command::Workspace(command) => operate::workspace(command),
         Command::Key(command) => operate::key(command),
+        Command::Token(command) => operate::token(command),
         Command::Verify { data_dir } => verify(&data_dir),
         Command::Openapi => say(muster_server::OPENAPI.trim_end()).map(|()| ExitCode::SUCCESS),
     };

@@ -1,4 +1,4 @@
-//! `muster workspace` and `muster key`: what operators do to a running server, or to the data
+//! `muster workspace`, `muster key` and `muster token`: what operators do to a running server, or to the data
 //! directory of a stopped one. Answers are printed as JSON.
 
 use crate::client::{Client, Server};
@@ -87,6 +87,36 @@ pub(crate) enum Key {
     },
 }
 
+/// `muster token ...`.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Token {
+    /// Make a named token of the management API; prints it, which is shown only now.
+    Create {
+        /// Its name, as the audit log will have it.
+        name: String,
+        /// What it may do: read, personal, operate, erase, admin
+        #[arg(long, value_delimiter = ',', required = true)]
+        scope: Vec<String>,
+        /// The one workspace that it sees [default: all]
+        #[arg(long)]
+        workspace: Option<String>,
+        #[command(flatten)]
+        server: Server,
+    },
+    /// List all named tokens, never the tokens themselves.
+    List {
+        #[command(flatten)]
+        server: Server,
+    },
+    /// Refuse a token from now on.
+    Revoke {
+        /// Its name.
+        name: String,
+        #[command(flatten)]
+        server: Server,
+    },
+}
+
 /// Reads a duration like `24h`.
 fn seconds(text: &str) -> Result<u64, String> {
     let wrong = || "must be a whole number with s, m, h or d, like 24h".to_owned();
@@ -112,7 +142,7 @@ pub(crate) fn workspace(command: Workspace) -> anyhow::Result<ExitCode> {
             }
             server.client()?.call("POST", "", Some(&body))?
         }
-        Workspace::List { server } => all(&server.client()?)?,
+        Workspace::List { server } => all(&server.client()?, "/workspaces")?,
         Workspace::Show { id, server } => server.client()?.call("GET", &format!("/{id}"), None)?,
         Workspace::Suspend { id, server } => suspended(&server, &id, true)?,
         Workspace::Resume { id, server } => suspended(&server, &id, false)?,
@@ -130,14 +160,14 @@ fn suspended(server: &Server, id: &str, suspended: bool) -> anyhow::Result<Json>
     server.client()?.call("PATCH", &format!("/{id}"), Some(&json!({"suspended": suspended})))
 }
 
-/// All pages of the list, as one array.
-fn all(client: &Client) -> anyhow::Result<Json> {
-    let (mut items, mut path) = (Vec::new(), "?limit=1000".to_owned());
+/// All pages of a list below `/api/v1`, as one array.
+fn all(client: &Client, list: &str) -> anyhow::Result<Json> {
+    let (mut items, mut path) = (Vec::new(), format!("{list}?limit=1000"));
     loop {
-        let page = client.call("GET", &path, None)?;
+        let page = client.of("GET", &path, None)?;
         items.extend(page["items"].as_array().cloned().unwrap_or_default());
         let Some(next) = page["next_cursor"].as_str() else { return Ok(Json::Array(items)) };
-        path = format!("?limit=1000&cursor={next}");
+        path = format!("{list}?limit=1000&cursor={next}");
     }
 }
 
@@ -169,6 +199,22 @@ pub(crate) fn key(command: Key) -> anyhow::Result<ExitCode> {
             let body = json!({"fingerprint": fingerprint});
             server.client()?.call("POST", &format!("/{workspace}/keys/revoke"), Some(&body))?
         }
+    };
+    print(&answer)
+}
+
+/// Runs `muster token`.
+pub(crate) fn token(command: Token) -> anyhow::Result<ExitCode> {
+    let answer = match command {
+        Token::Create { name, scope, workspace, server } => {
+            let mut body = json!({"name": name, "scopes": scope});
+            if let Some(workspace) = workspace {
+                body["workspace"] = Json::from(workspace);
+            }
+            server.client()?.of("POST", "/tokens", Some(&body))?
+        }
+        Token::List { server } => all(&server.client()?, "/tokens")?,
+        Token::Revoke { name, server } => server.client()?.of("DELETE", &format!("/tokens/{name}"), None)?,
     };
     print(&answer)
 }

@@ -156,6 +156,13 @@ impl Store {
 
     /// A live profile as engines show it; `folded`: from its own records, whatever view is kept.
     pub(crate) fn snapshot(&self, root: ProfileNo, identity: &Identity, folded: bool) -> Result<Snapshot, String> {
+        let members = self.whole(root)?;
+        let view = if folded { None } else { self.views.get(&root).cloned() };
+        assemble(root, &members, view, identity).ok_or_else(|| format!("{root:?} cannot be assembled"))
+    }
+
+    /// The members of a live profile with all that is stored of them.
+    pub(crate) fn whole(&self, root: ProfileNo) -> Result<Vec<Member>, String> {
         let member = |no: ProfileNo| {
             let link = self.links.get(&no).cloned();
             Some(Member {
@@ -167,9 +174,7 @@ impl Store {
             })
         };
         let members: Option<Vec<Member>> = self.members(root).into_iter().map(member).collect();
-        let members = members.ok_or_else(|| format!("{root:?} has a member without own record"))?;
-        let view = if folded { None } else { self.views.get(&root).cloned() };
-        assemble(root, &members, view, identity).ok_or_else(|| format!("{root:?} cannot be assembled"))
+        members.ok_or_else(|| format!("{root:?} has a member without own record"))
     }
 
     /// The live profile of an id.

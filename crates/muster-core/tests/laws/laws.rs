@@ -53,7 +53,7 @@ where
     })
 }
 
-fn hold<S: Strategy>(default: u32, strategy: &S, law: impl Fn(&S::Value) -> Result<(), String>)
+pub(crate) fn hold<S: Strategy>(default: u32, strategy: &S, law: impl Fn(&S::Value) -> Result<(), String>)
 where
     S::Value: Debug,
 {

@@ -8,6 +8,7 @@
 #![expect(clippy::unwrap_used, reason = "tests: what is missing fails the test that asked for it")]
 
 mod activation;
+mod before;
 mod chains;
 mod elements;
 mod driver;

@@ -67,6 +67,8 @@ pub(crate) struct Join {
     /// Names with the values before and after.
     pub(crate) combined: Vec<(Box<str>, Value, Value)>,
     pub(crate) reverted: Option<Timestamp>,
+    /// Both as they were right before it, and the revision of the settings then.
+    pub(crate) before: Box<(Snapshot, Snapshot, u64)>,
 }
 
 /// The whole workspace.

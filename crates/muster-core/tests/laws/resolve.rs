@@ -163,6 +163,7 @@ impl Model {
 
     fn join(&mut self, top: ProfileNo, part: ProfileNo, choice: Choice, why: Why) {
         self.close_between(top, part);
+        let sides = Box::new((self.snapshot(top), self.snapshot(part), self.settings.revision));
         let at = self.stamp.0;
         let email = self.attribute(top, "email");
         let same_email = email.is_some() && email == self.attribute(part, "email");
@@ -170,8 +171,22 @@ impl Model {
         let rules = self.identity().attribute_rules.clone();
         let before: Vec<_> = self.names().into_iter().map(|name| (self.attribute(top, &name), name)).collect();
         let (filled, combined) = (Vec::new(), Vec::new());
-        let join = Join { no, at, top, part, seq, rules, same_email, choice, why, filled, combined, reverted: None };
-        self.joins.push(join);
+        let told = Join {
+            no,
+            at,
+            top,
+            part,
+            seq,
+            rules,
+            same_email,
+            choice,
+            why,
+            filled,
+            combined,
+            reverted: None,
+            before: sides,
+        };
+        self.joins.push(told);
         for (old, name) in before {
             let new = self.attribute(top, &name);
             let join = self.joins.last_mut().unwrap();

@@ -1,3 +1,5 @@
+//! An entry in memory that proves to be old, and an activation that fails: what the application does about them.
+
 use super::{App, Options, Storage};
 use crate::clock::{SystemClock, SystemRandom};
 use axum::body::Body;

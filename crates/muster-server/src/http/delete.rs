@@ -3,9 +3,10 @@
 
 use super::envelope::{Budget, DELETE_LIMITS, retry_after};
 use super::guard;
-use super::import::{Call, Told, idempotency, origin};
+use super::import::{Call, Told, idempotency, origin, request_id_of};
 use crate::app::App;
 use crate::budget::Held;
+use crate::pulse::Became;
 use crate::workspaces::Scope;
 use axum::extract::Request;
 use axum::response::Response;
@@ -13,11 +14,12 @@ use muster_core::attribute::CUSTOMER_ID;
 use muster_core::command::Route;
 use muster_core::decide::{Delete, DeleteOutcome, Whom, Wire};
 use muster_core::decision::Mode;
-use muster_core::id::ProfileId;
+use muster_core::id::{ProfileId, RequestId};
 use muster_core::identifier::{Key, Kind, normalise};
 use muster_core::outcome::Applied;
 use muster_core::rate::{Class, Cost, Refusal};
 use muster_core::record::Recorded;
+use muster_core::time::Moment;
 use muster_store::engine::apply;
 use muster_wire::data::answer;
 use muster_wire::data::api::Api;
@@ -41,15 +43,15 @@ impl Wire for Said {
 
 /// Serves the call.
 pub(crate) async fn serve(app: Arc<App>, peer: SocketAddr, request: Request) -> Response {
-    let arrived_micros = app.clock.now().micros;
+    let Moment { at: received_at, micros: arrived_micros } = app.clock.now();
     let (head, mut body) = request.into_parts();
     let api = Api::CustomerDelete;
     let entry = match guard::caller(&app, &head, peer, Scope::Erase).await {
         Ok(entry) => entry,
-        Err(refused) => return refused.answer(&app, api, Budget::Deletes),
+        Err(refused) => return refused.answer(&app, (api, Route::Delete), &head, Budget::Deletes),
     };
     let (origin, _) = origin(&head.headers, &entry);
-    let told = Told { bytes: 0, origin: origin.clone(), arrived_micros };
+    let told = Told { bytes: 0, origin: origin.clone(), received_at, arrived_micros };
     let mut call = Call { app: &app, api, route: Route::Delete, entry, told };
     let admitted = match call.body(&head.headers, &mut body).await {
         Ok(admitted) => admitted,
@@ -100,9 +102,11 @@ async fn run(call: &Call<'_>, decision: Delete<Said>, deletion: Deletion) -> Res
         Ok(DeleteOutcome::Accepted(recorded)) => {
             // Others may have spent the rest meanwhile: it is accepted all the same.
             let _spent = spend(call, true);
-            call.success(&recorded, false, None)
+            let no = request_id_of(&recorded.body).map_or_else(|| call.app.refused_number(), RequestId::no);
+            let became = Became::Applied(no, Arc::default());
+            call.success(&recorded, became, None)
         }
-        Ok(DeleteOutcome::Replayed(recorded)) => call.success(&recorded, true, None),
+        Ok(DeleteOutcome::Replayed(recorded)) => call.success(&recorded, Became::Replayed, None),
         Ok(DeleteOutcome::KeyConflict) => call.failed(&Failure::IdempotencyConflict),
         Ok(DeleteOutcome::NotFound) => call.failed(&Failure::UserNotFound(deletion.value)),
         Ok(DeleteOutcome::OverBudget) => {

@@ -1,16 +1,20 @@
 //! Who may call: the checks of behaviour.md 1.8 from the credentials to the address, in that order, before a byte of the
 //! body is read. The checks of the body follow in `import.rs`.
 
+use super::body;
 use super::envelope::{Budget, refusal};
+use super::import::origin;
 use crate::app::App;
 use crate::limits::IDEMPOTENCY_KEY_BYTES_MAX;
-use crate::workspaces::{Entry, Scope, Verdict};
+use crate::pulse::{Became, Pulse, Story};
+use crate::workspaces::{Entry, Scope, Verdict, sha256};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, header};
 use axum::response::Response;
 use base64::Engine as _;
 use base64::alphabet;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
+use muster_core::command::Route;
 use muster_wire::data::api::Api;
 use muster_wire::data::failure::Failure;
 use muster_wire::data::forwarded;
@@ -38,9 +42,41 @@ pub(crate) struct Refused {
 
 impl Refused {
     /// The refusal as an answer of a call that spends this budget.
-    pub(crate) fn answer(&self, app: &App, api: Api, budget: Budget) -> Response {
-        refusal(app, api, &self.failure, self.entry.as_deref().map(|entry| (entry, budget)))
+    pub(crate) fn answer(&self, app: &App, (api, route): (Api, Route), head: &Parts, budget: Budget) -> Response {
+        let mut response = refusal(app, api, &self.failure, self.entry.as_deref().map(|entry| (entry, budget)));
+        let named = named(app, head);
+        response.extensions_mut().insert(Story {
+            pulse: pulse(app, named.as_deref()),
+            route,
+            origin: named.and_then(|entry| origin(&head.headers, &entry).0),
+            bytes: body::declared(&head.headers).unwrap_or_default(),
+            received_at: app.now(),
+            became: Became::TurnedAway(self.failure.kind(api)),
+        });
+        response
     }
+}
+
+/// The workspace that a request names, in its credentials or else in its path or query, whether or not its key is right.
+fn named(app: &App, head: &Parts) -> Option<Arc<Entry>> {
+    let by_key = credentials(&head.headers).ok().map(|(user, _)| user);
+    let elsewhere = || {
+        let in_query = query(head).into_iter().find(|(name, _)| name == "app_id").map(|(_, value)| value);
+        path_workspace(head.uri.path()).map(str::to_owned).or(in_query)
+    };
+    by_key.or_else(elsewhere).and_then(|id| app.workspaces.get(&id))
+}
+
+/// The pulse of a workspace, or that of nobody: what is counted of an unknown workspace costs what it costs of another.
+fn pulse(app: &App, entry: Option<&Entry>) -> Arc<Pulse> {
+    entry.map_or_else(|| app.watching.nobody(), |entry| Arc::clone(&entry.lane.pulse))
+}
+
+/// Counts the use of a key that is not valid.
+fn wrong_key(app: &App, user: &str, hash: &[u8; 32]) {
+    let entry = app.workspaces.get(user);
+    let keys = entry.as_ref().map_or(&[][..], |entry| &entry.workspace.keys);
+    pulse(app, entry.as_deref()).key_refused(hash, keys, app.now());
 }
 
 impl From<Failure> for Refused {
@@ -60,15 +96,20 @@ pub(crate) async fn caller(app: &App, head: &Parts, peer: SocketAddr, scope: Sco
         return Err(Failure::AppKeyMismatch.into());
     }
     let address = client_address(app, &head.headers, peer);
-    let now = app.now();
-    let entry = match app.workspaces.judge(&user, &key, scope, now) {
+    let (now, hash) = (app.now(), sha256(key.as_bytes()));
+    let entry = match app.workspaces.judge(&user, &hash, scope, now) {
         Verdict::Admitted(entry) => entry,
-        Verdict::OutOfScope(entry) => return Err(Refused { failure: Failure::KeyScope, entry: Some(entry) }),
+        Verdict::OutOfScope(entry) => {
+            entry.lane.pulse.key_used(&hash, address, now);
+            return Err(Refused { failure: Failure::KeyScope, entry: Some(entry) });
+        }
         Verdict::Wrong => {
+            wrong_key(app, &user, &hash);
             tokio::time::sleep(app.lockout.wrong(address, now)).await;
             return Err(Failure::KeyMismatch.into());
         }
     };
+    entry.lane.pulse.key_used(&hash, address, now);
     if entry.document.suspended {
         return Err(Refused { failure: Failure::Suspended, entry: Some(entry) });
     }

@@ -2,7 +2,8 @@
 
 use super::envelope::json;
 use super::{envelope, manage};
-use crate::app::{App, Role};
+use crate::app::App;
+use crate::callers::Scope;
 use axum::extract::State;
 use axum::http::{HeaderMap, HeaderValue, header};
 use axum::response::Response;
@@ -17,11 +18,13 @@ pub(crate) async fn alive() -> Response {
 
 /// `GET /readyz`: the engine can write, and the process is not about to stop.
 ///
-/// Why it is not, in words that name no workspace; with the admin token also what the log says.
+/// Why it is not, in words that name no workspace; with a token for all workspaces that has the scope `admin` also what the log says.
 pub(crate) async fn ready(State(app): State<Arc<App>>, headers: HeaderMap) -> Response {
     let Some((reason, detail)) = app.not_ready() else { return json(200, r#"{"status":"ready"}"#) };
     let mut body = serde_json::json!({"status": "not ready", "reason": reason});
-    if let Some(detail) = detail.filter(|_| manage::role_of(&app, &headers) == Some(Role::Admin)) {
+    let caller = manage::caller_of(&app, &headers);
+    let may_know = caller.is_some_and(|caller| caller.has(Scope::Admin) && caller.workspace.is_none());
+    if let Some(detail) = detail.filter(|_| may_know) {
         body["detail"] = serde_json::Value::from(&*detail);
     }
     manage::tree(503, &body)

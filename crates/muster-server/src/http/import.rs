@@ -7,6 +7,7 @@ use crate::app::App;
 use crate::budget::{Held, Taken};
 use crate::ingest::{Done, Ingest, Refused};
 use crate::limits::{OVERLOAD_RETRY_SECONDS, SIBLING_BODY_BYTES_MAX, UNAVAILABLE_RETRY_SECONDS};
+use crate::pulse::{Became, Story};
 use crate::workspaces::{Entry, Scope, sha256};
 use axum::extract::Request;
 use axum::http::{HeaderMap, HeaderValue};
@@ -18,6 +19,7 @@ use muster_core::id::RequestId;
 use muster_core::limits::IDEMPOTENCY_MS;
 use muster_core::reason::Fault;
 use muster_core::record::{self, Recorded};
+use muster_core::time::{Moment, Timestamp};
 use muster_core::warning::{Code, Warnings};
 use muster_store::engine::EngineError;
 use muster_wire::data::answer::Preferences;
@@ -30,15 +32,15 @@ use tokio::sync::OwnedSemaphorePermit;
 
 /// Serves one call.
 pub(crate) async fn serve(app: Arc<App>, (api, route): (Api, Route), peer: SocketAddr, request: Request) -> Response {
-    let arrived_micros = app.clock.now().micros;
+    let Moment { at: received_at, micros: arrived_micros } = app.clock.now();
     let (head, mut body) = request.into_parts();
     let entry = match guard::caller(&app, &head, peer, Scope::Import).await {
         Ok(entry) => entry,
-        Err(refused) => return refused.answer(&app, api, Budget::Imports),
+        Err(refused) => return refused.answer(&app, (api, route), &head, Budget::Imports),
     };
     let (origin, warnings) = origin(&head.headers, &entry);
-    let mut call =
-        Call { app: &app, api, route, entry, told: Told { bytes: 0, origin: origin.clone(), arrived_micros } };
+    let told = Told { bytes: 0, origin: origin.clone(), received_at, arrived_micros };
+    let mut call = Call { app: &app, api, route, entry, told };
     let admitted = match call.body(&head.headers, &mut body).await {
         Ok(admitted) => admitted,
         Err(failure) => return call.failed(&failure),
@@ -113,7 +115,9 @@ pub(super) struct Told {
     pub(super) bytes: u64,
     /// The origin address, if the workspace keeps it.
     pub(super) origin: Option<Arc<str>>,
-    /// When it arrived.
+    /// Its receipt.
+    pub(super) received_at: Timestamp,
+    /// When it arrived, on the clock that durations are measured by.
     pub(super) arrived_micros: u64,
 }
 
@@ -159,7 +163,7 @@ impl Call<'_> {
             Err(_) => return Some(self.failed(&Failure::Internal)),
         };
         let fresh = self.app.now().0 - found.at.0 < IDEMPOTENCY_MS;
-        (fresh && found.body_hash == key.body_hash).then(|| self.success(&found.answer, true, None))
+        (fresh && found.body_hash == key.body_hash).then(|| self.success(&found.answer, Became::Replayed, None))
     }
 
     /// The budget that the call spends.
@@ -183,9 +187,10 @@ impl Call<'_> {
                 if !dry {
                     self.app.telemetry.applied(&result);
                 }
-                self.success(&recorded, false, applied)
+                let became = if dry { Became::TriedOut } else { Became::Applied(result.request, result.elements) };
+                self.success(&recorded, became, applied)
             }
-            Ok(Done::Replayed(recorded)) => self.success(&recorded, true, None),
+            Ok(Done::Replayed(recorded)) => self.success(&recorded, Became::Replayed, None),
             Err(Refused::Failure(failure)) => self.failed(&failure),
             Err(Refused::Faults(faults)) => self.noted(&Failure::Malformed, faults),
             Err(Refused::Wait(class, seconds)) => {
@@ -204,13 +209,13 @@ impl Call<'_> {
         }
     }
 
-    pub(super) fn success(&self, recorded: &Recorded, replayed: bool, preferences: Option<String>) -> Response {
+    pub(super) fn success(&self, recorded: &Recorded, became: Became, preferences: Option<String>) -> Response {
         let mut response = envelope::json(recorded.status, Bytes::from_owner(Arc::clone(&recorded.body)));
         let headers = response.headers_mut();
         if let Ok(outcomes) = HeaderValue::from_str(&recorded.outcomes) {
             headers.insert(OUTCOMES, outcomes);
         }
-        if replayed {
+        if matches!(became, Became::Replayed) {
             headers.insert(REPLAYED, HeaderValue::from_static("true"));
         }
         if let Some(Ok(honoured)) = preferences.map(HeaderValue::try_from) {
@@ -218,6 +223,19 @@ impl Call<'_> {
         }
         let request_id = request_id_of(&recorded.body).unwrap_or_else(|| RequestId::of(self.app.refused_number()));
         finish(self.app, &mut response, Some((&self.entry, self.budget())), request_id);
+        self.told(response, became)
+    }
+
+    /// The answer with the story of its request.
+    fn told(&self, mut response: Response, became: Became) -> Response {
+        response.extensions_mut().insert(Story {
+            pulse: Arc::clone(&self.entry.lane.pulse),
+            route: self.route,
+            origin: self.told.origin.clone(),
+            bytes: self.told.bytes,
+            received_at: self.told.received_at,
+            became,
+        });
         response
     }
 
@@ -229,7 +247,7 @@ impl Call<'_> {
         if matches!(failure, Failure::Unavailable | Failure::DryRunsBusy) {
             retry_after(&mut response, OVERLOAD_RETRY_SECONDS);
         }
-        response
+        self.told(response, Became::TurnedAway(failure.kind(self.api)))
     }
 
     /// A 400, kept in the ingestion log under the request id of its answer.
@@ -255,10 +273,12 @@ impl Call<'_> {
             faults,
             omitted: record::Omitted::default(),
         };
-        self.app.engine.note_refused(self.entry.id(), bounded(request));
+        let request = bounded(request);
+        let kept = Arc::new(request.clone());
+        self.app.engine.note_refused(self.entry.id(), request);
         let mut response = envelope::json(400, body);
         finish(self.app, &mut response, Some((&self.entry, self.budget())), request_id);
-        response
+        self.told(response, Became::Refused(kept))
     }
 
     pub(super) fn engine_failed(&self, error: &EngineError) -> Response {
@@ -276,12 +296,12 @@ impl Call<'_> {
         if seconds > 0 {
             retry_after(&mut response, seconds);
         }
-        response
+        self.told(response, Became::TurnedAway(failure.kind(self.api)))
     }
 }
 
 /// The request id that a recorded answer tells: the eight letters after its name.
-fn request_id_of(body: &[u8]) -> Option<RequestId> {
+pub(super) fn request_id_of(body: &[u8]) -> Option<RequestId> {
     const NAME: &[u8] = b"\"request_id\":\"";
     let at = body.windows(NAME.len()).position(|window| window == NAME)? + NAME.len();
     RequestId::parse(std::str::from_utf8(body.get(at..at + 8)?).ok()?)

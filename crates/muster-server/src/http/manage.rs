@@ -1,25 +1,32 @@
 //! The management API (`/api/v1`): who may call, how bodies come in and answers go out, and how a reader is asked. One
 //! file a resource below.
 
+pub(crate) mod audit;
+pub(crate) mod figures;
 pub(crate) mod identity;
 pub(crate) mod keys;
+pub(crate) mod live;
+pub(crate) mod lookup;
 pub(crate) mod merges;
 pub(crate) mod outgoing;
 pub(crate) mod quarantine;
 pub(crate) mod requests;
 pub(crate) mod reviews;
+pub(crate) mod scopes;
 pub(crate) mod separations;
+pub(crate) mod tokens;
 pub(crate) mod users;
 pub(crate) mod workspaces;
 
 use super::body::{self, Coding};
 use super::envelope::{self, Noted};
-use super::guard;
-use crate::app::{App, Role};
+use super::{Template, guard};
+use crate::app::App;
+use crate::callers::{Caller, Scope};
 use crate::limits::{MANAGEMENT_BODY_BYTES_MAX, PAGE_DEFAULT, PAGE_MAX, UNAVAILABLE_RETRY_SECONDS};
 use crate::workspaces::Entry;
 use axum::extract::{ConnectInfo, FromRequest, Request};
-use axum::http::{HeaderMap, HeaderValue, Method, header};
+use axum::http::{HeaderMap, HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use muster_core::id::WorkspaceId;
@@ -30,8 +37,11 @@ use muster_wire::data::failure::Failure;
 use muster_wire::manage::page::render;
 use muster_wire::manage::problem::{CONTENT_TYPE, Problem};
 use outgoing::{Outgoing, Place};
+pub(crate) use scopes::needed;
 use serde_json::Value as Json;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
+use std::panic::resume_unwind;
+use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// An answer or a problem.
@@ -40,6 +50,13 @@ pub(crate) type Answer = Result<Response, Refusal>;
 /// A problem on its way out.
 #[derive(Debug)]
 pub(crate) struct Refusal(Problem);
+
+impl Refusal {
+    /// The problem.
+    pub(crate) fn into_problem(self) -> Problem {
+        self.0
+    }
+}
 
 impl From<Problem> for Refusal {
     fn from(problem: Problem) -> Self {
@@ -105,10 +122,14 @@ fn nothing() -> Response {
 /// A call of the management API whose token was judged and whose body was read.
 pub(crate) struct Call {
     pub(crate) app: Arc<App>,
+    /// Whoever holds the token.
+    pub(crate) caller: Arc<Caller>,
+    /// Where the call came from; None if it came over no connection.
+    pub(crate) address: Option<IpAddr>,
     pub(crate) body: Bytes,
     pub(crate) headers: HeaderMap,
     query: Vec<(String, String)>,
-    /// The parts of the path below `/api/v1/workspaces`.
+    /// The parts of the path below `/api/v1/workspaces`, or below another resource.
     parts: Vec<String>,
     /// Its place among the reading calls: held by the work that it starts, since a client that hangs up does not end that.
     place: Option<Place>,
@@ -119,32 +140,48 @@ impl FromRequest<Arc<App>> for Call {
 
     async fn from_request(request: Request, app: &Arc<App>) -> Result<Self, Refusal> {
         let (head, mut body) = request.into_parts();
-        let role = authorise(app, &head).await?;
-        let reads = is_reading(&head.method, head.uri.path());
-        if role == Role::Reader && !reads {
-            return Err(Problem::new(403, "this token may only read").into());
-        }
+        let caller = authorise(app, &head).await?;
+        let template = head.extensions.get::<Template>().map_or("", |template| template.0);
         let parts: Vec<String> = head.uri.path().split('/').skip(4).map(str::to_owned).collect();
-        let place = if reads { Some(Place::take(app).ok_or_else(busy)?) } else { None };
+        let method = head.method.as_str();
+        scopes::judge(&caller, (method, template), parts.first().map_or("", String::as_str))?;
+        let reads = head.method.is_safe() || needed(method, template) == Scope::Read;
+        let place =
+            if reads && !live::is_stream(head.uri.path()) { Some(Place::take(app).ok_or_else(busy)?) } else { None };
         if let Some(outgoing) = head.extensions.get::<Outgoing>() {
-            outgoing.judged(place.clone(), outgoing::is_masked(app, role, &parts));
+            outgoing.judged(place.clone(), outgoing::is_masked(app, &caller, &parts));
         }
         let coding = Coding::of(&head.headers).map_err(body_problem)?;
         let declared = body::declared(&head.headers);
         let read = body::read(&mut body, coding, declared, MANAGEMENT_BODY_BYTES_MAX, app.body_deadline);
         let bytes = read.await.map_err(body_problem)?;
         let query = guard::query(&head);
-        Ok(Self { app: Arc::clone(app), body: bytes, headers: head.headers, query, parts, place })
+        let address = address(app, &head);
+        let call = Self::inside(Arc::clone(app), caller, address, parts, query, bytes);
+        Ok(Self { headers: head.headers, place, ..call })
     }
 }
 
-/// Reading calls: GET, the search that is a POST to keep values out of logs, and the preview of identity settings.
-fn is_reading(method: &Method, path: &str) -> bool {
-    *method == Method::GET
-        || *method == Method::HEAD
-        || path.ends_with("/users/find")
-        || path.ends_with("/identity/preview")
+/// A call that changes something: once it was let in it goes to its end and is recorded, though the client hangs up.
+/// A panic goes on in whoever waits.
+pub(crate) fn whole<F, W>(handler: F) -> impl FnOnce(Call) -> Whole + Clone + Send + Sync + 'static
+where
+    F: FnOnce(Call) -> W + Clone + Send + Sync + 'static,
+    W: Future<Output = Answer> + Send + 'static,
+{
+    move |call| {
+        Box::pin(async move {
+            let ended = tokio::spawn(handler(call)).await;
+            let stopped = || Problem::new(503, "the server is stopping; try again").into();
+            ended.unwrap_or_else(|error| {
+                error.try_into_panic().map_or_else(|_| Err(stopped()), |why| resume_unwind(why))
+            })
+        })
+    }
 }
+
+/// The work of [`whole`].
+type Whole = Pin<Box<dyn Future<Output = Answer> + Send>>;
 
 fn body_problem(failure: Failure) -> Refusal {
     let (status, detail) = match failure {
@@ -160,9 +197,9 @@ fn busy() -> Problem {
     Problem::new(503, "as many reading calls as may be are under way; try again in a few seconds")
 }
 
-/// What the token of these headers may do; None if there is none, or no such.
-pub(crate) fn role_of(app: &App, headers: &HeaderMap) -> Option<Role> {
-    app.role(token(headers)?)
+/// Whose token these headers carry; None if there is none, or no such.
+pub(crate) fn caller_of(app: &App, headers: &HeaderMap) -> Option<Arc<Caller>> {
+    app.caller(token(headers)?)
 }
 
 fn token(headers: &HeaderMap) -> Option<&str> {
@@ -171,25 +208,46 @@ fn token(headers: &HeaderMap) -> Option<&str> {
     Some(token.trim())
 }
 
-async fn authorise(app: &App, head: &axum::http::request::Parts) -> Result<Role, Refusal> {
+async fn authorise(app: &App, head: &axum::http::request::Parts) -> Result<Arc<Caller>, Refusal> {
     let Some(token) = token(&head.headers) else {
         return Err(Problem::new(401, "send the header Authorization: Bearer TOKEN").into());
     };
-    if let Some(role) = app.role(token) {
-        return Ok(role);
+    if let Some(caller) = app.caller(token) {
+        return Ok(caller);
     }
-    let peer =
-        head.extensions.get::<ConnectInfo<SocketAddr>>().map_or(SocketAddr::from(([0, 0, 0, 0], 0)), |peer| peer.0);
-    let delay = app.lockout.wrong(guard::client_address(app, &head.headers, peer), app.now());
+    let delay = app.lockout.wrong(address(app, head).unwrap_or(IpAddr::from([0, 0, 0, 0])), app.now());
     tokio::time::sleep(delay).await;
     Err(Problem::new(401, "no such token").into())
 }
 
+/// Where a call came from (behaviour.md 1.9); None if it came over no connection.
+fn address(app: &App, head: &axum::http::request::Parts) -> Option<IpAddr> {
+    let peer = head.extensions.get::<ConnectInfo<SocketAddr>>()?;
+    Some(guard::client_address(app, &head.headers, peer.0))
+}
+
 impl Call {
-    /// The workspace that the path names.
+    /// A call from inside the server: with the parts of its path below `/api/v1/workspaces` (or below another resource), its
+    /// query, and the body that HTTP would carry. Checks nothing: whoever makes it has asked [`scopes::judge`], masks the
+    /// answer where [`outgoing::is_masked`] says so, and runs what changes something through [`whole`].
+    #[expect(clippy::too_many_arguments, reason = "what a request is made of, in the order in which it comes")]
+    pub(crate) fn inside(
+        app: Arc<App>,
+        caller: Arc<Caller>,
+        address: impl Into<Option<IpAddr>>,
+        parts: Vec<String>,
+        query: Vec<(String, String)>,
+        body: Bytes,
+    ) -> Self {
+        let address = address.into();
+        Self { app, caller, address, body, headers: HeaderMap::new(), query, parts, place: None }
+    }
+
+    /// The workspace that the path names, if it is there for the caller.
     fn entry(&self) -> Result<Arc<Entry>, Refusal> {
         let id = self.parts.first().map_or("", String::as_str);
-        self.app.workspaces.get(id).ok_or_else(|| no_workspace().into())
+        let entry = self.app.workspaces.get(id).filter(|_| self.caller.sees(id));
+        entry.ok_or_else(|| no_workspace().into())
     }
 
     /// A later part of the path, after the workspace: 0 is the resource.
@@ -235,26 +293,26 @@ impl Call {
     }
 
     /// Changes the catalogue entry of a workspace between two decisions; the change sees the entry and the counters in
-    /// force.
+    /// force. The entry before it, and the one after.
     async fn configure(
         &self,
         id: &WorkspaceId,
         change: impl FnOnce(&Workspace, &Counters) -> Result<Workspace, Problem> + Send + 'static,
-    ) -> Result<Arc<Entry>, Refusal> {
-        let refused = Arc::new(Mutex::new(None));
-        let said = Arc::clone(&refused);
-        let configure = move |workspace: &Workspace, counters: &Counters| match change(workspace, counters) {
-            Ok(changed) => Some(changed),
-            Err(problem) => {
-                *said.lock().unwrap_or_else(PoisonError::into_inner) = Some(problem);
-                None
-            }
+    ) -> Result<(Workspace, Arc<Entry>), Refusal> {
+        let seen = Arc::new(Mutex::new(None));
+        let said = Arc::clone(&seen);
+        let configure = move |workspace: &Workspace, counters: &Counters| {
+            let (before, changed) = match change(workspace, counters) {
+                Ok(changed) => (Ok(workspace.clone()), Some(changed)),
+                Err(problem) => (Err(problem), None),
+            };
+            *said.lock().unwrap_or_else(PoisonError::into_inner) = Some(before);
+            changed
         };
         let changed = self.app.configure(id, configure).await?;
-        if let Some(problem) = refused.lock().unwrap_or_else(PoisonError::into_inner).take() {
-            return Err(problem.into());
-        }
-        Ok(changed)
+        let seen = seen.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let unseen = || EngineError::Broken("an entry was changed without being looked at".into());
+        Ok((seen.ok_or_else(unseen)??, changed))
     }
 
     /// An answer about a workspace, whose id goes into the log.

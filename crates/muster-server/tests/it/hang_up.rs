@@ -56,6 +56,16 @@ fn a_workspace_removed_by_a_client_that_hangs_up_is_gone_and_its_id_is_free() {
     assert_eq!(world.admin("POST", "/workspaces", &json!({"name": "Again", "id": workspace.id})).status, 201);
 }
 
+// Fails when `whole` in `http/manage.rs` awaits the handler where it stands, instead of on a task of its own.
+#[test]
+fn a_change_of_a_client_that_hangs_up_is_in_the_audit_log() {
+    let world = World::with_one_thread(|_| {});
+    let workspace = world.workspace(&json!(null));
+    hangs_up(&world, "PATCH", &format!("/workspaces/{}", workspace.id), &json!({"lenient": true}));
+    let last = || world.admin("GET", "/audit?limit=1", &Json::Null).json()["items"][0]["action"].clone();
+    assert!(comes_true(|| last() == "settings.changed"));
+}
+
 // Fails when `Call::read` does not move its place into the work (`let _until_it_is_read = place`).
 #[test]
 fn a_read_whose_client_hung_up_counts_until_its_work_is_done() {

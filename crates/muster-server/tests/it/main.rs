@@ -3,20 +3,24 @@
 #![expect(clippy::unwrap_used, reason = "what a test needs and does not get fails it")]
 
 mod amplification;
+mod audit;
 mod clients;
 mod deletion;
 mod documented;
 mod dry_runs;
+mod figures;
 mod guards;
 mod hang_up;
 mod hostile;
 mod identity;
 mod imports;
+mod live;
 mod manage;
 mod mask;
 mod operations;
 mod overload;
 mod retention;
 mod tls;
+mod tokens;
 mod wire;
 mod world;

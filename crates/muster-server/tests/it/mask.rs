@@ -8,7 +8,7 @@ const PLANTED: &str = "planted";
 const ORIGIN: &str = "203.0.113.77";
 
 /// Data of every kind that reading routes show; the ids that paths need.
-fn fixtures(workspace: &Workspace<'_>) -> Vec<(&'static str, String)> {
+pub(crate) fn fixtures(workspace: &Workspace<'_>) -> Vec<(&'static str, String)> {
     let identity =
         json!({"enabled": true, "identifiers": [{"kind": "customer_id"}, {"kind": "mobile"}, {"kind": "email"}]});
     assert_eq!(workspace.admin("PUT", "/identity", &identity).status, 200);
@@ -45,6 +45,7 @@ fn fixtures(workspace: &Workspace<'_>) -> Vec<(&'static str, String)> {
         ("merge_id", text(&listed("/merges")[0]["id"])),
         ("review_id", text(&listed("/reviews")[0]["id"])),
         ("job_id", "1".to_owned()),
+        ("name", "nobody".to_owned()),
     ]
 }
 

@@ -120,6 +120,17 @@ impl Connection {
         Some(answer)
     }
 
+    /// Reads on until a text was sent; all that was sent up to its end. None if the server ends the connection before.
+    pub(crate) fn until(&mut self, text: &str) -> Option<String> {
+        let end = loop {
+            if let Some(at) = self.unread.windows(text.len()).position(|window| window == text.as_bytes()) {
+                break at + text.len();
+            }
+            self.more()?;
+        };
+        Some(String::from_utf8_lossy(&self.unread.drain(..end).collect::<Vec<u8>>()).into_owned())
+    }
+
     fn more(&mut self) -> Option<()> {
         let mut buffer = [0; 65_536];
         let got = self.stream.read(&mut buffer).ok().filter(|got| *got > 0)?;

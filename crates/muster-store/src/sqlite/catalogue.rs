@@ -1,4 +1,7 @@
-//! The catalogue: workspaces with their settings and keys, and the installation's secrets, in DATA_DIR/muster.db.
+//! The catalogue: workspaces with their settings and keys, the installation's secrets, and (`access`) tokens and the audit
+//! log, in DATA_DIR/muster.db.
+
+mod access;
 
 use super::{schema, settings};
 use crate::codec::{Cell, cells_sum};
@@ -151,6 +154,7 @@ impl Catalogue {
         self.write(|conn| {
             conn.execute("INSERT OR REPLACE INTO deleted VALUES (?1)", [id.as_str()])?;
             conn.execute("DELETE FROM keys WHERE workspace = ?1", [id.as_str()])?;
+            conn.execute("DELETE FROM tokens WHERE workspace = ?1", [id.as_str()])?;
             conn.execute("DELETE FROM workspaces WHERE id = ?1", [id.as_str()])?;
             Ok(())
         })

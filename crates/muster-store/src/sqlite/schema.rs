@@ -7,7 +7,8 @@ use rusqlite::Connection;
 /// Migrations of a workspace's file; the n-th makes version n.
 const WORKSPACE: [&str; 1] = [include_str!("migrations/001.sql")];
 /// Migrations of the catalogue.
-const CATALOGUE: [&str; 1] = [include_str!("migrations/catalogue_001.sql")];
+const CATALOGUE: [&str; 2] =
+    [include_str!("migrations/catalogue_001.sql"), include_str!("migrations/catalogue_002.sql")];
 
 /// Why a file cannot be brought to this version.
 #[derive(Debug)]

@@ -54,6 +54,7 @@ pub fn verify(data_dir: &Path) -> Result<Report, OpenError> {
     let path = directory.catalogue();
     let unreadable = |error: WriterError| refusal(&path, None, error);
     let catalogue = Catalogue::open(&path).map_err(|error| unreadable(error.into()))?;
+    catalogue.check_access().map_err(|error| unreadable(error.into()))?;
     let mut report = Report::default();
     for workspace in catalogue.workspaces().map_err(|error| unreadable(error.into()))? {
         let folder = directory.workspace(&workspace.id);

@@ -3,9 +3,11 @@
 use muster_core::id::WorkspaceId;
 use muster_core::rate::RateWindow;
 use muster_core::record::Request;
+use muster_store::access::{Access, AuditQuery, AuditRecord, TokenPut, TokenRecord};
 use muster_store::bounds::Bounds;
 use muster_store::conformance::rig::HandClock;
 use muster_store::engine::{Configure, Engine, EngineError, Health, Job, Workspace};
+use muster_store::page::Page;
 use muster_store::reader::Reader;
 use muster_store::sqlite::{OpenError, Sqlite, SqliteOptions};
 use std::path::{Path, PathBuf};
@@ -47,6 +49,28 @@ impl Home {
     pub(crate) fn into_engine(self, bounds: Bounds) -> Housed {
         let engine = Sqlite::open(SqliteOptions { bounds, ..self.options() }).unwrap();
         Housed { engine, _home: self }
+    }
+}
+
+impl Access for Housed {
+    fn tokens(&self) -> Result<Vec<TokenRecord>, EngineError> {
+        self.engine.tokens()
+    }
+
+    fn put_token(&self, token: &TokenRecord) -> Result<TokenPut, EngineError> {
+        self.engine.put_token(token)
+    }
+
+    fn remove_token(&self, name: &str) -> Result<bool, EngineError> {
+        self.engine.remove_token(name)
+    }
+
+    fn append_audit(&self, record: &AuditRecord) -> Result<u64, EngineError> {
+        self.engine.append_audit(record)
+    }
+
+    fn audit(&self, query: &AuditQuery) -> Result<Page<AuditRecord>, EngineError> {
+        self.engine.audit(query)
     }
 }
 

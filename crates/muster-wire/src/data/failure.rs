@@ -143,6 +143,11 @@ impl Failure {
         }
     }
 
+    /// Its type, as the called API spells it.
+    pub fn kind(&self, api: Api) -> &'static str {
+        self.said(api).kind
+    }
+
     /// The body of the answer: the documented envelope, whatever the status (clients.md 4.1).
     pub fn render(&self, api: Api, request_id: RequestId) -> Vec<u8> {
         let said = self.said(api);

@@ -4,11 +4,12 @@ use crate::because;
 use crate::data::answer::{kind_name, summary as write_summary, write_warning};
 use crate::data::api::Api;
 use crate::data::failure::write_fault;
-use muster_core::command::ElementKind;
+use muster_core::command::{ElementKind, Route};
 use muster_core::id::RequestId;
 use muster_core::outcome::{ActionResult, ElementResult, Outcome};
 use muster_core::reason::Fault;
 use muster_core::record::{Omitted, Request};
+use muster_core::time::Timestamp;
 use muster_core::warning::Warning;
 use serde_json::{Value as Json, json};
 
@@ -45,6 +46,42 @@ pub fn full(request: &Request) -> Json {
             let Omitted { faults, warnings } = request.omitted;
             members.insert("omitted".to_owned(), json!({"faults": faults, "warnings": warnings}));
         }
+    }
+    out
+}
+
+/// A request that the log does not keep, as the live stream tells it.
+#[derive(Clone, Copy, Debug)]
+pub struct Away<'a> {
+    /// The status of its answer.
+    pub status: u16,
+    /// The call.
+    pub route: Route,
+    /// The origin address, if the workspace keeps it.
+    pub origin: Option<&'a str>,
+    /// Its receipt.
+    pub received_at: Timestamp,
+    /// Microseconds from its head to its answer.
+    pub duration_us: u64,
+    /// The type of the refusal, as the called API spells it; None if it was not refused.
+    pub failure: Option<&'static str>,
+    /// Why the log does not keep it though it was not refused: `replayed` or `dry_run`.
+    pub aside: Option<&'static str>,
+}
+
+/// A request that was turned away, tried out or answered from a record: the members of a list, without an id.
+pub fn away(away: &Away<'_>) -> Json {
+    let mut out = json!({
+        "request_id": null,
+        "received_at": away.received_at.to_string(),
+        "status": away.status,
+        "path": away.route.template(),
+        "origin_address": away.origin,
+        "duration_us": away.duration_us,
+        "failure": away.failure,
+    });
+    if let (Some(name), Json::Object(members)) = (away.aside, &mut out) {
+        members.insert(name.to_owned(), Json::from(true));
     }
     out
 }

@@ -1,4 +1,4 @@
-//! `muster workspace` and `muster key`: on a running server, over TLS, and on the data directory of a stopped one.
+//! `muster workspace`, `muster key` and `muster token`: on a running server, over TLS, and on the data directory of a stopped one.
 
 use std::process::Output;
 
@@ -58,4 +58,62 @@ fn an_https_server_is_managed_if_its_certificate_is_believed() {
     assert_eq!(with(&["--ca-cert", certificate]), Ok(Value::Array(Vec::new())));
     assert!(with(&[]).is_err());
     assert!(with(&["--ca-cert", key]).unwrap_err().contains("holds no certificate"));
+}
+
+/// Every file below a directory, but for the one that holds the admin token.
+fn files(folder: &std::path::Path) -> Vec<std::path::PathBuf> {
+    let entries = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    let below = |path: std::path::PathBuf| if path.is_dir() { files(&path) } else { vec![path] };
+    entries.flat_map(below).filter(|path| path.file_name().is_some_and(|name| name != "admin-token")).collect()
+}
+
+/// Whether bytes hold a text.
+fn holds(bytes: &[u8], text: &str) -> bool {
+    bytes.windows(text.len()).any(|window| window == text.as_bytes())
+}
+
+// Fails when `create` in `http/manage/tokens.rs` records the token in the detail.
+#[test]
+fn a_token_is_made_used_and_revoked_and_its_text_is_in_no_file_no_log_and_no_later_answer() {
+    let folder = tempfile::tempdir().unwrap();
+    let launch = Launch::new(&folder.path().join("data"));
+    let server = launch.start();
+    let token = |arguments: &[&str]| run(&launch, "token", arguments);
+    run(&launch, "workspace", &["create", "SHOP"]).unwrap();
+    run(&launch, "workspace", &["create", "OTHER"]).unwrap();
+    let made = token(&["create", "ci", "--workspace", "SHOP", "--scope", "read,operate"]).unwrap();
+    let text = made["token"].as_str().unwrap().to_owned();
+    let listed = token(&["list"]).unwrap();
+    let shown = ["name", "workspace"].map(|name| listed[0][name].as_str().unwrap().to_owned());
+    assert_eq!(
+        (shown, &listed[0]["scopes"]),
+        (["ci", "SHOP"].map(str::to_owned), &serde_json::json!(["read", "operate"]))
+    );
+    let with_it =
+        |command: &str, arguments: &[&str]| run(&launch, command, &[arguments, &["--admin-token", &text]].concat());
+    assert_eq!(with_it("workspace", &["suspend", "SHOP"]).unwrap()["suspended"], true);
+    assert!(with_it("workspace", &["show", "OTHER"]).unwrap_err().contains("no such workspace"));
+    assert!(with_it("token", &["list"]).unwrap_err().contains("lacks the scope admin"));
+    assert!(token(&["create", "ci", "--scope", "read"]).unwrap_err().contains("exists"));
+    assert!(
+        token(&["create", "x", "--scope", "write"]).unwrap_err().contains("read, personal, operate, erase and admin")
+    );
+    assert!(!listed.to_string().contains(&text));
+    assert_eq!(token(&["revoke", "ci"]), Ok(Value::Null));
+    assert!(with_it("workspace", &["show", "SHOP"]).unwrap_err().contains("no such token"));
+    assert!(token(&["revoke", "ci"]).unwrap_err().contains("no such token"));
+    drop(server);
+    // Stopped, the command line works on the directory, and is recorded without an address.
+    let other = token(&["create", "night", "--scope", "read"]).unwrap()["token"].as_str().unwrap().to_owned();
+    let kept = files(&folder.path().join("data"));
+    assert!(kept.iter().any(|path| holds(&std::fs::read(path).unwrap(), "night")), "the search finds what is there");
+    for path in kept {
+        let bytes = std::fs::read(&path).unwrap();
+        assert!(!holds(&bytes, &text) && !holds(&bytes, &other), "{}", path.display());
+    }
+    assert!(launch.logged().contains("/api/v1/tokens"), "the log has the calls");
+    assert!(!launch.logged().contains(&text));
+    let server = launch.start();
+    assert_eq!(token(&["list"]).unwrap()[0]["name"], "night");
+    drop(server);
 }

@@ -1,6 +1,7 @@
 //! Identity resolution of a workspace: shown, changed, and a change tried first. A change that makes kinds active over
 //! stored data is an activation, which runs on in the background.
 
+use super::audit::{Action, differing};
 use super::workspaces::{document, matches, tag, with};
 use super::{Answer, Call, Refusal, tree};
 use crate::activation::preview::preview;
@@ -10,8 +11,10 @@ use muster_core::record::Counters;
 use muster_core::settings::Identity;
 use muster_store::engine::EngineError;
 use muster_wire::manage::problem::Problem;
-use muster_wire::manage::settings::{Activating, IdentityChange, compare, identity_from};
-use serde_json::json;
+use muster_wire::manage::settings::{
+    Activating, IdentityChange, WorkspaceSettings, compare, identity_from, identity_json,
+};
+use serde_json::{Value as Json, json};
 use std::sync::Arc;
 
 /// `GET .../identity`.
@@ -87,8 +90,16 @@ pub(crate) async fn change(call: Call) -> Answer {
         }
         Ok(with(workspace, &document))
     });
-    let changed = changed.await?;
+    let (before, changed) = changed.await?;
+    if let Some(detail) = differing(&wished(&document(&before)?), &wished(&changed.document)) {
+        call.audit(Action::IdentityChanged, Some(entry.id()), entry.id().as_str(), detail).await;
+    }
     shown(&call, changed).await
+}
+
+/// The identity settings that were asked for last: those in force, or those that become active.
+fn wished(document: &WorkspaceSettings) -> Json {
+    identity_json(document.activating.as_ref().map_or(&document.identity, |activating| &activating.target))
 }
 
 /// `POST .../identity/preview` (body as PUT): what an activation would merge.

@@ -1,5 +1,6 @@
 //! Data API keys: rotated, with or without a grace for the previous ones, and revoked (behaviour.md 1.10).
 
+use super::audit::Action;
 use super::{Answer, Call, nothing, tree};
 use crate::app::ALL_SCOPES;
 use crate::limits::GRACE_SECONDS_MAX;
@@ -9,7 +10,7 @@ use muster_store::engine::{KeyRecord, Workspace};
 use muster_wire::manage::body;
 use muster_wire::manage::problem::Problem;
 use muster_wire::manage::workspace::rotated;
-use serde_json::Value as Json;
+use serde_json::{Value as Json, json};
 
 /// `POST .../keys/rotate` `{"grace_seconds": 0, "scopes"?}`.
 pub(crate) async fn rotate(call: Call) -> Answer {
@@ -31,7 +32,12 @@ pub(crate) async fn rotate(call: Call) -> Answer {
         keys.push(KeyRecord { sha256: hash, scopes, created_at: now, valid_until: None });
         Workspace { keys, ..workspace.clone() }
     };
-    let changed = call.configure(entry.id(), move |workspace, _| Ok(change(workspace))).await?;
+    let (before, changed) = call.configure(entry.id(), move |workspace, _| Ok(change(workspace))).await?;
+    changed.lane.pulse.keys_changed(&before.keys, &changed.workspace.keys, now);
+    let made = changed.workspace.keys.iter().find(|key| key.sha256 == hash);
+    let scopes: Vec<&str> = made.map(|key| key.scopes.split(',').collect()).unwrap_or_default();
+    let detail = json!({"scopes": scopes, "grace_seconds": grace});
+    call.audit(Action::KeyRotated, Some(entry.id()), &fingerprint(&hash), detail).await;
     let previous = changed.workspace.keys.iter().filter_map(|key| key.valid_until).max();
     Ok(Call::about(&changed, tree(200, &rotated(&key, previous.filter(|until| *until > now)))))
 }
@@ -63,6 +69,7 @@ pub(crate) async fn revoke(call: Call) -> Answer {
     body::only_known(&members, "", &["fingerprint"])?;
     let missing = || Problem::at("/fingerprint", "name the key by its fingerprint, as GET /workspaces/{id} shows it");
     let wanted = members.get("fingerprint").and_then(Json::as_str).ok_or_else(missing)?.to_owned();
+    let revoked = wanted.clone();
     let change = move |workspace: &Workspace| {
         let keys: Vec<KeyRecord> =
             workspace.keys.iter().filter(|key| fingerprint(&key.sha256) != wanted).cloned().collect();
@@ -71,7 +78,9 @@ pub(crate) async fn revoke(call: Call) -> Answer {
         }
         Ok(Workspace { keys, ..workspace.clone() })
     };
-    let changed = call.configure(entry.id(), move |workspace, _| change(workspace)).await?;
+    let (before, changed) = call.configure(entry.id(), move |workspace, _| change(workspace)).await?;
+    changed.lane.pulse.keys_changed(&before.keys, &changed.workspace.keys, call.app.now());
+    call.audit(Action::KeyRevoked, Some(entry.id()), &revoked, json!({})).await;
     Ok(Call::about(&changed, nothing()))
 }
 

@@ -1,14 +1,23 @@
-//! Merges: listed, shown, reverted (behaviour.md 3.4).
+//! Merges: listed, shown, reverted (behaviour.md 3.4), and both sides as they were before one.
 
+use super::audit::Action;
 use super::{Answer, Call, tree};
+use crate::limits::{BEFORE_RECORDS_MAX, PAGE_MAX};
+use muster_core::before::Before;
 use muster_core::decide::{Revert, RevertOutcome};
 use muster_core::decision::Mode;
 use muster_core::id::MergeNo;
+use muster_core::record::Merge;
+use muster_core::settings::Identity;
+use muster_core::snapshot::{Snapshot, assemble};
+use muster_store::engine::EngineError;
+use muster_store::reader::{LiveProfile, Reader};
 use muster_wire::manage::merge;
 use muster_wire::manage::page::page;
 use muster_wire::manage::problem::Problem;
 use muster_wire::manage::{body, user};
 use serde_json::json;
+use std::sync::Arc;
 
 fn unknown() -> Problem {
     Problem::new(404, "no such merge")
@@ -56,6 +65,97 @@ pub(crate) async fn revert(call: Call) -> Answer {
     if dry {
         answer["separation_id"] = json!(null);
         answer["preview"] = json!({"survivor": user::json(&sides.0, None), "restored": user::json(&sides.1, None)});
+    } else {
+        call.audit(Action::MergeReverted, Some(entry.id()), &no.to_string(), answer.clone()).await;
     }
     Ok(Call::about(&entry, tree(200, &answer)))
+}
+
+/// `GET .../merges/{id}/before`: both sides as they were right before it; of a reverted one as they are.
+pub(crate) async fn before(call: Call) -> Answer {
+    let entry = call.entry()?;
+    let no = MergeNo::parse(call.part(1)).ok_or_else(unknown)?;
+    let settings = Arc::clone(&entry.settings);
+    let found = call.read(entry.id(), move |reader| both_sides(reader, no, &settings.identity)).await?;
+    let json = match found {
+        Found::Unknown => return Err(unknown().into()),
+        Found::Gone => return Err(Problem::new(410, "a profile of this merge was deleted").into()),
+        Found::Before(before) => json!({
+            "survivor": user::json(&before.survivor, None),
+            "merged": user::json(&before.merged, None),
+            "complete": before.is_complete(),
+            "unknown": before.unknown,
+            "as_of": "merge",
+        }),
+        Found::Now(survivor, merged) => json!({
+            "survivor": user::json(&survivor, None),
+            "merged": user::json(&merged, None),
+            "complete": false,
+            "unknown": [],
+            "as_of": "now",
+        }),
+    };
+    Ok(Call::about(&entry, tree(200, &json)))
+}
+
+/// What can be told of both sides of a merge.
+enum Found {
+    Unknown,
+    Gone,
+    Before(Box<Before>),
+    Now(Box<Snapshot>, Box<Snapshot>),
+}
+
+fn both_sides(reader: &mut dyn Reader, no: MergeNo, identity: &Identity) -> Result<Found, EngineError> {
+    let Some(merge) = reader.merge(no)? else { return Ok(Found::Unknown) };
+    let Some(live) = reader.profile(merge.merged.no)? else { return Ok(Found::Gone) };
+    if merge.reverted_at.is_some() {
+        let Some(other) = reader.profile(merge.survivor.no)? else { return Ok(Found::Gone) };
+        let side = |live: LiveProfile| assemble(live.root, &live.members, live.view, identity).map(Box::new);
+        return Ok(match (side(other), side(live)) {
+            (Some(survivor), Some(merged)) => Found::Now(survivor, merged),
+            _ => Found::Gone,
+        });
+    }
+    let mut rows = Vec::new();
+    for member in &live.members {
+        rows.extend(reader.history(&member.profile)?);
+    }
+    let (cut, is_whole) = cut_since(reader, &merge)?;
+    let found = muster_core::before::before(&merge, &live.members, &rows, &cut, identity);
+    Ok(found.map_or(Found::Gone, |found| Found::Before(Box::new(Before { whole: found.whole && is_whole, ..found }))))
+}
+
+/// Older merges that were reverted at the time of this one or since, and whether these are surely all. Every revert leaves
+/// a separation; only where one was lifted the merge records must be looked at, and of those at most so many.
+fn cut_since(reader: &mut dyn Reader, merge: &Merge) -> Result<(Vec<Merge>, bool), EngineError> {
+    let (mut cut, mut below, mut seen) = (Vec::new(), None, 0);
+    let all = reader.counters()?.separation;
+    while seen < BEFORE_RECORDS_MAX {
+        let page = reader.separations(below, PAGE_MAX)?;
+        seen += page.items.len();
+        below = page.items.last().map(|last| last.no);
+        for no in page.items.iter().filter_map(|separation| separation.merge).filter(|no| *no < merge.no) {
+            cut.extend(reader.merge(no)?);
+        }
+        if !page.more {
+            break;
+        }
+    }
+    let since = |cut: &Merge| cut.reverted_at.is_some_and(|at| at >= merge.at);
+    if seen as u64 == all {
+        cut.retain(since);
+        return Ok((cut, true));
+    }
+    let (mut cut, mut below, mut seen) = (Vec::new(), Some(merge.no), 0);
+    while seen < BEFORE_RECORDS_MAX {
+        let page = reader.merges(below, PAGE_MAX)?;
+        seen += page.items.len();
+        below = page.items.last().map(|last| last.no);
+        cut.extend(page.items.into_iter().filter(since));
+        if !page.more {
+            return Ok((cut, true));
+        }
+    }
+    Ok((cut, false))
 }

@@ -2,7 +2,8 @@
 //! (behaviour.md 4), and the place among the reading calls, which an answer holds until its last byte is taken.
 
 use super::problem;
-use crate::app::{App, Role};
+use crate::app::App;
+use crate::callers::{Caller, Scope};
 use axum::body::Body;
 use axum::http::header;
 use axum::response::Response;
@@ -19,7 +20,7 @@ use tokio::sync::OwnedSemaphorePermit;
 
 /// Resources of a workspace that hold settings and counts, and nothing about a person. All others are masked, so that a
 /// resource that is new is masked until somebody puts it here.
-const IMPERSONAL: [&str; 3] = ["identity", "stats", "jobs"];
+const IMPERSONAL: [&str; 6] = ["identity", "stats", "jobs", "rates", "faults", "keys"];
 
 /// A place among the reading calls; given back when the last holder drops it.
 #[derive(Clone, Debug)]
@@ -37,10 +38,10 @@ impl Place {
 pub(crate) struct Outgoing(Arc<OnceLock<(Option<Place>, bool)>>);
 
 /// Whether the answer about this path is masked for this caller.
-pub(crate) fn is_masked(app: &App, role: Role, parts: &[String]) -> bool {
+pub(crate) fn is_masked(app: &App, caller: &Caller, parts: &[String]) -> bool {
     let (workspace, resource) = (parts.first().map_or("", String::as_str), parts.get(1).map_or("", String::as_str));
     let masks = app.workspace(workspace).is_some_and(|entry| entry.document.mask_personal_data);
-    masks && !role.sees_personal_data() && !resource.is_empty() && !IMPERSONAL.contains(&resource)
+    masks && !caller.has(Scope::Personal) && !resource.is_empty() && !IMPERSONAL.contains(&resource)
 }
 
 impl Outgoing {
@@ -53,14 +54,22 @@ impl Outgoing {
     /// The answer as it may leave.
     pub(crate) async fn pass(self, response: Response) -> Response {
         let Some((place, is_masked)) = self.0.get().cloned() else { return response };
-        let response = if is_masked { with_mask(response).await } else { response };
+        let response = if is_masked && response.extensions().get::<MasksItself>().is_none() {
+            with_mask(response).await
+        } else {
+            response
+        };
         let Some(place) = place else { return response };
         response.map(|body| Body::new(Holding { inner: body, place }))
     }
 }
 
+/// In an answer that has no end to wait for: it masks each part itself before it leaves.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct MasksItself;
+
 /// The answer with its values masked. What is no JSON cannot be masked and is not shown.
-async fn with_mask(response: Response) -> Response {
+pub(crate) async fn with_mask(response: Response) -> Response {
     let (mut head, body) = response.into_parts();
     let kind = head.headers.get(header::CONTENT_TYPE).map(|kind| kind.as_bytes().to_owned()).unwrap_or_default();
     if kind.starts_with(CONTENT_TYPE.as_bytes()) || (kind.is_empty() && head.status.is_success()) {

@@ -1,14 +1,15 @@
 //! The quarantine: rejected elements, listed, shown, replayed and dropped (behaviour.md 4).
 
+use super::audit::Action;
 use super::{Answer, Call, Refusal, tree};
 use crate::http::envelope;
 use crate::ingest::Refused;
-use crate::limits::{PAGE_MAX, REPLAY_ENTRIES_MAX};
+use crate::limits::{PAGE_MAX, QUARANTINE_LOOK_MAX, REPLAY_ENTRIES_MAX};
 use crate::replays;
 use axum::response::Response;
 use muster_core::decide::Discard;
 use muster_core::decision::Mode;
-use muster_core::id::{QuarantineNo, RequestId};
+use muster_core::id::{QuarantineNo, RequestId, RequestNo};
 use muster_core::record::Quarantined;
 use muster_core::time::{Date, Timestamp};
 use muster_store::engine::{EngineError, apply};
@@ -25,15 +26,84 @@ fn unknown() -> Problem {
     Problem::new(404, "no such entry in the quarantine")
 }
 
-/// `GET .../quarantine`: newest first.
+/// `GET .../quarantine?request_id=&type=&replayed=`: newest first. A filter looks through a bounded number of entries, so a
+/// page may be short, or empty, and have a next.
 pub(crate) async fn list(call: Call) -> Answer {
     let entry = call.entry()?;
     let limit = call.limit()?;
     let below = call.cursor(QuarantineNo::parse)?;
-    let found = call.read(entry.id(), move |reader| reader.quarantine(below, limit)).await?;
-    let next = found.items.last().filter(|_| found.more).map(|last| last.no.to_string());
-    let items = found.items.iter().map(quarantine::json).collect();
-    Ok(Call::about(&entry, tree(200, &page(items, next.as_deref()))))
+    let replayed = match call.parameter("replayed") {
+        None => None,
+        Some("true") => Some(true),
+        Some("false") => Some(false),
+        Some(_) => return Err(Problem::new(400, "replayed must be true or false").into()),
+    };
+    let unknown = || Problem::new(400, "request_id must be the id of a request");
+    let request = call.parameter("request_id").map(|id| RequestId::parse(id).ok_or_else(unknown)).transpose()?;
+    let kind = call.parameter("type").map(str::to_owned);
+    let found = call.read(entry.id(), move |reader| {
+        if let Some(request) = request {
+            return of_request(reader, request.no(), limit);
+        }
+        let fits = |entry: &Quarantined| {
+            replayed.is_none_or(|replayed| entry.replayed_as.is_some() == replayed)
+                && kind.as_ref().is_none_or(|kind| quarantine::types(entry).any(|name| name == kind))
+        };
+        fitting(reader, (below, limit), fits)
+    });
+    let (found, next) = found.await?;
+    let items = found.iter().map(quarantine::json).collect();
+    Ok(Call::about(&entry, tree(200, &page(items, next.map(|no| no.to_string()).as_deref()))))
+}
+
+/// The newest entries that fit, and where the next page goes on.
+fn fitting(
+    reader: &mut dyn Reader,
+    (below, limit): (Option<QuarantineNo>, usize),
+    fits: impl Fn(&Quarantined) -> bool,
+) -> Result<(Vec<Quarantined>, Option<QuarantineNo>), EngineError> {
+    let (mut found, mut below, mut looked_at) = (Vec::new(), below, 0);
+    loop {
+        let page = reader.quarantine(below, limit)?;
+        looked_at += page.items.len();
+        let count = page.items.len();
+        for (at, entry) in page.items.into_iter().enumerate() {
+            below = Some(entry.no);
+            if fits(&entry) {
+                found.push(entry);
+            }
+            if found.len() == limit {
+                return Ok((found, below.filter(|_| page.more || at + 1 < count)));
+            }
+        }
+        if !page.more || looked_at >= QUARANTINE_LOOK_MAX {
+            return Ok((found, below.filter(|_| page.more)));
+        }
+    }
+}
+
+/// The entries that one request made, the newest first: found by halving, since entries have their numbers in the order of
+/// their requests.
+fn of_request(
+    reader: &mut dyn Reader,
+    request: RequestNo,
+    limit: usize,
+) -> Result<(Vec<Quarantined>, Option<QuarantineNo>), EngineError> {
+    let newest = reader.quarantine(None, 1)?.items.first().map_or(0, |entry| entry.no.0);
+    // The entry just below `low` is of this request or an earlier one, that below `high` is not.
+    let (mut low, mut high) = (0, newest + 2);
+    while high - low > 1 {
+        let middle = low + (high - low) / 2;
+        let before = reader.quarantine(Some(QuarantineNo(middle)), 1)?.items.first().map(|entry| entry.request);
+        if before.is_none_or(|before| before <= request) && middle <= newest + 1 {
+            low = middle;
+        } else {
+            high = middle;
+        }
+    }
+    let mut found = reader.quarantine(Some(QuarantineNo(low)), limit)?.items;
+    found.retain(|entry| entry.request == request);
+    Ok((found, None))
 }
 
 async fn found(call: &Call, of: &muster_core::id::WorkspaceId) -> Result<Quarantined, Refusal> {
@@ -55,10 +125,12 @@ pub(crate) async fn discard(call: Call) -> Answer {
     if !apply(&*call.app.engine, entry.id(), Discard { entry: no }, Mode::Commit).await? {
         return Err(unknown().into());
     }
+    call.audit(Action::QuarantineDiscarded, Some(entry.id()), &no.to_string(), json!({})).await;
     Ok(Call::about(&entry, super::nothing()))
 }
 
-/// `POST .../quarantine/{id}/replay` `{"element"?: {...}}`: the entry as it is, or corrected.
+/// `POST .../quarantine/{id}/replay?dry_run=` `{"element"?: {...}}`: the entry as it is, or corrected; a dry run says what
+/// would become of it and stores nothing.
 pub(crate) async fn replay(call: Call) -> Answer {
     let entry = call.entry()?;
     let members = body::object(&call.body)?;
@@ -69,8 +141,19 @@ pub(crate) async fn replay(call: Call) -> Answer {
         Some(element @ Json::Object(_)) => corrected(&call.body, element),
         Some(_) => return Err(Problem::at("/element", "must be an object: the element as it should have been").into()),
     };
-    match replays::replay(&call.app, &entry, kept.no, &element).await {
-        Ok((_, recorded)) => Ok(Call::about(&entry, envelope::json(recorded.status, recorded.body.to_vec()))),
+    let dry = call.is_true("dry_run");
+    match replays::replay(&call.app, &entry, (kept.no, dry), &element).await {
+        Ok((applied, recorded)) => {
+            if !dry {
+                let detail = json!({
+                    "request_id": RequestId::of(applied.request).to_string(),
+                    "applied": applied.is_felt(),
+                    "corrected": members.contains_key("element"),
+                });
+                call.audit(Action::QuarantineReplayed, Some(entry.id()), &kept.no.to_string(), detail).await;
+            }
+            Ok(Call::about(&entry, envelope::json(recorded.status, recorded.body.to_vec())))
+        }
         Err(refused) => refusal(refused),
     }
 }
@@ -120,11 +203,17 @@ struct Wanted {
 /// `POST .../quarantine/replay` `{"type"?, "since"?, "ids"?}`: all that were not replayed yet and fit, the oldest first.
 pub(crate) async fn replay_many(call: Call) -> Answer {
     let entry = call.entry()?;
-    let wanted = wanted(&body::object(&call.body)?)?;
+    let members = body::object(&call.body)?;
+    let wanted = wanted(&members)?;
     let entries = call.read(entry.id(), move |reader| selected(reader, &wanted)).await?;
+    let mut detail = json!({"entries": entries.len(), "type": members.get("type"), "since": members.get("since")});
+    if let Some(ids) = members.get("ids").and_then(Json::as_array) {
+        detail["ids"] = json!(ids.len());
+    }
     let Some(job) = replays::start(&call.app, entry.id(), entries) else {
         return Err(Problem::new(503, "as many replays run as may; try again when one has ended").into());
     };
+    call.audit(Action::ReplayStarted, Some(entry.id()), &job.to_string(), detail).await;
     Ok(Call::about(&entry, tree(202, &json!({"job_id": job.to_string()}))))
 }
 

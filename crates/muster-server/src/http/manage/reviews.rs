@@ -1,5 +1,6 @@
 //! Reviews: listed, shown with both profiles side by side, decided (behaviour.md 3.3).
 
+use super::audit::Action;
 use super::{Answer, Call, tree};
 use muster_core::decide::{Choose, DecideReview, Refused, ReviewOutcome};
 use muster_core::decision::Mode;
@@ -103,6 +104,13 @@ pub(crate) async fn decide(call: Call) -> Answer {
     let mut answer = review::decided(review::json(&found, ids), merge.filter(|_| !dry), separation.filter(|_| !dry));
     if dry {
         answer["preview"] = json!(sides.iter().map(|side| user::json(side, None)).collect::<Vec<_>>());
+    } else {
+        let detail = json!({
+            "decision": members.get("decision"),
+            "merge_id": merge.map(|no| no.to_string()),
+            "separation_id": separation.map(|no| no.to_string()),
+        });
+        call.audit(Action::ReviewDecided, Some(entry.id()), &no.to_string(), detail).await;
     }
     Ok(Call::about(&entry, tree(200, &answer)))
 }

@@ -1,5 +1,6 @@
 //! Separations: pairs of ids that must stay apart, listed and lifted (behaviour.md 3.4).
 
+use super::audit::Action;
 use super::{Answer, Call, nothing, tree};
 use muster_core::decide::Lift;
 use muster_core::decision::Mode;
@@ -8,6 +9,7 @@ use muster_store::engine::apply;
 use muster_wire::manage::page::page;
 use muster_wire::manage::problem::Problem;
 use muster_wire::manage::separation;
+use serde_json::json;
 
 /// `GET .../separations`: newest first.
 pub(crate) async fn list(call: Call) -> Answer {
@@ -28,5 +30,6 @@ pub(crate) async fn lift(call: Call) -> Answer {
     if !apply(&*call.app.engine, entry.id(), Lift { separation }, Mode::Commit).await? {
         return Err(unknown().into());
     }
+    call.audit(Action::SeparationLifted, Some(entry.id()), &separation.to_string(), json!({})).await;
     Ok(Call::about(&entry, nothing()))
 }

@@ -1,5 +1,7 @@
 //! Workspaces: made, listed, shown, changed, removed, counted.
 
+use super::audit::{Action, differing};
+use super::scopes::unbound;
 use super::{Answer, Call, blocking, tree};
 use crate::app::App;
 use crate::workspaces::Entry;
@@ -12,19 +14,20 @@ use muster_wire::manage::page::page;
 use muster_wire::manage::problem::Problem;
 use muster_wire::manage::settings::WorkspaceSettings;
 use muster_wire::manage::{stats as shapes, workspace};
-use serde_json::Value as Json;
+use serde_json::{Value as Json, json};
 use std::sync::Arc;
 
 /// Characters of a generated id, as the hosted service has them.
 const ID_LENGTH: usize = 24;
 const ID_LETTERS: &[u8; 32] = b"ABCDEFGHJKLMNPQRSTUVWXYZ23456789";
 
-/// `GET /workspaces`.
+/// `GET /workspaces`: those that are there for the caller.
 pub(crate) async fn list(call: Call) -> Answer {
     let limit = call.limit()?;
     let after = call.cursor(|text| Some(text.to_owned()))?;
     let all = call.app.workspaces.all();
-    let mut rest = all.iter().filter(|entry| after.as_deref().is_none_or(|after| entry.id().as_str() > after));
+    let seen = all.iter().filter(|entry| call.caller.sees(entry.id().as_str()));
+    let mut rest = seen.filter(|entry| after.as_deref().is_none_or(|after| entry.id().as_str() > after));
     let shown: Vec<&Arc<Entry>> = rest.by_ref().take(limit).collect();
     let next = rest.next().and_then(|_| shown.last()).map(|entry| entry.id().as_str());
     Ok(tree(200, &page(shown.iter().map(|entry| shape(&call.app, entry)).collect(), next)))
@@ -36,6 +39,7 @@ fn shape(app: &App, entry: &Entry) -> Json {
 
 /// `POST /workspaces`: the only answer that shows the key, beside rotation.
 pub(crate) async fn create(call: Call) -> Answer {
+    unbound(&call.caller)?;
     let wanted = workspace::new(&call.body)?;
     let id = wanted.id.unwrap_or_else(|| generated_id(&call.app));
     let (app, key) = (Arc::clone(&call.app), call.app.secret());
@@ -43,6 +47,7 @@ pub(crate) async fn create(call: Call) -> Answer {
     let shown = name.clone();
     let made = blocking(move || app.create_workspace(&of, &WorkspaceSettings::new(&name), &made_key)).await?;
     let Some(entry) = made else { return Err(Problem::new(409, "a workspace with this id exists").into()) };
+    call.audit(Action::WorkspaceMade, Some(&id), id.as_str(), json!({"name": shown})).await;
     Ok(Call::about(&entry, tree(201, &workspace::created(&id, &shown, &key))))
 }
 
@@ -104,7 +109,11 @@ pub(crate) async fn change(call: Call) -> Answer {
         document.patch(&body)?;
         Ok(with(workspace, &document))
     });
-    let changed = changed.await?;
+    let (before, changed) = changed.await?;
+    let settings = |document: &WorkspaceSettings| document.show(entry.id(), &[]);
+    if let Some(detail) = differing(&settings(&document(&before)?), &settings(&changed.document)) {
+        call.audit(Action::SettingsChanged, Some(entry.id()), entry.id().as_str(), detail).await;
+    }
     Ok(shown(&call.app, &changed))
 }
 
@@ -125,15 +134,20 @@ pub(crate) async fn remove(call: Call) -> Answer {
         let _until_it_is_done = one_at_a_time;
         // Nobody is let in any more before the data goes.
         app.workspaces.remove(id.as_str());
+        let _until_they_are_refused = app.callers.changing();
         let deleted = app.engine.delete_workspace(&id);
         if deleted.is_err() {
             // It may still be there: a later call can try again.
             app.reload(&id)?;
+            app.callers.load(app.engine.tokens()?);
+        } else {
+            app.callers.remove(|caller| caller.workspace.as_ref() == Some(&id));
         }
         deleted
     })
     .await?;
-    Ok(Call::about(&entry, tree(202, &serde_json::json!({"id": entry.id().as_str(), "state": "removed"}))))
+    call.audit(Action::WorkspaceRemoved, Some(entry.id()), entry.id().as_str(), json!({})).await;
+    Ok(Call::about(&entry, tree(202, &json!({"id": entry.id().as_str(), "state": "removed"}))))
 }
 
 /// `GET /workspaces/{ws}/stats`.

@@ -1,0 +1,296 @@
+//! Both sides of a merge as they were right before it, from what is stored now: own records, what was written over in
+//! them since, links, and the merge record.
+//!
+//! An own record keeps the latest write of a name; history keeps what a write changed. So what a record held at a place of
+//! the change sequence is known, but for one case: a name that was written since without a change of its value. Then it
+//! held that value, or nothing, and only the merge record can tell: it names what the survivor was filled with, what was
+//! combined, and the keys that were brought. What stays open is named, and shown as its likeliest: the value was there.
+
+use crate::fold::{MemberRef, Tree};
+use crate::history::{History, Replaced};
+use crate::id::{ProfileNo, Seq};
+use crate::identifier::{Key, normalise, spelled};
+use crate::limits::{FORMER_IDENTIFIERS_MAX, HISTORY_MAX};
+use crate::record::{Merge, Profile, Tally, View, Write};
+use crate::settings::{Identity, Phase};
+use crate::snapshot::{Member, Snapshot, assemble};
+use crate::value::Value;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// What stands for all platforms among the names that are not known any more: history does not keep them.
+pub const PLATFORMS: &str = "platforms";
+
+/// Both sides of a merge.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Before {
+    /// The live profile that survived.
+    pub survivor: Snapshot,
+    /// The one that was merged into it.
+    pub merged: Snapshot,
+    /// Names whose value or key then is not known any more, on either side.
+    pub unknown: BTreeSet<Box<str>>,
+    /// No member and no other name is missing that was there then.
+    pub whole: bool,
+}
+
+impl Before {
+    /// Whether attributes, platforms and identifiers of both were just so. Devices, last seen and the number of events are
+    /// always those of now, and identifiers those of the kinds that are active now.
+    pub fn is_complete(&self) -> bool {
+        self.whole && self.unknown.is_empty()
+    }
+}
+
+/// One side on its way: its members as they were, and what it showed.
+struct Side {
+    top: ProfileNo,
+    members: Vec<Member>,
+    view: View,
+    /// Names that a record held or did not, with how many records of the side say anything of them.
+    open: BTreeSet<Box<str>>,
+    /// Those of them at first, before the merge record was asked.
+    was_open: BTreeSet<Box<str>>,
+    names: BTreeMap<Box<str>, usize>,
+    /// Names of which nothing can be told.
+    lost: BTreeSet<Box<str>>,
+    /// Nothing was dropped that could tell of other names.
+    whole: bool,
+}
+
+/// Both sides right before a merge whose link stands. `members` are those of the live profile, `rows` their history, and
+/// `cut` merges that are older and were reverted at its time or since: what they had joined is missing here. None if the
+/// link is not among the members.
+pub fn before(
+    merge: &Merge,
+    members: &[Member],
+    rows: &[History],
+    cut: &[Merge],
+    identity: &Identity,
+) -> Option<Before> {
+    let link = members.iter().filter_map(|member| member.link.as_ref()).find(|link| link.merge == merge.no)?;
+    let mut survivor = Side::new(link.parent, link.seq, members, rows)?;
+    let mut merged = Side::new(link.child, link.seq, members, rows)?;
+    merged.hold(&merge.identifiers);
+    told_by_the_record(merge, &mut survivor, &mut merged);
+    survivor.keys_then(merge, members, identity);
+    let missing = |cut: &Merge| [&survivor, &merged].iter().any(|side| side.has(cut.survivor.no));
+    let whole = survivor.whole && merged.whole && !cut.iter().any(missing);
+    let mut unknown = BTreeSet::new();
+    for side in [&survivor, &merged] {
+        unknown.extend(side.open.iter().chain(&side.lost).cloned());
+    }
+    Some(Before { survivor: survivor.shown(identity)?, merged: merged.shown(identity)?, unknown, whole })
+}
+
+/// What the merge record says of names that are open. The survivor showed no name that it was filled with, and every other
+/// name that the merged side showed.
+fn told_by_the_record(merge: &Merge, survivor: &mut Side, merged: &mut Side) {
+    for name in &merge.filled {
+        survivor.view.attributes.remove(name);
+        survivor.open.remove(name);
+        survivor.lost.remove(name);
+        if merged.is_sole(name) && merged.view.attributes.contains_key(name) {
+            merged.open.remove(name);
+        }
+    }
+    for combined in &merge.combined {
+        survivor.open.remove(&combined.field);
+        // What was too long to be kept is not known any more.
+        let Some(old) = &combined.old else {
+            survivor.lost.insert(combined.field.clone());
+            continue;
+        };
+        survivor.view.attributes.insert(combined.field.clone(), old.clone());
+        survivor.lost.remove(&combined.field);
+    }
+    let is_filled = |name: &str| merge.filled.iter().any(|filled| **filled == *name);
+    for name in merged.open.clone() {
+        if survivor.is_settled(&name) && !survivor.view.attributes.contains_key(&name) && !is_filled(&name) {
+            merged.view.attributes.remove(&name);
+            merged.open.remove(&name);
+        }
+    }
+    for name in survivor.open.clone() {
+        let both = merged.is_settled(&name) && merged.view.attributes.contains_key(&name) && !is_filled(&name);
+        if both && survivor.is_sole(&name) {
+            survivor.open.remove(&name);
+        }
+    }
+}
+
+impl Side {
+    /// The side under `top` at a place of the change sequence.
+    fn new(top: ProfileNo, seq: Seq, all: &[Member], rows: &[History]) -> Option<Self> {
+        let mut part = vec![top];
+        let mut next = 0;
+        // A ring of links is damage, and still comes to an end here.
+        while next < part.len() && part.len() <= all.len() {
+            let above = part[next];
+            let under = all.iter().filter_map(|m| m.link.as_ref()).filter(|l| l.parent == above && l.seq < seq);
+            part.extend(under.map(|link| link.child));
+            next += 1;
+        }
+        let mut side = Self {
+            top,
+            members: Vec::new(),
+            view: View::default(),
+            open: BTreeSet::new(),
+            was_open: BTreeSet::new(),
+            names: BTreeMap::new(),
+            lost: BTreeSet::new(),
+            whole: true,
+        };
+        for no in part {
+            let member = all.iter().find(|member| member.profile.no == no)?;
+            side.add(member, seq, rows);
+        }
+        let refs = side.members.iter().map(|m| MemberRef { profile: &m.profile, link: m.link.as_ref() });
+        side.view = Tree::new(refs).shown(top);
+        side.was_open = side.open.clone();
+        let (names, view) = (&side.names, &side.view);
+        // Whether one record held an unset or nothing makes no difference where no other says anything.
+        side.open.retain(|name| names.get(name) != Some(&1) || view.attributes.contains_key(name));
+        Some(side)
+    }
+
+    /// A member with its own record as it was.
+    fn add(&mut self, member: &Member, seq: Seq, rows: &[History]) {
+        let mut own: Vec<&History> = rows.iter().filter(|row| row.profile == member.profile.no).collect();
+        own.sort_by_key(|row| row.seq);
+        let since: Vec<&History> = own.iter().copied().filter(|row| row.seq > seq).collect();
+        // The oldest rows go first: if all that are left came since, others that came since may have gone.
+        if member.profile.history.len() >= HISTORY_MAX && own.len() == since.len() {
+            self.whole = false;
+        }
+        let mut attributes = BTreeMap::new();
+        let names = since.iter().flat_map(|row| row.replaced.iter().map(|replaced| &replaced.field));
+        let names: BTreeSet<&Box<str>> = member.profile.attributes.keys().chain(names).collect();
+        for name in names {
+            let (write, is_sure) = match held(&member.profile, &since, name, seq) {
+                Held::Sure(write) => (write, true),
+                Held::OrNothing(value) => (Write { seq: 1, value }, false),
+                Held::Lost => {
+                    self.lost.insert(name.clone());
+                    continue;
+                }
+            };
+            if !is_sure {
+                self.open.insert(name.clone());
+            }
+            *self.names.entry(name.clone()).or_default() += 1;
+            attributes.insert(name.clone(), write);
+        }
+        if member.profile.platforms.values().any(|write| write.seq > seq) {
+            self.lost.insert(PLATFORMS.into());
+        }
+        let link = member.link.clone().filter(|link| link.seq < seq && link.child != self.top);
+        let profile = Profile { attributes, ..member.profile.clone() };
+        let profile = Profile { platforms: early(&profile, seq), ..profile };
+        let joined_at = member.joined_at.filter(|_| link.is_some());
+        self.members.push(Member { profile, link, joined_at, ..member.clone() });
+    }
+
+    fn has(&self, no: ProfileNo) -> bool {
+        self.members.iter().any(|member| member.profile.no == no)
+    }
+
+    /// Whether what is shown of a name is certain.
+    fn is_settled(&self, name: &str) -> bool {
+        !self.open.contains(name) && !self.lost.contains(name)
+    }
+
+    /// Whether one record alone says anything of a name.
+    fn is_sole(&self, name: &str) -> bool {
+        self.names.get(name) == Some(&1) && !self.lost.contains(name)
+    }
+
+    /// It held these keys and no others.
+    fn hold(&mut self, keys: &[Key]) {
+        for member in &mut self.members {
+            let own = if member.profile.no == self.top { keys.to_vec() } else { Vec::new() };
+            member.profile.former.retain(|former| !keys.contains(&former.key));
+            member.profile.keys = own;
+        }
+    }
+
+    /// The keys that its records held. A record that is given a key is written its value, too: so the value of the name
+    /// tells which of those that it holds or held since was there.
+    fn keys_then(&mut self, merge: &Merge, all: &[Member], identity: &Identity) {
+        // A kind that becomes active binds its values one by one, and which were bound by then is not told.
+        let joining = |name: &&str| identity.activating(Phase::Joining, name).is_some();
+        let names = identity.active().map(|kind| kind.kind.name());
+        let mut unsure: BTreeSet<Box<str>> = names.filter(joining).map(Into::into).collect();
+        let sole = |side: &Self, name: &str| side.is_settled(name) && side.is_sole(name);
+        let told: BTreeSet<Box<str>> = self.was_open.iter().filter(|name| sole(self, name)).cloned().collect();
+        for member in &mut self.members {
+            let Some(now) = all.iter().find(|other| other.profile.no == member.profile.no) else { continue };
+            let since: Vec<&Key> =
+                now.profile.former.iter().filter(|former| former.until >= merge.at).map(|former| &former.key).collect();
+            if since.len() >= FORMER_IDENTIFIERS_MAX {
+                self.whole = false;
+            }
+            let candidates: Vec<&Key> = now.profile.keys.iter().chain(since).collect();
+            let mut keys: Vec<Key> = Vec::new();
+            for kind in identity.active() {
+                let name = kind.kind.name();
+                let of_kind = || candidates.iter().filter(|key| key.kind == kind.kind);
+                let own = member.profile.attributes.get(name).and_then(|write| write.value.as_ref());
+                // What one record alone could say, and the merge record settled, is what is shown.
+                let written = if told.contains(name) { own.and(self.view.attributes.get(name)) } else { own };
+                let value = written.and_then(spelled).map(|text| normalise(kind.normaliser, &text));
+                let found = of_kind().find(|key| value.as_ref() == Some(&key.value));
+                keys.extend(found.map(|key| Key::clone(key)));
+                let is_odd = found.is_none() && written.is_some() && of_kind().next().is_some();
+                let is_open = self.was_open.contains(name) && !told.contains(name);
+                if is_odd || is_open || self.lost.contains(name) {
+                    unsure.insert(name.into());
+                }
+            }
+            member.profile.former.retain(|former| former.until <= merge.at && !keys.contains(&former.key));
+            member.profile.keys = keys;
+        }
+        self.lost.extend(unsure);
+    }
+
+    fn shown(self, identity: &Identity) -> Option<Snapshot> {
+        let mut members = self.members;
+        let tallies = members.iter().map(|member| Tally {
+            first_seen: member.profile.first_seen,
+            last_seen: member.standing.last_seen,
+            events: member.standing.events,
+            devices: member.standing.devices,
+            members: 1,
+        });
+        let tree = tallies.reduce(Tally::with)?;
+        members.iter_mut().find(|member| member.profile.no == self.top)?.standing.tree = tree;
+        assemble(self.top, &members, Some(self.view), identity)
+    }
+}
+
+fn early(profile: &Profile, seq: Seq) -> BTreeMap<crate::record::Platform, Write<bool>> {
+    profile.platforms.iter().filter(|(_, write)| write.seq < seq).map(|(platform, w)| (*platform, w.clone())).collect()
+}
+
+/// What a record held of a name.
+enum Held {
+    /// This write.
+    Sure(Write<Value>),
+    /// This value, or nothing at all: it was written since, and nothing else was there before.
+    OrNothing(Option<Value>),
+    /// A value that was too long to be kept.
+    Lost,
+}
+
+/// What a record held of a name at a place of the change sequence; `since` are its rows of history after that, in order.
+fn held(profile: &Profile, since: &[&History], name: &str, seq: Seq) -> Held {
+    let first: Option<&Replaced> =
+        since.iter().find_map(|row| row.replaced.iter().find(|replaced| *replaced.field == *name));
+    match (first, profile.attributes.get(name)) {
+        (Some(replaced), _) if replaced.since > seq && !replaced.omitted => Held::OrNothing(replaced.old.clone()),
+        (Some(replaced), _) if replaced.omitted => Held::Lost,
+        (Some(replaced), _) => Held::Sure(Write { seq: replaced.since, value: replaced.old.clone() }),
+        (None, Some(write)) if write.seq > seq => Held::OrNothing(write.value.clone()),
+        (None, Some(write)) => Held::Sure(write.clone()),
+        (None, None) => Held::OrNothing(None),
+    }
+}

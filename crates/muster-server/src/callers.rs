@@ -1,0 +1,159 @@
+//! Who calls the management API: the admin token, the read token, and the named tokens that the engine keeps, in memory,
+//! so that a call asks no storage. What each may do is judged in `http/manage/scopes.rs`.
+
+use arc_swap::ArcSwap;
+use muster_core::id::WorkspaceId;
+use muster_core::time::Timestamp;
+use muster_store::access::TokenRecord;
+pub(crate) use muster_wire::manage::token::{Scope, Scopes};
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use subtle::ConstantTimeEq as _;
+
+/// [`Caller::last_used`] of a token that was not used yet.
+const NEVER: i64 = i64::MIN;
+
+/// Whoever holds a token.
+#[derive(Debug)]
+pub(crate) struct Caller {
+    /// The token's name, as the audit log has it.
+    pub(crate) name: Box<str>,
+    /// What it may do.
+    pub(crate) scopes: Scopes,
+    /// The one workspace that it is bound to: all others are for it as if they were not there.
+    pub(crate) workspace: Option<WorkspaceId>,
+    /// When it was made; None for those that the server's settings give.
+    pub(crate) created_at: Option<Timestamp>,
+    sha256: [u8; 32],
+    /// When it was used last, in milliseconds; in memory alone.
+    last_used: AtomicI64,
+}
+
+impl Caller {
+    fn stored(record: TokenRecord) -> Arc<Self> {
+        Arc::new(Self {
+            name: record.name.into(),
+            scopes: Scopes::stored(&record.scopes),
+            workspace: record.workspace,
+            created_at: Some(record.created_at),
+            sha256: record.sha256,
+            last_used: AtomicI64::new(NEVER),
+        })
+    }
+
+    /// Whether it may do this.
+    pub(crate) fn has(&self, scope: Scope) -> bool {
+        self.scopes.has(scope)
+    }
+
+    /// Whether a workspace of this id is there for it, if it is there at all.
+    pub(crate) fn sees(&self, id: &str) -> bool {
+        self.workspace.as_ref().is_none_or(|own| own.as_str() == id)
+    }
+
+    /// When it was used last since the server was started.
+    pub(crate) fn last_used_at(&self) -> Option<Timestamp> {
+        Some(self.last_used.load(Ordering::Relaxed)).filter(|at| *at != NEVER).map(Timestamp)
+    }
+}
+
+/// All tokens.
+#[derive(Debug)]
+pub(crate) struct Callers {
+    all: ArcSwap<Vec<Arc<Caller>>>,
+    changing: Mutex<()>,
+}
+
+impl Callers {
+    /// The tokens that the server's settings give, as hashes with name and scopes.
+    pub(crate) fn given(given: Vec<(&str, Scopes, [u8; 32])>) -> Self {
+        let caller = |(name, scopes, sha256): (&str, Scopes, [u8; 32])| {
+            let last_used = AtomicI64::new(NEVER);
+            Arc::new(Caller { name: name.into(), scopes, workspace: None, created_at: None, sha256, last_used })
+        };
+        Self { all: ArcSwap::from_pointee(given.into_iter().map(caller).collect()), changing: Mutex::default() }
+    }
+
+    /// Held over a change in the engine and the one here that follows: in another order a token that was revoked right
+    /// after it was made could stay. Blocks.
+    pub(crate) fn changing(&self) -> MutexGuard<'_, ()> {
+        self.changing.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Puts the stored tokens in the place of those before; one that stays keeps when it was used.
+    pub(crate) fn load(&self, records: Vec<TokenRecord>) {
+        let before = self.all();
+        let kept = |record: &TokenRecord| {
+            before.iter().find(|caller| caller.sha256 == record.sha256 && *caller.name == *record.name).cloned()
+        };
+        let given = before.iter().filter(|caller| caller.created_at.is_none()).cloned();
+        let stored = records.into_iter().map(|record| kept(&record).unwrap_or_else(|| Caller::stored(record)));
+        self.all.store(Arc::new(given.chain(stored).collect()));
+    }
+
+    /// Lets a token in from now on.
+    pub(crate) fn put(&self, record: &TokenRecord) {
+        let caller = Caller::stored(record.clone());
+        self.all.rcu(|all| all.iter().chain([&caller]).cloned().collect::<Vec<_>>());
+    }
+
+    /// Lets the stored tokens that fit in no more.
+    pub(crate) fn remove(&self, fits: impl Fn(&Caller) -> bool) {
+        let stays = |caller: &&Arc<Caller>| caller.created_at.is_none() || !fits(caller);
+        self.all.rcu(|all| all.iter().filter(stays).cloned().collect::<Vec<_>>());
+    }
+
+    /// Every token: first those that the settings give, then the stored ones.
+    pub(crate) fn all(&self) -> Arc<Vec<Arc<Caller>>> {
+        self.all.load_full()
+    }
+
+    /// Whose token has this hash, in a time that does not tell how much of it is right. Notes that it was used.
+    pub(crate) fn find(&self, sha256: &[u8; 32], now: Timestamp) -> Option<Arc<Caller>> {
+        let all = self.all.load();
+        let mut found = None;
+        for caller in all.iter() {
+            if bool::from(caller.sha256.ct_eq(sha256)) {
+                found = Some(caller);
+            }
+        }
+        let found = found.cloned()?;
+        found.last_used.fetch_max(now.0, Ordering::Relaxed);
+        Some(found)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn record(name: &str, byte: u8, workspace: Option<&str>) -> TokenRecord {
+        TokenRecord {
+            name: name.to_owned(),
+            sha256: [byte; 32],
+            scopes: "read".to_owned(),
+            workspace: workspace.and_then(WorkspaceId::parse),
+            created_at: Timestamp(1),
+        }
+    }
+
+    fn names(callers: &Callers) -> Vec<String> {
+        callers.all().iter().map(|caller| caller.name.to_string()).collect()
+    }
+
+    // Fails when `load` makes every caller anew, or `remove` takes a token that the settings give.
+    #[test]
+    fn stored_tokens_come_and_go_those_that_are_given_stay_and_a_use_is_remembered() {
+        let callers = Callers::given(vec![("admin", Scopes::of(&[Scope::Admin]), [1; 32])]);
+        callers.load(vec![record("a", 2, None)]);
+        callers.put(&record("b", 3, Some("SHOP")));
+        assert_eq!(names(&callers), ["admin", "a", "b"]);
+        assert_eq!(callers.find(&[2; 32], Timestamp(7)).unwrap().last_used_at(), Some(Timestamp(7)));
+        callers.load(vec![record("a", 2, None), record("b", 3, Some("SHOP"))]);
+        let used: Vec<_> = callers.all().iter().map(|caller| caller.last_used_at()).collect();
+        assert_eq!(used, [None, Some(Timestamp(7)), None]);
+        callers.remove(|caller| caller.sees("SHOP"));
+        assert_eq!(names(&callers), ["admin"]);
+        assert!(callers.find(&[2; 32], Timestamp(8)).is_none());
+    }
+}

@@ -1,0 +1,154 @@
+//! The console: pages rendered on the server for whoever asks "did my data arrive, and what became of it?". A page asks
+//! the functions of the management API for their documents (already masked where they must be) and lays them out; what
+//! a page changes goes through the same functions, so that both are checked, audited and refused alike.
+//!
+//! `visit` is who asks and under which settings, `session` who is signed in, `shell` the frame around a page, `parts` the
+//! components, `doc` how documents are read, `pages` one file a page. Templates stand in `templates/`, the style sheet
+//! and the script in `assets/`. Every page works without script, the movement of the live view aside.
+
+mod assets;
+mod doc;
+mod pages;
+mod parts;
+pub(crate) mod session;
+mod shell;
+mod visit;
+
+use crate::app::App;
+use axum::extract::{ConnectInfo, Request, State};
+use axum::http::{HeaderName, HeaderValue, header};
+use axum::response::Response;
+use axum::routing::{MethodRouter, get, post};
+use muster_wire::manage::problem::Problem;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use visit::Visit;
+
+/// A page, or why it cannot be shown.
+type Page = Result<Response, Problem>;
+
+/// Nothing but the console's own files, no frames, no inline script or style, forms to itself alone.
+const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; \
+    form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
+
+/// One address of the console: its method, its path, and who answers it.
+type Listed = (&'static str, &'static str, MethodRouter<Arc<App>>);
+
+/// Every address of the console.
+#[rustfmt::skip]
+fn listed() -> Vec<Listed> {
+    use pages::{frame, identity, log, merges, overview, quarantine, request, reviews, settings, tokens, users};
+    vec![
+        ("GET", "/", page(frame::home)),
+        ("GET", "/sign-in", get(frame::sign_in)),
+        ("POST", "/sign-in", post(frame::signed_in)),
+        ("POST", "/sign-out", act(frame::sign_out)),
+        ("POST", "/theme", post(frame::theme)),
+        ("GET", "/assets/{name}", get(assets::serve)),
+        ("GET", "/components", page(frame::components)),
+        ("GET", "/workspaces", page(overview::all::list)),
+        ("POST", "/workspaces", act(overview::all::create)),
+        ("GET", "/tokens", page(tokens::list)),
+        ("POST", "/tokens", act(tokens::create)),
+        ("POST", "/tokens/{name}/revoke", act(tokens::revoke)),
+        ("GET", "/w/{workspace_id}", page(overview::all::enter)),
+        ("GET", "/w/{workspace_id}/overview", page(overview::show)),
+        ("GET", "/w/{workspace_id}/overview/figures", page(overview::figures_alone)),
+        ("GET", "/w/{workspace_id}/overview/budget", page(overview::budget_alone)),
+        ("GET", "/w/{workspace_id}/live", page(log::live)),
+        ("GET", "/w/{workspace_id}/live/stream", page(log::stream)),
+        ("GET", "/w/{workspace_id}/requests/{request_id}", page(request::show)),
+        ("GET", "/w/{workspace_id}/quarantine", page(quarantine::list)),
+        ("POST", "/w/{workspace_id}/quarantine", act(quarantine::many)),
+        ("POST", "/w/{workspace_id}/quarantine/{entry_id}/replay", act(quarantine::replay)),
+        ("POST", "/w/{workspace_id}/quarantine/{entry_id}/check", act(quarantine::check)),
+        ("POST", "/w/{workspace_id}/quarantine/{entry_id}/drop", act(quarantine::discard)),
+        ("GET", "/w/{workspace_id}/jobs/{job_id}", page(quarantine::job)),
+        ("GET", "/w/{workspace_id}/users", page(users::blank)),
+        ("POST", "/w/{workspace_id}/users", act(users::find)),
+        ("GET", "/w/{workspace_id}/users/{user_id}", page(users::show)),
+        ("GET", "/w/{workspace_id}/merges", page(merges::list)),
+        ("GET", "/w/{workspace_id}/merges/{merge_id}", page(merges::show)),
+        ("POST", "/w/{workspace_id}/merges/{merge_id}/revert", act(merges::revert)),
+        ("POST", "/w/{workspace_id}/separations/{separation_id}/lift", act(merges::lift)),
+        ("GET", "/w/{workspace_id}/reviews", page(reviews::list)),
+        ("GET", "/w/{workspace_id}/reviews/{review_id}", page(reviews::show)),
+        ("POST", "/w/{workspace_id}/reviews/{review_id}", act(reviews::decide)),
+        ("GET", "/w/{workspace_id}/identity", page(identity::show)),
+        ("POST", "/w/{workspace_id}/identity", act(identity::change)),
+        ("GET", "/w/{workspace_id}/identity/progress", page(identity::progress)),
+        ("GET", "/w/{workspace_id}/settings", page(settings::apis)),
+        ("POST", "/w/{workspace_id}/keys/rotate", act(settings::rotate)),
+        ("POST", "/w/{workspace_id}/keys/revoke", act(settings::revoke)),
+        ("GET", "/w/{workspace_id}/settings/workspace", page(settings::workspace)),
+        ("POST", "/w/{workspace_id}/settings/workspace", act(settings::save)),
+        ("POST", "/w/{workspace_id}/settings/suspend", act(settings::suspend)),
+        ("POST", "/w/{workspace_id}/settings/delete", act(settings::delete)),
+        ("GET", "/w/{workspace_id}/audit", page(tokens::audit_log)),
+    ]
+}
+
+/// The routes of the console, each with its template for the log and the metrics.
+pub(crate) fn routes() -> Vec<(&'static str, &'static str, MethodRouter<Arc<App>>)> {
+    listed()
+}
+
+fn page<H, F>(handler: H) -> MethodRouter<Arc<App>>
+where
+    H: Fn(Arc<Visit>) -> F + Clone + Send + Sync + 'static,
+    F: Future<Output = Page> + Send,
+{
+    get(answering(handler))
+}
+
+fn act<H, F>(handler: H) -> MethodRouter<Arc<App>>
+where
+    H: Fn(Arc<Visit>) -> F + Clone + Send + Sync + 'static,
+    F: Future<Output = Page> + Send,
+{
+    post(answering(handler))
+}
+
+/// A handler around which the visit is judged, and whose problems become pages.
+fn answering<H, F>(
+    handler: H,
+) -> impl Fn(State<Arc<App>>, ConnectInfo<SocketAddr>, Request) -> futures_util::future::BoxFuture<'static, Response>
++ Clone
++ Send
++ Sync
++ 'static
+where
+    H: Fn(Arc<Visit>) -> F + Clone + Send + Sync + 'static,
+    F: Future<Output = Page> + Send,
+{
+    move |State(app), ConnectInfo(peer), request| {
+        let handler = handler.clone();
+        Box::pin(async move {
+            let visit = match Visit::judged(app, peer, request).await {
+                Ok(visit) => Arc::new(visit),
+                Err(turned_away) => return guarded(turned_away),
+            };
+            let response = match handler(Arc::clone(&visit)).await {
+                Ok(response) => response,
+                Err(problem) => pages::frame::trouble(&visit, &problem).await,
+            };
+            guarded(visit.finished(response))
+        })
+    }
+}
+
+/// The headers that every page carries.
+fn guarded(mut response: Response) -> Response {
+    let headers = response.headers_mut();
+    for (name, value) in [
+        (header::CONTENT_SECURITY_POLICY, CONTENT_SECURITY_POLICY),
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        // With no referrer at all, browsers would send the origin of forms as null.
+        (header::REFERRER_POLICY, "same-origin"),
+        (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
+    ] {
+        headers.insert(name, HeaderValue::from_static(value));
+    }
+    headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+    response
+}

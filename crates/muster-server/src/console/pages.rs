@@ -1,0 +1,37 @@
+//! One file a page, or a few that belong together: which documents it asks for, and what is said in words about them.
+
+pub(super) mod frame;
+pub(super) mod identity;
+pub(super) mod log;
+pub(super) mod merges;
+pub(super) mod overview;
+pub(super) mod quarantine;
+pub(super) mod request;
+pub(super) mod reviews;
+pub(super) mod settings;
+pub(super) mod tokens;
+pub(super) mod users;
+
+use super::visit::Visit;
+use crate::limits::CONSOLE_ROWS;
+use muster_wire::manage::problem::Problem;
+
+/// The parameters of a page of a list: as many rows as a page has, from where the address says.
+fn rows(visit: &Visit) -> Vec<(&str, &str)> {
+    // Fifty, as a text: parameters are texts.
+    const ROWS: &str = "50";
+    debug_assert_eq!(ROWS.parse(), Ok(CONSOLE_ROWS));
+    let cursor = visit.parameter("cursor").map(|cursor| ("cursor", cursor));
+    std::iter::once(("limit", ROWS)).chain(cursor).collect()
+}
+
+/// Whether the name that a dangerous action asks for was typed.
+///
+/// # Errors
+/// 400 in words.
+fn confirmed(visit: &Visit, name: &str) -> Result<(), Problem> {
+    if visit.field("confirm").map(str::trim) == Some(name) {
+        return Ok(());
+    }
+    Err(Problem::at("/confirm", format!("type {name} to confirm; nothing was done")))
+}

@@ -1,0 +1,197 @@
+//! Identity resolution: what these settings would do, tried on the stored data before they are in force. The form is the
+//! draft: it is sent whole with each button, and nothing of it is kept until it is activated.
+
+use super::super::Page;
+use super::super::doc::Doc as _;
+use super::super::parts::{self, Html, counted};
+use super::super::shell::{Shell, html};
+use super::super::visit::{Visit, redirect};
+use super::confirmed;
+use crate::http::manage::identity;
+use askama::Template;
+use muster_wire::manage::problem::Problem;
+use serde_json::{Map, Value as Json, json};
+use std::sync::Arc;
+
+#[derive(Template)]
+#[template(path = "identity.html")]
+struct Identity {
+    shell: Shell,
+    /// The settings in force.
+    now: Json,
+    /// The settings of the form.
+    draft: Json,
+    preview: Json,
+    error: String,
+    is_changed: bool,
+}
+
+/// Kinds that a workspace can have.
+const KINDS_MAX: usize = 5;
+/// Attribute rules that a workspace can have.
+const RULES_MAX: usize = 5;
+
+/// `GET /w/{ws}/identity`.
+pub(crate) async fn show(visit: Arc<Visit>) -> Page {
+    page(&visit, None, Json::Null, String::new()).await
+}
+
+async fn page(visit: &Visit, draft: Option<Json>, preview: Json, error: String) -> Page {
+    let now = visit.ask(identity::show, &["identity"], &[]).await?;
+    let shell = Shell::of(visit, "Identity resolution", "identity").await?;
+    let kept = settings(&now);
+    let is_changed = draft.as_ref().is_some_and(|draft| *draft != kept);
+    html(&Identity { shell, draft: draft.unwrap_or(kept), now, preview, error, is_changed })
+}
+
+/// What is set, without how far an activation is.
+fn settings(doc: &Json) -> Json {
+    let names = ["enabled", "identifiers", "survivor", "attribute_rules"];
+    names.into_iter().map(|name| (name.to_owned(), doc.member(name).clone())).collect()
+}
+
+/// `POST /w/{ws}/identity` with the draft and `do`: `preview`, `activate`, or a change of the draft.
+pub(crate) async fn change(visit: Arc<Visit>) -> Page {
+    let draft = draft(&visit);
+    match visit.field("do").unwrap_or("preview") {
+        "activate" => activate(&visit, draft).await,
+        "preview" => match visit.told(identity::try_out, &["identity", "preview"], &[], &draft).await {
+            Ok(preview) => page(&visit, Some(draft), preview, String::new()).await,
+            Err(problem) if problem.status < 500 => page(&visit, Some(draft), Json::Null, said(&problem)).await,
+            Err(problem) => Err(problem),
+        },
+        // A change of the draft alone: it is shown again.
+        _ => page(&visit, Some(draft), Json::Null, String::new()).await,
+    }
+}
+
+async fn activate(visit: &Visit, draft: Json) -> Page {
+    if let Err(problem) = confirmed(visit, visit.workspace()) {
+        let preview = visit.told(identity::try_out, &["identity", "preview"], &[], &draft).await.unwrap_or_default();
+        return page(visit, Some(draft), preview, super::frame::sentence(&problem.detail)).await;
+    }
+    match visit.act(identity::change, ("PUT", &["identity"]), &draft).await {
+        Ok(_) => Ok(redirect(&visit.within("identity"))),
+        Err(problem) if problem.status < 500 => page(visit, Some(draft), Json::Null, said(&problem)).await,
+        Err(problem) => Err(problem),
+    }
+}
+
+fn said(problem: &Problem) -> String {
+    super::frame::sentence(&problem.to_string())
+}
+
+/// The form as settings; buttons of rows move, remove and add.
+fn draft(visit: &Visit) -> Json {
+    let (action, at) = visit.field("do").and_then(|it| it.split_once(':')).unwrap_or_default();
+    let at: usize = at.parse().unwrap_or(usize::MAX);
+    let mut kinds: Vec<Json> = (0..KINDS_MAX).filter_map(|n| kind(visit, n)).collect();
+    match action {
+        "up" if (1..kinds.len()).contains(&at) => kinds.swap(at, at - 1),
+        "down" if at + 1 < kinds.len() => kinds.swap(at, at + 1),
+        "remove" if at < kinds.len() => drop(kinds.remove(at)),
+        _ => {}
+    }
+    if let Some(name) = visit.field("add").map(str::trim).filter(|name| !name.is_empty()) {
+        kinds.push(json!({"kind": name, "pinned": false, "max_profiles": 50}));
+    }
+    let mut survivor = json!({"rule": visit.field("rule").unwrap_or("last_seen")});
+    if let Some(attribute) = visit.field("attribute") {
+        survivor["attribute"] = json!(attribute.trim());
+    }
+    let rules: Map<String, Json> = (0..=RULES_MAX)
+        .filter_map(|n| {
+            let name = visit.field(&format!("rule-name-{n}"))?.trim().to_owned();
+            Some((name, json!(visit.field(&format!("rule-word-{n}")).unwrap_or("sum"))))
+        })
+        .collect();
+    json!({
+        "enabled": visit.field("enabled").is_some(),
+        "identifiers": kinds,
+        "survivor": survivor,
+        "attribute_rules": rules,
+    })
+}
+
+/// A row of the form; what is no number goes as it is, so that it is refused with its pointer.
+fn kind(visit: &Visit, n: usize) -> Option<Json> {
+    let field = |name: &str| visit.field(&format!("{name}-{n}"));
+    let mut out = Map::from_iter([("kind".to_owned(), json!(field("kind")?))]);
+    if let Some(normalise) = field("normalise") {
+        out.insert("normalise".to_owned(), json!(normalise));
+    }
+    out.insert("pinned".to_owned(), json!(field("pinned").is_some()));
+    out.insert("paused".to_owned(), json!(field("paused").is_some()));
+    let cap = field("cap").unwrap_or("50").trim();
+    out.insert("max_profiles".to_owned(), cap.parse::<u64>().map_or_else(|_| json!(cap), |n| json!(n)));
+    let lines = field("exceptions").unwrap_or_default().lines().map(str::trim).filter(|line| !line.is_empty());
+    out.insert("exceptions".to_owned(), lines.collect());
+    Some(Json::Object(out))
+}
+
+impl Identity {
+    fn is_activating(&self) -> bool {
+        self.now.text("state") == "activating"
+    }
+
+    fn may_change(&self) -> bool {
+        self.shell.may_operate && !self.is_activating()
+    }
+
+    fn exceptions(&self, kind: &Json) -> String {
+        kind.list("exceptions").iter().filter_map(Json::as_str).collect::<Vec<_>>().join("\n")
+    }
+
+    fn is_new(&self, kind: &Json) -> bool {
+        !self.now.list("identifiers").iter().any(|known| known.text("kind") == kind.text("kind"))
+    }
+
+    /// The attribute rules with an empty row for one more.
+    fn rules(&self) -> Vec<(String, String)> {
+        let rules = self.draft.members("attribute_rules");
+        let mut rows: Vec<_> = rules
+            .into_iter()
+            .map(|(name, word)| (name.to_owned(), word.as_str().unwrap_or("sum").to_owned()))
+            .collect();
+        if rows.len() < RULES_MAX {
+            rows.push((String::new(), "sum".to_owned()));
+        }
+        rows
+    }
+
+    fn can_add(&self) -> bool {
+        self.draft.list("identifiers").len() < KINDS_MAX
+    }
+
+    /// What a preview found, in one sentence.
+    fn verdict(&self) -> String {
+        let merges = self.preview.count("merges");
+        if merges == 0 {
+            return "Would merge nothing that is stored.".to_owned();
+        }
+        let (profiles, largest) = (self.preview.count("profiles_merged"), self.preview.count("largest"));
+        format!(
+            "Would merge {} by {}. The largest would have {}.",
+            counted(profiles, "profile"),
+            counted(merges, "merge"),
+            counted(largest, "member")
+        )
+    }
+
+    /// A sample: the profiles that would become one.
+    fn sample(&self, sample: &Json) -> Html {
+        let ids = sample.list("ids").iter().filter_map(Json::as_str).map(|id| self.shell.user(id).to_string());
+        parts::made(ids.collect::<Vec<_>>().join(" "))
+    }
+}
+
+#[derive(Template)]
+#[template(path = "identity-progress.html")]
+struct Progress {
+    now: Json,
+}
+
+/// `GET /w/{ws}/identity/progress`: how far an activation is.
+pub(crate) async fn progress(visit: Arc<Visit>) -> Page {
+    html(&Progress { now: visit.ask(identity::show, &["identity"], &[]).await? })
+}

@@ -1,0 +1,251 @@
+//! Settings: how callers reach a workspace and with which keys, and how strict it is.
+
+use super::super::Page;
+use super::super::doc::Doc as _;
+use super::super::parts::{self, Html, counted};
+use super::super::shell::{Shell, html};
+use super::super::visit::{Visit, redirect};
+use super::confirmed;
+use super::log::curl;
+use crate::http::manage::{figures, keys, workspaces};
+use askama::Template;
+use muster_wire::manage::problem::Problem;
+use serde_json::{Map, Value as Json, json};
+use std::sync::Arc;
+
+#[derive(Template)]
+#[template(path = "settings.html")]
+struct Settings {
+    shell: Shell,
+    keys: Vec<Json>,
+    since: Html,
+    address: String,
+    curl: Html,
+    /// A key that was just made, and until when the one before it is valid.
+    made: Json,
+    error: String,
+    now: String,
+}
+
+/// `GET /w/{ws}/settings`: Account > APIs, the Data tile.
+pub(crate) async fn apis(visit: Arc<Visit>) -> Page {
+    page(&visit, Json::Null, String::new()).await
+}
+
+async fn page(visit: &Visit, made: Json, error: String) -> Page {
+    let found = visit.ask(figures::keys, &["keys"], &[]).await?;
+    let shell = Shell::of(visit, "Settings", "settings").await?;
+    html(&Settings {
+        since: shell.moments.whole(found.text("since")),
+        keys: found.list("items").to_vec(),
+        address: format!("{}/v1", visit.address()),
+        curl: curl(visit),
+        now: visit.now(),
+        shell,
+        made,
+        error,
+    })
+}
+
+/// `POST /w/{ws}/keys/rotate` with `grace_seconds` and `confirm`: the new key is shown on this page and never again.
+pub(crate) async fn rotate(visit: Arc<Visit>) -> Page {
+    if let Err(problem) = confirmed(&visit, visit.workspace()) {
+        return page(&visit, Json::Null, super::frame::sentence(&problem.detail)).await;
+    }
+    let grace: u64 = visit.field("grace_seconds").and_then(|it| it.parse().ok()).unwrap_or(0);
+    let made = visit.act(keys::rotate, ("POST", &["keys", "rotate"]), &json!({"grace_seconds": grace})).await?;
+    page(&visit, made, String::new()).await
+}
+
+/// `POST /w/{ws}/keys/revoke` with `fingerprint` and `confirm`.
+pub(crate) async fn revoke(visit: Arc<Visit>) -> Page {
+    let fingerprint = visit.field("fingerprint").unwrap_or_default();
+    if let Err(problem) = confirmed(&visit, fingerprint) {
+        return page(&visit, Json::Null, super::frame::sentence(&problem.detail)).await;
+    }
+    visit.act(keys::revoke, ("POST", &["keys", "revoke"]), &json!({"fingerprint": fingerprint})).await?;
+    Ok(redirect(&visit.within("settings")))
+}
+
+impl Settings {
+    /// Whether a key ends.
+    fn ends(&self, key: &Json) -> bool {
+        key.has("valid_until")
+    }
+
+    fn is_over(&self, key: &Json) -> bool {
+        self.ends(key) && key.text("valid_until") <= self.now.as_str()
+    }
+}
+
+/// A number that a form sets: its field, its label, its unit.
+struct Number {
+    path: &'static str,
+    label: &'static str,
+    unit: &'static str,
+    value: String,
+}
+
+#[derive(Template)]
+#[template(path = "settings-workspace.html")]
+struct Workspace {
+    shell: Shell,
+    doc: Json,
+    stats: Json,
+    name: String,
+    zone: String,
+    addresses: String,
+    rates: Vec<Number>,
+    size: Vec<Number>,
+    intake: Vec<Number>,
+    retention: Vec<Number>,
+    flags: Vec<(&'static str, &'static str, &'static str, bool)>,
+    error: Option<Problem>,
+    was_saved: bool,
+}
+
+const RATES: [(&str, &str, &str); 3] = [
+    ("limits.users_per_minute", "Users", "per minute"),
+    ("limits.events_per_minute", "Events", "per minute"),
+    ("limits.devices_per_minute", "Devices", "per minute"),
+];
+const SIZE: [(&str, &str, &str); 1] = [("limits.body_bytes", "Body", "bytes")];
+const INTAKE: [(&str, &str, &str); 1] = [("future_skew_seconds", "Future times", "seconds ahead at most")];
+const RETENTION: [(&str, &str, &str); 5] = [
+    ("log_retention_days", "Log", "days"),
+    ("quarantine_retention_days", "Quarantine", "days"),
+    ("event_retention_days", "Events", "days"),
+    ("event_id_retention_days", "Event ids", "days"),
+    ("delete_buffer_hours", "Deleted users", "hours"),
+];
+const FLAGS: [(&str, &str, &str); 5] = [
+    (
+        "lenient",
+        "Lenient by default",
+        "A structural fault rejects its element, not the request. Clients can ask for strict",
+    ),
+    ("parity", "Parity", "Truncate and drop exactly as the public service does"),
+    ("null_clears", "null clears a value", "Otherwise null means not known and is ignored"),
+    ("store_origin_address", "Keep origin addresses", "Of requests and events, for the log"),
+    ("mask_personal_data", "Mask personal data", "For tokens without the scope personal"),
+];
+
+fn numbers(visit: &Visit, doc: &Json, of: &[(&'static str, &'static str, &'static str)]) -> Vec<Number> {
+    let number = |(path, label, unit): &(&'static str, &'static str, &'static str)| {
+        let stored = path.split('.').fold(doc, |doc, name| doc.member(name)).to_string();
+        let value = visit.field(path).map_or(stored, str::to_owned);
+        Number { path, label, unit, value }
+    };
+    of.iter().map(number).collect()
+}
+
+/// `GET /w/{ws}/settings/workspace`.
+pub(crate) async fn workspace(visit: Arc<Visit>) -> Page {
+    let was_saved = visit.parameter("saved").is_some();
+    form(&visit, None, was_saved).await
+}
+
+async fn form(visit: &Visit, error: Option<Problem>, was_saved: bool) -> Page {
+    let doc = visit.ask(workspaces::show, &[], &[]).await?;
+    let stats = visit.ask(workspaces::stats, &["stats"], &[]).await?;
+    let shell = Shell::of(visit, "Settings", "settings").await?;
+    let addresses: Vec<&str> = doc.list("allowed_addresses").iter().filter_map(Json::as_str).collect();
+    let is_sent = error.is_some();
+    let flag = |(name, label, hint): &(&'static str, &'static str, &'static str)| {
+        (*name, *label, *hint, if is_sent { visit.field(name).is_some() } else { doc.flag(name) })
+    };
+    let sent =
+        |name: &str, stored: String| if is_sent { visit.field(name).unwrap_or_default().to_owned() } else { stored };
+    html(&Workspace {
+        name: sent("name", doc.text("name").to_owned()),
+        zone: sent("time_zone", doc.text("time_zone").to_owned()),
+        addresses: sent("allowed_addresses", addresses.join("\n")),
+        rates: numbers(visit, &doc, &RATES),
+        size: numbers(visit, &doc, &SIZE),
+        intake: numbers(visit, &doc, &INTAKE),
+        retention: numbers(visit, &doc, &RETENTION),
+        flags: FLAGS.iter().map(flag).collect(),
+        shell,
+        doc,
+        stats,
+        error,
+        was_saved,
+    })
+}
+
+/// `POST /w/{ws}/settings/workspace`: all of the form as one change.
+pub(crate) async fn save(visit: Arc<Visit>) -> Page {
+    match visit.act(workspaces::change, ("PATCH", &[]), &patch(&visit)).await {
+        Ok(_) => Ok(redirect(&visit.within("settings/workspace?saved=1"))),
+        Err(problem) if problem.status == 400 => form(&visit, Some(problem), false).await,
+        Err(problem) => Err(problem),
+    }
+}
+
+/// The form as the change that the management API takes; what is no number goes as it is, so that it is refused there.
+fn patch(visit: &Visit) -> Json {
+    let mut out = Map::new();
+    for name in ["name", "time_zone"] {
+        out.insert(name.to_owned(), json!(visit.field(name).unwrap_or_default().trim()));
+    }
+    let lines = visit.field("allowed_addresses").unwrap_or_default().lines().map(str::trim);
+    out.insert("allowed_addresses".to_owned(), lines.filter(|line| !line.is_empty()).collect());
+    for (name, ..) in FLAGS {
+        out.insert(name.to_owned(), json!(visit.field(name).is_some()));
+    }
+    let mut limits = Map::new();
+    for (path, ..) in RATES.iter().chain(&SIZE).chain(&INTAKE).chain(&RETENTION) {
+        let text = visit.field(path).unwrap_or_default().trim();
+        let value = text.parse::<u64>().map_or_else(|_| json!(text), |n| json!(n));
+        match path.split_once('.') {
+            Some((_, name)) => limits.insert(name.to_owned(), value),
+            None => out.insert((*path).to_owned(), value),
+        };
+    }
+    out.insert("limits".to_owned(), Json::Object(limits));
+    Json::Object(out)
+}
+
+/// `POST /w/{ws}/settings/suspend` with `suspended`, and `confirm` where it stops callers.
+pub(crate) async fn suspend(visit: Arc<Visit>) -> Page {
+    let suspended = visit.field("suspended") == Some("true");
+    if suspended {
+        confirmed(&visit, visit.workspace())?;
+    }
+    visit.act(workspaces::change, ("PATCH", &[]), &json!({"suspended": suspended})).await?;
+    Ok(redirect(&visit.within("settings/workspace")))
+}
+
+/// `POST /w/{ws}/settings/delete` with `confirm`.
+pub(crate) async fn delete(visit: Arc<Visit>) -> Page {
+    confirmed(&visit, visit.workspace())?;
+    visit.act(workspaces::remove, ("DELETE", &[]), &json!({"confirm": visit.workspace()})).await?;
+    Ok(redirect("/workspaces"))
+}
+
+impl Workspace {
+    /// What is wrong with a field, in words; empty if nothing is.
+    fn fault(&self, path: &str) -> String {
+        let pointer = format!("/{}", path.replace('.', "/"));
+        let about = |problem: &&Problem| problem.pointer.as_ref().is_some_and(|at| at.starts_with(&pointer));
+        let problem = self.error.as_ref().filter(about);
+        problem.map(|problem| super::frame::sentence(&problem.detail)).unwrap_or_default()
+    }
+
+    /// What is wrong with no field in particular.
+    fn other_fault(&self) -> String {
+        let fields = RATES.iter().chain(&SIZE).chain(&INTAKE).chain(&RETENTION).map(|(path, ..)| *path);
+        let known: Vec<String> =
+            fields.chain(["name", "time_zone", "allowed_addresses"]).map(|it| self.fault(it)).collect();
+        match &self.error {
+            Some(problem) if known.iter().all(String::is_empty) => super::frame::sentence(&problem.to_string()),
+            _ => String::new(),
+        }
+    }
+
+    /// What a deletion takes.
+    fn effects(&self) -> [String; 3] {
+        [("users", "user"), ("events", "event"), ("devices", "device")]
+            .map(|(name, noun)| counted(self.stats.count(name), noun))
+    }
+}

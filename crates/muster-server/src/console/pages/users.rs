@@ -1,0 +1,374 @@
+//! Users: whose a value is, and one user with why every value is there.
+
+use super::super::Page;
+use super::super::doc::Doc as _;
+use super::super::parts::{self, Html, counted};
+use super::super::shell::{Shell, html};
+use super::super::visit::{Visit, redirect};
+use super::rows;
+use crate::http::manage::{lookup, users};
+use crate::limits::PAGE_MAX;
+use askama::Template;
+use muster_core::id::{ProfileId, RequestId};
+use muster_wire::manage::problem::Problem;
+use serde_json::{Value as Json, json};
+use std::sync::Arc;
+
+#[derive(Template)]
+#[template(path = "users.html")]
+struct Users {
+    shell: Shell,
+    /// What was looked for; empty before anything was.
+    value: String,
+    kind: String,
+    kinds: Vec<String>,
+    verdict: String,
+    found: Vec<Found>,
+}
+
+/// How one kind looked the value up.
+struct Found {
+    kind: String,
+    /// The value as it is compared.
+    value: String,
+    standing: Html,
+    /// The live profile; empty if it leads to nobody.
+    id: String,
+    name: Html,
+    last_seen: String,
+    events: u64,
+}
+
+fn kinds(visit: &Visit) -> Vec<String> {
+    let entry = visit.entry().ok();
+    entry
+        .into_iter()
+        .flat_map(|entry| entry.settings.identity.active().map(|k| k.kind.name().to_owned()).collect::<Vec<_>>())
+        .collect()
+}
+
+/// `GET /w/{ws}/users`: the box alone. Values are never taken from an address, which ends up in logs.
+pub(crate) async fn blank(visit: Arc<Visit>) -> Page {
+    let shell = Shell::of(&visit, "Users", "users").await?;
+    let (value, kind, verdict) = (String::new(), String::new(), String::new());
+    html(&Users { kinds: kinds(&visit), shell, value, kind, verdict, found: Vec::new() })
+}
+
+/// `POST /w/{ws}/users` with `q` and `kind`: an id leads to its page, a value to how each kind looked it up.
+pub(crate) async fn find(visit: Arc<Visit>) -> Page {
+    let value = visit.field("q").unwrap_or_default().trim().to_owned();
+    if value.is_empty() {
+        return blank(visit).await;
+    }
+    let kind = visit.field("kind").unwrap_or_default().to_owned();
+    if let Some(place) = by_id(&visit, &value).await? {
+        return Ok(redirect(&place));
+    }
+    let body = json!({"value": value});
+    let looked = visit.told(lookup::lookup, &["users", "lookup"], &[], &body).await?;
+    let mut found = Vec::new();
+    for item in looked.list("items") {
+        if kind.is_empty() || item.text("kind") == kind {
+            found.push(led(&visit, item).await?);
+        }
+    }
+    let mut leads: Vec<&str> = found.iter().filter(|it| !it.id.is_empty()).map(|it| &*it.id).collect();
+    leads.sort_unstable();
+    leads.dedup();
+    let verdict = match leads.len() {
+        0 => "leads to nobody.".to_owned(),
+        1 => {
+            let by: Vec<&str> = found.iter().filter(|it| !it.id.is_empty()).map(|it| &*it.kind).collect();
+            format!("leads to one profile, by its {}.", by.join(" and "))
+        }
+        n => format!("leads to {n} profiles, each by another kind."),
+    };
+    let shell = Shell::of(&visit, "Users", "users").await?;
+    html(&Users { kinds: kinds(&visit), shell, value, kind, verdict, found })
+}
+
+/// The page of a user's or a request's id, if the value is one that exists.
+async fn by_id(visit: &Visit, value: &str) -> Result<Option<String>, Problem> {
+    let exists = |answer: Result<Json, Problem>| match answer {
+        Ok(_) => Ok(true),
+        Err(problem) if problem.status == 404 || problem.status == 410 => Ok(problem.status == 410),
+        Err(problem) => Err(problem),
+    };
+    if ProfileId::parse(value).is_some() && exists(visit.ask(users::show, &["users", value], &[]).await)? {
+        return Ok(Some(visit.within(&format!("users/{value}"))));
+    }
+    let requests = crate::http::manage::requests::show;
+    if RequestId::parse(value).is_some() && exists(visit.ask(requests, &["requests", value], &[]).await)? {
+        return Ok(Some(visit.within(&format!("requests/{value}"))));
+    }
+    Ok(None)
+}
+
+async fn led(visit: &Visit, item: &Json) -> Result<Found, Problem> {
+    let id = item.text("id").to_owned();
+    let user = if id.is_empty() { Json::Null } else { visit.ask(users::show, &["users", &id], &[]).await? };
+    let standing = if !item.flag("active") {
+        parts::said("the kind is paused")
+    } else if item.flag("excepted") {
+        parts::said("an exception: neither matched nor stored")
+    } else if id.is_empty() {
+        parts::said("bound to nothing")
+    } else if user.member("identifiers").text(item.text("kind")) == item.text("value") {
+        parts::standing("current")
+    } else {
+        parts::standing("alias")
+    };
+    Ok(Found {
+        kind: item.text("kind").to_owned(),
+        value: item.text("value").to_owned(),
+        standing,
+        name: parts::shown(&known_as(&user)),
+        last_seen: user.text("last_seen").to_owned(),
+        events: user.count("event_count"),
+        id,
+    })
+}
+
+/// What a user is called: its customer id, else another identifier.
+pub(super) fn known_as(user: &Json) -> String {
+    let identifiers = user.members("identifiers");
+    let own = identifiers.iter().find(|(kind, _)| *kind == "customer_id").or(identifiers.first());
+    own.and_then(|(_, value)| value.as_str()).unwrap_or_default().to_owned()
+}
+
+#[derive(Template)]
+#[template(path = "user.html")]
+struct User {
+    shell: Shell,
+    doc: Json,
+    name: String,
+    identifiers: Vec<Identifier>,
+    attributes: Vec<Attribute>,
+    days: Vec<Day>,
+    event_name: String,
+    next: String,
+    tree: Vec<Member>,
+}
+
+struct Identifier {
+    kind: String,
+    value: String,
+    standing: Html,
+    since: Html,
+    from: Html,
+    is_former: bool,
+}
+
+struct Attribute {
+    name: String,
+    value: Html,
+    kind: &'static str,
+    changed: Html,
+    by: Html,
+    history: Vec<Change>,
+}
+
+/// One line of why a value is there.
+pub(super) struct Change {
+    at: Html,
+    what: Html,
+    by: Html,
+}
+
+struct Day {
+    name: String,
+    events: Vec<Event>,
+}
+
+struct Event {
+    time: Html,
+    action: Html,
+    properties: Vec<(Html, Html)>,
+    platform: String,
+    recorded_for: String,
+    request: String,
+}
+
+/// A member of the profile, drawn as a tree.
+struct Member {
+    id: String,
+    depth: usize,
+    merge: String,
+    joined_at: String,
+}
+
+/// `GET /w/{ws}/users/{id}?name=&cursor=`.
+pub(crate) async fn show(visit: Arc<Visit>) -> Page {
+    let id = visit.part(1);
+    let doc = visit.ask(users::show, &["users", id], &[]).await?;
+    if doc.has("redirected_from") {
+        return Ok(redirect(&visit.within(&format!("users/{}", doc.text("id")))));
+    }
+    let all = PAGE_MAX.to_string();
+    let history = visit.ask(users::history, &["users", id, "history"], &[("limit", &all)]).await?;
+    let mut query = rows(&visit);
+    let event_name = visit.parameter("name").unwrap_or_default().to_owned();
+    query.extend(Some(("name", &*event_name)).filter(|(_, name)| !name.is_empty()));
+    let events = visit.ask(users::events, &["users", id, "events"], &query).await?;
+    let name = Some(known_as(&doc)).filter(|name| !name.is_empty()).unwrap_or_else(|| id.to_owned());
+    let shell = Shell::of(&visit, "User", "users").await?;
+    let page = User {
+        identifiers: identifiers(&shell, &doc, history.list("items")),
+        attributes: attributes(&shell, &doc, history.list("items")),
+        days: days(&shell, events.list("items")),
+        next: events.text("next_cursor").to_owned(),
+        tree: tree(&doc),
+        event_name,
+        name,
+        shell,
+        doc,
+    };
+    html(&page)
+}
+
+fn identifiers(shell: &Shell, doc: &Json, history: &[Json]) -> Vec<Identifier> {
+    let mut rows = Vec::new();
+    let origin =
+        |kind: &str, value: &str| history.iter().find(|item| item.text("field") == kind && item.text("new") == value);
+    let row = |kind: &str, value: &str, name: &'static str| {
+        let came = origin(kind, value);
+        Identifier {
+            kind: kind.to_owned(),
+            value: value.to_owned(),
+            standing: parts::standing(name),
+            since: came.map(|item| shell.moments.whole(item.text("at"))).unwrap_or_default(),
+            from: came.map(|item| by(shell, item)).unwrap_or_default(),
+            is_former: false,
+        }
+    };
+    let aliases = doc.members("aliases");
+    for (kind, value) in doc.members("identifiers") {
+        rows.push(row(kind, value.as_str().unwrap_or_default(), "current"));
+    }
+    for (kind, values) in aliases {
+        for value in values.as_array().into_iter().flatten() {
+            rows.push(row(kind, value.as_str().unwrap_or_default(), "alias"));
+        }
+    }
+    for former in doc.list("former_identifiers") {
+        rows.push(Identifier {
+            kind: former.text("kind").to_owned(),
+            value: former.text("value").to_owned(),
+            standing: parts::standing("former"),
+            since: parts::joined("until", &shell.moments.whole(former.text("until"))),
+            from: Html::default(),
+            is_former: true,
+        });
+    }
+    rows
+}
+
+/// By which merge or request something was done.
+fn by(shell: &Shell, item: &Json) -> Html {
+    let (merge, request) = (item.text("merge_id"), item.text("request_id"));
+    let merge = Some(merge).filter(|id| !id.is_empty()).map(|id| parts::joined("merge", &shell.merge(id)));
+    let request = Some(request).filter(|id| !id.is_empty()).map(|id| shell.request(id));
+    match (merge, request) {
+        (Some(merge), Some(request)) => parts::both(&merge, "with", &request),
+        (Some(one), None) | (None, Some(one)) => one,
+        (None, None) => Html::default(),
+    }
+}
+
+fn attributes(shell: &Shell, doc: &Json, history: &[Json]) -> Vec<Attribute> {
+    let attribute = |(name, value): (&str, &Json)| {
+        let own: Vec<&Json> = history.iter().filter(|item| item.text("field") == name).collect();
+        Attribute {
+            name: name.to_owned(),
+            value: parts::value(value),
+            kind: type_name(value),
+            changed: own.first().map(|item| shell.moments.brief(item.text("at"))).unwrap_or_default(),
+            by: own.first().map(|item| by(shell, item)).unwrap_or_default(),
+            history: own.iter().map(|item| change(shell, doc, item)).collect(),
+        }
+    };
+    doc.members("attributes").into_iter().map(attribute).collect()
+}
+
+fn change(shell: &Shell, doc: &Json, item: &Json) -> Change {
+    let side = |name: &str| match item.member(name) {
+        Json::Null if item.flag("omitted") => parts::said("too long to be kept"),
+        Json::Null => parts::said("not set"),
+        value => parts::value(value),
+    };
+    let (old, new) = (side("old"), side("new"));
+    let under = item.text("recorded_for");
+    let by = if under.is_empty() || under == doc.text("id") {
+        by(shell, item)
+    } else {
+        parts::both(&by(shell, item), "recorded for", &parts::shown(&parts::short(under)))
+    };
+    Change { at: shell.moments.whole(item.text("at")), what: parts::both(&old, "\u{2192}", &new), by }
+}
+
+fn type_name(value: &Json) -> &'static str {
+    match value {
+        Json::Null => "",
+        Json::Bool(_) => "boolean",
+        Json::Number(n) if n.is_f64() => "float",
+        Json::Number(_) => "integer",
+        Json::String(_) => "string",
+        Json::Array(_) => "array",
+        Json::Object(_) => "object",
+    }
+}
+
+fn days(shell: &Shell, events: &[Json]) -> Vec<Day> {
+    let mut days: Vec<Day> = Vec::new();
+    for event in events {
+        let name = shell.moments.day(event.text("time"));
+        if days.last().is_none_or(|day| day.name != name) {
+            days.push(Day { name, events: Vec::new() });
+        }
+        let properties =
+            event.members("attributes").into_iter().map(|(name, value)| (parts::shown(name), parts::value(value)));
+        let version = event.text("app_version");
+        if let Some(day) = days.last_mut() {
+            day.events.push(Event {
+                time: shell.moments.clock(event.text("time")),
+                action: parts::shown(event.text("action")),
+                properties: properties.collect(),
+                platform: format!("{} {version}", event.text("platform")).trim().to_owned(),
+                recorded_for: event.text("recorded_for").to_owned(),
+                request: event.text("request_id").to_owned(),
+            });
+        }
+    }
+    days
+}
+
+/// The members in the order of the tree, each under its parent; the profile itself is not among them.
+fn tree(doc: &Json) -> Vec<Member> {
+    let members = doc.list("members");
+    let (mut out, mut open) = (Vec::new(), vec![(doc.text("id"), 0)]);
+    while let Some((parent, depth)) = open.pop() {
+        if depth > 0
+            && let Some(member) = members.iter().find(|member| member.text("id") == parent)
+        {
+            out.push(Member {
+                id: parent.to_owned(),
+                depth,
+                merge: member.text("merge_id").to_owned(),
+                joined_at: member.text("joined_at").to_owned(),
+            });
+        }
+        let below = members.iter().filter(|member| member.text("parent") == parent);
+        open.extend(below.map(|member| (member.text("id"), depth + 1)).rev());
+    }
+    out
+}
+
+impl User {
+    /// What is said of the profile under its figures.
+    fn members(&self) -> String {
+        match self.doc.list("members").len() as u64 {
+            0 => "no merge".to_owned(),
+            n => counted(n, "merge"),
+        }
+    }
+}

@@ -1,0 +1,84 @@
+//! Who is signed in: a random cookie that stands for the hash of a token. The token is judged again at each request, so
+//! that a session ends with its token; a restart ends all of them.
+
+use crate::app::App;
+use crate::limits::{SESSION_IDLE_MS, SESSION_MS, SESSIONS_MAX};
+use crate::workspaces::sha256;
+use axum::http::{HeaderMap, header};
+use muster_core::time::Timestamp;
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
+
+/// The cookie of a session.
+pub(super) const SESSION: &str = "muster-session";
+/// The cookie of a theme, which the script writes, too.
+pub(super) const THEME: &str = "theme";
+/// The cookie that asks for UTC in place of the workspace's zone.
+pub(super) const ZONE: &str = "zone";
+
+/// The sessions of this process, by the hash of their cookie: whoever reads memory finds no cookie.
+#[derive(Debug, Default)]
+pub(crate) struct Sessions(Mutex<HashMap<[u8; 32], Session>>);
+
+#[derive(Clone, Debug)]
+struct Session {
+    token: [u8; 32],
+    began: Timestamp,
+    seen: Timestamp,
+}
+
+impl Session {
+    fn is_over(&self, now: Timestamp) -> bool {
+        now.0 - self.began.0 >= SESSION_MS || now.0 - self.seen.0 >= SESSION_IDLE_MS
+    }
+}
+
+impl Sessions {
+    /// Begins a session of a token that was judged; what the cookie says.
+    pub(super) fn begin(&self, app: &App, token: &str) -> String {
+        let (cookie, now) = (app.secret(), app.now());
+        let mut sessions = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        sessions.retain(|_, session| !session.is_over(now));
+        // The one that was used least lately gives way.
+        while sessions.len() >= SESSIONS_MAX {
+            let oldest = sessions.iter().min_by_key(|(_, session)| session.seen).map(|(key, _)| *key);
+            oldest.and_then(|key| sessions.remove(&key));
+        }
+        let session = Session { token: sha256(token.as_bytes()), began: now, seen: now };
+        sessions.insert(sha256(cookie.as_bytes()), session);
+        cookie
+    }
+
+    /// The hash of the token that the cookie stands for, if its session goes on.
+    pub(super) fn token(&self, cookie: &str, now: Timestamp) -> Option<[u8; 32]> {
+        let mut sessions = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let key = sha256(cookie.as_bytes());
+        if sessions.get(&key)?.is_over(now) {
+            sessions.remove(&key);
+            return None;
+        }
+        let session = sessions.get_mut(&key)?;
+        session.seen = now;
+        Some(session.token)
+    }
+
+    /// Ends a session.
+    pub(super) fn end(&self, cookie: &str) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(&sha256(cookie.as_bytes()));
+    }
+}
+
+/// A cookie of a request.
+pub(super) fn cookie<'h>(headers: &'h HeaderMap, name: &str) -> Option<&'h str> {
+    let lines = headers.get_all(header::COOKIE).into_iter().filter_map(|line| line.to_str().ok());
+    let pairs = lines.flat_map(|line| line.split(';')).filter_map(|pair| pair.trim().split_once('='));
+    pairs.into_iter().find(|(known, _)| *known == name).map(|(_, value)| value)
+}
+
+/// The line that sets the cookie of a session; the empty one ends it. Over TLS, or behind a proxy that has it, it never
+/// travels otherwise.
+pub(super) fn set_session(value: &str, is_secure: bool) -> String {
+    let age = if value.is_empty() { 0 } else { SESSION_MS / 1_000 };
+    let secure = if is_secure { "; Secure" } else { "" };
+    format!("{SESSION}={value}; Path=/; Max-Age={age}; HttpOnly; SameSite=Lax{secure}")
+}

@@ -1,0 +1,136 @@
+//! The frame around every page: the bar with the one box that finds anything, navigation with what waits, who is signed
+//! in; and how a template becomes an answer.
+
+use super::doc::Doc as _;
+use super::parts::{self, Html, Moments};
+use super::visit::Visit;
+use super::{Page, assets};
+use crate::callers::Scope;
+use crate::http::manage::workspaces;
+use askama::Template;
+use axum::http::{HeaderValue, header};
+use axum::response::Response;
+use muster_wire::manage::problem::Problem;
+use serde_json::Value as Json;
+
+/// A workspace in the switcher.
+pub(super) struct Choice {
+    pub(super) id: String,
+    pub(super) name: String,
+}
+
+/// What the frame shows.
+pub(super) struct Shell {
+    pub(super) title: String,
+    /// The page that is marked in the navigation.
+    pub(super) current: &'static str,
+    pub(super) workspace: String,
+    pub(super) name: String,
+    pub(super) workspaces: Vec<Choice>,
+    pub(super) quarantined: u64,
+    pub(super) reviews: u64,
+    pub(super) who: String,
+    pub(super) may_operate: bool,
+    pub(super) is_admin: bool,
+    pub(super) theme: &'static str,
+    pub(super) zone: String,
+    pub(super) is_utc: bool,
+    /// The workspace has a zone of its own to switch to.
+    pub(super) has_zone: bool,
+    pub(super) is_ready: bool,
+    pub(super) is_suspended: bool,
+    pub(super) is_activating: bool,
+    pub(super) path: String,
+    pub(super) moments: Moments,
+}
+
+impl Shell {
+    /// The frame of a page.
+    pub(super) async fn of(visit: &Visit, title: impl Into<String>, current: &'static str) -> Result<Self, Problem> {
+        let stats = match visit.entry() {
+            Ok(_) => visit.ask(workspaces::stats, &["stats"], &[]).await?,
+            Err(_) => Json::Null,
+        };
+        let (entry, moments) = (visit.entry().ok(), visit.moments());
+        let all = visit.app.workspaces.all();
+        let choice = |id: &str, name: &str| Choice { id: id.to_owned(), name: name.to_owned() };
+        Ok(Self {
+            title: title.into(),
+            current,
+            workspace: visit.workspace().to_owned(),
+            name: entry.map(|entry| entry.document.name.clone()).unwrap_or_default(),
+            workspaces: all
+                .iter()
+                .filter(|entry| visit.caller.sees(entry.id().as_str()))
+                .map(|entry| choice(entry.id().as_str(), &entry.document.name))
+                .collect(),
+            quarantined: stats.count("quarantined"),
+            reviews: stats.count("reviews"),
+            who: visit.who().to_owned(),
+            may_operate: visit.may_operate(),
+            is_admin: visit.may(Scope::Admin),
+            theme: visit.theme(),
+            zone: moments.words(&visit.now()),
+            is_utc: moments.is_utc(),
+            has_zone: entry.is_some_and(|entry| entry.document.time_zone() != "UTC"),
+            is_ready: visit.app.not_ready().is_none(),
+            is_suspended: entry.is_some_and(|entry| entry.document.suspended),
+            is_activating: entry.is_some_and(|entry| entry.document.activating.is_some()),
+            path: visit.path().to_owned(),
+            moments,
+        })
+    }
+
+    pub(super) fn style(&self) -> String {
+        assets::style()
+    }
+
+    pub(super) fn script(&self) -> String {
+        assets::script()
+    }
+
+    pub(super) fn version(&self) -> &'static str {
+        env!("CARGO_PKG_VERSION")
+    }
+
+    /// Whether it is the test environment of another workspace.
+    pub(super) fn is_test(&self) -> bool {
+        self.workspace.ends_with("_DEBUG")
+    }
+
+    /// An address in the workspace.
+    pub(super) fn to(&self, rest: &str) -> String {
+        format!("/w/{}/{rest}", self.workspace)
+    }
+
+    /// What marks the page in the navigation.
+    pub(super) fn mark(&self, page: &str) -> Html {
+        parts::current(self.current == page)
+    }
+
+    /// A link to a user's page.
+    pub(super) fn user(&self, id: &str) -> Html {
+        parts::id_link(id, &self.to(&format!("users/{id}")), "user id")
+    }
+
+    /// A link to a request's page.
+    pub(super) fn request(&self, id: &str) -> Html {
+        parts::id_link(id, &self.to(&format!("requests/{id}")), "request id")
+    }
+
+    /// A link to a merge's page.
+    pub(super) fn merge(&self, id: &str) -> Html {
+        parts::id_link(id, &self.to(&format!("merges/{id}")), "merge id")
+    }
+}
+
+/// A template as an answer.
+pub(super) fn html(template: &impl Template) -> Page {
+    let text = template.render().map_err(|error| {
+        tracing::error!(%error, "a page could not be rendered");
+        Problem::new(500, "the page could not be made; the server's log says more")
+    })?;
+    let mut response = Response::new(text.into());
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"));
+    Ok(response)
+}

@@ -1,0 +1,409 @@
+//! Who asks for a page: the session, the workspace that the path names, query and form, the zone. A visit is judged
+//! before any page is made; what it asks of the management API is asked for its own token.
+
+use super::parts::Moments;
+use super::session::{SESSION, THEME, ZONE, cookie};
+use crate::app::App;
+use crate::callers::{Caller, Scope};
+use crate::http::body::{self, Coding};
+use crate::http::guard;
+use crate::http::manage::outgoing::{Place, is_masked};
+use crate::http::manage::{Answer, Call, scopes, whole};
+use crate::limits::CONSOLE_FORM_BYTES_MAX;
+use crate::workspaces::Entry;
+use axum::body::Body;
+use axum::extract::Request;
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
+use axum::response::{IntoResponse as _, Response};
+use http_body_util::BodyExt as _;
+use muster_wire::manage::mask::masked;
+use muster_wire::manage::page::render;
+use muster_wire::manage::problem::Problem;
+use serde_json::Value as Json;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+/// A visit of somebody who is signed in.
+pub(super) struct Visit {
+    pub(super) app: Arc<App>,
+    pub(super) caller: Arc<Caller>,
+    address: IpAddr,
+    headers: HeaderMap,
+    /// The path, split.
+    parts: Vec<String>,
+    path: String,
+    query: Vec<(String, String)>,
+    form: Vec<(String, String)>,
+    entry: Option<Arc<Entry>>,
+    is_secure: bool,
+    /// Its place among the reading calls.
+    _place: Place,
+}
+
+impl Visit {
+    /// Judges a request: the session, where it comes from, the workspace.
+    ///
+    /// # Errors
+    /// The answer in its place: sign in, or why not.
+    pub(super) async fn judged(app: Arc<App>, peer: SocketAddr, request: Request) -> Result<Self, Response> {
+        let (head, body) = request.into_parts();
+        let path = head.uri.path().to_owned();
+        let session = cookie(&head.headers, SESSION).and_then(|it| app.sessions.token(it, app.now()));
+        let Some(caller) = session.and_then(|token| app.caller_of(&token)) else {
+            let next = if head.method == Method::GET { path.as_str() } else { "/" };
+            return Err(redirect(&format!("/sign-in?next={next}")));
+        };
+        let is_post = head.method == Method::POST;
+        if is_post && !is_same_origin(&head.headers) {
+            return Err(plain(StatusCode::FORBIDDEN, "this form was not sent from a page of this console"));
+        }
+        let Some(place) = Place::take(&app) else {
+            return Err(plain(StatusCode::SERVICE_UNAVAILABLE, "as many pages as may be are being made; try again"));
+        };
+        let form = if is_post { form(&app, &head.headers, body).await? } else { Vec::new() };
+        let parts: Vec<String> = path.split('/').skip(1).map(str::to_owned).collect();
+        let named = parts.get(1).filter(|_| parts[0] == "w").map(String::as_str);
+        let entry = named.filter(|id| caller.sees(id)).and_then(|id| app.workspace(id));
+        if named.is_some() && entry.is_none() {
+            return Err(plain(StatusCode::NOT_FOUND, "no such workspace"));
+        }
+        let is_secure = is_secure(&app, &head.headers, peer);
+        let query = guard::query(&head);
+        let address = guard::client_address(&app, &head.headers, peer);
+        Ok(Self {
+            app,
+            caller,
+            address,
+            headers: head.headers,
+            parts,
+            path,
+            query,
+            form,
+            entry,
+            is_secure,
+            _place: place,
+        })
+    }
+
+    /// The workspace of the path.
+    ///
+    /// # Errors
+    /// 404 if the path names none.
+    pub(super) fn entry(&self) -> Result<&Arc<Entry>, Problem> {
+        self.entry.as_ref().ok_or_else(|| Problem::new(404, "no such workspace"))
+    }
+
+    /// The workspace's id; empty outside of workspaces.
+    pub(super) fn workspace(&self) -> &str {
+        self.entry.as_ref().map_or("", |entry| entry.id().as_str())
+    }
+
+    /// An address in the workspace.
+    pub(super) fn within(&self, rest: &str) -> String {
+        format!("/w/{}/{rest}", self.workspace())
+    }
+
+    /// A part of the path after the workspace: 0 is the page.
+    pub(super) fn part(&self, place: usize) -> &str {
+        self.parts.get(place + 2).map_or("", String::as_str)
+    }
+
+    /// The part of a path outside of workspaces that names something.
+    pub(super) fn named(&self) -> &str {
+        self.parts.get(1).map_or("", String::as_str)
+    }
+
+    pub(super) fn path(&self) -> &str {
+        &self.path
+    }
+
+    /// A parameter of the query; the empty one is none.
+    pub(super) fn parameter(&self, name: &str) -> Option<&str> {
+        value(&self.query, name)
+    }
+
+    /// A field of the form; the empty one is none.
+    pub(super) fn field(&self, name: &str) -> Option<&str> {
+        value(&self.form, name)
+    }
+
+    /// Every value of a field of the form.
+    pub(super) fn fields<'v>(&'v self, name: &'v str) -> impl Iterator<Item = &'v str> {
+        self.form.iter().filter(move |(known, _)| known == name).map(|(_, value)| value.as_str())
+    }
+
+    /// Whether its token has a scope.
+    pub(super) fn may(&self, scope: Scope) -> bool {
+        self.caller.has(scope)
+    }
+
+    /// Whether it may change what is in a workspace.
+    pub(super) fn may_operate(&self) -> bool {
+        self.may(Scope::Operate)
+    }
+
+    /// The name of the token.
+    pub(super) fn who(&self) -> &str {
+        &self.caller.name
+    }
+
+    /// The theme that the cookie names.
+    pub(super) fn theme(&self) -> &'static str {
+        theme(&self.headers)
+    }
+
+    /// The zone of its times: the workspace's, or UTC if it wishes so.
+    pub(super) fn moments(&self) -> Moments {
+        let wish = self.parameter("zone").or_else(|| cookie(&self.headers, ZONE));
+        let own = self.entry.as_ref().map_or("UTC", |entry| entry.document.time_zone());
+        Moments::of(if wish == Some("utc") { "UTC" } else { own })
+    }
+
+    /// Now, as documents write it.
+    pub(super) fn now(&self) -> String {
+        self.app.now().to_string()
+    }
+
+    /// Where callers reach this server, as this visit did.
+    pub(super) fn address(&self) -> String {
+        let host = self.headers.get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or("127.0.0.1:8080");
+        format!("{}://{host}", if self.is_secure { "https" } else { "http" })
+    }
+
+    /// The cookie of its session.
+    pub(super) fn session(&self) -> &str {
+        cookie(&self.headers, SESSION).unwrap_or_default()
+    }
+
+    pub(super) fn is_secure(&self) -> bool {
+        self.is_secure
+    }
+
+    /// Where it came from, on this server.
+    pub(super) fn came_from(&self) -> String {
+        came_from(&self.headers)
+    }
+
+    /// Whether this session may still watch the workspace, and if so whether personal data is masked for it: asked again
+    /// and again while a stream runs.
+    pub(super) fn watches(&self) -> impl Fn(&App) -> Option<bool> + Send + 'static {
+        let (cookie, parts) = (self.session().to_owned(), vec![self.workspace().to_owned(), "requests".to_owned()]);
+        move |app| {
+            let caller = app.sessions.token(&cookie, app.now()).and_then(|token| app.caller_of(&token))?;
+            let may = caller.has(Scope::Read) && caller.sees(&parts[0]);
+            may.then(|| is_masked(app, &caller, &parts))
+        }
+    }
+
+    /// Asks a function of the management API about the workspace; `parts` are those of its path after the workspace.
+    ///
+    /// # Errors
+    /// Its problem.
+    pub(super) async fn ask<F: Future<Output = Answer>>(
+        &self,
+        call: impl FnOnce(Call) -> F,
+        parts: &[&str],
+        query: &[(&str, &str)],
+    ) -> Result<Json, Problem> {
+        self.told(call, parts, query, &Json::Null).await
+    }
+
+    /// The same for a call that reads and takes a body, like a search.
+    ///
+    /// # Errors
+    /// Its problem.
+    pub(super) async fn told<F: Future<Output = Answer>>(
+        &self,
+        call: impl FnOnce(Call) -> F,
+        parts: &[&str],
+        query: &[(&str, &str)],
+        body: &Json,
+    ) -> Result<Json, Problem> {
+        scopes::has(&self.caller, Scope::Read)?;
+        self.run(call, self.below(parts), query, body).await
+    }
+
+    /// Asks a function that is about no workspace; which scope it needs says the table of the management API.
+    ///
+    /// # Errors
+    /// Its problem; 403 for a token that lacks the scope.
+    pub(super) async fn ask_outside<F: Future<Output = Answer>>(
+        &self,
+        call: impl FnOnce(Call) -> F,
+        resource: &str,
+        query: &[(&str, &str)],
+    ) -> Result<Json, Problem> {
+        scopes::has(&self.caller, scopes::needed_at("GET", &[resource]))?;
+        self.run(call, Vec::new(), query, &Json::Null).await
+    }
+
+    /// Has a function of the management API change something; `body` is what a client would send. It goes to its end
+    /// though the browser hangs up.
+    ///
+    /// # Errors
+    /// Its problem; 403 for a token that lacks the scope that the table of the management API says.
+    pub(super) async fn act<C, F>(&self, call: C, at: (&str, &[&str]), body: &Json) -> Result<Json, Problem>
+    where
+        C: FnOnce(Call) -> F + Clone + Send + Sync + 'static,
+        F: Future<Output = Answer> + Send + 'static,
+    {
+        self.acts(call, at, &[], body).await
+    }
+
+    /// The same with a query, for dry runs.
+    ///
+    /// # Errors
+    /// Those of [`Self::act`].
+    pub(super) async fn acts<C, F>(
+        &self,
+        call: C,
+        (method, parts): (&str, &[&str]),
+        query: &[(&str, &str)],
+        body: &Json,
+    ) -> Result<Json, Problem>
+    where
+        C: FnOnce(Call) -> F + Clone + Send + Sync + 'static,
+        F: Future<Output = Answer> + Send + 'static,
+    {
+        let path: Vec<&str> = ["workspaces", self.workspace()].into_iter().chain(parts.iter().copied()).collect();
+        scopes::has(&self.caller, scopes::needed_at(method, &path))?;
+        self.run(whole(call), self.below(parts), query, body).await
+    }
+
+    /// Has a function that is about no workspace change something; `named` is what follows the resource in its path.
+    ///
+    /// # Errors
+    /// Those of [`Self::act`].
+    pub(super) async fn act_outside<C, F>(
+        &self,
+        call: C,
+        (method, resource, named): (&str, &str, Option<&str>),
+        body: &Json,
+    ) -> Result<Json, Problem>
+    where
+        C: FnOnce(Call) -> F + Clone + Send + Sync + 'static,
+        F: Future<Output = Answer> + Send + 'static,
+    {
+        let path: Vec<&str> = std::iter::once(resource).chain(named).collect();
+        scopes::has(&self.caller, scopes::needed_at(method, &path))?;
+        self.run(whole(call), named.map(str::to_owned).into_iter().collect(), &[], body).await
+    }
+
+    /// The parts of a path from the workspace on.
+    fn below(&self, parts: &[&str]) -> Vec<String> {
+        std::iter::once(self.workspace()).chain(parts.iter().copied()).map(str::to_owned).collect()
+    }
+
+    /// Runs a function of the management API; `all` are the parts of its path from the workspace on.
+    async fn run<F: Future<Output = Answer>>(
+        &self,
+        call: impl FnOnce(Call) -> F,
+        all: Vec<String>,
+        query: &[(&str, &str)],
+        body: &Json,
+    ) -> Result<Json, Problem> {
+        let hides = is_masked(&self.app, &self.caller, &all);
+        let query = query.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        let body = if body.is_null() { Vec::new() } else { render(body) };
+        let inside =
+            Call::inside(Arc::clone(&self.app), Arc::clone(&self.caller), self.address, all, query, body.into());
+        let response = call(inside).await.map_err(|refusal| refusal.into_problem())?;
+        let (head, body) = response.into_parts();
+        let bytes = body.collect().await.map_err(|_| Problem::new(500, "an answer could not be read"))?.to_bytes();
+        let mut json: Json = serde_json::from_slice(&bytes).unwrap_or_default();
+        if !head.status.is_success() {
+            let detail = json.get("detail").and_then(Json::as_str).unwrap_or("the call failed").to_owned();
+            return Err(Problem::new(head.status.as_u16(), detail));
+        }
+        if hides {
+            masked(&mut json);
+        }
+        Ok(json)
+    }
+
+    /// What a page carries beside its own headers.
+    pub(super) fn finished(&self, mut response: Response) -> Response {
+        if let Some(zone) = self.parameter("zone") {
+            let line = if zone == "utc" {
+                "zone=utc; Path=/; Max-Age=31536000; SameSite=Lax"
+            } else {
+                "zone=; Path=/; Max-Age=0; SameSite=Lax"
+            };
+            response.headers_mut().append(header::SET_COOKIE, HeaderValue::from_static(line));
+        }
+        response
+    }
+}
+
+fn value<'v>(pairs: &'v [(String, String)], name: &str) -> Option<&'v str> {
+    pairs.iter().find(|(known, value)| known == name && !value.is_empty()).map(|(_, value)| value.as_str())
+}
+
+/// The theme that a cookie names.
+pub(super) fn theme(headers: &HeaderMap) -> &'static str {
+    match cookie(headers, THEME) {
+        Some("light") => "light",
+        Some("dark") => "dark",
+        _ => "system",
+    }
+}
+
+/// The path of the page that a form was sent from; the start if it is not known.
+pub(super) fn came_from(headers: &HeaderMap) -> String {
+    let referer = headers.get(header::REFERER).and_then(|it| it.to_str().ok());
+    let path = referer.and_then(|it| it.split_once("://")).and_then(|(_, rest)| rest.find('/').map(|at| &rest[at..]));
+    path.filter(|path| is_local(path)).unwrap_or("/").to_owned()
+}
+
+/// Whether a path leads to this server and nowhere else.
+pub(super) fn is_local(path: &str) -> bool {
+    path.starts_with('/')
+        && !path.starts_with("//")
+        && path.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'\\')
+}
+
+/// Whether a form was sent from a page of this server: the browser says so, or the origin is the host.
+pub(super) fn is_same_origin(headers: &HeaderMap) -> bool {
+    let text = |name: &str| headers.get(name).and_then(|it| it.to_str().ok());
+    match (text("sec-fetch-site"), text("origin"), text("host")) {
+        (Some(site), ..) => site == "same-origin",
+        (None, Some(origin), Some(host)) => origin.split_once("://").is_some_and(|(_, authority)| authority == host),
+        _ => false,
+    }
+}
+
+/// Whether the connection is over TLS, here or at a proxy that is believed.
+pub(super) fn is_secure(app: &App, headers: &HeaderMap, peer: SocketAddr) -> bool {
+    let forwarded = headers.get("x-forwarded-proto").is_some_and(|it| it.as_bytes().eq_ignore_ascii_case(b"https"));
+    app.over_tls.load(Ordering::Acquire) || forwarded && is_trusted(app, peer)
+}
+
+/// Whether a connection comes from a proxy that is believed.
+pub(super) fn is_trusted(app: &App, peer: SocketAddr) -> bool {
+    let address = peer.ip().to_canonical();
+    app.trusted_proxies.iter().any(|net| net.contains(&address))
+}
+
+/// The fields of a form.
+pub(super) async fn form(app: &App, headers: &HeaderMap, mut body: Body) -> Result<Vec<(String, String)>, Response> {
+    let too_long =
+        |_| plain(StatusCode::BAD_REQUEST, "the form is too long, or did not arrive whole; nothing was done");
+    let declared = body::declared(headers);
+    let read = body::read(&mut body, Coding::Identity, declared, CONSOLE_FORM_BYTES_MAX, app.body_deadline);
+    let bytes = read.await.map_err(too_long)?;
+    Ok(form_urlencoded::parse(&bytes).into_owned().collect())
+}
+
+/// An answer that leads elsewhere, by GET.
+pub(super) fn redirect(to: &str) -> Response {
+    let mut response = StatusCode::SEE_OTHER.into_response();
+    let place = HeaderValue::try_from(to).unwrap_or(HeaderValue::from_static("/"));
+    response.headers_mut().insert(header::LOCATION, place);
+    response
+}
+
+/// An answer in words alone, where no page can be made.
+pub(super) fn plain(status: StatusCode, words: &str) -> Response {
+    (status, words.to_owned()).into_response()
+}

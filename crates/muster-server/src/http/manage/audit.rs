@@ -1,0 +1,198 @@
+//! The audit log: what is recorded of a change, and how the log is read (behaviour.md 4). A change is recorded after it
+//! was made, in a commit of its own; what cannot be recorded is said in the log of the server, and the change stands.
+
+use super::scopes::{has, unbound};
+use super::{Answer, Call, blocking, no_workspace, tree};
+use crate::callers::Scope;
+use muster_core::id::WorkspaceId;
+use muster_core::time::Timestamp;
+use muster_store::access::{AuditQuery, AuditRecord};
+use muster_store::bounds::AUDIT_DETAIL_BYTES;
+use muster_wire::manage::page::page;
+use muster_wire::manage::problem::Problem;
+use serde_json::{Map, Value as Json, json};
+use std::sync::Arc;
+
+/// What was done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Action {
+    /// A workspace was made.
+    WorkspaceMade,
+    /// A workspace was removed with all its data.
+    WorkspaceRemoved,
+    /// Settings were changed.
+    SettingsChanged,
+    /// Identity settings were changed.
+    IdentityChanged,
+    /// The key was replaced.
+    KeyRotated,
+    /// A key was revoked.
+    KeyRevoked,
+    /// A token was made.
+    TokenMade,
+    /// A token was revoked.
+    TokenRevoked,
+    /// A merge was reverted.
+    MergeReverted,
+    /// A separation was lifted.
+    SeparationLifted,
+    /// A review was decided.
+    ReviewDecided,
+    /// A quarantine entry was replayed.
+    QuarantineReplayed,
+    /// A replay of many was started.
+    ReplayStarted,
+    /// A quarantine entry was dropped.
+    QuarantineDiscarded,
+}
+
+impl Action {
+    /// Its word.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::WorkspaceMade => "workspace.made",
+            Self::WorkspaceRemoved => "workspace.removed",
+            Self::SettingsChanged => "settings.changed",
+            Self::IdentityChanged => "identity.changed",
+            Self::KeyRotated => "key.rotated",
+            Self::KeyRevoked => "key.revoked",
+            Self::TokenMade => "token.made",
+            Self::TokenRevoked => "token.revoked",
+            Self::MergeReverted => "merge.reverted",
+            Self::SeparationLifted => "separation.lifted",
+            Self::ReviewDecided => "review.decided",
+            Self::QuarantineReplayed => "quarantine.replayed",
+            Self::ReplayStarted => "quarantine.replay_started",
+            Self::QuarantineDiscarded => "quarantine.discarded",
+        }
+    }
+}
+
+impl Call {
+    /// Records a change that this call made: what, to which subject (an id, a fingerprint, a name), and more about it, an
+    /// object without secrets and without personal data.
+    pub(crate) async fn audit(&self, action: Action, workspace: Option<&WorkspaceId>, subject: &str, detail: Json) {
+        let record = AuditRecord {
+            no: 0,
+            at: self.app.now(),
+            token: self.caller.name.to_string(),
+            address: self.address,
+            workspace: workspace.cloned(),
+            action: action.name().to_owned(),
+            subject: subject.to_owned(),
+            detail: bounded(&detail),
+        };
+        let engine = Arc::clone(&self.app.engine);
+        // The failure is logged where refusals are made; the answer is about the change, which stands.
+        if blocking(move || engine.append_audit(&record)).await.is_err() {
+            tracing::error!(action = action.name(), "a change could not be recorded in the audit log");
+        }
+    }
+}
+
+/// A detail as text, within the bound of the engine: one that is too long keeps its names alone.
+fn bounded(detail: &Json) -> String {
+    let text = detail.to_string();
+    if text.len() <= AUDIT_DETAIL_BYTES {
+        return text;
+    }
+    let names: Vec<&String> = detail.as_object().map(|members| members.keys().collect()).unwrap_or_default();
+    json!({"too_long": names}).to_string()
+}
+
+/// The members that differ, each with both values; None if none does.
+pub(super) fn differing(before: &Json, after: &Json) -> Option<Json> {
+    let (Json::Object(before), Json::Object(after)) = (before, after) else { return None };
+    let mut changed = Map::new();
+    for name in before.keys().chain(after.keys()) {
+        let (from, to) = (before.get(name), after.get(name));
+        if from != to {
+            changed.insert(name.clone(), json!({"from": from.map(told), "to": to.map(told)}));
+        }
+    }
+    (!changed.is_empty()).then_some(Json::Object(changed))
+}
+
+/// A setting as the log tells it: exceptions are values of people, so their number alone.
+fn told(setting: &Json) -> Json {
+    match setting {
+        Json::Object(members) => {
+            let member = |(name, value): (&String, &Json)| match value {
+                Json::Array(values) if name == "exceptions" => (name.clone(), json!(values.len())),
+                value => (name.clone(), told(value)),
+            };
+            Json::Object(members.iter().map(member).collect())
+        }
+        Json::Array(items) => items.iter().map(told).collect(),
+        value => value.clone(),
+    }
+}
+
+/// `GET /audit?workspace=&limit=&cursor=`: newest first. Of all with `admin`; else of one workspace that is there for the
+/// caller, since it was made: what was done in an earlier one of the same id is not about it.
+pub(crate) async fn list(call: Call) -> Answer {
+    let (limit, below) = (call.limit()?, call.cursor(|text| text.parse().ok())?);
+    let (workspace, since) = of_what(&call)?;
+    let engine = Arc::clone(&call.app.engine);
+    let found = blocking(move || engine.audit(&AuditQuery { workspace, below, limit })).await?;
+    let fits = |record: &&AuditRecord| since.is_none_or(|since| record.at >= since);
+    let items: Vec<&AuditRecord> = found.items.iter().take_while(fits).collect();
+    let more = found.more && items.len() == found.items.len();
+    let next = items.last().filter(|_| more).map(|last| last.no.to_string());
+    Ok(tree(200, &page(items.iter().map(|record| json(record)).collect(), next.as_deref())))
+}
+
+/// Which workspace, and since when.
+fn of_what(call: &Call) -> Result<(Option<WorkspaceId>, Option<Timestamp>), Problem> {
+    let (caller, asked) = (&call.caller, call.parameter("workspace"));
+    if unbound(caller).is_ok() && caller.has(Scope::Admin) {
+        // Also of one that is gone: its records stay. What is no id has none.
+        let id = asked.map(|id| WorkspaceId::parse(id).ok_or_else(no_workspace)).transpose()?;
+        return Ok((id, None));
+    }
+    let Some(id) = asked.or(caller.workspace.as_ref().map(WorkspaceId::as_str)) else {
+        has(caller, Scope::Admin)?;
+        return Err(no_workspace());
+    };
+    let entry = call.app.workspace(id).filter(|_| caller.sees(id)).ok_or_else(no_workspace)?;
+    Ok((Some(entry.id().clone()), Some(entry.workspace.created_at)))
+}
+
+fn json(record: &AuditRecord) -> Json {
+    json!({
+        "at": record.at.to_string(),
+        "token": record.token,
+        "address": record.address.map(|address| address.to_string()),
+        "workspace": record.workspace.as_ref().map(WorkspaceId::as_str),
+        "action": record.action,
+        "subject": record.subject,
+        // The engine may have cut it: then it is told as the text that is left.
+        "detail": serde_json::from_str(&record.detail).unwrap_or_else(|_| Json::from(record.detail.as_str())),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    // Fails when `told` lets exceptions pass, or `differing` compares what is told.
+    #[test]
+    fn a_change_of_exceptions_is_told_by_their_number() {
+        let with = |values: Json| json!({"identifiers": [{"kind": "email", "exceptions": values}], "enabled": true});
+        let changed = differing(&with(json!(["a@example.test"])), &with(json!(["b@example.test"])));
+        let one = json!([{"kind": "email", "exceptions": 1}]);
+        assert_eq!(changed, Some(json!({"identifiers": {"from": one, "to": one}})));
+        assert_eq!(differing(&with(json!([])), &with(json!([]))), None);
+        assert_eq!(
+            differing(&json!({"a": 1}), &json!({"b": 2})).map(|json| json.to_string()).as_deref(),
+            Some(r#"{"a":{"from":1,"to":null},"b":{"from":null,"to":2}}"#)
+        );
+    }
+
+    #[test]
+    fn a_detail_that_is_too_long_keeps_its_names() {
+        assert_eq!(bounded(&json!({"a": 1})), r#"{"a":1}"#);
+        let long = json!({"allowed_addresses": "x".repeat(AUDIT_DETAIL_BYTES)});
+        assert_eq!(bounded(&long), r#"{"too_long":["allowed_addresses"]}"#);
+    }
+}

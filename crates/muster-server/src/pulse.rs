@@ -1,0 +1,262 @@
+//! The pulse of a workspace: what happens to it while somebody looks. Figures of the last hour, faults by type, the use
+//! of its keys, and a live stream of its requests. All of it is in memory and begins anew with the server; what must
+//! last is the storage's.
+//!
+//! A handler tells the *story* of its request by putting it into the answer; `http.rs` tells it to the pulse when the
+//! answer is made, with its status and duration. That costs a request one short lock that nobody else holds for long,
+//! and nothing for the stream while nobody watches.
+
+mod faults;
+mod keys;
+mod minutes;
+mod viewer;
+
+pub(crate) use faults::FaultShown;
+pub(crate) use keys::UseShown;
+pub(crate) use minutes::MinuteShown;
+pub(crate) use viewer::{Sight, Viewer};
+
+use crate::limits::{LIVE_BUFFER, LIVE_VIEWERS_MAX};
+use faults::Faults;
+use keys::KeyUses;
+use minutes::{Answered, Minutes};
+use muster_core::command::Route;
+use muster_core::id::{RequestId, RequestNo};
+use muster_core::outcome::{ActionOutcome, ElementResult, Outcome};
+use muster_core::reason::Fault;
+use muster_core::record::{Omitted, Request};
+use muster_core::time::Timestamp;
+use muster_store::engine::KeyRecord;
+use muster_wire::data::api::Api;
+use muster_wire::data::failure::fault_type;
+use muster_wire::manage::request;
+use serde_json::Value as Json;
+use std::net::IpAddr;
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use tokio::sync::{Semaphore, broadcast, watch};
+
+/// The pulse of one workspace.
+#[derive(Debug, Default)]
+pub(crate) struct Pulse {
+    minutes: Mutex<Minutes>,
+    faults: Mutex<Faults>,
+    keys: Mutex<KeyUses>,
+    /// Made with the first viewer: a workspace that nobody watches has no buffer.
+    live: OnceLock<broadcast::Sender<Arc<LiveRequest>>>,
+}
+
+/// A request as viewers of a live stream see it, made once for all of them. It holds what is shown and nothing that a
+/// request can make large: [`LIVE_BUFFER`] of them wait for a slow viewer.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct LiveRequest {
+    /// Its id in the log; None if the log does not keep it: it was turned away, tried out or answered from a record.
+    pub(crate) request_id: Option<RequestId>,
+    /// The item of the live stream.
+    pub(crate) item: Json,
+}
+
+/// What became of a request.
+#[derive(Clone, Debug)]
+pub(crate) enum Became {
+    /// Applied, and kept in the log under this number.
+    Applied(RequestNo, Arc<[ElementResult]>),
+    /// Refused with 400, and kept in the log as this.
+    Refused(Arc<Request>),
+    /// The recorded answer of an idempotency key was sent again.
+    Replayed,
+    /// A dry run.
+    TriedOut,
+    /// Turned away; the log does not keep it. With the type of the refusal.
+    TurnedAway(&'static str),
+}
+
+/// What a handler tells of a request.
+#[derive(Clone, Debug)]
+pub(crate) struct Story {
+    /// Whose it is.
+    pub(crate) pulse: Arc<Pulse>,
+    /// The call.
+    pub(crate) route: Route,
+    /// The origin address, if the workspace keeps it.
+    pub(crate) origin: Option<Arc<str>>,
+    /// Bytes of its body.
+    pub(crate) bytes: u64,
+    /// Its receipt.
+    pub(crate) received_at: Timestamp,
+    /// What became of it.
+    pub(crate) became: Became,
+}
+
+impl Story {
+    /// Tells it, when the answer is made.
+    pub(crate) fn end(self, status: u16, duration_us: u64, now: Timestamp) {
+        let pulse = &self.pulse;
+        let mut answered = Answered { status, duration_us, ..Answered::default() };
+        match &self.became {
+            Became::Applied(no, elements) => {
+                count(&mut answered, elements);
+                if answered.rejected > 0 || elements.iter().any(|element| !element.actions.is_empty()) {
+                    pulse.note_faults(self.route, *no, elements.iter().flat_map(faults_of), now);
+                }
+            }
+            Became::Refused(request) => pulse.note_faults(self.route, request.no, request.faults.iter(), now),
+            Became::Replayed | Became::TriedOut | Became::TurnedAway(_) => {}
+        }
+        held(&pulse.minutes).note(now, &answered);
+        if let Some(live) = pulse.live.get().filter(|live| live.receiver_count() > 0) {
+            // Nobody there any more is no failure.
+            let _watched = live.send(Arc::new(self.live(status, duration_us)));
+        }
+    }
+
+    /// The item of the live stream.
+    fn live(&self, status: u16, duration_us: u64) -> LiveRequest {
+        let logged = |request: &Request| {
+            let mut item = request::summary(request);
+            // The log's own ends when the commit begins; here it is known how long all of it took.
+            item["duration_us"] = duration_us.into();
+            LiveRequest { request_id: Some(RequestId::of(request.no)), item }
+        };
+        let aside = |failure, aside| {
+            let away = request::Away {
+                status,
+                route: self.route,
+                origin: self.origin.as_deref(),
+                received_at: self.received_at,
+                duration_us,
+                failure,
+                aside,
+            };
+            LiveRequest { request_id: None, item: request::away(&away) }
+        };
+        match &self.became {
+            Became::Applied(no, elements) => logged(&Request {
+                no: *no,
+                received_at: self.received_at,
+                status,
+                route: self.route,
+                origin: self.origin.clone(),
+                bytes: u32::try_from(self.bytes).unwrap_or(u32::MAX),
+                duration_us,
+                warnings: Vec::new(),
+                elements: Arc::clone(elements),
+                faults: Vec::new(),
+                omitted: Omitted::default(),
+            }),
+            Became::Refused(request) => logged(request),
+            Became::Replayed => aside(None, Some("replayed")),
+            Became::TriedOut => aside(None, Some("dry_run")),
+            Became::TurnedAway(failure) => aside(Some(*failure), None),
+        }
+    }
+}
+
+fn count(answered: &mut Answered, elements: &[ElementResult]) {
+    let of = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
+    let rejected = elements.iter().filter(|element| element.outcome == Outcome::Rejected).count();
+    let actions = elements.iter().flat_map(|element| &element.actions);
+    answered.events = of(actions.filter(|action| action.outcome == ActionOutcome::Accepted).count());
+    (answered.accepted, answered.rejected) = (of(elements.len() - rejected), of(rejected));
+}
+
+/// The faults of an element: a rejected event element repeats those of its actions, and they count once.
+fn faults_of(element: &ElementResult) -> impl Iterator<Item = &Fault> {
+    let of_actions = element.actions.iter().map(|action| action.errors.len()).sum::<usize>();
+    let own = if of_actions > 0 { &[][..] } else { &element.errors[..] };
+    own.iter().chain(element.actions.iter().flat_map(|action| &action.errors))
+}
+
+/// What is counted is whole after each call, so a panic elsewhere spoils nothing.
+fn held<T>(what: &Mutex<T>) -> MutexGuard<'_, T> {
+    what.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Pulse {
+    fn note_faults<'a>(&self, route: Route, no: RequestNo, faults: impl Iterator<Item = &'a Fault>, now: Timestamp) {
+        let api = Api::from(route);
+        let mut by_type: Vec<(&'static str, u32)> = Vec::new();
+        for fault in faults {
+            let name = fault_type(api, fault);
+            match by_type.iter_mut().find(|(known, _)| *known == name) {
+                Some((_, count)) => *count += 1,
+                None => by_type.push((name, 1)),
+            }
+        }
+        if by_type.is_empty() {
+            return;
+        }
+        let mut counted = held(&self.faults);
+        for (name, count) in by_type {
+            counted.note(now, no, name, count);
+        }
+    }
+
+    /// A valid key was used from a client's address.
+    pub(crate) fn key_used(&self, sha256: &[u8; 32], address: IpAddr, now: Timestamp) {
+        held(&self.keys).used(sha256, address, now);
+    }
+
+    /// A key that is not valid was used; these are the keys of the workspace.
+    pub(crate) fn key_refused(&self, sha256: &[u8; 32], keys: &[KeyRecord], now: Timestamp) {
+        held(&self.keys).refused(sha256, keys, now);
+    }
+
+    /// The keys of the workspace changed: those that are gone are remembered as ended.
+    pub(crate) fn keys_changed(&self, before: &[KeyRecord], after: &[KeyRecord], now: Timestamp) {
+        held(&self.keys).changed(before, after, now);
+    }
+
+    /// These keys with their use, then those that ended since this server began.
+    pub(crate) fn keys(&self, keys: &[KeyRecord], now: Timestamp) -> Vec<(KeyRecord, UseShown)> {
+        held(&self.keys).shown(keys, now)
+    }
+
+    /// The last sixty minutes, the oldest first; requests of the last [`crate::limits::PULSE_SECONDS`] seconds; when the
+    /// latest was answered.
+    pub(crate) fn rates(&self, now: Timestamp) -> (Vec<MinuteShown>, u32, Option<Timestamp>) {
+        let minutes = held(&self.minutes);
+        (minutes.shown(now), minutes.recent(now), minutes.last())
+    }
+
+    /// Faults of the last hour by type, the most frequent first.
+    pub(crate) fn faults(&self, now: Timestamp) -> Vec<FaultShown> {
+        held(&self.faults).shown(now)
+    }
+
+    /// A receiver of every request that is answered from now on. One that is slow loses the oldest, and learns how many.
+    /// It is closed when the workspace is gone. [`Viewer`] keeps to what a viewer may do besides.
+    pub(crate) fn subscribe(&self) -> broadcast::Receiver<Arc<LiveRequest>> {
+        self.live.get_or_init(|| broadcast::channel(LIVE_BUFFER).0).subscribe()
+    }
+}
+
+/// What the pulses of all workspaces share.
+#[derive(Debug)]
+pub(crate) struct Watching {
+    /// Since when this server counts.
+    pub(crate) since: Timestamp,
+    /// The pulse of nobody: refusals of requests that name no workspace go here, so that they cost what others cost.
+    nobody: Arc<Pulse>,
+    /// Places for viewers.
+    places: Arc<Semaphore>,
+    /// Becomes true when viewers must go.
+    ended: watch::Sender<bool>,
+}
+
+impl Watching {
+    /// Nobody watches yet.
+    pub(crate) fn since(now: Timestamp) -> Self {
+        let places = Arc::new(Semaphore::new(LIVE_VIEWERS_MAX));
+        Self { since: now, nobody: Arc::default(), places, ended: watch::Sender::new(false) }
+    }
+
+    /// The pulse of nobody.
+    pub(crate) fn nobody(&self) -> Arc<Pulse> {
+        Arc::clone(&self.nobody)
+    }
+
+    /// Every stream ends, and none begins any more: a server that stops does not wait for viewers.
+    pub(crate) fn end(&self) {
+        self.ended.send_replace(true);
+    }
+}

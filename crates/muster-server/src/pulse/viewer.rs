@@ -1,0 +1,185 @@
+//! A viewer of a live stream: what it sees next, and when it must go. The stream ends when the workspace is gone, when
+//! whoever watches may no more (asked every [`LIVE_CHECK_PERIOD`]), and when the server stops.
+
+use super::{LiveRequest, Pulse};
+use crate::app::App;
+use crate::limits::{LIVE_CHECK_PERIOD, LIVE_KEEP_ALIVE};
+use crate::workspaces::Entry;
+use muster_core::id::WorkspaceId;
+use std::fmt;
+use std::sync::{Arc, Weak};
+use tokio::sync::broadcast::Receiver;
+use tokio::sync::broadcast::error::RecvError;
+use tokio::sync::{OwnedSemaphorePermit, watch};
+use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at, sleep_until};
+
+/// Whether a viewer may still watch, and if so whether personal data is masked for it.
+type Judge = Box<dyn Fn(&App) -> Option<bool> + Send>;
+
+/// What a viewer sees next.
+#[derive(Debug)]
+pub(crate) enum Sight {
+    /// A request was answered; the flag says to mask it.
+    Request(Arc<LiveRequest>, bool),
+    /// The viewer was slow: so many requests are lost to it.
+    Lagged(u64),
+    /// Nothing happened for [`LIVE_KEEP_ALIVE`].
+    Quiet,
+    /// The stream is over.
+    Ended,
+}
+
+/// One viewer. It holds its place until it is dropped.
+pub(crate) struct Viewer {
+    app: Arc<App>,
+    workspace: WorkspaceId,
+    /// Weak, so that the pulse of a workspace that is gone goes, and its receivers learn of it.
+    pulse: Weak<Pulse>,
+    receiver: Receiver<Arc<LiveRequest>>,
+    ended: watch::Receiver<bool>,
+    judge: Judge,
+    is_masked: bool,
+    checks: Interval,
+    quiet_until: Instant,
+    _place: OwnedSemaphorePermit,
+}
+
+impl fmt::Debug for Viewer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Viewer").field("workspace", &self.workspace).finish_non_exhaustive()
+    }
+}
+
+impl Viewer {
+    /// Begins to watch a workspace. `judge` says each time whether the viewer may still watch, and whether personal data
+    /// is masked for it. None if as many watch as may.
+    pub(crate) fn open(
+        app: &Arc<App>,
+        entry: &Entry,
+        judge: impl Fn(&App) -> Option<bool> + Send + 'static,
+    ) -> Option<Self> {
+        let place = Arc::clone(&app.watching.places).try_acquire_owned().ok()?;
+        let mut checks = interval_at(Instant::now() + LIVE_CHECK_PERIOD, LIVE_CHECK_PERIOD);
+        checks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        Some(Self {
+            app: Arc::clone(app),
+            workspace: entry.id().clone(),
+            pulse: Arc::downgrade(&entry.lane.pulse),
+            receiver: entry.lane.pulse.subscribe(),
+            ended: app.watching.ended.subscribe(),
+            // Who may not watch any more learns it by the first check.
+            is_masked: judge(app).unwrap_or(true),
+            judge: Box::new(judge),
+            checks,
+            quiet_until: Instant::now() + LIVE_KEEP_ALIVE,
+            _place: place,
+        })
+    }
+
+    /// What comes next; after [`Sight::Ended`] nothing does.
+    pub(crate) async fn next(&mut self) -> Sight {
+        loop {
+            let sight = tokio::select! {
+                // In this order, so that a busy workspace hides neither the end nor a check.
+                biased;
+                () = ended(&mut self.ended) => Sight::Ended,
+                _ = self.checks.tick() => match self.judged() {
+                    Some(is_masked) => {
+                        self.is_masked = is_masked;
+                        continue;
+                    }
+                    None => Sight::Ended,
+                },
+                received = self.receiver.recv() => match received {
+                    Ok(request) => Sight::Request(request, self.is_masked),
+                    Err(RecvError::Lagged(lost)) => Sight::Lagged(lost),
+                    Err(RecvError::Closed) => Sight::Ended,
+                },
+                () = sleep_until(self.quiet_until) => Sight::Quiet,
+            };
+            self.quiet_until = Instant::now() + LIVE_KEEP_ALIVE;
+            return sight;
+        }
+    }
+
+    /// Whether it may still watch.
+    fn judged(&self) -> Option<bool> {
+        let entry = self.app.workspaces.get(self.workspace.as_str())?;
+        // Another workspace may have come under the same id.
+        if !std::ptr::eq(Arc::as_ptr(&entry.lane.pulse), self.pulse.as_ptr()) {
+            return None;
+        }
+        (self.judge)(&self.app)
+    }
+}
+
+/// Comes when streams must end; also when nobody is left who could say so.
+async fn ended(said: &mut watch::Receiver<bool>) {
+    let _said_or_gone = said.wait_for(|ended| *ended).await;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::app::{Options, Storage};
+    use crate::clock::{SystemClock, SystemRandom};
+    use crate::limits::LIVE_BUFFER;
+    use crate::pulse::{Became, Story};
+    use muster_core::command::Route;
+    use muster_core::time::Timestamp;
+    use muster_wire::manage::settings::WorkspaceSettings;
+    use std::sync::atomic::{AtomicBool, Ordering};
+
+    fn watched() -> (Arc<App>, Arc<Entry>) {
+        let token = "the-admin-token-of-the-tests".to_owned();
+        let app = App::open(Options::new(Storage::Memory, Arc::new(SystemClock::new()), Arc::new(SystemRandom), token));
+        let (app, id) = (app.unwrap(), WorkspaceId::parse("SHOP").unwrap());
+        let entry = app.create_workspace(&id, &WorkspaceSettings::new("Shop"), "key").unwrap().unwrap();
+        (app, entry)
+    }
+
+    fn happens(entry: &Entry) {
+        let story = Story {
+            pulse: Arc::clone(&entry.lane.pulse),
+            route: Route::Transition,
+            origin: None,
+            bytes: 0,
+            received_at: Timestamp(0),
+            became: Became::TurnedAway("x"),
+        };
+        story.end(429, 1, Timestamp(0));
+    }
+
+    // Fails when the channel is made larger than `LIVE_BUFFER`, or `Lagged` is taken for the end.
+    #[tokio::test]
+    async fn a_slow_viewer_loses_the_oldest_and_learns_how_many() {
+        let (app, entry) = watched();
+        let mut viewer = Viewer::open(&app, &entry, |_| Some(false)).unwrap();
+        (0..LIVE_BUFFER + 5).for_each(|_| happens(&entry));
+        assert!(matches!(viewer.next().await, Sight::Lagged(5)));
+        for _ in 0..LIVE_BUFFER {
+            assert!(matches!(viewer.next().await, Sight::Request(_, false)));
+        }
+    }
+
+    // Fails when `judged` is asked in `open` alone.
+    #[tokio::test]
+    async fn a_stream_ends_when_whoever_watches_may_no_more() {
+        let (app, entry) = watched();
+        let may = Arc::new(AtomicBool::new(true));
+        let asked = Arc::clone(&may);
+        let mut viewer = Viewer::open(&app, &entry, move |_| asked.load(Ordering::SeqCst).then_some(false)).unwrap();
+        happens(&entry);
+        assert!(matches!(viewer.next().await, Sight::Request(..)));
+        may.store(false, Ordering::SeqCst);
+        assert!(matches!(viewer.next().await, Sight::Ended));
+    }
+
+    #[tokio::test]
+    async fn nothing_is_made_for_viewers_that_are_gone() {
+        let (app, entry) = watched();
+        drop(Viewer::open(&app, &entry, |_| Some(false)));
+        happens(&entry);
+        assert_eq!(entry.lane.pulse.live.get().map(|live| (live.receiver_count(), live.len())), Some((0, 0)));
+    }
+}

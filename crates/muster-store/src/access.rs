@@ -1,0 +1,117 @@
+//! Who may call the management API, and what they changed: the records of named tokens and of the audit log, and the
+//! part of the seam that keeps them. Both belong to the installation, not to a workspace. What a scope allows and which
+//! calls are recorded is the server's.
+
+use crate::engine::EngineError;
+use crate::page::Page;
+use muster_core::id::WorkspaceId;
+use muster_core::time::Timestamp;
+use std::net::IpAddr;
+
+/// A named token of the management API, as a hash.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TokenRecord {
+    /// Its name, which tells it from all others.
+    pub name: String,
+    /// SHA-256 of the token.
+    pub sha256: [u8; 32],
+    /// What it may do, comma-separated; the engine does not read it.
+    pub scopes: String,
+    /// The one workspace that it is bound to; None = all.
+    pub workspace: Option<WorkspaceId>,
+    /// When it was made.
+    pub created_at: Timestamp,
+}
+
+/// What became of a token that was to be put.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TokenPut {
+    /// It is stored.
+    Made,
+    /// Another one has its name; nothing changed.
+    Taken,
+    /// There are as many as [`crate::bounds::Bounds::tokens`] says; nothing changed.
+    Full,
+}
+
+/// One change that somebody made through the management API.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AuditRecord {
+    /// Its place in the log, from 1, ascending and never given twice. The engine gives it: what stands here in a record
+    /// that is appended is not read.
+    pub no: u64,
+    /// When it was made.
+    pub at: Timestamp,
+    /// The name of the token that made it.
+    pub token: String,
+    /// Where the call came from; None for one that came over no connection (the command line on a stopped server).
+    pub address: Option<IpAddr>,
+    /// The workspace that it was about, if it was about one.
+    pub workspace: Option<WorkspaceId>,
+    /// What was done, a word of a closed list of the server.
+    pub action: String,
+    /// What it was done to: an id, a fingerprint, a name. Never personal data.
+    pub subject: String,
+    /// More about it, a text that the engine does not read. Cut at a character after
+    /// [`crate::bounds::Bounds::audit_detail_bytes`] bytes.
+    pub detail: String,
+}
+
+/// Which part of the audit log.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AuditQuery {
+    /// Of this workspace alone; None = of all, and of what is about none.
+    pub workspace: Option<WorkspaceId>,
+    /// Below this place, which is the last of the page before; None = from the newest.
+    pub below: Option<u64>,
+    /// Most records of the page.
+    pub limit: usize,
+}
+
+/// The part of an engine that keeps tokens and the audit log. Calls may block; they are atomic, and one after another.
+pub trait Access: Send + Sync {
+    /// Every named token, in order of name.
+    ///
+    /// # Errors
+    /// [`EngineError::Unavailable`], [`EngineError::Corrupt`].
+    fn tokens(&self) -> Result<Vec<TokenRecord>, EngineError>;
+
+    /// Keeps a named token; durable when it returns.
+    ///
+    /// # Errors
+    /// [`EngineError::UnknownWorkspace`] if it is bound to a workspace that is not there, [`EngineError::Unavailable`].
+    fn put_token(&self, token: &TokenRecord) -> Result<TokenPut, EngineError>;
+
+    /// Removes the token of a name; durable when it returns. False if there is none. Tokens that are bound to a workspace
+    /// also go when that is deleted, in the same commit.
+    ///
+    /// # Errors
+    /// [`EngineError::Unavailable`].
+    fn remove_token(&self, name: &str) -> Result<bool, EngineError>;
+
+    /// Appends to the audit log; durable when it returns the place. Beyond [`crate::bounds::Bounds::audit_records`] the
+    /// oldest records go. Records stay when their workspace is deleted.
+    ///
+    /// # Errors
+    /// [`EngineError::Unavailable`].
+    fn append_audit(&self, record: &AuditRecord) -> Result<u64, EngineError>;
+
+    /// A page of the audit log, newest first.
+    ///
+    /// # Errors
+    /// [`EngineError::Unavailable`], [`EngineError::Corrupt`].
+    fn audit(&self, query: &AuditQuery) -> Result<Page<AuditRecord>, EngineError>;
+}
+
+/// A detail within its bound: a text of any length, cut at a character.
+pub(crate) fn cut(detail: &str, bytes_max: usize) -> &str {
+    let end = (0..=bytes_max.min(detail.len())).rev().find(|end| detail.is_char_boundary(*end));
+    &detail[..end.unwrap_or_default()]
+}
+
+/// A page of rows of which one more than the limit was read, if there is one more.
+pub(crate) fn page_of_limit<T>(mut items: Vec<T>, limit: usize) -> Page<T> {
+    let more = items.len() > limit;
+    items.truncate(limit);
+    Page { items, more }
+}

@@ -1,0 +1,109 @@
+//! What the suite wants of tokens and of the audit log.
+
+use super::Make;
+use super::rig::{id, shop, workspace};
+use crate::access::{AuditQuery, AuditRecord, TokenPut, TokenRecord};
+use crate::engine::{Engine, EngineError};
+use muster_core::time::Timestamp;
+
+fn token(name: &str, workspace: Option<&str>) -> TokenRecord {
+    TokenRecord {
+        name: name.into(),
+        sha256: [7; 32],
+        scopes: "read,personal".into(),
+        workspace: workspace.map(id),
+        created_at: Timestamp(2),
+    }
+}
+
+fn record(no: u64, workspace: Option<&str>) -> AuditRecord {
+    AuditRecord {
+        no,
+        at: Timestamp(3),
+        token: "ops".into(),
+        address: no.is_multiple_of(2).then(|| [203, 0, 113, 9].into()),
+        workspace: workspace.map(id),
+        action: "key.revoked".into(),
+        subject: format!("s{no}"),
+        detail: "{}".into(),
+    }
+}
+
+/// Appends so many; those of even number are about `shop`. The number in what is appended is not read.
+fn appended(engine: &dyn Engine, count: u64) -> Vec<AuditRecord> {
+    let records = (1..=count).map(|no| record(no, no.is_multiple_of(2).then_some("shop")));
+    let append = |record: AuditRecord| {
+        assert_eq!(engine.append_audit(&AuditRecord { no: 0, ..record.clone() }), Ok(record.no));
+        record
+    };
+    records.map(append).collect()
+}
+
+fn page(
+    engine: &dyn Engine,
+    (workspace, below, limit): (Option<&str>, Option<u64>, usize),
+) -> (Vec<AuditRecord>, bool) {
+    let query = AuditQuery { workspace: workspace.map(id), below, limit };
+    let page = engine.audit(&query).expect("it reads");
+    (page.items, page.more)
+}
+
+pub(super) fn tokens_are_kept_by_name_and_taken_once(make: Make<'_>) {
+    let engine = make();
+    assert_eq!(engine.tokens(), Ok(Vec::new()));
+    assert_eq!(engine.put_token(&token("b", None)), Ok(TokenPut::Made));
+    assert_eq!(engine.put_token(&token("a", None)), Ok(TokenPut::Made));
+    let other = TokenRecord { scopes: "admin".into(), ..token("a", None) };
+    assert_eq!(engine.put_token(&other), Ok(TokenPut::Taken));
+    assert_eq!(engine.put_token(&token("c", Some("none"))), Err(EngineError::UnknownWorkspace));
+    assert_eq!(engine.tokens(), Ok(vec![token("a", None), token("b", None)]));
+    assert_eq!(engine.remove_token("a"), Ok(true));
+    assert_eq!(engine.remove_token("a"), Ok(false));
+    assert_eq!(engine.tokens(), Ok(vec![token("b", None)]));
+}
+
+pub(super) fn tokens_that_are_bound_go_with_their_workspace_and_what_was_done_in_it_stays(make: Make<'_>) {
+    let (engine, shop) = shop(make);
+    assert_eq!(engine.create_workspace(&workspace("other")), Ok(true));
+    for token in [token("all", None), token("here", Some("shop")), token("there", Some("other"))] {
+        assert_eq!(engine.put_token(&token), Ok(TokenPut::Made));
+    }
+    let records = appended(&*engine, 2);
+    assert_eq!(engine.delete_workspace(&shop), Ok(()));
+    assert_eq!(engine.tokens(), Ok(vec![token("all", None), token("there", Some("other"))]));
+    assert_eq!(page(&*engine, (Some("shop"), None, 9)), (vec![records[1].clone()], false));
+}
+
+pub(super) fn the_audit_log_is_read_newest_first_in_pages_of_all_or_of_one_workspace(make: Make<'_>) {
+    let engine = make();
+    assert_eq!(page(&*engine, (None, None, 9)), (Vec::new(), false));
+    let mut records = appended(&*engine, 5);
+    records.reverse();
+    assert_eq!(page(&*engine, (None, None, 9)), (records.clone(), false));
+    assert_eq!(page(&*engine, (None, None, 2)), (records[..2].to_vec(), true));
+    assert_eq!(page(&*engine, (None, Some(4), 3)), (records[2..].to_vec(), false));
+    let of_shop = vec![records[1].clone(), records[3].clone()];
+    assert_eq!(page(&*engine, (Some("shop"), None, 2)), (of_shop.clone(), false));
+    assert_eq!(page(&*engine, (Some("shop"), None, 1)), (of_shop[..1].to_vec(), true));
+    assert_eq!(page(&*engine, (Some("other"), None, 9)), (Vec::new(), false));
+}
+
+pub(super) fn tokens_are_bounded(make: Make<'_>) {
+    let engine = make();
+    let put = |name: &str| engine.put_token(&token(name, None));
+    assert_eq!(
+        ["a", "b", "c", "a"].map(put),
+        [TokenPut::Made, TokenPut::Made, TokenPut::Full, TokenPut::Taken].map(Ok)
+    );
+    assert_eq!(engine.remove_token("a"), Ok(true));
+    assert_eq!(put("c"), Ok(TokenPut::Made));
+}
+
+pub(super) fn the_audit_log_drops_its_oldest_and_cuts_details(make: Make<'_>) {
+    let engine = make();
+    appended(&*engine, 2);
+    let long = AuditRecord { detail: "1234é".into(), ..record(3, None) };
+    assert_eq!(engine.append_audit(&long), Ok(3));
+    let kept = AuditRecord { detail: "1234".into(), ..long };
+    assert_eq!(page(&*engine, (None, None, 9)), (vec![kept, record(2, Some("shop"))], false));
+}

@@ -1,0 +1,71 @@
+//! Tokens and the audit log of the reference engine.
+
+use super::{Memory, locked};
+use crate::access::{Access, AuditQuery, AuditRecord, TokenPut, TokenRecord, cut, page_of_limit};
+use crate::engine::EngineError;
+use crate::page::Page;
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::PoisonError;
+
+/// What it keeps of them.
+#[derive(Default)]
+pub(super) struct Kept {
+    pub(super) tokens: BTreeMap<String, TokenRecord>,
+    /// Oldest first.
+    audit: VecDeque<AuditRecord>,
+    last: u64,
+}
+
+impl Access for Memory {
+    fn tokens(&self) -> Result<Vec<TokenRecord>, EngineError> {
+        self.open()?;
+        Ok(locked(&self.access).tokens.values().cloned().collect())
+    }
+
+    fn put_token(&self, token: &TokenRecord) -> Result<TokenPut, EngineError> {
+        self.open()?;
+        // Before the tokens, as a deletion has it: a workspace that is there stays until its token is.
+        let workspaces = self.workspaces.read().unwrap_or_else(PoisonError::into_inner);
+        if token.workspace.as_ref().is_some_and(|id| !workspaces.contains_key(id)) {
+            return Err(EngineError::UnknownWorkspace);
+        }
+        let mut kept = locked(&self.access);
+        if kept.tokens.contains_key(&token.name) {
+            return Ok(TokenPut::Taken);
+        }
+        if kept.tokens.len() >= self.bounds.tokens {
+            return Ok(TokenPut::Full);
+        }
+        kept.tokens.insert(token.name.clone(), token.clone());
+        Ok(TokenPut::Made)
+    }
+
+    fn remove_token(&self, name: &str) -> Result<bool, EngineError> {
+        self.open()?;
+        Ok(locked(&self.access).tokens.remove(name).is_some())
+    }
+
+    fn append_audit(&self, record: &AuditRecord) -> Result<u64, EngineError> {
+        self.open()?;
+        let mut kept = locked(&self.access);
+        kept.last += 1;
+        let detail = cut(&record.detail, self.bounds.audit_detail_bytes).to_owned();
+        let record = AuditRecord { no: kept.last, detail, ..record.clone() };
+        kept.audit.push_back(record);
+        while kept.audit.len() > self.bounds.audit_records {
+            kept.audit.pop_front();
+        }
+        Ok(kept.last)
+    }
+
+    fn audit(&self, query: &AuditQuery) -> Result<Page<AuditRecord>, EngineError> {
+        self.open()?;
+        let kept = locked(&self.access);
+        let fits = |record: &&AuditRecord| {
+            query.below.is_none_or(|below| record.no < below)
+                && (query.workspace.is_none() || record.workspace == query.workspace)
+        };
+        let found = kept.audit.iter().rev().filter(fits).take(query.limit.saturating_add(1)).cloned().collect();
+        Ok(page_of_limit(found, query.limit))
+    }
+}

@@ -1,0 +1,41 @@
+//! Tokens and the audit log of the embedded engine: in the catalogue.
+
+use super::{Sqlite, closed, locked};
+use crate::access::{Access, AuditQuery, AuditRecord, TokenPut, TokenRecord};
+use crate::engine::EngineError;
+use crate::page::Page;
+
+impl Sqlite {
+    fn is_open(&self) -> Result<(), EngineError> {
+        if self.inner.is_closing() { Err(closed()) } else { Ok(()) }
+    }
+}
+
+impl Access for Sqlite {
+    fn tokens(&self) -> Result<Vec<TokenRecord>, EngineError> {
+        self.is_open()?;
+        locked(&self.inner.catalogue).tokens()
+    }
+
+    fn put_token(&self, token: &TokenRecord) -> Result<TokenPut, EngineError> {
+        self.is_open()?;
+        let most = self.inner.options.bounds.tokens;
+        self.inner.write_catalogue(|catalogue| catalogue.put_token(token, most))
+    }
+
+    fn remove_token(&self, name: &str) -> Result<bool, EngineError> {
+        self.is_open()?;
+        self.inner.write_catalogue(|catalogue| catalogue.remove_token(name))
+    }
+
+    fn append_audit(&self, record: &AuditRecord) -> Result<u64, EngineError> {
+        self.is_open()?;
+        let bounds = &self.inner.options.bounds;
+        self.inner.write_catalogue(|catalogue| catalogue.append_audit(record, bounds))
+    }
+
+    fn audit(&self, query: &AuditQuery) -> Result<Page<AuditRecord>, EngineError> {
+        self.is_open()?;
+        locked(&self.inner.catalogue).audit(query)
+    }
+}

@@ -1,0 +1,187 @@
+//! Tokens and the audit log in the catalogue: statements, checksums, bounds.
+
+use super::{Catalogue, damaged};
+use crate::access::{AuditQuery, AuditRecord, TokenPut, TokenRecord, cut, page_of_limit};
+use crate::bounds::Bounds;
+use crate::codec::{Cell, cells_sum};
+use crate::engine::EngineError;
+use crate::page::Page;
+use muster_core::id::WorkspaceId;
+use muster_core::time::Timestamp;
+use rusqlite::{Row, params};
+
+/// Seeds of the checksums of its tables, beside those of the catalogue's others.
+const TOKENS_SEED: u64 = 2_004;
+const AUDIT_SEED: u64 = 2_005;
+/// Rows of the audit log that [`Catalogue::check`] reads at a time.
+const CHECKED_AT_A_TIME: usize = 1_000;
+
+const NEWEST: &str = "SELECT no, at, token, address, workspace, action, subject, detail, sum FROM audit
+    WHERE no < ?1 ORDER BY no DESC LIMIT ?2";
+const NEWEST_OF: &str = "SELECT no, at, token, address, workspace, action, subject, detail, sum FROM audit
+    WHERE no < ?1 AND workspace = ?3 ORDER BY no DESC LIMIT ?2";
+
+fn text_or_null(text: Option<&str>) -> Cell<'_> {
+    text.map_or(Cell::Null, Cell::text)
+}
+
+fn token_sum(token: &TokenRecord) -> i64 {
+    let cells = [
+        Cell::text(&token.name),
+        Cell::blob(&token.sha256),
+        Cell::text(&token.scopes),
+        text_or_null(token.workspace.as_ref().map(WorkspaceId::as_str)),
+        Cell::Int(token.created_at.0),
+    ];
+    cells_sum(TOKENS_SEED, &cells)
+}
+
+fn audit_sum(record: &AuditRecord) -> i64 {
+    let address = record.address.map(|address| address.to_string());
+    let cells = [
+        Cell::unsigned(record.no),
+        Cell::Int(record.at.0),
+        Cell::text(&record.token),
+        text_or_null(address.as_deref()),
+        text_or_null(record.workspace.as_ref().map(WorkspaceId::as_str)),
+        Cell::text(&record.action),
+        Cell::text(&record.subject),
+        Cell::text(&record.detail),
+    ];
+    cells_sum(AUDIT_SEED, &cells)
+}
+
+/// A column that holds a workspace's id, or none.
+fn workspace(row: &Row<'_>, place: usize, table: &str) -> Result<Option<WorkspaceId>, EngineError> {
+    let text = row.get::<_, Option<String>>(place)?;
+    text.map(|id| WorkspaceId::parse(&id).ok_or_else(|| damaged(table))).transpose()
+}
+
+fn audit_record(row: &Row<'_>) -> Result<AuditRecord, EngineError> {
+    let address = row.get::<_, Option<String>>(3)?;
+    let record = AuditRecord {
+        no: row.get::<_, i64>(0)?.cast_unsigned(),
+        at: Timestamp(row.get(1)?),
+        token: row.get(2)?,
+        address: address.map(|text| text.parse().map_err(|_| damaged("audit"))).transpose()?,
+        workspace: workspace(row, 4, "audit")?,
+        action: row.get(5)?,
+        subject: row.get(6)?,
+        detail: row.get(7)?,
+    };
+    if audit_sum(&record) == row.get::<_, i64>(8)? { Ok(record) } else { Err(damaged("audit")) }
+}
+
+impl Catalogue {
+    /// Every token, in order of name.
+    pub(crate) fn tokens(&self) -> Result<Vec<TokenRecord>, EngineError> {
+        let mut select = self
+            .conn
+            .prepare_cached("SELECT name, sha256, scopes, workspace, created_at, sum FROM tokens ORDER BY name")?;
+        let mut rows = select.query([])?;
+        let mut tokens = Vec::new();
+        while let Some(row) = rows.next()? {
+            let token = TokenRecord {
+                name: row.get(0)?,
+                sha256: row.get::<_, Vec<u8>>(1)?.try_into().map_err(|_| damaged("tokens"))?,
+                scopes: row.get(2)?,
+                workspace: workspace(row, 3, "tokens")?,
+                created_at: Timestamp(row.get(4)?),
+            };
+            if token_sum(&token) != row.get::<_, i64>(5)? {
+                return Err(damaged("tokens"));
+            }
+            tokens.push(token);
+        }
+        Ok(tokens)
+    }
+
+    /// Keeps a token, if its name is free, its workspace there, and fewer than so many are kept.
+    pub(crate) fn put_token(&mut self, token: &TokenRecord, most: usize) -> Result<TokenPut, EngineError> {
+        if let Some(id) = &token.workspace
+            && !self.has(id)?
+        {
+            return Err(EngineError::UnknownWorkspace);
+        }
+        self.write(|conn| {
+            if conn.prepare_cached("SELECT 1 FROM tokens WHERE name = ?1")?.exists([&token.name])? {
+                return Ok(TokenPut::Taken);
+            }
+            let kept: i64 = conn.query_row("SELECT count(*) FROM tokens", [], |row| row.get(0))?;
+            if usize::try_from(kept).unwrap_or(usize::MAX) >= most {
+                return Ok(TokenPut::Full);
+            }
+            conn.execute(
+                "INSERT INTO tokens VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+                params![
+                    token.name,
+                    token.sha256,
+                    token.scopes,
+                    token.workspace.as_ref().map(WorkspaceId::as_str),
+                    token.created_at.0,
+                    token_sum(token)
+                ],
+            )?;
+            Ok(TokenPut::Made)
+        })
+    }
+
+    /// Removes a token; whether it was there.
+    pub(crate) fn remove_token(&mut self, name: &str) -> Result<bool, EngineError> {
+        self.write(|conn| Ok(conn.execute("DELETE FROM tokens WHERE name = ?1", [name])? == 1))
+    }
+
+    /// Appends to the audit log, and lets go what is beyond its bound.
+    pub(crate) fn append_audit(&mut self, record: &AuditRecord, bounds: &Bounds) -> Result<u64, EngineError> {
+        self.write(|conn| {
+            // The newest is never let go, so its number is the highest that was given.
+            let last: i64 = conn.query_row("SELECT coalesce(max(no), 0) FROM audit", [], |row| row.get(0))?;
+            let no = last.cast_unsigned() + 1;
+            let detail = cut(&record.detail, bounds.audit_detail_bytes).to_owned();
+            let record = AuditRecord { no, detail, ..record.clone() };
+            conn.prepare_cached("INSERT INTO audit VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)")?.execute(params![
+                no.cast_signed(),
+                record.at.0,
+                record.token,
+                record.address.map(|address| address.to_string()),
+                record.workspace.as_ref().map(WorkspaceId::as_str),
+                record.action,
+                record.subject,
+                record.detail,
+                audit_sum(&record)
+            ])?;
+            let gone = no.saturating_sub(bounds.audit_records as u64);
+            conn.prepare_cached("DELETE FROM audit WHERE no <= ?1")?.execute([gone.cast_signed()])?;
+            Ok(no)
+        })
+    }
+
+    /// A page of the audit log, newest first.
+    pub(crate) fn audit(&self, query: &AuditQuery) -> Result<Page<AuditRecord>, EngineError> {
+        let below = query.below.map_or(i64::MAX, |below| i64::try_from(below).unwrap_or(i64::MAX));
+        let one_more = i64::try_from(query.limit.saturating_add(1)).unwrap_or(i64::MAX);
+        let mut select = self.conn.prepare_cached(if query.workspace.is_some() { NEWEST_OF } else { NEWEST })?;
+        let mut rows = match &query.workspace {
+            Some(id) => select.query(params![below, one_more, id.as_str()])?,
+            None => select.query(params![below, one_more])?,
+        };
+        let mut found = Vec::new();
+        while let Some(row) = rows.next()? {
+            found.push(audit_record(row)?);
+        }
+        Ok(page_of_limit(found, query.limit))
+    }
+
+    /// Reads every token and the whole audit log, each row against its checksum.
+    pub(crate) fn check_access(&self) -> Result<(), EngineError> {
+        self.tokens()?;
+        let mut query = AuditQuery { workspace: None, below: None, limit: CHECKED_AT_A_TIME };
+        loop {
+            let page = self.audit(&query)?;
+            query.below = page.items.last().map(|last| last.no);
+            if !page.more {
+                return Ok(());
+            }
+        }
+    }
+}

@@ -1,0 +1,199 @@
+//! Named tokens of the management API: what they may do, how one is asked for, how they are shown (spec: management API).
+
+use super::body;
+use super::problem::Problem;
+use muster_core::id::WorkspaceId;
+use muster_core::time::Timestamp;
+use serde_json::{Value as Json, json};
+
+/// Most characters of a token's name.
+const NAME_LENGTH_MAX: usize = 64;
+/// Names that the server's own settings give tokens (`MUSTER_ADMIN_TOKEN`, `MUSTER_READ_TOKEN`).
+pub const GIVEN_NAMES: [&str; 2] = ["admin", "read"];
+
+/// What a token of the management API may do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scope {
+    /// Look.
+    Read,
+    /// See personal data where a workspace masks it.
+    Personal,
+    /// Keys, settings, identity, replays, discards, reverts, reviews, separations; the audit log of a workspace.
+    Operate,
+    /// Erase users.
+    Erase,
+    /// All of these; tokens, making and deleting workspaces, the audit log of all.
+    Admin,
+}
+
+impl Scope {
+    /// Every scope.
+    pub const ALL: [Self; 5] = [Self::Read, Self::Personal, Self::Operate, Self::Erase, Self::Admin];
+
+    /// Its word.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Read => "read",
+            Self::Personal => "personal",
+            Self::Operate => "operate",
+            Self::Erase => "erase",
+            Self::Admin => "admin",
+        }
+    }
+}
+
+/// The scopes of one token.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Scopes([bool; 5]);
+
+impl Scopes {
+    /// These.
+    pub fn of(scopes: &[Scope]) -> Self {
+        Self(Scope::ALL.map(|scope| scopes.contains(&scope)))
+    }
+
+    /// Those of a comma-separated list. A word that is none gives no right: a later version may have written it.
+    pub fn stored(list: &str) -> Self {
+        Self(Scope::ALL.map(|scope| list.split(',').any(|word| word == scope.name())))
+    }
+
+    /// Whether a token with these may do it; with [`Scope::Admin`] it may do everything.
+    pub fn has(self, scope: Scope) -> bool {
+        let mut given = Scope::ALL.iter().zip(self.0).filter(|(_, is_given)| *is_given);
+        given.any(|(known, _)| *known == scope || *known == Scope::Admin)
+    }
+
+    /// Their words, in one order.
+    pub fn names(self) -> Vec<&'static str> {
+        let given = Scope::ALL.iter().zip(self.0).filter(|(_, is_given)| *is_given);
+        given.map(|(scope, _)| scope.name()).collect()
+    }
+}
+
+/// The body of `POST /tokens`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewToken {
+    /// Its name.
+    pub name: String,
+    /// What it may do: at least one scope.
+    pub scopes: Scopes,
+    /// The one workspace that it is bound to.
+    pub workspace: Option<WorkspaceId>,
+}
+
+/// Reads the body of `POST /tokens`. Whether the name is free and the workspace there is not looked at.
+///
+/// # Errors
+/// 400 with the member that is wrong.
+pub fn new(bytes: &[u8]) -> Result<NewToken, Problem> {
+    let members = body::object(bytes)?;
+    body::only_known(&members, "", &["name", "scopes", "workspace"])?;
+    let name = members.get("name").and_then(Json::as_str).filter(|name| is_name(name)).ok_or_else(|| {
+        Problem::at("/name", format!("name must be 1 to {NAME_LENGTH_MAX} characters of A-Z, a-z, 0-9, ., _ and -"))
+    })?;
+    let workspace = match members.get("workspace") {
+        None | Some(Json::Null) => None,
+        Some(id) => Some(id.as_str().and_then(WorkspaceId::parse).ok_or_else(no_workspace)?),
+    };
+    Ok(NewToken { name: name.to_owned(), scopes: scopes(members.get("scopes"))?, workspace })
+}
+
+/// That a token was to be bound to a workspace that is not there.
+pub fn no_workspace() -> Problem {
+    Problem::at("/workspace", "no such workspace")
+}
+
+/// A name that can stand in a path: `.` and `..` are steps there.
+fn is_name(name: &str) -> bool {
+    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-');
+    (1..=NAME_LENGTH_MAX).contains(&name.len()) && name.bytes().all(allowed) && name != "." && name != ".."
+}
+
+fn scopes(list: Option<&Json>) -> Result<Scopes, Problem> {
+    let words = "read, personal, operate, erase and admin";
+    let empty = || Problem::at("/scopes", format!("scopes must be a list with one or more of {words}"));
+    let list = list.and_then(Json::as_array).filter(|list| !list.is_empty()).ok_or_else(empty)?;
+    let mut given = Vec::new();
+    for (place, word) in list.iter().enumerate() {
+        let scope = Scope::ALL.into_iter().find(|scope| word.as_str() == Some(scope.name()));
+        let unknown = || Problem::at(format!("/scopes/{place}"), format!("must be one of {words}"));
+        given.push(scope.ok_or_else(unknown)?);
+    }
+    Ok(Scopes::of(&given))
+}
+
+/// The answer of `POST /tokens`: the token is shown only here.
+pub fn made(name: &str, token: &str) -> Json {
+    json!({"name": name, "token": token})
+}
+
+/// A token as it is shown: never the token itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TokenShown<'a> {
+    /// Its name.
+    pub name: &'a str,
+    /// What it may do.
+    pub scopes: Scopes,
+    /// The one workspace that it is bound to.
+    pub workspace: Option<&'a WorkspaceId>,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// When it was used last since the server was started, if it was.
+    pub last_used_at: Option<Timestamp>,
+}
+
+/// An item of `GET /tokens`.
+pub fn json(token: &TokenShown<'_>) -> Json {
+    json!({
+        "name": token.name,
+        "scopes": token.scopes.names(),
+        "workspace": token.workspace.map(WorkspaceId::as_str),
+        "created_at": token.created_at.to_string(),
+        "last_used_at": token.last_used_at.map(|at| at.to_string()),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refused(body: &Json) -> (u16, Option<String>) {
+        new(body.to_string().as_bytes()).map_err(|problem| (problem.status, problem.pointer)).unwrap_err()
+    }
+
+    #[test]
+    fn a_token_is_asked_for_with_a_name_scopes_and_perhaps_a_workspace() {
+        let body = json!({"name": "ci.deploy-1_x", "scopes": ["operate", "read"], "workspace": "SHOP"});
+        let wanted = NewToken {
+            name: "ci.deploy-1_x".to_owned(),
+            scopes: Scopes::of(&[Scope::Read, Scope::Operate]),
+            workspace: WorkspaceId::parse("SHOP"),
+        };
+        assert_eq!(new(body.to_string().as_bytes()), Ok(wanted));
+    }
+
+    #[test]
+    fn what_is_wrong_with_a_token_that_is_asked_for_is_said_where_it_is() {
+        let at = |pointer: &str| (400, Some(pointer.to_owned()));
+        for name in ["", ".", "..", "a b", "a/b", "ä", &"n".repeat(65)] {
+            assert_eq!(refused(&json!({"name": name, "scopes": ["read"]})), at("/name"), "{name}");
+        }
+        assert_eq!(refused(&json!({"name": "a"})), at("/scopes"));
+        assert_eq!(refused(&json!({"name": "a", "scopes": []})), at("/scopes"));
+        assert_eq!(refused(&json!({"name": "a", "scopes": ["read", "Read"]})), at("/scopes/1"));
+        assert_eq!(refused(&json!({"name": "a", "scopes": ["read"], "workspace": "no id"})), at("/workspace"));
+        assert_eq!(refused(&json!({"name": "a", "scopes": ["read"], "scope": "x"})), at("/scope"));
+    }
+
+    // Fails when `has` asks for the scope itself alone.
+    #[test]
+    fn admin_may_do_everything_and_every_other_scope_itself_alone() {
+        for scope in Scope::ALL {
+            let of = Scopes::stored(scope.name());
+            let may: Vec<Scope> = Scope::ALL.into_iter().filter(|other| of.has(*other)).collect();
+            assert_eq!(may, if scope == Scope::Admin { Scope::ALL.to_vec() } else { vec![scope] });
+        }
+        assert_eq!(Scopes::stored("read,rule the world").names(), ["read"]);
+        assert_eq!(Scopes::stored("").names(), Vec::<&str>::new());
+    }
+}
