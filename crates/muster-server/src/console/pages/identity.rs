@@ -9,6 +9,8 @@ use super::super::visit::{Visit, redirect};
 use super::confirmed;
 use crate::http::manage::identity;
 use askama::Template;
+use muster_core::attribute::CUSTOMER_ID;
+use muster_core::identifier::{CUSTOMER_ID_EXCEPTIONS, OTHER_EXCEPTIONS};
 use muster_wire::manage::problem::Problem;
 use serde_json::{Map, Value as Json, json};
 use std::sync::Arc;
@@ -125,8 +127,18 @@ fn kind(visit: &Visit, n: usize) -> Option<Json> {
     let cap = field("cap").unwrap_or("50").trim();
     out.insert("max_profiles".to_owned(), cap.parse::<u64>().map_or_else(|_| json!(cap), |n| json!(n)));
     let lines = field("exceptions").unwrap_or_default().lines().map(str::trim).filter(|line| !line.is_empty());
-    out.insert("exceptions".to_owned(), lines.collect());
+    let lines: Vec<&str> = lines.collect();
+    // The list that holds where none is given stays none, so that nothing is fixed that nobody chose.
+    if lines != usual(field("kind")?) {
+        out.insert("exceptions".to_owned(), json!(lines));
+    }
     Some(Json::Object(out))
+}
+
+/// The exceptions of a kind where a workspace gives no list (behaviour.md 3).
+fn usual(kind: &str) -> Vec<&'static str> {
+    let all: &[&str] = if kind == CUSTOMER_ID { &CUSTOMER_ID_EXCEPTIONS } else { &OTHER_EXCEPTIONS };
+    all.iter().map(|word| word.trim()).filter(|word| !word.is_empty()).collect()
 }
 
 impl Identity {
@@ -138,8 +150,16 @@ impl Identity {
         self.shell.may_operate && !self.is_activating()
     }
 
+    /// The exceptions that hold for a kind, one a line.
     fn exceptions(&self, kind: &Json) -> String {
-        kind.list("exceptions").iter().filter_map(Json::as_str).collect::<Vec<_>>().join("\n")
+        self.listed(kind).join("\n")
+    }
+
+    fn listed<'k>(&self, kind: &'k Json) -> Vec<&'k str> {
+        if kind.has("exceptions") {
+            return kind.list("exceptions").iter().filter_map(Json::as_str).collect();
+        }
+        usual(kind.text("kind"))
     }
 
     fn is_new(&self, kind: &Json) -> bool {
