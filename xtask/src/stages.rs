@@ -1,10 +1,11 @@
 //! `cargo xtask test`: every check and test of the project, in stages. This file owns the list, the order, the clock
-//! and the summary; `stages/audit.rs` and `stages/clients.rs` hold the two stages that are more than one command.
+//! and the summary; `stages/audit.rs`, `stages/clients.rs` and `stages/browser.rs` hold the stages that are more than one command.
 //!
 //! A failed stage does not stop the others: one run names everything that is wrong. The order puts what is quick
-//! first; `clippy` and `docs` share cargo's check build of the dependencies, `build` and `clients` the release build.
+//! first; `clippy` and `docs` share cargo's check build of the dependencies, `build`, `clients` and `browser` the release build.
 
 mod audit;
+mod browser;
 mod clients;
 
 use std::process::Command;
@@ -53,7 +54,7 @@ struct Stage {
     run: fn(&Repo) -> anyhow::Result<Verdict>,
 }
 
-const STAGES: [Stage; 8] = [
+const STAGES: [Stage; 9] = [
     Stage { name: "fmt", about: "formatting", run: fmt },
     Stage { name: "tidy", about: "rules about source text, crates and documents", run: tidy_stage },
     Stage { name: "audit", about: "licences, bans, sources and advisories of the dependencies", run: audit::run },
@@ -62,6 +63,7 @@ const STAGES: [Stage; 8] = [
     Stage { name: "build", about: "the release binary", run: build },
     Stage { name: "test", about: "all Rust tests", run: test },
     Stage { name: "clients", about: "a client that nobody here wrote, against the release binary", run: clients::run },
+    Stage { name: "browser", about: "the console in Chromium, against the release binary", run: browser::run },
 ];
 
 /// What `clippy`, `docs` and `test` look at; the same for all three, so that they share what is built.
@@ -174,7 +176,7 @@ mod tests {
     fn named_stages_run_in_the_order_of_the_list_and_an_unknown_one_is_refused() {
         assert_eq!(names(&["clients", "fmt"]), Ok(vec!["fmt", "clients"]));
         assert_eq!(names(&[]).map(|all| all.len()), Ok(STAGES.len()));
-        let refusal = "no stage `lint`; there are fmt, tidy, audit, clippy, docs, build, test, clients";
+        let refusal = "no stage `lint`; there are fmt, tidy, audit, clippy, docs, build, test, clients, browser";
         assert_eq!(names(&["lint"]), Err(refusal.to_owned()));
     }
 

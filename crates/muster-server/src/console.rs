@@ -27,9 +27,9 @@ use visit::Visit;
 /// A page, or why it cannot be shown.
 type Page = Result<Response, Problem>;
 
-/// Nothing but the console's own files, no frames, no inline script or style, forms to itself alone.
-const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; \
-    form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
+/// Nothing but the console's own files and the empty icon, no frames, no inline script or style, forms to itself alone.
+const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src data:; \
+    connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
 
 /// One address of the console: its method, its path, and who answers it.
 type Listed = (&'static str, &'static str, MethodRouter<Arc<App>>);

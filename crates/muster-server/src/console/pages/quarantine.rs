@@ -27,6 +27,7 @@ pub(crate) struct Bench {
     pub(super) replayed_as: String,
     /// What a check or a replay said.
     pub(super) said: Option<Said>,
+    /// Unfolded: work is left, or a check was just made.
     pub(super) is_open: bool,
     pub(super) may_operate: bool,
 }
@@ -63,7 +64,7 @@ impl Bench {
             text: if raw.is_empty() { parts::json_text(entry.member("element")) } else { raw.to_owned() },
             replayed_as: entry.text("replayed_as").to_owned(),
             said: None,
-            is_open: false,
+            is_open: !entry.has("replayed_as"),
             may_operate: visit.may_operate(),
         }
     }

@@ -1,0 +1,77 @@
+// The console with JavaScript switched off: every page shows, forms and dialogs do what they do with it.
+
+import assert from "node:assert/strict";
+import { customer, event, signIn, story, visitor } from "./world.mjs";
+
+const wrong = { type: "event", customer_id: "a", actions: [{ action: "" }] };
+
+story({
+  "the token signs in": async (world) => {
+    const { browser, server } = world;
+    const shop = (world.shop = await server.workspace("SHOP"));
+    await shop.identify({ kind: "customer_id" }, { kind: "mobile" });
+    await shop.import(customer("a", { mobile: "+15550100" }), customer("b", { plan: "free" }), event("b", "ordered"), wrong);
+    await shop.import(customer("b", { mobile: "+15550100" }));
+    world.page = await visitor(browser, server, { javaScriptEnabled: false });
+    await signIn(world.page, server.token);
+    assert.equal(new URL(world.page.url()).pathname, shop.at("overview"));
+  },
+
+  "every page shows, and what only a script can do is not offered": async (world) => {
+    const { page, shop } = world;
+    const first = async (list) => (await shop.manage("GET", `/${list}`)).items[0];
+    const [merge, entry] = [await first("merges"), await first("quarantine")];
+    world.merge = merge;
+    const rest = ["overview", "live", `requests/${entry.request_id}`, "quarantine", "users", `users/${merge.survivor}`,
+      "merges", `merges/${merge.id}`, "reviews", "identity", "settings", "settings/workspace", "audit"];
+    for (const address of ["/workspaces", "/tokens", ...rest.map((it) => shop.at(it))]) {
+      const answer = await page.goto(address);
+      const copies = await page.locator("button.copy:visible").count();
+      const title = await page.locator("h1").count();
+      assert.deepEqual([address, answer.status(), copies, title], [address, 200, 0, 1]);
+    }
+  },
+
+  "a user is found, and a refused element is corrected and replayed": async ({ page, shop }) => {
+    await page.goto(shop.at("users"));
+    await page.fill("#u-q", "+15550100");
+    await page.click("main button.primary");
+    assert.equal(await page.locator("tr[data-href] a").count() > 0, true);
+    await page.goto(shop.at("quarantine"));
+    await page.click("tbody td a");
+    await page.fill(".reject textarea", JSON.stringify(event("a", "ordered")));
+    await page.click("button >> text=Replay");
+    assert.equal((await shop.manage("GET", "/stats")).quarantined, 0);
+  },
+
+  // Fails when the link on merge.html needs its script.
+  "a merge is reverted": async ({ page, shop, merge }) => {
+    await page.goto(shop.at(`merges/${merge.id}`));
+    await page.click("text=Revert");
+    await page.fill("#revert-confirm", merge.id);
+    await page.click("button >> text=Revert merge");
+    assert.equal(await page.locator(".notice >> text=Reverted").count(), 1);
+  },
+
+  // Fails when `settings::rotate` does not ask `confirmed`.
+  "the key is rotated by the dialog that its address opens, and not before its name was typed": async ({ page, shop }) => {
+    await page.goto(shop.at("settings"));
+    assert.equal(await page.isVisible("#rotate"), false);
+    await page.click("text=Rotate key");
+    assert.equal(await page.isVisible("#rotate"), true);
+    await page.selectOption("#grace", "0");
+    await page.fill("#rotate-confirm", "SHOP");
+    await page.click("#rotate footer button");
+    const key = (await page.textContent(".notice.ok .id")).trim();
+    assert.equal((await shop.import(customer("c"))).status, 401);
+    shop.key = key;
+    assert.equal((await shop.import(customer("c"))).status, 200);
+  },
+
+  "the theme is kept for the next page": async ({ page, shop }) => {
+    await page.click("button[value=dark]");
+    await page.goto(shop.at("overview"));
+    assert.equal(await page.getAttribute("html", "data-theme"), "dark");
+    assert.deepEqual(page.faults, []);
+  },
+});

@@ -1,0 +1,89 @@
+//! The stage `browser`: drives the console of the release binary with Debian's Chromium. playwright-core and axe-core
+//! are installed below the target folder, once for each lock file; Chromium and curl by apt-get where they are absent
+//! and that is allowed. The claims are in `tests/browser`; screenshots go to `screenshots` in the target folder.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::Context as _;
+
+use super::{Verdict, release_build};
+use crate::repo::{Repo, answers, succeeds};
+
+/// Where Debian puts it.
+const CHROMIUM: &str = "/usr/bin/chromium";
+/// The files with claims, the longest first; two run at a time, each with a server and a browser of its own.
+const FILES: [&str; 6] =
+    ["pages.mjs", "empty.mjs", "story.mjs", "without-script.mjs", "sign-in.mjs", "keyboard.mjs"];
+/// What npm says when it cannot reach the registry.
+const UNREACHABLE: [&str; 5] = ["ENOTFOUND", "EAI_AGAIN", "ECONNREFUSED", "ETIMEDOUT", "ECONNRESET"];
+
+pub(super) fn run(repo: &Repo) -> anyhow::Result<Verdict> {
+    if !answers("node", &["-e", "process.exit(parseInt(process.versions.node) < 20)"]) || !answers("npm", &["--version"]) {
+        return Ok(Verdict::Skipped("no node 20 with npm (Debian: apt-get install nodejs npm)".to_owned()));
+    }
+    if !programs()? {
+        let why = "no /usr/bin/chromium or no curl, and apt-get cannot install them here (Debian: apt-get install chromium curl)";
+        return Ok(Verdict::Skipped(why.to_owned()));
+    }
+    // Nothing to do after the stage `build`; alone, the stage must not test an old binary.
+    if !succeeds(&mut release_build(repo))? {
+        return Ok(Verdict::Failed);
+    }
+    let folder = repo.root.join("tests/browser");
+    let packages = match packages(&repo.target.join("browser"), &folder)? {
+        Ok(packages) => packages,
+        Err(verdict) => return Ok(verdict),
+    };
+    let screenshots = repo.target.join("screenshots");
+    fs::create_dir_all(&screenshots).with_context(|| format!("cannot make {}", screenshots.display()))?;
+    let mut node = Command::new("node");
+    node.args(["--test", "--test-reporter=spec", "--test-concurrency=2"]);
+    node.args(FILES.map(|file| folder.join(file))).env("MUSTER_BIN", repo.release_binary());
+    node.env("MUSTER_CHROMIUM", CHROMIUM).env("MUSTER_NODE_FOLDER", packages).env("MUSTER_SCREENSHOTS", screenshots);
+    Ok(Verdict::of(succeeds(&mut node)?))
+}
+
+/// Chromium and curl are there, or were installed.
+fn programs() -> anyhow::Result<bool> {
+    let are_there = || answers(CHROMIUM, &["--version"]) && answers("curl", &["--version"]);
+    if are_there() {
+        return Ok(true);
+    }
+    if !answers("sh", &["-c", "test \"$(id -u)\" = 0 && command -v apt-get"]) {
+        return Ok(false);
+    }
+    let mut update = Command::new("apt-get");
+    let mut install = Command::new("apt-get");
+    install.args(["install", "-y", "--no-install-recommends", "chromium", "curl"]);
+    install.env("DEBIAN_FRONTEND", "noninteractive");
+    Ok(succeeds(update.args(["update", "-q"]))? && succeeds(&mut install)? && are_there())
+}
+
+/// The folder that holds the packages of the lock file; made when absent or made for another lock file.
+fn packages(target: &Path, folder: &Path) -> anyhow::Result<Result<PathBuf, Verdict>> {
+    let read = |path: &Path| fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()));
+    let wanted = read(&folder.join("package-lock.json"))?;
+    let installed = target.join("installed-lock.json");
+    if fs::read_to_string(&installed).is_ok_and(|text| text == wanted) {
+        return Ok(Ok(target.to_owned()));
+    }
+    fs::create_dir_all(target).with_context(|| format!("cannot make {}", target.display()))?;
+    for name in ["package.json", "package-lock.json"] {
+        fs::copy(folder.join(name), target.join(name)).with_context(|| format!("cannot copy {name}"))?;
+    }
+    let mut npm = Command::new("npm");
+    npm.args(["ci", "--ignore-scripts", "--no-audit", "--no-fund"]).current_dir(target);
+    let output = npm.output().context("cannot start npm")?;
+    let said = String::from_utf8_lossy(&output.stderr);
+    print!("{said}");
+    if output.status.success() {
+        fs::write(&installed, wanted).with_context(|| format!("cannot write {}", installed.display()))?;
+        return Ok(Ok(target.to_owned()));
+    }
+    if UNREACHABLE.iter().any(|sign| said.contains(sign)) {
+        return Ok(Err(Verdict::Skipped("npm cannot reach its registry from here".to_owned())));
+    }
+    Ok(Err(Verdict::Failed))
+}
