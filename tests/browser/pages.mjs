@@ -5,8 +5,8 @@ import assert from "node:assert/strict";
 import { look } from "./look.mjs";
 import { customer, event, signIn, story, visitor } from "./world.mjs";
 
-const HOSTILE = "<img src=x onerror=alert(1)> \u202e\u0000 \u05e9\u05dc\u05d5\u05dd " + "long".repeat(50);
-const wrong = (id, action = "") => ({ type: "event", customer_id: id, actions: [{ action, attributes: { price: 12.5 } }] });
+const HOSTILE = "<img src=x onerror=alert(1)> \u202e\u0007 \u05e9\u05dc\u05d5\u05dd " + "long".repeat(50);
+const refused = (id, action = "") => ({ type: "event", customer_id: id, actions: [{ action, attributes: { price: 12.5 } }] });
 
 /** A workspace in which each page has something to show, typical and hostile. */
 async function filled(server) {
@@ -19,11 +19,12 @@ async function filled(server) {
   await shop.import(customer("cust-1", { name: "Ada Lovelace", mobile: "+15550142", city: "London", tags: ["vip", "beta"] }),
     customer("cust-2", { name: "Ada L.", email: "ada@example.com", plan: "gold", score: 1.5 }),
     event("cust-1", "added to cart", { sku: "B-7", price: 12.5 }), event("cust-1", "ordered", { sku: "B-7", sum: 31 }),
-    event("cust-2", "opened mail"), wrong("cust-1"), wrong("cust-2"),
+    event("cust-2", "opened mail"), refused("cust-1"), refused("cust-2"),
     { type: "device", customer_id: "cust-1", device_id: "d-1", platform: "ANDROID", push_id: "p-1", active: true, model: "Pixel 9" },
     { type: "device", device_id: "d-2" });
   await shop.import(customer("cust-1", { email: "Ada@example.com", city: "Turin" }));
-  await shop.import(customer(HOSTILE.slice(0, 200), { [HOSTILE.slice(0, 40)]: HOSTILE, name: HOSTILE, mobile: "+15550143" }), wrong(HOSTILE.slice(0, 60)));
+  await shop.import(customer(HOSTILE.slice(0, 200), { [HOSTILE.slice(0, 40)]: HOSTILE, name: HOSTILE, mobile: "+15550143" }), refused(HOSTILE.slice(0, 60)),
+    customer("cust-5", { note: "\u0000" }));
   await shop.import(customer("cust-3", { name: "Grace Hopper", mobile: "+15550144", plan: "free" }),
     customer("cust-4", { name: "Grace H.", city: "New York" }));
   await shop.import(customer("cust-4", { mobile: "+15550144" }));
@@ -35,9 +36,11 @@ async function filled(server) {
   return shop;
 }
 
+// What was found on any page, for the claim at the end.
+const wrong = [];
 const sound = async (page, name, address) => {
   if (address) assert.equal((await page.goto(address)).status() < 500, true, address);
-  assert.deepEqual(await look(page, name), []);
+  wrong.push(...(await look(page, name)));
 };
 
 story({
@@ -45,7 +48,6 @@ story({
     world.page = await visitor(world.browser, world.server);
     const { page, server } = world;
     world.shop = await filled(server);
-    await server.workspace("SHOP_EU_DEBUG", { name: "Shop, Europe" });
     await server.manage("POST", "/tokens", { name: "night-shift", scopes: ["read"], workspace: "SHOP_EU" });
     await signIn(page, server.token);
     await sound(page, "workspaces", "/workspaces");
@@ -53,15 +55,14 @@ story({
     await page.click("#t-night-shift .danger");
     await sound(page, "tokens-revoke");
     await sound(page, "components", "/components");
-    await sound(page, "test-environment", "/w/SHOP_EU_DEBUG/overview");
   },
 
   "what came in": async ({ page, shop }) => {
     const { items } = await shop.manage("GET", "/requests");
-    const refused = items.find((it) => it.status === 400);
+    const whole = items.find((it) => it.status === 400);
     await sound(page, "overview", shop.at("overview"));
     await sound(page, "live", shop.at("live"));
-    await sound(page, "request-refused", shop.at(`requests/${refused.request_id}`));
+    await sound(page, "request-refused", shop.at(`requests/${whole.request_id}`));
     await sound(page, "quarantine", shop.at("quarantine"));
     const entries = (await shop.manage("GET", "/quarantine")).items;
     for (const [n, entry] of entries.entries()) {
@@ -122,4 +123,7 @@ story({
     await page.click("#suspend footer button");
     await sound(page, "suspended", shop.at("overview"));
   },
+
+  // Fails when console.css gives `--text-3` the colour of `--line`, or the policy of console.rs loses `img-src`.
+  "nothing is wrong with any of them": () => assert.deepEqual(wrong, []),
 });

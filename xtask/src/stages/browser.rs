@@ -14,13 +14,14 @@ use crate::repo::{Repo, answers, succeeds};
 /// Where Debian puts it.
 const CHROMIUM: &str = "/usr/bin/chromium";
 /// The files with claims, the longest first; two run at a time, each with a server and a browser of its own.
-const FILES: [&str; 6] =
-    ["pages.mjs", "empty.mjs", "story.mjs", "without-script.mjs", "sign-in.mjs", "keyboard.mjs"];
+const FILES: [&str; 6] = ["pages.mjs", "empty.mjs", "story.mjs", "without-script.mjs", "sign-in.mjs", "keyboard.mjs"];
 /// What npm says when it cannot reach the registry.
 const UNREACHABLE: [&str; 5] = ["ENOTFOUND", "EAI_AGAIN", "ECONNREFUSED", "ETIMEDOUT", "ECONNRESET"];
 
 pub(super) fn run(repo: &Repo) -> anyhow::Result<Verdict> {
-    if !answers("node", &["-e", "process.exit(parseInt(process.versions.node) < 20)"]) || !answers("npm", &["--version"]) {
+    if !answers("node", &["-e", "process.exit(parseInt(process.versions.node) < 20)"])
+        || !answers("npm", &["--version"])
+    {
         return Ok(Verdict::Skipped("no node 20 with npm (Debian: apt-get install nodejs npm)".to_owned()));
     }
     if !programs()? {

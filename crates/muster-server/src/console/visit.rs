@@ -1,7 +1,8 @@
 //! Who asks for a page: the session, the workspace that the path names, query and form, the zone. A visit is judged
 //! before any page is made; what it asks of the management API is asked for its own token.
 
-use super::parts::Moments;
+use super::assets;
+use super::parts::{Moments, escaped};
 use super::session::{SESSION, THEME, ZONE, cookie};
 use crate::app::App;
 use crate::callers::{Caller, Scope};
@@ -14,7 +15,7 @@ use crate::workspaces::Entry;
 use axum::body::Body;
 use axum::extract::Request;
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
-use axum::response::{IntoResponse as _, Response};
+use axum::response::{Html, IntoResponse as _, Response};
 use http_body_util::BodyExt as _;
 use muster_wire::manage::mask::masked;
 use muster_wire::manage::page::render;
@@ -403,7 +404,14 @@ pub(super) fn redirect(to: &str) -> Response {
     response
 }
 
-/// An answer in words alone, where no page can be made.
+/// An answer in words alone, where no page can be made: there is no visit, or no workspace.
 pub(super) fn plain(status: StatusCode, words: &str) -> Response {
-    (status, words.to_owned()).into_response()
+    let (style, words) = (assets::style(), escaped(words));
+    let page = format!(
+        "<!doctype html>\n<html lang=\"en\">\n<head><meta charset=\"utf-8\">\
+         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\"><title>{words} - Muster</title>\
+         <link rel=\"stylesheet\" href=\"{style}\"><link rel=\"icon\" href=\"data:,\"></head>\n\
+         <body><main class=\"alone\"><h1>{words}</h1><p><a href=\"/\">Open the console</a></p></main></body>\n</html>\n"
+    );
+    (status, Html(page)).into_response()
 }
