@@ -20,7 +20,8 @@ async function filled(server) {
     customer("cust-2", { name: "Ada L.", email: "ada@example.com", plan: "gold", score: 1.5 }),
     event("cust-1", "added to cart", { sku: "B-7", price: 12.5 }), event("cust-1", "ordered", { sku: "B-7", sum: 31 }),
     event("cust-2", "opened mail"), refused("cust-1"), refused("cust-2"),
-    { type: "device", customer_id: "cust-1", device_id: "d-1", platform: "ANDROID", push_id: "p-1", active: true, model: "Pixel 9" },
+    { type: "customer", customer_id: "cust-0", attributes: { plan: "gold" } },
+    { type: "device", customer_id: "cust-1", device_id: "d-1", attributes: { platform: "ANDROID", push_id: "p-1", model: "Pixel 9" } },
     { type: "device", device_id: "d-2" });
   await shop.import(customer("cust-1", { email: "Ada@example.com", city: "Turin" }));
   await shop.import(customer(HOSTILE.slice(0, 200), { [HOSTILE.slice(0, 40)]: HOSTILE, name: HOSTILE, mobile: "+15550143" }), refused(HOSTILE.slice(0, 60)),

@@ -58,7 +58,7 @@ impl Bench {
             index: entry.count("index"),
             kind: entry.text("type").to_owned(),
             types,
-            detail: parts::clipped(faults.first().map_or("", |fault| fault.text("message"))),
+            detail: parts::shown(faults.first().map_or("", |fault| fault.text("message"))),
             code: parts::json_code(entry.member("element"), &notes, &label),
             pointers: faults.iter().map(|fault| fault.text("pointer").to_owned()).collect(),
             text: if raw.is_empty() { parts::json_text(entry.member("element")) } else { raw.to_owned() },
@@ -129,7 +129,7 @@ fn row(entry: &Json) -> Row {
         kind: entry.text("type").to_owned(),
         types,
         pointer: first.map_or("", |fault| fault.text("pointer")).to_owned(),
-        detail: parts::clipped(first.map_or("", |fault| fault.text("message"))),
+        detail: parts::shown(first.map_or("", |fault| fault.text("message"))),
         replayed_as: entry.text("replayed_as").to_owned(),
     }
 }
