@@ -19,7 +19,7 @@ const FILES: [&str; 6] = ["pages.mjs", "empty.mjs", "story.mjs", "without-script
 const UNREACHABLE: [&str; 5] = ["ENOTFOUND", "EAI_AGAIN", "ECONNREFUSED", "ETIMEDOUT", "ECONNRESET"];
 
 pub(super) fn run(repo: &Repo) -> anyhow::Result<Verdict> {
-    if !answers("node", &["-e", "process.exit(parseInt(process.versions.node) < 20)"])
+    if !answers("node", &["-e", "process.exit(parseInt(process.versions.node) < 20 ? 1 : 0)"])
         || !answers("npm", &["--version"])
     {
         return Ok(Verdict::Skipped("no node 20 with npm (Debian: apt-get install nodejs npm)".to_owned()));
