@@ -20,7 +20,6 @@ export async function look(page, name) {
     await page.setViewportSize({ width, height: HEIGHT });
     const [wants, has] = await page.evaluate(() => [document.documentElement.scrollWidth, document.documentElement.clientWidth]);
     if (wants > has) wrong.push(`${name} at ${width} px: ${wants} px wide (${await widest(page)})`);
-    if (width === 400) await page.screenshot({ path: join(MUSTER_SCREENSHOTS, `${name}-narrow.png`), fullPage: true });
   }
   await page.setViewportSize({ width: 1280, height: HEIGHT });
   return wrong;
