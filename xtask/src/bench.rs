@@ -2,6 +2,7 @@
 //! not a timed test. Leaves the course of the measurement to `bench/import.rs`.
 
 mod bodies;
+mod console;
 mod import;
 mod load;
 mod loader;
@@ -26,7 +27,8 @@ usage: cargo xtask bench import [--quick] [--seconds N] [--users N] [--dir D] [-
   --users N    users loaded before anything is measured (1,000-10,000,000)
   --dir D      where the temporary data directories go (default: /var/tmp, else the system's); a disk, not tmpfs
   --binary F   a muster binary to measure instead of a fresh release build
-  --only ...   of muster, postgres (G and N), noop, parse; the report is then printed only, not written to docs/benchmarks.md";
+  --only ...   of muster, postgres (G and N), noop, parse; the report is then printed only, not written to docs/benchmarks.md
+   or: cargo xtask bench console --help    pages of the console, and imports beside viewers of the live stream";
 
 /// What was asked for.
 #[derive(Debug)]
@@ -125,6 +127,7 @@ fn number(flag: &str, text: &str, range: std::ops::RangeInclusive<u64>) -> Resul
 pub(crate) fn run(args: &[String]) -> Result<()> {
     match args.split_first() {
         Some((command, [])) if command == "serve-noop" => noop::serve(),
+        Some((command, rest)) if command == "console" => console::run(rest),
         Some((command, rest)) if command == "import" => {
             let options = Options::parse(rest)?;
             if cfg!(debug_assertions) {

@@ -121,6 +121,11 @@ pub fn listed() -> Vec<(&'static str, &'static str)> {
     routes().into_iter().map(|(method, path, _)| (method, path)).collect()
 }
 
+/// Method and path of every address of the console.
+pub fn console_listed() -> Vec<(&'static str, &'static str)> {
+    crate::console::routes().into_iter().map(|(method, path, _)| (method, path)).collect()
+}
+
 /// The service of the whole server.
 pub fn router(app: Arc<App>) -> Router {
     let mut calls = Router::new();

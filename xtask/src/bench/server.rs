@@ -19,13 +19,13 @@ use std::time::{Duration, Instant};
 /// The longest wait for the ready line and for the end after SIGTERM.
 const PATIENCE: Duration = Duration::from_secs(60);
 /// The admin token of the measured servers; they listen on loopback only and live for minutes.
-const ADMIN: &str = "benchmark-admin-token-0123456789abcdef";
+pub(crate) const ADMIN: &str = "benchmark-admin-token-0123456789abcdef";
 
 /// A running server process.
 #[derive(Debug)]
 pub(crate) struct Server {
     child: Child,
-    addr: SocketAddr,
+    pub(crate) addr: SocketAddr,
     /// From the start of the process to its ready line.
     pub(crate) ready: Duration,
 }
@@ -131,7 +131,8 @@ impl Server {
         Ok((count("users")?, count("events")?))
     }
 
-    fn manage(&self, method: &str, path: &str, body: &Value) -> Result<Value> {
+    /// A call of the management API; what it answers.
+    pub(crate) fn manage(&self, method: &str, path: &str, body: &Value) -> Result<Value> {
         let body = if body.is_null() { String::new() } else { body.to_string() };
         let request = format!(
             "{method} /api/v1{path} HTTP/1.1\r\nHost: {}\r\nAuthorization: Bearer {ADMIN}\r\nConnection: close\r\n\

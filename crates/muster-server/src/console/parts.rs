@@ -3,6 +3,8 @@
 
 mod chart;
 mod code;
+#[cfg(test)]
+mod laws;
 mod time;
 
 pub(crate) use chart::{Minute, hour};

@@ -5,6 +5,7 @@
 mod amplification;
 mod audit;
 mod clients;
+mod console;
 mod deletion;
 mod documented;
 mod dry_runs;

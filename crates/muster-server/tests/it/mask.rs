@@ -49,7 +49,7 @@ pub(crate) fn fixtures(workspace: &Workspace<'_>) -> Vec<(&'static str, String)>
     ]
 }
 
-fn is_told(body: &[u8]) -> bool {
+pub(crate) fn is_told(body: &[u8]) -> bool {
     let text = String::from_utf8_lossy(body);
     [PLANTED, ORIGIN, "4711001"].iter().any(|value| text.contains(value))
 }

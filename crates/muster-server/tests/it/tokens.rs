@@ -11,7 +11,7 @@ fn with(world: &World, token: &str, (method, path): (&str, &str), body: &Json) -
     world.call(method, path, &[("Authorization", &format!("Bearer {token}"))], &bytes)
 }
 
-fn make(world: &World, body: &Json) -> String {
+pub(crate) fn make(world: &World, body: &Json) -> String {
     let made = world.admin("POST", "/tokens", body);
     assert_eq!(made.status, 201, "{}", made.json());
     made.json()["token"].as_str().unwrap().to_owned()
@@ -134,7 +134,10 @@ fn body(method: &str, template: &str, workspace: &Workspace<'_>) -> Json {
 }
 
 /// Every call of the management API with the ids of a workspace's data, and a body that would do something.
-fn calls(workspace: &Workspace<'_>, fixtures: &[(&str, String)]) -> Vec<(&'static str, &'static str, String, Json)> {
+pub(crate) fn calls(
+    workspace: &Workspace<'_>,
+    fixtures: &[(&str, String)],
+) -> Vec<(&'static str, &'static str, String, Json)> {
     let of_management = muster_server::http::listed().into_iter().filter(|(_, template)| template.starts_with("/api/"));
     let filled = of_management.map(|(method, template)| {
         let mut path = template.to_owned();
@@ -148,7 +151,7 @@ fn calls(workspace: &Workspace<'_>, fixtures: &[(&str, String)]) -> Vec<(&'stati
 }
 
 /// A workspace with data of every kind, a separation among it, and a named token.
-fn fixtures(workspace: &Workspace<'_>) -> Vec<(&'static str, String)> {
+pub(crate) fn fixtures(workspace: &Workspace<'_>) -> Vec<(&'static str, String)> {
     let mut fixtures = mask::fixtures(workspace);
     fixtures.retain(|(name, _)| *name != "name");
     let with = |id: &str, value: &str| json!({"type": "customer", "customer_id": id, "attributes": {"email": value}});
@@ -169,7 +172,7 @@ fn fixtures(workspace: &Workspace<'_>) -> Vec<(&'static str, String)> {
 }
 
 /// Everything that the admin sees by GET: what a write would show in.
-fn seen(world: &World, calls: &[(&str, &str, String, Json)]) -> Vec<(String, Vec<u8>)> {
+pub(crate) fn seen(world: &World, calls: &[(&str, &str, String, Json)]) -> Vec<(String, Vec<u8>)> {
     let gets = calls.iter().filter(|(method, ..)| *method == "GET");
     gets.map(|(_, _, path, _)| (path.clone(), world.admin("GET", &path["/api/v1".len()..], &Json::Null).body)).collect()
 }

@@ -74,7 +74,10 @@ async fn activate(visit: &Visit, draft: Json) -> Page {
     }
     match visit.act(identity::change, ("PUT", &["identity"]), &draft).await {
         Ok(_) => Ok(redirect(&visit.within("identity"))),
-        Err(problem) if problem.status < 500 => page(visit, Some(draft), Json::Null, said(&problem)).await,
+        // What is wrong with the draft stands beside it; that the token may not is no fault of the draft.
+        Err(problem) if problem.status < 500 && problem.status != 403 => {
+            page(visit, Some(draft), Json::Null, said(&problem)).await
+        }
         Err(problem) => Err(problem),
     }
 }

@@ -163,7 +163,7 @@ fn element(visit: &Visit) -> Result<Json, String> {
 /// `POST /w/{ws}/quarantine/{id}/check` with `element`: what a replay would do, and nothing else.
 pub(crate) async fn check(visit: Arc<Visit>) -> Page {
     let text = visit.field("element").unwrap_or_default();
-    let said = match tried(&visit, "true").await {
+    let said = match tried(&visit, "true").await? {
         Ok(results) => said_of(&results, true),
         Err(words) => Said { is_good: false, words, notes: Vec::new() },
     };
@@ -173,7 +173,7 @@ pub(crate) async fn check(visit: Arc<Visit>) -> Page {
 /// `POST /w/{ws}/quarantine/{id}/replay` with `element`.
 pub(crate) async fn replay(visit: Arc<Visit>) -> Page {
     let text = visit.field("element").unwrap_or_default();
-    match tried(&visit, "false").await {
+    match tried(&visit, "false").await? {
         Ok(results) if said_of(&results, false).is_good => {
             Ok(redirect(&visit.within(&format!("requests/{}", results.text("request_id")))))
         }
@@ -183,11 +183,22 @@ pub(crate) async fn replay(visit: Arc<Visit>) -> Page {
 }
 
 /// Sends the element of the form as a replay; the answer of the import, or what was wrong in words.
-async fn tried(visit: &Visit, dry: &str) -> Result<Json, String> {
-    let body = json!({"element": element(visit)?});
+///
+/// # Errors
+/// What has nothing to do with the element: the token may not, or there is no such entry.
+async fn tried(visit: &Visit, dry: &str) -> Result<Result<Json, String>, Problem> {
     let parts = ["quarantine", visit.part(1), "replay"];
-    let done = visit.acts(quarantine::replay, ("POST", &parts), &[("dry_run", dry)], &body).await;
-    done.map_err(|problem| super::frame::sentence(&problem.detail))
+    if !visit.may_operate() {
+        return Err(Problem::new(403, "this token lacks the scope operate"));
+    }
+    let body = match element(visit) {
+        Ok(element) => json!({"element": element}),
+        Err(words) => return Ok(Err(words)),
+    };
+    match visit.acts(quarantine::replay, ("POST", &parts), &[("dry_run", dry)], &body).await {
+        Err(problem) if matches!(problem.status, 403 | 404) => Err(problem),
+        done => Ok(done.map_err(|problem| super::frame::sentence(&problem.detail))),
+    }
 }
 
 /// What the answer of a replay says.

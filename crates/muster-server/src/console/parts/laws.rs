@@ -1,0 +1,84 @@
+//! What holds of the components for any text: nothing of it is markup. `proptest` tries texts at random.
+
+use super::{clipped, escaped, json_code, key, shown};
+use proptest::prelude::*;
+use serde_json::{Value as Json, json};
+
+/// Texts with what HTML gives a meaning, and what hides, among any other letters.
+fn texts() -> impl Strategy<Value = String> {
+    let letter = prop_oneof![
+        prop::sample::select(vec![
+            '<', '>', '"', '\'', '&', ';', '/', '=', ' ', '\n', '\0', '\u{202e}', '\u{feff}', '`'
+        ]),
+        any::<char>(),
+    ];
+    prop::collection::vec(letter, 0..40).prop_map(String::from_iter)
+}
+
+/// The markup without the tags that a component makes by itself; what is left came in.
+fn without(markup: &str, own: &[&str]) -> String {
+    own.iter().fold(markup.to_owned(), |text, tag| text.replace(tag, ""))
+}
+
+fn is_plain(text: &str) -> bool {
+    !text.contains(['<', '>', '"', '\''])
+}
+
+/// As a browser reads it.
+fn read(text: &str) -> String {
+    let pairs = [("&lt;", "<"), ("&gt;", ">"), ("&quot;", "\""), ("&#39;", "'"), ("&amp;", "&")];
+    pairs.into_iter().fold(text.to_owned(), |text, (from, to)| text.replace(from, to))
+}
+
+const HIDDEN: [&str; 2] = ["<span class=\"tag warn\">", "</span>"];
+
+proptest! {
+    // Fails when `escaped` lets one of its five characters through, or writes another in its place.
+    #[test]
+    fn escaped_text_holds_no_markup_and_is_read_as_it_came(text in texts()) {
+        let out = escaped(&text);
+        prop_assert!(is_plain(&out), "{out}");
+        prop_assert_eq!(read(&out), text);
+    }
+
+    // Fails when `told` pushes a letter as it is.
+    #[test]
+    fn shown_text_is_never_markup(text in texts()) {
+        let out = shown(&text);
+        let inside = out.as_str().strip_prefix("<bdi>").and_then(|it| it.strip_suffix("</bdi>"));
+        let left = without(inside.expect("one phrase"), &HIDDEN);
+        prop_assert!(is_plain(&left), "{out}");
+    }
+
+    // Fails when `clipped` leaves out `escaped` of its title.
+    #[test]
+    fn clipped_text_is_neither_markup_nor_ends_its_title(text in texts()) {
+        let out = clipped(&text);
+        let inside = out.as_str().strip_prefix("<bdi class=\"clip\" title=\"").and_then(|it| it.strip_suffix("</bdi>"));
+        let (title, words) = inside.and_then(|it| it.split_once("\">")).expect("one phrase with a title");
+        prop_assert!(is_plain(title) && is_plain(&without(words, &HIDDEN)), "{out}");
+    }
+
+    // Fails when `key` leaves out `shown` of the kind, or `copy` leaves out `escaped` of the value.
+    #[test]
+    fn a_key_with_its_copy_button_holds_no_tag_of_its_kind_or_value(kind in texts(), value in texts()) {
+        let (out, empty) = (key(&kind, &value), key("", ""));
+        let count = |text: &str, of: char| text.matches(of).count();
+        let told = count(out.as_str(), '<') - 2 * out.as_str().matches(HIDDEN[0]).count();
+        prop_assert_eq!(told, count(empty.as_str(), '<'));
+        let quotes = count(out.as_str(), '"') - 2 * out.as_str().matches(HIDDEN[0]).count();
+        prop_assert_eq!(quotes, count(empty.as_str(), '"'));
+    }
+
+    // Fails when `scalar` pushes a letter as it is, or `json_code` a note or its label.
+    #[test]
+    fn json_as_code_holds_no_markup_of_names_values_notes_or_label(name in texts(), value in texts(), note in texts()) {
+        let json: Json = json!({&name: &value, "a": [{&name: [&value]}], "b": 1});
+        let out = json_code(&json, &[(format!("/{name}"), note.clone()), (String::new(), note.clone())], &note);
+        let rest = out.as_str().strip_prefix("<pre class=\"code numbered\" tabindex=\"0\" role=\"region\" aria-label=\"");
+        let (label, rest) = rest.and_then(|it| it.split_once("\"><code>")).expect("a label");
+        let own = ["<span class=\"ln\">", "<span class=\"ln hit\">", "<span class=\"ln-note\">", "<span class=\"k\">",
+            "</code></pre>", HIDDEN[0], HIDDEN[1]];
+        prop_assert!(is_plain(label) && is_plain(&without(rest, &own)), "{out}");
+    }
+}
