@@ -62,6 +62,12 @@ impl Sessions {
         Some(session.token)
     }
 
+    /// The same, without taking it for a use: a page that is left open keeps no session alive.
+    pub(super) fn token_unused(&self, cookie: &str, now: Timestamp) -> Option<[u8; 32]> {
+        let sessions = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        sessions.get(&sha256(cookie.as_bytes())).filter(|session| !session.is_over(now)).map(|session| session.token)
+    }
+
     /// Ends a session.
     pub(super) fn end(&self, cookie: &str) {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(&sha256(cookie.as_bytes()));

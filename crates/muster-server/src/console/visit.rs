@@ -191,7 +191,7 @@ impl Visit {
     pub(super) fn watches(&self) -> impl Fn(&App) -> Option<bool> + Send + 'static {
         let (cookie, parts) = (self.session().to_owned(), vec![self.workspace().to_owned(), "requests".to_owned()]);
         move |app| {
-            let caller = app.sessions.token(&cookie, app.now()).and_then(|token| app.caller_of(&token))?;
+            let caller = app.sessions.token_unused(&cookie, app.now()).and_then(|token| app.caller_of(&token))?;
             let may = caller.has(Scope::Read) && caller.sees(&parts[0]);
             may.then(|| is_masked(app, &caller, &parts))
         }

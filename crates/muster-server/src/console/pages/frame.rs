@@ -126,6 +126,9 @@ fn set_cookie(response: &mut Response, line: &str) {
 /// `POST /theme` with `theme`: kept in a cookie, for the sign-in page, too.
 pub(crate) async fn theme(State(app): State<Arc<App>>, request: Request) -> Response {
     let (head, body) = request.into_parts();
+    if !is_same_origin(&head.headers) {
+        return guarded(plain(StatusCode::FORBIDDEN, "this form was not sent from a page of this console"));
+    }
     let fields = match form(&app, &head.headers, body).await {
         Ok(fields) => fields,
         Err(response) => return guarded(response),

@@ -9,9 +9,19 @@ struct Line {
     pointer: String,
 }
 
-/// JSON with indents, for a text area.
+/// JSON with indents, for a text area; hidden characters are escaped, so that what is seen is what is sent.
 pub(crate) fn json_text(value: &Json) -> String {
-    serde_json::to_string_pretty(value).unwrap_or_default()
+    let pretty = serde_json::to_string_pretty(value).unwrap_or_default();
+    let mut out = String::with_capacity(pretty.len());
+    for letter in pretty.chars() {
+        // Line breaks stand between members alone: inside texts they are escaped already.
+        if letter != '\n' && is_hidden(letter) {
+            put(&mut out, format_args!("\\u{:04x}", u32::from(letter)));
+        } else {
+            out.push(letter);
+        }
+    }
+    out
 }
 
 /// JSON as numbered lines; each fault is noted under the line that its pointer (RFC 6901, below this value) names, or
@@ -107,5 +117,13 @@ mod tests {
             <span class=\"ln-note\">Here\n</span>\
             <span class=\"ln\">    }\n</span><span class=\"ln\">  ]\n</span><span class=\"ln\">}\n</span></code></pre>";
         assert_eq!(json_code(&value, &faults, "Element").as_str(), want);
+    }
+
+    #[test]
+    fn what_is_hidden_in_a_text_to_correct_is_escaped_and_means_the_same() {
+        let value = json!({"a": "\u{202e}x\ny"});
+        let text = json_text(&value);
+        assert_eq!(text, "{\n  \"a\": \"\\u202ex\\ny\"\n}");
+        assert_eq!(serde_json::from_str::<Json>(&text).expect("it is JSON"), value);
     }
 }

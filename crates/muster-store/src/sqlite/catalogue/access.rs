@@ -13,7 +13,7 @@ use rusqlite::{Row, params};
 /// Seeds of the checksums of its tables, beside those of the catalogue's others.
 const TOKENS_SEED: u64 = 2_004;
 const AUDIT_SEED: u64 = 2_005;
-/// Rows of the audit log that [`Catalogue::check`] reads at a time.
+/// Rows of the audit log that a check reads at a time.
 const CHECKED_AT_A_TIME: usize = 1_000;
 
 const NEWEST: &str = "SELECT no, at, token, address, workspace, action, subject, detail, sum FROM audit
