@@ -48,6 +48,7 @@ fn listed() -> Vec<Listed> {
         ("GET", "/components", page(frame::components)),
         ("GET", "/workspaces", page(overview::all::list)),
         ("POST", "/workspaces", act(overview::all::create)),
+        ("GET", "/audit", page(tokens::audit_log)),
         ("GET", "/tokens", page(tokens::list)),
         ("POST", "/tokens", act(tokens::create)),
         ("POST", "/tokens/{name}/revoke", act(tokens::revoke)),

@@ -78,10 +78,10 @@ struct Audit {
     next: String,
 }
 
-/// `GET /w/{ws}/audit?cursor=`: what was done to this workspace.
+/// `GET /w/{ws}/audit?cursor=`: what was done to this workspace; `GET /audit`: to all of them, and to tokens.
 pub(crate) async fn audit_log(visit: Arc<Visit>) -> Page {
     let mut query = rows(&visit);
-    query.push(("workspace", visit.workspace()));
+    query.extend(Some(("workspace", visit.workspace())).filter(|(_, id)| !id.is_empty()));
     let found = visit.ask_outside(audit::list, "audit", &query).await?;
     let shell = Shell::of(&visit, "Audit", "audit").await?;
     html(&Audit { shell, items: found.list("items").to_vec(), next: found.text("next_cursor").to_owned() })
