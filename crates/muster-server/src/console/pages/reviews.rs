@@ -66,7 +66,7 @@ pub(crate) async fn show(visit: Arc<Visit>) -> Page {
     let merge =
         if visit.may_operate() && doc.text("state") == "open" { foretold(&visit, &sides).await } else { String::new() };
     let record = doc.member("record");
-    let record = Some(record).filter(|it| !it.is_null()).map(|it| parts::json_code(it, &[], "The record"));
+    let record = Some(record).filter(|it| !it.is_null()).map(|it| parts::json_code(it, &[], "The record as it came"));
     let page = Review {
         names: sides.iter().map(named).collect(),
         rows: compared(&shell, &sides),
