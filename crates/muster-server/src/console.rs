@@ -2,12 +2,13 @@
 //! the functions of the management API for their documents (already masked where they must be) and lays them out; what
 //! a page changes goes through the same functions, so that both are checked, audited and refused alike.
 //!
-//! `visit` is who asks and under which settings, `session` who is signed in, `shell` the frame around a page, `parts` the
+//! `head` is what a request says before anybody is known, `visit` who asks and under which settings, `session` who is signed in, `shell` the frame around a page, `parts` the
 //! components, `doc` how documents are read, `pages` one file a page. Templates stand in `templates/`, the style sheet
 //! and the script in `assets/`. Every page works without script, the movement of the live view aside.
 
 mod assets;
 mod doc;
+mod head;
 mod pages;
 mod parts;
 pub(crate) mod session;
@@ -37,7 +38,8 @@ type Listed = (&'static str, &'static str, MethodRouter<Arc<App>>);
 /// Every address of the console.
 #[rustfmt::skip]
 fn listed() -> Vec<Listed> {
-    use pages::{frame, identity, log, merges, overview, quarantine, request, reviews, settings, tokens, users};
+    use pages::{audit, frame, identity, log, merges, overview, quarantine, request, reviews, settings, tokens, users};
+    use pages::workspaces;
     vec![
         ("GET", "/", page(frame::home)),
         ("GET", "/sign-in", get(frame::sign_in)),
@@ -46,13 +48,13 @@ fn listed() -> Vec<Listed> {
         ("POST", "/theme", post(frame::theme)),
         ("GET", "/assets/{name}", get(assets::serve)),
         ("GET", "/components", page(frame::components)),
-        ("GET", "/workspaces", page(overview::all::list)),
-        ("POST", "/workspaces", act(overview::all::create)),
-        ("GET", "/audit", page(tokens::audit_log)),
+        ("GET", "/workspaces", page(workspaces::list)),
+        ("POST", "/workspaces", act(workspaces::create)),
+        ("GET", "/audit", page(audit::show)),
         ("GET", "/tokens", page(tokens::list)),
         ("POST", "/tokens", act(tokens::create)),
         ("POST", "/tokens/{name}/revoke", act(tokens::revoke)),
-        ("GET", "/w/{workspace_id}", page(overview::all::enter)),
+        ("GET", "/w/{workspace_id}", page(workspaces::enter)),
         ("GET", "/w/{workspace_id}/overview", page(overview::show)),
         ("GET", "/w/{workspace_id}/overview/figures", page(overview::figures_alone)),
         ("GET", "/w/{workspace_id}/overview/budget", page(overview::budget_alone)),
@@ -85,7 +87,7 @@ fn listed() -> Vec<Listed> {
         ("POST", "/w/{workspace_id}/settings/workspace", act(settings::save)),
         ("POST", "/w/{workspace_id}/settings/suspend", act(settings::suspend)),
         ("POST", "/w/{workspace_id}/settings/delete", act(settings::delete)),
-        ("GET", "/w/{workspace_id}/audit", page(tokens::audit_log)),
+        ("GET", "/w/{workspace_id}/audit", page(audit::show)),
     ]
 }
 

@@ -184,17 +184,16 @@ fn dev_words(
     (key, is_local): (Option<&str>, bool),
     (token_file, new_token): (&Path, Option<&str>),
 ) -> String {
-    let (workspace, key_shown) = (dev::WORKSPACE, key.unwrap_or("YOUR_KEY"));
+    let (workspace, key_shown, token) = (dev::WORKSPACE, key.unwrap_or("YOUR_KEY"), token_file.display());
     let mut words = format!(
         r#"
-Workspace {workspace}, API at {url}. An import, and a look at the user that it made:
+Workspace {workspace}, API and console at {url}; the console takes the token in {token}. An import, and a look at the user that it made:
 
   curl {url}/v1/transition/{workspace} -u {workspace}:{key_shown} -H 'Content-Type: application/json' -H 'Prefer: return=representation' \
     -d '{{"type":"transition","elements":[{{"type":"customer","customer_id":"cust-1001","attributes":{{"first_name":"Asha","email":"asha@example.test"}}}}]}}'
-  curl {url}/api/v1/workspaces/{workspace}/users/find -H "Authorization: Bearer $(cat {})" \
+  curl {url}/api/v1/workspaces/{workspace}/users/find -H "Authorization: Bearer $(cat {token})" \
     -H 'Content-Type: application/json' -d '{{"kind":"email","value":"asha@example.test"}}'
-"#,
-        token_file.display()
+"#
     );
     if key.is_none() {
         words += "\nThe key of DEMO was shown when it was made; `muster key rotate DEMO` makes another.\n";

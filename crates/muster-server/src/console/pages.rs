@@ -1,5 +1,6 @@
 //! One file a page, or a few that belong together: which documents it asks for, and what is said in words about them.
 
+pub(super) mod audit;
 pub(super) mod frame;
 pub(super) mod identity;
 pub(super) mod log;
@@ -11,6 +12,7 @@ pub(super) mod reviews;
 pub(super) mod settings;
 pub(super) mod tokens;
 pub(super) mod users;
+pub(super) mod workspaces;
 
 use super::visit::Visit;
 use crate::limits::CONSOLE_ROWS;

@@ -357,6 +357,25 @@ pub(crate) fn joined(word: &str, part: &Html) -> Html {
     Html(format!("{} {part}", escaped(word)))
 }
 
+/// The field of a dangerous action that asks for a name; its id is `stem` with what tells it from others on the page.
+pub(crate) fn confirm(stem: &str, of: &str, name: &str) -> Html {
+    let (id, name) = (escaped(&format!("{stem}{of}")), escaped(name));
+    Html(format!(
+        "<div class=\"field\"><label for=\"{id}\">Type <code>{name}</code> to confirm</label>\n\
+         <input type=\"text\" class=\"input mono\" id=\"{id}\" name=\"confirm\" required pattern=\"{name}\" \
+         autocomplete=\"off\" spellcheck=\"false\" data-confirm></div>"
+    ))
+}
+
+/// The foot of a dialog: back, or do what `words` say.
+pub(crate) fn confirm_foot(words: &str) -> Html {
+    Html(format!(
+        "<footer><a class=\"button\" href=\"#\" data-close>Cancel</a>\
+         <button type=\"submit\" class=\"button danger primary\">{}</button></footer>",
+        escaped(words)
+    ))
+}
+
 /// A command that is ready to run.
 pub(crate) fn command(text: &str, what: &str) -> Html {
     let (shown, copy) = (escaped(text), copy(text, what));

@@ -1,11 +1,12 @@
 //! The start, signing in and out, the theme, and what is said when something cannot be shown.
 
+use super::super::head::{
+    came_from, form, is_local, is_same_origin, is_secure, is_trusted, plain, redirect, theme as theme_of,
+};
 use super::super::parts::{self, Html};
 use super::super::session::set_session;
 use super::super::shell::{Shell, html};
-use super::super::visit::{
-    Visit, came_from, form, is_local, is_same_origin, is_secure, is_trusted, plain, redirect, theme as theme_of,
-};
+use super::super::visit::Visit;
 use super::super::{Page, assets, guarded};
 use crate::app::App;
 use crate::http::guard::client_address;

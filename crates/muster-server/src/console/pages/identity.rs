@@ -3,9 +3,10 @@
 
 use super::super::Page;
 use super::super::doc::Doc as _;
+use super::super::head::redirect;
 use super::super::parts::{self, Html, counted};
 use super::super::shell::{Shell, html};
-use super::super::visit::{Visit, redirect};
+use super::super::visit::Visit;
 use super::confirmed;
 use crate::http::manage::identity;
 use askama::Template;

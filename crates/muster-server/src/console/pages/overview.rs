@@ -8,7 +8,6 @@ use super::super::visit::Visit;
 use super::log::{Row, curl};
 use crate::http::manage::{figures, requests, workspaces};
 use askama::Template;
-use muster_wire::manage::problem::Problem;
 use serde_json::Value as Json;
 use std::sync::Arc;
 
@@ -195,62 +194,5 @@ impl Overview {
     /// The minutes in which anything was rejected or turned away, for those who read tables.
     fn busy(&self) -> impl Iterator<Item = &Minute> {
         self.minutes.iter().filter(|minute| minute.accepted + minute.rejected + minute.limited > 0)
-    }
-}
-
-/// `GET /workspaces`, `POST /workspaces`: all of them, and a new one.
-pub(crate) mod all {
-    use super::*;
-    use crate::console::visit::redirect;
-    use serde_json::json;
-
-    #[derive(Template)]
-    #[template(path = "workspaces.html")]
-    struct All {
-        shell: Shell,
-        items: Vec<Json>,
-        made: Json,
-        error: String,
-        name: String,
-        id: String,
-    }
-
-    impl All {
-        /// The address of a workspace.
-        fn address(&self, it: &Json) -> String {
-            format!("/w/{}/overview", it.text("id"))
-        }
-    }
-
-    async fn page(visit: &Visit, made: Json, error: String) -> Page {
-        let found = visit.ask_outside(workspaces::list, "workspaces", &[("limit", "1000")]).await?;
-        let shell = Shell::of(visit, "Workspaces", "workspaces").await?;
-        let field = |name: &str| visit.field(name).unwrap_or_default().to_owned();
-        let (name, id) = if made.is_null() { (field("name"), field("id")) } else { Default::default() };
-        html(&All { shell, items: found.list("items").to_vec(), made, error, name, id })
-    }
-
-    pub(crate) async fn list(visit: Arc<Visit>) -> Page {
-        page(&visit, Json::Null, String::new()).await
-    }
-
-    /// The key is shown on this page and never again.
-    pub(crate) async fn create(visit: Arc<Visit>) -> Page {
-        let mut wish = json!({"name": visit.field("name").unwrap_or_default()});
-        if let Some(id) = visit.field("id") {
-            wish["id"] = json!(id.trim());
-        }
-        match visit.act_outside(workspaces::create, ("POST", "workspaces", None), &wish).await {
-            Ok(made) => page(&visit, made, String::new()).await,
-            Err(problem) if matches!(problem.status, 400 | 409) => {
-                page(&visit, Json::Null, super::super::frame::sentence(&problem.detail)).await
-            }
-            Err(problem) => Err(problem),
-        }
-    }
-
-    /// `GET /w/{ws}`.
-    pub(crate) async fn enter(visit: Arc<Visit>) -> Result<axum::response::Response, Problem> {
-        Ok(redirect(&visit.within("overview")))
     }
 }

@@ -1,12 +1,13 @@
-//! Tokens of the management API and of this console, and the audit log: who may do what, and who did it.
+//! Tokens of the management API and of this console: who may do what.
 
 use super::super::Page;
 use super::super::doc::Doc as _;
-use super::super::parts::{self, Html};
+use super::super::head::redirect;
+use super::super::parts;
 use super::super::shell::{Shell, html};
-use super::super::visit::{Visit, redirect};
-use super::{confirmed, rows};
-use crate::http::manage::{audit, tokens};
+use super::super::visit::Visit;
+use super::confirmed;
+use crate::http::manage::tokens;
 use askama::Template;
 use serde_json::{Value as Json, json};
 use std::sync::Arc;
@@ -67,33 +68,5 @@ pub(crate) async fn revoke(visit: Arc<Visit>) -> Page {
 impl Tokens {
     fn scopes(&self) -> [(&'static str, &'static str); 5] {
         SCOPES
-    }
-}
-
-#[derive(Template)]
-#[template(path = "audit.html")]
-struct Audit {
-    shell: Shell,
-    items: Vec<Json>,
-    next: String,
-}
-
-/// `GET /w/{ws}/audit?cursor=`: what was done to this workspace; `GET /audit`: to all of them, and to tokens.
-pub(crate) async fn audit_log(visit: Arc<Visit>) -> Page {
-    let mut query = rows(&visit);
-    query.extend(Some(("workspace", visit.workspace())).filter(|(_, id)| !id.is_empty()));
-    let found = visit.ask_outside(audit::list, "audit", &query).await?;
-    let shell = Shell::of(&visit, "Audit", "audit").await?;
-    html(&Audit { shell, items: found.list("items").to_vec(), next: found.text("next_cursor").to_owned() })
-}
-
-impl Audit {
-    /// A detail on one line.
-    fn detail(&self, item: &Json) -> Html {
-        match item.member("detail") {
-            Json::Null => Html::default(),
-            Json::String(text) => parts::shown(text),
-            other => parts::shown(&other.to_string()),
-        }
     }
 }

@@ -1,0 +1,89 @@
+//! What the head of a request says before anybody is known: where a form comes from, whether the connection is secret, the
+//! theme; and the answers that need no visit.
+
+use super::assets;
+use super::parts::escaped;
+use super::session::{THEME, cookie};
+use crate::app::App;
+use crate::http::body::{self, Coding};
+use crate::limits::CONSOLE_FORM_BYTES_MAX;
+use axum::body::Body;
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::response::{Html, IntoResponse as _, Response};
+use std::net::SocketAddr;
+use std::sync::atomic::Ordering;
+
+/// The theme that a cookie names.
+pub(super) fn theme(headers: &HeaderMap) -> &'static str {
+    match cookie(headers, THEME) {
+        Some("light") => "light",
+        Some("dark") => "dark",
+        _ => "system",
+    }
+}
+
+/// The path of the page that a form was sent from; the start if it is not known.
+pub(super) fn came_from(headers: &HeaderMap) -> String {
+    let referer = headers.get(header::REFERER).and_then(|it| it.to_str().ok());
+    let path = referer.and_then(|it| it.split_once("://")).and_then(|(_, rest)| rest.find('/').map(|at| &rest[at..]));
+    path.filter(|path| is_local(path)).unwrap_or("/").to_owned()
+}
+
+/// Whether a path leads to this server and nowhere else.
+pub(super) fn is_local(path: &str) -> bool {
+    path.starts_with('/')
+        && !path.starts_with("//")
+        && path.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'\\')
+}
+
+/// Whether a form was sent from a page of this server: the browser says so, or the origin is the host.
+pub(super) fn is_same_origin(headers: &HeaderMap) -> bool {
+    let text = |name: &str| headers.get(name).and_then(|it| it.to_str().ok());
+    match (text("sec-fetch-site"), text("origin"), text("host")) {
+        (Some(site), ..) => site == "same-origin",
+        (None, Some(origin), Some(host)) => origin.split_once("://").is_some_and(|(_, authority)| authority == host),
+        _ => false,
+    }
+}
+
+/// Whether the connection is over TLS, here or at a proxy that is believed.
+pub(super) fn is_secure(app: &App, headers: &HeaderMap, peer: SocketAddr) -> bool {
+    let forwarded = headers.get("x-forwarded-proto").is_some_and(|it| it.as_bytes().eq_ignore_ascii_case(b"https"));
+    app.over_tls.load(Ordering::Acquire) || forwarded && is_trusted(app, peer)
+}
+
+/// Whether a connection comes from a proxy that is believed.
+pub(super) fn is_trusted(app: &App, peer: SocketAddr) -> bool {
+    let address = peer.ip().to_canonical();
+    app.trusted_proxies.iter().any(|net| net.contains(&address))
+}
+
+/// The fields of a form.
+pub(super) async fn form(app: &App, headers: &HeaderMap, mut body: Body) -> Result<Vec<(String, String)>, Response> {
+    let too_long =
+        |_| plain(StatusCode::BAD_REQUEST, "the form is too long, or did not arrive whole; nothing was done");
+    let declared = body::declared(headers);
+    let read = body::read(&mut body, Coding::Identity, declared, CONSOLE_FORM_BYTES_MAX, app.body_deadline);
+    let bytes = read.await.map_err(too_long)?;
+    Ok(form_urlencoded::parse(&bytes).into_owned().collect())
+}
+
+/// An answer that leads elsewhere, by GET.
+pub(super) fn redirect(to: &str) -> Response {
+    let mut response = StatusCode::SEE_OTHER.into_response();
+    let place = HeaderValue::try_from(to).unwrap_or(HeaderValue::from_static("/"));
+    response.headers_mut().insert(header::LOCATION, place);
+    response
+}
+
+/// An answer in words alone, where no page can be made: there is no visit, or no workspace.
+pub(super) fn plain(status: StatusCode, words: &str) -> Response {
+    let (style, words) = (assets::style(), escaped(words));
+    let page = format!(
+        "<!doctype html>\n<html lang=\"en\">\n<head><meta charset=\"utf-8\">\
+         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\"><title>{words} - Muster</title>\
+         <link rel=\"stylesheet\" href=\"{style}\"><link rel=\"icon\" href=\"data:,\"></head>\n\
+         <body><main class=\"alone\"><h1>{words}</h1><p><a href=\"/\">Open the console</a></p></main></body>\n</html>\n"
+    );
+    (status, Html(page)).into_response()
+}
