@@ -52,7 +52,7 @@ pub const SWEEP_PROFILES_MAX: usize = 100;
 pub const ACTIVATION_PERIOD: Duration = Duration::from_millis(100);
 /// How long an activation waits after a failure of the storage.
 pub const ACTIVATION_RETRY: Duration = Duration::from_secs(5);
-/// Live profiles that a preview of identity settings copies into memory: 10,000 take a second, 50,000 thirteen.
+/// Live profiles that a preview of identity settings copies into memory: 50,000 take two to three seconds.
 pub const PREVIEW_PROFILES_MAX: usize = 50_000;
 /// Entries that one replay of many takes.
 pub const REPLAY_ENTRIES_MAX: usize = 100_000;

@@ -42,6 +42,26 @@ pub(super) struct Data {
     pub(super) reviews: BTreeMap<ReviewNo, Review>,
     pub(super) history: BTreeMap<(Seq, ProfileNo), History>,
     pub(super) holders: BTreeSet<(Key, ProfileNo)>,
+    /// What a preview of 50,000 live profiles asks for again and again, found without a look at every row.
+    of: Of,
+}
+
+/// Which rows name a profile, or once did: whoever asks looks at the row.
+#[derive(Clone, Debug, Default)]
+struct Of {
+    members: Named<ProfileNo>,
+    separations: Named<SeparationNo>,
+    reviews: Named<ReviewNo>,
+}
+
+type Named<N> = BTreeMap<ProfileNo, BTreeSet<N>>;
+
+fn named<N: Copy>(index: &Named<N>, no: ProfileNo) -> impl Iterator<Item = N> {
+    index.get(&no).into_iter().flatten().copied()
+}
+
+fn name<N: Ord>(index: &mut Named<N>, no: ProfileNo, row: N) {
+    index.entry(no).or_default().insert(row);
 }
 
 impl Data {
@@ -78,7 +98,10 @@ impl Data {
                 Put::Binding(key, no) => drop(self.bindings.insert(key, no)),
                 Put::Unbind(key) => drop(self.bindings.remove(&key)),
                 Put::Profile(row) => drop(self.profiles.insert(row.no, row)),
-                Put::Standing(row) => drop(self.standings.insert(row.no, row)),
+                Put::Standing(row) => {
+                    name(&mut self.of.members, row.root, row.no);
+                    self.standings.insert(row.no, row);
+                }
                 Put::View(root, row) => drop(self.views.insert(root, row)),
                 Put::DropView(root) => drop(self.views.remove(&root)),
                 Put::Link(row) => drop(self.links.insert(row.child, row)),
@@ -92,7 +115,10 @@ impl Data {
                 Put::EventId(row) => drop(self.event_ids.insert(row.id.clone(), row)),
                 Put::DropEventId(id) => drop(self.event_ids.remove(&id)),
                 Put::Merge(row) => drop(self.merges.insert(row.no, row)),
-                Put::Separation(row) => drop(self.separations.insert(row.no, row)),
+                Put::Separation(row) => {
+                    [row.a.no, row.b.no].into_iter().for_each(|no| name(&mut self.of.separations, no, row.no));
+                    self.separations.insert(row.no, row);
+                }
                 Put::Lift(no) => drop(self.separations.remove(&no)),
                 Put::Request(row) => drop(self.requests.insert(row.no, row)),
                 Put::DropRequest(no) if no.is_refused() => drop(self.refused.remove(&no)),
@@ -103,7 +129,11 @@ impl Data {
                 Put::DropIdempotency(route, key) => drop(self.idempotency.remove(&(route, key))),
                 Put::Outgoing(row) => drop(self.outbox.insert(row.request, row)),
                 Put::Change(row) => drop(self.changes.insert(row.seq, row)),
-                Put::Review(row) => drop(self.reviews.insert(row.no, row)),
+                Put::Review(row) => {
+                    let sides = std::iter::once(row.a.no).chain(row.b.map(|b| b.no));
+                    sides.for_each(|no| name(&mut self.of.reviews, no, row.no));
+                    self.reviews.insert(row.no, row);
+                }
                 Put::DropReview(no) => drop(self.reviews.remove(&no)),
                 Put::History(row) => drop(self.history.insert((row.seq, row.profile), row)),
                 Put::DropHistory(no, seq) => drop(self.history.remove(&(seq, no))),
@@ -111,6 +141,11 @@ impl Data {
                 Put::DropHolder(key, no) => drop(self.holders.remove(&(key, no))),
             }
         }
+    }
+
+    fn reviews_of(&self, no: ProfileNo) -> impl Iterator<Item = &Review> {
+        let names = move |r: &&Review| r.a.no == no || r.b.is_some_and(|b| b.no == no);
+        named(&self.of.reviews, no).filter_map(|it| self.reviews.get(&it)).filter(names)
     }
 
     /// Keeps the bounded families within their bounds, oldest dropped first.
@@ -155,11 +190,12 @@ impl Source for &Data {
     }
 
     fn members(&mut self, root: ProfileNo) -> Result<Vec<ProfileNo>, EngineError> {
-        Ok(self.standings.values().filter(|s| s.root == root && s.no != root).map(|s| s.no).collect())
+        let below = |no: &ProfileNo| *no != root && self.standings.get(no).is_some_and(|s| s.root == root);
+        Ok(named(&self.of.members, root).filter(below).collect())
     }
 
     fn separations_of(&mut self, no: ProfileNo) -> Result<Vec<Separation>, EngineError> {
-        Ok(self.separations.values().filter(|s| s.a.no == no || s.b.no == no).cloned().collect())
+        Ok(named(&self.of.separations, no).filter_map(|it| self.separations.get(&it)).cloned().collect())
     }
 
     fn events_of(&mut self, no: ProfileNo, limit: usize) -> Result<Vec<Seq>, EngineError> {
@@ -199,17 +235,16 @@ impl Source for &Data {
             let pair = (r.a.no, r.b.map(|b| b.no));
             r.is_open() && (pair == (a, Some(b)) || pair == (b, Some(a)))
         };
-        Ok(self.reviews.values().filter(between).cloned().collect())
+        Ok(self.reviews_of(a).filter(between).cloned().collect())
     }
 
     fn open_review_of(&mut self, a: ProfileNo, key: &Key) -> Result<Option<Review>, EngineError> {
         let of = |r: &&Review| r.is_open() && r.b.is_none() && r.a.no == a && r.key == *key;
-        Ok(self.reviews.values().find(of).cloned())
+        Ok(self.reviews_of(a).find(of).cloned())
     }
 
     fn reviews_naming(&mut self, no: ProfileNo, limit: usize) -> Result<Vec<(ReviewNo, bool)>, EngineError> {
-        let names = |r: &&Review| r.a.no == no || r.b.is_some_and(|b| b.no == no);
-        Ok(self.reviews.values().filter(names).take(limit).map(|r| (r.no, r.is_open())).collect())
+        Ok(self.reviews_of(no).take(limit).map(|r| (r.no, r.is_open())).collect())
     }
 
     fn review(&mut self, no: ReviewNo) -> Result<Option<Review>, EngineError> {
