@@ -60,34 +60,113 @@ pub struct MemberEntry {
     pub joined_at: Timestamp,
 }
 
+/// A member by itself.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Own {
+    /// Its id.
+    pub id: ProfileId,
+    /// How it was joined; None for the root.
+    pub joined: Option<MemberEntry>,
+    /// The identifiers bound to its own record.
+    pub keys: Vec<Key>,
+    /// The values written to its own record, by name.
+    pub attributes: BTreeMap<Box<str>, Value>,
+    /// The figures of its own record.
+    pub tally: Tally,
+    /// What its part of the tree shows, taken alone: what comes off if its link is cut (behaviour.md 3.4).
+    pub part: Snapshot,
+}
+
+/// The members by number: the root first, each below its parent, those of one parent in the order of joining.
+pub fn order(members: &[Member], root: ProfileNo) -> Vec<ProfileNo> {
+    let all: Vec<&Member> = members.iter().collect();
+    let mut below: BTreeMap<ProfileNo, Vec<ProfileNo>> = BTreeMap::new();
+    for link in joined(&all, root).iter().filter_map(|member| member.link.as_ref()) {
+        below.entry(link.parent).or_default().push(link.child);
+    }
+    let (mut order, mut open) = (Vec::new(), vec![root]);
+    while let Some(no) = open.pop() {
+        order.push(no);
+        // Taken out, so that a ring of links, which is damage, comes to an end here.
+        open.extend(below.remove(&no).into_iter().flatten().rev());
+    }
+    order
+}
+
+/// One of these members by itself. None if it is not among them.
+pub fn own(no: ProfileNo, members: &[Member], identity: &Identity) -> Option<Own> {
+    let part = tree_of(members.iter()).part(no);
+    let part: Vec<&Member> = members.iter().filter(|member| part.contains(&member.profile.no)).collect();
+    let member = part.iter().find(|member| member.profile.no == no)?;
+    let view = tree_of(part.iter().copied()).shown(no);
+    let tally = part.iter().map(|member| member.tally()).reduce(Tally::with)?;
+    let all: Vec<&Member> = members.iter().collect();
+    Some(Own {
+        id: member.profile.id(),
+        joined: entry(member, &all),
+        keys: member.profile.keys.clone(),
+        attributes: View::of(&member.profile).attributes,
+        tally: member.tally(),
+        part: put_together(no, &part, (view, tally), identity)?,
+    })
+}
+
 /// Assembles the live profile of these members, whose root is the one without link in `top`'s place. What is shown is
 /// folded from the own records, or taken from the view that the engine keeps. None if `top` is not among the members.
 pub fn assemble(top: ProfileNo, members: &[Member], view: Option<View>, identity: &Identity) -> Option<Snapshot> {
     let root = members.iter().find(|m| m.profile.no == top)?;
-    let view = view.unwrap_or_else(|| {
-        Tree::new(members.iter().map(|m| MemberRef { profile: &m.profile, link: m.link.as_ref() })).shown(top)
-    });
+    let view = view.unwrap_or_else(|| tree_of(members.iter()).shown(top));
+    let all: Vec<&Member> = members.iter().collect();
+    put_together(top, &all, (view, root.standing.tree), identity)
+}
+
+impl Member {
+    /// The figures of its own record.
+    fn tally(&self) -> Tally {
+        let Standing { last_seen, events, devices, .. } = self.standing;
+        Tally { first_seen: self.profile.first_seen, last_seen, events, devices, members: 1 }
+    }
+}
+
+fn tree_of<'m>(members: impl Iterator<Item = &'m Member>) -> Tree<'m> {
+    Tree::new(members.map(|m| MemberRef { profile: &m.profile, link: m.link.as_ref() }))
+}
+
+/// The members but the root, in the order of joining.
+fn joined<'m>(members: &[&'m Member], root: ProfileNo) -> Vec<&'m Member> {
+    let mut joined: Vec<&Member> =
+        members.iter().copied().filter(|m| m.profile.no != root && m.link.is_some()).collect();
+    joined.sort_by_key(|m| m.link.as_ref().map(|l| l.seq));
+    joined
+}
+
+fn entry(member: &Member, members: &[&Member]) -> Option<MemberEntry> {
+    let link = member.link.as_ref()?;
+    let parent = members.iter().find(|m| m.profile.no == link.parent)?.profile.id();
+    let joined_at = member.joined_at.unwrap_or_default();
+    Some(MemberEntry { id: member.profile.id(), parent, merge: link.merge, joined_at })
+}
+
+fn put_together(
+    top: ProfileNo,
+    members: &[&Member],
+    (view, tally): (View, Tally),
+    identity: &Identity,
+) -> Option<Snapshot> {
+    let root = members.iter().find(|m| m.profile.no == top)?;
     let (identifiers, aliases) = identifiers(members, &view, identity);
     let mut former: Vec<Former> = members.iter().flat_map(|m| m.profile.former.iter().cloned()).collect();
     former.sort_by_key(|f| f.until);
-    let mut joined: Vec<&Member> = members.iter().filter(|m| m.profile.no != top && m.link.is_some()).collect();
-    joined.sort_by_key(|m| m.link.as_ref().map(|l| l.seq));
-    let id_of = |no| members.iter().find(|m| m.profile.no == no).map(|m| m.profile.id());
-    let entry = |m: &&Member| {
-        let link = m.link.as_ref()?;
-        let joined_at = m.joined_at.unwrap_or_default();
-        Some(MemberEntry { id: m.profile.id(), parent: id_of(link.parent)?, merge: link.merge, joined_at })
-    };
     Some(Snapshot {
         id: root.profile.id(),
         identifiers,
         aliases,
         former,
-        members: joined.iter().filter_map(entry).collect(),
+        members: joined(members, top).into_iter().filter_map(|member| entry(member, members)).collect(),
         attributes: view.attributes,
         platforms: view.platforms,
         devices: members.iter().flat_map(|m| m.devices.iter().cloned()).collect(),
-        tally: root.standing.tree,
+        tally,
     })
 }
 
@@ -95,7 +174,7 @@ pub fn assemble(top: ProfileNo, members: &[Member], view: Option<View>, identity
 type Aliases = Vec<(Kind, Vec<Box<str>>)>;
 
 /// Current values are the shown ones that are bound; the other bound ones are aliases (behaviour.md 3.1).
-fn identifiers(members: &[Member], view: &View, identity: &Identity) -> (Vec<Key>, Aliases) {
+fn identifiers(members: &[&Member], view: &View, identity: &Identity) -> (Vec<Key>, Aliases) {
     let (mut current, mut aliases) = (Vec::new(), Vec::new());
     for KindSettings { kind, normaliser, .. } in identity.active() {
         let mut held: Vec<&str> =

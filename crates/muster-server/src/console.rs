@@ -38,7 +38,7 @@ type Listed = (&'static str, &'static str, MethodRouter<Arc<App>>);
 /// Every address of the console.
 #[rustfmt::skip]
 fn listed() -> Vec<Listed> {
-    use pages::{audit, frame, identity, log, merges, overview, quarantine, request, reviews, settings, tokens, users};
+    use pages::{audit, frame, identity, log, merge, merges, overview, quarantine, request, reviews, settings, tokens, users};
     use pages::workspaces;
     vec![
         ("GET", "/", page(frame::home)),
@@ -71,8 +71,9 @@ fn listed() -> Vec<Listed> {
         ("POST", "/w/{workspace_id}/users", act(users::find)),
         ("GET", "/w/{workspace_id}/users/{user_id}", page(users::show)),
         ("GET", "/w/{workspace_id}/merges", page(merges::list)),
-        ("GET", "/w/{workspace_id}/merges/{merge_id}", page(merges::show)),
-        ("POST", "/w/{workspace_id}/merges/{merge_id}/revert", act(merges::revert)),
+        ("POST", "/w/{workspace_id}/merges", act(merges::narrow)),
+        ("GET", "/w/{workspace_id}/merges/{merge_id}", page(merge::show)),
+        ("POST", "/w/{workspace_id}/merges/{merge_id}/revert", act(merge::revert)),
         ("POST", "/w/{workspace_id}/separations/{separation_id}/lift", act(merges::lift)),
         ("GET", "/w/{workspace_id}/reviews", page(reviews::list)),
         ("GET", "/w/{workspace_id}/reviews/{review_id}", page(reviews::show)),

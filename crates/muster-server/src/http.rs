@@ -77,6 +77,7 @@ fn routes() -> Vec<Listed> {
         ("POST", "/api/v1/workspaces/{workspace_id}/users/lookup", post(lookup::lookup)),
         ("GET", "/api/v1/workspaces/{workspace_id}/users/{user_id}", get(users::show)),
         ("GET", "/api/v1/workspaces/{workspace_id}/users/{user_id}/events", get(users::events)),
+        ("GET", "/api/v1/workspaces/{workspace_id}/users/{user_id}/members", get(users::members)),
         ("GET", "/api/v1/workspaces/{workspace_id}/users/{user_id}/history", get(users::history)),
         ("GET", "/api/v1/workspaces/{workspace_id}/requests", get(requests::list)),
         ("GET", "/api/v1/workspaces/{workspace_id}/requests/live", get(live::requests)),

@@ -52,6 +52,8 @@ pub const SWEEP_PROFILES_MAX: usize = 100;
 pub const ACTIVATION_PERIOD: Duration = Duration::from_millis(100);
 /// How long an activation waits after a failure of the storage.
 pub const ACTIVATION_RETRY: Duration = Duration::from_secs(5);
+/// Merges that one filtered page looks at: a page that finds few ends there and says where to go on.
+pub const MERGES_LOOKED_MAX: usize = 10_000;
 /// Live profiles that a preview of identity settings copies into memory: 50,000 take two to three seconds.
 pub const PREVIEW_PROFILES_MAX: usize = 50_000;
 /// Entries that one replay of many takes.
@@ -100,6 +102,10 @@ pub const SESSION_IDLE_MS: i64 = 12 * 3_600_000;
 pub const SESSIONS_MAX: usize = 1_000;
 /// Rows of a page of the console.
 pub const CONSOLE_ROWS: usize = 50;
+/// Attributes that the console tells of what a member shows: fifty members with hundreds each would be a page of megabytes.
+pub const MEMBER_ATTRIBUTES_SHOWN_MAX: usize = 20;
+/// Merges of one element that one before/after table tells.
+pub const MERGE_SIDES_MAX: usize = 12;
 /// Longest text of a value that a page of the console shows; the rest is in the JSON.
 pub const CONSOLE_VALUE_CHARS_MAX: usize = 2_000;
 /// Longest form that the console takes: an element to correct, and its names.

@@ -1,12 +1,13 @@
-//! Both sides of a merge as they were right before it, against what the model showed then.
+//! Both sides of a merge as they were right before it, against what the model showed then; and what a part of a tree
+//! shows, against what the model shows when it has come off.
 
 use crate::laws::hold;
 use crate::strategies::{activations, histories};
-use crate::world::{World, same};
+use crate::world::{World, plain, same};
 use muster_core::before::{Before, PLATFORMS, before};
 use muster_core::history::History;
 use muster_core::record::Merge;
-use muster_core::snapshot::Snapshot;
+use muster_core::snapshot::{Snapshot, own};
 use std::cell::Cell;
 
 /// What the rules tell of a merge whose link stands.
@@ -81,4 +82,35 @@ fn both_sides_before_a_merge_are_what_the_model_showed_then_or_are_said_to_be_no
         complete > all / 10 && although > 0,
         "of {all} merges {complete} are told in full, {although} written since"
     );
+}
+
+/// Every part of every tree; how many there were below others.
+fn parts(world: &World) -> Result<u32, String> {
+    let (store, identity) = (&world.store, &world.settings.identity);
+    let mut deep = 0;
+    for join in world.model.joins.iter().filter(|join| join.reverted.is_none()) {
+        let members = store.whole(store.root(join.part))?;
+        let own = own(join.part, &members, identity).ok_or_else(|| format!("{:?} is no member", join.part))?;
+        let mut model = world.model.clone();
+        model.revert(join.no).ok_or("the model cannot revert")?;
+        same(|| format!("the part of {}", join.no), &plain(own.part), &model.snapshot(join.part))?;
+        let joined = own.joined.map(|joined| (joined.merge, joined.parent.no, joined.joined_at));
+        same(|| "how it was joined".into(), &joined, &Some((join.no, join.top, join.at)))?;
+        deep += u32::from(join.top != store.root(join.part));
+    }
+    Ok(deep)
+}
+
+// Fails when `own` in `snapshot.rs` takes the view of the whole tree, the members beside the part, or the figures of the
+// member alone.
+#[test]
+fn what_a_part_shows_is_what_comes_back_when_its_link_is_cut() {
+    let deep = Cell::new(0);
+    let law = |history: &crate::histories::History| {
+        deep.set(deep.get() + parts(&World::run(history)?)?);
+        Ok(())
+    };
+    hold(300, &histories(30), law);
+    hold(100, &activations(), law);
+    assert!(deep.get() > 0, "no part was below another");
 }

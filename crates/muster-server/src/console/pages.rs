@@ -4,6 +4,8 @@ pub(super) mod audit;
 pub(super) mod frame;
 pub(super) mod identity;
 pub(super) mod log;
+mod members;
+pub(super) mod merge;
 pub(super) mod merges;
 pub(super) mod overview;
 pub(super) mod quarantine;

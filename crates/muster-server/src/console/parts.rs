@@ -6,10 +6,12 @@ mod code;
 #[cfg(test)]
 mod laws;
 mod time;
+mod tree;
 
 pub(crate) use chart::{Minute, hour};
 pub(crate) use code::{json_code, json_text};
 pub(crate) use time::{Moments, Style};
+pub(crate) use tree::{Twig, tree};
 
 use crate::limits::CONSOLE_VALUE_CHARS_MAX;
 use serde_json::Value as Json;
@@ -153,6 +155,18 @@ pub(crate) fn id_link(value: &str, href: &str, what: &str) -> Html {
 pub(crate) fn key(kind: &str, value: &str) -> Html {
     let kind = format!("<span class=\"kind\">{}</span>", shown(kind));
     Html(format!("<span class=\"id\">{kind}<span>{}</span>{}</span>", shown(value), copy(value, "value")))
+}
+
+/// Markup with a word before it that says whose it is.
+pub(crate) fn labelled(label: &str, it: &Html) -> Html {
+    Html(format!("<span class=\"meta mono\">{}</span> {it}", escaped(label)))
+}
+
+/// Pieces of markup below each other.
+pub(crate) fn lines(pieces: impl Iterator<Item = Html>) -> Html {
+    let mut out = String::new();
+    pieces.for_each(|piece| put(&mut out, format_args!("<div>{piece}</div>")));
+    Html(out)
 }
 
 /// An id of 24 characters where there is no room: its ends.

@@ -18,6 +18,7 @@ mod imports;
 mod live;
 mod manage;
 mod mask;
+mod merges;
 mod operations;
 mod overload;
 mod retention;

@@ -235,7 +235,7 @@ fn a_token_of_another_workspace_finds_nothing_of_this_one_and_learns_not_even_th
             assert_eq!(answer.status, 403, "{method} {template}");
         }
     }
-    assert_eq!(of_it, 35);
+    assert_eq!(of_it, 36);
     assert_eq!(seen(&world, &calls).len(), before.len());
     let without_uses = |seen: Vec<(String, Vec<u8>)>| {
         seen.into_iter().filter(|(path, _)| path != "/api/v1/tokens").collect::<Vec<_>>()

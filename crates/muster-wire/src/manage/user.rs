@@ -4,7 +4,7 @@ use crate::value::to_json;
 use muster_core::command::DeviceFields;
 use muster_core::id::ProfileId;
 use muster_core::record::{Device, Former};
-use muster_core::snapshot::{MemberEntry, Snapshot};
+use muster_core::snapshot::{MemberEntry, Own, Snapshot};
 use serde_json::{Map, Value as Json, json};
 
 /// The user; `redirected_from` is the member's id that was asked for, if it was not the live one's.
@@ -52,6 +52,30 @@ fn member(member: &MemberEntry) -> Json {
         "merge_id": member.merge.to_string(),
         "joined_at": member.joined_at.to_string(),
     })
+}
+
+/// One member by itself, an item of `GET .../users/{id}/members`: what its own record holds, and what its part of the tree
+/// shows; the root has no parent.
+pub fn own(own: &Own) -> Json {
+    let joined = own
+        .joined
+        .as_ref()
+        .map_or_else(|| json!({"id": own.id.to_string(), "parent": null, "merge_id": null, "joined_at": null}), member);
+    let keys = own.keys.iter().map(|key| json!({"kind": key.kind.name(), "value": &*key.value}));
+    let is_key = |name: &str| own.keys.iter().any(|key| key.kind.name() == name);
+    let plain = own.attributes.iter().filter(|(name, _)| !is_key(name));
+    let attributes: Map<String, Json> = plain.map(|(name, value)| (name.to_string(), to_json(value))).collect();
+    let mut out = joined;
+    out["own"] = json!({
+        "identifiers": keys.collect::<Vec<_>>(),
+        "attributes": attributes,
+        "first_seen": own.tally.first_seen.to_string(),
+        "last_seen": own.tally.last_seen.to_string(),
+        "event_count": own.tally.events,
+        "device_count": own.tally.devices,
+    });
+    out["shows"] = json(&own.part, None);
+    out
 }
 
 /// A device as it is stored; members that it does not have are left out.

@@ -6,6 +6,7 @@ use super::super::head::redirect;
 use super::super::parts::{self, Html, counted};
 use super::super::shell::{Shell, html};
 use super::super::visit::Visit;
+use super::members::{self, Members};
 use super::rows;
 use crate::http::manage::{lookup, users};
 use crate::limits::PAGE_MAX;
@@ -105,6 +106,16 @@ async fn by_id(visit: &Visit, value: &str) -> Result<Option<String>, Problem> {
     Ok(None)
 }
 
+/// The live profile that an id or an identifier leads to, by the first kind that knows it.
+pub(super) async fn whose(visit: &Visit, value: &str) -> Result<Option<String>, Problem> {
+    let looked = visit.told(lookup::lookup, &["users", "lookup"], &[], &json!({"value": value})).await?;
+    if looked.has("user_id") {
+        return Ok(Some(looked.text("user_id").to_owned()));
+    }
+    let led = looked.list("items").iter().map(|item| item.text("id")).find(|id| !id.is_empty());
+    Ok(led.map(str::to_owned))
+}
+
 async fn led(visit: &Visit, item: &Json) -> Result<Found, Problem> {
     let id = item.text("id").to_owned();
     let user = if id.is_empty() { Json::Null } else { visit.ask(users::show, &["users", &id], &[]).await? };
@@ -148,7 +159,7 @@ struct User {
     days: Vec<Day>,
     event_name: String,
     next: String,
-    tree: Vec<Member>,
+    members: Option<Members>,
 }
 
 struct Identifier {
@@ -190,15 +201,7 @@ struct Event {
     request: String,
 }
 
-/// A member of the profile, drawn as a tree.
-struct Member {
-    id: String,
-    depth: usize,
-    merge: String,
-    joined_at: String,
-}
-
-/// `GET /w/{ws}/users/{id}?name=&cursor=`.
+/// `GET /w/{ws}/users/{id}?name=&cursor=&after=`.
 pub(crate) async fn show(visit: Arc<Visit>) -> Page {
     let id = visit.part(1);
     let doc = visit.ask(users::show, &["users", id], &[]).await?;
@@ -218,7 +221,7 @@ pub(crate) async fn show(visit: Arc<Visit>) -> Page {
         attributes: attributes(&shell, &doc, history.list("items")),
         days: days(&shell, events.list("items")),
         next: events.text("next_cursor").to_owned(),
-        tree: tree(&doc),
+        members: members::of(&visit, &shell, &doc, "").await?,
         event_name,
         name,
         shell,
@@ -343,30 +346,9 @@ fn days(shell: &Shell, events: &[Json]) -> Vec<Day> {
     days
 }
 
-/// The members in the order of the tree, each under its parent; the profile itself is not among them.
-fn tree(doc: &Json) -> Vec<Member> {
-    let members = doc.list("members");
-    let (mut out, mut open) = (Vec::new(), vec![(doc.text("id"), 0)]);
-    while let Some((parent, depth)) = open.pop() {
-        if depth > 0
-            && let Some(member) = members.iter().find(|member| member.text("id") == parent)
-        {
-            out.push(Member {
-                id: parent.to_owned(),
-                depth,
-                merge: member.text("merge_id").to_owned(),
-                joined_at: member.text("joined_at").to_owned(),
-            });
-        }
-        let below = members.iter().filter(|member| member.text("parent") == parent);
-        open.extend(below.map(|member| (member.text("id"), depth + 1)).rev());
-    }
-    out
-}
-
 impl User {
     /// What is said of the profile under its figures.
-    fn members(&self) -> String {
+    fn merged(&self) -> String {
         match self.doc.list("members").len() as u64 {
             0 => "no merge".to_owned(),
             n => counted(n, "merge"),

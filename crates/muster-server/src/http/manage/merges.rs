@@ -2,12 +2,13 @@
 
 use super::audit::Action;
 use super::{Answer, Call, tree};
-use crate::limits::{BEFORE_RECORDS_MAX, PAGE_MAX};
+use crate::limits::{BEFORE_RECORDS_MAX, MERGES_LOOKED_MAX, PAGE_MAX};
 use muster_core::before::Before;
 use muster_core::decide::{Revert, RevertOutcome};
 use muster_core::decision::Mode;
-use muster_core::id::MergeNo;
-use muster_core::record::Merge;
+use muster_core::id::{MergeNo, ProfileId, ProfileNo};
+use muster_core::limits::MEMBERS_MAX;
+use muster_core::record::{Cause, Merge};
 use muster_core::settings::Identity;
 use muster_core::snapshot::{Snapshot, assemble};
 use muster_store::engine::EngineError;
@@ -17,28 +18,149 @@ use muster_wire::manage::page::page;
 use muster_wire::manage::problem::Problem;
 use muster_wire::manage::{body, user};
 use serde_json::json;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 fn unknown() -> Problem {
     Problem::new(404, "no such merge")
 }
 
-/// `GET .../merges`: newest first.
+/// Which merges are listed.
+#[derive(Debug, Default)]
+struct Filter {
+    is_reverted: Option<bool>,
+    cause: Option<&'static str>,
+    /// A profile that took part, with every member of its live profile.
+    of: Option<ProfileId>,
+}
+
+/// The words that name causes.
+const CAUSES: [&str; 4] = ["keys", "activation", "api", "review"];
+
+fn cause_of(merge: &Merge) -> &'static str {
+    match merge.cause {
+        Cause::Keys { .. } => "keys",
+        Cause::Activation => "activation",
+        Cause::Api => "api",
+        Cause::Review(_) => "review",
+    }
+}
+
+impl Filter {
+    fn of(call: &Call) -> Result<Self, Problem> {
+        let wrong = |what: &str| Problem::new(400, what.to_owned());
+        let is_reverted = match call.parameter("state") {
+            None => None,
+            Some("standing") => Some(false),
+            Some("reverted") => Some(true),
+            Some(_) => return Err(wrong("state must be standing or reverted")),
+        };
+        let known = |text: &str| CAUSES.into_iter().find(|cause| *cause == text);
+        let cause = call
+            .parameter("cause")
+            .map(|text| known(text).ok_or_else(|| wrong("cause must be keys, activation, api or review")));
+        let of = call.parameter("user_id").map(|text| {
+            ProfileId::parse(text).ok_or_else(|| wrong("user_id must be a profile id of 24 hexadecimal digits"))
+        });
+        Ok(Self { is_reverted, cause: cause.transpose()?, of: of.transpose()? })
+    }
+
+    fn is_open(&self) -> bool {
+        self.is_reverted.is_none() && self.cause.is_none() && self.of.is_none()
+    }
+
+    fn takes(&self, merge: &Merge, members: &BTreeSet<ProfileNo>) -> bool {
+        self.is_reverted.is_none_or(|reverted| reverted == merge.reverted_at.is_some())
+            && self.cause.is_none_or(|cause| cause == cause_of(merge))
+            && (self.of.is_none() || members.contains(&merge.survivor.no) || members.contains(&merge.merged.no))
+    }
+}
+
+/// `GET .../merges?state=&cause=&user_id=&limit=&cursor=`: newest first. A filter looks at so many merges and no more, and
+/// tells where to go on.
 pub(crate) async fn list(call: Call) -> Answer {
     let entry = call.entry()?;
     let limit = call.limit()?;
     let below = call.cursor(MergeNo::parse)?;
-    let found = call.read(entry.id(), move |reader| reader.merges(below, limit)).await?;
-    let next = found.items.last().filter(|_| found.more).map(|last| last.no.to_string());
-    Ok(Call::about(&entry, tree(200, &page(found.items.iter().map(merge::json).collect(), next.as_deref()))))
+    let filter = Filter::of(&call)?;
+    let (items, next) = call.read(entry.id(), move |reader| found(reader, &filter, below, limit)).await?;
+    let next = next.map(|no| no.to_string());
+    Ok(Call::about(&entry, tree(200, &page(items.iter().map(merge::json).collect(), next.as_deref()))))
 }
 
-/// `GET .../merges/{id}`.
+/// A page of merges, and the one to go on below.
+fn found(
+    reader: &mut dyn Reader,
+    filter: &Filter,
+    below: Option<MergeNo>,
+    limit: usize,
+) -> Result<(Vec<Merge>, Option<MergeNo>), EngineError> {
+    if filter.is_open() {
+        let page = reader.merges(below, limit)?;
+        let next = page.items.last().filter(|_| page.more).map(|last| last.no);
+        return Ok((page.items, next));
+    }
+    let mut members = BTreeSet::new();
+    if let Some(of) = filter.of {
+        members.insert(of.no);
+        let live = reader.profile(of.no)?;
+        members.extend(live.iter().flat_map(|live| &live.members).map(|member| member.profile.no));
+    }
+    let (mut items, mut below, mut looked) = (Vec::new(), below, 0);
+    while looked < MERGES_LOOKED_MAX {
+        let page = reader.merges(below, PAGE_MAX)?;
+        looked += page.items.len();
+        for merge in page.items {
+            below = Some(merge.no);
+            if filter.takes(&merge, &members) {
+                items.push(merge);
+            }
+            if items.len() == limit {
+                return Ok((items, below));
+            }
+        }
+        if !page.more {
+            return Ok((items, None));
+        }
+    }
+    Ok((items, below))
+}
+
+/// `GET .../merges/{id}`, with the merges that were made together with it.
 pub(crate) async fn show(call: Call) -> Answer {
     let entry = call.entry()?;
     let no = MergeNo::parse(call.part(1)).ok_or_else(unknown)?;
-    let found = call.read(entry.id(), move |reader| reader.merge(no)).await?.ok_or_else(unknown)?;
-    Ok(Call::about(&entry, tree(200, &merge::json(&found))))
+    let found = call.read(entry.id(), move |reader| {
+        let Some(merge) = reader.merge(no)? else { return Ok(None) };
+        let together = together(reader, &merge)?;
+        Ok(Some((merge, together)))
+    });
+    let (merge, together) = found.await?.ok_or_else(unknown)?;
+    let mut json = merge::json(&merge);
+    json["together"] = together.iter().map(MergeNo::to_string).collect();
+    Ok(Call::about(&entry, tree(200, &json)))
+}
+
+/// The merges that one decision made into one survivor: its profiles follow each other, one record each
+/// (behaviour.md 3.3), and no more than there are members.
+fn together(reader: &mut dyn Reader, merge: &Merge) -> Result<Vec<MergeNo>, EngineError> {
+    let is_with = |other: &Merge| {
+        (other.survivor, other.at, other.request) == (merge.survivor, merge.at, merge.request)
+            && cause_of(other) == cause_of(merge)
+    };
+    let mut together = vec![merge.no];
+    for step in [-1, 1] {
+        let mut at = merge.no.0.checked_add_signed(step);
+        while let Some(no) = at.map(MergeNo)
+            && together.len() < MEMBERS_MAX as usize
+            && reader.merge(no)?.is_some_and(|other| is_with(&other))
+        {
+            together.push(no);
+            at = no.0.checked_add_signed(step);
+        }
+    }
+    together.sort_unstable();
+    Ok(together)
 }
 
 /// `POST .../merges/{id}/revert?dry_run=`: cuts the link; a dry run shows both sides as they will be.

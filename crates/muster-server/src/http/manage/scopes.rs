@@ -7,7 +7,7 @@ use muster_wire::manage::problem::Problem;
 
 /// Calls by method, template below [`BASE`], and the scope that they need.
 #[rustfmt::skip]
-const NEEDED: [(&str, &str, Scope); 41] = [
+const NEEDED: [(&str, &str, Scope); 42] = [
     ("GET", "/workspaces", Scope::Read),
     ("POST", "/workspaces", Scope::Admin),
     ("GET", "/workspaces/{workspace_id}", Scope::Read),
@@ -29,6 +29,7 @@ const NEEDED: [(&str, &str, Scope); 41] = [
     ("GET", "/workspaces/{workspace_id}/users/{user_id}", Scope::Read),
     ("GET", "/workspaces/{workspace_id}/users/{user_id}/events", Scope::Read),
     ("GET", "/workspaces/{workspace_id}/users/{user_id}/history", Scope::Read),
+    ("GET", "/workspaces/{workspace_id}/users/{user_id}/members", Scope::Read),
     ("GET", "/workspaces/{workspace_id}/requests", Scope::Read),
     ("GET", "/workspaces/{workspace_id}/requests/live", Scope::Read),
     ("GET", "/workspaces/{workspace_id}/requests/{request_id}", Scope::Read),

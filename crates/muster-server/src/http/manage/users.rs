@@ -7,7 +7,7 @@ use muster_core::history::HistoryItem;
 use muster_core::id::{ProfileId, ProfileNo, Seq, WorkspaceId};
 use muster_core::identifier::{Key, normalise};
 use muster_core::record::Event;
-use muster_core::snapshot::{Snapshot, assemble};
+use muster_core::snapshot::{Snapshot, assemble, order, own};
 use muster_core::time::Timestamp;
 use muster_store::engine::EngineError;
 use muster_store::reader::{EventQuery, LiveProfile, Reader};
@@ -67,6 +67,23 @@ pub(crate) async fn show(call: Call) -> Answer {
     let snapshot = assembled(&entry, live)?;
     let redirected_from = (snapshot.id != id).then_some(id);
     Ok(Call::about(&entry, tree(200, &user::json(&snapshot, redirected_from))))
+}
+
+/// `GET .../users/{id}/members?limit=&cursor=`: the members of the live profile, the root first and each below its parent,
+/// with what its own record holds and what its part shows.
+pub(crate) async fn members(call: Call) -> Answer {
+    let entry = call.entry()?;
+    let limit = call.limit()?;
+    let after = call.cursor(ProfileId::parse)?;
+    let (_, live) = looked_up(&call, entry.id(), call.part(1)).await?;
+    let order = order(&live.members, live.root);
+    let from = after.map_or(0, |after| order.iter().position(|no| *no == after.no).map_or(order.len(), |at| at + 1));
+    let listed = order.iter().skip(from).take(limit);
+    let items: Vec<_> =
+        listed.filter_map(|no| own(*no, &live.members, &entry.settings.identity)).map(|own| user::own(&own)).collect();
+    let last = items.last().and_then(|last| last["id"].as_str()).map(str::to_owned);
+    let next = last.filter(|_| from + items.len() < order.len());
+    Ok(Call::about(&entry, tree(200, &page(items, next.as_deref()))))
 }
 
 /// `GET .../users/{id}/events?limit=&cursor=&name=`: newest first, of all members.

@@ -31,7 +31,7 @@ pub(super) fn fields(
         "revert" => vec![("confirm", of("merge_id"))],
         "{review_id}" => vec![text("decision", "dismiss")],
         "identity" => vec![("confirm", workspace.id.clone()), text("do", "activate"), text("kind-0", "customer_id")],
-        "users" => vec![text("q", "planted-a")],
+        "users" | "merges" => vec![text("q", "planted-a")],
         "rotate" => vec![("confirm", workspace.id.clone()), text("grace_seconds", "60")],
         "workspace" => vec![text("name", "Changed")],
         "suspend" => vec![("confirm", workspace.id.clone()), text("suspended", "true")],
@@ -47,7 +47,7 @@ fn seen(world: &World, calls: &[(&'static str, &'static str, String, Json)]) -> 
 }
 
 /// Forms that change nothing that is stored: whoever is signed in may send them.
-const HARMLESS: [&str; 4] = ["/sign-in", "/sign-out", "/theme", "/w/{workspace_id}/users"];
+const HARMLESS: [&str; 5] = ["/sign-in", "/sign-out", "/theme", "/w/{workspace_id}/users", "/w/{workspace_id}/merges"];
 
 // Fails when `acts` and `act_outside` leave out `scopes::has`.
 #[test]
@@ -118,7 +118,7 @@ fn a_token_of_another_workspace_sees_nothing_of_this_one_and_changes_nothing() {
         let place = answer.header("location").unwrap_or_default();
         assert!(!place.contains(&workspace.id), "{method} {template} leads to {place}");
     }
-    assert_eq!(of_it, 34);
+    assert_eq!(of_it, 35);
     assert_eq!(seen(&world, &calls), before);
     for path in ["/w/OTHER/users", "/w/OTHER/live", "/w/OTHER/overview"] {
         assert_eq!(browser().get(path).status, 200);

@@ -257,6 +257,7 @@ fn with_hostile_data_nothing_that_came_in_is_markup_and_every_link_leads_somewhe
         let found = Browser::signed_in(&world, ADMIN_TOKEN);
         let token = found.post("/tokens", &[("name", &evil), ("scope", "read"), ("workspace", &evil)]);
         let page = found.post(&format!("/w/{}/users", workspace.id), &[("q", &evil), ("kind", &evil)]);
+        let merges = found.post(&format!("/w/{}/merges", workspace.id), &[("q", &evil), ("cause", &evil)]);
         let identity = [
             ("do", "preview"),
             ("kind-0", evil.as_str()),
@@ -275,7 +276,7 @@ fn with_hostile_data_nothing_that_came_in_is_markup_and_every_link_leads_somewhe
         );
         let made = found.post("/workspaces", &[("name", &evil), ("id", &evil)]);
         let signed = Browser::nobody(&world).post("/sign-in", &[("token", &evil), ("next", &evil)]);
-        for answer in [token, page, draft, settings, made, signed] {
+        for answer in [token, page, merges, draft, settings, made, signed] {
             if answer.status != 303 {
                 let page = text(&answer);
                 let tags = markup::read(&page).unwrap_or_else(|fault| panic!("{evil:?}: {fault}\n{page}"));
@@ -290,6 +291,9 @@ fn with_hostile_data_nothing_that_came_in_is_markup_and_every_link_leads_somewhe
             "quarantine?state=",
             "reviews?state=",
             "merges?cursor=",
+            "merges?cause=",
+            "merges?state=",
+            "merges?user_id=",
             "audit?cursor=",
         ] {
             let answer = found.get(&format!("/w/{}/{query}{}", workspace.id, coded(&evil)));

@@ -1,0 +1,276 @@
+//! One merge: why it was made, what each side showed before, the tree that it is part of, and undoing it. Merges that one
+//! element made are told together.
+
+use super::super::Page;
+use super::super::doc::Doc as _;
+use super::super::head::redirect;
+use super::super::parts::{self, Html, counted};
+use super::super::shell::{Shell, html};
+use super::super::visit::Visit;
+use super::confirmed;
+use super::members::{self, Members};
+use super::users::known_as;
+use crate::http::manage::{merges, users};
+use crate::limits::MERGE_SIDES_MAX;
+use askama::Template;
+use muster_wire::manage::problem::Problem;
+use serde_json::{Value as Json, json};
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+#[derive(Template)]
+#[template(path = "merge.html")]
+struct Merge {
+    shell: Shell,
+    doc: Json,
+    verdict: Html,
+    /// The names of both sides.
+    names: (String, String),
+    rows: Vec<Row>,
+    same: usize,
+    is_complete: bool,
+    /// The others of one element's merges, and how many of them the table leaves out.
+    others: Vec<String>,
+    untold: usize,
+    /// The tree that its survivor is in now, if there are more than the two.
+    members: Option<Members>,
+    preview: Option<Preview>,
+    error: String,
+}
+
+/// One field before and after.
+struct Row {
+    field: String,
+    survivor: Html,
+    merged: Html,
+    after: Html,
+    origin: &'static str,
+    is_from_merged: bool,
+}
+
+/// What a revert would do, from a dry run.
+struct Preview {
+    at: Html,
+    returns: String,
+    events: u64,
+    identifiers: Vec<Html>,
+    attributes: Vec<String>,
+    stays: u64,
+}
+
+/// `GET /w/{ws}/merges/{id}?preview=revert`.
+pub(crate) async fn show(visit: Arc<Visit>) -> Page {
+    let preview = visit.parameter("preview").is_some() && visit.may_operate();
+    shown(&visit, preview, String::new()).await
+}
+
+async fn shown(visit: &Visit, with_preview: bool, error: String) -> Page {
+    let id = visit.part(1);
+    let doc = visit.ask(merges::show, &["merges", id], &[]).await?;
+    let before = before(visit, id).await?;
+    let now = known(visit.ask(users::show, &["users", doc.text("survivor")], &[]).await)?;
+    let shell = Shell::of(visit, format!("Merge {id}"), "merges").await?;
+    let others = doc.list("together").iter().filter_map(Json::as_str).filter(|other| *other != id);
+    let others: Vec<String> = others.map(str::to_owned).collect();
+    let (sides, untold) = sides(visit, (&doc, &before), &others).await?;
+    let (survivor, merged) = (sides.survivor(), before.member("merged"));
+    let named =
+        |side: &Json, id: &str| Some(known_as(side)).filter(|it| !it.is_empty()).unwrap_or_else(|| parts::short(id));
+    let (mut rows, same) = sides.rows(&now);
+    rows.extend(figures(&shell, &sides, &now));
+    let is_reverted = doc.has("reverted_at");
+    let members =
+        if is_reverted || now.list("members").len() < 2 { None } else { members::of(visit, &shell, &now, id).await? };
+    let preview = if with_preview && !is_reverted { Some(preview(visit, &shell, &now).await?) } else { None };
+    let page = Merge {
+        verdict: verdict(&shell, &doc, others.len() + 2),
+        names: (named(survivor, doc.text("survivor")), named(merged, doc.text("merged"))),
+        rows,
+        same,
+        is_complete: sides.0.iter().all(|(_, before)| before.flag("complete")),
+        others,
+        untold,
+        members,
+        preview,
+        error,
+        shell,
+        doc,
+    };
+    html(&page)
+}
+
+/// A document of profiles; null if they were deleted since: the record of their merge stays.
+fn known(answer: Result<Json, Problem>) -> Result<Json, Problem> {
+    match answer {
+        Err(problem) if matches!(problem.status, 404 | 410) => Ok(Json::Null),
+        answer => answer,
+    }
+}
+
+async fn before(visit: &Visit, id: &str) -> Result<Json, Problem> {
+    known(visit.ask(merges::before, &["merges", id, "before"], &[]).await)
+}
+
+/// The merges that one element made, as far as they stand, each with both sides before it, in order. Of a merge by itself
+/// it is that alone.
+struct Sides(Vec<(Json, Json)>);
+
+async fn sides(visit: &Visit, (doc, its): (&Json, &Json), others: &[String]) -> Result<(Sides, usize), Problem> {
+    let mut sides = vec![(doc.clone(), its.clone())];
+    // What is reverted is shown as it is now, which has no place beside how others were.
+    if doc.has("reverted_at") || its.is_null() {
+        return Ok((Sides(sides), 0));
+    }
+    for other in others.iter().take(MERGE_SIDES_MAX - 1) {
+        let record = visit.ask(merges::show, &["merges", other], &[]).await?;
+        let its = before(visit, other).await?;
+        if !record.has("reverted_at") && !its.is_null() {
+            sides.push((record, its));
+        }
+    }
+    sides.sort_by_key(|(record, _)| record.text("id").trim_start_matches('m').parse().unwrap_or(u64::MAX));
+    Ok((Sides(sides), others.len().saturating_sub(MERGE_SIDES_MAX - 1)))
+}
+
+/// Why it was made, in one sentence; so many profiles became one.
+fn verdict(shell: &Shell, doc: &Json, profiles: usize) -> Html {
+    let cause = doc.member("cause");
+    let (many, all) = if profiles == 2 { ("Two".to_owned(), "both") } else { (profiles.to_string(), "all of them") };
+    if cause.is_object() && !cause.has("review_id") {
+        let index = doc.count("index");
+        let request = doc.text("request_id");
+        let link = parts::link(request, &shell.to(&format!("requests/{request}?from={index}#el-{index}")));
+        let words = format!("{many} profiles became one because element {index} of");
+        return parts::joined(&words, &link).then(&format!("named {all}."));
+    }
+    let why = match cause.as_str() {
+        Some("activation") => "because they held the same value when its kind became active.",
+        Some(_) => "by a call.",
+        None => "because somebody decided their review so.",
+    };
+    parts::words(&format!("{many} profiles became one {why}"))
+}
+
+impl Sides {
+    /// The survivor before the first of them.
+    fn survivor(&self) -> &Json {
+        self.0.first().map_or(&Json::Null, |(_, before)| before.member("survivor"))
+    }
+
+    /// The profiles that were merged into it, with their merges.
+    fn merged(&self) -> impl Iterator<Item = (&str, &Json)> {
+        self.0.iter().map(|(doc, before)| (doc.text("id"), before.member("merged")))
+    }
+
+    /// What is said of each merged side: by itself the value alone, of many each that has one under its merge.
+    fn cell(&self, of: &dyn Fn(&Json) -> Html) -> Html {
+        if self.0.len() == 1 {
+            return self.merged().map(|(_, side)| of(side)).next().unwrap_or_default();
+        }
+        let none = parts::value(&Json::Null);
+        let lines = self.merged().map(|(id, side)| (id, of(side))).filter(|(_, value)| *value != none);
+        parts::lines(lines.map(|(id, value)| parts::labelled(id, &value)))
+    }
+
+    /// The names that the merges list under a member.
+    fn lists(&self, names: impl Fn(&Json) -> Vec<&str>, name: &str) -> bool {
+        self.0.iter().any(|(doc, _)| names(doc).contains(&name))
+    }
+
+    /// Identifiers and attributes before and after; how many were equal and are not listed.
+    fn rows(&self, now: &Json) -> (Vec<Row>, usize) {
+        let (mut rows, mut same) = (Vec::new(), 0);
+        for group in ["identifiers", "attributes"] {
+            let sides = [self.survivor(), now].into_iter().chain(self.merged().map(|(_, side)| side));
+            let names: BTreeSet<&str> = sides.flat_map(|side| side.members(group)).map(|(name, _)| name).collect();
+            for name in names {
+                let of = |side: &Json| side.member(group).member(name).clone();
+                let (a, after) = (of(self.survivor()), of(now));
+                if a == after && self.merged().all(|(_, side)| of(side) == a) {
+                    same += 1;
+                    continue;
+                }
+                let is_combined =
+                    self.lists(|doc| doc.list("combined").iter().map(|it| it.text("field")).collect(), name);
+                let is_listed = self.lists(|doc| doc.list("filled").iter().filter_map(Json::as_str).collect(), name);
+                let is_filled = is_listed && self.merged().any(|(_, side)| of(side) == after);
+                let is_held = self.merged().any(|(_, side)| !of(side).is_null());
+                let origin = match () {
+                    () if is_combined => "an attribute rule, or an e-mail flag",
+                    () if is_filled => "gap filled",
+                    () if after == a && is_held => "survivor stays",
+                    () if after == a => "",
+                    () => "written since",
+                };
+                rows.push(Row {
+                    field: name.to_owned(),
+                    survivor: parts::value(&a),
+                    merged: self.cell(&|side| parts::value(&of(side))),
+                    after: parts::value(&after),
+                    origin,
+                    is_from_merged: is_filled,
+                });
+            }
+        }
+        (rows, same)
+    }
+}
+
+/// First seen, events and devices of both sides.
+fn figures(shell: &Shell, sides: &Sides, now: &Json) -> Vec<Row> {
+    let survivor = sides.survivor();
+    if survivor.is_null() || now.is_null() {
+        return Vec::new();
+    }
+    let row = |field: &str, of: &dyn Fn(&Json) -> Html, origin: &'static str| Row {
+        field: field.to_owned(),
+        survivor: of(survivor),
+        merged: sides.cell(of),
+        after: of(now),
+        origin,
+        is_from_merged: false,
+    };
+    vec![
+        row("first seen", &|side| shell.moments.whole(side.text("first_seen")), "earliest"),
+        row("events", &|side| parts::words(&parts::count(side.count("event_count"))), ""),
+        row("members", &|side| parts::words(&parts::count(side.list("members").len() as u64 + 1)), ""),
+    ]
+}
+
+/// What a revert would do now: a dry run of it.
+async fn preview(visit: &Visit, shell: &Shell, now: &Json) -> Result<Preview, Problem> {
+    let parts_of = ["merges", visit.part(1), "revert"];
+    let dry = visit.acts(merges::revert, ("POST", &parts_of), &[("dry_run", "true")], &json!({})).await?;
+    let sides = dry.member("preview");
+    let (survivor, restored) = (sides.member("survivor"), sides.member("restored"));
+    let identifiers = restored.members("identifiers").into_iter();
+    let names = now
+        .members("attributes")
+        .into_iter()
+        .map(|(name, value)| (name, value, survivor.member("attributes").member(name)));
+    Ok(Preview {
+        at: shell.moments.clock(&visit.now()),
+        returns: restored.text("id").to_owned(),
+        events: restored.count("event_count"),
+        identifiers: identifiers.map(|(kind, value)| parts::key(kind, value.as_str().unwrap_or_default())).collect(),
+        attributes: names.filter(|(_, is, was)| is != was).map(|(name, ..)| name.to_owned()).collect(),
+        stays: survivor.count("event_count"),
+    })
+}
+
+/// `POST /w/{ws}/merges/{id}/revert` with `confirm`.
+pub(crate) async fn revert(visit: Arc<Visit>) -> Page {
+    let id = visit.part(1);
+    if let Err(problem) = confirmed(&visit, id) {
+        return shown(&visit, visit.may_operate(), super::frame::sentence(&problem.detail)).await;
+    }
+    visit.act(merges::revert, ("POST", &["merges", id, "revert"]), &json!({})).await?;
+    Ok(redirect(&visit.within(&format!("merges/{id}"))))
+}
+
+impl Merge {
+    /// How many identifiers the part brought.
+    fn brought_words(&self) -> String {
+        counted(self.doc.list("identifiers").len() as u64, "identifier")
+    }
+}

@@ -1,0 +1,109 @@
+//! The tree of a live profile as SVG: a row for each member, below its parent. Positions are in pixels, so that text never
+//! scales; what is drawn is told by the table beside it, too.
+
+use super::{Html, counted, escaped, plain, put};
+
+/// A row of the tree.
+#[derive(Clone, Debug)]
+pub(crate) struct Twig {
+    /// The row of its parent; None for the root.
+    pub(crate) parent: Option<usize>,
+    /// What it is called, and what is said of it.
+    pub(crate) name: String,
+    pub(crate) words: String,
+    /// It came with the merge that the page is about.
+    pub(crate) is_marked: bool,
+}
+
+/// Pixels of a row, of a step to the right, and steps that are drawn: deeper ones stand below each other.
+const ROW: usize = 44;
+const STEP: usize = 20;
+const STEPS_MAX: usize = 8;
+/// Letters of a name that are drawn, so that it stays on a narrow page.
+const NAME_CHARS_MAX: usize = 30;
+
+/// Members below each other, each joined to its parent. `further` members are not drawn.
+pub(crate) fn tree(twigs: &[Twig], further: usize) -> Html {
+    let all = twigs.len() + further;
+    let height = ROW * twigs.len() + if further > 0 { ROW / 2 } else { 0 };
+    let label = format!("{} in one, each below the one that it was merged into", counted(all, "profile"));
+    let mut out =
+        format!("<svg class=\"lineage tree\" height=\"{height}\" role=\"img\" aria-label=\"{}\">", escaped(&label));
+    let mut depths: Vec<usize> = Vec::with_capacity(twigs.len());
+    for (row, twig) in twigs.iter().enumerate() {
+        let depth = twig.parent.and_then(|parent| depths.get(parent)).map_or(0, |depth| depth + 1);
+        depths.push(depth);
+        let (x, y) = (left(depth), row * ROW + 16);
+        let joins = if twig.is_marked { " class=\"joins\"" } else { "" };
+        if let Some(parent) = twig.parent {
+            let (from, above) = (left(depth - 1), parent * ROW + 22);
+            // Where depth is not drawn any more, the parent stands right above.
+            let path = if from == x {
+                format!("M{x} {above}V{}", y - 6)
+            } else {
+                format!("M{from} {above}V{}Q{from} {y} {} {y}H{}", y - 8, from + 8, x - 6)
+            };
+            put(&mut out, format_args!("<path{joins} d=\"{path}\"/>"));
+        }
+        let name = escaped(&cut(&plain(&twig.name)));
+        let (text, below, words) = (x + 14, y + 18, escaped(&twig.words));
+        put(
+            &mut out,
+            format_args!(
+                "<circle{joins} cx=\"{x}\" cy=\"{y}\" r=\"5\"/><text class=\"name\" x=\"{text}\" y=\"{}\">{name}</text>\
+                 <text x=\"{text}\" y=\"{below}\">{words}</text>",
+                y + 4
+            ),
+        );
+    }
+    if further > 0 {
+        put(&mut out, format_args!("<text x=\"0\" y=\"{}\">and {further} more</text>", height - 6));
+    }
+    out.push_str("</svg>");
+    Html::made(out)
+}
+
+fn left(depth: usize) -> usize {
+    8 + depth.min(STEPS_MAX) * STEP
+}
+
+fn cut(name: &str) -> String {
+    let mut letters = name.chars();
+    let mut kept: String = letters.by_ref().take(NAME_CHARS_MAX).collect();
+    if letters.next().is_some() {
+        kept.push('\u{2026}');
+    }
+    kept
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn twig(parent: Option<usize>, name: &str, is_marked: bool) -> Twig {
+        Twig { parent, name: name.to_owned(), words: "m1".to_owned(), is_marked }
+    }
+
+    // Fails when the depth of a row is taken from the row before instead of from its parent.
+    #[test]
+    fn each_member_hangs_from_its_parent_whatever_stands_between() {
+        let drawn = tree(&[twig(None, "a", false), twig(Some(0), "b", false), twig(Some(0), "<c>", true)], 0);
+        let expected = "<svg class=\"lineage tree\" height=\"132\" role=\"img\" aria-label=\"3 profiles in one, each \
+                        below the one that it was merged into\"><circle cx=\"8\" cy=\"16\" r=\"5\"/><text \
+                        class=\"name\" x=\"22\" y=\"20\">a</text><text x=\"22\" y=\"34\">m1</text><path \
+                        d=\"M8 22V52Q8 60 16 60H22\"/><circle cx=\"28\" cy=\"60\" r=\"5\"/><text class=\"name\" \
+                        x=\"42\" y=\"64\">b</text><text x=\"42\" y=\"78\">m1</text><path class=\"joins\" \
+                        d=\"M8 22V96Q8 104 16 104H22\"/><circle class=\"joins\" cx=\"28\" cy=\"104\" r=\"5\"/><text \
+                        class=\"name\" x=\"42\" y=\"108\">&lt;c&gt;</text><text x=\"42\" y=\"122\">m1</text></svg>";
+        assert_eq!(drawn.as_str(), expected);
+    }
+
+    #[test]
+    fn a_chain_of_fifty_stays_within_the_page_and_tells_how_many_are_not_drawn() {
+        let chain: Vec<Twig> = (0..50).map(|n: usize| twig(n.checked_sub(1), &"n".repeat(40), false)).collect();
+        let drawn = tree(&chain, 950);
+        assert!(drawn.as_str().contains("aria-label=\"1,000 profiles in one"));
+        assert!(drawn.as_str().contains("cx=\"168\"") && !drawn.as_str().contains("cx=\"188\""));
+        assert!(drawn.as_str().ends_with("and 950 more</text></svg>"));
+    }
+}

@@ -1,0 +1,72 @@
+//! Merges of three and more on their pages: one before/after table for what one element joined, the tree, the list
+//! narrowed to whom a merge was about.
+
+use super::{Browser, text};
+use crate::merges::joined;
+use crate::world::{ADMIN_TOKEN, World};
+
+/// What stands between two pieces of a page.
+fn between<'p>(page: &'p str, from: &str, to: &str) -> &'p str {
+    let (_, rest) = page.split_once(from).unwrap_or_else(|| panic!("{from} is not there: {page}"));
+    rest.split_once(to).unwrap_or_else(|| panic!("{to} does not follow {from}")).0
+}
+
+// Fails when `sides` takes the merge of the page alone.
+#[test]
+fn merges_of_one_element_are_told_in_one_table_each_value_under_its_merge() {
+    let world = World::start();
+    let (workspace, _) = joined(&world);
+    let browser = Browser::signed_in(&world, ADMIN_TOKEN);
+    let [first, second, alone] =
+        ["m1", "m2", "m3"].map(|id| text(&browser.get(&format!("/w/{}/merges/{id}", workspace.id))));
+    for page in [&first, &second] {
+        assert!(between(page, "class=\"verdict\">", "</p>").starts_with("3 profiles became one because element 0 of"));
+        let city = between(page, "<bdi>city</bdi>", "</tr>");
+        let labelled =
+            |id: &str, value: &str| format!("<div><span class=\"meta mono\">{id}</span> <bdi>{value}</bdi></div>");
+        assert_eq!(
+            between(city, "data-label=\"merged\">", "</td>"),
+            labelled("m1", "Pune") + &labelled("m2", "Goa"),
+            "{page}"
+        );
+        let age = between(page, "<bdi>age</bdi>", "</tr>");
+        assert_eq!(between(age, "data-label=\"merged\">", "</td>"), labelled("m2", "4"));
+        assert_eq!(between(age, "data-label=\"survivor\">", "</td>"), "<span class=\"none\"></span>");
+    }
+    assert!(between(&first, "<dt>Merged with it</dt>", "</dd>").contains("/merges/m2\">m2</a>"));
+    assert!(between(&alone, "class=\"verdict\">", "</p>").starts_with("Two profiles became one"));
+    assert!(!alone.contains("Merged with it"));
+}
+
+// Fails when the rows are marked by the merge of the page alone, without what was below it.
+#[test]
+fn the_tree_marks_what_came_with_a_merge_and_tells_every_member() {
+    let world = World::start();
+    let (workspace, [z, a, b, c]) = joined(&world);
+    let browser = Browser::signed_in(&world, ADMIN_TOKEN);
+    let page = text(&browser.get(&format!("/w/{}/merges/m3", workspace.id)));
+    let marked = |id: &str| page.contains(&format!("<tr id=\"u-{id}\" class=\"is-marked\">"));
+    assert_eq!([&z, &a, &b, &c].map(|id| marked(id)), [false, true, true, true]);
+    assert_eq!(between(&page, "<svg class=\"lineage tree\"", "</svg>").matches("<path class=\"joins\"").count(), 3);
+    let user = text(&browser.get(&format!("/w/{}/users/{z}", workspace.id)));
+    let members = between(&user, "id=\"members\">", "</section>");
+    assert_eq!([z, a, b, c].map(|id| members.contains(&format!("<tr id=\"u-{id}\">"))), [true; 4]);
+    assert!(between(&user, "<svg class=\"lineage tree\"", "</svg>").contains("4 profiles in one"));
+}
+
+#[test]
+fn an_identifier_leads_to_the_merges_of_whoever_has_it() {
+    let world = World::start();
+    let (workspace, [z, ..]) = joined(&world);
+    let browser = Browser::signed_in(&world, ADMIN_TOKEN);
+    let path = format!("/w/{}/merges", workspace.id);
+    let led = browser.post(&path, &[("q", "+15550100"), ("cause", "keys"), ("state", "")]);
+    let place = format!("{path}?cause=keys&user_id={z}");
+    assert_eq!((led.status, led.header("location")), (303, Some(place.as_str())));
+    let page = text(&browser.get(&place));
+    assert_eq!(["m1", "m2", "m3"].map(|id| page.contains(&format!("<tr id=\"{id}\""))), [true; 3]);
+    let nobody = browser.post(&path, &[("q", "+1999"), ("cause", ""), ("state", "")]);
+    assert!(text(&nobody).contains("<bdi>+1999</bdi> leads to nobody."));
+    let reverted = text(&browser.get(&format!("{path}?state=reverted")));
+    assert!(reverted.contains("No merge is like this."));
+}
