@@ -78,6 +78,10 @@ pub enum Put {
     Holder(Key, ProfileNo),
     /// Takes that back; no harm if it is not noted.
     DropHolder(Key, ProfileNo),
+    /// Notes that an own record tells an identifier among those that it held once; no harm if it is noted.
+    Former(Key, ProfileNo),
+    /// Takes that back; no harm if it is not noted.
+    DropFormer(Key, ProfileNo),
     /// Appends to the change sequence.
     Change(Change),
 }

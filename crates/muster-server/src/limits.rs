@@ -52,6 +52,8 @@ pub const SWEEP_PROFILES_MAX: usize = 100;
 pub const ACTIVATION_PERIOD: Duration = Duration::from_millis(100);
 /// How long an activation waits after a failure of the storage.
 pub const ACTIVATION_RETRY: Duration = Duration::from_secs(5);
+/// Own records that a lookup tells to have held a value once.
+pub const FORMER_HOLDERS_MAX: usize = 20;
 /// Merges that one filtered page looks at: a page that finds few ends there and says where to go on.
 pub const MERGES_LOOKED_MAX: usize = 10_000;
 /// Live profiles that a preview of identity settings copies into memory: 50,000 take two to three seconds.

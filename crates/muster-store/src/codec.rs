@@ -20,8 +20,8 @@ use xxhash_rust::xxh3::xxh3_64_with_seed;
 pub(crate) use logs::{outcome_bit, quarantine_bytes, refused_bytes};
 pub use people::{Binding, ViewRow};
 pub(crate) use people::{binding_cells, view_cells};
-pub use reviews::Holder;
 pub(crate) use reviews::holder_cells;
+pub use reviews::{FormerHolder, Holder};
 pub(crate) use traffic::COUNTERS_ID;
 
 /// One column's content.

@@ -45,6 +45,7 @@ pub fn suite(make: Make<'_>) {
     expiry::a_batch_of_an_expiry_is_bounded_by_rows_and_by_bytes(make);
     identity::open_reviews_are_found_by_any_member_of_either_side(make);
     identity::holders_are_noted_and_taken_back_without_harm(make);
+    identity::who_held_a_key_once_is_noted_and_taken_back_without_harm(make);
     identity::history_is_read_by_the_own_record_that_names_it(make);
     limits::everything_at_its_hard_limit_is_kept_whole(make);
 }

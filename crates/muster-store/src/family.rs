@@ -45,6 +45,8 @@ pub enum Family {
     History = 19,
     /// Who holds a value of a kind that is being made active.
     Holders = 20,
+    /// Who held an identifier once.
+    Former = 21,
 }
 
 /// What a column holds.
@@ -223,7 +225,7 @@ const COUNTERS: [Column; 21] = [
 
 impl Family {
     /// Every family, in order of its number.
-    pub const ALL: [Self; 20] = [
+    pub const ALL: [Self; 21] = [
         Self::Bindings,
         Self::Profiles,
         Self::Standings,
@@ -244,6 +246,7 @@ impl Family {
         Self::Reviews,
         Self::History,
         Self::Holders,
+        Self::Former,
     ];
 
     /// Its place in [`Family::ALL`].
@@ -274,6 +277,7 @@ impl Family {
             Self::Reviews => "reviews",
             Self::History => "history",
             Self::Holders => "holders",
+            Self::Former => "former",
         }
     }
 
@@ -298,7 +302,7 @@ impl Family {
             Self::Counters => &COUNTERS,
             Self::Reviews => &REVIEWS,
             Self::History => &HISTORY,
-            Self::Holders => &HOLDERS,
+            Self::Holders | Self::Former => &HOLDERS,
         }
     }
 
@@ -306,7 +310,7 @@ impl Family {
     pub fn key_columns(self) -> usize {
         match self {
             Self::Bindings | Self::Devices | Self::Idempotency | Self::History => 2,
-            Self::Holders => 3,
+            Self::Holders | Self::Former => 3,
             _ => 1,
         }
     }

@@ -34,6 +34,8 @@ struct Seen {
     unreplayed: u64,
     reviews: u64,
     reviews_open: u64,
+    former_told: Pairs,
+    former_noted: Pairs,
     history_named: u64,
     history_rows: u64,
     breaches: Vec<String>,
@@ -66,6 +68,17 @@ fn token_hash(token: &Token) -> u128 {
     xxh3_128(format!("{}\0{}", token.kind as u8, token.value).as_bytes())
 }
 
+/// Keys with own records: how many, and the sum of their hashes, whatever their order.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Pairs(u64, u128);
+
+impl Pairs {
+    fn add(&mut self, key: &Key, no: ProfileNo) {
+        let hash = key_hash(key).rotate_left(64) ^ xxh3_128(&no.0.to_le_bytes());
+        *self = Self(self.0 + 1, self.1.wrapping_add(hash));
+    }
+}
+
 impl Seen {
     fn breach(&mut self, text: impl FnOnce() -> String) {
         if self.breaches.len() < BREACHES_MAX {
@@ -85,6 +98,8 @@ impl Seen {
             Put::Profile(profile) => {
                 self.first_seen.insert(profile.no, profile.first_seen);
                 self.history_named += profile.history.len() as u64;
+                let former: HashSet<&Key> = profile.former.iter().map(|former| &former.key).collect();
+                former.into_iter().for_each(|key| self.former_told.add(key, profile.no));
                 let kinds: HashSet<_> = profile.keys.iter().map(|key| &key.kind).collect();
                 let no = profile.no;
                 self.require(kinds.len() == profile.keys.len(), || format!("profile {} holds a kind twice", no.0));
@@ -119,6 +134,7 @@ impl Seen {
                 self.reviews_open += u64::from(review.is_open());
             }
             Put::History(_) => self.history_rows += 1,
+            Put::Former(key, no) => self.former_noted.add(key, *no),
             Put::Quarantined(entry) => self.unreplayed += u64::from(entry.replayed_as.is_none()),
             _ => {}
         }
@@ -203,6 +219,10 @@ impl Seen {
         for (what, counted, stored) in numbers {
             self.require(counted == stored, || format!("{what}: {counted} are counted, {stored} are stored"));
         }
+        let (told, noted) = (self.former_told.0, self.former_noted.0);
+        self.require(self.former_told == self.former_noted, || {
+            format!("own records tell {told} former identifiers, {noted} are noted, or others than these")
+        });
         let last = self.standings.last_key_value().map_or(0, |(no, _)| no.0);
         self.require(last <= c.profile, || format!("profile {last} has a number that was never given"));
         let last = self.merges.keys().map(|no| no.0).max().unwrap_or_default();

@@ -138,6 +138,12 @@ pub trait Reader {
     /// See the trait.
     fn holder(&mut self, key: &Key) -> Result<Option<ProfileNo>, EngineError>;
 
+    /// The own records that tell this identifier among those that they held once, by number.
+    ///
+    /// # Errors
+    /// See the trait.
+    fn former(&mut self, key: &Key, limit: usize) -> Result<Vec<ProfileNo>, EngineError>;
+
     /// The rows of history that an own record names, by their place in the change sequence.
     ///
     /// # Errors

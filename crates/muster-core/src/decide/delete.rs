@@ -15,6 +15,7 @@ use crate::outcome::Applied;
 use crate::record::{Idempotency, Omitted, Recorded, Request};
 use crate::settings::{Identity, Settings};
 use crate::time::{Moment, Timestamp};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 /// Whom to delete.
@@ -230,6 +231,8 @@ impl Sweep {
             let profile = work.profile(no)?;
             rows.extend(profile.keys.iter().cloned().map(Put::Unbind));
             rows.extend(profile.history.iter().map(|seq| Put::DropHistory(no, *seq)));
+            let former: BTreeSet<&Key> = profile.former.iter().map(|former| &former.key).collect();
+            rows.extend(former.into_iter().map(|key| Put::DropFormer(key.clone(), no)));
             for kind in self.settings.identity.activation.iter().flat_map(|activation| &activation.kinds) {
                 let value = profile.attributes.get(kind.kind.name()).and_then(|write| write.value.as_ref());
                 rows.extend(value.and_then(|value| key_of(kind, value)).map(|key| Put::DropHolder(key, no)));

@@ -8,7 +8,9 @@ use crate::history::{History, Replaced};
 use crate::id::{ProfileNo, RequestNo, ReviewNo, Seq};
 use crate::identifier::{Key, key_of};
 use crate::limits::HISTORY_MAX;
-use crate::record::{Counters, Device, DeviceRef, EventId, Link, Merge, Profile, Separation, Standing, Token, View};
+use crate::record::{
+    Counters, Device, DeviceRef, EventId, Former, Link, Merge, Profile, Separation, Standing, Token, View,
+};
 use crate::review::Review;
 use crate::settings::{Identity, Phase};
 use crate::time::Timestamp;
@@ -435,7 +437,11 @@ impl<'f> Work<'f> {
                 None => Put::Unbind(key),
             });
         }
-        rows.extend(self.profiles.into_changes(old).into_iter().filter_map(|(_, row)| row.map(Put::Profile)));
+        let stored = &self.facts.profiles;
+        for row in self.profiles.into_changes(old).into_iter().filter_map(|(_, row)| row) {
+            rows.extend(former(stored.get(&row.no).and_then(Option::as_ref), &row));
+            rows.push(Put::Profile(row));
+        }
         rows.extend(self.standings.into_changes(old).into_iter().filter_map(|(_, row)| row.map(Put::Standing)));
         // A batch of an activation reads no views: who has no members has none, and may have got and lost one here.
         let standings = &self.facts.standings;
@@ -464,4 +470,17 @@ impl<'f> Work<'f> {
         rows.extend(self.appended);
         Changes { rows, counters: self.counters, rate: None }
     }
+}
+
+/// What the family `former` learns when an own record changes: the identifiers that it tells to have held and did not
+/// tell before, and those that it told and does no more.
+fn former(before: Option<&Profile>, after: &Profile) -> Vec<Put> {
+    let told = before.map_or(&[][..], |before| &before.former[..]);
+    if told == after.former {
+        return Vec::new();
+    }
+    let keys = |former: &[Former]| -> BTreeSet<Key> { former.iter().map(|former| former.key.clone()).collect() };
+    let (old, new) = (keys(told), keys(&after.former));
+    let come = new.difference(&old).map(|key| Put::Former(key.clone(), after.no));
+    come.chain(old.difference(&new).map(|key| Put::DropFormer(key.clone(), after.no))).collect()
 }

@@ -39,6 +39,7 @@ pub(crate) struct Store {
     pub(crate) separations: BTreeMap<SeparationNo, Separation>,
     pub(crate) reviews: BTreeMap<ReviewNo, Review>,
     pub(crate) holders: BTreeMap<(Key, ProfileNo), ()>,
+    pub(crate) former: BTreeMap<(Key, ProfileNo), ()>,
     pub(crate) history: BTreeMap<(ProfileNo, Seq), History>,
     pub(crate) requests: BTreeMap<RequestNo, Request>,
     pub(crate) quarantine: BTreeMap<QuarantineNo, Quarantined>,
@@ -142,6 +143,11 @@ impl Store {
             Put::DropHolder(key, no) => {
                 self.holders.remove(&(key.clone(), *no));
                 Ok(format!("holders {key:?} {no:?}"))
+            }
+            Put::Former(key, no) => set(&mut self.former, "former", (key.clone(), *no), ()),
+            Put::DropFormer(key, no) => {
+                self.former.remove(&(key.clone(), *no));
+                Ok(format!("former {key:?} {no:?}"))
             }
             Put::Request(r) => append(&mut self.requests, "requests", r.no, r.clone()),
             Put::Quarantined(q) => set(&mut self.quarantine, "quarantine", q.no, q.clone()),

@@ -19,6 +19,7 @@ use muster_core::review::ReviewState;
 use muster_core::settings::Settings;
 use muster_core::snapshot::Snapshot;
 use muster_core::time::{Moment, Timestamp};
+use std::collections::BTreeMap;
 use std::fmt::Debug;
 use std::sync::Arc;
 
@@ -276,6 +277,10 @@ pub(crate) fn invariants(store: &Store) -> Result<(), String> {
             return Err(format!("{:?} holds two keys of one kind", profile.no));
         }
     }
+    let told =
+        |p: &muster_core::record::Profile| -> Vec<_> { p.former.iter().map(|f| ((f.key.clone(), p.no), ())).collect() };
+    let told: BTreeMap<_, _> = store.profiles.values().flat_map(told).collect();
+    same(|| "who held what once (rules: noted, model: told by the records)".into(), &store.former, &told)?;
     for standing in store.standings.values() {
         let (no, root) = (standing.no, standing.root);
         if store.standings.get(&root).is_none_or(|r| r.root != root) {

@@ -130,7 +130,7 @@ fn a_value_is_looked_up_under_every_kind_in_order_of_rank_and_as_an_id() {
     ]));
     let id = |n: usize| results[n]["id"].as_str().unwrap().to_owned();
     let (live, member) = (id(2), if id(0) == id(2) { id(1) } else { id(0) });
-    let item = |kind: &str, value: &str, active: bool, excepted: bool| json!({"kind": kind, "value": value, "active": active, "excepted": excepted, "id": null, "recorded_under": null});
+    let item = |kind: &str, value: &str, active: bool, excepted: bool| json!({"kind": kind, "value": value, "active": active, "excepted": excepted, "id": null, "recorded_under": null, "former": []});
     let mut found = item("mobile", "+15550100", true, false);
     (found["id"], found["recorded_under"]) = (json!(live), json!(id(1)));
     let expected = json!({"items": [item("customer_id", "00 1 (555) 0100", true, false), found, item("email", "00 1 (555) 0100", false, false)],
@@ -145,6 +145,36 @@ fn a_value_is_looked_up_under_every_kind_in_order_of_rank_and_as_an_id() {
     assert_eq!(lookup(&workspace, &request)["request_id"], true);
     assert_eq!(lookup(&workspace, "ZZZZZZZZ")["request_id"], false);
     assert_eq!(workspace.admin("POST", "/users/lookup", &json!({})).status, 400);
+}
+
+// Fails when `former` in `lookup.rs` tells those of another kind, or the record's own place instead of its live profile.
+#[test]
+fn a_lookup_tells_who_held_the_value_before_the_last_to_lose_it_first() {
+    let world = World::start();
+    let workspace = world.workspace(&Json::Null);
+    identified(&workspace);
+    let mobile =
+        |id: &str, value: &str| json!({"type": "customer", "customer_id": id, "attributes": {"mobile": value}});
+    let mut ids = Vec::new();
+    for (id, other) in [("a", "+15550101"), ("b", "+15550102")] {
+        world.clock.step(1);
+        ids.push(workspace.results(&json!([mobile(id, "+15550100")]))[0]["id"].clone());
+        world.clock.step(1);
+        assert_eq!(workspace.import(&[], &json!([mobile(id, other)])).status, 200);
+    }
+    world.clock.step(1);
+    let now = workspace.results(&json!([mobile("c", "+15550100")]))[0]["id"].clone();
+    let item = lookup(&workspace, "+1 555 0100")["items"][1].clone();
+    let held =
+        |id: &Json, at: &str| json!({"id": id, "recorded_under": id, "until": format!("2026-01-05T00:00:0{at}.000Z")});
+    assert_eq!((&item["id"], &item["former"]), (&now, &json!([held(&ids[1], "4"), held(&ids[0], "2")])));
+    // Merged into another, it is told under the live profile.
+    let both = json!([{"type": "customer", "customer_id": "b", "attributes": {"mobile": "+15550101"}}]);
+    assert_eq!(workspace.results(&both)[0]["outcome"], "merged");
+    let former = lookup(&workspace, "+15550100")["items"][1]["former"].clone();
+    assert_eq!([&former[0]["id"], &former[1]["id"]], [&former[0]["id"]; 2]);
+    assert_eq!([&former[0]["recorded_under"], &former[1]["recorded_under"]], [&ids[1], &ids[0]]);
+    assert_eq!(lookup(&workspace, "+15550101")["items"][0]["former"], json!([]));
 }
 
 #[test]

@@ -133,9 +133,24 @@ pub struct Holder {
     pub profile: ProfileNo,
 }
 
-/// The cells of a holder.
+/// The cells of a holder, of now or once.
 pub(crate) fn holder_cells(key: &Key, profile: ProfileNo) -> [Cell<'_>; 3] {
     [Cell::text(key.kind.name()), Cell::text(&key.value), Cell::unsigned(profile.0)]
+}
+
+/// A row of the family `former`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FormerHolder {
+    /// The identifier.
+    pub key: Key,
+    /// The own record that held it once.
+    pub profile: ProfileNo,
+}
+
+fn holder(family: Family, cells: &[Cell<'_>]) -> Result<(Key, ProfileNo), Damage> {
+    let mut row = Row::of(family, cells)?;
+    let key = Key { kind: Kind::new(row.text()?), value: row.text()?.into() };
+    Ok((key, ProfileNo(row.unsigned()?)))
 }
 
 impl Record for Holder {
@@ -146,8 +161,18 @@ impl Record for Holder {
     }
 
     fn from_cells(cells: &[Cell<'_>]) -> Result<Self, Damage> {
-        let mut row = Row::of(Self::FAMILY, cells)?;
-        let key = Key { kind: Kind::new(row.text()?), value: row.text()?.into() };
-        Ok(Self { key, profile: ProfileNo(row.unsigned()?) })
+        holder(Self::FAMILY, cells).map(|(key, profile)| Self { key, profile })
+    }
+}
+
+impl Record for FormerHolder {
+    const FAMILY: Family = Family::Former;
+
+    fn cells(&self) -> Vec<Cell<'_>> {
+        holder_cells(&self.key, self.profile).into()
+    }
+
+    fn from_cells(cells: &[Cell<'_>]) -> Result<Self, Damage> {
+        holder(Self::FAMILY, cells).map(|(key, profile)| Self { key, profile })
     }
 }

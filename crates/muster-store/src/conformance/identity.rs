@@ -136,6 +136,21 @@ pub(super) fn holders_are_noted_and_taken_back_without_harm(make: Make<'_>) {
     assert_eq!(reader.root(no(2)), Ok(Some(standing(1, 1))));
 }
 
+/// Fails if one that is noted twice counts twice, or the families of holders of now and of once are mixed.
+pub(super) fn who_held_a_key_once_is_noted_and_taken_back_without_harm(make: Make<'_>) {
+    let (engine, shop) = shop(make);
+    let once = |n| Put::Former(key("a"), no(n));
+    put(&*engine, &shop, people()).expect("it stores");
+    put(&*engine, &shop, vec![once(3), once(1), Put::Former(key("b"), no(2))]).expect("it stores");
+    put(&*engine, &shop, vec![once(3), Put::DropFormer(key("b"), no(2)), Put::DropFormer(key("a"), no(2))])
+        .expect("neither does harm");
+    let mut reader = engine.read(&shop).expect("it reads");
+    assert_eq!(reader.former(&key("a"), 9), Ok(vec![no(1), no(3)]), "by number");
+    assert_eq!(reader.former(&key("a"), 1), Ok(vec![no(1)]));
+    assert_eq!(reader.former(&key("b"), 9), Ok(vec![]));
+    assert_eq!(reader.holder(&key("a")), Ok(None));
+}
+
 pub(super) fn history_is_read_by_the_own_record_that_names_it(make: Make<'_>) {
     let (engine, shop) = shop(make);
     let row = |profile, seq| History {

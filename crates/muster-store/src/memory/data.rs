@@ -42,6 +42,7 @@ pub(super) struct Data {
     pub(super) reviews: BTreeMap<ReviewNo, Review>,
     pub(super) history: BTreeMap<(Seq, ProfileNo), History>,
     pub(super) holders: BTreeSet<(Key, ProfileNo)>,
+    pub(super) former: BTreeSet<(Key, ProfileNo)>,
     /// What a preview of 50,000 live profiles asks for again and again, found without a look at every row.
     of: Of,
 }
@@ -139,6 +140,8 @@ impl Data {
                 Put::DropHistory(no, seq) => drop(self.history.remove(&(seq, no))),
                 Put::Holder(key, no) => drop(self.holders.insert((key, no))),
                 Put::DropHolder(key, no) => drop(self.holders.remove(&(key, no))),
+                Put::Former(key, no) => drop(self.former.insert((key, no))),
+                Put::DropFormer(key, no) => drop(self.former.remove(&(key, no))),
             }
         }
     }
@@ -258,8 +261,7 @@ impl Source for &Data {
     }
 
     fn holders(&mut self, key: &Key, limit: usize) -> Result<Vec<ProfileNo>, EngineError> {
-        let from = (key.clone(), ProfileNo(0));
-        Ok(self.holders.range(from..).take_while(|(k, _)| k == key).take(limit).map(|(_, no)| *no).collect())
+        Ok(of_key(&self.holders, key, limit))
     }
 
     fn holds(&mut self, key: &Key, no: ProfileNo) -> Result<bool, EngineError> {
@@ -306,6 +308,12 @@ impl Source for &Data {
         let rows = self.events.values().take(limit).take_while(|e| e.received_at <= until);
         Ok(rows.map(|e| ((e.profile, e.seq), payload(&e.cells()))).collect())
     }
+}
+
+/// The first of those that are noted with a key, by number.
+pub(super) fn of_key(noted: &BTreeSet<(Key, ProfileNo)>, key: &Key, limit: usize) -> Vec<ProfileNo> {
+    let from = (key.clone(), ProfileNo(0));
+    noted.range(from..).take_while(|(k, _)| k == key).take(limit).map(|(_, no)| *no).collect()
 }
 
 /// Rows in the order of their age.

@@ -1,6 +1,6 @@
 //! Reading the reference engine: linear searches over the ordered maps.
 
-use super::data::Data;
+use super::data::{Data, of_key};
 use crate::engine::EngineError;
 use crate::page::{Page, page_of};
 use crate::reader::{Due, EventQuery, LiveProfile, Reader, RequestQuery, ReviewQuery};
@@ -154,6 +154,10 @@ impl Reader for Look {
         Ok((&*self.data).holders(key, 1)?.first().copied())
     }
 
+    fn former(&mut self, key: &Key, limit: usize) -> Result<Vec<ProfileNo>, EngineError> {
+        Ok(of_key(&self.data.former, key, limit))
+    }
+
     fn history(&mut self, profile: &Profile) -> Result<Vec<History>, EngineError> {
         let row = |seq: &Seq| self.data.history.get(&(*seq, profile.no)).cloned();
         Ok(profile.history.iter().filter_map(row).collect())
@@ -192,6 +196,7 @@ impl Reader for Look {
         data.reviews.values().cloned().map(Put::Review).for_each(&mut *each);
         data.history.values().cloned().map(Put::History).for_each(&mut *each);
         data.holders.iter().for_each(|(key, no)| each(Put::Holder(key.clone(), *no)));
+        data.former.iter().for_each(|(key, no)| each(Put::Former(key.clone(), *no)));
         Ok(())
     }
 }

@@ -71,8 +71,10 @@ impl Apply<'_> {
             Put::DropReview(no) => self.delete(Family::Reviews, &[Cell::unsigned(no.0)]),
             Put::History(row) => self.put(row),
             Put::DropHistory(no, seq) => self.delete(Family::History, &[Cell::unsigned(*seq), Cell::unsigned(no.0)]),
-            Put::Holder(key, no) => self.holder(key, *no),
-            Put::DropHolder(key, no) => self.drop_holder(key, *no),
+            Put::Holder(key, no) => self.note(Family::Holders, key, *no),
+            Put::DropHolder(key, no) => self.forget(Family::Holders, key, *no),
+            Put::Former(key, no) => self.note(Family::Former, key, *no),
+            Put::DropFormer(key, no) => self.forget(Family::Former, key, *no),
         }
     }
 
@@ -156,21 +158,21 @@ impl Apply<'_> {
         Ok(())
     }
 
-    /// Notes a holder, unless it is noted: batches of an index and imports meet.
-    fn holder(&mut self, key: &Key, no: ProfileNo) -> Result<(), EngineError> {
+    /// Notes who holds or held a key, unless it is noted: batches of an index and imports meet.
+    fn note(&mut self, family: Family, key: &Key, no: ProfileNo) -> Result<(), EngineError> {
         let cells = holder_cells(key, no);
-        let sum = row_sum(Family::Holders, &cells);
-        if table::insert(self.conn, Family::Holders, &cells, sum)? {
-            self.state.sums.replace(Family::Holders, None, Some(sum));
+        let sum = row_sum(family, &cells);
+        if table::insert(self.conn, family, &cells, sum)? {
+            self.state.sums.replace(family, None, Some(sum));
         }
         Ok(())
     }
 
-    /// Takes a holder back, if it is noted.
-    fn drop_holder(&mut self, key: &Key, no: ProfileNo) -> Result<(), EngineError> {
+    /// Takes that back, if it is noted.
+    fn forget(&mut self, family: Family, key: &Key, no: ProfileNo) -> Result<(), EngineError> {
         let cells = holder_cells(key, no);
-        if table::delete(self.conn, Family::Holders, &cells)? {
-            self.state.sums.replace(Family::Holders, Some(row_sum(Family::Holders, &cells)), None);
+        if table::delete(self.conn, family, &cells)? {
+            self.state.sums.replace(family, Some(row_sum(family, &cells)), None);
         }
         Ok(())
     }

@@ -94,11 +94,12 @@ pub(crate) fn separations_of(conn: &Connection, no: ProfileNo) -> Result<Vec<Sep
     Ok(found)
 }
 
-/// The own records that hold a value of a kind that is being made active, by number.
-pub(crate) fn holders(conn: &Connection, key: &Key, limit: usize) -> Result<Vec<ProfileNo>, EngineError> {
-    let sql = "SELECT profile FROM holders WHERE kind = ?1 AND value = ?2 ORDER BY profile LIMIT ?3";
+/// The own records that are noted with a key, by number: in the family `holders`, or in `former`.
+pub(crate) fn noted(conn: &Connection, family: Family, key: &Key, limit: usize) -> Result<Vec<ProfileNo>, EngineError> {
+    let table = family.table();
+    let sql = format!("SELECT profile FROM {table} WHERE kind = ?1 AND value = ?2 ORDER BY profile LIMIT ?3");
     let parameters = [Cell::text(key.kind.name()), Cell::text(&key.value), Cell::unsigned(limit as u64)];
-    Ok(table::numbers(conn, sql, &parameters)?.into_iter().map(ProfileNo).collect())
+    Ok(table::numbers(conn, &sql, &parameters)?.into_iter().map(ProfileNo).collect())
 }
 
 /// A recorded answer.
@@ -208,7 +209,7 @@ impl Source for FactReader<'_> {
     }
 
     fn holders(&mut self, key: &Key, limit: usize) -> Result<Vec<ProfileNo>, EngineError> {
-        holders(self.conn, key, limit)
+        noted(self.conn, Family::Holders, key, limit)
     }
 
     fn holds(&mut self, key: &Key, no: ProfileNo) -> Result<bool, EngineError> {

@@ -5,7 +5,7 @@ use super::facts;
 use super::lane::Lane;
 use super::state::Figures;
 use super::table;
-use crate::codec::{Binding, COUNTERS_ID, Cell, Holder, Record, ViewRow, outcome_bit};
+use crate::codec::{Binding, COUNTERS_ID, Cell, FormerHolder, Holder, Record, ViewRow, outcome_bit};
 use crate::engine::EngineError;
 use crate::family::Family;
 use crate::page::{self, Filling, Page, payload};
@@ -282,7 +282,11 @@ impl Reader for Look {
     }
 
     fn holder(&mut self, key: &Key) -> Result<Option<ProfileNo>, EngineError> {
-        Ok(facts::holders(self.conn(), key, 1)?.first().copied())
+        Ok(facts::noted(self.conn(), Family::Holders, key, 1)?.first().copied())
+    }
+
+    fn former(&mut self, key: &Key, limit: usize) -> Result<Vec<ProfileNo>, EngineError> {
+        facts::noted(self.conn(), Family::Former, key, limit)
     }
 
     fn history(&mut self, profile: &Profile) -> Result<Vec<History>, EngineError> {
@@ -324,6 +328,7 @@ impl Reader for Look {
         self.family::<Change>(F::Changes, Put::Change, each)?;
         self.family::<Review>(F::Reviews, Put::Review, each)?;
         self.family::<History>(F::History, Put::History, each)?;
-        self.family(F::Holders, |row: Holder| Put::Holder(row.key, row.profile), each)
+        self.family(F::Holders, |row: Holder| Put::Holder(row.key, row.profile), &mut *each)?;
+        self.family(F::Former, |row: FormerHolder| Put::Former(row.key, row.profile), each)
     }
 }

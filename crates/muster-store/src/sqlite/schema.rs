@@ -1,11 +1,16 @@
 //! Numbered migrations: `user_version` says how far a file has come. A file of a later Muster is refused.
 
-use super::state::State;
+use super::state::{self, State};
+use super::table;
+use crate::codec::{holder_cells, row_sum};
 use crate::engine::EngineError;
+use crate::family::{Family, FamilySums};
+use muster_core::record::Profile;
 use rusqlite::Connection;
+use std::collections::BTreeSet;
 
 /// Migrations of a workspace's file; the n-th makes version n.
-const WORKSPACE: [&str; 1] = [include_str!("migrations/001.sql")];
+const WORKSPACE: [&str; 2] = [include_str!("migrations/001.sql"), include_str!("migrations/002.sql")];
 /// Migrations of the catalogue.
 const CATALOGUE: [&str; 2] =
     [include_str!("migrations/catalogue_001.sql"), include_str!("migrations/catalogue_002.sql")];
@@ -33,7 +38,27 @@ fn version(conn: &Connection, known: usize) -> Result<usize, SchemaError> {
 
 /// Brings a workspace's file to the version of this Muster; a new file gets its tables and first rows.
 pub(crate) fn workspace(conn: &mut Connection) -> Result<(), SchemaError> {
-    migrate(conn, &WORKSPACE, |conn| Ok(State::default().save(conn, None)?))
+    migrate(conn, &WORKSPACE, |conn, version| match version {
+        1 => Ok(State::default().save(conn, None)?),
+        2 => Ok(note_former(conn)?),
+        _ => Ok(()),
+    })
+}
+
+/// Version 2: notes who held what once, from the own records that tell it.
+fn note_former(conn: &Connection) -> Result<(), EngineError> {
+    let mut noted = BTreeSet::new();
+    table::each(conn, (Family::Profiles, ""), &[], |row: Profile| {
+        noted.extend(row.former.into_iter().map(|former| (former.key, row.no)));
+    })?;
+    let mut sums = FamilySums::default();
+    for (key, no) in noted {
+        let cells = holder_cells(&key, no);
+        let sum = row_sum(Family::Former, &cells);
+        table::insert(conn, Family::Former, &cells, sum)?;
+        sums.replace(Family::Former, None, Some(sum));
+    }
+    state::save_sum(conn, Family::Former, sums.of(Family::Former))
 }
 
 /// Whether a workspace's file, opened for reading, has the version of this Muster.
@@ -43,21 +68,19 @@ pub(crate) fn is_current(conn: &Connection) -> Result<bool, SchemaError> {
 
 /// Brings the catalogue to the version of this Muster.
 pub(crate) fn catalogue(conn: &mut Connection) -> Result<(), SchemaError> {
-    migrate(conn, &CATALOGUE, |_| Ok(()))
+    migrate(conn, &CATALOGUE, |_, _| Ok(()))
 }
 
 fn migrate(
     conn: &mut Connection,
     migrations: &[&str],
-    fill: impl Fn(&Connection) -> Result<(), SchemaError>,
+    fill: impl Fn(&Connection, usize) -> Result<(), SchemaError>,
 ) -> Result<(), SchemaError> {
     let from = version(conn, migrations.len())?;
     for (number, sql) in migrations.iter().enumerate().skip(from) {
         let transaction = conn.transaction()?;
         transaction.execute_batch(sql)?;
-        if number == 0 {
-            fill(&transaction)?;
-        }
+        fill(&transaction, number + 1)?;
         transaction.pragma_update(None, "user_version", number as i64 + 1)?;
         transaction.commit()?;
     }

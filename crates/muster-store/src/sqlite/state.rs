@@ -82,11 +82,10 @@ impl State {
             }
             self.sums.replace(Family::Counters, old, Some(sum));
         }
-        let mut upsert = conn.prepare_cached("INSERT OR REPLACE INTO family_sums VALUES (?1, ?2, ?3, ?4)")?;
         for family in Family::ALL {
             let of = self.sums.of(family);
             if before.is_none_or(|b| b.sums.of(family) != of) {
-                upsert.execute(params![family.table(), of.rows, of.sum, sums_check(family, of)])?;
+                save_sum(conn, family, of)?;
             }
         }
         let [group, quarantine_bytes, quarantine_dropped, refused_bytes] = self.figures.numbers().map(u64::cast_signed);
@@ -99,6 +98,13 @@ impl State {
         ])?;
         Ok(())
     }
+}
+
+/// Writes the sum of one family.
+pub(crate) fn save_sum(conn: &Connection, family: Family, of: FamilySum) -> Result<(), EngineError> {
+    let mut upsert = conn.prepare_cached("INSERT OR REPLACE INTO family_sums VALUES (?1, ?2, ?3, ?4)")?;
+    upsert.execute(params![family.table(), of.rows, of.sum, sums_check(family, of)])?;
+    Ok(())
 }
 
 fn sums_check(family: Family, of: FamilySum) -> i64 {

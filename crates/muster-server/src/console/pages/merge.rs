@@ -28,7 +28,8 @@ struct Merge {
     names: (String, String),
     rows: Vec<Row>,
     same: usize,
-    is_complete: bool,
+    /// What is not known of the sides any more, in words; empty if all is known.
+    unknown: String,
     /// The others of one element's merges, and how many of them the table leaves out.
     others: Vec<String>,
     untold: usize,
@@ -87,7 +88,7 @@ async fn shown(visit: &Visit, with_preview: bool, error: String) -> Page {
         names: (named(survivor, doc.text("survivor")), named(merged, doc.text("merged"))),
         rows,
         same,
-        is_complete: sides.0.iter().all(|(_, before)| before.flag("complete")),
+        unknown: sides.unknown(),
         others,
         untold,
         members,
@@ -155,6 +156,23 @@ impl Sides {
     /// The survivor before the first of them.
     fn survivor(&self) -> &Json {
         self.0.first().map_or(&Json::Null, |(_, before)| before.member("survivor"))
+    }
+
+    /// What is not known any more, in words.
+    fn unknown(&self) -> String {
+        let of = |(_, before): &'_ (Json, Json)| -> Vec<String> {
+            before.list("unknown").iter().filter_map(Json::as_str).map(str::to_owned).collect()
+        };
+        let names: BTreeSet<String> = self.0.iter().flat_map(of).collect();
+        if !names.is_empty() {
+            let names: Vec<String> = names.into_iter().collect();
+            return format!(
+                "Of {} it is not known any more whether it was so before; the likeliest is shown.",
+                names.join(", ")
+            );
+        }
+        let is_whole = self.0.iter().all(|(_, before)| before.flag("complete") || before.is_null());
+        if is_whole { String::new() } else { "What is shown may lack names that were there before.".to_owned() }
     }
 
     /// The profiles that were merged into it, with their merges.

@@ -26,6 +26,8 @@ struct Users {
     kinds: Vec<String>,
     verdict: String,
     found: Vec<Found>,
+    /// Who held it before: kind, live profile, until.
+    former: Vec<(String, String, Html)>,
 }
 
 /// How one kind looked the value up.
@@ -53,7 +55,7 @@ fn kinds(visit: &Visit) -> Vec<String> {
 pub(crate) async fn blank(visit: Arc<Visit>) -> Page {
     let shell = Shell::of(&visit, "Users", "users").await?;
     let (value, kind, verdict) = (String::new(), String::new(), String::new());
-    html(&Users { kinds: kinds(&visit), shell, value, kind, verdict, found: Vec::new() })
+    html(&Users { kinds: kinds(&visit), shell, value, kind, verdict, found: Vec::new(), former: Vec::new() })
 }
 
 /// `POST /w/{ws}/users` with `q` and `kind`: an id leads to its page, a value to how each kind looked it up.
@@ -86,7 +88,13 @@ pub(crate) async fn find(visit: Arc<Visit>) -> Page {
         n => format!("leads to {n} profiles, each by another kind."),
     };
     let shell = Shell::of(&visit, "Users", "users").await?;
-    html(&Users { kinds: kinds(&visit), shell, value, kind, verdict, found })
+    let mut former = Vec::new();
+    for item in looked.list("items").iter().filter(|item| kind.is_empty() || item.text("kind") == kind) {
+        let held =
+            |it: &Json| (item.text("kind").to_owned(), it.text("id").to_owned(), shell.moments.whole(it.text("until")));
+        former.extend(item.list("former").iter().map(held));
+    }
+    html(&Users { kinds: kinds(&visit), shell, value, kind, verdict, found, former })
 }
 
 /// The page of a user's or a request's id, if the value is one that exists.

@@ -1,17 +1,21 @@
 //! One value under every kind: what somebody who was told a number or an address wants to know first.
 
 use super::{Answer, Call, tree};
+use crate::limits::FORMER_HOLDERS_MAX;
 use muster_core::id::{ProfileId, ProfileNo, RequestId};
 use muster_core::identifier::{self, Key, Unusable, normalise};
+use muster_core::record::Profile;
 use muster_core::settings::{Identity, KindSettings, Phase};
+use muster_core::time::Timestamp;
 use muster_store::engine::EngineError;
 use muster_store::reader::Reader;
 use muster_wire::manage::body;
 use muster_wire::manage::problem::Problem;
 use serde_json::{Value as Json, json};
+use std::cmp::Reverse;
 
-/// `POST .../users/lookup` `{"value"}`: what the value leads to under every kind of the settings in order of rank, and
-/// whether it is the id of a user or of a request. A POST, so that no value gets into a proxy's log.
+/// `POST .../users/lookup` `{"value"}`: what the value leads to under every kind of the settings in order of rank, who
+/// held it before, and whether it is the id of a user or of a request. A POST, so that no value gets into a proxy's log.
 pub(crate) async fn lookup(call: Call) -> Answer {
     let entry = call.entry()?;
     let members = body::object(&call.body)?;
@@ -42,15 +46,30 @@ fn told(reader: &mut dyn Reader, identity: &Identity, value: &str) -> Result<Jso
     Ok(answer)
 }
 
+/// Who held a key once, the last to lose it first: the first so many that are noted.
+fn former(reader: &mut dyn Reader, key: &Key) -> Result<Vec<Json>, EngineError> {
+    let mut held = Vec::new();
+    for no in reader.former(key, FORMER_HOLDERS_MAX)? {
+        let Some(own) = own_record(reader, no)? else { continue };
+        let until = own.former.iter().rfind(|former| former.key == *key).map(|former| former.until);
+        let live = reader.root(no)?.map(|standing| standing.id());
+        held.extend(live.zip(until).map(|(live, until)| (until, live, own.id())));
+    }
+    held.sort_by_key(|(until, ..)| Reverse(*until));
+    let told = |(until, live, under): (Timestamp, ProfileId, ProfileId)| json!({"id": live.to_string(), "recorded_under": under.to_string(), "until": until.to_string()});
+    Ok(held.into_iter().map(told).collect())
+}
+
 /// What the value leads to under one kind. One that is not active leads nowhere: its bindings mean nothing.
 fn under(reader: &mut dyn Reader, identity: &Identity, kind: &KindSettings, value: &str) -> Result<Json, EngineError> {
     let active = identity.active_kind(kind.kind.name()).is_some();
     let key = identifier::key(kind, value);
     let excepted = key == Err(Unusable::Exception);
-    let holder = match key {
-        Ok(key) if active => holder(reader, identity, &key)?,
+    let holder = match &key {
+        Ok(key) if active => holder(reader, identity, key)?,
         _ => None,
     };
+    let former = key.map_or(Ok(Vec::new()), |key| former(reader, &key))?;
     let live = holder.map(|no| reader.root(no)).transpose()?.flatten();
     let under = holder.map(|no| recorded(reader, no)).transpose()?.flatten();
     Ok(json!({
@@ -60,6 +79,7 @@ fn under(reader: &mut dyn Reader, identity: &Identity, kind: &KindSettings, valu
         "excepted": excepted,
         "id": live.map(|standing| standing.id().to_string()),
         "recorded_under": under.map(|id| id.to_string()),
+        "former": former,
     }))
 }
 
@@ -71,9 +91,13 @@ fn holder(reader: &mut dyn Reader, identity: &Identity, key: &Key) -> Result<Opt
     }
 }
 
-/// The public id of an own record.
-fn recorded(reader: &mut dyn Reader, no: ProfileNo) -> Result<Option<ProfileId>, EngineError> {
+fn own_record(reader: &mut dyn Reader, no: ProfileNo) -> Result<Option<Profile>, EngineError> {
     let before = ProfileNo(no.0.saturating_sub(1));
     let first = reader.profiles(before, 1)?.into_iter().next();
-    Ok(first.filter(|profile| profile.no == no).map(|profile| profile.id()))
+    Ok(first.filter(|profile| profile.no == no))
+}
+
+/// The public id of an own record.
+fn recorded(reader: &mut dyn Reader, no: ProfileNo) -> Result<Option<ProfileId>, EngineError> {
+    Ok(own_record(reader, no)?.map(|profile| profile.id()))
 }

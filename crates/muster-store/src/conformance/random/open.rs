@@ -53,6 +53,15 @@ impl Dice {
         History { profile: self.no(), seq: self.below(9), replaced }
     }
 
+    fn note(&mut self) -> Put {
+        match self.below(4) {
+            0 => Put::Holder(self.key(), self.no()),
+            1 => Put::DropHolder(self.key(), self.no()),
+            2 => Put::Former(self.key(), self.no()),
+            _ => Put::DropFormer(self.key(), self.no()),
+        }
+    }
+
     /// One row of these families.
     pub(super) fn open_row(&mut self) -> Put {
         match self.below(6) {
@@ -60,8 +69,7 @@ impl Dice {
             2 => Put::DropReview(ReviewNo(self.below(8))),
             3 => Put::History(self.history()),
             4 => Put::DropHistory(self.no(), self.below(9)),
-            _ if self.coin() => Put::Holder(self.key(), self.no()),
-            _ => Put::DropHolder(self.key(), self.no()),
+            _ => self.note(),
         }
     }
 }
@@ -75,6 +83,7 @@ pub(super) fn key_of(row: &Put) -> (String, bool) {
         Put::DropHistory(no, seq) => (format!("history {no:?} {seq}"), true),
         // Does no harm where there is none, so it counts as no delete.
         Put::Holder(key, no) | Put::DropHolder(key, no) => (format!("holder {key:?} {no:?}"), false),
+        Put::Former(key, no) | Put::DropFormer(key, no) => (format!("former {key:?} {no:?}"), false),
         other => unreachable!("{other:?} is of another family"),
     }
 }
