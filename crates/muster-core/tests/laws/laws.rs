@@ -11,7 +11,7 @@ use muster_core::command::IdempotencyKey;
 use muster_core::decide::ImportDecision;
 use muster_core::history::Stamps;
 use muster_core::id::RequestNo;
-use muster_core::limits::HISTORY_MAX;
+use muster_core::limits::{FORMER_IDENTIFIERS_MAX, HISTORY_MAX};
 use muster_core::outcome::ImportOutcome;
 use muster_core::review::Review;
 use muster_core::snapshot::Member;
@@ -233,6 +233,18 @@ fn history_keeps_its_newest_rows_and_no_more_than_it_may() {
     }
     assert_eq!(world.store.history.len(), HISTORY_MAX);
     assert_eq!(told(&world), Ok(()));
+}
+
+/// Opposite: in `former` of `work.rs` drop nothing; `compare` finds what no record tells.
+#[test]
+fn an_own_record_tells_its_last_hundred_former_identifiers_and_no_other_is_noted() {
+    let mut world = World::new(&PLAIN);
+    for n in 0..=FORMER_IDENTIFIERS_MAX as u8 + 20 {
+        let what = What::Customer { sets: vec![], arrays: vec![], unsets: vec![], platforms: vec![], seen: [None; 2] };
+        let elements = vec![Draft { keys: [Some(0), None, Some(n)], existing_only: false, what }];
+        world.step(&Step::Send { later: 8, dry: false, elements }).and_then(|()| world.compare()).unwrap();
+    }
+    assert_eq!(world.store.former.len(), FORMER_IDENTIFIERS_MAX);
 }
 
 /// Opposite: in `batch` note one profile more as done.

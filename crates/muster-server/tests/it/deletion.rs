@@ -2,6 +2,7 @@
 
 use crate::world::{Workspace, World};
 use muster_core::id::WorkspaceId;
+use muster_server::app::{Storage, verify};
 use muster_server::jobs::sweep;
 use serde_json::{Value as Json, json};
 
@@ -61,6 +62,30 @@ fn a_deleted_user_stays_updatable_for_the_buffer_then_goes_with_all_members_and_
     assert_eq!(workspace.find("email", "a@example.test"), None);
     assert_eq!(workspace.admin("GET", &format!("/users/{gone}"), &Json::Null).status, 404);
     assert_eq!(workspace.results(&json!([customer("c2", "b@example.test")]))[0]["outcome"], "created");
+}
+
+// Fails when `Sweep::sweep` leaves what is noted of former identifiers: `verify` finds it told by nobody.
+#[test]
+fn what_a_deleted_user_held_once_goes_with_it() {
+    let home = tempfile::tempdir().unwrap();
+    let path = home.path().join("data");
+    let at = path.clone();
+    let world = World::with(|options| options.storage = Storage::Directory { path: at, accept_loss: false }, |_| {});
+    let workspace = resolving(&world);
+    workspace.results(&json!([
+        customer("c1", "a@example.test"),
+        customer("c1", "b@example.test"),
+        customer("c1", "a@example.test"),
+        customer("c1", "c@example.test"),
+        customer("c2", "z@example.test"),
+        customer("c2", "y@example.test"),
+    ]));
+    assert_eq!(delete(&workspace, "customer_id", "c1").0, 200);
+    world.clock.step(24 * HOUR);
+    assert_eq!((swept(&workspace), workspace.counts()), (1, [1, 0, 0]));
+    world.stop().unwrap();
+    let verified = verify(&path).unwrap();
+    assert!(verified.is_sound, "{}", verified.text);
 }
 
 // Fails when `conflicts` does not look at `deletion`, or `cut` does not.
