@@ -104,6 +104,10 @@ pub const SESSION_IDLE_MS: i64 = 12 * 3_600_000;
 pub const SESSIONS_MAX: usize = 1_000;
 /// Rows of a page of the console.
 pub const CONSOLE_ROWS: usize = 50;
+/// Identifiers, and attributes, that the page of a user tells; a thousand members have thousands of aliases.
+pub const USER_ROWS_MAX: usize = 200;
+/// Changes that it tells of one attribute.
+pub const WHY_LINES_MAX: usize = 20;
 /// Attributes that the console tells of what a member shows: fifty members with hundreds each would be a page of megabytes.
 pub const MEMBER_ATTRIBUTES_SHOWN_MAX: usize = 20;
 /// Merges of one element that one before/after table tells.

@@ -16,7 +16,7 @@ use std::time::Instant;
 
 const USAGE: &str = "\
 usage: cargo xtask bench console [--users N] [--seconds N] [--rounds N] [--dir D] [--binary F]
-  --users N    users stored before anything is measured, with three events each (1,000-10,000,000; default 100,000)
+  --users N    users stored before anything is measured, with three events each (10,000-10,000,000; default 100,000)
   --seconds N  the length of a run of imports (1-600; default 5)
   --rounds N   alternations without and with viewers (1-20; default 5)
   --dir D      where the temporary data directory goes (default: /var/tmp, else the system's); a disk, not tmpfs
@@ -48,7 +48,7 @@ impl Options {
         while let Some(flag) = rest.next() {
             let mut value = || rest.next().with_context(|| format!("{flag} needs a value\n{USAGE}"));
             match flag.as_str() {
-                "--users" => options.users = number(flag, value()?, 1_000..=10_000_000)?,
+                "--users" => options.users = number(flag, value()?, 10_000..=10_000_000)?,
                 "--seconds" => options.seconds = number(flag, value()?, 1..=600)?,
                 "--rounds" => options.rounds = number(flag, value()?, 1..=20)?,
                 "--dir" => options.dir = value()?.into(),
@@ -94,9 +94,13 @@ fn addresses(server: &Server, workspace: &Workspace) -> Result<Vec<(String, Stri
         let id = item["id"].as_str().or_else(|| item["request_id"].as_str());
         Ok(id.with_context(|| format!("nothing is listed at {path}"))?.to_owned())
     };
-    let find = json!({"kind": "customer_id", "value": client::customer(7)});
-    let user = server.manage("POST", &under("/users/find"), &find)?;
-    let user = user["id"].as_str().context("the user is not found")?.to_owned();
+    let find = |n: u64| -> Result<String> {
+        let find = json!({"kind": "customer_id", "value": client::customer(n)});
+        let user = server.manage("POST", &under("/users/find"), &find)?;
+        Ok(user["id"].as_str().context("the user is not found")?.to_owned())
+    };
+    // The first stands at the head of the tree, the other by itself.
+    let (tree, user) = (find(0)?, find(9_999)?);
     let (request, merge, review) = (first("/requests")?, first("/merges")?, first("/reviews")?);
     let busy = server.manage("GET", &under("/requests?outcome=created&limit=1"), &Json::Null)?;
     let busy = busy["items"][0]["request_id"].as_str().unwrap_or(&request).to_owned();
@@ -112,6 +116,8 @@ fn addresses(server: &Server, workspace: &Workspace) -> Result<Vec<(String, Stri
         "quarantine?state=replayed",
         "users",
         "merges",
+        "merges?cause=activation",
+        "merges?state=reverted",
         "reviews",
         "identity",
         "identity/progress",
@@ -120,6 +126,10 @@ fn addresses(server: &Server, workspace: &Workspace) -> Result<Vec<(String, Stri
         "audit",
     ];
     let of_one = [
+        format!("users/{tree}"),
+        format!("merges?user_id={tree}"),
+        "merges/m1".to_owned(),
+        "merges/m999?preview=revert".to_owned(),
         format!("users/{user}"),
         format!("users/{user}?name=opened"),
         format!("requests/{request}"),

@@ -60,12 +60,18 @@ pub(crate) fn preview(reader: &mut dyn Reader, target: &Identity, kinds: &[Box<s
     let counters = reader.counters()?;
     let (mut trees, mut complete): (Trees, bool) = (BTreeMap::new(), true);
     for no in shared.iter().flat_map(|(_, holders)| holders) {
-        let Some(live) = reader.profile(*no)? else { continue };
+        // The root alone first: a thousand holders of one tree would read it a thousand times.
+        let Some(root) = reader.root(*no)? else { continue };
+        if trees.contains_key(&root.no) {
+            continue;
+        }
         if trees.len() >= PREVIEW_PROFILES_MAX {
             complete = false;
             break;
         }
-        trees.entry(live.root).or_insert(live);
+        if let Some(live) = reader.profile(root.no)? {
+            trees.insert(live.root, live);
+        }
     }
     let rows = rows(reader, &trees)?;
     let outcome = run(rows, counters, target, &kinds)?;

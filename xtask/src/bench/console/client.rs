@@ -1,5 +1,6 @@
 //! Owns a browser of a few lines (a kept-alive connection with a session) and the data that is stored before anything is
-//! measured: users with three identifiers and three events each, and some merges, reviews and rejected elements.
+//! measured: users with three identifiers and three events each, a tree of a thousand, some merges, reviews and rejected
+//! elements.
 
 use super::super::server::{ADMIN, Server, Workspace};
 use super::super::window::check_interrupted;
@@ -7,6 +8,7 @@ use anyhow::{Context, Result, bail};
 use serde_json::{Value as Json, json};
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpStream;
+use std::ops::Range;
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -15,6 +17,8 @@ use std::time::Duration;
 const USERS_PER_BODY: u64 = 100;
 /// Connections of the preload.
 const LOADERS: usize = 8;
+/// Members of the largest tree, the most that there may be.
+const TREE: u64 = 1_000;
 /// The longest wait for an answer.
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -96,7 +100,7 @@ pub(super) fn customer(n: u64) -> String {
 /// The element that makes a user.
 fn user(n: u64) -> Json {
     let attributes = json!({
-        "email": format!("user.{n:08}@mail.example"), "mobile": format!("+49{n:010}"), "first_name": "Katharina",
+        "email": email(n), "mobile": mobile(n), "first_name": "Katharina",
         "city": "Regensburg", "tier": "gold", "points": n % 10_000, "referral": format!("code-{}", n / 2),
     });
     json!({"type": "customer", "customer_id": customer(n), "attributes": attributes})
@@ -140,22 +144,45 @@ pub(super) fn preload(server: &Server, workspace: &Workspace, users: u64) -> Res
         loaders.into_iter().try_for_each(|loader| loader.join().expect("a loader does not panic"))
     })?;
     let mut client = Client::connect(server)?;
-    for step in [joins(0), rejected()] {
-        let status = client.send(&import(&head, &step))?.status;
-        if status != 200 {
-            bail!("an import is answered {status}");
-        }
+    let mut sent = |elements: &[Json]| -> Result<()> {
+        let status = client.send(&import(&head, elements))?.status;
+        if status == 200 { Ok(()) } else { bail!("an import is answered {status}") }
+    };
+    let resolve = |kinds: Json| {
+        let path = format!("/workspaces/{}/identity", workspace.id);
+        server.manage("PUT", &path, &json!({"enabled": true, "identifiers": kinds}))
+    };
+    let kinds = |pinned: bool| {
+        let wide = ["mobile", "email"].map(|kind| json!({"kind": kind, "max_profiles": 1_000}));
+        let first = json!({"kind": "customer_id", "pinned": pinned, "max_profiles": 1_000});
+        Json::from([vec![first], wide.to_vec()].concat())
+    };
+    resolve(kinds(false))?;
+    for from in (0..TREE - 1).step_by(100) {
+        sent(&tree(from..(from + 100).min(TREE - 1)))?;
     }
-    let kinds = json!([{"kind": "customer_id", "pinned": true}, {"kind": "mobile"}, {"kind": "email"}]);
-    let path = format!("/workspaces/{}/identity", workspace.id);
-    server.manage("PUT", &path, &json!({"enabled": true, "identifiers": kinds}))?;
-    let status = client.send(&import(&head, &conflicts(200)))?.status;
-    if status == 200 { Ok(()) } else { bail!("an import is answered {status}") }
+    sent(&joins(2_000))?;
+    sent(&rejected())?;
+    resolve(kinds(true))?;
+    sent(&conflicts(2_200))
+}
+
+/// Elements that join users one by one to the first.
+fn tree(of: Range<u64>) -> Vec<Json> {
+    of.map(|n| json!({"type": "customer", "attributes": {"email": email(0), "mobile": mobile(n + 1)}})).collect()
+}
+
+fn email(n: u64) -> String {
+    format!("user.{n:08}@mail.example")
+}
+
+fn mobile(n: u64) -> String {
+    format!("+49{n:010}")
 }
 
 /// Elements that join pairs of users.
 fn joins(from: u64) -> Vec<Json> {
-    let pair = |n: u64| json!({"type": "customer", "attributes": {"email": format!("user.{n:08}@mail.example"), "mobile": format!("+49{:010}", n + 1)}});
+    let pair = |n: u64| json!({"type": "customer", "attributes": {"email": email(n), "mobile": mobile(n + 1)}});
     (0..60).map(|n| pair(from + 2 * n)).collect()
 }
 
@@ -166,7 +193,7 @@ fn rejected() -> Vec<Json> {
 
 /// Elements whose keys lead to two users that a pinned kind keeps apart: reviews.
 fn conflicts(from: u64) -> Vec<Json> {
-    (0..60).map(|n| json!({"type": "customer", "customer_id": customer(from + 2 * n), "attributes": {"email": format!("user.{:08}@mail.example", from + 2 * n + 1)}})).collect()
+    (0..60).map(|n| json!({"type": "customer", "customer_id": customer(from + 2 * n), "attributes": {"email": email(from + 2 * n + 1)}})).collect()
 }
 
 /// The bytes of a text as gzip packs it.

@@ -9,7 +9,7 @@ use super::super::visit::Visit;
 use super::members::{self, Members};
 use super::rows;
 use crate::http::manage::{lookup, users};
-use crate::limits::PAGE_MAX;
+use crate::limits::{PAGE_MAX, USER_ROWS_MAX, WHY_LINES_MAX};
 use askama::Template;
 use muster_core::id::{ProfileId, RequestId};
 use muster_wire::manage::problem::Problem;
@@ -164,6 +164,8 @@ struct User {
     name: String,
     identifiers: Vec<Identifier>,
     attributes: Vec<Attribute>,
+    /// Identifiers and attributes that are not listed.
+    untold: (usize, usize),
     days: Vec<Day>,
     event_name: String,
     next: String,
@@ -224,9 +226,12 @@ pub(crate) async fn show(visit: Arc<Visit>) -> Page {
     let events = visit.ask(users::events, &["users", id, "events"], &query).await?;
     let name = Some(known_as(&doc)).filter(|name| !name.is_empty()).unwrap_or_else(|| id.to_owned());
     let shell = Shell::of(&visit, "User", "users").await?;
+    let (identifiers, untold) = identifiers(&shell, &doc, history.list("items"));
+    let untold = (untold, doc.members("attributes").len().saturating_sub(USER_ROWS_MAX));
     let page = User {
-        identifiers: identifiers(&shell, &doc, history.list("items")),
+        identifiers,
         attributes: attributes(&shell, &doc, history.list("items")),
+        untold,
         days: days(&shell, events.list("items")),
         next: events.text("next_cursor").to_owned(),
         members: members::of(&visit, &shell, &doc, "").await?,
@@ -238,8 +243,8 @@ pub(crate) async fn show(visit: Arc<Visit>) -> Page {
     html(&page)
 }
 
-fn identifiers(shell: &Shell, doc: &Json, history: &[Json]) -> Vec<Identifier> {
-    let mut rows = Vec::new();
+/// The first so many values that lead or led to the user, current ones first; how many there are beside.
+fn identifiers(shell: &Shell, doc: &Json, history: &[Json]) -> (Vec<Identifier>, usize) {
     let origin =
         |kind: &str, value: &str| history.iter().find(|item| item.text("field") == kind && item.text("new") == value);
     let row = |kind: &str, value: &str, name: &'static str| {
@@ -253,26 +258,25 @@ fn identifiers(shell: &Shell, doc: &Json, history: &[Json]) -> Vec<Identifier> {
             is_former: false,
         }
     };
-    let aliases = doc.members("aliases");
-    for (kind, value) in doc.members("identifiers") {
-        rows.push(row(kind, value.as_str().unwrap_or_default(), "current"));
-    }
-    for (kind, values) in aliases {
-        for value in values.as_array().into_iter().flatten() {
-            rows.push(row(kind, value.as_str().unwrap_or_default(), "alias"));
-        }
-    }
-    for former in doc.list("former_identifiers") {
-        rows.push(Identifier {
-            kind: former.text("kind").to_owned(),
-            value: former.text("value").to_owned(),
-            standing: parts::standing("former"),
-            since: parts::joined("until", &shell.moments.whole(former.text("until"))),
-            from: Html::default(),
-            is_former: true,
-        });
-    }
-    rows
+    let former = |it: &Json| Identifier {
+        kind: it.text("kind").to_owned(),
+        value: it.text("value").to_owned(),
+        standing: parts::standing("former"),
+        since: parts::joined("until", &shell.moments.whole(it.text("until"))),
+        from: Html::default(),
+        is_former: true,
+    };
+    let text = |value: &Json| value.as_str().unwrap_or_default().to_owned();
+    let (current, aliases) = (doc.members("identifiers"), doc.members("aliases"));
+    let aliases: Vec<(&str, &Json)> = aliases
+        .into_iter()
+        .flat_map(|(kind, values)| values.as_array().into_iter().flatten().map(move |value| (kind, value)))
+        .collect();
+    let all = current.len() + aliases.len() + doc.list("former_identifiers").len();
+    let rows = current.iter().map(|(kind, value)| row(kind, &text(value), "current"));
+    let rows = rows.chain(aliases.iter().map(|(kind, value)| row(kind, &text(value), "alias")));
+    let rows = rows.chain(doc.list("former_identifiers").iter().map(former));
+    (rows.take(USER_ROWS_MAX).collect(), all.saturating_sub(USER_ROWS_MAX))
 }
 
 /// By which merge or request something was done.
@@ -296,10 +300,10 @@ fn attributes(shell: &Shell, doc: &Json, history: &[Json]) -> Vec<Attribute> {
             kind: type_name(value),
             changed: own.first().map(|item| shell.moments.brief(item.text("at"))).unwrap_or_default(),
             by: own.first().map(|item| by(shell, item)).unwrap_or_default(),
-            history: own.iter().map(|item| change(shell, doc, item)).collect(),
+            history: own.iter().take(WHY_LINES_MAX).map(|item| change(shell, doc, item)).collect(),
         }
     };
-    doc.members("attributes").into_iter().map(attribute).collect()
+    doc.members("attributes").into_iter().take(USER_ROWS_MAX).map(attribute).collect()
 }
 
 fn change(shell: &Shell, doc: &Json, item: &Json) -> Change {
