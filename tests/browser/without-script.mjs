@@ -44,6 +44,14 @@ story({
     assert.equal((await shop.manage("GET", "/stats")).quarantined, 0);
   },
 
+  "requests are filtered by an identifier, which stands in no address": async ({ page, shop }) => {
+    await page.goto(shop.at("live"));
+    await page.fill("#f-id", "+15550100");
+    await page.click("button >> text=Filter");
+    assert.match(page.url(), /\/live\?user_id=[0-9a-f]{24}$/);
+    assert.equal(await page.locator("tbody tr[id^=r-]").count() > 0, true);
+  },
+
   // Fails when the link on merge.html needs its script.
   "a merge is reverted": async ({ page, shop, merge }) => {
     await page.goto(shop.at(`merges/${merge.id}`));

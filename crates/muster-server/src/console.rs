@@ -59,6 +59,7 @@ fn listed() -> Vec<Listed> {
         ("GET", "/w/{workspace_id}/overview/figures", page(overview::figures_alone)),
         ("GET", "/w/{workspace_id}/overview/budget", page(overview::budget_alone)),
         ("GET", "/w/{workspace_id}/live", page(log::live)),
+        ("POST", "/w/{workspace_id}/live", act(log::filter)),
         ("GET", "/w/{workspace_id}/live/stream", page(log::stream)),
         ("GET", "/w/{workspace_id}/requests/{request_id}", page(request::show)),
         ("GET", "/w/{workspace_id}/quarantine", page(quarantine::list)),

@@ -132,6 +132,14 @@ pub const KEY_ADDRESSES_MAX: usize = 1_000;
 pub const KEY_USES_MAX: usize = 64;
 /// Requests that wait for a viewer of a live stream: a second of a busy workspace. A slower viewer loses the oldest.
 pub const LIVE_BUFFER: usize = 256;
+/// Profiles that a request of a live stream is remembered to have touched: 8 KB at most, of which [`LIVE_BUFFER`] wait. One
+/// that touched more is shown to everybody who follows a user.
+pub const LIVE_PROFILES_MAX: usize = 1_000;
+/// Entries of the log that a filter looks through for one page: each is read whole, some ten microseconds for a request of
+/// a hundred elements.
+pub const REQUEST_LOOK_MAX: usize = 2_000;
+/// Entries of the log that are read at a time while a filter looks through it: few of them may fit.
+pub const REQUEST_LOOK_ROWS: usize = 200;
 /// Viewers of live streams at a time, over all workspaces: each holds a connection. Beyond it they are answered 503.
 pub const LIVE_VIEWERS_MAX: usize = 64;
 /// How long a live stream says nothing before it says that it lives: half of what common proxies wait.

@@ -8,11 +8,13 @@
 
 mod faults;
 mod keys;
+mod live;
 mod minutes;
 mod viewer;
 
 pub(crate) use faults::FaultShown;
 pub(crate) use keys::UseShown;
+pub(crate) use live::{LiveRequest, Look, Traits};
 pub(crate) use minutes::MinuteShown;
 pub(crate) use viewer::{Sight, Viewer};
 
@@ -21,7 +23,7 @@ use faults::Faults;
 use keys::KeyUses;
 use minutes::{Answered, Minutes};
 use muster_core::command::Route;
-use muster_core::id::{RequestId, RequestNo};
+use muster_core::id::RequestNo;
 use muster_core::outcome::{ActionOutcome, ElementResult, Outcome};
 use muster_core::reason::Fault;
 use muster_core::record::{Omitted, Request};
@@ -30,7 +32,6 @@ use muster_store::engine::KeyRecord;
 use muster_wire::data::api::Api;
 use muster_wire::data::failure::fault_type;
 use muster_wire::manage::request;
-use serde_json::Value as Json;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use tokio::sync::{Semaphore, broadcast, watch};
@@ -43,16 +44,6 @@ pub(crate) struct Pulse {
     keys: Mutex<KeyUses>,
     /// Made with the first viewer: a workspace that nobody watches has no buffer.
     live: OnceLock<broadcast::Sender<Arc<LiveRequest>>>,
-}
-
-/// A request as viewers of a live stream see it, made once for all of them. It holds what is shown and nothing that a
-/// request can make large: [`LIVE_BUFFER`] of them wait for a slow viewer.
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) struct LiveRequest {
-    /// Its id in the log; None if the log does not keep it: it was turned away, tried out or answered from a record.
-    pub(crate) request_id: Option<RequestId>,
-    /// The item of the live stream.
-    pub(crate) item: Json,
 }
 
 /// What became of a request.
@@ -115,7 +106,7 @@ impl Story {
             let mut item = request::summary(request);
             // The log's own ends when the commit begins; here it is known how long all of it took.
             item["duration_us"] = duration_us.into();
-            LiveRequest { request_id: Some(RequestId::of(request.no)), item }
+            LiveRequest::logged(item, request)
         };
         let aside = |failure, aside| {
             let away = request::Away {
@@ -127,7 +118,7 @@ impl Story {
                 failure,
                 aside,
             };
-            LiveRequest { request_id: None, item: request::away(&away) }
+            LiveRequest::new(request::away(&away), Traits::aside(status, self.origin.as_ref()))
         };
         match &self.became {
             Became::Applied(no, elements) => logged(&Request {

@@ -288,8 +288,15 @@ impl Visit {
     }
 
     /// The parts of a path from the workspace on.
-    fn below(&self, parts: &[&str]) -> Vec<String> {
+    pub(super) fn below(&self, parts: &[&str]) -> Vec<String> {
         std::iter::once(self.workspace()).chain(parts.iter().copied()).map(str::to_owned).collect()
+    }
+
+    /// A call as a client of the management API would make it, for what takes one and is judged elsewhere.
+    pub(super) fn call(&self, all: Vec<String>, query: &[(&str, &str)], body: &Json) -> Call {
+        let query = query.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        let body = if body.is_null() { Vec::new() } else { render(body) };
+        Call::inside(Arc::clone(&self.app), Arc::clone(&self.caller), self.address, all, query, body.into())
     }
 
     /// Runs a function of the management API; `all` are the parts of its path from the workspace on.
@@ -301,11 +308,7 @@ impl Visit {
         body: &Json,
     ) -> Result<Json, Problem> {
         let hides = is_masked(&self.app, &self.caller, &all);
-        let query = query.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
-        let body = if body.is_null() { Vec::new() } else { render(body) };
-        let inside =
-            Call::inside(Arc::clone(&self.app), Arc::clone(&self.caller), self.address, all, query, body.into());
-        let response = call(inside).await.map_err(|refusal| refusal.into_problem())?;
+        let response = call(self.call(all, query, body)).await.map_err(|refusal| refusal.into_problem())?;
         let (head, body) = response.into_parts();
         let bytes = body.collect().await.map_err(|_| Problem::new(500, "an answer could not be read"))?.to_bytes();
         let mut json: Json = serde_json::from_slice(&bytes).unwrap_or_default();

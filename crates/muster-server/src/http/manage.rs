@@ -16,6 +16,7 @@ pub(crate) mod scopes;
 pub(crate) mod separations;
 pub(crate) mod tokens;
 pub(crate) mod users;
+pub(crate) mod wanted;
 pub(crate) mod workspaces;
 
 use super::body::{self, Coding};

@@ -23,7 +23,7 @@ pub(crate) enum Sight {
     Request(Arc<LiveRequest>, bool),
     /// The viewer was slow: so many requests are lost to it.
     Lagged(u64),
-    /// Nothing happened for [`LIVE_KEEP_ALIVE`].
+    /// Nothing that is wanted happened for [`LIVE_KEEP_ALIVE`].
     Quiet,
     /// The stream is over.
     Ended,
@@ -76,11 +76,12 @@ impl Viewer {
         })
     }
 
-    /// What comes next; after [`Sight::Ended`] nothing does.
-    pub(crate) async fn next(&mut self) -> Sight {
+    /// What comes next; after [`Sight::Ended`] nothing does. Requests that `wants` refuses pass by unseen: they neither end the
+    /// quiet nor cost what an answer costs.
+    pub(crate) async fn next(&mut self, mut wants: impl FnMut(&LiveRequest) -> bool + Send) -> Sight {
         loop {
             let sight = tokio::select! {
-                // In this order, so that a busy workspace hides neither the end nor a check.
+                // In this order, so that a busy workspace hides neither the end nor a check nor a quiet that lasts.
                 biased;
                 () = ended(&mut self.ended) => Sight::Ended,
                 _ = self.checks.tick() => match self.judged() {
@@ -90,12 +91,13 @@ impl Viewer {
                     }
                     None => Sight::Ended,
                 },
+                () = sleep_until(self.quiet_until) => Sight::Quiet,
                 received = self.receiver.recv() => match received {
+                    Ok(request) if !wants(&request) => continue,
                     Ok(request) => Sight::Request(request, self.is_masked),
                     Err(RecvError::Lagged(lost)) => Sight::Lagged(lost),
                     Err(RecvError::Closed) => Sight::Ended,
                 },
-                () = sleep_until(self.quiet_until) => Sight::Quiet,
             };
             self.quiet_until = Instant::now() + LIVE_KEEP_ALIVE;
             return sight;
@@ -156,9 +158,9 @@ mod tests {
         let (app, entry) = watched();
         let mut viewer = Viewer::open(&app, &entry, |_| Some(false)).unwrap();
         (0..LIVE_BUFFER + 5).for_each(|_| happens(&entry));
-        assert!(matches!(viewer.next().await, Sight::Lagged(5)));
+        assert!(matches!(viewer.next(|_| true).await, Sight::Lagged(5)));
         for _ in 0..LIVE_BUFFER {
-            assert!(matches!(viewer.next().await, Sight::Request(_, false)));
+            assert!(matches!(viewer.next(|_| true).await, Sight::Request(_, false)));
         }
     }
 
@@ -170,9 +172,9 @@ mod tests {
         let asked = Arc::clone(&may);
         let mut viewer = Viewer::open(&app, &entry, move |_| asked.load(Ordering::SeqCst).then_some(false)).unwrap();
         happens(&entry);
-        assert!(matches!(viewer.next().await, Sight::Request(..)));
+        assert!(matches!(viewer.next(|_| true).await, Sight::Request(..)));
         may.store(false, Ordering::SeqCst);
-        assert!(matches!(viewer.next().await, Sight::Ended));
+        assert!(matches!(viewer.next(|_| true).await, Sight::Ended));
     }
 
     #[tokio::test]

@@ -5,8 +5,13 @@ use crate::world::{ADMIN_TOKEN, READ_TOKEN, Workspace, World, basic, comes_true,
 use serde_json::{Value as Json, json};
 
 fn watch(workspace: &Workspace<'_>, token: &str) -> Connection {
+    watch_for(workspace, token, "")
+}
+
+/// Watches with these filters.
+pub(crate) fn watch_for(workspace: &Workspace<'_>, token: &str, query: &str) -> Connection {
     let mut viewer = workspace.world.connect();
-    let path = format!("/api/v1/workspaces/{}/requests/live", workspace.id);
+    let path = format!("/api/v1/workspaces/{}/requests/live?{query}", workspace.id);
     viewer
         .send(format!("GET {path} HTTP/1.1\r\nHost: muster.test\r\nAuthorization: Bearer {token}\r\n\r\n").as_bytes());
     let head = viewer.until(": watching\n\n").unwrap();
@@ -15,7 +20,7 @@ fn watch(workspace: &Workspace<'_>, token: &str) -> Connection {
 }
 
 /// The next request that a viewer is sent.
-fn next(viewer: &mut Connection) -> Json {
+pub(crate) fn next(viewer: &mut Connection) -> Json {
     viewer.until("data: ").unwrap();
     serde_json::from_str(viewer.until("\n\n").unwrap().trim_end()).unwrap()
 }

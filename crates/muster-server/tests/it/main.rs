@@ -10,6 +10,7 @@ mod deletion;
 mod documented;
 mod dry_runs;
 mod figures;
+mod filters;
 mod guards;
 mod hang_up;
 mod hostile;

@@ -2,14 +2,17 @@
 
 use super::super::Page;
 use super::super::doc::Doc as _;
+use super::super::head::redirect;
 use super::super::parts::{self, Html, counted};
 use super::super::shell::{Shell, html};
 use super::super::visit::Visit;
 use super::rows;
 use crate::app::App;
-use crate::http::manage::requests;
+use crate::callers::Scope;
+use crate::http::manage::wanted::Wanted;
+use crate::http::manage::{Refusal, lookup, requests, scopes};
 use crate::limits::{LIVE_RATE_MS, PULSE_SECONDS};
-use crate::pulse::{Pulse, Sight, Viewer};
+use crate::pulse::{LiveRequest, Look, Pulse, Sight, Viewer};
 use askama::Template;
 use axum::body::Body;
 use axum::http::{HeaderValue, header};
@@ -17,10 +20,10 @@ use axum::response::Response;
 use bytes::Bytes;
 use futures_util::stream;
 use muster_core::time::Timestamp;
-use muster_wire::manage::mask::masked;
 use muster_wire::manage::problem::Problem;
-use serde_json::Value as Json;
+use serde_json::{Value as Json, json};
 use std::convert::Infallible;
+use std::net::IpAddr;
 use std::sync::Arc;
 
 /// One request of the log as a row; rendered alone for the live view.
@@ -102,34 +105,83 @@ fn words(doc: &Json, elements: u64) -> Vec<Html> {
 struct Live {
     shell: Shell,
     requests: Vec<Row>,
-    outcome: String,
-    status: String,
+    /// The filters, by their names.
+    filters: Vec<(&'static str, String)>,
+    /// What was looked for and does not lead to one user: why, and whom it leads to.
+    astray: Option<Astray>,
     next: String,
     is_older: bool,
     curl: Html,
     listens: String,
 }
 
-/// `GET /w/{ws}/live?outcome=&status=&cursor=`: the newest requests; the script lets further ones in.
+/// A value that leads to nobody, or to several.
+struct Astray {
+    value: String,
+    leads: Vec<String>,
+}
+
+/// The filters of the log and of the stream, in the order in which an address has them.
+const FILTERS: [&str; 5] = ["outcome", "status", "kind", "origin_address", "user_id"];
+
+/// The filters that the address has.
+fn filters(visit: &Visit) -> Vec<(&'static str, &str)> {
+    FILTERS.into_iter().filter_map(|name| Some((name, visit.parameter(name)?))).collect()
+}
+
+/// `GET /w/{ws}/live?outcome=&status=&kind=&origin_address=&user_id=&cursor=`: the newest requests; the script lets further
+/// ones in.
 pub(crate) async fn live(visit: Arc<Visit>) -> Page {
-    let outcome = visit.parameter("outcome").unwrap_or_default().to_owned();
-    let status = visit.parameter("status").unwrap_or_default().to_owned();
-    let mut query = rows(&visit);
-    query.extend(Some(("outcome", &*outcome)).filter(|(_, it)| !it.is_empty()));
-    query.extend(Some(("status", &*status)).filter(|(_, it)| !it.is_empty()));
+    shown(&visit, filters(&visit), None).await
+}
+
+async fn shown(visit: &Visit, filters: Vec<(&'static str, &str)>, astray: Option<Astray>) -> Page {
+    let query: Vec<(&str, &str)> = rows(visit).into_iter().chain(filters.iter().copied()).collect();
     let found = visit.ask(requests::list, &["requests"], &query).await?;
-    let shell = Shell::of(&visit, "Live", "live").await?;
+    let shell = Shell::of(visit, "Live", "live").await?;
     let requests = found.list("items").iter().map(|doc| Row::of(&shell.moments, visit.workspace(), doc)).collect();
     html(&Live {
         requests,
-        outcome,
-        status,
+        filters: filters.into_iter().map(|(name, value)| (name, value.to_owned())).collect(),
+        astray,
         next: found.text("next_cursor").to_owned(),
         is_older: visit.parameter("cursor").is_some(),
-        curl: curl(&visit),
+        curl: curl(visit),
         listens: visit.address(),
         shell,
     })
+}
+
+/// `POST /w/{ws}/live` with `outcome`, `status`, `kind` and `identifier`: leads to the address of these filters. An identifier
+/// is posted, since addresses end up in logs; in the address stands the id of the user that it leads to.
+pub(crate) async fn filter(visit: Arc<Visit>) -> Page {
+    let mut chosen: Vec<(&'static str, &str)> =
+        FILTERS[..3].iter().filter_map(|name| Some((*name, visit.field(name)?))).collect();
+    let value = visit.field("identifier").unwrap_or_default().trim();
+    if value.is_empty() {
+        return Ok(redirect(&address(&visit, &chosen)));
+    }
+    if value.parse::<IpAddr>().is_ok() {
+        chosen.push(("origin_address", value));
+        return Ok(redirect(&address(&visit, &chosen)));
+    }
+    let looked = visit.told(lookup::lookup, &["users", "lookup"], &[], &json!({"value": value})).await?;
+    let items = looked.list("items").iter().map(|item| item.text("id"));
+    let mut leads: Vec<&str> = items.chain([looked.text("user_id")]).filter(|id| !id.is_empty()).collect();
+    leads.sort_unstable();
+    leads.dedup();
+    if let [id] = leads[..] {
+        chosen.push(("user_id", id));
+        return Ok(redirect(&address(&visit, &chosen)));
+    }
+    let astray = Astray { value: value.to_owned(), leads: leads.into_iter().map(str::to_owned).collect() };
+    shown(&visit, chosen, Some(astray)).await
+}
+
+/// The address of the live page with these filters.
+fn address(visit: &Visit, filters: &[(&'static str, &str)]) -> String {
+    let query = form_urlencoded::Serializer::new(String::new()).extend_pairs(filters).finish();
+    if query.is_empty() { visit.within("live") } else { visit.within(&format!("live?{query}")) }
 }
 
 impl Live {
@@ -146,10 +198,35 @@ impl Live {
         ]
     }
 
-    fn query(&self) -> String {
-        let pairs = [("outcome", &self.outcome), ("status", &self.status)];
+    /// A filter; empty if it is not set.
+    fn filter(&self, name: &str) -> &str {
+        self.filters.iter().find(|(known, _)| *known == name).map_or("", |(_, value)| value.as_str())
+    }
+
+    /// Whether nothing is filtered.
+    fn is_whole(&self) -> bool {
+        self.filters.is_empty() && self.astray.is_none()
+    }
+
+    /// Whether what is shown does not move: the address, which the stream is asked for by, does not say all of it.
+    fn is_still(&self) -> bool {
+        self.is_older || self.astray.is_some()
+    }
+
+    /// What stands in the box: what was typed, or what it led to.
+    fn typed(&self) -> &str {
+        let led_to = || Some(self.filter("origin_address")).filter(|it| !it.is_empty());
+        let typed = self.astray.as_ref().map(|astray| astray.value.as_str());
+        typed.or_else(led_to).unwrap_or_else(|| self.filter("user_id"))
+    }
+
+    /// The filters as an address has them, with one more.
+    fn query(&self, more: &str, value: &str) -> String {
         let mut query = form_urlencoded::Serializer::new(String::new());
-        query.extend_pairs(pairs.into_iter().filter(|(_, value)| !value.is_empty()));
+        query.extend_pairs(&self.filters);
+        if !value.is_empty() {
+            query.append_pair(more, value);
+        }
         query.finish()
     }
 }
@@ -160,28 +237,32 @@ struct Stream {
     pulse: Arc<Pulse>,
     app: Arc<App>,
     moments: parts::Moments,
+    zone: Arc<str>,
     workspace: String,
-    outcome: String,
-    status: u64,
+    wanted: Wanted,
     /// When the rate was told last.
     told_at: Timestamp,
 }
 
-/// `GET /w/{ws}/live/stream?outcome=&status=`: server-sent events (WHATWG HTML, section 9.2): `row`, a rendered row of the
-/// table, and `rate`, a text.
+/// `GET /w/{ws}/live/stream` with the filters of [`live`]: server-sent events (WHATWG HTML, section 9.2): `row`, a rendered
+/// row of the table, and `rate`, a text.
 pub(crate) async fn stream(visit: Arc<Visit>) -> Page {
     let entry = visit.entry()?;
+    scopes::has(&visit.caller, Scope::Read)?;
+    let call = visit.call(visit.below(&["requests", "live"]), &filters(&visit), &Json::Null);
+    let wanted = Wanted::of(&call, entry).await.map_err(Refusal::into_problem)?;
     let judge = visit.watches();
     let viewer = Viewer::open(&visit.app, entry, judge)
         .ok_or_else(|| Problem::new(503, "as many viewers watch as may; try again when one has gone"))?;
+    let moments = visit.moments();
     let state = Stream {
         viewer,
         pulse: Arc::clone(&entry.lane.pulse),
         app: Arc::clone(&visit.app),
-        moments: visit.moments(),
+        zone: moments.name().into(),
+        moments,
         workspace: visit.workspace().to_owned(),
-        outcome: visit.parameter("outcome").unwrap_or_default().to_owned(),
-        status: visit.parameter("status").and_then(|it| it.parse().ok()).unwrap_or(0),
+        wanted,
         told_at: Timestamp(0),
     };
     // The first bytes go at once, so that the browser knows that it watches.
@@ -198,35 +279,32 @@ pub(crate) async fn stream(visit: Arc<Visit>) -> Page {
 impl Stream {
     /// What is sent next; None ends the stream.
     async fn next(&mut self) -> Option<Bytes> {
-        let mut out = match self.viewer.next().await {
-            Sight::Request(request, is_masked) => {
-                let mut item = request.item.clone();
-                if is_masked {
-                    masked(&mut item);
-                }
-                if self.fits(&item) { self.row(&item) } else { ": another\n\n".to_owned() }
+        let Self { viewer, wanted, app, .. } = self;
+        // What is not shown wakes the viewer when the rate is due, and else costs no more than this look.
+        let due_at = self.told_at.0 + LIVE_RATE_MS;
+        let wants = |request: &LiveRequest| wanted.shows(request) || app.now().0 >= due_at;
+        let sent = match viewer.next(wants).await {
+            Sight::Request(request, is_masked) if self.wanted.shows(&request) => self.row(&request, is_masked),
+            Sight::Request(..) => Bytes::new(),
+            Sight::Lagged(lost) => {
+                sent("rate", &format!("Too fast to show: {} left out", counted(lost, "request"))).into()
             }
-            Sight::Lagged(lost) => sent("rate", &format!("Too fast to show: {} left out", counted(lost, "request"))),
-            Sight::Quiet => ": still here\n\n".to_owned(),
+            Sight::Quiet => Bytes::from_static(b": still here\n\n"),
             Sight::Ended => return None,
         };
         let now = self.app.now();
-        if now.0 - self.told_at.0 >= LIVE_RATE_MS {
-            self.told_at = now;
-            let (_, recent, _) = self.pulse.rates(now);
-            out += &sent("rate", &format!("{:.1} requests per s", f64::from(recent) / PULSE_SECONDS as f64));
+        if now.0 < due_at {
+            return Some(sent);
         }
-        Some(out.into())
+        self.told_at = now;
+        let (_, recent, _) = self.pulse.rates(now);
+        let rate = self::sent("rate", &format!("{:.1} requests per s", f64::from(recent) / PULSE_SECONDS as f64));
+        Some([&sent[..], rate.as_bytes()].concat().into())
     }
 
-    fn fits(&self, item: &Json) -> bool {
-        let counts = item.member("summary").member("elements");
-        (self.status == 0 || item.count("status") == self.status)
-            && (self.outcome.is_empty() || counts.count(&self.outcome) > 0)
-    }
-
-    fn row(&self, item: &Json) -> String {
-        sent("row", &Row::of(&self.moments, &self.workspace, item).markup())
+    fn row(&self, request: &LiveRequest, is_masked: bool) -> Bytes {
+        let look = Look::Row { is_masked, zone: Arc::clone(&self.zone) };
+        request.rendered(&look, |item| sent("row", &Row::of(&self.moments, &self.workspace, item).markup()).into())
     }
 }
 

@@ -65,6 +65,11 @@ impl Moments {
         }
     }
 
+    /// The name of the zone.
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+
     /// Whether it is UTC.
     pub(crate) fn is_utc(&self) -> bool {
         self.name == "UTC"

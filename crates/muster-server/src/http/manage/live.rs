@@ -2,18 +2,19 @@
 //! the viewer may watch. It takes no place among the reading calls: those are for calls that end.
 
 use super::outgoing::{MasksItself, is_masked};
+use super::wanted::Wanted;
 use super::{Answer, Call, caller_of};
 use crate::app::App;
 use crate::callers::Scope;
-use crate::pulse::{Sight, Viewer};
+use crate::pulse::{Look, Sight, Viewer};
 use axum::body::Body;
 use axum::http::{HeaderMap, HeaderValue, header};
 use axum::response::Response;
 use bytes::Bytes;
 use futures_util::stream;
-use muster_wire::manage::mask::masked;
 use muster_wire::manage::page::render;
 use muster_wire::manage::problem::Problem;
+use serde_json::Value as Json;
 use std::convert::Infallible;
 
 /// Whether the path is that of a live stream.
@@ -21,19 +22,21 @@ pub(super) fn is_stream(path: &str) -> bool {
     path.ends_with("/requests/live")
 }
 
-/// `GET .../requests/live`: the items of `GET .../requests`, and those of requests that the log does not keep. A viewer that
-/// is slow is told how many it lost, in an event `lagged`; one that is told nothing for a while gets a comment.
+/// `GET .../requests/live` with the filters of `GET .../requests`: the items of that list, and those of requests that the log
+/// does not keep. A viewer that is slow is told how many it lost, in an event `lagged`; one that is told nothing for a while
+/// gets a comment.
 pub(crate) async fn requests(call: Call) -> Answer {
     let entry = call.entry()?;
+    let wanted = Wanted::of(&call, &entry).await?;
     let Call { app, headers, parts, .. } = call;
     let judge = move |app: &App| judged(app, &headers, &parts);
     let viewer = Viewer::open(&app, &entry, judge)
         .ok_or_else(|| Problem::new(503, "as many viewers watch as may; try again when one has gone"))?;
     // The first bytes go at once, so that the viewer knows that it watches.
     let begun = stream::iter([Ok::<_, Infallible>(Bytes::from_static(b": watching\n\n"))]);
-    let rest = stream::unfold(viewer, |mut viewer| async {
-        let sent = event(viewer.next().await)?;
-        Some((Ok(sent), viewer))
+    let rest = stream::unfold((viewer, wanted), |(mut viewer, mut wanted)| async {
+        let sent = next(&mut viewer, &mut wanted).await?;
+        Some((Ok(sent), (viewer, wanted)))
     });
     let mut response = Response::new(Body::from_stream(stream::StreamExt::chain(begun, rest)));
     let head = response.headers_mut();
@@ -51,21 +54,16 @@ fn judged(app: &App, headers: &HeaderMap, parts: &[String]) -> Option<bool> {
     sees.then(|| is_masked(app, &caller, parts))
 }
 
-/// What is sent; None ends the stream.
-fn event(sight: Sight) -> Option<Bytes> {
-    match sight {
-        Sight::Request(request, is_masked) => {
-            let json = if is_masked {
-                let mut item = request.item.clone();
-                masked(&mut item);
-                render(&item)
-            } else {
-                render(&request.item)
-            };
-            Some([b"data: ", &json[..], b"\n\n"].concat().into())
-        }
+/// What is sent next; None ends the stream.
+async fn next(viewer: &mut Viewer, wanted: &mut Wanted) -> Option<Bytes> {
+    match viewer.next(|request| wanted.shows(request)).await {
+        Sight::Request(request, is_masked) => Some(request.rendered(&Look::Item { is_masked }, event)),
         Sight::Lagged(lost) => Some(format!("event: lagged\ndata: {{\"lost\":{lost}}}\n\n").into()),
         Sight::Quiet => Some(Bytes::from_static(b": still here\n\n")),
         Sight::Ended => None,
     }
+}
+
+fn event(item: &Json) -> Bytes {
+    [b"data: ", &render(item)[..], b"\n\n"].concat().into()
 }

@@ -1,0 +1,202 @@
+//! A request as viewers of a live stream see it: made once for all of them, and rendered once for all that are shown it
+//! alike. It holds what is shown and what filters ask, and nothing that a request can make large:
+//! [`LIVE_BUFFER`](crate::limits::LIVE_BUFFER) of them wait for a slow viewer.
+
+use super::held;
+use crate::limits::LIVE_PROFILES_MAX;
+use bytes::Bytes;
+use muster_core::command::ElementKind;
+use muster_core::id::ProfileNo;
+use muster_core::outcome::{ElementResult, Outcome};
+use muster_core::record::Request;
+use muster_wire::manage::mask::masked;
+use serde_json::Value as Json;
+use std::borrow::Cow;
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex};
+
+/// What filters ask of a request.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Traits {
+    /// The status of its answer.
+    pub(crate) status: u16,
+    /// The origin address, if it is kept.
+    pub(crate) origin: Option<Arc<str>>,
+    /// A bit for each outcome of an element.
+    outcomes: u8,
+    /// A bit for each kind of an element.
+    kinds: u8,
+    /// Profiles that its elements touched, in no order; None if there are more than are kept.
+    profiles: Option<Vec<ProfileNo>>,
+    /// What it merged: the survivor and the merged, in order.
+    merges: Vec<(ProfileNo, ProfileNo)>,
+}
+
+impl Traits {
+    /// Of a request that the log does not keep: nothing of its elements is known.
+    pub(super) fn aside(status: u16, origin: Option<&Arc<str>>) -> Self {
+        Self { status, origin: origin.cloned(), profiles: Some(Vec::new()), ..Self::default() }
+    }
+
+    /// Of a request of the log, with at most so many profiles.
+    pub(crate) fn of(request: &Request, profiles_max: usize) -> Self {
+        let mut traits = Self::aside(request.status, request.origin.as_ref());
+        let mut profiles = BTreeSet::new();
+        for element in request.elements.iter() {
+            traits.outcomes |= 1 << element.outcome as u8;
+            traits.kinds |= 1 << element.kind as u8;
+            profiles.extend(touched(element));
+            let survivor = element.profile.map(|id| id.no);
+            traits.merges.extend(survivor.into_iter().flat_map(|no| element.merged.iter().map(move |id| (no, id.no))));
+            if profiles.len() > profiles_max {
+                (traits.profiles, traits.merges) = (None, Vec::new());
+            }
+        }
+        traits.profiles = traits.profiles.map(|_| profiles.into_iter().collect());
+        traits
+    }
+
+    /// Whether an element had this outcome.
+    pub(crate) fn had(&self, outcome: Outcome) -> bool {
+        self.outcomes & (1 << outcome as u8) != 0
+    }
+
+    /// Whether an element was of this kind.
+    pub(crate) fn held(&self, kind: ElementKind) -> bool {
+        self.kinds & (1 << kind as u8) != 0
+    }
+
+    /// Whether it touched one of these; also if it touched more than are kept, since then it cannot be told.
+    pub(crate) fn touched(&self, members: &BTreeSet<ProfileNo>) -> bool {
+        self.profiles.as_ref().is_none_or(|profiles| profiles.iter().any(|no| members.contains(no)))
+    }
+
+    /// Adds to the members of a live profile what this request merged with one of them, directly or by another.
+    pub(crate) fn widen(&self, members: &mut BTreeSet<ProfileNo>) {
+        // Each round but the last adds a member, so there are at most as many as there are merges and one.
+        for _ in 0..=self.merges.len() {
+            let before = members.len();
+            for (survivor, merged) in &self.merges {
+                if members.contains(survivor) || members.contains(merged) {
+                    members.extend([*survivor, *merged]);
+                }
+            }
+            if members.len() == before {
+                return;
+            }
+        }
+    }
+}
+
+fn touched(element: &ElementResult) -> impl Iterator<Item = ProfileNo> {
+    element.profile.iter().chain(&element.merged).map(|id| id.no)
+}
+
+/// How a viewer is shown a request: its bytes on the stream are the same for all that are shown it alike.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Look {
+    /// The item of the API.
+    Item {
+        /// Personal data is masked.
+        is_masked: bool,
+    },
+    /// A row of the console.
+    Row {
+        /// Personal data is masked.
+        is_masked: bool,
+        /// The zone that its times are told in.
+        zone: Arc<str>,
+    },
+}
+
+impl Look {
+    fn is_masked(&self) -> bool {
+        match self {
+            Self::Item { is_masked } | Self::Row { is_masked, .. } => *is_masked,
+        }
+    }
+}
+
+/// An answered request on its way to the viewers.
+#[derive(Debug)]
+pub(crate) struct LiveRequest {
+    /// What filters ask of it.
+    pub(crate) traits: Traits,
+    /// The item of the live stream.
+    item: Json,
+    /// What was rendered of it: at most one for each viewer.
+    rendered: Mutex<Vec<(Look, Bytes)>>,
+}
+
+impl LiveRequest {
+    /// Of an item.
+    pub(super) fn new(item: Json, traits: Traits) -> Self {
+        Self { traits, item, rendered: Mutex::default() }
+    }
+
+    /// Of a request of the log.
+    pub(super) fn logged(item: Json, request: &Request) -> Self {
+        Self::new(item, Traits::of(request, LIVE_PROFILES_MAX))
+    }
+
+    /// What is sent to viewers of this look; `render` is called for the first of them alone, with what they may see.
+    pub(crate) fn rendered(&self, look: &Look, render: impl FnOnce(&Json) -> Bytes) -> Bytes {
+        // Held meanwhile: the others want what this one makes.
+        let mut rendered = held(&self.rendered);
+        if let Some((_, bytes)) = rendered.iter().find(|(known, _)| known == look) {
+            return bytes.clone();
+        }
+        let mut item = Cow::Borrowed(&self.item);
+        if look.is_masked() {
+            masked(item.to_mut());
+        }
+        let bytes = render(&item);
+        rendered.push((look.clone(), bytes.clone()));
+        bytes
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    // Fails when `rendered` pushes nothing, or compares looks by their mask alone.
+    #[test]
+    fn what_several_viewers_are_shown_alike_is_rendered_once() {
+        let request = LiveRequest::new(json!({"origin_address": "203.0.113.7", "status": 200}), Traits::default());
+        let row = |is_masked, zone: &str| Look::Row { is_masked, zone: zone.into() };
+        let looks = [Look::Item { is_masked: false }, row(false, "UTC"), row(true, "UTC"), row(true, "Asia/Kolkata")];
+        let mut rendered = Vec::new();
+        for look in looks.iter().chain(&looks) {
+            let bytes = request.rendered(look, |item| {
+                rendered.push(item["origin_address"].clone());
+                rendered.len().to_string().into()
+            });
+            let at = looks.iter().position(|known| known == look).unwrap_or_default();
+            assert_eq!(bytes, (at + 1).to_string());
+        }
+        assert_eq!(rendered, [json!("203.0.113.7"), json!("203.0.113.7"), json!("***"), json!("***")]);
+    }
+
+    #[test]
+    fn members_widen_by_what_was_merged_with_them_in_any_order() {
+        let no = ProfileNo;
+        let traits = Traits {
+            merges: vec![(no(4), no(5)), (no(3), no(4)), (no(1), no(3)), (no(7), no(8))],
+            ..Traits::default()
+        };
+        let mut members = BTreeSet::from([no(1), no(2)]);
+        traits.widen(&mut members);
+        assert_eq!(members, [1, 2, 3, 4, 5].map(no).into());
+    }
+
+    #[test]
+    fn a_request_with_more_profiles_than_are_kept_may_have_touched_any() {
+        let members = BTreeSet::from([ProfileNo(9)]);
+        let with = |profiles| Traits { profiles, ..Traits::default() };
+        assert!(with(None).touched(&members));
+        assert!(with(Some(vec![ProfileNo(1), ProfileNo(9)])).touched(&members));
+        assert!(!with(Some(vec![ProfileNo(1)])).touched(&members));
+    }
+}

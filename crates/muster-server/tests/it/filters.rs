@@ -1,0 +1,109 @@
+//! The filters of the log and of the live stream by kind, origin address and user.
+
+use crate::live::{next, watch_for};
+use crate::world::{ADMIN_TOKEN, Workspace, World, customer};
+use muster_server::limits::REQUEST_LOOK_MAX;
+use serde_json::{Value as Json, json};
+
+/// An import from an address; its request id.
+fn sent(workspace: &Workspace<'_>, address: &str, elements: &Json) -> String {
+    let answer = workspace.import(&[("X-Forwarded-For", address)], elements);
+    answer.json()["request_id"].as_str().unwrap().to_owned()
+}
+
+fn page(workspace: &Workspace<'_>, query: &str) -> (Vec<String>, Json) {
+    let answer = workspace.admin("GET", &format!("/requests?{query}"), &Json::Null);
+    assert_eq!(answer.status, 200, "{}", answer.json());
+    let id = |item: &Json| item["request_id"].as_str().unwrap().to_owned();
+    let items = answer.json()["items"].as_array().unwrap().iter().map(id).collect();
+    (items, answer.json()["next_cursor"].clone())
+}
+
+fn event(id: &str) -> Json {
+    json!({"type": "event", "customer_id": id, "actions": [{"action": "opened"}]})
+}
+
+/// Joins `a` and `b` by one address; the id of this request.
+fn joined(workspace: &Workspace<'_>) -> String {
+    let both = json!([{"type": "customer", "customer_id": "a", "attributes": {"email": "x@example.test"}},
+        {"type": "customer", "customer_id": "b", "attributes": {"email": "x@example.test"}}]);
+    sent(workspace, "203.0.113.1", &both)
+}
+
+fn resolving(workspace: &Workspace<'_>) {
+    let settings = json!({"enabled": true, "identifiers": [{"kind": "customer_id"}, {"kind": "email"}]});
+    assert_eq!(workspace.admin("PUT", "/identity", &settings).status, 200);
+}
+
+fn id_of(workspace: &Workspace<'_>, customer: &str) -> String {
+    workspace.find("customer_id", customer).unwrap()["id"].as_str().unwrap().to_owned()
+}
+
+// Fails when `members` in `wanted.rs` holds the id that was asked for alone.
+#[test]
+fn the_log_is_filtered_by_kind_by_origin_address_and_by_a_user_with_what_is_joined_in_it() {
+    let world = World::start();
+    let workspace = world.workspace(&Json::Null);
+    resolving(&workspace);
+    let a = sent(&workspace, "203.0.113.1", &json!([customer("a"), event("a")]));
+    let b = sent(&workspace, "::ffff:203.0.113.2", &json!([customer("b")]));
+    let c = sent(&workspace, "2001:db8::1", &json!([customer("c")]));
+    let all = joined(&workspace);
+    let of = |query: &str| page(&workspace, query).0;
+    assert_eq!(of("kind=event"), [&*a]);
+    assert_eq!(of("kind=customer&outcome=merged"), [&*all]);
+    assert_eq!(of("origin_address=203.0.113.2"), [&*b]);
+    assert_eq!(of("origin_address=2001:DB8:0::1"), [&*c]);
+    assert_eq!(of(&format!("user_id={}", id_of(&workspace, "c"))), [&*c]);
+    for customer in ["a", "b"] {
+        let query = format!("user_id={}", id_of(&workspace, customer));
+        assert_eq!(of(&query), [&*all, &*b, &*a], "{customer}");
+        assert_eq!(page(&workspace, &format!("{query}&limit=2")).0, [&*all, &*b]);
+    }
+    let refused = ["kind=user", "origin_address=here", "user_id=here", "user_id=000000000000000000000009"];
+    let status = refused.map(|query| workspace.admin("GET", &format!("/requests?{query}"), &Json::Null).status);
+    assert_eq!(status, [400, 400, 404, 404]);
+}
+
+// Fails when `fitting` in `requests.rs` goes on until its page is full.
+#[test]
+fn a_filter_looks_through_a_bounded_number_of_entries_and_goes_on_from_there() {
+    let world = World::start();
+    let workspace = world.workspace(&json!({"limits": {"users_per_minute": 1_000_000}}));
+    let first = sent(&workspace, "203.0.113.1", &json!([customer("a")]));
+    for _ in 0..REQUEST_LOOK_MAX {
+        sent(&workspace, "203.0.113.2", &json!([customer("b")]));
+    }
+    let (found, next) = page(&workspace, "origin_address=203.0.113.1");
+    assert_eq!(found, [""; 0]);
+    let rest = page(&workspace, &format!("origin_address=203.0.113.1&cursor={}", next.as_str().unwrap()));
+    assert_eq!(rest, (vec![first], Json::Null));
+}
+
+// Fails when `shows` in `wanted.rs` leaves out `widen`.
+#[test]
+fn a_stream_of_a_user_goes_on_with_what_is_joined_meanwhile_and_leaves_others_out() {
+    let world = World::start();
+    let workspace = world.workspace(&Json::Null);
+    resolving(&workspace);
+    sent(&workspace, "203.0.113.1", &json!([customer("a"), customer("b"), customer("c")]));
+    let mut viewers = ["a", "b"].map(|customer| {
+        let query = format!("user_id={}", id_of(&workspace, customer));
+        watch_for(&workspace, ADMIN_TOKEN, &query)
+    });
+    let mut devices = watch_for(&workspace, ADMIN_TOKEN, "kind=device");
+    let mut near = watch_for(&workspace, ADMIN_TOKEN, "origin_address=203.0.113.9");
+    sent(&workspace, "203.0.113.1", &json!([customer("c")]));
+    let both = joined(&workspace);
+    let later = [event("a"), event("b")].map(|event| sent(&workspace, "203.0.113.1", &json!([event])));
+    let device = json!([{"type": "device", "customer_id": "c", "attributes": {"platform": "iOS", "push_id": "x"}}]);
+    let last = sent(&workspace, "203.0.113.9", &device);
+    for viewer in &mut viewers {
+        let seen = [next(viewer), next(viewer), next(viewer)].map(|item| item["request_id"].clone());
+        assert_eq!(seen, [json!(both), json!(later[0]), json!(later[1])]);
+    }
+    assert_eq!(
+        [next(&mut devices), next(&mut near)].map(|item| item["request_id"].clone()),
+        [json!(last), json!(last)]
+    );
+}
