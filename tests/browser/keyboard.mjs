@@ -77,7 +77,7 @@ story({
   },
 
   "a request is opened from the live view": async ({ page, shop }) => {
-    await tabTo(page, "Live");
+    await tabTo(page, /^Live/);
     await page.keyboard.press("Enter");
     await page.waitForURL(/\/live/);
     const [, second] = await page.$$eval("tr[id^=r-]", (rows) => rows.map((row) => row.id.slice(2)));

@@ -38,8 +38,8 @@ type Listed = (&'static str, &'static str, MethodRouter<Arc<App>>);
 /// Every address of the console.
 #[rustfmt::skip]
 fn listed() -> Vec<Listed> {
-    use pages::{audit, frame, identity, log, merge, merges, overview, quarantine, request, reviews, settings, tokens, users};
-    use pages::workspaces;
+    use pages::{audit, document, frame, identity, log, merge, merges, overview, quarantine, request, reviews};
+    use pages::{settings, tokens, users, workspaces};
     vec![
         ("GET", "/", page(frame::home)),
         ("GET", "/sign-in", get(frame::sign_in)),
@@ -61,9 +61,12 @@ fn listed() -> Vec<Listed> {
         ("GET", "/w/{workspace_id}/live", page(log::live)),
         ("POST", "/w/{workspace_id}/live", act(log::filter)),
         ("GET", "/w/{workspace_id}/live/stream", page(log::stream)),
+        ("GET", "/w/{workspace_id}/live/rate", page(log::rate)),
         ("GET", "/w/{workspace_id}/requests/{request_id}", page(request::show)),
+        ("GET", "/w/{workspace_id}/requests/{request_id}/json", page(document::request)),
         ("GET", "/w/{workspace_id}/quarantine", page(quarantine::list)),
         ("POST", "/w/{workspace_id}/quarantine", act(quarantine::many)),
+        ("GET", "/w/{workspace_id}/quarantine/{entry_id}/json", page(document::entry)),
         ("POST", "/w/{workspace_id}/quarantine/{entry_id}/replay", act(quarantine::replay)),
         ("POST", "/w/{workspace_id}/quarantine/{entry_id}/check", act(quarantine::check)),
         ("POST", "/w/{workspace_id}/quarantine/{entry_id}/drop", act(quarantine::discard)),
@@ -71,13 +74,16 @@ fn listed() -> Vec<Listed> {
         ("GET", "/w/{workspace_id}/users", page(users::blank)),
         ("POST", "/w/{workspace_id}/users", act(users::find)),
         ("GET", "/w/{workspace_id}/users/{user_id}", page(users::show)),
+        ("GET", "/w/{workspace_id}/users/{user_id}/json", page(document::user)),
         ("GET", "/w/{workspace_id}/merges", page(merges::list)),
         ("POST", "/w/{workspace_id}/merges", act(merges::narrow)),
         ("GET", "/w/{workspace_id}/merges/{merge_id}", page(merge::show)),
+        ("GET", "/w/{workspace_id}/merges/{merge_id}/json", page(document::merge)),
         ("POST", "/w/{workspace_id}/merges/{merge_id}/revert", act(merge::revert)),
         ("POST", "/w/{workspace_id}/separations/{separation_id}/lift", act(merges::lift)),
         ("GET", "/w/{workspace_id}/reviews", page(reviews::list)),
         ("GET", "/w/{workspace_id}/reviews/{review_id}", page(reviews::show)),
+        ("GET", "/w/{workspace_id}/reviews/{review_id}/json", page(document::review)),
         ("POST", "/w/{workspace_id}/reviews/{review_id}", act(reviews::decide)),
         ("GET", "/w/{workspace_id}/identity", page(identity::show)),
         ("POST", "/w/{workspace_id}/identity", act(identity::change)),

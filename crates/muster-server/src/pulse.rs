@@ -18,7 +18,7 @@ pub(crate) use live::{LiveRequest, Look, Traits};
 pub(crate) use minutes::MinuteShown;
 pub(crate) use viewer::{Sight, Viewer};
 
-use crate::limits::{LIVE_BUFFER, LIVE_VIEWERS_MAX};
+use crate::limits::{LIVE_BUFFER, LIVE_VIEWERS_MAX, PULSE_SECONDS};
 use faults::Faults;
 use keys::KeyUses;
 use minutes::{Answered, Minutes};
@@ -202,11 +202,15 @@ impl Pulse {
         held(&self.keys).shown(keys, now)
     }
 
-    /// The last sixty minutes, the oldest first; requests of the last [`crate::limits::PULSE_SECONDS`] seconds; when the
-    /// latest was answered.
-    pub(crate) fn rates(&self, now: Timestamp) -> (Vec<MinuteShown>, u32, Option<Timestamp>) {
+    /// The last sixty minutes, the oldest first; when the latest request was answered.
+    pub(crate) fn rates(&self, now: Timestamp) -> (Vec<MinuteShown>, Option<Timestamp>) {
         let minutes = held(&self.minutes);
-        (minutes.shown(now), minutes.recent(now), minutes.last())
+        (minutes.shown(now), minutes.last())
+    }
+
+    /// Requests of a second, over the last [`PULSE_SECONDS`].
+    pub(crate) fn per_second(&self, now: Timestamp) -> f64 {
+        f64::from(held(&self.minutes).recent(now)) / PULSE_SECONDS as f64
     }
 
     /// Faults of the last hour by type, the most frequent first.

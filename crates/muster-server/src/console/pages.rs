@@ -1,6 +1,7 @@
 //! One file a page, or a few that belong together: which documents it asks for, and what is said in words about them.
 
 pub(super) mod audit;
+pub(super) mod document;
 pub(super) mod frame;
 pub(super) mod identity;
 pub(super) mod log;

@@ -346,6 +346,11 @@ pub(crate) fn mono(text: &str) -> Html {
     Html(format!("<span class=\"mono\">{}</span>", shown(text)))
 }
 
+/// Requests of a second beside the entry of the navigation; nothing while none comes.
+pub(crate) fn rate(per_second: f64) -> Html {
+    if per_second > 0.0 { Html(format!("<span class=\"count\">{per_second:.1}/s</span>")) } else { Html::default() }
+}
+
 /// The console's own words, as markup.
 pub(crate) fn words(words: &str) -> Html {
     Html(escaped(words))

@@ -29,6 +29,8 @@ pub(super) struct Shell {
     pub(super) workspaces: Vec<Choice>,
     pub(super) quarantined: u64,
     pub(super) reviews: u64,
+    /// How many requests come in a second; empty while none does.
+    pub(super) rate: Html,
     pub(super) who: String,
     pub(super) may_operate: bool,
     pub(super) is_admin: bool,
@@ -66,6 +68,7 @@ impl Shell {
                 .collect(),
             quarantined: stats.count("quarantined"),
             reviews: stats.count("reviews"),
+            rate: entry.map(|entry| parts::rate(entry.lane.pulse.per_second(visit.app.now()))).unwrap_or_default(),
             who: visit.who().to_owned(),
             may_operate: visit.may_operate(),
             is_admin: visit.may(Scope::Admin),
@@ -124,13 +127,22 @@ impl Shell {
     }
 }
 
+/// A part as an answer, for the script to put in its place.
+pub(super) fn html_part(part: &Html) -> Page {
+    Ok(as_html(part.to_string()))
+}
+
+fn as_html(text: String) -> Response {
+    let mut response = Response::new(text.into());
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"));
+    response
+}
+
 /// A template as an answer.
 pub(super) fn html(template: &impl Template) -> Page {
     let text = template.render().map_err(|error| {
         tracing::error!(%error, "a page could not be rendered");
         Problem::new(500, "the page could not be made; the server's log says more")
     })?;
-    let mut response = Response::new(text.into());
-    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"));
-    Ok(response)
+    Ok(as_html(text))
 }

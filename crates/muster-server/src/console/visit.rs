@@ -46,7 +46,15 @@ impl Visit {
     pub(super) async fn judged(app: Arc<App>, peer: SocketAddr, request: Request) -> Result<Self, Response> {
         let (head, body) = request.into_parts();
         let path = head.uri.path().to_owned();
-        let session = cookie(&head.headers, SESSION).and_then(|it| app.sessions.token(it, app.now()));
+        // What the script asks for by itself is no use: a page that is left open keeps no session alive.
+        let is_asked_by_script = head.headers.get("sec-fetch-dest").is_some_and(|dest| dest == "empty");
+        let session = cookie(&head.headers, SESSION).and_then(|it| {
+            if is_asked_by_script {
+                app.sessions.token_unused(it, app.now())
+            } else {
+                app.sessions.token(it, app.now())
+            }
+        });
         let Some(caller) = session.and_then(|token| app.caller_of(&token)) else {
             let next = if head.method == Method::GET { path.as_str() } else { "/" };
             return Err(redirect(&format!("/sign-in?next={next}")));

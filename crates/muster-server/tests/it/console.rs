@@ -1,8 +1,10 @@
 //! The console through the socket: a browser of a few lines that keeps its session's cookie and sends forms as pages of
-//! the console do. `filters` are those of the live page, `identity` is the form of the
+//! the console do. `documents` are those behind
+//! pages, `filters` are those of the live page, `identity` is the form of the
 //! identity settings, `session` signing in and out, `sources` where forms may come from and what pages carry, `rights` what
 //! a token may see and change, `merges` merges of three and more, `samples` every page with data of every shape, `markup` how a page is read.
 
+mod documents;
 mod filters;
 mod identity;
 mod markup;

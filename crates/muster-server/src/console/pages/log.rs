@@ -4,14 +4,14 @@ use super::super::Page;
 use super::super::doc::Doc as _;
 use super::super::head::redirect;
 use super::super::parts::{self, Html, counted};
-use super::super::shell::{Shell, html};
+use super::super::shell::{Shell, html, html_part};
 use super::super::visit::Visit;
 use super::rows;
 use crate::app::App;
 use crate::callers::Scope;
 use crate::http::manage::wanted::Wanted;
 use crate::http::manage::{Refusal, lookup, requests, scopes};
-use crate::limits::{LIVE_RATE_MS, PULSE_SECONDS};
+use crate::limits::LIVE_RATE_MS;
 use crate::pulse::{LiveRequest, Look, Pulse, Sight, Viewer};
 use askama::Template;
 use axum::body::Body;
@@ -231,6 +231,12 @@ impl Live {
     }
 }
 
+/// `GET /w/{ws}/live/rate`: how many requests come in a second, for the navigation.
+pub(crate) async fn rate(visit: Arc<Visit>) -> Page {
+    scopes::has(&visit.caller, Scope::Read)?;
+    html_part(&parts::rate(visit.entry()?.lane.pulse.per_second(visit.app.now())))
+}
+
 /// What a viewer of the stream gets, and what it was told last.
 struct Stream {
     viewer: Viewer,
@@ -297,8 +303,7 @@ impl Stream {
             return Some(sent);
         }
         self.told_at = now;
-        let (_, recent, _) = self.pulse.rates(now);
-        let rate = self::sent("rate", &format!("{:.1} requests per s", f64::from(recent) / PULSE_SECONDS as f64));
+        let rate = self::sent("rate", &format!("{:.1} requests per s", self.pulse.per_second(now)));
         Some([&sent[..], rate.as_bytes()].concat().into())
     }
 

@@ -2,7 +2,6 @@
 //! begin anew with the server.
 
 use super::{Answer, Call, tree};
-use crate::limits::PULSE_SECONDS;
 use crate::pulse::{FaultShown, MinuteShown, UseShown};
 use crate::workspaces::{Entry, fingerprint};
 use muster_core::id::RequestId;
@@ -24,13 +23,13 @@ fn text(at: Option<Timestamp>) -> Option<String> {
 pub(crate) async fn rates(call: Call) -> Answer {
     let entry = call.entry()?;
     let now = call.app.now();
-    let (minutes, recent, last) = entry.lane.pulse.rates(now);
+    let (minutes, last) = entry.lane.pulse.rates(now);
     let window = call.app.engine.rate(entry.id()).at(now);
     let of = |class: Class| json!({"used": window.used(class), "limit": class.limit(entry.settings.limits)});
     let budget: Map<String, Json> = Class::ALL.into_iter().map(|class| (class.name().to_owned(), of(class))).collect();
     let answer = json!({
         "minutes": minutes.iter().map(minute).collect::<Vec<_>>(),
-        "per_second": f64::from(recent) / PULSE_SECONDS as f64,
+        "per_second": entry.lane.pulse.per_second(now),
         "last_request_at": text(last),
         "since": since(&call, &entry),
         "budget": budget,

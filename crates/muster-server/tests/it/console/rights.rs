@@ -125,7 +125,7 @@ fn a_token_of_another_workspace_sees_nothing_of_this_one_and_changes_nothing() {
         let place = answer.header("location").unwrap_or_default();
         assert!(!place.contains(&workspace.id), "{method} {template} leads to {place}");
     }
-    assert_eq!(of_it, 36);
+    assert_eq!(of_it, 42);
     assert_eq!(seen(&world, &calls), before);
     for path in ["/w/OTHER/users", "/w/OTHER/live", "/w/OTHER/overview"] {
         assert_eq!(browser().get(path).status, 200);

@@ -78,7 +78,8 @@ impl<'a> Walk<'a> {
             self.faults.push(format!("{path} is answered {}", answer.status));
             return;
         }
-        if !template.starts_with("/assets/") {
+        let is_page = answer.header("content-type").is_some_and(|kind| kind.starts_with("text/html"));
+        if is_page || !(template.starts_with("/assets/") || template.ends_with("/json")) {
             self.judges(path, &text(&answer));
         }
     }

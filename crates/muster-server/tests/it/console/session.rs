@@ -110,6 +110,21 @@ fn a_session_ends_when_it_is_idle_for_twelve_hours_and_in_any_case_after_seven_d
     assert!(!is_in(&idle));
 }
 
+// Fails when `Visit::judged` takes what the script asks for as a use.
+#[test]
+fn what_the_script_of_an_open_page_asks_for_keeps_no_session_alive() {
+    let world = World::start();
+    let workspace = world.workspace(&Json::Null);
+    let browser = Browser::signed_in(&world, READ_TOKEN);
+    let path = format!("/w/{}/live/rate", workspace.id);
+    let refreshes =
+        || world.call("GET", &path, &[("Cookie", &browser.cookie), ("Sec-Fetch-Dest", "empty")], b"").status == 200;
+    world.clock.step(11 * HOUR);
+    assert!(refreshes());
+    world.clock.step(HOUR);
+    assert!(!refreshes() && !is_in(&browser));
+}
+
 // Fails when `Visit::judged` goes on without a session.
 #[test]
 fn without_a_session_every_page_leads_to_the_sign_in_page_and_nothing_is_done() {

@@ -1,0 +1,36 @@
+//! The documents behind pages, as the management API gives them: that takes no cookie, so that a browser which is signed
+//! in asks here. They come from the same functions, for the same token, under the same mask.
+
+use super::super::Page;
+use super::super::visit::Visit;
+use crate::http::manage::{Answer, Call, merges, quarantine, requests, reviews, tree, users};
+use std::sync::Arc;
+
+async fn document<F: Future<Output = Answer>>(visit: &Visit, call: impl FnOnce(Call) -> F, resource: &str) -> Page {
+    Ok(tree(200, &visit.ask(call, &[resource, visit.part(1)], &[]).await?))
+}
+
+/// `GET /w/{ws}/users/{user_id}/json`.
+pub(crate) async fn user(visit: Arc<Visit>) -> Page {
+    document(&visit, users::show, "users").await
+}
+
+/// `GET /w/{ws}/merges/{merge_id}/json`.
+pub(crate) async fn merge(visit: Arc<Visit>) -> Page {
+    document(&visit, merges::show, "merges").await
+}
+
+/// `GET /w/{ws}/requests/{request_id}/json`.
+pub(crate) async fn request(visit: Arc<Visit>) -> Page {
+    document(&visit, requests::show, "requests").await
+}
+
+/// `GET /w/{ws}/quarantine/{entry_id}/json`.
+pub(crate) async fn entry(visit: Arc<Visit>) -> Page {
+    document(&visit, quarantine::show, "quarantine").await
+}
+
+/// `GET /w/{ws}/reviews/{review_id}/json`.
+pub(crate) async fn review(visit: Arc<Visit>) -> Page {
+    document(&visit, reviews::show, "reviews").await
+}
