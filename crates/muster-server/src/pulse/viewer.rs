@@ -131,6 +131,7 @@ mod tests {
     use muster_core::time::Timestamp;
     use muster_wire::manage::settings::WorkspaceSettings;
     use std::sync::atomic::{AtomicBool, Ordering};
+    use tokio::time::timeout;
 
     fn watched() -> (Arc<App>, Arc<Entry>) {
         let token = "the-admin-token-of-the-tests".to_owned();
@@ -175,6 +176,18 @@ mod tests {
         assert!(matches!(viewer.next(|_| true).await, Sight::Request(..)));
         may.store(false, Ordering::SeqCst);
         assert!(matches!(viewer.next(|_| true).await, Sight::Ended));
+    }
+
+    // Fails when a check of the judge counts as something that was said, or nothing waits for `quiet_until`.
+    #[tokio::test(start_paused = true)]
+    async fn a_stream_that_said_nothing_for_the_time_of_a_keep_alive_says_that_it_lives_and_no_sooner() {
+        let (app, entry) = watched();
+        let mut viewer = Viewer::open(&app, &entry, |_| Some(false)).unwrap();
+        for _ in 0..2 {
+            let nearly = LIVE_KEEP_ALIVE - LIVE_CHECK_PERIOD / 2;
+            assert!(timeout(nearly, viewer.next()).await.is_err());
+            assert!(matches!(timeout(LIVE_CHECK_PERIOD, viewer.next()).await, Ok(Sight::Quiet)));
+        }
     }
 
     #[tokio::test]

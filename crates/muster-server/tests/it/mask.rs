@@ -1,6 +1,6 @@
 //! `mask_personal_data`: who may not see personal data sees structure and names alone, on every reading route.
 
-use crate::world::{ADMIN_TOKEN, READ_TOKEN, Workspace, World};
+use crate::world::{ADMIN_TOKEN, READ_TOKEN, Workspace, World, customer};
 use serde_json::{Value as Json, json};
 
 /// In every value that is planted, and in nothing that Muster makes.
@@ -112,6 +112,25 @@ fn who_may_not_see_values_still_finds_a_user_by_one_and_sees_names_and_structure
     assert_eq!(user["id"].as_str().map(str::len), Some(24));
     let all = workspace.find("customer_id", "planted-a").unwrap();
     assert_eq!(all["identifiers"]["mobile"], "+1555planted2");
+}
+
+// Fails when `value` is put on the open list of `mask.rs`, or `users` among the impersonal resources of `outgoing.rs`.
+#[test]
+fn a_lookup_tells_who_may_not_see_values_where_one_leads_and_not_how_it_is_written() {
+    let world = World::start();
+    let workspace = world.workspace(&json!({"mask_personal_data": true}));
+    let id = workspace.results(&json!([customer("planted-a")]))[0]["id"].clone();
+    let path = format!("/api/v1/workspaces/{}/users/lookup", workspace.id);
+    let told = |token: &str| {
+        let bearer = format!("Bearer {token}");
+        let answer = world.call("POST", &path, &[("Authorization", &bearer)], br#"{"value": "planted-a"}"#);
+        (answer.status, answer.json())
+    };
+    let shown = |value: &str| {
+        let item = json!({"kind": "customer_id", "value": value, "active": true, "excepted": false, "id": id, "recorded_under": id});
+        (200, json!({"items": [item], "user_id": null, "request_id": false}))
+    };
+    assert_eq!([told(READ_TOKEN), told(ADMIN_TOKEN)], [shown("***"), shown("planted-a")]);
 }
 
 #[test]

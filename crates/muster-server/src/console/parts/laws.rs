@@ -4,15 +4,14 @@ use super::{clipped, escaped, json_code, key, shown};
 use proptest::prelude::*;
 use serde_json::{Value as Json, json};
 
-/// Texts with what HTML gives a meaning, and what hides, among any other letters.
+/// Texts with what HTML gives a meaning, ends of references among it, and what hides, among any other letters.
 fn texts() -> impl Strategy<Value = String> {
-    let letter = prop_oneof![
-        prop::sample::select(vec![
-            '<', '>', '"', '\'', '&', ';', '/', '=', ' ', '\n', '\0', '\u{202e}', '\u{feff}', '`'
-        ]),
-        any::<char>(),
+    let marks = [
+        "<", ">", "\"", "'", "&", ";", "/", "=", " ", "\n", "\0", "\u{202e}", "\u{feff}", "`", "&lt;", "&amp;", "#39;",
     ];
-    prop::collection::vec(letter, 0..40).prop_map(String::from_iter)
+    let part =
+        prop_oneof![prop::sample::select(marks.to_vec()).prop_map(str::to_owned), any::<char>().prop_map(String::from)];
+    prop::collection::vec(part, 0..40).prop_map(|parts| parts.concat())
 }
 
 /// The markup without the tags that a component makes by itself; what is left came in.
