@@ -30,17 +30,31 @@ export class Server {
     const server = new Server();
     server.folder = mkdtempSync(join(tmpdir(), "muster-browser-"));
     server.data = join(server.folder, "data");
+    process.on("exit", () => server.process.kill("SIGKILL"));
+    await server.launch();
+    return server;
+  }
+
+  /** Starts on the data that is there: on the address of before, and without room for files of more than `blocks_max`
+   * blocks of 512 bytes, if that is given: a write beyond it fails like one to a broken disk. */
+  async launch(blocks_max) {
     const env = { ...process.env };
     delete env.MUSTER_ADMIN_TOKEN;
-    const flags = ["serve", "--data-dir", server.data, "--listen", "127.0.0.1:0"];
-    server.process = spawn(MUSTER_BIN, flags, { env, cwd: server.folder, stdio: ["ignore", "pipe", "pipe"] });
-    server.log = "";
-    server.process.stderr.on("data", (text) => (server.log += text));
-    process.on("exit", () => server.process.kill("SIGKILL"));
-    server.ended = new Promise((resolve) => server.process.on("exit", resolve));
-    server.url = await server.ready();
-    server.token = readFileSync(join(server.data, "admin-token"), "utf8").trim();
-    return server;
+    const flags = ["serve", "--data-dir", this.data, "--listen", this.url?.slice("http://".length) ?? "127.0.0.1:0"];
+    const bound = blocks_max ? `trap "" XFSZ; ulimit -f ${blocks_max};` : "";
+    const command = ["-c", `${bound} exec "$@"`, "sh", MUSTER_BIN, ...flags];
+    this.process = spawn("sh", command, { env, cwd: this.folder, stdio: ["ignore", "pipe", "pipe"] });
+    this.log = "";
+    this.process.stderr.on("data", (text) => (this.log += text));
+    this.ended = new Promise((resolve) => this.process.on("exit", resolve));
+    this.url = await this.ready();
+    this.token = readFileSync(join(this.data, "admin-token"), "utf8").trim();
+  }
+
+  /** Ends it as a power failure would. */
+  async kill() {
+    this.process.kill("SIGKILL");
+    await this.ended;
   }
 
   ready() {

@@ -14,7 +14,16 @@ use crate::repo::{Repo, answers, succeeds};
 /// Where Debian puts it.
 const CHROMIUM: &str = "/usr/bin/chromium";
 /// The files with claims, the longest first; two run at a time, each with a server and a browser of its own.
-const FILES: [&str; 6] = ["pages.mjs", "empty.mjs", "story.mjs", "without-script.mjs", "sign-in.mjs", "keyboard.mjs"];
+const FILES: [&str; 8] = [
+    "states.mjs",
+    "pages.mjs",
+    "empty.mjs",
+    "story.mjs",
+    "without-script.mjs",
+    "sign-in.mjs",
+    "keyboard.mjs",
+    "keyboard-work.mjs",
+];
 /// What npm says when it cannot reach the registry.
 const UNREACHABLE: [&str; 5] = ["ENOTFOUND", "EAI_AGAIN", "ECONNREFUSED", "ETIMEDOUT", "ECONNRESET"];
 

@@ -1,0 +1,195 @@
+// States that pass or should not be: an activation under way, a stream that is lost, storage that takes no more, a session
+// that ended, a job over many entries. Each is as sound as a page of every day (`look.mjs`).
+
+import assert from "node:assert/strict";
+import { look } from "./look.mjs";
+import { customer, event, signIn, story, until, visitor } from "./world.mjs";
+
+const path = (page) => new URL(page.url()).pathname;
+const state = async (page) => (await page.textContent("[data-live-text]")).trim();
+// Enough that an activation lasts for some batches.
+const PEOPLE = 6_000;
+const REQUEST_ELEMENTS = 500;
+// Blocks of 512 bytes: room for a start, not for a day.
+const BLOCKS_MAX = 2_000;
+
+// What was found on any page, for the claim at the end.
+const wrong = [];
+const sound = async (page, name) => wrong.push(...(await look(page, name)));
+
+/** Leaves a page's fragments as they are until `go` is called; no answer comes meanwhile. */
+async function held(page, fragment) {
+  await page.route(fragment, () => {});
+  return () => page.unroute(fragment);
+}
+
+story({
+  "a merge of three by one element tells all three": async (world) => {
+    const { browser, server } = world;
+    const shop = (world.shop = await server.workspace("SHOP"));
+    await shop.manage("PATCH", "", { limits: { users_per_minute: 0, events_per_minute: 0 } });
+    await shop.identify({ kind: "customer_id" }, { kind: "mobile" }, { kind: "email" });
+    await shop.import(customer("a"), { type: "customer", attributes: { mobile: "+15550101" } },
+      { type: "customer", attributes: { email: "a@example.com" } });
+    const page = (world.page = await visitor(browser, server));
+    await signIn(page, server.token);
+    const find = async (kind, value) => (await shop.manage("POST", "/users/find", { kind, value })).id;
+    const ids = [await find("customer_id", "a"), await find("mobile", "+15550101"), await find("email", "a@example.com")];
+    await shop.import(customer("a", { mobile: "+15550101", email: "a@example.com" }));
+    const live = await find("customer_id", "a");
+    const merges = (await shop.manage("GET", "/merges")).items;
+    assert.deepEqual(merges.map((it) => it.survivor), [live, live]);
+    await page.goto(shop.at(`users/${live}`));
+    const user = await page.content();
+    assert.deepEqual(ids.filter((id) => !user.includes(id)), []);
+    await sound(page, "user-three");
+    await page.goto(shop.at(`merges/${merges[0].id}`));
+    const merge = await page.content();
+    assert.deepEqual(ids.filter((id) => !merge.includes(id)), []);
+    await sound(page, "merge-three");
+  },
+
+  "many entries are chosen, and the page of their job tells how far it is": async ({ page, shop }) => {
+    await shop.import(...Array.from({ length: 12 }, (_, n) => event(`q-${n}`, "")));
+    await page.goto(shop.at("quarantine"));
+    const boxes = page.locator("tbody [type=checkbox]");
+    assert.equal(await boxes.count(), 12);
+    for (let n = 0; n < 5; n += 1) await boxes.nth(n).check();
+    await sound(page, "quarantine-chosen");
+    await page.click("text=Replay the chosen");
+    await page.waitForURL(/\/jobs\//);
+    const words = () => page.textContent(".verdict");
+    await until(async () => (await words()) === "0 of 5 applied, 5 rejected again.", "the job is done");
+    const told = await page.$eval("progress", (it) => [it.value, it.max]);
+    assert.deepEqual(told, [5, 5]);
+    await sound(page, "job-chosen");
+    await page.goto(shop.at("quarantine"));
+    for (let n = 0; n < 7; n += 1) await boxes.nth(n).check();
+    await page.click("text=Drop the chosen");
+    await page.waitForSelector("tbody tr");
+    assert.equal((await shop.manage("GET", "/stats")).quarantined, 5);
+  },
+
+  "decided reviews say how, and are listed by it": async ({ page, shop }) => {
+    const decided = {};
+    for (const [n, decision] of ["merge", "keep_apart", "dismiss"].entries()) {
+      await shop.manage("PUT", "/identity", { enabled: true, identifiers: [
+        { kind: "customer_id", pinned: true }, { kind: "mobile" }, { kind: "email" }] });
+      await shop.import(customer(`r${n}`, { mobile: `+155502${n}` }), customer(`s${n}`));
+      await shop.import(customer(`s${n}`, { mobile: `+155502${n}` }));
+      const [review] = (await shop.manage("GET", "/reviews?state=open")).items;
+      await page.goto(shop.at(`reviews/${review.id}`));
+      await page.check(`[value=${decision}]`);
+      await page.click("text=Decide and open next");
+      await page.waitForURL((url) => !url.pathname.endsWith(review.id));
+      await page.goto(shop.at(`reviews/${review.id}`));
+      decided[decision] = [await page.locator("form [name=decision]").count(), await page.locator(".panel h2").textContent()];
+      await sound(page, `review-${decision}`);
+    }
+    const none = [0, "Decided"];
+    assert.deepEqual(decided, { merge: none, keep_apart: none, dismiss: none });
+    const listed = {};
+    for (const state of ["open", "merged", "kept_apart", "dismissed"]) {
+      await page.goto(shop.at(`reviews?state=${state}`));
+      listed[state] = await page.locator("tbody tr").count();
+    }
+    assert.deepEqual(listed, { open: 0, merged: 1, kept_apart: 1, dismissed: 1 });
+  },
+
+  // Fails when `Identity::may_change` does not ask `is_activating`.
+  "while kinds become active the page tells how far it is, and its settings are locked": async ({ page, shop, server }) => {
+    const crowd = await server.workspace("CROWD");
+    await crowd.manage("PATCH", "", { limits: { users_per_minute: 0 } });
+    for (let at = 0; at < PEOPLE; at += REQUEST_ELEMENTS) {
+      const people = Array.from({ length: REQUEST_ELEMENTS }, (_, n) => customer(`c${at + n}`, { mobile: `+1555${at + n}` }));
+      assert.equal((await crowd.import(...people)).status, 200);
+    }
+    const go = await held(page, "**/identity/progress");
+    await crowd.manage("PUT", "/identity", { enabled: true, identifiers: [{ kind: "customer_id" }, { kind: "mobile" }] });
+    await page.goto(crowd.at("identity"));
+    assert.match(await page.textContent(".notice.warn"), /^Kinds are becoming active/);
+    const bar = await page.$eval("progress", (it) => it.value <= it.max);
+    const open = await page.$$eval("main button, main input, main select, main textarea", (all) =>
+      all.filter((it) => !it.matches(":disabled") && it.type !== "hidden").map((it) => it.outerHTML));
+    assert.deepEqual([bar, open], [true, []]);
+    await sound(page, "identity-activating");
+    await go();
+    await page.reload();
+    await until(async () => (await crowd.manage("GET", "/identity")).state === "active", "the kind is active");
+    await page.goto(crowd.at("identity"));
+    assert.deepEqual([await page.locator("progress").count(), await page.locator("#identity fieldset:disabled").count()], [0, 0]);
+  },
+
+  // Fails when `live` of console.js leaves out `again`, or the listener of `error`.
+  "a live page whose server goes says so, and comes back with it": async ({ page, shop, server }) => {
+    await page.goto(shop.at("live"));
+    await until(async () => (await state(page)) === "Running", "the stream runs");
+    page.faults.splice(0);
+    await server.kill();
+    await until(async () => (await state(page)) === "Connection lost, trying again", "the page says it");
+    assert.equal((await page.locator("tbody tr").count()) > 0, true, "what came before stays");
+    // Chromium reports each try as an error of the console.
+    const isTry = (line) => line.includes("net::ERR_");
+    assert.deepEqual(page.faults.filter((line) => !isTry(line)), []);
+    page.faults.splice(0);
+    wrong.push(...(await look(page, "live-lost")).filter((line) => !isTry(line)));
+    await server.launch();
+    // A session ends with its server: whoever watched signs in again and is where it was.
+    await page.waitForSelector(".alone #token");
+    await page.fill("#token", server.token);
+    await page.click("button.primary");
+    assert.equal(path(page), shop.at("live"));
+    await until(async () => (await state(page)) === "Running", "the stream runs again");
+    page.faults.splice(0);
+  },
+
+  // Fails when `refresh` of console.js does not ask `redirected`: then the sign-in page stands among the figures.
+  "a page that is left open is led to the sign-in page when its token is revoked": async ({ browser, server, shop }) => {
+    const { token } = await server.manage("POST", "/tokens", { name: "gone", scopes: ["read"] });
+    const page = await visitor(browser, server);
+    await page.clock.install();
+    await signIn(page, token);
+    await page.goto(shop.at("overview"));
+    await server.manage("DELETE", "/tokens/gone");
+    await page.clock.fastForward("00:11");
+    // Each fragment of the page leads there; the first that comes is enough.
+    await page.waitForSelector(".alone #token");
+    assert.equal(path(page), "/sign-in");
+    await sound(page, "sign-in-after-revocation");
+  },
+
+  "a token that may only read is shown sound pages without an action": async ({ browser, server, shop }) => {
+    const { token } = await server.manage("POST", "/tokens", { name: "reader", scopes: ["read"] });
+    const page = await visitor(browser, server);
+    await signIn(page, token);
+    for (const rest of ["quarantine", "identity", "settings", "settings/workspace"]) {
+      await page.goto(shop.at(rest));
+      assert.deepEqual([await page.locator(".danger").count(), await page.locator("[data-dialog]").count()], [0, 0], rest);
+      await sound(page, `reader-${rest.replace("/", "-")}`);
+    }
+  },
+
+  // Fails when `trouble` takes the frame of a page for 503, or `verdict` of the overview does not ask `not_ready`.
+  "storage that takes no more is told in words, with what is not lost": async ({ page, shop, server }) => {
+    await server.kill();
+    await server.launch(BLOCKS_MAX);
+    await signIn(page, server.token);
+    const note = "long".repeat(1_000);
+    const fill = async (n) => (await shop.import(...Array.from({ length: 20 }, (_, at) => customer(`f${n}-${at}`, { note })))).status;
+    let n = 0;
+    await until(async () => (await fill((n += 1))) === 503, "the storage takes no more");
+    await page.goto(shop.at("settings/workspace"));
+    await page.fill("#s-name", "Changed");
+    const [answer] = await Promise.all([page.waitForNavigation(), page.click("text=Save settings")]);
+    page.faults.splice(0);
+    assert.deepEqual([answer.status(), await page.textContent("h1")], [503, "The storage does not answer"]);
+    assert.match(await page.textContent("main"), /Nothing that was answered with 200 is lost\./);
+    await sound(page, "unavailable");
+    await page.goto(shop.at("overview"));
+    assert.match(await page.textContent(".verdict"), /Callers get 503\.$/);
+    assert.match(await page.textContent(".side-foot"), /not ready/);
+    await sound(page, "overview-not-ready");
+  },
+
+  "nothing is wrong with any of them": () => assert.deepEqual(wrong, []),
+});
