@@ -1,6 +1,6 @@
 //! The stage `browser`: drives the console of the release binary with Debian's Chromium. playwright-core and axe-core
-//! are installed below the target folder, once for each lock file; Chromium and curl by apt-get where they are absent
-//! and that is allowed. The claims are in `tests/browser`; screenshots go to `screenshots` in the target folder.
+//! are installed below the target folder, once for each lock file; node, npm, Chromium and curl by apt-get where they are
+//! absent and that is allowed. The claims are in `tests/browser`; screenshots go to `screenshots` in the target folder.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -25,17 +25,17 @@ const FILES: [&str; 8] = [
     "keyboard-work.mjs",
 ];
 /// What npm says when it cannot reach the registry.
-const UNREACHABLE: [&str; 5] = ["ENOTFOUND", "EAI_AGAIN", "ECONNREFUSED", "ETIMEDOUT", "ECONNRESET"];
+const UNREACHABLE: [&str; 7] =
+    ["ENOTFOUND", "EAI_AGAIN", "ECONNREFUSED", "ETIMEDOUT", "ECONNRESET", "ENETUNREACH", "EHOSTUNREACH"];
 
 pub(super) fn run(repo: &Repo) -> anyhow::Result<Verdict> {
-    if !answers("node", &["-e", "process.exit(parseInt(process.versions.node) < 20 ? 1 : 0)"])
-        || !answers("npm", &["--version"])
-    {
-        return Ok(Verdict::Skipped("no node 20 with npm (Debian: apt-get install nodejs npm)".to_owned()));
-    }
-    if !programs()? {
-        let why = "no /usr/bin/chromium or no curl, and apt-get cannot install them here (Debian: apt-get install chromium curl)";
-        return Ok(Verdict::Skipped(why.to_owned()));
+    let missing = missing_programs()?;
+    if !missing.is_empty() {
+        let names = missing.join(" ");
+        let why = format!(
+            "no {names} (node from 20 on), and apt-get cannot install that here (Debian: apt-get install {names})"
+        );
+        return Ok(Verdict::Skipped(why));
     }
     // Nothing to do after the stage `build`; alone, the stage must not test an old binary.
     if !succeeds(&mut release_build(repo))? {
@@ -55,20 +55,25 @@ pub(super) fn run(repo: &Repo) -> anyhow::Result<Verdict> {
     Ok(Verdict::of(succeeds(&mut node)?))
 }
 
-/// Chromium and curl are there, or were installed.
-fn programs() -> anyhow::Result<bool> {
-    let are_there = || answers(CHROMIUM, &["--version"]) && answers("curl", &["--version"]);
-    if are_there() {
-        return Ok(true);
-    }
-    if !answers("sh", &["-c", "test \"$(id -u)\" = 0 && command -v apt-get"]) {
-        return Ok(false);
+/// Debian's names of the programs that are not there, also after an installation where that is allowed.
+fn missing_programs() -> anyhow::Result<Vec<&'static str>> {
+    let look = || {
+        let is_new = answers("node", &["-e", "process.exit(parseInt(process.versions.node) < 20 ? 1 : 0)"]);
+        let programs = [("npm", "npm"), ("chromium", CHROMIUM), ("curl", "curl")];
+        let others = programs.map(|(name, program)| (name, answers(program, &["--version"])));
+        let all = [("nodejs", is_new)].into_iter().chain(others);
+        all.filter(|(_, is_there)| !is_there).map(|(name, _)| name).collect::<Vec<_>>()
+    };
+    let missing = look();
+    if missing.is_empty() || !answers("sh", &["-c", "test \"$(id -u)\" = 0 && command -v apt-get"]) {
+        return Ok(missing);
     }
     let mut update = Command::new("apt-get");
     let mut install = Command::new("apt-get");
-    install.args(["install", "-y", "--no-install-recommends", "chromium", "curl"]);
-    install.env("DEBIAN_FRONTEND", "noninteractive");
-    Ok(succeeds(update.args(["update", "-q"]))? && succeeds(&mut install)? && are_there())
+    install.args(["install", "-y", "--no-install-recommends"]).args(&missing).env("DEBIAN_FRONTEND", "noninteractive");
+    // What could not be installed is missing still.
+    let _installed = succeeds(update.args(["update", "-q"]))? && succeeds(&mut install)?;
+    Ok(look())
 }
 
 /// The folder that holds the packages of the lock file; made when absent or made for another lock file.
