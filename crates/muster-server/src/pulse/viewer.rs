@@ -185,8 +185,8 @@ mod tests {
         let mut viewer = Viewer::open(&app, &entry, |_| Some(false)).unwrap();
         for _ in 0..2 {
             let nearly = LIVE_KEEP_ALIVE - LIVE_CHECK_PERIOD / 2;
-            assert!(timeout(nearly, viewer.next()).await.is_err());
-            assert!(matches!(timeout(LIVE_CHECK_PERIOD, viewer.next()).await, Ok(Sight::Quiet)));
+            assert!(timeout(nearly, viewer.next(|_| true)).await.is_err());
+            assert!(matches!(timeout(LIVE_CHECK_PERIOD, viewer.next(|_| true)).await, Ok(Sight::Quiet)));
         }
     }
 

@@ -127,7 +127,7 @@ fn a_lookup_tells_who_may_not_see_values_where_one_leads_and_not_how_it_is_writt
         (answer.status, answer.json())
     };
     let shown = |value: &str| {
-        let item = json!({"kind": "customer_id", "value": value, "active": true, "excepted": false, "id": id, "recorded_under": id});
+        let item = json!({"kind": "customer_id", "value": value, "active": true, "excepted": false, "id": id, "recorded_under": id, "former": []});
         (200, json!({"items": [item], "user_id": null, "request_id": false}))
     };
     assert_eq!([told(READ_TOKEN), told(ADMIN_TOKEN)], [shown("***"), shown("planted-a")]);
