@@ -5,7 +5,7 @@ use crate::activation;
 use crate::budget::Room;
 use crate::callers::{Caller, Callers, Scope, Scopes};
 use crate::clock::Random;
-use crate::console::session::Sessions;
+use crate::console::session::{Refusals, Sessions};
 use crate::limits::{BODY_DEADLINE, MANAGEMENT_READS_MAX, STALE_ROUNDS_MAX, TOKEN_LENGTH_MIN};
 use crate::lockout::Lockout;
 use crate::pulse::Watching;
@@ -108,6 +108,8 @@ pub struct App {
     pub(crate) activations: activation::Running,
     pub(crate) replays: Jobs,
     pub(crate) sessions: Sessions,
+    /// Refused sign-ins that were recorded lately.
+    pub(crate) refusals: Refusals,
     /// Its listener speaks TLS.
     pub(crate) over_tls: AtomicBool,
     pub(crate) watching: Watching,
@@ -191,6 +193,7 @@ impl App {
             activations: activation::Running::default(),
             replays: Jobs::default(),
             sessions: Sessions::default(),
+            refusals: Refusals::default(),
             over_tls: AtomicBool::new(false),
             said_not_ready: AtomicBool::new(false),
             draining: AtomicBool::new(false),

@@ -100,6 +100,13 @@ pub const GRACE_SECONDS_MAX: i64 = 31 * 86_400;
 pub const SESSION_MS: i64 = 7 * 86_400_000;
 /// How long a session lasts while nobody uses it: a working day.
 pub const SESSION_IDLE_MS: i64 = 12 * 3_600_000;
+/// Addresses whose refused sign-ins are recorded within [`SIGN_IN_RECORD_MS`], each once: beyond it none is, so that the
+/// audit log cannot be filled by whoever has many addresses.
+pub const SIGN_IN_ADDRESSES_MAX: usize = 100;
+/// For how long a second refused sign-in of an address is not recorded, in milliseconds.
+pub const SIGN_IN_RECORD_MS: i64 = 60_000;
+/// Records of the audit log of a workspace that are looked through for who made its keys: the newest, some megabytes.
+pub const KEY_AUDIT_LOOK_MAX: usize = 5_000;
 /// Sessions of the console at a time; the one used least lately gives way.
 pub const SESSIONS_MAX: usize = 1_000;
 /// Rows of a page of the console.

@@ -2,11 +2,12 @@
 //! that a session ends with its token; a restart ends all of them.
 
 use crate::app::App;
-use crate::limits::{SESSION_IDLE_MS, SESSION_MS, SESSIONS_MAX};
+use crate::limits::{SESSION_IDLE_MS, SESSION_MS, SESSIONS_MAX, SIGN_IN_ADDRESSES_MAX, SIGN_IN_RECORD_MS};
 use crate::workspaces::sha256;
 use axum::http::{HeaderMap, header};
 use muster_core::time::Timestamp;
 use std::collections::HashMap;
+use std::net::IpAddr;
 use std::sync::{Mutex, PoisonError};
 
 /// The cookie of a session.
@@ -15,6 +16,23 @@ pub(super) const SESSION: &str = "muster-session";
 pub(super) const THEME: &str = "theme";
 /// The cookie that asks for UTC in place of the workspace's zone.
 pub(super) const ZONE: &str = "zone";
+
+/// Refused sign-ins that were recorded lately, by address.
+#[derive(Debug, Default)]
+pub(crate) struct Refusals(Mutex<HashMap<IpAddr, Timestamp>>);
+
+impl Refusals {
+    /// Whether a refusal of this address is recorded: one a minute, and of so many addresses alone.
+    pub(super) fn is_recorded(&self, address: IpAddr, now: Timestamp) -> bool {
+        let mut recorded = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        recorded.retain(|_, at| now.0 - at.0 < SIGN_IN_RECORD_MS);
+        if recorded.contains_key(&address) || recorded.len() >= SIGN_IN_ADDRESSES_MAX {
+            return false;
+        }
+        recorded.insert(address, now);
+        true
+    }
+}
 
 /// The sessions of this process, by the hash of their cookie: whoever reads memory finds no cookie.
 #[derive(Debug, Default)]
@@ -87,4 +105,20 @@ pub(super) fn set_session(value: &str, is_secure: bool) -> String {
     let age = if value.is_empty() { 0 } else { SESSION_MS / 1_000 };
     let secure = if is_secure { "; Secure" } else { "" };
     format!("{SESSION}={value}; Path=/; Max-Age={age}; HttpOnly; SameSite=Lax{secure}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    // Fails when `is_recorded` leaves out either half of its condition.
+    #[test]
+    fn a_refused_sign_in_is_recorded_once_a_minute_and_address_and_of_a_bounded_number_of_addresses() {
+        let refusals = Refusals::default();
+        let address = |n: usize| IpAddr::from([192, 0, 2, u8::try_from(n).unwrap_or_default()]);
+        let at = |n: usize, ms: i64| refusals.is_recorded(address(n), Timestamp(ms));
+        assert_eq!([at(0, 0), at(0, 59_999), at(1, 59_999), at(0, 60_000)], [true, false, true, true]);
+        let recorded = (2..=SIGN_IN_ADDRESSES_MAX + 5).filter(|n| at(*n, 60_001)).count();
+        assert_eq!(recorded, SIGN_IN_ADDRESSES_MAX - 2);
+    }
 }

@@ -176,6 +176,11 @@ impl Visit {
         format!("{}://{host}", if self.is_secure { "https" } else { "http" })
     }
 
+    /// The address that it came from.
+    pub(super) fn client(&self) -> IpAddr {
+        self.address
+    }
+
     /// The cookie of its session.
     pub(super) fn session(&self) -> &str {
         cookie(&self.headers, SESSION).unwrap_or_default()

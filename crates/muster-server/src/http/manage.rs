@@ -7,6 +7,7 @@ pub(crate) mod identity;
 pub(crate) mod keys;
 pub(crate) mod live;
 pub(crate) mod lookup;
+mod makers;
 pub(crate) mod merges;
 pub(crate) mod outgoing;
 pub(crate) mod quarantine;

@@ -167,3 +167,34 @@ fn who_sees_one_workspace_does_not_see_what_was_done_in_an_earlier_one_of_its_id
     assert_eq!((actions, &page["next_cursor"]), (vec![&json!("token.made"), &json!("workspace.made")], &Json::Null));
     assert_eq!(told(&world, "?workspace=SHOP").len(), 4);
 }
+
+// Fails when `signed_in` records a refusal each time, or `session` what was typed.
+#[test]
+fn signing_in_and_out_is_recorded_and_a_refusal_once_a_minute_with_nothing_that_was_typed() {
+    let world = World::start();
+    let post = |path: &str, cookie: &str, body: &str| {
+        let headers = [("Sec-Fetch-Site", "same-origin"), ("Cookie", cookie)];
+        let kind = ("Content-Type", "application/x-www-form-urlencoded");
+        let headers: Vec<_> = headers.into_iter().chain([kind]).collect();
+        world.call("POST", path, &headers, body.as_bytes())
+    };
+    for seconds in [0, 30, 30] {
+        world.clock.step(seconds);
+        assert_eq!(post("/sign-in", "", "token=guessed").status, 401);
+    }
+    let answer = post("/sign-in", "", &format!("token={ADMIN_TOKEN}"));
+    let cookie = answer.header("set-cookie").unwrap().split(';').next().unwrap().to_owned();
+    assert_eq!(post("/sign-out", &cookie, "").status, 303);
+    let page = world.admin("GET", "/audit", &Json::Null).json();
+    let record = |second: &str, name: &str, action: &str| {
+        json!({"at": format!("2026-01-05T00:0{second}.000Z"), "token": name, "address": "127.0.0.1", "workspace": null,
+            "action": action, "subject": name, "detail": {}})
+    };
+    let expected = [
+        record("1:00", "admin", "session.ended"),
+        record("1:00", "admin", "session.begun"),
+        record("1:00", "", "session.refused"),
+        record("0:00", "", "session.refused"),
+    ];
+    assert_eq!(page["items"], json!(expected));
+}

@@ -10,6 +10,7 @@ use super::super::visit::Visit;
 use super::super::{Page, assets, guarded};
 use crate::app::App;
 use crate::http::guard::client_address;
+use crate::http::manage::audit::{self, Action};
 use askama::Template;
 use axum::extract::{ConnectInfo, Request, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
@@ -99,12 +100,17 @@ pub(crate) async fn signed_in(
     };
     let field = |name: &str| fields.iter().find(|(known, _)| known == name).map_or("", |(_, value)| value.trim());
     let next = if is_local(field("next")) { field("next") } else { "/" };
-    if app.caller(field("token")).is_none() {
-        let delay = app.lockout.wrong(client_address(&app, &head.headers, peer), app.now());
+    let address = client_address(&app, &head.headers, peer);
+    let Some(caller) = app.caller(field("token")) else {
+        let (delay, now) = (app.lockout.wrong(address, app.now()), app.now());
+        if app.refusals.is_recorded(address, now) {
+            audit::session(&app, Action::SessionRefused, None, address).await;
+        }
         tokio::time::sleep(delay).await;
         return refused(StatusCode::UNAUTHORIZED, next, "No such token. It may have been revoked.");
-    }
+    };
     let cookie = app.sessions.begin(&app, field("token"));
+    audit::session(&app, Action::SessionBegun, Some(&caller), address).await;
     let mut response = redirect(next);
     set_cookie(&mut response, &set_session(&cookie, is_secure));
     guarded(response)
@@ -113,6 +119,7 @@ pub(crate) async fn signed_in(
 /// `POST /sign-out`.
 pub(crate) async fn sign_out(visit: Arc<Visit>) -> Page {
     visit.app.sessions.end(visit.session());
+    audit::session(&visit.app, Action::SessionEnded, Some(&visit.caller), visit.client()).await;
     let mut response = redirect("/sign-in");
     set_cookie(&mut response, &set_session("", visit.is_secure()));
     Ok(response)

@@ -3,7 +3,8 @@
 
 use super::scopes::{has, unbound};
 use super::{Answer, Call, blocking, no_workspace, tree};
-use crate::callers::Scope;
+use crate::app::App;
+use crate::callers::{Caller, Scope};
 use muster_core::id::WorkspaceId;
 use muster_core::time::Timestamp;
 use muster_store::access::{AuditQuery, AuditRecord};
@@ -11,6 +12,7 @@ use muster_store::bounds::AUDIT_DETAIL_BYTES;
 use muster_wire::manage::page::page;
 use muster_wire::manage::problem::Problem;
 use serde_json::{Map, Value as Json, json};
+use std::net::IpAddr;
 use std::sync::Arc;
 
 /// What was done.
@@ -44,6 +46,12 @@ pub(crate) enum Action {
     ReplayStarted,
     /// A quarantine entry was dropped.
     QuarantineDiscarded,
+    /// Somebody signed in to the console.
+    SessionBegun,
+    /// Somebody signed out.
+    SessionEnded,
+    /// A token that is none was given to sign in.
+    SessionRefused,
 }
 
 impl Action {
@@ -64,6 +72,9 @@ impl Action {
             Self::QuarantineReplayed => "quarantine.replayed",
             Self::ReplayStarted => "quarantine.replay_started",
             Self::QuarantineDiscarded => "quarantine.discarded",
+            Self::SessionBegun => "session.begun",
+            Self::SessionEnded => "session.ended",
+            Self::SessionRefused => "session.refused",
         }
     }
 }
@@ -82,12 +93,33 @@ impl Call {
             subject: subject.to_owned(),
             detail: bounded(&detail),
         };
-        let engine = Arc::clone(&self.app.engine);
-        // The failure is logged where refusals are made; the answer is about the change, which stands.
-        if blocking(move || engine.append_audit(&record)).await.is_err() {
-            tracing::error!(action = action.name(), "a change could not be recorded in the audit log");
-        }
+        append(&self.app, action, record).await;
     }
+}
+
+async fn append(app: &App, action: Action, record: AuditRecord) {
+    let engine = Arc::clone(&app.engine);
+    // The failure is logged where refusals are made; the answer is about the change, which stands.
+    if blocking(move || engine.append_audit(&record)).await.is_err() {
+        tracing::error!(action = action.name(), "a change could not be recorded in the audit log");
+    }
+}
+
+/// Records that a session of the console began, ended or was refused; `caller` is whose it is, None where the token is none.
+/// It belongs to the workspace that the token is bound to, if it is to one.
+pub(crate) async fn session(app: &App, action: Action, caller: Option<&Caller>, address: IpAddr) {
+    let name = caller.map(|caller| caller.name.to_string()).unwrap_or_default();
+    let record = AuditRecord {
+        no: 0,
+        at: app.now(),
+        token: name.clone(),
+        address: Some(address),
+        workspace: caller.and_then(|caller| caller.workspace.clone()),
+        action: action.name().to_owned(),
+        subject: name,
+        detail: "{}".to_owned(),
+    };
+    append(app, action, record).await;
 }
 
 /// A detail as text, within the bound of the engine: one that is too long keeps its names alone.

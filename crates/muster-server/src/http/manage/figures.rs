@@ -1,7 +1,9 @@
 //! Figures of a workspace from its pulse: rates of the last hour, faults by type, and the use of its keys. In memory: they
 //! begin anew with the server.
 
+use super::makers::{Maker, makers};
 use super::{Answer, Call, tree};
+use crate::callers::Scope;
 use crate::pulse::{FaultShown, MinuteShown, UseShown};
 use crate::workspaces::{Entry, fingerprint};
 use muster_core::id::RequestId;
@@ -74,12 +76,20 @@ fn fault(fault: &FaultShown) -> Json {
 pub(crate) async fn keys(call: Call) -> Answer {
     let entry = call.entry()?;
     let shown = entry.lane.pulse.keys(&entry.workspace.keys, call.app.now());
-    let items: Vec<Json> = shown.iter().map(key).collect();
+    let records: Vec<KeyRecord> = shown.iter().map(|(key, _)| key.clone()).collect();
+    // The audit log is for those who operate.
+    let makers = if call.caller.has(Scope::Operate) {
+        makers(&call, &entry, &records).await?
+    } else {
+        vec![None; records.len()]
+    };
+    let items: Vec<Json> = shown.iter().zip(makers).map(key).collect();
     let answer = json!({"items": items, "next_cursor": null, "since": since(&call, &entry)});
     Ok(Call::about(&entry, tree(200, &answer)))
 }
 
-fn key((key, used): &(KeyRecord, UseShown)) -> Json {
+fn key(((key, used), maker): (&(KeyRecord, UseShown), Option<Maker>)) -> Json {
+    let (by, from) = maker.map_or((None, None), |(by, from)| (Some(by), from));
     json!({
         "fingerprint": fingerprint(&key.sha256),
         "scopes": key.scopes.split(',').collect::<Vec<_>>(),
@@ -88,5 +98,7 @@ fn key((key, used): &(KeyRecord, UseShown)) -> Json {
         "last_used_at": text(used.last_used_at),
         "addresses": used.addresses,
         "refused_after_end": used.refused_after_end,
+        "made_by": by,
+        "made_from": from.map(|address| address.to_string()),
     })
 }

@@ -1,0 +1,52 @@
+//! Who made the keys of a workspace, from the audit log: it alone knows, and forgets the oldest.
+
+use super::audit::Action;
+use super::{Call, Refusal, blocking};
+use crate::limits::{KEY_AUDIT_LOOK_MAX, PAGE_MAX};
+use crate::workspaces::{Entry, fingerprint};
+use muster_core::time::Timestamp;
+use muster_store::access::{AuditQuery, AuditRecord};
+use muster_store::engine::{EngineError, KeyRecord};
+use std::net::IpAddr;
+use std::sync::Arc;
+
+/// Who made a key: the name of the token, and the address of the call.
+pub(super) type Maker = (String, Option<IpAddr>);
+
+/// Who made each of these keys; None where the newest [`KEY_AUDIT_LOOK_MAX`] records do not tell.
+///
+/// # Errors
+/// Those of the storage.
+pub(super) async fn makers(call: &Call, entry: &Entry, keys: &[KeyRecord]) -> Result<Vec<Option<Maker>>, Refusal> {
+    let (engine, id, since) = (Arc::clone(&call.app.engine), entry.id().clone(), entry.workspace.created_at);
+    let keys = keys.to_vec();
+    blocking(move || {
+        let mut makers: Vec<Option<Maker>> = vec![None; keys.len()];
+        let (mut below, mut looked_at) = (None, 0);
+        while looked_at < KEY_AUDIT_LOOK_MAX && makers.iter().any(Option::is_none) {
+            let page = engine.audit(&AuditQuery { workspace: Some(id.clone()), below, limit: PAGE_MAX })?;
+            let Some(last) = page.items.last() else { break };
+            (below, looked_at) = (Some(last.no), looked_at + page.items.len());
+            // What is older is of an earlier workspace of the same id.
+            for record in page.items.iter().take_while(|record| record.at >= since) {
+                for (key, maker) in keys.iter().zip(&mut makers) {
+                    if maker.is_none() && made(record, key, since) {
+                        *maker = Some((record.token.clone(), record.address));
+                    }
+                }
+            }
+            if !page.more || last.at < since {
+                break;
+            }
+        }
+        Ok::<_, EngineError>(makers)
+    })
+    .await
+}
+
+/// Whether the record is of the call that made the key: a rotation names it, and the first came with its workspace.
+fn made(record: &AuditRecord, key: &KeyRecord, workspace_made_at: Timestamp) -> bool {
+    let is_first = key.created_at == workspace_made_at;
+    record.action == Action::KeyRotated.name() && record.subject == fingerprint(&key.sha256)
+        || is_first && record.action == Action::WorkspaceMade.name()
+}
