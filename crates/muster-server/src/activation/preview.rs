@@ -43,20 +43,28 @@ pub(crate) struct Preview {
     pub(crate) largest: u64,
     /// Reviews that the guards would open.
     pub(crate) reviews: u64,
+    /// How many live profiles would become one, with how often: the smallest groups first.
+    pub(crate) groups: Vec<(u64, u64)>,
+    /// Kinds with how many own records hold a value of theirs, in order of rank.
+    pub(crate) holders: Vec<(String, u64)>,
     /// Some values that lead to several live profiles now and to fewer then: the kind, and the live profiles.
     pub(crate) samples: Vec<(String, Vec<ProfileId>)>,
     /// False if more profiles share values than a preview looks at: then the figures are of the first of them.
     pub(crate) complete: bool,
 }
 
-/// Looks at a snapshot; takes as long as reading every own record twice.
+/// Looks at a snapshot; takes as long as reading every own record twice, or once where no kind becomes active.
 ///
 /// # Errors
 /// Those of the reader.
 pub(crate) fn preview(reader: &mut dyn Reader, target: &Identity, kinds: &[Box<str>]) -> Result<Preview, EngineError> {
-    let becomes = |k: &&KindSettings| kinds.iter().any(|kind| **kind == *k.kind.name());
-    let kinds: Vec<KindSettings> = target.kinds.iter().filter(becomes).cloned().collect();
-    let shared = shared(reader, &kinds)?;
+    let becomes = |k: &KindSettings| kinds.iter().any(|kind| **kind == *k.kind.name());
+    let (again, holders) = looked_through(reader, &target.kinds, becomes)?;
+    let kinds: Vec<KindSettings> = target.kinds.iter().filter(|k| becomes(k)).cloned().collect();
+    if kinds.is_empty() {
+        return Ok(Preview { holders, complete: true, ..Preview::default() });
+    }
+    let shared = shared(reader, &kinds, &again)?;
     let counters = reader.counters()?;
     let (mut trees, mut complete): (Trees, bool) = (BTreeMap::new(), true);
     for no in shared.iter().flat_map(|(_, holders)| holders) {
@@ -75,42 +83,60 @@ pub(crate) fn preview(reader: &mut dyn Reader, target: &Identity, kinds: &[Box<s
     }
     let rows = rows(reader, &trees)?;
     let outcome = run(rows, counters, target, &kinds)?;
-    Ok(told(&outcome, (&shared, &trees), complete))
+    Ok(Preview { holders, ..told(&outcome, (&shared, &trees), complete) })
+}
+
+/// Hashes of values that may be held by several own records.
+struct Again {
+    hasher: RandomState,
+    hashes: HashSet<u64>,
+}
+
+/// Reads every own record: which values of the kinds that become active come again, and how many records hold each kind.
+fn looked_through(
+    reader: &mut dyn Reader,
+    kinds: &[KindSettings],
+    becomes: impl Fn(&KindSettings) -> bool,
+) -> Result<(Again, Vec<(String, u64)>), EngineError> {
+    let mut again = Again { hasher: RandomState::new(), hashes: HashSet::new() };
+    let (mut once, mut counts) = (HashSet::new(), vec![0; kinds.len()]);
+    let becomes: Vec<bool> = kinds.iter().map(becomes).collect();
+    each_value(reader, kinds, |rank, key, _| {
+        counts[rank] += 1;
+        let hash = again.hasher.hash_one(&key);
+        if becomes[rank] && !once.insert(hash) {
+            again.hashes.insert(hash);
+        }
+    })?;
+    let holders = kinds.iter().zip(counts).map(|(kind, count)| (kind.kind.name().to_owned(), count)).collect();
+    Ok((again, holders))
 }
 
 /// The values that several own records hold, with these, by number.
-fn shared(reader: &mut dyn Reader, kinds: &[KindSettings]) -> Result<Shared, EngineError> {
-    let hasher = RandomState::new();
-    let (mut once, mut again) = (HashSet::new(), HashSet::new());
-    each_value(reader, kinds, |key, _| {
-        let hash = hasher.hash_one(&key);
-        if !once.insert(hash) {
-            again.insert(hash);
-        }
-    })?;
-    drop(once);
+fn shared(reader: &mut dyn Reader, kinds: &[KindSettings], again: &Again) -> Result<Shared, EngineError> {
     let mut shared: BTreeMap<Key, Vec<ProfileNo>> = BTreeMap::new();
-    each_value(reader, kinds, |key, no| {
-        if again.contains(&hasher.hash_one(&key)) {
+    each_value(reader, kinds, |_, key, no| {
+        if again.hashes.contains(&again.hasher.hash_one(&key)) {
             shared.entry(key).or_default().push(no);
         }
     })?;
     Ok(shared.into_iter().filter(|(_, holders)| holders.len() > 1).collect())
 }
 
+/// Tells each value with the place of its kind among these, and who holds it.
 fn each_value(
     reader: &mut dyn Reader,
     kinds: &[KindSettings],
-    mut each: impl FnMut(Key, ProfileNo),
+    mut each: impl FnMut(usize, Key, ProfileNo),
 ) -> Result<(), EngineError> {
     let mut after = ProfileNo(0);
     loop {
         let profiles = reader.profiles(after, BATCH)?;
         for profile in &profiles {
-            for kind in kinds {
+            for (rank, kind) in kinds.iter().enumerate() {
                 let value = profile.attributes.get(kind.kind.name()).and_then(|write| write.value.as_ref());
                 if let Some(key) = value.and_then(|value| key_of(kind, value)) {
-                    each(key, profile.no);
+                    each(rank, key, profile.no);
                 }
             }
         }
@@ -250,7 +276,13 @@ fn told(done: &Done, (shared, trees): (&Shared, &Trees), complete: bool) -> Prev
         let together = by_root.into_values().filter(|ids| ids.len() > 1);
         samples.extend(together.map(|ids| (key.kind.name().to_owned(), ids.into_iter().collect())));
     }
+    let mut groups: BTreeMap<u64, u64> = BTreeMap::new();
+    for roots in parts.values() {
+        *groups.entry(roots.len() as u64).or_default() += 1;
+    }
     Preview {
+        groups: groups.into_iter().collect(),
+        holders: Vec::new(),
         merges: done.counters.merge - done.before.merge,
         profiles: parts.values().map(|roots| roots.len() as u64).sum(),
         largest: parts.keys().filter_map(|root| done.roots.get(root)).map(|(_, n)| u64::from(*n)).max().unwrap_or(0),

@@ -8,7 +8,7 @@ mod laws;
 mod time;
 mod tree;
 
-pub(crate) use chart::{Minute, hour};
+pub(crate) use chart::{Minute, groups, hour};
 pub(crate) use code::{json_code, json_text};
 pub(crate) use time::{Moments, Style};
 pub(crate) use tree::{Twig, tree};

@@ -39,6 +39,9 @@ fn a_kind_that_becomes_active_joins_whom_preview_said() {
     let preview = workspace.admin("POST", "/identity/preview", &wanted).json();
     let figures = ["merges", "profiles_merged", "largest", "reviews", "complete"].map(|name| preview[name].clone());
     assert_eq!(figures, [json!(2), json!(3), json!(3), json!(0), json!(true)]);
+    let drawn = ["groups", "holders"].map(|name| preview[name].clone());
+    let holders = json!([{"kind": "customer_id", "profiles": 4}, {"kind": "email", "profiles": 4}]);
+    assert_eq!(drawn, [json!([{"profiles": 3, "count": 1}]), holders]);
     assert_eq!(preview["samples"][0]["value_kind"], "email");
     assert_eq!(get(&workspace, "/stats")["merges"], 0, "a preview stores nothing");
     assert_eq!(workspace.admin("PUT", "/identity", &wanted).status, 200);

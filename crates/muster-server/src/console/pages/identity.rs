@@ -202,6 +202,12 @@ impl Identity {
         )
     }
 
+    /// The groups that would be made, by how many profiles they join.
+    fn groups(&self) -> Html {
+        let groups = self.preview.list("groups").iter();
+        parts::groups(&groups.map(|it| (it.count("profiles"), it.count("count"))).collect::<Vec<_>>())
+    }
+
     /// A sample: the profiles that would become one.
     fn sample(&self, sample: &Json) -> Html {
         let ids = sample.list("ids").iter().filter_map(Json::as_str).map(|id| self.shell.user(id).to_string());

@@ -114,6 +114,46 @@ fn bars(out: &mut String, minute: &Minute, (x, step): (f64, f64), (accepted_top,
     out.push_str("</g>");
 }
 
+/// Sizes of groups that are told together: from this one to below the next.
+const SIZES: [u64; 7] = [2, 3, 4, 5, 10, 50, 100];
+/// Pixels of a row.
+const ROW: usize = 24;
+
+/// How many groups there are of which size, a bar each.
+#[expect(clippy::cast_precision_loss, reason = "widths in percent")]
+pub(crate) fn groups(groups: &[(u64, u64)]) -> Html {
+    let of = |at: usize| {
+        let end = SIZES.get(at + 1).copied().unwrap_or(u64::MAX);
+        let within = groups.iter().filter(|(size, _)| (SIZES[at]..end).contains(size));
+        let words = match end {
+            u64::MAX => format!("{} or more", SIZES[at]),
+            end if end == SIZES[at] + 1 => SIZES[at].to_string(),
+            end => format!("{} to {}", SIZES[at], end - 1),
+        };
+        (words, within.map(|(_, n)| n).sum::<u64>())
+    };
+    let rows: Vec<(String, u64)> = (0..SIZES.len()).map(of).filter(|(_, n)| *n > 0).collect();
+    let most = rows.iter().map(|(_, n)| *n).max().unwrap_or(1);
+    let words: Vec<String> = rows.iter().map(|(size, n)| format!("{} of {size}", count(*n))).collect();
+    let (height, label) = (rows.len() * ROW, words.join(", "));
+    let mut out =
+        format!("<svg class=\"chart\" height=\"{height}\" role=\"img\" aria-label=\"Groups by size: {label}\">");
+    for (at, (size, n)) in rows.iter().enumerate() {
+        // The bar leaves room for the size before it and the number behind; the smallest is still seen.
+        let (text, bar, width) = (at * ROW + 13, at * ROW + 3, (*n as f64 * 56.0 / most as f64).max(0.2));
+        put(
+            &mut out,
+            format_args!(
+                "<text x=\"0\" y=\"{text}\">{size}</text><rect class=\"bar-merged\" x=\"80\" y=\"{bar}\" \
+                 width=\"{width:.1}%\" height=\"12\"/><text class=\"end\" x=\"100%\" y=\"{text}\">{}</text>",
+                count(*n)
+            ),
+        );
+    }
+    out.push_str("</svg>");
+    super::made(out)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -121,5 +161,15 @@ mod tests {
     #[test]
     fn the_top_of_a_scale_is_the_next_round_number() {
         assert_eq!([0, 1, 3, 20, 21, 17_614].map(top), [1, 1, 5, 20, 50, 20_000]);
+    }
+
+    #[test]
+    fn groups_of_near_sizes_are_told_together_and_a_rare_size_is_still_seen() {
+        let drawn = groups(&[(2, 1_000), (5, 1), (9, 1), (120, 1)]);
+        let want = "<svg class=\"chart\" height=\"72\" role=\"img\" aria-label=\"Groups by size: 1,000 of 2, 2 of 5 to 9, 1 of 100 or more\">\
+            <text x=\"0\" y=\"13\">2</text><rect class=\"bar-merged\" x=\"80\" y=\"3\" width=\"56.0%\" height=\"12\"/><text class=\"end\" x=\"100%\" y=\"13\">1,000</text>\
+            <text x=\"0\" y=\"37\">5 to 9</text><rect class=\"bar-merged\" x=\"80\" y=\"27\" width=\"0.2%\" height=\"12\"/><text class=\"end\" x=\"100%\" y=\"37\">2</text>\
+            <text x=\"0\" y=\"61\">100 or more</text><rect class=\"bar-merged\" x=\"80\" y=\"51\" width=\"0.2%\" height=\"12\"/><text class=\"end\" x=\"100%\" y=\"61\">1</text></svg>";
+        assert_eq!(drawn.as_str(), want);
     }
 }

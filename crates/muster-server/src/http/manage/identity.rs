@@ -3,7 +3,7 @@
 
 use super::audit::{Action, differing};
 use super::workspaces::{document, matches, tag, with};
-use super::{Answer, Call, Refusal, tree};
+use super::{Answer, Call, tree};
 use crate::activation::preview::preview;
 use crate::workspaces::Entry;
 use muster_core::attribute::CUSTOMER_ID;
@@ -109,14 +109,9 @@ pub(crate) async fn try_out(call: Call) -> Answer {
     if entry.document.activating.is_some() {
         return Err(locked().into());
     }
-    let none = || Ok::<_, Refusal>(crate::activation::preview::Preview { complete: true, ..Default::default() });
     let stored = call.read(entry.id(), |reader| reader.counters()).await?.profile > 0;
     let kinds = if stored { kinds(&entry.document.identity, &wanted)? } else { Vec::new() };
-    let found = if kinds.is_empty() {
-        none()?
-    } else {
-        call.read(entry.id(), move |reader| preview(reader, &wanted, &kinds)).await?
-    };
+    let found = call.read(entry.id(), move |reader| preview(reader, &wanted, &kinds)).await?;
     let samples = found
         .samples
         .iter()
@@ -126,6 +121,8 @@ pub(crate) async fn try_out(call: Call) -> Answer {
         "profiles_merged": found.profiles,
         "largest": found.largest,
         "reviews": found.reviews,
+        "groups": found.groups.iter().map(|(n, count)| json!({"profiles": n, "count": count})).collect::<Vec<_>>(),
+        "holders": found.holders.iter().map(|(kind, n)| json!({"kind": kind, "profiles": n})).collect::<Vec<_>>(),
         "samples": samples.collect::<Vec<_>>(),
         "complete": found.complete,
     });
