@@ -7,7 +7,7 @@ use crate::record::{Device, Former, Link, Platform, Profile, Standing, Tally, Vi
 use crate::settings::{Identity, KindSettings};
 use crate::time::Timestamp;
 use crate::value::Value;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 /// A member with all that is stored of it, as engines read it.
 #[derive(Clone, Debug, PartialEq)]
@@ -95,7 +95,7 @@ pub fn order(members: &[Member], root: ProfileNo) -> Vec<ProfileNo> {
 
 /// One of these members by itself. None if it is not among them.
 pub fn own(no: ProfileNo, members: &[Member], identity: &Identity) -> Option<Own> {
-    let part = tree_of(members.iter()).part(no);
+    let part: HashSet<ProfileNo> = tree_of(members.iter()).part(no).into_iter().collect();
     let part: Vec<&Member> = members.iter().filter(|member| part.contains(&member.profile.no)).collect();
     let member = part.iter().find(|member| member.profile.no == no)?;
     let view = tree_of(part.iter().copied()).shown(no);
