@@ -1,5 +1,5 @@
 // How one page is looked at, for `pages.mjs` and `empty.mjs`: axe in both themes, no scrolling sideways on narrow
-// screens, a picture in each theme. What it finds it gives back; what should be so is claimed there.
+// screens, a picture in each theme and one of 400 px. What it finds it gives back; what should be so is claimed there.
 
 import { join } from "node:path";
 import { findings } from "./world.mjs";
@@ -19,6 +19,7 @@ export async function look(page, name) {
   for (const width of [400, 320]) {
     await page.setViewportSize({ width, height: HEIGHT });
     const [wants, has] = await page.evaluate(() => [document.documentElement.scrollWidth, document.documentElement.clientWidth]);
+    if (width === 400) await page.screenshot({ path: join(MUSTER_SCREENSHOTS, `${name}-narrow.png`), fullPage: true, animations: "disabled" });
     if (wants > has) wrong.push(`${name} at ${width} px: ${wants} px wide (${await widest(page)})`);
   }
   await page.setViewportSize({ width: 1280, height: HEIGHT });
