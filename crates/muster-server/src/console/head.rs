@@ -29,6 +29,12 @@ pub(super) fn came_from(headers: &HeaderMap) -> String {
     path.filter(|path| is_local(path)).unwrap_or("/").to_owned()
 }
 
+/// Whether the script asks by itself, not somebody who goes to a page: no use of the session, so that a page that is left
+/// open keeps none alive.
+pub(super) fn is_asked_by_script(headers: &HeaderMap) -> bool {
+    headers.get("sec-fetch-dest").is_some_and(|dest| dest == "empty")
+}
+
 /// Whether a path leads to this server and nowhere else.
 pub(super) fn is_local(path: &str) -> bool {
     path.starts_with('/')

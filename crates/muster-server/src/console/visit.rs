@@ -1,9 +1,9 @@
 //! Who asks for a page: the session, the workspace that the path names, query and form, the zone. A visit is judged
 //! before any page is made; what it asks of the management API is asked for its own token.
 
-use super::head::{came_from, form, is_same_origin, is_secure, plain, redirect, theme};
+use super::head::{came_from, form, is_asked_by_script, is_same_origin, is_secure, plain, redirect, theme};
 use super::parts::Moments;
-use super::session::{SESSION, ZONE, cookie};
+use super::session::{SESSION, Sessions, ZONE, cookie};
 use crate::app::App;
 use crate::callers::{Caller, Scope};
 use crate::http::guard;
@@ -46,15 +46,8 @@ impl Visit {
     pub(super) async fn judged(app: Arc<App>, peer: SocketAddr, request: Request) -> Result<Self, Response> {
         let (head, body) = request.into_parts();
         let path = head.uri.path().to_owned();
-        // What the script asks for by itself is no use: a page that is left open keeps no session alive.
-        let is_asked_by_script = head.headers.get("sec-fetch-dest").is_some_and(|dest| dest == "empty");
-        let session = cookie(&head.headers, SESSION).and_then(|it| {
-            if is_asked_by_script {
-                app.sessions.token_unused(it, app.now())
-            } else {
-                app.sessions.token(it, app.now())
-            }
-        });
+        let asked = if is_asked_by_script(&head.headers) { Sessions::token_unused } else { Sessions::token };
+        let session = cookie(&head.headers, SESSION).and_then(|it| asked(&app.sessions, it, app.now()));
         let Some(caller) = session.and_then(|token| app.caller_of(&token)) else {
             let next = if head.method == Method::GET { path.as_str() } else { "/" };
             return Err(redirect(&format!("/sign-in?next={next}")));

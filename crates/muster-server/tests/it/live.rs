@@ -19,10 +19,15 @@ pub(crate) fn watch_for(workspace: &Workspace<'_>, token: &str, query: &str) -> 
     viewer
 }
 
-/// The next request that a viewer is sent.
+/// The next request that a viewer is sent; a stream that stays quiet fails the test.
 pub(crate) fn next(viewer: &mut Connection) -> Json {
-    viewer.until("data: ").unwrap();
-    serde_json::from_str(viewer.until("\n\n").unwrap().trim_end()).unwrap()
+    loop {
+        let sent = viewer.until("\n\n").unwrap();
+        assert!(!sent.contains("still here"), "nothing came");
+        if let Some((_, json)) = sent.split_once("data: ") {
+            return serde_json::from_str(json.trim_end()).unwrap();
+        }
+    }
 }
 
 #[test]

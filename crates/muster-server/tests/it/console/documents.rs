@@ -14,7 +14,7 @@ const BEHIND: [(&str, &str); 5] = [
     ("reviews/{review_id}/json", "/reviews/{review_id}"),
 ];
 
-// Fails when `document` in `console/pages/document.rs` does not ask through `Visit::ask`, which masks.
+// Fails when `Visit::run` leaves out `masked`.
 #[test]
 fn the_document_behind_a_page_is_that_of_the_management_api_under_the_same_mask() {
     let world = World::start();
