@@ -54,6 +54,12 @@ pub const ACTIVATION_PERIOD: Duration = Duration::from_millis(100);
 pub const ACTIVATION_RETRY: Duration = Duration::from_secs(5);
 /// Own records that a lookup tells to have held a value once.
 pub const FORMER_HOLDERS_MAX: usize = 20;
+/// Members of one page: each is folded from its part, which of a chain of a thousand takes some milliseconds.
+pub const MEMBERS_PAGE_MAX: usize = 100;
+/// Bytes of a page of members, one item more or less: each tells what its part shows.
+pub const MEMBERS_PAGE_BYTES_MAX: usize = 2 << 20;
+/// Own records that are looked at for who held a value last.
+pub const FORMER_LOOKED_MAX: usize = 1_000;
 /// Merges that one filtered page looks at: a page that finds few ends there and says where to go on.
 pub const MERGES_LOOKED_MAX: usize = 10_000;
 /// Live profiles that a preview of identity settings copies into memory: 50,000 take two to three seconds.

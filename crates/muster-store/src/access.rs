@@ -57,6 +57,13 @@ pub struct AuditRecord {
     pub detail: String,
 }
 
+impl AuditRecord {
+    /// Whether it is of a session of the console, by the word of its action.
+    pub fn is_of_a_session(&self) -> bool {
+        self.action.starts_with("session.")
+    }
+}
+
 /// Which part of the audit log.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AuditQuery {
@@ -90,7 +97,7 @@ pub trait Access: Send + Sync {
     fn remove_token(&self, name: &str) -> Result<bool, EngineError>;
 
     /// Appends to the audit log; durable when it returns the place. Beyond [`crate::bounds::Bounds::audit_records`] the
-    /// oldest records go. Records stay when their workspace is deleted.
+    /// oldest records of changes go, beyond `audit_sessions` those of sessions. Records stay when their workspace is deleted.
     ///
     /// # Errors
     /// [`EngineError::Unavailable`].

@@ -30,9 +30,12 @@ pub struct Bounds {
     pub quarantine_bytes: u64,
     /// Named tokens of the management API: each call compares with all of them, which at a thousand takes some 30 us.
     pub tokens: usize,
-    /// Records of the audit log that are kept, oldest dropped first: at 300 bytes each 30 MB, and years of changes that
-    /// people make.
+    /// Records of changes in the audit log that are kept, oldest dropped first: at 300 bytes each 30 MB, and years of
+    /// changes that people make.
     pub audit_records: usize,
+    /// Records of sessions of the console beside them, which have a bound of their own: whoever may only read signs in and
+    /// out as often as it likes, and must not push the changes out.
+    pub audit_sessions: usize,
     /// Bytes of the detail of one.
     pub audit_detail_bytes: usize,
 }
@@ -52,6 +55,7 @@ impl Default for Bounds {
             quarantine_bytes: 1 << 30,
             tokens: 1_000,
             audit_records: 100_000,
+            audit_sessions: 5_000,
             audit_detail_bytes: AUDIT_DETAIL_BYTES,
         }
     }

@@ -60,6 +60,7 @@ pub fn small_bounds() -> Bounds {
         quarantine_bytes: 300,
         tokens: 2,
         audit_records: 2,
+        audit_sessions: 1,
         audit_detail_bytes: 5,
         ..Bounds::default()
     }
@@ -72,5 +73,6 @@ pub fn bounded(make: Make<'_>) {
     limits::refused_requests_are_bounded_by_their_bytes(make);
     limits::what_is_deleted_gives_its_room_back(make);
     access::tokens_are_bounded(make);
+    access::sessions_have_a_bound_of_their_own_in_the_audit_log(make);
     access::the_audit_log_drops_its_oldest_and_cuts_details(make);
 }

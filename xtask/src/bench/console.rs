@@ -100,7 +100,7 @@ fn addresses(server: &Server, workspace: &Workspace) -> Result<Vec<(String, Stri
         Ok(user["id"].as_str().context("the user is not found")?.to_owned())
     };
     // The first stands at the head of the tree, the other by itself.
-    let (tree, user) = (find(0)?, find(9_999)?);
+    let (tree, chain, user) = (find(0)?, find(2_000)?, find(3_999)?);
     let (request, merge, review) = (first("/requests")?, first("/merges")?, first("/reviews")?);
     let busy = server.manage("GET", &under("/requests?outcome=created&limit=1"), &Json::Null)?;
     let busy = busy["items"][0]["request_id"].as_str().unwrap_or(&request).to_owned();
@@ -112,6 +112,7 @@ fn addresses(server: &Server, workspace: &Workspace) -> Result<Vec<(String, Stri
         "live",
         "live?outcome=rejected",
         "live?status=400",
+        "live?kind=device",
         "quarantine",
         "quarantine?state=replayed",
         "users",
@@ -128,6 +129,8 @@ fn addresses(server: &Server, workspace: &Workspace) -> Result<Vec<(String, Stri
     let of_one = [
         format!("users/{tree}"),
         format!("merges?user_id={tree}"),
+        format!("live?user_id={tree}"),
+        format!("users/{chain}"),
         "merges/m1".to_owned(),
         "merges/m999?preview=revert".to_owned(),
         format!("users/{user}"),

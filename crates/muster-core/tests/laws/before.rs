@@ -91,6 +91,13 @@ fn parts(world: &World) -> Result<u32, String> {
     for join in world.model.joins.iter().filter(|join| join.reverted.is_none()) {
         let members = store.whole(store.root(join.part))?;
         let own = own(join.part, &members, identity).ok_or_else(|| format!("{:?} is no member", join.part))?;
+        let person = world.model.person(join.part);
+        let (profile, standing) = (&store.profiles[&join.part], &store.standings[&join.part]);
+        same(|| "its own keys".into(), &own.keys, &profile.keys)?;
+        same(|| "its own events".into(), &own.tally.events, &(person.events.len() as u64))?;
+        same(|| "its own devices".into(), &own.tally.devices, &standing.devices)?;
+        let written = profile.attributes.iter().filter_map(|(name, write)| Some((name.clone(), write.value.clone()?)));
+        same(|| "its own attributes".into(), &own.attributes, &written.collect())?;
         let mut model = world.model.clone();
         model.revert(join.no).ok_or("the model cannot revert")?;
         same(|| format!("the part of {}", join.no), &plain(own.part), &model.snapshot(join.part))?;

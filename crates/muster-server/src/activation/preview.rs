@@ -45,7 +45,7 @@ pub(crate) struct Preview {
     pub(crate) reviews: u64,
     /// How many live profiles would become one, with how often: the smallest groups first.
     pub(crate) groups: Vec<(u64, u64)>,
-    /// Kinds with how many own records hold a value of theirs, in order of rank.
+    /// Kinds with how many own records hold a value of theirs, in order of rank; none where no kind becomes active.
     pub(crate) holders: Vec<(String, u64)>,
     /// Some values that lead to several live profiles now and to fewer then: the kind, and the live profiles.
     pub(crate) samples: Vec<(String, Vec<ProfileId>)>,
@@ -53,17 +53,17 @@ pub(crate) struct Preview {
     pub(crate) complete: bool,
 }
 
-/// Looks at a snapshot; takes as long as reading every own record twice, or once where no kind becomes active.
+/// Looks at a snapshot; takes as long as reading every own record twice; nothing where no kind becomes active.
 ///
 /// # Errors
 /// Those of the reader.
 pub(crate) fn preview(reader: &mut dyn Reader, target: &Identity, kinds: &[Box<str>]) -> Result<Preview, EngineError> {
     let becomes = |k: &KindSettings| kinds.iter().any(|kind| **kind == *k.kind.name());
-    let (again, holders) = looked_through(reader, &target.kinds, becomes)?;
     let kinds: Vec<KindSettings> = target.kinds.iter().filter(|k| becomes(k)).cloned().collect();
     if kinds.is_empty() {
-        return Ok(Preview { holders, complete: true, ..Preview::default() });
+        return Ok(Preview { complete: true, ..Preview::default() });
     }
+    let (again, holders) = looked_through(reader, &target.kinds, becomes)?;
     let shared = shared(reader, &kinds, &again)?;
     let counters = reader.counters()?;
     let (mut trees, mut complete): (Trees, bool) = (BTreeMap::new(), true);

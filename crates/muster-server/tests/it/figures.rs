@@ -180,6 +180,31 @@ fn a_lookup_tells_who_held_the_value_before_the_last_to_lose_it_first() {
     assert_eq!([&former[0]["id"], &former[1]["id"]], [&former[0]["id"]; 2]);
     assert_eq!([&former[0]["recorded_under"], &former[1]["recorded_under"]], [&ids[1], &ids[0]]);
     assert_eq!(lookup(&workspace, "+15550101")["items"][0]["former"], json!([]));
+    // Who got it back does not hold it before, but now.
+    for value in ["+15550103", "+15550100"] {
+        world.clock.step(1);
+        assert_eq!(workspace.import(&[], &json!([mobile("c", value)])).status, 200);
+    }
+    let item = lookup(&workspace, "+15550100")["items"][1].clone();
+    assert_eq!((&item["id"], item["former"].as_array().unwrap().len()), (&now, 2));
+}
+
+// Fails when the list is cut before it is sorted.
+#[test]
+fn of_many_who_held_a_value_before_the_last_to_lose_it_are_told() {
+    let world = World::start();
+    let workspace = world.workspace(&json!({"limits": {"users_per_minute": 0}}));
+    identified(&workspace);
+    let mobile = |n: usize, value: &str| json!({"type": "customer", "customer_id": format!("c{n}"), "attributes": {"mobile": value}});
+    let mut last = Vec::new();
+    for n in 0..25 {
+        world.clock.step(1);
+        let held = json!([mobile(n, "+15550100"), mobile(n, &format!("+1555020{n:02}"))]);
+        last.push(workspace.results(&held)[0]["id"].clone());
+    }
+    let former = lookup(&workspace, "+15550100")["items"][1]["former"].clone();
+    let ids: Vec<Json> = former.as_array().unwrap().iter().map(|it| it["id"].clone()).collect();
+    assert_eq!(ids, last.into_iter().rev().take(20).collect::<Vec<_>>());
 }
 
 #[test]

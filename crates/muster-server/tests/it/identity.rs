@@ -40,9 +40,11 @@ fn a_kind_that_becomes_active_joins_whom_preview_said() {
     let figures = ["merges", "profiles_merged", "largest", "reviews", "complete"].map(|name| preview[name].clone());
     assert_eq!(figures, [json!(2), json!(3), json!(3), json!(0), json!(true)]);
     let drawn = ["groups", "holders"].map(|name| preview[name].clone());
-    let holders = json!([{"kind": "customer_id", "profiles": 4}, {"kind": "email", "profiles": 4}]);
+    let holders = json!([{"kind": "customer_id", "records": 4}, {"kind": "email", "records": 4}]);
     assert_eq!(drawn, [json!([{"profiles": 3, "count": 1}]), holders]);
     assert_eq!(preview["samples"][0]["value_kind"], "email");
+    let nothing = workspace.admin("POST", "/identity/preview", &kinds(json!({}), &[])).json();
+    assert_eq!((&nothing["merges"], &nothing["holders"]), (&json!(0), &json!([])), "nothing is looked through");
     assert_eq!(get(&workspace, "/stats")["merges"], 0, "a preview stores nothing");
     assert_eq!(workspace.admin("PUT", "/identity", &wanted).status, 200);
     settled(&workspace);

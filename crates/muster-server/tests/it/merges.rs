@@ -55,16 +55,24 @@ fn members_are_listed_below_their_parents_with_what_their_part_shows() {
     ];
     assert_eq!(places, expected.each_ref().map(|row| row.each_ref()), "{page}");
     let root = &items[0];
-    assert_eq!(root["shows"], get(&workspace, &format!("/users/{z}")));
+    let counts = ["alias_count", "device_count", "member_count"].map(|name| root["shows"][name].clone());
+    assert_eq!(counts, [json!(1), json!(0), json!(3)], "{root}");
+    let shown = |of: &Json| {
+        ["identifiers", "attributes", "platforms", "first_seen", "last_seen", "event_count"]
+            .map(|name| of[name].clone())
+    };
+    assert_eq!(shown(&root["shows"]), shown(&get(&workspace, &format!("/users/{z}"))));
+    assert_eq!([&root["own"]["event_count"], &root["shows"]["event_count"]], [&json!(1), &json!(2)]);
     assert_eq!(root["own"]["identifiers"], json!([{"kind": "customer_id", "value": "z"}]));
     let leaf = &items[2];
     assert_eq!(leaf["own"]["attributes"], json!({"city": "Pune"}));
     assert_eq!(leaf["own"]["identifiers"], json!([{"kind": "mobile", "value": "+15550100"}]));
-    assert_eq!((&leaf["shows"]["members"], &leaf["own"]["event_count"]), (&json!([]), &json!(0)));
+    assert_eq!((&leaf["shows"]["member_count"], &leaf["own"]["event_count"]), (&json!(0), &json!(0)));
     for item in &items[1..] {
         let path = format!("/merges/{}/revert?dry_run=true", item["merge_id"].as_str().unwrap());
         let foretold = workspace.admin("POST", &path, &json!({})).json()["preview"]["restored"].clone();
-        assert_eq!(item["shows"], foretold, "{path}");
+        assert_eq!(shown(&item["shows"]), shown(&foretold), "{path}");
+        assert_eq!(item["shows"]["member_count"], foretold["members"].as_array().unwrap().len(), "{path}");
     }
 }
 
@@ -82,6 +90,10 @@ fn members_come_in_pages_that_lose_none() {
     assert_eq!(seen, ids);
     let wrong = workspace.admin("GET", &format!("/users/{}/members?cursor=x", ids[0]), &Json::Null);
     assert_eq!(wrong.status, 400);
+    // A member that has left since is no place to go on from.
+    assert_eq!(workspace.admin("POST", "/merges/m1/revert", &json!({})).status, 200);
+    let gone = workspace.admin("GET", &format!("/users/{}/members?cursor={}", ids[0], ids[2]), &Json::Null);
+    assert_eq!(gone.status, 409);
 }
 
 // Fails when `together` does not ask for the same survivor and element, or looks to one side alone.
@@ -123,6 +135,10 @@ fn merges_are_narrowed_to_a_state_a_cause_and_a_profile() {
     assert_eq!(ids(&format!("user_id={b}")), ["m1"]);
     let page = get(&workspace, "/merges?state=standing&limit=1");
     assert_eq!((&page["items"][0]["id"], &page["next_cursor"]), (&json!("m4"), &json!("m4")));
+    let wrong_id = format!("{}ffffffff{}", &z[..8], &z[16..]);
+    assert_eq!(ids(&format!("user_id={wrong_id}")), Vec::<String>::new());
+    let whole = get(&workspace, "/merges?state=reverted&limit=1");
+    assert_eq!(whole["next_cursor"], Json::Null, "it is the last of all");
     for wrong in ["state=gone", "cause=love", "user_id=7"] {
         assert_eq!(workspace.admin("GET", &format!("/merges?{wrong}"), &Json::Null).status, 400, "{wrong}");
     }

@@ -107,3 +107,18 @@ pub(super) fn the_audit_log_drops_its_oldest_and_cuts_details(make: Make<'_>) {
     let kept = AuditRecord { detail: "1234".into(), ..long };
     assert_eq!(page(&*engine, (None, None, 9)), (vec![kept, record(2, Some("shop"))], false));
 }
+
+/// Fails if one bound counts both.
+pub(super) fn sessions_have_a_bound_of_their_own_in_the_audit_log(make: Make<'_>) {
+    let engine = make();
+    appended(&*engine, 2);
+    let session = |no: u64| AuditRecord { action: "session.begun".into(), ..record(no, None) };
+    for no in 3..6 {
+        assert_eq!(engine.append_audit(&session(no)), Ok(no));
+    }
+    let (kept, more) = page(&*engine, (None, None, 9));
+    assert_eq!((kept.iter().map(|record| record.no).collect::<Vec<_>>(), more), (vec![5, 2, 1], false));
+    assert_eq!(engine.append_audit(&record(6, None)), Ok(6));
+    let (kept, _) = page(&*engine, (None, None, 9));
+    assert_eq!(kept.iter().map(|record| record.no).collect::<Vec<_>>(), [6, 5, 2]);
+}

@@ -52,8 +52,13 @@ impl Access for Memory {
         let detail = cut(&record.detail, self.bounds.audit_detail_bytes).to_owned();
         let record = AuditRecord { no: kept.last, detail, ..record.clone() };
         kept.audit.push_back(record);
-        while kept.audit.len() > self.bounds.audit_records {
-            kept.audit.pop_front();
+        for (of_sessions, bound) in [(false, self.bounds.audit_records), (true, self.bounds.audit_sessions)] {
+            let fits = |record: &AuditRecord| record.is_of_a_session() == of_sessions;
+            if kept.audit.iter().filter(|record| fits(record)).count() > bound
+                && let Some(oldest) = kept.audit.iter().position(fits)
+            {
+                kept.audit.remove(oldest);
+            }
         }
         Ok(kept.last)
     }

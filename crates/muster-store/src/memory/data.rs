@@ -47,7 +47,8 @@ pub(super) struct Data {
     of: Of,
 }
 
-/// Which rows name a profile, or once did: whoever asks looks at the row.
+/// Which rows name a profile. A row that is replaced by one that names another leaves its entry: whoever asks looks at the
+/// row.
 #[derive(Clone, Debug, Default)]
 struct Of {
     members: Named<ProfileNo>,
@@ -63,6 +64,15 @@ fn named<N: Copy>(index: &Named<N>, no: ProfileNo) -> impl Iterator<Item = N> {
 
 fn name<N: Ord>(index: &mut Named<N>, no: ProfileNo, row: N) {
     index.entry(no).or_default().insert(row);
+}
+
+fn unname<N: Ord>(index: &mut Named<N>, no: ProfileNo, row: N) {
+    if let Some(rows) = index.get_mut(&no) {
+        rows.remove(&row);
+        if rows.is_empty() {
+            index.remove(&no);
+        }
+    }
 }
 
 impl Data {
@@ -101,7 +111,8 @@ impl Data {
                 Put::Profile(row) => drop(self.profiles.insert(row.no, row)),
                 Put::Standing(row) => {
                     name(&mut self.of.members, row.root, row.no);
-                    self.standings.insert(row.no, row);
+                    let before = self.standings.insert(row.no, row).filter(|before| before.root != row.root);
+                    before.into_iter().for_each(|before| unname(&mut self.of.members, before.root, row.no));
                 }
                 Put::View(root, row) => drop(self.views.insert(root, row)),
                 Put::DropView(root) => drop(self.views.remove(&root)),
@@ -112,7 +123,10 @@ impl Data {
                 Put::Event(row) => drop(self.events.insert(row.seq, row)),
                 Put::DropEvent(seq) => drop(self.events.remove(&seq)),
                 Put::DropProfile(no) => drop(self.profiles.remove(&no)),
-                Put::DropStanding(no) => drop(self.standings.remove(&no)),
+                Put::DropStanding(no) => {
+                    let gone = self.standings.remove(&no);
+                    gone.into_iter().for_each(|row| unname(&mut self.of.members, row.root, no));
+                }
                 Put::EventId(row) => drop(self.event_ids.insert(row.id.clone(), row)),
                 Put::DropEventId(id) => drop(self.event_ids.remove(&id)),
                 Put::Merge(row) => drop(self.merges.insert(row.no, row)),
@@ -120,7 +134,10 @@ impl Data {
                     [row.a.no, row.b.no].into_iter().for_each(|no| name(&mut self.of.separations, no, row.no));
                     self.separations.insert(row.no, row);
                 }
-                Put::Lift(no) => drop(self.separations.remove(&no)),
+                Put::Lift(no) => {
+                    let sides = self.separations.remove(&no).map(|row| [row.a.no, row.b.no]);
+                    sides.into_iter().flatten().for_each(|side| unname(&mut self.of.separations, side, no));
+                }
                 Put::Request(row) => drop(self.requests.insert(row.no, row)),
                 Put::DropRequest(no) if no.is_refused() => drop(self.refused.remove(&no)),
                 Put::DropRequest(no) => drop(self.requests.remove(&no)),
@@ -135,7 +152,10 @@ impl Data {
                     sides.for_each(|no| name(&mut self.of.reviews, no, row.no));
                     self.reviews.insert(row.no, row);
                 }
-                Put::DropReview(no) => drop(self.reviews.remove(&no)),
+                Put::DropReview(no) => {
+                    let sides = self.reviews.remove(&no).map(|row| [Some(row.a.no), row.b.map(|b| b.no)]);
+                    sides.into_iter().flatten().flatten().for_each(|side| unname(&mut self.of.reviews, side, no));
+                }
                 Put::History(row) => drop(self.history.insert((row.seq, row.profile), row)),
                 Put::DropHistory(no, seq) => drop(self.history.remove(&(seq, no))),
                 Put::Holder(key, no) => drop(self.holders.insert((key, no))),

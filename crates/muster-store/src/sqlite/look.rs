@@ -25,7 +25,7 @@ use muster_core::snapshot::Member;
 use muster_core::time::Timestamp;
 use rusqlite::{Connection, Row};
 use std::cmp::Reverse;
-use std::collections::BinaryHeap;
+use std::collections::{BinaryHeap, HashMap};
 use std::sync::Arc;
 
 /// A reader of one workspace at one snapshot.
@@ -74,6 +74,42 @@ impl Look {
         let of = (Family::Devices, "WHERE profile = ?1 ORDER BY device_id");
         let devices = table::list(self.conn(), of, &[Cell::unsigned(no.0)])?;
         Ok(Member { profile, standing, link, joined_at, devices })
+    }
+
+    /// The members of a tree, the root first, the others by number: a statement for each family, not for each member.
+    fn members(&self, root: ProfileNo) -> Result<Vec<Member>, EngineError> {
+        const AMONG: &str = "IN (SELECT ?1 UNION ALL SELECT no FROM standings WHERE root = ?1 AND root <> no)";
+        let of = |start: &str, end: &str| format!("WHERE {start} {AMONG} {end}");
+        let (conn, at) = (self.conn(), [Cell::unsigned(root.0)]);
+        let (mut standings, mut links) = (HashMap::new(), HashMap::new());
+        table::each(conn, (Family::Standings, &of("no", "")), &at, |row: Standing| {
+            standings.insert(row.no, row);
+        })?;
+        table::each(conn, (Family::Links, &of("child", "")), &at, |row: Link| {
+            links.insert(row.child, row);
+        })?;
+        let (mut joined, mut devices) = (HashMap::new(), HashMap::<_, Vec<Device>>::new());
+        let of_links = of("no IN (SELECT merge FROM links WHERE child", ")");
+        table::each(conn, (Family::Merges, &of_links), &at, |row: Merge| {
+            joined.insert(row.no, row.at);
+        })?;
+        table::each(conn, (Family::Devices, &of("profile", "ORDER BY profile, device_id")), &at, |row: Device| {
+            devices.entry(row.at.profile).or_default().push(row);
+        })?;
+        let profiles: Vec<Profile> = table::list(conn, (Family::Profiles, &of("no", "ORDER BY no <> ?1, no")), &at)?;
+        let missing =
+            |no: ProfileNo, what: &str| EngineError::Corrupt(format!("profile {} has no {what}", no.0).into());
+        if profiles.len() != standings.len() || profiles.first().is_none_or(|first| first.no != root) {
+            return Err(missing(root, "own record, or a member of it has none"));
+        }
+        let member = |profile: Profile| {
+            let standing = standings.remove(&profile.no).ok_or_else(|| missing(profile.no, "standing"))?;
+            let link = links.remove(&profile.no);
+            let joined_at = link.as_ref().and_then(|link| joined.get(&link.merge).copied());
+            let devices = devices.remove(&profile.no).unwrap_or_default();
+            Ok(Member { profile, standing, link, joined_at, devices })
+        };
+        profiles.into_iter().map(member).collect()
     }
 
     /// The rows of a family below a number, newest first.
@@ -171,10 +207,8 @@ impl Reader for Look {
     fn profile(&mut self, no: ProfileNo) -> Result<Option<LiveProfile>, EngineError> {
         let Some(standing) = self.numbered::<Standing>(no.0)? else { return Ok(None) };
         let root = standing.root;
-        let mut members = vec![self.member(root)?];
-        for no in facts::members(self.conn(), root)? {
-            members.push(self.member(no)?);
-        }
+        let is_alone = standing.root == no && standing.tree.members == 1;
+        let members = if is_alone { vec![self.member(root)?] } else { self.members(root)? };
         let view = self.numbered::<ViewRow>(root.0)?.map(|row| row.view);
         Ok(Some(LiveProfile { root, members, view }))
     }

@@ -5,6 +5,7 @@ use super::table;
 use crate::codec::{holder_cells, row_sum};
 use crate::engine::EngineError;
 use crate::family::{Family, FamilySums};
+use muster_core::identifier::Key;
 use muster_core::record::Profile;
 use rusqlite::Connection;
 use std::collections::BTreeSet;
@@ -12,8 +13,11 @@ use std::collections::BTreeSet;
 /// Migrations of a workspace's file; the n-th makes version n.
 const WORKSPACE: [&str; 2] = [include_str!("migrations/001.sql"), include_str!("migrations/002.sql")];
 /// Migrations of the catalogue.
-const CATALOGUE: [&str; 2] =
-    [include_str!("migrations/catalogue_001.sql"), include_str!("migrations/catalogue_002.sql")];
+const CATALOGUE: [&str; 3] = [
+    include_str!("migrations/catalogue_001.sql"),
+    include_str!("migrations/catalogue_002.sql"),
+    include_str!("migrations/catalogue_003.sql"),
+];
 
 /// Why a file cannot be brought to this version.
 #[derive(Debug)]
@@ -47,17 +51,19 @@ pub(crate) fn workspace(conn: &mut Connection) -> Result<(), SchemaError> {
 
 /// Version 2: notes who held what once, from the own records that tell it.
 fn note_former(conn: &Connection) -> Result<(), EngineError> {
-    let mut noted = BTreeSet::new();
+    let (mut sums, mut failure) = (FamilySums::default(), None);
     table::each(conn, (Family::Profiles, ""), &[], |row: Profile| {
-        noted.extend(row.former.into_iter().map(|former| (former.key, row.no)));
+        let keys: BTreeSet<&Key> = row.former.iter().map(|former| &former.key).collect();
+        for key in keys {
+            let cells = holder_cells(key, row.no);
+            let sum = row_sum(Family::Former, &cells);
+            match table::insert(conn, Family::Former, &cells, sum) {
+                Ok(_) => sums.replace(Family::Former, None, Some(sum)),
+                Err(error) => drop(failure.get_or_insert(error)),
+            }
+        }
     })?;
-    let mut sums = FamilySums::default();
-    for (key, no) in noted {
-        let cells = holder_cells(&key, no);
-        let sum = row_sum(Family::Former, &cells);
-        table::insert(conn, Family::Former, &cells, sum)?;
-        sums.replace(Family::Former, None, Some(sum));
-    }
+    failure.map_or(Ok(()), |error| Err(EngineError::from(error)))?;
     state::save_sum(conn, Family::Former, sums.of(Family::Former))
 }
 

@@ -3,8 +3,10 @@
 use crate::value::to_json;
 use muster_core::command::DeviceFields;
 use muster_core::id::ProfileId;
+use muster_core::identifier::spelled;
 use muster_core::record::{Device, Former};
 use muster_core::snapshot::{MemberEntry, Own, Snapshot};
+use muster_core::value::Value;
 use serde_json::{Map, Value as Json, json};
 
 /// The user; `redirected_from` is the member's id that was asked for, if it was not the live one's.
@@ -54,6 +56,20 @@ fn member(member: &MemberEntry) -> Json {
     })
 }
 
+/// What a part shows, with counts in the place of lists that the members beside it tell.
+fn shows(part: &Snapshot) -> Json {
+    let mut out = json(part, None);
+    if let Json::Object(members) = &mut out {
+        for name in ["id", "aliases", "former_identifiers", "devices", "members"] {
+            members.remove(name);
+        }
+    }
+    out["alias_count"] = part.aliases.iter().map(|(_, values)| values.len()).sum::<usize>().into();
+    out["device_count"] = part.devices.len().into();
+    out["member_count"] = part.members.len().into();
+    out
+}
+
 /// One member by itself, an item of `GET .../users/{id}/members`: what its own record holds, and what its part of the tree
 /// shows; the root has no parent.
 pub fn own(own: &Own) -> Json {
@@ -62,8 +78,11 @@ pub fn own(own: &Own) -> Json {
         .as_ref()
         .map_or_else(|| json!({"id": own.id.to_string(), "parent": null, "merge_id": null, "joined_at": null}), member);
     let keys = own.keys.iter().map(|key| json!({"kind": key.kind.name(), "value": &*key.value}));
-    let is_key = |name: &str| own.keys.iter().any(|key| key.kind.name() == name);
-    let plain = own.attributes.iter().filter(|(name, _)| !is_key(name));
+    // Spelled otherwise than it is compared, a value is told in both ways.
+    let is_key = |name: &str, value: &Value| {
+        own.keys.iter().any(|key| key.kind.name() == name && spelled(value).is_some_and(|text| *text == *key.value))
+    };
+    let plain = own.attributes.iter().filter(|(name, value)| !is_key(name, value));
     let attributes: Map<String, Json> = plain.map(|(name, value)| (name.to_string(), to_json(value))).collect();
     let mut out = joined;
     out["own"] = json!({
@@ -74,7 +93,7 @@ pub fn own(own: &Own) -> Json {
         "event_count": own.tally.events,
         "device_count": own.tally.devices,
     });
-    out["shows"] = json(&own.part, None);
+    out["shows"] = shows(&own.part);
     out
 }
 

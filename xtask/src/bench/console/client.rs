@@ -1,5 +1,5 @@
 //! Owns a browser of a few lines (a kept-alive connection with a session) and the data that is stored before anything is
-//! measured: users with three identifiers and three events each, a tree of a thousand, some merges, reviews and rejected
+//! measured: users with three identifiers and three events each, a tree of a thousand, a chain, merges, reviews and rejected
 //! elements.
 
 use super::super::server::{ADMIN, Server, Workspace};
@@ -19,6 +19,10 @@ const USERS_PER_BODY: u64 = 100;
 const LOADERS: usize = 8;
 /// Members of the largest tree, the most that there may be.
 const TREE: u64 = 1_000;
+/// Members of a tree in which each stands below the next.
+const CHAIN: u64 = 300;
+/// Merges of pairs.
+const MERGES: u64 = 10_000;
 /// The longest wait for an answer.
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -161,10 +165,22 @@ pub(super) fn preload(server: &Server, workspace: &Workspace, users: u64) -> Res
     for from in (0..TREE - 1).step_by(100) {
         sent(&tree(from..(from + 100).min(TREE - 1)))?;
     }
-    sent(&joins(2_000))?;
+    for n in 0..CHAIN - 1 {
+        sent(&[link(2_000 + n)])?;
+    }
+    // Pairs, as many as a filtered page looks at; of a small store fewer.
+    for from in (4_000..users.min(4_000 + 2 * MERGES) - 120).step_by(120) {
+        sent(&joins(from))?;
+    }
     sent(&rejected())?;
     resolve(kinds(true))?;
-    sent(&conflicts(2_200))
+    sent(&conflicts(3_000))
+}
+
+/// An element that joins the tree of a user under the next one, whose event makes it the one that was seen last.
+fn link(n: u64) -> Json {
+    let keys = json!({"email": email(n), "mobile": mobile(n + 1)});
+    json!({"type": "customer", "attributes": keys})
 }
 
 /// Elements that join users one by one to the first.

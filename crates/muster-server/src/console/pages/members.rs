@@ -104,7 +104,7 @@ fn row(shell: &Shell, item: &Json, is_marked: bool) -> Member {
         merge: item.text("merge_id").to_owned(),
         joined: shell.moments.brief(item.text("joined_at")),
         keys: own.list("identifiers").iter().map(|key| parts::key(key.text("kind"), key.text("value"))).collect(),
-        below: shows.list("members").len(),
+        below: usize::try_from(shows.count("member_count")).unwrap_or_default(),
         events: shows.count("event_count"),
         shows: told.map(|(name, value)| (parts::shown(name), parts::value(value))).collect(),
         more: attributes.len().saturating_sub(MEMBER_ATTRIBUTES_SHOWN_MAX),

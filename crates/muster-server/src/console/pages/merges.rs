@@ -85,8 +85,10 @@ async fn listed(visit: &Visit, filter: Filter, nobody: String) -> Page {
 
 impl Merges {
     /// The causes and states that can be filtered by, with their words.
-    fn causes(&self) -> [(&'static str, &'static str); 4] {
-        [("", "Any"), ("keys", "Keys of a record"), ("activation", "Activation"), ("review", "Review")]
+    fn causes(&self) -> [(&'static str, &'static str); 5] {
+        let named =
+            [("keys", "Keys of a record"), ("activation", "Activation"), ("review", "Review"), ("api", "A call")];
+        [("", "Any"), named[0], named[1], named[2], named[3]]
     }
 
     fn states(&self) -> [(&'static str, &'static str); 3] {

@@ -122,7 +122,7 @@ pub(crate) async fn try_out(call: Call) -> Answer {
         "largest": found.largest,
         "reviews": found.reviews,
         "groups": found.groups.iter().map(|(n, count)| json!({"profiles": n, "count": count})).collect::<Vec<_>>(),
-        "holders": found.holders.iter().map(|(kind, n)| json!({"kind": kind, "profiles": n})).collect::<Vec<_>>(),
+        "holders": found.holders.iter().map(|(kind, n)| json!({"kind": kind, "records": n})).collect::<Vec<_>>(),
         "samples": samples.collect::<Vec<_>>(),
         "complete": found.complete,
     });

@@ -1,7 +1,7 @@
 //! One value under every kind: what somebody who was told a number or an address wants to know first.
 
 use super::{Answer, Call, tree};
-use crate::limits::FORMER_HOLDERS_MAX;
+use crate::limits::{FORMER_HOLDERS_MAX, FORMER_LOOKED_MAX};
 use muster_core::id::{ProfileId, ProfileNo, RequestId};
 use muster_core::identifier::{self, Key, Unusable, normalise};
 use muster_core::record::Profile;
@@ -46,16 +46,17 @@ fn told(reader: &mut dyn Reader, identity: &Identity, value: &str) -> Result<Jso
     Ok(answer)
 }
 
-/// Who held a key once, the last to lose it first: the first so many that are noted.
+/// Who held a key once and does no more, the last to lose it first.
 fn former(reader: &mut dyn Reader, key: &Key) -> Result<Vec<Json>, EngineError> {
     let mut held = Vec::new();
-    for no in reader.former(key, FORMER_HOLDERS_MAX)? {
-        let Some(own) = own_record(reader, no)? else { continue };
+    for no in reader.former(key, FORMER_LOOKED_MAX)? {
+        let Some(own) = own_record(reader, no)?.filter(|own| !own.keys.contains(key)) else { continue };
         let until = own.former.iter().rfind(|former| former.key == *key).map(|former| former.until);
         let live = reader.root(no)?.map(|standing| standing.id());
         held.extend(live.zip(until).map(|(live, until)| (until, live, own.id())));
     }
     held.sort_by_key(|(until, ..)| Reverse(*until));
+    held.truncate(FORMER_HOLDERS_MAX);
     let told = |(until, live, under): (Timestamp, ProfileId, ProfileId)| json!({"id": live.to_string(), "recorded_under": under.to_string(), "until": until.to_string()});
     Ok(held.into_iter().map(told).collect())
 }

@@ -1,6 +1,7 @@
 //! Merges: listed, shown, reverted (behaviour.md 3.4), and both sides as they were before one.
 
 use super::audit::Action;
+use super::users::live;
 use super::{Answer, Call, tree};
 use crate::limits::{BEFORE_RECORDS_MAX, MERGES_LOOKED_MAX, PAGE_MAX};
 use muster_core::before::Before;
@@ -102,24 +103,24 @@ fn found(
     }
     let mut members = BTreeSet::new();
     if let Some(of) = filter.of {
-        members.insert(of.no);
-        let live = reader.profile(of.no)?;
+        let live = live(reader, of)?;
         members.extend(live.iter().flat_map(|live| &live.members).map(|member| member.profile.no));
     }
     let (mut items, mut below, mut looked) = (Vec::new(), below, 0);
     while looked < MERGES_LOOKED_MAX {
         let page = reader.merges(below, PAGE_MAX)?;
-        looked += page.items.len();
-        for merge in page.items {
+        let (count, more) = (page.items.len(), page.more);
+        looked += count;
+        for (at, merge) in page.items.into_iter().enumerate() {
             below = Some(merge.no);
             if filter.takes(&merge, &members) {
                 items.push(merge);
             }
             if items.len() == limit {
-                return Ok((items, below));
+                return Ok((items, below.filter(|_| more || at + 1 < count)));
             }
         }
-        if !page.more {
+        if !more {
             return Ok((items, None));
         }
     }
@@ -144,9 +145,13 @@ pub(crate) async fn show(call: Call) -> Answer {
 /// The merges that one decision made into one survivor: its profiles follow each other, one record each
 /// (behaviour.md 3.3), and no more than there are members.
 fn together(reader: &mut dyn Reader, merge: &Merge) -> Result<Vec<MergeNo>, EngineError> {
+    // A batch of an activation settles many values at one time, and no record tells which merge was of which.
+    if matches!(merge.cause, Cause::Activation) {
+        return Ok(vec![merge.no]);
+    }
     let is_with = |other: &Merge| {
-        (other.survivor, other.at, other.request) == (merge.survivor, merge.at, merge.request)
-            && cause_of(other) == cause_of(merge)
+        (other.survivor, other.at, other.request, &other.cause)
+            == (merge.survivor, merge.at, merge.request, &merge.cause)
     };
     let mut together = vec![merge.no];
     for step in [-1, 1] {

@@ -1,6 +1,7 @@
 //! Users: found by an identifier, shown, and their timeline.
 
 use super::{Answer, Call, Refusal, tree};
+use crate::limits::{MEMBERS_PAGE_BYTES_MAX, MEMBERS_PAGE_MAX};
 use crate::workspaces::Entry;
 use muster_core::attribute::canonical;
 use muster_core::history::HistoryItem;
@@ -15,6 +16,7 @@ use muster_wire::manage::page::page;
 use muster_wire::manage::problem::Problem;
 use muster_wire::manage::{body, event, history, user};
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 fn nobody() -> Problem {
     Problem::new(404, "no such user")
@@ -49,7 +51,7 @@ fn assembled(entry: &Entry, live: LiveProfile) -> Result<Snapshot, Refusal> {
 }
 
 /// The live profile that an id answers; None if there is no such id.
-fn live(reader: &mut dyn Reader, id: ProfileId) -> Result<Option<LiveProfile>, EngineError> {
+pub(super) fn live(reader: &mut dyn Reader, id: ProfileId) -> Result<Option<LiveProfile>, EngineError> {
     let found = reader.profile(id.no)?;
     Ok(found.filter(|live| live.members.iter().any(|member| member.profile.id() == id)))
 }
@@ -73,16 +75,37 @@ pub(crate) async fn show(call: Call) -> Answer {
 /// with what its own record holds and what its part shows.
 pub(crate) async fn members(call: Call) -> Answer {
     let entry = call.entry()?;
-    let limit = call.limit()?;
+    let limit = call.limit()?.min(MEMBERS_PAGE_MAX);
     let after = call.cursor(ProfileId::parse)?;
-    let (_, live) = looked_up(&call, entry.id(), call.part(1)).await?;
-    let order = order(&live.members, live.root);
-    let from = after.map_or(0, |after| order.iter().position(|no| *no == after.no).map_or(order.len(), |at| at + 1));
-    let listed = order.iter().skip(from).take(limit);
-    let items: Vec<_> =
-        listed.filter_map(|no| own(*no, &live.members, &entry.settings.identity)).map(|own| user::own(&own)).collect();
+    let id = ProfileId::parse(call.part(1)).ok_or_else(nobody)?;
+    let settings = Arc::clone(&entry.settings);
+    // Folding the parts of a large tree takes a while: it is done where reading is.
+    let found = call.read(entry.id(), move |reader| {
+        let Some(live) = live(reader, id)? else { return Ok(None) };
+        let order = order(&live.members, live.root);
+        let from = match after {
+            None => 0,
+            Some(after) => match order.iter().position(|no| *no == after.no) {
+                Some(at) => at + 1,
+                None => return Ok(Some(None)),
+            },
+        };
+        let (mut items, mut bytes) = (Vec::new(), 0);
+        for own in order.iter().skip(from).filter_map(|no| own(*no, &live.members, &settings.identity)) {
+            let item = user::own(&own);
+            bytes += item.to_string().len();
+            items.push(item);
+            if items.len() == limit || bytes > MEMBERS_PAGE_BYTES_MAX {
+                break;
+            }
+        }
+        let is_last = from + items.len() >= order.len();
+        Ok(Some(Some((items, is_last))))
+    });
+    let changed = || Problem::new(409, "this member has left the live profile since; begin again without cursor");
+    let (items, is_last) = found.await?.ok_or_else(nobody)?.ok_or_else(changed)?;
     let last = items.last().and_then(|last| last["id"].as_str()).map(str::to_owned);
-    let next = last.filter(|_| from + items.len() < order.len());
+    let next = last.filter(|_| !is_last);
     Ok(Call::about(&entry, tree(200, &page(items, next.as_deref()))))
 }
 

@@ -21,6 +21,12 @@ const NEWEST: &str = "SELECT no, at, token, address, workspace, action, subject,
 const NEWEST_OF: &str = "SELECT no, at, token, address, workspace, action, subject, detail, sum FROM audit
     WHERE no < ?1 AND workspace = ?3 ORDER BY no DESC LIMIT ?2";
 
+/// What is beyond a bound goes, the oldest first: of sessions, and of changes.
+const DROP_SESSIONS: &str = "DELETE FROM audit WHERE action GLOB 'session.*' AND no <=
+    (SELECT no FROM audit WHERE action GLOB 'session.*' ORDER BY no DESC LIMIT 1 OFFSET ?1)";
+const DROP_CHANGES: &str = "DELETE FROM audit WHERE NOT action GLOB 'session.*' AND no <=
+    (SELECT no FROM audit WHERE NOT action GLOB 'session.*' ORDER BY no DESC LIMIT 1 OFFSET ?1)";
+
 fn text_or_null(text: Option<&str>) -> Cell<'_> {
     text.map_or(Cell::Null, Cell::text)
 }
@@ -150,8 +156,12 @@ impl Catalogue {
                 record.detail,
                 audit_sum(&record)
             ])?;
-            let gone = no.saturating_sub(bounds.audit_records as u64);
-            conn.prepare_cached("DELETE FROM audit WHERE no <= ?1")?.execute([gone.cast_signed()])?;
+            let (drop, bound) = if record.is_of_a_session() {
+                (DROP_SESSIONS, bounds.audit_sessions)
+            } else {
+                (DROP_CHANGES, bounds.audit_records)
+            };
+            conn.prepare_cached(drop)?.execute([i64::try_from(bound).unwrap_or(i64::MAX)])?;
             Ok(no)
         })
     }
