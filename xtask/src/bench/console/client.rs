@@ -165,8 +165,10 @@ pub(super) fn preload(server: &Server, workspace: &Workspace, users: u64) -> Res
     for from in (0..TREE - 1).step_by(100) {
         sent(&tree(from..(from + 100).min(TREE - 1)))?;
     }
-    for n in 0..CHAIN - 1 {
-        sent(&[link(2_000 + n)])?;
+    for n in 2_000..2_000 + CHAIN - 1 {
+        // Seen last, it survives: the tree so far goes below it.
+        sent(&[events(n + 1)])?;
+        sent(&[link(n)])?;
     }
     // Pairs, as many as a filtered page looks at; of a small store fewer.
     for from in (4_000..users.min(4_000 + 2 * MERGES) - 120).step_by(120) {
@@ -177,7 +179,7 @@ pub(super) fn preload(server: &Server, workspace: &Workspace, users: u64) -> Res
     sent(&conflicts(3_000))
 }
 
-/// An element that joins the tree of a user under the next one, whose event makes it the one that was seen last.
+/// An element that joins a user and the next one.
 fn link(n: u64) -> Json {
     let keys = json!({"email": email(n), "mobile": mobile(n + 1)});
     json!({"type": "customer", "attributes": keys})
