@@ -29,6 +29,8 @@ pub struct MemberRef<'a> {
 pub struct Tree<'a> {
     members: HashMap<ProfileNo, MemberRef<'a>>,
     children: HashMap<ProfileNo, Vec<ProfileNo>>,
+    /// The newest write of each part: what was joined and not written to since needs no look at its members.
+    newest: HashMap<ProfileNo, Seq>,
 }
 
 /// What happens to a view, in order.
@@ -49,7 +51,27 @@ impl<'a> Tree<'a> {
             }
         }
         children.values_mut().for_each(|c| c.sort_unstable());
-        Self { members, children }
+        let newest = members.iter().map(|(no, member)| (*no, newest_write(member.profile))).collect();
+        let mut tree = Self { members, children, newest };
+        tree.carry_up();
+        tree
+    }
+
+    /// Carries the newest writes up to the roots, leaves first. In a ring of links, which is damage, each keeps its own.
+    fn carry_up(&mut self) {
+        let is_top = |m: &MemberRef<'_>| m.link.is_none_or(|link| !self.members.contains_key(&link.parent));
+        let mut order: Vec<ProfileNo> = self.members.values().filter(|m| is_top(m)).map(|m| m.profile.no).collect();
+        let mut next = 0;
+        while let Some(no) = order.get(next) {
+            order.extend(self.children.get(no).into_iter().flatten().copied().collect::<Vec<_>>());
+            next += 1;
+        }
+        for no in order.into_iter().rev() {
+            let newest = self.newest[&no];
+            if let Some(above) = self.members[&no].link.and_then(|link| self.newest.get_mut(&link.parent)) {
+                *above = newest.max(*above);
+            }
+        }
     }
 
     /// The ids of the part under `top`, itself first.
@@ -74,6 +96,19 @@ impl<'a> Tree<'a> {
         self.shown_until(top, seq)
     }
 
+    /// The writes of a part between two places of the change sequence.
+    fn push_since(&self, steps: &mut Vec<(Seq, Step<'a>)>, top: ProfileNo, (after, until): (Seq, Seq)) {
+        let (mut open, mut seen) = (vec![top], 0);
+        while let Some(no) = open.pop() {
+            seen += 1;
+            if self.newest.get(&no).is_none_or(|newest| *newest <= after) || seen > self.members.len() {
+                continue;
+            }
+            push_writes(steps, self.members[&no].profile, after, until);
+            open.extend(self.children.get(&no).into_iter().flatten());
+        }
+    }
+
     fn shown_until(&self, top: ProfileNo, until: Seq) -> View {
         let mut steps: Vec<(Seq, Step<'a>)> = Vec::new();
         if let Some(member) = self.members.get(&top) {
@@ -82,9 +117,7 @@ impl<'a> Tree<'a> {
         for child in self.children.get(&top).into_iter().flatten() {
             let Some(link) = self.members[child].link.filter(|link| link.seq < until) else { continue };
             steps.push((link.seq, Step::Join(self.shown_until(*child, link.seq), link)));
-            for member in self.part(*child) {
-                push_writes(&mut steps, self.members[&member].profile, link.seq, until);
-            }
+            self.push_since(&mut steps, *child, (link.seq, until));
         }
         steps.sort_by_key(|(seq, _)| *seq);
         let mut view = View::default();
@@ -99,6 +132,11 @@ impl<'a> Tree<'a> {
         }
         view
     }
+}
+
+fn newest_write(profile: &Profile) -> Seq {
+    let attributes = profile.attributes.values().map(|write| write.seq);
+    attributes.chain(profile.platforms.values().map(|write| write.seq)).max().unwrap_or_default()
 }
 
 fn push_writes<'a>(steps: &mut Vec<(Seq, Step<'a>)>, profile: &'a Profile, after: Seq, until: Seq) {
