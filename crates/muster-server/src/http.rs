@@ -80,6 +80,7 @@ fn routes() -> Vec<Listed> {
         ("GET", "/api/v1/workspaces/{workspace_id}/users/{user_id}/members", get(users::members)),
         ("GET", "/api/v1/workspaces/{workspace_id}/users/{user_id}/history", get(users::history)),
         ("GET", "/api/v1/workspaces/{workspace_id}/requests", get(requests::list)),
+        ("POST", "/api/v1/workspaces/{workspace_id}/requests/find", post(requests::find)),
         ("GET", "/api/v1/workspaces/{workspace_id}/requests/live", get(live::requests)),
         ("GET", "/api/v1/workspaces/{workspace_id}/requests/{request_id}", get(requests::show)),
         ("GET", "/api/v1/workspaces/{workspace_id}/quarantine", get(quarantine::list)),

@@ -118,7 +118,7 @@ impl Story {
                 failure,
                 aside,
             };
-            LiveRequest::new(request::away(&away), Traits::aside(status, self.origin.as_ref()))
+            LiveRequest::new(request::away(&away), Traits::aside(status))
         };
         match &self.became {
             Became::Applied(no, elements) => logged(&Request {

@@ -20,8 +20,6 @@ use std::sync::{Arc, Mutex};
 pub(crate) struct Traits {
     /// The status of its answer.
     pub(crate) status: u16,
-    /// The origin address, if it is kept.
-    pub(crate) origin: Option<Arc<str>>,
     /// A bit for each outcome of an element.
     outcomes: u8,
     /// A bit for each kind of an element.
@@ -34,13 +32,13 @@ pub(crate) struct Traits {
 
 impl Traits {
     /// Of a request that the log does not keep: nothing of its elements is known.
-    pub(super) fn aside(status: u16, origin: Option<&Arc<str>>) -> Self {
-        Self { status, origin: origin.cloned(), profiles: Some(Vec::new()), ..Self::default() }
+    pub(super) fn aside(status: u16) -> Self {
+        Self { status, profiles: Some(Vec::new()), ..Self::default() }
     }
 
     /// Of a request of the log, with at most so many profiles.
     pub(crate) fn of(request: &Request, profiles_max: usize) -> Self {
-        let mut traits = Self::aside(request.status, request.origin.as_ref());
+        let mut traits = Self::aside(request.status);
         let mut profiles = BTreeSet::new();
         for element in request.elements.iter() {
             traits.outcomes |= 1 << element.outcome as u8;

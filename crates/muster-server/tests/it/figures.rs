@@ -286,6 +286,7 @@ fn figures_need_a_token_and_a_workspace() {
         ("GET", "keys"),
         ("GET", "requests/live"),
         ("POST", "users/lookup"),
+        ("POST", "requests/find"),
         ("GET", "merges/m1/before"),
     ] {
         let body: &[u8] = if method == "POST" { br#"{"value": "x"}"# } else { b"" };

@@ -1,6 +1,7 @@
-//! The filters of the log and of the live stream by kind, origin address and user.
+//! The filters of the log and of the live stream by kind and user, and the requests from an address.
 
 use crate::live::{next, watch_for};
+use crate::wire::Answer;
 use crate::world::{ADMIN_TOKEN, Workspace, World, customer};
 use muster_server::limits::REQUEST_LOOK_MAX;
 use serde_json::{Value as Json, json};
@@ -12,11 +13,20 @@ fn sent(workspace: &Workspace<'_>, address: &str, elements: &Json) -> String {
 }
 
 fn page(workspace: &Workspace<'_>, query: &str) -> (Vec<String>, Json) {
-    let answer = workspace.admin("GET", &format!("/requests?{query}"), &Json::Null);
+    told(&workspace.admin("GET", &format!("/requests?{query}"), &Json::Null))
+}
+
+/// The ids of a page, and where the next one begins.
+fn told(answer: &Answer) -> (Vec<String>, Json) {
     assert_eq!(answer.status, 200, "{}", answer.json());
     let id = |item: &Json| item["request_id"].as_str().unwrap().to_owned();
     let items = answer.json()["items"].as_array().unwrap().iter().map(id).collect();
     (items, answer.json()["next_cursor"].clone())
+}
+
+/// The requests from an address that fit a query, in the shape of [`page`].
+fn from(workspace: &Workspace<'_>, address: &str, query: &str) -> (Vec<String>, Json) {
+    told(&workspace.admin("POST", &format!("/requests/find?{query}"), &json!({"origin_address": address})))
 }
 
 fn event(id: &str) -> Json {
@@ -41,7 +51,7 @@ fn id_of(workspace: &Workspace<'_>, customer: &str) -> String {
 
 // Fails when `members` in `wanted.rs` holds the id that was asked for alone.
 #[test]
-fn the_log_is_filtered_by_kind_by_origin_address_and_by_a_user_with_what_is_joined_in_it() {
+fn the_log_is_filtered_by_kind_and_by_a_user_with_what_is_joined_in_it() {
     let world = World::start();
     let workspace = world.workspace(&Json::Null);
     resolving(&workspace);
@@ -52,17 +62,36 @@ fn the_log_is_filtered_by_kind_by_origin_address_and_by_a_user_with_what_is_join
     let of = |query: &str| page(&workspace, query).0;
     assert_eq!(of("kind=event"), [&*a]);
     assert_eq!(of("kind=customer&outcome=merged"), [&*all]);
-    assert_eq!(of("origin_address=203.0.113.2"), [&*b]);
-    assert_eq!(of("origin_address=2001:DB8:0::1"), [&*c]);
     assert_eq!(of(&format!("user_id={}", id_of(&workspace, "c"))), [&*c]);
     for customer in ["a", "b"] {
         let query = format!("user_id={}", id_of(&workspace, customer));
         assert_eq!(of(&query), [&*all, &*b, &*a], "{customer}");
         assert_eq!(page(&workspace, &format!("{query}&limit=2")).0, [&*all, &*b]);
     }
-    let refused = ["kind=user", "origin_address=here", "user_id=here", "user_id=000000000000000000000009"];
+    let refused = ["kind=user", "user_id=here", "user_id=000000000000000000000009"];
     let status = refused.map(|query| workspace.admin("GET", &format!("/requests?{query}"), &Json::Null).status);
-    assert_eq!(status, [400, 400, 404, 404]);
+    assert_eq!(status, [400, 404, 404]);
+}
+
+// Fails when `Wanted::of` reads `origin_address`, or `keeps` does not ask for the origin.
+#[test]
+fn an_origin_address_is_looked_for_in_a_body_in_any_spelling_and_filters_nothing_in_a_query_string() {
+    let world = World::start();
+    let workspace = world.workspace(&Json::Null);
+    let a = sent(&workspace, "::ffff:203.0.113.2", &json!([customer("a"), event("a")]));
+    let b = sent(&workspace, "203.0.113.2", &json!([customer("b")]));
+    let c = sent(&workspace, "2001:db8::1", &json!([customer("c")]));
+    assert_eq!(from(&workspace, "203.0.113.2", ""), (vec![b.clone(), a.clone()], Json::Null));
+    assert_eq!(from(&workspace, "2001:DB8:0::1", "").0, [&*c]);
+    assert_eq!(from(&workspace, "203.0.113.2", "kind=event").0, [&*a]);
+    assert_eq!(from(&workspace, "203.0.113.2", "status=400").0, [""; 0]);
+    let (first, next) = from(&workspace, "203.0.113.2", "limit=1");
+    let rest = from(&workspace, "203.0.113.2", &format!("limit=1&cursor={}", next.as_str().unwrap()));
+    assert_eq!([first, rest.0], [[b.clone()], [a.clone()]]);
+    assert_eq!(page(&workspace, "origin_address=2001:db8::1").0, [&*c, &*b, &*a]);
+    let refused = [json!({}), json!({"origin_address": 7}), json!({"origin_address": "here"}), json!({"value": "::1"})];
+    let refused = refused.map(|body| workspace.admin("POST", "/requests/find", &body).status);
+    assert_eq!(refused, [400; 4]);
 }
 
 // Fails when `fitting` in `requests.rs` goes on until its page is full.
@@ -74,9 +103,9 @@ fn a_filter_looks_through_a_bounded_number_of_entries_and_goes_on_from_there() {
     for _ in 0..REQUEST_LOOK_MAX {
         sent(&workspace, "203.0.113.2", &json!([customer("b")]));
     }
-    let (found, next) = page(&workspace, "origin_address=203.0.113.1");
+    let (found, next) = from(&workspace, "203.0.113.1", "");
     assert_eq!(found, [""; 0]);
-    let rest = page(&workspace, &format!("origin_address=203.0.113.1&cursor={}", next.as_str().unwrap()));
+    let rest = from(&workspace, "203.0.113.1", &format!("cursor={}", next.as_str().unwrap()));
     assert_eq!(rest, (vec![first], Json::Null));
 }
 
@@ -92,8 +121,9 @@ fn a_stream_of_a_user_goes_on_with_what_is_joined_meanwhile_and_leaves_others_ou
         watch_for(&workspace, ADMIN_TOKEN, &query)
     });
     let mut devices = watch_for(&workspace, ADMIN_TOKEN, "kind=device");
-    let mut near = watch_for(&workspace, ADMIN_TOKEN, "origin_address=203.0.113.9");
-    sent(&workspace, "203.0.113.1", &json!([customer("c")]));
+    // Nothing is asked of a stream by an address: this one is not filtered.
+    let mut all = watch_for(&workspace, ADMIN_TOKEN, "origin_address=203.0.113.9");
+    let other = sent(&workspace, "203.0.113.1", &json!([customer("c")]));
     let both = joined(&workspace);
     let later = [event("a"), event("b")].map(|event| sent(&workspace, "203.0.113.1", &json!([event])));
     let device = json!([{"type": "device", "customer_id": "c", "attributes": {"platform": "iOS", "push_id": "x"}}]);
@@ -103,7 +133,7 @@ fn a_stream_of_a_user_goes_on_with_what_is_joined_meanwhile_and_leaves_others_ou
         assert_eq!(seen, [json!(both), json!(later[0]), json!(later[1])]);
     }
     assert_eq!(
-        [next(&mut devices), next(&mut near)].map(|item| item["request_id"].clone()),
-        [json!(last), json!(last)]
+        [next(&mut devices), next(&mut all)].map(|item| item["request_id"].clone()),
+        [json!(last), json!(other)]
     );
 }

@@ -107,45 +107,55 @@ struct Live {
     requests: Vec<Row>,
     /// The filters, by their names.
     filters: Vec<(&'static str, String)>,
-    /// What was looked for and does not lead to one user: why, and whom it leads to.
-    astray: Option<Astray>,
+    typed: Typed,
     next: String,
     is_older: bool,
     curl: Html,
     listens: String,
 }
 
-/// A value that leads to nobody, or to several.
-struct Astray {
-    value: String,
-    leads: Vec<String>,
+/// What was typed and stands in no address.
+enum Typed {
+    /// All of it stands in the address.
+    Nothing,
+    /// It leads to nobody, or to these.
+    Astray { value: String, leads: Vec<String> },
+    /// The origin address that the requests came from.
+    Origin(String),
 }
 
 /// The filters of the log and of the stream, in the order in which an address has them.
-const FILTERS: [&str; 5] = ["outcome", "status", "kind", "origin_address", "user_id"];
+const FILTERS: [&str; 4] = ["outcome", "status", "kind", "user_id"];
 
 /// The filters that the address has.
 fn filters(visit: &Visit) -> Vec<(&'static str, &str)> {
     FILTERS.into_iter().filter_map(|name| Some((name, visit.parameter(name)?))).collect()
 }
 
-/// `GET /w/{ws}/live?outcome=&status=&kind=&origin_address=&user_id=&cursor=`: the newest requests; the script lets further
-/// ones in.
+/// `GET /w/{ws}/live?outcome=&status=&kind=&user_id=&cursor=`: the newest requests; the script lets further ones in.
 pub(crate) async fn live(visit: Arc<Visit>) -> Page {
-    shown(&visit, filters(&visit), None).await
+    shown(&visit, filters(&visit), Typed::Nothing).await
 }
 
-async fn shown(visit: &Visit, filters: Vec<(&'static str, &str)>, astray: Option<Astray>) -> Page {
-    let query: Vec<(&str, &str)> = rows(visit).into_iter().chain(filters.iter().copied()).collect();
-    let found = visit.ask(requests::list, &["requests"], &query).await?;
+async fn shown(visit: &Visit, filters: Vec<(&'static str, &str)>, typed: Typed) -> Page {
+    // The place of an older page: of a form in the form, else in the address.
+    let posted = visit.field("cursor").map(|cursor| ("cursor", cursor));
+    let query: Vec<(&str, &str)> = rows(visit).into_iter().chain(posted).chain(filters.iter().copied()).collect();
+    let found = match &typed {
+        Typed::Origin(origin) => {
+            let body = json!({"origin_address": origin});
+            visit.told(requests::find, &["requests", "find"], &query, &body).await?
+        }
+        _ => visit.ask(requests::list, &["requests"], &query).await?,
+    };
     let shell = Shell::of(visit, "Live", "live").await?;
     let requests = found.list("items").iter().map(|doc| Row::of(&shell.moments, visit.workspace(), doc)).collect();
     html(&Live {
         requests,
         filters: filters.into_iter().map(|(name, value)| (name, value.to_owned())).collect(),
-        astray,
+        typed,
         next: found.text("next_cursor").to_owned(),
-        is_older: visit.parameter("cursor").is_some(),
+        is_older: visit.parameter("cursor").or(visit.field("cursor")).is_some(),
         curl: curl(visit),
         listens: visit.address(),
         shell,
@@ -153,7 +163,8 @@ async fn shown(visit: &Visit, filters: Vec<(&'static str, &str)>, astray: Option
 }
 
 /// `POST /w/{ws}/live` with `outcome`, `status`, `kind` and `identifier`: leads to the address of these filters. An identifier
-/// is posted, since addresses end up in logs; in the address stands the id of the user that it leads to.
+/// is posted, since addresses end up in logs; in the address stands the id of the user that it leads to. An origin address
+/// leads to nothing that an address may tell, so the answer is the page itself; its older ones are posted, too, with `cursor`.
 pub(crate) async fn filter(visit: Arc<Visit>) -> Page {
     let mut chosen: Vec<(&'static str, &str)> =
         FILTERS[..3].iter().filter_map(|name| Some((*name, visit.field(name)?))).collect();
@@ -162,8 +173,7 @@ pub(crate) async fn filter(visit: Arc<Visit>) -> Page {
         return Ok(redirect(&address(&visit, &chosen)));
     }
     if value.parse::<IpAddr>().is_ok() {
-        chosen.push(("origin_address", value));
-        return Ok(redirect(&address(&visit, &chosen)));
+        return shown(&visit, chosen, Typed::Origin(value.to_owned())).await;
     }
     let looked = visit.told(lookup::lookup, &["users", "lookup"], &[], &json!({"value": value})).await?;
     let items = looked.list("items").iter().map(|item| item.text("id"));
@@ -174,8 +184,8 @@ pub(crate) async fn filter(visit: Arc<Visit>) -> Page {
         chosen.push(("user_id", id));
         return Ok(redirect(&address(&visit, &chosen)));
     }
-    let astray = Astray { value: value.to_owned(), leads: leads.into_iter().map(str::to_owned).collect() };
-    shown(&visit, chosen, Some(astray)).await
+    let leads = leads.into_iter().map(str::to_owned).collect();
+    shown(&visit, chosen, Typed::Astray { value: value.to_owned(), leads }).await
 }
 
 /// The address of the live page with these filters.
@@ -205,19 +215,26 @@ impl Live {
 
     /// Whether nothing is filtered.
     fn is_whole(&self) -> bool {
-        self.filters.is_empty() && self.astray.is_none()
+        self.filters.is_empty() && matches!(self.typed, Typed::Nothing)
     }
 
     /// Whether what is shown does not move: the address, which the stream is asked for by, does not say all of it.
     fn is_still(&self) -> bool {
-        self.is_older || self.astray.is_some()
+        self.is_older || !matches!(self.typed, Typed::Nothing)
     }
 
     /// What stands in the box: what was typed, or what it led to.
     fn typed(&self) -> &str {
-        let led_to = || Some(self.filter("origin_address")).filter(|it| !it.is_empty());
-        let typed = self.astray.as_ref().map(|astray| astray.value.as_str());
-        typed.or_else(led_to).unwrap_or_else(|| self.filter("user_id"))
+        match &self.typed {
+            Typed::Nothing => self.filter("user_id"),
+            Typed::Astray { value, .. } => value,
+            Typed::Origin(origin) => origin,
+        }
+    }
+
+    /// Whether its older pages are posted: what it is narrowed to stands in no address.
+    fn is_posted(&self) -> bool {
+        matches!(self.typed, Typed::Origin(_))
     }
 
     /// The filters as an address has them, with one more.

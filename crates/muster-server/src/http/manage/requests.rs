@@ -8,16 +8,36 @@ use muster_core::record::Request;
 use muster_core::time::Timestamp;
 use muster_store::engine::EngineError;
 use muster_store::reader::{Reader, RequestQuery};
+use muster_wire::manage::body;
 use muster_wire::manage::page::page;
 use muster_wire::manage::problem::Problem;
 use muster_wire::manage::request;
 
-/// `GET .../requests?status=&outcome=&kind=&origin_address=&user_id=&cursor=`: newest first. The last three look through a
-/// bounded number of entries, so a page may be short, or empty, and have a next.
+/// `GET .../requests?status=&outcome=&kind=&user_id=&limit=&cursor=`: newest first. A filter by kind or user looks through
+/// a bounded number of entries, so a page may be short, or empty, and have a next.
 pub(crate) async fn list(call: Call) -> Answer {
+    listed(call, None).await
+}
+
+/// `POST .../requests/find` `{"origin_address"}` with the parameters of [`list`]: those that came from this address, in pages
+/// like those of a filter by kind. A POST, since personal data is never taken from a query string (behaviour.md 4).
+pub(crate) async fn find(call: Call) -> Answer {
+    call.entry()?;
+    let members = body::object(&call.body)?;
+    body::only_known(&members, "", &["origin_address"])?;
+    let missing = || Problem::at("/origin_address", "give the address whose requests are looked for");
+    let origin = body::text(members.get("origin_address").ok_or_else(missing)?, "/origin_address")?.to_owned();
+    listed(call, Some(&origin)).await
+}
+
+async fn listed(call: Call, origin: Option<&str>) -> Answer {
     let entry = call.entry()?;
     let limit = call.limit()?;
     let wanted = Wanted::of(&call, &entry).await?;
+    let wanted = match origin {
+        Some(origin) => wanted.from_origin(origin)?,
+        None => wanted,
+    };
     let below = call.cursor(parse_cursor)?;
     let (found, next) = call.read(entry.id(), move |reader| fitting(reader, (below, limit), &wanted)).await?;
     let items = found.iter().map(request::summary).collect();

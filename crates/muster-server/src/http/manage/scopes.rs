@@ -7,7 +7,7 @@ use muster_wire::manage::problem::Problem;
 
 /// Calls by method, template below [`BASE`], and the scope that they need.
 #[rustfmt::skip]
-const NEEDED: [(&str, &str, Scope); 42] = [
+const NEEDED: [(&str, &str, Scope); 43] = [
     ("GET", "/workspaces", Scope::Read),
     ("POST", "/workspaces", Scope::Admin),
     ("GET", "/workspaces/{workspace_id}", Scope::Read),
@@ -23,7 +23,7 @@ const NEEDED: [(&str, &str, Scope); 42] = [
     ("GET", "/workspaces/{workspace_id}/rates", Scope::Read),
     ("GET", "/workspaces/{workspace_id}/faults", Scope::Read),
     ("GET", "/workspaces/{workspace_id}/keys", Scope::Read),
-    // A search that is a POST to keep values out of logs.
+    // Searches that are a POST to keep values out of logs, here and below.
     ("POST", "/workspaces/{workspace_id}/users/find", Scope::Read),
     ("POST", "/workspaces/{workspace_id}/users/lookup", Scope::Read),
     ("GET", "/workspaces/{workspace_id}/users/{user_id}", Scope::Read),
@@ -31,6 +31,7 @@ const NEEDED: [(&str, &str, Scope); 42] = [
     ("GET", "/workspaces/{workspace_id}/users/{user_id}/history", Scope::Read),
     ("GET", "/workspaces/{workspace_id}/users/{user_id}/members", Scope::Read),
     ("GET", "/workspaces/{workspace_id}/requests", Scope::Read),
+    ("POST", "/workspaces/{workspace_id}/requests/find", Scope::Read),
     ("GET", "/workspaces/{workspace_id}/requests/live", Scope::Read),
     ("GET", "/workspaces/{workspace_id}/requests/{request_id}", Scope::Read),
     ("GET", "/workspaces/{workspace_id}/quarantine", Scope::Read),

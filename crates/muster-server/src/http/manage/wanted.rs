@@ -22,14 +22,15 @@ pub(crate) struct Wanted {
     pub(crate) outcome: Option<Outcome>,
     /// With an element of this kind.
     kind: Option<ElementKind>,
-    /// From this address, as the log writes it.
+    /// From this address, as the log writes it. It is personal data, so no query string tells it (behaviour.md 4) and no
+    /// stream asks for it.
     origin: Option<String>,
     /// One of these was touched: the members of a user when it was asked for, and what a stream saw join them since.
     members: Option<BTreeSet<ProfileNo>>,
 }
 
 impl Wanted {
-    /// Of the parameters `status`, `outcome`, `kind`, `origin_address` and `user_id`.
+    /// Of the parameters `status`, `outcome`, `kind` and `user_id`.
     ///
     /// # Errors
     /// 400 for what cannot be read, 404 for a user that is not there; those of the storage.
@@ -39,12 +40,23 @@ impl Wanted {
             status: call.parameter("status").map(|text| text.parse().map_err(|_| no_status())).transpose()?,
             outcome: call.parameter("outcome").map(outcome).transpose()?,
             kind: call.parameter("kind").map(kind).transpose()?,
-            origin: call.parameter("origin_address").map(origin).transpose()?,
+            origin: None,
             members: match call.parameter("user_id") {
                 Some(id) => Some(members(call, entry, id).await?),
                 None => None,
             },
         })
+    }
+
+    /// The same from an origin address alone, in any spelling of it.
+    ///
+    /// # Errors
+    /// 400 for what is no address.
+    pub(crate) fn from_origin(self, text: &str) -> Result<Self, Problem> {
+        let none = |_| Problem::at("/origin_address", "give an IPv4 or IPv6 address");
+        // As the log writes it, where IPv4 mapped into IPv6 is IPv4.
+        let origin = text.parse::<IpAddr>().map_err(none)?.to_canonical().to_string();
+        Ok(Self { origin: Some(origin), ..self })
     }
 
     /// Whether the storage alone can tell which requests these are.
@@ -54,7 +66,8 @@ impl Wanted {
 
     /// Whether an entry of the log is wanted.
     pub(crate) fn keeps(&self, request: &Request) -> bool {
-        self.is_plain() || self.fits(&Traits::of(request, usize::MAX))
+        let came_from = |origin: &str| request.origin.as_deref() == Some(origin);
+        self.origin.as_deref().is_none_or(came_from) && (self.is_plain() || self.fits(&Traits::of(request, usize::MAX)))
     }
 
     /// Whether a request of a live stream is wanted. What it merged with the user belongs to the user from then on.
@@ -69,7 +82,6 @@ impl Wanted {
         self.status.is_none_or(|status| traits.status == status)
             && self.outcome.is_none_or(|outcome| traits.had(outcome))
             && self.kind.is_none_or(|kind| traits.held(kind))
-            && self.origin.as_deref().is_none_or(|origin| traits.origin.as_deref() == Some(origin))
             && self.members.as_ref().is_none_or(|members| traits.touched(members))
     }
 }
@@ -83,12 +95,6 @@ fn kind(text: &str) -> Result<ElementKind, Problem> {
     let unknown = || Problem::new(400, "kind must be customer, event or device");
     let kinds = [ElementKind::Customer, ElementKind::Event, ElementKind::Device];
     kinds.into_iter().find(|kind| kind_name(*kind) == Some(text)).ok_or_else(unknown)
-}
-
-/// An address as the log writes it, where IPv4 mapped into IPv6 is IPv4.
-fn origin(text: &str) -> Result<String, Problem> {
-    let none = |_| Problem::new(400, "origin_address must be an IPv4 or IPv6 address");
-    Ok(text.parse::<IpAddr>().map_err(none)?.to_canonical().to_string())
 }
 
 async fn members(call: &Call, entry: &Entry, id: &str) -> Result<BTreeSet<ProfileNo>, Refusal> {
