@@ -127,6 +127,9 @@ enum Typed {
 /// The filters of the log and of the stream, in the order in which an address has them.
 const FILTERS: [&str; 4] = ["outcome", "status", "kind", "user_id"];
 
+/// Statuses that are offered as a filter.
+const STATUSES: [&str; 5] = ["200", "400", "401", "403", "429"];
+
 /// The filters that the address has.
 fn filters(visit: &Visit) -> Vec<(&'static str, &str)> {
     FILTERS.into_iter().filter_map(|name| Some((name, visit.parameter(name)?))).collect()
@@ -216,6 +219,18 @@ impl Live {
     /// Whether nothing is filtered.
     fn is_whole(&self) -> bool {
         self.filters.is_empty() && matches!(self.typed, Typed::Nothing)
+    }
+
+    /// Whether there is nothing yet to show or to filter.
+    fn is_new(&self) -> bool {
+        self.requests.is_empty() && self.is_whole()
+    }
+
+    /// The statuses that can be filtered by: those that the log keeps, those that a caller does something about as they pass
+    /// by, and the one that the address names.
+    fn statuses(&self) -> Vec<&str> {
+        let own = Some(self.filter("status")).filter(|own| !own.is_empty() && !STATUSES.contains(own));
+        STATUSES.into_iter().chain(own).collect()
     }
 
     /// Whether what is shown does not move: the address, which the stream is asked for by, does not say all of it.
