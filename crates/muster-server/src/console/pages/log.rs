@@ -7,10 +7,11 @@ use super::super::parts::{self, Html, counted};
 use super::super::shell::{Shell, html, html_part};
 use super::super::visit::Visit;
 use super::rows;
+use super::users::whose;
 use crate::app::App;
 use crate::callers::Scope;
 use crate::http::manage::wanted::Wanted;
-use crate::http::manage::{Refusal, lookup, requests, scopes};
+use crate::http::manage::{Refusal, requests, scopes};
 use crate::limits::LIVE_RATE_MS;
 use crate::pulse::{LiveRequest, Look, Pulse, Sight, Viewer};
 use askama::Template;
@@ -169,7 +170,7 @@ async fn shown(visit: &Visit, filters: Vec<(&'static str, &str)>, typed: Typed) 
 /// is posted, since addresses end up in logs; in the address stands the id of the user that it leads to. An origin address
 /// leads to nothing that an address may tell, so the answer is the page itself; its older ones are posted, too, with `cursor`.
 pub(crate) async fn filter(visit: Arc<Visit>) -> Page {
-    let mut chosen: Vec<(&'static str, &str)> =
+    let chosen: Vec<(&'static str, &str)> =
         FILTERS[..3].iter().filter_map(|name| Some((*name, visit.field(name)?))).collect();
     let value = visit.field("identifier").unwrap_or_default().trim();
     if value.is_empty() {
@@ -178,16 +179,11 @@ pub(crate) async fn filter(visit: Arc<Visit>) -> Page {
     if value.parse::<IpAddr>().is_ok() {
         return shown(&visit, chosen, Typed::Origin(value.to_owned())).await;
     }
-    let looked = visit.told(lookup::lookup, &["users", "lookup"], &[], &json!({"value": value})).await?;
-    let items = looked.list("items").iter().map(|item| item.text("id"));
-    let mut leads: Vec<&str> = items.chain([looked.text("user_id")]).filter(|id| !id.is_empty()).collect();
-    leads.sort_unstable();
-    leads.dedup();
-    if let [id] = leads[..] {
-        chosen.push(("user_id", id));
-        return Ok(redirect(&address(&visit, &chosen)));
+    let leads = whose(&visit, value).await?;
+    if let [id] = &leads[..] {
+        let one = [("user_id", id.as_str())];
+        return Ok(redirect(&address(&visit, &[chosen, one.to_vec()].concat())));
     }
-    let leads = leads.into_iter().map(str::to_owned).collect();
     shown(&visit, chosen, Typed::Astray { value: value.to_owned(), leads }).await
 }
 

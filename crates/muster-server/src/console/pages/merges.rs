@@ -19,8 +19,8 @@ use std::sync::Arc;
 struct Merges {
     shell: Shell,
     filter: Filter,
-    /// What was looked for and leads to nobody; empty before anything was.
-    nobody: String,
+    /// What was looked for and leads to nobody or to several, and these; empty before anything was.
+    astray: (String, Vec<String>),
     items: Vec<Json>,
     next: String,
     separations: Vec<Json>,
@@ -49,7 +49,7 @@ impl Filter {
 pub(crate) async fn list(visit: Arc<Visit>) -> Page {
     let of = |name: &str| visit.parameter(name).unwrap_or_default().to_owned();
     let filter = Filter { cause: of("cause"), state: of("state"), user_id: of("user_id") };
-    listed(&visit, filter, String::new()).await
+    listed(&visit, filter, (String::new(), Vec::new())).await
 }
 
 /// `POST /w/{ws}/merges` with `cause`, `state` and `q`: values are never taken from an address, which ends up in logs; so
@@ -58,24 +58,24 @@ pub(crate) async fn narrow(visit: Arc<Visit>) -> Page {
     let of = |name: &str| visit.field(name).unwrap_or_default().trim().to_owned();
     let (value, mut filter) = (of("q"), Filter { cause: of("cause"), state: of("state"), user_id: String::new() });
     if !value.is_empty() {
-        match whose(&visit, &value).await? {
-            Some(user) => filter.user_id = user,
-            None => return listed(&visit, filter, value).await,
+        match &whose(&visit, &value).await?[..] {
+            [user] => filter.user_id.clone_from(user),
+            leads => return listed(&visit, filter, (value, leads.to_vec())).await,
         }
     }
     let query = filter.query();
     Ok(redirect(&visit.within(&if query.is_empty() { "merges".to_owned() } else { format!("merges?{query}") })))
 }
 
-async fn listed(visit: &Visit, filter: Filter, nobody: String) -> Page {
+async fn listed(visit: &Visit, filter: Filter, astray: (String, Vec<String>)) -> Page {
     let query: Vec<(&str, &str)> = rows(visit).into_iter().chain(filter.pairs()).collect();
-    let found = if nobody.is_empty() { visit.ask(merges::list, &["merges"], &query).await? } else { Json::Null };
+    let found = if astray.0.is_empty() { visit.ask(merges::list, &["merges"], &query).await? } else { Json::Null };
     let apart = visit.ask(separations::list, &["separations"], &[("limit", "50")]).await?;
     let shell = Shell::of(visit, "Merges", "merges").await?;
     html(&Merges {
         shell,
         filter,
-        nobody,
+        astray,
         items: found.list("items").to_vec(),
         next: found.text("next_cursor").to_owned(),
         separations: apart.list("items").to_vec(),
@@ -93,6 +93,13 @@ impl Merges {
 
     fn states(&self) -> [(&'static str, &'static str); 3] {
         [("", "Any"), ("standing", "Standing"), ("reverted", "Reverted")]
+    }
+
+    /// The merges of one of several, narrowed as asked.
+    fn of(&self, user: &str) -> String {
+        let filter =
+            Filter { user_id: user.to_owned(), cause: self.filter.cause.clone(), state: self.filter.state.clone() };
+        self.shell.to(&format!("merges?{}", filter.query()))
     }
 
     /// Where a further page is.

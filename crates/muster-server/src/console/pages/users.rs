@@ -114,14 +114,15 @@ async fn by_id(visit: &Visit, value: &str) -> Result<Option<String>, Problem> {
     Ok(None)
 }
 
-/// The live profile that an id or an identifier leads to, by the first kind that knows it.
-pub(super) async fn whose(visit: &Visit, value: &str) -> Result<Option<String>, Problem> {
+/// The live profiles that an id or an identifier leads to, each once: by several kinds it may be several.
+pub(super) async fn whose(visit: &Visit, value: &str) -> Result<Vec<String>, Problem> {
     let looked = visit.told(lookup::lookup, &["users", "lookup"], &[], &json!({"value": value})).await?;
-    if looked.has("user_id") {
-        return Ok(Some(looked.text("user_id").to_owned()));
-    }
-    let led = looked.list("items").iter().map(|item| item.text("id")).find(|id| !id.is_empty());
-    Ok(led.map(str::to_owned))
+    let by_kind = looked.list("items").iter().map(|item| item.text("id"));
+    let mut leads: Vec<&str> = std::iter::once(looked.text("user_id")).chain(by_kind).collect();
+    leads.retain(|id| !id.is_empty());
+    leads.sort_unstable();
+    leads.dedup();
+    Ok(leads.into_iter().map(str::to_owned).collect())
 }
 
 async fn led(visit: &Visit, item: &Json) -> Result<Found, Problem> {

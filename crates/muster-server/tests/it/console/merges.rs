@@ -67,6 +67,12 @@ fn an_identifier_leads_to_the_merges_of_whoever_has_it() {
     assert_eq!(["m1", "m2", "m3"].map(|id| page.contains(&format!("<tr id=\"{id}\""))), [true; 3]);
     let nobody = browser.post(&path, &[("q", "+1999"), ("cause", ""), ("state", "")]);
     assert!(text(&nobody).contains("<bdi>+1999</bdi> leads to nobody."));
+    assert_eq!(workspace.results(&serde_json::json!([{"type": "customer", "customer_id": "+15550100"}])).len(), 1);
+    let several = text(&browser.post(&path, &[("q", "+15550100"), ("cause", "keys"), ("state", "")]));
+    assert!(
+        several.contains("leads to 2 profiles") && several.contains(&format!("?cause=keys&#38;user_id={z}\"")),
+        "{several}"
+    );
     let reverted = text(&browser.get(&format!("{path}?state=reverted")));
     assert!(reverted.contains("No merge is like this."));
 }
