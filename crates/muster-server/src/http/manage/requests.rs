@@ -35,7 +35,7 @@ async fn listed(call: Call, origin: Option<&str>) -> Answer {
     let limit = call.limit()?;
     let wanted = Wanted::of(&call, &entry).await?;
     let wanted = match origin {
-        Some(origin) => wanted.from_origin(origin)?,
+        Some(origin) => wanted.with_origin(origin)?,
         None => wanted,
     };
     let below = call.cursor(parse_cursor)?;

@@ -52,7 +52,7 @@ impl Wanted {
     ///
     /// # Errors
     /// 400 for what is no address.
-    pub(crate) fn from_origin(self, text: &str) -> Result<Self, Problem> {
+    pub(crate) fn with_origin(self, text: &str) -> Result<Self, Problem> {
         let none = |_| Problem::at("/origin_address", "give an IPv4 or IPv6 address");
         // As the log writes it, where IPv4 mapped into IPv6 is IPv4.
         let origin = text.parse::<IpAddr>().map_err(none)?.to_canonical().to_string();
