@@ -157,7 +157,8 @@ pub const REQUEST_LOOK_ROWS: usize = 200;
 pub const LIVE_VIEWERS_MAX: usize = 64;
 /// How long a live stream says nothing before it says that it lives: half of what common proxies wait.
 pub const LIVE_KEEP_ALIVE: Duration = Duration::from_secs(15);
-/// How often it is looked whether a viewer may still watch: how long a revoked token may go on reading.
+/// How often it is looked whether a viewer may still watch: how long a revoked token may go on reading. Who belongs to a user
+/// that a stream follows is read anew as often.
 pub const LIVE_CHECK_PERIOD: Duration = Duration::from_secs(2);
 /// Separations, and where one was lifted merge records, that are looked through for reverts since a merge: reverts are
 /// made by hand. Beyond it both sides are told without the claim that nothing is missing.

@@ -23,6 +23,8 @@ pub(crate) enum Sight {
     Request(Arc<LiveRequest>, bool),
     /// The viewer was slow: so many requests are lost to it.
     Lagged(u64),
+    /// It was looked whether the viewer may still watch, and it may: the time to read anew what is not told by requests.
+    Checked,
     /// Nothing that is wanted happened for [`LIVE_KEEP_ALIVE`].
     Quiet,
     /// The stream is over.
@@ -76,6 +78,11 @@ impl Viewer {
         })
     }
 
+    /// What is watched: a workspace of this server.
+    pub(crate) fn watched(&self) -> (&App, &WorkspaceId) {
+        (&self.app, &self.workspace)
+    }
+
     /// What comes next; after [`Sight::Ended`] nothing does. Requests that `wants` refuses pass by unseen: they neither end the
     /// quiet nor cost what an answer costs.
     pub(crate) async fn next(&mut self, mut wants: impl FnMut(&LiveRequest) -> bool + Send) -> Sight {
@@ -87,7 +94,8 @@ impl Viewer {
                 _ = self.checks.tick() => match self.judged() {
                     Some(is_masked) => {
                         self.is_masked = is_masked;
-                        continue;
+                        // Nothing was said to the viewer, so the quiet goes on.
+                        return Sight::Checked;
                     }
                     None => Sight::Ended,
                 },
@@ -178,6 +186,16 @@ mod tests {
         assert!(matches!(viewer.next(|_| true).await, Sight::Ended));
     }
 
+    /// What comes next beside the checks.
+    async fn said(viewer: &mut Viewer) -> Sight {
+        loop {
+            match viewer.next(|_| true).await {
+                Sight::Checked => {}
+                sight => return sight,
+            }
+        }
+    }
+
     // Fails when a check of the judge counts as something that was said, or nothing waits for `quiet_until`.
     #[tokio::test(start_paused = true)]
     async fn a_stream_that_said_nothing_for_the_time_of_a_keep_alive_says_that_it_lives_and_no_sooner() {
@@ -185,8 +203,8 @@ mod tests {
         let mut viewer = Viewer::open(&app, &entry, |_| Some(false)).unwrap();
         for _ in 0..2 {
             let nearly = LIVE_KEEP_ALIVE - LIVE_CHECK_PERIOD / 2;
-            assert!(timeout(nearly, viewer.next(|_| true)).await.is_err());
-            assert!(matches!(timeout(LIVE_CHECK_PERIOD, viewer.next(|_| true)).await, Ok(Sight::Quiet)));
+            assert!(timeout(nearly, said(&mut viewer)).await.is_err());
+            assert!(matches!(timeout(LIVE_CHECK_PERIOD, said(&mut viewer)).await, Ok(Sight::Quiet)));
         }
     }
 

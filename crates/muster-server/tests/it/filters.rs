@@ -2,9 +2,11 @@
 
 use crate::live::{next, watch_for};
 use crate::wire::Answer;
-use crate::world::{ADMIN_TOKEN, Workspace, World, customer};
+use crate::world::{ADMIN_TOKEN, Workspace, World, comes_true, customer};
 use muster_server::limits::REQUEST_LOOK_MAX;
 use serde_json::{Value as Json, json};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
 
 /// An import from an address; its request id.
 fn sent(workspace: &Workspace<'_>, address: &str, elements: &Json) -> String {
@@ -136,4 +138,45 @@ fn a_stream_of_a_user_goes_on_with_what_is_joined_meanwhile_and_leaves_others_ou
         [next(&mut devices), next(&mut all)].map(|item| item["request_id"].clone()),
         [json!(last), json!(other)]
     );
+}
+
+// Fails when `Watch::next` leaves out `read_again`, or `read_again` adds to the members instead of replacing them.
+#[test]
+fn a_stream_of_a_user_follows_what_is_joined_and_parted_without_a_request() {
+    let world = World::start();
+    let workspace = world.workspace(&Json::Null);
+    let with_email =
+        |id: &str| json!({"type": "customer", "customer_id": id, "attributes": {"email": "x@example.test"}});
+    sent(&workspace, "203.0.113.1", &json!([with_email("a"), with_email("b")]));
+    let ids = ["a", "b"].map(|customer| id_of(&workspace, customer));
+    let viewers = ids.each_ref().map(|id| watch_for(&workspace, ADMIN_TOKEN, &format!("user_id={id}")));
+    // An activation joins them: what comes for either touches the survivor from now on.
+    resolving(&workspace);
+    let newest = || workspace.admin("GET", "/merges", &Json::Null).json()["items"][0].clone();
+    assert!(comes_true(|| newest().is_object()));
+    let place = ids.iter().position(|id| newest()["merged"] == json!(id)).unwrap();
+    let (own, other) = (["a", "b"][place], ["b", "a"][place]);
+    let mut viewer = viewers.into_iter().nth(place).unwrap();
+    let happens = |customer: &str| json!(sent(&workspace, "203.0.113.1", &json!([event(customer)])));
+    let is_seen = AtomicBool::new(false);
+    thread::scope(|scope| {
+        scope.spawn(|| comes_true(|| happens(own).is_null() || is_seen.load(Ordering::SeqCst)));
+        next(&mut viewer);
+        is_seen.store(true, Ordering::SeqCst);
+    });
+    let last = happens(own);
+    while next(&mut viewer)["request_id"] != last {}
+    // Apart again, what comes for the other is shown no more.
+    let revert = format!("/merges/{}/revert", newest()["id"].as_str().unwrap());
+    assert_eq!(workspace.admin("POST", &revert, &json!({})).status, 200);
+    assert!(comes_true(|| {
+        let [of_other, of_own] = [other, own].map(happens);
+        let first = next(&mut viewer)["request_id"].clone();
+        let is_shown = first == of_other;
+        assert!(is_shown || first == of_own);
+        if is_shown {
+            assert_eq!(next(&mut viewer)["request_id"], of_own);
+        }
+        !is_shown
+    }));
 }

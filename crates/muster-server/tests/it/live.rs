@@ -105,7 +105,7 @@ fn a_server_that_stops_ends_its_streams_and_does_not_wait_for_viewers() {
     assert_eq!(viewer.until("0\r\n\r\n").as_deref(), Some("\r\n0\r\n\r\n"));
 }
 
-// Fails when `Viewer::open` takes no place, or a viewer that is gone keeps its place.
+// Fails when `Viewer::open` takes no place, `Watch::open` reads the members first, or a viewer that is gone keeps its place.
 #[test]
 fn viewers_beyond_the_bound_are_turned_away_until_one_goes() {
     let world = World::start();
@@ -115,6 +115,8 @@ fn viewers_beyond_the_bound_are_turned_away_until_one_goes() {
     // Reading calls have places of their own.
     assert_eq!(workspace.admin("GET", "/stats", &Json::Null).status, 200);
     assert_eq!(workspace.admin("GET", "/requests/live", &Json::Null).status, 503);
+    // A viewer has its place before it is read whom it follows: what is merged meanwhile is seen.
+    assert_eq!(workspace.admin("GET", "/requests/live?user_id=x", &Json::Null).status, 503);
     viewers.pop();
     assert!(comes_true(|| {
         let mut one = world.admin_sent("GET", &format!("/workspaces/{}/requests/live", workspace.id), &Json::Null);

@@ -10,10 +10,10 @@ use super::rows;
 use super::users::whose;
 use crate::app::App;
 use crate::callers::Scope;
-use crate::http::manage::wanted::Wanted;
+use crate::http::manage::live::Watch;
 use crate::http::manage::{Refusal, requests, scopes};
 use crate::limits::LIVE_RATE_MS;
-use crate::pulse::{LiveRequest, Look, Pulse, Sight, Viewer};
+use crate::pulse::{LiveRequest, Look, Pulse, Sight};
 use askama::Template;
 use axum::body::Body;
 use axum::http::{HeaderValue, header};
@@ -21,7 +21,6 @@ use axum::response::Response;
 use bytes::Bytes;
 use futures_util::stream;
 use muster_core::time::Timestamp;
-use muster_wire::manage::problem::Problem;
 use serde_json::{Value as Json, json};
 use std::convert::Infallible;
 use std::net::IpAddr;
@@ -267,13 +266,12 @@ pub(crate) async fn rate(visit: Arc<Visit>) -> Page {
 
 /// What a viewer of the stream gets, and what it was told last.
 struct Stream {
-    viewer: Viewer,
+    watch: Watch,
     pulse: Arc<Pulse>,
     app: Arc<App>,
     moments: parts::Moments,
     zone: Arc<str>,
     workspace: String,
-    wanted: Wanted,
     /// When the rate was told last.
     told_at: Timestamp,
 }
@@ -284,19 +282,15 @@ pub(crate) async fn stream(visit: Arc<Visit>) -> Page {
     let entry = visit.entry()?;
     scopes::has(&visit.caller, Scope::Read)?;
     let call = visit.call(visit.below(&["requests", "live"]), &filters(&visit), &Json::Null);
-    let wanted = Wanted::of(&call, entry).await.map_err(Refusal::into_problem)?;
-    let judge = visit.watches();
-    let viewer = Viewer::open(&visit.app, entry, judge)
-        .ok_or_else(|| Problem::new(503, "as many viewers watch as may; try again when one has gone"))?;
+    let watch = Watch::open(&call, visit.watches()).await.map_err(Refusal::into_problem)?;
     let moments = visit.moments();
     let state = Stream {
-        viewer,
+        watch,
         pulse: Arc::clone(&entry.lane.pulse),
         app: Arc::clone(&visit.app),
         zone: moments.name().into(),
         moments,
         workspace: visit.workspace().to_owned(),
-        wanted,
         told_at: Timestamp(0),
     };
     // The first bytes go at once, so that the browser knows that it watches.
@@ -313,17 +307,16 @@ pub(crate) async fn stream(visit: Arc<Visit>) -> Page {
 impl Stream {
     /// What is sent next; None ends the stream.
     async fn next(&mut self) -> Option<Bytes> {
-        let Self { viewer, wanted, app, .. } = self;
+        let Self { watch, app, .. } = self;
         // What is not shown wakes the viewer when the rate is due, and else costs no more than this look.
         let due_at = self.told_at.0 + LIVE_RATE_MS;
-        let wants = |request: &LiveRequest| wanted.shows(request) || app.now().0 >= due_at;
-        let sent = match viewer.next(wants).await {
-            Sight::Request(request, is_masked) if self.wanted.shows(&request) => self.row(&request, is_masked),
+        let sent = match watch.next(|| app.now().0 >= due_at).await {
+            Sight::Request(request, is_masked) if self.watch.shows(&request) => self.row(&request, is_masked),
             Sight::Request(..) => Bytes::new(),
             Sight::Lagged(lost) => {
                 sent("rate", &format!("Too fast to show: {} left out", counted(lost, "request"))).into()
             }
-            Sight::Quiet => Bytes::from_static(b": still here\n\n"),
+            Sight::Quiet | Sight::Checked => Bytes::from_static(b": still here\n\n"),
             Sight::Ended => return None,
         };
         let now = self.app.now();

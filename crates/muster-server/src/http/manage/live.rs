@@ -3,10 +3,10 @@
 
 use super::outgoing::{MasksItself, is_masked};
 use super::wanted::Wanted;
-use super::{Answer, Call, caller_of};
+use super::{Answer, Call, Refusal, caller_of};
 use crate::app::App;
 use crate::callers::Scope;
-use crate::pulse::{Look, Sight, Viewer};
+use crate::pulse::{LiveRequest, Look, Sight, Viewer};
 use axum::body::Body;
 use axum::http::{HeaderMap, HeaderValue, header};
 use axum::response::Response;
@@ -27,16 +27,13 @@ pub(super) fn is_stream(path: &str) -> bool {
 /// gets a comment.
 pub(crate) async fn requests(call: Call) -> Answer {
     let entry = call.entry()?;
-    let wanted = Wanted::of(&call, &entry).await?;
-    let Call { app, headers, parts, .. } = call;
-    let judge = move |app: &App| judged(app, &headers, &parts);
-    let viewer = Viewer::open(&app, &entry, judge)
-        .ok_or_else(|| Problem::new(503, "as many viewers watch as may; try again when one has gone"))?;
+    let (headers, parts) = (call.headers.clone(), call.parts.clone());
+    let watch = Watch::open(&call, move |app| judged(app, &headers, &parts)).await?;
     // The first bytes go at once, so that the viewer knows that it watches.
     let begun = stream::iter([Ok::<_, Infallible>(Bytes::from_static(b": watching\n\n"))]);
-    let rest = stream::unfold((viewer, wanted), |(mut viewer, mut wanted)| async {
-        let sent = next(&mut viewer, &mut wanted).await?;
-        Some((Ok(sent), (viewer, wanted)))
+    let rest = stream::unfold(watch, |mut watch| async {
+        let sent = next(&mut watch).await?;
+        Some((Ok(sent), watch))
     });
     let mut response = Response::new(Body::from_stream(stream::StreamExt::chain(begun, rest)));
     let head = response.headers_mut();
@@ -54,12 +51,57 @@ fn judged(app: &App, headers: &HeaderMap, parts: &[String]) -> Option<bool> {
     sees.then(|| is_masked(app, &caller, parts))
 }
 
+/// A viewer and what it wants to see, for the streams of the API and of the console.
+#[derive(Debug)]
+pub(crate) struct Watch {
+    viewer: Viewer,
+    wanted: Wanted,
+}
+
+impl Watch {
+    /// Begins to watch the workspace of a call with the filters of its query; `judge` is that of [`Viewer::open`].
+    ///
+    /// # Errors
+    /// 503 if as many watch as may; those of [`Wanted::of`].
+    pub(crate) async fn open(
+        call: &Call,
+        judge: impl Fn(&App) -> Option<bool> + Send + 'static,
+    ) -> Result<Self, Refusal> {
+        let entry = call.entry()?;
+        let full = || Problem::new(503, "as many viewers watch as may; try again when one has gone");
+        // First, so that of a merge that comes meanwhile either the request is seen or the members are read.
+        let viewer = Viewer::open(&call.app, &entry, judge).ok_or_else(full)?;
+        let wanted = Wanted::of(call, &entry).await?;
+        Ok(Self { viewer, wanted })
+    }
+
+    /// What comes next, as [`Viewer::next`] tells it: a request that is wanted, or any while `is_due`. At each check the
+    /// members of a user that is followed are read anew.
+    pub(crate) async fn next(&mut self, is_due: impl Fn() -> bool + Send + Sync) -> Sight {
+        loop {
+            let wanted = &mut self.wanted;
+            match self.viewer.next(|request| wanted.shows(request) || is_due()).await {
+                Sight::Checked => {
+                    let (app, workspace) = self.viewer.watched();
+                    self.wanted.read_again(app, workspace).await;
+                }
+                sight => return sight,
+            }
+        }
+    }
+
+    /// Whether a request is wanted.
+    pub(crate) fn shows(&mut self, request: &LiveRequest) -> bool {
+        self.wanted.shows(request)
+    }
+}
+
 /// What is sent next; None ends the stream.
-async fn next(viewer: &mut Viewer, wanted: &mut Wanted) -> Option<Bytes> {
-    match viewer.next(|request| wanted.shows(request)).await {
+async fn next(watch: &mut Watch) -> Option<Bytes> {
+    match watch.next(|| false).await {
         Sight::Request(request, is_masked) => Some(request.rendered(&Look::Item { is_masked }, event)),
         Sight::Lagged(lost) => Some(format!("event: lagged\ndata: {{\"lost\":{lost}}}\n\n").into()),
-        Sight::Quiet => Some(Bytes::from_static(b": still here\n\n")),
+        Sight::Quiet | Sight::Checked => Some(Bytes::from_static(b": still here\n\n")),
         Sight::Ended => None,
     }
 }

@@ -1,17 +1,21 @@
 //! Which requests somebody wants to see: one reading of the parameters and one rule, for the log and for live streams,
 //! those of the console with them.
 
-use super::{Call, Refusal};
+use super::{Call, Refusal, blocking};
+use crate::app::App;
 use crate::pulse::{LiveRequest, Traits};
 use crate::workspaces::Entry;
 use muster_core::command::ElementKind;
-use muster_core::id::{ProfileId, ProfileNo};
+use muster_core::id::{ProfileId, ProfileNo, WorkspaceId};
 use muster_core::outcome::Outcome;
 use muster_core::record::Request;
+use muster_store::engine::EngineError;
+use muster_store::reader::Reader;
 use muster_wire::data::answer::kind_name;
 use muster_wire::manage::problem::Problem;
 use std::collections::BTreeSet;
 use std::net::IpAddr;
+use std::sync::Arc;
 
 /// What a request must be like; the default wants all of them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -25,8 +29,16 @@ pub(crate) struct Wanted {
     /// From this address, as the log writes it. It is personal data, so no query string tells it (behaviour.md 4) and no
     /// stream asks for it.
     origin: Option<String>,
-    /// One of these was touched: the members of a user when it was asked for, and what a stream saw join them since.
-    members: Option<BTreeSet<ProfileNo>>,
+    /// One of its members was touched.
+    user: Option<Followed>,
+}
+
+/// A user whose requests are wanted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Followed {
+    id: ProfileId,
+    /// Who belonged to it when that was read last, and what a stream saw join them since.
+    members: BTreeSet<ProfileNo>,
 }
 
 impl Wanted {
@@ -41,14 +53,14 @@ impl Wanted {
             outcome: call.parameter("outcome").map(outcome).transpose()?,
             kind: call.parameter("kind").map(kind).transpose()?,
             origin: None,
-            members: match call.parameter("user_id") {
-                Some(id) => Some(members(call, entry, id).await?),
+            user: match call.parameter("user_id") {
+                Some(id) => Some(Followed::of(call, entry, id).await?),
                 None => None,
             },
         })
     }
 
-    /// The same from an origin address alone, in any spelling of it.
+    /// The same, but from this origin address alone, in any spelling of it.
     ///
     /// # Errors
     /// 400 for what is no address.
@@ -61,7 +73,7 @@ impl Wanted {
 
     /// Whether the storage alone can tell which requests these are.
     pub(crate) fn is_plain(&self) -> bool {
-        self.kind.is_none() && self.origin.is_none() && self.members.is_none()
+        self.kind.is_none() && self.origin.is_none() && self.user.is_none()
     }
 
     /// Whether an entry of the log is wanted.
@@ -72,17 +84,28 @@ impl Wanted {
 
     /// Whether a request of a live stream is wanted. What it merged with the user belongs to the user from then on.
     pub(crate) fn shows(&mut self, request: &LiveRequest) -> bool {
-        if let Some(members) = &mut self.members {
-            request.traits.widen(members);
+        if let Some(user) = &mut self.user {
+            request.traits.widen(&mut user.members);
         }
         self.fits(&request.traits)
+    }
+
+    /// Reads anew who belongs to the user, if one is followed: merges by a review, by an activation or by a call are no
+    /// request that a stream sees, and a revert takes members away. A user that is gone has none; while the storage does
+    /// not answer they stay as they were.
+    pub(crate) async fn read_again(&mut self, app: &App, workspace: &WorkspaceId) {
+        let Some(user) = &mut self.user else { return };
+        let (engine, workspace, id) = (Arc::clone(&app.engine), workspace.clone(), user.id);
+        if let Ok(found) = blocking(move || members(&mut *engine.read(&workspace)?, id)).await {
+            user.members = found.unwrap_or_default();
+        }
     }
 
     fn fits(&self, traits: &Traits) -> bool {
         self.status.is_none_or(|status| traits.status == status)
             && self.outcome.is_none_or(|outcome| traits.had(outcome))
             && self.kind.is_none_or(|kind| traits.held(kind))
-            && self.members.as_ref().is_none_or(|members| traits.touched(members))
+            && self.user.as_ref().is_none_or(|user| traits.touched(&user.members))
     }
 }
 
@@ -97,11 +120,18 @@ fn kind(text: &str) -> Result<ElementKind, Problem> {
     kinds.into_iter().find(|kind| kind_name(*kind) == Some(text)).ok_or_else(unknown)
 }
 
-async fn members(call: &Call, entry: &Entry, id: &str) -> Result<BTreeSet<ProfileNo>, Refusal> {
-    let nobody = || Problem::new(404, "no such user");
-    let id = ProfileId::parse(id).ok_or_else(nobody)?;
-    let found = call.read(entry.id(), move |reader| reader.profile(id.no)).await?.ok_or_else(nobody)?;
-    let is_there = found.members.iter().any(|member| member.profile.id() == id);
-    let members = found.members.iter().map(|member| member.profile.no).collect();
-    is_there.then_some(members).ok_or_else(|| nobody().into())
+impl Followed {
+    async fn of(call: &Call, entry: &Entry, id: &str) -> Result<Self, Refusal> {
+        let nobody = || Problem::new(404, "no such user");
+        let id = ProfileId::parse(id).ok_or_else(nobody)?;
+        let members = call.read(entry.id(), move |reader| members(reader, id)).await?.ok_or_else(nobody)?;
+        Ok(Self { id, members })
+    }
+}
+
+/// Every member of the live profile that this one belongs to; None if it is not there.
+fn members(reader: &mut dyn Reader, id: ProfileId) -> Result<Option<BTreeSet<ProfileNo>>, EngineError> {
+    let found = reader.profile(id.no)?;
+    let found = found.filter(|found| found.members.iter().any(|member| member.profile.id() == id));
+    Ok(found.map(|found| found.members.iter().map(|member| member.profile.no).collect()))
 }
