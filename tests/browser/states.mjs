@@ -173,6 +173,46 @@ story({
     page.faults.splice(0);
   },
 
+  // Fails when `again` of console.js asks on after 403 or 404, or asks for the whole page.
+  "a live page whose user or whose workspace is gone says so and asks no more": async ({ page, server }) => {
+    const gone = await server.workspace("GONE");
+    await gone.import(customer("a"));
+    await page.goto(gone.at("live"));
+    await until(async () => (await state(page)) === "Running", "the stream runs");
+    await page.clock.install();
+    const asked = [];
+    page.on("request", (request) => asked.push([request.method(), path({ url: () => request.url() })]));
+    await server.manage("DELETE", "/workspaces/GONE", { confirm: "GONE" });
+    const words = "Connection lost: what this page shows is not there any more";
+    await until(async () => (await page.clock.runFor(1_000), await state(page)) === words, "the page says it");
+    const isOfStream = ([, to]) => to === gone.at("live/stream");
+    assert.deepEqual(asked.filter(([method, to]) => to === gone.at("live") || method === "HEAD"), [["HEAD", gone.at("live/stream")]]);
+    const before = asked.filter(isOfStream).length;
+    await page.clock.runFor(60_000);
+    assert.equal(asked.filter(isOfStream).length, before);
+    page.faults.splice(0);
+  },
+
+  // Fails when `signIn` of console.js loads the page again: the browser then asks whether to send the form again.
+  "a page that a form made is led to the sign-in page by its address when its token is revoked": async ({ browser, server, shop }) => {
+    const { token } = await server.manage("POST", "/tokens", { name: "gone-after-a-form", scopes: ["read"] });
+    const page = await visitor(browser, server);
+    await page.clock.install();
+    await signIn(page, token);
+    await page.goto(shop.at("live"));
+    await page.fill("#f-id", "203.0.113.99");
+    await page.click("text=Filter");
+    assert.match(await page.textContent("main"), /Requests from the address 203\.0\.113\.99, as of loading\./);
+    await sound(page, "live-address");
+    const posted = [];
+    page.on("request", (request) => request.method() === "POST" && posted.push(request.url()));
+    await server.manage("DELETE", "/tokens/gone-after-a-form");
+    await page.clock.fastForward("00:11");
+    await page.waitForSelector(".alone #token");
+    assert.deepEqual([page.url().slice(server.url.length), posted], [`/sign-in?next=${encodeURIComponent(shop.at("live"))}`, []]);
+    await page.context().close();
+  },
+
   // Fails when `refresh` of console.js does not ask `redirected`: then the sign-in page stands among the figures.
   "a page that is left open is led to the sign-in page when its token is revoked": async ({ browser, server, shop }) => {
     const { token } = await server.manage("POST", "/tokens", { name: "gone", scopes: ["read"] });
