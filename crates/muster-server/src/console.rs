@@ -39,7 +39,7 @@ type Listed = (&'static str, &'static str, MethodRouter<Arc<App>>);
 #[rustfmt::skip]
 fn listed() -> Vec<Listed> {
     use pages::{audit, document, frame, identity, log, merge, merges, overview, quarantine, request, reviews};
-    use pages::{settings, tokens, users, workspaces};
+    use pages::{settings, tokens, users, watch, workspaces};
     vec![
         ("GET", "/", page(frame::home)),
         ("GET", "/sign-in", get(frame::sign_in)),
@@ -60,8 +60,8 @@ fn listed() -> Vec<Listed> {
         ("GET", "/w/{workspace_id}/overview/budget", page(overview::budget_alone)),
         ("GET", "/w/{workspace_id}/live", page(log::live)),
         ("POST", "/w/{workspace_id}/live", act(log::filter)),
-        ("GET", "/w/{workspace_id}/live/stream", page(log::stream)),
-        ("GET", "/w/{workspace_id}/live/rate", page(log::rate)),
+        ("GET", "/w/{workspace_id}/live/stream", page(watch::stream)),
+        ("GET", "/w/{workspace_id}/live/rate", page(watch::rate)),
         ("GET", "/w/{workspace_id}/requests/{request_id}", page(request::show)),
         ("GET", "/w/{workspace_id}/requests/{request_id}/json", page(document::request)),
         ("GET", "/w/{workspace_id}/quarantine", page(quarantine::list)),

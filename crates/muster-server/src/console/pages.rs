@@ -15,6 +15,7 @@ pub(super) mod reviews;
 pub(super) mod settings;
 pub(super) mod tokens;
 pub(super) mod users;
+pub(super) mod watch;
 pub(super) mod workspaces;
 
 use super::visit::Visit;

@@ -1,28 +1,16 @@
-//! The log: requests as they come, and as they came.
+//! The log: requests as they came. `watch` lets those in that come.
 
 use super::super::Page;
 use super::super::doc::Doc as _;
 use super::super::head::redirect;
-use super::super::parts::{self, Html, counted};
-use super::super::shell::{Shell, html, html_part};
+use super::super::parts::{self, Html};
+use super::super::shell::{Shell, html};
 use super::super::visit::Visit;
 use super::rows;
 use super::users::whose;
-use crate::app::App;
-use crate::callers::Scope;
-use crate::http::manage::live::Watch;
-use crate::http::manage::{Refusal, requests, scopes};
-use crate::limits::LIVE_RATE_MS;
-use crate::pulse::{LiveRequest, Look, Pulse, Sight};
+use crate::http::manage::requests;
 use askama::Template;
-use axum::body::Body;
-use axum::http::{HeaderValue, header};
-use axum::response::Response;
-use bytes::Bytes;
-use futures_util::stream;
-use muster_core::time::Timestamp;
 use serde_json::{Value as Json, json};
-use std::convert::Infallible;
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -131,7 +119,7 @@ const FILTERS: [&str; 4] = ["outcome", "status", "kind", "user_id"];
 const STATUSES: [&str; 5] = ["200", "400", "401", "403", "429"];
 
 /// The filters that the address has.
-fn filters(visit: &Visit) -> Vec<(&'static str, &str)> {
+pub(super) fn filters(visit: &Visit) -> Vec<(&'static str, &str)> {
     FILTERS.into_iter().filter_map(|name| Some((name, visit.parameter(name)?))).collect()
 }
 
@@ -256,88 +244,6 @@ impl Live {
         }
         query.finish()
     }
-}
-
-/// `GET /w/{ws}/live/rate`: how many requests come in a second, for the navigation.
-pub(crate) async fn rate(visit: Arc<Visit>) -> Page {
-    scopes::has(&visit.caller, Scope::Read)?;
-    html_part(&parts::rate(visit.entry()?.lane.pulse.per_second(visit.app.now())))
-}
-
-/// What a viewer of the stream gets, and what it was told last.
-struct Stream {
-    watch: Watch,
-    pulse: Arc<Pulse>,
-    app: Arc<App>,
-    moments: parts::Moments,
-    zone: Arc<str>,
-    workspace: String,
-    /// When the rate was told last.
-    told_at: Timestamp,
-}
-
-/// `GET /w/{ws}/live/stream` with the filters of [`live`]: server-sent events (WHATWG HTML, section 9.2): `row`, a rendered
-/// row of the table, and `rate`, a text.
-pub(crate) async fn stream(visit: Arc<Visit>) -> Page {
-    let entry = visit.entry()?;
-    scopes::has(&visit.caller, Scope::Read)?;
-    let call = visit.call(visit.below(&["requests", "live"]), &filters(&visit), &Json::Null);
-    let watch = Watch::open(&call, visit.watches()).await.map_err(Refusal::into_problem)?;
-    let moments = visit.moments();
-    let state = Stream {
-        watch,
-        pulse: Arc::clone(&entry.lane.pulse),
-        app: Arc::clone(&visit.app),
-        zone: moments.name().into(),
-        moments,
-        workspace: visit.workspace().to_owned(),
-        told_at: Timestamp(0),
-    };
-    // The first bytes go at once, so that the browser knows that it watches.
-    let begun = stream::iter([Ok::<_, Infallible>(Bytes::from_static(b": watching\n\n"))]);
-    let rest = stream::unfold(state, |mut state| async {
-        let sent = state.next().await?;
-        Some((Ok(sent), state))
-    });
-    let mut response = Response::new(Body::from_stream(stream::StreamExt::chain(begun, rest)));
-    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
-    Ok(response)
-}
-
-impl Stream {
-    /// What is sent next; None ends the stream.
-    async fn next(&mut self) -> Option<Bytes> {
-        let Self { watch, app, .. } = self;
-        // What is not shown wakes the viewer when the rate is due, and else costs no more than this look.
-        let due_at = self.told_at.0 + LIVE_RATE_MS;
-        let sent = match watch.next(|| app.now().0 >= due_at).await {
-            Sight::Request(request, is_masked) if self.watch.shows(&request) => self.row(&request, is_masked),
-            Sight::Request(..) => Bytes::new(),
-            Sight::Lagged(lost) => {
-                sent("rate", &format!("Too fast to show: {} left out", counted(lost, "request"))).into()
-            }
-            Sight::Quiet | Sight::Checked => Bytes::from_static(b": still here\n\n"),
-            Sight::Ended => return None,
-        };
-        let now = self.app.now();
-        if now.0 < due_at {
-            return Some(sent);
-        }
-        self.told_at = now;
-        let rate = self::sent("rate", &format!("{:.1} requests per s", self.pulse.per_second(now)));
-        Some([&sent[..], rate.as_bytes()].concat().into())
-    }
-
-    fn row(&self, request: &LiveRequest, is_masked: bool) -> Bytes {
-        let look = Look::Row { is_masked, zone: Arc::clone(&self.zone) };
-        request.rendered(&look, |item| sent("row", &Row::of(&self.moments, &self.workspace, item).markup()).into())
-    }
-}
-
-/// A server-sent event: each line of the data is a line of its own.
-fn sent(name: &str, data: &str) -> String {
-    let lines: Vec<String> = data.lines().map(|line| format!("data: {line}\n")).collect();
-    format!("event: {name}\n{}\n", lines.concat())
 }
 
 /// An import that is ready to run, against the address that this visit used.

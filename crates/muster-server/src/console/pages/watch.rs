@@ -1,0 +1,104 @@
+//! What moves on the live page: its stream of rows, and how many requests come in a second.
+
+use super::super::Page;
+use super::super::parts::{self, counted};
+use super::super::shell::html_part;
+use super::super::visit::Visit;
+use super::log::{Row, filters};
+use crate::app::App;
+use crate::callers::Scope;
+use crate::http::manage::live::Watch;
+use crate::http::manage::{Refusal, scopes};
+use crate::limits::LIVE_RATE_MS;
+use crate::pulse::{LiveRequest, Look, Pulse, Sight};
+use axum::body::Body;
+use axum::http::{HeaderValue, header};
+use axum::response::Response;
+use bytes::Bytes;
+use futures_util::stream;
+use muster_core::time::Timestamp;
+use serde_json::Value as Json;
+use std::convert::Infallible;
+use std::sync::Arc;
+
+/// `GET /w/{ws}/live/rate`: how many requests come in a second, for the navigation.
+pub(crate) async fn rate(visit: Arc<Visit>) -> Page {
+    scopes::has(&visit.caller, Scope::Read)?;
+    html_part(&parts::rate(visit.entry()?.lane.pulse.per_second(visit.app.now())))
+}
+
+/// What a viewer of the stream gets, and what it was told last.
+struct Stream {
+    watch: Watch,
+    pulse: Arc<Pulse>,
+    app: Arc<App>,
+    moments: parts::Moments,
+    zone: Arc<str>,
+    workspace: String,
+    /// When the rate was told last.
+    told_at: Timestamp,
+}
+
+/// `GET /w/{ws}/live/stream` with the filters of [`super::log::live`]: server-sent events (WHATWG HTML, section 9.2): `row`, a rendered
+/// row of the table, and `rate`, a text. Its head, by HEAD, tells the script why there is no stream: an `EventSource` does not.
+pub(crate) async fn stream(visit: Arc<Visit>) -> Page {
+    let entry = visit.entry()?;
+    scopes::has(&visit.caller, Scope::Read)?;
+    let call = visit.call(visit.below(&["requests", "live"]), &filters(&visit), &Json::Null);
+    let watch = Watch::open(&call, visit.watches()).await.map_err(Refusal::into_problem)?;
+    let moments = visit.moments();
+    let state = Stream {
+        watch,
+        pulse: Arc::clone(&entry.lane.pulse),
+        app: Arc::clone(&visit.app),
+        zone: moments.name().into(),
+        moments,
+        workspace: visit.workspace().to_owned(),
+        told_at: Timestamp(0),
+    };
+    // The first bytes go at once, so that the browser knows that it watches.
+    let begun = stream::iter([Ok::<_, Infallible>(Bytes::from_static(b": watching\n\n"))]);
+    let rest = stream::unfold(state, |mut state| async {
+        let sent = state.next().await?;
+        Some((Ok(sent), state))
+    });
+    let mut response = Response::new(Body::from_stream(stream::StreamExt::chain(begun, rest)));
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
+    Ok(response)
+}
+
+impl Stream {
+    /// What is sent next; None ends the stream.
+    async fn next(&mut self) -> Option<Bytes> {
+        let Self { watch, app, .. } = self;
+        // What is not shown wakes the viewer when the rate is due, and else costs no more than this look.
+        let due_at = self.told_at.0 + LIVE_RATE_MS;
+        let sent = match watch.next(|| app.now().0 >= due_at).await {
+            Sight::Request(request, is_masked) if self.watch.shows(&request) => self.row(&request, is_masked),
+            Sight::Request(..) => Bytes::new(),
+            Sight::Lagged(lost) => {
+                sent("rate", &format!("Too fast to show: {} left out", counted(lost, "request"))).into()
+            }
+            Sight::Quiet | Sight::Checked => Bytes::from_static(b": still here\n\n"),
+            Sight::Ended => return None,
+        };
+        let now = self.app.now();
+        if now.0 < due_at {
+            return Some(sent);
+        }
+        self.told_at = now;
+        let rate = self::sent("rate", &format!("{:.1} requests per s", self.pulse.per_second(now)));
+        Some([&sent[..], rate.as_bytes()].concat().into())
+    }
+
+    fn row(&self, request: &LiveRequest, is_masked: bool) -> Bytes {
+        let look = Look::Row { is_masked, zone: Arc::clone(&self.zone) };
+        request.rendered(&look, |item| sent("row", &Row::of(&self.moments, &self.workspace, item).markup()).into())
+    }
+}
+
+/// A server-sent event: each line of the data is a line of its own.
+fn sent(name: &str, data: &str) -> String {
+    let lines: Vec<String> = data.lines().map(|line| format!("data: {line}\n")).collect();
+    format!("event: {name}\n{}\n", lines.concat())
+}
