@@ -47,6 +47,10 @@ impl Wanted {
     /// # Errors
     /// 400 for what cannot be read, 404 for a user that is not there; those of the storage.
     pub(crate) async fn of(call: &Call, entry: &Entry) -> Result<Self, Refusal> {
+        if call.parameter("origin_address").is_some() {
+            let why = "an origin address is personal data and stands in no query string: POST requests/find takes it";
+            return Err(Problem::new(400, why).into());
+        }
         let no_status = || Problem::new(400, "status must be an HTTP status, like 200 or 400");
         Ok(Self {
             status: call.parameter("status").map(|text| text.parse().map_err(|_| no_status())).transpose()?,
