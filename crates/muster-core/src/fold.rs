@@ -13,6 +13,7 @@ use crate::limits::HISTORY_VALUE_BYTES_MAX;
 use crate::record::{Combined, Link, Platform, Profile, View, Write};
 use crate::settings::Combine;
 use crate::value::Value;
+use std::cell::RefCell;
 use std::collections::{BTreeMap, HashMap};
 
 /// A member of a tree, as the fold needs it.
@@ -31,6 +32,8 @@ pub struct Tree<'a> {
     children: HashMap<ProfileNo, Vec<ProfileNo>>,
     /// The newest write of each part: what was joined and not written to since needs no look at its members.
     newest: HashMap<ProfileNo, Seq>,
+    /// What each part showed when it was joined: every part above it asks for that again.
+    when_joined: RefCell<HashMap<ProfileNo, View>>,
 }
 
 /// What happens to a view, in order.
@@ -52,7 +55,7 @@ impl<'a> Tree<'a> {
         }
         children.values_mut().for_each(|c| c.sort_unstable());
         let newest = members.iter().map(|(no, member)| (*no, newest_write(member.profile))).collect();
-        let mut tree = Self { members, children, newest };
+        let mut tree = Self { members, children, newest, when_joined: RefCell::default() };
         tree.carry_up();
         tree
     }
@@ -109,6 +112,15 @@ impl<'a> Tree<'a> {
         }
     }
 
+    fn shown_when_joined(&self, child: ProfileNo, seq: Seq) -> View {
+        if let Some(view) = self.when_joined.borrow().get(&child) {
+            return view.clone();
+        }
+        let view = self.shown_until(child, seq);
+        self.when_joined.borrow_mut().insert(child, view.clone());
+        view
+    }
+
     fn shown_until(&self, top: ProfileNo, until: Seq) -> View {
         let mut steps: Vec<(Seq, Step<'a>)> = Vec::new();
         if let Some(member) = self.members.get(&top) {
@@ -116,7 +128,7 @@ impl<'a> Tree<'a> {
         }
         for child in self.children.get(&top).into_iter().flatten() {
             let Some(link) = self.members[child].link.filter(|link| link.seq < until) else { continue };
-            steps.push((link.seq, Step::Join(self.shown_until(*child, link.seq), link)));
+            steps.push((link.seq, Step::Join(self.shown_when_joined(*child, link.seq), link)));
             self.push_since(&mut steps, *child, (link.seq, until));
         }
         steps.sort_by_key(|(seq, _)| *seq);

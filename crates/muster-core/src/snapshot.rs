@@ -93,12 +93,26 @@ pub fn order(members: &[Member], root: ProfileNo) -> Vec<ProfileNo> {
     order
 }
 
+/// The members of one live profile, to be looked at one by one: what their parts share is folded once.
+#[derive(Debug)]
+pub struct Parts<'m> {
+    members: &'m [Member],
+    tree: Tree<'m>,
+}
+
+impl<'m> Parts<'m> {
+    /// Of these members.
+    pub fn of(members: &'m [Member]) -> Self {
+        Self { members, tree: tree_of(members.iter()) }
+    }
+}
+
 /// One of these members by itself. None if it is not among them.
-pub fn own(no: ProfileNo, members: &[Member], identity: &Identity) -> Option<Own> {
-    let part: HashSet<ProfileNo> = tree_of(members.iter()).part(no).into_iter().collect();
+pub fn own(no: ProfileNo, Parts { members, tree }: &Parts<'_>, identity: &Identity) -> Option<Own> {
+    let part: HashSet<ProfileNo> = tree.part(no).into_iter().collect();
     let part: Vec<&Member> = members.iter().filter(|member| part.contains(&member.profile.no)).collect();
     let member = part.iter().find(|member| member.profile.no == no)?;
-    let view = tree_of(part.iter().copied()).shown(no);
+    let view = tree.shown(no);
     let tally = part.iter().map(|member| member.tally()).reduce(Tally::with)?;
     let all: Vec<&Member> = members.iter().collect();
     Some(Own {

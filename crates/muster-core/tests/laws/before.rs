@@ -7,7 +7,7 @@ use crate::world::{World, plain, same};
 use muster_core::before::{Before, PLATFORMS, before};
 use muster_core::history::History;
 use muster_core::record::Merge;
-use muster_core::snapshot::{Snapshot, own};
+use muster_core::snapshot::{Parts, Snapshot, own};
 use std::cell::Cell;
 
 /// What the rules tell of a merge whose link stands.
@@ -90,7 +90,10 @@ fn parts(world: &World) -> Result<u32, String> {
     let mut deep = 0;
     for join in world.model.joins.iter().filter(|join| join.reverted.is_none()) {
         let members = store.whole(store.root(join.part))?;
-        let own = own(join.part, &members, identity).ok_or_else(|| format!("{:?} is no member", join.part))?;
+        let all = Parts::of(&members);
+        // What a part above it asked for first changes nothing.
+        let above = own(store.root(join.part), &all, identity);
+        let own = own(join.part, &all, identity).ok_or_else(|| format!("{:?} is no member", join.part))?;
         let person = world.model.person(join.part);
         let (profile, standing) = (&store.profiles[&join.part], &store.standings[&join.part]);
         same(|| "its own keys".into(), &own.keys, &profile.keys)?;
@@ -101,6 +104,8 @@ fn parts(world: &World) -> Result<u32, String> {
         let mut model = world.model.clone();
         model.revert(join.no).ok_or("the model cannot revert")?;
         same(|| format!("the part of {}", join.no), &plain(own.part), &model.snapshot(join.part))?;
+        let root = above.map(|above| plain(above.part));
+        same(|| "the whole".into(), &root, &Some(world.model.snapshot(store.root(join.part))))?;
         let joined = own.joined.map(|joined| (joined.merge, joined.parent.no, joined.joined_at));
         same(|| "how it was joined".into(), &joined, &Some((join.no, join.top, join.at)))?;
         deep += u32::from(join.top != store.root(join.part));

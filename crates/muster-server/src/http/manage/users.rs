@@ -8,7 +8,7 @@ use muster_core::history::HistoryItem;
 use muster_core::id::{ProfileId, ProfileNo, Seq, WorkspaceId};
 use muster_core::identifier::{Key, normalise};
 use muster_core::record::Event;
-use muster_core::snapshot::{Snapshot, assemble, order, own};
+use muster_core::snapshot::{Parts, Snapshot, assemble, order, own};
 use muster_core::time::Timestamp;
 use muster_store::engine::EngineError;
 use muster_store::reader::{EventQuery, LiveProfile, Reader};
@@ -90,8 +90,8 @@ pub(crate) async fn members(call: Call) -> Answer {
                 None => return Ok(Some(None)),
             },
         };
-        let (mut items, mut bytes) = (Vec::new(), 0);
-        for own in order.iter().skip(from).filter_map(|no| own(*no, &live.members, &settings.identity)) {
+        let (mut items, mut bytes, parts) = (Vec::new(), 0, Parts::of(&live.members));
+        for own in order.iter().skip(from).filter_map(|no| own(*no, &parts, &settings.identity)) {
             let item = user::own(&own);
             bytes += item.to_string().len();
             items.push(item);
