@@ -148,9 +148,9 @@ pub const LIVE_BUFFER: usize = 256;
 /// Profiles that a request of a live stream is remembered to have touched: 8 KB at most, of which [`LIVE_BUFFER`] wait. One
 /// that touched more is shown to everybody who follows a user.
 pub const LIVE_PROFILES_MAX: usize = 1_000;
-/// Entries of the log that a filter looks through for one page: each is read whole, some ten microseconds for a request of
-/// a hundred elements.
-pub const REQUEST_LOOK_MAX: usize = 2_000;
+/// Entries of the log that a filter looks through for one page: each is read whole, some 25 us for a request of two hundred
+/// elements (docs/benchmarks.md), and a page has 150 ms.
+pub const REQUEST_LOOK_MAX: usize = 1_000;
 /// Entries of the log that are read at a time while a filter looks through it: few of them may fit.
 pub const REQUEST_LOOK_ROWS: usize = 200;
 /// Viewers of live streams at a time, over all workspaces: each holds a connection. Beyond it they are answered 503.

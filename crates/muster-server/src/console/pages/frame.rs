@@ -3,7 +3,7 @@
 use super::super::head::{
     came_from, form, is_local, is_same_origin, is_secure, is_trusted, plain, redirect, theme as theme_of,
 };
-use super::super::parts::{self, Html};
+use super::super::parts::{self, Html, Twig};
 use super::super::session::set_session;
 use super::super::shell::{Shell, html};
 use super::super::visit::Visit;
@@ -156,11 +156,27 @@ pub(crate) async fn theme(State(app): State<Arc<App>>, request: Request) -> Resp
 #[template(path = "components.html")]
 struct Components {
     shell: Bare,
+    /// Drawings that the server makes, of samples.
+    tree: Html,
+    groups: Html,
 }
 
 /// `GET /components`: every part of the console in both themes, for those who build it.
 pub(crate) async fn components(visit: Arc<Visit>) -> Page {
-    html(&Components { shell: Bare { title: "Components", theme: visit.theme() } })
+    let twig = |parent, name: &str, words: &str, is_marked| Twig {
+        parent,
+        name: name.to_owned(),
+        words: words.to_owned(),
+        is_marked,
+    };
+    let twigs = [
+        twig(None, "cust-1001", "6b04f0…003e, survivor", false),
+        twig(Some(0), "+15550142", "6af6b7…0007, m1, 2 Nov 18:20", false),
+        twig(Some(0), "asha@example.test", "6af9d2…0002, m3, 24 Nov 14:05", true),
+        twig(Some(2), "cust-3350", "6a77c0…0f21, m2, 20 Nov 08:44", true),
+    ];
+    let (tree, groups) = (parts::tree(&twigs, 2), parts::groups(&[(2, 301), (3, 9), (14, 2)]));
+    html(&Components { shell: Bare { title: "Components", theme: visit.theme() }, tree, groups })
 }
 
 #[derive(Template)]

@@ -1,7 +1,7 @@
 //! Merges: listed, shown, reverted (behaviour.md 3.4), and both sides as they were before one.
 
 use super::audit::Action;
-use super::users::live;
+use super::users::members_of;
 use super::{Answer, Call, tree};
 use crate::limits::{BEFORE_RECORDS_MAX, MERGES_LOOKED_MAX, PAGE_MAX};
 use muster_core::before::Before;
@@ -101,11 +101,7 @@ fn found(
         let next = page.items.last().filter(|_| page.more).map(|last| last.no);
         return Ok((page.items, next));
     }
-    let mut members = BTreeSet::new();
-    if let Some(of) = filter.of {
-        let live = live(reader, of)?;
-        members.extend(live.iter().flat_map(|live| &live.members).map(|member| member.profile.no));
-    }
+    let members = filter.of.map(|of| members_of(reader, of)).transpose()?.flatten().unwrap_or_default();
     let (mut items, mut below, mut looked) = (Vec::new(), below, 0);
     while looked < MERGES_LOOKED_MAX {
         let page = reader.merges(below, PAGE_MAX)?;

@@ -51,9 +51,14 @@ fn assembled(entry: &Entry, live: LiveProfile) -> Result<Snapshot, Refusal> {
 }
 
 /// The live profile that an id answers; None if there is no such id.
-pub(super) fn live(reader: &mut dyn Reader, id: ProfileId) -> Result<Option<LiveProfile>, EngineError> {
+fn live(reader: &mut dyn Reader, id: ProfileId) -> Result<Option<LiveProfile>, EngineError> {
     let found = reader.profile(id.no)?;
     Ok(found.filter(|live| live.members.iter().any(|member| member.profile.id() == id)))
+}
+
+/// Every member of the live profile that an id belongs to; None if there is no such id.
+pub(super) fn members_of(reader: &mut dyn Reader, id: ProfileId) -> Result<Option<BTreeSet<ProfileNo>>, EngineError> {
+    Ok(live(reader, id)?.map(|live| live.members.iter().map(|member| member.profile.no).collect()))
 }
 
 async fn looked_up(call: &Call, of: &WorkspaceId, text: &str) -> Result<(ProfileId, LiveProfile), Refusal> {

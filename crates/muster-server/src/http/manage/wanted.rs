@@ -1,6 +1,7 @@
 //! Which requests somebody wants to see: one reading of the parameters and one rule, for the log and for live streams,
 //! those of the console with them.
 
+use super::users::members_of;
 use super::{Call, Refusal, blocking};
 use crate::app::App;
 use crate::pulse::{LiveRequest, Traits};
@@ -9,8 +10,6 @@ use muster_core::command::ElementKind;
 use muster_core::id::{ProfileId, ProfileNo, WorkspaceId};
 use muster_core::outcome::Outcome;
 use muster_core::record::Request;
-use muster_store::engine::EngineError;
-use muster_store::reader::Reader;
 use muster_wire::data::answer::kind_name;
 use muster_wire::manage::problem::Problem;
 use std::collections::BTreeSet;
@@ -100,7 +99,7 @@ impl Wanted {
     pub(crate) async fn read_again(&mut self, app: &App, workspace: &WorkspaceId) {
         let Some(user) = &mut self.user else { return };
         let (engine, workspace, id) = (Arc::clone(&app.engine), workspace.clone(), user.id);
-        if let Ok(found) = blocking(move || members(&mut *engine.read(&workspace)?, id)).await {
+        if let Ok(found) = blocking(move || members_of(&mut *engine.read(&workspace)?, id)).await {
             user.members = found.unwrap_or_default();
         }
     }
@@ -128,14 +127,7 @@ impl Followed {
     async fn of(call: &Call, entry: &Entry, id: &str) -> Result<Self, Refusal> {
         let nobody = || Problem::new(404, "no such user");
         let id = ProfileId::parse(id).ok_or_else(nobody)?;
-        let members = call.read(entry.id(), move |reader| members(reader, id)).await?.ok_or_else(nobody)?;
+        let members = call.read(entry.id(), move |reader| members_of(reader, id)).await?.ok_or_else(nobody)?;
         Ok(Self { id, members })
     }
-}
-
-/// Every member of the live profile that this one belongs to; None if it is not there.
-fn members(reader: &mut dyn Reader, id: ProfileId) -> Result<Option<BTreeSet<ProfileNo>>, EngineError> {
-    let found = reader.profile(id.no)?;
-    let found = found.filter(|found| found.members.iter().any(|member| member.profile.id() == id));
-    Ok(found.map(|found| found.members.iter().map(|member| member.profile.no).collect()))
 }
