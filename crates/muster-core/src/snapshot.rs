@@ -7,7 +7,7 @@ use crate::record::{Device, Former, Link, Platform, Profile, Standing, Tally, Vi
 use crate::settings::{Identity, KindSettings};
 use crate::time::Timestamp;
 use crate::value::Value;
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 /// A member with all that is stored of it, as engines read it.
 #[derive(Clone, Debug, PartialEq)]
@@ -98,30 +98,30 @@ pub fn order(members: &[Member], root: ProfileNo) -> Vec<ProfileNo> {
 pub struct Parts<'m> {
     members: &'m [Member],
     tree: Tree<'m>,
+    ids: Ids,
 }
 
 impl<'m> Parts<'m> {
     /// Of these members.
     pub fn of(members: &'m [Member]) -> Self {
-        Self { members, tree: tree_of(members.iter()) }
+        Self { members, tree: tree_of(members.iter()), ids: ids_of(members) }
     }
 }
 
 /// One of these members by itself. None if it is not among them.
-pub fn own(no: ProfileNo, Parts { members, tree }: &Parts<'_>, identity: &Identity) -> Option<Own> {
+pub fn own(no: ProfileNo, Parts { members, tree, ids }: &Parts<'_>, identity: &Identity) -> Option<Own> {
     let part: HashSet<ProfileNo> = tree.part(no).into_iter().collect();
     let part: Vec<&Member> = members.iter().filter(|member| part.contains(&member.profile.no)).collect();
     let member = part.iter().find(|member| member.profile.no == no)?;
     let view = tree.shown(no);
     let tally = part.iter().map(|member| member.tally()).reduce(Tally::with)?;
-    let all: Vec<&Member> = members.iter().collect();
     Some(Own {
         id: member.profile.id(),
-        joined: entry(member, &all),
+        joined: entry(member, ids),
         keys: member.profile.keys.clone(),
         attributes: View::of(&member.profile).attributes,
         tally: member.tally(),
-        part: put_together(no, &part, (view, tally), identity)?,
+        part: put_together(&part, ids, (member.profile.id(), view, tally), identity),
     })
 }
 
@@ -131,7 +131,7 @@ pub fn assemble(top: ProfileNo, members: &[Member], view: Option<View>, identity
     let root = members.iter().find(|m| m.profile.no == top)?;
     let view = view.unwrap_or_else(|| tree_of(members.iter()).shown(top));
     let all: Vec<&Member> = members.iter().collect();
-    put_together(top, &all, (view, root.standing.tree), identity)
+    Some(put_together(&all, &ids_of(members), (root.profile.id(), view, root.standing.tree), identity))
 }
 
 impl Member {
@@ -154,34 +154,40 @@ fn joined<'m>(members: &[&'m Member], root: ProfileNo) -> Vec<&'m Member> {
     joined
 }
 
-fn entry(member: &Member, members: &[&Member]) -> Option<MemberEntry> {
+/// The ids of members by number.
+type Ids = HashMap<ProfileNo, ProfileId>;
+
+fn ids_of(members: &[Member]) -> Ids {
+    members.iter().map(|member| (member.profile.no, member.profile.id())).collect()
+}
+
+fn entry(member: &Member, ids: &Ids) -> Option<MemberEntry> {
     let link = member.link.as_ref()?;
-    let parent = members.iter().find(|m| m.profile.no == link.parent)?.profile.id();
+    let parent = *ids.get(&link.parent)?;
     let joined_at = member.joined_at.unwrap_or_default();
     Some(MemberEntry { id: member.profile.id(), parent, merge: link.merge, joined_at })
 }
 
 fn put_together(
-    top: ProfileNo,
     members: &[&Member],
-    (view, tally): (View, Tally),
+    ids: &Ids,
+    (id, view, tally): (ProfileId, View, Tally),
     identity: &Identity,
-) -> Option<Snapshot> {
-    let root = members.iter().find(|m| m.profile.no == top)?;
+) -> Snapshot {
     let (identifiers, aliases) = identifiers(members, &view, identity);
     let mut former: Vec<Former> = members.iter().flat_map(|m| m.profile.former.iter().cloned()).collect();
     former.sort_by_key(|f| f.until);
-    Some(Snapshot {
-        id: root.profile.id(),
+    Snapshot {
+        id,
         identifiers,
         aliases,
         former,
-        members: joined(members, top).into_iter().filter_map(|member| entry(member, members)).collect(),
+        members: joined(members, id.no).into_iter().filter_map(|member| entry(member, ids)).collect(),
         attributes: view.attributes,
         platforms: view.platforms,
         devices: members.iter().flat_map(|m| m.devices.iter().cloned()).collect(),
         tally,
-    })
+    }
 }
 
 /// Values by kind.

@@ -11,22 +11,15 @@ use serde_json::{Map, Value as Json, json};
 
 /// The user; `redirected_from` is the member's id that was asked for, if it was not the live one's.
 pub fn json(user: &Snapshot, redirected_from: Option<ProfileId>) -> Json {
-    let identifiers: Map<String, Json> =
-        user.identifiers.iter().map(|k| (k.kind.name().to_owned(), Json::from(&*k.value))).collect();
     let aliases: Map<String, Json> =
         user.aliases.iter().map(|(kind, values)| (kind.name().to_owned(), json!(texts(values)))).collect();
-    // The current value of an identifier stands among the identifiers, not a second time here.
-    let plain = user.attributes.iter().filter(|(name, _)| !identifiers.contains_key(&***name));
-    let attributes: Map<String, Json> = plain.map(|(name, value)| (name.to_string(), to_json(value))).collect();
-    let platforms: Vec<Json> =
-        user.platforms.iter().map(|(p, active)| json!({"platform": p.name(), "active": active})).collect();
     let mut out = json!({
         "id": user.id.to_string(),
-        "identifiers": identifiers,
+        "identifiers": identifiers(user),
         "aliases": aliases,
         "former_identifiers": user.former.iter().map(former).collect::<Vec<_>>(),
-        "attributes": attributes,
-        "platforms": platforms,
+        "attributes": attributes(user),
+        "platforms": platforms(user),
         "devices": user.devices.iter().map(device).collect::<Vec<_>>(),
         "first_seen": user.tally.first_seen.to_string(),
         "last_seen": user.tally.last_seen.to_string(),
@@ -37,6 +30,21 @@ pub fn json(user: &Snapshot, redirected_from: Option<ProfileId>) -> Json {
         members.insert("redirected_from".to_owned(), Json::from(from.to_string()));
     }
     out
+}
+
+fn identifiers(user: &Snapshot) -> Map<String, Json> {
+    user.identifiers.iter().map(|k| (k.kind.name().to_owned(), Json::from(&*k.value))).collect()
+}
+
+/// The current value of an identifier stands among the identifiers, not a second time here.
+fn attributes(user: &Snapshot) -> Map<String, Json> {
+    let is_identifier = |name: &str| user.identifiers.iter().any(|key| key.kind.name() == name);
+    let plain = user.attributes.iter().filter(|(name, _)| !is_identifier(name));
+    plain.map(|(name, value)| (name.to_string(), to_json(value))).collect()
+}
+
+fn platforms(user: &Snapshot) -> Vec<Json> {
+    user.platforms.iter().map(|(p, active)| json!({"platform": p.name(), "active": active})).collect()
 }
 
 fn texts(values: &[Box<str>]) -> Vec<&str> {
@@ -58,16 +66,17 @@ fn member(member: &MemberEntry) -> Json {
 
 /// What a part shows, with counts in the place of lists that the members beside it tell.
 fn shows(part: &Snapshot) -> Json {
-    let mut out = json(part, None);
-    if let Json::Object(members) = &mut out {
-        for name in ["id", "aliases", "former_identifiers", "devices", "members"] {
-            members.remove(name);
-        }
-    }
-    out["alias_count"] = part.aliases.iter().map(|(_, values)| values.len()).sum::<usize>().into();
-    out["device_count"] = part.devices.len().into();
-    out["member_count"] = part.members.len().into();
-    out
+    json!({
+        "identifiers": identifiers(part),
+        "attributes": attributes(part),
+        "platforms": platforms(part),
+        "first_seen": part.tally.first_seen.to_string(),
+        "last_seen": part.tally.last_seen.to_string(),
+        "event_count": part.tally.events,
+        "alias_count": part.aliases.iter().map(|(_, values)| values.len()).sum::<usize>(),
+        "device_count": part.devices.len(),
+        "member_count": part.members.len(),
+    })
 }
 
 /// One member by itself, an item of `GET .../users/{id}/members`: what its own record holds, and what its part of the tree
