@@ -27,7 +27,7 @@ use muster_wire::manage::settings::WorkspaceSettings;
 use muster_wire::manage::token::GIVEN_NAMES;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 use tokio::sync::Semaphore;
 
@@ -70,6 +70,8 @@ pub struct Options {
     pub body_deadline: Duration,
     /// Reading calls of the management API at a time.
     pub management_reads: usize,
+    /// Log lines that whoever writes them had to drop.
+    pub log_lines_dropped: Arc<AtomicU64>,
 }
 
 impl Options {
@@ -86,6 +88,7 @@ impl Options {
             metrics_elsewhere: false,
             body_deadline: BODY_DEADLINE,
             management_reads: MANAGEMENT_READS_MAX,
+            log_lines_dropped: Arc::default(),
         }
     }
 }
@@ -176,7 +179,7 @@ impl App {
         let callers = Callers::given(given);
         callers.load(engine.tokens()?);
         Ok(Arc::new(Self {
-            telemetry: Telemetry::new(Arc::clone(&engine)),
+            telemetry: Telemetry::new(Arc::clone(&engine), options.log_lines_dropped),
             engine,
             watching: Watching::since(options.clock.now().at),
             clock: options.clock,

@@ -28,7 +28,7 @@ use muster_wire::data::api::Api;
 use muster_wire::data::failure::Failure;
 use muster_wire::manage::problem::Problem;
 use std::net::SocketAddr;
-use std::panic::AssertUnwindSafe;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -192,10 +192,15 @@ async fn front(State(Front { app, calls }): State<Front>, request: Request) -> R
     }
     let now = app.clock.now();
     let micros = now.micros.saturating_sub(began);
-    if let Some(story) = response.extensions_mut().remove::<Story>() {
-        story.end(response.status().as_u16(), micros, now.at);
-    }
-    note(&app, &response, method.as_str(), micros);
+    let story = response.extensions_mut().remove::<Story>();
+    // The work is done, and whoever asked must learn it: nothing that only tells of it may take the answer away.
+    let told = AssertUnwindSafe(|| {
+        if let Some(story) = story {
+            story.end(response.status().as_u16(), micros, now.at);
+        }
+        note(&app, &response, method.as_str(), micros);
+    });
+    let _panicked = catch_unwind(told);
     response
 }
 

@@ -15,6 +15,7 @@ use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 /// Requests answered, by route and status.
@@ -27,6 +28,8 @@ pub const ELEMENTS: &str = "muster_elements";
 pub const RATE_REFUSALS: &str = "muster_rate_refusals";
 /// What a background job could not do and left for its next round, by job.
 pub const JOB_FAILURES: &str = "muster_job_failures";
+/// Log lines that could not be written.
+pub const LOG_LINES_DROPPED: &str = "muster_log_lines_dropped";
 /// Whether the engine can write: 1 or 0.
 pub const ENGINE_WRITABLE: &str = "muster_engine_writable";
 /// Decisions that wait or run.
@@ -85,7 +88,7 @@ pub struct Telemetry {
 
 impl Telemetry {
     /// Counters at zero, beside those of an engine.
-    pub(crate) fn new(engine: Arc<dyn Engine>) -> Self {
+    pub(crate) fn new(engine: Arc<dyn Engine>, log_lines_dropped: Arc<AtomicU64>) -> Self {
         let mut registry = Registry::default();
         let requests = Family::default();
         let seconds = Family::<RouteLabels, Histogram>::new_with_constructor(|| Histogram::new(REQUEST_BUCKETS));
@@ -96,6 +99,7 @@ impl Telemetry {
         registry.register(RATE_REFUSALS, "Requests refused over a budget", refusals.clone());
         registry.register(JOB_FAILURES, "Work that a background job left for its next round", job_failures.clone());
         registry.register_collector(Box::new(EngineFigures(engine)));
+        registry.register_collector(Box::new(LogFigures(log_lines_dropped)));
         Self { registry, requests, seconds, elements, refusals, job_failures }
     }
 
@@ -145,6 +149,17 @@ fn kind_name(kind: ElementKind) -> &'static str {
         ElementKind::Event => "event",
         ElementKind::Device => "device",
         ElementKind::Unknown => "unknown",
+    }
+}
+
+/// Reads the figures of the log when somebody looks.
+#[derive(Debug)]
+struct LogFigures(Arc<AtomicU64>);
+
+impl Collector for LogFigures {
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), fmt::Error> {
+        let dropped = self.0.load(Ordering::Relaxed);
+        counter(&mut encoder, LOG_LINES_DROPPED, "Log lines that could not be written", dropped)
     }
 }
 

@@ -14,10 +14,14 @@ use clap::{Parser, Subcommand};
 use std::io::Write as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::Duration;
 
 /// A decision makes and drops many small values; this allocator does that in less time than the system's.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+/// How long a word to standard output or standard error may take.
+const SAID: Duration = Duration::from_secs(1);
 
 /// A self-hosted server for user and event data: imports, identity resolution, profiles.
 #[derive(Debug, Parser)]
@@ -61,9 +65,29 @@ fn main() -> ExitCode {
     };
     done.unwrap_or_else(|error| {
         // `{:#}` writes the causes after it. Nobody is there to hear that standard error is closed.
-        let _gone = writeln!(std::io::stderr(), "muster: {error:#}");
+        let words = format!("muster: {error:#}");
+        in_time(move || drop(writeln!(std::io::stderr(), "{words}")));
         ExitCode::FAILURE
     })
+}
+
+/// Writes to standard output what a server can do without: it serves although nobody hears it.
+pub(crate) fn say_if_possible(line: String) {
+    in_time(move || {
+        if let Err(error) = say(&line) {
+            tracing::warn!(%error, "standard output cannot be written");
+        }
+    });
+}
+
+/// Waits for something to be written, but no longer than a pipe is given that nobody reads.
+fn in_time(write: impl FnOnce() + Send + 'static) {
+    let (written, wait) = std::sync::mpsc::channel();
+    std::thread::spawn(move || {
+        write();
+        let _nobody_waits = written.send(());
+    });
+    let _in_time = wait.recv_timeout(SAID);
 }
 
 /// Writes one line to standard output.

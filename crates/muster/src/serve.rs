@@ -1,7 +1,8 @@
 //! `muster serve`: opens the data, listens, says so, and serves until a signal.
 
 use crate::config::{Serve, Settings};
-use crate::{logs, say};
+use crate::logs::{self, Lines};
+use crate::say_if_possible;
 use anyhow::{Context as _, bail};
 use muster_server::app::{App, Options, Storage, secret};
 use muster_server::clock::{SystemClock, SystemRandom};
@@ -32,27 +33,34 @@ pub(crate) fn url_file(data_dir: &Path) -> PathBuf {
 pub(crate) fn run(arguments: Serve) -> anyhow::Result<ExitCode> {
     let settings = arguments.settings()?;
     settings.check()?;
-    logs::start(&settings.log)?;
+    let lines = logs::start(&settings.log)?;
+    let served = serve_with(&settings, &lines);
+    lines.finish();
+    served
+}
+
+fn serve_with(settings: &Settings, lines: &Lines) -> anyhow::Result<ExitCode> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().context("no threads")?;
     // Before anything is touched: what cannot be used must not look like a start.
     let tls = match &settings.tls {
         Some((certificate, key)) => Some(runtime.block_on(Tls::read(certificate, key)).context("TLS is not possible")?),
         None => None,
     };
-    let (token, is_new_token) = admin_token(&settings)?;
+    let (token, is_new_token) = admin_token(settings)?;
     let storage = Storage::Directory { path: settings.data_dir.clone(), accept_loss: settings.accept_loss };
     let mut options = Options::new(storage, Arc::new(SystemClock::new()), Arc::new(SystemRandom), token.clone());
     options.read_token.clone_from(&settings.read_token);
     options.trusted_proxies.clone_from(&settings.trusted_proxies);
-    options.hosts = hosts(&settings);
+    options.hosts = hosts(settings);
+    options.log_lines_dropped = lines.dropped();
     options.metrics_elsewhere = settings.metrics_listen.is_some();
     let app = App::open(options)?;
     if is_new_token {
         // Only now: a directory that holds anything but data of Muster is refused when it is opened.
         keep_token(&settings.data_dir, &token)?;
     }
-    let dev_key = if settings.dev { prepare_dev(&app, &settings)? } else { without_fixed_key(&app)? };
-    let listening = listening(&settings, tls)?;
+    let dev_key = if settings.dev { prepare_dev(&app, settings)? } else { without_fixed_key(&app)? };
+    let listening = listening(settings, tls)?;
     let address = listening.listener.local_addr().context("the listener has no address")?;
     let url = url(address, settings.tls.is_some());
     let reachable = self::url(reachable(address), settings.tls.is_some());
@@ -60,13 +68,13 @@ pub(crate) fn run(arguments: Serve) -> anyhow::Result<ExitCode> {
     let served = runtime.block_on(async {
         // Signals are caught before the ready line, so that whoever reads it can stop the server.
         let stop = stop_signal()?;
-        say(&format!("muster ready on {url}"))?;
+        say_if_possible(format!("muster ready on {url}"));
         if settings.dev {
             // Who can read the file needs no token on a terminal; who starts a container may not be able to.
             let is_local = settings.listen.ip().is_loopback();
             let shown = (is_new_token && !is_local).then_some(token.as_str());
             let file = token_file(&settings.data_dir);
-            say(&dev_words(&reachable, (dev_key.as_deref(), is_local), (&file, shown)))?;
+            say_if_possible(dev_words(&reachable, (dev_key.as_deref(), is_local), (&file, shown)));
         }
         serve(app, listening, stop).await.context("the server failed")
     });

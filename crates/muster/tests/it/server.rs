@@ -5,7 +5,7 @@ use std::fs::File;
 use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Child, ChildStderr, Command, Output, Stdio};
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
@@ -108,17 +108,7 @@ impl Launch {
             .stderr(log)
             .spawn()
             .map_err(|error| format!("{} does not run: {error}", self.program.display()))?;
-        let lines = BufReader::new(child.stdout.take().expect("standard output is piped")).lines();
-        let (found, ready) = mpsc::channel();
-        // Reads on after the ready line, so that the server never blocks on a full pipe.
-        std::thread::spawn(move || {
-            for line in lines.map_while(Result::ok) {
-                if let Some((_, address)) = line.split_once("muster ready on http://") {
-                    let _ = found.send(address.split_whitespace().next().unwrap_or("").parse().unwrap());
-                }
-            }
-        });
-        if let Ok(address) = ready.recv_timeout(START_TIMEOUT) {
+        if let Some(address) = ready(&mut child) {
             return Ok(Server { child, address });
         }
         let _ = child.kill();
@@ -130,6 +120,28 @@ impl Launch {
 
     pub(crate) fn start(&self) -> Server {
         self.try_start().unwrap()
+    }
+
+    /// Starts a server with another standard error; a pipe there can be taken from [`Server::stderr`].
+    pub(crate) fn start_logging_to(&self, stderr: impl Into<Stdio>) -> Server {
+        let mut command = self.command("serve");
+        command.args(["--listen", "127.0.0.1:0"]).stdout(Stdio::piped()).stderr(stderr);
+        Server::of(command)
+    }
+
+    /// Starts a server whose standard error is closed.
+    pub(crate) fn start_without_stderr(&self) -> Server {
+        let serve = self.command("serve");
+        let mut command = Command::new("sh");
+        for (name, value) in serve.get_envs() {
+            match value {
+                Some(value) => command.env(name, value),
+                None => command.env_remove(name),
+            };
+        }
+        let script = "exec \"$0\" serve --listen 127.0.0.1:0 2>&-";
+        command.args(["-c", script]).arg(&self.program).stdin(Stdio::null()).stdout(Stdio::piped());
+        Server::of(command)
     }
 
     /// Runs `muster verify` on the stopped data directory; the error carries what it said.
@@ -149,7 +161,34 @@ pub(crate) struct Server {
     pub(crate) address: SocketAddr,
 }
 
+/// The address in the ready line of a server, which must come in time.
+fn ready(child: &mut Child) -> Option<SocketAddr> {
+    let lines = BufReader::new(child.stdout.take().expect("standard output is piped")).lines();
+    let (found, ready) = mpsc::channel();
+    // Reads on after the ready line, so that the server never blocks on a full pipe.
+    std::thread::spawn(move || {
+        for line in lines.map_while(Result::ok) {
+            if let Some((_, address)) = line.split_once("muster ready on http://") {
+                let _ = found.send(address.split_whitespace().next().unwrap_or("").parse().unwrap());
+            }
+        }
+    });
+    ready.recv_timeout(START_TIMEOUT).ok()
+}
+
 impl Server {
+    /// Runs a command that must become a server.
+    fn of(mut command: Command) -> Server {
+        let mut child = command.spawn().unwrap();
+        let address = ready(&mut child).expect("the server gets ready");
+        Server { child, address }
+    }
+
+    /// The reading end of its standard error, if that is a pipe.
+    pub(crate) fn stderr(&mut self) -> Option<ChildStderr> {
+        self.child.stderr.take()
+    }
+
     pub(crate) fn connect(&self) -> Connection {
         Connection::open(self.address).unwrap()
     }
