@@ -16,21 +16,25 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use ipnet::IpNet;
 use muster_core::decision::{Decision, Mode};
-use muster_core::id::{RequestNo, WorkspaceId};
+use muster_core::id::RequestNo;
 use muster_core::record::Counters;
 use muster_core::settings::Settings;
 use muster_core::time::{Clock, Timestamp};
-use muster_store::engine::{Engine, EngineError, KeyRecord, Workspace, apply};
+use muster_store::engine::{Created, Engine, EngineError, KeyRecord, Trouble, Workspace, apply};
 use muster_store::memory::Memory;
 use muster_store::sqlite::{Sqlite, SqliteOptions};
 use muster_wire::manage::settings::WorkspaceSettings;
 use muster_wire::manage::token::GIVEN_NAMES;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 use tokio::sync::Semaphore;
 
+/// The id of a workspace.
+pub use muster_core::id::WorkspaceId;
+/// What became of a folder that was to be taken in.
+pub use muster_store::engine::Adopted;
 /// Why a data directory is not opened.
 pub use muster_store::sqlite::OpenError as DirectoryError;
 
@@ -45,6 +49,8 @@ pub enum Storage {
         path: PathBuf,
         /// Go on with a workspace whose log lost its end (the operator accepts the loss).
         accept_loss: bool,
+        /// Go on with a catalogue that was lost or is older than its workspaces.
+        accept_catalogue: bool,
     },
 }
 
@@ -120,6 +126,27 @@ pub struct App {
     draining: AtomicBool,
 }
 
+/// What became of a workspace that was to be made.
+#[derive(Debug)]
+pub enum NewWorkspace {
+    /// It is there.
+    Made(Arc<Entry>),
+    /// The id is taken, in whatever case.
+    Taken,
+    /// A folder of this id is there that the catalogue does not know.
+    Orphaned,
+}
+
+impl NewWorkspace {
+    /// The workspace, if it was made.
+    pub fn made(self) -> Option<Arc<Entry>> {
+        match self {
+            Self::Made(entry) => Some(entry),
+            Self::Taken | Self::Orphaned => None,
+        }
+    }
+}
+
 /// Why an application cannot start.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
@@ -165,11 +192,13 @@ impl App {
         check_tokens(&options.admin_token, options.read_token.as_deref())?;
         let engine: Arc<dyn Engine> = match options.storage {
             Storage::Memory => Arc::new(Memory::new(Arc::clone(&options.clock))),
-            Storage::Directory { path, accept_loss } => {
-                let settings = SqliteOptions { accept_loss, ..SqliteOptions::new(path, Arc::clone(&options.clock)) };
+            Storage::Directory { path, accept_loss, accept_catalogue } => {
+                let defaults = SqliteOptions::new(path, Arc::clone(&options.clock));
+                let settings = SqliteOptions { accept_loss, accept_catalogue, ..defaults };
                 Arc::new(Sqlite::open(settings)?)
             }
         };
+        engine.health().troubles.iter().for_each(log_trouble);
         let workspaces = Workspaces::default();
         workspaces.load(engine.workspaces()?).map_err(OpenError::Settings)?;
         let [admin, read] = GIVEN_NAMES;
@@ -230,7 +259,7 @@ impl App {
         self.callers.find(sha256, self.now())
     }
 
-    /// Makes a workspace with its first key; None if the id is taken. Blocks.
+    /// Makes a workspace with its first key. Blocks.
     ///
     /// # Errors
     /// Those of the engine.
@@ -239,7 +268,7 @@ impl App {
         id: &WorkspaceId,
         settings: &WorkspaceSettings,
         key: &str,
-    ) -> Result<Option<Arc<Entry>>, EngineError> {
+    ) -> Result<NewWorkspace, EngineError> {
         let now = self.now();
         let workspace = Workspace {
             id: id.clone(),
@@ -253,10 +282,12 @@ impl App {
                 valid_until: None,
             }],
         };
-        if !self.engine.create_workspace(&workspace)? {
-            return Ok(None);
+        match self.engine.create_workspace(&workspace)? {
+            Created::Made => {}
+            Created::Taken => return Ok(NewWorkspace::Taken),
+            Created::Orphaned => return Ok(NewWorkspace::Orphaned),
         }
-        self.workspaces.put(workspace).map(Some).map_err(|text| EngineError::Corrupt(text.into()))
+        self.workspaces.put(workspace).map(NewWorkspace::Made).map_err(|text| EngineError::Corrupt(text.into()))
     }
 
     /// One workspace's settings.
@@ -369,6 +400,20 @@ pub(crate) fn scratch(clock: Arc<dyn Clock>) -> Arc<dyn Engine> {
     Arc::new(Memory::new(clock))
 }
 
+/// What is wrong with one workspace, as the log has it at the start.
+fn log_trouble(trouble: &Trouble) {
+    match trouble {
+        Trouble::Orphan { folder } => tracing::error!(
+            folder = &**folder,
+            "the catalogue does not know this folder of a workspace: `muster workspace adopt ID` takes it in, \
+             `muster workspace remove-orphan ID` moves it aside"
+        ),
+        Trouble::Damaged { workspace, why } => {
+            tracing::error!(%workspace, why = &**why, "the data of this workspace cannot be used; the others are served");
+        }
+    }
+}
+
 /// Why it is not ready, for everybody: which workspace it is about is in the log.
 const NOT_WRITABLE: &str =
     "the storage cannot be written: the server's log says why; if the disk is well again, restart the server";
@@ -383,32 +428,14 @@ pub fn secret(random: &dyn Random) -> String {
     URL_SAFE_NO_PAD.encode(bytes)
 }
 
-/// What [`verify`] found.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Verified {
-    /// Whether nothing is wrong.
-    pub is_sound: bool,
-    /// A line for each workspace, and one for each thing that is wrong with it.
-    pub text: String,
+/// The entry of a workspace whose folder keeps none: settings as a new one has them, and no key.
+pub(crate) fn unknown_entry(id: &WorkspaceId, now: Timestamp) -> Workspace {
+    let settings = String::from_utf8_lossy(&WorkspaceSettings::new(id.as_str()).to_json()).into_owned();
+    Workspace { id: id.clone(), created_at: now, revision: 1, settings, keys: Vec::new() }
 }
 
-/// Checks the stored data of a server that is not running: laws L1 to L4, checksums and sums. Blocks.
-///
-/// # Errors
-/// That the directory is none, is in use, or cannot be read.
-pub fn verify(data_dir: &Path) -> Result<Verified, OpenError> {
-    let report = muster_store::sqlite::verify(data_dir)?;
-    let mut lines = Vec::new();
-    for workspace in &report.workspaces {
-        let state = if workspace.breaches.is_empty() { "sound" } else { "NOT SOUND" };
-        lines.push(format!("{}: {state}, {} rows, {} groups", workspace.id, workspace.rows, workspace.group));
-        lines.extend(workspace.breaches.iter().map(|breach| format!("  {breach}")));
-    }
-    if lines.is_empty() {
-        lines.push("no workspaces".to_owned());
-    }
-    Ok(Verified { is_sound: report.is_clean(), text: lines.join("\n") })
-}
-
+mod stopped;
 #[cfg(test)]
 mod tests;
+
+pub use stopped::{Verified, adopt, is_in_use, remove_orphan, verify};

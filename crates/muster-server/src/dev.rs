@@ -1,7 +1,7 @@
 //! The workspace of `--dev`: ready to import, with identity resolution on and no budgets, made if it is absent. Its fixed
 //! key is public, so it is good only where nobody else can reach the server: any other start takes it away.
 
-use crate::app::{ALL_SCOPES, App};
+use crate::app::{ALL_SCOPES, App, NewWorkspace};
 use crate::workspaces::{is_valid, sha256};
 use muster_core::id::WorkspaceId;
 use muster_core::settings::RateLimits;
@@ -16,6 +16,9 @@ pub const KEY: &str = "demo-key";
 const IDENTITY: &str =
     r#"{"enabled": true, "identifiers": [{"kind": "customer_id"}, {"kind": "mobile"}, {"kind": "email"}]}"#;
 
+/// Why it cannot be made beside what is there.
+const ORPHANED: &str = "a folder of this id is there that the catalogue does not know";
+
 fn id() -> WorkspaceId {
     WorkspaceId::parse(WORKSPACE).expect("DEMO is an id")
 }
@@ -29,8 +32,15 @@ pub fn prepare(app: &App, key: &str, replace: bool) -> Result<bool, EngineError>
     let mut settings = WorkspaceSettings::new("Demo");
     settings.limits = RateLimits { users: 0, events: 0, devices: 0 };
     settings.identity = identity_from(IDENTITY.as_bytes()).expect("the identity settings above are valid");
-    if app.create_workspace(&id(), &settings, key)?.is_some() {
-        return Ok(true);
+    match app.create_workspace(&id(), &settings, key)? {
+        NewWorkspace::Made(_) => return Ok(true),
+        NewWorkspace::Taken => {}
+        NewWorkspace::Orphaned => {
+            let words = format!(
+                "{ORPHANED}: `muster workspace adopt {WORKSPACE}`, or `muster workspace remove-orphan {WORKSPACE}`"
+            );
+            return Err(EngineError::Broken(words.into()));
+        }
     }
     let (now, hash) = (app.now(), sha256(key.as_bytes()));
     let added = KeyRecord { sha256: hash, scopes: ALL_SCOPES.to_owned(), created_at: now, valid_until: None };

@@ -41,7 +41,7 @@ type Listed = (&'static str, &'static str, MethodRouter<Arc<App>>);
 #[rustfmt::skip]
 fn routes() -> Vec<Listed> {
     use manage::{audit, figures, identity, keys, live, lookup, merges, quarantine};
-    use manage::{requests, reviews, separations, tokens, users, whole, workspaces};
+    use manage::{orphans, requests, reviews, separations, tokens, users, whole, workspaces};
     vec![
         // The Data API (behaviour.md 1, 4): the id in the path, in `app_id`, or in both.
         ("POST", "/v1/transition", import_call(Api::Transition, Route::Transition)),
@@ -98,6 +98,9 @@ fn routes() -> Vec<Listed> {
         ("GET", "/api/v1/workspaces/{workspace_id}/reviews", get(reviews::list)),
         ("GET", "/api/v1/workspaces/{workspace_id}/reviews/{review_id}", get(reviews::show)),
         ("POST", "/api/v1/workspaces/{workspace_id}/reviews/{review_id}", post(whole(reviews::decide))),
+        ("GET", "/api/v1/orphans", get(orphans::list)),
+        ("POST", "/api/v1/orphans/{workspace_id}/adopt", post(whole(orphans::adopt))),
+        ("DELETE", "/api/v1/orphans/{workspace_id}", delete(whole(orphans::remove))),
         ("GET", "/api/v1/tokens", get(tokens::list)),
         ("POST", "/api/v1/tokens", post(whole(tokens::create))),
         ("DELETE", "/api/v1/tokens/{name}", delete(whole(tokens::revoke))),

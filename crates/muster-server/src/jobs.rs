@@ -64,7 +64,12 @@ async fn every(app: &Arc<App>, job: Job) {
     loop {
         tokio::time::sleep(job.period()).await;
         for entry in app.workspaces.all() {
-            if let Err(error) = guarded(job.round(app, entry.id())).await {
+            let done = guarded(job.round(app, entry.id())).await;
+            // Its data cannot be used, which was said at the start.
+            if matches!(done, Err(EngineError::Damaged(_))) {
+                continue;
+            }
+            if let Err(error) = done {
                 let job = job.name();
                 app.telemetry.job_failed(job);
                 tracing::warn!(workspace = %entry.id(), %error, job, "a background job goes on in its next round");

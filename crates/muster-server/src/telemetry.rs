@@ -4,7 +4,7 @@
 use muster_core::command::ElementKind;
 use muster_core::outcome::{Applied, Outcome};
 use muster_core::rate::Class;
-use muster_store::engine::{COMMIT_BUCKETS_US, Engine, GROUP_BUCKETS, Health};
+use muster_store::engine::{COMMIT_BUCKETS_US, Engine, GROUP_BUCKETS, Health, Trouble};
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, EncodeLabelSet, EncodeMetric, NoLabelSet};
 use prometheus_client::metrics::MetricType;
@@ -32,6 +32,10 @@ pub const JOB_FAILURES: &str = "muster_job_failures";
 pub const LOG_LINES_DROPPED: &str = "muster_log_lines_dropped";
 /// Whether the engine can write: 1 or 0.
 pub const ENGINE_WRITABLE: &str = "muster_engine_writable";
+/// Workspaces whose data cannot be used.
+pub const WORKSPACES_DAMAGED: &str = "muster_workspaces_damaged";
+/// Folders of workspaces that the catalogue does not know.
+pub const ORPHANS: &str = "muster_workspace_orphans";
 /// Decisions that wait or run.
 pub const QUEUE_DEPTH: &str = "muster_queue_depth";
 /// Decisions committed.
@@ -174,8 +178,22 @@ impl fmt::Debug for EngineFigures {
 
 impl Collector for EngineFigures {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), fmt::Error> {
-        let Health { failed, queued, groups, decisions, commit_us, commit_us_sum, group_sizes, wal_bytes, checkpoints } =
-            self.0.health();
+        let Health {
+            failed,
+            queued,
+            groups,
+            decisions,
+            commit_us,
+            commit_us_sum,
+            group_sizes,
+            wal_bytes,
+            checkpoints,
+            troubles,
+        } = self.0.health();
+        let orphans = troubles.iter().filter(|trouble| matches!(trouble, Trouble::Orphan { .. })).count() as u64;
+        gauge(&mut encoder, ORPHANS, "Folders that the catalogue does not know", orphans)?;
+        let damaged = troubles.len() as u64 - orphans;
+        gauge(&mut encoder, WORKSPACES_DAMAGED, "Workspaces whose data cannot be used", damaged)?;
         gauge(&mut encoder, ENGINE_WRITABLE, "Whether the engine can write", u64::from(failed.is_none()))?;
         gauge(&mut encoder, QUEUE_DEPTH, "Decisions that wait or run", queued)?;
         gauge(&mut encoder, WAL_BYTES, "Bytes of write-ahead log", wal_bytes)?;

@@ -23,11 +23,31 @@ pub trait Engine: Access + Send + Sync {
     /// [`EngineError::Unavailable`].
     fn workspaces(&self) -> Result<Vec<Workspace>, EngineError>;
 
-    /// Makes a workspace; durable when it returns. False if the id is taken, and nothing changed.
+    /// Makes a workspace; durable when it returns. What is there already is never removed for it (behaviour.md 1.11.h).
     ///
     /// # Errors
     /// [`EngineError::Unavailable`].
-    fn create_workspace(&self, workspace: &Workspace) -> Result<bool, EngineError>;
+    fn create_workspace(&self, workspace: &Workspace) -> Result<Created, EngineError>;
+
+    /// Takes in the data of a workspace that the catalogue does not know ([`Trouble::Orphan`]): with the entry that it
+    /// keeps itself, or as `unknown` says if it keeps none. Durable when it returns.
+    ///
+    /// # Errors
+    /// [`EngineError::Broken`] if it is no data of this workspace, [`EngineError::Unavailable`].
+    fn adopt_workspace(&self, id: &WorkspaceId, unknown: &Workspace) -> Result<Adopted, EngineError> {
+        let _nothing_is_unknown = (id, unknown);
+        Ok(Adopted::Nothing)
+    }
+
+    /// Moves such data to where nobody looks and nothing is removed. Where it is now, below the data directory; None if
+    /// there is none.
+    ///
+    /// # Errors
+    /// [`EngineError::Unavailable`].
+    fn remove_orphan(&self, id: &WorkspaceId) -> Result<Option<String>, EngineError> {
+        let _nothing_is_unknown = id;
+        Ok(None)
+    }
 
     /// Changes a workspace's catalogue entry in the order of its decisions: `change` sees the entry and the counters as
     /// they are between two decisions and answers the new entry, or None to leave it. Durable when it returns the entry
@@ -81,6 +101,45 @@ pub trait Engine: Access + Send + Sync {
 
     /// Finishes what waits, syncs, checkpoints and closes. Later calls answer [`EngineError::Unavailable`].
     fn close(&self);
+}
+
+/// What became of a workspace that was to be made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Created {
+    /// It is there.
+    Made,
+    /// The id is taken, in whatever case; nothing changed.
+    Taken,
+    /// Data of a workspace of this id is there that the catalogue does not know; nothing changed.
+    Orphaned,
+}
+
+/// What became of data that was to be taken in.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Adopted {
+    /// The workspace is there, with this entry.
+    TakenIn(Workspace),
+    /// The catalogue has a workspace of this id, in whatever case; nothing changed.
+    Taken,
+    /// There is no such data.
+    Nothing,
+}
+
+/// Something that concerns one workspace alone: the others go on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Trouble {
+    /// A folder that belongs to no workspace of the catalogue.
+    Orphan {
+        /// Its name.
+        folder: Arc<str>,
+    },
+    /// A workspace whose data cannot be used.
+    Damaged {
+        /// Its id.
+        workspace: WorkspaceId,
+        /// Why.
+        why: Arc<str>,
+    },
 }
 
 /// A change of a catalogue entry, run in the lane.
@@ -146,6 +205,9 @@ pub enum EngineError {
     /// Stored data is not what was written.
     #[error("stored data is damaged: {0}")]
     Corrupt(Arc<str>),
+    /// The data of this workspace cannot be used; others can. A start looks again.
+    #[error("the data of this workspace cannot be used: {0}")]
+    Damaged(Arc<str>),
     /// This one decision broke a rule of the seam or panicked; nothing of it was stored, the others go on.
     #[error("the decision failed: {0}")]
     Broken(Arc<str>),
@@ -175,6 +237,8 @@ pub struct Health {
     pub commit_us_sum: u64,
     /// Groups by size: counts for each bound of [`GROUP_BUCKETS`], and above.
     pub group_sizes: [u64; 9],
+    /// What is wrong with single workspaces.
+    pub troubles: Vec<Trouble>,
     /// Bytes of write-ahead log, over all workspaces that are open.
     pub wal_bytes: u64,
     /// Checkpoints done.

@@ -6,7 +6,7 @@ mod data;
 mod look;
 
 use crate::bounds::Bounds;
-use crate::engine::{Configure, Engine, EngineError, Health, Job, Workspace};
+use crate::engine::{Configure, Created, Engine, EngineError, Health, Job, Workspace};
 use crate::reader::Reader;
 use crate::rounds::{self, Verdict};
 use data::Data;
@@ -109,11 +109,11 @@ impl Engine for Memory {
         Ok(workspaces.values().map(|place| locked(place).entry.clone()).collect())
     }
 
-    fn create_workspace(&self, workspace: &Workspace) -> Result<bool, EngineError> {
+    fn create_workspace(&self, workspace: &Workspace) -> Result<Created, EngineError> {
         self.open()?;
         let mut workspaces = self.workspaces.write().unwrap_or_else(PoisonError::into_inner);
-        if workspaces.contains_key(&workspace.id) {
-            return Ok(false);
+        if workspaces.keys().any(|id| id.as_str().eq_ignore_ascii_case(workspace.id.as_str())) {
+            return Ok(Created::Taken);
         }
         let place = Place {
             entry: workspace.clone(),
@@ -122,7 +122,7 @@ impl Engine for Memory {
             now: Moment::default(),
         };
         workspaces.insert(workspace.id.clone(), Arc::new(Mutex::new(place)));
-        Ok(true)
+        Ok(Created::Made)
     }
 
     fn configure(&self, id: &WorkspaceId, change: Configure) -> Result<Workspace, EngineError> {

@@ -15,6 +15,8 @@ mod gauges;
 mod keeper;
 mod lane;
 mod look;
+mod orphans;
+mod own_entry;
 mod schema;
 mod settings;
 mod state;
@@ -24,11 +26,11 @@ mod trouble;
 mod verify;
 mod writer;
 
-pub use directory::OpenError;
+pub use directory::{OpenError, is_in_use};
 pub use verify::{Report, WorkspaceReport, verify};
 
 use crate::bounds::Bounds;
-use crate::engine::{Configure, Engine, EngineError, Health, Job, Workspace};
+use crate::engine::{Adopted, Configure, Created, Engine, EngineError, Health, Job, Trouble, Workspace};
 use crate::reader::Reader;
 use catalogue::Catalogue;
 use committer::Ready;
@@ -41,6 +43,7 @@ use muster_core::id::WorkspaceId;
 use muster_core::rate::RateWindow;
 use muster_core::record::Request;
 use muster_core::time::Clock;
+use own_entry::Versioned;
 use schema::SchemaError;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -48,7 +51,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::sync_channel;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::thread::{self, JoinHandle};
-use writer::WriterError;
+use writer::{Writer, WriterError};
 
 /// How the engine is opened.
 #[derive(Clone)]
@@ -59,6 +62,8 @@ pub struct SqliteOptions {
     pub clock: Arc<dyn Clock>,
     /// Go on with databases that lost the end of their write-ahead log.
     pub accept_loss: bool,
+    /// Go on with a catalogue that was lost, or that is older than what workspaces keep of it.
+    pub accept_catalogue: bool,
     /// Threads that commit.
     pub committers: usize,
     /// Workspaces whose connections stay open.
@@ -77,6 +82,7 @@ impl SqliteOptions {
             data_dir: data_dir.into(),
             clock,
             accept_loss: false,
+            accept_catalogue: false,
             committers: thread::available_parallelism().map_or(1, usize::from),
             open_max: 64,
             binding_map_bytes_max: 1 << 30,
@@ -97,6 +103,8 @@ struct Inner {
     gauges: Gauges,
     ticks: AtomicU64,
     closing: AtomicBool,
+    /// Folders that the catalogue does not know, when somebody looked last.
+    orphans: Mutex<Vec<String>>,
 }
 
 /// The embedded engine.
@@ -128,23 +136,29 @@ fn refusal(path: &Path, id: Option<&WorkspaceId>, error: WriterError) -> OpenErr
 }
 
 impl Sqlite {
-    /// Opens a data directory: takes it for this process, looks at every workspace, starts the threads.
+    /// Opens a data directory: takes it for this process, looks at every workspace, starts the threads. A workspace that is
+    /// damaged stays closed, and the others are served ([`Trouble::Damaged`]).
     ///
     /// # Errors
-    /// [`OpenError`] if it is in use, foreign, newer, or not what was written.
+    /// [`OpenError`] if it is in use, foreign or newer, or if its catalogue is lost, older than its workspaces, or damaged.
     pub fn open(options: SqliteOptions) -> Result<Self, OpenError> {
         let directory = Directory::open(&options.data_dir)?;
         let path = directory.catalogue();
         let damaged = |error: EngineError| refusal(&path, None, error.into());
         let mut catalogue = Catalogue::open(&path).map_err(|error| refusal(&path, None, error.into()))?;
         at(&options.data_dir, directory::sync(&options.data_dir))?;
+        if !options.accept_catalogue {
+            orphans::refuse_lost_catalogue(&directory, &catalogue)?;
+        }
         for id in catalogue.deleted().map_err(damaged)? {
             at(&directory.workspace(&id), directory.remove_workspace(&id))?;
             catalogue.gone(&id).map_err(damaged)?;
         }
         directory.remove_set_aside()?;
+        let entries = catalogue.workspaces().map_err(damaged)?;
+        directory.end_unfinished(|id| entries.iter().any(|entry| entry.id.as_str() == id))?;
         let mut lanes = BTreeMap::new();
-        for workspace in catalogue.workspaces().map_err(damaged)? {
+        for workspace in entries {
             let folder = directory.workspace(&workspace.id);
             let lane = Lane::new(workspace, folder);
             lanes.insert(lane.id.clone(), Arc::new(lane));
@@ -159,9 +173,11 @@ impl Sqlite {
             gauges: Gauges::default(),
             ticks: AtomicU64::new(0),
             closing: AtomicBool::new(false),
+            orphans: Mutex::default(),
             options,
         };
         inner.look_at_all()?;
+        inner.note_orphans().map_err(damaged)?;
         Self::start(Arc::new(inner))
     }
 
@@ -181,22 +197,45 @@ impl Sqlite {
 }
 
 impl Inner {
-    /// Opens every workspace once, so that a file that is damaged, newer or behind is refused at the start.
+    /// Opens every workspace once, so that what is wrong with it shows at the start.
     fn look_at_all(&self) -> Result<(), OpenError> {
+        let mut newer = Vec::new();
         for (place, lane) in self.all_lanes().iter().enumerate() {
             let mut writer = locked(&lane.writer);
-            let refused = |error| refusal(&lane.folder, Some(&lane.id), error);
-            lane.open_writer(&mut writer, self.options.binding_map_bytes_max, self.options.accept_loss)
-                .map_err(refused)?;
-            if place >= self.options.open_max {
-                lane.close(&mut writer).map_err(|error| refused(error.into()))?;
+            match self.look_at(lane, &mut writer) {
+                Ok(false) => newer.push(lane.id.to_string()),
+                Ok(true) if place < self.options.open_max => {}
+                Ok(true) => lane.close(&mut writer).map_err(|error| refusal(&lane.folder, None, error.into()))?,
+                Err(WriterError::Schema(SchemaError::Newer(version))) => {
+                    return Err(refusal(&lane.folder, None, SchemaError::Newer(version).into()));
+                }
+                Err(error) => {
+                    *writer = None;
+                    lane.set_damaged(refusal(&lane.folder, Some(&lane.id), error).to_string().into());
+                }
             }
         }
-        Ok(())
+        let path = self.directory.catalogue();
+        if newer.is_empty() { Ok(()) } else { Err(OpenError::OldCatalogue { path, workspaces: newer.join(", ") }) }
+    }
+
+    /// Opens one workspace; false if it keeps a newer entry than the catalogue has.
+    fn look_at(&self, lane: &Lane, writer: &mut Option<Writer>) -> Result<bool, WriterError> {
+        let open = lane.open_writer(writer, self.options.binding_map_bytes_max, self.options.accept_loss)?;
+        Ok(self.compare(&lane.entry(), open)?)
     }
 
     fn all_lanes(&self) -> Vec<Arc<Lane>> {
         self.lanes.read().unwrap_or_else(PoisonError::into_inner).values().cloned().collect()
+    }
+
+    /// A workspace's lane, if its data can be used.
+    fn usable_lane(&self, id: &WorkspaceId) -> Result<Arc<Lane>, EngineError> {
+        let lane = self.lane(id)?;
+        match lane.damaged() {
+            Some(why) => Err(EngineError::Damaged(why.clone())),
+            None => Ok(lane),
+        }
     }
 
     fn lane(&self, id: &WorkspaceId) -> Result<Arc<Lane>, EngineError> {
@@ -224,15 +263,22 @@ impl Inner {
         result
     }
 
-    /// Makes the folder and the database of a workspace, durable with their directory entries.
-    fn make(&self, workspace: &Workspace) -> Result<Lane, EngineError> {
-        let folder = self.directory.make_workspace(&workspace.id).map_err(io)?;
-        let lane = Lane::new(workspace.clone(), folder);
-        let mut writer = locked(&lane.writer);
-        lane.open_writer(&mut writer, self.options.binding_map_bytes_max, false).map_err(committer::opening)?;
-        directory::sync(&lane.folder).map_err(io)?;
-        drop(writer);
-        Ok(lane)
+    /// Makes a workspace beside all others, then its entry, then gives it its place: whenever a crash comes, the next start
+    /// ends what was begun, and a folder that is there is never touched.
+    fn make(&self, catalogue: &mut Catalogue, workspace: &Workspace) -> Result<Lane, EngineError> {
+        let made = Versioned { entry: workspace.clone(), version: 1 };
+        let folder = self.directory.make_unfinished(&workspace.id).map_err(io)?;
+        let unfinished = Lane::new(workspace.clone(), folder);
+        let mut writer = locked(&unfinished.writer);
+        unfinished.open_writer(&mut writer, 0, false).map_err(committer::opening)?.keep_entry(&made)?;
+        unfinished.close(&mut writer)?;
+        directory::sync(&unfinished.folder).map_err(io)?;
+        catalogue.put(&made)?;
+        if let Err(error) = self.directory.finish(&workspace.id) {
+            catalogue.forget(&workspace.id)?;
+            return Err(io(error));
+        }
+        Ok(Lane::new(workspace.clone(), self.directory.workspace(&workspace.id)))
     }
 }
 
@@ -248,26 +294,39 @@ impl Engine for Sqlite {
         Ok(self.inner.all_lanes().iter().map(|lane| (*lane.entry()).clone()).collect())
     }
 
-    fn create_workspace(&self, workspace: &Workspace) -> Result<bool, EngineError> {
+    fn create_workspace(&self, workspace: &Workspace) -> Result<Created, EngineError> {
         if self.inner.is_closing() {
             return Err(closed());
         }
         let made = self.inner.write_catalogue(|catalogue| {
-            if catalogue.has(&workspace.id)? {
-                return Ok(None);
+            if catalogue.has_alike(&workspace.id)? {
+                return Ok(Err(Created::Taken));
             }
-            let lane = self.inner.make(workspace)?;
-            catalogue.put(workspace)?;
-            Ok(Some(lane))
+            let names = self.inner.directory.workspaces().map_err(io)?;
+            if names.iter().any(|name| name.eq_ignore_ascii_case(workspace.id.as_str())) {
+                return Ok(Err(Created::Orphaned));
+            }
+            self.inner.make(catalogue, workspace).map(Ok)
         })?;
-        let Some(lane) = made else { return Ok(false) };
+        let lane = match made {
+            Ok(lane) => lane,
+            Err(refused) => return Ok(refused),
+        };
         let mut lanes = self.inner.lanes.write().unwrap_or_else(PoisonError::into_inner);
         lanes.insert(workspace.id.clone(), Arc::new(lane));
-        Ok(true)
+        Ok(Created::Made)
+    }
+
+    fn adopt_workspace(&self, id: &WorkspaceId, unknown: &Workspace) -> Result<Adopted, EngineError> {
+        self.inner.adopt(id, unknown)
+    }
+
+    fn remove_orphan(&self, id: &WorkspaceId) -> Result<Option<String>, EngineError> {
+        self.inner.set_orphan_aside(id)
     }
 
     fn configure(&self, id: &WorkspaceId, change: Configure) -> Result<Workspace, EngineError> {
-        let lane = self.inner.lane(id)?;
+        let lane = self.inner.usable_lane(id)?;
         let (reply, answer) = sync_channel(1);
         if lane.push_configure(Configuring { change, reply })? {
             self.inner.ready.push(lane);
@@ -313,7 +372,7 @@ impl Engine for Sqlite {
     }
 
     fn submit(&self, id: &WorkspaceId, job: Box<dyn Job>) -> Result<(), EngineError> {
-        let lane = self.inner.lane(id)?;
+        let lane = self.inner.usable_lane(id)?;
         self.inner.gauges.queued.fetch_add(1, Ordering::Relaxed);
         let pushed = lane.push(job, &self.inner.options.bounds);
         match pushed {
@@ -335,15 +394,20 @@ impl Engine for Sqlite {
     }
 
     fn read(&self, id: &WorkspaceId) -> Result<Box<dyn Reader + '_>, EngineError> {
-        Ok(Box::new(Look::of(self.inner.lane(id)?)?))
+        Ok(Box::new(Look::of(self.inner.usable_lane(id)?)?))
     }
 
     fn health(&self) -> Health {
         let mut health = self.inner.gauges.health();
+        let orphans = locked(&self.inner.orphans).clone();
+        health.troubles = orphans.into_iter().map(|folder| Trouble::Orphan { folder: folder.into() }).collect();
         for lane in self.inner.all_lanes() {
             health.wal_bytes += lane.pages.load(Ordering::Relaxed) * settings::PAGE_BYTES;
             if lane.is_full() {
                 health.failed.get_or_insert_with(|| "the disk is full".into());
+            }
+            if let Some(why) = lane.damaged() {
+                health.troubles.push(Trouble::Damaged { workspace: lane.id.clone(), why: why.clone() });
             }
         }
         health

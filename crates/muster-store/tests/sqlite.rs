@@ -7,6 +7,7 @@ mod sqlite {
     mod damage;
     mod full;
     mod lanes;
+    mod orphans;
     mod restart;
     pub(crate) mod rig;
     mod sql;

@@ -4,12 +4,12 @@
 use crate::serve::{token_file, url_file};
 use anyhow::{Context as _, bail};
 use clap::Args;
-use muster_server::app::{App, OpenError, Options, Storage, secret};
+use muster_server::app::{App, OpenError, Options, Storage, is_in_use, secret};
 use muster_server::clock::{SystemClock, SystemRandom};
 use muster_server::local;
 use muster_server::serve::install_cryptography;
 use serde_json::Value as Json;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::runtime::Runtime;
@@ -71,6 +71,16 @@ impl Server {
         self.remote(&url)
     }
 
+    /// The data directory, if no address was given and no server has it.
+    pub(crate) fn stopped(&self) -> anyhow::Result<Option<&Path>> {
+        if self.url.is_some() {
+            return Ok(None);
+        }
+        let is_used = is_in_use(&self.data_dir);
+        let is_used = is_used.with_context(|| format!("{} cannot be opened", self.data_dir.display()))?;
+        Ok((!is_used).then_some(&self.data_dir))
+    }
+
     fn remote(&self, url: &str) -> anyhow::Result<Client> {
         let token = match &self.admin_token {
             Some(token) => token.clone(),
@@ -105,7 +115,7 @@ impl Server {
     }
 
     fn local(&self) -> Result<Client, OpenError> {
-        let storage = Storage::Directory { path: self.data_dir.clone(), accept_loss: false };
+        let storage = Storage::Directory { path: self.data_dir.clone(), accept_loss: false, accept_catalogue: false };
         // Nobody else can call it: the token is for this process alone.
         let token = secret(&SystemRandom);
         let options = Options::new(storage, Arc::new(SystemClock::new()), Arc::new(SystemRandom), token.clone());

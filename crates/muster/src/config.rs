@@ -16,7 +16,7 @@ const LISTEN: &str = "127.0.0.1:8080";
 /// The file that is read if it is there and no other is named.
 const FILE: &str = "muster.toml";
 /// The keys of the file: the flags with underscores.
-const KEYS: [&str; 13] = [
+const KEYS: [&str; 14] = [
     "data_dir",
     "listen",
     "dev",
@@ -30,6 +30,7 @@ const KEYS: [&str; 13] = [
     "read_token",
     "log",
     "accept_loss",
+    "accept_catalogue",
 ];
 
 /// `muster serve`.
@@ -77,6 +78,15 @@ pub(crate) struct Serve {
     /// Go on with a workspace whose log lost its end in a crash of the machine
     #[arg(long, env = "MUSTER_ACCEPT_LOSS", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
     accept_loss: Option<bool>,
+    /// Go on with a catalogue that was lost, or that is older than what workspaces keep of it
+    #[arg(
+        long,
+        env = "MUSTER_ACCEPT_CATALOGUE",
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = "true"
+    )]
+    accept_catalogue: Option<bool>,
 }
 
 /// Settings in force.
@@ -94,6 +104,7 @@ pub(crate) struct Settings {
     pub(crate) read_token: Option<String>,
     pub(crate) log: String,
     pub(crate) accept_loss: bool,
+    pub(crate) accept_catalogue: bool,
 }
 
 /// A network, or one address.
@@ -132,6 +143,7 @@ impl Serve {
             read_token: self.read_token.or(file.text("read_token")?),
             log: self.log.or(file.text("log")?).unwrap_or_else(|| "info".to_owned()),
             accept_loss: self.accept_loss.or(file.boolean("accept_loss")?).unwrap_or(false),
+            accept_catalogue: self.accept_catalogue.or(file.boolean("accept_catalogue")?).unwrap_or(false),
         })
     }
 }

@@ -5,8 +5,11 @@ use crate::client::{Client, Server};
 use crate::say;
 use anyhow::{Context as _, bail};
 use clap::Subcommand;
+use muster_server::app::{self, Adopted, WorkspaceId};
+use muster_server::clock::SystemClock;
 use serde_json::{Value as Json, json};
 use std::io::{BufRead as _, IsTerminal as _, Write as _};
+use std::path::Path;
 use std::process::ExitCode;
 
 /// `muster workspace ...`.
@@ -43,6 +46,20 @@ pub(crate) enum Workspace {
     },
     /// Take its Data API calls again.
     Resume {
+        /// The workspace.
+        id: String,
+        #[command(flatten)]
+        server: Server,
+    },
+    /// Take in a folder of a workspace that the catalogue does not know, or knows in an older version; prints the workspace.
+    Adopt {
+        /// The workspace.
+        id: String,
+        #[command(flatten)]
+        server: Server,
+    },
+    /// Move a folder of a workspace aside that the catalogue does not know; nothing is removed.
+    RemoveOrphan {
         /// The workspace.
         id: String,
         #[command(flatten)]
@@ -146,6 +163,14 @@ pub(crate) fn workspace(command: Workspace) -> anyhow::Result<ExitCode> {
         Workspace::Show { id, server } => server.client()?.call("GET", &format!("/{id}"), None)?,
         Workspace::Suspend { id, server } => suspended(&server, &id, true)?,
         Workspace::Resume { id, server } => suspended(&server, &id, false)?,
+        Workspace::Adopt { id, server } => match server.stopped()? {
+            Some(data_dir) => adopt_stopped(data_dir, &id)?,
+            None => server.client()?.of("POST", &format!("/orphans/{id}/adopt"), None)?,
+        },
+        Workspace::RemoveOrphan { id, server } => match server.stopped()? {
+            Some(data_dir) => remove_stopped(data_dir, &id)?,
+            None => server.client()?.of("DELETE", &format!("/orphans/{id}"), None)?,
+        },
         Workspace::Delete { id, yes, server } => {
             if !yes {
                 confirm(&id)?;
@@ -154,6 +179,26 @@ pub(crate) fn workspace(command: Workspace) -> anyhow::Result<ExitCode> {
         }
     };
     print(&answer)
+}
+
+fn id_of(text: &str) -> anyhow::Result<WorkspaceId> {
+    WorkspaceId::parse(text).context("this is no id of a workspace")
+}
+
+/// On a stopped directory, which may be one that a server would not start on.
+fn adopt_stopped(data_dir: &Path, id: &str) -> anyhow::Result<Json> {
+    match app::adopt(data_dir, &id_of(id)?, &SystemClock::new())? {
+        Adopted::TakenIn(workspace) => Ok(json!({"id": workspace.id.as_str(), "keys": workspace.keys.len()})),
+        Adopted::Taken => bail!("the catalogue has a workspace of this id already"),
+        Adopted::Nothing => bail!("there is no folder of this id that the catalogue does not know"),
+    }
+}
+
+fn remove_stopped(data_dir: &Path, id: &str) -> anyhow::Result<Json> {
+    match app::remove_orphan(data_dir, &id_of(id)?, &SystemClock::new())? {
+        Some(aside) => Ok(json!({"id": id, "moved_to": aside})),
+        None => bail!("there is no folder of this id that the catalogue does not know"),
+    }
 }
 
 fn suspended(server: &Server, id: &str, suspended: bool) -> anyhow::Result<Json> {

@@ -47,7 +47,11 @@ fn serve_with(settings: &Settings, lines: &Lines) -> anyhow::Result<ExitCode> {
         None => None,
     };
     let (token, is_new_token) = admin_token(settings)?;
-    let storage = Storage::Directory { path: settings.data_dir.clone(), accept_loss: settings.accept_loss };
+    let storage = Storage::Directory {
+        path: settings.data_dir.clone(),
+        accept_loss: settings.accept_loss,
+        accept_catalogue: settings.accept_catalogue,
+    };
     let mut options = Options::new(storage, Arc::new(SystemClock::new()), Arc::new(SystemRandom), token.clone());
     options.read_token.clone_from(&settings.read_token);
     options.trusted_proxies.clone_from(&settings.trusted_proxies);

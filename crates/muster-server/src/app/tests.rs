@@ -44,7 +44,7 @@ async fn send(app: &Arc<App>, request: Builder, body: &'static str) -> Response 
 /// settings had died in between; the status, and the name in memory afterwards.
 async fn sent_to_an_old_entry(path: &str, authorization: &str, body: &'static str) -> (u16, String) {
     let (app, id) = app();
-    app.create_workspace(&id, &WorkspaceSettings::new("Shop"), "key").unwrap().unwrap();
+    app.create_workspace(&id, &WorkspaceSettings::new("Shop"), "key").unwrap().made().unwrap();
     let renamed = String::from_utf8(WorkspaceSettings::new("Other").to_json()).unwrap();
     let change = move |workspace: &Workspace, _: &_| Some(Workspace { settings: renamed, ..workspace.clone() });
     app.engine.configure(&id, Box::new(change)).unwrap();
@@ -124,7 +124,7 @@ async fn an_activation_that_fails_again_and_again_says_why_where_its_progress_is
     let activating = Some(Activating::begin(target.clone(), vec!["email".into()], 1).joining(1));
     let mut settings = WorkspaceSettings::new("Shop");
     (settings.identity, settings.activating) = (target, activating);
-    app.create_workspace(&id, &settings, "key").unwrap().unwrap();
+    app.create_workspace(&id, &settings, "key").unwrap().made().unwrap();
     apply(&*app.engine, &id, Broken, Mode::Commit).await.unwrap();
     let running = tokio::spawn(crate::activation::run(Arc::clone(&app)));
     while app.activations.error(&id).is_none() {

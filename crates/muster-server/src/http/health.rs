@@ -7,6 +7,7 @@ use crate::callers::Scope;
 use axum::extract::State;
 use axum::http::{HeaderMap, HeaderValue, header};
 use axum::response::Response;
+use muster_store::engine::Trouble;
 use muster_wire::data::api::Api;
 use muster_wire::data::failure::Failure;
 use std::sync::Arc;
@@ -18,16 +19,35 @@ pub(crate) async fn alive() -> Response {
 
 /// `GET /readyz`: the engine can write, and the process is not about to stop.
 ///
-/// Why it is not, in words that name no workspace; with a token for all workspaces that has the scope `admin` also what the log says.
+/// Why it is not, in words that name no workspace; with a token for all workspaces that has the scope `admin` also what the
+/// log says, and what is wrong with single workspaces, which does not make the others less ready.
 pub(crate) async fn ready(State(app): State<Arc<App>>, headers: HeaderMap) -> Response {
-    let Some((reason, detail)) = app.not_ready() else { return json(200, r#"{"status":"ready"}"#) };
-    let mut body = serde_json::json!({"status": "not ready", "reason": reason});
+    let (status, mut body, detail) = match app.not_ready() {
+        Some((reason, detail)) => (503, serde_json::json!({"status": "not ready", "reason": reason}), detail),
+        None => (200, serde_json::json!({"status": "ready"}), None),
+    };
     let caller = manage::caller_of(&app, &headers);
     let may_know = caller.is_some_and(|caller| caller.has(Scope::Admin) && caller.workspace.is_none());
-    if let Some(detail) = detail.filter(|_| may_know) {
-        body["detail"] = serde_json::Value::from(&*detail);
+    if may_know {
+        if let Some(detail) = detail {
+            body["detail"] = serde_json::Value::from(&*detail);
+        }
+        let troubles: Vec<_> = app.engine.health().troubles.iter().map(trouble).collect();
+        if !troubles.is_empty() {
+            body["troubles"] = troubles.into();
+        }
     }
-    manage::tree(503, &body)
+    manage::tree(status, &body)
+}
+
+/// What is wrong with one workspace.
+fn trouble(trouble: &Trouble) -> serde_json::Value {
+    match trouble {
+        Trouble::Orphan { folder } => serde_json::json!({"trouble": "orphan", "folder": &**folder}),
+        Trouble::Damaged { workspace, why } => {
+            serde_json::json!({"trouble": "damaged", "workspace": workspace.as_str(), "why": &**why})
+        }
+    }
 }
 
 /// `GET /metrics`, unless a listener of its own serves it.

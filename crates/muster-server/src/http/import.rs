@@ -284,12 +284,16 @@ impl Call<'_> {
     pub(super) fn engine_failed(&self, error: &EngineError) -> Response {
         let (failure, seconds) = match error {
             EngineError::Overloaded | EngineError::Stale => (Failure::Unavailable, OVERLOAD_RETRY_SECONDS),
-            EngineError::Unavailable(_) | EngineError::Full => (Failure::Unavailable, UNAVAILABLE_RETRY_SECONDS),
+            EngineError::Unavailable(_) | EngineError::Full | EngineError::Damaged(_) => {
+                (Failure::Unavailable, UNAVAILABLE_RETRY_SECONDS)
+            }
             // The workspace went between the key check and the decision: whoever asks again is told the same.
             EngineError::UnknownWorkspace => (Failure::KeyMismatch, 0),
             EngineError::Corrupt(_) | EngineError::Broken(_) => (Failure::Internal, 0),
         };
-        if failure != Failure::KeyMismatch && !matches!(error, EngineError::Overloaded | EngineError::Stale) {
+        if failure != Failure::KeyMismatch
+            && !matches!(error, EngineError::Overloaded | EngineError::Stale | EngineError::Damaged(_))
+        {
             tracing::error!(workspace = %self.entry.id(), %error, "a request could not be stored");
         }
         let mut response = refusal(self.app, self.api, &failure, Some((&self.entry, self.budget())));

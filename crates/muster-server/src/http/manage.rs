@@ -9,6 +9,7 @@ pub(crate) mod live;
 pub(crate) mod lookup;
 mod makers;
 pub(crate) mod merges;
+pub(crate) mod orphans;
 pub(crate) mod outgoing;
 pub(crate) mod quarantine;
 pub(crate) mod requests;
@@ -72,6 +73,7 @@ impl From<EngineError> for Refusal {
             EngineError::UnknownWorkspace => no_workspace(),
             EngineError::Stale => Problem::new(503, "the settings change again and again; try again in a second"),
             EngineError::Overloaded => Problem::new(503, "too many requests are waiting; try again in a second"),
+            EngineError::Damaged(_) => Problem::new(503, DAMAGED),
             EngineError::Unavailable(_) | EngineError::Full => {
                 tracing::error!(%error, "a management call failed");
                 Problem::new(503, format!("{error}; try again, and if it stays so look at /readyz and the log"))
@@ -90,6 +92,9 @@ impl IntoResponse for Refusal {
         problem(&self.0)
     }
 }
+
+/// What is said of a workspace whose data cannot be used; why is in the log, and in the details of `/readyz`.
+const DAMAGED: &str = "the data of this workspace cannot be used, others can: the log of the server's start says why";
 
 fn no_workspace() -> Problem {
     Problem::new(404, "no such workspace")

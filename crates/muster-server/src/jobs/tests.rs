@@ -9,7 +9,7 @@ use muster_core::id::{ProfileNo, WorkspaceId};
 use muster_core::record::{Counters, Profile, Standing, Tally};
 use muster_core::settings::Settings;
 use muster_core::time::{Clock, Moment, Timestamp};
-use muster_store::engine::{Engine, EngineError, Workspace, apply};
+use muster_store::engine::{Created, Engine, EngineError, Workspace, apply};
 use muster_store::memory::Memory;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
@@ -77,7 +77,7 @@ fn everything_due_is_swept_and_a_profile_that_fails_keeps_no_other_waiting() {
     let engine: Arc<dyn Engine> = Arc::new(Memory::new(Arc::new(Standstill)));
     let id = WorkspaceId::parse("shop").expect("an id");
     let workspace = Workspace { id: id.clone(), created_at: NOW, revision: 1, settings: "{}".into(), keys: Vec::new() };
-    assert_eq!(engine.create_workspace(&workspace), Ok(true));
+    assert_eq!(engine.create_workspace(&workspace), Ok(Created::Made));
     let all = 3 * SWEEP_PROFILES_MAX as u64;
     // More than a page of them have no own record: a sweep of one asks for it in vain until its rounds are over.
     let broken = SWEEP_PROFILES_MAX as u64 + 1;

@@ -145,7 +145,7 @@ mod tests {
         let token = "the-admin-token-of-the-tests".to_owned();
         let app = App::open(Options::new(Storage::Memory, Arc::new(SystemClock::new()), Arc::new(SystemRandom), token));
         let (app, id) = (app.unwrap(), WorkspaceId::parse("SHOP").unwrap());
-        let entry = app.create_workspace(&id, &WorkspaceSettings::new("Shop"), "key").unwrap().unwrap();
+        let entry = app.create_workspace(&id, &WorkspaceSettings::new("Shop"), "key").unwrap().made().unwrap();
         (app, entry)
     }
 

@@ -70,7 +70,10 @@ fn what_a_deleted_user_held_once_goes_with_it() {
     let home = tempfile::tempdir().unwrap();
     let path = home.path().join("data");
     let at = path.clone();
-    let world = World::with(|options| options.storage = Storage::Directory { path: at, accept_loss: false }, |_| {});
+    let world = World::with(
+        |options| options.storage = Storage::Directory { path: at, accept_loss: false, accept_catalogue: false },
+        |_| {},
+    );
     let workspace = resolving(&world);
     workspace.results(&json!([
         customer("c1", "a@example.test"),

@@ -12,7 +12,10 @@ const DAY: i64 = 86_400;
 fn on_disk() -> (TempDir, World) {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("data");
-    let world = World::with(|options| options.storage = Storage::Directory { path, accept_loss: false }, |_| {});
+    let world = World::with(
+        |options| options.storage = Storage::Directory { path, accept_loss: false, accept_catalogue: false },
+        |_| {},
+    );
     (dir, world)
 }
 

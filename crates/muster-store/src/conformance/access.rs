@@ -3,7 +3,7 @@
 use super::Make;
 use super::rig::{id, shop, workspace};
 use crate::access::{AuditQuery, AuditRecord, TokenPut, TokenRecord};
-use crate::engine::{Engine, EngineError};
+use crate::engine::{Created, Engine, EngineError};
 use muster_core::time::Timestamp;
 
 fn token(name: &str, workspace: Option<&str>) -> TokenRecord {
@@ -64,7 +64,7 @@ pub(super) fn tokens_are_kept_by_name_and_taken_once(make: Make<'_>) {
 
 pub(super) fn tokens_that_are_bound_go_with_their_workspace_and_what_was_done_in_it_stays(make: Make<'_>) {
     let (engine, shop) = shop(make);
-    assert_eq!(engine.create_workspace(&workspace("other")), Ok(true));
+    assert_eq!(engine.create_workspace(&workspace("other")), Ok(Created::Made));
     for token in [token("all", None), token("here", Some("shop")), token("there", Some("other"))] {
         assert_eq!(engine.put_token(&token), Ok(TokenPut::Made));
     }

@@ -2,7 +2,7 @@
 
 use super::Make;
 use super::rig::{id, put, run, shop, workspace};
-use crate::engine::{EngineError, KeyRecord, Workspace};
+use crate::engine::{Created, EngineError, KeyRecord, Workspace};
 use muster_core::change::Put;
 use muster_core::decision::{Mode, Step};
 use muster_core::id::ProfileNo;
@@ -22,9 +22,9 @@ fn key(byte: u8) -> KeyRecord {
 pub(super) fn workspaces_are_kept_in_order(make: Make<'_>) {
     let engine = make();
     let b = Workspace { settings: "{\"b\":1}".into(), keys: vec![key(1), key(2)], ..workspace("bb") };
-    assert_eq!(engine.create_workspace(&b), Ok(true));
-    assert_eq!(engine.create_workspace(&workspace("aa")), Ok(true));
-    assert_eq!(engine.create_workspace(&workspace("bb")), Ok(false), "the id is taken");
+    assert_eq!(engine.create_workspace(&b), Ok(Created::Made));
+    assert_eq!(engine.create_workspace(&workspace("aa")), Ok(Created::Made));
+    assert_eq!(engine.create_workspace(&workspace("bb")), Ok(Created::Taken), "the id is taken");
     assert_eq!(engine.workspaces(), Ok(vec![workspace("aa"), b]));
     assert_eq!(put(&*engine, &id("cc"), Vec::new()), Err(EngineError::UnknownWorkspace));
     assert_eq!(engine.read(&id("cc")).err(), Some(EngineError::UnknownWorkspace));
@@ -57,7 +57,7 @@ pub(super) fn a_deleted_workspace_is_gone_with_its_data(make: Make<'_>) {
     assert_eq!(engine.delete_workspace(&shop), Ok(()));
     assert_eq!(engine.delete_workspace(&shop), Err(EngineError::UnknownWorkspace));
     assert_eq!(put(&*engine, &shop, Vec::new()), Err(EngineError::UnknownWorkspace));
-    assert_eq!(engine.create_workspace(&workspace("shop")), Ok(true));
+    assert_eq!(engine.create_workspace(&workspace("shop")), Ok(Created::Made));
     let mut reader = engine.read(&shop).expect("it reads");
     assert_eq!((reader.binding(&key), reader.counters()), (Ok(None), Ok(Counters::default())));
 }

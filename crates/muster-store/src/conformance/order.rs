@@ -2,7 +2,7 @@
 
 use super::Make;
 use super::rig::{Decide, Made, id, put, run, shop, wait, workspace};
-use crate::engine::{Engine, EngineError, apply};
+use crate::engine::{Created, Engine, EngineError, apply};
 use crate::reader::dump;
 use muster_core::change::{Changes, Put};
 use muster_core::decision::{Mode, Step};
@@ -28,7 +28,7 @@ fn next(facts: &Facts, _: Moment) -> Step<u64> {
 
 pub(super) fn decisions_run_one_after_another_and_readers_see_what_was_answered(make: Make<'_>) {
     let (engine, shop) = shop(make);
-    assert_eq!(engine.create_workspace(&workspace("other")), Ok(true));
+    assert_eq!(engine.create_workspace(&workspace("other")), Ok(Created::Made));
     let taken = Mutex::new(Vec::new());
     std::thread::scope(|scope| {
         for _ in 0..4 {

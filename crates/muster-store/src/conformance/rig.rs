@@ -1,6 +1,6 @@
 //! What the suite is built of: a clock that is set by hand, decisions made of closures, waiting without a runtime.
 
-use crate::engine::{Engine, EngineError, Workspace, apply};
+use crate::engine::{Created, Engine, EngineError, Workspace, apply};
 use muster_core::change::{Changes, Put};
 use muster_core::decision::{Decision, Mode, Step};
 use muster_core::facts::{Facts, Needs};
@@ -136,6 +136,6 @@ pub fn workspace(text: &str) -> Workspace {
 /// An engine with one workspace, `shop`.
 pub fn shop(make: super::Make<'_>) -> (Box<dyn Engine>, WorkspaceId) {
     let engine = make();
-    assert_eq!(engine.create_workspace(&workspace("shop")), Ok(true));
+    assert_eq!(engine.create_workspace(&workspace("shop")), Ok(Created::Made));
     (engine, id("shop"))
 }

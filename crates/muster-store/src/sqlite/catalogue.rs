@@ -3,12 +3,13 @@
 
 mod access;
 
+use super::own_entry::Versioned;
 use super::{schema, settings};
 use crate::codec::{Cell, cells_sum};
 use crate::engine::{EngineError, KeyRecord, Workspace};
 use muster_core::id::WorkspaceId;
 use muster_core::time::Timestamp;
-use rusqlite::{Connection, OptionalExtension as _, params};
+use rusqlite::{Connection, OptionalExtension as _, Row, params};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -16,6 +17,7 @@ use std::sync::Arc;
 const WORKSPACES_SEED: u64 = 2_001;
 const KEYS_SEED: u64 = 2_002;
 const SECRETS_SEED: u64 = 2_003;
+const VERSIONS_SEED: u64 = 2_006;
 
 /// The open catalogue.
 pub(crate) struct Catalogue {
@@ -28,13 +30,15 @@ fn damaged(what: &str) -> EngineError {
     EngineError::Corrupt(format!("a row of the catalogue's {what} fails its checksum").into())
 }
 
-fn workspace_sum(w: &Workspace) -> i64 {
+/// The checksum of an entry without its keys.
+pub(crate) fn workspace_sum(w: &Workspace) -> i64 {
     let cells =
         [Cell::text(w.id.as_str()), Cell::Int(w.created_at.0), Cell::unsigned(w.revision), Cell::text(&w.settings)];
     cells_sum(WORKSPACES_SEED, &cells)
 }
 
-fn key_sum(id: &WorkspaceId, place: i64, key: &KeyRecord) -> i64 {
+/// The checksum of a key.
+pub(crate) fn key_sum(id: &WorkspaceId, place: i64, key: &KeyRecord) -> i64 {
     let cells = [
         Cell::text(id.as_str()),
         Cell::Int(place),
@@ -46,11 +50,33 @@ fn key_sum(id: &WorkspaceId, place: i64, key: &KeyRecord) -> i64 {
     cells_sum(KEYS_SEED, &cells)
 }
 
+/// A key of a row with the columns hash, scopes, made, valid until, place, checksum; None if the checksum is another.
+pub(crate) fn key_record(id: &WorkspaceId, row: &Row<'_>) -> rusqlite::Result<Option<KeyRecord>> {
+    let Ok(sha256) = row.get::<_, Vec<u8>>(0)?.try_into() else { return Ok(None) };
+    let key = KeyRecord {
+        sha256,
+        scopes: row.get(1)?,
+        created_at: Timestamp(row.get(2)?),
+        valid_until: row.get::<_, Option<i64>>(3)?.map(Timestamp),
+    };
+    let is_sound = key_sum(id, row.get(4)?, &key) == row.get::<_, i64>(5)?;
+    Ok(is_sound.then_some(key))
+}
+
 impl Catalogue {
     /// Opens the catalogue, or makes it.
     pub(crate) fn open(path: &Path) -> Result<Self, schema::SchemaError> {
         let mut conn = settings::catalogue(path)?;
         schema::catalogue(&mut conn)?;
+        Ok(Self { conn, failed: None })
+    }
+
+    /// Opens a catalogue that is there, and changes nothing but what a crash left half done.
+    pub(crate) fn look(path: &Path) -> Result<Self, schema::SchemaError> {
+        let conn = settings::catalogue_look(path)?;
+        if !schema::is_current_catalogue(&conn)? {
+            return Err(EngineError::Broken("its version is older than this one: start it once".into()).into());
+        }
         Ok(Self { conn, failed: None })
     }
 
@@ -80,16 +106,7 @@ impl Catalogue {
         let mut rows = select.query([id.as_str()])?;
         let mut keys = Vec::new();
         while let Some(row) = rows.next()? {
-            let key = KeyRecord {
-                sha256: row.get::<_, Vec<u8>>(0)?.try_into().map_err(|_| damaged("keys"))?,
-                scopes: row.get(1)?,
-                created_at: Timestamp(row.get(2)?),
-                valid_until: row.get::<_, Option<i64>>(3)?.map(Timestamp),
-            };
-            if key_sum(id, row.get(4)?, &key) != row.get::<_, i64>(5)? {
-                return Err(damaged("keys"));
-            }
-            keys.push(key);
+            keys.push(key_record(id, row)?.ok_or_else(|| damaged("keys"))?);
         }
         Ok(keys)
     }
@@ -121,10 +138,30 @@ impl Catalogue {
         Ok(self.conn.prepare_cached("SELECT 1 FROM workspaces WHERE id = ?1")?.exists([id.as_str()])?)
     }
 
-    /// Puts a workspace with its keys.
-    pub(crate) fn put(&mut self, w: &Workspace) -> Result<(), EngineError> {
+    /// Whether there is a workspace of this id, in whatever case.
+    pub(crate) fn has_alike(&self, id: &WorkspaceId) -> Result<bool, EngineError> {
+        let sql = "SELECT 1 FROM workspaces WHERE id = ?1 COLLATE NOCASE";
+        Ok(self.conn.prepare_cached(sql)?.exists([id.as_str()])?)
+    }
+
+    /// How often the entry of a workspace was changed; 0 if it is of before that was counted, or if there is none.
+    pub(crate) fn version(&self, id: &WorkspaceId) -> Result<u64, EngineError> {
+        let mut select = self.conn.prepare_cached("SELECT version, sum FROM versions WHERE workspace = ?1")?;
+        let row = select.query_row([id.as_str()], |row| Ok((row.get::<_, i64>(0)?.cast_unsigned(), row.get(1)?)));
+        match row.optional()? {
+            Some((version, sum)) if version_sum(id, version) != sum => Err(damaged("versions")),
+            row => Ok(row.map_or(0, |(version, _)| version)),
+        }
+    }
+
+    /// Puts a workspace with its keys and the version of its entry.
+    pub(crate) fn put(&mut self, Versioned { entry: w, version }: &Versioned) -> Result<(), EngineError> {
         self.write(|conn| {
             let id = w.id.as_str();
+            conn.execute(
+                "INSERT OR REPLACE INTO versions VALUES (?1, ?2, ?3)",
+                params![id, version.cast_signed(), version_sum(&w.id, *version)],
+            )?;
             conn.execute(
                 "INSERT OR REPLACE INTO workspaces VALUES (?1, ?2, ?3, ?4, ?5)",
                 params![id, w.created_at.0, w.revision.cast_signed(), w.settings, workspace_sum(w)],
@@ -149,12 +186,31 @@ impl Catalogue {
         })
     }
 
+    /// Whether nothing was ever written to it.
+    pub(crate) fn is_empty(&self) -> Result<bool, EngineError> {
+        let sql = "SELECT NOT EXISTS (SELECT 1 FROM workspaces) AND NOT EXISTS (SELECT 1 FROM audit)
+            AND NOT EXISTS (SELECT 1 FROM tokens) AND NOT EXISTS (SELECT 1 FROM deleted)";
+        Ok(self.conn.query_row(sql, [], |row| row.get(0))?)
+    }
+
+    /// Takes an entry back whose workspace could not be made.
+    pub(crate) fn forget(&mut self, id: &WorkspaceId) -> Result<(), EngineError> {
+        self.write(|conn| {
+            for table in ["keys", "versions"] {
+                conn.execute(&format!("DELETE FROM {table} WHERE workspace = ?1"), [id.as_str()])?;
+            }
+            conn.execute("DELETE FROM workspaces WHERE id = ?1", [id.as_str()])?;
+            Ok(())
+        })
+    }
+
     /// Removes a workspace's entry and notes that its folder is on its way out.
     pub(crate) fn delete(&mut self, id: &WorkspaceId) -> Result<(), EngineError> {
         self.write(|conn| {
             conn.execute("INSERT OR REPLACE INTO deleted VALUES (?1)", [id.as_str()])?;
             conn.execute("DELETE FROM keys WHERE workspace = ?1", [id.as_str()])?;
             conn.execute("DELETE FROM tokens WHERE workspace = ?1", [id.as_str()])?;
+            conn.execute("DELETE FROM versions WHERE workspace = ?1", [id.as_str()])?;
             conn.execute("DELETE FROM workspaces WHERE id = ?1", [id.as_str()])?;
             Ok(())
         })
@@ -193,6 +249,10 @@ impl Catalogue {
             Ok(())
         })
     }
+}
+
+fn version_sum(id: &WorkspaceId, version: u64) -> i64 {
+    cells_sum(VERSIONS_SEED, &[Cell::text(id.as_str()), Cell::unsigned(version)])
 }
 
 fn secret_sum(name: &str, value: &[u8]) -> i64 {

@@ -2,6 +2,7 @@
 
 use super::Inner;
 use super::lane::{Configuring, Lane, Load, locked};
+use super::own_entry::Versioned;
 use super::schema::SchemaError;
 use super::trouble;
 use super::writer::{Ended, Failed, Turn, Writer, WriterError};
@@ -188,8 +189,17 @@ fn reconfigure(
         .map_err(|_| EngineError::Broken("the change of the entry panicked".into()))?;
     let Some(changed) = changed else { return Ok((*entry).clone()) };
     let entry = entry.changed_to(changed);
-    inner.write_catalogue(|catalogue| catalogue.put(&entry))?;
+    let version = inner.write_catalogue(|catalogue| {
+        let version = catalogue.version(&entry.id)? + 1;
+        catalogue.put(&Versioned { entry: entry.clone(), version })?;
+        Ok(version)
+    })?;
     lane.set_entry(entry.clone());
+    // The change stands; a copy that lags behind is written anew with the next change, or at the next start.
+    let kept = writer.keep_entry(&Versioned { entry: entry.clone(), version });
+    if let Err(EngineError::Unavailable(why)) = kept.map_err(|error| trouble::in_folder(error, &lane.folder)) {
+        poison(inner, lane, why);
+    }
     Ok(entry)
 }
 

@@ -7,8 +7,12 @@ use std::path::{Path, PathBuf};
 
 /// What the file `format` says of a directory of this version.
 const FORMAT: &str = "muster 1\n";
-/// The folder of what is removed as soon as there is time.
+/// The folder of what is removed as soon as there is time, and of what was moved aside.
 const REMOVED: &str = "removed";
+/// How the name of a folder ends that was moved aside and stays; no id has a dot.
+const ORPHAN: &str = ".orphan";
+/// How the name of a folder ends whose workspace is being made.
+const UNFINISHED: &str = ".new";
 
 /// Why a data directory is not opened.
 #[derive(Debug, thiserror::Error)]
@@ -35,6 +39,29 @@ pub enum OpenError {
         stored: u64,
         /// The last group that was acknowledged; a number that cannot be read counts as the highest.
         synced: u64,
+    },
+    /// There are workspaces, and a catalogue that was never written.
+    #[error(
+        "{path} is missing or empty, but there is data of the workspaces {workspaces}: put the catalogue back, or take each \
+         one in with `muster workspace adopt ID`, or start with --accept-catalogue to go on without them (nothing is removed)"
+    )]
+    NoCatalogue {
+        /// The catalogue.
+        path: PathBuf,
+        /// Their folders.
+        workspaces: String,
+    },
+    /// Workspaces know a newer entry of theirs than the catalogue.
+    #[error(
+        "{path} is older than what the workspaces {workspaces} keep of it themselves: put the newer catalogue back, or take \
+         the entry that a workspace keeps with `muster workspace adopt ID`, or start with --accept-catalogue to go on with \
+         the older settings and keys"
+    )]
+    OldCatalogue {
+        /// The catalogue.
+        path: PathBuf,
+        /// Which.
+        workspaces: String,
     },
     /// Something stored is not what was written.
     #[error("{what}: {why}. Look with `muster verify`, or restore a copy")]
@@ -140,30 +167,68 @@ impl Directory {
         self.root.join("workspaces").join(id.as_str())
     }
 
-    /// Makes a workspace's folder; what an earlier one of the same name left is removed first.
-    pub(crate) fn make_workspace(&self, id: &WorkspaceId) -> io::Result<PathBuf> {
-        self.remove_workspace(id)?;
-        let path = self.workspace(id);
+    /// The folder of this name among those of workspaces.
+    pub(crate) fn folder(&self, name: &str) -> PathBuf {
+        self.root.join("workspaces").join(name)
+    }
+
+    /// Names of all folders of workspaces, in order, but for those that are being made.
+    pub(crate) fn workspaces(&self) -> io::Result<Vec<String>> {
+        let mut names = Vec::new();
+        for entry in fs::read_dir(self.root.join("workspaces"))? {
+            let entry = entry?;
+            let name = entry.file_name().to_string_lossy().into_owned();
+            if entry.file_type()?.is_dir() && !name.ends_with(UNFINISHED) {
+                names.push(name);
+            }
+        }
+        names.sort();
+        Ok(names)
+    }
+
+    /// Makes the folder in which a workspace is made; what an earlier attempt left in it was never used.
+    pub(crate) fn make_unfinished(&self, id: &WorkspaceId) -> io::Result<PathBuf> {
+        let path = self.folder(&format!("{id}{UNFINISHED}"));
+        remove_folder(&path)?;
         make_folder(&path)?;
-        sync(&self.root.join("workspaces"))?;
         Ok(path)
+    }
+
+    /// Gives a workspace that was made its place.
+    pub(crate) fn finish(&self, id: &WorkspaceId) -> io::Result<()> {
+        fs::rename(self.folder(&format!("{id}{UNFINISHED}")), self.workspace(id))?;
+        sync(&self.root.join("workspaces"))
+    }
+
+    /// Ends what a crash left of workspaces that were being made: one that the catalogue has gets its place, of any other
+    /// nobody was told.
+    pub(crate) fn end_unfinished(&self, is_known: impl Fn(&str) -> bool) -> Result<(), OpenError> {
+        let folder = self.root.join("workspaces");
+        for entry in at(&folder, fs::read_dir(&folder))? {
+            let path = at(&folder, entry)?.path();
+            let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+            let Some(id) = name.strip_suffix(UNFINISHED) else { continue };
+            let to = self.folder(id);
+            if is_known(id) && !to.exists() {
+                at(&path, fs::rename(&path, &to))?;
+            } else {
+                at(&path, remove_folder(&path))?;
+            }
+        }
+        at(&folder, sync(&folder))
     }
 
     /// Removes a workspace's folder, if it is there.
     pub(crate) fn remove_workspace(&self, id: &WorkspaceId) -> io::Result<()> {
-        match fs::remove_dir_all(self.workspace(id)) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
-            _ => sync(&self.root.join("workspaces")),
-        }
+        remove_folder(&self.workspace(id))?;
+        sync(&self.root.join("workspaces"))
     }
 
     /// Moves a workspace's folder, if it is there, to where nobody looks: its name is free at once, and its removal, which
     /// takes as long as it holds data, can wait. Where it is now.
     pub(crate) fn set_aside(&self, id: &WorkspaceId) -> io::Result<PathBuf> {
         let removed = self.root.join(REMOVED);
-        // An id has no dot, so the names of what an earlier workspace of this id left are told apart.
-        let mut names = (0_u64..).map(|n| removed.join(format!("{id}.{n}")));
-        let aside = names.find(|path| !path.exists()).expect("one of 2^64 names is free");
+        let aside = free_name(&removed, id, "");
         match fs::rename(self.workspace(id), &aside) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
             _ => {}
@@ -173,14 +238,53 @@ impl Directory {
         Ok(aside)
     }
 
-    /// Removes what was set aside and is still there.
+    /// Moves a folder aside that the catalogue does not know: it stays there until somebody removes it by hand. Where it is
+    /// now, below the directory.
+    pub(crate) fn keep_aside(&self, id: &WorkspaceId) -> io::Result<String> {
+        let removed = self.root.join(REMOVED);
+        let aside = free_name(&removed, id, ORPHAN);
+        fs::rename(self.workspace(id), &aside)?;
+        sync(&removed)?;
+        sync(&self.root.join("workspaces"))?;
+        let name = aside.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+        Ok(format!("{REMOVED}/{name}"))
+    }
+
+    /// Removes what was set aside to be removed and is still there.
     pub(crate) fn remove_set_aside(&self) -> Result<(), OpenError> {
         let removed = self.root.join(REMOVED);
         for entry in at(&removed, fs::read_dir(&removed))? {
             let path = at(&removed, entry)?.path();
-            at(&path, fs::remove_dir_all(&path))?;
+            if !path.to_string_lossy().ends_with(ORPHAN) {
+                at(&path, fs::remove_dir_all(&path))?;
+            }
         }
         Ok(())
+    }
+}
+
+/// A name in a folder that nothing has: an id has no dot, so what earlier workspaces of this id left is told apart.
+fn free_name(folder: &Path, id: &WorkspaceId, end: &str) -> PathBuf {
+    let mut names = (0_u64..).map(|n| folder.join(format!("{id}.{n}{end}")));
+    names.find(|path| !path.exists()).expect("one of 2^64 names is free")
+}
+
+fn remove_folder(path: &Path) -> io::Result<()> {
+    match fs::remove_dir_all(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
+}
+
+/// Whether a process has a data directory.
+///
+/// # Errors
+/// [`OpenError`] if it is none, or cannot be opened.
+pub fn is_in_use(root: &Path) -> Result<bool, OpenError> {
+    match Directory::open_existing(root) {
+        Ok(_) => Ok(false),
+        Err(OpenError::InUse(_)) => Ok(true),
+        Err(error) => Err(error),
     }
 }
 

@@ -51,6 +51,7 @@ impl Gauges {
             commit_us: std::array::from_fn(|bucket| load(&self.commit_us[bucket])),
             commit_us_sum: load(&self.commit_us_sum),
             group_sizes: std::array::from_fn(|bucket| load(&self.group_sizes[bucket])),
+            troubles: Vec::new(),
             wal_bytes: 0,
             checkpoints: load(&self.checkpoints),
         }

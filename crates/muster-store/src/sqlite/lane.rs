@@ -14,7 +14,7 @@ use std::collections::VecDeque;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::SyncSender;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 /// Reading connections that a lane keeps; more are opened on demand and closed after use.
 const READERS_KEPT: usize = 4;
@@ -57,6 +57,8 @@ pub(crate) struct Lane {
     pub(crate) finish: AtomicBool,
     /// The tick of the last use, for closing what is idle.
     pub(crate) used: AtomicU64,
+    /// Why its data cannot be used, if it cannot: known from the start on.
+    damaged: OnceLock<Arc<str>>,
 }
 
 struct Queue {
@@ -96,7 +98,18 @@ impl Lane {
             pages: Arc::default(),
             finish: AtomicBool::new(false),
             used: AtomicU64::new(0),
+            damaged: OnceLock::new(),
         }
+    }
+
+    /// Takes nothing and shows nothing in this process, for this reason.
+    pub(crate) fn set_damaged(&self, why: Arc<str>) {
+        let _first_reason = self.damaged.set(why);
+    }
+
+    /// Why its data cannot be used.
+    pub(crate) fn damaged(&self) -> Option<&Arc<str>> {
+        self.damaged.get()
     }
 
     /// Puts a job at the end; true if the lane must be scheduled now.

@@ -11,12 +11,14 @@ use rusqlite::Connection;
 use std::collections::BTreeSet;
 
 /// Migrations of a workspace's file; the n-th makes version n.
-const WORKSPACE: [&str; 2] = [include_str!("migrations/001.sql"), include_str!("migrations/002.sql")];
+const WORKSPACE: [&str; 3] =
+    [include_str!("migrations/001.sql"), include_str!("migrations/002.sql"), include_str!("migrations/003.sql")];
 /// Migrations of the catalogue.
-const CATALOGUE: [&str; 3] = [
+const CATALOGUE: [&str; 4] = [
     include_str!("migrations/catalogue_001.sql"),
     include_str!("migrations/catalogue_002.sql"),
     include_str!("migrations/catalogue_003.sql"),
+    include_str!("migrations/catalogue_004.sql"),
 ];
 
 /// Why a file cannot be brought to this version.
@@ -70,6 +72,11 @@ fn note_former(conn: &Connection) -> Result<(), EngineError> {
 /// Whether a workspace's file, opened for reading, has the version of this Muster.
 pub(crate) fn is_current(conn: &Connection) -> Result<bool, SchemaError> {
     Ok(version(conn, WORKSPACE.len())? == WORKSPACE.len())
+}
+
+/// Whether the catalogue has the version of this Muster.
+pub(crate) fn is_current_catalogue(conn: &Connection) -> Result<bool, SchemaError> {
+    Ok(version(conn, CATALOGUE.len())? == CATALOGUE.len())
 }
 
 /// Brings the catalogue to the version of this Muster.

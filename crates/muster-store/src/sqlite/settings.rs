@@ -94,6 +94,13 @@ pub(crate) fn catalogue(path: &Path) -> Result<Connection> {
     Ok(conn)
 }
 
+/// A connection that reads the catalogue. It may write what a crash left to be taken back, if the file lets it.
+pub(crate) fn catalogue_look(path: &Path) -> Result<Connection> {
+    let conn = open(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+    conn.pragma_update(None, "query_only", "ON")?;
+    Ok(conn)
+}
+
 /// Copies the write-ahead log into the file as far as nobody is in the way; true if all of it.
 pub(crate) fn checkpoint(conn: &Connection) -> Result<bool> {
     conn.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |row| {

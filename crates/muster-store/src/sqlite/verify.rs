@@ -2,16 +2,17 @@
 //! and the number of the last synced group, and then the laws. Reads a stopped directory and changes nothing in it.
 
 use super::catalogue::Catalogue;
-use super::directory::Directory;
+use super::directory::{Directory, at};
 use super::look::Look;
+use super::own_entry;
 use super::schema::{self, SchemaError};
 use super::settings;
 use super::state;
 use super::synced::Synced;
 use super::table;
 use super::writer::{DATABASE, SYNCED, WriterError};
-use super::{OpenError, refusal};
-use crate::engine::EngineError;
+use super::{OpenError, orphans, refusal};
+use crate::engine::{EngineError, Workspace};
 use crate::family::{Family, FamilySum};
 use crate::laws;
 use muster_core::id::WorkspaceId;
@@ -23,6 +24,8 @@ use std::path::Path;
 pub struct Report {
     /// Of each workspace, in order of id.
     pub workspaces: Vec<WorkspaceReport>,
+    /// Folders that belong to no workspace of the catalogue.
+    pub orphans: Vec<String>,
 }
 
 /// What was found of one workspace.
@@ -41,7 +44,7 @@ pub struct WorkspaceReport {
 impl Report {
     /// Whether nothing was found.
     pub fn is_clean(&self) -> bool {
-        self.workspaces.iter().all(|workspace| workspace.breaches.is_empty())
+        self.orphans.is_empty() && self.workspaces.iter().all(|workspace| workspace.breaches.is_empty())
     }
 }
 
@@ -53,13 +56,20 @@ pub fn verify(data_dir: &Path) -> Result<Report, OpenError> {
     let directory = Directory::open_existing(data_dir)?;
     let path = directory.catalogue();
     let unreadable = |error: WriterError| refusal(&path, None, error);
-    let catalogue = Catalogue::open(&path).map_err(|error| unreadable(error.into()))?;
+    // A catalogue that was lost is not made anew here: the start must notice it, too.
+    if std::fs::metadata(&path).map_or(true, |file| file.len() == 0) {
+        let orphans = at(&path, directory.workspaces())?;
+        return Ok(Report { orphans, ..Report::default() });
+    }
+    let catalogue = Catalogue::look(&path).map_err(|error| unreadable(error.into()))?;
     catalogue.check_access().map_err(|error| unreadable(error.into()))?;
-    let mut report = Report::default();
+    let orphans = orphans::names(&directory, &catalogue).map_err(|error| unreadable(error.into()))?;
+    let mut report = Report { orphans, ..Report::default() };
     for workspace in catalogue.workspaces().map_err(|error| unreadable(error.into()))? {
         let folder = directory.workspace(&workspace.id);
-        let mut found = WorkspaceReport { id: workspace.id, rows: 0, group: 0, breaches: Vec::new() };
-        if let Err(error) = look(&folder, &mut found) {
+        let version = catalogue.version(&workspace.id).map_err(|error| unreadable(error.into()))?;
+        let mut found = WorkspaceReport { id: workspace.id.clone(), rows: 0, group: 0, breaches: Vec::new() };
+        if let Err(error) = look(&folder, (&workspace, version), &mut found) {
             found.breaches.push(format!("it cannot be read to its end: {error}"));
         }
         report.workspaces.push(found);
@@ -67,7 +77,7 @@ pub fn verify(data_dir: &Path) -> Result<Report, OpenError> {
     Ok(report)
 }
 
-fn look(folder: &Path, found: &mut WorkspaceReport) -> Result<(), EngineError> {
+fn look(folder: &Path, entry: (&Workspace, u64), found: &mut WorkspaceReport) -> Result<(), EngineError> {
     let conn = settings::reader(&folder.join(DATABASE))?;
     match schema::is_current(&conn) {
         Ok(true) => {}
@@ -81,9 +91,27 @@ fn look(folder: &Path, found: &mut WorkspaceReport) -> Result<(), EngineError> {
     file_is_sound(look.conn(), found)?;
     sums_agree(look.conn(), found)?;
     group_is_synced(look.conn(), folder, found)?;
+    entry_is_known(look.conn(), entry, found)?;
     // Laws over rows that are not what was written would tell the same once more, and less clearly.
     if found.breaches.is_empty() {
         found.breaches = laws::breaches(&mut look)?;
+    }
+    Ok(())
+}
+
+/// The workspace's own copy of its entry against the catalogue.
+fn entry_is_known(
+    conn: &Connection,
+    (entry, version): (&Workspace, u64),
+    found: &mut WorkspaceReport,
+) -> Result<(), EngineError> {
+    match own_entry::load(conn) {
+        Ok(Some(own)) if own.is_unknown_to(entry, version) => {
+            found.breaches.push("it keeps a newer entry than the catalogue, which is an older copy".into());
+        }
+        Ok(_) => {}
+        Err(EngineError::Corrupt(why)) => found.breaches.push(why.to_string()),
+        Err(error) => return Err(error),
     }
     Ok(())
 }

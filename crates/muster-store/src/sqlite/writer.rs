@@ -4,6 +4,7 @@
 use super::apply::Apply;
 use super::bindings::BindingMap;
 use super::facts::{FactReader, Loaded};
+use super::own_entry::{self, Versioned};
 use super::schema::{self, SchemaError};
 use super::settings;
 use super::state::State;
@@ -167,6 +168,16 @@ impl Writer {
     /// The counters between two decisions.
     pub(crate) fn counters(&self) -> &Counters {
         &self.state.counters
+    }
+
+    /// The workspace's own copy of its entry.
+    pub(crate) fn own_entry(&self) -> Result<Option<Versioned>, EngineError> {
+        own_entry::load(&self.conn)
+    }
+
+    /// Keeps the entry in the workspace's own file; durable when it returns.
+    pub(crate) fn keep_entry(&self, own: &Versioned) -> Result<(), EngineError> {
+        Ok(own_entry::save(&self.conn, own)?)
     }
 
     /// Copies the rest of the write-ahead log into the file, so that the next group begins it anew.

@@ -60,7 +60,7 @@ fn tokens_and_the_audit_log_are_there_after_a_start_and_go_on_counting() {
 fn a_catalogue_of_the_version_before_gets_tokens_and_an_audit_log() {
     let home = Home::new();
     drop(home.open().unwrap());
-    with_shell(&home, "DROP TABLE tokens; DROP TABLE audit; PRAGMA user_version = 1;");
+    with_shell(&home, "DROP TABLE tokens; DROP TABLE audit; DROP TABLE versions; PRAGMA user_version = 1;");
     let engine = home.open().unwrap();
     assert_eq!((engine.tokens(), engine.put_token(&token())), (Ok(Vec::new()), Ok(TokenPut::Made)));
     drop(engine);

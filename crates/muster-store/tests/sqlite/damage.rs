@@ -8,7 +8,7 @@ use muster_core::identifier::{Key, Kind};
 use muster_core::record::{Counters, Profile, Standing, Tally};
 use muster_core::time::Timestamp;
 use muster_store::conformance::rig::{facts, id, put_with, workspace};
-use muster_store::engine::{Engine, EngineError};
+use muster_store::engine::{Engine, EngineError, Trouble};
 use muster_store::sqlite::{OpenError, Sqlite, SqliteOptions, verify};
 use std::collections::BTreeMap;
 use std::fs;
@@ -145,10 +145,38 @@ fn a_write_ahead_log_that_lost_its_end_is_refused_until_the_loss_is_accepted() {
     fs::write(&log, &whole[..whole.len() - 4_096]).unwrap();
     let found = breaches(&copy);
     assert!(found.iter().any(|b| b.contains("lost its end")), "{found:?}");
-    let refused = copy.open().err();
-    assert!(matches!(refused, Some(OpenError::Behind { stored: 3, synced: 4, .. })), "{refused:?}");
+    let engine = copy.open().unwrap();
+    let told = engine.health().troubles;
+    assert!(
+        matches!(&told[..], [Trouble::Damaged { why, .. }] if why.contains("ends at group 3, but group 4")),
+        "{told:?}"
+    );
+    assert!(matches!(engine.read(&id("shop")).err(), Some(EngineError::Damaged(_))));
+    drop(engine);
     let engine = Sqlite::open(SqliteOptions { accept_loss: true, ..copy.options() }).unwrap();
     assert_eq!(engine.read(&id("shop")).unwrap().counters().map(|c| c.users), Ok(3));
     drop(engine);
     assert!(copy.open().is_ok(), "the loss was accepted once and for all");
+}
+
+// Fails when `look_at_all` gives up at the first workspace that does not open.
+#[test]
+fn a_damaged_workspace_is_refused_by_itself_and_the_others_are_served() {
+    let home = home();
+    let engine = home.open().unwrap();
+    engine.create_workspace(&workspace("sound")).unwrap();
+    drop(engine);
+    let good = fs::read(home.database("shop")).unwrap();
+    fs::write(home.database("shop"), vec![b'x'; good.len()]).unwrap();
+    let engine = home.open().unwrap();
+    assert!(matches!(put_with(&engine, &id("shop"), vec![], |c| c), Err(EngineError::Damaged(_))));
+    assert!(matches!(engine.read(&id("shop")).err(), Some(EngineError::Damaged(_))));
+    assert_eq!(engine.configure(&id("shop"), Box::new(|_, _| None)).err().map(|e| e.is_of_one_decision()), Some(false));
+    assert_eq!(put_with(&engine, &id("sound"), user(1).into(), |c| Counters { profile: 1, ..c }), Ok(()));
+    assert_eq!(engine.health().failed, None);
+    assert!(matches!(&engine.health().troubles[..], [Trouble::Damaged { workspace, .. }] if *workspace == id("shop")));
+    drop(engine);
+    fs::write(home.database("shop"), good).unwrap();
+    let engine = home.open().unwrap();
+    assert_eq!(engine.read(&id("shop")).unwrap().counters().map(|c| c.users), Ok(3));
 }

@@ -96,7 +96,7 @@ fn a_workspace_of_version_1_learns_who_held_what_once() {
     put(&engine, &id("shop"), vec![Put::Profile(profile.clone())]).unwrap();
     drop(engine);
     let database = rusqlite::Connection::open(home.database("shop")).unwrap();
-    database.execute_batch("DROP TABLE former; DELETE FROM family_sums WHERE family = 'former'").unwrap();
+    database.execute_batch("DROP TABLE own_entry; DROP TABLE own_keys; DROP TABLE former; DELETE FROM family_sums WHERE family = 'former'").unwrap();
     database.pragma_update(None, "user_version", 1).unwrap();
     drop(database);
     let engine = home.open().unwrap();

@@ -6,7 +6,7 @@ use muster_core::record::Request;
 use muster_store::access::{Access, AuditQuery, AuditRecord, TokenPut, TokenRecord};
 use muster_store::bounds::Bounds;
 use muster_store::conformance::rig::HandClock;
-use muster_store::engine::{Configure, Engine, EngineError, Health, Job, Workspace};
+use muster_store::engine::{Configure, Created, Engine, EngineError, Health, Job, Workspace};
 use muster_store::page::Page;
 use muster_store::reader::Reader;
 use muster_store::sqlite::{OpenError, Sqlite, SqliteOptions};
@@ -79,7 +79,7 @@ impl Engine for Housed {
         self.engine.workspaces()
     }
 
-    fn create_workspace(&self, workspace: &Workspace) -> Result<bool, EngineError> {
+    fn create_workspace(&self, workspace: &Workspace) -> Result<Created, EngineError> {
         self.engine.create_workspace(workspace)
     }
 

@@ -16,6 +16,7 @@ mod load;
 mod activation;
 mod durability;
 mod operators;
+mod orphans;
 mod unwritable_log;
 mod starts;
 mod failing_disk;

@@ -7,7 +7,7 @@ use serde_json::Value;
 use crate::server::Launch;
 
 /// Runs a subcommand; its JSON, or what it said on standard error.
-fn run(launch: &Launch, command: &str, arguments: &[&str]) -> Result<Value, String> {
+pub(crate) fn run(launch: &Launch, command: &str, arguments: &[&str]) -> Result<Value, String> {
     let mut command = launch.command(command);
     // The data directory is an argument of the inner subcommand.
     let Output { status, stdout, stderr } = command.args(arguments).output().unwrap();

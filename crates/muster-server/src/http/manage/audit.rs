@@ -22,6 +22,10 @@ pub(crate) enum Action {
     WorkspaceMade,
     /// A workspace was removed with all its data.
     WorkspaceRemoved,
+    /// A folder that the catalogue did not know was taken in.
+    WorkspaceAdopted,
+    /// Such a folder was moved aside.
+    OrphanRemoved,
     /// Settings were changed.
     SettingsChanged,
     /// Identity settings were changed.
@@ -60,6 +64,8 @@ impl Action {
         match self {
             Self::WorkspaceMade => "workspace.made",
             Self::WorkspaceRemoved => "workspace.removed",
+            Self::WorkspaceAdopted => "workspace.adopted",
+            Self::OrphanRemoved => "workspace.orphan_removed",
             Self::SettingsChanged => "settings.changed",
             Self::IdentityChanged => "identity.changed",
             Self::KeyRotated => "key.rotated",

@@ -7,9 +7,12 @@ use muster_wire::manage::problem::Problem;
 
 /// Calls by method, template below [`BASE`], and the scope that they need.
 #[rustfmt::skip]
-const NEEDED: [(&str, &str, Scope); 43] = [
+const NEEDED: [(&str, &str, Scope); 46] = [
     ("GET", "/workspaces", Scope::Read),
     ("POST", "/workspaces", Scope::Admin),
+    ("GET", "/orphans", Scope::Admin),
+    ("POST", "/orphans/{workspace_id}/adopt", Scope::Admin),
+    ("DELETE", "/orphans/{workspace_id}", Scope::Admin),
     ("GET", "/workspaces/{workspace_id}", Scope::Read),
     ("PATCH", "/workspaces/{workspace_id}", Scope::Operate),
     ("DELETE", "/workspaces/{workspace_id}", Scope::Admin),

@@ -3,7 +3,7 @@
 use super::audit::{Action, differing};
 use super::scopes::unbound;
 use super::{Answer, Call, blocking, tree};
-use crate::app::App;
+use crate::app::{App, NewWorkspace};
 use crate::workspaces::Entry;
 use axum::http::{HeaderMap, HeaderValue, header};
 use axum::response::Response;
@@ -46,9 +46,23 @@ pub(crate) async fn create(call: Call) -> Answer {
     let (name, made_key, of) = (wanted.name, key.clone(), id.clone());
     let shown = name.clone();
     let made = blocking(move || app.create_workspace(&of, &WorkspaceSettings::new(&name), &made_key)).await?;
-    let Some(entry) = made else { return Err(Problem::new(409, "a workspace with this id exists").into()) };
+    let entry = match made {
+        NewWorkspace::Made(entry) => entry,
+        NewWorkspace::Taken => {
+            return Err(Problem::new(409, "a workspace with this id exists, in whatever case").into());
+        }
+        NewWorkspace::Orphaned => return Err(Problem::new(409, orphaned(&id)).into()),
+    };
     call.audit(Action::WorkspaceMade, Some(&id), id.as_str(), json!({"name": shown})).await;
     Ok(Call::about(&entry, tree(201, &workspace::created(&id, &shown, &key))))
+}
+
+/// Why no workspace is made over a folder that is there; the id is the caller's own, and is one.
+fn orphaned(id: &WorkspaceId) -> String {
+    format!(
+        "data of a workspace {id} is there that the catalogue does not know: take it in with `muster workspace adopt {id}` \
+         (POST /api/v1/orphans/{id}/adopt), or move it aside with `muster workspace remove-orphan {id}`"
+    )
 }
 
 fn generated_id(app: &App) -> WorkspaceId {

@@ -1,0 +1,83 @@
+//! What is done to the data directory of a server that does not run, where opening all of it would be refused or would
+//! change it.
+
+use super::{OpenError, unknown_entry};
+use crate::http::manage::audit::Action;
+use muster_core::id::WorkspaceId;
+use muster_core::time::{Clock, Timestamp};
+use muster_store::access::AuditRecord;
+use muster_store::engine::Adopted;
+use muster_store::sqlite::Sqlite;
+use muster_wire::manage::token::GIVEN_NAMES;
+use std::path::Path;
+
+/// What [`verify`] found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Verified {
+    /// Whether nothing is wrong.
+    pub is_sound: bool,
+    /// A line for each workspace, and one for each thing that is wrong with it.
+    pub text: String,
+}
+
+/// Checks the stored data of a server that is not running: laws L1 to L4, checksums and sums. Blocks.
+///
+/// # Errors
+/// That the directory is none, is in use, or cannot be read.
+pub fn verify(data_dir: &Path) -> Result<Verified, OpenError> {
+    let report = muster_store::sqlite::verify(data_dir)?;
+    let mut lines = Vec::new();
+    for orphan in &report.orphans {
+        lines.push(format!("{orphan}: NOT IN THE CATALOGUE; `muster workspace adopt {orphan}` takes it in"));
+    }
+    for workspace in &report.workspaces {
+        let state = if workspace.breaches.is_empty() { "sound" } else { "NOT SOUND" };
+        lines.push(format!("{}: {state}, {} rows, {} groups", workspace.id, workspace.rows, workspace.group));
+        lines.extend(workspace.breaches.iter().map(|breach| format!("  {breach}")));
+    }
+    if lines.is_empty() {
+        lines.push("no workspaces".to_owned());
+    }
+    Ok(Verified { is_sound: report.is_clean(), text: lines.join("\n") })
+}
+
+/// The record of what the command line did.
+fn record(action: Action, id: &WorkspaceId, at: Timestamp) -> AuditRecord {
+    let [admin, _] = GIVEN_NAMES;
+    AuditRecord {
+        no: 0,
+        at,
+        token: admin.to_owned(),
+        address: None,
+        workspace: Some(id.clone()),
+        action: action.name().to_owned(),
+        subject: id.to_string(),
+        detail: "{}".to_owned(),
+    }
+}
+
+/// Whether a server, or another command, has the directory. Blocks.
+///
+/// # Errors
+/// That it is none, or cannot be looked at.
+pub fn is_in_use(data_dir: &Path) -> Result<bool, OpenError> {
+    Ok(muster_store::sqlite::is_in_use(data_dir)?)
+}
+
+/// Takes in the folder of a workspace that the catalogue does not know, or knows in an older version. Blocks.
+///
+/// # Errors
+/// That the directory is none, is in use, or cannot be read.
+pub fn adopt(data_dir: &Path, id: &WorkspaceId, clock: &dyn Clock) -> Result<Adopted, OpenError> {
+    let now = clock.now().at;
+    Ok(Sqlite::adopt(data_dir, id, &unknown_entry(id, now), &record(Action::WorkspaceAdopted, id, now))?)
+}
+
+/// Moves the folder of a workspace aside that the catalogue does not know. Where it is now, below the data directory; None
+/// if there is none. Blocks.
+///
+/// # Errors
+/// As [`adopt`].
+pub fn remove_orphan(data_dir: &Path, id: &WorkspaceId, clock: &dyn Clock) -> Result<Option<String>, OpenError> {
+    Ok(Sqlite::remove_orphan(data_dir, id, &record(Action::OrphanRemoved, id, clock.now().at))?)
+}

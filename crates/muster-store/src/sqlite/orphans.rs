@@ -1,0 +1,200 @@
+//! Folders of workspaces that the catalogue does not know, and a catalogue that does not know what it knew. Nothing here
+//! removes data: a folder is taken in, or moved aside, when somebody says so (behaviour.md 1.11.h).
+
+use super::catalogue::Catalogue;
+use super::committer;
+use super::directory::{Directory, at};
+use super::lane::{Lane, locked};
+use super::own_entry::Versioned;
+use super::writer::{DATABASE, Writer};
+use super::{Inner, OpenError, Sqlite, closed, io, refusal};
+use crate::access::AuditRecord;
+use crate::engine::{Adopted, EngineError, Workspace};
+use muster_core::id::WorkspaceId;
+use std::path::Path;
+use std::sync::{Arc, PoisonError};
+
+/// What a folder holds that is to be taken in.
+struct Found {
+    own: Option<Versioned>,
+    lane: Lane,
+}
+
+/// Names of the folders that belong to no entry of the catalogue, in order.
+pub(crate) fn names(directory: &Directory, catalogue: &Catalogue) -> Result<Vec<String>, EngineError> {
+    let known = catalogue.workspaces()?;
+    let mut names = directory.workspaces().map_err(io)?;
+    names.retain(|name| !known.iter().any(|entry| entry.id.as_str() == name));
+    Ok(names)
+}
+
+/// Refuses a catalogue that holds nothing beside folders that hold data: it was lost.
+pub(crate) fn refuse_lost_catalogue(directory: &Directory, catalogue: &Catalogue) -> Result<(), OpenError> {
+    let path = directory.catalogue();
+    if !catalogue.is_empty().map_err(|error| refusal(&path, None, error.into()))? {
+        return Ok(());
+    }
+    let mut names = at(&path, directory.workspaces())?;
+    names.retain(|name| directory.folder(name).join(DATABASE).exists());
+    if names.is_empty() { Ok(()) } else { Err(OpenError::NoCatalogue { path, workspaces: names.join(", ") }) }
+}
+
+/// Looks into a folder; None if there is none.
+fn find(inner: (&Directory, usize), id: &WorkspaceId, unknown: &Workspace) -> Result<Option<Found>, EngineError> {
+    let (directory, binding_bytes_max) = inner;
+    if !directory.workspaces().map_err(io)?.iter().any(|name| name == id.as_str()) {
+        return Ok(None);
+    }
+    let folder = directory.workspace(id);
+    if !folder.join(DATABASE).exists() {
+        return Err(EngineError::Broken(format!("the folder {id} holds no database of a workspace").into()));
+    }
+    let lane = Lane::new(unknown.clone(), folder);
+    let own = {
+        let mut writer = locked(&lane.writer);
+        lane.open_writer(&mut writer, binding_bytes_max, false).map_err(committer::opening)?.own_entry()?
+    };
+    match own {
+        Some(own) if own.entry.id != *id => {
+            let holds = own.entry.id;
+            Err(EngineError::Broken(format!("the folder {id} holds the data of workspace {holds}").into()))
+        }
+        own => Ok(Some(Found { own, lane })),
+    }
+}
+
+/// Takes a folder in: with the entry that it keeps itself, or with the given one if it is of before there was a copy.
+/// With the entry and its lane, whose writer is open.
+fn take_in(
+    directory: (&Directory, usize),
+    catalogue: &mut Catalogue,
+    id: &WorkspaceId,
+    unknown: &Workspace,
+) -> Result<(Adopted, Option<Lane>), EngineError> {
+    let same = |entry: &Workspace| entry.id.as_str().eq_ignore_ascii_case(id.as_str());
+    let known = catalogue.workspaces()?.into_iter().find(same);
+    if known.as_ref().is_some_and(|entry| entry.id != *id) {
+        return Ok((Adopted::Taken, None));
+    }
+    let Some(Found { own, lane }) = find(directory, id, unknown)? else { return Ok((Adopted::Nothing, None)) };
+    let version = catalogue.version(id)?;
+    let own = match (own, known) {
+        (Some(own), Some(_)) if own.version <= version => return Ok((Adopted::Taken, None)),
+        (None, Some(_)) => return Ok((Adopted::Taken, None)),
+        (own, _) => own.unwrap_or(Versioned { entry: unknown.clone(), version: version + 1 }),
+    };
+    catalogue.put(&own)?;
+    lane.set_entry(own.entry.clone());
+    if let Some(writer) = locked(&lane.writer).as_ref() {
+        writer.keep_entry(&own)?;
+    }
+    Ok((Adopted::TakenIn(own.entry), Some(lane)))
+}
+
+impl Sqlite {
+    /// Takes in the folder of a stopped data directory, also where the catalogue has an older entry than the folder itself.
+    ///
+    /// # Errors
+    /// [`OpenError`] if the directory is in use, or is none, or something in it cannot be read or written.
+    pub fn adopt(
+        data_dir: &Path,
+        id: &WorkspaceId,
+        unknown: &Workspace,
+        record: &AuditRecord,
+    ) -> Result<Adopted, OpenError> {
+        let directory = Directory::open_existing(data_dir)?;
+        let path = directory.catalogue();
+        let mut catalogue = Catalogue::open(&path).map_err(|error| refusal(&path, None, error.into()))?;
+        let failed = |error: EngineError| refusal(&directory.workspace(id), None, error.into());
+        let (adopted, lane) = take_in((&directory, 0), &mut catalogue, id, unknown).map_err(failed)?;
+        if let Some(lane) = lane {
+            lane.close(&mut locked(&lane.writer)).map_err(failed)?;
+            catalogue.append_audit(record, &crate::bounds::Bounds::default()).map_err(failed)?;
+        }
+        Ok(adopted)
+    }
+
+    /// Moves a folder of a stopped data directory aside that the catalogue does not know. Where it is now, below the data
+    /// directory; None if there is no such folder.
+    ///
+    /// # Errors
+    /// As [`Sqlite::adopt`].
+    pub fn remove_orphan(data_dir: &Path, id: &WorkspaceId, record: &AuditRecord) -> Result<Option<String>, OpenError> {
+        let directory = Directory::open_existing(data_dir)?;
+        let path = directory.catalogue();
+        let mut catalogue = Catalogue::open(&path).map_err(|error| refusal(&path, None, error.into()))?;
+        let failed = |error: EngineError| refusal(&directory.workspace(id), None, error.into());
+        if !names(&directory, &catalogue).map_err(failed)?.iter().any(|name| name == id.as_str()) {
+            return Ok(None);
+        }
+        let aside = at(&path, directory.keep_aside(id))?;
+        catalogue.append_audit(record, &crate::bounds::Bounds::default()).map_err(failed)?;
+        Ok(Some(aside))
+    }
+}
+
+impl Inner {
+    /// Notes which folders the catalogue does not know; which.
+    pub(crate) fn note_orphans(&self) -> Result<Vec<String>, EngineError> {
+        let names = names(&self.directory, &locked(&self.catalogue))?;
+        (*locked(&self.orphans)).clone_from(&names);
+        Ok(names)
+    }
+
+    /// Takes in a folder that the catalogue does not know.
+    pub(crate) fn adopt(&self, id: &WorkspaceId, unknown: &Workspace) -> Result<Adopted, EngineError> {
+        if self.is_closing() {
+            return Err(closed());
+        }
+        let directory = (&self.directory, self.options.binding_map_bytes_max);
+        let (adopted, lane) = self.write_catalogue(|catalogue| {
+            if catalogue.has_alike(id)? {
+                Ok((Adopted::Taken, None))
+            } else {
+                take_in(directory, catalogue, id, unknown)
+            }
+        })?;
+        if let Some(lane) = lane {
+            let mut lanes = self.lanes.write().unwrap_or_else(PoisonError::into_inner);
+            lanes.insert(id.clone(), Arc::new(lane));
+        }
+        self.note_orphans()?;
+        Ok(adopted)
+    }
+
+    /// Moves a folder aside that the catalogue does not know.
+    pub(crate) fn set_orphan_aside(&self, id: &WorkspaceId) -> Result<Option<String>, EngineError> {
+        if self.is_closing() {
+            return Err(closed());
+        }
+        let aside = self.write_catalogue(|catalogue| {
+            let is_orphan = names(&self.directory, catalogue)?.iter().any(|name| name == id.as_str());
+            if is_orphan { self.directory.keep_aside(id).map(Some).map_err(io) } else { Ok(None) }
+        })?;
+        self.note_orphans()?;
+        Ok(aside)
+    }
+
+    /// Compares a workspace's own copy of its entry with the catalogue's: an older copy is written anew; a newer one, or one of
+    /// another workspace of this id, means that the catalogue is not the one that belongs here: false.
+    pub(crate) fn compare(&self, entry: &Workspace, open: &Writer) -> Result<bool, EngineError> {
+        let own = open.own_entry()?;
+        if let Some(holds) = own.as_ref().map(|own| &own.entry.id).filter(|id| **id != entry.id) {
+            return Err(EngineError::Broken(format!("its folder holds the data of workspace {holds}").into()));
+        }
+        let mut catalogue = locked(&self.catalogue);
+        let mut version = catalogue.version(&entry.id)?;
+        if let Some(own) = own.as_ref().filter(|own| own.is_unknown_to(entry, version)) {
+            if !self.options.accept_catalogue {
+                return Ok(false);
+            }
+            version = own.version.max(version) + 1;
+            catalogue.put(&Versioned { entry: entry.clone(), version })?;
+        }
+        let kept = Versioned { entry: entry.clone(), version };
+        if own.as_ref() != Some(&kept) {
+            open.keep_entry(&kept)?;
+        }
+        Ok(true)
+    }
+}
