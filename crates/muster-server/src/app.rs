@@ -6,7 +6,7 @@ use crate::budget::Room;
 use crate::callers::{Caller, Callers, Scope, Scopes};
 use crate::clock::Random;
 use crate::console::session::{Refusals, Sessions};
-use crate::limits::{BODY_DEADLINE, MANAGEMENT_READS_MAX, STALE_ROUNDS_MAX, TOKEN_LENGTH_MIN};
+use crate::limits::{BODY_DEADLINE, MANAGEMENT_READS_MAX, STALE_ROUNDS_MAX, TOKEN_LENGTH_MIN, WORKSPACES_OPEN_MAX};
 use crate::lockout::Lockout;
 use crate::pulse::Watching;
 use crate::replays::Jobs;
@@ -76,6 +76,8 @@ pub struct Options {
     pub body_deadline: Duration,
     /// Reading calls of the management API at a time.
     pub management_reads: usize,
+    /// Workspaces whose files stay open.
+    pub workspaces_open: usize,
     /// Log lines that whoever writes them had to drop.
     pub log_lines_dropped: Arc<AtomicU64>,
 }
@@ -94,6 +96,7 @@ impl Options {
             metrics_elsewhere: false,
             body_deadline: BODY_DEADLINE,
             management_reads: MANAGEMENT_READS_MAX,
+            workspaces_open: WORKSPACES_OPEN_MAX,
             log_lines_dropped: Arc::default(),
         }
     }
@@ -194,7 +197,8 @@ impl App {
             Storage::Memory => Arc::new(Memory::new(Arc::clone(&options.clock))),
             Storage::Directory { path, accept_loss, accept_catalogue } => {
                 let defaults = SqliteOptions::new(path, Arc::clone(&options.clock));
-                let settings = SqliteOptions { accept_loss, accept_catalogue, ..defaults };
+                let open_max = options.workspaces_open;
+                let settings = SqliteOptions { accept_loss, accept_catalogue, open_max, ..defaults };
                 Arc::new(Sqlite::open(settings)?)
             }
         };
@@ -316,7 +320,12 @@ impl App {
         if failed.is_none() {
             self.said_not_ready.store(false, Ordering::Release);
         }
-        failed.map(|why| (NOT_WRITABLE, Some(why)))
+        failed.map(|why| (if self.needs_restart() { NOT_WRITABLE } else { NOT_WRITABLE_NOW }, Some(why)))
+    }
+
+    /// Whether the storage cannot be written any more until the process is started anew.
+    pub fn needs_restart(&self) -> bool {
+        self.engine.health().needs_restart
     }
 
     /// Changes the catalogue entry of a workspace between two decisions, and swaps the one in memory; None leaves it.
@@ -417,6 +426,9 @@ fn log_trouble(trouble: &Trouble) {
 /// Why it is not ready, for everybody: which workspace it is about is in the log.
 const NOT_WRITABLE: &str =
     "the storage cannot be written: the server's log says why; if the disk is well again, restart the server";
+/// The same of what heals.
+const NOT_WRITABLE_NOW: &str =
+    "the storage cannot be written just now: the server's log says why; it goes on by itself when the cause is gone";
 
 /// Every scope of a Data API key, as it is stored.
 pub(crate) const ALL_SCOPES: &str = "import,read,erase";

@@ -5,6 +5,27 @@ use std::time::Duration;
 
 /// Connections at a time over one listener: each costs a task and two buffers; beyond it a connection is closed at once.
 pub const CONNECTIONS_MAX: usize = 4_096;
+/// Descriptors that are left to the process itself and to collectors of metrics, before the rest is shared.
+const DESCRIPTORS_KEPT: u64 = 128;
+/// Descriptors of an open workspace: its writer has three, and four kept readers two each.
+const DESCRIPTORS_OF_A_WORKSPACE: u64 = 11;
+/// How often it is looked whether only a restart helps: whoever waits for the process to end waits so long at most.
+pub const POISON_PERIOD: Duration = Duration::from_millis(500);
+
+/// What so many descriptors allow, so that connections never take those of the storage: connections at a time, and
+/// workspaces that stay open. Half for the one, half for the other, each up to its own bound.
+pub fn shares(descriptors: u64) -> (usize, usize) {
+    let half = descriptors.saturating_sub(DESCRIPTORS_KEPT) / 2;
+    let as_count = |n: u64| usize::try_from(n).unwrap_or(usize::MAX);
+    let connections = as_count(half).clamp(CONNECTIONS_MIN, CONNECTIONS_MAX);
+    let workspaces = as_count(half / DESCRIPTORS_OF_A_WORKSPACE).clamp(1, WORKSPACES_OPEN_MAX);
+    (connections, workspaces)
+}
+
+/// Connections without which a server is of no use.
+const CONNECTIONS_MIN: usize = 16;
+/// Workspaces whose connections stay open: at most 370 KB each, binding maps aside.
+pub const WORKSPACES_OPEN_MAX: usize = 64;
 /// How long a client may take for the head of a request, idle time on a kept-alive connection included. Longer than the
 /// idle time after which common clients open a new connection themselves.
 pub const HEADER_TIMEOUT: Duration = Duration::from_secs(30);

@@ -4,7 +4,7 @@ use crate::app::App;
 use crate::http;
 use crate::limits::{
     CONNECTIONS_MAX, FIRST_REQUEST_TIMEOUT, HANDSHAKE_TIMEOUT, HEAD_BYTES_MAX, HEADER_TIMEOUT, METRICS_CONNECTIONS_MAX,
-    SHUTDOWN_GRACE, WRITE_TIMEOUT,
+    POISON_PERIOD, SHUTDOWN_GRACE, WRITE_TIMEOUT,
 };
 use axum_server::accept::Accept;
 use axum_server::tls_rustls::{RustlsAcceptor, RustlsConfig};
@@ -57,6 +57,8 @@ pub struct Listening {
     pub tls: Option<Tls>,
     /// A listener for `/metrics` alone.
     pub metrics: Option<TcpListener>,
+    /// Connections at a time over the listener of the API.
+    pub connections_max: usize,
     /// How long a client may take for the head of a request.
     pub header_timeout: Duration,
     /// How long a client may take nothing of an answer that waits for it.
@@ -66,7 +68,14 @@ pub struct Listening {
 impl Listening {
     /// A listener with every choice at its default.
     pub fn on(listener: TcpListener) -> Self {
-        Self { listener, tls: None, metrics: None, header_timeout: HEADER_TIMEOUT, write_timeout: WRITE_TIMEOUT }
+        Self {
+            listener,
+            tls: None,
+            metrics: None,
+            connections_max: CONNECTIONS_MAX,
+            header_timeout: HEADER_TIMEOUT,
+            write_timeout: WRITE_TIMEOUT,
+        }
     }
 }
 
@@ -97,7 +106,7 @@ pub async fn serve(
         io::Result::Ok(tokio::spawn(server.serve(service)))
     });
     let metrics = metrics.transpose()?;
-    let acceptor = limited(CONNECTIONS_MAX);
+    let acceptor = limited(listening.connections_max);
     let server = bounded(listening.listener, listening.header_timeout)?.handle(handle);
     let service = http::router(Arc::clone(&app)).into_make_service_with_connect_info::<SocketAddr>();
     let served = match listening.tls {
@@ -115,6 +124,14 @@ pub async fn serve(
     app.drain();
     let closed = tokio::task::spawn_blocking(move || app.close()).await;
     served.and(closed.map_err(io::Error::other))
+}
+
+/// Waits until the storage cannot be written any more in this process.
+pub async fn poisoned(app: Arc<App>) {
+    while !app.needs_restart() {
+        tokio::time::sleep(POISON_PERIOD).await;
+    }
+    tracing::error!("the storage cannot be written until a restart: the process ends");
 }
 
 /// A server whose connections must ask in time and in few words.

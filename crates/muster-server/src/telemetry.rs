@@ -180,6 +180,7 @@ impl Collector for EngineFigures {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), fmt::Error> {
         let Health {
             failed,
+            needs_restart: _,
             queued,
             groups,
             decisions,

@@ -199,6 +199,10 @@ pub enum EngineError {
     /// known.
     #[error("the storage is not available: {0}")]
     Unavailable(Arc<str>),
+    /// The storage could not be used just now (no descriptor, no memory, somebody else's lock); nothing was stored, and a
+    /// later try may pass.
+    #[error("the storage could not be used just now, and nothing was stored: {0}")]
+    Busy(Arc<str>),
     /// The disk is full; nothing of the group was stored, and it goes on when there is room.
     #[error("the disk is full")]
     Full,
@@ -225,6 +229,8 @@ impl EngineError {
 pub struct Health {
     /// Why it cannot write, if it cannot.
     pub failed: Option<Arc<str>>,
+    /// What failed does not heal in this process: a sync failed, or it is not known how a commit ended.
+    pub needs_restart: bool,
     /// Decisions that wait or run, over all lanes.
     pub queued: u64,
     /// Groups committed.

@@ -263,6 +263,15 @@ impl Inner {
         result
     }
 
+    /// Lets a workspace in again that could not be deleted: nothing of it is gone.
+    fn put_back(&self, catalogue: &Catalogue, lane: &Lane) {
+        if catalogue.has(&lane.id).unwrap_or(true) {
+            let again = Lane::new((*lane.entry()).clone(), lane.folder.clone());
+            let mut lanes = self.lanes.write().unwrap_or_else(PoisonError::into_inner);
+            lanes.insert(lane.id.clone(), Arc::new(again));
+        }
+    }
+
     /// Makes a workspace beside all others, then its entry, then gives it its place: whenever a crash comes, the next start
     /// ends what was begun, and a folder that is there is never touched.
     fn make(&self, catalogue: &mut Catalogue, workspace: &Workspace) -> Result<Lane, EngineError> {
@@ -283,7 +292,7 @@ impl Inner {
 }
 
 fn io(error: std::io::Error) -> EngineError {
-    if trouble::is_full(&error) { EngineError::Full } else { EngineError::Unavailable(error.to_string().into()) }
+    trouble::of_system(&error)
 }
 
 impl Engine for Sqlite {
@@ -301,6 +310,12 @@ impl Engine for Sqlite {
         let made = self.inner.write_catalogue(|catalogue| {
             if catalogue.has_alike(&workspace.id)? {
                 return Ok(Err(Created::Taken));
+            }
+            let is_alike = |other: &WorkspaceId| other.as_str().eq_ignore_ascii_case(workspace.id.as_str());
+            if let Some(deleted) = catalogue.deleted()?.into_iter().find(is_alike) {
+                // A deletion that could not be finished then is finished now.
+                let aside = self.inner.directory.finish_deletion(catalogue, &deleted)?;
+                let _left = std::fs::remove_dir_all(aside);
             }
             let names = self.inner.directory.workspaces().map_err(io)?;
             if names.iter().any(|name| name.eq_ignore_ascii_case(workspace.id.as_str())) {
@@ -347,10 +362,11 @@ impl Engine for Sqlite {
         let _unneeded = lane.close(&mut locked(&lane.writer));
         // Under the catalogue's lock only what is quick: other workspaces wait for it.
         let aside = self.inner.write_catalogue(|catalogue| {
-            catalogue.delete(id)?;
-            let aside = self.inner.directory.set_aside(id).map_err(io)?;
-            catalogue.gone(id)?;
-            Ok(aside)
+            if let Err(error) = catalogue.delete(id) {
+                self.inner.put_back(catalogue, &lane);
+                return Err(error);
+            }
+            self.inner.directory.finish_deletion(catalogue, id)
         })?;
         // What cannot be removed now is removed at the next start.
         let _left = std::fs::remove_dir_all(aside);
@@ -403,8 +419,8 @@ impl Engine for Sqlite {
         health.troubles = orphans.into_iter().map(|folder| Trouble::Orphan { folder: folder.into() }).collect();
         for lane in self.inner.all_lanes() {
             health.wal_bytes += lane.pages.load(Ordering::Relaxed) * settings::PAGE_BYTES;
-            if lane.is_full() {
-                health.failed.get_or_insert_with(|| "the disk is full".into());
+            if let Some(why) = lane.ailing() {
+                health.failed.get_or_insert(why);
             }
             if let Some(why) = lane.damaged() {
                 health.troubles.push(Trouble::Damaged { workspace: lane.id.clone(), why: why.clone() });

@@ -8,6 +8,7 @@ mod sqlite {
     mod full;
     mod lanes;
     mod orphans;
+    mod passing;
     mod restart;
     pub(crate) mod rig;
     mod sql;

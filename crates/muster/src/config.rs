@@ -16,7 +16,7 @@ const LISTEN: &str = "127.0.0.1:8080";
 /// The file that is read if it is there and no other is named.
 const FILE: &str = "muster.toml";
 /// The keys of the file: the flags with underscores.
-const KEYS: [&str; 14] = [
+const KEYS: [&str; 15] = [
     "data_dir",
     "listen",
     "dev",
@@ -31,6 +31,7 @@ const KEYS: [&str; 14] = [
     "log",
     "accept_loss",
     "accept_catalogue",
+    "exit_when_poisoned",
 ];
 
 /// `muster serve`.
@@ -87,6 +88,15 @@ pub(crate) struct Serve {
         default_missing_value = "true"
     )]
     accept_catalogue: Option<bool>,
+    /// End with code 74 when the storage cannot be written until a restart [default: true under systemd, else false]
+    #[arg(
+        long,
+        env = "MUSTER_EXIT_WHEN_POISONED",
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = "true"
+    )]
+    exit_when_poisoned: Option<bool>,
 }
 
 /// Settings in force.
@@ -105,6 +115,12 @@ pub(crate) struct Settings {
     pub(crate) log: String,
     pub(crate) accept_loss: bool,
     pub(crate) accept_catalogue: bool,
+    pub(crate) exit_when_poisoned: bool,
+}
+
+/// Whether systemd started this process, which starts it again.
+fn has_supervisor() -> bool {
+    ["NOTIFY_SOCKET", "INVOCATION_ID"].iter().any(|name| std::env::var_os(name).is_some())
 }
 
 /// A network, or one address.
@@ -144,6 +160,10 @@ impl Serve {
             log: self.log.or(file.text("log")?).unwrap_or_else(|| "info".to_owned()),
             accept_loss: self.accept_loss.or(file.boolean("accept_loss")?).unwrap_or(false),
             accept_catalogue: self.accept_catalogue.or(file.boolean("accept_catalogue")?).unwrap_or(false),
+            exit_when_poisoned: self
+                .exit_when_poisoned
+                .or(file.boolean("exit_when_poisoned")?)
+                .unwrap_or_else(has_supervisor),
         })
     }
 }

@@ -6,6 +6,7 @@ compile_error!("unsafe-no-sync loses data; it exists to prove the durability tes
 
 mod client;
 mod config;
+mod descriptors;
 mod logs;
 mod operate;
 mod serve;

@@ -2,12 +2,13 @@
 
 use crate::config::{Serve, Settings};
 use crate::logs::{self, Lines};
-use crate::say_if_possible;
+use crate::{descriptors, say_if_possible};
 use anyhow::{Context as _, bail};
 use muster_server::app::{App, Options, Storage, secret};
 use muster_server::clock::{SystemClock, SystemRandom};
 use muster_server::dev;
-use muster_server::serve::{Listening, Tls, serve};
+use muster_server::limits::shares;
+use muster_server::serve::{Listening, Tls, poisoned, serve};
 use std::fs;
 use std::io::Write as _;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
@@ -18,6 +19,9 @@ use std::sync::Arc;
 
 /// Names that are always this machine.
 const LOCAL_HOSTS: [&str; 3] = ["localhost", "127.0.0.1", "::1"];
+
+/// The exit code of a process that ends because its storage cannot be written until a restart: EX_IOERR of sysexits.h.
+const POISONED: u8 = 74;
 
 /// The files of a data directory that belong to the command line.
 pub(crate) fn token_file(data_dir: &Path) -> PathBuf {
@@ -46,6 +50,7 @@ fn serve_with(settings: &Settings, lines: &Lines) -> anyhow::Result<ExitCode> {
         Some((certificate, key)) => Some(runtime.block_on(Tls::read(certificate, key)).context("TLS is not possible")?),
         None => None,
     };
+    let (connections, workspaces) = shares(descriptors::raise());
     let (token, is_new_token) = admin_token(settings)?;
     let storage = Storage::Directory {
         path: settings.data_dir.clone(),
@@ -56,6 +61,7 @@ fn serve_with(settings: &Settings, lines: &Lines) -> anyhow::Result<ExitCode> {
     options.read_token.clone_from(&settings.read_token);
     options.trusted_proxies.clone_from(&settings.trusted_proxies);
     options.hosts = hosts(settings);
+    options.workspaces_open = workspaces;
     options.log_lines_dropped = lines.dropped();
     options.metrics_elsewhere = settings.metrics_listen.is_some();
     let app = App::open(options)?;
@@ -64,7 +70,8 @@ fn serve_with(settings: &Settings, lines: &Lines) -> anyhow::Result<ExitCode> {
         keep_token(&settings.data_dir, &token)?;
     }
     let dev_key = if settings.dev { prepare_dev(&app, settings)? } else { without_fixed_key(&app)? };
-    let listening = listening(settings, tls)?;
+    let mut listening = listening(settings, tls)?;
+    listening.connections_max = connections;
     let address = listening.listener.local_addr().context("the listener has no address")?;
     let url = url(address, settings.tls.is_some());
     let reachable = self::url(reachable(address), settings.tls.is_some());
@@ -72,6 +79,14 @@ fn serve_with(settings: &Settings, lines: &Lines) -> anyhow::Result<ExitCode> {
     let served = runtime.block_on(async {
         // Signals are caught before the ready line, so that whoever reads it can stop the server.
         let stop = stop_signal()?;
+        let (signal, poison) = (stop, poisoned(Arc::clone(&app)));
+        let exits = settings.exit_when_poisoned;
+        let stop = async move {
+            tokio::select! {
+                () = signal => {}
+                () = poison, if exits => {}
+            }
+        };
         say_if_possible(format!("muster ready on {url}"));
         if settings.dev {
             // Who can read the file needs no token on a terminal; who starts a container may not be able to.
@@ -80,11 +95,12 @@ fn serve_with(settings: &Settings, lines: &Lines) -> anyhow::Result<ExitCode> {
             let file = token_file(&settings.data_dir);
             say_if_possible(dev_words(&reachable, (dev_key.as_deref(), is_local), (&file, shown)));
         }
-        serve(app, listening, stop).await.context("the server failed")
+        serve(Arc::clone(&app), listening, stop).await.context("the server failed")
     });
     // It cannot be reached any more; a file that stays would only mislead.
     let _gone = fs::remove_file(url_file(&settings.data_dir));
-    served.map(|()| ExitCode::SUCCESS)
+    let is_poisoned = settings.exit_when_poisoned && app.needs_restart();
+    served.map(|()| if is_poisoned { ExitCode::from(POISONED) } else { ExitCode::SUCCESS })
 }
 
 /// The admin token, and whether it was made now: given, else of the data directory, else made at random.

@@ -12,8 +12,11 @@ use muster_wire::data::api::Api;
 use muster_wire::data::failure::Failure;
 use std::sync::Arc;
 
-/// `GET /healthz`: the process answers.
-pub(crate) async fn alive() -> Response {
+/// `GET /healthz`: the process answers, and need not be started anew.
+pub(crate) async fn alive(State(app): State<Arc<App>>) -> Response {
+    if app.needs_restart() {
+        return json(503, r#"{"status":"restart needed","reason":"the storage cannot be written until a restart"}"#);
+    }
     json(200, r#"{"status":"alive"}"#)
 }
 

@@ -283,7 +283,9 @@ impl Call<'_> {
 
     pub(super) fn engine_failed(&self, error: &EngineError) -> Response {
         let (failure, seconds) = match error {
-            EngineError::Overloaded | EngineError::Stale => (Failure::Unavailable, OVERLOAD_RETRY_SECONDS),
+            EngineError::Overloaded | EngineError::Stale | EngineError::Busy(_) => {
+                (Failure::Unavailable, OVERLOAD_RETRY_SECONDS)
+            }
             EngineError::Unavailable(_) | EngineError::Full | EngineError::Damaged(_) => {
                 (Failure::Unavailable, UNAVAILABLE_RETRY_SECONDS)
             }

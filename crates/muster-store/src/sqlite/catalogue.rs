@@ -4,14 +4,15 @@
 mod access;
 
 use super::own_entry::Versioned;
-use super::{schema, settings};
+use super::{schema, settings, trouble};
 use crate::codec::{Cell, cells_sum};
 use crate::engine::{EngineError, KeyRecord, Workspace};
 use muster_core::id::WorkspaceId;
 use muster_core::time::Timestamp;
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 /// Seeds of the checksums of its tables: no family has such a number.
 const WORKSPACES_SEED: u64 = 2_001;
@@ -19,11 +20,22 @@ const KEYS_SEED: u64 = 2_002;
 const SECRETS_SEED: u64 = 2_003;
 const VERSIONS_SEED: u64 = 2_006;
 
+/// How long a change is tried again that could not be made just now: whoever waits for it has a time-out of its own, and
+/// other changes wait behind it.
+const PATIENCE: Duration = Duration::from_secs(2);
+/// The pause before it is tried again.
+const RETRY: Duration = Duration::from_millis(20);
+
 /// The open catalogue.
 pub(crate) struct Catalogue {
     conn: Connection,
     /// A write failed: whether it is on the disk is not known, so nothing more is written.
     failed: Option<Arc<str>>,
+    folder: PathBuf,
+}
+
+fn folder_of(path: &Path) -> PathBuf {
+    path.parent().unwrap_or(Path::new(".")).to_owned()
 }
 
 fn damaged(what: &str) -> EngineError {
@@ -68,7 +80,7 @@ impl Catalogue {
     pub(crate) fn open(path: &Path) -> Result<Self, schema::SchemaError> {
         let mut conn = settings::catalogue(path)?;
         schema::catalogue(&mut conn)?;
-        Ok(Self { conn, failed: None })
+        Ok(Self { conn, failed: None, folder: folder_of(path) })
     }
 
     /// Opens a catalogue that is there, and changes nothing but what a crash left half done.
@@ -77,7 +89,7 @@ impl Catalogue {
         if !schema::is_current_catalogue(&conn)? {
             return Err(EngineError::Broken("its version is older than this one: start it once".into()).into());
         }
-        Ok(Self { conn, failed: None })
+        Ok(Self { conn, failed: None, folder: folder_of(path) })
     }
 
     /// Every workspace, in order of id.
@@ -111,21 +123,46 @@ impl Catalogue {
         Ok(keys)
     }
 
-    /// Runs a change in a transaction of its own; durable when it returns.
-    fn write<T>(&mut self, change: impl FnOnce(&Connection) -> Result<T, EngineError>) -> Result<T, EngineError> {
+    /// Runs a change in a transaction of its own; durable when it returns. What could not be written just now is tried
+    /// again for a while; what may or may not have been written ends all writing in this process.
+    fn write<T>(&mut self, change: impl Fn(&Connection) -> Result<T, EngineError>) -> Result<T, EngineError> {
         if let Some(failed) = &self.failed {
             return Err(EngineError::Unavailable(failed.clone()));
         }
-        let result = (|| {
-            let transaction = self.conn.transaction()?;
-            let value = change(&transaction)?;
-            transaction.commit()?;
-            Ok(value)
-        })();
-        if let Err(EngineError::Unavailable(why)) = &result {
-            self.failed = Some(format!("the catalogue could not be written: {why}").into());
+        let begun = Instant::now();
+        loop {
+            let (error, is_unknown) = match self.attempt(&change) {
+                Ok(value) => return Ok(value),
+                Err(failure) => failure,
+            };
+            let error = trouble::in_folder(error, &self.folder);
+            if error != EngineError::Full && (is_unknown || !self.conn.is_autocommit()) {
+                self.failed = Some(format!("the catalogue could not be written: {error}").into());
+                return Err(error);
+            }
+            if !matches!(error, EngineError::Busy(_)) || begun.elapsed() >= PATIENCE {
+                return Err(error);
+            }
+            std::thread::sleep(RETRY);
         }
-        result
+    }
+
+    /// One try; with an error, whether it is not known what became of it.
+    fn attempt<T>(
+        &mut self,
+        change: &impl Fn(&Connection) -> Result<T, EngineError>,
+    ) -> Result<T, (EngineError, bool)> {
+        let before = |error: EngineError| {
+            let is_sync = trouble::is_sync(&error);
+            (error, is_sync)
+        };
+        let transaction = self.conn.transaction().map_err(|error| before(error.into()))?;
+        let value = change(&transaction).map_err(before)?;
+        transaction.commit().map_err(|error| {
+            let is_unknown = trouble::is_unknown_end(&error);
+            (error.into(), is_unknown)
+        })?;
+        Ok(value)
     }
 
     /// Why it cannot be written any more.
@@ -257,4 +294,29 @@ fn version_sum(id: &WorkspaceId, version: u64) -> i64 {
 
 fn secret_sum(name: &str, value: &[u8]) -> i64 {
     cells_sum(SECRETS_SEED, &[Cell::text(name), Cell::blob(value)])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::cell::Cell;
+
+    // Fails when `write` does not try again, or tries again what may have been written.
+    #[test]
+    fn a_change_that_could_not_be_made_just_now_is_tried_again_and_no_other_is() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let mut catalogue = Catalogue::open(&folder.path().join("muster.db")).expect("it opens");
+        let tries = Cell::new(0);
+        let change = |error: EngineError| {
+            let tries = &tries;
+            move |_: &Connection| {
+                tries.set(tries.get() + 1);
+                if tries.get() < 3 { Err(error.clone()) } else { Ok(tries.get()) }
+            }
+        };
+        assert_eq!(catalogue.write(change(EngineError::Busy("".into()))), Ok(3));
+        tries.set(0);
+        let other = EngineError::Unavailable("".into());
+        assert_eq!((catalogue.write(change(other.clone())), tries.get()), (Err(other), 1));
+    }
 }

@@ -97,9 +97,7 @@ fn turn(inner: &Inner, lane: &Lane, writer: &mut Option<Writer>, load: Load) {
         Err(error) => {
             // Nothing was written: with room again the next try opens it, and until then the server is not ready.
             let error = trouble::in_folder(opening(error), &lane.folder);
-            if error == EngineError::Full {
-                lane.set_full(true);
-            }
+            lane.set_ailing(Some(&error));
             return answer_all(jobs, configure, &error);
         }
     };
@@ -111,12 +109,14 @@ fn turn(inner: &Inner, lane: &Lane, writer: &mut Option<Writer>, load: Load) {
                     lane.pages.store(0, Ordering::Relaxed);
                 }
             }
-            Err(error) if trouble::in_folder(error.clone(), &lane.folder) == EngineError::Full => lane.set_full(true),
-            Err(error) => {
-                *writer = None;
-                poison(inner, lane, error.to_string().into());
-                return answer_all(jobs, configure, &error);
-            }
+            Err(error) => match trouble::in_folder(error, &lane.folder) {
+                error @ (EngineError::Full | EngineError::Busy(_)) => lane.set_ailing(Some(&error)),
+                error => {
+                    *writer = None;
+                    poison(inner, lane, error.to_string().into());
+                    return answer_all(jobs, configure, &error);
+                }
+            },
         }
     }
     if let Some(configuring) = configure {
@@ -130,7 +130,7 @@ fn turn(inner: &Inner, lane: &Lane, writer: &mut Option<Writer>, load: Load) {
         bounds: &inner.options.bounds,
         revision: lane.entry().revision,
         rate: lane.rate(),
-        probe: lane.is_full(),
+        probe: lane.ailing().is_some(),
         savepoints: false,
     };
     if jobs.is_empty() && refused.is_empty() && !turn.probe {
@@ -153,7 +153,7 @@ fn settle(
         Ok(ended) => {
             if let Some(commit) = ended.commit {
                 inner.gauges.committed(ended.committed, commit);
-                lane.set_full(false);
+                lane.set_ailing(None);
             }
             if let Some(why) = ended.poison {
                 *writer = None;
@@ -166,7 +166,7 @@ fn settle(
         Err(Failed { error, poison: poisoned }) => {
             let error = trouble::in_folder(error, &lane.folder);
             let poisoned = poisoned && error != EngineError::Full;
-            lane.set_full(error == EngineError::Full);
+            lane.set_ailing(Some(&error));
             if poisoned {
                 // Everything in memory goes with it: nothing is retried over a failed sync.
                 *writer = None;

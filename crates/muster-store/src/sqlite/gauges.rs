@@ -43,8 +43,10 @@ impl Gauges {
     /// All of them; the write-ahead logs are the lanes'.
     pub(crate) fn health(&self) -> Health {
         let load = |n: &AtomicU64| n.load(Ordering::Relaxed);
+        let failed = locked(&self.failed).clone();
         Health {
-            failed: locked(&self.failed).clone(),
+            needs_restart: failed.is_some(),
+            failed,
             queued: load(&self.queued),
             groups: load(&self.groups),
             decisions: load(&self.decisions),

@@ -83,9 +83,10 @@ fn close_idle(inner: &Inner, lanes: &[Arc<Lane>]) {
         if lane.is_idle()
             && let Err(error) = lane.close(&mut writer)
         {
-            if trouble::in_folder(error.clone(), &lane.folder) == EngineError::Full {
+            let error = trouble::in_folder(error, &lane.folder);
+            if matches!(error, EngineError::Full | EngineError::Busy(_)) {
                 // What it could not copy is whole in the write-ahead log; the lane is opened again where there is room.
-                lane.set_full(true);
+                lane.set_ailing(Some(&error));
                 continue;
             }
             let why = EngineError::Unavailable(error.to_string().into());

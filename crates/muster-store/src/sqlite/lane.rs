@@ -70,8 +70,8 @@ struct Queue {
     scheduled: bool,
     /// Nothing is taken any more, for this reason.
     stopped: Option<EngineError>,
-    /// The disk was full at the last group.
-    full: bool,
+    /// Why the last group could not be stored, where nothing of it was written: it is tried again.
+    ailing: Option<Arc<str>>,
     entry: Arc<Workspace>,
     rate: RateWindow,
 }
@@ -85,7 +85,7 @@ impl Lane {
             refused_bytes: 0,
             scheduled: false,
             stopped: None,
-            full: false,
+            ailing: None,
             entry: Arc::new(entry.clone()),
             rate: RateWindow::default(),
         };
@@ -155,7 +155,7 @@ impl Lane {
     /// Schedules the lane if something waits that nobody pushed: true if it must be scheduled now.
     pub(crate) fn wake(&self) -> bool {
         let mut queue = locked(&self.queue);
-        let waits = !queue.refused.is_empty() || queue.full || self.finish.load(Ordering::Acquire);
+        let waits = !queue.refused.is_empty() || queue.ailing.is_some() || self.finish.load(Ordering::Acquire);
         queue.stopped.is_none() && waits && !std::mem::replace(&mut queue.scheduled, true)
     }
 
@@ -260,13 +260,18 @@ impl Lane {
         locked(&self.queue).rate = rate;
     }
 
-    /// Whether the disk was full at the last group.
-    pub(crate) fn is_full(&self) -> bool {
-        locked(&self.queue).full
+    /// Why the last group could not be stored.
+    pub(crate) fn ailing(&self) -> Option<Arc<str>> {
+        locked(&self.queue).ailing.clone()
     }
 
-    pub(crate) fn set_full(&self, full: bool) {
-        locked(&self.queue).full = full;
+    /// Whether the lane can store: None, or an error after which it is tried again until it can.
+    pub(crate) fn set_ailing(&self, error: Option<&EngineError>) {
+        locked(&self.queue).ailing = match error {
+            Some(EngineError::Full) => Some("the disk is full".into()),
+            Some(EngineError::Busy(why) | EngineError::Unavailable(why)) => Some(why.clone()),
+            _ => None,
+        };
     }
 
     /// Opens the writer if it is not open.

@@ -22,9 +22,11 @@ struct Found {
 
 /// Names of the folders that belong to no entry of the catalogue, in order.
 pub(crate) fn names(directory: &Directory, catalogue: &Catalogue) -> Result<Vec<String>, EngineError> {
-    let known = catalogue.workspaces()?;
+    let mut known: Vec<WorkspaceId> = catalogue.workspaces()?.into_iter().map(|entry| entry.id).collect();
+    // On their way out, which the next start ends.
+    known.extend(catalogue.deleted()?);
     let mut names = directory.workspaces().map_err(io)?;
-    names.retain(|name| !known.iter().any(|entry| entry.id.as_str() == name));
+    names.retain(|name| !known.iter().any(|id| id.as_str() == name));
     Ok(names)
 }
 

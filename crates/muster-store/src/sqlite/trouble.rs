@@ -6,11 +6,16 @@ use std::io;
 use std::path::Path;
 
 impl From<Error> for EngineError {
-    /// [`EngineError::Full`] and [`EngineError::Unavailable`] concern the whole group, the others one decision.
+    /// [`EngineError::Full`], [`EngineError::Busy`] and [`EngineError::Unavailable`] concern the whole group, the others one
+    /// decision.
     fn from(error: Error) -> Self {
         match error.sqlite_error_code() {
             Some(ErrorCode::DiskFull) => Self::Full,
-            Some(_) if is_write(&error) => Self::Unavailable(format!("{WRITE}{error}").into()),
+            Some(
+                ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked | ErrorCode::CannotOpen | ErrorCode::OutOfMemory,
+            ) => Self::Busy(error.to_string().into()),
+            Some(_) if has_code(&error, &SYNCS) => Self::Unavailable(format!("{SYNC}{error}").into()),
+            Some(_) if has_code(&error, &WRITES) => Self::Unavailable(format!("{WRITE}{error}").into()),
             Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => Self::Corrupt(error.to_string().into()),
             Some(ErrorCode::ConstraintViolation | ErrorCode::TooBig) => Self::Broken(error.to_string().into()),
             Some(_) => Self::Unavailable(error.to_string().into()),
@@ -23,11 +28,42 @@ impl From<Error> for EngineError {
 /// a plain write; an exhausted quota, and no room for the index of the write-ahead log, look like any failed write.
 const WRITE: &str = "a write failed: ";
 
-/// A write, and no sync: nothing that was on stable storage is in doubt.
-fn is_write(error: &Error) -> bool {
-    matches!(error, Error::SqliteFailure(failure, _)
-        if [ffi::SQLITE_IOERR_WRITE, ffi::SQLITE_IOERR_SHMSIZE, ffi::SQLITE_IOERR_SHMOPEN].contains(&failure.extended_code))
+/// How the text of a sync that failed begins.
+const SYNC: &str = "a sync failed: ";
+
+/// Writes, and no syncs: nothing that was on stable storage is in doubt.
+const WRITES: [i32; 3] = [ffi::SQLITE_IOERR_WRITE, ffi::SQLITE_IOERR_SHMSIZE, ffi::SQLITE_IOERR_SHMOPEN];
+/// Syncs: what is on stable storage is not known after one of them failed.
+const SYNCS: [i32; 2] = [ffi::SQLITE_IOERR_FSYNC, ffi::SQLITE_IOERR_DIR_FSYNC];
+
+fn has_code(error: &Error, codes: &[i32]) -> bool {
+    matches!(error, Error::SqliteFailure(failure, _) if codes.contains(&failure.extended_code))
 }
+
+/// Whether a sync failed: the one failure outside of a commit after which nothing may be written.
+pub(crate) fn is_sync(error: &EngineError) -> bool {
+    matches!(error, EngineError::Unavailable(why) if why.starts_with(SYNC))
+}
+
+/// Whether it is not known how a commit ended that failed like this: a lock in the way and a full disk end it before
+/// anything counts.
+pub(crate) fn is_unknown_end(error: &Error) -> bool {
+    let known = [ErrorCode::DatabaseBusy, ErrorCode::DatabaseLocked, ErrorCode::DiskFull];
+    error.sqlite_error_code().is_none_or(|code| !known.contains(&code))
+}
+
+/// What the system's own calls mean: no room, nothing to be had just now, or a failure.
+pub(crate) fn of_system(error: &io::Error) -> EngineError {
+    if is_full(error) {
+        return EngineError::Full;
+    }
+    let is_passing = error.raw_os_error().is_some_and(|code| PASSING.contains(&code));
+    let why = error.to_string().into();
+    if is_passing { EngineError::Busy(why) } else { EngineError::Unavailable(why) }
+}
+
+/// ENOMEM, ENFILE and EMFILE, which have these numbers everywhere: what others hold now they give back.
+const PASSING: [i32; 3] = [12, 23, 24];
 
 /// Whether the system says that there is no room: on the disk, or in the owner's quota.
 pub(crate) fn is_full(error: &io::Error) -> bool {
@@ -54,11 +90,6 @@ fn has_no_room(folder: &Path) -> bool {
 /// The file that a look for room makes and removes.
 const PROBE: &str = "room";
 
-/// Whether somebody else's lock was in the way: nothing was written, and a later try may pass.
-pub(crate) fn is_busy(error: &Error) -> bool {
-    matches!(error.sqlite_error_code(), Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked))
-}
-
 /// Whether a row with this key is there already.
 pub(crate) fn is_taken(error: &Error) -> bool {
     error.sqlite_error_code() == Some(ErrorCode::ConstraintViolation)
@@ -71,6 +102,24 @@ mod tests {
 
     fn failed(extended_code: i32) -> EngineError {
         Error::SqliteFailure(ffi::Error::new(extended_code), None).into()
+    }
+
+    // Fails when a code is missing from `PASSING` or from the arms of `from`, or when `is_unknown_end` knows CANTOPEN as harmless.
+    #[test]
+    fn what_wrote_nothing_is_busy_and_only_a_sync_or_a_commit_may_end_all_writing() {
+        let is_busy = |code| matches!(failed(code), EngineError::Busy(_));
+        let codes =
+            [ffi::SQLITE_BUSY, ffi::SQLITE_LOCKED, ffi::SQLITE_CANTOPEN, ffi::SQLITE_NOMEM, ffi::SQLITE_IOERR_READ];
+        assert_eq!(codes.map(is_busy), [true, true, true, true, false]);
+        assert_eq!(
+            [ffi::SQLITE_IOERR_FSYNC, ffi::SQLITE_IOERR_WRITE].map(|code| is_sync(&failed(code))),
+            [true, false]
+        );
+        let ends = [ffi::SQLITE_BUSY, ffi::SQLITE_FULL, ffi::SQLITE_CANTOPEN, ffi::SQLITE_IOERR_WRITE];
+        let unknown = |code| is_unknown_end(&Error::SqliteFailure(ffi::Error::new(code), None));
+        assert_eq!(ends.map(unknown), [false, false, true, true]);
+        const EMFILE: i32 = 24;
+        assert!(matches!(of_system(&io::Error::from_raw_os_error(EMFILE)), EngineError::Busy(_)));
     }
 
     // Fails when `is_full` knows ENOSPC alone, or `in_folder` believes a failed sync.

@@ -123,7 +123,8 @@ impl<E: Into<Failed>> From<E> for Stop {
 
 impl From<EngineError> for Failed {
     fn from(error: EngineError) -> Self {
-        let poison = error != EngineError::Full && !error.is_of_one_decision();
+        // Before the commit nothing counts, and the transaction is taken back.
+        let poison = trouble::is_sync(&error);
         Self { error, poison }
     }
 }
@@ -224,8 +225,7 @@ impl Writer {
     ) -> Result<Ended, Stop> {
         let (state, rate) = (self.state.clone(), turn.rate.clone());
         if let Err(error) = self.conn.execute_batch("BEGIN IMMEDIATE") {
-            let poison = !trouble::is_busy(&error);
-            return Err(Stop::Failed(Failed { error: error.into(), poison }));
+            return Err(Stop::Failed(error.into()));
         }
         turn.savepoints = savepoints;
         let ended = self.transact(jobs, refused, &state, turn);
@@ -271,7 +271,11 @@ impl Writer {
         self.state.figures.group += 1;
         self.state.save(&self.conn, Some(before))?;
         let begun = Instant::now();
-        self.conn.prepare_cached("COMMIT")?.execute([])?;
+        let committed = self.conn.prepare_cached("COMMIT").and_then(|mut commit| commit.execute([]));
+        if let Err(error) = committed {
+            let poison = trouble::is_unknown_end(&error);
+            return Err(Stop::Failed(Failed { error: error.into(), poison }));
+        }
         ended.commit = Some(begun.elapsed());
         // The group is durable whatever becomes of the number. On a full disk it lags until a later group writes it, which
         // only makes the check at the next start weaker; any other fault means that the disk cannot be trusted.
@@ -317,8 +321,8 @@ impl Writer {
             let of_the_decision = matches!(error, EngineError::Broken(_) | EngineError::Corrupt(_));
             // SQLite rolls some transactions back by itself; then there is no savepoint any more, and the group fails.
             if !of_the_decision || self.conn.is_autocommit() {
-                let full = error == EngineError::Full;
-                let error = if full { error } else { EngineError::Unavailable(error.to_string().into()) };
+                let is_of_the_group = !error.is_of_one_decision();
+                let error = if is_of_the_group { error } else { EngineError::Unavailable(error.to_string().into()) };
                 return Err(Stop::Failed(error.into()));
             }
             let Some((state, mark)) = before else { return Err(Stop::Again) };

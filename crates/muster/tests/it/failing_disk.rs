@@ -67,12 +67,15 @@ impl Stage {
         self.server = self.launch.start();
     }
 
-    fn assert_alive_but_not_ready(&self) {
+    /// What is needed is a restart, or only room again.
+    fn assert_not_ready(&self, needs_restart: bool) {
         let [health, ready] = ["/healthz", "/readyz"].map(|target| self.server.get(target).status);
-        assert_eq!((health, ready), (200, 503));
+        // Fails if `alive` does not ask `needs_restart`, or if the engine says so of a full disk.
+        assert_eq!((health, ready), (if needs_restart { 503 } else { 200 }, 503));
         // Fails if `ready` shows the engine's words, which name workspaces, to everybody, or to nobody.
         let told = self.server.get("/readyz").text();
-        assert!(told.contains("restart") && !told.contains(self.workspace.id()), "{told}");
+        let advice = if needs_restart { "restart" } else { "by itself" };
+        assert!(told.contains(advice) && !told.contains(self.workspace.id()), "{told}");
         let told = self.server.get_as_admin("/readyz").json();
         assert!(told["detail"].is_string(), "{told}");
     }
@@ -102,12 +105,12 @@ fn a_failed_sync_is_503_for_good_until_the_process_starts_anew() {
     let (mut stage, seed) = (Stage::new(), seed());
     let flights = stage.load_while(seed, |disk| disk.fail_syncs(true));
     assert_no_success_after_a_failure(&flights);
-    stage.assert_alive_but_not_ready();
+    stage.assert_not_ready(true);
 
     stage.disk.fail_syncs(false);
     let (status, body) = stage.import("later");
     assert_eq!(status, 503, "the writer went on after a failed sync: {body}");
-    stage.assert_alive_but_not_ready();
+    stage.assert_not_ready(true);
 
     stage.lose_power_and_restart();
     assert_eq!(stage.server.get("/readyz").status, 200);
@@ -135,7 +138,7 @@ fn a_full_disk_is_503_and_the_server_goes_on_when_there_is_room_or_says_what_to_
     let (mut stage, seed) = (Stage::new(), seed());
     let flights = stage.load_while(seed, |disk| disk.fill(true));
     assert_no_success_after_a_failure(&flights);
-    stage.assert_alive_but_not_ready();
+    stage.assert_not_ready(false);
 
     stage.disk.fill(false);
     let deadline = Instant::now() + RECOVERY_TIMEOUT;
@@ -154,4 +157,21 @@ fn a_full_disk_is_503_and_the_server_goes_on_when_there_is_room_or_says_what_to_
     stage.lose_power_and_restart();
     assert!(stage.has("later") || last.0 != 200);
     assert_eq!(stage.import("after").0, 200);
+}
+
+// Fails if the end of the process does not wait for `poisoned`, or does not say so by its code.
+#[test]
+fn a_process_that_only_a_restart_helps_ends_with_a_code_of_its_own_if_it_is_told_to() {
+    let disk = Disk::new();
+    let env = [disk.env(), vec![("MUSTER_EXIT_WHEN_POISONED".into(), "true".into())]].concat();
+    let launch = Launch::new(&disk.data_dir()).env(env);
+    let mut server = launch.start();
+    let workspace = Workspace::create(&server);
+    disk.fail_syncs(true);
+    // A change of the catalogue, whose sync fails: how its commit ended is not known.
+    let name = json!({"name": "Other"});
+    assert_eq!(workspace.manage(&mut server.connect(), "PATCH", "", Some(&name)).unwrap().status, 503);
+    assert_eq!(server.ended(), Some(74));
+    disk.fail_syncs(false);
+    assert_eq!(launch.start().get("/readyz").status, 200);
 }

@@ -51,6 +51,8 @@ impl Launch {
                 command.env_remove(name);
             }
         }
+        // Whoever runs the tests may be a service of systemd.
+        command.env_remove("NOTIFY_SOCKET").env_remove("INVOCATION_ID");
         command.arg(subcommand).stdin(Stdio::null());
         command
             .env("MUSTER_DATA_DIR", &self.data_dir)
@@ -131,6 +133,16 @@ impl Launch {
 
     /// Starts a server whose standard error is closed.
     pub(crate) fn start_without_stderr(&self) -> Server {
+        self.start_in_shell("exec \"$0\" serve --listen 127.0.0.1:0 2>&-")
+    }
+
+    /// Starts a server that may have so many descriptors and no more.
+    pub(crate) fn start_with_descriptors(&self, most: u32) -> Server {
+        self.start_in_shell(&format!("ulimit -n {most} && exec \"$0\" serve --listen 127.0.0.1:0 2>/dev/null"))
+    }
+
+    /// Starts a server through a script, which finds the program in `$0`.
+    fn start_in_shell(&self, script: &str) -> Server {
         let serve = self.command("serve");
         let mut command = Command::new("sh");
         for (name, value) in serve.get_envs() {
@@ -139,7 +151,6 @@ impl Launch {
                 None => command.env_remove(name),
             };
         }
-        let script = "exec \"$0\" serve --listen 127.0.0.1:0 2>&-";
         command.args(["-c", script]).arg(&self.program).stdin(Stdio::null()).stdout(Stdio::piped());
         Server::of(command)
     }
@@ -215,6 +226,11 @@ impl Server {
         // The shell's own `kill`: the standard library sends only SIGKILL.
         let sent = Command::new("sh").arg("-c").arg(format!("kill -TERM {}", self.child.id())).status().unwrap();
         assert!(sent.success(), "SIGTERM could not be sent");
+        self.ended()
+    }
+
+    /// Waits for it to end by itself; the exit code, `None` if it did not end in time or by a signal.
+    pub(crate) fn ended(&mut self) -> Option<i32> {
         let deadline = Instant::now() + STOP_TIMEOUT;
         while Instant::now() < deadline {
             if let Some(status) = self.child.try_wait().unwrap() {
