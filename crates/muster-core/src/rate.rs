@@ -2,7 +2,7 @@
 
 use crate::limits::RATE_SECONDS;
 use crate::settings::RateLimits;
-use crate::time::Timestamp;
+use crate::time::Moment;
 
 /// A class of what is counted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -81,28 +81,29 @@ pub struct Status {
 /// What was spent in each second of the window.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RateWindow {
-    /// The newest second, since 1970.
-    newest: i64,
+    /// The newest second of the monotonic clock; None before the first look.
+    newest: Option<u64>,
     /// What was spent by age in seconds: 0 is the newest.
     spent: Box<[[u32; 3]; RATE_SECONDS]>,
 }
 
 impl Default for RateWindow {
     fn default() -> Self {
-        Self { newest: i64::MIN / 2, spent: Box::new([[0; 3]; RATE_SECONDS]) }
+        Self { newest: None, spent: Box::new([[0; 3]; RATE_SECONDS]) }
     }
 }
 
 impl RateWindow {
-    /// The window as it is at an instant; a clock that went back counts as standing still.
-    pub fn at(&self, now: Timestamp) -> Self {
+    /// The window as it is at a moment, by the monotonic clock: a wall clock that jumps changes no budget (behaviour.md 1.7.d).
+    pub fn at(&self, now: Moment) -> Self {
         let mut window = self.clone();
-        let passed = now.0.div_euclid(1_000).saturating_sub(self.newest);
+        let second = now.micros / 1_000_000;
+        let passed = self.newest.map_or(u64::MAX, |newest| second.saturating_sub(newest));
         if passed > 0 {
             let by = usize::try_from(passed).unwrap_or(RATE_SECONDS).min(RATE_SECONDS);
             window.spent.rotate_right(by % RATE_SECONDS);
             window.spent[..by].fill([0; 3]);
-            window.newest = now.0.div_euclid(1_000);
+            window.newest = Some(second);
         }
         window
     }
@@ -173,11 +174,23 @@ impl RateWindow {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::time::Timestamp;
 
     const TEN: RateLimits = RateLimits { users: 10, events: 0, devices: 10 };
 
-    fn at(window: &RateWindow, second: i64) -> RateWindow {
-        window.at(Timestamp(second * 1_000))
+    fn at(window: &RateWindow, second: u64) -> RateWindow {
+        window.at(Moment { micros: second * 1_000_000, ..Moment::default() })
+    }
+
+    // Fails when `at` reads the wall clock.
+    #[test]
+    fn a_wall_clock_that_jumps_changes_no_budget() {
+        let jumped = |second: u64, wall: i64| Moment { at: Timestamp(wall), micros: second * 1_000_000 };
+        let mut window = RateWindow::default().at(jumped(100, 0));
+        assert_eq!(window.spend(TEN, Cost([6, 0, 0])), Ok(()));
+        let ahead = window.at(jumped(101, 315_360_000_000));
+        assert_eq!(ahead.used(Class::Users), 6);
+        assert_eq!(ahead.at(jumped(161, 0)).used(Class::Users), 0);
     }
 
     #[test]

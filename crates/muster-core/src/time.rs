@@ -19,6 +19,11 @@ pub struct Moment {
 pub trait Clock: Send + Sync {
     /// The time now.
     fn now(&self) -> Moment;
+
+    /// Why the instants that it tells cannot be believed now, so that nothing may be stored under them; None if they can.
+    fn distrust(&self) -> Option<&'static str> {
+        None
+    }
 }
 
 /// A date text of the API, read (FACTS 6.1): an instant, or a local time without a zone.

@@ -51,6 +51,8 @@ pub enum Storage {
         accept_loss: bool,
         /// Go on with a catalogue that was lost or is older than its workspaces.
         accept_catalogue: bool,
+        /// Take the clock as it is, though it is behind what is stored or far ahead of it.
+        accept_clock: bool,
     },
 }
 
@@ -195,10 +197,10 @@ impl App {
         check_tokens(&options.admin_token, options.read_token.as_deref())?;
         let engine: Arc<dyn Engine> = match options.storage {
             Storage::Memory => Arc::new(Memory::new(Arc::clone(&options.clock))),
-            Storage::Directory { path, accept_loss, accept_catalogue } => {
+            Storage::Directory { path, accept_loss, accept_catalogue, accept_clock } => {
                 let defaults = SqliteOptions::new(path, Arc::clone(&options.clock));
                 let open_max = options.workspaces_open;
-                let settings = SqliteOptions { accept_loss, accept_catalogue, open_max, ..defaults };
+                let settings = SqliteOptions { accept_loss, accept_catalogue, accept_clock, open_max, ..defaults };
                 Arc::new(Sqlite::open(settings)?)
             }
         };
@@ -311,7 +313,8 @@ impl App {
         if self.draining.load(Ordering::Acquire) {
             return Some(("the server is stopping", None));
         }
-        let failed = self.engine.health().failed;
+        let health = self.engine.health();
+        let failed = health.failed;
         if let Some(why) = &failed
             && !self.said_not_ready.swap(true, Ordering::AcqRel)
         {
@@ -320,7 +323,8 @@ impl App {
         if failed.is_none() {
             self.said_not_ready.store(false, Ordering::Release);
         }
-        failed.map(|why| (if self.needs_restart() { NOT_WRITABLE } else { NOT_WRITABLE_NOW }, Some(why)))
+        let reason = if health.needs_restart { NOT_WRITABLE } else { NOT_WRITABLE_NOW };
+        failed.map(|why| (health.clock.map_or(reason, |_| CLOCK), Some(why)))
     }
 
     /// Whether the storage cannot be written any more until the process is started anew.
@@ -426,6 +430,9 @@ fn log_trouble(trouble: &Trouble) {
 /// Why it is not ready, for everybody: which workspace it is about is in the log.
 const NOT_WRITABLE: &str =
     "the storage cannot be written: the server's log says why; if the disk is well again, restart the server";
+/// The same of a clock that cannot be believed.
+const CLOCK: &str =
+    "nothing is stored while the server's clock cannot be believed: set it right, or see the server's log";
 /// The same of what heals.
 const NOT_WRITABLE_NOW: &str =
     "the storage cannot be written just now: the server's log says why; it goes on by itself when the cause is gone";

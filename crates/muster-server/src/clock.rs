@@ -1,19 +1,39 @@
 //! The one door to the system clock and to randomness. Everything else gets both as arguments, so that tests can step
 //! the one and fix the other.
 
-use muster_core::time::{Clock, Moment, Timestamp};
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
+mod steps;
 
-/// The clock of the machine.
+use muster_core::time::{Clock, Moment, Timestamp};
+use rustix::time::{ClockId, clock_gettime};
+use std::path::Path;
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
+pub use steps::Seen;
+use steps::Steps;
+
+/// The clock of the machine. It notices when somebody sets the wall clock, by a clock that nobody can set and that runs on
+/// while the machine sleeps.
 #[derive(Debug)]
 pub struct SystemClock {
     started: Instant,
+    steps: Steps,
 }
 
 impl SystemClock {
     /// A clock whose monotonic readings count from now.
     pub fn new() -> Self {
-        Self { started: Instant::now() }
+        Self { started: Instant::now(), steps: Steps::since(reading(), None) }
+    }
+
+    /// A clock that must agree with what an earlier process of the same boot saw of it.
+    pub fn after(seen: Option<Seen>) -> Self {
+        Self { started: Instant::now(), steps: Steps::since(reading(), seen) }
+    }
+
+    /// What a later process of the same boot can compare with; None where nothing tells one boot from another, and while
+    /// the clock cannot be believed.
+    pub fn seen(&self) -> Option<Seen> {
+        let (wall, elapsed) = reading();
+        self.steps.distrust((wall, elapsed)).is_none().then(|| Some(Seen { boot: boot()?, wall, elapsed }))?
     }
 }
 
@@ -23,13 +43,37 @@ impl Default for SystemClock {
     }
 }
 
+fn wall() -> i64 {
+    #[expect(clippy::disallowed_methods, reason = "this file is the only door to the clock")]
+    let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since_1970.as_millis()).unwrap_or(i64::MAX)
+}
+
+/// The wall clock, and the time since the boot with the machine's sleep in it, both in milliseconds.
+fn reading() -> (i64, i64) {
+    #[cfg(target_os = "linux")]
+    let clock = ClockId::Boottime;
+    // Elsewhere this one runs on while the machine sleeps.
+    #[cfg(not(target_os = "linux"))]
+    let clock = ClockId::Monotonic;
+    let elapsed = clock_gettime(clock);
+    (wall(), elapsed.tv_sec * 1_000 + elapsed.tv_nsec / 1_000_000)
+}
+
+/// What tells this boot of the machine from others; None where the system does not say.
+pub fn boot() -> Option<Box<str>> {
+    let text = std::fs::read_to_string(Path::new("/proc/sys/kernel/random/boot_id")).ok()?;
+    Some(text.trim().into())
+}
+
 impl Clock for SystemClock {
     fn now(&self) -> Moment {
-        #[expect(clippy::disallowed_methods, reason = "this file is the only door to the clock")]
-        let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        let millis = i64::try_from(since_1970.as_millis()).unwrap_or(i64::MAX);
         let micros = u64::try_from(self.started.elapsed().as_micros()).unwrap_or(u64::MAX);
-        Moment { at: Timestamp(millis), micros }
+        Moment { at: Timestamp(wall()), micros }
+    }
+
+    fn distrust(&self) -> Option<&'static str> {
+        self.steps.distrust(reading())
     }
 }
 

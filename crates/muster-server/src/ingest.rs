@@ -186,7 +186,7 @@ impl Ingest {
     /// Dry runs have a budget of their own, of the same size (behaviour.md 1.3).
     fn spend_dry(&self, app: &App, elements: &[Element]) -> Result<(), Refused> {
         let mut window = self.entry.lane.dry_window.lock().unwrap_or_else(PoisonError::into_inner);
-        *window = window.at(app.now());
+        *window = window.at(app.clock.now());
         window.spend(self.entry.settings.limits, cost(elements)).map_err(|(class, refusal)| match refusal {
             Refusal::Wait { seconds } => Refused::Wait(class, seconds),
             Refusal::Never { limit } => Refused::Never(class, limit),

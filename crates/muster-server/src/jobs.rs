@@ -65,8 +65,8 @@ async fn every(app: &Arc<App>, job: Job) {
         tokio::time::sleep(job.period()).await;
         for entry in app.workspaces.all() {
             let done = guarded(job.round(app, entry.id())).await;
-            // Its data cannot be used, which was said at the start.
-            if matches!(done, Err(EngineError::Damaged(_))) {
+            // Its data cannot be used, or nothing may be stored now: both are said where they are noticed.
+            if matches!(done, Err(EngineError::Damaged(_) | EngineError::Clock(_))) {
                 continue;
             }
             if let Err(error) = done {

@@ -9,6 +9,11 @@ pub const CONNECTIONS_MAX: usize = 4_096;
 const DESCRIPTORS_KEPT: u64 = 128;
 /// Descriptors of an open workspace: its writer has three, and four kept readers two each.
 const DESCRIPTORS_OF_A_WORKSPACE: u64 = 11;
+/// Largest step of the wall clock that is taken, in milliseconds: one that is set right by hand or by a time server is off
+/// by less.
+pub const CLOCK_STEP_MS_MAX: i64 = 600_000;
+/// How often it is noted what was seen of the clock.
+pub const CLOCK_NOTE_PERIOD: Duration = Duration::from_secs(60);
 /// How often it is looked whether only a restart helps: whoever waits for the process to end waits so long at most.
 pub const POISON_PERIOD: Duration = Duration::from_millis(500);
 

@@ -32,6 +32,8 @@ pub const JOB_FAILURES: &str = "muster_job_failures";
 pub const LOG_LINES_DROPPED: &str = "muster_log_lines_dropped";
 /// Whether the engine can write: 1 or 0.
 pub const ENGINE_WRITABLE: &str = "muster_engine_writable";
+/// Whether the clock can be believed: 1 or 0.
+pub const CLOCK_BELIEVED: &str = "muster_clock_believed";
 /// Workspaces whose data cannot be used.
 pub const WORKSPACES_DAMAGED: &str = "muster_workspaces_damaged";
 /// Folders of workspaces that the catalogue does not know.
@@ -181,6 +183,7 @@ impl Collector for EngineFigures {
         let Health {
             failed,
             needs_restart: _,
+            clock,
             queued,
             groups,
             decisions,
@@ -196,6 +199,7 @@ impl Collector for EngineFigures {
         let damaged = troubles.len() as u64 - orphans;
         gauge(&mut encoder, WORKSPACES_DAMAGED, "Workspaces whose data cannot be used", damaged)?;
         gauge(&mut encoder, ENGINE_WRITABLE, "Whether the engine can write", u64::from(failed.is_none()))?;
+        gauge(&mut encoder, CLOCK_BELIEVED, "Whether the clock can be believed", u64::from(clock.is_none()))?;
         gauge(&mut encoder, QUEUE_DEPTH, "Decisions that wait or run", queued)?;
         gauge(&mut encoder, WAL_BYTES, "Bytes of write-ahead log", wal_bytes)?;
         counter(&mut encoder, DECISIONS, "Decisions committed", decisions)?;

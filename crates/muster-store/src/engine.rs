@@ -203,6 +203,9 @@ pub enum EngineError {
     /// later try may pass.
     #[error("the storage could not be used just now, and nothing was stored: {0}")]
     Busy(Arc<str>),
+    /// The clock cannot be believed; nothing was stored, and it goes on when the clock is right.
+    #[error("nothing is stored while the clock cannot be believed: {0}")]
+    Clock(&'static str),
     /// The disk is full; nothing of the group was stored, and it goes on when there is room.
     #[error("the disk is full")]
     Full,
@@ -229,6 +232,8 @@ impl EngineError {
 pub struct Health {
     /// Why it cannot write, if it cannot.
     pub failed: Option<Arc<str>>,
+    /// Why the clock cannot be believed, if it cannot; then `failed` says so, too.
+    pub clock: Option<&'static str>,
     /// What failed does not heal in this process: a sync failed, or it is not known how a commit ended.
     pub needs_restart: bool,
     /// Decisions that wait or run, over all lanes.

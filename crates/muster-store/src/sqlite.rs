@@ -23,6 +23,7 @@ mod state;
 mod synced;
 mod table;
 mod trouble;
+mod trust;
 mod verify;
 mod writer;
 
@@ -42,7 +43,7 @@ use look::Look;
 use muster_core::id::WorkspaceId;
 use muster_core::rate::RateWindow;
 use muster_core::record::Request;
-use muster_core::time::Clock;
+use muster_core::time::{Clock, Timestamp};
 use own_entry::Versioned;
 use schema::SchemaError;
 use std::collections::BTreeMap;
@@ -51,6 +52,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::sync_channel;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::thread::{self, JoinHandle};
+use trust::Trust;
 use writer::{Writer, WriterError};
 
 /// How the engine is opened.
@@ -64,6 +66,8 @@ pub struct SqliteOptions {
     pub accept_loss: bool,
     /// Go on with a catalogue that was lost, or that is older than what workspaces keep of it.
     pub accept_catalogue: bool,
+    /// Take the clock as it is, though it is behind what is stored or far ahead of it.
+    pub accept_clock: bool,
     /// Threads that commit.
     pub committers: usize,
     /// Workspaces whose connections stay open.
@@ -83,6 +87,7 @@ impl SqliteOptions {
             clock,
             accept_loss: false,
             accept_catalogue: false,
+            accept_clock: false,
             committers: thread::available_parallelism().map_or(1, usize::from),
             open_max: 64,
             binding_map_bytes_max: 1 << 30,
@@ -105,6 +110,7 @@ struct Inner {
     closing: AtomicBool,
     /// Folders that the catalogue does not know, when somebody looked last.
     orphans: Mutex<Vec<String>>,
+    trust: Trust,
 }
 
 /// The embedded engine.
@@ -174,6 +180,7 @@ impl Sqlite {
             ticks: AtomicU64::new(0),
             closing: AtomicBool::new(false),
             orphans: Mutex::default(),
+            trust: Trust::new(options.accept_clock),
             options,
         };
         inner.look_at_all()?;
@@ -199,10 +206,12 @@ impl Sqlite {
 impl Inner {
     /// Opens every workspace once, so that what is wrong with it shows at the start.
     fn look_at_all(&self) -> Result<(), OpenError> {
-        let mut newer = Vec::new();
+        let (mut newer, mut newest) = (Vec::new(), Timestamp::default());
         for (place, lane) in self.all_lanes().iter().enumerate() {
             let mut writer = locked(&lane.writer);
-            match self.look_at(lane, &mut writer) {
+            let looked = self.look_at(lane, &mut writer);
+            newest = writer.as_ref().map_or(newest, |writer| newest.max(writer.counters().now));
+            match looked {
                 Ok(false) => newer.push(lane.id.to_string()),
                 Ok(true) if place < self.options.open_max => {}
                 Ok(true) => lane.close(&mut writer).map_err(|error| refusal(&lane.folder, None, error.into()))?,
@@ -215,6 +224,7 @@ impl Inner {
                 }
             }
         }
+        self.trust.start(&*self.clock, newest);
         let path = self.directory.catalogue();
         if newer.is_empty() { Ok(()) } else { Err(OpenError::OldCatalogue { path, workspaces: newer.join(", ") }) }
     }
@@ -307,6 +317,7 @@ impl Engine for Sqlite {
         if self.inner.is_closing() {
             return Err(closed());
         }
+        self.inner.trust.judge(&*self.inner.clock, Timestamp::default())?;
         let made = self.inner.write_catalogue(|catalogue| {
             if catalogue.has_alike(&workspace.id)? {
                 return Ok(Err(Created::Taken));
@@ -415,16 +426,22 @@ impl Engine for Sqlite {
 
     fn health(&self) -> Health {
         let mut health = self.inner.gauges.health();
+        health.clock = self.inner.trust.of_all(&*self.inner.clock);
         let orphans = locked(&self.inner.orphans).clone();
         health.troubles = orphans.into_iter().map(|folder| Trouble::Orphan { folder: folder.into() }).collect();
         for lane in self.inner.all_lanes() {
             health.wal_bytes += lane.pages.load(Ordering::Relaxed) * settings::PAGE_BYTES;
-            if let Some(why) = lane.ailing() {
-                health.failed.get_or_insert(why);
+            match lane.ailing() {
+                None => {}
+                Some(EngineError::Clock(why)) => health.clock = Some(why),
+                Some(error) => drop(health.failed.get_or_insert_with(|| error.to_string().into())),
             }
             if let Some(why) = lane.damaged() {
                 health.troubles.push(Trouble::Damaged { workspace: lane.id.clone(), why: why.clone() });
             }
+        }
+        if let Some(why) = health.clock {
+            health.failed.get_or_insert_with(|| EngineError::Clock(why).to_string().into());
         }
         health
     }

@@ -4,6 +4,7 @@
 
 mod sqlite {
     mod access;
+    mod clock;
     mod damage;
     mod full;
     mod lanes;

@@ -115,7 +115,12 @@ impl Server {
     }
 
     fn local(&self) -> Result<Client, OpenError> {
-        let storage = Storage::Directory { path: self.data_dir.clone(), accept_loss: false, accept_catalogue: false };
+        let storage = Storage::Directory {
+            path: self.data_dir.clone(),
+            accept_loss: false,
+            accept_catalogue: false,
+            accept_clock: false,
+        };
         // Nobody else can call it: the token is for this process alone.
         let token = secret(&SystemRandom);
         let options = Options::new(storage, Arc::new(SystemClock::new()), Arc::new(SystemRandom), token.clone());

@@ -16,7 +16,7 @@ const LISTEN: &str = "127.0.0.1:8080";
 /// The file that is read if it is there and no other is named.
 const FILE: &str = "muster.toml";
 /// The keys of the file: the flags with underscores.
-const KEYS: [&str; 15] = [
+const KEYS: [&str; 16] = [
     "data_dir",
     "listen",
     "dev",
@@ -31,6 +31,7 @@ const KEYS: [&str; 15] = [
     "log",
     "accept_loss",
     "accept_catalogue",
+    "accept_clock",
     "exit_when_poisoned",
 ];
 
@@ -88,6 +89,9 @@ pub(crate) struct Serve {
         default_missing_value = "true"
     )]
     accept_catalogue: Option<bool>,
+    /// Take the clock as it is, though it is behind what is stored, far ahead of it, or jumped
+    #[arg(long, env = "MUSTER_ACCEPT_CLOCK", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    accept_clock: Option<bool>,
     /// End with code 74 when the storage cannot be written until a restart [default: true under systemd, else false]
     #[arg(
         long,
@@ -115,6 +119,7 @@ pub(crate) struct Settings {
     pub(crate) log: String,
     pub(crate) accept_loss: bool,
     pub(crate) accept_catalogue: bool,
+    pub(crate) accept_clock: bool,
     pub(crate) exit_when_poisoned: bool,
 }
 
@@ -160,6 +165,7 @@ impl Serve {
             log: self.log.or(file.text("log")?).unwrap_or_else(|| "info".to_owned()),
             accept_loss: self.accept_loss.or(file.boolean("accept_loss")?).unwrap_or(false),
             accept_catalogue: self.accept_catalogue.or(file.boolean("accept_catalogue")?).unwrap_or(false),
+            accept_clock: self.accept_clock.or(file.boolean("accept_clock")?).unwrap_or(false),
             exit_when_poisoned: self
                 .exit_when_poisoned
                 .or(file.boolean("exit_when_poisoned")?)

@@ -9,6 +9,7 @@ mod config;
 mod descriptors;
 mod logs;
 mod operate;
+mod seen;
 mod serve;
 
 use clap::{Parser, Subcommand};

@@ -2,7 +2,7 @@
 
 use crate::config::{Serve, Settings};
 use crate::logs::{self, Lines};
-use crate::{descriptors, say_if_possible};
+use crate::{descriptors, say_if_possible, seen};
 use anyhow::{Context as _, bail};
 use muster_server::app::{App, Options, Storage, secret};
 use muster_server::clock::{SystemClock, SystemRandom};
@@ -52,12 +52,14 @@ fn serve_with(settings: &Settings, lines: &Lines) -> anyhow::Result<ExitCode> {
     };
     let (connections, workspaces) = shares(descriptors::raise());
     let (token, is_new_token) = admin_token(settings)?;
+    let clock = seen::clock(&settings.data_dir, settings.accept_clock);
     let storage = Storage::Directory {
         path: settings.data_dir.clone(),
         accept_loss: settings.accept_loss,
         accept_catalogue: settings.accept_catalogue,
+        accept_clock: settings.accept_clock,
     };
-    let mut options = Options::new(storage, Arc::new(SystemClock::new()), Arc::new(SystemRandom), token.clone());
+    let mut options = Options::new(storage, Arc::<SystemClock>::clone(&clock), Arc::new(SystemRandom), token.clone());
     options.read_token.clone_from(&settings.read_token);
     options.trusted_proxies.clone_from(&settings.trusted_proxies);
     options.hosts = hosts(settings);
@@ -95,8 +97,12 @@ fn serve_with(settings: &Settings, lines: &Lines) -> anyhow::Result<ExitCode> {
             let file = token_file(&settings.data_dir);
             say_if_possible(dev_words(&reachable, (dev_key.as_deref(), is_local), (&file, shown)));
         }
-        serve(Arc::clone(&app), listening, stop).await.context("the server failed")
+        let noting = tokio::spawn(seen::keep_noting(settings.data_dir.clone(), Arc::clone(&clock)));
+        let served = serve(Arc::clone(&app), listening, stop).await.context("the server failed");
+        noting.abort();
+        served
     });
+    seen::note(&settings.data_dir, &clock);
     // It cannot be reached any more; a file that stays would only mislead.
     let _gone = fs::remove_file(url_file(&settings.data_dir));
     let is_poisoned = settings.exit_when_poisoned && app.needs_restart();
@@ -122,7 +128,7 @@ fn keep_token(data_dir: &Path, token: &str) -> anyhow::Result<()> {
 }
 
 /// Writes a file that only this user can read.
-fn write_private(path: &Path, text: &str) -> anyhow::Result<()> {
+pub(crate) fn write_private(path: &Path, text: &str) -> anyhow::Result<()> {
     let file = fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path);
     let written = file.and_then(|mut file| {
         file.write_all(text.as_bytes())?;

@@ -133,7 +133,7 @@ fn admit(import: &Import, facts: &Facts, now: Moment) -> Result<Option<RateWindo
     if import.dry {
         return Ok(None);
     }
-    let mut rate = facts.rate.at(now.at);
+    let mut rate = facts.rate.at(now);
     match rate.spend(import.settings.limits, cost(&import.elements)) {
         Ok(()) => Ok(Some(rate)),
         Err((class, refusal)) => Err(ImportOutcome::RateLimited(class, refusal)),

@@ -123,7 +123,7 @@ fn spend(call: &Call<'_>, really: bool) -> Result<(), u32> {
     let mut cost = Cost::default();
     cost.add(Class::Users, 1);
     let mut window = call.entry.lane.delete_window.lock().unwrap_or_else(PoisonError::into_inner);
-    let mut now = window.at(call.app.now());
+    let mut now = window.at(call.app.clock.now());
     let fits = now.spend(DELETE_LIMITS, cost);
     if really {
         *window = now;

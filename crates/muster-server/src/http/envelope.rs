@@ -84,7 +84,7 @@ fn rate_headers(app: &App, (entry, budget): (&Entry, Budget), headers: &mut Head
     if limits.users == 0 && limits.events == 0 && limits.devices == 0 {
         return;
     }
-    let Some(status) = window.at(app.now()).status(limits) else { return };
+    let Some(status) = window.at(app.clock.now()).status(limits) else { return };
     headers.insert(RATE_LIMIT, status.limit.into());
     headers.insert(RATE_REMAINING, status.remaining.into());
     headers.insert(RATE_RESET, status.reset_seconds.into());

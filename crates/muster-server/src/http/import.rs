@@ -286,16 +286,18 @@ impl Call<'_> {
             EngineError::Overloaded | EngineError::Stale | EngineError::Busy(_) => {
                 (Failure::Unavailable, OVERLOAD_RETRY_SECONDS)
             }
-            EngineError::Unavailable(_) | EngineError::Full | EngineError::Damaged(_) => {
+            EngineError::Unavailable(_) | EngineError::Full | EngineError::Damaged(_) | EngineError::Clock(_) => {
                 (Failure::Unavailable, UNAVAILABLE_RETRY_SECONDS)
             }
             // The workspace went between the key check and the decision: whoever asks again is told the same.
             EngineError::UnknownWorkspace => (Failure::KeyMismatch, 0),
             EngineError::Corrupt(_) | EngineError::Broken(_) => (Failure::Internal, 0),
         };
-        if failure != Failure::KeyMismatch
-            && !matches!(error, EngineError::Overloaded | EngineError::Stale | EngineError::Damaged(_))
-        {
+        let is_said_elsewhere = matches!(
+            error,
+            EngineError::Overloaded | EngineError::Stale | EngineError::Damaged(_) | EngineError::Clock(_)
+        );
+        if failure != Failure::KeyMismatch && !is_said_elsewhere {
             tracing::error!(workspace = %self.entry.id(), %error, "a request could not be stored");
         }
         let mut response = refusal(self.app, self.api, &failure, Some((&self.entry, self.budget())));

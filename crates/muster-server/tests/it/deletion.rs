@@ -71,7 +71,10 @@ fn what_a_deleted_user_held_once_goes_with_it() {
     let path = home.path().join("data");
     let at = path.clone();
     let world = World::with(
-        |options| options.storage = Storage::Directory { path: at, accept_loss: false, accept_catalogue: false },
+        |options| {
+            options.storage =
+                Storage::Directory { path: at, accept_loss: false, accept_catalogue: false, accept_clock: false }
+        },
         |_| {},
     );
     let workspace = resolving(&world);

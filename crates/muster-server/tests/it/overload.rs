@@ -101,7 +101,8 @@ fn held() -> (World, Arc<HeldClock>, tempfile::TempDir) {
     let (path, shared) = (folder.path().to_owned(), Arc::clone(&clock));
     let world = World::with(
         move |options| {
-            options.storage = Storage::Directory { path, accept_loss: false, accept_catalogue: false };
+            options.storage =
+                Storage::Directory { path, accept_loss: false, accept_catalogue: false, accept_clock: false };
             options.clock = shared;
         },
         |_| {},

@@ -13,7 +13,10 @@ fn on_disk() -> (TempDir, World) {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("data");
     let world = World::with(
-        |options| options.storage = Storage::Directory { path, accept_loss: false, accept_catalogue: false },
+        |options| {
+            options.storage =
+                Storage::Directory { path, accept_loss: false, accept_catalogue: false, accept_clock: false }
+        },
         |_| {},
     );
     (dir, world)

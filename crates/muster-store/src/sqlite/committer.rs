@@ -130,6 +130,7 @@ fn turn(inner: &Inner, lane: &Lane, writer: &mut Option<Writer>, load: Load) {
         bounds: &inner.options.bounds,
         revision: lane.entry().revision,
         rate: lane.rate(),
+        trust: &inner.trust,
         probe: lane.ailing().is_some(),
         savepoints: false,
     };
@@ -184,6 +185,7 @@ fn reconfigure(
     writer: &Writer,
     change: crate::engine::Configure,
 ) -> Result<Workspace, EngineError> {
+    inner.trust.judge(&*inner.clock, writer.counters().now)?;
     let entry = lane.entry();
     let changed = catch_unwind(AssertUnwindSafe(|| change(&entry, writer.counters())))
         .map_err(|_| EngineError::Broken("the change of the entry panicked".into()))?;

@@ -45,6 +45,7 @@ impl Gauges {
         let load = |n: &AtomicU64| n.load(Ordering::Relaxed);
         let failed = locked(&self.failed).clone();
         Health {
+            clock: None,
             needs_restart: failed.is_some(),
             failed,
             queued: load(&self.queued),

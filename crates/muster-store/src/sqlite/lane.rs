@@ -71,7 +71,7 @@ struct Queue {
     /// Nothing is taken any more, for this reason.
     stopped: Option<EngineError>,
     /// Why the last group could not be stored, where nothing of it was written: it is tried again.
-    ailing: Option<Arc<str>>,
+    ailing: Option<EngineError>,
     entry: Arc<Workspace>,
     rate: RateWindow,
 }
@@ -261,15 +261,16 @@ impl Lane {
     }
 
     /// Why the last group could not be stored.
-    pub(crate) fn ailing(&self) -> Option<Arc<str>> {
+    pub(crate) fn ailing(&self) -> Option<EngineError> {
         locked(&self.queue).ailing.clone()
     }
 
     /// Whether the lane can store: None, or an error after which it is tried again until it can.
     pub(crate) fn set_ailing(&self, error: Option<&EngineError>) {
         locked(&self.queue).ailing = match error {
-            Some(EngineError::Full) => Some("the disk is full".into()),
-            Some(EngineError::Busy(why) | EngineError::Unavailable(why)) => Some(why.clone()),
+            Some(EngineError::Full | EngineError::Busy(_) | EngineError::Unavailable(_) | EngineError::Clock(_)) => {
+                error.cloned()
+            }
             _ => None,
         };
     }

@@ -10,6 +10,7 @@ use super::settings;
 use super::state::State;
 use super::synced::Synced;
 use super::trouble;
+use super::trust::Trust;
 use crate::bounds::Bounds;
 use crate::engine::{EngineError, Job};
 use crate::rounds::{self, Verdict};
@@ -83,6 +84,8 @@ pub(crate) struct Turn<'a> {
     pub(crate) rate: RateWindow,
     /// Commit even if nothing changed: to see whether a full disk has room again.
     pub(crate) probe: bool,
+    /// What is judged of the clock before anything is decided.
+    pub(crate) trust: &'a Trust,
     /// Decisions are written in savepoints; the writer sets it.
     pub(crate) savepoints: bool,
 }
@@ -201,6 +204,7 @@ impl Writer {
         refused: &[Request],
         turn: &mut Turn<'_>,
     ) -> Result<Ended, Failed> {
+        turn.trust.judge(turn.clock, self.now.max(self.state.counters.now))?;
         if !jobs.is_empty() {
             // Nothing was written yet: damage that is found here is the decisions' answer, not the lane's end.
             self.bindings.load(&self.conn).map_err(|error| Failed { error, poison: false })?;

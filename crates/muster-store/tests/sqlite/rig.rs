@@ -46,8 +46,9 @@ impl Home {
         Sqlite::open(self.options())
     }
 
+    /// An engine for the suite, whose decisions move `now` far from the clock.
     pub(crate) fn into_engine(self, bounds: Bounds) -> Housed {
-        let engine = Sqlite::open(SqliteOptions { bounds, ..self.options() }).unwrap();
+        let engine = Sqlite::open(SqliteOptions { bounds, accept_clock: true, ..self.options() }).unwrap();
         Housed { engine, _home: self }
     }
 }

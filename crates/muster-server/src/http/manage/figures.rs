@@ -26,7 +26,7 @@ pub(crate) async fn rates(call: Call) -> Answer {
     let entry = call.entry()?;
     let now = call.app.now();
     let (minutes, last) = entry.lane.pulse.rates(now);
-    let window = call.app.engine.rate(entry.id()).at(now);
+    let window = call.app.engine.rate(entry.id()).at(call.app.clock.now());
     let of = |class: Class| json!({"used": window.used(class), "limit": class.limit(entry.settings.limits)});
     let budget: Map<String, Json> = Class::ALL.into_iter().map(|class| (class.name().to_owned(), of(class))).collect();
     let answer = json!({

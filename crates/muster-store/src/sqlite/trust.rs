@@ -1,0 +1,66 @@
+//! Whether the clock can be believed: nothing is stored under a time that is wrong, since `now` never goes backwards, and
+//! what is past its time goes (docs/adr/0020).
+
+use crate::bounds::{CLOCK_AHEAD_MS_MAX, CLOCK_BEHIND_MS_MAX};
+use crate::engine::EngineError;
+use muster_core::time::{Clock, Timestamp};
+use std::sync::atomic::{AtomicI64, Ordering};
+
+/// There is no newest time that the clock is far ahead of.
+const NONE: i64 = i64::MAX;
+
+/// What is judged, and what the operator said.
+pub(crate) struct Trust {
+    /// The operator takes the clock as it is, though it is behind or far ahead of what is stored.
+    accepted: bool,
+    /// The newest stored time, if the clock was far ahead of it at the start and still is.
+    ahead_of: AtomicI64,
+}
+
+impl Trust {
+    pub(crate) fn new(accepted: bool) -> Self {
+        Self { accepted, ahead_of: AtomicI64::new(NONE) }
+    }
+
+    /// Compares the clock with the newest time of all workspaces, at the start.
+    pub(crate) fn start(&self, clock: &dyn Clock, newest: Timestamp) {
+        if !self.accepted && newest > Timestamp::default() {
+            self.ahead_of.store(newest.0, Ordering::Release);
+            let _forgotten_if_it_is_not = self.of_all(clock);
+        }
+    }
+
+    /// Why nothing is stored in any workspace.
+    pub(crate) fn of_all(&self, clock: &dyn Clock) -> Option<&'static str> {
+        if let Some(why) = clock.distrust() {
+            return Some(why);
+        }
+        let newest = self.ahead_of.load(Ordering::Acquire);
+        if newest != NONE && clock.now().at.0.saturating_sub(newest) > CLOCK_AHEAD_MS_MAX {
+            return Some(
+                "it is more than a year ahead of the newest stored time: if it is right, start with --accept-clock",
+            );
+        }
+        // It was never so far ahead, or is right now; from here on the server sees it move.
+        self.ahead_of.store(NONE, Ordering::Release);
+        None
+    }
+
+    /// Judges the clock for a workspace whose newest time is this.
+    ///
+    /// # Errors
+    /// [`EngineError::Clock`].
+    pub(crate) fn judge(&self, clock: &dyn Clock, newest: Timestamp) -> Result<(), EngineError> {
+        if let Some(why) = self.of_all(clock) {
+            return Err(EngineError::Clock(why));
+        }
+        let behind = newest.0.saturating_sub(clock.now().at.0);
+        if behind > CLOCK_BEHIND_MS_MAX && !self.accepted {
+            return Err(EngineError::Clock(
+                "it is more than ten minutes behind a time that is stored: set it right, or if it is right now and was ahead \
+                 once, start with --accept-clock",
+            ));
+        }
+        Ok(())
+    }
+}
