@@ -81,15 +81,15 @@ pub struct Status {
 /// What was spent in each second of the window.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RateWindow {
-    /// The newest second of the monotonic clock; None before the first look.
-    newest: Option<u64>,
+    /// The newest second of the monotonic clock.
+    newest: u64,
     /// What was spent by age in seconds: 0 is the newest.
     spent: Box<[[u32; 3]; RATE_SECONDS]>,
 }
 
 impl Default for RateWindow {
     fn default() -> Self {
-        Self { newest: None, spent: Box::new([[0; 3]; RATE_SECONDS]) }
+        Self { newest: 0, spent: Box::new([[0; 3]; RATE_SECONDS]) }
     }
 }
 
@@ -98,12 +98,12 @@ impl RateWindow {
     pub fn at(&self, now: Moment) -> Self {
         let mut window = self.clone();
         let second = now.micros / 1_000_000;
-        let passed = self.newest.map_or(u64::MAX, |newest| second.saturating_sub(newest));
+        let passed = second.saturating_sub(self.newest);
         if passed > 0 {
             let by = usize::try_from(passed).unwrap_or(RATE_SECONDS).min(RATE_SECONDS);
             window.spent.rotate_right(by % RATE_SECONDS);
             window.spent[..by].fill([0; 3]);
-            window.newest = Some(second);
+            window.newest = second;
         }
         window
     }

@@ -25,6 +25,7 @@ use muster_store::memory::Memory;
 use muster_store::sqlite::{Sqlite, SqliteOptions};
 use muster_wire::manage::settings::WorkspaceSettings;
 use muster_wire::manage::token::GIVEN_NAMES;
+use std::net::IpAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -256,13 +257,13 @@ impl App {
     }
 
     /// Whose token this is; None if it is none. Notes that it was used.
-    pub(crate) fn caller(&self, token: &str) -> Option<Arc<Caller>> {
-        self.caller_of(&sha256(token.as_bytes()))
+    pub(crate) fn caller(&self, token: &str, from: Option<IpAddr>) -> Option<Arc<Caller>> {
+        self.caller_of(&sha256(token.as_bytes()), from)
     }
 
     /// Whose token has this hash: what a session asks again at each request, so that it ends with its token.
-    pub(crate) fn caller_of(&self, sha256: &[u8; 32]) -> Option<Arc<Caller>> {
-        self.callers.find(sha256, self.now())
+    pub(crate) fn caller_of(&self, sha256: &[u8; 32], from: Option<IpAddr>) -> Option<Arc<Caller>> {
+        self.callers.find(sha256, self.now(), from)
     }
 
     /// Makes a workspace with its first key. Blocks.

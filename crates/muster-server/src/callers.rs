@@ -2,16 +2,23 @@
 //! so that a call asks no storage. What each may do is judged in `http/manage/scopes.rs`.
 
 use arc_swap::ArcSwap;
+use ipnet::IpNet;
 use muster_core::id::WorkspaceId;
 use muster_core::time::Timestamp;
 use muster_store::access::TokenRecord;
 pub(crate) use muster_wire::manage::token::{Scope, Scopes};
+use std::net::IpAddr;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use subtle::ConstantTimeEq as _;
 
 /// [`Caller::last_used`] of a token that was not used yet.
 const NEVER: i64 = i64::MIN;
+
+/// A network of a stored list.
+fn network(text: &str) -> IpNet {
+    text.parse().unwrap_or_else(|_| IpNet::from(IpAddr::from([0, 0, 0, 0])))
+}
 
 /// Whoever holds a token.
 #[derive(Debug)]
@@ -24,6 +31,10 @@ pub(crate) struct Caller {
     pub(crate) workspace: Option<WorkspaceId>,
     /// When it was made; None for those that the server's settings give.
     pub(crate) created_at: Option<Timestamp>,
+    /// When it is over; None = never.
+    pub(crate) expires_at: Option<Timestamp>,
+    /// The addresses that it may be used from; empty = all.
+    pub(crate) allowed_addresses: Vec<IpNet>,
     sha256: [u8; 32],
     /// When it was used last, in milliseconds; in memory alone.
     last_used: AtomicI64,
@@ -36,9 +47,24 @@ impl Caller {
             scopes: Scopes::stored(&record.scopes),
             workspace: record.workspace,
             created_at: Some(record.created_at),
+            expires_at: record.expires_at,
+            // What cannot be read allows nothing more: it stands for an address that nobody has.
+            allowed_addresses: record
+                .allowed_addresses
+                .split(',')
+                .filter(|text| !text.is_empty())
+                .map(network)
+                .collect(),
             sha256: record.sha256,
             last_used: AtomicI64::new(NEVER),
         })
+    }
+
+    /// Whether it is good now, and from there; a call from inside the process comes from nowhere.
+    fn is_good(&self, now: Timestamp, from: Option<IpAddr>) -> bool {
+        let is_near = |from: IpAddr| self.allowed_addresses.iter().any(|network| network.contains(&from));
+        let may_come = self.allowed_addresses.is_empty() || from.is_none_or(is_near);
+        may_come && self.expires_at.is_none_or(|until| now < until)
     }
 
     /// Whether it may do this.
@@ -69,7 +95,16 @@ impl Callers {
     pub(crate) fn given(given: Vec<(&str, Scopes, [u8; 32])>) -> Self {
         let caller = |(name, scopes, sha256): (&str, Scopes, [u8; 32])| {
             let last_used = AtomicI64::new(NEVER);
-            Arc::new(Caller { name: name.into(), scopes, workspace: None, created_at: None, sha256, last_used })
+            Arc::new(Caller {
+                name: name.into(),
+                scopes,
+                workspace: None,
+                created_at: None,
+                expires_at: None,
+                allowed_addresses: Vec::new(),
+                sha256,
+                last_used,
+            })
         };
         Self { all: ArcSwap::from_pointee(given.into_iter().map(caller).collect()), changing: Mutex::default() }
     }
@@ -108,8 +143,9 @@ impl Callers {
         self.all.load_full()
     }
 
-    /// Whose token has this hash, in a time that does not tell how much of it is right. Notes that it was used.
-    pub(crate) fn find(&self, sha256: &[u8; 32], now: Timestamp) -> Option<Arc<Caller>> {
+    /// Whose token has this hash, in a time that does not tell how much of it is right. Notes that it was used. One that is
+    /// over, or not allowed from there, is none.
+    pub(crate) fn find(&self, sha256: &[u8; 32], now: Timestamp, from: Option<IpAddr>) -> Option<Arc<Caller>> {
         let all = self.all.load();
         let mut found = None;
         for caller in all.iter() {
@@ -117,7 +153,7 @@ impl Callers {
                 found = Some(caller);
             }
         }
-        let found = found.cloned()?;
+        let found = found.filter(|caller| caller.is_good(now, from)).cloned()?;
         found.last_used.fetch_max(now.0, Ordering::Relaxed);
         Some(found)
     }
@@ -134,6 +170,8 @@ mod tests {
             scopes: "read".to_owned(),
             workspace: workspace.and_then(WorkspaceId::parse),
             created_at: Timestamp(1),
+            expires_at: None,
+            allowed_addresses: String::new(),
         }
     }
 
@@ -148,12 +186,27 @@ mod tests {
         callers.load(vec![record("a", 2, None)]);
         callers.put(&record("b", 3, Some("SHOP")));
         assert_eq!(names(&callers), ["admin", "a", "b"]);
-        assert_eq!(callers.find(&[2; 32], Timestamp(7)).unwrap().last_used_at(), Some(Timestamp(7)));
+        assert_eq!(callers.find(&[2; 32], Timestamp(7), None).unwrap().last_used_at(), Some(Timestamp(7)));
         callers.load(vec![record("a", 2, None), record("b", 3, Some("SHOP"))]);
         let used: Vec<_> = callers.all().iter().map(|caller| caller.last_used_at()).collect();
         assert_eq!(used, [None, Some(Timestamp(7)), None]);
         callers.remove(|caller| caller.sees("SHOP"));
         assert_eq!(names(&callers), ["admin"]);
-        assert!(callers.find(&[2; 32], Timestamp(8)).is_none());
+        assert!(callers.find(&[2; 32], Timestamp(8), None).is_none());
+    }
+
+    // Fails when `find` does not ask `is_good`.
+    #[test]
+    fn a_token_that_is_over_or_comes_from_elsewhere_is_none() {
+        let callers = Callers::given(Vec::new());
+        let allowed_addresses = "10.0.0.0/8,2001:db8::/32".to_owned();
+        let record = TokenRecord { expires_at: Some(Timestamp(9)), allowed_addresses, ..record("a", 2, None) };
+        callers.load(vec![record]);
+        let found = |at: i64, from: &str| callers.find(&[2; 32], Timestamp(at), from.parse().ok()).is_some();
+        assert_eq!(
+            ["10.1.2.3", "2001:db8::1", "11.0.0.1", "::1"].map(|from| found(8, from)),
+            [true, true, false, false]
+        );
+        assert!(!found(9, "10.1.2.3"));
     }
 }

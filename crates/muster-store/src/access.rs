@@ -21,6 +21,10 @@ pub struct TokenRecord {
     pub workspace: Option<WorkspaceId>,
     /// When it was made.
     pub created_at: Timestamp,
+    /// When it is over; None = never. The engine does not look at it.
+    pub expires_at: Option<Timestamp>,
+    /// The addresses that it may be used from, comma-separated; empty = all. The engine does not read it.
+    pub allowed_addresses: String,
 }
 
 /// What became of a token that was to be put.

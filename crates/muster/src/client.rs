@@ -29,6 +29,9 @@ pub(crate) struct Server {
     /// Its admin token, or one with the scopes that the call needs [default: what DATA_DIR/admin-token says]
     #[arg(long, env = "MUSTER_ADMIN_TOKEN", hide_env_values = true)]
     admin_token: Option<String>,
+    /// A file that holds that token, which then stands in no list of processes
+    #[arg(long, env = "MUSTER_ADMIN_TOKEN_FILE", conflicts_with = "admin_token")]
+    admin_token_file: Option<PathBuf>,
     /// Certificates (PEM) that alone are believed of an https server [default: the well-known authorities]
     #[arg(long, env = "MUSTER_CA_CERT")]
     ca_cert: Option<PathBuf>,
@@ -82,9 +85,12 @@ impl Server {
     }
 
     fn remote(&self, url: &str) -> anyhow::Result<Client> {
-        let token = match &self.admin_token {
-            Some(token) => token.clone(),
-            None => std::fs::read_to_string(token_file(&self.data_dir))
+        let token = match (&self.admin_token, &self.admin_token_file) {
+            (Some(token), _) => token.clone(),
+            (None, Some(file)) => {
+                std::fs::read_to_string(file).with_context(|| format!("{} cannot be read", file.display()))?
+            }
+            (None, None) => std::fs::read_to_string(token_file(&self.data_dir))
                 .with_context(|| format!("{} holds no admin token; give --admin-token", self.data_dir.display()))?,
         };
         install_cryptography();

@@ -16,7 +16,7 @@ const LISTEN: &str = "127.0.0.1:8080";
 /// The file that is read if it is there and no other is named.
 const FILE: &str = "muster.toml";
 /// The keys of the file: the flags with underscores.
-const KEYS: [&str; 16] = [
+const KEYS: [&str; 17] = [
     "data_dir",
     "listen",
     "dev",
@@ -27,6 +27,7 @@ const KEYS: [&str; 16] = [
     "insecure_http",
     "allow_host",
     "admin_token",
+    "admin_token_file",
     "read_token",
     "log",
     "accept_loss",
@@ -71,6 +72,9 @@ pub(crate) struct Serve {
     /// The token of the management API that may do everything [default: DATA_DIR/admin-token, made at first start]
     #[arg(long, env = "MUSTER_ADMIN_TOKEN", hide_env_values = true)]
     admin_token: Option<String>,
+    /// A file that holds that token, which then stands in no list of processes and no environment
+    #[arg(long, env = "MUSTER_ADMIN_TOKEN_FILE")]
+    admin_token_file: Option<PathBuf>,
     /// A token of the management API that may only read
     #[arg(long, env = "MUSTER_READ_TOKEN", hide_env_values = true)]
     read_token: Option<String>,
@@ -150,6 +154,15 @@ impl Serve {
             let given = file.list("trusted_proxy")?;
             trusted_proxies = given.iter().map(|text| network(text).map_err(wrong)).collect::<Result<_, _>>()?;
         }
+        let token = self.admin_token.or(file.text("admin_token")?);
+        let admin_token = match (token, self.admin_token_file.or(file.text("admin_token_file")?)) {
+            (Some(_), Some(_)) => bail!("--admin-token and --admin-token-file exclude each other"),
+            (token, None) => token,
+            (None, Some(path)) => {
+                let text = std::fs::read_to_string(&path);
+                Some(text.with_context(|| format!("{} cannot be read", path.display()))?.trim().to_owned())
+            }
+        };
         let allow_hosts = if self.allow_host.is_empty() { file.list("allow_host")? } else { self.allow_host };
         Ok(Settings {
             data_dir: self.data_dir.or(file.text("data_dir")?).unwrap_or_else(|| DATA_DIR.into()),
@@ -160,7 +173,7 @@ impl Serve {
             metrics_listen: self.metrics_listen.or(file.text("metrics_listen")?),
             insecure_http: self.insecure_http.or(file.boolean("insecure_http")?).unwrap_or(false),
             allow_hosts,
-            admin_token: self.admin_token.or(file.text("admin_token")?),
+            admin_token,
             read_token: self.read_token.or(file.text("read_token")?),
             log: self.log.or(file.text("log")?).unwrap_or_else(|| "info".to_owned()),
             accept_loss: self.accept_loss.or(file.boolean("accept_loss")?).unwrap_or(false),
@@ -268,6 +281,17 @@ mod tests {
         assert_eq!(got.data_dir, Path::new(DATA_DIR));
         let proxies: Vec<String> = got.trusted_proxies.iter().map(ToString::to_string).collect();
         assert_eq!(proxies, ["10.0.0.0/8", "192.0.2.1/32"]);
+    }
+
+    // Fails when `settings` does not read the file, or leaves its line end.
+    #[test]
+    fn the_admin_token_comes_from_a_file_or_from_a_setting_and_not_from_both() {
+        let file = file("a-token-of-some-length\n");
+        let path = file.path().to_str().unwrap();
+        let got = settings(&["--admin-token-file", path]).unwrap();
+        assert_eq!(got.admin_token.as_deref(), Some("a-token-of-some-length"));
+        assert!(settings(&["--admin-token-file", path, "--admin-token", "x"]).is_err());
+        assert!(settings(&["--admin-token-file", "nowhere"]).is_err());
     }
 
     #[test]

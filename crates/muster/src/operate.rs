@@ -111,12 +111,18 @@ pub(crate) enum Token {
     Create {
         /// Its name, as the audit log will have it.
         name: String,
-        /// What it may do: read, personal, operate, erase, admin
+        /// What it may do: read, personal, operate, limits, erase, admin
         #[arg(long, value_delimiter = ',', required = true)]
         scope: Vec<String>,
         /// The one workspace that it sees [default: all]
         #[arg(long)]
         workspace: Option<String>,
+        /// How long it is good, like 90d or 12h [default: for ever]
+        #[arg(long, value_parser = seconds)]
+        expires_in: Option<u64>,
+        /// The only addresses that it may be used from; may be given several times [default: all]
+        #[arg(long, value_delimiter = ',')]
+        allowed_address: Vec<String>,
         #[command(flatten)]
         server: Server,
     },
@@ -251,10 +257,16 @@ pub(crate) fn key(command: Key) -> anyhow::Result<ExitCode> {
 /// Runs `muster token`.
 pub(crate) fn token(command: Token) -> anyhow::Result<ExitCode> {
     let answer = match command {
-        Token::Create { name, scope, workspace, server } => {
+        Token::Create { name, scope, workspace, expires_in, allowed_address, server } => {
             let mut body = json!({"name": name, "scopes": scope});
             if let Some(workspace) = workspace {
                 body["workspace"] = Json::from(workspace);
+            }
+            if let Some(seconds) = expires_in {
+                body["expires_in"] = Json::from(seconds);
+            }
+            if !allowed_address.is_empty() {
+                body["allowed_addresses"] = Json::from(allowed_address);
             }
             server.client()?.of("POST", "/tokens", Some(&body))?
         }

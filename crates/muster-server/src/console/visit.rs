@@ -48,7 +48,8 @@ impl Visit {
         let path = head.uri.path().to_owned();
         let asked = if is_asked_by_script(&head.headers) { Sessions::token_unused } else { Sessions::token };
         let session = cookie(&head.headers, SESSION).and_then(|it| asked(&app.sessions, it, app.now()));
-        let Some(caller) = session.and_then(|token| app.caller_of(&token)) else {
+        let address = guard::client_address(&app, &head.headers, peer);
+        let Some(caller) = session.and_then(|token| app.caller_of(&token, Some(address))) else {
             let next = if head.method == Method::GET { path.as_str() } else { "/" };
             return Err(redirect(&format!("/sign-in?next={next}")));
         };
@@ -68,7 +69,6 @@ impl Visit {
         }
         let is_secure = is_secure(&app, &head.headers, peer);
         let query = guard::query(&head);
-        let address = guard::client_address(&app, &head.headers, peer);
         Ok(Self {
             app,
             caller,
@@ -192,8 +192,9 @@ impl Visit {
     /// and again while a stream runs.
     pub(super) fn watches(&self) -> impl Fn(&App) -> Option<bool> + Send + 'static {
         let (cookie, parts) = (self.session().to_owned(), vec![self.workspace().to_owned(), "requests".to_owned()]);
+        let from = Some(self.address);
         move |app| {
-            let caller = app.sessions.token_unused(&cookie, app.now()).and_then(|token| app.caller_of(&token))?;
+            let caller = app.sessions.token_unused(&cookie, app.now()).and_then(|token| app.caller_of(&token, from))?;
             let may = caller.has(Scope::Read) && caller.sees(&parts[0]);
             may.then(|| is_masked(app, &caller, &parts))
         }

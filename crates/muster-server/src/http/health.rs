@@ -4,8 +4,8 @@ use super::envelope::json;
 use super::{envelope, manage};
 use crate::app::App;
 use crate::callers::Scope;
-use axum::extract::State;
-use axum::http::{HeaderMap, HeaderValue, header};
+use axum::extract::{Request, State};
+use axum::http::{HeaderValue, header};
 use axum::response::Response;
 use muster_store::engine::Trouble;
 use muster_wire::data::api::Api;
@@ -24,12 +24,13 @@ pub(crate) async fn alive(State(app): State<Arc<App>>) -> Response {
 ///
 /// Why it is not, in words that name no workspace; with a token for all workspaces that has the scope `admin` also what the
 /// log says, and what is wrong with single workspaces, which does not make the others less ready.
-pub(crate) async fn ready(State(app): State<Arc<App>>, headers: HeaderMap) -> Response {
+pub(crate) async fn ready(State(app): State<Arc<App>>, request: Request) -> Response {
+    let (head, _) = request.into_parts();
     let (status, mut body, detail) = match app.not_ready() {
         Some((reason, detail)) => (503, serde_json::json!({"status": "not ready", "reason": reason}), detail),
         None => (200, serde_json::json!({"status": "ready"}), None),
     };
-    let caller = manage::caller_of(&app, &headers);
+    let caller = manage::caller_of(&app, &head.headers, manage::address(&app, &head));
     let may_know = caller.is_some_and(|caller| caller.has(Scope::Admin) && caller.workspace.is_none());
     if may_know {
         if let Some(detail) = detail {

@@ -207,8 +207,8 @@ fn busy() -> Problem {
 }
 
 /// Whose token these headers carry; None if there is none, or no such.
-pub(crate) fn caller_of(app: &App, headers: &HeaderMap) -> Option<Arc<Caller>> {
-    app.caller(token(headers)?)
+pub(crate) fn caller_of(app: &App, headers: &HeaderMap, from: Option<IpAddr>) -> Option<Arc<Caller>> {
+    app.caller(token(headers)?, from)
 }
 
 fn token(headers: &HeaderMap) -> Option<&str> {
@@ -221,16 +221,16 @@ async fn authorise(app: &App, head: &axum::http::request::Parts) -> Result<Arc<C
     let Some(token) = token(&head.headers) else {
         return Err(Problem::new(401, "send the header Authorization: Bearer TOKEN").into());
     };
-    if let Some(caller) = app.caller(token) {
+    if let Some(caller) = app.caller(token, address(app, head)) {
         return Ok(caller);
     }
     let delay = app.lockout.wrong(address(app, head).unwrap_or(IpAddr::from([0, 0, 0, 0])), app.now());
     tokio::time::sleep(delay).await;
-    Err(Problem::new(401, "no such token").into())
+    Err(Problem::new(401, "no such token: one that is over, or not allowed from this address, is none").into())
 }
 
 /// Where a call came from (behaviour.md 1.9); None if it came over no connection.
-fn address(app: &App, head: &axum::http::request::Parts) -> Option<IpAddr> {
+pub(crate) fn address(app: &App, head: &axum::http::request::Parts) -> Option<IpAddr> {
     let peer = head.extensions.get::<ConnectInfo<SocketAddr>>()?;
     Some(guard::client_address(app, &head.headers, peer.0))
 }

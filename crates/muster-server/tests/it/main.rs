@@ -23,6 +23,7 @@ mod merges;
 mod operations;
 mod overload;
 mod retention;
+mod rights;
 mod tls;
 mod tokens;
 mod wire;

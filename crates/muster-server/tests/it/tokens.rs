@@ -31,7 +31,8 @@ fn a_token_is_made_shown_once_listed_and_revoked() {
     assert_eq!(with(&world, &token, ("GET", "/api/v1/workspaces"), &Json::Null).status, 200);
     let shown = |last_used_at: Json| {
         json!({"name": "ci", "scopes": ["read", "operate"], "workspace": null,
-               "created_at": "2026-01-05T00:00:00.000Z", "last_used_at": last_used_at})
+               "created_at": "2026-01-05T00:00:00.000Z", "expires_at": null, "allowed_addresses": [],
+               "last_used_at": last_used_at})
     };
     let used = shown(json!("2026-01-05T00:00:05.000Z"));
     let listed = |query: &str| world.admin("GET", &format!("/tokens{query}"), &Json::Null).json();

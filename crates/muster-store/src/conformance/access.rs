@@ -13,6 +13,8 @@ fn token(name: &str, workspace: Option<&str>) -> TokenRecord {
         scopes: "read,personal".into(),
         workspace: workspace.map(id),
         created_at: Timestamp(2),
+        expires_at: None,
+        allowed_addresses: String::new(),
     }
 }
 

@@ -13,6 +13,8 @@ fn token() -> TokenRecord {
         scopes: "read".into(),
         workspace: None,
         created_at: Timestamp(2),
+        expires_at: None,
+        allowed_addresses: String::new(),
     }
 }
 

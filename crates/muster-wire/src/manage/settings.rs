@@ -325,7 +325,7 @@ impl WorkspaceSettings {
 }
 
 /// An allow-list: networks, or addresses alone.
-fn addresses(value: &Json) -> Result<Vec<IpNet>, Problem> {
+pub(super) fn addresses(value: &Json) -> Result<Vec<IpNet>, Problem> {
     let at = "/allowed_addresses";
     let list = value.as_array().filter(|list| list.len() <= ADDRESSES_MAX);
     let list = list.ok_or_else(|| Problem::at(at, format!("must be an array of at most {ADDRESSES_MAX} networks")))?;

@@ -2,12 +2,16 @@
 
 use super::body;
 use super::problem::Problem;
+use super::settings::addresses;
+use ipnet::IpNet;
 use muster_core::id::WorkspaceId;
 use muster_core::time::Timestamp;
 use serde_json::{Value as Json, json};
 
 /// Most characters of a token's name.
 const NAME_LENGTH_MAX: usize = 64;
+/// Longest life of a token that ends, in seconds: ten years.
+const EXPIRES_IN_MAX: u64 = 10 * 366 * 86_400;
 /// Names that the server's own settings give tokens (`MUSTER_ADMIN_TOKEN`, `MUSTER_READ_TOKEN`).
 pub const GIVEN_NAMES: [&str; 2] = ["admin", "read"];
 
@@ -20,6 +24,8 @@ pub enum Scope {
     Personal,
     /// Keys, settings, identity, replays, discards, reverts, reviews, separations; the audit log of a workspace.
     Operate,
+    /// Whether a workspace takes data, how much, and from where: `suspended`, `limits`, `allowed_addresses`.
+    Limits,
     /// Erase users.
     Erase,
     /// All of these; tokens, making and deleting workspaces, the audit log of all.
@@ -28,7 +34,7 @@ pub enum Scope {
 
 impl Scope {
     /// Every scope.
-    pub const ALL: [Self; 5] = [Self::Read, Self::Personal, Self::Operate, Self::Erase, Self::Admin];
+    pub const ALL: [Self; 6] = [Self::Read, Self::Personal, Self::Operate, Self::Limits, Self::Erase, Self::Admin];
 
     /// Its word.
     pub fn name(self) -> &'static str {
@@ -36,6 +42,7 @@ impl Scope {
             Self::Read => "read",
             Self::Personal => "personal",
             Self::Operate => "operate",
+            Self::Limits => "limits",
             Self::Erase => "erase",
             Self::Admin => "admin",
         }
@@ -44,7 +51,7 @@ impl Scope {
 
 /// The scopes of one token.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Scopes([bool; 5]);
+pub struct Scopes([bool; 6]);
 
 impl Scopes {
     /// These.
@@ -79,6 +86,10 @@ pub struct NewToken {
     pub scopes: Scopes,
     /// The one workspace that it is bound to.
     pub workspace: Option<WorkspaceId>,
+    /// After how many seconds it is over; None = never.
+    pub expires_in: Option<u64>,
+    /// The addresses that it may be used from; empty = all.
+    pub allowed_addresses: Vec<IpNet>,
 }
 
 /// Reads the body of `POST /tokens`. Whether the name is free and the workspace there is not looked at.
@@ -87,7 +98,7 @@ pub struct NewToken {
 /// 400 with the member that is wrong.
 pub fn new(bytes: &[u8]) -> Result<NewToken, Problem> {
     let members = body::object(bytes)?;
-    body::only_known(&members, "", &["name", "scopes", "workspace"])?;
+    body::only_known(&members, "", &["name", "scopes", "workspace", "expires_in", "allowed_addresses"])?;
     let name = members.get("name").and_then(Json::as_str).filter(|name| is_name(name)).ok_or_else(|| {
         Problem::at("/name", format!("name must be 1 to {NAME_LENGTH_MAX} characters of A-Z, a-z, 0-9, ., _ and -"))
     })?;
@@ -95,7 +106,16 @@ pub fn new(bytes: &[u8]) -> Result<NewToken, Problem> {
         None | Some(Json::Null) => None,
         Some(id) => Some(id.as_str().and_then(WorkspaceId::parse).ok_or_else(no_workspace)?),
     };
-    Ok(NewToken { name: name.to_owned(), scopes: scopes(members.get("scopes"))?, workspace })
+    let expires_in = members.get("expires_in").filter(|value| !value.is_null());
+    let expires_in = expires_in.map(|value| body::whole(value, "/expires_in", 1..=EXPIRES_IN_MAX)).transpose()?;
+    let allowed_addresses = members.get("allowed_addresses").filter(|value| !value.is_null());
+    Ok(NewToken {
+        name: name.to_owned(),
+        scopes: scopes(members.get("scopes"))?,
+        workspace,
+        expires_in,
+        allowed_addresses: allowed_addresses.map(addresses).transpose()?.unwrap_or_default(),
+    })
 }
 
 /// That a token was to be bound to a workspace that is not there.
@@ -110,7 +130,7 @@ fn is_name(name: &str) -> bool {
 }
 
 fn scopes(list: Option<&Json>) -> Result<Scopes, Problem> {
-    let words = "read, personal, operate, erase and admin";
+    let words = "read, personal, operate, limits, erase and admin";
     let empty = || Problem::at("/scopes", format!("scopes must be a list with one or more of {words}"));
     let list = list.and_then(Json::as_array).filter(|list| !list.is_empty()).ok_or_else(empty)?;
     let mut given = Vec::new();
@@ -138,6 +158,10 @@ pub struct TokenShown<'a> {
     pub workspace: Option<&'a WorkspaceId>,
     /// When it was made.
     pub created_at: Timestamp,
+    /// When it is over; None = never.
+    pub expires_at: Option<Timestamp>,
+    /// The addresses that it may be used from; empty = all.
+    pub allowed_addresses: &'a [IpNet],
     /// When it was used last since the server was started, if it was.
     pub last_used_at: Option<Timestamp>,
 }
@@ -149,6 +173,8 @@ pub fn json(token: &TokenShown<'_>) -> Json {
         "scopes": token.scopes.names(),
         "workspace": token.workspace.map(WorkspaceId::as_str),
         "created_at": token.created_at.to_string(),
+        "expires_at": token.expires_at.map(|at| at.to_string()),
+        "allowed_addresses": token.allowed_addresses.iter().map(ToString::to_string).collect::<Vec<_>>(),
         "last_used_at": token.last_used_at.map(|at| at.to_string()),
     })
 }
@@ -168,7 +194,15 @@ mod tests {
             name: "ci.deploy-1_x".to_owned(),
             scopes: Scopes::of(&[Scope::Read, Scope::Operate]),
             workspace: WorkspaceId::parse("SHOP"),
+            expires_in: None,
+            allowed_addresses: Vec::new(),
         };
+        assert_eq!(new(body.to_string().as_bytes()), Ok(wanted.clone()));
+        let mut body = body;
+        body["expires_in"] = json!(3_600);
+        body["allowed_addresses"] = json!(["10.0.0.0/8", "192.0.2.1"]);
+        let allowed_addresses = ["10.0.0.0/8", "192.0.2.1/32"].map(|text| text.parse().unwrap()).into();
+        let wanted = NewToken { expires_in: Some(3_600), allowed_addresses, ..wanted };
         assert_eq!(new(body.to_string().as_bytes()), Ok(wanted));
     }
 
@@ -183,6 +217,9 @@ mod tests {
         assert_eq!(refused(&json!({"name": "a", "scopes": ["read", "Read"]})), at("/scopes/1"));
         assert_eq!(refused(&json!({"name": "a", "scopes": ["read"], "workspace": "no id"})), at("/workspace"));
         assert_eq!(refused(&json!({"name": "a", "scopes": ["read"], "scope": "x"})), at("/scope"));
+        assert_eq!(refused(&json!({"name": "a", "scopes": ["read"], "expires_in": 0})), at("/expires_in"));
+        let wrong = json!({"name": "a", "scopes": ["read"], "allowed_addresses": ["here"]});
+        assert_eq!(refused(&wrong), at("/allowed_addresses/0"));
     }
 
     // Fails when `has` asks for the scope itself alone.

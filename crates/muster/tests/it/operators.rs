@@ -81,13 +81,13 @@ fn a_token_is_made_used_and_revoked_and_its_text_is_in_no_file_no_log_and_no_lat
     let token = |arguments: &[&str]| run(&launch, "token", arguments);
     run(&launch, "workspace", &["create", "SHOP"]).unwrap();
     run(&launch, "workspace", &["create", "OTHER"]).unwrap();
-    let made = token(&["create", "ci", "--workspace", "SHOP", "--scope", "read,operate"]).unwrap();
+    let made = token(&["create", "ci", "--workspace", "SHOP", "--scope", "read,limits"]).unwrap();
     let text = made["token"].as_str().unwrap().to_owned();
     let listed = token(&["list"]).unwrap();
     let shown = ["name", "workspace"].map(|name| listed[0][name].as_str().unwrap().to_owned());
     assert_eq!(
         (shown, &listed[0]["scopes"]),
-        (["ci", "SHOP"].map(str::to_owned), &serde_json::json!(["read", "operate"]))
+        (["ci", "SHOP"].map(str::to_owned), &serde_json::json!(["read", "limits"]))
     );
     let with_it =
         |command: &str, arguments: &[&str]| run(&launch, command, &[arguments, &["--admin-token", &text]].concat());
@@ -96,7 +96,9 @@ fn a_token_is_made_used_and_revoked_and_its_text_is_in_no_file_no_log_and_no_lat
     assert!(with_it("token", &["list"]).unwrap_err().contains("lacks the scope admin"));
     assert!(token(&["create", "ci", "--scope", "read"]).unwrap_err().contains("exists"));
     assert!(
-        token(&["create", "x", "--scope", "write"]).unwrap_err().contains("read, personal, operate, erase and admin")
+        token(&["create", "x", "--scope", "write"])
+            .unwrap_err()
+            .contains("read, personal, operate, limits, erase and admin")
     );
     assert!(!listed.to_string().contains(&text));
     assert_eq!(token(&["revoke", "ci"]), Ok(Value::Null));

@@ -101,7 +101,7 @@ pub(crate) async fn signed_in(
     let field = |name: &str| fields.iter().find(|(known, _)| known == name).map_or("", |(_, value)| value.trim());
     let next = if is_local(field("next")) { field("next") } else { "/" };
     let address = client_address(&app, &head.headers, peer);
-    let Some(caller) = app.caller(field("token")) else {
+    let Some(caller) = app.caller(field("token"), Some(address)) else {
         let (delay, now) = (app.lockout.wrong(address, app.now()), app.now());
         if app.refusals.is_recorded(address, now) {
             audit::session(&app, Action::SessionRefused, None, address).await;

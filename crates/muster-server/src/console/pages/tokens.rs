@@ -22,10 +22,11 @@ struct Tokens {
 }
 
 /// The scopes of a token, with what each allows.
-const SCOPES: [(&str, &str); 5] = [
+const SCOPES: [(&str, &str); 6] = [
     ("read", "look at everything of its workspaces"),
     ("personal", "see personal data where a workspace masks it"),
     ("operate", "keys, settings, replays, reverts, reviews"),
+    ("limits", "suspend a workspace, set its budgets and the addresses it takes data from"),
     ("erase", "erase users"),
     ("admin", "all of these, workspaces and tokens"),
 ];
@@ -48,6 +49,16 @@ pub(crate) async fn create(visit: Arc<Visit>) -> Page {
     if let Some(workspace) = visit.field("workspace") {
         wish["workspace"] = json!(workspace);
     }
+    if let Some(days) = visit.field("expires_days").filter(|days| !days.trim().is_empty()) {
+        let seconds = days.trim().parse::<u64>().ok().and_then(|days| days.checked_mul(86_400));
+        // What is no number of days is refused where all bodies are.
+        wish["expires_in"] = seconds.map_or(Json::from(0), Json::from);
+    }
+    let addresses = visit.field("addresses").unwrap_or_default();
+    let addresses: Vec<&str> = addresses.split([',', ' ']).filter(|text| !text.is_empty()).collect();
+    if !addresses.is_empty() {
+        wish["allowed_addresses"] = json!(addresses);
+    }
     match visit.act_outside(tokens::create, ("POST", "tokens", None), &wish).await {
         Ok(made) => page(&visit, made, String::new()).await,
         Err(problem) if matches!(problem.status, 400 | 409) => {
@@ -66,7 +77,7 @@ pub(crate) async fn revoke(visit: Arc<Visit>) -> Page {
 }
 
 impl Tokens {
-    fn scopes(&self) -> [(&'static str, &'static str); 5] {
+    fn scopes(&self) -> [(&'static str, &'static str); 6] {
         SCOPES
     }
 }

@@ -3,6 +3,7 @@
 use super::audit::Action;
 use super::{Answer, Call, nothing, tree};
 use crate::app::ALL_SCOPES;
+use crate::callers::{self, Caller};
 use crate::limits::GRACE_SECONDS_MAX;
 use crate::workspaces::{Scope, fingerprint, is_valid, sha256};
 use muster_core::time::Timestamp;
@@ -11,6 +12,7 @@ use muster_wire::manage::body;
 use muster_wire::manage::problem::Problem;
 use muster_wire::manage::workspace::rotated;
 use serde_json::{Value as Json, json};
+use std::sync::Arc;
 
 /// `POST .../keys/rotate` `{"grace_seconds": 0, "scopes"?}`.
 pub(crate) async fn rotate(call: Call) -> Answer {
@@ -25,14 +27,16 @@ pub(crate) async fn rotate(call: Call) -> Answer {
     let (now, key) = (call.app.now(), call.app.secret());
     let until = Timestamp(now.0 + i64::try_from(grace).unwrap_or(GRACE_SECONDS_MAX) * 1_000);
     let hash = sha256(key.as_bytes());
+    let caller = Arc::clone(&call.caller);
     let change = move |workspace: &Workspace| {
         let current = workspace.keys.iter().find(|key| key.valid_until.is_none());
         let scopes = scopes.or_else(|| current.map(|key| key.scopes.clone())).unwrap_or_else(|| ALL_SCOPES.to_owned());
+        may_give(&caller, &scopes)?;
         let mut keys = after_rotation(&workspace.keys, until, now);
         keys.push(KeyRecord { sha256: hash, scopes, created_at: now, valid_until: None });
-        Workspace { keys, ..workspace.clone() }
+        Ok(Workspace { keys, ..workspace.clone() })
     };
-    let (before, changed) = call.configure(entry.id(), move |workspace, _| Ok(change(workspace))).await?;
+    let (before, changed) = call.configure(entry.id(), move |workspace, _| change(workspace)).await?;
     changed.lane.pulse.keys_changed(&before.keys, &changed.workspace.keys, now);
     let made = changed.workspace.keys.iter().find(|key| key.sha256 == hash);
     let scopes: Vec<&str> = made.map(|key| key.scopes.split(',').collect()).unwrap_or_default();
@@ -40,6 +44,24 @@ pub(crate) async fn rotate(call: Call) -> Answer {
     call.audit(Action::KeyRotated, Some(entry.id()), &fingerprint(&hash), detail).await;
     let previous = changed.workspace.keys.iter().filter_map(|key| key.valid_until).max();
     Ok(Call::about(&changed, tree(200, &rotated(&key, previous.filter(|until| *until > now)))))
+}
+
+/// Whether a caller may give a key these scopes: what it could not do itself its keys cannot do either.
+fn may_give(caller: &Caller, scopes: &str) -> Result<(), Problem> {
+    for scope in Scope::ALL.iter().filter(|scope| scopes.split(',').any(|word| word == scope.name())) {
+        let own = match scope {
+            Scope::Import => callers::Scope::Operate,
+            Scope::Read => callers::Scope::Read,
+            Scope::Erase => callers::Scope::Erase,
+        };
+        if !caller.has(own) {
+            let (key, own) = (scope.name(), own.name());
+            let words =
+                format!("a key with the scope {key} needs a token with the scope {own}: name scopes that yours allows");
+            return Err(Problem { pointer: Some("/scopes".to_owned()), ..Problem::new(403, words) });
+        }
+    }
+    Ok(())
 }
 
 /// What is left of the keys before: valid until the grace ends, or until their own earlier end.

@@ -16,6 +16,7 @@ use muster_wire::manage::page::render;
 use muster_wire::manage::problem::Problem;
 use serde_json::Value as Json;
 use std::convert::Infallible;
+use std::net::IpAddr;
 
 /// Whether the path is that of a live stream.
 pub(super) fn is_stream(path: &str) -> bool {
@@ -27,8 +28,8 @@ pub(super) fn is_stream(path: &str) -> bool {
 /// gets a comment.
 pub(crate) async fn requests(call: Call) -> Answer {
     let entry = call.entry()?;
-    let (headers, parts) = (call.headers.clone(), call.parts.clone());
-    let watch = Watch::open(&call, move |app| judged(app, &headers, &parts)).await?;
+    let (headers, from, parts) = (call.headers.clone(), call.address, call.parts.clone());
+    let watch = Watch::open(&call, move |app| judged(app, (&headers, from), &parts)).await?;
     // The first bytes go at once, so that the viewer knows that it watches.
     let begun = stream::iter([Ok::<_, Infallible>(Bytes::from_static(b": watching\n\n"))]);
     let rest = stream::unfold(watch, |mut watch| async {
@@ -45,8 +46,8 @@ pub(crate) async fn requests(call: Call) -> Answer {
 
 /// Whether the caller of these headers may still watch, and if so whether personal data is masked for it. The one place
 /// that asks what a token may do while its stream runs.
-fn judged(app: &App, headers: &HeaderMap, parts: &[String]) -> Option<bool> {
-    let caller = caller_of(app, headers).filter(|caller| caller.has(Scope::Read))?;
+fn judged(app: &App, (headers, from): (&HeaderMap, Option<IpAddr>), parts: &[String]) -> Option<bool> {
+    let caller = caller_of(app, headers, from).filter(|caller| caller.has(Scope::Read))?;
     let sees = parts.first().is_some_and(|id| caller.sees(id));
     sees.then(|| is_masked(app, &caller, parts))
 }

@@ -5,6 +5,7 @@ use super::scopes::unbound;
 use super::{Answer, Call, blocking, nothing, tree};
 use crate::callers::Caller;
 use crate::workspaces::sha256;
+use muster_core::time::Timestamp;
 use muster_store::access::{TokenPut, TokenRecord};
 use muster_store::engine::EngineError;
 use muster_wire::manage::page::page;
@@ -34,6 +35,8 @@ fn shape(caller: &Caller) -> Option<Json> {
         scopes: caller.scopes,
         workspace: caller.workspace.as_ref(),
         created_at: caller.created_at?,
+        expires_at: caller.expires_at,
+        allowed_addresses: &caller.allowed_addresses,
         last_used_at: caller.last_used_at(),
     }))
 }
@@ -42,20 +45,27 @@ fn taken() -> Problem {
     Problem::new(409, "a token with this name exists; revoke it first, or choose another name")
 }
 
-/// `POST /tokens` `{"name", "scopes", "workspace"?}`: the only answer that shows the token.
+/// So many seconds later.
+fn after(now: Timestamp, seconds: u64) -> Timestamp {
+    Timestamp(now.0.saturating_add(i64::try_from(seconds.saturating_mul(1_000)).unwrap_or(i64::MAX)))
+}
+
+/// `POST /tokens` `{"name", "scopes", "workspace"?, "expires_in"?, "allowed_addresses"?}`: the only answer that shows the token.
 pub(crate) async fn create(call: Call) -> Answer {
     unbound(&call.caller)?;
     let wanted = token::new(&call.body)?;
     if GIVEN_NAMES.contains(&&*wanted.name) {
         return Err(taken().into());
     }
-    let secret = call.app.secret();
+    let (secret, now) = (call.app.secret(), call.app.now());
     let record = TokenRecord {
         name: wanted.name,
         sha256: sha256(secret.as_bytes()),
         scopes: wanted.scopes.names().join(","),
         workspace: wanted.workspace,
-        created_at: call.app.now(),
+        created_at: now,
+        expires_at: wanted.expires_in.map(|seconds| after(now, seconds)),
+        allowed_addresses: wanted.allowed_addresses.iter().map(ToString::to_string).collect::<Vec<_>>().join(","),
     };
     let (app, kept) = (Arc::clone(&call.app), record.clone());
     let put = blocking(move || {
@@ -77,7 +87,13 @@ pub(crate) async fn create(call: Call) -> Answer {
         }
         None => return Err(token::no_workspace().into()),
     }
-    let detail = json!({"scopes": wanted.scopes.names()});
+    let mut detail = json!({"scopes": wanted.scopes.names()});
+    if let Some(until) = record.expires_at {
+        detail["expires_at"] = json!(until.to_string());
+    }
+    if !record.allowed_addresses.is_empty() {
+        detail["allowed_addresses"] = json!(record.allowed_addresses);
+    }
     call.audit(Action::TokenMade, record.workspace.as_ref(), &record.name, detail).await;
     Ok(tree(201, &token::made(&record.name, &secret)))
 }

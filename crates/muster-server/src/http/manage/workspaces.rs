@@ -1,9 +1,10 @@
 //! Workspaces: made, listed, shown, changed, removed, counted.
 
 use super::audit::{Action, differing};
-use super::scopes::unbound;
+use super::scopes::{has, unbound};
 use super::{Answer, Call, blocking, tree};
 use crate::app::{App, NewWorkspace};
+use crate::callers::{Caller, Scope};
 use crate::workspaces::Entry;
 use axum::http::{HeaderMap, HeaderValue, header};
 use axum::response::Response;
@@ -116,11 +117,13 @@ pub(super) fn with(workspace: &Workspace, document: &WorkspaceSettings) -> Works
 /// `PATCH /workspaces/{ws}`.
 pub(crate) async fn change(call: Call) -> Answer {
     let entry = call.entry()?;
-    let (body, headers) = (call.body.clone(), call.headers.clone());
+    let (body, headers, caller) = (call.body.clone(), call.headers.clone(), Arc::clone(&call.caller));
     let changed = call.configure(entry.id(), move |workspace, _| {
         matches(&headers, workspace)?;
-        let mut document = document(workspace)?;
+        let before = document(workspace)?;
+        let mut document = before.clone();
         document.patch(&body)?;
+        may_change(&caller, &before, &document)?;
         Ok(with(workspace, &document))
     });
     let (before, changed) = changed.await?;
@@ -129,6 +132,24 @@ pub(crate) async fn change(call: Call) -> Answer {
         call.audit(Action::SettingsChanged, Some(entry.id()), entry.id().as_str(), detail).await;
     }
     Ok(shown(&call.app, &changed))
+}
+
+/// Whether a caller may change settings from one document to another: each part needs its own scope, and what a caller
+/// sends as it is changes nothing.
+fn may_change(caller: &Caller, before: &WorkspaceSettings, after: &WorkspaceSettings) -> Result<(), Problem> {
+    if before.mask_personal_data && !after.mask_personal_data {
+        has(caller, Scope::Personal)?;
+    }
+    let limits = |of: &WorkspaceSettings| (of.suspended, of.limits, of.body_bytes, of.allowed_addresses.clone());
+    if limits(before) != limits(after) {
+        has(caller, Scope::Limits)?;
+    }
+    let mut rest = before.clone();
+    (rest.suspended, rest.limits, rest.body_bytes, rest.allowed_addresses) = limits(after);
+    if rest.to_json() != after.to_json() {
+        has(caller, Scope::Operate)?;
+    }
+    Ok(())
 }
 
 /// `DELETE /workspaces/{ws}` with `{"confirm": "<id>"}`.

@@ -39,7 +39,12 @@ fn token_sum(token: &TokenRecord) -> i64 {
         text_or_null(token.workspace.as_ref().map(WorkspaceId::as_str)),
         Cell::Int(token.created_at.0),
     ];
-    cells_sum(TOKENS_SEED, &cells)
+    // As before there were these two, so that a token of then is sound.
+    if token.expires_at.is_none() && token.allowed_addresses.is_empty() {
+        return cells_sum(TOKENS_SEED, &cells);
+    }
+    let until = Cell::int_or_null(token.expires_at.map(|at| at.0));
+    cells_sum(TOKENS_SEED, &[&cells[..], &[until, Cell::text(&token.allowed_addresses)]].concat())
 }
 
 fn audit_sum(record: &AuditRecord) -> i64 {
@@ -81,9 +86,10 @@ fn audit_record(row: &Row<'_>) -> Result<AuditRecord, EngineError> {
 impl Catalogue {
     /// Every token, in order of name.
     pub(crate) fn tokens(&self) -> Result<Vec<TokenRecord>, EngineError> {
-        let mut select = self
-            .conn
-            .prepare_cached("SELECT name, sha256, scopes, workspace, created_at, sum FROM tokens ORDER BY name")?;
+        let mut select = self.conn.prepare_cached(
+            "SELECT name, sha256, scopes, workspace, created_at, sum, expires_at, allowed_addresses
+                 FROM tokens ORDER BY name",
+        )?;
         let mut rows = select.query([])?;
         let mut tokens = Vec::new();
         while let Some(row) = rows.next()? {
@@ -93,6 +99,8 @@ impl Catalogue {
                 scopes: row.get(2)?,
                 workspace: workspace(row, 3, "tokens")?,
                 created_at: Timestamp(row.get(4)?),
+                expires_at: row.get::<_, Option<i64>>(6)?.map(Timestamp),
+                allowed_addresses: row.get(7)?,
             };
             if token_sum(&token) != row.get::<_, i64>(5)? {
                 return Err(damaged("tokens"));
@@ -118,14 +126,16 @@ impl Catalogue {
                 return Ok(TokenPut::Full);
             }
             conn.execute(
-                "INSERT INTO tokens VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+                "INSERT INTO tokens VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
                 params![
                     token.name,
                     token.sha256,
                     token.scopes,
                     token.workspace.as_ref().map(WorkspaceId::as_str),
                     token.created_at.0,
-                    token_sum(token)
+                    token_sum(token),
+                    token.expires_at.map(|at| at.0),
+                    token.allowed_addresses
                 ],
             )?;
             Ok(TokenPut::Made)
