@@ -98,7 +98,12 @@ pub async fn sweep(app: &Arc<App>, id: &WorkspaceId) -> Result<usize, EngineErro
     match sweep_all(&app.engine, id, (&|| app.now(), &entry.settings), &failed).await {
         // The next round goes on under those in force.
         Err(EngineError::Stale) => app.fresh(&entry).await.map(|_| 0),
-        swept => swept,
+        swept => {
+            if swept.as_ref().is_ok_and(|swept| *swept > 0) {
+                app.engine.cut_log(id);
+            }
+            swept
+        }
     }
 }
 
@@ -170,6 +175,7 @@ pub async fn expire(app: &Arc<App>, id: &WorkspaceId) -> Result<usize, EngineErr
             rows => gone += rows?,
         }
     }
+    app.engine.cut_log(id);
     tracing::debug!(workspace = %id, rows = gone, "what was past its time is removed");
     Ok(gone)
 }

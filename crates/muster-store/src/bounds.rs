@@ -1,6 +1,8 @@
 //! Every bound of an engine's queues, groups and bounded families, each with its reason. Bounds of the rules stand in
 //! `muster_core::limits`.
 
+use std::time::Duration;
+
 /// Bytes of the detail of an audit record: room for a dozen changed settings, and a full log is still below half a gigabyte.
 pub const AUDIT_DETAIL_BYTES: usize = 4_096;
 
@@ -10,6 +12,9 @@ pub const CLOCK_BEHIND_MS_MAX: i64 = 600_000;
 /// How far the clock may be ahead of the newest stored time at a start, in milliseconds: longer than a server stands still
 /// between two starts, and shorter than a clock of a wrong year is off.
 pub const CLOCK_AHEAD_MS_MAX: i64 = 366 * 86_400_000;
+
+/// How long a write-ahead log may hold what was written to it: deleted data stays in it until then at most.
+pub const LOG_KEPT: Duration = Duration::from_secs(600);
 
 /// The bounds that an engine keeps; [`Bounds::default`] is what Muster runs with, tests make them small.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

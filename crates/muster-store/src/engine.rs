@@ -83,6 +83,12 @@ pub trait Engine: Access + Send + Sync {
     /// [`EngineError::Overloaded`], [`EngineError::UnknownWorkspace`], [`EngineError::Unavailable`].
     fn submit(&self, id: &WorkspaceId, job: Box<dyn Job>) -> Result<(), EngineError>;
 
+    /// Empties the workspace's write-ahead log soon: what was deleted must not stay in it. Does not block; where somebody
+    /// reads, it is tried again until nobody does.
+    fn cut_log(&self, id: &WorkspaceId) {
+        let _nothing_is_kept_twice = id;
+    }
+
     /// Notes a refused request (a 400) in the ingestion log: bounded, kept apart from applied ones, without a sync of
     /// its own; a full buffer drops it. Does not block.
     fn note_refused(&self, id: &WorkspaceId, request: Request);

@@ -30,7 +30,7 @@ mod writer;
 pub use directory::{OpenError, is_in_use};
 pub use verify::{Report, WorkspaceReport, verify};
 
-use crate::bounds::Bounds;
+use crate::bounds::{Bounds, LOG_KEPT};
 use crate::engine::{Adopted, Configure, Created, Engine, EngineError, Health, Job, Trouble, Workspace};
 use crate::reader::Reader;
 use catalogue::Catalogue;
@@ -52,6 +52,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::sync_channel;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::thread::{self, JoinHandle};
+use std::time::Duration;
 use trust::Trust;
 use writer::{Writer, WriterError};
 
@@ -72,6 +73,8 @@ pub struct SqliteOptions {
     pub committers: usize,
     /// Workspaces whose connections stay open.
     pub open_max: usize,
+    /// How long a write-ahead log may hold what was written to it.
+    pub log_kept: Duration,
     /// Bytes that one workspace's binding map may take; above it the table is read.
     pub binding_map_bytes_max: usize,
     /// Bounds of queues, groups and bounded families.
@@ -90,6 +93,7 @@ impl SqliteOptions {
             accept_clock: false,
             committers: thread::available_parallelism().map_or(1, usize::from),
             open_max: 64,
+            log_kept: LOG_KEPT,
             binding_map_bytes_max: 1 << 30,
             bounds: Bounds::default(),
         }
@@ -408,6 +412,12 @@ impl Engine for Sqlite {
             Err(_) => drop(self.inner.gauges.queued.fetch_sub(1, Ordering::Relaxed)),
         }
         pushed.map(|_| ())
+    }
+
+    fn cut_log(&self, id: &WorkspaceId) {
+        if let Ok(lane) = self.inner.usable_lane(id) {
+            lane.cut.store(true, Ordering::Release);
+        }
     }
 
     fn note_refused(&self, id: &WorkspaceId, request: Request) {

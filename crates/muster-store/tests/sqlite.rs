@@ -5,6 +5,7 @@
 mod sqlite {
     mod access;
     mod clock;
+    mod cut;
     mod damage;
     mod full;
     mod lanes;

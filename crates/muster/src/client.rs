@@ -1,6 +1,7 @@
 //! A small client of the management API, for the subcommands that talk to a running server, or work on the data directory
 //! of a stopped one.
 
+use crate::owner;
 use crate::serve::{token_file, url_file};
 use anyhow::{Context as _, bail};
 use clap::Args;
@@ -9,6 +10,7 @@ use muster_server::clock::{SystemClock, SystemRandom};
 use muster_server::local;
 use muster_server::serve::install_cryptography;
 use serde_json::Value as Json;
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -55,6 +57,7 @@ impl Server {
         if let Some(url) = &self.url {
             return self.remote(url);
         }
+        self.check_owner()?;
         if !self.data_dir.join("format").exists() {
             bail!(
                 "{} is no data directory of Muster; give --data-dir, or --url of a running server",
@@ -71,7 +74,17 @@ impl Server {
                 self.data_dir.display()
             )
         })?;
-        self.remote(&url)
+        let (url, file) = (url.trim(), url_file(&self.data_dir));
+        // Nobody is there to hear that standard error is closed.
+        let words = crate::shown::plain(&format!("muster: using {url}, as {} says", file.display()));
+        let _gone = writeln!(std::io::stderr(), "{words}");
+        self.remote(url)
+    }
+
+    /// Refuses a data directory of somebody else: what its file `url` says would be sent the token.
+    fn check_owner(&self) -> anyhow::Result<()> {
+        let is_default = self.data_dir.as_os_str() == crate::config::DATA_DIR;
+        if self.data_dir.exists() { owner::check(&self.data_dir, !is_default) } else { Ok(()) }
     }
 
     /// The data directory, if no address was given and no server has it.
@@ -79,6 +92,7 @@ impl Server {
         if self.url.is_some() {
             return Ok(None);
         }
+        self.check_owner()?;
         let is_used = is_in_use(&self.data_dir);
         let is_used = is_used.with_context(|| format!("{} cannot be opened", self.data_dir.display()))?;
         Ok((!is_used).then_some(&self.data_dir))

@@ -1,6 +1,7 @@
 //! Settings of `serve`: a flag, else an environment variable, else a key of the file, else the default. Unknown keys of
 //! the file are errors that name the nearest known one.
 
+use crate::owner;
 use anyhow::{Context as _, bail};
 use clap::Args;
 use ipnet::IpNet;
@@ -215,6 +216,9 @@ impl File {
         let name = path.display().to_string();
         if named.is_none() && !path.exists() {
             return Ok(Self { name, table: toml::Table::new() });
+        }
+        if named.is_none() {
+            owner::check(path, false)?;
         }
         let text = std::fs::read_to_string(path).with_context(|| format!("{name} cannot be read"))?;
         Self::parse(name, &text)

@@ -9,8 +9,10 @@ mod config;
 mod descriptors;
 mod logs;
 mod operate;
+mod owner;
 mod seen;
 mod serve;
+mod shown;
 
 use clap::{Parser, Subcommand};
 use std::io::Write as _;
@@ -67,7 +69,7 @@ fn main() -> ExitCode {
     };
     done.unwrap_or_else(|error| {
         // `{:#}` writes the causes after it. Nobody is there to hear that standard error is closed.
-        let words = format!("muster: {error:#}");
+        let words = shown::plain(&format!("muster: {error:#}"));
         in_time(move || drop(writeln!(std::io::stderr(), "{words}")));
         ExitCode::FAILURE
     })
@@ -95,7 +97,7 @@ fn in_time(write: impl FnOnce() + Send + 'static) {
 /// Writes one line to standard output.
 pub(crate) fn say(line: &str) -> anyhow::Result<()> {
     let mut out = std::io::stdout().lock();
-    writeln!(out, "{line}")?;
+    writeln!(out, "{}", shown::plain(line))?;
     out.flush()?;
     Ok(())
 }

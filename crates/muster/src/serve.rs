@@ -1,7 +1,8 @@
 //! `muster serve`: opens the data, listens, says so, and serves until a signal.
 
-use crate::config::{Serve, Settings};
+use crate::config::{DATA_DIR, Serve, Settings};
 use crate::logs::{self, Lines};
+use crate::owner::{self, is_open_to_others};
 use crate::{descriptors, say_if_possible, seen};
 use anyhow::{Context as _, bail};
 use muster_server::app::{App, Options, Storage, secret};
@@ -51,6 +52,9 @@ fn serve_with(settings: &Settings, lines: &Lines) -> anyhow::Result<ExitCode> {
         None => None,
     };
     let (connections, workspaces) = shares(descriptors::raise());
+    if settings.data_dir.exists() {
+        owner::check(&settings.data_dir, settings.data_dir.as_os_str() != DATA_DIR)?;
+    }
     let (token, is_new_token) = admin_token(settings)?;
     let clock = seen::clock(&settings.data_dir, settings.accept_clock);
     let storage = Storage::Directory {
@@ -67,6 +71,10 @@ fn serve_with(settings: &Settings, lines: &Lines) -> anyhow::Result<ExitCode> {
     options.log_lines_dropped = lines.dropped();
     options.metrics_elsewhere = settings.metrics_listen.is_some();
     let app = App::open(options)?;
+    if is_open_to_others(&settings.data_dir, 0o077) {
+        let directory = settings.data_dir.display();
+        tracing::warn!(%directory, "others may look into the data directory, or write to it: take that right away (chmod 700)");
+    }
     if is_new_token {
         // Only now: a directory that holds anything but data of Muster is refused when it is opened.
         keep_token(&settings.data_dir, &token)?;
@@ -116,6 +124,12 @@ fn admin_token(settings: &Settings) -> anyhow::Result<(String, bool)> {
     }
     let path = token_file(&settings.data_dir);
     if path.exists() {
+        if is_open_to_others(&path, 0o022) {
+            bail!("others may write {}: take that right away (chmod 600)", path.display());
+        }
+        if is_open_to_others(&path, 0o044) {
+            tracing::warn!(file = %path.display(), "others may read the admin token: take that right away (chmod 600)");
+        }
         let text = fs::read_to_string(&path).with_context(|| format!("{} cannot be read", path.display()))?;
         return Ok((text.trim().to_owned(), false));
     }
@@ -129,10 +143,14 @@ fn keep_token(data_dir: &Path, token: &str) -> anyhow::Result<()> {
 
 /// Writes a file that only this user can read.
 pub(crate) fn write_private(path: &Path, text: &str) -> anyhow::Result<()> {
-    let file = fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path);
+    // Under another name, which must be new, and then in its place: a link there is replaced and never followed.
+    let draft = path.with_extension("new");
+    let _left = fs::remove_file(&draft);
+    let file = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&draft);
     let written = file.and_then(|mut file| {
         file.write_all(text.as_bytes())?;
-        file.sync_all()
+        file.sync_all()?;
+        fs::rename(&draft, path)
     });
     written.with_context(|| format!("{} cannot be written", path.display()))
 }

@@ -102,11 +102,15 @@ fn turn(inner: &Inner, lane: &Lane, writer: &mut Option<Writer>, load: Load) {
         }
     };
     if lane.finish.swap(false, Ordering::AcqRel) {
-        match open.checkpoint() {
+        let cut = lane.cut.load(Ordering::Acquire);
+        match open.checkpoint(cut) {
             Ok(whole) => {
                 inner.gauges.checkpoints.fetch_add(1, Ordering::Relaxed);
                 if whole {
                     lane.pages.store(0, Ordering::Relaxed);
+                }
+                if whole && cut {
+                    lane.is_cut();
                 }
             }
             Err(error) => match trouble::in_folder(error, &lane.folder) {
@@ -155,6 +159,7 @@ fn settle(
             if let Some(commit) = ended.commit {
                 inner.gauges.committed(ended.committed, commit);
                 lane.set_ailing(None);
+                lane.logged.store(true, Ordering::Release);
             }
             if let Some(why) = ended.poison {
                 *writer = None;

@@ -23,6 +23,9 @@ pub enum OpenError {
     /// Another process has it.
     #[error("{0} is in use by another process: stop that one first, or give this one a directory of its own")]
     InUse(PathBuf),
+    /// A symbolic link stands where a file of it belongs.
+    #[error("{0} is a symbolic link, which is not followed: remove it")]
+    Link(PathBuf),
     /// It holds something else.
     #[error("{0} is not empty and no data directory of Muster: choose another one")]
     Foreign(PathBuf),
@@ -119,7 +122,64 @@ pub(crate) fn make_private(path: &Path) -> io::Result<()> {
 #[derive(Debug)]
 pub(crate) struct Directory {
     root: PathBuf,
-    _lock: File,
+    _locks: Locks,
+}
+
+/// The lock of the directory itself, which stays whoever removes what is in it, and that of its file `lock`, by which
+/// earlier versions know.
+#[derive(Debug)]
+struct Locks {
+    _directory: Option<File>,
+    _file: Option<File>,
+}
+
+impl Locks {
+    /// Takes both; `is_made`: the file is made if it is not there.
+    fn take(root: &Path, is_made: bool) -> Result<Self, OpenError> {
+        let directory = at(root, File::open(root))?;
+        let directory = match directory.try_lock() {
+            Ok(()) => Some(directory),
+            Err(TryLockError::WouldBlock) => return Err(OpenError::InUse(root.to_owned())),
+            // A file system that locks no directories: the file alone must do.
+            Err(TryLockError::Error(_)) => None,
+        };
+        let path = root.join("lock");
+        refuse_link(&path)?;
+        let file = if is_made { unfollowed(private()).open(&path) } else { File::open(&path) };
+        let file = match file {
+            Err(error) if !is_made && error.kind() == io::ErrorKind::NotFound => None,
+            file => Some(at(&path, file)?),
+        };
+        match file.as_ref().map(File::try_lock) {
+            None | Some(Ok(())) => Ok(Self { _directory: directory, _file: file }),
+            Some(Err(TryLockError::WouldBlock)) => Err(OpenError::InUse(root.to_owned())),
+            Some(Err(TryLockError::Error(error))) => Err(OpenError::Io { path, error }),
+        }
+    }
+}
+
+/// Refuses a symbolic link where a file of the directory belongs: it would lead to a file of somebody's choice.
+fn refuse_link(path: &Path) -> Result<(), OpenError> {
+    match fs::symlink_metadata(path) {
+        Ok(found) if found.is_symlink() => Err(OpenError::Link(path.to_owned())),
+        _ => Ok(()),
+    }
+}
+
+/// The same for whoever puts a link there meanwhile.
+fn unfollowed(mut options: OpenOptions) -> OpenOptions {
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::custom_flags(&mut options, rustix::fs::OFlags::NOFOLLOW.bits().cast_signed());
+    options
+}
+
+/// The format of a directory, judged.
+fn is_ours(root: &Path, format: &str) -> Result<(), OpenError> {
+    match format {
+        FORMAT => Ok(()),
+        other if other.starts_with("muster ") => Err(OpenError::Newer(root.to_owned(), other.trim_end().to_owned())),
+        _ => Err(OpenError::Foreign(root.to_owned())),
+    }
 }
 
 impl Directory {
@@ -131,33 +191,30 @@ impl Directory {
         if known.is_none() && !at(root, is_new(root))? {
             return Err(OpenError::Foreign(root.to_owned()));
         }
-        let path = root.join("lock");
-        let lock = at(&path, private().open(&path))?;
-        match lock.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => return Err(OpenError::InUse(root.to_owned())),
-            Err(TryLockError::Error(error)) => return Err(OpenError::Io { path, error }),
-        }
+        let locks = Locks::take(root, true)?;
         match known.as_deref() {
-            Some(FORMAT) => {}
-            None => at(&format, write_synced(&format, FORMAT))?,
-            Some(other) if other.starts_with("muster ") => {
-                return Err(OpenError::Newer(root.to_owned(), other.trim_end().to_owned()));
-            }
-            Some(_) => return Err(OpenError::Foreign(root.to_owned())),
+            None => write_format(&format)?,
+            Some(known) => is_ours(root, known)?,
         }
         for name in ["workspaces", REMOVED] {
             let folder = root.join(name);
             at(&folder, make_folder(&folder))?;
         }
         at(root, sync(root))?;
-        Ok(Self { root: root.to_owned(), _lock: lock })
+        Ok(Self { root: root.to_owned(), _locks: locks })
     }
 
     /// Opens a directory that must exist already.
     pub(crate) fn open_existing(root: &Path) -> Result<Self, OpenError> {
         at(&root.join("format"), fs::metadata(root.join("format")))?;
         Self::open(root)
+    }
+
+    /// Opens a directory that must exist, and makes nothing in it: it may be a copy that cannot be written.
+    pub(crate) fn look(root: &Path) -> Result<Self, OpenError> {
+        let format = root.join("format");
+        is_ours(root, &String::from_utf8_lossy(&at(&format, fs::read(&format))?))?;
+        Ok(Self { root: root.to_owned(), _locks: Locks::take(root, false)? })
     }
 
     /// The catalogue's file.
@@ -291,7 +348,7 @@ fn remove_folder(path: &Path) -> io::Result<()> {
 /// # Errors
 /// [`OpenError`] if it is none, or cannot be opened.
 pub fn is_in_use(root: &Path) -> Result<bool, OpenError> {
-    match Directory::open_existing(root) {
+    match Directory::look(root) {
         Ok(_) => Ok(false),
         Err(OpenError::InUse(_)) => Ok(true),
         Err(error) => Err(error),
@@ -317,13 +374,19 @@ fn is_new(root: &Path) -> io::Result<bool> {
     Ok(true)
 }
 
-fn write_synced(path: &Path, text: &str) -> io::Result<()> {
+fn write_format(path: &Path) -> Result<(), OpenError> {
     // Under another name first: a start that is cut short must not leave half a format.
     let draft = path.with_extension("new");
-    let mut file = private().truncate(true).open(&draft)?;
-    file.write_all(text.as_bytes())?;
-    file.sync_all()?;
-    fs::rename(&draft, path)
+    refuse_link(&draft)?;
+    let write = || {
+        let mut options = private();
+        options.truncate(true);
+        let mut file = unfollowed(options).open(&draft)?;
+        file.write_all(FORMAT.as_bytes())?;
+        file.sync_all()?;
+        fs::rename(&draft, path)
+    };
+    at(&draft, write())
 }
 
 /// Puts the entries of a directory on stable storage: a file that was made is lost without.

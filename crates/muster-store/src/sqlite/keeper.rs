@@ -38,13 +38,15 @@ impl Bell {
 
 /// Runs until the bell rings.
 pub(crate) fn run(inner: &Inner) {
+    let ticks_kept = u64::try_from(inner.options.log_kept.as_millis() / TICK.as_millis()).unwrap_or(u64::MAX);
     while !inner.bell.wait() {
-        inner.ticks.fetch_add(1, Ordering::Relaxed);
+        let tick = inner.ticks.fetch_add(1, Ordering::Relaxed) + 1;
         // Looked at often, so that what is seen of a step does not depend on who asks.
         let _said_in_the_health = inner.trust.of_all(&*inner.clock);
         let lanes = inner.all_lanes();
         for lane in &lanes {
-            if lane.pages.load(Ordering::Relaxed) * PAGE_BYTES > WAL_BYTES {
+            let is_long = lane.pages.load(Ordering::Relaxed) * PAGE_BYTES > WAL_BYTES;
+            if lane.wants_cut(tick, ticks_kept) || is_long {
                 checkpoint(inner, lane);
             }
             if lane.wake() {

@@ -55,6 +55,12 @@ pub(crate) struct Lane {
     pub(crate) pages: Arc<AtomicU64>,
     /// A checkpoint ran beside the writer, which finishes it before its next group.
     pub(crate) finish: AtomicBool,
+    /// The write-ahead log is to be emptied.
+    pub(crate) cut: AtomicBool,
+    /// Something was written to it since it was emptied.
+    pub(crate) logged: AtomicBool,
+    /// The tick at which it was to be emptied last.
+    pub(crate) cut_at: AtomicU64,
     /// The tick of the last use, for closing what is idle.
     pub(crate) used: AtomicU64,
     /// Why its data cannot be used, if it cannot: known from the start on.
@@ -97,6 +103,9 @@ impl Lane {
             readers: Mutex::default(),
             pages: Arc::default(),
             finish: AtomicBool::new(false),
+            cut: AtomicBool::new(false),
+            logged: AtomicBool::new(false),
+            cut_at: AtomicU64::new(0),
             used: AtomicU64::new(0),
             damaged: OnceLock::new(),
         }
@@ -307,11 +316,29 @@ impl Lane {
         }
     }
 
+    /// Its log is empty.
+    pub(crate) fn is_cut(&self) {
+        self.cut.store(false, Ordering::Release);
+        self.logged.store(false, Ordering::Release);
+    }
+
+    /// Whether its log is to be emptied now: it was asked for, or it has held something for so many ticks.
+    pub(crate) fn wants_cut(&self, tick: u64, ticks_kept: u64) -> bool {
+        let is_old = || tick.saturating_sub(self.cut_at.load(Ordering::Relaxed)) >= ticks_kept;
+        let wants = self.cut.load(Ordering::Acquire) || self.logged.load(Ordering::Acquire) && is_old();
+        if wants {
+            self.cut_at.store(tick, Ordering::Relaxed);
+            self.cut.store(true, Ordering::Release);
+        }
+        wants
+    }
+
     /// Closes the connections; the writer's caller holds its lock.
     pub(crate) fn close(&self, writer: &mut Option<Writer>) -> Result<(), EngineError> {
         locked(&self.readers).clear();
         self.pages.store(0, Ordering::Relaxed);
         self.finish.store(false, Ordering::Release);
+        self.is_cut();
         writer.take().map_or(Ok(()), Writer::close)
     }
 }

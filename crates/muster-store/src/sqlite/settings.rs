@@ -5,7 +5,8 @@
 //! LIKE_DOESNT_MATCH_BLOBS (values as JSONB are no text).
 
 use super::directory;
-use rusqlite::{Connection, OpenFlags, Result};
+use crate::engine::EngineError;
+use rusqlite::{Connection, ErrorCode, OpenFlags, Result};
 use std::path::Path;
 use std::time::Duration;
 
@@ -76,6 +77,27 @@ pub(crate) fn reader(path: &Path) -> Result<Connection> {
     Ok(conn)
 }
 
+/// A connection that only looks, also at a copy in a place that cannot be written, if its write-ahead log is empty.
+pub(crate) fn look(path: &Path) -> std::result::Result<Connection, EngineError> {
+    let reads = |conn: Connection| conn.query_row("PRAGMA user_version", [], |_| Ok(())).map(|()| conn);
+    let error = match reader(path).and_then(reads) {
+        Ok(conn) => return Ok(conn),
+        Err(error) => error,
+    };
+    // The index of the log cannot be made where nothing can be written.
+    if !matches!(error.sqlite_error_code(), Some(ErrorCode::CannotOpen | ErrorCode::ReadOnly)) {
+        return Err(error.into());
+    }
+    let log = path.with_extension("db-wal");
+    if std::fs::metadata(log).is_ok_and(|file| file.len() > 0) {
+        let why = "its write-ahead log is not empty and cannot be read here: copy it to where it can be written";
+        return Err(EngineError::Broken(why.into()));
+    }
+    let escaped = path.to_string_lossy().replace('%', "%25").replace('?', "%3f").replace('#', "%23");
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI;
+    Ok(open(Path::new(&format!("file:{escaped}?immutable=1")), flags).and_then(reads)?)
+}
+
 /// The connection that runs checkpoints beside the writer.
 pub(crate) fn checkpointer(path: &Path) -> Result<Connection> {
     let conn = open(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
@@ -106,6 +128,14 @@ pub(crate) fn checkpoint(conn: &Connection) -> Result<bool> {
     conn.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |row| {
         Ok(row.get::<_, i64>(0)? == 0 && row.get::<_, i64>(1)? == row.get::<_, i64>(2)?)
     })
+}
+
+/// Copies all of it and empties the log; false at once where somebody reads.
+pub(crate) fn cut(conn: &Connection) -> Result<bool> {
+    conn.busy_timeout(Duration::ZERO)?;
+    let done = conn.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| Ok(row.get::<_, i64>(0)? == 0));
+    conn.busy_timeout(BUSY)?;
+    done
 }
 
 /// Copies all of it and empties the log; for a connection that is about to close.

@@ -53,7 +53,7 @@ impl Report {
 /// # Errors
 /// [`OpenError`] if the directory is in use, or is none, or its catalogue cannot be read.
 pub fn verify(data_dir: &Path) -> Result<Report, OpenError> {
-    let directory = Directory::open_existing(data_dir)?;
+    let directory = Directory::look(data_dir)?;
     let path = directory.catalogue();
     let unreadable = |error: WriterError| refusal(&path, None, error);
     // A catalogue that was lost is not made anew here: the start must notice it, too.
@@ -78,7 +78,7 @@ pub fn verify(data_dir: &Path) -> Result<Report, OpenError> {
 }
 
 fn look(folder: &Path, entry: (&Workspace, u64), found: &mut WorkspaceReport) -> Result<(), EngineError> {
-    let conn = settings::reader(&folder.join(DATABASE))?;
+    let conn = settings::look(&folder.join(DATABASE))?;
     match schema::is_current(&conn) {
         Ok(true) => {}
         Ok(false) => return Err(EngineError::Broken("its version is older than this one: start it once".into())),

@@ -185,8 +185,9 @@ impl Writer {
     }
 
     /// Copies the rest of the write-ahead log into the file, so that the next group begins it anew.
-    pub(crate) fn checkpoint(&self) -> Result<bool, EngineError> {
-        Ok(settings::checkpoint(&self.conn)?)
+    /// If it is to be cut, the log is emptied, too, unless somebody reads.
+    pub(crate) fn checkpoint(&self, cut: bool) -> Result<bool, EngineError> {
+        Ok(if cut { settings::cut(&self.conn)? } else { settings::checkpoint(&self.conn)? })
     }
 
     /// Copies the write-ahead log into the file and closes it.

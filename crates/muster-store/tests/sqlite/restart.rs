@@ -61,6 +61,31 @@ fn a_directory_in_use_is_refused() {
     assert!(home.open().is_ok());
 }
 
+// Fails when `Locks::take` leaves out the directory itself.
+#[test]
+fn a_directory_in_use_is_refused_though_its_lock_was_removed() {
+    let home = Home::new();
+    let first = home.open().unwrap();
+    std::fs::remove_file(home.path().join("lock")).unwrap();
+    assert!(matches!(home.open(), Err(OpenError::InUse(_))));
+    drop(first);
+    assert!(home.open().is_ok());
+}
+
+// Fails when `refuse_link` is not asked of `lock`, or of `format.new`.
+#[cfg(unix)]
+#[test]
+fn links_where_files_of_the_directory_belong_are_not_followed() {
+    for name in ["lock", "format.new"] {
+        let (home, other) = (Home::new(), Home::new());
+        let target = other.path().join("precious");
+        std::fs::write(&target, "text").unwrap();
+        std::os::unix::fs::symlink(&target, home.path().join(name)).unwrap();
+        assert!(matches!(home.open(), Err(OpenError::Link(_))), "{name}");
+        assert_eq!(std::fs::read_to_string(target).unwrap(), "text");
+    }
+}
+
 #[test]
 fn a_foreign_directory_is_refused_and_left_as_it_is() {
     let home = Home::new();

@@ -14,6 +14,7 @@ mod judge;
 mod load;
 
 mod activation;
+mod bait;
 mod clock;
 mod descriptors;
 mod durability;
