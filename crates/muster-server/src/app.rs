@@ -2,7 +2,7 @@
 //! handler. The only file that names an engine.
 
 use crate::activation;
-use crate::budget::Room;
+use crate::budget::{Room, Share};
 use crate::callers::{Caller, Callers, Scope, Scopes};
 use crate::clock::Random;
 use crate::console::session::{Refusals, Sessions};
@@ -116,6 +116,8 @@ pub struct App {
     pub(crate) metrics_elsewhere: bool,
     pub(crate) body_deadline: Duration,
     pub(crate) room: Room,
+    /// The share of what is about no workspace.
+    outside: Share,
     pub(crate) callers: Callers,
     pub(crate) lockout: Lockout,
     pub(crate) telemetry: Telemetry,
@@ -214,8 +216,9 @@ impl App {
         given.extend(read_token.map(|sha256| (read, Scopes::of(&[Scope::Read]), sha256)));
         let callers = Callers::given(given);
         callers.load(engine.tokens()?);
+        let room = Room::default();
         Ok(Arc::new(Self {
-            telemetry: Telemetry::new(Arc::clone(&engine), options.log_lines_dropped),
+            telemetry: Telemetry::new(Arc::clone(&engine), options.log_lines_dropped, room.clone()),
             engine,
             watching: Watching::since(options.clock.now().at),
             clock: options.clock,
@@ -225,7 +228,8 @@ impl App {
             hosts: options.hosts,
             metrics_elsewhere: options.metrics_elsewhere,
             body_deadline: options.body_deadline,
-            room: Room::default(),
+            room,
+            outside: Share::default(),
             callers,
             lockout: Lockout::default(),
             management_reads: Arc::new(Semaphore::new(options.management_reads)),
@@ -300,6 +304,13 @@ impl App {
     /// One workspace's settings.
     pub fn workspace(&self, id: &str) -> Option<Arc<Entry>> {
         self.workspaces.get(id)
+    }
+
+    /// The share of memory that a body is charged to: that of the workspace that its call is about, or the one of calls
+    /// about none.
+    pub(crate) fn share_of(&self, workspace: Option<impl AsRef<str>>) -> Share {
+        let entry = workspace.and_then(|id| self.workspaces.get(id.as_ref()));
+        entry.map_or_else(|| self.outside.clone(), |entry| entry.lane.share.clone())
     }
 
     /// From now on `/readyz` fails: the process is about to stop.

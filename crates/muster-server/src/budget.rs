@@ -52,6 +52,11 @@ pub(crate) struct Taken {
 }
 
 impl Room {
+    /// Bytes that are taken.
+    pub(crate) fn used(&self) -> usize {
+        self.0.used.load(Ordering::Acquire)
+    }
+
     /// Takes room for a body of a workspace, or tells that there is none.
     pub(crate) fn take(&self, share: &Share, bytes: usize) -> Option<Taken> {
         if !share.0.take(bytes) {

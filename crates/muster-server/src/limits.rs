@@ -48,8 +48,26 @@ pub const METRICS_CONNECTIONS_MAX: usize = 64;
 pub const MANAGEMENT_READS_MAX: usize = 32;
 /// Characters of a given token of the management API: shorter ones can be guessed.
 pub const TOKEN_LENGTH_MIN: usize = 16;
-/// Bytes of a request's head, and of the read buffer of a connection: room for 100 headers of some length.
-pub const HEAD_BYTES_MAX: usize = 64 * 1024;
+/// Bytes that one request may make the server hold before its caller is known (behaviour.md 1.11.f): the head, what is
+/// read ahead of the body, and a form that anybody may send.
+pub const UNKNOWN_STREAM_BYTES_MAX: usize = 64 * 1024;
+/// The same for all requests of one connection together.
+pub const UNKNOWN_CONNECTION_BYTES_MAX: usize = 1 << 20;
+/// Bytes of a request's head, and of the read buffer of an HTTP/1.1 connection: room for 100 headers of some length. A
+/// request may hold it twice: its head, and a chunk of its body that nobody has taken.
+pub const HEAD_BYTES_MAX: usize = 24 * 1024;
+/// Bytes of the headers of one HTTP/2 request, as RFC 9113 6.5.2 counts them.
+pub const STREAM_HEAD_BYTES_MAX: u32 = 16 * 1024;
+/// Bytes of the body of an HTTP/2 request that are taken ahead of whoever reads it.
+pub const STREAM_WINDOW_BYTES: u32 = 40 * 1024;
+/// The same for all requests of one HTTP/2 connection together.
+pub const CONNECTION_WINDOW_BYTES: u32 = 192 * 1024;
+/// Requests at a time on one HTTP/2 connection.
+pub const STREAMS_MAX: u32 = 32;
+/// Bytes of an answer that wait in one HTTP/2 stream for its client to take them.
+pub const SEND_BUFFER_BYTES_MAX: usize = 64 * 1024;
+/// Buffers of an HTTP/2 connection beside its requests: one frame each way, and the two tables of header compression.
+pub const CONNECTION_BUFFER_BYTES: usize = 48 * 1024;
 /// How long a client may take to send a body: 100 KB over a slow line, and no longer.
 pub const BODY_DEADLINE: Duration = Duration::from_secs(20);
 /// Bytes that are read and thrown away after an answer that came before the end of the body: enough for a client that
@@ -153,7 +171,13 @@ pub const MEMBER_ATTRIBUTES_SHOWN_MAX: usize = 20;
 pub const MERGE_SIDES_MAX: usize = 12;
 /// Longest text of a value that a page of the console shows; the rest is in the JSON.
 pub const CONSOLE_VALUE_CHARS_MAX: usize = 2_000;
-/// Longest form that the console takes: an element to correct, and its names.
+/// Longest form that anybody may send, signed in or not: a token and where to go.
+pub const OPEN_FORM_BYTES_MAX: u64 = 4 * 1024;
+/// Longest form of somebody who is signed in, unless he changes what is in a workspace: a value to look for, a filter, a name.
+pub const READING_FORM_BYTES_MAX: u64 = 8 * 1024;
+/// Longest place that the sign-in page leads on to: the paths of the console are shorter.
+pub const NEXT_BYTES_MAX: usize = 1_024;
+/// Longest form of somebody who may change what is in a workspace: an element to correct, and its names.
 pub const CONSOLE_FORM_BYTES_MAX: u64 = 2 << 20;
 /// Entries of the quarantine that a filter looks through for one page: some thousand rows, a few milliseconds.
 pub const QUARANTINE_LOOK_MAX: usize = 5_000;

@@ -3,12 +3,15 @@
 use crate::app::App;
 use crate::http;
 use crate::limits::{
-    CONNECTIONS_MAX, FIRST_REQUEST_TIMEOUT, HANDSHAKE_TIMEOUT, HEAD_BYTES_MAX, HEADER_TIMEOUT, METRICS_CONNECTIONS_MAX,
-    POISON_PERIOD, SHUTDOWN_GRACE, WRITE_TIMEOUT,
+    CONNECTION_WINDOW_BYTES, CONNECTIONS_MAX, FIRST_REQUEST_TIMEOUT, HANDSHAKE_TIMEOUT, HEAD_BYTES_MAX, HEADER_TIMEOUT,
+    METRICS_CONNECTIONS_MAX, POISON_PERIOD, SEND_BUFFER_BYTES_MAX, SHUTDOWN_GRACE, STREAM_HEAD_BYTES_MAX,
+    STREAM_WINDOW_BYTES, STREAMS_MAX, WRITE_TIMEOUT,
 };
 use axum_server::accept::Accept;
 use axum_server::tls_rustls::{RustlsAcceptor, RustlsConfig};
 use axum_server::{Handle, Server};
+use hyper_util::rt::TokioExecutor;
+use hyper_util::server::conn::auto::Builder;
 use std::future::{Future, Ready, ready};
 use std::io;
 use std::net::{SocketAddr, TcpListener};
@@ -137,8 +140,17 @@ pub async fn poisoned(app: Arc<App>) {
 /// A server whose connections must ask in time and in few words.
 fn bounded(listener: TcpListener, header_timeout: Duration) -> io::Result<Server<SocketAddr>> {
     let mut server = axum_server::from_tcp(listener)?.first_request_timeout(FIRST_REQUEST_TIMEOUT.min(header_timeout));
+    bound_streams(server.http_builder());
     server.http_builder().http1().header_read_timeout(header_timeout).max_buf_size(HEAD_BYTES_MAX);
     Ok(server)
+}
+
+/// Bounds what an HTTP/2 connection makes the server hold, whoever it is of.
+fn bound_streams(builder: &mut Builder<TokioExecutor>) {
+    let mut http2 = builder.http2();
+    http2.max_concurrent_streams(STREAMS_MAX).max_header_list_size(STREAM_HEAD_BYTES_MAX);
+    http2.initial_stream_window_size(STREAM_WINDOW_BYTES).initial_connection_window_size(CONNECTION_WINDOW_BYTES);
+    http2.max_send_buf_size(SEND_BUFFER_BYTES_MAX);
 }
 
 /// Takes a place for each connection, and closes those beyond the bound at once.

@@ -1,6 +1,7 @@
 //! What the server counts, and how it is shown at `/metrics` (OpenMetrics text). Every name is a constant here. Labels
 //! are route templates, statuses and the closed lists of the rules: never an id, a name or a value that came in.
 
+use crate::budget::Room;
 use muster_core::command::ElementKind;
 use muster_core::outcome::{Applied, Outcome};
 use muster_core::rate::Class;
@@ -51,6 +52,9 @@ pub const WAL_BYTES: &str = "muster_wal_bytes";
 /// Checkpoints done.
 pub const CHECKPOINTS: &str = "muster_checkpoints";
 
+/// Bytes of memory charged for bodies that are being read or decided.
+pub const BODY_BYTES: &str = "muster_body_bytes";
+
 /// Upper bounds of [`REQUEST_SECONDS`].
 const REQUEST_BUCKETS: [f64; 12] = [0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5];
 
@@ -94,7 +98,7 @@ pub struct Telemetry {
 
 impl Telemetry {
     /// Counters at zero, beside those of an engine.
-    pub(crate) fn new(engine: Arc<dyn Engine>, log_lines_dropped: Arc<AtomicU64>) -> Self {
+    pub(crate) fn new(engine: Arc<dyn Engine>, log_lines_dropped: Arc<AtomicU64>, room: Room) -> Self {
         let mut registry = Registry::default();
         let requests = Family::default();
         let seconds = Family::<RouteLabels, Histogram>::new_with_constructor(|| Histogram::new(REQUEST_BUCKETS));
@@ -106,6 +110,7 @@ impl Telemetry {
         registry.register(JOB_FAILURES, "Work that a background job left for its next round", job_failures.clone());
         registry.register_collector(Box::new(EngineFigures(engine)));
         registry.register_collector(Box::new(LogFigures(log_lines_dropped)));
+        registry.register_collector(Box::new(BodyFigures(room)));
         Self { registry, requests, seconds, elements, refusals, job_failures }
     }
 
@@ -209,6 +214,16 @@ impl Collector for EngineFigures {
         let commits = commit_us.iter().sum();
         let commits_us = Buckets { bounds: &COMMIT_BUCKETS_US, counts: &commit_us, scale: 1e-6 };
         commits_us.encode(&mut encoder, COMMIT_SECONDS, "Seconds of a commit", (commit_us_sum, commits))
+    }
+}
+
+/// Reads how much memory bodies take when somebody looks.
+#[derive(Debug)]
+struct BodyFigures(Room);
+
+impl Collector for BodyFigures {
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), fmt::Error> {
+        gauge(&mut encoder, BODY_BYTES, "Bytes charged for bodies that are read or decided", self.0.used() as u64)
     }
 }
 

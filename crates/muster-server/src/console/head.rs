@@ -5,11 +5,15 @@ use super::assets;
 use super::parts::escaped;
 use super::session::{THEME, cookie};
 use crate::app::App;
-use crate::http::body::{self, Coding};
-use crate::limits::CONSOLE_FORM_BYTES_MAX;
+use crate::budget::Taken;
+use crate::callers::{Caller, Scope};
+use crate::http::body::{self, Admitted, Coding, Reading};
+use crate::limits::{CONSOLE_FORM_BYTES_MAX, OPEN_FORM_BYTES_MAX, READING_FORM_BYTES_MAX};
+use crate::workspaces::Entry;
 use axum::body::Body;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{Html, IntoResponse as _, Response};
+use muster_wire::data::failure::Failure;
 use std::net::SocketAddr;
 use std::sync::atomic::Ordering;
 
@@ -64,14 +68,47 @@ pub(super) fn is_trusted(app: &App, peer: SocketAddr) -> bool {
     app.trusted_proxies.iter().any(|net| net.contains(&address))
 }
 
-/// The fields of a form.
-pub(super) async fn form(app: &App, headers: &HeaderMap, mut body: Body) -> Result<Vec<(String, String)>, Response> {
-    let too_long =
-        |_| plain(StatusCode::BAD_REQUEST, "the form is too long, or did not arrive whole; nothing was done");
+/// The fields of a form that anybody may send: short ones alone, and a longer one is refused before it is read.
+pub(super) async fn open_form(
+    app: &App,
+    headers: &HeaderMap,
+    mut body: Body,
+) -> Result<Vec<(String, String)>, Response> {
     let declared = body::declared(headers);
-    let read = body::read(&mut body, Coding::Identity, declared, CONSOLE_FORM_BYTES_MAX, app.body_deadline);
-    let bytes = read.await.map_err(too_long)?;
-    Ok(form_urlencoded::parse(&bytes).into_owned().collect())
+    let read = body::read(&mut body, Coding::Identity, declared, OPEN_FORM_BYTES_MAX, app.body_deadline);
+    let bytes = read.await.map_err(|failure| form_refused(&failure))?;
+    Ok(fields(&bytes))
+}
+
+/// The fields of a form of somebody who is signed in, with the memory that is charged for them to the workspace that the
+/// form is about.
+pub(super) async fn form(
+    app: &App,
+    (caller, entry): (&Caller, Option<&Entry>),
+    headers: &HeaderMap,
+    mut body: Body,
+) -> Result<(Vec<(String, String)>, Taken), Response> {
+    let is_long = entry.is_some() && caller.has(Scope::Operate);
+    let limit = if is_long { CONSOLE_FORM_BYTES_MAX } else { READING_FORM_BYTES_MAX };
+    let reading = Reading { coding: Coding::Identity, limit, deadline: app.body_deadline };
+    let share = app.share_of(entry.map(|entry| entry.id().as_str()));
+    let admitted = body::admit((&app.room, &share), headers, &mut body, reading).await;
+    let Admitted { bytes, room } = admitted.map_err(|failure| form_refused(&failure))?;
+    Ok((fields(&bytes), room))
+}
+
+fn fields(form: &[u8]) -> Vec<(String, String)> {
+    form_urlencoded::parse(form).into_owned().collect()
+}
+
+fn form_refused(failure: &Failure) -> Response {
+    match failure {
+        Failure::TooLarge { .. } => plain(StatusCode::PAYLOAD_TOO_LARGE, "the form is too long; nothing was done"),
+        Failure::Unavailable => {
+            plain(StatusCode::SERVICE_UNAVAILABLE, "too much is being sent at once; try again in a second")
+        }
+        _ => plain(StatusCode::BAD_REQUEST, "the form did not arrive whole; nothing was done"),
+    }
 }
 
 /// An answer that leads elsewhere, by GET.

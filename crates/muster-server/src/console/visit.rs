@@ -5,10 +5,12 @@ use super::head::{came_from, form, is_asked_by_script, is_same_origin, is_secure
 use super::parts::Moments;
 use super::session::{SESSION, Sessions, ZONE, cookie};
 use crate::app::App;
+use crate::budget::Taken;
 use crate::callers::{Caller, Scope};
 use crate::http::guard;
 use crate::http::manage::outgoing::{Place, is_masked};
 use crate::http::manage::{Answer, Call, scopes, whole};
+use crate::limits::NEXT_BYTES_MAX;
 use crate::workspaces::Entry;
 use axum::extract::Request;
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
@@ -36,6 +38,8 @@ pub(super) struct Visit {
     is_secure: bool,
     /// Its place among the reading calls.
     _place: Place,
+    /// The memory of its form.
+    _room: Option<Taken>,
 }
 
 impl Visit {
@@ -50,23 +54,30 @@ impl Visit {
         let session = cookie(&head.headers, SESSION).and_then(|it| asked(&app.sessions, it, app.now()));
         let address = guard::client_address(&app, &head.headers, peer);
         let Some(caller) = session.and_then(|token| app.caller_of(&token, Some(address))) else {
-            let next = if head.method == Method::GET { path.as_str() } else { "/" };
+            let leads_back = head.method == Method::GET && path.len() <= NEXT_BYTES_MAX;
+            let next = if leads_back { path.as_str() } else { "/" };
             return Err(redirect(&format!("/sign-in?next={next}")));
         };
         let is_post = head.method == Method::POST;
         if is_post && !is_same_origin(&head.headers) {
             return Err(plain(StatusCode::FORBIDDEN, "this form was not sent from a page of this console"));
         }
-        let Some(place) = Place::take(&app) else {
-            return Err(plain(StatusCode::SERVICE_UNAVAILABLE, "as many pages as may be are being made; try again"));
-        };
-        let form = if is_post { form(&app, &head.headers, body).await? } else { Vec::new() };
         let parts: Vec<String> = path.split('/').skip(1).map(str::to_owned).collect();
         let named = parts.get(1).filter(|_| parts[0] == "w").map(String::as_str);
         let entry = named.filter(|id| caller.sees(id)).and_then(|id| app.workspace(id));
         if named.is_some() && entry.is_none() {
             return Err(plain(StatusCode::NOT_FOUND, "no such workspace"));
         }
+        let (form, room) = if is_post {
+            let (fields, room) = form(&app, (&caller, entry.as_deref()), &head.headers, body).await?;
+            (fields, Some(room))
+        } else {
+            (Vec::new(), None)
+        };
+        // Only now: whoever sends slowly holds no place meanwhile.
+        let Some(place) = Place::take(&app) else {
+            return Err(plain(StatusCode::SERVICE_UNAVAILABLE, "as many pages as may be are being made; try again"));
+        };
         let is_secure = is_secure(&app, &head.headers, peer);
         let query = guard::query(&head);
         Ok(Self {
@@ -81,6 +92,7 @@ impl Visit {
             entry,
             is_secure,
             _place: place,
+            _room: room,
         })
     }
 

@@ -1,6 +1,7 @@
 //! Reading a body: its size on the wire and decoded, its coding, its deadline; and what becomes of a body that nobody
 //! read. What stands in it is for others.
 
+use crate::budget::{Room, Share, Taken};
 use crate::limits::{DRAIN_BYTES_MAX, DRAIN_TIME, ZSTD_WINDOW_LOG_MAX};
 use axum::body::Body;
 use axum::http::{HeaderMap, header};
@@ -80,6 +81,49 @@ fn bounded(decoder: impl std::io::Read, limit: u64) -> Result<Bytes, Failure> {
 /// The declared length of a body.
 pub(crate) fn declared(headers: &HeaderMap) -> Option<u64> {
     headers.get(header::CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
+}
+
+/// What may be read of a body, and how.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Reading {
+    /// How it is coded.
+    pub(crate) coding: Coding,
+    /// Most decoded bytes.
+    pub(crate) limit: u64,
+    /// How long the client may take.
+    pub(crate) deadline: Duration,
+}
+
+/// A body that was read, with the memory that is charged for it.
+#[derive(Debug)]
+pub(crate) struct Admitted {
+    /// The decoded bytes.
+    pub(crate) bytes: Bytes,
+    /// Given back when it is dropped.
+    pub(crate) room: Taken,
+}
+
+/// Reads the body of a caller who is known: charges its memory first, to the whole server and to this share.
+///
+/// # Errors
+/// Those of [`read`]; [`Failure::Unavailable`] if there is no memory left for it.
+pub(crate) async fn admit(
+    (room, share): (&Room, &Share),
+    headers: &HeaderMap,
+    body: &mut Body,
+    reading: Reading,
+) -> Result<Admitted, Failure> {
+    let Reading { coding, limit, deadline } = reading;
+    let declared = declared(headers);
+    if declared.is_some_and(|length| length > coding.wire_max(limit)) {
+        return Err(Failure::TooLarge { limit_bytes: limit });
+    }
+    let known = declared.filter(|_| coding == Coding::Identity);
+    let expected = if body.is_end_stream() { 0 } else { known.map_or(limit, |length| length.min(limit)) };
+    let bytes = usize::try_from(expected).unwrap_or(usize::MAX);
+    let room = room.take(share, bytes).ok_or(Failure::Unavailable)?;
+    let bytes = read(body, coding, declared, limit, deadline).await?;
+    Ok(Admitted { bytes, room })
 }
 
 /// Reads a body and decodes it: at most `limit` bytes, in at most `deadline`.

@@ -1,10 +1,10 @@
 //! The bulk import and the three Track calls: from a request to its answer, check by check (behaviour.md 1.8).
 
-use super::body::{self, Coding};
+use super::body::{self, Admitted, Coding, Reading};
 use super::envelope::{self, Budget, OUTCOMES, PREFERENCE_APPLIED, REPLAYED, finish, refusal, retry_after};
 use super::guard::{self, FORWARDED_FOR};
 use crate::app::App;
-use crate::budget::{Held, Taken};
+use crate::budget::Held;
 use crate::ingest::{Done, Ingest, Refused};
 use crate::limits::{OVERLOAD_RETRY_SECONDS, SIBLING_BODY_BYTES_MAX, UNAVAILABLE_RETRY_SECONDS};
 use crate::pulse::{Became, Story};
@@ -103,12 +103,6 @@ pub(super) fn origin(headers: &HeaderMap, entry: &Entry) -> (Option<Arc<str>>, W
     (kept.map(|address| address.to_string().into()), warnings)
 }
 
-/// A body that was read, with the room that it takes.
-pub(super) struct Admitted {
-    pub(super) bytes: Bytes,
-    pub(super) room: Taken,
-}
-
 /// What the log keeps of a request that is refused.
 pub(super) struct Told {
     /// Bytes of its body: declared, then read.
@@ -139,16 +133,11 @@ impl Call<'_> {
         let coding = Coding::of(headers)?;
         let own = self.entry.document.body_bytes;
         let limit = if self.route == Route::Transition { own } else { own.max(SIBLING_BODY_BYTES_MAX) };
-        let expected = declared.filter(|_| coding == Coding::Identity).map_or(limit, |length| length.min(limit));
-        let bytes = usize::try_from(expected).unwrap_or(usize::MAX);
-        let room = self.app.room.take(&self.entry.lane.share, bytes);
-        if declared.is_some_and(|length| coding == Coding::Identity && length > limit) {
-            return Err(Failure::TooLarge { limit_bytes: limit });
-        }
-        let room = room.ok_or(Failure::Unavailable)?;
-        let bytes = body::read(body, coding, declared, limit, self.app.body_deadline).await?;
-        self.told.bytes = bytes.len() as u64;
-        Ok(Admitted { bytes, room })
+        let reading = Reading { coding, limit, deadline: self.app.body_deadline };
+        let budget = (&self.app.room, &self.entry.lane.share);
+        let admitted = body::admit(budget, headers, body, reading).await?;
+        self.told.bytes = admitted.bytes.len() as u64;
+        Ok(admitted)
     }
 
     /// The recorded answer of the same key and body, before the body is judged (behaviour.md 1.8). A key that was used

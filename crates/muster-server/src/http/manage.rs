@@ -21,10 +21,11 @@ pub(crate) mod users;
 pub(crate) mod wanted;
 pub(crate) mod workspaces;
 
-use super::body::{self, Coding};
+use super::body::{self, Admitted, Coding, Reading};
 use super::envelope::{self, Noted};
 use super::{Template, guard};
 use crate::app::App;
+use crate::budget::Taken;
 use crate::callers::{Caller, Scope};
 use crate::limits::{MANAGEMENT_BODY_BYTES_MAX, PAGE_DEFAULT, PAGE_MAX, UNAVAILABLE_RETRY_SECONDS};
 use crate::workspaces::Entry;
@@ -40,6 +41,7 @@ use muster_wire::data::failure::Failure;
 use muster_wire::manage::page::render;
 use muster_wire::manage::problem::{CONTENT_TYPE, Problem};
 use outgoing::{Outgoing, Place};
+use scopes::OF_WORKSPACE;
 pub(crate) use scopes::needed;
 use serde_json::Value as Json;
 use std::net::{IpAddr, SocketAddr};
@@ -142,6 +144,8 @@ pub(crate) struct Call {
     parts: Vec<String>,
     /// Its place among the reading calls: held by the work that it starts, since a client that hangs up does not end that.
     place: Option<Place>,
+    /// The memory of its body.
+    _room: Option<Taken>,
 }
 
 impl FromRequest<Arc<App>> for Call {
@@ -154,20 +158,26 @@ impl FromRequest<Arc<App>> for Call {
         let parts: Vec<String> = head.uri.path().split('/').skip(4).map(str::to_owned).collect();
         let method = head.method.as_str();
         scopes::judge(&caller, (method, template), parts.first().map_or("", String::as_str))?;
+        let coding = Coding::of(&head.headers).map_err(body_problem)?;
+        let reading = Reading { coding, limit: MANAGEMENT_BODY_BYTES_MAX, deadline: app.body_deadline };
+        if head.method.is_safe() {
+            // The body of a GET means nothing (RFC 9110 9.3.1).
+            body = axum::body::Body::empty();
+        }
+        let share = app.share_of(parts.first().filter(|_| template.starts_with(OF_WORKSPACE)));
+        let admitted = body::admit((&app.room, &share), &head.headers, &mut body, reading);
+        let Admitted { bytes, room } = admitted.await.map_err(body_problem)?;
+        // Only now: whoever sends slowly holds no place meanwhile.
         let reads = head.method.is_safe() || needed(method, template) == Scope::Read;
         let place =
             if reads && !live::is_stream(head.uri.path()) { Some(Place::take(app).ok_or_else(busy)?) } else { None };
         if let Some(outgoing) = head.extensions.get::<Outgoing>() {
             outgoing.judged(place.clone(), outgoing::is_masked(app, &caller, &parts));
         }
-        let coding = Coding::of(&head.headers).map_err(body_problem)?;
-        let declared = body::declared(&head.headers);
-        let read = body::read(&mut body, coding, declared, MANAGEMENT_BODY_BYTES_MAX, app.body_deadline);
-        let bytes = read.await.map_err(body_problem)?;
         let query = guard::query(&head);
         let address = address(app, &head);
         let call = Self::inside(Arc::clone(app), caller, address, parts, query, bytes);
-        Ok(Self { headers: head.headers, place, ..call })
+        Ok(Self { headers: head.headers, place, _room: Some(room), ..call })
     }
 }
 
@@ -196,6 +206,9 @@ fn body_problem(failure: Failure) -> Refusal {
     let (status, detail) = match failure {
         Failure::TooLarge { limit_bytes } => (413, format!("a body may have at most {limit_bytes} bytes")),
         Failure::Timeout => (408, "the body did not arrive in time".to_owned()),
+        Failure::Unavailable => {
+            (503, "as many bodies as memory is kept for are being read; try again in a second".to_owned())
+        }
         Failure::UnsupportedEncoding => (415, "bodies are plain, gzip or zstd".to_owned()),
         _ => (400, "the body cannot be read: it is cut off, or not coded as its Content-Encoding says".to_owned()),
     };
@@ -249,7 +262,7 @@ impl Call {
         body: Bytes,
     ) -> Self {
         let address = address.into();
-        Self { app, caller, address, body, headers: HeaderMap::new(), query, parts, place: None }
+        Self { app, caller, address, body, headers: HeaderMap::new(), query, parts, place: None, _room: None }
     }
 
     /// The workspace that the path names, if it is there for the caller.

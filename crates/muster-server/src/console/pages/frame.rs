@@ -1,7 +1,7 @@
 //! The start, signing in and out, the theme, and what is said when something cannot be shown.
 
 use super::super::head::{
-    came_from, form, is_local, is_same_origin, is_secure, is_trusted, plain, redirect, theme as theme_of,
+    came_from, is_local, is_same_origin, is_secure, is_trusted, open_form, plain, redirect, theme as theme_of,
 };
 use super::super::parts::{self, Html, Twig};
 use super::super::session::set_session;
@@ -11,6 +11,7 @@ use super::super::{Page, assets, guarded};
 use crate::app::App;
 use crate::http::guard::client_address;
 use crate::http::manage::audit::{self, Action};
+use crate::limits::NEXT_BYTES_MAX;
 use askama::Template;
 use axum::extract::{ConnectInfo, Request, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
@@ -66,12 +67,17 @@ fn sign_in_page(headers: &HeaderMap, next: &str, error: &str) -> Response {
     guarded(made.unwrap_or_else(|problem| plain(StatusCode::INTERNAL_SERVER_ERROR, &problem.detail)))
 }
 
+/// Where the sign-in page leads on to: a short path of this server, or the start. The page tells it several times over.
+fn onward(next: &str) -> &str {
+    if is_local(next) && next.len() <= NEXT_BYTES_MAX { next } else { "/" }
+}
+
 /// `GET /sign-in?next=`.
 pub(crate) async fn sign_in(request: Request) -> Response {
     let (head, _) = request.into_parts();
     let query = crate::http::guard::query(&head);
     let next = query.iter().find(|(name, _)| name == "next").map_or("/", |(_, value)| value.as_str());
-    sign_in_page(&head.headers, if is_local(next) { next } else { "/" }, "")
+    sign_in_page(&head.headers, onward(next), "")
 }
 
 /// `POST /sign-in` with `token` and `next`.
@@ -94,12 +100,12 @@ pub(crate) async fn signed_in(
         let why = "Over an open network a token is only taken over TLS (--tls-cert, --tls-key) or from a trusted proxy (--trusted-proxy).";
         return refused(StatusCode::FORBIDDEN, "/", why);
     }
-    let fields = match form(&app, &head.headers, body).await {
+    let fields = match open_form(&app, &head.headers, body).await {
         Ok(fields) => fields,
         Err(response) => return guarded(response),
     };
     let field = |name: &str| fields.iter().find(|(known, _)| known == name).map_or("", |(_, value)| value.trim());
-    let next = if is_local(field("next")) { field("next") } else { "/" };
+    let next = onward(field("next"));
     let address = client_address(&app, &head.headers, peer);
     let Some(caller) = app.caller(field("token"), Some(address)) else {
         let (delay, now) = (app.lockout.wrong(address, app.now()), app.now());
@@ -137,7 +143,7 @@ pub(crate) async fn theme(State(app): State<Arc<App>>, request: Request) -> Resp
     if !is_same_origin(&head.headers) {
         return guarded(plain(StatusCode::FORBIDDEN, "this form was not sent from a page of this console"));
     }
-    let fields = match form(&app, &head.headers, body).await {
+    let fields = match open_form(&app, &head.headers, body).await {
         Ok(fields) => fields,
         Err(response) => return guarded(response),
     };

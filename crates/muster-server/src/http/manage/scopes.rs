@@ -63,7 +63,7 @@ const NEEDED: [(&str, &str, Scope); 46] = [
 /// Where the management API begins.
 const BASE: &str = "/api/v1";
 /// How templates begin that are about one workspace.
-const OF_WORKSPACE: &str = "/api/v1/workspaces/{workspace_id}";
+pub(super) const OF_WORKSPACE: &str = "/api/v1/workspaces/{workspace_id}";
 
 /// The scope that a call needs, by method and the route's template as `http.rs` lists it. HEAD is a GET.
 pub(crate) fn needed(method: &str, template: &str) -> Scope {
@@ -95,7 +95,16 @@ pub(crate) fn judge(caller: &Caller, (method, template): (&str, &str), workspace
     if (method, template) == ("PATCH", OF_WORKSPACE) && caller.has(Scope::Limits) {
         return Ok(());
     }
-    has(caller, needed(method, template))
+    has(caller, needed(method, template))?;
+    if is_about_all(method, template) { unbound(caller) } else { Ok(()) }
+}
+
+/// Whether a call is about all workspaces, so that a token that is bound to one may not make it. The two lists show such a
+/// token its own.
+fn is_about_all(method: &str, template: &str) -> bool {
+    let lists = ["/api/v1/workspaces", "/api/v1/audit"];
+    let shows_own = matches!(method, "GET" | "HEAD") && lists.contains(&template);
+    !(template.starts_with(OF_WORKSPACE) || shows_own)
 }
 
 /// That a caller has a scope.
