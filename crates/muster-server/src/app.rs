@@ -6,7 +6,10 @@ use crate::budget::{Room, Share};
 use crate::callers::{Caller, Callers, Scope, Scopes};
 use crate::clock::Random;
 use crate::console::session::{Refusals, Sessions};
-use crate::limits::{BODY_DEADLINE, MANAGEMENT_READS_MAX, STALE_ROUNDS_MAX, TOKEN_LENGTH_MIN, WORKSPACES_OPEN_MAX};
+use crate::limits::{
+    BODY_DEADLINE, DRAINS_MAX, MANAGEMENT_READS_MAX, STALE_ROUNDS_MAX, STOPPING_BODY_TIME, TOKEN_LENGTH_MIN,
+    WORKSPACES_OPEN_MAX,
+};
 use crate::lockout::Lockout;
 use crate::pulse::Watching;
 use crate::replays::Jobs;
@@ -23,6 +26,7 @@ use muster_core::time::{Clock, Timestamp};
 use muster_store::engine::{Created, Engine, EngineError, KeyRecord, Trouble, Workspace, apply};
 use muster_store::memory::Memory;
 use muster_store::sqlite::{Sqlite, SqliteOptions};
+use muster_wire::data::failure::Failure;
 use muster_wire::manage::settings::WorkspaceSettings;
 use muster_wire::manage::token::GIVEN_NAMES;
 use std::net::IpAddr;
@@ -116,6 +120,8 @@ pub struct App {
     pub(crate) metrics_elsewhere: bool,
     pub(crate) body_deadline: Duration,
     pub(crate) room: Room,
+    /// Places of refused requests whose rest is read on.
+    pub(crate) drains: Arc<Semaphore>,
     /// The share of what is about no workspace.
     outside: Share,
     pub(crate) callers: Callers,
@@ -229,6 +235,7 @@ impl App {
             metrics_elsewhere: options.metrics_elsewhere,
             body_deadline: options.body_deadline,
             room,
+            drains: Arc::new(Semaphore::new(DRAINS_MAX)),
             outside: Share::default(),
             callers,
             lockout: Lockout::default(),
@@ -304,6 +311,23 @@ impl App {
     /// One workspace's settings.
     pub fn workspace(&self, id: &str) -> Option<Arc<Entry>> {
         self.workspaces.get(id)
+    }
+
+    /// Has a client send its body in time: within the deadline, and soon where the server stops.
+    ///
+    /// # Errors
+    /// [`Failure::Timeout`]; those of the reading.
+    pub(crate) async fn in_time<T>(&self, reading: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
+        let stopping = async {
+            self.watching.ended().await;
+            tokio::time::sleep(STOPPING_BODY_TIME).await;
+        };
+        tokio::select! {
+            biased;
+            read = reading => read,
+            () = stopping => Err(Failure::Timeout),
+            () = tokio::time::sleep(self.body_deadline) => Err(Failure::Timeout),
+        }
     }
 
     /// The share of memory that a body is charged to: that of the workspace that its call is about, or the one of calls

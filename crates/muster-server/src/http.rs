@@ -10,7 +10,7 @@ mod import;
 pub(crate) mod manage;
 
 use crate::app::App;
-use crate::limits::DRAIN_BYTES_MAX;
+use crate::connection::Connection;
 use crate::pulse::Story;
 use axum::Router;
 use axum::body::Body;
@@ -169,10 +169,10 @@ async fn front(State(Front { app, calls }): State<Front>, request: Request) -> R
     if let Some(path) = without_extra_slashes(head.uri.path()) {
         head.uri = with_path(&head.uri, &path);
     }
-    let expects = head.headers.get(header::EXPECT).is_some();
-    let declared = body::declared(&head.headers);
+    let rest = body::Rest::of(&head);
     let (method, version) = (head.method.clone(), head.version);
-    let (body, left) = body::Drained::new(body, expects);
+    let connection = head.extensions.get::<Arc<Connection>>().cloned();
+    let (body, left) = body::Drained::new(body, rest, Arc::clone(&app.drains));
     let outgoing = Outgoing::default();
     head.extensions.insert(outgoing.clone());
     let mut response = if is_host_allowed(&app, &head) {
@@ -189,9 +189,11 @@ async fn front(State(Front { app, calls }): State<Front>, request: Request) -> R
     };
     response = outgoing.pass(response).await;
     // A connection whose rest is not read to its end cannot be used again, and the client must know.
-    let unread = left.load(Ordering::Acquire) && (expects || declared.is_none_or(|bytes| bytes > DRAIN_BYTES_MAX));
-    if unread && version <= Version::HTTP_11 {
+    if left.load(Ordering::Acquire) && rest != body::Rest::ReadOn && version <= Version::HTTP_11 {
         response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+        if let Some(connection) = connection {
+            connection.leaves_body();
+        }
     }
     let now = app.clock.now();
     let micros = now.micros.saturating_sub(began);

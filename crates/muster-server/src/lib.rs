@@ -22,6 +22,8 @@ mod console;
 mod pulse;
 pub mod http;
 pub mod jobs;
+mod connection;
+mod tls;
 pub mod serve;
 pub mod dev;
 pub mod local;

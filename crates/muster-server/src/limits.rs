@@ -3,7 +3,8 @@
 
 use std::time::Duration;
 
-/// Connections at a time over one listener: each costs a task and two buffers; beyond it a connection is closed at once.
+/// Connections at a time over one listener: each costs a task and two buffers; beyond it the one that is idle for the longest
+/// time gives way.
 pub const CONNECTIONS_MAX: usize = 4_096;
 /// Descriptors that are left to the process itself and to collectors of metrics, before the rest is shared.
 const DESCRIPTORS_KEPT: u64 = 128;
@@ -31,9 +32,37 @@ pub fn shares(descriptors: u64) -> (usize, usize) {
 const CONNECTIONS_MIN: usize = 16;
 /// Workspaces whose connections stay open: at most 370 KB each, binding maps aside.
 pub const WORKSPACES_OPEN_MAX: usize = 64;
-/// How long a client may take for the head of a request, idle time on a kept-alive connection included. Longer than the
-/// idle time after which common clients open a new connection themselves.
+/// Part of them, as a divisor, that one network may have: three quarters are left for others.
+pub const NETWORK_CONNECTIONS_SHARE: usize = 4;
+/// Idle connections that give way at once where one must: the search for them looks at all connections.
+pub const GIVE_WAY_AT_ONCE: usize = 16;
+/// Connections that wait to be taken in: the clients of a busy balancer that come back at the same moment.
+pub const BACKLOG: i32 = 4_096;
+/// How long is waited after a connection could not be taken in, mostly because no descriptor was free.
+pub const ACCEPT_RETRY: Duration = Duration::from_millis(50);
+/// How long a client may take for the head of a request, from its first byte on.
 pub const HEADER_TIMEOUT: Duration = Duration::from_secs(30);
+/// How long a connection may ask for nothing (behaviour.md 1.11.e): longer than common clients keep one.
+pub const IDLE_TIMEOUT: Duration = Duration::from_secs(75);
+/// How long one connection is used: then its client opens another, and may meet another server.
+pub const CONNECTION_AGE_MAX: Duration = Duration::from_secs(3_600);
+/// How long a client may take to close a connection after it was told that it ends.
+pub const GOODBYE_TIME: Duration = Duration::from_secs(2);
+/// How long a request may take from its head to the last byte of its answer, live streams aside: a body over a slow line, the
+/// work, and some megabytes of an answer over the same line.
+pub const ANSWER_TIME_MAX: Duration = Duration::from_secs(120);
+/// Bytes of an answer that are given out at a time: less than a frame of HTTP/2, and as much as a stream may keep in its
+/// buffer after its last byte was given out.
+pub const ANSWER_PIECE_BYTES_MAX: usize = 16 * 1024;
+/// How often an HTTP/2 client is asked whether it is there.
+pub const PING_PERIOD: Duration = Duration::from_secs(20);
+/// How long it may take to say so.
+pub const PING_TIMEOUT: Duration = Duration::from_secs(10);
+/// Requests of an HTTP/2 connection that were taken back, or refused for a fault, and are remembered: a client that goes
+/// beyond it is ended (CVE-2023-44487).
+pub const STREAM_RESETS_MAX: usize = 64;
+/// How often it is looked whether the files of the certificate changed.
+pub const CERTIFICATE_CHECK_PERIOD: Duration = Duration::from_secs(10);
 /// How long a new connection may say nothing: a connection that never speaks is no client.
 pub const FIRST_REQUEST_TIMEOUT: Duration = Duration::from_secs(15);
 /// How long a TLS handshake may take.
@@ -70,11 +99,20 @@ pub const SEND_BUFFER_BYTES_MAX: usize = 64 * 1024;
 pub const CONNECTION_BUFFER_BYTES: usize = 48 * 1024;
 /// How long a client may take to send a body: 100 KB over a slow line, and no longer.
 pub const BODY_DEADLINE: Duration = Duration::from_secs(20);
-/// Bytes that are read and thrown away after an answer that came before the end of the body: enough for a client that
-/// sends the whole of a request that is somewhat too large before it reads.
-pub const DRAIN_BYTES_MAX: u64 = 1 << 20;
+/// Bytes of a body that are read and thrown away, after an answer that came before its end, to keep the connection: beyond
+/// it a new connection costs less.
+pub const KEPT_BODY_BYTES_MAX: u64 = 1 << 20;
+/// Bytes that are read and thrown away after a refusal (behaviour.md 1.6.c), so that a client that sends all before it
+/// reads can read why.
+pub const DRAIN_BYTES_MAX: u64 = 64 << 20;
 /// How long that may go on.
 pub const DRAIN_TIME: Duration = Duration::from_secs(2);
+/// Refused requests that are read on at a time: beyond it connections are closed at once.
+pub const DRAINS_MAX: usize = 256;
+/// Bytes that are thrown away at a time; they lie on the stack.
+pub const DRAIN_PIECE_BYTES: usize = 8 * 1024;
+/// How long a body may still take when the server stops: whoever sends is about to end, or does not end at all.
+pub const STOPPING_BODY_TIME: Duration = Duration::from_secs(2);
 /// Bytes of bodies that are being read or decided at a time, over all workspaces: about a tenth of what they take as
 /// parsed elements. Beyond it requests are answered 503 early (behaviour.md 1.11).
 pub const IN_FLIGHT_BYTES_MAX: usize = 96 << 20;

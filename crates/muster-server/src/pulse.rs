@@ -254,4 +254,10 @@ impl Watching {
     pub(crate) fn end(&self) {
         self.ended.send_replace(true);
     }
+
+    /// Comes when the server stops.
+    pub(crate) async fn ended(&self) {
+        let mut said = self.ended.subscribe();
+        let _said_or_gone = said.wait_for(|ended| *ended).await;
+    }
 }

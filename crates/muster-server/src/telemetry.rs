@@ -55,6 +55,9 @@ pub const CHECKPOINTS: &str = "muster_checkpoints";
 /// Bytes of memory charged for bodies that are being read or decided.
 pub const BODY_BYTES: &str = "muster_body_bytes";
 
+/// Connections that ended, by why.
+pub const CONNECTIONS_ENDED: &str = "muster_connections_ended";
+
 /// Upper bounds of [`REQUEST_SECONDS`].
 const REQUEST_BUCKETS: [f64; 12] = [0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5];
 
@@ -85,6 +88,11 @@ struct JobLabels {
     job: &'static str,
 }
 
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct EndLabels {
+    why: &'static str,
+}
+
 /// The counters of the server, and the registry that shows them with the engine's.
 #[derive(Debug)]
 pub struct Telemetry {
@@ -94,6 +102,7 @@ pub struct Telemetry {
     elements: Family<ElementLabels, Counter>,
     refusals: Family<ClassLabels, Counter>,
     job_failures: Family<JobLabels, Counter>,
+    connections_ended: Family<EndLabels, Counter>,
 }
 
 impl Telemetry {
@@ -103,15 +112,17 @@ impl Telemetry {
         let requests = Family::default();
         let seconds = Family::<RouteLabels, Histogram>::new_with_constructor(|| Histogram::new(REQUEST_BUCKETS));
         let (elements, refusals, job_failures) = (Family::default(), Family::default(), Family::default());
+        let connections_ended = Family::default();
         registry.register(REQUESTS, "Requests answered", requests.clone());
         registry.register(REQUEST_SECONDS, "Seconds from the head of a request to its answer", seconds.clone());
         registry.register(ELEMENTS, "Elements of applied requests", elements.clone());
         registry.register(RATE_REFUSALS, "Requests refused over a budget", refusals.clone());
         registry.register(JOB_FAILURES, "Work that a background job left for its next round", job_failures.clone());
+        registry.register(CONNECTIONS_ENDED, "Connections that ended, by why", connections_ended.clone());
         registry.register_collector(Box::new(EngineFigures(engine)));
         registry.register_collector(Box::new(LogFigures(log_lines_dropped)));
         registry.register_collector(Box::new(BodyFigures(room)));
-        Self { registry, requests, seconds, elements, refusals, job_failures }
+        Self { registry, requests, seconds, elements, refusals, job_failures, connections_ended }
     }
 
     /// Notes an answer.
@@ -143,6 +154,11 @@ impl Telemetry {
     /// Notes what a background job could not do.
     pub(crate) fn job_failed(&self, job: &'static str) {
         self.job_failures.get_or_create(&JobLabels { job }).inc();
+    }
+
+    /// Notes the end of a connection.
+    pub(crate) fn connection_ended(&self, why: &'static str) {
+        self.connections_ended.get_or_create(&EndLabels { why }).inc();
     }
 
     /// Everything as OpenMetrics text.

@@ -48,7 +48,7 @@ fn serve_with(settings: &Settings, lines: &Lines) -> anyhow::Result<ExitCode> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().context("no threads")?;
     // Before anything is touched: what cannot be used must not look like a start.
     let tls = match &settings.tls {
-        Some((certificate, key)) => Some(runtime.block_on(Tls::read(certificate, key)).context("TLS is not possible")?),
+        Some((certificate, key)) => Some(Tls::read(certificate, key).context("TLS is not possible")?),
         None => None,
     };
     let (connections, workspaces) = shares(descriptors::raise());

@@ -75,8 +75,8 @@ pub(super) async fn open_form(
     mut body: Body,
 ) -> Result<Vec<(String, String)>, Response> {
     let declared = body::declared(headers);
-    let read = body::read(&mut body, Coding::Identity, declared, OPEN_FORM_BYTES_MAX, app.body_deadline);
-    let bytes = read.await.map_err(|failure| form_refused(&failure))?;
+    let read = body::read(&mut body, Coding::Identity, declared, OPEN_FORM_BYTES_MAX);
+    let bytes = app.in_time(read).await.map_err(|failure| form_refused(&failure))?;
     Ok(fields(&bytes))
 }
 
@@ -90,9 +90,9 @@ pub(super) async fn form(
 ) -> Result<(Vec<(String, String)>, Taken), Response> {
     let is_long = entry.is_some() && caller.has(Scope::Operate);
     let limit = if is_long { CONSOLE_FORM_BYTES_MAX } else { READING_FORM_BYTES_MAX };
-    let reading = Reading { coding: Coding::Identity, limit, deadline: app.body_deadline };
+    let reading = Reading { coding: Coding::Identity, limit };
     let share = app.share_of(entry.map(|entry| entry.id().as_str()));
-    let admitted = body::admit((&app.room, &share), headers, &mut body, reading).await;
+    let admitted = body::admit((app, &share), headers, &mut body, reading).await;
     let Admitted { bytes, room } = admitted.map_err(|failure| form_refused(&failure))?;
     Ok((fields(&bytes), room))
 }

@@ -1,10 +1,12 @@
 //! Reading a body: its size on the wire and decoded, its coding, its deadline; and what becomes of a body that nobody
 //! read. What stands in it is for others.
 
-use crate::budget::{Room, Share, Taken};
-use crate::limits::{DRAIN_BYTES_MAX, DRAIN_TIME, ZSTD_WINDOW_LOG_MAX};
+use crate::app::App;
+use crate::budget::{Share, Taken};
+use crate::limits::{DRAIN_BYTES_MAX, DRAIN_TIME, KEPT_BODY_BYTES_MAX, ZSTD_WINDOW_LOG_MAX};
 use axum::body::Body;
-use axum::http::{HeaderMap, header};
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, Version, header};
 use bytes::{Bytes, BytesMut};
 use http_body_util::BodyExt as _;
 use hyper::body::{Body as HttpBody, Frame, SizeHint};
@@ -14,7 +16,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
-use std::time::Duration;
+use tokio::sync::Semaphore;
 
 /// How a body is coded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -90,8 +92,6 @@ pub(crate) struct Reading {
     pub(crate) coding: Coding,
     /// Most decoded bytes.
     pub(crate) limit: u64,
-    /// How long the client may take.
-    pub(crate) deadline: Duration,
 }
 
 /// A body that was read, with the memory that is charged for it.
@@ -106,14 +106,14 @@ pub(crate) struct Admitted {
 /// Reads the body of a caller who is known: charges its memory first, to the whole server and to this share.
 ///
 /// # Errors
-/// Those of [`read`]; [`Failure::Unavailable`] if there is no memory left for it.
+/// Those of [`read`]; [`Failure::Timeout`]; [`Failure::Unavailable`] if there is no memory left for it.
 pub(crate) async fn admit(
-    (room, share): (&Room, &Share),
+    (app, share): (&App, &Share),
     headers: &HeaderMap,
     body: &mut Body,
     reading: Reading,
 ) -> Result<Admitted, Failure> {
-    let Reading { coding, limit, deadline } = reading;
+    let Reading { coding, limit } = reading;
     let declared = declared(headers);
     if declared.is_some_and(|length| length > coding.wire_max(limit)) {
         return Err(Failure::TooLarge { limit_bytes: limit });
@@ -121,28 +121,22 @@ pub(crate) async fn admit(
     let known = declared.filter(|_| coding == Coding::Identity);
     let expected = if body.is_end_stream() { 0 } else { known.map_or(limit, |length| length.min(limit)) };
     let bytes = usize::try_from(expected).unwrap_or(usize::MAX);
-    let room = room.take(share, bytes).ok_or(Failure::Unavailable)?;
-    let bytes = read(body, coding, declared, limit, deadline).await?;
+    let room = app.room.take(share, bytes).ok_or(Failure::Unavailable)?;
+    let bytes = app.in_time(read(body, coding, declared, limit)).await?;
     Ok(Admitted { bytes, room })
 }
 
-/// Reads a body and decodes it: at most `limit` bytes, in at most `deadline`.
+/// Reads a body and decodes it: at most `limit` bytes. How long that may take says [`App::in_time`].
 ///
 /// # Errors
-/// [`Failure::TooLarge`], from the declared length alone if that is enough; [`Failure::Timeout`];
+/// [`Failure::TooLarge`], from the declared length alone if that is enough;
 /// [`Failure::UndecodableEncoding`]; [`Failure::Malformed`] if the body is shorter than declared.
-pub(crate) async fn read(
-    body: &mut Body,
-    coding: Coding,
-    declared: Option<u64>,
-    limit: u64,
-    deadline: Duration,
-) -> Result<Bytes, Failure> {
+pub(crate) async fn read(body: &mut Body, coding: Coding, declared: Option<u64>, limit: u64) -> Result<Bytes, Failure> {
     let wire_max = coding.wire_max(limit);
     if declared.is_some_and(|length| length > wire_max) {
         return Err(Failure::TooLarge { limit_bytes: limit });
     }
-    let wire = tokio::time::timeout(deadline, collect(body, wire_max, limit)).await.map_err(|_| Failure::Timeout)??;
+    let wire = collect(body, wire_max, limit).await?;
     coding.decode(wire, limit)
 }
 
@@ -167,20 +161,42 @@ async fn collect(body: &mut Body, wire_max: u64, limit: u64) -> Result<Bytes, Fa
     Ok(if rest.is_empty() { first } else { rest.freeze() })
 }
 
-/// A body that, dropped before its end, is read on and thrown away for a short, bounded time, so that a client that sends
-/// all before it reads gets the answer instead of a reset connection (behaviour.md 1.6). Not if the client waits for
-/// `100 Continue`: then reading would invite the body.
+/// What becomes of the rest of a body that nobody wants.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Rest {
+    /// It is read and thrown away for a while, so that the connection can go on: over HTTP/1 a short one, over HTTP/2 any.
+    ReadOn,
+    /// The connection ends; its socket reads on (`connection/socket.rs`).
+    Ends,
+    /// It did not come: the client waits for `100 Continue`, and reading would invite it.
+    Uninvited,
+}
+
+impl Rest {
+    /// What the head of a request says of it.
+    pub(crate) fn of(head: &Parts) -> Self {
+        if head.headers.get(header::EXPECT).is_some() {
+            return Self::Uninvited;
+        }
+        let is_short = declared(&head.headers).is_some_and(|bytes| bytes <= KEPT_BODY_BYTES_MAX);
+        if head.version > Version::HTTP_11 || is_short { Self::ReadOn } else { Self::Ends }
+    }
+}
+
+/// A body of which the rest, if it is dropped before its end, is read on and thrown away for a short, bounded time, so that a
+/// client that sends all before it reads gets the answer instead of a reset connection (behaviour.md 1.6).
 pub(crate) struct Drained {
     inner: Option<Body>,
     left: Arc<AtomicBool>,
-    invited: bool,
+    rest: Rest,
+    places: Arc<Semaphore>,
 }
 
 impl Drained {
-    /// Wraps a body; the flag becomes true if it is dropped before its end.
-    pub(crate) fn new(body: Body, expects_continue: bool) -> (Self, Arc<AtomicBool>) {
+    /// Wraps a body; the flag becomes true if it is dropped before its end. `places` bounds how many are read on at a time.
+    pub(crate) fn new(body: Body, rest: Rest, places: Arc<Semaphore>) -> (Self, Arc<AtomicBool>) {
         let left = Arc::new(AtomicBool::new(false));
-        (Self { inner: Some(body), left: Arc::clone(&left), invited: !expects_continue }, left)
+        (Self { inner: Some(body), left: Arc::clone(&left), rest, places }, left)
     }
 }
 
@@ -189,7 +205,10 @@ impl HttpBody for Drained {
     type Error = axum::Error;
 
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
-        self.invited = true;
+        if self.rest == Rest::Uninvited {
+            // It is invited now.
+            self.rest = Rest::Ends;
+        }
         let Some(inner) = self.inner.as_mut() else { return Poll::Ready(None) };
         let polled = Pin::new(inner).poll_frame(cx);
         if matches!(polled, Poll::Ready(None | Some(Err(_)))) {
@@ -211,10 +230,14 @@ impl Drop for Drained {
     fn drop(&mut self) {
         let Some(inner) = self.inner.take().filter(|inner| !inner.is_end_stream()) else { return };
         self.left.store(true, Ordering::Release);
-        if self.invited
+        if self.rest == Rest::ReadOn
+            && let Ok(place) = Arc::clone(&self.places).try_acquire_owned()
             && let Ok(runtime) = tokio::runtime::Handle::try_current()
         {
-            runtime.spawn(tokio::time::timeout(DRAIN_TIME, drain(inner)));
+            runtime.spawn(async move {
+                let _in_time = tokio::time::timeout(DRAIN_TIME, drain(inner)).await;
+                drop(place);
+            });
         }
     }
 }
@@ -234,10 +257,8 @@ mod tests {
     use super::*;
     use std::io::Write as _;
 
-    const HOUR: Duration = Duration::from_secs(3_600);
-
     async fn read_all(bytes: Vec<u8>, coding: Coding, limit: u64) -> Result<Bytes, String> {
-        read(&mut Body::from(bytes), coding, None, limit, HOUR).await.map_err(|f| format!("{f:?}"))
+        read(&mut Body::from(bytes), coding, None, limit).await.map_err(|f| format!("{f:?}"))
     }
 
     fn gzip(bytes: &[u8]) -> Vec<u8> {

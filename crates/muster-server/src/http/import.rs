@@ -133,9 +133,8 @@ impl Call<'_> {
         let coding = Coding::of(headers)?;
         let own = self.entry.document.body_bytes;
         let limit = if self.route == Route::Transition { own } else { own.max(SIBLING_BODY_BYTES_MAX) };
-        let reading = Reading { coding, limit, deadline: self.app.body_deadline };
-        let budget = (&self.app.room, &self.entry.lane.share);
-        let admitted = body::admit(budget, headers, body, reading).await?;
+        let budget = (&**self.app, &self.entry.lane.share);
+        let admitted = body::admit(budget, headers, body, Reading { coding, limit }).await?;
         self.told.bytes = admitted.bytes.len() as u64;
         Ok(admitted)
     }

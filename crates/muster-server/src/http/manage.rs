@@ -159,13 +159,13 @@ impl FromRequest<Arc<App>> for Call {
         let method = head.method.as_str();
         scopes::judge(&caller, (method, template), parts.first().map_or("", String::as_str))?;
         let coding = Coding::of(&head.headers).map_err(body_problem)?;
-        let reading = Reading { coding, limit: MANAGEMENT_BODY_BYTES_MAX, deadline: app.body_deadline };
+        let reading = Reading { coding, limit: MANAGEMENT_BODY_BYTES_MAX };
         if head.method.is_safe() {
             // The body of a GET means nothing (RFC 9110 9.3.1).
             body = axum::body::Body::empty();
         }
         let share = app.share_of(parts.first().filter(|_| template.starts_with(OF_WORKSPACE)));
-        let admitted = body::admit((&app.room, &share), &head.headers, &mut body, reading);
+        let admitted = body::admit((app, &share), &head.headers, &mut body, reading);
         let Admitted { bytes, room } = admitted.await.map_err(body_problem)?;
         // Only now: whoever sends slowly holds no place meanwhile.
         let reads = head.method.is_safe() || needed(method, template) == Scope::Read;

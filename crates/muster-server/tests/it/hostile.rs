@@ -106,7 +106,7 @@ fn a_body_shorter_than_declared_applies_nothing() {
 
 #[test]
 fn a_head_that_is_too_slow_or_too_large_ends_its_connection_alone() {
-    let world = World::with(|_| {}, |listening| listening.header_timeout = Duration::from_millis(100));
+    let world = World::with(|_| {}, |listening| listening.deadlines.head = Duration::from_millis(100));
     let workspace = world.workspace(&json!(null));
     let mut slow = world.connect();
     slow.send(b"POST /v1/transition/X HTTP/1.1\r\nHost:");

@@ -82,7 +82,7 @@ fn a_head_that_is_too_slow_ends_its_connection_on_the_listener_for_metrics_too()
         |options| options.metrics_elsewhere = true,
         |listening| {
             listening.metrics = Some(listener);
-            listening.header_timeout = Duration::from_millis(100);
+            listening.deadlines.head = Duration::from_millis(100);
         },
     );
     let mut slow = crate::wire::Connection::open(address);

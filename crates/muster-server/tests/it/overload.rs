@@ -12,7 +12,7 @@ use std::time::Duration;
 // Fails when `judged` in `serve.rs` answers `Poll::Pending` whatever its timer says.
 #[test]
 fn a_client_that_asks_and_never_reads_loses_its_connection() {
-    let world = World::with(|_| {}, |listening| listening.write_timeout = Duration::from_millis(200));
+    let world = World::with(|_| {}, |listening| listening.deadlines.write = Duration::from_millis(200));
     let mut connection = world.connect();
     // Answers fill the buffers between the two; then the server stops reading, and this blocks until the server gives up.
     let request = "GET /nowhere HTTP/1.1\r\nHost: x\r\n\r\n".repeat(1_000);

@@ -34,8 +34,7 @@ fn with_a_certificate_the_server_speaks_tls_and_nothing_else() {
     let (certificate, key) = (folder.path().join("cert.pem"), folder.path().join("key.pem"));
     std::fs::write(&certificate, made.cert.pem()).unwrap();
     std::fs::write(&key, made.signing_key.serialize_pem()).unwrap();
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    let tls = runtime.block_on(Tls::read(&certificate, &key)).unwrap();
+    let tls = Tls::read(&certificate, &key).unwrap();
     let world = World::with(|_| {}, |listening| listening.tls = Some(tls));
     let answer = call(&world, made.cert.der()).unwrap();
     assert!(answer.starts_with("HTTP/1.1 200 OK\r\n"), "{answer}");

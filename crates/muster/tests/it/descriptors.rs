@@ -15,6 +15,8 @@ fn idle_connections_take_no_descriptor_from_the_storage() {
     let server = Launch::new(&folder.path().join("data")).start_with_descriptors(DESCRIPTORS);
     let workspace = Workspace::create(&server);
     let mut connection = server.connect();
+    // Connections that never asked give way before one that did.
+    assert_eq!(connection.call("GET", "/readyz", &[], b"").unwrap().status, 200);
     let idle: Vec<TcpStream> = (0..2 * DESCRIPTORS).filter_map(|_| TcpStream::connect(server.address).ok()).collect();
     let renamed = workspace.manage(&mut connection, "PATCH", "", Some(&json!({"name": "Renamed"}))).unwrap();
     assert_eq!(renamed.status, 200, "{}", renamed.text());

@@ -1,0 +1,221 @@
+//! One connection: who is at its other end, which requests it carries, and when its client has had time enough. `table`
+//! holds all connections of a listener and bounds them, `socket` is the bytes, `answer` what is sent and whether it is taken,
+//! `serving` runs HTTP over it.
+//!
+//! A connection ends when its client stays silent, asks for nothing more, or does not take an answer. Nothing of that is
+//! left to the protocol: HTTP/2 knows no such end, and a window of zero would hold an answer for ever.
+
+pub(crate) mod answer;
+pub(crate) mod serving;
+pub(crate) mod socket;
+pub(crate) mod table;
+
+use crate::limits::{
+    ANSWER_TIME_MAX, CONNECTION_AGE_MAX, FIRST_REQUEST_TIMEOUT, HEADER_TIMEOUT, IDLE_TIMEOUT, WRITE_TIMEOUT,
+};
+use answer::Stream;
+use std::net::{IpAddr, Ipv6Addr};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::task::Waker;
+use std::time::Duration;
+use tokio::sync::Notify;
+use tokio::time::Instant;
+
+/// How long a client may take for what.
+#[derive(Clone, Copy, Debug)]
+pub struct Deadlines {
+    /// For the head of a request, from its first byte on; a new connection for its whole first request.
+    pub head: Duration,
+    /// Between two requests.
+    pub idle: Duration,
+    /// Without taking anything of an answer that waits for it.
+    pub write: Duration,
+    /// For a whole request, from its head to the last byte of its answer, live streams aside.
+    pub answer: Duration,
+    /// For all requests of one connection; those that run then are finished.
+    pub age: Duration,
+}
+
+impl Default for Deadlines {
+    fn default() -> Self {
+        let (head, idle, write) = (HEADER_TIMEOUT, IDLE_TIMEOUT, WRITE_TIMEOUT);
+        Self { head, idle, write, answer: ANSWER_TIME_MAX, age: CONNECTION_AGE_MAX }
+    }
+}
+
+impl Deadlines {
+    /// How often it is looked whether one has passed: a quarter of the shortest.
+    fn period(&self) -> Duration {
+        let shortest = [self.head, self.idle, self.write, self.answer, self.age].into_iter().min();
+        shortest.unwrap_or(self.head).max(Duration::from_millis(4)) / 4
+    }
+}
+
+/// Why a connection is to end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Overdue {
+    /// It asked for nothing for long enough, or has lived long enough: it ends in good order.
+    Idle,
+    /// It began to say something and did not go on.
+    Silent,
+    /// It does not take an answer.
+    Stalled,
+}
+
+/// What is known of one connection while it is open.
+#[derive(Debug)]
+pub(crate) struct Connection {
+    /// The network that it is counted for: an address, or the half of an IPv6 address that one client has to itself.
+    network: IpAddr,
+    deadlines: Deadlines,
+    state: Mutex<State>,
+    /// Told when it must make room.
+    gives_way: Notify,
+}
+
+#[derive(Debug)]
+struct State {
+    opened: Instant,
+    has_asked: bool,
+    is_http2: bool,
+    streams: Vec<Weak<Stream>>,
+    /// Since when no request is under way.
+    idle_since: Instant,
+    /// Since when bytes of a head come, of HTTP/1.
+    head_since: Option<Instant>,
+    /// A body was left unread, so that more may come that nobody wants.
+    leaves_body: bool,
+    /// Who waits to read on when the answer is sent.
+    reader: Option<Waker>,
+}
+
+impl Connection {
+    fn new(network: IpAddr, deadlines: Deadlines) -> Self {
+        let now = Instant::now();
+        let state = State {
+            opened: now,
+            has_asked: false,
+            is_http2: false,
+            streams: Vec::new(),
+            idle_since: now,
+            head_since: None,
+            leaves_body: false,
+            reader: None,
+        };
+        Self { network, deadlines, state: Mutex::new(state), gives_way: Notify::new() }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// How long its client may take for what.
+    pub(crate) fn deadlines(&self) -> &Deadlines {
+        &self.deadlines
+    }
+
+    /// A request was read.
+    pub(crate) fn begin(self: &Arc<Self>, is_http2: bool) -> Arc<Stream> {
+        let stream = Arc::new(Stream::new(Arc::clone(self)));
+        let mut state = self.state();
+        (state.has_asked, state.is_http2, state.head_since) = (true, is_http2, None);
+        state.streams.push(Arc::downgrade(&stream));
+        stream
+    }
+
+    /// The last byte of an answer was taken, or its request came to nothing.
+    fn end(&self, stream: *const Stream) {
+        let mut state = self.state();
+        state.streams.retain(|known| known.as_ptr() != stream);
+        if state.streams.is_empty() {
+            state.idle_since = Instant::now();
+        }
+        let reader = state.reader.take();
+        drop(state);
+        if let Some(reader) = reader {
+            reader.wake();
+        }
+    }
+
+    /// Bytes came.
+    pub(crate) fn came(&self) {
+        let mut state = self.state();
+        if state.streams.is_empty() && !state.is_http2 {
+            state.head_since.get_or_insert_with(Instant::now);
+        }
+    }
+
+    /// The client has sent its last byte. True if the reader need not know yet: it waits for an answer, and gets it
+    /// (behaviour.md 1.11.e). The reader is woken when the answer is sent.
+    pub(crate) fn finished_sending(&self, reader: &Waker) -> bool {
+        let streams = self.streams();
+        let mut state = self.state();
+        let hides = !state.is_http2 && streams.iter().any(|stream| stream.waits_for_answer());
+        if hides {
+            state.reader = Some(reader.clone());
+        }
+        hides
+    }
+
+    /// The requests under way. Whoever holds one must not hold the state: it asks for it when it ends.
+    fn streams(&self) -> Vec<Arc<Stream>> {
+        self.state().streams.iter().filter_map(Weak::upgrade).collect()
+    }
+
+    /// A body was left unread.
+    pub(crate) fn leaves_body(&self) {
+        self.state().leaves_body = true;
+    }
+
+    /// Whether more may come that nobody wants: the rest of a body, or of a head that was refused.
+    pub(crate) fn may_get_more(&self) -> bool {
+        let state = self.state();
+        !state.is_http2 && (state.leaves_body || state.head_since.is_some())
+    }
+
+    /// Whether it ever asked for something, and since when it asks for nothing; None while a request is under way.
+    fn idle_since(&self) -> Option<(bool, Instant)> {
+        let state = self.state();
+        state.streams.is_empty().then_some((state.has_asked, state.idle_since))
+    }
+
+    /// Whether its client has had time enough, and for what.
+    pub(crate) fn overdue(&self, now: Instant) -> Option<Overdue> {
+        let (deadlines, streams) = (&self.deadlines, self.streams());
+        let state = self.state();
+        let is_old = now >= state.opened + deadlines.age;
+        let (since, head_since) = (state.idle_since, state.head_since);
+        let (has_asked, is_http2) = (state.has_asked, state.is_http2);
+        drop(state);
+        // One request of many is ended by itself first; the connection with all of them only where that is too late.
+        let patience = if is_http2 { deadlines.period() * 4 } else { Duration::ZERO };
+        let judged_at = now.checked_sub(patience).unwrap_or(now);
+        if streams.iter().any(|stream| stream.is_overdue(judged_at)) {
+            return Some(Overdue::Stalled);
+        }
+        if !streams.is_empty() {
+            return is_old.then_some(Overdue::Idle);
+        }
+        let is_silent = !has_asked && now >= since + deadlines.head.min(FIRST_REQUEST_TIMEOUT);
+        if is_silent || head_since.is_some_and(|since| now >= since + deadlines.head) {
+            return Some(Overdue::Silent);
+        }
+        (is_old || now >= since + deadlines.idle).then_some(Overdue::Idle)
+    }
+
+    /// Comes when it must make room for another.
+    pub(crate) async fn gives_way(&self) {
+        self.gives_way.notified().await;
+    }
+}
+
+/// The network that an address is counted for: an IPv6 client has 2^64 addresses.
+fn network(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V6(address) => {
+            let [a, b, c, d, ..] = address.segments();
+            Ipv6Addr::new(a, b, c, d, 0, 0, 0, 0).into()
+        }
+        address => address,
+    }
+}

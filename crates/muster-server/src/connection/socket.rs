@@ -1,0 +1,128 @@
+//! The bytes of a connection: a write that makes no progress ends it, what the client sends after its last request is read
+//! and thrown away for a while, and a client that has sent its last byte is still answered.
+
+use super::table::Admitted;
+use crate::limits::{DRAIN_BYTES_MAX, DRAIN_PIECE_BYTES, DRAIN_TIME};
+use std::future::Future as _;
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::TcpStream;
+use tokio::sync::OwnedSemaphorePermit;
+use tokio::time::Sleep;
+
+/// A connection's bytes, with its place, which is given back when it is closed.
+pub(crate) struct Socket {
+    stream: TcpStream,
+    place: Arc<Admitted>,
+    /// Since a write made no progress: when it is given up.
+    stalled: Option<Pin<Box<Sleep>>>,
+    has_ended: bool,
+    drain: Option<Drain>,
+}
+
+/// What still comes after the last answer was written.
+struct Drain {
+    until: Pin<Box<Sleep>>,
+    left: u64,
+    _place: OwnedSemaphorePermit,
+}
+
+impl Socket {
+    pub(crate) fn new(stream: TcpStream, place: Arc<Admitted>) -> Self {
+        Self { stream, place, stalled: None, has_ended: false, drain: None }
+    }
+
+    /// Judges a write: progress ends the waiting, none for too long ends the connection.
+    fn judged<T>(&mut self, cx: &mut Context<'_>, polled: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
+        if polled.is_ready() {
+            self.stalled = None;
+            return polled;
+        }
+        let patience = self.place.connection.deadlines().write;
+        let stalled = self.stalled.get_or_insert_with(|| Box::pin(tokio::time::sleep(patience)));
+        match stalled.as_mut().poll(cx) {
+            Poll::Pending => Poll::Pending,
+            Poll::Ready(()) => Poll::Ready(Err(io::ErrorKind::TimedOut.into())),
+        }
+    }
+
+    /// Reads on and throws away, so that a client that sends all before it reads gets its answer and not a reset
+    /// (behaviour.md 1.6.c): until it ends, for a bounded time and number of bytes.
+    fn poll_drained(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        if self.drain.is_none() {
+            let connection = &self.place.connection;
+            let place = if connection.may_get_more() && !self.has_ended { self.place.table.drain() } else { None };
+            let Some(place) = place else { return Poll::Ready(()) };
+            let until = Box::pin(tokio::time::sleep(DRAIN_TIME));
+            self.drain = Some(Drain { until, left: DRAIN_BYTES_MAX, _place: place });
+        }
+        let Self { stream, drain: Some(drain), .. } = self else { return Poll::Ready(()) };
+        let mut thrown_away = [0; DRAIN_PIECE_BYTES];
+        while drain.left > 0 && drain.until.as_mut().poll(cx).is_pending() {
+            let mut buffer = ReadBuf::new(&mut thrown_away);
+            let read = ready!(Pin::new(&mut *stream).poll_read(cx, &mut buffer));
+            if read.is_err() || buffer.filled().is_empty() {
+                break;
+            }
+            drain.left = drain.left.saturating_sub(buffer.filled().len() as u64);
+        }
+        Poll::Ready(())
+    }
+}
+
+impl AsyncRead for Socket {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let before = buf.filled().len();
+        if !self.has_ended {
+            ready!(Pin::new(&mut self.stream).poll_read(cx, buf))?;
+        }
+        let connection = &self.place.connection;
+        if buf.filled().len() > before {
+            connection.came();
+        } else if buf.remaining() > 0 {
+            let is_hidden = connection.finished_sending(cx.waker());
+            self.has_ended = true;
+            if is_hidden {
+                return Poll::Pending;
+            }
+        }
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl AsyncWrite for Socket {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        let polled = Pin::new(&mut self.stream).poll_write(cx, bytes);
+        self.judged(cx, polled)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let polled = Pin::new(&mut self.stream).poll_flush(cx);
+        self.judged(cx, polled)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if self.drain.is_none() {
+            let polled = Pin::new(&mut self.stream).poll_shutdown(cx);
+            ready!(self.judged(cx, polled))?;
+        }
+        ready!(self.poll_drained(cx));
+        Poll::Ready(Ok(()))
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        parts: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let polled = Pin::new(&mut self.stream).poll_write_vectored(cx, parts);
+        self.judged(cx, polled)
+    }
+}
