@@ -1,5 +1,5 @@
 //! HTTP/2 by hand (RFC 9113): frames as a test writes them, right or wrong, and what the server sends. Headers are written
-//! without compression.
+//! without compression; of an answer's headers the status alone is read.
 
 use std::collections::HashMap;
 use std::io::{Read as _, Write as _};
@@ -11,8 +11,11 @@ pub(crate) const HEADERS: u8 = 1;
 pub(crate) const RST_STREAM: u8 = 3;
 pub(crate) const SETTINGS: u8 = 4;
 pub(crate) const PING: u8 = 6;
+pub(crate) const GOAWAY: u8 = 7;
 pub(crate) const WINDOW_UPDATE: u8 = 8;
+pub(crate) const CONTINUATION: u8 = 9;
 
+pub(crate) const END_STREAM: u8 = 1;
 pub(crate) const END_HEADERS: u8 = 4;
 /// Of SETTINGS and PING.
 pub(crate) const ACK: u8 = 1;
@@ -38,6 +41,11 @@ impl Frame {
         self.payload.iter().take(4).fold(0, |sum, byte| sum << 8 | u64::from(*byte))
     }
 
+    /// The code of a GOAWAY.
+    pub(crate) fn code(&self) -> u64 {
+        self.payload.iter().skip(4).take(4).fold(0, |sum, byte| sum << 8 | u64::from(*byte))
+    }
+
     /// What SETTINGS say.
     pub(crate) fn settings(&self) -> HashMap<u16, u32> {
         let pair = |six: &[u8]| {
@@ -46,6 +54,38 @@ impl Frame {
         };
         self.payload.chunks_exact(6).map(pair).collect()
     }
+
+    /// The status of an answer's HEADERS: that of the static table, or a literal of digits.
+    pub(crate) fn status(&self) -> Option<u16> {
+        const INDEXED: [u16; 7] = [200, 204, 206, 304, 400, 404, 500];
+        // Updates of the table's size may stand before it.
+        let at = self.payload.iter().position(|byte| byte & 0xe0 != 0x20)?;
+        let rest = &self.payload[at..];
+        match *rest.first()? {
+            indexed @ 0x88..=0x8e => Some(INDEXED[usize::from(indexed - 0x88)]),
+            // A literal, its name from the static table: 8 is `:status`.
+            0x48 | 0x08 | 0x18 => digits(rest.get(1..)?),
+            _ => None,
+        }
+    }
+}
+
+/// A number as a string of HPACK: plain, or in the Huffman code of RFC 7541.
+fn digits(string: &[u8]) -> Option<u16> {
+    let length = usize::from(string.first()? & 0x7f);
+    let bytes = string.get(1..=length)?;
+    if string[0] & 0x80 == 0 {
+        return std::str::from_utf8(bytes).ok()?.parse().ok();
+    }
+    let mut bits = bytes.iter().flat_map(|byte| (0..8).rev().map(move |bit| u16::from(byte >> bit & 1)));
+    let mut number = 0;
+    for _ in 0..3 {
+        let five = (0..5).try_fold(0, |sum, _| Some(sum << 1 | bits.next()?))?;
+        // 0 to 2 have five bits, 3 to 9 six, from 011001 on.
+        let digit = if five < 3 { five } else { (five << 1 | bits.next()?) - 0x19 + 3 };
+        number = number * 10 + digit;
+    }
+    Some(number)
 }
 
 pub(crate) fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
@@ -108,7 +148,7 @@ impl Http2 {
         self.stream.write_all(bytes).is_ok()
     }
 
-    /// Begins a request.
+    /// Begins a request, with `END_STREAM` a whole one.
     pub(crate) fn begin(&mut self, stream: u32, headers: &[(&str, &str)], flags: u8) -> bool {
         self.send(&frame(HEADERS, END_HEADERS | flags, stream, &block(headers)))
     }
@@ -149,5 +189,19 @@ impl Http2 {
                 return Some(frame);
             }
         }
+    }
+
+    /// The status of the answer to a request that was sent.
+    pub(crate) fn status(&mut self, stream: u32) -> Option<u16> {
+        self.until(|frame| frame.kind == HEADERS && frame.stream == stream)?.status()
+    }
+
+    /// Whether the server ends the connection, whatever it says before.
+    pub(crate) fn is_ended(&mut self) -> bool {
+        while self.next().is_some() {}
+        // A time-out is no end.
+        self.stream.set_read_timeout(Some(Duration::from_millis(1))).unwrap();
+        let read = self.stream.read(&mut [0; 1]);
+        !read.is_err_and(|error| matches!(error.kind(), std::io::ErrorKind::WouldBlock | std::io::ErrorKind::TimedOut))
     }
 }

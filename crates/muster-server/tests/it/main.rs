@@ -2,6 +2,7 @@
 //! foreign clients have their tests in the crate `muster`.
 #![expect(clippy::unwrap_used, reason = "what a test needs and does not get fails it")]
 
+mod abuse;
 mod amplification;
 mod audit;
 mod clients;
