@@ -11,6 +11,7 @@ use crate::limits::{
     WORKSPACES_OPEN_MAX,
 };
 use crate::lockout::Lockout;
+use crate::people::People;
 use crate::pulse::Watching;
 use crate::replays::Jobs;
 use crate::telemetry::Telemetry;
@@ -130,6 +131,7 @@ pub struct App {
     pub(crate) management_reads: Arc<Semaphore>,
     pub(crate) activations: activation::Running,
     pub(crate) replays: Jobs,
+    pub(crate) people: People,
     pub(crate) sessions: Sessions,
     /// Refused sign-ins that were recorded lately.
     pub(crate) refusals: Refusals,
@@ -242,6 +244,7 @@ impl App {
             management_reads: Arc::new(Semaphore::new(options.management_reads)),
             activations: activation::Running::default(),
             replays: Jobs::default(),
+            people: People::default(),
             sessions: Sessions::default(),
             refusals: Refusals::default(),
             over_tls: AtomicBool::new(false),
@@ -440,6 +443,7 @@ impl App {
 
     /// Finishes what waits and closes the storage. Blocks.
     pub fn close(&self) {
+        crate::people::write(self);
         self.engine.close();
     }
 }

@@ -56,7 +56,8 @@ impl Job {
 /// Runs all jobs for as long as the server does, beside each other: a long expiry keeps no deletion waiting.
 pub(crate) async fn run(app: Arc<App>) {
     let activations = crate::activation::run(Arc::clone(&app));
-    futures_util::future::join3(every(&app, Job::Deletions), every(&app, Job::Retention), activations).await;
+    let people = crate::people::run(Arc::clone(&app));
+    futures_util::future::join4(every(&app, Job::Deletions), every(&app, Job::Retention), activations, people).await;
 }
 
 /// A round over all workspaces, again and again.

@@ -19,6 +19,7 @@ mod ingest;
 mod replays;
 mod activation;
 mod console;
+mod people;
 mod pulse;
 pub mod http;
 pub mod jobs;

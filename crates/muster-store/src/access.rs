@@ -66,6 +66,11 @@ impl AuditRecord {
     pub fn is_of_a_session(&self) -> bool {
         self.action.starts_with("session.")
     }
+
+    /// Whether it is of one person's data, read or deleted, by the word of its action.
+    pub fn is_of_a_person(&self) -> bool {
+        self.action.starts_with("user.")
+    }
 }
 
 /// Which part of the audit log.
@@ -101,11 +106,18 @@ pub trait Access: Send + Sync {
     fn remove_token(&self, name: &str) -> Result<bool, EngineError>;
 
     /// Appends to the audit log; durable when it returns the place. Beyond [`crate::bounds::Bounds::audit_records`] the
-    /// oldest records of changes go, beyond `audit_sessions` those of sessions. Records stay when their workspace is deleted.
+    /// oldest records of changes go, beyond `audit_sessions` those of sessions, beyond `audit_people` those of persons' data.
+    /// Records stay when their workspace is deleted.
     ///
     /// # Errors
     /// [`EngineError::Unavailable`].
     fn append_audit(&self, record: &AuditRecord) -> Result<u64, EngineError>;
+
+    /// Appends many, in their order, all or none.
+    ///
+    /// # Errors
+    /// [`EngineError::Unavailable`].
+    fn append_audits(&self, records: &[AuditRecord]) -> Result<(), EngineError>;
 
     /// A page of the audit log, newest first.
     ///

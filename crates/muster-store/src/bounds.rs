@@ -48,6 +48,8 @@ pub struct Bounds {
     /// Records of sessions of the console beside them, which have a bound of their own: whoever may only read signs in and
     /// out as often as it likes, and must not push the changes out.
     pub audit_sessions: usize,
+    /// Records of persons' data, read or deleted, beside them: a sender that deletes thousands must not push the changes out.
+    pub audit_people: usize,
     /// Bytes of the detail of one.
     pub audit_detail_bytes: usize,
 }
@@ -68,6 +70,7 @@ impl Default for Bounds {
             tokens: 1_000,
             audit_records: 100_000,
             audit_sessions: 5_000,
+            audit_people: 100_000,
             audit_detail_bytes: AUDIT_DETAIL_BYTES,
         }
     }

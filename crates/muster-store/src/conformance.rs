@@ -61,6 +61,7 @@ pub fn small_bounds() -> Bounds {
         tokens: 2,
         audit_records: 2,
         audit_sessions: 1,
+        audit_people: 2,
         audit_detail_bytes: 5,
         ..Bounds::default()
     }

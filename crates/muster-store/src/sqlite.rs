@@ -414,6 +414,10 @@ impl Engine for Sqlite {
         pushed.map(|_| ())
     }
 
+    fn disk_bytes(&self, id: &WorkspaceId) -> u64 {
+        self.inner.lane(id).map(|lane| lane.used_bytes.load(Ordering::Relaxed)).unwrap_or_default()
+    }
+
     fn cut_log(&self, id: &WorkspaceId) {
         if let Ok(lane) = self.inner.usable_lane(id) {
             lane.cut.store(true, Ordering::Release);

@@ -184,6 +184,7 @@ fn every_failure_is_answered_as_its_golden_file_has_it() {
         Failure::DryRunsBusy,
         Failure::Timeout,
         Failure::Unavailable,
+        Failure::DiskQuota,
         Failure::Internal,
     ];
     let apis = [Api::Transition, Api::Customer, Api::Event, Api::Device, Api::CustomerDelete, Api::Unknown];

@@ -4,8 +4,10 @@
 use super::envelope::{Budget, DELETE_LIMITS, retry_after};
 use super::guard;
 use super::import::{Call, Told, idempotency, origin, request_id_of};
+use super::manage::audit::Action;
 use crate::app::App;
 use crate::budget::Held;
+use crate::people::{self, Actor};
 use crate::pulse::Became;
 use crate::workspaces::Scope;
 use axum::extract::Request;
@@ -25,6 +27,7 @@ use muster_wire::data::answer;
 use muster_wire::data::api::Api;
 use muster_wire::data::delete::{By, Deletion, read};
 use muster_wire::data::failure::Failure;
+use serde_json::json;
 use std::net::SocketAddr;
 use std::sync::{Arc, PoisonError};
 
@@ -82,7 +85,9 @@ pub(crate) async fn serve(app: Arc<App>, peer: SocketAddr, request: Request) -> 
         arrived_micros,
         wire: Said(Held::new(admitted.room, None)),
     };
-    run(&call, decision, deletion).await
+    let actor =
+        Actor { name: guard::key_name(&head.headers), address: Some(guard::client_address(&app, &head.headers, peer)) };
+    run(&call, decision, (deletion, actor)).await
 }
 
 /// Whom the request names; None if no profile can have this id.
@@ -97,12 +102,18 @@ fn whom(call: &Call<'_>, deletion: &Deletion) -> Option<Whom> {
     }
 }
 
-async fn run(call: &Call<'_>, decision: Delete<Said>, deletion: Deletion) -> Response {
+async fn run(call: &Call<'_>, decision: Delete<Said>, (deletion, actor): (Deletion, Actor)) -> Response {
     match apply(&*call.app.engine, call.entry.id(), decision, Mode::Commit).await {
         Ok(DeleteOutcome::Accepted(recorded)) => {
             // Others may have spent the rest meanwhile: it is accepted all the same.
             let _spent = spend(call, true);
             let no = request_id_of(&recorded.body).map_or_else(|| call.app.refused_number(), RequestId::no);
+            let by = match deletion.by {
+                By::ProfileId => "id",
+                By::CustomerId => CUSTOMER_ID,
+            };
+            let what = (Action::UserDeleted, RequestId::of(no).to_string(), json!({"by": by}));
+            people::note(call.app, actor, call.entry.id(), what);
             let became = Became::Applied(no, Arc::default());
             call.success(&recorded, became, None)
         }

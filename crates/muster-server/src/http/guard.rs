@@ -7,7 +7,7 @@ use super::import::origin;
 use crate::app::App;
 use crate::limits::IDEMPOTENCY_KEY_BYTES_MAX;
 use crate::pulse::{Became, Pulse, Story};
-use crate::workspaces::{Entry, Scope, Verdict, sha256};
+use crate::workspaces::{Entry, Scope, Verdict, fingerprint, sha256};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, header};
 use axum::response::Response;
@@ -118,6 +118,11 @@ pub(crate) async fn caller(app: &App, head: &Parts, peer: SocketAddr, scope: Sco
         return Err(Refused { failure: Failure::AddressRefused, entry: Some(entry) });
     }
     Ok(entry)
+}
+
+/// What tells the key of a request whose caller was judged from others, for the audit log.
+pub(super) fn key_name(headers: &HeaderMap) -> String {
+    credentials(headers).map(|(_, key)| format!("key:{}", fingerprint(&sha256(key.as_bytes())))).unwrap_or_default()
 }
 
 /// User and password of Basic authentication.

@@ -56,6 +56,11 @@ pub(crate) async fn serve(app: Arc<App>, (api, route): (Api, Route), peer: Socke
     {
         return answer;
     }
+    // After a recorded answer, which stores nothing; a deletion makes room and is no import.
+    let quota = call.entry.document.disk_bytes;
+    if quota > 0 && !dry && app.engine.disk_bytes(call.entry.id()) >= quota {
+        return call.failed(&Failure::DiskQuota);
+    }
     let Ok(dry_run) = call.dry_run(dry) else { return call.failed(&Failure::DryRunsBusy) };
     let ingest = Ingest {
         api,

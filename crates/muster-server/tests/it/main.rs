@@ -25,6 +25,7 @@ mod mask;
 mod merges;
 mod operations;
 mod overload;
+mod people;
 mod retention;
 mod rights;
 mod tls;

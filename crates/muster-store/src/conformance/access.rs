@@ -118,9 +118,12 @@ pub(super) fn sessions_have_a_bound_of_their_own_in_the_audit_log(make: Make<'_>
     for no in 3..6 {
         assert_eq!(engine.append_audit(&session(no)), Ok(no));
     }
+    let person = |no: u64| AuditRecord { action: "user.deleted".into(), ..record(no, None) };
+    let many: Vec<AuditRecord> = (6..9).map(person).collect();
+    assert_eq!(engine.append_audits(&many), Ok(()));
     let (kept, more) = page(&*engine, (None, None, 9));
-    assert_eq!((kept.iter().map(|record| record.no).collect::<Vec<_>>(), more), (vec![5, 2, 1], false));
-    assert_eq!(engine.append_audit(&record(6, None)), Ok(6));
+    assert_eq!((kept.iter().map(|record| record.no).collect::<Vec<_>>(), more), (vec![8, 7, 5, 2, 1], false));
+    assert_eq!(engine.append_audit(&record(9, None)), Ok(9));
     let (kept, _) = page(&*engine, (None, None, 9));
-    assert_eq!(kept.iter().map(|record| record.no).collect::<Vec<_>>(), [6, 5, 2]);
+    assert_eq!(kept.iter().map(|record| record.no).collect::<Vec<_>>(), [9, 8, 7, 5, 2]);
 }

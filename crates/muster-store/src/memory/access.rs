@@ -2,6 +2,7 @@
 
 use super::{Memory, locked};
 use crate::access::{Access, AuditQuery, AuditRecord, TokenPut, TokenRecord, cut, page_of_limit};
+use crate::bounds::Bounds;
 use crate::engine::EngineError;
 use crate::page::Page;
 use std::collections::{BTreeMap, VecDeque};
@@ -45,6 +46,10 @@ impl Access for Memory {
         Ok(locked(&self.access).tokens.remove(name).is_some())
     }
 
+    fn append_audits(&self, records: &[AuditRecord]) -> Result<(), EngineError> {
+        records.iter().try_for_each(|record| self.append_audit(record).map(drop))
+    }
+
     fn append_audit(&self, record: &AuditRecord) -> Result<u64, EngineError> {
         self.open()?;
         let mut kept = locked(&self.access);
@@ -52,8 +57,11 @@ impl Access for Memory {
         let detail = cut(&record.detail, self.bounds.audit_detail_bytes).to_owned();
         let record = AuditRecord { no: kept.last, detail, ..record.clone() };
         kept.audit.push_back(record);
-        for (of_sessions, bound) in [(false, self.bounds.audit_records), (true, self.bounds.audit_sessions)] {
-            let fits = |record: &AuditRecord| record.is_of_a_session() == of_sessions;
+        let class = |record: &AuditRecord| (record.is_of_a_session(), record.is_of_a_person());
+        let Bounds { audit_records, audit_sessions, audit_people, .. } = self.bounds;
+        let bounds = [((false, false), audit_records), ((true, false), audit_sessions), ((false, true), audit_people)];
+        for (of, bound) in bounds {
+            let fits = |record: &AuditRecord| class(record) == of;
             if kept.audit.iter().filter(|record| fits(record)).count() > bound
                 && let Some(oldest) = kept.audit.iter().position(fits)
             {

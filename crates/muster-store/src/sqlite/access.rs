@@ -28,6 +28,12 @@ impl Access for Sqlite {
         self.inner.write_catalogue(|catalogue| catalogue.remove_token(name))
     }
 
+    fn append_audits(&self, records: &[AuditRecord]) -> Result<(), EngineError> {
+        self.is_open()?;
+        let bounds = &self.inner.options.bounds;
+        self.inner.write_catalogue(|catalogue| catalogue.append_audits(records, bounds))
+    }
+
     fn append_audit(&self, record: &AuditRecord) -> Result<u64, EngineError> {
         self.is_open()?;
         let bounds = &self.inner.options.bounds;

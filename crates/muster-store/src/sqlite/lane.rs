@@ -55,6 +55,8 @@ pub(crate) struct Lane {
     pub(crate) pages: Arc<AtomicU64>,
     /// A checkpoint ran beside the writer, which finishes it before its next group.
     pub(crate) finish: AtomicBool,
+    /// Bytes of its file that are in use, as of the last commit.
+    pub(crate) used_bytes: AtomicU64,
     /// The write-ahead log is to be emptied.
     pub(crate) cut: AtomicBool,
     /// Something was written to it since it was emptied.
@@ -103,6 +105,7 @@ impl Lane {
             readers: Mutex::default(),
             pages: Arc::default(),
             finish: AtomicBool::new(false),
+            used_bytes: AtomicU64::new(0),
             cut: AtomicBool::new(false),
             logged: AtomicBool::new(false),
             cut_at: AtomicU64::new(0),
@@ -295,6 +298,7 @@ impl Lane {
             Some(writer) => Ok(writer),
             None => {
                 let opened = Writer::open(&self.folder, self.pages.clone(), binding_bytes_max, accept_loss)?;
+                self.used_bytes.store(opened.used_bytes()?, Ordering::Relaxed);
                 Ok(writer.insert(opened))
             }
         }

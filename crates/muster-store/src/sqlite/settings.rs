@@ -130,6 +130,13 @@ pub(crate) fn checkpoint(conn: &Connection) -> Result<bool> {
     })
 }
 
+/// Bytes of the database that are in use, wherever their pages are now: pages that deletions freed are used again.
+pub(crate) fn used_bytes(conn: &Connection) -> Result<u64> {
+    let pages = |sql| conn.prepare_cached(sql)?.query_row([], |row| row.get::<_, i64>(0));
+    let used = pages("PRAGMA page_count")? - pages("PRAGMA freelist_count")?;
+    Ok(used.cast_unsigned() * PAGE_BYTES)
+}
+
 /// Copies all of it and empties the log; false at once where somebody reads.
 pub(crate) fn cut(conn: &Connection) -> Result<bool> {
     conn.busy_timeout(Duration::ZERO)?;

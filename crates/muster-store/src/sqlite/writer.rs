@@ -174,6 +174,11 @@ impl Writer {
         &self.state.counters
     }
 
+    /// Bytes of the file that are in use.
+    pub(crate) fn used_bytes(&self) -> Result<u64, EngineError> {
+        Ok(settings::used_bytes(&self.conn)?)
+    }
+
     /// The workspace's own copy of its entry.
     pub(crate) fn own_entry(&self) -> Result<Option<Versioned>, EngineError> {
         own_entry::load(&self.conn)

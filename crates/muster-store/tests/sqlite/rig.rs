@@ -66,6 +66,10 @@ impl Access for Housed {
         self.engine.remove_token(name)
     }
 
+    fn append_audits(&self, records: &[AuditRecord]) -> Result<(), EngineError> {
+        self.engine.append_audits(records)
+    }
+
     fn append_audit(&self, record: &AuditRecord) -> Result<u64, EngineError> {
         self.engine.append_audit(record)
     }

@@ -112,6 +112,8 @@ pub enum Failure {
     Timeout,
     /// 503: overload, a full disk or a stop; the server adds `Retry-After`.
     Unavailable,
+    /// 507: the workspace's data takes as much disk as it may.
+    DiskQuota,
     /// 500.
     Internal,
 }
@@ -139,6 +141,7 @@ impl Failure {
             Self::RateLimited | Self::DryRunsBusy => 429,
             Self::Internal => 500,
             Self::Unavailable => 503,
+            Self::DiskQuota => 507,
             _ => 400,
         }
     }
@@ -283,6 +286,10 @@ impl Failure {
             Self::Unavailable => {
                 plain("Service Unavailable", "The server cannot take this request now; try again later")
             }
+            Self::DiskQuota => plain(
+                "DiskQuotaExceeded",
+                "The data of this workspace takes as much disk as it may; delete data, or have its limit raised",
+            ),
             _ => internal(api),
         }
     }

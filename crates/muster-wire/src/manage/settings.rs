@@ -20,10 +20,12 @@ use serde_json::{Map, Value as Json, json};
 const BODY_BYTES_MIN: u64 = 1_024;
 /// Largest limit of a body that a workspace may set, in bytes (behaviour.md 1.6).
 pub const BODY_BYTES_MAX: u64 = 1 << 20;
+/// Largest limit of disk that a workspace may have: more than a disk has, and a number that JSON readers keep whole.
+const DISK_BYTES_MAX: u64 = 1 << 50;
 /// Most entries of an address allow-list.
 const ADDRESSES_MAX: usize = 1_000;
 /// The members of `PATCH /workspaces/{ws}`.
-const MEMBERS: [&str; 16] = [
+const MEMBERS: [&str; 17] = [
     "name",
     "suspended",
     "limits",
@@ -40,9 +42,10 @@ const MEMBERS: [&str; 16] = [
     "delete_buffer_hours",
     "store_origin_address",
     "mask_personal_data",
+    "record_reads",
 ];
 /// The members of `limits`.
-const LIMITS: [&str; 4] = ["users_per_minute", "events_per_minute", "devices_per_minute", "body_bytes"];
+const LIMITS: [&str; 5] = ["users_per_minute", "events_per_minute", "devices_per_minute", "body_bytes", "disk_bytes"];
 
 /// Settings of a workspace.
 #[derive(Clone, Debug, PartialEq)]
@@ -55,6 +58,8 @@ pub struct WorkspaceSettings {
     pub limits: RateLimits,
     /// The longest decoded body of a bulk import, in bytes.
     pub body_bytes: u64,
+    /// Bytes of disk from which on imports are refused; 0 = no limit.
+    pub disk_bytes: u64,
     /// Structural faults inside elements count as value faults by default.
     pub lenient: bool,
     /// The hosted service's limits cut and drop instead of warning.
@@ -79,6 +84,8 @@ pub struct WorkspaceSettings {
     pub store_origin_address: bool,
     /// Personal data is masked for tokens without the scope for it.
     pub mask_personal_data: bool,
+    /// Reads of one person's data through the management API are recorded in the audit log.
+    pub record_reads: bool,
     /// Identity resolution as it is in force.
     pub identity: Identity,
     /// The activation that is under way.
@@ -107,6 +114,7 @@ impl WorkspaceSettings {
             suspended: false,
             limits: rules.limits,
             body_bytes: 102_400,
+            disk_bytes: 0,
             lenient: false,
             parity: false,
             null_clears: false,
@@ -119,6 +127,7 @@ impl WorkspaceSettings {
             delete_buffer_hours: 24,
             store_origin_address: true,
             mask_personal_data: false,
+            record_reads: false,
             identity: rules.identity,
             activating: None,
             zone_name: "UTC".to_owned(),
@@ -202,6 +211,7 @@ impl WorkspaceSettings {
                 self.delete_buffer_hours = u32::try_from(body::whole(value, at, 0..=8_760)?).unwrap_or(u32::MAX);
             }
             "store_origin_address" => self.store_origin_address = body::boolean(value, at)?,
+            "record_reads" => self.record_reads = body::boolean(value, at)?,
             _ => self.mask_personal_data = body::boolean(value, at)?,
         }
         Ok(())
@@ -214,6 +224,10 @@ impl WorkspaceSettings {
             let at = format!("/limits/{name}");
             if name == "body_bytes" {
                 self.body_bytes = body::whole(value, &at, BODY_BYTES_MIN..=BODY_BYTES_MAX)?;
+                continue;
+            }
+            if name == "disk_bytes" {
+                self.disk_bytes = body::whole(value, &at, 0..=DISK_BYTES_MAX)?;
                 continue;
             }
             let n = u32::try_from(body::whole(value, &at, 0..=u64::from(u32::MAX))?).unwrap_or(u32::MAX);
@@ -302,6 +316,7 @@ impl WorkspaceSettings {
                 "events_per_minute": self.limits.events,
                 "devices_per_minute": self.limits.devices,
                 "body_bytes": self.body_bytes,
+                "disk_bytes": self.disk_bytes,
             },
             "lenient": self.lenient,
             "parity": self.parity,
@@ -316,6 +331,7 @@ impl WorkspaceSettings {
             "delete_buffer_hours": self.delete_buffer_hours,
             "store_origin_address": self.store_origin_address,
             "mask_personal_data": self.mask_personal_data,
+            "record_reads": self.record_reads,
         });
         match document {
             Json::Object(members) => members,

@@ -110,7 +110,8 @@ const RATES: [(&str, &str, &str); 3] = [
     ("limits.events_per_minute", "Events", "per minute"),
     ("limits.devices_per_minute", "Devices", "per minute"),
 ];
-const SIZE: [(&str, &str, &str); 1] = [("limits.body_bytes", "Body", "bytes")];
+const SIZE: [(&str, &str, &str); 2] =
+    [("limits.body_bytes", "Body", "bytes"), ("limits.disk_bytes", "Disk", "bytes; 0: no limit")];
 const INTAKE: [(&str, &str, &str); 1] = [("future_skew_seconds", "Future times", "seconds ahead at most")];
 const RETENTION: [(&str, &str, &str); 5] = [
     ("log_retention_days", "Log", "days"),
@@ -119,7 +120,7 @@ const RETENTION: [(&str, &str, &str); 5] = [
     ("event_id_retention_days", "Event ids", "days"),
     ("delete_buffer_hours", "Deleted users", "hours"),
 ];
-const FLAGS: [(&str, &str, &str); 5] = [
+const FLAGS: [(&str, &str, &str); 6] = [
     (
         "lenient",
         "Lenient by default",
@@ -129,6 +130,7 @@ const FLAGS: [(&str, &str, &str); 5] = [
     ("null_clears", "null clears a value", "Otherwise null means not known and is ignored"),
     ("store_origin_address", "Keep origin addresses", "Of requests and events, for the log"),
     ("mask_personal_data", "Mask personal data", "For tokens without the scope personal"),
+    ("record_reads", "Record reads of users", "In the audit log: who looked at whose data"),
 ];
 
 fn numbers(visit: &Visit, doc: &Json, of: &[(&'static str, &'static str, &'static str)]) -> Vec<Number> {

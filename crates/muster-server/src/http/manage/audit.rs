@@ -5,7 +5,9 @@ use super::scopes::{has, unbound};
 use super::{Answer, Call, blocking, no_workspace, tree};
 use crate::app::App;
 use crate::callers::{Caller, Scope};
-use muster_core::id::WorkspaceId;
+use crate::people::{self, Actor};
+use crate::workspaces::Entry;
+use muster_core::id::{ProfileId, WorkspaceId};
 use muster_core::time::Timestamp;
 use muster_store::access::{AuditQuery, AuditRecord};
 use muster_store::bounds::AUDIT_DETAIL_BYTES;
@@ -50,6 +52,10 @@ pub(crate) enum Action {
     ReplayStarted,
     /// A quarantine entry was dropped.
     QuarantineDiscarded,
+    /// A user was deleted by the Data API.
+    UserDeleted,
+    /// One person's data was read through the management API.
+    UserRead,
     /// Somebody signed in to the console.
     SessionBegun,
     /// Somebody signed out.
@@ -78,6 +84,8 @@ impl Action {
             Self::QuarantineReplayed => "quarantine.replayed",
             Self::ReplayStarted => "quarantine.replay_started",
             Self::QuarantineDiscarded => "quarantine.discarded",
+            Self::UserDeleted => "user.deleted",
+            Self::UserRead => "user.read",
             Self::SessionBegun => "session.begun",
             Self::SessionEnded => "session.ended",
             Self::SessionRefused => "session.refused",
@@ -86,6 +94,14 @@ impl Action {
 }
 
 impl Call {
+    /// Records that this call showed one person's data, if the workspace wants that: which part of it, and of which profile.
+    pub(crate) fn saw(&self, entry: &Entry, profile: ProfileId, part: &'static str) {
+        if entry.document.record_reads {
+            let actor = Actor { name: self.caller.name.to_string(), address: self.address };
+            people::note(&self.app, actor, entry.id(), (Action::UserRead, profile.to_string(), json!({"part": part})));
+        }
+    }
+
     /// Records a change that this call made: what, to which subject (an id, a fingerprint, a name), and more about it, an
     /// object without secrets and without personal data.
     pub(crate) async fn audit(&self, action: Action, workspace: Option<&WorkspaceId>, subject: &str, detail: Json) {
@@ -169,6 +185,8 @@ fn told(setting: &Json) -> Json {
 /// `GET /audit?workspace=&limit=&cursor=`: newest first. Of all with `admin`; else of one workspace that is there for the
 /// caller, since it was made: what was done in an earlier one of the same id is not about it.
 pub(crate) async fn list(call: Call) -> Answer {
+    // What was done before this call stands in its answer.
+    people::written(&call.app).await;
     let (limit, below) = (call.limit()?, call.cursor(|text| text.parse().ok())?);
     let (workspace, since) = of_what(&call)?;
     let engine = Arc::clone(&call.app.engine);

@@ -24,6 +24,9 @@ pub(crate) async fn lookup(call: Call) -> Answer {
     let value = body::text(members.get("value").ok_or_else(missing)?, "/value")?.to_owned();
     let settings = std::sync::Arc::clone(&entry.settings);
     let answer = call.read(entry.id(), move |reader| told(reader, &settings.identity, &value)).await?;
+    if let Some(found) = answer["user_id"].as_str().and_then(ProfileId::parse) {
+        call.saw(&entry, found, "lookup");
+    }
     Ok(Call::about(&entry, tree(200, &answer)))
 }
 

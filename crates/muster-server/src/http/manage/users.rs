@@ -41,6 +41,7 @@ pub(crate) async fn find(call: Call) -> Answer {
         reader.profile(no)
     });
     let snapshot = assembled(&entry, live.await?.ok_or_else(nobody)?)?;
+    call.saw(&entry, snapshot.id, "profile");
     Ok(Call::about(&entry, tree(200, &user::json(&snapshot, None))))
 }
 
@@ -72,6 +73,7 @@ pub(crate) async fn show(call: Call) -> Answer {
     let entry = call.entry()?;
     let (id, live) = looked_up(&call, entry.id(), call.part(1)).await?;
     let snapshot = assembled(&entry, live)?;
+    call.saw(&entry, snapshot.id, "profile");
     let redirected_from = (snapshot.id != id).then_some(id);
     Ok(Call::about(&entry, tree(200, &user::json(&snapshot, redirected_from))))
 }
@@ -109,6 +111,7 @@ pub(crate) async fn members(call: Call) -> Answer {
     });
     let changed = || Problem::new(409, "this member has left the live profile since; begin again without cursor");
     let (items, is_last) = found.await?.ok_or_else(nobody)?.ok_or_else(changed)?;
+    call.saw(&entry, id, "members");
     let last = items.last().and_then(|last| last["id"].as_str()).map(str::to_owned);
     let next = last.filter(|_| !is_last);
     Ok(Call::about(&entry, tree(200, &page(items, next.as_deref()))))
@@ -129,6 +132,7 @@ pub(crate) async fn events(call: Call) -> Answer {
         Ok(Some((events, live)))
     });
     let (events, live) = found.await?.ok_or_else(nobody)?;
+    call.saw(&entry, id, "events");
     let next = events.items.last().filter(|_| events.more).map(cursor);
     let recorded_for = |event: &Event| {
         let member = live.members.iter().find(|member| member.profile.no == event.profile);
@@ -150,6 +154,7 @@ pub(crate) async fn history(call: Call) -> Answer {
     })?;
     let id = ProfileId::parse(call.part(1)).ok_or_else(nobody)?;
     let items = call.read(entry.id(), move |reader| told(reader, id)).await?.ok_or_else(nobody)?;
+    call.saw(&entry, id, "history");
     let lines = lines(&items);
     let mut rest = items.iter().zip(&lines).filter(|(_, line)| after.as_ref().is_none_or(|after| line.is_after(after)));
     let listed: Vec<_> = rest.by_ref().take(limit).collect();

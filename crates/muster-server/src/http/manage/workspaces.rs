@@ -140,12 +140,17 @@ fn may_change(caller: &Caller, before: &WorkspaceSettings, after: &WorkspaceSett
     if before.mask_personal_data && !after.mask_personal_data {
         has(caller, Scope::Personal)?;
     }
-    let limits = |of: &WorkspaceSettings| (of.suspended, of.limits, of.body_bytes, of.allowed_addresses.clone());
+    // Whoever is recorded does not end the record.
+    if before.record_reads && !after.record_reads {
+        has(caller, Scope::Admin)?;
+    }
+    let limits =
+        |of: &WorkspaceSettings| (of.suspended, of.limits, of.body_bytes, of.disk_bytes, of.allowed_addresses.clone());
     if limits(before) != limits(after) {
         has(caller, Scope::Limits)?;
     }
     let mut rest = before.clone();
-    (rest.suspended, rest.limits, rest.body_bytes, rest.allowed_addresses) = limits(after);
+    (rest.suspended, rest.limits, rest.body_bytes, rest.disk_bytes, rest.allowed_addresses) = limits(after);
     if rest.to_json() != after.to_json() {
         has(caller, Scope::Operate)?;
     }

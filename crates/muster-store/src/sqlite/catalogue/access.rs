@@ -8,7 +8,7 @@ use crate::engine::EngineError;
 use crate::page::Page;
 use muster_core::id::WorkspaceId;
 use muster_core::time::Timestamp;
-use rusqlite::{Row, params};
+use rusqlite::{Connection, Row, params};
 
 /// Seeds of the checksums of its tables, beside those of the catalogue's others.
 const TOKENS_SEED: u64 = 2_004;
@@ -24,8 +24,11 @@ const NEWEST_OF: &str = "SELECT no, at, token, address, workspace, action, subje
 /// What is beyond a bound goes, the oldest first: of sessions, and of changes.
 const DROP_SESSIONS: &str = "DELETE FROM audit WHERE action GLOB 'session.*' AND no <=
     (SELECT no FROM audit WHERE action GLOB 'session.*' ORDER BY no DESC LIMIT 1 OFFSET ?1)";
-const DROP_CHANGES: &str = "DELETE FROM audit WHERE NOT action GLOB 'session.*' AND no <=
-    (SELECT no FROM audit WHERE NOT action GLOB 'session.*' ORDER BY no DESC LIMIT 1 OFFSET ?1)";
+const DROP_CHANGES: &str = "DELETE FROM audit WHERE NOT action GLOB 'session.*' AND NOT action GLOB 'user.*' AND no <=
+    (SELECT no FROM audit WHERE NOT action GLOB 'session.*' AND NOT action GLOB 'user.*'
+     ORDER BY no DESC LIMIT 1 OFFSET ?1)";
+const DROP_PEOPLE: &str = "DELETE FROM audit WHERE action GLOB 'user.*' AND no <=
+    (SELECT no FROM audit WHERE action GLOB 'user.*' ORDER BY no DESC LIMIT 1 OFFSET ?1)";
 
 fn text_or_null(text: Option<&str>) -> Cell<'_> {
     text.map_or(Cell::Null, Cell::text)
@@ -81,6 +84,33 @@ fn audit_record(row: &Row<'_>) -> Result<AuditRecord, EngineError> {
         detail: row.get(7)?,
     };
     if audit_sum(&record) == row.get::<_, i64>(8)? { Ok(record) } else { Err(damaged("audit")) }
+}
+
+/// Appends a record within a transaction, and lets go what is beyond the bound of its kind; its place.
+fn appended(conn: &Connection, record: &AuditRecord, bounds: &Bounds) -> Result<u64, EngineError> {
+    // The newest is never let go, so its number is the highest that was given.
+    let last: i64 = conn.query_row("SELECT coalesce(max(no), 0) FROM audit", [], |row| row.get(0))?;
+    let no = last.cast_unsigned() + 1;
+    let detail = cut(&record.detail, bounds.audit_detail_bytes).to_owned();
+    let record = AuditRecord { no, detail, ..record.clone() };
+    conn.prepare_cached("INSERT INTO audit VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)")?.execute(params![
+        no.cast_signed(),
+        record.at.0,
+        record.token,
+        record.address.map(|address| address.to_string()),
+        record.workspace.as_ref().map(WorkspaceId::as_str),
+        record.action,
+        record.subject,
+        record.detail,
+        audit_sum(&record)
+    ])?;
+    let (drop, bound) = match (record.is_of_a_session(), record.is_of_a_person()) {
+        (true, _) => (DROP_SESSIONS, bounds.audit_sessions),
+        (_, true) => (DROP_PEOPLE, bounds.audit_people),
+        _ => (DROP_CHANGES, bounds.audit_records),
+    };
+    conn.prepare_cached(drop)?.execute([i64::try_from(bound).unwrap_or(i64::MAX)])?;
+    Ok(no)
 }
 
 impl Catalogue {
@@ -149,31 +179,12 @@ impl Catalogue {
 
     /// Appends to the audit log, and lets go what is beyond its bound.
     pub(crate) fn append_audit(&mut self, record: &AuditRecord, bounds: &Bounds) -> Result<u64, EngineError> {
-        self.write(|conn| {
-            // The newest is never let go, so its number is the highest that was given.
-            let last: i64 = conn.query_row("SELECT coalesce(max(no), 0) FROM audit", [], |row| row.get(0))?;
-            let no = last.cast_unsigned() + 1;
-            let detail = cut(&record.detail, bounds.audit_detail_bytes).to_owned();
-            let record = AuditRecord { no, detail, ..record.clone() };
-            conn.prepare_cached("INSERT INTO audit VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)")?.execute(params![
-                no.cast_signed(),
-                record.at.0,
-                record.token,
-                record.address.map(|address| address.to_string()),
-                record.workspace.as_ref().map(WorkspaceId::as_str),
-                record.action,
-                record.subject,
-                record.detail,
-                audit_sum(&record)
-            ])?;
-            let (drop, bound) = if record.is_of_a_session() {
-                (DROP_SESSIONS, bounds.audit_sessions)
-            } else {
-                (DROP_CHANGES, bounds.audit_records)
-            };
-            conn.prepare_cached(drop)?.execute([i64::try_from(bound).unwrap_or(i64::MAX)])?;
-            Ok(no)
-        })
+        self.write(|conn| appended(conn, record, bounds))
+    }
+
+    /// Appends many, all or none.
+    pub(crate) fn append_audits(&mut self, records: &[AuditRecord], bounds: &Bounds) -> Result<(), EngineError> {
+        self.write(|conn| records.iter().try_for_each(|record| appended(conn, record, bounds).map(drop)))
     }
 
     /// A page of the audit log, newest first.
