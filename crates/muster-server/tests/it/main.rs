@@ -7,6 +7,7 @@ mod amplification;
 mod audit;
 mod clients;
 mod console;
+mod damaged;
 mod deletion;
 mod documented;
 mod dry_runs;

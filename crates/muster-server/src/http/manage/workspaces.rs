@@ -9,13 +9,14 @@ use crate::workspaces::Entry;
 use axum::http::{HeaderMap, HeaderValue, header};
 use axum::response::Response;
 use muster_core::id::WorkspaceId;
-use muster_store::engine::Workspace;
+use muster_store::engine::{Trouble, Workspace};
 use muster_wire::manage::body;
 use muster_wire::manage::page::page;
 use muster_wire::manage::problem::Problem;
 use muster_wire::manage::settings::WorkspaceSettings;
 use muster_wire::manage::{stats as shapes, workspace};
 use serde_json::{Value as Json, json};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 /// Characters of a generated id, as the hosted service has them.
@@ -31,11 +32,27 @@ pub(crate) async fn list(call: Call) -> Answer {
     let mut rest = seen.filter(|entry| after.as_deref().is_none_or(|after| entry.id().as_str() > after));
     let shown: Vec<&Arc<Entry>> = rest.by_ref().take(limit).collect();
     let next = rest.next().and_then(|_| shown.last()).map(|entry| entry.id().as_str());
-    Ok(tree(200, &page(shown.iter().map(|entry| shape(&call.app, entry)).collect(), next)))
+    let damaged = damaged(&call.app);
+    Ok(tree(200, &page(shown.iter().map(|entry| shape(&call.app, entry, &damaged)).collect(), next)))
 }
 
-fn shape(app: &App, entry: &Entry) -> Json {
-    entry.document.show(entry.id(), &entry.keys_shown(app.now()))
+/// A workspace as it is shown; one whose data cannot be used is said to be damaged, why is in the log.
+fn shape(app: &App, entry: &Entry, damaged: &BTreeSet<WorkspaceId>) -> Json {
+    let mut shown = entry.document.show(entry.id(), &entry.keys_shown(app.now()));
+    if damaged.contains(entry.id()) {
+        shown["trouble"] = json!("damaged");
+    }
+    shown
+}
+
+/// The workspaces whose data cannot be used.
+fn damaged(app: &App) -> BTreeSet<WorkspaceId> {
+    let troubles = app.engine.health().troubles.into_iter();
+    let ids = troubles.filter_map(|trouble| match trouble {
+        Trouble::Damaged { workspace, .. } => Some(workspace),
+        Trouble::Orphan { .. } => None,
+    });
+    ids.collect()
 }
 
 /// `POST /workspaces`: the only answer that shows the key, beside rotation.
@@ -80,7 +97,7 @@ pub(crate) async fn show(call: Call) -> Answer {
 }
 
 fn shown(app: &App, entry: &Entry) -> Response {
-    let mut response = tree(200, &shape(app, entry));
+    let mut response = tree(200, &shape(app, entry, &damaged(app)));
     tag(&mut response, entry.workspace.revision);
     Call::about(entry, response)
 }
