@@ -72,7 +72,8 @@ fn existing(facts: &mut Facts, user: u32, keys: Vec<GivenKey>) {
     let no = ProfileNo(u64::from(user) + 1);
     let tree = Tally { first_seen: Timestamp(1), last_seen: Timestamp(1), events: 0, devices: 0, members: 1 };
     let at = Timestamp(1);
-    let standing = Standing { no, created: at, root: no, last_seen: at, events: 0, devices: 0, tree, deletion: None };
+    let standing =
+        Standing { no, created: at, root: no, last_seen: at, events: 0, devices: 0, tree, weight: 0, deletion: None };
     let written = attributes(user + 1).into_iter().map(|(name, value)| (name, Write { seq: 1, value: Some(value) }));
     let profile = Profile {
         no,

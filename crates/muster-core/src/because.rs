@@ -19,11 +19,14 @@ pub enum SetAside {
     MaxProfiles = 4,
     /// The profile would have more than 1,000 members.
     Members = 5,
+    /// The profile would be larger than the workspace lets a profile be.
+    Size = 6,
 }
 
 impl SetAside {
     /// Every reason.
-    pub const ALL: [Self; 5] = [Self::Pinned, Self::Separated, Self::Deletion, Self::MaxProfiles, Self::Members];
+    pub const ALL: [Self; 6] =
+        [Self::Pinned, Self::Separated, Self::Deletion, Self::MaxProfiles, Self::Members, Self::Size];
 
     /// Its word on the wire.
     pub fn name(self) -> &'static str {
@@ -33,6 +36,7 @@ impl SetAside {
             Self::Deletion => "deletion",
             Self::MaxProfiles => "max_profiles",
             Self::Members => "members",
+            Self::Size => "size",
         }
     }
 

@@ -184,7 +184,7 @@ impl Side {
             self.lost.insert(PLATFORMS.into());
         }
         let link = member.link.clone().filter(|link| link.seq < seq && link.child != self.top);
-        let profile = Profile { attributes, ..member.profile.clone() };
+        let profile = Profile { attributes: attributes.into(), ..member.profile.clone() };
         let profile = Profile { platforms: early(&profile, seq), ..profile };
         let joined_at = member.joined_at.filter(|_| link.is_some());
         self.members.push(Member { profile, link, joined_at, ..member.clone() });

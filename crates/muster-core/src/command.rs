@@ -207,7 +207,7 @@ impl Ready<'_> {
 }
 
 /// How an unset rule compares.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Matching {
     /// The whole name.
     Equals,

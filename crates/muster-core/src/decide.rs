@@ -24,11 +24,14 @@ pub mod import;
 pub mod revert;
 pub mod review;
 
+mod arrays;
 mod element;
 mod guard;
 mod join;
 mod layer;
 mod log;
+mod names;
+mod opened;
 mod resolve;
 mod work;
 mod write;

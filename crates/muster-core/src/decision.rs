@@ -3,7 +3,7 @@
 
 use crate::change::Changes;
 use crate::facts::{Facts, Needs};
-use crate::limits::ROUNDS_MAX;
+use crate::limits::{PROFILE_BYTES_MAX, ROUNDS_MAX, facts_bytes};
 use crate::time::Moment;
 
 /// A decision over the stored data of one workspace. An engine asks for the needs, reads them at one snapshot, lets it
@@ -26,6 +26,11 @@ pub trait Decision: Send + 'static {
         ROUNDS_MAX
     }
 
+    /// The most that its facts may weigh, in bytes: beyond it, it is too large (behaviour.md 1.11.f).
+    fn facts_bytes_max(&self) -> u64 {
+        facts_bytes(PROFILE_BYTES_MAX)
+    }
+
     /// Decides. Deterministic in its arguments, without effects; may run twice, also on other facts.
     fn decide(&self, facts: &Facts, now: Moment) -> Step<Self::Output>;
 }
@@ -40,6 +45,8 @@ pub enum Step<O> {
     Done(Changes, O),
     /// Nothing changes; hand out the output.
     Leave(O),
+    /// Nothing changes: it takes more work than one decision may ([`crate::limits::STEPS_MAX`]).
+    TooLarge,
 }
 
 /// Whether a decision is committed.

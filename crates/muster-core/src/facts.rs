@@ -3,6 +3,7 @@
 use crate::command::Route;
 use crate::id::{MergeNo, ProfileNo, QuarantineNo, RequestNo, ReviewNo, SeparationNo, Seq};
 use crate::identifier::Key;
+use crate::pause::Pause;
 use crate::rate::RateWindow;
 use crate::record::{
     Counters, Device, DeviceRef, EventId, Idempotency, Link, Merge, Profile, Quarantined, Separation, Standing, Token,
@@ -35,10 +36,10 @@ pub struct Needs {
     pub merges: Vec<MergeNo>,
     /// These separations.
     pub separation_nos: Vec<SeparationNo>,
-    /// The open reviews between any member of one root and any member of the other, of every kind; pairs smaller first.
-    pub reviews_between: Vec<(ProfileNo, ProfileNo)>,
-    /// The open review of any member of this root and this value, without a second profile.
-    pub reviews_of_value: Vec<(ProfileNo, Key)>,
+    /// The open reviews of two profiles that name any member of these roots, of every kind.
+    pub reviews_of: Vec<ProfileNo>,
+    /// The open reviews of these values without a second profile.
+    pub reviews_of_value: Vec<Key>,
     /// These reviews.
     pub reviews: Vec<ReviewNo>,
     /// These quarantine entries.
@@ -124,6 +125,17 @@ pub struct Expired {
     pub events: Vec<(ProfileNo, Seq)>,
 }
 
+/// An open review and its two profiles.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct ReviewPair {
+    /// The review.
+    pub no: ReviewNo,
+    /// Its first profile.
+    pub a: ProfileNo,
+    /// Its second one.
+    pub b: ProfileNo,
+}
+
 /// A fact about a key: absent from the map = not read; None = read, and there is none.
 pub type Found<K, V> = HashMap<K, Option<V>>;
 
@@ -136,6 +148,14 @@ pub struct Facts {
     pub settings_revision: u64,
     /// The rate window.
     pub rate: RateWindow,
+    /// How often facts were read for this decision.
+    pub round: usize,
+    /// Where the decision lets others go on.
+    pub pause: Pause,
+    /// What was read so far weighs, in bytes, and the most that it may.
+    pub bytes: (u64, u64),
+    /// Own records that were scanned weigh so much that not all that were asked for were read.
+    pub scan_is_short: bool,
     /// [`Needs::bindings`].
     pub bindings: Found<Key, ProfileNo>,
     /// [`Needs::profiles`] and the members of [`Needs::trees`].
@@ -160,13 +180,13 @@ pub struct Facts {
     pub merges: Found<MergeNo, Merge>,
     /// [`Needs::separation_nos`].
     pub separation_nos: Found<SeparationNo, Separation>,
-    /// [`Needs::reviews_between`].
-    pub reviews_between: Found<(ProfileNo, ProfileNo), Vec<ReviewNo>>,
-    /// [`Needs::reviews_of_value`].
-    pub reviews_of_value: Found<(ProfileNo, Key), ReviewNo>,
+    /// [`Needs::reviews_of`], by root; by number.
+    pub reviews_of: Found<ProfileNo, Vec<ReviewPair>>,
+    /// [`Needs::reviews_of_value`], by value: the first review of each profile that has one.
+    pub reviews_of_value: Found<Key, HashMap<ProfileNo, ReviewNo>>,
     /// [`Needs::quarantine`].
     pub quarantine: Found<QuarantineNo, Quarantined>,
-    /// [`Needs::reviews`], and those that the other needs found.
+    /// [`Needs::reviews`].
     pub reviews: Found<ReviewNo, Review>,
     /// [`Needs::holders`].
     pub holders: Found<Key, Vec<ProfileNo>>,

@@ -36,6 +36,18 @@ pub struct Tree<'a> {
     when_joined: RefCell<HashMap<ProfileNo, View>>,
 }
 
+/// What a join did to a view.
+#[derive(Clone, Debug, Default)]
+pub struct Joined {
+    /// The names that the part filled.
+    pub filled: Vec<Box<str>>,
+    /// What changed of what was shown.
+    pub combined: Vec<Combined>,
+    /// What was shown in the place of each of those, whole.
+    replaced: Vec<Value>,
+    platforms: Vec<Platform>,
+}
+
 /// What happens to a view, in order.
 enum Step<'a> {
     Write(&'a str, Option<&'a Value>),
@@ -172,13 +184,17 @@ impl View {
 
     /// A write anywhere in the tree: a new write is always the newest, so the view is one assignment.
     pub fn write(&mut self, name: &str, value: Option<&Value>) {
+        self.put(name, value.cloned());
+    }
+
+    /// The same; answers what was shown before.
+    pub fn put(&mut self, name: &str, value: Option<Value>) -> Option<Value> {
         match value {
-            Some(value) => {
-                self.attributes.insert(name.into(), value.clone());
-            }
-            None => {
-                self.attributes.remove(name);
-            }
+            Some(value) => match self.attributes.get_mut(name) {
+                Some(shown) => Some(std::mem::replace(shown, value)),
+                None => self.attributes.insert(name.into(), value),
+            },
+            None => self.attributes.remove(name),
         }
     }
 
@@ -195,17 +211,12 @@ impl View {
     }
 
     /// A part joins: it fills what is not shown, attribute rules combine, and of e-mail flags under one address true
-    /// wins. Answers the names that it filled, and what it changed.
-    pub fn join(
-        &mut self,
-        part: Self,
-        rules: &[(Box<str>, Combine)],
-        same_email: bool,
-    ) -> (Vec<Box<str>>, Vec<Combined>) {
-        let (mut filled, mut combined) = (Vec::new(), Vec::new());
+    /// wins. It costs what the part shows, however much is shown here.
+    pub fn join(&mut self, part: Self, rules: &[(Box<str>, Combine)], same_email: bool) -> Joined {
+        let mut joined = Joined::default();
         for (name, value) in part.attributes {
             let Some(shown) = self.attributes.get_mut(&name) else {
-                filled.push(name.clone());
+                joined.filled.push(name.clone());
                 self.attributes.insert(name, value);
                 continue;
             };
@@ -215,15 +226,31 @@ impl View {
                 None => continue,
             };
             if new != *shown {
-                let old = kept(shown);
-                *shown = new;
-                combined.push(Combined { field: name, old, new: kept(shown) });
+                let old = std::mem::replace(shown, new);
+                joined.combined.push(Combined { field: name, old: kept(&old), new: kept(shown) });
+                joined.replaced.push(old);
             }
         }
         for (platform, active) in part.platforms {
-            self.platforms.entry(platform).or_insert(active);
+            self.platforms.entry(platform).or_insert_with(|| {
+                joined.platforms.push(platform);
+                active
+            });
         }
-        (filled, combined)
+        joined
+    }
+
+    /// Takes back the last join that was not taken back yet.
+    pub fn part_again(&mut self, joined: Joined) {
+        for name in &joined.filled {
+            self.attributes.remove(name);
+        }
+        for (combined, old) in joined.combined.into_iter().zip(joined.replaced) {
+            self.attributes.insert(combined.field, old);
+        }
+        for platform in joined.platforms {
+            self.platforms.remove(&platform);
+        }
     }
 
     /// Whether both show the same e-mail address.

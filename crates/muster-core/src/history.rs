@@ -134,7 +134,7 @@ fn written(profile: &Profile, rows: &[&History], stamps: &Stamps, items: &mut Ve
             merge: None,
         });
     };
-    for (name, write) in &profile.attributes {
+    for (name, write) in profile.attributes.iter() {
         let chain = fields.remove(&**name).unwrap_or_default();
         let after = |at: usize| match chain.get(at) {
             Some((_, next)) => (next.old.clone(), next.omitted),

@@ -9,6 +9,29 @@ pub const NAME_BYTES_MAX: usize = 800;
 pub const RECORD_BYTES_MAX: usize = 1 << 20;
 /// Most attributes in one own record (behaviour.md 2).
 pub const RECORD_ATTRIBUTES_MAX: usize = 2_000;
+/// What the bound of a live profile counts for each attribute beside its name and value: about what a small one takes in
+/// memory and on disk beyond them.
+pub const ATTRIBUTE_OVERHEAD_BYTES: usize = 64;
+/// Largest live profile where the workspace sets no other bound: what its members' own records weigh together
+/// ([`crate::record::Size::weight`]). Eight members of the largest size, or fifty of 160 KB.
+pub const PROFILE_BYTES_DEFAULT: u64 = 8 << 20;
+/// The largest bound of a live profile that a workspace may set.
+pub const PROFILE_BYTES_MAX: u64 = 64 << 20;
+/// The smallest one: a single record of the largest size has room.
+pub const PROFILE_BYTES_MIN: u64 = 2 << 20;
+/// The most that the facts of one decision may weigh where a live profile may weigh so much: what two of them show and
+/// hold that together are as large as one may be, half as much again for all else, and some for a workspace of small ones.
+pub const fn facts_bytes(profile_bytes: u64) -> u64 {
+    2 * profile_bytes + profile_bytes / 2 + (4 << 20)
+}
+/// Bytes that the merge records of one decision may list: names that were filled, identifiers that were brought.
+pub const MERGED_BYTES_MAX: usize = 8 << 20;
+/// Bytes of own records that one batch of an activation looks at, about; there is always one.
+pub const SCAN_BYTES_MAX: u64 = 8 << 20;
+/// Steps of work that one decision may take beyond what its elements carry: attributes that a merge moves, items of an
+/// array that is opened. A step takes 50 to 200 ns, so all of them about half a second; beyond it the decision is too
+/// large. What people send stays below a hundredth of it.
+pub const STEPS_MAX: u64 = 4_000_000;
 /// Most devices of one live profile; a merge may pass it, then no new device is taken (behaviour.md 2).
 pub const DEVICES_MAX: u32 = 1_000;
 /// Most members of one live profile: bounds what a merge, a revert and a look at a profile cost (behaviour.md 3.1).
@@ -37,6 +60,10 @@ pub const IDEMPOTENCY_KEY_BYTES_MAX: usize = 255;
 /// closed under: keys, their profiles, those profiles' roots, the roots' trees; four rounds do. While kinds become active
 /// it is also who holds their values and what stands between those and others: eleven were seen, sixteen leave room.
 pub const ROUNDS_MAX: usize = 16;
+/// The round from which on every element asks for all that it may need; nearly all requests are done before.
+pub const EAGER_ROUND: usize = 5;
+/// Open reviews of one profile that are then asked for without knowing whether they will be needed.
+pub const EAGER_REVIEWS_MAX: usize = 100;
 /// Events that one batch of a sweep takes: a few milliseconds of a lane.
 pub const SWEEP_EVENTS_MAX: usize = 1_000;
 /// Rows of history that one own record keeps, one an element that wrote something over; the oldest goes first.

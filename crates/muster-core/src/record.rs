@@ -1,8 +1,10 @@
 //! What is stored: the rows of every record family of a workspace, each with its fields in one order. An engine keeps a
 //! family as a table of the same name; the rules never see more of an engine than these.
 
+mod attributes;
 mod joins;
 
+pub use attributes::{Attributes, Size};
 pub use joins::{Cause, Choice, Combined, Merge, Separation, SeparationCause};
 
 use crate::command::{Action, DeviceFields, ElementKind, Route};
@@ -83,8 +85,8 @@ pub struct Profile {
     pub first_seen: Timestamp,
     /// The keys bound to this id, at most one of each kind, in no order that means something.
     pub keys: Vec<Key>,
-    /// The attributes written to it by canonical name, unset ones as such.
-    pub attributes: BTreeMap<Box<str>, Write<Value>>,
+    /// The attributes written to it.
+    pub attributes: Attributes,
     /// The platforms written to it.
     pub platforms: BTreeMap<Platform, Write<bool>>,
     /// Identifiers it held, oldest first, at most 100.
@@ -118,6 +120,9 @@ pub struct Standing {
     pub devices: u32,
     /// The figures of the whole tree; kept for live profiles, meaningless on members.
     pub tree: Tally,
+    /// What the own records of the whole tree weigh ([`Size::weight`]), which bounds what a look at it costs; kept for live
+    /// profiles.
+    pub weight: u64,
     /// When the live profile goes, if its deletion was asked for (behaviour.md 4); kept for live profiles.
     pub deletion: Option<Timestamp>,
 }

@@ -2,6 +2,7 @@
 
 use crate::attribute::CUSTOMER_ID;
 use crate::identifier::Kind;
+use crate::limits::PROFILE_BYTES_DEFAULT;
 
 /// Settings of a workspace, as one revision of them.
 #[derive(Clone, Debug, PartialEq)]
@@ -12,6 +13,8 @@ pub struct Settings {
     pub identity: Identity,
     /// Budgets of a minute.
     pub limits: RateLimits,
+    /// The most that a live profile may weigh, in bytes ([`crate::record::Standing::weight`]).
+    pub profile_bytes: u64,
     /// Structural faults inside elements count as value faults unless the request says otherwise (behaviour.md 1.3).
     pub lenient: bool,
     /// How far in the future an action may lie, in milliseconds (behaviour.md 2; default five minutes).
@@ -26,6 +29,7 @@ impl Default for Settings {
             revision: 1,
             identity: Identity::off(),
             limits: RateLimits { users: 10_000, events: 30_000, devices: 10_000 },
+            profile_bytes: PROFILE_BYTES_DEFAULT,
             lenient: false,
             future_skew_ms: 300_000,
             event_id_retention_ms: 7 * 86_400_000,

@@ -49,6 +49,8 @@ pub const GROUP_SIZE: &str = "muster_group_size";
 pub const COMMIT_SECONDS: &str = "muster_commit_seconds";
 /// Bytes of write-ahead log.
 pub const WAL_BYTES: &str = "muster_wal_bytes";
+/// Decisions that needed more data or work than one may.
+pub const TOO_LARGE: &str = "muster_decisions_too_large";
 /// Checkpoints done.
 pub const CHECKPOINTS: &str = "muster_checkpoints";
 
@@ -213,6 +215,7 @@ impl Collector for EngineFigures {
             group_sizes,
             wal_bytes,
             checkpoints,
+            too_large,
             troubles,
         } = self.0.health();
         let orphans = troubles.iter().filter(|trouble| matches!(trouble, Trouble::Orphan { .. })).count() as u64;
@@ -224,6 +227,7 @@ impl Collector for EngineFigures {
         gauge(&mut encoder, QUEUE_DEPTH, "Decisions that wait or run", queued)?;
         gauge(&mut encoder, WAL_BYTES, "Bytes of write-ahead log", wal_bytes)?;
         counter(&mut encoder, DECISIONS, "Decisions committed", decisions)?;
+        counter(&mut encoder, TOO_LARGE, "Decisions that needed more data or work than one may", too_large)?;
         counter(&mut encoder, CHECKPOINTS, "Checkpoints done", checkpoints)?;
         let sizes = Buckets { bounds: &GROUP_BUCKETS, counts: &group_sizes, scale: 1.0 };
         sizes.encode(&mut encoder, GROUP_SIZE, "Decisions in a group", (decisions, groups))?;

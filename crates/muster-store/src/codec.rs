@@ -3,6 +3,7 @@
 //! version; values of attributes are SQLite's JSONB (`jsonb`), so that people can query them.
 
 pub mod bytes;
+pub(crate) mod chunks;
 pub mod jsonb;
 mod logs;
 mod packed;

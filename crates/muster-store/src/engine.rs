@@ -205,6 +205,9 @@ pub enum EngineError {
     /// The lane is full: try again later.
     #[error("too many requests are waiting")]
     Overloaded,
+    /// The decision needs more data or work than one may; nothing of it was stored (behaviour.md 1.11.f).
+    #[error("the decision needs more data or work than one may")]
+    TooLarge,
     /// The settings are no longer those that it was made under: make it anew under those in force.
     #[error("the settings have changed")]
     Stale,
@@ -236,7 +239,7 @@ pub enum EngineError {
 impl EngineError {
     /// Whether it is about one decision alone: the others of its group go on, and so does the lane.
     pub fn is_of_one_decision(&self) -> bool {
-        matches!(self, Self::Broken(_) | Self::Corrupt(_) | Self::Stale)
+        matches!(self, Self::Broken(_) | Self::Corrupt(_) | Self::Stale | Self::TooLarge | Self::Overloaded)
     }
 }
 
@@ -267,6 +270,8 @@ pub struct Health {
     pub wal_bytes: u64,
     /// Checkpoints done.
     pub checkpoints: u64,
+    /// Decisions that were too large.
+    pub too_large: u64,
 }
 
 /// Upper bounds of [`Health::commit_us`], in microseconds.
@@ -287,6 +292,8 @@ pub trait Job: Send {
     fn needs(&self) -> Needs;
     /// How often it may ask for more facts.
     fn rounds(&self) -> usize;
+    /// The most that they may weigh, in bytes.
+    fn facts_bytes_max(&self) -> u64;
     /// Decides; its output waits inside the job.
     fn decide(&mut self, facts: &Facts, now: Moment) -> JobStep;
     /// Hands its output, or the error, to whoever waits.
@@ -303,6 +310,8 @@ pub enum JobStep {
     Done(Changes),
     /// Nothing changes.
     Leave,
+    /// Nothing changes: it takes more work than one decision may.
+    TooLarge,
 }
 
 struct Waiting<D: Decision> {
@@ -334,6 +343,10 @@ impl<D: Decision> Job for Waiting<D> {
         self.decision.rounds()
     }
 
+    fn facts_bytes_max(&self) -> u64 {
+        self.decision.facts_bytes_max()
+    }
+
     fn decide(&mut self, facts: &Facts, now: Moment) -> JobStep {
         match self.decision.decide(facts, now) {
             Step::NeedMore(needs) => JobStep::NeedMore(needs),
@@ -345,6 +358,7 @@ impl<D: Decision> Job for Waiting<D> {
                 self.output = Some(output);
                 JobStep::Leave
             }
+            Step::TooLarge => JobStep::TooLarge,
         }
     }
 

@@ -47,6 +47,8 @@ pub enum Family {
     Holders = 20,
     /// Who held an identifier once.
     Former = 21,
+    /// The attributes of large own records and views, some kilobytes a row: a small write changes one of them.
+    Chunks = 22,
 }
 
 /// What a column holds.
@@ -89,7 +91,9 @@ const fn or_null(column: Column) -> Column {
 
 const BINDINGS: [Column; 3] = [text("kind"), text("value"), int("profile")];
 const PROFILES: [Column; 5] = [int("no"), int("created"), int("first_seen"), blob("attributes"), blob("record")];
-const STANDINGS: [Column; 12] = [
+const CHUNKS: [Column; 5] = [int("part_of"), int("profile"), text("first"), blob("attributes"), blob("record")];
+
+const STANDINGS: [Column; 13] = [
     int("no"),
     int("created"),
     int("root"),
@@ -101,6 +105,7 @@ const STANDINGS: [Column; 12] = [
     int("tree_events"),
     int("tree_devices"),
     int("tree_members"),
+    int("weight"),
     or_null(int("deletion")),
 ];
 const VIEWS: [Column; 3] = [int("profile"), blob("attributes"), blob("record")];
@@ -225,7 +230,7 @@ const COUNTERS: [Column; 21] = [
 
 impl Family {
     /// Every family, in order of its number.
-    pub const ALL: [Self; 21] = [
+    pub const ALL: [Self; 22] = [
         Self::Bindings,
         Self::Profiles,
         Self::Standings,
@@ -247,6 +252,7 @@ impl Family {
         Self::History,
         Self::Holders,
         Self::Former,
+        Self::Chunks,
     ];
 
     /// Its place in [`Family::ALL`].
@@ -278,6 +284,7 @@ impl Family {
             Self::History => "history",
             Self::Holders => "holders",
             Self::Former => "former",
+            Self::Chunks => "chunks",
         }
     }
 
@@ -303,6 +310,7 @@ impl Family {
             Self::Reviews => &REVIEWS,
             Self::History => &HISTORY,
             Self::Holders | Self::Former => &HOLDERS,
+            Self::Chunks => &CHUNKS,
         }
     }
 
@@ -310,7 +318,7 @@ impl Family {
     pub fn key_columns(self) -> usize {
         match self {
             Self::Bindings | Self::Devices | Self::Idempotency | Self::History => 2,
-            Self::Holders | Self::Former => 3,
+            Self::Holders | Self::Former | Self::Chunks => 3,
             _ => 1,
         }
     }

@@ -21,7 +21,8 @@ struct Seen {
     counters: Counters,
     bindings: HashMap<u128, ProfileNo>,
     held: u64,
-    first_seen: HashMap<ProfileNo, Timestamp>,
+    /// First seen and weight of own records.
+    own: HashMap<ProfileNo, (Timestamp, u64)>,
     standings: BTreeMap<ProfileNo, Standing>,
     views: HashSet<ProfileNo>,
     links: HashMap<ProfileNo, (ProfileNo, MergeNo)>,
@@ -96,7 +97,8 @@ impl Seen {
         match row {
             Put::Binding(key, no) => drop(self.bindings.insert(key_hash(key), *no)),
             Put::Profile(profile) => {
-                self.first_seen.insert(profile.no, profile.first_seen);
+                let weight = profile.attributes.size().weight as u64;
+                self.own.insert(profile.no, (profile.first_seen, weight));
                 self.history_named += profile.history.len() as u64;
                 let former: HashSet<&Key> = profile.former.iter().map(|former| &former.key).collect();
                 former.into_iter().for_each(|key| self.former_told.add(key, profile.no));
@@ -144,16 +146,16 @@ impl Seen {
     fn bindings_agree(&mut self) {
         let (bound, held) = (self.bindings.len() as u64, self.held);
         self.require(bound == held, || format!("L1: {bound} keys are bound, own records hold {held}"));
-        let nobody = self.bindings.values().filter(|no| !self.first_seen.contains_key(no)).count();
+        let nobody = self.bindings.values().filter(|no| !self.own.contains_key(no)).count();
         self.require(nobody == 0, || format!("L1: {nobody} keys are bound to nobody"));
     }
 
     /// L3, standings and links: redirects are one hop, every member has its link, figures of trees are those of members.
     fn trees_agree(&mut self) {
-        let (profiles, standings) = (self.first_seen.len(), self.standings.len());
+        let (profiles, standings) = (self.own.len(), self.standings.len());
         self.require(profiles == standings, || format!("{profiles} own records have {standings} standings"));
         let all: Vec<Standing> = self.standings.values().copied().collect();
-        let mut trees: HashMap<ProfileNo, Tally> = HashMap::new();
+        let mut trees: HashMap<ProfileNo, (Tally, u64)> = HashMap::new();
         for s in &all {
             let no = s.no.0;
             let root = self.standings.get(&s.root).map(|root| root.root);
@@ -162,17 +164,18 @@ impl Seen {
             self.require(s.events == events, || format!("L4: profile {no} counts {} events, has {events}", s.events));
             let devices = self.devices.get(&s.no).copied().unwrap_or_default();
             self.require(s.devices == devices, || format!("profile {no} counts {} devices, has {devices}", s.devices));
-            let Some(first_seen) = self.first_seen.get(&s.no).copied() else {
+            let Some((first_seen, weight)) = self.own.get(&s.no).copied() else {
                 self.breach(|| format!("profile {no} has no own record"));
                 continue;
             };
             self.link_agrees(s);
             let own = Tally { first_seen, last_seen: s.last_seen, events, devices, members: 1 };
-            trees.entry(s.root).and_modify(|tree| *tree = tree.with(own)).or_insert(own);
+            let with = |(tree, weighs): &mut (Tally, u64)| (*tree, *weighs) = (tree.with(own), *weighs + weight);
+            trees.entry(s.root).and_modify(with).or_insert((own, weight));
         }
         for s in all.iter().filter(|s| s.root == s.no) {
             let tree = trees.get(&s.no);
-            self.require(tree == Some(&s.tree), || {
+            self.require(tree == Some(&(s.tree, s.weight)), || {
                 format!("the figures of live profile {} are not those of its members", s.no.0)
             });
             let (members, view) = (s.tree.members > 1, self.views.contains(&s.no));

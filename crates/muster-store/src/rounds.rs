@@ -9,7 +9,7 @@ pub(crate) use expired::Sized;
 use crate::engine::{EngineError, Job, JobStep};
 use muster_core::change::Changes;
 use muster_core::command::Route;
-use muster_core::facts::{Belongings, Facts, Needs};
+use muster_core::facts::{Belongings, Facts, Needs, ReviewPair};
 use muster_core::id::{MergeNo, ProfileNo, QuarantineNo, RequestNo, ReviewNo, SeparationNo, Seq};
 use muster_core::identifier::Key;
 use muster_core::limits::SWEEP_EVENTS_MAX;
@@ -22,8 +22,15 @@ use std::collections::hash_map::Entry;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
+/// Bytes of facts that a decision may load beside any number of others: nearly all load some kilobytes.
+const FACTS_BYTES_SMALL: u64 = 1 << 20;
+
 /// Reads single rows at one snapshot.
 pub(crate) trait Source {
+    /// The decision loads much: waits until there is room for it.
+    fn large(&mut self) -> Result<(), EngineError> {
+        Ok(())
+    }
     fn binding(&mut self, key: &Key) -> Result<Option<ProfileNo>, EngineError>;
     fn profile(&mut self, no: ProfileNo) -> Result<Option<Profile>, EngineError>;
     fn standing(&mut self, no: ProfileNo) -> Result<Option<Standing>, EngineError>;
@@ -56,10 +63,10 @@ pub(crate) trait Source {
     fn expired_event_ids(&mut self, until: Timestamp, limit: usize) -> Result<Sized<Box<str>>, EngineError>;
     /// The same of recorded answers.
     fn expired_idempotency(&mut self, until: Timestamp, limit: usize) -> Result<Sized<(Route, Box<str>)>, EngineError>;
-    /// The open reviews between two ids, whichever comes first.
-    fn open_reviews(&mut self, a: ProfileNo, b: ProfileNo) -> Result<Vec<Review>, EngineError>;
-    /// The open review of an id and a value without a second profile.
-    fn open_review_of(&mut self, a: ProfileNo, key: &Key) -> Result<Option<Review>, EngineError>;
+    /// The open reviews of two profiles that name this id.
+    fn open_pairs(&mut self, no: ProfileNo) -> Result<Vec<ReviewPair>, EngineError>;
+    /// The open reviews of a value without a second profile, with the profile of each, by number.
+    fn open_reviews_of(&mut self, key: &Key) -> Result<Vec<(ProfileNo, ReviewNo)>, EngineError>;
     /// Reviews of every state that name this id, and whether each is open; at most so many.
     fn reviews_naming(&mut self, no: ProfileNo, limit: usize) -> Result<Vec<(ReviewNo, bool)>, EngineError>;
     fn review(&mut self, no: ReviewNo) -> Result<Option<Review>, EngineError>;
@@ -96,16 +103,38 @@ pub(crate) fn run(
         return Err(EngineError::Stale);
     }
     let mut needs = guarded(|| job.needs())?;
+    facts.bytes = (0, job.facts_bytes_max());
     let rounds = job.rounds();
     for _ in 0..rounds {
         fill(source, &needs, &mut facts)?;
+        facts.round += 1;
         match guarded(|| job.decide(&facts, now))? {
+            JobStep::NeedMore(more) if more == needs => {
+                return Err(EngineError::Broken("it asks for the same facts again, which were read".into()));
+            }
             JobStep::NeedMore(more) => needs = more,
             JobStep::Done(changes) => return Ok(Verdict::Changes(changes)),
             JobStep::Leave => return Ok(Verdict::Leave),
+            JobStep::TooLarge => return Err(EngineError::TooLarge),
         }
     }
-    Err(EngineError::Broken(format!("it asked for facts more than {rounds} times").into()))
+    // Each round runs the whole decision again: what needs more of them costs more than one may.
+    Err(EngineError::TooLarge)
+}
+
+/// What a row takes beside what it holds, about.
+const ROW_BYTES: u64 = 200;
+
+/// Counts what was read, against the bound of the decision.
+fn weigh(source: &mut dyn Source, facts: &mut Facts, bytes: u64) -> Result<(), EngineError> {
+    let before = facts.bytes.0;
+    facts.bytes.0 += bytes + ROW_BYTES;
+    facts.pause.between();
+    if facts.bytes.0 > facts.bytes.1 {
+        return Err(EngineError::TooLarge);
+    }
+    let is_small = |bytes: u64| bytes <= FACTS_BYTES_SMALL;
+    if is_small(before) && !is_small(facts.bytes.0) { source.large() } else { Ok(()) }
 }
 
 /// A panic of a decision is the fault of that decision alone.
@@ -237,16 +266,22 @@ fn fill_profile(source: &mut dyn Source, no: ProfileNo, facts: &mut Facts) -> Re
 
 fn fill_own(source: &mut dyn Source, no: ProfileNo, facts: &mut Facts) -> Result<(), EngineError> {
     fill_one_standing(source, no, facts)?;
-    if let Entry::Vacant(unread) = facts.profiles.entry(no) {
-        unread.insert(source.profile(no)?);
+    if facts.profiles.contains_key(&no) {
+        return Ok(());
     }
-    Ok(())
+    let profile = source.profile(no)?;
+    let former = profile.as_ref().map_or(0, |profile| profile.former.len() as u64 * ROW_BYTES);
+    let bytes = profile.as_ref().map_or(0, |profile| profile.attributes.size().weight as u64 + former);
+    facts.profiles.insert(no, profile);
+    weigh(source, facts, bytes)
 }
 
 fn fill_view(source: &mut dyn Source, root: ProfileNo, facts: &mut Facts) -> Result<(), EngineError> {
     if !facts.views.contains_key(&root) {
-        let has_members = facts.standings[&root].is_some_and(|standing| standing.tree.members > 1);
-        facts.views.insert(root, if has_members { source.view(root)? } else { None });
+        let standing = facts.standings[&root].filter(|standing| standing.tree.members > 1);
+        // A view shows no more than the members hold; it is weighed before it is read.
+        weigh(source, facts, standing.map_or(0, |standing| standing.weight))?;
+        facts.views.insert(root, standing.map_or(Ok(None), |_| source.view(root))?);
     }
     Ok(())
 }
@@ -262,6 +297,11 @@ fn fill_tree(source: &mut dyn Source, root: ProfileNo, facts: &mut Facts) -> Res
     }
     let mut members = vec![root];
     members.extend(source.members(root)?);
+    // All of their own records follow.
+    let weight = facts.standings[&root].map_or(0, |standing| standing.weight);
+    if facts.bytes.0 + weight > facts.bytes.1 {
+        return Err(EngineError::TooLarge);
+    }
     for member in &members {
         fill_own(source, *member, facts)?;
         if !facts.links.contains_key(member) {
@@ -282,6 +322,7 @@ fn fill_separations(source: &mut dyn Source, root: ProfileNo, facts: &mut Facts)
     }
     found.sort_by_key(|separation| separation.no);
     found.dedup_by_key(|separation| separation.no);
+    weigh(source, facts, found.len() as u64 * ROW_BYTES)?;
     facts.separations.insert(root, Some(found));
     Ok(())
 }

@@ -8,6 +8,7 @@ mod access;
 mod apply;
 mod bindings;
 mod catalogue;
+mod chunks;
 mod committer;
 mod directory;
 mod facts;
@@ -24,6 +25,7 @@ mod synced;
 mod table;
 mod trouble;
 mod trust;
+mod turns;
 mod verify;
 mod writer;
 
@@ -41,6 +43,7 @@ use keeper::Bell;
 use lane::{Configuring, Lane, locked};
 use look::Look;
 use muster_core::id::WorkspaceId;
+use muster_core::pause::Pause;
 use muster_core::rate::RateWindow;
 use muster_core::record::Request;
 use muster_core::time::{Clock, Timestamp};
@@ -54,6 +57,7 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 use trust::Trust;
+use turns::Turns;
 use writer::{Writer, WriterError};
 
 /// How the engine is opened.
@@ -69,7 +73,7 @@ pub struct SqliteOptions {
     pub accept_catalogue: bool,
     /// Take the clock as it is, though it is behind what is stored or far ahead of it.
     pub accept_clock: bool,
-    /// Threads that commit.
+    /// Threads that decide and commit at a time; more of them wait.
     pub committers: usize,
     /// Workspaces whose connections stay open.
     pub open_max: usize,
@@ -108,6 +112,9 @@ struct Inner {
     catalogue: Mutex<Catalogue>,
     lanes: RwLock<BTreeMap<WorkspaceId, Arc<Lane>>>,
     ready: Ready,
+    turns: Arc<Turns>,
+    /// Gives a core to who waits for one; the same for all decisions.
+    pause: Pause,
     bell: Bell,
     gauges: Gauges,
     ticks: AtomicU64,
@@ -120,7 +127,6 @@ struct Inner {
 /// The embedded engine.
 pub struct Sqlite {
     inner: Arc<Inner>,
-    committers: Mutex<Vec<JoinHandle<()>>>,
     keeper: Mutex<Option<JoinHandle<()>>>,
 }
 
@@ -173,12 +179,18 @@ impl Sqlite {
             let lane = Lane::new(workspace, folder);
             lanes.insert(lane.id.clone(), Arc::new(lane));
         }
+        let turns = Arc::new(Turns::new(options.committers));
         let inner = Inner {
             clock: options.clock.clone(),
             directory,
             catalogue: Mutex::new(catalogue),
             lanes: RwLock::new(lanes),
             ready: Ready::default(),
+            pause: Pause::new({
+                let turns = turns.clone();
+                move || turns.pause()
+            }),
+            turns,
             bell: Bell::default(),
             gauges: Gauges::default(),
             ticks: AtomicU64::new(0),
@@ -194,16 +206,11 @@ impl Sqlite {
 
     fn start(inner: Arc<Inner>) -> Result<Self, OpenError> {
         let failed = |error| OpenError::Io { path: "a thread".into(), error };
-        let mut committers = Vec::new();
-        for n in 0..inner.options.committers.max(1) {
-            let inner = inner.clone();
-            let thread = thread::Builder::new().name(format!("committer-{n}"));
-            committers.push(thread.spawn(move || committer::run(&inner)).map_err(failed)?);
-        }
+        inner.ready.start(&inner, inner.options.committers).map_err(failed)?;
         let keeper = inner.clone();
         let thread = thread::Builder::new().name("keeper".into());
         let keeper = thread.spawn(move || keeper::run(&keeper)).map_err(failed)?;
-        Ok(Self { inner, committers: Mutex::new(committers), keeper: Mutex::new(Some(keeper)) })
+        Ok(Self { inner, keeper: Mutex::new(Some(keeper)) })
     }
 }
 
@@ -479,9 +486,6 @@ impl Engine for Sqlite {
             }
         }
         self.inner.ready.stop();
-        for committer in locked(&self.committers).drain(..) {
-            let _panicked = committer.join();
-        }
         for lane in &lanes {
             if let Err(error) = lane.close(&mut locked(&lane.writer)) {
                 self.inner.gauges.fail(format!("workspace {}: {error}", lane.id).into());

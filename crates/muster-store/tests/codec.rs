@@ -103,7 +103,7 @@ fn profile() -> Profile {
         created: Timestamp(1_000),
         first_seen: Timestamp(900),
         keys: vec![key("a@b")],
-        attributes,
+        attributes: attributes.into(),
         platforms: BTreeMap::from([(Platform::Web, Write { seq: 6, value: Some(true) })]),
         former: vec![Former { key: key("o@b"), until: Timestamp(950) }],
         history: vec![5, 9],

@@ -100,5 +100,6 @@ pub(crate) fn why(reason: SetAside) -> &'static str {
         SetAside::Deletion => "the deletion of one of the profiles is under way",
         SetAside::MaxProfiles => "the profile would have had more members than max_profiles of a kind allows",
         SetAside::Members => "the profile would have had more than 1,000 members",
+        SetAside::Size => "the profile would have been larger than the workspace lets one be",
     }
 }

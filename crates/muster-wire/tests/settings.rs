@@ -20,7 +20,7 @@ fn identity(body: &Json) -> muster_core::settings::Identity {
 #[test]
 fn what_is_stored_is_read_back() {
     let mut settings = patched(&json!({
-        "name": "Shop 2", "suspended": true, "limits": {"users_per_minute": 1, "body_bytes": 200_000}, "lenient": true, "parity": true,
+        "name": "Shop 2", "suspended": true, "limits": {"users_per_minute": 1, "body_bytes": 200_000, "profile_bytes": 2_097_152}, "lenient": true, "parity": true,
         "null_clears": true, "time_zone": "Asia/Kolkata", "future_skew_seconds": 0, "allowed_addresses": ["203.0.113.0/24", "::1"],
         "log_retention_days": 1, "quarantine_retention_days": 2, "event_retention_days": 3, "event_id_retention_days": 0,
         "delete_buffer_hours": 0, "store_origin_address": false, "mask_personal_data": true,
@@ -37,6 +37,7 @@ fn what_is_stored_is_read_back() {
         revision: 9,
         identity: settings.identity.clone(),
         limits: RateLimits { users: 1, events: 30_000, devices: 10_000 },
+        profile_bytes: 2 << 20,
         lenient: true,
         future_skew_ms: 0,
         event_id_retention_ms: 0,
@@ -54,6 +55,11 @@ fn a_wrong_member_is_named_and_changes_nothing() {
             json!({"limits": {"body_bytes": 1_048_577}}),
             "/limits/body_bytes",
             "must be a whole number from 1024 to 1048576",
+        ),
+        (
+            json!({"limits": {"profile_bytes": 67_108_865}}),
+            "/limits/profile_bytes",
+            "must be a whole number from 2097152 to 67108864",
         ),
         (json!({"limits": {"users_per_minute": -1}}), "/limits/users_per_minute", "must be a whole number"),
         (json!({"time_zone": "Mars/Olympus"}), "/time_zone", "must be the name of a time zone"),

@@ -7,6 +7,7 @@ use super::guard::Group;
 use super::join::{Causing, Origin, join_all};
 use super::review::{Aside, set_aside};
 use super::work::{Known, Missing, Work};
+use super::write;
 use crate::because::SetAside;
 use crate::decision::{Decision, Step};
 use crate::facts::{Facts, Needs};
@@ -108,11 +109,10 @@ fn batch(
     };
     let mut work = Work::new(facts, identity, now.at);
     let Ok(last) = run(&mut work, activation, numbers) else {
-        work.foresee();
         return Step::NeedMore(work.needs);
     };
     let total = facts.counters.profile;
-    let finished = numbers.len() < size && last == numbers.last().copied();
+    let finished = numbers.len() < size && !facts.scan_is_short && last == numbers.last().copied();
     let done = if finished { total } else { last.map_or(so_far, |no| no.0) };
     (work.counters.activation, work.counters.activation_done) = (activation.since, done);
     Step::Done(work.into_changes(), if finished { Progress::Finished } else { Progress::At { done, total } })
@@ -126,7 +126,7 @@ fn index(work: &mut Work<'_>, activation: &Activation, no: ProfileNo) -> Known<(
         let value = profile.attributes.get(kind.kind.name()).and_then(|write| write.value.as_ref());
         let holds = value.and_then(|value| key_of(kind, value));
         if let Some(stale) = stale {
-            work.profile_mut(no)?.keys.retain(|key| *key != stale);
+            write::unhold(work, no, &stale)?;
             work.bindings.set(stale, None);
         }
         if let Some(key) = holds {
@@ -219,7 +219,7 @@ pub(super) fn settle(work: &mut Work<'_>, key: &Key) -> Known<Settled> {
         && let Some(record) = kept.iter().find(|no| **no == root).or(kept.first()).copied()
     {
         work.bindings.set(key.clone(), Some(record));
-        work.profile_mut(record)?.keys.push(key.clone());
+        write::hold(work, record, key)?;
     }
     for (other, reason) in aside {
         set_aside(work, &Aside { root, other: Some(other), key, reason, request: None })?;

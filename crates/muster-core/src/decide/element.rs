@@ -140,13 +140,15 @@ fn meet(work: &mut Work<'_>, context: &Context<'_>, resolved: &Resolved<'_>, not
     Ok(Met { root, record, merged })
 }
 
-/// The keys set aside enter the review list.
-fn set_aside(work: &mut Work<'_>, context: &Context<'_>, resolved: &Resolved<'_>, root: ProfileNo) -> Known<()> {
+/// The keys set aside enter the review list. What is missing for that is asked for and hides nothing: the rest of the
+/// element goes on, or each element addressed by what it binds would take a round of its own.
+fn set_aside(work: &mut Work<'_>, context: &Context<'_>, resolved: &Resolved<'_>, root: ProfileNo) {
     let request = Some((context.request, context.index));
     for (given, other, reason) in &resolved.aside {
         // Brought together by another key since.
-        let other = other.map(|other| work.root_of(other)).transpose()?.filter(|other| *other != root);
-        review::set_aside(work, &Aside { root, other, key: &given.key, reason: *reason, request })?;
+        let other = other.map(|other| work.root_of(other)).transpose();
+        let _asked = other.map(|other| other.filter(|other| *other != root)).and_then(|other| {
+            review::set_aside(work, &Aside { root, other, key: &given.key, reason: *reason, request })
+        });
     }
-    Ok(())
 }

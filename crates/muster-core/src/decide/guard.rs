@@ -3,10 +3,12 @@
 
 use super::work::{Known, Work};
 use crate::because::SetAside;
-use crate::id::ProfileNo;
+use crate::id::{ProfileNo, SeparationNo};
 use crate::identifier::{Key, Kind};
 use crate::limits::MEMBERS_MAX;
 use crate::planted;
+use crate::record::Separation;
+use crate::settings::Phase;
 use std::collections::BTreeSet;
 
 /// The profile that the keys kept so far would make.
@@ -54,14 +56,17 @@ impl Group {
                 return Ok(Some(SetAside::Deletion));
             }
         }
-        let mut members = work.standing(root)?.tree.members;
-        for root in &self.roots {
-            members += work.standing(*root)?.tree.members;
+        let (mut members, mut weight) = (0, 0);
+        for root in self.roots.iter().chain([&root]) {
+            let standing = work.standing(*root)?;
+            members += standing.tree.members;
+            weight += standing.weight;
         }
         let kept = if planted::HIGHER_CAP_IGNORED.is_planted() { MEMBERS_MAX } else { self.cap };
         Ok(match members {
             _ if members > MEMBERS_MAX => Some(SetAside::Members),
             _ if members > kept.min(cap(work, &key.kind)) => Some(SetAside::MaxProfiles),
+            _ if weight > work.profile_bytes_max => Some(SetAside::Size),
             _ => None,
         })
     }
@@ -70,7 +75,17 @@ impl Group {
     /// count as one.
     fn pinned(&self, work: &mut Work<'_>, key: &Key, root: Option<ProfileNo>) -> Known<bool> {
         let identity = work.identity;
+        let is_joining = identity.activation.as_ref().is_some_and(|a| a.phase == Phase::Joining);
         for kind in identity.active().filter(|k| k.pinned).map(|k| &k.kind) {
+            if !is_joining {
+                // A bound value is bound once, and an element carries one value of a kind: two values are two.
+                let carries = |keys: &[Key]| keys.iter().any(|key| key.kind == *kind);
+                let further = carries(std::slice::from_ref(key)) || holds(work, kind, root.as_slice())?;
+                if further && (carries(&self.carried) || holds(work, kind, &self.roots)?) {
+                    return Ok(true);
+                }
+                continue;
+            }
             let further = values(work, kind, root.as_slice(), std::slice::from_ref(key))?;
             if further.is_empty() {
                 continue;
@@ -82,6 +97,16 @@ impl Group {
         }
         Ok(false)
     }
+}
+
+/// Whether any of these live profiles holds a value of a kind.
+fn holds(work: &mut Work<'_>, kind: &Kind, roots: &[ProfileNo]) -> Known<bool> {
+    for root in roots {
+        if work.kinds_held(*root)?.contains(kind) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 /// The values of a kind that these live profiles hold and these keys carry.
@@ -104,27 +129,27 @@ pub(super) struct Between {
     /// Whether any id of one is separated from any id of the others.
     pub(super) separated: bool,
     /// The separations that say so.
-    pub(super) separations: Vec<crate::id::SeparationNo>,
+    pub(super) separations: Vec<SeparationNo>,
 }
 
-/// What stands between one live profile and others.
+/// What stands between one live profile and others. The separations of the side that has fewer are looked through.
 pub(super) fn between(work: &mut Work<'_>, kept: &[ProfileNo], root: ProfileNo) -> Known<Between> {
-    let own = work.members(root)?;
-    let mut others = Vec::new();
+    let mut sides = [work.members(root)?, Vec::new()];
     for root in kept {
-        others.extend(work.members(*root)?);
+        sides[1].extend(work.members(*root)?);
         work.separations(*root)?;
     }
     work.separations(root)?;
-    let apart = |a: ProfileNo, b: ProfileNo| own.contains(&a) && others.contains(&b);
-    let mut separations = BTreeSet::new();
     // A profile may have been joined within this decision: its separations stand with its members' stored roots.
-    for member in own.iter().chain(&others) {
-        if let Some(Some(found)) = work.facts.separations.get(member) {
-            let found = found.iter().filter(|s| apart(s.a.no, s.b.no) || apart(s.b.no, s.a.no));
-            separations.extend(found.map(|s| s.no));
-        }
-    }
-    let separations: Vec<_> = separations.into_iter().collect();
-    Ok(Between { separated: !separations.is_empty(), separations })
+    let facts = work.facts;
+    let lists = sides.map(|members| {
+        let roots = work.stored_roots(&members);
+        roots.iter().filter_map(|root| facts.separations.get(root)?.as_deref()).collect::<Vec<&[Separation]>>()
+    });
+    let len = |lists: &[&[Separation]]| lists.iter().map(|list| list.len()).sum::<usize>();
+    let fewer = if len(&lists[0]) > len(&lists[1]) { &lists[1] } else { &lists[0] };
+    let apart = |a: ProfileNo, b: ProfileNo| work.is_of(a, root) && kept.iter().any(|kept| work.is_of(b, *kept));
+    let found = fewer.iter().copied().flatten().filter(|s| apart(s.a.no, s.b.no) || apart(s.b.no, s.a.no));
+    let separations: BTreeSet<SeparationNo> = found.map(|s| s.no).collect();
+    Ok(Between { separated: !separations.is_empty(), separations: separations.into_iter().collect() })
 }

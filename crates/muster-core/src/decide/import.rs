@@ -2,13 +2,14 @@
 
 use super::element::element;
 use super::log::bounded;
+use super::names::Names;
 use super::work::Work;
 use crate::change::{Changes, Put};
-use crate::command::{Body, Element, ElementKind, Import};
+use crate::command::{Body, Element, ElementKind, Import, Unset};
 use crate::decision::{Decision, Step};
 use crate::facts::{Facts, Needs};
 use crate::id::{ProfileNo, QuarantineNo, RequestNo};
-use crate::limits::{IDEMPOTENCY_MS, REVIEW_RECORD_BYTES_MAX, ROUNDS_MAX};
+use crate::limits::{IDEMPOTENCY_MS, REVIEW_RECORD_BYTES_MAX, facts_bytes};
 use crate::outcome::{ActionOutcome, Applied, ElementResult, ImportOutcome, Outcome};
 use crate::planted;
 use crate::rate::{Class, Cost, RateWindow};
@@ -64,9 +65,8 @@ impl<W: Wire> Decision for ImportDecision<W> {
         Some(self.import.settings.revision)
     }
 
-    /// An element may need what only the one before it tells; nearly all of them find theirs at once.
-    fn rounds(&self) -> usize {
-        ROUNDS_MAX + self.import.elements.len()
+    fn facts_bytes_max(&self) -> u64 {
+        facts_bytes(self.import.settings.profile_bytes)
     }
 
     fn decide(&self, facts: &Facts, now: Moment) -> Step<ImportOutcome> {
@@ -88,14 +88,22 @@ impl<W: Wire> Decision for ImportDecision<W> {
             Err(outcome) => return Step::Leave(outcome),
         };
         let mut work = Work::new(facts, &import.settings.identity, now.at);
+        work.names = Names::new(import.elements.iter().flat_map(unsets));
+        work.profile_bytes_max = import.settings.profile_bytes;
         work.counters.request += 1;
         let request = RequestNo(work.counters.request);
         work.request = Some(request);
         work.receipt = replayed.map_or(now.at, |entry| entry.at);
         let first_new = ProfileNo(work.counters.profile + 1);
-        let elements: Arc<[ElementResult]> =
-            import.elements.iter().map(|e| element(&mut work, import, request, e)).collect();
-        work.foresee();
+        let mut elements = Vec::with_capacity(import.elements.len());
+        for of in &import.elements {
+            elements.push(element(&mut work, import, request, of));
+            if work.is_exhausted() {
+                return Step::TooLarge;
+            }
+            facts.pause.between();
+        }
+        let elements: Arc<[ElementResult]> = elements.into();
         if !work.needs.is_empty() {
             return Step::NeedMore(work.needs);
         }
@@ -114,6 +122,14 @@ impl<W: Wire> Decision for ImportDecision<W> {
         self.mark(&mut work, &applied, replayed);
         let changes = Changes { rate, ..work.into_changes() };
         Step::Done(changes, ImportOutcome::Applied(applied, answer))
+    }
+}
+
+/// What an element unsets.
+fn unsets(element: &Element) -> &[Unset] {
+    match &element.body {
+        Ok(Body::Customer(customer)) => &customer.unsets,
+        _ => &[],
     }
 }
 
@@ -199,7 +215,7 @@ impl<W: Wire> ImportDecision<W> {
 
     /// The reviews that the request opened keep the element that they were found in, unless it is long.
     fn records(&self, work: &mut Work<'_>, request: RequestNo) {
-        for no in std::mem::take(&mut work.opened) {
+        for no in work.opened.since(0) {
             let Some(review) = work.reviews.change(&no).as_mut() else { continue };
             if let Some((_, index)) = review.request.filter(|(of, _)| *of == request) {
                 review.record = Some(self.wire.kept(index, None)).filter(|r| r.len() <= REVIEW_RECORD_BYTES_MAX);

@@ -3,12 +3,14 @@
 
 use super::review;
 use super::work::{Known, Work};
+use crate::attribute::EMAIL;
 use crate::change::Put;
+use crate::fold::Joined;
 use crate::id::{MergeNo, ProfileId, ProfileNo, RequestNo, ReviewNo};
 use crate::identifier::Key;
 use crate::planted;
-use crate::record::{Cause, Change, ChangeKind, Choice, Link, Merge, Tally, View};
-use crate::settings::SurvivorRule;
+use crate::record::{Cause, Change, ChangeKind, Choice, Link, Merge, Standing, Tally, View};
+use crate::settings::{Combine, SurvivorRule};
 use std::cmp::Ordering;
 
 /// What makes live profiles one.
@@ -81,7 +83,7 @@ fn only_with_attribute(work: &mut Work<'_>, candidates: &[(Tally, ProfileNo)]) -
     let Some(attribute) = work.identity.survivor_attribute.as_deref() else { return Ok(None) };
     let mut showing = Vec::new();
     for (place, (_, root)) in candidates.iter().enumerate() {
-        if work.shown(*root)?.attributes.contains_key(attribute) {
+        if work.shown_attribute(*root, attribute)?.is_some() {
             showing.push(place);
         }
     }
@@ -97,16 +99,16 @@ fn join(
 ) -> Known<ProfileId> {
     review::joined(work, survivor, part)?;
     let (joined, staying) = (work.members(part)?, work.members(survivor)?);
-    let (mut view, shown) = (work.shown(survivor)?, work.shown(part)?);
+    let shown = work.shown(part)?;
+    // Copied, moved, listed, and kept for the undo.
+    work.spend(3 * shown.attributes.len() + joined.len());
     let mut identifiers = work.held_by(&joined)?;
+    work.list(identifiers.iter().map(|key| key.value.len()).sum());
     identifiers.sort_by_key(|key| (work.identity.rank(&key.kind), key.value.clone()));
-    let same_email = view.same_email(&shown);
+    let email = work.shown_attribute(survivor, EMAIL)?;
+    let same_email = email.is_some() && shown.attributes.get(EMAIL) == email;
     let rules = work.identity.attribute_rules.clone();
-    let (filled, combined) = view.join(shown, &rules, same_email);
-    if planted::UNSET_HIDES_FILL.is_planted() {
-        let own = &work.profile(survivor)?.attributes;
-        view.attributes.retain(|name, _| own.get(name).is_none_or(|write| write.value.is_some()));
-    }
+    let Joined { filled, combined, .. } = fill(work, survivor, (part, shown), (&rules, same_email))?;
     let merge = {
         work.counters.merge += 1;
         MergeNo(work.counters.merge)
@@ -121,7 +123,10 @@ fn join(
     work.links.set(part, Some(link));
     work.trees.set(part, None);
     work.trees.set(survivor, Some(staying.into_iter().chain(joined).collect()));
-    put_view(work, survivor, view);
+    work.forget_kinds(survivor);
+    work.forget_kinds(part);
+    work.names.forget(survivor);
+    work.names.forget(part);
     work.counters.users -= 1;
     work.merged(Merge {
         no: merge,
@@ -144,7 +149,7 @@ fn join(
 
 /// The joined ids' standings point to the survivor, whose figures become those of both.
 fn re_root(work: &mut Work<'_>, survivor: ProfileNo, part: ProfileNo, joined: &[ProfileNo]) -> Known<()> {
-    let tree = work.standing(part)?.tree;
+    let Standing { tree, weight, .. } = work.standing(part)?;
     if work.has_members(part)? {
         work.views.set(part, None);
     }
@@ -153,9 +158,39 @@ fn re_root(work: &mut Work<'_>, survivor: ProfileNo, part: ProfileNo, joined: &[
     }
     let standing = work.standing_mut(survivor)?;
     standing.tree = standing.tree.with(tree);
+    standing.weight += weight;
     Ok(())
 }
 
-fn put_view(work: &mut Work<'_>, root: ProfileNo, view: View) {
-    work.views.set(root, Some(view));
+/// The survivor shows what the part fills.
+fn fill(
+    work: &mut Work<'_>,
+    survivor: ProfileNo,
+    (part, shown): (ProfileNo, View),
+    (rules, same_email): (&[(Box<str>, Combine)], bool),
+) -> Known<Joined> {
+    let joined = if work.has_members(survivor)? {
+        let mut made = Joined::default();
+        work.edit_view(survivor, |view| {
+            made = view.join(shown, rules, same_email);
+            let made = made.clone();
+            |view: &mut View| view.part_again(made)
+        })?;
+        made
+    } else {
+        let mut view = work.shown(survivor)?;
+        work.spend(view.attributes.len());
+        let joined = view.join(shown, rules, same_email);
+        work.views.set(survivor, Some(view));
+        joined
+    };
+    work.arrays.joined(survivor, part, &joined.filled);
+    work.list(joined.filled.iter().map(|name| name.len()).sum());
+    if planted::UNSET_HIDES_FILL.is_planted() {
+        let own = work.profile(survivor)?.attributes.clone();
+        if let Some(view) = work.views.change(&survivor) {
+            view.attributes.retain(|name, _| own.get(name).is_none_or(|write| write.value.is_some()));
+        }
+    }
+    Ok(joined)
 }

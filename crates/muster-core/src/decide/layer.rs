@@ -10,16 +10,32 @@ use std::hash::Hash;
 pub(super) struct Layer<'f, K, V> {
     facts: &'f Found<K, V>,
     changed: HashMap<K, Entry<V>>,
-    /// What to put back if the running element fails: entries as they were when it began.
-    undo: Vec<(K, Option<Entry<V>>)>,
+    /// What to put back if the running element fails, last first.
+    undo: Vec<(K, Undo<V>)>,
     epoch: u32,
 }
 
 #[derive(Clone, Debug)]
 struct Entry<V> {
     value: Option<V>,
-    /// The element that changed it last.
+    /// The element that changed it last as a whole: its undo holds the value of before.
     epoch: u32,
+    /// Changes that were not taken back.
+    changes: u32,
+}
+
+/// How a change is taken back.
+enum Undo<V> {
+    /// The entry as it was.
+    Whole(Option<Entry<V>>),
+    /// What was changed of it.
+    Part(Box<dyn FnOnce(&mut V)>),
+}
+
+impl<V> std::fmt::Debug for Undo<V> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(if matches!(self, Self::Whole(_)) { "Whole" } else { "Part" })
+    }
 }
 
 impl<'f, K: Eq + Hash + Clone + Ord, V: Clone> Layer<'f, K, V> {
@@ -35,38 +51,72 @@ impl<'f, K: Eq + Hash + Clone + Ord, V: Clone> Layer<'f, K, V> {
         }
     }
 
-    /// The value to change, as it is now; what is not known counts as none.
+    fn entry(&mut self, key: &K) -> &mut Entry<V> {
+        let (facts, epoch) = (self.facts, self.epoch);
+        let copy = || Entry { value: facts.get(key).cloned().flatten(), epoch: epoch.wrapping_sub(1), changes: 0 };
+        self.changed.entry(key.clone()).or_insert_with(copy)
+    }
+
+    /// The value to change, as it is now; what is not known counts as none. The whole value is kept for the undo: what is
+    /// large and changes in small parts is changed by [`Self::edit`].
     pub(super) fn change(&mut self, key: &K) -> &mut Option<V> {
         let epoch = self.epoch;
         if self.changed.get(key).is_none_or(|entry| entry.epoch != epoch) {
-            self.undo.push((key.clone(), self.changed.get(key).cloned()));
+            self.undo.push((key.clone(), Undo::Whole(self.changed.get(key).cloned())));
         }
-        let facts = self.facts;
-        let entry = self
-            .changed
-            .entry(key.clone())
-            .or_insert_with(|| Entry { value: facts.get(key).cloned().flatten(), epoch });
+        let entry = self.entry(key);
         entry.epoch = epoch;
+        entry.changes += 1;
         &mut entry.value
     }
 
+    /// Changes a part of a value that is there; `edit` answers how it is taken back. So an element costs what it changes,
+    /// however large the value is. Answers whether the value was there.
+    pub(super) fn edit<B: FnOnce(&mut V) + 'static>(&mut self, key: &K, edit: impl FnOnce(&mut V) -> B) -> bool {
+        if self.get(key).flatten().is_none() {
+            return false;
+        }
+        let epoch = self.epoch;
+        let entry = self.entry(key);
+        let Some(value) = &mut entry.value else { return false };
+        let back = edit(value);
+        entry.changes += 1;
+        if entry.epoch != epoch {
+            self.undo.push((key.clone(), Undo::Part(Box::new(back))));
+        }
+        true
+    }
+
+    /// Sets a value. What was there is kept for the undo and not copied.
     pub(super) fn set(&mut self, key: K, value: Option<V>) {
-        *self.change(&key) = value;
+        let epoch = self.epoch;
+        let changes = self.changed.get(&key).map_or(0, |entry| entry.changes) + 1;
+        let before = self.changed.insert(key.clone(), Entry { value, epoch, changes });
+        if before.as_ref().is_none_or(|entry| entry.epoch != epoch) {
+            self.undo.push((key, Undo::Whole(before)));
+        }
     }
 
     /// A new element begins: what it changes can be rolled back.
     pub(super) fn mark(&mut self) {
-        self.epoch += 1;
+        self.epoch = self.epoch.wrapping_add(1);
         self.undo.clear();
     }
 
     /// Puts everything back as it was at the mark.
     pub(super) fn roll_back(&mut self) {
-        for (key, entry) in self.undo.drain(..).rev() {
-            match entry {
-                Some(entry) => self.changed.insert(key, entry),
-                None => self.changed.remove(&key),
-            };
+        for (key, undo) in self.undo.drain(..).rev() {
+            match undo {
+                Undo::Whole(Some(entry)) => drop(self.changed.insert(key, entry)),
+                Undo::Whole(None) => drop(self.changed.remove(&key)),
+                Undo::Part(back) => {
+                    let Some(entry) = self.changed.get_mut(&key) else { continue };
+                    entry.changes -= 1;
+                    if let Some(value) = &mut entry.value {
+                        back(value);
+                    }
+                }
+            }
         }
     }
 
@@ -78,7 +128,7 @@ impl<'f, K: Eq + Hash + Clone + Ord, V: Clone> Layer<'f, K, V> {
         let mut changes: Vec<_> = self
             .changed
             .into_iter()
-            .filter(|(key, entry)| entry.value.is_some() || stored(key))
+            .filter(|(key, entry)| entry.changes > 0 && (entry.value.is_some() || stored(key)))
             .map(|(key, entry)| (key, entry.value))
             .collect();
         changes.sort_by(|a, b| a.0.cmp(&b.0));
@@ -103,5 +153,27 @@ mod tests {
         layer.roll_back();
         assert_eq!([layer.get(&"a"), layer.get(&"b"), layer.get(&"c")], [Some(Some(&1)), Some(Some(&2)), None]);
         assert_eq!(layer.into_changes(|_| false), [("a", Some(1)), ("b", Some(2))][1..]);
+    }
+
+    #[test]
+    fn a_part_is_put_back_alone_and_what_was_only_tried_is_no_change() {
+        let facts = Found::from([("a", Some(vec![1])), ("b", Some(vec![2]))]);
+        let push = |n: i32| {
+            move |list: &mut Vec<i32>| {
+                list.push(n);
+                |list: &mut Vec<i32>| list.truncate(list.len() - 1)
+            }
+        };
+        let mut layer = Layer::new(&facts);
+        layer.mark();
+        assert!(layer.edit(&"a", push(2)));
+        layer.mark();
+        assert!(layer.edit(&"a", push(3)) && layer.edit(&"b", push(4)));
+        *layer.change(&"a") = None;
+        assert!(!layer.edit(&"a", push(5)) && !layer.edit(&"c", push(6)));
+        layer.roll_back();
+        assert_eq!([layer.get(&"a"), layer.get(&"b")], [Some(Some(&vec![1, 2])), Some(Some(&vec![2]))]);
+        // Without the count of changes `b` would be written for nothing.
+        assert_eq!(layer.into_changes(|_| false), [("a", Some(vec![1, 2]))]);
     }
 }

@@ -103,8 +103,10 @@ fn look_up<'k>(work: &mut Work<'_>, keys: &'k [GivenKey], writes: bool) -> Known
     }
     let first = found.iter().find_map(|(_, bound)| bound.map(|(_, root)| root));
     let several = found.iter().any(|(_, bound)| bound.map(|(_, root)| root) != first && bound.is_some());
-    if several {
-        let roots: Vec<ProfileNo> = found.iter().filter_map(|(_, bound)| bound.map(|(_, root)| root)).collect();
+    if several || work.is_eager() {
+        let mut roots: Vec<ProfileNo> = found.iter().filter_map(|(_, bound)| bound.map(|(_, root)| root)).collect();
+        roots.sort_unstable();
+        roots.dedup();
         missing |= work.lacks(&roots);
     }
     if missing { Err(Missing) } else { Ok((found, settled)) }

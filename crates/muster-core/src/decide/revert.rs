@@ -6,6 +6,7 @@ use crate::decision::{Decision, Step};
 use crate::facts::{Facts, Needs};
 use crate::fold::{MemberRef, Tree};
 use crate::id::{MergeNo, ProfileId, ProfileNo, SeparationNo};
+use crate::limits::facts_bytes;
 use crate::planted;
 use crate::record::{Change, ChangeKind, Merge, Profile, Separation, SeparationCause, Tally};
 use crate::settings::{Identity, Settings};
@@ -54,6 +55,10 @@ impl Decision for Revert {
 
     fn revision(&self) -> Option<u64> {
         Some(self.settings.revision)
+    }
+
+    fn facts_bytes_max(&self) -> u64 {
+        facts_bytes(self.settings.profile_bytes)
     }
 
     fn decide(&self, facts: &Facts, now: Moment) -> Step<RevertOutcome> {
@@ -126,9 +131,11 @@ fn part_of(work: &Work<'_>, profiles: &[Profile], part_root: ProfileNo) -> Vec<P
 
 /// Makes a tree of these members: standings, figures and view as they are without the rest.
 fn settle(work: &mut Work<'_>, root: ProfileNo, members: &[ProfileNo], profiles: &[Profile]) -> Known<()> {
-    let mut tree: Option<Tally> = None;
+    let (mut tree, mut weight): (Option<Tally>, u64) = (None, 0);
     for no in members {
-        let first_seen = work.profile(*no)?.first_seen;
+        let record = work.profile(*no)?;
+        let first_seen = record.first_seen;
+        weight += record.attributes.size().weight as u64;
         let standing = work.standing_mut(*no)?;
         standing.root = root;
         let own = Tally {
@@ -141,7 +148,8 @@ fn settle(work: &mut Work<'_>, root: ProfileNo, members: &[ProfileNo], profiles:
         tree = Some(tree.map_or(own, |tree| tree.with(own)));
     }
     if let Some(tree) = tree {
-        work.standing_mut(root)?.tree = tree;
+        let standing = work.standing_mut(root)?;
+        (standing.tree, standing.weight) = (tree, weight);
     }
     let view = (members.len() > 1).then(|| {
         let among = profiles.iter().filter(|profile| members.contains(&profile.no));

@@ -9,10 +9,10 @@ use super::write::{self, Place};
 use crate::because::{Because, SetAside};
 use crate::change::Put;
 use crate::decision::{Decision, Step};
-use crate::facts::{Facts, Needs};
+use crate::facts::{Facts, Needs, ReviewPair};
 use crate::id::{MergeNo, ProfileNo, RequestNo, ReviewNo, SeparationNo};
 use crate::identifier::Key;
-use crate::limits::{MEMBERS_MAX, REVIEWS_MAX};
+use crate::limits::{MEMBERS_MAX, REVIEWS_MAX, facts_bytes};
 use crate::planted;
 use crate::record::{ChangeKind, Separation, SeparationCause};
 use crate::review::{Review, ReviewState};
@@ -44,9 +44,10 @@ pub(super) fn set_aside(work: &mut Work<'_>, aside: &Aside<'_>) -> Known<()> {
             review.last_at = now;
             if let (None, Some(other)) = (review.b, aside.other) {
                 let other = work.standing(other)?.id();
-                work.reviews.change(&no).as_mut().ok_or(Missing)?.b = Some(other);
+                let review = work.reviews.change(&no).as_mut().ok_or(Missing)?;
+                review.b = Some(other);
                 // Stored as one without a second profile, it is found by the pair from now on like one just opened.
-                work.opened.push(no);
+                work.opened.push(review);
             }
         }
         return Ok(());
@@ -73,8 +74,8 @@ pub(super) fn set_aside(work: &mut Work<'_>, aside: &Aside<'_>) -> Known<()> {
         state: ReviewState::Open,
         closed_at: None,
     };
+    work.opened.push(&review);
     work.reviews.set(no, Some(review));
-    work.opened.push(no);
     Ok(())
 }
 
@@ -87,62 +88,63 @@ fn open_review(work: &mut Work<'_>, aside: &Aside<'_>) -> Known<Option<ReviewNo>
         }
     }
     let members = work.members(aside.root)?;
-    let mut found = None;
-    for root in stored_roots(work, &members) {
-        let wanted = (root, aside.key.clone());
-        match work.facts.reviews_of_value.get(&wanted) {
-            None => {
-                work.needs.reviews_of_value.push(wanted);
-                return Err(Missing);
-            }
-            Some(review) => found = found.or(*review),
+    let mut found = Vec::new();
+    if work.facts.counters.reviews_open > 0 && !work.stored_roots(&members).is_empty() {
+        let Some(stored) = work.facts.reviews_of_value.get(aside.key) else {
+            work.needs.reviews_of_value.push(aside.key.clone());
+            return Err(Missing);
+        };
+        found.extend(members.iter().filter_map(|no| stored.as_ref()?.get(no).copied()));
+        if work.lacks_reviews(&found) {
+            return Err(Missing);
         }
     }
-    let alone = |review: &Review| review.is_open() && review.b.is_none() && review.key == *aside.key;
-    let still = |no: &ReviewNo| work.review_now(*no).is_some_and(alone);
-    let opened = || work.opened.iter().copied();
-    let mine = |no: &ReviewNo| work.review_now(*no).is_some_and(|r| members.contains(&r.a.no));
-    Ok(found.filter(still).or_else(|| opened().find(|no| still(no) && mine(no))))
+    found.extend(work.opened.of_value(aside.key));
+    let alone = |review: &Review| review.is_open() && review.b.is_none() && work.is_of(review.a.no, aside.root);
+    Ok(found.into_iter().find(|no| work.review_now(*no).is_some_and(alone)))
 }
 
 fn kind_of(work: &Work<'_>, no: ReviewNo) -> Option<crate::identifier::Kind> {
     work.review_now(no).map(|review| review.key.kind.clone())
 }
 
-/// The roots that these ids are stored under: several where they were joined within this decision, none of those that it
-/// made.
-fn stored_roots(work: &Work<'_>, members: &[ProfileNo]) -> Vec<ProfileNo> {
-    let live = |no: &ProfileNo| matches!(work.facts.standings.get(no), Some(Some(standing)) if standing.root == *no);
-    members.iter().copied().filter(live).collect()
-}
-
-/// The open reviews between two live profiles.
+/// The open reviews between two live profiles. The list of the one that has fewer is looked through.
 pub(super) fn open_between(work: &mut Work<'_>, a: ProfileNo, b: ProfileNo) -> Known<Vec<ReviewNo>> {
     if work.counters.reviews_open == 0 {
         return Ok(Vec::new());
     }
-    let (own, others) = (work.members(a)?, work.members(b)?);
-    let mut found: Vec<ReviewNo> = Vec::new();
-    let mut missing = false;
-    for x in stored_roots(work, &own) {
-        for y in stored_roots(work, &others) {
-            let pair = (x.min(y), x.max(y));
-            match work.facts.reviews_between.get(&pair) {
-                None => {
-                    work.needs.reviews_between.push(pair);
-                    missing = true;
-                }
-                Some(reviews) => found.extend(reviews.iter().flatten()),
-            }
+    let sides = [work.members(a)?, work.members(b)?];
+    let facts = work.facts;
+    let (mut missing, mut pairs) = (false, Vec::new());
+    let stored = sides.each_ref().map(|members| work.stored_roots(members));
+    if facts.counters.reviews_open > 0 {
+        for root in stored.iter().flatten().filter(|root| !facts.reviews_of.contains_key(root)) {
+            work.needs.reviews_of.push(*root);
+            missing = true;
         }
+        if missing {
+            return Err(Missing);
+        }
+        let listed = |roots: &[ProfileNo]| -> Vec<ReviewPair> {
+            roots.iter().flat_map(|root| facts.reviews_of[root].iter().flatten().copied()).collect()
+        };
+        let len = |roots: &[ProfileNo]| -> usize {
+            roots.iter().filter_map(|root| facts.reviews_of[root].as_ref()).map(Vec::len).sum()
+        };
+        pairs = listed(&stored[usize::from(len(&stored[0]) > len(&stored[1]))]);
     }
-    if missing {
+    let joins =
+        |x: ProfileNo, y: ProfileNo| work.is_of(x, a) && work.is_of(y, b) || work.is_of(x, b) && work.is_of(y, a);
+    let found = pairs.iter().filter(|pair| joins(pair.a, pair.b)).map(|pair| pair.no);
+    let mut found: Vec<ReviewNo> = found.collect();
+    if work.lacks_reviews(&found) {
         return Err(Missing);
     }
-    found.extend(work.opened.iter().copied());
-    let joins = |review: &Review| {
-        let (a, b) = (review.a.no, review.b.map(|b| b.no));
-        b.is_some_and(|b| own.contains(&a) && others.contains(&b) || own.contains(&b) && others.contains(&a))
+    let fewer = if sides[0].len() > sides[1].len() { &sides[1] } else { &sides[0] };
+    found.extend(fewer.iter().flat_map(|no| work.opened.of_profile(*no)));
+    let joins = |r: &Review| {
+        let (own, other) = (|no| work.is_of(no, a), |no| work.is_of(no, b));
+        r.b.is_some_and(|second| own(r.a.no) && other(second.no) || other(r.a.no) && own(second.no))
     };
     found.retain(|no| work.review_now(*no).is_some_and(|review| review.is_open() && joins(review)));
     found.sort_unstable();
@@ -252,6 +254,8 @@ pub enum Refused {
     UnderDeletion,
     /// The profile would have more than 1,000 members.
     TooManyMembers,
+    /// The profile would be larger than the workspace lets a profile be.
+    TooLarge,
     /// One of the profiles is gone.
     ProfileGone,
     /// The kind is no active identifier kind any more, so that the value cannot be bound.
@@ -267,6 +271,10 @@ impl Decision for DecideReview {
 
     fn revision(&self) -> Option<u64> {
         Some(self.settings.revision)
+    }
+
+    fn facts_bytes_max(&self) -> u64 {
+        facts_bytes(self.settings.profile_bytes)
     }
 
     fn decide(&self, facts: &Facts, now: Moment) -> Step<ReviewOutcome> {
@@ -349,6 +357,9 @@ impl DecideReview {
         if work.standing(a)?.tree.members + work.standing(b)?.tree.members > MEMBERS_MAX {
             return Ok(Err(Refused::TooManyMembers));
         }
+        if work.standing(a)?.weight + work.standing(b)?.weight > self.settings.profile_bytes {
+            return Ok(Err(Refused::TooLarge));
+        }
         both(work, a, b)?;
         for no in between(work, &[a], b)?.separations {
             work.appended.push(Put::Lift(no));
@@ -391,7 +402,7 @@ fn gather(work: &mut Work<'_>, review: &Review) -> Known<()> {
     }
     let Some((a, b)) = ends(work, review)? else { return Ok(()) };
     for root in std::iter::once(a).chain(b) {
-        missing |= work.separations(root).is_err() | work.members(root).is_err() | work.shown(root).is_err();
+        missing |= work.separations(root).is_err() | work.members(root).is_err() | work.knows_shown(root).is_err();
         missing |= work.profile(root).is_err();
     }
     if let Some(b) = b.filter(|b| *b != a) {

@@ -1,15 +1,21 @@
 //! What a decision works on: the facts with the changes so far on top, and the needs that came up.
 
+mod changes;
+mod gather;
+
+use super::arrays::Arrays;
 use super::layer::Layer;
+use super::names::Names;
+use super::opened::Opened;
 use crate::because::Because;
-use crate::change::{Changes, Put};
+use crate::change::Put;
 use crate::facts::{Facts, Found, Needs};
 use crate::history::{History, Replaced};
 use crate::id::{ProfileNo, RequestNo, ReviewNo, Seq};
-use crate::identifier::{Key, key_of};
-use crate::limits::HISTORY_MAX;
+use crate::identifier::{Key, Kind, key_of};
+use crate::limits::{HISTORY_MAX, MERGED_BYTES_MAX, PROFILE_BYTES_DEFAULT, STEPS_MAX};
 use crate::record::{
-    Counters, Device, DeviceRef, EventId, Former, Link, Merge, Profile, Separation, Standing, Token, View,
+    Counters, Device, DeviceRef, EventId, Link, Merge, Profile, Separation, Standing, Token, View, Write,
 };
 use crate::review::Review;
 use crate::settings::{Identity, Phase};
@@ -51,16 +57,32 @@ pub(super) struct Work<'f> {
     /// Rows that are only ever added.
     pub(super) appended: Vec<Put>,
     /// Reviews that this decision opened, or gave their second profile.
-    pub(super) opened: Vec<ReviewNo>,
+    pub(super) opened: Opened,
     /// What the running element wrote over, by own record.
     pub(super) replaced: Vec<(ProfileNo, Replaced)>,
+    /// [`Self::kinds_held`], as far as it was asked.
+    kinds_held: HashMap<ProfileNo, BTreeSet<Kind>>,
+    /// The live profiles of which it changed in the running element.
+    kinds_changed: Vec<ProfileNo>,
+    /// Arrays under operators.
+    pub(super) arrays: Arrays,
+    /// Names that unset rules find.
+    pub(super) names: Names,
+    /// The names that the running element wrote, by live profile, if any element unsets by rules.
+    pub(super) wrote: Vec<(ProfileNo, Box<str>)>,
+    /// What the running element added to the weight of its live profile.
+    pub(super) weight: i64,
+    /// Steps of work that the elements so far took ([`STEPS_MAX`]).
+    steps: u64,
+    /// Bytes that merge records list ([`MERGED_BYTES_MAX`]).
+    listed: usize,
+    /// The most that a live profile may weigh.
+    pub(super) profile_bytes_max: u64,
     /// The request that asks for all this.
     pub(super) request: Option<RequestNo>,
     /// When what it carries was received first: now, but for a replay.
     pub(super) receipt: Timestamp,
     marked: (Counters, usize, usize),
-    /// Live profiles that one element brings together, of all elements; kept when an element fails.
-    meeting: Vec<BTreeSet<ProfileNo>>,
 }
 
 impl<'f> Work<'f> {
@@ -84,12 +106,20 @@ impl<'f> Work<'f> {
             holding: Layer::new(&facts.held),
             history: Layer::new(&NOTHING_READ),
             appended: Vec::new(),
-            opened: Vec::new(),
+            opened: Opened::default(),
             replaced: Vec::new(),
+            kinds_held: HashMap::new(),
+            kinds_changed: Vec::new(),
+            arrays: Arrays::default(),
+            names: Names::default(),
+            wrote: Vec::new(),
+            weight: 0,
+            steps: 0,
+            listed: 0,
+            profile_bytes_max: PROFILE_BYTES_DEFAULT,
             request: None,
             receipt: now,
             marked: (facts.counters, 0, 0),
-            meeting: Vec::new(),
         }
     }
 
@@ -97,6 +127,11 @@ impl<'f> Work<'f> {
     pub(super) fn mark(&mut self) {
         self.marked = (self.counters, self.appended.len(), self.opened.len());
         self.replaced.clear();
+        self.weight = 0;
+        self.arrays.mark();
+        self.names.mark();
+        self.wrote.clear();
+        self.kinds_changed.clear();
         self.reviews.mark();
         self.holding.mark();
         self.history.mark();
@@ -117,6 +152,12 @@ impl<'f> Work<'f> {
         self.appended.truncate(self.marked.1);
         self.opened.truncate(self.marked.2);
         self.replaced.clear();
+        self.weight = 0;
+        self.arrays.roll_back();
+        self.names.roll_back();
+        for root in std::mem::take(&mut self.kinds_changed) {
+            self.kinds_held.remove(&root);
+        }
         self.reviews.roll_back();
         self.holding.roll_back();
         self.history.roll_back();
@@ -129,6 +170,27 @@ impl<'f> Work<'f> {
         self.devices.roll_back();
         self.tokens.roll_back();
         self.event_ids.roll_back();
+        self.refresh_names();
+    }
+
+    /// Counts work beyond what the elements carry.
+    pub(super) fn spend(&mut self, steps: usize) {
+        self.steps += steps as u64;
+    }
+
+    /// Counts what merge records list.
+    pub(super) fn list(&mut self, bytes: usize) {
+        self.listed += bytes;
+    }
+
+    /// Whether any of that is more than one decision may take.
+    pub(super) fn is_exhausted(&self) -> bool {
+        self.steps > STEPS_MAX || self.listed > MERGED_BYTES_MAX
+    }
+
+    /// Whether the running element merged anybody.
+    pub(super) fn has_merged(&self) -> bool {
+        self.counters.merge > self.marked.0.merge
     }
 
     /// The next place in the change sequence.
@@ -180,10 +242,25 @@ impl<'f> Work<'f> {
         self.profiles.get(&no).flatten().ok_or(Missing)
     }
 
-    /// The own record of an id that exists, to change.
-    pub(super) fn profile_mut(&mut self, no: ProfileNo) -> Known<&mut Profile> {
+    /// What an own record that is known holds of an attribute.
+    pub(super) fn own_write(&self, no: ProfileNo, name: &str) -> Option<&Write<Value>> {
+        self.profiles.get(&no).flatten()?.attributes.get(name)
+    }
+
+    /// Keys of a live profile change.
+    pub(super) fn forget_kinds(&mut self, root: ProfileNo) {
+        self.kinds_held.remove(&root);
+        self.kinds_changed.push(root);
+    }
+
+    /// Changes the own record of an id that exists; `edit` answers how that is taken back.
+    pub(super) fn edit_profile<B: FnOnce(&mut Profile) + 'static>(
+        &mut self,
+        no: ProfileNo,
+        edit: impl FnOnce(&mut Profile) -> B,
+    ) -> Known<()> {
         self.profile(no)?;
-        self.profiles.change(&no).as_mut().ok_or(Missing)
+        if self.profiles.edit(&no, edit) { Ok(()) } else { Err(Missing) }
     }
 
     /// The live profile that an id belongs to.
@@ -233,12 +310,16 @@ impl<'f> Work<'f> {
         Ok(self.views.get(&root).flatten().and_then(|view| view.attributes.get(name)))
     }
 
-    /// What a live profile with members shows, to change.
-    pub(super) fn view_mut(&mut self, root: ProfileNo) -> Known<&mut View> {
+    /// Changes what a live profile with members shows; `edit` answers how that is taken back.
+    pub(super) fn edit_view<B: FnOnce(&mut View) + 'static>(
+        &mut self,
+        root: ProfileNo,
+        edit: impl FnOnce(&mut View) -> B,
+    ) -> Known<()> {
         if !matches!(self.views.get(&root), Some(Some(_))) {
             return Err(self.need_profile(root));
         }
-        self.views.change(&root).as_mut().ok_or(Missing)
+        if self.views.edit(&root, edit) { Ok(()) } else { Err(Missing) }
     }
 
     /// The separations that name any member of a live profile, as they are stored; imports make none.
@@ -264,127 +345,21 @@ impl<'f> Work<'f> {
                 merge.because = Some(because.clone());
             }
         }
-        for no in &self.opened[self.marked.2..] {
-            if let Some(review) = self.reviews.change(no).as_mut().filter(|review| review.request == Some(request)) {
+        for no in self.opened.since(self.marked.2) {
+            if let Some(review) = self.reviews.change(&no).as_mut().filter(|review| review.request == Some(request)) {
                 review.because = because.clone();
             }
         }
     }
 
-    /// What is asked of reviews is asked of all that come together by several elements at once: one after another, each
-    /// merge into the same profile would take a round of its own.
-    pub(super) fn foresee(&mut self) {
-        if self.needs.reviews_between.is_empty() && self.needs.reviews_of_value.is_empty() {
-            return;
-        }
-        let mut groups: Vec<BTreeSet<ProfileNo>> = Vec::new();
-        for mut group in std::mem::take(&mut self.meeting) {
-            groups.retain(|other| {
-                let apart = other.is_disjoint(&group);
-                if !apart {
-                    group.extend(other);
-                }
-                apart
-            });
-            groups.push(group);
-        }
-        let facts = self.facts;
-        let live = |no: &ProfileNo| matches!(facts.standings.get(no), Some(Some(standing)) if standing.root == *no);
-        for group in &mut groups {
-            group.retain(live);
-        }
-        let mut pairs: BTreeSet<(ProfileNo, ProfileNo)> = self.needs.reviews_between.drain(..).collect();
-        let asked = |group: &&BTreeSet<ProfileNo>| pairs.iter().any(|(a, b)| group.contains(a) && group.contains(b));
-        for group in groups.iter().filter(asked).collect::<Vec<_>>() {
-            let of = |a: &ProfileNo| group.range(*a..).skip(1).map(|b| (*a, *b)).collect::<Vec<_>>();
-            pairs.extend(group.iter().flat_map(of).filter(|pair| !facts.reviews_between.contains_key(pair)));
-        }
-        self.needs.reviews_between.extend(pairs);
-        for (root, key) in std::mem::take(&mut self.needs.reviews_of_value) {
-            let others = groups.iter().find(|group| group.contains(&root)).into_iter().flatten().copied();
-            let wanted = std::iter::once(root).chain(others).map(|root| (root, key.clone()));
-            self.needs.reviews_of_value.extend(wanted.filter(|wanted| !facts.reviews_of_value.contains_key(wanted)));
-        }
-    }
-
-    /// A review as it is now.
+    /// A review as it is now, if it is known.
     pub(super) fn review_now(&self, no: ReviewNo) -> Option<&Review> {
         self.reviews.get(&no).flatten()
     }
 
-    /// The own records that hold a value of a kind that is being joined and was not settled yet, by number.
-    pub(super) fn holders(&mut self, key: &Key) -> Known<Vec<ProfileNo>> {
-        let facts = self.facts;
-        let Some(found) = facts.holders.get(key) else {
-            self.needs.holders.push(key.clone());
-            return Err(Missing);
-        };
-        let still = |no: &ProfileNo| !matches!(self.holding.get(&(key.clone(), *no)), Some(None));
-        Ok(found.iter().flatten().copied().filter(still).collect())
-    }
-
-    /// Whether an own record is among them.
-    pub(super) fn holds(&mut self, key: &Key, no: ProfileNo) -> Known<bool> {
-        let wanted = (key.clone(), no);
-        match self.holding.get(&wanted) {
-            Some(held) => Ok(held.is_some()),
-            // Made by this decision, under the new settings.
-            None if no.0 > self.facts.counters.profile => Ok(false),
-            None => {
-                self.needs.held.push(wanted);
-                Err(Missing)
-            }
-        }
-    }
-
-    /// The keys that an own record holds: those bound to it, and while kinds are being joined what it holds of them.
-    /// Asks for all of them before it gives up.
-    pub(super) fn held(&mut self, no: ProfileNo) -> Known<Vec<Key>> {
-        let mut keys = self.profile(no)?.keys.clone();
-        let identity = self.identity;
-        let Some(activation) = identity.activation.as_ref().filter(|a| a.phase == Phase::Joining) else {
-            return Ok(keys);
-        };
-        let mut missing = false;
-        for kind in &activation.kinds {
-            let value = self.profile(no)?.attributes.get(kind.kind.name()).and_then(|write| write.value.as_ref());
-            let Some(key) = value.and_then(|value| key_of(kind, value)) else { continue };
-            if !keys.contains(&key) {
-                match self.holds(&key, no) {
-                    Ok(true) => keys.push(key),
-                    Ok(false) => {}
-                    Err(Missing) => missing = true,
-                }
-            }
-        }
-        if missing { Err(Missing) } else { Ok(keys) }
-    }
-
-    /// The keys that any of these own records holds. Asks for all of them before it gives up: one by one they would take
-    /// a round each.
-    pub(super) fn held_by(&mut self, members: &[ProfileNo]) -> Known<Vec<Key>> {
-        let (mut keys, mut missing) = (Vec::new(), false);
-        for no in members {
-            match self.held(*no) {
-                Ok(held) => keys.extend(held),
-                Err(Missing) => missing = true,
-            }
-        }
-        if missing { Err(Missing) } else { Ok(keys) }
-    }
-
-    /// Asks for everything that judging and joining these live profiles needs; true if something is missing.
-    pub(super) fn lacks(&mut self, roots: &[ProfileNo]) -> bool {
-        self.meeting.push(roots.iter().copied().collect());
-        let mut missing = false;
-        for root in roots {
-            missing |= self.separations(*root).is_err() | self.shown(*root).is_err();
-            match self.members(*root) {
-                Ok(members) => missing |= self.held_by(&members).is_err(),
-                Err(Missing) => missing = true,
-            }
-        }
-        missing
+    /// Whether values of this name are indexed, since its kind is being made active.
+    pub(super) fn is_indexed(&self, name: &str) -> bool {
+        self.identity.activation.as_ref().is_some_and(|a| a.kinds.iter().any(|kind| kind.kind.name() == name))
     }
 
     /// An own record is written: what is indexed of it follows.
@@ -409,10 +384,18 @@ impl<'f> Work<'f> {
             rows.entry(no).or_default().push(replaced);
         }
         for (profile, replaced) in rows {
-            let record = self.profile_mut(profile)?;
-            record.history.push(seq);
-            let too_many = record.history.len() > HISTORY_MAX;
-            let gone = too_many.then(|| record.history.remove(0));
+            let gone = self.profile(profile)?.history.first().copied();
+            let gone = gone.filter(|_| self.profile(profile).is_ok_and(|record| record.history.len() >= HISTORY_MAX));
+            self.edit_profile(profile, |record| {
+                record.history.push(seq);
+                if gone.is_some() {
+                    record.history.remove(0);
+                }
+                move |record: &mut Profile| {
+                    record.history.pop();
+                    record.history.splice(0..0, gone);
+                }
+            })?;
             self.history.set((profile, seq), Some(History { profile, seq, replaced }));
             if let Some(gone) = gone {
                 self.history.set((profile, gone), None);
@@ -424,63 +407,4 @@ impl<'f> Work<'f> {
     pub(super) fn merged(&mut self, merge: Merge) {
         self.appended.push(Put::Merge(merge));
     }
-
-    /// Everything that was changed. Call it only when nothing was missing.
-    pub(super) fn into_changes(self) -> Changes {
-        let before = self.facts.counters.profile;
-        let old = |no: &ProfileNo| no.0 <= before;
-        let mut rows = Vec::with_capacity(self.appended.len() * 2);
-        // A record holds only keys that are bound to it, so a released one is stored unless it was read and is not.
-        for (key, bound) in self.bindings.into_changes(|_| true) {
-            rows.push(match bound {
-                Some(no) => Put::Binding(key, no),
-                None => Put::Unbind(key),
-            });
-        }
-        let stored = &self.facts.profiles;
-        for row in self.profiles.into_changes(old).into_iter().filter_map(|(_, row)| row) {
-            rows.extend(former(stored.get(&row.no).and_then(Option::as_ref), &row));
-            rows.push(Put::Profile(row));
-        }
-        rows.extend(self.standings.into_changes(old).into_iter().filter_map(|(_, row)| row.map(Put::Standing)));
-        // A batch of an activation reads no views: who has no members has none, and may have got and lost one here.
-        let standings = &self.facts.standings;
-        let had_view =
-            |no: &ProfileNo| matches!(standings.get(no), Some(Some(s)) if s.root == *no && s.tree.members > 1);
-        for (root, view) in self.views.into_changes(had_view) {
-            rows.push(view.map_or(Put::DropView(root), |view| Put::View(root, view)));
-        }
-        for (child, link) in self.links.into_changes(old) {
-            rows.push(link.map_or(Put::Cut(child), Put::Link));
-        }
-        for (at, device) in self.devices.into_changes(|at| old(&at.profile)) {
-            rows.push(device.map_or(Put::DropDevice(at), Put::Device));
-        }
-        rows.extend(self.event_ids.into_changes(|_| false).into_iter().filter_map(|(_, row)| row.map(Put::EventId)));
-        for (no, review) in self.reviews.into_changes(|_| true) {
-            rows.push(review.map_or(Put::DropReview(no), Put::Review));
-        }
-        for ((key, no), held) in self.holding.into_changes(|_| true) {
-            rows.push(if held.is_some() { Put::Holder(key, no) } else { Put::DropHolder(key, no) });
-        }
-        let before = self.facts.counters.seq;
-        for ((no, seq), row) in self.history.into_changes(|(_, seq)| *seq <= before) {
-            rows.push(row.map_or(Put::DropHistory(no, seq), Put::History));
-        }
-        rows.extend(self.appended);
-        Changes { rows, counters: self.counters, rate: None }
-    }
-}
-
-/// What the family `former` learns when an own record changes: the identifiers that it tells to have held and did not
-/// tell before, and those that it told and does no more.
-fn former(before: Option<&Profile>, after: &Profile) -> Vec<Put> {
-    let told = before.map_or(&[][..], |before| &before.former[..]);
-    if told == after.former {
-        return Vec::new();
-    }
-    let keys = |former: &[Former]| -> BTreeSet<Key> { former.iter().map(|former| former.key.clone()).collect() };
-    let (old, new) = (keys(told), keys(&after.former));
-    let come = new.difference(&old).map(|key| Put::Former(key.clone(), after.no));
-    come.chain(old.difference(&new).map(|key| Put::DropFormer(key.clone(), after.no))).collect()
 }

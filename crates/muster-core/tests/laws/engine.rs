@@ -85,6 +85,7 @@ impl Store {
                 }
                 Step::NeedMore(needs) => self.read(&needs, &mut facts)?,
                 Step::Leave(output) => return Ok((None, output)),
+                Step::TooLarge => return Err("a small decision is too large".into()),
                 Step::Done(changes, output) => {
                     let again = matches!(decision.decide(&facts, now), Step::Done(c, _) if c == changes);
                     if !again {

@@ -292,7 +292,7 @@ fn an_unset_for_a_part_holds_after_the_revert_also_for_what_its_own_members_brou
     assert_eq!(agree(&History { variant: STANDARD, steps }), Ok(()));
 }
 
-/// Opposite: in `Work::foresee` ask for nothing.
+/// Opposite: in `Work::lacks_reviews_of` ask for one root alone, the last.
 #[test]
 fn a_request_of_many_merges_into_one_profile_takes_no_more_rounds_while_a_review_is_open() {
     let mut world = World::new(&Variant { pins: 2, batch: 200, ..PLAIN });

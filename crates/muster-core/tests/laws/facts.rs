@@ -2,15 +2,17 @@
 //! rule that leans on an engine's generosity fails here. Owns no rows: those are `engine.rs`'s.
 
 use crate::engine::Store;
-use muster_core::facts::{Belongings, Facts, Needs};
+use muster_core::facts::{Belongings, Facts, Needs, ReviewPair};
 use muster_core::id::{ProfileNo, ReviewNo};
 use muster_core::limits::{HOLDERS_MAX, SWEEP_EVENTS_MAX};
 use muster_core::record::DeviceRef;
 use muster_core::review::Review;
+use std::collections::HashMap;
 
 impl Store {
     /// Reads what is needed on top of what was read.
     pub(crate) fn read(&self, needs: &Needs, facts: &mut Facts) -> Result<(), String> {
+        facts.round += 1;
         facts.counters = self.counters;
         facts.settings_revision = self.settings_revision;
         facts.rate = self.rate.clone();
@@ -88,27 +90,22 @@ impl Store {
 
     fn read_reviews(&self, needs: &Needs, facts: &mut Facts) {
         let open = || self.reviews.values().filter(|review| review.is_open());
-        let mut found: Vec<ReviewNo> = needs.reviews.clone();
-        for (x, y) in &needs.reviews_between {
-            let (a, b) = (self.members(*x), self.members(*y));
-            let between = |r: &&Review| {
-                r.b.is_some_and(|rb| {
-                    a.contains(&r.a.no) && b.contains(&rb.no) || a.contains(&rb.no) && b.contains(&r.a.no)
-                })
-            };
-            let reviews: Vec<ReviewNo> = open().filter(between).map(|r| r.no).collect();
-            found.extend(&reviews);
-            facts.reviews_between.insert((*x, *y), Some(reviews));
-        }
-        for (root, key) in &needs.reviews_of_value {
+        for root in &needs.reviews_of {
             let members = self.members(*root);
-            let alone = |r: &&Review| r.b.is_none() && r.key == *key && members.contains(&r.a.no);
-            let review = open().find(alone).map(|r| r.no);
-            found.extend(review);
-            facts.reviews_of_value.insert((*root, key.clone()), review);
+            let pair = |r: &Review| Some(ReviewPair { no: r.no, a: r.a.no, b: r.b?.no });
+            let named = |pair: &ReviewPair| members.contains(&pair.a) || members.contains(&pair.b);
+            facts.reviews_of.insert(*root, Some(open().filter_map(pair).filter(named).collect()));
         }
-        for no in found {
-            facts.reviews.insert(no, self.reviews.get(&no).cloned());
+        for key in &needs.reviews_of_value {
+            let alone = open().filter(|r| r.b.is_none() && r.key == *key).map(|r| (r.a.no, r.no));
+            let mut first = HashMap::new();
+            for (a, no) in alone {
+                first.entry(a).or_insert(no);
+            }
+            facts.reviews_of_value.insert(key.clone(), Some(first));
+        }
+        for no in &needs.reviews {
+            facts.reviews.insert(*no, self.reviews.get(no).cloned());
         }
         if needs.reviews_to_drop > 0 {
             let mut all: Vec<(bool, ReviewNo)> = self.reviews.values().map(|r| (r.is_open(), r.no)).collect();

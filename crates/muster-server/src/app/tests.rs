@@ -106,6 +106,7 @@ impl Decision for Broken {
                 events: 0,
                 devices: 0,
                 tree,
+                weight: 0,
                 deletion: None,
             };
             [Put::Profile(profile), Put::Standing(standing), Put::Holder(email.clone(), no)]

@@ -284,11 +284,16 @@ impl Call<'_> {
             }
             // The workspace went between the key check and the decision: whoever asks again is told the same.
             EngineError::UnknownWorkspace => (Failure::KeyMismatch, 0),
+            EngineError::TooLarge => (Failure::DecisionTooLarge, 0),
             EngineError::Corrupt(_) | EngineError::Broken(_) => (Failure::Internal, 0),
         };
         let is_said_elsewhere = matches!(
             error,
-            EngineError::Overloaded | EngineError::Stale | EngineError::Damaged(_) | EngineError::Clock(_)
+            EngineError::Overloaded
+                | EngineError::Stale
+                | EngineError::TooLarge
+                | EngineError::Damaged(_)
+                | EngineError::Clock(_)
         );
         if failure != Failure::KeyMismatch && !is_said_elsewhere {
             tracing::error!(workspace = %self.entry.id(), %error, "a request could not be stored");

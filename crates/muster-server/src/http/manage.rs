@@ -74,6 +74,7 @@ impl From<EngineError> for Refusal {
         let problem = match &error {
             EngineError::UnknownWorkspace => no_workspace(),
             EngineError::Stale => Problem::new(503, "the settings change again and again; try again in a second"),
+            EngineError::TooLarge => Problem::new(503, "the call needs more data or work at once than one may"),
             EngineError::Overloaded => Problem::new(503, "too many requests are waiting; try again in a second"),
             EngineError::Clock(_) => Problem::new(503, error.to_string()),
             EngineError::Busy(_) => Problem::new(503, "the storage could not be used just now; try again in a second"),

@@ -50,6 +50,7 @@ fn standing(no: u64) -> Put {
         events: 0,
         devices: 0,
         tree,
+        weight: 0,
         deletion: Some(NOW),
     })
 }
@@ -60,7 +61,7 @@ fn profile(no: u64) -> Put {
         created: NOW,
         first_seen: NOW,
         keys: Vec::new(),
-        attributes: BTreeMap::new(),
+        attributes: BTreeMap::new().into(),
         platforms: BTreeMap::new(),
         former: Vec::new(),
         history: Vec::new(),

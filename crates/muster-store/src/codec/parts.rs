@@ -4,7 +4,7 @@ use super::bytes::{In, Out};
 use super::{Damage, jsonb};
 use muster_core::because::{Because, SetAside, Verdict, Weighed};
 use muster_core::command::ElementKind;
-use muster_core::id::{ProfileId, ProfileNo};
+use muster_core::id::{ProfileId, ProfileNo, Seq};
 use muster_core::identifier::{Key, Kind};
 use muster_core::outcome::{ActionOutcome, ActionResult, ElementResult, Outcome};
 use muster_core::reason::{Fault, Reason};
@@ -106,23 +106,63 @@ pub(super) fn combined(read: &mut In<'_>) -> Result<Vec<Combined>, Damage> {
     fields.into_iter().map(read_one).collect()
 }
 
-/// What of an own record does not stand in columns: keys, the places of writes in the change sequence, unset names,
-/// platforms, former identifiers. The values that are set are the JSONB beside, in the same order.
-pub(super) fn profile_record(profile: &Profile) -> Vec<u8> {
-    let mut out = Out::new();
-    put_keys(&mut out, &profile.keys);
+/// Where writes stand in the change sequence, and the names of those that unset; answers the last place.
+fn put_writes<'a>(out: &mut Out, writes: impl Iterator<Item = (&'a Box<str>, &'a Write<Value>)> + Clone) -> Seq {
     let mut last = 0;
-    for write in profile.attributes.values().filter(|w| w.value.is_some()) {
+    for (_, write) in writes.clone().filter(|(_, write)| write.value.is_some()) {
         out.step(last, write.seq);
         last = write.seq;
     }
-    let unset = || profile.attributes.iter().filter(|(_, w)| w.value.is_none());
+    let unset = || writes.clone().filter(|(_, write)| write.value.is_none());
     out.len(unset().count());
     for (name, write) in unset() {
         out.str(name);
         out.step(last, write.seq);
         last = write.seq;
     }
+    last
+}
+
+/// What [`put_writes`] wrote, with the values that are set.
+fn writes(read: &mut In<'_>, values: Vec<(Box<str>, Value)>, last: &mut Seq) -> Result<Writes, Damage> {
+    let mut writes = Vec::with_capacity(values.len());
+    for (name, value) in values {
+        *last = read.step(*last)?;
+        writes.push((name, Write { seq: *last, value: Some(value) }));
+    }
+    let unset = read.list(|read| {
+        let name = read.str()?.into();
+        *last = read.step(*last)?;
+        Ok((name, Write { seq: *last, value: None }))
+    })?;
+    writes.extend(unset);
+    Ok(writes)
+}
+
+/// Writes of attributes by name.
+pub(crate) type Writes = Vec<(Box<str>, Write<Value>)>;
+
+/// The record of some writes of an own record.
+pub(super) fn chunk_record<'a>(writes: impl Iterator<Item = (&'a Box<str>, &'a Write<Value>)> + Clone) -> Vec<u8> {
+    let mut out = Out::new();
+    put_writes(&mut out, writes);
+    out.done()
+}
+
+/// What [`chunk_record`] wrote, with the values that are set.
+pub(super) fn read_chunk_record(record: &[u8], values: Vec<(Box<str>, Value)>) -> Result<Writes, Damage> {
+    let mut read = In::open(record)?;
+    let writes = writes(&mut read, values, &mut 0)?;
+    read.end()?;
+    Ok(writes)
+}
+
+/// What of an own record does not stand in columns: keys, the places of writes in the change sequence, unset names,
+/// platforms, former identifiers. The values that are set are the JSONB beside, in the same order.
+pub(super) fn profile_record(profile: &Profile, with_writes: bool) -> Vec<u8> {
+    let mut out = Out::new();
+    put_keys(&mut out, &profile.keys);
+    let mut last = put_writes(&mut out, profile.attributes.iter().filter(|_| with_writes));
     out.len(profile.platforms.len());
     for (platform, write) in &profile.platforms {
         out.u8(*platform as u8);
@@ -157,17 +197,7 @@ pub(super) fn read_profile_record(
     let mut read = In::open(record)?;
     profile.keys = keys(&mut read)?;
     let mut last = 0;
-    let mut writes = Vec::with_capacity(values.len());
-    for (name, value) in values {
-        last = read.step(last)?;
-        writes.push((name, Write { seq: last, value: Some(value) }));
-    }
-    let unset = read.list(|read| {
-        let name = read.str()?.into();
-        last = read.step(last)?;
-        Ok((name, Write { seq: last, value: None }))
-    })?;
-    profile.attributes = writes.into_iter().chain(unset).collect();
+    profile.attributes = writes(&mut read, values, &mut last)?.into_iter().collect();
     let platforms = read.list(|read| {
         let platform = platform(i64::from(read.u8()?))?;
         last = read.step(last)?;

@@ -1,13 +1,15 @@
 //! Rows about people: bindings, own records, standings, views, links, devices.
 
+use super::chunks::{is_large_record, is_large_view};
 use super::{Cell, Damage, Record, Row, jsonb, parts};
 use crate::family::Family;
 use muster_core::command::DeviceFields;
 use muster_core::fold::own_values;
 use muster_core::id::{MergeNo, ProfileNo};
 use muster_core::identifier::{Key, Kind};
-use muster_core::record::{Device, DeviceRef, Link, Profile, Standing, Tally, View};
+use muster_core::record::{Attributes, Device, DeviceRef, Link, Profile, Standing, Tally, View};
 use muster_core::time::Timestamp;
+use muster_core::value::Value;
 use std::collections::BTreeMap;
 
 /// A row of the family `bindings`.
@@ -41,13 +43,15 @@ impl Record for Binding {
 impl Record for Profile {
     const FAMILY: Family = Family::Profiles;
 
+    /// The row itself: without attributes, if those are stored in chunks.
     fn cells(&self) -> Vec<Cell<'_>> {
+        let is_large = is_large_record(self);
         vec![
             Cell::unsigned(self.no.0),
             Cell::Int(self.created.0),
             Cell::Int(self.first_seen.0),
-            Cell::owned(jsonb::object(own_values(&self.attributes))),
-            Cell::owned(parts::profile_record(self)),
+            Cell::owned(if is_large { Vec::new() } else { jsonb::object(own_values(&self.attributes)) }),
+            Cell::owned(parts::profile_record(self, !is_large)),
         ]
     }
 
@@ -58,12 +62,12 @@ impl Record for Profile {
             created: Timestamp(row.int()?),
             first_seen: Timestamp(row.int()?),
             keys: Vec::new(),
-            attributes: BTreeMap::new(),
+            attributes: Attributes::default(),
             platforms: BTreeMap::new(),
             former: Vec::new(),
             history: Vec::new(),
         };
-        let values = jsonb::read_object(row.blob()?)?;
+        let values = attributes(row.blob()?)?;
         parts::read_profile_record(row.blob()?, values, &mut profile)?;
         Ok(profile)
     }
@@ -85,6 +89,7 @@ impl Record for Standing {
             Cell::unsigned(self.tree.events),
             Cell::Int(self.tree.devices.into()),
             Cell::Int(self.tree.members.into()),
+            Cell::unsigned(self.weight),
             Cell::int_or_null(self.deletion.map(|due| due.0)),
         ]
     }
@@ -105,6 +110,7 @@ impl Record for Standing {
                 devices: row.small()?,
                 members: row.small()?,
             },
+            weight: row.unsigned()?,
             deletion: row.int_or_null()?.map(Timestamp),
         })
     }
@@ -119,11 +125,17 @@ pub struct ViewRow {
     pub view: View,
 }
 
-/// The cells of a view.
+/// What a row holds of attributes; nothing, if they are stored in chunks.
+fn attributes(blob: &[u8]) -> Result<Vec<(Box<str>, Value)>, Damage> {
+    if blob.is_empty() { Ok(Vec::new()) } else { jsonb::read_object(blob) }
+}
+
+/// The cells of a view: without attributes, if those are stored in chunks.
 pub(crate) fn view_cells(profile: ProfileNo, view: &View) -> Vec<Cell<'static>> {
+    let values = || jsonb::object(view.attributes.iter().map(|(name, value)| (&**name, value)));
     vec![
         Cell::unsigned(profile.0),
-        Cell::owned(jsonb::object(view.attributes.iter().map(|(name, value)| (&**name, value)))),
+        Cell::owned(if is_large_view(view) { Vec::new() } else { values() }),
         Cell::owned(parts::view_record(view)),
     ]
 }
@@ -138,7 +150,7 @@ impl Record for ViewRow {
     fn from_cells(cells: &[Cell<'_>]) -> Result<Self, Damage> {
         let mut row = Row::of(Self::FAMILY, cells)?;
         let profile = ProfileNo(row.unsigned()?);
-        let attributes = jsonb::read_object(row.blob()?)?.into_iter().collect();
+        let attributes = attributes(row.blob()?)?.into_iter().collect();
         Ok(Self { profile, view: View { attributes, platforms: parts::view_platforms(row.blob()?)? } })
     }
 }

@@ -58,7 +58,7 @@ fn profile(no: u64) -> Profile {
         created: at,
         first_seen: at,
         keys: Vec::new(),
-        attributes: BTreeMap::new(),
+        attributes: BTreeMap::new().into(),
         platforms: BTreeMap::new(),
         former: Vec::new(),
         history: Vec::new(),
@@ -69,7 +69,7 @@ fn standing(no: u64, events: u64, (tree, members): (u64, u32)) -> Standing {
     let at = Timestamp(1);
     let tree = Tally { first_seen: at, last_seen: at, events: tree, devices: 0, members };
     let no = ProfileNo(no);
-    Standing { no, created: at, root: ProfileNo(1), last_seen: at, events, devices: 0, tree, deletion: None }
+    Standing { no, created: at, root: ProfileNo(1), last_seen: at, events, devices: 0, tree, weight: 0, deletion: None }
 }
 
 /// The same instant for every family.

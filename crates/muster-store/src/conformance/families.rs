@@ -41,6 +41,7 @@ fn standing(no: ProfileNo, root: ProfileNo, members: u32) -> Standing {
         events: 3,
         devices: 1,
         tree,
+        weight: 0,
         deletion: Some(Timestamp(9)),
     }
 }

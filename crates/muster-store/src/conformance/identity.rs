@@ -5,7 +5,7 @@ use super::rig::{facts, put, shop};
 use crate::reader::ReviewQuery;
 use muster_core::because::{Because, SetAside};
 use muster_core::change::Put;
-use muster_core::facts::Needs;
+use muster_core::facts::{Needs, ReviewPair};
 use muster_core::history::{History, Replaced};
 use muster_core::id::{ProfileId, ProfileNo, RequestNo, ReviewNo};
 use muster_core::identifier::{Key, Kind};
@@ -29,7 +29,7 @@ fn profile(n: u64) -> Profile {
         created: Timestamp(1),
         first_seen: Timestamp(1),
         keys: vec![],
-        attributes: BTreeMap::new(),
+        attributes: BTreeMap::new().into(),
         platforms: BTreeMap::new(),
         former: vec![],
         history: vec![4, 6],
@@ -40,7 +40,17 @@ fn standing(n: u64, root: u64) -> Standing {
     let at = Timestamp(1);
     let members = if n == root { 2 } else { 1 };
     let tree = Tally { first_seen: at, last_seen: at, events: 0, devices: 0, members };
-    Standing { no: no(n), created: at, root: no(root), last_seen: at, events: 0, devices: 0, tree, deletion: None }
+    Standing {
+        no: no(n),
+        created: at,
+        root: no(root),
+        last_seen: at,
+        events: 0,
+        devices: 0,
+        tree,
+        weight: 0,
+        deletion: None,
+    }
 }
 
 fn review(n: u64, a: u64, b: Option<u64>, state: ReviewState) -> Review {
@@ -83,21 +93,22 @@ pub(super) fn open_reviews_are_found_by_any_member_of_either_side(make: Make<'_>
     ];
     put(&*engine, &shop, people()).expect("it stores");
     put(&*engine, &shop, all.iter().cloned().map(Put::Review).collect()).expect("it stores");
-    let of_value = vec![(no(1), key("a")), (no(3), key("a")), (no(1), key("b"))];
     let needs = Needs {
-        reviews_between: vec![(no(1), no(3))],
-        reviews_of_value: of_value.clone(),
+        reviews_of: vec![no(1), no(3)],
+        reviews_of_value: vec![key("a"), key("b")],
         reviews: vec![ReviewNo(3), ReviewNo(9)],
         reviews_to_drop: 3,
         ..Needs::default()
     };
     let got = facts(&*engine, &shop, needs).expect("it reads");
-    assert_eq!(got.reviews_between, HashMap::from([((no(1), no(3)), Some(vec![ReviewNo(1), ReviewNo(2)]))]));
-    let found = [Some(ReviewNo(4)), None, None];
-    assert_eq!(got.reviews_of_value, of_value.into_iter().zip(found).collect());
-    let known = [1, 2, 3, 4].map(|n| (ReviewNo(n), Some(all[n as usize - 1].clone())));
-    let want: HashMap<_, _> = known.into_iter().chain([(ReviewNo(9), None)]).collect();
-    assert_eq!(got.reviews, want, "those that were found, too");
+    let pair = |n, a, b| ReviewPair { no: ReviewNo(n), a: no(a), b: no(b) };
+    let between = vec![pair(1, 2, 3), pair(2, 3, 2)];
+    let of_first = between.iter().copied().chain([pair(6, 1, 2)]).collect();
+    assert_eq!(got.reviews_of, HashMap::from([(no(1), Some(of_first)), (no(3), Some(between))]));
+    let alone = HashMap::from([(no(2), ReviewNo(4))]);
+    assert_eq!(got.reviews_of_value, HashMap::from([(key("a"), Some(alone)), (key("b"), Some(HashMap::new()))]));
+    let known = HashMap::from([(ReviewNo(3), Some(all[2].clone())), (ReviewNo(9), None)]);
+    assert_eq!(got.reviews, known);
     assert_eq!(got.reviews_to_drop, [(ReviewNo(3), false), (ReviewNo(5), false), (ReviewNo(1), true)]);
     let mut reader = engine.read(&shop).expect("it reads");
     let mut listed = |state, below| {

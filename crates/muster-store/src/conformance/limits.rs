@@ -40,7 +40,7 @@ fn profile(attributes: BTreeMap<Box<str>, Write<Value>>) -> Profile {
         created: Timestamp(1),
         first_seen: Timestamp(1),
         keys: vec![key],
-        attributes,
+        attributes: attributes.into(),
         platforms: BTreeMap::new(),
         former: vec![former; FORMER_IDENTIFIERS_MAX],
         history: (0..muster_core::limits::HISTORY_MAX as u64).map(|seq| seq * 1_000_000_007).collect(),
@@ -58,6 +58,7 @@ fn standing(no: u64, root: u64, members: u32) -> Standing {
         events: 0,
         devices: 0,
         tree,
+        weight: 0,
         deletion: None,
     }
 }

@@ -171,6 +171,7 @@ impl Dice {
                 devices: self.small(),
                 members: self.small(),
             },
+            weight: 0,
             deletion: self.maybe(Self::time),
         }
     }

@@ -7,6 +7,7 @@ use crate::page::payload;
 use crate::rounds::{Sized, Source};
 use muster_core::change::{Changes, Put};
 use muster_core::command::Route;
+use muster_core::facts::ReviewPair;
 use muster_core::history::History;
 use muster_core::id::{MergeNo, ProfileNo, QuarantineNo, RequestNo, ReviewNo, SeparationNo, Seq};
 use muster_core::identifier::Key;
@@ -253,17 +254,14 @@ impl Source for &Data {
         Ok(self.idempotency.get(&(route, key.into())).cloned())
     }
 
-    fn open_reviews(&mut self, a: ProfileNo, b: ProfileNo) -> Result<Vec<Review>, EngineError> {
-        let between = |r: &&Review| {
-            let pair = (r.a.no, r.b.map(|b| b.no));
-            r.is_open() && (pair == (a, Some(b)) || pair == (b, Some(a)))
-        };
-        Ok(self.reviews_of(a).filter(between).cloned().collect())
+    fn open_pairs(&mut self, no: ProfileNo) -> Result<Vec<ReviewPair>, EngineError> {
+        let pair = |r: &Review| Some(ReviewPair { no: r.no, a: r.a.no, b: r.b?.no });
+        Ok(self.reviews_of(no).filter(|r| r.is_open()).filter_map(pair).collect())
     }
 
-    fn open_review_of(&mut self, a: ProfileNo, key: &Key) -> Result<Option<Review>, EngineError> {
-        let of = |r: &&Review| r.is_open() && r.b.is_none() && r.a.no == a && r.key == *key;
-        Ok(self.reviews_of(a).find(of).cloned())
+    fn open_reviews_of(&mut self, key: &Key) -> Result<Vec<(ProfileNo, ReviewNo)>, EngineError> {
+        let alone = |r: &&Review| r.is_open() && r.b.is_none() && r.key == *key;
+        Ok(self.reviews.values().filter(alone).map(|r| (r.a.no, r.no)).collect())
     }
 
     fn reviews_naming(&mut self, no: ProfileNo, limit: usize) -> Result<Vec<(ReviewNo, bool)>, EngineError> {

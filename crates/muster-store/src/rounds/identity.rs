@@ -1,11 +1,10 @@
 //! What guards, reviews, activations and replays ask for.
 
-use super::{Source, fill_own};
+use super::{Source, fill_own, weigh};
 use crate::engine::EngineError;
 use muster_core::facts::{Facts, Needs};
-use muster_core::id::ProfileNo;
-use muster_core::limits::HOLDERS_MAX;
-use muster_core::review::Review;
+use muster_core::limits::{HOLDERS_MAX, SCAN_BYTES_MAX};
+use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 
 pub(super) fn fill(source: &mut dyn Source, needs: &Needs, facts: &mut Facts) -> Result<(), EngineError> {
@@ -24,10 +23,16 @@ pub(super) fn fill(source: &mut dyn Source, needs: &Needs, facts: &mut Facts) ->
         && facts.scan.is_none()
     {
         let numbers = source.profiles_after(after, limit)?;
+        let (mut read, before) = (0, facts.bytes.0);
         for no in &numbers {
+            if facts.bytes.0 - before > SCAN_BYTES_MAX {
+                facts.scan_is_short = true;
+                break;
+            }
             fill_own(source, *no, facts)?;
+            read += 1;
         }
-        facts.scan = Some(numbers);
+        facts.scan = Some(numbers[..read].to_vec());
     }
     for no in &needs.quarantine {
         if !facts.quarantine.contains_key(no) {
@@ -38,39 +43,34 @@ pub(super) fn fill(source: &mut dyn Source, needs: &Needs, facts: &mut Facts) ->
 }
 
 fn reviews(source: &mut dyn Source, needs: &Needs, facts: &mut Facts) -> Result<(), EngineError> {
-    for (a, b) in &needs.reviews_between {
-        if facts.reviews_between.contains_key(&(*a, *b)) {
+    for root in &needs.reviews_of {
+        if facts.reviews_of.contains_key(root) {
             continue;
         }
-        let mut between = Vec::new();
-        let others = tree(source, *b)?;
-        for x in tree(source, *a)? {
-            for y in &others {
-                between.extend(source.open_reviews(x, *y)?);
-            }
+        let mut pairs = source.open_pairs(*root)?;
+        for member in source.members(*root)? {
+            pairs.extend(source.open_pairs(member)?);
         }
-        between.sort_by_key(|review| review.no);
-        facts.reviews_between.insert((*a, *b), Some(between.iter().map(|review| review.no).collect()));
-        between.into_iter().for_each(|review| known(facts, review));
+        pairs.sort_unstable();
+        pairs.dedup();
+        weigh(source, facts, size_of_val(&pairs[..]) as u64)?;
+        facts.reviews_of.insert(*root, Some(pairs));
     }
-    for (root, key) in &needs.reviews_of_value {
-        let wanted = (*root, key.clone());
-        if facts.reviews_of_value.contains_key(&wanted) {
-            continue;
-        }
-        let mut found = None;
-        for member in tree(source, *root)? {
-            found = source.open_review_of(member, key)?;
-            if found.is_some() {
-                break;
+    for key in &needs.reviews_of_value {
+        if !facts.reviews_of_value.contains_key(key) {
+            let mut first = HashMap::new();
+            let found = source.open_reviews_of(key)?;
+            weigh(source, facts, 4 * size_of_val(&found[..]) as u64)?;
+            for (profile, no) in found {
+                first.entry(profile).or_insert(no);
             }
+            facts.reviews_of_value.insert(key.clone(), Some(first));
         }
-        facts.reviews_of_value.insert(wanted, found.as_ref().map(|review| review.no));
-        found.into_iter().for_each(|review| known(facts, review));
     }
     for no in &needs.reviews {
         if !facts.reviews.contains_key(no) {
             let review = source.review(*no)?;
+            weigh(source, facts, review.as_ref().and_then(|r| r.record.as_ref()).map_or(0, |r| r.len() as u64))?;
             facts.reviews.insert(*no, review);
         }
     }
@@ -78,15 +78,4 @@ fn reviews(source: &mut dyn Source, needs: &Needs, facts: &mut Facts) -> Result<
         facts.reviews_to_drop = source.reviews_to_drop(needs.reviews_to_drop)?;
     }
     Ok(())
-}
-
-fn known(facts: &mut Facts, review: Review) {
-    facts.reviews.insert(review.no, Some(review));
-}
-
-/// A root with its members.
-fn tree(source: &mut dyn Source, root: ProfileNo) -> Result<Vec<ProfileNo>, EngineError> {
-    let mut members = vec![root];
-    members.extend(source.members(root)?);
-    Ok(members)
 }

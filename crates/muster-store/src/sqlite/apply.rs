@@ -5,7 +5,8 @@ use super::facts::Loaded;
 use super::state::State;
 use super::table;
 use crate::bounds::Bounds;
-use crate::codec::{Cell, Record, binding_cells, holder_cells, quarantine_bytes, refused_bytes, row_sum, view_cells};
+use crate::codec::chunks::PartOf;
+use crate::codec::{Cell, Record, binding_cells, holder_cells, quarantine_bytes, refused_bytes, row_sum};
 use crate::engine::EngineError;
 use crate::family::Family;
 use muster_core::change::Put;
@@ -37,12 +38,12 @@ impl Apply<'_> {
         match row {
             Put::Binding(key, profile) => self.bind(key, *profile),
             Put::Unbind(key) => self.unbind(key),
-            Put::Profile(row) => self.put(row),
-            Put::DropProfile(no) => self.delete(Family::Profiles, &[Cell::unsigned(no.0)]),
+            Put::Profile(row) => self.profile(row),
+            Put::DropProfile(no) => self.delete_whole(PartOf::Record, *no),
             Put::DropStanding(no) => self.delete(Family::Standings, &[Cell::unsigned(no.0)]),
             Put::Standing(row) => self.put(row),
-            Put::View(root, view) => self.put_cells(Family::Views, &view_cells(*root, view)),
-            Put::DropView(root) => self.delete(Family::Views, &[Cell::unsigned(root.0)]),
+            Put::View(root, view) => self.view(*root, view),
+            Put::DropView(root) => self.delete_whole(PartOf::View, *root),
             Put::Link(row) => self.put(row),
             Put::Cut(child) => self.delete(Family::Links, &[Cell::unsigned(child.0)]),
             Put::Device(row) => self.put(row),
@@ -79,12 +80,12 @@ impl Apply<'_> {
     }
 
     fn put<R: Record>(&mut self, row: &R) -> Result<(), EngineError> {
-        self.put_cells(R::FAMILY, &row.cells())
+        self.put_cells(R::FAMILY, &row.cells()).map(|_| ())
     }
 
     /// Puts a row. One that was read as a fact is replaced by its key; of any other an insert is tried first, since
-    /// most rows are new.
-    fn put_cells(&mut self, family: Family, cells: &[Cell<'_>]) -> Result<(), EngineError> {
+    /// most rows are new. Answers whether it was there.
+    pub(super) fn put_cells(&mut self, family: Family, cells: &[Cell<'_>]) -> Result<bool, EngineError> {
         let sum = row_sum(family, cells);
         let mut old = self.loaded.get(family, &cells[0]).flatten();
         if old.is_none() && !table::insert(self.conn, family, cells, sum)? {
@@ -93,7 +94,8 @@ impl Apply<'_> {
                 return Err(EngineError::Broken(format!("a row of {} does not fit its table", family.table()).into()));
             }
         }
-        self.replace((family, cells), sum, old)
+        self.replace((family, cells), sum, old)?;
+        Ok(old.is_some())
     }
 
     /// Replaces a row whose old checksum is known; None = it was just inserted.
@@ -111,7 +113,7 @@ impl Apply<'_> {
         Ok(())
     }
 
-    fn delete(&mut self, family: Family, key: &[Cell<'_>]) -> Result<(), EngineError> {
+    pub(super) fn delete(&mut self, family: Family, key: &[Cell<'_>]) -> Result<(), EngineError> {
         let old = match self.loaded.get(family, &key[0]) {
             Some(known) => known,
             None => table::stored_sum(self.conn, family, key)?,

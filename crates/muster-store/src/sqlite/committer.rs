@@ -1,4 +1,5 @@
-//! Committers: a few threads serve all lanes in turn; a lane with more work goes to the end after each group.
+//! Committers: threads that serve lanes in turn; a lane with more work goes to the end after each group. There are as many
+//! as lanes have work at a time, within a bound, and as many of them run as there are cores (`turns`).
 
 use super::Inner;
 use super::lane::{Configuring, Lane, Load, locked};
@@ -10,48 +11,114 @@ use crate::engine::{EngineError, Job, Workspace};
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, PoisonError, Weak};
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
 
-/// The lanes that have work, in turn.
+/// Threads at most: each has a lane whose group is under way, and a core or a place in the queue for one.
+const THREADS_MAX: usize = 256;
+/// How long a thread waits for work before it ends, if there are more than cores.
+const IDLE: Duration = Duration::from_secs(10);
+
+/// The lanes that have work, in turn, and the threads that serve them.
 #[derive(Default)]
 pub(crate) struct Ready {
-    lanes: Mutex<(VecDeque<Arc<Lane>>, bool)>,
+    state: Mutex<State>,
     change: Condvar,
 }
 
+#[derive(Default)]
+struct State {
+    lanes: VecDeque<Arc<Lane>>,
+    is_over: bool,
+    idle: usize,
+    /// Threads that are there for good.
+    kept: usize,
+    threads: Vec<JoinHandle<()>>,
+    running: usize,
+    inner: Weak<Inner>,
+}
+
 impl Ready {
+    /// Starts the threads that are there for good, one at least.
+    pub(crate) fn start(&self, inner: &Arc<Inner>, kept: usize) -> std::io::Result<()> {
+        let mut state = locked(&self.state);
+        (state.inner, state.kept) = (Arc::downgrade(inner), kept.max(1));
+        while state.running < state.kept {
+            state.spawn()?;
+        }
+        Ok(())
+    }
+
     /// Puts a lane at the end.
     pub(crate) fn push(&self, lane: Arc<Lane>) {
-        locked(&self.lanes).0.push_back(lane);
+        let mut state = locked(&self.state);
+        state.lanes.push_back(lane);
+        // At the end whoever puts one back takes it again: nobody waits for a thread that starts now.
+        if !state.is_over && state.lanes.len() > state.idle && state.running < THREADS_MAX {
+            // Without one more, those that are there serve it later.
+            let _served_later = state.spawn();
+        }
         self.change.notify_one();
     }
 
-    /// Committers end when nothing is left.
+    /// Committers end when nothing is left; waits for that.
     pub(crate) fn stop(&self) {
-        locked(&self.lanes).1 = true;
-        self.change.notify_all();
+        let threads = {
+            let mut state = locked(&self.state);
+            state.is_over = true;
+            self.change.notify_all();
+            std::mem::take(&mut state.threads)
+        };
+        for thread in threads {
+            let _panicked = thread.join();
+        }
     }
 
+    /// The next lane; None = the thread ends.
     fn pop(&self) -> Option<Arc<Lane>> {
-        let mut lanes = locked(&self.lanes);
+        let mut state = locked(&self.state);
         loop {
-            match lanes.0.pop_front() {
-                Some(lane) => return Some(lane),
-                None if lanes.1 => return None,
-                None => lanes = self.change.wait(lanes).unwrap_or_else(PoisonError::into_inner),
+            if let Some(lane) = state.lanes.pop_front() {
+                return Some(lane);
+            }
+            if state.is_over {
+                state.running -= 1;
+                return None;
+            }
+            state.idle += 1;
+            let (woken, waited) = self.change.wait_timeout(state, IDLE).unwrap_or_else(PoisonError::into_inner);
+            state = woken;
+            state.idle -= 1;
+            if waited.timed_out() && state.lanes.is_empty() && state.running > state.kept {
+                state.running -= 1;
+                return None;
             }
         }
     }
 }
 
+impl State {
+    fn spawn(&mut self) -> std::io::Result<()> {
+        let Some(inner) = self.inner.upgrade() else { return Ok(()) };
+        self.threads.retain(|thread| !thread.is_finished());
+        let name = format!("committer-{}", self.running);
+        self.threads.push(thread::Builder::new().name(name).spawn(move || run(&inner))?);
+        self.running += 1;
+        Ok(())
+    }
+}
+
 /// Serves lanes until they are told to stop.
-pub(crate) fn run(inner: &Inner) {
+fn run(inner: &Inner) {
     while let Some(lane) = inner.ready.pop() {
+        let core = inner.turns.core();
         // A panic of the engine's own code: what the writer holds in memory cannot be trusted any more.
         if catch_unwind(AssertUnwindSafe(|| serve(inner, &lane))).is_err() {
             *locked(&lane.writer) = None;
             poison(inner, &lane, "a bug of the engine: it panicked".into());
         }
+        drop(core);
         if lane.turn_over() {
             inner.ready.push(lane);
         }
@@ -132,6 +199,8 @@ fn turn(inner: &Inner, lane: &Lane, writer: &mut Option<Writer>, load: Load) {
     let mut turn = Turn {
         clock: &*inner.clock,
         bounds: &inner.options.bounds,
+        turns: &inner.turns,
+        pause: inner.pause.clone(),
         revision: lane.entry().revision,
         rate: lane.rate(),
         trust: &inner.trust,
@@ -168,6 +237,8 @@ fn settle(
                 *writer = None;
                 poison(inner, lane, why);
             }
+            let too_large = ended.results.iter().filter(|result| **result == Err(EngineError::TooLarge)).count();
+            inner.gauges.too_large.fetch_add(too_large as u64, Ordering::Relaxed);
             for (job, result) in jobs.into_iter().zip(ended.results) {
                 job.answer(result);
             }

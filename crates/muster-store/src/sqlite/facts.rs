@@ -2,12 +2,16 @@
 //! replacing such a row need not read it again.
 
 use super::bindings::BindingMap;
+use super::chunks::{self, Sums};
 use super::table::{self, unsigned};
+use super::turns::{Large, Turns};
+use crate::codec::chunks::PartOf;
 use crate::codec::{Binding, Cell, Damage, Record, ViewRow, holder_cells};
 use crate::engine::EngineError;
 use crate::family::Family;
 use crate::rounds::{Sized, Source};
 use muster_core::command::Route;
+use muster_core::facts::ReviewPair;
 use muster_core::id::{MergeNo, ProfileNo, QuarantineNo, RequestNo, ReviewNo, SeparationNo, Seq};
 use muster_core::identifier::Key;
 use muster_core::record::{
@@ -21,13 +25,17 @@ use std::collections::HashMap;
 
 /// Checksums of rows with a number as key, as they are in the transaction; None = there is none.
 #[derive(Default)]
-pub(crate) struct Loaded(HashMap<(Family, i64), Option<i64>>);
+pub(crate) struct Loaded {
+    rows: HashMap<(Family, i64), Option<i64>>,
+    /// The checksums of the chunks of records and views that were read.
+    pub(super) chunks: HashMap<(PartOf, ProfileNo), Sums>,
+}
 
 impl Loaded {
     /// What is known of a row; None = nothing.
     pub(crate) fn get(&self, family: Family, key: &Cell<'_>) -> Option<Option<i64>> {
         match key {
-            Cell::Int(n) if family.key_columns() == 1 => self.0.get(&(family, *n)).copied(),
+            Cell::Int(n) if family.key_columns() == 1 => self.rows.get(&(family, *n)).copied(),
             _ => None,
         }
     }
@@ -37,24 +45,28 @@ impl Loaded {
         if let Cell::Int(n) = key
             && family.key_columns() == 1
         {
-            self.0.insert((family, *n), sum);
+            self.rows.insert((family, *n), sum);
         }
     }
 
     /// Forgets everything: another decision begins, or one was taken back.
     pub(crate) fn clear(&mut self) {
-        self.0.clear();
+        self.rows.clear();
+        self.chunks.clear();
     }
 }
 
 /// Reads facts through a connection.
-pub(crate) struct FactReader<'a> {
+pub(crate) struct FactReader<'a, 't> {
     pub(crate) conn: &'a Connection,
     pub(crate) bindings: &'a BindingMap,
     pub(crate) loaded: &'a mut Loaded,
+    pub(crate) turns: &'t Turns,
+    /// Room for what it loads, once that is much.
+    pub(crate) large: Option<Large<'t>>,
 }
 
-impl FactReader<'_> {
+impl FactReader<'_, '_> {
     /// The oldest rows of a family until then.
     fn expired<T>(
         &self,
@@ -107,13 +119,21 @@ pub(crate) fn idempotency(conn: &Connection, route: Route, key: &str) -> Result<
     Ok(table::get(conn, &[Cell::Int(route as i64), Cell::text(key)])?.map(|(row, _)| row))
 }
 
-impl Source for FactReader<'_> {
+impl Source for FactReader<'_, '_> {
+    fn large(&mut self) -> Result<(), EngineError> {
+        self.large = Some(self.turns.large()?);
+        Ok(())
+    }
+
     fn binding(&mut self, key: &Key) -> Result<Option<ProfileNo>, EngineError> {
         self.bindings.get(key).map_or_else(|| binding(self.conn, key), Ok)
     }
 
     fn profile(&mut self, no: ProfileNo) -> Result<Option<Profile>, EngineError> {
-        self.numbered(no.0)
+        let Some(mut profile) = self.numbered::<Profile>(no.0)? else { return Ok(None) };
+        let sums = chunks::fill_record(self.conn, &mut profile)?;
+        self.loaded.set_chunks(PartOf::Record, no, sums);
+        Ok(Some(profile))
     }
 
     fn standing(&mut self, no: ProfileNo) -> Result<Option<Standing>, EngineError> {
@@ -121,7 +141,10 @@ impl Source for FactReader<'_> {
     }
 
     fn view(&mut self, root: ProfileNo) -> Result<Option<View>, EngineError> {
-        Ok(self.numbered::<ViewRow>(root.0)?.map(|row| row.view))
+        let Some(mut row) = self.numbered::<ViewRow>(root.0)? else { return Ok(None) };
+        let sums = chunks::fill_view(self.conn, root, &mut row.view)?;
+        self.loaded.set_chunks(PartOf::View, root, sums);
+        Ok(Some(row.view))
     }
 
     fn link(&mut self, child: ProfileNo) -> Result<Option<Link>, EngineError> {
@@ -178,18 +201,23 @@ impl Source for FactReader<'_> {
         idempotency(self.conn, route, key)
     }
 
-    fn open_reviews(&mut self, a: ProfileNo, b: ProfileNo) -> Result<Vec<Review>, EngineError> {
-        let of = (Family::Reviews, "WHERE a = ?1 AND b = ?2 AND state = 1");
-        let (a, b) = (Cell::unsigned(a.0), Cell::unsigned(b.0));
-        let mut found: Vec<Review> = table::list(self.conn, of, &[a.clone(), b.clone()])?;
-        found.extend(table::list::<Review>(self.conn, of, &[b, a])?);
-        Ok(found)
+    fn open_pairs(&mut self, no: ProfileNo) -> Result<Vec<ReviewPair>, EngineError> {
+        // Both from an index alone; the terms are those of the partial indexes, or SQLite would not use them.
+        const FIRST: &str = "SELECT no, a, b FROM reviews WHERE a = ?1 AND state = 1 AND b IS NOT NULL";
+        const SECOND: &str = "SELECT no, a, b FROM reviews WHERE b = ?1 AND state = 1 AND b IS NOT NULL";
+        let read = |row: &Row<'_>| {
+            let [a, b] = [1, 2].map(|column| unsigned(row, column).map(ProfileNo));
+            Ok(ReviewPair { no: ReviewNo(unsigned(row, 0)?), a: a?, b: b? })
+        };
+        let mut pairs = table::answers(self.conn, FIRST, &[Cell::unsigned(no.0)], read)?;
+        pairs.extend(table::answers(self.conn, SECOND, &[Cell::unsigned(no.0)], read)?);
+        Ok(pairs)
     }
 
-    fn open_review_of(&mut self, a: ProfileNo, key: &Key) -> Result<Option<Review>, EngineError> {
-        let of = (Family::Reviews, "WHERE a = ?1 AND kind = ?2 AND value = ?3 AND b IS NULL AND state = 1");
-        let parameters = [Cell::unsigned(a.0), Cell::text(key.kind.name()), Cell::text(&key.value)];
-        Ok(table::list(self.conn, of, &parameters)?.into_iter().next())
+    fn open_reviews_of(&mut self, key: &Key) -> Result<Vec<(ProfileNo, ReviewNo)>, EngineError> {
+        let sql = "SELECT a, no FROM reviews WHERE kind = ?1 AND value = ?2 AND state = 1 AND b IS NULL ORDER BY no";
+        let read = |row: &Row<'_>| Ok((ProfileNo(unsigned(row, 0)?), ReviewNo(unsigned(row, 1)?)));
+        table::answers(self.conn, sql, &[Cell::text(key.kind.name()), Cell::text(&key.value)], read)
     }
 
     fn reviews_naming(&mut self, no: ProfileNo, limit: usize) -> Result<Vec<(ReviewNo, bool)>, EngineError> {

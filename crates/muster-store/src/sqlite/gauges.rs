@@ -17,6 +17,7 @@ pub(crate) struct Gauges {
     commit_us_sum: AtomicU64,
     group_sizes: [AtomicU64; GROUP_BUCKETS.len() + 1],
     pub(crate) checkpoints: AtomicU64,
+    pub(crate) too_large: AtomicU64,
 }
 
 fn count(buckets: &[AtomicU64], bounds: &[u64], n: u64) {
@@ -57,6 +58,7 @@ impl Gauges {
             troubles: Vec::new(),
             wal_bytes: 0,
             checkpoints: load(&self.checkpoints),
+            too_large: load(&self.too_large),
         }
     }
 }

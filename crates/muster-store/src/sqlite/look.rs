@@ -1,6 +1,7 @@
 //! Reading a workspace: a connection that can do nothing else, in one short transaction, so that everything is of one
 //! snapshot.
 
+use super::chunks;
 use super::facts;
 use super::lane::Lane;
 use super::state::Figures;
@@ -64,7 +65,8 @@ impl Look {
 
     fn member(&self, no: ProfileNo) -> Result<Member, EngineError> {
         let missing = |what: &str| EngineError::Corrupt(format!("profile {} has no {what}", no.0).into());
-        let profile = self.numbered(no.0)?.ok_or_else(|| missing("own record"))?;
+        let mut profile = self.numbered(no.0)?.ok_or_else(|| missing("own record"))?;
+        chunks::fill_record(self.conn(), &mut profile)?;
         let standing = self.numbered(no.0)?.ok_or_else(|| missing("standing"))?;
         let link: Option<Link> = self.numbered(no.0)?;
         let joined_at = match &link {
@@ -96,7 +98,11 @@ impl Look {
         table::each(conn, (Family::Devices, &of("profile", "ORDER BY profile, device_id")), &at, |row: Device| {
             devices.entry(row.at.profile).or_default().push(row);
         })?;
-        let profiles: Vec<Profile> = table::list(conn, (Family::Profiles, &of("no", "ORDER BY no <> ?1, no")), &at)?;
+        let order = of("no", "ORDER BY no <> ?1, no");
+        let mut profiles: Vec<Profile> = table::list(conn, (Family::Profiles, &order), &at)?;
+        for profile in &mut profiles {
+            chunks::fill_record(conn, profile)?;
+        }
         let missing =
             |no: ProfileNo, what: &str| EngineError::Corrupt(format!("profile {} has no {what}", no.0).into());
         if profiles.len() != standings.len() || profiles.first().is_none_or(|first| first.no != root) {
@@ -209,7 +215,10 @@ impl Reader for Look {
         let root = standing.root;
         let is_alone = standing.root == no && standing.tree.members == 1;
         let members = if is_alone { vec![self.member(root)?] } else { self.members(root)? };
-        let view = self.numbered::<ViewRow>(root.0)?.map(|row| row.view);
+        let mut view = self.numbered::<ViewRow>(root.0)?.map(|row| row.view);
+        if let Some(view) = &mut view {
+            chunks::fill_view(self.conn(), root, view)?;
+        }
         Ok(Some(LiveProfile { root, members, view }))
     }
 
@@ -308,7 +317,11 @@ impl Reader for Look {
 
     fn profiles(&mut self, after: ProfileNo, limit: usize) -> Result<Vec<Profile>, EngineError> {
         let of = (Family::Profiles, "WHERE no > ?1 ORDER BY no LIMIT ?2");
-        table::list(self.conn(), of, &[Cell::unsigned(after.0), cell_limit(limit)])
+        let mut profiles: Vec<Profile> = table::list(self.conn(), of, &[Cell::unsigned(after.0), cell_limit(limit)])?;
+        for profile in &mut profiles {
+            chunks::fill_record(self.conn(), profile)?;
+        }
+        Ok(profiles)
     }
 
     fn separations_of(&mut self, no: ProfileNo) -> Result<Vec<Separation>, EngineError> {
@@ -345,9 +358,19 @@ impl Reader for Look {
     fn rows(&mut self, each: &mut dyn FnMut(Put)) -> Result<(), EngineError> {
         use Family as F;
         self.family(F::Bindings, |row: Binding| Put::Binding(row.key, row.profile), each)?;
-        self.family::<Profile>(F::Profiles, Put::Profile, each)?;
+        table::each_checked(self.conn(), (F::Profiles, "ORDER BY 1"), &[], |cells, _| {
+            let mut profile = Profile::from_cells(cells)?;
+            chunks::fill_record(self.conn(), &mut profile)?;
+            each(Put::Profile(profile));
+            Ok(())
+        })?;
         self.family::<Standing>(F::Standings, Put::Standing, each)?;
-        self.family(F::Views, |row: ViewRow| Put::View(row.profile, row.view), each)?;
+        table::each_checked(self.conn(), (F::Views, "ORDER BY 1"), &[], |cells, _| {
+            let mut row = ViewRow::from_cells(cells)?;
+            chunks::fill_view(self.conn(), row.profile, &mut row.view)?;
+            each(Put::View(row.profile, row.view));
+            Ok(())
+        })?;
         self.family::<Link>(F::Links, Put::Link, each)?;
         self.family::<Device>(F::Devices, Put::Device, each)?;
         self.family::<Event>(F::Events, Put::Event, each)?;

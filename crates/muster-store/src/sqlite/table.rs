@@ -121,6 +121,23 @@ pub(crate) fn each<R: Record>(
     Ok(())
 }
 
+/// Every row under a condition as its cells, and its checksum; the first error ends it.
+pub(crate) fn each_checked(
+    conn: &Connection,
+    (family, condition): (Family, &str),
+    parameters: &[Cell<'_>],
+    mut each: impl FnMut(&[Cell<'_>], i64) -> Result<(), EngineError>,
+) -> Result<(), EngineError> {
+    let mut statement = conn.prepare_cached(&format!("{} {condition}", statements(family).from))?;
+    bind(&mut statement, parameters)?;
+    let mut rows = statement.raw_query();
+    while let Some(row) = rows.next()? {
+        let (cells, sum) = checked(family, row)?;
+        each(&cells, sum)?;
+    }
+    Ok(())
+}
+
 /// Every row of a family for its own sake: the checksums of sound rows, and how many are damaged.
 pub(crate) fn scan(
     conn: &Connection,

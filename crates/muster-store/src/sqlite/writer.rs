@@ -11,12 +11,14 @@ use super::state::State;
 use super::synced::Synced;
 use super::trouble;
 use super::trust::Trust;
+use super::turns::Turns;
 use crate::bounds::Bounds;
 use crate::engine::{EngineError, Job};
 use crate::rounds::{self, Verdict};
 use muster_core::change::Changes;
 use muster_core::decision::Mode;
 use muster_core::facts::Facts;
+use muster_core::pause::Pause;
 use muster_core::rate::RateWindow;
 use muster_core::record::{Counters, Request};
 use muster_core::time::{Clock, Moment, Timestamp};
@@ -78,6 +80,9 @@ impl From<std::io::Error> for WriterError {
 pub(crate) struct Turn<'a> {
     pub(crate) clock: &'a dyn Clock,
     pub(crate) bounds: &'a Bounds,
+    pub(crate) turns: &'a Turns,
+    /// Gives the core to who waits.
+    pub(crate) pause: Pause,
     /// The revision of the settings in force.
     pub(crate) revision: u64,
     /// The rate window; as it was, if the group fails.
@@ -281,7 +286,8 @@ impl Writer {
         self.state.figures.group += 1;
         self.state.save(&self.conn, Some(before))?;
         let begun = Instant::now();
-        let committed = self.conn.prepare_cached("COMMIT").and_then(|mut commit| commit.execute([]));
+        let commit = || self.conn.prepare_cached("COMMIT").and_then(|mut commit| commit.execute([]));
+        let committed = turn.turns.without_core(commit);
         if let Err(error) = committed {
             let poison = trouble::is_unknown_end(&error);
             return Err(Stop::Failed(Failed { error: error.into(), poison }));
@@ -311,10 +317,15 @@ impl Writer {
             counters: self.state.counters,
             settings_revision: turn.revision,
             rate: turn.rate.clone(),
+            pause: turn.pause.clone(),
             ..Facts::default()
         };
-        let mut source = FactReader { conn: &self.conn, bindings: &self.bindings, loaded: &mut self.loaded };
-        match rounds::run(job, &mut source, facts, Moment { at: self.now, ..now })? {
+        let Self { conn, bindings, loaded, .. } = self;
+        let mut source = FactReader { conn, bindings, loaded, turns: turn.turns, large: None };
+        let verdict = rounds::run(job, &mut source, facts, Moment { at: self.now, ..now })?;
+        // What was loaded is in the changes: the room is held until they are written.
+        let _large = source.large.take();
+        match verdict {
             Verdict::Changes(changes) if job.mode() == Mode::Commit => self.store(changes, turn).map(|()| true),
             // A dry decision saw what it would change; it is pure, so nothing is there to take back.
             Verdict::Changes(_) | Verdict::Leave => Ok(false),
@@ -327,7 +338,7 @@ impl Writer {
         if before.is_some() {
             self.conn.prepare_cached("SAVEPOINT decision")?.execute([])?;
         }
-        if let Err(error) = self.write(&changes, turn.bounds) {
+        if let Err(error) = self.write(&changes, turn) {
             let of_the_decision = matches!(error, EngineError::Broken(_) | EngineError::Corrupt(_));
             // SQLite rolls some transactions back by itself; then there is no savepoint any more, and the group fails.
             if !of_the_decision || self.conn.is_autocommit() {
@@ -352,10 +363,11 @@ impl Writer {
         Ok(())
     }
 
-    fn write(&mut self, changes: &Changes, bounds: &Bounds) -> Result<(), EngineError> {
-        let mut apply = self.apply();
+    fn write(&mut self, changes: &Changes, turn: &Turn<'_>) -> Result<(), EngineError> {
+        let (mut apply, bounds) = (self.apply(), turn.bounds);
         for row in &changes.rows {
             apply.row(row)?;
+            turn.turns.pause();
         }
         apply.state.counters = changes.counters;
         apply.trim_quarantine(bounds)

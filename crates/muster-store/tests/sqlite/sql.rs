@@ -25,7 +25,7 @@ fn profile(no: u64, city: &str, email: &str) -> [Put; 2] {
         created: AT,
         first_seen: AT,
         keys: Vec::new(),
-        attributes,
+        attributes: attributes.into(),
         platforms: BTreeMap::new(),
         former: Vec::new(),
         history: vec![],
@@ -41,6 +41,7 @@ fn profile(no: u64, city: &str, email: &str) -> [Put; 2] {
             events: 0,
             devices: 0,
             tree,
+            weight: 0,
             deletion: None,
         }),
     ]
@@ -91,6 +92,7 @@ fn home() -> Home {
         events: 1,
         devices: 0,
         tree,
+        weight: 0,
         deletion: None,
     };
     let shown =
@@ -128,6 +130,54 @@ fn home() -> Home {
 
 fn text(text: &str) -> Sql {
     Sql::Text(text.into())
+}
+
+/// A profile that is stored in chunks reads as any other: each type of value, its members of other profiles not among it.
+#[test]
+fn a_large_profile_shows_all_its_attributes() {
+    let home = home();
+    let engine = home.open().unwrap();
+    let large = |no: u64| {
+        let [Put::Profile(mut profile), standing] = profile(no, "Pune", "d@x") else { unreachable!() };
+        let object = Value::Object(vec![("a".into(), Value::Boolean(false))]);
+        for (name, value) in [
+            ("yes", Value::Boolean(true)),
+            ("count", Value::Integer(-7)),
+            ("share", Value::Float(2.0)),
+            ("list", Value::Array(vec![Value::Integer(1), Value::text("x")])),
+            ("nested", object),
+        ] {
+            profile.attributes.put(name, Some(Write { seq: 1, value: Some(value) }));
+        }
+        for n in 0..2_000 {
+            let value = Value::text(&format!("{n} of {no} is some text that takes room"));
+            profile.attributes.put(&format!("name {n}"), Some(Write { seq: n, value: Some(value) }));
+        }
+        [Put::Profile(profile), standing]
+    };
+    put(&engine, &id("shop"), [4, 5].into_iter().flat_map(large).collect()).unwrap();
+    let database = rusqlite::Connection::open(home.database("shop")).unwrap();
+    let sql = "SELECT attributes ->> 'yes', attributes ->> 'count', attributes -> 'share', attributes -> 'list', \
+         attributes -> 'nested', attributes ->> 'name 1999', (SELECT count(*) FROM json_each(attributes)) \
+         FROM live_profiles ORDER BY id DESC LIMIT 1";
+    let row: [Sql; 7] = database.query_row(sql, [], |row| Ok(std::array::from_fn(|n| row.get(n).unwrap()))).unwrap();
+    let want = [
+        Sql::Integer(1),
+        Sql::Integer(-7),
+        text("2.0"),
+        text(r#"[1,"x"]"#),
+        text(r#"{"a":false}"#),
+        text("1999 of 5 is some text that takes room"),
+        Sql::Integer(2_007),
+    ];
+    assert_eq!(row, want);
+    let chunks: i64 = database.query_row("SELECT count(*) FROM chunks", [], |row| row.get(0)).unwrap();
+    assert!(chunks > 20, "{chunks} chunks");
+    // What goes takes its chunks along, and what is small again has none.
+    let [Put::Profile(small), _] = profile(5, "Goa", "e@x") else { unreachable!() };
+    put(&engine, &id("shop"), vec![Put::DropProfile(ProfileNo(4)), Put::Profile(small)]).unwrap();
+    let chunks: i64 = database.query_row("SELECT count(*) FROM chunks", [], |row| row.get(0)).unwrap();
+    assert_eq!(chunks, 0);
 }
 
 #[test]

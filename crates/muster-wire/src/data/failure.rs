@@ -112,6 +112,8 @@ pub enum Failure {
     Timeout,
     /// 503: overload, a full disk or a stop; the server adds `Retry-After`.
     Unavailable,
+    /// 503: it needs more data or work than one decision may (behaviour.md 1.11.f).
+    DecisionTooLarge,
     /// 507: the workspace's data takes as much disk as it may.
     DiskQuota,
     /// 500.
@@ -140,7 +142,7 @@ impl Failure {
             Self::ContentTypeOther | Self::UnsupportedEncoding => 415,
             Self::RateLimited | Self::DryRunsBusy => 429,
             Self::Internal => 500,
-            Self::Unavailable => 503,
+            Self::Unavailable | Self::DecisionTooLarge => 503,
             Self::DiskQuota => 507,
             _ => 400,
         }
@@ -286,6 +288,10 @@ impl Failure {
             Self::Unavailable => {
                 plain("Service Unavailable", "The server cannot take this request now; try again later")
             }
+            Self::DecisionTooLarge => plain(
+                "DecisionTooLarge",
+                "The request needs more data or work at once than one may; send fewer elements in one request",
+            ),
             Self::DiskQuota => plain(
                 "DiskQuotaExceeded",
                 "The data of this workspace takes as much disk as it may; delete data, or have its limit raised",

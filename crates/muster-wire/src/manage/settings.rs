@@ -11,6 +11,7 @@ pub use activation::Activating;
 pub use identity::{IdentityChange, compare, identity_from, identity_json, rule_name};
 use ipnet::IpNet;
 use muster_core::id::WorkspaceId;
+use muster_core::limits::{PROFILE_BYTES_MAX, PROFILE_BYTES_MIN};
 use muster_core::record::Counters;
 use muster_core::settings::{Identity, Phase, RateLimits, Settings};
 use muster_core::time::Timestamp;
@@ -45,7 +46,8 @@ const MEMBERS: [&str; 17] = [
     "record_reads",
 ];
 /// The members of `limits`.
-const LIMITS: [&str; 5] = ["users_per_minute", "events_per_minute", "devices_per_minute", "body_bytes", "disk_bytes"];
+const LIMITS: [&str; 6] =
+    ["users_per_minute", "events_per_minute", "devices_per_minute", "body_bytes", "profile_bytes", "disk_bytes"];
 
 /// Settings of a workspace.
 #[derive(Clone, Debug, PartialEq)]
@@ -58,6 +60,8 @@ pub struct WorkspaceSettings {
     pub limits: RateLimits,
     /// The longest decoded body of a bulk import, in bytes.
     pub body_bytes: u64,
+    /// The most that a live profile may weigh, in bytes.
+    pub profile_bytes: u64,
     /// Bytes of disk from which on imports are refused; 0 = no limit.
     pub disk_bytes: u64,
     /// Structural faults inside elements count as value faults by default.
@@ -114,6 +118,7 @@ impl WorkspaceSettings {
             suspended: false,
             limits: rules.limits,
             body_bytes: 102_400,
+            profile_bytes: rules.profile_bytes,
             disk_bytes: 0,
             lenient: false,
             parity: false,
@@ -226,6 +231,10 @@ impl WorkspaceSettings {
                 self.body_bytes = body::whole(value, &at, BODY_BYTES_MIN..=BODY_BYTES_MAX)?;
                 continue;
             }
+            if name == "profile_bytes" {
+                self.profile_bytes = body::whole(value, &at, PROFILE_BYTES_MIN..=PROFILE_BYTES_MAX)?;
+                continue;
+            }
             if name == "disk_bytes" {
                 self.disk_bytes = body::whole(value, &at, 0..=DISK_BYTES_MAX)?;
                 continue;
@@ -264,6 +273,7 @@ impl WorkspaceSettings {
             identity: Identity { activation: self.activating.as_ref().map(Activating::rules), ..self.identity.clone() },
             limits: self.limits,
             lenient: self.lenient,
+            profile_bytes: self.profile_bytes,
             future_skew_ms: i64::from(self.future_skew_seconds) * 1_000,
             event_id_retention_ms: i64::from(self.event_id_retention_days) * 86_400_000,
         }
@@ -316,6 +326,7 @@ impl WorkspaceSettings {
                 "events_per_minute": self.limits.events,
                 "devices_per_minute": self.limits.devices,
                 "body_bytes": self.body_bytes,
+                "profile_bytes": self.profile_bytes,
                 "disk_bytes": self.disk_bytes,
             },
             "lenient": self.lenient,

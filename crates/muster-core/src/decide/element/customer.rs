@@ -1,19 +1,18 @@
 //! A customer element: creates or updates a user; it alone binds new keys to profiles that exist.
 
+use super::super::arrays::Shown;
+use super::super::names::Named;
 use super::super::resolve::{Resolved, resolve};
 use super::super::work::{Known, Work};
 use super::super::write::{self, Place};
 use super::{Context, End, Met, Notes, meet, set_aside};
-use crate::array;
-use crate::attribute::{Policy, policy};
-use crate::command::{ArrayOperation, Customer, Matching, Ready, Unset};
-use crate::fold::own_values;
+use crate::array::Log;
+use crate::command::{ArrayOperation, Customer, Unset};
 use crate::outcome::Outcome;
 use crate::reason::{Fault, Reason};
 use crate::record::ChangeKind;
 use crate::value::Value;
 use crate::warning::{Code, Warnings};
-use std::collections::BTreeSet;
 
 /// Applies it.
 pub(super) fn apply(work: &mut Work<'_>, context: &Context<'_>, customer: &Customer, notes: &mut Notes) -> Known<End> {
@@ -30,7 +29,7 @@ pub(super) fn apply(work: &mut Work<'_>, context: &Context<'_>, customer: &Custo
         let met = meet(work, context, &resolved, notes)?;
         (met.outcome(), met)
     };
-    set_aside(work, context, &resolved, root)?;
+    set_aside(work, context, &resolved, root);
     let place = Place { record, root, seq: work.next_seq() };
     let created = outcome == Outcome::Created;
     let mut changed = keys(work, place, &resolved, notes)? | created;
@@ -44,12 +43,18 @@ pub(super) fn apply(work: &mut Work<'_>, context: &Context<'_>, customer: &Custo
         }
         write::seen(work, place, work.receipt)?;
     }
-    changed |= values(work, place, customer, &mut notes.warnings)?;
-    if changed {
-        if write::too_large(work, place)? {
-            let pointer = pointer(context, "/attributes");
-            return Ok(End::Rejected(vec![Fault::new(Reason::ProfileTooLarge, pointer, Some("attributes"))]));
+    let too_large = match values(work, place, customer, &mut notes.warnings)? {
+        None => true,
+        Some(more) => {
+            changed |= more;
+            changed && write::too_large(work, place)?
         }
+    };
+    if too_large {
+        let pointer = pointer(context, "/attributes");
+        return Ok(End::Rejected(vec![Fault::new(Reason::ProfileTooLarge, pointer, Some("attributes"))]));
+    }
+    if changed {
         write::noted(work, place, ChangeKind::User)?;
     }
     Ok(End::Applied { outcome, root, merged })
@@ -87,8 +92,8 @@ fn keys(work: &mut Work<'_>, place: Place, resolved: &Resolved<'_>, notes: &mut 
     Ok(changed)
 }
 
-/// Values are set, then unset (behaviour.md 2).
-fn values(work: &mut Work<'_>, place: Place, customer: &Customer, warnings: &mut Warnings) -> Known<bool> {
+/// Values are set, then unset (behaviour.md 2). None if more is unset than an own record can hold.
+fn values(work: &mut Work<'_>, place: Place, customer: &Customer, warnings: &mut Warnings) -> Known<Option<bool>> {
     let mut changed = false;
     for (name, value) in &customer.sets {
         changed |= write::attribute(work, place, name, Some(value.clone()))?;
@@ -99,55 +104,38 @@ fn values(work: &mut Work<'_>, place: Place, customer: &Customer, warnings: &mut
     for (platform, active) in &customer.platforms {
         changed |= write::platform(work, place, *platform, *active)?;
     }
-    Ok(unsets(work, place, &customer.unsets, warnings)? | changed)
+    Ok(unsets(work, place, &customer.unsets, warnings)?.map(|unset| unset | changed))
 }
 
 /// An array operator works on what the live profile shows; the result is a write (behaviour.md 2).
 fn operate(work: &mut Work<'_>, place: Place, operation: &ArrayOperation, warnings: &mut Warnings) -> Known<bool> {
-    let mut items = match work.shown_attribute(place.root, &operation.name)? {
-        None if !operation.add => return Ok(false),
-        None => Vec::new(),
-        Some(Value::Array(items)) => items.clone(),
-        Some(_) => {
+    let log = match work.array(place, &operation.name)? {
+        Shown::Nothing if !operation.add => return Ok(false),
+        Shown::Nothing => work.begin_array(place, &operation.name, Log::new(&[])),
+        Shown::Array(log) => log,
+        Shown::Other => {
             warnings.add(Code::NotAnArray, &operation.name, || operation.pointer.to_string());
             return Ok(false);
         }
     };
-    if operation.add {
-        for _ in 0..array::add(&mut items, &operation.values) {
-            warnings.add(Code::ArrayMixed, &operation.name, || operation.pointer.to_string());
-        }
-    } else {
-        array::remove(&mut items, &operation.values);
+    for _ in 0..work.operate(log, operation) {
+        warnings.add(Code::ArrayMixed, &operation.name, || operation.pointer.to_string());
     }
     // Written also where nothing changed: the array may be shown from another record, and this one shall keep it.
-    let value = if items.is_empty() { None } else { Some(Value::Array(items)) };
-    write::attribute(work, place, &operation.name, value)
+    write::array(work, place, &operation.name, log)
 }
 
-/// Unsets: plain attributes by any rule, identifiers by their whole name alone, the kind of lowest rank first.
-fn unsets(work: &mut Work<'_>, place: Place, unsets: &[Unset], warnings: &mut Warnings) -> Known<bool> {
+/// Unsets: plain attributes by any rule, identifiers by their whole name alone, the kind of lowest rank first. None if that
+/// is more than an own record can hold.
+fn unsets(work: &mut Work<'_>, place: Place, unsets: &[Unset], warnings: &mut Warnings) -> Known<Option<bool>> {
     if unsets.is_empty() {
-        return Ok(false);
+        return Ok(Some(false));
     }
-    let names = unsettable(work, place, unsets)?;
-    let mut named: Vec<(&str, &Unset)> = Vec::new();
-    let rules: Vec<_> = unsets.iter().map(Unset::ready).collect();
-    for name in &names {
-        let spared = policy(name) != Policy::Free;
-        let kind = write::is_kind(work, name);
-        let lower = name.to_lowercase();
-        let fits = |(unset, rule): &(&Unset, Ready<'_>)| {
-            !spared && (unset.matching == Matching::Equals || !kind) && rule.names(name, &lower)
-        };
-        if let Some((unset, _)) = unsets.iter().zip(rules.iter().cloned()).find(fits) {
-            named.push((name, unset));
-        }
-    }
+    let Named::Names(mut named) = work.named(place, unsets)? else { return Ok(None) };
     let rank = |name: &str| work.identity.kinds.iter().position(|k| k.kind.name() == name);
     named.sort_by_key(|(name, _)| std::cmp::Reverse(rank(name)));
     let mut changed = false;
-    for (name, unset) in named {
+    for (name, unset) in &named {
         let kind = work.identity.active_kind(name).map(|k| k.kind.clone());
         let released = kind.map_or(Ok(None), |kind| write::unset_kind(work, place, &kind))?;
         match released {
@@ -156,23 +144,5 @@ fn unsets(work: &mut Work<'_>, place: Place, unsets: &[Unset], warnings: &mut Wa
             None => changed |= write::attribute(work, place, name, None)?,
         }
     }
-    Ok(changed)
-}
-
-/// The names that rules may unset: shown ones, and what the record or a part of it holds, which may be hidden in the live
-/// profile and would be shown again after a revert. Where every rule is a plain name, only those are looked for.
-fn unsettable(work: &mut Work<'_>, place: Place, unsets: &[Unset]) -> Known<BTreeSet<Box<str>>> {
-    let plain = unsets.iter().all(|unset| unset.matching == Matching::Equals && unset.case_sensitive);
-    let members = work.members(place.root)?;
-    let mut names = BTreeSet::new();
-    for member in members {
-        let attributes = &work.profile(member)?.attributes;
-        if plain {
-            let held = |unset: &&Unset| attributes.get(&unset.text).is_some_and(|write| write.value.is_some());
-            names.extend(unsets.iter().filter(held).map(|unset| unset.text.clone()));
-        } else {
-            names.extend(own_values(attributes).map(|(name, _)| name.into()));
-        }
-    }
-    Ok(names)
+    Ok(Some(changed))
 }

@@ -23,7 +23,7 @@ pub(super) fn apply(work: &mut Work<'_>, context: &Context<'_>, device: &Device,
     }
     let met = meet(work, context, &resolved, notes)?;
     let (outcome, Met { root, record, merged }) = (met.outcome(), met);
-    set_aside(work, context, &resolved, root)?;
+    set_aside(work, context, &resolved, root);
     let at = DeviceRef { profile: record, device_id: device.device_id.clone() };
     // Before anything can be missing, so that a later element's survivor is the right one in every round.
     write::seen(work, Place { record, root, seq: 0 }, work.receipt)?;

@@ -13,6 +13,7 @@ use crate::reason::{Fault, Reason};
 use crate::record::{self, ChangeKind, EventId};
 use crate::time::Timestamp;
 use crate::warning::Code;
+use std::collections::HashSet;
 use std::sync::Arc;
 
 /// Applies it.
@@ -47,7 +48,7 @@ pub(super) fn apply(work: &mut Work<'_>, context: &Context<'_>, event: &Event, n
         let met = meet(work, context, &resolved, notes)?;
         (met.outcome(), met)
     };
-    set_aside(work, context, &resolved, root)?;
+    set_aside(work, context, &resolved, root);
     let record = if planted::EVENT_ON_ROOT.is_planted() { root } else { record };
     store(work, context, (root, record), (event, &accepted))?;
     write::seen(work, Place { record, root, seq: 0 }, latest)?;
@@ -65,7 +66,7 @@ fn judge<'e>(
     event: &'e Event,
     results: &mut Vec<ActionResult>,
 ) -> Known<Vec<&'e Arc<Action>>> {
-    let mut accepted: Vec<&Arc<Action>> = Vec::new();
+    let (mut accepted, mut ids): (Vec<&Arc<Action>>, HashSet<&str>) = (Vec::new(), HashSet::new());
     let mut missing = false;
     for action in &event.actions {
         let (outcome, errors) = match action {
@@ -74,10 +75,11 @@ fn judge<'e>(
                 ActionOutcome::Rejected,
                 vec![Fault::new(Reason::FutureDate, action.pointer.clone(), Some("current_time"))],
             ),
-            Ok(action) => match known(work, context, action, &accepted) {
+            Ok(action) => match known(work, context, action, &ids) {
                 Ok(true) => (ActionOutcome::Duplicate, Vec::new()),
                 Ok(false) => {
                     accepted.push(action);
+                    ids.extend(action.event_id.as_deref());
                     (ActionOutcome::Accepted, Vec::new())
                 }
                 Err(Missing) => {
@@ -92,9 +94,9 @@ fn judge<'e>(
 }
 
 /// Whether the action's event id was seen: in the workspace within the retention, or earlier in this element.
-fn known(work: &mut Work<'_>, context: &Context<'_>, action: &Action, accepted: &[&Arc<Action>]) -> Known<bool> {
+fn known(work: &mut Work<'_>, context: &Context<'_>, action: &Action, ids: &HashSet<&str>) -> Known<bool> {
     let Some(id) = &action.event_id else { return Ok(false) };
-    if accepted.iter().any(|a| a.event_id.as_ref() == Some(id)) {
+    if ids.contains(&**id) {
         return Ok(true);
     }
     let Some(seen) = work.event_ids.get(id) else {

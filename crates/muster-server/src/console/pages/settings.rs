@@ -110,8 +110,11 @@ const RATES: [(&str, &str, &str); 3] = [
     ("limits.events_per_minute", "Events", "per minute"),
     ("limits.devices_per_minute", "Devices", "per minute"),
 ];
-const SIZE: [(&str, &str, &str); 2] =
-    [("limits.body_bytes", "Body", "bytes"), ("limits.disk_bytes", "Disk", "bytes; 0: no limit")];
+const SIZE: [(&str, &str, &str); 3] = [
+    ("limits.body_bytes", "Body", "bytes"),
+    ("limits.profile_bytes", "Profile", "bytes of a profile and all its members"),
+    ("limits.disk_bytes", "Disk", "bytes; 0: no limit"),
+];
 const INTAKE: [(&str, &str, &str); 1] = [("future_skew_seconds", "Future times", "seconds ahead at most")];
 const RETENTION: [(&str, &str, &str); 5] = [
     ("log_retention_days", "Log", "days"),

@@ -119,6 +119,7 @@ fn refused(why: Refused) -> &'static str {
     match why {
         Refused::NoSecondProfile => "nobody has this value, so there are no two profiles to keep apart; dismiss it",
         Refused::UnderDeletion => "the deletion of one of the profiles is under way: it takes part in no merge",
+        Refused::TooLarge => "the profile would be larger than the workspace lets one be (limits.profile_bytes)",
         Refused::TooManyMembers => "the profile would have more than 1,000 members; keep them apart, or dismiss it",
         Refused::ProfileGone => "one of the profiles is gone; dismiss it",
         Refused::KindNotActive => "the kind is not active any more, so the value cannot be given; dismiss it",

@@ -31,6 +31,7 @@ CREATE TABLE standings (
     tree_events INTEGER NOT NULL,
     tree_devices INTEGER NOT NULL,
     tree_members INTEGER NOT NULL,
+    weight INTEGER NOT NULL,
     deletion INTEGER,
     sum INTEGER NOT NULL
 ) STRICT;
@@ -41,6 +42,18 @@ CREATE TABLE views (
     record BLOB NOT NULL,
     sum INTEGER NOT NULL
 ) STRICT;
+
+-- The attributes of what has none in its own row, since they are large: some kilobytes each, by first name. `part_of`:
+-- 1 = an own record, 2 = a view.
+CREATE TABLE chunks (
+    part_of INTEGER NOT NULL,
+    profile INTEGER NOT NULL,
+    first TEXT NOT NULL,
+    attributes BLOB NOT NULL,
+    record BLOB NOT NULL,
+    sum INTEGER NOT NULL,
+    PRIMARY KEY (part_of, profile, first)
+) STRICT, WITHOUT ROWID;
 
 CREATE TABLE links (
     child INTEGER PRIMARY KEY,
@@ -266,7 +279,8 @@ CREATE INDEX separations_a ON separations (a);
 CREATE INDEX separations_b ON separations (b);
 -- The open review of a pair, or of a profile and a value; lists by state; and which go first when there are too many.
 CREATE INDEX reviews_between ON reviews (a, b) WHERE state = 1 AND b IS NOT NULL;
-CREATE INDEX reviews_of_value ON reviews (a, kind, value) WHERE state = 1 AND b IS NULL;
+CREATE INDEX reviews_second ON reviews (b, a) WHERE state = 1 AND b IS NOT NULL;
+CREATE INDEX reviews_of_value ON reviews (kind, value, a) WHERE state = 1 AND b IS NULL;
 CREATE INDEX reviews_a ON reviews (a);
 CREATE INDEX reviews_b ON reviews (b);
 CREATE INDEX reviews_state ON reviews (state, no);
@@ -304,7 +318,13 @@ SELECT printf('%012x%012x', p.created, p.no) AS id,
        s.tree_events AS events,
        s.tree_devices AS devices,
        s.tree_members AS members,
-       coalesce(v.attributes, p.attributes) AS attributes
+       CASE WHEN length(coalesce(v.attributes, p.attributes)) > 0 THEN coalesce(v.attributes, p.attributes)
+            ELSE (SELECT jsonb_group_object(a.key, CASE WHEN a.type IN ('object', 'array') THEN jsonb(a.value)
+                                                        WHEN a.type IN ('true', 'false') THEN jsonb(a.type)
+                                                        ELSE a.value END)
+                    FROM chunks AS c, json_each(c.attributes) AS a
+                   WHERE c.part_of = CASE WHEN v.profile IS NULL THEN 1 ELSE 2 END AND c.profile = s.no)
+       END AS attributes
   FROM standings AS s
   JOIN profiles AS p ON p.no = s.no
   LEFT JOIN views AS v ON v.profile = s.no

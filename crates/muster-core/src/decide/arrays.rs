@@ -1,0 +1,235 @@
+//! Arrays under operators within one decision. Elements that add to one long array cost what they add: while the decision
+//! runs, own records and views hold an empty array in its place ([`is_stand_in`]; a stored array is never empty), and the
+//! values are made from the log once, when the changes are.
+
+use super::work::{Known, Work};
+use super::write::Place;
+use crate::array::{Done, Log};
+use crate::command::ArrayOperation;
+use crate::id::ProfileNo;
+use crate::record::{Profile, Size, View};
+use crate::value::Value;
+use std::collections::{HashMap, HashSet};
+
+/// The logs, who shows them and which own records hold them.
+#[derive(Debug, Default)]
+pub(super) struct Arrays {
+    logs: Vec<Log>,
+    /// What live profiles show.
+    shown: Map<usize>,
+    /// What own records hold.
+    held: Map<Held>,
+    undo: Vec<Undo>,
+}
+
+type Map<T> = HashMap<ProfileNo, HashMap<Box<str>, T>>;
+
+/// A value of an own record: a log at a point.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Held {
+    log: usize,
+    operators: u32,
+    pub(super) size: Size,
+}
+
+#[derive(Debug)]
+enum Undo {
+    Operator(usize, Done),
+    Shown(ProfileNo, Box<str>, Option<usize>),
+    Held(ProfileNo, Box<str>, Option<Held>),
+}
+
+/// What a live profile shows of a name, for an operator.
+pub(super) enum Shown {
+    Nothing,
+    Array(usize),
+    Other,
+}
+
+/// What stands for an array while its log is worked on.
+pub(super) fn stand_in() -> Value {
+    Value::Array(Vec::new())
+}
+
+/// Whether a value stands for one that a log makes.
+pub(super) fn is_stand_in(value: &Value) -> bool {
+    matches!(value, Value::Array(values) if values.is_empty())
+}
+
+fn put<T>(map: &mut Map<T>, no: ProfileNo, name: &str, value: Option<T>) -> Option<T> {
+    match value {
+        Some(value) => map.entry(no).or_default().insert(name.into(), value),
+        None => map.get_mut(&no)?.remove(name),
+    }
+}
+
+impl Arrays {
+    pub(super) fn mark(&mut self) {
+        self.undo.clear();
+    }
+
+    pub(super) fn roll_back(&mut self) {
+        for undo in self.undo.drain(..).rev() {
+            match undo {
+                Undo::Operator(log, done) => self.logs[log].undo(done),
+                Undo::Shown(no, name, before) => drop(put(&mut self.shown, no, &name, before)),
+                Undo::Held(no, name, before) => drop(put(&mut self.held, no, &name, before)),
+            }
+        }
+    }
+
+    fn set_shown(&mut self, no: ProfileNo, name: &str, log: Option<usize>) {
+        if log.is_some() || self.shown.contains_key(&no) {
+            let before = put(&mut self.shown, no, name, log);
+            self.undo.push(Undo::Shown(no, name.into(), before));
+        }
+    }
+
+    fn set_held(&mut self, no: ProfileNo, name: &str, held: Option<Held>) {
+        if held.is_some() || self.held.contains_key(&no) {
+            let before = put(&mut self.held, no, name, held);
+            self.undo.push(Undo::Held(no, name.into(), before));
+        }
+    }
+
+    /// What an own record holds of a name, if a log makes it.
+    pub(super) fn held(&self, record: ProfileNo, name: &str) -> Option<Held> {
+        self.held.get(&record)?.get(name).copied()
+    }
+
+    /// The array that an own record holds.
+    pub(super) fn value(&self, held: Held) -> Option<Value> {
+        self.logs[held.log].at(held.operators)
+    }
+
+    /// Another value is written where an own record held an array and its live profile showed it.
+    pub(super) fn overwritten(&mut self, place: Place, name: &str) {
+        self.set_shown(place.root, name, None);
+        self.set_held(place.record, name, None);
+    }
+
+    /// A part joined: what it filled is shown by the survivor, the rest no more.
+    pub(super) fn joined(&mut self, survivor: ProfileNo, part: ProfileNo, filled: &[Box<str>]) {
+        let shown = self.shown.get(&part).into_iter().flatten();
+        let moved: Vec<(Box<str>, usize)> = shown.map(|(name, log)| (name.clone(), *log)).collect();
+        if moved.is_empty() {
+            return;
+        }
+        let filled: HashSet<&Box<str>> = filled.iter().collect();
+        for (name, log) in moved {
+            self.set_shown(part, &name, None);
+            if filled.contains(&name) {
+                self.set_shown(survivor, &name, Some(log));
+            }
+        }
+    }
+
+    /// Puts the arrays of an own record in the place of what stands for them.
+    pub(super) fn fill_profile(&self, profile: &mut Profile) {
+        for (name, held) in self.held.get(&profile.no).into_iter().flatten() {
+            let write = profile.attributes.get(name).cloned();
+            if let Some(mut write) = write.filter(|write| write.value.as_ref().is_some_and(is_stand_in)) {
+                write.value = self.value(*held);
+                profile.attributes.put_sized(name, Some(write), (Size::default(), Size::default()));
+            }
+        }
+    }
+
+    /// The same of what a live profile shows.
+    pub(super) fn fill_view(&self, root: ProfileNo, view: &mut View) {
+        for (name, log) in self.shown.get(&root).into_iter().flatten() {
+            let log = &self.logs[*log];
+            if let (Some(value), Some(array)) = (view.attributes.get_mut(name), log.at(log.operators()))
+                && is_stand_in(value)
+            {
+                *value = array;
+            }
+        }
+    }
+}
+
+impl Work<'_> {
+    /// The array that a live profile shows, with its log.
+    pub(super) fn array(&mut self, place: Place, name: &str) -> Known<Shown> {
+        if let Some(log) = self.arrays.shown.get(&place.root).and_then(|shown| shown.get(name)) {
+            return Ok(Shown::Array(*log));
+        }
+        let log = match self.shown_attribute(place.root, name)? {
+            None => return Ok(Shown::Nothing),
+            Some(Value::Array(values)) => Log::new(values),
+            Some(_) => return Ok(Shown::Other),
+        };
+        self.spend(log.len());
+        let mark = self.arrays.undo.len();
+        let number = self.begin_array(place, name, log);
+        // What the running element has not changed is still so if it fails: the log stays.
+        let written = self.profile(place.record)?.attributes.get(name).is_some_and(|write| write.seq == place.seq);
+        if !written && !self.has_merged() {
+            self.arrays.undo.truncate(mark);
+        }
+        Ok(Shown::Array(number))
+    }
+
+    /// The log of an array that is shown, or of none.
+    pub(super) fn begin_array(&mut self, place: Place, name: &str, log: Log) -> usize {
+        let number = self.arrays.logs.len();
+        let stored = self.profiles.get(&place.record).flatten().and_then(|profile| profile.attributes.get(name));
+        let stored = stored.and_then(|write| write.value.as_ref());
+        let size = Size::of(name, Some(log.json_bytes()));
+        let is_same = matches!(stored, Some(Value::Array(values)) if values.len() == log.len())
+            && log.at(log.operators()).as_ref() == stored;
+        self.arrays.logs.push(log);
+        self.arrays.set_shown(place.root, name, Some(number));
+        if is_same {
+            self.arrays.set_held(place.record, name, Some(Held { log: number, operators: 0, size }));
+        }
+        number
+    }
+
+    /// Runs an operator on a log.
+    pub(super) fn operate(&mut self, log: usize, operation: &ArrayOperation) -> usize {
+        let array = &mut self.arrays.logs[log];
+        let done = if operation.add { array.add(&operation.values) } else { array.remove(&operation.values) };
+        let mixed = done.mixed;
+        self.arrays.undo.push(Undo::Operator(log, done));
+        mixed
+    }
+
+    /// What an own record would hold if it held the array as it is now; None if that has no values.
+    pub(super) fn array_now(&self, name: &str, log: usize) -> Option<Held> {
+        let array = &self.arrays.logs[log];
+        let size = Size::of(name, Some(array.json_bytes()));
+        (!array.is_empty()).then_some(Held { log, operators: array.operators(), size })
+    }
+
+    /// Whether an own record holds just that.
+    pub(super) fn holds_array(&mut self, record: ProfileNo, name: &str, now: Option<Held>) -> Known<bool> {
+        self.profile(record)?;
+        let stored = self.own_write(record, name).and_then(|write| write.value.as_ref());
+        let Some(now) = now else { return Ok(stored.is_none()) };
+        let held = self.arrays.held(record, name);
+        let log = &self.arrays.logs[now.log];
+        if held.is_some_and(|held| held.log == now.log && !log.has_changed_since(held.operators)) {
+            return Ok(true);
+        }
+        let size = match held {
+            Some(held) => Some(held.size),
+            None => stored.map(|value| Size::of(name, Some(value.json_bytes()))),
+        };
+        if size != Some(now.size) {
+            return Ok(false);
+        }
+        self.spend(self.arrays.logs[now.log].len());
+        let array = self.arrays.value(now);
+        Ok(match held {
+            Some(held) => self.arrays.value(held) == array,
+            None => self.own_write(record, name).is_some_and(|write| write.value == array),
+        })
+    }
+
+    /// An own record holds it, and its live profile shows it.
+    pub(super) fn array_written(&mut self, place: Place, name: &str, held: Option<Held>) {
+        self.arrays.set_shown(place.root, name, held.map(|held| held.log));
+        self.arrays.set_held(place.record, name, held);
+    }
+}

@@ -1,0 +1,287 @@
+//! The names that unset rules find, within one decision. The first rule that is more than one plain name builds an index
+//! of the names of a live profile; after that an element costs what it unsets, however many names and rules there are.
+
+use super::work::{Known, Work};
+use super::write::{self, Place};
+use crate::attribute::{CUSTOMER_ID, Policy, policy};
+use crate::command::{Matching, Unset};
+use crate::id::{ProfileNo, Seq};
+use crate::limits::RECORD_ATTRIBUTES_MAX;
+use crate::pattern::{RuleNo, Rules};
+use std::collections::{BTreeMap, HashMap};
+
+/// The indexes of a decision.
+#[derive(Debug, Default)]
+pub(super) struct Names {
+    rules: Rules,
+    trees: HashMap<ProfileNo, Tree>,
+    undo: Vec<Undo>,
+}
+
+/// The names of one live profile.
+#[derive(Debug, Default)]
+struct Tree {
+    numbers: HashMap<Box<str>, u32>,
+    names: Vec<Name>,
+    /// For each rule the names that it finds, again each time that they are set.
+    found: HashMap<RuleNo, Vec<u32>>,
+    /// How many of those a rule has unset in an own record.
+    unset: HashMap<(RuleNo, ProfileNo), usize>,
+    /// The newest link: what was unset before it may be shown since.
+    joined: Seq,
+}
+
+#[derive(Debug)]
+struct Name {
+    name: Box<str>,
+    /// How many own records hold a value.
+    held: u32,
+    newest: Newest,
+}
+
+/// The newest write of a name.
+#[derive(Clone, Copy, Debug)]
+struct Newest {
+    seq: Seq,
+    record: ProfileNo,
+    is_set: bool,
+}
+
+const NEVER: Newest = Newest { seq: 0, record: ProfileNo(0), is_set: false };
+
+#[derive(Debug)]
+enum Undo {
+    Written(ProfileNo, u32, (u32, Newest)),
+    Found(ProfileNo, RuleNo),
+    Unset(ProfileNo, (RuleNo, ProfileNo), Option<usize>),
+    Dropped(ProfileNo, Box<Tree>),
+    /// Built after the running element had merged others.
+    Built(ProfileNo),
+}
+
+/// What the rules of an element name.
+pub(super) enum Named<'u> {
+    /// These, each with the first rule that names it, by name.
+    Names(Vec<(Box<str>, &'u Unset)>),
+    /// More than an own record can hold.
+    TooMany,
+}
+
+impl Names {
+    /// For a decision with these rules.
+    pub(super) fn new<'u>(unsets: impl Iterator<Item = &'u Unset>) -> Self {
+        Self { rules: Rules::new(unsets), ..Self::default() }
+    }
+
+    /// Whether there is no rule, so that nothing will ever be indexed.
+    pub(super) fn is_idle(&self) -> bool {
+        self.rules.is_empty()
+    }
+
+    /// The name as it is now, after what wrote it was taken back.
+    fn refresh(&mut self, root: ProfileNo, name: &str, (held, newest): (u32, Newest)) {
+        let Some(tree) = self.trees.get_mut(&root) else { return };
+        if let Some(number) = tree.numbers.get(name) {
+            let state = &mut tree.names[*number as usize];
+            (state.held, state.newest) = (held, newest);
+        }
+    }
+
+    pub(super) fn mark(&mut self) {
+        self.undo.clear();
+    }
+
+    pub(super) fn roll_back(&mut self) {
+        for undo in self.undo.drain(..).rev() {
+            match undo {
+                Undo::Dropped(root, tree) => drop(self.trees.insert(root, *tree)),
+                Undo::Built(root) => drop(self.trees.remove(&root)),
+                Undo::Written(root, number, (held, newest)) => {
+                    if let Some(tree) = self.trees.get_mut(&root) {
+                        let name = &mut tree.names[number as usize];
+                        (name.held, name.newest) = (held, newest);
+                    }
+                }
+                Undo::Found(root, rule) => {
+                    self.trees.get_mut(&root).and_then(|tree| tree.found.get_mut(&rule)).map(Vec::pop);
+                }
+                Undo::Unset(root, at, before) => {
+                    if let Some(tree) = self.trees.get_mut(&root) {
+                        match before {
+                            Some(before) => drop(tree.unset.insert(at, before)),
+                            None => drop(tree.unset.remove(&at)),
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    /// Members came or went: the index is made anew when it is asked for.
+    pub(super) fn forget(&mut self, root: ProfileNo) {
+        if let Some(tree) = self.trees.remove(&root) {
+            self.undo.push(Undo::Dropped(root, Box::new(tree)));
+        }
+    }
+
+    /// An own record was written.
+    pub(super) fn written(&mut self, place: Place, name: &str, (was_set, is_set): (bool, bool), is_kind: bool) {
+        let Some(tree) = self.trees.get_mut(&place.root) else { return };
+        let number = match tree.numbers.get(name) {
+            Some(number) => *number,
+            None if !is_set => return,
+            None => tree.number(name),
+        };
+        let state = &mut tree.names[number as usize];
+        self.undo.push(Undo::Written(place.root, number, (state.held, state.newest)));
+        state.held = (state.held + u32::from(is_set)).saturating_sub(was_set.into());
+        state.newest = Newest { seq: place.seq, record: place.record, is_set };
+        if is_set && !is_kind && policy(name) == Policy::Free {
+            for rule in self.rules.naming(name) {
+                tree.found.entry(rule).or_default().push(number);
+                self.undo.push(Undo::Found(place.root, rule));
+            }
+        }
+    }
+}
+
+impl Tree {
+    fn number(&mut self, name: &str) -> u32 {
+        let next = u32::try_from(self.names.len()).expect("a live profile has fewer names than that");
+        let number = *self.numbers.entry(name.into()).or_insert(next);
+        if number == next {
+            self.names.push(Name { name: name.into(), held: 0, newest: NEVER });
+        }
+        number
+    }
+
+    /// Whether unsetting a name in an own record would change anything, now or after a revert. Nobody holds a value, or
+    /// this record has unset it after every other write and every join.
+    fn is_unset(&self, name: &Name, record: ProfileNo) -> bool {
+        let Newest { seq, record: by, is_set } = name.newest;
+        name.held == 0 || !is_set && by == record && seq > self.joined
+    }
+}
+
+impl Work<'_> {
+    /// The names that rules may unset: shown ones, and what the record or a part of it holds, which may be hidden in the
+    /// live profile and would be shown again after a revert.
+    pub(super) fn named<'u>(&mut self, place: Place, unsets: &'u [Unset]) -> Known<Named<'u>> {
+        let plain = unsets.iter().all(|unset| unset.matching == Matching::Equals && unset.case_sensitive);
+        if plain && !self.has_members(place.root)? {
+            self.profile(place.record)?;
+            let held = |unset: &&Unset| self.own_write(place.record, &unset.text).is_some_and(|w| w.value.is_some());
+            let held = unsets.iter().filter(held).filter(|unset| policy(&unset.text) == Policy::Free);
+            let mut names = BTreeMap::new();
+            for unset in held {
+                names.entry(unset.text.clone()).or_insert(unset);
+            }
+            return Ok(Named::Names(names.into_iter().collect()));
+        }
+        self.index_names(place)?;
+        let mut names = BTreeMap::new();
+        self.kinds_named(place, unsets, &mut names);
+        let may_have = 2 * RECORD_ATTRIBUTES_MAX;
+        let Some(tree) = self.names.trees.get_mut(&place.root) else { return Ok(Named::Names(Vec::new())) };
+        let mut done = Vec::new();
+        for unset in unsets {
+            let Some(rule) = self.names.rules.of(unset) else { continue };
+            let found = tree.found.get(&rule).map_or(&[][..], Vec::as_slice);
+            let from = tree.unset.get(&(rule, place.record)).copied().unwrap_or_default();
+            for number in &found[from..] {
+                let name = &tree.names[*number as usize];
+                if !tree.is_unset(name, place.record) {
+                    names.entry(name.name.clone()).or_insert(unset);
+                }
+                if names.len() > may_have {
+                    return Ok(Named::TooMany);
+                }
+            }
+            done.push(((rule, place.record), found.len()));
+        }
+        for (at, len) in done {
+            let before = tree.unset.insert(at, len);
+            self.names.undo.push(Undo::Unset(place.root, at, before));
+        }
+        Ok(Named::Names(names.into_iter().collect()))
+    }
+
+    /// Identifier kinds are unset by their whole name alone.
+    fn kinds_named<'u>(&self, place: Place, unsets: &'u [Unset], names: &mut BTreeMap<Box<str>, &'u Unset>) {
+        let Some(tree) = self.names.trees.get(&place.root) else { return };
+        let equal: Vec<&Unset> = unsets.iter().filter(|unset| unset.matching == Matching::Equals).collect();
+        let kinds = self.identity.active().map(|kind| kind.kind.name());
+        for name in kinds.chain([CUSTOMER_ID]) {
+            let is_held = tree.numbers.get(name).is_some_and(|number| tree.names[*number as usize].held > 0);
+            let names_it = |unset: &&&Unset| unset.ready().names(name, &name.to_lowercase());
+            if is_held && let Some(unset) = equal.iter().find(names_it) {
+                names.insert(name.into(), unset);
+            }
+        }
+    }
+
+    /// Builds the index of a live profile, unless it is there.
+    fn index_names(&mut self, place: Place) -> Known<()> {
+        let members = self.members(place.root)?;
+        if self.names.trees.contains_key(&place.root) {
+            return Ok(());
+        }
+        let mut tree = Tree::default();
+        let mut writes = 0;
+        for no in &members {
+            self.profile(*no)?;
+            let joined = self.links.get(no).flatten().map_or(0, |link| link.seq);
+            tree.joined = tree.joined.max(joined);
+        }
+        let of = |no: &ProfileNo| self.profiles.get(no).flatten();
+        for profile in members.iter().filter_map(of) {
+            writes += profile.attributes.len();
+            for (name, _) in profile.attributes.iter().filter(|(_, write)| write.value.is_some()) {
+                let number = tree.number(name);
+                tree.names[number as usize].held += 1;
+            }
+        }
+        for profile in members.iter().filter_map(of) {
+            for (name, write) in profile.attributes.iter() {
+                let Some(number) = tree.numbers.get(name) else { continue };
+                let newest = &mut tree.names[*number as usize].newest;
+                if write.seq >= newest.seq {
+                    *newest = Newest { seq: write.seq, record: profile.no, is_set: write.value.is_some() };
+                }
+            }
+        }
+        let kinds: Vec<bool> = tree.names.iter().map(|name| write::is_kind(self, &name.name)).collect();
+        for (number, name) in (0..).zip(&tree.names) {
+            if policy(&name.name) == Policy::Free && !kinds[number as usize] {
+                for rule in self.names.rules.naming(&name.name) {
+                    tree.found.entry(rule).or_default().push(number);
+                }
+            }
+        }
+        // Each is counted, hashed and walked.
+        self.spend(6 * writes);
+        self.names.trees.insert(place.root, tree);
+        if self.has_merged() {
+            self.names.undo.push(Undo::Built(place.root));
+        }
+        Ok(())
+    }
+
+    /// The running element has failed: what it wrote before an index was built is not in it any more.
+    pub(super) fn refresh_names(&mut self) {
+        for (root, name) in std::mem::take(&mut self.wrote) {
+            if !self.names.trees.contains_key(&root) {
+                continue;
+            }
+            let (mut held, mut newest) = (0, NEVER);
+            for no in self.members(root).unwrap_or_default() {
+                let Some(write) = self.own_write(no, &name) else { continue };
+                held += u32::from(write.value.is_some());
+                if write.seq >= newest.seq {
+                    newest = Newest { seq: write.seq, record: no, is_set: write.value.is_some() };
+                }
+            }
+            self.names.refresh(root, &name, (held, newest));
+        }
+    }
+}

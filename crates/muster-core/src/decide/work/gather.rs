@@ -1,0 +1,160 @@
+//! What judging and joining live profiles asks for: who holds what, what stands between them. All of it is asked for before
+//! an element gives up, or each fact would take a round of its own.
+
+use super::{Known, Missing, Work};
+use crate::id::{ProfileNo, ReviewNo};
+use crate::identifier::{Key, Kind, key_of};
+use crate::limits::{EAGER_REVIEWS_MAX, EAGER_ROUND};
+use crate::settings::Phase;
+use std::collections::BTreeSet;
+
+impl Work<'_> {
+    /// The own records that hold a value of a kind that is being joined and was not settled yet, by number.
+    pub(in crate::decide) fn holders(&mut self, key: &Key) -> Known<Vec<ProfileNo>> {
+        let facts = self.facts;
+        let Some(found) = facts.holders.get(key) else {
+            self.needs.holders.push(key.clone());
+            return Err(Missing);
+        };
+        let still = |no: &ProfileNo| !matches!(self.holding.get(&(key.clone(), *no)), Some(None));
+        Ok(found.iter().flatten().copied().filter(still).collect())
+    }
+
+    /// Whether an own record is among them.
+    pub(in crate::decide) fn holds(&mut self, key: &Key, no: ProfileNo) -> Known<bool> {
+        let wanted = (key.clone(), no);
+        match self.holding.get(&wanted) {
+            Some(held) => Ok(held.is_some()),
+            // Made by this decision, under the new settings.
+            None if no.0 > self.facts.counters.profile => Ok(false),
+            None => {
+                self.needs.held.push(wanted);
+                Err(Missing)
+            }
+        }
+    }
+
+    /// The keys that an own record holds: those bound to it, and while kinds are being joined what it holds of them.
+    /// Asks for all of them before it gives up.
+    pub(in crate::decide) fn held(&mut self, no: ProfileNo) -> Known<Vec<Key>> {
+        let mut keys = self.profile(no)?.keys.clone();
+        let identity = self.identity;
+        let Some(activation) = identity.activation.as_ref().filter(|a| a.phase == Phase::Joining) else {
+            return Ok(keys);
+        };
+        let mut missing = false;
+        for kind in &activation.kinds {
+            let value = self.profile(no)?.attributes.get(kind.kind.name()).and_then(|write| write.value.as_ref());
+            let Some(key) = value.and_then(|value| key_of(kind, value)) else { continue };
+            if !keys.contains(&key) {
+                match self.holds(&key, no) {
+                    Ok(true) => keys.push(key),
+                    Ok(false) => {}
+                    Err(Missing) => missing = true,
+                }
+            }
+        }
+        if missing { Err(Missing) } else { Ok(keys) }
+    }
+
+    /// The keys that any of these own records holds. Asks for all of them before it gives up: one by one they would take
+    /// a round each.
+    pub(in crate::decide) fn held_by(&mut self, members: &[ProfileNo]) -> Known<Vec<Key>> {
+        let (mut keys, mut missing) = (Vec::new(), false);
+        for no in members {
+            match self.held(*no) {
+                Ok(held) => keys.extend(held),
+                Err(Missing) => missing = true,
+            }
+        }
+        if missing { Err(Missing) } else { Ok(keys) }
+    }
+
+    /// The kinds of which a live profile holds a bound value. Remembered until keys of it are bound, released or joined.
+    pub(in crate::decide) fn kinds_held(&mut self, root: ProfileNo) -> Known<&BTreeSet<Kind>> {
+        if !self.kinds_held.contains_key(&root) {
+            let mut kinds = BTreeSet::new();
+            for no in self.members(root)? {
+                for key in &self.profile(no)?.keys {
+                    if !kinds.contains(&key.kind) {
+                        kinds.insert(key.kind.clone());
+                    }
+                }
+            }
+            self.kinds_held.insert(root, kinds);
+        }
+        self.kinds_held.get(&root).ok_or(Missing)
+    }
+
+    /// Asks for everything that judging and joining these live profiles needs; true if something is missing.
+    pub(in crate::decide) fn lacks(&mut self, roots: &[ProfileNo]) -> bool {
+        let is_joining = self.identity.activation.as_ref().is_some_and(|a| a.phase == Phase::Joining);
+        let mut missing = false;
+        for root in roots {
+            missing |= self.separations(*root).is_err() | self.knows_shown(*root).is_err();
+            match self.members(*root) {
+                Ok(members) if is_joining => missing |= self.held_by(&members).is_err(),
+                Ok(_) => {}
+                Err(Missing) => missing = true,
+            }
+            missing |= self.lacks_reviews_of(*root);
+        }
+        missing
+    }
+
+    /// Asks for the open reviews that name a live profile, where any review is open.
+    fn lacks_reviews_of(&mut self, root: ProfileNo) -> bool {
+        if self.counters.reviews_open == 0 || self.stored_roots(&[root]).is_empty() {
+            return false;
+        }
+        let facts = self.facts;
+        match facts.reviews_of.get(&root) {
+            None => {
+                self.needs.reviews_of.push(root);
+                true
+            }
+            // In later rounds whatever may be needed is asked for: see `is_eager`.
+            Some(found) if self.is_eager() => {
+                let found: Vec<ReviewNo> = found.iter().flatten().map(|pair| pair.no).take(EAGER_REVIEWS_MAX).collect();
+                self.lacks_reviews(&found)
+            }
+            Some(_) => false,
+        }
+    }
+
+    /// Asks for reviews that were found and are not known.
+    pub(in crate::decide) fn lacks_reviews(&mut self, found: &[ReviewNo]) -> bool {
+        let before = self.needs.reviews.len();
+        self.needs.reviews.extend(found.iter().filter(|no| self.reviews.get(no).is_none()));
+        self.needs.reviews.len() > before
+    }
+
+    /// Whether this is one of the later rounds, in which every element asks for all that it may need. An element that
+    /// lacks a fact hides what the next one does; without this, a chain of elements, each addressed by what the one before
+    /// it did, would take a round for each.
+    pub(in crate::decide) fn is_eager(&self) -> bool {
+        self.facts.round >= EAGER_ROUND
+    }
+
+    /// The roots that these ids are stored under: several where they were joined within this decision, none of those that
+    /// it made.
+    pub(in crate::decide) fn stored_roots(&self, members: &[ProfileNo]) -> Vec<ProfileNo> {
+        let is_root = |no: &ProfileNo| matches!(self.facts.standings.get(no), Some(Some(stored)) if stored.root == *no);
+        members.iter().copied().filter(is_root).collect()
+    }
+
+    /// Whether an id belongs to a live profile. Who is not known belongs to none that is.
+    pub(in crate::decide) fn is_of(&self, no: ProfileNo, root: ProfileNo) -> bool {
+        matches!(self.standings.get(&no), Some(Some(standing)) if standing.root == root)
+    }
+
+    /// Asks for what a live profile shows, without a copy of it.
+    pub(in crate::decide) fn knows_shown(&mut self, root: ProfileNo) -> Known<()> {
+        let known = if self.has_members(root)? {
+            matches!(self.views.get(&root), Some(Some(_)))
+        } else {
+            matches!(self.profiles.get(&root), Some(Some(_)))
+        };
+        if known { Ok(()) } else { Err(self.need_profile(root)) }
+    }
+}

@@ -1,0 +1,147 @@
+//! The attributes of one own record, with what they come to: how many are set, and their bytes.
+
+use super::Write;
+use crate::limits::ATTRIBUTE_OVERHEAD_BYTES;
+use crate::value::{Value, text_json_bytes};
+use std::collections::BTreeMap;
+use std::ops::Deref;
+
+/// The latest write of each attribute by canonical name, unset ones as such. It reads as a map; it is changed through
+/// [`Self::put`] alone, which keeps the figures, so that a limit costs no look at all attributes.
+#[derive(Clone, Debug, Default)]
+pub struct Attributes {
+    writes: BTreeMap<Box<str>, Write<Value>>,
+    size: Size,
+}
+
+/// What attributes come to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Size {
+    /// How many are set.
+    pub set: usize,
+    /// Bytes of the names and JSON values of those that are set (behaviour.md 2.l).
+    pub bytes: usize,
+    /// Bytes of all of them, unset ones with them, each with [`ATTRIBUTE_OVERHEAD_BYTES`]: what the bound of a live
+    /// profile counts.
+    pub weight: usize,
+}
+
+impl Size {
+    /// Of one write; `value` is the bytes of its JSON value, None = unset.
+    pub(crate) fn of(name: &str, value: Option<usize>) -> Self {
+        let weight = name.len() + value.unwrap_or_default() + ATTRIBUTE_OVERHEAD_BYTES;
+        match value {
+            Some(value) => Self { set: 1, bytes: text_json_bytes(name) + value, weight },
+            None => Self { set: 0, bytes: 0, weight },
+        }
+    }
+
+    fn of_write(name: &str, write: &Write<Value>) -> Self {
+        Self::of(name, write.value.as_ref().map(Value::json_bytes))
+    }
+
+    fn plus(self, other: Self) -> Self {
+        Self { set: self.set + other.set, bytes: self.bytes + other.bytes, weight: self.weight + other.weight }
+    }
+
+    fn minus(self, other: Self) -> Self {
+        let Self { set, bytes, weight } = other;
+        Self {
+            set: self.set.saturating_sub(set),
+            bytes: self.bytes.saturating_sub(bytes),
+            weight: self.weight.saturating_sub(weight),
+        }
+    }
+}
+
+impl Attributes {
+    /// What they come to.
+    pub fn size(&self) -> Size {
+        self.size
+    }
+
+    /// Puts a write in the place of the one before; None removes it. Answers the one before.
+    pub fn put(&mut self, name: &str, write: Option<Write<Value>>) -> Option<Write<Value>> {
+        let new = write.as_ref().map_or(Size::default(), |write| Size::of_write(name, write));
+        let old = self.writes.get(name).map_or(Size::default(), |write| Size::of_write(name, write));
+        self.put_sized(name, write, (old, new))
+    }
+
+    /// The same where the sizes of the write before and of this one are known, or are not those of the values: a value
+    /// may stand for another that is made later.
+    pub(crate) fn put_sized(
+        &mut self,
+        name: &str,
+        write: Option<Write<Value>>,
+        (old, new): (Size, Size),
+    ) -> Option<Write<Value>> {
+        self.size = self.size.plus(new).minus(old);
+        match write {
+            None => self.writes.remove(name),
+            Some(write) => match self.writes.get_mut(name) {
+                Some(there) => Some(std::mem::replace(there, write)),
+                None => self.writes.insert(name.into(), write),
+            },
+        }
+    }
+}
+
+impl Deref for Attributes {
+    type Target = BTreeMap<Box<str>, Write<Value>>;
+
+    fn deref(&self) -> &Self::Target {
+        &self.writes
+    }
+}
+
+impl PartialEq for Attributes {
+    fn eq(&self, other: &Self) -> bool {
+        self.writes == other.writes
+    }
+}
+
+impl From<BTreeMap<Box<str>, Write<Value>>> for Attributes {
+    fn from(writes: BTreeMap<Box<str>, Write<Value>>) -> Self {
+        let sizes = writes.iter().map(|(name, write)| Size::of_write(name, write));
+        let size = sizes.fold(Size::default(), Size::plus);
+        Self { writes, size }
+    }
+}
+
+impl FromIterator<(Box<str>, Write<Value>)> for Attributes {
+    fn from_iter<I: IntoIterator<Item = (Box<str>, Write<Value>)>>(writes: I) -> Self {
+        writes.into_iter().collect::<BTreeMap<_, _>>().into()
+    }
+}
+
+impl<const N: usize> From<[(Box<str>, Write<Value>); N]> for Attributes {
+    fn from(writes: [(Box<str>, Write<Value>); N]) -> Self {
+        writes.into_iter().collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn write(value: Option<&str>) -> Write<Value> {
+        Write { seq: 1, value: value.map(Value::text) }
+    }
+
+    #[test]
+    fn the_size_is_that_of_the_writes_that_are_there() {
+        let mut attributes = Attributes::default();
+        for (name, value, (set, bytes, weight)) in [
+            ("tier", Some(write(Some("gold"))), (1, 12, 74)),
+            ("city", Some(write(Some("Pune"))), (2, 24, 148)),
+            ("tier", Some(write(Some("x"))), (2, 21, 145)),
+            ("city", Some(write(None)), (1, 9, 139)),
+            ("city", None, (1, 9, 71)),
+            ("tier", Some(write(None)), (0, 0, 68)),
+        ] {
+            attributes.put(name, value);
+            assert_eq!(attributes.size(), Size { set, bytes, weight }, "{name}");
+            assert_eq!(Attributes::from((*attributes).clone()).size(), attributes.size(), "{name}, counted anew");
+        }
+    }
+}

@@ -1,0 +1,169 @@
+//! Large own records and views as rows of the family `chunks`: some kilobytes of attributes each, by name, so that a small
+//! write to a large profile changes few bytes. Where a chunk ends follows from the names and sizes of what is in it, and
+//! not from what stands before: a change moves no more than its own ends. Part of the stored format.
+
+use super::parts::{Writes, chunk_record, read_chunk_record};
+use super::{Cell, Damage, Row, jsonb};
+use crate::family::Family;
+use muster_core::id::ProfileNo;
+use muster_core::record::{Profile, View, Write};
+use muster_core::value::Value;
+use xxhash_rust::xxh3::xxh3_64;
+
+/// What weighs more is stored in chunks.
+const LARGE_BYTES: usize = 32 << 10;
+/// Bytes of a chunk, on average.
+const CHUNK_BYTES: usize = 4 << 10;
+/// A chunk ends beyond so many, whatever its names are; a longer value has one of its own.
+const CHUNK_BYTES_MAX: usize = 16 << 10;
+/// What an attribute takes beside its name and value, about.
+const OVERHEAD_BYTES: usize = 8;
+
+/// What a chunk is a part of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[repr(u8)]
+pub(crate) enum PartOf {
+    /// An own record.
+    Record = 1,
+    /// What a live profile with members shows.
+    View = 2,
+}
+
+/// Whether an own record is stored in chunks.
+pub(crate) fn is_large_record(profile: &Profile) -> bool {
+    profile.attributes.size().weight > LARGE_BYTES
+}
+
+/// The same of a view.
+pub(crate) fn is_large_view(view: &View) -> bool {
+    let mut sizes = view.attributes.iter().map(|(name, value)| size(name, Some(value)));
+    let is_over = |sum: &mut usize, size: usize| {
+        *sum += size;
+        Some(*sum > LARGE_BYTES)
+    };
+    sizes.by_ref().scan(0, |sum, size| is_over(sum, size)).any(|over| over)
+}
+
+fn size(name: &str, value: Option<&Value>) -> usize {
+    name.len() + value.map_or(0, Value::json_bytes) + OVERHEAD_BYTES
+}
+
+/// Where each chunk begins, and the end of the last.
+fn ends<'a>(sizes: impl Iterator<Item = (&'a Box<str>, usize)>) -> Vec<usize> {
+    let (mut ends, mut bytes, mut count) = (vec![0], 0, 0);
+    for (name, size) in sizes {
+        if bytes > 0 && bytes + size > CHUNK_BYTES_MAX {
+            ends.push(count);
+            bytes = 0;
+        }
+        bytes += size;
+        count += 1;
+        // Likelier the longer it is, so that chunks have about their size whatever the attributes'.
+        if xxh3_64(name.as_bytes()) % (CHUNK_BYTES as u64) < size as u64 {
+            ends.push(count);
+            bytes = 0;
+        }
+    }
+    if ends.last() != Some(&count) {
+        ends.push(count);
+    }
+    ends
+}
+
+fn cells<'a>(part_of: PartOf, no: ProfileNo, first: &'a str, (values, record): (Vec<u8>, Vec<u8>)) -> [Cell<'a>; 5] {
+    [Cell::Int(part_of as i64), Cell::unsigned(no.0), Cell::text(first), Cell::owned(values), Cell::owned(record)]
+}
+
+/// Gives each chunk of an own record to `each`.
+pub(crate) fn record_chunks<E>(
+    profile: &Profile,
+    mut each: impl FnMut(&str, [Cell<'_>; 5]) -> Result<(), E>,
+) -> Result<(), E> {
+    let all: Vec<(&Box<str>, &Write<Value>)> = profile.attributes.iter().collect();
+    let ends = ends(all.iter().map(|(name, write)| (*name, size(name, write.value.as_ref()))));
+    for range in ends.windows(2).map(|ends| &all[ends[0]..ends[1]]) {
+        let set = range.iter().filter_map(|(name, write)| Some((&***name, write.value.as_ref()?)));
+        let encoded = (jsonb::object(set), chunk_record(range.iter().copied()));
+        each(range[0].0, cells(PartOf::Record, profile.no, range[0].0, encoded))?;
+    }
+    Ok(())
+}
+
+/// The same of a view.
+pub(crate) fn view_chunks<E>(
+    root: ProfileNo,
+    view: &View,
+    mut each: impl FnMut(&str, [Cell<'_>; 5]) -> Result<(), E>,
+) -> Result<(), E> {
+    let all: Vec<(&Box<str>, &Value)> = view.attributes.iter().collect();
+    let ends = ends(all.iter().map(|(name, value)| (*name, size(name, Some(value)))));
+    for range in ends.windows(2).map(|ends| &all[ends[0]..ends[1]]) {
+        let set = range.iter().map(|(name, value)| (&***name, *value));
+        let encoded = (jsonb::object(set), chunk_record(std::iter::empty()));
+        each(range[0].0, cells(PartOf::View, root, range[0].0, encoded))?;
+    }
+    Ok(())
+}
+
+/// The writes of a chunk of an own record.
+pub(crate) fn read_record(cells: &[Cell<'_>]) -> Result<Writes, Damage> {
+    let (values, record) = parts(cells)?;
+    read_chunk_record(record, jsonb::read_object(values)?)
+}
+
+/// The values of a chunk of a view.
+pub(crate) fn read_view(cells: &[Cell<'_>]) -> Result<Vec<(Box<str>, Value)>, Damage> {
+    jsonb::read_object(parts(cells)?.0)
+}
+
+fn parts<'c>(cells: &'c [Cell<'_>]) -> Result<(&'c [u8], &'c [u8]), Damage> {
+    let mut row = Row::of(Family::Chunks, cells)?;
+    row.int()?;
+    row.int()?;
+    row.text()?;
+    Ok((row.blob()?, row.blob()?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeMap;
+
+    fn view(names: impl Iterator<Item = usize>) -> View {
+        let value = || Value::Text("x".repeat(40).into());
+        View {
+            attributes: names.map(|n| (format!("name-{n:05}").into(), value())).collect(),
+            platforms: BTreeMap::new(),
+        }
+    }
+
+    fn chunks(view: &View) -> BTreeMap<Box<str>, Vec<u8>> {
+        let mut chunks = BTreeMap::new();
+        let kept: Result<(), ()> = view_chunks(ProfileNo(1), view, |first, cells| {
+            let Cell::Blob(bytes) = &cells[3] else { return Err(()) };
+            chunks.insert(first.into(), bytes.to_vec());
+            Ok(())
+        });
+        assert_eq!(kept, Ok(()));
+        chunks
+    }
+
+    /// Fails if a chunk ends at a count or at a sum of bytes.
+    #[test]
+    fn a_small_change_of_a_large_view_changes_few_bytes() {
+        let before = chunks(&view(0..20_000));
+        for after in [view((0..20_000).filter(|n| *n != 7)), view((0..20_000).chain([99_999]))] {
+            let after = chunks(&after);
+            let changed = after.iter().filter(|(first, bytes)| before.get(*first) != Some(bytes));
+            let bytes: usize = changed.map(|(_, bytes)| bytes.len()).sum();
+            assert!(bytes <= 2 * CHUNK_BYTES_MAX, "{bytes} bytes");
+        }
+        assert!(before.values().all(|bytes| bytes.len() <= 2 * CHUNK_BYTES_MAX));
+    }
+
+    #[test]
+    fn what_is_small_is_not_divided() {
+        assert!(!is_large_view(&view(0..100)));
+        assert!(is_large_view(&view(0..1_000)));
+    }
+}

@@ -1,0 +1,217 @@
+//! Who may run: cores for the decisions that run, and room for the few of them that load much. A decision that runs long
+//! gives its core up between two elements and waits for its next turn, so that no workspace's import holds up another's,
+//! however many heavy ones there are.
+
+use super::lane::locked;
+use crate::engine::EngineError;
+use std::cell::Cell;
+use std::collections::VecDeque;
+use std::sync::Mutex;
+use std::sync::mpsc::{SyncSender, sync_channel};
+use std::time::{Duration, Instant};
+
+/// How long a decision runs before it gives its core to one that waits: long beside the cost of a change of threads,
+/// short beside the 100 ms that another workspace may be held up (behaviour.md 1.11.c).
+const SLICE: Duration = Duration::from_millis(4);
+/// Who has just come goes before who runs already, but for every so many: these go on, too.
+const FRESH_IN_A_ROW: u32 = 3;
+/// Decisions that may load more than a small one at a time: about 60 MB each at the most of a default workspace.
+const LARGE: usize = 2;
+/// Decisions that wait for that; beyond it they are answered as an overload.
+const LARGE_WAITING_MAX: usize = 16;
+
+thread_local! {
+    /// When this thread got its core.
+    static SINCE: Cell<Option<Instant>> = const { Cell::new(None) };
+}
+
+/// Places, and who waits for one.
+struct Places(Mutex<Waiting>);
+
+struct Waiting {
+    free: usize,
+    fresh: VecDeque<SyncSender<()>>,
+    running: VecDeque<SyncSender<()>>,
+    fresh_in_a_row: u32,
+}
+
+impl Places {
+    fn new(free: usize) -> Self {
+        let (fresh, running) = (VecDeque::new(), VecDeque::new());
+        Self(Mutex::new(Waiting { free, fresh, running, fresh_in_a_row: 0 }))
+    }
+
+    /// Waits for a place; false if as many wait already.
+    fn take(&self, is_fresh: bool, waiting_max: usize) -> bool {
+        let (grant, granted) = sync_channel(1);
+        {
+            let mut waiting = locked(&self.0);
+            if waiting.free > 0 {
+                waiting.free -= 1;
+                return true;
+            }
+            if waiting.fresh.len() + waiting.running.len() >= waiting_max {
+                return false;
+            }
+            let queue = if is_fresh { &mut waiting.fresh } else { &mut waiting.running };
+            queue.push_back(grant);
+        }
+        // The sender is dropped only when it has sent.
+        let _granted = granted.recv();
+        true
+    }
+
+    /// Gives a place to who waits longest, or back.
+    fn give(&self) {
+        let mut waiting = locked(&self.0);
+        let fresh_first = waiting.running.is_empty() || waiting.fresh_in_a_row < FRESH_IN_A_ROW;
+        let next = if fresh_first && let Some(next) = waiting.fresh.pop_front() {
+            waiting.fresh_in_a_row += 1;
+            Some(next)
+        } else {
+            waiting.fresh_in_a_row = 0;
+            waiting.running.pop_front().or_else(|| waiting.fresh.pop_front())
+        };
+        match next {
+            // It has room for one, and nobody else sends.
+            Some(next) => drop(next.send(())),
+            None => waiting.free += 1,
+        }
+    }
+
+    fn is_wanted(&self) -> bool {
+        let waiting = locked(&self.0);
+        !waiting.fresh.is_empty() || !waiting.running.is_empty()
+    }
+}
+
+/// The turns of all threads that decide.
+pub(crate) struct Turns {
+    cores: Places,
+    large: Places,
+}
+
+/// A core, until it is dropped.
+pub(crate) struct Core<'t>(&'t Turns);
+
+/// Room for a decision that loads much, until it is dropped.
+pub(crate) struct Large<'t>(&'t Turns);
+
+impl Turns {
+    pub(crate) fn new(cores: usize) -> Self {
+        Self { cores: Places::new(cores.max(1)), large: Places::new(LARGE) }
+    }
+
+    fn enter(&self, is_fresh: bool) {
+        self.cores.take(is_fresh, usize::MAX);
+        SINCE.set(Some(Instant::now()));
+    }
+
+    fn leave(&self) {
+        SINCE.set(None);
+        self.cores.give();
+    }
+
+    /// Waits for a core.
+    pub(crate) fn core(&self) -> Core<'_> {
+        self.enter(true);
+        Core(self)
+    }
+
+    /// Between two pieces of work of a thread that has a core: gives it to who waits, if it was had long enough. Of other
+    /// threads it asks nothing.
+    pub(crate) fn pause(&self) {
+        if SINCE.get().is_some_and(|since| since.elapsed() >= SLICE) {
+            if self.cores.is_wanted() {
+                self.leave();
+                self.enter(false);
+            } else {
+                SINCE.set(Some(Instant::now()));
+            }
+        }
+    }
+
+    /// Runs what waits for the disk, without the core that the thread has.
+    pub(crate) fn without_core<T>(&self, run: impl FnOnce() -> T) -> T {
+        if SINCE.get().is_none() {
+            return run();
+        }
+        self.leave();
+        let done = run();
+        self.enter(false);
+        done
+    }
+
+    /// Waits for room for a decision that loads much.
+    pub(crate) fn large(&self) -> Result<Large<'_>, EngineError> {
+        if self.without_core(|| self.large.take(true, LARGE_WAITING_MAX)) {
+            Ok(Large(self))
+        } else {
+            Err(EngineError::Overloaded)
+        }
+    }
+}
+
+impl Drop for Core<'_> {
+    fn drop(&mut self) {
+        self.0.leave();
+    }
+}
+
+impl Drop for Large<'_> {
+    fn drop(&mut self) {
+        self.0.large.give();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::Arc;
+    use std::sync::mpsc::channel;
+
+    fn waiting(places: &Places) -> usize {
+        let waiting = locked(&places.0);
+        waiting.fresh.len() + waiting.running.len()
+    }
+
+    /// Who waits is let in one by one, each after the one before is seen waiting.
+    fn order_of(comes: &[bool]) -> Vec<usize> {
+        let places = Arc::new(Places::new(1));
+        assert!(places.take(true, usize::MAX));
+        let (tell, told) = channel();
+        let mut threads = Vec::new();
+        for (n, is_fresh) in comes.iter().copied().enumerate() {
+            let (places, tell) = (places.clone(), tell.clone());
+            threads.push(std::thread::spawn({
+                let places = places.clone();
+                move || {
+                    places.take(is_fresh, usize::MAX);
+                    tell.send(n).unwrap();
+                    places.give();
+                }
+            }));
+            while waiting(&places) <= n {
+                std::thread::yield_now();
+            }
+        }
+        places.give();
+        threads.into_iter().for_each(|thread| thread.join().unwrap());
+        told.try_iter().collect()
+    }
+
+    /// Fails without `FRESH_IN_A_ROW`, or if those who run go first.
+    #[test]
+    fn who_comes_goes_before_who_runs_but_not_for_ever() {
+        assert_eq!(order_of(&[false, true, true, true, true, false]), [1, 2, 3, 0, 4, 5]);
+    }
+
+    #[test]
+    fn beyond_the_bound_nobody_waits() {
+        let places = Places::new(1);
+        assert!(places.take(true, 0));
+        assert!(!places.take(true, 0));
+        places.give();
+        assert!(places.take(true, 0));
+    }
+}
