@@ -12,7 +12,9 @@ mod postgres;
 mod proc;
 mod report;
 mod server;
+mod shares;
 mod window;
+pub(crate) mod worst;
 
 use anyhow::{Context, Result, bail};
 use std::path::PathBuf;
@@ -28,7 +30,8 @@ usage: cargo xtask bench import [--quick] [--seconds N] [--users N] [--dir D] [-
   --dir D      where the temporary data directories go (default: /var/tmp, else the system's); a disk, not tmpfs
   --binary F   a muster binary to measure instead of a fresh release build
   --only ...   of muster, postgres (G and N), noop, parse; the report is then printed only, not written to docs/benchmarks.md
-   or: cargo xtask bench console --help    pages of the console, and imports beside viewers of the live stream";
+   or: cargo xtask bench console --help    pages of the console, and imports beside viewers of the live stream
+   or: cargo xtask bench shares --help     one modest tenant beside heavy ones, on a small server if wished";
 
 /// What was asked for.
 #[derive(Debug)]
@@ -76,7 +79,7 @@ impl Options {
             quick: false,
             seconds: 0,
             users: 0,
-            dir: Some(PathBuf::from("/var/tmp")).filter(|dir| dir.is_dir()).unwrap_or_else(std::env::temp_dir),
+            dir: disk(),
             binary: None,
             parts: Parts::ALL,
             line: format!("cargo xtask bench import {}", args.join(" ")).trim_end().to_owned(),
@@ -128,6 +131,7 @@ pub(crate) fn run(args: &[String]) -> Result<()> {
     match args.split_first() {
         Some((command, [])) if command == "serve-noop" => noop::serve(),
         Some((command, rest)) if command == "console" => console::run(rest),
+        Some((command, rest)) if command == "shares" => shares::run(rest),
         Some((command, rest)) if command == "import" => {
             let options = Options::parse(rest)?;
             if cfg!(debug_assertions) {
@@ -137,6 +141,11 @@ pub(crate) fn run(args: &[String]) -> Result<()> {
         }
         _ => bail!("{USAGE}"),
     }
+}
+
+/// Where temporary data directories go if nobody says: a disk, where there is one.
+fn disk() -> PathBuf {
+    Some(PathBuf::from("/var/tmp")).filter(|dir| dir.is_dir()).unwrap_or_else(std::env::temp_dir)
 }
 
 /// Builds one package in release mode; the path of its executable.

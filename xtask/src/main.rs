@@ -1,6 +1,6 @@
 //! `cargo xtask`: the project's own chores. This file reads the command line and hands over; `stages` holds what
 //! `cargo xtask test` runs, `tidy` the rules about source text, `long` the long forms of tests, `bench` the
-//! measurements. Nothing depends on this crate.
+//! measurements and `bench/worst` the worst requests. Nothing depends on this crate.
 #![expect(clippy::print_stdout, reason = "a command line tool reports on standard output")]
 
 #[cfg(feature = "bench")]
@@ -22,6 +22,7 @@ cargo xtask laws [--cases N]       the property tests of the rules, long form
 cargo xtask durability [--rounds N]   kill and restart under load, long form, with its counter-proofs
 cargo xtask activation [--profiles N]   kinds become active under imports and kills, long form, with its figures
 cargo xtask bench WHAT ...         measurements; `cargo xtask bench` alone names them
+cargo xtask worst [--quick] [--only NAME,...]   the worst requests that are known, at n and 4n: none may cost more than its size
 cargo xtask help                   this text
 
 Environment:
@@ -50,7 +51,7 @@ fn dispatch(args: &[String]) -> anyhow::Result<bool> {
         "laws" => long::laws(&Repo::find()?, rest),
         "durability" => long::durability(&Repo::find()?, rest),
         "activation" => long::activation(&Repo::find()?, rest),
-        "bench" => bench(rest),
+        "bench" | "worst" => measure(command, rest),
         "help" | "--help" | "-h" => {
             print!("{HELP}{}", stages::help());
             Ok(true)
@@ -59,17 +60,20 @@ fn dispatch(args: &[String]) -> anyhow::Result<bool> {
     }
 }
 
-/// The benchmarks, in this process: it was built with them.
+/// The measurements, in this process: it was built with them.
 #[cfg(feature = "bench")]
-fn bench(args: &[String]) -> anyhow::Result<bool> {
+fn measure(command: &str, args: &[String]) -> anyhow::Result<bool> {
+    if command == "worst" {
+        return bench::worst::run(args);
+    }
     bench::run(args)?;
     Ok(true)
 }
 
-/// The benchmarks, by a build of this program that has them; optimised, because a slow generator measures itself.
+/// The measurements, by a build of this program that has them; optimised, because a slow generator measures itself.
 #[cfg(not(feature = "bench"))]
-fn bench(args: &[String]) -> anyhow::Result<bool> {
+fn measure(command: &str, args: &[String]) -> anyhow::Result<bool> {
     let repo = Repo::find()?;
-    let build = ["run", "--quiet", "--release", "--locked", "-p", "xtask", "--features", "bench", "--", "bench"];
+    let build = ["run", "--quiet", "--release", "--locked", "-p", "xtask", "--features", "bench", "--", command];
     repo::succeeds(repo.cargo(&build).args(args))
 }

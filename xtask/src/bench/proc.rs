@@ -78,6 +78,11 @@ pub(crate) fn memory(pid: u32) -> Result<(u64, u64)> {
     Ok((field(&path, "VmRSS:")? * 1024, field(&path, "VmHWM:")? * 1024))
 }
 
+/// Lets the highest resident memory of a process be counted from now on.
+pub(crate) fn forget_peak(pid: u32) -> Result<()> {
+    fs::write(format!("/proc/{pid}/clear_refs"), "5").with_context(|| format!("process {pid} is gone"))
+}
+
 fn field(path: &str, name: &str) -> Result<u64> {
     let text = fs::read_to_string(path).with_context(|| format!("{path} is not readable"))?;
     let line =

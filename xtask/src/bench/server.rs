@@ -40,6 +40,15 @@ impl Server {
         Self::spawn(command, &log)
     }
 
+    /// The same under what a shell does before it becomes the server: a control group, limits of the process.
+    pub(crate) fn confined(binary: &Path, data: &Path, before: &str) -> Result<Self> {
+        let mut command = Command::new("sh");
+        command.arg("-c").arg(format!("{before}\nexec \"$0\" \"$@\"")).arg(binary);
+        command.args(["serve", "--listen", "127.0.0.1:0", "--data-dir"]).arg(data);
+        command.env("MUSTER_ADMIN_TOKEN", ADMIN).stdin(Stdio::null());
+        Self::spawn(command, &data.with_extension("stderr"))
+    }
+
     /// Starts the no-op server of the same HTTP stack; it is this program under another subcommand.
     pub(crate) fn noop(scratch: &Path) -> Result<Self> {
         let mut command = Command::new(std::env::current_exe().context("the path of this program is not known")?);
@@ -89,6 +98,11 @@ impl Server {
         proc::usage(self.pid())
     }
 
+    /// How the process ended, if it did by itself.
+    pub(crate) fn ended(&mut self) -> Result<Option<String>> {
+        Ok(self.child.try_wait()?.map(|status| status.to_string()))
+    }
+
     /// SIGTERM, then waits for exit code 0.
     pub(crate) fn stop(mut self) -> Result<()> {
         drop(self.child.stdin.take());
@@ -115,12 +129,18 @@ impl Server {
 
     /// Makes a workspace without limits and with identity resolution by customer id, mobile and email.
     pub(crate) fn workspace(&self, id: &str, users: u64) -> Result<Workspace> {
+        let made = self.plain_workspace(id, users)?;
+        let kinds = json!([{"kind": "customer_id"}, {"kind": "mobile"}, {"kind": "email"}]);
+        self.manage("PUT", &format!("/workspaces/{id}/identity"), &json!({"enabled": true, "identifiers": kinds}))?;
+        Ok(made)
+    }
+
+    /// Makes a workspace without limits of rate, where the customer id alone identifies.
+    pub(crate) fn plain_workspace(&self, id: &str, users: u64) -> Result<Workspace> {
         let made = self.manage("POST", "/workspaces", &json!({"name": id, "id": id}))?;
         let key = made["data_api_key"].as_str().context("the new workspace's answer has no data_api_key")?;
         let limits = json!({"users_per_minute": 0, "events_per_minute": 0, "devices_per_minute": 0});
         self.manage("PATCH", &format!("/workspaces/{id}"), &json!({"limits": limits}))?;
-        let kinds = json!([{"kind": "customer_id"}, {"kind": "mobile"}, {"kind": "email"}]);
-        self.manage("PUT", &format!("/workspaces/{id}/identity"), &json!({"enabled": true, "identifiers": kinds}))?;
         Ok(Workspace { id: id.to_owned(), key: key.to_owned(), world: Arc::new(World::new(users)) })
     }
 

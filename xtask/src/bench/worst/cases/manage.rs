@@ -1,0 +1,188 @@
+//! Requests of the management API and Delete Users whose bodies are small and whose work is not: what they are about is
+//! stored in the size that is measured.
+
+use super::super::super::window::check_interrupted;
+use super::super::caller::send;
+use super::super::case::Case;
+use super::super::place::Place;
+use super::super::things::{USUAL, kinds, known_by, lone_hub, meets, others, user};
+use anyhow::{Context, Result, bail};
+use serde_json::{Value as Json, json};
+use std::time::{Duration, Instant};
+
+/// The members that a profile comes to beside its root: nearly the most that there may be.
+const MEMBERS: usize = 990;
+/// Users that a preview copies: a sixth of the most that it takes.
+const PREVIEWED: usize = 8_000;
+/// How long a job in the background may take, and how often it is looked at.
+const JOB_PATIENCE: Duration = Duration::from_secs(120);
+const JOB_GLANCE: Duration = Duration::from_millis(5);
+
+pub(super) fn cases() -> Vec<Case> {
+    let mut cases = trees();
+    cases.extend(reads());
+    cases.push(
+        Case::calls("manage: a replay of many entries", 4_000, quarantine, |place, _| {
+            let job = place.manage("POST", "/quarantine/replay", &json!({}))?;
+            let id = job["job_id"].as_str().context("no job was named")?.to_owned();
+            finished(place, &id)
+        })
+        .in_background(),
+    );
+    cases.push(Case::calls("delete users: one of a flat profile", MEMBERS, flat, |place, _| delete(place, "h")));
+    cases
+}
+
+/// A hub and so many users that were joined to it one by one.
+fn flat(place: &Place<'_>, n: usize) -> Result<()> {
+    place.identity(&kinds(&USUAL, &[], 1_000))?;
+    lone_hub(place)?;
+    others(place, n)?;
+    place.store_in(100, (0..n).map(|at| meets("hub", &format!("x{at}"))))
+}
+
+/// A profile in which each of so many members stands below the next.
+fn chain(place: &Place<'_>, n: usize) -> Result<()> {
+    let mut settings = kinds(&USUAL, &[], 1_000);
+    settings["survivor"] = json!({"rule": "first_seen"});
+    place.identity(&settings)?;
+    let element = |at: usize| {
+        let seen = format!("2020-01-01T00:{:02}:{:02}.000Z", at / 60, at % 60);
+        known_by(&json!({"email": format!("e{at}"), "mobile": format!("m{at}"), "first_seen": seen}))
+    };
+    place.store((0..n).map(element))?;
+    place.store_in(100, (0..n - 1).rev().map(|at| meets(&format!("e{at}"), &format!("m{}", at + 1))))
+}
+
+/// Two profiles of half as many members each that a review stands between.
+fn two_trees(place: &Place<'_>, n: usize) -> Result<()> {
+    place.identity(&kinds(&USUAL, &[], 1_000))?;
+    place.store([user("h0", &json!({"email": "hub0"})), user("h1", &json!({"email": "hub1"}))])?;
+    others(place, n)?;
+    place.store_in(100, (0..n).map(|at| meets(&format!("hub{}", at % 2), &format!("x{at}"))))?;
+    place.identity(&kinds(&USUAL, &["customer_id"], 1_000))?;
+    place.store([user("h0", &json!({"email": "hub1"}))])
+}
+
+fn revert(place: &Place<'_>, list_at: impl Fn(usize) -> usize) -> Result<()> {
+    let merges = place.ids("merges")?;
+    let id = merges.get(list_at(merges.len())).context("nothing was merged")?;
+    place.manage("POST", &format!("/merges/{id}/revert"), &json!({})).map(drop)
+}
+
+fn decide(place: &Place<'_>, decision: &str) -> Result<()> {
+    let reviews = place.ids("reviews")?;
+    let id = reviews.first().context("there is no review")?;
+    place.manage("POST", &format!("/reviews/{id}"), &json!({"decision": decision})).map(drop)
+}
+
+fn trees() -> Vec<Case> {
+    vec![
+        Case::calls("manage: the last merge of a flat profile is reverted", MEMBERS, flat, |place, _| {
+            revert(place, |_| 0)
+        }),
+        Case::calls("manage: the first merge of a flat profile is reverted", MEMBERS, flat, |place, _| {
+            revert(place, |merges| merges - 1)
+        }),
+        Case::calls("manage: the last merge of a chain is reverted", MEMBERS, chain, |place, _| revert(place, |_| 0)),
+        Case::calls("manage: the middle merge of a chain is reverted", MEMBERS, chain, |place, _| {
+            revert(place, |merges| merges / 2)
+        }),
+        Case::calls("manage: a review between two large profiles is decided, merge", MEMBERS, two_trees, |place, _| {
+            decide(place, "merge")
+        }),
+        Case::calls(
+            "manage: a review between two large profiles is decided, keep apart",
+            MEMBERS,
+            two_trees,
+            |place, _| decide(place, "keep_apart"),
+        ),
+    ]
+}
+
+fn reads() -> Vec<Case> {
+    let preview =
+        |place: &Place<'_>, _: usize| place.manage("POST", "/identity/preview", &kinds(&USUAL, &[], 50)).map(drop);
+    let lookup =
+        |place: &Place<'_>, _: usize| place.manage("POST", "/users/lookup", &json!({"value": "a@b"})).map(drop);
+    let replacing = |place: &Place<'_>, n: usize| -> Result<()> {
+        place.identity(&kinds(&USUAL, &[], 50))?;
+        place.store((0..n).map(|at| known_by(&json!({"mobile": format!("m{at}")}))))?;
+        // Each takes the value from nobody, and gives it up for another.
+        let turns = (0..n).flat_map(|at| {
+            let with = |email: &str| known_by(&json!({"mobile": format!("m{at}"), "email": email}));
+            [with("a@b"), with(&format!("own{at}"))]
+        });
+        place.store(turns)
+    };
+    vec![
+        Case::calls("manage: a preview of one value that all hold", PREVIEWED, one_value, preview),
+        Case::calls("manage: a preview of pairs", PREVIEWED, in_pairs, preview),
+        Case::calls("manage: a lookup of a value that many held", 2_000, replacing, lookup),
+        Case::calls("manage: a user of a flat profile", MEMBERS, flat, |place, _| {
+            place.manage("POST", "/users/find", &json!({"kind": "email", "value": "hub"})).map(drop)
+        }),
+        Case::calls("manage: a user of a chain", MEMBERS, chain, |place, _| {
+            place.manage("POST", "/users/find", &json!({"kind": "email", "value": "e0"})).map(drop)
+        }),
+        Case::calls("manage: the merges of a chain", MEMBERS, chain, |place, _| place.ids("merges").map(drop)),
+        Case::calls("manage: both sides of a merge in a chain", MEMBERS, chain, |place, _| {
+            let merges = place.ids("merges")?;
+            let id = merges.get(merges.len() / 2).context("nothing was merged")?;
+            place.manage("GET", &format!("/merges/{id}/before"), &Json::Null).map(drop)
+        }),
+    ]
+}
+
+fn one_value(place: &Place<'_>, n: usize) -> Result<()> {
+    place.identity(&kinds(&USUAL[..2], &[], 50))?;
+    place.store((0..n).map(|at| user(&format!("c{at}"), &json!({"email": "a@b"}))))
+}
+
+fn in_pairs(place: &Place<'_>, n: usize) -> Result<()> {
+    place.identity(&kinds(&USUAL[..2], &[], 50))?;
+    place.store((0..n).map(|at| user(&format!("c{at}"), &json!({"email": format!("e{}", at / 2)}))))
+}
+
+/// So many entries of devices whose users exist since.
+fn quarantine(place: &Place<'_>, n: usize) -> Result<()> {
+    let device = |at: usize| {
+        let attributes = json!({"platform": "iOS", "push_id": format!("p{at}")});
+        let (id, of) = (format!("d{at}"), format!("u{}", at % 100));
+        json!({"type": "device", "customer_id": of, "device_id": id, "attributes": attributes})
+    };
+    let head = place.server.lane(place.workspace).head;
+    for from in (0..n).step_by(1_000) {
+        let elements: Vec<Json> = (from..(from + 1_000).min(n)).map(device).collect();
+        let body = json!({"type": "transition", "elements": elements}).to_string();
+        let answer = send(place.server.addr, &head, body.as_bytes())?;
+        if answer.status != 200 {
+            bail!("what a case prepares was answered {}", answer.status);
+        }
+    }
+    place.store((0..100).map(|at| user(&format!("u{at}"), &json!({}))))
+}
+
+/// Waits for the end of a job.
+fn finished(place: &Place<'_>, job: &str) -> Result<()> {
+    let began = Instant::now();
+    while began.elapsed() < JOB_PATIENCE {
+        check_interrupted()?;
+        let state = place.manage("GET", &format!("/jobs/{job}"), &Json::Null)?;
+        if state["state"] != "running" {
+            return Ok(());
+        }
+        std::thread::sleep(JOB_GLANCE);
+    }
+    bail!("the job did not end")
+}
+
+/// Delete Users of one of them.
+fn delete(place: &Place<'_>, id: &str) -> Result<()> {
+    let path = format!("/v1/transition/{}", place.workspace.id);
+    let called = format!("/v1/customer/delete?app_id={}", place.workspace.id);
+    let head = place.server.lane(place.workspace).head.replacen(&path, &called, 1);
+    let body = json!({"identity_type": "customer_id", "identity_value": id}).to_string();
+    let answer = send(place.server.addr, &head, body.as_bytes())?;
+    if answer.status == 200 { Ok(()) } else { bail!("deleting was answered {}", answer.status) }
+}

@@ -1,0 +1,170 @@
+//! Owns the measuring of one case: what it shares is prepared once and copied for every request, so that each finds the
+//! same on a server that has just been started and holds nothing else in memory.
+
+use super::super::proc;
+use super::super::server::{Server, Workspace};
+use super::caller::{Answer, send};
+use super::case::{Act, Case};
+use super::place::Place;
+use anyhow::{Context, Result};
+use std::fs;
+use std::path::Path;
+use std::time::Instant;
+
+/// The workspace of every case.
+const ID: &str = "WORST";
+/// Requests of one element before the measured one: the first finds cold caches, the better one is the fixed cost.
+const WARM: usize = 2;
+/// Who takes longer, in seconds, is measured once: the median of three would not tell more.
+const LONG: f64 = 5.0;
+const MIB: f64 = 1_048_576.0;
+
+/// What a request came to.
+#[derive(Clone, Debug)]
+pub(super) struct Measured {
+    /// Seconds of a request that touches the same once.
+    pub(super) one: f64,
+    pub(super) seconds: f64,
+    /// How much the server grew at most while it worked on it.
+    pub(super) growth_mib: f64,
+    /// What was answered, in a few words.
+    pub(super) answer: String,
+}
+
+/// A request of n elements, and one of four times as many.
+#[derive(Debug)]
+pub(super) struct Pair {
+    pub(super) n: usize,
+    pub(super) four: usize,
+    /// Of the larger one's body.
+    pub(super) bytes: usize,
+    pub(super) small: Measured,
+    pub(super) large: Measured,
+}
+
+/// Measures a case in `folder`, which is made.
+pub(super) fn pair(case: &Case, binary: &Path, folder: &Path, rounds: usize) -> Result<Pair> {
+    let (n, four) = case.sizes();
+    let stored = Stored { case, binary, folder };
+    let small = stored.prepare("small", n)?;
+    let large = if case.grows { Some(stored.prepare("large", four)?) } else { None };
+    let small_run = stored.median("small", &small, n, rounds)?;
+    let large_run = match &large {
+        Some(workspace) => stored.median("large", workspace, four, rounds)?,
+        None => stored.median("small", &small, four, rounds)?,
+    };
+    Ok(Pair { n, four, bytes: case.bytes(four), small: small_run, large: large_run })
+}
+
+/// Where a case keeps what it has prepared.
+struct Stored<'c> {
+    case: &'c Case,
+    binary: &'c Path,
+    folder: &'c Path,
+}
+
+impl Stored<'_> {
+    /// Fills a data directory of this name, and stops its server.
+    fn prepare(&self, name: &str, n: usize) -> Result<Workspace> {
+        fs::create_dir_all(self.folder)?;
+        let server = Server::muster(self.binary, &self.folder.join(name))?;
+        let workspace = Place::make(&server, ID)?;
+        let place = Place { server: &server, workspace: &workspace };
+        (self.case.prepare)(&place, n).context("preparing it failed")?;
+        server.stop()?;
+        Ok(workspace)
+    }
+
+    /// The run in the middle, by time; with the largest growth of all.
+    fn median(&self, name: &str, workspace: &Workspace, n: usize, rounds: usize) -> Result<Measured> {
+        let mut runs = Vec::new();
+        for _ in 0..rounds {
+            let run = self.once(name, workspace, n)?;
+            let is_long = run.seconds > LONG;
+            runs.push(run);
+            if is_long {
+                break;
+            }
+        }
+        runs.sort_by(|a, b| a.seconds.total_cmp(&b.seconds));
+        let growth_mib = runs.iter().map(|run| run.growth_mib).fold(0.0, f64::max);
+        let middle = runs.get(runs.len() / 2).context("no run was made")?.clone();
+        Ok(Measured { growth_mib, ..middle })
+    }
+
+    /// One request of n elements on a fresh copy.
+    fn once(&self, name: &str, workspace: &Workspace, n: usize) -> Result<Measured> {
+        let run = self.folder.join("run");
+        copy(&self.folder.join(name), &run)?;
+        let server = Server::muster(self.binary, &run)?;
+        let place = Place { server: &server, workspace };
+        let mut one = f64::INFINITY;
+        for turn in 0..WARM {
+            one = one.min(self.fixed(&place, turn)?);
+        }
+        let caught = match &self.case.before {
+            Some(before) => before(&place)?,
+            None => true,
+        };
+        proc::forget_peak(server.pid())?;
+        let (resident, _) = proc::memory(server.pid())?;
+        let (seconds, answer) = self.act(&place, n)?;
+        let (_, peak) = proc::memory(server.pid())?;
+        // What is measured now is of no interest: nothing of it is kept.
+        server.kill()?;
+        fs::remove_dir_all(&run)?;
+        let answer = if caught { answer } else { format!("{answer}; the moment was missed") };
+        Ok(Measured { one, seconds, growth_mib: peak.saturating_sub(resident) as f64 / MIB, answer })
+    }
+
+    /// The seconds of what does not depend on n.
+    fn fixed(&self, place: &Place<'_>, turn: usize) -> Result<f64> {
+        if let Act::Calls(_) = &self.case.act {
+            let began = Instant::now();
+            place.manage("GET", "/stats", &serde_json::Value::Null)?;
+            return Ok(began.elapsed().as_secs_f64());
+        }
+        Ok(self.import(place, 1, turn)?.seconds)
+    }
+
+    /// What is measured: its seconds, and what was answered.
+    fn act(&self, place: &Place<'_>, n: usize) -> Result<(f64, String)> {
+        if let Act::Calls(calls) = &self.case.act {
+            let began = Instant::now();
+            calls(place, n)?;
+            return Ok((began.elapsed().as_secs_f64(), "done".to_owned()));
+        }
+        let Answer { status, outcomes, seconds } = self.import(place, n, WARM)?;
+        let answer = if status == 0 { "no answer".to_owned() } else { format!("{status} {outcomes}") };
+        Ok((seconds, answer.trim().to_owned()))
+    }
+
+    /// The request of this turn.
+    fn import(&self, place: &Place<'_>, n: usize, turn: usize) -> Result<Answer> {
+        let lane = place.server.lane(place.workspace);
+        let line = format!("{} HTTP/1.1\r\n", self.case.query);
+        let mut head = lane.head.replacen(" HTTP/1.1\r\n", &line, 1);
+        head.push_str(self.case.headers);
+        if self.case.is_recorded {
+            head.push_str(&format!("Idempotency-Key: turn-{turn}\r\n"));
+        }
+        send(lane.addr, &head, self.case.body(n).as_bytes())
+    }
+}
+
+/// Copies a folder with all that is in it.
+fn copy(from: &Path, to: &Path) -> Result<()> {
+    fs::create_dir(to).with_context(|| format!("cannot make {}", to.display()))?;
+    for entry in fs::read_dir(from)? {
+        let entry = entry?;
+        let place = to.join(entry.file_name());
+        if entry.file_type()?.is_dir() {
+            copy(&entry.path(), &place)?;
+        } else {
+            fs::copy(entry.path(), &place)?;
+        }
+    }
+    // A data directory that others may read is refused by a server that cares.
+    fs::set_permissions(to, fs::metadata(from)?.permissions())?;
+    Ok(())
+}
