@@ -6,9 +6,9 @@ use crate::budget::{Room, Share};
 use crate::callers::{Caller, Callers, Scope, Scopes};
 use crate::clock::Random;
 use crate::console::session::{Refusals, Sessions};
+use crate::fair_places::FairPlaces;
 use crate::limits::{
-    BODY_DEADLINE, DRAINS_MAX, MANAGEMENT_READS_MAX, STALE_ROUNDS_MAX, STOPPING_BODY_TIME, TOKEN_LENGTH_MIN,
-    WORKSPACES_OPEN_MAX,
+    BODY_DEADLINE, DRAINS_MAX, MANAGEMENT_READS_MAX, STALE_ROUNDS_MAX, TOKEN_LENGTH_MIN, WORKSPACES_OPEN_MAX,
 };
 use crate::lockout::Lockout;
 use crate::people::People;
@@ -27,7 +27,6 @@ use muster_core::time::{Clock, Timestamp};
 use muster_store::engine::{Created, Engine, EngineError, KeyRecord, Trouble, Workspace, apply};
 use muster_store::memory::Memory;
 use muster_store::sqlite::{Sqlite, SqliteOptions};
-use muster_wire::data::failure::Failure;
 use muster_wire::manage::settings::WorkspaceSettings;
 use muster_wire::manage::token::GIVEN_NAMES;
 use std::net::IpAddr;
@@ -80,6 +79,8 @@ pub struct Options {
     pub hosts: Option<Vec<String>>,
     /// `/metrics` has a listener of its own and is not served here.
     pub metrics_elsewhere: bool,
+    /// The management API and the console have a listener of their own and are not served on the main one.
+    pub manage_elsewhere: bool,
     /// How long a client may take to send a body.
     pub body_deadline: Duration,
     /// Reading calls of the management API at a time.
@@ -102,6 +103,7 @@ impl Options {
             trusted_proxies: Vec::new(),
             hosts: None,
             metrics_elsewhere: false,
+            manage_elsewhere: false,
             body_deadline: BODY_DEADLINE,
             management_reads: MANAGEMENT_READS_MAX,
             workspaces_open: WORKSPACES_OPEN_MAX,
@@ -119,16 +121,17 @@ pub struct App {
     pub(crate) trusted_proxies: Vec<IpNet>,
     pub(crate) hosts: Option<Vec<String>>,
     pub(crate) metrics_elsewhere: bool,
+    pub(crate) manage_elsewhere: bool,
     pub(crate) body_deadline: Duration,
     pub(crate) room: Room,
     /// Places of refused requests whose rest is read on.
     pub(crate) drains: Arc<Semaphore>,
     /// The share of what is about no workspace.
-    outside: Share,
+    pub(crate) outside: Share,
     pub(crate) callers: Callers,
     pub(crate) lockout: Lockout,
     pub(crate) telemetry: Telemetry,
-    pub(crate) management_reads: Arc<Semaphore>,
+    pub(crate) management_reads: Arc<FairPlaces>,
     pub(crate) activations: activation::Running,
     pub(crate) replays: Jobs,
     pub(crate) people: People,
@@ -235,13 +238,14 @@ impl App {
             trusted_proxies: options.trusted_proxies,
             hosts: options.hosts,
             metrics_elsewhere: options.metrics_elsewhere,
+            manage_elsewhere: options.manage_elsewhere,
             body_deadline: options.body_deadline,
             room,
             drains: Arc::new(Semaphore::new(DRAINS_MAX)),
             outside: Share::default(),
             callers,
             lockout: Lockout::default(),
-            management_reads: Arc::new(Semaphore::new(options.management_reads)),
+            management_reads: FairPlaces::new(options.management_reads),
             activations: activation::Running::default(),
             replays: Jobs::default(),
             people: People::default(),
@@ -314,30 +318,6 @@ impl App {
     /// One workspace's settings.
     pub fn workspace(&self, id: &str) -> Option<Arc<Entry>> {
         self.workspaces.get(id)
-    }
-
-    /// Has a client send its body in time: within the deadline, and soon where the server stops.
-    ///
-    /// # Errors
-    /// [`Failure::Timeout`]; those of the reading.
-    pub(crate) async fn in_time<T>(&self, reading: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
-        let stopping = async {
-            self.watching.ended().await;
-            tokio::time::sleep(STOPPING_BODY_TIME).await;
-        };
-        tokio::select! {
-            biased;
-            read = reading => read,
-            () = stopping => Err(Failure::Timeout),
-            () = tokio::time::sleep(self.body_deadline) => Err(Failure::Timeout),
-        }
-    }
-
-    /// The share of memory that a body is charged to: that of the workspace that its call is about, or the one of calls
-    /// about none.
-    pub(crate) fn share_of(&self, workspace: Option<impl AsRef<str>>) -> Share {
-        let entry = workspace.and_then(|id| self.workspaces.get(id.as_ref()));
-        entry.map_or_else(|| self.outside.clone(), |entry| entry.lane.share.clone())
     }
 
     /// From now on `/readyz` fails: the process is about to stop.
@@ -493,6 +473,7 @@ pub(crate) fn unknown_entry(id: &WorkspaceId, now: Timestamp) -> Workspace {
     Workspace { id: id.clone(), created_at: now, revision: 1, settings, keys: Vec::new() }
 }
 
+mod bodies;
 mod stopped;
 #[cfg(test)]
 mod tests;

@@ -11,12 +11,12 @@ pub(crate) mod socket;
 pub(crate) mod table;
 
 use crate::limits::{
-    ANSWER_TIME_MAX, CONNECTION_AGE_MAX, FIRST_REQUEST_TIMEOUT, HEADER_TIMEOUT, IDLE_TIMEOUT, WRITE_TIMEOUT,
+    ANSWER_TIME_MAX, CONNECTION_AGE_MAX, FIRST_REQUEST_TIMEOUT, HEADER_TIMEOUT, IDLE_TIMEOUT, LIVE_CHECK_PERIOD,
+    WRITE_TIMEOUT,
 };
 use answer::Stream;
 use std::net::{IpAddr, Ipv6Addr};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
-use std::task::Waker;
 use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::time::Instant;
@@ -44,10 +44,10 @@ impl Default for Deadlines {
 }
 
 impl Deadlines {
-    /// How often it is looked whether one has passed: a quarter of the shortest.
+    /// How often it is looked whether one has passed: a quarter of the shortest, and often enough for viewers that left.
     fn period(&self) -> Duration {
         let shortest = [self.head, self.idle, self.write, self.answer, self.age].into_iter().min();
-        shortest.unwrap_or(self.head).max(Duration::from_millis(4)) / 4
+        (shortest.unwrap_or(self.head).max(Duration::from_millis(4)) / 4).min(LIVE_CHECK_PERIOD)
     }
 }
 
@@ -85,8 +85,6 @@ struct State {
     head_since: Option<Instant>,
     /// A body was left unread, so that more may come that nobody wants.
     leaves_body: bool,
-    /// Who waits to read on when the answer is sent.
-    reader: Option<Waker>,
 }
 
 impl Connection {
@@ -100,7 +98,6 @@ impl Connection {
             idle_since: now,
             head_since: None,
             leaves_body: false,
-            reader: None,
         };
         Self { network, deadlines, state: Mutex::new(state), gives_way: Notify::new() }
     }
@@ -130,11 +127,6 @@ impl Connection {
         if state.streams.is_empty() {
             state.idle_since = Instant::now();
         }
-        let reader = state.reader.take();
-        drop(state);
-        if let Some(reader) = reader {
-            reader.wake();
-        }
     }
 
     /// Bytes came.
@@ -145,21 +137,15 @@ impl Connection {
         }
     }
 
-    /// The client has sent its last byte. True if the reader need not know yet: it waits for an answer, and gets it
-    /// (behaviour.md 1.11.e). The reader is woken when the answer is sent.
-    pub(crate) fn finished_sending(&self, reader: &Waker) -> bool {
-        let streams = self.streams();
-        let mut state = self.state();
-        let hides = !state.is_http2 && streams.iter().any(|stream| stream.waits_for_answer());
-        if hides {
-            state.reader = Some(reader.clone());
-        }
-        hides
-    }
-
     /// The requests under way. Whoever holds one must not hold the state: it asks for it when it ends.
     fn streams(&self) -> Vec<Arc<Stream>> {
         self.state().streams.iter().filter_map(Weak::upgrade).collect()
+    }
+
+    /// Whether it carries an answer that has no end, over HTTP/1: of those nobody else learns that the client is gone.
+    pub(crate) fn is_watching(&self) -> bool {
+        let streams = self.streams();
+        !self.state().is_http2 && streams.iter().any(|stream| stream.is_endless())
     }
 
     /// A body was left unread.

@@ -5,6 +5,7 @@ pub(crate) mod body;
 pub(crate) mod envelope;
 pub(crate) mod guard;
 mod delete;
+mod framing;
 mod health;
 mod import;
 pub(crate) mod manage;
@@ -16,7 +17,7 @@ use axum::Router;
 use axum::body::Body;
 use axum::extract::{ConnectInfo, Extension, Request, State};
 use axum::http::uri::{PathAndQuery, Uri};
-use axum::http::{HeaderValue, Version, header};
+use axum::http::{HeaderValue, Method, StatusCode, Version, header};
 use axum::middleware::map_response;
 use axum::response::Response;
 use axum::routing::{MethodRouter, delete, get, patch, post, put};
@@ -131,10 +132,24 @@ pub fn console_listed() -> Vec<(&'static str, &'static str)> {
     crate::console::routes().into_iter().map(|(method, path, _)| (method, path)).collect()
 }
 
-/// The service of the whole server.
+/// The service of the main listener: everything, but for what has a listener of its own.
 pub fn router(app: Arc<App>) -> Router {
+    let elsewhere = app.manage_elsewhere;
+    of_calls(app, |path, of_console| !(elsewhere && (of_console || is_management(path))))
+}
+
+/// The service of a listener for the management API and the console.
+pub fn manage_router(app: Arc<App>) -> Router {
+    of_calls(app, |path, of_console| of_console || is_management(path) || ["/healthz", "/readyz"].contains(&path))
+}
+
+/// The service of those calls that are wanted, by their path and whether they are the console's.
+fn of_calls(app: Arc<App>, is_wanted: impl Fn(&str, bool) -> bool) -> Router {
     let mut calls = Router::new();
-    for (_, path, handler) in routes().into_iter().chain(crate::console::routes()) {
+    let own = routes().into_iter().map(|listed| (listed, false));
+    let console = crate::console::routes().into_iter().map(|listed| (listed, true));
+    for ((_, path, handler), _) in own.chain(console).filter(|((_, path, _), is_console)| is_wanted(path, *is_console))
+    {
         let layered = handler.route_layer(map_response(move |response| with_template(path, response)));
         calls = calls.route(path, layered.route_layer(Extension(Template(path))));
     }
@@ -175,7 +190,11 @@ async fn front(State(Front { app, calls }): State<Front>, request: Request) -> R
     let (body, left) = body::Drained::new(body, rest, Arc::clone(&app.drains));
     let outgoing = Outgoing::default();
     head.extensions.insert(outgoing.clone());
-    let mut response = if is_host_allowed(&app, &head) {
+    let is_plain = framing::is_plain(&head, connection.is_some());
+    let mut response = if !is_plain {
+        drop(body);
+        not_plain()
+    } else if is_host_allowed(&app, &head) {
         let path = head.uri.path().to_owned();
         let request = Request::from_parts(head, Body::new(body));
         // A handler that panics is a bug, and costs this one request alone (behaviour.md 1.11).
@@ -189,7 +208,8 @@ async fn front(State(Front { app, calls }): State<Front>, request: Request) -> R
     };
     response = outgoing.pass(response).await;
     // A connection whose rest is not read to its end cannot be used again, and the client must know.
-    if left.load(Ordering::Acquire) && rest != body::Rest::ReadOn && version <= Version::HTTP_11 {
+    let is_left = left.load(Ordering::Acquire) && rest != body::Rest::ReadOn;
+    if (is_left || !is_plain) && version <= Version::HTTP_11 {
         response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
         if let Some(connection) = connection {
             connection.leaves_body();
@@ -203,7 +223,7 @@ async fn front(State(Front { app, calls }): State<Front>, request: Request) -> R
         if let Some(story) = story {
             story.end(response.status().as_u16(), micros, now.at);
         }
-        note(&app, &response, method.as_str(), micros);
+        note(&app, &response, known_method(&method), micros);
     });
     let _panicked = catch_unwind(told);
     response
@@ -256,6 +276,19 @@ fn is_host_allowed(app: &App, head: &axum::http::request::Parts) -> bool {
     allowed.iter().any(|known| known.eq_ignore_ascii_case(name))
 }
 
+/// A head that two servers may read in two ways: what follows it on the connection is believed no more.
+fn not_plain() -> Response {
+    let mut response = Response::default();
+    *response.status_mut() = StatusCode::BAD_REQUEST;
+    response
+}
+
+/// The method, if it is one that is known: any other is text of a client (invariant 7).
+fn known_method(method: &Method) -> &'static str {
+    let known = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "CONNECT", "TRACE"];
+    known.into_iter().find(|known| method.as_str() == *known).unwrap_or("other")
+}
+
 fn host_refused(app: &App, path: &str) -> Response {
     if path.starts_with("/v1") {
         return envelope::refusal(app, Api::Unknown, &Failure::AddressRefused, None);
@@ -298,6 +331,13 @@ fn is_management(path: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    // Fails when `known_method` gives the method out as it is.
+    #[test]
+    fn a_method_that_is_not_known_is_not_told() {
+        assert_eq!(known_method(&Method::PATCH), "PATCH");
+        assert_eq!(known_method(&Method::from_bytes(b"X-SECRET").unwrap()), "other");
+    }
 
     #[test]
     fn repeated_and_trailing_slashes_are_taken_out_and_the_query_stays() {

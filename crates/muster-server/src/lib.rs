@@ -14,6 +14,7 @@ pub mod workspaces;
 mod callers;
 mod lockout;
 mod budget;
+mod fair_places;
 pub mod telemetry;
 mod ingest;
 mod replays;

@@ -76,6 +76,8 @@ pub const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
 pub const WRITE_TIMEOUT: Duration = Duration::from_secs(30);
 /// Connections at a time over the listener of `/metrics`: a few collectors, some of which forget to close.
 pub const METRICS_CONNECTIONS_MAX: usize = 64;
+/// Connections at a time over a listener for the management API and the console: people and their tools.
+pub const MANAGE_CONNECTIONS_MAX: usize = 256;
 /// Reading calls of the management API at a time, from the token to the last byte of the answer: each may hold a page of
 /// large items (some MB) and a reader of the storage. Beyond it they are answered 503.
 pub const MANAGEMENT_READS_MAX: usize = 32;
@@ -199,8 +201,12 @@ pub const SIGN_IN_ADDRESSES_MAX: usize = 100;
 pub const SIGN_IN_RECORD_MS: i64 = 60_000;
 /// Records of the audit log of a workspace that are looked through for who made its keys: the newest, some megabytes.
 pub const KEY_AUDIT_LOOK_MAX: usize = 5_000;
-/// Sessions of the console at a time; the one used least lately gives way.
-pub const SESSIONS_MAX: usize = 1_000;
+/// Sessions of the console at a time: two megabytes.
+pub const SESSIONS_MAX: usize = 10_000;
+/// Of those, sessions of one token; the one used least lately gives way.
+pub const SESSIONS_TOKEN_MAX: usize = 100;
+/// Of those, sessions that only administrators may begin.
+pub const SESSIONS_KEPT: usize = 100;
 /// Rows of a page of the console.
 pub const CONSOLE_ROWS: usize = 50;
 /// Identifiers, and attributes, that the page of a user tells; a thousand members have thousands of aliases.

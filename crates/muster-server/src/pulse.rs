@@ -18,6 +18,7 @@ pub(crate) use live::{LiveRequest, Look, Traits};
 pub(crate) use minutes::MinuteShown;
 pub(crate) use viewer::{Sight, Viewer};
 
+use crate::fair_places::FairPlaces;
 use crate::limits::{LIVE_BUFFER, LIVE_VIEWERS_MAX, PULSE_SECONDS};
 use faults::Faults;
 use keys::KeyUses;
@@ -34,7 +35,7 @@ use muster_wire::data::failure::fault_type;
 use muster_wire::manage::request;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
-use tokio::sync::{Semaphore, broadcast, watch};
+use tokio::sync::{broadcast, watch};
 
 /// The pulse of one workspace.
 #[derive(Debug, Default)]
@@ -233,7 +234,7 @@ pub(crate) struct Watching {
     /// The pulse of nobody: refusals of requests that name no workspace go here, so that they cost what others cost.
     nobody: Arc<Pulse>,
     /// Places for viewers.
-    places: Arc<Semaphore>,
+    places: Arc<FairPlaces>,
     /// Becomes true when viewers must go.
     ended: watch::Sender<bool>,
 }
@@ -241,7 +242,7 @@ pub(crate) struct Watching {
 impl Watching {
     /// Nobody watches yet.
     pub(crate) fn since(now: Timestamp) -> Self {
-        let places = Arc::new(Semaphore::new(LIVE_VIEWERS_MAX));
+        let places = FairPlaces::new(LIVE_VIEWERS_MAX);
         Self { since: now, nobody: Arc::default(), places, ended: watch::Sender::new(false) }
     }
 

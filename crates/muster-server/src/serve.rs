@@ -6,7 +6,8 @@ use crate::connection::serving::{Phase, Site, listen};
 use crate::connection::table::{Connections, Places};
 use crate::http;
 use crate::limits::{
-    BACKLOG, CONNECTIONS_MAX, METRICS_CONNECTIONS_MAX, NETWORK_CONNECTIONS_SHARE, POISON_PERIOD, SHUTDOWN_GRACE,
+    BACKLOG, CONNECTIONS_MAX, MANAGE_CONNECTIONS_MAX, METRICS_CONNECTIONS_MAX, NETWORK_CONNECTIONS_SHARE,
+    POISON_PERIOD, SHUTDOWN_GRACE,
 };
 pub use crate::tls::{Tls, install_cryptography};
 use axum::Router;
@@ -27,6 +28,8 @@ pub struct Listening {
     pub tls: Option<Tls>,
     /// A listener for `/metrics` alone.
     pub metrics: Option<TcpListener>,
+    /// A listener for the management API and the console, over TLS as the first.
+    pub manage: Option<TcpListener>,
     /// Connections at a time over the listener of the API.
     pub connections_max: usize,
     /// Of those, connections of one network, proxies aside.
@@ -44,6 +47,7 @@ impl Listening {
             listener,
             tls: None,
             metrics: None,
+            manage: None,
             connections_max: CONNECTIONS_MAX,
             network_connections_max: usize::MAX,
             deadlines: Deadlines::default(),
@@ -63,7 +67,8 @@ pub async fn serve(
     stop: impl Future<Output = ()> + Send + 'static,
 ) -> io::Result<()> {
     let (phase, watched) = watch::channel(Phase::Open);
-    let Listening { listener, tls, metrics, connections_max, network_connections_max, deadlines, reload } = listening;
+    let Listening { listener, tls, metrics, manage, connections_max, network_connections_max, deadlines, reload } =
+        listening;
     let tls = tls.map(Arc::new);
     app.over_tls.store(tls.is_some(), Ordering::Release);
     let network_max = network_connections_max.min(connections_max.div_ceil(NETWORK_CONNECTIONS_SHARE));
@@ -72,7 +77,13 @@ pub async fn serve(
         let (app, table) = (Arc::clone(&app), Connections::new(places, deadlines));
         Arc::new(Site { app, router, tls, table, phase: watched.clone() })
     };
-    let mut sites = vec![(site(http::router(Arc::clone(&app)), tls.clone(), places), listening_on(listener)?)];
+    let mut sites = Vec::new();
+    if let Some(listener) = manage {
+        let (max, proxies) = (MANAGE_CONNECTIONS_MAX, places.proxies.clone());
+        let places = Places { max, network_max: max, proxies };
+        sites.push((site(http::manage_router(Arc::clone(&app)), tls.clone(), places), listening_on(listener)?));
+    }
+    sites.push((site(http::router(Arc::clone(&app)), tls.clone(), places), listening_on(listener)?));
     if let Some(listener) = metrics {
         let (max, proxies) = (METRICS_CONNECTIONS_MAX, Vec::new());
         let places = Places { max, network_max: max, proxies };

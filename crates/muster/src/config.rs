@@ -1,14 +1,17 @@
 //! Settings of `serve`: a flag, else an environment variable, else a key of the file, else the default. Unknown keys of
 //! the file are errors that name the nearest known one.
 
+use crate::operate::seconds;
 use crate::owner;
 use anyhow::{Context as _, bail};
 use clap::Args;
 use ipnet::IpNet;
+use muster_server::limits::IDLE_TIMEOUT;
 use std::fmt::Display;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
+use std::time::Duration;
 
 /// The default data directory.
 pub(crate) const DATA_DIR: &str = "./muster-data";
@@ -17,7 +20,7 @@ const LISTEN: &str = "127.0.0.1:8080";
 /// The file that is read if it is there and no other is named.
 const FILE: &str = "muster.toml";
 /// The keys of the file: the flags with underscores.
-const KEYS: [&str; 17] = [
+const KEYS: [&str; 19] = [
     "data_dir",
     "listen",
     "dev",
@@ -25,6 +28,8 @@ const KEYS: [&str; 17] = [
     "tls_key",
     "trusted_proxy",
     "metrics_listen",
+    "manage_listen",
+    "idle_timeout",
     "insecure_http",
     "allow_host",
     "admin_token",
@@ -64,6 +69,12 @@ pub(crate) struct Serve {
     /// A listener of its own for /metrics
     #[arg(long, env = "MUSTER_METRICS_LISTEN")]
     metrics_listen: Option<SocketAddr>,
+    /// A listener of its own for the management API and the console
+    #[arg(long, env = "MUSTER_MANAGE_LISTEN")]
+    manage_listen: Option<SocketAddr>,
+    /// How long a connection may ask for nothing, like 75s or 2m [default: 75s]
+    #[arg(long, env = "MUSTER_IDLE_TIMEOUT", value_parser = idle_timeout)]
+    idle_timeout: Option<Duration>,
     /// Allow a listener that is not loopback without TLS and without a trusted proxy
     #[arg(long, env = "MUSTER_INSECURE_HTTP", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
     insecure_http: Option<bool>,
@@ -117,6 +128,8 @@ pub(crate) struct Settings {
     pub(crate) tls: Option<(PathBuf, PathBuf)>,
     pub(crate) trusted_proxies: Vec<IpNet>,
     pub(crate) metrics_listen: Option<SocketAddr>,
+    pub(crate) manage_listen: Option<SocketAddr>,
+    pub(crate) idle_timeout: Duration,
     pub(crate) insecure_http: bool,
     pub(crate) allow_hosts: Vec<String>,
     pub(crate) admin_token: Option<String>,
@@ -131,6 +144,13 @@ pub(crate) struct Settings {
 /// Whether systemd started this process, which starts it again.
 fn has_supervisor() -> bool {
     ["NOTIFY_SOCKET", "INVOCATION_ID"].iter().any(|name| std::env::var_os(name).is_some())
+}
+
+/// A time from a second to a day.
+fn idle_timeout(text: &str) -> Result<Duration, String> {
+    let time = Duration::from_secs(seconds(text)?);
+    let fits = (Duration::from_secs(1)..=Duration::from_secs(86_400)).contains(&time);
+    fits.then_some(time).ok_or_else(|| "must be from 1s to 24h".to_owned())
 }
 
 /// A network, or one address.
@@ -164,6 +184,9 @@ impl Serve {
                 Some(text.with_context(|| format!("{} cannot be read", path.display()))?.trim().to_owned())
             }
         };
+        let wrong = |text: String| anyhow::anyhow!("idle_timeout in {}: {text}", file.name);
+        let in_file: Option<String> = file.text("idle_timeout")?;
+        let in_file = in_file.map(|text| idle_timeout(&text).map_err(wrong)).transpose()?;
         let allow_hosts = if self.allow_host.is_empty() { file.list("allow_host")? } else { self.allow_host };
         Ok(Settings {
             data_dir: self.data_dir.or(file.text("data_dir")?).unwrap_or_else(|| DATA_DIR.into()),
@@ -172,6 +195,8 @@ impl Serve {
             tls,
             trusted_proxies,
             metrics_listen: self.metrics_listen.or(file.text("metrics_listen")?),
+            manage_listen: self.manage_listen.or(file.text("manage_listen")?),
+            idle_timeout: self.idle_timeout.or(in_file).unwrap_or(IDLE_TIMEOUT),
             insecure_http: self.insecure_http.or(file.boolean("insecure_http")?).unwrap_or(false),
             allow_hosts,
             admin_token,
@@ -192,12 +217,13 @@ impl Settings {
     /// Refuses what would send keys over the network in the clear without anybody having said so.
     pub(crate) fn check(&self) -> anyhow::Result<()> {
         let is_covered = self.tls.is_some() || !self.trusted_proxies.is_empty() || self.insecure_http;
-        if !self.listen.ip().is_loopback() && !is_covered {
-            bail!(
-                "{} can be reached from other machines: give --tls-cert and --tls-key, or --trusted-proxy if a proxy \
-                 ends TLS, or --insecure-http if plain HTTP is meant",
-                self.listen
-            );
+        for address in [Some(self.listen), self.manage_listen].into_iter().flatten() {
+            if !address.ip().is_loopback() && !is_covered {
+                bail!(
+                    "{address} can be reached from other machines: give --tls-cert and --tls-key, or --trusted-proxy if \
+                     a proxy ends TLS, or --insecure-http if plain HTTP is meant"
+                );
+            }
         }
         Ok(())
     }
@@ -274,6 +300,25 @@ mod tests {
         let file = tempfile::NamedTempFile::new().unwrap();
         std::fs::write(file.path(), text).unwrap();
         file
+    }
+
+    // Fails when `idle_timeout` of the file is not read, or takes any time.
+    #[test]
+    fn an_idle_connection_is_kept_as_long_as_the_settings_say() {
+        let file = file("idle_timeout = \"2m\"\n");
+        let with = |more: &[&str]| settings(&[&["--config", file.path().to_str().unwrap()], more].concat());
+        assert_eq!(with(&[]).unwrap().idle_timeout, Duration::from_secs(120));
+        assert_eq!(with(&["--idle-timeout", "30s"]).unwrap().idle_timeout, Duration::from_secs(30));
+        assert_eq!(settings(&[]).unwrap().idle_timeout, IDLE_TIMEOUT);
+        assert!(with(&["--idle-timeout", "0s"]).is_err());
+    }
+
+    // Fails when `check` looks at `listen` alone.
+    #[test]
+    fn a_listener_for_management_that_others_reach_needs_tls_like_the_other() {
+        let open = ["--manage-listen", "0.0.0.0:1"];
+        assert!(settings(&open).unwrap().check().is_err());
+        assert!(settings(&[&open[..], &["--insecure-http"]].concat()).unwrap().check().is_ok());
     }
 
     #[test]

@@ -141,7 +141,7 @@ pub(crate) enum Token {
 }
 
 /// Reads a duration like `24h`.
-fn seconds(text: &str) -> Result<u64, String> {
+pub(crate) fn seconds(text: &str) -> Result<u64, String> {
     let wrong = || "must be a whole number with s, m, h or d, like 24h".to_owned();
     let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
     let unit = match &text[digits.len()..] {

@@ -17,6 +17,7 @@ use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
+use tokio::sync::Notify;
 
 /// Names that are always this machine.
 const LOCAL_HOSTS: [&str; 3] = ["localhost", "127.0.0.1", "::1"];
@@ -70,6 +71,7 @@ fn serve_with(settings: &Settings, lines: &Lines) -> anyhow::Result<ExitCode> {
     options.workspaces_open = workspaces;
     options.log_lines_dropped = lines.dropped();
     options.metrics_elsewhere = settings.metrics_listen.is_some();
+    options.manage_elsewhere = settings.manage_listen.is_some();
     let app = App::open(options)?;
     if is_open_to_others(&settings.data_dir, 0o077) {
         let directory = settings.data_dir.display();
@@ -84,11 +86,15 @@ fn serve_with(settings: &Settings, lines: &Lines) -> anyhow::Result<ExitCode> {
     listening.connections_max = connections;
     let address = listening.listener.local_addr().context("the listener has no address")?;
     let url = url(address, settings.tls.is_some());
-    let reachable = self::url(reachable(address), settings.tls.is_some());
+    // The command line calls the management API.
+    let managed = listening.manage.as_ref().map_or(Ok(address), TcpListener::local_addr);
+    let managed = managed.context("the listener has no address")?;
+    let reachable = self::url(reachable(managed), settings.tls.is_some());
     write_private(&url_file(&settings.data_dir), &reachable)?;
     let served = runtime.block_on(async {
         // Signals are caught before the ready line, so that whoever reads it can stop the server.
         let stop = stop_signal()?;
+        tokio::spawn(reload_signal(Arc::clone(&listening.reload))?);
         let (signal, poison) = (stop, poisoned(Arc::clone(&app)));
         let exits = settings.exit_when_poisoned;
         let stop = async move {
@@ -201,6 +207,8 @@ fn listening(settings: &Settings, tls: Option<Tls>) -> anyhow::Result<Listening>
     let mut listening = Listening::on(bind(settings.listen)?);
     listening.tls = tls;
     listening.metrics = settings.metrics_listen.map(bind).transpose()?;
+    listening.manage = settings.manage_listen.map(bind).transpose()?;
+    listening.deadlines.idle = settings.idle_timeout;
     Ok(listening)
 }
 
@@ -226,6 +234,17 @@ fn stop_signal() -> anyhow::Result<impl Future<Output = ()> + Send + 'static> {
         tokio::select! {
             _ = terminate.recv() => {}
             _ = interrupt.recv() => {}
+        }
+    })
+}
+
+/// SIGHUP has the certificate read again, and never ends the process.
+fn reload_signal(reload: Arc<Notify>) -> anyhow::Result<impl Future<Output = ()> + Send + 'static> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let mut hangup = signal(SignalKind::hangup()).context("SIGHUP cannot be caught")?;
+    Ok(async move {
+        while hangup.recv().await.is_some() {
+            reload.notify_one();
         }
     })
 }

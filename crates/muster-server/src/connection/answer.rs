@@ -25,8 +25,6 @@ struct Progress {
     is_answered: bool,
     /// The answer has no end to wait for.
     is_endless: bool,
-    /// The body of the request was read, or nobody wants it.
-    has_body: bool,
     /// When the client took something last, or was first given something.
     moved: Instant,
     /// Pieces that were given out and not written.
@@ -38,8 +36,7 @@ struct Progress {
 impl Stream {
     pub(super) fn new(connection: Arc<Connection>) -> Self {
         let now = Instant::now();
-        let progress =
-            Progress { is_answered: false, is_endless: false, has_body: false, moved: now, untaken: 0, is_dry: false };
+        let progress = Progress { is_answered: false, is_endless: false, moved: now, untaken: 0, is_dry: false };
         Self { connection, began: now, progress: Mutex::new(progress) }
     }
 
@@ -52,16 +49,9 @@ impl Stream {
         self.progress.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Its request was read whole, and its answer, which has an end, is not sent: whoever sends no more can still be
-    /// answered.
-    pub(super) fn waits_for_answer(&self) -> bool {
-        let progress = self.progress();
-        progress.has_body && !progress.is_endless
-    }
-
-    /// The body of the request was read to its end.
-    fn has_body(&self) {
-        self.progress().has_body = true;
+    /// Whether the answer has no end to wait for.
+    pub(super) fn is_endless(&self) -> bool {
+        self.progress().is_endless
     }
 
     /// The answer's head is there.
@@ -169,41 +159,5 @@ impl HttpBody for Answer {
             whole.set_upper(upper + rest);
         }
         whole
-    }
-}
-
-/// The body of a request, which tells its stream when it was read or is not wanted.
-pub(crate) struct Asked {
-    inner: Body,
-    stream: Arc<Stream>,
-}
-
-impl Asked {
-    pub(crate) fn new(inner: Body, stream: Arc<Stream>) -> Self {
-        if inner.is_end_stream() {
-            stream.has_body();
-        }
-        Self { inner, stream }
-    }
-}
-
-impl HttpBody for Asked {
-    type Data = Bytes;
-    type Error = axum::Error;
-
-    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
-        let polled = Pin::new(&mut self.inner).poll_frame(cx);
-        if matches!(polled, Poll::Ready(None)) || self.inner.is_end_stream() {
-            self.stream.has_body();
-        }
-        polled
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.inner.is_end_stream()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.inner.size_hint()
     }
 }

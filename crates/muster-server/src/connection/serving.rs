@@ -1,8 +1,8 @@
 //! HTTP over the connections of one listener: they are taken in, served, and ended when their clients had time enough, when
 //! room is needed, or when the server stops.
 
-use super::answer::{Answer, Asked, Stream};
-use super::socket::Socket;
+use super::answer::{Answer, Stream};
+use super::socket::{Socket, has_ended};
 use super::table::{Admitted, Connections};
 use super::{Connection, Overdue};
 use crate::app::App;
@@ -84,9 +84,10 @@ async fn run(site: Arc<Site>, stream: TcpStream, peer: SocketAddr, place: Arc<Ad
     let connection = Arc::clone(&place.connection);
     // Answers are small and written at once: waiting for more would only delay them.
     let _as_it_is = stream.set_nodelay(true);
-    let socket = Socket::new(stream, place);
+    let stream = Arc::new(stream);
+    let (socket, wire) = (Socket::new(Arc::clone(&stream), place), (&*stream, peer));
     let served = async {
-        let Some(tls) = &site.tls else { return http(&site, socket, &connection, peer).await };
+        let Some(tls) = &site.tls else { return http(&site, socket, &connection, wire).await };
         let mut phase = site.phase.clone();
         let shaken = tokio::select! {
             biased;
@@ -94,7 +95,7 @@ async fn run(site: Arc<Site>, stream: TcpStream, peer: SocketAddr, place: Arc<Ad
             shaken = timeout(HANDSHAKE_TIMEOUT, tls.accept(socket)) => shaken,
         };
         match shaken {
-            Ok(Ok(stream)) => http(&site, stream, &connection, peer).await,
+            Ok(Ok(stream)) => http(&site, stream, &connection, wire).await,
             _ => "handshake",
         }
     };
@@ -107,7 +108,12 @@ async fn run(site: Arc<Site>, stream: TcpStream, peer: SocketAddr, place: Arc<Ad
 }
 
 /// Serves HTTP/1.1 or HTTP/2, whichever the client speaks; why it ended.
-async fn http<I>(site: &Arc<Site>, io: I, connection: &Arc<Connection>, peer: SocketAddr) -> &'static str
+async fn http<I>(
+    site: &Arc<Site>,
+    io: I,
+    connection: &Arc<Connection>,
+    (wire, peer): (&TcpStream, SocketAddr),
+) -> &'static str
 where
     I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
@@ -129,6 +135,7 @@ where
             _ = checks.tick() => match connection.overdue(Instant::now()) {
                 Some(Overdue::Silent) => return "silent",
                 Some(Overdue::Stalled) => return "stalled",
+                _ if connection.is_watching() && has_ended(wire) => return "closed",
                 Some(Overdue::Idle) => ends_at.is_none(),
                 None => false,
             },
@@ -148,6 +155,8 @@ fn builder(period: Duration) -> Builder<Spawner> {
     let mut builder = Builder::new(Spawner { period });
     // How long a head may take is judged by the connection, idle time aside.
     builder.http1().timer(TokioTimer::new()).header_read_timeout(None).max_buf_size(HEAD_BYTES_MAX);
+    // A client that half-closes waits for its answer (behaviour.md 1.11.e).
+    builder.http1().half_close(true);
     let mut http2 = builder.http2();
     http2.timer(TokioTimer::new()).keep_alive_interval(PING_PERIOD).keep_alive_timeout(PING_TIMEOUT);
     http2.max_concurrent_streams(STREAMS_MAX).max_header_list_size(STREAM_HEAD_BYTES_MAX);
@@ -211,7 +220,7 @@ impl hyper::service::Service<Request<Incoming>> for Calls {
     fn call(&self, request: Request<Incoming>) -> Self::Future {
         let version = request.version();
         let stream = self.connection.begin(version == Version::HTTP_2);
-        let mut request = request.map(|body| Body::new(Asked::new(Body::new(body), Arc::clone(&stream))));
+        let mut request = request.map(Body::new);
         let closes = has_close(request.headers());
         request.extensions_mut().insert(ConnectInfo(self.peer));
         request.extensions_mut().insert(Arc::clone(&self.connection));

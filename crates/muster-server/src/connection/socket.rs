@@ -1,10 +1,12 @@
-//! The bytes of a connection: a write that makes no progress ends it, what the client sends after its last request is read
-//! and thrown away for a while, and a client that has sent its last byte is still answered.
+//! The bytes of a connection: a write that makes no progress ends it, and what the client sends after its last request is
+//! read and thrown away for a while.
 
 use super::table::Admitted;
 use crate::limits::{DRAIN_BYTES_MAX, DRAIN_PIECE_BYTES, DRAIN_TIME};
 use std::future::Future as _;
 use std::io;
+use std::mem::MaybeUninit;
+use std::net::Shutdown;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
@@ -15,7 +17,7 @@ use tokio::time::Sleep;
 
 /// A connection's bytes, with its place, which is given back when it is closed.
 pub(crate) struct Socket {
-    stream: TcpStream,
+    stream: Arc<TcpStream>,
     place: Arc<Admitted>,
     /// Since a write made no progress: when it is given up.
     stalled: Option<Pin<Box<Sleep>>>,
@@ -31,7 +33,7 @@ struct Drain {
 }
 
 impl Socket {
-    pub(crate) fn new(stream: TcpStream, place: Arc<Admitted>) -> Self {
+    pub(crate) fn new(stream: Arc<TcpStream>, place: Arc<Admitted>) -> Self {
         Self { stream, place, stalled: None, has_ended: false, drain: None }
     }
 
@@ -63,7 +65,7 @@ impl Socket {
         let mut thrown_away = [0; DRAIN_PIECE_BYTES];
         while drain.left > 0 && drain.until.as_mut().poll(cx).is_pending() {
             let mut buffer = ReadBuf::new(&mut thrown_away);
-            let read = ready!(Pin::new(&mut *stream).poll_read(cx, &mut buffer));
+            let read = ready!(poll_read(stream, cx, &mut buffer));
             if read.is_err() || buffer.filled().is_empty() {
                 break;
             }
@@ -73,21 +75,46 @@ impl Socket {
     }
 }
 
+/// Reads from a socket that others look at, too.
+fn poll_read(stream: &TcpStream, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+    loop {
+        ready!(stream.poll_read_ready(cx))?;
+        match stream.try_read(buf.initialize_unfilled()) {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+            read => return Poll::Ready(read.map(|bytes| buf.advance(bytes))),
+        }
+    }
+}
+
+/// Writes to it, by whichever call.
+fn poll_write(
+    stream: &TcpStream,
+    cx: &mut Context<'_>,
+    mut write: impl FnMut(&TcpStream) -> io::Result<usize>,
+) -> Poll<io::Result<usize>> {
+    loop {
+        ready!(stream.poll_write_ready(cx))?;
+        match write(stream) {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+            written => return Poll::Ready(written),
+        }
+    }
+}
+
+/// Whether the client has sent its last byte, and all before it were read.
+pub(crate) fn has_ended(stream: &TcpStream) -> bool {
+    let mut byte = [MaybeUninit::uninit()];
+    matches!(socket2::SockRef::from(stream).peek(&mut byte), Ok(0))
+}
+
 impl AsyncRead for Socket {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let before = buf.filled().len();
-        if !self.has_ended {
-            ready!(Pin::new(&mut self.stream).poll_read(cx, buf))?;
-        }
-        let connection = &self.place.connection;
+        ready!(poll_read(&self.stream, cx, buf))?;
         if buf.filled().len() > before {
-            connection.came();
-        } else if buf.remaining() > 0 {
-            let is_hidden = connection.finished_sending(cx.waker());
+            self.place.connection.came();
+        } else {
             self.has_ended = true;
-            if is_hidden {
-                return Poll::Pending;
-            }
         }
         Poll::Ready(Ok(()))
     }
@@ -95,26 +122,24 @@ impl AsyncRead for Socket {
 
 impl AsyncWrite for Socket {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        let polled = Pin::new(&mut self.stream).poll_write(cx, bytes);
+        let polled = poll_write(&self.stream, cx, |stream| stream.try_write(bytes));
         self.judged(cx, polled)
     }
 
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let polled = Pin::new(&mut self.stream).poll_flush(cx);
-        self.judged(cx, polled)
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         if self.drain.is_none() {
-            let polled = Pin::new(&mut self.stream).poll_shutdown(cx);
-            ready!(self.judged(cx, polled))?;
+            socket2::SockRef::from(&*self.stream).shutdown(Shutdown::Write)?;
         }
         ready!(self.poll_drained(cx));
         Poll::Ready(Ok(()))
     }
 
     fn is_write_vectored(&self) -> bool {
-        self.stream.is_write_vectored()
+        true
     }
 
     fn poll_write_vectored(
@@ -122,7 +147,7 @@ impl AsyncWrite for Socket {
         cx: &mut Context<'_>,
         parts: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        let polled = Pin::new(&mut self.stream).poll_write_vectored(cx, parts);
+        let polled = poll_write(&self.stream, cx, |stream| stream.try_write_vectored(parts));
         self.judged(cx, polled)
     }
 }

@@ -2,7 +2,10 @@
 //! that a session ends with its token; a restart ends all of them.
 
 use crate::app::App;
-use crate::limits::{SESSION_IDLE_MS, SESSION_MS, SESSIONS_MAX, SIGN_IN_ADDRESSES_MAX, SIGN_IN_RECORD_MS};
+use crate::limits::{
+    SESSION_IDLE_MS, SESSION_MS, SESSIONS_KEPT, SESSIONS_MAX, SESSIONS_TOKEN_MAX, SIGN_IN_ADDRESSES_MAX,
+    SIGN_IN_RECORD_MS,
+};
 use crate::workspaces::sha256;
 use axum::http::{HeaderMap, header};
 use muster_core::time::Timestamp;
@@ -11,7 +14,9 @@ use std::net::IpAddr;
 use std::sync::{Mutex, PoisonError};
 
 /// The cookie of a session.
-pub(super) const SESSION: &str = "muster-session";
+const SESSION: &str = "muster-session";
+/// The same where it travels over TLS alone: browsers take this name from the host itself and nobody else (RFC 6265bis).
+const SECURE_SESSION: &str = "__Host-muster-session";
 /// The cookie of a theme, which the script writes, too.
 pub(super) const THEME: &str = "theme";
 /// The cookie that asks for UTC in place of the workspace's zone.
@@ -52,19 +57,22 @@ impl Session {
 }
 
 impl Sessions {
-    /// Begins a session of a token that was judged; what the cookie says.
-    pub(super) fn begin(&self, app: &App, token: &str) -> String {
-        let (cookie, now) = (app.secret(), app.now());
+    /// Begins a session of a token that was judged; what the cookie says. A full table takes the place of this token's own
+    /// session that was used least lately, never another's; None if it has none. Some places are kept for administrators.
+    pub(super) fn begin(&self, app: &App, token: &str, is_admin: bool) -> Option<String> {
+        let (cookie, now, token) = (app.secret(), app.now(), sha256(token.as_bytes()));
         let mut sessions = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         sessions.retain(|_, session| !session.is_over(now));
-        // The one that was used least lately gives way.
-        while sessions.len() >= SESSIONS_MAX {
-            let oldest = sessions.iter().min_by_key(|(_, session)| session.seen).map(|(key, _)| *key);
-            oldest.and_then(|key| sessions.remove(&key));
+        let max = if is_admin { SESSIONS_MAX } else { SESSIONS_MAX - SESSIONS_KEPT };
+        let own = |session: &Session| session.token == token;
+        let count = sessions.values().filter(|session| own(session)).count();
+        if count >= SESSIONS_TOKEN_MAX || sessions.len() >= max {
+            let mine = sessions.iter().filter(|(_, session)| own(session));
+            let oldest = mine.min_by_key(|(_, session)| session.seen).map(|(key, _)| *key)?;
+            sessions.remove(&oldest);
         }
-        let session = Session { token: sha256(token.as_bytes()), began: now, seen: now };
-        sessions.insert(sha256(cookie.as_bytes()), session);
-        cookie
+        sessions.insert(sha256(cookie.as_bytes()), Session { token, began: now, seen: now });
+        Some(cookie)
     }
 
     /// The hash of the token that the cookie stands for, if its session goes on.
@@ -99,12 +107,17 @@ pub(super) fn cookie<'h>(headers: &'h HeaderMap, name: &str) -> Option<&'h str> 
     pairs.into_iter().find(|(known, _)| *known == name).map(|(_, value)| value)
 }
 
+/// What the cookie of a session says.
+pub(super) fn session(headers: &HeaderMap, is_secure: bool) -> Option<&str> {
+    cookie(headers, if is_secure { SECURE_SESSION } else { SESSION })
+}
+
 /// The line that sets the cookie of a session; the empty one ends it. Over TLS, or behind a proxy that has it, it never
 /// travels otherwise.
 pub(super) fn set_session(value: &str, is_secure: bool) -> String {
     let age = if value.is_empty() { 0 } else { SESSION_MS / 1_000 };
-    let secure = if is_secure { "; Secure" } else { "" };
-    format!("{SESSION}={value}; Path=/; Max-Age={age}; HttpOnly; SameSite=Lax{secure}")
+    let (name, rest) = if is_secure { (SECURE_SESSION, "SameSite=Strict; Secure") } else { (SESSION, "SameSite=Lax") };
+    format!("{name}={value}; Path=/; Max-Age={age}; HttpOnly; {rest}")
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 
 use super::head::{came_from, form, is_asked_by_script, is_same_origin, is_secure, plain, redirect, theme};
 use super::parts::Moments;
-use super::session::{SESSION, Sessions, ZONE, cookie};
+use super::session::{Sessions, ZONE, cookie, session};
 use crate::app::App;
 use crate::budget::Taken;
 use crate::callers::{Caller, Scope};
@@ -51,7 +51,8 @@ impl Visit {
         let (head, body) = request.into_parts();
         let path = head.uri.path().to_owned();
         let asked = if is_asked_by_script(&head.headers) { Sessions::token_unused } else { Sessions::token };
-        let session = cookie(&head.headers, SESSION).and_then(|it| asked(&app.sessions, it, app.now()));
+        let is_secure = is_secure(&app, &head.headers, peer);
+        let session = session(&head.headers, is_secure).and_then(|it| asked(&app.sessions, it, app.now()));
         let address = guard::client_address(&app, &head.headers, peer);
         let Some(caller) = session.and_then(|token| app.caller_of(&token, Some(address))) else {
             let leads_back = head.method == Method::GET && path.len() <= NEXT_BYTES_MAX;
@@ -75,10 +76,10 @@ impl Visit {
             (Vec::new(), None)
         };
         // Only now: whoever sends slowly holds no place meanwhile.
-        let Some(place) = Place::take(&app) else {
+        let about = entry.as_ref().map(|entry| entry.id().as_str());
+        let Some(place) = Place::take(&app, &caller, about) else {
             return Err(plain(StatusCode::SERVICE_UNAVAILABLE, "as many pages as may be are being made; try again"));
         };
-        let is_secure = is_secure(&app, &head.headers, peer);
         let query = guard::query(&head);
         Ok(Self {
             app,
@@ -188,7 +189,7 @@ impl Visit {
 
     /// The cookie of its session.
     pub(super) fn session(&self) -> &str {
-        cookie(&self.headers, SESSION).unwrap_or_default()
+        session(&self.headers, self.is_secure).unwrap_or_default()
     }
 
     pub(super) fn is_secure(&self) -> bool {

@@ -165,13 +165,17 @@ impl FromRequest<Arc<App>> for Call {
             // The body of a GET means nothing (RFC 9110 9.3.1).
             body = axum::body::Body::empty();
         }
-        let share = app.share_of(parts.first().filter(|_| template.starts_with(OF_WORKSPACE)));
+        let about = parts.first().filter(|_| template.starts_with(OF_WORKSPACE)).map(String::as_str);
+        let share = app.share_of(about);
         let admitted = body::admit((app, &share), &head.headers, &mut body, reading);
         let Admitted { bytes, room } = admitted.await.map_err(body_problem)?;
         // Only now: whoever sends slowly holds no place meanwhile.
         let reads = head.method.is_safe() || needed(method, template) == Scope::Read;
-        let place =
-            if reads && !live::is_stream(head.uri.path()) { Some(Place::take(app).ok_or_else(busy)?) } else { None };
+        let place = if reads && !live::is_stream(head.uri.path()) {
+            Some(Place::take(app, &caller, about).ok_or_else(busy)?)
+        } else {
+            None
+        };
         if let Some(outgoing) = head.extensions.get::<Outgoing>() {
             outgoing.judged(place.clone(), outgoing::is_masked(app, &caller, &parts));
         }

@@ -3,6 +3,8 @@
 
 use super::{LiveRequest, Pulse};
 use crate::app::App;
+use crate::callers::Caller;
+use crate::fair_places::FairPlace;
 use crate::limits::{LIVE_CHECK_PERIOD, LIVE_KEEP_ALIVE};
 use crate::workspaces::Entry;
 use muster_core::id::WorkspaceId;
@@ -10,7 +12,7 @@ use std::fmt;
 use std::sync::{Arc, Weak};
 use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::RecvError;
-use tokio::sync::{OwnedSemaphorePermit, watch};
+use tokio::sync::watch;
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at, sleep_until};
 
 /// Whether a viewer may still watch, and if so whether personal data is masked for it.
@@ -43,7 +45,7 @@ pub(crate) struct Viewer {
     is_masked: bool,
     checks: Interval,
     quiet_until: Instant,
-    _place: OwnedSemaphorePermit,
+    _place: FairPlace,
 }
 
 impl fmt::Debug for Viewer {
@@ -57,10 +59,10 @@ impl Viewer {
     /// is masked for it. None if as many watch as may.
     pub(crate) fn open(
         app: &Arc<App>,
-        entry: &Entry,
+        (caller, entry): (&Caller, &Entry),
         judge: impl Fn(&App) -> Option<bool> + Send + 'static,
     ) -> Option<Self> {
-        let place = Arc::clone(&app.watching.places).try_acquire_owned().ok()?;
+        let place = app.watching.places.take(caller, Some(entry.id().as_str()))?;
         let mut checks = interval_at(Instant::now() + LIVE_CHECK_PERIOD, LIVE_CHECK_PERIOD);
         checks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         Some(Self {
@@ -149,6 +151,10 @@ mod tests {
         (app, entry)
     }
 
+    fn admin(app: &App) -> Arc<Caller> {
+        app.callers.all()[0].clone()
+    }
+
     fn happens(entry: &Entry) {
         let story = Story {
             pulse: Arc::clone(&entry.lane.pulse),
@@ -165,7 +171,7 @@ mod tests {
     #[tokio::test]
     async fn a_slow_viewer_loses_the_oldest_and_learns_how_many() {
         let (app, entry) = watched();
-        let mut viewer = Viewer::open(&app, &entry, |_| Some(false)).unwrap();
+        let mut viewer = Viewer::open(&app, (&admin(&app), &entry), |_| Some(false)).unwrap();
         (0..LIVE_BUFFER + 5).for_each(|_| happens(&entry));
         assert!(matches!(viewer.next(|_| true).await, Sight::Lagged(5)));
         for _ in 0..LIVE_BUFFER {
@@ -179,7 +185,8 @@ mod tests {
         let (app, entry) = watched();
         let may = Arc::new(AtomicBool::new(true));
         let asked = Arc::clone(&may);
-        let mut viewer = Viewer::open(&app, &entry, move |_| asked.load(Ordering::SeqCst).then_some(false)).unwrap();
+        let mut viewer =
+            Viewer::open(&app, (&admin(&app), &entry), move |_| asked.load(Ordering::SeqCst).then_some(false)).unwrap();
         happens(&entry);
         assert!(matches!(viewer.next(|_| true).await, Sight::Request(..)));
         may.store(false, Ordering::SeqCst);
@@ -200,7 +207,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_stream_that_said_nothing_for_the_time_of_a_keep_alive_says_that_it_lives_and_no_sooner() {
         let (app, entry) = watched();
-        let mut viewer = Viewer::open(&app, &entry, |_| Some(false)).unwrap();
+        let mut viewer = Viewer::open(&app, (&admin(&app), &entry), |_| Some(false)).unwrap();
         for _ in 0..2 {
             let nearly = LIVE_KEEP_ALIVE - LIVE_CHECK_PERIOD / 2;
             assert!(timeout(nearly, said(&mut viewer)).await.is_err());
@@ -211,7 +218,7 @@ mod tests {
     #[tokio::test]
     async fn nothing_is_made_for_viewers_that_are_gone() {
         let (app, entry) = watched();
-        drop(Viewer::open(&app, &entry, |_| Some(false)));
+        drop(Viewer::open(&app, (&admin(&app), &entry), |_| Some(false)));
         happens(&entry);
         assert_eq!(entry.lane.pulse.live.get().map(|live| (live.receiver_count(), live.len())), Some((0, 0)));
     }

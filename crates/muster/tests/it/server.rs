@@ -223,10 +223,15 @@ impl Server {
 
     /// SIGTERM; the exit code, `None` if it did not end in time or by a signal.
     pub(crate) fn terminate(&mut self) -> Option<i32> {
-        // The shell's own `kill`: the standard library sends only SIGKILL.
-        let sent = Command::new("sh").arg("-c").arg(format!("kill -TERM {}", self.child.id())).status().unwrap();
-        assert!(sent.success(), "SIGTERM could not be sent");
+        self.signal("TERM");
         self.ended()
+    }
+
+    /// Sends a signal by its name.
+    pub(crate) fn signal(&self, name: &str) {
+        // The shell's own `kill`: the standard library sends only SIGKILL.
+        let sent = Command::new("sh").arg("-c").arg(format!("kill -{name} {}", self.child.id())).status().unwrap();
+        assert!(sent.success(), "SIG{name} could not be sent");
     }
 
     /// Waits for it to end by itself; the exit code, `None` if it did not end in time or by a signal.

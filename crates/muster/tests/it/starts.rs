@@ -26,6 +26,16 @@ fn key_shown(said: &str) -> String {
     said.lines().find_map(|line| line.strip_prefix("Key of DEMO, shown once: ")).unwrap_or_default().to_owned()
 }
 
+// Fails when `reload_signal` is not spawned.
+#[test]
+fn a_hangup_ends_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let (mut server, _) = Launch::new(&folder.path().join("data")).start_with(&LOCAL, WORDS).unwrap();
+    server.signal("HUP");
+    assert_eq!(import(&server, "demo-key"), 200);
+    assert_eq!(server.terminate(), Some(0), "it did not end by the signal before");
+}
+
 // Fails when `prepare_dev` does not call `revoke_fixed`.
 #[test]
 fn the_fixed_key_of_dev_is_replaced_when_others_can_reach_the_listener() {

@@ -4,11 +4,12 @@ use super::super::head::{
     came_from, is_local, is_same_origin, is_secure, is_trusted, open_form, plain, redirect, theme as theme_of,
 };
 use super::super::parts::{self, Html, Twig};
-use super::super::session::set_session;
+use super::super::session::{session, set_session};
 use super::super::shell::{Shell, html};
 use super::super::visit::Visit;
 use super::super::{Page, assets, guarded};
 use crate::app::App;
+use crate::callers::Scope;
 use crate::http::guard::client_address;
 use crate::http::manage::audit::{self, Action};
 use crate::limits::NEXT_BYTES_MAX;
@@ -115,7 +116,14 @@ pub(crate) async fn signed_in(
         tokio::time::sleep(delay).await;
         return refused(StatusCode::UNAUTHORIZED, next, "No such token. It may have been revoked.");
     };
-    let cookie = app.sessions.begin(&app, field("token"));
+    let is_admin = caller.has(Scope::Admin) && caller.workspace.is_none();
+    let Some(cookie) = app.sessions.begin(&app, field("token"), is_admin) else {
+        return refused(StatusCode::SERVICE_UNAVAILABLE, next, "As many are signed in as may be. Try again later.");
+    };
+    // The session that this browser had before would live on unseen.
+    if let Some(older) = session(&head.headers, is_secure) {
+        app.sessions.end(older);
+    }
     audit::session(&app, Action::SessionBegun, Some(&caller), address).await;
     let mut response = redirect(next);
     set_cookie(&mut response, &set_session(&cookie, is_secure));

@@ -71,7 +71,7 @@ impl Watch {
         let entry = call.entry()?;
         let full = || Problem::new(503, "as many viewers watch as may; try again when one has gone");
         // First, so that of a merge that comes meanwhile either the request is seen or the members are read.
-        let viewer = Viewer::open(&call.app, &entry, judge).ok_or_else(full)?;
+        let viewer = Viewer::open(&call.app, (&call.caller, &entry), judge).ok_or_else(full)?;
         let wanted = Wanted::of(call, &entry).await?;
         Ok(Self { viewer, wanted })
     }

@@ -4,6 +4,7 @@
 use super::problem;
 use crate::app::App;
 use crate::callers::{Caller, Scope};
+use crate::fair_places::FairPlace;
 use axum::body::Body;
 use axum::http::header;
 use axum::response::Response;
@@ -16,7 +17,6 @@ use muster_wire::manage::problem::{CONTENT_TYPE, Problem};
 use std::pin::Pin;
 use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll};
-use tokio::sync::OwnedSemaphorePermit;
 
 /// Resources of a workspace that hold settings and counts, and nothing about a person. All others are masked, so that a
 /// resource that is new is masked until somebody puts it here.
@@ -24,12 +24,12 @@ const IMPERSONAL: [&str; 6] = ["identity", "stats", "jobs", "rates", "faults", "
 
 /// A place among the reading calls; given back when the last holder drops it.
 #[derive(Clone, Debug)]
-pub(crate) struct Place(#[expect(dead_code, reason = "held, not read")] Arc<OwnedSemaphorePermit>);
+pub(crate) struct Place(#[expect(dead_code, reason = "held, not read")] Arc<FairPlace>);
 
 impl Place {
-    /// Takes a place, if there is one.
-    pub(crate) fn take(app: &App) -> Option<Self> {
-        Arc::clone(&app.management_reads).try_acquire_owned().ok().map(|permit| Self(Arc::new(permit)))
+    /// Takes a place, if there is one for this caller and the workspace that it asks about.
+    pub(crate) fn take(app: &App, caller: &Caller, about: Option<&str>) -> Option<Self> {
+        app.management_reads.take(caller, about).map(|place| Self(Arc::new(place)))
     }
 }
 

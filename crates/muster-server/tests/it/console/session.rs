@@ -79,6 +79,25 @@ fn signing_out_ends_the_session_and_takes_its_cookie_away() {
     assert_eq!([is_in(&browser), is_in(&other)], [false, true]);
 }
 
+// Fails when `signed_in` does not end the session of the cookie that came.
+#[test]
+fn signing_in_again_ends_the_session_that_the_browser_had() {
+    let world = World::start();
+    let browser = Browser::signed_in(&world, ADMIN_TOKEN);
+    assert_eq!(browser.post("/sign-in", &[("token", ADMIN_TOKEN)]).status, 303);
+    assert!(!is_in(&browser));
+}
+
+// Fails when `onward` does not look at the length.
+#[test]
+fn the_sign_in_page_leads_on_to_no_place_of_more_than_a_kilobyte() {
+    let world = World::start();
+    let long = format!("/{}", "x".repeat(2_000));
+    let page = text(&Browser::nobody(&world).get(&format!("/sign-in?next={long}")));
+    assert!(page.contains("name=\"next\" value=\"/\""), "{page}");
+    assert_eq!(place(&Browser::nobody(&world).get("/workspaces")), (303, "/sign-in?next=/workspaces"));
+}
+
 // Fails when `Visit::judged` keeps the caller of the session instead of asking `caller_of` again.
 #[test]
 fn a_session_ends_with_its_token() {
@@ -176,5 +195,9 @@ fn over_an_open_network_no_token_is_taken_unless_a_trusted_proxy_says_that_it_ca
     let behind = open(vec![own.into()]);
     let taken = try_in(&behind, "X-Forwarded-Proto: https\r\n");
     assert_eq!(taken.status, 303);
-    assert!(taken.header("set-cookie").unwrap().ends_with("; HttpOnly; SameSite=Lax; Secure"));
+    let line = taken.header("set-cookie").unwrap();
+    assert!(
+        line.starts_with("__Host-muster-session=") && line.ends_with("; HttpOnly; SameSite=Strict; Secure"),
+        "{line}"
+    );
 }
