@@ -25,9 +25,16 @@ pub(crate) fn names(directory: &Directory, catalogue: &Catalogue) -> Result<Vec<
     let mut known: Vec<WorkspaceId> = catalogue.workspaces()?.into_iter().map(|entry| entry.id).collect();
     // On their way out, which the next start ends.
     known.extend(catalogue.deleted()?);
-    let mut names = directory.workspaces().map_err(io)?;
-    names.retain(|name| !known.iter().any(|id| id.as_str() == name));
-    Ok(names)
+    Ok(unknown(directory.workspaces().map_err(io)?, &known))
+}
+
+/// The names that are those of no workspace. A file system without case may keep a name in another one: a name that differs
+/// from an id in case alone is that of the id, unless the id has a folder of its own.
+fn unknown(names: Vec<String>, known: &[WorkspaceId]) -> Vec<String> {
+    let is_own = |name: &str, id: &WorkspaceId| {
+        name == id.as_str() || name.eq_ignore_ascii_case(id.as_str()) && !names.iter().any(|other| other == id.as_str())
+    };
+    names.iter().filter(|name| !known.iter().any(|id| is_own(name, id))).cloned().collect()
 }
 
 /// Refuses a catalogue that holds nothing beside folders that hold data: it was lost.
@@ -198,5 +205,19 @@ impl Inner {
             open.keep_entry(&kept)?;
         }
         Ok(true)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    // Fails when `unknown` compares with case alone, or without.
+    #[test]
+    fn a_folder_in_another_case_is_the_workspaces_own_unless_that_has_one() {
+        let known = ["SHOP", "other"].map(|id| WorkspaceId::parse(id).expect("an id"));
+        let of = |names: &[&str]| unknown(names.iter().map(|name| (*name).to_owned()).collect(), &known);
+        assert_eq!(of(&["shop", "OTHER"]), Vec::<String>::new());
+        assert_eq!(of(&["SHOP", "shop", "lost"]), ["shop", "lost"]);
     }
 }
