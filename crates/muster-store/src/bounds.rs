@@ -13,6 +13,9 @@ pub const CLOCK_BEHIND_MS_MAX: i64 = 600_000;
 /// between two starts, and shorter than a clock of a wrong year is off.
 pub const CLOCK_AHEAD_MS_MAX: i64 = 366 * 86_400_000;
 
+/// For how long a recorded answer is kept whatever it takes, in milliseconds: clients that send again do so within the
+/// hour (clients.md 4), and to forget an answer before would store their data twice.
+pub const ANSWERS_KEPT_MS: i64 = 3_600_000;
 /// How long a write-ahead log may hold what was written to it: deleted data stays in it until then at most.
 pub const LOG_KEPT: Duration = Duration::from_secs(600);
 
@@ -40,6 +43,9 @@ pub struct Bounds {
     pub quarantine_entries: u64,
     /// Bytes of their elements and faults (behaviour.md 4).
     pub quarantine_bytes: u64,
+    /// Bytes of recorded answers, as they are stored; the oldest go first, but none that is younger than
+    /// [`ANSWERS_KEPT_MS`].
+    pub answer_bytes: u64,
     /// Named tokens of the management API: each call compares with all of them, which at a thousand takes some 30 us.
     pub tokens: usize,
     /// Records of changes in the audit log that are kept, oldest dropped first: at 300 bytes each 30 MB, and years of
@@ -67,6 +73,7 @@ impl Default for Bounds {
             refused_bytes: 64 << 20,
             quarantine_entries: 1_000_000,
             quarantine_bytes: 1 << 30,
+            answer_bytes: 256 << 20,
             tokens: 1_000,
             audit_records: 100_000,
             audit_sessions: 5_000,

@@ -58,6 +58,7 @@ pub fn small_bounds() -> Bounds {
         refused_bytes: 4_000,
         quarantine_entries: 3,
         quarantine_bytes: 300,
+        answer_bytes: 100,
         tokens: 2,
         audit_records: 2,
         audit_sessions: 1,
@@ -73,6 +74,7 @@ pub fn bounded(make: Make<'_>) {
     limits::refused_requests_drop_their_oldest(make);
     limits::refused_requests_are_bounded_by_their_bytes(make);
     limits::what_is_deleted_gives_its_room_back(make);
+    limits::recorded_answers_drop_their_oldest_and_none_that_is_young(make);
     access::tokens_are_bounded(make);
     access::sessions_have_a_bound_of_their_own_in_the_audit_log(make);
     access::the_audit_log_drops_its_oldest_and_cuts_details(make);

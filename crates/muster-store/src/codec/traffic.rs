@@ -123,6 +123,11 @@ impl Record for Idempotency {
     }
 }
 
+/// Bytes of a recorded answer, as it is stored.
+pub(crate) fn answer_bytes(row: &Idempotency) -> u64 {
+    packed::pack(&row.answer.body).len() as u64
+}
+
 impl Record for Outgoing {
     const FAMILY: Family = Family::Outbox;
 

@@ -3,11 +3,13 @@
 
 use super::Make;
 use super::families::{device, event, request, seen_refused};
-use super::rig::{facts, put, put_with, shop};
+use super::rig::{facts, put, put_with, run, shop};
+use crate::bounds::ANSWERS_KEPT_MS;
 use crate::page::Page;
 use crate::reader::dump;
-use muster_core::change::Put;
+use muster_core::change::{Changes, Put};
 use muster_core::command::{Action, ElementKind};
+use muster_core::decision::{Mode, Step};
 use muster_core::facts::Needs;
 use muster_core::id::{MergeNo, ProfileNo, QuarantineNo, REFUSED_REQUESTS, RequestNo};
 use muster_core::identifier::{Key, Kind};
@@ -260,4 +262,40 @@ pub(super) fn refused_requests_are_bounded_by_their_bytes(make: Make<'_>) {
     let kept = reader.requests(crate::reader::RequestQuery { limit: 9, ..Default::default() }).expect("it reads");
     let kept: Vec<_> = kept.items.iter().map(|r| r.no).collect();
     assert_eq!(kept, [number(3)], "two of 1,500 bytes fit, one of 2,500 beside one of them does not");
+}
+
+/// Fails if young ones are dropped, if old ones are kept, or if what is dropped or replaced keeps its room.
+pub(super) fn recorded_answers_drop_their_oldest_and_none_that_is_young(make: Make<'_>) {
+    let (engine, shop) = shop(make);
+    let route = muster_core::command::Route::Transition;
+    let record = |key: &str, at: i64| {
+        let answer = Recorded { status: 200, outcomes: "".into(), body: vec![b'x'; 40].into() };
+        Put::Idempotency(Idempotency { route, key: key.into(), body_hash: [1; 32], at: Timestamp(at), answer })
+    };
+    let at = |row: Vec<Put>, now: i64| {
+        let stored = run(&*engine, &shop, Mode::Commit, move |facts, _| {
+            let counters = Counters { now: Timestamp(now), ..facts.counters };
+            Step::Done(Changes { rows: row.clone(), counters, rate: None }, ())
+        });
+        stored.expect("it stores");
+    };
+    let kept = || {
+        let (_, rows) = dump(&mut *engine.read(&shop).expect("it reads")).expect("it reads");
+        let keys = rows.into_iter().map(|row| match row {
+            Put::Idempotency(row) => row.key.to_string(),
+            other => format!("{other:?}"),
+        });
+        keys.collect::<Vec<_>>()
+    };
+    for (n, key) in (1..).zip(["a", "b", "c"]) {
+        at(vec![record(key, n)], n);
+    }
+    assert_eq!(kept(), ["a", "b", "c"], "beyond the bound, but young");
+    at(vec![record("c", 3)], ANSWERS_KEPT_MS + 1);
+    assert_eq!(kept(), ["b", "c"], "the oldest made room");
+    at(vec![record("d", ANSWERS_KEPT_MS + 2)], ANSWERS_KEPT_MS + 2);
+    assert_eq!(kept(), ["c", "d"]);
+    at(vec![Put::DropIdempotency(route, "c".into())], ANSWERS_KEPT_MS + 3);
+    at(vec![record("e", ANSWERS_KEPT_MS + 4)], 3 * ANSWERS_KEPT_MS);
+    assert_eq!(kept(), ["d", "e"], "there is room for two");
 }

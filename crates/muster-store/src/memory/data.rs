@@ -1,7 +1,7 @@
 //! The rows of one workspace in ordered maps, and what a decision's changes do to them.
 
-use crate::bounds::Bounds;
-use crate::codec::{Record as _, quarantine_bytes, refused_bytes};
+use crate::bounds::{ANSWERS_KEPT_MS, Bounds};
+use crate::codec::{Record as _, answer_bytes, quarantine_bytes, refused_bytes};
 use crate::engine::EngineError;
 use crate::page::payload;
 use crate::rounds::{Sized, Source};
@@ -182,6 +182,15 @@ impl Data {
             if dropped.replayed_as.is_none() {
                 self.counters.quarantined = self.counters.quarantined.saturating_sub(1);
             }
+        }
+        let mut bytes: u64 = self.idempotency.values().map(answer_bytes).sum();
+        while bytes > bounds.answer_bytes {
+            let oldest = self.idempotency.values().min_by_key(|row| (row.at, row.route as i64, &row.key));
+            let Some(dropped) = oldest.filter(|row| self.counters.now.0 - row.at.0 >= ANSWERS_KEPT_MS).cloned() else {
+                break;
+            };
+            bytes -= answer_bytes(&dropped);
+            self.idempotency.remove(&(dropped.route, dropped.key));
         }
         let mut bytes: u64 = self.refused.values().map(refused_bytes).sum();
         while self.refused.len() as u64 > bounds.refused_entries || bytes > bounds.refused_bytes {

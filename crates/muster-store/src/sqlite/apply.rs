@@ -4,7 +4,7 @@ use super::bindings::BindingMap;
 use super::facts::Loaded;
 use super::state::State;
 use super::table;
-use crate::bounds::Bounds;
+use crate::bounds::{ANSWERS_KEPT_MS, Bounds};
 use crate::codec::chunks::PartOf;
 use crate::codec::{Cell, Record, binding_cells, holder_cells, quarantine_bytes, refused_bytes, row_sum};
 use crate::engine::EngineError;
@@ -12,13 +12,16 @@ use crate::family::Family;
 use muster_core::change::Put;
 use muster_core::id::{ProfileNo, QuarantineNo, RequestNo};
 use muster_core::identifier::Key;
-use muster_core::record::{Quarantined, Request};
+use muster_core::record::{Idempotency, Quarantined, Request};
 use rusqlite::{Connection, Row};
 
 /// What `codec` counts of a quarantine entry, of a row that is stored.
 const QUARANTINE_BYTES: &str = "SELECT length(element) + length(errors) FROM quarantine WHERE no = ?1";
 /// The same of a refused request.
 const REFUSED_BYTES: &str = "SELECT length(record) FROM refused WHERE no = ?1";
+
+/// The same of a recorded answer.
+const ANSWER_BYTES: &str = "SELECT length(body) FROM idempotency WHERE route = ?1 AND key = ?2";
 
 /// Writes rows through a connection.
 pub(crate) struct Apply<'a> {
@@ -62,10 +65,8 @@ impl Apply<'_> {
             Put::DropRequest(no) => self.delete(Family::Requests, &[Cell::unsigned(no.0)]),
             Put::Quarantined(row) => self.quarantine(row),
             Put::DropQuarantined(no) => self.drop_quarantined(*no),
-            Put::Idempotency(row) => self.put(row),
-            Put::DropIdempotency(route, key) => {
-                self.delete(Family::Idempotency, &[Cell::Int(*route as i64), Cell::text(key)])
-            }
+            Put::Idempotency(row) => self.record_answer(row),
+            Put::DropIdempotency(route, key) => self.drop_answer(*route as i64, key),
             Put::Outgoing(row) => self.put(row),
             Put::Change(row) => self.put(row),
             Put::Review(row) => self.put(row),
@@ -197,6 +198,40 @@ impl Apply<'_> {
         self.delete(Family::Quarantine, &[Cell::unsigned(no.0)])?;
         let kept = &mut self.state.figures.quarantine_bytes;
         *kept = kept.saturating_sub(bytes);
+        Ok(())
+    }
+
+    fn answer_bytes(&self, key: &[Cell<'_>; 2]) -> Result<u64, EngineError> {
+        Ok(table::numbers(self.conn, ANSWER_BYTES, key)?.into_iter().sum())
+    }
+
+    fn record_answer(&mut self, row: &Idempotency) -> Result<(), EngineError> {
+        let key = [Cell::Int(row.route as i64), Cell::text(&row.key)];
+        let before = self.answer_bytes(&key)?;
+        self.put(row)?;
+        let after = self.answer_bytes(&key)?;
+        self.state.answer_bytes = self.state.answer_bytes.saturating_sub(before) + after;
+        Ok(())
+    }
+
+    fn drop_answer(&mut self, route: i64, key: &str) -> Result<(), EngineError> {
+        let cells = [Cell::Int(route), Cell::text(key)];
+        let bytes = self.answer_bytes(&cells)?;
+        self.delete(Family::Idempotency, &cells)?;
+        self.state.answer_bytes = self.state.answer_bytes.saturating_sub(bytes);
+        Ok(())
+    }
+
+    /// Keeps the recorded answers within their bound, oldest dropped first; young ones stay whatever they take.
+    pub(crate) fn trim_answers(&mut self, bounds: &Bounds) -> Result<(), EngineError> {
+        while self.state.answer_bytes > bounds.answer_bytes {
+            let sql = "SELECT route, key, at FROM idempotency ORDER BY at, route, key LIMIT 1";
+            let read = |row: &Row<'_>| Ok((row.get::<_, i64>(0)?, row.get::<_, String>(1)?, row.get::<_, i64>(2)?));
+            let oldest = table::answers(self.conn, sql, &[], read)?.into_iter().next();
+            let now = self.state.counters.now.0;
+            let Some((route, key, _)) = oldest.filter(|(_, _, at)| now - at >= ANSWERS_KEPT_MS) else { break };
+            self.drop_answer(route, &key)?;
+        }
         Ok(())
     }
 

@@ -60,6 +60,8 @@ pub(crate) struct State {
     pub(crate) counters: Counters,
     pub(crate) sums: FamilySums,
     pub(crate) figures: Figures,
+    /// Bytes of the recorded answers; counted when the file is opened.
+    pub(crate) answer_bytes: u64,
 }
 
 impl State {
@@ -67,7 +69,9 @@ impl State {
     pub(crate) fn load(conn: &Connection) -> Result<Self, EngineError> {
         let counters = table::get::<Counters>(conn, &[Cell::Int(COUNTERS_ID)])?;
         let (counters, _) = counters.ok_or(EngineError::Corrupt("the row of counters is missing".into()))?;
-        Ok(Self { counters, sums: load_sums(conn)?, figures: Figures::load(conn)? })
+        let sql = "SELECT coalesce(sum(length(body)), 0) FROM idempotency";
+        let answer_bytes = table::numbers(conn, sql, &[])?.into_iter().sum();
+        Ok(Self { counters, sums: load_sums(conn)?, figures: Figures::load(conn)?, answer_bytes })
     }
 
     /// Writes what differs from the state before; all of it if there was none.

@@ -370,6 +370,7 @@ impl Writer {
             turn.turns.pause();
         }
         apply.state.counters = changes.counters;
-        apply.trim_quarantine(bounds)
+        apply.trim_quarantine(bounds)?;
+        apply.trim_answers(bounds)
     }
 }
