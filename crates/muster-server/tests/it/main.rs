@@ -25,6 +25,7 @@ mod imports;
 mod live;
 mod manage;
 mod mask;
+mod matrix;
 mod merges;
 mod operations;
 mod overload;
