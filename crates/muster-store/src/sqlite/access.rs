@@ -4,6 +4,7 @@ use super::{Sqlite, closed, locked};
 use crate::access::{Access, AuditQuery, AuditRecord, TokenPut, TokenRecord};
 use crate::engine::EngineError;
 use crate::page::Page;
+use muster_core::time::Timestamp;
 
 impl Sqlite {
     fn is_open(&self) -> Result<(), EngineError> {
@@ -19,6 +20,8 @@ impl Access for Sqlite {
 
     fn put_token(&self, token: &TokenRecord) -> Result<TokenPut, EngineError> {
         self.is_open()?;
+        // When it ends is told from now.
+        self.inner.trust.judge(&*self.inner.clock, Timestamp::default())?;
         let most = self.inner.options.bounds.tokens;
         self.inner.write_catalogue(|catalogue| catalogue.put_token(token, most))
     }

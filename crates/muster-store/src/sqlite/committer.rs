@@ -164,7 +164,10 @@ fn turn(inner: &Inner, lane: &Lane, writer: &mut Option<Writer>, load: Load) {
         Err(error) => {
             // Nothing was written: with room again the next try opens it, and until then the server is not ready.
             let error = trouble::in_folder(opening(error), &lane.folder);
-            lane.set_ailing(Some(&error));
+            // Any other reason is this workspace's own, and makes the others no less ready.
+            if error == EngineError::Full {
+                lane.set_ailing(Some(&error));
+            }
             return answer_all(jobs, configure, &error);
         }
     };

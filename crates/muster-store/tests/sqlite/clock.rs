@@ -6,6 +6,7 @@ use muster_core::id::ProfileNo;
 use muster_core::identifier::{Key, Kind};
 use muster_core::record::Counters;
 use muster_core::time::Timestamp;
+use muster_store::access::{Access, TokenRecord};
 use muster_store::conformance::rig::{HandClock, id, put_with, workspace};
 use muster_store::engine::{Engine, EngineError};
 use muster_store::sqlite::{Sqlite, SqliteOptions};
@@ -80,6 +81,17 @@ fn a_clock_a_year_ahead_of_what_is_stored_stops_writing_at_a_start_and_no_shorte
     clock.set(NOW + 2 * YEAR);
     let engine = open(&home, &clock, false);
     assert!(is_clock(&store(&engine, NOW, 2)) && engine.health().failed.is_some());
+    // Fails when `put_token` does not judge the clock: the token would end in another year.
+    let token = TokenRecord {
+        name: "t".into(),
+        sha256: [1; 32],
+        scopes: "read".into(),
+        workspace: None,
+        created_at: Timestamp(NOW),
+        expires_at: None,
+        allowed_addresses: String::new(),
+    };
+    assert!(matches!(engine.put_token(&token), Err(EngineError::Clock(_))));
     clock.set(NOW + MINUTE);
     assert_eq!(store(&engine, NOW + MINUTE, 2), Ok(()), "it was set right");
     clock.set(NOW + 3 * YEAR);

@@ -177,6 +177,13 @@ fn a_damaged_workspace_is_refused_by_itself_and_the_others_are_served() {
     assert_eq!(engine.health().failed, None);
     assert!(matches!(&engine.health().troubles[..], [Trouble::Damaged { workspace, .. }] if *workspace == id("shop")));
     drop(engine);
+    // Also where nothing of it is there; fails when a folder that cannot be opened makes the whole server wait for it.
+    let (folder, aside) = (home.path().join("workspaces/shop"), home.path().join("aside"));
+    fs::rename(&folder, &aside).unwrap();
+    let engine = home.open().unwrap();
+    assert_eq!((engine.health().failed, engine.health().troubles.len()), (None, 1));
+    drop(engine);
+    fs::rename(&aside, &folder).unwrap();
     fs::write(home.database("shop"), good).unwrap();
     let engine = home.open().unwrap();
     assert_eq!(engine.read(&id("shop")).unwrap().counters().map(|c| c.users), Ok(3));
