@@ -6,6 +6,7 @@
 //! left to the protocol: HTTP/2 knows no such end, and a window of zero would hold an answer for ever.
 
 pub(crate) mod answer;
+pub(crate) mod head;
 pub(crate) mod serving;
 pub(crate) mod socket;
 pub(crate) mod table;
@@ -83,6 +84,8 @@ struct State {
     idle_since: Instant,
     /// Since when bytes of a head come, of HTTP/1.
     head_since: Option<Instant>,
+    /// The next bytes begin a head, of HTTP/1.
+    is_between: bool,
     /// A body was left unread, so that more may come that nobody wants.
     leaves_body: bool,
 }
@@ -97,6 +100,7 @@ impl Connection {
             streams: Vec::new(),
             idle_since: now,
             head_since: None,
+            is_between: true,
             leaves_body: false,
         };
         Self { network, deadlines, state: Mutex::new(state), gives_way: Notify::new() }
@@ -125,7 +129,7 @@ impl Connection {
         let mut state = self.state();
         state.streams.retain(|known| known.as_ptr() != stream);
         if state.streams.is_empty() {
-            state.idle_since = Instant::now();
+            (state.idle_since, state.is_between) = (Instant::now(), true);
         }
     }
 
@@ -146,6 +150,14 @@ impl Connection {
     pub(crate) fn is_watching(&self) -> bool {
         let streams = self.streams();
         !self.state().is_http2 && streams.iter().any(|stream| stream.is_endless())
+    }
+
+    /// Whether bytes that were read just now begin a head of HTTP/1, or go on with one; None if they belong to a request
+    /// that is under way, or to HTTP/2.
+    pub(crate) fn begins_head(&self) -> Option<bool> {
+        let mut state = self.state();
+        let is_head = state.streams.is_empty() && !state.is_http2;
+        is_head.then(|| std::mem::take(&mut state.is_between))
     }
 
     /// A body was left unread.

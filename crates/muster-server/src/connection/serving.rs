@@ -2,6 +2,7 @@
 //! room is needed, or when the server stops.
 
 use super::answer::{Answer, Stream};
+use super::head::Heads;
 use super::socket::{Socket, has_ended};
 use super::table::{Admitted, Connections};
 use super::{Connection, Overdue};
@@ -120,7 +121,7 @@ where
     let period = connection.deadlines().period();
     let builder = builder(period);
     let calls = Calls { site: Arc::clone(site), connection: Arc::clone(connection), peer };
-    let mut serving = pin!(builder.serve_connection(TokioIo::new(io), calls));
+    let mut serving = pin!(builder.serve_connection(TokioIo::new(Heads::new(io, Arc::clone(connection))), calls));
     let (mut stopping, mut over) = (site.phase.clone(), site.phase.clone());
     let mut checks = interval(period);
     checks.set_missed_tick_behavior(MissedTickBehavior::Delay);

@@ -39,6 +39,29 @@ fn a_head_that_can_be_read_in_two_ways_is_400_and_ends_its_connection() {
     assert_eq!(status(&world, "GET /healthz HTTP/1.0\r\n\r\n"), Some(200));
 }
 
+// Fails when `Heads` is not put around the connection's bytes, or looks at them while a request is under way.
+#[test]
+fn a_line_feed_alone_is_400_in_a_head_and_fine_in_a_body() {
+    let world = World::start();
+    let workspace = world.workspace(&json!(null));
+    for wrong in [
+        "GET /healthz HTTP/1.1\nHost: a\n\n",
+        "GET /healthz HTTP/1.1\r\nHost: a\nX: b\r\n\r\n",
+        "GET /healthz HTTP/1.1\r\nHost: a\r\n\n",
+    ] {
+        let mut connection = world.connect();
+        assert_eq!(connection.call("GET", "/healthz", &[], b"").status, 200);
+        connection.send(wrong.as_bytes());
+        assert_eq!(connection.answer().map(|answer| answer.status), Some(400), "{wrong:?}");
+        assert_eq!(status(&world, wrong), Some(400), "{wrong:?}");
+    }
+    let body =
+        "{\n\"type\": \"transition\",\n\n\"elements\": [\n{\"type\": \"customer\", \"customer_id\": \"a\\nb\"}\n]}\n";
+    for _ in 0..3 {
+        assert_eq!(workspace.post("transition", &[], body.as_bytes()).status, 200);
+    }
+}
+
 // Fails when `half_close` is left out of `builder` in `connection/serving.rs`.
 #[test]
 fn a_client_that_says_that_it_sends_no_more_gets_its_answer() {
