@@ -122,6 +122,8 @@ pub(crate) struct Serve {
 /// Settings in force.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Settings {
+    /// The file that settings were read from, if there is one.
+    pub(crate) file: Option<String>,
     pub(crate) data_dir: PathBuf,
     pub(crate) listen: SocketAddr,
     pub(crate) dev: bool,
@@ -189,6 +191,7 @@ impl Serve {
         let in_file = in_file.map(|text| idle_timeout(&text).map_err(wrong)).transpose()?;
         let allow_hosts = if self.allow_host.is_empty() { file.list("allow_host")? } else { self.allow_host };
         Ok(Settings {
+            file: (!file.table.is_empty()).then(|| file.name.clone()),
             data_dir: self.data_dir.or(file.text("data_dir")?).unwrap_or_else(|| DATA_DIR.into()),
             listen: self.listen.or(file.text("listen")?).unwrap_or_else(|| LISTEN.parse().expect("it is an address")),
             dev: self.dev.or(file.boolean("dev")?).unwrap_or(false),

@@ -40,6 +40,9 @@ pub(crate) fn run(arguments: Serve) -> anyhow::Result<ExitCode> {
     let settings = arguments.settings()?;
     settings.check()?;
     let lines = logs::start(&settings.log)?;
+    if let Some(file) = &settings.file {
+        tracing::info!(file, "settings are taken from this file");
+    }
     let served = serve_with(&settings, &lines);
     lines.finish();
     served
