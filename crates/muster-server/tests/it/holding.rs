@@ -146,7 +146,7 @@ fn let_in(connection: &mut Http2, stream: u32, headers: &[(&str, &str)]) -> u64 
     }
 }
 
-// Fails when the windows of `bound_streams` in `serve.rs` are left out, or when the body is read before the caller is known.
+// Fails when the windows of `builder` in `connection/serving.rs` are left out, or when the body is read before the caller is known.
 #[test]
 fn over_http_2_no_stream_holds_more_than_64_kib_and_no_connection_more_than_1_mib_before_the_caller_is_known() {
     let world = World::start();

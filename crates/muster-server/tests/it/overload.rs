@@ -9,7 +9,7 @@ use serde_json::{Value as Json, json};
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::Duration;
 
-// Fails when `judged` in `serve.rs` answers `Poll::Pending` whatever its timer says.
+// Fails when `judged` in `connection/socket.rs` answers `Poll::Pending` whatever its timer says.
 #[test]
 fn a_client_that_asks_and_never_reads_loses_its_connection() {
     let world = World::with(|_| {}, |listening| listening.deadlines.write = Duration::from_millis(200));

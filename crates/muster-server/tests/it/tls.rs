@@ -25,7 +25,7 @@ fn call(world: &World, trusted: &CertificateDer<'static>) -> std::io::Result<Str
     Ok(answer)
 }
 
-// Fails when `serve` takes the plain acceptor although certificates are given.
+// Fails when `run` in `connection/serving.rs` shakes no hands although certificates are given.
 #[test]
 fn with_a_certificate_the_server_speaks_tls_and_nothing_else() {
     let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
