@@ -124,6 +124,8 @@ pub struct App {
     pub(crate) manage_elsewhere: bool,
     pub(crate) body_deadline: Duration,
     pub(crate) room: Room,
+    /// The room for what answers are made of.
+    pub(crate) reading: Room,
     /// Places of refused requests whose rest is read on.
     pub(crate) drains: Arc<Semaphore>,
     /// The share of what is about no workspace.
@@ -241,6 +243,7 @@ impl App {
             manage_elsewhere: options.manage_elsewhere,
             body_deadline: options.body_deadline,
             room,
+            reading: Room::for_reads(),
             drains: Arc::new(Semaphore::new(DRAINS_MAX)),
             outside: Share::default(),
             callers,

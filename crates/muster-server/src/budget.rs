@@ -1,7 +1,9 @@
 //! The room for bodies that are being read or decided: bounded over all workspaces and for each, so that overload is
 //! told early and one workspace cannot take the room of the others (behaviour.md 1.11).
 
-use crate::limits::{IN_FLIGHT_BYTES_MAX, IN_FLIGHT_BYTES_WORKSPACE_MAX};
+use crate::limits::{
+    IN_FLIGHT_BYTES_MAX, IN_FLIGHT_BYTES_WORKSPACE_MAX, READING_BYTES_MAX, READING_BYTES_WORKSPACE_MAX,
+};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use tokio::sync::OwnedSemaphorePermit;
@@ -31,6 +33,20 @@ pub(crate) struct Room(Arc<Gauge>);
 impl Default for Room {
     fn default() -> Self {
         Self(Arc::new(Gauge { used: AtomicUsize::new(0), max: IN_FLIGHT_BYTES_MAX }))
+    }
+}
+
+impl Room {
+    /// The room for what answers are made of.
+    pub(crate) fn for_reads() -> Self {
+        Self(Arc::new(Gauge { used: AtomicUsize::new(0), max: READING_BYTES_MAX }))
+    }
+}
+
+impl Share {
+    /// The share of one workspace in that.
+    pub(crate) fn for_reads() -> Self {
+        Self(Arc::new(Gauge { used: AtomicUsize::new(0), max: READING_BYTES_WORKSPACE_MAX }))
     }
 }
 

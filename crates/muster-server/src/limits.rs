@@ -122,6 +122,15 @@ pub const STOPPING_BODY_TIME: Duration = Duration::from_secs(2);
 /// Bytes of bodies that are being read or decided at a time, over all workspaces: about a tenth of what they take as
 /// parsed elements. Beyond it requests are answered 503 early (behaviour.md 1.11).
 pub const IN_FLIGHT_BYTES_MAX: usize = 96 << 20;
+/// Bytes of memory for what answers are made of, over all workspaces: beside bodies, so that reading refuses no import.
+pub const READING_BYTES_MAX: usize = 96 << 20;
+/// Of those, what one workspace may take.
+pub const READING_BYTES_WORKSPACE_MAX: usize = 48 << 20;
+/// Bytes of stored rows that an answer is made of beside any number of others; beyond it their memory is charged.
+pub const READ_BYTES_SMALL: u64 = 64 << 10;
+/// What an answer takes in memory while it is made, as a multiple of its stored rows: of large values twice as much, of
+/// arrays of small numbers twenty-five times.
+pub const READ_FACTOR: u64 = 12;
 /// Of those, what one workspace may take, so that it cannot fill the room of the others.
 pub const IN_FLIGHT_BYTES_WORKSPACE_MAX: usize = 48 << 20;
 /// Bytes of a body of the sibling APIs (behaviour.md 1.6).

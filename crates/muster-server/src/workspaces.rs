@@ -60,6 +60,8 @@ pub struct Entry {
 pub(crate) struct Lane {
     /// Its share of the room for bodies.
     pub(crate) share: Share,
+    /// Its share of the room for reading.
+    pub(crate) reading: Share,
     /// Places for dry runs.
     pub(crate) dry_runs: Arc<Semaphore>,
     /// The budget of dry runs (behaviour.md 1.3).
@@ -75,6 +77,7 @@ impl Default for Lane {
         let dry_runs = Arc::new(Semaphore::new(DRY_RUNS_MAX));
         Self {
             share: Share::default(),
+            reading: Share::for_reads(),
             dry_runs,
             dry_window: Mutex::default(),
             delete_window: Mutex::default(),

@@ -136,5 +136,5 @@ pub(crate) fn cut(detail: &str, bytes_max: usize) -> &str {
 pub(crate) fn page_of_limit<T>(mut items: Vec<T>, limit: usize) -> Page<T> {
     let more = items.len() > limit;
     items.truncate(limit);
-    Page { items, more }
+    Page { items, more, bytes: 0 }
 }

@@ -2,9 +2,9 @@
 
 use crate::codec::{Cell, Record};
 
-/// Bytes of rows that one page holds, about; a page has at least one row, however large. A hundred pages that nobody
-/// reads away are some hundred megabytes, not tens of gigabytes.
-pub const PAGE_BYTES_MAX: u64 = 4 << 20;
+/// Bytes of rows that one page holds, about; a page has at least one row, however large. As JSON that is being made they
+/// may take twenty-five times as much: an array of small numbers does.
+pub const PAGE_BYTES_MAX: u64 = 512 << 10;
 
 /// One page of a list.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -13,6 +13,8 @@ pub struct Page<T> {
     pub items: Vec<T>,
     /// Whether more follow after the last.
     pub more: bool,
+    /// Bytes of their rows, as every engine counts them.
+    pub bytes: u64,
 }
 
 /// Bytes of a row, as every engine counts them.
@@ -29,24 +31,23 @@ pub(crate) fn payload(cells: &[Cell<'_>]) -> u64 {
 pub(crate) struct Filling<T> {
     page: Page<T>,
     limit: usize,
-    bytes: u64,
 }
 
 impl<T> Filling<T> {
     /// An empty page of at most so many items.
     pub(crate) fn new(limit: usize) -> Self {
-        Self { page: Page { items: Vec::new(), more: false }, limit: limit.max(1), bytes: 0 }
+        Self { page: Page { items: Vec::new(), more: false, bytes: 0 }, limit: limit.max(1) }
     }
 
     /// Whether a row of so many bytes has room; if not, the page is over and more follow.
     pub(crate) fn takes(&mut self, bytes: u64) -> bool {
-        let bytes = self.bytes.saturating_add(bytes);
+        let bytes = self.page.bytes.saturating_add(bytes);
         let first = self.page.items.is_empty();
         if self.page.items.len() >= self.limit || !first && bytes > PAGE_BYTES_MAX {
             self.page.more = true;
             return false;
         }
-        self.bytes = bytes;
+        self.page.bytes = bytes;
         true
     }
 

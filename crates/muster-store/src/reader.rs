@@ -18,10 +18,17 @@ use muster_core::time::Timestamp;
 /// A live profile and the time when its deletion is due.
 pub type Due = (Timestamp, ProfileNo);
 
+/// Asked before something large is read: with bytes of stored rows that the answer will be made of. An error ends the
+/// reading with it.
+pub type Charge = Box<dyn FnMut(u64) -> Result<(), EngineError> + Send>;
+
 /// Reads one workspace at one snapshot. Lists come in pages of at most `limit` items and about
 /// [`crate::page::PAGE_BYTES_MAX`] bytes of rows. Every method may block on storage and answers [`EngineError::Unavailable`] or
 /// [`EngineError::Corrupt`].
 pub trait Reader {
+    /// Whom to ask before a live profile or after a page is read; nobody, where memory is no matter.
+    fn charge(&mut self, _: Charge) {}
+
     /// The counters.
     ///
     /// # Errors

@@ -3,6 +3,7 @@
 use super::App;
 use crate::budget::Share;
 use crate::limits::STOPPING_BODY_TIME;
+use muster_core::id::WorkspaceId;
 use muster_wire::data::failure::Failure;
 
 impl App {
@@ -28,5 +29,11 @@ impl App {
     pub(crate) fn share_of(&self, workspace: Option<impl AsRef<str>>) -> Share {
         let entry = workspace.and_then(|id| self.workspaces.get(id.as_ref()));
         entry.map_or_else(|| self.outside.clone(), |entry| entry.lane.share.clone())
+    }
+
+    /// The share of a workspace in the room for what answers are made of.
+    pub(crate) fn reading_share_of(&self, workspace: &WorkspaceId) -> Share {
+        let entry = self.workspaces.get(workspace.as_str());
+        entry.map_or_else(Share::for_reads, |entry| entry.lane.reading.clone())
     }
 }

@@ -27,7 +27,10 @@ use super::{Template, guard};
 use crate::app::App;
 use crate::budget::Taken;
 use crate::callers::{Caller, Scope};
-use crate::limits::{MANAGEMENT_BODY_BYTES_MAX, PAGE_DEFAULT, PAGE_MAX, UNAVAILABLE_RETRY_SECONDS};
+use crate::limits::{
+    MANAGEMENT_BODY_BYTES_MAX, PAGE_DEFAULT, PAGE_MAX, READ_BYTES_SMALL, READ_FACTOR, READING_BYTES_WORKSPACE_MAX,
+    UNAVAILABLE_RETRY_SECONDS,
+};
 use crate::workspaces::Entry;
 use axum::extract::{ConnectInfo, FromRequest, Request};
 use axum::http::{HeaderMap, HeaderValue, header};
@@ -36,7 +39,7 @@ use bytes::Bytes;
 use muster_core::id::WorkspaceId;
 use muster_core::record::Counters;
 use muster_store::engine::{EngineError, Workspace};
-use muster_store::reader::Reader;
+use muster_store::reader::{Charge, Reader};
 use muster_wire::data::failure::Failure;
 use muster_wire::manage::page::render;
 use muster_wire::manage::problem::{CONTENT_TYPE, Problem};
@@ -147,6 +150,8 @@ pub(crate) struct Call {
     place: Option<Place>,
     /// The memory of its body.
     _room: Option<Taken>,
+    /// The memory of what was read for it.
+    taken: Arc<Mutex<Vec<Taken>>>,
 }
 
 impl FromRequest<Arc<App>> for Call {
@@ -267,7 +272,18 @@ impl Call {
         body: Bytes,
     ) -> Self {
         let address = address.into();
-        Self { app, caller, address, body, headers: HeaderMap::new(), query, parts, place: None, _room: None }
+        Self {
+            app,
+            caller,
+            address,
+            body,
+            headers: HeaderMap::new(),
+            query,
+            parts,
+            place: None,
+            _room: None,
+            taken: Arc::default(),
+        }
     }
 
     /// The workspace that the path names, if it is there for the caller.
@@ -311,12 +327,30 @@ impl Call {
         id: &WorkspaceId,
         ask: impl FnOnce(&mut dyn Reader) -> Result<T, EngineError> + Send + 'static,
     ) -> Result<T, Refusal> {
-        let (engine, id, place) = (Arc::clone(&self.app.engine), id.clone(), self.place.clone());
+        let (engine, place) = (Arc::clone(&self.app.engine), self.place.clone());
+        let (charge, id) = (self.charge(id), id.clone());
         blocking(move || {
             let _until_it_is_read = place;
-            ask(&mut *engine.read(&id)?)
+            let mut reader = engine.read(&id)?;
+            reader.charge(charge);
+            ask(&mut *reader)
         })
         .await
+    }
+
+    /// Takes room for what is read, until the answer is made of it.
+    fn charge(&self, id: &WorkspaceId) -> Charge {
+        let (room, taken) = (self.app.reading.clone(), Arc::clone(&self.taken));
+        let share = self.app.reading_share_of(id);
+        Box::new(move |bytes| {
+            if bytes > READ_BYTES_SMALL {
+                let bytes = bytes.saturating_mul(READ_FACTOR).min(READING_BYTES_WORKSPACE_MAX as u64);
+                let bytes = usize::try_from(bytes).unwrap_or(usize::MAX);
+                let room = room.take(&share, bytes).ok_or(EngineError::Overloaded)?;
+                taken.lock().unwrap_or_else(PoisonError::into_inner).push(room);
+            }
+            Ok(())
+        })
     }
 
     /// Changes the catalogue entry of a workspace between two decisions; the change sees the entry and the counters in

@@ -10,7 +10,7 @@ use crate::codec::{Binding, COUNTERS_ID, Cell, FormerHolder, Holder, Record, Vie
 use crate::engine::EngineError;
 use crate::family::Family;
 use crate::page::{self, Filling, Page, payload};
-use crate::reader::{Due, EventQuery, LiveProfile, Reader, RequestQuery, ReviewQuery};
+use crate::reader::{Charge, Due, EventQuery, LiveProfile, Reader, RequestQuery, ReviewQuery};
 use muster_core::change::Put;
 use muster_core::command::Route;
 use muster_core::facts::Cutoffs;
@@ -35,6 +35,8 @@ pub(crate) struct Look {
     conn: Option<Connection>,
     /// Whose connection it is; None = its own, closed afterwards.
     lane: Option<Arc<Lane>>,
+    /// Whom to ask before what is large.
+    charge: Option<Charge>,
 }
 
 impl Look {
@@ -52,11 +54,21 @@ impl Look {
     fn begin(conn: Connection, lane: Option<Arc<Lane>>) -> Result<Self, EngineError> {
         // A deferred transaction takes its snapshot with its first read, so read something at once.
         conn.execute_batch("BEGIN; SELECT 1 FROM engine;")?;
-        Ok(Self { conn: Some(conn), lane })
+        Ok(Self { conn: Some(conn), lane, charge: None })
     }
 
     pub(crate) fn conn(&self) -> &Connection {
         self.conn.as_ref().expect("only drop takes it")
+    }
+
+    fn charged(&mut self, bytes: u64) -> Result<(), EngineError> {
+        self.charge.as_mut().map_or(Ok(()), |charge| charge(bytes))
+    }
+
+    /// A page that whoever makes an answer of it has room for.
+    fn fits<T>(&mut self, page: Page<T>) -> Result<Page<T>, EngineError> {
+        self.charged(page.bytes)?;
+        Ok(page)
     }
 
     fn numbered<R: Record>(&self, no: u64) -> Result<Option<R>, EngineError> {
@@ -201,6 +213,10 @@ impl Drop for Look {
 }
 
 impl Reader for Look {
+    fn charge(&mut self, charge: Charge) {
+        self.charge = Some(charge);
+    }
+
     fn counters(&mut self) -> Result<Counters, EngineError> {
         let found = table::get(self.conn(), &[Cell::Int(COUNTERS_ID)])?;
         found.map(|(row, _)| row).ok_or(EngineError::Corrupt("the row of counters is missing".into()))
@@ -214,6 +230,8 @@ impl Reader for Look {
         let Some(standing) = self.numbered::<Standing>(no.0)? else { return Ok(None) };
         let root = standing.root;
         let is_alone = standing.root == no && standing.tree.members == 1;
+        let whole = if root == no { Some(standing) } else { self.numbered::<Standing>(root.0)? };
+        self.charged(whole.map_or(0, |whole| whole.weight))?;
         let members = if is_alone { vec![self.member(root)?] } else { self.members(root)? };
         let mut view = self.numbered::<ViewRow>(root.0)?.map(|row| row.view);
         if let Some(view) = &mut view {
@@ -260,12 +278,12 @@ impl Reader for Look {
             }
             page.put(event);
         }
-        Ok(page.done())
+        self.fits(page.done())
     }
 
     fn requests(&mut self, query: RequestQuery) -> Result<Page<Request>, EngineError> {
         let pages = [self.requests_of(Family::Requests, query)?, self.requests_of(Family::Refused, query)?];
-        Ok(page::merged(pages, query.limit, |r| Reverse((r.received_at, r.no))))
+        self.fits(page::merged(pages, query.limit, |r| Reverse((r.received_at, r.no))))
     }
 
     fn request(&mut self, no: RequestNo) -> Result<Option<Request>, EngineError> {
@@ -274,7 +292,8 @@ impl Reader for Look {
     }
 
     fn quarantine(&mut self, below: Option<QuarantineNo>, limit: usize) -> Result<Page<Quarantined>, EngineError> {
-        self.newest(below.map(|no| no.0), limit)
+        let page = self.newest(below.map(|no| no.0), limit)?;
+        self.fits(page)
     }
 
     fn quarantined(&mut self, no: QuarantineNo) -> Result<Option<Quarantined>, EngineError> {
@@ -282,7 +301,8 @@ impl Reader for Look {
     }
 
     fn merges(&mut self, below: Option<MergeNo>, limit: usize) -> Result<Page<Merge>, EngineError> {
-        self.newest(below.map(|no| no.0), limit)
+        let page = self.newest(below.map(|no| no.0), limit)?;
+        self.fits(page)
     }
 
     fn merge(&mut self, no: MergeNo) -> Result<Option<Merge>, EngineError> {
@@ -290,7 +310,8 @@ impl Reader for Look {
     }
 
     fn separations(&mut self, below: Option<SeparationNo>, limit: usize) -> Result<Page<Separation>, EngineError> {
-        self.newest(below.map(|no| no.0), limit)
+        let page = self.newest(below.map(|no| no.0), limit)?;
+        self.fits(page)
     }
 
     fn reviews(&mut self, query: ReviewQuery) -> Result<Page<Review>, EngineError> {
@@ -301,7 +322,8 @@ impl Reader for Look {
                 ("WHERE state = ?2 AND no < ?1 ORDER BY no DESC", vec![Cell::Int(below), Cell::Int(state as i64)])
             }
         };
-        table::page(self.conn(), (Family::Reviews, condition), &parameters, query.limit)
+        let page = table::page(self.conn(), (Family::Reviews, condition), &parameters, query.limit)?;
+        self.fits(page)
     }
 
     fn review(&mut self, no: ReviewNo) -> Result<Option<Review>, EngineError> {
