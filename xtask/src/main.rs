@@ -1,10 +1,12 @@
 //! `cargo xtask`: the project's own chores. This file reads the command line and hands over; `stages` holds what
 //! `cargo xtask test` runs, `tidy` the rules about source text, `long` the long forms of tests, `bench` the
-//! measurements and `bench/worst` the worst requests. Nothing depends on this crate.
+//! measurements and `bench/worst` the worst requests, `fuzz` the fuzz targets. Nothing depends on this crate.
 #![expect(clippy::print_stdout, reason = "a command line tool reports on standard output")]
 
 #[cfg(feature = "bench")]
 mod bench;
+#[cfg(feature = "fuzz")]
+mod fuzz;
 mod long;
 mod repo;
 mod stages;
@@ -23,6 +25,7 @@ cargo xtask durability [--rounds N]   kill and restart under load, long form, wi
 cargo xtask activation [--profiles N]   kinds become active under imports and kills, long form, with its figures
 cargo xtask bench WHAT ...         measurements; `cargo xtask bench` alone names them
 cargo xtask worst [--quick] [--only NAME,...]   the worst requests that are known, at n and 4n: none may cost more than its size
+cargo xtask fuzz [--seconds N] [--seed N]   the fuzz targets on the stable compiler, from their corpora
 cargo xtask help                   this text
 
 Environment:
@@ -52,6 +55,7 @@ fn dispatch(args: &[String]) -> anyhow::Result<bool> {
         "durability" => long::durability(&Repo::find()?, rest),
         "activation" => long::activation(&Repo::find()?, rest),
         "bench" | "worst" => measure(command, rest),
+        "fuzz" => fuzz(&Repo::find()?, rest),
         "help" | "--help" | "-h" => {
             print!("{HELP}{}", stages::help());
             Ok(true)
@@ -75,5 +79,18 @@ fn measure(command: &str, args: &[String]) -> anyhow::Result<bool> {
 fn measure(command: &str, args: &[String]) -> anyhow::Result<bool> {
     let repo = Repo::find()?;
     let build = ["run", "--quiet", "--release", "--locked", "-p", "xtask", "--features", "bench", "--", command];
+    repo::succeeds(repo.cargo(&build).args(args))
+}
+
+/// The fuzz targets, in this process: it was built with them.
+#[cfg(feature = "fuzz")]
+fn fuzz(repo: &Repo, args: &[String]) -> anyhow::Result<bool> {
+    fuzz::run(repo, args)
+}
+
+/// The fuzz targets, by a build of this program that has them; optimised, because a minute must see many inputs.
+#[cfg(not(feature = "fuzz"))]
+fn fuzz(repo: &Repo, args: &[String]) -> anyhow::Result<bool> {
+    let build = ["run", "--quiet", "--release", "--locked", "-p", "xtask", "--features", "fuzz", "--", "fuzz"];
     repo::succeeds(repo.cargo(&build).args(args))
 }

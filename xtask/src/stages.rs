@@ -54,7 +54,7 @@ struct Stage {
     run: fn(&Repo) -> anyhow::Result<Verdict>,
 }
 
-const STAGES: [Stage; 9] = [
+const STAGES: [Stage; 10] = [
     Stage { name: "fmt", about: "formatting", run: fmt },
     Stage { name: "tidy", about: "rules about source text, crates and documents", run: tidy_stage },
     Stage { name: "audit", about: "licences, bans, sources and advisories of the dependencies", run: audit::run },
@@ -62,12 +62,16 @@ const STAGES: [Stage; 9] = [
     Stage { name: "docs", about: "API documentation, broken links refused", run: docs },
     Stage { name: "build", about: "the release binary", run: build },
     Stage { name: "test", about: "all Rust tests", run: test },
+    Stage { name: "fuzz", about: "the fuzz targets for a minute, on mutations of their corpora", run: fuzz },
     Stage { name: "clients", about: "a client that nobody here wrote, against the release binary", run: clients::run },
     Stage { name: "browser", about: "the console in Chromium, against the release binary", run: browser::run },
 ];
 
 /// What `clippy`, `docs` and `test` look at; the same for all three, so that they share what is built.
-const EVERYTHING: [&str; 4] = ["--workspace", "--features", "xtask/bench", "--locked"];
+const EVERYTHING: [&str; 4] = ["--workspace", "--features", "xtask/bench,xtask/fuzz", "--locked"];
+
+/// How long the fuzz targets run in all: some hundred thousand inputs, and no longer than people wait.
+const FUZZ_SECONDS: &str = "60";
 
 /// The stages for `cargo xtask help`.
 pub(crate) fn help() -> String {
@@ -162,6 +166,12 @@ fn test(repo: &Repo) -> anyhow::Result<Verdict> {
     Ok(Verdict::of(succeeds(repo.cargo(&["test", "--no-fail-fast"]).args(EVERYTHING))?))
 }
 
+/// By a release build of this program that has the targets: a debug build sees a tenth of the inputs.
+fn fuzz(repo: &Repo) -> anyhow::Result<Verdict> {
+    let build = ["run", "--quiet", "--release", "--locked", "-p", "xtask", "--features", "fuzz", "--", "fuzz"];
+    Ok(Verdict::of(succeeds(repo.cargo(&build).args(["--seconds", FUZZ_SECONDS]))?))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -176,7 +186,7 @@ mod tests {
     fn named_stages_run_in_the_order_of_the_list_and_an_unknown_one_is_refused() {
         assert_eq!(names(&["clients", "fmt"]), Ok(vec!["fmt", "clients"]));
         assert_eq!(names(&[]).map(|all| all.len()), Ok(STAGES.len()));
-        let refusal = "no stage `lint`; there are fmt, tidy, audit, clippy, docs, build, test, clients, browser";
+        let refusal = "no stage `lint`; there are fmt, tidy, audit, clippy, docs, build, test, fuzz, clients, browser";
         assert_eq!(names(&["lint"]), Err(refusal.to_owned()));
     }
 

@@ -1,0 +1,163 @@
+//! Rows as they are stored. What a reader makes of any cells is written and read again as the same; sound rows come back as they
+//! were; a changed cell is told by the checksum. Nothing panics, whatever a disk made of the bytes.
+//!
+//! The first byte of an input chooses: even, and the rest is cells of some record; odd, and the rest is a seed for sound rows
+//! and what is done to them.
+
+use muster_core::history::History;
+use muster_core::record::{
+    Change, Counters, Device, Event, EventId, Idempotency, Link, Merge, Outgoing, Profile, Quarantined, Request,
+    Separation, Standing,
+};
+use muster_core::review::Review;
+use muster_store::codec::{Binding, Cell, FormerHolder, Holder, Record, ViewRow, row_sum};
+use muster_store::conformance::random::Dice;
+use muster_store::family::{Column, Kind};
+use std::borrow::Cow;
+
+/// A way to judge cells as one kind of record.
+type Judge = fn(&mut Bytes<'_>);
+
+const RECORDS: [Judge; 19] = [
+    cells::<Profile>,
+    cells::<Event>,
+    cells::<Request>,
+    cells::<Standing>,
+    cells::<ViewRow>,
+    cells::<Link>,
+    cells::<Device>,
+    cells::<EventId>,
+    cells::<Merge>,
+    cells::<Separation>,
+    cells::<Quarantined>,
+    cells::<Idempotency>,
+    cells::<Outgoing>,
+    cells::<Change>,
+    cells::<Counters>,
+    cells::<Review>,
+    cells::<History>,
+    cells::<Binding>,
+    holders,
+];
+
+pub(super) fn check(data: &[u8]) {
+    let mut bytes = Bytes(data);
+    let first = usize::from(bytes.byte());
+    if first.is_multiple_of(2) {
+        RECORDS[first / 2 % RECORDS.len()](&mut bytes);
+        return;
+    }
+    let mut dice = Dice::new(bytes.number().cast_unsigned());
+    match first / 2 % 3 {
+        0 => changed(&dice.profile(), &mut bytes),
+        1 => changed(&dice.event(), &mut bytes),
+        _ => changed(&dice.request(), &mut bytes),
+    }
+}
+
+fn holders(bytes: &mut Bytes<'_>) {
+    if bytes.byte().is_multiple_of(2) { cells::<Holder>(bytes) } else { cells::<FormerHolder>(bytes) }
+}
+
+/// Cells of the types that the family's columns have, out of the bytes.
+fn cells<R: Record>(bytes: &mut Bytes<'_>) {
+    let row: Vec<Cell<'static>> = R::FAMILY.columns().iter().map(|column| bytes.cell(column)).collect();
+    judge::<R>(&row);
+}
+
+/// A reader that takes cells has made a record of them that is written and read again as the same. Cells are compared: of
+/// two numbers that are none neither is equal to the other.
+fn judge<R: Record>(row: &[Cell<'_>]) {
+    let Ok(record) = R::from_cells(row) else { return };
+    let written = written(&record);
+    let Ok(again) = R::from_cells(&written) else { panic!("a {:?} row that was written cannot be read", R::FAMILY) };
+    assert!(self::written(&again) == written, "a {:?} row is written otherwise the second time", R::FAMILY);
+}
+
+/// A sound row comes back; with bytes of it changed the checksum is another, and the reader does not panic.
+fn changed<R: Record>(record: &R, bytes: &mut Bytes<'_>) {
+    let sound = written(record);
+    let Ok(again) = R::from_cells(&sound) else { panic!("a sound {:?} row cannot be read", R::FAMILY) };
+    assert!(written(&again) == sound, "a sound {:?} row comes back as another", R::FAMILY);
+    let mut row = sound.clone();
+    while !bytes.0.is_empty() {
+        let place = usize::from(bytes.byte()) % row.len();
+        bytes.change(&mut row[place]);
+    }
+    if row != sound {
+        assert_ne!(row_sum(R::FAMILY, &row), row_sum(R::FAMILY, &sound), "a changed row has the same checksum");
+    }
+    judge::<R>(&row);
+}
+
+/// The cells of a record, apart from it.
+fn written<R: Record>(record: &R) -> Vec<Cell<'static>> {
+    let owned = |cell| match cell {
+        Cell::Null => Cell::Null,
+        Cell::Int(n) => Cell::Int(n),
+        Cell::Text(text) => Cell::Text(Cow::Owned(text.into_owned())),
+        Cell::Blob(bytes) => Cell::Blob(Cow::Owned(bytes.into_owned())),
+    };
+    record.cells().into_iter().map(owned).collect()
+}
+
+/// An input that is taken from the front; beyond its end there are zeros.
+struct Bytes<'d>(&'d [u8]);
+
+impl<'d> Bytes<'d> {
+    fn byte(&mut self) -> u8 {
+        self.take(1).first().copied().unwrap_or_default()
+    }
+
+    fn take(&mut self, len: usize) -> &'d [u8] {
+        let (taken, rest) = self.0.split_at(len.min(self.0.len()));
+        self.0 = rest;
+        taken
+    }
+
+    fn number(&mut self) -> i64 {
+        let mut number = [0; 8];
+        let taken = self.take(8);
+        number[..taken.len()].copy_from_slice(taken);
+        i64::from_le_bytes(number)
+    }
+
+    /// A length of two bytes, then so many.
+    fn counted(&mut self) -> &'d [u8] {
+        let len = usize::from(u16::from_le_bytes([self.byte(), self.byte()]));
+        self.take(len)
+    }
+
+    /// A cell of a column. Small numbers are common, since many are codes.
+    fn cell(&mut self, column: &Column) -> Cell<'static> {
+        if column.null && self.byte().is_multiple_of(2) {
+            return Cell::Null;
+        }
+        match column.kind {
+            Kind::Int if self.byte().is_multiple_of(2) => Cell::Int(self.byte().into()),
+            Kind::Int => Cell::Int(self.number()),
+            Kind::Text => Cell::Text(Cow::Owned(String::from_utf8_lossy(self.counted()).into_owned())),
+            Kind::Blob => Cell::Blob(Cow::Owned(self.counted().to_vec())),
+        }
+    }
+
+    /// Does something to a cell.
+    fn change(&mut self, cell: &mut Cell<'static>) {
+        let (place, by) = (usize::from(u16::from_le_bytes([self.byte(), self.byte()])), self.byte());
+        match cell {
+            Cell::Null => {}
+            Cell::Int(n) => *n ^= i64::from(by) << (place % 56),
+            Cell::Text(text) => {
+                text.to_mut().pop();
+            }
+            Cell::Blob(bytes) => {
+                let bytes = bytes.to_mut();
+                match bytes.len() {
+                    0 => bytes.push(by),
+                    len if by == 0 => bytes.truncate(place % len),
+                    len => bytes[place % len] ^= by,
+                }
+            }
+        }
+    }
+}
