@@ -7,8 +7,15 @@ use super::Finding;
 use super::tree::{File, Tree};
 
 /// Documents that must be there: the first things a newcomer opens.
-const REQUIRED: [&str; 6] =
-    ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "LICENSE-MIT", "LICENSE-APACHE", "docs/adr/0000-template.md"];
+const REQUIRED: [&str; 7] = [
+    "README.md",
+    "ARCHITECTURE.md",
+    "CONTRIBUTING.md",
+    "SECURITY.md",
+    "LICENSE-MIT",
+    "LICENSE-APACHE",
+    "docs/adr/0000-template.md",
+];
 
 pub(super) fn check(tree: &Tree) -> Vec<Finding> {
     let mut findings = Vec::new();
