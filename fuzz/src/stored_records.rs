@@ -12,7 +12,7 @@ use muster_core::record::{
 use muster_core::review::Review;
 use muster_store::codec::{Binding, Cell, FormerHolder, Holder, Record, ViewRow, row_sum};
 use muster_store::conformance::random::Dice;
-use muster_store::family::{Column, Kind};
+use muster_store::family::{Column, Family, Kind};
 use std::borrow::Cow;
 
 /// A way to judge cells as one kind of record.
@@ -70,6 +70,9 @@ fn cells<R: Record>(bytes: &mut Bytes<'_>) {
 fn judge<R: Record>(row: &[Cell<'_>]) {
     let Ok(record) = R::from_cells(row) else { return };
     let written = written(&record);
+    if is_in_chunks(R::FAMILY, &written) {
+        return;
+    }
     let Ok(again) = R::from_cells(&written) else { panic!("a {:?} row that was written cannot be read", R::FAMILY) };
     assert!(self::written(&again) == written, "a {:?} row is written otherwise the second time", R::FAMILY);
 }
@@ -88,6 +91,12 @@ fn changed<R: Record>(record: &R, bytes: &mut Bytes<'_>) {
         assert_ne!(row_sum(R::FAMILY, &row), row_sum(R::FAMILY, &sound), "a changed row has the same checksum");
     }
     judge::<R>(&row);
+}
+
+/// Whether the attributes of a row are rows of their own, since it is large: then it is not whole by itself.
+fn is_in_chunks(family: Family, row: &[Cell<'_>]) -> bool {
+    let is_empty = |cell: &Cell<'_>| matches!(cell, Cell::Blob(bytes) if bytes.is_empty());
+    matches!(family, Family::Profiles | Family::Views) && row.iter().any(is_empty)
 }
 
 /// The cells of a record, apart from it.
