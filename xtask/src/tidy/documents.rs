@@ -1,5 +1,5 @@
-//! Rules about documents: a path in backticks and the target of a relative link must exist. So a file that is moved
-//! or divided takes the map with it.
+//! Rules about documents: a path in backticks and the target of a relative link must exist, and so must a test that the
+//! threat model names. So a file that is moved or divided takes the map with it, and a claim does not outlive its test.
 
 use std::collections::BTreeSet;
 
@@ -17,6 +17,11 @@ const REQUIRED: [&str; 7] = [
     "docs/adr/0000-template.md",
 ];
 
+/// The document that says which test holds which claim.
+const CLAIMS: &str = "docs/threat-model.md";
+/// Underscores from which on a word there is the name of a test: they are sentences.
+const TEST_UNDERSCORES: usize = 4;
+
 pub(super) fn check(tree: &Tree) -> Vec<Finding> {
     let mut findings = Vec::new();
     for path in REQUIRED {
@@ -26,6 +31,26 @@ pub(super) fn check(tree: &Tree) -> Vec<Finding> {
     }
     for file in tree.files().iter().filter(|file| file.path.ends_with(".md")) {
         findings.extend(dead_references(tree, file));
+    }
+    findings.extend(tree.file(CLAIMS).into_iter().flat_map(|file| lost_tests(tree, file)));
+    findings
+}
+
+/// Tests that are named and not there; names of metrics are as long.
+fn lost_tests(tree: &Tree, file: &File) -> Vec<Finding> {
+    let is_name = |word: &str| word.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_');
+    let is_test =
+        |word: &&str| is_name(word) && word.matches('_').count() >= TEST_UNDERSCORES && !word.starts_with("muster_");
+    let is_there = |name: &str| {
+        let function = format!("fn {name}(");
+        tree.files().iter().filter(|file| file.is_rust()).any(|file| file.text.contains(&function))
+    };
+    let mut findings = Vec::new();
+    for (index, line) in file.text.lines().enumerate() {
+        for name in backticked(line).into_iter().filter(is_test).filter(|name| !is_there(name)) {
+            let message = format!("names the test `{name}`, which does not exist");
+            findings.push(Finding::error(format!("{}:{}", file.path, index + 1), message));
+        }
     }
     findings
 }
@@ -149,6 +174,16 @@ mod tests {
     fn what_only_looks_like_a_path_is_left_alone() {
         assert_eq!(said("`/v1/transition` `application/json` `target/release/muster` `a/b c` `read/write`"), [""; 0]);
         assert_eq!(said("```text\n`core/src/gone.rs`\n```"), [""; 0]);
+    }
+
+    #[test]
+    fn a_test_that_the_threat_model_names_and_nobody_has_is_told() {
+        let claims = "`a_claim_that_holds_still` `muster_a_b_c_d` `max_profiles`\n`a_claim_that_is_lost`";
+        let tests = "//! T.\nfn a_claim_that_holds_still() {}\n";
+        let tree = Tree::of(&[(CLAIMS, claims), ("crates/muster-core/tests/t.rs", tests)]);
+        let found = lost_tests(&tree, tree.file(CLAIMS).expect("it is in the tree"));
+        let message = "names the test `a_claim_that_is_lost`, which does not exist";
+        assert_eq!(found, [Finding::error("docs/threat-model.md:2", message)]);
     }
 
     #[test]
