@@ -24,6 +24,8 @@ pub const PROFILE_BYTES_MIN: u64 = 2 << 20;
 pub const fn facts_bytes(profile_bytes: u64) -> u64 {
     2 * profile_bytes + profile_bytes / 2 + (4 << 20)
 }
+/// What a listed identifier takes beside its value, about.
+pub const KEY_OVERHEAD_BYTES: usize = 64;
 /// Bytes that the merge records of one decision may list: names that were filled, identifiers that were brought.
 pub const MERGED_BYTES_MAX: usize = 8 << 20;
 /// Bytes of own records that one batch of an activation looks at, about; there is always one.

@@ -8,6 +8,7 @@ use crate::change::Put;
 use crate::fold::Joined;
 use crate::id::{MergeNo, ProfileId, ProfileNo, RequestNo, ReviewNo};
 use crate::identifier::Key;
+use crate::limits::KEY_OVERHEAD_BYTES;
 use crate::planted;
 use crate::record::{Cause, Change, ChangeKind, Choice, Link, Merge, Standing, Tally, View};
 use crate::settings::{Combine, SurvivorRule};
@@ -103,7 +104,7 @@ fn join(
     // Copied, moved, listed, and kept for the undo.
     work.spend(3 * shown.attributes.len() + joined.len());
     let mut identifiers = work.held_by(&joined)?;
-    work.list(identifiers.iter().map(|key| key.value.len()).sum());
+    work.list(identifiers.iter().map(|key| key.value.len() + KEY_OVERHEAD_BYTES).sum());
     identifiers.sort_by_key(|key| (work.identity.rank(&key.kind), key.value.clone()));
     let email = work.shown_attribute(survivor, EMAIL)?;
     let same_email = email.is_some() && shown.attributes.get(EMAIL) == email;

@@ -140,7 +140,8 @@ pub(super) fn open_between(work: &mut Work<'_>, a: ProfileNo, b: ProfileNo) -> K
     if work.lacks_reviews(&found) {
         return Err(Missing);
     }
-    let fewer = if sides[0].len() > sides[1].len() { &sides[1] } else { &sides[0] };
+    let opened = |side: &[ProfileNo]| side.iter().map(|no| work.opened.of_profile(*no).len()).sum::<usize>();
+    let fewer = if opened(&sides[0]) > opened(&sides[1]) { &sides[1] } else { &sides[0] };
     found.extend(fewer.iter().flat_map(|no| work.opened.of_profile(*no)));
     let joins = |r: &Review| {
         let (own, other) = (|no| work.is_of(no, a), |no| work.is_of(no, b));
