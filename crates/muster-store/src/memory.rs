@@ -30,6 +30,7 @@ pub struct Memory {
     access: Mutex<access::Kept>,
     closed: AtomicBool,
     decisions: AtomicU64,
+    too_large: AtomicU64,
 }
 
 /// One workspace. Readers share the data; a decision beside a reader works on a copy.
@@ -61,6 +62,7 @@ impl Memory {
             access: Mutex::default(),
             closed: AtomicBool::new(false),
             decisions: AtomicU64::new(0),
+            too_large: AtomicU64::new(0),
         }
     }
 
@@ -84,7 +86,9 @@ impl Memory {
             rate: place.rate.clone(),
             ..Facts::default()
         };
-        let verdict = rounds::run(job, &mut &*place.data, facts, place.now)?;
+        let verdict = rounds::run(job, &mut &*place.data, facts, place.now).inspect_err(|error| {
+            self.too_large.fetch_add((*error == EngineError::TooLarge).into(), Ordering::Relaxed);
+        })?;
         if let Verdict::Changes(changes) = verdict
             && job.mode() == Mode::Commit
         {
@@ -181,7 +185,8 @@ impl Engine for Memory {
 
     fn health(&self) -> Health {
         let decisions = self.decisions.load(Ordering::Relaxed);
-        Health { decisions, groups: decisions, ..Health::default() }
+        let too_large = self.too_large.load(Ordering::Relaxed);
+        Health { decisions, groups: decisions, too_large, ..Health::default() }
     }
 
     fn close(&self) {

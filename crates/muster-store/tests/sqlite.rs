@@ -9,6 +9,7 @@ mod sqlite {
     mod damage;
     mod full;
     mod lanes;
+    mod large;
     mod orphans;
     mod passing;
     mod restart;

@@ -184,6 +184,7 @@ fn every_failure_is_answered_as_its_golden_file_has_it() {
         Failure::DryRunsBusy,
         Failure::Timeout,
         Failure::Unavailable,
+        Failure::DecisionTooLarge,
         Failure::DiskQuota,
         Failure::Internal,
     ];

@@ -310,6 +310,21 @@ fn a_request_of_many_merges_into_one_profile_takes_no_more_rounds_while_a_review
     assert_eq!((world.store.counters.users, world.store.counters.reviews_open), (4, 1));
 }
 
+/// Each element is addressed by what the one before it bound, and names somebody else whom a pin keeps apart.
+/// It took a round for each element when open reviews were asked for by pair; they are asked for by profile.
+#[test]
+fn a_chain_of_elements_takes_no_more_rounds_the_longer_it_is() {
+    let mut world = World::new(&Variant { pins: 2, batch: 200, ..PLAIN });
+    sends(&mut world, vec![[Some(100), Some(200), None], [Some(90), Some(90), None], [Some(100), Some(90), None]]);
+    sends(&mut world, (0..40).map(|n| [None, Some(n), None]).collect());
+    let link = |n: u8| match n % 2 {
+        0 => [Some(100 + n), Some(n), Some(100 + n + 1)],
+        _ => [Some(100 + n + 1), Some(n), Some(100 + n)],
+    };
+    sends(&mut world, (0..40).map(link).collect());
+    assert_eq!((world.store.counters.users, world.store.counters.reviews_open), (42, 41));
+}
+
 fn sends(world: &mut World, keys: Vec<[Option<u8>; 3]>) {
     let elements = keys.into_iter().map(bare).collect();
     world.step(&Step::Send { later: 0, dry: false, elements }).and_then(|()| world.compare()).unwrap();

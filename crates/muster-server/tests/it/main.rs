@@ -34,5 +34,6 @@ mod retention;
 mod rights;
 mod tls;
 mod tokens;
+mod weight;
 mod wire;
 mod world;

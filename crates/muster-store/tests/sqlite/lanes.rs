@@ -15,7 +15,7 @@ use muster_store::sqlite::{Sqlite, SqliteOptions};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// A decision that says that it began and ends when it is told to.
 fn gate(begun: Sender<()>, end: Receiver<()>) -> Made<()> {
@@ -49,6 +49,35 @@ fn open(home: &Home, bounds: Bounds, committers: usize) -> Arc<Sqlite> {
 fn in_thread(engine: &Arc<Sqlite>, shop: &WorkspaceId, made: Made<()>) -> thread::JoinHandle<Result<(), EngineError>> {
     let (engine, shop) = (engine.clone(), shop.clone());
     thread::spawn(move || wait(apply(&*engine, &shop, made, Mode::Commit)))
+}
+
+/// After so long nobody is thought to come any more.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+// Fails when `Turns::pause` keeps the core.
+#[test]
+fn a_long_decision_gives_its_core_to_those_of_other_workspaces() {
+    let home = Home::new();
+    let engine = open(&home, Bounds::default(), 1);
+    let ((begun, began), (end, ends)) = (channel(), channel());
+    let ends = Mutex::new(ends);
+    let long: Decide<()> = Box::new(move |facts, _| {
+        let since = Instant::now();
+        begun.send(()).unwrap();
+        while ends.lock().unwrap().try_recv().is_err() {
+            facts.pause.between();
+            assert!(since.elapsed() < PATIENCE, "nobody else had the core");
+        }
+        Step::Leave(())
+    });
+    let running = in_thread(&engine, &id("aa"), Made { needs: Needs::default(), decide: long });
+    began.recv().unwrap();
+    // The only core is taken all the time.
+    for n in 1..=10 {
+        assert_eq!(wait(apply(&*engine, &id("bb"), count(), Mode::Commit)), Ok(n));
+    }
+    end.send(()).unwrap();
+    running.join().unwrap().unwrap();
 }
 
 // Fails when `Lane::push` counts no waiting jobs, or when lanes share one queue.

@@ -1,0 +1,79 @@
+//! Large profiles: what a small write to one of 10 MiB writes.
+
+use super::rig::Home;
+use muster_core::change::{Changes, Put};
+use muster_core::decision::{Mode, Step};
+use muster_core::facts::Needs;
+use muster_core::id::ProfileNo;
+use muster_core::record::{Profile, Standing, Tally, View, Write};
+use muster_core::time::Timestamp;
+use muster_core::value::Value;
+use muster_store::conformance::rig::{Decide, Made, id, put, wait, workspace};
+use muster_store::engine::{Engine, apply};
+use std::collections::BTreeMap;
+
+const AT: Timestamp = Timestamp(1_767_571_200_000);
+const ROOT: ProfileNo = ProfileNo(1);
+
+fn name(n: usize) -> Box<str> {
+    format!("attribute {n:06}").into()
+}
+
+fn value(n: usize) -> Value {
+    Value::Text(format!("{n} {}", "x".repeat(470)).into())
+}
+
+/// A root with a record of 1 MiB, a member, and a view of 10 MiB.
+fn rows() -> Vec<Put> {
+    let attributes = (0..2_000).map(|n| (name(n), Write { seq: 1, value: Some(value(n)) }));
+    let profile = |no, attributes| {
+        let (platforms, keys, former, history) = (BTreeMap::new(), Vec::new(), Vec::new(), Vec::new());
+        Put::Profile(Profile { no, created: AT, first_seen: AT, keys, attributes, platforms, former, history })
+    };
+    let tree = Tally { first_seen: AT, last_seen: AT, events: 0, devices: 0, members: 2 };
+    let standing = |no| {
+        let (events, devices, weight, deletion) = (0, 0, 10 << 20, None);
+        Put::Standing(Standing { no, created: AT, root: ROOT, last_seen: AT, events, devices, tree, weight, deletion })
+    };
+    let shown = (0..20_000).map(|n| (name(n), value(n))).collect();
+    vec![
+        profile(ROOT, attributes.collect()),
+        profile(ProfileNo(2), BTreeMap::new().into()),
+        standing(ROOT),
+        standing(ProfileNo(2)),
+        Put::View(ROOT, View { attributes: shown, platforms: BTreeMap::new() }),
+    ]
+}
+
+/// Writes one attribute of the root, as an import does.
+fn write(n: usize) -> Made<()> {
+    let decide: Decide<()> = Box::new(move |facts, _| {
+        let (mut profile, mut view) = (facts.profiles[&ROOT].clone().unwrap(), facts.views[&ROOT].clone().unwrap());
+        let new = Value::Text("new".into());
+        profile.attributes.put(&name(n), Some(Write { seq: 2, value: Some(new.clone()) }));
+        view.put(&name(n), Some(new));
+        let rows = vec![Put::Profile(profile), Put::View(ROOT, view)];
+        Step::Done(Changes { rows, counters: facts.counters, rate: None }, ())
+    });
+    Made { needs: Needs { profiles: vec![ROOT], ..Needs::default() }, decide }
+}
+
+/// Fails when `is_large_view` is false whatever the view is.
+#[test]
+fn a_small_write_to_a_profile_of_10_mib_writes_less_than_64_kib() {
+    let home = Home::new();
+    let engine = home.open().unwrap();
+    let shop = id("shop");
+    engine.create_workspace(&workspace("shop")).unwrap();
+    put(&engine, &shop, rows()).unwrap();
+    for n in [0, 77, 1_999] {
+        let before = engine.health().wal_bytes;
+        wait(apply(&engine, &shop, write(n), Mode::Commit)).unwrap();
+        let written = engine.health().wal_bytes - before;
+        assert!(written <= 64 << 10, "{written} bytes for attribute {n}");
+    }
+    let live = engine.read(&shop).unwrap().profile(ROOT).unwrap().unwrap();
+    let view = live.view.unwrap();
+    assert_eq!((view.attributes.len(), &view.attributes[&name(77)]), (20_000, &Value::Text("new".into())));
+    assert_eq!(view.attributes[&name(19_999)], value(19_999));
+}
