@@ -1,4 +1,4 @@
-//! Owns the no-op server: the HTTP stack of the product (axum on axum-server) with nothing behind it. It reads the body
+//! Owns the no-op server: axum on axum-server and hyper, as the product is on hyper, with nothing behind it. It reads the body
 //! and gives the documented success answer, so it bounds what any server on this stack can reach.
 
 use anyhow::Result;
