@@ -127,7 +127,7 @@ pub trait Reader {
     /// See the trait.
     fn root(&mut self, no: ProfileNo) -> Result<Option<Standing>, EngineError>;
 
-    /// Own records after a number, by number, at most so many.
+    /// Own records after a number, by number, at most so many; fewer where they are large, none only at the end.
     ///
     /// # Errors
     /// See the trait.

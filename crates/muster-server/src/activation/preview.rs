@@ -3,6 +3,7 @@
 
 use crate::app::scratch;
 use crate::limits::PREVIEW_PROFILES_MAX;
+use muster_core::attribute::EMAIL;
 use muster_core::change::{Changes, Put};
 use muster_core::decide::{Index, Progress, Settle};
 use muster_core::decision::{Decision, Mode, Step};
@@ -21,7 +22,7 @@ use std::hash::BuildHasher as _;
 use std::sync::Arc;
 
 /// Own records that are read at a time.
-const BATCH: usize = 1_000;
+const BATCH: usize = 200;
 /// Samples that are told.
 const SAMPLES_MAX: usize = 20;
 /// Ids that one sample tells.
@@ -58,6 +59,8 @@ pub(crate) struct Preview {
 /// # Errors
 /// Those of the reader.
 pub(crate) fn preview(reader: &mut dyn Reader, target: &Identity, kinds: &[Box<str>]) -> Result<Preview, EngineError> {
+    // It keeps little of what it reads.
+    reader.charge(Box::new(|_| Ok(())));
     let becomes = |k: &KindSettings| kinds.iter().any(|kind| **kind == *k.kind.name());
     let kinds: Vec<KindSettings> = target.kinds.iter().filter(|k| becomes(k)).cloned().collect();
     if kinds.is_empty() {
@@ -78,12 +81,30 @@ pub(crate) fn preview(reader: &mut dyn Reader, target: &Identity, kinds: &[Box<s
             break;
         }
         if let Some(live) = reader.profile(root.no)? {
-            trees.insert(live.root, live);
+            trees.insert(live.root, slim(live, target));
         }
     }
     let rows = rows(reader, &trees)?;
     let outcome = run(rows, counters, target, &kinds)?;
     Ok(Preview { holders, ..told(&outcome, (&shared, &trees), complete) })
+}
+
+/// A live profile with what the rules of a merge look at alone: its attributes may be megabytes.
+fn slim(mut live: LiveProfile, target: &Identity) -> LiveProfile {
+    let is_looked_at = |name: &str| {
+        target.kinds.iter().any(|kind| kind.kind.name() == name)
+            || target.survivor_attribute.as_deref() == Some(name)
+            || name == EMAIL
+    };
+    for member in &mut live.members {
+        let writes = member.profile.attributes.iter().filter(|(name, _)| is_looked_at(name));
+        member.profile.attributes = writes.map(|(name, write)| (name.clone(), write.clone())).collect();
+        (member.profile.former, member.profile.history, member.devices) = (Vec::new(), Vec::new(), Vec::new());
+    }
+    if let Some(view) = &mut live.view {
+        view.attributes.retain(|name, _| is_looked_at(name));
+    }
+    live
 }
 
 /// Hashes of values that may be held by several own records.
@@ -140,10 +161,9 @@ fn each_value(
                 }
             }
         }
-        match profiles.last() {
-            Some(last) if profiles.len() == BATCH => after = last.no,
-            _ => return Ok(()),
-        }
+        // Fewer than were asked for may come where they are large.
+        let Some(last) = profiles.last() else { return Ok(()) };
+        after = last.no;
     }
 }
 

@@ -17,6 +17,7 @@ use muster_core::facts::Cutoffs;
 use muster_core::history::History;
 use muster_core::id::{MergeNo, ProfileNo, QuarantineNo, RequestNo, ReviewNo, SeparationNo, Seq};
 use muster_core::identifier::Key;
+use muster_core::limits::SCAN_BYTES_MAX;
 use muster_core::record::{
     Change, Counters, Device, Event, EventId, Idempotency, Link, Merge, Outgoing, Profile, Quarantined, Request,
     Separation, Standing,
@@ -340,9 +341,16 @@ impl Reader for Look {
     fn profiles(&mut self, after: ProfileNo, limit: usize) -> Result<Vec<Profile>, EngineError> {
         let of = (Family::Profiles, "WHERE no > ?1 ORDER BY no LIMIT ?2");
         let mut profiles: Vec<Profile> = table::list(self.conn(), of, &[Cell::unsigned(after.0), cell_limit(limit)])?;
+        let (mut bytes, mut read) = (0, 0);
         for profile in &mut profiles {
+            if bytes > SCAN_BYTES_MAX {
+                break;
+            }
             chunks::fill_record(self.conn(), profile)?;
+            bytes += profile.attributes.size().weight as u64;
+            read += 1;
         }
+        profiles.truncate(read);
         Ok(profiles)
     }
 
