@@ -34,6 +34,8 @@ pub struct Needs {
     pub event_ids: Vec<Box<str>>,
     /// These merge records.
     pub merges: Vec<MergeNo>,
+    /// When these merges were made.
+    pub merge_times: Vec<MergeNo>,
     /// These separations.
     pub separation_nos: Vec<SeparationNo>,
     /// The open reviews of two profiles that name any member of these roots, of every kind.
@@ -178,6 +180,8 @@ pub struct Facts {
     pub event_ids: Found<Box<str>, EventId>,
     /// [`Needs::merges`].
     pub merges: Found<MergeNo, Merge>,
+    /// [`Needs::merge_times`].
+    pub merge_times: Found<MergeNo, Timestamp>,
     /// [`Needs::separation_nos`].
     pub separation_nos: Found<SeparationNo, Separation>,
     /// [`Needs::reviews_of`], by root; by number.

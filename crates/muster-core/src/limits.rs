@@ -22,7 +22,7 @@ pub const PROFILE_BYTES_MIN: u64 = 2 << 20;
 /// The most that the facts of one decision may weigh where a live profile may weigh so much: what two of them show and
 /// hold that together are as large as one may be, half as much again for all else, and some for a workspace of small ones.
 pub const fn facts_bytes(profile_bytes: u64) -> u64 {
-    2 * profile_bytes + profile_bytes / 2 + (4 << 20)
+    2 * profile_bytes + profile_bytes / 2 + (12 << 20)
 }
 /// What a listed identifier takes beside its value, about.
 pub const KEY_OVERHEAD_BYTES: usize = 64;

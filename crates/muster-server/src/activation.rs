@@ -87,16 +87,22 @@ impl Running {
 
 /// Both phases of one workspace.
 async fn to_its_end(app: &Arc<App>, id: &WorkspaceId) -> Result<(), EngineError> {
+    // Halved where a batch is too large: its values may be held by large profiles.
+    let mut batch = ACTIVATION_BATCH;
     while let Some(entry) = app.workspaces.get(id.as_str()) {
         let Some(activating) = &entry.document.activating else { return Ok(()) };
         let (identity, revision) = (entry.settings.identity.clone(), entry.settings.revision);
-        let batch = ACTIVATION_BATCH;
+        let profile_bytes = entry.settings.profile_bytes;
         let progress = match activating.phase {
             Phase::Indexing => apply(&*app.engine, id, Index { identity, revision, batch }, Mode::Commit).await,
-            Phase::Joining => apply(&*app.engine, id, Settle { identity, revision, batch }, Mode::Commit).await,
+            Phase::Joining => {
+                apply(&*app.engine, id, Settle { identity, profile_bytes, revision, batch }, Mode::Commit).await
+            }
         };
         match progress {
+            Err(EngineError::TooLarge) if batch > 1 => batch /= 2,
             Ok(Progress::At { .. }) => {
+                batch = ACTIVATION_BATCH.min(2 * batch);
                 app.activations.came_on(id);
                 tokio::task::yield_now().await;
             }

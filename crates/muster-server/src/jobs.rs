@@ -123,7 +123,9 @@ async fn sweep_all(
             match sweep_one(&**engine, id, root, settings).await {
                 Ok(()) => swept += 1,
                 // Of this profile alone: the others must not wait for it.
-                Err(error @ (EngineError::Broken(_) | EngineError::Corrupt(_))) => failed(root, &error),
+                Err(error @ (EngineError::Broken(_) | EngineError::Corrupt(_) | EngineError::TooLarge)) => {
+                    failed(root, &error);
+                }
                 Err(error) => return Err(error),
             }
         }

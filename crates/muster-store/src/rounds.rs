@@ -23,7 +23,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 /// Bytes of facts that a decision may load beside any number of others: nearly all load some kilobytes.
-const FACTS_BYTES_SMALL: u64 = 1 << 20;
+const FACTS_BYTES_SMALL: u64 = 4 << 20;
 
 /// Reads single rows at one snapshot.
 pub(crate) trait Source {
@@ -235,6 +235,11 @@ fn fill_others(source: &mut dyn Source, needs: &Needs, facts: &mut Facts) -> Res
     for no in &needs.merges {
         if !facts.merges.contains_key(no) {
             facts.merges.insert(*no, source.merge(*no)?);
+        }
+    }
+    for no in &needs.merge_times {
+        if !facts.merge_times.contains_key(no) {
+            facts.merge_times.insert(*no, source.merge(*no)?.map(|merge| merge.at));
         }
     }
     for no in &needs.separation_nos {

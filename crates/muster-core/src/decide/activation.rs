@@ -50,6 +50,8 @@ pub struct Index {
 pub struct Settle {
     /// The identity settings, with the activation that is joining.
     pub identity: Identity,
+    /// The most that a live profile may weigh, in bytes.
+    pub profile_bytes: u64,
     /// Their revision.
     pub revision: u64,
     /// Own records that it takes: [`crate::limits::ACTIVATION_BATCH`] but for tests.
@@ -87,7 +89,10 @@ impl Decision for Settle {
     }
 
     fn decide(&self, facts: &Facts, now: Moment) -> Step<Progress> {
-        batch(facts, now, (&self.identity, Phase::Joining, self.batch), pass)
+        batch(facts, now, (&self.identity, Phase::Joining, self.batch), |work, activation, numbers| {
+            work.profile_bytes_max = self.profile_bytes;
+            pass(work, activation, numbers)
+        })
     }
 }
 

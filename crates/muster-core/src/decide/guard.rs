@@ -1,7 +1,7 @@
 //! Guards (behaviour.md 3.3): whether one more key may be kept beside those kept before it. All of them are optional but
 //! the caps. What happens to a key that may not is `review`'s.
 
-use super::work::{Known, Work};
+use super::work::{Known, Missing, Work};
 use crate::because::SetAside;
 use crate::id::{ProfileNo, SeparationNo};
 use crate::identifier::{Key, Kind};
@@ -44,6 +44,16 @@ impl Group {
         if root.is_some_and(|root| self.roots.contains(&root)) || self.roots.is_empty() && self.carried.is_empty() {
             return Ok(None);
         }
+        if let Some(root) = root.filter(|_| !self.roots.is_empty()) {
+            // First, since the other guards load both profiles.
+            let mut weight = work.standing(root)?.weight;
+            for kept in &self.roots {
+                weight += work.standing(*kept)?.weight;
+            }
+            if weight > work.profile_bytes_max {
+                return Ok(Some(SetAside::Size));
+            }
+        }
         if self.pinned(work, key, root)? {
             return Ok(Some(SetAside::Pinned));
         }
@@ -56,17 +66,14 @@ impl Group {
                 return Ok(Some(SetAside::Deletion));
             }
         }
-        let (mut members, mut weight) = (0, 0);
-        for root in self.roots.iter().chain([&root]) {
-            let standing = work.standing(*root)?;
-            members += standing.tree.members;
-            weight += standing.weight;
+        let mut members = work.standing(root)?.tree.members;
+        for root in &self.roots {
+            members += work.standing(*root)?.tree.members;
         }
         let kept = if planted::HIGHER_CAP_IGNORED.is_planted() { MEMBERS_MAX } else { self.cap };
         Ok(match members {
             _ if members > MEMBERS_MAX => Some(SetAside::Members),
             _ if members > kept.min(cap(work, &key.kind)) => Some(SetAside::MaxProfiles),
-            _ if weight > work.profile_bytes_max => Some(SetAside::Size),
             _ => None,
         })
     }
@@ -134,9 +141,9 @@ pub(super) struct Between {
 
 /// What stands between one live profile and others. The separations of the side that has fewer are looked through.
 pub(super) fn between(work: &mut Work<'_>, kept: &[ProfileNo], root: ProfileNo) -> Known<Between> {
-    let mut sides = [work.members(root)?, Vec::new()];
+    let mut sides = [work.named_by(root)?, Vec::new()];
     for root in kept {
-        sides[1].extend(work.members(*root)?);
+        sides[1].extend(work.named_by(*root)?);
         work.separations(*root)?;
     }
     work.separations(root)?;
@@ -148,6 +155,10 @@ pub(super) fn between(work: &mut Work<'_>, kept: &[ProfileNo], root: ProfileNo) 
     });
     let len = |lists: &[&[Separation]]| lists.iter().map(|list| list.len()).sum::<usize>();
     let fewer = if len(&lists[0]) > len(&lists[1]) { &lists[1] } else { &lists[0] };
+    let ends = fewer.iter().copied().flatten().flat_map(|separation| [separation.a.no, separation.b.no]);
+    if work.lacks_standings(ends) {
+        return Err(Missing);
+    }
     let apart = |a: ProfileNo, b: ProfileNo| work.is_of(a, root) && kept.iter().any(|kept| work.is_of(b, *kept));
     let found = fewer.iter().copied().flatten().filter(|s| apart(s.a.no, s.b.no) || apart(s.b.no, s.a.no));
     let separations: BTreeSet<SeparationNo> = found.map(|s| s.no).collect();

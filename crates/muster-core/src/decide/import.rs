@@ -9,7 +9,7 @@ use crate::command::{Body, Element, ElementKind, Import, Unset};
 use crate::decision::{Decision, Step};
 use crate::facts::{Facts, Needs};
 use crate::id::{ProfileNo, QuarantineNo, RequestNo};
-use crate::limits::{IDEMPOTENCY_MS, REVIEW_RECORD_BYTES_MAX, facts_bytes};
+use crate::limits::{IDEMPOTENCY_MS, PROFILE_BYTES_DEFAULT, REVIEW_RECORD_BYTES_MAX, facts_bytes};
 use crate::outcome::{ActionOutcome, Applied, ElementResult, ImportOutcome, Outcome};
 use crate::planted;
 use crate::rate::{Class, Cost, RateWindow};
@@ -66,7 +66,7 @@ impl<W: Wire> Decision for ImportDecision<W> {
     }
 
     fn facts_bytes_max(&self) -> u64 {
-        facts_bytes(self.import.settings.profile_bytes)
+        facts_bytes(self.import.settings.profile_bytes.max(PROFILE_BYTES_DEFAULT))
     }
 
     fn decide(&self, facts: &Facts, now: Moment) -> Step<ImportOutcome> {

@@ -51,6 +51,11 @@ impl<'f, K: Eq + Hash + Clone + Ord, V: Clone> Layer<'f, K, V> {
         }
     }
 
+    /// Whether it was changed in this decision.
+    pub(super) fn is_changed(&self, key: &K) -> bool {
+        self.changed.contains_key(key)
+    }
+
     fn entry(&mut self, key: &K) -> &mut Entry<V> {
         let (facts, epoch) = (self.facts, self.epoch);
         let copy = || Entry { value: facts.get(key).cloned().flatten(), epoch: epoch.wrapping_sub(1), changes: 0 };

@@ -79,11 +79,20 @@ impl Names {
     }
 
     /// The name as it is now, after what wrote it was taken back.
-    fn refresh(&mut self, root: ProfileNo, name: &str, (held, newest): (u32, Newest)) {
+    fn refresh(&mut self, root: ProfileNo, name: &str, (held, newest): (u32, Newest), is_kind: bool) {
         let Some(tree) = self.trees.get_mut(&root) else { return };
-        if let Some(number) = tree.numbers.get(name) {
-            let state = &mut tree.names[*number as usize];
-            (state.held, state.newest) = (held, newest);
+        if held == 0 && !tree.numbers.contains_key(name) {
+            return;
+        }
+        let number = tree.number(name);
+        let state = &mut tree.names[number as usize];
+        let was_known = state.newest.seq > 0;
+        (state.held, state.newest) = (held, newest);
+        // It was gone when the index was built.
+        if !was_known && !is_kind && policy(name) == Policy::Free {
+            for rule in self.rules.naming(name) {
+                tree.found.entry(rule).or_default().push(number);
+            }
         }
     }
 
@@ -270,18 +279,28 @@ impl Work<'_> {
     /// The running element has failed: what it wrote before an index was built is not in it any more.
     pub(super) fn refresh_names(&mut self) {
         for (root, name) in std::mem::take(&mut self.wrote) {
+            // Nothing may be asked for here: who was made by the element that failed is nobody again.
+            let Some(Some(standing)) = self.standings.get(&root).map(|found| found.copied()) else {
+                self.names.trees.remove(&root);
+                continue;
+            };
             if !self.names.trees.contains_key(&root) {
                 continue;
             }
+            let members = match self.trees.get(&root) {
+                Some(Some(members)) if standing.tree.members > 1 => members.clone(),
+                _ => vec![root],
+            };
+            let is_kind = write::is_kind(self, &name);
             let (mut held, mut newest) = (0, NEVER);
-            for no in self.members(root).unwrap_or_default() {
+            for no in members {
                 let Some(write) = self.own_write(no, &name) else { continue };
                 held += u32::from(write.value.is_some());
                 if write.seq >= newest.seq {
                     newest = Newest { seq: write.seq, record: no, is_set: write.value.is_some() };
                 }
             }
-            self.names.refresh(root, &name, (held, newest));
+            self.names.refresh(root, &name, (held, newest), is_kind);
         }
     }
 }

@@ -107,7 +107,22 @@ fn look_up<'k>(work: &mut Work<'_>, keys: &'k [GivenKey], writes: bool) -> Known
         let mut roots: Vec<ProfileNo> = found.iter().filter_map(|(_, bound)| bound.map(|(_, root)| root)).collect();
         roots.sort_unstable();
         roots.dedup();
+        keep_what_fits(work, &found, &mut roots);
         missing |= work.lacks(&roots);
     }
     if missing { Err(Missing) } else { Ok((found, settled)) }
+}
+
+/// Leaves out live profiles that would be withheld since they are too large beside those before them: they need not be
+/// loaded.
+fn keep_what_fits(work: &mut Work<'_>, found: &[Found<'_>], roots: &mut Vec<ProfileNo>) {
+    let (mut kept, mut weight): (Vec<ProfileNo>, u64) = (Vec::new(), 0);
+    for root in found.iter().filter_map(|(_, bound)| bound.map(|(_, root)| root)) {
+        let Ok(standing) = work.standing(root) else { return };
+        if !kept.contains(&root) && (kept.is_empty() || weight + standing.weight <= work.profile_bytes_max) {
+            kept.push(root);
+            weight += standing.weight;
+        }
+    }
+    roots.retain(|root| kept.contains(root));
 }

@@ -6,7 +6,6 @@ use crate::decision::{Decision, Step};
 use crate::facts::{Facts, Needs};
 use crate::fold::{MemberRef, Tree};
 use crate::id::{MergeNo, ProfileId, ProfileNo, SeparationNo};
-use crate::limits::facts_bytes;
 use crate::planted;
 use crate::record::{Change, ChangeKind, Merge, Profile, Separation, SeparationCause, Tally};
 use crate::settings::{Identity, Settings};
@@ -55,10 +54,6 @@ impl Decision for Revert {
 
     fn revision(&self) -> Option<u64> {
         Some(self.settings.revision)
-    }
-
-    fn facts_bytes_max(&self) -> u64 {
-        facts_bytes(self.settings.profile_bytes)
     }
 
     fn decide(&self, facts: &Facts, now: Moment) -> Step<RevertOutcome> {
@@ -172,17 +167,17 @@ pub(super) fn side(work: &mut Work<'_>, root: ProfileNo, members: &[ProfileNo]) 
         let (profile, standing) = (work.profile(*no)?.clone(), work.standing(*no)?);
         let link = work.links.get(no).flatten().cloned();
         let merge = link.as_ref().map(|link| link.merge);
-        let joined_at = merge.map(|merge| (merge, work.facts.merges.get(&merge)));
+        let joined_at = merge.map(|merge| (merge, work.facts.merge_times.get(&merge)));
         let joined_at = joined_at.and_then(|(merge, record)| {
             if merge.0 > work.facts.counters.merge {
                 return Some(work.now);
             }
             // Only the merge record knows when; all of them are asked for in one round.
             if record.is_none() {
-                work.needs.merges.push(merge);
+                work.needs.merge_times.push(merge);
                 missing = true;
             }
-            record?.as_ref().map(|merge| merge.at)
+            *record?
         });
         whole.push(Member { profile, standing, link, joined_at, devices: Vec::new() });
     }

@@ -12,7 +12,7 @@ use crate::decision::{Decision, Step};
 use crate::facts::{Facts, Needs, ReviewPair};
 use crate::id::{MergeNo, ProfileNo, RequestNo, ReviewNo, SeparationNo};
 use crate::identifier::Key;
-use crate::limits::{MEMBERS_MAX, REVIEWS_MAX, facts_bytes};
+use crate::limits::{MEMBERS_MAX, REVIEWS_MAX};
 use crate::planted;
 use crate::record::{ChangeKind, Separation, SeparationCause};
 use crate::review::{Review, ReviewState};
@@ -113,7 +113,7 @@ pub(super) fn open_between(work: &mut Work<'_>, a: ProfileNo, b: ProfileNo) -> K
     if work.counters.reviews_open == 0 {
         return Ok(Vec::new());
     }
-    let sides = [work.members(a)?, work.members(b)?];
+    let sides = [work.named_by(a)?, work.named_by(b)?];
     let facts = work.facts;
     let (mut missing, mut pairs) = (false, Vec::new());
     let stored = sides.each_ref().map(|members| work.stored_roots(members));
@@ -132,6 +132,9 @@ pub(super) fn open_between(work: &mut Work<'_>, a: ProfileNo, b: ProfileNo) -> K
             roots.iter().filter_map(|root| facts.reviews_of[root].as_ref()).map(Vec::len).sum()
         };
         pairs = listed(&stored[usize::from(len(&stored[0]) > len(&stored[1]))]);
+    }
+    if work.lacks_standings(pairs.iter().flat_map(|pair| [pair.a, pair.b])) {
+        return Err(Missing);
     }
     let joins =
         |x: ProfileNo, y: ProfileNo| work.is_of(x, a) && work.is_of(y, b) || work.is_of(x, b) && work.is_of(y, a);
@@ -274,10 +277,6 @@ impl Decision for DecideReview {
         Some(self.settings.revision)
     }
 
-    fn facts_bytes_max(&self) -> u64 {
-        facts_bytes(self.settings.profile_bytes)
-    }
-
     fn decide(&self, facts: &Facts, now: Moment) -> Step<ReviewOutcome> {
         let review = match facts.reviews.get(&self.review) {
             None => return Step::NeedMore(self.needs()),
@@ -288,6 +287,7 @@ impl Decision for DecideReview {
             Some(Some(review)) => review,
         };
         let mut work = Work::new(facts, &self.settings.identity, now.at);
+        work.profile_bytes_max = self.settings.profile_bytes;
         work.mark();
         match self.close(&mut work, review) {
             Ok(ReviewOutcome::Refused(why)) => Step::Leave(ReviewOutcome::Refused(why)),
@@ -358,7 +358,7 @@ impl DecideReview {
         if work.standing(a)?.tree.members + work.standing(b)?.tree.members > MEMBERS_MAX {
             return Ok(Err(Refused::TooManyMembers));
         }
-        if work.standing(a)?.weight + work.standing(b)?.weight > self.settings.profile_bytes {
+        if work.standing(a)?.weight + work.standing(b)?.weight > work.profile_bytes_max {
             return Ok(Err(Refused::TooLarge));
         }
         both(work, a, b)?;

@@ -159,7 +159,12 @@ impl World {
                 self.put(Identity { activation: None, ..self.driver.target.clone() });
             }
             Phase::Joining => {
-                self.driver.finished = self.batch(&Settle { identity: identity.clone(), revision, batch })?;
+                self.driver.finished = self.batch(&Settle {
+                    identity: identity.clone(),
+                    profile_bytes: muster_core::limits::PROFILE_BYTES_DEFAULT,
+                    revision,
+                    batch,
+                })?;
                 let finished = self.model.pass(&identity, batch);
                 same(|| "whether the background pass came to its end".into(), &self.driver.finished, &finished)?;
             }

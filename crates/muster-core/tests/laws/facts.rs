@@ -49,6 +49,9 @@ impl Store {
         for id in &needs.event_ids {
             facts.event_ids.insert(id.clone(), self.event_ids.get(id).cloned());
         }
+        for no in &needs.merge_times {
+            facts.merge_times.insert(*no, self.merges.get(no).map(|merge| merge.at));
+        }
         for no in &needs.merges {
             facts.merges.insert(*no, self.merges.get(no).cloned());
         }

@@ -58,7 +58,11 @@ pub(crate) struct Preview {
 ///
 /// # Errors
 /// Those of the reader.
-pub(crate) fn preview(reader: &mut dyn Reader, target: &Identity, kinds: &[Box<str>]) -> Result<Preview, EngineError> {
+pub(crate) fn preview(
+    reader: &mut dyn Reader,
+    (target, profile_bytes): (&Identity, u64),
+    kinds: &[Box<str>],
+) -> Result<Preview, EngineError> {
     // It keeps little of what it reads.
     reader.charge(Box::new(|_| Ok(())));
     let becomes = |k: &KindSettings| kinds.iter().any(|kind| **kind == *k.kind.name());
@@ -85,7 +89,7 @@ pub(crate) fn preview(reader: &mut dyn Reader, target: &Identity, kinds: &[Box<s
         }
     }
     let rows = rows(reader, &trees)?;
-    let outcome = run(rows, counters, target, &kinds)?;
+    let outcome = run(rows, counters, (target, profile_bytes), &kinds)?;
     Ok(Preview { holders, ..told(&outcome, (&shared, &trees), complete) })
 }
 
@@ -217,7 +221,12 @@ impl Decision for Copied {
 }
 
 /// Runs the activation on a copy.
-fn run(rows: Vec<Put>, before: Counters, target: &Identity, kinds: &[KindSettings]) -> Result<Done, EngineError> {
+fn run(
+    rows: Vec<Put>,
+    before: Counters,
+    (target, profile_bytes): (&Identity, u64),
+    kinds: &[KindSettings],
+) -> Result<Done, EngineError> {
     const REVISION: u64 = 1;
     // Nobody else's reviews are there, so that none is counted or closed.
     let before = Counters { review: 0, reviews_stored: 0, reviews_open: 0, activation: 0, ..before };
@@ -240,7 +249,7 @@ fn run(rows: Vec<Put>, before: Counters, target: &Identity, kinds: &[KindSetting
         for (phase, since) in [(Phase::Indexing, 1), (Phase::Joining, 2)] {
             let activation = Some(Activation { phase, kinds: kinds.to_vec(), since });
             let identity = Identity { activation, ..target.clone() };
-            batches(&*engine, &id, (&identity, phase, REVISION)).await?;
+            batches(&*engine, &id, (&identity, profile_bytes), (phase, REVISION)).await?;
         }
         Ok::<_, EngineError>(())
     })?;
@@ -257,14 +266,17 @@ fn run(rows: Vec<Put>, before: Counters, target: &Identity, kinds: &[KindSetting
 async fn batches(
     engine: &dyn Engine,
     id: &WorkspaceId,
-    (identity, phase, revision): (&Identity, Phase, u64),
+    (identity, profile_bytes): (&Identity, u64),
+    (phase, revision): (Phase, u64),
 ) -> Result<(), EngineError> {
     let batch = ACTIVATION_BATCH;
     loop {
         let identity = identity.clone();
         let progress = match phase {
             Phase::Indexing => apply(engine, id, Index { identity, revision, batch }, Mode::Commit).await?,
-            Phase::Joining => apply(engine, id, Settle { identity, revision, batch }, Mode::Commit).await?,
+            Phase::Joining => {
+                apply(engine, id, Settle { identity, profile_bytes, revision, batch }, Mode::Commit).await?
+            }
         };
         if !matches!(progress, Progress::At { .. }) {
             return Ok(());

@@ -338,16 +338,19 @@ impl Call {
         .await
     }
 
-    /// Takes room for what is read, until the answer is made of it.
+    /// Takes room for what is read, until the answer was taken that is made of it.
     fn charge(&self, id: &WorkspaceId) -> Charge {
-        let (room, taken) = (self.app.reading.clone(), Arc::clone(&self.taken));
+        let (room, taken, place) = (self.app.reading.clone(), Arc::clone(&self.taken), self.place.clone());
         let share = self.app.reading_share_of(id);
         Box::new(move |bytes| {
             if bytes > READ_BYTES_SMALL {
                 let bytes = bytes.saturating_mul(READ_FACTOR).min(READING_BYTES_WORKSPACE_MAX as u64);
                 let bytes = usize::try_from(bytes).unwrap_or(usize::MAX);
                 let room = room.take(&share, bytes).ok_or(EngineError::Overloaded)?;
-                taken.lock().unwrap_or_else(PoisonError::into_inner).push(room);
+                match &place {
+                    Some(place) => place.holds(room),
+                    None => taken.lock().unwrap_or_else(PoisonError::into_inner).push(room),
+                }
             }
             Ok(())
         })

@@ -368,8 +368,13 @@ impl Reader for Look {
 
     fn history(&mut self, profile: &Profile) -> Result<Vec<History>, EngineError> {
         let row = |seq: &Seq| table::get(self.conn(), &[Cell::unsigned(*seq), Cell::unsigned(profile.no.0)]);
-        let rows = profile.history.iter().map(row).collect::<Result<Vec<_>, _>>()?;
-        Ok(rows.into_iter().flatten().map(|(row, _)| row).collect())
+        let mut rows: Vec<History> = Vec::new();
+        for seq in &profile.history {
+            rows.extend(row(seq)?.map(|(row, _)| row));
+        }
+        let bytes = rows.iter().map(|row| payload(&row.cells())).sum();
+        self.charged(bytes)?;
+        Ok(rows)
     }
 
     fn changes(&mut self, places: &[Seq]) -> Result<Vec<Change>, EngineError> {

@@ -25,10 +25,10 @@ impl Inner {
                 Err(WriterError::Schema(SchemaError::Newer(version))) => {
                     return Err(refusal(&lane.folder, None, SchemaError::Newer(version).into()));
                 }
-                // With room it is opened when it is asked; until then nothing can be written anyway.
-                Err(WriterError::Schema(SchemaError::Storage(EngineError::Full))) => {
+                // It passes, and is opened when it is asked; until then nothing can be written anyway.
+                Err(WriterError::Schema(SchemaError::Storage(error @ (EngineError::Full | EngineError::Busy(_))))) => {
                     *writer = None;
-                    lane.set_ailing(Some(&EngineError::Full));
+                    lane.set_ailing(Some(&error));
                 }
                 Err(error) => {
                     *writer = None;

@@ -18,7 +18,7 @@ const FRESH_IN_A_ROW: u32 = 3;
 /// Decisions that may load more than a small one at a time: about 60 MB each at the most of a default workspace.
 const LARGE: usize = 2;
 /// Decisions that wait for that; beyond it they are answered as an overload.
-const LARGE_WAITING_MAX: usize = 16;
+const LARGE_WAITING_MAX: usize = 64;
 
 thread_local! {
     /// When this thread got its core.

@@ -136,11 +136,27 @@ impl Work<'_> {
         self.facts.round >= EAGER_ROUND
     }
 
+    /// The ids by which separations and open reviews name a live profile: those of all members, or its own alone, where
+    /// nothing was joined to it in this decision. What is stored of its members is found by their root, so that they
+    /// need not be loaded.
+    pub(in crate::decide) fn named_by(&mut self, root: ProfileNo) -> Known<Vec<ProfileNo>> {
+        self.standing(root)?;
+        if self.trees.is_changed(&root) { self.members(root) } else { Ok(vec![root]) }
+    }
+
     /// The roots that these ids are stored under: several where they were joined within this decision, none of those that
     /// it made.
     pub(in crate::decide) fn stored_roots(&self, members: &[ProfileNo]) -> Vec<ProfileNo> {
         let is_root = |no: &ProfileNo| matches!(self.facts.standings.get(no), Some(Some(stored)) if stored.root == *no);
         members.iter().copied().filter(is_root).collect()
+    }
+
+    /// Asks where these ids stand that are not known.
+    pub(in crate::decide) fn lacks_standings(&mut self, ids: impl Iterator<Item = ProfileNo>) -> bool {
+        let before = self.needs.standings.len();
+        let ids: Vec<ProfileNo> = ids.filter(|no| self.standings.get(no).is_none()).collect();
+        self.needs.standings.extend(ids);
+        self.needs.standings.len() > before
     }
 
     /// Whether an id belongs to a live profile. Who is not known belongs to none that is.

@@ -111,7 +111,8 @@ pub(crate) async fn try_out(call: Call) -> Answer {
     }
     let stored = call.read(entry.id(), |reader| reader.counters()).await?.profile > 0;
     let kinds = if stored { kinds(&entry.document.identity, &wanted)? } else { Vec::new() };
-    let found = call.read(entry.id(), move |reader| preview(reader, &wanted, &kinds)).await?;
+    let profile_bytes = entry.settings.profile_bytes;
+    let found = call.read(entry.id(), move |reader| preview(reader, (&wanted, profile_bytes), &kinds)).await?;
     let samples = found
         .samples
         .iter()

@@ -3,6 +3,7 @@
 
 use super::problem;
 use crate::app::App;
+use crate::budget::Taken;
 use crate::callers::{Caller, Scope};
 use crate::fair_places::FairPlace;
 use axum::body::Body;
@@ -15,7 +16,7 @@ use muster_wire::manage::mask::masked;
 use muster_wire::manage::page::render;
 use muster_wire::manage::problem::{CONTENT_TYPE, Problem};
 use std::pin::Pin;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::task::{Context, Poll};
 
 /// Resources of a workspace that hold settings and counts, and nothing about a person. All others are masked, so that a
@@ -24,12 +25,29 @@ const IMPERSONAL: [&str; 6] = ["identity", "stats", "jobs", "rates", "faults", "
 
 /// A place among the reading calls; given back when the last holder drops it.
 #[derive(Clone, Debug)]
-pub(crate) struct Place(#[expect(dead_code, reason = "held, not read")] Arc<FairPlace>);
+pub(crate) struct Place(Arc<Reading>);
+
+/// What a reading call holds until the last byte of its answer was taken.
+#[derive(Debug)]
+struct Reading {
+    _place: FairPlace,
+    /// The memory that its answer was charged.
+    taken: Mutex<Vec<Taken>>,
+}
 
 impl Place {
     /// Takes a place, if there is one for this caller and the workspace that it asks about.
     pub(crate) fn take(app: &App, caller: &Caller, about: Option<&str>) -> Option<Self> {
-        app.management_reads.take(caller, about).map(|place| Self(Arc::new(place)))
+        app.management_reads
+            .take(caller, about)
+            .map(|place| Self(Arc::new(Reading { _place: place, taken: Mutex::default() })))
+    }
+}
+
+impl Place {
+    /// Holds this memory as long as the place.
+    pub(super) fn holds(&self, taken: Taken) {
+        self.0.taken.lock().unwrap_or_else(PoisonError::into_inner).push(taken);
     }
 }
 
