@@ -9,7 +9,9 @@ use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
 /// What the file `format` says of a directory of this version.
-const FORMAT: &str = "muster 1\n";
+const FORMAT: &str = "muster 2\n";
+/// That of builds before the weight of profiles was kept and large ones were stored in chunks; none was released.
+const FORMAT_BEFORE: &str = "muster 1\n";
 /// The folder of what is removed as soon as there is time, and of what was moved aside.
 const REMOVED: &str = "removed";
 /// How the name of a folder ends that was moved aside and stays; no id has a dot.
@@ -32,6 +34,12 @@ pub enum OpenError {
     /// It was written by a later version.
     #[error("{0} was written by a later version of Muster ({1}): start that version")]
     Newer(PathBuf, String),
+    /// It was written by a build before the first release.
+    #[error(
+        "{0} was written by a build of Muster before its first release, whose format this one does not read: start with \
+         another data directory, and import anew"
+    )]
+    Older(PathBuf),
     /// A workspace's file lost the end of its write-ahead log.
     #[error(
         "workspace {workspace}: the database ends at group {stored}, but group {synced} was acknowledged: its write-ahead \
@@ -177,6 +185,7 @@ fn unfollowed(mut options: OpenOptions) -> OpenOptions {
 fn is_ours(root: &Path, format: &str) -> Result<(), OpenError> {
     match format {
         FORMAT => Ok(()),
+        FORMAT_BEFORE => Err(OpenError::Older(root.to_owned())),
         other if other.starts_with("muster ") => Err(OpenError::Newer(root.to_owned(), other.trim_end().to_owned())),
         _ => Err(OpenError::Foreign(root.to_owned())),
     }

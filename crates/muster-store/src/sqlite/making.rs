@@ -4,7 +4,7 @@ use super::catalogue::Catalogue;
 use super::lane::{Lane, locked};
 use super::own_entry::Versioned;
 use super::schema::SchemaError;
-use super::writer::{Writer, WriterError};
+use super::writer::{DATABASE, Writer, WriterError};
 use super::{Inner, OpenError, committer, directory, io, refusal};
 use crate::engine::{EngineError, Workspace};
 use muster_core::time::Timestamp;
@@ -25,8 +25,10 @@ impl Inner {
                 Err(WriterError::Schema(SchemaError::Newer(version))) => {
                     return Err(refusal(&lane.folder, None, SchemaError::Newer(version).into()));
                 }
-                // It passes, and is opened when it is asked; until then nothing can be written anyway.
-                Err(WriterError::Schema(SchemaError::Storage(error @ (EngineError::Full | EngineError::Busy(_))))) => {
+                // It passes, unless the file is gone, and is opened when it is asked; until then nothing can be written.
+                Err(WriterError::Schema(SchemaError::Storage(error @ (EngineError::Full | EngineError::Busy(_)))))
+                    if lane.folder.join(DATABASE).exists() =>
+                {
                     *writer = None;
                     lane.set_ailing(Some(&error));
                 }

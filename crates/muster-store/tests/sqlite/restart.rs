@@ -96,14 +96,16 @@ fn a_foreign_directory_is_refused_and_left_as_it_is() {
 }
 
 #[test]
-fn a_newer_directory_or_database_is_refused() {
+fn an_older_or_newer_directory_and_a_newer_database_are_refused() {
     let home = Home::new();
     let engine = home.open().unwrap();
     engine.create_workspace(&workspace("shop")).unwrap();
     drop(engine);
-    std::fs::write(home.path().join("format"), "muster 2\n").unwrap();
-    assert!(matches!(home.open(), Err(OpenError::Newer(..))));
     std::fs::write(home.path().join("format"), "muster 1\n").unwrap();
+    assert!(matches!(home.open(), Err(OpenError::Older(..))));
+    std::fs::write(home.path().join("format"), "muster 3\n").unwrap();
+    assert!(matches!(home.open(), Err(OpenError::Newer(..))));
+    std::fs::write(home.path().join("format"), "muster 2\n").unwrap();
     let database = rusqlite::Connection::open(home.database("shop")).unwrap();
     database.pragma_update(None, "user_version", 99).unwrap();
     drop(database);
