@@ -175,8 +175,8 @@ pub const DELETES_PER_MINUTE: u32 = 5_000;
 /// Dry runs at a time in one workspace (behaviour.md 1.3).
 pub const DRY_RUNS_MAX: usize = 2;
 /// How often a request is read again because the settings changed under it: each time needs a change of settings between
-/// two looks at them, so a fourth is a client that changes settings in a loop.
-pub const STALE_ROUNDS_MAX: usize = 4;
+/// two looks at them, so that this many are a client that changes settings in a loop on a machine that has much to do.
+pub const STALE_ROUNDS_MAX: usize = 16;
 /// `Retry-After` of an overload: lanes drain in milliseconds.
 pub const OVERLOAD_RETRY_SECONDS: u32 = 1;
 /// `Retry-After` of storage that fails: somebody must look at it.
