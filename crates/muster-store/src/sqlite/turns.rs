@@ -10,9 +10,12 @@ use std::sync::Mutex;
 use std::sync::mpsc::{SyncSender, sync_channel};
 use std::time::{Duration, Instant};
 
-/// How long a decision runs before it gives its core to one that waits: long beside the cost of a change of threads,
-/// short beside the 100 ms that another workspace may be held up (behaviour.md 1.11.c).
-const SLICE: Duration = Duration::from_millis(4);
+/// How long a decision runs before it gives its core to one that waits: about what a group of full bodies takes, so that
+/// those of busy workspaces end one after another, and short beside the 100 ms that another workspace may be held up
+/// (behaviour.md 1.11.c).
+const SLICE: Duration = Duration::from_millis(25);
+/// The clock is looked at in one of so many pauses: most pieces of work are some microseconds.
+const PAUSES: u32 = 8;
 /// Who has just come goes before who runs already, but for every so many: these go on, too.
 const FRESH_IN_A_ROW: u32 = 3;
 /// Decisions that may load more than a small one at a time: about 60 MB each at the most of a default workspace.
@@ -21,8 +24,9 @@ const LARGE: usize = 2;
 const LARGE_WAITING_MAX: usize = 64;
 
 thread_local! {
-    /// When this thread got its core.
+    /// When this thread got its core; None = it has none.
     static SINCE: Cell<Option<Instant>> = const { Cell::new(None) };
+    static PAUSED: Cell<u32> = const { Cell::new(0) };
 }
 
 /// Places, and who waits for one.
@@ -121,7 +125,8 @@ impl Turns {
     /// Between two pieces of work of a thread that has a core: gives it to who waits, if it was had long enough. Of other
     /// threads it asks nothing.
     pub(crate) fn pause(&self) {
-        if SINCE.get().is_some_and(|since| since.elapsed() >= SLICE) {
+        PAUSED.set(PAUSED.get().wrapping_add(1));
+        if PAUSED.get().is_multiple_of(PAUSES) && SINCE.get().is_some_and(|since| since.elapsed() >= SLICE) {
             if self.cores.is_wanted() {
                 self.leave();
                 self.enter(false);
@@ -131,8 +136,15 @@ impl Turns {
         }
     }
 
-    /// Runs what waits for the disk, without the core that the thread has.
-    pub(crate) fn without_core<T>(&self, run: impl FnOnce() -> T) -> T {
+    /// Gives the core back before the turn ends: what is left waits for the disk, and answers.
+    pub(crate) fn give_back(&self) {
+        if SINCE.get().is_some() {
+            self.leave();
+        }
+    }
+
+    /// Runs what waits for something else, without the core that the thread has.
+    fn without_core<T>(&self, run: impl FnOnce() -> T) -> T {
         if SINCE.get().is_none() {
             return run();
         }
@@ -154,7 +166,7 @@ impl Turns {
 
 impl Drop for Core<'_> {
     fn drop(&mut self) {
-        self.0.leave();
+        self.0.give_back();
     }
 }
 

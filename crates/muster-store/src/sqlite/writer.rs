@@ -286,8 +286,9 @@ impl Writer {
         self.state.figures.group += 1;
         self.state.save(&self.conn, Some(before))?;
         let begun = Instant::now();
-        let commit = || self.conn.prepare_cached("COMMIT").and_then(|mut commit| commit.execute([]));
-        let committed = turn.turns.without_core(commit);
+        // What is left of the turn waits for the disk, and answers.
+        turn.turns.give_back();
+        let committed = self.conn.prepare_cached("COMMIT").and_then(|mut commit| commit.execute([]));
         if let Err(error) = committed {
             let poison = trouble::is_unknown_end(&error);
             return Err(Stop::Failed(Failed { error: error.into(), poison }));
