@@ -23,7 +23,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 /// Bytes of facts that a decision may load beside any number of others: nearly all load some kilobytes.
-const FACTS_BYTES_SMALL: u64 = 4 << 20;
+const FACTS_BYTES_SMALL: u64 = 1 << 20;
 
 /// Reads single rows at one snapshot.
 pub(crate) trait Source {

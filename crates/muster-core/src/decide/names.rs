@@ -235,8 +235,8 @@ impl Work<'_> {
         if self.names.trees.contains_key(&place.root) {
             return Ok(());
         }
-        let mut tree = Tree::default();
-        let mut writes = 0;
+        let (mut tree, mut writes) = (Tree::default(), 0);
+        let pause = &self.facts.pause;
         for no in &members {
             self.profile(*no)?;
             let joined = self.links.get(no).flatten().map_or(0, |link| link.seq);
@@ -245,12 +245,14 @@ impl Work<'_> {
         let of = |no: &ProfileNo| self.profiles.get(no).flatten();
         for profile in members.iter().filter_map(of) {
             writes += profile.attributes.len();
+            pause.between();
             for (name, _) in profile.attributes.iter().filter(|(_, write)| write.value.is_some()) {
                 let number = tree.number(name);
                 tree.names[number as usize].held += 1;
             }
         }
         for profile in members.iter().filter_map(of) {
+            pause.between();
             for (name, write) in profile.attributes.iter() {
                 let Some(number) = tree.numbers.get(name) else { continue };
                 let newest = &mut tree.names[*number as usize].newest;
@@ -261,6 +263,7 @@ impl Work<'_> {
         }
         let kinds: Vec<bool> = tree.names.iter().map(|name| write::is_kind(self, &name.name)).collect();
         for (number, name) in (0..).zip(&tree.names) {
+            pause.between();
             if policy(&name.name) == Policy::Free && !kinds[number as usize] {
                 for rule in self.names.rules.naming(&name.name) {
                     tree.found.entry(rule).or_default().push(number);

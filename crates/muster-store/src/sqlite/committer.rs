@@ -6,6 +6,7 @@ use super::lane::{Configuring, Lane, Load, locked};
 use super::own_entry::Versioned;
 use super::schema::SchemaError;
 use super::trouble;
+use super::turns::Turns;
 use super::writer::{Ended, Failed, Turn, Writer, WriterError};
 use crate::engine::{EngineError, Job, Workspace};
 use std::collections::VecDeque;
@@ -60,6 +61,16 @@ impl Ready {
             let _served_later = state.spawn();
         }
         self.change.notify_one();
+    }
+
+    /// A thread ends and another takes its place, if one can be started; false at the end, which needs every thread.
+    fn replace(&self) -> bool {
+        let mut state = locked(&self.state);
+        let is_replaced = !state.is_over && state.spawn().is_ok();
+        if is_replaced {
+            state.running -= 1;
+        }
+        is_replaced
     }
 
     /// Committers end when nothing is left; waits for that.
@@ -122,6 +133,10 @@ fn run(inner: &Inner) {
         if lane.turn_over() {
             inner.ready.push(lane);
         }
+        // The memory that a large decision took is given back with its thread; another one goes on.
+        if Turns::was_large() && inner.ready.replace() {
+            return;
+        }
     }
 }
 
@@ -171,6 +186,10 @@ fn turn(inner: &Inner, lane: &Lane, writer: &mut Option<Writer>, load: Load) {
             return answer_all(jobs, configure, &error);
         }
     };
+    let writers = inner.lanes.read().unwrap_or_else(PoisonError::into_inner).len();
+    if let Err(error) = open.share_memory(writers) {
+        return answer_all(jobs, configure, &error);
+    }
     if lane.finish.swap(false, Ordering::AcqRel) {
         let cut = lane.cut.load(Ordering::Acquire);
         match open.checkpoint(cut) {

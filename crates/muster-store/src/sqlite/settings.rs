@@ -15,6 +15,21 @@ pub(crate) const PAGE_BYTES: u64 = 4_096;
 /// Bytes of write-ahead log from which a checkpoint runs: long enough to write a hot page once for many commits, short
 /// enough to be replayed in a second.
 pub(crate) const WAL_BYTES: u64 = 128 << 20;
+/// Bytes of pages that all writers keep in memory together, about, and the least and most of one: eight busy workspaces
+/// with the most each would be half a gigabyte.
+const CACHE_BYTES: usize = 128 << 20;
+const CACHE_BYTES_MIN: usize = 2 << 20;
+const CACHE_BYTES_MAX: usize = 64 << 20;
+
+/// What one writer of so many may keep, in KiB.
+pub(crate) fn cache_kib(writers: usize) -> usize {
+    (CACHE_BYTES / writers.max(1)).clamp(CACHE_BYTES_MIN, CACHE_BYTES_MAX) >> 10
+}
+
+/// Lets a writer keep so much.
+pub(crate) fn set_cache(conn: &Connection, kib: usize) -> rusqlite::Result<()> {
+    conn.pragma_update(None, "cache_size", -i64::try_from(kib).unwrap_or(i64::MAX))
+}
 /// Prepared statements kept by a connection: more than there are.
 const STATEMENTS: usize = 192;
 /// How long somebody else's lock (a shell that writes) is waited for.
@@ -60,7 +75,7 @@ pub(crate) fn writer(path: &Path) -> Result<Connection> {
         ("secure_delete", "ON"),
         // Checkpoints run on a thread of their own: by the writer they cost a p99 of 250-310 ms.
         ("wal_autocheckpoint", "0"),
-        // 64 MiB of pages; more gained nothing.
+        // The most that one keeps; its turns set its share (`cache_kib`).
         ("cache_size", "-65536"),
     ] {
         conn.pragma_update(None, pragma, value)?;

@@ -10,10 +10,10 @@ use std::sync::Mutex;
 use std::sync::mpsc::{SyncSender, sync_channel};
 use std::time::{Duration, Instant};
 
-/// How long a decision runs before it gives its core to one that waits: about what a group of full bodies takes, so that
-/// those of busy workspaces end one after another, and short beside the 100 ms that another workspace may be held up
+/// How long a decision runs before it gives its core to one that waits: longer than a full body takes, so that those of
+/// busy workspaces end one after another, and short beside the 100 ms that another workspace may be held up
 /// (behaviour.md 1.11.c).
-const SLICE: Duration = Duration::from_millis(25);
+const SLICE: Duration = Duration::from_millis(12);
 /// The clock is looked at in one of so many pauses: most pieces of work are some microseconds.
 const PAUSES: u32 = 8;
 /// Who has just come goes before who runs already, but for every so many: these go on, too.
@@ -27,6 +27,8 @@ thread_local! {
     /// When this thread got its core; None = it has none.
     static SINCE: Cell<Option<Instant>> = const { Cell::new(None) };
     static PAUSED: Cell<u32> = const { Cell::new(0) };
+    /// Whether this thread ran a decision that loaded much.
+    static WAS_LARGE: Cell<bool> = const { Cell::new(false) };
 }
 
 /// Places, and who waits for one.
@@ -154,9 +156,15 @@ impl Turns {
         done
     }
 
+    /// Whether this thread ran a decision that loaded much: the allocator keeps for each thread what it once used.
+    pub(crate) fn was_large() -> bool {
+        WAS_LARGE.get()
+    }
+
     /// Waits for room for a decision that loads much.
     pub(crate) fn large(&self) -> Result<Large<'_>, EngineError> {
         if self.without_core(|| self.large.take(true, LARGE_WAITING_MAX)) {
+            WAS_LARGE.set(true);
             Ok(Large(self))
         } else {
             Err(EngineError::Overloaded)

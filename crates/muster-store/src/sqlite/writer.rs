@@ -40,6 +40,8 @@ pub(crate) struct Writer {
     state: State,
     bindings: BindingMap,
     loaded: Loaded,
+    /// What its connection may keep in memory, in KiB.
+    cache_kib: usize,
     /// The latest moment that a decision took, also one that stored nothing.
     now: Timestamp,
 }
@@ -171,7 +173,17 @@ impl Writer {
             Ok(())
         }))?;
         let (now, bindings) = (state.counters.now, BindingMap::new(binding_bytes_max));
-        Ok(Self { conn, synced, state, bindings, loaded: Loaded::default(), now })
+        Ok(Self { conn, synced, state, bindings, loaded: Loaded::default(), cache_kib: 0, now })
+    }
+
+    /// Takes its share of memory where there are so many writers.
+    pub(crate) fn share_memory(&mut self, writers: usize) -> Result<(), EngineError> {
+        let kib = settings::cache_kib(writers);
+        if kib != self.cache_kib {
+            settings::set_cache(&self.conn, kib)?;
+            self.cache_kib = kib;
+        }
+        Ok(())
     }
 
     /// The counters between two decisions.
