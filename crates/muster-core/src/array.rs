@@ -87,7 +87,7 @@ impl Log {
         self.head.operators
     }
 
-    /// Whether any operator after the first so many changed it.
+    /// Whether any operator after the first `operators` changed it.
     pub fn has_changed_since(&self, operators: u32) -> bool {
         self.head.changed > operators
     }
@@ -187,7 +187,7 @@ impl Log {
         self.head = done.head;
     }
 
-    /// The array after so many operators; None if it has no values then.
+    /// The array after the first `operators` operators; None if it has no values then.
     pub fn at(&self, operators: u32) -> Option<Value> {
         let texts = self.head.dates_are_texts.is_some_and(|since| since <= operators);
         let there = |item: &&Item| item.added <= operators && item.removed.is_none_or(|removed| removed > operators);

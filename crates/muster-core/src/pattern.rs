@@ -23,11 +23,11 @@ impl Rules {
         let mut rules = Self::default();
         for unset in unsets {
             let next = RuleNo::try_from(rules.numbers.len()).expect("a body has fewer rules than that");
-            let said = said(unset);
-            let number = *rules.numbers.entry(said.clone()).or_insert(next);
+            let key = rule_key(unset);
+            let number = *rules.numbers.entry(key.clone()).or_insert(next);
             if number == next {
-                let machine = if said.0 { &mut rules.exact } else { &mut rules.lower };
-                machine.insert(said.2.as_bytes(), unset.matching, number);
+                let machine = if key.0 { &mut rules.exact } else { &mut rules.lower };
+                machine.insert(key.2.as_bytes(), unset.matching, number);
             }
         }
         rules.exact.link();
@@ -47,7 +47,7 @@ impl Rules {
 
     /// The rule that an unset is.
     pub fn of(&self, unset: &Unset) -> Option<RuleNo> {
-        self.numbers.get(&said(unset)).copied()
+        self.numbers.get(&rule_key(unset)).copied()
     }
 
     /// The rules that name an attribute, each once.
@@ -62,7 +62,7 @@ impl Rules {
 }
 
 /// What a rule says.
-fn said(unset: &Unset) -> (bool, Matching, Box<str>) {
+fn rule_key(unset: &Unset) -> (bool, Matching, Box<str>) {
     let text = if unset.case_sensitive { unset.text.clone() } else { unset.text.to_lowercase().into() };
     (unset.case_sensitive, unset.matching, text)
 }
@@ -165,7 +165,7 @@ impl Machine {
         for byte in name {
             at = self.step(at, *byte);
             let mut end = at;
-            // What was found in this walk was followed to its end then.
+            // A node that this walk has visited has had its links followed.
             while end != 0 && self.nodes[end as usize].walk != self.walk {
                 let node = &mut self.nodes[end as usize];
                 node.walk = self.walk;

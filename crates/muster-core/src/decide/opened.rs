@@ -30,7 +30,7 @@ impl Opened {
         self.list.push((review.no, profiles, review.key.clone()));
     }
 
-    /// Forgets those after the first so many.
+    /// Forgets those after the first `len`.
     pub(super) fn truncate(&mut self, len: usize) {
         while self.list.len() > len
             && let Some((_, profiles, key)) = self.list.pop()
@@ -42,7 +42,7 @@ impl Opened {
         }
     }
 
-    /// Those after the first so many.
+    /// Those after the first `len`.
     pub(super) fn since(&self, len: usize) -> Vec<ReviewNo> {
         self.list[len..].iter().map(|(no, ..)| *no).collect()
     }
