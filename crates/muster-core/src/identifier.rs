@@ -6,6 +6,7 @@ use crate::value::Value;
 use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
+use unicode_normalization::UnicodeNormalization;
 
 /// An identifier kind: `customer_id`, or the canonical name of the user attribute chosen as identifier. Cheap to clone.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -39,20 +40,14 @@ pub struct Key {
     pub value: Box<str>,
 }
 
-/// Refused values of `customer_id` where a workspace gives no list of its own (FACTS 6.4), trimmed and in lower case.
-/// The empty value is no value at all and needs no place here.
-pub const CUSTOMER_ID_EXCEPTIONS: [&str; 22] = [
-    "unknown",
-    "guest",
-    "null",
-    "0",
+/// What `customer_id` refuses beside [`OTHER_EXCEPTIONS`] where a workspace gives no list of its own (FACTS 6.4), trimmed and
+/// in lower case. The empty value is no value at all and needs no place here.
+pub const CUSTOMER_ID_EXCEPTIONS: [&str; 15] = [
     "1",
     "true",
     "false",
     "user_attribute_unique_id",
     "(empty)",
-    "na",
-    "n/a",
     "\"\"",
     "dummy_seller_code",
     "user_id",
@@ -60,13 +55,31 @@ pub const CUSTOMER_ID_EXCEPTIONS: [&str; 22] = [
     "customer_id",
     "uid",
     "userid",
-    "none",
     "-2",
     "-1",
     "2",
 ];
-/// Exceptions of every other kind where a workspace gives no list of its own (behaviour.md 3).
-pub const OTHER_EXCEPTIONS: [&str; 9] = ["null", "none", "unknown", "guest", "n/a", "na", "nan", "0", "undefined"];
+/// Exceptions of every kind where a workspace gives no list of its own (behaviour.md 3.0.e): what programs write for a value
+/// that they do not have.
+pub const OTHER_EXCEPTIONS: [&str; 17] = [
+    "null",
+    "none",
+    "nil",
+    "unknown",
+    "guest",
+    "anonymous",
+    "n/a",
+    "na",
+    "nan",
+    "#n/a",
+    "0",
+    "undefined",
+    "[object object]",
+    "(null)",
+    "(none)",
+    "\\n",
+    "00000000-0000-0000-0000-000000000000",
+];
 
 /// Why a text is nobody's identifier.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -112,18 +125,32 @@ fn is_exception(kind: &KindSettings, text: &str, normalised: &str) -> bool {
     match &kind.exceptions {
         Some(list) => list.iter().any(|entry| is(&folded(entry)) || own_form(entry)),
         // The entries of the default lists are words that no normaliser changes.
-        None if kind.kind.name() == crate::attribute::CUSTOMER_ID => CUSTOMER_ID_EXCEPTIONS.iter().any(|e| is(e)),
-        None => OTHER_EXCEPTIONS.iter().any(|e| is(e)),
+        None => {
+            let is_id = kind.kind.name() == crate::attribute::CUSTOMER_ID;
+            OTHER_EXCEPTIONS.iter().any(|e| is(e)) || is_id && CUSTOMER_ID_EXCEPTIONS.iter().any(|e| is(e))
+        }
     }
 }
 
-/// What a normaliser makes of a value (behaviour.md 3).
+/// Punctuation between the digits of a telephone number: ASCII, and every character with the Unicode property `Dash`.
+const PUNCTUATION: &str = "()[]{}./-\u{58a}\u{5be}\u{1400}\u{1806}\u{2010}\u{2011}\u{2012}\u{2013}\u{2014}\u{2015}\u{2053}\
+    \u{207b}\u{208b}\u{2212}\u{2e17}\u{2e1a}\u{2e3a}\u{2e3b}\u{2e40}\u{2e5d}\u{301c}\u{3030}\u{30a0}\u{fe31}\u{fe32}\u{fe58}\u{fe63}\
+    \u{ff0d}\u{10d6e}\u{10ead}";
+
+/// Marks that are not seen, which telephones and messengers put around a number that is copied.
+fn is_invisible(c: char) -> bool {
+    matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
+}
+
+/// What a normaliser makes of a value (behaviour.md 3.0.h).
 pub fn normalise(normaliser: Option<Normaliser>, value: &str) -> Box<str> {
     match normaliser {
         None => value.into(),
-        Some(Normaliser::Lowercase) => value.to_lowercase().into(),
+        // Composed last: a letter and its mark may have a small composed form and no capital one.
+        Some(Normaliser::Lowercase) => value.trim().to_lowercase().nfc().collect::<String>().into(),
         Some(Normaliser::E164) => {
-            let digits: String = value.chars().filter(|c| !c.is_whitespace() && !"-()[]{}".contains(*c)).collect();
+            let stays = |c: &char| !c.is_whitespace() && !is_invisible(*c) && !PUNCTUATION.contains(*c);
+            let digits: String = value.chars().filter(stays).collect();
             let plus = digits.strip_prefix("00").map(|rest| format!("+{rest}")).unwrap_or(digits);
             if plus.starts_with('+') { plus.into() } else { value.into() }
         }
@@ -148,17 +175,43 @@ pub fn key_of(kind: &KindSettings, value: &Value) -> Option<Key> {
 mod tests {
     use super::*;
 
+    /// Opposites: a dash less in `PUNCTUATION`; `is_invisible` that is false; in `normalise` take the last line's `value` away.
     #[test]
-    fn e164_changes_only_what_then_begins_with_plus() {
+    fn e164_knows_dashes_dots_slashes_and_invisible_marks_and_changes_only_what_then_begins_with_plus() {
         for (value, want) in [
             ("0015550100001", "+15550100001"),
             ("+1 (555) 010-0001", "+15550100001"),
+            ("+1 [555] {010} 0001", "+15550100001"),
             ("555 010 0001", "555 010 0001"),
+            ("555.010/0001", "555.010/0001"),
             ("00 1 555", "+1555"),
+            ("\u{202a}+1\u{2011}555.010/0001\u{202c}", "+15550100001"),
+            ("001 \u{2013}555\u{2212}010\u{3000}0001\u{feff}", "+15550100001"),
+            ("+1\u{ad}555", "+1\u{ad}555"),
         ] {
             assert_eq!(&*normalise(Some(Normaliser::E164), value), want, "{value}");
         }
-        assert_eq!(&*normalise(Some(Normaliser::Lowercase), "Asha@Example.TEST"), "asha@example.test");
+        let dashes = ["\u{58a}", "\u{5be}", "\u{1806}", "\u{2015}", "\u{2e3b}", "\u{301c}", "\u{fe63}", "\u{ff0d}"];
+        for dash in dashes {
+            assert_eq!(&*normalise(Some(Normaliser::E164), &format!("+1{dash}555")), "+1555", "{dash}");
+        }
+    }
+
+    /// Opposites: in `normalise` leave out `trim`, or `nfc`, or compose before letters are made small.
+    #[test]
+    fn lowercase_trims_composes_and_takes_the_case_away_and_once_is_as_good_as_twice() {
+        for (value, want) in [
+            ("Asha@Example.TEST", "asha@example.test"),
+            (" jose\u{301}@example.test\u{a0}", "jos\u{e9}@example.test"),
+            ("JOSE\u{301}@EXAMPLE.TEST\n", "jos\u{e9}@example.test"),
+            ("J\u{30c}", "\u{1f0}"),
+            ("\u{212b}", "\u{e5}"),
+            ("\u{131}", "\u{131}"),
+        ] {
+            let once = normalise(Some(Normaliser::Lowercase), value);
+            assert_eq!(&*once, want, "{value}");
+            assert_eq!(normalise(Some(Normaliser::Lowercase), &once), once, "{value}");
+        }
     }
 
     fn kind(name: &str, normaliser: Option<Normaliser>, exceptions: Option<&[&str]>) -> KindSettings {
@@ -166,10 +219,19 @@ mod tests {
         KindSettings { normaliser, exceptions, ..KindSettings::plain(name) }
     }
 
+    /// Opposite: in `is_exception` ask the list of the other kinds only for those.
     #[test]
     fn exceptions_compare_trimmed_and_in_any_case_and_a_given_list_replaces_the_default() {
         let of = |name, exceptions, text| key(&kind(name, None, exceptions), text).map(|key| key.value);
         assert_eq!(of("customer_id", None, " Guest "), Err(Unusable::Exception));
+        let placeholders = ["undefined", "NaN", " [object Object]", "\\N", "00000000-0000-0000-0000-000000000000"];
+        for text in placeholders.into_iter().chain(["nil", "Anonymous", "#N/A", "(null)", "(NONE)"]) {
+            assert_eq!(of("customer_id", None, text), Err(Unusable::Exception), "{text}");
+            assert_eq!(of("mobile", None, text), Err(Unusable::Exception), "{text}");
+            assert_eq!(of("customer_id", Some(&["guest"]), text), Ok(text.into()), "{text}");
+        }
+        assert_eq!(of("customer_id", None, "user_id"), Err(Unusable::Exception));
+        assert_eq!(of("mobile", None, "user_id"), Ok("user_id".into()));
         assert_eq!(of("email", None, "N/A"), Err(Unusable::Exception));
         assert_eq!(of("email", None, "1"), Ok("1".into()));
         assert_eq!(of("email", Some(&[]), "null"), Ok("null".into()));

@@ -156,9 +156,10 @@ impl KindSettings {
 /// Opt-in normalisers of a kind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Normaliser {
-    /// Lower case.
+    /// Trimmed, composed (NFC), in lower case.
     Lowercase,
-    /// Blanks, dashes and brackets stripped, leading 00 to +; only values that then begin with + change.
+    /// White space, dashes, dots, slashes, brackets and invisible marks removed, a leading 00 replaced by +; only values that
+    /// begin with + afterwards change.
     E164,
 }
 

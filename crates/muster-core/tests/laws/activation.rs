@@ -8,7 +8,25 @@ use muster_core::identifier::Key;
 use muster_core::settings::{Identity, KindSettings, Phase, Settings};
 
 /// What is nobody's identifier where a workspace gives no list (behaviour.md 3), of all kinds but `customer_id`.
-const NOBODY: [&str; 9] = ["null", "none", "unknown", "guest", "n/a", "na", "nan", "0", "undefined"];
+const NOBODY: [&str; 17] = [
+    "null",
+    "none",
+    "nil",
+    "unknown",
+    "guest",
+    "anonymous",
+    "n/a",
+    "na",
+    "nan",
+    "#n/a",
+    "0",
+    "undefined",
+    "[object object]",
+    "(null)",
+    "(none)",
+    "\\n",
+    "00000000-0000-0000-0000-000000000000",
+];
 
 impl Model {
     /// Other settings are in force. Values of kinds that are not active stay and are not matched; at the switch of an

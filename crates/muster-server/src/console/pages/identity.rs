@@ -141,7 +141,8 @@ fn kind(visit: &Visit, n: usize) -> Option<Json> {
 
 /// The exceptions of a kind where a workspace gives no list (behaviour.md 3).
 fn usual(kind: &str) -> Vec<&'static str> {
-    let all: &[&str] = if kind == CUSTOMER_ID { &CUSTOMER_ID_EXCEPTIONS } else { &OTHER_EXCEPTIONS };
+    let own: &[&str] = if kind == CUSTOMER_ID { &CUSTOMER_ID_EXCEPTIONS } else { &[] };
+    let all: Vec<&str> = OTHER_EXCEPTIONS.iter().chain(own).copied().collect();
     all.iter().map(|word| word.trim()).filter(|word| !word.is_empty()).collect()
 }
 

@@ -44,7 +44,21 @@ pub fn compare(old: &Identity, new: &Identity) -> IdentityChange {
 /// # Errors
 /// 400 with the member that is wrong.
 pub fn identity_from(bytes: &[u8]) -> Result<Identity, Problem> {
-    from_json(&Json::Object(body::object(bytes)?))
+    let identity = from_json(&Json::Object(body::object(bytes)?))?;
+    match identity.kinds.iter().position(|kind| !is_plain(kind.kind.name())) {
+        Some(place) => Err(Problem::at(
+            format!("/identifiers/{place}/kind"),
+            "must be customer_id or a plain user attribute: not platforms, an array operator or a name of the system",
+        )),
+        None => Ok(identity),
+    }
+}
+
+/// Whether an attribute that can be set holds values of the client's own, so that it can identify somebody
+/// (behaviour.md 3.0.i): settings that are stored may be older than this rule.
+fn is_plain(name: &str) -> bool {
+    let others = ["platforms", "platform", "addValueToArrayField", "removeValueFromArrayField", "unset_attributes"];
+    !others.contains(&name) && !name.starts_with("moe_")
 }
 
 /// Reads the object; `state`, `activating`, `done` and `total`, which `GET` shows, are taken and ignored.
