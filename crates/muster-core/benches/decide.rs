@@ -37,7 +37,8 @@ impl Wire for Quiet {
 
 fn keys(user: u32, kinds: &[Kind]) -> Vec<GivenKey> {
     let key = |kind: &Kind| Key { kind: kind.clone(), value: format!("{}-{user}", kind.name()).into() };
-    kinds.iter().map(|kind| GivenKey { key: key(kind), pointer: "/elements/0".into(), written: true }).collect()
+    let given = |kind| GivenKey { key: key(kind), pointer: "/elements/0".into(), written: true, is_new_id: false };
+    kinds.iter().map(given).collect()
 }
 
 fn attributes(salt: u32) -> Vec<(Box<str>, Value)> {
@@ -72,13 +73,22 @@ fn existing(facts: &mut Facts, user: u32, keys: Vec<GivenKey>) {
     let no = ProfileNo(u64::from(user) + 1);
     let tree = Tally { first_seen: Timestamp(1), last_seen: Timestamp(1), events: 0, devices: 0, members: 1 };
     let at = Timestamp(1);
-    let standing =
-        Standing { no, created: at, root: no, last_seen: at, events: 0, devices: 0, tree, weight: 0, deletion: None };
+    let standing = Standing {
+        no,
+        created: at,
+        root: no,
+        first_seen: at,
+        last_seen: at,
+        events: 0,
+        devices: 0,
+        tree,
+        weight: 0,
+        deletion: None,
+    };
     let written = attributes(user + 1).into_iter().map(|(name, value)| (name, Write { seq: 1, value: Some(value) }));
     let profile = Profile {
         no,
         created: Timestamp(1),
-        first_seen: Timestamp(1),
         keys: keys.iter().map(|given| given.key.clone()).collect(),
         attributes: written.collect(),
         platforms: [].into(),

@@ -6,12 +6,13 @@
 //! held that value, or nothing, and only the merge record can tell: it names what the survivor was filled with, what was
 //! combined, and the keys that were brought. What stays open is named, and shown as its likeliest: the value was there.
 
+use crate::attribute::CUSTOMER_ID;
 use crate::fold::{MemberRef, Tree};
 use crate::history::{History, Replaced};
 use crate::id::{ProfileNo, Seq};
 use crate::identifier::{Key, normalise, spelled};
 use crate::limits::{FORMER_IDENTIFIERS_MAX, HISTORY_MAX};
-use crate::record::{Merge, Profile, Tally, View, Write};
+use crate::record::{Cause, Choice, Merge, Profile, Tally, View, Write};
 use crate::settings::{Identity, Phase};
 use crate::snapshot::{Member, Snapshot, assemble};
 use crate::value::Value;
@@ -34,8 +35,8 @@ pub struct Before {
 }
 
 impl Before {
-    /// Whether attributes, platforms and identifiers of both were just so. Devices, last seen and the number of events are
-    /// always those of now, and identifiers those of the kinds that are active now.
+    /// Whether attributes, platforms and identifiers of both were just so. Devices, first and last seen and the number of events
+    /// are always those of now, and identifiers those of the kinds that are active now.
     pub fn is_complete(&self) -> bool {
         self.whole && self.unknown.is_empty()
     }
@@ -71,6 +72,9 @@ pub fn before(
     let mut survivor = Side::new(link.parent, link.seq, members, rows)?;
     let mut merged = Side::new(link.child, link.seq, members, rows)?;
     merged.hold(&merge.identifiers);
+    if matches!(merge.cause, Cause::Keys { rule: Choice::NewId, .. }) {
+        merged.begin(&merge.identifiers);
+    }
     told_by_the_record(merge, &mut survivor, &mut merged);
     survivor.keys_then(merge, members, identity);
     let missing = |cut: &Merge| [&survivor, &merged].iter().any(|side| side.has(cut.survivor.no));
@@ -204,6 +208,24 @@ impl Side {
         self.names.get(name) == Some(&1) && !self.lost.contains(name)
     }
 
+    /// It was created for the merge, so that it held what was written by then, its id, and nothing else.
+    fn begin(&mut self, keys: &[Key]) {
+        for member in &mut self.members {
+            let early = member.profile.attributes.iter().filter(|(name, _)| !self.was_open.contains(*name));
+            let early = early.map(|(name, write)| (name.clone(), write.clone()));
+            let value = |key: &Key| Write { seq: 1, value: Some(Value::text(&key.value)) };
+            let ids = keys.iter().map(|key| (key.kind.name().into(), value(key)));
+            member.profile.attributes = early.chain(ids).collect::<BTreeMap<_, _>>().into();
+        }
+        let refs = self.members.iter().map(|m| MemberRef { profile: &m.profile, link: m.link.as_ref() });
+        self.view = Tree::new(refs).shown(self.top);
+        let names = self.members.iter().flat_map(|member| member.profile.attributes.keys());
+        self.names = names.map(|name| (name.clone(), 1)).collect();
+        self.open.clear();
+        self.lost.clear();
+        self.whole = true;
+    }
+
     /// It held these keys and no others.
     fn hold(&mut self, keys: &[Key]) {
         for member in &mut self.members {
@@ -242,7 +264,9 @@ impl Side {
                 keys.extend(found.map(|key| Key::clone(key)));
                 let is_odd = found.is_none() && written.is_some() && of_kind().next().is_some();
                 let is_open = self.was_open.contains(name) && !told.contains(name);
-                if is_odd || is_open || self.lost.contains(name) {
+                // One record may hold several since an id was changed, and which of them by then is not told.
+                let is_changed_id = name == CUSTOMER_ID && of_kind().count() > 1;
+                if is_odd || is_open || is_changed_id || self.lost.contains(name) {
                     unsure.insert(name.into());
                 }
             }
@@ -255,7 +279,7 @@ impl Side {
     fn shown(self, identity: &Identity) -> Option<Snapshot> {
         let mut members = self.members;
         let tallies = members.iter().map(|member| Tally {
-            first_seen: member.profile.first_seen,
+            first_seen: member.standing.first_seen,
             last_seen: member.standing.last_seen,
             events: member.standing.events,
             devices: member.standing.devices,

@@ -133,14 +133,18 @@ pub struct GivenKey {
     /// Where it stands in the body, for warnings.
     pub pointer: Box<str>,
     /// It stood among the `attributes` and is written like any attribute, in the record of the id that it is bound to.
-    /// False for `customer_id` (also as `uid`) and `user_identifiers`: when bound, these only address.
+    /// False for `customer_id` (also as `uid` without an outer one) and `user_identifiers`: when bound, these only address.
     pub written: bool,
+    /// It is a `uid` beside another outer `customer_id`: what that id is changed to (behaviour.md 3.2.i). Of customer
+    /// elements alone, where it follows the outer one.
+    pub is_new_id: bool,
 }
 
 /// A customer element.
 #[derive(Clone, Debug, Default)]
 pub struct Customer {
-    /// Its keys in order of rank, at most one of each kind, exceptions left out; never empty.
+    /// Its keys in order of rank, exceptions left out; never empty. At most one of each kind, but for a `uid` that changes
+    /// the `customer_id` before it.
     pub keys: Vec<GivenKey>,
     /// Nobody is created.
     pub update_existing_only: bool,
@@ -148,7 +152,7 @@ pub struct Customer {
     pub sets: Vec<(Box<str>, Value)>,
     /// Names that can be set only while creating (`publisher_name`, ...), kept for a new profile alone.
     pub create_only: Vec<(Box<str>, Value)>,
-    /// `first_seen` and `last_seen` as they were sent; they count if the element creates the profile.
+    /// `first_seen` and `last_seen` as they were sent; they count if the element creates a profile or a member.
     pub seen: Seen,
     /// Every create-only name that the element carries, `first_seen` and `last_seen` with them: as spelled, and its
     /// pointer. What is warned of if the profile exists.

@@ -5,7 +5,7 @@
 //! 2. `element`: one element, whole or not at all: customer, event, device.
 //! 3. `resolve`: whom the keys lead to, and which of them are set aside; `guard`: what they must not bring together;
 //!    `review`: what is left to decide, and deciding it.
-//! 4. `join`: who survives, and what a merge is.
+//! 4. `join`: who survives, and what a merge is; `by_hand`: two users merged since somebody says so.
 //! 5. `write`: what is written where, bound and released.
 //! 6. `revert`: cutting a link and lifting a separation.
 //! 7. `activation`: kinds that become active over stored data.
@@ -17,6 +17,7 @@
 //! if everything were known.
 
 pub mod activation;
+pub mod by_hand;
 pub mod delete;
 pub mod discard;
 pub mod expire;
@@ -37,6 +38,7 @@ mod work;
 mod write;
 
 pub use activation::{Index, Progress, Settle};
+pub use by_hand::{MergeUsers, MergeUsersOutcome};
 pub use delete::{Delete, DeleteOutcome, Sweep, Whom};
 pub use discard::Discard;
 pub use expire::{Expire, Retention};

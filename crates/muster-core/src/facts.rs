@@ -38,9 +38,10 @@ pub struct Needs {
     pub merge_times: Vec<MergeNo>,
     /// These separations.
     pub separation_nos: Vec<SeparationNo>,
-    /// The open reviews of two profiles that name any member of these roots, of every kind.
+    /// The reviews of two profiles that name any member of these roots, of every kind, open ones and those that were decided
+    /// without a merge.
     pub reviews_of: Vec<ProfileNo>,
-    /// The open reviews of these values without a second profile.
+    /// The same of these values without a second profile.
     pub reviews_of_value: Vec<Key>,
     /// These reviews.
     pub reviews: Vec<ReviewNo>,
@@ -75,6 +76,8 @@ impl Needs {
 pub struct Belongings {
     /// Events with the id that they are recorded under: at most [`crate::limits::SWEEP_EVENTS_MAX`] of them.
     pub events: Vec<(ProfileNo, Seq)>,
+    /// The event ids that are remembered for those events.
+    pub event_ids: Vec<Box<str>>,
     /// Reviews that name any member, and whether they are open: at most [`crate::limits::SWEEP_EVENTS_MAX`] of them; read
     /// only when no event is left.
     pub reviews: Vec<(ReviewNo, bool)>,
@@ -127,7 +130,7 @@ pub struct Expired {
     pub events: Vec<(ProfileNo, Seq)>,
 }
 
-/// An open review and its two profiles.
+/// A review that is open, or was decided without a merge, and its two profiles.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct ReviewPair {
     /// The review.
@@ -186,7 +189,7 @@ pub struct Facts {
     pub separation_nos: Found<SeparationNo, Separation>,
     /// [`Needs::reviews_of`], by root; by number.
     pub reviews_of: Found<ProfileNo, Vec<ReviewPair>>,
-    /// [`Needs::reviews_of_value`], by value: the first review of each profile that has one.
+    /// [`Needs::reviews_of_value`], by value: of each profile that has one the first that is open, else the last.
     pub reviews_of_value: Found<Key, HashMap<ProfileNo, ReviewNo>>,
     /// [`Needs::quarantine`].
     pub quarantine: Found<QuarantineNo, Quarantined>,

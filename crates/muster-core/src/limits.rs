@@ -38,6 +38,9 @@ pub const STEPS_MAX: u64 = 4_000_000;
 pub const DEVICES_MAX: u32 = 1_000;
 /// Most members of one live profile: bounds what a merge, a revert and a look at a profile cost (behaviour.md 3.1).
 pub const MEMBERS_MAX: u32 = 1_000;
+/// Most values of `customer_id` in one own record: what an id was changed to stays beside it (behaviour.md 3.2.i), and each is
+/// read and written with the record.
+pub const CUSTOMER_IDS_MAX: usize = 100;
 /// Most actions in one event element (behaviour.md 1.6).
 pub const ACTIONS_MAX: usize = 10_000;
 /// Longest `event_id`, in bytes (behaviour.md 1.4).

@@ -30,8 +30,16 @@ pub const DRY_RUN_TAKES_EVENT_ID: Bug = Bug(11);
 /// A review that repeats is counted twice.
 pub const REVIEW_COUNTED_TWICE: Bug = Bug(12);
 
+/// A new `customer_id` beside a known identifier is bound to the profile that is found, and no member is created for it.
+pub const NEW_ID_TAKES_OVER: Bug = Bug(13);
+/// The member that a new `customer_id` would bring does not count for the caps.
+pub const NEW_MEMBER_UNCOUNTED: Bug = Bug(14);
+
+/// A review that was dismissed asks again.
+pub const DISMISSED_REVIEW_ASKS: Bug = Bug(15);
+
 /// All of them, with the name that the meta test reports.
-pub const ALL: [(&str, Bug); 12] = [
+pub const ALL: [(&str, Bug); 15] = [
     ("a binding moved by a merge", MERGE_MOVES_BINDINGS),
     ("the wrong survivor", WRONG_SURVIVOR),
     ("a lost separation", LOST_SEPARATION),
@@ -44,6 +52,9 @@ pub const ALL: [(&str, Bug); 12] = [
     ("an import during activation that makes a stray profile", STRAY_DURING_ACTIVATION),
     ("a dry run that takes an event id", DRY_RUN_TAKES_EVENT_ID),
     ("a review counted twice", REVIEW_COUNTED_TWICE),
+    ("a new customer id that takes over a profile", NEW_ID_TAKES_OVER),
+    ("a new member that no cap counts", NEW_MEMBER_UNCOUNTED),
+    ("a dismissed review that asks again", DISMISSED_REVIEW_ASKS),
 ];
 
 #[cfg(feature = "planted-bugs")]

@@ -81,9 +81,8 @@ pub struct Profile {
     pub no: ProfileNo,
     /// When it was created; with the number its public id.
     pub created: Timestamp,
-    /// First seen; never changes.
-    pub first_seen: Timestamp,
-    /// The keys bound to this id, at most one of each kind, in no order that means something.
+    /// The keys bound to this id, in no order that means something: at most one of each kind, but any number of
+    /// `customer_id`, which is never released for another (behaviour.md 3.2.h, 3.2.i).
     pub keys: Vec<Key>,
     /// The attributes written to it.
     pub attributes: Attributes,
@@ -112,6 +111,8 @@ pub struct Standing {
     pub created: Timestamp,
     /// The live profile that it belongs to: itself if it is live, else one hop to the root.
     pub root: ProfileNo,
+    /// First seen, of its own: what it was created with, or an older action (behaviour.md 2.ad).
+    pub first_seen: Timestamp,
     /// Last seen, of its own.
     pub last_seen: Timestamp,
     /// Its own events.
@@ -184,7 +185,8 @@ pub struct Link {
     pub seq: Seq,
     /// The attribute rules in force then, by canonical name.
     pub rules: Vec<(Box<str>, Combine)>,
-    /// Both sides showed the same e-mail address then: of differing flags true wins.
+    /// Both sides showed the same e-mail address then, or what caused the join wrote one: of differing flags true wins
+    /// (behaviour.md 3.1.k).
     pub same_email: bool,
 }
 
@@ -277,6 +279,10 @@ pub struct EventId {
     pub at: Timestamp,
     /// The event.
     pub seq: Seq,
+    /// The id that the event is recorded under.
+    pub profile: ProfileNo,
+    /// The name of its action: the same id with another name, or of another user, is told (behaviour.md 1.4.h).
+    pub name: Box<str>,
 }
 
 /// Family `requests`: the ingestion log.

@@ -6,7 +6,8 @@ use crate::identifier::Key;
 use crate::time::Timestamp;
 
 /// Family `reviews`: a key that was set aside, for a pair of profiles and a kind, or for a profile and a value where no
-/// second profile has it. At most one of each is open.
+/// second profile has it. At most one of each is open, and one that was decided without a merge does not ask again
+/// (behaviour.md 3.3.h).
 #[derive(Clone, Debug, PartialEq)]
 pub struct Review {
     /// Its number.
@@ -15,7 +16,7 @@ pub struct Review {
     pub at: Timestamp,
     /// When it was set aside last.
     pub last_at: Timestamp,
-    /// How often, while it was open.
+    /// How often, also since it was decided.
     pub count: u64,
     /// The key that was set aside first.
     pub key: Key,

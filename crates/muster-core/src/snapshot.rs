@@ -137,8 +137,8 @@ pub fn assemble(top: ProfileNo, members: &[Member], view: Option<View>, identity
 impl Member {
     /// The figures of its own record.
     fn tally(&self) -> Tally {
-        let Standing { last_seen, events, devices, .. } = self.standing;
-        Tally { first_seen: self.profile.first_seen, last_seen, events, devices, members: 1 }
+        let Standing { first_seen, last_seen, events, devices, .. } = self.standing;
+        Tally { first_seen, last_seen, events, devices, members: 1 }
     }
 }
 

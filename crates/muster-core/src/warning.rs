@@ -64,11 +64,13 @@ pub enum Code {
     UnsetRuleIgnored = 28,
     /// The actions of the request were accepted, but the parity of names says that the hosted service may not.
     NameUnusual = 29,
+    /// An event id was seen before with another name, or for another user (behaviour.md 1.4.h).
+    EventIdReused = 40,
 }
 
 impl Code {
     /// Every code, for tables and tests that must not forget one.
-    pub const ALL: [Self; 29] = [
+    pub const ALL: [Self; 30] = [
         Self::NullIgnored,
         Self::NumberDropped,
         Self::NumberRounded,
@@ -98,6 +100,7 @@ impl Code {
         Self::TypeIgnored,
         Self::UnsetRuleIgnored,
         Self::NameUnusual,
+        Self::EventIdReused,
     ];
 
     /// The number it is stored under.

@@ -70,6 +70,11 @@ impl Running {
         runs.entry(id.clone()).or_default().error = None;
     }
 
+    /// Somebody gave it up: nothing has failed any more.
+    pub(crate) fn given_up(&self, id: &WorkspaceId) {
+        self.came_on(id);
+    }
+
     fn end(&self, id: &WorkspaceId, came_to_its_end: bool) {
         let mut runs = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if came_to_its_end {

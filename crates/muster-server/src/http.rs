@@ -41,7 +41,7 @@ type Listed = (&'static str, &'static str, MethodRouter<Arc<App>>);
 /// Every call that the server answers, in one list. Several methods of one path stand beside each other.
 #[rustfmt::skip]
 fn routes() -> Vec<Listed> {
-    use manage::{audit, figures, identity, keys, live, lookup, merges, quarantine};
+    use manage::{audit, by_hand, figures, identity, keys, live, lookup, merges, quarantine};
     use manage::{orphans, requests, reviews, separations, tokens, users, whole, workspaces};
     vec![
         // The Data API (behaviour.md 1, 4): the id in the path, in `app_id`, or in both.
@@ -70,6 +70,7 @@ fn routes() -> Vec<Listed> {
         ("GET", "/api/v1/workspaces/{workspace_id}/identity", get(identity::show)),
         ("PUT", "/api/v1/workspaces/{workspace_id}/identity", put(whole(identity::change))),
         ("POST", "/api/v1/workspaces/{workspace_id}/identity/preview", post(identity::try_out)),
+        ("POST", "/api/v1/workspaces/{workspace_id}/identity/cancel", post(whole(identity::cancel))),
         ("GET", "/api/v1/workspaces/{workspace_id}/stats", get(workspaces::stats)),
         ("GET", "/api/v1/workspaces/{workspace_id}/rates", get(figures::rates)),
         ("GET", "/api/v1/workspaces/{workspace_id}/faults", get(figures::faults)),
@@ -91,6 +92,7 @@ fn routes() -> Vec<Listed> {
         ("POST", "/api/v1/workspaces/{workspace_id}/quarantine/replay", post(whole(quarantine::replay_many))),
         ("GET", "/api/v1/workspaces/{workspace_id}/jobs/{job_id}", get(quarantine::job)),
         ("GET", "/api/v1/workspaces/{workspace_id}/merges", get(merges::list)),
+        ("POST", "/api/v1/workspaces/{workspace_id}/merges", post(whole(by_hand::merge_users))),
         ("GET", "/api/v1/workspaces/{workspace_id}/merges/{merge_id}", get(merges::show)),
         ("GET", "/api/v1/workspaces/{workspace_id}/merges/{merge_id}/before", get(merges::before)),
         ("POST", "/api/v1/workspaces/{workspace_id}/merges/{merge_id}/revert", post(whole(merges::revert))),

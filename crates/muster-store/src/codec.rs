@@ -24,7 +24,7 @@ pub(crate) use people::{binding_cells, view_cells};
 pub(crate) use reviews::holder_cells;
 pub use reviews::{FormerHolder, Holder};
 pub(crate) use traffic::COUNTERS_ID;
-pub(crate) use traffic::answer_bytes;
+pub(crate) use traffic::{answer_bytes, event_id};
 
 /// One column's content.
 #[derive(Clone, Debug, PartialEq)]

@@ -90,13 +90,14 @@ const fn or_null(column: Column) -> Column {
 }
 
 const BINDINGS: [Column; 3] = [text("kind"), text("value"), int("profile")];
-const PROFILES: [Column; 5] = [int("no"), int("created"), int("first_seen"), blob("attributes"), blob("record")];
+const PROFILES: [Column; 4] = [int("no"), int("created"), blob("attributes"), blob("record")];
 const CHUNKS: [Column; 5] = [int("part_of"), int("profile"), text("first"), blob("attributes"), blob("record")];
 
-const STANDINGS: [Column; 13] = [
+const STANDINGS: [Column; 14] = [
     int("no"),
     int("created"),
     int("root"),
+    int("first_seen"),
     int("last_seen"),
     int("events"),
     int("devices"),
@@ -141,7 +142,7 @@ const EVENTS: [Column; 13] = [
     or_null(text("app_version")),
     blob("record"),
 ];
-const EVENT_IDS: [Column; 3] = [text("id"), int("at"), int("seq")];
+const EVENT_IDS: [Column; 5] = [text("id"), int("at"), int("seq"), int("profile"), text("name")];
 const MERGES: [Column; 11] = [
     int("no"),
     int("at"),

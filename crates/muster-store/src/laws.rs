@@ -3,12 +3,12 @@
 
 use crate::engine::EngineError;
 use crate::reader::{LiveProfile, Reader};
+use muster_core::attribute::CUSTOMER_ID;
 use muster_core::change::Put;
 use muster_core::fold::{MemberRef, Tree};
 use muster_core::id::{MergeNo, ProfileNo};
 use muster_core::identifier::Key;
 use muster_core::record::{Counters, Link, Standing, Tally, Token, View};
-use muster_core::time::Timestamp;
 use std::collections::{BTreeMap, HashMap, HashSet};
 use xxhash_rust::xxh3::xxh3_128;
 
@@ -21,8 +21,8 @@ struct Seen {
     counters: Counters,
     bindings: HashMap<u128, ProfileNo>,
     held: u64,
-    /// First seen and weight of own records.
-    own: HashMap<ProfileNo, (Timestamp, u64)>,
+    /// Weight of own records.
+    own: HashMap<ProfileNo, u64>,
     standings: BTreeMap<ProfileNo, Standing>,
     views: HashSet<ProfileNo>,
     links: HashMap<ProfileNo, (ProfileNo, MergeNo)>,
@@ -98,13 +98,15 @@ impl Seen {
             Put::Binding(key, no) => drop(self.bindings.insert(key_hash(key), *no)),
             Put::Profile(profile) => {
                 let weight = profile.attributes.size().weight as u64;
-                self.own.insert(profile.no, (profile.first_seen, weight));
+                self.own.insert(profile.no, weight);
                 self.history_named += profile.history.len() as u64;
                 let former: HashSet<&Key> = profile.former.iter().map(|former| &former.key).collect();
                 former.into_iter().for_each(|key| self.former_told.add(key, profile.no));
-                let kinds: HashSet<_> = profile.keys.iter().map(|key| &key.kind).collect();
+                // An id that was changed stays beside the new one (behaviour.md 3.2.i).
+                let others = || profile.keys.iter().map(|key| &key.kind).filter(|kind| kind.name() != CUSTOMER_ID);
+                let kinds: HashSet<_> = others().collect();
                 let no = profile.no;
-                self.require(kinds.len() == profile.keys.len(), || format!("profile {} holds a kind twice", no.0));
+                self.require(kinds.len() == others().count(), || format!("profile {} holds a kind twice", no.0));
                 for key in &profile.keys {
                     let bound = self.bindings.get(&key_hash(key)).copied();
                     self.require(bound == Some(no), || {
@@ -164,12 +166,12 @@ impl Seen {
             self.require(s.events == events, || format!("L4: profile {no} counts {} events, has {events}", s.events));
             let devices = self.devices.get(&s.no).copied().unwrap_or_default();
             self.require(s.devices == devices, || format!("profile {no} counts {} devices, has {devices}", s.devices));
-            let Some((first_seen, weight)) = self.own.get(&s.no).copied() else {
+            let Some(weight) = self.own.get(&s.no).copied() else {
                 self.breach(|| format!("profile {no} has no own record"));
                 continue;
             };
             self.link_agrees(s);
-            let own = Tally { first_seen, last_seen: s.last_seen, events, devices, members: 1 };
+            let own = Tally { first_seen: s.first_seen, last_seen: s.last_seen, events, devices, members: 1 };
             let with = |(tree, weighs): &mut (Tally, u64)| (*tree, *weighs) = (tree.with(own), *weighs + weight);
             trees.entry(s.root).and_modify(with).or_insert((own, weight));
         }

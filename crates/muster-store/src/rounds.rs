@@ -40,8 +40,8 @@ pub(crate) trait Source {
     fn members(&mut self, root: ProfileNo) -> Result<Vec<ProfileNo>, EngineError>;
     /// The separations that name this id, by number.
     fn separations_of(&mut self, no: ProfileNo) -> Result<Vec<Separation>, EngineError>;
-    /// Places of events recorded under this id, at most so many.
-    fn events_of(&mut self, no: ProfileNo, limit: usize) -> Result<Vec<Seq>, EngineError>;
+    /// Places of events recorded under this id with their event ids, at most so many.
+    fn events_of(&mut self, no: ProfileNo, limit: usize) -> Result<Vec<(Seq, Option<Box<str>>)>, EngineError>;
     /// The devices of this id.
     fn devices_of(&mut self, no: ProfileNo) -> Result<Vec<DeviceRef>, EngineError>;
     fn device(&mut self, at: &DeviceRef) -> Result<Option<Device>, EngineError>;
@@ -63,10 +63,10 @@ pub(crate) trait Source {
     fn expired_event_ids(&mut self, until: Timestamp, limit: usize) -> Result<Sized<Box<str>>, EngineError>;
     /// The same of recorded answers.
     fn expired_idempotency(&mut self, until: Timestamp, limit: usize) -> Result<Sized<(Route, Box<str>)>, EngineError>;
-    /// The open reviews of two profiles that name this id.
-    fn open_pairs(&mut self, no: ProfileNo) -> Result<Vec<ReviewPair>, EngineError>;
-    /// The open reviews of a value without a second profile, with the profile of each, by number.
-    fn open_reviews_of(&mut self, key: &Key) -> Result<Vec<(ProfileNo, ReviewNo)>, EngineError>;
+    /// The reviews of two profiles that name this id and are open, or were decided without a merge.
+    fn review_pairs(&mut self, no: ProfileNo) -> Result<Vec<ReviewPair>, EngineError>;
+    /// The same of a value without a second profile, with the profile of each and whether it is open, by number.
+    fn reviews_of_value(&mut self, key: &Key) -> Result<Vec<(ProfileNo, ReviewNo, bool)>, EngineError>;
     /// Reviews of every state that name this id, and whether each is open; at most so many.
     fn reviews_naming(&mut self, no: ProfileNo, limit: usize) -> Result<Vec<(ReviewNo, bool)>, EngineError>;
     fn review(&mut self, no: ReviewNo) -> Result<Option<Review>, EngineError>;
@@ -205,7 +205,15 @@ fn fill_belongings(source: &mut dyn Source, root: ProfileNo, facts: &mut Facts) 
         if left == 0 {
             break;
         }
-        belongings.events.extend(source.events_of(*no, left)?.into_iter().map(|seq| (*no, seq)));
+        for (seq, id) in source.events_of(*no, left)? {
+            belongings.events.push((*no, seq));
+            // An id that was taken again since its retention ended is another event's.
+            if let Some(id) = id
+                && source.event_id(&id)?.is_some_and(|row| row.seq == seq)
+            {
+                belongings.event_ids.push(id);
+            }
+        }
     }
     if belongings.events.is_empty() {
         for no in &members {

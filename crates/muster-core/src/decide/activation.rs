@@ -15,9 +15,10 @@ use crate::id::{ProfileId, ProfileNo};
 use crate::identifier::{Key, key_of};
 use crate::limits::HOLDERS_MAX;
 use crate::planted;
-use crate::record::Choice;
+use crate::record::{Choice, Write};
 use crate::settings::{Activation, Identity, Phase};
 use crate::time::Moment;
+use crate::value::Value;
 
 /// How far a phase of an activation came.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -184,8 +185,26 @@ pub(super) fn settle(work: &mut Work<'_>, key: &Key) -> Known<Settled> {
     }
     let (holders, bound) = (work.holders(key), work.binding(key));
     let (mut holders, bound) = (holders?, bound?);
-    // Whoever was deleted since, by a sweep that knew the settings before.
-    let is_gone = |work: &Work<'_>, no: &ProfileNo| matches!(work.standings.get(no), Some(None));
+    // Whoever was deleted since, by a sweep that knew the settings before, and what an activation that was given up noted of
+    // a value that was written over since.
+    let Some(kind) = work.identity.activating(Phase::Joining, key.kind.name()) else { return Ok(None) };
+    let is_gone = |work: &Work<'_>, no: &ProfileNo| {
+        let holds =
+            |value: &Write<Value>| value.value.as_ref().and_then(|value| key_of(kind, value)).as_ref() == Some(key);
+        match (work.standings.get(no), work.profiles.get(no)) {
+            (Some(None), _) => true,
+            (_, Some(Some(profile))) => !profile.attributes.get(key.kind.name()).is_some_and(holds),
+            _ => false,
+        }
+    };
+    let mut missing = false;
+    for no in &holders {
+        // All of them are asked for before it gives up.
+        missing |= !matches!(work.standings.get(no), Some(None)) && work.profile(*no).is_err();
+    }
+    if missing {
+        return Err(Missing);
+    }
     for no in holders.iter().filter(|no| is_gone(work, no)).copied().collect::<Vec<_>>() {
         work.holding.set((key.clone(), no), None);
     }
@@ -212,7 +231,7 @@ pub(super) fn settle(work: &mut Work<'_>, key: &Key) -> Known<Settled> {
     for holder in holders {
         work.holding.set((key.clone(), holder), None);
     }
-    let causing = Causing { request: None, origin: Origin::Activation };
+    let causing = Causing { request: None, origin: Origin::Activation, writes_email: false };
     let (root, joined) = match &group.roots[..] {
         [root] => (*root, None),
         roots => {

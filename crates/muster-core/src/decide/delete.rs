@@ -209,6 +209,7 @@ impl Sweep {
                 let root = work.standing_mut(self.root)?;
                 root.tree.events = root.tree.events.saturating_sub(1);
             }
+            rows.extend(belongings.event_ids.iter().cloned().map(Put::DropEventId));
             let gone = belongings.events.len() as u64;
             work.counters.events = work.counters.events.saturating_sub(gone);
             work.counters.events_removed += gone;

@@ -8,7 +8,7 @@ use super::join::{Causing, Origin, join_all};
 use super::resolve::Resolved;
 use super::review::{self, Aside};
 use super::work::{Known, Work};
-use crate::because::{Because, Verdict};
+use crate::because::{Because, Verdict, Weighed};
 use crate::command::{Body, Element, ElementKind, Import};
 use crate::id::{ProfileId, ProfileNo, RequestNo};
 use crate::identifier::Kind;
@@ -42,9 +42,10 @@ pub(super) struct Notes {
 }
 
 impl Notes {
-    /// The key of a kind was bound.
+    /// The first key of a kind that was not bound is now.
     fn bound(&mut self, kind: &Kind, replaced: bool) {
-        if let Some(key) = self.because.keys.iter_mut().find(|key| key.kind == *kind) {
+        let is_it = |key: &&mut Weighed| key.kind == *kind && key.verdict == Verdict::NotBound;
+        if let Some(key) = self.because.keys.iter_mut().find(is_it) {
             key.verdict = if replaced { Verdict::Replaced } else { Verdict::Bound };
         }
     }
@@ -116,13 +117,11 @@ impl Met {
 
 /// The live profile of an element's keys, merged if there are several, and the id it is recorded under: the one id of
 /// all its bound keys, else the root (behaviour.md 3.1).
-fn meet(work: &mut Work<'_>, context: &Context<'_>, resolved: &Resolved<'_>, notes: &mut Notes) -> Known<Met> {
+fn meet(work: &mut Work<'_>, resolved: &Resolved<'_>, causing: &Causing, notes: &mut Notes) -> Known<Met> {
     let (root, record, joined) = if let [root] = resolved.roots[..] {
         (root, resolved.one_id().unwrap_or(root), Vec::new())
     } else {
-        let keys = resolved.kept.iter().map(|(given, _)| given.key.clone()).collect();
-        let causing = Causing { request: Some((context.request, context.index)), origin: Origin::Keys(keys) };
-        let (root, joined, choice) = join_all(work, &resolved.roots, &causing)?;
+        let (root, joined, choice) = join_all(work, &resolved.roots, causing)?;
         notes.because.rule = Some(choice);
         (root, root, joined)
     };
@@ -138,6 +137,12 @@ fn meet(work: &mut Work<'_>, context: &Context<'_>, resolved: &Resolved<'_>, not
     }
     merged.extend(joined);
     Ok(Met { root, record, merged })
+}
+
+/// What an element joins live profiles by.
+fn causing(context: &Context<'_>, resolved: &Resolved<'_>, writes_email: bool) -> Causing {
+    let keys = resolved.kept.iter().map(|(given, _)| given.key.clone()).collect();
+    Causing { request: Some((context.request, context.index)), origin: Origin::Keys(keys), writes_email }
 }
 
 /// The keys set aside enter the review list. What is missing for that is asked for and hides nothing: the rest of the

@@ -2,6 +2,7 @@
 //! the caps. What happens to a key that may not is `review`'s.
 
 use super::work::{Known, Missing, Work};
+use crate::attribute::CUSTOMER_ID;
 use crate::because::SetAside;
 use crate::id::{ProfileNo, SeparationNo};
 use crate::identifier::{Key, Kind};
@@ -20,15 +21,28 @@ pub(super) struct Group {
     carried: Vec<Key>,
     /// The smallest cap of the kinds of the kept keys that led to somebody.
     cap: u32,
+    /// The keys are those of an element that binds what is new, so that a new `customer_id` may bring a member.
+    binds: bool,
+    /// Whether the first `customer_id` that was kept is bound; None: none was kept.
+    is_id_bound: Option<bool>,
 }
 
 impl Group {
+    /// For keys that somebody holds, or that are only looked for.
     pub(super) fn new() -> Self {
-        Self { roots: Vec::new(), carried: Vec::new(), cap: MEMBERS_MAX }
+        Self { roots: Vec::new(), carried: Vec::new(), cap: MEMBERS_MAX, binds: false, is_id_bound: None }
+    }
+
+    /// For the keys of an element that binds what is new.
+    pub(super) fn binding() -> Self {
+        Self { binds: true, ..Self::new() }
     }
 
     /// Keeps a key.
     pub(super) fn keep(&mut self, work: &Work<'_>, key: &Key, root: Option<ProfileNo>) {
+        if key.kind.name() == CUSTOMER_ID {
+            self.is_id_bound.get_or_insert(root.is_some());
+        }
         let Some(root) = root else {
             self.carried.push(key.clone());
             return;
@@ -57,18 +71,23 @@ impl Group {
         if self.pinned(work, key, root)? {
             return Ok(Some(SetAside::Pinned));
         }
-        let Some(root) = root.filter(|_| !self.roots.is_empty()) else { return Ok(None) };
-        if between(work, &self.roots, root)?.separated {
+        let joined = root.filter(|_| !self.roots.is_empty());
+        let brings_member = self.brings_member(work, key, root)?;
+        if joined.is_none() && !brings_member {
+            return Ok(None);
+        }
+        if let Some(root) = joined
+            && between(work, &self.roots, root)?.separated
+        {
             return Ok(Some(SetAside::Separated));
         }
-        for root in self.roots.iter().chain([&root]) {
-            if work.standing(*root)?.deletion.is_some() {
+        let mut members = u32::from(brings_member);
+        for root in self.roots.iter().chain(root.as_ref()) {
+            let standing = work.standing(*root)?;
+            if standing.deletion.is_some() {
                 return Ok(Some(SetAside::Deletion));
             }
-        }
-        let mut members = work.standing(root)?.tree.members;
-        for root in &self.roots {
-            members += work.standing(*root)?.tree.members;
+            members += standing.tree.members;
         }
         let kept = if planted::HIGHER_CAP_IGNORED.is_planted() { MEMBERS_MAX } else { self.cap };
         Ok(match members {
@@ -76,6 +95,22 @@ impl Group {
             _ if members > kept.min(cap(work, &key.kind)) => Some(SetAside::MaxProfiles),
             _ => None,
         })
+    }
+
+    /// Whether a member would be created for a `customer_id` that nobody has if this key were kept, which leads to this live
+    /// profile or to nobody (behaviour.md 3.2.h). False for a key that does not change that.
+    fn brings_member(&self, work: &mut Work<'_>, key: &Key, root: Option<ProfileNo>) -> Known<bool> {
+        let is_first_id = self.is_id_bound.is_none() && key.kind.name() == CUSTOMER_ID;
+        let is_new = if is_first_id { root.is_none() } else { self.is_id_bound == Some(false) && root.is_some() };
+        if !self.binds || !is_new || planted::NEW_MEMBER_UNCOUNTED.is_planted() {
+            return Ok(false);
+        }
+        for root in self.roots.iter().chain(root.as_ref()) {
+            if work.has_customer_id(*root)? {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     /// Whether two different values of a pinned kind would come together, held or carried; all values of one profile

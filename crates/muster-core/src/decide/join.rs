@@ -20,6 +20,8 @@ pub(super) struct Causing {
     pub(super) request: Option<(RequestNo, u32)>,
     /// What led to all of them.
     pub(super) origin: Origin,
+    /// It writes an e-mail address, which counts as the current one of all of them (behaviour.md 3.1.k).
+    pub(super) writes_email: bool,
 }
 
 /// What leads to several live profiles.
@@ -30,6 +32,8 @@ pub(super) enum Origin {
     Activation,
     /// Somebody who decided a review.
     Review(ReviewNo),
+    /// Somebody who merged them by hand.
+    Api,
 }
 
 impl Origin {
@@ -38,6 +42,7 @@ impl Origin {
             Self::Keys(keys) => Cause::Keys { keys: keys.clone(), rule },
             Self::Activation => Cause::Activation,
             Self::Review(no) => Cause::Review(*no),
+            Self::Api => Cause::Api,
         }
     }
 }
@@ -63,9 +68,30 @@ pub(super) fn join_all(
     let survivor = candidates[0].1;
     let mut merged = Vec::new();
     for (_, part) in &candidates[1..] {
-        merged.push(join(work, survivor, *part, (causing.request, causing.origin.cause(choice)))?);
+        merged.push(join(work, survivor, *part, (causing, choice))?);
     }
     Ok((survivor, merged, choice))
+}
+
+/// Joins a live profile to the one that somebody chose to survive.
+pub(super) fn join_chosen(
+    work: &mut Work<'_>,
+    survivor: ProfileNo,
+    part: ProfileNo,
+    causing: &Causing,
+) -> Known<ProfileId> {
+    // What chose is told by the cause alone.
+    join(work, survivor, part, (causing, Choice::Attribute))
+}
+
+/// Joins a member that was created for a `customer_id` that was new to the profile that was found (behaviour.md 3.2.h).
+pub(super) fn join_member(
+    work: &mut Work<'_>,
+    survivor: ProfileNo,
+    member: ProfileNo,
+    causing: &Causing,
+) -> Known<ProfileId> {
+    join(work, survivor, member, (causing, Choice::NewId))
 }
 
 /// Who comes first by rule 2; ties by earliest first seen, then smallest id.
@@ -96,8 +122,9 @@ fn join(
     work: &mut Work<'_>,
     survivor: ProfileNo,
     part: ProfileNo,
-    (request, cause): (Option<(RequestNo, u32)>, Cause),
+    (causing, choice): (&Causing, Choice),
 ) -> Known<ProfileId> {
+    let (request, cause) = (causing.request, causing.origin.cause(choice));
     review::joined(work, survivor, part)?;
     let (joined, staying) = (work.members(part)?, work.members(survivor)?);
     let shown = work.shown(part)?;
@@ -107,7 +134,7 @@ fn join(
     work.list(identifiers.iter().map(|key| key.value.len() + KEY_OVERHEAD_BYTES).sum());
     identifiers.sort_by_key(|key| (work.identity.rank(&key.kind), key.value.clone()));
     let email = work.shown_attribute(survivor, EMAIL)?;
-    let same_email = email.is_some() && shown.attributes.get(EMAIL) == email;
+    let same_email = causing.writes_email || email.is_some() && shown.attributes.get(EMAIL) == email;
     let rules = work.identity.attribute_rules.clone();
     let Joined { filled, combined, .. } = fill(work, survivor, (part, shown), (&rules, same_email))?;
     let merge = {
@@ -124,8 +151,7 @@ fn join(
     work.links.set(part, Some(link));
     work.trees.set(part, None);
     work.trees.set(survivor, Some(staying.into_iter().chain(joined).collect()));
-    work.forget_kinds(survivor);
-    work.forget_kinds(part);
+    work.join_kinds(survivor, part);
     work.names.forget(survivor);
     work.names.forget(part);
     work.counters.users -= 1;

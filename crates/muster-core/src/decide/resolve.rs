@@ -5,6 +5,7 @@ use super::activation::{Settled, settle};
 use super::element::Notes;
 use super::guard::Group;
 use super::work::{Known, Missing, Work};
+use crate::attribute::CUSTOMER_ID;
 use crate::because::{SetAside, Verdict, Weighed};
 use crate::command::GivenKey;
 use crate::id::ProfileNo;
@@ -24,7 +25,13 @@ pub(super) struct Resolved<'k> {
     pub(super) settled: Settled,
 }
 
-impl Resolved<'_> {
+impl<'k> Resolved<'k> {
+    /// The `customer_id` that names whoever the element is about, if nobody has it.
+    pub(super) fn unbound_id(&self) -> Option<&'k GivenKey> {
+        let mut ids = self.kept.iter().filter(|(given, _)| given.key.kind.name() == CUSTOMER_ID);
+        ids.next().filter(|(_, bound)| bound.is_none()).map(|(given, _)| *given)
+    }
+
     /// The one id that all bound keys belong to, if there is just one.
     pub(super) fn one_id(&self) -> Option<ProfileNo> {
         let mut bound = self.kept.iter().filter_map(|(_, id)| *id);
@@ -33,8 +40,8 @@ impl Resolved<'_> {
     }
 }
 
-/// Resolves the keys of one element. `writes` tells that it will write to own records: they are asked for with the
-/// standings, which are all that events need.
+/// Resolves the keys of one element. `writes` tells that it will write to own records and bind what is new: they are asked
+/// for with the standings, which are all that events need.
 pub(super) fn resolve<'k>(
     work: &mut Work<'_>,
     keys: &'k [GivenKey],
@@ -46,7 +53,7 @@ pub(super) fn resolve<'k>(
         found.reverse();
     }
     let mut resolved = Resolved { settled, ..Resolved::default() };
-    let mut group = Group::new();
+    let mut group = if writes { Group::binding() } else { Group::new() };
     for (given, bound) in found {
         let root = bound.map(|(_, root)| root);
         let verdict = match group.conflict(work, &given.key, root)? {
@@ -103,7 +110,9 @@ fn look_up<'k>(work: &mut Work<'_>, keys: &'k [GivenKey], writes: bool) -> Known
     }
     let first = found.iter().find_map(|(_, bound)| bound.map(|(_, root)| root));
     let several = found.iter().any(|(_, bound)| bound.map(|(_, root)| root) != first && bound.is_some());
-    if several || work.is_eager() {
+    let is_new_id = |(given, bound): &Found<'_>| bound.is_none() && given.key.kind.name() == CUSTOMER_ID;
+    let may_add_member = writes && first.is_some() && found.iter().any(is_new_id);
+    if several || may_add_member || work.is_eager() {
         let mut roots: Vec<ProfileNo> = found.iter().filter_map(|(_, bound)| bound.map(|(_, root)| root)).collect();
         roots.sort_unstable();
         roots.dedup();

@@ -128,13 +128,11 @@ fn part_of(work: &Work<'_>, profiles: &[Profile], part_root: ProfileNo) -> Vec<P
 fn settle(work: &mut Work<'_>, root: ProfileNo, members: &[ProfileNo], profiles: &[Profile]) -> Known<()> {
     let (mut tree, mut weight): (Option<Tally>, u64) = (None, 0);
     for no in members {
-        let record = work.profile(*no)?;
-        let first_seen = record.first_seen;
-        weight += record.attributes.size().weight as u64;
+        weight += work.profile(*no)?.attributes.size().weight as u64;
         let standing = work.standing_mut(*no)?;
         standing.root = root;
         let own = Tally {
-            first_seen,
+            first_seen: standing.first_seen,
             last_seen: standing.last_seen,
             events: standing.events,
             devices: standing.devices,

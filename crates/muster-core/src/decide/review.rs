@@ -6,6 +6,7 @@ use super::join::{Causing, Origin, join_all};
 use super::revert::side;
 use super::work::{Known, Missing, Work};
 use super::write::{self, Place};
+use crate::attribute::CUSTOMER_ID;
 use crate::because::{Because, SetAside};
 use crate::change::Put;
 use crate::decision::{Decision, Step};
@@ -35,9 +36,13 @@ pub(super) struct Aside<'a> {
     pub(super) request: Option<(RequestNo, u32)>,
 }
 
-/// Counts the open review of a key that was set aside, or opens one.
+/// Counts the review of a key that was set aside, or opens one. A review that was decided without a merge stays closed, unless
+/// it kept apart what no separation keeps apart any more (behaviour.md 3.3.h).
 pub(super) fn set_aside(work: &mut Work<'_>, aside: &Aside<'_>) -> Known<()> {
-    if let Some(no) = open_review(work, aside)? {
+    if let Some(no) = review_of(work, aside)? {
+        if is_lifted(work, aside, no)? {
+            reopen(work, no);
+        }
         let now = work.now;
         if let Some(review) = work.reviews.change(&no) {
             review.count += 1 + u64::from(planted::REVIEW_COUNTED_TWICE.is_planted());
@@ -79,17 +84,39 @@ pub(super) fn set_aside(work: &mut Work<'_>, aside: &Aside<'_>) -> Known<()> {
     Ok(())
 }
 
-/// The open review that this key belongs to: of the same pair of live profiles and kind, else of the profile and value.
-fn open_review(work: &mut Work<'_>, aside: &Aside<'_>) -> Known<Option<ReviewNo>> {
-    if let Some(other) = aside.other {
-        let open = open_between(work, aside.root, other)?;
-        if let Some(no) = open.into_iter().find(|no| kind_of(work, *no).as_ref() == Some(&aside.key.kind)) {
-            return Ok(Some(no));
-        }
+/// The review that this key belongs to. An open one of the same pair of live profiles and kind, else of the profile and value;
+/// else the last of those that were decided.
+fn review_of(work: &mut Work<'_>, aside: &Aside<'_>) -> Known<Option<ReviewNo>> {
+    let mut of_pair = match aside.other {
+        Some(other) => between_of(work, aside.root, other)?,
+        None => Vec::new(),
+    };
+    of_pair.retain(|no| kind_of(work, *no).as_ref() == Some(&aside.key.kind));
+    let is_open = |work: &Work<'_>, no: &ReviewNo| work.review_now(*no).is_some_and(Review::is_open);
+    if let Some(no) = of_pair.iter().find(|no| is_open(work, no)) {
+        return Ok(Some(*no));
     }
+    let alone = alone(work, aside)?;
+    let open = alone.iter().find(|no| is_open(work, no)).copied();
+    // A value that nobody had when it was dismissed is another question now that somebody has it.
+    let decided = if aside.other.is_some() { of_pair } else { alone };
+    Ok(open.or_else(|| decided.last().copied()))
+}
+
+/// Whether a review kept apart two live profiles that no separation keeps apart any more.
+fn is_lifted(work: &mut Work<'_>, aside: &Aside<'_>, no: ReviewNo) -> Known<bool> {
+    match (work.review_now(no).map(|review| review.state), aside.other) {
+        (Some(ReviewState::KeptApart), Some(other)) => Ok(!between(work, &[aside.root], other)?.separated),
+        (Some(ReviewState::Dismissed), _) => Ok(planted::DISMISSED_REVIEW_ASKS.is_planted()),
+        _ => Ok(false),
+    }
+}
+
+/// The reviews of a profile and a value without a second profile, but for those that ended in a merge, by number.
+fn alone(work: &mut Work<'_>, aside: &Aside<'_>) -> Known<Vec<ReviewNo>> {
     let members = work.members(aside.root)?;
     let mut found = Vec::new();
-    if work.facts.counters.reviews_open > 0 && !work.stored_roots(&members).is_empty() {
+    if work.facts.counters.reviews_stored > 0 && !work.stored_roots(&members).is_empty() {
         let Some(stored) = work.facts.reviews_of_value.get(aside.key) else {
             work.needs.reviews_of_value.push(aside.key.clone());
             return Err(Missing);
@@ -100,24 +127,39 @@ fn open_review(work: &mut Work<'_>, aside: &Aside<'_>) -> Known<Option<ReviewNo>
         }
     }
     found.extend(work.opened.of_value(aside.key));
-    let alone = |review: &Review| review.is_open() && review.b.is_none() && work.is_of(review.a.no, aside.root);
-    Ok(found.into_iter().find(|no| work.review_now(*no).is_some_and(alone)))
+    let asks = |review: &Review| review.state != ReviewState::Merged && review.b.is_none();
+    let is_it = |review: &Review| asks(review) && work.is_of(review.a.no, aside.root);
+    found.retain(|no| work.review_now(*no).is_some_and(is_it));
+    found.sort_unstable();
+    found.dedup();
+    Ok(found)
 }
 
 fn kind_of(work: &Work<'_>, no: ReviewNo) -> Option<crate::identifier::Kind> {
     work.review_now(no).map(|review| review.key.kind.clone())
 }
 
-/// The open reviews between two live profiles. The list of the one that has fewer is looked through.
+/// The open reviews between two live profiles, by number.
 pub(super) fn open_between(work: &mut Work<'_>, a: ProfileNo, b: ProfileNo) -> Known<Vec<ReviewNo>> {
     if work.counters.reviews_open == 0 {
+        return Ok(Vec::new());
+    }
+    let mut found = between_of(work, a, b)?;
+    found.retain(|no| work.review_now(*no).is_some_and(Review::is_open));
+    Ok(found)
+}
+
+/// The reviews between two live profiles but for those that ended in a merge, by number. The list of the one that has fewer
+/// is looked through.
+fn between_of(work: &mut Work<'_>, a: ProfileNo, b: ProfileNo) -> Known<Vec<ReviewNo>> {
+    if work.counters.reviews_stored == 0 {
         return Ok(Vec::new());
     }
     let sides = [work.named_by(a)?, work.named_by(b)?];
     let facts = work.facts;
     let (mut missing, mut pairs) = (false, Vec::new());
     let stored = sides.each_ref().map(|members| work.stored_roots(members));
-    if facts.counters.reviews_open > 0 {
+    if facts.counters.reviews_stored > 0 {
         for root in stored.iter().flatten().filter(|root| !facts.reviews_of.contains_key(root)) {
             work.needs.reviews_of.push(*root);
             missing = true;
@@ -150,7 +192,8 @@ pub(super) fn open_between(work: &mut Work<'_>, a: ProfileNo, b: ProfileNo) -> K
         let (own, other) = (|no| work.is_of(no, a), |no| work.is_of(no, b));
         r.b.is_some_and(|second| own(r.a.no) && other(second.no) || other(r.a.no) && own(second.no))
     };
-    found.retain(|no| work.review_now(*no).is_some_and(|review| review.is_open() && joins(review)));
+    let asks = |review: &Review| review.state != ReviewState::Merged && joins(review);
+    found.retain(|no| work.review_now(*no).is_some_and(asks));
     found.sort_unstable();
     found.dedup();
     Ok(found)
@@ -185,6 +228,14 @@ fn close(work: &mut Work<'_>, no: ReviewNo, state: ReviewState) {
     }
 }
 
+/// Opens a review again that was decided.
+fn reopen(work: &mut Work<'_>, no: ReviewNo) {
+    if let Some(review) = work.reviews.change(&no) {
+        (review.state, review.closed_at) = (ReviewState::Open, None);
+        work.counters.reviews_open += 1;
+    }
+}
+
 /// Closes a review, and with it those of the same kind that a merge has made to be of the same pair.
 fn close_pair(work: &mut Work<'_>, review: &Review, (a, b): (ProfileNo, ProfileNo), state: ReviewState) -> Known<()> {
     if a != b {
@@ -200,6 +251,11 @@ fn close_pair(work: &mut Work<'_>, review: &Review, (a, b): (ProfileNo, ProfileN
 
 /// Two live profiles become one: nothing is left to decide between them.
 pub(super) fn joined(work: &mut Work<'_>, a: ProfileNo, b: ProfileNo) -> Known<()> {
+    // No review names a member that this decision created, unless it opened one: many such joins to one profile look
+    // through its reviews not once.
+    if b.0 > work.facts.counters.profile && work.opened.of_profile(b).is_empty() && !work.has_members(b)? {
+        return Ok(());
+    }
     for no in open_between(work, a, b)? {
         close(work, no, ReviewState::Merged);
     }
@@ -215,6 +271,8 @@ pub enum Choose {
     KeepApart,
     /// Close it without a consequence.
     Dismiss,
+    /// Ask again what was decided without a merge; a separation stays in force.
+    Reopen,
 }
 
 /// Decides a review.
@@ -230,7 +288,7 @@ pub struct DecideReview {
 /// What a decision of a review comes to.
 #[derive(Clone, Debug, PartialEq)]
 pub enum ReviewOutcome {
-    /// It is closed.
+    /// It is closed, or open again.
     Closed {
         /// The review as it is now.
         review: Box<Review>,
@@ -245,6 +303,8 @@ pub enum ReviewOutcome {
     Unknown,
     /// It was closed before.
     AlreadyClosed(ReviewState),
+    /// It is open, and cannot be opened again.
+    AlreadyOpen,
     /// It cannot be decided so.
     Refused(Refused),
 }
@@ -264,6 +324,8 @@ pub enum Refused {
     ProfileGone,
     /// The kind is no active identifier kind any more, so that the value cannot be bound.
     KindNotActive,
+    /// The profiles are one by now, so that nothing is left to ask.
+    AlreadyOne,
 }
 
 impl Decision for DecideReview {
@@ -281,8 +343,14 @@ impl Decision for DecideReview {
         let review = match facts.reviews.get(&self.review) {
             None => return Step::NeedMore(self.needs()),
             Some(None) => return Step::Leave(ReviewOutcome::Unknown),
+            Some(Some(review)) if self.choose == Choose::Reopen && review.is_open() => {
+                return Step::Leave(ReviewOutcome::AlreadyOpen);
+            }
             Some(Some(review)) if !review.is_open() => {
-                return Step::Leave(ReviewOutcome::AlreadyClosed(review.state));
+                if self.choose != Choose::Reopen || review.state == ReviewState::Merged {
+                    return Step::Leave(ReviewOutcome::AlreadyClosed(review.state));
+                }
+                review
             }
             Some(Some(review)) => review,
         };
@@ -301,7 +369,7 @@ impl DecideReview {
     fn close(&self, work: &mut Work<'_>, review: &Review) -> Known<ReviewOutcome> {
         gather(work, review)?;
         let (mut merge, mut separation) = (None, None);
-        if review.b.is_none() && !matches!(self.choose, Choose::Dismiss) {
+        if review.b.is_none() && matches!(self.choose, Choose::Merge | Choose::KeepApart) {
             // Whoever holds the value of a kind that has just become active is found first.
             settle(work, &review.key)?;
         }
@@ -314,10 +382,21 @@ impl DecideReview {
                 }
                 ends
             }
+            Choose::Reopen => {
+                let ends = ends(work, review)?;
+                if ends.is_some_and(|(a, b)| b == Some(a)) {
+                    return Ok(ReviewOutcome::Refused(Refused::AlreadyOne));
+                }
+                reopen(work, review.no);
+                ends
+            }
             Choose::KeepApart => {
                 let Some((a, Some(b))) = ends(work, review)? else {
                     return Ok(ReviewOutcome::Refused(Refused::NoSecondProfile));
                 };
+                if a != b {
+                    self.name_second(work, review, b)?;
+                }
                 if a != b {
                     separation = Some(separate(work, review, (a, b))?);
                 }
@@ -343,6 +422,15 @@ impl DecideReview {
         Ok(ReviewOutcome::Closed { review, merge, separation, sides })
     }
 
+    /// A review of a value that nobody had is of this profile, which has it now, so that the pair does not ask again.
+    fn name_second(&self, work: &mut Work<'_>, review: &Review, b: ProfileNo) -> Known<()> {
+        let id = work.standing(b)?.id();
+        if let Some(review) = work.reviews.change(&review.no).as_mut().filter(|review| review.b.is_none()) {
+            review.b = Some(id);
+        }
+        Ok(())
+    }
+
     /// Merges the profiles, or binds the value; the live profile that it came to.
     fn merge(&self, work: &mut Work<'_>, review: &Review) -> Known<Result<(ProfileNo, Option<MergeNo>), Refused>> {
         let Some((a, b)) = ends(work, review)? else { return Ok(Err(Refused::ProfileGone)) };
@@ -365,7 +453,7 @@ impl DecideReview {
         for no in between(work, &[a], b)?.separations {
             work.appended.push(Put::Lift(no));
         }
-        let causing = Causing { request: review.request, origin: Origin::Review(review.no) };
+        let causing = Causing { request: review.request, origin: Origin::Review(review.no), writes_email: false };
         let (root, _, _) = join_all(work, &[a, b], &causing)?;
         Ok(Ok((root, Some(MergeNo(work.counters.merge)))))
     }
@@ -379,6 +467,9 @@ impl DecideReview {
     ) -> Known<Result<(ProfileNo, Option<MergeNo>), Refused>> {
         if self.settings.identity.active_kind(review.key.kind.name()).is_none() {
             return Ok(Err(Refused::KindNotActive));
+        }
+        if review.key.kind.name() == CUSTOMER_ID && write::is_full_of_ids(work, review.a.no)? {
+            return Ok(Err(Refused::TooLarge));
         }
         let place = Place { record: review.a.no, root, seq: work.next_seq() };
         write::bind(work, place, &review.key)?;

@@ -8,7 +8,9 @@ use crate::change::Put;
 use crate::history::Replaced;
 use crate::id::{ProfileNo, Seq};
 use crate::identifier::{Key, Kind};
-use crate::limits::{FORMER_IDENTIFIERS_MAX, HISTORY_VALUE_BYTES_MAX, RECORD_ATTRIBUTES_MAX, RECORD_BYTES_MAX};
+use crate::limits::{
+    CUSTOMER_IDS_MAX, FORMER_IDENTIFIERS_MAX, HISTORY_VALUE_BYTES_MAX, RECORD_ATTRIBUTES_MAX, RECORD_BYTES_MAX,
+};
 use crate::record::{Attributes, Change, ChangeKind, Former, Platform, Profile, Size, Standing, Tally, View, Write};
 use crate::time::Timestamp;
 use crate::value::{Value, text_json_bytes};
@@ -40,7 +42,6 @@ pub(super) fn create(work: &mut Work<'_>, first_seen: Timestamp, last_seen: Time
     let profile = Profile {
         no,
         created: work.now,
-        first_seen,
         keys: Vec::new(),
         attributes: Attributes::default(),
         platforms: BTreeMap::new(),
@@ -48,10 +49,21 @@ pub(super) fn create(work: &mut Work<'_>, first_seen: Timestamp, last_seen: Time
         history: Vec::new(),
     };
     let tree = Tally { first_seen, last_seen, events: 0, devices: 0, members: 1 };
-    let standing =
-        Standing { no, created: work.now, root: no, last_seen, events: 0, devices: 0, tree, weight: 0, deletion: None };
+    let standing = Standing {
+        no,
+        created: work.now,
+        root: no,
+        first_seen,
+        last_seen,
+        events: 0,
+        devices: 0,
+        tree,
+        weight: 0,
+        deletion: None,
+    };
     work.profiles.set(no, Some(profile));
     work.standings.set(no, Some(standing));
+    work.begin_kinds(no);
     no
 }
 
@@ -167,20 +179,26 @@ pub(super) fn platform(work: &mut Work<'_>, place: Place, platform: Platform, ac
     Ok(true)
 }
 
-/// Binds a key that is bound to nothing to the record; the value that it held of that kind is released. Answers whether
-/// one was.
+/// Binds a key that is bound to nothing to the record; the value that it held of that kind is released, but a `customer_id`
+/// stays as an alias (behaviour.md 3.2.b, 3.2.i). Answers whether one was.
 pub(super) fn bind(work: &mut Work<'_>, place: Place, key: &Key) -> Known<bool> {
-    let replaced = release(work, place.record, &key.kind)?;
+    let replaced = key.kind.name() != CUSTOMER_ID && release(work, place.record, &key.kind)?;
     work.bindings.set(key.clone(), Some(place.record));
     hold(work, place.record, key)?;
     attribute(work, place, key.kind.name(), Some(Value::text(&key.value)))?;
     Ok(replaced)
 }
 
+/// Whether an own record holds as many values of `customer_id` as it may.
+pub(super) fn is_full_of_ids(work: &mut Work<'_>, record: ProfileNo) -> Known<bool> {
+    let keys = &work.profile(record)?.keys;
+    Ok(keys.iter().filter(|key| key.kind.name() == CUSTOMER_ID).count() >= CUSTOMER_IDS_MAX)
+}
+
 /// An own record holds a key.
 pub(super) fn hold(work: &mut Work<'_>, record: ProfileNo, key: &Key) -> Known<()> {
     let root = work.root_of(record)?;
-    work.forget_kinds(root);
+    work.add_kind(root, &key.kind);
     work.edit_profile(record, |profile| {
         profile.keys.push(key.clone());
         |profile: &mut Profile| drop(profile.keys.pop())
@@ -238,7 +256,7 @@ pub(super) fn unset_kind(work: &mut Work<'_>, place: Place, kind: &Kind) -> Know
         return Ok(Some(false));
     }
     for member in members {
-        release(work, member, kind)?;
+        while release(work, member, kind)? {}
         if work.profile(member)?.attributes.contains_key(kind.name()) {
             attribute(work, place.of(member), kind.name(), None)?;
         }
@@ -262,6 +280,17 @@ pub(super) fn seen(work: &mut Work<'_>, place: Place, at: Timestamp) -> Known<()
                 standing.tree.last_seen = standing.tree.last_seen.max(at);
             }
         }
+    }
+    Ok(())
+}
+
+/// Seen by an action of this time: the earliest counts, of the record and of the live profile (behaviour.md 2.ad).
+pub(super) fn seen_first(work: &mut Work<'_>, place: Place, at: Timestamp) -> Known<()> {
+    if at < work.standing(place.record)?.first_seen {
+        work.standing_mut(place.record)?.first_seen = at;
+    }
+    if at < work.standing(place.root)?.tree.first_seen {
+        work.standing_mut(place.root)?.tree.first_seen = at;
     }
     Ok(())
 }

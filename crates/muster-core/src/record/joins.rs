@@ -77,6 +77,9 @@ pub enum Choice {
     Attribute,
     /// Rule 2.
     Rule(SurvivorRule),
+    /// None was needed: the profile that was found survives, and a member for a `customer_id` that was new is joined to it
+    /// (behaviour.md 3.2.h).
+    NewId,
 }
 
 /// Family `separations`: two ids that must stay apart.

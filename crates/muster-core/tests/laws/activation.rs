@@ -36,6 +36,10 @@ impl Model {
         self.settings = settings;
         let identity = self.identity().clone();
         self.bindings.retain(|(key, _)| identity.active_kind(key.kind.name()).is_some());
+        if identity.activation.is_none() {
+            // At the end of one nothing is left; of one that was given up what is left means nothing any more.
+            self.unsettled.clear();
+        }
         let Some(activation) = identity.activation.filter(|a| switch && a.phase == Phase::Joining) else { return };
         self.unsettled = activation.kinds.iter().flat_map(|kind| self.holders(kind)).collect();
         self.passed = ProfileNo(0);

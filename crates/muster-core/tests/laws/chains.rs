@@ -19,7 +19,14 @@ fn a_chain_of_devices_that_merges_one_profile_after_another_is_one_request() {
     let customer = |n: u8| Draft {
         keys: [Some(n), Some(n), None],
         existing_only: false,
-        what: What::Customer { sets: vec![], arrays: vec![], unsets: vec![], platforms: vec![], seen: [None; 2] },
+        what: What::Customer {
+            sets: vec![],
+            arrays: vec![],
+            unsets: vec![],
+            platforms: vec![],
+            seen: [None; 2],
+            uid: None,
+        },
     };
     let device = |n: u8| Draft {
         keys: [Some(n), Some(n + 1), None],
@@ -47,7 +54,14 @@ fn a_holder_that_is_gone_is_forgotten() {
     let draft = Draft {
         keys: [Some(1), Some(1), None],
         existing_only: false,
-        what: What::Customer { sets: vec![], arrays: vec![], unsets: vec![], platforms: vec![], seen: [None; 2] },
+        what: What::Customer {
+            sets: vec![],
+            arrays: vec![],
+            unsets: vec![],
+            platforms: vec![],
+            seen: [None; 2],
+            uid: None,
+        },
     };
     let results = send(&mut store, &settings, vec![element(0, &draft, &settings, now)], now).unwrap();
     assert_eq!((results[0].outcome, store.holders.len()), (Outcome::Created, 0));

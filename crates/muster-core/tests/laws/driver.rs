@@ -6,7 +6,10 @@ use crate::histories::Turn;
 use crate::reviews::{Decided, Noted};
 use crate::variants::Variant;
 use crate::world::{World, pick, plain, same};
-use muster_core::decide::{Choose, DecideReview, Delete, DeleteOutcome, Index, Progress, ReviewOutcome, Settle, Whom};
+use muster_core::decide::{
+    Choose, DecideReview, Delete, DeleteOutcome, Index, MergeUsers, MergeUsersOutcome, Progress, ReviewOutcome, Settle,
+    Whom,
+};
 use muster_core::decision::Decision;
 use muster_core::id::{ProfileId, ProfileNo, ReviewNo};
 use muster_core::identifier::Key;
@@ -25,6 +28,10 @@ pub(crate) struct Driver {
     pub(crate) batch: usize,
     /// What an activation that is under way comes to.
     target: Identity,
+    /// The settings before it, in force again if it is given up.
+    before: Identity,
+    /// One was given up in this history.
+    is_given_up: bool,
     /// Its phase has come to its end.
     finished: bool,
 }
@@ -32,7 +39,14 @@ pub(crate) struct Driver {
 impl Driver {
     pub(crate) fn new(variant: &Variant) -> Self {
         let all = variant.settings().identity;
-        Self { target: all.clone(), all, batch: usize::from(variant.batch) + 1, finished: false }
+        Self {
+            target: all.clone(),
+            before: all.clone(),
+            all,
+            batch: usize::from(variant.batch) + 1,
+            is_given_up: false,
+            finished: false,
+        }
     }
 }
 
@@ -50,7 +64,7 @@ impl World {
                 let want: Vec<_> = want.into_iter().map(|mut side| (side.devices.clear(), side).1).collect();
                 same(|| "sides of a review".into(), &sides.into_iter().map(plain).collect(), &want)
             }
-            (ReviewOutcome::Unknown, Decided::Unknown) => Ok(()),
+            (ReviewOutcome::Unknown, Decided::Unknown) | (ReviewOutcome::AlreadyOpen, Decided::AlreadyOpen) => Ok(()),
             (ReviewOutcome::AlreadyClosed(got), Decided::AlreadyClosed(want)) => {
                 same(|| "state of a review that was decided before".into(), &got, &want)
             }
@@ -87,6 +101,24 @@ impl World {
         }
     }
 
+    /// Somebody merges two users, each by any id of theirs.
+    pub(crate) fn merge_by_hand(&mut self, a: u8, b: u8) -> Result<(), String> {
+        let id = |n: u8| {
+            let no = ProfileNo(pick(n, self.model.people.len()));
+            let known = self.model.people.iter().find(|p| p.id.no == no).map(|p| p.id);
+            (known.unwrap_or(ProfileId { created: self.now, no }), known.is_some())
+        };
+        let ((survivor, knows_first), (merged, knows_second)) = (id(a), id(b));
+        let decision = MergeUsers { survivor, merged, settings: Arc::clone(&self.settings) };
+        let (_, got) = self.store.run(&decision, Moment { at: self.now, micros: 0 })?;
+        let unknown = [(survivor, knows_first), (merged, knows_second)].into_iter().find(|(_, known)| !known);
+        let want = match unknown {
+            Some((id, _)) => MergeUsersOutcome::Unknown(id),
+            None => self.model.merge_by_hand(survivor.no, merged.no, got.clone()),
+        };
+        same(|| format!("merge of {merged:?} into {survivor:?} by hand"), &got, &want)
+    }
+
     /// Other settings of identity resolution are in force.
     fn put(&mut self, identity: Identity) {
         let settings = Settings { identity, revision: self.settings.revision + 1, ..(*self.settings).clone() };
@@ -99,6 +131,10 @@ impl World {
     /// The settings change, unless an activation is under way.
     pub(crate) fn turn(&mut self, turn: &Turn) {
         let mut identity = self.settings.identity.clone();
+        if let (Turn::Cancel, Some(_)) = (turn, &identity.activation) {
+            self.driver.is_given_up = true;
+            return self.put(self.driver.before.clone());
+        }
         if identity.activation.is_some() || self.driver.all.kinds.len() < 2 {
             return;
         }
@@ -108,6 +144,7 @@ impl World {
         };
         match turn {
             Turn::Activate(bits) => self.activate(*bits),
+            Turn::Cancel => {}
             Turn::Off => self.put(Identity { enabled: false, ..identity }),
             Turn::Pause(n) => {
                 let kind = other(*n);
@@ -138,6 +175,7 @@ impl World {
         let in_force = |k: &KindSettings| chosen.contains(k) || old.active_kind(k.kind.name()).is_some();
         let kinds = all.iter().filter(|k| in_force(k)).cloned().collect();
         self.driver.target = Identity { enabled: true, kinds, ..old.clone() };
+        self.driver.before = old.clone();
         self.begin(old, Phase::Indexing, chosen);
     }
 
@@ -186,7 +224,7 @@ impl World {
         match &self.settings.identity.activation {
             Some(Activation { phase: Phase::Indexing, kinds, .. }) => {
                 let held: Vec<_> = kinds.iter().flat_map(|kind| self.model.holders(kind)).collect();
-                match stored.iter().find(|row| !held.contains(row)) {
+                match stored.iter().find(|row| !held.contains(row) && !self.driver.is_given_up) {
                     Some(stale) => Err(format!("the index of an activation has {stale:?}, which nobody shows")),
                     None => Ok(()),
                 }
@@ -194,6 +232,11 @@ impl World {
             _ => {
                 let mut unsettled = self.model.unsettled.clone();
                 unsettled.sort();
+                // What was noted before an activation was given up stays until it is asked for, and means nothing.
+                let stored: Vec<_> = match self.driver.is_given_up {
+                    true => stored.into_iter().filter(|row| unsettled.contains(row)).collect(),
+                    false => stored,
+                };
                 same(|| "values that are not settled yet".into(), &stored, &unsettled)
             }
         }

@@ -8,43 +8,63 @@ use muster_core::id::ProfileNo;
 use muster_core::identifier::Kind;
 use muster_core::outcome::{ActionOutcome, Outcome};
 use muster_core::record::{self, DeviceRef};
+use muster_core::settings::Phase;
 use muster_core::time::Timestamp;
 use muster_core::value::Value;
 use muster_core::warning::Code;
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
 impl Model {
     /// A customer element.
     pub(crate) fn customer(&mut self, customer: &Customer, now: Timestamp) -> Told {
         let mut warned = Warned::new();
-        let resolved = self.resolve(&customer.keys, &mut warned);
-        let target = match self.target(&resolved) {
-            Some(target) => {
-                let ignored = customer.create_only_names.iter().map(|(n, _)| (Code::CreateOnlyIgnored, n.clone()));
-                warned.extend(ignored);
-                self.person_mut(target.record).seen.push(now);
-                target
+        let resolved = self.resolve(&customer.keys, true, &mut warned);
+        if !self.identity().enabled && self.names_two(&resolved.kept) {
+            return Told { warnings: warned, ..Told::nothing(Outcome::Rejected, Vec::new()) };
+        }
+        let seen = [customer.seen.first.unwrap_or(now).min(now), customer.seen.last.unwrap_or(now).min(now)];
+        let create_only = |model: &mut Self, no: ProfileNo| {
+            for (name, value) in &customer.create_only {
+                model.write(no, name, Some(value.clone()));
             }
+        };
+        let email = |name: &str| name == "email";
+        let writes_email = resolved.kept.iter().any(|(given, _)| email(given.key.kind.name()))
+            || customer.sets.iter().any(|(name, _)| email(name));
+        let target = match self.target(&resolved, writes_email) {
+            Some(target) => match self.new_member(&resolved, target, seen, create_only) {
+                Ok(target) => target,
+                Err(target) => {
+                    let ignored = customer.create_only_names.iter().map(|(n, _)| (Code::CreateOnlyIgnored, n.clone()));
+                    warned.extend(ignored);
+                    self.person_mut(target.record).seen.push(now);
+                    target
+                }
+            },
             None if customer.update_existing_only => {
                 return Told { warnings: warned, ..Told::nothing(Outcome::Skipped, Vec::new()) };
             }
             None => {
-                let target = self.create(customer.seen.first.unwrap_or(now));
-                self.person_mut(target.record).seen.push(customer.seen.last.unwrap_or(now).min(now));
-                for (name, value) in &customer.create_only {
-                    self.write(target.record, name, Some(value.clone()));
-                }
+                let target = self.create(seen[0]);
+                self.person_mut(target.record).seen.push(seen[1]);
+                create_only(self, target.record);
                 target
             }
         };
         let record = target.record;
         self.enter(record, &resolved.aside);
+        let mut of_id = record;
         for (given, bound) in &resolved.kept {
             match bound {
                 Some(no) if given.written => {
                     self.write(*no, given.key.kind.name(), Some(Value::text(&given.key.value)))
                 }
+                Some(no) if given.key.kind.name() == "customer_id" && !given.is_new_id => of_id = *no,
                 Some(_) => {}
+                // Bound to the member that was created for it.
+                None if self.bound(&given.key).is_some() => {}
+                // "Bound to the member record of the outer id."
+                None if given.is_new_id => self.bind(of_id, &given.key),
                 None => {
                     if self.replace(record, &given.key) {
                         warned.insert((Code::IdentifierReplaced, given.key.kind.name().into()));
@@ -64,6 +84,13 @@ impl Model {
         }
         self.unset(record, &customer.unsets, &mut warned);
         self.tell(target, Vec::new(), warned)
+    }
+
+    /// While identity resolution is off: whether the new id of an element is somebody's beside the one that it names.
+    fn names_two(&self, kept: &Kept) -> bool {
+        let Some((_, Some(new))) = kept.iter().find(|(given, _)| given.is_new_id) else { return false };
+        let others = kept.iter().filter(|(given, _)| !given.is_new_id);
+        others.into_iter().any(|(_, bound)| bound.map(|no| self.root(no)) != Some(self.root(*new)))
     }
 
     fn array(&mut self, record: ProfileNo, operation: &ArrayOperation, warned: &mut Warned) {
@@ -123,28 +150,40 @@ impl Model {
     /// An event element.
     pub(crate) fn event(&mut self, event: &Event, now: Timestamp) -> Told {
         let (skew, retention) = (self.settings.future_skew_ms, self.settings.event_id_retention_ms);
-        let mut known: BTreeSet<Box<str>> =
-            self.event_ids.iter().filter(|(_, at)| now.0 - at.0 < retention).map(|(id, _)| id.clone()).collect();
-        let mut judged = Vec::new();
+        // With the name of the first action, and whose it is: None = the element's own.
+        let known = self.event_ids.iter().filter(|(_, at, ..)| now.0 - at.0 < retention);
+        let mut known: BTreeMap<Box<str>, (Box<str>, Option<ProfileNo>)> =
+            known.map(|(id, _, name, no)| (id.clone(), (name.clone(), Some(*no)))).collect();
+        let (mut judged, mut warned) = (Vec::new(), Warned::new());
         for action in &event.actions {
             judged.push(match action {
                 Err(_) => ActionOutcome::Rejected,
                 Ok(a) if a.time.is_some_and(|t| t.0 > now.0 + skew) => ActionOutcome::Rejected,
-                Ok(a) if a.event_id.as_ref().is_some_and(|id| !known.insert(id.clone())) => ActionOutcome::Duplicate,
-                Ok(_) => ActionOutcome::Accepted,
+                Ok(a) => match a.event_id.as_ref().and_then(|id| known.get(id)) {
+                    Some((name, no)) => {
+                        if *name != a.name || no.is_some_and(|no| self.is_anothers(no, event)) {
+                            warned.insert((Code::EventIdReused, "event_id".into()));
+                        }
+                        ActionOutcome::Duplicate
+                    }
+                    None => {
+                        known.extend(a.event_id.clone().map(|id| (id, (a.name.clone(), None))));
+                        ActionOutcome::Accepted
+                    }
+                },
             });
         }
         if !judged.contains(&ActionOutcome::Accepted) {
             let rejected = judged.contains(&ActionOutcome::Rejected);
-            return Told::nothing(if rejected { Outcome::Rejected } else { Outcome::Duplicate }, judged);
+            let outcome = if rejected { Outcome::Rejected } else { Outcome::Duplicate };
+            return Told { warnings: warned, ..Told::nothing(outcome, judged) };
         }
         let stored: Vec<_> =
             event.actions.iter().zip(&judged).filter(|(_, j)| **j == ActionOutcome::Accepted).collect();
         let stored: Vec<_> = stored.into_iter().map(|(a, _)| a.clone().unwrap()).collect();
         let times: Vec<Timestamp> = stored.iter().map(|a| a.time.unwrap_or(now)).collect();
-        let mut warned = Warned::new();
-        let resolved = self.resolve(&event.keys, &mut warned);
-        let target = match self.target(&resolved) {
+        let resolved = self.resolve(&event.keys, false, &mut warned);
+        let target = match self.target(&resolved, false) {
             None if event.update_existing_only => {
                 let skip = |j| if j == ActionOutcome::Accepted { ActionOutcome::Skipped } else { j };
                 let actions = judged.into_iter().map(skip).collect();
@@ -166,19 +205,35 @@ impl Model {
         for (action, time) in stored.iter().zip(&times) {
             self.tick();
             self.accepted += 1;
-            self.event_ids.extend(action.event_id.clone().map(|id| (id, now)));
+            self.event_ids.extend(action.event_id.clone().map(|id| (id, now, action.name.clone(), target.record)));
             let person = self.person_mut(target.record);
             person.events.push(*time);
+            person.first_seen = person.first_seen.min(*time);
             person.seen.push((*time).min(now));
         }
         self.tell(target, judged, warned)
     }
 
+    /// Whether an id is of another live profile than those that the keys of an event find. Nobody can tell while a kind
+    /// becomes active whose value is not bound yet.
+    fn is_anothers(&self, no: ProfileNo, event: &Event) -> bool {
+        let joining = self.identity().activation.as_ref().filter(|a| a.phase == Phase::Joining);
+        let becomes = |kind: &Kind| joining.is_some_and(|a| a.kinds.iter().any(|k| k.kind == *kind));
+        let (mut found, mut is_unsure) = (Vec::new(), false);
+        for given in &event.keys {
+            match self.bound(&given.key) {
+                Some(no) => found.push(self.root(no)),
+                None => is_unsure |= becomes(&given.key.kind),
+            }
+        }
+        !is_unsure && !found.contains(&self.root(no))
+    }
+
     /// A device element.
     pub(crate) fn device(&mut self, device: &Device, now: Timestamp) -> Told {
         let mut warned = Warned::new();
-        let resolved = self.resolve(&device.keys, &mut warned);
-        let Some(target) = self.target(&resolved) else {
+        let resolved = self.resolve(&device.keys, false, &mut warned);
+        let Some(target) = self.target(&resolved, false) else {
             return Told { warnings: warned, ..Told::nothing(Outcome::Rejected, Vec::new()) };
         };
         ignored(&resolved.kept, &mut warned);

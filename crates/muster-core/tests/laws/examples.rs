@@ -26,7 +26,7 @@ fn settings() -> Arc<Settings> {
 }
 
 fn given(kind: &str, n: u8) -> GivenKey {
-    GivenKey { key: key(kind, n), pointer: "/k".into(), written: kind != "customer_id" }
+    GivenKey { key: key(kind, n), pointer: "/k".into(), written: kind != "customer_id", is_new_id: false }
 }
 
 fn element(kind: ElementKind, actions: u32, body: Body) -> Element {
@@ -218,7 +218,14 @@ fn bare(keys: [Option<u8>; 3]) -> Draft {
     Draft {
         keys,
         existing_only: false,
-        what: What::Customer { sets: vec![], arrays: vec![], unsets: vec![], platforms: vec![], seen: [None; 2] },
+        what: What::Customer {
+            sets: vec![],
+            arrays: vec![],
+            unsets: vec![],
+            platforms: vec![],
+            seen: [None; 2],
+            uid: None,
+        },
     }
 }
 
@@ -240,7 +247,7 @@ fn a_reverted_single_id_drops_no_view_that_it_never_had() {
 
 /// An update of a user by these keys, eight seconds later than the last.
 fn update(keys: [Option<u8>; 3], sets: Vec<(u8, u8)>, arrays: Vec<(bool, u8)>, unsets: Vec<u8>) -> Step {
-    let what = What::Customer { sets, arrays, unsets, platforms: vec![], seen: [None; 2] };
+    let what = What::Customer { sets, arrays, unsets, platforms: vec![], seen: [None; 2], uid: None };
     Step::Send { later: 8, dry: false, elements: vec![Draft { keys, existing_only: false, what }] }
 }
 

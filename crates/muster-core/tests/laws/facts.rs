@@ -6,7 +6,7 @@ use muster_core::facts::{Belongings, Facts, Needs, ReviewPair};
 use muster_core::id::{ProfileNo, ReviewNo};
 use muster_core::limits::{HOLDERS_MAX, SWEEP_EVENTS_MAX};
 use muster_core::record::DeviceRef;
-use muster_core::review::Review;
+use muster_core::review::{Review, ReviewState};
 use std::collections::HashMap;
 
 impl Store {
@@ -92,20 +92,22 @@ impl Store {
     }
 
     fn read_reviews(&self, needs: &Needs, facts: &mut Facts) {
-        let open = || self.reviews.values().filter(|review| review.is_open());
+        let asked = || self.reviews.values().filter(|review| review.state != ReviewState::Merged);
         for root in &needs.reviews_of {
             let members = self.members(*root);
             let pair = |r: &Review| Some(ReviewPair { no: r.no, a: r.a.no, b: r.b?.no });
             let named = |pair: &ReviewPair| members.contains(&pair.a) || members.contains(&pair.b);
-            facts.reviews_of.insert(*root, Some(open().filter_map(pair).filter(named).collect()));
+            facts.reviews_of.insert(*root, Some(asked().filter_map(pair).filter(named).collect()));
         }
         for key in &needs.reviews_of_value {
-            let alone = open().filter(|r| r.b.is_none() && r.key == *key).map(|r| (r.a.no, r.no));
-            let mut first = HashMap::new();
-            for (a, no) in alone {
-                first.entry(a).or_insert(no);
+            let mut found: HashMap<ProfileNo, &Review> = HashMap::new();
+            for review in asked().filter(|r| r.b.is_none() && r.key == *key) {
+                if found.get(&review.a.no).is_none_or(|other| !other.is_open()) {
+                    found.insert(review.a.no, review);
+                }
             }
-            facts.reviews_of_value.insert(key.clone(), Some(first));
+            let found = found.into_iter().map(|(a, review)| (a, review.no)).collect();
+            facts.reviews_of_value.insert(key.clone(), Some(found));
         }
         for no in &needs.reviews {
             facts.reviews.insert(*no, self.reviews.get(no).cloned());
@@ -140,12 +142,14 @@ impl Store {
         let members = self.members(root);
         let events = self.events.values().filter(|e| members.contains(&e.profile)).map(|e| (e.profile, e.seq));
         let events: Vec<_> = events.take(SWEEP_EVENTS_MAX).collect();
+        let event_ids = self.event_ids.values().filter(|id| events.iter().any(|(_, seq)| *seq == id.seq));
+        let event_ids = event_ids.map(|id| id.id.clone()).collect();
         let devices = self.devices.keys().filter(|at| events.is_empty() && members.contains(&at.profile));
         let devices = devices.cloned().collect();
         let names = |r: &&Review| members.contains(&r.a.no) || r.b.is_some_and(|b| members.contains(&b.no));
         let reviews = self.reviews.values().filter(|_| events.is_empty()).filter(names);
         let reviews = reviews.take(SWEEP_EVENTS_MAX).map(|r| (r.no, r.is_open())).collect();
-        Belongings { events, reviews, devices }
+        Belongings { events, event_ids, reviews, devices }
     }
 
     fn read_profile(&self, no: ProfileNo, facts: &mut Facts) {

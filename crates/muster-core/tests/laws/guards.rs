@@ -14,10 +14,17 @@ pub(crate) struct Together {
     carried: Vec<Key>,
     /// The kinds of the kept keys that lead to somebody.
     kinds: Vec<Kind>,
+    /// The element gives what is new to whoever it is about.
+    pub(crate) binds: bool,
+    /// Of the first kept `customer_id`: nobody has it.
+    is_new: Option<bool>,
 }
 
 impl Together {
     pub(crate) fn keep(&mut self, key: &Key, root: Option<ProfileNo>) {
+        if key.kind.name() == "customer_id" {
+            self.is_new = self.is_new.or(Some(root.is_none()));
+        }
         match root {
             None => self.carried.push(key.clone()),
             Some(root) => {
@@ -50,16 +57,23 @@ impl Model {
                 return Some(SetAside::Pinned);
             }
         }
+        let all: Vec<ProfileNo> = kept.roots.iter().copied().chain(root).collect();
+        // A customer id that nobody has is a member of its own where a profile that has one is found.
+        let is_new = kept.is_new.unwrap_or(key.kind.name() == "customer_id" && root.is_none());
+        let has_one = |of: &ProfileNo| self.held(&self.under(*of)).iter().any(|(k, _)| k.kind.name() == "customer_id");
+        let one_more = kept.binds && is_new && all.iter().any(has_one);
+        let is_told = kept.is_new == Some(true) && root.is_none();
         // Whoever leads to nobody, or joins nobody, brings no profiles together.
-        let root = root.filter(|_| !kept.roots.is_empty())?;
-        if kept.roots.iter().any(|other| self.separated(*other, root)) {
+        if (root.is_none() || kept.roots.is_empty()) && (!one_more || is_told) {
+            return None;
+        }
+        if root.is_some_and(|root| kept.roots.iter().any(|other| self.separated(*other, root))) {
             return Some(SetAside::Separated);
         }
-        let all: Vec<ProfileNo> = kept.roots.iter().copied().chain([root]).collect();
         if all.iter().any(|root| self.leaving.contains_key(root)) {
             return Some(SetAside::Deletion);
         }
-        let members: usize = all.iter().map(|root| self.under(*root).len()).sum();
+        let members: usize = all.iter().map(|root| self.under(*root).len()).sum::<usize>() + usize::from(one_more);
         let concerned = kept.kinds.iter().chain([&key.kind]);
         let caps = concerned.filter_map(|kind| self.identity().active_kind(kind.name())).map(|k| k.max_profiles);
         if members > caps.min().map_or(usize::MAX, |cap| cap as usize) {

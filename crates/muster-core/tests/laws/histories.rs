@@ -39,6 +39,8 @@ pub(crate) enum What {
         unsets: Vec<u8>,
         platforms: Vec<(u8, bool)>,
         seen: [Option<u8>; 2],
+        /// Beside a `customer_id`: what it is changed to.
+        uid: Option<u8>,
     },
     Event {
         actions: Vec<(u8, Option<u8>)>,
@@ -65,6 +67,8 @@ pub(crate) enum Step {
     Decide(u8, Choose),
     /// A live profile's deletion is asked for.
     Delete(u8),
+    /// Somebody merges two users.
+    Merge(u8, u8),
     /// The settings of identity resolution change.
     Turn(Turn),
     /// An activation goes on by so many of its batches and changes of phase.
@@ -79,6 +83,8 @@ pub(crate) enum Turn {
     Pause(u8),
     Remove(u8),
     Off,
+    /// The activation that is in progress is given up.
+    Cancel,
 }
 
 /// A history.
@@ -162,9 +168,17 @@ pub(crate) fn element(index: usize, draft: &Draft, settings: &Settings, now: Tim
     let given = |k: &KindSettings| {
         let n = draft.keys[active(&k)?]?;
         let written = customer && k.kind.name() != "customer_id";
-        Some(GivenKey { key: key(k.kind.name(), n), pointer: "/k".into(), written })
+        Some(GivenKey { key: key(k.kind.name(), n), pointer: "/k".into(), written, is_new_id: false })
     };
-    let keys: Vec<GivenKey> = settings.identity.active().filter_map(given).collect();
+    let mut keys: Vec<GivenKey> = settings.identity.active().filter_map(given).collect();
+    if let (What::Customer { uid: Some(uid), .. }, Some(at)) =
+        (&draft.what, keys.iter().position(|given| given.key.kind.name() == "customer_id"))
+    {
+        let new = key("customer_id", *uid);
+        if new != keys[at].key {
+            keys.insert(at + 1, GivenKey { key: new, pointer: "/u".into(), written: true, is_new_id: true });
+        }
+    }
     with_keys(index, keys, draft, settings, now)
 }
 
@@ -187,7 +201,7 @@ pub(crate) fn with_keys(
 }
 
 fn customer(keys: Vec<GivenKey>, draft: &Draft, settings: &Settings, now: Timestamp) -> Customer {
-    let What::Customer { sets, arrays, unsets, platforms, seen } = &draft.what else { unreachable!() };
+    let What::Customer { sets, arrays, unsets, platforms, seen, uid: _ } = &draft.what else { unreachable!() };
     let mut customer = Customer { keys, update_existing_only: draft.existing_only, ..Customer::default() };
     // What no active kind takes as an identifier is a plain attribute.
     for (name, n) in KINDS.iter().zip(draft.keys).skip(1) {
@@ -239,7 +253,7 @@ fn event(keys: Vec<GivenKey>, draft: &Draft, actions: &[(u8, Option<u8>)], now: 
             _ => return Err(vec![Fault::new(Reason::ReservedName, "/a", Some("action"))]),
         };
         Ok(Arc::new(Action {
-            name: "seen".into(),
+            name: if *when == 1 { "opened" } else { "seen" }.into(),
             attributes: vec![("n".into(), Value::Integer(i64::from(*when)))],
             time,
             user_time: None,

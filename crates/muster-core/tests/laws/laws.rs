@@ -226,8 +226,14 @@ fn history_keeps_its_newest_rows_and_no_more_than_it_may() {
     let mut world = World::new(&PLAIN);
     let keys = [Some(0), None, None];
     for n in 0..HISTORY_MAX as u8 + 20 {
-        let what =
-            What::Customer { sets: vec![(0, n)], arrays: vec![], unsets: vec![], platforms: vec![], seen: [None; 2] };
+        let what = What::Customer {
+            sets: vec![(0, n)],
+            arrays: vec![],
+            unsets: vec![],
+            platforms: vec![],
+            seen: [None; 2],
+            uid: None,
+        };
         let elements = vec![Draft { keys, existing_only: false, what }];
         world.step(&Step::Send { later: 8, dry: false, elements }).and_then(|()| world.compare()).unwrap();
     }
@@ -240,7 +246,14 @@ fn history_keeps_its_newest_rows_and_no_more_than_it_may() {
 fn an_own_record_tells_its_last_hundred_former_identifiers_and_no_other_is_noted() {
     let mut world = World::new(&PLAIN);
     for n in 0..=FORMER_IDENTIFIERS_MAX as u8 + 20 {
-        let what = What::Customer { sets: vec![], arrays: vec![], unsets: vec![], platforms: vec![], seen: [None; 2] };
+        let what = What::Customer {
+            sets: vec![],
+            arrays: vec![],
+            unsets: vec![],
+            platforms: vec![],
+            seen: [None; 2],
+            uid: None,
+        };
         let elements = vec![Draft { keys: [Some(0), None, Some(n)], existing_only: false, what }];
         world.step(&Step::Send { later: 8, dry: false, elements }).and_then(|()| world.compare()).unwrap();
     }

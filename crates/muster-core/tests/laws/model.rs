@@ -49,6 +49,7 @@ pub(crate) enum Why {
     Keys,
     Activation,
     Review(ReviewNo),
+    Hand,
 }
 
 /// A merge: a link while it is not reverted.
@@ -80,7 +81,8 @@ pub(crate) struct Model {
     pub(crate) joins: Vec<Join>,
     pub(crate) separations: Vec<(SeparationNo, ProfileNo, ProfileNo)>,
     pub(crate) separations_ever: u64,
-    pub(crate) event_ids: Vec<(Box<str>, Timestamp)>,
+    /// Each with when it was seen, the name of its action and the id that it is recorded under.
+    pub(crate) event_ids: Vec<(Box<str>, Timestamp, Box<str>, ProfileNo)>,
     pub(crate) clock: u64,
     /// Live profiles whose deletion is under way, with when they go.
     pub(crate) leaving: BTreeMap<ProfileNo, Timestamp>,
@@ -93,6 +95,8 @@ pub(crate) struct Model {
     pub(crate) stamp: (Timestamp, Option<RequestNo>),
     /// The place in its request of the element that is applied now.
     pub(crate) running: u32,
+    /// What joins now writes an e-mail address.
+    pub(crate) writes_email: bool,
     pub(crate) requests: u64,
     pub(crate) accepted: u64,
     pub(crate) quarantined: u64,
@@ -115,6 +119,7 @@ impl Model {
             passed: ProfileNo(0),
             stamp: (Timestamp(0), None),
             running: 0,
+            writes_email: false,
             requests: 0,
             accepted: 0,
             quarantined: 0,

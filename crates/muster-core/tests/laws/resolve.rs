@@ -5,6 +5,7 @@ use crate::guards::Together;
 use crate::model::{Join, Model, Person, Why, Written};
 use muster_core::because::SetAside;
 use muster_core::command::{Body, Element, GivenKey};
+use muster_core::decide::MergeUsersOutcome;
 use muster_core::id::{MergeNo, ProfileId, ProfileNo, SeparationNo};
 use muster_core::identifier::Key;
 use muster_core::outcome::{ActionOutcome, ElementResult, Outcome};
@@ -83,13 +84,14 @@ impl Model {
     }
 
     /// Keys in order of rank, kept if they conflict with none kept before. A value of a kind that has just become active
-    /// is settled first, by itself.
-    pub(crate) fn resolve(&mut self, keys: &[GivenKey], warned: &mut Warned) -> Resolved {
+    /// is settled first, by itself. `binds`: the element gives what is new to whoever it is about.
+    pub(crate) fn resolve(&mut self, keys: &[GivenKey], binds: bool, warned: &mut Warned) -> Resolved {
         let (mut kept, mut aside, mut settled) = (Vec::new(), Vec::new(), Vec::new());
         for given in keys {
             settled.extend(self.settle(&given.key));
         }
         let mut together = Together::default();
+        together.binds = binds;
         for given in keys {
             let bound = self.bound(&given.key);
             let root = bound.map(|no| self.root(no));
@@ -108,13 +110,15 @@ impl Model {
     }
 
     /// The table of behaviour.md 3.2; None: no live profile.
-    pub(crate) fn target(&mut self, resolved: &Resolved) -> Option<Target> {
+    pub(crate) fn target(&mut self, resolved: &Resolved, writes_email: bool) -> Option<Target> {
         let ids: BTreeSet<ProfileNo> = resolved.kept.iter().filter_map(|(_, no)| *no).collect();
         let roots: BTreeSet<ProfileNo> = ids.iter().map(|no| self.root(*no)).collect();
         let first = *ids.first()?;
         let (mut record, mut joined) = (first, Vec::new());
         if roots.len() > 1 {
+            self.writes_email = writes_email;
             (record, joined) = self.join_all(roots.into_iter().collect(), Why::Keys);
+            self.writes_email = false;
         } else if ids.len() > 1 {
             record = self.root(first);
         }
@@ -161,12 +165,66 @@ impl Model {
         (roots, Choice::Rule(rule))
     }
 
+    /// Somebody merges two users; what the rules told, if they are one now.
+    pub(crate) fn merge_by_hand(
+        &mut self,
+        survivor: ProfileNo,
+        merged: ProfileNo,
+        told: MergeUsersOutcome,
+    ) -> MergeUsersOutcome {
+        let (top, part) = (self.root(survivor), self.root(merged));
+        if top == part {
+            return MergeUsersOutcome::SameProfile;
+        }
+        if self.leaving.contains_key(&top) || self.leaving.contains_key(&part) {
+            return MergeUsersOutcome::UnderDeletion;
+        }
+        if self.separated(top, part) {
+            return MergeUsersOutcome::Separated;
+        }
+        self.join(top, part, Choice::Attribute, Why::Hand);
+        match told {
+            // The record itself is compared with all others.
+            MergeUsersOutcome::Merged(merge) if Some(merge.no) == self.joins.last().map(|join| join.no) => {
+                MergeUsersOutcome::Merged(merge)
+            }
+            _ => MergeUsersOutcome::TooLarge,
+        }
+    }
+
+    /// A `customer_id` that nobody has, beside keys of a profile that has one: a member of its own, created with `write`,
+    /// is joined to that profile. None: the element has no such id, or the profile has none.
+    pub(crate) fn new_member(
+        &mut self,
+        resolved: &Resolved,
+        target: Target,
+        seen: [Timestamp; 2],
+        write: impl FnOnce(&mut Self, ProfileNo),
+    ) -> Result<Target, Target> {
+        let is_id = |key: &Key| key.kind.name() == "customer_id";
+        let top = self.root(target.record);
+        let first = resolved.kept.iter().find(|(given, _)| is_id(&given.key)).filter(|(_, bound)| bound.is_none());
+        let has_one = self.held(&self.under(top)).iter().any(|(key, _)| is_id(key));
+        let Some((given, _)) = first.filter(|_| has_one) else { return Err(target) };
+        let no = self.create(seen[0]).record;
+        self.person_mut(no).seen.push(seen[1]);
+        write(self, no);
+        self.bind(no, &given.key);
+        self.join(top, no, Choice::NewId, Why::Keys);
+        // The newer id is shown, unless the element says what it is changed to.
+        if !resolved.kept.iter().any(|(other, _)| other.is_new_id && other != given) {
+            self.write(no, "customer_id", Some(Value::text(&given.key.value)));
+        }
+        let merged = target.merged.into_iter().chain([self.person(no).id]).collect();
+        Ok(Target { record: no, outcome: Outcome::Merged, merged })
+    }
+
     fn join(&mut self, top: ProfileNo, part: ProfileNo, choice: Choice, why: Why) {
         self.close_between(top, part);
         let sides = Box::new((self.snapshot(top), self.snapshot(part), self.settings.revision));
         let at = self.stamp.0;
         let email = self.attribute(top, "email");
-        let same_email = email.is_some() && email == self.attribute(part, "email");
+        let same_email = self.writes_email || email.is_some() && email == self.attribute(part, "email");
         let (no, seq) = (MergeNo(self.joins.len() as u64 + 1), self.tick());
         let rules = self.identity().attribute_rules.clone();
         let before: Vec<_> = self.names().into_iter().map(|name| (self.attribute(top, &name), name)).collect();
@@ -238,9 +296,10 @@ impl Model {
         self.write(*no, key.kind.name(), None);
     }
 
-    /// Binds a key to a record, in the place of the one that it holds of that kind, if it does: whether it did.
+    /// Binds a key to a record, in the place of the one that it holds of that kind, if it does: whether it did. A
+    /// `customer_id` is never let go for another.
     pub(crate) fn replace(&mut self, record: ProfileNo, key: &Key) -> bool {
-        let old = self.held(&[record]).into_iter().find(|(k, _)| k.kind == key.kind);
+        let old = self.held(&[record]).into_iter().find(|(k, _)| k.kind == key.kind && k.kind.name() != "customer_id");
         if let Some(old) = &old {
             self.release(old);
         }

@@ -50,6 +50,7 @@ impl Noted {
 pub(crate) enum Decided {
     Unknown,
     AlreadyClosed(ReviewState),
+    AlreadyOpen,
     Refused(Refused),
     /// The merge or the separation that was made, and the live profiles of it afterwards.
     Closed(Option<MergeNo>, Option<SeparationNo>, Vec<ProfileNo>),
@@ -66,7 +67,7 @@ impl Model {
     }
 
     /// One review for each pair of live profiles and kind, or profile and value where no second one has it; counted when
-    /// it repeats while it is open.
+    /// it repeats. One that was decided without a merge stays closed, unless it kept apart whom nothing keeps apart now.
     pub(crate) fn note(
         &mut self,
         root: ProfileNo,
@@ -80,13 +81,23 @@ impl Model {
             r.key.kind == key.kind && other.is_some_and(|o| ends == (root, Some(o)) || ends == (o, Some(root)))
         };
         let alone = |r: &Noted| r.key == *key && r.b.is_none() && self.root(r.a.no) == root;
+        let decided = |r: &Noted| matches!(r.state, ReviewState::KeptApart | ReviewState::Dismissed);
         let found = self.reviews.iter().position(|r| r.open() && pair(r));
         let found = found.or_else(|| self.reviews.iter().position(|r| r.open() && alone(r)));
+        let found = found.or_else(|| self.reviews.iter().rposition(|r| decided(r) && pair(r)));
+        let found = found.or_else(|| {
+            let alone = |r: &Noted| other.is_none() && decided(r) && alone(r);
+            self.reviews.iter().rposition(alone)
+        });
+        let is_apart = other.is_some_and(|other| self.separated(root, other));
         let (now, b) = (self.stamp.0, other.map(|no| self.person(no).id));
         if let Some(review) = found.map(|place| &mut self.reviews[place]) {
             review.count += 1;
             review.at.1 = now;
             review.b = review.b.or(b);
+            if review.state == ReviewState::KeptApart && b.is_some() && !is_apart {
+                (review.state, review.closed) = (ReviewState::Open, None);
+            }
             return;
         }
         self.reviews.push(Noted {
@@ -136,10 +147,13 @@ impl Model {
     /// Somebody decides a review.
     pub(crate) fn decide(&mut self, no: ReviewNo, choose: Choose) -> Decided {
         let Some(review) = self.reviews.iter().find(|r| r.no == no).cloned() else { return Decided::Unknown };
-        if !review.open() {
+        if choose == Choose::Reopen && review.open() {
+            return Decided::AlreadyOpen;
+        }
+        if !review.open() && (choose != Choose::Reopen || review.state == ReviewState::Merged) {
             return Decided::AlreadyClosed(review.state);
         }
-        if review.b.is_none() && choose != Choose::Dismiss {
+        if review.b.is_none() && matches!(choose, Choose::Merge | Choose::KeepApart) {
             // Who holds the value of a kind that has just become active is found first.
             self.settle(&review.key);
         }
@@ -151,9 +165,18 @@ impl Model {
                 self.close_pair(&review, (a, second), ReviewState::Dismissed);
                 Decided::Closed(None, None, sides(a, second))
             }
+            (Choose::Reopen, b) if b == Some(a) => Decided::Refused(Refused::AlreadyOne),
+            (Choose::Reopen, b) => {
+                let place = self.reviews.iter().position(|r| r.no == no).unwrap();
+                (self.reviews[place].state, self.reviews[place].closed) = (ReviewState::Open, None);
+                Decided::Closed(None, None, sides(a, b))
+            }
             (Choose::KeepApart, None) => Decided::Refused(Refused::NoSecondProfile),
             (Choose::KeepApart, Some(b)) => {
                 let separation = (a != b).then(|| self.separate(&review, (a, b)));
+                let id = self.person(b).id;
+                let place = self.reviews.iter().position(|r| r.no == no).unwrap();
+                self.reviews[place].b.get_or_insert(id);
                 self.close_pair(&review, (a, second), ReviewState::KeptApart);
                 Decided::Closed(None, separation, sides(a, second))
             }

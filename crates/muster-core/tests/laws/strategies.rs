@@ -14,14 +14,15 @@ pub(crate) fn contents() -> impl Strategy<Value = What> {
         vec((any::<bool>(), 1..8u8), 0..2),
         prop_oneof![3 => Just(Vec::new()), 1 => vec(0..14u8, 1..3)],
         vec((0..3u8, any::<bool>()), 0..2),
-        [weighted(0.1, 0..5u8), weighted(0.1, 0..5u8)],
+        ([weighted(0.1, 0..5u8), weighted(0.1, 0..5u8)], weighted(0.05, 0..6u8)),
     );
-    let customer = customer.prop_map(|(sets, arrays, unsets, platforms, seen)| What::Customer {
+    let customer = customer.prop_map(|(sets, arrays, unsets, platforms, (seen, uid))| What::Customer {
         sets,
         arrays,
         unsets,
         platforms,
         seen,
+        uid,
     });
     let event = vec((0..10u8, weighted(0.3, 0..6u8)), 1..4).prop_map(|actions| What::Event { actions });
     let device = (0..3u8, 0..6u8, weighted(0.3, 0..3u8)).prop_map(|(id, push, gaid)| What::Device { id, push, gaid });
@@ -43,7 +44,12 @@ fn sends() -> impl Strategy<Value = Step> {
 }
 
 fn decisions() -> impl Strategy<Value = Step> {
-    let choose = prop_oneof![3 => Just(Choose::Merge), 1 => Just(Choose::KeepApart), 1 => Just(Choose::Dismiss)];
+    let choose = prop_oneof![
+        3 => Just(Choose::Merge),
+        2 => Just(Choose::KeepApart),
+        2 => Just(Choose::Dismiss),
+        1 => Just(Choose::Reopen),
+    ];
     (any::<u8>(), choose).prop_map(|(n, choose)| Step::Decide(n, choose))
 }
 
@@ -54,6 +60,7 @@ pub(crate) fn histories(steps: usize) -> impl Strategy<Value = History> {
         1 => any::<u8>().prop_map(Turn::Pause),
         1 => any::<u8>().prop_map(Turn::Remove),
         1 => Just(Turn::Off),
+        1 => Just(Turn::Cancel),
     ];
     let step = prop_oneof![
         28 => sends(),
@@ -61,6 +68,7 @@ pub(crate) fn histories(steps: usize) -> impl Strategy<Value = History> {
         3 => any::<u8>().prop_map(Step::Lift),
         4 => decisions(),
         1 => any::<u8>().prop_map(Step::Delete),
+        2 => (any::<u8>(), any::<u8>()).prop_map(|(a, b)| Step::Merge(a, b)),
         3 => turn.prop_map(Step::Turn),
         6 => any::<u8>().prop_map(Step::Advance),
     ]
@@ -78,6 +86,7 @@ pub(crate) fn activations() -> impl Strategy<Value = History> {
         1 => any::<u8>().prop_map(Step::Revert),
         1 => any::<u8>().prop_map(Step::Lift),
         1 => decisions(),
+        1 => prop_oneof![Just(Step::Turn(Turn::Cancel)), any::<u8>().prop_map(|bits| Step::Turn(Turn::Activate(bits)))],
     ];
     let dormant = prop_oneof![Just(2u8), Just(4u8), Just(6u8), Just(24u8), Just(32u8)];
     let turn = any::<u8>().prop_map(|bits| Step::Turn(Turn::Activate(bits)));

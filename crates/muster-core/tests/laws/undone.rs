@@ -1,6 +1,7 @@
-//! Law L6 with a generator of its own: people, merges among them, traffic under the keys of one id each, reverts in any
-//! order; beside it a twin in which the merges never happened. What a merging element carries goes to the survivor, in
-//! the twin under the survivor's own key.
+//! Law L6 with a generator of its own: people, merges among them, people who come with a customer id of their own and a key
+//! of somebody else, traffic under the keys of one id each, reverts in any order; beside it a twin in which the merges never
+//! happened. What a merging element carries goes to the survivor, in the twin under the survivor's own key; what a new
+//! customer id carries is that id's, in the twin without the other's key.
 
 use crate::engine::Store;
 use crate::histories::{Draft, START, What, key, later, with_keys};
@@ -10,10 +11,11 @@ use crate::world::{invariants, merged, plain, revert, send};
 use muster_core::command::{Element, GivenKey};
 use muster_core::decide::{Lift, RevertOutcome};
 use muster_core::id::{MergeNo, ProfileNo};
-use muster_core::outcome::Outcome;
+use muster_core::outcome::{ElementResult, Outcome};
 use muster_core::record::Event;
 use muster_core::settings::Settings;
 use muster_core::time::{Moment, Timestamp};
+use muster_core::warning::{Code, Warning};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use std::sync::Arc;
@@ -25,6 +27,8 @@ pub(crate) enum Happens {
     Traffic { who: u8, keys: u8, later: u8, what: What },
     /// An element that joins two.
     Merge { a: u8, b: u8, what: What },
+    /// A customer id that nobody has, beside a key of somebody: one more of the people (behaviour.md 3.2.h).
+    NewId { beside: u8, key: u8, what: What },
     /// A merge that stands is reverted.
     Revert(u8),
     /// A separation is lifted.
@@ -53,9 +57,14 @@ pub(crate) fn cases() -> impl Strategy<Value = Undone> {
         b,
         what: without_arrays(what),
     });
+    let new_id = (any::<u8>(), any::<u8>(), contents()).prop_filter_map("a customer", |(beside, key, what)| {
+        let what = without_arrays(what);
+        matches!(what, What::Customer { .. }).then_some(Happens::NewId { beside, key, what })
+    });
     let happens = prop_oneof![
         6 => traffic,
         3 => merge,
+        2 => new_id,
         1 => any::<u8>().prop_map(Happens::Revert),
         1 => any::<u8>().prop_map(Happens::Lift),
     ];
@@ -75,7 +84,7 @@ fn without_arrays(what: What) -> What {
     match what {
         What::Customer { sets, unsets, platforms, seen, .. } => {
             let unsets = unsets.into_iter().filter(|n| *n < 9).collect();
-            What::Customer { sets, arrays: Vec::new(), unsets, platforms, seen }
+            What::Customer { sets, arrays: Vec::new(), unsets, platforms, seen, uid: None }
         }
         What::Event { actions } if actions.iter().all(|(when, _)| *when >= 8) => {
             What::Event { actions: vec![(0, None)] }
@@ -85,6 +94,8 @@ fn without_arrays(what: What) -> What {
 }
 
 struct Both {
+    /// Of each of the people: known by a customer id alone.
+    people: Vec<bool>,
     settings: Arc<Settings>,
     main: Store,
     twin: Store,
@@ -96,9 +107,16 @@ impl Undone {
     /// Runs both and compares every one of the people.
     pub(crate) fn check(&self) -> Result<(), String> {
         let settings = Arc::new(self.variant.settings());
-        let mut both =
-            Both { settings, main: Store::new(), twin: Store::new(), now: Timestamp(START), standing: Vec::new() };
+        let mut both = Both {
+            people: Vec::new(),
+            settings,
+            main: Store::new(),
+            twin: Store::new(),
+            now: Timestamp(START),
+            standing: Vec::new(),
+        };
         for person in 0..self.people {
+            both.people.push(false);
             both.traffic(
                 person,
                 7,
@@ -108,11 +126,12 @@ impl Undone {
                     unsets: Vec::new(),
                     platforms: vec![(person % 3, true)],
                     seen: [Some(person), None],
+                    uid: None,
                 },
             )?;
         }
         for happens in &self.happens {
-            both.happens(self.people, happens)?;
+            both.happens(happens)?;
             invariants(&both.main)?;
         }
         for n in &self.order {
@@ -130,8 +149,11 @@ impl Both {
             key: key(kind, person),
             pointer: "/k".into(),
             written: written && kind != "customer_id",
+            is_new_id: false,
         };
-        self.settings.identity.active().map(|k| given(k.kind.name())).collect()
+        let is_alone = self.people[usize::from(person)];
+        let kinds = self.settings.identity.active().map(|k| k.kind.name());
+        kinds.filter(|kind| !is_alone || *kind == "customer_id").map(given).collect()
     }
 
     fn element(&self, keys: Vec<GivenKey>, what: &What) -> Element {
@@ -150,19 +172,25 @@ impl Both {
         let element = self.element(if keys.is_empty() { all } else { keys }, what);
         let in_main = send(&mut self.main, &self.settings, vec![element.clone()], self.now)?;
         let in_twin = send(&mut self.twin, &self.settings, vec![element], self.now)?;
-        if in_main[0].outcome == in_twin[0].outcome && in_main[0].warnings == in_twin[0].warnings {
+        // Whose an event id was is told by who is one at the time.
+        let told = |result: &ElementResult| -> Vec<Warning> {
+            result.warnings.iter().filter(|warning| warning.code != Code::EventIdReused).cloned().collect()
+        };
+        if in_main[0].outcome == in_twin[0].outcome && told(&in_main[0]) == told(&in_twin[0]) {
             return Ok(());
         }
         Err(format!("traffic of {person}: {:?} and in the twin {:?}", in_main[0], in_twin[0]))
     }
 
-    fn happens(&mut self, people: u8, happens: &Happens) -> Result<(), String> {
+    fn happens(&mut self, happens: &Happens) -> Result<(), String> {
+        let people = u8::try_from(self.people.len()).unwrap();
         match happens {
             Happens::Traffic { who, keys, later: by, what } => {
                 self.now.0 += later(*by);
                 self.traffic(who % people, *keys, what)
             }
             Happens::Merge { a, b, what } => self.merge(a % people, b % people, what),
+            Happens::NewId { beside, key, what } => self.new_id(beside % people, *key, what),
             Happens::Revert(n) => self.revert(*n),
             Happens::Lift(n) => {
                 let Some(no) = self.main.separations.keys().nth(usize::from(*n) % self.main.separations.len().max(1))
@@ -181,7 +209,11 @@ impl Both {
         }
         let mut keys = self.keys(a, false);
         keys.truncate(1);
-        keys.push(self.keys(b, false).remove(1));
+        // Two people who are known by a customer id alone cannot be named in one element.
+        let Some(other) = self.keys(b, false).into_iter().find(|given| given.key.kind != keys[0].key.kind) else {
+            return Ok(());
+        };
+        keys.push(other);
         let element = self.element(keys, what);
         let results = send(&mut self.main, &self.settings, vec![element], self.now)?;
         // An event element of which no action is accepted joins nobody.
@@ -195,6 +227,26 @@ impl Both {
         }
         let element = self.element(self.keys(survivor, false), what);
         send(&mut self.twin, &self.settings, vec![element], self.now).map(drop)
+    }
+
+    fn new_id(&mut self, beside: u8, key: u8, what: &What) -> Result<(), String> {
+        let mut others = self.keys(beside, false);
+        others.retain(|given| given.key.kind.name() != "customer_id");
+        if others.is_empty() {
+            return Ok(());
+        }
+        let other = others.swap_remove(usize::from(key) % others.len());
+        self.people.push(true);
+        let own = self.keys(u8::try_from(self.people.len() - 1).unwrap(), false);
+        let (main, twin) = (self.element(own.iter().cloned().chain([other]).collect(), what), self.element(own, what));
+        let in_main = send(&mut self.main, &self.settings, vec![main], self.now)?;
+        let in_twin = send(&mut self.twin, &self.settings, vec![twin], self.now)?;
+        self.standing.push(MergeNo(self.main.counters.merge));
+        let outcomes = (in_main[0].outcome, in_twin[0].outcome, in_main[0].merged.len());
+        if outcomes == (Outcome::Merged, Outcome::Created, 1) && in_main[0].warnings == in_twin[0].warnings {
+            return Ok(());
+        }
+        Err(format!("a new id beside {beside}: {:?} and in the twin {:?}", in_main[0], in_twin[0]))
     }
 
     fn revert(&mut self, n: u8) -> Result<(), String> {

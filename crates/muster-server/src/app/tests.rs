@@ -4,8 +4,8 @@ use super::{App, Options, Storage};
 use crate::clock::{SystemClock, SystemRandom};
 use axum::body::Body;
 use axum::extract::ConnectInfo;
-use axum::http::Request;
 use axum::http::request::Builder;
+use axum::http::{Request, StatusCode};
 use axum::response::Response;
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
@@ -15,6 +15,7 @@ use muster_core::facts::{Facts, Needs};
 use muster_core::id::{ProfileNo, WorkspaceId};
 use muster_core::identifier::{Key, Kind};
 use muster_core::record::{Counters, Profile, Standing, Tally, Write};
+use muster_core::settings::Identity;
 use muster_core::time::Moment;
 use muster_core::value::Value;
 use muster_store::engine::{Workspace, apply};
@@ -90,7 +91,6 @@ impl Decision for Broken {
             let profile = Profile {
                 no,
                 created: now.at,
-                first_seen: now.at,
                 keys: Vec::new(),
                 attributes: [("email".into(), held)].into(),
                 platforms: BTreeMap::new(),
@@ -102,6 +102,7 @@ impl Decision for Broken {
                 no,
                 created: now.at,
                 root: ProfileNo(no.0 + 97),
+                first_seen: now.at,
                 last_seen: now.at,
                 events: 0,
                 devices: 0,
@@ -122,7 +123,7 @@ async fn an_activation_that_fails_again_and_again_says_why_where_its_progress_is
     let (app, id) = app();
     let on = br#"{"enabled": true, "identifiers": [{"kind": "customer_id"}, {"kind": "email"}]}"#;
     let target = identity_from(on).unwrap();
-    let activating = Some(Activating::begin(target.clone(), vec!["email".into()], 1).joining(1));
+    let activating = Some(Activating::begin((Identity::off(), target.clone()), vec!["email".into()], 1).joining(1));
     let mut settings = WorkspaceSettings::new("Shop");
     (settings.identity, settings.activating) = (target, activating);
     app.create_workspace(&id, &settings, "key").unwrap().made().unwrap();
@@ -135,7 +136,16 @@ async fn an_activation_that_fails_again_and_again_says_why_where_its_progress_is
     let body = axum::body::to_bytes(send(&app, get, "").await.into_body(), 1 << 16).await.unwrap();
     running.abort();
     let shown: serde_json::Value = serde_json::from_slice(&body).unwrap();
-    let want =
-        "the last batch failed inside the server; it is tried again every few seconds, and the server's log says more";
+    let want = "the last batch failed inside the server; it is tried again every few seconds, and the server's log says \
+                more. It can be given up (POST identity/cancel)";
     assert_eq!((&shown["state"], shown["error"].as_str()), (&"activating".into(), Some(want)));
+    // Opposite: in `cancel` leave the settings as they are, or give up one that has not failed.
+    let cancel = || Request::post("/api/v1/workspaces/SHOP/identity/cancel");
+    let given_up = send(&app, cancel().header("Authorization", format!("Bearer {TOKEN}")), "").await;
+    let status = given_up.status();
+    let body = axum::body::to_bytes(given_up.into_body(), 1 << 16).await.unwrap();
+    let shown: serde_json::Value = serde_json::from_slice(&body).unwrap();
+    assert_eq!((status, &shown["state"], &shown["enabled"]), (StatusCode::OK, &"active".into(), &false.into()));
+    let again = send(&app, cancel().header("Authorization", format!("Bearer {TOKEN}")), "").await;
+    assert_eq!(again.status(), StatusCode::CONFLICT);
 }

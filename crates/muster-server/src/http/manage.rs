@@ -2,6 +2,7 @@
 //! file a resource below.
 
 pub(crate) mod audit;
+pub(crate) mod by_hand;
 pub(crate) mod figures;
 pub(crate) mod identity;
 pub(crate) mod keys;

@@ -46,6 +46,7 @@ fn standing(no: u64) -> Put {
         no: ProfileNo(no),
         created: NOW,
         root: ProfileNo(no),
+        first_seen: NOW,
         last_seen: NOW,
         events: 0,
         devices: 0,
@@ -59,7 +60,6 @@ fn profile(no: u64) -> Put {
     Put::Profile(Profile {
         no: ProfileNo(no),
         created: NOW,
-        first_seen: NOW,
         keys: Vec::new(),
         attributes: BTreeMap::new().into(),
         platforms: BTreeMap::new(),

@@ -64,6 +64,28 @@ fn a_deleted_user_stays_updatable_for_the_buffer_then_goes_with_all_members_and_
     assert_eq!(workspace.results(&json!([customer("c2", "b@example.test")]))[0]["outcome"], "created");
 }
 
+// Fails when `Sweep::sweep` drops no event ids, or those of others that were taken again with them.
+#[test]
+fn the_event_ids_of_a_deleted_user_are_forgotten_and_those_of_others_are_not() {
+    let world = World::start();
+    let workspace = resolving(&world);
+    let bought = |id: &str, event: &str| json!({"type": "event", "customer_id": id, "actions": [{"action": "bought", "event_id": event}]});
+    let outcomes = |elements: Json| -> Vec<Json> {
+        workspace.results(&elements).iter().map(|result| result["outcome"].clone()).collect()
+    };
+    workspace.results(&json!([customer("c1", "a@example.test"), customer("c2", "b@example.test")]));
+    assert_eq!(outcomes(json!([bought("c1", "e1"), bought("c1", "e2"), bought("c2", "e3")])), ["updated"; 3]);
+    assert_eq!(delete(&workspace, "customer_id", "c1").0, 200);
+    // In the buffer the user is there, and so are its event ids.
+    assert_eq!(outcomes(json!([bought("c1", "e1")])), ["duplicate"]);
+    world.clock.step(24 * HOUR);
+    assert_eq!(swept(&workspace), 1);
+    assert_eq!(
+        outcomes(json!([bought("c2", "e1"), bought("c2", "e2"), bought("c2", "e3")])),
+        ["updated", "updated", "duplicate"]
+    );
+}
+
 // Fails when `Sweep::sweep` leaves what is noted of former identifiers: `verify` finds it told by nobody.
 #[test]
 fn what_a_deleted_user_held_once_goes_with_it() {

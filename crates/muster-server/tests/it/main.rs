@@ -4,6 +4,7 @@
 
 mod abuse;
 mod amplification;
+mod arrivals;
 mod audit;
 mod clients;
 mod console;

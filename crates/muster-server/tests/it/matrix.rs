@@ -49,7 +49,7 @@ fn expected(method: &str, template: &str) -> Option<Needs> {
         ("GET", _) if below.is_some() => Token(READ),
         ("POST", "/identity/preview" | "/users/find" | "/users/lookup" | "/requests/find") if below.is_some() => Token(READ),
         ("POST", "/keys/rotate" | "/keys/revoke" | "/quarantine/replay" | "/quarantine/{entry_id}/replay"
-            | "/merges/{merge_id}/revert" | "/reviews/{review_id}") if below.is_some() => Token(OPERATE),
+            | "/merges" | "/merges/{merge_id}/revert" | "/reviews/{review_id}" | "/identity/cancel") if below.is_some() => Token(OPERATE),
         ("PUT", "/identity") | ("DELETE", "/quarantine/{entry_id}" | "/separations/{separation_id}") if below.is_some() => Token(OPERATE),
         ("GET", "/" | "/components") | ("POST", "/sign-out") => Session(ANY),
         _ => return console(method, template),
@@ -73,7 +73,7 @@ fn console(method: &str, template: &str) -> Option<Needs> {
             | "/identity/progress" | "/settings" | "/settings/workspace") | ("POST", "/users") if below.is_some() => Session(READ),
         ("POST", "/quarantine" | "/quarantine/{entry_id}/replay" | "/quarantine/{entry_id}/check"
             | "/quarantine/{entry_id}/drop" | "/merges/{merge_id}/revert" | "/separations/{separation_id}/lift"
-            | "/reviews/{review_id}" | "/identity" | "/keys/rotate" | "/keys/revoke" | "/settings/workspace"
+            | "/reviews/{review_id}" | "/identity" | "/identity/cancel" | "/users/{user_id}/merge" | "/keys/rotate" | "/keys/revoke" | "/settings/workspace"
             | "/settings/suspend") if below.is_some() => Session(OPERATE),
         ("POST", "/settings/delete") if below.is_some() => Session(ADMIN),
         _ => return None,
@@ -204,7 +204,7 @@ fn form(template: &str, path: &str, workspace: &str) -> String {
         _ => workspace,
     };
     format!(
-        "confirm={confirm}&fingerprint=x&entry=x&decision=dismiss&do=activate&name=New&scopes=read&element=%7B%7D&\
+        "confirm={confirm}&fingerprint=x&entry=x&decision=dismiss&do=activate&merged=000000000000000000000000&name=New&scopes=read&element=%7B%7D&\
          suspended=true&kind=customer_id&value=x"
     )
 }

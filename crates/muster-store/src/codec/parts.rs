@@ -349,16 +349,24 @@ pub(super) fn put_results(out: &mut Out, elements: &[ElementResult]) {
     }
 }
 
+/// No rule chose: a member was created for a new `customer_id`.
+const NEW_ID: u8 = 100;
+
 /// The number of what chose a survivor; 0 is rule 1.
 pub(super) fn choice_code(choice: Choice) -> u8 {
     match choice {
         Choice::Attribute => 0,
         Choice::Rule(rule) => survivor_code(rule),
+        Choice::NewId => NEW_ID,
     }
 }
 
 pub(super) fn choice(n: u8) -> Result<Choice, Damage> {
-    if n == 0 { Ok(Choice::Attribute) } else { survivor_rule(n).map(Choice::Rule) }
+    match n {
+        0 => Ok(Choice::Attribute),
+        NEW_ID => Ok(Choice::NewId),
+        n => survivor_rule(n).map(Choice::Rule),
+    }
 }
 
 fn put_opt_id(out: &mut Out, id: Option<ProfileId>) {

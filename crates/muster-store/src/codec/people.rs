@@ -49,7 +49,6 @@ impl Record for Profile {
         vec![
             Cell::unsigned(self.no.0),
             Cell::Int(self.created.0),
-            Cell::Int(self.first_seen.0),
             Cell::owned(if is_large { Vec::new() } else { jsonb::object(own_values(&self.attributes)) }),
             Cell::owned(parts::profile_record(self, !is_large)),
         ]
@@ -60,7 +59,6 @@ impl Record for Profile {
         let mut profile = Self {
             no: ProfileNo(row.unsigned()?),
             created: Timestamp(row.int()?),
-            first_seen: Timestamp(row.int()?),
             keys: Vec::new(),
             attributes: Attributes::default(),
             platforms: BTreeMap::new(),
@@ -81,6 +79,7 @@ impl Record for Standing {
             Cell::unsigned(self.no.0),
             Cell::Int(self.created.0),
             Cell::unsigned(self.root.0),
+            Cell::Int(self.first_seen.0),
             Cell::Int(self.last_seen.0),
             Cell::unsigned(self.events),
             Cell::Int(self.devices.into()),
@@ -100,6 +99,7 @@ impl Record for Standing {
             no: ProfileNo(row.unsigned()?),
             created: Timestamp(row.int()?),
             root: ProfileNo(row.unsigned()?),
+            first_seen: Timestamp(row.int()?),
             last_seen: Timestamp(row.int()?),
             events: row.unsigned()?,
             devices: row.small()?,

@@ -83,16 +83,37 @@ impl Record for Event {
     }
 }
 
+/// The event id in the record of an event.
+pub(crate) fn event_id(record: &[u8]) -> Result<Option<Box<str>>, Damage> {
+    let mut read = In::open(record)?;
+    (time(&mut read, 0)?, time(&mut read, 0)?);
+    read.i64()?;
+    read.opt_str()?;
+    Ok(read.opt_str()?.map(Into::into))
+}
+
 impl Record for EventId {
     const FAMILY: Family = Family::EventIds;
 
     fn cells(&self) -> Vec<Cell<'_>> {
-        vec![Cell::text(&self.id), Cell::Int(self.at.0), Cell::unsigned(self.seq)]
+        vec![
+            Cell::text(&self.id),
+            Cell::Int(self.at.0),
+            Cell::unsigned(self.seq),
+            Cell::unsigned(self.profile.0),
+            Cell::text(&self.name),
+        ]
     }
 
     fn from_cells(cells: &[Cell<'_>]) -> Result<Self, Damage> {
         let mut row = Row::of(Self::FAMILY, cells)?;
-        Ok(Self { id: row.text()?.into(), at: Timestamp(row.int()?), seq: row.unsigned()? })
+        Ok(Self {
+            id: row.text()?.into(),
+            at: Timestamp(row.int()?),
+            seq: row.unsigned()?,
+            profile: ProfileNo(row.unsigned()?),
+            name: row.text()?.into(),
+        })
     }
 }
 

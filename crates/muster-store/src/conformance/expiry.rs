@@ -56,7 +56,6 @@ fn profile(no: u64) -> Profile {
     Profile {
         no: ProfileNo(no),
         created: at,
-        first_seen: at,
         keys: Vec::new(),
         attributes: BTreeMap::new().into(),
         platforms: BTreeMap::new(),
@@ -69,7 +68,18 @@ fn standing(no: u64, events: u64, (tree, members): (u64, u32)) -> Standing {
     let at = Timestamp(1);
     let tree = Tally { first_seen: at, last_seen: at, events: tree, devices: 0, members };
     let no = ProfileNo(no);
-    Standing { no, created: at, root: ProfileNo(1), last_seen: at, events, devices: 0, tree, weight: 0, deletion: None }
+    Standing {
+        no,
+        created: at,
+        root: ProfileNo(1),
+        first_seen: at,
+        last_seen: at,
+        events,
+        devices: 0,
+        tree,
+        weight: 0,
+        deletion: None,
+    }
 }
 
 /// The same instant for every family.
@@ -116,7 +126,7 @@ fn answer(key: &str, at: i64) -> Put {
 }
 
 fn event_id(id: &str, at: i64) -> Put {
-    Put::EventId(EventId { id: id.into(), at: Timestamp(at), seq: 1 })
+    Put::EventId(EventId { id: id.into(), at: Timestamp(at), seq: 1, profile: ProfileNo(1), name: "seen".into() })
 }
 
 pub(super) fn what_is_past_its_time_goes_and_its_figures_with_it(make: Make<'_>) {

@@ -37,6 +37,7 @@ fn standing(no: ProfileNo, root: ProfileNo, members: u32) -> Standing {
         no,
         created: Timestamp(1),
         root,
+        first_seen: Timestamp(2),
         last_seen: Timestamp(2),
         events: 3,
         devices: 1,
@@ -150,7 +151,13 @@ fn tree() -> Vec<Put> {
         Put::Link(link()),
         Put::Device(device(NO[2], "phone", "push")),
         Put::Event(event(11, NO[2], 5, "seen")),
-        Put::EventId(EventId { id: "once".into(), at: Timestamp(4), seq: 11 }),
+        Put::EventId(EventId {
+            id: "once".into(),
+            at: Timestamp(4),
+            seq: 11,
+            profile: ProfileNo(1),
+            name: "seen".into(),
+        }),
         Put::Merge(merge(1)),
         Put::Separation(separation(1, NO[2], NO[3])),
         Put::Request(request(RequestNo(1), 1, 200)),
@@ -213,7 +220,13 @@ pub(super) fn rows_are_replaced_and_deleted_by_their_keys(make: Make<'_>) {
         Put::DropDevice(device_ref),
         Put::Merge(reverted.clone()),
         Put::Lift(SeparationNo(1)),
-        Put::EventId(EventId { id: "once".into(), at: Timestamp(40), seq: 41 }),
+        Put::EventId(EventId {
+            id: "once".into(),
+            at: Timestamp(40),
+            seq: 41,
+            profile: ProfileNo(1),
+            name: "seen".into(),
+        }),
     ];
     put(&*engine, &shop, rows).expect("it stores");
     let want: Vec<Put> = tree()
@@ -224,7 +237,13 @@ pub(super) fn rows_are_replaced_and_deleted_by_their_keys(make: Make<'_>) {
             Put::View(..) | Put::Link(_) | Put::Device(_) | Put::Separation(_) => None,
             Put::Standing(s) if s.no == NO[2] => Some(Put::Standing(standing(NO[2], NO[2], 1))),
             Put::Merge(_) => Some(Put::Merge(reverted.clone())),
-            Put::EventId(_) => Some(Put::EventId(EventId { id: "once".into(), at: Timestamp(40), seq: 41 })),
+            Put::EventId(_) => Some(Put::EventId(EventId {
+                id: "once".into(),
+                at: Timestamp(40),
+                seq: 41,
+                profile: ProfileNo(1),
+                name: "seen".into(),
+            })),
             row => Some(row),
         })
         .collect();
@@ -250,7 +269,7 @@ pub(super) fn facts_are_closed_under_what_a_decision_needs(make: Make<'_>) {
         "of a member its root's, too"
     );
     assert_eq!(got.views, HashMap::from([(NO[1], Some(view()))]));
-    let once = EventId { id: "once".into(), at: Timestamp(4), seq: 11 };
+    let once = EventId { id: "once".into(), at: Timestamp(4), seq: 11, profile: ProfileNo(1), name: "seen".into() };
     assert_eq!(got.event_ids, HashMap::from([("once".into(), Some(once)), ("never".into(), None)]));
     assert_eq!(got.idempotency, HashMap::from([((Route::Event, "k".into()), Some(idempotency()))]));
     let needs = Needs {

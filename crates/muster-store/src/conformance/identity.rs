@@ -27,7 +27,6 @@ fn profile(n: u64) -> Profile {
     Profile {
         no: no(n),
         created: Timestamp(1),
-        first_seen: Timestamp(1),
         keys: vec![],
         attributes: BTreeMap::new().into(),
         platforms: BTreeMap::new(),
@@ -44,6 +43,7 @@ fn standing(n: u64, root: u64) -> Standing {
         no: no(n),
         created: at,
         root: no(root),
+        first_seen: at,
         last_seen: at,
         events: 0,
         devices: 0,
@@ -79,8 +79,9 @@ fn people() -> Vec<Put> {
     rows
 }
 
-/// Fails if only the roots' own numbers are looked for, or if decided reviews are found.
-pub(super) fn open_reviews_are_found_by_any_member_of_either_side(make: Make<'_>) {
+/// Fails if only the roots' own numbers are looked for, if reviews that ended in a merge are found, or decided ones are not,
+/// or if of a value without a second profile a decided one hides an open one.
+pub(super) fn reviews_are_found_by_any_member_of_either_side_until_they_end_in_a_merge(make: Make<'_>) {
     let (engine, shop) = shop(make);
     let open = ReviewState::Open;
     let all = [
@@ -90,34 +91,39 @@ pub(super) fn open_reviews_are_found_by_any_member_of_either_side(make: Make<'_>
         review(4, 2, None, open),
         review(5, 3, None, ReviewState::Merged),
         review(6, 1, Some(2), open),
+        review(7, 3, Some(2), ReviewState::Merged),
+        review(8, 2, None, ReviewState::Dismissed),
+        review(9, 3, None, ReviewState::Dismissed),
+        review(10, 3, None, ReviewState::Dismissed),
     ];
     put(&*engine, &shop, people()).expect("it stores");
     put(&*engine, &shop, all.iter().cloned().map(Put::Review).collect()).expect("it stores");
     let needs = Needs {
         reviews_of: vec![no(1), no(3)],
         reviews_of_value: vec![key("a"), key("b")],
-        reviews: vec![ReviewNo(3), ReviewNo(9)],
-        reviews_to_drop: 3,
+        reviews: vec![ReviewNo(3), ReviewNo(77)],
+        reviews_to_drop: 7,
         ..Needs::default()
     };
     let got = facts(&*engine, &shop, needs).expect("it reads");
     let pair = |n, a, b| ReviewPair { no: ReviewNo(n), a: no(a), b: no(b) };
-    let between = vec![pair(1, 2, 3), pair(2, 3, 2)];
+    let between = vec![pair(1, 2, 3), pair(2, 3, 2), pair(3, 1, 3)];
     let of_first = between.iter().copied().chain([pair(6, 1, 2)]).collect();
     assert_eq!(got.reviews_of, HashMap::from([(no(1), Some(of_first)), (no(3), Some(between))]));
-    let alone = HashMap::from([(no(2), ReviewNo(4))]);
+    let alone = HashMap::from([(no(2), ReviewNo(4)), (no(3), ReviewNo(10))]);
     assert_eq!(got.reviews_of_value, HashMap::from([(key("a"), Some(alone)), (key("b"), Some(HashMap::new()))]));
-    let known = HashMap::from([(ReviewNo(3), Some(all[2].clone())), (ReviewNo(9), None)]);
+    let known = HashMap::from([(ReviewNo(3), Some(all[2].clone())), (ReviewNo(77), None)]);
     assert_eq!(got.reviews, known);
-    assert_eq!(got.reviews_to_drop, [(ReviewNo(3), false), (ReviewNo(5), false), (ReviewNo(1), true)]);
+    let decided = [3, 5, 7, 8, 9, 10].map(|n| (ReviewNo(n), false));
+    assert_eq!(got.reviews_to_drop, decided.into_iter().chain([(ReviewNo(1), true)]).collect::<Vec<_>>());
     let mut reader = engine.read(&shop).expect("it reads");
     let mut listed = |state, below| {
         let page = reader.reviews(ReviewQuery { state, below, limit: 2 }).expect("it reads");
         (page.items.iter().map(|review| review.no.0).collect::<Vec<_>>(), page.more)
     };
-    assert_eq!(listed(None, None), (vec![6, 5], true));
+    assert_eq!(listed(None, None), (vec![10, 9], true));
     assert_eq!(listed(Some(open), Some(ReviewNo(6))), (vec![4, 2], true));
-    assert_eq!(listed(Some(ReviewState::Merged), None), (vec![5], false));
+    assert_eq!(listed(Some(ReviewState::Merged), None), (vec![7, 5], false));
     assert_eq!(reader.review(ReviewNo(4)), Ok(Some(all[3].clone())));
 }
 

@@ -40,7 +40,6 @@ fn profile(attributes: BTreeMap<Box<str>, Write<Value>>) -> Profile {
     Profile {
         no: ProfileNo(1),
         created: Timestamp(1),
-        first_seen: Timestamp(1),
         keys: vec![key],
         attributes: attributes.into(),
         platforms: BTreeMap::new(),
@@ -56,6 +55,7 @@ fn standing(no: u64, root: u64, members: u32) -> Standing {
         no: ProfileNo(no),
         created: at,
         root: ProfileNo(root),
+        first_seen: at,
         last_seen: at,
         events: 0,
         devices: 0,
@@ -77,7 +77,13 @@ fn identifiers(over: usize) -> Vec<Put> {
     vec![
         Put::Binding(Key { kind: Kind::new("customer_id"), value: value.clone() }, ProfileNo(1)),
         Put::Device(device(ProfileNo(1), &value, &value)),
-        Put::EventId(EventId { id: text(EVENT_ID_BYTES_MAX + over), at: Timestamp(1), seq: 1 }),
+        Put::EventId(EventId {
+            id: text(EVENT_ID_BYTES_MAX + over),
+            at: Timestamp(1),
+            seq: 1,
+            profile: ProfileNo(1),
+            name: "seen".into(),
+        }),
         Put::Idempotency(Idempotency { route, key, body_hash: [1; 32], at: Timestamp(1), answer }),
     ]
 }

@@ -147,7 +147,6 @@ impl Dice {
         Profile {
             no: self.no(),
             created: self.time(),
-            first_seen: self.time(),
             keys: self.some(3, Self::key),
             attributes: self.some(9, attribute).into_iter().collect(),
             platforms: self.some(3, platform).into_iter().collect(),
@@ -161,6 +160,7 @@ impl Dice {
             no: self.no(),
             created: self.time(),
             root: self.no(),
+            first_seen: self.time(),
             last_seen: self.time(),
             events: self.number(),
             devices: self.small(),
@@ -254,7 +254,7 @@ impl Dice {
             _ => {
                 use SurvivorRule::{FirstSeen, LastSeen, MostEvents};
                 let rules = [LastSeen, FirstSeen, MostEvents].map(Choice::Rule);
-                let rule = self.of(&[Choice::Attribute, rules[0], rules[1], rules[2]]);
+                let rule = self.of(&[Choice::Attribute, Choice::NewId, rules[0], rules[1], rules[2]]);
                 Cause::Keys { keys: self.some(3, Self::key), rule }
             }
         };
@@ -376,7 +376,13 @@ impl Dice {
             9 => Put::Device(self.device()),
             10 => Put::DropDevice(self.device_ref()),
             11 => Put::Event(self.event()),
-            12 => Put::EventId(EventId { id: self.text(), at: self.time(), seq: self.number() }),
+            12 => Put::EventId(EventId {
+                id: self.text(),
+                at: self.time(),
+                seq: self.number(),
+                profile: self.no(),
+                name: self.text(),
+            }),
             13 => Put::Merge(self.merge()),
             14 => Put::Separation(self.separation()),
             15 => Put::Lift(SeparationNo(self.below(6))),

@@ -15,7 +15,7 @@ use muster_core::record::{
     Change, Counters, Device, DeviceRef, Event, EventId, Idempotency, Link, Merge, Outgoing, Profile, Quarantined,
     Request, Separation, Standing, Token, View,
 };
-use muster_core::review::Review;
+use muster_core::review::{Review, ReviewState};
 use muster_core::time::Timestamp;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -231,8 +231,9 @@ impl Source for &Data {
         Ok(named(&self.of.separations, no).filter_map(|it| self.separations.get(&it)).cloned().collect())
     }
 
-    fn events_of(&mut self, no: ProfileNo, limit: usize) -> Result<Vec<Seq>, EngineError> {
-        Ok(self.events.values().filter(|e| e.profile == no).map(|e| e.seq).take(limit).collect())
+    fn events_of(&mut self, no: ProfileNo, limit: usize) -> Result<Vec<(Seq, Option<Box<str>>)>, EngineError> {
+        let of = self.events.values().filter(|e| e.profile == no);
+        Ok(of.map(|e| (e.seq, e.action.event_id.clone())).take(limit).collect())
     }
 
     fn devices_of(&mut self, no: ProfileNo) -> Result<Vec<DeviceRef>, EngineError> {
@@ -263,14 +264,14 @@ impl Source for &Data {
         Ok(self.idempotency.get(&(route, key.into())).cloned())
     }
 
-    fn open_pairs(&mut self, no: ProfileNo) -> Result<Vec<ReviewPair>, EngineError> {
+    fn review_pairs(&mut self, no: ProfileNo) -> Result<Vec<ReviewPair>, EngineError> {
         let pair = |r: &Review| Some(ReviewPair { no: r.no, a: r.a.no, b: r.b?.no });
-        Ok(self.reviews_of(no).filter(|r| r.is_open()).filter_map(pair).collect())
+        Ok(self.reviews_of(no).filter(|r| r.state != ReviewState::Merged).filter_map(pair).collect())
     }
 
-    fn open_reviews_of(&mut self, key: &Key) -> Result<Vec<(ProfileNo, ReviewNo)>, EngineError> {
-        let alone = |r: &&Review| r.is_open() && r.b.is_none() && r.key == *key;
-        Ok(self.reviews.values().filter(alone).map(|r| (r.a.no, r.no)).collect())
+    fn reviews_of_value(&mut self, key: &Key) -> Result<Vec<(ProfileNo, ReviewNo, bool)>, EngineError> {
+        let alone = |r: &&Review| r.state != ReviewState::Merged && r.b.is_none() && r.key == *key;
+        Ok(self.reviews.values().filter(alone).map(|r| (r.a.no, r.no, r.is_open())).collect())
     }
 
     fn reviews_naming(&mut self, no: ProfileNo, limit: usize) -> Result<Vec<(ReviewNo, bool)>, EngineError> {

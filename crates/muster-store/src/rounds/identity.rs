@@ -3,6 +3,7 @@
 use super::{Source, fill_own, weigh};
 use crate::engine::EngineError;
 use muster_core::facts::{Facts, Needs};
+use muster_core::id::{ProfileNo, ReviewNo};
 use muster_core::limits::{HOLDERS_MAX, SCAN_BYTES_MAX};
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -47,9 +48,9 @@ fn reviews(source: &mut dyn Source, needs: &Needs, facts: &mut Facts) -> Result<
         if facts.reviews_of.contains_key(root) {
             continue;
         }
-        let mut pairs = source.open_pairs(*root)?;
+        let mut pairs = source.review_pairs(*root)?;
         for member in source.members(*root)? {
-            pairs.extend(source.open_pairs(member)?);
+            pairs.extend(source.review_pairs(member)?);
         }
         pairs.sort_unstable();
         pairs.dedup();
@@ -58,13 +59,16 @@ fn reviews(source: &mut dyn Source, needs: &Needs, facts: &mut Facts) -> Result<
     }
     for key in &needs.reviews_of_value {
         if !facts.reviews_of_value.contains_key(key) {
-            let mut first = HashMap::new();
-            let found = source.open_reviews_of(key)?;
-            weigh(source, facts, 4 * size_of_val(&found[..]) as u64)?;
-            for (profile, no) in found {
-                first.entry(profile).or_insert(no);
+            let mut found: HashMap<ProfileNo, (ReviewNo, bool)> = HashMap::new();
+            let reviews = source.reviews_of_value(key)?;
+            weigh(source, facts, 4 * size_of_val(&reviews[..]) as u64)?;
+            for (profile, no, is_open) in reviews {
+                if found.get(&profile).is_none_or(|(_, is_open)| !is_open) {
+                    found.insert(profile, (no, is_open));
+                }
             }
-            facts.reviews_of_value.insert(key.clone(), Some(first));
+            let found = found.into_iter().map(|(profile, (no, _))| (profile, no)).collect();
+            facts.reviews_of_value.insert(key.clone(), Some(found));
         }
     }
     for no in &needs.reviews {

@@ -9,9 +9,10 @@ use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
 /// What the file `format` says of a directory of this version.
-const FORMAT: &str = "muster 2\n";
-/// That of builds before the weight of profiles was kept and large ones were stored in chunks; none was released.
-const FORMAT_BEFORE: &str = "muster 1\n";
+const FORMAT: &str = "muster 3\n";
+/// Those of builds before the first release: before the weight of profiles was kept and large ones were stored in chunks,
+/// and before it was kept when each id was first seen and what an event id belongs to.
+const FORMATS_BEFORE: [&str; 2] = ["muster 1\n", "muster 2\n"];
 /// The folder of what is removed as soon as there is time, and of what was moved aside.
 const REMOVED: &str = "removed";
 /// How the name of a folder ends that was moved aside and stays; no id has a dot.
@@ -185,7 +186,7 @@ fn unfollowed(mut options: OpenOptions) -> OpenOptions {
 fn is_ours(root: &Path, format: &str) -> Result<(), OpenError> {
     match format {
         FORMAT => Ok(()),
-        FORMAT_BEFORE => Err(OpenError::Older(root.to_owned())),
+        older if FORMATS_BEFORE.contains(&older) => Err(OpenError::Older(root.to_owned())),
         other if other.starts_with("muster ") => Err(OpenError::Newer(root.to_owned(), other.trim_end().to_owned())),
         _ => Err(OpenError::Foreign(root.to_owned())),
     }

@@ -6,7 +6,7 @@ use super::chunks::{self, Sums};
 use super::table::{self, unsigned};
 use super::turns::{Large, Turns};
 use crate::codec::chunks::PartOf;
-use crate::codec::{Binding, Cell, Damage, Record, ViewRow, holder_cells};
+use crate::codec::{Binding, Cell, Damage, Record, ViewRow, event_id, holder_cells};
 use crate::engine::EngineError;
 use crate::family::Family;
 use crate::rounds::{Sized, Source};
@@ -159,9 +159,12 @@ impl Source for FactReader<'_, '_> {
         separations_of(self.conn, no)
     }
 
-    fn events_of(&mut self, no: ProfileNo, limit: usize) -> Result<Vec<Seq>, EngineError> {
-        let sql = "SELECT seq FROM events WHERE profile = ?1 LIMIT ?2";
-        table::numbers(self.conn, sql, &[Cell::unsigned(no.0), Cell::unsigned(limit as u64)])
+    fn events_of(&mut self, no: ProfileNo, limit: usize) -> Result<Vec<(Seq, Option<Box<str>>)>, EngineError> {
+        let sql = "SELECT seq, record FROM events WHERE profile = ?1 LIMIT ?2";
+        let read = |row: &Row<'_>| Ok((unsigned(row, 0)?, row.get::<_, Vec<u8>>(1)?));
+        let found = table::answers(self.conn, sql, &[Cell::unsigned(no.0), Cell::unsigned(limit as u64)], read)?;
+        let id = |(seq, record): (Seq, Vec<u8>)| Ok((seq, event_id(&record)?));
+        found.into_iter().map(id).collect()
     }
 
     fn devices_of(&mut self, no: ProfileNo) -> Result<Vec<DeviceRef>, EngineError> {
@@ -201,10 +204,10 @@ impl Source for FactReader<'_, '_> {
         idempotency(self.conn, route, key)
     }
 
-    fn open_pairs(&mut self, no: ProfileNo) -> Result<Vec<ReviewPair>, EngineError> {
+    fn review_pairs(&mut self, no: ProfileNo) -> Result<Vec<ReviewPair>, EngineError> {
         // Both from an index alone; the terms are those of the partial indexes, or SQLite would not use them.
-        const FIRST: &str = "SELECT no, a, b FROM reviews WHERE a = ?1 AND state = 1 AND b IS NOT NULL";
-        const SECOND: &str = "SELECT no, a, b FROM reviews WHERE b = ?1 AND state = 1 AND b IS NOT NULL";
+        const FIRST: &str = "SELECT no, a, b FROM reviews WHERE a = ?1 AND state <> 2 AND b IS NOT NULL";
+        const SECOND: &str = "SELECT no, a, b FROM reviews WHERE b = ?1 AND state <> 2 AND b IS NOT NULL";
         let read = |row: &Row<'_>| {
             let [a, b] = [1, 2].map(|column| unsigned(row, column).map(ProfileNo));
             Ok(ReviewPair { no: ReviewNo(unsigned(row, 0)?), a: a?, b: b? })
@@ -214,9 +217,9 @@ impl Source for FactReader<'_, '_> {
         Ok(pairs)
     }
 
-    fn open_reviews_of(&mut self, key: &Key) -> Result<Vec<(ProfileNo, ReviewNo)>, EngineError> {
-        let sql = "SELECT a, no FROM reviews WHERE kind = ?1 AND value = ?2 AND state = 1 AND b IS NULL ORDER BY no";
-        let read = |row: &Row<'_>| Ok((ProfileNo(unsigned(row, 0)?), ReviewNo(unsigned(row, 1)?)));
+    fn reviews_of_value(&mut self, key: &Key) -> Result<Vec<(ProfileNo, ReviewNo, bool)>, EngineError> {
+        let sql = "SELECT a, no, state = 1 FROM reviews WHERE kind = ?1 AND value = ?2 AND state <> 2 AND b IS NULL ORDER BY no";
+        let read = |row: &Row<'_>| Ok((ProfileNo(unsigned(row, 0)?), ReviewNo(unsigned(row, 1)?), row.get(2)?));
         table::answers(self.conn, sql, &[Cell::text(key.kind.name()), Cell::text(&key.value)], read)
     }
 

@@ -23,7 +23,6 @@ fn user(n: u64) -> [Put; 3] {
     let profile = Profile {
         no,
         created: at,
-        first_seen: at,
         keys: vec![key(n)],
         attributes: BTreeMap::new().into(),
         platforms: BTreeMap::new(),
@@ -31,8 +30,18 @@ fn user(n: u64) -> [Put; 3] {
         history: vec![],
     };
     let tree = Tally { first_seen: at, last_seen: at, events: 0, devices: 0, members: 1 };
-    let standing =
-        Standing { no, created: at, root: no, last_seen: at, events: 0, devices: 0, tree, weight: 0, deletion: None };
+    let standing = Standing {
+        no,
+        created: at,
+        root: no,
+        first_seen: at,
+        last_seen: at,
+        events: 0,
+        devices: 0,
+        tree,
+        weight: 0,
+        deletion: None,
+    };
     [Put::Binding(key(n), no), Put::Profile(profile), Put::Standing(standing)]
 }
 

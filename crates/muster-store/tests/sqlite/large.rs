@@ -28,12 +28,23 @@ fn rows() -> Vec<Put> {
     let attributes = (0..2_000).map(|n| (name(n), Write { seq: 1, value: Some(value(n)) }));
     let profile = |no, attributes| {
         let (platforms, keys, former, history) = (BTreeMap::new(), Vec::new(), Vec::new(), Vec::new());
-        Put::Profile(Profile { no, created: AT, first_seen: AT, keys, attributes, platforms, former, history })
+        Put::Profile(Profile { no, created: AT, keys, attributes, platforms, former, history })
     };
     let tree = Tally { first_seen: AT, last_seen: AT, events: 0, devices: 0, members: 2 };
     let standing = |no| {
         let (events, devices, weight, deletion) = (0, 0, 10 << 20, None);
-        Put::Standing(Standing { no, created: AT, root: ROOT, last_seen: AT, events, devices, tree, weight, deletion })
+        Put::Standing(Standing {
+            no,
+            created: AT,
+            root: ROOT,
+            first_seen: AT,
+            last_seen: AT,
+            events,
+            devices,
+            tree,
+            weight,
+            deletion,
+        })
     };
     let shown = (0..20_000).map(|n| (name(n), value(n))).collect();
     vec![

@@ -23,7 +23,6 @@ fn profile(no: u64, city: &str, email: &str) -> [Put; 2] {
     let profile = Profile {
         no,
         created: AT,
-        first_seen: AT,
         keys: Vec::new(),
         attributes: attributes.into(),
         platforms: BTreeMap::new(),
@@ -37,6 +36,7 @@ fn profile(no: u64, city: &str, email: &str) -> [Put; 2] {
             no,
             created: AT,
             root: no,
+            first_seen: AT,
             last_seen: AT,
             events: 0,
             devices: 0,
@@ -88,6 +88,7 @@ fn home() -> Home {
         no: ProfileNo(n),
         created: AT,
         root: ProfileNo(1),
+        first_seen: AT,
         last_seen: AT,
         events: 1,
         devices: 0,

@@ -3,7 +3,7 @@
 use super::super::resolve::resolve;
 use super::super::work::{Known, Missing, Work};
 use super::super::write::{self, Place};
-use super::{Context, End, Met, Notes, meet, set_aside};
+use super::{Context, End, Met, Notes, causing, meet, set_aside};
 use crate::change::Put;
 use crate::command::{Action, Event};
 use crate::id::ProfileNo;
@@ -11,14 +11,16 @@ use crate::outcome::{ActionOutcome, ActionResult, Outcome};
 use crate::planted;
 use crate::reason::{Fault, Reason};
 use crate::record::{self, ChangeKind, EventId};
+use crate::settings::Phase;
 use crate::time::Timestamp;
-use crate::warning::Code;
-use std::collections::HashSet;
+use crate::warning::{Code, Warnings};
+use std::collections::HashMap;
 use std::sync::Arc;
 
 /// Applies it.
 pub(super) fn apply(work: &mut Work<'_>, context: &Context<'_>, event: &Event, notes: &mut Notes) -> Known<End> {
-    let accepted = judge(work, context, event, &mut notes.actions)?;
+    let (accepted, repeated) = judge(work, context, event, &mut notes.actions)?;
+    warn_of_reuse(work, event, &repeated, &mut notes.warnings)?;
     if accepted.is_empty() {
         let errors: Vec<Fault> = notes.actions.iter().flat_map(|r| r.errors.iter().cloned()).collect();
         return Ok(if errors.is_empty() { End::Nothing(Outcome::Duplicate) } else { End::Rejected(errors) });
@@ -26,13 +28,14 @@ pub(super) fn apply(work: &mut Work<'_>, context: &Context<'_>, event: &Event, n
     let resolved = resolve(work, &event.keys, false, notes)?;
     let times = || accepted.iter().map(|action| time_of(action, work.receipt));
     let latest = times().max().unwrap_or(work.receipt).min(work.now);
+    let earliest = times().min().unwrap_or(work.receipt);
     let (outcome, Met { root, record, merged }) = if resolved.roots.is_empty() {
         if event.update_existing_only {
             let skipped = notes.actions.iter_mut().filter(|r| r.outcome == ActionOutcome::Accepted);
             skipped.for_each(|r| r.outcome = ActionOutcome::Skipped);
             return Ok(End::Nothing(Outcome::Skipped));
         }
-        let earliest = times().min().unwrap_or(work.receipt).min(work.receipt);
+        let earliest = earliest.min(work.receipt);
         let no = write::create(work, earliest, latest);
         let place = Place { record: no, root: no, seq: work.next_seq() };
         for (given, _) in &resolved.kept {
@@ -45,13 +48,15 @@ pub(super) fn apply(work: &mut Work<'_>, context: &Context<'_>, event: &Event, n
         for (given, _) in resolved.kept.iter().filter(|(_, bound)| bound.is_none()) {
             notes.warnings.add(Code::KeyNotBound, given.key.kind.name(), || given.pointer.to_string());
         }
-        let met = meet(work, context, &resolved, notes)?;
+        let met = meet(work, &resolved, &causing(context, &resolved, false), notes)?;
         (met.outcome(), met)
     };
     set_aside(work, context, &resolved, root);
     let record = if planted::EVENT_ON_ROOT.is_planted() { root } else { record };
     store(work, context, (root, record), (event, &accepted))?;
-    write::seen(work, Place { record, root, seq: 0 }, latest)?;
+    let place = Place { record, root, seq: 0 };
+    write::seen_first(work, place, earliest)?;
+    write::seen(work, place, latest)?;
     Ok(End::Applied { outcome, root, merged })
 }
 
@@ -59,15 +64,24 @@ fn time_of(action: &Action, receipt: Timestamp) -> Timestamp {
     action.time.unwrap_or(receipt)
 }
 
-/// Judges each action; the accepted ones in order.
+/// An action whose event id was seen before.
+struct Repeated<'e> {
+    action: &'e Action,
+    /// The name of the first one.
+    name: Box<str>,
+    /// The id that the first one is recorded under; None: it is of this element.
+    profile: Option<ProfileNo>,
+}
+
+/// Judges each action; the accepted ones and the duplicates, each in order.
 fn judge<'e>(
     work: &mut Work<'_>,
     context: &Context<'_>,
     event: &'e Event,
     results: &mut Vec<ActionResult>,
-) -> Known<Vec<&'e Arc<Action>>> {
-    let (mut accepted, mut ids): (Vec<&Arc<Action>>, HashSet<&str>) = (Vec::new(), HashSet::new());
-    let mut missing = false;
+) -> Known<(Vec<&'e Arc<Action>>, Vec<Repeated<'e>>)> {
+    let (mut accepted, mut ids): (Vec<&Arc<Action>>, HashMap<&str, &str>) = (Vec::new(), HashMap::new());
+    let (mut repeated, mut missing) = (Vec::new(), false);
     for action in &event.actions {
         let (outcome, errors) = match action {
             Err(faults) => (ActionOutcome::Rejected, faults.clone()),
@@ -76,10 +90,13 @@ fn judge<'e>(
                 vec![Fault::new(Reason::FutureDate, action.pointer.clone(), Some("current_time"))],
             ),
             Ok(action) => match known(work, context, action, &ids) {
-                Ok(true) => (ActionOutcome::Duplicate, Vec::new()),
-                Ok(false) => {
+                Ok(Some(first)) => {
+                    repeated.push(first);
+                    (ActionOutcome::Duplicate, Vec::new())
+                }
+                Ok(None) => {
                     accepted.push(action);
-                    ids.extend(action.event_id.as_deref());
+                    ids.extend(action.event_id.as_deref().map(|id| (id, &*action.name)));
                     (ActionOutcome::Accepted, Vec::new())
                 }
                 Err(Missing) => {
@@ -90,25 +107,62 @@ fn judge<'e>(
         };
         results.push(ActionResult { outcome, errors });
     }
-    if missing { Err(Missing) } else { Ok(accepted) }
+    if missing { Err(Missing) } else { Ok((accepted, repeated)) }
 }
 
-/// Whether the action's event id was seen: in the workspace within the retention, or earlier in this element.
-fn known(work: &mut Work<'_>, context: &Context<'_>, action: &Action, ids: &HashSet<&str>) -> Known<bool> {
-    let Some(id) = &action.event_id else { return Ok(false) };
-    if ids.contains(&**id) {
-        return Ok(true);
+/// What the action repeats: its event id was seen in the workspace within the retention, or earlier in this element.
+fn known<'e>(
+    work: &mut Work<'_>,
+    context: &Context<'_>,
+    action: &'e Action,
+    ids: &HashMap<&str, &str>,
+) -> Known<Option<Repeated<'e>>> {
+    let Some(id) = &action.event_id else { return Ok(None) };
+    if let Some(name) = ids.get(&**id) {
+        return Ok(Some(Repeated { action, name: (*name).into(), profile: None }));
     }
     let Some(seen) = work.event_ids.get(id) else {
         work.needs.event_ids.push(id.clone());
         return Err(Missing);
     };
     let retention = context.import.settings.event_id_retention_ms;
-    let seen = seen.is_some_and(|seen| retention == 0 || work.now.0 - seen.at.0 <= retention);
-    if seen && planted::DUPLICATE_COUNTED.is_planted() {
+    let now = work.now.0;
+    let seen = seen.filter(|seen| retention == 0 || now - seen.at.0 <= retention);
+    let seen = seen.map(|seen| Repeated { action, name: seen.name.clone(), profile: Some(seen.profile) });
+    if seen.is_some() && planted::DUPLICATE_COUNTED.is_planted() {
         work.counters.events += 1;
     }
     Ok(seen)
+}
+
+/// Warns of actions whose event id was seen with another name, or for another user than the element's identifiers find
+/// (behaviour.md 1.4.h): a program that counts its ids anew would lose events.
+fn warn_of_reuse(work: &mut Work<'_>, event: &Event, repeated: &[Repeated<'_>], warnings: &mut Warnings) -> Known<()> {
+    if repeated.is_empty() {
+        return Ok(());
+    }
+    let mut missing = work.lacks_standings(repeated.iter().filter_map(|first| first.profile));
+    let (mut roots, mut is_unsettled) = (Vec::new(), false);
+    for given in &event.keys {
+        let bound = work.binding(&given.key);
+        is_unsettled |= work.identity.activating(Phase::Joining, given.key.kind.name()).is_some() && bound == Ok(None);
+        match bound.and_then(|id| id.map(|id| work.root_of(id)).transpose()) {
+            Ok(root) => roots.extend(root),
+            Err(Missing) => missing = true,
+        }
+    }
+    if missing {
+        return Err(Missing);
+    }
+    for Repeated { action, name, profile } in repeated {
+        let is_mine = |no: &ProfileNo| roots.iter().any(|root| work.is_of(*no, *root));
+        // Whom a value of a kind that has just become active finds is not known before it is joined.
+        let is_other_user = !is_unsettled && profile.as_ref().is_some_and(|no| !is_mine(no));
+        if is_other_user || *name != action.name {
+            warnings.add(Code::EventIdReused, "event_id", || format!("{}/event_id", action.pointer));
+        }
+    }
+    Ok(())
 }
 
 /// Stores the accepted actions as events of the record.
@@ -121,7 +175,8 @@ fn store(
     for action in accepted {
         let seq = work.next_seq();
         if let Some(id) = &action.event_id {
-            work.event_ids.set(id.clone(), Some(EventId { id: id.clone(), at: work.now, seq }));
+            let (id, name) = (id.clone(), action.name.clone());
+            work.event_ids.set(id.clone(), Some(EventId { id, at: work.now, seq, profile: record, name }));
         }
         let time = time_of(action, work.receipt);
         work.appended.push(Put::Event(record::Event {

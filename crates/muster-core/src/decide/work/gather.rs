@@ -2,6 +2,7 @@
 //! an element gives up, or each fact would take a round of its own.
 
 use super::{Known, Missing, Work};
+use crate::attribute::CUSTOMER_ID;
 use crate::id::{ProfileNo, ReviewNo};
 use crate::identifier::{Key, Kind, key_of};
 use crate::limits::{EAGER_REVIEWS_MAX, EAGER_ROUND};
@@ -84,6 +85,35 @@ impl Work<'_> {
             self.kinds_held.insert(root, kinds);
         }
         self.kinds_held.get(&root).ok_or(Missing)
+    }
+
+    /// Whether a live profile has a `customer_id`.
+    pub(in crate::decide) fn has_customer_id(&mut self, root: ProfileNo) -> Known<bool> {
+        Ok(self.kinds_held(root)?.iter().any(|kind| kind.name() == CUSTOMER_ID))
+    }
+
+    /// A live profile holds a key of this kind since now.
+    pub(in crate::decide) fn add_kind(&mut self, root: ProfileNo, kind: &Kind) {
+        if self.kinds_held.get_mut(&root).is_some_and(|kinds| kinds.insert(kind.clone())) {
+            self.kinds_changed.push(root);
+        }
+    }
+
+    /// A live profile that was created holds no key.
+    pub(in crate::decide) fn begin_kinds(&mut self, root: ProfileNo) {
+        self.kinds_held.insert(root, BTreeSet::new());
+        self.kinds_changed.push(root);
+    }
+
+    /// A live profile is joined to another: what both hold is remembered, or a chain of joins would go through all members
+    /// at each.
+    pub(in crate::decide) fn join_kinds(&mut self, root: ProfileNo, part: ProfileNo) {
+        let joined = self.kinds_held.remove(&part);
+        self.kinds_changed.push(part);
+        let Some(joined) = joined else { return self.forget_kinds(root) };
+        for kind in &joined {
+            self.add_kind(root, kind);
+        }
     }
 
     /// Asks for everything that judging and joining these live profiles needs; true if something is missing.

@@ -222,6 +222,16 @@ struct Progress {
     now: Json,
 }
 
+/// `POST /w/{ws}/identity/cancel`: gives up an activation that failed.
+pub(crate) async fn cancel(visit: Arc<Visit>) -> Page {
+    match visit.act(identity::cancel, ("POST", &["identity", "cancel"]), &json!({})).await {
+        Ok(_) => Ok(redirect(&visit.within("identity"))),
+        // It went on, or ended, in the meantime: the page says so.
+        Err(problem) if problem.status == 409 => page(&visit, None, Json::Null, said(&problem)).await,
+        Err(problem) => Err(problem),
+    }
+}
+
 /// `GET /w/{ws}/identity/progress`: how far an activation is.
 pub(crate) async fn progress(visit: Arc<Visit>) -> Page {
     html(&Progress { now: visit.ask(identity::show, &["identity"], &[]).await? })

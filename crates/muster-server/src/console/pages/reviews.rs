@@ -135,6 +135,9 @@ pub(crate) async fn decide(visit: Arc<Visit>) -> Page {
         return Err(Problem::at("/decision", "choose merge, keep apart or dismiss; nothing was done"));
     };
     visit.act(reviews::decide, ("POST", &["reviews", visit.part(1)]), &json!({"decision": decision})).await?;
+    if decision == "reopen" {
+        return Ok(redirect(&visit.within(&format!("reviews/{}", visit.part(1)))));
+    }
     let left = visit.ask(reviews::list, &["reviews"], &[("state", "open"), ("limit", "1")]).await?;
     let next = left.list("items").first().map(|review| format!("reviews/{}", review.text("id")));
     Ok(redirect(&visit.within(&next.unwrap_or_else(|| "reviews".to_owned()))))

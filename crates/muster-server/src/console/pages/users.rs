@@ -8,7 +8,7 @@ use super::super::shell::{Shell, html};
 use super::super::visit::Visit;
 use super::members::{self, Members};
 use super::rows;
-use crate::http::manage::{lookup, users};
+use crate::http::manage::{by_hand, lookup, users};
 use crate::limits::{PAGE_MAX, USER_ROWS_MAX, WHY_LINES_MAX};
 use askama::Template;
 use muster_core::id::{ProfileId, RequestId};
@@ -171,6 +171,18 @@ struct User {
     event_name: String,
     next: String,
     members: Option<Members>,
+    /// Who would be merged into this user, from a dry run.
+    other: Option<Other>,
+    /// Why nobody can be.
+    merge_error: String,
+}
+
+/// A user whom somebody wants to merge into the one that is shown.
+struct Other {
+    id: String,
+    name: String,
+    events: u64,
+    identifiers: u64,
 }
 
 struct Identifier {
@@ -214,6 +226,59 @@ struct Event {
 
 /// `GET /w/{ws}/users/{id}?name=&cursor=&after=`.
 pub(crate) async fn show(visit: Arc<Visit>) -> Page {
+    page(&visit, None, String::new()).await
+}
+
+/// `POST /w/{ws}/users/{id}/merge` with `other`, an identifier or an id, which shows what merging would do; with `merged`, the
+/// id that was shown, which does it.
+pub(crate) async fn merge(visit: Arc<Visit>) -> Page {
+    let id = visit.part(1);
+    if let Some(merged) = visit.field("merged") {
+        let body = json!({"survivor": id, "merged": merged});
+        return match visit.act(by_hand::merge_users, ("POST", &["merges"]), &body).await {
+            Ok(made) => Ok(redirect(&visit.within(&format!("merges/{}", made.text("id"))))),
+            Err(problem) => merge_refused(&visit, problem).await,
+        };
+    }
+    let value = visit.field("other").unwrap_or_default().trim();
+    let found = match value {
+        "" => Vec::new(),
+        id if ProfileId::parse(id).is_some() => vec![id.to_owned()],
+        value => whose(&visit, value).await?,
+    };
+    let [other] = &found[..] else {
+        let error = match found.len() {
+            0 => "No user has this value. Give an identifier, or the id of a user.".to_owned(),
+            n => format!("This value resolves to {n} users, one per kind. Give the id of one."),
+        };
+        return page(&visit, None, error).await;
+    };
+    let body = json!({"survivor": id, "merged": other});
+    match visit.acts(by_hand::merge_users, ("POST", &["merges"]), &[("dry_run", "true")], &body).await {
+        Ok(dry) => {
+            let user = visit.ask(users::show, &["users", dry.text("merged")], &[]).await?;
+            let name = Some(known_as(&user)).filter(|name| !name.is_empty());
+            let other = Other {
+                id: dry.text("merged").to_owned(),
+                name: name.unwrap_or_else(|| parts::short(dry.text("merged"))),
+                events: user.count("event_count"),
+                identifiers: dry.list("identifiers").len() as u64,
+            };
+            page(&visit, Some(other), String::new()).await
+        }
+        Err(problem) => merge_refused(&visit, problem).await,
+    }
+}
+
+/// What is wrong with a merge stands beside its form; that the token may not, or that the server cannot, is a page.
+async fn merge_refused(visit: &Visit, problem: Problem) -> Page {
+    match problem.status {
+        400 | 404 | 409 => page(visit, None, super::frame::sentence(&problem.detail)).await,
+        _ => Err(problem),
+    }
+}
+
+async fn page(visit: &Visit, other: Option<Other>, merge_error: String) -> Page {
     let id = visit.part(1);
     let doc = visit.ask(users::show, &["users", id], &[]).await?;
     if doc.has("redirected_from") {
@@ -221,12 +286,12 @@ pub(crate) async fn show(visit: Arc<Visit>) -> Page {
     }
     let all = PAGE_MAX.to_string();
     let history = visit.ask(users::history, &["users", id, "history"], &[("limit", &all)]).await?;
-    let mut query = rows(&visit);
+    let mut query = rows(visit);
     let event_name = visit.parameter("name").unwrap_or_default().to_owned();
     query.extend(Some(("name", &*event_name)).filter(|(_, name)| !name.is_empty()));
     let events = visit.ask(users::events, &["users", id, "events"], &query).await?;
     let name = Some(known_as(&doc)).filter(|name| !name.is_empty()).unwrap_or_else(|| id.to_owned());
-    let shell = Shell::of(&visit, "User", "users").await?;
+    let shell = Shell::of(visit, "User", "users").await?;
     let (identifiers, untold) = identifiers(&shell, &doc, history.list("items"));
     let untold = (untold, doc.members("attributes").len().saturating_sub(USER_ROWS_MAX));
     let page = User {
@@ -235,7 +300,9 @@ pub(crate) async fn show(visit: Arc<Visit>) -> Page {
         untold,
         days: days(&shell, events.list("items")),
         next: events.text("next_cursor").to_owned(),
-        members: members::of(&visit, &shell, &doc, "").await?,
+        members: members::of(visit, &shell, &doc, "").await?,
+        other,
+        merge_error,
         event_name,
         name,
         shell,

@@ -32,6 +32,8 @@ pub(crate) enum Action {
     SettingsChanged,
     /// Identity settings were changed.
     IdentityChanged,
+    /// A failed activation was given up.
+    ActivationCancelled,
     /// The key was replaced.
     KeyRotated,
     /// A key was revoked.
@@ -40,6 +42,8 @@ pub(crate) enum Action {
     TokenMade,
     /// A token was revoked.
     TokenRevoked,
+    /// Two users were merged by hand.
+    UsersMerged,
     /// A merge was reverted.
     MergeReverted,
     /// A separation was lifted.
@@ -74,10 +78,12 @@ impl Action {
             Self::OrphanRemoved => "workspace.orphan_removed",
             Self::SettingsChanged => "settings.changed",
             Self::IdentityChanged => "identity.changed",
+            Self::ActivationCancelled => "identity.activation_cancelled",
             Self::KeyRotated => "key.rotated",
             Self::KeyRevoked => "key.revoked",
             Self::TokenMade => "token.made",
             Self::TokenRevoked => "token.revoked",
+            Self::UsersMerged => "users.merged",
             Self::MergeReverted => "merge.reverted",
             Self::SeparationLifted => "separation.lifted",
             Self::ReviewDecided => "review.decided",

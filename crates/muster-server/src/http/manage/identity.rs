@@ -10,6 +10,7 @@ use muster_core::attribute::CUSTOMER_ID;
 use muster_core::record::Counters;
 use muster_core::settings::Identity;
 use muster_store::engine::EngineError;
+use muster_wire::manage::body;
 use muster_wire::manage::problem::Problem;
 use muster_wire::manage::settings::{
     Activating, IdentityChange, WorkspaceSettings, compare, identity_from, identity_json,
@@ -32,8 +33,11 @@ async fn shown(call: &Call, entry: Arc<Entry>) -> Answer {
     if entry.document.activating.is_some()
         && let Some(error) = call.app.activations.error(entry.id())
     {
-        said["error"] =
-            json!(format!("{}; it is tried again every few seconds, and the server's log says more", why(&error)));
+        said["error"] = json!(format!(
+            "{}; it is tried again every few seconds, and the server's log says more. It can be given up \
+             (POST identity/cancel)",
+            why(&error)
+        ));
     }
     let mut response = tree(200, &said);
     tag(&mut response, entry.workspace.revision);
@@ -86,13 +90,40 @@ pub(crate) async fn change(call: Call) -> Answer {
         if kinds.is_empty() {
             document.identity = wanted;
         } else {
-            document.activating = Some(Activating::begin(wanted, kinds, workspace.revision + 1));
+            let before = document.identity.clone();
+            document.activating = Some(Activating::begin((before, wanted), kinds, workspace.revision + 1));
         }
         Ok(with(workspace, &document))
     });
     let (before, changed) = changed.await?;
     if let Some(detail) = differing(&wished(&document(&before)?), &wished(&changed.document)) {
         call.audit(Action::IdentityChanged, Some(entry.id()), entry.id().as_str(), detail).await;
+    }
+    shown(&call, changed).await
+}
+
+/// `POST .../identity/cancel`: gives up an activation whose last try failed; the settings before it are in force again, and
+/// merges that were made stay (behaviour.md 3.5.g).
+pub(crate) async fn cancel(call: Call) -> Answer {
+    let entry = call.entry()?;
+    body::only_known(&body::object(&call.body)?, "", &[])?;
+    let idle = || Problem::new(409, "no activation is in progress");
+    if entry.document.activating.is_none() {
+        return Err(idle().into());
+    }
+    if call.app.activations.error(entry.id()).is_none() {
+        return Err(Problem::new(409, "this activation has not failed: it ends by itself (GET identity)").into());
+    }
+    let changed = call.configure(entry.id(), move |workspace, _| {
+        let mut document = document(workspace)?;
+        let activating = document.activating.take().ok_or_else(idle)?;
+        document.identity = activating.before;
+        Ok(with(workspace, &document))
+    });
+    let (before, changed) = changed.await?;
+    call.app.activations.given_up(entry.id());
+    if let Some(detail) = differing(&wished(&document(&before)?), &wished(&changed.document)) {
+        call.audit(Action::ActivationCancelled, Some(entry.id()), entry.id().as_str(), detail).await;
     }
     shown(&call, changed).await
 }

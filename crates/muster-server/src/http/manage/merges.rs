@@ -145,9 +145,15 @@ fn together(reader: &mut dyn Reader, merge: &Merge) -> Result<Vec<MergeNo>, Engi
     if matches!(merge.cause, Cause::Activation) {
         return Ok(vec![merge.no]);
     }
+    // A member that was created for a new customer id is joined after the others, and no rule chose for it.
+    let same_cause = |a: &Cause, b: &Cause| match (a, b) {
+        (Cause::Keys { keys, .. }, Cause::Keys { keys: others, .. }) => keys == others,
+        (Cause::Api, _) => false,
+        _ => a == b,
+    };
     let is_with = |other: &Merge| {
-        (other.survivor, other.at, other.request, &other.cause)
-            == (merge.survivor, merge.at, merge.request, &merge.cause)
+        (other.survivor, other.at, other.request) == (merge.survivor, merge.at, merge.request)
+            && same_cause(&other.cause, &merge.cause)
     };
     let mut together = vec![merge.no];
     for step in [-1, 1] {

@@ -77,7 +77,7 @@ fn snapshot(reader: &mut dyn Reader, id: ProfileId, identity: &Identity) -> Resu
     Ok(live.and_then(|live| assemble(live.root, &live.members, live.view, identity)))
 }
 
-/// `POST .../reviews/{id}?dry_run=` `{"decision": "merge"|"keep_apart"|"dismiss"}`.
+/// `POST .../reviews/{id}?dry_run=` `{"decision": "merge"|"keep_apart"|"dismiss"|"reopen"}`.
 pub(crate) async fn decide(call: Call) -> Answer {
     let entry = call.entry()?;
     let members = body::object(&call.body)?;
@@ -86,7 +86,11 @@ pub(crate) async fn decide(call: Call) -> Answer {
         Some("merge") => Choose::Merge,
         Some("keep_apart") => Choose::KeepApart,
         Some("dismiss") => Choose::Dismiss,
-        _ => return Err(Problem::at("/decision", "must be \"merge\", \"keep_apart\" or \"dismiss\"").into()),
+        Some("reopen") => Choose::Reopen,
+        _ => {
+            let words = "must be \"merge\", \"keep_apart\", \"dismiss\" or \"reopen\"";
+            return Err(Problem::at("/decision", words).into());
+        }
     };
     let no = ReviewNo::parse(call.part(1)).ok_or_else(unknown)?;
     let dry = call.is_true("dry_run");
@@ -98,6 +102,7 @@ pub(crate) async fn decide(call: Call) -> Answer {
         ReviewOutcome::AlreadyClosed(state) => {
             return Err(Problem::new(409, format!("this review is closed: {}", state.name())).into());
         }
+        ReviewOutcome::AlreadyOpen => return Err(Problem::new(409, "this review is open").into()),
         ReviewOutcome::Refused(why) => return Err(Problem::new(409, refused(why)).into()),
     };
     let ids = (sides.first().map_or(found.a, |side| side.id), sides.get(1).map(|side| side.id));
@@ -122,6 +127,7 @@ fn refused(why: Refused) -> &'static str {
         Refused::TooLarge => "the profile would be larger than the workspace lets one be (limits.profile_bytes)",
         Refused::TooManyMembers => "the profile would have more than 1,000 members; keep them apart, or dismiss it",
         Refused::ProfileGone => "one of the profiles is gone; dismiss it",
+        Refused::AlreadyOne => "the profiles are one by now, so nothing is left to ask",
         Refused::KindNotActive => "the kind is not active any more, so the value cannot be given; dismiss it",
     }
 }

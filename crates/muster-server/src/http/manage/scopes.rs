@@ -7,7 +7,7 @@ use muster_wire::manage::problem::Problem;
 
 /// Calls by method, template below [`BASE`], and the scope that they need.
 #[rustfmt::skip]
-const NEEDED: [(&str, &str, Scope); 46] = [
+const NEEDED: [(&str, &str, Scope); 48] = [
     ("GET", "/workspaces", Scope::Read),
     ("POST", "/workspaces", Scope::Admin),
     ("GET", "/orphans", Scope::Admin),
@@ -23,6 +23,7 @@ const NEEDED: [(&str, &str, Scope); 46] = [
     ("PUT", "/workspaces/{workspace_id}/identity", Scope::Operate),
     // What an activation would merge: tried on a copy, nothing is written.
     ("POST", "/workspaces/{workspace_id}/identity/preview", Scope::Read),
+    ("POST", "/workspaces/{workspace_id}/identity/cancel", Scope::Operate),
     ("GET", "/workspaces/{workspace_id}/stats", Scope::Read),
     ("GET", "/workspaces/{workspace_id}/rates", Scope::Read),
     ("GET", "/workspaces/{workspace_id}/faults", Scope::Read),
@@ -45,6 +46,7 @@ const NEEDED: [(&str, &str, Scope); 46] = [
     ("POST", "/workspaces/{workspace_id}/quarantine/replay", Scope::Operate),
     ("GET", "/workspaces/{workspace_id}/jobs/{job_id}", Scope::Read),
     ("GET", "/workspaces/{workspace_id}/merges", Scope::Read),
+    ("POST", "/workspaces/{workspace_id}/merges", Scope::Operate),
     ("GET", "/workspaces/{workspace_id}/merges/{merge_id}", Scope::Read),
     ("GET", "/workspaces/{workspace_id}/merges/{merge_id}/before", Scope::Read),
     ("POST", "/workspaces/{workspace_id}/merges/{merge_id}/revert", Scope::Operate),

@@ -76,3 +76,53 @@ fn an_identifier_leads_to_the_merges_of_whoever_has_it() {
     let reverted = text(&browser.get(&format!("{path}?state=reverted")));
     assert!(reverted.contains("No merge is like this."));
 }
+
+// Fails when the form of a user merges at once, or when what it showed is not what it does.
+#[test]
+fn two_users_are_merged_from_the_page_of_one_after_a_look_at_what_it_would_do() {
+    let world = World::start();
+    let workspace = world.workspace(&serde_json::json!(null));
+    let customer = |id: &str| serde_json::json!({"type": "customer", "customer_id": id, "attributes": {}});
+    workspace.results(&serde_json::json!([customer("asha"), customer("ash")]));
+    let [asha, ash] =
+        ["asha", "ash"].map(|id| workspace.find("customer_id", id).unwrap()["id"].as_str().unwrap().to_owned());
+    let browser = Browser::signed_in(&world, ADMIN_TOKEN);
+    let path = format!("/w/{}/users/{asha}", workspace.id);
+    let form = text(&browser.get(&path));
+    assert!(between(&form, "id=\"merge\"", "</form>").contains("name=\"other\""));
+    let shown = text(&browser.post(&format!("{path}/merge"), &[("other", "ash")]));
+    let panel = between(&shown, "id=\"merge\"", "</form>");
+    assert!(
+        panel.contains("<bdi>ash</bdi> is merged into <bdi>asha</bdi>, with 0 events and 1 identifier."),
+        "{panel}"
+    );
+    assert!(panel.contains(&format!("name=\"merged\" value=\"{ash}\"")), "{panel}");
+    assert_eq!(workspace.stats()["merges"], 0);
+    let merged = browser.post(&format!("{path}/merge"), &[("merged", &ash)]);
+    let place = format!("/w/{}/merges/m1", workspace.id);
+    assert_eq!((merged.status, merged.header("location")), (303, Some(place.as_str())));
+    assert_eq!(workspace.find("customer_id", "ash").unwrap()["id"], asha.as_str());
+    let again = text(&browser.post(&format!("{path}/merge"), &[("other", "ash")]));
+    assert!(between(&again, "id=\"merge\"", "</form>").contains("Both ids are of one user already."), "{again}");
+    let nobody = text(&browser.post(&format!("{path}/merge"), &[("other", "nobody")]));
+    assert!(between(&nobody, "id=\"merge\"", "</form>").contains("No user has this value."), "{nobody}");
+}
+
+// Fails when a decided review has no button, or when reopening goes on to another one.
+#[test]
+fn a_review_that_was_dismissed_is_reopened_on_its_page() {
+    let world = World::start();
+    let workspace = world.workspace(&serde_json::json!(null));
+    let kinds = serde_json::json!([{"kind": "customer_id", "pinned": true}, {"kind": "email"}]);
+    workspace.admin("PUT", "/identity", &serde_json::json!({"enabled": true, "identifiers": kinds}));
+    let customer = |id: &str| serde_json::json!({"type": "customer", "customer_id": id, "attributes": {"email": "e"}});
+    workspace.results(&serde_json::json!([customer("a"), customer("b")]));
+    let browser = Browser::signed_in(&world, ADMIN_TOKEN);
+    let path = format!("/w/{}/reviews/r1", workspace.id);
+    assert!(!text(&browser.get(&path)).contains("value=\"reopen\""), "it is open");
+    assert_eq!(browser.post(&path, &[("decision", "dismiss")]).status, 303);
+    assert!(text(&browser.get(&path)).contains("value=\"reopen\""));
+    let reopened = browser.post(&path, &[("decision", "reopen")]);
+    assert_eq!((reopened.status, reopened.header("location")), (303, Some(path.as_str())));
+    assert_eq!(workspace.stats()["reviews"], 1);
+}

@@ -29,6 +29,7 @@ pub(super) fn fields(
         "quarantine" => vec![text("action", "drop"), ("entry", of("entry_id"))],
         "replay" | "check" => vec![("element", element.to_string())],
         "revert" => vec![("confirm", of("merge_id"))],
+        "merge" => vec![("merged", of("user_id"))],
         "{review_id}" => vec![text("decision", "dismiss")],
         "identity" => vec![("confirm", workspace.id.clone()), text("do", "activate"), text("kind-0", "customer_id")],
         "users" | "merges" => vec![text("q", "planted-a")],
@@ -91,7 +92,7 @@ fn every_form_is_refused_to_a_token_that_may_only_read_and_nothing_is_written() 
             }
         }
     }
-    assert_eq!(refused, 2 * 16);
+    assert_eq!(refused, 2 * 18);
     assert_eq!(seen(&world, &calls), before);
 }
 
@@ -134,7 +135,7 @@ fn a_token_of_another_workspace_sees_nothing_of_this_one_and_changes_nothing() {
         let place = answer.header("location").unwrap_or_default();
         assert!(!place.contains(&workspace.id), "{method} {template} leads to {place}");
     }
-    assert_eq!(of_it, 42);
+    assert_eq!(of_it, 44);
     assert_eq!(seen(&world, &calls), before);
     for path in ["/w/OTHER/users", "/w/OTHER/live", "/w/OTHER/overview"] {
         assert_eq!(browser().get(path).status, 200);

@@ -22,7 +22,7 @@ impl Dice {
             profile: dice.maybe(Self::id),
             verdict: verdict(dice),
         };
-        let rules = [Choice::Attribute, Choice::Rule(SurvivorRule::LastSeen), Choice::Rule(SurvivorRule::MostEvents)];
+        let rules = [Choice::NewId, Choice::Rule(SurvivorRule::LastSeen), Choice::Rule(SurvivorRule::MostEvents)];
         Because { keys: self.some(3, weighed), rule: self.maybe(|dice| dice.of(&rules)) }
     }
 

@@ -13,7 +13,6 @@ CREATE TABLE bindings (
 CREATE TABLE profiles (
     no INTEGER PRIMARY KEY,
     created INTEGER NOT NULL,
-    first_seen INTEGER NOT NULL,
     attributes BLOB NOT NULL,
     record BLOB NOT NULL,
     sum INTEGER NOT NULL
@@ -23,6 +22,7 @@ CREATE TABLE standings (
     no INTEGER PRIMARY KEY,
     created INTEGER NOT NULL,
     root INTEGER NOT NULL,
+    first_seen INTEGER NOT NULL,
     last_seen INTEGER NOT NULL,
     events INTEGER NOT NULL,
     devices INTEGER NOT NULL,
@@ -105,6 +105,8 @@ CREATE TABLE event_ids (
     id TEXT NOT NULL,
     at INTEGER NOT NULL,
     seq INTEGER NOT NULL,
+    profile INTEGER NOT NULL,
+    name TEXT NOT NULL,
     sum INTEGER NOT NULL,
     PRIMARY KEY (id)
 ) STRICT, WITHOUT ROWID;
@@ -278,9 +280,9 @@ CREATE INDEX devices_idfv ON devices (idfv) WHERE idfv IS NOT NULL;
 CREATE INDEX separations_a ON separations (a);
 CREATE INDEX separations_b ON separations (b);
 -- The open review of a pair, or of a profile and a value; lists by state; and which go first when there are too many.
-CREATE INDEX reviews_between ON reviews (a, b) WHERE state = 1 AND b IS NOT NULL;
-CREATE INDEX reviews_second ON reviews (b, a) WHERE state = 1 AND b IS NOT NULL;
-CREATE INDEX reviews_of_value ON reviews (kind, value, a) WHERE state = 1 AND b IS NULL;
+CREATE INDEX reviews_between ON reviews (a, b) WHERE state <> 2 AND b IS NOT NULL;
+CREATE INDEX reviews_second ON reviews (b, a) WHERE state <> 2 AND b IS NOT NULL;
+CREATE INDEX reviews_of_value ON reviews (kind, value, a, state) WHERE state <> 2 AND b IS NULL;
 CREATE INDEX reviews_a ON reviews (a);
 CREATE INDEX reviews_b ON reviews (b);
 CREATE INDEX reviews_state ON reviews (state, no);

@@ -48,7 +48,8 @@ impl Attributes<'_, '_> {
             if is_empty_array(value) {
                 return self.unset(name, at);
             }
-            let named = Named { name, at: *at, written: kind.kind.name() != CUSTOMER_ID };
+            let is_id = kind.kind.name() == CUSTOMER_ID;
+            let named = Named { name, at: *at, written: !is_id, changes_id: is_id && name != CUSTOMER_ID };
             return self.keys.take(kind, value, &named, self.found);
         }
         match name {

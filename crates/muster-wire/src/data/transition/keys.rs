@@ -7,7 +7,7 @@ use crate::notices::Notices;
 use crate::path::Path;
 use muster_core::attribute::{CUSTOMER_ID, canonical};
 use muster_core::command::GivenKey;
-use muster_core::identifier::{Unusable, key};
+use muster_core::identifier::{Key, Unusable, key};
 use muster_core::limits::IDENTIFIER_BYTES_MAX;
 use muster_core::reason::{Fault, Reason};
 use muster_core::settings::{Identity, KindSettings};
@@ -26,11 +26,13 @@ pub(super) struct Keys<'c> {
     exception: Option<String>,
     /// One of them has a fault of its own.
     faulty: bool,
+    /// The member `customer_id` of the element gave one.
+    has_outer_id: bool,
 }
 
 impl<'c> Keys<'c> {
     pub(super) fn new(identity: &'c Identity) -> Self {
-        Self { identity, given: Vec::new(), blank: None, exception: None, faulty: false }
+        Self { identity, given: Vec::new(), blank: None, exception: None, faulty: false, has_outer_id: false }
     }
 
     /// The active kind of an attribute's name.
@@ -41,7 +43,9 @@ impl<'c> Keys<'c> {
     /// Takes the member `customer_id` of an element.
     pub(super) fn take_customer_id(&mut self, element: &Node, at: &Path, found: &mut Found) {
         if let (Some(value), Some(kind)) = (element.member(CUSTOMER_ID), self.active(CUSTOMER_ID)) {
-            self.take(kind, value, &Named { name: CUSTOMER_ID, at: at.name(CUSTOMER_ID), written: false }, found);
+            let at = at.name(CUSTOMER_ID);
+            self.take(kind, value, &Named { name: CUSTOMER_ID, at, written: false, changes_id: false }, found);
+            self.has_outer_id = !self.given.is_empty();
         }
     }
 
@@ -59,7 +63,10 @@ impl<'c> Keys<'c> {
         for member in members {
             let at = at.name(&member.name);
             match self.active(&member.name) {
-                Some(kind) => self.take(kind, &member.value, &Named { name: &member.name, at, written: false }, found),
+                Some(kind) => {
+                    let named = Named { name: &member.name, at, written: false, changes_id: false };
+                    self.take(kind, &member.value, &named, found);
+                }
                 None => found.notices.add(Code::UnknownIdentifier, &member.name, &at),
             }
         }
@@ -89,9 +96,15 @@ impl<'c> Keys<'c> {
         };
         match self.given.iter().find(|given| given.key.kind == key.kind) {
             Some(given) if given.key == key => {}
+            Some(_) if named.changes_id && self.has_outer_id => self.give(key, named, true),
             Some(_) => self.fault(fault(Reason::ConflictingIdentifier), found),
-            None => self.given.push(GivenKey { key, pointer: named.at.pointer().into(), written: named.written }),
+            None => self.give(key, named, false),
         }
+    }
+
+    fn give(&mut self, key: Key, named: &Named, is_new_id: bool) {
+        let pointer = named.at.pointer().into();
+        self.given.push(GivenKey { key, pointer, written: named.written || is_new_id, is_new_id });
     }
 
     fn fault(&mut self, fault: Fault, found: &mut Found) {
@@ -126,6 +139,8 @@ pub(super) struct Named<'n> {
     pub(super) at: Path<'n>,
     /// See [`GivenKey::written`].
     pub(super) written: bool,
+    /// It is a `uid` among the attributes of a customer, which changes an outer `customer_id` (behaviour.md 3.2.i).
+    pub(super) changes_id: bool,
 }
 
 /// The text of an identifier field; None for null (a warning).

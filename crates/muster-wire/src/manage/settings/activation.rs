@@ -11,6 +11,8 @@ use serde_json::{Value as Json, json};
 pub struct Activating {
     /// How far it is.
     pub phase: Phase,
+    /// The settings before it; in force again if it is given up (behaviour.md 3.5.g).
+    pub before: Identity,
     /// The settings that it leads to; in force when it joins.
     pub target: Identity,
     /// The kinds that become active, by canonical name.
@@ -20,9 +22,9 @@ pub struct Activating {
 }
 
 impl Activating {
-    /// The first phase, begun by this revision.
-    pub fn begin(target: Identity, kinds: Vec<Box<str>>, revision: u64) -> Self {
-        Self { phase: Phase::Indexing, target, kinds, since: revision }
+    /// The first phase, begun by this revision, from the settings before to those that it leads to.
+    pub fn begin((before, target): (Identity, Identity), kinds: Vec<Box<str>>, revision: u64) -> Self {
+        Self { phase: Phase::Indexing, before, target, kinds, since: revision }
     }
 
     /// The second phase, begun by this revision.
@@ -43,7 +45,13 @@ impl Activating {
             Phase::Indexing => "indexing",
             Phase::Joining => "joining",
         };
-        json!({"phase": phase, "target": identity_json(&self.target), "kinds": self.kinds, "since": self.since})
+        json!({
+            "phase": phase,
+            "before": identity_json(&self.before),
+            "target": identity_json(&self.target),
+            "kinds": self.kinds,
+            "since": self.since,
+        })
     }
 
     pub(super) fn from_json(json: &Json) -> Result<Self, Problem> {
@@ -57,6 +65,7 @@ impl Activating {
         let kinds: Option<Vec<Box<str>>> = kinds.iter().map(|kind| kind.as_str().map(Into::into)).collect();
         Ok(Self {
             phase,
+            before: from_json(&json["before"])?,
             target: from_json(&json["target"])?,
             kinds: kinds.ok_or_else(wrong)?,
             since: json["since"].as_u64().ok_or_else(wrong)?,

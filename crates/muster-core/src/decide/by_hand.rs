@@ -1,0 +1,113 @@
+//! Merging two users because somebody says so (behaviour.md 4.ca): over pins and `max_profiles`, never over a separation, a
+//! deletion or the caps of a live profile. What it makes is a merge like any other, and is reverted like one.
+
+use super::guard::between;
+use super::join::{Causing, Origin, join_chosen};
+use super::work::{Known, Missing, Work};
+use crate::change::Put;
+use crate::decision::{Decision, Step};
+use crate::facts::{Facts, Needs};
+use crate::id::{ProfileId, ProfileNo};
+use crate::limits::MEMBERS_MAX;
+use crate::record::Merge;
+use crate::settings::Settings;
+use crate::time::Moment;
+use std::sync::Arc;
+
+/// Merges one live profile into another one.
+pub struct MergeUsers {
+    /// Any member of the profile that survives.
+    pub survivor: ProfileId,
+    /// Any member of the profile that is merged into it.
+    pub merged: ProfileId,
+    /// The settings in force.
+    pub settings: Arc<Settings>,
+}
+
+/// What a merge by hand comes to.
+#[derive(Clone, Debug, PartialEq)]
+pub enum MergeUsersOutcome {
+    /// They are one: the record of the merge.
+    Merged(Box<Merge>),
+    /// Nobody has this id.
+    Unknown(ProfileId),
+    /// Both ids are of one live profile.
+    SameProfile,
+    /// They must stay apart until their separation is lifted.
+    Separated,
+    /// The deletion of one of them is in progress.
+    UnderDeletion,
+    /// The profile would have more than [`MEMBERS_MAX`] members.
+    TooManyMembers,
+    /// The profile would weigh more than the workspace allows.
+    TooLarge,
+}
+
+impl Decision for MergeUsers {
+    type Output = MergeUsersOutcome;
+
+    fn needs(&self) -> Needs {
+        Needs { standings: vec![self.survivor.no, self.merged.no], ..Needs::default() }
+    }
+
+    fn revision(&self) -> Option<u64> {
+        Some(self.settings.revision)
+    }
+
+    fn decide(&self, facts: &Facts, now: Moment) -> Step<MergeUsersOutcome> {
+        let mut work = Work::new(facts, &self.settings.identity, now.at);
+        work.profile_bytes_max = self.settings.profile_bytes;
+        work.mark();
+        match self.merge(&mut work) {
+            Ok(outcome @ MergeUsersOutcome::Merged(_)) => Step::Done(work.into_changes(), outcome),
+            Ok(outcome) => Step::Leave(outcome),
+            Err(Missing) => Step::NeedMore(work.needs),
+        }
+    }
+}
+
+impl MergeUsers {
+    fn merge(&self, work: &mut Work<'_>) -> Known<MergeUsersOutcome> {
+        let mut roots = Vec::with_capacity(2);
+        for id in [self.survivor, self.merged] {
+            match root_of(work, id)? {
+                Some(root) => roots.push(root),
+                None => return Ok(MergeUsersOutcome::Unknown(id)),
+            }
+        }
+        let (survivor, merged) = (roots[0], roots[1]);
+        if survivor == merged {
+            return Ok(MergeUsersOutcome::SameProfile);
+        }
+        let (first, second) = (work.standing(survivor)?, work.standing(merged)?);
+        if first.deletion.or(second.deletion).is_some() {
+            return Ok(MergeUsersOutcome::UnderDeletion);
+        }
+        if first.tree.members + second.tree.members > MEMBERS_MAX {
+            return Ok(MergeUsersOutcome::TooManyMembers);
+        }
+        if first.weight + second.weight > work.profile_bytes_max {
+            return Ok(MergeUsersOutcome::TooLarge);
+        }
+        if work.lacks(&[survivor, merged]) {
+            return Err(Missing);
+        }
+        if between(work, &[survivor], merged)?.separated {
+            return Ok(MergeUsersOutcome::Separated);
+        }
+        join_chosen(work, survivor, merged, &Causing { request: None, origin: Origin::Api, writes_email: false })?;
+        let record = work.appended.iter().find_map(|row| match row {
+            Put::Merge(merge) => Some(merge.clone()),
+            _ => None,
+        });
+        Ok(MergeUsersOutcome::Merged(Box::new(record.ok_or(Missing)?)))
+    }
+}
+
+/// The live profile of an id; None if nobody has it.
+fn root_of(work: &mut Work<'_>, id: ProfileId) -> Known<Option<ProfileNo>> {
+    match work.standings.get(&id.no) {
+        None => Err(work.need_standing(id.no)),
+        Some(found) => Ok(found.filter(|found| found.id() == id).map(|found| found.root)),
+    }
+}
