@@ -5,6 +5,7 @@ mod arrays;
 mod chains;
 mod manage;
 mod merges;
+mod new_ids;
 mod profiles;
 mod refused;
 mod reviews;
@@ -20,6 +21,7 @@ pub(super) fn all() -> Vec<Case> {
     cases.extend(arrays::cases());
     cases.extend(unsets::cases());
     cases.extend(merges::cases());
+    cases.extend(new_ids::cases());
     cases.extend(chains::cases());
     cases.extend(reviews::cases());
     cases.extend(activation::cases());
