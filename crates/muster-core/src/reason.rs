@@ -49,6 +49,8 @@ pub enum Reason {
     /// The request as a whole; `detail` says type and message of its answer, with a line break between them. Only in the
     /// log: a request with this fault has no elements.
     Envelope = 20,
+    /// A string with an escape of half a surrogate pair, which is no character (behaviour.md 1.2.l).
+    UnpairedSurrogate = 21,
 
     // Value faults: they need the values or the stored data. That element or action is rejected, the rest applied.
     /// No key is left after exceptions.
@@ -83,7 +85,7 @@ pub enum Reason {
 
 impl Reason {
     /// Every reason, for tables and tests that must not forget one.
-    pub const ALL: [Self; 34] = [
+    pub const ALL: [Self; 35] = [
         Self::ElementNotObject,
         Self::DoubledMember,
         Self::UnknownElementType,
@@ -104,6 +106,7 @@ impl Reason {
         Self::AddAndRemove,
         Self::DeviceFieldType,
         Self::Envelope,
+        Self::UnpairedSurrogate,
         Self::NoUsableIdentifier,
         Self::ConflictingIdentifier,
         Self::KeyTooLong,

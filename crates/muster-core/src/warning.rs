@@ -44,7 +44,7 @@ pub enum Code {
     NotAnArray = 18,
     /// An unknown platform was stored as `unknown`, or dropped from a user's platforms.
     PlatformUnknown = 19,
-    /// A time that could not be read was replaced by the receipt.
+    /// A time that could not be read counts as missing (behaviour.md 2.ub).
     TimeUnreadable = 20,
     /// A time zone offset out of range was ignored.
     OffsetIgnored = 21,
@@ -64,13 +64,19 @@ pub enum Code {
     UnsetRuleIgnored = 28,
     /// The actions of the request were accepted, but the parity of names says that the hosted service may not.
     NameUnusual = 29,
+    /// A member that the documented API does not know was ignored (behaviour.md 1.3.n).
+    UnknownMember = 30,
+    /// A time in a form beyond the documented ones was read as languages print it (behaviour.md 2.ua).
+    TimeInterpreted = 31,
+    /// A zero time of some language counts as missing (behaviour.md 2.ub).
+    TimeZero = 32,
     /// An event id was seen before with another name, or for another user (behaviour.md 1.4.h).
     EventIdReused = 40,
 }
 
 impl Code {
     /// Every code, for tables and tests that must not forget one.
-    pub const ALL: [Self; 30] = [
+    pub const ALL: [Self; 33] = [
         Self::NullIgnored,
         Self::NumberDropped,
         Self::NumberRounded,
@@ -100,6 +106,9 @@ impl Code {
         Self::TypeIgnored,
         Self::UnsetRuleIgnored,
         Self::NameUnusual,
+        Self::UnknownMember,
+        Self::TimeInterpreted,
+        Self::TimeZero,
         Self::EventIdReused,
     ];
 
@@ -126,6 +135,9 @@ pub struct Warning {
     pub pointer: Box<str>,
     /// Occurrences in the element.
     pub count: u32,
+    /// The text of the first occurrence, where the log keeps it: of a time that could not be read (behaviour.md 2.ub);
+    /// of a long one the beginning. Never part of an answer of the Data API.
+    pub given: Option<Box<str>>,
 }
 
 /// The warnings of one element: one for each (code, name), in order of their first occurrence.
@@ -135,10 +147,24 @@ pub struct Warnings(pub Vec<Warning>);
 impl Warnings {
     /// Adds an occurrence.
     pub fn add(&mut self, code: Code, name: &str, pointer: impl FnOnce() -> String) {
+        self.add_given(code, name, pointer, || None);
+    }
+
+    /// Adds an occurrence; `given` is asked for the text of the first one.
+    pub fn add_given<'g>(
+        &mut self,
+        code: Code,
+        name: &str,
+        pointer: impl FnOnce() -> String,
+        given: impl FnOnce() -> Option<&'g str>,
+    ) {
         let name = excerpt_of(name);
         match self.0.iter_mut().find(|w| w.code == code && w.name == name) {
             Some(warning) => warning.count += 1,
-            None => self.0.push(Warning { code, name, pointer: excerpt(pointer().into()), count: 1 }),
+            None => {
+                let pointer = excerpt(pointer().into());
+                self.0.push(Warning { code, name, pointer, count: 1, given: given().map(excerpt_of) });
+            }
         }
     }
 }

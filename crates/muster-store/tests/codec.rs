@@ -136,7 +136,7 @@ fn event() -> Event {
 }
 
 fn request() -> Request {
-    let warning = Warning { code: Code::NullIgnored, name: "n".into(), pointer: "/n".into(), count: 2 };
+    let warning = Warning { code: Code::NullIgnored, name: "n".into(), pointer: "/n".into(), count: 2, given: None };
     let result = ElementResult {
         index: 0,
         kind: ElementKind::Event,

@@ -223,8 +223,8 @@ impl<W: Wire> ImportDecision<W> {
         }
     }
 
-    /// A rejected element, or the rejected actions of one, goes into quarantine; blocked ones do not (behaviour.md 1.2),
-    /// nor what a Track call carries, which was answered by itself.
+    /// A rejected element, or the rejected actions of one, goes into quarantine; blocked ones do not (behaviour.md 1.2).
+    /// Of a Track call, too: one that comes here was answered with 200 (behaviour.md 1.2.k).
     fn quarantine(&self, work: &mut Work<'_>, applied: &Applied, result: &ElementResult) {
         let blocked = |errors: &[Fault]| errors.iter().any(|e| e.reason == Reason::Blocked);
         let rejected = |(_, action): &(u32, &crate::outcome::ActionResult)| {
@@ -232,10 +232,7 @@ impl<W: Wire> ImportDecision<W> {
         };
         let actions: Vec<(u32, _)> = (0..).zip(&result.actions).filter(rejected).collect();
         let whole = result.outcome == Outcome::Rejected && result.actions.is_empty();
-        if self.import.route != crate::command::Route::Transition
-            || whole && blocked(&result.errors)
-            || !whole && actions.is_empty()
-        {
+        if whole && blocked(&result.errors) || !whole && actions.is_empty() {
             return;
         }
         let indexes: Vec<u32> = actions.iter().map(|(index, _)| *index).collect();

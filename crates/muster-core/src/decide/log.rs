@@ -16,7 +16,7 @@ fn fault_bytes(fault: &Fault) -> usize {
 }
 
 fn warning_bytes(warning: &Warning) -> usize {
-    OVERHEAD + warning.name.len() + warning.pointer.len()
+    OVERHEAD + warning.name.len() + warning.pointer.len() + warning.given.as_ref().map_or(0, |given| given.len())
 }
 
 fn element_bytes(element: &ElementResult) -> usize {

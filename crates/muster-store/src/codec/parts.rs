@@ -255,23 +255,31 @@ pub(super) fn rules(record: &[u8]) -> Result<Vec<(Box<str>, Combine)>, Damage> {
     Ok(rules)
 }
 
+/// In the byte of a warning's code: the text that was given follows. Few warnings have one.
+const HAS_GIVEN: u8 = 0x80;
+
 pub(super) fn put_warnings(out: &mut Out, warnings: &[Warning]) {
     out.len(warnings.len());
     for warning in warnings {
-        out.u8(warning.code.code());
+        out.u8(warning.code.code() | if warning.given.is_some() { HAS_GIVEN } else { 0 });
         out.str(&warning.name);
         out.str(&warning.pointer);
         out.u64(warning.count.into());
+        if let Some(given) = &warning.given {
+            out.str(given);
+        }
     }
 }
 
 pub(super) fn warnings(read: &mut In<'_>) -> Result<Vec<Warning>, Damage> {
     read.list(|read| {
+        let code = read.u8()?;
         Ok(Warning {
-            code: Code::from_code(read.u8()?).ok_or(Damage("a warning is unknown"))?,
+            code: Code::from_code(code & !HAS_GIVEN).ok_or(Damage("a warning is unknown"))?,
             name: read.str()?.into(),
             pointer: read.str()?.into(),
             count: read.small()?,
+            given: if code & HAS_GIVEN == 0 { None } else { Some(read.str()?.into()) },
         })
     })
 }

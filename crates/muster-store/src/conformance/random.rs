@@ -298,7 +298,13 @@ impl Dice {
     }
 
     fn warning(&mut self) -> Warning {
-        Warning { code: self.of(&Code::ALL), name: self.text(), pointer: self.text(), count: self.small() }
+        Warning {
+            code: self.of(&Code::ALL),
+            name: self.text(),
+            pointer: self.text(),
+            count: self.small(),
+            given: self.maybe(Self::text),
+        }
     }
 
     fn element_kind(&mut self) -> ElementKind {
