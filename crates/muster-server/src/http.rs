@@ -9,14 +9,15 @@ mod framing;
 mod health;
 mod import;
 pub(crate) mod manage;
+mod path;
 
 use crate::app::App;
 use crate::connection::Connection;
-use crate::pulse::Story;
+use crate::pulse::{Refusal, Story};
 use axum::Router;
 use axum::body::Body;
 use axum::extract::{ConnectInfo, Extension, Request, State};
-use axum::http::uri::{PathAndQuery, Uri};
+use axum::http::request::Parts;
 use axum::http::{HeaderValue, Method, StatusCode, Version, header};
 use axum::middleware::map_response;
 use axum::response::Response;
@@ -26,14 +27,17 @@ use futures_util::FutureExt as _;
 use manage::outgoing::Outgoing;
 use muster_core::command::Route;
 use muster_wire::data::api::Api;
-use muster_wire::data::failure::Failure;
+use muster_wire::data::failure::{Failure, HOST_REFUSED};
 use muster_wire::manage::problem::Problem;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 use tower::ServiceExt as _;
+
+/// Paths of probes: they tell nothing but that the server is there.
+const PROBES: [&str; 2] = ["/healthz", "/readyz"];
 
 /// One call: its method, its path, and who answers it.
 type Listed = (&'static str, &'static str, MethodRouter<Arc<App>>);
@@ -101,6 +105,7 @@ fn routes() -> Vec<Listed> {
         ("GET", "/api/v1/workspaces/{workspace_id}/reviews", get(reviews::list)),
         ("GET", "/api/v1/workspaces/{workspace_id}/reviews/{review_id}", get(reviews::show)),
         ("POST", "/api/v1/workspaces/{workspace_id}/reviews/{review_id}", post(whole(reviews::decide))),
+        ("GET", "/api/v1/requests/refused", get(requests::refused)),
         ("GET", "/api/v1/orphans", get(orphans::list)),
         ("POST", "/api/v1/orphans/{workspace_id}/adopt", post(whole(orphans::adopt))),
         ("DELETE", "/api/v1/orphans/{workspace_id}", delete(whole(orphans::remove))),
@@ -142,7 +147,7 @@ pub fn router(app: Arc<App>) -> Router {
 
 /// The service of a listener for the management API and the console.
 pub fn manage_router(app: Arc<App>) -> Router {
-    of_calls(app, |path, of_console| of_console || is_management(path) || ["/healthz", "/readyz"].contains(&path))
+    of_calls(app, |path, of_console| of_console || is_management(path) || PROBES.contains(&path))
 }
 
 /// The service of those calls that are wanted, by their path and whether they are the console's.
@@ -183,8 +188,8 @@ async fn with_template(path: &'static str, mut response: Response) -> Response {
 async fn front(State(Front { app, calls }): State<Front>, request: Request) -> Response {
     let began = app.clock.now().micros;
     let (mut head, body) = request.into_parts();
-    if let Some(path) = without_extra_slashes(head.uri.path()) {
-        head.uri = with_path(&head.uri, &path);
+    if let Some(path) = path::canonical(head.uri.path()) {
+        head.uri = path::with(&head.uri, &path);
     }
     let rest = body::Rest::of(&head);
     let (method, version) = (head.method.clone(), head.version);
@@ -196,7 +201,13 @@ async fn front(State(Front { app, calls }): State<Front>, request: Request) -> R
     let mut response = if !is_plain {
         drop(body);
         not_plain()
-    } else if is_host_allowed(&app, &head) {
+    } else if !is_host_allowed(&app, &head) {
+        drop(body);
+        host_refused(&app, (head.uri.path(), manage::address(&app, &head)))
+    } else if let Some(call) = path::not_built(head.uri.path()) {
+        drop(body);
+        stranger_refused(&app, Failure::NotBuilt(call), manage::address(&app, &head))
+    } else {
         let path = head.uri.path().to_owned();
         let request = Request::from_parts(head, Body::new(body));
         // A handler that panics is a bug, and costs this one request alone (behaviour.md 1.11).
@@ -204,9 +215,6 @@ async fn front(State(Front { app, calls }): State<Front>, request: Request) -> R
             Ok(answered) => answered.unwrap_or_else(|never| match never {}),
             Err(_panic) => failed(&app, &path),
         }
-    } else {
-        drop(body);
-        host_refused(&app, head.uri.path())
     };
     response = outgoing.pass(response).await;
     // A connection whose rest is not read to its end cannot be used again, and the client must know.
@@ -236,37 +244,29 @@ fn note(app: &App, response: &Response, method: &str, micros: u64) {
     let status = response.status().as_u16();
     let route = response.extensions().get::<Template>().map_or("unmatched", |template| template.0);
     app.telemetry.answered(route, status, Duration::from_micros(micros));
-    if !tracing::enabled!(tracing::Level::INFO) {
+    // What asks every few seconds would drown the rest.
+    let is_routine = PROBES.contains(&route) || route == "/metrics";
+    let is_told =
+        if is_routine { tracing::enabled!(tracing::Level::DEBUG) } else { tracing::enabled!(tracing::Level::INFO) };
+    if !is_told {
         return;
     }
     let noted = response.extensions().get::<Noted>().cloned().unwrap_or_default();
     let workspace = noted.workspace.map(tracing::field::display);
     let request_id = noted.request_id.map(tracing::field::display);
+    if is_routine {
+        return tracing::debug!(method, route, status, duration_us = micros, "request");
+    }
     tracing::info!(method, route, status, duration_us = micros, workspace, request_id, "request");
 }
 
-/// The path with one slash where several are, and none at its end; None if it is so already (behaviour.md 1.8).
-fn without_extra_slashes(path: &str) -> Option<String> {
-    let ends_in_slash = path.len() > 1 && path.ends_with('/');
-    if !ends_in_slash && !path.contains("//") {
-        return None;
-    }
-    let parts: Vec<&str> = path.split('/').filter(|part| !part.is_empty()).collect();
-    Some(format!("/{}", parts.join("/")))
-}
-
-fn with_path(uri: &Uri, path: &str) -> Uri {
-    let path_and_query = uri.query().map_or_else(|| path.to_owned(), |query| format!("{path}?{query}"));
-    let mut parts = uri.clone().into_parts();
-    // What remains of a valid path after slashes were taken out is a valid path.
-    parts.path_and_query = PathAndQuery::try_from(path_and_query).ok().or(parts.path_and_query);
-    Uri::from_parts(parts).unwrap_or_else(|_| uri.clone())
-}
-
 /// Of a `--dev` server: a name in `Host` that is not local comes from a page that was made to find this port
-/// (DNS rebinding), and is not answered.
-fn is_host_allowed(app: &App, head: &axum::http::request::Parts) -> bool {
+/// (DNS rebinding), and is not answered. Probes call by the address of a pod, and learn nothing (behaviour.md 1.10.h).
+fn is_host_allowed(app: &App, head: &Parts) -> bool {
     let Some(allowed) = &app.hosts else { return true };
+    if PROBES.contains(&head.uri.path()) {
+        return true;
+    }
     let line = head.headers.get(header::HOST).and_then(|host| host.to_str().ok());
     let Some(host) = line.or_else(|| head.uri.authority().map(axum::http::uri::Authority::as_str)) else {
         return false;
@@ -291,14 +291,26 @@ fn known_method(method: &Method) -> &'static str {
     known.into_iter().find(|known| method.as_str() == *known).unwrap_or("other")
 }
 
-fn host_refused(app: &App, path: &str) -> Response {
+fn host_refused(app: &App, (path, from): (&str, Option<IpAddr>)) -> Response {
     if path.starts_with("/v1") {
-        return envelope::refusal(app, Api::Unknown, &Failure::AddressRefused, None);
+        return stranger_refused(app, Failure::HostRefused, from);
     }
-    manage::problem(&Problem::new(
-        403,
-        "this server answers only to local host names and those that --allow-host gives it",
-    ))
+    manage::problem(&Problem::new(403, HOST_REFUSED))
+}
+
+/// A refusal of the Data API before it is known whose call it is, kept where it can be looked up (behaviour.md 4.p).
+fn stranger_refused(app: &App, failure: Failure, from: Option<IpAddr>) -> Response {
+    let response = envelope::refusal(app, Api::Unknown, &failure, None);
+    app.watching.strangers().push(Refusal {
+        no: envelope::request_no(&response),
+        api: Api::Unknown,
+        failure,
+        route: None,
+        origin: from.map(|address| address.to_string().into()),
+        received_at: app.now(),
+        duration_us: None,
+    });
+    response
 }
 
 fn failed(app: &App, path: &str) -> Response {
@@ -309,21 +321,23 @@ fn failed(app: &App, path: &str) -> Response {
     envelope::refusal(app, Api::Unknown, &Failure::Internal, None)
 }
 
-async fn unknown_path(State(app): State<Arc<App>>, uri: Uri) -> Response {
-    if is_management(uri.path()) {
+async fn unknown_path(State(app): State<Arc<App>>, request: Request) -> Response {
+    let (head, _) = request.into_parts();
+    if is_management(head.uri.path()) {
         return manage::problem(&Problem::new(404, "no such path in the management API"));
     }
-    envelope::refusal(&app, Api::Unknown, &Failure::NotFound, None)
+    stranger_refused(&app, Failure::NotFound, manage::address(&app, &head))
 }
 
-async fn unknown_method(State(app): State<Arc<App>>, uri: Uri) -> Response {
-    if is_management(uri.path()) {
+async fn unknown_method(State(app): State<Arc<App>>, request: Request) -> Response {
+    let (head, _) = request.into_parts();
+    if is_management(head.uri.path()) {
         return manage::problem(&Problem::new(
             405,
             "the path does not take this method; the header Allow names those that it takes",
         ));
     }
-    envelope::refusal(&app, Api::Unknown, &Failure::MethodNotAllowed, None)
+    stranger_refused(&app, Failure::MethodNotAllowed, manage::address(&app, &head))
 }
 
 fn is_management(path: &str) -> bool {
@@ -339,15 +353,6 @@ mod tests {
     fn a_method_that_is_not_known_is_not_told() {
         assert_eq!(known_method(&Method::PATCH), "PATCH");
         assert_eq!(known_method(&Method::from_bytes(b"X-SECRET").unwrap()), "other");
-    }
-
-    #[test]
-    fn repeated_and_trailing_slashes_are_taken_out_and_the_query_stays() {
-        let uri: Uri = "//v1//transition///DEMO//?app_id=DEMO".parse().unwrap();
-        let path = without_extra_slashes(uri.path()).unwrap();
-        assert_eq!(with_path(&uri, &path).to_string(), "/v1/transition/DEMO?app_id=DEMO");
-        assert_eq!(without_extra_slashes("/v1/transition"), None);
-        assert_eq!(without_extra_slashes("/"), None);
     }
 
     #[test]

@@ -19,7 +19,7 @@ use muster_core::warning::Warnings;
 use muster_store::engine::{EngineError, apply_sized};
 use muster_wire::data::answer::{self, Preferences};
 use muster_wire::data::api::Api;
-use muster_wire::data::failure::Failure;
+use muster_wire::data::failure::{Failure, Lenient};
 use muster_wire::data::kept::kept_element;
 use muster_wire::data::transition::{ReadContext, Unreadable, read};
 use std::ops::Range;
@@ -58,8 +58,8 @@ pub(crate) struct Ingest {
 pub(crate) enum Refused {
     /// A fault of the request as a whole.
     Failure(Failure),
-    /// Faults of its elements: 400.
-    Faults(Vec<Fault>),
+    /// Faults of its elements: 400. With what a lenient request would have stored.
+    Faults(Vec<Fault>, Lenient),
     /// Over a budget for so many seconds.
     Wait(Class, u32),
     /// It costs more than the whole budget.
@@ -126,7 +126,7 @@ impl Ingest {
                 ImportOutcome::Applied(applied, recorded) => return Ok(Done::Applied(applied, recorded)),
                 ImportOutcome::Replayed(recorded) => return Ok(Done::Replayed(recorded)),
                 ImportOutcome::KeyConflict => return Err(Refused::Failure(Failure::IdempotencyConflict)),
-                ImportOutcome::Refused(faults) => return Err(Refused::Faults(faults)),
+                ImportOutcome::Refused(faults) => return Err(Refused::Faults(faults, Lenient::NOTHING)),
                 ImportOutcome::RateLimited(class, Refusal::Wait { seconds }) => {
                     return Err(Refused::Wait(class, seconds));
                 }
@@ -155,7 +155,7 @@ impl Ingest {
         };
         let parsed = read(&self.body, &context).map_err(|unreadable| match unreadable {
             Unreadable::Failure(failure) => Refused::Failure(failure),
-            Unreadable::Faults(faults) => Refused::Faults(faults),
+            Unreadable::Faults(faults, lenient) => Refused::Faults(faults, lenient),
         })?;
         let import = Import {
             route: self.route,

@@ -108,6 +108,11 @@ pub const BODY_DEADLINE: Duration = Duration::from_secs(20);
 /// Bytes of a body that are read and thrown away, after an answer that came before its end, to keep the connection: beyond
 /// it a new connection costs less.
 pub const KEPT_BODY_BYTES_MAX: u64 = 1 << 20;
+/// Workspaces whose figures `/metrics` shows, each with its id as a label: beyond it a scrape would grow with them.
+pub const WORKSPACES_MEASURED: usize = 100;
+/// Refusals that the log does not keep and that can be looked up by their request id, of each workspace and of callers
+/// without a valid key (behaviour.md 4.p): some 150 bytes each.
+pub const REFUSALS_KEPT: usize = 1_000;
 /// Bytes that are read and thrown away after a refusal (behaviour.md 1.6.c), so that a client that sends all before it
 /// reads can read why.
 pub const DRAIN_BYTES_MAX: u64 = 64 << 20;

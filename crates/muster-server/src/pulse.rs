@@ -6,12 +6,14 @@
 //! answer is made, with its status and duration. That costs a request one short lock that nobody else holds for long,
 //! and nothing for the stream while nobody watches.
 
+mod away;
 mod faults;
 mod keys;
 mod live;
 mod minutes;
 mod viewer;
 
+pub(crate) use away::{Refusal, Refusals};
 pub(crate) use faults::FaultShown;
 pub(crate) use keys::UseShown;
 pub(crate) use live::{LiveRequest, Look, Traits};
@@ -31,7 +33,7 @@ use muster_core::record::{Omitted, Request};
 use muster_core::time::Timestamp;
 use muster_store::engine::KeyRecord;
 use muster_wire::data::api::Api;
-use muster_wire::data::failure::fault_type;
+use muster_wire::data::failure::{Failure, fault_type};
 use muster_wire::manage::request;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
@@ -43,6 +45,8 @@ pub(crate) struct Pulse {
     minutes: Mutex<Minutes>,
     faults: Mutex<Faults>,
     keys: Mutex<KeyUses>,
+    /// The last refusals of its valid keys that the log does not keep.
+    refusals: Arc<Refusals>,
     /// Made with the first viewer: a workspace that nobody watches has no buffer.
     live: OnceLock<broadcast::Sender<Arc<LiveRequest>>>,
 }
@@ -58,8 +62,30 @@ pub(crate) enum Became {
     Replayed,
     /// A dry run.
     TriedOut,
-    /// Turned away; the log does not keep it. With the type of the refusal.
-    TurnedAway(&'static str),
+    /// Turned away; the log does not keep it.
+    TurnedAway(Turned),
+}
+
+/// A request that was turned away.
+#[derive(Clone, Debug)]
+pub(crate) struct Turned {
+    /// Its number.
+    pub(crate) no: RequestNo,
+    /// Whose spelling it is told in.
+    pub(crate) api: Api,
+    /// Why.
+    pub(crate) failure: Failure,
+    /// Where it can be looked up: among those of the workspace, whose key was valid, or among those of strangers.
+    pub(crate) by: TurnedBy,
+}
+
+/// Who was turned away.
+#[derive(Clone, Debug)]
+pub(crate) enum TurnedBy {
+    /// A caller with a valid key of the workspace whose story it is.
+    Key,
+    /// A caller without: the list of all of them, and the address that counts as theirs (behaviour.md 1.9.e).
+    Stranger(Arc<Refusals>, Arc<str>),
 }
 
 /// What a handler tells of a request.
@@ -95,10 +121,30 @@ impl Story {
             Became::Replayed | Became::TriedOut | Became::TurnedAway(_) => {}
         }
         held(&pulse.minutes).note(now, &answered);
+        if let Became::TurnedAway(turned) = &self.became {
+            self.keep(turned, duration_us);
+        }
         if let Some(live) = pulse.live.get().filter(|live| live.receiver_count() > 0) {
             // Nobody there any more is no failure.
             let _watched = live.send(Arc::new(self.live(status, duration_us)));
         }
+    }
+
+    /// Keeps a refusal where it can be looked up.
+    fn keep(&self, turned: &Turned, duration_us: u64) {
+        let (refusals, origin) = match &turned.by {
+            TurnedBy::Key => (&self.pulse.refusals, self.origin.clone()),
+            TurnedBy::Stranger(refusals, address) => (refusals, Some(Arc::clone(address))),
+        };
+        refusals.push(Refusal {
+            no: turned.no,
+            api: turned.api,
+            failure: turned.failure.clone(),
+            route: Some(self.route),
+            origin,
+            received_at: self.received_at,
+            duration_us: Some(duration_us),
+        });
     }
 
     /// The item of the live stream.
@@ -109,13 +155,14 @@ impl Story {
             item["duration_us"] = duration_us.into();
             LiveRequest::logged(item, request)
         };
-        let aside = |failure, aside| {
+        let aside = |no, failure, aside| {
             let away = request::Away {
+                no,
                 status,
-                route: self.route,
+                route: Some(self.route),
                 origin: self.origin.as_deref(),
                 received_at: self.received_at,
-                duration_us,
+                duration_us: Some(duration_us),
                 failure,
                 aside,
             };
@@ -136,9 +183,12 @@ impl Story {
                 omitted: Omitted::default(),
             }),
             Became::Refused(request) => logged(request),
-            Became::Replayed => aside(None, Some("replayed")),
-            Became::TriedOut => aside(None, Some("dry_run")),
-            Became::TurnedAway(failure) => aside(Some(*failure), None),
+            Became::Replayed => aside(None, None, Some("replayed")),
+            Became::TriedOut => aside(None, None, Some("dry_run")),
+            Became::TurnedAway(turned) => {
+                let no = matches!(turned.by, TurnedBy::Key).then_some(turned.no);
+                aside(no, Some(turned.failure.kind(turned.api)), None)
+            }
         }
     }
 }
@@ -219,6 +269,11 @@ impl Pulse {
         held(&self.faults).shown(now)
     }
 
+    /// The last refusals of its valid keys that the log does not keep.
+    pub(crate) fn refusals(&self) -> &Refusals {
+        &self.refusals
+    }
+
     /// A receiver of every request that is answered from now on. One that is slow loses the oldest, and learns how many.
     /// It is closed when the workspace is gone. [`Viewer`] keeps to what a viewer may do besides.
     pub(crate) fn subscribe(&self) -> broadcast::Receiver<Arc<LiveRequest>> {
@@ -233,6 +288,8 @@ pub(crate) struct Watching {
     pub(crate) since: Timestamp,
     /// The pulse of nobody: refusals of requests that name no workspace go here, so that they cost what others cost.
     nobody: Arc<Pulse>,
+    /// The last refusals of callers without a valid key.
+    strangers: Arc<Refusals>,
     /// Places for viewers.
     places: Arc<FairPlaces>,
     /// Becomes true when viewers must go.
@@ -243,12 +300,17 @@ impl Watching {
     /// Nobody watches yet.
     pub(crate) fn since(now: Timestamp) -> Self {
         let places = FairPlaces::new(LIVE_VIEWERS_MAX);
-        Self { since: now, nobody: Arc::default(), places, ended: watch::Sender::new(false) }
+        Self { since: now, nobody: Arc::default(), strangers: Arc::default(), places, ended: watch::Sender::new(false) }
     }
 
     /// The pulse of nobody.
     pub(crate) fn nobody(&self) -> Arc<Pulse> {
         Arc::clone(&self.nobody)
+    }
+
+    /// The last refusals of callers without a valid key.
+    pub(crate) fn strangers(&self) -> Arc<Refusals> {
+        Arc::clone(&self.strangers)
     }
 
     /// Every stream ends, and none begins any more: a server that stops does not wait for viewers.

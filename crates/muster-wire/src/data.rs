@@ -6,4 +6,6 @@ pub mod delete;
 pub mod failure;
 pub mod forwarded;
 pub mod kept;
+pub mod malformed;
+mod members;
 pub mod transition;

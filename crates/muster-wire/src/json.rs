@@ -1,8 +1,8 @@
 //! Reading JSON (RFC 8259) in one pass into a tree that borrows from the body and knows where each value stands.
 //!
-//! It is stricter and tells more than a general parser, which is why there is one of our own: nesting is bounded, lone
-//! surrogates are refused, numbers stay text (so that one that overflows does not spoil the body), every value has its
-//! bytes, and doubled member names and U+0000 are noted with their place instead of being lost (behaviour.md 1.2).
+//! It is stricter and tells more than a general parser, which is why there is one of our own: nesting is bounded, numbers
+//! stay text (so that one that overflows does not spoil the body), every value has its bytes, and doubled member names,
+//! U+0000 and unpaired surrogates are noted with their place instead of being lost or spoiling all (behaviour.md 1.2).
 
 mod parser;
 
@@ -25,6 +25,8 @@ pub struct Places {
     pub doubled: Vec<u32>,
     /// Where strings (names, too) with U+0000 stand; ascending.
     pub nuls: Vec<u32>,
+    /// Where strings (names, too) with an escape of half a surrogate pair stand; ascending. It is read as U+FFFD.
+    pub unpaired: Vec<u32>,
 }
 
 /// A value and its bytes in the body.
@@ -66,16 +68,25 @@ pub struct Member<'a> {
     pub value: Node<'a>,
 }
 
-/// The body is no JSON, no UTF-8, nested too deep, or has a lone surrogate.
+/// The body is no JSON, no UTF-8, or nested too deep.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Malformed;
+pub struct Malformed {
+    /// The byte from which on it cannot be read; the length of the body if it ends too early.
+    pub offset: usize,
+    /// A whole JSON document ends before it: what follows is too much.
+    pub is_after_value: bool,
+}
 
 /// Reads a body.
 ///
 /// # Errors
 /// [`Malformed`]; also for a byte order mark and for bodies of 4 GiB and more.
 pub fn parse(body: &[u8]) -> Result<Document<'_>, Malformed> {
-    parser::document(std::str::from_utf8(body).map_err(|_| Malformed)?, None)
+    parser::document(text(body)?, None)
+}
+
+fn text(body: &[u8]) -> Result<&str, Malformed> {
+    std::str::from_utf8(body).map_err(|error| Malformed { offset: error.valid_up_to(), is_after_value: false })
 }
 
 /// Reads a body and hands over the items of the array that is this member of the outermost object, each as soon as it
@@ -90,8 +101,7 @@ pub fn parse_items<'a>(
     member: &str,
     to: &mut dyn FnMut(&Node<'a>, &Places),
 ) -> Result<Document<'a>, Malformed> {
-    let text = std::str::from_utf8(body).map_err(|_| Malformed)?;
-    parser::document(text, Some(parser::Hand { member, to }))
+    parser::document(text(body)?, Some(parser::Hand { member, to }))
 }
 
 impl<'a> Node<'a> {
@@ -100,7 +110,7 @@ impl<'a> Node<'a> {
         self.start as usize..self.end as usize
     }
 
-    /// The first place of [`Places::doubled`] or [`Places::nuls`] that lies in it.
+    /// The first of these places ([`Places`]) that lies in it.
     pub fn first_of(&self, places: &[u32]) -> Option<u32> {
         let next = places.get(places.partition_point(|at| *at < self.start))?;
         (*next < self.end).then_some(*next)
@@ -110,6 +120,16 @@ impl<'a> Node<'a> {
     pub fn member(&self, name: &str) -> Option<&Node<'a>> {
         match &self.json {
             Json::Object(members) => members.iter().find(|m| m.name == name).map(|m| &m.value),
+            _ => None,
+        }
+    }
+
+    /// The members of an object. An empty array has none: languages without a type for objects, like PHP, write an empty
+    /// object so (behaviour.md 1.2.a). None for anything else.
+    pub fn members(&self) -> Option<&[Member<'a>]> {
+        match &self.json {
+            Json::Object(members) => Some(members),
+            Json::Array(items) if items.is_empty() => Some(&[]),
             _ => None,
         }
     }
@@ -210,10 +230,6 @@ mod tests {
             "\"\\u12\"",
             "\"\n\"",
             "\"\t\"",
-            "\"\\ud83d\"",
-            "\"\\ude00\"",
-            "\"\\ud83dx\"",
-            "\"\\ud83d\\u0041\"",
             "[1 2]",
             "{\"a\":1 \"b\":2}",
             "\u{a0}1",
@@ -225,6 +241,49 @@ mod tests {
         assert!(parse(deep(32).as_bytes()).is_ok());
         assert!(parse(deep(33).as_bytes()).is_err());
         assert!(parse("[".repeat(10_000).as_bytes()).is_err());
+    }
+
+    /// Fails when `goes_on` or `plain` leaves the place of what it did not take, or `document` does not say that a value
+    /// ended.
+    #[test]
+    fn a_body_is_malformed_from_the_byte_on_that_cannot_be_read() {
+        for (body, offset, is_after_value) in [
+            ("", 0, false),
+            ("[1,NaN]", 3, false),
+            ("[1 2]", 3, false),
+            ("{\"a\":1 \"b\":2}", 7, false),
+            ("[\"\u{e4}\",\"a\tb\"]", 8, false),
+            ("[\"ab\\x\"]", 4, false),
+            ("{\"a\":[1,2", 9, false),
+            ("\"abc", 4, false),
+            ("{} {}", 3, true),
+            ("[1]]", 3, true),
+            ("\u{feff}{}", 0, false),
+        ] {
+            assert_eq!(parse(body.as_bytes()).err(), Some(Malformed { offset, is_after_value }), "{body}");
+        }
+        assert_eq!(parse(b"[\"\xc3\x28\"]").err(), Some(Malformed { offset: 2, is_after_value: false }));
+    }
+
+    /// Fails when `escape` takes what follows half a pair with it.
+    #[test]
+    fn half_a_surrogate_pair_is_noted_and_read_as_the_replacement_character() {
+        let read = |body: &str| {
+            let document = parse(body.as_bytes()).expect("it is JSON");
+            let Json::Text(text) = document.root.json else { panic!("a text") };
+            (text.into_owned(), document.places.unpaired)
+        };
+        for (body, want) in [
+            ("\"\\ud83d\"", "\u{fffd}"),
+            ("\"\\ude00\"", "\u{fffd}"),
+            ("\"\\ud83dx\"", "\u{fffd}x"),
+            ("\"\\ud83d\\u0041\"", "\u{fffd}A"),
+            ("\"\\ud83d\\ud83d\\ude00\"", "\u{fffd}\u{1f600}"),
+            ("\"\\ude00\\ud83d\\n\"", "\u{fffd}\u{fffd}\n"),
+        ] {
+            assert_eq!(read(body), (want.to_owned(), vec![0]), "{body}");
+        }
+        assert!(parse(b"\"\\ud83d\\u12\"").is_err(), "that is no escape at all");
     }
 
     #[test]

@@ -16,10 +16,15 @@ pub(crate) struct Notices {
 impl Notices {
     /// Notes an occurrence; beyond as many names as an answer may tell, only those already noted are counted on.
     pub(crate) fn add(&mut self, code: Code, name: &str, at: &Path) {
+        self.add_given(code, name, at, None);
+    }
+
+    /// The same, with the text that the log keeps of the first occurrence.
+    pub(crate) fn add_given(&mut self, code: Code, name: &str, at: &Path, given: Option<&str>) {
         let (warnings, name) = (&mut self.warnings, &excerpt_of(name));
         let room = warnings.0.len() < WARNINGS_MAX;
         if room || warnings.0.iter().any(|w| w.code == code && w.name == *name) {
-            warnings.add(code, name, || at.pointer());
+            warnings.add_given(code, name, || at.pointer(), || given);
         }
     }
 }

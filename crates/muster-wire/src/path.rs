@@ -1,5 +1,7 @@
 //! Where reading stands in a body: a chain of steps on the stack that becomes a JSON Pointer only when one is told.
 
+use crate::json::{Json, Node};
+
 /// A place in a body.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Path<'p> {
@@ -70,6 +72,27 @@ impl<'p> Path<'p> {
                 }
             }
         }
+    }
+}
+
+/// The pointer of the value or of the member's name that stands at this place of the body ([`crate::json::Places`]), below
+/// a node at `at`; None if nothing begins there.
+pub(crate) fn pointer_of(node: &Node, place: u32, at: &Path) -> Option<String> {
+    if node.start == place {
+        return Some(at.pointer());
+    }
+    let holds = |node: &Node| node.span().contains(&(place as usize));
+    match &node.json {
+        Json::Object(members) => {
+            let member = members.iter().find(|member| member.at == place || holds(&member.value))?;
+            let at = at.name(&member.name);
+            if member.at == place { Some(at.pointer()) } else { pointer_of(&member.value, place, &at) }
+        }
+        Json::Array(items) => {
+            let (index, item) = items.iter().enumerate().find(|(_, item)| holds(item))?;
+            pointer_of(item, place, &at.index(index))
+        }
+        _ => None,
     }
 }
 

@@ -34,6 +34,7 @@ fn warning(name: &str) -> Warning {
         name: name.into(),
         pointer: format!("/elements/0/attributes/{name}").into(),
         count: 2,
+        given: None,
     }
 }
 
@@ -81,10 +82,42 @@ fn the_plain_success_has_exactly_three_members() {
     assert_eq!((recorded.status, &*recorded.body), (200, want.as_bytes()));
 }
 
+/// behaviour.md 1.3.l. Fails when `outcomes_header` counts warnings instead of elements, or those of applied ones alone.
 #[test]
-fn the_header_counts_elements_and_skipped_ones_as_applied() {
-    assert_eq!(outcomes_header(&sample()), "applied=4, rejected=1, duplicate=1");
-    assert_eq!(&*applied(Api::Transition, &sample(), false, false).outcomes, "applied=4, rejected=1, duplicate=1");
+fn the_header_counts_elements_skipped_ones_as_applied_and_those_with_a_warning() {
+    let mut applied_ = sample();
+    assert_eq!(outcomes_header(&applied_), "applied=4, rejected=1, duplicate=1, warnings=1");
+    let warned = |element: &ElementResult| {
+        let warnings = if element.index == 4 { vec![warning("a"), warning("b")] } else { element.warnings.clone() };
+        ElementResult { warnings, ..element.clone() }
+    };
+    applied_.elements = applied_.elements.iter().map(warned).collect();
+    let outcomes = applied(Api::Transition, &applied_, false, false).outcomes;
+    assert_eq!(&*outcomes, "applied=4, rejected=1, duplicate=1, warnings=2");
+}
+
+/// behaviour.md 1.3.n and 2.ub. Fails when an answer tells what was given, or any warning has a suggestion.
+#[test]
+fn a_warning_suggests_what_was_meant_and_an_answer_quotes_nothing() {
+    let mut applied_ = sample();
+    let told = |code, name: &str, given: Option<&str>| Warning { code, given: given.map(Into::into), ..warning(name) };
+    let warnings = vec![
+        told(Code::UnknownMember, "atributes", None),
+        told(Code::UnknownMember, "zzz", None),
+        told(Code::TimeUnreadable, "atributes", Some("half past nine")),
+    ];
+    applied_.elements =
+        [ElementResult { warnings, ..result(0, ElementKind::Customer, Outcome::Updated, Some(id(7))) }].into();
+    let pointer = |name: &str| format!("/elements/0/attributes/{name}");
+    assert_eq!(
+        body(&applied_, true, false)["results"][0]["warnings"],
+        json!([
+            {"code": "UnknownMember", "name": "atributes", "pointer": pointer("atributes"), "count": 2,
+                "suggestion": "attributes"},
+            {"code": "UnknownMember", "name": "zzz", "pointer": pointer("zzz"), "count": 2},
+            {"code": "TimeUnreadable", "name": "atributes", "pointer": pointer("atributes"), "count": 2},
+        ])
+    );
 }
 
 #[test]

@@ -49,7 +49,7 @@ fn customer(members: &str, context: &ReadContext) -> (Customer, Vec<(Code, Strin
 fn faults(elements: &str, context: &ReadContext) -> Vec<(Reason, String)> {
     let body = format!(r#"{{"type":"transition","elements":[{elements}]}}"#);
     let faults = match read(body.as_bytes(), context) {
-        Err(Unreadable::Faults(faults)) => faults,
+        Err(Unreadable::Faults(faults, _)) => faults,
         Err(Unreadable::Failure(failure)) => panic!("{failure:?}"),
         Ok(parsed) => parsed.elements.into_iter().filter_map(|e| e.body.err()).flatten().collect(),
     };

@@ -41,7 +41,8 @@ impl Coding {
             return Err(Failure::UnsupportedEncoding);
         }
         match line.to_ascii_lowercase().as_str() {
-            "" | "identity" => Ok(Self::Identity),
+            // Clients name the charset where the coding belongs (behaviour.md 1.6.d).
+            "" | "identity" | "utf-8" | "utf8" => Ok(Self::Identity),
             "gzip" | "x-gzip" => Ok(Self::Gzip),
             "zstd" => Ok(Self::Zstd),
             _ => Err(Failure::UnsupportedEncoding),
@@ -144,7 +145,7 @@ async fn collect(body: &mut Body, wire_max: u64, limit: u64) -> Result<Bytes, Fa
     let mut first = Bytes::new();
     let mut rest = BytesMut::new();
     while let Some(frame) = body.frame().await {
-        let Ok(data) = frame.map_err(|_| Failure::Malformed)?.into_data() else { continue };
+        let Ok(data) = frame.map_err(|_| Failure::Malformed(None))?.into_data() else { continue };
         if (first.len() + rest.len() + data.len()) as u64 > wire_max {
             return Err(Failure::TooLarge { limit_bytes: limit });
         }

@@ -51,9 +51,10 @@ pub(crate) async fn serve(app: Arc<App>, peer: SocketAddr, request: Request) -> 
     let api = Api::CustomerDelete;
     let entry = match guard::caller(&app, &head, peer, Scope::Erase).await {
         Ok(entry) => entry,
-        Err(refused) => return refused.answer(&app, (api, Route::Delete), &head, Budget::Deletes),
+        Err(refused) => return refused.answer(&app, (api, Route::Delete), (&head, peer), Budget::Deletes),
     };
-    let (origin, _) = origin(&head.headers, &entry);
+    let address = guard::client_address(&app, &head.headers, peer);
+    let (origin, _) = origin(&head.headers, &entry, address);
     let told = Told { bytes: 0, origin: origin.clone(), received_at, arrived_micros };
     let mut call = Call { app: &app, api, route: Route::Delete, entry, told };
     let admitted = match call.body(&head.headers, &mut body).await {
@@ -85,8 +86,7 @@ pub(crate) async fn serve(app: Arc<App>, peer: SocketAddr, request: Request) -> 
         arrived_micros,
         wire: Said(Held::new(admitted.room, None)),
     };
-    let actor =
-        Actor { name: guard::key_name(&head.headers), address: Some(guard::client_address(&app, &head.headers, peer)) };
+    let actor = Actor { name: guard::key_name(&head.headers), address: Some(address) };
     run(&call, decision, (deletion, actor)).await
 }
 

@@ -6,7 +6,7 @@ use crate::workspaces::Entry;
 use axum::body::Body;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::Response;
-use muster_core::id::{RequestId, WorkspaceId};
+use muster_core::id::{RequestId, RequestNo, WorkspaceId};
 use muster_core::settings::RateLimits;
 use muster_wire::data::api::Api;
 use muster_wire::data::failure::Failure;
@@ -62,6 +62,12 @@ pub(crate) fn refusal(app: &App, api: Api, failure: &Failure, entry: Option<(&En
     }
     finish(app, &mut response, entry, request_id);
     response
+}
+
+/// The number of the request that this is the refusal of.
+pub(crate) fn request_no(response: &Response) -> RequestNo {
+    let noted = response.extensions().get::<Noted>().and_then(|noted| noted.request_id);
+    noted.map_or(RequestNo(0), RequestId::no)
 }
 
 /// Adds what every answer after the key check carries.

@@ -2,11 +2,11 @@
 //! body is read. The checks of the body follow in `import.rs`.
 
 use super::body;
-use super::envelope::{Budget, refusal};
+use super::envelope::{Budget, refusal, request_no};
 use super::import::origin;
 use crate::app::App;
 use crate::limits::IDEMPOTENCY_KEY_BYTES_MAX;
-use crate::pulse::{Became, Pulse, Story};
+use crate::pulse::{Became, Pulse, Story, Turned, TurnedBy};
 use crate::workspaces::{Entry, Scope, Verdict, fingerprint, sha256};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, header};
@@ -42,16 +42,28 @@ pub(crate) struct Refused {
 
 impl Refused {
     /// The refusal as an answer of a call that spends this budget.
-    pub(crate) fn answer(&self, app: &App, (api, route): (Api, Route), head: &Parts, budget: Budget) -> Response {
+    pub(crate) fn answer(
+        &self,
+        app: &App,
+        (api, route): (Api, Route),
+        (head, peer): (&Parts, SocketAddr),
+        budget: Budget,
+    ) -> Response {
         let mut response = refusal(app, api, &self.failure, self.entry.as_deref().map(|entry| (entry, budget)));
         let named = named(app, head);
+        let address = client_address(app, &head.headers, peer);
+        let by = match self.entry {
+            Some(_) => TurnedBy::Key,
+            None => TurnedBy::Stranger(app.watching.strangers(), address.to_string().into()),
+        };
+        let turned = Turned { no: request_no(&response), api, failure: self.failure.clone(), by };
         response.extensions_mut().insert(Story {
             pulse: pulse(app, named.as_deref()),
             route,
-            origin: named.and_then(|entry| origin(&head.headers, &entry).0),
+            origin: named.and_then(|entry| origin(&head.headers, &entry, address).0),
             bytes: body::declared(&head.headers).unwrap_or_default(),
             received_at: app.now(),
-            became: Became::TurnedAway(self.failure.kind(api)),
+            became: Became::TurnedAway(turned),
         });
         response
     }

@@ -1,13 +1,13 @@
 //! The bulk import and the three Track calls: from a request to its answer, check by check (behaviour.md 1.8).
 
 use super::body::{self, Admitted, Coding, Reading};
-use super::envelope::{self, Budget, OUTCOMES, PREFERENCE_APPLIED, REPLAYED, finish, refusal, retry_after};
+use super::envelope::{self, Budget, OUTCOMES, PREFERENCE_APPLIED, REPLAYED, finish, refusal, request_no, retry_after};
 use super::guard::{self, FORWARDED_FOR};
 use crate::app::App;
 use crate::budget::Held;
 use crate::ingest::{Done, Ingest, Refused};
 use crate::limits::{OVERLOAD_RETRY_SECONDS, SIBLING_BODY_BYTES_MAX, UNAVAILABLE_RETRY_SECONDS};
-use crate::pulse::{Became, Story};
+use crate::pulse::{Became, Story, Turned, TurnedBy};
 use crate::workspaces::{Entry, Scope, sha256};
 use axum::extract::Request;
 use axum::http::{HeaderMap, HeaderValue};
@@ -15,7 +15,7 @@ use axum::response::Response;
 use bytes::Bytes;
 use muster_core::command::{IdempotencyKey, Route};
 use muster_core::decide::bounded;
-use muster_core::id::RequestId;
+use muster_core::id::{RequestId, RequestNo};
 use muster_core::limits::IDEMPOTENCY_MS;
 use muster_core::reason::Fault;
 use muster_core::record::{self, Recorded};
@@ -24,9 +24,9 @@ use muster_core::warning::{Code, Warnings};
 use muster_store::engine::EngineError;
 use muster_wire::data::answer::Preferences;
 use muster_wire::data::api::Api;
-use muster_wire::data::failure::{self, Failure};
+use muster_wire::data::failure::{self, Failure, Lenient};
 use muster_wire::data::forwarded;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use tokio::sync::OwnedSemaphorePermit;
 
@@ -36,9 +36,9 @@ pub(crate) async fn serve(app: Arc<App>, (api, route): (Api, Route), peer: Socke
     let (head, mut body) = request.into_parts();
     let entry = match guard::caller(&app, &head, peer, Scope::Import).await {
         Ok(entry) => entry,
-        Err(refused) => return refused.answer(&app, (api, route), &head, Budget::Imports),
+        Err(refused) => return refused.answer(&app, (api, route), (&head, peer), Budget::Imports),
     };
-    let (origin, warnings) = origin(&head.headers, &entry);
+    let (origin, warnings) = origin(&head.headers, &entry, guard::client_address(&app, &head.headers, peer));
     let told = Told { bytes: 0, origin: origin.clone(), received_at, arrived_micros };
     let mut call = Call { app: &app, api, route, entry, told };
     let admitted = match call.body(&head.headers, &mut body).await {
@@ -96,15 +96,16 @@ pub(super) fn idempotency(headers: &HeaderMap, dry: bool, body: &[u8]) -> Result
     Ok(key.map(|key| IdempotencyKey { key, body_hash: sha256(body) }))
 }
 
-/// The origin address (behaviour.md 1.9), with a warning for entries that are none.
-pub(super) fn origin(headers: &HeaderMap, entry: &Entry) -> (Option<Arc<str>>, Warnings) {
+/// The origin address: what the header claims, else the connecting address (behaviour.md 1.9.b); None if the workspace
+/// does not keep it. With a warning for entries that are none.
+pub(super) fn origin(headers: &HeaderMap, entry: &Entry, connecting: IpAddr) -> (Option<Arc<str>>, Warnings) {
     let lines = headers.get_all(FORWARDED_FOR).iter().map(HeaderValue::as_bytes);
-    let (origin, unreadable) = forwarded::origin(lines);
+    let (claimed, unreadable) = forwarded::origin(lines);
     let mut warnings = Warnings::default();
     for _ in 0..unreadable {
         warnings.add(Code::AddressUnreadable, "X-Forwarded-For", String::new);
     }
-    let kept = origin.filter(|_| entry.document.store_origin_address);
+    let kept = entry.document.store_origin_address.then(|| claimed.unwrap_or(connecting));
     (kept.map(|address| address.to_string().into()), warnings)
 }
 
@@ -185,7 +186,7 @@ impl Call<'_> {
             }
             Ok(Done::Replayed(recorded)) => self.success(&recorded, Became::Replayed, None),
             Err(Refused::Failure(failure)) => self.failed(&failure),
-            Err(Refused::Faults(faults)) => self.noted(&Failure::Malformed, faults),
+            Err(Refused::Faults(faults, lenient)) => self.noted_faults(faults, lenient),
             Err(Refused::Wait(class, seconds)) => {
                 self.app.telemetry.rate_refused(class);
                 let mut response = self.failed(&Failure::RateLimited);
@@ -234,25 +235,34 @@ impl Call<'_> {
 
     pub(super) fn failed(&self, failure: &Failure) -> Response {
         if failure.status() == 400 {
-            return self.noted(failure, Vec::new());
+            return self.noted_failure(failure);
         }
         let mut response = refusal(self.app, self.api, failure, Some((&self.entry, self.budget())));
         if matches!(failure, Failure::Unavailable | Failure::DryRunsBusy) {
             retry_after(&mut response, OVERLOAD_RETRY_SECONDS);
         }
-        self.told(response, Became::TurnedAway(failure.kind(self.api)))
+        self.turned_away(response, failure)
+    }
+
+    fn turned_away(&self, response: Response, failure: &Failure) -> Response {
+        let (no, failure) = (request_no(&response), failure.clone());
+        self.told(response, Became::TurnedAway(Turned { no, api: self.api, failure, by: TurnedBy::Key }))
+    }
+
+    fn noted_failure(&self, failure: &Failure) -> Response {
+        let no = self.app.refused_number();
+        self.noted(no, failure.render(self.api, RequestId::of(no)), vec![failure.fault(self.api)])
+    }
+
+    fn noted_faults(&self, faults: Vec<Fault>, lenient: Lenient) -> Response {
+        let no = self.app.refused_number();
+        self.noted(no, failure::refused(self.api, &faults, lenient, RequestId::of(no)), faults)
     }
 
     /// A 400, kept in the ingestion log under the request id of its answer.
-    fn noted(&self, failure: &Failure, faults: Vec<Fault>) -> Response {
+    fn noted(&self, no: RequestNo, body: Vec<u8>, faults: Vec<Fault>) -> Response {
         let now = self.app.clock.now();
-        let no = self.app.refused_number();
         let request_id = RequestId::of(no);
-        let (body, faults) = if faults.is_empty() {
-            (failure.render(self.api, request_id), vec![failure.fault(self.api)])
-        } else {
-            (failure::refused(self.api, &faults, request_id), faults)
-        };
         let request = record::Request {
             no,
             received_at: now.at,
@@ -302,7 +312,7 @@ impl Call<'_> {
         if seconds > 0 {
             retry_after(&mut response, seconds);
         }
-        self.told(response, Became::TurnedAway(failure.kind(self.api)))
+        self.turned_away(response, &failure)
     }
 }
 

@@ -12,6 +12,7 @@ mod makers;
 pub(crate) mod merges;
 pub(crate) mod orphans;
 pub(crate) mod outgoing;
+mod parameters;
 pub(crate) mod quarantine;
 pub(crate) mod requests;
 pub(crate) mod reviews;
@@ -77,7 +78,7 @@ impl From<EngineError> for Refusal {
     fn from(error: EngineError) -> Self {
         let problem = match &error {
             EngineError::UnknownWorkspace => no_workspace(),
-            EngineError::Stale => Problem::new(503, "the settings change again and again; try again in a second"),
+            EngineError::Stale => Problem::new(503, "the settings kept changing during this call; retry"),
             EngineError::TooLarge => Problem::new(503, "the call needs more data or work at once than one may"),
             EngineError::Overloaded => Problem::new(503, "too many requests are waiting; try again in a second"),
             EngineError::Clock(_) => Problem::new(503, error.to_string()),
@@ -85,7 +86,10 @@ impl From<EngineError> for Refusal {
             EngineError::Damaged(_) => Problem::new(503, DAMAGED),
             EngineError::Unavailable(_) | EngineError::Full => {
                 tracing::error!(%error, "a management call failed");
-                Problem::new(503, format!("{error}; try again, and if it stays so look at /readyz and the log"))
+                Problem::new(
+                    503,
+                    format!("{error}; retry, and if the problem persists check /readyz and the server log"),
+                )
             }
             EngineError::Corrupt(_) | EngineError::Broken(_) => {
                 tracing::error!(%error, "a management call failed");
@@ -119,6 +123,15 @@ pub(crate) fn problem(problem: &Problem) -> Response {
     }
     if problem.status == 401 {
         headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"Muster management API\""));
+    }
+    response
+}
+
+/// 201, and where what was created is found.
+pub(super) fn created(at: &str, json: &Json) -> Response {
+    let mut response = tree(201, json);
+    if let Ok(location) = HeaderValue::try_from(format!("/api/v1{at}")) {
+        response.headers_mut().insert(header::LOCATION, location);
     }
     response
 }
@@ -165,6 +178,8 @@ impl FromRequest<Arc<App>> for Call {
         let parts: Vec<String> = head.uri.path().split('/').skip(4).map(str::to_owned).collect();
         let method = head.method.as_str();
         scopes::judge(&caller, (method, template), parts.first().map_or("", String::as_str))?;
+        let query = guard::query(&head);
+        parameters::check((method, template), &query)?;
         let coding = Coding::of(&head.headers).map_err(body_problem)?;
         let reading = Reading { coding, limit: MANAGEMENT_BODY_BYTES_MAX };
         if head.method.is_safe() {
@@ -185,7 +200,6 @@ impl FromRequest<Arc<App>> for Call {
         if let Some(outgoing) = head.extensions.get::<Outgoing>() {
             outgoing.judged(place.clone(), outgoing::is_masked(app, &caller, &parts));
         }
-        let query = guard::query(&head);
         let address = address(app, &head);
         let call = Self::inside(Arc::clone(app), caller, address, parts, query, bytes);
         Ok(Self { headers: head.headers, place, _room: Some(room), ..call })
@@ -217,9 +231,7 @@ fn body_problem(failure: Failure) -> Refusal {
     let (status, detail) = match failure {
         Failure::TooLarge { limit_bytes } => (413, format!("a body may have at most {limit_bytes} bytes")),
         Failure::Timeout => (408, "the body did not arrive in time".to_owned()),
-        Failure::Unavailable => {
-            (503, "as many bodies as memory is kept for are being read; try again in a second".to_owned())
-        }
+        Failure::Unavailable => (503, "too many request bodies are being read; retry in a second".to_owned()),
         Failure::UnsupportedEncoding => (415, "bodies are plain, gzip or zstd".to_owned()),
         _ => (400, "the body cannot be read: it is cut off, or not coded as its Content-Encoding says".to_owned()),
     };
@@ -227,7 +239,7 @@ fn body_problem(failure: Failure) -> Refusal {
 }
 
 fn busy() -> Problem {
-    Problem::new(503, "as many reading calls as may be are under way; try again in a few seconds")
+    Problem::new(503, "too many reads are in progress; retry in a few seconds")
 }
 
 /// Whose token these headers carry; None if there is none, or no such.
@@ -250,7 +262,7 @@ async fn authorise(app: &App, head: &axum::http::request::Parts) -> Result<Arc<C
     }
     let delay = app.lockout.wrong(address(app, head).unwrap_or(IpAddr::from([0, 0, 0, 0])), app.now());
     tokio::time::sleep(delay).await;
-    Err(Problem::new(401, "no such token: one that is over, or not allowed from this address, is none").into())
+    Err(Problem::new(401, "no such token; it may have expired, or may not be allowed from this address").into())
 }
 
 /// Where a call came from (behaviour.md 1.9); None if it came over no connection.

@@ -162,7 +162,7 @@ mod tests {
             origin: None,
             bytes: 0,
             received_at: Timestamp(0),
-            became: Became::TurnedAway("x"),
+            became: Became::Replayed,
         };
         story.end(429, 1, Timestamp(0));
     }

@@ -14,7 +14,7 @@ fn a_plain_success_has_three_members_and_counts_its_outcomes_in_a_header() {
     let id = answer.json()["request_id"].as_str().unwrap().to_owned();
     let message = "Your request has been accepted and will be processed soon.";
     assert_eq!(answer.json(), json!({"status": "success", "message": message, "request_id": id}));
-    assert_eq!(answer.header("muster-outcomes"), Some("applied=1, rejected=1, duplicate=0"));
+    assert_eq!(answer.header("muster-outcomes"), Some("applied=1, rejected=1, duplicate=0, warnings=0"));
     assert_eq!(answer.header("content-type"), Some("application/json"));
     let kept = workspace.admin("GET", "/quarantine", &Json::Null).json();
     assert_eq!(kept["items"][0]["errors"][0]["type"], "KeyTooLong");

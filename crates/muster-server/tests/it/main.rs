@@ -31,6 +31,7 @@ mod merges;
 mod operations;
 mod overload;
 mod people;
+mod refusals;
 mod retention;
 mod rights;
 mod tls;

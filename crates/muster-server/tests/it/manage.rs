@@ -212,3 +212,52 @@ fn the_log_keeps_why_a_request_as_a_whole_was_refused_with_its_bytes_and_where_i
     let (entry, kept, _) = logged(&[("Content-Encoding", "gzip")], b"no gzip");
     assert_eq!((entry, &kept[0]["type"]), (told(7), &json!("Malformed JSON")));
 }
+
+// Fails when `created` sends no `Location`.
+#[test]
+fn what_is_created_says_where_it_is_found() {
+    let world = World::start();
+    let made = world.admin("POST", "/workspaces", &json!({"name": "Shop", "id": "SHOP"}));
+    assert_eq!((made.status, made.header("location")), (201, Some("/api/v1/workspaces/SHOP")));
+    assert_eq!(world.call("GET", "/api/v1/workspaces/SHOP", &[("Authorization", &token())], b"").status, 200);
+    let made = world.admin("POST", "/tokens", &json!({"name": "ci", "scopes": ["read"]}));
+    assert_eq!((made.status, made.header("location")), (201, Some("/api/v1/tokens/ci")));
+}
+
+fn token() -> String {
+    format!("Bearer {}", crate::world::ADMIN_TOKEN)
+}
+
+// Fails when `Call::from_request` does not call `parameters::check`: a misspelled filter then shows everything.
+#[test]
+fn an_unknown_query_parameter_is_refused_with_those_that_are_known() {
+    let world = World::start();
+    let workspace = world.workspace(&Json::Null);
+    let detail = |method: &str, path: &str| {
+        let answer = workspace.admin(method, path, &Json::Null);
+        (answer.status, answer.json()["detail"].as_str().unwrap_or_default().to_owned())
+    };
+    let takes = "an unknown query parameter; this call takes state, limit, cursor".to_owned();
+    assert_eq!(detail("GET", "/reviews?stat=open"), (400, takes.clone()));
+    assert_eq!(detail("GET", "/reviews?state=open&x"), (400, takes));
+    assert_eq!(detail("GET", "/stats?limit=1"), (400, "this call takes no query parameters".to_owned()));
+    assert_eq!(detail("GET", "/reviews?state=open&limit=1").0, 200);
+    // The Data API ignores what it does not know (clients.md 4.10).
+    let body = json!({"type": "customer", "customer_id": "a"}).to_string();
+    assert_eq!(workspace.post("customer?anything=1", &[], body.as_bytes()).status, 200);
+}
+
+// Fails when `find` answers an unknown kind like an unknown value.
+#[test]
+fn a_user_is_looked_for_by_an_identifier_of_the_workspace_or_not_at_all() {
+    let world = World::start();
+    let workspace = world.workspace(&Json::Null);
+    let kinds = json!({"enabled": true, "identifiers": [{"kind": "customer_id"}, {"kind": "loyalty_no"}]});
+    assert_eq!(workspace.admin("PUT", "/identity", &kinds).status, 200);
+    let find = |kind: &str| workspace.admin("POST", "/users/find", &json!({"kind": kind, "value": "nobody"}));
+    assert_eq!([find("uid").status, find("loyalty_no").status], [404, 404]);
+    let refused = find("mobile");
+    let detail = "no identifier of this workspace; its identifiers are: customer_id, loyalty_no";
+    assert_eq!((refused.status, &refused.json()["detail"]), (400, &json!(detail)));
+    assert_eq!(refused.json()["pointer"], "/kind");
+}

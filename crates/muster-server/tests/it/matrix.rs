@@ -41,7 +41,7 @@ fn expected(method: &str, template: &str) -> Option<Needs> {
             | "/v1/customer/{workspace_id}" | "/v1/event/{workspace_id}" | "/v1/device/{workspace_id}") => Key("import"),
         ("GET", "/api/v1/workspaces") => Token(READ),
         ("GET", "/api/v1/audit") => Token(OPERATE),
-        ("POST", "/api/v1/workspaces") | ("GET", "/api/v1/orphans")
+        ("POST", "/api/v1/workspaces") | ("GET", "/api/v1/orphans" | "/api/v1/requests/refused")
             | ("POST", "/api/v1/orphans/{workspace_id}/adopt") | ("DELETE", "/api/v1/orphans/{workspace_id}")
             | ("GET" | "POST", "/api/v1/tokens") | ("DELETE", "/api/v1/tokens/{name}") => Unbound(ADMIN),
         ("DELETE", "") if below.is_some() => Token(ADMIN),

@@ -3,6 +3,7 @@
 
 use super::api::Api;
 use super::failure::{write_fault, write_fault_type};
+use super::members::suggestion;
 use crate::{because, write};
 use muster_core::command::ElementKind;
 use muster_core::id::{ProfileId, ProfileNo, RequestId};
@@ -10,7 +11,7 @@ use muster_core::limits::{FAULTS_MAX, WARNINGS_MAX};
 use muster_core::outcome::{ActionOutcome, Applied, ElementResult, Outcome};
 use muster_core::reason::Fault;
 use muster_core::record::Recorded;
-use muster_core::warning::Warning;
+use muster_core::warning::{Code, Warning};
 
 /// The documented text of success (FACTS 1.4).
 pub const SUCCESS_MESSAGE: &str = "Your request has been accepted and will be processed soon.";
@@ -70,10 +71,13 @@ fn open(out: &mut Vec<u8>, request_id: RequestId) {
     write::quoted(out, request_id);
 }
 
-/// The value of `Muster-Outcomes`: elements; skipped ones count as applied (behaviour.md 1.3).
+/// The value of `Muster-Outcomes`: elements; skipped ones count as applied, and `warnings` are the elements, of whatever
+/// outcome, that have one (behaviour.md 1.3.l).
 pub fn outcomes_header(applied: &Applied) -> String {
     let (rejected, duplicate) = (applied.count(Outcome::Rejected), applied.count(Outcome::Duplicate));
-    format!("applied={}, rejected={rejected}, duplicate={duplicate}", applied.elements.len() - rejected - duplicate)
+    let rest = applied.elements.len() - rejected - duplicate;
+    let warned = applied.elements.iter().filter(|element| !element.warnings.is_empty()).count();
+    format!("applied={rest}, rejected={rejected}, duplicate={duplicate}, warnings={warned}")
 }
 
 /// The answer of a request that was applied, as it is recorded under an idempotency key. With `representation` or
@@ -90,7 +94,7 @@ pub fn applied(api: Api, applied: &Applied, representation: bool, dry: bool) -> 
     let mut told = Told { api, first_new, warnings_left: WARNINGS_MAX, faults_left: FAULTS_MAX };
     if !applied.warnings.is_empty() {
         out.extend_from_slice(b",\"warnings\":");
-        told.warnings(&mut out, &applied.warnings);
+        told.warnings(&mut out, ElementKind::Unknown, &applied.warnings);
     }
     out.extend_from_slice(b",\"results\":");
     write::array(&mut out, applied.elements.iter(), |out, element| told.element(out, element));
@@ -176,7 +180,7 @@ impl Told {
             });
         }
         out.extend_from_slice(b",\"warnings\":");
-        self.warnings(out, &element.warnings);
+        self.warnings(out, element.kind, &element.warnings);
         if element.outcome == Outcome::Rejected {
             out.extend_from_slice(b",\"errors\":");
             write::array(out, &element.errors, |out, fault| self.fault(out, fault));
@@ -215,18 +219,38 @@ impl Told {
         (id.no.0 >= first).then(|| id.no.0 - first + 1)
     }
 
-    fn warnings(&mut self, out: &mut Vec<u8>, warnings: &[Warning]) {
+    fn warnings(&mut self, out: &mut Vec<u8>, of: ElementKind, warnings: &[Warning]) {
         let told = warnings.len().min(self.warnings_left);
         self.warnings_left -= told;
-        write::array(out, &warnings[..told], write_warning);
+        write::array(out, &warnings[..told], |out, warning| {
+            write_warning(out, of, warning);
+            out.push(b'}');
+        });
     }
 }
 
-/// Writes one warning as `{code, name, pointer, count}`; the code is the name of its variant.
-pub fn write_warning(out: &mut Vec<u8>, warning: &Warning) {
+/// Writes one warning of the log: as in an answer, and with the text that was given, if it is kept (behaviour.md 2.ub).
+pub fn write_logged_warning(out: &mut Vec<u8>, of: ElementKind, warning: &Warning) {
+    write_warning(out, of, warning);
+    if let Some(given) = &warning.given {
+        out.extend_from_slice(b",\"given\":");
+        write::string(out, given);
+    }
+    out.push(b'}');
+}
+
+/// Writes one warning as `{code, name, pointer, count, suggestion?`, without the end of it; the code is the name of its
+/// variant.
+fn write_warning(out: &mut Vec<u8>, of: ElementKind, warning: &Warning) {
     write::raw(out, format_args!("{{\"code\":\"{:?}\",\"name\":", warning.code));
     write::string(out, &warning.name);
     out.extend_from_slice(b",\"pointer\":");
     write::string(out, &warning.pointer);
-    write::raw(out, format_args!(",\"count\":{}}}", warning.count));
+    write::raw(out, format_args!(",\"count\":{}", warning.count));
+    if warning.code == Code::UnknownMember
+        && let Some(meant) = suggestion(of, &warning.name, &warning.pointer)
+    {
+        out.extend_from_slice(b",\"suggestion\":");
+        write::string(out, meant);
+    }
 }

@@ -1,6 +1,7 @@
 //! The body of Delete Users (FACTS 2.7): `{"identity_type", "identity_value"}`, one user.
 
 use super::failure::Failure;
+use super::malformed;
 use crate::json::{Json, is_integer, parse};
 
 /// Whom to delete.
@@ -32,12 +33,12 @@ pub fn read(body: &[u8]) -> Result<Deletion, Failure> {
     if body.is_empty() {
         return Err(Failure::EmptyBody);
     }
-    let document = parse(body).map_err(|_| Failure::Malformed)?;
+    let document = parse(body).map_err(|error| Failure::Malformed(Some(malformed::place(body, error).into())))?;
     if !matches!(document.root.json, Json::Object(_)) {
-        return Err(Failure::NotAnObject);
+        return Err(Failure::NotAnObject(malformed::instead(&document.root, true)));
     }
-    if !document.places.doubled.is_empty() {
-        return Err(Failure::Malformed);
+    if let Some(place) = malformed::spoiled(body, &document) {
+        return Err(Failure::Malformed(Some(place.into())));
     }
     let by = match document.root.some(TYPE).map(|node| &node.json) {
         None => return Err(Failure::MemberMissing(TYPE)),
@@ -62,6 +63,10 @@ mod tests {
     #[test]
     fn a_deletion_names_one_user() {
         let of = |by, value: &str| Ok(Deletion { by, value: value.into() });
+        let malformed = |pointer: &str, column, offset| {
+            let place = malformed::Place { pointer: pointer.into(), line: 1, column, offset, hint: None };
+            Err(Failure::Malformed(Some(place.into())))
+        };
         for (body, want) in [
             (r#"{"identity_type":"customer_id","identity_value":"c1"}"#, of(By::CustomerId, "c1")),
             (r#"{"identity_type":"customer_id","identity_value":17}"#, of(By::CustomerId, "17")),
@@ -75,9 +80,9 @@ mod tests {
                 Err(Failure::MemberType { name: "identity_type", expected: "customer_id, id or moengage_id" }),
             ),
             ("", Err(Failure::EmptyBody)),
-            ("{", Err(Failure::Malformed)),
-            (r#"{"identity_type":"id","identity_type":"id"}"#, Err(Failure::Malformed)),
-            ("[]", Err(Failure::NotAnObject)),
+            ("{", malformed("", 2, 1)),
+            (r#"{"identity_type":"id","identity_type":"id"}"#, malformed("/identity_type", 23, 22)),
+            ("[]", Err(Failure::NotAnObject(Some("the body is an array; send an object")))),
         ] {
             assert_eq!(read(body.as_bytes()), want, "{body}");
         }

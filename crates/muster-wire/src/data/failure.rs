@@ -7,9 +7,10 @@ mod envelope;
 pub mod reasons;
 
 use super::api::Api;
+use super::malformed::Place;
 use crate::write;
-use envelope::{described, open_error};
-pub use envelope::{fault_type, index_of, refused, write_fault, write_fault_type};
+pub use envelope::{Lenient, fault_type, index_of, refused, write_fault, write_fault_type};
+use envelope::{More, described, open_error};
 use muster_core::id::RequestId;
 use muster_core::rate::Class;
 use muster_core::reason::{Fault, Reason};
@@ -22,11 +23,16 @@ pub const MALFORMED_TYPE: &str = "Malformed JSON";
 /// The documented type of a member that is missing, empty or of the wrong type.
 pub const MISSING_TYPE: &str = "MissingAttributeError";
 
+/// What is said of a name in `Host` that a server does not answer to; by both APIs.
+pub const HOST_REFUSED: &str = "this server answers only to local host names and to those given with --allow-host";
+
 /// Why a request as a whole is refused.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Failure {
     /// 404: the path is none of the API's.
     NotFound,
+    /// 404: a call of the documented API that this server does not have; with its name, method and path.
+    NotBuilt(&'static str),
     /// 405; the server names the methods in `Allow`.
     MethodNotAllowed,
     /// 401: no `Authorization`.
@@ -51,8 +57,10 @@ pub enum Failure {
     KeyScope,
     /// 403: the workspace is suspended.
     Suspended,
-    /// 403: the connecting address is not on the allow-list; the documented flat shape.
+    /// 403: the connecting address is not on the allow-list (behaviour.md 1.10.h).
     AddressRefused,
+    /// 403: the name in `Host` is none that the server answers to (behaviour.md 1.10.h).
+    HostRefused,
     /// 400: no `Content-Type`.
     ContentTypeMissing,
     /// 415: `Content-Type` is not `application/json`.
@@ -72,16 +80,17 @@ pub enum Failure {
     IdempotencyConflict,
     /// 400: no body.
     EmptyBody,
-    /// 400: the body is JSON and no object.
-    NotAnObject,
-    /// 400: the body is not JSON, not UTF-8, nested too deep, or has a doubled member outside the elements.
-    Malformed,
+    /// 400: the body is JSON and no object; with what would help.
+    NotAnObject(Option<&'static str>),
+    /// 400: the body is not JSON, not UTF-8, nested too deep, or has a doubled member or half a surrogate pair outside the
+    /// elements; with the place where that shows, unless the body was cut off on its way.
+    Malformed(Option<Box<Place>>),
     /// 400: no `elements`.
     ElementsMissing,
     /// 400: `elements` is empty.
     ElementsEmpty,
-    /// 400: `elements` is no array.
-    ElementsType,
+    /// 400: `elements` is no array; with what would help.
+    ElementsType(Option<&'static str>),
     /// 400: no `type`.
     TypeMissing,
     /// 400: `type` is not `transition`.
@@ -133,8 +142,8 @@ impl Failure {
         match self {
             Self::AuthorizationMissing | Self::AuthorizationEmpty | Self::AuthorizationUndecodable => 401,
             Self::UserMissing | Self::PasswordMissing | Self::AppKeyMismatch | Self::KeyMismatch => 401,
-            Self::KeyScope | Self::Suspended | Self::AddressRefused => 403,
-            Self::NotFound => 404,
+            Self::KeyScope | Self::Suspended | Self::AddressRefused | Self::HostRefused => 403,
+            Self::NotFound | Self::NotBuilt(_) => 404,
             Self::MethodNotAllowed => 405,
             Self::Timeout => 408,
             Self::WorkspaceMismatch | Self::IdempotencyConflict => 409,
@@ -153,16 +162,24 @@ impl Failure {
         self.said(api).kind
     }
 
+    /// Type and text as they are told to others than the caller: without the value that the text of
+    /// [`Self::UserNotFound`] quotes.
+    pub fn told(&self, api: Api) -> (&'static str, String) {
+        let said = self.masked().said(api);
+        (said.kind, said.message)
+    }
+
+    fn masked(&self) -> std::borrow::Cow<'_, Self> {
+        match self {
+            Self::UserNotFound(_) => std::borrow::Cow::Owned(Self::UserNotFound("***".into())),
+            other => std::borrow::Cow::Borrowed(other),
+        }
+    }
+
     /// The body of the answer: the documented envelope, whatever the status (clients.md 4.1).
     pub fn render(&self, api: Api, request_id: RequestId) -> Vec<u8> {
         let said = self.said(api);
         let mut out = Vec::with_capacity(256);
-        if *self == Self::AddressRefused {
-            out.extend_from_slice(br#"{"status":"fail","error":"IP Validation Required","message":"#);
-            write::string(&mut out, &said.message);
-            out.push(b'}');
-            return out;
-        }
         out.extend_from_slice(br#"{"status":"fail","#);
         if api == Api::CustomerDelete && matches!(self.status(), 429 | 500) {
             // Delete's page has a shape of its own for these two (FACTS 2.7); it goes beside the envelope.
@@ -181,6 +198,7 @@ impl Failure {
             write::string(&mut out, pointer);
             out.push(b',');
             described(&mut out, said.kind, &said.message, said.attribute);
+            self.more().write(&mut out);
             out.extend_from_slice(b"}]");
         }
         out.extend_from_slice(b"}}");
@@ -190,22 +208,31 @@ impl Failure {
     /// The failure as the ingestion log keeps it: a fault of the request as a whole. Without the value that the text of
     /// [`Self::UserNotFound`] quotes.
     pub fn fault(&self, api: Api) -> Fault {
-        let said = match self {
-            Self::UserNotFound(_) => Self::UserNotFound("***".into()).said(api),
-            other => other.said(api),
-        };
-        let detail = format!("{}\n{}", said.kind, said.message);
+        let said = self.masked().said(api);
+        let detail = format!("{}\n{}{}", said.kind, said.message, self.more().lines());
         let pointer = self.structural().unwrap_or_default();
         Fault { detail: Some(detail.into()), ..Fault::new(Reason::Envelope, pointer, said.attribute) }
     }
 
     /// The pointer of a structural fault of the envelope, which has the list of all faults (behaviour.md 1.2).
-    fn structural(&self) -> Option<&'static str> {
+    fn structural(&self) -> Option<&str> {
         match self {
-            Self::Malformed | Self::NotAnObject => Some(""),
-            Self::ElementsMissing | Self::ElementsEmpty | Self::ElementsType => Some("/elements"),
+            Self::Malformed(place) => Some(place.as_ref().map_or("", |place| &place.pointer)),
+            Self::NotAnObject(_) => Some(""),
+            Self::ElementsMissing | Self::ElementsEmpty | Self::ElementsType(_) => Some("/elements"),
             Self::TypeMissing | Self::TypeWrong => Some("/type"),
             _ => None,
+        }
+    }
+
+    /// What the entry of the list says beside type and text (behaviour.md 1.2.d).
+    fn more(&self) -> More<'_> {
+        match self {
+            Self::Malformed(Some(place)) => {
+                More { place: Some([place.line, place.column, place.offset]), hint: place.hint }
+            }
+            Self::NotAnObject(hint) | Self::ElementsType(hint) => More { place: None, hint: *hint },
+            _ => More::default(),
         }
     }
 
@@ -214,12 +241,12 @@ impl Failure {
         let member = |attribute, kind, message: String| Said { kind, message, attribute: Some(attribute) };
         let missing = |name: &'static str| member(name, MISSING_TYPE, format!("{name} is not found in the payload"));
         match self {
-            Self::Malformed | Self::UndecodableEncoding => plain(MALFORMED_TYPE, MALFORMED),
+            Self::Malformed(_) | Self::UndecodableEncoding => plain(MALFORMED_TYPE, MALFORMED),
             Self::EmptyBody => plain("Empty request body", "A valid JSON document is required"),
-            Self::NotAnObject => plain("Body type is not JSON", "A valid JSON document is required."),
+            Self::NotAnObject(_) => plain("Body type is not JSON", "A valid JSON document is required."),
             Self::ElementsMissing => missing("elements"),
             Self::ElementsEmpty => member("elements", MISSING_TYPE, "elements cannot be empty array".to_owned()),
-            Self::ElementsType => member("elements", MISSING_TYPE, "elements is expected to be array".to_owned()),
+            Self::ElementsType(_) => member("elements", MISSING_TYPE, "elements is expected to be array".to_owned()),
             Self::TypeMissing => missing("type"),
             Self::TypeWrong => member("type", "AttributeError", "type is expected to be transition".to_owned()),
             Self::MemberMissing(name) => missing(name),
@@ -264,7 +291,9 @@ impl Failure {
             Self::KeyScope => plain("InsufficientScope", "The key does not have the scope that this call needs"),
             Self::Suspended => plain("Account Suspended", "Your account is suspended. Please contact MoEngage team."),
             Self::AddressRefused => plain("IP Validation Required", "IP Validation Failed. Please check your IP!!"),
+            Self::HostRefused => plain("Host Not Allowed", HOST_REFUSED),
             Self::NotFound => plain("Not Found", "There is no such path in the Data API"),
+            Self::NotBuilt(call) => plain("Not Found", &format!("This server does not have this call: {call}")),
             Self::MethodNotAllowed => {
                 plain("Method Not Allowed", "The method is not allowed here; see the Allow header")
             }

@@ -12,7 +12,8 @@ mod event;
 mod keys;
 mod time;
 
-use super::failure::Failure;
+use super::failure::{Failure, Lenient};
+use super::malformed;
 use crate::json::{self, Document, Json, Node};
 use crate::path::Path;
 use crate::zone::Zone;
@@ -61,8 +62,9 @@ pub struct Parsed {
 pub enum Unreadable {
     /// A fault of the envelope.
     Failure(Failure),
-    /// All structural faults of the elements, at most 1,000, in the order that behaviour.md 1.2 promises; not empty.
-    Faults(Vec<Fault>),
+    /// All structural faults of the elements, at most 1,000, in the order that behaviour.md 1.2 promises; not empty. With
+    /// what a lenient request would have stored.
+    Faults(Vec<Fault>, Lenient),
 }
 
 impl From<Failure> for Unreadable {
@@ -84,21 +86,18 @@ pub fn read(body: &[u8], context: &ReadContext) -> Result<Parsed, Unreadable> {
     let document = if context.route == Route::Transition {
         let path = Path::ROOT.name(ELEMENTS);
         json::parse_items(body, ELEMENTS, &mut |node, places| {
-            let index = gathered.elements.len();
-            // Beyond so many faults none is told; the rest of the body must still be JSON.
-            if gathered.structural.len() < FAULTS_MAX {
-                gathered.add(ElementReader { context, places }.read(node, index, &path.index(index)), node);
-            }
+            let index = gathered.count;
+            gathered.add(ElementReader { context, places }.read(node, index, &path.index(index)), node);
         })
     } else {
         json::parse(body)
     };
-    let document = document.map_err(|_| Failure::Malformed)?;
+    let document = document.map_err(|error| Failure::Malformed(Some(malformed::place(body, error).into())))?;
     if !matches!(document.root.json, Json::Object(_)) {
-        return Err(Failure::NotAnObject.into());
+        return Err(Failure::NotAnObject(malformed::instead(&document.root, true)).into());
     }
     if context.route == Route::Transition {
-        envelope(&document)?;
+        envelope(body, &document)?;
     } else {
         let reader = ElementReader { context, places: &document.places };
         gathered.add(reader.read(&document.root, 0, &Path::ROOT), &document.root);
@@ -106,21 +105,21 @@ pub fn read(body: &[u8], context: &ReadContext) -> Result<Parsed, Unreadable> {
     gathered.finish()
 }
 
-/// Judges the members of the envelope; a name twice outside the elements spoils it.
-fn envelope(document: &Document) -> Result<(), Failure> {
-    if !document.places.doubled.is_empty() {
-        return Err(Failure::Malformed);
+/// Judges the members of the envelope; a name twice or half a surrogate pair outside the elements spoils it.
+fn envelope(body: &[u8], document: &Document) -> Result<(), Failure> {
+    if let Some(place) = malformed::spoiled(body, document) {
+        return Err(Failure::Malformed(Some(place.into())));
     }
     match document.root.some("type").map(|node| &node.json) {
         None => return Err(Failure::TypeMissing),
         Some(Json::Text(text)) if text == "transition" => {}
         Some(_) => return Err(Failure::TypeWrong),
     }
-    match document.root.some(ELEMENTS).map(|node| &node.json) {
-        None => Err(Failure::ElementsMissing),
-        Some(Json::Array(elements)) if elements.is_empty() => Err(Failure::ElementsEmpty),
-        Some(Json::Array(_)) => Ok(()),
-        Some(_) => Err(Failure::ElementsType),
+    let Some(elements) = document.root.some(ELEMENTS) else { return Err(Failure::ElementsMissing) };
+    match &elements.json {
+        Json::Array(elements) if elements.is_empty() => Err(Failure::ElementsEmpty),
+        Json::Array(_) => Ok(()),
+        _ => Err(Failure::ElementsType(malformed::instead(elements, false))),
     }
 }
 
@@ -128,6 +127,10 @@ fn envelope(document: &Document) -> Result<(), Failure> {
 #[derive(Default)]
 struct Gathered {
     lenient: bool,
+    /// Elements read.
+    count: usize,
+    /// Those of them that a lenient request would store, in whole or in part.
+    storable: usize,
     elements: Vec<Element>,
     spans: Vec<Range<usize>>,
     structural: Vec<Fault>,
@@ -136,26 +139,39 @@ struct Gathered {
 impl Gathered {
     fn add(&mut self, read: element::Read, node: &Node) {
         let element::Read { mut element, faults } = read;
+        self.count += 1;
         if !self.lenient {
-            self.structural.extend(faults.iter().filter(|f| f.reason.is_structural()).cloned());
-            if let Ok(Body::Event(event)) = &element.body {
-                let of_actions = event.actions.iter().filter_map(|action| action.as_ref().err()).flatten();
-                self.structural.extend(of_actions.filter(|f| f.reason.is_structural()).cloned());
+            self.judge(&element.body, &faults);
+        }
+        // A request that is refused needs its elements no more.
+        if self.structural.is_empty() {
+            if !faults.is_empty() {
+                element.body = Err(faults);
             }
+            self.elements.push(element);
+            self.spans.push(node.span());
         }
-        if !faults.is_empty() {
-            element.body = Err(faults);
-        }
-        self.elements.push(element);
-        self.spans.push(node.span());
     }
 
-    fn finish(mut self) -> Result<Parsed, Unreadable> {
-        self.structural.truncate(FAULTS_MAX);
+    /// Of a request that is not lenient: notes structural faults, beyond a bound none, and what goes without any.
+    fn judge(&mut self, body: &Result<Body, Vec<Fault>>, faults: &[Fault]) {
+        let actions = match body {
+            Ok(Body::Event(event)) => &event.actions[..],
+            _ => &[],
+        };
+        let left = FAULTS_MAX - self.structural.len();
+        let of_actions = actions.iter().filter_map(|action| action.as_ref().err()).flatten();
+        let structural = faults.iter().chain(of_actions).filter(|fault| fault.reason.is_structural());
+        self.structural.extend(structural.take(left).cloned());
+        let has_good = actions.is_empty() || actions.iter().any(Result::is_ok);
+        self.storable += usize::from(faults.is_empty() && has_good);
+    }
+
+    fn finish(self) -> Result<Parsed, Unreadable> {
         if self.structural.is_empty() {
-            Ok(Parsed { elements: self.elements, spans: self.spans })
-        } else {
-            Err(Unreadable::Faults(self.structural))
+            return Ok(Parsed { elements: self.elements, spans: self.spans });
         }
+        let lenient = Lenient { stored: self.storable, of: self.count };
+        Err(Unreadable::Faults(self.structural, lenient))
     }
 }

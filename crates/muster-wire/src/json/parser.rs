@@ -13,6 +13,9 @@ pub(super) struct Hand<'a, 'h> {
     pub(super) to: &'h mut dyn FnMut(&Node<'a>, &Places),
 }
 
+/// Reading stops where the parser stands.
+struct Stop;
+
 struct Parser<'a, 'h> {
     text: &'a str,
     bytes: &'a [u8],
@@ -28,18 +31,25 @@ struct Parser<'a, 'h> {
 
 pub(super) fn document<'a>(text: &'a str, hand: Option<Hand<'a, '_>>) -> Result<Document<'a>, Malformed> {
     if u32::try_from(text.len()).is_err() {
-        return Err(Malformed);
+        return Err(Malformed { offset: text.len(), is_after_value: false });
     }
     let (nodes, members) = (Vec::with_capacity(16), Vec::with_capacity(16));
     let places = Places::default();
     let mut parser = Parser { text, bytes: text.as_bytes(), at: 0, depth: 0, nodes, members, places, hand };
-    let root = parser.value()?;
+    let Ok(root) = parser.value() else { return Err(Malformed { offset: parser.at, is_after_value: false }) };
     parser.blanks();
     if parser.at != text.len() {
-        return Err(Malformed);
+        return Err(Malformed { offset: parser.at, is_after_value: true });
     }
     parser.places.doubled.sort_unstable();
     Ok(Document { root, places: parser.places })
+}
+
+/// Notes a string once, however often it holds what is noted.
+fn note(places: &mut Vec<u32>, string: u32) {
+    if places.last() != Some(&string) {
+        places.push(string);
+    }
 }
 
 /// A place in the body; [`document`] has checked that all fit.
@@ -60,19 +70,19 @@ impl<'a> Parser<'a, '_> {
     }
 
     /// Takes one byte, after blanks.
-    fn expect(&mut self, byte: u8) -> Result<(), Malformed> {
+    fn expect(&mut self, byte: u8) -> Result<(), Stop> {
         self.blanks();
         if self.peek() != Some(byte) {
-            return Err(Malformed);
+            return Err(Stop);
         }
         self.at += 1;
         Ok(())
     }
 
-    fn value(&mut self) -> Result<Node<'a>, Malformed> {
+    fn value(&mut self) -> Result<Node<'a>, Stop> {
         self.blanks();
         let start = self.at;
-        let json = match self.peek().ok_or(Malformed)? {
+        let json = match self.peek().ok_or(Stop)? {
             b'{' => self.nested(Self::object)?,
             b'[' => self.nested(Self::array)?,
             b'"' => Json::Text(self.string()?),
@@ -80,25 +90,25 @@ impl<'a> Parser<'a, '_> {
             b'f' => self.word("false", Json::Boolean(false))?,
             b'n' => self.word("null", Json::Null)?,
             _ => {
-                self.at += number_len(&self.bytes[start..]).ok_or(Malformed)?;
+                self.at += number_len(&self.bytes[start..]).ok_or(Stop)?;
                 Json::Number(&self.text[start..self.at])
             }
         };
         Ok(Node { json, start: place(start), end: place(self.at) })
     }
 
-    fn word(&mut self, word: &str, json: Json<'a>) -> Result<Json<'a>, Malformed> {
+    fn word(&mut self, word: &str, json: Json<'a>) -> Result<Json<'a>, Stop> {
         if !self.bytes[self.at..].starts_with(word.as_bytes()) {
-            return Err(Malformed);
+            return Err(Stop);
         }
         self.at += word.len();
         Ok(json)
     }
 
     /// Reads a container, whose opening byte is next.
-    fn nested(&mut self, read: fn(&mut Self) -> Result<Json<'a>, Malformed>) -> Result<Json<'a>, Malformed> {
+    fn nested(&mut self, read: fn(&mut Self) -> Result<Json<'a>, Stop>) -> Result<Json<'a>, Stop> {
         if self.depth == NESTING_MAX {
-            return Err(Malformed);
+            return Err(Stop);
         }
         self.depth += 1;
         self.at += 1;
@@ -109,18 +119,18 @@ impl<'a> Parser<'a, '_> {
     }
 
     /// After an item: another one follows (true), or the container is closed.
-    fn goes_on(&mut self, close: u8) -> Result<bool, Malformed> {
+    fn goes_on(&mut self, close: u8) -> Result<bool, Stop> {
         self.blanks();
-        let next = self.peek();
+        let follows = match self.peek() {
+            Some(b',') => true,
+            Some(byte) if byte == close => false,
+            _ => return Err(Stop),
+        };
         self.at += 1;
-        match next {
-            Some(b',') => Ok(true),
-            Some(byte) if byte == close => Ok(false),
-            _ => Err(Malformed),
-        }
+        Ok(follows)
     }
 
-    fn array(&mut self) -> Result<Json<'a>, Malformed> {
+    fn array(&mut self) -> Result<Json<'a>, Stop> {
         if self.peek() == Some(b']') {
             self.at += 1;
             return Ok(Json::Array(Box::default()));
@@ -136,7 +146,7 @@ impl<'a> Parser<'a, '_> {
     }
 
     /// Reads a value; if it is an array, its items are handed over, and in the tree nulls stand in their places.
-    fn handed_over(&mut self) -> Result<Node<'a>, Malformed> {
+    fn handed_over(&mut self) -> Result<Node<'a>, Stop> {
         self.blanks();
         if self.peek() != Some(b'[') {
             return self.value();
@@ -146,7 +156,7 @@ impl<'a> Parser<'a, '_> {
         Ok(Node { json, start: place(start), end: place(self.at) })
     }
 
-    fn array_handed_over(&mut self) -> Result<Json<'a>, Malformed> {
+    fn array_handed_over(&mut self) -> Result<Json<'a>, Stop> {
         if self.peek() == Some(b']') {
             self.at += 1;
             return Ok(Json::Array(Box::default()));
@@ -168,7 +178,7 @@ impl<'a> Parser<'a, '_> {
         }
     }
 
-    fn object(&mut self) -> Result<Json<'a>, Malformed> {
+    fn object(&mut self) -> Result<Json<'a>, Stop> {
         if self.peek() == Some(b'}') {
             self.at += 1;
             return Ok(Json::Object(Box::default()));
@@ -178,7 +188,7 @@ impl<'a> Parser<'a, '_> {
             self.blanks();
             let at = place(self.at);
             if self.peek() != Some(b'"') {
-                return Err(Malformed);
+                return Err(Stop);
             }
             let name = self.string()?;
             self.expect(b':')?;
@@ -198,7 +208,7 @@ impl<'a> Parser<'a, '_> {
     }
 
     /// Reads a string, whose opening quote is next.
-    fn string(&mut self) -> Result<Cow<'a, str>, Malformed> {
+    fn string(&mut self) -> Result<Cow<'a, str>, Stop> {
         let start = self.at;
         self.at += 1;
         let plain = self.plain()?;
@@ -208,11 +218,17 @@ impl<'a> Parser<'a, '_> {
         }
         let mut text = plain.to_owned();
         while self.peek() == Some(b'\\') {
+            let escape = self.at;
             self.at += 1;
-            let c = self.escape()?;
-            text.push(c);
-            if c == '\0' && self.places.nuls.last() != Some(&place(start)) {
-                self.places.nuls.push(place(start));
+            let Ok(read) = self.escape() else {
+                self.at = escape;
+                return Err(Stop);
+            };
+            text.push(read.unwrap_or(char::REPLACEMENT_CHARACTER));
+            match read {
+                Some('\0') => note(&mut self.places.nuls, place(start)),
+                None => note(&mut self.places.unpaired, place(start)),
+                Some(_) => {}
             }
             text.push_str(self.plain()?);
         }
@@ -221,22 +237,24 @@ impl<'a> Parser<'a, '_> {
     }
 
     /// What comes before the next quote or backslash, which must be there.
-    fn plain(&mut self) -> Result<&'a str, Malformed> {
-        let rest = &self.bytes[self.at..];
-        let len = rest.iter().position(|b| matches!(b, b'"' | b'\\' | 0..=31)).ok_or(Malformed)?;
-        if rest[len] < b' ' {
-            return Err(Malformed);
-        }
-        let start = self.at;
+    fn plain(&mut self) -> Result<&'a str, Stop> {
+        let (start, rest) = (self.at, &self.bytes[self.at..]);
+        let Some(len) = rest.iter().position(|b| matches!(b, b'"' | b'\\' | 0..=31)) else {
+            self.at = self.bytes.len();
+            return Err(Stop);
+        };
         self.at += len;
+        if rest[len] < b' ' {
+            return Err(Stop);
+        }
         Ok(&self.text[start..self.at])
     }
 
-    /// Reads an escape after its backslash.
-    fn escape(&mut self) -> Result<char, Malformed> {
-        let byte = self.peek().ok_or(Malformed)?;
+    /// Reads an escape after its backslash; None for half a surrogate pair, without what follows it.
+    fn escape(&mut self) -> Result<Option<char>, Stop> {
+        let byte = self.peek().ok_or(Stop)?;
         self.at += 1;
-        Ok(match byte {
+        Ok(Some(match byte {
             b'"' | b'\\' | b'/' => char::from(byte),
             b'b' => '\u{8}',
             b'f' => '\u{c}',
@@ -245,28 +263,33 @@ impl<'a> Parser<'a, '_> {
             b't' => '\t',
             b'u' => {
                 let first = self.hex()?;
-                if !(0xd800..0xdc00).contains(&first) {
-                    return char::from_u32(first).ok_or(Malformed);
-                }
-                if !self.bytes[self.at..].starts_with(b"\\u") {
-                    return Err(Malformed);
-                }
-                self.at += 2;
-                let second = self.hex()?;
-                if !(0xdc00..0xe000).contains(&second) {
-                    return Err(Malformed);
-                }
-                let scalar = 0x10000 + ((first - 0xd800) << 10) + (second - 0xdc00);
-                return char::from_u32(scalar).ok_or(Malformed);
+                // Of surrogates there is no character.
+                let Some(c) = char::from_u32(first) else { return self.other_half(first) };
+                c
             }
-            _ => return Err(Malformed),
-        })
+            _ => return Err(Stop),
+        }))
     }
 
-    fn hex(&mut self) -> Result<u32, Malformed> {
-        let digits = self.bytes.get(self.at..self.at + 4).ok_or(Malformed)?;
+    /// Reads the escape that makes a pair with this surrogate; leaves what makes none.
+    fn other_half(&mut self, first: u32) -> Result<Option<char>, Stop> {
+        let after_first = self.at;
+        if first >= 0xdc00 || !self.bytes[self.at..].starts_with(b"\\u") {
+            return Ok(None);
+        }
+        self.at += 2;
+        let second = self.hex()?;
+        if !(0xdc00..0xe000).contains(&second) {
+            self.at = after_first;
+            return Ok(None);
+        }
+        Ok(char::from_u32(0x10000 + ((first - 0xd800) << 10) + (second - 0xdc00)))
+    }
+
+    fn hex(&mut self) -> Result<u32, Stop> {
+        let digits = self.bytes.get(self.at..self.at + 4).ok_or(Stop)?;
         self.at += 4;
-        digits.iter().try_fold(0, |n, b| char::from(*b).to_digit(16).map(|d| n * 16 + d)).ok_or(Malformed)
+        digits.iter().try_fold(0, |n, b| char::from(*b).to_digit(16).map(|d| n * 16 + d)).ok_or(Stop)
     }
 }
 

@@ -55,5 +55,5 @@ pub fn whole(value: &Json, at: &str, bounds: std::ops::RangeInclusive<u64>) -> R
 /// # Errors
 /// 400 with its pointer.
 pub fn text<'a>(value: &'a Json, at: &str) -> Result<&'a str, Problem> {
-    value.as_str().ok_or_else(|| Problem::at(at, "must be a text"))
+    value.as_str().ok_or_else(|| Problem::at(at, "must be a string"))
 }

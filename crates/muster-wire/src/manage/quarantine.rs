@@ -9,7 +9,7 @@ use muster_core::id::RequestId;
 use muster_core::record::Quarantined;
 use serde_json::{Value as Json, json};
 
-/// The entry; `element` is its JSON, and `raw` its text as it came where a tree does not show all of it. Entries come from bulk imports alone (behaviour.md 1.2).
+/// The entry; `element` is its JSON, and `raw` its text as it came where a tree does not show all of it. What a Track call carried is told like an element of a bulk import.
 pub fn json(entry: &Quarantined) -> Json {
     let mut out = json!({
         "id": entry.no.to_string(),

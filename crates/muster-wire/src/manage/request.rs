@@ -1,11 +1,11 @@
 //! The ingestion log: `GET /workspaces/{ws}/requests` and `GET .../requests/{request_id}`.
 
 use crate::because;
-use crate::data::answer::{kind_name, summary as write_summary, write_warning};
+use crate::data::answer::{kind_name, summary as write_summary, write_logged_warning};
 use crate::data::api::Api;
 use crate::data::failure::write_fault;
 use muster_core::command::{ElementKind, Route};
-use muster_core::id::RequestId;
+use muster_core::id::{RequestId, RequestNo};
 use muster_core::outcome::{ActionResult, ElementResult, Outcome};
 use muster_core::reason::Fault;
 use muster_core::record::{Omitted, Request};
@@ -41,7 +41,7 @@ pub fn full(request: &Request) -> Json {
         let elements = request.elements.iter().map(|element| self::element(api, element)).collect();
         members.insert("elements".to_owned(), Json::Array(elements));
         members.insert("errors".to_owned(), faults(api, &request.faults));
-        members.insert("warnings".to_owned(), warnings(&request.warnings));
+        members.insert("warnings".to_owned(), warnings(ElementKind::Unknown, &request.warnings));
         if request.omitted != Omitted::default() {
             let Omitted { faults, warnings } = request.omitted;
             members.insert("omitted".to_owned(), json!({"faults": faults, "warnings": warnings}));
@@ -50,32 +50,34 @@ pub fn full(request: &Request) -> Json {
     out
 }
 
-/// A request that the log does not keep, as the live stream tells it.
+/// A request that the log does not keep, as the live stream and the list of refusals tell it.
 #[derive(Clone, Copy, Debug)]
 pub struct Away<'a> {
+    /// Its id, if it can be looked up by it (behaviour.md 4.p).
+    pub no: Option<RequestNo>,
     /// The status of its answer.
     pub status: u16,
-    /// The call.
-    pub route: Route,
-    /// The origin address, if the workspace keeps it.
+    /// The call; None if there is no such call.
+    pub route: Option<Route>,
+    /// The origin address, if it is kept.
     pub origin: Option<&'a str>,
     /// Its receipt.
     pub received_at: Timestamp,
-    /// Microseconds from its head to its answer.
-    pub duration_us: u64,
+    /// Microseconds from its head to its answer, where they are known.
+    pub duration_us: Option<u64>,
     /// The type of the refusal, as the called API spells it; None if it was not refused.
     pub failure: Option<&'static str>,
     /// Why the log does not keep it though it was not refused: `replayed` or `dry_run`.
     pub aside: Option<&'static str>,
 }
 
-/// A request that was turned away, tried out or answered from a record: the members of a list, without an id.
+/// A request that was turned away, tried out or answered from a record: the members of a list.
 pub fn away(away: &Away<'_>) -> Json {
     let mut out = json!({
-        "request_id": null,
+        "request_id": away.no.map(|no| RequestId::of(no).to_string()),
         "received_at": away.received_at.to_string(),
         "status": away.status,
-        "path": away.route.template(),
+        "path": away.route.map(Route::template),
         "origin_address": away.origin,
         "duration_us": away.duration_us,
         "failure": away.failure,
@@ -86,13 +88,26 @@ pub fn away(away: &Away<'_>) -> Json {
     out
 }
 
+/// A refused request that is looked up by its id: as [`away`] and with the members of [`full`].
+pub fn refused(away: &Away<'_>, (kind, message): (&str, &str)) -> Json {
+    let mut out = self::away(away);
+    if let Json::Object(members) = &mut out {
+        let error = json!({"index": null, "pointer": "", "attribute": null, "type": kind, "message": message});
+        members.insert("fault_count".to_owned(), json!(1));
+        members.insert("elements".to_owned(), json!([]));
+        members.insert("errors".to_owned(), json!([error]));
+        members.insert("warnings".to_owned(), json!([]));
+    }
+    out
+}
+
 fn element(api: Api, element: &ElementResult) -> Json {
     let mut out = json!({
         "index": element.index,
         "type": kind_name(element.kind),
         "outcome": element.outcome.name(),
         "id": element.profile.map(|id| id.to_string()),
-        "warnings": warnings(&element.warnings),
+        "warnings": warnings(element.kind, &element.warnings),
         "errors": faults(api, &element.errors),
     });
     if let Json::Object(members) = &mut out {
@@ -125,8 +140,8 @@ pub fn faults(api: Api, faults: &[Fault]) -> Json {
     faults.iter().map(|fault| parsed(|out| write_fault(out, api, fault))).collect()
 }
 
-fn warnings(warnings: &[Warning]) -> Json {
-    warnings.iter().map(|warning| parsed(|out| write_warning(out, warning))).collect()
+fn warnings(of: ElementKind, warnings: &[Warning]) -> Json {
+    warnings.iter().map(|warning| parsed(|out| write_logged_warning(out, of, warning))).collect()
 }
 
 /// The tree of what the Data API's answers write by hand, so that each shape is written in one place.

@@ -15,7 +15,11 @@ pub struct NewWorkspace {
     pub id: Option<WorkspaceId>,
 }
 
-/// Reads the body of `POST /workspaces`. Ids that end in `_DEBUG` belong to test environments and are refused.
+/// Words that stand in the place of a workspace id in routes of the Data API (behaviour.md 1.8.f).
+const RESERVED_IDS: [&str; 8] = ["merge", "delete", "export", "bulk", "manage", "segment", "auth", "authentication"];
+
+/// Reads the body of `POST /workspaces`. Ids that end in `_DEBUG` belong to test environments and are refused, and words of
+/// other routes.
 ///
 /// # Errors
 /// 400 with the member that is wrong.
@@ -24,12 +28,17 @@ pub fn new(bytes: &[u8]) -> Result<NewWorkspace, Problem> {
     body::only_known(&members, "", &["name", "id"])?;
     let name = match members.get("name") {
         Some(Json::String(name)) if !name.trim().is_empty() && name.len() <= 200 => name.clone(),
-        _ => return Err(Problem::at("/name", "name must be a text of 1 to 200 bytes")),
+        _ => return Err(Problem::at("/name", "name must be a string of 1 to 200 bytes")),
     };
     let id = match members.get("id") {
         None | Some(Json::Null) => None,
         Some(Json::String(id)) if id.ends_with("_DEBUG") => {
             return Err(Problem::at("/id", "ids that end in _DEBUG are made by POST .../test-environment alone"));
+        }
+        // Ids are unique without regard to case.
+        Some(Json::String(id)) if RESERVED_IDS.iter().any(|word| word.eq_ignore_ascii_case(id)) => {
+            let words = RESERVED_IDS.join(", ");
+            return Err(Problem::at("/id", format!("these words have a meaning in paths and cannot be ids: {words}")));
         }
         Some(Json::String(id)) if WorkspaceId::parse(id).is_some() => WorkspaceId::parse(id),
         Some(_) => return Err(Problem::at("/id", "id must be 2 to 64 characters of A-Z, a-z, 0-9, _ and -")),

@@ -69,7 +69,7 @@ impl Watch {
         judge: impl Fn(&App) -> Option<bool> + Send + 'static,
     ) -> Result<Self, Refusal> {
         let entry = call.entry()?;
-        let full = || Problem::new(503, "as many viewers watch as may; try again when one has gone");
+        let full = || Problem::new(503, "the limit of live viewers has been reached; try again later");
         // First, so that of a merge that comes meanwhile either the request is seen or the members are read.
         let viewer = Viewer::open(&call.app, (&call.caller, &entry), judge).ok_or_else(full)?;
         let wanted = Wanted::of(call, &entry).await?;

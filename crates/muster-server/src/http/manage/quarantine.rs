@@ -180,7 +180,7 @@ fn refusal(refused: Refused) -> Answer {
         Refused::Failure(Failure::TooLarge { limit_bytes }) => {
             Problem::new(413, format!("the element is longer than a body may be: {limit_bytes} bytes"))
         }
-        Refused::Failure(_) | Refused::Faults(_) => {
+        Refused::Failure(_) | Refused::Faults(..) => {
             Problem::at("/element", "cannot be read as an element; it must be JSON as the bulk import takes it")
         }
     };
@@ -211,7 +211,7 @@ pub(crate) async fn replay_many(call: Call) -> Answer {
         detail["ids"] = json!(ids.len());
     }
     let Some(job) = replays::start(&call.app, entry.id(), entries) else {
-        return Err(Problem::new(503, "as many replays run as may; try again when one has ended").into());
+        return Err(Problem::new(503, "too many bulk replays are running; retry when one has finished").into());
     };
     call.audit(Action::ReplayStarted, Some(entry.id()), &job.to_string(), detail).await;
     Ok(Call::about(&entry, tree(202, &json!({"job_id": job.to_string()}))))

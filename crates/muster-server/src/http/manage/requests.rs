@@ -3,6 +3,7 @@
 use super::wanted::Wanted;
 use super::{Answer, Call, tree};
 use crate::limits::{REQUEST_LOOK_MAX, REQUEST_LOOK_ROWS};
+use crate::pulse::Refusal;
 use muster_core::id::{RequestId, RequestNo};
 use muster_core::record::Request;
 use muster_core::time::Timestamp;
@@ -84,11 +85,27 @@ fn parse_cursor(text: &str) -> Option<Place> {
     Some((Timestamp(at.parse().ok()?), RequestId::parse(id)?.no()))
 }
 
-/// `GET .../requests/{request_id}`: with the result of every element.
+/// `GET .../requests/{request_id}`: with the result of every element; also of a refusal that the log does not keep, while
+/// the server remembers it (behaviour.md 4.p).
 pub(crate) async fn show(call: Call) -> Answer {
     let entry = call.entry()?;
     let unknown = || Problem::new(404, "no such request, or it is older than the log is kept");
     let no = RequestId::parse(call.part(1)).ok_or_else(unknown)?.no();
-    let found = call.read(entry.id(), move |reader| reader.request(no)).await?.ok_or_else(unknown)?;
-    Ok(Call::about(&entry, tree(200, &request::full(&found))))
+    let shown = match entry.lane.pulse.refusals().get(no) {
+        Some(refusal) => refusal.full(),
+        None => request::full(&call.read(entry.id(), move |reader| reader.request(no)).await?.ok_or_else(unknown)?),
+    };
+    Ok(Call::about(&entry, tree(200, &shown)))
+}
+
+/// `GET /requests/refused?request_id=&limit=&cursor=`: refusals of callers without a valid key, the newest first.
+pub(crate) async fn refused(call: Call) -> Answer {
+    let refusals = call.app.watching.strangers();
+    if let Some(text) = call.parameter("request_id") {
+        let found = RequestId::parse(text).and_then(|id| refusals.get(id.no()));
+        return Ok(tree(200, &page(found.iter().map(Refusal::item).collect(), None)));
+    }
+    let before = call.cursor(|text| text.parse().ok())?;
+    let (found, next) = refusals.page(before, call.limit()?);
+    Ok(tree(200, &page(found.iter().map(Refusal::item).collect(), next.map(|place| place.to_string()).as_deref())))
 }

@@ -7,9 +7,10 @@ use muster_wire::manage::problem::Problem;
 
 /// Calls by method, template below [`BASE`], and the scope that they need.
 #[rustfmt::skip]
-const NEEDED: [(&str, &str, Scope); 48] = [
+const NEEDED: [(&str, &str, Scope); 49] = [
     ("GET", "/workspaces", Scope::Read),
     ("POST", "/workspaces", Scope::Admin),
+    ("GET", "/requests/refused", Scope::Admin),
     ("GET", "/orphans", Scope::Admin),
     ("POST", "/orphans/{workspace_id}/adopt", Scope::Admin),
     ("DELETE", "/orphans/{workspace_id}", Scope::Admin),

@@ -95,7 +95,7 @@ pub(crate) async fn create(call: Call) -> Answer {
         detail["allowed_addresses"] = json!(record.allowed_addresses);
     }
     call.audit(Action::TokenMade, record.workspace.as_ref(), &record.name, detail).await;
-    Ok(tree(201, &token::made(&record.name, &secret)))
+    Ok(super::created(&format!("/tokens/{}", record.name), &token::made(&record.name, &secret)))
 }
 
 /// `DELETE /tokens/{name}`: refused from now on, also where a session began with it.

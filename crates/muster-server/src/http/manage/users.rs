@@ -8,6 +8,7 @@ use muster_core::history::HistoryItem;
 use muster_core::id::{ProfileId, ProfileNo, Seq, WorkspaceId};
 use muster_core::identifier::{Key, normalise};
 use muster_core::record::Event;
+use muster_core::settings::Identity;
 use muster_core::snapshot::{Parts, Snapshot, assemble, order, own};
 use muster_core::time::Timestamp;
 use muster_store::engine::EngineError;
@@ -22,7 +23,8 @@ fn nobody() -> Problem {
     Problem::new(404, "no such user")
 }
 
-/// `POST .../users/find` `{"kind", "value"}`: whom an identifier resolves to. A kind that is not active finds nobody.
+/// `POST .../users/find` `{"kind", "value"}`: whom an identifier resolves to. A kind that is no identifier here is a 400 that
+/// names those that are: nobody is found by it, which is no answer about the value.
 pub(crate) async fn find(call: Call) -> Answer {
     let entry = call.entry()?;
     let members = body::object(&call.body)?;
@@ -32,7 +34,8 @@ pub(crate) async fn find(call: Call) -> Answer {
         body::text(members.get(name).ok_or_else(missing)?, &format!("/{name}")).map(str::to_owned)
     };
     let (kind, value) = (text("kind")?, text("value")?);
-    let Some(active) = entry.settings.identity.active_kind(canonical(&kind)) else { return Err(nobody().into()) };
+    let identity = &entry.settings.identity;
+    let active = identity.active_kind(canonical(&kind)).ok_or_else(|| no_kind(identity))?;
     let key = Key { kind: active.kind.clone(), value: normalise(active.normaliser, &value) };
     let live = call.read(entry.id(), move |reader| {
         // While a kind becomes active, a value that nothing was bound to yet is found by whoever holds it.
@@ -43,6 +46,12 @@ pub(crate) async fn find(call: Call) -> Answer {
     let snapshot = assembled(&entry, live.await?.ok_or_else(nobody)?)?;
     call.saw(&entry, snapshot.id, "profile");
     Ok(Call::about(&entry, tree(200, &user::json(&snapshot, None))))
+}
+
+fn no_kind(identity: &Identity) -> Problem {
+    let active = identity.kinds.iter().map(|kind| kind.kind.name());
+    let names: Vec<&str> = active.filter(|name| identity.active_kind(name).is_some()).collect();
+    Problem::at("/kind", format!("no identifier of this workspace; its identifiers are: {}", names.join(", ")))
 }
 
 fn assembled(entry: &Entry, live: LiveProfile) -> Result<Snapshot, Refusal> {

@@ -72,7 +72,7 @@ pub(crate) async fn create(call: Call) -> Answer {
         NewWorkspace::Orphaned => return Err(Problem::new(409, orphaned(&id)).into()),
     };
     call.audit(Action::WorkspaceMade, Some(&id), id.as_str(), json!({"name": shown})).await;
-    Ok(Call::about(&entry, tree(201, &workspace::created(&id, &shown, &key))))
+    Ok(Call::about(&entry, super::created(&format!("/workspaces/{id}"), &workspace::created(&id, &shown, &key))))
 }
 
 /// Why no workspace is made over a folder that is there; the id is the caller's own, and is one.

@@ -35,9 +35,73 @@ pub(super) fn described(out: &mut Vec<u8>, kind: &str, message: &str, attribute:
     write::string(out, message);
 }
 
+/// What an entry of `errors` says beside type and text: the place of malformed JSON, and what would help.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct More<'a> {
+    /// Line, column and offset.
+    pub(super) place: Option<[usize; 3]>,
+    pub(super) hint: Option<&'a str>,
+}
+
+const PLACE_NAMES: [&str; 3] = ["line", "column", "offset"];
+
+impl<'a> More<'a> {
+    /// Writes the members, each with a comma before it.
+    pub(super) fn write(&self, out: &mut Vec<u8>) {
+        for (name, number) in PLACE_NAMES.into_iter().zip(self.place.into_iter().flatten()) {
+            write::raw(out, format_args!(",\"{name}\":{number}"));
+        }
+        if let Some(hint) = self.hint {
+            out.extend_from_slice(b",\"hint\":");
+            write::string(out, hint);
+        }
+    }
+
+    /// The same as the log keeps it: two lines more, each only if something stands in it or below it.
+    pub(super) fn lines(&self) -> String {
+        let place = self.place.map_or_else(String::new, |place| place.map(|number| number.to_string()).join(" "));
+        match self.hint {
+            Some(hint) => format!("\n{place}\n{hint}"),
+            None if place.is_empty() => place,
+            None => format!("\n{place}"),
+        }
+    }
+
+    /// Reads what [`Self::lines`] wrote, after the lines of type and text.
+    fn of(detail: &'a str) -> Self {
+        let mut lines = detail.splitn(4, '\n').skip(2);
+        let place = lines.next().and_then(|line| {
+            let mut numbers = line.split(' ').map(|number| number.parse().ok());
+            Some([numbers.next()??, numbers.next()??, numbers.next()??])
+        });
+        Self { place, hint: lines.next() }
+    }
+}
+
+/// What `handling=lenient` would have made of a refused request: what the hint of each of its faults says
+/// (behaviour.md 1.2.d). Known from reading alone: what stored data would reject counts as stored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Lenient {
+    /// Elements that it would have stored, in whole or in part.
+    pub stored: usize,
+    /// Elements of the request.
+    pub of: usize,
+}
+
+impl Lenient {
+    /// Nothing of the one element of a Track call.
+    pub const NOTHING: Self = Self { stored: 0, of: 1 };
+
+    fn hint(self) -> String {
+        let Self { stored, of } = self;
+        let elements = if of == 1 { "element" } else { "elements" };
+        format!("with the header Prefer: handling=lenient, {stored} of {of} {elements} would have been stored")
+    }
+}
+
 /// The 400 of faults inside elements: the envelope of the first, and `errors` with all of them (behaviour.md 1.2).
 /// `faults` is not empty and in the order that is promised; at most 1,000 are told.
-pub fn refused(api: Api, faults: &[Fault], request_id: RequestId) -> Vec<u8> {
+pub fn refused(api: Api, faults: &[Fault], lenient: Lenient, request_id: RequestId) -> Vec<u8> {
     let Some(first) = faults.first() else { return Failure::Internal.render(api, request_id) };
     let (kind, message) = describe(api, first);
     let mut out = Vec::with_capacity(256 + 160 * faults.len().min(FAULTS_MAX));
@@ -46,13 +110,25 @@ pub fn refused(api: Api, faults: &[Fault], request_id: RequestId) -> Vec<u8> {
     out.extend_from_slice(b",\"request_id\":");
     write::quoted(&mut out, request_id);
     out.extend_from_slice(b",\"errors\":");
-    write::array(&mut out, faults.iter().take(FAULTS_MAX), |out, fault| write_fault(out, api, fault));
+    let hint = lenient.hint();
+    write::array(&mut out, faults.iter().take(FAULTS_MAX), |out, fault| {
+        write_with(out, api, fault, More { place: None, hint: Some(&hint) });
+    });
     out.extend_from_slice(b"}}");
     out
 }
 
-/// Writes one fault as `{index, pointer, attribute, type, message}`.
+/// Writes one fault as `{index, pointer, attribute, type, message}`; of malformed JSON, as the log keeps it, also with
+/// `line`, `column`, `offset` and `hint`.
 pub fn write_fault(out: &mut Vec<u8>, api: Api, fault: &Fault) {
+    let more = match (fault.reason, &fault.detail) {
+        (Reason::Envelope, Some(detail)) => More::of(detail),
+        _ => More::default(),
+    };
+    write_with(out, api, fault, more);
+}
+
+fn write_with(out: &mut Vec<u8>, api: Api, fault: &Fault, more: More<'_>) {
     let (kind, message) = describe(api, fault);
     out.extend_from_slice(b"{\"index\":");
     match fault.reason {
@@ -63,6 +139,7 @@ pub fn write_fault(out: &mut Vec<u8>, api: Api, fault: &Fault) {
     write::string(out, &fault.pointer);
     out.push(b',');
     described(out, kind, &message, fault.attribute.as_deref());
+    more.write(out);
     out.push(b'}');
 }
 

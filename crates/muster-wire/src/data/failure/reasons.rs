@@ -54,7 +54,8 @@ const ENVELOPE_TYPES: [&str; 9] = [
 
 /// Type and message of [`Failure::fault`](super::Failure::fault).
 fn envelope(detail: &str) -> (&'static str, String) {
-    let (kind, message) = detail.split_once('\n').unwrap_or((MALFORMED_TYPE, MALFORMED));
+    let mut lines = detail.split('\n');
+    let (kind, message) = (lines.next().unwrap_or(MALFORMED_TYPE), lines.next().unwrap_or(MALFORMED));
     let kind = ENVELOPE_TYPES.into_iter().find(|known| *known == kind).unwrap_or(MALFORMED_TYPE);
     (kind, message.to_owned())
 }
@@ -80,7 +81,7 @@ fn value(api: Api, fault: &Fault) -> (&'static str, String) {
         }
         Reason::ConflictingIdentifier => ("ConflictingIdentifier", "One identifier has two different values"),
         Reason::KeyTooLong => {
-            ("KeyTooLong", "Too long: identifiers, device_id and push tokens may have 512 bytes, names 800")
+            ("KeyTooLong", "Too long: at most 512 bytes for identifiers, device_id and push tokens, 800 for names")
         }
         Reason::KeyNotAllowed => ("KeyNotAllowed", "The character U+0000 is not allowed in names and values"),
         Reason::FutureDate => ("FutureDate", "The time of the action lies too far in the future"),
@@ -90,10 +91,10 @@ fn value(api: Api, fault: &Fault) -> (&'static str, String) {
         Reason::MissingDeviceId => ("MissingDeviceId", "A device without customer_id needs a device_id"),
         Reason::InvalidEventId => ("InvalidEventId", "event_id must be a string of at most 128 bytes"),
         Reason::ReservedName => ("ReservedName", "Action names must not begin with moe_"),
-        Reason::TooManyDevices => ("TooManyDevices", "The user has as many devices as one may have: 1000"),
+        Reason::TooManyDevices => ("TooManyDevices", "The user already has the maximum of 1000 devices"),
         Reason::TooManyActions => ("TooManyActions", "An element may have at most 10000 actions"),
         Reason::ProfileTooLarge => {
-            ("ProfileTooLarge", "The user's own record would pass 1 MiB of attributes or 2000 of them")
+            ("ProfileTooLarge", "The record of the user would exceed 1 MiB of attributes, or 2000 of them")
         }
         Reason::Blocked => ("Blocked", "The identifier is on the block list"),
         _ => (MALFORMED_TYPE, MALFORMED),

@@ -129,10 +129,10 @@ impl Attributes<'_, '_> {
 
     /// `addValueToArrayField` and `removeValueFromArrayField`: `{name: [values]}`.
     fn array_operations(&mut self, operator: &str, value: &Node, at: &Path) {
-        let members = match &value.json {
-            Json::Object(members) => members,
-            Json::Null => return self.found.notices.add(Code::NullIgnored, operator, at),
-            _ => return self.found.notices.add(Code::TypeIgnored, operator, at),
+        let members = match (value.members(), &value.json) {
+            (Some(members), _) => members,
+            (None, Json::Null) => return self.found.notices.add(Code::NullIgnored, operator, at),
+            (None, _) => return self.found.notices.add(Code::TypeIgnored, operator, at),
         };
         for member in members {
             let at = at.name(&member.name);

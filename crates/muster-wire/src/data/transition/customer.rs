@@ -24,8 +24,8 @@ pub(super) fn read(reader: &ElementReader, node: &Node, at: &Path, found: &mut F
     };
     if let Some(attributes) = node.some("attributes") {
         let at = at.name("attributes");
-        match &attributes.json {
-            Json::Object(members) => {
+        match attributes.members() {
+            Some(members) => {
                 let attributes = Attributes {
                     context: reader.context,
                     keys: &mut keys,
@@ -36,7 +36,7 @@ pub(super) fn read(reader: &ElementReader, node: &Node, at: &Path, found: &mut F
                 };
                 attributes.read(members, &at);
             }
-            _ => found.others.push(Fault::with_detail(Reason::AttributesType, at.pointer(), "attributes", "object")),
+            None => found.others.push(Fault::with_detail(Reason::AttributesType, at.pointer(), "attributes", "object")),
         }
     }
     if let Some(list) = node.some("platforms") {

@@ -36,7 +36,7 @@ fn fields(node: &Node, at: &Path, found: &mut Found) -> Option<DeviceFields> {
         return None;
     };
     let at = at.name(NAME);
-    if !matches!(given.json, Json::Object(_)) {
+    if given.members().is_none() {
         found.others.push(Fault::with_detail(Reason::AttributesType, at.pointer(), NAME, "object"));
         return None;
     }

@@ -1,9 +1,10 @@
 //! One element of any type: what is no element at all, what its type is, and what all types have in common.
 
 use super::{ReadContext, customer, device, event};
+use crate::data::members;
 use crate::json::{Json, Node, Places};
 use crate::notices::Notices;
-use crate::path::Path;
+use crate::path::{Path, pointer_of};
 use crate::value::read::boolean;
 use muster_core::command::{Body, Element, ElementKind, Route};
 use muster_core::reason::{Fault, Reason};
@@ -53,7 +54,7 @@ impl ElementReader<'_> {
         }
         let kind = self.kind(node, at);
         if let Some(place) = node.first_of(&self.places.doubled) {
-            let pointer = member_at(node, place, at).unwrap_or_else(|| at.pointer());
+            let pointer = pointer_of(node, place, at).unwrap_or_else(|| at.pointer());
             let kind = kind.unwrap_or(ElementKind::Unknown);
             let mut read = unread(kind, Fault::new(Reason::DoubledMember, pointer, None));
             if kind == ElementKind::Event {
@@ -81,26 +82,26 @@ impl ElementReader<'_> {
                 Ok(Body::Customer(customer::read(self, node, at, &mut found)))
             }
         };
+        members::unknown_of_element(node, kind, at, &mut found.notices);
         let mut faults = found.identifiers;
         faults.append(&mut found.others);
-        if let Some(fault) = self.nul(node, &body, at) {
-            faults.push(fault);
-        }
+        faults.extend(self.spoiled(node, &body, at));
         Read { element: Element { index, kind, body, actions, warnings: found.notices.warnings }, faults }
     }
 
-    /// U+0000 anywhere in the element, the actions aside: they have faults of their own.
-    fn nul(&self, node: &Node, body: &Result<Body, Vec<Fault>>, at: &Path) -> Option<Fault> {
-        let nuls = &self.places.nuls;
-        if nuls.is_empty() {
-            return None;
-        }
+    /// What characters of a string make faults of: half a surrogate pair anywhere in the element, and U+0000 outside of the
+    /// actions, which have faults of their own. Each where it stands first.
+    fn spoiled(&self, node: &Node, body: &Result<Body, Vec<Fault>>, at: &Path) -> impl Iterator<Item = Fault> {
+        let Places { nuls, unpaired, .. } = self.places;
+        let fault =
+            |reason, place: u32| Fault::new(reason, pointer_of(node, place, at).unwrap_or_else(|| at.pointer()), None);
+        let half = unpaired.first().map(|place| fault(Reason::UnpairedSurrogate, *place));
         let actions = match (body, node.some("actions")) {
-            (Ok(Body::Event(_)), Some(actions)) => actions.span(),
+            (Ok(Body::Event(_)), Some(actions)) if !nuls.is_empty() => actions.span(),
             _ => 0..0,
         };
-        let outside = nuls.iter().find(|place| !actions.contains(&(**place as usize)));
-        outside.map(|_| Fault::new(Reason::KeyNotAllowed, at.pointer(), None))
+        let nul = nuls.iter().find(|place| !actions.contains(&(**place as usize)));
+        half.into_iter().chain(nul.map(|place| fault(Reason::KeyNotAllowed, *place)))
     }
 
     fn kind(&self, node: &Node, at: &Path) -> Result<ElementKind, Fault> {
@@ -136,24 +137,6 @@ fn carried_actions(node: &Node) -> u32 {
     };
     let actions = members.iter().filter(|m| m.name == "actions").map(|m| in_member(&m.value)).sum::<usize>();
     u32::try_from(actions).expect("a body has fewer actions than bytes")
-}
-
-/// The pointer of the member whose name stands at this place of the body.
-fn member_at(node: &Node, place: u32, at: &Path) -> Option<String> {
-    match &node.json {
-        Json::Object(members) => members.iter().find_map(|member| {
-            let at = at.name(&member.name);
-            if member.at == place {
-                return Some(at.pointer());
-            }
-            member.value.span().contains(&(place as usize)).then(|| member_at(&member.value, place, &at))?
-        }),
-        Json::Array(items) => {
-            let (index, item) = items.iter().enumerate().find(|(_, item)| item.span().contains(&(place as usize)))?;
-            member_at(item, place, &at.index(index))
-        }
-        _ => None,
-    }
 }
 
 /// A flag: a boolean, or "true" and "false" in any case (behaviour.md 2). None: not given, or ignored with a warning.

@@ -3,9 +3,10 @@
 use super::element::{ElementReader, Found, flag, optional_text};
 use super::keys::{Keys, device_id};
 use super::time;
+use crate::data::members;
 use crate::json::{Json, Member, Node};
 use crate::notices::Notices;
-use crate::path::Path;
+use crate::path::{Path, pointer_of};
 use crate::value::parity::{self, CutNames};
 use crate::value::read::value;
 use muster_core::attribute::reserved_in_events;
@@ -35,7 +36,7 @@ pub(super) fn read(reader: &ElementReader, node: &Node, at: &Path, found: &mut F
         event.device_id = Some(device_id.into());
     }
     if let Some(attributes) = node.some("attributes")
-        && !matches!(attributes.json, Json::Object(_))
+        && attributes.members().is_none()
     {
         let pointer = at.name("attributes").pointer();
         found.others.push(Fault::with_detail(Reason::AttributesType, pointer, "attributes", "object"));
@@ -89,9 +90,11 @@ impl ActionReader<'_> {
         let attributes = self.attributes(node, at, &mut os_type);
         let (time, user_time, offset_seconds) = self.times(node, at);
         let event_id = self.event_id(node, at);
-        if node.first_of(&self.reader.places.nuls).is_some() {
-            self.faults.push(Fault::new(Reason::KeyNotAllowed, at.pointer(), None));
+        if let Some(place) = node.first_of(&self.reader.places.nuls) {
+            let pointer = pointer_of(node, place, at).unwrap_or_else(|| at.pointer());
+            self.faults.push(Fault::new(Reason::KeyNotAllowed, pointer, None));
         }
+        members::unknown_of_action(node, &self.reader.context.settings.identity, at, self.notices);
         let action = Action {
             name: name.unwrap_or_default().into(),
             attributes,
@@ -131,7 +134,7 @@ impl ActionReader<'_> {
         const NAME: &str = "attributes";
         let Some(given) = node.some(NAME) else { return Vec::new() };
         let at = at.name(NAME);
-        let Json::Object(members) = &given.json else {
+        let Some(members) = given.members() else {
             self.faults.push(Fault::with_detail(Reason::AttributesType, at.pointer(), NAME, "object"));
             return Vec::new();
         };

@@ -57,7 +57,7 @@ impl<'c> Keys<'c> {
         if !self.identity.enabled {
             return found.notices.add(Code::IdentifiersIgnored, NAME, &at);
         }
-        let Json::Object(members) = &value.json else {
+        let Some(members) = value.members() else {
             return self.fault(Fault::with_detail(Reason::IdentifierType, at.pointer(), NAME, "object"), found);
         };
         for member in members {

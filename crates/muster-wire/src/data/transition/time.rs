@@ -1,4 +1,7 @@
-//! Times and offsets of the wire (FACTS 7, FACTS 11 rows 9 and 11, clients.md 4.4).
+//! Times and offsets of the wire (FACTS 7, FACTS 11 rows 9 and 11, clients.md 4.4; behaviour.md 2.ua and 2.ub). Dates as
+//! languages print them are in `printed`.
+
+mod printed;
 
 use crate::json::{Json, Node, Number, is_number, number};
 use crate::notices::Notices;
@@ -6,46 +9,136 @@ use crate::path::Path;
 use muster_core::time::{Date, Timestamp};
 use muster_core::warning::Code;
 
-/// Numbers from here on are milliseconds, smaller ones seconds (FACTS 11 row 9).
-const MILLISECONDS_FROM: f64 = 1e11;
+/// Numbers from here on are milliseconds, smaller ones seconds.
+const MILLISECONDS_FROM: u64 = 100_000_000_000;
+/// Numbers from here on are microseconds.
+const MICROSECONDS_FROM: u64 = 100_000_000_000_000;
+/// Numbers from here on are nanoseconds.
+const NANOSECONDS_FROM: u64 = 100_000_000_000_000_000;
 /// The year 0, in milliseconds: nothing before it can be written as a date of the API.
-const EARLIEST: f64 = -62_167_219_200_000.0;
+const EARLIEST: i64 = -62_167_219_200_000;
+/// The year 2, in milliseconds: what lies in the two years before it is a zero time of some language.
+const YEAR_2: i64 = -62_104_060_800_000;
 /// The year 275760, in milliseconds: what other languages take for the end of time.
-const LATEST: f64 = 8.64e15;
+const LATEST: i64 = 8_640_000_000_000_000;
+/// How the zero dates of SQL begin, which no calendar has.
+const ZERO_DATE: &str = "0000-00-00";
 /// Largest offset from UTC, in seconds, either way (FACTS 4).
 const OFFSET_MAX: f64 = 54_000.0;
 
-/// Reads a time: an epoch in seconds or milliseconds, as number or text, or a date. None: missing, null, empty, or
-/// unreadable, which is a warning.
+/// What a time that was sent is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Read {
+    /// In a documented form.
+    Documented(Date),
+    /// In another form that can mean only this (behaviour.md 2.ua).
+    Interpreted(Date),
+    /// A zero: no time (behaviour.md 2.ub).
+    Zero,
+    /// None at all.
+    Unreadable,
+}
+
+/// Reads a time: an epoch as number or text, or a date. None: missing, null or empty, or zero or unreadable, which is a
+/// warning.
 pub(super) fn time(parent: &Node, name: &str, at: &Path, notices: &mut Notices) -> Option<Date> {
     value(parent.some(name)?, name, &at.name(name), notices)
 }
 
 /// As [`time`], of a value.
 pub(super) fn value(value: &Node, name: &str, at: &Path, notices: &mut Notices) -> Option<Date> {
-    let read = match &value.json {
+    let (read, given) = match &value.json {
         Json::Text(text) if text.trim().is_empty() => return None,
-        Json::Text(text) if is_number(text.trim()) => epoch(text.trim()),
-        Json::Text(text) => Date::parse(text.trim()),
-        Json::Number(text) => epoch(text),
-        _ => None,
+        Json::Text(text) => (of_text(text.trim()), &**text),
+        Json::Number(text) => (epoch(text), *text),
+        Json::Boolean(true) => (Read::Unreadable, "true"),
+        Json::Boolean(false) => (Read::Unreadable, "false"),
+        Json::Null => (Read::Unreadable, "null"),
+        Json::Array(_) => (Read::Unreadable, "[...]"),
+        Json::Object(_) => (Read::Unreadable, "{...}"),
     };
-    if read.is_none() {
-        notices.add(Code::TimeUnreadable, name, at);
+    match read {
+        Read::Documented(date) => return Some(date),
+        Read::Interpreted(date) => {
+            notices.add(Code::TimeInterpreted, name, at);
+            return Some(date);
+        }
+        Read::Zero => notices.add(Code::TimeZero, name, at),
+        Read::Unreadable => notices.add_given(Code::TimeUnreadable, name, at, Some(given)),
     }
-    read
+    None
 }
 
-#[expect(clippy::cast_possible_truncation, reason = "the bounds are far within 64 bits")]
-#[expect(clippy::cast_precision_loss, reason = "the bounds are within 53 bits")]
-fn epoch(text: &str) -> Option<Date> {
-    let n = match number(text) {
-        Number::Integer(n) => n as f64,
-        Number::Float(n) => n,
-        Number::Rounded(_) | Number::Overflow => return None,
+fn of_text(text: &str) -> Read {
+    if let Some(day) = eight_digits(text) {
+        return day.map_or(Read::Unreadable, Read::Interpreted);
+    }
+    if is_number(text) {
+        return epoch(text);
+    }
+    let read = match Date::parse(text) {
+        Some(date) => Read::Documented(date),
+        None if text.starts_with(ZERO_DATE) => Read::Zero,
+        None => printed::date(text).map_or(Read::Unreadable, Read::Interpreted),
     };
-    let millis = if n.abs() >= MILLISECONDS_FROM { n } else { (n * 1_000.0).round() };
-    (EARLIEST..=LATEST).contains(&millis).then(|| Date::Zoned(Timestamp(millis.floor() as i64)))
+    match read {
+        Read::Documented(date) | Read::Interpreted(date) if is_zero(date) => Read::Zero,
+        read => read,
+    }
+}
+
+fn is_zero(date: Date) -> bool {
+    let (Date::Zoned(Timestamp(millis)) | Date::Local(millis)) = date;
+    millis < YEAR_2
+}
+
+/// A text that would be a day without its dashes, if it is one of the calendar; None for a number like any other.
+fn eight_digits(text: &str) -> Option<Option<Date>> {
+    let is_day =
+        text.len() == 8 && text.bytes().all(|b| b.is_ascii_digit()) && ("19000101"..="21001231").contains(&text);
+    is_day.then(|| Date::parse(&format!("{}-{}-{}", &text[..4], &text[4..6], &text[6..])))
+}
+
+/// Reads the text of a number by its size (behaviour.md 2.ua).
+fn epoch(text: &str) -> Read {
+    let (millis, is_documented) = match number(text) {
+        Number::Integer(0) | Number::Float(0.0) => return Read::Zero,
+        Number::Integer(n) => whole(n),
+        Number::Float(n) | Number::Rounded(n) => part(n),
+        Number::Overflow => return Read::Unreadable,
+    };
+    if !(EARLIEST..=LATEST).contains(&millis) {
+        return Read::Unreadable;
+    }
+    let date = Date::Zoned(Timestamp(millis));
+    match is_documented {
+        _ if is_zero(date) => Read::Zero,
+        true => Read::Documented(date),
+        false => Read::Interpreted(date),
+    }
+}
+
+/// Milliseconds, and whether the documentation knows the unit.
+fn whole(n: i64) -> (i64, bool) {
+    match n.unsigned_abs() {
+        0..MILLISECONDS_FROM => (n * 1_000, true),
+        MILLISECONDS_FROM..MICROSECONDS_FROM => (n, true),
+        MICROSECONDS_FROM..NANOSECONDS_FROM => (n.div_euclid(1_000), false),
+        _ => (n.div_euclid(1_000_000), false),
+    }
+}
+
+/// The same of a number with a fraction, or one beyond 64 bits.
+
+#[expect(clippy::cast_possible_truncation, reason = "what is beyond 64 bits becomes their end, which is out of range")]
+fn part(n: f64) -> (i64, bool) {
+    let (millis, is_documented) = match n.abs() as u64 {
+        0..MILLISECONDS_FROM => ((n * 1_000.0).round(), true),
+        MILLISECONDS_FROM..MICROSECONDS_FROM => (n, true),
+        MICROSECONDS_FROM..NANOSECONDS_FROM => (n / 1e3, false),
+        _ => (n / 1e6, false),
+    };
+    (millis.floor() as i64, is_documented)
 }
 
 /// Reads `user_timezone_offset` in whole seconds. None: missing, null, empty, or ignored with a warning.
@@ -77,37 +170,100 @@ mod tests {
     use super::*;
     use crate::json::parse;
 
-    fn read(json: &str) -> (Option<Date>, usize) {
+    fn read(json: &str) -> (Option<Date>, Vec<Code>) {
         let document = parse(json.as_bytes()).expect("it is JSON");
         let mut notices = Notices::default();
         let read = value(&document.root, "t", &Path::ROOT, &mut notices);
-        (read, notices.warnings.0.len())
+        (read, notices.warnings.0.iter().map(|warning| warning.code).collect())
     }
 
-    /// FACTS 11 row 9.
+    fn at(millis: i64) -> Option<Date> {
+        Some(Date::Zoned(Timestamp(millis)))
+    }
+
+    /// FACTS 11 row 9; behaviour.md 2.ua. Fails when a bound of `whole` or `part` moves by a digit.
     #[test]
-    fn epochs_are_seconds_or_milliseconds_as_number_or_text() {
-        let at = |ms| (Some(Date::Zoned(Timestamp(ms))), 0);
-        for (json, want) in [
-            ("1788000000", at(1_788_000_000_000)),
-            ("\"1788000000\"", at(1_788_000_000_000)),
-            ("1788000000123", at(1_788_000_000_123)),
-            ("\" 1788000000123 \"", at(1_788_000_000_123)),
-            ("1788000000.5", at(1_788_000_000_500)),
-            ("-86400", at(-86_400_000)),
-            ("0", at(0)),
-            ("99999999999", at(99_999_999_999_000)),
-            ("\"2026-01-05T00:00:00Z\"", at(1_767_571_200_000)),
-            ("\"2026-01-05\"", (Some(Date::Local(1_767_571_200_000)), 0)),
-            ("\"\"", (None, 0)),
-            ("\"Thu Mar 24 2016 17:46:45 GMT+0000 (UTC)\"", (None, 1)),
-            ("true", (None, 1)),
-            ("1e400", (None, 1)),
-            ("-1e15", (None, 1)),
-            ("1e300", (None, 1)),
+    fn a_number_is_an_epoch_in_the_unit_of_its_size_as_number_or_text() {
+        let millis = 1_788_000_000_123;
+        for (json, want, codes) in [
+            ("1788000000", at(1_788_000_000_000), vec![]),
+            ("\"1788000000\"", at(1_788_000_000_000), vec![]),
+            ("1788000000123", at(millis), vec![]),
+            ("\" 1788000000123 \"", at(millis), vec![]),
+            ("1788000000.5", at(1_788_000_000_500), vec![]),
+            ("-86400", at(-86_400_000), vec![]),
+            ("99999999999", at(99_999_999_999_000), vec![]),
+            ("99999999999999", at(99_999_999_999_999), vec![]),
+            ("1788000000123456", at(millis), vec![Code::TimeInterpreted]),
+            ("1788000000123456.7", at(millis), vec![Code::TimeInterpreted]),
+            ("99999999999999999", at(99_999_999_999_999), vec![Code::TimeInterpreted]),
+            ("\"1788000000123456789\"", at(millis), vec![Code::TimeInterpreted]),
+            ("-1e15", at(-1_000_000_000_000), vec![Code::TimeInterpreted]),
+            ("true", None, vec![Code::TimeUnreadable]),
+            ("1e400", None, vec![Code::TimeUnreadable]),
+            ("1e300", None, vec![Code::TimeUnreadable]),
         ] {
-            assert_eq!(read(json), want, "{json}");
+            assert_eq!(read(json), (want, codes), "{json}");
         }
+    }
+
+    /// behaviour.md 2.ua. Fails when eight digits are a number before they are a day, or beyond their range.
+    #[test]
+    fn a_text_is_a_date_or_eight_digits_of_one() {
+        let day = Some(Date::Local(1_767_571_200_000));
+        for (json, want, codes) in [
+            ("\"2026-01-05T00:00:00Z\"", at(1_767_571_200_000), vec![]),
+            ("\"2026-01-05\"", day, vec![]),
+            ("\"\"", None, vec![]),
+            ("\"20260105\"", day, vec![Code::TimeInterpreted]),
+            ("20260105", at(20_260_105_000), vec![]),
+            ("\"20261305\"", None, vec![Code::TimeUnreadable]),
+            ("\"18991231\"", at(18_991_231_000), vec![]),
+            ("\"21010101\"", at(21_010_101_000), vec![]),
+            ("\"Thu Mar 24 2016 17:46:45 GMT+0000 (UTC)\"", at(1_458_841_605_000), vec![Code::TimeInterpreted]),
+            ("\"tomorrow\"", None, vec![Code::TimeUnreadable]),
+        ] {
+            assert_eq!(read(json), (want, codes), "{json}");
+        }
+    }
+
+    /// behaviour.md 2.ub. Fails when `is_zero` looks at the year 1 alone, or at texts alone.
+    #[test]
+    fn a_zero_time_is_none() {
+        for json in [
+            "0",
+            "\"0\"",
+            "-0.0",
+            "-62135596800",
+            "-62135596800000",
+            "\"0001-01-01T00:00:00Z\"",
+            "\"0001-12-31T23:59:59Z\"",
+            "\"0001-01-01T00:00:00\"",
+            "\"0001-01-01T00:00:00+05:30\"",
+            "\"0000-12-31T23:59:59Z\"",
+            "\"0000-00-00 00:00:00\"",
+            "\"0000-00-00\"",
+            "\"0001-01-01 00:00:00 +0000 UTC\"",
+        ] {
+            assert_eq!(read(json), (None, vec![Code::TimeZero]), "{json}");
+        }
+        assert_eq!(read("\"0002-01-01T00:00:00Z\""), (at(YEAR_2), vec![]));
+        assert_eq!(read("-62167219200001"), (None, vec![Code::TimeUnreadable]));
+    }
+
+    /// behaviour.md 2.ub: the text goes with the warning, for the log.
+    #[test]
+    fn what_cannot_be_read_is_kept_with_its_warning() {
+        let given = |json: &str| {
+            let document = parse(json.as_bytes()).expect("it is JSON");
+            let mut notices = Notices::default();
+            let _none = value(&document.root, "t", &Path::ROOT, &mut notices);
+            notices.warnings.0.remove(0).given
+        };
+        assert_eq!(given("\" half past nine\"").as_deref(), Some(" half past nine"));
+        assert_eq!(given("1e400").as_deref(), Some("1e400"));
+        assert_eq!(given("true").as_deref(), Some("true"));
+        assert_eq!(given("0"), None, "it could be read");
     }
 
     /// FACTS 11 row 11.

@@ -1,0 +1,135 @@
+//! Refusals that the log does not keep: the last of them, so that a client's request id can be looked up while the server
+//! runs (behaviour.md 4.p).
+
+use super::held;
+use crate::limits::REFUSALS_KEPT;
+use muster_core::command::Route;
+use muster_core::id::RequestNo;
+use muster_core::time::Timestamp;
+use muster_wire::data::api::Api;
+use muster_wire::data::failure::Failure;
+use muster_wire::manage::request;
+use serde_json::Value as Json;
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex};
+
+/// A refusal.
+#[derive(Clone, Debug)]
+pub(crate) struct Refusal {
+    /// Its number; that of its answer.
+    pub(crate) no: RequestNo,
+    /// Whose spelling it was told in.
+    pub(crate) api: Api,
+    /// Why.
+    pub(crate) failure: Failure,
+    /// The call; None if there is no such call.
+    pub(crate) route: Option<Route>,
+    /// The origin address, if it is kept.
+    pub(crate) origin: Option<Arc<str>>,
+    /// Its receipt.
+    pub(crate) received_at: Timestamp,
+    /// Microseconds from its head to its answer, where they are known.
+    pub(crate) duration_us: Option<u64>,
+}
+
+impl Refusal {
+    fn away(&self) -> request::Away<'_> {
+        request::Away {
+            no: Some(self.no),
+            status: self.failure.status(),
+            route: self.route,
+            origin: self.origin.as_deref(),
+            received_at: self.received_at,
+            duration_us: self.duration_us,
+            failure: Some(self.failure.kind(self.api)),
+            aside: None,
+        }
+    }
+
+    /// As an item of a list.
+    pub(crate) fn item(&self) -> Json {
+        request::away(&self.away())
+    }
+
+    /// As the log shows one of its own.
+    pub(crate) fn full(&self) -> Json {
+        let (kind, message) = self.failure.told(self.api);
+        request::refused(&self.away(), (kind, &message))
+    }
+}
+
+/// The last refusals, each with its place in the order of all that ever were.
+#[derive(Debug, Default)]
+pub(crate) struct Refusals(Mutex<Kept>);
+
+#[derive(Debug, Default)]
+struct Kept {
+    /// The newest last.
+    entries: VecDeque<Refusal>,
+    /// How many went before the first.
+    gone: u64,
+}
+
+impl Refusals {
+    /// Keeps one, in the place of the oldest if there are as many as are kept.
+    pub(crate) fn push(&self, refusal: Refusal) {
+        let mut kept = held(&self.0);
+        if kept.entries.len() == REFUSALS_KEPT {
+            kept.entries.pop_front();
+            kept.gone += 1;
+        }
+        kept.entries.push_back(refusal);
+    }
+
+    /// The one of this number.
+    pub(crate) fn get(&self, no: RequestNo) -> Option<Refusal> {
+        held(&self.0).entries.iter().rfind(|refusal| refusal.no == no).cloned()
+    }
+
+    /// The newest first, at most so many, and before this place if there is one; and the place where the next page goes on.
+    pub(crate) fn page(&self, before: Option<u64>, limit: usize) -> (Vec<Refusal>, Option<u64>) {
+        let kept = held(&self.0);
+        let all = kept.entries.len();
+        let end = before.map_or(all, |place| usize::try_from(place.saturating_sub(kept.gone)).unwrap_or(all).min(all));
+        let start = end.saturating_sub(limit);
+        let next = (start > 0).then(|| kept.gone + start as u64);
+        (kept.entries.range(start..end).rev().cloned().collect(), next)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refusal(no: u64) -> Refusal {
+        Refusal {
+            no: RequestNo(no),
+            api: Api::Transition,
+            failure: Failure::KeyMismatch,
+            route: Some(Route::Transition),
+            origin: None,
+            received_at: Timestamp(0),
+            duration_us: Some(1),
+        }
+    }
+
+    // Fails when `push` drops nothing, or a page begins at places of the list instead of those of all refusals.
+    #[test]
+    fn the_last_of_them_are_kept_and_pages_go_on_where_they_ended() {
+        let refusals = Refusals::default();
+        let last = REFUSALS_KEPT as u64 + 5;
+        (1..=last).for_each(|no| refusals.push(refusal(no)));
+        let page = |before, limit| {
+            let (found, next) = refusals.page(before, limit);
+            (found.iter().map(|refusal| refusal.no.0).collect::<Vec<_>>(), next)
+        };
+        let (first, next) = page(None, 2);
+        assert_eq!(first, [last, last - 1]);
+        refusals.push(refusal(last + 1));
+        assert_eq!(page(next, 2).0, [last - 2, last - 3], "a newer one moves nothing");
+        assert_eq!(page(None, usize::MAX).0.len(), REFUSALS_KEPT);
+        assert_eq!(page(None, REFUSALS_KEPT).1, None);
+        assert_eq!(page(Some(0), 2), (vec![], None));
+        assert!(refusals.get(RequestNo(6)).is_none() && refusals.get(RequestNo(7)).is_some());
+    }
+}
