@@ -36,6 +36,8 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 use tokio::sync::Semaphore;
 
+/// What was built.
+pub use built::Build;
 /// The id of a workspace.
 pub use muster_core::id::WorkspaceId;
 /// What became of a folder that was to be taken in.
@@ -89,6 +91,8 @@ pub struct Options {
     pub workspaces_open: usize,
     /// Log lines that whoever writes them had to drop.
     pub log_lines_dropped: Arc<AtomicU64>,
+    /// What was built.
+    pub build: Build,
 }
 
 impl Options {
@@ -108,6 +112,7 @@ impl Options {
             management_reads: MANAGEMENT_READS_MAX,
             workspaces_open: WORKSPACES_OPEN_MAX,
             log_lines_dropped: Arc::default(),
+            build: Build { version: env!("CARGO_PKG_VERSION"), commit: "unknown", date: "unknown" },
         }
     }
 }
@@ -133,6 +138,7 @@ pub struct App {
     pub(crate) callers: Callers,
     pub(crate) lockout: Lockout,
     pub(crate) telemetry: Telemetry,
+    pub(crate) build: Build,
     pub(crate) management_reads: Arc<FairPlaces>,
     pub(crate) activations: activation::Running,
     pub(crate) replays: Jobs,
@@ -199,7 +205,9 @@ fn check_tokens(admin: &str, read: Option<&str>) -> Result<(), OpenError> {
         }
     }
     if read == Some(admin) {
-        return Err(OpenError::Token("the read token must not be the admin token: it is to see less".to_owned()));
+        return Err(OpenError::Token(
+            "the read token must differ from the admin token, because it grants fewer rights".to_owned(),
+        ));
     }
     Ok(())
 }
@@ -233,6 +241,7 @@ impl App {
         Ok(Arc::new(Self {
             telemetry: Telemetry::new(Arc::clone(&engine), options.log_lines_dropped, room.clone()),
             engine,
+            build: options.build,
             watching: Watching::since(options.clock.now().at),
             clock: options.clock,
             random: options.random,
@@ -451,8 +460,7 @@ fn log_trouble(trouble: &Trouble) {
 }
 
 /// Why it is not ready, for everybody: which workspace it is about is in the log.
-const NOT_WRITABLE: &str =
-    "the storage cannot be written: the server's log says why; if the disk is well again, restart the server";
+const NOT_WRITABLE: &str = "storage is not writable (see the server log); fix the cause, then restart the server";
 /// The same of a clock that cannot be believed.
 const CLOCK: &str =
     "nothing is stored while the server's clock cannot be believed: set it right, or see the server's log";
@@ -477,6 +485,7 @@ pub(crate) fn unknown_entry(id: &WorkspaceId, now: Timestamp) -> Workspace {
 }
 
 mod bodies;
+mod built;
 mod stopped;
 #[cfg(test)]
 mod tests;

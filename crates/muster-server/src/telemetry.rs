@@ -1,5 +1,9 @@
-//! What the server counts, and how it is shown at `/metrics` (OpenMetrics text). Every name is a constant here. Labels
-//! are route templates, statuses and the closed lists of the rules: never an id, a name or a value that came in.
+//! What the server counts, and how it is shown at `/metrics`. Every name is a constant here. Labels are route templates,
+//! statuses and the closed lists of the rules, and the ids of a bounded number of workspaces, which operators chose: never
+//! a name or a value that came in. What is read when somebody looks is in `scrape`, figures of the process in `process`.
+
+mod process;
+pub(crate) mod scrape;
 
 use crate::budget::Room;
 use muster_core::command::ElementKind;
@@ -7,6 +11,7 @@ use muster_core::outcome::{Applied, Outcome};
 use muster_core::rate::Class;
 use muster_store::engine::{COMMIT_BUCKETS_US, Engine, GROUP_BUCKETS, Health, Trouble};
 use prometheus_client::collector::Collector;
+use prometheus_client::encoding::text::{encode_eof, encode_registry};
 use prometheus_client::encoding::{DescriptorEncoder, EncodeLabelSet, EncodeMetric, NoLabelSet};
 use prometheus_client::metrics::MetricType;
 use prometheus_client::metrics::counter::{ConstCounter, Counter};
@@ -20,9 +25,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 /// Requests answered, by route and status.
-pub const REQUESTS: &str = "muster_requests";
+pub const REQUESTS: &str = "muster_http_requests";
 /// Seconds from the head of a request to its answer, by route.
-pub const REQUEST_SECONDS: &str = "muster_request_seconds";
+pub const REQUEST_SECONDS: &str = "muster_http_request_duration_seconds";
 /// Elements of applied requests, by type and outcome.
 pub const ELEMENTS: &str = "muster_elements";
 /// Requests refused over a budget, by class.
@@ -163,11 +168,13 @@ impl Telemetry {
         self.connections_ended.get_or_create(&EndLabels { why }).inc();
     }
 
-    /// Everything as OpenMetrics text.
-    pub(crate) fn text(&self) -> String {
+    /// Everything as OpenMetrics text, with what is read just now.
+    pub(crate) fn text(&self, scraped: scrape::Scraped) -> String {
         let mut text = String::new();
-        prometheus_client::encoding::text::encode(&mut text, &self.registry)
-            .expect("writing into a String cannot fail");
+        let mut now = Registry::default();
+        now.register_collector(Box::new(scraped));
+        let written = [&self.registry, &now].into_iter().try_for_each(|registry| encode_registry(&mut text, registry));
+        written.and_then(|()| encode_eof(&mut text)).expect("writing into a String cannot fail");
         text
     }
 }
@@ -229,10 +236,10 @@ impl Collector for EngineFigures {
         counter(&mut encoder, DECISIONS, "Decisions committed", decisions)?;
         counter(&mut encoder, TOO_LARGE, "Decisions that needed more data or work than one may", too_large)?;
         counter(&mut encoder, CHECKPOINTS, "Checkpoints done", checkpoints)?;
-        let sizes = Buckets { bounds: &GROUP_BUCKETS, counts: &group_sizes, scale: 1.0 };
+        let sizes = Buckets { bounds: &GROUP_BUCKETS, counts: &group_sizes, of_one: 1.0 };
         sizes.encode(&mut encoder, GROUP_SIZE, "Decisions in a group", (decisions, groups))?;
         let commits = commit_us.iter().sum();
-        let commits_us = Buckets { bounds: &COMMIT_BUCKETS_US, counts: &commit_us, scale: 1e-6 };
+        let commits_us = Buckets { bounds: &COMMIT_BUCKETS_US, counts: &commit_us, of_one: 1e6 };
         commits_us.encode(&mut encoder, COMMIT_SECONDS, "Seconds of a commit", (commit_us_sum, commits))
     }
 }
@@ -259,7 +266,8 @@ fn counter(encoder: &mut DescriptorEncoder<'_>, name: &str, help: &str, value: u
 struct Buckets<'a> {
     bounds: &'a [u64],
     counts: &'a [u64],
-    scale: f64,
+    /// How many of its numbers are one of what is shown: a division gives round bounds, a product does not.
+    of_one: f64,
 }
 
 impl Buckets<'_> {
@@ -271,9 +279,9 @@ impl Buckets<'_> {
         help: &str,
         (sum, count): (u64, u64),
     ) -> Result<(), fmt::Error> {
-        let bounds = self.bounds.iter().map(|bound| *bound as f64 * self.scale).chain([f64::MAX]);
+        let bounds = self.bounds.iter().map(|bound| *bound as f64 / self.of_one).chain([f64::INFINITY]);
         let buckets: Vec<(f64, u64)> = bounds.zip(self.counts.iter().copied()).collect();
         let mut metric = encoder.encode_descriptor(name, help, None, MetricType::Histogram)?;
-        metric.encode_histogram::<NoLabelSet>(sum as f64 * self.scale, count, &buckets, None)
+        metric.encode_histogram::<NoLabelSet>(sum as f64 / self.of_one, count, &buckets, None)
     }
 }

@@ -90,6 +90,10 @@ pub trait Engine: Access + Send + Sync {
         0
     }
 
+    /// The counters as of the last commit, for metrics; zeros of a workspace that is not there or cannot be used. Does not
+    /// block.
+    fn counters(&self, id: &WorkspaceId) -> Counters;
+
     /// Empties the workspace's write-ahead log soon: what was deleted must not stay in it. Does not block; where somebody
     /// reads, it is tried again until nobody does.
     fn cut_log(&self, id: &WorkspaceId) {

@@ -15,7 +15,7 @@ use muster_core::decision::Mode;
 use muster_core::facts::Facts;
 use muster_core::id::WorkspaceId;
 use muster_core::rate::RateWindow;
-use muster_core::record::Request;
+use muster_core::record::{Counters, Request};
 use muster_core::time::{Clock, Moment};
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -162,6 +162,10 @@ impl Engine for Memory {
         let result = self.decide(&mut locked(&place), &mut *job);
         job.answer(result);
         Ok(())
+    }
+
+    fn counters(&self, id: &WorkspaceId) -> Counters {
+        self.place(id).map(|place| locked(&place).data.counters).unwrap_or_default()
     }
 
     fn note_refused(&self, id: &WorkspaceId, request: Request) {

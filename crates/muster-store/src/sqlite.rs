@@ -46,7 +46,7 @@ use look::Look;
 use muster_core::id::WorkspaceId;
 use muster_core::pause::Pause;
 use muster_core::rate::RateWindow;
-use muster_core::record::Request;
+use muster_core::record::{Counters, Request};
 use muster_core::time::{Clock, Timestamp};
 use schema::SchemaError;
 use std::collections::BTreeMap;
@@ -365,6 +365,10 @@ impl Engine for Sqlite {
 
     fn disk_bytes(&self, id: &WorkspaceId) -> u64 {
         self.inner.lane(id).map(|lane| lane.used_bytes.load(Ordering::Relaxed)).unwrap_or_default()
+    }
+
+    fn counters(&self, id: &WorkspaceId) -> Counters {
+        self.inner.lane(id).map(|lane| *locked(&lane.counters)).unwrap_or_default()
     }
 
     fn cut_log(&self, id: &WorkspaceId) {

@@ -94,6 +94,12 @@ impl Sessions {
         sessions.get(&sha256(cookie.as_bytes())).filter(|session| !session.is_over(now)).map(|session| session.token)
     }
 
+    /// How many go on.
+    pub(crate) fn count(&self, now: Timestamp) -> u64 {
+        let sessions = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        sessions.values().filter(|session| !session.is_over(now)).count() as u64
+    }
+
     /// Ends a session.
     pub(super) fn end(&self, cookie: &str) {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(&sha256(cookie.as_bytes()));

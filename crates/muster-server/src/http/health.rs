@@ -4,8 +4,9 @@ use super::envelope::json;
 use super::{envelope, manage};
 use crate::app::App;
 use crate::callers::Scope;
+use crate::telemetry::scrape::{Scraped, classic};
 use axum::extract::{Request, State};
-use axum::http::{HeaderValue, header};
+use axum::http::{HeaderMap, HeaderValue, header};
 use axum::response::Response;
 use muster_store::engine::Trouble;
 use muster_wire::data::api::Api;
@@ -55,17 +56,26 @@ fn trouble(trouble: &Trouble) -> serde_json::Value {
 }
 
 /// `GET /metrics`, unless a listener of its own serves it.
-pub(crate) async fn metrics(State(app): State<Arc<App>>) -> Response {
+pub(crate) async fn metrics(State(app): State<Arc<App>>, headers: HeaderMap) -> Response {
     if app.metrics_elsewhere {
         return envelope::refusal(&app, Api::Unknown, &Failure::NotFound, None);
     }
-    metrics_alone(State(app)).await
+    metrics_alone(State(app), headers).await
 }
 
-/// `GET /metrics` on a listener of its own.
-pub(crate) async fn metrics_alone(State(app): State<Arc<App>>) -> Response {
-    let mut response = Response::new(app.telemetry.text().into());
-    let kind = HeaderValue::from_static("application/openmetrics-text; version=1.0.0; charset=utf-8");
-    response.headers_mut().insert(header::CONTENT_TYPE, kind);
+const OPEN_METRICS: &str = "application/openmetrics-text";
+
+/// `GET /metrics` on a listener of its own: OpenMetrics for whoever asks for it, as Prometheus does, else the older text.
+pub(crate) async fn metrics_alone(State(app): State<Arc<App>>, headers: HeaderMap) -> Response {
+    let mut accepted = headers.get_all(header::ACCEPT).iter().filter_map(|line| line.to_str().ok());
+    let is_open = accepted.any(|line| line.contains(OPEN_METRICS));
+    let text = app.telemetry.text(Scraped::of(&app));
+    let (text, kind) = if is_open {
+        (text, "application/openmetrics-text; version=1.0.0; charset=utf-8")
+    } else {
+        (classic(&text), "text/plain; version=0.0.4; charset=utf-8")
+    };
+    let mut response = Response::new(text.into());
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
     response
 }

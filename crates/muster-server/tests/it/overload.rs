@@ -52,7 +52,7 @@ fn an_answer_that_nobody_reads_keeps_its_place_among_the_reads_until_its_connect
     // The metrics take no place, so that looking at them refuses none of those calls: no more of them is answered.
     let answered = || {
         let metrics = String::from_utf8(world.call("GET", "/metrics", &[], b"").body).unwrap();
-        let is_count = |line: &&str| line.starts_with("muster_requests_total") && line.contains("/events\"");
+        let is_count = |line: &&str| line.starts_with("muster_http_requests_total") && line.contains("/events\"");
         metrics.lines().find(is_count).map(str::to_owned)
     };
     let (mut last, mut same) = (None, 0);

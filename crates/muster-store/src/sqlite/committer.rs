@@ -251,8 +251,11 @@ fn settle(
                 inner.gauges.committed(ended.committed, commit);
                 lane.set_ailing(None);
                 lane.logged.store(true, Ordering::Release);
-                if let Some(Ok(used)) = writer.as_ref().map(Writer::used_bytes) {
-                    lane.used_bytes.store(used, Ordering::Relaxed);
+                if let Some(writer) = writer {
+                    *locked(&lane.counters) = *writer.counters();
+                    if let Ok(used) = writer.used_bytes() {
+                        lane.used_bytes.store(used, Ordering::Relaxed);
+                    }
                 }
             }
             if let Some(why) = ended.poison {

@@ -8,7 +8,7 @@ use crate::codec::refused_bytes;
 use crate::engine::{Configure, EngineError, Job, Workspace};
 use muster_core::id::WorkspaceId;
 use muster_core::rate::RateWindow;
-use muster_core::record::Request;
+use muster_core::record::{Counters, Request};
 use rusqlite::Connection;
 use std::collections::VecDeque;
 use std::path::PathBuf;
@@ -57,6 +57,8 @@ pub(crate) struct Lane {
     pub(crate) finish: AtomicBool,
     /// Bytes of its file that are in use, as of the last commit.
     pub(crate) used_bytes: AtomicU64,
+    /// Its counters as of the last commit.
+    pub(crate) counters: Mutex<Counters>,
     /// The write-ahead log is to be emptied.
     pub(crate) cut: AtomicBool,
     /// Something was written to it since it was emptied.
@@ -106,6 +108,7 @@ impl Lane {
             pages: Arc::default(),
             finish: AtomicBool::new(false),
             used_bytes: AtomicU64::new(0),
+            counters: Mutex::default(),
             cut: AtomicBool::new(false),
             logged: AtomicBool::new(false),
             cut_at: AtomicU64::new(0),
@@ -299,6 +302,7 @@ impl Lane {
             None => {
                 let opened = Writer::open(&self.folder, self.pages.clone(), binding_bytes_max, accept_loss)?;
                 self.used_bytes.store(opened.used_bytes()?, Ordering::Relaxed);
+                *locked(&self.counters) = *opened.counters();
                 Ok(writer.insert(opened))
             }
         }

@@ -2,7 +2,7 @@
 
 use muster_core::id::WorkspaceId;
 use muster_core::rate::RateWindow;
-use muster_core::record::Request;
+use muster_core::record::{Counters, Request};
 use muster_store::access::{Access, AuditQuery, AuditRecord, TokenPut, TokenRecord};
 use muster_store::bounds::Bounds;
 use muster_store::conformance::rig::HandClock;
@@ -106,6 +106,10 @@ impl Engine for Housed {
 
     fn submit(&self, id: &WorkspaceId, job: Box<dyn Job>) -> Result<(), EngineError> {
         self.engine.submit(id, job)
+    }
+
+    fn counters(&self, id: &WorkspaceId) -> Counters {
+        self.engine.counters(id)
     }
 
     fn note_refused(&self, id: &WorkspaceId, request: Request) {
