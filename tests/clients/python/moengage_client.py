@@ -8,57 +8,32 @@ broken.
 """
 import contextlib
 import os
-import re
 import signal
-import subprocess
 import sys
 import tempfile
-import threading
 
 import requests
 from moengage import Moengage
 from moengage.exceptions import MoengageAPIException
 
-ADMIN_TOKEN = "client-tests-admin-token-0123456789"
+import server
 # The package has no time-out of its own: an answer that never comes must end the run, not hang it.
 RUN_SECONDS_MAX = 120
-READY_SECONDS_MAX = 30
 
 
-class Server:
-    """One `muster serve` on a free loopback port, and its management API."""
+class Server(server.Server):
+    """The same with its management API."""
 
     def __init__(self, data_dir):
-        self.log = open(data_dir + ".log", "w+b")
-        self.process = subprocess.Popen(
-            [os.environ["MUSTER_BIN"], "serve", "--data-dir", data_dir, "--listen", "127.0.0.1:0"],
-            env={**os.environ, "MUSTER_ADMIN_TOKEN": ADMIN_TOKEN}, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-            stderr=self.log, text=True)
-        watchdog = threading.Timer(READY_SECONDS_MAX, self.process.kill)
-        watchdog.start()
-        lines = (re.match(r"muster ready on (http://\S+)", line) for line in self.process.stdout)
-        ready = next(filter(None, lines), None)
-        watchdog.cancel()
-        if ready is None:
-            raise RuntimeError(f"no ready line within {READY_SECONDS_MAX} s; the server said:\n{self.said()}")
-        self.url = ready[1].rstrip("/")
-        threading.Thread(target=self.process.stdout.read, daemon=True).start()
+        super().__init__(data_dir)
         self.session = requests.Session()
-        self.session.headers["Authorization"] = f"Bearer {ADMIN_TOKEN}"
-
-    def said(self):
-        self.log.seek(0)
-        return self.log.read().decode("utf-8", "replace")
+        self.session.headers["Authorization"] = f"Bearer {server.ADMIN_TOKEN}"
 
     def manage(self, method, path, body=None, expected=(200, 201)):
         answer = self.session.request(method, self.url + "/api/v1" + path, json=body, timeout=30)
         if answer.status_code not in expected:
             raise RuntimeError(f"{method} {path} answered {answer.status_code}: {answer.text[:300]}")
         return answer
-
-    def stop(self):
-        self.process.send_signal(signal.SIGTERM)
-        return self.process.wait(30)
 
 
 class Workspace:
@@ -95,19 +70,8 @@ class Workspace:
         return stats["users"], stats["events"]
 
 
-class Claims:
-    """What held and what did not."""
-
-    def __init__(self):
-        self.held, self.broken = 0, 0
-
-    def equal(self, claim, got, wanted):
-        if got == wanted:
-            self.held += 1
-            print(f"ok      {claim}")
-        else:
-            self.broken += 1
-            print(f"BROKEN  {claim}\n        got    {got!r}\n        wanted {wanted!r}")
+class Claims(server.Claims):
+    """The same, in groups."""
 
     @contextlib.contextmanager
     def group(self, name):
@@ -219,16 +183,16 @@ def main():
     signal.alarm(RUN_SECONDS_MAX)
     claims = Claims()
     with tempfile.TemporaryDirectory(prefix="muster-client-") as folder:
-        server = Server(os.path.join(folder, "data"))
+        started = Server(os.path.join(folder, "data"))
         try:
             for group in (users, events, wrong_key, other_workspace, trailing_slash):
                 with claims.group(group.__name__):
-                    group(claims, server)
-            claims.equal("the server stops cleanly", server.stop(), 0)
+                    group(claims, started)
+            claims.equal("the server stops cleanly", started.stop(), 0)
         finally:
-            server.process.kill()
+            started.process.kill()
             if claims.broken:
-                print(f"the server's log ends with:\n{server.said()[-2000:]}")
+                print(f"the server's log ends with:\n{started.said()[-2000:]}")
     print(f"{claims.held} of {claims.held + claims.broken} claims about the Python client hold")
     return 1 if claims.broken else 0
 

@@ -1,6 +1,6 @@
-//! The stage `clients`: drives the release binary with the Python package `moengage`, whose code is not ours. The
-//! package is installed into a virtual environment below the target folder, once; the claims are in
-//! `tests/clients/python/moengage_client.py`.
+//! The stage `clients`: drives the release binary with programs whose code is not ours: the Python package `moengage`, the
+//! parsers of `prometheus-client`, and the HTTP clients of Node, curl and Python for bodies that are far too large. Packages
+//! are installed into a virtual environment below the target folder, once; the claims are in `tests/clients/python`.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -10,6 +10,9 @@ use anyhow::Context as _;
 
 use super::{Verdict, release_build};
 use crate::repo::{Repo, answers, succeeds};
+
+/// What is driven, each a program that prints its claims.
+const SCRIPTS: [&str; 3] = ["moengage_client.py", "metrics_reader.py", "large_bodies.py"];
 
 /// What pip says when it cannot reach the package index, as opposed to a package that cannot be built.
 const UNREACHABLE: [&str; 3] = ["NewConnectionError", "Max retries exceeded", "No matching distribution found"];
@@ -27,9 +30,14 @@ pub(super) fn run(repo: &Repo) -> anyhow::Result<Verdict> {
         Ok(python) => python,
         Err(verdict) => return Ok(verdict),
     };
-    let mut script = Command::new(python);
-    script.arg("-B").arg(folder.join("moengage_client.py")).env("MUSTER_BIN", repo.release_binary());
-    Ok(Verdict::of(succeeds(&mut script)?))
+    let mut all_hold = true;
+    for script in SCRIPTS {
+        let mut run = Command::new(&python);
+        run.arg("-B").arg(folder.join(script)).env("MUSTER_BIN", repo.release_binary());
+        // All of them run, so that one run names everything.
+        all_hold &= succeeds(&mut run)?;
+    }
+    Ok(Verdict::of(all_hold))
 }
 
 /// The Python of a virtual environment that holds `requirements`; made when absent or made for other requirements.
