@@ -33,7 +33,12 @@ struct Files {
 
 impl Files {
     fn read(certificate: &Path, key: &Path) -> io::Result<Self> {
-        Ok(Self { certificate: std::fs::read(certificate)?, key: std::fs::read(key)? })
+        let bytes = |path: &Path| {
+            let words =
+                |error: io::Error| io::Error::new(error.kind(), format!("{} cannot be read: {error}", path.display()));
+            std::fs::read(path).map_err(words)
+        };
+        Ok(Self { certificate: bytes(certificate)?, key: bytes(key)? })
     }
 
     fn config(&self) -> io::Result<ServerConfig> {
@@ -41,11 +46,20 @@ impl Files {
             CertificateDer::pem_slice_iter(&self.certificate).collect();
         let chain = chain.map_err(io::Error::other)?;
         if chain.is_empty() {
-            return Err(io::Error::other("the first holds no certificate"));
+            return Err(io::Error::other(
+                "the certificate file holds no certificate: it must be PEM, with a BEGIN CERTIFICATE line",
+            ));
         }
-        let key = PrivateKeyDer::from_pem_slice(&self.key).map_err(io::Error::other)?;
-        let mut config =
-            ServerConfig::builder().with_no_client_auth().with_single_cert(chain, key).map_err(io::Error::other)?;
+        let key = PrivateKeyDer::from_pem_slice(&self.key).map_err(|error| {
+            let words =
+                "the key file holds no private key: it must be PEM, with a BEGIN PRIVATE KEY line and no passphrase";
+            io::Error::other(format!("{words} ({error})"))
+        })?;
+        let config = ServerConfig::builder().with_no_client_auth().with_single_cert(chain, key);
+        let mut config = config.map_err(|error| match error {
+            rustls::Error::InconsistentKeys(_) => io::Error::other("the key does not belong to the certificate"),
+            other => io::Error::other(other),
+        })?;
         config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
         Ok(config)
     }

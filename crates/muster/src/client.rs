@@ -12,6 +12,7 @@ use muster_server::serve::install_cryptography;
 use serde_json::Value as Json;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
+use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::runtime::Runtime;
@@ -21,6 +22,8 @@ use ureq::tls::{PemItem, RootCerts, TlsConfig, parse_pem};
 
 /// How long a call may take: removing a large workspace takes longest.
 const TIMEOUT: Duration = Duration::from_secs(120);
+/// How long a probe may take: those who probe ask again soon.
+const PROBE_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Which server.
 #[derive(Debug, Args)]
@@ -40,6 +43,70 @@ pub(crate) struct Server {
     /// Its data directory, if it is on this machine; if no server has it, the command works on it directly
     #[arg(long, env = "MUSTER_DATA_DIR", default_value = crate::config::DATA_DIR)]
     data_dir: PathBuf,
+    /// Print JSON on a terminal, too; elsewhere it is JSON anyway
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// `muster healthcheck`.
+#[derive(Debug, Args)]
+pub(crate) struct Probe {
+    /// The server's address [default: what DATA_DIR/url says, else http://127.0.0.1:8080]
+    #[arg(long, env = "MUSTER_URL")]
+    url: Option<String>,
+    /// Certificates (PEM) that alone are believed of an https server [default: the well-known authorities]
+    #[arg(long, env = "MUSTER_CA_CERT")]
+    ca_cert: Option<PathBuf>,
+    /// Its data directory
+    #[arg(long, env = "MUSTER_DATA_DIR", default_value = crate::config::DATA_DIR)]
+    data_dir: PathBuf,
+}
+
+impl Probe {
+    /// Asks whether the server is ready.
+    pub(crate) fn run(&self) -> anyhow::Result<ExitCode> {
+        let in_directory = || std::fs::read_to_string(url_file(&self.data_dir)).ok();
+        let default = || format!("http://{}", crate::config::LISTEN);
+        let url = self.url.clone().or_else(in_directory).unwrap_or_else(default);
+        let url = url.trim().trim_end_matches('/');
+        let agent = agent(self.ca_cert.as_deref(), PROBE_TIMEOUT)?;
+        let mut answer = agent.get(format!("{url}/readyz")).call().with_context(|| format!("{url} does not answer"))?;
+        if answer.status() == 200 {
+            return Ok(ExitCode::SUCCESS);
+        }
+        let json: Json =
+            serde_json::from_str(&answer.body_mut().read_to_string().unwrap_or_default()).unwrap_or_default();
+        let reason = json["reason"].as_str().unwrap_or("no reason given");
+        bail!("{url} is not ready ({}): {reason}", answer.status().as_u16());
+    }
+}
+
+/// An HTTP client that takes refusals for answers.
+fn agent(ca_cert: Option<&Path>, timeout: Duration) -> anyhow::Result<Agent> {
+    install_cryptography();
+    let config = Agent::config_builder()
+        .http_status_as_error(false)
+        .allow_non_standard_methods(true)
+        .tls_config(TlsConfig::builder().root_certs(roots(ca_cert)?).build())
+        .timeout_global(Some(timeout))
+        .build();
+    Ok(config.into())
+}
+
+/// Whose certificates are believed: those of the given file alone, else the well-known authorities.
+fn roots(ca_cert: Option<&Path>) -> anyhow::Result<RootCerts> {
+    let Some(path) = ca_cert else { return Ok(RootCerts::WebPki) };
+    let pem = std::fs::read(path).with_context(|| format!("{} cannot be read", path.display()))?;
+    let mut certificates = Vec::new();
+    for item in parse_pem(&pem) {
+        if let PemItem::Certificate(one) = item.with_context(|| format!("{} is not valid PEM", path.display()))? {
+            certificates.push(one);
+        }
+    }
+    if certificates.is_empty() {
+        bail!("{} holds no certificate", path.display());
+    }
+    Ok(RootCerts::new_with_certs(&certificates))
 }
 
 /// Whoever answers calls of the management API.
@@ -60,7 +127,7 @@ impl Server {
         self.check_owner()?;
         if !self.data_dir.join("format").exists() {
             bail!(
-                "{} is no data directory of Muster; give --data-dir, or --url of a running server",
+                "{} is not a Muster data directory; give --data-dir, or --url of a running server",
                 self.data_dir.display()
             );
         }
@@ -105,33 +172,11 @@ impl Server {
                 std::fs::read_to_string(file).with_context(|| format!("{} cannot be read", file.display()))?
             }
             (None, None) => std::fs::read_to_string(token_file(&self.data_dir))
-                .with_context(|| format!("{} holds no admin token; give --admin-token", self.data_dir.display()))?,
+                .with_context(|| format!("{} has no admin token file; give --admin-token", self.data_dir.display()))?,
         };
-        install_cryptography();
-        let config = Agent::config_builder()
-            .http_status_as_error(false)
-            .allow_non_standard_methods(true)
-            .tls_config(TlsConfig::builder().root_certs(self.roots()?).build())
-            .timeout_global(Some(TIMEOUT))
-            .build();
+        let agent = agent(self.ca_cert.as_deref(), TIMEOUT)?;
         let url = url.trim().trim_end_matches('/').to_owned();
-        Ok(Client::Remote { agent: config.into(), url, token: token.trim().to_owned() })
-    }
-
-    /// Whose certificates are believed: those of the given file alone, else the well-known authorities.
-    fn roots(&self) -> anyhow::Result<RootCerts> {
-        let Some(path) = &self.ca_cert else { return Ok(RootCerts::WebPki) };
-        let pem = std::fs::read(path).with_context(|| format!("{} cannot be read", path.display()))?;
-        let mut certificates = Vec::new();
-        for item in parse_pem(&pem) {
-            if let PemItem::Certificate(one) = item.with_context(|| format!("{} is no PEM", path.display()))? {
-                certificates.push(one);
-            }
-        }
-        if certificates.is_empty() {
-            bail!("{} holds no certificate", path.display());
-        }
-        Ok(RootCerts::new_with_certs(&certificates))
+        Ok(Client::Remote { agent, url, token: token.trim().to_owned() })
     }
 
     fn local(&self) -> Result<Client, OpenError> {
@@ -191,7 +236,7 @@ impl Drop for Client {
 
 fn judged(status: u16, text: &str) -> anyhow::Result<Json> {
     let json: Json =
-        if text.is_empty() { Json::Null } else { serde_json::from_str(text).context("it answers no JSON")? };
+        if text.is_empty() { Json::Null } else { serde_json::from_str(text).context("the answer is not JSON")? };
     if !(200..300).contains(&status) {
         let detail = json["detail"].as_str().or(json["error"]["message"].as_str()).unwrap_or("no reason given");
         bail!("the server refused ({status}): {detail}");

@@ -1,46 +1,26 @@
-//! Settings of `serve`: a flag, else an environment variable, else a key of the file, else the default. Unknown keys of
-//! the file are errors that name the nearest known one.
+//! Settings of `serve`: a flag, else an environment variable, else a key of the file, else the default. Owned here: the
+//! flags and what they come to. The file is in `file`, the forms that values are written in are in `forms`, what is said of
+//! each setting and `muster config` in `described`, variables that nobody reads in `unknown`.
 
-use crate::operate::seconds;
-use crate::owner;
+pub(crate) mod described;
+mod file;
+mod forms;
+pub(crate) mod unknown;
+
 use anyhow::{Context as _, bail};
 use clap::Args;
+use file::File;
+use forms::{boolean, idle_timeout, listener, network};
 use ipnet::IpNet;
 use muster_server::limits::IDLE_TIMEOUT;
-use std::fmt::Display;
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
-use std::str::FromStr;
+use std::path::PathBuf;
 use std::time::Duration;
 
 /// The default data directory.
 pub(crate) const DATA_DIR: &str = "./muster-data";
 /// The default listener.
-const LISTEN: &str = "127.0.0.1:8080";
-/// The file that is read if it is there and no other is named.
-const FILE: &str = "muster.toml";
-/// The keys of the file: the flags with underscores.
-const KEYS: [&str; 19] = [
-    "data_dir",
-    "listen",
-    "dev",
-    "tls_cert",
-    "tls_key",
-    "trusted_proxy",
-    "metrics_listen",
-    "manage_listen",
-    "idle_timeout",
-    "insecure_http",
-    "allow_host",
-    "admin_token",
-    "admin_token_file",
-    "read_token",
-    "log",
-    "accept_loss",
-    "accept_catalogue",
-    "accept_clock",
-    "exit_when_poisoned",
-];
+pub(crate) const LISTEN: &str = "127.0.0.1:8080";
 
 /// `muster serve`.
 #[derive(Debug, Args)]
@@ -48,11 +28,12 @@ pub(crate) struct Serve {
     /// Where data goes [default: ./muster-data]
     #[arg(long, env = "MUSTER_DATA_DIR")]
     data_dir: Option<PathBuf>,
-    /// Address and port; port 0 picks one [default: 127.0.0.1:8080]
-    #[arg(long, env = "MUSTER_LISTEN")]
+    /// Where to listen: ADDRESS:PORT, HOST:PORT, :PORT (all addresses) or PORT (this machine alone); port 0 picks a free one
+    /// [default: 127.0.0.1:8080]
+    #[arg(long, env = "MUSTER_LISTEN", value_parser = listener)]
     listen: Option<SocketAddr>,
-    /// Start for trying out: workspace DEMO with a key, identity resolution on, no rate limits
-    #[arg(long, env = "MUSTER_DEV", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    /// Start in demo mode: workspace DEMO with a key, identity resolution on, no rate limits
+    #[arg(long, env = "MUSTER_DEV", num_args = 0..=1, require_equals = true, default_missing_value = "true", value_parser = boolean)]
     dev: Option<bool>,
     /// The file of settings [default: muster.toml, if it is there]
     #[arg(long, env = "MUSTER_CONFIG")]
@@ -66,17 +47,17 @@ pub(crate) struct Serve {
     /// Network of a proxy whose X-Forwarded-For is believed; may be given several times
     #[arg(long, env = "MUSTER_TRUSTED_PROXY", value_delimiter = ',', value_parser = network)]
     trusted_proxy: Vec<IpNet>,
-    /// A listener of its own for /metrics
-    #[arg(long, env = "MUSTER_METRICS_LISTEN")]
+    /// A listener of its own for /metrics, in the forms of --listen
+    #[arg(long, env = "MUSTER_METRICS_LISTEN", value_parser = listener)]
     metrics_listen: Option<SocketAddr>,
-    /// A listener of its own for the management API and the console
-    #[arg(long, env = "MUSTER_MANAGE_LISTEN")]
+    /// A listener of its own for the management API and the console, in the forms of --listen
+    #[arg(long, env = "MUSTER_MANAGE_LISTEN", value_parser = listener)]
     manage_listen: Option<SocketAddr>,
     /// How long a connection may ask for nothing, like 75s or 2m [default: 75s]
     #[arg(long, env = "MUSTER_IDLE_TIMEOUT", value_parser = idle_timeout)]
     idle_timeout: Option<Duration>,
     /// Allow a listener that is not loopback without TLS and without a trusted proxy
-    #[arg(long, env = "MUSTER_INSECURE_HTTP", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    #[arg(long, env = "MUSTER_INSECURE_HTTP", num_args = 0..=1, require_equals = true, default_missing_value = "true", value_parser = boolean)]
     insecure_http: Option<bool>,
     /// Answer only to this Host name and to local ones; may be given several times
     #[arg(long, env = "MUSTER_ALLOW_HOST", value_delimiter = ',')]
@@ -90,11 +71,11 @@ pub(crate) struct Serve {
     /// A token of the management API that may only read
     #[arg(long, env = "MUSTER_READ_TOKEN", hide_env_values = true)]
     read_token: Option<String>,
-    /// Which log lines are written: error, warn, info, debug, or a filter like info,muster_store=debug [default: info]
+    /// Log filter: error, warn, info, debug, or one like info,muster_store=debug [default: info]
     #[arg(long, env = "MUSTER_LOG")]
     log: Option<String>,
     /// Go on with a workspace whose log lost its end in a crash of the machine
-    #[arg(long, env = "MUSTER_ACCEPT_LOSS", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    #[arg(long, env = "MUSTER_ACCEPT_LOSS", num_args = 0..=1, require_equals = true, default_missing_value = "true", value_parser = boolean)]
     accept_loss: Option<bool>,
     /// Go on with a catalogue that was lost, or that is older than what workspaces keep of it
     #[arg(
@@ -102,11 +83,12 @@ pub(crate) struct Serve {
         env = "MUSTER_ACCEPT_CATALOGUE",
         num_args = 0..=1,
         require_equals = true,
-        default_missing_value = "true"
+        default_missing_value = "true",
+        value_parser = boolean
     )]
     accept_catalogue: Option<bool>,
     /// Take the clock as it is, though it is behind what is stored, far ahead of it, or jumped
-    #[arg(long, env = "MUSTER_ACCEPT_CLOCK", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    #[arg(long, env = "MUSTER_ACCEPT_CLOCK", num_args = 0..=1, require_equals = true, default_missing_value = "true", value_parser = boolean)]
     accept_clock: Option<bool>,
     /// End with code 74 when the storage cannot be written until a restart [default: true under systemd, else false]
     #[arg(
@@ -114,7 +96,8 @@ pub(crate) struct Serve {
         env = "MUSTER_EXIT_WHEN_POISONED",
         num_args = 0..=1,
         require_equals = true,
-        default_missing_value = "true"
+        default_missing_value = "true",
+        value_parser = boolean
     )]
     exit_when_poisoned: Option<bool>,
 }
@@ -124,6 +107,8 @@ pub(crate) struct Serve {
 pub(crate) struct Settings {
     /// The file that settings were read from, if there is one.
     pub(crate) file: Option<String>,
+    /// The keys that it sets.
+    pub(crate) in_file: Vec<String>,
     pub(crate) data_dir: PathBuf,
     pub(crate) listen: SocketAddr,
     pub(crate) dev: bool,
@@ -135,6 +120,7 @@ pub(crate) struct Settings {
     pub(crate) insecure_http: bool,
     pub(crate) allow_hosts: Vec<String>,
     pub(crate) admin_token: Option<String>,
+    pub(crate) admin_token_file: Option<PathBuf>,
     pub(crate) read_token: Option<String>,
     pub(crate) log: String,
     pub(crate) accept_loss: bool,
@@ -148,17 +134,16 @@ fn has_supervisor() -> bool {
     ["NOTIFY_SOCKET", "INVOCATION_ID"].iter().any(|name| std::env::var_os(name).is_some())
 }
 
-/// A time from a second to a day.
-fn idle_timeout(text: &str) -> Result<Duration, String> {
-    let time = Duration::from_secs(seconds(text)?);
-    let fits = (Duration::from_secs(1)..=Duration::from_secs(86_400)).contains(&time);
-    fits.then_some(time).ok_or_else(|| "must be from 1s to 24h".to_owned())
-}
-
-/// A network, or one address.
-fn network(text: &str) -> Result<IpNet, String> {
-    let one = || text.parse().map(|address: std::net::IpAddr| IpNet::from(address));
-    text.parse().or_else(|_| one()).map_err(|_| "must be an address or a network like 10.0.0.0/8".to_owned())
+/// The token that is given, itself or in a file.
+fn admin_token(token: Option<String>, file: Option<&PathBuf>) -> anyhow::Result<Option<String>> {
+    match (token, file) {
+        (Some(_), Some(_)) => bail!("--admin-token and --admin-token-file exclude each other"),
+        (token, None) => Ok(token),
+        (None, Some(path)) => {
+            let text = std::fs::read_to_string(path);
+            Ok(Some(text.with_context(|| format!("{} cannot be read", path.display()))?.trim().to_owned()))
+        }
+    }
 }
 
 impl Serve {
@@ -173,36 +158,31 @@ impl Serve {
         };
         let mut trusted_proxies = self.trusted_proxy;
         if trusted_proxies.is_empty() {
-            let wrong = |text: String| anyhow::anyhow!("trusted_proxy in {}: {text}", file.name);
-            let given = file.list("trusted_proxy")?;
-            trusted_proxies = given.iter().map(|text| network(text).map_err(wrong)).collect::<Result<_, _>>()?;
+            trusted_proxies = file.list("trusted_proxy", network)?;
         }
-        let token = self.admin_token.or(file.text("admin_token")?);
-        let admin_token = match (token, self.admin_token_file.or(file.text("admin_token_file")?)) {
-            (Some(_), Some(_)) => bail!("--admin-token and --admin-token-file exclude each other"),
-            (token, None) => token,
-            (None, Some(path)) => {
-                let text = std::fs::read_to_string(&path);
-                Some(text.with_context(|| format!("{} cannot be read", path.display()))?.trim().to_owned())
-            }
+        let admin_token_file = self.admin_token_file.or(file.text("admin_token_file")?);
+        let admin_token = admin_token(self.admin_token.or(file.text("admin_token")?), admin_token_file.as_ref())?;
+        let allow_hosts = if self.allow_host.is_empty() {
+            file.list("allow_host", |text| Ok(text.to_owned()))?
+        } else {
+            self.allow_host
         };
-        let wrong = |text: String| anyhow::anyhow!("idle_timeout in {}: {text}", file.name);
-        let in_file: Option<String> = file.text("idle_timeout")?;
-        let in_file = in_file.map(|text| idle_timeout(&text).map_err(wrong)).transpose()?;
-        let allow_hosts = if self.allow_host.is_empty() { file.list("allow_host")? } else { self.allow_host };
+        let listen = self.listen.or(file.read_as("listen", listener)?);
         Ok(Settings {
-            file: (!file.table.is_empty()).then(|| file.name.clone()),
+            in_file: file.keys(),
+            file: file.name_if_there(),
             data_dir: self.data_dir.or(file.text("data_dir")?).unwrap_or_else(|| DATA_DIR.into()),
-            listen: self.listen.or(file.text("listen")?).unwrap_or_else(|| LISTEN.parse().expect("it is an address")),
+            listen: listen.unwrap_or_else(|| LISTEN.parse().expect("it is an address")),
             dev: self.dev.or(file.boolean("dev")?).unwrap_or(false),
             tls,
             trusted_proxies,
-            metrics_listen: self.metrics_listen.or(file.text("metrics_listen")?),
-            manage_listen: self.manage_listen.or(file.text("manage_listen")?),
-            idle_timeout: self.idle_timeout.or(in_file).unwrap_or(IDLE_TIMEOUT),
+            metrics_listen: self.metrics_listen.or(file.read_as("metrics_listen", listener)?),
+            manage_listen: self.manage_listen.or(file.read_as("manage_listen", listener)?),
+            idle_timeout: self.idle_timeout.or(file.read_as("idle_timeout", idle_timeout)?).unwrap_or(IDLE_TIMEOUT),
             insecure_http: self.insecure_http.or(file.boolean("insecure_http")?).unwrap_or(false),
             allow_hosts,
             admin_token,
+            admin_token_file,
             read_token: self.read_token.or(file.text("read_token")?),
             log: self.log.or(file.text("log")?).unwrap_or_else(|| "info".to_owned()),
             accept_loss: self.accept_loss.or(file.boolean("accept_loss")?).unwrap_or(false),
@@ -232,62 +212,11 @@ impl Settings {
     }
 }
 
-/// The file of settings.
-struct File {
-    name: String,
-    table: toml::Table,
-}
-
-impl File {
-    /// The named file, or the default one if it is there.
-    fn read(named: Option<&Path>) -> anyhow::Result<Self> {
-        let path = named.unwrap_or(Path::new(FILE));
-        let name = path.display().to_string();
-        if named.is_none() && !path.exists() {
-            return Ok(Self { name, table: toml::Table::new() });
-        }
-        if named.is_none() {
-            owner::check(path, false)?;
-        }
-        let text = std::fs::read_to_string(path).with_context(|| format!("{name} cannot be read"))?;
-        Self::parse(name, &text)
-    }
-
-    fn parse(name: String, text: &str) -> anyhow::Result<Self> {
-        let table: toml::Table = text.parse().with_context(|| format!("{name} is no TOML"))?;
-        if let Some(unknown) = table.keys().find(|key| !KEYS.contains(&key.as_str())) {
-            let nearest = KEYS
-                .iter()
-                .max_by(|a, b| strsim::jaro_winkler(a, unknown).total_cmp(&strsim::jaro_winkler(b, unknown)));
-            bail!("{name}: unknown key {unknown}; did you mean {}?", nearest.unwrap_or(&KEYS[0]));
-        }
-        Ok(Self { name, table })
-    }
-
-    fn text<T: FromStr<Err: Display>>(&self, key: &str) -> anyhow::Result<Option<T>> {
-        let Some(value) = self.table.get(key) else { return Ok(None) };
-        let text = value.as_str().with_context(|| format!("{}: {key} must be a text", self.name))?;
-        let wrong = |error: T::Err| anyhow::anyhow!("{}: {key}: {error}", self.name);
-        text.parse().map(Some).map_err(wrong)
-    }
-
-    fn boolean(&self, key: &str) -> anyhow::Result<Option<bool>> {
-        let Some(value) = self.table.get(key) else { return Ok(None) };
-        value.as_bool().map(Some).with_context(|| format!("{}: {key} must be true or false", self.name))
-    }
-
-    fn list(&self, key: &str) -> anyhow::Result<Vec<String>> {
-        let wrong = || format!("{}: {key} must be a list of texts", self.name);
-        let Some(value) = self.table.get(key) else { return Ok(Vec::new()) };
-        let items = value.as_array().with_context(wrong)?;
-        items.iter().map(|item| item.as_str().map(str::to_owned).with_context(wrong)).collect()
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use clap::Parser;
+    use std::path::Path;
 
     #[derive(Parser)]
     struct Line {
@@ -303,6 +232,21 @@ mod tests {
         let file = tempfile::NamedTempFile::new().unwrap();
         std::fs::write(file.path(), text).unwrap();
         file
+    }
+
+    // Fails when a flag or the file reads another form than `forms` does.
+    #[test]
+    fn a_listener_has_its_forms_on_the_command_line_and_in_the_file() {
+        let file = file("listen = \"9000\"\nmetrics_listen = \":9001\"\nmanage_listen = 9002\n");
+        let got = settings(&["--config", file.path().to_str().unwrap()]).unwrap();
+        let listeners = [Some(got.listen), got.metrics_listen, got.manage_listen];
+        assert_eq!(
+            listeners.map(|address| address.unwrap().to_string()),
+            ["127.0.0.1:9000", "0.0.0.0:9001", "127.0.0.1:9002"]
+        );
+        let got = settings(&["--listen", ":0", "--insecure-http=yes", "--dev=off"]).unwrap();
+        assert_eq!((got.listen.to_string(), got.insecure_http, got.dev), ("0.0.0.0:0".to_owned(), true, false));
+        assert!(settings(&["--listen", "host.invalid:1"]).is_err());
     }
 
     // Fails when `idle_timeout` of the file is not read, or takes any time.
@@ -344,12 +288,6 @@ mod tests {
         assert_eq!(got.admin_token.as_deref(), Some("a-token-of-some-length"));
         assert!(settings(&["--admin-token-file", path, "--admin-token", "x"]).is_err());
         assert!(settings(&["--admin-token-file", "nowhere"]).is_err());
-    }
-
-    #[test]
-    fn an_unknown_key_of_the_file_is_an_error_that_names_the_nearest() {
-        let error = File::parse("muster.toml".to_owned(), "data-dir = \"x\"").err().unwrap();
-        assert_eq!(error.to_string(), "muster.toml: unknown key data-dir; did you mean data_dir?");
     }
 
     #[test]

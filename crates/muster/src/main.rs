@@ -13,8 +13,11 @@ mod owner;
 mod seen;
 mod serve;
 mod shown;
+mod tables;
 
-use clap::{Parser, Subcommand};
+use anyhow::Context as _;
+use clap::{ArgMatches, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
+use muster_server::app::Build;
 use std::io::Write as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -27,9 +30,16 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 /// How long a word to standard output or standard error may take.
 const SAID: Duration = Duration::from_secs(1);
 
+/// What was built; `build.rs` asks the repository.
+const BUILD: Build =
+    Build { version: env!("CARGO_PKG_VERSION"), commit: env!("MUSTER_COMMIT"), date: env!("MUSTER_COMMIT_DATE") };
+/// The same as `--version` tells it.
+const VERSION: &str =
+    concat!(env!("CARGO_PKG_VERSION"), " (", env!("MUSTER_COMMIT"), ", ", env!("MUSTER_COMMIT_DATE"), ")");
+
 /// A self-hosted server for user and event data: imports, identity resolution, profiles.
 #[derive(Debug, Parser)]
-#[command(name = "muster", version, about)]
+#[command(name = "muster", version = VERSION, about)]
 struct Cli {
     #[command(subcommand)]
     command: Command,
@@ -56,23 +66,69 @@ enum Command {
     },
     /// Print the OpenAPI document.
     Openapi,
+    /// Check the settings of `serve`, or show each with its value and where it is from.
+    #[command(subcommand)]
+    Config(config::described::Config),
+    /// Exit 0 if a server is ready (GET /readyz answers 200): for containers without curl.
+    Healthcheck(client::Probe),
+    /// Print the completions of a shell, to be put where it looks for them.
+    Completions {
+        /// The shell.
+        shell: clap_complete::Shell,
+    },
+    /// Write the man pages into a directory.
+    Man {
+        /// The directory, which is made if it is not there.
+        directory: PathBuf,
+    },
 }
 
 fn main() -> ExitCode {
-    let done = match Cli::parse().command {
+    let matches = Cli::command().get_matches();
+    let done = Cli::from_arg_matches(&matches).map_err(anyhow::Error::from).and_then(|cli| run(cli, &matches));
+    done.unwrap_or_else(|error| {
+        // `{:#}` writes the causes after it. Nobody is there to hear that standard error is closed.
+        say_aside(&format!("{error:#}"));
+        ExitCode::FAILURE
+    })
+}
+
+fn run(cli: Cli, matches: &ArgMatches) -> anyhow::Result<ExitCode> {
+    match cli.command {
         Command::Serve(arguments) => serve::run(*arguments),
         Command::Workspace(command) => operate::workspace(command),
         Command::Key(command) => operate::key(command),
         Command::Token(command) => operate::token(command),
         Command::Verify { data_dir } => verify(&data_dir),
         Command::Openapi => say(muster_server::OPENAPI.trim_end()).map(|()| ExitCode::SUCCESS),
-    };
-    done.unwrap_or_else(|error| {
-        // `{:#}` writes the causes after it. Nobody is there to hear that standard error is closed.
-        let words = shown::plain(&format!("muster: {error:#}"));
-        in_time(move || drop(writeln!(std::io::stderr(), "{words}")));
-        ExitCode::FAILURE
-    })
+        Command::Config(command) => {
+            for words in config::unknown::in_environment(&Cli::command()) {
+                say_aside(&format!("warning: {words}"));
+            }
+            let inner = matches.subcommand_matches("config").and_then(ArgMatches::subcommand);
+            config::described::run(command, inner.map_or(matches, |(_, inner)| inner))
+        }
+        Command::Healthcheck(probe) => probe.run(),
+        Command::Completions { shell } => {
+            clap_complete::generate(shell, &mut Cli::command(), "muster", &mut std::io::stdout().lock());
+            Ok(ExitCode::SUCCESS)
+        }
+        Command::Man { directory } => man(&directory),
+    }
+}
+
+/// Writes a page for the command and one for each subcommand: `muster.1`, `muster-serve.1`.
+fn man(directory: &std::path::Path) -> anyhow::Result<ExitCode> {
+    std::fs::create_dir_all(directory).with_context(|| format!("{} cannot be created", directory.display()))?;
+    clap_mangen::generate_to(Cli::command(), directory)
+        .with_context(|| format!("{} cannot be written", directory.display()))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Says something on standard error.
+pub(crate) fn say_aside(words: &str) {
+    let words = shown::plain(&format!("muster: {words}"));
+    in_time(move || drop(writeln!(std::io::stderr(), "{words}")));
 }
 
 /// Writes to standard output what a server can do without: it serves although nobody hears it.

@@ -1,8 +1,8 @@
 //! `muster workspace`, `muster key` and `muster token`: what operators do to a running server, or to the data
-//! directory of a stopped one. Answers are printed as JSON.
+//! directory of a stopped one. Answers are printed as tables on a terminal, else as JSON (`tables.rs`).
 
 use crate::client::{Client, Server};
-use crate::say;
+use crate::tables::{self, TOKENS, WORKSPACES};
 use anyhow::{Context as _, bail};
 use clap::Subcommand;
 use muster_server::app::{self, Adopted, WorkspaceId};
@@ -15,7 +15,7 @@ use std::process::ExitCode;
 /// `muster workspace ...`.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Workspace {
-    /// Make a workspace; prints its key, which is shown only now.
+    /// Create a workspace; prints its key, which is shown only now.
     Create {
         /// Its id [default: generated]
         id: Option<String>,
@@ -77,6 +77,21 @@ pub(crate) enum Workspace {
     },
 }
 
+impl Workspace {
+    fn server(&self) -> &Server {
+        match self {
+            Self::Create { server, .. }
+            | Self::List { server }
+            | Self::Show { server, .. }
+            | Self::Suspend { server, .. }
+            | Self::Resume { server, .. }
+            | Self::Adopt { server, .. }
+            | Self::RemoveOrphan { server, .. }
+            | Self::Delete { server, .. } => server,
+        }
+    }
+}
+
 /// `muster key ...`.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Key {
@@ -84,8 +99,8 @@ pub(crate) enum Key {
     Rotate {
         /// The workspace.
         workspace: String,
-        /// How long the previous key stays valid, like 24h, 30m or 90s
-        #[arg(long, default_value = "0s", value_parser = seconds)]
+        /// How long the previous key stays valid, like 24h, 30m or 90s; 0s ends it at once
+        #[arg(long, default_value = "24h", value_parser = seconds)]
         grace: u64,
         /// What the new key may do: import, read, erase [default: what the previous one may]
         #[arg(long, value_delimiter = ',')]
@@ -107,7 +122,7 @@ pub(crate) enum Key {
 /// `muster token ...`.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Token {
-    /// Make a named token of the management API; prints it, which is shown only now.
+    /// Create a named token of the management API; prints it, which is shown only now.
     Create {
         /// Its name, as the audit log will have it.
         name: String,
@@ -156,6 +171,7 @@ pub(crate) fn seconds(text: &str) -> Result<u64, String> {
 
 /// Runs `muster workspace`.
 pub(crate) fn workspace(command: Workspace) -> anyhow::Result<ExitCode> {
+    let is_json = command.server().json;
     let answer = match command {
         Workspace::Create { id, name, server } => {
             let name = name.or_else(|| id.clone()).unwrap_or_else(|| "Workspace".to_owned());
@@ -184,11 +200,11 @@ pub(crate) fn workspace(command: Workspace) -> anyhow::Result<ExitCode> {
             server.client()?.call("DELETE", &format!("/{id}"), Some(&json!({"confirm": id})))?
         }
     };
-    print(&answer)
+    tables::print(&answer, &WORKSPACES, is_json)
 }
 
 fn id_of(text: &str) -> anyhow::Result<WorkspaceId> {
-    WorkspaceId::parse(text).context("this is no id of a workspace")
+    WorkspaceId::parse(text).context("this is not a workspace id")
 }
 
 /// On a stopped directory, which may be one that a server would not start on.
@@ -238,6 +254,8 @@ fn confirm(id: &str) -> anyhow::Result<()> {
 
 /// Runs `muster key`.
 pub(crate) fn key(command: Key) -> anyhow::Result<ExitCode> {
+    let (Key::Rotate { server, .. } | Key::Revoke { server, .. }) = &command;
+    let is_json = server.json;
     let answer = match command {
         Key::Rotate { workspace, grace, scope, server } => {
             let mut body = json!({"grace_seconds": grace});
@@ -251,11 +269,13 @@ pub(crate) fn key(command: Key) -> anyhow::Result<ExitCode> {
             server.client()?.call("POST", &format!("/{workspace}/keys/revoke"), Some(&body))?
         }
     };
-    print(&answer)
+    tables::print(&answer, &[], is_json)
 }
 
 /// Runs `muster token`.
 pub(crate) fn token(command: Token) -> anyhow::Result<ExitCode> {
+    let (Token::Create { server, .. } | Token::List { server } | Token::Revoke { server, .. }) = &command;
+    let is_json = server.json;
     let answer = match command {
         Token::Create { name, scope, workspace, expires_in, allowed_address, server } => {
             let mut body = json!({"name": name, "scopes": scope});
@@ -273,14 +293,7 @@ pub(crate) fn token(command: Token) -> anyhow::Result<ExitCode> {
         Token::List { server } => all(&server.client()?, "/tokens")?,
         Token::Revoke { name, server } => server.client()?.of("DELETE", &format!("/tokens/{name}"), None)?,
     };
-    print(&answer)
-}
-
-fn print(answer: &Json) -> anyhow::Result<ExitCode> {
-    if !answer.is_null() {
-        say(&serde_json::to_string_pretty(answer)?)?;
-    }
-    Ok(ExitCode::SUCCESS)
+    tables::print(&answer, &TOKENS, is_json)
 }
 
 #[cfg(test)]

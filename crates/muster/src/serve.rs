@@ -1,17 +1,18 @@
 //! `muster serve`: opens the data, listens, says so, and serves until a signal.
 
-use crate::config::{DATA_DIR, Serve, Settings};
+use crate::config::{DATA_DIR, Serve, Settings, unknown};
 use crate::logs::{self, Lines};
 use crate::owner::{self, is_open_to_others};
 use crate::{descriptors, say_if_possible, seen};
 use anyhow::{Context as _, bail};
-use muster_server::app::{App, Options, Storage, secret};
+use clap::CommandFactory as _;
+use muster_server::app::{App, DirectoryError, OpenError, Options, Storage, secret};
 use muster_server::clock::{SystemClock, SystemRandom};
 use muster_server::dev;
 use muster_server::limits::shares;
 use muster_server::serve::{Listening, Tls, poisoned, serve};
 use std::fs;
-use std::io::Write as _;
+use std::io::{self, ErrorKind, Write as _};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
@@ -43,6 +44,9 @@ pub(crate) fn run(arguments: Serve) -> anyhow::Result<ExitCode> {
     if let Some(file) = &settings.file {
         tracing::info!(file, "settings are taken from this file");
     }
+    for words in unknown::in_environment(&crate::Cli::command()) {
+        tracing::warn!("{words}");
+    }
     let served = serve_with(&settings, &lines);
     lines.finish();
     served
@@ -73,9 +77,10 @@ fn serve_with(settings: &Settings, lines: &Lines) -> anyhow::Result<ExitCode> {
     options.hosts = hosts(settings);
     options.workspaces_open = workspaces;
     options.log_lines_dropped = lines.dropped();
+    options.build = crate::BUILD;
     options.metrics_elsewhere = settings.metrics_listen.is_some();
     options.manage_elsewhere = settings.manage_listen.is_some();
-    let app = App::open(options)?;
+    let app = App::open(options).map_err(|error| not_opened(settings, error))?;
     if is_open_to_others(&settings.data_dir, 0o077) {
         let directory = settings.data_dir.display();
         tracing::warn!(%directory, "others may look into the data directory, or write to it: take that right away (chmod 700)");
@@ -106,6 +111,7 @@ fn serve_with(settings: &Settings, lines: &Lines) -> anyhow::Result<ExitCode> {
                 () = poison, if exits => {}
             }
         };
+        started(settings, &listening, &url);
         say_if_possible(format!("muster ready on {url}"));
         if settings.dev {
             // Who can read the file needs no token on a terminal; who starts a container may not be able to.
@@ -203,9 +209,66 @@ fn without_fixed_key(app: &App) -> anyhow::Result<Option<String>> {
     Ok(None)
 }
 
+/// The line of the log that tells what runs, where its data is, and where it listens.
+fn started(settings: &Settings, listening: &Listening, url: &str) {
+    let at = |listener: &Option<TcpListener>| listener.as_ref().and_then(|one| one.local_addr().ok());
+    let (metrics, manage) = (at(&listening.metrics), at(&listening.manage));
+    let directory = fs::canonicalize(&settings.data_dir).unwrap_or_else(|_| settings.data_dir.clone());
+    tracing::info!(
+        version = crate::BUILD.version,
+        commit = crate::BUILD.commit,
+        engine = "sqlite",
+        directory = %directory.display(),
+        listen = url,
+        metrics_listen = metrics.map(tracing::field::display),
+        manage_listen = manage.map(tracing::field::display),
+        "started"
+    );
+}
+
+/// Why the data cannot be opened; of a directory without rights also what to do.
+fn not_opened(settings: &Settings, error: OpenError) -> anyhow::Error {
+    let OpenError::Directory(DirectoryError::Io { error: io, .. }) = &error else { return error.into() };
+    let directory = settings.data_dir.display();
+    let words = match io.kind() {
+        ErrorKind::PermissionDenied => {
+            let user = rustix::process::geteuid().as_raw();
+            format!(
+                "the data directory {directory} cannot be written by this user (id {user}): give it to that user (chown), or \
+                 choose another with --data-dir"
+            )
+        }
+        ErrorKind::ReadOnlyFilesystem => {
+            format!("the data directory {directory} is on a read-only file system: choose another with --data-dir")
+        }
+        ErrorKind::NotADirectory | ErrorKind::AlreadyExists => {
+            format!("{directory} is not a directory: choose another with --data-dir")
+        }
+        _ => return error.into(),
+    };
+    anyhow::Error::from(error).context(words)
+}
+
+/// Why an address cannot be listened on, and what to do.
+fn not_bound(address: SocketAddr, error: &io::Error) -> String {
+    let what_to_do = match error.kind() {
+        ErrorKind::AddrInUse => "the port is in use: stop the other server, or choose another port",
+        ErrorKind::PermissionDenied => {
+            "ports below 1024 need a right: choose a higher one, or grant it (setcap cap_net_bind_service=+ep, or \
+             AmbientCapabilities=CAP_NET_BIND_SERVICE in systemd)"
+        }
+        ErrorKind::AddrNotAvailable => "this machine does not have that address",
+        _ => "the system refused",
+    };
+    format!("cannot listen on {address}: {what_to_do}")
+}
+
 fn listening(settings: &Settings, tls: Option<Tls>) -> anyhow::Result<Listening> {
     let bind = |address: SocketAddr| {
-        TcpListener::bind(address).with_context(|| format!("cannot listen on {address}: is another server running?"))
+        TcpListener::bind(address).map_err(|error| {
+            let words = not_bound(address, &error);
+            anyhow::Error::from(error).context(words)
+        })
     };
     let mut listening = Listening::on(bind(settings.listen)?);
     listening.tls = tls;
@@ -278,4 +341,23 @@ Workspace {workspace}, API and console at {url}; the console takes the token in 
         words += &format!("Admin token, shown once: {token}\n");
     }
     words
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    // Fails when `not_bound` says the same of every error: only root may bind those ports, so no server can show it.
+    #[test]
+    fn a_listener_that_is_refused_is_told_with_what_to_do() {
+        let address = SocketAddr::from(([127, 0, 0, 1], 80));
+        let said = |kind: ErrorKind| not_bound(address, &kind.into());
+        assert!(said(ErrorKind::PermissionDenied).starts_with(
+            "cannot listen on 127.0.0.1:80: ports below 1024 need a right: choose a higher one, or grant it (setcap"
+        ));
+        assert_eq!(
+            said(ErrorKind::AddrNotAvailable),
+            "cannot listen on 127.0.0.1:80: this machine does not have that address"
+        );
+    }
 }

@@ -30,7 +30,7 @@ pub enum OpenError {
     #[error("{0} is a symbolic link, which is not followed: remove it")]
     Link(PathBuf),
     /// It holds something else.
-    #[error("{0} is not empty and no data directory of Muster: choose another one")]
+    #[error("{0} is not empty and is not a Muster data directory; choose another")]
     Foreign(PathBuf),
     /// It was written by a later version.
     #[error("{0} was written by a later version of Muster ({1}): start that version")]

@@ -21,6 +21,7 @@ mod durability;
 mod operators;
 mod orphans;
 mod unwritable_log;
+mod settings;
 mod starts;
 mod failing_disk;
 mod shim;

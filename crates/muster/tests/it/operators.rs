@@ -22,7 +22,7 @@ pub(crate) fn run(launch: &Launch, command: &str, arguments: &[&str]) -> Result<
 fn workspaces_and_keys_are_managed_on_the_data_of_a_stopped_server_and_of_a_running_one() {
     let folder = tempfile::tempdir().unwrap();
     let launch = Launch::new(&folder.path().join("data"));
-    assert!(run(&launch, "workspace", &["list"]).unwrap_err().contains("is no data directory of Muster"));
+    assert!(run(&launch, "workspace", &["list"]).unwrap_err().contains("is not a Muster data directory"));
     let mut server = launch.start();
     let made = run(&launch, "workspace", &["create", "SHOP"]).unwrap();
     assert_eq!(made["id"], "SHOP");
