@@ -5,7 +5,6 @@
 //! (behaviour.md 1.11.g).
 
 use anyhow::Context as _;
-use std::collections::VecDeque;
 use std::fs::File;
 use std::io::{self, IsTerminal as _, Write};
 use std::os::fd::AsFd as _;
@@ -21,6 +20,9 @@ use tracing_subscriber::fmt::MakeWriter;
 const LINES_WAITING_MAX: usize = 4_096;
 /// Bytes of them: with the longest lines a few hundred wait.
 const BYTES_WAITING_MAX: usize = 2 << 20;
+/// How long lines gather before they are written together: a thread that woke for each would cost a busy server a tenth of
+/// its requests.
+const GATHER: Duration = Duration::from_millis(2);
 /// How long the end of the process waits for the last lines: a reader that is there takes them in milliseconds.
 const LAST_LINES: Duration = Duration::from_secs(1);
 
@@ -31,16 +33,26 @@ pub(crate) struct Lines(Arc<Shared>);
 #[derive(Default)]
 struct Shared {
     waiting: Mutex<Waiting>,
-    change: Condvar,
+    /// There is a line where there was none.
+    came: Condvar,
+    /// All that was taken out is written or dropped.
+    done: Condvar,
     dropped: Arc<AtomicU64>,
 }
 
 #[derive(Default)]
 struct Waiting {
-    lines: VecDeque<Vec<u8>>,
-    bytes: usize,
-    /// A line was taken out and is not written yet.
-    is_writing: bool,
+    lines: Batch,
+    /// Lines and bytes that were taken out and are not written yet.
+    writing: (usize, usize),
+}
+
+/// Lines one after another.
+#[derive(Default)]
+struct Batch {
+    text: Vec<u8>,
+    /// Where each line ends.
+    ends: Vec<usize>,
 }
 
 /// Starts logging; `filter` says which lines.
@@ -77,9 +89,9 @@ impl Lines {
 
     /// Waits a bounded time for the lines that are still to be written.
     pub(crate) fn finish(&self) {
-        let all_written = |waiting: &mut Waiting| !waiting.lines.is_empty() || waiting.is_writing;
+        let is_some_left = |waiting: &mut Waiting| !waiting.lines.ends.is_empty() || waiting.writing.0 > 0;
         let waiting = self.waiting();
-        let _in_time = self.0.change.wait_timeout_while(waiting, LAST_LINES, all_written);
+        let _in_time = self.0.done.wait_timeout_while(waiting, LAST_LINES, is_some_left);
     }
 
     fn waiting(&self) -> MutexGuard<'_, Waiting> {
@@ -90,32 +102,36 @@ impl Lines {
         self.0.dropped.fetch_add(lines, Ordering::Relaxed);
     }
 
-    fn push(&self, line: Vec<u8>) {
+    fn push(&self, line: &[u8]) {
         let mut waiting = self.waiting();
-        if waiting.lines.len() >= LINES_WAITING_MAX || waiting.bytes.saturating_add(line.len()) > BYTES_WAITING_MAX {
+        let (lines, bytes) = waiting.writing;
+        let (lines, bytes) = (lines + waiting.lines.ends.len(), bytes + waiting.lines.text.len());
+        if lines >= LINES_WAITING_MAX || bytes.saturating_add(line.len()) > BYTES_WAITING_MAX {
             drop(waiting);
             return self.drop_lines(1);
         }
-        waiting.bytes += line.len();
-        waiting.lines.push_back(line);
+        waiting.lines.text.extend_from_slice(line);
+        let end = waiting.lines.text.len();
+        waiting.lines.ends.push(end);
+        let is_first = waiting.lines.ends.len() == 1;
         drop(waiting);
-        self.0.change.notify_all();
+        if is_first {
+            self.0.came.notify_one();
+        }
     }
 
-    /// The next line, once there is one; says that the one before is written.
-    fn next(&self) -> Vec<u8> {
+    /// The lines that wait, once there is one; says that those before are written.
+    fn next(&self) -> Batch {
         let mut waiting = self.waiting();
-        waiting.is_writing = false;
-        self.0.change.notify_all();
-        let mut waiting = self
-            .0
-            .change
-            .wait_while(waiting, |waiting| waiting.lines.is_empty())
-            .unwrap_or_else(PoisonError::into_inner);
-        let line = waiting.lines.pop_front().unwrap_or_default();
-        waiting.bytes -= line.len();
-        waiting.is_writing = true;
-        line
+        waiting.writing = (0, 0);
+        self.0.done.notify_all();
+        let is_none = |waiting: &mut Waiting| waiting.lines.ends.is_empty();
+        drop(self.0.came.wait_while(waiting, is_none).unwrap_or_else(PoisonError::into_inner));
+        thread::sleep(GATHER);
+        let mut waiting = self.waiting();
+        let batch = std::mem::take(&mut waiting.lines);
+        waiting.writing = (batch.ends.len(), batch.text.len());
+        batch
     }
 
     /// Writes the lines to `target` for as long as the process lives.
@@ -124,18 +140,11 @@ impl Lines {
         let write = move || {
             let (mut told, mut is_torn) = (0, false);
             loop {
-                let line = lines.next();
-                let written = if is_torn { target.write_all(b"\n") } else { Ok(()) };
-                match written.and_then(|()| target.write_all(&line)) {
-                    // Half of the line may be there: the next one begins anew.
-                    Err(_) => {
-                        is_torn = true;
-                        lines.drop_lines(1);
-                    }
-                    Ok(()) => {
-                        is_torn = false;
-                        told = lines.tell_dropped(told);
-                    }
+                let batch = lines.next();
+                let lost = batch.write(&mut target, &mut is_torn);
+                lines.drop_lines(lost);
+                if lost < batch.ends.len() as u64 {
+                    told = lines.tell_dropped(told);
                 }
             }
         };
@@ -149,6 +158,30 @@ impl Lines {
             tracing::warn!(lines = dropped - told, "log lines were dropped: they could not be written");
         }
         dropped
+    }
+}
+
+impl Batch {
+    /// Writes its lines; how many of them could not be. An error costs the line that it struck, no other; half of that may
+    /// be there: then the output `is_torn`, and the next line begins anew.
+    fn write(&self, target: &mut impl Write, is_torn: &mut bool) -> u64 {
+        let (mut at, mut lost) = (0, 0);
+        while at < self.text.len() {
+            let rest = &self.text[at..];
+            let written = if *is_torn { target.write_all(b"\n") } else { Ok(()) };
+            match written.and_then(|()| target.write(rest)) {
+                Ok(0) => (at, lost, *is_torn) = (self.next_line(at), lost + 1, true),
+                Ok(bytes) => (at, *is_torn) = (at + bytes, false),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(_) => (at, lost, *is_torn) = (self.next_line(at), lost + 1, true),
+            }
+        }
+        lost
+    }
+
+    /// Where the line after this place begins.
+    fn next_line(&self, at: usize) -> usize {
+        self.ends[self.ends.partition_point(|end| *end <= at)]
     }
 }
 
@@ -180,7 +213,7 @@ impl Write for Line<'_> {
 impl Drop for Line<'_> {
     fn drop(&mut self) {
         if !self.bytes.is_empty() {
-            self.lines.push(std::mem::take(&mut self.bytes));
+            self.lines.push(&self.bytes);
         }
     }
 }
