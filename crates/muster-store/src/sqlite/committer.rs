@@ -55,12 +55,16 @@ impl Ready {
     pub(crate) fn push(&self, lane: Arc<Lane>) {
         let mut state = locked(&self.state);
         state.lanes.push_back(lane);
-        // At the end whoever puts one back takes it again: nobody waits for a thread that starts now.
         if !state.is_over && state.lanes.len() > state.idle && state.running < THREADS_MAX {
             // Without one more, those that are there serve it later.
             let _served_later = state.spawn();
         }
         self.change.notify_one();
+    }
+
+    /// Puts a lane at the end whose turn is over. It wakes nobody: the thread that had it takes the next one.
+    fn put_back(&self, lane: Arc<Lane>) {
+        locked(&self.state).lanes.push_back(lane);
     }
 
     /// A thread ends and another takes its place, if one can be started; false at the end, which needs every thread.
@@ -131,7 +135,7 @@ fn run(inner: &Inner) {
         }
         drop(core);
         if lane.turn_over() {
-            inner.ready.push(lane);
+            inner.ready.put_back(lane);
         }
         // The memory that a large decision took is given back with its thread; another one goes on.
         if Turns::was_large() && inner.ready.replace() {
