@@ -40,11 +40,6 @@ impl Stream {
         Self { connection, began: now, progress: Mutex::new(progress) }
     }
 
-    /// The connection that it came over.
-    pub(super) fn connection(&self) -> &Connection {
-        &self.connection
-    }
-
     fn progress(&self) -> MutexGuard<'_, Progress> {
         self.progress.lock().unwrap_or_else(PoisonError::into_inner)
     }

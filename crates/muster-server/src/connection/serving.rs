@@ -120,9 +120,11 @@ where
 {
     let period = connection.deadlines().period();
     let builder = builder(period);
-    let calls = Calls { site: Arc::clone(site), connection: Arc::clone(connection), peer };
+    let keep_alive = HeaderValue::try_from(format!("timeout={}", connection.deadlines().idle.as_secs())).ok();
+    let calls = Calls { site: Arc::clone(site), connection: Arc::clone(connection), peer, keep_alive };
     let mut serving = pin!(builder.serve_connection(TokioIo::new(Heads::new(io, Arc::clone(connection))), calls));
-    let (mut stopping, mut over) = (site.phase.clone(), site.phase.clone());
+    let mut phase = site.phase.clone();
+    let mut awaited = Phase::Stopping;
     let mut checks = interval(period);
     checks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     // From when on it is ended unless a request is under way.
@@ -130,8 +132,13 @@ where
     loop {
         let says_goodbye = tokio::select! {
             biased;
-            () = reaches(&mut over, Phase::Over) => return "stopped",
-            () = reaches(&mut stopping, Phase::Stopping), if ends_at.is_none() => true,
+            () = reaches(&mut phase, awaited) => match awaited {
+                Phase::Over => return "stopped",
+                _ => {
+                    awaited = Phase::Over;
+                    ends_at.is_none()
+                }
+            },
             _ended = &mut serving => return "closed",
             _ = checks.tick() => match connection.overdue(Instant::now()) {
                 Some(Overdue::Silent) => return "silent",
@@ -211,6 +218,8 @@ struct Calls {
     site: Arc<Site>,
     connection: Arc<Connection>,
     peer: SocketAddr,
+    /// How long the connection is kept, as a header says it (behaviour.md 1.11.e).
+    keep_alive: Option<HeaderValue>,
 }
 
 impl hyper::service::Service<Request<Incoming>> for Calls {
@@ -226,12 +235,12 @@ impl hyper::service::Service<Request<Incoming>> for Calls {
         request.extensions_mut().insert(ConnectInfo(self.peer));
         request.extensions_mut().insert(Arc::clone(&self.connection));
         let site = Arc::clone(&self.site);
+        let keep_alive = self.keep_alive.clone().filter(|_| version <= Version::HTTP_11 && !closes);
         Box::pin(async move {
             // Outside of a task of its own, of HTTP/1, the connection itself is ended.
             let _own = OWN.try_with(|own| own.set(Arc::downgrade(&stream)));
             let mut response = site.router.clone().oneshot(request).await.unwrap_or_else(|never| match never {});
-            let idle = stream.connection().deadlines().idle;
-            finish(&mut response, version, !closes, idle, site.tls.is_some());
+            finish(&mut response, keep_alive, site.tls.is_some());
             let kind = response.headers().get(header::CONTENT_TYPE);
             let is_endless = kind.is_some_and(|kind| kind.as_bytes().starts_with(b"text/event-stream"));
             Ok(response.map(|body| Answer::new(body, stream, is_endless)))
@@ -244,14 +253,10 @@ fn has_close(headers: &HeaderMap) -> bool {
     lines.flat_map(|line| line.split(',')).any(|word| word.trim().eq_ignore_ascii_case("close"))
 }
 
-/// How long the connection is kept (behaviour.md 1.11.e), and over TLS that nobody is to come without.
-fn finish(response: &mut Response, version: Version, stays: bool, idle: Duration, is_tls: bool) {
+/// How long the connection is kept, if it is, and over TLS that nobody is to come without.
+fn finish(response: &mut Response, keep_alive: Option<HeaderValue>, is_tls: bool) {
     let headers = response.headers_mut();
-    if version <= Version::HTTP_11
-        && stays
-        && !has_close(headers)
-        && let Ok(line) = HeaderValue::try_from(format!("timeout={}", idle.as_secs()))
-    {
+    if let Some(line) = keep_alive.filter(|_| !has_close(headers)) {
         headers.insert("keep-alive", line);
     }
     if is_tls {
