@@ -143,6 +143,9 @@ pub struct ReviewPair {
 
 /// A fact about a key: absent from the map = not read; None = read, and there is none.
 pub type Found<K, V> = HashMap<K, Option<V>>;
+/// The same by a number that the server counts: nobody chooses such numbers so that they collide, and each attribute that
+/// is written looks several of them up.
+pub type Numbered<K, V> = HashMap<K, Option<V>, foldhash::fast::RandomState>;
 
 /// What was read. Every row of one decision is of one snapshot.
 #[derive(Clone, Debug, Default)]
@@ -164,15 +167,15 @@ pub struct Facts {
     /// [`Needs::bindings`].
     pub bindings: Found<Key, ProfileNo>,
     /// [`Needs::profiles`] and the members of [`Needs::trees`].
-    pub profiles: Found<ProfileNo, Profile>,
+    pub profiles: Numbered<ProfileNo, Profile>,
     /// The same ids' standings, and those of [`Needs::standings`].
-    pub standings: Found<ProfileNo, Standing>,
+    pub standings: Numbered<ProfileNo, Standing>,
     /// Views of the roots among them; None for a root without members.
-    pub views: Found<ProfileNo, View>,
+    pub views: Numbered<ProfileNo, View>,
     /// [`Needs::trees`]: the members by root, the root first, the others in order of their number.
-    pub trees: Found<ProfileNo, Vec<ProfileNo>>,
+    pub trees: Numbered<ProfileNo, Vec<ProfileNo>>,
     /// The links of all members of [`Needs::trees`], by child; None for roots.
-    pub links: Found<ProfileNo, Link>,
+    pub links: Numbered<ProfileNo, Link>,
     /// [`Needs::separations`], by root.
     pub separations: Found<ProfileNo, Vec<Separation>>,
     /// [`Needs::devices`], and the devices found by [`Needs::tokens`].

@@ -40,7 +40,7 @@ const TABLE: [Row; 5] = [
     Row {
         name: "muster-core",
         inside: &[],
-        outside: Outside::Only(&["thiserror"]),
+        outside: Outside::Only(&["foldhash", "thiserror"]),
         words: &[
             ("std::fs", NO_IO),
             ("std::net", NO_IO),

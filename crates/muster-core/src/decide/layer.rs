@@ -1,15 +1,14 @@
 //! Facts of one family with changes on top: what a decision reads and writes, and how an element that fails leaves no
 //! trace.
 
-use crate::facts::Found;
 use std::collections::HashMap;
-use std::hash::Hash;
+use std::hash::{BuildHasher, Hash, RandomState};
 
 /// A family of facts under changes.
 #[derive(Debug)]
-pub(super) struct Layer<'f, K, V> {
-    facts: &'f Found<K, V>,
-    changed: HashMap<K, Entry<V>>,
+pub(super) struct Layer<'f, K, V, S = RandomState> {
+    facts: &'f HashMap<K, Option<V>, S>,
+    changed: HashMap<K, Entry<V>, S>,
     /// What to put back if the running element fails, last first.
     undo: Vec<(K, Undo<V>)>,
     epoch: u32,
@@ -38,9 +37,9 @@ impl<V> std::fmt::Debug for Undo<V> {
     }
 }
 
-impl<'f, K: Eq + Hash + Clone + Ord, V: Clone> Layer<'f, K, V> {
-    pub(super) fn new(facts: &'f Found<K, V>) -> Self {
-        Self { facts, changed: HashMap::new(), undo: Vec::new(), epoch: 0 }
+impl<'f, K: Eq + Hash + Clone + Ord, V: Clone, S: BuildHasher + Default> Layer<'f, K, V, S> {
+    pub(super) fn new(facts: &'f HashMap<K, Option<V>, S>) -> Self {
+        Self { facts, changed: HashMap::default(), undo: Vec::new(), epoch: 0 }
     }
 
     /// The value as it is now: None = not known, `Some(None)` = there is none.
@@ -144,6 +143,7 @@ impl<'f, K: Eq + Hash + Clone + Ord, V: Clone> Layer<'f, K, V> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::facts::Found;
 
     #[test]
     fn a_rolled_back_element_leaves_no_trace_and_earlier_ones_stay() {

@@ -31,6 +31,9 @@ pub(super) struct Missing;
 /// What is known, or a need that is noted.
 pub(super) type Known<T> = Result<T, Missing>;
 
+/// A family that is found by a number of the server's own.
+type LayerByNumber<'f, K, V> = Layer<'f, K, V, foldhash::fast::RandomState>;
+
 /// History is written and never read by a decision.
 static NOTHING_READ: LazyLock<Found<(ProfileNo, Seq), History>> = LazyLock::new(HashMap::new);
 
@@ -42,11 +45,11 @@ pub(super) struct Work<'f> {
     pub(super) needs: Needs,
     pub(super) counters: Counters,
     pub(super) bindings: Layer<'f, Key, ProfileNo>,
-    pub(super) profiles: Layer<'f, ProfileNo, Profile>,
-    pub(super) standings: Layer<'f, ProfileNo, Standing>,
-    pub(super) views: Layer<'f, ProfileNo, View>,
-    pub(super) links: Layer<'f, ProfileNo, Link>,
-    pub(super) trees: Layer<'f, ProfileNo, Vec<ProfileNo>>,
+    pub(super) profiles: LayerByNumber<'f, ProfileNo, Profile>,
+    pub(super) standings: LayerByNumber<'f, ProfileNo, Standing>,
+    pub(super) views: LayerByNumber<'f, ProfileNo, View>,
+    pub(super) links: LayerByNumber<'f, ProfileNo, Link>,
+    pub(super) trees: LayerByNumber<'f, ProfileNo, Vec<ProfileNo>>,
     pub(super) devices: Layer<'f, DeviceRef, Device>,
     pub(super) tokens: Layer<'f, Token, DeviceRef>,
     pub(super) event_ids: Layer<'f, Box<str>, EventId>,

@@ -265,10 +265,10 @@ pub(super) fn facts_are_closed_under_what_a_decision_needs(make: Make<'_>) {
     let own = |no| (no, Some(profile(no)));
     assert_eq!(
         got.profiles,
-        HashMap::from([own(NO[1]), own(NO[2]), (ProfileNo(77), None)]),
+        HashMap::from_iter([own(NO[1]), own(NO[2]), (ProfileNo(77), None)]),
         "of a member its root's, too"
     );
-    assert_eq!(got.views, HashMap::from([(NO[1], Some(view()))]));
+    assert_eq!(got.views, HashMap::from_iter([(NO[1], Some(view()))]));
     let once = EventId { id: "once".into(), at: Timestamp(4), seq: 11, profile: ProfileNo(1), name: "seen".into() };
     assert_eq!(got.event_ids, HashMap::from([("once".into(), Some(once)), ("never".into(), None)]));
     assert_eq!(got.idempotency, HashMap::from([((Route::Event, "k".into()), Some(idempotency()))]));
@@ -280,8 +280,8 @@ pub(super) fn facts_are_closed_under_what_a_decision_needs(make: Make<'_>) {
         ..Needs::default()
     };
     let got = facts(&*engine, &shop, needs).expect("it reads");
-    assert_eq!(got.trees, HashMap::from([(NO[1], Some(vec![NO[1], NO[2]]))]));
-    assert_eq!(got.links, HashMap::from([(NO[1], None), (NO[2], Some(link()))]));
+    assert_eq!(got.trees, HashMap::from_iter([(NO[1], Some(vec![NO[1], NO[2]]))]));
+    assert_eq!(got.links, HashMap::from_iter([(NO[1], None), (NO[2], Some(link()))]));
     assert_eq!(got.standings[&NO[2]], Some(standing(NO[2], NO[1], 1)));
     let apart = Some(vec![separation(1, NO[2], NO[3])]);
     assert_eq!(

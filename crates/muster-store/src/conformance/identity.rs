@@ -146,7 +146,7 @@ pub(super) fn holders_are_noted_and_taken_back_without_harm(make: Make<'_>) {
     let holders = [(key("a"), Some(vec![no(1), no(3)])), (key("b"), Some(vec![]))];
     assert_eq!(got.holders, HashMap::from(holders), "by number");
     assert_eq!(got.held, HashMap::from([((key("a"), no(3)), Some(())), ((key("a"), no(2)), None)]));
-    assert_eq!((got.scan, got.profiles), (Some(vec![no(2)]), HashMap::from([(no(2), Some(profile(2)))])));
+    assert_eq!((got.scan, got.profiles), (Some(vec![no(2)]), HashMap::from_iter([(no(2), Some(profile(2)))])));
     let mut reader = engine.read(&shop).expect("it reads");
     assert_eq!([reader.holder(&key("a")), reader.holder(&key("b"))], [Ok(Some(no(1))), Ok(None)]);
     assert_eq!(reader.profiles(no(2), 9), Ok(vec![profile(3)]));
