@@ -22,8 +22,9 @@ use std::collections::hash_map::Entry;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-/// Bytes of facts that a decision may load beside any number of others: nearly all load some kilobytes.
-const FACTS_BYTES_SMALL: u64 = 1 << 20;
+/// Bytes of facts that a decision may load beside any number of others: nearly all load some kilobytes. An array of short
+/// items takes forty times its bytes while it is changed: of these ten megabytes.
+const FACTS_BYTES_SMALL: u64 = 256 << 10;
 
 /// Reads single rows at one snapshot.
 pub(crate) trait Source {

@@ -8,6 +8,7 @@ mod client;
 mod config;
 mod descriptors;
 mod logs;
+mod memory;
 mod operate;
 mod owner;
 mod seen;
@@ -22,10 +23,6 @@ use std::io::Write as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
-
-/// A decision makes and drops many small values; this allocator does that in less time than the system's.
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 /// How long a word to standard output or standard error may take.
 const SAID: Duration = Duration::from_secs(1);
@@ -84,6 +81,7 @@ enum Command {
 }
 
 fn main() -> ExitCode {
+    memory::give_back_early();
     let matches = Cli::command().get_matches();
     let done = Cli::from_arg_matches(&matches).map_err(anyhow::Error::from).and_then(|cli| run(cli, &matches));
     done.unwrap_or_else(|error| {
