@@ -40,7 +40,7 @@ const TABLE: [Row; 5] = [
     Row {
         name: "muster-core",
         inside: &[],
-        outside: Outside::Only(&["foldhash", "thiserror"]),
+        outside: Outside::Only(&["foldhash", "thiserror", "unicode-normalization"]),
         words: &[
             ("std::fs", NO_IO),
             ("std::net", NO_IO),
