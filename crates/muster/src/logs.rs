@@ -217,3 +217,38 @@ impl Drop for Line<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Takes some bytes of each write, and fails where it is told to.
+    struct Wire {
+        taken: Vec<u8>,
+        answers: Vec<Option<usize>>,
+    }
+
+    impl Write for Wire {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            let most = self.answers.pop().unwrap_or(Some(usize::MAX));
+            let most = most.ok_or(io::ErrorKind::BrokenPipe)?.min(bytes.len());
+            self.taken.extend_from_slice(&bytes[..most]);
+            Ok(most)
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    // Fails when `Batch::write` goes on in the line that an error struck, gives up the lines behind it, or does not begin
+    // anew behind a torn one.
+    #[test]
+    fn an_error_costs_the_line_that_it_struck_and_no_other() {
+        let mut wire = Wire { taken: Vec::new(), answers: vec![None, Some(5)] };
+        let batch = Batch { text: b"one\ntwo\nthree\n".to_vec(), ends: vec![4, 8, 14] };
+        let mut is_torn = false;
+        assert_eq!(batch.write(&mut wire, &mut is_torn), 1);
+        assert_eq!((String::from_utf8(wire.taken).unwrap().as_str(), is_torn), ("one\nt\nthree\n", false));
+    }
+}
