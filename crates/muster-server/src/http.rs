@@ -197,7 +197,9 @@ async fn front(State(Front { app, calls }): State<Front>, request: Request) -> R
     let (body, left) = body::Drained::new(body, rest, Arc::clone(&app.drains));
     let outgoing = Outgoing::default();
     head.extensions.insert(outgoing.clone());
-    let is_plain = framing::is_plain(&head, connection.is_some());
+    // Where only some names are answered, a request that names none is refused like one that names another.
+    let is_named = app.hosts.is_some() || framing::names_host(&head, connection.is_some());
+    let is_plain = is_named && framing::is_plain(&head);
     let mut response = if !is_plain {
         drop(body);
         not_plain()

@@ -8,13 +8,15 @@ use axum::http::{HeaderMap, HeaderName, Version};
 /// Longest name of a host (RFC 1035), with brackets and port.
 const HOST_BYTES_MAX: usize = 262;
 
-/// Whether a head can be read in one way alone; over a connection of HTTP/1.1 it names its host.
-pub(super) fn is_plain(head: &Parts, is_over_connection: bool) -> bool {
+/// Whether a head names its host, as one of HTTP/1.1 over a connection must.
+pub(super) fn names_host(head: &Parts, is_over_connection: bool) -> bool {
+    !is_over_connection || head.version != Version::HTTP_11 || head.headers.contains_key(HOST)
+}
+
+/// Whether a head can be read in one way alone.
+pub(super) fn is_plain(head: &Parts) -> bool {
     let headers = &head.headers;
     if [HOST, AUTHORIZATION, TRANSFER_ENCODING].iter().any(|name| lines(headers, name) > 1) {
-        return false;
-    }
-    if is_over_connection && head.version == Version::HTTP_11 && !headers.contains_key(HOST) {
         return false;
     }
     let authority = head.uri.authority().map(|authority| authority.as_str().as_bytes());

@@ -107,6 +107,10 @@ fn with_a_list_of_host_names_others_are_not_answered() {
     assert_eq!(["localhost", "LOCALHOST:8080", "[::1]:8080"].map(status), [200, 200, 200]);
     let others = ["evil.example", "localhost.evil.example", "10.244.0.5:8080", ""];
     assert_eq!(others.map(status), [403; 4]);
+    // Without a list it is a 400 (RFC 9112 3.2). Fails when `front` judges that before the list.
+    let mut nameless = world.connect();
+    nameless.send(b"GET /metrics HTTP/1.1\r\n\r\n");
+    assert_eq!(nameless.answer().unwrap().status, 403);
     // behaviour.md 1.10.h. Fails when `is_host_allowed` does not know probes, or `host_refused` speaks of addresses.
     for path in ["/healthz", "/readyz"] {
         assert_eq!(others.map(|host| answer(host, path).status), [200; 4], "{path}");

@@ -83,7 +83,7 @@ pub(crate) fn nearest<'n>(name: &str, known: impl IntoIterator<Item = &'n str>) 
 pub(crate) fn file() -> String {
     let mut text = "# Settings of `muster serve`, each with its default and why it is that. Uncomment what you change. A flag wins over\n\
                     # an environment variable (MUSTER_DATA_DIR, ...), which wins over this file. `muster config check` reads it,\n\
-                    # `muster config show` shows what is in force. Generated from the code; a test compares.\n"
+                    # `muster config show` shows what is in force. Made by `muster config example`.\n"
         .to_owned();
     for Setting { key, default, example, about, reason } in SETTINGS {
         let shown = if default.is_some() { "Why this default:" } else { "Not set by default:" };
@@ -100,6 +100,8 @@ pub(crate) enum Config {
     Check(Box<Serve>),
     /// Print each of those settings with its value and where it is from.
     Show(Box<Serve>),
+    /// Print a file with every setting, its default and the reason for it.
+    Example,
 }
 
 /// Runs `muster config`; `matches` tells which flags and variables were given.
@@ -107,6 +109,7 @@ pub(crate) fn run(command: Config, matches: &ArgMatches) -> anyhow::Result<ExitC
     let (serve, is_shown) = match command {
         Config::Check(serve) => (serve, false),
         Config::Show(serve) => (serve, true),
+        Config::Example => return crate::say(file().trim_end()).map(|()| ExitCode::SUCCESS),
     };
     let settings = serve.settings()?;
     if is_shown {
