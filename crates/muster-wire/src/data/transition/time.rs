@@ -129,7 +129,6 @@ fn whole(n: i64) -> (i64, bool) {
 }
 
 /// The same of a number with a fraction, or one beyond 64 bits.
-
 #[expect(clippy::cast_possible_truncation, reason = "what is beyond 64 bits becomes their end, which is out of range")]
 fn part(n: f64) -> (i64, bool) {
     let (millis, is_documented) = match n.abs() as u64 {
