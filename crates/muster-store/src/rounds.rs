@@ -26,6 +26,9 @@ use std::sync::Arc;
 /// items takes forty times its bytes while it is changed: of these ten megabytes.
 const FACTS_BYTES_SMALL: u64 = 256 << 10;
 
+/// The place of an event, with its event id.
+pub(crate) type Placed = (Seq, Option<Box<str>>);
+
 /// Reads single rows at one snapshot.
 pub(crate) trait Source {
     /// The decision loads much: waits until there is room for it.
@@ -42,7 +45,7 @@ pub(crate) trait Source {
     /// The separations that name this id, by number.
     fn separations_of(&mut self, no: ProfileNo) -> Result<Vec<Separation>, EngineError>;
     /// Places of events recorded under this id with their event ids, at most so many.
-    fn events_of(&mut self, no: ProfileNo, limit: usize) -> Result<Vec<(Seq, Option<Box<str>>)>, EngineError>;
+    fn events_of(&mut self, no: ProfileNo, limit: usize) -> Result<Vec<Placed>, EngineError>;
     /// The devices of this id.
     fn devices_of(&mut self, no: ProfileNo) -> Result<Vec<DeviceRef>, EngineError>;
     fn device(&mut self, at: &DeviceRef) -> Result<Option<Device>, EngineError>;

@@ -65,21 +65,9 @@ fn serve_with(settings: &Settings, lines: &Lines) -> anyhow::Result<ExitCode> {
     }
     let (token, is_new_token) = admin_token(settings)?;
     let clock = seen::clock(&settings.data_dir, settings.accept_clock);
-    let storage = Storage::Directory {
-        path: settings.data_dir.clone(),
-        accept_loss: settings.accept_loss,
-        accept_catalogue: settings.accept_catalogue,
-        accept_clock: settings.accept_clock,
-    };
-    let mut options = Options::new(storage, Arc::<SystemClock>::clone(&clock), Arc::new(SystemRandom), token.clone());
-    options.read_token.clone_from(&settings.read_token);
-    options.trusted_proxies.clone_from(&settings.trusted_proxies);
-    options.hosts = hosts(settings);
+    let mut options = options(settings, &clock, &token);
     options.workspaces_open = workspaces;
     options.log_lines_dropped = lines.dropped();
-    options.build = crate::BUILD;
-    options.metrics_elsewhere = settings.metrics_listen.is_some();
-    options.manage_elsewhere = settings.manage_listen.is_some();
     let app = App::open(options).map_err(|error| not_opened(settings, error))?;
     if is_open_to_others(&settings.data_dir, 0o077) {
         let directory = settings.data_dir.display();
@@ -207,6 +195,24 @@ fn without_fixed_key(app: &App) -> anyhow::Result<Option<String>> {
         );
     }
     Ok(None)
+}
+
+/// What the application is opened with.
+fn options(settings: &Settings, clock: &Arc<SystemClock>, token: &str) -> Options {
+    let storage = Storage::Directory {
+        path: settings.data_dir.clone(),
+        accept_loss: settings.accept_loss,
+        accept_catalogue: settings.accept_catalogue,
+        accept_clock: settings.accept_clock,
+    };
+    let mut options = Options::new(storage, Arc::<SystemClock>::clone(clock), Arc::new(SystemRandom), token.to_owned());
+    options.read_token.clone_from(&settings.read_token);
+    options.trusted_proxies.clone_from(&settings.trusted_proxies);
+    options.hosts = hosts(settings);
+    options.build = crate::BUILD;
+    options.metrics_elsewhere = settings.metrics_listen.is_some();
+    options.manage_elsewhere = settings.manage_listen.is_some();
+    options
 }
 
 /// The line of the log that tells what runs, where its data is, and where it listens.

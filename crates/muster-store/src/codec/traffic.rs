@@ -86,7 +86,7 @@ impl Record for Event {
 /// The event id in the record of an event.
 pub(crate) fn event_id(record: &[u8]) -> Result<Option<Box<str>>, Damage> {
     let mut read = In::open(record)?;
-    (time(&mut read, 0)?, time(&mut read, 0)?);
+    let _its_times = (time(&mut read, 0)?, time(&mut read, 0)?);
     read.i64()?;
     read.opt_str()?;
     Ok(read.opt_str()?.map(Into::into))
