@@ -10,6 +10,7 @@ use muster_core::command::{Action, Body, Customer, Device, DeviceFields, Element
 use muster_core::decide::{ImportDecision, RevertOutcome};
 use muster_core::id::{MergeNo, ProfileNo};
 use muster_core::outcome::Outcome;
+use muster_core::reason::Reason;
 use muster_core::record::{self, Platform};
 use muster_core::settings::Settings;
 use muster_core::snapshot::Snapshot;
@@ -335,4 +336,39 @@ fn a_chain_of_elements_takes_no_more_rounds_the_longer_it_is() {
 fn sends(world: &mut World, keys: Vec<[Option<u8>; 3]>) {
     let elements = keys.into_iter().map(bare).collect();
     world.step(&Step::Send { later: 0, dry: false, elements }).and_then(|()| world.compare()).unwrap();
+}
+
+/// Opposite: in `Group::conflict` leave `brings_member` out of the sum, or in `look_up` do not ask for what joining takes: then
+/// it takes a round for each.
+#[test]
+fn new_ids_beside_one_address_are_members_up_to_the_cap_and_users_of_their_own_beyond() {
+    let mut world = World::new(&Variant { batch: 200, ..PLAIN });
+    sends(&mut world, vec![[Some(100), None, Some(0)]]);
+    sends(&mut world, (0..55).map(|n| [Some(n), None, Some(0)]).collect());
+    // The first of the fifty that there may be was there; six are users of their own, each with a review of its own.
+    assert_eq!((world.store.counters.users, world.store.counters.merge, world.store.counters.reviews_open), (7, 49, 6));
+}
+
+/// Opposite: in `write::is_full_of_ids` answer false.
+#[test]
+fn an_own_record_holds_a_hundred_customer_ids_and_the_next_change_is_refused() {
+    let (settings, mut store) = (settings(), Store::new());
+    let rename = |n: u8| {
+        let what = What::Customer {
+            sets: vec![],
+            arrays: vec![],
+            unsets: vec![],
+            platforms: vec![],
+            seen: [None; 2],
+            uid: Some(n + 1),
+        };
+        let draft = Draft { keys: [Some(n), None, None], existing_only: false, what };
+        crate::histories::element(usize::from(n), &draft, &settings, Timestamp(START))
+    };
+    let elements = (0..100).map(rename).collect();
+    let results = send(&mut store, &settings, elements, Timestamp(START)).unwrap();
+    let outcomes: Vec<Outcome> = results.iter().map(|result| result.outcome).collect();
+    assert_eq!((outcomes[0], &outcomes[1..99]), (Outcome::Created, &[Outcome::Updated; 98][..]));
+    let told = (outcomes[99], results[99].errors[0].reason, store.profiles[&ProfileNo(1)].keys.len());
+    assert_eq!(told, (Outcome::Rejected, Reason::ProfileTooLarge, 100));
 }
