@@ -176,7 +176,9 @@ impl Model {
                 let separation = (a != b).then(|| self.separate(&review, (a, b)));
                 let id = self.person(b).id;
                 let place = self.reviews.iter().position(|r| r.no == no).unwrap();
-                self.reviews[place].b.get_or_insert(id);
+                if a != b {
+                    self.reviews[place].b.get_or_insert(id);
+                }
                 self.close_pair(&review, (a, second), ReviewState::KeptApart);
                 Decided::Closed(None, separation, sides(a, second))
             }
