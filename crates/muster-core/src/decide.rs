@@ -4,7 +4,7 @@
 //!    element in order, then the log, the quarantine and the recorded answer.
 //! 2. `element`: one element, whole or not at all: customer, event, device.
 //! 3. `resolve`: whom the keys lead to, and which of them are set aside; `guard`: what they must not bring together;
-//!    `review`: what is left to decide, and deciding it.
+//!    `review`: what is left to decide; `verdict`: deciding it.
 //! 4. `join`: who survives, and what a merge is; `by_hand`: two users merged since somebody says so.
 //! 5. `write`: what is written where, bound and released.
 //! 6. `revert`: cutting a link and lifting a separation.
@@ -23,7 +23,6 @@ pub mod discard;
 pub mod expire;
 pub mod import;
 pub mod revert;
-pub mod review;
 
 mod arrays;
 mod element;
@@ -34,6 +33,8 @@ mod log;
 mod names;
 mod opened;
 mod resolve;
+mod review;
+mod verdict;
 mod work;
 mod write;
 
@@ -45,4 +46,4 @@ pub use expire::{Expire, Retention};
 pub use import::{ImportDecision, Wire, cost};
 pub use log::bounded;
 pub use revert::{Lift, Revert, RevertOutcome};
-pub use review::{Choose, DecideReview, Refused, ReviewOutcome};
+pub use verdict::{Choose, DecideReview, Refused, ReviewOutcome};

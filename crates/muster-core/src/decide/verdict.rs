@@ -1,0 +1,308 @@
+//! Deciding a review (behaviour.md 3.3.j, 3.3.h): merged, kept apart, dismissed, or asked again. What leaves a review behind
+//! is `review`.
+
+use super::activation::settle;
+use super::guard::{self, between};
+use super::join::{Causing, Origin, join_all};
+use super::revert::side;
+use super::review::{close, close_pair, open_between, reopen};
+use super::work::{Known, Missing, Work};
+use super::write::{self, Place};
+use crate::attribute::CUSTOMER_ID;
+use crate::change::Put;
+use crate::decision::{Decision, Step};
+use crate::facts::{Facts, Needs};
+use crate::id::{MergeNo, ProfileNo, ReviewNo, SeparationNo};
+use crate::limits::MEMBERS_MAX;
+use crate::record::{ChangeKind, Separation, SeparationCause};
+use crate::review::{Review, ReviewState};
+use crate::settings::Settings;
+use crate::snapshot::Snapshot;
+use crate::time::Moment;
+use std::sync::Arc;
+
+/// How somebody decides a review.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Choose {
+    /// Merge the profiles, or give the profile the value; overrides pin, cap and separation.
+    Merge,
+    /// Separate the profiles.
+    KeepApart,
+    /// Close it without a consequence.
+    Dismiss,
+    /// Ask again what was decided without a merge; a separation stays in force.
+    Reopen,
+}
+
+/// Decides a review.
+pub struct DecideReview {
+    /// The review.
+    pub review: ReviewNo,
+    /// How.
+    pub choose: Choose,
+    /// The settings in force.
+    pub settings: Arc<Settings>,
+}
+
+/// What a decision of a review comes to.
+#[derive(Clone, Debug, PartialEq)]
+pub enum ReviewOutcome {
+    /// It is closed, or open again.
+    Closed {
+        /// The review as it is now.
+        review: Box<Review>,
+        /// The merge that was made.
+        merge: Option<MergeNo>,
+        /// The separation that was made.
+        separation: Option<SeparationNo>,
+        /// The live profiles of it as they are afterwards, without their devices; one if they are one.
+        sides: Vec<Snapshot>,
+    },
+    /// There is no such review.
+    Unknown,
+    /// It was closed before.
+    AlreadyClosed(ReviewState),
+    /// It is open, and cannot be opened again.
+    AlreadyOpen,
+    /// It cannot be decided so.
+    Refused(Refused),
+}
+
+/// Why a review cannot be decided as wished.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refused {
+    /// No two ids to keep apart: nobody has the value.
+    NoSecondProfile,
+    /// The deletion of one of the profiles is under way: it takes part in no merge.
+    UnderDeletion,
+    /// The profile would have more than 1,000 members.
+    TooManyMembers,
+    /// The profile would be larger than the workspace lets a profile be.
+    TooLarge,
+    /// One of the profiles is gone.
+    ProfileGone,
+    /// The kind is no active identifier kind any more, so that the value cannot be bound.
+    KindNotActive,
+    /// The profiles are one by now, so that nothing is left to ask.
+    AlreadyOne,
+}
+
+impl Decision for DecideReview {
+    type Output = ReviewOutcome;
+
+    fn needs(&self) -> Needs {
+        Needs { reviews: vec![self.review], ..Needs::default() }
+    }
+
+    fn revision(&self) -> Option<u64> {
+        Some(self.settings.revision)
+    }
+
+    fn decide(&self, facts: &Facts, now: Moment) -> Step<ReviewOutcome> {
+        let review = match facts.reviews.get(&self.review) {
+            None => return Step::NeedMore(self.needs()),
+            Some(None) => return Step::Leave(ReviewOutcome::Unknown),
+            Some(Some(review)) if self.choose == Choose::Reopen && review.is_open() => {
+                return Step::Leave(ReviewOutcome::AlreadyOpen);
+            }
+            Some(Some(review)) if !review.is_open() => {
+                if self.choose != Choose::Reopen || review.state == ReviewState::Merged {
+                    return Step::Leave(ReviewOutcome::AlreadyClosed(review.state));
+                }
+                review
+            }
+            Some(Some(review)) => review,
+        };
+        let mut work = Work::new(facts, &self.settings.identity, now.at);
+        work.profile_bytes_max = self.settings.profile_bytes;
+        work.mark();
+        match self.close(&mut work, review) {
+            Ok(ReviewOutcome::Refused(why)) => Step::Leave(ReviewOutcome::Refused(why)),
+            Ok(outcome) => Step::Done(work.into_changes(), outcome),
+            Err(Missing) => Step::NeedMore(work.needs),
+        }
+    }
+}
+
+impl DecideReview {
+    fn close(&self, work: &mut Work<'_>, review: &Review) -> Known<ReviewOutcome> {
+        gather(work, review)?;
+        let (mut merge, mut separation) = (None, None);
+        if review.b.is_none() && matches!(self.choose, Choose::Merge | Choose::KeepApart) {
+            // Whoever holds the value of a kind that has just become active is found first.
+            settle(work, &review.key)?;
+        }
+        let ends = match self.choose {
+            Choose::Dismiss => {
+                let ends = ends(work, review)?;
+                match ends {
+                    Some((a, Some(b))) => close_pair(work, review, (a, b), ReviewState::Dismissed)?,
+                    _ => close(work, review.no, ReviewState::Dismissed),
+                }
+                ends
+            }
+            Choose::Reopen => {
+                let ends = ends(work, review)?;
+                if ends.is_some_and(|(a, b)| b == Some(a)) {
+                    return Ok(ReviewOutcome::Refused(Refused::AlreadyOne));
+                }
+                reopen(work, review.no);
+                ends
+            }
+            Choose::KeepApart => {
+                let Some((a, Some(b))) = ends(work, review)? else {
+                    return Ok(ReviewOutcome::Refused(Refused::NoSecondProfile));
+                };
+                if a != b {
+                    self.name_second(work, review, b)?;
+                }
+                if a != b {
+                    separation = Some(separate(work, review, (a, b))?);
+                }
+                close_pair(work, review, (a, b), ReviewState::KeptApart)?;
+                Some((a, Some(b)))
+            }
+            Choose::Merge => match self.merge(work, review)? {
+                Err(why) => return Ok(ReviewOutcome::Refused(why)),
+                Ok((root, made)) => {
+                    merge = made;
+                    close(work, review.no, ReviewState::Merged);
+                    Some((root, None))
+                }
+            },
+        };
+        let mut sides = Vec::new();
+        let (a, b) = ends.map_or((None, None), |(a, b)| (Some(a), b.filter(|b| *b != a)));
+        for root in a.into_iter().chain(b) {
+            let members = work.members(root)?;
+            sides.push(side(work, root, &members)?);
+        }
+        let review = Box::new(work.review_now(review.no).cloned().ok_or(Missing)?);
+        Ok(ReviewOutcome::Closed { review, merge, separation, sides })
+    }
+
+    /// A review of a value that nobody had is of this profile, which has it now, so that the pair does not ask again.
+    fn name_second(&self, work: &mut Work<'_>, review: &Review, b: ProfileNo) -> Known<()> {
+        let id = work.standing(b)?.id();
+        if let Some(review) = work.reviews.change(&review.no).as_mut().filter(|review| review.b.is_none()) {
+            review.b = Some(id);
+        }
+        Ok(())
+    }
+
+    /// Merges the profiles, or binds the value; the live profile that it came to.
+    fn merge(&self, work: &mut Work<'_>, review: &Review) -> Known<Result<(ProfileNo, Option<MergeNo>), Refused>> {
+        let Some((a, b)) = ends(work, review)? else { return Ok(Err(Refused::ProfileGone)) };
+        let Some(b) = b else { return self.bind(work, review, a) };
+        if a == b {
+            return Ok(Ok((a, None)));
+        }
+        for root in [a, b] {
+            if work.standing(root)?.deletion.is_some() {
+                return Ok(Err(Refused::UnderDeletion));
+            }
+        }
+        if work.standing(a)?.tree.members + work.standing(b)?.tree.members > MEMBERS_MAX {
+            return Ok(Err(Refused::TooManyMembers));
+        }
+        if work.standing(a)?.weight + work.standing(b)?.weight > work.profile_bytes_max {
+            return Ok(Err(Refused::TooLarge));
+        }
+        both(work, a, b)?;
+        for no in between(work, &[a], b)?.separations {
+            work.appended.push(Put::Lift(no));
+        }
+        let causing = Causing { request: review.request, origin: Origin::Review(review.no), writes_email: false };
+        let (root, _, _) = join_all(work, &[a, b], &causing)?;
+        Ok(Ok((root, Some(MergeNo(work.counters.merge)))))
+    }
+
+    /// Gives the profile the value that nobody has, in the place of its own.
+    fn bind(
+        &self,
+        work: &mut Work<'_>,
+        review: &Review,
+        root: ProfileNo,
+    ) -> Known<Result<(ProfileNo, Option<MergeNo>), Refused>> {
+        if self.settings.identity.active_kind(review.key.kind.name()).is_none() {
+            return Ok(Err(Refused::KindNotActive));
+        }
+        if review.key.kind.name() == CUSTOMER_ID && write::is_full_of_ids(work, review.a.no)? {
+            return Ok(Err(Refused::TooLarge));
+        }
+        let place = Place { record: review.a.no, root, seq: work.next_seq() };
+        write::bind(work, place, &review.key)?;
+        write::noted(work, place, ChangeKind::User)?;
+        Ok(Ok((root, None)))
+    }
+}
+
+/// Asks for everything that any decision needs, in few rounds.
+fn gather(work: &mut Work<'_>, review: &Review) -> Known<()> {
+    let mut missing = false;
+    let ids = [Some(review.a.no), review.b.map(|b| b.no)];
+    for no in ids.into_iter().flatten() {
+        if work.standings.get(&no).is_none() {
+            let Missing = work.need_standing(no);
+            missing = true;
+        }
+    }
+    missing |= review.b.is_none() && work.binding(&review.key).is_err();
+    if missing {
+        return Err(Missing);
+    }
+    let Some((a, b)) = ends(work, review)? else { return Ok(()) };
+    for root in std::iter::once(a).chain(b) {
+        missing |= work.separations(root).is_err() | work.members(root).is_err() | work.knows_shown(root).is_err();
+        missing |= work.profile(root).is_err();
+    }
+    if let Some(b) = b.filter(|b| *b != a) {
+        missing |= open_between(work, a, b).is_err();
+    }
+    if missing { Err(Missing) } else { Ok(()) }
+}
+
+/// The live profiles of a review as they are now; the second one also where the value was bound to somebody since. None
+/// if a profile is gone.
+fn ends(work: &mut Work<'_>, review: &Review) -> Known<Option<(ProfileNo, Option<ProfileNo>)>> {
+    let live = |work: &mut Work<'_>, no: ProfileNo| match work.standings.get(&no) {
+        None => Err(work.need_standing(no)),
+        Some(found) => Ok(found.map(|standing| standing.root)),
+    };
+    let a = live(work, review.a.no);
+    let b = match review.b {
+        Some(b) => Ok(Some(b.no)),
+        // What a kind was bound to when it was active, nobody is found by.
+        None if work.identity.active_kind(review.key.kind.name()).is_none() => Ok(None),
+        None => work.binding(&review.key),
+    };
+    // Both are asked for before it gives up.
+    let b = b.and_then(|b| b.map(|b| live(work, b)).transpose());
+    Ok(match (a?, b?) {
+        (None, _) | (_, Some(None)) => None,
+        (Some(a), b) => Some((a, b.flatten())),
+    })
+}
+
+/// Asks for everything that joining two live profiles, or keeping them apart, needs before it gives up.
+fn both(work: &mut Work<'_>, a: ProfileNo, b: ProfileNo) -> Known<()> {
+    let missing = work.lacks(&[a, b]) | open_between(work, a, b).is_err();
+    if missing { Err(Missing) } else { Ok(()) }
+}
+
+/// Separates the two; the one that stands if they are separated already.
+fn separate(work: &mut Work<'_>, review: &Review, (a, b): (ProfileNo, ProfileNo)) -> Known<SeparationNo> {
+    both(work, a, b)?;
+    if let Some(no) = guard::between(work, &[a], b)?.separations.first() {
+        return Ok(*no);
+    }
+    work.counters.separation += 1;
+    let no = SeparationNo(work.counters.separation);
+    let b = match review.b {
+        Some(b) => b,
+        None => work.standing(b)?.id(),
+    };
+    let cause = SeparationCause::Review;
+    work.appended.push(Put::Separation(Separation { no, at: work.now, a: review.a, b, cause, merge: None }));
+    Ok(no)
+}
