@@ -126,8 +126,8 @@ pub(crate) fn run(
     Err(EngineError::TooLarge)
 }
 
-/// What a row takes beside what it holds, about.
-const ROW_BYTES: u64 = 200;
+/// What a row takes in memory beside what it holds, about: an own record with its standing and its places in the facts.
+const ROW_BYTES: u64 = 500;
 
 /// Counts what was read, against the bound of the decision.
 fn weigh(source: &mut dyn Source, facts: &mut Facts, bytes: u64) -> Result<(), EngineError> {
