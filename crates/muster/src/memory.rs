@@ -17,7 +17,7 @@ const ARENAS: c_int = 2;
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
 const ARENA_MAX: c_int = -8;
 
-#[allow(unsafe_code, reason = "neither allocator has a safe interface for it")]
+#[expect(unsafe_code, reason = "neither allocator has a safe interface for it")]
 unsafe extern "C" {
     #[cfg(all(target_os = "linux", target_env = "gnu"))]
     fn mallopt(option: c_int, value: c_int) -> c_int;
@@ -31,7 +31,7 @@ unsafe extern "C" {
 /// took 670 MiB without it, and take 390. To be called before other threads start.
 pub(crate) fn give_back_early() {
     // SAFETY: mimalloc reads an option as a number wherever it is used; both numbers are in its ranges.
-    #[allow(unsafe_code, reason = "neither allocator has a safe interface for it")]
+    #[expect(unsafe_code, reason = "neither allocator has a safe interface for it")]
     unsafe {
         mi_option_set(ABANDONED_PAGE_PURGE, 1);
         #[cfg(all(target_os = "linux", target_env = "gnu"))]
@@ -48,7 +48,7 @@ mod tests {
     fn what_a_thread_leaves_behind_goes_back_to_the_system() {
         give_back_early();
         // SAFETY: it reads a number.
-        #[allow(unsafe_code, reason = "there is no safe interface for it")]
+        #[expect(unsafe_code, reason = "there is no safe interface for it")]
         let is_purged = unsafe { mi_option_get(ABANDONED_PAGE_PURGE) };
         assert_eq!(is_purged, 1);
     }
