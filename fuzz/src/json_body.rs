@@ -50,7 +50,8 @@ pub(super) fn check(data: &[u8]) {
         match was_read {
             Ok(read) => judge(data, document.expect("what was read is JSON"), &read),
             Err(Unreadable::Faults(faults, lenient)) => {
-                assert!(lenient.stored < lenient.of, "a lenient request would have stored all");
+                // All of them is possible: of an event only the actions that have a fault are left out.
+                assert!(lenient.stored <= lenient.of, "a lenient request would have stored more than there is");
                 assert!((1..=FAULTS_MAX).contains(&faults.len()), "{} faults", faults.len());
                 let document = document.expect("what has faults is JSON");
                 faults.iter().for_each(|fault| points_at_something(document, fault));
