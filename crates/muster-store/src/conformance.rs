@@ -44,6 +44,8 @@ pub fn suite(make: Make<'_>) {
     expiry::what_is_past_its_time_goes_and_its_figures_with_it(make);
     expiry::a_batch_of_an_expiry_is_bounded_by_rows_and_by_bytes(make);
     identity::reviews_are_found_by_any_member_of_either_side_until_they_end_in_a_merge(make);
+    identity::what_hangs_on_a_profile_is_found_events_first(make);
+    identity::deletions_come_due_in_the_order_of_their_marks(make);
     identity::holders_are_noted_and_taken_back_without_harm(make);
     identity::who_held_a_key_once_is_noted_and_taken_back_without_harm(make);
     identity::history_is_read_by_the_own_record_that_names_it(make);

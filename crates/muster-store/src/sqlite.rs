@@ -19,6 +19,8 @@ mod look;
 mod making;
 mod orphans;
 mod own_entry;
+#[cfg(feature = "support")]
+mod plans;
 mod schema;
 mod settings;
 mod state;
@@ -31,6 +33,8 @@ mod verify;
 mod writer;
 
 pub use directory::{OpenError, is_in_use};
+#[cfg(feature = "support")]
+pub use plans::plans;
 pub use verify::{Report, WorkspaceReport, verify};
 
 use crate::bounds::{Bounds, LOG_KEPT};

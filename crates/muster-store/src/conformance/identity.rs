@@ -1,11 +1,12 @@
 //! What the suite wants of what guards, reviews, activations and history ask for.
 
 use super::Make;
+use super::families::{device, event};
 use super::rig::{facts, put, shop};
 use crate::reader::ReviewQuery;
 use muster_core::because::{Because, SetAside};
 use muster_core::change::Put;
-use muster_core::facts::{Needs, ReviewPair};
+use muster_core::facts::{Belongings, Needs, ReviewPair};
 use muster_core::history::{History, Replaced};
 use muster_core::id::{ProfileId, ProfileNo, RequestNo, ReviewNo};
 use muster_core::identifier::{Key, Kind};
@@ -125,6 +126,46 @@ pub(super) fn reviews_are_found_by_any_member_of_either_side_until_they_end_in_a
     assert_eq!(listed(Some(open), Some(ReviewNo(6))), (vec![4, 2], true));
     assert_eq!(listed(Some(ReviewState::Merged), None), (vec![7, 5], false));
     assert_eq!(reader.review(ReviewNo(4)), Ok(Some(all[3].clone())));
+}
+
+/// Fails if devices or reviews are read while events are left, or those of one member alone.
+pub(super) fn what_hangs_on_a_profile_is_found_events_first(make: Make<'_>) {
+    let (engine, shop) = shop(make);
+    let device = |n: u64| device(no(n), "d", "p");
+    let event = |seq, n| Put::Event(event(seq, no(n), 4, "e"));
+    let others = [review(1, 3, Some(2), ReviewState::Open), review(2, 1, None, ReviewState::Dismissed)];
+    put(&*engine, &shop, people()).expect("it stores");
+    put(&*engine, &shop, vec![event(4, 2), event(6, 1), event(7, 3)]).expect("it stores");
+    put(&*engine, &shop, others.map(Put::Review).into()).expect("it stores");
+    put(&*engine, &shop, vec![Put::Device(device(2)), Put::Device(device(3))]).expect("it stores");
+    let found = |root| {
+        let got = facts(&*engine, &shop, Needs { belongings: vec![no(root)], ..Needs::default() }).expect("it reads");
+        got.belongings[&no(root)].clone().expect("it was read")
+    };
+    let events = vec![(no(1), 6), (no(2), 4)];
+    assert_eq!(found(1), Belongings { events, ..Belongings::default() });
+    put(&*engine, &shop, vec![Put::DropEvent(4), Put::DropEvent(6)]).expect("it stores");
+    let rest = Belongings {
+        reviews: vec![(ReviewNo(1), true), (ReviewNo(2), false)],
+        devices: vec![device(2).at],
+        ..Belongings::default()
+    };
+    assert_eq!(found(1), rest);
+}
+
+/// Fails if a member's mark counts, one of later is due, or a page begins with what the one before ended with.
+pub(super) fn deletions_come_due_in_the_order_of_their_marks(make: Make<'_>) {
+    let (engine, shop) = shop(make);
+    let marked = |n, root, at| Standing { deletion: Some(Timestamp(at)), ..standing(n, root) };
+    let standings =
+        [marked(1, 1, 5), marked(2, 1, 3), marked(3, 3, 4), marked(4, 4, 4), marked(5, 5, 6), standing(6, 6)];
+    put(&*engine, &shop, (1..=6).map(profile).map(Put::Profile).collect()).expect("it stores");
+    put(&*engine, &shop, standings.map(Put::Standing).into()).expect("it stores");
+    let mut reader = engine.read(&shop).expect("it reads");
+    let mut due = |after, limit| reader.due_deletions(Timestamp(5), after, limit).expect("it reads");
+    let of = |at, n| (Timestamp(at), no(n));
+    assert_eq!(due(None, 2), [of(4, 3), of(4, 4)]);
+    assert_eq!(due(Some(of(4, 4)), 2), [of(5, 1)]);
 }
 
 /// Fails if a holder that is noted twice counts twice (`muster verify` sees it), or taking back one that is not noted is

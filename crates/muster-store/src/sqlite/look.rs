@@ -153,7 +153,7 @@ impl Look {
         let (above_time, above_seq) = above.map_or((i64::MIN, 0), |(time, seq)| (time, seq.cast_signed()));
         let below = query.below.map(|(time, seq)| (time.0, i64::try_from(seq).unwrap_or(i64::MAX)));
         let (below_time, below_seq) = below.unwrap_or((i64::MAX, i64::MAX));
-        let mut statement = self.conn().prepare_cached(if query.name.is_some() { BY_NAME } else { BY_INDEX })?;
+        let mut statement = table::prepared(self.conn(), if query.name.is_some() { BY_NAME } else { BY_INDEX })?;
         for (place, n) in (1..).zip([profile.0.cast_signed(), below_time, below_seq, above_time, above_seq]) {
             statement.raw_bind_parameter(place, n)?;
         }

@@ -60,6 +60,14 @@ impl ToSql for Cell<'_> {
     }
 }
 
+/// A statement of a workspace's tables, compiled once for each connection. All of them are compiled here, so that the
+/// tests see how SQLite runs each.
+pub(crate) fn prepared<'c>(conn: &'c Connection, sql: &str) -> rusqlite::Result<CachedStatement<'c>> {
+    #[cfg(feature = "support")]
+    super::plans::note(conn, sql);
+    conn.prepare_cached(sql)
+}
+
 fn bind(statement: &mut CachedStatement<'_>, cells: &[Cell<'_>]) -> rusqlite::Result<()> {
     for (place, cell) in (1..).zip(cells) {
         statement.raw_bind_parameter(place, cell)?;
@@ -96,7 +104,7 @@ pub(crate) fn get_of<R: Record>(
     family: Family,
     key: &[Cell<'_>],
 ) -> Result<Option<(R, i64)>, EngineError> {
-    let mut statement = conn.prepare_cached(&statements(family).select)?;
+    let mut statement = prepared(conn, &statements(family).select)?;
     bind(&mut statement, key)?;
     let mut rows = statement.raw_query();
     let Some(row) = rows.next()? else { return Ok(None) };
@@ -111,7 +119,7 @@ pub(crate) fn each<R: Record>(
     parameters: &[Cell<'_>],
     mut each: impl FnMut(R),
 ) -> Result<(), EngineError> {
-    let mut statement = conn.prepare_cached(&format!("{} {condition}", statements(family).from))?;
+    let mut statement = prepared(conn, &format!("{} {condition}", statements(family).from))?;
     bind(&mut statement, parameters)?;
     let mut rows = statement.raw_query();
     while let Some(row) = rows.next()? {
@@ -128,7 +136,7 @@ pub(crate) fn each_checked(
     parameters: &[Cell<'_>],
     mut each: impl FnMut(&[Cell<'_>], i64) -> Result<(), EngineError>,
 ) -> Result<(), EngineError> {
-    let mut statement = conn.prepare_cached(&format!("{} {condition}", statements(family).from))?;
+    let mut statement = prepared(conn, &format!("{} {condition}", statements(family).from))?;
     bind(&mut statement, parameters)?;
     let mut rows = statement.raw_query();
     while let Some(row) = rows.next()? {
@@ -144,7 +152,7 @@ pub(crate) fn scan(
     family: Family,
     mut sound: impl FnMut(&[Cell<'_>], i64) -> bool,
 ) -> Result<u64, EngineError> {
-    let mut statement = conn.prepare_cached(&statements(family).from)?;
+    let mut statement = prepared(conn, &statements(family).from)?;
     let mut rows = statement.raw_query();
     let mut damaged = 0;
     while let Some(row) = rows.next()? {
@@ -172,7 +180,7 @@ pub(crate) fn page<R: Record>(
     parameters: &[Cell<'_>],
     limit: usize,
 ) -> Result<Page<R>, EngineError> {
-    let mut statement = conn.prepare_cached(&format!("{} {condition}", statements(family).from))?;
+    let mut statement = prepared(conn, &format!("{} {condition}", statements(family).from))?;
     bind(&mut statement, parameters)?;
     let mut rows = statement.raw_query();
     let mut filling = Filling::new(limit);
@@ -193,7 +201,7 @@ pub(crate) fn answers<T>(
     parameters: &[Cell<'_>],
     mut read: impl FnMut(&Row<'_>) -> Result<T, EngineError>,
 ) -> Result<Vec<T>, EngineError> {
-    let mut statement = conn.prepare_cached(sql)?;
+    let mut statement = prepared(conn, sql)?;
     bind(&mut statement, parameters)?;
     let mut rows = statement.raw_query();
     let mut answers = Vec::new();
@@ -215,7 +223,7 @@ pub(crate) fn numbers(conn: &Connection, sql: &str, parameters: &[Cell<'_>]) -> 
 
 /// Puts a row that is not there yet; false if its key is taken, and nothing changed.
 pub(crate) fn insert(conn: &Connection, family: Family, cells: &[Cell<'_>], sum: i64) -> rusqlite::Result<bool> {
-    let mut statement = conn.prepare_cached(&statements(family).insert)?;
+    let mut statement = prepared(conn, &statements(family).insert)?;
     bind(&mut statement, cells)?;
     statement.raw_bind_parameter(cells.len() + 1, sum)?;
     match statement.raw_execute() {
@@ -227,7 +235,7 @@ pub(crate) fn insert(conn: &Connection, family: Family, cells: &[Cell<'_>], sum:
 
 /// Replaces a row that is there; false if it is not.
 pub(crate) fn update(conn: &Connection, family: Family, cells: &[Cell<'_>], sum: i64) -> rusqlite::Result<bool> {
-    let mut statement = conn.prepare_cached(&statements(family).update)?;
+    let mut statement = prepared(conn, &statements(family).update)?;
     bind(&mut statement, cells)?;
     statement.raw_bind_parameter(cells.len() + 1, sum)?;
     Ok(statement.raw_execute()? == 1)
@@ -235,14 +243,14 @@ pub(crate) fn update(conn: &Connection, family: Family, cells: &[Cell<'_>], sum:
 
 /// Deletes a row; false if it is not there.
 pub(crate) fn delete(conn: &Connection, family: Family, key: &[Cell<'_>]) -> rusqlite::Result<bool> {
-    let mut statement = conn.prepare_cached(&statements(family).delete)?;
+    let mut statement = prepared(conn, &statements(family).delete)?;
     bind(&mut statement, key)?;
     Ok(statement.raw_execute()? == 1)
 }
 
 /// The checksum of a row as it is stored.
 pub(crate) fn stored_sum(conn: &Connection, family: Family, key: &[Cell<'_>]) -> rusqlite::Result<Option<i64>> {
-    let mut statement = conn.prepare_cached(&statements(family).select_sum)?;
+    let mut statement = prepared(conn, &statements(family).select_sum)?;
     bind(&mut statement, key)?;
     let mut rows = statement.raw_query();
     rows.next()?.map(|row| row.get(0)).transpose()

@@ -280,9 +280,9 @@ CREATE INDEX devices_idfv ON devices (idfv) WHERE idfv IS NOT NULL;
 CREATE INDEX separations_a ON separations (a);
 CREATE INDEX separations_b ON separations (b);
 -- The open review of a pair, or of a profile and a value; lists by state; and which go first when there are too many.
-CREATE INDEX reviews_between ON reviews (a, b) WHERE state <> 2 AND b IS NOT NULL;
-CREATE INDEX reviews_second ON reviews (b, a) WHERE state <> 2 AND b IS NOT NULL;
-CREATE INDEX reviews_of_value ON reviews (kind, value, a, state) WHERE state <> 2 AND b IS NULL;
+CREATE INDEX reviews_between ON reviews (a, b, state) WHERE state <> 2 AND b IS NOT NULL;
+CREATE INDEX reviews_second ON reviews (b, a, state) WHERE state <> 2 AND b IS NOT NULL;
+CREATE INDEX reviews_of_value ON reviews (kind, value, a, b, state) WHERE state <> 2 AND b IS NULL;
 CREATE INDEX reviews_a ON reviews (a);
 CREATE INDEX reviews_b ON reviews (b);
 CREATE INDEX reviews_state ON reviews (state, no);

@@ -121,7 +121,7 @@ fn that_fail() -> Vec<Case> {
             "unset, 2,000 long names: elements that fail by the number of attributes",
             |place| {
                 long_names(place)?;
-                place.store([user("names", &object((0..20).map(|at| (format!("f{at}"), json!(1)))))])
+                place.store([user("names", &object((0..19).map(|at| (format!("f{at}"), json!(1)))))])
             },
             |n| {
                 let attributes = object((0..30).map(|at| (format!("g{at}"), json!(1))));

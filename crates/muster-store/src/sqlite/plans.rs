@@ -1,0 +1,41 @@
+//! How SQLite runs each statement, for the tests: with the wrong index a statement is right and slow, and slow only where a
+//! workspace is large.
+
+use rusqlite::Connection;
+use std::collections::BTreeMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+/// Statements of this process and their plans, one line a step.
+static PLANS: Mutex<BTreeMap<String, String>> = Mutex::new(BTreeMap::new());
+
+fn held() -> MutexGuard<'static, BTreeMap<String, String>> {
+    PLANS.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Notes the plan of a statement that is compiled for the first time.
+pub(super) fn note(conn: &Connection, sql: &str) {
+    if held().contains_key(sql) {
+        return;
+    }
+    let explain = || -> rusqlite::Result<String> {
+        let mut explain = conn.prepare(&format!("EXPLAIN QUERY PLAN {sql}"))?;
+        let mut rows = explain.raw_query();
+        let mut plan = String::new();
+        while let Some(row) = rows.next()? {
+            plan.push_str(&row.get::<_, String>("detail")?);
+            plan.push('\n');
+        }
+        Ok(plan)
+    };
+    // Where it cannot be explained it cannot be compiled, and the caller gets that error.
+    if let Ok(plan) = explain() {
+        held().insert(sql.to_owned(), plan);
+    }
+}
+
+/// The statements that this process compiled so far, in alphabetical order, each with the steps of its plan as SQLite
+/// words them.
+pub fn plans() -> Vec<(String, Vec<String>)> {
+    let steps = |plan: &String| plan.lines().map(str::to_owned).collect();
+    held().iter().map(|(sql, plan)| (sql.clone(), steps(plan))).collect()
+}
