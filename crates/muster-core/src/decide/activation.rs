@@ -153,10 +153,16 @@ fn pass(work: &mut Work<'_>, activation: &Activation, numbers: &[ProfileNo]) -> 
             let value = work.profile(*no)?.attributes.get(kind.kind.name()).and_then(|write| write.value.as_ref());
             let Some(key) = value.and_then(|value| key_of(kind, value)) else { continue };
             work.mark();
+            let holds = work.holds(&key, *no);
+            if holds == Ok(false) {
+                continue;
+            }
+            if work.unsettled.contains(&key) {
+                missing = true;
+                continue;
+            }
             // All that the first look at a value needs is asked for at once.
-            let (holds, holders, bound) = (work.holds(&key, *no), work.holders(&key), work.binding(&key));
-            let settled = match (holds, holders, bound) {
-                (Ok(false), ..) => continue,
+            let settled = match (holds, work.holders(&key), work.binding(&key)) {
                 // Those that were read are settled, and this one is not among them: the next batch reads on.
                 (Ok(true), Ok(holders), _) if holders.is_empty() => break 'batch,
                 (Ok(true), Ok(holders), Ok(_)) => settle(work, &key).map(|_| holders.len()),
@@ -183,6 +189,17 @@ pub(super) fn settle(work: &mut Work<'_>, key: &Key) -> Known<Settled> {
     {
         return Ok(None);
     }
+    if work.unsettled.contains(key) {
+        return Err(Missing);
+    }
+    let settled = settle_holders(work, key);
+    if settled.is_err() {
+        work.unsettled.insert(key.clone());
+    }
+    settled
+}
+
+fn settle_holders(work: &mut Work<'_>, key: &Key) -> Known<Settled> {
     let (holders, bound) = (work.holders(key), work.binding(key));
     let (mut holders, bound) = (holders?, bound?);
     // Whoever was deleted since, by a sweep that knew the settings before, and what an activation that was given up noted of
@@ -205,10 +222,10 @@ pub(super) fn settle(work: &mut Work<'_>, key: &Key) -> Known<Settled> {
     if missing {
         return Err(Missing);
     }
-    for no in holders.iter().filter(|no| is_gone(work, no)).copied().collect::<Vec<_>>() {
+    let gone: Vec<ProfileNo> = holders.extract_if(.., |no| is_gone(work, no)).collect();
+    for no in gone {
         work.holding.set((key.clone(), no), None);
     }
-    holders.retain(|no| !is_gone(work, no));
     if holders.is_empty() {
         return Ok(None);
     }

@@ -21,7 +21,7 @@ use crate::review::Review;
 use crate::settings::{Identity, Phase};
 use crate::time::Timestamp;
 use crate::value::Value;
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::LazyLock;
 
 /// A fact that is not known yet; the need for it is noted.
@@ -56,6 +56,10 @@ pub(super) struct Work<'f> {
     pub(super) reviews: Layer<'f, ReviewNo, Review>,
     /// Which own records hold which values of kinds that are being made active.
     pub(super) holding: Layer<'f, (Key, ProfileNo), ()>,
+    /// Values whose holders could not be settled yet: what that needs is noted once, however many elements name them.
+    pub(super) unsettled: HashSet<Key>,
+    /// Own records of which it was asked what they hold, and is known.
+    held_known: HashSet<ProfileNo, foldhash::fast::RandomState>,
     history: Layer<'f, (ProfileNo, Seq), History>,
     /// Rows that are only ever added.
     pub(super) appended: Vec<Put>,
@@ -107,6 +111,8 @@ impl<'f> Work<'f> {
             event_ids: Layer::new(&facts.event_ids),
             reviews: Layer::new(&facts.reviews),
             holding: Layer::new(&facts.held),
+            unsettled: HashSet::new(),
+            held_known: HashSet::default(),
             history: Layer::new(&NOTHING_READ),
             appended: Vec::new(),
             opened: Opened::default(),

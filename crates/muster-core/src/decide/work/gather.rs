@@ -17,7 +17,11 @@ impl Work<'_> {
             self.needs.holders.push(key.clone());
             return Err(Missing);
         };
-        let still = |no: &ProfileNo| !matches!(self.holding.get(&(key.clone(), *no)), Some(None));
+        let mut held = (key.clone(), ProfileNo(0));
+        let still = |no: &ProfileNo| {
+            held.1 = *no;
+            !matches!(self.holding.get(&held), Some(None))
+        };
         Ok(found.iter().flatten().copied().filter(still).collect())
     }
 
@@ -123,11 +127,26 @@ impl Work<'_> {
         for root in roots {
             missing |= self.separations(*root).is_err() | self.knows_shown(*root).is_err();
             match self.members(*root) {
-                Ok(members) if is_joining => missing |= self.held_by(&members).is_err(),
+                Ok(members) if is_joining => missing |= self.lacks_held(&members),
                 Ok(_) => {}
                 Err(Missing) => missing = true,
             }
             missing |= self.lacks_reviews_of(*root);
+        }
+        missing
+    }
+
+    /// Asks for the keys that these own records hold, of each once: a profile of a thousand members may be asked about by
+    /// every element. What an element wrote since is asked for where it is used.
+    fn lacks_held(&mut self, members: &[ProfileNo]) -> bool {
+        let mut missing = false;
+        for no in members {
+            if !self.held_known.contains(no) {
+                match self.held(*no) {
+                    Ok(_) => drop(self.held_known.insert(*no)),
+                    Err(Missing) => missing = true,
+                }
+            }
         }
         missing
     }
