@@ -11,7 +11,8 @@ use std::collections::HashMap;
 pub(super) struct Opened {
     list: Vec<(ReviewNo, [Option<ProfileNo>; 2], Key)>,
     of_profile: HashMap<ProfileNo, Vec<ReviewNo>>,
-    of_value: HashMap<Key, Vec<ReviewNo>>,
+    /// Those without a second profile, by value and profile.
+    of_value: HashMap<Key, HashMap<ProfileNo, Vec<ReviewNo>, foldhash::fast::RandomState>>,
 }
 
 impl Opened {
@@ -26,7 +27,10 @@ impl Opened {
         for no in profiles.into_iter().flatten() {
             self.of_profile.entry(no).or_default().push(review.no);
         }
-        self.of_value.entry(review.key.clone()).or_default().push(review.no);
+        if review.b.is_none() {
+            let of_value = self.of_value.entry(review.key.clone()).or_default();
+            of_value.entry(review.a.no).or_default().push(review.no);
+        }
         self.list.push((review.no, profiles, review.key.clone()));
     }
 
@@ -38,7 +42,9 @@ impl Opened {
             for no in profiles.into_iter().flatten() {
                 self.of_profile.get_mut(&no).map(Vec::pop);
             }
-            self.of_value.get_mut(&key).map(Vec::pop);
+            if let [Some(no), None] = profiles {
+                self.of_value.get_mut(&key).and_then(|of_value| of_value.get_mut(&no)).map(Vec::pop);
+            }
         }
     }
 
@@ -52,8 +58,13 @@ impl Opened {
         self.of_profile.get(&no).map_or(&[], Vec::as_slice)
     }
 
-    /// Those of a value.
-    pub(super) fn of_value(&self, key: &Key) -> &[ReviewNo] {
-        self.of_value.get(key).map_or(&[], Vec::as_slice)
+    /// Those of a value that had no second profile and may name one of these members: no more than there are members, or
+    /// all.
+    pub(super) fn of_value(&self, key: &Key, members: &[ProfileNo]) -> Vec<ReviewNo> {
+        match self.of_value.get(key) {
+            None => Vec::new(),
+            Some(of_value) if of_value.len() < members.len() => of_value.values().flatten().copied().collect(),
+            Some(of_value) => members.iter().filter_map(|no| of_value.get(no)).flatten().copied().collect(),
+        }
     }
 }

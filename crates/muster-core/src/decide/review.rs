@@ -114,7 +114,7 @@ fn alone(work: &mut Work<'_>, aside: &Aside<'_>) -> Known<Vec<ReviewNo>> {
             return Err(Missing);
         }
     }
-    found.extend(work.opened.of_value(aside.key));
+    found.extend(work.opened.of_value(aside.key, &members));
     let asks = |review: &Review| review.state != ReviewState::Merged && review.b.is_none();
     let is_it = |review: &Review| asks(review) && work.is_of(review.a.no, aside.root);
     found.retain(|no| work.review_now(*no).is_some_and(is_it));
