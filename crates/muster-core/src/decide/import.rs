@@ -175,6 +175,9 @@ impl<W: Wire> ImportDecision<W> {
         let import = &self.import;
         // What a replay did not apply stays in the entry that it replays.
         if import.replay.is_none() || applied.is_felt() {
+            // Room for what is rejected and for the request's own rows: at tens of thousands doubling would take megabytes.
+            let rejected = applied.elements.iter().filter(|e| e.outcome == Outcome::Rejected).count();
+            work.appended.reserve_exact(rejected + 2);
             for result in applied.elements.iter() {
                 self.quarantine(work, applied, result);
             }

@@ -12,7 +12,7 @@ impl Work<'_> {
     pub(in crate::decide) fn into_changes(self) -> Changes {
         let before = self.facts.counters.profile;
         let old = |no: &ProfileNo| no.0 <= before;
-        let mut rows = Vec::with_capacity(self.appended.len() * 2);
+        let mut rows = Vec::new();
         // A record holds only keys that are bound to it, so a released one is stored unless it was read and is not.
         for (key, bound) in self.bindings.into_changes(|_| true) {
             rows.push(match bound {
@@ -57,7 +57,11 @@ impl Work<'_> {
         for ((no, seq), row) in self.history.into_changes(|(_, seq)| *seq <= before) {
             rows.push(row.map_or(Put::DropHistory(no, seq), Put::History));
         }
-        rows.extend(self.appended);
+        if rows.is_empty() {
+            rows = self.appended;
+        } else {
+            rows.extend(self.appended);
+        }
         Changes { rows, counters: self.counters, rate: None }
     }
 }
