@@ -131,8 +131,6 @@ pub const IN_FLIGHT_BYTES_MAX: usize = 96 << 20;
 pub const READING_BYTES_MAX: usize = 96 << 20;
 /// Of those, what one workspace may take.
 pub const READING_BYTES_WORKSPACE_MAX: usize = 48 << 20;
-/// Bytes of stored rows that an answer is made of beside any number of others; beyond it their memory is charged.
-pub const READ_BYTES_SMALL: u64 = 64 << 10;
 /// What an answer takes in memory while it is made and sent, as a multiple of its stored rows: of large values twice as much, of
 /// arrays of small numbers twenty-five times.
 pub const READ_FACTOR: u64 = 12;

@@ -6,6 +6,9 @@ use crate::codec::{Cell, Record};
 /// may take twenty-five times as much: an array of small numbers does.
 pub const PAGE_BYTES_MAX: u64 = 512 << 10;
 
+/// Bytes of rows that a reader reads beside any number of others; beyond it, it waits for its turn and asks for room.
+pub const READ_BYTES_SMALL: u64 = 64 << 10;
+
 /// One page of a list.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Page<T> {

@@ -392,7 +392,7 @@ impl Engine for Sqlite {
     }
 
     fn read(&self, id: &WorkspaceId) -> Result<Box<dyn Reader + '_>, EngineError> {
-        Ok(Box::new(Look::of(self.inner.usable_lane(id)?)?))
+        Ok(Box::new(Look::of(self.inner.usable_lane(id)?, &self.inner.turns)?))
     }
 
     fn health(&self) -> Health {

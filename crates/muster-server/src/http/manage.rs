@@ -30,7 +30,7 @@ use crate::app::App;
 use crate::budget::Taken;
 use crate::callers::{Caller, Scope};
 use crate::limits::{
-    MANAGEMENT_BODY_BYTES_MAX, PAGE_DEFAULT, PAGE_MAX, READ_BYTES_SMALL, READ_FACTOR, READING_BYTES_WORKSPACE_MAX,
+    MANAGEMENT_BODY_BYTES_MAX, PAGE_DEFAULT, PAGE_MAX, READ_FACTOR, READING_BYTES_WORKSPACE_MAX,
     UNAVAILABLE_RETRY_SECONDS,
 };
 use crate::workspaces::Entry;
@@ -340,13 +340,24 @@ impl Call {
         id: &WorkspaceId,
         ask: impl FnOnce(&mut dyn Reader) -> Result<T, EngineError> + Send + 'static,
     ) -> Result<T, Refusal> {
+        self.answer(id, ask, |found| found).await
+    }
+
+    /// The same, with the answer that is made of what was found: on the same thread, so that what may be large is there
+    /// while the reader has its turn, and no longer.
+    async fn answer<T, R: Send + 'static>(
+        &self,
+        id: &WorkspaceId,
+        ask: impl FnOnce(&mut dyn Reader) -> Result<T, EngineError> + Send + 'static,
+        make: impl FnOnce(T) -> R + Send + 'static,
+    ) -> Result<R, Refusal> {
         let (engine, place) = (Arc::clone(&self.app.engine), self.place.clone());
         let (charge, id) = (self.charge(id), id.clone());
-        blocking(move || {
+        on_its_own_thread(move || {
             let _until_it_is_read = place;
             let mut reader = engine.read(&id)?;
             reader.charge(charge);
-            ask(&mut *reader)
+            ask(&mut *reader).map(make)
         })
         .await
     }
@@ -356,14 +367,12 @@ impl Call {
         let (room, taken, place) = (self.app.reading.clone(), Arc::clone(&self.taken), self.place.clone());
         let share = self.app.reading_share_of(id);
         Box::new(move |bytes| {
-            if bytes > READ_BYTES_SMALL {
-                let bytes = bytes.saturating_mul(READ_FACTOR).min(READING_BYTES_WORKSPACE_MAX as u64);
-                let bytes = usize::try_from(bytes).unwrap_or(usize::MAX);
-                let room = room.take(&share, bytes).ok_or(EngineError::Overloaded)?;
-                match &place {
-                    Some(place) => place.holds(room),
-                    None => taken.lock().unwrap_or_else(PoisonError::into_inner).push(room),
-                }
+            let bytes = bytes.saturating_mul(READ_FACTOR).min(READING_BYTES_WORKSPACE_MAX as u64);
+            let bytes = usize::try_from(bytes).unwrap_or(usize::MAX);
+            let room = room.take(&share, bytes).ok_or(EngineError::Overloaded)?;
+            match &place {
+                Some(place) => place.holds(room),
+                None => taken.lock().unwrap_or_else(PoisonError::into_inner).push(room),
             }
             Ok(())
         })
@@ -397,6 +406,21 @@ impl Call {
         response.extensions_mut().insert(Noted { workspace: Some(entry.id().clone()), request_id: None });
         response
     }
+}
+
+/// Runs what may block and take much memory, on a thread that ends with it: the allocator keeps for each thread what it once
+/// used, and what this one leaves behind goes back to the system. Reading places bound how many there are.
+async fn on_its_own_thread<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, EngineError> + Send + 'static,
+) -> Result<T, Refusal> {
+    let (done, found) = tokio::sync::oneshot::channel();
+    let run = move || {
+        // Whoever asked may be gone.
+        let _nobody_waits = done.send(work());
+    };
+    // Too many threads, or too little memory for one more.
+    std::thread::Builder::new().name("read".to_owned()).spawn(run).map_err(|_| EngineError::Overloaded)?;
+    Ok(found.await.map_err(|_| EngineError::Broken("a read panicked".into()))??)
 }
 
 /// Runs what may block on storage.

@@ -6,10 +6,11 @@ use super::facts;
 use super::lane::Lane;
 use super::state::Figures;
 use super::table;
+use super::turns::{LargeRead, Turns};
 use crate::codec::{Binding, COUNTERS_ID, Cell, FormerHolder, Holder, Record, ViewRow, outcome_bit};
 use crate::engine::EngineError;
 use crate::family::Family;
-use crate::page::{self, Filling, Page, payload};
+use crate::page::{self, Filling, Page, READ_BYTES_SMALL, payload};
 use crate::reader::{Charge, Due, EventQuery, LiveProfile, Reader, RequestQuery, ReviewQuery};
 use muster_core::change::Put;
 use muster_core::command::Route;
@@ -36,40 +37,66 @@ pub(crate) struct Look {
     conn: Option<Connection>,
     /// Whose connection it is; None = its own, closed afterwards.
     lane: Option<Arc<Lane>>,
-    /// Whom to ask before what is large.
+    room: ReadRoom,
+}
+
+/// The room for what a reader reads: beyond a little it waits for its turn, and asks whoever asked it.
+#[derive(Default)]
+struct ReadRoom {
     charge: Option<Charge>,
+    turns: Option<Arc<Turns>>,
+    turn: Option<LargeRead>,
+    /// Bytes of rows since it last asked.
+    unasked: u64,
+}
+
+impl ReadRoom {
+    /// To be called before rows of these bytes are taken apart, which may take twenty-five times as much memory.
+    fn reads(&mut self, bytes: u64) -> Result<(), EngineError> {
+        self.unasked += bytes;
+        if self.unasked <= READ_BYTES_SMALL {
+            return Ok(());
+        }
+        if let (Some(turns), None) = (&self.turns, &self.turn) {
+            self.turn = Some(LargeRead::wait(turns)?);
+        }
+        let bytes = std::mem::take(&mut self.unasked);
+        self.charge.as_mut().map_or(Ok(()), |charge| charge(bytes))
+    }
 }
 
 impl Look {
     /// Takes a snapshot of a lane.
-    pub(crate) fn of(lane: Arc<Lane>) -> Result<Self, EngineError> {
+    pub(crate) fn of(lane: Arc<Lane>, turns: &Arc<Turns>) -> Result<Self, EngineError> {
         let conn = lane.reader()?;
-        Self::begin(conn, Some(lane))
+        let room = ReadRoom { turns: Some(Arc::clone(turns)), ..ReadRoom::default() };
+        Self::begin(conn, Some(lane), room)
     }
 
     /// Takes a snapshot through a connection of its own.
     pub(crate) fn alone(conn: Connection) -> Result<Self, EngineError> {
-        Self::begin(conn, None)
+        Self::begin(conn, None, ReadRoom::default())
     }
 
-    fn begin(conn: Connection, lane: Option<Arc<Lane>>) -> Result<Self, EngineError> {
+    fn begin(conn: Connection, lane: Option<Arc<Lane>>, room: ReadRoom) -> Result<Self, EngineError> {
         // A deferred transaction takes its snapshot with its first read, so read something at once.
         conn.execute_batch("BEGIN; SELECT 1 FROM engine;")?;
-        Ok(Self { conn: Some(conn), lane, charge: None })
+        Ok(Self { conn: Some(conn), lane, room })
     }
 
     pub(crate) fn conn(&self) -> &Connection {
         self.conn.as_ref().expect("only drop takes it")
     }
 
-    fn charged(&mut self, bytes: u64) -> Result<(), EngineError> {
-        self.charge.as_mut().map_or(Ok(()), |charge| charge(bytes))
-    }
-
-    /// A page that whoever makes an answer of it has room for.
-    fn fits<T>(&mut self, page: Page<T>) -> Result<Page<T>, EngineError> {
-        self.charged(page.bytes)?;
-        Ok(page)
+    /// One page of a list, for which there is room.
+    fn page<R: Record>(
+        &mut self,
+        of: (Family, &str),
+        cells: &[Cell<'_>],
+        limit: usize,
+    ) -> Result<Page<R>, EngineError> {
+        let conn = self.conn.as_ref().expect("only drop takes it");
+        table::page(conn, of, cells, limit, &mut |bytes| self.room.reads(bytes))
     }
 
     fn numbered<R: Record>(&self, no: u64) -> Result<Option<R>, EngineError> {
@@ -132,10 +159,10 @@ impl Look {
     }
 
     /// The rows of a family below a number, newest first.
-    fn newest<R: Record>(&self, below: Option<u64>, limit: usize) -> Result<Page<R>, EngineError> {
+    fn newest<R: Record>(&mut self, below: Option<u64>, limit: usize) -> Result<Page<R>, EngineError> {
         let below = below.map_or(i64::MAX, |no| i64::try_from(no).unwrap_or(i64::MAX));
         let of = (R::FAMILY, "WHERE no < ?1 ORDER BY no DESC");
-        table::page(self.conn(), of, &[Cell::Int(below)], limit)
+        self.page(of, &[Cell::Int(below)], limit)
     }
 
     /// Puts the (time, seq) of one id's newest events into the heap, which keeps the newest of all.
@@ -173,7 +200,7 @@ impl Look {
         Ok(())
     }
 
-    fn requests_of(&self, family: Family, query: RequestQuery) -> Result<Page<Request>, EngineError> {
+    fn requests_of(&mut self, family: Family, query: RequestQuery) -> Result<Page<Request>, EngineError> {
         let (time, no) = query.below.map_or((i64::MAX, i64::MAX), |(time, no)| (time.0, no.0.cast_signed()));
         let condition = "WHERE (received_at, no) < (?1, ?2) AND (?3 IS NULL OR status = ?3) \
              AND (?4 IS NULL OR outcomes & ?4 <> 0) ORDER BY received_at DESC, no DESC";
@@ -183,7 +210,7 @@ impl Look {
             Cell::int_or_null(query.status.map(i64::from)),
             Cell::int_or_null(query.outcome.map(outcome_bit)),
         ];
-        table::page(self.conn(), (family, condition), &parameters, query.limit)
+        self.page((family, condition), &parameters, query.limit)
     }
 
     fn family<R: Record>(
@@ -215,7 +242,7 @@ impl Drop for Look {
 
 impl Reader for Look {
     fn charge(&mut self, charge: Charge) {
-        self.charge = Some(charge);
+        self.room.charge = Some(charge);
     }
 
     fn counters(&mut self) -> Result<Counters, EngineError> {
@@ -232,7 +259,7 @@ impl Reader for Look {
         let root = standing.root;
         let is_alone = standing.root == no && standing.tree.members == 1;
         let whole = if root == no { Some(standing) } else { self.numbered::<Standing>(root.0)? };
-        self.charged(whole.map_or(0, |whole| whole.weight))?;
+        self.room.reads(whole.map_or(0, |whole| whole.weight))?;
         let members = if is_alone { vec![self.member(root)?] } else { self.members(root)? };
         let mut view = self.numbered::<ViewRow>(root.0)?.map(|row| row.view);
         if let Some(view) = &mut view {
@@ -274,17 +301,19 @@ impl Reader for Look {
         let mut page = Filling::new(query.limit);
         for Reverse((_, seq)) in newest.into_sorted_vec() {
             let event: Event = self.numbered(seq)?.ok_or(EngineError::Corrupt("an event is missing".into()))?;
-            if !page.takes(payload(&event.cells())) {
+            let bytes = payload(&event.cells());
+            if !page.takes(bytes) {
                 break;
             }
+            self.room.reads(bytes)?;
             page.put(event);
         }
-        self.fits(page.done())
+        Ok(page.done())
     }
 
     fn requests(&mut self, query: RequestQuery) -> Result<Page<Request>, EngineError> {
         let pages = [self.requests_of(Family::Requests, query)?, self.requests_of(Family::Refused, query)?];
-        self.fits(page::merged(pages, query.limit, |r| Reverse((r.received_at, r.no))))
+        Ok(page::merged(pages, query.limit, |r| Reverse((r.received_at, r.no))))
     }
 
     fn request(&mut self, no: RequestNo) -> Result<Option<Request>, EngineError> {
@@ -293,8 +322,7 @@ impl Reader for Look {
     }
 
     fn quarantine(&mut self, below: Option<QuarantineNo>, limit: usize) -> Result<Page<Quarantined>, EngineError> {
-        let page = self.newest(below.map(|no| no.0), limit)?;
-        self.fits(page)
+        self.newest(below.map(|no| no.0), limit)
     }
 
     fn quarantined(&mut self, no: QuarantineNo) -> Result<Option<Quarantined>, EngineError> {
@@ -302,8 +330,7 @@ impl Reader for Look {
     }
 
     fn merges(&mut self, below: Option<MergeNo>, limit: usize) -> Result<Page<Merge>, EngineError> {
-        let page = self.newest(below.map(|no| no.0), limit)?;
-        self.fits(page)
+        self.newest(below.map(|no| no.0), limit)
     }
 
     fn merge(&mut self, no: MergeNo) -> Result<Option<Merge>, EngineError> {
@@ -311,8 +338,7 @@ impl Reader for Look {
     }
 
     fn separations(&mut self, below: Option<SeparationNo>, limit: usize) -> Result<Page<Separation>, EngineError> {
-        let page = self.newest(below.map(|no| no.0), limit)?;
-        self.fits(page)
+        self.newest(below.map(|no| no.0), limit)
     }
 
     fn reviews(&mut self, query: ReviewQuery) -> Result<Page<Review>, EngineError> {
@@ -323,8 +349,7 @@ impl Reader for Look {
                 ("WHERE state = ?2 AND no < ?1 ORDER BY no DESC", vec![Cell::Int(below), Cell::Int(state as i64)])
             }
         };
-        let page = table::page(self.conn(), (Family::Reviews, condition), &parameters, query.limit)?;
-        self.fits(page)
+        self.page((Family::Reviews, condition), &parameters, query.limit)
     }
 
     fn review(&mut self, no: ReviewNo) -> Result<Option<Review>, EngineError> {
@@ -372,8 +397,7 @@ impl Reader for Look {
         for seq in &profile.history {
             rows.extend(row(seq)?.map(|(row, _)| row));
         }
-        let bytes = rows.iter().map(|row| payload(&row.cells())).sum();
-        self.charged(bytes)?;
+        self.room.reads(rows.iter().map(|row| payload(&row.cells())).sum())?;
         Ok(rows)
     }
 

@@ -173,12 +173,14 @@ pub(crate) fn list<R: Record>(
     Ok(rows)
 }
 
-/// The same as one page of a list: no more is read than it holds, and the row after it.
+/// The same as one page of a list: no more is read than it holds, and the row after it. `room` is asked before a row of so
+/// many bytes is taken apart.
 pub(crate) fn page<R: Record>(
     conn: &Connection,
     (family, condition): (Family, &str),
     parameters: &[Cell<'_>],
     limit: usize,
+    room: &mut dyn FnMut(u64) -> Result<(), EngineError>,
 ) -> Result<Page<R>, EngineError> {
     let mut statement = prepared(conn, &format!("{} {condition}", statements(family).from))?;
     bind(&mut statement, parameters)?;
@@ -186,9 +188,11 @@ pub(crate) fn page<R: Record>(
     let mut filling = Filling::new(limit);
     while let Some(row) = rows.next()? {
         let (cells, _) = checked(family, row)?;
-        if !filling.takes(payload(&cells)) {
+        let bytes = payload(&cells);
+        if !filling.takes(bytes) {
             break;
         }
+        room(bytes)?;
         filling.put(R::from_cells(&cells)?);
     }
     Ok(filling.done())

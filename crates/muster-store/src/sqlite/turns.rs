@@ -6,8 +6,8 @@ use super::lane::locked;
 use crate::engine::EngineError;
 use std::cell::Cell;
 use std::collections::VecDeque;
-use std::sync::Mutex;
 use std::sync::mpsc::{SyncSender, sync_channel};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 /// How long a decision runs before it gives its core to one that waits: longer than a full body takes, so that those of
@@ -20,7 +20,9 @@ const PAUSES: u32 = 8;
 const FRESH_IN_A_ROW: u32 = 3;
 /// Decisions that may load more than a small one at a time: about 60 MB each at the most of a default workspace.
 const LARGE: usize = 2;
-/// Decisions that wait for that; beyond it they are answered as an overload.
+/// Readers that read more than a little at a time: about 30 MB each at the most, with the answer that is made of it.
+const LARGE_READS: usize = 4;
+/// Decisions, or readers, that wait for that; beyond it they are answered as an overload.
 const LARGE_WAITING_MAX: usize = 64;
 
 thread_local! {
@@ -95,6 +97,7 @@ impl Places {
 pub(crate) struct Turns {
     cores: Places,
     large: Places,
+    reads: Places,
 }
 
 /// A core, until it is dropped.
@@ -103,9 +106,12 @@ pub(crate) struct Core<'t>(&'t Turns);
 /// Room for a decision that loads much, until it is dropped.
 pub(crate) struct Large<'t>(&'t Turns);
 
+/// Room for a reader that reads much, until it is dropped.
+pub(crate) struct LargeRead(Arc<Turns>);
+
 impl Turns {
     pub(crate) fn new(cores: usize) -> Self {
-        Self { cores: Places::new(cores.max(1)), large: Places::new(LARGE) }
+        Self { cores: Places::new(cores.max(1)), large: Places::new(LARGE), reads: Places::new(LARGE_READS) }
     }
 
     fn enter(&self, is_fresh: bool) {
@@ -172,6 +178,20 @@ impl Turns {
     }
 }
 
+impl LargeRead {
+    /// Waits for it.
+    pub(crate) fn wait(turns: &Arc<Turns>) -> Result<Self, EngineError> {
+        let is_granted = turns.reads.take(true, LARGE_WAITING_MAX);
+        if is_granted { Ok(Self(Arc::clone(turns))) } else { Err(EngineError::Overloaded) }
+    }
+}
+
+impl Drop for LargeRead {
+    fn drop(&mut self) {
+        self.0.reads.give();
+    }
+}
+
 impl Drop for Core<'_> {
     fn drop(&mut self) {
         self.0.give_back();
@@ -187,7 +207,6 @@ impl Drop for Large<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::sync::Arc;
     use std::sync::mpsc::channel;
 
     fn waiting(places: &Places) -> usize {

@@ -87,8 +87,13 @@ fn under(reader: &mut dyn Reader, identity: &Identity, kind: &KindSettings, valu
     }))
 }
 
-/// Whom a key is bound to; while its kind becomes active also whoever holds a value that nothing was bound to yet.
-fn holder(reader: &mut dyn Reader, identity: &Identity, key: &Key) -> Result<Option<ProfileNo>, EngineError> {
+/// The own record that a key is bound to; while the holders of its kind are joined, one that holds a value which is bound to
+/// nobody yet.
+pub(super) fn holder(
+    reader: &mut dyn Reader,
+    identity: &Identity,
+    key: &Key,
+) -> Result<Option<ProfileNo>, EngineError> {
     match reader.binding(key)? {
         None if identity.activating(Phase::Joining, key.kind.name()).is_some() => reader.holder(key),
         found => Ok(found),

@@ -41,7 +41,7 @@ pub(crate) async fn list(call: Call) -> Answer {
     let unknown = || Problem::new(400, "request_id must be the id of a request");
     let request = call.parameter("request_id").map(|id| RequestId::parse(id).ok_or_else(unknown)).transpose()?;
     let kind = call.parameter("type").map(str::to_owned);
-    let found = call.read(entry.id(), move |reader| {
+    let find = move |reader: &mut dyn Reader| {
         if let Some(request) = request {
             return of_request(reader, request.no(), limit);
         }
@@ -50,10 +50,12 @@ pub(crate) async fn list(call: Call) -> Answer {
                 && kind.as_ref().is_none_or(|kind| quarantine::types(entry).any(|name| name == kind))
         };
         fitting(reader, (below, limit), fits)
+    };
+    let shown = call.answer(entry.id(), find, |(found, next)| {
+        let items = found.iter().map(quarantine::json).collect();
+        tree(200, &page(items, next.map(|no| no.to_string()).as_deref()))
     });
-    let (found, next) = found.await?;
-    let items = found.iter().map(quarantine::json).collect();
-    Ok(Call::about(&entry, tree(200, &page(items, next.map(|no| no.to_string()).as_deref()))))
+    Ok(Call::about(&entry, shown.await?))
 }
 
 /// The newest entries that fit, and where the next page goes on.

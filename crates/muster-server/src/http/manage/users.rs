@@ -1,11 +1,12 @@
 //! Users: found by an identifier, shown, and their timeline.
 
+use super::lookup::holder;
 use super::{Answer, Call, Refusal, tree};
 use crate::limits::{MEMBERS_PAGE_BYTES_MAX, MEMBERS_PAGE_MAX};
 use crate::workspaces::Entry;
 use muster_core::attribute::canonical;
 use muster_core::history::HistoryItem;
-use muster_core::id::{ProfileId, ProfileNo, Seq, WorkspaceId};
+use muster_core::id::{ProfileId, ProfileNo, Seq};
 use muster_core::identifier::{Key, normalise};
 use muster_core::record::Event;
 use muster_core::settings::Identity;
@@ -37,15 +38,30 @@ pub(crate) async fn find(call: Call) -> Answer {
     let identity = &entry.settings.identity;
     let active = identity.active_kind(canonical(&kind)).ok_or_else(|| no_kind(identity))?;
     let key = Key { kind: active.kind.clone(), value: normalise(active.normaliser, &value) };
-    let live = call.read(entry.id(), move |reader| {
-        // While a kind becomes active, a value that nothing was bound to yet is found by whoever holds it.
-        let found = reader.binding(&key)?.map_or_else(|| reader.holder(&key), |no| Ok(Some(no)))?;
-        let Some(no) = found else { return Ok(None) };
+    let identity = entry.settings.identity.clone();
+    let find = move |reader: &mut dyn Reader| {
+        let Some(no) = holder(reader, &identity, &key)? else { return Ok(None) };
         reader.profile(no)
+    };
+    shown(call, entry, find, None).await
+}
+
+/// What a live profile shows, asked for by this id of it.
+async fn shown(
+    call: Call,
+    entry: Arc<Entry>,
+    find: impl FnOnce(&mut dyn Reader) -> Result<Option<LiveProfile>, EngineError> + Send + 'static,
+    asked: Option<ProfileId>,
+) -> Answer {
+    let of = Arc::clone(&entry);
+    let shown = call.answer(entry.id(), find, move |live| {
+        let snapshot = assembled(&of, live.ok_or_else(nobody)?)?;
+        let redirected_from = asked.filter(|id| *id != snapshot.id);
+        Ok::<_, Refusal>((snapshot.id, tree(200, &user::json(&snapshot, redirected_from))))
     });
-    let snapshot = assembled(&entry, live.await?.ok_or_else(nobody)?)?;
-    call.saw(&entry, snapshot.id, "profile");
-    Ok(Call::about(&entry, tree(200, &user::json(&snapshot, None))))
+    let (id, response) = shown.await??;
+    call.saw(&entry, id, "profile");
+    Ok(Call::about(&entry, response))
 }
 
 fn no_kind(identity: &Identity) -> Problem {
@@ -71,20 +87,11 @@ pub(super) fn members_of(reader: &mut dyn Reader, id: ProfileId) -> Result<Optio
     Ok(live(reader, id)?.map(|live| live.members.iter().map(|member| member.profile.no).collect()))
 }
 
-async fn looked_up(call: &Call, of: &WorkspaceId, text: &str) -> Result<(ProfileId, LiveProfile), Refusal> {
-    let id = ProfileId::parse(text).ok_or_else(nobody)?;
-    let found = call.read(of, move |reader| live(reader, id)).await?;
-    Ok((id, found.ok_or_else(nobody)?))
-}
-
 /// `GET .../users/{id}`: the live profile that the id belongs to.
 pub(crate) async fn show(call: Call) -> Answer {
     let entry = call.entry()?;
-    let (id, live) = looked_up(&call, entry.id(), call.part(1)).await?;
-    let snapshot = assembled(&entry, live)?;
-    call.saw(&entry, snapshot.id, "profile");
-    let redirected_from = (snapshot.id != id).then_some(id);
-    Ok(Call::about(&entry, tree(200, &user::json(&snapshot, redirected_from))))
+    let id = ProfileId::parse(call.part(1)).ok_or_else(nobody)?;
+    shown(call, entry, move |reader| live(reader, id), Some(id)).await
 }
 
 /// `GET .../users/{id}/members?limit=&cursor=`: the members of the live profile, the root first and each below its parent,
@@ -133,22 +140,26 @@ pub(crate) async fn events(call: Call) -> Answer {
     let below = call.cursor(parse_cursor)?;
     let name = call.parameter("name").map(str::to_owned);
     let id = ProfileId::parse(call.part(1)).ok_or_else(nobody)?;
-    let found = call.read(entry.id(), move |reader| {
+    let find = move |reader: &mut dyn Reader| {
         let Some(live) = live(reader, id)? else { return Ok(None) };
         let profiles: Vec<ProfileNo> = live.members.iter().map(|member| member.profile.no).collect();
         let query = EventQuery { profiles: &profiles, name: name.as_deref(), below, limit };
         let events = reader.events(&query)?;
         Ok(Some((events, live)))
-    });
-    let (events, live) = found.await?.ok_or_else(nobody)?;
-    call.saw(&entry, id, "events");
-    let next = events.items.last().filter(|_| events.more).map(cursor);
-    let recorded_for = |event: &Event| {
-        let member = live.members.iter().find(|member| member.profile.no == event.profile);
-        member.map_or(id, |member| member.profile.id())
     };
-    let items = events.items.iter().map(|e| event::json(e, recorded_for(e), true)).collect();
-    Ok(Call::about(&entry, tree(200, &page(items, next.as_deref()))))
+    let shown = call.answer(entry.id(), find, move |found| {
+        let (events, live) = found?;
+        let next = events.items.last().filter(|_| events.more).map(cursor);
+        let recorded_for = |event: &Event| {
+            let member = live.members.iter().find(|member| member.profile.no == event.profile);
+            member.map_or(id, |member| member.profile.id())
+        };
+        let items = events.items.iter().map(|e| event::json(e, recorded_for(e), true)).collect();
+        Some(tree(200, &page(items, next.as_deref())))
+    });
+    let response = shown.await?.ok_or_else(nobody)?;
+    call.saw(&entry, id, "events");
+    Ok(Call::about(&entry, response))
 }
 
 /// `GET .../users/{id}/history?limit=&cursor=`: why values are there, newest first.
@@ -162,15 +173,25 @@ pub(crate) async fn history(call: Call) -> Answer {
         Some(Line { seq, field: parts.next()?.to_owned(), under, nth })
     })?;
     let id = ProfileId::parse(call.part(1)).ok_or_else(nobody)?;
-    let items = call.read(entry.id(), move |reader| told(reader, id)).await?.ok_or_else(nobody)?;
+    let shown = call.answer(
+        entry.id(),
+        move |reader| told(reader, id),
+        move |items| {
+            let items = items?;
+            let lines = lines(&items);
+            let is_left = |line: &Line| after.as_ref().is_none_or(|after| line.is_after(after));
+            let mut rest = items.iter().zip(&lines).filter(|(_, line)| is_left(line));
+            let listed: Vec<_> = rest.by_ref().take(limit).collect();
+            let more = rest.next().is_some();
+            let next =
+                listed.last().filter(|_| more).map(|(_, l)| format!("{}_{}_{}_{}", l.seq, l.under, l.nth, l.field));
+            let listed = listed.into_iter().map(|(item, _)| history::json(item)).collect();
+            Some(tree(200, &page(listed, next.as_deref())))
+        },
+    );
+    let response = shown.await?.ok_or_else(nobody)?;
     call.saw(&entry, id, "history");
-    let lines = lines(&items);
-    let mut rest = items.iter().zip(&lines).filter(|(_, line)| after.as_ref().is_none_or(|after| line.is_after(after)));
-    let listed: Vec<_> = rest.by_ref().take(limit).collect();
-    let more = rest.next().is_some();
-    let next = listed.last().filter(|_| more).map(|(_, l)| format!("{}_{}_{}_{}", l.seq, l.under, l.nth, l.field));
-    let listed = listed.into_iter().map(|(item, _)| history::json(item)).collect();
-    Ok(Call::about(&entry, tree(200, &page(listed, next.as_deref()))))
+    Ok(Call::about(&entry, response))
 }
 
 /// The place of an item in the list: newest first, of one write by name, of one name by the id that it is recorded under;
