@@ -38,7 +38,7 @@ mod verdict;
 mod work;
 mod write;
 
-pub use activation::{Index, Progress, Settle};
+pub use activation::{ClearIndex, Index, Progress, Settle};
 pub use by_hand::{MergeUsers, MergeUsersOutcome};
 pub use delete::{Delete, DeleteOutcome, Sweep, Whom};
 pub use discard::Discard;

@@ -50,6 +50,8 @@ pub struct Needs {
     /// Which own records hold these values of kinds that are being made active, by number, at most
     /// [`crate::limits::HOLDERS_MAX`].
     pub holders: Vec<Key>,
+    /// Up to this many rows of the index of holders, whatever they are of.
+    pub noted: usize,
     /// Whether these own records are among the holders of these values.
     pub held: Vec<(Key, ProfileNo)>,
     /// The own records after this number, so many of them, by number.
@@ -198,8 +200,10 @@ pub struct Facts {
     pub quarantine: Found<QuarantineNo, Quarantined>,
     /// [`Needs::reviews`].
     pub reviews: Found<ReviewNo, Review>,
-    /// [`Needs::holders`].
+    /// [`Needs::holders`]: fewer where their live profiles are large.
     pub holders: Found<Key, Vec<ProfileNo>>,
+    /// [`Needs::noted`]; fewer if there are no more.
+    pub noted: Option<Vec<(Key, ProfileNo)>>,
     /// [`Needs::held`].
     pub held: Found<(Key, ProfileNo), ()>,
     /// [`Needs::scan`]: the numbers that were found; their own records and standings are in the maps.

@@ -28,7 +28,8 @@ pub const fn facts_bytes(profile_bytes: u64) -> u64 {
 pub const KEY_OVERHEAD_BYTES: usize = 64;
 /// Bytes that the merge records of one decision may list: names that were filled, identifiers that were brought.
 pub const MERGED_BYTES_MAX: usize = 8 << 20;
-/// Bytes of own records that one batch of an activation looks at, about; there is always one.
+/// Bytes of own records that one batch of an activation looks at, about, and of live profiles that one look at a value
+/// loads; there is always one.
 pub const SCAN_BYTES_MAX: u64 = 8 << 20;
 /// Steps of work that one decision may take beyond what its elements carry: attributes that a merge moves, items of an
 /// array that is opened. A step takes 50 to 200 ns, so all of them about half a second; beyond it the decision is too
@@ -78,6 +79,8 @@ pub const HISTORY_VALUE_BYTES_MAX: usize = 4 << 10;
 /// Holders of one value that one look at it takes, the first by number; the others wait for the next. Judging each against
 /// those before it, and the reviews between them, are some hundredths of a second of a lane.
 pub const HOLDERS_MAX: usize = 128;
+/// Rows of the index of holders that one batch clears away.
+pub const NOTED_MAX: usize = 2_000;
 /// Own records that one batch of an activation takes: a few milliseconds of a lane.
 pub const ACTIVATION_BATCH: usize = 200;
 /// Most reviews of a workspace, decided ones with them (behaviour.md 3.3).

@@ -8,7 +8,7 @@ use crate::app::App;
 use crate::limits::{ACTIVATION_PERIOD, ACTIVATION_RETRY};
 use crate::workspaces::Entry;
 use futures_util::FutureExt as _;
-use muster_core::decide::{Index, Progress, Settle};
+use muster_core::decide::{ClearIndex, Index, Progress, Settle};
 use muster_core::decision::Mode;
 use muster_core::id::WorkspaceId;
 use muster_core::limits::ACTIVATION_BATCH;
@@ -118,6 +118,23 @@ async fn to_its_end(app: &Arc<App>, id: &WorkspaceId) -> Result<(), EngineError>
         }
     }
     Ok(())
+}
+
+/// Clears away what an activation that was cancelled had noted. One that begins meanwhile, or after a restart, does that
+/// itself before it notes anything.
+pub(crate) async fn clear_index(app: Arc<App>, cancelled: Arc<Entry>) {
+    let id = cancelled.id();
+    loop {
+        let Some(entry) = app.workspaces.get(id.as_str()).filter(|entry| entry.document.activating.is_none()) else {
+            return;
+        };
+        match apply(&*app.engine, id, ClearIndex { revision: entry.settings.revision }, Mode::Commit).await {
+            Ok(Progress::At { .. }) => tokio::task::yield_now().await,
+            Ok(_) => return,
+            Err(EngineError::Stale | EngineError::Overloaded) => tokio::time::sleep(ACTIVATION_PERIOD).await,
+            Err(error) => return tracing::warn!(workspace = %id, %error, "the index of a cancelled activation stays"),
+        }
+    }
 }
 
 /// One commit that switches: from the index to the new settings, from joining to the end.

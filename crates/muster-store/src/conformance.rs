@@ -46,6 +46,7 @@ pub fn suite(make: Make<'_>) {
     identity::reviews_are_found_by_any_member_of_either_side_until_they_end_in_a_merge(make);
     identity::what_hangs_on_a_profile_is_found_events_first(make);
     identity::deletions_come_due_in_the_order_of_their_marks(make);
+    identity::holders_are_looked_at_as_far_as_their_profiles_can_be_loaded_together(make);
     identity::holders_are_noted_and_taken_back_without_harm(make);
     identity::who_held_a_key_once_is_noted_and_taken_back_without_harm(make);
     identity::history_is_read_by_the_own_record_that_names_it(make);

@@ -76,6 +76,8 @@ pub(crate) trait Source {
     fn review(&mut self, no: ReviewNo) -> Result<Option<Review>, EngineError>;
     /// So many reviews and whether each is open: decided ones first, in each the oldest first.
     fn reviews_to_drop(&mut self, limit: usize) -> Result<Vec<(ReviewNo, bool)>, EngineError>;
+    /// Up to `limit` rows of the index of holders.
+    fn noted(&mut self, limit: usize) -> Result<Vec<(Key, ProfileNo)>, EngineError>;
     /// The own records that hold a value of a kind that is being made active, by number.
     fn holders(&mut self, key: &Key, limit: usize) -> Result<Vec<ProfileNo>, EngineError>;
     /// Whether an own record is among them.

@@ -13,7 +13,7 @@ use crate::decision::{Decision, Step};
 use crate::facts::{Facts, Needs};
 use crate::id::{ProfileId, ProfileNo};
 use crate::identifier::{Key, key_of};
-use crate::limits::HOLDERS_MAX;
+use crate::limits::{HOLDERS_MAX, NOTED_MAX};
 use crate::planted;
 use crate::record::{Choice, Write};
 use crate::settings::{Activation, Identity, Phase};
@@ -46,6 +46,13 @@ pub struct Index {
     pub batch: usize,
 }
 
+/// One batch of clearing away what an activation that was cancelled had noted: of values that may have been written over, or
+/// erased, since. The settings have no activation.
+pub struct ClearIndex {
+    /// Their revision.
+    pub revision: u64,
+}
+
 /// One batch of the background pass that joins who holds the same value: profiles in the order of their ids, kinds in
 /// order of rank.
 pub struct Settle {
@@ -72,10 +79,50 @@ impl Decision for Index {
 
     fn decide(&self, facts: &Facts, now: Moment) -> Step<Progress> {
         batch(facts, now, (&self.identity, Phase::Indexing, self.batch), |work, activation, numbers| {
+            // What is there before the first batch, an activation that was cancelled left behind; and what imports noted
+            // since, the batches will note again.
+            let is_first = facts.counters.activation != activation.since;
+            if is_first && clear(work)? {
+                return Ok(None);
+            }
             numbers.iter().try_for_each(|no| index(work, activation, *no))?;
             Ok(numbers.last().copied())
         })
     }
+}
+
+impl Decision for ClearIndex {
+    type Output = Progress;
+
+    fn needs(&self) -> Needs {
+        Needs { noted: NOTED_MAX, ..Needs::default() }
+    }
+
+    fn revision(&self) -> Option<u64> {
+        Some(self.revision)
+    }
+
+    fn decide(&self, facts: &Facts, now: Moment) -> Step<Progress> {
+        let identity = Identity::off();
+        let mut work = Work::new(facts, &identity, now.at);
+        match clear(&mut work) {
+            Err(Missing) => Step::NeedMore(work.needs),
+            Ok(true) => Step::Done(work.into_changes(), Progress::At { done: 0, total: facts.counters.profile }),
+            Ok(false) => Step::Leave(Progress::Finished),
+        }
+    }
+}
+
+/// Drops rows of the index of holders; false if there are none.
+fn clear(work: &mut Work<'_>) -> Known<bool> {
+    let Some(noted) = &work.facts.noted else {
+        work.needs.noted = NOTED_MAX;
+        return Err(Missing);
+    };
+    for row in noted {
+        work.holding.set(row.clone(), None);
+    }
+    Ok(!noted.is_empty())
 }
 
 impl Decision for Settle {
@@ -120,7 +167,10 @@ fn batch(
     let total = facts.counters.profile;
     let finished = numbers.len() < size && !facts.scan_is_short && last == numbers.last().copied();
     let done = if finished { total } else { last.map_or(so_far, |no| no.0) };
-    (work.counters.activation, work.counters.activation_done) = (activation.since, done);
+    // Where nothing was done yet but clearing away, the next batch is the first.
+    if finished || last.is_some() {
+        (work.counters.activation, work.counters.activation_done) = (activation.since, done);
+    }
     Step::Done(work.into_changes(), if finished { Progress::Finished } else { Progress::At { done, total } })
 }
 
@@ -169,6 +219,8 @@ fn pass(work: &mut Work<'_>, activation: &Activation, numbers: &[ProfileNo]) -> 
                 _ => Err(Missing),
             };
             match settled {
+                // It was not among those that the look took: the next batch reads on.
+                Ok(_) if work.holds(&key, *no) == Ok(true) => break 'batch,
                 Ok(holders) => looked_at += holders,
                 Err(Missing) => missing = true,
             }

@@ -7,8 +7,8 @@ use crate::reviews::{Decided, Noted};
 use crate::variants::Variant;
 use crate::world::{World, pick, plain, same};
 use muster_core::decide::{
-    Choose, DecideReview, Delete, DeleteOutcome, Index, MergeUsers, MergeUsersOutcome, Progress, ReviewOutcome, Settle,
-    Whom,
+    Choose, ClearIndex, DecideReview, Delete, DeleteOutcome, Index, MergeUsers, MergeUsersOutcome, Progress,
+    ReviewOutcome, Settle, Whom,
 };
 use muster_core::decision::Decision;
 use muster_core::id::{ProfileId, ProfileNo, ReviewNo};
@@ -30,8 +30,8 @@ pub(crate) struct Driver {
     target: Identity,
     /// The settings before it, in force again if it is given up.
     before: Identity,
-    /// One was given up in this history.
-    is_given_up: bool,
+    /// One was given up, and what it had noted was not cleared away yet.
+    leaves_rows: bool,
     /// Its phase has come to its end.
     finished: bool,
 }
@@ -44,7 +44,7 @@ impl Driver {
             before: all.clone(),
             all,
             batch: usize::from(variant.batch) + 1,
-            is_given_up: false,
+            leaves_rows: false,
             finished: false,
         }
     }
@@ -129,14 +129,20 @@ impl World {
     }
 
     /// The settings change, unless an activation is under way.
-    pub(crate) fn turn(&mut self, turn: &Turn) {
+    pub(crate) fn turn(&mut self, turn: &Turn) -> Result<(), String> {
         let mut identity = self.settings.identity.clone();
         if let (Turn::Cancel, Some(_)) = (turn, &identity.activation) {
-            self.driver.is_given_up = true;
-            return self.put(self.driver.before.clone());
+            self.driver.leaves_rows = true;
+            self.put(self.driver.before.clone());
+            // Every other time the server was killed before it cleared.
+            if self.settings.revision.is_multiple_of(2) {
+                while !self.batch(&ClearIndex { revision: self.settings.revision })? {}
+                self.driver.leaves_rows = false;
+            }
+            return Ok(());
         }
         if identity.activation.is_some() || self.driver.all.kinds.len() < 2 {
-            return;
+            return Ok(());
         }
         let other = |n: u8| {
             let others: Vec<_> = self.driver.all.kinds.iter().filter(|k| k.kind.name() != "customer_id").collect();
@@ -157,6 +163,7 @@ impl World {
                 self.put(identity);
             }
         }
+        Ok(())
     }
 
     /// Kinds that are not active begin to become active; the bits choose, none means all.
@@ -192,7 +199,10 @@ impl World {
             Phase::Indexing if self.driver.finished => {
                 self.begin(self.driver.target.clone(), Phase::Joining, activation.kinds);
             }
-            Phase::Indexing => self.driver.finished = self.batch(&Index { identity, revision, batch })?,
+            Phase::Indexing => {
+                self.driver.finished = self.batch(&Index { identity, revision, batch })?;
+                self.driver.leaves_rows &= self.store.counters.activation != activation.since;
+            }
             Phase::Joining if self.driver.finished => {
                 self.put(Identity { activation: None, ..self.driver.target.clone() });
             }
@@ -224,7 +234,7 @@ impl World {
         match &self.settings.identity.activation {
             Some(Activation { phase: Phase::Indexing, kinds, .. }) => {
                 let held: Vec<_> = kinds.iter().flat_map(|kind| self.model.holders(kind)).collect();
-                match stored.iter().find(|row| !held.contains(row) && !self.driver.is_given_up) {
+                match stored.iter().find(|row| !held.contains(row) && !self.driver.leaves_rows) {
                     Some(stale) => Err(format!("the index of an activation has {stale:?}, which nobody shows")),
                     None => Ok(()),
                 }
@@ -232,11 +242,7 @@ impl World {
             _ => {
                 let mut unsettled = self.model.unsettled.clone();
                 unsettled.sort();
-                // What was noted before an activation was given up stays until it is asked for, and means nothing.
-                let stored: Vec<_> = match self.driver.is_given_up {
-                    true => stored.into_iter().filter(|row| unsettled.contains(row)).collect(),
-                    false => stored,
-                };
+                let stored = if self.driver.leaves_rows { unsettled.clone() } else { stored };
                 same(|| "values that are not settled yet".into(), &stored, &unsettled)
             }
         }

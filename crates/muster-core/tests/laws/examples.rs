@@ -372,3 +372,25 @@ fn an_own_record_holds_a_hundred_customer_ids_and_the_next_change_is_refused() {
     let told = (outcomes[99], results[99].errors[0].reason, store.profiles[&ProfileNo(1)].keys.len());
     assert_eq!(told, (Outcome::Rejected, Reason::ProfileTooLarge, 100));
 }
+
+/// More people than one look takes held a value when the activation was given up, and all but the last have another now:
+/// that one is still found by it.
+/// Opposites: leave out `clear` in `Index`; or in `pass` count a profile as done whose value was not settled.
+#[test]
+fn what_a_cancelled_activation_noted_hides_nobody() {
+    let mut world = World::new(&Variant { batch: 200, ..PLAIN });
+    world.step(&Step::Turn(Turn::Pause(1))).unwrap();
+    let people = || (0..150_u8).map(|n| [Some(n), None, Some(0)]);
+    sends(&mut world, people().collect());
+    world.step(&Step::Turn(Turn::Activate(0))).unwrap();
+    world.step(&Step::Advance(1)).unwrap();
+    world.step(&Step::Turn(Turn::Cancel)).unwrap();
+    sends(&mut world, (0..149).map(|n| [Some(n), None, Some(n + 1)]).collect());
+    world.step(&Step::Turn(Turn::Activate(0))).unwrap();
+    for _ in 0..8 {
+        world.step(&Step::Advance(1)).unwrap();
+    }
+    assert_eq!(world.settings.identity.activation, None);
+    sends(&mut world, vec![[None, None, Some(0)]]);
+    assert_eq!(world.store.counters.users, 150, "nobody was made for a value that somebody holds");
+}

@@ -125,6 +125,9 @@ impl Store {
             let holders = self.holders.keys().filter(|(k, _)| k == key).map(|(_, no)| *no);
             facts.holders.insert(key.clone(), Some(holders.take(HOLDERS_MAX).collect()));
         }
+        if needs.noted > 0 {
+            facts.noted = Some(self.holders.keys().take(needs.noted).cloned().collect());
+        }
         for held in &needs.held {
             facts.held.insert(held.clone(), self.holders.get(held).copied());
         }

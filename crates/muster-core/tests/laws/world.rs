@@ -109,7 +109,7 @@ impl World {
             Step::Delete(n) => self.delete(*n),
             Step::Merge(a, b) => self.merge_by_hand(*a, *b),
             Step::Turn(turn) => {
-                self.turn(turn);
+                self.turn(turn)?;
                 Ok(())
             }
             Step::Advance(n) => (0..=n % 4).try_for_each(|_| self.advance()),

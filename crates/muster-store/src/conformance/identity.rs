@@ -10,6 +10,7 @@ use muster_core::facts::{Belongings, Needs, ReviewPair};
 use muster_core::history::{History, Replaced};
 use muster_core::id::{ProfileId, ProfileNo, RequestNo, ReviewNo};
 use muster_core::identifier::{Key, Kind};
+use muster_core::limits::SCAN_BYTES_MAX;
 use muster_core::record::{Change, ChangeKind, Profile, Standing, Tally};
 use muster_core::review::{Review, ReviewState};
 use muster_core::time::Timestamp;
@@ -168,6 +169,17 @@ pub(super) fn deletions_come_due_in_the_order_of_their_marks(make: Make<'_>) {
     assert_eq!(due(Some(of(4, 4)), 2), [of(5, 1)]);
 }
 
+/// Fails if `light_enough` keeps all, or counts a live profile once for each of its members.
+pub(super) fn holders_are_looked_at_as_far_as_their_profiles_can_be_loaded_together(make: Make<'_>) {
+    let (engine, shop) = shop(make);
+    put(&*engine, &shop, people()).expect("it stores");
+    let heavy = |n| Put::Standing(Standing { weight: SCAN_BYTES_MAX - 1, ..standing(n, n) });
+    put(&*engine, &shop, vec![heavy(1), heavy(3)]).expect("it stores");
+    put(&*engine, &shop, (1..=3).map(|n| Put::Holder(key("a"), no(n))).collect()).expect("it stores");
+    let got = facts(&*engine, &shop, Needs { holders: vec![key("a")], ..Needs::default() }).expect("it reads");
+    assert_eq!(got.holders, HashMap::from([(key("a"), Some(vec![no(1), no(2)]))]));
+}
+
 /// Fails if a holder that is noted twice counts twice (`muster verify` sees it), or taking back one that is not noted is
 /// an error.
 pub(super) fn holders_are_noted_and_taken_back_without_harm(make: Make<'_>) {
@@ -179,6 +191,7 @@ pub(super) fn holders_are_noted_and_taken_back_without_harm(make: Make<'_>) {
         .expect("neither does harm");
     let needs = Needs {
         holders: vec![key("a"), key("b")],
+        noted: 2,
         held: vec![(key("a"), no(3)), (key("a"), no(2))],
         scan: Some((no(1), 1)),
         ..Needs::default()
@@ -186,6 +199,7 @@ pub(super) fn holders_are_noted_and_taken_back_without_harm(make: Make<'_>) {
     let got = facts(&*engine, &shop, needs).expect("it reads");
     let holders = [(key("a"), Some(vec![no(1), no(3)])), (key("b"), Some(vec![]))];
     assert_eq!(got.holders, HashMap::from(holders), "by number");
+    assert_eq!(got.noted, Some(vec![(key("a"), no(1)), (key("a"), no(3))]), "what was taken back is not among them");
     assert_eq!(got.held, HashMap::from([((key("a"), no(3)), Some(())), ((key("a"), no(2)), None)]));
     assert_eq!((got.scan, got.profiles), (Some(vec![no(2)]), HashMap::from_iter([(no(2), Some(profile(2)))])));
     let mut reader = engine.read(&shop).expect("it reads");

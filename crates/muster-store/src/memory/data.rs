@@ -288,6 +288,10 @@ impl Source for &Data {
         Ok(all.into_iter().take(limit).map(|(open, no)| (no, open)).collect())
     }
 
+    fn noted(&mut self, limit: usize) -> Result<Vec<(Key, ProfileNo)>, EngineError> {
+        Ok(self.holders.iter().take(limit).cloned().collect())
+    }
+
     fn holders(&mut self, key: &Key, limit: usize) -> Result<Vec<ProfileNo>, EngineError> {
         Ok(of_key(&self.holders, key, limit))
     }

@@ -1,19 +1,24 @@
 //! What guards, reviews, activations and replays ask for.
 
-use super::{Source, fill_own, weigh};
+use super::{Source, fill_own, fill_standing, weigh};
 use crate::engine::EngineError;
 use muster_core::facts::{Facts, Needs};
 use muster_core::id::{ProfileNo, ReviewNo};
 use muster_core::limits::{HOLDERS_MAX, SCAN_BYTES_MAX};
-use std::collections::HashMap;
 use std::collections::hash_map::Entry;
+use std::collections::{HashMap, HashSet};
 
 pub(super) fn fill(source: &mut dyn Source, needs: &Needs, facts: &mut Facts) -> Result<(), EngineError> {
     reviews(source, needs, facts)?;
     for key in &needs.holders {
         if !facts.holders.contains_key(key) {
-            facts.holders.insert(key.clone(), Some(source.holders(key, HOLDERS_MAX)?));
+            let found = source.holders(key, HOLDERS_MAX)?;
+            let found = light_enough(source, found, facts)?;
+            facts.holders.insert(key.clone(), Some(found));
         }
+    }
+    if needs.noted > 0 && facts.noted.is_none() {
+        facts.noted = Some(source.noted(needs.noted)?);
     }
     for (key, no) in &needs.held {
         if let Entry::Vacant(unread) = facts.held.entry((key.clone(), *no)) {
@@ -41,6 +46,28 @@ pub(super) fn fill(source: &mut dyn Source, needs: &Needs, facts: &mut Facts) ->
         }
     }
     Ok(())
+}
+
+/// The first of these own records, so many that their live profiles can be loaded together; the others wait for the next
+/// look.
+fn light_enough(
+    source: &mut dyn Source,
+    mut holders: Vec<ProfileNo>,
+    facts: &mut Facts,
+) -> Result<Vec<ProfileNo>, EngineError> {
+    let (mut roots, mut weight) = (HashSet::new(), 0);
+    for (at, no) in holders.iter().enumerate() {
+        fill_standing(source, *no, facts)?;
+        let root = facts.standings[no].and_then(|standing| facts.standings[&standing.root]);
+        if let Some(root) = root.filter(|root| roots.insert(root.no)) {
+            weight += root.weight;
+        }
+        if at > 0 && weight > SCAN_BYTES_MAX {
+            holders.truncate(at);
+            break;
+        }
+    }
+    Ok(holders)
 }
 
 fn reviews(source: &mut dyn Source, needs: &Needs, facts: &mut Facts) -> Result<(), EngineError> {

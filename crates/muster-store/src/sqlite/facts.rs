@@ -13,7 +13,7 @@ use crate::rounds::{Sized, Source};
 use muster_core::command::Route;
 use muster_core::facts::ReviewPair;
 use muster_core::id::{MergeNo, ProfileNo, QuarantineNo, RequestNo, ReviewNo, SeparationNo, Seq};
-use muster_core::identifier::Key;
+use muster_core::identifier::{Key, Kind};
 use muster_core::record::{
     Device, DeviceRef, EventId, Idempotency, Link, Merge, Profile, Quarantined, Separation, Standing, Token, TokenKind,
     View,
@@ -241,6 +241,14 @@ impl Source for FactReader<'_, '_> {
         let sql = "SELECT no, state = 1 FROM reviews ORDER BY (state = 1), no LIMIT ?1";
         let read = |row: &Row<'_>| Ok((ReviewNo(unsigned(row, 0)?), row.get(1)?));
         table::answers(self.conn, sql, &[Cell::unsigned(limit as u64)], read)
+    }
+
+    fn noted(&mut self, limit: usize) -> Result<Vec<(Key, ProfileNo)>, EngineError> {
+        let sql = "SELECT kind, value, profile FROM holders LIMIT ?1";
+        table::answers(self.conn, sql, &[Cell::unsigned(limit as u64)], |row| {
+            let (kind, value): (String, String) = (row.get(0)?, row.get(1)?);
+            Ok((Key { kind: Kind::new(&kind), value: value.into() }, ProfileNo(unsigned(row, 2)?)))
+        })
     }
 
     fn holders(&mut self, key: &Key, limit: usize) -> Result<Vec<ProfileNo>, EngineError> {

@@ -4,6 +4,7 @@
 use super::audit::{Action, differing};
 use super::workspaces::{document, matches, tag, with};
 use super::{Answer, Call, tree};
+use crate::activation::clear_index;
 use crate::activation::preview::preview;
 use crate::workspaces::Entry;
 use muster_core::attribute::CUSTOMER_ID;
@@ -49,6 +50,7 @@ fn why(error: &EngineError) -> &'static str {
     match error {
         EngineError::Corrupt(_) => "stored data is damaged",
         EngineError::Full => "the disk is full",
+        EngineError::TooLarge => "one step of it would load more than a decision may",
         EngineError::Broken(_) => "the last batch failed inside the server",
         _ => "the storage cannot be written",
     }
@@ -122,6 +124,7 @@ pub(crate) async fn cancel(call: Call) -> Answer {
     });
     let (before, changed) = changed.await?;
     call.app.activations.given_up(entry.id());
+    tokio::spawn(clear_index(Arc::clone(&call.app), Arc::clone(&changed)));
     if let Some(detail) = differing(&wished(&document(&before)?), &wished(&changed.document)) {
         call.audit(Action::ActivationCancelled, Some(entry.id()), entry.id().as_str(), detail).await;
     }
