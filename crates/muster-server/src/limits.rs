@@ -239,6 +239,8 @@ pub const READING_FORM_BYTES_MAX: u64 = 8 * 1024;
 pub const NEXT_BYTES_MAX: usize = 1_024;
 /// Longest form of somebody who may change what is in a workspace: an element to correct, and its names.
 pub const CONSOLE_FORM_BYTES_MAX: u64 = 2 << 20;
+/// Bytes of rows that a filter looks through for one page, of any list.
+pub const LOOK_BYTES_MAX: u64 = 16 << 20;
 /// Entries of the quarantine that a filter looks through for one page: some thousand rows, a few milliseconds.
 pub const QUARANTINE_LOOK_MAX: usize = 5_000;
 /// Minutes of a workspace's figures that are kept in memory: what an hour's chart shows. A minute with requests takes

@@ -20,7 +20,8 @@ pub(crate) mod scopes;
 pub(crate) mod separations;
 pub(crate) mod tokens;
 pub(crate) mod users;
-pub(crate) mod wanted;
+pub(crate) mod walk;
+mod wanted;
 pub(crate) mod workspaces;
 
 use super::body::{self, Admitted, Coding, Reading};

@@ -46,21 +46,38 @@ struct ReadRoom {
     charge: Option<Charge>,
     turns: Option<Arc<Turns>>,
     turn: Option<LargeRead>,
-    /// Bytes of rows since it last asked.
-    unasked: u64,
+    /// Bytes of rows of the page that is being read.
+    paged: u64,
+    /// Bytes for which it asked for pages: whoever reads several keeps about one.
+    asked: u64,
 }
 
 impl ReadRoom {
-    /// To be called before rows of these bytes are taken apart, which may take twenty-five times as much memory.
+    /// A page begins.
+    fn turn_page(&mut self) {
+        self.paged = 0;
+    }
+
+    /// To be called before a row of a page, of these bytes, is taken apart: that may take twenty-five times as much memory.
+    fn reads_row(&mut self, bytes: u64) -> Result<(), EngineError> {
+        self.paged += bytes;
+        match self.paged.saturating_sub(self.asked) {
+            more if more > READ_BYTES_SMALL => {
+                self.asked = self.paged;
+                self.reads(more)
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// To be called before rows of these bytes are taken apart.
     fn reads(&mut self, bytes: u64) -> Result<(), EngineError> {
-        self.unasked += bytes;
-        if self.unasked <= READ_BYTES_SMALL {
+        if bytes <= READ_BYTES_SMALL {
             return Ok(());
         }
         if let (Some(turns), None) = (&self.turns, &self.turn) {
             self.turn = Some(LargeRead::wait(turns)?);
         }
-        let bytes = std::mem::take(&mut self.unasked);
         self.charge.as_mut().map_or(Ok(()), |charge| charge(bytes))
     }
 }
@@ -96,7 +113,8 @@ impl Look {
         limit: usize,
     ) -> Result<Page<R>, EngineError> {
         let conn = self.conn.as_ref().expect("only drop takes it");
-        table::page(conn, of, cells, limit, &mut |bytes| self.room.reads(bytes))
+        self.room.turn_page();
+        table::page(conn, of, cells, limit, &mut |bytes| self.room.reads_row(bytes))
     }
 
     fn numbered<R: Record>(&self, no: u64) -> Result<Option<R>, EngineError> {
@@ -299,13 +317,14 @@ impl Reader for Look {
             self.newest_of(*profile, query, &mut newest)?;
         }
         let mut page = Filling::new(query.limit);
+        self.room.turn_page();
         for Reverse((_, seq)) in newest.into_sorted_vec() {
             let event: Event = self.numbered(seq)?.ok_or(EngineError::Corrupt("an event is missing".into()))?;
             let bytes = payload(&event.cells());
             if !page.takes(bytes) {
                 break;
             }
-            self.room.reads(bytes)?;
+            self.room.reads_row(bytes)?;
             page.put(event);
         }
         Ok(page.done())

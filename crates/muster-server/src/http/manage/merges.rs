@@ -2,6 +2,7 @@
 
 use super::audit::Action;
 use super::users::members_of;
+use super::walk::{Bounds, walk};
 use super::{Answer, Call, tree};
 use crate::limits::{BEFORE_RECORDS_MAX, MERGES_LOOKED_MAX, PAGE_MAX};
 use muster_core::before::Before;
@@ -102,25 +103,8 @@ fn found(
         return Ok((page.items, next));
     }
     let members = filter.of.map(|of| members_of(reader, of)).transpose()?.flatten().unwrap_or_default();
-    let (mut items, mut below, mut looked) = (Vec::new(), below, 0);
-    while looked < MERGES_LOOKED_MAX {
-        let page = reader.merges(below, PAGE_MAX)?;
-        let (count, more) = (page.items.len(), page.more);
-        looked += count;
-        for (at, merge) in page.items.into_iter().enumerate() {
-            below = Some(merge.no);
-            if filter.takes(&merge, &members) {
-                items.push(merge);
-            }
-            if items.len() == limit {
-                return Ok((items, below.filter(|_| more || at + 1 < count)));
-            }
-        }
-        if !more {
-            return Ok((items, None));
-        }
-    }
-    Ok((items, below))
+    let bounds = Bounds { below, limit, look_max: MERGES_LOOKED_MAX };
+    walk(bounds, |below| reader.merges(below, PAGE_MAX), |merge| merge.no, |merge| filter.takes(merge, &members))
 }
 
 /// `GET .../merges/{id}`, with the merges that were made together with it.

@@ -1,6 +1,7 @@
 //! The quarantine: rejected elements, listed, shown, replayed and dropped (behaviour.md 4).
 
 use super::audit::Action;
+use super::walk::{Bounds, walk};
 use super::{Answer, Call, Refusal, tree};
 use crate::http::envelope;
 use crate::ingest::Refused;
@@ -43,13 +44,14 @@ pub(crate) async fn list(call: Call) -> Answer {
     let kind = call.parameter("type").map(str::to_owned);
     let find = move |reader: &mut dyn Reader| {
         if let Some(request) = request {
-            return of_request(reader, request.no(), limit);
+            return of_request(reader, request.no(), below, limit);
         }
         let fits = |entry: &Quarantined| {
             replayed.is_none_or(|replayed| entry.replayed_as.is_some() == replayed)
                 && kind.as_ref().is_none_or(|kind| quarantine::types(entry).any(|name| name == kind))
         };
-        fitting(reader, (below, limit), fits)
+        let bounds = Bounds { below, limit, look_max: QUARANTINE_LOOK_MAX };
+        walk(bounds, |below| reader.quarantine(below, limit), |entry| entry.no, fits)
     };
     let shown = call.answer(entry.id(), find, |(found, next)| {
         let items = found.iter().map(quarantine::json).collect();
@@ -58,39 +60,17 @@ pub(crate) async fn list(call: Call) -> Answer {
     Ok(Call::about(&entry, shown.await?))
 }
 
-/// The newest entries that fit, and where the next page goes on.
-fn fitting(
-    reader: &mut dyn Reader,
-    (below, limit): (Option<QuarantineNo>, usize),
-    fits: impl Fn(&Quarantined) -> bool,
-) -> Result<(Vec<Quarantined>, Option<QuarantineNo>), EngineError> {
-    let (mut found, mut below, mut looked_at) = (Vec::new(), below, 0);
-    loop {
-        let page = reader.quarantine(below, limit)?;
-        looked_at += page.items.len();
-        let count = page.items.len();
-        for (at, entry) in page.items.into_iter().enumerate() {
-            below = Some(entry.no);
-            if fits(&entry) {
-                found.push(entry);
-            }
-            if found.len() == limit {
-                return Ok((found, below.filter(|_| page.more || at + 1 < count)));
-            }
-        }
-        if !page.more || looked_at >= QUARANTINE_LOOK_MAX {
-            return Ok((found, below.filter(|_| page.more)));
-        }
-    }
-}
-
 /// The entries that one request made, the newest first: found by halving, since entries have their numbers in the order of
 /// their requests.
 fn of_request(
     reader: &mut dyn Reader,
     request: RequestNo,
+    below: Option<QuarantineNo>,
     limit: usize,
 ) -> Result<(Vec<Quarantined>, Option<QuarantineNo>), EngineError> {
+    if below.is_some() {
+        return page_of_request(reader, request, below, limit);
+    }
     let newest = reader.quarantine(None, 1)?.items.first().map_or(0, |entry| entry.no.0);
     // The entry just below `low` is of this request or an earlier one, that below `high` is not.
     let (mut low, mut high) = (0, newest + 2);
@@ -103,9 +83,21 @@ fn of_request(
             high = middle;
         }
     }
-    let mut found = reader.quarantine(Some(QuarantineNo(low)), limit)?.items;
+    page_of_request(reader, request, Some(QuarantineNo(low)), limit)
+}
+
+/// Those of them that come next below a place that one of them, or the first, is below.
+fn page_of_request(
+    reader: &mut dyn Reader,
+    request: RequestNo,
+    below: Option<QuarantineNo>,
+    limit: usize,
+) -> Result<(Vec<Quarantined>, Option<QuarantineNo>), EngineError> {
+    let page = reader.quarantine(below, limit)?;
+    let next = page.items.last().filter(|last| page.more && last.request == request).map(|last| last.no);
+    let mut found = page.items;
     found.retain(|entry| entry.request == request);
-    Ok((found, None))
+    Ok((found, next))
 }
 
 async fn found(call: &Call, of: &muster_core::id::WorkspaceId) -> Result<Quarantined, Refusal> {

@@ -1,5 +1,6 @@
 //! The ingestion log (behaviour.md 4).
 
+use super::walk::{Bounds, walk};
 use super::wanted::Wanted;
 use super::{Answer, Call, tree};
 use crate::limits::{REQUEST_LOOK_MAX, REQUEST_LOOK_ROWS};
@@ -48,32 +49,17 @@ async fn listed(call: Call, origin: Option<&str>) -> Answer {
 /// A place in the log.
 type Place = (Timestamp, RequestNo);
 
-/// The newest entries that are wanted, and where the next page goes on.
+/// The newest entries that are wanted, and where the next page begins.
 fn fitting(
     reader: &mut dyn Reader,
     (below, limit): (Option<Place>, usize),
     wanted: &Wanted,
 ) -> Result<(Vec<Request>, Option<Place>), EngineError> {
-    let rows = if wanted.is_plain() { limit } else { limit.max(REQUEST_LOOK_ROWS) };
-    let (mut found, mut below, mut looked_at) = (Vec::new(), below, 0);
-    loop {
-        let query = RequestQuery { status: wanted.status, outcome: wanted.outcome, below, limit: rows };
-        let page = reader.requests(query)?;
-        let count = page.items.len();
-        looked_at += count;
-        for (at, request) in page.items.into_iter().enumerate() {
-            below = Some((request.received_at, request.no));
-            if wanted.keeps(&request) {
-                found.push(request);
-            }
-            if found.len() == limit {
-                return Ok((found, below.filter(|_| page.more || at + 1 < count)));
-            }
-        }
-        if !page.more || looked_at >= REQUEST_LOOK_MAX {
-            return Ok((found, below.filter(|_| page.more)));
-        }
-    }
+    let limit_read = if wanted.is_plain() { limit } else { limit.max(REQUEST_LOOK_ROWS) };
+    let query = |below| RequestQuery { status: wanted.status, outcome: wanted.outcome, below, limit: limit_read };
+    let place = |request: &Request| (request.received_at, request.no);
+    let bounds = Bounds { below, limit, look_max: REQUEST_LOOK_MAX };
+    walk(bounds, |below| reader.requests(query(below)), place, |request| wanted.keeps(request))
 }
 
 fn cursor((at, no): Place) -> String {
