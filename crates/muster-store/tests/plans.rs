@@ -5,6 +5,8 @@
 //! rewrites the file. In a binary of its own, so that no other test compiles statements in the same process.
 
 #![expect(dead_code, reason = "the rig serves other tests, too")]
+#![expect(clippy::unwrap_used, reason = "what a test needs and does not get fails it")]
+#![expect(clippy::disallowed_methods, reason = "whether to rewrite the file is asked of whoever runs the test")]
 
 #[path = "sqlite/rig.rs"]
 mod rig;
