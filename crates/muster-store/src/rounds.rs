@@ -129,7 +129,7 @@ pub(crate) fn run(
 }
 
 /// What a row takes in memory beside what it holds, about: an own record with its standing and its places in the facts.
-const ROW_BYTES: u64 = 500;
+const ROW_BYTES: u64 = 560;
 
 /// Counts what was read, against the bound of the decision.
 fn weigh(source: &mut dyn Source, facts: &mut Facts, bytes: u64) -> Result<(), EngineError> {
