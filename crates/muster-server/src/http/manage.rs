@@ -410,18 +410,17 @@ impl Call {
 }
 
 /// Runs what may block and take much memory, on a thread that ends with it: the allocator keeps for each thread what it once
-/// used, and what this one leaves behind goes back to the system. Reading places bound how many there are.
+/// used, and what this one leaves behind goes back to the system.
 async fn on_its_own_thread<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, EngineError> + Send + 'static,
 ) -> Result<T, Refusal> {
-    let (done, found) = tokio::sync::oneshot::channel();
-    let run = move || {
-        // Whoever asked may be gone.
-        let _nobody_waits = done.send(work());
-    };
-    // Too many threads, or too little memory for one more.
-    std::thread::Builder::new().name("read".to_owned()).spawn(run).map_err(|_| EngineError::Overloaded)?;
-    Ok(found.await.map_err(|_| EngineError::Broken("a read panicked".into()))??)
+    blocking(move || {
+        // Too many threads, or too little memory for one more.
+        let thread = std::thread::Builder::new().name("read".to_owned()).spawn(work);
+        let thread = thread.map_err(|_| EngineError::Overloaded)?;
+        thread.join().unwrap_or_else(|_| Err(EngineError::Broken("a read panicked".into())))
+    })
+    .await
 }
 
 /// Runs what may block on storage.
