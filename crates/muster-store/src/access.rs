@@ -1,6 +1,6 @@
-//! Who may call the management API, and what they changed: the records of named tokens and of the audit log, and the
-//! part of the seam that keeps them. Both belong to the installation, not to a workspace. What a scope allows and which
-//! calls are recorded is the server's.
+//! Who may call the management API, who is signed in to the console, and what they changed: the records of named tokens,
+//! of sessions and of the audit log, and the part of the seam that keeps them. They belong to the installation, not to a
+//! workspace. What a scope allows, when a session ends and which calls are recorded is the server's.
 
 use crate::engine::EngineError;
 use crate::page::Page;
@@ -36,6 +36,35 @@ pub enum TokenPut {
     Taken,
     /// There are as many as [`crate::bounds::Bounds::tokens`] says; nothing changed.
     Full,
+}
+
+/// A session of the console, by the hashes of its cookie and of its token: whoever reads the storage can use neither.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SessionRecord {
+    /// SHA-256 of its cookie, which tells it from all others.
+    pub cookie: [u8; 32],
+    /// SHA-256 of the token that it began with.
+    pub token: [u8; 32],
+    /// When it began.
+    pub began: Timestamp,
+    /// When it was used last, as far as that was stored.
+    pub seen: Timestamp,
+}
+
+/// What became of sessions since they were written last.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct SessionChanges {
+    /// Those that are kept, each in the place of the one with its cookie.
+    pub put: Vec<SessionRecord>,
+    /// The cookies of those that ended; of one that is not kept nothing changes.
+    pub ended: Vec<[u8; 32]>,
+}
+
+impl SessionChanges {
+    /// Whether there is nothing to write.
+    pub fn is_empty(&self) -> bool {
+        self.put.is_empty() && self.ended.is_empty()
+    }
 }
 
 /// One change that somebody made through the management API.
@@ -84,7 +113,7 @@ pub struct AuditQuery {
     pub limit: usize,
 }
 
-/// The part of an engine that keeps tokens and the audit log. Calls may block; they are atomic, and one after another.
+/// The part of an engine that keeps tokens, sessions and the audit log. Calls may block; they are atomic, and one after another.
 pub trait Access: Send + Sync {
     /// Every named token, in order of name.
     ///
@@ -98,12 +127,32 @@ pub trait Access: Send + Sync {
     /// [`EngineError::UnknownWorkspace`] if it is bound to a workspace that is not there, [`EngineError::Unavailable`].
     fn put_token(&self, token: &TokenRecord) -> Result<TokenPut, EngineError>;
 
-    /// Removes the token of a name; durable when it returns. False if there is none. Tokens that are bound to a workspace
-    /// also go when that is deleted, in the same commit.
+    /// Removes the token of a name, and in the same commit the sessions that began with it; durable when it returns. False
+    /// if there is none. Tokens that are bound to a workspace, and their sessions, also go when that is deleted, in the same
+    /// commit.
     ///
     /// # Errors
     /// [`EngineError::Unavailable`].
     fn remove_token(&self, name: &str) -> Result<bool, EngineError>;
+
+    /// Every session that is kept, in order of cookie.
+    ///
+    /// # Errors
+    /// [`EngineError::Unavailable`], [`EngineError::Corrupt`].
+    fn sessions(&self) -> Result<Vec<SessionRecord>, EngineError>;
+
+    /// Puts and removes sessions, all or none; durable when it returns. Beyond [`crate::bounds::Bounds::sessions`] those
+    /// used least lately go.
+    ///
+    /// # Errors
+    /// [`EngineError::Unavailable`].
+    fn change_sessions(&self, changes: &SessionChanges) -> Result<(), EngineError>;
+
+    /// Removes every session, readable or not; durable when it returns.
+    ///
+    /// # Errors
+    /// [`EngineError::Unavailable`].
+    fn clear_sessions(&self) -> Result<(), EngineError>;
 
     /// Appends to the audit log; durable when it returns the place. Beyond [`crate::bounds::Bounds::audit_records`] the
     /// oldest records of changes go, beyond `audit_sessions` those of sessions, beyond `audit_people` those of persons' data.

@@ -48,6 +48,8 @@ pub struct Bounds {
     pub answer_bytes: u64,
     /// Named tokens of the management API: each call compares with all of them, which at a thousand takes some 30 us.
     pub tokens: usize,
+    /// Sessions of the console that are kept: two megabytes, and as many as the server lets be at a time.
+    pub sessions: usize,
     /// Records of changes in the audit log that are kept, oldest dropped first: at 300 bytes each 30 MB, and years of
     /// changes that people make.
     pub audit_records: usize,
@@ -75,6 +77,7 @@ impl Default for Bounds {
             quarantine_bytes: 1 << 30,
             answer_bytes: 256 << 20,
             tokens: 1_000,
+            sessions: 10_000,
             audit_records: 100_000,
             audit_sessions: 5_000,
             audit_people: 100_000,

@@ -26,6 +26,8 @@ pub fn suite(make: Make<'_>) {
     catalogue::secrets_are_kept_by_name(make);
     access::tokens_are_kept_by_name_and_taken_once(make);
     access::tokens_that_are_bound_go_with_their_workspace_and_what_was_done_in_it_stays(make);
+    access::sessions_are_kept_by_their_cookie_until_they_end(make);
+    access::sessions_go_with_the_token_that_they_began_with(make);
     access::the_audit_log_is_read_newest_first_in_pages_of_all_or_of_one_workspace(make);
     order::decisions_run_one_after_another_and_readers_see_what_was_answered(make);
     order::a_decision_that_breaks_or_panics_stores_nothing_and_the_others_go_on(make);
@@ -63,6 +65,7 @@ pub fn small_bounds() -> Bounds {
         quarantine_bytes: 300,
         answer_bytes: 100,
         tokens: 2,
+        sessions: 2,
         audit_records: 2,
         audit_sessions: 1,
         audit_people: 2,
@@ -79,6 +82,7 @@ pub fn bounded(make: Make<'_>) {
     limits::what_is_deleted_gives_its_room_back(make);
     limits::recorded_answers_drop_their_oldest_and_none_that_is_young(make);
     access::tokens_are_bounded(make);
+    access::of_too_many_sessions_those_used_least_lately_go(make);
     access::sessions_have_a_bound_of_their_own_in_the_audit_log(make);
     access::the_audit_log_drops_its_oldest_and_cuts_details(make);
 }

@@ -142,7 +142,7 @@ impl Engine for Memory {
         self.open()?;
         let mut workspaces = self.workspaces.write().unwrap_or_else(PoisonError::into_inner);
         workspaces.remove(id).ok_or(EngineError::UnknownWorkspace)?;
-        locked(&self.access).tokens.retain(|_, token| token.workspace.as_ref() != Some(id));
+        locked(&self.access).remove_tokens(|token| token.workspace.as_ref() == Some(id));
         Ok(())
     }
 

@@ -1,8 +1,8 @@
-//! What the suite wants of tokens and of the audit log.
+//! What the suite wants of tokens, of sessions and of the audit log.
 
 use super::Make;
 use super::rig::{id, shop, workspace};
-use crate::access::{AuditQuery, AuditRecord, TokenPut, TokenRecord};
+use crate::access::{AuditQuery, AuditRecord, SessionChanges, SessionRecord, TokenPut, TokenRecord};
 use crate::engine::{Created, Engine, EngineError};
 use muster_core::time::Timestamp;
 
@@ -74,6 +74,55 @@ pub(super) fn tokens_that_are_bound_go_with_their_workspace_and_what_was_done_in
     assert_eq!(engine.delete_workspace(&shop), Ok(()));
     assert_eq!(engine.tokens(), Ok(vec![token("all", None), token("there", Some("other"))]));
     assert_eq!(page(&*engine, (Some("shop"), None, 9)), (vec![records[1].clone()], false));
+}
+
+/// A session of the token with this hash.
+fn session(cookie: u8, token: [u8; 32], seen: i64) -> SessionRecord {
+    SessionRecord { cookie: [cookie; 32], token, began: Timestamp(1), seen: Timestamp(seen) }
+}
+
+fn put(engine: &dyn Engine, put: &[SessionRecord]) {
+    assert_eq!(engine.change_sessions(&SessionChanges { put: put.to_vec(), ended: Vec::new() }), Ok(()));
+}
+
+pub(super) fn sessions_are_kept_by_their_cookie_until_they_end(make: Make<'_>) {
+    let engine = make();
+    assert_eq!(engine.sessions(), Ok(Vec::new()));
+    put(&*engine, &[session(2, [7; 32], 1), session(1, [8; 32], 1)]);
+    // One that is used again is put in its own place, in the commit in which another ends and a third begins.
+    let changes =
+        SessionChanges { put: vec![session(2, [7; 32], 5), session(3, [7; 32], 2)], ended: vec![[1; 32], [9; 32]] };
+    assert_eq!(engine.change_sessions(&changes), Ok(()));
+    assert_eq!(engine.sessions(), Ok(vec![session(2, [7; 32], 5), session(3, [7; 32], 2)]));
+    assert_eq!(engine.clear_sessions(), Ok(()));
+    assert_eq!(engine.sessions(), Ok(Vec::new()));
+}
+
+/// Fails when the removal of a token, or of a workspace, leaves the sessions.
+pub(super) fn sessions_go_with_the_token_that_they_began_with(make: Make<'_>) {
+    let (engine, shop) = shop(make);
+    let tokens = [
+        TokenRecord { sha256: [1; 32], ..token("bound", Some("shop")) },
+        TokenRecord { sha256: [2; 32], ..token("revoked", None) },
+        TokenRecord { sha256: [3; 32], ..token("stays", None) },
+    ];
+    for token in &tokens {
+        assert_eq!(engine.put_token(token), Ok(TokenPut::Made));
+    }
+    let all = [session(1, [1; 32], 1), session(2, [2; 32], 1), session(3, [3; 32], 1), session(4, [4; 32], 1)];
+    put(&*engine, &all);
+    assert_eq!(engine.remove_token("revoked"), Ok(true));
+    assert_eq!(engine.sessions(), Ok(vec![all[0].clone(), all[2].clone(), all[3].clone()]));
+    assert_eq!(engine.delete_workspace(&shop), Ok(()));
+    assert_eq!(engine.sessions(), Ok(all[2..].to_vec()));
+}
+
+pub(super) fn of_too_many_sessions_those_used_least_lately_go(make: Make<'_>) {
+    let engine = make();
+    put(&*engine, &[session(1, [7; 32], 3), session(2, [7; 32], 1), session(3, [7; 32], 2)]);
+    assert_eq!(engine.sessions(), Ok(vec![session(1, [7; 32], 3), session(3, [7; 32], 2)]));
+    put(&*engine, &[session(4, [7; 32], 4)]);
+    assert_eq!(engine.sessions(), Ok(vec![session(1, [7; 32], 3), session(4, [7; 32], 4)]));
 }
 
 pub(super) fn the_audit_log_is_read_newest_first_in_pages_of_all_or_of_one_workspace(make: Make<'_>) {

@@ -1,7 +1,9 @@
-//! Tokens and the audit log of the reference engine.
+//! Tokens, sessions and the audit log of the reference engine.
 
 use super::{Memory, locked};
-use crate::access::{Access, AuditQuery, AuditRecord, TokenPut, TokenRecord, cut, page_of_limit};
+use crate::access::{
+    Access, AuditQuery, AuditRecord, SessionChanges, SessionRecord, TokenPut, TokenRecord, cut, page_of_limit,
+};
 use crate::bounds::Bounds;
 use crate::engine::EngineError;
 use crate::page::Page;
@@ -11,10 +13,22 @@ use std::sync::PoisonError;
 /// What it keeps of them.
 #[derive(Default)]
 pub(super) struct Kept {
-    pub(super) tokens: BTreeMap<String, TokenRecord>,
+    tokens: BTreeMap<String, TokenRecord>,
+    /// By cookie.
+    sessions: BTreeMap<[u8; 32], SessionRecord>,
     /// Oldest first.
     audit: VecDeque<AuditRecord>,
     last: u64,
+}
+
+impl Kept {
+    /// Removes the tokens that fit, and the sessions that began with them; whether any did.
+    pub(super) fn remove_tokens(&mut self, fits: impl Fn(&TokenRecord) -> bool) -> bool {
+        let gone: Vec<TokenRecord> = self.tokens.values().filter(|token| fits(token)).cloned().collect();
+        self.tokens.retain(|_, token| !fits(token));
+        self.sessions.retain(|_, session| gone.iter().all(|token| token.sha256 != session.token));
+        !gone.is_empty()
+    }
 }
 
 impl Access for Memory {
@@ -43,7 +57,33 @@ impl Access for Memory {
 
     fn remove_token(&self, name: &str) -> Result<bool, EngineError> {
         self.open()?;
-        Ok(locked(&self.access).tokens.remove(name).is_some())
+        Ok(locked(&self.access).remove_tokens(|token| token.name == name))
+    }
+
+    fn sessions(&self) -> Result<Vec<SessionRecord>, EngineError> {
+        self.open()?;
+        Ok(locked(&self.access).sessions.values().cloned().collect())
+    }
+
+    fn change_sessions(&self, changes: &SessionChanges) -> Result<(), EngineError> {
+        self.open()?;
+        let sessions = &mut locked(&self.access).sessions;
+        for cookie in &changes.ended {
+            sessions.remove(cookie);
+        }
+        sessions.extend(changes.put.iter().map(|session| (session.cookie, session.clone())));
+        while sessions.len() > self.bounds.sessions {
+            let oldest = sessions.values().min_by_key(|session| (session.seen, session.cookie));
+            let Some(cookie) = oldest.map(|session| session.cookie) else { break };
+            sessions.remove(&cookie);
+        }
+        Ok(())
+    }
+
+    fn clear_sessions(&self) -> Result<(), EngineError> {
+        self.open()?;
+        locked(&self.access).sessions.clear();
+        Ok(())
     }
 
     fn append_audits(&self, records: &[AuditRecord]) -> Result<(), EngineError> {

@@ -1,7 +1,7 @@
-//! Tokens and the audit log of the embedded engine: in the catalogue.
+//! Tokens, sessions and the audit log of the embedded engine: in the catalogue.
 
 use super::{Sqlite, closed, locked};
-use crate::access::{Access, AuditQuery, AuditRecord, TokenPut, TokenRecord};
+use crate::access::{Access, AuditQuery, AuditRecord, SessionChanges, SessionRecord, TokenPut, TokenRecord};
 use crate::engine::EngineError;
 use crate::page::Page;
 use muster_core::time::Timestamp;
@@ -29,6 +29,22 @@ impl Access for Sqlite {
     fn remove_token(&self, name: &str) -> Result<bool, EngineError> {
         self.is_open()?;
         self.inner.write_catalogue(|catalogue| catalogue.remove_token(name))
+    }
+
+    fn sessions(&self) -> Result<Vec<SessionRecord>, EngineError> {
+        self.is_open()?;
+        locked(&self.inner.catalogue).sessions()
+    }
+
+    fn change_sessions(&self, changes: &SessionChanges) -> Result<(), EngineError> {
+        self.is_open()?;
+        let most = self.inner.options.bounds.sessions;
+        self.inner.write_catalogue(|catalogue| catalogue.change_sessions(changes, most))
+    }
+
+    fn clear_sessions(&self) -> Result<(), EngineError> {
+        self.is_open()?;
+        self.inner.write_catalogue(super::catalogue::Catalogue::clear_sessions)
     }
 
     fn append_audits(&self, records: &[AuditRecord]) -> Result<(), EngineError> {

@@ -1,7 +1,8 @@
-//! The catalogue: workspaces with their settings and keys, the installation's secrets, and (`access`) tokens and the audit
-//! log, in DATA_DIR/muster.db.
+//! The catalogue: workspaces with their settings and keys, the installation's secrets, (`access`) tokens and the audit log,
+//! and (`sessions`) sessions of the console, in DATA_DIR/muster.db.
 
 mod access;
+mod sessions;
 
 use super::own_entry::Versioned;
 use super::{schema, settings, trouble};
@@ -246,6 +247,7 @@ impl Catalogue {
         self.write(|conn| {
             conn.execute("INSERT OR REPLACE INTO deleted VALUES (?1)", [id.as_str()])?;
             conn.execute("DELETE FROM keys WHERE workspace = ?1", [id.as_str()])?;
+            sessions::remove_of_tokens(conn, "workspace", id.as_str())?;
             conn.execute("DELETE FROM tokens WHERE workspace = ?1", [id.as_str()])?;
             conn.execute("DELETE FROM versions WHERE workspace = ?1", [id.as_str()])?;
             conn.execute("DELETE FROM workspaces WHERE id = ?1", [id.as_str()])?;

@@ -14,13 +14,14 @@ use std::collections::BTreeSet;
 const WORKSPACE: [&str; 3] =
     [include_str!("migrations/001.sql"), include_str!("migrations/002.sql"), include_str!("migrations/003.sql")];
 /// Migrations of the catalogue.
-const CATALOGUE: [&str; 6] = [
+const CATALOGUE: [&str; 7] = [
     include_str!("migrations/catalogue_001.sql"),
     include_str!("migrations/catalogue_002.sql"),
     include_str!("migrations/catalogue_003.sql"),
     include_str!("migrations/catalogue_004.sql"),
     include_str!("migrations/catalogue_005.sql"),
     include_str!("migrations/catalogue_006.sql"),
+    include_str!("migrations/catalogue_007.sql"),
 ];
 
 /// Why a file cannot be brought to this version.

@@ -1,8 +1,10 @@
-//! Tokens and the audit log in the catalogue's file: kept over a start, made in a file of the version before, checked.
+//! Tokens, sessions and the audit log in the catalogue's file: kept over a start, made in a file of the version before, checked.
 
 use super::rig::Home;
 use muster_core::time::Timestamp;
-use muster_store::access::{Access as _, AuditQuery, AuditRecord, TokenPut, TokenRecord};
+use muster_store::access::{
+    Access as _, AuditQuery, AuditRecord, SessionChanges, SessionRecord, TokenPut, TokenRecord,
+};
 use muster_store::engine::EngineError;
 use muster_store::sqlite::{OpenError, verify};
 
@@ -62,8 +64,12 @@ fn tokens_and_the_audit_log_are_there_after_a_start_and_go_on_counting() {
 fn a_catalogue_of_the_version_before_gets_tokens_and_an_audit_log() {
     let home = Home::new();
     drop(home.open().unwrap());
-    with_shell(&home, "DROP TABLE tokens; DROP TABLE audit; DROP TABLE versions; PRAGMA user_version = 1;");
+    with_shell(
+        &home,
+        "DROP TABLE tokens; DROP TABLE audit; DROP TABLE versions; DROP TABLE sessions; PRAGMA user_version = 1;",
+    );
     let engine = home.open().unwrap();
+    assert_eq!(engine.sessions(), Ok(Vec::new()));
     assert_eq!((engine.tokens(), engine.put_token(&token())), (Ok(Vec::new()), Ok(TokenPut::Made)));
     drop(engine);
     assert_eq!(home.open().unwrap().tokens(), Ok(vec![token()]));
@@ -81,4 +87,21 @@ fn a_token_whose_scopes_were_widened_in_the_file_and_a_changed_audit_record_are_
     with_shell(&home, "UPDATE tokens SET scopes = 'read'; UPDATE audit SET token = 'other'");
     let found = verify(home.path());
     assert!(matches!(found, Err(OpenError::Damaged { ref why, .. }) if why.contains(&damaged("audit"))), "{found:?}");
+}
+
+// Fails when `session_sum` leaves the token out, or `clear_sessions` reads them first.
+#[test]
+fn sessions_are_there_after_a_start_and_one_that_was_changed_in_the_file_is_noticed_and_can_be_cleared() {
+    let home = Home::new();
+    let session = SessionRecord { cookie: [1; 32], token: [7; 32], began: Timestamp(2), seen: Timestamp(3) };
+    let changes = SessionChanges { put: vec![session.clone()], ended: Vec::new() };
+    assert_eq!(home.open().unwrap().change_sessions(&changes), Ok(()));
+    assert_eq!(home.open().unwrap().sessions(), Ok(vec![session]));
+    with_shell(&home, "UPDATE sessions SET token = zeroblob(32)");
+    let damaged = "a row of the catalogue's sessions fails its checksum";
+    let found = verify(home.path());
+    assert!(matches!(found, Err(OpenError::Damaged { ref why, .. }) if why.contains(damaged)), "{found:?}");
+    let engine = home.open().unwrap();
+    assert_eq!(engine.sessions(), Err(EngineError::Corrupt(damaged.into())));
+    assert_eq!((engine.clear_sessions(), engine.sessions()), (Ok(()), Ok(Vec::new())));
 }

@@ -3,7 +3,7 @@
 use muster_core::id::WorkspaceId;
 use muster_core::rate::RateWindow;
 use muster_core::record::{Counters, Request};
-use muster_store::access::{Access, AuditQuery, AuditRecord, TokenPut, TokenRecord};
+use muster_store::access::{Access, AuditQuery, AuditRecord, SessionChanges, SessionRecord, TokenPut, TokenRecord};
 use muster_store::bounds::Bounds;
 use muster_store::conformance::rig::HandClock;
 use muster_store::engine::{Configure, Created, Engine, EngineError, Health, Job, Workspace};
@@ -64,6 +64,18 @@ impl Access for Housed {
 
     fn remove_token(&self, name: &str) -> Result<bool, EngineError> {
         self.engine.remove_token(name)
+    }
+
+    fn sessions(&self) -> Result<Vec<SessionRecord>, EngineError> {
+        self.engine.sessions()
+    }
+
+    fn change_sessions(&self, changes: &SessionChanges) -> Result<(), EngineError> {
+        self.engine.change_sessions(changes)
+    }
+
+    fn clear_sessions(&self) -> Result<(), EngineError> {
+        self.engine.clear_sessions()
     }
 
     fn append_audits(&self, records: &[AuditRecord]) -> Result<(), EngineError> {

@@ -1,6 +1,6 @@
 //! Tokens and the audit log in the catalogue: statements, checksums, bounds.
 
-use super::{Catalogue, damaged};
+use super::{Catalogue, damaged, sessions};
 use crate::access::{AuditQuery, AuditRecord, TokenPut, TokenRecord, cut, page_of_limit};
 use crate::bounds::Bounds;
 use crate::codec::{Cell, cells_sum};
@@ -172,9 +172,12 @@ impl Catalogue {
         })
     }
 
-    /// Removes a token; whether it was there.
+    /// Removes a token with its sessions; whether it was there.
     pub(crate) fn remove_token(&mut self, name: &str) -> Result<bool, EngineError> {
-        self.write(|conn| Ok(conn.execute("DELETE FROM tokens WHERE name = ?1", [name])? == 1))
+        self.write(|conn| {
+            sessions::remove_of_tokens(conn, "name", name)?;
+            Ok(conn.execute("DELETE FROM tokens WHERE name = ?1", [name])? == 1)
+        })
     }
 
     /// Appends to the audit log, and lets go what is beyond its bound.
@@ -203,9 +206,10 @@ impl Catalogue {
         Ok(page_of_limit(found, query.limit))
     }
 
-    /// Reads every token and the whole audit log, each row against its checksum.
+    /// Reads every token, every session and the whole audit log, each row against its checksum.
     pub(crate) fn check_access(&self) -> Result<(), EngineError> {
         self.tokens()?;
+        self.sessions()?;
         let mut query = AuditQuery { workspace: None, below: None, limit: CHECKED_AT_A_TIME };
         loop {
             let page = self.audit(&query)?;
