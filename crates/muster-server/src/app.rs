@@ -5,11 +5,10 @@ use crate::activation;
 use crate::budget::{Room, Share};
 use crate::callers::{Caller, Callers, Scope, Scopes};
 use crate::clock::Random;
+use crate::console::session::stored;
 use crate::console::session::{Refusals, Sessions};
 use crate::fair_places::FairPlaces;
-use crate::limits::{
-    BODY_DEADLINE, DRAINS_MAX, MANAGEMENT_READS_MAX, STALE_ROUNDS_MAX, TOKEN_LENGTH_MIN, WORKSPACES_OPEN_MAX,
-};
+use crate::limits::{BODY_DEADLINE, DRAINS_MAX, MANAGEMENT_READS_MAX, STALE_ROUNDS_MAX, WORKSPACES_OPEN_MAX};
 use crate::lockout::Lockout;
 use crate::people::People;
 use crate::pulse::Watching;
@@ -73,6 +72,8 @@ pub struct Options {
     pub random: Arc<dyn Random>,
     /// The token that may do everything.
     pub admin_token: String,
+    /// Where whoever runs the server finds that token, for the sign-in page.
+    pub token_place: TokenPlace,
     /// A token that may only read.
     pub read_token: Option<String>,
     /// Proxies whose `X-Forwarded-For` is believed (behaviour.md 1.9).
@@ -103,6 +104,7 @@ impl Options {
             clock,
             random,
             admin_token,
+            token_place: TokenPlace::Untold,
             read_token: None,
             trusted_proxies: Vec::new(),
             hosts: None,
@@ -136,6 +138,7 @@ pub struct App {
     /// The share of what is about no workspace.
     pub(crate) outside: Share,
     pub(crate) callers: Callers,
+    pub(crate) token_place: TokenPlace,
     pub(crate) lockout: Lockout,
     pub(crate) telemetry: Telemetry,
     pub(crate) build: Build,
@@ -191,34 +194,13 @@ pub enum OpenError {
     Token(String),
 }
 
-/// Whether tokens can be used: long enough, of characters that a header can carry, and not the same for both.
-fn check_tokens(admin: &str, read: Option<&str>) -> Result<(), OpenError> {
-    let both = [("admin", Some(admin)), ("read", read)];
-    for (name, token) in both.into_iter().filter_map(|(name, token)| Some((name, token?))) {
-        if token.len() < TOKEN_LENGTH_MIN {
-            let words = format!("the {name} token must have at least {TOKEN_LENGTH_MIN} characters");
-            return Err(OpenError::Token(words));
-        }
-        if !token.bytes().all(|byte| byte.is_ascii_graphic()) {
-            let words = format!("the {name} token must be printable ASCII without blanks: others cannot be sent");
-            return Err(OpenError::Token(words));
-        }
-    }
-    if read == Some(admin) {
-        return Err(OpenError::Token(
-            "the read token must differ from the admin token, because it grants fewer rights".to_owned(),
-        ));
-    }
-    Ok(())
-}
-
 impl App {
     /// Opens the storage and reads the catalogue. Blocks.
     ///
     /// # Errors
     /// What is wrong with the data.
     pub fn open(options: Options) -> Result<Arc<Self>, OpenError> {
-        check_tokens(&options.admin_token, options.read_token.as_deref())?;
+        tokens::check(&options.admin_token, options.read_token.as_deref())?;
         let engine: Arc<dyn Engine> = match options.storage {
             Storage::Memory => Arc::new(Memory::new(Arc::clone(&options.clock))),
             Storage::Directory { path, accept_loss, accept_catalogue, accept_clock } => {
@@ -237,6 +219,7 @@ impl App {
         given.extend(read_token.map(|sha256| (read, Scopes::of(&[Scope::Read]), sha256)));
         let callers = Callers::given(given);
         callers.load(engine.tokens()?);
+        let sessions = Sessions::read(&*engine, &callers, options.clock.now().at);
         let room = Room::default();
         Ok(Arc::new(Self {
             telemetry: Telemetry::new(Arc::clone(&engine), options.log_lines_dropped, room.clone()),
@@ -256,12 +239,13 @@ impl App {
             drains: Arc::new(Semaphore::new(DRAINS_MAX)),
             outside: Share::default(),
             callers,
+            token_place: options.token_place,
             lockout: Lockout::default(),
             management_reads: FairPlaces::new(options.management_reads),
             activations: activation::Running::default(),
             replays: Jobs::default(),
             people: People::default(),
-            sessions: Sessions::default(),
+            sessions,
             refusals: Refusals::default(),
             over_tls: AtomicBool::new(false),
             said_not_ready: AtomicBool::new(false),
@@ -436,6 +420,7 @@ impl App {
     /// Finishes what waits and closes the storage. Blocks.
     pub fn close(&self) {
         crate::people::write(self);
+        stored::write(self);
         self.engine.close();
     }
 }
@@ -489,5 +474,7 @@ mod built;
 mod stopped;
 #[cfg(test)]
 mod tests;
+mod tokens;
 
 pub use stopped::{Verified, adopt, is_in_use, remove_orphan, verify};
+pub use tokens::{Given, TokenPlace};

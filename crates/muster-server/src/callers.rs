@@ -64,7 +64,12 @@ impl Caller {
     fn is_good(&self, now: Timestamp, from: Option<IpAddr>) -> bool {
         let is_near = |from: IpAddr| self.allowed_addresses.iter().any(|network| network.contains(&from));
         let may_come = self.allowed_addresses.is_empty() || from.is_none_or(is_near);
-        may_come && self.expires_at.is_none_or(|until| now < until)
+        may_come && !self.is_over(now)
+    }
+
+    /// Whether its time is over.
+    pub(crate) fn is_over(&self, now: Timestamp) -> bool {
+        self.expires_at.is_some_and(|until| now >= until)
     }
 
     /// Whether it may do this.
@@ -146,6 +151,13 @@ impl Callers {
     /// Whose token has this hash, in a time that does not tell how much of it is right. Notes that it was used. One that is
     /// over, or not allowed from there, is none.
     pub(crate) fn find(&self, sha256: &[u8; 32], now: Timestamp, from: Option<IpAddr>) -> Option<Arc<Caller>> {
+        let found = self.of(sha256).filter(|caller| caller.is_good(now, from))?;
+        found.last_used.fetch_max(now.0, Ordering::Relaxed);
+        Some(found)
+    }
+
+    /// Whose token has this hash, good or not, in a time that does not tell how much of it is right.
+    pub(crate) fn of(&self, sha256: &[u8; 32]) -> Option<Arc<Caller>> {
         let all = self.all.load();
         let mut found = None;
         for caller in all.iter() {
@@ -153,9 +165,7 @@ impl Callers {
                 found = Some(caller);
             }
         }
-        let found = found.filter(|caller| caller.is_good(now, from)).cloned()?;
-        found.last_used.fetch_max(now.0, Ordering::Relaxed);
-        Some(found)
+        found.cloned()
     }
 }
 

@@ -2,12 +2,15 @@
 //! the functions of the management API for their documents (already masked where they must be) and lays them out; what
 //! a page changes goes through the same functions, so that both are checked, audited and refused alike.
 //!
-//! `head` is what a request says before anybody is known, `visit` who asks and under which settings, `session` who is signed in, `shell` the frame around a page, `parts` the
-//! components, `doc` how documents are read, `pages` one file a page. Templates stand in `templates/`, the style sheet
+//! `head` is what a request says before anybody is known, `visit` who asks and under which settings, `session` who is
+//! signed in, `flash` what a page says once about an action, `shell` the frame around a page, `parts` the components, `doc`
+//! how documents are read, `pages` one file a page. What changes something is answered by a redirect to a page that says
+//! so; what was refused is answered by its form with what was typed, as 422. Templates stand in `templates/`, the style sheet
 //! and the script in `assets/`. Every page works without script, the movement of the live view aside.
 
 mod assets;
 mod doc;
+mod flash;
 mod head;
 mod pages;
 mod parts;
@@ -16,8 +19,10 @@ mod shell;
 mod visit;
 
 use crate::app::App;
+use axum::body::Body;
 use axum::extract::{ConnectInfo, Request, State};
-use axum::http::{HeaderName, HeaderValue, header};
+use axum::http::request::Parts;
+use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::response::Response;
 use axum::routing::{MethodRouter, get, post};
 use muster_wire::manage::problem::Problem;
@@ -39,13 +44,13 @@ type Listed = (&'static str, &'static str, MethodRouter<Arc<App>>);
 #[rustfmt::skip]
 fn listed() -> Vec<Listed> {
     use pages::{audit, document, frame, identity, log, merge, merges, overview, quarantine, request, reviews};
-    use pages::{settings, tokens, users, watch, workspaces};
+    use pages::{settings, sign_in, tokens, users, watch, workspaces};
     vec![
         ("GET", "/", page(frame::home)),
-        ("GET", "/sign-in", get(frame::sign_in)),
-        ("POST", "/sign-in", post(frame::signed_in)),
-        ("POST", "/sign-out", act(frame::sign_out)),
-        ("POST", "/theme", post(frame::theme)),
+        ("GET", "/sign-in", get(sign_in::show)),
+        ("POST", "/sign-in", post(sign_in::begin)),
+        ("POST", "/sign-out", act_of("/", sign_in::end)),
+        ("POST", "/theme", post(frame::theme).merge(page_of("/"))),
         ("GET", "/assets/{name}", get(assets::serve)),
         ("GET", "/components", page(frame::components)),
         ("GET", "/workspaces", page(workspaces::list)),
@@ -53,7 +58,7 @@ fn listed() -> Vec<Listed> {
         ("GET", "/audit", page(audit::show)),
         ("GET", "/tokens", page(tokens::list)),
         ("POST", "/tokens", act(tokens::create)),
-        ("POST", "/tokens/{name}/revoke", act(tokens::revoke)),
+        ("POST", "/tokens/{name}/revoke", act_of("/tokens", tokens::revoke)),
         ("GET", "/w/{workspace_id}", page(workspaces::enter)),
         ("GET", "/w/{workspace_id}/overview", page(overview::show)),
         ("GET", "/w/{workspace_id}/overview/figures", page(overview::figures_alone)),
@@ -67,21 +72,21 @@ fn listed() -> Vec<Listed> {
         ("GET", "/w/{workspace_id}/quarantine", page(quarantine::list)),
         ("POST", "/w/{workspace_id}/quarantine", act(quarantine::many)),
         ("GET", "/w/{workspace_id}/quarantine/{entry_id}/json", page(document::entry)),
-        ("POST", "/w/{workspace_id}/quarantine/{entry_id}/replay", act(quarantine::replay)),
-        ("POST", "/w/{workspace_id}/quarantine/{entry_id}/check", act(quarantine::check)),
-        ("POST", "/w/{workspace_id}/quarantine/{entry_id}/drop", act(quarantine::discard)),
+        ("POST", "/w/{workspace_id}/quarantine/{entry_id}/replay", act_of("quarantine", quarantine::replay)),
+        ("POST", "/w/{workspace_id}/quarantine/{entry_id}/check", act_of("quarantine", quarantine::check)),
+        ("POST", "/w/{workspace_id}/quarantine/{entry_id}/drop", act_of("quarantine", quarantine::discard)),
         ("GET", "/w/{workspace_id}/jobs/{job_id}", page(quarantine::job)),
         ("GET", "/w/{workspace_id}/users", page(users::blank)),
         ("POST", "/w/{workspace_id}/users", act(users::find)),
         ("GET", "/w/{workspace_id}/users/{user_id}", page(users::show)),
         ("GET", "/w/{workspace_id}/users/{user_id}/json", page(document::user)),
-        ("POST", "/w/{workspace_id}/users/{user_id}/merge", act(users::merge)),
+        ("POST", "/w/{workspace_id}/users/{user_id}/merge", act_of("users/{user_id}", users::merge)),
         ("GET", "/w/{workspace_id}/merges", page(merges::list)),
         ("POST", "/w/{workspace_id}/merges", act(merges::narrow)),
         ("GET", "/w/{workspace_id}/merges/{merge_id}", page(merge::show)),
         ("GET", "/w/{workspace_id}/merges/{merge_id}/json", page(document::merge)),
-        ("POST", "/w/{workspace_id}/merges/{merge_id}/revert", act(merge::revert)),
-        ("POST", "/w/{workspace_id}/separations/{separation_id}/lift", act(merges::lift)),
+        ("POST", "/w/{workspace_id}/merges/{merge_id}/revert", act_of("merges/{merge_id}", merge::revert)),
+        ("POST", "/w/{workspace_id}/separations/{separation_id}/lift", act_of("merges", merges::lift)),
         ("GET", "/w/{workspace_id}/reviews", page(reviews::list)),
         ("GET", "/w/{workspace_id}/reviews/{review_id}", page(reviews::show)),
         ("GET", "/w/{workspace_id}/reviews/{review_id}/json", page(document::review)),
@@ -89,14 +94,14 @@ fn listed() -> Vec<Listed> {
         ("GET", "/w/{workspace_id}/identity", page(identity::show)),
         ("POST", "/w/{workspace_id}/identity", act(identity::change)),
         ("GET", "/w/{workspace_id}/identity/progress", page(identity::progress)),
-        ("POST", "/w/{workspace_id}/identity/cancel", act(identity::cancel)),
+        ("POST", "/w/{workspace_id}/identity/cancel", act_of("identity", identity::cancel)),
         ("GET", "/w/{workspace_id}/settings", page(settings::apis)),
-        ("POST", "/w/{workspace_id}/keys/rotate", act(settings::rotate)),
-        ("POST", "/w/{workspace_id}/keys/revoke", act(settings::revoke)),
+        ("POST", "/w/{workspace_id}/keys/rotate", act_of("settings", settings::rotate)),
+        ("POST", "/w/{workspace_id}/keys/revoke", act_of("settings", settings::revoke)),
         ("GET", "/w/{workspace_id}/settings/workspace", page(settings::workspace)),
         ("POST", "/w/{workspace_id}/settings/workspace", act(settings::save)),
-        ("POST", "/w/{workspace_id}/settings/suspend", act(settings::suspend)),
-        ("POST", "/w/{workspace_id}/settings/delete", act(settings::delete)),
+        ("POST", "/w/{workspace_id}/settings/suspend", act_of("settings/workspace", settings::suspend)),
+        ("POST", "/w/{workspace_id}/settings/delete", act_of("settings/workspace", settings::delete)),
         ("GET", "/w/{workspace_id}/audit", page(audit::show)),
     ]
 }
@@ -122,6 +127,42 @@ where
     post(answering(handler))
 }
 
+/// An action whose address is no page: whoever comes to it by GET, after signing in for example, is led to the page that
+/// has its form. A place without a slash before it is in the workspace; a part of it in braces is that of the path.
+fn act_of<H, F>(place: &'static str, handler: H) -> MethodRouter<Arc<App>>
+where
+    H: Fn(Arc<Visit>) -> F + Clone + Send + Sync + 'static,
+    F: Future<Output = Page> + Send,
+{
+    act(handler).merge(page_of(place))
+}
+
+fn page_of(place: &'static str) -> MethodRouter<Arc<App>> {
+    page(move |visit: Arc<Visit>| async move { Ok(head::redirect(&visit.place(place))) })
+}
+
+/// What a browser gets for an address that is none, or that does not take its method: a page that says so. Whoever is not
+/// signed in learns no more than that.
+pub(crate) async fn nowhere(app: Arc<App>, peer: SocketAddr, head: &Parts, status: StatusCode) -> Response {
+    if visit::signed_in(&app, head, peer).is_none() {
+        return guarded(pages::missing::for_strangers(&head.headers, status));
+    }
+    // As somebody comes who follows a link: what was sent is not read.
+    let mut request = Request::new(Body::empty());
+    (*request.uri_mut(), *request.headers_mut()) = (head.uri.clone(), head.headers.clone());
+    match Visit::judged(app, peer, request).await {
+        Ok(visit) => guarded(pages::missing::address(&visit, status).await),
+        Err(turned_away) => guarded(turned_away),
+    }
+}
+
+/// Whether an address is for people: the console is there for whatever is neither an API nor a probe.
+pub(crate) fn is_page_wanted(head: &Parts) -> bool {
+    let of_machines = ["v1", "v1.0", "api", "healthz", "readyz", "metrics"];
+    let first = head.uri.path().split('/').nth(1).unwrap_or_default();
+    !of_machines.contains(&first) && head::takes_pages(&head.headers)
+}
+
 /// A handler around which the visit is judged, and whose problems become pages.
 fn answering<H, F>(
     handler: H,
@@ -141,6 +182,9 @@ where
                 Ok(visit) => Arc::new(visit),
                 Err(turned_away) => return guarded(turned_away),
             };
+            if visit.is_astray() {
+                return guarded(visit.finished(pages::missing::workspace(&visit).await));
+            }
             let response = match handler(Arc::clone(&visit)).await {
                 Ok(response) => response,
                 Err(problem) => pages::frame::trouble(&visit, &problem).await,

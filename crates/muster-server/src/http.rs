@@ -160,7 +160,13 @@ fn of_calls(app: Arc<App>, is_wanted: impl Fn(&str, bool) -> bool) -> Router {
         let layered = handler.route_layer(map_response(move |response| with_template(path, response)));
         calls = calls.route(path, layered.route_layer(Extension(Template(path))));
     }
-    let calls = calls.fallback(unknown_path).method_not_allowed_fallback(unknown_method).with_state(Arc::clone(&app));
+    // Where the console is, a browser that comes to no address of it gets a page.
+    let calls = if is_wanted("/", true) {
+        calls.fallback(unknown_page).method_not_allowed_fallback(wrong_page_method)
+    } else {
+        calls.fallback(unknown_path).method_not_allowed_fallback(unknown_method)
+    };
+    let calls = calls.with_state(Arc::clone(&app));
     Router::new().fallback(front).with_state(Front { app, calls })
 }
 
@@ -321,6 +327,26 @@ fn failed(app: &App, path: &str) -> Response {
         return manage::problem(&Problem::new(500, "the call failed inside the server; its log says more"));
     }
     envelope::refusal(app, Api::Unknown, &Failure::Internal, None)
+}
+
+async fn unknown_page(app: State<Arc<App>>, ConnectInfo(peer): ConnectInfo<SocketAddr>, request: Request) -> Response {
+    let (head, body) = request.into_parts();
+    if crate::console::is_page_wanted(&head) {
+        return crate::console::nowhere(app.0, peer, &head, StatusCode::NOT_FOUND).await;
+    }
+    unknown_path(app, Request::from_parts(head, body)).await
+}
+
+async fn wrong_page_method(
+    app: State<Arc<App>>,
+    ConnectInfo(peer): ConnectInfo<SocketAddr>,
+    request: Request,
+) -> Response {
+    let (head, body) = request.into_parts();
+    if crate::console::is_page_wanted(&head) {
+        return crate::console::nowhere(app.0, peer, &head, StatusCode::METHOD_NOT_ALLOWED).await;
+    }
+    unknown_method(app, Request::from_parts(head, body)).await
 }
 
 async fn unknown_path(State(app): State<Arc<App>>, request: Request) -> Response {

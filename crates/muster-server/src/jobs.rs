@@ -56,8 +56,11 @@ impl Job {
 /// Runs all jobs for as long as the server does, beside each other: a long expiry keeps no deletion waiting.
 pub(crate) async fn run(app: Arc<App>) {
     let activations = crate::activation::run(Arc::clone(&app));
-    let people = crate::people::run(Arc::clone(&app));
-    futures_util::future::join4(every(&app, Job::Deletions), every(&app, Job::Retention), activations, people).await;
+    let records = futures_util::future::join(
+        crate::people::run(Arc::clone(&app)),
+        crate::console::session::stored::run(Arc::clone(&app)),
+    );
+    futures_util::future::join4(every(&app, Job::Deletions), every(&app, Job::Retention), activations, records).await;
 }
 
 /// A round over all workspaces, again and again.

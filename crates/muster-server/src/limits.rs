@@ -206,6 +206,16 @@ pub const GRACE_SECONDS_MAX: i64 = 31 * 86_400;
 pub const SESSION_MS: i64 = 7 * 86_400_000;
 /// How long a session lasts while nobody uses it: a working day.
 pub const SESSION_IDLE_MS: i64 = 12 * 3_600_000;
+/// How much later than what is stored a session may have been used, in milliseconds: one write a minute, whatever is used.
+pub const SESSION_SEEN_MS: i64 = 60_000;
+/// How often sessions that ended by themselves are looked for, and their last use is written.
+pub const SESSION_WRITE_PERIOD: Duration = Duration::from_secs(60);
+/// Sessions that ended of which the reason is remembered, for the sign-in page: 100 KB.
+pub const SESSION_ENDS_MAX: usize = 1_000;
+/// What waits in a session to be said by its next pages: an action says one thing, and few tabs are busy at a time.
+pub const FLASHES_MAX: usize = 4;
+/// How long it waits, in milliseconds: a redirect is followed at once, or by a browser that comes back from sleep.
+pub const FLASH_MS: i64 = 300_000;
 /// Addresses whose refused sign-ins are recorded within [`SIGN_IN_RECORD_MS`], each once: beyond it none is, so that the
 /// audit log cannot be filled by whoever has many addresses.
 pub const SIGN_IN_ADDRESSES_MAX: usize = 100;

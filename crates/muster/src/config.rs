@@ -12,9 +12,11 @@ use clap::Args;
 use file::File;
 use forms::{boolean, idle_timeout, listener, network};
 use ipnet::IpNet;
+use muster_server::app::{Given, TokenPlace};
 use muster_server::limits::IDLE_TIMEOUT;
+use std::ffi::OsStr;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// The default data directory.
@@ -121,6 +123,8 @@ pub(crate) struct Settings {
     pub(crate) allow_hosts: Vec<String>,
     pub(crate) admin_token: Option<String>,
     pub(crate) admin_token_file: Option<PathBuf>,
+    /// Where the admin token was given, if it was.
+    pub(crate) admin_token_place: Option<TokenPlace>,
     pub(crate) read_token: Option<String>,
     pub(crate) log: String,
     pub(crate) accept_loss: bool,
@@ -146,6 +150,15 @@ fn admin_token(token: Option<String>, file: Option<&PathBuf>) -> anyhow::Result<
     }
 }
 
+/// How a setting was given that is set by a flag, by a variable, or else by the file. A flag wins over a variable.
+fn given(value: Option<&OsStr>, variable: &str) -> Given {
+    match value {
+        None => Given::File,
+        Some(value) if std::env::var_os(variable).as_deref() == Some(value) => Given::Variable,
+        Some(_) => Given::Flag,
+    }
+}
+
 impl Serve {
     /// The settings in force.
     pub(crate) fn settings(self) -> anyhow::Result<Settings> {
@@ -160,8 +173,16 @@ impl Serve {
         if trusted_proxies.is_empty() {
             trusted_proxies = file.list("trusted_proxy", network)?;
         }
+        let by_hand = (
+            given(self.admin_token.as_deref().map(OsStr::new), "MUSTER_ADMIN_TOKEN"),
+            given(self.admin_token_file.as_deref().map(Path::as_os_str), "MUSTER_ADMIN_TOKEN_FILE"),
+        );
         let admin_token_file = self.admin_token_file.or(file.text("admin_token_file")?);
         let admin_token = admin_token(self.admin_token.or(file.text("admin_token")?), admin_token_file.as_ref())?;
+        let admin_token_place = admin_token.as_ref().map(|_| match admin_token_file {
+            Some(_) => TokenPlace::File(by_hand.1),
+            None => TokenPlace::Value(by_hand.0),
+        });
         let allow_hosts = if self.allow_host.is_empty() {
             file.list("allow_host", |text| Ok(text.to_owned()))?
         } else {
@@ -183,6 +204,7 @@ impl Serve {
             allow_hosts,
             admin_token,
             admin_token_file,
+            admin_token_place,
             read_token: self.read_token.or(file.text("read_token")?),
             log: self.log.or(file.text("log")?).unwrap_or_else(|| "info".to_owned()),
             accept_loss: self.accept_loss.or(file.boolean("accept_loss")?).unwrap_or(false),
@@ -216,7 +238,6 @@ impl Settings {
 mod tests {
     use super::*;
     use clap::Parser;
-    use std::path::Path;
 
     #[derive(Parser)]
     struct Line {
@@ -286,6 +307,7 @@ mod tests {
         let path = file.path().to_str().unwrap();
         let got = settings(&["--admin-token-file", path]).unwrap();
         assert_eq!(got.admin_token.as_deref(), Some("a-token-of-some-length"));
+        assert_eq!(got.admin_token_place, Some(TokenPlace::File(Given::Flag)));
         assert!(settings(&["--admin-token-file", path, "--admin-token", "x"]).is_err());
         assert!(settings(&["--admin-token-file", "nowhere"]).is_err());
     }

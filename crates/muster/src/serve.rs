@@ -6,7 +6,7 @@ use crate::owner::{self, is_open_to_others};
 use crate::{descriptors, say_if_possible, seen};
 use anyhow::{Context as _, bail};
 use clap::CommandFactory as _;
-use muster_server::app::{App, DirectoryError, OpenError, Options, Storage, secret};
+use muster_server::app::{App, DirectoryError, OpenError, Options, Storage, TokenPlace, secret};
 use muster_server::clock::{SystemClock, SystemRandom};
 use muster_server::dev;
 use muster_server::limits::shares;
@@ -66,6 +66,7 @@ fn serve_with(settings: &Settings, lines: &Lines) -> anyhow::Result<ExitCode> {
     let (token, is_new_token) = admin_token(settings)?;
     let clock = seen::clock(&settings.data_dir, settings.accept_clock);
     let mut options = options(settings, &clock, &token);
+    options.token_place = token_place(settings, is_new_token);
     options.workspaces_open = workspaces;
     options.log_lines_dropped = lines.dropped();
     let app = App::open(options).map_err(|error| not_opened(settings, error))?;
@@ -102,11 +103,12 @@ fn serve_with(settings: &Settings, lines: &Lines) -> anyhow::Result<ExitCode> {
         started(settings, &listening, &url);
         say_if_possible(format!("muster ready on {url}"));
         if settings.dev {
-            // Who can read the file needs no token on a terminal; who starts a container may not be able to.
             let is_local = settings.listen.ip().is_loopback();
-            let shown = (is_new_token && !is_local).then_some(token.as_str());
-            let file = token_file(&settings.data_dir);
-            say_if_possible(dev_words(&reachable, (dev_key.as_deref(), is_local), (&file, shown)));
+            let shown = is_printed(settings, is_new_token).then_some(token.as_str());
+            // A token that was given as it is stands in no file.
+            let own = || settings.admin_token.is_none().then(|| token_file(&settings.data_dir));
+            let file = settings.admin_token_file.clone().or_else(own);
+            say_if_possible(dev_words(&reachable, (dev_key.as_deref(), is_local), (file.as_deref(), shown)));
         }
         let noting = tokio::spawn(seen::keep_noting(settings.data_dir.clone(), Arc::clone(&clock)));
         let served = serve(Arc::clone(&app), listening, stop).await.context("the server failed");
@@ -137,6 +139,21 @@ fn admin_token(settings: &Settings) -> anyhow::Result<(String, bool)> {
         return Ok((text.trim().to_owned(), false));
     }
     Ok((secret(&SystemRandom), true))
+}
+
+/// Where whoever runs this server finds the admin token.
+fn token_place(settings: &Settings, is_new: bool) -> TokenPlace {
+    settings.admin_token_place.unwrap_or_else(|| TokenPlace::DataDirectory {
+        is_default: settings.data_dir.as_os_str() == DATA_DIR,
+        was_said: settings.dev,
+        was_printed: is_printed(settings, is_new),
+    })
+}
+
+/// Whether `--dev` prints the admin token itself: who can read the file needs no token on a terminal, who starts a container
+/// may not be able to.
+fn is_printed(settings: &Settings, is_new: bool) -> bool {
+    settings.dev && is_new && !settings.listen.ip().is_loopback()
 }
 
 /// Writes a token that was made now where only this user can read it.
@@ -325,16 +342,20 @@ fn reload_signal(reload: Arc<Notify>) -> anyhow::Result<impl Future<Output = ()>
 fn dev_words(
     url: &str,
     (key, is_local): (Option<&str>, bool),
-    (token_file, new_token): (&Path, Option<&str>),
+    (token_file, new_token): (Option<&Path>, Option<&str>),
 ) -> String {
-    let (workspace, key_shown, token) = (dev::WORKSPACE, key.unwrap_or("YOUR_KEY"), token_file.display());
+    let (workspace, key_shown) = (dev::WORKSPACE, key.unwrap_or("YOUR_KEY"));
+    let (place, token) = match token_file.map(Path::display) {
+        Some(file) => (format!("the token in {file}"), format!("$(cat {file})")),
+        None => ("the admin token that you gave".to_owned(), "$MUSTER_ADMIN_TOKEN".to_owned()),
+    };
     let mut words = format!(
         r#"
-Workspace {workspace}, API and console at {url}; the console takes the token in {token}. An import, and a look at the user that it made:
+Workspace {workspace}, API and console at {url}; the console takes {place}. An import, and a look at the user that it made:
 
   curl {url}/v1/transition/{workspace} -u {workspace}:{key_shown} -H 'Content-Type: application/json' -H 'Prefer: return=representation' \
     -d '{{"type":"transition","elements":[{{"type":"customer","customer_id":"cust-1001","attributes":{{"first_name":"Asha","email":"asha@example.test"}}}}]}}'
-  curl {url}/api/v1/workspaces/{workspace}/users/find -H "Authorization: Bearer $(cat {token})" \
+  curl {url}/api/v1/workspaces/{workspace}/users/find -H "Authorization: Bearer {token}" \
     -H 'Content-Type: application/json' -d '{{"kind":"email","value":"asha@example.test"}}'
 "#
     );

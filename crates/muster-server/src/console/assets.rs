@@ -1,14 +1,17 @@
 //! The style sheet and the script, built into the binary and served under names that change with their content, so that
 //! a browser keeps them for ever and never an old one. They are compressed once, for whoever takes gzip.
 
-use axum::extract::Path;
-use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use super::{is_page_wanted, nowhere};
+use crate::app::App;
+use axum::extract::{ConnectInfo, Path, Request, State};
+use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::Response;
 use bytes::Bytes;
 use flate2::{Compression, write::GzEncoder};
 use rust_embed::RustEmbed;
 use std::io::Write as _;
-use std::sync::LazyLock;
+use std::net::SocketAddr;
+use std::sync::{Arc, LazyLock};
 
 #[derive(RustEmbed)]
 #[folder = "assets"]
@@ -46,13 +49,22 @@ pub(super) fn script() -> String {
 }
 
 /// `GET /assets/{name}`.
-pub(super) async fn serve(Path(name): Path<String>, asked: HeaderMap) -> Response {
+pub(super) async fn serve(
+    State(app): State<Arc<App>>,
+    ConnectInfo(peer): ConnectInfo<SocketAddr>,
+    Path(name): Path<String>,
+    request: Request,
+) -> Response {
+    let (head, _) = request.into_parts();
     let Some(asset) = ASSETS.iter().find(|asset| asset.name == name) else {
+        if is_page_wanted(&head) {
+            return nowhere(app, peer, &head, StatusCode::NOT_FOUND).await;
+        }
         let mut response = Response::default();
         *response.status_mut() = StatusCode::NOT_FOUND;
         return response;
     };
-    let takes_gzip = asked.get_all(header::ACCEPT_ENCODING).iter().any(takes_gzip);
+    let takes_gzip = head.headers.get_all(header::ACCEPT_ENCODING).iter().any(takes_gzip);
     let bytes = if takes_gzip { &asset.gzipped } else { &asset.bytes };
     let mut response = Response::new(bytes.clone().into());
     let headers = response.headers_mut();

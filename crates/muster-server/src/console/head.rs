@@ -3,7 +3,7 @@
 
 use super::assets;
 use super::parts::escaped;
-use super::session::{THEME, cookie};
+use super::session::cookies::{THEME, cookie};
 use crate::app::App;
 use crate::budget::Taken;
 use crate::callers::{Caller, Scope};
@@ -31,6 +31,19 @@ pub(super) fn came_from(headers: &HeaderMap) -> String {
     let referer = headers.get(header::REFERER).and_then(|it| it.to_str().ok());
     let path = referer.and_then(|it| it.split_once("://")).and_then(|(_, rest)| rest.find('/').map(|at| &rest[at..]));
     path.filter(|path| is_local(path)).unwrap_or("/").to_owned()
+}
+
+/// Whether a browser asks for a page: other clients do not say that they take one.
+pub(super) fn takes_pages(headers: &HeaderMap) -> bool {
+    let lines = headers.get_all(header::ACCEPT).into_iter().filter_map(|line| line.to_str().ok());
+    let mut kinds =
+        lines.flat_map(|line| line.split(',')).map(|kind| kind.split(';').next().unwrap_or_default().trim());
+    kinds.any(|kind| kind.eq_ignore_ascii_case("text/html"))
+}
+
+/// Whether the browser fetches a page before anybody goes to it: nothing that is said once may be lost to it.
+pub(super) fn is_ahead(headers: &HeaderMap) -> bool {
+    ["sec-purpose", "purpose"].iter().any(|name| headers.contains_key(*name))
 }
 
 /// Whether the script asks by itself, not somebody who goes to a page: no use of the session, so that a page that is left

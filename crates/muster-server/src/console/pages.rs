@@ -8,18 +8,22 @@ pub(super) mod log;
 mod members;
 pub(super) mod merge;
 pub(super) mod merges;
+pub(super) mod missing;
 pub(super) mod overview;
 pub(super) mod quarantine;
 pub(super) mod request;
 pub(super) mod reviews;
 pub(super) mod settings;
+pub(super) mod sign_in;
 pub(super) mod tokens;
 pub(super) mod users;
 pub(super) mod watch;
 pub(super) mod workspaces;
 
+use super::Page;
 use super::visit::Visit;
 use crate::limits::CONSOLE_ROWS;
+use axum::http::StatusCode;
 use muster_wire::manage::problem::Problem;
 
 /// The parameters of a page of a list: as many rows as a page has, from where the address says.
@@ -31,6 +35,14 @@ fn rows(visit: &Visit) -> Vec<(&str, &str)> {
     std::iter::once(("limit", ROWS)).chain(cursor).collect()
 }
 
+/// A page with a form that was refused, with what was typed: nothing was changed, and loading it again does nothing.
+fn refused(page: Page) -> Page {
+    page.map(|mut response| {
+        *response.status_mut() = StatusCode::UNPROCESSABLE_ENTITY;
+        response
+    })
+}
+
 /// Whether the name that a dangerous action asks for was typed.
 ///
 /// # Errors
@@ -39,5 +51,5 @@ fn confirmed(visit: &Visit, name: &str) -> Result<(), Problem> {
     if visit.field("confirm").map(str::trim) == Some(name) {
         return Ok(());
     }
-    Err(Problem::at("/confirm", format!("type {name} to confirm; nothing was done")))
+    Err(Problem::at("/confirm", format!("type {name} exactly to confirm; nothing was done")))
 }

@@ -239,10 +239,16 @@ pub(crate) fn count(n: impl Count) -> String {
     out
 }
 
-/// A count with its noun; the plural has an s.
+/// A count with its noun; the plural has an s, or what English writes in its place.
 pub(crate) fn counted(n: impl Count, noun: &str) -> String {
     let n = n.number();
-    format!("{} {noun}{}", count(n), if n == 1 { "" } else { "s" })
+    let plural = |noun: &str| match noun.strip_suffix('y') {
+        Some(stem) if !stem.ends_with(['a', 'e', 'o', 'u']) => format!("{stem}ies"),
+        _ if noun.ends_with(['s', 'x']) || noun.ends_with("ch") => format!("{noun}es"),
+        _ => format!("{noun}s"),
+    };
+    let noun = if n == 1 { noun.to_owned() } else { plural(noun) };
+    format!("{} {noun}", count(n))
 }
 
 /// A count with the name of an outcome.
@@ -423,6 +429,8 @@ mod tests {
     fn numbers_are_told_as_people_read_them() {
         assert_eq!([0_u64, 999, 1_000, 1_234_567].map(count), ["0", "999", "1,000", "1,234,567"]);
         assert_eq!([counted(1_u64, "user"), counted(2_u64, "user")], ["1 user", "2 users"]);
+        let plurals = ["address", "entry", "day"].map(|noun| counted(0_u64, noun));
+        assert_eq!(plurals, ["0 addresses", "0 entries", "0 days"]);
         assert_eq!([999, 97_800, 3_100_000].map(bytes), ["999 B", "97.8 KB", "3.1 MB"]);
         assert_eq!([41_300, 2_500_000].map(took), ["41.3 ms", "2.50 s"]);
         assert_eq!(short("6b04f0a2c18e4d7709b1003e"), "6b04f0\u{2026}003e");

@@ -1,33 +1,35 @@
 //! Who is signed in: a random cookie that stands for the hash of a token. The token is judged again at each request, so
-//! that a session ends with its token; a restart ends all of them.
+//! that a session ends with its token. Sessions are in memory, and kept by the engine as hashes, so that they outlive a
+//! restart: one that begins or ends is written at once, when it was used last from time to time. `ended` is why one ended,
+//! `cookies` how it travels, `stored` when it is written and read.
 
+pub(crate) mod cookies;
+pub(crate) mod ended;
+pub(crate) mod stored;
+
+use super::flash::{Flash, Flashes};
 use crate::app::App;
 use crate::limits::{
-    SESSION_IDLE_MS, SESSION_MS, SESSIONS_KEPT, SESSIONS_MAX, SESSIONS_TOKEN_MAX, SIGN_IN_ADDRESSES_MAX,
-    SIGN_IN_RECORD_MS,
+    SESSION_IDLE_MS, SESSION_MS, SESSION_SEEN_MS, SESSIONS_KEPT, SESSIONS_MAX, SESSIONS_TOKEN_MAX,
+    SIGN_IN_ADDRESSES_MAX, SIGN_IN_RECORD_MS,
 };
 use crate::workspaces::sha256;
-use axum::http::{HeaderMap, header};
+use ended::{Ending, Ends, Standing};
 use muster_core::time::Timestamp;
-use std::collections::HashMap;
+use muster_store::access::{SessionChanges, SessionRecord};
+use std::collections::{HashMap, HashSet};
 use std::net::IpAddr;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
-/// The cookie of a session.
-const SESSION: &str = "muster-session";
-/// The same where it travels over TLS alone: browsers take this name from the host itself and nobody else (RFC 6265bis).
-const SECURE_SESSION: &str = "__Host-muster-session";
-/// The cookie of a theme, which the script writes, too.
-pub(super) const THEME: &str = "theme";
-/// The cookie that asks for UTC in place of the workspace's zone.
-pub(super) const ZONE: &str = "zone";
+/// The hash of a cookie, or of a token.
+type Hash = [u8; 32];
 
 /// Refused sign-ins that were recorded lately, by address.
 #[derive(Debug, Default)]
 pub(crate) struct Refusals(Mutex<HashMap<IpAddr, Timestamp>>);
 
 impl Refusals {
-    /// Whether a refusal of this address is recorded: one a minute, and of so many addresses alone.
+    /// Whether a refusal of this address is recorded: one a minute, and of a bounded number of addresses.
     pub(super) fn is_recorded(&self, address: IpAddr, now: Timestamp) -> bool {
         let mut recorded = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         recorded.retain(|_, at| now.0 - at.0 < SIGN_IN_RECORD_MS);
@@ -41,89 +43,164 @@ impl Refusals {
 
 /// The sessions of this process, by the hash of their cookie: whoever reads memory finds no cookie.
 #[derive(Debug, Default)]
-pub(crate) struct Sessions(Mutex<HashMap<[u8; 32], Session>>);
+pub(crate) struct Sessions {
+    table: Mutex<Table>,
+    /// Held from taking what is to be written until it is: nothing older is written over something newer.
+    writing: Mutex<()>,
+}
 
-#[derive(Clone, Debug)]
+#[derive(Debug, Default)]
+struct Table {
+    live: HashMap<Hash, Session>,
+    ends: Ends,
+    /// Those that ended and may be stored still; bounded by [`SESSIONS_MAX`].
+    unwritten: HashSet<Hash>,
+}
+
+#[derive(Debug)]
 struct Session {
-    token: [u8; 32],
+    token: Hash,
     began: Timestamp,
     seen: Timestamp,
+    /// `seen` as the engine has it; None before it was written.
+    stored: Option<Timestamp>,
+    /// What its next pages say, in memory alone.
+    flashes: Flashes,
 }
 
 impl Session {
-    fn is_over(&self, now: Timestamp) -> bool {
-        now.0 - self.began.0 >= SESSION_MS || now.0 - self.seen.0 >= SESSION_IDLE_MS
+    /// Why it is over by time, if it is.
+    fn over(&self, now: Timestamp) -> Option<Ending> {
+        if now.0 - self.began.0 >= SESSION_MS {
+            return Some(Ending::Age);
+        }
+        (now.0 - self.seen.0 >= SESSION_IDLE_MS).then_some(Ending::Idle)
+    }
+
+    /// Whether what the engine has of it is older than it may be.
+    fn is_due(&self) -> bool {
+        self.stored.is_none_or(|stored| self.seen.0 - stored.0 >= SESSION_SEEN_MS)
+    }
+}
+
+impl Table {
+    /// Ends a session, and remembers why.
+    fn end(&mut self, cookie: Hash, why: Ending) {
+        if self.live.remove(&cookie).is_none() {
+            return;
+        }
+        self.ends.remember(cookie, why);
+        if self.unwritten.len() < SESSIONS_MAX {
+            self.unwritten.insert(cookie);
+        }
+    }
+
+    /// Ends the sessions for which there is a reason.
+    fn end_all(&mut self, why: impl Fn(&Session) -> Option<Ending>) {
+        let over: Vec<_> = self.live.iter().filter_map(|(cookie, session)| Some((*cookie, why(session)?))).collect();
+        over.into_iter().for_each(|(cookie, why)| self.end(cookie, why));
+    }
+
+    /// The session of a cookie; one that is over ends.
+    fn find(&mut self, cookie: &str, now: Timestamp) -> Option<&mut Session> {
+        let key = sha256(cookie.as_bytes());
+        if let Some(why) = self.live.get(&key)?.over(now) {
+            self.end(key, why);
+        }
+        self.live.get_mut(&key)
+    }
+
+    /// What is to be written, taken as if it were.
+    fn changes(&mut self) -> SessionChanges {
+        let mut put = Vec::new();
+        for (cookie, session) in self.live.iter_mut().filter(|(_, session)| session.is_due()) {
+            session.stored = Some(session.seen);
+            let Session { token, began, seen, .. } = *session;
+            put.push(SessionRecord { cookie: *cookie, token, began, seen });
+        }
+        SessionChanges { put, ended: self.unwritten.drain().collect() }
+    }
+
+    /// What was taken and could not be written is to be written still.
+    fn not_written(&mut self, changes: &SessionChanges) {
+        for record in &changes.put {
+            if let Some(session) = self.live.get_mut(&record.cookie) {
+                session.stored = None;
+            }
+        }
+        let room = SESSIONS_MAX.saturating_sub(self.unwritten.len());
+        self.unwritten.extend(changes.ended.iter().take(room));
     }
 }
 
 impl Sessions {
+    fn table(&self) -> MutexGuard<'_, Table> {
+        // What panics under the lock leaves whole entries.
+        self.table.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Begins a session of a token that was judged; what the cookie says. A full table takes the place of this token's own
     /// session that was used least lately, never another's; None if it has none. Some places are kept for administrators.
     pub(super) fn begin(&self, app: &App, token: &str, is_admin: bool) -> Option<String> {
         let (cookie, now, token) = (app.secret(), app.now(), sha256(token.as_bytes()));
-        let mut sessions = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        sessions.retain(|_, session| !session.is_over(now));
+        let mut table = self.table();
+        table.end_all(|session| session.over(now));
         let max = if is_admin { SESSIONS_MAX } else { SESSIONS_MAX - SESSIONS_KEPT };
         let own = |session: &Session| session.token == token;
-        let count = sessions.values().filter(|session| own(session)).count();
-        if count >= SESSIONS_TOKEN_MAX || sessions.len() >= max {
-            let mine = sessions.iter().filter(|(_, session)| own(session));
+        let count = table.live.values().filter(|session| own(session)).count();
+        if count >= SESSIONS_TOKEN_MAX || table.live.len() >= max {
+            let mine = table.live.iter().filter(|(_, session)| own(session));
             let oldest = mine.min_by_key(|(_, session)| session.seen).map(|(key, _)| *key)?;
-            sessions.remove(&oldest);
+            table.end(oldest, Ending::Evicted);
         }
-        sessions.insert(sha256(cookie.as_bytes()), Session { token, began: now, seen: now });
+        let session = Session { token, began: now, seen: now, stored: None, flashes: Flashes::default() };
+        table.live.insert(sha256(cookie.as_bytes()), session);
         Some(cookie)
     }
 
     /// The hash of the token that the cookie stands for, if its session goes on.
-    pub(super) fn token(&self, cookie: &str, now: Timestamp) -> Option<[u8; 32]> {
-        let mut sessions = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let key = sha256(cookie.as_bytes());
-        if sessions.get(&key)?.is_over(now) {
-            sessions.remove(&key);
-            return None;
-        }
-        let session = sessions.get_mut(&key)?;
-        session.seen = now;
+    pub(super) fn token(&self, cookie: &str, now: Timestamp) -> Option<Hash> {
+        let mut table = self.table();
+        let session = table.find(cookie, now)?;
+        session.seen = session.seen.max(now);
         Some(session.token)
     }
 
     /// The same, without taking it for a use: a page that is left open keeps no session alive.
-    pub(super) fn token_unused(&self, cookie: &str, now: Timestamp) -> Option<[u8; 32]> {
-        let sessions = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        sessions.get(&sha256(cookie.as_bytes())).filter(|session| !session.is_over(now)).map(|session| session.token)
+    pub(super) fn token_unused(&self, cookie: &str, now: Timestamp) -> Option<Hash> {
+        self.table().find(cookie, now).map(|session| session.token)
+    }
+
+    /// What is known of the session of a cookie.
+    pub(super) fn standing(&self, cookie: &str, now: Timestamp) -> Standing {
+        let mut table = self.table();
+        if table.find(cookie, now).is_some() {
+            return Standing::Live;
+        }
+        table.ends.of(&sha256(cookie.as_bytes())).map_or(Standing::Unknown, Standing::Ended)
     }
 
     /// How many go on.
     pub(crate) fn count(&self, now: Timestamp) -> u64 {
-        let sessions = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        sessions.values().filter(|session| !session.is_over(now)).count() as u64
+        self.table().live.values().filter(|session| session.over(now).is_none()).count() as u64
     }
 
     /// Ends a session.
-    pub(super) fn end(&self, cookie: &str) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(&sha256(cookie.as_bytes()));
+    pub(super) fn end(&self, cookie: &str, why: Ending) {
+        self.table().end(sha256(cookie.as_bytes()), why);
     }
-}
 
-/// A cookie of a request.
-pub(super) fn cookie<'h>(headers: &'h HeaderMap, name: &str) -> Option<&'h str> {
-    let lines = headers.get_all(header::COOKIE).into_iter().filter_map(|line| line.to_str().ok());
-    let pairs = lines.flat_map(|line| line.split(';')).filter_map(|pair| pair.trim().split_once('='));
-    pairs.into_iter().find(|(known, _)| *known == name).map(|(_, value)| value)
-}
+    /// Has the next page at this place say something, once; lost with a session that is over.
+    pub(super) fn flash(&self, cookie: &str, place: &str, flash: Flash, now: Timestamp) {
+        if let Some(session) = self.table().find(cookie, now) {
+            session.flashes.put(place, flash, now);
+        }
+    }
 
-/// What the cookie of a session says.
-pub(super) fn session(headers: &HeaderMap, is_secure: bool) -> Option<&str> {
-    cookie(headers, if is_secure { SECURE_SESSION } else { SESSION })
-}
-
-/// The line that sets the cookie of a session; the empty one ends it. Over TLS, or behind a proxy that has it, it never
-/// travels otherwise.
-pub(super) fn set_session(value: &str, is_secure: bool) -> String {
-    let age = if value.is_empty() { 0 } else { SESSION_MS / 1_000 };
-    let (name, rest) = if is_secure { (SECURE_SESSION, "SameSite=Strict; Secure") } else { (SESSION, "SameSite=Lax") };
-    format!("{name}={value}; Path=/; Max-Age={age}; HttpOnly; {rest}")
+    /// What the page at this place is to say, which no later one says again.
+    pub(super) fn flashed(&self, cookie: &str, place: &str, now: Timestamp) -> Vec<Flash> {
+        self.table().find(cookie, now).map(|session| session.flashes.take(place, now)).unwrap_or_default()
+    }
 }
 
 #[cfg(test)]
@@ -139,5 +216,46 @@ mod tests {
         assert_eq!([at(0, 0), at(0, 59_999), at(1, 59_999), at(0, 60_000)], [true, false, true, true]);
         let recorded = (2..=SIGN_IN_ADDRESSES_MAX + 5).filter(|n| at(*n, 60_001)).count();
         assert_eq!(recorded, SIGN_IN_ADDRESSES_MAX - 2);
+    }
+
+    /// A table with one session that began at 0 and was not written.
+    fn table() -> (Table, Hash) {
+        let (mut table, cookie) = (Table::default(), sha256(b"cookie"));
+        let at = Timestamp(0);
+        let session = Session { token: [7; 32], began: at, seen: at, stored: None, flashes: Flashes::default() };
+        table.live.insert(cookie, session);
+        (table, cookie)
+    }
+
+    fn put(cookie: Hash, seen: i64) -> SessionChanges {
+        let record = SessionRecord { cookie, token: [7; 32], began: Timestamp(0), seen: Timestamp(seen) };
+        SessionChanges { put: vec![record], ended: Vec::new() }
+    }
+
+    // Fails when `is_due` compares with no bound, or `changes` does not note what it took.
+    #[test]
+    fn a_session_is_written_when_it_begins_and_its_use_once_a_minute() {
+        let (mut table, cookie) = table();
+        let nothing = SessionChanges::default();
+        assert_eq!([table.changes(), table.changes()], [put(cookie, 0), nothing.clone()]);
+        let mut used = |at: i64| {
+            table.find("cookie", Timestamp(at)).unwrap().seen = Timestamp(at);
+            table.changes()
+        };
+        assert_eq!([used(59_999), used(60_000), used(60_001)], [nothing.clone(), put(cookie, 60_000), nothing]);
+    }
+
+    // Fails when `not_written` forgets either kind.
+    #[test]
+    fn what_could_not_be_written_is_written_with_the_next() {
+        let (mut table, cookie) = table();
+        let first = table.changes();
+        table.not_written(&first);
+        assert_eq!(table.changes(), first);
+        table.end(cookie, Ending::SignedOut);
+        let second = table.changes();
+        assert_eq!(second, SessionChanges { put: Vec::new(), ended: vec![cookie] });
+        table.not_written(&second);
+        assert_eq!([table.changes(), table.changes()], [second, SessionChanges::default()]);
     }
 }

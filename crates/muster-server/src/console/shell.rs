@@ -2,6 +2,7 @@
 //! in; and how a template becomes an answer.
 
 use super::doc::Doc as _;
+use super::flash::Flash;
 use super::parts::{self, Html, Moments};
 use super::visit::Visit;
 use super::{Page, assets};
@@ -43,6 +44,8 @@ pub(super) struct Shell {
     pub(super) is_suspended: bool,
     pub(super) is_activating: bool,
     pub(super) path: String,
+    /// What this page says once about what was just done.
+    pub(super) flashes: Vec<Flash>,
     pub(super) moments: Moments,
 }
 
@@ -80,6 +83,7 @@ impl Shell {
             is_suspended: entry.is_some_and(|entry| entry.document.suspended),
             is_activating: entry.is_some_and(|entry| entry.document.activating.is_some()),
             path: visit.path().to_owned(),
+            flashes: visit.flashed(),
             moments,
         })
     }

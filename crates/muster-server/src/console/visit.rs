@@ -1,9 +1,13 @@
 //! Who asks for a page: the session, the workspace that the path names, query and form, the zone. A visit is judged
 //! before any page is made; what it asks of the management API is asked for its own token.
 
-use super::head::{came_from, form, is_asked_by_script, is_same_origin, is_secure, plain, redirect, theme};
+use super::Page;
+use super::flash::Flash;
+use super::head::{came_from, form, is_ahead, is_asked_by_script, is_same_origin, is_secure, plain, redirect, theme};
 use super::parts::Moments;
-use super::session::{Sessions, ZONE, cookie, session};
+use super::session::Sessions;
+use super::session::cookies::{ZONE, cookie, session};
+use super::session::stored::lost;
 use crate::app::App;
 use crate::budget::Taken;
 use crate::callers::{Caller, Scope};
@@ -13,6 +17,7 @@ use crate::http::manage::{Answer, Call, scopes, whole};
 use crate::limits::NEXT_BYTES_MAX;
 use crate::workspaces::Entry;
 use axum::extract::Request;
+use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::response::Response;
 use http_body_util::BodyExt as _;
@@ -23,11 +28,15 @@ use serde_json::Value as Json;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
+/// What is said of a form that no page of this server sent.
+pub(super) const FOREIGN_FORM: &str = "this form was not sent from a page of this console";
+
 /// A visit of somebody who is signed in.
 pub(super) struct Visit {
     pub(super) app: Arc<App>,
     pub(super) caller: Arc<Caller>,
     address: IpAddr,
+    method: Method,
     headers: HeaderMap,
     /// The path, split.
     parts: Vec<String>,
@@ -35,11 +44,27 @@ pub(super) struct Visit {
     query: Vec<(String, String)>,
     form: Vec<(String, String)>,
     entry: Option<Arc<Entry>>,
+    /// The path names a workspace that is not there for its token.
+    is_astray: bool,
     is_secure: bool,
     /// Its place among the reading calls.
     _place: Place,
     /// The memory of its form.
     _room: Option<Taken>,
+}
+
+/// Whose session a request is of, if it goes on. One whose token is gone ends, and it is remembered why.
+pub(super) fn signed_in(app: &App, head: &Parts, peer: SocketAddr) -> Option<Arc<Caller>> {
+    let cookie = session(&head.headers, is_secure(app, &head.headers, peer))?;
+    let asked = if is_asked_by_script(&head.headers) { Sessions::token_unused } else { Sessions::token };
+    let (token, address) = (asked(&app.sessions, cookie, app.now())?, guard::client_address(app, &head.headers, peer));
+    let caller = app.caller_of(&token, Some(address));
+    if caller.is_none()
+        && let Some(why) = lost(&app.callers, &token, app.now())
+    {
+        app.sessions.end(cookie, why);
+    }
+    caller
 }
 
 impl Visit {
@@ -50,26 +75,20 @@ impl Visit {
     pub(super) async fn judged(app: Arc<App>, peer: SocketAddr, request: Request) -> Result<Self, Response> {
         let (head, body) = request.into_parts();
         let path = head.uri.path().to_owned();
-        let asked = if is_asked_by_script(&head.headers) { Sessions::token_unused } else { Sessions::token };
-        let is_secure = is_secure(&app, &head.headers, peer);
-        let session = session(&head.headers, is_secure).and_then(|it| asked(&app.sessions, it, app.now()));
-        let address = guard::client_address(&app, &head.headers, peer);
-        let Some(caller) = session.and_then(|token| app.caller_of(&token, Some(address))) else {
+        let Some(caller) = signed_in(&app, &head, peer) else {
             let leads_back = head.method == Method::GET && path.len() <= NEXT_BYTES_MAX;
             let next = if leads_back { path.as_str() } else { "/" };
             return Err(redirect(&format!("/sign-in?next={next}")));
         };
         let is_post = head.method == Method::POST;
         if is_post && !is_same_origin(&head.headers) {
-            return Err(plain(StatusCode::FORBIDDEN, "this form was not sent from a page of this console"));
+            return Err(plain(StatusCode::FORBIDDEN, FOREIGN_FORM));
         }
         let parts: Vec<String> = path.split('/').skip(1).map(str::to_owned).collect();
         let named = parts.get(1).filter(|_| parts[0] == "w").map(String::as_str);
         let entry = named.filter(|id| caller.sees(id)).and_then(|id| app.workspace(id));
-        if named.is_some() && entry.is_none() {
-            return Err(plain(StatusCode::NOT_FOUND, "no such workspace"));
-        }
-        let (form, room) = if is_post {
+        let is_astray = named.is_some() && entry.is_none();
+        let (form, room) = if is_post && !is_astray {
             let (fields, room) = form(&app, (&caller, entry.as_deref()), &head.headers, body).await?;
             (fields, Some(room))
         } else {
@@ -78,23 +97,51 @@ impl Visit {
         // Only now: whoever sends slowly holds no place meanwhile.
         let about = entry.as_ref().map(|entry| entry.id().as_str());
         let Some(place) = Place::take(&app, &caller, about) else {
-            return Err(plain(StatusCode::SERVICE_UNAVAILABLE, "as many pages as may be are being made; try again"));
+            return Err(plain(StatusCode::SERVICE_UNAVAILABLE, "the console is busy; try again in a moment"));
         };
         let query = guard::query(&head);
         Ok(Self {
+            address: guard::client_address(&app, &head.headers, peer),
+            is_secure: is_secure(&app, &head.headers, peer),
             app,
             caller,
-            address,
+            method: head.method,
             headers: head.headers,
             parts,
             path,
             query,
             form,
             entry,
-            is_secure,
+            is_astray,
             _place: place,
             _room: room,
         })
+    }
+
+    /// Whether the path names a workspace that is not there for its token, whether it exists or not.
+    pub(super) fn is_astray(&self) -> bool {
+        self.is_astray
+    }
+
+    /// Has the next page at this place say something once.
+    pub(super) fn flash(&self, place: &str, flash: Flash) {
+        self.app.sessions.flash(self.session(), place, flash, self.app.now());
+    }
+
+    /// What this page is to say once. Nothing where nobody may see it: the head alone, a fragment, a page that a browser
+    /// fetches ahead.
+    pub(super) fn flashed(&self) -> Vec<Flash> {
+        if self.method != Method::GET || is_asked_by_script(&self.headers) || is_ahead(&self.headers) {
+            return Vec::new();
+        }
+        self.app.sessions.flashed(self.session(), &self.path, self.app.now())
+    }
+
+    /// The answer to an action that was done: leads to a page, which says what was done.
+    #[expect(clippy::unnecessary_wraps, reason = "it is the last word of pages")]
+    pub(super) fn done(&self, place: &str, words: impl Into<String>) -> Page {
+        self.flash(place, Flash::good(words));
+        Ok(redirect(place))
     }
 
     /// The workspace of the path.
@@ -113,6 +160,17 @@ impl Visit {
     /// An address in the workspace.
     pub(super) fn within(&self, rest: &str) -> String {
         format!("/w/{}/{rest}", self.workspace())
+    }
+
+    /// An address as the list of routes writes it, with the parts of this path: one without a slash before it is in the
+    /// workspace, a part in braces is the one that this path has in its place.
+    pub(super) fn place(&self, template: &str) -> String {
+        if template.starts_with('/') {
+            return template.to_owned();
+        }
+        let part =
+            |(place, part): (usize, &str)| if part.starts_with('{') { self.part(place) } else { part }.to_owned();
+        self.within(&template.split('/').enumerate().map(part).collect::<Vec<_>>().join("/"))
     }
 
     /// A part of the path after the workspace: 0 is the page.

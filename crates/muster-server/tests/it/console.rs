@@ -1,18 +1,24 @@
 //! The console through the socket: a browser of a few lines that keeps its session's cookie and sends forms as pages of
-//! the console do. `documents` are those behind
-//! pages, `filters` are those of the live page, `identity` is the form of the
-//! identity settings, `session` signing in and out, `sources` where forms may come from and what pages carry, `rights` what
-//! a token may see and change, `merges` merges of three and more, `samples` every page with data of every shape, `markup` how a page is read.
+//! the console do. `documents` are those behind pages, `ended` is what the sign-in page says of a session, `filters` are
+//! those of the live page, `flashes` what forms are answered with, `identity` is the form of the identity settings,
+//! `missing` what is not there, `restart` sessions over a restart, `session` signing in and out, `sources` where forms may
+//! come from and what pages carry, `token_place` where the admin token is, `rights` what a token may see and change, `merges`
+//! merges of three and more, `samples` every page with data of every shape, `markup` how a page is read.
 
 mod documents;
+mod ended;
 mod filters;
+mod flashes;
 mod identity;
 mod markup;
 mod merges;
+mod missing;
+mod restart;
 mod rights;
 mod samples;
 mod session;
 mod sources;
+mod token_place;
 
 use crate::wire::Answer;
 use crate::world::World;
@@ -40,7 +46,17 @@ impl<'a> Browser<'a> {
     }
 
     fn get(&self, path: &str) -> Answer {
-        self.world.call("GET", path, &[("Cookie", &self.cookie)], b"")
+        self.get_with(&[], path)
+    }
+
+    /// As somebody goes to a page.
+    fn goes_to(&self, path: &str) -> Answer {
+        self.get_with(&[("Accept", "text/html,application/xhtml+xml;q=0.9,*/*;q=0.8")], path)
+    }
+
+    fn get_with(&self, headers: &[(&str, &str)], path: &str) -> Answer {
+        let headers: Vec<_> = [("Cookie", self.cookie.as_str())].into_iter().chain(headers.to_vec()).collect();
+        self.world.call("GET", path, &headers, b"")
     }
 
     /// A form of a page of this server.

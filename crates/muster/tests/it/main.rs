@@ -16,6 +16,7 @@ mod load;
 mod activation;
 mod bait;
 mod clock;
+mod console;
 mod descriptors;
 mod durability;
 mod operators;

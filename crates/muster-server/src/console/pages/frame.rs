@@ -1,24 +1,17 @@
-//! The start, signing in and out, the theme, and what is said when something cannot be shown.
+//! The start, the theme, and what is said when something cannot be shown.
 
-use super::super::head::{
-    came_from, is_local, is_same_origin, is_secure, is_trusted, open_form, plain, redirect, theme as theme_of,
-};
+use super::super::head::{came_from, is_same_origin, open_form, plain, redirect};
 use super::super::parts::{self, Html, Twig};
-use super::super::session::{session, set_session};
 use super::super::shell::{Shell, html};
-use super::super::visit::Visit;
+use super::super::visit::{FOREIGN_FORM, Visit};
 use super::super::{Page, assets, guarded};
+use super::missing;
 use crate::app::App;
-use crate::callers::Scope;
-use crate::http::guard::client_address;
-use crate::http::manage::audit::{self, Action};
-use crate::limits::NEXT_BYTES_MAX;
 use askama::Template;
-use axum::extract::{ConnectInfo, Request, State};
-use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::extract::{Request, State};
+use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::Response;
 use muster_wire::manage::problem::Problem;
-use std::net::SocketAddr;
 use std::sync::Arc;
 
 /// `GET /`: the first workspace, or the list of them.
@@ -30,118 +23,18 @@ pub(crate) async fn home(visit: Arc<Visit>) -> Page {
 }
 
 /// What pages outside of the frame share with those inside.
-struct Bare {
-    title: &'static str,
-    theme: &'static str,
+pub(super) struct Bare {
+    pub(super) title: &'static str,
+    pub(super) theme: &'static str,
 }
 
 impl Bare {
-    fn style(&self) -> String {
+    pub(super) fn style(&self) -> String {
         assets::style()
     }
 
-    fn script(&self) -> String {
+    pub(super) fn script(&self) -> String {
         assets::script()
-    }
-}
-
-#[derive(Template)]
-#[template(path = "sign-in.html")]
-struct SignIn<'a> {
-    shell: Bare,
-    next: &'a str,
-    error: &'a str,
-    command: Html,
-    host: &'a str,
-}
-
-fn sign_in_page(headers: &HeaderMap, next: &str, error: &str) -> Response {
-    let host = headers.get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
-    let template = SignIn {
-        shell: Bare { title: "Sign in", theme: theme_of(headers) },
-        next,
-        error,
-        command: parts::command("cat muster-data/admin-token", "command"),
-        host,
-    };
-    let made = html(&template);
-    guarded(made.unwrap_or_else(|problem| plain(StatusCode::INTERNAL_SERVER_ERROR, &problem.detail)))
-}
-
-/// Where the sign-in page leads on to: a short path of this server, or the start. The page tells it several times over.
-fn onward(next: &str) -> &str {
-    if is_local(next) && next.len() <= NEXT_BYTES_MAX { next } else { "/" }
-}
-
-/// `GET /sign-in?next=`.
-pub(crate) async fn sign_in(request: Request) -> Response {
-    let (head, _) = request.into_parts();
-    let query = crate::http::guard::query(&head);
-    let next = query.iter().find(|(name, _)| name == "next").map_or("/", |(_, value)| value.as_str());
-    sign_in_page(&head.headers, onward(next), "")
-}
-
-/// `POST /sign-in` with `token` and `next`.
-pub(crate) async fn signed_in(
-    State(app): State<Arc<App>>,
-    ConnectInfo(peer): ConnectInfo<SocketAddr>,
-    request: Request,
-) -> Response {
-    let (head, body) = request.into_parts();
-    let refused = |status: StatusCode, next: &str, why: &str| {
-        let mut response = sign_in_page(&head.headers, next, why);
-        *response.status_mut() = status;
-        response
-    };
-    if !is_same_origin(&head.headers) {
-        return guarded(plain(StatusCode::FORBIDDEN, "this form was not sent from a page of this console"));
-    }
-    let is_secure = is_secure(&app, &head.headers, peer);
-    if !is_secure && !peer.ip().to_canonical().is_loopback() && !is_trusted(&app, peer) {
-        let why = "Over an open network a token is only taken over TLS (--tls-cert, --tls-key) or from a trusted proxy (--trusted-proxy).";
-        return refused(StatusCode::FORBIDDEN, "/", why);
-    }
-    let fields = match open_form(&app, &head.headers, body).await {
-        Ok(fields) => fields,
-        Err(response) => return guarded(response),
-    };
-    let field = |name: &str| fields.iter().find(|(known, _)| known == name).map_or("", |(_, value)| value.trim());
-    let next = onward(field("next"));
-    let address = client_address(&app, &head.headers, peer);
-    let Some(caller) = app.caller(field("token"), Some(address)) else {
-        let (delay, now) = (app.lockout.wrong(address, app.now()), app.now());
-        if app.refusals.is_recorded(address, now) {
-            audit::session(&app, Action::SessionRefused, None, address).await;
-        }
-        tokio::time::sleep(delay).await;
-        return refused(StatusCode::UNAUTHORIZED, next, "No such token. It may have been revoked.");
-    };
-    let is_admin = caller.has(Scope::Admin) && caller.workspace.is_none();
-    let Some(cookie) = app.sessions.begin(&app, field("token"), is_admin) else {
-        return refused(StatusCode::SERVICE_UNAVAILABLE, next, "As many are signed in as may be. Try again later.");
-    };
-    // The session that this browser had before would live on unseen.
-    if let Some(older) = session(&head.headers, is_secure) {
-        app.sessions.end(older);
-    }
-    audit::session(&app, Action::SessionBegun, Some(&caller), address).await;
-    let mut response = redirect(next);
-    set_cookie(&mut response, &set_session(&cookie, is_secure));
-    guarded(response)
-}
-
-/// `POST /sign-out`.
-pub(crate) async fn sign_out(visit: Arc<Visit>) -> Page {
-    visit.app.sessions.end(visit.session());
-    audit::session(&visit.app, Action::SessionEnded, Some(&visit.caller), visit.client()).await;
-    let mut response = redirect("/sign-in");
-    set_cookie(&mut response, &set_session("", visit.is_secure()));
-    Ok(response)
-}
-
-fn set_cookie(response: &mut Response, line: &str) {
-    if let Ok(line) = HeaderValue::try_from(line) {
-        response.headers_mut().append(header::SET_COOKIE, line);
     }
 }
 
@@ -149,7 +42,7 @@ fn set_cookie(response: &mut Response, line: &str) {
 pub(crate) async fn theme(State(app): State<Arc<App>>, request: Request) -> Response {
     let (head, body) = request.into_parts();
     if !is_same_origin(&head.headers) {
-        return guarded(plain(StatusCode::FORBIDDEN, "this form was not sent from a page of this console"));
+        return guarded(plain(StatusCode::FORBIDDEN, FOREIGN_FORM));
     }
     let fields = match open_form(&app, &head.headers, body).await {
         Ok(fields) => fields,
@@ -162,7 +55,7 @@ pub(crate) async fn theme(State(app): State<Arc<App>>, request: Request) -> Resp
         _ => "theme=; Path=/; Max-Age=0; SameSite=Lax",
     };
     let mut response = redirect(&came_from(&head.headers));
-    set_cookie(&mut response, line);
+    response.headers_mut().append(header::SET_COOKIE, HeaderValue::from_static(line));
     guarded(response)
 }
 
@@ -200,6 +93,8 @@ struct Trouble<'a> {
     status: u16,
     title: &'a str,
     detail: String,
+    /// Why it may be so, and what to do.
+    why: String,
     back: String,
 }
 
@@ -214,29 +109,33 @@ struct Unavailable {
 
 /// What went wrong, in words, with the next step.
 pub(crate) async fn trouble(visit: &Visit, problem: &Problem) -> Response {
-    let status = StatusCode::from_u16(problem.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    let detail = sentence(&problem.detail);
     let title = match problem.status {
-        404 => "Nothing of this name is here",
-        403 => "Not with this token",
-        409 | 410 => "It is not as it was",
-        400 => "That cannot be done so",
+        404 => missing::title(visit),
+        410 => "No longer there",
+        403 => "Not allowed with this token",
+        409 | 412 => "Changed in the meantime",
+        400 => "The request could not be read",
         503 => "The storage does not answer",
-        _ => "It did not work",
+        _ => "Something went wrong",
     };
+    let why = if problem.status == 404 { missing::why(visit) } else { String::new() };
+    told(visit, problem.status, title, (sentence(&problem.detail), why)).await
+}
+
+/// A page in the frame that says what went wrong; without the frame where the server is at fault.
+pub(super) async fn told(visit: &Visit, status: u16, title: &str, (detail, why): (String, String)) -> Response {
+    let code = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let page = match Shell::of(visit, title, "").await {
-        Ok(shell) if problem.status < 500 => {
-            html(&Trouble { shell, status: problem.status, title, detail, back: visit.came_from() })
-        }
+        Ok(shell) if status < 500 => html(&Trouble { shell, status, title, detail, why, back: visit.came_from() }),
         _ => html(&Unavailable {
             shell: Bare { title: "Unavailable", theme: visit.theme() },
-            status: problem.status,
+            status,
             title: title.to_owned(),
             detail,
         }),
     };
-    let mut response = page.unwrap_or_else(|problem| plain(status, &problem.detail));
-    *response.status_mut() = status;
+    let mut response = page.unwrap_or_else(|problem| plain(code, &problem.detail));
+    *response.status_mut() = code;
     response
 }
 

@@ -3,11 +3,10 @@
 
 use super::super::Page;
 use super::super::doc::Doc as _;
-use super::super::head::redirect;
 use super::super::parts::{self, Html, counted};
 use super::super::shell::{Shell, html};
 use super::super::visit::Visit;
-use super::confirmed;
+use super::{confirmed, refused};
 use crate::http::manage::identity;
 use askama::Template;
 use muster_core::attribute::CUSTOMER_ID;
@@ -60,7 +59,9 @@ pub(crate) async fn change(visit: Arc<Visit>) -> Page {
         "activate" => activate(&visit, draft).await,
         "preview" => match visit.told(identity::try_out, &["identity", "preview"], &[], &draft).await {
             Ok(preview) => page(&visit, Some(draft), preview, String::new()).await,
-            Err(problem) if problem.status < 500 => page(&visit, Some(draft), Json::Null, said(&problem)).await,
+            Err(problem) if problem.status < 500 => {
+                refused(page(&visit, Some(draft), Json::Null, said(&problem)).await)
+            }
             Err(problem) => Err(problem),
         },
         // A change of the draft alone: it is shown again.
@@ -71,15 +72,24 @@ pub(crate) async fn change(visit: Arc<Visit>) -> Page {
 async fn activate(visit: &Visit, draft: Json) -> Page {
     if let Err(problem) = confirmed(visit, visit.workspace()) {
         let preview = visit.told(identity::try_out, &["identity", "preview"], &[], &draft).await.unwrap_or_default();
-        return page(visit, Some(draft), preview, super::frame::sentence(&problem.detail)).await;
+        return refused(page(visit, Some(draft), preview, super::frame::sentence(&problem.detail)).await);
     }
     match visit.act(identity::change, ("PUT", &["identity"]), &draft).await {
-        Ok(_) => Ok(redirect(&visit.within("identity"))),
+        Ok(now) => visit.done(&visit.within("identity"), activated(&now)),
         // What is wrong with the draft stands beside it; that the token may not is no fault of the draft.
         Err(problem) if problem.status < 500 && problem.status != 403 => {
-            page(visit, Some(draft), Json::Null, said(&problem)).await
+            refused(page(visit, Some(draft), Json::Null, said(&problem)).await)
         }
         Err(problem) => Err(problem),
+    }
+}
+
+/// What was done: what an activation has to look at first is in force when that is through.
+fn activated(now: &Json) -> &'static str {
+    if now.text("state") == "activating" {
+        "Identity settings saved. The stored data is being looked through; until that is done the previous ones hold."
+    } else {
+        "Identity settings saved. They hold for requests from now on."
     }
 }
 
@@ -225,9 +235,12 @@ struct Progress {
 /// `POST /w/{ws}/identity/cancel`: gives up an activation that failed.
 pub(crate) async fn cancel(visit: Arc<Visit>) -> Page {
     match visit.act(identity::cancel, ("POST", &["identity", "cancel"]), &json!({})).await {
-        Ok(_) => Ok(redirect(&visit.within("identity"))),
+        Ok(_) => visit.done(
+            &visit.within("identity"),
+            "Activation given up. The settings before it hold; merges that it made stay.",
+        ),
         // It went on, or ended, in the meantime: the page says so.
-        Err(problem) if problem.status == 409 => page(&visit, None, Json::Null, said(&problem)).await,
+        Err(problem) if problem.status == 409 => refused(page(&visit, None, Json::Null, said(&problem)).await),
         Err(problem) => Err(problem),
     }
 }

@@ -3,13 +3,12 @@
 
 use super::super::Page;
 use super::super::doc::Doc as _;
-use super::super::head::redirect;
 use super::super::parts::{self, Html, counted};
 use super::super::shell::{Shell, html};
 use super::super::visit::Visit;
-use super::confirmed;
 use super::members::{self, Members};
 use super::users::known_as;
+use super::{confirmed, refused};
 use crate::http::manage::{merges, users};
 use crate::limits::MERGE_SIDES_MAX;
 use askama::Template;
@@ -280,10 +279,11 @@ async fn preview(visit: &Visit, shell: &Shell, now: &Json) -> Result<Preview, Pr
 pub(crate) async fn revert(visit: Arc<Visit>) -> Page {
     let id = visit.part(1);
     if let Err(problem) = confirmed(&visit, id) {
-        return shown(&visit, visit.may_operate(), super::frame::sentence(&problem.detail)).await;
+        return refused(shown(&visit, visit.may_operate(), super::frame::sentence(&problem.detail)).await);
     }
     visit.act(merges::revert, ("POST", &["merges", id, "revert"]), &json!({})).await?;
-    Ok(redirect(&visit.within(&format!("merges/{id}"))))
+    let words = format!("Merge {id} reverted. A separation keeps the two users apart.");
+    visit.done(&visit.within(&format!("merges/{id}")), words)
 }
 
 impl Merge {

@@ -134,5 +134,6 @@ fn cause(shell: &Shell, merge: &Json) -> Html {
 /// `POST /w/{ws}/separations/{id}/lift`.
 pub(crate) async fn lift(visit: Arc<Visit>) -> Page {
     visit.act(separations::lift, ("DELETE", &["separations", visit.part(1)]), &Json::Null).await?;
-    Ok(redirect(&visit.within("merges#separations")))
+    let words = "Separation lifted. A later record can merge the two users again.";
+    visit.done(&visit.within("merges#separations"), words)
 }

@@ -3,11 +3,13 @@
 
 use super::super::Page;
 use super::super::doc::Doc as _;
+use super::super::flash::Flash;
 use super::super::head::redirect;
-use super::super::parts::{self, Html};
+use super::super::parts::{self, Html, counted};
 use super::super::shell::{Shell, html};
 use super::super::visit::Visit;
-use super::rows;
+use super::frame::sentence;
+use super::{refused, rows};
 use crate::http::manage::quarantine;
 use askama::Template;
 use muster_wire::manage::problem::Problem;
@@ -99,13 +101,19 @@ struct Row {
 
 /// `GET /w/{ws}/quarantine?type=&state=&cursor=`.
 pub(crate) async fn list(visit: Arc<Visit>) -> Page {
+    listed(&visit, None).await
+}
+
+/// The list, with why a form of it was refused.
+async fn listed(visit: &Visit, refusal: Option<&str>) -> Page {
     let state = if visit.parameter("state") == Some("replayed") { "replayed" } else { "open" };
-    let kind = visit.parameter("type").unwrap_or_default();
-    let mut query = rows(&visit);
+    let kind = visit.parameter("type").or(visit.field("type")).unwrap_or_default();
+    let mut query = rows(visit);
     query.push(("replayed", if state == "replayed" { "true" } else { "false" }));
     query.extend(Some(("type", kind)).filter(|(_, kind)| !kind.is_empty()));
     let found = visit.ask(quarantine::list, &["quarantine"], &query).await?;
-    let shell = Shell::of(&visit, "Quarantine", "quarantine").await?;
+    let mut shell = Shell::of(visit, "Quarantine", "quarantine").await?;
+    shell.flashes.extend(refusal.map(Flash::refused));
     let entries: Vec<Row> = found.list("items").iter().map(row).collect();
     let mut kinds: Vec<String> =
         entries.iter().flat_map(|entry| entry.types.clone()).chain([kind.to_owned()]).collect();
@@ -164,23 +172,39 @@ fn element(visit: &Visit) -> Result<Json, String> {
 /// `POST /w/{ws}/quarantine/{id}/check` with `element`: what a replay would do, and nothing else.
 pub(crate) async fn check(visit: Arc<Visit>) -> Page {
     let text = visit.field("element").unwrap_or_default();
-    let said = match tried(&visit, "true").await? {
-        Ok(results) => said_of(&results, true),
-        Err(words) => Said { is_good: false, words, notes: Vec::new() },
-    };
-    bench(&visit, said, Some(text)).await
+    match tried(&visit, "true").await? {
+        Ok(results) => bench(&visit, said_of(&results), Some(text)).await,
+        Err(words) => refused(bench(&visit, Said { is_good: false, words, notes: Vec::new() }, Some(text)).await),
+    }
 }
 
-/// `POST /w/{ws}/quarantine/{id}/replay` with `element`.
+/// `POST /w/{ws}/quarantine/{id}/replay` with `element`. It is tried first: what would be rejected again changes nothing, and
+/// the form keeps what was typed.
 pub(crate) async fn replay(visit: Arc<Visit>) -> Page {
     let text = visit.field("element").unwrap_or_default();
-    match tried(&visit, "false").await? {
-        Ok(results) if said_of(&results, false).is_good => {
-            Ok(redirect(&visit.within(&format!("requests/{}", results.text("request_id")))))
-        }
-        Ok(results) => bench(&visit, said_of(&results, false), Some(text)).await,
-        Err(words) => bench(&visit, Said { is_good: false, words, notes: Vec::new() }, Some(text)).await,
+    let said = match tried(&visit, "true").await? {
+        Ok(results) => said_of(&results),
+        Err(words) => Said { is_good: false, words, notes: Vec::new() },
+    };
+    if !said.is_good {
+        return refused(bench(&visit, said, Some(text)).await);
     }
+    let results = match tried(&visit, "false").await? {
+        Ok(results) => results,
+        Err(words) => {
+            return refused(bench(&visit, Said { is_good: false, words, notes: Vec::new() }, Some(text)).await);
+        }
+    };
+    let outcome = results.list("results").first().map_or("rejected", |result| result.text("outcome"));
+    let flash = if outcome == "rejected" {
+        // What it depends on changed between the two.
+        Flash::warning("1 element replayed: it was rejected again, and its entry stays in the quarantine.")
+    } else {
+        Flash::good(format!("1 element replayed: {outcome}."))
+    };
+    let place = visit.within(&format!("requests/{}", results.text("request_id")));
+    visit.flash(&place, flash);
+    Ok(redirect(&place))
 }
 
 /// Sends the element of the form as a replay; the answer of the import, or what was wrong in words.
@@ -198,23 +222,22 @@ async fn tried(visit: &Visit, dry: &str) -> Result<Result<Json, String>, Problem
     };
     match visit.acts(quarantine::replay, ("POST", &parts), &[("dry_run", dry)], &body).await {
         Err(problem) if matches!(problem.status, 403 | 404) => Err(problem),
-        done => Ok(done.map_err(|problem| super::frame::sentence(&problem.detail))),
+        done => Ok(done.map_err(|problem| sentence(&problem.detail))),
     }
 }
 
-/// What the answer of a replay says.
-fn said_of(answer: &Json, is_dry: bool) -> Said {
+/// What the answer of a dry replay says.
+fn said_of(answer: &Json) -> Said {
     let results = answer.list("results");
     let Some(result) = results.first() else {
-        return Said { is_good: false, words: "The element was not applied.".to_owned(), notes: Vec::new() };
+        return Said { is_good: false, words: "The element would not be applied.".to_owned(), notes: Vec::new() };
     };
     let outcome = result.text("outcome");
     let is_good = outcome != "rejected";
-    let words = match (is_good, is_dry) {
-        (true, true) => format!("Checked: it would be {outcome}. Nothing is stored yet."),
-        (true, false) => format!("Replayed: {outcome}."),
-        (false, true) => "Checked: it would be rejected again.".to_owned(),
-        (false, false) => "It was rejected again; the entry stays.".to_owned(),
+    let words = if is_good {
+        format!("Checked: it would be {outcome}. Nothing is stored yet.")
+    } else {
+        "Checked: it would be rejected again.".to_owned()
     };
     let faults = result.list("errors").iter().map(parts::fault);
     let notes = faults.chain(result.list("warnings").iter().map(parts::warning)).collect();
@@ -224,7 +247,7 @@ fn said_of(answer: &Json, is_dry: bool) -> Said {
 /// `POST /w/{ws}/quarantine/{id}/drop`.
 pub(crate) async fn discard(visit: Arc<Visit>) -> Page {
     visit.act(quarantine::discard, ("DELETE", &["quarantine", visit.part(1)]), &Json::Null).await?;
-    Ok(redirect(&visit.within("quarantine")))
+    visit.done(&visit.within("quarantine"), "1 entry deleted.")
 }
 
 /// `POST /w/{ws}/quarantine` with `action` (`replay` or `drop`) and the ids of `entry`, or `every` for all of a fault.
@@ -232,17 +255,10 @@ pub(crate) async fn many(visit: Arc<Visit>) -> Page {
     let chosen: Vec<&str> = visit.fields("entry").collect();
     let kind = visit.field("type");
     if chosen.is_empty() && visit.field("every").is_none() {
-        return Err(Problem::at("/entry", "choose one entry or more; nothing was done"));
+        return refused(listed(&visit, Some("Select at least one entry. Nothing was done.")).await);
     }
     if visit.field("action") == Some("drop") {
-        for id in &chosen {
-            // What is gone already is what was wished for.
-            match visit.act(quarantine::discard, ("DELETE", &["quarantine", id]), &Json::Null).await {
-                Err(problem) if problem.status != 404 => return Err(problem),
-                _ => {}
-            }
-        }
-        return Ok(redirect(&visit.within("quarantine")));
+        return discard_many(&visit, &chosen).await;
     }
     let mut body = json!({});
     if visit.field("every").is_some() {
@@ -253,7 +269,32 @@ pub(crate) async fn many(visit: Arc<Visit>) -> Page {
         body["ids"] = json!(chosen);
     }
     let begun = visit.act(quarantine::replay_many, ("POST", &["quarantine", "replay"]), &body).await?;
-    Ok(redirect(&visit.within(&format!("jobs/{}", begun.text("job_id")))))
+    let words = if chosen.is_empty() {
+        "Bulk replay started.".to_owned()
+    } else {
+        format!("Bulk replay of {} started.", counted(chosen.len(), "entry"))
+    };
+    visit.done(&visit.within(&format!("jobs/{}", begun.text("job_id"))), words)
+}
+
+/// Deletes what was selected; what is gone already is what was wished for.
+async fn discard_many(visit: &Visit, chosen: &[&str]) -> Page {
+    let (mut deleted, place) = (0_usize, visit.within("quarantine"));
+    for id in chosen {
+        match visit.act(quarantine::discard, ("DELETE", &["quarantine", id]), &Json::Null).await {
+            Ok(_) => deleted += 1,
+            Err(problem) if problem.status == 404 => {}
+            // Some are gone by then: that must be told, and sending the form again would not tell it.
+            Err(problem) if deleted > 0 => {
+                let left = counted(chosen.len() - deleted, "entry");
+                let words = format!("{} deleted, {left} left: {}.", counted(deleted, "entry"), problem.detail);
+                visit.flash(&place, Flash::warning(words));
+                return Ok(redirect(&place));
+            }
+            Err(problem) => return Err(problem),
+        }
+    }
+    visit.done(&place, format!("{} deleted.", counted(deleted, "entry")))
 }
 
 #[derive(Template)]

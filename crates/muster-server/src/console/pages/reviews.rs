@@ -2,15 +2,14 @@
 
 use super::super::Page;
 use super::super::doc::Doc as _;
-use super::super::head::redirect;
+use super::super::flash::Flash;
 use super::super::parts::{self, Html, counted};
 use super::super::shell::{Shell, html};
 use super::super::visit::Visit;
-use super::rows;
 use super::users::known_as;
+use super::{refused, rows};
 use crate::http::manage::reviews;
 use askama::Template;
-use muster_wire::manage::problem::Problem;
 use serde_json::{Value as Json, json};
 use std::sync::Arc;
 
@@ -55,9 +54,15 @@ struct Row {
 
 /// `GET /w/{ws}/reviews/{id}`.
 pub(crate) async fn show(visit: Arc<Visit>) -> Page {
+    shown(&visit, None).await
+}
+
+/// The page, with why its form was refused.
+async fn shown(visit: &Visit, refusal: Option<&str>) -> Page {
     let id = visit.part(1);
     let doc = visit.ask(reviews::show, &["reviews", id], &[]).await?;
-    let shell = Shell::of(&visit, format!("Review {id}"), "reviews").await?;
+    let mut shell = Shell::of(visit, format!("Review {id}"), "reviews").await?;
+    shell.flashes.extend(refusal.map(Flash::refused));
     let mut sides: Vec<&Json> = doc.list("sides").iter().filter(|side| !side.is_null()).collect();
     sides.dedup_by_key(|side| side.text("id"));
     let named = |side: &&Json| {
@@ -65,7 +70,7 @@ pub(crate) async fn show(visit: Arc<Visit>) -> Page {
         (side.text("id").to_owned(), name.unwrap_or_else(|| parts::short(side.text("id"))))
     };
     let merge =
-        if visit.may_operate() && doc.text("state") == "open" { foretold(&visit, &sides).await } else { String::new() };
+        if visit.may_operate() && doc.text("state") == "open" { foretold(visit, &sides).await } else { String::new() };
     let record = doc.member("record");
     let record = Some(record).filter(|it| !it.is_null()).map(|it| parts::json_code(it, &[], "The record as it came"));
     let page = Review {
@@ -132,15 +137,27 @@ fn compared(shell: &Shell, sides: &[&Json]) -> Vec<Row> {
 /// `POST /w/{ws}/reviews/{id}` with `decision`; then the next that waits.
 pub(crate) async fn decide(visit: Arc<Visit>) -> Page {
     let Some(decision) = visit.field("decision") else {
-        return Err(Problem::at("/decision", "choose merge, keep apart or dismiss; nothing was done"));
+        let words = "Choose to merge, to keep apart or to dismiss. Nothing was done.";
+        return refused(shown(&visit, Some(words)).await);
     };
-    visit.act(reviews::decide, ("POST", &["reviews", visit.part(1)]), &json!({"decision": decision})).await?;
-    if decision == "reopen" {
-        return Ok(redirect(&visit.within(&format!("reviews/{}", visit.part(1)))));
+    let id = visit.part(1);
+    match visit.act(reviews::decide, ("POST", &["reviews", id]), &json!({"decision": decision})).await {
+        Err(problem) if matches!(problem.status, 400 | 409) => {
+            return refused(shown(&visit, Some(&super::frame::sentence(&problem.detail))).await);
+        }
+        decided => drop(decided?),
     }
+    let words = match decision {
+        "reopen" => {
+            return visit.done(&visit.within(&format!("reviews/{id}")), format!("Review {id} reopened."));
+        }
+        "merge" => format!("Review {id}: merged."),
+        "keep_apart" => format!("Review {id}: kept apart."),
+        _ => format!("Review {id}: dismissed."),
+    };
     let left = visit.ask(reviews::list, &["reviews"], &[("state", "open"), ("limit", "1")]).await?;
     let next = left.list("items").first().map(|review| format!("reviews/{}", review.text("id")));
-    Ok(redirect(&visit.within(&next.unwrap_or_else(|| "reviews".to_owned()))))
+    visit.done(&visit.within(&next.unwrap_or_else(|| "reviews".to_owned())), words)
 }
 
 impl Reviews {

@@ -2,12 +2,14 @@
 
 use super::super::Page;
 use super::super::doc::Doc as _;
+use super::super::flash::{Flash, Secret};
 use super::super::head::redirect;
 use super::super::parts::{self, Html, counted};
 use super::super::shell::{Shell, html};
 use super::super::visit::Visit;
-use super::confirmed;
+use super::frame::sentence;
 use super::log::curl;
+use super::{confirmed, refused};
 use crate::http::manage::{figures, keys, workspaces};
 use askama::Template;
 use muster_wire::manage::problem::Problem;
@@ -22,18 +24,16 @@ struct Settings {
     since: Html,
     address: String,
     curl: Html,
-    /// A key that was just made, and until when the one before it is valid.
-    made: Json,
     error: String,
     now: String,
 }
 
-/// `GET /w/{ws}/settings`: Account > APIs, the Data tile.
+/// `GET /w/{ws}/settings`: how callers reach the workspace, and with which keys.
 pub(crate) async fn apis(visit: Arc<Visit>) -> Page {
-    page(&visit, Json::Null, String::new()).await
+    page(&visit, String::new()).await
 }
 
-async fn page(visit: &Visit, made: Json, error: String) -> Page {
+async fn page(visit: &Visit, error: String) -> Page {
     let found = visit.ask(figures::keys, &["keys"], &[]).await?;
     let shell = Shell::of(visit, "Settings", "settings").await?;
     html(&Settings {
@@ -43,29 +43,38 @@ async fn page(visit: &Visit, made: Json, error: String) -> Page {
         curl: curl(visit),
         now: visit.now(),
         shell,
-        made,
         error,
     })
 }
 
-/// `POST /w/{ws}/keys/rotate` with `grace_seconds` and `confirm`: the new key is shown on this page and never again.
+/// `POST /w/{ws}/keys/rotate` with `grace_seconds` and `confirm`: the new key is shown once, by the page that follows.
 pub(crate) async fn rotate(visit: Arc<Visit>) -> Page {
     if let Err(problem) = confirmed(&visit, visit.workspace()) {
-        return page(&visit, Json::Null, super::frame::sentence(&problem.detail)).await;
+        return refused(page(&visit, sentence(&problem.detail)).await);
     }
     let grace: u64 = visit.field("grace_seconds").and_then(|it| it.parse().ok()).unwrap_or(0);
     let made = visit.act(keys::rotate, ("POST", &["keys", "rotate"]), &json!({"grace_seconds": grace})).await?;
-    page(&visit, made, String::new()).await
+    let before = if made.has("previous_valid_until") {
+        let until = visit.moments().text(made.text("previous_valid_until"), parts::Style::Whole);
+        format!("The previous key works until {until}.")
+    } else {
+        "The previous key has ended.".to_owned()
+    };
+    let words = format!("Key created. Copy it now; you won't see it again. {before}");
+    let (value, place) = (made.text("data_api_key").to_owned(), visit.within("settings"));
+    let secret = Secret { what: "new Data API key", value, done: place.clone() };
+    visit.flash(&place, Flash::good(words).with(secret));
+    Ok(redirect(&place))
 }
 
 /// `POST /w/{ws}/keys/revoke` with `fingerprint` and `confirm`.
 pub(crate) async fn revoke(visit: Arc<Visit>) -> Page {
     let fingerprint = visit.field("fingerprint").unwrap_or_default();
     if let Err(problem) = confirmed(&visit, fingerprint) {
-        return page(&visit, Json::Null, super::frame::sentence(&problem.detail)).await;
+        return refused(page(&visit, sentence(&problem.detail)).await);
     }
     visit.act(keys::revoke, ("POST", &["keys", "revoke"]), &json!({"fingerprint": fingerprint})).await?;
-    Ok(redirect(&visit.within("settings")))
+    visit.done(&visit.within("settings"), format!("Key {fingerprint} revoked. Callers that use it get 401."))
 }
 
 impl Settings {
@@ -102,7 +111,6 @@ struct Workspace {
     retention: Vec<Number>,
     flags: Vec<(&'static str, &'static str, &'static str, bool)>,
     error: Option<Problem>,
-    was_saved: bool,
 }
 
 const RATES: [(&str, &str, &str); 3] = [
@@ -115,7 +123,7 @@ const SIZE: [(&str, &str, &str); 3] = [
     ("limits.profile_bytes", "Profile", "bytes of a profile and all its members"),
     ("limits.disk_bytes", "Disk", "bytes; 0: no limit"),
 ];
-const INTAKE: [(&str, &str, &str); 1] = [("future_skew_seconds", "Future times", "seconds ahead at most")];
+const INTAKE: [(&str, &str, &str); 1] = [("future_skew_seconds", "Accept event times up to", "s in the future")];
 const RETENTION: [(&str, &str, &str); 5] = [
     ("log_retention_days", "Log", "days"),
     ("quarantine_retention_days", "Quarantine", "days"),
@@ -131,7 +139,7 @@ const FLAGS: [(&str, &str, &str); 6] = [
     ),
     ("parity", "Parity", "Truncate and drop exactly as the public service does"),
     ("null_clears", "null clears a value", "Otherwise null means not known and is ignored"),
-    ("store_origin_address", "Keep origin addresses", "Of requests and events, for the log"),
+    ("store_origin_address", "Store client IP addresses", "Of requests and events, shown in the log"),
     ("mask_personal_data", "Mask personal data", "For tokens without the scope personal"),
     ("record_reads", "Record reads of users", "In the audit log: who looked at whose data"),
 ];
@@ -147,16 +155,16 @@ fn numbers(visit: &Visit, doc: &Json, of: &[(&'static str, &'static str, &'stati
 
 /// `GET /w/{ws}/settings/workspace`.
 pub(crate) async fn workspace(visit: Arc<Visit>) -> Page {
-    let was_saved = visit.parameter("saved").is_some();
-    form(&visit, None, was_saved).await
+    form(&visit, None).await
 }
 
-async fn form(visit: &Visit, error: Option<Problem>, was_saved: bool) -> Page {
+async fn form(visit: &Visit, error: Option<Problem>) -> Page {
     let doc = visit.ask(workspaces::show, &[], &[]).await?;
     let stats = visit.ask(workspaces::stats, &["stats"], &[]).await?;
     let shell = Shell::of(visit, "Settings", "settings").await?;
     let addresses: Vec<&str> = doc.list("allowed_addresses").iter().filter_map(Json::as_str).collect();
-    let is_sent = error.is_some();
+    // A name that was mistyped to confirm something else was sent without the settings.
+    let is_sent = error.as_ref().is_some_and(|problem| problem.pointer.as_deref() != Some("/confirm"));
     let flag = |(name, label, hint): &(&'static str, &'static str, &'static str)| {
         (*name, *label, *hint, if is_sent { visit.field(name).is_some() } else { doc.flag(name) })
     };
@@ -175,15 +183,14 @@ async fn form(visit: &Visit, error: Option<Problem>, was_saved: bool) -> Page {
         doc,
         stats,
         error,
-        was_saved,
     })
 }
 
 /// `POST /w/{ws}/settings/workspace`: all of the form as one change.
 pub(crate) async fn save(visit: Arc<Visit>) -> Page {
     match visit.act(workspaces::change, ("PATCH", &[]), &patch(&visit)).await {
-        Ok(_) => Ok(redirect(&visit.within("settings/workspace?saved=1"))),
-        Err(problem) if problem.status == 400 => form(&visit, Some(problem), false).await,
+        Ok(_) => visit.done(&visit.within("settings/workspace"), "Settings saved. They hold for requests from now on."),
+        Err(problem) if problem.status == 400 => refused(form(&visit, Some(problem)).await),
         Err(problem) => Err(problem),
     }
 }
@@ -215,18 +222,25 @@ fn patch(visit: &Visit) -> Json {
 /// `POST /w/{ws}/settings/suspend` with `suspended`, and `confirm` where it stops callers.
 pub(crate) async fn suspend(visit: Arc<Visit>) -> Page {
     let suspended = visit.field("suspended") == Some("true");
-    if suspended {
-        confirmed(&visit, visit.workspace())?;
+    if suspended && let Err(problem) = confirmed(&visit, visit.workspace()) {
+        return refused(form(&visit, Some(problem)).await);
     }
     visit.act(workspaces::change, ("PATCH", &[]), &json!({"suspended": suspended})).await?;
-    Ok(redirect(&visit.within("settings/workspace")))
+    let words = if suspended {
+        "Workspace suspended. Callers get 403."
+    } else {
+        "Workspace resumed. Callers are served again."
+    };
+    visit.done(&visit.within("settings/workspace"), words)
 }
 
 /// `POST /w/{ws}/settings/delete` with `confirm`.
 pub(crate) async fn delete(visit: Arc<Visit>) -> Page {
-    confirmed(&visit, visit.workspace())?;
+    if let Err(problem) = confirmed(&visit, visit.workspace()) {
+        return refused(form(&visit, Some(problem)).await);
+    }
     visit.act(workspaces::remove, ("DELETE", &[]), &json!({"confirm": visit.workspace()})).await?;
-    Ok(redirect("/workspaces"))
+    visit.done("/workspaces", format!("Workspace {} deleted with all its data.", visit.workspace()))
 }
 
 impl Workspace {
@@ -235,17 +249,22 @@ impl Workspace {
         let pointer = format!("/{}", path.replace('.', "/"));
         let about = |problem: &&Problem| problem.pointer.as_ref().is_some_and(|at| at.starts_with(&pointer));
         let problem = self.error.as_ref().filter(about);
-        problem.map(|problem| super::frame::sentence(&problem.detail)).unwrap_or_default()
+        problem.map(|problem| sentence(&problem.detail)).unwrap_or_default()
     }
 
-    /// What is wrong with no field in particular.
-    fn other_fault(&self) -> String {
-        let fields = RATES.iter().chain(&SIZE).chain(&INTAKE).chain(&RETENTION).map(|(path, ..)| *path);
-        let known: Vec<String> =
-            fields.chain(["name", "time_zone", "allowed_addresses"]).map(|it| self.fault(it)).collect();
-        match &self.error {
-            Some(problem) if known.iter().all(String::is_empty) => super::frame::sentence(&problem.to_string()),
-            _ => String::new(),
+    /// What was not done, and what to do about it; empty if nothing was refused.
+    fn refusal(&self) -> String {
+        let Some(problem) = &self.error else { return String::new() };
+        if problem.pointer.as_deref() == Some("/confirm") {
+            return sentence(&problem.detail);
+        }
+        let numbers = [&self.rates, &self.size, &self.intake, &self.retention];
+        let numbers = numbers.into_iter().flatten().map(|number| (number.path, number.label.to_lowercase()));
+        let texts = [("name", "name"), ("time_zone", "time zone"), ("allowed_addresses", "allowed addresses")];
+        let mut fields = texts.map(|(path, label)| (path, label.to_owned())).into_iter().chain(numbers);
+        match fields.find(|(path, _)| !self.fault(path).is_empty()) {
+            Some((_, label)) => format!("Not saved: fix the field \"{label}\" below."),
+            None => format!("Not saved: {problem}."),
         }
     }
 

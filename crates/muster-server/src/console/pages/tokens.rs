@@ -2,11 +2,13 @@
 
 use super::super::Page;
 use super::super::doc::Doc as _;
+use super::super::flash::{Flash, Secret};
 use super::super::head::redirect;
 use super::super::parts;
 use super::super::shell::{Shell, html};
 use super::super::visit::Visit;
-use super::confirmed;
+use super::frame::sentence;
+use super::{confirmed, refused};
 use crate::http::manage::tokens;
 use askama::Template;
 use serde_json::{Value as Json, json};
@@ -17,8 +19,9 @@ use std::sync::Arc;
 struct Tokens {
     shell: Shell,
     items: Vec<Json>,
-    made: Json,
     error: String,
+    /// What was typed into a form that was refused.
+    typed: Typed,
 }
 
 /// The scopes of a token, with what each allows.
@@ -31,18 +34,42 @@ const SCOPES: [(&str, &str); 6] = [
     ("admin", "all of these, workspaces and tokens"),
 ];
 
-async fn page(visit: &Visit, made: Json, error: String) -> Page {
+/// The form of a new token as it was sent.
+#[derive(Default)]
+struct Typed {
+    name: String,
+    workspace: String,
+    days: String,
+    addresses: String,
+    scopes: Vec<String>,
+}
+
+impl Typed {
+    fn of(visit: &Visit) -> Self {
+        let field = |name: &str| visit.field(name).unwrap_or_default().to_owned();
+        Self {
+            name: field("name"),
+            workspace: field("workspace"),
+            days: field("expires_days"),
+            addresses: field("addresses"),
+            scopes: visit.fields("scope").map(str::to_owned).collect(),
+        }
+    }
+}
+
+async fn page(visit: &Visit, typed: Typed, error: String) -> Page {
     let found = visit.ask_outside(tokens::list, "tokens", &[("limit", "1000")]).await?;
     let shell = Shell::of(visit, "Tokens", "tokens").await?;
-    html(&Tokens { shell, items: found.list("items").to_vec(), made, error })
+    html(&Tokens { shell, items: found.list("items").to_vec(), error, typed })
 }
 
 /// `GET /tokens`.
 pub(crate) async fn list(visit: Arc<Visit>) -> Page {
-    page(&visit, Json::Null, String::new()).await
+    let typed = Typed { scopes: vec!["read".to_owned()], ..Typed::default() };
+    page(&visit, typed, String::new()).await
 }
 
-/// `POST /tokens` with `name`, `scope`s and `workspace`: the token is shown on this page and never again.
+/// `POST /tokens` with `name`, `scope`s and `workspace`: the token is shown once, by the page that follows.
 pub(crate) async fn create(visit: Arc<Visit>) -> Page {
     let scopes: Vec<&str> = visit.fields("scope").collect();
     let mut wish = json!({"name": visit.field("name").unwrap_or_default().trim(), "scopes": scopes});
@@ -60,9 +87,15 @@ pub(crate) async fn create(visit: Arc<Visit>) -> Page {
         wish["allowed_addresses"] = json!(addresses);
     }
     match visit.act_outside(tokens::create, ("POST", "tokens", None), &wish).await {
-        Ok(made) => page(&visit, made, String::new()).await,
+        Ok(made) => {
+            let words = format!("Token {} created. Copy it now; you won't see it again.", made.text("name"));
+            let value = made.text("token").to_owned();
+            let secret = Secret { what: "new token", value, done: "/tokens".to_owned() };
+            visit.flash("/tokens", Flash::good(words).with(secret));
+            Ok(redirect("/tokens"))
+        }
         Err(problem) if matches!(problem.status, 400 | 409) => {
-            page(&visit, Json::Null, super::frame::sentence(&problem.detail)).await
+            refused(page(&visit, Typed::of(&visit), sentence(&problem.detail)).await)
         }
         Err(problem) => Err(problem),
     }
@@ -71,12 +104,18 @@ pub(crate) async fn create(visit: Arc<Visit>) -> Page {
 /// `POST /tokens/{name}/revoke` with `confirm`.
 pub(crate) async fn revoke(visit: Arc<Visit>) -> Page {
     let name = visit.named();
-    confirmed(&visit, name)?;
+    if let Err(problem) = confirmed(&visit, name) {
+        return refused(page(&visit, Typed::default(), sentence(&problem.detail)).await);
+    }
     visit.act_outside(tokens::revoke, ("DELETE", "tokens", Some(name)), &Json::Null).await?;
-    Ok(redirect("/tokens"))
+    visit.done("/tokens", format!("Token {name} revoked. Its calls get 401, and its sessions have ended."))
 }
 
 impl Tokens {
+    fn is_chosen(&self, scope: &str) -> bool {
+        self.typed.scopes.iter().any(|chosen| chosen == scope)
+    }
+
     fn scopes(&self) -> [(&'static str, &'static str); 6] {
         SCOPES
     }

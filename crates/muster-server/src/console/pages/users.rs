@@ -7,7 +7,7 @@ use super::super::parts::{self, Html, counted};
 use super::super::shell::{Shell, html};
 use super::super::visit::Visit;
 use super::members::{self, Members};
-use super::rows;
+use super::{refused, rows};
 use crate::http::manage::{by_hand, lookup, users};
 use crate::limits::{PAGE_MAX, USER_ROWS_MAX, WHY_LINES_MAX};
 use askama::Template;
@@ -236,7 +236,10 @@ pub(crate) async fn merge(visit: Arc<Visit>) -> Page {
     if let Some(merged) = visit.field("merged") {
         let body = json!({"survivor": id, "merged": merged});
         return match visit.act(by_hand::merge_users, ("POST", &["merges"]), &body).await {
-            Ok(made) => Ok(redirect(&visit.within(&format!("merges/{}", made.text("id"))))),
+            Ok(made) => visit.done(
+                &visit.within(&format!("merges/{}", made.text("id"))),
+                "2 users merged. The merge can be reverted on this page.",
+            ),
             Err(problem) => merge_refused(&visit, problem).await,
         };
     }
@@ -251,7 +254,7 @@ pub(crate) async fn merge(visit: Arc<Visit>) -> Page {
             0 => "No user has this value. Give an identifier, or the id of a user.".to_owned(),
             n => format!("This value resolves to {n} users, one per kind. Give the id of one."),
         };
-        return page(&visit, None, error).await;
+        return refused(page(&visit, None, error).await);
     };
     let body = json!({"survivor": id, "merged": other});
     match visit.acts(by_hand::merge_users, ("POST", &["merges"]), &[("dry_run", "true")], &body).await {
@@ -273,7 +276,7 @@ pub(crate) async fn merge(visit: Arc<Visit>) -> Page {
 /// What is wrong with a merge stands beside its form; that the token may not, or that the server cannot, is a page.
 async fn merge_refused(visit: &Visit, problem: Problem) -> Page {
     match problem.status {
-        400 | 404 | 409 => page(visit, None, super::frame::sentence(&problem.detail)).await,
+        400 | 404 | 409 => refused(page(visit, None, super::frame::sentence(&problem.detail)).await),
         _ => Err(problem),
     }
 }

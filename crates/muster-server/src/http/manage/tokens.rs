@@ -112,6 +112,7 @@ pub(crate) async fn revoke(call: Call) -> Answer {
         let removed = app.engine.remove_token(&of);
         // Also where the storage failed: whoever revokes it wants it refused, and the next start reads what is stored.
         app.callers.remove(|caller| *caller.name == *of);
+        app.sessions.sweep(&app.callers, app.now());
         removed
     });
     if !removed.await? {

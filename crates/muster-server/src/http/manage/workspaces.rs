@@ -199,6 +199,7 @@ pub(crate) async fn remove(call: Call) -> Answer {
             app.callers.load(app.engine.tokens()?);
         } else {
             app.callers.remove(|caller| caller.workspace.as_ref() == Some(&id));
+            app.sessions.sweep(&app.callers, app.now());
         }
         deleted
     })

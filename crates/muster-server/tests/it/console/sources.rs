@@ -37,7 +37,7 @@ fn a_form_of_another_site_is_refused_and_changes_nothing() {
     }
     assert_eq!(crate::tokens::seen(&world, &calls), before);
     let own = [("Origin", "http://muster.test")];
-    assert_eq!(admin.post_from(&own, "/workspaces", &[("name", "New")]).status, 200);
+    assert_eq!(admin.post_from(&own, "/workspaces", &[("name", "New")]).status, 303);
 }
 
 const PAGE: [(&str, &str); 5] = [

@@ -1,0 +1,125 @@
+//! What is not there: pages for addresses that are none, and for whatever an address names and nobody has. They say what
+//! was looked for and why it may be gone, and quote nothing of the address.
+
+use super::super::head::{plain, theme};
+use super::super::parts;
+use super::super::shell::html;
+use super::super::visit::Visit;
+use super::frame::{Bare, told};
+use crate::limits::REPLAY_JOBS_MAX;
+use askama::Template;
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::Response;
+
+/// The page for an address that is none, or that does not take the method that came.
+pub(crate) async fn address(visit: &Visit, status: StatusCode) -> Response {
+    if visit.is_astray() {
+        return workspace(visit).await;
+    }
+    let (title, detail, why) = of_address(status);
+    told(visit, status.as_u16(), title, (detail.to_owned(), why.to_owned())).await
+}
+
+/// The same words for whoever is not signed in.
+#[derive(Template)]
+#[template(path = "missing.html")]
+struct Missing {
+    shell: Bare,
+    status: u16,
+    detail: &'static str,
+}
+
+/// The page of such an address for whoever is not signed in.
+pub(crate) fn for_strangers(headers: &HeaderMap, status: StatusCode) -> Response {
+    let (title, detail, _) = of_address(status);
+    let page = html(&Missing { shell: Bare { title, theme: theme(headers) }, status: status.as_u16(), detail });
+    let mut response = page.unwrap_or_else(|problem| plain(status, &problem.detail));
+    *response.status_mut() = status;
+    response
+}
+
+fn of_address(status: StatusCode) -> (&'static str, &'static str, &'static str) {
+    if status == StatusCode::METHOD_NOT_ALLOWED {
+        return (
+            "Nothing to see at this address",
+            "It takes a form or a call, and was asked for in another way. Nothing was done.",
+            "Go to the page that has the form, and send it from there.",
+        );
+    }
+    (
+        "Page not found",
+        "The console has no page at this address.",
+        "The address may be mistyped or cut off, or from another version of Muster.",
+    )
+}
+
+/// The page for a workspace that is not there for the token, whether it exists or not.
+pub(crate) async fn workspace(visit: &Visit) -> Response {
+    let detail = "No workspace of this id can be reached with your token.".to_owned();
+    let why =
+        "It may be mistyped (upper and lower case count), it may have been deleted, or your token may be bound to \
+               another workspace."
+            .to_owned();
+    told(visit, 404, "Workspace not found", (detail, why)).await
+}
+
+/// What the address names.
+pub(super) fn title(visit: &Visit) -> &'static str {
+    match named(visit) {
+        "requests" => "Request not found",
+        "users" => "User not found",
+        "merges" => "Merge not found",
+        "reviews" => "Review not found",
+        "quarantine" => "Quarantine entry not found",
+        "jobs" => "Bulk replay not found",
+        "separations" => "Separation not found",
+        "keys" => "Key not found",
+        "tokens" => "Token not found",
+        _ => "Not found",
+    }
+}
+
+fn named(visit: &Visit) -> &str {
+    match visit.entry() {
+        Ok(_) => visit.part(0),
+        Err(_) => visit.path().split('/').nth(1).unwrap_or_default(),
+    }
+}
+
+/// So many days, as a reason why something is gone; empty if it is kept for ever.
+fn older(days: u32) -> String {
+    match days {
+        0 => String::new(),
+        1 => "It may be older than 1 day, which is how long this workspace keeps them. ".to_owned(),
+        days => format!("It may be older than {days} days, which is how long this workspace keeps them. "),
+    }
+}
+
+/// Why what the address names may not be there.
+pub(super) fn why(visit: &Visit) -> String {
+    let document = visit.entry().ok().map(|entry| &entry.document);
+    let days = |of: fn(&muster_wire::manage::settings::WorkspaceSettings) -> u32| {
+        document.map(|document| older(of(document))).unwrap_or_default()
+    };
+    let elsewhere = "It may be mistyped or belong to another workspace.";
+    match named(visit) {
+        "requests" => {
+            days(|document| document.log_retention_days)
+                + elsewhere
+                + " Requests refused before processing (401, 403, 413, 415, 429, 503) are not kept."
+        }
+        "users" => format!("The user may have been deleted. {elsewhere}"),
+        "merges" | "reviews" => elsewhere.to_owned(),
+        "quarantine" => {
+            days(|document| document.quarantine_retention_days) + "Somebody may have deleted it. " + elsewhere
+        }
+        "jobs" => format!(
+            "A restart of the server forgets bulk replays, and only the newest {REPLAY_JOBS_MAX} are remembered. What was \
+             not replayed is still in the quarantine."
+        ),
+        "separations" => "Somebody may have lifted it already.".to_owned(),
+        "keys" => "Somebody may have revoked it already.".to_owned(),
+        "tokens" => "Somebody may have revoked it already, or it is one that the server's settings give.".to_owned(),
+        _ => String::new(),
+    }
+}

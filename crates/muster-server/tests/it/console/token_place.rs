@@ -1,0 +1,65 @@
+//! Where the sign-in page says that the admin token is: what is so for this server, and nothing that a stranger could use.
+
+use super::{Browser, text};
+use crate::world::{ADMIN_TOKEN, World};
+use muster_server::app::{Given, TokenPlace};
+
+/// What the sign-in page says of it: its words, and its command.
+fn said(place: TokenPlace) -> (String, Option<String>) {
+    let world = World::with(|options| options.token_place = place, |_| {});
+    let page = text(&Browser::nobody(&world).get("/sign-in"));
+    assert!(!page.contains(ADMIN_TOKEN), "{page}");
+    assert!(page.contains("<label for=\"token\">Access token</label>"), "{page}");
+    assert!(page.contains("With a read-only token you can look at everything and change nothing."), "{page}");
+    let between = |from: &str, to: &str| Some(page.split_once(from)?.1.split_once(to)?.0.to_owned());
+    (between("id=\"token-hint\">", "</p>").unwrap(), between("data-copy=\"", "\""))
+}
+
+// Fails when `token_place` in `console/pages/sign_in.rs` says the same of two of them.
+#[test]
+fn the_sign_in_page_says_where_the_token_of_this_server_is() {
+    let directory = |is_default, was_said, was_printed| TokenPlace::DataDirectory { is_default, was_said, was_printed };
+    let cat = Some("cat muster-data/admin-token".to_owned());
+    for (place, words, command) in [
+        (TokenPlace::Untold, "Whoever runs this server has the admin token.", None),
+        (
+            directory(true, false, false),
+            "The server wrote the admin token at its first start, to the file admin-token of its data directory. Where the \
+             server was started:",
+            cat.clone(),
+        ),
+        (
+            directory(false, false, false),
+            "The server wrote the admin token at its first start, to the file admin-token of its data directory.",
+            None,
+        ),
+        (
+            directory(true, true, false),
+            "The server said on its terminal where the admin token is: in the file admin-token of its data directory. Where \
+             the server was started:",
+            cat,
+        ),
+        (
+            directory(false, true, true),
+            "The server printed the admin token when it made it; it is also in the file admin-token of its data directory.",
+            None,
+        ),
+        (
+            TokenPlace::Value(Given::Variable),
+            "The admin token is the one that this server was given by the environment variable MUSTER_ADMIN_TOKEN.",
+            None,
+        ),
+        (
+            TokenPlace::Value(Given::File),
+            "The admin token is the one that this server was given by the key admin_token of its settings file.",
+            None,
+        ),
+        (
+            TokenPlace::File(Given::Flag),
+            "The admin token is in the file that this server was given by the flag --admin-token-file.",
+            None,
+        ),
+    ] {
+        assert_eq!(said(place), (words.to_owned(), command), "{place:?}");
+    }
+}
