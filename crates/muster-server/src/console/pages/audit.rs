@@ -1,4 +1,6 @@
-//! The audit log: who did what.
+//! The audit log: who did what, each record as a sentence.
+
+mod words;
 
 use super::super::Page;
 use super::super::doc::Doc as _;
@@ -8,6 +10,7 @@ use super::super::visit::Visit;
 use super::rows;
 use crate::http::manage::audit;
 use askama::Template;
+use muster_store::bounds::Bounds;
 use serde_json::Value as Json;
 use std::sync::Arc;
 
@@ -29,12 +32,35 @@ pub(crate) async fn show(visit: Arc<Visit>) -> Page {
 }
 
 impl Audit {
-    /// A detail on one line.
-    fn detail(&self, item: &Json) -> Html {
-        match item.member("detail") {
-            Json::Null => Html::default(),
-            Json::String(text) => parts::shown(text),
-            other => parts::shown(&other.to_string()),
+    /// How many records are kept, in words.
+    fn kept(&self) -> String {
+        let Bounds { audit_records, audit_sessions, audit_people, .. } = Bounds::default();
+        let [changes, sessions, people] = [audit_records, audit_sessions, audit_people].map(parts::count);
+        format!(
+            "Only the most recent records are kept: {changes} changes, {sessions} sign-ins and sign-outs, and {people} \
+             reads and deletions of people's data."
+        )
+    }
+
+    /// What was done.
+    fn what(&self, item: &Json) -> Html {
+        parts::shown(&words::told(item))
+    }
+
+    /// What it was done to: a link where this workspace has a page for it.
+    fn subject(&self, item: &Json) -> Html {
+        let (subject, workspace) = (item.text("subject"), item.text("workspace"));
+        let page = match item.text("action") {
+            "users.merged" | "merge.reverted" => "merges",
+            "review.decided" => "reviews",
+            "user.read" => "users",
+            "user.deleted" => "requests",
+            "quarantine.replay_started" => "jobs",
+            _ => return parts::shown(subject),
+        };
+        if self.shell.workspace.is_empty() || self.shell.workspace != workspace {
+            return parts::shown(subject);
         }
+        parts::link(subject, &self.shell.to(&format!("{page}/{subject}")))
     }
 }

@@ -144,6 +144,20 @@ const FLAGS: [(&str, &str, &str); 6] = [
     ("record_reads", "Record reads of users", "In the audit log: who looked at whose data"),
 ];
 
+/// A setting by the path that the management API has for it, as a sentence names it.
+pub(super) fn label(path: &str) -> String {
+    let rate = RATES.iter().map(|(known, label, unit)| (*known, format!("{label} {unit}")));
+    let size = SIZE.iter().map(|(known, label, _)| (*known, format!("{label} size in bytes")));
+    let intake = INTAKE.iter().map(|(known, ..)| (*known, "seconds that event times may be in the future".to_owned()));
+    let kept = RETENTION.iter().map(|(known, label, unit)| (*known, format!("{unit} of retention for {label}")));
+    let flag = FLAGS.iter().map(|(known, label, ..)| (*known, (*label).to_owned()));
+    let mut all = rate.chain(size).chain(intake).chain(kept).chain(flag);
+    let found = all.find(|(known, _)| *known == path).map(|(_, label)| label);
+    let label = found.unwrap_or_else(|| path.replace(['.', '_'], " "));
+    let mut letters = label.chars();
+    letters.next().into_iter().flat_map(char::to_lowercase).chain(letters).collect()
+}
+
 fn numbers(visit: &Visit, doc: &Json, of: &[(&'static str, &'static str, &'static str)]) -> Vec<Number> {
     let number = |(path, label, unit): &(&'static str, &'static str, &'static str)| {
         let stored = path.split('.').fold(doc, |doc, name| doc.member(name)).to_string();
