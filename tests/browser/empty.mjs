@@ -34,11 +34,14 @@ story({
     await page.goto("/workspaces");
     await page.fill("#n-name", "Shop");
     await page.fill("#n-id", "SHOP");
-    await page.click("text=Make workspace");
+    await page.click("text=Create workspace");
     await sound(page, "workspaces-made");
+    // Loading it again makes none, and shows the key no more.
+    await page.reload();
+    assert.deepEqual([await page.locator(".flash").count(), await page.locator("tbody tr").count()], [0, 1]);
     await page.goto("/tokens");
     await page.fill("#t-name", "ada");
-    await page.click("text=Make token");
+    await page.click("text=Create token");
     await sound(page, "tokens-made");
   },
 
@@ -82,7 +85,7 @@ story({
     for (const [name, address] of [["page", "/nowhere"], ["request", "/w/SHOP/requests/WqLtRbNx"],
       ["user", "/w/SHOP/users/000000000000000000000000"], ["workspace", "/w/NONE/overview"]]) {
       status[name] = (await page.goto(address)).status();
-      if (name !== "page") await sound(page, `error-${name}`);
+      await sound(page, `error-${name}`);
     }
     assert.deepEqual(status, { page: 404, request: 404, user: 404, workspace: 404 });
   },

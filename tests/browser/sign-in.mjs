@@ -40,7 +40,7 @@ story({
     await signIn(admin, server.token);
     await admin.goto("/tokens");
     await admin.fill("#t-name", "night-shift");
-    await admin.click("text=Make token");
+    await admin.click("text=Create token");
     const token = (await admin.textContent(".notice.ok .id")).trim();
     const other = await visitor(browser, server);
     await signIn(other, token);
@@ -50,8 +50,10 @@ story({
     await admin.fill("dialog:modal [name=confirm]", "night-shift");
     await admin.click("dialog:modal footer button");
     await admin.waitForSelector("#t-night-shift", { state: "detached" });
+    assert.equal((await admin.textContent(".flash[role=status]")).trim(), "Token night-shift revoked. Its calls get 401, and its sessions have ended.");
     await other.reload();
     assert.equal(path(other), "/sign-in");
+    assert.match(await other.textContent("#ended[role=status]"), /your token is no longer valid: it was revoked/);
     assert.deepEqual([...admin.faults, ...other.faults], []);
   },
 

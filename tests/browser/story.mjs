@@ -24,13 +24,13 @@ story({
     await page.context().grantPermissions(["clipboard-read", "clipboard-write"], { origin: server.url });
     await page.fill("#n-name", "Shop");
     await page.fill("#n-id", "SHOP");
-    await page.click("text=Make workspace");
+    await page.click("text=Create workspace");
     await page.click(".notice.ok button.copy");
     await page.waitForSelector(".toast");
     const key = await page.evaluate(() => navigator.clipboard.readText());
     assert.equal(key, (await page.textContent(".notice.ok .id")).trim());
     world.shop = new Workspace(server, "SHOP", key);
-    await page.click("text=I have stored it");
+    await page.click(".flash >> text=Done");
     assert.equal(new URL(page.url()).pathname, "/w/SHOP/overview");
   },
 

@@ -58,7 +58,7 @@ story({
     await page.click("text=Revert");
     await page.fill("#revert-confirm", merge.id);
     await page.click("button >> text=Revert merge");
-    assert.equal(await page.locator(".notice >> text=Reverted").count(), 1);
+    assert.equal(await page.locator(".notice b >> text=Reverted").count(), 1);
   },
 
   // Fails when `settings::rotate` does not ask `confirmed`.
@@ -74,6 +74,39 @@ story({
     assert.equal((await shop.import(customer("c"))).status, 401);
     shop.key = key;
     assert.equal((await shop.import(customer("c"))).status, 200);
+    // Loaded again the page makes no further key, and the one that was shown is gone.
+    await page.reload();
+    assert.deepEqual([await page.locator(".flash").count(), (await shop.manage("GET", "/keys")).items.length], [0, 2]);
+    assert.equal((await shop.import(customer("c"))).status, 200);
+  },
+
+  // Fails when `settings::save` answers with a page.
+  "settings are saved, which the next page says once, and loading it again saves nothing": async ({ page, shop }) => {
+    await page.goto(shop.at("settings/workspace"));
+    await page.fill("#s-name", "Corner shop");
+    await page.click("text=Save settings");
+    assert.equal((await page.textContent(".flash[role=status]")).trim(), "Settings saved. They hold for requests from now on.");
+    const posted = [];
+    page.on("request", (request) => request.method() === "POST" && posted.push(request.url()));
+    await page.reload();
+    assert.deepEqual([await page.locator(".flash").count(), await page.inputValue("#s-name"), posted], [0, "Corner shop", []]);
+  },
+
+  // Fails when `settings::save` forgets what was typed.
+  "settings that are refused come back with what was typed": async ({ page, shop }) => {
+    await page.fill("#s-zone", "Nowhere/Never");
+    const [answer] = await Promise.all([page.waitForNavigation(), page.click("text=Save settings")]);
+    assert.deepEqual([answer.status(), await page.inputValue("#s-zone")], [422, "Nowhere/Never"]);
+    assert.match(await page.textContent("[role=alert]"), /Not saved: fix the field "time zone" below\./);
+    page.faults.splice(0);
+    await page.goto(shop.at("settings/workspace"));
+  },
+
+  "an address that is none is a page with a way home": async ({ page }) => {
+    const answer = await page.goto("/nowhere");
+    assert.deepEqual([answer.status(), await page.textContent("h1")], [404, "Page not found"]);
+    await page.click("main >> text=Home");
+    assert.equal(await page.locator("h1").count(), 1);
   },
 
   "the theme is kept for the next page": async ({ page, shop }) => {
