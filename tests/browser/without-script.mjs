@@ -97,7 +97,7 @@ story({
     await page.fill("#s-zone", "Nowhere/Never");
     const [answer] = await Promise.all([page.waitForNavigation(), page.click("text=Save settings")]);
     assert.deepEqual([answer.status(), await page.inputValue("#s-zone")], [422, "Nowhere/Never"]);
-    assert.match(await page.textContent("[role=alert]"), /Not saved: fix the field "time zone" below\./);
+    assert.match(await page.textContent("[role=alert]"), /Not saved: fix the time zone below\./);
     page.faults.splice(0);
     await page.goto(shop.at("settings/workspace"));
   },

@@ -118,8 +118,10 @@ pub(crate) async fn trouble(visit: &Visit, problem: &Problem) -> Response {
         503 => "The storage does not answer",
         _ => "Something went wrong",
     };
+    // What is known of the page says all that the call says, and more.
     let why = if problem.status == 404 { missing::why(visit) } else { String::new() };
-    told(visit, problem.status, title, (sentence(&problem.detail), why)).await
+    let detail = if why.is_empty() { sentence(&problem.detail) } else { why };
+    told(visit, problem.status, title, (detail, String::new())).await
 }
 
 /// A page in the frame that says what went wrong; without the frame where the server is at fault.

@@ -2,7 +2,7 @@
 //! was looked for and why it may be gone, and quote nothing of the address.
 
 use super::super::head::{plain, theme};
-use super::super::parts;
+use super::super::parts::{self, counted};
 use super::super::shell::html;
 use super::super::visit::Visit;
 use super::frame::{Bare, told};
@@ -10,6 +10,7 @@ use crate::limits::REPLAY_JOBS_MAX;
 use askama::Template;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
+use muster_wire::manage::settings::WorkspaceSettings;
 
 /// The page for an address that is none, or that does not take the method that came.
 pub(crate) async fn address(visit: &Visit, status: StatusCode) -> Response {
@@ -86,32 +87,35 @@ fn named(visit: &Visit) -> &str {
     }
 }
 
-/// So many days, as a reason why something is gone; empty if it is kept for ever.
-fn older(days: u32) -> String {
+/// The days for which something is kept as a reason why it is gone; empty if it is kept for ever.
+fn older(days: u32, what: &str) -> String {
     match days {
         0 => String::new(),
-        1 => "It may be older than 1 day, which is how long this workspace keeps them. ".to_owned(),
-        days => format!("It may be older than {days} days, which is how long this workspace keeps them. "),
+        days => {
+            format!("It may be older than {}: this workspace keeps {what} no longer. ", counted(u64::from(days), "day"))
+        }
     }
 }
 
-/// Why what the address names may not be there.
+/// Why what the address names may not be there; empty if nothing more is known than what the call said.
 pub(super) fn why(visit: &Visit) -> String {
     let document = visit.entry().ok().map(|entry| &entry.document);
-    let days = |of: fn(&muster_wire::manage::settings::WorkspaceSettings) -> u32| {
-        document.map(|document| older(of(document))).unwrap_or_default()
+    let kept = |of: fn(&WorkspaceSettings) -> u32, what: &str| {
+        document.map(|document| older(of(document), what)).unwrap_or_default()
     };
     let elsewhere = "It may be mistyped or belong to another workspace.";
     match named(visit) {
         "requests" => {
-            days(|document| document.log_retention_days)
+            kept(|document| document.log_retention_days, "requests")
                 + elsewhere
                 + " Requests refused before processing (401, 403, 413, 415, 429, 503) are not kept."
         }
         "users" => format!("The user may have been deleted. {elsewhere}"),
         "merges" | "reviews" => elsewhere.to_owned(),
         "quarantine" => {
-            days(|document| document.quarantine_retention_days) + "Somebody may have deleted it. " + elsewhere
+            kept(|document| document.quarantine_retention_days, "rejected elements")
+                + "Somebody may have deleted it. "
+                + elsewhere
         }
         "jobs" => format!(
             "A restart of the server forgets bulk replays, and only the newest {REPLAY_JOBS_MAX} are remembered. What was \
@@ -119,7 +123,6 @@ pub(super) fn why(visit: &Visit) -> String {
         ),
         "separations" => "Somebody may have lifted it already.".to_owned(),
         "keys" => "Somebody may have revoked it already.".to_owned(),
-        "tokens" => "Somebody may have revoked it already, or it is one that the server's settings give.".to_owned(),
         _ => String::new(),
     }
 }

@@ -273,11 +273,12 @@ impl Workspace {
             return sentence(&problem.detail);
         }
         let numbers = [&self.rates, &self.size, &self.intake, &self.retention];
-        let numbers = numbers.into_iter().flatten().map(|number| (number.path, number.label.to_lowercase()));
-        let texts = [("name", "name"), ("time_zone", "time zone"), ("allowed_addresses", "allowed addresses")];
+        let numbers = numbers.into_iter().flatten().map(|number| (number.path, format!("\"{}\"", number.label)));
+        let texts =
+            [("name", "the name"), ("time_zone", "the time zone"), ("allowed_addresses", "the allowed addresses")];
         let mut fields = texts.map(|(path, label)| (path, label.to_owned())).into_iter().chain(numbers);
         match fields.find(|(path, _)| !self.fault(path).is_empty()) {
-            Some((_, label)) => format!("Not saved: fix the field \"{label}\" below."),
+            Some((_, label)) => format!("Not saved: fix {label} below."),
             None => format!("Not saved: {problem}."),
         }
     }

@@ -205,7 +205,7 @@ fn a_form_that_is_refused_comes_back_as_422_with_what_was_typed_and_nothing_is_c
         (
             within("settings/workspace"),
             &zone,
-            vec!["Not saved: fix the field &#34;time zone&#34; below.".into(), "value=\"Typed\"".into()],
+            vec!["Not saved: fix the time zone below.".into(), "value=\"Typed\"".into()],
         ),
         (within("settings/suspend"), &[("suspended", "true")], vec![exactly(&workspace.id), "value=\"Test\"".into()]),
         (within("settings/delete"), &wrong, vec![exactly(&workspace.id), "value=\"Test\"".into()]),

@@ -109,7 +109,7 @@ fn what_nobody_has_is_named_with_why_it_may_be_gone() {
     let workspace = world.workspace(&json!({"log_retention_days": 9, "quarantine_retention_days": 1}));
     let browser = Browser::signed_in(&world, ADMIN_TOKEN);
     let within = |rest: &str| format!("/w/{}/{rest}", workspace.id);
-    let days = "It may be older than 9 days, which is how long this workspace keeps them.";
+    let days = "It may be older than 9 days: this workspace keeps requests no longer.";
     let elsewhere = "It may be mistyped or belong to another workspace.";
     for (path, title, why) in [
         (within("requests/WqLtRbNx"), "Request not found", days),
@@ -126,15 +126,15 @@ fn what_nobody_has_is_named_with_why_it_may_be_gone() {
         assert!(text(&answer).contains(why), "{path}: {}", text(&answer));
     }
     for (path, fields, title, why) in [
-        (within("quarantine/99/drop"), ("x", "1"), "Quarantine entry not found", "It may be older than 1 day,"),
+        (
+            within("quarantine/99/drop"),
+            ("x", "1"),
+            "Quarantine entry not found",
+            "It may be older than 1 day: this workspace keeps rejected elements no longer.",
+        ),
         (within("separations/99/lift"), ("x", "1"), "Separation not found", "Somebody may have lifted it already."),
         (within("keys/revoke"), ("fingerprint", "none"), "Key not found", "Somebody may have revoked it already."),
-        (
-            "/tokens/none/revoke".to_owned(),
-            ("confirm", "none"),
-            "Token not found",
-            "Somebody may have revoked it already",
-        ),
+        ("/tokens/none/revoke".to_owned(), ("confirm", "none"), "Token not found", "No such token."),
     ] {
         let answer = browser.post(&path, &[fields, ("confirm", "none")]);
         assert_eq!(shown(&answer), is(404, title, true), "{path}");
