@@ -113,7 +113,7 @@ impl Flashes {
     }
 
     /// What nobody came to see in time is not said any more: a secret does not wait for whoever looks hours later.
-    fn forget(&mut self, now: Timestamp) {
+    pub(crate) fn forget(&mut self, now: Timestamp) {
         self.0.retain(|(_, at, _)| now.0 - at.0 < FLASH_MS);
     }
 }

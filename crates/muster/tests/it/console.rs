@@ -65,17 +65,17 @@ fn the_sign_in_page_says_where_this_server_has_its_token_from_and_tells_no_path(
     std::fs::write(at("muster.toml"), format!("admin_token = \"{TOKEN}\"\n")).unwrap();
     let settings = at("muster.toml");
     let from_settings = ["--config", settings.to_str().unwrap()];
-    let own = "the file admin-token of its data directory.";
+    let own = "the file admin-token of the server&#39;s data directory.";
     let given = "The admin token is the one that this server was given by";
     for (server, words) in [
-        (started("a", &here), format!("The server wrote the admin token at its first start, to {own}")),
+        (started("a", &here), format!("The admin token is in {own}")),
         (
             started("b", &["--dev", "--listen", "127.0.0.1:0"]),
-            format!("The server said on its terminal where the admin token is: in {own}"),
+            format!("The server printed at its start where the admin token is: in {own}"),
         ),
         (
             started("c", &["--dev", "--listen", "0.0.0.0:0", "--insecure-http"]),
-            format!("The server printed the admin token when it made it; it is also in {own}"),
+            format!("The server printed the admin token when it started. It is also in {own}"),
         ),
         (Launch::new(&at("d")).start(), format!("{given} the environment variable MUSTER_ADMIN_TOKEN.")),
         (started("e", &[&here[..], &["--admin-token", TOKEN]].concat()), format!("{given} the flag --admin-token.")),

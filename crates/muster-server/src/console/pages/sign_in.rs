@@ -65,14 +65,14 @@ fn token_place(place: TokenPlace) -> (String, Option<&'static str>) {
         }
         TokenPlace::DataDirectory { is_default, was_said, was_printed } => {
             let mut words = match (was_printed, was_said) {
-                (true, _) => "The server printed the admin token when it made it; it is also in ",
-                (false, true) => "The server said on its terminal where the admin token is: in ",
-                (false, false) => "The server wrote the admin token at its first start, to ",
+                (true, _) => "The server printed the admin token when it started. It is also in ",
+                (false, true) => "The server printed at its start where the admin token is: in ",
+                (false, false) => "The admin token is in ",
             }
             .to_owned();
-            words += "the file admin-token of its data directory.";
+            words += "the file admin-token of the server's data directory.";
             if is_default {
-                words += " Where the server was started:";
+                words += " In the directory where the server was started:";
             }
             (words, is_default.then_some("cat muster-data/admin-token"))
         }

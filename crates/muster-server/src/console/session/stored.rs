@@ -56,6 +56,8 @@ impl Sessions {
         for session in table.live.values() {
             of_tokens.entry(session.token).or_insert_with_key(|token| lost(callers, token, now));
         }
+        // What nobody came to see: a secret may be among it.
+        table.live.values_mut().for_each(|session| session.flashes.forget(now));
         table.end_all(|session| session.over(now).or(of_tokens.get(&session.token).copied().flatten()));
     }
 }
@@ -89,5 +91,48 @@ pub(crate) async fn run(app: Arc<App>) {
             write(&app);
         });
         let _swept = swept.await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::app::{Options, Storage};
+    use crate::clock::SystemRandom;
+    use crate::limits::{SESSION_IDLE_MS, SESSION_SEEN_MS};
+    use muster_core::time::{Clock, Moment};
+    use std::sync::atomic::{AtomicI64, Ordering};
+
+    const TOKEN: &str = "the-admin-token-of-the-tests";
+
+    /// A clock that a test sets.
+    struct Hand(AtomicI64);
+
+    impl Clock for Hand {
+        fn now(&self) -> Moment {
+            let at = self.0.load(Ordering::SeqCst);
+            Moment { at: Timestamp(at), micros: at.unsigned_abs() * 1_000 }
+        }
+    }
+
+    // Fails when `run` leaves out the write or the sweep, or a use of a session is no reason to write.
+    #[tokio::test(start_paused = true)]
+    async fn what_is_used_is_written_and_what_is_over_is_removed_though_nobody_signs_in_or_out() {
+        let clock = Arc::new(Hand(AtomicI64::new(0)));
+        let hand = Arc::clone(&clock);
+        let app = App::open(Options::new(Storage::Memory, clock, Arc::new(SystemRandom), TOKEN.to_owned()))
+            .expect("it opens");
+        let cookie = app.sessions.begin(&app, TOKEN, true).expect("there is room");
+        let job = tokio::spawn(run(Arc::clone(&app)));
+        let mut seen = Vec::new();
+        for (at, is_used) in [(0, true), (SESSION_SEEN_MS, true), (SESSION_SEEN_MS + SESSION_IDLE_MS, false)] {
+            hand.0.store(at, Ordering::SeqCst);
+            assert_eq!(is_used && app.sessions.token(&cookie, app.now()).is_some(), is_used);
+            tokio::time::sleep(SESSION_WRITE_PERIOD * 2).await;
+            let stored = app.engine.sessions().expect("it reads");
+            seen.push(stored.into_iter().map(|session| session.seen.0).collect::<Vec<_>>());
+        }
+        job.abort();
+        assert_eq!(seen, [vec![0], vec![SESSION_SEEN_MS], Vec::new()]);
     }
 }

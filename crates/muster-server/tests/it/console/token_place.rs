@@ -24,24 +24,25 @@ fn the_sign_in_page_says_where_the_token_of_this_server_is() {
         (TokenPlace::Untold, "Whoever runs this server has the admin token.", None),
         (
             directory(true, false, false),
-            "The server wrote the admin token at its first start, to the file admin-token of its data directory. Where the \
-             server was started:",
+            "The admin token is in the file admin-token of the server&#39;s data directory. In the directory where the server was \
+             started:",
             cat.clone(),
         ),
         (
             directory(false, false, false),
-            "The server wrote the admin token at its first start, to the file admin-token of its data directory.",
+            "The admin token is in the file admin-token of the server&#39;s data directory.",
             None,
         ),
         (
             directory(true, true, false),
-            "The server said on its terminal where the admin token is: in the file admin-token of its data directory. Where \
-             the server was started:",
+            "The server printed at its start where the admin token is: in the file admin-token of the server&#39;s data \
+             directory. In the directory where the server was started:",
             cat,
         ),
         (
             directory(false, true, true),
-            "The server printed the admin token when it made it; it is also in the file admin-token of its data directory.",
+            "The server printed the admin token when it started. It is also in the file admin-token of the server&#39;s data \
+             directory.",
             None,
         ),
         (
