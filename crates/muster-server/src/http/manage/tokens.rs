@@ -83,7 +83,9 @@ pub(crate) async fn create(call: Call) -> Answer {
         Some(TokenPut::Made) => {}
         Some(TokenPut::Taken) => return Err(taken().into()),
         Some(TokenPut::Full) => {
-            return Err(Problem::new(409, "the limit of named tokens has been reached; revoke those that nobody uses").into());
+            return Err(
+                Problem::new(409, "the limit of named tokens has been reached; revoke those that nobody uses").into()
+            );
         }
         None => return Err(token::no_workspace().into()),
     }
