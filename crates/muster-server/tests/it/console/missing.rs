@@ -117,6 +117,11 @@ fn what_nobody_has_is_named_with_why_it_may_be_gone() {
         (within("users/no-id"), "User not found", elsewhere),
         (within("merges/m99"), "Merge not found", elsewhere),
         (within("reviews/r99"), "Review not found", elsewhere),
+        (
+            within("quarantine/q99/json"),
+            "Quarantine entry not found",
+            "It may be older than 1 day: this workspace keeps rejected elements no longer.",
+        ),
         (within("jobs/99"), "Bulk replay not found", "A restart of the server forgets bulk replays"),
         ("/w/NOBODY/overview".to_owned(), "Workspace not found", "your token may be bound to another workspace."),
         ("/w/NOBODY/nowhere".to_owned(), "Workspace not found", "it may have been deleted"),
@@ -126,12 +131,6 @@ fn what_nobody_has_is_named_with_why_it_may_be_gone() {
         assert!(text(&answer).contains(why), "{path}: {}", text(&answer));
     }
     for (path, fields, title, why) in [
-        (
-            within("quarantine/99/drop"),
-            ("x", "1"),
-            "Quarantine entry not found",
-            "It may be older than 1 day: this workspace keeps rejected elements no longer.",
-        ),
         (within("separations/99/lift"), ("x", "1"), "Separation not found", "Somebody may have lifted it already."),
         (within("keys/revoke"), ("fingerprint", "none"), "Key not found", "Somebody may have revoked it already."),
         ("/tokens/none/revoke".to_owned(), ("confirm", "none"), "Token not found", "No such token."),
