@@ -19,7 +19,8 @@ pub(super) struct Resolved<'k> {
     pub(super) kept: Vec<(&'k GivenKey, Option<ProfileNo>)>,
     /// The live profiles that they lead to, in order of the keys, none twice.
     pub(super) roots: Vec<ProfileNo>,
-    /// The keys set aside, with the live profile that each leads to.
+    /// The keys set aside, with the live profile that each leads to; with a new `customer_id` that nobody has, the one that
+    /// the id beside it leads to.
     pub(super) aside: Vec<(&'k GivenKey, Option<ProfileNo>, SetAside)>,
     /// Who was joined since they hold the same value of a kind that has just become active, and what chose.
     pub(super) settled: Settled,
@@ -54,12 +55,23 @@ pub(super) fn resolve<'k>(
     }
     let mut resolved = Resolved { settled, ..Resolved::default() };
     let mut group = if writes { Group::binding() } else { Group::new() };
+    // The `customer_id` of the element itself where it is withheld, with the live profile that it leads to.
+    let mut outer_aside = None;
     for (given, bound) in found {
         let root = bound.map(|(_, root)| root);
-        let verdict = match group.conflict(work, &given.key, root)? {
-            Some(reason) => {
+        let follows_outer = given.is_new_id && bound.is_none();
+        let withheld = match outer_aside.filter(|_| follows_outer) {
+            // It is bound to the record of the outer id, and this element does not write to that record.
+            Some(outer) => Some(outer),
+            None => group.conflict(work, &given.key, root)?.map(|reason| (root, reason)),
+        };
+        let verdict = match withheld {
+            Some((other, reason)) => {
                 notes.warnings.add(Code::KeySetAside, given.key.kind.name(), || given.pointer.to_string());
-                resolved.aside.push((given, root, reason));
+                if given.key.kind.name() == CUSTOMER_ID {
+                    outer_aside.get_or_insert((other, reason));
+                }
+                resolved.aside.push((given, other, reason));
                 Verdict::SetAside(reason)
             }
             None => {

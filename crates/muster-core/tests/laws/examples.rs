@@ -215,7 +215,7 @@ fn a_merge_of_two_with_500_000_events_each_changes_as_many_rows_as_one_of_two_wi
     assert_eq!(shop.store.snapshot(ProfileNo(2), &shop.settings.identity, false).unwrap().tally.events, 1_000_000);
 }
 
-fn bare(keys: [Option<u8>; 3]) -> Draft {
+pub(crate) fn bare(keys: [Option<u8>; 3]) -> Draft {
     Draft {
         keys,
         existing_only: false,
@@ -333,7 +333,7 @@ fn a_chain_of_elements_takes_no_more_rounds_the_longer_it_is() {
     assert_eq!((world.store.counters.users, world.store.counters.reviews_open), (42, 41));
 }
 
-fn sends(world: &mut World, keys: Vec<[Option<u8>; 3]>) {
+pub(crate) fn sends(world: &mut World, keys: Vec<[Option<u8>; 3]>) {
     let elements = keys.into_iter().map(bare).collect();
     world.step(&Step::Send { later: 0, dry: false, elements }).and_then(|()| world.compare()).unwrap();
 }

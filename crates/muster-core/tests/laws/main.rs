@@ -20,6 +20,7 @@ mod histories;
 mod laws;
 mod model;
 mod planted;
+mod renames;
 mod resolve;
 mod reviews;
 mod strategies;

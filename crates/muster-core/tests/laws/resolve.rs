@@ -56,7 +56,8 @@ pub(crate) type Kept = Vec<(GivenKey, Option<ProfileNo>)>;
 /// What became of the keys of an element.
 pub(crate) struct Resolved {
     pub(crate) kept: Kept,
-    pub(crate) aside: Vec<(Key, SetAside)>,
+    /// Each with the profile that it was kept apart from, if there is one.
+    pub(crate) aside: Vec<(Key, Option<ProfileNo>, SetAside)>,
     /// Who was joined into others since they hold the same value of a kind that has just become active.
     settled: Vec<ProfileNo>,
 }
@@ -95,10 +96,14 @@ impl Model {
         for given in keys {
             let bound = self.bound(&given.key);
             let root = bound.map(|no| self.root(no));
-            match self.conflict(&together, &given.key, root) {
-                Some(reason) => {
+            // "An unbound `uid` is bound to the member record of the outer id": where the element does not reach that
+            // record, there is nothing to bind it to.
+            let outer = aside.iter().find(|(key, ..): &&(Key, _, _)| key.kind.name() == "customer_id").cloned();
+            let outer = outer.filter(|_| given.is_new_id && bound.is_none()).map(|(_, other, reason)| (other, reason));
+            match outer.or_else(|| Some((root, self.conflict(&together, &given.key, root)?))) {
+                Some((other, reason)) => {
                     warned.insert((Code::KeySetAside, given.key.kind.name().into()));
-                    aside.push((given.key.clone(), reason));
+                    aside.push((given.key.clone(), other, reason));
                 }
                 None => {
                     together.keep(&given.key, root);

@@ -58,10 +58,10 @@ pub(crate) enum Decided {
 
 impl Model {
     /// The keys that were set aside from an element that is applied to this id enter the list.
-    pub(crate) fn enter(&mut self, record: ProfileNo, aside: &[(Key, SetAside)]) {
+    pub(crate) fn enter(&mut self, record: ProfileNo, aside: &[(Key, Option<ProfileNo>, SetAside)]) {
         let request = self.stamp.1.map(|request| (request, self.running));
-        for (key, reason) in aside {
-            let other = self.bound(key).map(|no| self.root(no));
+        for (key, other, reason) in aside {
+            let other = other.map(|no| self.root(no));
             self.note(self.root(record), other, (key, *reason), request);
         }
     }
