@@ -63,6 +63,8 @@ pub(super) fn resolve<'k>(
         let withheld = match outer_aside.filter(|_| follows_outer) {
             // It is bound to the record of the outer id, and this element does not write to that record.
             Some(outer) => Some(outer),
+            // While identity resolution is off nothing merges, so that there is nothing to keep apart.
+            None if !work.identity.enabled => None,
             None => group.conflict(work, &given.key, root)?.map(|reason| (root, reason)),
         };
         let verdict = match withheld {

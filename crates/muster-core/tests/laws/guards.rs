@@ -39,7 +39,8 @@ impl Model {
     /// Why a further key, which leads to this live profile or to nobody, must not be kept.
     pub(crate) fn conflict(&self, kept: &Together, key: &Key, root: Option<ProfileNo>) -> Option<SetAside> {
         let first = kept.roots.is_empty() && kept.carried.is_empty();
-        if first || root.is_some_and(|root| kept.roots.contains(&root)) {
+        // "With identity resolution off ... nothing merges": nothing must be kept apart.
+        if first || !self.identity().enabled || root.is_some_and(|root| kept.roots.contains(&root)) {
             return None;
         }
         for pinned in self.identity().active().filter(|k| k.pinned) {

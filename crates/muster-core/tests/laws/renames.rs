@@ -1,7 +1,7 @@
 //! Worked examples of behaviour.md 3.2.i: what becomes of a new customer id where the one beside it cannot be used.
 
 use crate::examples::{bare, sends};
-use crate::histories::{Draft, Step, What, key};
+use crate::histories::{Draft, Step, Turn, What, key};
 use crate::variants::{PLAIN, Variant};
 use crate::world::World;
 use muster_core::review::Review;
@@ -16,8 +16,11 @@ fn renames(keys: [Option<u8>; 3], uid: u8) -> Draft {
 }
 
 fn send(world: &mut World, draft: Draft) {
-    let step = Step::Send { later: 0, dry: true, elements: vec![draft] };
-    world.step(&step).and_then(|()| world.compare()).unwrap();
+    step(world, &Step::Send { later: 0, dry: true, elements: vec![draft] });
+}
+
+fn step(world: &mut World, step: &Step) {
+    world.step(step).and_then(|()| world.compare()).unwrap();
 }
 
 /// The value of each review, the profiles that it is of, and its count.
@@ -50,7 +53,7 @@ fn whatever_guard_withholds_the_outer_customer_id_withholds_the_new_one() {
         sends(&mut world, vec![[Some(1), None, Some(1)], [Some(2), None, Some(2)]]);
         if (caps, pins) == ([0; 3], 0) {
             sends(&mut world, vec![[Some(2), None, Some(1)]]);
-            world.step(&Step::Revert(0)).unwrap();
+            step(&mut world, &Step::Revert(0));
         }
         send(&mut world, renames([Some(2), None, Some(email)], 3));
         let told = (world.store.bindings.get(&key("customer_id", 3)), world.store.counters.users);
@@ -68,4 +71,27 @@ fn a_bound_customer_id_beside_one_that_is_withheld_merges_as_any_identifier_does
     sends(&mut world, vec![[Some(4), None, None]]);
     send(&mut world, renames([Some(2), None, Some(1)], 4));
     assert_eq!((world.store.counters.users, reviews(&world)), (2, vec![("c2".into(), 1, Some(2), 1)]));
+}
+
+/// A pin, a separation, a deletion. Opposite: in `resolve` ask the guards while identity resolution is off.
+#[test]
+fn while_resolution_is_off_a_new_id_renames_or_is_refused_whatever_a_guard_would_say() {
+    for (guard, pins) in [("pin", 1), ("separation", 0), ("deletion", 0)] {
+        let mut world = World::new(&Variant { kinds: 2, pins, ..PLAIN });
+        sends(&mut world, vec![[Some(1), None, Some(1)], [Some(2), None, Some(2)]]);
+        match guard {
+            "separation" => {
+                sends(&mut world, vec![[Some(2), None, Some(1)]]);
+                step(&mut world, &Step::Revert(0));
+            }
+            "deletion" => step(&mut world, &Step::Delete(0)),
+            _ => {}
+        }
+        step(&mut world, &Step::Turn(Turn::Off));
+        send(&mut world, renames([Some(1), None, None], 2));
+        send(&mut world, renames([Some(1), None, None], 3));
+        let bound = [2, 3].map(|n| world.store.bindings.get(&key("customer_id", n)).map(|no| no.0));
+        let told = (bound, world.store.quarantine.len(), reviews(&world));
+        assert_eq!(told, ([Some(2), Some(1)], 1, vec![]), "{guard}");
+    }
 }
