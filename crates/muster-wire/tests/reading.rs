@@ -145,7 +145,9 @@ fn a_flag_of_the_email_address_is_stored_as_a_boolean() {
     assert_eq!(read(r#""True""#), vec![Value::Boolean(true); 3]);
     assert_eq!(read(r#"" FALSE ""#), vec![Value::Boolean(false); 3]);
     assert_eq!(read("true"), vec![Value::Boolean(true); 3]);
-    assert_eq!(read(r#""yes""#), vec![Value::text("yes"); 3]);
+    assert_eq!(read(r#""yes""#), vec![Value::Boolean(true); 3]);
+    assert_eq!(read("0"), vec![Value::Boolean(false); 3]);
+    assert_eq!(read(r#""maybe""#), vec![Value::text("maybe"); 3]);
     let (other, _) = customer(r#""attributes":{"vip":"true"}"#, &plain());
     assert_eq!(other.sets, [("vip".into(), Value::text("true"))]);
 }

@@ -22,8 +22,7 @@ pub(crate) fn attribute(node: &Node, name: &str, at: &Path, notices: &mut Notice
         return Some(place);
     }
     if EMAIL_FLAGS.contains(&name)
-        && let Json::Text(text) = &node.json
-        && let Some(flag) = boolean(text)
+        && let Some(flag) = email_flag(&node.json)
     {
         return Some(Value::Boolean(flag));
     }
@@ -178,6 +177,27 @@ pub(crate) fn boolean(text: &str) -> Option<bool> {
     if is("true") { Some(true) } else { is("false").then_some(false) }
 }
 
+/// A flag of the e-mail address as files and forms write it: also 1 and 0, and "yes" and "no" in any case. An opt-out that
+/// stayed a number or a text would be lost in a merge (behaviour.md 3.1.k).
+fn email_flag(json: &Json) -> Option<bool> {
+    let text = match json {
+        Json::Text(text) => text.trim(),
+        Json::Number(text) => text,
+        _ => return None,
+    };
+    let is = |word| text.eq_ignore_ascii_case(word);
+    let of_number = || match is_number(text).then(|| number(text))? {
+        Number::Integer(1) | Number::Float(1.0) => Some(true),
+        Number::Integer(0) | Number::Float(0.0) => Some(false),
+        _ => None,
+    };
+    match text {
+        _ if is("yes") => Some(true),
+        _ if is("no") => Some(false),
+        _ => boolean(text).or_else(of_number),
+    }
+}
+
 /// `"lat lon"`, `"lat,lon"` or `{lat, lon}`, in range.
 fn location(node: &Node) -> Option<Value> {
     let (lat, lon) = match &node.json {
@@ -264,6 +284,31 @@ mod tests {
         ] {
             assert_eq!(read("x", json), (want, warnings), "{json}");
         }
+    }
+
+    /// behaviour.md 3.1.k, ADR 0010. Opposite: in `email_flag` answer `boolean(text)`.
+    #[test]
+    fn a_flag_of_the_email_address_is_a_boolean_however_files_and_forms_write_it() {
+        for (json, want) in [
+            ("true", true),
+            ("\"FALSE\"", false),
+            ("1", true),
+            ("0", false),
+            ("1.0", true),
+            ("-0.0", false),
+            ("\" 1 \"", true),
+            ("\"0\"", false),
+            ("\"Yes\"", true),
+            ("\"NO\"", false),
+        ] {
+            for name in EMAIL_FLAGS {
+                assert_eq!(read(name, json), (Some(Value::Boolean(want)), vec![]), "{name} {json}");
+            }
+        }
+        for (json, want) in [("2", Value::Integer(2)), ("\"2\"", text("2")), ("\"maybe\"", text("maybe"))] {
+            assert_eq!(read("moe_spam", json), (Some(want), vec![]), "{json}");
+        }
+        assert_eq!(read("subscribed", "\"yes\""), (Some(text("yes")), vec![]), "an attribute of another name");
     }
 
     /// FACTS 11 row 26.
