@@ -1,6 +1,7 @@
 //! What was accepted otherwise than it was sent: one closed list of codes (behaviour.md 1.3).
 
 use crate::excerpt::{excerpt, excerpt_of};
+use crate::limits::WARNINGS_MAX;
 
 /// The code of a warning. Its text on the wire is its name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -140,12 +141,13 @@ pub struct Warning {
     pub given: Option<Box<str>>,
 }
 
-/// The warnings of one element: one for each (code, name), in order of their first occurrence.
+/// The warnings of one element: one for each (code, name), in order of their first occurrence, and no more than an answer may
+/// list ([`WARNINGS_MAX`]), so that each occurrence is compared with few and an element costs no more than its bytes.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Warnings(pub Vec<Warning>);
 
 impl Warnings {
-    /// Adds an occurrence.
+    /// Adds an occurrence. Beyond the bound only what is noted already is counted on.
     pub fn add(&mut self, code: Code, name: &str, pointer: impl FnOnce() -> String) {
         self.add_given(code, name, pointer, || None);
     }
@@ -159,12 +161,30 @@ impl Warnings {
         given: impl FnOnce() -> Option<&'g str>,
     ) {
         let name = excerpt_of(name);
+        let has_room = self.0.len() < WARNINGS_MAX;
         match self.0.iter_mut().find(|w| w.code == code && w.name == name) {
             Some(warning) => warning.count += 1,
-            None => {
+            None if has_room => {
                 let pointer = excerpt(pointer().into());
                 self.0.push(Warning { code, name, pointer, count: 1, given: given().map(excerpt_of) });
             }
+            None => {}
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Opposite: in `add_given` leave out the bound.
+    #[test]
+    fn beyond_as_many_names_as_an_answer_lists_only_those_already_noted_are_counted_on() {
+        let mut warnings = Warnings::default();
+        for name in (0..WARNINGS_MAX + 1).chain(0..WARNINGS_MAX + 1) {
+            warnings.add(Code::NotAnArray, &name.to_string(), String::new);
+        }
+        let noted: Vec<(String, u32)> = warnings.0.iter().map(|w| (w.name.to_string(), w.count)).collect();
+        assert_eq!(noted, (0..WARNINGS_MAX).map(|name| (name.to_string(), 2)).collect::<Vec<_>>());
     }
 }

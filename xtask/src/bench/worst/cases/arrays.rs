@@ -110,5 +110,10 @@ fn mixed() -> Vec<Case> {
             },
         )
         .most(1_900),
+        Case::import("array: operations on what is no array in a profile of 50 x 1,960", wide_profile, |n| {
+            let name = |at: usize| format!("m{}_{}", at % 50, at / 50);
+            let operations = object((0..n).map(|at| (name(at), json!([1]))));
+            vec![known_by(&json!({"mobile": "m1", "addValueToArrayField": operations}))]
+        }),
     ]
 }
