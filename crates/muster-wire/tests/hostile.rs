@@ -1,7 +1,7 @@
 //! Bodies that nobody means well with: they never panic, and each gets the fault that it should.
 
 use muster_core::command::{Body, Route};
-use muster_core::reason::Reason;
+use muster_core::reason::{Fault, Reason};
 use muster_core::settings::Settings;
 use muster_core::time::Timestamp;
 use muster_core::value::Value;
@@ -95,6 +95,45 @@ fn what_is_no_unicode_is_malformed() {
         assert!(malformed(&body), "{byte:#x}");
     }
     assert!(malformed(format!("\u{feff}{SAMPLE}").as_bytes()), "a byte order mark");
+}
+
+/// behaviour.md 1.2.e. Fails if `Spoiled::part` answers the same for every place.
+#[test]
+fn half_a_surrogate_pair_and_a_nul_are_told_with_the_member_in_which_they_stand() {
+    let pointers = |element: &str, lenient: bool| -> Vec<String> {
+        let body = format!(r#"{{"type":"transition","elements":[{element}]}}"#);
+        let faults = match read(body.as_bytes(), &context(Route::Transition, lenient)) {
+            Err(Unreadable::Faults(faults, _)) => faults,
+            Ok(mut parsed) => parsed.elements.remove(0).body.expect_err("it has faults"),
+            Err(Unreadable::Failure(failure)) => panic!("{failure:?}"),
+        };
+        let pointer = |fault: &Fault| fault.pointer.replacen("/elements/0", "", 1);
+        faults.iter().map(pointer).collect()
+    };
+    for (element, want) in [
+        (r#"{"type":"customer","customer_id":"\ud83d","attributes":5}"#, vec!["/customer_id", "/attributes"]),
+        (
+            r#"{"type":"customer","attributes":{"uid":"\ud83d","addValueToArrayField":{"t":[1]},"removeValueFromArrayField":{"t":[2]}}}"#,
+            vec!["/attributes/uid", "/attributes/addValueToArrayField"],
+        ),
+        (
+            r#"{"type":"device","customer_id":"\u0000","attributes":{"platform":"toaster","push_id":"t"}}"#,
+            vec!["/customer_id", "/attributes/platform"],
+        ),
+        (r#"{"type":"device","device_id":[],"customer_id":"\ud83d"}"#, vec!["/device_id", "/customer_id", ""]),
+        (r#"{"type":"event","customer_id":[],"attributes":{"a":"\ud83d"}}"#, vec!["/customer_id", "/attributes/a", ""]),
+        (r#"{"type":"event","actions":"\ud83d"}"#, vec!["", "/actions", "/actions"]),
+        (
+            r#"{"type":"event","customer_id":"c","actions":[5,{"action":"a","attributes":{"b":"\ud83d"}},6]}"#,
+            vec!["/actions/0", "/actions/1/attributes/b", "/actions/2"],
+        ),
+        (r#"{"type":"customer","x":"\ud83d","attributes":5}"#, vec!["", "/attributes", "/x"]),
+    ] {
+        assert_eq!(pointers(element, false), want, "{element}");
+        // An element that is refused as a whole does not tell of its other actions.
+        let of_element = want.into_iter().filter(|at| !["/actions/0", "/actions/2"].contains(at));
+        assert_eq!(pointers(element, true), of_element.collect::<Vec<_>>(), "lenient {element}");
+    }
 }
 
 /// Fails if doubled names are looked for among neighbours only, or not in large objects: `first_doubled`.

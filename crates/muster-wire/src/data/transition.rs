@@ -10,6 +10,7 @@ mod device;
 mod element;
 mod event;
 mod keys;
+mod spoiled;
 mod time;
 
 use super::failure::{Failure, Lenient};
@@ -138,11 +139,12 @@ struct Gathered {
 
 impl Gathered {
     fn add(&mut self, read: element::Read, node: &Node) {
-        let element::Read { mut element, faults } = read;
+        let element::Read { mut element, mut faults, in_action } = read;
         self.count += 1;
         if !self.lenient {
-            self.judge(&element.body, &faults);
+            self.judge(&element.body, &faults, in_action.as_ref());
         }
+        faults.extend(in_action.map(|(_, fault)| fault));
         // A request that is refused needs its elements no more.
         if self.structural.is_empty() {
             if !faults.is_empty() {
@@ -154,17 +156,20 @@ impl Gathered {
     }
 
     /// Of a request that is not lenient: notes structural faults, beyond a bound none, and what goes without any.
-    fn judge(&mut self, body: &Result<Body, Vec<Fault>>, faults: &[Fault]) {
+    fn judge(&mut self, body: &Result<Body, Vec<Fault>>, faults: &[Fault], in_action: Option<&(usize, Fault)>) {
         let actions = match body {
             Ok(Body::Event(event)) => &event.actions[..],
             _ => &[],
         };
         let left = FAULTS_MAX - self.structural.len();
-        let of_actions = actions.iter().filter_map(|action| action.as_ref().err()).flatten();
+        let of_actions = actions.iter().enumerate().flat_map(|(index, action)| {
+            let own = action.as_ref().err().into_iter().flatten();
+            own.chain(in_action.filter(|(within, _)| *within == index).map(|(_, fault)| fault))
+        });
         let structural = faults.iter().chain(of_actions).filter(|fault| fault.reason.is_structural());
         self.structural.extend(structural.take(left).cloned());
         let has_good = actions.is_empty() || actions.iter().any(Result::is_ok);
-        self.storable += usize::from(faults.is_empty() && has_good);
+        self.storable += usize::from(faults.is_empty() && in_action.is_none() && has_good);
     }
 
     fn finish(self) -> Result<Parsed, Unreadable> {

@@ -59,7 +59,7 @@ impl Attributes<'_, '_> {
             }
             ADD | REMOVE => self.array_operations(name, value, at),
             _ if name.len() > NAME_BYTES_MAX => {
-                self.found.others.push(Fault::new(Reason::KeyTooLong, at.pointer(), None));
+                self.found.attributes.push(Fault::new(Reason::KeyTooLong, at.pointer(), None));
             }
             _ => self.by_policy(name, value, at),
         }
@@ -180,7 +180,7 @@ impl Attributes<'_, '_> {
             }
         };
         if name.len() > NAME_BYTES_MAX {
-            self.found.others.push(Fault::new(Reason::KeyTooLong, at.pointer(), None));
+            self.found.attributes.push(Fault::new(Reason::KeyTooLong, at.pointer(), None));
             return None;
         }
         let stored = parity::name(name, at, notices);
@@ -198,7 +198,7 @@ impl Attributes<'_, '_> {
         }
         for operation in self.customer.arrays.iter().filter(|o| !o.add && added.contains(&*o.name)) {
             let pointer = at.name(ADD).pointer();
-            self.found.others.push(Fault::with_detail(Reason::AddAndRemove, pointer, ADD, &spelled(operation)));
+            self.found.attributes.push(Fault::with_detail(Reason::AddAndRemove, pointer, ADD, &spelled(operation)));
         }
     }
 }

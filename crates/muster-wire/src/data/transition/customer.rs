@@ -36,7 +36,9 @@ pub(super) fn read(reader: &ElementReader, node: &Node, at: &Path, found: &mut F
                 };
                 attributes.read(members, &at);
             }
-            None => found.others.push(Fault::with_detail(Reason::AttributesType, at.pointer(), "attributes", "object")),
+            None => {
+                found.attributes.push(Fault::with_detail(Reason::AttributesType, at.pointer(), "attributes", "object"))
+            }
         }
     }
     if let Some(list) = node.some("platforms") {

@@ -32,12 +32,12 @@ pub(super) fn read(reader: &ElementReader, node: &Node, at: &Path, found: &mut F
 fn fields(node: &Node, at: &Path, found: &mut Found) -> Option<DeviceFields> {
     const NAME: &str = "attributes";
     let Some(given) = node.some(NAME) else {
-        found.others.push(Fault::new(Reason::MissingAttributes, at.pointer(), Some(NAME)));
+        found.attributes.push(Fault::new(Reason::MissingAttributes, at.pointer(), Some(NAME)));
         return None;
     };
     let at = at.name(NAME);
     if given.members().is_none() {
-        found.others.push(Fault::with_detail(Reason::AttributesType, at.pointer(), NAME, "object"));
+        found.attributes.push(Fault::with_detail(Reason::AttributesType, at.pointer(), NAME, "object"));
         return None;
     }
     let platform = platform(given, &at, found);
@@ -77,7 +77,7 @@ fn required<'v>(given: &'v Node, name: &str, missing: Reason, (at, found): (&Pat
             Fault::with_detail(Reason::DeviceFieldType, at.name(name).pointer(), name, "String or Unicode String")
         }
     };
-    found.others.push(fault);
+    found.attributes.push(fault);
     None
 }
 
@@ -86,7 +86,7 @@ fn platform(given: &Node, at: &Path, found: &mut Found) -> Option<Platform> {
     let text = required(given, NAME, Reason::MissingPlatform, (at, &mut *found))?;
     let platform = Platform::parse(text.trim()).filter(|p| *p != Platform::Unknown);
     if platform.is_none() {
-        found.others.push(Fault::new(Reason::UnknownPlatform, at.name(NAME).pointer(), Some(NAME)));
+        found.attributes.push(Fault::new(Reason::UnknownPlatform, at.name(NAME).pointer(), Some(NAME)));
     }
     platform
 }
@@ -95,7 +95,7 @@ fn push_id(given: &Node, at: &Path, found: &mut Found) -> Option<Box<str>> {
     const NAME: &str = "push_id";
     let text = required(given, NAME, Reason::MissingPushId, (at, &mut *found))?;
     if text.len() > IDENTIFIER_BYTES_MAX {
-        found.others.push(Fault::new(Reason::KeyTooLong, at.name(NAME).pointer(), Some(NAME)));
+        found.attributes.push(Fault::new(Reason::KeyTooLong, at.name(NAME).pointer(), Some(NAME)));
         return None;
     }
     Some(text.into())
@@ -106,7 +106,7 @@ fn advertising(given: &Node, (name, fits): (&str, bool), at: &Path, found: &mut 
     let text = optional_text(given, name, at, &mut found.notices).filter(|text| !text.trim().is_empty())?;
     let at = at.name(name);
     if text.len() > IDENTIFIER_BYTES_MAX {
-        found.others.push(Fault::new(Reason::KeyTooLong, at.pointer(), Some(name)));
+        found.attributes.push(Fault::new(Reason::KeyTooLong, at.pointer(), Some(name)));
         return None;
     }
     if is_word(&text) || text.bytes().all(|b| matches!(b, b'0' | b'-')) {

@@ -1,5 +1,6 @@
 //! One element of any type: what is no element at all, what its type is, and what all types have in common.
 
+use super::spoiled::Spoiled;
 use super::{ReadContext, customer, device, event};
 use crate::data::members;
 use crate::json::{Json, Node, Places};
@@ -23,21 +24,31 @@ pub(super) struct Read {
     pub(super) element: Element,
     /// Faults of the element but those of its actions, in order: type, identifiers, attributes, actions.
     pub(super) faults: Vec<Fault>,
+    /// A fault of the element that lies in the action of this index, and is told with the faults of that action.
+    pub(super) in_action: Option<(usize, Fault)>,
 }
 
 /// What is gathered while one element is read.
 pub(super) struct Found {
     /// Faults of identifiers, `device_id` among them.
     pub(super) identifiers: Vec<Fault>,
-    /// Faults of what comes after identifiers.
-    pub(super) others: Vec<Fault>,
+    pub(super) attributes: Vec<Fault>,
+    pub(super) actions: Vec<Fault>,
     pub(super) notices: Notices,
 }
 
 impl Found {
     fn new(parity: bool) -> Self {
         let notices = Notices { parity, ..Notices::default() };
-        Self { identifiers: Vec::new(), others: Vec::new(), notices }
+        Self { identifiers: Vec::new(), attributes: Vec::new(), actions: Vec::new(), notices }
+    }
+
+    /// All faults that were found, in the order of behaviour.md 1.2.e.
+    fn faults(&mut self) -> Vec<Fault> {
+        let mut faults = std::mem::take(&mut self.identifiers);
+        faults.append(&mut self.attributes);
+        faults.append(&mut self.actions);
+        faults
     }
 }
 
@@ -47,7 +58,7 @@ impl ElementReader<'_> {
         let index = u32::try_from(index).expect("a body has fewer elements than bytes, and those fit");
         let unread = |kind, fault| {
             let element = Element { index, kind, body: Err(Vec::new()), actions: 0, warnings: Warnings::default() };
-            Read { element, faults: vec![fault] }
+            Read { element, faults: vec![fault], in_action: None }
         };
         if !matches!(node.json, Json::Object(_)) {
             return unread(ElementKind::Unknown, Fault::new(Reason::ElementNotObject, at.pointer(), None));
@@ -83,25 +94,10 @@ impl ElementReader<'_> {
             }
         };
         members::unknown_of_element(node, kind, at, &mut found.notices);
-        let mut faults = found.identifiers;
-        faults.append(&mut found.others);
-        faults.extend(self.spoiled(node, &body, at));
-        Read { element: Element { index, kind, body, actions, warnings: found.notices.warnings }, faults }
-    }
-
-    /// What characters of a string make faults of: half a surrogate pair anywhere in the element, and U+0000 outside of the
-    /// actions, which have faults of their own. Each where it stands first.
-    fn spoiled(&self, node: &Node, body: &Result<Body, Vec<Fault>>, at: &Path) -> impl Iterator<Item = Fault> {
-        let Places { nuls, unpaired, .. } = self.places;
-        let fault =
-            |reason, place: u32| Fault::new(reason, pointer_of(node, place, at).unwrap_or_else(|| at.pointer()), None);
-        let half = unpaired.first().map(|place| fault(Reason::UnpairedSurrogate, *place));
-        let actions = match (body, node.some("actions")) {
-            (Ok(Body::Event(_)), Some(actions)) if !nuls.is_empty() => actions.span(),
-            _ => 0..0,
-        };
-        let nul = nuls.iter().find(|place| !actions.contains(&(**place as usize)));
-        half.into_iter().chain(nul.map(|place| fault(Reason::KeyNotAllowed, *place)))
+        let spoiled = Spoiled { reader: self, element: node, at };
+        let in_action = spoiled.note(&body, &mut found);
+        let element = Element { index, kind, body, actions, warnings: std::mem::take(&mut found.notices.warnings) };
+        Read { element, faults: found.faults(), in_action }
     }
 
     fn kind(&self, node: &Node, at: &Path) -> Result<ElementKind, Fault> {

@@ -39,7 +39,7 @@ pub(super) fn read(reader: &ElementReader, node: &Node, at: &Path, found: &mut F
         && attributes.members().is_none()
     {
         let pointer = at.name("attributes").pointer();
-        found.others.push(Fault::with_detail(Reason::AttributesType, pointer, "attributes", "object"));
+        found.attributes.push(Fault::with_detail(Reason::AttributesType, pointer, "attributes", "object"));
     }
     event.actions = actions(reader, node, at, found);
     event
@@ -48,23 +48,23 @@ pub(super) fn read(reader: &ElementReader, node: &Node, at: &Path, found: &mut F
 fn actions(reader: &ElementReader, node: &Node, at: &Path, found: &mut Found) -> Vec<Result<Arc<Action>, Vec<Fault>>> {
     const NAME: &str = "actions";
     let Some(given) = node.some(NAME) else {
-        found.others.push(Fault::new(Reason::MissingActions, at.pointer(), Some(NAME)));
+        found.actions.push(Fault::new(Reason::MissingActions, at.pointer(), Some(NAME)));
         return Vec::new();
     };
     let at = at.name(NAME);
     let items = match &given.json {
         Json::Array(items) if items.is_empty() => {
-            found.others.push(Fault::new(Reason::EmptyActions, at.pointer(), Some(NAME)));
+            found.actions.push(Fault::new(Reason::EmptyActions, at.pointer(), Some(NAME)));
             return Vec::new();
         }
         Json::Array(items) => items,
         _ => {
-            found.others.push(Fault::with_detail(Reason::ActionsType, at.pointer(), NAME, "array"));
+            found.actions.push(Fault::with_detail(Reason::ActionsType, at.pointer(), NAME, "array"));
             return Vec::new();
         }
     };
     if items.len() > ACTIONS_MAX {
-        found.others.push(Fault::new(Reason::TooManyActions, at.pointer(), Some(NAME)));
+        found.actions.push(Fault::new(Reason::TooManyActions, at.pointer(), Some(NAME)));
     }
     let notices = &mut found.notices;
     let read = |(index, item)| {
