@@ -149,11 +149,10 @@ fn join(
         identifiers.iter().for_each(|key| work.bindings.set(key.clone(), Some(survivor)));
     }
     work.links.set(part, Some(link));
+    work.join_names((survivor, &staying), (part, &joined), seq);
     work.trees.set(part, None);
     work.trees.set(survivor, Some(staying.into_iter().chain(joined).collect()));
     work.join_kinds(survivor, part);
-    work.names.forget(survivor);
-    work.names.forget(part);
     work.counters.users -= 1;
     work.merged(Merge {
         no: merge,

@@ -8,6 +8,7 @@ use crate::command::{Matching, Unset};
 use crate::id::{ProfileNo, Seq};
 use crate::limits::RECORD_ATTRIBUTES_MAX;
 use crate::pattern::{RuleNo, Rules};
+use crate::pause::Pause;
 use std::collections::{BTreeMap, HashMap};
 
 /// The indexes of a decision.
@@ -47,6 +48,16 @@ struct Newest {
     is_set: bool,
 }
 
+/// What some own records say of a name together.
+struct Said<'p> {
+    name: &'p str,
+    /// How many of them hold a value.
+    held: u32,
+    newest: Newest,
+    /// Rules may find it: it is no kind of identifier, and can be set at will.
+    is_free: bool,
+}
+
 const NEVER: Newest = Newest { seq: 0, record: ProfileNo(0), is_set: false };
 
 #[derive(Debug)]
@@ -55,6 +66,10 @@ enum Undo {
     Found(ProfileNo, RuleNo),
     Unset(ProfileNo, (RuleNo, ProfileNo), Option<usize>),
     Dropped(ProfileNo, Box<Tree>),
+    /// The index of the first is that of the second, since they were joined.
+    Moved(ProfileNo, ProfileNo),
+    /// The newest link of before.
+    Joined(ProfileNo, Seq),
     /// Built after the running element had merged others.
     Built(ProfileNo),
 }
@@ -105,6 +120,15 @@ impl Names {
             match undo {
                 Undo::Dropped(root, tree) => drop(self.trees.insert(root, *tree)),
                 Undo::Built(root) => drop(self.trees.remove(&root)),
+                Undo::Moved(from, to) => {
+                    let tree = self.trees.remove(&to);
+                    self.trees.extend(tree.map(|tree| (from, tree)));
+                }
+                Undo::Joined(root, before) => {
+                    if let Some(tree) = self.trees.get_mut(&root) {
+                        tree.joined = before;
+                    }
+                }
                 Undo::Written(root, number, (held, newest)) => {
                     if let Some(tree) = self.trees.get_mut(&root) {
                         let name = &mut tree.names[number as usize];
@@ -126,11 +150,23 @@ impl Names {
         }
     }
 
-    /// Members came or went: the index is made anew when it is asked for.
-    pub(super) fn forget(&mut self, root: ProfileNo) {
+    /// Drops an index; it is built again when it is asked for.
+    fn forget(&mut self, root: ProfileNo) {
         if let Some(tree) = self.trees.remove(&root) {
             self.undo.push(Undo::Dropped(root, Box::new(tree)));
         }
+    }
+
+    /// The index of `from` is that of `to` from now on, with what the records said that were joined by this link.
+    fn join(&mut self, (from, to): (ProfileNo, ProfileNo), link: Seq, added: &[Said<'_>], pause: &Pause) {
+        let Some(mut tree) = self.trees.remove(&from) else { return };
+        if from != to {
+            self.undo.push(Undo::Moved(from, to));
+        }
+        self.undo.push(Undo::Joined(to, tree.joined));
+        tree.joined = link;
+        tree.add(to, added, &mut self.rules, (&mut self.undo, pause));
+        self.trees.insert(to, tree);
     }
 
     /// An own record was written.
@@ -162,6 +198,29 @@ impl Tree {
             self.names.push(Name { name: name.into(), held: 0, newest: NEVER });
         }
         number
+    }
+
+    /// Adds what more own records say. What they show may be shown from now on, so that each rule finds their names again.
+    fn add(&mut self, root: ProfileNo, said: &[Said<'_>], rules: &mut Rules, (undo, pause): (&mut Vec<Undo>, &Pause)) {
+        for said in said {
+            pause.between();
+            if said.held == 0 && !self.numbers.contains_key(said.name) {
+                continue;
+            }
+            let number = self.number(said.name);
+            let name = &mut self.names[number as usize];
+            undo.push(Undo::Written(root, number, (name.held, name.newest)));
+            name.held += said.held;
+            if said.newest.seq >= name.newest.seq {
+                name.newest = said.newest;
+            }
+            if said.held > 0 && said.is_free {
+                for rule in rules.naming(said.name) {
+                    self.found.entry(rule).or_default().push(number);
+                    undo.push(Undo::Found(root, rule));
+                }
+            }
+        }
     }
 
     /// Whether unsetting a name in an own record would change anything, now or after a revert. Nobody holds a value, or
@@ -231,52 +290,84 @@ impl Work<'_> {
 
     /// Builds the index of a live profile, unless it is there.
     fn index_names(&mut self, place: Place) -> Known<()> {
-        let members = self.members(place.root)?;
         if self.names.trees.contains_key(&place.root) {
             return Ok(());
         }
-        let (mut tree, mut writes) = (Tree::default(), 0);
-        let pause = &self.facts.pause;
+        let members = self.members(place.root)?;
+        let mut tree = Tree::default();
         for no in &members {
             self.profile(*no)?;
             let joined = self.links.get(no).flatten().map_or(0, |link| link.seq);
             tree.joined = tree.joined.max(joined);
         }
-        let of = |no: &ProfileNo| self.profiles.get(no).flatten();
-        for profile in members.iter().filter_map(of) {
-            writes += profile.attributes.len();
-            pause.between();
-            for (name, _) in profile.attributes.iter().filter(|(_, write)| write.value.is_some()) {
-                let number = tree.number(name);
-                tree.names[number as usize].held += 1;
-            }
+        let mut names = std::mem::take(&mut self.names);
+        let mut writes = 0;
+        if let Some((said, count)) = self.said_by(&members) {
+            writes = count;
+            // Nothing to take back: an element that fails after this leaves the index as it is.
+            tree.add(place.root, &said, &mut names.rules, (&mut Vec::new(), &self.facts.pause));
         }
-        for profile in members.iter().filter_map(of) {
-            pause.between();
-            for (name, write) in profile.attributes.iter() {
-                let Some(number) = tree.numbers.get(name) else { continue };
-                let newest = &mut tree.names[*number as usize].newest;
-                if write.seq >= newest.seq {
-                    *newest = Newest { seq: write.seq, record: profile.no, is_set: write.value.is_some() };
-                }
-            }
-        }
-        let kinds: Vec<bool> = tree.names.iter().map(|name| write::is_kind(self, &name.name)).collect();
-        for (number, name) in (0..).zip(&tree.names) {
-            pause.between();
-            if policy(&name.name) == Policy::Free && !kinds[number as usize] {
-                for rule in self.names.rules.naming(&name.name) {
-                    tree.found.entry(rule).or_default().push(number);
-                }
-            }
-        }
-        // Each is counted, hashed and walked.
+        names.trees.insert(place.root, tree);
+        self.names = names;
         self.spend(6 * writes);
-        self.names.trees.insert(place.root, tree);
         if self.has_merged() {
             self.names.undo.push(Undo::Built(place.root));
         }
         Ok(())
+    }
+
+    /// Two live profiles with these members became one by a link. The larger index stays, if there is one, and the records of
+    /// the other side are added to it: many members that join one profile cost what they bring.
+    pub(super) fn join_names(
+        &mut self,
+        (survivor, staying): (ProfileNo, &[ProfileNo]),
+        (part, joined): (ProfileNo, &[ProfileNo]),
+        link: Seq,
+    ) {
+        let size = |root: ProfileNo| self.names.trees.get(&root).map(|tree| tree.names.len());
+        if size(survivor).is_none() && size(part).is_none() {
+            return;
+        }
+        let (kept, dropped, added) =
+            if size(survivor) >= size(part) { (survivor, part, joined) } else { (part, survivor, staying) };
+        let mut names = std::mem::take(&mut self.names);
+        names.forget(dropped);
+        let mut writes = 0;
+        match self.said_by(added) {
+            Some((said, count)) => {
+                writes = count;
+                names.join((kept, survivor), link, &said, &self.facts.pause);
+            }
+            // A merge needs no own record: whoever asks for the index asks for them.
+            None => names.forget(kept),
+        }
+        self.names = names;
+        self.spend(6 * writes);
+    }
+
+    /// What own records say of each name, and how many writes that are, each of which is counted, hashed and walked. None if
+    /// a record is not known.
+    fn said_by(&self, members: &[ProfileNo]) -> Option<(Vec<Said<'_>>, usize)> {
+        let (mut said, mut places): (Vec<Said<'_>>, HashMap<&str, usize>) = (Vec::new(), HashMap::new());
+        let mut writes = 0;
+        for no in members {
+            self.facts.pause.between();
+            let Some(profile) = self.profiles.get(no)? else { continue };
+            writes += profile.attributes.len();
+            for (name, write) in profile.attributes.iter() {
+                let place = *places.entry(name).or_insert(said.len());
+                if place == said.len() {
+                    let is_free = policy(name) == Policy::Free && !write::is_kind(self, name);
+                    said.push(Said { name, held: 0, newest: NEVER, is_free });
+                }
+                let said = &mut said[place];
+                said.held += u32::from(write.value.is_some());
+                if write.seq >= said.newest.seq {
+                    said.newest = Newest { seq: write.seq, record: profile.no, is_set: write.value.is_some() };
+                }
+            }
+        }
+        Some((said, writes))
     }
 
     /// The running element has failed: what it wrote before an index was built is not in it any more.

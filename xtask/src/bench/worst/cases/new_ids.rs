@@ -3,7 +3,7 @@
 
 use super::super::case::Case;
 use super::super::place::Place;
-use super::super::things::{USUAL, kinds, lone_hub, user};
+use super::super::things::{USUAL, kinds, lone_hub, object, user};
 use anyhow::Result;
 use serde_json::{Value as Json, json};
 
@@ -29,6 +29,17 @@ pub(super) fn cases() -> Vec<Case> {
             .most(JOINED)
             .query("?dry_run=true"),
         Case::import("new ids: beside one address, cap 50", hub(50), beside_one),
+        Case::import(
+            "new ids: beside a profile of 1,900 attributes, each with an unset rule",
+            |place| {
+                place.identity(&kinds(&USUAL, &[], 1_000))?;
+                let mut attributes = object((0..1_900).map(|at| (format!("a{at}"), json!(1))));
+                attributes["email"] = json!("hub");
+                place.store([user("h", &attributes)])
+            },
+            |n| beside_one(n).into_iter().map(unsetting).collect(),
+        )
+        .most(JOINED),
         Case::import("new ids: each changed to the next", hub(50), |n| {
             (0..n).map(|at| user(&format!("i{at}"), &json!({"uid": format!("i{}", at + 1)}))).collect()
         }),
@@ -41,6 +52,12 @@ pub(super) fn cases() -> Vec<Case> {
 /// An id that nobody has in every element, and the same address in each.
 fn beside_one(n: usize) -> Vec<Json> {
     (0..n).map(|at| user(&format!("n{at}"), &json!({"email": "hub"}))).collect()
+}
+
+/// With a rule that finds nothing, for which the names of the profile are indexed.
+fn unsetting(mut element: Json) -> Json {
+    element["unset_attributes"] = json!([{"type": "prefix", "attr": "zz"}]);
+    element
 }
 
 fn bought(id: &str, at: usize) -> Json {
