@@ -21,15 +21,15 @@ impl Opened {
         self.list.len()
     }
 
-    /// Notes one as it is now.
-    pub(super) fn push(&mut self, review: &Review) {
-        let profiles = [Some(review.a.no), review.b.map(|b| b.no)];
+    /// Notes one as it is now, between these live profiles: it may name members of them, which need not be known.
+    pub(super) fn push(&mut self, review: &Review, root: ProfileNo, other: Option<ProfileNo>) {
+        let profiles = [Some(root), other];
         for no in profiles.into_iter().flatten() {
             self.of_profile.entry(no).or_default().push(review.no);
         }
         if review.b.is_none() {
             let of_value = self.of_value.entry(review.key.clone()).or_default();
-            of_value.entry(review.a.no).or_default().push(review.no);
+            of_value.entry(root).or_default().push(review.no);
         }
         self.list.push((review.no, profiles, review.key.clone()));
     }

@@ -36,11 +36,11 @@ pub(super) fn set_aside(work: &mut Work<'_>, aside: &Aside<'_>) -> Known<()> {
             review.count += 1 + u64::from(planted::REVIEW_COUNTED_TWICE.is_planted());
             review.last_at = now;
             if let (None, Some(other)) = (review.b, aside.other) {
-                let other = work.standing(other)?.id();
+                let id = work.standing(other)?.id();
                 let review = work.reviews.change(&no).as_mut().ok_or(Missing)?;
-                review.b = Some(other);
+                review.b = Some(id);
                 // Stored as one without a second profile, it is found by the pair from now on like one just opened.
-                work.opened.push(review);
+                work.opened.push(review, aside.root, Some(other));
             }
         }
         return Ok(());
@@ -67,7 +67,7 @@ pub(super) fn set_aside(work: &mut Work<'_>, aside: &Aside<'_>) -> Known<()> {
         state: ReviewState::Open,
         closed_at: None,
     };
-    work.opened.push(&review);
+    work.opened.push(&review, aside.root, aside.other);
     work.reviews.set(no, Some(review));
     Ok(())
 }

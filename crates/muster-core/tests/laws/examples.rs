@@ -320,6 +320,19 @@ fn a_request_of_many_merges_into_one_profile_takes_no_more_rounds_while_a_review
     assert_eq!((world.store.counters.users, world.store.counters.reviews_open), (4, 1));
 }
 
+/// The review is of a member, of a value that nobody had until the request before. Found by the search. Opposite: in
+/// `set_aside` of `review` note it under the ids that it names.
+#[test]
+fn a_review_that_gains_its_second_profile_is_that_of_the_pair_within_the_same_request() {
+    let mut world = World::new(&Variant { kinds: 1, pins: 2, ..PLAIN });
+    sends(&mut world, vec![[Some(5), Some(1), None], [Some(5), Some(2), None]]);
+    world.now.0 += 1_000;
+    sends(&mut world, vec![[Some(1), None, None], [Some(1), Some(1), None], [None, Some(2), None]]);
+    sends(&mut world, vec![[Some(1), Some(2), None], [Some(1), Some(2), None]]);
+    let reviews: Vec<_> = world.store.reviews.values().map(|r| (r.a.no.0, r.b.map(|b| b.no.0), r.count)).collect();
+    assert_eq!(reviews, [(1, Some(3), 3)]);
+}
+
 /// Each element is addressed by what the one before it bound, and names somebody else whom a pin keeps apart.
 /// It took a round for each element when open reviews were asked for by pair; they are asked for by profile.
 #[test]
