@@ -133,6 +133,24 @@ fn a_lookup_tells_who_may_not_see_values_where_one_leads_and_not_how_it_is_writt
     assert_eq!([told(READ_TOKEN), told(ADMIN_TOKEN)], [shown("***"), shown("planted-a")]);
 }
 
+// Fails when `suggestion` or `hint` is taken off the open list of `mask.rs`.
+#[test]
+fn who_may_not_see_values_sees_what_a_request_of_the_log_probably_meant() {
+    let world = World::start();
+    let workspace = world.workspace(&json!({"mask_personal_data": true}));
+    let logged = |body: &[u8], place: &str| {
+        let answer = workspace.post("transition", &[], body).json();
+        let id = answer["request_id"].as_str().or(answer["error"]["request_id"].as_str()).unwrap().to_owned();
+        let shown = world.reader(&format!("/api/v1/workspaces/{}/requests/{id}", workspace.id)).json();
+        shown.pointer(place).cloned().unwrap_or(shown)
+    };
+    let misspelled =
+        br#"{"type":"transition","elements":[{"type":"customer","customer_id":"planted-a","atributes":{}}]}"#;
+    assert_eq!(logged(misspelled, "/elements/0/warnings/0/suggestion"), "attributes");
+    let table = logged(b"customer_id,name\nc1,Asha\n", "/errors/0/hint");
+    assert!(table.as_str().is_some_and(|hint| hint.contains("CSV")), "{table}");
+}
+
 #[test]
 fn without_the_setting_a_reader_sees_what_the_admin_sees() {
     let world = World::start();

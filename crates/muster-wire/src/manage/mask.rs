@@ -9,7 +9,7 @@ pub const MASK: &str = "***";
 
 /// Members whose values Muster itself gives: ids, instants, words of closed lists, counts, and names, which stay.
 #[rustfmt::skip]
-const OPEN: [&str; 69] = [
+const OPEN: [&str; 71] = [
     "action", "at", "attribute", "bytes", "cause", "code", "count", "decision", "done", "duration_us", "event_count",
     "failure", "fault_count", "field", "filled", "first_seen", "id", "ids", "index", "joined_at", "kind", "last_at",
     "last_seen", "merge_id", "merged", "merged_ids", "message", "name", "next_cursor", "outcome", "parent", "path",
@@ -17,7 +17,7 @@ const OPEN: [&str; 69] = [
     "request_id", "restored", "reverted_at", "rule", "separation_id", "seq", "state", "status", "survivor", "time",
     "type", "until", "updated_at", "user_time",
     "closed_at", "explanation", "job_id", "profile", "review_id", "text", "total", "value_kind", "verdict",
-    "as_of", "fingerprint", "recorded_under", "together", "unknown", "user_id",
+    "as_of", "fingerprint", "hint", "recorded_under", "suggestion", "together", "unknown", "user_id",
 ];
 
 /// Members that hold what came in: everything inside is masked, whatever its name, since names inside are not Muster's.
@@ -82,6 +82,21 @@ mod tests {
             "former_identifiers": [{"kind": "email", "value": "***", "until": "2026"}],
             "event_count": 3, "platforms": [{"platform": "iOS", "active": true}], "device_id": "***",
             "new_member": "***",
+        });
+        assert_eq!(shown, expected);
+    }
+
+    /// Opposite: leave either off the open list.
+    #[test]
+    fn what_muster_says_of_a_fault_or_a_warning_stays_and_the_text_that_came_in_does_not() {
+        let mut shown = json!({
+            "errors": [{"index": 0, "type": "MissingAttributeError", "message": "m", "hint": "it looks like CSV"}],
+            "warnings": [{"code": "UnknownMember", "name": "atributes", "suggestion": "attributes", "given": "half nine"}],
+        });
+        masked(&mut shown);
+        let expected = json!({
+            "errors": [{"index": 0, "type": "MissingAttributeError", "message": "m", "hint": "it looks like CSV"}],
+            "warnings": [{"code": "UnknownMember", "name": "atributes", "suggestion": "attributes", "given": "***"}],
         });
         assert_eq!(shown, expected);
     }
