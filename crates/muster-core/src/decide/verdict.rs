@@ -83,7 +83,7 @@ pub enum Refused {
     ProfileGone,
     /// The kind is no active identifier kind any more, so that the value cannot be bound.
     KindNotActive,
-    /// The profiles are one by now, so that nothing is left to ask.
+    /// The profiles are one by now, so that nothing is left to ask or to keep apart.
     AlreadyOne,
 }
 
@@ -153,12 +153,11 @@ impl DecideReview {
                 let Some((a, Some(b))) = ends(work, review)? else {
                     return Ok(ReviewOutcome::Refused(Refused::NoSecondProfile));
                 };
-                if a != b {
-                    self.name_second(work, review, b)?;
+                if a == b {
+                    return Ok(ReviewOutcome::Refused(Refused::AlreadyOne));
                 }
-                if a != b {
-                    separation = Some(separate(work, review, (a, b))?);
-                }
+                self.name_second(work, review, b)?;
+                separation = Some(separate(work, review, (a, b))?);
                 close_pair(work, review, (a, b), ReviewState::KeptApart)?;
                 Some((a, Some(b)))
             }

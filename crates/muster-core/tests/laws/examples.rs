@@ -9,11 +9,12 @@ use muster_core::change::{Changes, Put};
 use muster_core::command::{
     Action, Body, Customer, Device, DeviceFields, Element, ElementKind, Event, GivenKey, Matching, Unset,
 };
-use muster_core::decide::{ImportDecision, RevertOutcome};
+use muster_core::decide::{Choose, ImportDecision, RevertOutcome};
 use muster_core::id::{MergeNo, ProfileNo};
 use muster_core::outcome::Outcome;
 use muster_core::reason::Reason;
 use muster_core::record::{self, Platform};
+use muster_core::review::ReviewState;
 use muster_core::settings::Settings;
 use muster_core::snapshot::Snapshot;
 use muster_core::time::{Moment, Timestamp};
@@ -331,6 +332,24 @@ fn a_review_that_gains_its_second_profile_is_that_of_the_pair_within_the_same_re
     sends(&mut world, vec![[Some(1), Some(2), None], [Some(1), Some(2), None]]);
     let reviews: Vec<_> = world.store.reviews.values().map(|r| (r.a.no.0, r.b.map(|b| b.no.0), r.count)).collect();
     assert_eq!(reviews, [(1, Some(3), 3)]);
+}
+
+/// The profile has let go of its number and got the other one since. Opposite: in `close` of `verdict` leave out the check.
+#[test]
+fn a_review_whose_profiles_are_one_by_now_cannot_keep_them_apart() {
+    let mut world = World::new(&Variant { kinds: 1, pins: 2, ..PLAIN });
+    sends(&mut world, vec![[Some(5), Some(1), None], [Some(5), Some(2), None]]);
+    let unset_mobile = 10;
+    let steps = [
+        update([Some(5), None, None], vec![], vec![], vec![unset_mobile]),
+        update([Some(5), Some(2), None], vec![], vec![], vec![]),
+        Step::Decide(0, Choose::KeepApart),
+    ];
+    for step in steps {
+        world.step(&step).and_then(|()| world.compare()).unwrap();
+    }
+    let states: Vec<_> = world.store.reviews.values().map(|review| review.state).collect();
+    assert_eq!((states, world.store.separations.len()), (vec![ReviewState::Open], 0));
 }
 
 /// Each element is addressed by what the one before it bound, and names somebody else whom a pin keeps apart.

@@ -172,15 +172,14 @@ impl Model {
                 Decided::Closed(None, None, sides(a, b))
             }
             (Choose::KeepApart, None) => Decided::Refused(Refused::NoSecondProfile),
+            (Choose::KeepApart, Some(b)) if b == a => Decided::Refused(Refused::AlreadyOne),
             (Choose::KeepApart, Some(b)) => {
-                let separation = (a != b).then(|| self.separate(&review, (a, b)));
+                let separation = self.separate(&review, (a, b));
                 let id = self.person(b).id;
                 let place = self.reviews.iter().position(|r| r.no == no).unwrap();
-                if a != b {
-                    self.reviews[place].b.get_or_insert(id);
-                }
+                self.reviews[place].b.get_or_insert(id);
                 self.close_pair(&review, (a, second), ReviewState::KeptApart);
-                Decided::Closed(None, separation, sides(a, second))
+                Decided::Closed(None, Some(separation), sides(a, second))
             }
             (Choose::Merge, None) => {
                 if self.identity().active_kind(review.key.kind.name()).is_none() {

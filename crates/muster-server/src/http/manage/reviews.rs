@@ -127,7 +127,7 @@ fn refused(why: Refused) -> &'static str {
         Refused::TooLarge => "the profile would be larger than the workspace lets one be (limits.profile_bytes)",
         Refused::TooManyMembers => "the profile would have more than 1,000 members; keep them apart, or dismiss it",
         Refused::ProfileGone => "one of the profiles is gone; dismiss it",
-        Refused::AlreadyOne => "the profiles are one by now, so nothing is left to ask",
+        Refused::AlreadyOne => "the profiles are one by now; dismiss the review if it is open",
         Refused::KindNotActive => "the kind is not active any more, so the value cannot be given; dismiss it",
     }
 }
