@@ -102,7 +102,6 @@ fn eight_digits(text: &str) -> Option<Option<Date>> {
 /// Reads the text of a number by its size (behaviour.md 2.ua).
 fn epoch(text: &str) -> Read {
     let (millis, is_documented) = match number(text) {
-        Number::Integer(0) | Number::Float(0.0) => return Read::Zero,
         Number::Integer(n) => whole(n),
         Number::Float(n) | Number::Rounded(n) => part(n),
         Number::Overflow => return Read::Unreadable,
@@ -112,7 +111,8 @@ fn epoch(text: &str) -> Read {
     }
     let date = Date::Zoned(Timestamp(millis));
     match is_documented {
-        _ if is_zero(date) => Read::Zero,
+        // Times are whole milliseconds (behaviour.md 2.q): a part of one is 0, too.
+        _ if millis == 0 || is_zero(date) => Read::Zero,
         true => Read::Documented(date),
         false => Read::Interpreted(date),
     }
@@ -232,13 +232,17 @@ mod tests {
         }
     }
 
-    /// behaviour.md 2.ub. Fails when `is_zero` looks at the year 1 alone, or at texts alone.
+    /// behaviour.md 2.ub. Fails when `is_zero` looks at the year 1 alone, or at texts alone, or `epoch` at the number before it
+    /// is whole milliseconds.
     #[test]
     fn a_zero_time_is_none() {
         for json in [
             "0",
             "\"0\"",
             "-0.0",
+            "0.0001",
+            "\"-0.0004\"",
+            "1e-300",
             "-62135596800",
             "-62135596800000",
             "\"0001-01-01T00:00:00Z\"",
@@ -253,6 +257,8 @@ mod tests {
             assert_eq!(read(json), (None, vec![Code::TimeZero]), "{json}");
         }
         assert_eq!(read("\"0002-01-01T00:00:00Z\""), (at(YEAR_2), vec![]));
+        assert_eq!(read("0.001"), (at(1), vec![]));
+        assert_eq!(read("\"1970-01-01T00:00:00Z\""), (at(0), vec![]), "an instant that somebody wrote out");
         assert_eq!(read("-62167219200001"), (None, vec![Code::TimeUnreadable]));
     }
 

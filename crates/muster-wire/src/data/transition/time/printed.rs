@@ -82,10 +82,10 @@ fn named([day, month, year]: [&str; 3], rest: &[&str]) -> Option<Date> {
     }
 }
 
-/// The offset as the API writes it; empty where none is given. Letters that stand alone are no offset, UTC's own aside:
-/// `IST` is in India, Israel and Ireland.
+/// The offset as the API writes it; empty where none is given. Letters that stand alone are no offset, `Z`, `UTC` and
+/// `GMT` aside: `IST` is in India, Israel and Ireland.
 fn offset(zone: &[&str]) -> Option<String> {
-    let is_utc = |word: &str| ["Z", "UTC", "GMT", "UT"].iter().any(|name| name.eq_ignore_ascii_case(word));
+    let is_utc = |word: &str| ["Z", "UTC", "GMT"].iter().any(|name| name.eq_ignore_ascii_case(word));
     let is_name = |word: &str| {
         let letters = word.len() <= 5 && word.bytes().all(|b| b.is_ascii_alphabetic());
         // Go repeats the offset of a zone that has no name.
@@ -155,6 +155,7 @@ mod tests {
             "2024-01-31 10:00:00 IST",
             "Wed Aug 14 20:36:48 IST 2024",
             "Wed, 14 Aug 2024 20:36:48 PDT",
+            "Wed, 14 Aug 2024 20:36:48 UT",
             "2024-08-14T22:36:48[Europe/Berlin]",
             "2024-08-14[Europe/Berlin]",
             "[Europe/Berlin]",
