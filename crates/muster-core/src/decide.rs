@@ -3,7 +3,7 @@
 //! 1. `import`: is the request read under the settings in force, is it a replay, does it fit the budget; then each
 //!    element in order, then the log, the quarantine and the recorded answer.
 //! 2. `element`: one element, whole or not at all: customer, event, device.
-//! 3. `resolve`: whom the keys lead to, and which of them are set aside; `guard`: what they must not bring together;
+//! 3. `resolve`: user the keys lead to, and which of them are set aside; `guard`: what they must not bring together;
 //!    `review`: what is left to decide; `verdict`: deciding it.
 //! 4. `join`: who survives, and what a merge is; `by_hand`: two users merged since somebody says so.
 //! 5. `write`: what is written where, bound and released.
@@ -40,7 +40,7 @@ mod write;
 
 pub use activation::{ClearIndex, Index, Progress, Settle};
 pub use by_hand::{MergeUsers, MergeUsersOutcome};
-pub use delete::{Delete, DeleteOutcome, Sweep, Whom};
+pub use delete::{Delete, DeleteOutcome, NamedUser, Sweep};
 pub use discard::Discard;
 pub use expire::{Expire, Retention};
 pub use import::{ImportDecision, Wire, cost};

@@ -18,9 +18,9 @@ use crate::time::{Moment, Timestamp};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-/// Whom to delete.
+/// How a user who is to be deleted is named.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Whom {
+pub enum NamedUser {
     /// The live profile that this key leads to.
     Key(Key),
     /// The live profile of this id.
@@ -29,8 +29,8 @@ pub enum Whom {
 
 /// Marks a live profile for deletion.
 pub struct Delete<W> {
-    /// Whom.
-    pub whom: Whom,
+    /// The user.
+    pub user: NamedUser,
     /// How long the profile stays, in milliseconds.
     pub buffer_ms: i64,
     /// The budget of the call is spent: nothing but a replay or a conflict is answered.
@@ -67,9 +67,9 @@ impl<W: Wire> Decision for Delete<W> {
 
     fn needs(&self) -> Needs {
         let mut needs = Needs::default();
-        match &self.whom {
-            Whom::Key(key) => needs.bindings.push(key.clone()),
-            Whom::Id(id) => needs.standings.push(id.no),
+        match &self.user {
+            NamedUser::Key(key) => needs.bindings.push(key.clone()),
+            NamedUser::Id(id) => needs.standings.push(id.no),
         }
         needs.idempotency = self.idempotency.as_ref().map(|sent| (Route::Delete, sent.key.clone()));
         needs
@@ -106,9 +106,9 @@ impl<W: Wire> Decision for Delete<W> {
 impl<W: Wire> Delete<W> {
     /// Marks the profile; false if there is none. A second request leaves the first one's time.
     fn mark(&self, work: &mut Work<'_>) -> Known<bool> {
-        let no = match &self.whom {
-            Whom::Key(key) => work.binding(key)?,
-            Whom::Id(id) => match work.standings.get(&id.no) {
+        let no = match &self.user {
+            NamedUser::Key(key) => work.binding(key)?,
+            NamedUser::Id(id) => match work.standings.get(&id.no) {
                 None => return Err(work.need_standing(id.no)),
                 Some(found) => found.filter(|found| found.id() == *id).map(|found| found.no),
             },

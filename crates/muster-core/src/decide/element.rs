@@ -99,8 +99,8 @@ fn result(work: &mut Work<'_>, index: u32, kind: ElementKind, (end, notes): (End
     result
 }
 
-/// Whom an element is applied to.
-struct Met {
+/// The profile that an element is applied to.
+struct Target {
     /// The live profile.
     root: ProfileNo,
     /// The id that it is recorded under.
@@ -109,7 +109,7 @@ struct Met {
     merged: Vec<ProfileId>,
 }
 
-impl Met {
+impl Target {
     fn outcome(&self) -> Outcome {
         if self.merged.is_empty() { Outcome::Updated } else { Outcome::Merged }
     }
@@ -117,7 +117,7 @@ impl Met {
 
 /// The live profile of an element's keys, merged if there are several, and the id it is recorded under: the one id of
 /// all its bound keys, else the root (behaviour.md 3.1).
-fn meet(work: &mut Work<'_>, resolved: &Resolved<'_>, causing: &Causing, notes: &mut Notes) -> Known<Met> {
+fn target_of(work: &mut Work<'_>, resolved: &Resolved<'_>, causing: &Causing, notes: &mut Notes) -> Known<Target> {
     let (root, record, joined) = if let [root] = resolved.roots[..] {
         (root, resolved.one_id().unwrap_or(root), Vec::new())
     } else {
@@ -136,7 +136,7 @@ fn meet(work: &mut Work<'_>, resolved: &Resolved<'_>, causing: &Causing, notes: 
         }
     }
     merged.extend(joined);
-    Ok(Met { root, record, merged })
+    Ok(Target { root, record, merged })
 }
 
 /// What an element joins live profiles by.

@@ -1,4 +1,4 @@
-//! Whom the keys of an element lead to (behaviour.md 3.2, 3.3): keys are tried in order of rank and kept if they
+//! The users that the keys of an element lead to (behaviour.md 3.2, 3.3): keys are tried in order of rank and kept if they
 //! conflict with none kept before; a key set aside is neither matched nor stored from this element.
 
 use super::activation::{Settled, settle};

@@ -7,8 +7,8 @@ use crate::reviews::{Decided, Noted};
 use crate::variants::Variant;
 use crate::world::{World, pick, plain, same};
 use muster_core::decide::{
-    Choose, ClearIndex, DecideReview, Delete, DeleteOutcome, Index, MergeUsers, MergeUsersOutcome, Progress,
-    ReviewOutcome, Settle, Whom,
+    Choose, ClearIndex, DecideReview, Delete, DeleteOutcome, Index, MergeUsers, MergeUsersOutcome, NamedUser, Progress,
+    ReviewOutcome, Settle,
 };
 use muster_core::decision::Decision;
 use muster_core::id::{ProfileId, ProfileNo, ReviewNo};
@@ -78,9 +78,9 @@ impl World {
     pub(crate) fn delete(&mut self, n: u8) -> Result<(), String> {
         let no = ProfileNo(pick(n, self.model.people.len()));
         let known = self.model.people.iter().find(|p| p.id.no == no).map(|p| p.id);
-        let whom = Whom::Id(known.unwrap_or(ProfileId { created: self.now, no }));
+        let user = NamedUser::Id(known.unwrap_or(ProfileId { created: self.now, no }));
         let decision = Delete {
-            whom,
+            user,
             buffer_ms: DAY,
             over_budget: false,
             idempotency: None,

@@ -14,7 +14,7 @@ use axum::extract::Request;
 use axum::response::Response;
 use muster_core::attribute::CUSTOMER_ID;
 use muster_core::command::Route;
-use muster_core::decide::{Delete, DeleteOutcome, Whom, Wire};
+use muster_core::decide::{Delete, DeleteOutcome, NamedUser, Wire};
 use muster_core::decision::Mode;
 use muster_core::id::{ProfileId, RequestId};
 use muster_core::identifier::{Key, Kind, normalise};
@@ -75,9 +75,9 @@ pub(crate) async fn serve(app: Arc<App>, peer: SocketAddr, request: Request) -> 
         Ok(deletion) => deletion,
         Err(failure) => return call.failed(&failure),
     };
-    let Some(whom) = whom(&call, &deletion) else { return call.failed(&Failure::UserNotFound(deletion.value)) };
+    let Some(user) = named_user(&call, &deletion) else { return call.failed(&Failure::UserNotFound(deletion.value)) };
     let decision = Delete {
-        whom,
+        user,
         buffer_ms: i64::from(call.entry.document.delete_buffer_hours) * 3_600_000,
         over_budget: spend(&call, false).is_err(),
         idempotency: key,
@@ -90,14 +90,14 @@ pub(crate) async fn serve(app: Arc<App>, peer: SocketAddr, request: Request) -> 
     run(&call, decision, (deletion, actor)).await
 }
 
-/// Whom the request names; None if no profile can have this id.
-fn whom(call: &Call<'_>, deletion: &Deletion) -> Option<Whom> {
+/// The user that the request names; None if no profile can have this id.
+fn named_user(call: &Call<'_>, deletion: &Deletion) -> Option<NamedUser> {
     match deletion.by {
-        By::ProfileId => ProfileId::parse(&deletion.value).map(Whom::Id),
+        By::ProfileId => ProfileId::parse(&deletion.value).map(NamedUser::Id),
         By::CustomerId => {
             let kind = call.entry.settings.identity.active_kind(CUSTOMER_ID)?;
             let value = normalise(kind.normaliser, &deletion.value);
-            Some(Whom::Key(Key { kind: Kind::new(CUSTOMER_ID), value }))
+            Some(NamedUser::Key(Key { kind: Kind::new(CUSTOMER_ID), value }))
         }
     }
 }

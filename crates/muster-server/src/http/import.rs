@@ -217,11 +217,11 @@ impl Call<'_> {
         }
         let request_id = request_id_of(&recorded.body).unwrap_or_else(|| RequestId::of(self.app.refused_number()));
         finish(self.app, &mut response, Some((&self.entry, self.budget())), request_id);
-        self.told(response, became)
+        self.with_story(response, became)
     }
 
     /// The answer with the story of its request.
-    fn told(&self, mut response: Response, became: Became) -> Response {
+    fn with_story(&self, mut response: Response, became: Became) -> Response {
         response.extensions_mut().insert(Story {
             pulse: Arc::clone(&self.entry.lane.pulse),
             route: self.route,
@@ -246,7 +246,7 @@ impl Call<'_> {
 
     fn turned_away(&self, response: Response, failure: &Failure) -> Response {
         let (no, failure) = (request_no(&response), failure.clone());
-        self.told(response, Became::TurnedAway(Turned { no, api: self.api, failure, by: TurnedBy::Key }))
+        self.with_story(response, Became::TurnedAway(Turned { no, api: self.api, failure, by: TurnedBy::Key }))
     }
 
     fn noted_failure(&self, failure: &Failure) -> Response {
@@ -281,7 +281,7 @@ impl Call<'_> {
         self.app.engine.note_refused(self.entry.id(), request);
         let mut response = envelope::json(400, body);
         finish(self.app, &mut response, Some((&self.entry, self.budget())), request_id);
-        self.told(response, Became::Refused(kept))
+        self.with_story(response, Became::Refused(kept))
     }
 
     pub(super) fn engine_failed(&self, error: &EngineError) -> Response {

@@ -53,7 +53,7 @@ impl Refusal {
 
     /// As the log shows one of its own.
     pub(crate) fn full(&self) -> Json {
-        let (kind, message) = self.failure.told(self.api);
+        let (kind, message) = self.failure.type_and_message(self.api);
         request::refused(&self.away(), (kind, &message))
     }
 }

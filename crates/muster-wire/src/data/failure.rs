@@ -164,7 +164,7 @@ impl Failure {
 
     /// Type and text as they are told to others than the caller: without the value that the text of
     /// [`Self::UserNotFound`] quotes.
-    pub fn told(&self, api: Api) -> (&'static str, String) {
+    pub fn type_and_message(&self, api: Api) -> (&'static str, String) {
         let said = self.masked().said(api);
         (said.kind, said.message)
     }

@@ -34,7 +34,7 @@ pub(crate) fn value(node: &Node, name: &str, at: &Path, notices: &mut Notices) -
     within(node, name, 0, at, notices)
 }
 
-/// Reads a value within so many objects; arrays count for none.
+/// Reads a value inside of `levels` objects; arrays count for none.
 fn within(node: &Node, name: &str, levels: usize, at: &Path, notices: &mut Notices) -> Option<Value> {
     if let Some(text) = parity::deep(node, name, levels, at, notices) {
         return Some(text);

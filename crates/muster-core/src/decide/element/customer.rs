@@ -6,7 +6,7 @@ use super::super::names::Named;
 use super::super::resolve::{Resolved, resolve};
 use super::super::work::{Known, Missing, Work};
 use super::super::write::{self, Place};
-use super::{Context, End, Met, Notes, causing, meet, set_aside};
+use super::{Context, End, Notes, Target, causing, set_aside, target_of};
 use crate::array::Log;
 use crate::attribute::{CUSTOMER_ID, EMAIL};
 use crate::command::{ArrayOperation, Customer, GivenKey, Unset};
@@ -24,17 +24,17 @@ pub(super) fn apply(work: &mut Work<'_>, context: &Context<'_>, customer: &Custo
     if let Some(fault) = conflicting_id(work, &resolved)? {
         return Ok(End::Rejected(vec![fault]));
     }
-    let (outcome, Met { root, record, merged }, is_new) = if resolved.roots.is_empty() {
+    let (outcome, Target { root, record, merged }, is_new) = if resolved.roots.is_empty() {
         if customer.update_existing_only {
             return Ok(End::Nothing(Outcome::Skipped));
         }
         let no = create(work, customer);
-        (Outcome::Created, Met { root: no, record: no, merged: Vec::new() }, true)
+        (Outcome::Created, Target { root: no, record: no, merged: Vec::new() }, true)
     } else {
         let causing = causing(context, &resolved, writes_email(customer, &resolved));
-        let mut met = meet(work, &resolved, &causing, notes)?;
-        let is_new = add_member(work, customer, &resolved, (&mut met, &causing), notes)?;
-        (met.outcome(), met, is_new)
+        let mut target = target_of(work, &resolved, &causing, notes)?;
+        let is_new = add_member(work, customer, &resolved, (&mut target, &causing), notes)?;
+        (target.outcome(), target, is_new)
     };
     set_aside(work, context, &resolved, root);
     let place = Place { record, root, seq: work.next_seq() };
@@ -90,14 +90,14 @@ fn add_member(
     work: &mut Work<'_>,
     customer: &Customer,
     resolved: &Resolved<'_>,
-    (met, causing): (&mut Met, &Causing),
+    (target, causing): (&mut Target, &Causing),
     notes: &mut Notes,
 ) -> Known<bool> {
     let Some(given) = resolved.unbound_id() else { return Ok(false) };
-    if !work.has_customer_id(met.root)? || planted::NEW_ID_TAKES_OVER.is_planted() {
+    if !work.has_customer_id(target.root)? || planted::NEW_ID_TAKES_OVER.is_planted() {
         return Ok(false);
     }
-    if work.lacks(&[met.root]) {
+    if work.lacks(&[target.root]) {
         return Err(Missing);
     }
     let no = create(work, customer);
@@ -106,8 +106,8 @@ fn add_member(
     create_only(work, place, customer)?;
     write::bind(work, place, &given.key)?;
     write::noted(work, place, ChangeKind::User)?;
-    met.merged.push(join_member(work, met.root, no, causing)?);
-    met.record = no;
+    target.merged.push(join_member(work, target.root, no, causing)?);
+    target.record = no;
     notes.because.rule.get_or_insert(Choice::NewId);
     Ok(true)
 }

@@ -4,7 +4,7 @@
 use super::super::resolve::resolve;
 use super::super::work::{Known, Missing, Work};
 use super::super::write::{self, Place};
-use super::{Context, End, Met, Notes, causing, meet, set_aside};
+use super::{Context, End, Notes, Target, causing, set_aside, target_of};
 use crate::command::{Device, DeviceFields};
 use crate::limits::DEVICES_MAX;
 use crate::reason::{Fault, Reason};
@@ -21,8 +21,8 @@ pub(super) fn apply(work: &mut Work<'_>, context: &Context<'_>, device: &Device,
     for (given, _) in resolved.kept.iter().filter(|(_, bound)| bound.is_none()) {
         notes.warnings.add(Code::KeyNotBound, given.key.kind.name(), || given.pointer.to_string());
     }
-    let met = meet(work, &resolved, &causing(context, &resolved, false), notes)?;
-    let (outcome, Met { root, record, merged }) = (met.outcome(), met);
+    let target = target_of(work, &resolved, &causing(context, &resolved, false), notes)?;
+    let (outcome, Target { root, record, merged }) = (target.outcome(), target);
     set_aside(work, context, &resolved, root);
     let at = DeviceRef { profile: record, device_id: device.device_id.clone() };
     // Before anything can be missing, so that a later element's survivor is the right one in every round.

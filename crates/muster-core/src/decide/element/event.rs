@@ -3,7 +3,7 @@
 use super::super::resolve::resolve;
 use super::super::work::{Known, Missing, Work};
 use super::super::write::{self, Place};
-use super::{Context, End, Met, Notes, causing, meet, set_aside};
+use super::{Context, End, Notes, Target, causing, set_aside, target_of};
 use crate::change::Put;
 use crate::command::{Action, Event};
 use crate::id::ProfileNo;
@@ -29,7 +29,7 @@ pub(super) fn apply(work: &mut Work<'_>, context: &Context<'_>, event: &Event, n
     let times = || accepted.iter().map(|action| time_of(action, work.receipt));
     let latest = times().max().unwrap_or(work.receipt).min(work.now);
     let earliest = times().min().unwrap_or(work.receipt);
-    let (outcome, Met { root, record, merged }) = if resolved.roots.is_empty() {
+    let (outcome, Target { root, record, merged }) = if resolved.roots.is_empty() {
         if event.update_existing_only {
             let skipped = notes.actions.iter_mut().filter(|r| r.outcome == ActionOutcome::Accepted);
             skipped.for_each(|r| r.outcome = ActionOutcome::Skipped);
@@ -43,13 +43,13 @@ pub(super) fn apply(work: &mut Work<'_>, context: &Context<'_>, event: &Event, n
             notes.bound(&given.key.kind, false);
         }
         write::noted(work, place, ChangeKind::User)?;
-        (Outcome::Created, Met { root: no, record: no, merged: Vec::new() })
+        (Outcome::Created, Target { root: no, record: no, merged: Vec::new() })
     } else {
         for (given, _) in resolved.kept.iter().filter(|(_, bound)| bound.is_none()) {
             notes.warnings.add(Code::KeyNotBound, given.key.kind.name(), || given.pointer.to_string());
         }
-        let met = meet(work, &resolved, &causing(context, &resolved, false), notes)?;
-        (met.outcome(), met)
+        let target = target_of(work, &resolved, &causing(context, &resolved, false), notes)?;
+        (target.outcome(), target)
     };
     set_aside(work, context, &resolved, root);
     let record = if planted::EVENT_ON_ROOT.is_planted() { root } else { record };
