@@ -6,9 +6,7 @@ use crate::laws::agree;
 use crate::variants::{PLAIN, Variant};
 use crate::world::{World, plain, revert, send};
 use muster_core::change::{Changes, Put};
-use muster_core::command::{
-    Action, Body, Customer, Device, DeviceFields, Element, ElementKind, Event, GivenKey, Matching, Unset,
-};
+use muster_core::command::{Action, Body, Customer, Device, DeviceFields, Element, ElementKind, Event, GivenKey};
 use muster_core::decide::{Choose, ImportDecision, RevertOutcome};
 use muster_core::id::{MergeNo, ProfileNo};
 use muster_core::outcome::Outcome;
@@ -25,19 +23,19 @@ use std::sync::Arc;
 /// `customer_id`, `mobile` and `email` identify; the latest last seen survives.
 const STANDARD: Variant = PLAIN;
 
-fn settings() -> Arc<Settings> {
+pub(crate) fn settings() -> Arc<Settings> {
     Arc::new(STANDARD.settings())
 }
 
-fn given(kind: &str, n: u8) -> GivenKey {
+pub(crate) fn given(kind: &str, n: u8) -> GivenKey {
     GivenKey { key: key(kind, n), pointer: "/k".into(), written: kind != "customer_id", is_new_id: false }
 }
 
-fn element(kind: ElementKind, actions: u32, body: Body) -> Element {
+pub(crate) fn element(kind: ElementKind, actions: u32, body: Body) -> Element {
     Element { index: 0, kind, body: Ok(body), actions, warnings: Warnings::default() }
 }
 
-fn customer(keys: Vec<GivenKey>, sets: &[(&str, i64)]) -> Element {
+pub(crate) fn customer(keys: Vec<GivenKey>, sets: &[(&str, i64)]) -> Element {
     let sets = sets.iter().map(|(name, n)| ((*name).into(), Value::Integer(*n))).collect();
     element(ElementKind::Customer, 0, Body::Customer(Customer { keys, sets, ..Customer::default() }))
 }
@@ -427,29 +425,4 @@ fn what_a_cancelled_activation_noted_hides_nobody() {
     assert_eq!(world.settings.identity.activation, None);
     sends(&mut world, vec![[None, None, Some(0)]]);
     assert_eq!(world.store.counters.users, 150, "nobody was made for a value that somebody holds");
-}
-
-/// Each joins a profile of two members with 1,900 attributes each. Opposite: in `join_names` drop the index that is there.
-#[test]
-fn many_new_ids_that_unset_by_rules_beside_a_large_profile_are_one_decision() {
-    let variant = Variant { caps: [u8::MAX; 3], ..PLAIN };
-    let (settings, mut store) = (Arc::new(variant.settings()), Store::new());
-    let mut import = |elements| send(&mut store, &settings, elements, Timestamp(START)).unwrap();
-    for (kind, letter) in [("email", 'a'), ("mobile", 'b')] {
-        let sets: Vec<(Box<str>, Value)> =
-            (0..1_900).map(|n| (format!("{letter}{n}").into(), Value::Integer(n))).collect();
-        let keys = vec![given("customer_id", 0), given(kind, 0)];
-        let keys = if kind == "mobile" { vec![given(kind, 0)] } else { keys };
-        import(vec![element(ElementKind::Customer, 0, Body::Customer(Customer { keys, sets, ..Customer::default() }))]);
-    }
-    assert_eq!(import(vec![customer(vec![given("email", 0), given("mobile", 0)], &[])])[0].outcome, Outcome::Merged);
-    let rule = Unset { matching: Matching::Prefix, text: "zz".into(), case_sensitive: true, pointer: "/u".into() };
-    let joins = |n: u8| {
-        let unsets = vec![rule.clone()];
-        let customer =
-            Customer { keys: vec![given("customer_id", n), given("email", 0)], unsets, ..Customer::default() };
-        element(ElementKind::Customer, 0, Body::Customer(customer))
-    };
-    let outcomes: Vec<Outcome> = import((1..=250).map(joins).collect()).iter().map(|result| result.outcome).collect();
-    assert_eq!(outcomes, vec![Outcome::Merged; 250]);
 }

@@ -25,5 +25,6 @@ mod resolve;
 mod reviews;
 mod strategies;
 mod undone;
+mod unset_rules;
 mod variants;
 mod world;
