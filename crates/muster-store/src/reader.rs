@@ -237,6 +237,8 @@ pub struct RequestQuery {
     pub outcome: Option<muster_core::outcome::Outcome>,
     /// Received before, or at the same time with a smaller number.
     pub below: Option<(Timestamp, RequestNo)>,
+    /// Received then or later.
+    pub since: Option<Timestamp>,
     /// At most so many.
     pub limit: usize,
 }

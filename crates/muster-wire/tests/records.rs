@@ -173,6 +173,7 @@ fn the_faults_of_a_rejected_event_count_once() {
 fn a_request_is_listed_with_figures_and_shown_with_its_elements() {
     let request_id = RequestId::of(RequestNo(1)).to_string();
     let none = json!({"created": 0, "updated": 0, "merged": 0, "skipped": 0, "duplicate": 0, "rejected": 1});
+    let message = "No identifier has a value that is accepted as an identifier";
     let summary = json!({
         "request_id": request_id,
         "received_at": AT_TEXT,
@@ -183,10 +184,10 @@ fn a_request_is_listed_with_figures_and_shown_with_its_elements() {
         "duration_us": 12,
         "summary": {"elements": none, "actions": {"accepted": 0, "duplicate": 0, "rejected": 0, "skipped": 0}},
         "fault_count": 1,
+        "first_error": {"type": "NoUsableIdentifier", "message": message},
     });
     assert_eq!(request::summary(&logged()), summary);
     let full = request::full(&logged());
-    let message = "No identifier has a value that is accepted as an identifier";
     assert_eq!(
         full["elements"],
         json!([{"index": 0, "type": "customer", "outcome": "rejected", "id": null, "warnings": [], "errors": [

@@ -29,6 +29,7 @@ mod mask;
 mod matrix;
 mod merges;
 mod operations;
+mod narrowed;
 mod overload;
 mod people;
 mod refusals;

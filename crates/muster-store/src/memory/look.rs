@@ -91,6 +91,7 @@ impl Reader for Look {
             query.status.is_none_or(|status| r.status == status)
                 && query.outcome.is_none_or(|outcome| r.elements.iter().any(|e| e.outcome == outcome))
                 && query.below.is_none_or(|below| (r.received_at, r.no) < below)
+                && query.since.is_none_or(|since| r.received_at >= since)
         };
         let all = self.data.requests.values().chain(self.data.refused.values());
         let mut requests: Vec<Request> = all.filter(asked).cloned().collect();

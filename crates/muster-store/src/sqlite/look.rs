@@ -220,13 +220,14 @@ impl Look {
 
     fn requests_of(&mut self, family: Family, query: RequestQuery) -> Result<Page<Request>, EngineError> {
         let (time, no) = query.below.map_or((i64::MAX, i64::MAX), |(time, no)| (time.0, no.0.cast_signed()));
-        let condition = "WHERE (received_at, no) < (?1, ?2) AND (?3 IS NULL OR status = ?3) \
+        let condition = "WHERE (received_at, no) < (?1, ?2) AND received_at >= ?5 AND (?3 IS NULL OR status = ?3) \
              AND (?4 IS NULL OR outcomes & ?4 <> 0) ORDER BY received_at DESC, no DESC";
         let parameters = [
             Cell::Int(time),
             Cell::Int(no),
             Cell::int_or_null(query.status.map(i64::from)),
             Cell::int_or_null(query.outcome.map(outcome_bit)),
+            Cell::Int(query.since.map_or(i64::MIN, |since| since.0)),
         ];
         self.page((family, condition), &parameters, query.limit)
     }
