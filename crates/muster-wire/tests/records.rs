@@ -255,6 +255,7 @@ fn a_quarantine_entry_shows_its_element_as_it_came() {
         errors: vec![],
         element: element.as_bytes().into(),
         replayed_as,
+        deleted_at: None,
     };
     let request_id = RequestId::of(RequestNo(1)).to_string();
     assert_eq!(

@@ -190,6 +190,7 @@ pub(super) fn quarantined(no: u64, bytes: usize) -> Quarantined {
         errors: vec![Fault::new(Reason::KeyTooLong, "/elements/0", Some("customer_id"))],
         element: vec![b'x'; bytes].into(),
         replayed_as: None,
+        deleted_at: None,
     }
 }
 

@@ -306,6 +306,7 @@ impl Reader for Look {
         Ok(Cutoffs {
             log: log.into_iter().flatten().min(),
             quarantine: first("SELECT min(at) FROM quarantine")?,
+            deleted: first("SELECT min(deleted_at) FROM quarantine WHERE deleted_at IS NOT NULL")?,
             event_ids: first("SELECT min(at) FROM event_ids")?,
             idempotency: first("SELECT min(at) FROM idempotency")?,
             events: first("SELECT received_at FROM events ORDER BY seq LIMIT 1")?,
@@ -342,11 +343,19 @@ impl Reader for Look {
     }
 
     fn quarantine(&mut self, below: Option<QuarantineNo>, limit: usize) -> Result<Page<Quarantined>, EngineError> {
-        self.newest(below.map(|no| no.0), limit)
+        let below = below.map_or(i64::MAX, |no| i64::try_from(no.0).unwrap_or(i64::MAX));
+        // Deleted ones are passed over: as many as were deleted within the minute in which they can be restored.
+        let of = (Family::Quarantine, "WHERE no < ?1 AND deleted_at IS NULL ORDER BY no DESC");
+        self.page(of, &[Cell::Int(below)], limit)
     }
 
     fn quarantined(&mut self, no: QuarantineNo) -> Result<Option<Quarantined>, EngineError> {
-        self.numbered(no.0)
+        Ok(self.numbered(no.0)?.filter(|entry: &Quarantined| entry.deleted_at.is_none()))
+    }
+
+    fn deleted(&mut self, after: Timestamp, limit: usize) -> Result<Page<Quarantined>, EngineError> {
+        let of = (Family::Quarantine, "WHERE deleted_at > ?1 ORDER BY deleted_at DESC, no DESC");
+        self.page(of, &[Cell::Int(after.0)], limit)
     }
 
     fn merges(&mut self, below: Option<MergeNo>, limit: usize) -> Result<Page<Merge>, EngineError> {
