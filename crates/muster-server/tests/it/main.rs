@@ -10,6 +10,7 @@ mod clients;
 mod console;
 mod damaged;
 mod deletion;
+mod discards;
 mod documented;
 mod dry_runs;
 mod fairness;

@@ -49,7 +49,7 @@ fn expected(method: &str, template: &str) -> Option<Needs> {
         ("GET", _) if below.is_some() => Token(READ),
         ("POST", "/identity/preview" | "/users/find" | "/users/lookup" | "/requests/find") if below.is_some() => Token(READ),
         ("POST", "/keys/rotate" | "/keys/revoke" | "/quarantine/replay" | "/quarantine/{entry_id}/replay"
-            | "/merges" | "/merges/{merge_id}/revert" | "/reviews/{review_id}" | "/identity/cancel") if below.is_some() => Token(OPERATE),
+            | "/quarantine/{entry_id}/restore" | "/merges" | "/merges/{merge_id}/revert" | "/reviews/{review_id}" | "/identity/cancel") if below.is_some() => Token(OPERATE),
         ("PUT", "/identity") | ("DELETE", "/quarantine/{entry_id}" | "/separations/{separation_id}") if below.is_some() => Token(OPERATE),
         ("GET", "/" | "/components") | ("POST", "/sign-out") => Session(ANY),
         _ => return console(method, template),
