@@ -193,7 +193,7 @@ fn a_request_is_listed_with_figures_and_shown_with_its_elements() {
         json!([{"index": 0, "type": "customer", "outcome": "rejected", "id": null, "warnings": [], "errors": [
             {"index": 0, "pointer": "/elements/0/customer_id", "attribute": "customer_id", "type": "NoUsableIdentifier",
                 "message": message}],
-            "because": {"keys": [], "rule": null, "text": "refused before its identifiers were looked at"}}])
+            "because": {"keys": [], "rule": null, "text": "rejected before its identifiers were resolved"}}])
     );
     assert_eq!((&full["errors"], &full["warnings"], &full["path"]), (&json!([]), &json!([]), &summary["path"]));
 }
@@ -222,7 +222,7 @@ fn a_merge_tells_its_cause() {
         "index": 4,
         "cause": {"keys": [{"kind": "email", "value": "a"}], "rule": "last_seen"},
         "because": {"keys": [], "rule": "attribute",
-            "text": "the survivor is the only one that shows the survivor attribute"},
+            "text": "the survivor is the only user that has the survivor attribute"},
         "filled": ["tier"],
         "combined": [{"field": "points", "old": 1, "new": null, "omitted": true}],
         "identifiers": [{"kind": "mobile", "value": "+1"}],
