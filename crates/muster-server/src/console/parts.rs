@@ -239,10 +239,26 @@ pub(crate) fn count(n: impl Count) -> String {
     out
 }
 
-/// A count with its noun; the plural has an s.
+/// Returns a count with its noun, in the singular or the plural.
 pub(crate) fn counted(n: impl Count, noun: &str) -> String {
     let n = n.number();
-    format!("{} {noun}{}", count(n), if n == 1 { "" } else { "s" })
+    format!("{} {}", count(n), noun_for(n, noun))
+}
+
+/// Returns a noun in the number that a count needs.
+pub(crate) fn noun_for(n: impl Count, noun: &str) -> String {
+    if n.number() == 1 { noun.to_owned() } else { plural(noun) }
+}
+
+/// Returns the regular plural of a noun: "addresses", "entries", "keys", "users".
+fn plural(noun: &str) -> String {
+    const SIBILANTS: [&str; 4] = ["s", "x", "ch", "sh"];
+    let is_vowel = |letter: char| "aeiou".contains(letter);
+    match noun.strip_suffix('y') {
+        Some(stem) if !stem.ends_with(is_vowel) => format!("{stem}ies"),
+        _ if SIBILANTS.iter().any(|end| noun.ends_with(end)) => format!("{noun}es"),
+        _ => format!("{noun}s"),
+    }
 }
 
 /// A count with the name of an outcome.
@@ -422,10 +438,22 @@ mod tests {
     #[test]
     fn numbers_are_told_as_people_read_them() {
         assert_eq!([0_u64, 999, 1_000, 1_234_567].map(count), ["0", "999", "1,000", "1,234,567"]);
-        assert_eq!([counted(1_u64, "user"), counted(2_u64, "user")], ["1 user", "2 users"]);
+        assert_eq!([counted(1_u64, "user"), counted(2_000_u64, "user")], ["1 user", "2,000 users"]);
         assert_eq!([999, 97_800, 3_100_000].map(bytes), ["999 B", "97.8 KB", "3.1 MB"]);
         assert_eq!([41_300, 2_500_000].map(took), ["41.3 ms", "2.50 s"]);
         assert_eq!(short("6b04f0a2c18e4d7709b1003e"), "6b04f0\u{2026}003e");
+    }
+
+    // Fails when `plural` adds an s alone.
+    #[test]
+    fn a_count_has_its_noun_in_the_right_number() {
+        let nouns = ["address", "entry", "key", "branch", "further value"];
+        assert_eq!(
+            nouns.map(|noun| counted(1_u64, noun)),
+            ["1 address", "1 entry", "1 key", "1 branch", "1 further value"]
+        );
+        let many = ["0 addresses", "0 entries", "0 keys", "0 branches", "0 further values"];
+        assert_eq!(nouns.map(|noun| counted(0_u64, noun)), many);
     }
 
     #[test]
