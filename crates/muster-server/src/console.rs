@@ -39,13 +39,14 @@ type Listed = (&'static str, &'static str, MethodRouter<Arc<App>>);
 #[rustfmt::skip]
 fn listed() -> Vec<Listed> {
     use pages::{audit, document, frame, identity, log, merge, merges, overview, quarantine, request, reviews};
-    use pages::{settings, tokens, users, watch, workspaces};
+    use pages::{settings, tokens, users, watch, workspaces, zone};
     vec![
         ("GET", "/", page(frame::home)),
         ("GET", "/sign-in", get(frame::sign_in)),
         ("POST", "/sign-in", post(frame::signed_in)),
         ("POST", "/sign-out", act(frame::sign_out)),
         ("POST", "/theme", post(frame::theme)),
+        ("POST", "/zone", act(zone::choose)),
         ("GET", "/assets/{name}", get(assets::serve)),
         ("GET", "/components", page(frame::components)),
         ("GET", "/workspaces", page(workspaces::list)),
@@ -58,6 +59,7 @@ fn listed() -> Vec<Listed> {
         ("GET", "/w/{workspace_id}/overview", page(overview::show)),
         ("GET", "/w/{workspace_id}/overview/figures", page(overview::figures_alone)),
         ("GET", "/w/{workspace_id}/overview/budget", page(overview::budget_alone)),
+        ("GET", "/w/{workspace_id}/overview/first", page(overview::first)),
         ("GET", "/w/{workspace_id}/live", page(log::live)),
         ("POST", "/w/{workspace_id}/live", act(log::filter)),
         ("GET", "/w/{workspace_id}/live/stream", page(watch::stream)),
@@ -145,7 +147,7 @@ where
                 Ok(response) => response,
                 Err(problem) => pages::frame::trouble(&visit, &problem).await,
             };
-            guarded(visit.finished(response))
+            guarded(response)
         })
     }
 }

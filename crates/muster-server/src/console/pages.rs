@@ -17,6 +17,7 @@ pub(super) mod tokens;
 pub(super) mod users;
 pub(super) mod watch;
 pub(super) mod workspaces;
+pub(super) mod zone;
 
 use super::visit::Visit;
 use crate::limits::CONSOLE_ROWS;

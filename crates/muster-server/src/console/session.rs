@@ -19,7 +19,7 @@ const SESSION: &str = "muster-session";
 const SECURE_SESSION: &str = "__Host-muster-session";
 /// The cookie of a theme, which the script writes, too.
 pub(super) const THEME: &str = "theme";
-/// The cookie that asks for UTC in place of the workspace's zone.
+/// The cookie of the zone that a browser chose in place of the workspace's.
 pub(super) const ZONE: &str = "zone";
 
 /// Refused sign-ins that were recorded lately, by address.
