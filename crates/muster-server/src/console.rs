@@ -71,7 +71,7 @@ fn listed() -> Vec<Listed> {
         ("GET", "/w/{workspace_id}/quarantine/{entry_id}/json", page(document::entry)),
         ("POST", "/w/{workspace_id}/quarantine/{entry_id}/replay", act(quarantine::replay)),
         ("POST", "/w/{workspace_id}/quarantine/{entry_id}/check", act(quarantine::check)),
-        ("POST", "/w/{workspace_id}/quarantine/{entry_id}/drop", act(quarantine::discard)),
+        ("POST", "/w/{workspace_id}/quarantine/restore", act(quarantine::restore)),
         ("GET", "/w/{workspace_id}/jobs/{job_id}", page(quarantine::job)),
         ("GET", "/w/{workspace_id}/users", page(users::blank)),
         ("POST", "/w/{workspace_id}/users", act(users::find)),

@@ -1,9 +1,10 @@
 //! The console through the socket: a browser of a few lines that keeps its session's cookie and sends forms as pages of
-//! the console do. `search` looks for users, `zone` chooses a time zone, `documents` are those behind
+//! the console do. `deleting` deletes from the quarantine, `search` looks for users, `zone` chooses a time zone, `documents` are those behind
 //! pages, `filters` are those of the live page, `identity` is the form of the
 //! identity settings, `session` signing in and out, `sources` where forms may come from and what pages carry, `rights` what
 //! a token may see and change, `merges` merges of three and more, `samples` every page with data of every shape, `markup` how a page is read.
 
+mod deleting;
 mod documents;
 mod filters;
 mod identity;

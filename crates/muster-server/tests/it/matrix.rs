@@ -72,7 +72,7 @@ fn console(method: &str, template: &str) -> Option<Needs> {
             | "/merges/{merge_id}/json" | "/reviews" | "/reviews/{review_id}" | "/reviews/{review_id}/json" | "/identity"
             | "/identity/progress" | "/settings" | "/settings/workspace") | ("POST", "/users") if below.is_some() => Session(READ),
         ("POST", "/quarantine" | "/quarantine/{entry_id}/replay" | "/quarantine/{entry_id}/check"
-            | "/quarantine/{entry_id}/drop" | "/merges/{merge_id}/revert" | "/separations/{separation_id}/lift"
+            | "/quarantine/restore" | "/merges/{merge_id}/revert" | "/separations/{separation_id}/lift"
             | "/reviews/{review_id}" | "/identity" | "/identity/cancel" | "/users/{user_id}/merge" | "/keys/rotate" | "/keys/revoke" | "/settings/workspace"
             | "/settings/suspend") if below.is_some() => Session(OPERATE),
         ("POST", "/settings/delete") if below.is_some() => Session(ADMIN),

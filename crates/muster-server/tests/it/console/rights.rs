@@ -26,7 +26,8 @@ pub(super) fn fields(
             let fingerprint = shown["keys"][0]["fingerprint"].as_str().unwrap().to_owned();
             vec![("confirm", fingerprint.clone()), ("fingerprint", fingerprint)]
         }
-        "quarantine" => vec![text("action", "drop"), ("entry", of("entry_id"))],
+        "quarantine" => vec![text("confirmed", "delete"), ("entry", of("entry_id"))],
+        "restore" => vec![("entry", of("entry_id"))],
         "replay" | "check" => vec![("element", element.to_string())],
         "revert" => vec![("confirm", of("merge_id"))],
         "merge" => vec![("merged", of("user_id"))],
