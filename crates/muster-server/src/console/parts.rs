@@ -404,7 +404,7 @@ pub(crate) fn confirm(stem: &str, of: &str, name: &str) -> Html {
     Html(format!(
         "<div class=\"field\"><label for=\"{id}\">Type <code>{name}</code> to confirm</label>\n\
          <input type=\"text\" class=\"input mono\" id=\"{id}\" name=\"confirm\" required pattern=\"{name}\" \
-         autocomplete=\"off\" spellcheck=\"false\" data-confirm></div>"
+         title=\"Type {name} exactly\" autocomplete=\"off\" spellcheck=\"false\" data-confirm></div>"
     ))
 }
 
