@@ -64,9 +64,15 @@ fn a_value_of_several_users_shows_all_of_them() {
     assert!(page.contains("matches 2 users, one per identifier kind. Choose one:"), "{page}");
     assert_eq!(ids.each_ref().map(|id| page.contains(&format!("/users/{id}\""))), [true; 2]);
     // A number that went from one user to another: both are told.
-    workspace.results(&json!([with_mobile("b", "+15550102"), with_mobile("c", "+15550100")]));
-    let now = search("+15550102");
+    workspace.results(&json!([
+        with_mobile("d", "+15550102"),
+        with_mobile("d", "+15550103"),
+        with_mobile("e", "+15550102")
+    ]));
+    let now = search("+15550103");
     assert!(now.is_empty(), "one hit: {now}");
-    let page = search("+15550100");
-    assert!(page.contains("Previous owners"), "{page}");
+    let ids = ["d", "e"].map(|it| workspace.find("customer_id", it).unwrap()["id"].as_str().unwrap().to_owned());
+    let page = search("+15550102");
+    assert!(page.contains("matches one user, by mobile. Other users held it before."), "{page}");
+    assert_eq!(ids.map(|id| page.contains(&format!("/users/{id}\""))), [true; 2]);
 }
