@@ -119,7 +119,7 @@ story({
     await page.goto(world.merge);
     await page.click(".head .button.danger");
     const effects = (await page.textContent(".effects")).replace(/\s+/g, " ");
-    assert.match(effects, /1user is restored: .* 0events move back, 1 stays with c1 1identifier moves back .* 1attribute is removed from c1 city /);
+    assert.match(effects, /1user is restored: .* 0events move back, 1 stays with c1 1identifier moves back: .* 1attribute is removed from c1: city /);
     assert.equal(await page.isDisabled("#revert .danger"), true);
     await confirm(page, new URL(world.merge).pathname.split("/").pop());
     await page.click("button >> text=Revert merge");

@@ -155,8 +155,8 @@ fn a_revert_asks_with_its_numbers_and_for_the_name_of_the_merge() {
     let first = panel("m1");
     let told = [
         format!("<b>1</b><span>event moves back, 3 stay with {a}</span>"),
-        "<b>1</b><span>identifier moves back ".to_owned(),
-        format!("<b>1</b><span>attribute is removed from {a} <span class=\"mono\"><bdi>city</bdi></span></span>"),
+        "<b>1</b><span>identifier moves back: ".to_owned(),
+        format!("<b>1</b><span>attribute is removed from {a}: <span class=\"mono\"><bdi>city</bdi></span></span>"),
     ];
     assert_eq!(told.map(|words| first.contains(&words)), [true, true, false], "{first}");
     let second = panel("m2");
@@ -174,7 +174,7 @@ fn a_revert_asks_with_its_numbers_and_for_the_name_of_the_merge() {
     let last = panel("m1");
     let told = [
         format!("<b>1</b><span>event moves back, 1 stays with {a}</span>"),
-        format!("<b>1</b><span>attribute is removed from {a} <span class=\"mono\"><bdi>city</bdi></span></span>"),
+        format!("<b>1</b><span>attribute is removed from {a}: <span class=\"mono\"><bdi>city</bdi></span></span>"),
     ];
     assert_eq!(told.map(|words| last.contains(&words)), [true; 2], "{last}");
 }
