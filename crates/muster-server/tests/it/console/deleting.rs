@@ -53,7 +53,10 @@ fn a_deletion_asks_with_its_numbers_and_is_undone_by_the_page_after_it() {
     assert!(!text(&browser.get(&place)).contains("Undo"), "there is nothing to undo any more");
     // A minute later it is too late.
     browser.post(&page, &entries(&ids[..1], &[("confirmed", "delete")]));
+    let last = format!("{page}?deleted={}", ids[0]);
+    assert!(text(&browser.get(&last)).contains("1 element deleted."));
     world.clock.step(60);
+    assert!(!text(&browser.get(&last)).contains("Undo"));
     let late = browser.post(&restore, &entries(&ids[..1], &[]));
     let words = "1 entry of 1 could not be restored: deleted more than a minute ago.";
     assert_eq!((late.status, text(&late).contains(words), open(&workspace)), (400, true, ids[1..].to_vec()));

@@ -107,6 +107,25 @@ fn an_error_of_the_overview_leads_to_the_requests_or_to_the_elements_that_have_i
     assert!(page.contains("<option selected>MissingAttributeError</option>"));
 }
 
+// Fails when `shown` of `console/pages/log.rs` asks for no refusals, or `statuses` lists those of the log alone.
+#[test]
+fn a_refusal_that_the_server_remembers_has_its_row_and_every_status_can_be_filtered_by() {
+    let world = World::start();
+    let workspace = world.workspace(&Json::Null);
+    let refused = workspace.post("transition", &[], &vec![b' '; 200_000]).json();
+    let id = refused["error"]["request_id"].as_str().unwrap().to_owned();
+    let browser = Browser::signed_in(&world, ADMIN_TOKEN);
+    let live = |query: &str| text(&browser.get(&format!("/w/{}/live{query}", workspace.id)));
+    let row = |page: &str| page.contains(&format!("id=\"r-{id}\""));
+    let pages = ["", "?status=413", "?fault=PayloadTooLarge", "?status=429", "?status=200"].map(live);
+    assert_eq!(pages.each_ref().map(|page| row(page)), [true, true, true, false, false]);
+    assert!(pages[0].contains("PayloadTooLarge: Payload size exceeds 100 KB"), "{}", pages[0]);
+    let offered = pages[0].split_once("name=\"status\"").unwrap().1.split("</select>").next().unwrap();
+    let statuses: Vec<&str> = offered.split("value=\"").skip(1).map(|it| it.split('"').next().unwrap()).collect();
+    let want = ["", "200", "400", "401", "403", "404", "405", "408", "409", "413", "415", "429", "500", "503", "507"];
+    assert_eq!(statuses, want);
+}
+
 #[test]
 fn an_identifier_that_leads_to_nobody_filters_nothing_and_the_page_stands_still() {
     let world = World::start();
