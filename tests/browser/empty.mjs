@@ -56,13 +56,13 @@ story({
     assert.deepEqual(words, {
       overview: "Send the first import",
       live: "Waiting for the first request.",
-      quarantine: "Nothing waits here.",
-      users: "Whose is it?",
-      merges: "Nothing was merged yet.",
-      reviews: "Nothing to decide.",
-      merged: "None was decided so.",
-      replayed: "Nothing was replayed yet.",
-      filtered: "No request of the log is like that.",
+      quarantine: "The quarantine is empty.",
+      users: "Find a user",
+      merges: "No merges yet.",
+      reviews: "No open reviews.",
+      merged: "No such reviews.",
+      replayed: "Nothing has been replayed yet.",
+      filtered: "No requests match these filters.",
     });
     for (const name of ["identity", "settings", "settings/workspace", "audit"]) {
       await page.goto(`/w/SHOP/${name}`);

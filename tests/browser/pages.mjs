@@ -72,7 +72,7 @@ story({
     await page.click("text=Check first >> nth=0");
     await sound(page, "entry-checked");
     await page.goto(shop.at("quarantine"));
-    await page.click("text=Replay every open entry");
+    await page.click("text=Replay all open entries");
     await sound(page, "job");
   },
 
@@ -80,7 +80,7 @@ story({
     const { items } = await shop.manage("GET", "/merges");
     const [reverted, merge] = [items.find((it) => it.reverted_at), items.find((it) => !it.reverted_at)];
     await page.goto(shop.at("users"));
-    await page.fill("#u-q", "+1 (555) 0142");
+    await page.fill("#u-q", "+1 (555) 0199");
     await page.click("main button.primary");
     await sound(page, "users");
     await sound(page, "user", shop.at(`users/${merge.survivor}`));

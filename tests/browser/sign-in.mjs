@@ -5,7 +5,7 @@ import { customer, signIn, story, visitor } from "./world.mjs";
 
 const path = (page) => new URL(page.url()).pathname;
 // What changes something: forms that post, but for the theme, signing out and finding a user, and links to dialogs.
-const DANGEROUS = "form[method=post]:not([action='/theme'], [action='/sign-out'], [action$='/users'], [action$='/live'], [action$='/merges'], .find), " +
+const DANGEROUS = "form[method=post]:not([action='/theme'], [action='/zone'], [action='/sign-out'], [action$='/users'], [action$='/live'], [action$='/merges'], .find), " +
   "[data-dialog], dialog, .danger";
 
 story({

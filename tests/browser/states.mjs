@@ -67,14 +67,14 @@ story({
     await sound(page, "merge-three");
   },
 
-  "many entries are chosen, and the page of their job tells how far it is": async ({ page, shop }) => {
+  "many entries are selected, and the page of their job tells how far it is": async ({ page, shop }) => {
     await shop.import(...Array.from({ length: 12 }, (_, n) => event(`q-${n}`, "")));
     await page.goto(shop.at("quarantine"));
     const boxes = page.locator("tbody [type=checkbox]");
     assert.equal(await boxes.count(), 12);
     for (let n = 0; n < 5; n += 1) await boxes.nth(n).check();
     await sound(page, "quarantine-chosen");
-    await page.click("text=Replay the chosen");
+    await page.click("text=Replay selected");
     await page.waitForURL(/\/jobs\//);
     const words = () => page.textContent(".verdict");
     await until(async () => (await words()) === "0 of 5 applied, 5 rejected again.", "the job is done");
@@ -83,8 +83,11 @@ story({
     await sound(page, "job-chosen");
     await page.goto(shop.at("quarantine"));
     for (let n = 0; n < 7; n += 1) await boxes.nth(n).check();
-    await page.click("text=Drop the chosen");
-    await page.waitForSelector("tbody tr");
+    await page.click("text=Delete selected");
+    assert.equal(await page.textContent("#delete-selected h2"), "Delete 7 elements from the quarantine?");
+    await sound(page, "quarantine-delete");
+    await page.click("#delete-selected .danger");
+    await page.waitForURL(/\?deleted=/);
     assert.equal((await shop.manage("GET", "/stats")).quarantined, 5);
   },
 
@@ -137,7 +140,7 @@ story({
     const told = {};
     for (const query of ["?status=401", ""]) {
       await page.goto(away.at(`live${query}`));
-      await until(async () => (await state(page)) === "Running", "the stream runs");
+      await until(async () => (await state(page)) === "Live", "the stream runs");
       const before = await page.isVisible(".empty");
       await page.evaluate(() => (window.isFirst = true));
       const wrongKey = Object.assign(Object.create(away), { key: "wrong" });
@@ -154,7 +157,7 @@ story({
   // Fails when `live` of console.js leaves out `again`, or the listener of `error`.
   "a live page whose server goes says so, and comes back with it": async ({ page, shop, server }) => {
     await page.goto(shop.at("live"));
-    await until(async () => (await state(page)) === "Running", "the stream runs");
+    await until(async () => (await state(page)) === "Live", "the stream runs");
     page.faults.splice(0);
     await server.kill();
     await until(async () => (await state(page)) === "Connection lost, trying again", "the page says it");
@@ -166,7 +169,7 @@ story({
     wrong.push(...(await look(page, "live-lost")).filter((line) => !isTry(line)));
     await server.launch();
     // A session outlives its server: the page goes on by itself, and a form is taken without signing in again.
-    await until(async () => (await state(page)) === "Running", "the stream runs again");
+    await until(async () => (await state(page)) === "Live", "the stream runs again");
     page.faults.splice(0);
     await page.goto(shop.at("settings/workspace"));
     await page.click("text=Save settings");
@@ -178,7 +181,7 @@ story({
     const gone = await server.workspace("GONE");
     await gone.import(customer("a"));
     await page.goto(gone.at("live"));
-    await until(async () => (await state(page)) === "Running", "the stream runs");
+    await until(async () => (await state(page)) === "Live", "the stream runs");
     await page.clock.install();
     const asked = [];
     page.on("request", (request) => asked.push([request.method(), path({ url: () => request.url() })]));

@@ -9,7 +9,7 @@
 //! 5. `write`: what is written where, bound and released.
 //! 6. `revert`: cutting a link and lifting a separation.
 //! 7. `activation`: kinds that become active over stored data.
-//! 8. `delete`: marking a live profile for deletion and sweeping it; `discard`: dropping a quarantine entry.
+//! 8. `delete`: marking a live profile for deletion and sweeping it; `discard`: deleting a quarantine entry, and restoring it.
 //! 9. `expire`: removing what is past its time; `log`: what an entry of the ingestion log lists.
 //!
 //! `work` is what all of them work on: the facts with the changes so far on top. A rule that lacks a fact notes the
@@ -41,7 +41,7 @@ mod write;
 pub use activation::{ClearIndex, Index, Progress, Settle};
 pub use by_hand::{MergeUsers, MergeUsersOutcome};
 pub use delete::{Delete, DeleteOutcome, NamedUser, Sweep};
-pub use discard::Discard;
+pub use discard::{Discard, Restore, Restored};
 pub use expire::{Expire, Retention};
 pub use import::{ImportDecision, Wire, cost};
 pub use log::bounded;

@@ -95,6 +95,8 @@ pub struct Cutoffs {
     pub log: Option<Timestamp>,
     /// The quarantine, by first receipt.
     pub quarantine: Option<Timestamp>,
+    /// Deleted quarantine entries, by their deletion.
+    pub deleted: Option<Timestamp>,
     /// Event ids.
     pub event_ids: Option<Timestamp>,
     /// Recorded answers.
@@ -106,7 +108,7 @@ pub struct Cutoffs {
 impl Cutoffs {
     /// Whether any of these oldest rows is past its time.
     pub fn reach(&self, oldest: &Self) -> bool {
-        let families = |of: &Self| [of.log, of.quarantine, of.event_ids, of.idempotency, of.events];
+        let families = |of: &Self| [of.log, of.quarantine, of.deleted, of.event_ids, of.idempotency, of.events];
         families(self)
             .into_iter()
             .zip(families(oldest))
@@ -120,8 +122,10 @@ impl Cutoffs {
 pub struct Expired {
     /// Log entries, applied ones first.
     pub requests: Vec<RequestNo>,
-    /// Quarantine entries, and whether they were replayed.
+    /// Quarantine entries, and whether they are open.
     pub quarantine: Vec<(QuarantineNo, bool)>,
+    /// Deleted quarantine entries that are not among those.
+    pub deleted: Vec<QuarantineNo>,
     /// Event ids.
     pub event_ids: Vec<Box<str>>,
     /// Recorded answers.

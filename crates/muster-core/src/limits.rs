@@ -60,6 +60,8 @@ pub const WARNINGS_MAX: usize = 100;
 pub const NESTING_MAX: usize = 32;
 /// How long an idempotency key is remembered, in milliseconds (behaviour.md 1.4).
 pub const IDEMPOTENCY_MS: i64 = 24 * 3_600_000;
+/// For how long a deleted quarantine entry can be restored, in milliseconds: long enough to see that it was the wrong one.
+pub const RESTORE_MS: i64 = 60_000;
 /// Longest idempotency key, in bytes (behaviour.md 1.4).
 pub const IDEMPOTENCY_KEY_BYTES_MAX: usize = 255;
 /// Rounds of needs and facts before a decision counts as a bug (architecture, "The seam"). A decision's needs are

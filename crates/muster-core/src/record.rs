@@ -340,6 +340,16 @@ pub struct Quarantined {
     pub element: Box<[u8]>,
     /// The request that replayed it.
     pub replayed_as: Option<RequestNo>,
+    /// When it was deleted: no reader sees it any more. It can be restored for [`crate::limits::RESTORE_MS`], and is removed
+    /// after that.
+    pub deleted_at: Option<Timestamp>,
+}
+
+impl Quarantined {
+    /// Whether it waits for a correction: it was neither replayed nor deleted.
+    pub fn is_open(&self) -> bool {
+        self.replayed_as.is_none() && self.deleted_at.is_none()
+    }
 }
 
 /// Family `idempotency`: the recorded answer of a key.

@@ -44,13 +44,14 @@ type Listed = (&'static str, &'static str, MethodRouter<Arc<App>>);
 #[rustfmt::skip]
 fn listed() -> Vec<Listed> {
     use pages::{audit, document, frame, identity, log, merge, merges, overview, quarantine, request, reviews};
-    use pages::{settings, sign_in, tokens, users, watch, workspaces};
+    use pages::{settings, sign_in, tokens, users, watch, workspaces, zone};
     vec![
         ("GET", "/", page(frame::home)),
         ("GET", "/sign-in", get(sign_in::show)),
         ("POST", "/sign-in", post(sign_in::begin)),
         ("POST", "/sign-out", act_of("/", sign_in::end)),
         ("POST", "/theme", post(frame::theme).merge(page_of("/"))),
+        ("POST", "/zone", act_of("/", zone::choose)),
         ("GET", "/assets/{name}", get(assets::serve)),
         ("GET", "/components", page(frame::components)),
         ("GET", "/workspaces", page(workspaces::list)),
@@ -63,6 +64,7 @@ fn listed() -> Vec<Listed> {
         ("GET", "/w/{workspace_id}/overview", page(overview::show)),
         ("GET", "/w/{workspace_id}/overview/figures", page(overview::figures_alone)),
         ("GET", "/w/{workspace_id}/overview/budget", page(overview::budget_alone)),
+        ("GET", "/w/{workspace_id}/overview/first", page(overview::first)),
         ("GET", "/w/{workspace_id}/live", page(log::live)),
         ("POST", "/w/{workspace_id}/live", act(log::filter)),
         ("GET", "/w/{workspace_id}/live/stream", page(watch::stream)),
@@ -74,7 +76,7 @@ fn listed() -> Vec<Listed> {
         ("GET", "/w/{workspace_id}/quarantine/{entry_id}/json", page(document::entry)),
         ("POST", "/w/{workspace_id}/quarantine/{entry_id}/replay", act_of("quarantine", quarantine::replay)),
         ("POST", "/w/{workspace_id}/quarantine/{entry_id}/check", act_of("quarantine", quarantine::check)),
-        ("POST", "/w/{workspace_id}/quarantine/{entry_id}/drop", act_of("quarantine", quarantine::discard)),
+        ("POST", "/w/{workspace_id}/quarantine/restore", act_of("quarantine", quarantine::restore)),
         ("GET", "/w/{workspace_id}/jobs/{job_id}", page(quarantine::job)),
         ("GET", "/w/{workspace_id}/users", page(users::blank)),
         ("POST", "/w/{workspace_id}/users", act(users::find)),
@@ -183,13 +185,13 @@ where
                 Err(turned_away) => return guarded(turned_away),
             };
             if visit.is_astray() {
-                return guarded(visit.finished(pages::missing::workspace(&visit).await));
+                return guarded(pages::missing::workspace(&visit).await);
             }
             let response = match handler(Arc::clone(&visit)).await {
                 Ok(response) => response,
                 Err(problem) => pages::frame::trouble(&visit, &problem).await,
             };
-            guarded(visit.finished(response))
+            guarded(response)
         })
     }
 }

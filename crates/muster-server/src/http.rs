@@ -93,6 +93,7 @@ fn routes() -> Vec<Listed> {
         ("GET", "/api/v1/workspaces/{workspace_id}/quarantine/{entry_id}", get(quarantine::show)),
         ("DELETE", "/api/v1/workspaces/{workspace_id}/quarantine/{entry_id}", delete(whole(quarantine::discard))),
         ("POST", "/api/v1/workspaces/{workspace_id}/quarantine/{entry_id}/replay", post(whole(quarantine::replay))),
+        ("POST", "/api/v1/workspaces/{workspace_id}/quarantine/{entry_id}/restore", post(whole(quarantine::restore))),
         ("POST", "/api/v1/workspaces/{workspace_id}/quarantine/replay", post(whole(quarantine::replay_many))),
         ("GET", "/api/v1/workspaces/{workspace_id}/jobs/{job_id}", get(quarantine::job)),
         ("GET", "/api/v1/workspaces/{workspace_id}/merges", get(merges::list)),

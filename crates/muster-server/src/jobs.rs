@@ -3,10 +3,11 @@
 //! or panics, in whatever workspace, is told and counted, and ends neither the others nor the job.
 
 use crate::app::App;
-use crate::limits::{EXPIRE_PERIOD, SWEEP_PERIOD, SWEEP_PROFILES_MAX};
+use crate::limits::{DELETED_PERIOD, EXPIRE_PERIOD, SWEEP_PERIOD, SWEEP_PROFILES_MAX};
 use futures_util::FutureExt as _;
 use muster_core::decide::{Expire, Retention, Sweep};
 use muster_core::decision::Mode;
+use muster_core::facts::Cutoffs;
 use muster_core::id::{ProfileNo, WorkspaceId};
 use muster_core::settings::Settings;
 use muster_core::time::Timestamp;
@@ -15,6 +16,7 @@ use muster_store::reader::Due;
 use muster_wire::manage::settings::WorkspaceSettings;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 const DAY_MS: i64 = 86_400_000;
@@ -26,6 +28,8 @@ enum Job {
     Deletions,
     /// Removing what is past its time.
     Retention,
+    /// Removing deleted quarantine entries that can be restored no more.
+    Deleted,
 }
 
 impl Job {
@@ -34,6 +38,7 @@ impl Job {
         match self {
             Self::Deletions => "deletions",
             Self::Retention => "retention",
+            Self::Deleted => "deleted_entries",
         }
     }
 
@@ -41,6 +46,7 @@ impl Job {
         match self {
             Self::Deletions => SWEEP_PERIOD,
             Self::Retention => EXPIRE_PERIOD,
+            Self::Deleted => DELETED_PERIOD,
         }
     }
 
@@ -49,6 +55,7 @@ impl Job {
         match self {
             Self::Deletions => sweep(app, id).await.map(drop),
             Self::Retention => expire(app, id).await.map(drop),
+            Self::Deleted => remove_deleted(app, id).await.map(drop),
         }
     }
 }
@@ -60,7 +67,8 @@ pub(crate) async fn run(app: Arc<App>) {
         crate::people::run(Arc::clone(&app)),
         crate::console::session::stored::run(Arc::clone(&app)),
     );
-    futures_util::future::join4(every(&app, Job::Deletions), every(&app, Job::Retention), activations, records).await;
+    let jobs = [Job::Deletions, Job::Retention, Job::Deleted].map(|job| every(&app, job));
+    futures_util::future::join3(futures_util::future::join_all(jobs), activations, records).await;
 }
 
 /// A round over all workspaces, again and again.
@@ -161,11 +169,41 @@ async fn due(
 /// # Errors
 /// Those of the engine; what was removed until then is gone, the rest goes in the next round.
 pub async fn expire(app: &Arc<App>, id: &WorkspaceId) -> Result<usize, EngineError> {
+    let oldest = oldest(app, id).await?;
+    expire_since(app, id, &oldest).await
+}
+
+/// Removes deleted quarantine entries that can be restored no more, with everything else that is past its time then; how
+/// many rows went. A workspace that has no deleted entry is not looked at again until one is deleted.
+///
+/// # Errors
+/// Those of [`expire`]; it is looked at again.
+pub async fn remove_deleted(app: &Arc<App>, id: &WorkspaceId) -> Result<usize, EngineError> {
+    let Some(entry) = app.workspaces.get(id.as_str()) else { return Ok(0) };
+    // Before it is looked: an entry that is deleted meanwhile is noted after.
+    if !entry.lane.has_deleted.swap(false, Ordering::AcqRel) {
+        return Ok(0);
+    }
+    let looked = oldest(app, id).await;
+    if !matches!(&looked, Ok(Cutoffs { deleted: None, .. })) {
+        entry.lane.has_deleted.store(true, Ordering::Release);
+    }
+    match looked? {
+        Cutoffs { deleted: None, .. } => Ok(0),
+        oldest => expire_since(app, id, &oldest).await,
+    }
+}
+
+async fn oldest(app: &Arc<App>, id: &WorkspaceId) -> Result<Cutoffs, EngineError> {
+    let (engine, of) = (Arc::clone(&app.engine), id.clone());
+    blocking(move || engine.read(&of)?.oldest()).await
+}
+
+/// The same where the oldest rows are known.
+async fn expire_since(app: &Arc<App>, id: &WorkspaceId, oldest: &Cutoffs) -> Result<usize, EngineError> {
     let Some(entry) = app.workspaces.get(id.as_str()) else { return Ok(0) };
     let retention = retention(&entry.document);
-    let (engine, of) = (Arc::clone(&app.engine), id.clone());
-    let oldest = blocking(move || engine.read(&of)?.oldest()).await?;
-    if !retention.cutoffs(app.now()).reach(&oldest) {
+    if !retention.cutoffs(app.now()).reach(oldest) {
         return Ok(0);
     }
     let mut gone = 0;

@@ -173,6 +173,9 @@ pub const REPLAY_RETRY: Duration = Duration::from_millis(200);
 /// How often it is looked for what is past its time: retention is set in days, and the look-up reads the first entry of
 /// seven indexes.
 pub const EXPIRE_PERIOD: Duration = Duration::from_secs(300);
+/// How often deleted quarantine entries are removed that can be restored no more. Only a workspace that may have some is
+/// looked at.
+pub const DELETED_PERIOD: Duration = Duration::from_secs(10);
 /// Delete Users calls of one workspace in a minute (FACTS 4).
 pub const DELETES_PER_MINUTE: u32 = 5_000;
 /// Dry runs at a time in one workspace (behaviour.md 1.3).

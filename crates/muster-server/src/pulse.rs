@@ -155,7 +155,7 @@ impl Story {
             item["duration_us"] = duration_us.into();
             LiveRequest::logged(item, request)
         };
-        let aside = |no, failure, aside| {
+        let aside = |no, failure: Option<(&'static str, &str)>, aside| {
             let away = request::Away {
                 no,
                 status,
@@ -166,7 +166,8 @@ impl Story {
                 failure,
                 aside,
             };
-            LiveRequest::new(request::away(&away), Traits::aside(status))
+            let kind = failure.map(|(kind, _)| kind);
+            LiveRequest::new(request::away(&away), Traits::aside(status, self.received_at, kind))
         };
         match &self.became {
             Became::Applied(no, elements) => logged(&Request {
@@ -187,7 +188,8 @@ impl Story {
             Became::TriedOut => aside(None, None, Some("dry_run")),
             Became::TurnedAway(turned) => {
                 let no = matches!(turned.by, TurnedBy::Key).then_some(turned.no);
-                aside(no, Some(turned.failure.kind(turned.api)), None)
+                let (kind, message) = turned.failure.type_and_message(turned.api);
+                aside(no, Some((kind, &message)), None)
             }
         }
     }

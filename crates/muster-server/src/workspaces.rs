@@ -13,6 +13,7 @@ use muster_store::engine::{KeyRecord, Workspace};
 use muster_wire::manage::settings::{KeyShown, WorkspaceSettings};
 use sha2::{Digest as _, Sha256};
 use std::collections::HashMap;
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex};
 use subtle::ConstantTimeEq as _;
 use tokio::sync::Semaphore;
@@ -70,6 +71,8 @@ pub(crate) struct Lane {
     pub(crate) delete_window: Mutex<RateWindow>,
     /// What happens to it while somebody looks.
     pub(crate) pulse: Arc<Pulse>,
+    /// Whether quarantine entries may be there that were deleted and are not removed yet; true until it was looked for.
+    pub(crate) has_deleted: AtomicBool,
 }
 
 impl Default for Lane {
@@ -82,6 +85,7 @@ impl Default for Lane {
             dry_window: Mutex::default(),
             delete_window: Mutex::default(),
             pulse: Arc::default(),
+            has_deleted: AtomicBool::new(true),
         }
     }
 }

@@ -3,6 +3,7 @@
 
 mod access;
 mod catalogue;
+mod discards;
 mod expiry;
 mod families;
 mod identity;
@@ -45,6 +46,8 @@ pub fn suite(make: Make<'_>) {
     pages::pages_of_the_log_miss_nothing_of_either_family(make);
     expiry::what_is_past_its_time_goes_and_its_figures_with_it(make);
     expiry::a_batch_of_an_expiry_is_bounded_by_rows_and_by_bytes(make);
+    discards::a_deleted_quarantine_entry_is_hidden_and_can_be_restored_for_a_minute(make);
+    discards::a_deleted_quarantine_entry_is_removed_after_a_minute_and_counts_once(make);
     identity::reviews_are_found_by_any_member_of_either_side_until_they_end_in_a_merge(make);
     identity::what_hangs_on_a_profile_is_found_events_first(make);
     identity::deletions_come_due_in_the_order_of_their_marks(make);

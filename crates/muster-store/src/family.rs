@@ -169,7 +169,7 @@ const REQUESTS: [Column; 9] = [
     int("outcomes"),
     blob("record"),
 ];
-const QUARANTINE: [Column; 8] = [
+const QUARANTINE: [Column; 9] = [
     int("no"),
     int("at"),
     int("request"),
@@ -178,6 +178,7 @@ const QUARANTINE: [Column; 8] = [
     blob("errors"),
     blob("element"),
     or_null(int("replayed_as")),
+    or_null(int("deleted_at")),
 ];
 const IDEMPOTENCY: [Column; 7] =
     [int("route"), text("key"), blob("body_hash"), int("at"), int("status"), text("outcomes"), blob("body")];

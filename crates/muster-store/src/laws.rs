@@ -139,7 +139,7 @@ impl Seen {
             }
             Put::History(_) => self.history_rows += 1,
             Put::Former(key, no) => self.former_noted.add(key, *no),
-            Put::Quarantined(entry) => self.unreplayed += u64::from(entry.replayed_as.is_none()),
+            Put::Quarantined(entry) => self.unreplayed += u64::from(entry.is_open()),
             _ => {}
         }
     }
@@ -216,7 +216,7 @@ impl Seen {
             ("L4: events accepted less removed", c.events_accepted.wrapping_sub(c.events_removed), self.event_rows),
             ("live profiles", c.users, users),
             ("devices", c.devices, self.device_rows),
-            ("quarantine entries that were not replayed", c.quarantined, self.unreplayed),
+            ("open quarantine entries", c.quarantined, self.unreplayed),
             ("reviews", c.reviews_stored, self.reviews),
             ("open reviews", c.reviews_open, self.reviews_open),
             ("rows of history that own records name", self.history_named, self.history_rows),

@@ -79,17 +79,23 @@ pub trait Reader {
     /// See the trait.
     fn request(&mut self, no: RequestNo) -> Result<Option<Request>, EngineError>;
 
-    /// Quarantine entries, newest first, below the cursor.
+    /// Quarantine entries that were not deleted, newest first, below the cursor.
     ///
     /// # Errors
     /// See the trait.
     fn quarantine(&mut self, below: Option<QuarantineNo>, limit: usize) -> Result<Page<Quarantined>, EngineError>;
 
-    /// One quarantine entry.
+    /// One quarantine entry, unless it was deleted.
     ///
     /// # Errors
     /// See the trait.
     fn quarantined(&mut self, no: QuarantineNo) -> Result<Option<Quarantined>, EngineError>;
+
+    /// Quarantine entries that were deleted later than this, the last one first.
+    ///
+    /// # Errors
+    /// See the trait.
+    fn deleted(&mut self, after: Timestamp, limit: usize) -> Result<Page<Quarantined>, EngineError>;
 
     /// Merge records, newest first, below the cursor.
     ///
@@ -237,6 +243,8 @@ pub struct RequestQuery {
     pub outcome: Option<muster_core::outcome::Outcome>,
     /// Received before, or at the same time with a smaller number.
     pub below: Option<(Timestamp, RequestNo)>,
+    /// Received then or later.
+    pub since: Option<Timestamp>,
     /// At most so many.
     pub limit: usize,
 }

@@ -57,12 +57,14 @@ pub(crate) trait Source {
     /// Log entries received until then, applied ones first, of each family the oldest first; at most so many, with their
     /// bytes.
     fn expired_requests(&mut self, until: Timestamp, limit: usize) -> Result<Sized<RequestNo>, EngineError>;
-    /// The same of quarantine entries by first receipt; whether they were replayed.
+    /// The same of quarantine entries by first receipt; whether they are open.
     fn expired_quarantine(
         &mut self,
         until: Timestamp,
         limit: usize,
     ) -> Result<Sized<(QuarantineNo, bool)>, EngineError>;
+    /// The same of deleted quarantine entries by their deletion.
+    fn expired_deleted(&mut self, until: Timestamp, limit: usize) -> Result<Sized<QuarantineNo>, EngineError>;
     /// The same of event ids.
     fn expired_event_ids(&mut self, until: Timestamp, limit: usize) -> Result<Sized<Box<str>>, EngineError>;
     /// The same of recorded answers.

@@ -68,11 +68,11 @@ fn sentence(because: &Because, refused: bool, shown: impl Fn(ProfileId) -> Strin
         clause(&mut text, key, &shown);
     }
     let end = match (because.rule, refused) {
-        (_, true) if text.is_empty() => "refused before its identifiers were looked at".to_owned(),
-        (_, true) => "refused, so nothing of it stays".to_owned(),
-        (Some(Choice::Attribute), _) => "the survivor is the only one that shows the survivor attribute".to_owned(),
+        (_, true) if text.is_empty() => "rejected before its identifiers were resolved".to_owned(),
+        (_, true) => "rejected, so nothing of it was stored".to_owned(),
+        (Some(Choice::Attribute), _) => "the survivor is the only user that has the survivor attribute".to_owned(),
         (Some(Choice::Rule(rule)), _) => format!("the survivor was chosen by {}", rule_name(rule)),
-        (Some(Choice::NewId), _) => "a member was created for the new customer_id and joined".to_owned(),
+        (Some(Choice::NewId), _) => "a profile was created for the new customer_id and merged".to_owned(),
         (None, _) => String::new(),
     };
     if !text.is_empty() && !end.is_empty() {
@@ -83,13 +83,13 @@ fn sentence(because: &Because, refused: bool, shown: impl Fn(ProfileId) -> Strin
 
 fn clause(text: &mut String, key: &Weighed, shown: impl Fn(ProfileId) -> String) {
     let kind = key.kind.name();
-    let led = key.profile.map_or_else(|| "to nobody".to_owned(), |id| format!("to {}", shown(id)));
+    let found = key.profile.map_or_else(|| "was new".to_owned(), |id| format!("resolved to {}", shown(id)));
     let said = match key.verdict {
-        Verdict::Found => format!("{kind} led {led}"),
+        Verdict::Found => format!("{kind} {found}"),
         Verdict::Bound => format!("{kind} was new and is bound now"),
-        Verdict::Replaced => format!("{kind} was new and replaced the one that the record held"),
-        Verdict::NotBound => format!("{kind} was new and is not bound by events and devices"),
-        Verdict::SetAside(reason) => format!("{kind} led {led} and was set aside: {}", why(reason)),
+        Verdict::Replaced => format!("{kind} was new and replaced the earlier value"),
+        Verdict::NotBound => format!("{kind} was new; events and devices bind no identifier"),
+        Verdict::SetAside(reason) => format!("{kind} {found} and was withheld: {}", why(reason)),
     };
     write!(text, "{said}").expect("writing to memory does not fail");
 }
@@ -97,11 +97,11 @@ fn clause(text: &mut String, key: &Weighed, shown: impl Fn(ProfileId) -> String)
 /// What a guard says.
 pub(crate) fn why(reason: SetAside) -> &'static str {
     match reason {
-        SetAside::Pinned => "two values of a pinned kind would have come into one profile",
-        SetAside::Separated => "the profiles are separated",
-        SetAside::Deletion => "the deletion of one of the profiles is under way",
-        SetAside::MaxProfiles => "the profile would have had more members than max_profiles of a kind allows",
-        SetAside::Members => "the profile would have had more than 1,000 members",
-        SetAside::Size => "the profile would have been larger than the workspace lets one be",
+        SetAside::Pinned => "a pinned identifier differs",
+        SetAside::Separated => "a separation keeps the users apart",
+        SetAside::Deletion => "one of the users is being deleted",
+        SetAside::MaxProfiles => "the user would have more merged profiles than max_profiles allows",
+        SetAside::Members => "the user would have more than 1,000 merged profiles",
+        SetAside::Size => "the user would be larger than the workspace allows",
     }
 }

@@ -230,8 +230,8 @@ fn a_result_tells_why_in_members_and_in_a_sentence_without_values() {
         .collect();
     let told = body(&applied_, true, true)["results"][1]["because"].clone();
     let text = format!(
-        "customer_id led to {}; email led to new-2; mobile led to nobody and was set aside: two values of a pinned kind \
-         would have come into one profile; the survivor was chosen by last_seen",
+        "customer_id resolved to {}; email resolved to new-2; mobile was new and was withheld: a pinned identifier \
+         differs; the survivor was chosen by last_seen",
         id(2)
     );
     assert_eq!(

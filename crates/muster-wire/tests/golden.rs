@@ -13,7 +13,7 @@ use muster_core::rate::Class;
 use muster_core::settings::{KindSettings, Settings};
 use muster_core::time::Timestamp;
 use muster_wire::data::api::Api;
-use muster_wire::data::failure::{Failure, Lenient, refused};
+use muster_wire::data::failure::{Failure, Lenient, known_statuses, known_types, refused};
 use muster_wire::data::malformed::Place;
 use muster_wire::data::transition::{Parsed, ReadContext, Unreadable, read};
 use muster_wire::json::{Json, Node, parse};
@@ -197,13 +197,17 @@ fn every_failure_is_answered_as_its_golden_file_has_it() {
         Failure::Internal,
     ];
     let apis = [Api::Transition, Api::Customer, Api::Event, Api::Device, Api::CustomerDelete, Api::Unknown];
+    let (types, statuses) = (known_types(), known_statuses());
     let mut got = String::new();
     for failure in &failures {
         writeln!(got, "{failure:?}: {}", failure.status()).expect("memory");
+        // Fails when a failure of a new type or status is missing in `known.rs`.
+        assert!(statuses.contains(&failure.status()), "{failure:?} has a status that is not known");
         for api in apis {
             let body = utf8(failure.render(api, request_id()));
             let json: serde_json::Value = serde_json::from_str(&body).expect("an answer is JSON");
             assert_eq!(json["status"], "fail", "{body}");
+            assert!(types.contains(&failure.kind(api)), "{failure:?} has a type that is not known");
             writeln!(got, "  {api:?} {body}").expect("memory");
         }
     }

@@ -173,6 +173,7 @@ fn the_faults_of_a_rejected_event_count_once() {
 fn a_request_is_listed_with_figures_and_shown_with_its_elements() {
     let request_id = RequestId::of(RequestNo(1)).to_string();
     let none = json!({"created": 0, "updated": 0, "merged": 0, "skipped": 0, "duplicate": 0, "rejected": 1});
+    let message = "No identifier has a value that is accepted as an identifier";
     let summary = json!({
         "request_id": request_id,
         "received_at": AT_TEXT,
@@ -183,16 +184,16 @@ fn a_request_is_listed_with_figures_and_shown_with_its_elements() {
         "duration_us": 12,
         "summary": {"elements": none, "actions": {"accepted": 0, "duplicate": 0, "rejected": 0, "skipped": 0}},
         "fault_count": 1,
+        "first_error": {"type": "NoUsableIdentifier", "message": message},
     });
     assert_eq!(request::summary(&logged()), summary);
     let full = request::full(&logged());
-    let message = "No identifier has a value that is accepted as an identifier";
     assert_eq!(
         full["elements"],
         json!([{"index": 0, "type": "customer", "outcome": "rejected", "id": null, "warnings": [], "errors": [
             {"index": 0, "pointer": "/elements/0/customer_id", "attribute": "customer_id", "type": "NoUsableIdentifier",
                 "message": message}],
-            "because": {"keys": [], "rule": null, "text": "refused before its identifiers were looked at"}}])
+            "because": {"keys": [], "rule": null, "text": "rejected before its identifiers were resolved"}}])
     );
     assert_eq!((&full["errors"], &full["warnings"], &full["path"]), (&json!([]), &json!([]), &summary["path"]));
 }
@@ -221,7 +222,7 @@ fn a_merge_tells_its_cause() {
         "index": 4,
         "cause": {"keys": [{"kind": "email", "value": "a"}], "rule": "last_seen"},
         "because": {"keys": [], "rule": "attribute",
-            "text": "the survivor is the only one that shows the survivor attribute"},
+            "text": "the survivor is the only user that has the survivor attribute"},
         "filled": ["tier"],
         "combined": [{"field": "points", "old": 1, "new": null, "omitted": true}],
         "identifiers": [{"kind": "mobile", "value": "+1"}],
@@ -254,6 +255,7 @@ fn a_quarantine_entry_shows_its_element_as_it_came() {
         errors: vec![],
         element: element.as_bytes().into(),
         replayed_as,
+        deleted_at: None,
     };
     let request_id = RequestId::of(RequestNo(1)).to_string();
     assert_eq!(

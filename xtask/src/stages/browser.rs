@@ -14,8 +14,9 @@ use crate::repo::{Repo, answers, succeeds};
 /// Where Debian puts it.
 const CHROMIUM: &str = "/usr/bin/chromium";
 /// The files with claims, the longest first; two run at a time, each with a server and a browser of its own.
-const FILES: [&str; 8] = [
+const FILES: [&str; 9] = [
     "states.mjs",
+    "asking.mjs",
     "pages.mjs",
     "empty.mjs",
     "story.mjs",

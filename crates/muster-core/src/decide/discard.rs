@@ -1,16 +1,35 @@
-//! Dropping a quarantine entry by hand (behaviour.md 4).
+//! Deleting a quarantine entry by hand, and restoring it within a minute (behaviour.md 4). A deleted entry is marked and
+//! hidden; `expire` removes it when it can be restored no more.
 
 use crate::change::{Changes, Put};
 use crate::decision::{Decision, Step};
 use crate::facts::{Facts, Needs};
 use crate::id::QuarantineNo;
-use crate::record::Counters;
-use crate::time::Moment;
+use crate::limits::RESTORE_MS;
+use crate::record::{Counters, Quarantined};
+use crate::time::{Moment, Timestamp};
 
-/// Drops an entry; the output tells whether it was there.
+/// Deletes an entry; the output tells whether it was there.
 pub struct Discard {
     /// The entry.
     pub entry: QuarantineNo,
+}
+
+/// Restores an entry that was deleted less than [`RESTORE_MS`] ago.
+pub struct Restore {
+    /// The entry.
+    pub entry: QuarantineNo,
+}
+
+/// How a restoration ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Restored {
+    /// The entry is as it was.
+    Done,
+    /// There is no such entry, or it was deleted too long ago.
+    Unknown,
+    /// It was not deleted.
+    NotDeleted,
 }
 
 impl Decision for Discard {
@@ -24,13 +43,49 @@ impl Decision for Discard {
         match facts.quarantine.get(&self.entry) {
             None => Step::NeedMore(self.needs()),
             Some(None) => Step::Leave(false),
+            Some(Some(entry)) if entry.deleted_at.is_some() => Step::Leave(false),
             Some(Some(entry)) => {
-                let open = u64::from(entry.replayed_as.is_none());
+                let open = u64::from(entry.is_open());
                 let quarantined = facts.counters.quarantined.saturating_sub(open);
-                let counters = Counters { quarantined, now: now.at, ..facts.counters };
-                let rows = vec![Put::DropQuarantined(self.entry)];
-                Step::Done(Changes { rows, counters, rate: None }, true)
+                Step::Done(marked(entry, (Some(now.at), quarantined), facts, now.at), true)
             }
         }
     }
+}
+
+impl Decision for Restore {
+    type Output = Restored;
+
+    fn needs(&self) -> Needs {
+        Needs { quarantine: vec![self.entry], ..Needs::default() }
+    }
+
+    fn decide(&self, facts: &Facts, now: Moment) -> Step<Restored> {
+        let entry = match facts.quarantine.get(&self.entry) {
+            None => return Step::NeedMore(self.needs()),
+            Some(None) => return Step::Leave(Restored::Unknown),
+            Some(Some(entry)) => entry,
+        };
+        match entry.deleted_at {
+            None => Step::Leave(Restored::NotDeleted),
+            Some(at) if now.at.0 - at.0 >= RESTORE_MS => Step::Leave(Restored::Unknown),
+            Some(_) => {
+                let open = u64::from(entry.replayed_as.is_none());
+                let quarantined = facts.counters.quarantined + open;
+                Step::Done(marked(entry, (None, quarantined), facts, now.at), Restored::Done)
+            }
+        }
+    }
+}
+
+/// The entry with its mark set or lifted, and so many open ones.
+fn marked(
+    entry: &Quarantined,
+    (deleted_at, quarantined): (Option<Timestamp>, u64),
+    facts: &Facts,
+    now: Timestamp,
+) -> Changes {
+    let counters = Counters { quarantined, now, ..facts.counters };
+    let rows = vec![Put::Quarantined(Quarantined { deleted_at, ..entry.clone() })];
+    Changes { rows, counters, rate: None }
 }

@@ -5,7 +5,7 @@ use super::work::{Known, Missing, Work};
 use crate::change::Put;
 use crate::decision::{Decision, Step};
 use crate::facts::{Cutoffs, Expired, Facts, Needs};
-use crate::limits::IDEMPOTENCY_MS;
+use crate::limits::{IDEMPOTENCY_MS, RESTORE_MS};
 use crate::settings::Identity;
 use crate::time::{Moment, Timestamp};
 
@@ -23,13 +23,14 @@ pub struct Retention {
 }
 
 impl Retention {
-    /// What must have been received by when to be past its time. Recorded answers have a time that is no setting
-    /// (behaviour.md 1.4). A row whose time is exactly over is past it, as in the rules that look at ids and answers.
+    /// What must have been received by when to be past its time. Recorded answers and
+    /// deleted quarantine entries have a time that is no setting (behaviour.md 1.4). A row whose time is exactly over is past it, as in the rules that look at ids and answers.
     pub fn cutoffs(self, now: Timestamp) -> Cutoffs {
         let before = |kept: i64| (kept > 0).then(|| Timestamp(now.0.saturating_sub(kept)));
         Cutoffs {
             log: before(self.log_ms),
             quarantine: before(self.quarantine_ms),
+            deleted: before(RESTORE_MS),
             event_ids: before(self.event_ids_ms),
             idempotency: before(IDEMPOTENCY_MS),
             events: before(self.events_ms),
@@ -83,8 +84,10 @@ impl Decision for Expire {
 fn expire(work: &mut Work<'_>, expired: &Expired) -> Known<Vec<Put>> {
     let mut rows: Vec<Put> = expired.requests.iter().map(|no| Put::DropRequest(*no)).collect();
     rows.extend(expired.quarantine.iter().map(|(no, _)| Put::DropQuarantined(*no)));
-    let unreplayed = expired.quarantine.iter().filter(|(_, replayed)| !replayed).count() as u64;
-    work.counters.quarantined = work.counters.quarantined.saturating_sub(unreplayed);
+    let open = expired.quarantine.iter().filter(|(_, is_open)| *is_open).count() as u64;
+    work.counters.quarantined = work.counters.quarantined.saturating_sub(open);
+    // They count no more since they were deleted.
+    rows.extend(expired.deleted.iter().map(|no| Put::DropQuarantined(*no)));
     rows.extend(expired.event_ids.iter().cloned().map(Put::DropEventId));
     rows.extend(expired.idempotency.iter().cloned().map(|(route, key)| Put::DropIdempotency(route, key)));
     for (no, seq) in &expired.events {

@@ -78,6 +78,9 @@ impl<W: Wire> Decision for ImportDecision<W> {
             None => None,
             Some(None) => return Step::NeedMore(self.needs()),
             Some(Some(None)) => return Step::Leave(ImportOutcome::NoSuchEntry),
+            Some(Some(Some(Quarantined { deleted_at: Some(_), .. }))) => {
+                return Step::Leave(ImportOutcome::NoSuchEntry);
+            }
             Some(Some(Some(Quarantined { replayed_as: Some(request), .. }))) => {
                 return Step::Leave(ImportOutcome::AlreadyReplayed(*request));
             }
@@ -252,6 +255,7 @@ impl<W: Wire> ImportDecision<W> {
             errors,
             element: self.wire.kept(result.index, (!whole).then_some(&indexes)),
             replayed_as: None,
+            deleted_at: None,
         }));
     }
 }

@@ -19,6 +19,7 @@ pub(super) mod tokens;
 pub(super) mod users;
 pub(super) mod watch;
 pub(super) mod workspaces;
+pub(super) mod zone;
 
 use super::Page;
 use super::visit::Visit;

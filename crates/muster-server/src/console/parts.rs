@@ -339,6 +339,12 @@ pub(crate) fn fault(fault: &Json) -> Html {
     Html(format!("{}{pointer}: {}", outcome("rejected", text("type")), shown(text("message"))))
 }
 
+/// The first error of a request in one line, and how many more there are.
+pub(crate) fn error(kind: &str, message: &str, more: u64) -> Html {
+    let more = if more == 0 { String::new() } else { format!(" and {} more", count(more)) };
+    Html(format!("<span>{} {}{more}</span>", outcome("rejected", format!("{kind}:")), shown(message)))
+}
+
 /// A warning: its code, what it is about, where it stands, how often.
 pub(crate) fn warning(warning: &Json) -> Html {
     let text = |name: &str| warning.get(name).and_then(Json::as_str).unwrap_or_default();
@@ -398,7 +404,7 @@ pub(crate) fn confirm(stem: &str, of: &str, name: &str) -> Html {
     Html(format!(
         "<div class=\"field\"><label for=\"{id}\">Type <code>{name}</code> to confirm</label>\n\
          <input type=\"text\" class=\"input mono\" id=\"{id}\" name=\"confirm\" required pattern=\"{name}\" \
-         autocomplete=\"off\" spellcheck=\"false\" data-confirm></div>"
+         title=\"Type {name} exactly\" autocomplete=\"off\" spellcheck=\"false\" data-confirm></div>"
     ))
 }
 

@@ -3,6 +3,7 @@
 
 use super::doc::Doc as _;
 use super::flash::Flash;
+use super::pages::zone::OF_THE_WORKSPACE;
 use super::parts::{self, Html, Moments};
 use super::visit::Visit;
 use super::{Page, assets};
@@ -18,6 +19,36 @@ use serde_json::Value as Json;
 pub(super) struct Choice {
     pub(super) id: String,
     pub(super) name: String,
+}
+
+/// A zone that can be chosen.
+pub(super) struct ZoneChoice {
+    /// What the form sends.
+    pub(super) value: String,
+    pub(super) name: String,
+    /// Whose zone it is; empty if that is nobody's.
+    pub(super) of: &'static str,
+    pub(super) is_current: bool,
+}
+
+/// The zones that can be chosen without a script, which adds that of the browser: the workspace's, UTC, and the one that
+/// was chosen.
+fn zones(moments: &Moments, of_workspace: &str) -> Vec<ZoneChoice> {
+    let zone = |value: &str, name: &str, of| ZoneChoice {
+        value: value.to_owned(),
+        name: name.to_owned(),
+        of,
+        is_current: name == moments.name(),
+    };
+    let mut zones = Vec::new();
+    if of_workspace != "UTC" {
+        zones.push(zone(OF_THE_WORKSPACE, of_workspace, "this workspace"));
+    }
+    zones.push(zone("UTC", "UTC", ""));
+    if zones.iter().all(|zone| !zone.is_current) {
+        zones.push(zone(moments.name(), moments.name(), ""));
+    }
+    zones
 }
 
 /// What the frame shows.
@@ -37,9 +68,8 @@ pub(super) struct Shell {
     pub(super) is_admin: bool,
     pub(super) theme: &'static str,
     pub(super) zone: String,
-    pub(super) is_utc: bool,
-    /// The workspace has a zone of its own to switch to.
-    pub(super) has_zone: bool,
+    /// Zones that can be chosen for the times of the pages.
+    pub(super) zones: Vec<ZoneChoice>,
     pub(super) is_ready: bool,
     pub(super) is_suspended: bool,
     pub(super) is_activating: bool,
@@ -77,8 +107,7 @@ impl Shell {
             is_admin: visit.may(Scope::Admin),
             theme: visit.theme(),
             zone: moments.words(&visit.now()),
-            is_utc: moments.is_utc(),
-            has_zone: entry.is_some_and(|entry| entry.document.time_zone() != "UTC"),
+            zones: zones(&moments, entry.map_or("UTC", |entry| entry.document.time_zone())),
             is_ready: visit.app.not_ready().is_none(),
             is_suspended: entry.is_some_and(|entry| entry.document.suspended),
             is_activating: entry.is_some_and(|entry| entry.document.activating.is_some()),

@@ -18,7 +18,7 @@ use crate::limits::NEXT_BYTES_MAX;
 use crate::workspaces::Entry;
 use axum::extract::Request;
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
+use axum::http::{HeaderMap, Method, StatusCode, header};
 use axum::response::Response;
 use http_body_util::BodyExt as _;
 use muster_wire::manage::mask::masked;
@@ -222,11 +222,10 @@ impl Visit {
         theme(&self.headers)
     }
 
-    /// The zone of its times: the workspace's, or UTC if it wishes so.
+    /// The zone of its times: the one that this browser chose, else the workspace's.
     pub(super) fn moments(&self) -> Moments {
-        let wish = self.parameter("zone").or_else(|| cookie(&self.headers, ZONE));
-        let own = self.entry.as_ref().map_or("UTC", |entry| entry.document.time_zone());
-        Moments::of(if wish == Some("utc") { "UTC" } else { own })
+        let chosen = cookie(&self.headers, ZONE).and_then(Moments::named);
+        chosen.unwrap_or_else(|| Moments::of(self.entry.as_ref().map_or("UTC", |entry| entry.document.time_zone())))
     }
 
     /// Now, as documents write it.
@@ -398,19 +397,6 @@ impl Visit {
             masked(&mut json);
         }
         Ok(json)
-    }
-
-    /// What a page carries beside its own headers.
-    pub(super) fn finished(&self, mut response: Response) -> Response {
-        if let Some(zone) = self.parameter("zone") {
-            let line = if zone == "utc" {
-                "zone=utc; Path=/; Max-Age=31536000; SameSite=Lax"
-            } else {
-                "zone=; Path=/; Max-Age=0; SameSite=Lax"
-            };
-            response.headers_mut().append(header::SET_COOKIE, HeaderValue::from_static(line));
-        }
-        response
     }
 }
 

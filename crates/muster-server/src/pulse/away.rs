@@ -1,7 +1,7 @@
 //! Refusals that the log does not keep: the last of them, so that a client's request id can be looked up while the server
 //! runs (behaviour.md 4.p).
 
-use super::held;
+use super::{Traits, held};
 use crate::limits::REFUSALS_KEPT;
 use muster_core::command::Route;
 use muster_core::id::RequestNo;
@@ -33,28 +33,38 @@ pub(crate) struct Refusal {
 }
 
 impl Refusal {
-    fn away(&self) -> request::Away<'_> {
-        request::Away {
+    fn rendered(&self, render: impl FnOnce(&request::Away<'_>) -> Json) -> Json {
+        let (kind, message) = self.failure.type_and_message(self.api);
+        render(&request::Away {
             no: Some(self.no),
             status: self.failure.status(),
             route: self.route,
             origin: self.origin.as_deref(),
             received_at: self.received_at,
             duration_us: self.duration_us,
-            failure: Some(self.failure.kind(self.api)),
+            failure: Some((kind, &message)),
             aside: None,
-        }
+        })
     }
 
     /// As an item of a list.
     pub(crate) fn item(&self) -> Json {
-        request::away(&self.away())
+        self.rendered(request::away)
     }
 
     /// As the log shows one of its own.
     pub(crate) fn full(&self) -> Json {
-        let (kind, message) = self.failure.type_and_message(self.api);
-        request::refused(&self.away(), (kind, &message))
+        self.rendered(request::refused)
+    }
+
+    /// What filters ask of it.
+    pub(crate) fn traits(&self) -> Traits {
+        Traits::aside(self.failure.status(), self.received_at, Some(self.failure.kind(self.api)))
+    }
+
+    /// Its place in a list of requests, the newest first: that of the log, which a cursor tells.
+    pub(crate) fn place(&self) -> (Timestamp, RequestNo) {
+        (self.received_at, self.no)
     }
 }
 
@@ -84,6 +94,11 @@ impl Refusals {
     /// The one of this number.
     pub(crate) fn get(&self, no: RequestNo) -> Option<Refusal> {
         held(&self.0).entries.iter().rfind(|refusal| refusal.no == no).cloned()
+    }
+
+    /// All that fit, in no order that means something: at most as many as are kept.
+    pub(crate) fn fitting(&self, fits: impl Fn(&Refusal) -> bool) -> Vec<Refusal> {
+        held(&self.0).entries.iter().filter(|refusal| fits(refusal)).cloned().collect()
     }
 
     /// The newest first, at most so many, and before this place if there is one; and the place where the next page goes on.

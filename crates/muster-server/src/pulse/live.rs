@@ -9,7 +9,9 @@ use muster_core::command::ElementKind;
 use muster_core::id::ProfileNo;
 use muster_core::outcome::{ElementResult, Outcome};
 use muster_core::record::Request;
+use muster_core::time::Timestamp;
 use muster_wire::manage::mask::masked;
+use muster_wire::manage::request::{fault_types, has_warnings};
 use serde_json::Value as Json;
 use std::borrow::Cow;
 use std::collections::BTreeSet;
@@ -28,17 +30,30 @@ pub(crate) struct Traits {
     profiles: Option<Vec<ProfileNo>>,
     /// What it merged: the survivor and the merged, in order.
     merges: Vec<(ProfileNo, ProfileNo)>,
+    /// When it was received.
+    pub(crate) received_at: Timestamp,
+    /// The types of its errors, each once: at most as many as there are types.
+    faults: Vec<&'static str>,
+    /// The request or an element has a warning.
+    pub(crate) has_warnings: bool,
 }
 
 impl Traits {
     /// Of a request that the log does not keep: nothing of its elements is known.
-    pub(super) fn aside(status: u16) -> Self {
-        Self { status, profiles: Some(Vec::new()), ..Self::default() }
+    pub(super) fn aside(status: u16, received_at: Timestamp, fault: Option<&'static str>) -> Self {
+        let faults = fault.into_iter().collect();
+        Self { status, received_at, faults, profiles: Some(Vec::new()), ..Self::default() }
     }
 
     /// Of a request of the log, with at most so many profiles.
     pub(crate) fn of(request: &Request, profiles_max: usize) -> Self {
-        let mut traits = Self::aside(request.status);
+        let mut traits = Self::aside(request.status, request.received_at, None);
+        traits.has_warnings = has_warnings(request);
+        for name in fault_types(request) {
+            if !traits.faults.contains(&name) {
+                traits.faults.push(name);
+            }
+        }
         let mut profiles = BTreeSet::new();
         for element in request.elements.iter() {
             traits.outcomes |= 1 << element.outcome as u8;
@@ -62,6 +77,11 @@ impl Traits {
     /// Whether an element was of this kind.
     pub(crate) fn held(&self, kind: ElementKind) -> bool {
         self.kinds & (1 << kind as u8) != 0
+    }
+
+    /// Whether an error had this type.
+    pub(crate) fn failed(&self, kind: &str) -> bool {
+        self.faults.contains(&kind)
     }
 
     /// Whether it touched one of these; also if it touched more than are kept, since then it cannot be told.

@@ -111,6 +111,8 @@ fn reverts_separations_reviews_and_the_quarantine_are_recorded_and_dry_runs_are_
     let second =
         workspace.admin("GET", "/quarantine", &Json::Null).json()["items"][1]["id"].as_str().unwrap().to_owned();
     assert_eq!(workspace.admin("DELETE", &format!("/quarantine/{second}"), &Json::Null).status, 204);
+    let restore = format!("/quarantine/{second}/restore");
+    assert_eq!([204, 409], [(); 2].map(|()| workspace.admin("POST", &restore, &json!({})).status));
     let job = post("/quarantine/replay", json!({"ids": []}))["job_id"].as_str().unwrap().to_owned();
     let expected = vec![
         entry("merge.reverted", &merge, reverted),
@@ -122,6 +124,7 @@ fn reverts_separations_reviews_and_the_quarantine_are_recorded_and_dry_runs_are_
             json!({"request_id": replayed["request_id"], "applied": true, "corrected": true}),
         ),
         entry("quarantine.discarded", &second, json!({})),
+        entry("quarantine.restored", &second, json!({})),
         entry("quarantine.replay_started", &job, json!({"entries": 0, "type": null, "since": null, "ids": 0})),
     ];
     assert_eq!(told(&world, "")[begun..], expected);

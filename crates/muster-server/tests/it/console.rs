@@ -1,11 +1,13 @@
 //! The console through the socket: a browser of a few lines that keeps its session's cookie and sends forms as pages of
-//! the console do. `audit` is its log, `documents` are those behind pages, `ended` is what the sign-in page says of a session, `filters` are
-//! those of the live page, `flashes` what forms are answered with, `identity` is the form of the identity settings,
-//! `missing` what is not there, `restart` sessions over a restart, `session` signing in and out, `sources` where forms may
-//! come from and what pages carry, `token_place` where the admin token is, `rights` what a token may see and change, `merges`
-//! merges of three and more, `samples` every page with data of every shape, `markup` how a page is read.
+//! the console do. `audit` is its log, `deleting` deletes from the quarantine, `documents` are those behind pages, `ended`
+//! is what the sign-in page says of a session, `filters` are those of the live page, `flashes` what forms are answered
+//! with, `identity` is the form of the identity settings, `missing` what is not there, `restart` sessions over a restart,
+//! `search` looks for users, `session` signing in and out, `sources` where forms may come from and what pages carry,
+//! `token_place` where the admin token is, `rights` what a token may see and change, `merges` merges of three and more,
+//! `samples` every page with data of every shape, `markup` how a page is read, `zone` chooses a time zone.
 
 mod audit;
+mod deleting;
 mod documents;
 mod ended;
 mod filters;
@@ -17,9 +19,11 @@ mod missing;
 mod restart;
 mod rights;
 mod samples;
+mod search;
 mod session;
 mod sources;
 mod token_place;
+mod zone;
 
 use crate::wire::Answer;
 use crate::world::World;

@@ -5,7 +5,7 @@ use muster_server::app::Storage;
 use serde_json::{Value as Json, json};
 use std::path::Path;
 
-fn open(path: &Path) -> World {
+pub(crate) fn open(path: &Path) -> World {
     let path = path.to_owned();
     let storage = Storage::Directory { path, accept_loss: false, accept_catalogue: false, accept_clock: false };
     World::with(|options| options.storage = storage, |_| {})

@@ -49,7 +49,8 @@ fn a_viewer_sees_what_the_log_keeps_in_its_shape_and_what_was_turned_away() {
     let headers = [("Authorization", wrong.as_str()), ("X-Forwarded-For", "203.0.113.8")];
     assert_eq!(world.call("POST", &path, &headers, b"").status, 401);
     let away = json!({"request_id": null, "received_at": "2026-01-05T00:00:00.000Z", "status": 401, "path": "/v1/transition/{workspace_id}",
-        "origin_address": "203.0.113.8", "duration_us": 0, "failure": "Authentication required"});
+        "origin_address": "203.0.113.8", "duration_us": 0, "failure": "Authentication required", "first_error": {"type": "Authentication required",
+        "message": "App Secret key mismatch. Please login to the dashboard to verify key"}});
     assert_eq!(next(&mut viewer), away);
     let body = vec![b' '; 200_000];
     assert_eq!(workspace.post("transition", &[], &body).status, 413);

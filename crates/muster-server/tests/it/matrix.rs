@@ -49,9 +49,9 @@ fn expected(method: &str, template: &str) -> Option<Needs> {
         ("GET", _) if below.is_some() => Token(READ),
         ("POST", "/identity/preview" | "/users/find" | "/users/lookup" | "/requests/find") if below.is_some() => Token(READ),
         ("POST", "/keys/rotate" | "/keys/revoke" | "/quarantine/replay" | "/quarantine/{entry_id}/replay"
-            | "/merges" | "/merges/{merge_id}/revert" | "/reviews/{review_id}" | "/identity/cancel") if below.is_some() => Token(OPERATE),
+            | "/quarantine/{entry_id}/restore" | "/merges" | "/merges/{merge_id}/revert" | "/reviews/{review_id}" | "/identity/cancel") if below.is_some() => Token(OPERATE),
         ("PUT", "/identity") | ("DELETE", "/quarantine/{entry_id}" | "/separations/{separation_id}") if below.is_some() => Token(OPERATE),
-        ("GET", "/" | "/components") | ("POST", "/sign-out") => Session(ANY),
+        ("GET", "/" | "/components") | ("POST", "/sign-out" | "/zone") => Session(ANY),
         _ => return console(method, template),
     })
 }
@@ -66,13 +66,13 @@ fn console(method: &str, template: &str) -> Option<Needs> {
         ("POST", "/workspaces" | "/tokens" | "/tokens/{name}/revoke") | ("GET", "/tokens") => UnboundSession(ADMIN),
         // They lead on to a page that is judged itself.
         ("GET", "") | ("POST", "/live" | "/merges") if below.is_some() => Session(ANY),
-        ("GET", "/overview" | "/overview/figures" | "/overview/budget" | "/live" | "/live/stream" | "/live/rate"
+        ("GET", "/overview" | "/overview/figures" | "/overview/budget" | "/overview/first" | "/live" | "/live/stream" | "/live/rate"
             | "/requests/{request_id}" | "/requests/{request_id}/json" | "/quarantine" | "/quarantine/{entry_id}/json"
             | "/jobs/{job_id}" | "/users" | "/users/{user_id}" | "/users/{user_id}/json" | "/merges" | "/merges/{merge_id}"
             | "/merges/{merge_id}/json" | "/reviews" | "/reviews/{review_id}" | "/reviews/{review_id}/json" | "/identity"
             | "/identity/progress" | "/settings" | "/settings/workspace") | ("POST", "/users") if below.is_some() => Session(READ),
         ("POST", "/quarantine" | "/quarantine/{entry_id}/replay" | "/quarantine/{entry_id}/check"
-            | "/quarantine/{entry_id}/drop" | "/merges/{merge_id}/revert" | "/separations/{separation_id}/lift"
+            | "/quarantine/restore" | "/merges/{merge_id}/revert" | "/separations/{separation_id}/lift"
             | "/reviews/{review_id}" | "/identity" | "/identity/cancel" | "/users/{user_id}/merge" | "/keys/rotate" | "/keys/revoke" | "/settings/workspace"
             | "/settings/suspend") if below.is_some() => Session(OPERATE),
         ("POST", "/settings/delete") if below.is_some() => Session(ADMIN),

@@ -25,6 +25,7 @@ fn a_refusal_of_a_valid_key_is_looked_up_in_its_workspace_alone() {
             "request_id": id, "received_at": "2026-01-05T00:00:00.000Z", "status": 413,
             "path": "/v1/transition/{workspace_id}", "origin_address": "203.0.113.7", "duration_us": 0,
             "failure": "PayloadTooLarge", "fault_count": 1, "elements": [], "warnings": [],
+            "first_error": {"type": "PayloadTooLarge", "message": "Payload size exceeds 100 KB"},
             "errors": [{"index": null, "pointer": "", "attribute": null, "type": "PayloadTooLarge",
                 "message": "Payload size exceeds 100 KB"}],
         })
@@ -49,7 +50,8 @@ fn refusals_of_callers_without_a_valid_key_have_a_list_of_their_own() {
     let items = world.admin("GET", "/requests/refused", &Json::Null).json()["items"].clone();
     let item = |refusal: &Json, status: u16, path: Json, duration: Json, failure: &str| {
         json!({"request_id": id_of(refusal), "received_at": "2026-01-05T00:00:00.000Z", "status": status, "path": path,
-            "origin_address": "127.0.0.1", "duration_us": duration, "failure": failure})
+            "origin_address": "127.0.0.1", "duration_us": duration, "failure": failure,
+            "first_error": {"type": failure, "message": refusal["error"]["message"]}})
     };
     let template = json!("/v1/transition/{workspace_id}");
     let mismatch = item(&key, 401, template, json!(0), "Authentication required");

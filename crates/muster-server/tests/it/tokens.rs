@@ -212,7 +212,7 @@ fn every_writing_call_is_refused_to_a_token_that_may_only_read_and_nothing_is_wr
             }
         }
     }
-    assert_eq!(writing, 2 * 18);
+    assert_eq!(writing, 2 * 19);
     // The token was used meanwhile, which the list of tokens tells; the clock stands, so all else is the same.
     let without_tokens = |seen: Vec<(String, Vec<u8>)>| {
         seen.into_iter().filter(|(path, _)| path != "/api/v1/tokens").collect::<Vec<_>>()
@@ -242,7 +242,7 @@ fn a_token_of_another_workspace_finds_nothing_of_this_one_and_learns_not_even_th
             assert_eq!(answer.status, 403, "{method} {template}");
         }
     }
-    assert_eq!(of_it, 39);
+    assert_eq!(of_it, 40);
     assert_eq!(seen(&world, &calls).len(), before.len());
     let without_uses = |seen: Vec<(String, Vec<u8>)>| {
         seen.into_iter().filter(|(path, _)| path != "/api/v1/tokens").collect::<Vec<_>>()

@@ -90,6 +90,7 @@ impl Record for Quarantined {
             Cell::owned(errors.done()),
             Cell::blob(&self.element),
             Cell::int_or_null(self.replayed_as.map(|no| no.0.cast_signed())),
+            Cell::int_or_null(self.deleted_at.map(|at| at.0)),
         ]
     }
 
@@ -103,7 +104,8 @@ impl Record for Quarantined {
         read.end()?;
         let element = row.blob()?.into();
         let replayed_as = row.int_or_null()?.map(|no| RequestNo(no.cast_unsigned()));
-        Ok(Self { no, at, request, index, kind, errors, element, replayed_as })
+        let deleted_at = row.int_or_null()?.map(Timestamp);
+        Ok(Self { no, at, request, index, kind, errors, element, replayed_as, deleted_at })
     }
 }
 

@@ -85,7 +85,7 @@ fn standing(no: u64, events: u64, (tree, members): (u64, u32)) -> Standing {
 /// The same instant for every family.
 fn all(at: i64) -> Cutoffs {
     let at = Some(Timestamp(at));
-    Cutoffs { log: at, quarantine: at, event_ids: at, idempotency: at, events: at }
+    Cutoffs { log: at, quarantine: at, deleted: None, event_ids: at, idempotency: at, events: at }
 }
 
 /// A live profile and its member with so many own events.
@@ -116,6 +116,7 @@ fn quarantined(no: u64, at: i64, bytes: usize) -> Put {
         errors: vec![Fault::new(Reason::KeyTooLong, "/elements/0", None)],
         element: vec![b'x'; bytes].into(),
         replayed_as: (no == 1).then_some(RequestNo(9)),
+        deleted_at: None,
     })
 }
 

@@ -356,6 +356,8 @@ pub(super) fn the_log_is_read_newest_first_with_refused_requests_in_their_place(
     assert_eq!(page(RequestQuery { outcome: Some(Outcome::Merged), ..all }), std::slice::from_ref(&merged));
     let below = Some((refused.received_at, refused.no));
     assert_eq!(page(RequestQuery { below, ..all }), std::slice::from_ref(&first));
+    let since = Some(refused.received_at);
+    assert_eq!(page(RequestQuery { since, ..all }), [merged.clone(), refused.clone()]);
     assert_eq!(page(RequestQuery { limit: 1, ..all }), std::slice::from_ref(&merged));
     assert_eq!(reader.request(refused.no), Ok(Some(refused)));
     assert_eq!(reader.request(RequestNo(3)), Ok(Some(merged)));

@@ -190,6 +190,7 @@ pub(super) fn quarantined(no: u64, bytes: usize) -> Quarantined {
         errors: vec![Fault::new(Reason::KeyTooLong, "/elements/0", Some("customer_id"))],
         element: vec![b'x'; bytes].into(),
         replayed_as: None,
+        deleted_at: None,
     }
 }
 
@@ -221,6 +222,11 @@ pub(super) fn the_quarantine_drops_its_oldest_and_counts_them(make: Make<'_>) {
     let page = reader.quarantine(Some(QuarantineNo(5)), 9);
     let page = page.map(|page| (page.items, page.more));
     assert_eq!(page, Ok((vec![quarantined(4, 20)], false)));
+    // One that was deleted takes its place until it is dropped, and does not count a second time then.
+    let deleted = Quarantined { deleted_at: Some(Timestamp(1)), ..quarantined(4, 20) };
+    let rows = [deleted, quarantined(6, 1), quarantined(7, 1)].map(Put::Quarantined).to_vec();
+    put_with(&*engine, &shop, rows, |c| Counters { quarantined: 2, ..c }).expect("it stores");
+    assert_eq!(look(), (vec![7, 6], Ok(5), Ok(2)), "entry 5 was replayed, and counts no more either");
 }
 
 pub(super) fn refused_requests_drop_their_oldest(make: Make<'_>) {

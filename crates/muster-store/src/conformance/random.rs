@@ -355,6 +355,7 @@ impl Dice {
             errors: self.some(2, Self::fault),
             element: self.text().into_boxed_bytes(),
             replayed_as: self.maybe(|dice| RequestNo(dice.number())),
+            deleted_at: self.maybe(Self::time),
         }
     }
 

@@ -179,7 +179,7 @@ impl Data {
             let Some((_, dropped)) = self.quarantine.pop_first() else { break };
             bytes -= quarantine_bytes(&dropped);
             self.quarantine_dropped += 1;
-            if dropped.replayed_as.is_none() {
+            if dropped.is_open() {
                 self.counters.quarantined = self.counters.quarantined.saturating_sub(1);
             }
         }
@@ -320,8 +320,14 @@ impl Source for &Data {
         limit: usize,
     ) -> Result<Sized<(QuarantineNo, bool)>, EngineError> {
         let rows = oldest(self.quarantine.values().filter(|q| q.at <= until), |q| (q.at, q.no));
-        let entry = |q: &Quarantined| ((q.no, q.replayed_as.is_some()), quarantine_bytes(q));
+        let entry = |q: &Quarantined| ((q.no, q.is_open()), quarantine_bytes(q));
         Ok(rows.into_iter().take(limit).map(entry).collect())
+    }
+
+    fn expired_deleted(&mut self, until: Timestamp, limit: usize) -> Result<Sized<QuarantineNo>, EngineError> {
+        let is_due = |q: &&Quarantined| q.deleted_at.is_some_and(|at| at <= until);
+        let rows = oldest(self.quarantine.values().filter(is_due), |q| (q.deleted_at, q.no));
+        Ok(rows.into_iter().take(limit).map(|q| (q.no, quarantine_bytes(q))).collect())
     }
 
     fn expired_event_ids(&mut self, until: Timestamp, limit: usize) -> Result<Sized<Box<str>>, EngineError> {

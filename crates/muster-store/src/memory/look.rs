@@ -69,6 +69,7 @@ impl Reader for Look {
         Ok(Cutoffs {
             log: data.requests.values().chain(data.refused.values()).map(|r| r.received_at).min(),
             quarantine: data.quarantine.values().map(|q| q.at).min(),
+            deleted: data.quarantine.values().filter_map(|q| q.deleted_at).min(),
             event_ids: data.event_ids.values().map(|e| e.at).min(),
             idempotency: data.idempotency.values().map(|i| i.at).min(),
             events: data.events.values().next().map(|e| e.received_at),
@@ -91,6 +92,7 @@ impl Reader for Look {
             query.status.is_none_or(|status| r.status == status)
                 && query.outcome.is_none_or(|outcome| r.elements.iter().any(|e| e.outcome == outcome))
                 && query.below.is_none_or(|below| (r.received_at, r.no) < below)
+                && query.since.is_none_or(|since| r.received_at >= since)
         };
         let all = self.data.requests.values().chain(self.data.refused.values());
         let mut requests: Vec<Request> = all.filter(asked).cloned().collect();
@@ -104,12 +106,19 @@ impl Reader for Look {
     }
 
     fn quarantine(&mut self, below: Option<QuarantineNo>, limit: usize) -> Result<Page<Quarantined>, EngineError> {
-        let asked = |q: &&Quarantined| below.is_none_or(|below| q.no < below);
+        let asked = |q: &&Quarantined| q.deleted_at.is_none() && below.is_none_or(|below| q.no < below);
         Ok(page_of(self.data.quarantine.values().rev().filter(asked).cloned(), limit))
     }
 
     fn quarantined(&mut self, no: QuarantineNo) -> Result<Option<Quarantined>, EngineError> {
-        Ok(self.data.quarantine.get(&no).cloned())
+        Ok(self.data.quarantine.get(&no).filter(|q| q.deleted_at.is_none()).cloned())
+    }
+
+    fn deleted(&mut self, after: Timestamp, limit: usize) -> Result<Page<Quarantined>, EngineError> {
+        let is_asked = |q: &&Quarantined| q.deleted_at.is_some_and(|at| at > after);
+        let mut deleted: Vec<Quarantined> = self.data.quarantine.values().filter(is_asked).cloned().collect();
+        deleted.sort_by_key(|q| Reverse((q.deleted_at, q.no)));
+        Ok(page_of(deleted.into_iter(), limit))
     }
 
     fn merges(&mut self, below: Option<MergeNo>, limit: usize) -> Result<Page<Merge>, EngineError> {

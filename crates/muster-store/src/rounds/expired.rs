@@ -3,8 +3,10 @@
 use super::{Source, fill_standing};
 use crate::engine::EngineError;
 use muster_core::facts::{Cutoffs, Expired, Facts};
+use muster_core::id::QuarantineNo;
 use muster_core::limits::{EXPIRE_BYTES_MAX, EXPIRE_ROWS_MAX};
 use muster_core::time::Timestamp;
+use std::collections::BTreeSet;
 
 /// A row that may go, and its bytes.
 pub(crate) type Sized<T> = Vec<(T, u64)>;
@@ -44,10 +46,14 @@ pub(super) fn fill(source: &mut dyn Source, cutoffs: &Cutoffs, facts: &mut Facts
     let mut expired = Expired {
         requests: room.take(cutoffs.log, |until, limit| source.expired_requests(until, limit))?,
         quarantine: room.take(cutoffs.quarantine, |until, limit| source.expired_quarantine(until, limit))?,
+        deleted: room.take(cutoffs.deleted, |until, limit| source.expired_deleted(until, limit))?,
         event_ids: room.take(cutoffs.event_ids, |until, limit| source.expired_event_ids(until, limit))?,
         idempotency: room.take(cutoffs.idempotency, |until, limit| source.expired_idempotency(until, limit))?,
         events: Vec::new(),
     };
+    // Those whose own time is over are deleted once.
+    let gone: BTreeSet<QuarantineNo> = expired.quarantine.iter().map(|(no, _)| *no).collect();
+    expired.deleted.retain(|no| !gone.contains(no));
     expired.events = room.take(cutoffs.events, |until, limit| source.expired_events(until, limit))?;
     for (no, _) in &expired.events {
         fill_standing(source, *no, facts)?;

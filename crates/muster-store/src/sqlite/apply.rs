@@ -250,7 +250,7 @@ impl Apply<'_> {
                 || state.figures.quarantine_bytes > bounds.quarantine_bytes
         };
         while over(self.state) {
-            let sql = "SELECT no, replayed_as IS NULL FROM quarantine ORDER BY no LIMIT 1";
+            let sql = "SELECT no, replayed_as IS NULL AND deleted_at IS NULL FROM quarantine ORDER BY no LIMIT 1";
             let read = |row: &Row<'_>| Ok((QuarantineNo(table::unsigned(row, 0)?), row.get::<_, bool>(1)?));
             let oldest = table::answers(self.conn, sql, &[], read)?;
             let Some((no, counted)) = oldest.into_iter().next() else { break };

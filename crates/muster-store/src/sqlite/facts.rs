@@ -285,10 +285,16 @@ impl Source for FactReader<'_, '_> {
         until: Timestamp,
         limit: usize,
     ) -> Result<Sized<(QuarantineNo, bool)>, EngineError> {
-        let sql = "SELECT no, replayed_as IS NOT NULL, length(element) + length(errors) FROM quarantine \
+        let sql = "SELECT no, replayed_as IS NULL AND deleted_at IS NULL, length(element) + length(errors) FROM quarantine \
              WHERE at <= ?1 ORDER BY at, no LIMIT ?2";
         let read = |row: &Row<'_>| Ok(((QuarantineNo(unsigned(row, 0)?), row.get(1)?), unsigned(row, 2)?));
         self.expired(sql, until, limit, read)
+    }
+
+    fn expired_deleted(&mut self, until: Timestamp, limit: usize) -> Result<Sized<QuarantineNo>, EngineError> {
+        let sql = "SELECT no, length(element) + length(errors) FROM quarantine \
+             WHERE deleted_at <= ?1 ORDER BY deleted_at, no LIMIT ?2";
+        self.expired(sql, until, limit, |row| Ok((QuarantineNo(unsigned(row, 0)?), unsigned(row, 1)?)))
     }
 
     fn expired_event_ids(&mut self, until: Timestamp, limit: usize) -> Result<Sized<Box<str>>, EngineError> {

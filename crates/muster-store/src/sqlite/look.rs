@@ -220,13 +220,14 @@ impl Look {
 
     fn requests_of(&mut self, family: Family, query: RequestQuery) -> Result<Page<Request>, EngineError> {
         let (time, no) = query.below.map_or((i64::MAX, i64::MAX), |(time, no)| (time.0, no.0.cast_signed()));
-        let condition = "WHERE (received_at, no) < (?1, ?2) AND (?3 IS NULL OR status = ?3) \
+        let condition = "WHERE (received_at, no) < (?1, ?2) AND received_at >= ?5 AND (?3 IS NULL OR status = ?3) \
              AND (?4 IS NULL OR outcomes & ?4 <> 0) ORDER BY received_at DESC, no DESC";
         let parameters = [
             Cell::Int(time),
             Cell::Int(no),
             Cell::int_or_null(query.status.map(i64::from)),
             Cell::int_or_null(query.outcome.map(outcome_bit)),
+            Cell::Int(query.since.map_or(i64::MIN, |since| since.0)),
         ];
         self.page((family, condition), &parameters, query.limit)
     }
@@ -305,6 +306,7 @@ impl Reader for Look {
         Ok(Cutoffs {
             log: log.into_iter().flatten().min(),
             quarantine: first("SELECT min(at) FROM quarantine")?,
+            deleted: first("SELECT min(deleted_at) FROM quarantine WHERE deleted_at IS NOT NULL")?,
             event_ids: first("SELECT min(at) FROM event_ids")?,
             idempotency: first("SELECT min(at) FROM idempotency")?,
             events: first("SELECT received_at FROM events ORDER BY seq LIMIT 1")?,
@@ -341,11 +343,19 @@ impl Reader for Look {
     }
 
     fn quarantine(&mut self, below: Option<QuarantineNo>, limit: usize) -> Result<Page<Quarantined>, EngineError> {
-        self.newest(below.map(|no| no.0), limit)
+        let below = below.map_or(i64::MAX, |no| i64::try_from(no.0).unwrap_or(i64::MAX));
+        // Deleted ones are passed over: as many as were deleted within the minute in which they can be restored.
+        let of = (Family::Quarantine, "WHERE no < ?1 AND deleted_at IS NULL ORDER BY no DESC");
+        self.page(of, &[Cell::Int(below)], limit)
     }
 
     fn quarantined(&mut self, no: QuarantineNo) -> Result<Option<Quarantined>, EngineError> {
-        self.numbered(no.0)
+        Ok(self.numbered(no.0)?.filter(|entry: &Quarantined| entry.deleted_at.is_none()))
+    }
+
+    fn deleted(&mut self, after: Timestamp, limit: usize) -> Result<Page<Quarantined>, EngineError> {
+        let of = (Family::Quarantine, "WHERE deleted_at > ?1 ORDER BY deleted_at DESC, no DESC");
+        self.page(of, &[Cell::Int(after.0)], limit)
     }
 
     fn merges(&mut self, below: Option<MergeNo>, limit: usize) -> Result<Page<Merge>, EngineError> {

@@ -75,9 +75,18 @@ fn bind(statement: &mut CachedStatement<'_>, cells: &[Cell<'_>]) -> rusqlite::Re
     Ok(())
 }
 
+fn damaged(family: Family) -> EngineError {
+    EngineError::Corrupt(format!("a row of {} fails its checksum", family.table()).into())
+}
+
 /// Reads the cells of a row that was selected with all its columns and its sum, and checks them against it.
 pub(crate) fn checked<'r>(family: Family, row: &'r Row<'_>) -> Result<(Vec<Cell<'r>>, i64), EngineError> {
-    let damaged = || EngineError::Corrupt(format!("a row of {} fails its checksum", family.table()).into());
+    let (cells, sum) = unchecked(family, row)?;
+    if row_sum(family, &cells) == sum { Ok((cells, sum)) } else { Err(damaged(family)) }
+}
+
+fn unchecked<'r>(family: Family, row: &'r Row<'_>) -> Result<(Vec<Cell<'r>>, i64), EngineError> {
+    let damaged = || damaged(family);
     let columns = family.columns().len();
     let mut cells = Vec::with_capacity(columns);
     for place in 0..columns {
@@ -90,7 +99,25 @@ pub(crate) fn checked<'r>(family: Family, row: &'r Row<'_>) -> Result<(Vec<Cell<
         });
     }
     let ValueRef::Integer(sum) = row.get_ref(columns)? else { return Err(damaged()) };
-    if row_sum(family, &cells) == sum { Ok((cells, sum)) } else { Err(damaged()) }
+    Ok((cells, sum))
+}
+
+/// Of a family whose table has got one column more, which is null everywhere: the first row after a number, with its
+/// checksum without the column and with it. A row that fails its checksum has none with it.
+pub(crate) fn widened(
+    conn: &Connection,
+    family: Family,
+    after: i64,
+) -> Result<Option<(i64, i64, Option<i64>)>, EngineError> {
+    let from = &statements(family).from;
+    let mut statement = prepared(conn, &format!("{from} WHERE no > ?1 ORDER BY no LIMIT 1"))?;
+    bind(&mut statement, &[Cell::Int(after)])?;
+    let mut rows = statement.raw_query();
+    let Some(row) = rows.next()? else { return Ok(None) };
+    let no = row.get(0)?;
+    let (cells, sum) = unchecked(family, row)?;
+    let is_sound = row_sum(family, &cells[..cells.len() - 1]) == sum;
+    Ok(Some((no, sum, is_sound.then(|| row_sum(family, &cells)))))
 }
 
 /// A row and its checksum by its key.

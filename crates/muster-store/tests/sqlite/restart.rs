@@ -2,13 +2,17 @@
 
 use super::rig::Home;
 use muster_core::change::Put;
-use muster_core::id::{ProfileNo, REFUSED_REQUESTS, RequestNo};
+use muster_core::command::ElementKind;
+use muster_core::id::{ProfileNo, QuarantineNo, REFUSED_REQUESTS, RequestNo};
 use muster_core::identifier::{Key, Kind};
-use muster_core::record::{Former, Profile};
+use muster_core::reason::{Fault, Reason};
+use muster_core::record::{Counters, Former, Profile, Quarantined};
 use muster_core::time::Timestamp;
+use muster_store::codec::{Record as _, row_sum};
 use muster_store::conformance::random::Dice;
-use muster_store::conformance::rig::{id, put, workspace};
-use muster_store::engine::{Engine, Workspace};
+use muster_store::conformance::rig::{id, put, put_with, workspace};
+use muster_store::engine::{Engine, EngineError, Workspace};
+use muster_store::family::Family;
 use muster_store::reader::dump;
 use muster_store::sqlite::{OpenError, SqliteOptions, verify};
 
@@ -114,6 +118,49 @@ fn an_older_or_newer_directory_and_a_newer_database_are_refused() {
     assert!(matches!(home.open(), Err(OpenError::Newer(..))));
 }
 
+/// What version 4 of a workspace's file added.
+const BEFORE_VERSION_4: &str = "DROP INDEX quarantine_deleted; ALTER TABLE quarantine DROP COLUMN deleted_at";
+
+// Fails when version 4 leaves the checksums of rows or of their family as they were, or gives a damaged row a sound one.
+#[test]
+fn a_workspace_of_version_3_keeps_its_quarantine_and_what_was_damaged_stays_so() {
+    let home = Home::new();
+    let engine = home.open().unwrap();
+    engine.create_workspace(&workspace("shop")).unwrap();
+    let entry = |no| Quarantined {
+        no: QuarantineNo(no),
+        at: Timestamp(1),
+        request: RequestNo(1),
+        index: 0,
+        kind: ElementKind::Customer,
+        errors: vec![Fault::new(Reason::KeyTooLong, "/elements/0", None)],
+        element: b"{}".to_vec().into(),
+        replayed_as: None,
+        deleted_at: None,
+    };
+    let rows = [entry(1), entry(2)].map(Put::Quarantined).to_vec();
+    put_with(&engine, &id("shop"), rows, |c| Counters { quarantine: 2, quarantined: 2, ..c }).unwrap();
+    drop(engine);
+    let database = rusqlite::Connection::open(home.database("shop")).unwrap();
+    database.execute_batch(BEFORE_VERSION_4).unwrap();
+    for (no, more) in [(1_u32, 0), (2, 1)] {
+        let entry = entry(no.into());
+        let cells = entry.cells();
+        let sum = row_sum(Family::Quarantine, &cells[..cells.len() - 1]) + more;
+        database.execute("UPDATE quarantine SET sum = ?2 WHERE no = ?1", (no, sum)).unwrap();
+    }
+    database.pragma_update(None, "user_version", 3).unwrap();
+    drop(database);
+    let engine = home.open().unwrap();
+    let mut reader = engine.read(&id("shop")).unwrap();
+    assert_eq!(reader.quarantined(QuarantineNo(1)), Ok(Some(entry(1))));
+    assert!(matches!(reader.quarantined(QuarantineNo(2)), Err(EngineError::Corrupt(_))));
+    drop(reader);
+    drop(engine);
+    let breaches = verify(home.path()).unwrap().workspaces.remove(0).breaches;
+    assert_eq!(breaches.iter().filter(|breach| breach.contains("quarantine")).count(), 1, "{breaches:?}");
+}
+
 // Fails when version 2 notes nothing, leaves the family's sum as it was, or notes twice what a record tells twice.
 #[test]
 fn a_workspace_of_version_1_learns_who_held_what_once() {
@@ -126,6 +173,7 @@ fn a_workspace_of_version_1_learns_who_held_what_once() {
     drop(engine);
     let database = rusqlite::Connection::open(home.database("shop")).unwrap();
     database.execute_batch("DROP TABLE own_entry; DROP TABLE own_keys; DROP TABLE former; DELETE FROM family_sums WHERE family = 'former'").unwrap();
+    database.execute_batch(BEFORE_VERSION_4).unwrap();
     database.pragma_update(None, "user_version", 1).unwrap();
     drop(database);
     let engine = home.open().unwrap();

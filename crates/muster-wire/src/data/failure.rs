@@ -1,9 +1,10 @@
 //! The one table of refusals: every failure of a request with its status, type and text in the spelling of the called
 //! API's page, and every reason of an element's refusal (FACTS 1.4, 2.1-2.3, 2.7, 5; behaviour.md 1.2 and 1.8).
 //! What a page says about a whole request is here, what it says about an element in [`reasons`], how either is
-//! written in `envelope`.
+//! written in `envelope`, which types and statuses there are in `known`.
 
 mod envelope;
+mod known;
 pub mod reasons;
 
 use super::api::Api;
@@ -11,6 +12,7 @@ use super::malformed::Place;
 use crate::write;
 pub use envelope::{Lenient, fault_type, index_of, refused, write_fault, write_fault_type};
 use envelope::{More, described, open_error};
+pub use known::{is_logged, is_of_a_value, known_statuses, known_types};
 use muster_core::id::RequestId;
 use muster_core::rate::Class;
 use muster_core::reason::{Fault, Reason};

@@ -9,14 +9,14 @@ pub const MASK: &str = "***";
 
 /// Members whose values Muster itself gives: ids, instants, words of closed lists, counts, and names, which stay.
 #[rustfmt::skip]
-const OPEN: [&str; 71] = [
+const OPEN: [&str; 72] = [
     "action", "at", "attribute", "bytes", "cause", "code", "count", "decision", "done", "duration_us", "event_count",
     "failure", "fault_count", "field", "filled", "first_seen", "id", "ids", "index", "joined_at", "kind", "last_at",
     "last_seen", "merge_id", "merged", "merged_ids", "message", "name", "next_cursor", "outcome", "parent", "path",
     "platform", "pointer", "profiles", "reason", "received_at", "recorded_for", "redirected_from", "replayed_as",
     "request_id", "restored", "reverted_at", "rule", "separation_id", "seq", "state", "status", "survivor", "time",
     "type", "until", "updated_at", "user_time",
-    "closed_at", "explanation", "job_id", "profile", "review_id", "text", "total", "value_kind", "verdict",
+    "closed_at", "deleted_at", "explanation", "job_id", "profile", "review_id", "text", "total", "value_kind", "verdict",
     "as_of", "fingerprint", "hint", "recorded_under", "suggestion", "together", "unknown", "user_id",
 ];
 

@@ -29,6 +29,9 @@ pub fn json(entry: &Quarantined) -> Json {
     if let (Some(request), Json::Object(members)) = (entry.replayed_as, &mut out) {
         members.insert("replayed_as".to_owned(), Json::from(RequestId::of(request).to_string()));
     }
+    if let (Some(at), Json::Object(members)) = (entry.deleted_at, &mut out) {
+        members.insert("deleted_at".to_owned(), Json::from(at.to_string()));
+    }
     out
 }
 

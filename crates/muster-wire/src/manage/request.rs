@@ -3,7 +3,7 @@
 use crate::because;
 use crate::data::answer::{kind_name, summary as write_summary, write_logged_warning};
 use crate::data::api::Api;
-use crate::data::failure::write_fault;
+use crate::data::failure::{describe, fault_type, write_fault};
 use muster_core::command::{ElementKind, Route};
 use muster_core::id::{RequestId, RequestNo};
 use muster_core::outcome::{ActionResult, ElementResult, Outcome};
@@ -29,7 +29,36 @@ pub fn summary(request: &Request) -> Json {
         "duration_us": request.duration_us,
         "summary": parsed(|out| write_summary(out, &request.elements)),
         "fault_count": faults,
+        "first_error": all_faults(request).next().map(|fault| {
+            let (kind, message) = describe(Api::from(request.route), fault);
+            error(kind, &message)
+        }),
     })
+}
+
+/// The first error of an item: enough to name it in a list.
+fn error(kind: &str, message: &str) -> Json {
+    json!({"type": kind, "message": message})
+}
+
+/// The faults of a request that its entry lists: of the request as a whole, then of its elements and of their actions.
+fn all_faults(request: &Request) -> impl Iterator<Item = &Fault> {
+    let of_elements = request.elements.iter().flat_map(|element| {
+        let of_actions = element.actions.iter().flat_map(|action| &action.errors);
+        element.errors.iter().chain(of_actions)
+    });
+    request.faults.iter().chain(of_elements)
+}
+
+/// The types of the faults that the entry of a request lists, as its answer spelled them; one may come several times.
+pub fn fault_types(request: &Request) -> impl Iterator<Item = &'static str> {
+    let api = Api::from(request.route);
+    all_faults(request).map(move |fault| fault_type(api, fault))
+}
+
+/// Whether the entry of a request lists a warning, of the request or of an element.
+pub fn has_warnings(request: &Request) -> bool {
+    !request.warnings.is_empty() || request.elements.iter().any(|element| !element.warnings.is_empty())
 }
 
 /// All of a request: with `elements`; of a refused one with its faults in `errors`, of any with its own `warnings`. An
@@ -65,8 +94,8 @@ pub struct Away<'a> {
     pub received_at: Timestamp,
     /// Microseconds from its head to its answer, where they are known.
     pub duration_us: Option<u64>,
-    /// The type of the refusal, as the called API spells it; None if it was not refused.
-    pub failure: Option<&'static str>,
+    /// Type and message of the refusal, as the called API spells them; None if it was not refused.
+    pub failure: Option<(&'static str, &'a str)>,
     /// Why the log does not keep it though it was not refused: `replayed` or `dry_run`.
     pub aside: Option<&'static str>,
 }
@@ -80,7 +109,8 @@ pub fn away(away: &Away<'_>) -> Json {
         "path": away.route.map(Route::template),
         "origin_address": away.origin,
         "duration_us": away.duration_us,
-        "failure": away.failure,
+        "failure": away.failure.map(|(kind, _)| kind),
+        "first_error": away.failure.map(|(kind, message)| error(kind, message)),
     });
     if let (Some(name), Json::Object(members)) = (away.aside, &mut out) {
         members.insert(name.to_owned(), Json::from(true));
@@ -89,9 +119,9 @@ pub fn away(away: &Away<'_>) -> Json {
 }
 
 /// A refused request that is looked up by its id: as [`away`] and with the members of [`full`].
-pub fn refused(away: &Away<'_>, (kind, message): (&str, &str)) -> Json {
+pub fn refused(away: &Away<'_>) -> Json {
     let mut out = self::away(away);
-    if let Json::Object(members) = &mut out {
+    if let (Some((kind, message)), Json::Object(members)) = (away.failure, &mut out) {
         let error = json!({"index": null, "pointer": "", "attribute": null, "type": kind, "message": message});
         members.insert("fault_count".to_owned(), json!(1));
         members.insert("elements".to_owned(), json!([]));

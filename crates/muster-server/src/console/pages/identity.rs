@@ -7,7 +7,7 @@ use super::super::parts::{self, Html, counted};
 use super::super::shell::{Shell, html};
 use super::super::visit::Visit;
 use super::{confirmed, refused};
-use crate::http::manage::identity;
+use crate::http::manage::{identity, workspaces};
 use askama::Template;
 use muster_core::attribute::CUSTOMER_ID;
 use muster_core::identifier::{CUSTOMER_ID_EXCEPTIONS, OTHER_EXCEPTIONS};
@@ -24,6 +24,8 @@ struct Identity {
     /// The settings of the form.
     draft: Json,
     preview: Json,
+    /// The totals of the workspace, where the draft turns identity resolution off.
+    stats: Json,
     error: String,
     is_changed: bool,
 }
@@ -43,7 +45,14 @@ async fn page(visit: &Visit, draft: Option<Json>, preview: Json, error: String) 
     let shell = Shell::of(visit, "Identity resolution", "identity").await?;
     let kept = settings(&now);
     let is_changed = draft.as_ref().is_some_and(|draft| *draft != kept);
-    html(&Identity { shell, draft: draft.unwrap_or(kept), now, preview, error, is_changed })
+    let draft = draft.unwrap_or(kept);
+    let stats = if turns_off(&now, &draft) { visit.ask(workspaces::stats, &["stats"], &[]).await? } else { Json::Null };
+    html(&Identity { shell, draft, now, preview, stats, error, is_changed })
+}
+
+/// Whether a draft turns identity resolution off.
+fn turns_off(now: &Json, draft: &Json) -> bool {
+    now.flag("enabled") && !draft.flag("enabled")
 }
 
 /// What is set, without how far an activation is.
@@ -198,19 +207,58 @@ impl Identity {
         self.draft.list("identifiers").len() < KINDS_MAX
     }
 
-    /// What a preview found, in one sentence.
-    fn verdict(&self) -> String {
-        let merges = self.preview.count("merges");
+    /// What a preview found, in one sentence, and its tone: conflicts alone are a warning, since they are work for people and
+    /// nothing else comes of them.
+    fn verdict(&self) -> (&'static str, String) {
+        let (merges, reviews) = (self.preview.count("merges"), self.preview.count("reviews"));
+        if self.turns_off() {
+            return ("warn", "Turns identity resolution off: customer_id is then the only identifier.".to_owned());
+        }
+        if merges == 0 && reviews == 0 {
+            return ("", "0 merges. No stored users would be joined.".to_owned());
+        }
         if merges == 0 {
-            return "Would merge nothing that is stored.".to_owned();
+            return ("warn", format!("0 merges, {} for review.", counted(reviews, "conflict")));
         }
         let (profiles, largest) = (self.preview.count("profiles_merged"), self.preview.count("largest"));
-        format!(
-            "Would merge {} by {}. The largest would have {}.",
-            counted(profiles, "profile"),
+        let words = format!(
+            "{} would join {}. The largest would have {}.",
             counted(merges, "merge"),
-            counted(largest, "member")
-        )
+            counted(profiles, "user"),
+            counted(largest, "merged profile")
+        );
+        ("", words)
+    }
+
+    /// Whether the draft turns identity resolution off.
+    fn turns_off(&self) -> bool {
+        turns_off(&self.now, &self.draft)
+    }
+
+    /// Kinds that match now and would not with the draft.
+    fn ends(&self) -> Vec<&str> {
+        let matches = |of: &Json, kind: &str| {
+            let matches = |it: &Json| it.text("kind") == kind && !it.flag("paused");
+            of.flag("enabled") && of.list("identifiers").iter().any(matches)
+        };
+        let kinds = self.now.list("identifiers").iter().map(|it| it.text("kind"));
+        let others = kinds.filter(|kind| *kind != CUSTOMER_ID);
+        others.filter(|kind| matches(&self.now, kind) && !matches(&self.draft, kind)).collect()
+    }
+
+    /// Whether the draft pins `customer_id`.
+    fn is_pinned(&self) -> bool {
+        let mut kinds = self.draft.list("identifiers").iter();
+        kinds.any(|it| it.text("kind") == CUSTOMER_ID && it.flag("pinned"))
+    }
+
+    /// What is advised about the pin.
+    fn advice(&self) -> &'static str {
+        match (self.is_pinned(), self.now.flag("enabled")) {
+            (true, _) => "Keep customer_id pinned.",
+            (false, false) => "Pin customer_id before you turn this on.",
+            (false, true) => "Pin customer_id.",
+        }
     }
 
     /// The groups that would be made, by how many profiles they join.
@@ -219,7 +267,7 @@ impl Identity {
         parts::groups(&groups.map(|it| (it.count("profiles"), it.count("count"))).collect::<Vec<_>>())
     }
 
-    /// A sample: the profiles that would become one.
+    /// A sample: the users that would be joined.
     fn sample(&self, sample: &Json) -> Html {
         let ids = sample.list("ids").iter().filter_map(Json::as_str).map(|id| self.shell.user(id).to_string());
         parts::made(ids.collect::<Vec<_>>().join(" "))

@@ -3,13 +3,16 @@
 use super::super::Page;
 use super::super::doc::Doc as _;
 use super::super::head::redirect;
-use super::super::parts::{self, Html};
+use super::super::parts::{self, Html, counted};
 use super::super::shell::{Shell, html};
 use super::super::visit::Visit;
 use super::rows;
 use super::users::whose;
 use crate::http::manage::requests;
 use askama::Template;
+use axum::http::StatusCode;
+use muster_wire::data::failure::{known_statuses, known_types};
+use muster_wire::manage::problem::Problem;
 use serde_json::{Value as Json, json};
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -64,15 +67,15 @@ impl Row {
     }
 }
 
-/// What became of it, in few words: what went well is quiet.
+/// The outcome of a request in few words: what went well is quiet, and what did not says why.
 fn words(doc: &Json, elements: u64) -> Vec<Html> {
-    let counts = doc.member("summary").member("elements");
+    let (counts, error) = (doc.member("summary").member("elements"), doc.member("first_error"));
     if elements == 0 {
-        let failure = doc.text("failure");
         return match doc.count("fault_count") {
-            0 if !failure.is_empty() => vec![parts::said(failure)],
-            0 => Vec::new(),
-            n => vec![parts::outcome("rejected", parts::counted(n, "fault"))],
+            _ if error.is_null() => Vec::new(),
+            // Refused before it was read: that is the state of its key or of its workspace, no fault in its data.
+            0 => vec![parts::said(&format!("{}: {}", error.text("type"), error.text("message")))],
+            n => vec![parts::error(error.text("type"), error.text("message"), n - 1)],
         };
     }
     let applied = counts.count("created") + counts.count("updated") + counts.count("merged");
@@ -85,6 +88,9 @@ fn words(doc: &Json, elements: u64) -> Vec<Html> {
             out.push(parts::outcome(name, parts::tally(counts.count(name), name)));
         }
     }
+    if !error.is_null() {
+        out.push(parts::said(error.text("type")));
+    }
     out
 }
 
@@ -93,45 +99,56 @@ fn words(doc: &Json, elements: u64) -> Vec<Html> {
 struct Live {
     shell: Shell,
     requests: Vec<Row>,
-    /// The filters, by their names.
-    filters: Vec<(&'static str, String)>,
+    filters: Filters,
     typed: Typed,
     next: String,
     is_older: bool,
+    /// For how long the log keeps requests, in words.
+    kept: String,
     curl: Html,
     listens: String,
 }
+
+/// Filters by their names, in the order in which an address has them.
+type Filters = Vec<(&'static str, String)>;
 
 /// What was typed and stands in no address.
 enum Typed {
     /// All of it stands in the address.
     Nothing,
-    /// It leads to nobody, or to these.
+    /// It matches no user, or these.
     Astray { value: String, leads: Vec<String> },
     /// The origin address that the requests came from.
     Origin(String),
 }
 
 /// The filters of the log and of the stream, in the order in which an address has them.
-const FILTERS: [&str; 4] = ["outcome", "status", "kind", "user_id"];
+const FILTERS: [&str; 8] = ["outcome", "status", "fault", "kind", "warnings", "since", "until", "user_id"];
 
-/// Statuses that are offered as a filter.
-const STATUSES: [&str; 5] = ["200", "400", "401", "403", "429"];
+/// Those that the form has a control of their own for, to be sent as they are.
+const CHOICES: [&str; 5] = ["outcome", "status", "fault", "kind", "warnings"];
+
+/// Those that are times.
+const TIMES: [&str; 2] = ["since", "until"];
 
 /// The filters that the address has.
 pub(super) fn filters(visit: &Visit) -> Vec<(&'static str, &str)> {
     FILTERS.into_iter().filter_map(|name| Some((name, visit.parameter(name)?))).collect()
 }
 
-/// `GET /w/{ws}/live?outcome=&status=&kind=&user_id=&cursor=`: the newest requests; the script lets further ones in.
+/// `GET /w/{ws}/live` with the filters and `cursor`: the newest requests; the script lets further ones in.
 pub(crate) async fn live(visit: Arc<Visit>) -> Page {
-    shown(&visit, filters(&visit), Typed::Nothing).await
+    let filters = filters(&visit).into_iter().map(|(name, value)| (name, value.to_owned())).collect();
+    shown(&visit, filters, Typed::Nothing).await
 }
 
-async fn shown(visit: &Visit, filters: Vec<(&'static str, &str)>, typed: Typed) -> Page {
+async fn shown(visit: &Visit, filters: Filters, typed: Typed) -> Page {
     // The place of an older page: of a form in the form, else in the address.
     let posted = visit.field("cursor").map(|cursor| ("cursor", cursor));
-    let query: Vec<(&str, &str)> = rows(visit).into_iter().chain(posted).chain(filters.iter().copied()).collect();
+    let mut query: Vec<(&str, &str)> = rows(visit).into_iter().chain(posted).collect();
+    query.extend(filters.iter().map(|(name, value)| (*name, value.as_str())));
+    // Every request that can be opened has its row, whether the log keeps it or the server alone remembers it.
+    query.push(("refused", "true"));
     let found = match &typed {
         Typed::Origin(origin) => {
             let body = json!({"origin_address": origin});
@@ -141,24 +158,35 @@ async fn shown(visit: &Visit, filters: Vec<(&'static str, &str)>, typed: Typed) 
     };
     let shell = Shell::of(visit, "Live", "live").await?;
     let requests = found.list("items").iter().map(|doc| Row::of(&shell.moments, visit.workspace(), doc)).collect();
+    let kept = match visit.entry()?.document.log_retention_days {
+        0 => "without a limit of time".to_owned(),
+        days => format!("for {}", counted(u64::from(days), "day")),
+    };
     html(&Live {
         requests,
-        filters: filters.into_iter().map(|(name, value)| (name, value.to_owned())).collect(),
+        filters,
         typed,
         next: found.text("next_cursor").to_owned(),
         is_older: visit.parameter("cursor").or(visit.field("cursor")).is_some(),
+        kept,
         curl: curl(visit),
         listens: visit.address(),
         shell,
     })
 }
 
-/// `POST /w/{ws}/live` with `outcome`, `status`, `kind` and `identifier`: leads to the address of these filters. An identifier
-/// is posted, since addresses end up in logs; in the address stands the id of the user that it leads to. An origin address
-/// leads to nothing that an address may tell, so the answer is the page itself; its older ones are posted, too, with `cursor`.
+/// `POST /w/{ws}/live` with the filters and `identifier`: leads to the address of these filters. Times are those of the
+/// page's zone; an address has them as instants. An identifier
+/// is posted, since addresses end up in logs; in the address stands the id of the user that it resolves to. An origin address
+/// resolves to nothing that an address may tell, so the answer is the page itself; its older ones are posted, too, with `cursor`.
 pub(crate) async fn filter(visit: Arc<Visit>) -> Page {
-    let chosen: Vec<(&'static str, &str)> =
-        FILTERS[..3].iter().filter_map(|name| Some((*name, visit.field(name)?))).collect();
+    let mut chosen: Filters =
+        CHOICES.into_iter().filter_map(|name| Some((name, visit.field(name)?.to_owned()))).collect();
+    for name in TIMES {
+        if let Some(text) = visit.field(name) {
+            chosen.push((name, instant(&visit, name, text)?));
+        }
+    }
     let value = visit.field("identifier").unwrap_or_default().trim();
     if value.is_empty() {
         return Ok(redirect(&address(&visit, &chosen)));
@@ -168,14 +196,26 @@ pub(crate) async fn filter(visit: Arc<Visit>) -> Page {
     }
     let leads = whose(&visit, value).await?;
     if let [id] = &leads[..] {
-        let one = [("user_id", id.as_str())];
-        return Ok(redirect(&address(&visit, &[chosen, one.to_vec()].concat())));
+        chosen.push(("user_id", id.clone()));
+        return Ok(redirect(&address(&visit, &chosen)));
     }
     shown(&visit, chosen, Typed::Astray { value: value.to_owned(), leads }).await
 }
 
+/// A time of the form as an instant: as a control sends it, in the zone of the page, or as an address has it.
+///
+/// # Errors
+/// 400 for what is neither.
+fn instant(visit: &Visit, name: &str, text: &str) -> Result<String, Problem> {
+    let as_instant = || text.parse::<jiff::Timestamp>().ok().map(|at| at.to_string());
+    let read = visit.moments().instant(text).or_else(as_instant);
+    read.ok_or_else(|| {
+        Problem::at(format!("/{name}"), format!("{name} must be a date and a time, such as 2026-11-24T13:05"))
+    })
+}
+
 /// The address of the live page with these filters.
-fn address(visit: &Visit, filters: &[(&'static str, &str)]) -> String {
+fn address(visit: &Visit, filters: &[(&'static str, String)]) -> String {
     let query = form_urlencoded::Serializer::new(String::new()).extend_pairs(filters).finish();
     if query.is_empty() { visit.within("live") } else { visit.within(&format!("live?{query}")) }
 }
@@ -194,9 +234,24 @@ impl Live {
         ]
     }
 
+    /// Whether there are warnings, with its words.
+    fn warnings(&self) -> [(&'static str, &'static str); 3] {
+        [("", "Any"), ("true", "With warnings"), ("false", "Without")]
+    }
+
     /// A filter; empty if it is not set.
     fn filter(&self, name: &str) -> &str {
         self.filters.iter().find(|(known, _)| *known == name).map_or("", |(_, value)| value.as_str())
+    }
+
+    /// A filter that is a time, as its control takes it.
+    fn time(&self, name: &str) -> String {
+        self.shell.moments.local(self.filter(name))
+    }
+
+    /// Whether one of the filters that are folded away is set.
+    fn is_unfolded(&self) -> bool {
+        ["kind", "warnings", "since", "until"].into_iter().any(|name| !self.filter(name).is_empty())
     }
 
     /// Whether nothing is filtered.
@@ -209,19 +264,35 @@ impl Live {
         self.requests.is_empty() && self.is_whole()
     }
 
-    /// The statuses that can be filtered by: those that the log keeps, those that a caller does something about as they pass
-    /// by, and the one that the address names.
-    fn statuses(&self) -> Vec<&str> {
-        let own = Some(self.filter("status")).filter(|own| !own.is_empty() && !STATUSES.contains(own));
-        STATUSES.into_iter().chain(own).collect()
+    /// Every status that imports are answered with, and its reason.
+    fn statuses(&self) -> Vec<(String, &'static str)> {
+        let reason = |status| StatusCode::from_u16(status).ok().and_then(|status| status.canonical_reason());
+        known_statuses().into_iter().map(|status| (status.to_string(), reason(status).unwrap_or_default())).collect()
     }
 
-    /// Whether what is shown does not move: the address, which the stream is asked for by, does not say all of it.
+    /// Every type of an error.
+    fn faults(&self) -> Vec<&'static str> {
+        known_types()
+    }
+
+    /// Whether what is shown does not move: the address, which the stream is asked for by, does not say all of it, or
+    /// names a time after which nothing is shown.
     fn is_still(&self) -> bool {
-        self.is_older || !matches!(self.typed, Typed::Nothing)
+        self.is_older || !self.filter("until").is_empty() || !matches!(self.typed, Typed::Nothing)
     }
 
-    /// What stands in the box: what was typed, or what it led to.
+    /// What is said where no rate is: why nothing moves, or that nothing has moved yet.
+    fn state(&self) -> &'static str {
+        if self.is_older {
+            "Older requests"
+        } else if !self.filter("until").is_empty() {
+            "A range of time"
+        } else {
+            "As of loading"
+        }
+    }
+
+    /// What stands in the box: what was typed, or what it resolved to.
     fn typed(&self) -> &str {
         match &self.typed {
             Typed::Nothing => self.filter("user_id"),

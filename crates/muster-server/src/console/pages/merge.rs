@@ -54,8 +54,19 @@ struct Preview {
     returns: String,
     events: u64,
     identifiers: Vec<Html>,
-    attributes: Vec<String>,
+    /// Attributes of the survivor that get another value, and those that it has no more.
+    changed: Vec<String>,
+    removed: Vec<String>,
     stays: u64,
+}
+
+impl Preview {
+    /// What becomes of the events, between their number and the name of the survivor.
+    fn events_words(&self) -> String {
+        let (moves, stays) = (self.events, self.stays);
+        let back = if moves == 1 { "event moves back" } else { "events move back" };
+        format!("{back}, {} {} with", parts::count(stays), if stays == 1 { "stays" } else { "stay" })
+    }
 }
 
 /// `GET /w/{ws}/merges/{id}?preview=revert`.
@@ -76,9 +87,9 @@ async fn shown(visit: &Visit, with_preview: bool, error: String) -> Page {
     let (survivor, merged) = (sides.survivor(), before.member("merged"));
     let named =
         |side: &Json, id: &str| Some(known_as(side)).filter(|it| !it.is_empty()).unwrap_or_else(|| parts::short(id));
-    let (mut rows, same) = sides.rows(&now);
-    rows.extend(figures(&shell, &sides, &now));
     let is_reverted = doc.has("reverted_at");
+    let (mut rows, same) = sides.rows(&now, is_reverted);
+    rows.extend(figures(&shell, &sides, &now));
     let members =
         if is_reverted || now.list("members").len() < 2 { None } else { members::of(visit, &shell, &now, id).await? };
     let preview = if with_preview && !is_reverted { Some(preview(visit, &shell, &now).await?) } else { None };
@@ -132,7 +143,7 @@ async fn sides(visit: &Visit, (doc, its): (&Json, &Json), others: &[String]) -> 
     Ok((Sides(sides), others.len().saturating_sub(MERGE_SIDES_MAX - 1)))
 }
 
-/// Why it was made, in one sentence; so many profiles became one.
+/// Why it was made, in one sentence, of that many profiles.
 fn verdict(shell: &Shell, doc: &Json, profiles: usize) -> Html {
     let cause = doc.member("cause");
     let (many, all) = if profiles == 2 { ("Two".to_owned(), "both") } else { (profiles.to_string(), "all of them") };
@@ -140,15 +151,15 @@ fn verdict(shell: &Shell, doc: &Json, profiles: usize) -> Html {
         let index = doc.count("index");
         let request = doc.text("request_id");
         let link = parts::link(request, &shell.to(&format!("requests/{request}?from={index}#el-{index}")));
-        let words = format!("{many} profiles became one because element {index} of");
-        return parts::joined(&words, &link).then(&format!("named {all}."));
+        let words = format!("{many} users were merged because element {index} of");
+        return parts::joined(&words, &link).then(&format!("carries identifiers of {all}."));
     }
     let why = match cause.as_str() {
-        Some("activation") => "because they held the same value when its kind became active.",
-        Some(_) => "by a call.",
-        None => "because somebody decided their review so.",
+        Some("activation") => "because they had the same value when its kind became active.",
+        Some(_) => "by an API call.",
+        None => "because a reviewer decided to merge them.",
     };
-    parts::words(&format!("{many} profiles became one {why}"))
+    parts::words(&format!("{many} users were merged {why}"))
 }
 
 impl Sides {
@@ -166,12 +177,12 @@ impl Sides {
         if !names.is_empty() {
             let names: Vec<String> = names.into_iter().collect();
             return format!(
-                "Of {} it is not known any more whether it was so before; the likeliest is shown.",
+                "The earlier value of {} cannot be determined; the most likely one is shown.",
                 names.join(", ")
             );
         }
         let is_whole = self.0.iter().all(|(_, before)| before.flag("complete") || before.is_null());
-        if is_whole { String::new() } else { "What is shown may lack names that were there before.".to_owned() }
+        if is_whole { String::new() } else { "Some names that were there before may be missing.".to_owned() }
     }
 
     /// The profiles that were merged into it, with their merges.
@@ -195,7 +206,7 @@ impl Sides {
     }
 
     /// Identifiers and attributes before and after; how many were equal and are not listed.
-    fn rows(&self, now: &Json) -> (Vec<Row>, usize) {
+    fn rows(&self, now: &Json, is_reverted: bool) -> (Vec<Row>, usize) {
         let (mut rows, mut same) = (Vec::new(), 0);
         for group in ["identifiers", "attributes"] {
             let sides = [self.survivor(), now].into_iter().chain(self.merged().map(|(_, side)| side));
@@ -214,8 +225,10 @@ impl Sides {
                 let is_held = self.merged().any(|(_, side)| !of(side).is_null());
                 let origin = match () {
                     () if is_combined => "an attribute rule, or an e-mail flag",
-                    () if is_filled => "gap filled",
-                    () if after == a && is_held => "survivor stays",
+                    () if is_filled => "filled by the merge",
+                    () if is_reverted && after.is_null() && is_held => "removed by the revert",
+                    () if after.is_null() => "",
+                    () if after == a && is_held => "survivor's value",
                     () if after == a => "",
                     () => "written since",
                 };
@@ -261,16 +274,18 @@ async fn preview(visit: &Visit, shell: &Shell, now: &Json) -> Result<Preview, Pr
     let sides = dry.member("preview");
     let (survivor, restored) = (sides.member("survivor"), sides.member("restored"));
     let identifiers = restored.members("identifiers").into_iter();
-    let names = now
-        .members("attributes")
-        .into_iter()
-        .map(|(name, value)| (name, value, survivor.member("attributes").member(name)));
+    let now = now.members("attributes").into_iter();
+    let then = now.map(|(name, value)| (name, value, survivor.member("attributes").member(name)));
+    let (removed, changed): (Vec<_>, Vec<_>) =
+        then.filter(|(_, is, was)| is != was).partition(|(.., was)| was.is_null());
+    let names = |of: Vec<(&str, &Json, &Json)>| of.into_iter().map(|(name, ..)| name.to_owned()).collect();
     Ok(Preview {
         at: shell.moments.clock(&visit.now()),
         returns: restored.text("id").to_owned(),
         events: restored.count("event_count"),
         identifiers: identifiers.map(|(kind, value)| parts::key(kind, value.as_str().unwrap_or_default())).collect(),
-        attributes: names.filter(|(_, is, was)| is != was).map(|(name, ..)| name.to_owned()).collect(),
+        changed: names(changed),
+        removed: names(removed),
         stays: survivor.count("event_count"),
     })
 }

@@ -87,12 +87,12 @@ impl Merges {
     /// The causes and states that can be filtered by, with their words.
     fn causes(&self) -> [(&'static str, &'static str); 5] {
         let named =
-            [("keys", "Keys of a record"), ("activation", "Activation"), ("review", "Review"), ("api", "A call")];
+            [("keys", "Identifiers of a record"), ("activation", "Activation"), ("review", "Review"), ("api", "API")];
         [("", "Any"), named[0], named[1], named[2], named[3]]
     }
 
     fn states(&self) -> [(&'static str, &'static str); 3] {
-        [("", "Any"), ("standing", "Standing"), ("reverted", "Reverted")]
+        [("", "Any"), ("standing", "Active"), ("reverted", "Reverted")]
     }
 
     /// The merges of one of several, narrowed as asked.
@@ -118,8 +118,8 @@ impl Merges {
 fn cause(shell: &Shell, merge: &Json) -> Html {
     let cause = merge.member("cause");
     match cause.as_str() {
-        Some("activation") => parts::words("a kind became active"),
-        Some(_) => parts::words("by hand"),
+        Some("activation") => parts::words("activation"),
+        Some(_) => parts::words("API"),
         None if cause.has("review_id") => {
             let id = cause.text("review_id");
             parts::joined("decided in", &parts::id_link(id, &shell.to(&format!("reviews/{id}")), "review id"))

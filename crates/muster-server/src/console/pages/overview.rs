@@ -3,11 +3,12 @@
 use super::super::Page;
 use super::super::doc::Doc as _;
 use super::super::parts::{self, Html, Minute, Style, counted};
-use super::super::shell::{Shell, html};
+use super::super::shell::{Shell, html, html_part};
 use super::super::visit::Visit;
 use super::log::{Row, curl};
 use crate::http::manage::{figures, requests, workspaces};
 use askama::Template;
+use muster_wire::data::failure::{is_of_a_value, known_types};
 use serde_json::Value as Json;
 use std::sync::Arc;
 
@@ -72,8 +73,10 @@ impl Figures {
 impl Budget {
     fn of(rates: &Json) -> Self {
         let budget = rates.member("budget");
-        let class = |name: &'static str| (name, budget.member(name).count("used"), budget.member(name).count("limit"));
-        Self { classes: ["users", "events", "devices"].map(class).into() }
+        let class = |(name, label): (&str, &'static str)| {
+            (label, budget.member(name).count("used"), budget.member(name).count("limit"))
+        };
+        Self { classes: [("users", "Users"), ("events", "Events"), ("devices", "Devices")].map(class).into() }
     }
 
     fn markup(&self) -> Html {
@@ -119,6 +122,13 @@ pub(crate) async fn budget_alone(visit: Arc<Visit>) -> Page {
     html(&Budget::of(&visit.ask(figures::rates, &["rates"], &[]).await?))
 }
 
+/// `GET /w/{ws}/overview/first`: empty until the log has its first request: then the page of an empty workspace loads itself
+/// again.
+pub(crate) async fn first(visit: Arc<Visit>) -> Page {
+    let newest = visit.ask(requests::list, &["requests"], &[("limit", "1")]).await?;
+    html_part(&if newest.list("items").is_empty() { Html::default() } else { parts::words("arrived") })
+}
+
 fn minute(shell: &Shell, doc: &Json) -> Minute {
     Minute {
         at: shell.moments.text(doc.text("at"), Style::Minute),
@@ -152,7 +162,7 @@ fn verdict(visit: &Visit, stats: &Json, rates: &Json) -> Verdict {
         (0, _, Some(seconds)) if seconds > QUIET_MINUTES * 60 => {
             said("warn", "o-warning", format!("Nothing has arrived for {}.", span(seconds)))
         }
-        (0, _, None) => said("", "", "Nothing has arrived since this server was started.".to_owned()),
+        (0, _, None) => said("", "", "Nothing has arrived since this server started.".to_owned()),
         (all, rejected, _) if rejected * 2 > all => {
             said("bad", "o-rejected", "More than half of the elements of the last hour were rejected.".to_owned())
         }
@@ -161,7 +171,7 @@ fn verdict(visit: &Visit, stats: &Json, rates: &Json) -> Verdict {
             said(
                 "warn",
                 "o-warning",
-                format!("Data is arriving. {times} had to wait for the rate budget in the last hour."),
+                format!("Data is arriving. {times} in the last hour exceeded the rate budget and got 429."),
             )
         }
         (_, 0, _) => said("", "", "Data is arriving. Nothing was rejected in the last hour.".to_owned()),
@@ -189,6 +199,16 @@ fn span(seconds: i64) -> String {
 impl Overview {
     fn is_empty(&self) -> bool {
         self.figures.stats.count("requests") == 0 && self.latest.is_empty()
+    }
+
+    /// Where the requests or the elements with an error of this type are listed: what is about a value waits in the
+    /// quarantine, what refused a request stands in the log alone.
+    fn place_of(&self, kind: &str) -> String {
+        let (page, name) = if is_of_a_value(kind) { ("quarantine", "type") } else { ("live", "fault") };
+        let is_known = known_types().contains(&kind);
+        let query = form_urlencoded::Serializer::new(String::new()).append_pair(name, kind).finish();
+        // Types beyond those that are counted one by one are counted as one that is no type.
+        self.shell.to(&if is_known { format!("{page}?{query}") } else { page.to_owned() })
     }
 
     /// The minutes in which anything was rejected or turned away, for those who read tables.

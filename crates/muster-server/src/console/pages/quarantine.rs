@@ -1,5 +1,5 @@
 //! The quarantine: what was rejected and still waits, the bench that corrects and replays one element, and many replayed
-//! or dropped together.
+//! or deleted together; a deletion is asked for, and can be undone for a minute.
 
 use super::super::Page;
 use super::super::doc::Doc as _;
@@ -10,10 +10,14 @@ use super::super::shell::{Shell, html};
 use super::super::visit::Visit;
 use super::frame::sentence;
 use super::{refused, rows};
-use crate::http::manage::quarantine;
+use crate::callers::Scope;
+use crate::http::manage::{quarantine, scopes};
+use crate::limits::CONSOLE_ROWS;
 use askama::Template;
+use muster_core::id::QuarantineNo;
 use muster_wire::manage::problem::Problem;
 use serde_json::{Value as Json, json};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// One rejected element with what it takes to correct it.
@@ -85,6 +89,8 @@ struct Quarantine {
     kinds: Vec<String>,
     next: String,
     total: u64,
+    /// Entries that were just deleted and can be restored.
+    deleted: Vec<String>,
 }
 
 struct Row {
@@ -99,7 +105,10 @@ struct Row {
     replayed_as: String,
 }
 
-/// `GET /w/{ws}/quarantine?type=&state=&cursor=`.
+/// What joins ids in an address: none of them has it.
+const BETWEEN_IDS: &str = "_";
+
+/// `GET /w/{ws}/quarantine?type=&state=&cursor=&deleted=`; `deleted` are the ids that a form of this page has deleted.
 pub(crate) async fn list(visit: Arc<Visit>) -> Page {
     listed(&visit, None).await
 }
@@ -112,6 +121,10 @@ async fn listed(visit: &Visit, refusal: Option<&str>) -> Page {
     query.push(("replayed", if state == "replayed" { "true" } else { "false" }));
     query.extend(Some(("type", kind)).filter(|(_, kind)| !kind.is_empty()));
     let found = visit.ask(quarantine::list, &["quarantine"], &query).await?;
+    let deleted = match visit.parameter("deleted") {
+        Some(ids) if visit.may_operate() => restorable(visit, &ids.split(BETWEEN_IDS).collect::<Vec<_>>()).await?,
+        _ => Vec::new(),
+    };
     let mut shell = Shell::of(visit, "Quarantine", "quarantine").await?;
     shell.flashes.extend(refusal.map(Flash::refused));
     let entries: Vec<Row> = found.list("items").iter().map(row).collect();
@@ -122,7 +135,15 @@ async fn listed(visit: &Visit, refusal: Option<&str>) -> Page {
     kinds.dedup();
     let total = shell.quarantined;
     let next = found.text("next_cursor").to_owned();
-    html(&Quarantine { shell, entries, state, kind: kind.to_owned(), kinds, next, total })
+    html(&Quarantine { shell, entries, state, kind: kind.to_owned(), kinds, next, total, deleted })
+}
+
+/// Those of the ids whose entries were deleted and can be restored.
+async fn restorable(visit: &Visit, ids: &[&str]) -> Result<Vec<String>, Problem> {
+    let query = [("deleted", "true"), ("limit", "1000")];
+    let deleted = visit.ask(quarantine::list, &["quarantine"], &query).await?;
+    let deleted = deleted.list("items").iter().map(|entry| entry.text("id"));
+    Ok(deleted.filter(|id| ids.contains(id)).map(str::to_owned).collect())
 }
 
 fn row(entry: &Json) -> Row {
@@ -235,66 +256,136 @@ fn said_of(answer: &Json) -> Said {
     let outcome = result.text("outcome");
     let is_good = outcome != "rejected";
     let words = if is_good {
-        format!("Checked: it would be {outcome}. Nothing is stored yet.")
+        format!("Check passed: the outcome would be {outcome}. Nothing stored yet.")
     } else {
-        "Checked: it would be rejected again.".to_owned()
+        "Check failed: the element would be rejected again.".to_owned()
     };
     let faults = result.list("errors").iter().map(parts::fault);
     let notes = faults.chain(result.list("warnings").iter().map(parts::warning)).collect();
     Said { is_good, words, notes }
 }
 
-/// `POST /w/{ws}/quarantine/{id}/drop`.
-pub(crate) async fn discard(visit: Arc<Visit>) -> Page {
-    visit.act(quarantine::discard, ("DELETE", &["quarantine", visit.part(1)]), &Json::Null).await?;
-    visit.done(&visit.within("quarantine"), "1 entry deleted.")
-}
-
-/// `POST /w/{ws}/quarantine` with `action` (`replay` or `drop`) and the ids of `entry`, or `every` for all of a fault.
+/// `POST /w/{ws}/quarantine` with `action` (`replay` or `delete`) and the ids of `entry`, or `every` for all of a fault. A
+/// deletion asks before it is done: by the dialog of the page, or by a page of its own where there is no script;
+/// `confirmed` is the answer.
 pub(crate) async fn many(visit: Arc<Visit>) -> Page {
-    let chosen: Vec<&str> = visit.fields("entry").collect();
-    let kind = visit.field("type");
-    if chosen.is_empty() && visit.field("every").is_none() {
+    // A token that may not is told so before anything else.
+    scopes::has(&visit.caller, Scope::Operate)?;
+    let mut selected: Vec<&str> = visit.fields("entry").filter(|id| QuarantineNo::parse(id).is_some()).collect();
+    selected.sort_unstable();
+    selected.dedup();
+    let is_every = visit.field("every").is_some();
+    if selected.is_empty() && !is_every {
         return refused(listed(&visit, Some("Select at least one entry. Nothing was done.")).await);
     }
-    if visit.field("action") == Some("drop") {
-        return discard_many(&visit, &chosen).await;
+    if visit.field("confirmed") == Some("delete") {
+        return delete(&visit, &selected).await;
+    }
+    if visit.field("action") == Some("delete") {
+        return ask(&visit, &selected).await;
     }
     let mut body = json!({});
-    if visit.field("every").is_some() {
-        if let Some(kind) = kind {
+    if is_every {
+        if let Some(kind) = visit.field("type") {
             body["type"] = json!(kind);
         }
     } else {
-        body["ids"] = json!(chosen);
+        body["ids"] = json!(selected);
     }
     let begun = visit.act(quarantine::replay_many, ("POST", &["quarantine", "replay"]), &body).await?;
-    let words = if chosen.is_empty() {
+    let words = if is_every {
         "Bulk replay started.".to_owned()
     } else {
-        format!("Bulk replay of {} started.", counted(chosen.len(), "entry"))
+        format!("Bulk replay of {} started.", counted(selected.len(), "entry"))
     };
     visit.done(&visit.within(&format!("jobs/{}", begun.text("job_id"))), words)
 }
 
-/// Deletes what was selected; what is gone already is what was wished for.
-async fn discard_many(visit: &Visit, chosen: &[&str]) -> Page {
-    let (mut deleted, place) = (0_usize, visit.within("quarantine"));
-    for id in chosen {
+#[derive(Template)]
+#[template(path = "quarantine-delete.html")]
+struct Ask {
+    shell: Shell,
+    ids: Vec<String>,
+    /// The types of their faults, each with how many of them have it.
+    types: Vec<(String, u64)>,
+}
+
+/// Says what a deletion concerns, and asks for it.
+async fn ask(visit: &Visit, selected: &[&str]) -> Page {
+    if selected.len() > CONSOLE_ROWS {
+        return refused(listed(visit, Some(&too_many())).await);
+    }
+    let (mut ids, mut types) = (Vec::new(), BTreeMap::<String, u64>::new());
+    for id in selected {
+        let entry = match visit.ask(quarantine::show, &["quarantine", id], &[]).await {
+            Err(problem) if problem.status == 404 => continue,
+            entry => entry?,
+        };
+        ids.push((*id).to_owned());
+        let own: BTreeSet<&str> = entry.list("errors").iter().map(|fault| fault.text("type")).collect();
+        own.into_iter().for_each(|name| *types.entry(name.to_owned()).or_default() += 1);
+    }
+    if ids.is_empty() {
+        return refused(listed(visit, Some("These entries were deleted already.")).await);
+    }
+    let shell = Shell::of(visit, "Delete from the quarantine", "quarantine").await?;
+    html(&Ask { shell, ids, types: types.into_iter().collect() })
+}
+
+fn too_many() -> String {
+    format!("Select at most {CONSOLE_ROWS} entries: as many as a page has.")
+}
+
+async fn delete(visit: &Visit, selected: &[&str]) -> Page {
+    if selected.len() > CONSOLE_ROWS {
+        return refused(listed(visit, Some(&too_many())).await);
+    }
+    let mut deleted = Vec::new();
+    for id in selected {
         match visit.act(quarantine::discard, ("DELETE", &["quarantine", id]), &Json::Null).await {
-            Ok(_) => deleted += 1,
+            Ok(_) => deleted.push(*id),
+            // It is gone already, which is what was asked for.
             Err(problem) if problem.status == 404 => {}
             // Some are gone by then: that must be told, and sending the form again would not tell it.
-            Err(problem) if deleted > 0 => {
-                let left = counted(chosen.len() - deleted, "entry");
-                let words = format!("{} deleted, {left} left: {}.", counted(deleted, "entry"), problem.detail);
-                visit.flash(&place, Flash::warning(words));
-                return Ok(redirect(&place));
+            Err(problem) if !deleted.is_empty() => {
+                let left = counted(selected.len() - deleted.len(), "entry");
+                visit.flash(&visit.within("quarantine"), Flash::warning(format!("{left} left: {}.", problem.detail)));
+                break;
             }
             Err(problem) => return Err(problem),
         }
     }
-    visit.done(&place, format!("{} deleted.", counted(deleted, "entry")))
+    // The list says what was deleted, and offers to undo it, for as long as that can be.
+    Ok(redirect(&visit.within(&format!("quarantine?deleted={}", deleted.join(BETWEEN_IDS)))))
+}
+
+/// `POST /w/{ws}/quarantine/restore` with the ids of `entry`: undoes their deletion, within a minute.
+pub(crate) async fn restore(visit: Arc<Visit>) -> Page {
+    scopes::has(&visit.caller, Scope::Operate)?;
+    let (mut all, mut late) = (0_usize, 0_usize);
+    for id in visit.fields("entry").take(CONSOLE_ROWS) {
+        all += 1;
+        match visit.act(quarantine::restore, ("POST", &["quarantine", id, "restore"]), &Json::Null).await {
+            // It was restored already.
+            Ok(_) | Err(Problem { status: 409, .. }) => {}
+            Err(problem) if problem.status == 404 => late += 1,
+            Err(problem) => return Err(problem),
+        }
+    }
+    let place = visit.within("quarantine");
+    match (all, late) {
+        (0, _) => refused(listed(&visit, Some("Nothing was restored: no entry was given.")).await),
+        (_, 0) => visit.done(&place, format!("{} restored.", counted(all, "entry"))),
+        (all, late) => {
+            let words =
+                format!("{} of {all} could not be restored: deleted more than a minute ago.", counted(late, "entry"));
+            if late == all {
+                return refused(listed(&visit, Some(&words)).await);
+            }
+            visit.flash(&place, Flash::warning(words));
+            Ok(redirect(&place))
+        }
+    }
 }
 
 #[derive(Template)]
@@ -316,6 +407,6 @@ pub(crate) async fn job(visit: Arc<Visit>) -> Page {
     if visit.parameter("fragment").is_some() {
         return html(&JobState { doc });
     }
-    let shell = Shell::of(&visit, "Replay", "quarantine").await?;
+    let shell = Shell::of(&visit, "Bulk replay", "quarantine").await?;
     html(&Job { shell, doc })
 }

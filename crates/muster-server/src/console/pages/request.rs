@@ -95,9 +95,10 @@ fn row(shell: &Shell, element: &Json) -> Row {
         let words = format!("{} of {} accepted", parts::count(accepted), counted(actions.len() as u64, "action"));
         note.push(parts::shown(&words));
     }
-    let because = element.member("because").text("text");
-    if !because.is_empty() {
-        note.push(parts::shown(because));
+    let because = element.member("because");
+    // Of an element that was rejected before its identifiers were resolved it says just that, which its error says better.
+    if !because.text("text").is_empty() && !because.list("keys").is_empty() {
+        note.push(parts::shown(because.text("text")));
     }
     for merged in element.list("merged_ids").iter().filter_map(Json::as_str) {
         note.push(parts::joined("merged", &shell.user(merged)));
@@ -119,20 +120,19 @@ impl Request {
     }
 }
 
-/// What became of the request, in one sentence.
+/// The outcome of the request, in one sentence.
 fn verdict(doc: &Json, kept: &[Json]) -> String {
     let elements = doc.list("elements").len() as u64;
     let counts = doc.member("summary").member("elements");
     if doc.count("status") >= 400 {
-        let faults = counted(doc.count("fault_count"), "fault");
-        return format!("Refused as a whole with {faults}; nothing of it was stored.");
+        return format!("Rejected: {}, nothing stored.", counted(doc.count("fault_count"), "error"));
     }
     let (rejected, duplicates, skipped) =
         (counts.count("rejected"), counts.count("duplicate"), counts.count("skipped"));
     let applied = elements - rejected - duplicates - skipped;
     let mut words = match (applied, elements) {
-        (1, 1) => "Its one element was applied.".to_owned(),
-        (applied, elements) if applied == elements => format!("All {} were applied.", counted(elements, "element")),
+        (1, 1) => "1 element applied.".to_owned(),
+        (applied, elements) if applied == elements => format!("All {} applied.", counted(elements, "element")),
         (applied, elements) => format!("{} of {} applied.", parts::count(applied), counted(elements, "element")),
     };
     let waiting = kept.iter().filter(|entry| !entry.has("replayed_as")).count() as u64;
@@ -143,7 +143,7 @@ fn verdict(doc: &Json, kept: &[Json]) -> String {
     match (waiting, replayed) {
         (0, 0) => {}
         (0, n) => words.push_str(&format!(" {} replayed since.", parts::count(n))),
-        (n, _) => words.push_str(&format!(" {} in quarantine, whole or in part.", parts::count(n))),
+        (n, _) => words.push_str(&format!(" {} in quarantine.", parts::count(n))),
     }
     for (n, word) in [(duplicates, "duplicate"), (skipped, "skipped")] {
         if n > 0 {

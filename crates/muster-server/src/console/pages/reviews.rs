@@ -72,7 +72,7 @@ async fn shown(visit: &Visit, refusal: Option<&str>) -> Page {
     let merge =
         if visit.may_operate() && doc.text("state") == "open" { foretold(visit, &sides).await } else { String::new() };
     let record = doc.member("record");
-    let record = Some(record).filter(|it| !it.is_null()).map(|it| parts::json_code(it, &[], "The record as it came"));
+    let record = Some(record).filter(|it| !it.is_null()).map(|it| parts::json_code(it, &[], "The record as received"));
     let page = Review {
         names: sides.iter().map(named).collect(),
         rows: compared(&shell, &sides),
@@ -98,10 +98,10 @@ async fn foretold(visit: &Visit, sides: &[&Json]) -> String {
             let joins = sides.iter().filter(|side| side.text("id") != after.text("id"));
             let events: u64 = joins.map(|side| side.count("event_count")).sum();
             if sides.len() < 2 {
-                return "The value is given to the profile, in the place of its own.".to_owned();
+                return "The user gets this value in place of its own.".to_owned();
             }
             format!(
-                "{survivor} survives. {} of the other join it. Can be reverted at any time.",
+                "{survivor} survives and gets {} of the other. You can revert this at any time.",
                 counted(events, "event")
             )
         }

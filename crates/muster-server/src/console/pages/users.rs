@@ -58,7 +58,9 @@ pub(crate) async fn blank(visit: Arc<Visit>) -> Page {
     html(&Users { kinds: kinds(&visit), shell, value, kind, verdict, found: Vec::new(), former: Vec::new() })
 }
 
-/// `POST /w/{ws}/users` with `q` and `kind`: an id leads to its page, a value to how each kind looked it up.
+/// `POST /w/{ws}/users` with `q` and `kind`: an id, or a value that resolves to one user alone, goes to the page of it. The
+/// way back is the page that asked: the answer to a form has no entry in the history of a browser if it is a redirect.
+/// Else the page says how each kind looked the value up.
 pub(crate) async fn find(visit: Arc<Visit>) -> Page {
     let value = visit.field("q").unwrap_or_default().trim().to_owned();
     if value.is_empty() {
@@ -70,31 +72,50 @@ pub(crate) async fn find(visit: Arc<Visit>) -> Page {
     }
     let body = json!({"value": value});
     let looked = visit.told(lookup::lookup, &["users", "lookup"], &[], &body).await?;
-    let mut found = Vec::new();
-    for item in looked.list("items") {
-        if kind.is_empty() || item.text("kind") == kind {
-            found.push(led(&visit, item).await?);
-        }
+    let asked = |item: &&Json| kind.is_empty() || item.text("kind") == kind;
+    let items: Vec<&Json> = looked.list("items").iter().filter(asked).collect();
+    if let Some(id) = only_hit(&items) {
+        return Ok(redirect(&visit.within(&format!("users/{id}"))));
     }
-    let mut leads: Vec<&str> = found.iter().filter(|it| !it.id.is_empty()).map(|it| &*it.id).collect();
-    leads.sort_unstable();
-    leads.dedup();
-    let verdict = match leads.len() {
-        0 => "leads to nobody.".to_owned(),
-        1 => {
-            let by: Vec<&str> = found.iter().filter(|it| !it.id.is_empty()).map(|it| &*it.kind).collect();
-            format!("leads to one profile, by its {}.", by.join(" and "))
-        }
-        n => format!("leads to {n} profiles, each by another kind."),
-    };
+    let mut found = Vec::new();
+    for item in &items {
+        found.push(led(&visit, item).await?);
+    }
     let shell = Shell::of(&visit, "Users", "users").await?;
     let mut former = Vec::new();
-    for item in looked.list("items").iter().filter(|item| kind.is_empty() || item.text("kind") == kind) {
+    for item in &items {
         let held =
             |it: &Json| (item.text("kind").to_owned(), it.text("id").to_owned(), shell.moments.whole(it.text("until")));
         former.extend(item.list("former").iter().map(held));
     }
+    let verdict = verdict(&found, former.len());
     html(&Users { kinds: kinds(&visit), shell, value, kind, verdict, found, former })
+}
+
+/// The one user that a value concerns: every kind that finds one finds this, and no other user held the value before.
+fn only_hit<'d>(items: &[&'d Json]) -> Option<&'d str> {
+    let live = items.iter().map(|item| item.text("id"));
+    let former = items.iter().flat_map(|item| item.list("former")).map(|it| it.text("id"));
+    let mut hits = live.clone().chain(former).filter(|id| !id.is_empty());
+    let first = hits.next()?;
+    let is_live = live.into_iter().any(|id| id == first);
+    (is_live && hits.all(|id| id == first)).then_some(first)
+}
+
+/// What a search found, behind the value that was searched for.
+fn verdict(found: &[Found], former: usize) -> String {
+    let mut users: Vec<&str> = found.iter().filter(|it| !it.id.is_empty()).map(|it| &*it.id).collect();
+    users.sort_unstable();
+    users.dedup();
+    match (users.len(), former) {
+        (0, 0) => "matches no user.".to_owned(),
+        (0, _) => "matches no user now. A user held it before.".to_owned(),
+        (1, _) => {
+            let kinds: Vec<&str> = found.iter().filter(|it| !it.id.is_empty()).map(|it| &*it.kind).collect();
+            format!("matches one user, by {}. Other users held it before.", kinds.join(" and "))
+        }
+        (n, _) => format!("matches {n} users, one per identifier kind. Choose one:"),
+    }
 }
 
 /// The page of a user's or a request's id, if the value is one that exists.
@@ -131,9 +152,9 @@ async fn led(visit: &Visit, item: &Json) -> Result<Found, Problem> {
     let standing = if !item.flag("active") {
         parts::said("the kind is paused")
     } else if item.flag("excepted") {
-        parts::said("an exception: neither matched nor stored")
+        parts::said("an exception: not matched and not stored")
     } else if id.is_empty() {
-        parts::said("bound to nothing")
+        parts::said("no match")
     } else if user.member("identifiers").text(item.text("kind")) == item.text("value") {
         parts::standing("current")
     } else {

@@ -2,6 +2,7 @@
 
 use super::{Html, escaped};
 use jiff::Timestamp;
+use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
 
 /// How much of a time is said.
@@ -15,7 +16,7 @@ pub(crate) enum Style {
     Short,
     /// `14:05:03`.
     Clock,
-    /// `14:05:03.412`.
+    /// `24 Nov 14:05:03.412`.
     Log,
     /// `14:05`.
     Minute,
@@ -30,7 +31,7 @@ impl Style {
             Self::Exact => "%-d %b %Y %H:%M:%S%.3f",
             Self::Short => "%-d %b %H:%M",
             Self::Clock => "%H:%M:%S",
-            Self::Log => "%H:%M:%S%.3f",
+            Self::Log => "%-d %b %H:%M:%S%.3f",
             Self::Minute => "%H:%M",
             Self::Day => "%-d %b %Y",
         }
@@ -53,6 +54,14 @@ impl Moments {
         }
     }
 
+    /// Of an IANA name that this server knows: it is one of a list of names, so that nothing else is ever a path or part of
+    /// a header.
+    pub(crate) fn named(name: &str) -> Option<Self> {
+        let zone = TimeZone::get(name).ok()?;
+        let name = if name.eq_ignore_ascii_case("UTC") { "UTC" } else { name };
+        Some(Self { zone, name: name.to_owned() })
+    }
+
     /// The zone with its offset at an instant, as the bar says it.
     pub(crate) fn words(&self, at: &str) -> String {
         let offset = at.parse::<Timestamp>().ok().map(|at| self.zone.to_offset(at).seconds());
@@ -68,11 +77,6 @@ impl Moments {
     /// The name of the zone.
     pub(crate) fn name(&self) -> &str {
         &self.name
-    }
-
-    /// Whether it is UTC.
-    pub(crate) fn is_utc(&self) -> bool {
-        self.name == "UTC"
     }
 
     /// A time in words; empty if it is none.
@@ -103,7 +107,7 @@ impl Moments {
         self.time(at, Style::Short)
     }
 
-    /// `14:05:03.412`.
+    /// `24 Nov 14:05:03.412`.
     pub(crate) fn log(&self, at: &str) -> Html {
         self.time(at, Style::Log)
     }
@@ -111,6 +115,20 @@ impl Moments {
     /// `14:05:03`.
     pub(crate) fn clock(&self, at: &str) -> Html {
         self.time(at, Style::Clock)
+    }
+
+    /// Reads what a control for a date and a time sends (`2026-11-24T14:05`): a time of this zone, as the instant that
+    /// documents write. A time that a change of the clocks left out or repeats is the one that most people mean (RFC 5545).
+    pub(crate) fn instant(&self, local: &str) -> Option<String> {
+        let local = local.parse::<DateTime>().ok()?;
+        Some(local.to_zoned_datetime(self.zone.clone()).ok()?.timestamp().to_string())
+    }
+
+    /// An instant as a control for a date and a time takes it: to the minute, or to the second where it has one.
+    pub(crate) fn local(&self, at: &str) -> String {
+        let Ok(at) = at.parse::<Timestamp>() else { return String::new() };
+        let local = at.to_zoned_datetime(self.zone.clone());
+        local.strftime(if local.second() == 0 { "%Y-%m-%dT%H:%M" } else { "%Y-%m-%dT%H:%M:%S" }).to_string()
     }
 
     /// The day of a time, for the heads of a timeline.
@@ -132,6 +150,28 @@ mod tests {
         assert_eq!(berlin.brief(at).as_str(), want);
         assert_eq!(berlin.words(at), "Europe/Berlin, UTC+01:00");
         assert_eq!(berlin.whole("<no time>").as_str(), "&lt;no time&gt;");
-        assert!(Moments::of("Nowhere/Never").is_utc());
+        assert_eq!(Moments::of("Nowhere/Never").name(), "UTC");
+    }
+
+    // Fails when `named` answers UTC where there is no such zone.
+    #[test]
+    fn only_a_zone_of_the_database_is_chosen_by_its_name() {
+        let name = |name: &str| Moments::named(name).map(|moments| moments.name().to_owned());
+        assert_eq!(name("America/Argentina/Buenos_Aires").as_deref(), Some("America/Argentina/Buenos_Aires"));
+        let long = "A/".repeat(40);
+        for wrong in ["", "Nowhere/Never", "../etc/passwd", "Europe/Berlin;x", "Europe/Berlin\r\n", &long] {
+            assert_eq!(name(wrong), None, "{wrong:?}");
+        }
+    }
+
+    // Fails when either way leaves out the zone.
+    #[test]
+    fn a_date_and_time_that_is_typed_is_one_of_the_zone_and_is_shown_again_as_it_was_typed() {
+        let kolkata = Moments::of("Asia/Kolkata");
+        let told = |local: &str| kolkata.instant(local);
+        assert_eq!(told("2026-11-24T18:35").as_deref(), Some("2026-11-24T13:05:00Z"));
+        assert_eq!(["", "now", "2026-13-01T00:00"].map(told), [None, None, None]);
+        let again = ["2026-11-24T13:05:00Z", "2026-11-24T13:05:03.4Z", "soon"].map(|at| kolkata.local(at));
+        assert_eq!(again, ["2026-11-24T18:35", "2026-11-24T18:35:03", ""]);
     }
 }

@@ -11,7 +11,7 @@ const SECURE_SESSION: &str = "__Host-muster-session";
 const SIGNED_OUT: &str = "muster-signed-out";
 /// The cookie of a theme, which the script writes, too.
 pub(crate) const THEME: &str = "theme";
-/// The cookie that asks for UTC in place of the workspace's zone.
+/// The cookie of the zone that a browser chose in place of the workspace's.
 pub(crate) const ZONE: &str = "zone";
 
 /// A cookie of a request.

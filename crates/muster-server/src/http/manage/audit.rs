@@ -54,8 +54,10 @@ pub(crate) enum Action {
     QuarantineReplayed,
     /// A replay of many was started.
     ReplayStarted,
-    /// A quarantine entry was dropped.
+    /// A quarantine entry was deleted.
     QuarantineDiscarded,
+    /// A quarantine entry that was deleted was restored.
+    QuarantineRestored,
     /// A user was deleted by the Data API.
     UserDeleted,
     /// One person's data was read through the management API.
@@ -90,6 +92,7 @@ impl Action {
             Self::QuarantineReplayed => "quarantine.replayed",
             Self::ReplayStarted => "quarantine.replay_started",
             Self::QuarantineDiscarded => "quarantine.discarded",
+            Self::QuarantineRestored => "quarantine.restored",
             Self::UserDeleted => "user.deleted",
             Self::UserRead => "user.read",
             Self::SessionBegun => "session.begun",

@@ -1,16 +1,18 @@
-//! The quarantine: rejected elements, listed, shown, replayed and dropped (behaviour.md 4).
+//! The quarantine: rejected elements, listed, shown, replayed, deleted and restored (behaviour.md 4).
 
 use super::audit::Action;
 use super::walk::{Bounds, walk};
+use super::wanted::flag;
 use super::{Answer, Call, Refusal, tree};
 use crate::http::envelope;
 use crate::ingest::Refused;
 use crate::limits::{PAGE_MAX, QUARANTINE_LOOK_MAX, REPLAY_ENTRIES_MAX};
 use crate::replays;
 use axum::response::Response;
-use muster_core::decide::Discard;
+use muster_core::decide::{Discard, Restore, Restored};
 use muster_core::decision::Mode;
 use muster_core::id::{QuarantineNo, RequestId, RequestNo};
+use muster_core::limits::RESTORE_MS;
 use muster_core::record::Quarantined;
 use muster_core::time::{Date, Timestamp};
 use muster_store::engine::{EngineError, apply};
@@ -22,12 +24,14 @@ use muster_wire::manage::{body, quarantine};
 use serde_json::value::RawValue;
 use serde_json::{Map, Value as Json, json};
 use std::collections::BTreeMap;
+use std::sync::atomic::Ordering;
 
 fn unknown() -> Problem {
     Problem::new(404, "no such entry in the quarantine")
 }
 
-/// `GET .../quarantine?request_id=&type=&replayed=`: newest first. A filter looks through a bounded number of entries, so a
+/// `GET .../quarantine?request_id=&type=&replayed=&deleted=`: newest first; with `deleted` those that were deleted and can be
+/// restored, the last deleted first. A filter looks through a bounded number of entries, so a
 /// page may be short, or empty, and have a next.
 pub(crate) async fn list(call: Call) -> Answer {
     let entry = call.entry()?;
@@ -42,14 +46,23 @@ pub(crate) async fn list(call: Call) -> Answer {
     let unknown = || Problem::new(400, "request_id must be the id of a request");
     let request = call.parameter("request_id").map(|id| RequestId::parse(id).ok_or_else(unknown)).transpose()?;
     let kind = call.parameter("type").map(str::to_owned);
+    let is_deleted = call.parameter("deleted").map(|text| flag("deleted", text)).transpose()?.unwrap_or(false);
+    let deleted_after = is_deleted.then(|| Timestamp(call.app.now().0 - RESTORE_MS));
     let find = move |reader: &mut dyn Reader| {
-        if let Some(request) = request {
-            return of_request(reader, request.no(), below, limit);
-        }
         let fits = |entry: &Quarantined| {
             replayed.is_none_or(|replayed| entry.replayed_as.is_some() == replayed)
                 && kind.as_ref().is_none_or(|kind| quarantine::types(entry).any(|name| name == kind))
+                && request.is_none_or(|request| entry.request == request.no())
         };
+        if let Some(after) = deleted_after {
+            // One page: there are no more than were deleted within a minute.
+            let mut deleted = reader.deleted(after, limit)?.items;
+            deleted.retain(fits);
+            return Ok((deleted, None));
+        }
+        if let Some(request) = request {
+            return of_request(reader, request.no(), below, limit);
+        }
         let bounds = Bounds { below, limit, look_max: QUARANTINE_LOOK_MAX };
         walk(bounds, |below| reader.quarantine(below, limit), |entry| entry.no, fits)
     };
@@ -112,14 +125,30 @@ pub(crate) async fn show(call: Call) -> Answer {
     Ok(Call::about(&entry, tree(200, &quarantine::json(&found))))
 }
 
-/// `DELETE .../quarantine/{id}`.
+/// `DELETE .../quarantine/{id}`: the entry is hidden at once, can be restored for a minute, and is removed after it.
 pub(crate) async fn discard(call: Call) -> Answer {
     let entry = call.entry()?;
     let no = QuarantineNo::parse(call.part(1)).ok_or_else(unknown)?;
     if !apply(&*call.app.engine, entry.id(), Discard { entry: no }, Mode::Commit).await? {
         return Err(unknown().into());
     }
+    entry.lane.has_deleted.store(true, Ordering::Release);
     call.audit(Action::QuarantineDiscarded, Some(entry.id()), &no.to_string(), json!({})).await;
+    Ok(Call::about(&entry, super::nothing()))
+}
+
+/// `POST .../quarantine/{id}/restore`: an entry that was deleted less than a minute ago, as it was.
+pub(crate) async fn restore(call: Call) -> Answer {
+    let entry = call.entry()?;
+    body::only_known(&body::object(&call.body)?, "", &[])?;
+    let too_late = || Problem::new(404, "no such entry in the quarantine, or it was deleted more than a minute ago");
+    let no = QuarantineNo::parse(call.part(1)).ok_or_else(too_late)?;
+    match apply(&*call.app.engine, entry.id(), Restore { entry: no }, Mode::Commit).await? {
+        Restored::Done => {}
+        Restored::Unknown => return Err(too_late().into()),
+        Restored::NotDeleted => return Err(Problem::new(409, "this entry was not deleted").into()),
+    }
+    call.audit(Action::QuarantineRestored, Some(entry.id()), &no.to_string(), json!({})).await;
     Ok(Call::about(&entry, super::nothing()))
 }
 

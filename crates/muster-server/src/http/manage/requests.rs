@@ -1,7 +1,7 @@
 //! The ingestion log (behaviour.md 4).
 
 use super::walk::{Bounds, walk};
-use super::wanted::Wanted;
+use super::wanted::{Wanted, flag};
 use super::{Answer, Call, tree};
 use crate::limits::{REQUEST_LOOK_MAX, REQUEST_LOOK_ROWS};
 use crate::pulse::Refusal;
@@ -14,9 +14,13 @@ use muster_wire::manage::body;
 use muster_wire::manage::page::page;
 use muster_wire::manage::problem::Problem;
 use muster_wire::manage::request;
+use serde_json::Value as Json;
+use std::cmp::Reverse;
 
-/// `GET .../requests?status=&outcome=&kind=&user_id=&limit=&cursor=`: newest first. A filter by kind or user looks through
-/// a bounded number of entries, so a page may be short, or empty, and have a next.
+/// `GET .../requests?status=&outcome=&kind=&fault=&warnings=&since=&until=&user_id=&refused=&limit=&cursor=`: newest first. A
+/// filter that the storage cannot tell looks through a bounded number of entries, so a page may be short, or empty, and
+/// have a next. With `refused=true`, and where `status` is one that the log does not keep, the refusals that the server
+/// remembers are among them (behaviour.md 4.p).
 pub(crate) async fn list(call: Call) -> Answer {
     listed(call, None).await
 }
@@ -40,14 +44,42 @@ async fn listed(call: Call, origin: Option<&str>) -> Answer {
         Some(origin) => wanted.with_origin(origin)?,
         None => wanted,
     };
+    let with_refused = call.parameter("refused").map(|text| flag("refused", text)).transpose()?;
     let below = call.cursor(parse_cursor)?;
-    let (found, next) = call.read(entry.id(), move |reader| fitting(reader, (below, limit), &wanted)).await?;
-    let items = found.iter().map(request::summary).collect();
+    let mut refusals = Vec::new();
+    if with_refused.unwrap_or(wanted.is_of_refusals()) {
+        let fits = |it: &Refusal| below.is_none_or(|below| it.place() < below) && wanted.keeps_refusal(it);
+        refusals = entry.lane.pulse.refusals().fitting(fits);
+    }
+    let (found, next) = if wanted.is_of_refusals() {
+        (Vec::new(), None)
+    } else {
+        call.read(entry.id(), move |reader| fitting(reader, (below, limit), &wanted)).await?
+    };
+    let (items, next) = merged(found, refusals, (next, limit));
     Ok(Call::about(&entry, tree(200, &page(items, next.map(cursor).as_deref()))))
 }
 
 /// A place in the log.
 type Place = (Timestamp, RequestNo);
+
+/// One page of entries of the log and of refusals that it does not keep, the newest first. `next` is where the log goes
+/// on: what is older waits for the page that comes to it.
+fn merged(
+    found: Vec<Request>,
+    refusals: Vec<Refusal>,
+    (next, limit): (Option<Place>, usize),
+) -> (Vec<Json>, Option<Place>) {
+    let is_due = |refusal: &&Refusal| next.is_none_or(|next| refusal.place() > next);
+    let logged = found.iter().map(|it| ((it.received_at, it.no), request::summary(it)));
+    let mut items: Vec<(Place, Json)> = logged.collect();
+    items.extend(refusals.iter().filter(is_due).map(|it| (it.place(), it.item())));
+    items.sort_by_key(|(place, _)| Reverse(*place));
+    let is_cut = items.len() > limit;
+    items.truncate(limit);
+    let next = if is_cut { items.last().map(|(place, _)| *place) } else { next };
+    (items.into_iter().map(|(_, item)| item).collect(), next)
+}
 
 /// The newest entries that are wanted, and where the next page begins.
 fn fitting(
@@ -56,8 +88,11 @@ fn fitting(
     wanted: &Wanted,
 ) -> Result<(Vec<Request>, Option<Place>), EngineError> {
     let limit_read = if wanted.is_plain() { limit } else { limit.max(REQUEST_LOOK_ROWS) };
-    let query = |below| RequestQuery { status: wanted.status, outcome: wanted.outcome, below, limit: limit_read };
+    let Wanted { status, outcome, since, .. } = *wanted;
+    let query = |below| RequestQuery { status, outcome, below, since, limit: limit_read };
     let place = |request: &Request| (request.received_at, request.no);
+    let until = wanted.until.map(|until| (until, RequestNo(0)));
+    let below = [below, until].into_iter().flatten().min();
     let bounds = Bounds { below, limit, look_max: REQUEST_LOOK_MAX };
     walk(bounds, |below| reader.requests(query(below)), place, |request| wanted.keeps(request))
 }

@@ -7,7 +7,7 @@ use muster_wire::manage::problem::Problem;
 
 /// Calls by method, template below [`BASE`], and the scope that they need.
 #[rustfmt::skip]
-const NEEDED: [(&str, &str, Scope); 49] = [
+const NEEDED: [(&str, &str, Scope); 50] = [
     ("GET", "/workspaces", Scope::Read),
     ("POST", "/workspaces", Scope::Admin),
     ("GET", "/requests/refused", Scope::Admin),
@@ -44,6 +44,7 @@ const NEEDED: [(&str, &str, Scope); 49] = [
     ("GET", "/workspaces/{workspace_id}/quarantine/{entry_id}", Scope::Read),
     ("DELETE", "/workspaces/{workspace_id}/quarantine/{entry_id}", Scope::Operate),
     ("POST", "/workspaces/{workspace_id}/quarantine/{entry_id}/replay", Scope::Operate),
+    ("POST", "/workspaces/{workspace_id}/quarantine/{entry_id}/restore", Scope::Operate),
     ("POST", "/workspaces/{workspace_id}/quarantine/replay", Scope::Operate),
     ("GET", "/workspaces/{workspace_id}/jobs/{job_id}", Scope::Read),
     ("GET", "/workspaces/{workspace_id}/merges", Scope::Read),

@@ -4,13 +4,15 @@
 use super::users::members_of;
 use super::{Call, Refusal, blocking};
 use crate::app::App;
-use crate::pulse::{LiveRequest, Traits};
+use crate::pulse::{LiveRequest, Refusal as Refused, Traits};
 use crate::workspaces::Entry;
 use muster_core::command::ElementKind;
 use muster_core::id::{ProfileId, ProfileNo, WorkspaceId};
 use muster_core::outcome::Outcome;
 use muster_core::record::Request;
+use muster_core::time::{Date, Timestamp};
 use muster_wire::data::answer::kind_name;
+use muster_wire::data::failure::{is_logged, known_statuses, known_types};
 use muster_wire::manage::problem::Problem;
 use std::collections::BTreeSet;
 use std::net::IpAddr;
@@ -25,6 +27,14 @@ pub(crate) struct Wanted {
     pub(crate) outcome: Option<Outcome>,
     /// With an element of this kind.
     kind: Option<ElementKind>,
+    /// With an error of this type.
+    fault: Option<&'static str>,
+    /// With a warning, or without any.
+    warnings: Option<bool>,
+    /// Received then or later.
+    pub(crate) since: Option<Timestamp>,
+    /// Received earlier.
+    pub(crate) until: Option<Timestamp>,
     /// From this address, as the log writes it. It is personal data, so no query string tells it (behaviour.md 4) and no
     /// stream asks for it.
     origin: Option<String>,
@@ -41,7 +51,7 @@ struct Followed {
 }
 
 impl Wanted {
-    /// Of the parameters `status`, `outcome`, `kind` and `user_id`.
+    /// Of the parameters `status`, `outcome`, `kind`, `fault`, `warnings`, `since`, `until` and `user_id`.
     ///
     /// # Errors
     /// 400 for what cannot be read, 404 for a user that is not there; those of the storage.
@@ -50,11 +60,18 @@ impl Wanted {
             let why = "an origin address is personal data and stands in no query string: POST requests/find takes it";
             return Err(Problem::new(400, why).into());
         }
-        let no_status = || Problem::new(400, "status must be an HTTP status, like 200 or 400");
+        let (since, until) = (instant(call, "since")?, instant(call, "until")?);
+        if since.zip(until).is_some_and(|(since, until)| since >= until) {
+            return Err(Problem::new(400, "since must be earlier than until").into());
+        }
         Ok(Self {
-            status: call.parameter("status").map(|text| text.parse().map_err(|_| no_status())).transpose()?,
+            status: call.parameter("status").map(status).transpose()?,
             outcome: call.parameter("outcome").map(outcome).transpose()?,
             kind: call.parameter("kind").map(kind).transpose()?,
+            fault: call.parameter("fault").map(fault).transpose()?,
+            warnings: call.parameter("warnings").map(|text| flag("warnings", text)).transpose()?,
+            since,
+            until,
             origin: None,
             user: match call.parameter("user_id") {
                 Some(id) => Some(Followed::of(call, entry, id).await?),
@@ -74,15 +91,28 @@ impl Wanted {
         Ok(Self { origin: Some(origin), ..self })
     }
 
-    /// Whether the storage alone can tell which requests these are.
+    /// Whether the storage alone can tell which requests these are; those of a time are beside each other there.
     pub(crate) fn is_plain(&self) -> bool {
-        self.kind.is_none() && self.origin.is_none() && self.user.is_none()
+        let by_elements = self.kind.is_some() || self.fault.is_some() || self.warnings.is_some();
+        !by_elements && self.origin.is_none() && self.user.is_none()
     }
 
-    /// Whether an entry of the log is wanted.
+    /// Whether an entry of the log is wanted, the time aside, which is where its reader begins and ends.
     pub(crate) fn keeps(&self, request: &Request) -> bool {
         let came_from = |origin: &str| request.origin.as_deref() == Some(origin);
         self.origin.as_deref().is_none_or(came_from) && (self.is_plain() || self.fits(&Traits::of(request, usize::MAX)))
+    }
+
+    /// Whether refusals that the log does not keep are among them where nobody asks for those: a status that no entry of
+    /// the log has.
+    pub(crate) fn is_of_refusals(&self) -> bool {
+        self.status.is_some_and(|status| !is_logged(status))
+    }
+
+    /// Whether a refusal that the log does not keep is wanted. Nothing is known of its elements.
+    pub(crate) fn keeps_refusal(&self, refusal: &Refused) -> bool {
+        let came_from = |origin: &str| refusal.origin.as_deref() == Some(origin);
+        self.origin.as_deref().is_none_or(came_from) && self.fits(&refusal.traits())
     }
 
     /// Whether a request of a live stream is wanted. What it merged with the user belongs to the user from then on.
@@ -108,8 +138,45 @@ impl Wanted {
         self.status.is_none_or(|status| traits.status == status)
             && self.outcome.is_none_or(|outcome| traits.had(outcome))
             && self.kind.is_none_or(|kind| traits.held(kind))
+            && self.fault.is_none_or(|fault| traits.failed(fault))
+            && self.warnings.is_none_or(|with| traits.has_warnings == with)
+            && self.since.is_none_or(|since| traits.received_at >= since)
+            && self.until.is_none_or(|until| traits.received_at < until)
             && self.user.as_ref().is_none_or(|user| traits.touched(&user.members))
     }
+}
+
+fn status(text: &str) -> Result<u16, Problem> {
+    let known = known_statuses();
+    let status = text.parse().ok().filter(|status| known.contains(status));
+    status.ok_or_else(|| {
+        let known: Vec<String> = known.iter().map(u16::to_string).collect();
+        Problem::new(400, format!("status must be one that imports are answered with: {}", known.join(", ")))
+    })
+}
+
+fn fault(text: &str) -> Result<&'static str, Problem> {
+    let unknown = || Problem::new(400, "fault must be the type of an error, as answers and the log spell it");
+    known_types().into_iter().find(|known| *known == text).ok_or_else(unknown)
+}
+
+/// A flag of a query.
+///
+/// # Errors
+/// 400 for what is neither.
+pub(super) fn flag(name: &str, text: &str) -> Result<bool, Problem> {
+    match text {
+        "true" => Ok(true),
+        "false" => Ok(false),
+        _ => Err(Problem::new(400, format!("{name} must be true or false"))),
+    }
+}
+
+/// An instant of a query, in UTC unless it has an offset.
+fn instant(call: &Call, name: &str) -> Result<Option<Timestamp>, Problem> {
+    let Some(text) = call.parameter(name) else { return Ok(None) };
+    let wrong = || Problem::new(400, format!("{name} must be an instant as ISO 8601, such as 2026-11-24T13:05:00Z"));
+    Ok(Some(Date::parse(text).ok_or_else(wrong)?.instant(0)))
 }
 
 fn outcome(text: &str) -> Result<Outcome, Problem> {

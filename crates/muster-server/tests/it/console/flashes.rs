@@ -24,8 +24,7 @@ const DONE: [(&str, &str, &str); 18] = [
     ("/workspaces", "/workspaces", "Workspace New created. Copy its key now; you won&#39;t see it again."),
     ("/tokens", "/tokens", "Token new created. Copy it now; you won&#39;t see it again."),
     ("/tokens/{name}/revoke", "/tokens", "Token kept revoked. Its calls get 401, and its sessions have ended."),
-    ("/w/{workspace_id}/quarantine", "/w/{workspace_id}/quarantine", "1 entry deleted."),
-    ("/w/{workspace_id}/quarantine/{entry_id}/drop", "/w/{workspace_id}/quarantine", "1 entry deleted."),
+    ("/w/{workspace_id}/quarantine/restore", "/w/{workspace_id}/quarantine", "1 entry restored."),
     (
         "/w/{workspace_id}/users/{user_id}/merge",
         "/w/{workspace_id}/merges/m",
@@ -69,13 +68,16 @@ const DONE: [(&str, &str, &str); 18] = [
     ),
     ("/w/{workspace_id}/settings/delete", "/workspaces", "Workspace {workspace_id} deleted with all its data."),
     ("/w/{workspace_id}/quarantine/{entry_id}/replay", "/w/{workspace_id}/requests/", "1 element replayed: updated."),
+    // What was deleted is said for as long as it can be undone (`deleting`).
+    ("/w/{workspace_id}/quarantine", "", ""),
     // They change nothing that is stored: what is looked for, tried or chosen is shown.
     ("/w/{workspace_id}/quarantine/{entry_id}/check", "", ""),
     ("/w/{workspace_id}/identity/cancel", "", ""),
 ];
 
 /// Forms whose answer says nothing: they begin or end a session, look for something, or show their effect themselves.
-const SILENT: [&str; 6] = [
+const SILENT: [&str; 7] = [
+    "/zone",
     "/sign-in",
     "/sign-out",
     "/theme",
@@ -184,10 +186,14 @@ fn a_form_that_is_refused_comes_back_as_422_with_what_was_typed_and_nothing_is_c
         ("/workspaces".into(), &id, vec!["value=\"Typed\"".into(), "id=\"n-error\"".into()]),
         ("/tokens".into(), &token, vec!["value=\"typed\"".into(), "value=\"7\"".into(), "value=\"10.0.0.1\"".into()]),
         ("/tokens/kept/revoke".into(), &wrong, vec![exactly("kept")]),
-        (within("quarantine"), &[("action", "drop")], vec!["Select at least one entry. Nothing was done.".into()]),
+        (within("quarantine"), &[("action", "delete")], vec!["Select at least one entry. Nothing was done.".into()]),
         (entry("replay"), &[("element", "{typed")], vec!["{typed".into(), "Not JSON".into()]),
         (entry("check"), &[("element", "{typed")], vec!["{typed".into(), "Not JSON".into()]),
-        (entry("replay"), &[("element", "{\"typed\": 1}")], vec!["Checked: it would be rejected again.".into()]),
+        (
+            entry("replay"),
+            &[("element", "{\"typed\": 1}")],
+            vec!["Check failed: the element would be rejected again.".into()],
+        ),
         (
             within(&format!("users/{}/merge", of("user_id"))),
             &[("other", "nobody")],

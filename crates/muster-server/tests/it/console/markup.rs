@@ -16,8 +16,8 @@ const ELEMENTS: &str = "html head meta title link script body a svg symbol path 
     footer dialog mark";
 /// Their attributes, those for the script (`data-`) and for assistants (`aria-`) aside.
 const ATTRIBUTES: &str = "action autocomplete autofocus charset checked class content cx cy d datetime disabled \
-    for formaction fill height hidden href id inputmode lang max method name open pattern placeholder popover \
-    popovertarget preserveAspectRatio r rel required role rows scope selected spellcheck src stroke stroke-width \
+    for form formaction formnovalidate fill height hidden href id inputmode lang max method name open pattern placeholder popover \
+    popovertarget preserveAspectRatio r rel required role rows scope selected spellcheck src step stroke stroke-width \
     tabindex title type value vector-effect viewBox width x x1 x2 y y1 y2 fill-rule";
 
 /// A tag that opens.

@@ -4,6 +4,7 @@
 use super::{Browser, text};
 use crate::merges::joined;
 use crate::world::{ADMIN_TOKEN, World};
+use serde_json::{Value as Json, json};
 
 /// What stands between two pieces of a page.
 fn between<'p>(page: &'p str, from: &str, to: &str) -> &'p str {
@@ -20,7 +21,7 @@ fn merges_of_one_element_are_told_in_one_table_each_value_under_its_merge() {
     let [first, second, alone] =
         ["m1", "m2", "m3"].map(|id| text(&browser.get(&format!("/w/{}/merges/{id}", workspace.id))));
     for page in [&first, &second] {
-        assert!(between(page, "class=\"verdict\">", "</p>").starts_with("3 profiles became one because element 0 of"));
+        assert!(between(page, "class=\"verdict\">", "</p>").starts_with("3 users were merged because element 0 of"));
         let city = between(page, "<bdi>city</bdi>", "</tr>");
         let labelled =
             |id: &str, value: &str| format!("<div><span class=\"meta mono\">{id}</span> <bdi>{value}</bdi></div>");
@@ -33,9 +34,9 @@ fn merges_of_one_element_are_told_in_one_table_each_value_under_its_merge() {
         assert_eq!(between(age, "data-label=\"merged\">", "</td>"), labelled("m2", "4"));
         assert_eq!(between(age, "data-label=\"survivor\">", "</td>"), "<span class=\"none\"></span>");
     }
-    assert!(between(&first, "<dt>Merged with it</dt>", "</dd>").contains("/merges/m2\">m2</a>"));
-    assert!(between(&alone, "class=\"verdict\">", "</p>").starts_with("Two profiles became one"));
-    assert!(!alone.contains("Merged with it"));
+    assert!(between(&first, "<dt>Merged together</dt>", "</dd>").contains("/merges/m2\">m2</a>"));
+    assert!(between(&alone, "class=\"verdict\">", "</p>").starts_with("Two users were merged"));
+    assert!(!alone.contains("Merged together"));
 }
 
 // Fails when the rows are marked by the merge of the page alone, without what was below it.
@@ -66,15 +67,15 @@ fn an_identifier_leads_to_the_merges_of_whoever_has_it() {
     let page = text(&browser.get(&place));
     assert_eq!(["m1", "m2", "m3"].map(|id| page.contains(&format!("<tr id=\"{id}\""))), [true; 3]);
     let nobody = browser.post(&path, &[("q", "+1999"), ("cause", ""), ("state", "")]);
-    assert!(text(&nobody).contains("<bdi>+1999</bdi> leads to nobody."));
+    assert!(text(&nobody).contains("No user matches <bdi>+1999</bdi>."));
     assert_eq!(workspace.results(&serde_json::json!([{"type": "customer", "customer_id": "+15550100"}])).len(), 1);
     let several = text(&browser.post(&path, &[("q", "+15550100"), ("cause", "keys"), ("state", "")]));
     assert!(
-        several.contains("leads to 2 profiles") && several.contains(&format!("?cause=keys&#38;user_id={z}\"")),
+        several.contains("matches 2 users") && several.contains(&format!("?cause=keys&#38;user_id={z}\"")),
         "{several}"
     );
     let reverted = text(&browser.get(&format!("{path}?state=reverted")));
-    assert!(reverted.contains("No merge is like this."));
+    assert!(reverted.contains("No merges match."));
 }
 
 // Fails when the form of a user merges at once, or when what it showed is not what it does.
@@ -126,4 +127,54 @@ fn a_review_that_was_dismissed_is_reopened_on_its_page() {
     let reopened = browser.post(&path, &[("decision", "reopen")]);
     assert_eq!((reopened.status, reopened.header("location")), (303, Some(path.as_str())));
     assert_eq!(workspace.stats()["reviews"], 2);
+}
+
+// Fails when `preview` of `console/pages/merge.rs` takes the events of one side for those of the other, or `revert` asks for
+// no name.
+#[test]
+fn a_revert_asks_with_its_numbers_and_for_the_name_of_the_merge() {
+    let world = World::start();
+    let workspace = world.workspace(&Json::Null);
+    let kinds = json!({"enabled": true, "identifiers": [{"kind": "customer_id"}]});
+    assert_eq!(workspace.admin("PUT", "/identity", &kinds).status, 200);
+    let user = |id: &str, city: &str| json!({"type": "customer", "customer_id": id, "attributes": {"city": city}});
+    let event = |id: &str| json!({"type": "event", "customer_id": id, "actions": [{"action": "opened"}]});
+    workspace.results(&json!([event("a"), user("b", "Turin"), event("b"), user("c", "Pune"), event("c"), event("c")]));
+    let id = |customer: &str| workspace.find("customer_id", customer).unwrap()["id"].clone();
+    let survivor = id("a");
+    for merged in [id("b"), id("c")] {
+        let made = workspace.admin("POST", "/merges", &json!({"survivor": survivor, "merged": merged}));
+        assert_eq!(made.status, 201, "{}", made.json());
+    }
+    let browser = Browser::signed_in(&world, ADMIN_TOKEN);
+    let panel = |id: &str| {
+        let page = text(&browser.get(&format!("/w/{}/merges/{id}?preview=revert", workspace.id)));
+        between(&page, "id=\"revert\"", "</form>").to_owned()
+    };
+    let a = "<span class=\"mono\"><bdi>a</bdi></span>";
+    let first = panel("m1");
+    let told = [
+        format!("<b>1</b><span>event moves back, 3 stay with {a}</span>"),
+        "<b>1</b><span>identifier moves back: ".to_owned(),
+        format!("<b>1</b><span>attribute is removed from {a}: <span class=\"mono\"><bdi>city</bdi></span></span>"),
+    ];
+    assert_eq!(told.map(|words| first.contains(&words)), [true, true, false], "{first}");
+    let second = panel("m2");
+    assert!(second.contains(&format!("<b>2</b><span>events move back, 2 stay with {a}</span>")), "{second}");
+    let armed = "pattern=\"m2\" title=\"Type m2 exactly\" autocomplete=\"off\" spellcheck=\"false\" data-confirm>";
+    assert!(second.contains(armed), "{second}");
+    let revert = format!("/w/{}/merges/m2/revert", workspace.id);
+    for wrong in ["", "m1", "M2"] {
+        let refused = text(&browser.post(&revert, &[("confirm", wrong)]));
+        assert!(refused.contains("Type m2 exactly to confirm"), "{wrong}: {refused}");
+    }
+    let is_reverted = || workspace.admin("GET", "/merges/m2", &Json::Null).json().get("reverted_at").is_some();
+    assert_eq!((is_reverted(), browser.post(&revert, &[("confirm", "m2")]).status, is_reverted()), (false, 303, true));
+    // The one merge that is left: what it brought goes with it.
+    let last = panel("m1");
+    let told = [
+        format!("<b>1</b><span>event moves back, 1 stays with {a}</span>"),
+        format!("<b>1</b><span>attribute is removed from {a}: <span class=\"mono\"><bdi>city</bdi></span></span>"),
+    ];
+    assert_eq!(told.map(|words| last.contains(&words)), [true; 2], "{last}");
 }

@@ -26,7 +26,8 @@ pub(super) fn fields(
             let fingerprint = shown["keys"][0]["fingerprint"].as_str().unwrap().to_owned();
             vec![("confirm", fingerprint.clone()), ("fingerprint", fingerprint)]
         }
-        "quarantine" => vec![text("action", "drop"), ("entry", of("entry_id"))],
+        "quarantine" => vec![text("confirmed", "delete"), ("entry", of("entry_id"))],
+        "restore" => vec![("entry", of("entry_id"))],
         "replay" | "check" => vec![("element", element.to_string())],
         "revert" => vec![("confirm", of("merge_id"))],
         "merge" => vec![("merged", of("user_id"))],
@@ -38,6 +39,7 @@ pub(super) fn fields(
         "suspend" => vec![("confirm", workspace.id.clone()), text("suspended", "true")],
         "delete" => vec![("confirm", workspace.id.clone())],
         "theme" => vec![text("theme", "dark")],
+        "zone" => vec![text("zone", "UTC")],
         _ => Vec::new(),
     }
 }
@@ -56,10 +58,11 @@ fn seen(world: &World, calls: &[(&'static str, &'static str, String, Json)]) -> 
 }
 
 /// Forms that change nothing that is stored: whoever is signed in may send them.
-const HARMLESS: [&str; 6] = [
+const HARMLESS: [&str; 7] = [
     "/sign-in",
     "/sign-out",
     "/theme",
+    "/zone",
     "/w/{workspace_id}/live",
     "/w/{workspace_id}/users",
     "/w/{workspace_id}/merges",
@@ -135,7 +138,7 @@ fn a_token_of_another_workspace_sees_nothing_of_this_one_and_changes_nothing() {
         let place = answer.header("location").unwrap_or_default();
         assert!(!place.contains(&workspace.id), "{method} {template} leads to {place}");
     }
-    assert_eq!(of_it, 44);
+    assert_eq!(of_it, 45);
     assert_eq!(seen(&world, &calls), before);
     for path in ["/w/OTHER/users", "/w/OTHER/live", "/w/OTHER/overview"] {
         assert_eq!(browser().get(path).status, 200);

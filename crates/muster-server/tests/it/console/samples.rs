@@ -149,7 +149,8 @@ fn starts(workspace: &Workspace<'_>, more: &[String]) -> Vec<String> {
     let within = |rest: &str| format!("/w/{}/{rest}", workspace.id);
     let pages =
         ["overview", "live", "quarantine", "users", "merges", "reviews", "identity", "settings", "settings/workspace"];
-    let fragments = ["overview/figures", "overview/budget", "identity/progress", "quarantine?state=replayed"];
+    let fragments =
+        ["overview/figures", "overview/budget", "overview/first", "identity/progress", "quarantine?state=replayed"];
     let outside = ["/", "/sign-in", "/components", "/workspaces", &format!("/w/{}", workspace.id)].map(str::to_owned);
     pages.iter().chain(&fragments).map(|it| within(it)).chain(outside).chain(more.iter().map(|it| within(it))).collect()
 }
@@ -289,6 +290,11 @@ fn with_hostile_data_nothing_that_came_in_is_markup_and_every_link_leads_somewhe
             "live?outcome=",
             "live?status=",
             "live?cursor=",
+            "live?fault=",
+            "live?warnings=",
+            "live?since=",
+            "live?until=",
+            "quarantine?deleted=",
             "quarantine?type=",
             "quarantine?state=",
             "reviews?state=",

@@ -40,7 +40,7 @@ fn structural(api: Api, fault: &Fault) -> (&'static str, String) {
 }
 
 /// Types of faults of a request as a whole that answers 400.
-const ENVELOPE_TYPES: [&str; 9] = [
+pub(super) const ENVELOPE_TYPES: [&str; 9] = [
     MALFORMED_TYPE,
     MISSING_TYPE,
     "AttributeError",
