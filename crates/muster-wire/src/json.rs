@@ -68,7 +68,7 @@ pub struct Member<'a> {
     pub value: Node<'a>,
 }
 
-/// The body is no JSON, no UTF-8, or nested too deep.
+/// The body is not JSON, not UTF-8, or nested too deep.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Malformed {
     /// The byte from which on it cannot be read; the length of the body if it ends too early.

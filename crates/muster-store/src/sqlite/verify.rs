@@ -70,7 +70,7 @@ pub fn verify(data_dir: &Path) -> Result<Report, OpenError> {
         let version = catalogue.version(&workspace.id).map_err(|error| unreadable(error.into()))?;
         let mut found = WorkspaceReport { id: workspace.id.clone(), rows: 0, group: 0, breaches: Vec::new() };
         if let Err(error) = look(&folder, (&workspace, version), &mut found) {
-            found.breaches.push(format!("it cannot be read to its end: {error}"));
+            found.breaches.push(format!("it could not be read completely: {error}"));
         }
         report.workspaces.push(found);
     }
@@ -148,7 +148,7 @@ fn sums_agree(conn: &Connection, found: &mut WorkspaceReport) -> Result<(), Engi
         let damaged = match damaged {
             Ok(damaged) => damaged,
             Err(error) => {
-                found.breaches.push(format!("{} cannot be read to its end: {error}", family.table()));
+                found.breaches.push(format!("{} could not be read completely: {error}", family.table()));
                 continue;
             }
         };
@@ -159,7 +159,7 @@ fn sums_agree(conn: &Connection, found: &mut WorkspaceReport) -> Result<(), Engi
             && kept != sum
         {
             let table = family.table();
-            let text = format!("{table} has {} rows where {} were written, or other ones", sum.rows, kept.rows);
+            let text = format!("{table}: found {} rows, expected {} (or their contents differ)", sum.rows, kept.rows);
             found.breaches.push(text);
         }
     }

@@ -6,7 +6,7 @@ use serde_json::{Map, Value as Json};
 /// Reads a body that must be an object; an empty body is an empty object.
 ///
 /// # Errors
-/// 400 if it is no JSON object.
+/// 400 if it is not a JSON object.
 pub fn object(bytes: &[u8]) -> Result<Map<String, Json>, Problem> {
     if bytes.trim_ascii().is_empty() {
         return Ok(Map::new());
@@ -14,9 +14,10 @@ pub fn object(bytes: &[u8]) -> Result<Map<String, Json>, Problem> {
     match serde_json::from_slice(bytes) {
         Ok(Json::Object(members)) => Ok(members),
         Ok(_) => Err(Problem::at("", "the body must be a JSON object")),
-        Err(e) => {
-            Err(Problem::at("", format!("the body is no JSON: error at line {} column {}", e.line(), e.column())))
-        }
+        Err(e) => Err(Problem::at(
+            "",
+            format!("the body is not valid JSON: error at line {} column {}", e.line(), e.column()),
+        )),
     }
 }
 

@@ -156,7 +156,7 @@ fn warn_of_reuse(work: &mut Work<'_>, event: &Event, repeated: &[Repeated<'_>], 
     }
     for Repeated { action, name, profile } in repeated {
         let is_mine = |no: &ProfileNo| roots.iter().any(|root| work.is_of(*no, *root));
-        // Whom a value of a kind that has just become active finds is not known before it is joined.
+        // Who holds a value of a kind that has just become active is not known before it is joined.
         let is_other_user = !is_unsettled && profile.as_ref().is_some_and(|no| !is_mine(no));
         if is_other_user || *name != action.name {
             warnings.add(Code::EventIdReused, "event_id", || format!("{}/event_id", action.pointer));

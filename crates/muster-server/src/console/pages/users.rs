@@ -36,7 +36,7 @@ struct Found {
     /// The value as it is compared.
     value: String,
     standing: Html,
-    /// The live profile; empty if it leads to nobody.
+    /// The live profile; empty if no user matches.
     id: String,
     name: Html,
     last_seen: String,

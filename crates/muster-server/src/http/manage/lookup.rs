@@ -49,7 +49,7 @@ fn told(reader: &mut dyn Reader, identity: &Identity, value: &str) -> Result<Jso
     Ok(answer)
 }
 
-/// Who held a key once and does no more, the last to lose it first.
+/// Former holders of a key, the most recently released first.
 fn former(reader: &mut dyn Reader, key: &Key) -> Result<Vec<Json>, EngineError> {
     let mut held = Vec::new();
     for no in reader.former(key, FORMER_LOOKED_MAX)? {

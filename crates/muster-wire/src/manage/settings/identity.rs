@@ -192,12 +192,12 @@ fn kind(entry: &Json, at: &str) -> Result<KindSettings, Problem> {
 
 fn exceptions(value: &Json, at: &str) -> Result<Vec<Box<str>>, Problem> {
     let list = value.as_array().filter(|list| list.len() <= EXCEPTIONS_MAX);
-    let list = list.ok_or_else(|| Problem::at(at, format!("must be an array of at most {EXCEPTIONS_MAX} texts")))?;
+    let list = list.ok_or_else(|| Problem::at(at, format!("must be an array of at most {EXCEPTIONS_MAX} strings")))?;
     let text = |(place, entry): (usize, &Json)| {
         let at = format!("{at}/{place}");
         let text = entry.as_str().filter(|t| t.len() <= IDENTIFIER_BYTES_MAX);
         text.map(Into::into)
-            .ok_or_else(|| Problem::at(at, format!("must be a text of at most {IDENTIFIER_BYTES_MAX} bytes")))
+            .ok_or_else(|| Problem::at(at, format!("must be a string of at most {IDENTIFIER_BYTES_MAX} bytes")))
     };
     list.iter().enumerate().map(text).collect()
 }
