@@ -94,7 +94,7 @@ fn links_are_not_followed_and_a_token_that_others_may_write_is_not_taken() {
     assert_eq!(fs::read_to_string(&precious).unwrap(), "text");
     fs::set_permissions(data.join("admin-token"), fs::Permissions::from_mode(0o622)).unwrap();
     assert!(launch.start_with(&["--listen", "127.0.0.1:0"], 0).is_none());
-    assert!(launch.logged().contains("others may write"), "{}", launch.logged());
+    assert!(launch.logs("others may write"), "{}", launch.logged());
     fs::set_permissions(data.join("admin-token"), fs::Permissions::from_mode(0o644)).unwrap();
     fs::set_permissions(&data, fs::Permissions::from_mode(0o755)).unwrap();
     let (mut server, _) = launch.start_with(&["--listen", "127.0.0.1:0"], 0).unwrap();

@@ -113,7 +113,7 @@ fn a_token_is_made_used_and_revoked_and_its_text_is_in_no_file_no_log_and_no_lat
         let bytes = std::fs::read(&path).unwrap();
         assert!(!holds(&bytes, &text) && !holds(&bytes, &other), "{}", path.display());
     }
-    assert!(launch.logged().contains("/api/v1/tokens"), "the log has the calls");
+    assert!(launch.logs("/api/v1/tokens"), "the log has the calls");
     assert!(!launch.logged().contains(&text));
     let server = launch.start();
     assert_eq!(token(&["list"]).unwrap()[0]["name"], "night");

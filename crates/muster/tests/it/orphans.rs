@@ -33,7 +33,7 @@ fn a_workspace_that_the_catalogue_lost_is_told_and_taken_in_by_a_running_server(
     let refused = launch.try_start().err().unwrap();
     assert!(refused.contains(&id) && refused.contains("muster workspace adopt"), "{refused}");
     let (mut server, _) = launch.start_with(&["--listen", "127.0.0.1:0", "--accept-catalogue"], 0).unwrap();
-    assert!(launch.logged().contains("the catalogue does not know this folder"));
+    assert!(launch.logs("the catalogue does not know this folder"));
     assert_eq!(server.terminate(), Some(0));
     let launch = launch.env(vec![("MUSTER_ACCEPT_CATALOGUE".into(), "true".into())]);
     let server = launch.start();
@@ -80,6 +80,6 @@ fn a_dev_start_does_not_wipe_a_folder_that_the_catalogue_does_not_know() {
     fs::remove_file(data.join("muster.db")).unwrap();
     let accepting = ["--dev", "--listen", "127.0.0.1:0", "--accept-catalogue"];
     assert!(launch.start_with(&dev, 0).is_none() && launch.start_with(&accepting, 0).is_none());
-    assert!(launch.logged().contains("muster workspace adopt DEMO"), "{}", launch.logged());
+    assert!(launch.logs("muster workspace adopt DEMO"), "{}", launch.logged());
     assert!(data.join("workspaces/DEMO/muster.db").exists());
 }

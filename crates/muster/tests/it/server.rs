@@ -20,6 +20,8 @@ const ADMIN_TOKEN: &str = "black-box-admin-token-0123456789";
 const START_TIMEOUT: Duration = Duration::from_secs(60);
 /// How long a graceful stop may take.
 const STOP_TIMEOUT: Duration = Duration::from_secs(30);
+/// How long a line of the log is waited for.
+const LOG_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// How to start `muster` on one data directory; can be used again and again.
 #[derive(Clone)]
@@ -98,6 +100,18 @@ impl Launch {
     /// What the server wrote to standard error so far.
     pub(crate) fn logged(&self) -> String {
         std::fs::read_to_string(self.log()).unwrap_or_default()
+    }
+
+    /// Whether it writes this there: a running server writes its log some milliseconds behind.
+    pub(crate) fn logs(&self, text: &str) -> bool {
+        let begun = Instant::now();
+        while !self.logged().contains(text) {
+            if begun.elapsed() > LOG_TIMEOUT {
+                return false;
+            }
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        true
     }
 
     /// Starts the server and waits for its ready line. The error carries the end of its log.

@@ -38,7 +38,7 @@ fn the_log_tells_what_started_and_where_and_probes_only_at_debug() {
     let (mut server, _) = launch.start_with(&["--listen", "0", "--log", "debug"], 0).unwrap();
     assert_eq!([get(&server, "/healthz"), get(&server, "/metrics")], [200, 200]);
     assert_eq!(server.terminate(), Some(0));
-    assert!(launch.logged().contains("/healthz") && launch.logged().contains("\"/metrics\""));
+    assert!(launch.logs("/healthz") && launch.logs("\"/metrics\""));
 }
 
 #[test]
@@ -116,7 +116,7 @@ fn a_start_that_cannot_be_says_what_to_do() {
     let address = taken.local_addr().unwrap().to_string();
     assert!(launch.start_with(&["--listen", &address], 0).is_none());
     let want = format!("cannot listen on {address}: the port is in use: stop the other server, or choose another port");
-    assert!(launch.logged().contains(&want), "{}", launch.logged());
+    assert!(launch.logs(&want), "{}", launch.logged());
     let file = folder.path().join("file");
     std::fs::write(&file, "x").unwrap();
     let launch = Launch::new(&file.join("data"));

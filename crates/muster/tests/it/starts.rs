@@ -63,7 +63,7 @@ fn the_fixed_key_of_dev_is_revoked_by_a_start_without_dev_which_says_so() {
     assert_eq!(server.terminate(), Some(0));
     let (mut server, _) = launch.start_with(&["--listen", "127.0.0.1:0"], 0).unwrap();
     assert_eq!(import(&server, "demo-key"), 401);
-    assert!(launch.logged().contains("the fixed key of --dev, which everybody knows: it is revoked"));
+    assert!(launch.logs("the fixed key of --dev, which everybody knows: it is revoked"));
     assert_eq!(server.terminate(), Some(0));
     // DEMO has no key now, so --dev on loopback gives it the fixed one again.
     let (server, _) = launch.start_with(&LOCAL, WORDS).unwrap();
@@ -125,7 +125,7 @@ fn tokens_that_are_too_short_or_the_same_are_refused_at_the_start() {
     assert_eq!(server.terminate(), Some(0));
     std::fs::write(data.join("admin-token"), "x\n").unwrap();
     assert!(launch.start_with(&["--listen", "127.0.0.1:0"], 0).is_none());
-    assert!(launch.logged().contains("the admin token must have at least 16 characters"), "{}", launch.logged());
+    assert!(launch.logs("the admin token must have at least 16 characters"), "{}", launch.logged());
 }
 
 // Fails when the certificate is read in `serve`, after the ready line.
@@ -139,7 +139,7 @@ fn a_certificate_that_cannot_be_used_fails_the_start_before_it_is_ready() {
     let [certificate, key] = [&certificate, &key].map(|path| path.to_str().unwrap());
     let tls = ["--listen", "127.0.0.1:0", "--tls-cert", certificate, "--tls-key", key];
     assert!(launch.start_with(&tls, 0).is_none(), "it said that it is ready");
-    assert!(launch.logged().contains("cert.pem"), "{}", launch.logged());
+    assert!(launch.logs("cert.pem"), "{}", launch.logged());
 }
 
 #[test]
