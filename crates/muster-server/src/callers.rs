@@ -35,7 +35,7 @@ pub(crate) struct Caller {
     pub(crate) expires_at: Option<Timestamp>,
     /// The addresses that it may be used from; empty = all.
     pub(crate) allowed_addresses: Vec<IpNet>,
-    sha256: [u8; 32],
+    pub(crate) sha256: [u8; 32],
     /// When it was used last, in milliseconds; in memory alone.
     last_used: AtomicI64,
 }

@@ -78,7 +78,7 @@ impl Decision for Restore {
     }
 }
 
-/// The entry with its mark set or lifted, and so many open ones.
+/// The changes that set or lift the mark of an entry; `quarantined` entries are open after them.
 fn marked(
     entry: &Quarantined,
     (deleted_at, quarantined): (Option<Timestamp>, u64),

@@ -185,6 +185,15 @@ impl Sessions {
         self.table().live.values().filter(|session| session.over(now).is_none()).count() as u64
     }
 
+    /// How many go on, by the hash of their token.
+    pub(super) fn of_each_token(&self, now: Timestamp) -> HashMap<Hash, u64> {
+        let mut counts = HashMap::new();
+        for session in self.table().live.values().filter(|session| session.over(now).is_none()) {
+            *counts.entry(session.token).or_default() += 1;
+        }
+        counts
+    }
+
     /// Ends a session.
     pub(super) fn end(&self, cookie: &str, why: Ending) {
         self.table().end(sha256(cookie.as_bytes()), why);

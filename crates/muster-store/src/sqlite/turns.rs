@@ -253,4 +253,27 @@ mod tests {
         places.give();
         assert!(places.take(true, 0));
     }
+
+    // Fails when `LargeRead` gives its place back before it is dropped, or takes none.
+    #[test]
+    fn four_readers_read_much_at_a_time_and_the_next_waits_for_one_of_them() {
+        let turns = Arc::new(Turns::new(1));
+        let mut held: Vec<LargeRead> = (0..4).map(|_| LargeRead::wait(&turns).expect("there is room")).collect();
+        let (tell, told) = std::sync::mpsc::channel();
+        let waiting = std::thread::spawn({
+            let turns = Arc::clone(&turns);
+            move || {
+                let _read = LargeRead::wait(&turns).expect("it may wait");
+                tell.send(()).expect("the test listens");
+            }
+        });
+        while !turns.reads.is_wanted() {
+            assert!(!waiting.is_finished(), "it did not wait");
+            std::thread::yield_now();
+        }
+        assert!(told.try_recv().is_err(), "four read");
+        drop(held.pop());
+        assert_eq!(told.recv(), Ok(()));
+        waiting.join().expect("it ends");
+    }
 }

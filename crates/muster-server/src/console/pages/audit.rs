@@ -33,7 +33,7 @@ pub(crate) async fn show(visit: Arc<Visit>) -> Page {
 
 impl Audit {
     /// How many records are kept, in words.
-    fn kept(&self) -> String {
+    fn retention(&self) -> String {
         let Bounds { audit_records, audit_sessions, audit_people, .. } = Bounds::default();
         let [changes, sessions, people] = [audit_records, audit_sessions, audit_people].map(parts::count);
         format!(
@@ -44,7 +44,7 @@ impl Audit {
 
     /// What was done.
     fn what(&self, item: &Json) -> Html {
-        parts::shown(&words::told(item))
+        parts::shown(&words::sentence(item))
     }
 
     /// What it was done to: a link where this workspace has a page for it.

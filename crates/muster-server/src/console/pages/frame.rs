@@ -88,10 +88,10 @@ pub(crate) async fn components(visit: Arc<Visit>) -> Page {
 
 #[derive(Template)]
 #[template(path = "trouble.html")]
-struct Trouble<'a> {
+struct Trouble {
     shell: Shell,
     status: u16,
-    title: &'a str,
+    title: &'static str,
     detail: String,
     /// Why it may be so, and what to do.
     why: String,
@@ -103,7 +103,6 @@ struct Trouble<'a> {
 struct Unavailable {
     shell: Bare,
     status: u16,
-    title: String,
     detail: String,
 }
 
@@ -121,20 +120,20 @@ pub(crate) async fn trouble(visit: &Visit, problem: &Problem) -> Response {
     // What is known of the page says all that the call says, and more.
     let why = if problem.status == 404 { missing::why(visit) } else { String::new() };
     let detail = if why.is_empty() { sentence(&problem.detail) } else { why };
-    told(visit, problem.status, title, (detail, String::new())).await
+    problem_page(visit, problem.status, title, (detail, String::new())).await
 }
 
 /// A page in the frame that says what went wrong; without the frame where the server is at fault.
-pub(super) async fn told(visit: &Visit, status: u16, title: &str, (detail, why): (String, String)) -> Response {
+pub(super) async fn problem_page(
+    visit: &Visit,
+    status: u16,
+    title: &'static str,
+    (detail, why): (String, String),
+) -> Response {
     let code = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let page = match Shell::of(visit, title, "").await {
         Ok(shell) if status < 500 => html(&Trouble { shell, status, title, detail, why, back: visit.came_from() }),
-        _ => html(&Unavailable {
-            shell: Bare { title: "Unavailable", theme: visit.theme() },
-            status,
-            title: title.to_owned(),
-            detail,
-        }),
+        _ => html(&Unavailable { shell: Bare { title, theme: visit.theme() }, status, detail }),
     };
     let mut response = page.unwrap_or_else(|problem| plain(code, &problem.detail));
     *response.status_mut() = code;

@@ -139,10 +139,10 @@ pub(super) fn filters(visit: &Visit) -> Vec<(&'static str, &str)> {
 /// `GET /w/{ws}/live` with the filters and `cursor`: the newest requests; the script lets further ones in.
 pub(crate) async fn live(visit: Arc<Visit>) -> Page {
     let filters = filters(&visit).into_iter().map(|(name, value)| (name, value.to_owned())).collect();
-    shown(&visit, filters, Typed::Nothing).await
+    live_page(&visit, filters, Typed::Nothing).await
 }
 
-async fn shown(visit: &Visit, filters: Filters, typed: Typed) -> Page {
+async fn live_page(visit: &Visit, filters: Filters, typed: Typed) -> Page {
     // The place of an older page: of a form in the form, else in the address.
     let posted = visit.field("cursor").map(|cursor| ("cursor", cursor));
     let mut query: Vec<(&str, &str)> = rows(visit).into_iter().chain(posted).collect();
@@ -192,14 +192,14 @@ pub(crate) async fn filter(visit: Arc<Visit>) -> Page {
         return Ok(redirect(&address(&visit, &chosen)));
     }
     if value.parse::<IpAddr>().is_ok() {
-        return shown(&visit, chosen, Typed::Origin(value.to_owned())).await;
+        return live_page(&visit, chosen, Typed::Origin(value.to_owned())).await;
     }
     let leads = whose(&visit, value).await?;
     if let [id] = &leads[..] {
         chosen.push(("user_id", id.clone()));
         return Ok(redirect(&address(&visit, &chosen)));
     }
-    shown(&visit, chosen, Typed::Astray { value: value.to_owned(), leads }).await
+    live_page(&visit, chosen, Typed::Astray { value: value.to_owned(), leads }).await
 }
 
 /// A time of the form as an instant: as a control sends it, in the zone of the page, or as an address has it.

@@ -5,7 +5,7 @@ use super::super::head::{plain, theme};
 use super::super::parts::{self, counted};
 use super::super::shell::html;
 use super::super::visit::Visit;
-use super::frame::{Bare, told};
+use super::frame::{Bare, problem_page};
 use crate::limits::REPLAY_JOBS_MAX;
 use askama::Template;
 use axum::http::{HeaderMap, StatusCode};
@@ -18,7 +18,7 @@ pub(crate) async fn address(visit: &Visit, status: StatusCode) -> Response {
         return workspace(visit).await;
     }
     let (title, detail, why) = of_address(status);
-    told(visit, status.as_u16(), title, (detail.to_owned(), why.to_owned())).await
+    problem_page(visit, status.as_u16(), title, (detail.to_owned(), why.to_owned())).await
 }
 
 /// The same words for whoever is not signed in.
@@ -61,7 +61,7 @@ pub(crate) async fn workspace(visit: &Visit) -> Response {
         "It may be mistyped (upper and lower case count), it may have been deleted, or your token may be bound to \
                another workspace."
             .to_owned();
-    told(visit, 404, "Workspace not found", (detail, why)).await
+    problem_page(visit, 404, "Workspace not found", (detail, why)).await
 }
 
 /// What the address names.

@@ -54,11 +54,11 @@ struct Row {
 
 /// `GET /w/{ws}/reviews/{id}`.
 pub(crate) async fn show(visit: Arc<Visit>) -> Page {
-    shown(&visit, None).await
+    review_page(&visit, None).await
 }
 
 /// The page, with why its form was refused.
-async fn shown(visit: &Visit, refusal: Option<&str>) -> Page {
+async fn review_page(visit: &Visit, refusal: Option<&str>) -> Page {
     let id = visit.part(1);
     let doc = visit.ask(reviews::show, &["reviews", id], &[]).await?;
     let mut shell = Shell::of(visit, format!("Review {id}"), "reviews").await?;
@@ -138,12 +138,12 @@ fn compared(shell: &Shell, sides: &[&Json]) -> Vec<Row> {
 pub(crate) async fn decide(visit: Arc<Visit>) -> Page {
     let Some(decision) = visit.field("decision") else {
         let words = "Choose to merge, to keep apart or to dismiss. Nothing was done.";
-        return refused(shown(&visit, Some(words)).await);
+        return refused(review_page(&visit, Some(words)).await);
     };
     let id = visit.part(1);
     match visit.act(reviews::decide, ("POST", &["reviews", id]), &json!({"decision": decision})).await {
         Err(problem) if matches!(problem.status, 400 | 409) => {
-            return refused(shown(&visit, Some(&super::frame::sentence(&problem.detail))).await);
+            return refused(review_page(&visit, Some(&super::frame::sentence(&problem.detail))).await);
         }
         decided => drop(decided?),
     }

@@ -9,9 +9,11 @@ use super::super::shell::{Shell, html};
 use super::super::visit::Visit;
 use super::frame::sentence;
 use super::{confirmed, refused};
+use crate::callers::Caller;
 use crate::http::manage::tokens;
 use askama::Template;
 use serde_json::{Value as Json, json};
+use std::collections::HashMap;
 use std::sync::Arc;
 
 #[derive(Template)]
@@ -19,6 +21,8 @@ use std::sync::Arc;
 struct Tokens {
     shell: Shell,
     items: Vec<Json>,
+    /// How many sessions go on, by the name of their token.
+    sessions: HashMap<String, u64>,
     error: String,
     /// What was typed into a form that was refused.
     typed: Typed,
@@ -60,7 +64,17 @@ impl Typed {
 async fn page(visit: &Visit, typed: Typed, error: String) -> Page {
     let found = visit.ask_outside(tokens::list, "tokens", &[("limit", "1000")]).await?;
     let shell = Shell::of(visit, "Tokens", "tokens").await?;
-    html(&Tokens { shell, items: found.list("items").to_vec(), error, typed })
+    let of_each = visit.app.sessions.of_each_token(visit.app.now());
+    let count = |caller: &Arc<Caller>| of_each.get(&caller.sha256).map(|count| (caller.name.to_string(), *count));
+    let sessions = visit.app.callers.all().iter().filter_map(count).collect();
+    html(&Tokens { shell, items: found.list("items").to_vec(), sessions, error, typed })
+}
+
+impl Tokens {
+    /// Sessions that end when a token is revoked.
+    fn sessions_of(&self, item: &Json) -> u64 {
+        self.sessions.get(item.text("name")).copied().unwrap_or(0)
+    }
 }
 
 /// `GET /tokens`.

@@ -62,7 +62,8 @@ impl Sessions {
     }
 }
 
-/// Writes what became of sessions since the last time. Blocks. What cannot be written is written with the next.
+/// Stores the sessions that began, were used or ended since the last call; blocks. After an error the next call stores
+/// them.
 pub(crate) fn write(app: &App) {
     let _until_it_is_written = app.sessions.writing.lock().unwrap_or_else(PoisonError::into_inner);
     let changes = app.sessions.table().changes();

@@ -43,11 +43,11 @@ pub(crate) async fn find(call: Call) -> Answer {
         let Some(no) = holder(reader, &identity, &key)? else { return Ok(None) };
         reader.profile(no)
     };
-    shown(call, entry, find, None).await
+    user_answer(call, entry, find, None).await
 }
 
-/// What a live profile shows, asked for by this id of it.
-async fn shown(
+/// Answers with the live profile that `find` finds; `asked` is the id that was asked for, if it was one.
+async fn user_answer(
     call: Call,
     entry: Arc<Entry>,
     find: impl FnOnce(&mut dyn Reader) -> Result<Option<LiveProfile>, EngineError> + Send + 'static,
@@ -91,7 +91,7 @@ pub(super) fn members_of(reader: &mut dyn Reader, id: ProfileId) -> Result<Optio
 pub(crate) async fn show(call: Call) -> Answer {
     let entry = call.entry()?;
     let id = ProfileId::parse(call.part(1)).ok_or_else(nobody)?;
-    shown(call, entry, move |reader| live(reader, id), Some(id)).await
+    user_answer(call, entry, move |reader| live(reader, id), Some(id)).await
 }
 
 /// `GET .../users/{id}/members?limit=&cursor=`: the members of the live profile, the root first and each below its parent,

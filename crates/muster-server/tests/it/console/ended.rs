@@ -109,3 +109,28 @@ fn whoever_signs_out_is_told_so_once() {
     let taken = "muster-signed-out=; Path=/sign-in; Max-Age=0; HttpOnly; SameSite=Lax";
     assert_eq!(page.all("set-cookie"), [taken]);
 }
+
+// Fails when `Sessions::of_each_token` counts sessions of other tokens, or those that are over; or `suspend` names no number.
+#[test]
+fn revoking_a_token_and_suspending_a_workspace_say_how_much_ends() {
+    let world = World::start();
+    let workspace = world.workspace(&Json::Null);
+    let token = make(&world, &json!({"name": "two", "scopes": ["read"]}));
+    let _over = Browser::signed_in(&world, &token);
+    world.clock.step(SESSION_IDLE_MS / 1_000);
+    let _live = [(); 2].map(|()| Browser::signed_in(&world, &token));
+    let _unused = make(&world, &json!({"name": "unused", "scopes": ["read"]}));
+    let admin = Browser::signed_in(&world, ADMIN_TOKEN);
+    let tokens = text(&admin.get("/tokens"));
+    let of = |name: &str| {
+        tokens.split_once(&format!("<dialog id=\"revoke-{name}\"")).unwrap().1.split_once("</dialog>").unwrap().0
+    };
+    let ends = |count: &str, noun: &str| format!("<b class=\"bad\">{count}</b><span>{noun} of this console end</span>");
+    assert!(of("two").contains(&ends("2", "sessions")), "{}", of("two"));
+    assert!(of("unused").contains(&ends("0", "sessions")), "{}", of("unused"));
+    let settings = text(&admin.get(&format!("/w/{}/settings/workspace", workspace.id)));
+    assert!(
+        settings.contains("<b class=\"bad\">1</b><span>key: callers get 403 until you resume</span>"),
+        "{settings}"
+    );
+}

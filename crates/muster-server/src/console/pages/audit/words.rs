@@ -6,8 +6,8 @@ use super::super::super::parts::{count, counted};
 use super::super::settings::label;
 use serde_json::Value as Json;
 
-/// What was done.
-pub(super) fn told(item: &Json) -> String {
+/// Returns what was done, as a sentence.
+pub(super) fn sentence(item: &Json) -> String {
     let detail = item.member("detail");
     if detail.has("too_long") {
         let names: Vec<String> = detail.list("too_long").iter().filter_map(Json::as_str).map(label).collect();
@@ -179,7 +179,7 @@ mod tests {
     use serde_json::json;
 
     fn of(action: &str, detail: Json) -> String {
-        told(&json!({"action": action, "detail": detail}))
+        sentence(&json!({"action": action, "detail": detail}))
     }
 
     // Fails when `kinds` compares by place, or `identity` leaves out the switch.
