@@ -9,7 +9,7 @@ use muster_core::record::{Profile, Standing, Tally, View, Write};
 use muster_core::time::Timestamp;
 use muster_core::value::Value;
 use muster_store::conformance::rig::{Decide, Made, id, put, wait, workspace};
-use muster_store::engine::{Engine, apply};
+use muster_store::engine::{Engine, EngineError, apply};
 use std::collections::BTreeMap;
 
 const AT: Timestamp = Timestamp(1_767_571_200_000);
@@ -87,4 +87,40 @@ fn a_small_write_to_a_profile_of_10_mib_writes_less_than_64_kib() {
     let view = live.view.unwrap();
     assert_eq!((view.attributes.len(), &view.attributes[&name(77)]), (20_000, &Value::Text("new".into())));
     assert_eq!(view.attributes[&name(19_999)], value(19_999));
+}
+
+/// Fails when `ReadRoom::reads` takes no turn, or gives it back before the reader is dropped.
+#[test]
+fn readers_of_large_profiles_wait_for_one_another_and_beyond_a_bound_are_refused() {
+    const AT_A_TIME: usize = 4;
+    const WAITING: usize = 64;
+    let home = Home::new();
+    let engine = home.open().unwrap();
+    let shop = id("shop");
+    engine.create_workspace(&workspace("shop")).unwrap();
+    // It is asked by its weight, before anything of it is read.
+    let tree = Tally { first_seen: AT, last_seen: AT, events: 0, devices: 0, members: 1 };
+    let rows = rows().into_iter().filter_map(|row| match row {
+        Put::Profile(profile) if profile.no == ProfileNo(2) => Some(Put::Profile(profile)),
+        Put::Standing(row) if row.no == ProfileNo(2) => Some(Put::Standing(Standing { root: row.no, tree, ..row })),
+        _ => None,
+    });
+    put(&engine, &shop, rows.collect()).unwrap();
+    let read = || {
+        let mut reader = engine.read(&shop).unwrap();
+        reader.profile(ProfileNo(2)).map(|live| (reader, live.is_some()))
+    };
+    let held: Vec<_> = (0..AT_A_TIME).map(|_| read().unwrap()).collect();
+    std::thread::scope(|scope| {
+        let (done, ends) = std::sync::mpsc::channel();
+        for _ in 0..=WAITING {
+            let done = done.clone();
+            scope.spawn(move || done.send(read().map(|(_, is_there)| is_there)).unwrap());
+        }
+        // While the four are held, only the one for whom there is no room to wait comes to an end.
+        assert_eq!(ends.recv(), Ok(Err(EngineError::Overloaded)));
+        assert!(ends.try_recv().is_err());
+        drop(held);
+        assert_eq!(ends.iter().take(WAITING).collect::<Vec<_>>(), vec![Ok(true); WAITING]);
+    });
 }

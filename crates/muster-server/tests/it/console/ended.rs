@@ -117,10 +117,11 @@ fn revoking_a_token_and_suspending_a_workspace_say_how_much_ends() {
     let workspace = world.workspace(&Json::Null);
     let token = make(&world, &json!({"name": "two", "scopes": ["read"]}));
     let _over = Browser::signed_in(&world, &token);
-    world.clock.step(SESSION_IDLE_MS / 1_000);
+    world.clock.step(SESSION_IDLE_MS / 2_000);
     let _live = [(); 2].map(|()| Browser::signed_in(&world, &token));
     let _unused = make(&world, &json!({"name": "unused", "scopes": ["read"]}));
     let admin = Browser::signed_in(&world, ADMIN_TOKEN);
+    world.clock.step(SESSION_IDLE_MS / 2_000);
     let tokens = text(&admin.get("/tokens"));
     let of = |name: &str| {
         tokens.split_once(&format!("<dialog id=\"revoke-{name}\"")).unwrap().1.split_once("</dialog>").unwrap().0
