@@ -3,11 +3,12 @@
 
 use std::process::Command;
 
+// `cargo run` hands on what is set here: a name of the server's own would be taken for a setting that it does not know.
 fn main() {
-    let commit = told("MUSTER_COMMIT", &["rev-parse", "--short=12", "HEAD"]);
-    let date = told("MUSTER_COMMIT_DATE", &["show", "--no-patch", "--format=%cs", "HEAD"]);
-    println!("cargo::rustc-env=MUSTER_COMMIT={commit}");
-    println!("cargo::rustc-env=MUSTER_COMMIT_DATE={date}");
+    let commit = given_or_asked("MUSTER_COMMIT", &["rev-parse", "--short=12", "HEAD"]);
+    let date = given_or_asked("MUSTER_COMMIT_DATE", &["show", "--no-patch", "--format=%cs", "HEAD"]);
+    println!("cargo::rustc-env=BUILT_FROM={commit}");
+    println!("cargo::rustc-env=BUILT_FROM_DATE={date}");
     println!("cargo::rerun-if-env-changed=MUSTER_COMMIT");
     println!("cargo::rerun-if-env-changed=MUSTER_COMMIT_DATE");
     // Each commit moves the log of HEAD, whichever branch it is on.
@@ -16,7 +17,7 @@ fn main() {
     }
 }
 
-fn told(variable: &str, question: &[&str]) -> String {
+fn given_or_asked(variable: &str, question: &[&str]) -> String {
     let given = std::env::var(variable).ok().filter(|value| !value.is_empty());
     given.or_else(|| git(question)).unwrap_or_else(|| "unknown".to_owned())
 }

@@ -29,10 +29,9 @@ const SAID: Duration = Duration::from_secs(1);
 
 /// What was built; `build.rs` asks the repository.
 const BUILD: Build =
-    Build { version: env!("CARGO_PKG_VERSION"), commit: env!("MUSTER_COMMIT"), date: env!("MUSTER_COMMIT_DATE") };
+    Build { version: env!("CARGO_PKG_VERSION"), commit: env!("BUILT_FROM"), date: env!("BUILT_FROM_DATE") };
 /// The same as `--version` tells it.
-const VERSION: &str =
-    concat!(env!("CARGO_PKG_VERSION"), " (", env!("MUSTER_COMMIT"), ", ", env!("MUSTER_COMMIT_DATE"), ")");
+const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), " (", env!("BUILT_FROM"), ", ", env!("BUILT_FROM_DATE"), ")");
 
 /// A self-hosted server for user and event data: imports, identity resolution, profiles.
 #[derive(Debug, Parser)]

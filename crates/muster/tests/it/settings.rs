@@ -123,3 +123,9 @@ fn a_start_that_cannot_be_says_what_to_do() {
     let (_, _, said) = run(&launch, "serve", &["--listen", "0"]);
     assert!(said.contains("is not a directory: choose another with --data-dir"), "{said}");
 }
+
+// Fails when `build.rs` hands the commit on under a name that begins with MUSTER_: `cargo run` sets it, and each start warns.
+#[test]
+fn the_build_sets_no_variable_that_a_start_would_warn_of() {
+    assert_eq!([option_env!("MUSTER_COMMIT"), option_env!("MUSTER_COMMIT_DATE")], [None, None]);
+}
