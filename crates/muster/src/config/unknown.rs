@@ -15,7 +15,7 @@ pub(crate) fn warnings(command: &Command, names: impl IntoIterator<Item = String
         names.into_iter().filter(|name| name.starts_with("MUSTER_") && !known.contains(name)).collect();
     let words = |name: &String| {
         let meant = nearest(name, known.iter().map(String::as_str));
-        format!("the environment variable {name} is none of Muster's and is ignored; did you mean {meant}?")
+        format!("the environment variable {name} is not a setting of Muster and is ignored; did you mean {meant}?")
     };
     unknown.iter().map(words).collect()
 }
@@ -41,8 +41,7 @@ mod tests {
     fn a_variable_that_nothing_reads_is_told_with_the_nearest() {
         let names = ["MUSTER_LISTN", "MUSTER_LISTEN", "MUSTER_URL", "MUSTER_KEY", "HOME", "MUSTER_LISTN"];
         let said = warnings(&crate::Cli::command(), names.map(str::to_owned));
-        let want =
-            "the environment variable MUSTER_LISTN is none of Muster's and is ignored; did you mean MUSTER_LISTEN?";
+        let want = "the environment variable MUSTER_LISTN is not a setting of Muster and is ignored; did you mean MUSTER_LISTEN?";
         assert_eq!(said, [want]);
     }
 }

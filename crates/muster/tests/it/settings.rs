@@ -66,7 +66,10 @@ fn settings_are_checked_and_shown_without_a_start() {
     let launch = launch.env(env);
     let (is_valid, said, aside) = run(&launch, "config", &["check", "--config", path]);
     assert_eq!((is_valid, said), (true, format!("the settings are valid ({path})\n")));
-    assert!(aside.contains("MUSTER_LISTN is none of Muster's and is ignored; did you mean MUSTER_LISTEN?"), "{aside}");
+    assert!(
+        aside.contains("MUSTER_LISTN is not a setting of Muster and is ignored; did you mean MUSTER_LISTEN?"),
+        "{aside}"
+    );
     let (_, shown, _) = run(&launch, "config", &["show", "--config", path]);
     let line = |key: &str| {
         let line = shown.lines().find(|line| line.starts_with(&format!("{key} "))).unwrap_or_default();
