@@ -34,5 +34,4 @@ pub mod history;
 pub mod snapshot;
 pub mod before;
 pub mod decision;
-pub mod planted;
 pub mod decide;

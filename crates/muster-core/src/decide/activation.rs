@@ -14,7 +14,6 @@ use crate::facts::{Facts, Needs};
 use crate::id::{ProfileId, ProfileNo};
 use crate::identifier::{Key, key_of};
 use crate::limits::{HOLDERS_MAX, NOTED_MAX};
-use crate::planted;
 use crate::record::{Choice, Write};
 use crate::settings::{Activation, Identity, Phase};
 use crate::time::Moment;
@@ -236,9 +235,7 @@ pub(super) type Settled = Option<(Vec<ProfileId>, Choice)>;
 /// Binds a value of a kind that has just become active: all who hold it are tried in the order of their ids and kept if
 /// they conflict with none kept before; whoever is set aside keeps it as a plain attribute.
 pub(super) fn settle(work: &mut Work<'_>, key: &Key) -> Known<Settled> {
-    if work.identity.activating(Phase::Joining, key.kind.name()).is_none()
-        || planted::STRAY_DURING_ACTIVATION.is_planted()
-    {
+    if work.identity.activating(Phase::Joining, key.kind.name()).is_none() {
         return Ok(None);
     }
     if work.unsettled.contains(key) {

@@ -7,7 +7,6 @@ use crate::because::SetAside;
 use crate::id::{ProfileNo, SeparationNo};
 use crate::identifier::{Key, Kind};
 use crate::limits::MEMBERS_MAX;
-use crate::planted;
 use crate::record::Separation;
 use crate::settings::Phase;
 use std::collections::BTreeSet;
@@ -89,10 +88,9 @@ impl Group {
             }
             members += standing.tree.members;
         }
-        let kept = if planted::HIGHER_CAP_IGNORED.is_planted() { MEMBERS_MAX } else { self.cap };
         Ok(match members {
             _ if members > MEMBERS_MAX => Some(SetAside::Members),
-            _ if members > kept.min(cap(work, &key.kind)) => Some(SetAside::MaxProfiles),
+            _ if members > self.cap.min(cap(work, &key.kind)) => Some(SetAside::MaxProfiles),
             _ => None,
         })
     }
@@ -102,7 +100,7 @@ impl Group {
     fn brings_member(&self, work: &mut Work<'_>, key: &Key, root: Option<ProfileNo>) -> Known<bool> {
         let is_first_id = self.is_id_bound.is_none() && key.kind.name() == CUSTOMER_ID;
         let is_new = if is_first_id { root.is_none() } else { self.is_id_bound == Some(false) && root.is_some() };
-        if !self.binds || !is_new || planted::NEW_MEMBER_UNCOUNTED.is_planted() {
+        if !self.binds || !is_new {
             return Ok(false);
         }
         for root in self.roots.iter().chain(root.as_ref()) {

@@ -11,7 +11,6 @@ use crate::facts::{Facts, Needs};
 use crate::id::{ProfileNo, QuarantineNo, RequestNo};
 use crate::limits::{IDEMPOTENCY_MS, PROFILE_BYTES_DEFAULT, REVIEW_RECORD_BYTES_MAX, facts_bytes};
 use crate::outcome::{ActionOutcome, Applied, ElementResult, ImportOutcome, Outcome};
-use crate::planted;
 use crate::rate::{Class, Cost, RateWindow};
 use crate::reason::{Fault, Reason};
 use crate::record::{Idempotency, Omitted, Quarantined, Recorded, Request};
@@ -118,7 +117,7 @@ impl<W: Wire> Decision for ImportDecision<W> {
         let applied =
             Applied { request, received_at: now.at, elements, warnings: import.warnings.0.clone(), first_new };
         let answer = self.wire.answer(&applied);
-        if import.dry && !planted::DRY_RUN_TAKES_EVENT_ID.is_planted() {
+        if import.dry {
             return Step::Leave(ImportOutcome::Applied(applied, answer));
         }
         self.keep(&mut work, &applied, &answer, now);

@@ -9,7 +9,6 @@ use crate::fold::Joined;
 use crate::id::{MergeNo, ProfileId, ProfileNo, RequestNo, ReviewNo};
 use crate::identifier::Key;
 use crate::limits::KEY_OVERHEAD_BYTES;
-use crate::planted;
 use crate::record::{Cause, Change, ChangeKind, Choice, Link, Merge, Standing, Tally, View};
 use crate::settings::{Combine, SurvivorRule};
 use std::cmp::Ordering;
@@ -101,7 +100,6 @@ fn precedence(rule: SurvivorRule, a: &(Tally, ProfileNo), b: &(Tally, ProfileNo)
         SurvivorRule::FirstSeen => a.0.first_seen.cmp(&b.0.first_seen),
         SurvivorRule::MostEvents => b.0.events.cmp(&a.0.events),
     };
-    let by_rule = if planted::WRONG_SURVIVOR.is_planted() { by_rule.reverse() } else { by_rule };
     by_rule.then(a.0.first_seen.cmp(&b.0.first_seen)).then(a.1.cmp(&b.1))
 }
 
@@ -145,9 +143,6 @@ fn join(
     let link = Link { child: part, parent: survivor, merge, seq, rules, same_email };
     re_root(work, survivor, part, &joined)?;
     let (survivor_id, merged_id) = (work.standing(survivor)?.id(), work.standing(part)?.id());
-    if planted::MERGE_MOVES_BINDINGS.is_planted() {
-        identifiers.iter().for_each(|key| work.bindings.set(key.clone(), Some(survivor)));
-    }
     work.links.set(part, Some(link));
     work.join_names((survivor, &staying), (part, &joined), seq);
     work.trees.set(part, None);
@@ -212,11 +207,5 @@ fn fill(
     };
     work.arrays.joined(survivor, part, &joined.filled);
     work.list(joined.filled.iter().map(|name| name.len()).sum());
-    if planted::UNSET_HIDES_FILL.is_planted() {
-        let own = work.profile(survivor)?.attributes.clone();
-        if let Some(view) = work.views.change(&survivor) {
-            view.attributes.retain(|name, _| own.get(name).is_none_or(|write| write.value.is_some()));
-        }
-    }
     Ok(joined)
 }

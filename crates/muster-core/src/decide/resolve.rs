@@ -9,7 +9,6 @@ use crate::attribute::CUSTOMER_ID;
 use crate::because::{SetAside, Verdict, Weighed};
 use crate::command::GivenKey;
 use crate::id::ProfileNo;
-use crate::planted;
 use crate::warning::Code;
 
 /// What became of the keys.
@@ -49,10 +48,7 @@ pub(super) fn resolve<'k>(
     writes: bool,
     notes: &mut Notes,
 ) -> Known<Resolved<'k>> {
-    let (mut found, settled) = look_up(work, keys, writes)?;
-    if planted::LOWER_KEY_KEPT.is_planted() {
-        found.reverse();
-    }
+    let (found, settled) = look_up(work, keys, writes)?;
     let mut resolved = Resolved { settled, ..Resolved::default() };
     let mut group = if writes { Group::binding() } else { Group::new() };
     // The `customer_id` of the element itself where it is withheld, with the live profile that it leads to.

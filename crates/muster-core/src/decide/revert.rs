@@ -6,7 +6,6 @@ use crate::decision::{Decision, Step};
 use crate::facts::{Facts, Needs};
 use crate::fold::{MemberRef, Tree};
 use crate::id::{MergeNo, ProfileId, ProfileNo, SeparationNo};
-use crate::planted;
 use crate::record::{Change, ChangeKind, Merge, Profile, Separation, SeparationCause, Tally};
 use crate::settings::{Identity, Settings};
 use crate::snapshot::{Member, Snapshot, assemble};
@@ -94,16 +93,14 @@ fn cut(work: &mut Work<'_>, merge: &Merge) -> Known<RevertOutcome> {
     work.merged(Merge { reverted_at: Some(work.now), ..merge.clone() });
     work.counters.separation += 1;
     let separation = SeparationNo(work.counters.separation);
-    if !planted::LOST_SEPARATION.is_planted() {
-        work.appended.push(Put::Separation(Separation {
-            no: separation,
-            at: work.now,
-            a: merge.survivor,
-            b: merge.merged,
-            cause: SeparationCause::Revert,
-            merge: Some(merge.no),
-        }));
-    }
+    work.appended.push(Put::Separation(Separation {
+        no: separation,
+        at: work.now,
+        a: merge.survivor,
+        b: merge.merged,
+        cause: SeparationCause::Revert,
+        merge: Some(merge.no),
+    }));
     work.appended.push(Put::Change(Change {
         seq,
         kind: ChangeKind::Revert,
@@ -120,8 +117,7 @@ fn cut(work: &mut Work<'_>, merge: &Merge) -> Known<RevertOutcome> {
 /// The ids that come off.
 fn part_of(work: &Work<'_>, profiles: &[Profile], part_root: ProfileNo) -> Vec<ProfileNo> {
     let members = profiles.iter().map(|profile| MemberRef { profile, link: work.links.get(&profile.no).flatten() });
-    let part = Tree::new(members).part(part_root);
-    if planted::REVERT_FORGETS_MEMBERS.is_planted() { vec![part_root] } else { part }
+    Tree::new(members).part(part_root)
 }
 
 /// Makes a tree of these members: standings, figures and view as they are without the rest.

@@ -7,7 +7,6 @@ use crate::facts::ReviewPair;
 use crate::id::{ProfileNo, RequestNo, ReviewNo};
 use crate::identifier::Key;
 use crate::limits::REVIEWS_MAX;
-use crate::planted;
 use crate::review::{Review, ReviewState};
 
 /// A key that was set aside.
@@ -33,7 +32,7 @@ pub(super) fn set_aside(work: &mut Work<'_>, aside: &Aside<'_>) -> Known<()> {
         }
         let now = work.now;
         if let Some(review) = work.reviews.change(&no) {
-            review.count += 1 + u64::from(planted::REVIEW_COUNTED_TWICE.is_planted());
+            review.count += 1;
             review.last_at = now;
             if let (None, Some(other)) = (review.b, aside.other) {
                 let id = work.standing(other)?.id();
@@ -95,7 +94,6 @@ fn review_of(work: &mut Work<'_>, aside: &Aside<'_>) -> Known<Option<ReviewNo>> 
 fn is_lifted(work: &mut Work<'_>, aside: &Aside<'_>, no: ReviewNo) -> Known<bool> {
     match (work.review_now(no).map(|review| review.state), aside.other) {
         (Some(ReviewState::KeptApart), Some(other)) => Ok(!between(work, &[aside.root], other)?.separated),
-        (Some(ReviewState::Dismissed), _) => Ok(planted::DISMISSED_REVIEW_ASKS.is_planted()),
         _ => Ok(false),
     }
 }

@@ -57,8 +57,9 @@ pub(crate) fn hold<S: Strategy>(default: u32, strategy: &S, law: impl Fn(&S::Val
 where
     S::Value: Debug,
 {
-    if let Err(told) = search(wish("MUSTER_LAW_CASES").unwrap_or(default), 20_000, strategy, law) {
-        panic!("{told}");
+    let (cases, shrink) = (wish("MUSTER_LAW_CASES"), wish("MUSTER_LAW_SHRINK"));
+    if let Err(failure) = search(cases.unwrap_or(default), shrink.unwrap_or(20_000), strategy, law) {
+        panic!("{failure}");
     }
 }
 

@@ -12,7 +12,6 @@ use crate::attribute::{CUSTOMER_ID, EMAIL};
 use crate::command::{ArrayOperation, Customer, GivenKey, Unset};
 use crate::id::ProfileNo;
 use crate::outcome::Outcome;
-use crate::planted;
 use crate::reason::{Fault, Reason};
 use crate::record::{ChangeKind, Choice};
 use crate::value::Value;
@@ -94,7 +93,7 @@ fn add_member(
     notes: &mut Notes,
 ) -> Known<bool> {
     let Some(given) = resolved.unbound_id() else { return Ok(false) };
-    if !work.has_customer_id(target.root)? || planted::NEW_ID_TAKES_OVER.is_planted() {
+    if !work.has_customer_id(target.root)? {
         return Ok(false);
     }
     if work.lacks(&[target.root]) {

@@ -8,7 +8,6 @@ use crate::change::Put;
 use crate::command::{Action, Event};
 use crate::id::ProfileNo;
 use crate::outcome::{ActionOutcome, ActionResult, Outcome};
-use crate::planted;
 use crate::reason::{Fault, Reason};
 use crate::record::{self, ChangeKind, EventId};
 use crate::settings::Phase;
@@ -52,7 +51,6 @@ pub(super) fn apply(work: &mut Work<'_>, context: &Context<'_>, event: &Event, n
         (target.outcome(), target)
     };
     set_aside(work, context, &resolved, root);
-    let record = if planted::EVENT_ON_ROOT.is_planted() { root } else { record };
     store(work, context, (root, record), (event, &accepted))?;
     let place = Place { record, root, seq: 0 };
     write::seen_first(work, place, earliest)?;
@@ -128,11 +126,7 @@ fn known<'e>(
     let retention = context.import.settings.event_id_retention_ms;
     let now = work.now.0;
     let seen = seen.filter(|seen| retention == 0 || now - seen.at.0 <= retention);
-    let seen = seen.map(|seen| Repeated { action, name: seen.name.clone(), profile: Some(seen.profile) });
-    if seen.is_some() && planted::DUPLICATE_COUNTED.is_planted() {
-        work.counters.events += 1;
-    }
-    Ok(seen)
+    Ok(seen.map(|seen| Repeated { action, name: seen.name.clone(), profile: Some(seen.profile) }))
 }
 
 /// Warns of actions whose event id was seen with another name, or for another user than the element's identifiers find
