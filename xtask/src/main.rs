@@ -1,13 +1,15 @@
 //! `cargo xtask`: the project's own chores. This file reads the command line and hands over; `stages` holds what
-//! `cargo xtask test` runs, `tidy` the rules about source text, `long` the long forms of tests, `bench` the
-//! measurements and `bench/worst` the worst requests, `fuzz` the fuzz targets. Nothing depends on this crate.
+//! `cargo xtask test` runs, `tidy` the rules about source text, `long` the long forms of tests, `mutants`
+//! the proof that the laws find bugs, `bench` the measurements and `bench/worst` the worst requests, `fuzz` the fuzz targets. Nothing depends on this crate.
 #![expect(clippy::print_stdout, reason = "a command line tool reports on standard output")]
 
 #[cfg(feature = "bench")]
 mod bench;
 #[cfg(feature = "fuzz")]
 mod fuzz;
+mod injected_bugs;
 mod long;
+mod mutants;
 mod repo;
 mod stages;
 mod tidy;
@@ -21,6 +23,7 @@ const HELP: &str = "\
 cargo xtask test [STAGE...]        every check and test, or the named stages
 cargo xtask tidy                   the rules about source text that no compiler checks
 cargo xtask laws [--cases N]       the property tests of the rules, long form
+cargo xtask mutants [injected|generated] [--file PATH] [--shard K/N] [--minutes N]   do the laws find bugs? hours for all of it
 cargo xtask durability [--rounds N]   kill and restart under load, long form, with its counter-proofs
 cargo xtask activation [--profiles N]   kinds become active under imports and kills, long form, with its figures
 cargo xtask bench WHAT ...         measurements; `cargo xtask bench` alone names them
@@ -29,7 +32,7 @@ cargo xtask fuzz [--seconds N] [--seed N]   the fuzz targets on the stable compi
 cargo xtask help                   this text
 
 Environment:
-  MUSTER_INSTALL_TOOLS=1   let `test` install cargo-deny when it is absent (costs minutes)
+  MUSTER_INSTALL_TOOLS=1   let `test` install cargo-deny and `mutants` cargo-mutants when absent (costs minutes)
   CARGO_TARGET_DIR         where builds go, as everywhere in cargo
 ";
 
@@ -54,6 +57,7 @@ fn dispatch(args: &[String]) -> anyhow::Result<bool> {
         "laws" => long::laws(&Repo::find()?, rest),
         "durability" => long::durability(&Repo::find()?, rest),
         "activation" => long::activation(&Repo::find()?, rest),
+        "mutants" => mutants::run(&Repo::find()?, rest),
         "bench" | "worst" => measure(command, rest),
         "fuzz" => fuzz(&Repo::find()?, rest),
         "help" | "--help" | "-h" => {

@@ -76,6 +76,14 @@ pub(crate) fn answers(program: impl AsRef<OsStr>, args: &[&str]) -> bool {
     quiet.is_ok_and(|status| status.success())
 }
 
+/// The environment variable that lets the checks install tools that are absent.
+pub(crate) const INSTALL_TOOLS: &str = "MUSTER_INSTALL_TOOLS";
+
+/// Whether absent tools may be installed.
+pub(crate) fn may_install() -> bool {
+    std::env::var_os(INSTALL_TOOLS).is_some_and(|value| value == "1")
+}
+
 /// The cargo that started us, so that a toolchain override holds for what we start.
 pub(crate) fn cargo_program() -> std::ffi::OsString {
     std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into())

@@ -1,10 +1,11 @@
 //! `cargo xtask tidy`: the rules of the house that no compiler checks. This file runs the rule families and reports;
 //! `tidy/tree.rs` reads the checkout once, `tidy/sources.rs` judges single source files, `tidy/crates.rs` the table of
-//! who may use what, `tidy/documents.rs` whether the documents name files that exist.
+//! who may use what, `tidy/documents.rs` whether the documents name files that exist, `tidy/bugs.rs` whether the injected bugs still apply.
 //!
 //! A rule says what is wrong, where, and what to do. Rules look at text, not at syntax: a false alarm is mended by
 //! saying the thing differently or by making the rule sharper, never by an exemption list.
 
+mod bugs;
 mod crates;
 mod documents;
 mod sources;
@@ -47,6 +48,7 @@ pub(crate) fn run(repo: &Repo, args: &[String]) -> anyhow::Result<bool> {
     let mut findings = sources::check(&tree);
     findings.extend(crates::check(&tree, &repo.metadata)?);
     findings.extend(documents::check(&tree));
+    findings.extend(bugs::check(&tree));
     findings.sort_by(|a, b| a.place.cmp(&b.place));
     for finding in &findings {
         let word = if finding.severity == Severity::Error { "error" } else { "warning" };

@@ -9,13 +9,10 @@ use anyhow::Context as _;
 use serde_json::Value;
 
 use super::Verdict;
-use crate::repo::{Repo, answers, cargo_metadata, cargo_program, succeeds};
-
-/// The environment variable that lets the checks install what they miss.
-const INSTALL_TOOLS: &str = "MUSTER_INSTALL_TOOLS";
+use crate::repo::{INSTALL_TOOLS, Repo, answers, cargo_metadata, cargo_program, may_install, succeeds};
 
 pub(super) fn run(repo: &Repo) -> anyhow::Result<Verdict> {
-    if !installed() && std::env::var_os(INSTALL_TOOLS).is_some_and(|value| value == "1") {
+    if !installed() && may_install() {
         succeeds(&mut repo.cargo(&["install", "cargo-deny", "--locked"]))?;
     }
     if installed() { with_cargo_deny(repo) } else { without_cargo_deny(repo) }
