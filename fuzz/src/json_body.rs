@@ -2,7 +2,8 @@
 //! and every note has its place in the body; what is read has a span for each element; every fault points at something that
 //! is there.
 
-use muster_core::command::{Body, Element, Route};
+use muster_core::command::{Body, Element};
+use muster_core::kinds::Route;
 use muster_core::limits::{FAULTS_MAX, NESTING_MAX, WARNINGS_MAX};
 use muster_core::reason::Fault;
 use muster_core::settings::Settings;

@@ -4,10 +4,9 @@
 //! The first byte of an input chooses: even, and the rest is cells of some record; odd, and the rest is a seed for sound rows
 //! and what is done to them.
 
-use muster_core::history::History;
 use muster_core::record::{
-    Change, Counters, Device, Event, EventId, Idempotency, Link, Merge, Outgoing, Profile, Quarantined, Request,
-    Separation, Standing,
+    Change, Counters, Device, Event, EventId, History, Idempotency, Link, Merge, Outgoing, Profile, Quarantined,
+    Request, Separation, Standing,
 };
 use muster_core::review::Review;
 use muster_store::codec::{Binding, Cell, FormerHolder, Holder, Record, ViewRow, row_sum};

@@ -4,15 +4,16 @@
 
 #![expect(clippy::disallowed_methods, clippy::print_stdout, reason = "a benchmark reads a clock and says what it read")]
 
-use muster_core::command::{Action, Body, Customer, Element, ElementKind, Event, GivenKey, Import, Route};
+use muster_core::command::{Action, Body, Customer, Element, Event, GivenKey, Import};
 use muster_core::decide::{ImportDecision, Wire};
 use muster_core::decision::{Decision, Step};
 use muster_core::facts::Facts;
 use muster_core::id::ProfileNo;
-use muster_core::identifier::{Key, Kind};
-use muster_core::outcome::Applied;
-use muster_core::record::{Profile, Recorded, Standing, Tally, Write};
-use muster_core::settings::{Identity, KindSettings, RateLimits, Settings};
+use muster_core::identifier::{Key, Kind, KindSettings};
+use muster_core::kinds::{ElementKind, Route};
+use muster_core::outcome::{Applied, Recorded};
+use muster_core::record::{Profile, Standing, Tally, Write};
+use muster_core::settings::{Identity, RateLimits, Settings};
 use muster_core::time::{Moment, Timestamp};
 use muster_core::value::Value;
 use muster_core::warning::Warnings;

@@ -3,7 +3,7 @@
 
 use crate::id::ProfileId;
 use crate::identifier::Kind;
-use crate::record::Choice;
+use crate::kinds::Choice;
 
 /// Why a key was set aside (behaviour.md 3.3), in the order in which the guards are asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -1,13 +1,12 @@
 //! What a decision wants stored: a closed list, applied whole or not at all.
 
-use crate::command::Route;
-use crate::history::History;
 use crate::id::{ProfileNo, QuarantineNo, RequestNo, ReviewNo, SeparationNo, Seq};
 use crate::identifier::Key;
+use crate::kinds::Route;
 use crate::rate::RateWindow;
 use crate::record::{
-    Change, Counters, Device, DeviceRef, Event, EventId, Idempotency, Link, Merge, Outgoing, Profile, Quarantined,
-    Request, Separation, Standing, View,
+    Change, Counters, Device, DeviceRef, Event, EventId, History, Idempotency, Link, Merge, Outgoing, Profile,
+    Quarantined, Request, Separation, Standing, View,
 };
 use crate::review::Review;
 

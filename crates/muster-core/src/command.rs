@@ -3,8 +3,8 @@
 
 use crate::id::QuarantineNo;
 use crate::identifier::Key;
+use crate::kinds::{ElementKind, Platform, Route};
 use crate::reason::Fault;
-use crate::record::Platform;
 use crate::settings::Settings;
 use crate::time::Timestamp;
 use crate::value::Value;
@@ -39,43 +39,6 @@ pub struct Import {
     pub replay: Option<QuarantineNo>,
 }
 
-/// The calls that import or write through the same path; also the scope of idempotency keys.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[repr(u8)]
-pub enum Route {
-    /// `POST /v1/transition`: the bulk import.
-    Transition = 1,
-    /// `POST /v1/customer`: Track User.
-    Customer = 2,
-    /// `POST /v1/event`: Track Event.
-    Event = 3,
-    /// `POST /v1/device`: Track Device.
-    Device = 4,
-    /// `POST /v1/customer/delete`: Delete Users.
-    Delete = 5,
-}
-
-impl Route {
-    /// Every route.
-    pub const ALL: [Self; 5] = [Self::Transition, Self::Customer, Self::Event, Self::Device, Self::Delete];
-
-    /// The route's template, as the log and the metrics name it.
-    pub fn template(self) -> &'static str {
-        match self {
-            Self::Transition => "/v1/transition/{workspace_id}",
-            Self::Customer => "/v1/customer/{workspace_id}",
-            Self::Event => "/v1/event/{workspace_id}",
-            Self::Device => "/v1/device/{workspace_id}",
-            Self::Delete => "/v1/customer/delete",
-        }
-    }
-
-    /// The route of a stored number.
-    pub fn from_code(code: u8) -> Option<Self> {
-        Self::ALL.into_iter().find(|r| *r as u8 == code)
-    }
-}
-
 /// An idempotency key with what it came with.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct IdempotencyKey {
@@ -83,20 +46,6 @@ pub struct IdempotencyKey {
     pub key: Box<str>,
     /// SHA-256 of the decoded body.
     pub body_hash: [u8; 32],
-}
-
-/// The type of an element.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[repr(u8)]
-pub enum ElementKind {
-    /// A user.
-    Customer = 1,
-    /// Events of one user.
-    Event = 2,
-    /// A device of one user.
-    Device = 3,
-    /// Its type could not be read (lenient requests only).
-    Unknown = 4,
 }
 
 /// One element.

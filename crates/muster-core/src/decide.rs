@@ -31,12 +31,15 @@ mod join;
 mod layer;
 mod log;
 mod names;
+mod notes;
 mod opened;
 mod resolve;
 mod review;
+mod target;
 mod verdict;
 mod work;
 mod write;
+mod write_target;
 
 pub use activation::{ClearIndex, Index, Progress, Settle};
 pub use by_hand::{MergeUsers, MergeUsersOutcome};

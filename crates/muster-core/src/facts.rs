@@ -1,8 +1,8 @@
 //! What a decision must know: needs it names, and the facts an engine reads for them at one snapshot.
 
-use crate::command::Route;
 use crate::id::{MergeNo, ProfileNo, QuarantineNo, RequestNo, ReviewNo, SeparationNo, Seq};
 use crate::identifier::Key;
+use crate::kinds::Route;
 use crate::pause::Pause;
 use crate::rate::RateWindow;
 use crate::record::{

@@ -1,7 +1,6 @@
 //! Identifier kinds and keys: what a value must be to find somebody (behaviour.md 3).
 
 use crate::limits::IDENTIFIER_BYTES_MAX;
-use crate::settings::{KindSettings, Normaliser};
 use crate::value::Value;
 use std::borrow::Cow;
 use std::fmt;
@@ -38,6 +37,47 @@ pub struct Key {
     pub kind: Kind,
     /// The value, normalised.
     pub value: Box<str>,
+}
+
+/// Settings of one identifier kind.
+#[derive(Clone, Debug, PartialEq)]
+pub struct KindSettings {
+    /// The kind.
+    pub kind: Kind,
+    /// What is done to values before they are compared; fixed while the kind is active.
+    pub normaliser: Option<Normaliser>,
+    /// Two different values never come together in one profile (behaviour.md 3.3).
+    pub pinned: bool,
+    /// Values stay and are not matched.
+    pub paused: bool,
+    /// Replaces the default exceptions.
+    pub exceptions: Option<Vec<Box<str>>>,
+    /// Most members of a profile that this kind may join (behaviour.md 3.3).
+    pub max_profiles: u32,
+}
+
+impl KindSettings {
+    /// A kind with every setting at its default.
+    pub fn plain(canonical: &str) -> Self {
+        Self {
+            kind: Kind::new(canonical),
+            normaliser: None,
+            pinned: false,
+            paused: false,
+            exceptions: None,
+            max_profiles: 50,
+        }
+    }
+}
+
+/// Opt-in normalisers of a kind.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Normaliser {
+    /// Trimmed, composed (NFC), in lower case.
+    Lowercase,
+    /// White space, dashes, dots, slashes, brackets and invisible marks removed, a leading 00 replaced by +; only values that
+    /// begin with + afterwards change.
+    E164,
 }
 
 /// What `customer_id` refuses beside [`OTHER_EXCEPTIONS`] where a workspace gives no list of its own (FACTS 6.4), trimmed and

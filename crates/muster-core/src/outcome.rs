@@ -1,11 +1,10 @@
 //! What became of a request: an outcome for every element and every action (behaviour.md 1.3).
 
 use crate::because::Because;
-use crate::command::ElementKind;
 use crate::id::{ProfileId, ProfileNo, RequestNo};
+use crate::kinds::ElementKind;
 use crate::rate::{Class, Refusal};
 use crate::reason::Fault;
-use crate::record::Recorded;
 use crate::time::Timestamp;
 use crate::warning::Warning;
 use std::sync::Arc;
@@ -132,6 +131,17 @@ impl Applied {
     pub fn count(&self, outcome: Outcome) -> usize {
         self.elements.iter().filter(|e| e.outcome == outcome).count()
     }
+}
+
+/// An answer as it was sent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Recorded {
+    /// The status.
+    pub status: u16,
+    /// The header `Muster-Outcomes`.
+    pub outcomes: Box<str>,
+    /// The body, verbatim.
+    pub body: Arc<[u8]>,
 }
 
 /// What a decision about an import comes to.

@@ -2,68 +2,24 @@
 //! family as a table of the same name; the rules never see more of an engine than these.
 
 mod attributes;
+mod history;
 mod joins;
 
-pub use attributes::{Attributes, Size};
-pub use joins::{Cause, Choice, Combined, Merge, Separation, SeparationCause};
+pub use attributes::{Attributes, Size, Write};
+pub use history::{History, Replaced};
+pub use joins::{Cause, Combined, Merge, Separation, SeparationCause};
 
-use crate::command::{Action, DeviceFields, ElementKind, Route};
+use crate::command::{Action, DeviceFields};
 use crate::id::{MergeNo, ProfileId, ProfileNo, QuarantineNo, RequestNo, Seq};
 use crate::identifier::Key;
-use crate::outcome::ElementResult;
+use crate::kinds::{ElementKind, Platform, Route};
+use crate::outcome::{ElementResult, Recorded};
 use crate::reason::Fault;
-use crate::settings::Combine;
 use crate::time::Timestamp;
-use crate::value::Value;
+use crate::value::{Combine, Value};
 use crate::warning::Warning;
 use std::collections::BTreeMap;
 use std::sync::Arc;
-
-/// A platform of users, devices and events; compared in any case (FACTS 11 row 8).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[repr(u8)]
-pub enum Platform {
-    /// `ANDROID`.
-    Android = 1,
-    /// `iOS`.
-    Ios = 2,
-    /// `web`.
-    Web = 3,
-    /// `TV`.
-    Tv = 4,
-    /// `unknown`; of events alone.
-    Unknown = 5,
-}
-
-impl Platform {
-    /// Every platform.
-    pub const ALL: [Self; 5] = [Self::Android, Self::Ios, Self::Web, Self::Tv, Self::Unknown];
-
-    /// Its documented spelling.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Android => "ANDROID",
-            Self::Ios => "iOS",
-            Self::Web => "web",
-            Self::Tv => "TV",
-            Self::Unknown => "unknown",
-        }
-    }
-
-    /// Reads a spelling in any case; None if it is none of the documented ones.
-    pub fn parse(text: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|p| p.name().eq_ignore_ascii_case(text))
-    }
-}
-
-/// The latest write of a name in one own record.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Write<V> {
-    /// When, in the change sequence.
-    pub seq: Seq,
-    /// The value, or None: unset.
-    pub value: Option<V>,
-}
 
 /// An identifier that a record held and holds no more.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -365,17 +321,6 @@ pub struct Idempotency {
     pub at: Timestamp,
     /// The answer, verbatim.
     pub answer: Recorded,
-}
-
-/// An answer as it was sent.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Recorded {
-    /// The status.
-    pub status: u16,
-    /// The header `Muster-Outcomes`.
-    pub outcomes: Box<str>,
-    /// The body, verbatim.
-    pub body: Arc<[u8]>,
 }
 
 /// Family `outbox`: a request on its way to the upstream (behaviour.md 5; the relay reads it).

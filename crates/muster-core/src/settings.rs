@@ -1,8 +1,10 @@
 //! The settings of a workspace that the rules read. Their JSON belongs to `muster-wire`, their storage to the engine.
 
 use crate::attribute::CUSTOMER_ID;
-use crate::identifier::Kind;
+use crate::identifier::{Kind, KindSettings};
+use crate::kinds::SurvivorRule;
 use crate::limits::PROFILE_BYTES_DEFAULT;
+use crate::value::Combine;
 
 /// Settings of a workspace, as one revision of them.
 #[derive(Clone, Debug, PartialEq)]
@@ -120,67 +122,4 @@ impl Identity {
     pub fn rank(&self, kind: &Kind) -> usize {
         self.kinds.iter().position(|k| k.kind == *kind).unwrap_or(usize::MAX)
     }
-}
-
-/// Settings of one identifier kind.
-#[derive(Clone, Debug, PartialEq)]
-pub struct KindSettings {
-    /// The kind.
-    pub kind: Kind,
-    /// What is done to values before they are compared; fixed while the kind is active.
-    pub normaliser: Option<Normaliser>,
-    /// Two different values never come together in one profile (behaviour.md 3.3).
-    pub pinned: bool,
-    /// Values stay and are not matched.
-    pub paused: bool,
-    /// Replaces the default exceptions.
-    pub exceptions: Option<Vec<Box<str>>>,
-    /// Most members of a profile that this kind may join (behaviour.md 3.3).
-    pub max_profiles: u32,
-}
-
-impl KindSettings {
-    /// A kind with every setting at its default.
-    pub fn plain(canonical: &str) -> Self {
-        Self {
-            kind: Kind::new(canonical),
-            normaliser: None,
-            pinned: false,
-            paused: false,
-            exceptions: None,
-            max_profiles: 50,
-        }
-    }
-}
-
-/// Opt-in normalisers of a kind.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Normaliser {
-    /// Trimmed, composed (NFC), in lower case.
-    Lowercase,
-    /// White space, dashes, dots, slashes, brackets and invisible marks removed, a leading 00 replaced by +; only values that
-    /// begin with + afterwards change.
-    E164,
-}
-
-/// Survivor rule 2; ties go to the earliest first seen, then to the smallest id (behaviour.md 3.2).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum SurvivorRule {
-    /// The latest last seen, not counting the causing element.
-    LastSeen,
-    /// The earliest first seen.
-    FirstSeen,
-    /// The most events.
-    MostEvents,
-}
-
-/// Attribute rules: how what the survivor shows and what a member showed when it joined come together.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Combine {
-    /// Numbers add up.
-    Sum,
-    /// The greatest.
-    Max,
-    /// The least.
-    Min,
 }

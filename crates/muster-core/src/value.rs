@@ -1,6 +1,5 @@
 //! Values of attributes: their types, sizes and the arithmetic of attribute rules (behaviour.md 2, FACTS 6.1).
 
-use crate::settings::Combine;
 use crate::time::{Date, Timestamp};
 
 /// A value as it is stored. There is no null: null in a record means "nothing said" (behaviour.md 2).
@@ -115,6 +114,17 @@ impl Value {
             _ => None,
         }
     }
+}
+
+/// Attribute rules: how what the survivor shows and what a member showed when it joined come together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Combine {
+    /// Numbers add up.
+    Sum,
+    /// The greatest.
+    Max,
+    /// The least.
+    Min,
 }
 
 /// A finite float as JSON text: always with a fraction or an exponent, so that it is read as a float again.

@@ -25,7 +25,7 @@ use axum::routing::{MethodRouter, delete, get, patch, post, put};
 use envelope::Noted;
 use futures_util::FutureExt as _;
 use manage::outgoing::Outgoing;
-use muster_core::command::Route;
+use muster_core::kinds::Route;
 use muster_wire::data::api::Api;
 use muster_wire::data::failure::{Failure, HOST_REFUSED};
 use muster_wire::manage::problem::Problem;

@@ -6,7 +6,7 @@ mod process;
 pub(crate) mod scrape;
 
 use crate::budget::Room;
-use muster_core::command::ElementKind;
+use muster_core::kinds::ElementKind;
 use muster_core::outcome::{Applied, Outcome};
 use muster_core::rate::Class;
 use muster_store::engine::{COMMIT_BUCKETS_US, Engine, GROUP_BUCKETS, Health, Trouble};

@@ -3,16 +3,15 @@
 use crate::engine::EngineError;
 use crate::page::Page;
 use muster_core::change::Put;
-use muster_core::command::Route;
 use muster_core::facts::Cutoffs;
-use muster_core::history::History;
 use muster_core::id::{MergeNo, ProfileNo, QuarantineNo, RequestNo, ReviewNo, SeparationNo, Seq};
 use muster_core::identifier::Key;
+use muster_core::kinds::Route;
+use muster_core::profile::Member;
 use muster_core::record::{
-    Change, Counters, Event, Idempotency, Merge, Profile, Quarantined, Request, Separation, Standing, View,
+    Change, Counters, Event, History, Idempotency, Merge, Profile, Quarantined, Request, Separation, Standing, View,
 };
 use muster_core::review::{Review, ReviewState};
-use muster_core::snapshot::Member;
 use muster_core::time::Timestamp;
 
 /// A live profile and the time when its deletion is due.

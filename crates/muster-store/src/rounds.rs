@@ -8,10 +8,10 @@ pub(crate) use expired::Sized;
 
 use crate::engine::{EngineError, Job, JobStep};
 use muster_core::change::Changes;
-use muster_core::command::Route;
 use muster_core::facts::{Belongings, Facts, Needs, ReviewPair};
 use muster_core::id::{MergeNo, ProfileNo, QuarantineNo, RequestNo, ReviewNo, SeparationNo, Seq};
 use muster_core::identifier::Key;
+use muster_core::kinds::Route;
 use muster_core::limits::SWEEP_EVENTS_MAX;
 use muster_core::record::{
     Device, DeviceRef, EventId, Idempotency, Link, Merge, Profile, Quarantined, Separation, Standing, Token, View,

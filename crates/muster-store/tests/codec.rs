@@ -1,12 +1,13 @@
 //! The stored format: rows come back as they were, damaged bytes are errors and never panics, SQLite takes the values
 //! for sound JSONB, and the bytes of today's version never change.
 
-use muster_core::command::{Action, ElementKind, Route};
+use muster_core::command::Action;
 use muster_core::id::{ProfileId, ProfileNo, RequestNo};
 use muster_core::identifier::{Key, Kind};
+use muster_core::kinds::{ElementKind, Platform, Route};
 use muster_core::outcome::{ActionOutcome, ActionResult, ElementResult, Outcome};
 use muster_core::reason::{Fault, Reason};
-use muster_core::record::{Event, Former, Omitted, Platform, Profile, Request, Write};
+use muster_core::record::{Event, Former, Omitted, Profile, Request, Write};
 use muster_core::time::Timestamp;
 use muster_core::value::Value;
 use muster_core::warning::{Code, Warning};

@@ -5,7 +5,7 @@ use crate::manage::settings::rule_name;
 use crate::write;
 use muster_core::because::{Because, SetAside, Verdict, Weighed};
 use muster_core::id::{ProfileId, ProfileNo};
-use muster_core::record::Choice;
+use muster_core::kinds::Choice;
 use serde_json::Value as Json;
 use std::fmt::Write as _;
 

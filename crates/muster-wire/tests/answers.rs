@@ -1,7 +1,7 @@
 //! What is answered to a request that was applied.
 
-use muster_core::command::ElementKind;
 use muster_core::id::{ProfileId, ProfileNo, RequestId, RequestNo};
+use muster_core::kinds::{Choice, ElementKind, SurvivorRule};
 use muster_core::outcome::{ActionOutcome, ActionResult, Applied, ElementResult, Outcome};
 use muster_core::reason::{Fault, Reason};
 use muster_core::time::Timestamp;
@@ -207,8 +207,6 @@ fn preferences_are_read_as_rfc_7240_has_them() {
 fn a_result_tells_why_in_members_and_in_a_sentence_without_values() {
     use muster_core::because::{Because, SetAside, Verdict, Weighed};
     use muster_core::identifier::Kind;
-    use muster_core::record::Choice;
-    use muster_core::settings::SurvivorRule;
     let weighed =
         |kind, at: Option<ProfileId>, verdict| Weighed { kind: Kind::new(kind), id: at, profile: at, verdict };
     let because = Because {

@@ -7,10 +7,11 @@
 
 #![expect(clippy::disallowed_methods, reason = "the crate does no I/O; its golden files are read by this test")]
 
-use muster_core::command::Route;
 use muster_core::id::{RequestId, RequestNo};
+use muster_core::identifier::KindSettings;
+use muster_core::kinds::Route;
 use muster_core::rate::Class;
-use muster_core::settings::{KindSettings, Settings};
+use muster_core::settings::Settings;
 use muster_core::time::Timestamp;
 use muster_wire::data::api::Api;
 use muster_wire::data::failure::{Failure, Lenient, known_statuses, known_types, refused};

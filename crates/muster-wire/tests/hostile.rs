@@ -1,6 +1,7 @@
 //! Bodies that nobody means well with: they never panic, and each gets the fault that it should.
 
-use muster_core::command::{Body, Route};
+use muster_core::command::Body;
+use muster_core::kinds::Route;
 use muster_core::reason::{Fault, Reason};
 use muster_core::settings::Settings;
 use muster_core::time::Timestamp;

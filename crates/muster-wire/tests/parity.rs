@@ -1,9 +1,11 @@
 //! The limits of the hosted service (behaviour.md 2, FACTS 4 and 6.3, FACTS 11 row 28; docs/adr/0010): with `parity` they
 //! cut and drop, without it they only warn.
 
-use muster_core::command::{Action, Body, Customer, Route};
+use muster_core::command::{Action, Body, Customer};
+use muster_core::identifier::KindSettings;
+use muster_core::kinds::Route;
 use muster_core::reason::Reason;
-use muster_core::settings::{Identity, KindSettings, Settings};
+use muster_core::settings::{Identity, Settings};
 use muster_core::time::Timestamp;
 use muster_core::value::Value;
 use muster_core::warning::Code;

@@ -1,10 +1,11 @@
 //! How single members of a body are read, each rule by the smallest body that shows it. What the golden files say with
 //! whole commands is not repeated here.
 
-use muster_core::command::{Body, Customer, Matching, Route};
+use muster_core::command::{Body, Customer, Matching};
+use muster_core::identifier::{KindSettings, Normaliser};
+use muster_core::kinds::{Platform, Route};
 use muster_core::reason::Reason;
-use muster_core::record::Platform;
-use muster_core::settings::{Identity, KindSettings, Normaliser, Settings};
+use muster_core::settings::{Identity, Settings};
 use muster_core::time::{Date, Timestamp};
 use muster_core::value::Value;
 use muster_core::warning::Code;

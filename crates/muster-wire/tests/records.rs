@@ -1,17 +1,17 @@
 //! Records as the management API shows them: exactly the members that its specification names.
 
 use muster_core::because::Because;
-use muster_core::command::{Action, DeviceFields, ElementKind, Route};
+use muster_core::command::{Action, DeviceFields};
 use muster_core::id::{MergeNo, ProfileId, ProfileNo, QuarantineNo, RequestId, RequestNo, SeparationNo};
 use muster_core::identifier::{Key, Kind};
+use muster_core::kinds::{Choice, ElementKind, Platform, Route, SurvivorRule};
 use muster_core::outcome::{ActionOutcome, ActionResult, ElementResult, Outcome};
+use muster_core::profile::{MemberEntry, Snapshot};
 use muster_core::reason::{Fault, Reason};
 use muster_core::record::{
-    Cause, Choice, Combined, Counters, Device, DeviceRef, Event, Former, Merge, Omitted, Platform, Quarantined,
-    Request, Separation, SeparationCause, Tally,
+    Cause, Combined, Counters, Device, DeviceRef, Event, Former, Merge, Omitted, Quarantined, Request, Separation,
+    SeparationCause, Tally,
 };
-use muster_core::settings::SurvivorRule;
-use muster_core::snapshot::{MemberEntry, Snapshot};
 use muster_core::time::Timestamp;
 use muster_core::value::Value;
 use muster_wire::manage::{event, merge, page, quarantine, request, separation, stats, user, workspace};

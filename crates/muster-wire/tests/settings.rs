@@ -1,7 +1,10 @@
 //! Settings of a workspace as JSON.
 
-use muster_core::settings::{Combine, Identity, Normaliser, RateLimits, Settings, SurvivorRule};
+use muster_core::identifier::Normaliser;
+use muster_core::kinds::SurvivorRule;
+use muster_core::settings::{Identity, RateLimits, Settings};
 use muster_core::time::Timestamp;
+use muster_core::value::Combine;
 use muster_wire::manage::settings::{
     Activating, IdentityChange, WorkspaceSettings, compare, identity_from, identity_json,
 };

@@ -1,9 +1,11 @@
 //! What a 400 tells of each fault, and what is told of an element that was taken otherwise than it was sent, each rule by
 //! the smallest body that shows it (behaviour.md 1.2.a, 1.2.d, 1.2.l, 1.3.n).
 
-use muster_core::command::{Body, Route};
+use muster_core::command::Body;
 use muster_core::id::{RequestId, RequestNo};
-use muster_core::settings::{Identity, KindSettings, Settings};
+use muster_core::identifier::KindSettings;
+use muster_core::kinds::Route;
+use muster_core::settings::{Identity, Settings};
 use muster_core::time::Timestamp;
 use muster_core::warning::Code;
 use muster_wire::data::api::Api;

@@ -5,8 +5,9 @@
 use super::bodies::{Bodies, Kind, Rng, World};
 use super::window::{Phase, check_interrupted};
 use anyhow::{Context, Result, anyhow};
-use muster_core::command::Route;
-use muster_core::settings::{Identity, KindSettings, Settings};
+use muster_core::identifier::KindSettings;
+use muster_core::kinds::Route;
+use muster_core::settings::{Identity, Settings};
 use muster_core::time::Timestamp;
 use muster_wire::data::transition::{self, ReadContext};
 use muster_wire::zone::Zone;

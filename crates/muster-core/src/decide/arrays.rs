@@ -2,10 +2,8 @@
 //! runs, own records and views hold an empty array in its place ([`is_stand_in`]; a stored array is never empty), and the
 //! values are made from the log once, when the changes are.
 
-use super::work::{Known, Work};
-use super::write::Place;
+use super::write_target::Place;
 use crate::array::{Done, Log};
-use crate::command::ArrayOperation;
 use crate::id::ProfileNo;
 use crate::record::{Profile, Size, View};
 use crate::value::Value;
@@ -14,26 +12,26 @@ use std::collections::{HashMap, HashSet};
 /// The logs, who shows them and which own records hold them.
 #[derive(Debug, Default)]
 pub(super) struct Arrays {
-    logs: Vec<Log>,
+    pub(super) logs: Vec<Log>,
     /// What live profiles show.
-    shown: Map<usize>,
+    pub(super) shown: Map<usize>,
     /// What own records hold.
-    held: Map<Held>,
-    undo: Vec<Undo>,
+    pub(super) held: Map<Held>,
+    pub(super) undo: Vec<Undo>,
 }
 
-type Map<T> = HashMap<ProfileNo, HashMap<Box<str>, T>>;
+pub(super) type Map<T> = HashMap<ProfileNo, HashMap<Box<str>, T>>;
 
 /// A value of an own record: a log at a point.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Held {
-    log: usize,
-    operators: u32,
+    pub(super) log: usize,
+    pub(super) operators: u32,
     pub(super) size: Size,
 }
 
 #[derive(Debug)]
-enum Undo {
+pub(super) enum Undo {
     Operator(usize, Done),
     Shown(ProfileNo, Box<str>, Option<usize>),
     Held(ProfileNo, Box<str>, Option<Held>),
@@ -78,14 +76,14 @@ impl Arrays {
         }
     }
 
-    fn set_shown(&mut self, no: ProfileNo, name: &str, log: Option<usize>) {
+    pub(super) fn set_shown(&mut self, no: ProfileNo, name: &str, log: Option<usize>) {
         if log.is_some() || self.shown.contains_key(&no) {
             let before = put(&mut self.shown, no, name, log);
             self.undo.push(Undo::Shown(no, name.into(), before));
         }
     }
 
-    fn set_held(&mut self, no: ProfileNo, name: &str, held: Option<Held>) {
+    pub(super) fn set_held(&mut self, no: ProfileNo, name: &str, held: Option<Held>) {
         if held.is_some() || self.held.contains_key(&no) {
             let before = put(&mut self.held, no, name, held);
             self.undo.push(Undo::Held(no, name.into(), before));
@@ -145,91 +143,5 @@ impl Arrays {
                 *value = array;
             }
         }
-    }
-}
-
-impl Work<'_> {
-    /// The array that a live profile shows, with its log.
-    pub(super) fn array(&mut self, place: Place, name: &str) -> Known<Shown> {
-        if let Some(log) = self.arrays.shown.get(&place.root).and_then(|shown| shown.get(name)) {
-            return Ok(Shown::Array(*log));
-        }
-        let log = match self.shown_attribute(place.root, name)? {
-            None => return Ok(Shown::Nothing),
-            Some(Value::Array(values)) => Log::new(values),
-            Some(_) => return Ok(Shown::Other),
-        };
-        self.spend(log.len());
-        let mark = self.arrays.undo.len();
-        let number = self.begin_array(place, name, log);
-        // What the running element has not changed is still so if it fails: the log stays.
-        let written = self.profile(place.record)?.attributes.get(name).is_some_and(|write| write.seq == place.seq);
-        if !written && !self.has_merged() {
-            self.arrays.undo.truncate(mark);
-        }
-        Ok(Shown::Array(number))
-    }
-
-    /// The log of an array that is shown, or of none.
-    pub(super) fn begin_array(&mut self, place: Place, name: &str, log: Log) -> usize {
-        let number = self.arrays.logs.len();
-        let stored = self.profiles.get(&place.record).flatten().and_then(|profile| profile.attributes.get(name));
-        let stored = stored.and_then(|write| write.value.as_ref());
-        let size = Size::of(name, Some(log.json_bytes()));
-        let is_same = matches!(stored, Some(Value::Array(values)) if values.len() == log.len())
-            && log.at(log.operators()).as_ref() == stored;
-        self.arrays.logs.push(log);
-        self.arrays.set_shown(place.root, name, Some(number));
-        if is_same {
-            self.arrays.set_held(place.record, name, Some(Held { log: number, operators: 0, size }));
-        }
-        number
-    }
-
-    /// Runs an operator on a log.
-    pub(super) fn operate(&mut self, log: usize, operation: &ArrayOperation) -> usize {
-        let array = &mut self.arrays.logs[log];
-        let done = if operation.add { array.add(&operation.values) } else { array.remove(&operation.values) };
-        let mixed = done.mixed;
-        self.arrays.undo.push(Undo::Operator(log, done));
-        mixed
-    }
-
-    /// What an own record would hold if it held the array as it is now; None if that has no values.
-    pub(super) fn array_now(&self, name: &str, log: usize) -> Option<Held> {
-        let array = &self.arrays.logs[log];
-        let size = Size::of(name, Some(array.json_bytes()));
-        (!array.is_empty()).then_some(Held { log, operators: array.operators(), size })
-    }
-
-    /// Whether an own record holds just that.
-    pub(super) fn holds_array(&mut self, record: ProfileNo, name: &str, now: Option<Held>) -> Known<bool> {
-        self.profile(record)?;
-        let stored = self.own_write(record, name).and_then(|write| write.value.as_ref());
-        let Some(now) = now else { return Ok(stored.is_none()) };
-        let held = self.arrays.held(record, name);
-        let log = &self.arrays.logs[now.log];
-        if held.is_some_and(|held| held.log == now.log && !log.has_changed_since(held.operators)) {
-            return Ok(true);
-        }
-        let size = match held {
-            Some(held) => Some(held.size),
-            None => stored.map(|value| Size::of(name, Some(value.json_bytes()))),
-        };
-        if size != Some(now.size) {
-            return Ok(false);
-        }
-        self.spend(self.arrays.logs[now.log].len());
-        let array = self.arrays.value(now);
-        Ok(match held {
-            Some(held) => self.arrays.value(held) == array,
-            None => self.own_write(record, name).is_some_and(|write| write.value == array),
-        })
-    }
-
-    /// An own record holds it, and its live profile shows it.
-    pub(super) fn array_written(&mut self, place: Place, name: &str, held: Option<Held>) {
-        self.arrays.set_shown(place.root, name, held.map(|held| held.log));
-        self.arrays.set_held(place.record, name, held);
     }
 }

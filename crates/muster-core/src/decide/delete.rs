@@ -5,14 +5,15 @@
 use super::import::Wire;
 use super::work::{Known, Missing, Work};
 use crate::change::{Changes, Put};
-use crate::command::{IdempotencyKey, Route};
+use crate::command::IdempotencyKey;
 use crate::decision::{Decision, Step};
 use crate::facts::{Facts, Needs};
 use crate::id::{ProfileId, ProfileNo, RequestNo};
 use crate::identifier::{Key, key_of};
+use crate::kinds::Route;
 use crate::limits::IDEMPOTENCY_MS;
-use crate::outcome::Applied;
-use crate::record::{Idempotency, Omitted, Recorded, Request};
+use crate::outcome::{Applied, Recorded};
+use crate::record::{Idempotency, Omitted, Request};
 use crate::settings::{Identity, Settings};
 use crate::time::{Moment, Timestamp};
 use std::collections::BTreeSet;

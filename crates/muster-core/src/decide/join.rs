@@ -5,12 +5,13 @@ use super::review;
 use super::work::{Known, Work};
 use crate::attribute::EMAIL;
 use crate::change::Put;
-use crate::fold::Joined;
 use crate::id::{MergeNo, ProfileId, ProfileNo, RequestNo, ReviewNo};
 use crate::identifier::Key;
+use crate::kinds::{Choice, SurvivorRule};
 use crate::limits::KEY_OVERHEAD_BYTES;
-use crate::record::{Cause, Change, ChangeKind, Choice, Link, Merge, Standing, Tally, View};
-use crate::settings::{Combine, SurvivorRule};
+use crate::profile::fold::Joined;
+use crate::record::{Cause, Change, ChangeKind, Link, Merge, Standing, Tally, View};
+use crate::value::Combine;
 use std::cmp::Ordering;
 
 /// What makes live profiles one.

@@ -75,8 +75,8 @@ fn keep<T>(list: &mut Vec<T>, left: &mut usize, bytes: impl Fn(&T) -> usize) -> 
 #[cfg(test)]
 mod tests {
     use super::bounded;
-    use crate::command::{ElementKind, Route};
     use crate::id::RequestNo;
+    use crate::kinds::{ElementKind, Route};
     use crate::limits::{EXCERPT_BYTES_MAX, LOG_BYTES_MAX};
     use crate::outcome::{ElementResult, Outcome};
     use crate::reason::{Fault, Reason};

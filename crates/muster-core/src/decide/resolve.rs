@@ -2,8 +2,8 @@
 //! conflict with none kept before; a key set aside is neither matched nor stored from this element.
 
 use super::activation::{Settled, settle};
-use super::element::Notes;
 use super::guard::Group;
+use super::notes::Notes;
 use super::work::{Known, Missing, Work};
 use crate::attribute::CUSTOMER_ID;
 use crate::because::{SetAside, Verdict, Weighed};

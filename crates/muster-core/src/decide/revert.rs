@@ -4,11 +4,11 @@ use super::work::{Known, Missing, Work};
 use crate::change::Put;
 use crate::decision::{Decision, Step};
 use crate::facts::{Facts, Needs};
-use crate::fold::{MemberRef, Tree};
 use crate::id::{MergeNo, ProfileId, ProfileNo, SeparationNo};
+use crate::profile::fold::{MemberRef, Tree};
+use crate::profile::{Member, Snapshot, assemble};
 use crate::record::{Change, ChangeKind, Merge, Profile, Separation, SeparationCause, Tally};
 use crate::settings::{Identity, Settings};
-use crate::snapshot::{Member, Snapshot, assemble};
 use crate::time::{Moment, Timestamp};
 use std::sync::Arc;
 

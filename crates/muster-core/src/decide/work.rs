@@ -1,21 +1,24 @@
 //! What a decision works on: the facts with the changes so far on top, and the needs that came up.
 
+mod arrays;
 mod changes;
 mod gather;
+mod names;
 
 use super::arrays::Arrays;
 use super::layer::Layer;
 use super::names::Names;
 use super::opened::Opened;
+use crate::attribute::CUSTOMER_ID;
 use crate::because::Because;
 use crate::change::Put;
 use crate::facts::{Facts, Found, Needs};
-use crate::history::{History, Replaced};
 use crate::id::{ProfileNo, RequestNo, ReviewNo, Seq};
 use crate::identifier::{Key, Kind, key_of};
 use crate::limits::{HISTORY_MAX, MERGED_BYTES_MAX, PROFILE_BYTES_DEFAULT, STEPS_MAX};
 use crate::record::{
-    Counters, Device, DeviceRef, EventId, Link, Merge, Profile, Separation, Standing, Token, View, Write,
+    Counters, Device, DeviceRef, EventId, History, Link, Merge, Profile, Replaced, Separation, Standing, Token, View,
+    Write,
 };
 use crate::review::Review;
 use crate::settings::{Identity, Phase};
@@ -364,6 +367,11 @@ impl<'f> Work<'f> {
     /// A review as it is now, if it is known.
     pub(super) fn review_now(&self, no: ReviewNo) -> Option<&Review> {
         self.reviews.get(&no).flatten()
+    }
+
+    /// Whether a name is an active identifier kind, which patterns never unset.
+    pub(super) fn is_kind(&self, name: &str) -> bool {
+        name == CUSTOMER_ID || self.identity.active_kind(name).is_some()
     }
 
     /// Whether values of this name are indexed, since its kind is being made active.

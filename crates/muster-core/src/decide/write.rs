@@ -3,36 +3,19 @@
 
 use super::arrays::{Held, is_stand_in, stand_in};
 use super::work::{Known, Work};
+use super::write_target::Place;
 use crate::attribute::CUSTOMER_ID;
 use crate::change::Put;
-use crate::history::Replaced;
-use crate::id::{ProfileNo, Seq};
+use crate::id::ProfileNo;
 use crate::identifier::{Key, Kind};
+use crate::kinds::Platform;
 use crate::limits::{
     CUSTOMER_IDS_MAX, FORMER_IDENTIFIERS_MAX, HISTORY_VALUE_BYTES_MAX, RECORD_ATTRIBUTES_MAX, RECORD_BYTES_MAX,
 };
-use crate::record::{Attributes, Change, ChangeKind, Former, Platform, Profile, Size, Standing, Tally, View, Write};
+use crate::record::{Attributes, Change, ChangeKind, Former, Profile, Replaced, Size, Standing, Tally, View, Write};
 use crate::time::Timestamp;
 use crate::value::{Value, text_json_bytes};
 use std::collections::BTreeMap;
-
-/// Where an element is recorded.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Place {
-    /// The id whose own record it is.
-    pub(super) record: ProfileNo,
-    /// The live profile of that id.
-    pub(super) root: ProfileNo,
-    /// The place of the write in the change sequence.
-    pub(super) seq: Seq,
-}
-
-impl Place {
-    /// The same for another id of the same live profile.
-    pub(super) fn of(self, record: ProfileNo) -> Self {
-        Self { record, ..self }
-    }
-}
 
 /// Makes a profile that nobody knew.
 pub(super) fn create(work: &mut Work<'_>, first_seen: Timestamp, last_seen: Timestamp) -> ProfileNo {
@@ -136,7 +119,7 @@ fn put(work: &mut Work<'_>, place: Place, name: &str, (value, size): (Option<Val
     work.weight += difference(before.weight, size.weight);
     if !work.names.is_idle() {
         work.wrote.push((place.root, name.into()));
-        let is_kind = is_kind(work, name);
+        let is_kind = work.is_kind(name);
         work.names.written(place, name, (before.set > 0, size.set > 0), is_kind);
     }
     let (name, write) = (Box::<str>::from(name), Write { seq: place.seq, value });
@@ -344,9 +327,4 @@ fn forget_unset(work: &mut Work<'_>, record: ProfileNo) -> Known<usize> {
     })?;
     work.weight += difference(before, work.profile(record)?.attributes.size().weight);
     Ok(left)
-}
-
-/// Whether a name is an active identifier kind, which patterns never unset.
-pub(super) fn is_kind(work: &Work<'_>, name: &str) -> bool {
-    name == CUSTOMER_ID || work.identity.active_kind(name).is_some()
 }

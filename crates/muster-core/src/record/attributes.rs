@@ -1,10 +1,19 @@
 //! The attributes of one own record, with what they come to: how many are set, and their bytes.
 
-use super::Write;
+use crate::id::Seq;
 use crate::limits::ATTRIBUTE_OVERHEAD_BYTES;
 use crate::value::{Value, text_json_bytes};
 use std::collections::BTreeMap;
 use std::ops::Deref;
+
+/// The latest write of a name in one own record.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Write<V> {
+    /// When, in the change sequence.
+    pub seq: Seq,
+    /// The value, or None: unset.
+    pub value: Option<V>,
+}
 
 /// The latest write of each attribute by canonical name, unset ones as such. It reads as a map; it is changed through
 /// [`Self::put`] alone, which keeps the figures, so that a limit costs no look at all attributes.

@@ -3,7 +3,7 @@
 use crate::because::Because;
 use crate::id::{MergeNo, ProfileId, RequestNo, ReviewNo, SeparationNo};
 use crate::identifier::Key;
-use crate::settings::SurvivorRule;
+use crate::kinds::Choice;
 use crate::time::Timestamp;
 use crate::value::Value;
 
@@ -68,18 +68,6 @@ pub enum Cause {
     Api,
     /// A review was decided so.
     Review(ReviewNo),
-}
-
-/// The rule that chose a survivor.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Choice {
-    /// Rule 1: it was the only one that showed the attribute.
-    Attribute,
-    /// Rule 2.
-    Rule(SurvivorRule),
-    /// None was needed: the profile that was found survives, and a member for a `customer_id` that was new is joined to it
-    /// (behaviour.md 3.2.h).
-    NewId,
 }
 
 /// Family `separations`: two ids that must stay apart.

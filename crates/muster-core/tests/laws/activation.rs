@@ -4,8 +4,8 @@ use crate::guards::Together;
 use crate::model::{Model, Why, read};
 use muster_core::because::SetAside;
 use muster_core::id::ProfileNo;
-use muster_core::identifier::Key;
-use muster_core::settings::{Identity, KindSettings, Phase, Settings};
+use muster_core::identifier::{Key, KindSettings};
+use muster_core::settings::{Identity, Phase, Settings};
 
 /// What is nobody's identifier where a workspace gives no list (behaviour.md 3), of all kinds but `customer_id`.
 const NOBODY: [&str; 17] = [

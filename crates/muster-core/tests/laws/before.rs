@@ -4,10 +4,9 @@
 use crate::laws::hold;
 use crate::strategies::{activations, histories};
 use crate::world::{World, plain, same};
-use muster_core::before::{Before, PLATFORMS, before};
-use muster_core::history::History;
-use muster_core::record::Merge;
-use muster_core::snapshot::{Parts, Snapshot, own};
+use muster_core::profile::pre_merge::{Before, PLATFORMS, before};
+use muster_core::profile::{Parts, Snapshot, own};
+use muster_core::record::{History, Merge};
 use std::cell::Cell;
 
 /// What the rules tell of a merge whose link stands.

@@ -12,8 +12,8 @@ use muster_core::decide::{
 };
 use muster_core::decision::Decision;
 use muster_core::id::{ProfileId, ProfileNo, ReviewNo};
-use muster_core::identifier::Key;
-use muster_core::settings::{Activation, Identity, KindSettings, Phase, Settings};
+use muster_core::identifier::{Key, KindSettings};
+use muster_core::settings::{Activation, Identity, Phase, Settings};
 use muster_core::time::{Moment, Timestamp};
 use std::sync::Arc;
 

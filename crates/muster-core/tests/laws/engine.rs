@@ -5,18 +5,17 @@ use muster_core::change::{Changes, Put};
 use muster_core::decide::Wire;
 use muster_core::decision::{Decision, Step};
 use muster_core::facts::Facts;
-use muster_core::history::History;
 use muster_core::id::{MergeNo, ProfileNo, QuarantineNo, RequestNo, ReviewNo, SeparationNo, Seq};
 use muster_core::identifier::Key;
-use muster_core::outcome::Applied;
+use muster_core::outcome::{Applied, Recorded};
+use muster_core::profile::{Member, Snapshot, assemble};
 use muster_core::rate::RateWindow;
 use muster_core::record::{
-    Change, Counters, Device, DeviceRef, Event, EventId, Idempotency, Link, Merge, Profile, Quarantined, Recorded,
+    Change, Counters, Device, DeviceRef, Event, EventId, History, Idempotency, Link, Merge, Profile, Quarantined,
     Request, Separation, Standing, View,
 };
 use muster_core::review::Review;
 use muster_core::settings::Identity;
-use muster_core::snapshot::{Member, Snapshot, assemble};
 use muster_core::time::Moment;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Debug;
@@ -43,7 +42,7 @@ pub(crate) struct Store {
     pub(crate) history: BTreeMap<(ProfileNo, Seq), History>,
     pub(crate) requests: BTreeMap<RequestNo, Request>,
     pub(crate) quarantine: BTreeMap<QuarantineNo, Quarantined>,
-    pub(crate) idempotency: BTreeMap<(muster_core::command::Route, Box<str>), Idempotency>,
+    pub(crate) idempotency: BTreeMap<(muster_core::kinds::Route, Box<str>), Idempotency>,
     pub(crate) changes: BTreeMap<Seq, Change>,
 }
 

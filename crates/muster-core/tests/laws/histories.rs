@@ -3,14 +3,14 @@
 
 use crate::variants::Variant;
 use muster_core::command::{
-    Action, ArrayOperation, Body, Customer, Device, DeviceFields, Element, ElementKind, Event, GivenKey, Import,
-    Matching, Route, Seen, Unset,
+    Action, ArrayOperation, Body, Customer, Device, DeviceFields, Element, Event, GivenKey, Import, Matching, Seen,
+    Unset,
 };
 use muster_core::decide::Choose;
-use muster_core::identifier::{Key, Kind};
+use muster_core::identifier::{Key, Kind, KindSettings};
+use muster_core::kinds::{ElementKind, Platform, Route};
 use muster_core::reason::{Fault, Reason};
-use muster_core::record::Platform;
-use muster_core::settings::{KindSettings, Settings};
+use muster_core::settings::Settings;
 use muster_core::time::Timestamp;
 use muster_core::value::Value;
 use muster_core::warning::Warnings;

@@ -9,12 +9,12 @@ use crate::variants::{PLAIN, Variant};
 use crate::world::World;
 use muster_core::command::IdempotencyKey;
 use muster_core::decide::ImportDecision;
-use muster_core::history::Stamps;
 use muster_core::id::RequestNo;
 use muster_core::limits::{FORMER_IDENTIFIERS_MAX, HISTORY_MAX};
 use muster_core::outcome::ImportOutcome;
+use muster_core::profile::Member;
+use muster_core::profile::history::Stamps;
 use muster_core::review::Review;
-use muster_core::snapshot::Member;
 use muster_core::time::{Moment, Timestamp};
 use proptest::strategy::Strategy;
 use proptest::test_runner::{Config, RngAlgorithm, TestCaseError, TestError, TestRng, TestRunner};
@@ -196,7 +196,7 @@ fn told(world: &World) -> Result<(), String> {
         let no = person.id.no;
         let (profile, standing) = (store.profiles[&no].clone(), store.standings[&no]);
         let alone = Member { profile, standing, link: None, joined_at: None, devices: Vec::new() };
-        let items = muster_core::history::history(&[alone], &rows, &stamps, &[]);
+        let items = muster_core::profile::history::history(&[alone], &rows, &stamps, &[]);
         for name in model.names() {
             let mut log: Vec<&Written> = person.writes.iter().filter(|w| w.name == name).collect();
             let value = log.last().and_then(|w| w.value.clone());

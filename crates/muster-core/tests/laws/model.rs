@@ -4,12 +4,13 @@
 
 use crate::reviews::Noted;
 use muster_core::id::{MergeNo, ProfileId, ProfileNo, RequestNo, ReviewNo, SeparationNo};
-use muster_core::identifier::{Key, Kind};
-use muster_core::record::{Choice, Device, Former, Platform, Tally};
-use muster_core::settings::{Combine, Identity, KindSettings, Normaliser, Settings};
-use muster_core::snapshot::{MemberEntry, Snapshot};
+use muster_core::identifier::{Key, Kind, KindSettings, Normaliser};
+use muster_core::kinds::{Choice, Platform};
+use muster_core::profile::{MemberEntry, Snapshot};
+use muster_core::record::{Device, Former, Tally};
+use muster_core::settings::{Identity, Settings};
 use muster_core::time::Timestamp;
-use muster_core::value::Value;
+use muster_core::value::{Combine, Value};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The flags of behaviour.md 3.1 and FACTS 6.2.

@@ -2,8 +2,10 @@
 //! chosen, and which kinds are active from the beginning.
 
 use crate::histories::KINDS;
-use muster_core::identifier::Kind;
-use muster_core::settings::{Combine, Identity, KindSettings, Normaliser, RateLimits, Settings, SurvivorRule};
+use muster_core::identifier::{Kind, KindSettings, Normaliser};
+use muster_core::kinds::SurvivorRule;
+use muster_core::settings::{Identity, RateLimits, Settings};
+use muster_core::value::Combine;
 use proptest::prelude::*;
 
 /// Settings of a history.

@@ -14,7 +14,7 @@ use axum::response::Response;
 use base64::Engine as _;
 use base64::alphabet;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
-use muster_core::command::Route;
+use muster_core::kinds::Route;
 use muster_wire::data::api::Api;
 use muster_wire::data::failure::Failure;
 use muster_wire::data::forwarded;

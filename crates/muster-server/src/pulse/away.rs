@@ -3,8 +3,8 @@
 
 use super::{Traits, held};
 use crate::limits::REFUSALS_KEPT;
-use muster_core::command::Route;
 use muster_core::id::RequestNo;
+use muster_core::kinds::Route;
 use muster_core::time::Timestamp;
 use muster_wire::data::api::Api;
 use muster_wire::data::failure::Failure;

@@ -5,8 +5,8 @@
 use super::held;
 use crate::limits::LIVE_PROFILES_MAX;
 use bytes::Bytes;
-use muster_core::command::ElementKind;
 use muster_core::id::ProfileNo;
+use muster_core::kinds::ElementKind;
 use muster_core::outcome::{ElementResult, Outcome};
 use muster_core::record::Request;
 use muster_core::time::Timestamp;

@@ -137,7 +137,7 @@ mod tests {
     use crate::clock::{SystemClock, SystemRandom};
     use crate::limits::LIVE_BUFFER;
     use crate::pulse::{Became, Story};
-    use muster_core::command::Route;
+    use muster_core::kinds::Route;
     use muster_core::time::Timestamp;
     use muster_wire::manage::settings::WorkspaceSettings;
     use std::sync::atomic::{AtomicBool, Ordering};

@@ -3,8 +3,8 @@
 use super::bytes::{In, Out};
 use super::{Cell, Damage, Record, Row, parts};
 use crate::family::Family;
-use muster_core::command::Route;
 use muster_core::id::{MergeNo, ProfileId, ProfileNo, QuarantineNo, RequestNo, ReviewNo, SeparationNo};
+use muster_core::kinds::Route;
 use muster_core::outcome::{ElementResult, Outcome};
 use muster_core::record::{Cause, Merge, Omitted, Quarantined, Request, Separation, SeparationCause};
 use muster_core::time::Timestamp;

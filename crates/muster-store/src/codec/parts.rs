@@ -3,15 +3,14 @@
 use super::bytes::{In, Out};
 use super::{Damage, jsonb};
 use muster_core::because::{Because, SetAside, Verdict, Weighed};
-use muster_core::command::ElementKind;
 use muster_core::id::{ProfileId, ProfileNo, Seq};
 use muster_core::identifier::{Key, Kind};
+use muster_core::kinds::{Choice, ElementKind, Platform, SurvivorRule};
 use muster_core::outcome::{ActionOutcome, ActionResult, ElementResult, Outcome};
 use muster_core::reason::{Fault, Reason};
-use muster_core::record::{Choice, Combined, Former, Platform, Profile, View, Write};
-use muster_core::settings::{Combine, SurvivorRule};
+use muster_core::record::{Combined, Former, Profile, View, Write};
 use muster_core::time::Timestamp;
-use muster_core::value::Value;
+use muster_core::value::{Combine, Value};
 use muster_core::warning::{Code, Warning};
 use std::collections::BTreeMap;
 

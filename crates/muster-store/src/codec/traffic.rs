@@ -3,9 +3,11 @@
 use super::bytes::{In, Out};
 use super::{Cell, Damage, Record, Row, jsonb, packed, parts};
 use crate::family::Family;
-use muster_core::command::{Action, Route};
+use muster_core::command::Action;
 use muster_core::id::{ProfileNo, RequestNo};
-use muster_core::record::{Change, ChangeKind, Counters, Event, EventId, Idempotency, Outgoing, Recorded};
+use muster_core::kinds::Route;
+use muster_core::outcome::Recorded;
+use muster_core::record::{Change, ChangeKind, Counters, Event, EventId, Idempotency, Outgoing};
 use muster_core::time::Timestamp;
 use std::sync::Arc;
 

@@ -7,16 +7,15 @@ use super::rig::{put_with, run, shop, wait};
 use crate::engine::{Engine, EngineError, apply};
 use crate::reader::dump;
 use muster_core::change::{Changes, Put};
-use muster_core::command::{ElementKind, Route};
 use muster_core::decide::{Expire, Retention};
 use muster_core::decision::{Mode, Step};
 use muster_core::facts::{Cutoffs, Facts};
 use muster_core::id::{MergeNo, ProfileNo, QuarantineNo, REFUSED_REQUESTS, RequestNo, WorkspaceId};
+use muster_core::kinds::{ElementKind, Route};
 use muster_core::limits::{EXPIRE_BYTES_MAX, EXPIRE_ROWS_MAX, IDEMPOTENCY_MS};
+use muster_core::outcome::Recorded;
 use muster_core::reason::{Fault, Reason};
-use muster_core::record::{
-    Counters, Event, EventId, Idempotency, Link, Profile, Quarantined, Recorded, Standing, Tally, View,
-};
+use muster_core::record::{Counters, Event, EventId, Idempotency, Link, Profile, Quarantined, Standing, Tally, View};
 use muster_core::time::Timestamp;
 use std::collections::BTreeMap;
 

@@ -7,16 +7,17 @@ use super::rig::{facts, put, shop};
 use crate::engine::Engine;
 use crate::reader::{EventQuery, LiveProfile, Reader, RequestQuery, dump};
 use muster_core::change::Put;
-use muster_core::command::{Action, DeviceFields, Route};
+use muster_core::command::{Action, DeviceFields};
 use muster_core::facts::Needs;
 use muster_core::id::{MergeNo, ProfileId, ProfileNo, REFUSED_REQUESTS, RequestNo, SeparationNo, WorkspaceId};
 use muster_core::identifier::{Key, Kind};
-use muster_core::outcome::Outcome;
+use muster_core::kinds::{Platform, Route};
+use muster_core::outcome::{Outcome, Recorded};
+use muster_core::profile::Member;
 use muster_core::record::{
     Cause, Change, ChangeKind, Combined, Device, DeviceRef, Event, EventId, Idempotency, Link, Merge, Outgoing,
-    Platform, Profile, Recorded, Request, Separation, SeparationCause, Standing, Tally, Token, TokenKind, View,
+    Profile, Request, Separation, SeparationCause, Standing, Tally, Token, TokenKind, View,
 };
-use muster_core::snapshot::Member;
 use muster_core::time::Timestamp;
 use muster_core::value::Value;
 use std::collections::{BTreeMap, HashMap};

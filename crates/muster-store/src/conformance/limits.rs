@@ -8,20 +8,20 @@ use crate::bounds::ANSWERS_KEPT_MS;
 use crate::page::Page;
 use crate::reader::dump;
 use muster_core::change::{Changes, Put};
-use muster_core::command::{Action, ElementKind};
+use muster_core::command::Action;
 use muster_core::decision::{Mode, Step};
 use muster_core::facts::Needs;
 use muster_core::id::{MergeNo, ProfileNo, QuarantineNo, REFUSED_REQUESTS, RequestNo};
 use muster_core::identifier::{Key, Kind};
+use muster_core::kinds::ElementKind;
 use muster_core::limits::{
     ACTIONS_MAX, DEVICES_MAX, EVENT_ID_BYTES_MAX, FORMER_IDENTIFIERS_MAX, IDEMPOTENCY_KEY_BYTES_MAX,
     IDENTIFIER_BYTES_MAX, MEMBERS_MAX, NAME_BYTES_MAX, RECORD_ATTRIBUTES_MAX, RECORD_BYTES_MAX,
 };
-use muster_core::outcome::{ActionOutcome, ActionResult, ElementResult, Outcome};
+use muster_core::outcome::{ActionOutcome, ActionResult, ElementResult, Outcome, Recorded};
 use muster_core::reason::{Fault, Reason};
 use muster_core::record::{
-    Counters, Event, EventId, Former, Idempotency, Link, Profile, Quarantined, Recorded, Request, Standing, Tally,
-    View, Write,
+    Counters, Event, EventId, Former, Idempotency, Link, Profile, Quarantined, Request, Standing, Tally, View, Write,
 };
 use muster_core::time::Timestamp;
 use muster_core::value::Value;
@@ -71,7 +71,7 @@ fn write(value: Value) -> Write<Value> {
 
 fn identifiers(over: usize) -> Vec<Put> {
     let value = text(IDENTIFIER_BYTES_MAX + over);
-    let route = muster_core::command::Route::Transition;
+    let route = muster_core::kinds::Route::Transition;
     let answer = Recorded { status: 200, outcomes: "applied=1".into(), body: vec![b'x'; 1 << 20].into() };
     let key = "k".repeat(IDEMPOTENCY_KEY_BYTES_MAX + over).into();
     vec![
@@ -280,7 +280,7 @@ pub(super) fn refused_requests_are_bounded_by_their_bytes(make: Make<'_>) {
 /// Fails if young ones are dropped, if old ones are kept, or if what is dropped or replaced keeps its room.
 pub(super) fn recorded_answers_drop_their_oldest_and_none_that_is_young(make: Make<'_>) {
     let (engine, shop) = shop(make);
-    let route = muster_core::command::Route::Transition;
+    let route = muster_core::kinds::Route::Transition;
     let record = |key: &str, at: i64| {
         let answer = Recorded { status: 200, outcomes: "".into(), body: vec![b'x'; 40].into() };
         Put::Idempotency(Idempotency { route, key: key.into(), body_hash: [1; 32], at: Timestamp(at), answer })

@@ -4,19 +4,18 @@
 mod open;
 
 use muster_core::change::{Changes, Put};
-use muster_core::command::{Action, DeviceFields, ElementKind, Route};
+use muster_core::command::{Action, DeviceFields};
 use muster_core::id::{MergeNo, ProfileId, ProfileNo, QuarantineNo, RequestNo, ReviewNo, SeparationNo};
 use muster_core::identifier::{Key, Kind};
-use muster_core::outcome::{ActionOutcome, ActionResult, ElementResult, Outcome};
+use muster_core::kinds::{Choice, ElementKind, Platform, Route, SurvivorRule};
+use muster_core::outcome::{ActionOutcome, ActionResult, ElementResult, Outcome, Recorded};
 use muster_core::reason::{Fault, Reason};
 use muster_core::record::{
-    Cause, Change, ChangeKind, Choice, Combined, Counters, Device, DeviceRef, Event, EventId, Former, Idempotency,
-    Link, Merge, Omitted, Outgoing, Platform, Profile, Quarantined, Recorded, Request, Separation, SeparationCause,
-    Standing, Tally, View, Write,
+    Cause, Change, ChangeKind, Combined, Counters, Device, DeviceRef, Event, EventId, Former, Idempotency, Link, Merge,
+    Omitted, Outgoing, Profile, Quarantined, Request, Separation, SeparationCause, Standing, Tally, View, Write,
 };
-use muster_core::settings::{Combine, SurvivorRule};
 use muster_core::time::Timestamp;
-use muster_core::value::Value;
+use muster_core::value::{Combine, Value};
 use muster_core::warning::{Code, Warning};
 use std::collections::HashSet;
 

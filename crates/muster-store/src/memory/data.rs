@@ -6,14 +6,13 @@ use crate::engine::EngineError;
 use crate::page::payload;
 use crate::rounds::{Sized, Source};
 use muster_core::change::{Changes, Put};
-use muster_core::command::Route;
 use muster_core::facts::ReviewPair;
-use muster_core::history::History;
 use muster_core::id::{MergeNo, ProfileNo, QuarantineNo, RequestNo, ReviewNo, SeparationNo, Seq};
 use muster_core::identifier::Key;
+use muster_core::kinds::Route;
 use muster_core::record::{
-    Change, Counters, Device, DeviceRef, Event, EventId, Idempotency, Link, Merge, Outgoing, Profile, Quarantined,
-    Request, Separation, Standing, Token, View,
+    Change, Counters, Device, DeviceRef, Event, EventId, History, Idempotency, Link, Merge, Outgoing, Profile,
+    Quarantined, Request, Separation, Standing, Token, View,
 };
 use muster_core::review::{Review, ReviewState};
 use muster_core::time::Timestamp;

@@ -6,16 +6,15 @@ use crate::page::{Page, page_of};
 use crate::reader::{Due, EventQuery, LiveProfile, Reader, RequestQuery, ReviewQuery};
 use crate::rounds::Source as _;
 use muster_core::change::Put;
-use muster_core::command::Route;
 use muster_core::facts::Cutoffs;
-use muster_core::history::History;
 use muster_core::id::{MergeNo, ProfileNo, QuarantineNo, RequestNo, ReviewNo, SeparationNo, Seq};
 use muster_core::identifier::Key;
+use muster_core::kinds::Route;
+use muster_core::profile::Member;
 use muster_core::record::{
-    Change, Counters, Event, Idempotency, Merge, Profile, Quarantined, Request, Separation, Standing,
+    Change, Counters, Event, History, Idempotency, Merge, Profile, Quarantined, Request, Separation, Standing,
 };
 use muster_core::review::Review;
-use muster_core::snapshot::Member;
 use muster_core::time::Timestamp;
 use std::cmp::Reverse;
 use std::sync::Arc;

@@ -10,10 +10,10 @@ use crate::codec::{Binding, Cell, Damage, Record, ViewRow, event_id, holder_cell
 use crate::engine::EngineError;
 use crate::family::Family;
 use crate::rounds::{Sized, Source};
-use muster_core::command::Route;
 use muster_core::facts::ReviewPair;
 use muster_core::id::{MergeNo, ProfileNo, QuarantineNo, RequestNo, ReviewNo, SeparationNo, Seq};
 use muster_core::identifier::{Key, Kind};
+use muster_core::kinds::Route;
 use muster_core::record::{
     Device, DeviceRef, EventId, Idempotency, Link, Merge, Profile, Quarantined, Separation, Standing, Token, TokenKind,
     View,

@@ -13,18 +13,17 @@ use crate::family::Family;
 use crate::page::{self, Filling, Page, READ_BYTES_SMALL, payload};
 use crate::reader::{Charge, Due, EventQuery, LiveProfile, Reader, RequestQuery, ReviewQuery};
 use muster_core::change::Put;
-use muster_core::command::Route;
 use muster_core::facts::Cutoffs;
-use muster_core::history::History;
 use muster_core::id::{MergeNo, ProfileNo, QuarantineNo, RequestNo, ReviewNo, SeparationNo, Seq};
 use muster_core::identifier::Key;
+use muster_core::kinds::Route;
 use muster_core::limits::SCAN_BYTES_MAX;
+use muster_core::profile::Member;
 use muster_core::record::{
-    Change, Counters, Device, Event, EventId, Idempotency, Link, Merge, Outgoing, Profile, Quarantined, Request,
-    Separation, Standing,
+    Change, Counters, Device, Event, EventId, History, Idempotency, Link, Merge, Outgoing, Profile, Quarantined,
+    Request, Separation, Standing,
 };
 use muster_core::review::Review;
-use muster_core::snapshot::Member;
 use muster_core::time::Timestamp;
 use rusqlite::{Connection, Row};
 use std::cmp::Reverse;

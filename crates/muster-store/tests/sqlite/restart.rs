@@ -2,9 +2,9 @@
 
 use super::rig::Home;
 use muster_core::change::Put;
-use muster_core::command::ElementKind;
 use muster_core::id::{ProfileNo, QuarantineNo, REFUSED_REQUESTS, RequestNo};
 use muster_core::identifier::{Key, Kind};
+use muster_core::kinds::ElementKind;
 use muster_core::reason::{Fault, Reason};
 use muster_core::record::{Counters, Former, Profile, Quarantined};
 use muster_core::time::Timestamp;

@@ -5,12 +5,11 @@ use super::api::Api;
 use super::failure::{write_fault, write_fault_type};
 use super::members::suggestion;
 use crate::{because, write};
-use muster_core::command::ElementKind;
 use muster_core::id::{ProfileId, ProfileNo, RequestId};
+use muster_core::kinds::ElementKind;
 use muster_core::limits::{FAULTS_MAX, WARNINGS_MAX};
-use muster_core::outcome::{ActionOutcome, Applied, ElementResult, Outcome};
+use muster_core::outcome::{ActionOutcome, Applied, ElementResult, Outcome, Recorded};
 use muster_core::reason::Fault;
-use muster_core::record::Recorded;
 use muster_core::warning::{Code, Warning};
 
 /// The documented text of success (FACTS 1.4).

@@ -1,6 +1,6 @@
 //! The calls of the Data API as the pages of its documentation tell them apart: each page has spellings of its own.
 
-use muster_core::command::Route;
+use muster_core::kinds::Route;
 
 /// A call; decides the spelling of error types and texts (FACTS 11 row 4).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -5,7 +5,7 @@ use crate::json::{Json, Node};
 use crate::notices::Notices;
 use crate::path::Path;
 use muster_core::attribute::{CUSTOMER_ID, EMAIL, MOBILE, canonical};
-use muster_core::command::ElementKind;
+use muster_core::kinds::ElementKind;
 use muster_core::settings::Identity;
 use muster_core::warning::Code;
 

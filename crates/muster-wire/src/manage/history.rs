@@ -1,8 +1,8 @@
 //! Why a value is there: `GET /workspaces/{ws}/users/{id}/history`.
 
 use crate::value::to_json;
-use muster_core::history::HistoryItem;
 use muster_core::id::RequestId;
+use muster_core::profile::history::HistoryItem;
 use serde_json::{Value as Json, json};
 
 /// One change of a value.

@@ -3,8 +3,8 @@
 use super::user;
 use crate::because;
 use muster_core::id::{MergeNo, ProfileId, RequestId, SeparationNo};
+use muster_core::profile::Snapshot;
 use muster_core::review::Review;
-use muster_core::snapshot::Snapshot;
 use serde_json::{Map, Value as Json, json};
 
 /// The review; `live` are its profiles as they are now, the second None where nobody has the value.

@@ -4,8 +4,8 @@ use crate::value::to_json;
 use muster_core::command::DeviceFields;
 use muster_core::id::ProfileId;
 use muster_core::identifier::spelled;
+use muster_core::profile::{MemberEntry, Own, Snapshot};
 use muster_core::record::{Device, Former};
-use muster_core::snapshot::{MemberEntry, Own, Snapshot};
 use muster_core::value::Value;
 use serde_json::{Map, Value as Json, json};
 

@@ -1,19 +1,23 @@
 //! A customer element: creates or updates a user; it alone binds new keys to profiles that exist.
 
-use super::super::arrays::Shown;
-use super::super::join::{Causing, join_member};
-use super::super::names::Named;
-use super::super::resolve::{Resolved, resolve};
-use super::super::work::{Known, Missing, Work};
-use super::super::write::{self, Place};
-use super::{Context, End, Notes, Target, causing, set_aside, target_of};
+use crate::decide::arrays::Shown;
+use crate::decide::join::{Causing, join_member};
+use crate::decide::names::Named;
+use crate::decide::notes::{Context, End, Notes};
+use crate::decide::resolve::{Resolved, resolve};
+use crate::decide::target::{Target, causing, set_aside, target_of};
+use crate::decide::work::{Known, Missing, Work};
+use crate::decide::write;
+use crate::decide::write_target::Place;
+
 use crate::array::Log;
 use crate::attribute::{CUSTOMER_ID, EMAIL};
 use crate::command::{ArrayOperation, Customer, GivenKey, Unset};
 use crate::id::ProfileNo;
+use crate::kinds::Choice;
 use crate::outcome::Outcome;
 use crate::reason::{Fault, Reason};
-use crate::record::{ChangeKind, Choice};
+use crate::record::ChangeKind;
 use crate::value::Value;
 use crate::warning::{Code, Warnings};
 
@@ -130,7 +134,7 @@ fn conflicting_id(work: &mut Work<'_>, resolved: &Resolved<'_>) -> Known<Option<
 /// A pointer to a member of the element.
 fn pointer(context: &Context<'_>, member: &str) -> String {
     match context.import.route {
-        crate::command::Route::Transition => format!("/elements/{}{member}", context.index),
+        crate::kinds::Route::Transition => format!("/elements/{}{member}", context.index),
         _ => member.to_owned(),
     }
 }

@@ -1,10 +1,13 @@
 //! A device element: a device of a user who exists. Its push token and advertising ids are nobody else's in the
 //! workspace: it replaces the devices that carry them (behaviour.md 2, FACTS 2.3).
 
-use super::super::resolve::resolve;
-use super::super::work::{Known, Missing, Work};
-use super::super::write::{self, Place};
-use super::{Context, End, Notes, Target, causing, set_aside, target_of};
+use crate::decide::notes::{Context, End, Notes};
+use crate::decide::resolve::resolve;
+use crate::decide::target::{Target, causing, set_aside, target_of};
+use crate::decide::work::{Known, Missing, Work};
+use crate::decide::write;
+use crate::decide::write_target::Place;
+
 use crate::command::{Device, DeviceFields};
 use crate::limits::DEVICES_MAX;
 use crate::reason::{Fault, Reason};

@@ -1,9 +1,12 @@
 //! An event element: its actions are judged first; if none is accepted, nothing is resolved, merged, bound or touched.
 
-use super::super::resolve::resolve;
-use super::super::work::{Known, Missing, Work};
-use super::super::write::{self, Place};
-use super::{Context, End, Notes, Target, causing, set_aside, target_of};
+use crate::decide::notes::{Context, End, Notes};
+use crate::decide::resolve::resolve;
+use crate::decide::target::{Target, causing, set_aside, target_of};
+use crate::decide::work::{Known, Missing, Work};
+use crate::decide::write;
+use crate::decide::write_target::Place;
+
 use crate::change::Put;
 use crate::command::{Action, Event};
 use crate::id::ProfileNo;

@@ -3,9 +3,9 @@
 use super::{Answer, Call, tree};
 use crate::limits::{FORMER_HOLDERS_MAX, FORMER_LOOKED_MAX};
 use muster_core::id::{ProfileId, ProfileNo, RequestId};
-use muster_core::identifier::{self, Key, Unusable, normalise};
+use muster_core::identifier::{self, Key, KindSettings, Unusable, normalise};
 use muster_core::record::Profile;
-use muster_core::settings::{Identity, KindSettings, Phase};
+use muster_core::settings::{Identity, Phase};
 use muster_core::time::Timestamp;
 use muster_store::engine::EngineError;
 use muster_store::reader::Reader;

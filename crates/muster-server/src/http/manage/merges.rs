@@ -5,14 +5,14 @@ use super::users::members_of;
 use super::walk::{Bounds, walk};
 use super::{Answer, Call, tree};
 use crate::limits::{BEFORE_RECORDS_MAX, MERGES_LOOKED_MAX, PAGE_MAX};
-use muster_core::before::Before;
 use muster_core::decide::{Revert, RevertOutcome};
 use muster_core::decision::Mode;
 use muster_core::id::{MergeNo, ProfileId, ProfileNo};
 use muster_core::limits::MEMBERS_MAX;
+use muster_core::profile::pre_merge::Before;
+use muster_core::profile::{Snapshot, assemble};
 use muster_core::record::{Cause, Merge};
 use muster_core::settings::Identity;
-use muster_core::snapshot::{Snapshot, assemble};
 use muster_store::engine::EngineError;
 use muster_store::reader::{LiveProfile, Reader};
 use muster_wire::manage::merge;
@@ -235,7 +235,7 @@ fn both_sides(reader: &mut dyn Reader, no: MergeNo, identity: &Identity) -> Resu
         rows.extend(reader.history(&member.profile)?);
     }
     let (cut, is_whole) = cut_since(reader, &merge)?;
-    let found = muster_core::before::before(&merge, &live.members, &rows, &cut, identity);
+    let found = muster_core::profile::pre_merge::before(&merge, &live.members, &rows, &cut, identity);
     Ok(found.map_or(Found::Gone, |found| Found::Before(Box::new(Before { whole: found.whole && is_whole, ..found }))))
 }
 

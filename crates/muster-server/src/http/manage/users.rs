@@ -5,12 +5,12 @@ use super::{Answer, Call, Refusal, tree};
 use crate::limits::{MEMBERS_PAGE_BYTES_MAX, MEMBERS_PAGE_MAX};
 use crate::workspaces::Entry;
 use muster_core::attribute::canonical;
-use muster_core::history::HistoryItem;
 use muster_core::id::{ProfileId, ProfileNo, Seq};
 use muster_core::identifier::{Key, normalise};
+use muster_core::profile::history::HistoryItem;
+use muster_core::profile::{Parts, Snapshot, assemble, order, own};
 use muster_core::record::Event;
 use muster_core::settings::Identity;
-use muster_core::snapshot::{Parts, Snapshot, assemble, order, own};
 use muster_core::time::Timestamp;
 use muster_store::engine::EngineError;
 use muster_store::reader::{EventQuery, LiveProfile, Reader};
@@ -235,7 +235,7 @@ fn told(reader: &mut dyn Reader, id: ProfileId) -> Result<Option<Vec<HistoryItem
     places.extend(rows.iter().flat_map(|row| row.replaced.iter().map(|r| r.since).chain([row.seq])));
     let places: Vec<Seq> = places.into_iter().collect();
     let stamps = reader.changes(&places)?.into_iter().map(|change| (change.seq, (change.at, change.request))).collect();
-    Ok(Some(muster_core::history::history(&live.members, &rows, &stamps, &merges)))
+    Ok(Some(muster_core::profile::history::history(&live.members, &rows, &stamps, &merges)))
 }
 
 fn cursor(event: &Event) -> String {

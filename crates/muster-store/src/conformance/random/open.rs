@@ -3,12 +3,11 @@
 use super::Dice;
 use muster_core::because::{Because, SetAside, Verdict, Weighed};
 use muster_core::change::Put;
-use muster_core::history::{History, Replaced};
 use muster_core::id::{RequestNo, ReviewNo};
 use muster_core::identifier::Kind;
-use muster_core::record::Choice;
+use muster_core::kinds::{Choice, SurvivorRule};
+use muster_core::record::{History, Replaced};
 use muster_core::review::{Review, ReviewState};
-use muster_core::settings::SurvivorRule;
 
 impl Dice {
     pub(super) fn because(&mut self) -> Because {

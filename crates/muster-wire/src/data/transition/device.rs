@@ -6,9 +6,9 @@ use crate::json::{Json, Node, is_integer};
 use crate::path::Path;
 use muster_core::command::{Device, DeviceFields};
 use muster_core::identifier::OTHER_EXCEPTIONS;
+use muster_core::kinds::Platform;
 use muster_core::limits::IDENTIFIER_BYTES_MAX;
 use muster_core::reason::{Fault, Reason};
-use muster_core::record::Platform;
 use muster_core::warning::Code;
 
 /// Reads the element; None if it has a fault.

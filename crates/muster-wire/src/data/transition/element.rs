@@ -7,7 +7,8 @@ use crate::json::{Json, Node, Places};
 use crate::notices::Notices;
 use crate::path::{Path, pointer_of};
 use crate::value::read::boolean;
-use muster_core::command::{Body, Element, ElementKind, Route};
+use muster_core::command::{Body, Element};
+use muster_core::kinds::{ElementKind, Route};
 use muster_core::reason::{Fault, Reason};
 use muster_core::warning::{Code, Warnings};
 

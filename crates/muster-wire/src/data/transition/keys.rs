@@ -7,10 +7,10 @@ use crate::notices::Notices;
 use crate::path::Path;
 use muster_core::attribute::{CUSTOMER_ID, canonical};
 use muster_core::command::GivenKey;
-use muster_core::identifier::{Key, Unusable, key};
+use muster_core::identifier::{Key, KindSettings, Unusable, key};
 use muster_core::limits::IDENTIFIER_BYTES_MAX;
 use muster_core::reason::{Fault, Reason};
-use muster_core::settings::{Identity, KindSettings};
+use muster_core::settings::Identity;
 use muster_core::warning::Code;
 
 /// What documented messages call the type of an identifier.

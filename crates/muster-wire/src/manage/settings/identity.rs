@@ -3,9 +3,11 @@
 use crate::manage::body;
 use crate::manage::problem::Problem;
 use muster_core::attribute::{CUSTOMER_ID, Policy, canonical, policy};
-use muster_core::identifier::Kind;
+use muster_core::identifier::{Kind, KindSettings, Normaliser};
+use muster_core::kinds::SurvivorRule;
 use muster_core::limits::{ATTRIBUTE_RULES_MAX, IDENTIFIER_BYTES_MAX, KINDS_MAX, MEMBERS_MAX, NAME_BYTES_MAX};
-use muster_core::settings::{Combine, Identity, KindSettings, Normaliser, SurvivorRule};
+use muster_core::settings::Identity;
+use muster_core::value::Combine;
 use serde_json::{Map, Value as Json, json};
 
 /// Most exceptions of one kind.

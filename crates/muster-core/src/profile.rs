@@ -1,10 +1,15 @@
 //! A live profile as it is shown to people: current identifiers and aliases, attributes, figures, members.
 
-use crate::fold::{MemberRef, Tree};
+pub mod fold;
+pub mod history;
+pub mod pre_merge;
+
 use crate::id::{MergeNo, ProfileId, ProfileNo};
-use crate::identifier::{Key, Kind, normalise, spelled};
-use crate::record::{Device, Former, Link, Platform, Profile, Standing, Tally, View};
-use crate::settings::{Identity, KindSettings};
+use crate::identifier::{Key, Kind, KindSettings, normalise, spelled};
+use crate::kinds::Platform;
+use crate::profile::fold::{MemberRef, Tree};
+use crate::record::{Device, Former, Link, Profile, Standing, Tally, View};
+use crate::settings::Identity;
 use crate::time::Timestamp;
 use crate::value::Value;
 use std::collections::{BTreeMap, HashMap, HashSet};

@@ -7,14 +7,14 @@
 //! combined, and the keys that were brought. What stays open is named, and shown as its likeliest: the value was there.
 
 use crate::attribute::CUSTOMER_ID;
-use crate::fold::{MemberRef, Tree};
-use crate::history::{History, Replaced};
 use crate::id::{ProfileNo, Seq};
 use crate::identifier::{Key, normalise, spelled};
+use crate::kinds::Choice;
 use crate::limits::{FORMER_IDENTIFIERS_MAX, HISTORY_MAX};
-use crate::record::{Cause, Choice, Merge, Profile, Tally, View, Write};
+use crate::profile::fold::{MemberRef, Tree};
+use crate::profile::{Member, Snapshot, assemble};
+use crate::record::{Cause, History, Merge, Profile, Replaced, Tally, View, Write};
 use crate::settings::{Identity, Phase};
-use crate::snapshot::{Member, Snapshot, assemble};
 use crate::value::Value;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -291,7 +291,7 @@ impl Side {
     }
 }
 
-fn early(profile: &Profile, seq: Seq) -> BTreeMap<crate::record::Platform, Write<bool>> {
+fn early(profile: &Profile, seq: Seq) -> BTreeMap<crate::kinds::Platform, Write<bool>> {
     profile.platforms.iter().filter(|(_, write)| write.seq < seq).map(|(platform, w)| (*platform, w.clone())).collect()
 }
 

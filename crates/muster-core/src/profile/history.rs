@@ -1,38 +1,13 @@
 //! "Why is this value here?": what was written over, and how that is told of a live profile, with who wrote it, when,
 //! by which request, under which id and by which merge.
 
-use crate::fold::{MemberRef, Tree};
-use crate::id::{MergeNo, ProfileId, ProfileNo, RequestNo, Seq};
-use crate::record::{Combined, Merge, Profile};
-use crate::snapshot::Member;
+use crate::id::{MergeNo, ProfileId, RequestNo, Seq};
+use crate::profile::Member;
+use crate::profile::fold::{MemberRef, Tree};
+use crate::record::{Combined, History, Merge, Profile, Replaced};
 use crate::time::Timestamp;
 use crate::value::Value;
 use std::collections::HashMap;
-
-/// Family `history`: the values of one own record that one element wrote over. Each own record names its rows, at most
-/// [`crate::limits::HISTORY_MAX`] of them; the oldest goes first.
-#[derive(Clone, Debug, PartialEq)]
-pub struct History {
-    /// The own record.
-    pub profile: ProfileNo,
-    /// The place of the write in the change sequence; with the record the key.
-    pub seq: Seq,
-    /// What was there before, by name.
-    pub replaced: Vec<Replaced>,
-}
-
-/// A value that was written over.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Replaced {
-    /// The canonical name.
-    pub field: Box<str>,
-    /// The value, or None: it was unset, or too long to be kept.
-    pub old: Option<Value>,
-    /// It was longer than [`crate::limits::HISTORY_VALUE_BYTES_MAX`] and is not kept.
-    pub omitted: bool,
-    /// When it was written, in the change sequence.
-    pub since: Seq,
-}
 
 /// When and by which request a place of the change sequence was taken.
 pub type Stamps = HashMap<Seq, (Timestamp, Option<RequestNo>)>;

@@ -9,10 +9,10 @@
 
 use crate::attribute::{EMAIL, EMAIL_FLAGS};
 use crate::id::{ProfileNo, Seq};
+use crate::kinds::Platform;
 use crate::limits::HISTORY_VALUE_BYTES_MAX;
-use crate::record::{Combined, Link, Platform, Profile, View, Write};
-use crate::settings::Combine;
-use crate::value::Value;
+use crate::record::{Combined, Link, Profile, View, Write};
+use crate::value::{Combine, Value};
 use std::cell::RefCell;
 use std::collections::{BTreeMap, HashMap};
 

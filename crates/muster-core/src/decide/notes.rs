@@ -1,0 +1,44 @@
+//! What the rules of one element share: what they know beside the facts, what they notice, and how the element ends.
+
+use crate::because::{Because, Verdict, Weighed};
+use crate::command::Import;
+use crate::id::{ProfileId, ProfileNo, RequestNo};
+use crate::identifier::Kind;
+use crate::outcome::{ActionResult, Outcome};
+use crate::reason::Fault;
+use crate::warning::Warnings;
+
+/// What an element came to.
+pub(super) enum End {
+    /// Applied to this live profile.
+    Applied { outcome: Outcome, root: ProfileNo, merged: Vec<ProfileId> },
+    /// Nobody was there to update, or everything was known.
+    Nothing(Outcome),
+    /// Refused: nothing of it stays.
+    Rejected(Vec<Fault>),
+}
+
+/// What the rules of an element know beside the facts.
+pub(super) struct Context<'a> {
+    pub(super) import: &'a Import,
+    pub(super) request: RequestNo,
+    pub(super) index: u32,
+}
+
+/// What is noticed while an element is applied.
+#[derive(Default)]
+pub(super) struct Notes {
+    pub(super) warnings: Warnings,
+    pub(super) actions: Vec<ActionResult>,
+    pub(super) because: Because,
+}
+
+impl Notes {
+    /// The first key of a kind that was not bound is now.
+    pub(super) fn bound(&mut self, kind: &Kind, replaced: bool) {
+        let is_it = |key: &&mut Weighed| key.kind == *kind && key.verdict == Verdict::NotBound;
+        if let Some(key) = self.because.keys.iter_mut().find(is_it) {
+            key.verdict = if replaced { Verdict::Replaced } else { Verdict::Bound };
+        }
+    }
+}

@@ -1,0 +1,96 @@
+//! Operators on the arrays of a live profile.
+
+use super::{Known, Work};
+use crate::array::Log;
+use crate::command::ArrayOperation;
+use crate::decide::arrays::{Held, Shown, Undo};
+use crate::decide::write_target::Place;
+use crate::id::ProfileNo;
+use crate::record::Size;
+use crate::value::Value;
+
+impl Work<'_> {
+    /// The array that a live profile shows, with its log.
+    pub(in crate::decide) fn array(&mut self, place: Place, name: &str) -> Known<Shown> {
+        if let Some(log) = self.arrays.shown.get(&place.root).and_then(|shown| shown.get(name)) {
+            return Ok(Shown::Array(*log));
+        }
+        let log = match self.shown_attribute(place.root, name)? {
+            None => return Ok(Shown::Nothing),
+            Some(Value::Array(values)) => Log::new(values),
+            Some(_) => return Ok(Shown::Other),
+        };
+        self.spend(log.len());
+        let mark = self.arrays.undo.len();
+        let number = self.begin_array(place, name, log);
+        // What the running element has not changed is still so if it fails: the log stays.
+        let written = self.profile(place.record)?.attributes.get(name).is_some_and(|write| write.seq == place.seq);
+        if !written && !self.has_merged() {
+            self.arrays.undo.truncate(mark);
+        }
+        Ok(Shown::Array(number))
+    }
+
+    /// The log of an array that is shown, or of none.
+    pub(in crate::decide) fn begin_array(&mut self, place: Place, name: &str, log: Log) -> usize {
+        let number = self.arrays.logs.len();
+        let stored = self.profiles.get(&place.record).flatten().and_then(|profile| profile.attributes.get(name));
+        let stored = stored.and_then(|write| write.value.as_ref());
+        let size = Size::of(name, Some(log.json_bytes()));
+        let is_same = matches!(stored, Some(Value::Array(values)) if values.len() == log.len())
+            && log.at(log.operators()).as_ref() == stored;
+        self.arrays.logs.push(log);
+        self.arrays.set_shown(place.root, name, Some(number));
+        if is_same {
+            self.arrays.set_held(place.record, name, Some(Held { log: number, operators: 0, size }));
+        }
+        number
+    }
+
+    /// Runs an operator on a log.
+    pub(in crate::decide) fn operate(&mut self, log: usize, operation: &ArrayOperation) -> usize {
+        let array = &mut self.arrays.logs[log];
+        let done = if operation.add { array.add(&operation.values) } else { array.remove(&operation.values) };
+        let mixed = done.mixed;
+        self.arrays.undo.push(Undo::Operator(log, done));
+        mixed
+    }
+
+    /// What an own record would hold if it held the array as it is now; None if that has no values.
+    pub(in crate::decide) fn array_now(&self, name: &str, log: usize) -> Option<Held> {
+        let array = &self.arrays.logs[log];
+        let size = Size::of(name, Some(array.json_bytes()));
+        (!array.is_empty()).then_some(Held { log, operators: array.operators(), size })
+    }
+
+    /// Whether an own record holds just that.
+    pub(in crate::decide) fn holds_array(&mut self, record: ProfileNo, name: &str, now: Option<Held>) -> Known<bool> {
+        self.profile(record)?;
+        let stored = self.own_write(record, name).and_then(|write| write.value.as_ref());
+        let Some(now) = now else { return Ok(stored.is_none()) };
+        let held = self.arrays.held(record, name);
+        let log = &self.arrays.logs[now.log];
+        if held.is_some_and(|held| held.log == now.log && !log.has_changed_since(held.operators)) {
+            return Ok(true);
+        }
+        let size = match held {
+            Some(held) => Some(held.size),
+            None => stored.map(|value| Size::of(name, Some(value.json_bytes()))),
+        };
+        if size != Some(now.size) {
+            return Ok(false);
+        }
+        self.spend(self.arrays.logs[now.log].len());
+        let array = self.arrays.value(now);
+        Ok(match held {
+            Some(held) => self.arrays.value(held) == array,
+            None => self.own_write(record, name).is_some_and(|write| write.value == array),
+        })
+    }
+
+    /// An own record holds it, and its live profile shows it.
+    pub(in crate::decide) fn array_written(&mut self, place: Place, name: &str, held: Option<Held>) {
+        self.arrays.set_shown(place.root, name, held.map(|held| held.log));
+        self.arrays.set_held(place.record, name, held);
+    }
+}

@@ -1,0 +1,178 @@
+//! The index of names of a live profile: built when a rule first asks, kept while elements write and profiles join.
+
+use super::{Known, Work};
+use crate::attribute::{CUSTOMER_ID, Policy, policy};
+use crate::command::{Matching, Unset};
+use crate::decide::names::{NEVER, Named, Newest, Said, Tree, Undo};
+use crate::decide::write_target::Place;
+use crate::id::{ProfileNo, Seq};
+use crate::limits::RECORD_ATTRIBUTES_MAX;
+use std::collections::{BTreeMap, HashMap};
+
+impl Work<'_> {
+    /// The names that rules may unset: shown ones, and what the record or a part of it holds, which may be hidden in the
+    /// live profile and would be shown again after a revert.
+    pub(in crate::decide) fn named<'u>(&mut self, place: Place, unsets: &'u [Unset]) -> Known<Named<'u>> {
+        let plain = unsets.iter().all(|unset| unset.matching == Matching::Equals && unset.case_sensitive);
+        if plain && !self.has_members(place.root)? {
+            self.profile(place.record)?;
+            let held = |unset: &&Unset| self.own_write(place.record, &unset.text).is_some_and(|w| w.value.is_some());
+            let held = unsets.iter().filter(held).filter(|unset| policy(&unset.text) == Policy::Free);
+            let mut names = BTreeMap::new();
+            for unset in held {
+                names.entry(unset.text.clone()).or_insert(unset);
+            }
+            return Ok(Named::Names(names.into_iter().collect()));
+        }
+        self.index_names(place)?;
+        let mut names = BTreeMap::new();
+        self.kinds_named(place, unsets, &mut names);
+        let may_have = 2 * RECORD_ATTRIBUTES_MAX;
+        let Some(tree) = self.names.trees.get_mut(&place.root) else { return Ok(Named::Names(Vec::new())) };
+        let mut done = Vec::new();
+        for unset in unsets {
+            let Some(rule) = self.names.rules.of(unset) else { continue };
+            let found = tree.found.get(&rule).map_or(&[][..], Vec::as_slice);
+            let from = tree.unset.get(&(rule, place.record)).copied().unwrap_or_default();
+            for number in &found[from..] {
+                let name = &tree.names[*number as usize];
+                if !tree.is_unset(name, place.record) {
+                    names.entry(name.name.clone()).or_insert(unset);
+                }
+                if names.len() > may_have {
+                    return Ok(Named::TooMany);
+                }
+            }
+            done.push(((rule, place.record), found.len()));
+        }
+        for (at, len) in done {
+            let before = tree.unset.insert(at, len);
+            self.names.undo.push(Undo::Unset(place.root, at, before));
+        }
+        Ok(Named::Names(names.into_iter().collect()))
+    }
+
+    /// Identifier kinds are unset by their whole name alone.
+    fn kinds_named<'u>(&self, place: Place, unsets: &'u [Unset], names: &mut BTreeMap<Box<str>, &'u Unset>) {
+        let Some(tree) = self.names.trees.get(&place.root) else { return };
+        let equal: Vec<&Unset> = unsets.iter().filter(|unset| unset.matching == Matching::Equals).collect();
+        let kinds = self.identity.active().map(|kind| kind.kind.name());
+        for name in kinds.chain([CUSTOMER_ID]) {
+            let is_held = tree.numbers.get(name).is_some_and(|number| tree.names[*number as usize].held > 0);
+            let names_it = |unset: &&&Unset| unset.ready().names(name, &name.to_lowercase());
+            if is_held && let Some(unset) = equal.iter().find(names_it) {
+                names.insert(name.into(), unset);
+            }
+        }
+    }
+
+    /// Builds the index of a live profile, unless it is there.
+    fn index_names(&mut self, place: Place) -> Known<()> {
+        if self.names.trees.contains_key(&place.root) {
+            return Ok(());
+        }
+        let members = self.members(place.root)?;
+        let mut tree = Tree::default();
+        for no in &members {
+            self.profile(*no)?;
+            let joined = self.links.get(no).flatten().map_or(0, |link| link.seq);
+            tree.joined = tree.joined.max(joined);
+        }
+        let mut names = std::mem::take(&mut self.names);
+        let mut writes = 0;
+        if let Some((said, count)) = self.said_by(&members) {
+            writes = count;
+            // Nothing to take back: an element that fails after this leaves the index as it is.
+            tree.add(place.root, &said, &mut names.rules, (&mut Vec::new(), &self.facts.pause));
+        }
+        names.trees.insert(place.root, tree);
+        self.names = names;
+        self.spend(6 * writes);
+        if self.has_merged() {
+            self.names.undo.push(Undo::Built(place.root));
+        }
+        Ok(())
+    }
+
+    /// Two live profiles with these members became one by a link. The larger index stays, if there is one, and the records of
+    /// the other side are added to it: many members that join one profile cost what they bring.
+    pub(in crate::decide) fn join_names(
+        &mut self,
+        (survivor, staying): (ProfileNo, &[ProfileNo]),
+        (part, joined): (ProfileNo, &[ProfileNo]),
+        link: Seq,
+    ) {
+        let size = |root: ProfileNo| self.names.trees.get(&root).map(|tree| tree.names.len());
+        if size(survivor).is_none() && size(part).is_none() {
+            return;
+        }
+        let (kept, dropped, added) =
+            if size(survivor) >= size(part) { (survivor, part, joined) } else { (part, survivor, staying) };
+        let mut names = std::mem::take(&mut self.names);
+        names.forget(dropped);
+        let mut writes = 0;
+        match self.said_by(added) {
+            Some((said, count)) => {
+                writes = count;
+                names.join((kept, survivor), link, &said, &self.facts.pause);
+            }
+            // A merge needs no own record: whoever asks for the index asks for them.
+            None => names.forget(kept),
+        }
+        self.names = names;
+        self.spend(6 * writes);
+    }
+
+    /// What own records say of each name, and how many writes that are, each of which is counted, hashed and walked. None if
+    /// a record is not known.
+    fn said_by(&self, members: &[ProfileNo]) -> Option<(Vec<Said<'_>>, usize)> {
+        let (mut said, mut places): (Vec<Said<'_>>, HashMap<&str, usize>) = (Vec::new(), HashMap::new());
+        let mut writes = 0;
+        for no in members {
+            self.facts.pause.between();
+            let Some(profile) = self.profiles.get(no)? else { continue };
+            writes += profile.attributes.len();
+            for (name, write) in profile.attributes.iter() {
+                let place = *places.entry(name).or_insert(said.len());
+                if place == said.len() {
+                    let is_free = policy(name) == Policy::Free && !self.is_kind(name);
+                    said.push(Said { name, held: 0, newest: NEVER, is_free });
+                }
+                let said = &mut said[place];
+                said.held += u32::from(write.value.is_some());
+                if write.seq >= said.newest.seq {
+                    said.newest = Newest { seq: write.seq, record: profile.no, is_set: write.value.is_some() };
+                }
+            }
+        }
+        Some((said, writes))
+    }
+
+    /// The running element has failed: what it wrote before an index was built is not in it any more.
+    pub(in crate::decide) fn refresh_names(&mut self) {
+        for (root, name) in std::mem::take(&mut self.wrote) {
+            // Nothing may be asked for here: who was made by the element that failed is nobody again.
+            let Some(Some(standing)) = self.standings.get(&root).map(|found| found.copied()) else {
+                self.names.trees.remove(&root);
+                continue;
+            };
+            if !self.names.trees.contains_key(&root) {
+                continue;
+            }
+            let members = match self.trees.get(&root) {
+                Some(Some(members)) if standing.tree.members > 1 => members.clone(),
+                _ => vec![root],
+            };
+            let is_kind = self.is_kind(&name);
+            let (mut held, mut newest) = (0, NEVER);
+            for no in members {
+                let Some(write) = self.own_write(no, &name) else { continue };
+                held += u32::from(write.value.is_some());
+                if write.seq >= newest.seq {
+                    newest = Newest { seq: write.seq, record: no, is_set: write.value.is_some() };
+                }
+            }
+            self.names.refresh(root, &name, (held, newest), is_kind);
+        }
+    }
+}
