@@ -10,86 +10,101 @@ use crate::record::{
 };
 use crate::review::Review;
 
-/// One row to put (insert or replace by its key) or to delete. Deletes name rows that exist.
+/// One change of a row. A change of a row that is there already, or is not there any more, does no harm for the families
+/// that only note something (`PendingHolder`, `FormerHolder`); all other deletes name rows that exist.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Put {
-    /// Binds a key to an id.
+pub enum RowChange {
+    /// Inserts the row, or replaces the one with the same key.
+    Upsert(StoredRow),
+    /// Deletes the row with this key.
+    Delete(RowKey),
+}
+
+/// A row of any family, with its key where the row itself does not hold it.
+#[derive(Clone, Debug, PartialEq)]
+pub enum StoredRow {
+    /// The id that an identifier is bound to.
     Binding(Key, ProfileNo),
-    /// Releases a key.
-    Unbind(Key),
-    /// Puts an own record.
-    Profile(Profile),
-    /// Deletes an own record; its standing goes with it in the same changes.
-    DropProfile(ProfileNo),
-    /// Deletes a standing.
-    DropStanding(ProfileNo),
-    /// Puts a standing.
-    Standing(Standing),
-    /// Puts what a live profile with members shows.
+    /// What one id holds.
+    MemberRecord(Profile),
+    /// The root of an id, with totals.
+    RootPointer(Standing),
+    /// Current values of a live profile that has members.
     View(ProfileNo, View),
-    /// Deletes the view of a profile that is no root with members any more.
-    DropView(ProfileNo),
-    /// Puts a link.
-    Link(Link),
-    /// Cuts the link of this child.
-    Cut(ProfileNo),
-    /// Puts a device.
+    /// Edge of a merge.
+    MergeLink(Link),
+    /// A device.
     Device(Device),
-    /// Deletes a device.
-    DropDevice(DeviceRef),
-    /// Appends an event.
+    /// An event; only ever inserted.
     Event(Event),
-    /// Deletes an event.
-    DropEvent(Seq),
-    /// Remembers an event id, or renews an expired one.
+    /// An event id that was seen, or seen again after it had expired.
     EventId(EventId),
-    /// Forgets an event id.
-    DropEventId(Box<str>),
-    /// Puts a merge record.
+    /// A merge record.
     Merge(Merge),
-    /// Puts a separation.
+    /// Two ids that must stay apart.
     Separation(Separation),
-    /// Lifts a separation.
-    Lift(SeparationNo),
-    /// Puts a review.
+    /// A request for a decision.
     Review(Review),
-    /// Deletes a review.
-    DropReview(ReviewNo),
-    /// Appends to the ingestion log.
-    Request(Request),
-    /// Deletes an entry of the ingestion log, of an applied or a refused request.
-    DropRequest(RequestNo),
-    /// Appends to the quarantine, or marks an entry as replayed.
-    Quarantined(Quarantined),
-    /// Deletes an entry of the quarantine.
-    DropQuarantined(QuarantineNo),
-    /// Records an answer under its idempotency key.
+    /// An entry of the ingestion log.
+    LogEntry(Request),
+    /// A rejected element; replaced when it is replayed or deleted.
+    QuarantinedElement(Quarantined),
+    /// The recorded answer of an idempotency key.
     Idempotency(Idempotency),
-    /// Forgets the recorded answer of a key.
-    DropIdempotency(Route, Box<str>),
-    /// Appends to the outbox.
-    Outgoing(Outgoing),
-    /// Keeps what one element wrote over in an own record.
+    /// A message of the outbox; only ever inserted.
+    OutboxMessage(Outgoing),
+    /// The values of a member record that one element replaced.
     History(History),
-    /// Deletes such a row.
-    DropHistory(ProfileNo, Seq),
-    /// Notes that an own record holds a value of a kind that is being made active; no harm if it is noted.
-    Holder(Key, ProfileNo),
-    /// Takes that back; no harm if it is not noted.
-    DropHolder(Key, ProfileNo),
-    /// Notes that an own record tells an identifier among those that it held once; no harm if it is noted.
-    Former(Key, ProfileNo),
-    /// Takes that back; no harm if it is not noted.
-    DropFormer(Key, ProfileNo),
-    /// Appends to the change sequence.
+    /// A member record that holds a value of an identifier kind during its activation.
+    PendingHolder(Key, ProfileNo),
+    /// A member record that lists the identifier as a former one.
+    FormerHolder(Key, ProfileNo),
+    /// An entry of the change sequence; only ever inserted.
     Change(Change),
+}
+
+/// The key of a row that is deleted.
+#[derive(Clone, Debug, PartialEq)]
+pub enum RowKey {
+    /// Releases an identifier.
+    Binding(Key),
+    /// Its root pointer is deleted by the same changes.
+    MemberRecord(ProfileNo),
+    /// Of an id whose member record is deleted.
+    RootPointer(ProfileNo),
+    /// Of an id that is not a root with members any more.
+    View(ProfileNo),
+    /// Detaches this child.
+    MergeLink(ProfileNo),
+    /// A device.
+    Device(DeviceRef),
+    /// An event.
+    Event(Seq),
+    /// An event id.
+    EventId(Box<str>),
+    /// Lifts a separation.
+    Separation(SeparationNo),
+    /// A review.
+    Review(ReviewNo),
+    /// An entry of the ingestion log, of an applied or a refused request.
+    LogEntry(RequestNo),
+    /// An entry of the quarantine.
+    QuarantinedElement(QuarantineNo),
+    /// The recorded answer of a key.
+    Idempotency(Route, Box<str>),
+    /// Replaced values that an element of this place in the change sequence left.
+    History(ProfileNo, Seq),
+    /// The value is settled, or the record does not hold it any more.
+    PendingHolder(Key, ProfileNo),
+    /// The record does not list the identifier any more.
+    FormerHolder(Key, ProfileNo),
 }
 
 /// Everything that one decision changes.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Changes {
     /// The rows; each key at most once.
-    pub rows: Vec<Put>,
+    pub rows: Vec<RowChange>,
     /// The counters as they are afterwards.
     pub counters: Counters,
     /// The rate window as it is afterwards; None = unchanged.

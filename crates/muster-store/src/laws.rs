@@ -4,7 +4,7 @@
 use crate::engine::EngineError;
 use crate::reader::{LiveProfile, Reader};
 use muster_core::attribute::CUSTOMER_ID;
-use muster_core::change::Put;
+use muster_core::change::{RowChange, StoredRow};
 use muster_core::id::{MergeNo, ProfileNo};
 use muster_core::identifier::Key;
 use muster_core::profile::fold::{MemberRef, Tree};
@@ -93,10 +93,10 @@ impl Seen {
         }
     }
 
-    fn row(&mut self, row: &Put) {
+    fn row(&mut self, row: &RowChange) {
         match row {
-            Put::Binding(key, no) => drop(self.bindings.insert(key_hash(key), *no)),
-            Put::Profile(profile) => {
+            RowChange::Upsert(StoredRow::Binding(key, no)) => drop(self.bindings.insert(key_hash(key), *no)),
+            RowChange::Upsert(StoredRow::MemberRecord(profile)) => {
                 let weight = profile.attributes.size().weight as u64;
                 self.own.insert(profile.no, weight);
                 self.history_named += profile.history.len() as u64;
@@ -115,10 +115,12 @@ impl Seen {
                     self.held += 1;
                 }
             }
-            Put::Standing(standing) => drop(self.standings.insert(standing.no, *standing)),
-            Put::View(root, _) => drop(self.views.insert(*root)),
-            Put::Link(Link { child, parent, merge, .. }) => drop(self.links.insert(*child, (*parent, *merge))),
-            Put::Device(device) => {
+            RowChange::Upsert(StoredRow::RootPointer(standing)) => drop(self.standings.insert(standing.no, *standing)),
+            RowChange::Upsert(StoredRow::View(root, _)) => drop(self.views.insert(*root)),
+            RowChange::Upsert(StoredRow::MergeLink(Link { child, parent, merge, .. })) => {
+                self.links.insert(*child, (*parent, *merge));
+            }
+            RowChange::Upsert(StoredRow::Device(device)) => {
                 *self.devices.entry(device.at.profile).or_default() += 1;
                 self.device_rows += 1;
                 for token in device.fields.tokens() {
@@ -126,20 +128,22 @@ impl Seen {
                     self.require(new, || format!("two devices share a token, one of profile {}", device.at.profile.0));
                 }
             }
-            Put::Event(event) => {
+            RowChange::Upsert(StoredRow::Event(event)) => {
                 *self.events.entry(event.profile).or_default() += 1;
                 self.event_rows += 1;
                 let last = self.counters.seq;
                 self.require(event.seq <= last, || format!("event {} is beyond the change sequence", event.seq));
             }
-            Put::Merge(merge) => drop(self.merges.insert(merge.no, (merge.merged.no, merge.reverted_at.is_some()))),
-            Put::Review(review) => {
+            RowChange::Upsert(StoredRow::Merge(merge)) => {
+                self.merges.insert(merge.no, (merge.merged.no, merge.reverted_at.is_some()));
+            }
+            RowChange::Upsert(StoredRow::Review(review)) => {
                 self.reviews += 1;
                 self.reviews_open += u64::from(review.is_open());
             }
-            Put::History(_) => self.history_rows += 1,
-            Put::Former(key, no) => self.former_noted.add(key, *no),
-            Put::Quarantined(entry) => self.unreplayed += u64::from(entry.is_open()),
+            RowChange::Upsert(StoredRow::History(_)) => self.history_rows += 1,
+            RowChange::Upsert(StoredRow::FormerHolder(key, no)) => self.former_noted.add(key, *no),
+            RowChange::Upsert(StoredRow::QuarantinedElement(entry)) => self.unreplayed += u64::from(entry.is_open()),
             _ => {}
         }
     }

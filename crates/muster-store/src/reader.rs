@@ -2,7 +2,7 @@
 
 use crate::engine::EngineError;
 use crate::page::Page;
-use muster_core::change::Put;
+use muster_core::change::RowChange;
 use muster_core::facts::Cutoffs;
 use muster_core::id::{MergeNo, ProfileNo, QuarantineNo, RequestNo, ReviewNo, SeparationNo, Seq};
 use muster_core::identifier::Key;
@@ -185,14 +185,14 @@ pub trait Reader {
     ///
     /// # Errors
     /// See the trait; nothing more is read after one.
-    fn rows(&mut self, each: &mut dyn FnMut(Put)) -> Result<(), EngineError>;
+    fn rows(&mut self, each: &mut dyn FnMut(RowChange)) -> Result<(), EngineError>;
 }
 
 /// Everything that is stored of a workspace, to compare engines by.
 ///
 /// # Errors
 /// Those of the reader.
-pub fn dump(reader: &mut dyn Reader) -> Result<(Counters, Vec<Put>), EngineError> {
+pub fn dump(reader: &mut dyn Reader) -> Result<(Counters, Vec<RowChange>), EngineError> {
     let mut rows = Vec::new();
     reader.rows(&mut |row| rows.push(row))?;
     Ok((reader.counters()?, rows))

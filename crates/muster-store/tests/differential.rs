@@ -24,7 +24,7 @@ fn decide(engine: &dyn Engine, dice: &Dice, mode: Mode) -> Dice {
     decided.unwrap()
 }
 
-fn contents(engine: &dyn Engine) -> (Counters, Vec<muster_core::change::Put>) {
+fn contents(engine: &dyn Engine) -> (Counters, Vec<muster_core::change::RowChange>) {
     dump(&mut *engine.read(&id("shop")).unwrap()).unwrap()
 }
 

@@ -4,7 +4,7 @@
 use super::guard::between;
 use super::join::{Causing, Origin, join_chosen};
 use super::work::{Known, Missing, Work};
-use crate::change::Put;
+use crate::change::{RowChange, StoredRow};
 use crate::decision::{Decision, Step};
 use crate::facts::{Facts, Needs};
 use crate::id::{ProfileId, ProfileNo};
@@ -97,7 +97,7 @@ impl MergeUsers {
         }
         join_chosen(work, survivor, merged, &Causing { request: None, origin: Origin::Api, writes_email: false })?;
         let record = work.appended.iter().find_map(|row| match row {
-            Put::Merge(merge) => Some(merge.clone()),
+            RowChange::Upsert(StoredRow::Merge(merge)) => Some(merge.clone()),
             _ => None,
         });
         Ok(MergeUsersOutcome::Merged(Box::new(record.ok_or(Missing)?)))

@@ -4,7 +4,7 @@
 
 use super::import::Wire;
 use super::work::{Known, Missing, Work};
-use crate::change::{Changes, Put};
+use crate::change::{Changes, RowChange, RowKey, StoredRow};
 use crate::command::IdempotencyKey;
 use crate::decision::{Decision, Step};
 use crate::facts::{Facts, Needs};
@@ -131,7 +131,7 @@ impl<W: Wire> Delete<W> {
         let applied =
             Applied { request, received_at: now.at, elements: Arc::default(), warnings: Vec::new(), first_new };
         let answer = self.wire.answer(&applied);
-        work.appended.push(Put::Request(Request {
+        work.appended.push(RowChange::Upsert(StoredRow::LogEntry(Request {
             no: request,
             received_at: now.at,
             status: answer.status,
@@ -143,15 +143,15 @@ impl<W: Wire> Delete<W> {
             elements: Arc::default(),
             faults: Vec::new(),
             omitted: Omitted::default(),
-        }));
+        })));
         if let Some(sent) = &self.idempotency {
-            work.appended.push(Put::Idempotency(Idempotency {
+            work.appended.push(RowChange::Upsert(StoredRow::Idempotency(Idempotency {
                 route: Route::Delete,
                 key: sent.key.clone(),
                 body_hash: sent.body_hash,
                 at: now.at,
                 answer: answer.clone(),
-            }));
+            })));
         }
         answer
     }
@@ -198,51 +198,55 @@ impl Decision for Sweep {
 }
 
 impl Sweep {
-    fn sweep(&self, work: &mut Work<'_>) -> Known<(Vec<Put>, bool)> {
+    fn sweep(&self, work: &mut Work<'_>) -> Known<(Vec<RowChange>, bool)> {
         let members = work.members(self.root)?;
         let belongings = work.facts.belongings.get(&self.root).and_then(Option::as_ref).ok_or(Missing)?;
         let mut rows = Vec::new();
         if !belongings.events.is_empty() {
             for (no, seq) in &belongings.events {
-                rows.push(Put::DropEvent(*seq));
+                rows.push(RowChange::Delete(RowKey::Event(*seq)));
                 let standing = work.standing_mut(*no)?;
                 standing.events = standing.events.saturating_sub(1);
                 let root = work.standing_mut(self.root)?;
                 root.tree.events = root.tree.events.saturating_sub(1);
             }
-            rows.extend(belongings.event_ids.iter().cloned().map(Put::DropEventId));
+            rows.extend(belongings.event_ids.iter().cloned().map(|row| RowChange::Delete(RowKey::EventId(row))));
             let gone = belongings.events.len() as u64;
             work.counters.events = work.counters.events.saturating_sub(gone);
             work.counters.events_removed += gone;
             return Ok((rows, true));
         }
         if !belongings.reviews.is_empty() {
-            rows.extend(belongings.reviews.iter().map(|(no, _)| Put::DropReview(*no)));
+            rows.extend(belongings.reviews.iter().map(|(no, _)| RowChange::Delete(RowKey::Review(*no))));
             let open = belongings.reviews.iter().filter(|(_, open)| *open).count() as u64;
             let counters = &mut work.counters;
             counters.reviews_stored = counters.reviews_stored.saturating_sub(belongings.reviews.len() as u64);
             counters.reviews_open = counters.reviews_open.saturating_sub(open);
             return Ok((rows, true));
         }
-        rows.extend(belongings.devices.iter().cloned().map(Put::DropDevice));
+        rows.extend(belongings.devices.iter().cloned().map(|row| RowChange::Delete(RowKey::Device(row))));
         work.counters.devices = work.counters.devices.saturating_sub(belongings.devices.len() as u64);
         if members.len() > 1 {
-            rows.push(Put::DropView(self.root));
+            rows.push(RowChange::Delete(RowKey::View(self.root)));
         }
         for no in members {
             let profile = work.profile(no)?;
-            rows.extend(profile.keys.iter().cloned().map(Put::Unbind));
-            rows.extend(profile.history.iter().map(|seq| Put::DropHistory(no, *seq)));
+            rows.extend(profile.keys.iter().cloned().map(|row| RowChange::Delete(RowKey::Binding(row))));
+            rows.extend(profile.history.iter().map(|seq| RowChange::Delete(RowKey::History(no, *seq))));
             let former: BTreeSet<&Key> = profile.former.iter().map(|former| &former.key).collect();
-            rows.extend(former.into_iter().map(|key| Put::DropFormer(key.clone(), no)));
+            rows.extend(former.into_iter().map(|key| RowChange::Delete(RowKey::FormerHolder(key.clone(), no))));
             for kind in self.settings.identity.activation.iter().flat_map(|activation| &activation.kinds) {
                 let value = profile.attributes.get(kind.kind.name()).and_then(|write| write.value.as_ref());
-                rows.extend(value.and_then(|value| key_of(kind, value)).map(|key| Put::DropHolder(key, no)));
+                rows.extend(
+                    value
+                        .and_then(|value| key_of(kind, value))
+                        .map(|key| RowChange::Delete(RowKey::PendingHolder(key, no))),
+                );
             }
             if work.facts.links.get(&no).is_some_and(Option::is_some) {
-                rows.push(Put::Cut(no));
+                rows.push(RowChange::Delete(RowKey::MergeLink(no)));
             }
-            rows.extend([Put::DropProfile(no), Put::DropStanding(no)]);
+            rows.extend([RowChange::Delete(RowKey::MemberRecord(no)), RowChange::Delete(RowKey::RootPointer(no))]);
         }
         work.counters.users = work.counters.users.saturating_sub(1);
         Ok((rows, false))

@@ -1,7 +1,7 @@
 //! Deleting a quarantine entry by hand, and restoring it within a minute (behaviour.md 4). A deleted entry is marked and
 //! hidden; `expire` removes it when it can be restored no more.
 
-use crate::change::{Changes, Put};
+use crate::change::{Changes, RowChange, StoredRow};
 use crate::decision::{Decision, Step};
 use crate::facts::{Facts, Needs};
 use crate::id::QuarantineNo;
@@ -86,6 +86,6 @@ fn marked(
     now: Timestamp,
 ) -> Changes {
     let counters = Counters { quarantined, now, ..facts.counters };
-    let rows = vec![Put::Quarantined(Quarantined { deleted_at, ..entry.clone() })];
+    let rows = vec![RowChange::Upsert(StoredRow::QuarantinedElement(Quarantined { deleted_at, ..entry.clone() }))];
     Changes { rows, counters, rate: None }
 }

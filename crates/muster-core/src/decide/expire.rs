@@ -2,7 +2,7 @@
 //! come in between. Who runs the batches, and when, is the server's.
 
 use super::work::{Known, Missing, Work};
-use crate::change::Put;
+use crate::change::{RowChange, RowKey};
 use crate::decision::{Decision, Step};
 use crate::facts::{Cutoffs, Expired, Facts, Needs};
 use crate::limits::{IDEMPOTENCY_MS, RESTORE_MS};
@@ -81,22 +81,24 @@ impl Decision for Expire {
 }
 
 /// The rows that go; standings and counters follow in the same changes (law L4).
-fn expire(work: &mut Work<'_>, expired: &Expired) -> Known<Vec<Put>> {
-    let mut rows: Vec<Put> = expired.requests.iter().map(|no| Put::DropRequest(*no)).collect();
-    rows.extend(expired.quarantine.iter().map(|(no, _)| Put::DropQuarantined(*no)));
+fn expire(work: &mut Work<'_>, expired: &Expired) -> Known<Vec<RowChange>> {
+    let mut rows: Vec<RowChange> = expired.requests.iter().map(|no| RowChange::Delete(RowKey::LogEntry(*no))).collect();
+    rows.extend(expired.quarantine.iter().map(|(no, _)| RowChange::Delete(RowKey::QuarantinedElement(*no))));
     let open = expired.quarantine.iter().filter(|(_, is_open)| *is_open).count() as u64;
     work.counters.quarantined = work.counters.quarantined.saturating_sub(open);
     // They count no more since they were deleted.
-    rows.extend(expired.deleted.iter().map(|no| Put::DropQuarantined(*no)));
-    rows.extend(expired.event_ids.iter().cloned().map(Put::DropEventId));
-    rows.extend(expired.idempotency.iter().cloned().map(|(route, key)| Put::DropIdempotency(route, key)));
+    rows.extend(expired.deleted.iter().map(|no| RowChange::Delete(RowKey::QuarantinedElement(*no))));
+    rows.extend(expired.event_ids.iter().cloned().map(|row| RowChange::Delete(RowKey::EventId(row))));
+    rows.extend(
+        expired.idempotency.iter().cloned().map(|(route, key)| RowChange::Delete(RowKey::Idempotency(route, key))),
+    );
     for (no, seq) in &expired.events {
         let own = work.standing_mut(*no)?;
         own.events = own.events.saturating_sub(1);
         let root = own.root;
         let tree = &mut work.standing_mut(root)?.tree;
         tree.events = tree.events.saturating_sub(1);
-        rows.push(Put::DropEvent(*seq));
+        rows.push(RowChange::Delete(RowKey::Event(*seq)));
     }
     let gone = expired.events.len() as u64;
     work.counters.events = work.counters.events.saturating_sub(gone);

@@ -4,7 +4,7 @@ use super::element::element;
 use super::log::bounded;
 use super::names::Names;
 use super::work::Work;
-use crate::change::{Changes, Put};
+use crate::change::{Changes, RowChange, StoredRow};
 use crate::command::{Body, Element, Import, Unset};
 use crate::decision::{Decision, Step};
 use crate::facts::{Facts, Needs};
@@ -187,7 +187,7 @@ impl<W: Wire> ImportDecision<W> {
         }
         self.records(work, applied.request);
         work.counters.requests_applied += 1;
-        work.appended.push(Put::Request(bounded(Request {
+        work.appended.push(RowChange::Upsert(StoredRow::LogEntry(bounded(Request {
             no: applied.request,
             received_at: now.at,
             status: answer.status,
@@ -199,15 +199,15 @@ impl<W: Wire> ImportDecision<W> {
             elements: Arc::clone(&applied.elements),
             faults: Vec::new(),
             omitted: Omitted::default(),
-        })));
+        }))));
         if let Some(sent) = &import.idempotency {
-            work.appended.push(Put::Idempotency(Idempotency {
+            work.appended.push(RowChange::Upsert(StoredRow::Idempotency(Idempotency {
                 route: import.route,
                 key: sent.key.clone(),
                 body_hash: sent.body_hash,
                 at: now.at,
                 answer: answer.clone(),
-            }));
+            })));
         }
     }
 
@@ -215,7 +215,10 @@ impl<W: Wire> ImportDecision<W> {
     fn mark(&self, work: &mut Work<'_>, applied: &Applied, replayed: Option<&Quarantined>) {
         if let Some(entry) = replayed.filter(|_| applied.is_felt()) {
             work.counters.quarantined = work.counters.quarantined.saturating_sub(1);
-            work.appended.push(Put::Quarantined(Quarantined { replayed_as: Some(applied.request), ..entry.clone() }));
+            work.appended.push(RowChange::Upsert(StoredRow::QuarantinedElement(Quarantined {
+                replayed_as: Some(applied.request),
+                ..entry.clone()
+            })));
         }
     }
 
@@ -246,7 +249,7 @@ impl<W: Wire> ImportDecision<W> {
             if whole { result.errors.clone() } else { actions.iter().flat_map(|(_, a)| a.errors.clone()).collect() };
         work.counters.quarantine += 1;
         work.counters.quarantined += 1;
-        work.appended.push(Put::Quarantined(Quarantined {
+        work.appended.push(RowChange::Upsert(StoredRow::QuarantinedElement(Quarantined {
             no: QuarantineNo(work.counters.quarantine),
             at: work.receipt,
             request: applied.request,
@@ -256,6 +259,6 @@ impl<W: Wire> ImportDecision<W> {
             element: self.wire.kept(result.index, (!whole).then_some(&indexes)),
             replayed_as: None,
             deleted_at: None,
-        }));
+        })));
     }
 }

@@ -4,7 +4,7 @@
 use super::review;
 use super::work::{Known, Work};
 use crate::attribute::EMAIL;
-use crate::change::Put;
+use crate::change::{RowChange, StoredRow};
 use crate::id::{MergeNo, ProfileId, ProfileNo, RequestNo, ReviewNo};
 use crate::identifier::Key;
 use crate::kinds::{Choice, SurvivorRule};
@@ -165,7 +165,14 @@ fn join(
     });
     let (at, kind) = (work.now, ChangeKind::Merge);
     let request = request.map(|(request, _)| request);
-    work.appended.push(Put::Change(Change { seq, kind, profile: part, merge: merge.0, at, request }));
+    work.appended.push(RowChange::Upsert(StoredRow::Change(Change {
+        seq,
+        kind,
+        profile: part,
+        merge: merge.0,
+        at,
+        request,
+    })));
     Ok(merged_id)
 }
 

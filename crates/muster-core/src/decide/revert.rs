@@ -1,7 +1,7 @@
 //! Cutting a link of a tree, wherever and whenever (behaviour.md 3.4), and lifting a separation.
 
 use super::work::{Known, Missing, Work};
-use crate::change::Put;
+use crate::change::{RowChange, RowKey, StoredRow};
 use crate::decision::{Decision, Step};
 use crate::facts::{Facts, Needs};
 use crate::id::{MergeNo, ProfileId, ProfileNo, SeparationNo};
@@ -93,22 +93,22 @@ fn cut(work: &mut Work<'_>, merge: &Merge) -> Known<RevertOutcome> {
     work.merged(Merge { reverted_at: Some(work.now), ..merge.clone() });
     work.counters.separation += 1;
     let separation = SeparationNo(work.counters.separation);
-    work.appended.push(Put::Separation(Separation {
+    work.appended.push(RowChange::Upsert(StoredRow::Separation(Separation {
         no: separation,
         at: work.now,
         a: merge.survivor,
         b: merge.merged,
         cause: SeparationCause::Revert,
         merge: Some(merge.no),
-    }));
-    work.appended.push(Put::Change(Change {
+    })));
+    work.appended.push(RowChange::Upsert(StoredRow::Change(Change {
         seq,
         kind: ChangeKind::Revert,
         profile: part_root,
         merge: merge.no.0,
         at: work.now,
         request: None,
-    }));
+    })));
     let (stays, comes_off) = (side(work, root, &staying), side(work, part_root, &part));
     let sides = Box::new((stays?, comes_off?));
     Ok(RevertOutcome::Reverted { survivor: sides.0.id, restored: sides.1.id, separation, sides })
@@ -202,7 +202,7 @@ impl Decision for Lift {
             Some(Some(_)) => {
                 let identity = Identity::off();
                 let mut work = Work::new(facts, &identity, now.at);
-                work.appended.push(Put::Lift(self.separation));
+                work.appended.push(RowChange::Delete(RowKey::Separation(self.separation)));
                 Step::Done(work.into_changes(), true)
             }
         }

@@ -10,7 +10,7 @@ use super::work::{Known, Missing, Work};
 use super::write;
 use super::write_target::Place;
 use crate::attribute::CUSTOMER_ID;
-use crate::change::Put;
+use crate::change::{RowChange, RowKey, StoredRow};
 use crate::decision::{Decision, Step};
 use crate::facts::{Facts, Needs};
 use crate::id::{MergeNo, ProfileNo, ReviewNo, SeparationNo};
@@ -210,7 +210,7 @@ impl DecideReview {
         }
         both(work, a, b)?;
         for no in between(work, &[a], b)?.separations {
-            work.appended.push(Put::Lift(no));
+            work.appended.push(RowChange::Delete(RowKey::Separation(no)));
         }
         let causing = Causing { request: review.request, origin: Origin::Review(review.no), writes_email: false };
         let (root, _, _) = join_all(work, &[a, b], &causing)?;
@@ -303,6 +303,13 @@ fn separate(work: &mut Work<'_>, review: &Review, (a, b): (ProfileNo, ProfileNo)
         None => work.standing(b)?.id(),
     };
     let cause = SeparationCause::Review;
-    work.appended.push(Put::Separation(Separation { no, at: work.now, a: review.a, b, cause, merge: None }));
+    work.appended.push(RowChange::Upsert(StoredRow::Separation(Separation {
+        no,
+        at: work.now,
+        a: review.a,
+        b,
+        cause,
+        merge: None,
+    })));
     Ok(no)
 }

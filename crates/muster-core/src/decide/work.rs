@@ -11,7 +11,7 @@ use super::names::Names;
 use super::opened::Opened;
 use crate::attribute::CUSTOMER_ID;
 use crate::because::Because;
-use crate::change::Put;
+use crate::change::{RowChange, StoredRow};
 use crate::facts::{Facts, Found, Needs};
 use crate::id::{ProfileNo, RequestNo, ReviewNo, Seq};
 use crate::identifier::{Key, Kind, key_of};
@@ -65,7 +65,7 @@ pub(super) struct Work<'f> {
     held_known: HashSet<ProfileNo, foldhash::fast::RandomState>,
     history: Layer<'f, (ProfileNo, Seq), History>,
     /// Rows that are only ever added.
-    pub(super) appended: Vec<Put>,
+    pub(super) appended: Vec<RowChange>,
     /// Reviews that this decision opened, or gave their second profile.
     pub(super) opened: Opened,
     /// What the running element wrote over, by own record.
@@ -351,7 +351,7 @@ impl<'f> Work<'f> {
     /// Why the running element went the way it went stands with the merges that it caused and the reviews it opened, too.
     pub(super) fn explain(&mut self, request: (RequestNo, u32), because: &Because) {
         for row in &mut self.appended[self.marked.1..] {
-            if let Put::Merge(merge) = row
+            if let RowChange::Upsert(StoredRow::Merge(merge)) = row
                 && merge.request == Some(request)
             {
                 merge.because = Some(because.clone());
@@ -422,6 +422,6 @@ impl<'f> Work<'f> {
     }
 
     pub(super) fn merged(&mut self, merge: Merge) {
-        self.appended.push(Put::Merge(merge));
+        self.appended.push(RowChange::Upsert(StoredRow::Merge(merge)));
     }
 }

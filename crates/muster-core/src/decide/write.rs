@@ -5,7 +5,7 @@ use super::arrays::{Held, is_stand_in, stand_in};
 use super::work::{Known, Work};
 use super::write_target::Place;
 use crate::attribute::CUSTOMER_ID;
-use crate::change::Put;
+use crate::change::{RowChange, StoredRow};
 use crate::id::ProfileNo;
 use crate::identifier::{Key, Kind};
 use crate::kinds::Platform;
@@ -286,7 +286,14 @@ pub(super) fn noted(work: &mut Work<'_>, place: Place, kind: ChangeKind) -> Know
         let standing = work.standing_mut(place.root)?;
         standing.weight = standing.weight.saturating_add_signed(weight);
     }
-    work.appended.push(Put::Change(Change { seq: place.seq, kind, profile: place.record, merge: 0, at, request }));
+    work.appended.push(RowChange::Upsert(StoredRow::Change(Change {
+        seq: place.seq,
+        kind,
+        profile: place.record,
+        merge: 0,
+        at,
+        request,
+    })));
     work.keep_history(place.seq)
 }
 

@@ -1,7 +1,7 @@
 //! The smallest engine that can run a decision: ordered maps, one decision at a time. It checks what every engine may
 //! rely on: rounds are bounded, a decision is deterministic, a key is changed at most once, deletes name rows that exist.
 
-use muster_core::change::{Changes, Put};
+use muster_core::change::{Changes, RowChange, RowKey, StoredRow};
 use muster_core::decide::Wire;
 use muster_core::decision::{Decision, Step};
 use muster_core::facts::Facts;
@@ -114,49 +114,63 @@ impl Store {
     }
 
     /// Applies a row; the family and key that it is about.
-    fn put(&mut self, row: &Put) -> Result<String, String> {
+    fn put(&mut self, row: &RowChange) -> Result<String, String> {
         match row {
-            Put::Binding(key, no) => set(&mut self.bindings, "bindings", key.clone(), *no),
-            Put::Unbind(key) => cut(&mut self.bindings, "bindings", key),
-            Put::Profile(p) => set(&mut self.profiles, "profiles", p.no, p.clone()),
-            Put::DropProfile(no) => cut(&mut self.profiles, "profiles", no),
-            Put::DropStanding(no) => cut(&mut self.standings, "standings", no),
-            Put::Standing(s) => set(&mut self.standings, "standings", s.no, *s),
-            Put::View(no, view) => set(&mut self.views, "views", *no, view.clone()),
-            Put::DropView(no) => cut(&mut self.views, "views", no),
-            Put::Link(link) => set(&mut self.links, "links", link.child, link.clone()),
-            Put::Cut(no) => cut(&mut self.links, "links", no),
-            Put::Device(d) => set(&mut self.devices, "devices", d.at.clone(), d.clone()),
-            Put::DropDevice(at) => cut(&mut self.devices, "devices", at),
-            Put::Event(e) => append(&mut self.events, "events", e.seq, e.clone()),
-            Put::DropEvent(seq) => cut(&mut self.events, "events", seq),
-            Put::EventId(id) => set(&mut self.event_ids, "event_ids", id.id.clone(), id.clone()),
-            Put::DropEventId(id) => cut(&mut self.event_ids, "event_ids", id),
-            Put::Merge(m) => set(&mut self.merges, "merges", m.no, m.clone()),
-            Put::Separation(s) => set(&mut self.separations, "separations", s.no, s.clone()),
-            Put::Lift(no) => cut(&mut self.separations, "separations", no),
-            Put::Review(r) => set(&mut self.reviews, "reviews", r.no, r.clone()),
-            Put::DropReview(no) => cut(&mut self.reviews, "reviews", no),
-            Put::History(h) => append(&mut self.history, "history", (h.profile, h.seq), h.clone()),
-            Put::DropHistory(no, seq) => cut(&mut self.history, "history", &(*no, *seq)),
-            Put::Holder(key, no) => set(&mut self.holders, "holders", (key.clone(), *no), ()),
-            Put::DropHolder(key, no) => {
+            RowChange::Upsert(StoredRow::Binding(key, no)) => set(&mut self.bindings, "bindings", key.clone(), *no),
+            RowChange::Delete(RowKey::Binding(key)) => cut(&mut self.bindings, "bindings", key),
+            RowChange::Upsert(StoredRow::MemberRecord(p)) => set(&mut self.profiles, "profiles", p.no, p.clone()),
+            RowChange::Delete(RowKey::MemberRecord(no)) => cut(&mut self.profiles, "profiles", no),
+            RowChange::Delete(RowKey::RootPointer(no)) => cut(&mut self.standings, "standings", no),
+            RowChange::Upsert(StoredRow::RootPointer(s)) => set(&mut self.standings, "standings", s.no, *s),
+            RowChange::Upsert(StoredRow::View(no, view)) => set(&mut self.views, "views", *no, view.clone()),
+            RowChange::Delete(RowKey::View(no)) => cut(&mut self.views, "views", no),
+            RowChange::Upsert(StoredRow::MergeLink(link)) => set(&mut self.links, "links", link.child, link.clone()),
+            RowChange::Delete(RowKey::MergeLink(no)) => cut(&mut self.links, "links", no),
+            RowChange::Upsert(StoredRow::Device(d)) => set(&mut self.devices, "devices", d.at.clone(), d.clone()),
+            RowChange::Delete(RowKey::Device(at)) => cut(&mut self.devices, "devices", at),
+            RowChange::Upsert(StoredRow::Event(e)) => append(&mut self.events, "events", e.seq, e.clone()),
+            RowChange::Delete(RowKey::Event(seq)) => cut(&mut self.events, "events", seq),
+            RowChange::Upsert(StoredRow::EventId(id)) => {
+                set(&mut self.event_ids, "event_ids", id.id.clone(), id.clone())
+            }
+            RowChange::Delete(RowKey::EventId(id)) => cut(&mut self.event_ids, "event_ids", id),
+            RowChange::Upsert(StoredRow::Merge(m)) => set(&mut self.merges, "merges", m.no, m.clone()),
+            RowChange::Upsert(StoredRow::Separation(s)) => set(&mut self.separations, "separations", s.no, s.clone()),
+            RowChange::Delete(RowKey::Separation(no)) => cut(&mut self.separations, "separations", no),
+            RowChange::Upsert(StoredRow::Review(r)) => set(&mut self.reviews, "reviews", r.no, r.clone()),
+            RowChange::Delete(RowKey::Review(no)) => cut(&mut self.reviews, "reviews", no),
+            RowChange::Upsert(StoredRow::History(h)) => {
+                append(&mut self.history, "history", (h.profile, h.seq), h.clone())
+            }
+            RowChange::Delete(RowKey::History(no, seq)) => cut(&mut self.history, "history", &(*no, *seq)),
+            RowChange::Upsert(StoredRow::PendingHolder(key, no)) => {
+                set(&mut self.holders, "holders", (key.clone(), *no), ())
+            }
+            RowChange::Delete(RowKey::PendingHolder(key, no)) => {
                 self.holders.remove(&(key.clone(), *no));
                 Ok(format!("holders {key:?} {no:?}"))
             }
-            Put::Former(key, no) => set(&mut self.former, "former", (key.clone(), *no), ()),
-            Put::DropFormer(key, no) => {
+            RowChange::Upsert(StoredRow::FormerHolder(key, no)) => {
+                set(&mut self.former, "former", (key.clone(), *no), ())
+            }
+            RowChange::Delete(RowKey::FormerHolder(key, no)) => {
                 self.former.remove(&(key.clone(), *no));
                 Ok(format!("former {key:?} {no:?}"))
             }
-            Put::Request(r) => append(&mut self.requests, "requests", r.no, r.clone()),
-            Put::Quarantined(q) => set(&mut self.quarantine, "quarantine", q.no, q.clone()),
-            Put::DropRequest(no) => cut(&mut self.requests, "requests", no),
-            Put::DropQuarantined(no) => cut(&mut self.quarantine, "quarantine", no),
-            Put::Idempotency(i) => set(&mut self.idempotency, "idempotency", (i.route, i.key.clone()), i.clone()),
-            Put::DropIdempotency(route, key) => cut(&mut self.idempotency, "idempotency", &(*route, key.clone())),
-            Put::Outgoing(o) => Ok(format!("outbox {:?}", o.request)),
-            Put::Change(c) => append(&mut self.changes, "changes", c.seq, *c),
+            RowChange::Upsert(StoredRow::LogEntry(r)) => append(&mut self.requests, "requests", r.no, r.clone()),
+            RowChange::Upsert(StoredRow::QuarantinedElement(q)) => {
+                set(&mut self.quarantine, "quarantine", q.no, q.clone())
+            }
+            RowChange::Delete(RowKey::LogEntry(no)) => cut(&mut self.requests, "requests", no),
+            RowChange::Delete(RowKey::QuarantinedElement(no)) => cut(&mut self.quarantine, "quarantine", no),
+            RowChange::Upsert(StoredRow::Idempotency(i)) => {
+                set(&mut self.idempotency, "idempotency", (i.route, i.key.clone()), i.clone())
+            }
+            RowChange::Delete(RowKey::Idempotency(route, key)) => {
+                cut(&mut self.idempotency, "idempotency", &(*route, key.clone()))
+            }
+            RowChange::Upsert(StoredRow::OutboxMessage(o)) => Ok(format!("outbox {:?}", o.request)),
+            RowChange::Upsert(StoredRow::Change(c)) => append(&mut self.changes, "changes", c.seq, *c),
         }
     }
 

@@ -5,7 +5,7 @@ use crate::histories::{Draft, History, START, Step, Turn, What, key};
 use crate::laws::agree;
 use crate::variants::{PLAIN, Variant};
 use crate::world::{World, plain, revert, send};
-use muster_core::change::{Changes, Put};
+use muster_core::change::{Changes, RowChange, StoredRow};
 use muster_core::command::{Action, Body, Customer, Device, DeviceFields, Element, Event, GivenKey};
 use muster_core::decide::{Choose, ImportDecision, RevertOutcome};
 use muster_core::id::{MergeNo, ProfileNo};
@@ -213,7 +213,12 @@ fn a_merge_of_two_with_500_000_events_each_changes_as_many_rows_as_one_of_two_wi
     let ((few, _), (many, shop)) = (merge(5), merge(500_000));
     assert_eq!(many.rows.len(), few.rows.len());
     assert!(many.rows.len() < 12, "{:#?}", many.rows);
-    assert!(many.rows.iter().all(|row| !matches!(row, Put::Event(_) | Put::Device(_) | Put::Binding(..))));
+    assert!(many.rows.iter().all(|row| !matches!(
+        row,
+        RowChange::Upsert(StoredRow::Event(_))
+            | RowChange::Upsert(StoredRow::Device(_))
+            | RowChange::Upsert(StoredRow::Binding(..))
+    )));
     assert_eq!(shop.store.snapshot(ProfileNo(2), &shop.settings.identity, false).unwrap().tally.events, 1_000_000);
 }
 

@@ -4,7 +4,7 @@
 use crate::app::scratch;
 use crate::limits::PREVIEW_PROFILES_MAX;
 use muster_core::attribute::EMAIL;
-use muster_core::change::{Changes, Put};
+use muster_core::change::{Changes, RowChange, StoredRow};
 use muster_core::decide::{Index, Progress, Settle};
 use muster_core::decision::{Decision, Mode, Step};
 use muster_core::facts::{Facts, Needs};
@@ -172,20 +172,26 @@ fn each_value(
 }
 
 /// Everything of these live profiles that the rules of an activation may ask for.
-fn rows(reader: &mut dyn Reader, trees: &Trees) -> Result<Vec<Put>, EngineError> {
+fn rows(reader: &mut dyn Reader, trees: &Trees) -> Result<Vec<RowChange>, EngineError> {
     let mut rows = Vec::new();
     let mut separations = BTreeMap::new();
     for live in trees.values() {
         for member in &live.members {
-            rows.extend(member.profile.keys.iter().map(|key| Put::Binding(key.clone(), member.profile.no)));
-            rows.push(Put::Profile(member.profile.clone()));
-            rows.push(Put::Standing(member.standing));
-            rows.extend(member.link.clone().map(Put::Link));
+            rows.extend(
+                member
+                    .profile
+                    .keys
+                    .iter()
+                    .map(|key| RowChange::Upsert(StoredRow::Binding(key.clone(), member.profile.no))),
+            );
+            rows.push(RowChange::Upsert(StoredRow::MemberRecord(member.profile.clone())));
+            rows.push(RowChange::Upsert(StoredRow::RootPointer(member.standing)));
+            rows.extend(member.link.clone().map(StoredRow::MergeLink).map(RowChange::Upsert));
             separations.extend(reader.separations_of(member.profile.no)?.into_iter().map(|s| (s.no, s)));
         }
-        rows.extend(live.view.clone().map(|view| Put::View(live.root, view)));
+        rows.extend(live.view.clone().map(|view| RowChange::Upsert(StoredRow::View(live.root, view))));
     }
-    rows.extend(separations.into_values().map(Put::Separation));
+    rows.extend(separations.into_values().map(StoredRow::Separation).map(RowChange::Upsert));
     Ok(rows)
 }
 
@@ -206,7 +212,7 @@ impl Clock for Standstill {
 }
 
 /// Puts rows as they are.
-struct Copied(Vec<Put>, Counters);
+struct Copied(Vec<RowChange>, Counters);
 
 impl Decision for Copied {
     type Output = ();
@@ -222,7 +228,7 @@ impl Decision for Copied {
 
 /// Runs the activation on a copy.
 fn run(
-    rows: Vec<Put>,
+    rows: Vec<RowChange>,
     before: Counters,
     (target, profile_bytes): (&Identity, u64),
     kinds: &[KindSettings],
@@ -240,8 +246,10 @@ fn run(
         settings,
         keys: Vec::new(),
     })?;
-    let numbers: Vec<ProfileNo> =
-        rows.iter().filter_map(|row| if let Put::Standing(s) = row { Some(s.no) } else { None }).collect();
+    let numbers: Vec<ProfileNo> = rows
+        .iter()
+        .filter_map(|row| if let RowChange::Upsert(StoredRow::RootPointer(s)) = row { Some(s.no) } else { None })
+        .collect();
     let runtime = tokio::runtime::Builder::new_current_thread().build();
     let runtime = runtime.map_err(|error| EngineError::Broken(error.to_string().into()))?;
     runtime.block_on(async {

@@ -9,7 +9,7 @@ use axum::http::{Request, StatusCode};
 use axum::response::Response;
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
-use muster_core::change::{Changes, Put};
+use muster_core::change::{Changes, RowChange, StoredRow};
 use muster_core::decision::{Decision, Mode, Step};
 use muster_core::facts::{Facts, Needs};
 use muster_core::id::{ProfileNo, WorkspaceId};
@@ -110,7 +110,11 @@ impl Decision for Broken {
                 weight: 0,
                 deletion: None,
             };
-            [Put::Profile(profile), Put::Standing(standing), Put::Holder(email.clone(), no)]
+            [
+                RowChange::Upsert(StoredRow::MemberRecord(profile)),
+                RowChange::Upsert(StoredRow::RootPointer(standing)),
+                RowChange::Upsert(StoredRow::PendingHolder(email.clone(), no)),
+            ]
         };
         let rows = [1, 2].map(ProfileNo).into_iter().flat_map(broken).collect();
         Step::Done(Changes { rows, counters: Counters { users: 2, profile: 2, ..facts.counters }, rate: None }, ())

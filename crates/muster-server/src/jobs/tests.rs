@@ -2,7 +2,7 @@
 
 use super::{guarded, sweep_all};
 use crate::limits::SWEEP_PROFILES_MAX;
-use muster_core::change::{Changes, Put};
+use muster_core::change::{Changes, RowChange, StoredRow};
 use muster_core::decision::{Decision, Mode, Step};
 use muster_core::facts::{Facts, Needs};
 use muster_core::id::{ProfileNo, WorkspaceId};
@@ -25,7 +25,7 @@ impl Clock for Standstill {
 }
 
 /// Stores rows.
-struct Stored(Vec<Put>, u64);
+struct Stored(Vec<RowChange>, u64);
 
 impl Decision for Stored {
     type Output = ();
@@ -40,9 +40,9 @@ impl Decision for Stored {
     }
 }
 
-fn standing(no: u64) -> Put {
+fn standing(no: u64) -> RowChange {
     let tree = Tally { first_seen: NOW, last_seen: NOW, events: 0, devices: 0, members: 1 };
-    Put::Standing(Standing {
+    RowChange::Upsert(StoredRow::RootPointer(Standing {
         no: ProfileNo(no),
         created: NOW,
         root: ProfileNo(no),
@@ -53,11 +53,11 @@ fn standing(no: u64) -> Put {
         tree,
         weight: 0,
         deletion: Some(NOW),
-    })
+    }))
 }
 
-fn profile(no: u64) -> Put {
-    Put::Profile(Profile {
+fn profile(no: u64) -> RowChange {
+    RowChange::Upsert(StoredRow::MemberRecord(Profile {
         no: ProfileNo(no),
         created: NOW,
         keys: Vec::new(),
@@ -65,7 +65,7 @@ fn profile(no: u64) -> Put {
         platforms: BTreeMap::new(),
         former: Vec::new(),
         history: Vec::new(),
-    })
+    }))
 }
 
 fn runtime() -> tokio::runtime::Runtime {

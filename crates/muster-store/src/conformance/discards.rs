@@ -6,7 +6,7 @@ use super::limits::quarantined;
 use super::rig::{put_with, run, shop, wait};
 use crate::engine::{Engine, apply};
 use crate::reader::dump;
-use muster_core::change::{Changes, Put};
+use muster_core::change::{Changes, RowChange, StoredRow};
 use muster_core::decide::{Discard, Expire, Restore, Restored, Retention};
 use muster_core::decision::{Mode, Step};
 use muster_core::facts::Facts;
@@ -22,7 +22,10 @@ const START: i64 = 10_000;
 fn three(make: Make<'_>) -> (Box<dyn Engine>, WorkspaceId) {
     let (engine, shop) = shop(make);
     let replayed = Quarantined { replayed_as: Some(RequestNo(2)), ..quarantined(3, 10) };
-    let rows = [quarantined(1, 10), quarantined(2, 10), replayed].map(Put::Quarantined).to_vec();
+    let rows = [quarantined(1, 10), quarantined(2, 10), replayed]
+        .map(StoredRow::QuarantinedElement)
+        .map(RowChange::Upsert)
+        .to_vec();
     let counters = |c: Counters| Counters { quarantine: 3, quarantined: 2, ..c };
     put_with(&*engine, &shop, rows, counters).expect("it stores");
     becomes(&*engine, &shop, START);

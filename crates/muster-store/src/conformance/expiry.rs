@@ -6,7 +6,7 @@ use super::families::{event, request, seen_refused};
 use super::rig::{put_with, run, shop, wait};
 use crate::engine::{Engine, EngineError, apply};
 use crate::reader::dump;
-use muster_core::change::{Changes, Put};
+use muster_core::change::{Changes, RowChange, StoredRow};
 use muster_core::decide::{Expire, Retention};
 use muster_core::decision::{Mode, Step};
 use muster_core::facts::{Cutoffs, Facts};
@@ -88,25 +88,25 @@ fn all(at: i64) -> Cutoffs {
 }
 
 /// A live profile and its member with so many own events.
-fn tree(own: u64, of_member: u64) -> Vec<Put> {
+fn tree(own: u64, of_member: u64) -> Vec<RowChange> {
     let (parent, child) = (ProfileNo(1), ProfileNo(2));
     let link = Link { child, parent, merge: MergeNo(1), seq: 1, rules: Vec::new(), same_email: false };
     vec![
-        Put::Profile(profile(1)),
-        Put::Profile(profile(2)),
-        Put::Standing(standing(1, own, (own + of_member, 2))),
-        Put::Standing(standing(2, of_member, (0, 1))),
-        Put::View(parent, View::default()),
-        Put::Link(link),
+        RowChange::Upsert(StoredRow::MemberRecord(profile(1))),
+        RowChange::Upsert(StoredRow::MemberRecord(profile(2))),
+        RowChange::Upsert(StoredRow::RootPointer(standing(1, own, (own + of_member, 2)))),
+        RowChange::Upsert(StoredRow::RootPointer(standing(2, of_member, (0, 1)))),
+        RowChange::Upsert(StoredRow::View(parent, View::default())),
+        RowChange::Upsert(StoredRow::MergeLink(link)),
     ]
 }
 
-fn received(at: i64, event: Event) -> Put {
-    Put::Event(Event { received_at: Timestamp(at), ..event })
+fn received(at: i64, event: Event) -> RowChange {
+    RowChange::Upsert(StoredRow::Event(Event { received_at: Timestamp(at), ..event }))
 }
 
-fn quarantined(no: u64, at: i64, bytes: usize) -> Put {
-    Put::Quarantined(Quarantined {
+fn quarantined(no: u64, at: i64, bytes: usize) -> RowChange {
+    RowChange::Upsert(StoredRow::QuarantinedElement(Quarantined {
         no: QuarantineNo(no),
         at: Timestamp(at),
         request: RequestNo(1),
@@ -116,17 +116,23 @@ fn quarantined(no: u64, at: i64, bytes: usize) -> Put {
         element: vec![b'x'; bytes].into(),
         replayed_as: (no == 1).then_some(RequestNo(9)),
         deleted_at: None,
-    })
+    }))
 }
 
-fn answer(key: &str, at: i64) -> Put {
+fn answer(key: &str, at: i64) -> RowChange {
     let answer = Recorded { status: 200, outcomes: "applied=1".into(), body: vec![b'y'; 3_000].into() };
     let (route, key, at) = (Route::Transition, key.into(), Timestamp(at));
-    Put::Idempotency(Idempotency { route, key, body_hash: [1; 32], at, answer })
+    RowChange::Upsert(StoredRow::Idempotency(Idempotency { route, key, body_hash: [1; 32], at, answer }))
 }
 
-fn event_id(id: &str, at: i64) -> Put {
-    Put::EventId(EventId { id: id.into(), at: Timestamp(at), seq: 1, profile: ProfileNo(1), name: "seen".into() })
+fn event_id(id: &str, at: i64) -> RowChange {
+    RowChange::Upsert(StoredRow::EventId(EventId {
+        id: id.into(),
+        at: Timestamp(at),
+        seq: 1,
+        profile: ProfileNo(1),
+        name: "seen".into(),
+    }))
 }
 
 pub(super) fn what_is_past_its_time_goes_and_its_figures_with_it(make: Make<'_>) {
@@ -136,7 +142,7 @@ pub(super) fn what_is_past_its_time_goes_and_its_figures_with_it(make: Make<'_>)
         rows.extend([
             received(OLD + 1, event(7, ProfileNo(1), 5, "late")),
             event_id("fresh", OLD + 1),
-            Put::Request(request(RequestNo(2), OLD + 1, 200)),
+            RowChange::Upsert(StoredRow::LogEntry(request(RequestNo(2), OLD + 1, 200))),
             quarantined(3, OLD + 1, 10),
             answer("fresh", OLD + 1),
         ]);
@@ -148,7 +154,7 @@ pub(super) fn what_is_past_its_time_goes_and_its_figures_with_it(make: Make<'_>)
         received(OLD, event(5, ProfileNo(2), 5, "early")),
         received(OLD, event(6, ProfileNo(1), 5, "early")),
         event_id("old", OLD),
-        Put::Request(request(RequestNo(1), OLD, 200)),
+        RowChange::Upsert(StoredRow::LogEntry(request(RequestNo(1), OLD, 200))),
         quarantined(1, OLD, 10),
         quarantined(2, OLD, 10),
         answer("old", OLD),
@@ -183,7 +189,11 @@ pub(super) fn what_is_past_its_time_goes_and_its_figures_with_it(make: Make<'_>)
     assert_eq!([reach(NOW), reach(NOW + 1)], [false, true]);
     let (counters, stored) = dump(&mut *reader).expect("it reads");
     let mut want = kept(1, 0);
-    let family = |row: &Put| rows.iter().position(|r| std::mem::discriminant(r) == std::mem::discriminant(row));
+    let kind = |row: &RowChange| match row {
+        RowChange::Upsert(row) => Some(std::mem::discriminant(row)),
+        RowChange::Delete(_) => None,
+    };
+    let family = |row: &RowChange| rows.iter().position(|r| kind(r) == kind(row));
     want.sort_by_key(family);
     assert_eq!(stored, want);
     let figures = [counters.events, counters.events_accepted, counters.events_removed, counters.quarantined];

@@ -6,7 +6,7 @@ use super::random::Dice;
 use super::rig::{facts, put, shop};
 use crate::engine::Engine;
 use crate::reader::{EventQuery, LiveProfile, Reader, RequestQuery, dump};
-use muster_core::change::Put;
+use muster_core::change::{RowChange, RowKey, StoredRow};
 use muster_core::command::{Action, DeviceFields};
 use muster_core::facts::Needs;
 use muster_core::id::{MergeNo, ProfileId, ProfileNo, REFUSED_REQUESTS, RequestNo, SeparationNo, WorkspaceId};
@@ -138,44 +138,44 @@ fn idempotency() -> Idempotency {
 }
 
 /// A root with one member, and a profile of its own.
-fn tree() -> Vec<Put> {
+fn tree() -> Vec<RowChange> {
     vec![
-        Put::Binding(key("a"), NO[1]),
-        Put::Binding(key("b"), NO[2]),
-        Put::Profile(profile(NO[1])),
-        Put::Profile(profile(NO[2])),
-        Put::Profile(profile(NO[3])),
-        Put::Standing(standing(NO[1], NO[1], 2)),
-        Put::Standing(standing(NO[2], NO[1], 1)),
-        Put::Standing(standing(NO[3], NO[3], 1)),
-        Put::View(NO[1], view()),
-        Put::Link(link()),
-        Put::Device(device(NO[2], "phone", "push")),
-        Put::Event(event(11, NO[2], 5, "seen")),
-        Put::EventId(EventId {
+        RowChange::Upsert(StoredRow::Binding(key("a"), NO[1])),
+        RowChange::Upsert(StoredRow::Binding(key("b"), NO[2])),
+        RowChange::Upsert(StoredRow::MemberRecord(profile(NO[1]))),
+        RowChange::Upsert(StoredRow::MemberRecord(profile(NO[2]))),
+        RowChange::Upsert(StoredRow::MemberRecord(profile(NO[3]))),
+        RowChange::Upsert(StoredRow::RootPointer(standing(NO[1], NO[1], 2))),
+        RowChange::Upsert(StoredRow::RootPointer(standing(NO[2], NO[1], 1))),
+        RowChange::Upsert(StoredRow::RootPointer(standing(NO[3], NO[3], 1))),
+        RowChange::Upsert(StoredRow::View(NO[1], view())),
+        RowChange::Upsert(StoredRow::MergeLink(link())),
+        RowChange::Upsert(StoredRow::Device(device(NO[2], "phone", "push"))),
+        RowChange::Upsert(StoredRow::Event(event(11, NO[2], 5, "seen"))),
+        RowChange::Upsert(StoredRow::EventId(EventId {
             id: "once".into(),
             at: Timestamp(4),
             seq: 11,
             profile: ProfileNo(1),
             name: "seen".into(),
-        }),
-        Put::Merge(merge(1)),
-        Put::Separation(separation(1, NO[2], NO[3])),
-        Put::Request(request(RequestNo(1), 1, 200)),
-        Put::Idempotency(idempotency()),
-        Put::Outgoing(Outgoing { request: RequestNo(1), body: b"[]".as_slice().into() }),
-        Put::Change(Change {
+        })),
+        RowChange::Upsert(StoredRow::Merge(merge(1))),
+        RowChange::Upsert(StoredRow::Separation(separation(1, NO[2], NO[3]))),
+        RowChange::Upsert(StoredRow::LogEntry(request(RequestNo(1), 1, 200))),
+        RowChange::Upsert(StoredRow::Idempotency(idempotency())),
+        RowChange::Upsert(StoredRow::OutboxMessage(Outgoing { request: RequestNo(1), body: b"[]".as_slice().into() })),
+        RowChange::Upsert(StoredRow::Change(Change {
             seq: 12,
             kind: ChangeKind::Merge,
             profile: NO[2],
             merge: 1,
             at: Timestamp(7),
             request: None,
-        }),
+        })),
     ]
 }
 
-fn stored(engine: &dyn Engine, shop: &WorkspaceId) -> Vec<Put> {
+fn stored(engine: &dyn Engine, shop: &WorkspaceId) -> Vec<RowChange> {
     dump(&mut *engine.read(shop).expect("it reads")).expect("it reads").1
 }
 
@@ -213,38 +213,43 @@ pub(super) fn rows_are_replaced_and_deleted_by_their_keys(make: Make<'_>) {
     let reverted = Merge { reverted_at: Some(Timestamp(20)), ..merge(1) };
     let device_ref = DeviceRef { profile: NO[2], device_id: "phone".into() };
     let rows = vec![
-        Put::Unbind(key("a")),
-        Put::Binding(key("b"), NO[3]),
-        Put::DropView(NO[1]),
-        Put::Cut(NO[2]),
-        Put::Standing(standing(NO[2], NO[2], 1)),
-        Put::DropDevice(device_ref),
-        Put::Merge(reverted.clone()),
-        Put::Lift(SeparationNo(1)),
-        Put::EventId(EventId {
+        RowChange::Delete(RowKey::Binding(key("a"))),
+        RowChange::Upsert(StoredRow::Binding(key("b"), NO[3])),
+        RowChange::Delete(RowKey::View(NO[1])),
+        RowChange::Delete(RowKey::MergeLink(NO[2])),
+        RowChange::Upsert(StoredRow::RootPointer(standing(NO[2], NO[2], 1))),
+        RowChange::Delete(RowKey::Device(device_ref)),
+        RowChange::Upsert(StoredRow::Merge(reverted.clone())),
+        RowChange::Delete(RowKey::Separation(SeparationNo(1))),
+        RowChange::Upsert(StoredRow::EventId(EventId {
             id: "once".into(),
             at: Timestamp(40),
             seq: 41,
             profile: ProfileNo(1),
             name: "seen".into(),
-        }),
+        })),
     ];
     put(&*engine, &shop, rows).expect("it stores");
-    let want: Vec<Put> = tree()
+    let want: Vec<RowChange> = tree()
         .into_iter()
         .filter_map(|row| match row {
-            Put::Binding(k, _) if k == key("a") => None,
-            Put::Binding(k, _) => Some(Put::Binding(k, NO[3])),
-            Put::View(..) | Put::Link(_) | Put::Device(_) | Put::Separation(_) => None,
-            Put::Standing(s) if s.no == NO[2] => Some(Put::Standing(standing(NO[2], NO[2], 1))),
-            Put::Merge(_) => Some(Put::Merge(reverted.clone())),
-            Put::EventId(_) => Some(Put::EventId(EventId {
+            RowChange::Upsert(StoredRow::Binding(k, _)) if k == key("a") => None,
+            RowChange::Upsert(StoredRow::Binding(k, _)) => Some(RowChange::Upsert(StoredRow::Binding(k, NO[3]))),
+            RowChange::Upsert(StoredRow::View(..))
+            | RowChange::Upsert(StoredRow::MergeLink(_))
+            | RowChange::Upsert(StoredRow::Device(_))
+            | RowChange::Upsert(StoredRow::Separation(_)) => None,
+            RowChange::Upsert(StoredRow::RootPointer(s)) if s.no == NO[2] => {
+                Some(RowChange::Upsert(StoredRow::RootPointer(standing(NO[2], NO[2], 1))))
+            }
+            RowChange::Upsert(StoredRow::Merge(_)) => Some(RowChange::Upsert(StoredRow::Merge(reverted.clone()))),
+            RowChange::Upsert(StoredRow::EventId(_)) => Some(RowChange::Upsert(StoredRow::EventId(EventId {
                 id: "once".into(),
                 at: Timestamp(40),
                 seq: 41,
                 profile: ProfileNo(1),
                 name: "seen".into(),
-            })),
+            }))),
             row => Some(row),
         })
         .collect();
@@ -297,7 +302,12 @@ pub(super) fn facts_are_closed_under_what_a_decision_needs(make: Make<'_>) {
 pub(super) fn a_token_finds_its_device(make: Make<'_>) {
     let (engine, shop) = shop(make);
     let (phone, word) = (device(NO[1], "phone", "push"), device(NO[1], "tablet", "none"));
-    put(&*engine, &shop, vec![Put::Device(phone.clone()), Put::Device(word.clone())]).expect("it stores");
+    put(
+        &*engine,
+        &shop,
+        vec![RowChange::Upsert(StoredRow::Device(phone.clone())), RowChange::Upsert(StoredRow::Device(word.clone()))],
+    )
+    .expect("it stores");
     let token = |kind, value: &str| Token { kind, value: value.into() };
     let (push, idfv) = (token(TokenKind::Push, "push"), token(TokenKind::Idfv, "idfv of none"));
     let (none, gaid) = (token(TokenKind::Push, "none"), token(TokenKind::Gaid, "push"));
@@ -316,7 +326,8 @@ pub(super) fn a_timeline_is_read_newest_first_in_pages(make: Make<'_>) {
             event(seq, NO[(seq % 3) as usize], (seq / 4).cast_signed(), if seq % 2 == 0 { "even" } else { "odd" })
         })
         .collect();
-    put(&*engine, &shop, all.iter().cloned().map(Put::Event).collect()).expect("it stores");
+    put(&*engine, &shop, all.iter().cloned().map(StoredRow::Event).map(RowChange::Upsert).collect())
+        .expect("it stores");
     let mut reader = engine.read(&shop).expect("it reads");
     for name in [None, Some("even")] {
         let mut want: Vec<Event> = all.clone();
@@ -348,7 +359,15 @@ pub(super) fn the_log_is_read_newest_first_with_refused_requests_in_their_place(
     }
     let merged = Request { no: RequestNo(3), received_at: Timestamp(3), status: 200, ..merged };
     let first = request(RequestNo(1), 1, 200);
-    put(&*engine, &shop, vec![Put::Request(first.clone()), Put::Request(merged.clone())]).expect("it stores");
+    put(
+        &*engine,
+        &shop,
+        vec![
+            RowChange::Upsert(StoredRow::LogEntry(first.clone())),
+            RowChange::Upsert(StoredRow::LogEntry(merged.clone())),
+        ],
+    )
+    .expect("it stores");
     let mut reader = seen_refused(&*engine, &shop, refused.no);
     let mut page = |query| reader.requests(query).expect("it reads").items;
     let all = RequestQuery { limit: 9, ..RequestQuery::default() };

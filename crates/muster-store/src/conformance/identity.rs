@@ -5,7 +5,7 @@ use super::families::{device, event};
 use super::rig::{facts, put, shop};
 use crate::reader::ReviewQuery;
 use muster_core::because::{Because, SetAside};
-use muster_core::change::Put;
+use muster_core::change::{RowChange, RowKey, StoredRow};
 use muster_core::facts::{Belongings, Needs, ReviewPair};
 use muster_core::id::{ProfileId, ProfileNo, RequestNo, ReviewNo};
 use muster_core::identifier::{Key, Kind};
@@ -74,9 +74,9 @@ fn review(n: u64, a: u64, b: Option<u64>, state: ReviewState) -> Review {
 }
 
 /// Two roots, 1 with the member 2, and 3 alone.
-fn people() -> Vec<Put> {
-    let mut rows: Vec<Put> = (1..=3).map(profile).map(Put::Profile).collect();
-    rows.extend([(1, 1), (2, 1), (3, 3)].map(|(n, root)| Put::Standing(standing(n, root))));
+fn people() -> Vec<RowChange> {
+    let mut rows: Vec<RowChange> = (1..=3).map(profile).map(StoredRow::MemberRecord).map(RowChange::Upsert).collect();
+    rows.extend([(1, 1), (2, 1), (3, 3)].map(|(n, root)| RowChange::Upsert(StoredRow::RootPointer(standing(n, root)))));
     rows
 }
 
@@ -98,7 +98,8 @@ pub(super) fn reviews_are_found_by_any_member_of_either_side_until_they_end_in_a
         review(10, 3, None, ReviewState::Dismissed),
     ];
     put(&*engine, &shop, people()).expect("it stores");
-    put(&*engine, &shop, all.iter().cloned().map(Put::Review).collect()).expect("it stores");
+    put(&*engine, &shop, all.iter().cloned().map(StoredRow::Review).map(RowChange::Upsert).collect())
+        .expect("it stores");
     let needs = Needs {
         reviews_of: vec![no(1), no(3)],
         reviews_of_value: vec![key("a"), key("b")],
@@ -132,19 +133,25 @@ pub(super) fn reviews_are_found_by_any_member_of_either_side_until_they_end_in_a
 pub(super) fn what_hangs_on_a_profile_is_found_events_first(make: Make<'_>) {
     let (engine, shop) = shop(make);
     let device = |n: u64| device(no(n), "d", "p");
-    let event = |seq, n| Put::Event(event(seq, no(n), 4, "e"));
+    let event = |seq, n| RowChange::Upsert(StoredRow::Event(event(seq, no(n), 4, "e")));
     let others = [review(1, 3, Some(2), ReviewState::Open), review(2, 1, None, ReviewState::Dismissed)];
     put(&*engine, &shop, people()).expect("it stores");
     put(&*engine, &shop, vec![event(4, 2), event(6, 1), event(7, 3)]).expect("it stores");
-    put(&*engine, &shop, others.map(Put::Review).into()).expect("it stores");
-    put(&*engine, &shop, vec![Put::Device(device(2)), Put::Device(device(3))]).expect("it stores");
+    put(&*engine, &shop, others.map(StoredRow::Review).map(RowChange::Upsert).into()).expect("it stores");
+    put(
+        &*engine,
+        &shop,
+        vec![RowChange::Upsert(StoredRow::Device(device(2))), RowChange::Upsert(StoredRow::Device(device(3)))],
+    )
+    .expect("it stores");
     let found = |root| {
         let got = facts(&*engine, &shop, Needs { belongings: vec![no(root)], ..Needs::default() }).expect("it reads");
         got.belongings[&no(root)].clone().expect("it was read")
     };
     let events = vec![(no(1), 6), (no(2), 4)];
     assert_eq!(found(1), Belongings { events, ..Belongings::default() });
-    put(&*engine, &shop, vec![Put::DropEvent(4), Put::DropEvent(6)]).expect("it stores");
+    put(&*engine, &shop, vec![RowChange::Delete(RowKey::Event(4)), RowChange::Delete(RowKey::Event(6))])
+        .expect("it stores");
     let rest = Belongings {
         reviews: vec![(ReviewNo(1), true), (ReviewNo(2), false)],
         devices: vec![device(2).at],
@@ -159,8 +166,9 @@ pub(super) fn deletions_come_due_in_the_order_of_their_marks(make: Make<'_>) {
     let marked = |n, root, at| Standing { deletion: Some(Timestamp(at)), ..standing(n, root) };
     let standings =
         [marked(1, 1, 5), marked(2, 1, 3), marked(3, 3, 4), marked(4, 4, 4), marked(5, 5, 6), standing(6, 6)];
-    put(&*engine, &shop, (1..=6).map(profile).map(Put::Profile).collect()).expect("it stores");
-    put(&*engine, &shop, standings.map(Put::Standing).into()).expect("it stores");
+    put(&*engine, &shop, (1..=6).map(profile).map(StoredRow::MemberRecord).map(RowChange::Upsert).collect())
+        .expect("it stores");
+    put(&*engine, &shop, standings.map(StoredRow::RootPointer).map(RowChange::Upsert).into()).expect("it stores");
     let mut reader = engine.read(&shop).expect("it reads");
     let mut due = |after, limit| reader.due_deletions(Timestamp(5), after, limit).expect("it reads");
     let of = |at, n| (Timestamp(at), no(n));
@@ -172,9 +180,11 @@ pub(super) fn deletions_come_due_in_the_order_of_their_marks(make: Make<'_>) {
 pub(super) fn holders_are_looked_at_as_far_as_their_profiles_can_be_loaded_together(make: Make<'_>) {
     let (engine, shop) = shop(make);
     put(&*engine, &shop, people()).expect("it stores");
-    let heavy = |n| Put::Standing(Standing { weight: SCAN_BYTES_MAX - 1, ..standing(n, n) });
+    let heavy =
+        |n| RowChange::Upsert(StoredRow::RootPointer(Standing { weight: SCAN_BYTES_MAX - 1, ..standing(n, n) }));
     put(&*engine, &shop, vec![heavy(1), heavy(3)]).expect("it stores");
-    put(&*engine, &shop, (1..=3).map(|n| Put::Holder(key("a"), no(n))).collect()).expect("it stores");
+    put(&*engine, &shop, (1..=3).map(|n| RowChange::Upsert(StoredRow::PendingHolder(key("a"), no(n)))).collect())
+        .expect("it stores");
     let got = facts(&*engine, &shop, Needs { holders: vec![key("a")], ..Needs::default() }).expect("it reads");
     assert_eq!(got.holders, HashMap::from([(key("a"), Some(vec![no(1), no(2)]))]));
 }
@@ -183,11 +193,20 @@ pub(super) fn holders_are_looked_at_as_far_as_their_profiles_can_be_loaded_toget
 /// an error.
 pub(super) fn holders_are_noted_and_taken_back_without_harm(make: Make<'_>) {
     let (engine, shop) = shop(make);
-    let hold = |n| Put::Holder(key("a"), no(n));
+    let hold = |n| RowChange::Upsert(StoredRow::PendingHolder(key("a"), no(n)));
     put(&*engine, &shop, people()).expect("it stores");
-    put(&*engine, &shop, vec![hold(3), hold(1), Put::Holder(key("b"), no(2))]).expect("it stores");
-    put(&*engine, &shop, vec![hold(3), Put::DropHolder(key("b"), no(2)), Put::DropHolder(key("a"), no(2))])
-        .expect("neither does harm");
+    put(&*engine, &shop, vec![hold(3), hold(1), RowChange::Upsert(StoredRow::PendingHolder(key("b"), no(2)))])
+        .expect("it stores");
+    put(
+        &*engine,
+        &shop,
+        vec![
+            hold(3),
+            RowChange::Delete(RowKey::PendingHolder(key("b"), no(2))),
+            RowChange::Delete(RowKey::PendingHolder(key("a"), no(2))),
+        ],
+    )
+    .expect("neither does harm");
     let needs = Needs {
         holders: vec![key("a"), key("b")],
         noted: 2,
@@ -210,11 +229,20 @@ pub(super) fn holders_are_noted_and_taken_back_without_harm(make: Make<'_>) {
 /// Fails if one that is noted twice counts twice, or the families of holders of now and of once are mixed.
 pub(super) fn who_held_a_key_once_is_noted_and_taken_back_without_harm(make: Make<'_>) {
     let (engine, shop) = shop(make);
-    let once = |n| Put::Former(key("a"), no(n));
+    let once = |n| RowChange::Upsert(StoredRow::FormerHolder(key("a"), no(n)));
     put(&*engine, &shop, people()).expect("it stores");
-    put(&*engine, &shop, vec![once(3), once(1), Put::Former(key("b"), no(2))]).expect("it stores");
-    put(&*engine, &shop, vec![once(3), Put::DropFormer(key("b"), no(2)), Put::DropFormer(key("a"), no(2))])
-        .expect("neither does harm");
+    put(&*engine, &shop, vec![once(3), once(1), RowChange::Upsert(StoredRow::FormerHolder(key("b"), no(2)))])
+        .expect("it stores");
+    put(
+        &*engine,
+        &shop,
+        vec![
+            once(3),
+            RowChange::Delete(RowKey::FormerHolder(key("b"), no(2))),
+            RowChange::Delete(RowKey::FormerHolder(key("a"), no(2))),
+        ],
+    )
+    .expect("neither does harm");
     let mut reader = engine.read(&shop).expect("it reads");
     assert_eq!(reader.former(&key("a"), 9), Ok(vec![no(1), no(3)]), "by number");
     assert_eq!(reader.former(&key("a"), 1), Ok(vec![no(1)]));
@@ -242,12 +270,17 @@ pub(super) fn history_is_read_by_the_own_record_that_names_it(make: Make<'_>) {
         request: Some(RequestNo(4)),
     };
     put(&*engine, &shop, people()).expect("it stores");
-    let rows = vec![Put::History(row(1, 4)), Put::History(row(2, 6)), Put::History(row(1, 6)), Put::Change(change)];
+    let rows = vec![
+        RowChange::Upsert(StoredRow::History(row(1, 4))),
+        RowChange::Upsert(StoredRow::History(row(2, 6))),
+        RowChange::Upsert(StoredRow::History(row(1, 6))),
+        RowChange::Upsert(StoredRow::Change(change)),
+    ];
     put(&*engine, &shop, rows).expect("it stores");
     let mut reader = engine.read(&shop).expect("it reads");
     assert_eq!(reader.history(&profile(1)), Ok(vec![row(1, 4), row(1, 6)]));
     assert_eq!(reader.changes(&[5, 6]), Ok(vec![change]));
     drop(reader);
-    put(&*engine, &shop, vec![Put::DropHistory(no(1), 6)]).expect("it stores");
+    put(&*engine, &shop, vec![RowChange::Delete(RowKey::History(no(1), 6))]).expect("it stores");
     assert_eq!(engine.read(&shop).expect("it reads").history(&profile(1)), Ok(vec![row(1, 4)]));
 }

@@ -7,7 +7,7 @@ use super::rig::{facts, put, put_with, run, shop};
 use crate::bounds::ANSWERS_KEPT_MS;
 use crate::page::Page;
 use crate::reader::dump;
-use muster_core::change::{Changes, Put};
+use muster_core::change::{Changes, RowChange, RowKey, StoredRow};
 use muster_core::command::Action;
 use muster_core::decision::{Mode, Step};
 use muster_core::facts::Needs;
@@ -69,46 +69,61 @@ fn write(value: Value) -> Write<Value> {
     Write { seq: 1, value: Some(value) }
 }
 
-fn identifiers(over: usize) -> Vec<Put> {
+fn identifiers(over: usize) -> Vec<RowChange> {
     let value = text(IDENTIFIER_BYTES_MAX + over);
     let route = muster_core::kinds::Route::Transition;
     let answer = Recorded { status: 200, outcomes: "applied=1".into(), body: vec![b'x'; 1 << 20].into() };
     let key = "k".repeat(IDEMPOTENCY_KEY_BYTES_MAX + over).into();
     vec![
-        Put::Binding(Key { kind: Kind::new("customer_id"), value: value.clone() }, ProfileNo(1)),
-        Put::Device(device(ProfileNo(1), &value, &value)),
-        Put::EventId(EventId {
+        RowChange::Upsert(StoredRow::Binding(
+            Key { kind: Kind::new("customer_id"), value: value.clone() },
+            ProfileNo(1),
+        )),
+        RowChange::Upsert(StoredRow::Device(device(ProfileNo(1), &value, &value))),
+        RowChange::Upsert(StoredRow::EventId(EventId {
             id: text(EVENT_ID_BYTES_MAX + over),
             at: Timestamp(1),
             seq: 1,
             profile: ProfileNo(1),
             name: "seen".into(),
-        }),
-        Put::Idempotency(Idempotency { route, key, body_hash: [1; 32], at: Timestamp(1), answer }),
+        })),
+        RowChange::Upsert(StoredRow::Idempotency(Idempotency {
+            route,
+            key,
+            body_hash: [1; 32],
+            at: Timestamp(1),
+            answer,
+        })),
     ]
 }
 
-fn names(over: usize) -> Vec<Put> {
+fn names(over: usize) -> Vec<RowChange> {
     let name = text(NAME_BYTES_MAX + over);
     let mut named = event(1, ProfileNo(1), 1, &name);
     let attributes = vec![(name.clone(), Value::text("x"))];
     named.action = Action { attributes, ..(*named.action).clone() }.into();
-    vec![Put::Profile(profile(BTreeMap::from([(name, write(Value::Boolean(true)))]))), Put::Event(named)]
+    vec![
+        RowChange::Upsert(StoredRow::MemberRecord(profile(BTreeMap::from([(name, write(Value::Boolean(true)))])))),
+        RowChange::Upsert(StoredRow::Event(named)),
+    ]
 }
 
-fn large_record(over: usize) -> Vec<Put> {
+fn large_record(over: usize) -> Vec<RowChange> {
     let value = Value::text(&text(RECORD_BYTES_MAX - 10 + over));
     let view = View { attributes: BTreeMap::from([("a".into(), value.clone())]), platforms: BTreeMap::new() };
-    vec![Put::Profile(profile(BTreeMap::from([("a".into(), write(value))]))), Put::View(ProfileNo(1), view)]
+    vec![
+        RowChange::Upsert(StoredRow::MemberRecord(profile(BTreeMap::from([("a".into(), write(value))])))),
+        RowChange::Upsert(StoredRow::View(ProfileNo(1), view)),
+    ]
 }
 
-fn many_attributes(over: usize) -> Vec<Put> {
+fn many_attributes(over: usize) -> Vec<RowChange> {
     let attribute = |n| (format!("attribute {n}").into(), write(Value::Integer(n)));
     let last = (RECORD_ATTRIBUTES_MAX + over) as i64;
-    vec![Put::Profile(profile((0..last).map(attribute).collect()))]
+    vec![RowChange::Upsert(StoredRow::MemberRecord(profile((0..last).map(attribute).collect())))]
 }
 
-fn many_actions(over: usize) -> Vec<Put> {
+fn many_actions(over: usize) -> Vec<RowChange> {
     let last = (ACTIONS_MAX + over) as u64;
     let accepted = ActionResult { outcome: ActionOutcome::Accepted, errors: Vec::new() };
     let mut actions = vec![accepted; ACTIONS_MAX + over];
@@ -127,12 +142,17 @@ fn many_actions(over: usize) -> Vec<Put> {
         because: None,
         actions,
     };
-    let events = (1..=last).map(|seq| Put::Event(event(seq, ProfileNo(1), 1, "x")));
-    events.chain([Put::Request(Request { elements: [element].into(), ..request(RequestNo(1), 1, 200) })]).collect()
+    let events = (1..=last).map(|seq| RowChange::Upsert(StoredRow::Event(event(seq, ProfileNo(1), 1, "x"))));
+    events
+        .chain([RowChange::Upsert(StoredRow::LogEntry(Request {
+            elements: [element].into(),
+            ..request(RequestNo(1), 1, 200)
+        }))])
+        .collect()
 }
 
 /// A tree of so many members, each with a device.
-fn many_members(over: usize) -> Vec<Put> {
+fn many_members(over: usize) -> Vec<RowChange> {
     let members = u64::from(MEMBERS_MAX.max(DEVICES_MAX)) + over as u64;
     let link = |no| Link {
         child: ProfileNo(no),
@@ -145,11 +165,23 @@ fn many_members(over: usize) -> Vec<Put> {
     let view = View::default();
     let count = u32::try_from(members).expect("about a thousand");
     (1..=members)
-        .map(|no| Put::Profile(Profile { no: ProfileNo(no), former: Vec::new(), ..profile(BTreeMap::new()) }))
-        .chain((1..=members).map(|no| Put::Standing(standing(no, 1, if no == 1 { count } else { 1 }))))
-        .chain([Put::View(ProfileNo(1), view)])
-        .chain((2..=members).map(|no| Put::Link(link(no))))
-        .chain((1..=members).map(|no| Put::Device(device(ProfileNo(no), "phone", &format!("push {no}")))))
+        .map(|no| {
+            RowChange::Upsert(StoredRow::MemberRecord(Profile {
+                no: ProfileNo(no),
+                former: Vec::new(),
+                ..profile(BTreeMap::new())
+            }))
+        })
+        .chain(
+            (1..=members)
+                .map(|no| RowChange::Upsert(StoredRow::RootPointer(standing(no, 1, if no == 1 { count } else { 1 })))),
+        )
+        .chain([RowChange::Upsert(StoredRow::View(ProfileNo(1), view))])
+        .chain((2..=members).map(|no| RowChange::Upsert(StoredRow::MergeLink(link(no)))))
+        .chain(
+            (1..=members)
+                .map(|no| RowChange::Upsert(StoredRow::Device(device(ProfileNo(no), "phone", &format!("push {no}"))))),
+        )
         .collect()
 }
 
@@ -166,7 +198,7 @@ pub(super) fn everything_at_its_hard_limit_is_kept_whole(make: Make<'_>) {
             let needs = Needs { trees: vec![ProfileNo(1)], ..Needs::default() };
             let facts = facts(&*engine, &shop, needs).expect("it reads");
             for row in &rows {
-                if let Put::Standing(row) = row {
+                if let RowChange::Upsert(StoredRow::RootPointer(row)) = row {
                     assert_eq!(facts.standings[&row.no], Some(*row));
                 }
             }
@@ -197,7 +229,7 @@ pub(super) fn quarantined(no: u64, bytes: usize) -> Quarantined {
 pub(super) fn the_quarantine_drops_its_oldest_and_counts_them(make: Make<'_>) {
     let (engine, shop) = shop(make);
     let quarantine = |rows: Vec<Quarantined>, more: u64| {
-        let rows = rows.into_iter().map(Put::Quarantined).collect();
+        let rows = rows.into_iter().map(StoredRow::QuarantinedElement).map(RowChange::Upsert).collect();
         let counters = move |c: Counters| Counters { quarantined: c.quarantined + more, ..c };
         put_with(&*engine, &shop, rows, counters).expect("it stores");
     };
@@ -224,7 +256,10 @@ pub(super) fn the_quarantine_drops_its_oldest_and_counts_them(make: Make<'_>) {
     assert_eq!(page, Ok((vec![quarantined(4, 20)], false)));
     // One that was deleted takes its place until it is dropped, and does not count a second time then.
     let deleted = Quarantined { deleted_at: Some(Timestamp(1)), ..quarantined(4, 20) };
-    let rows = [deleted, quarantined(6, 1), quarantined(7, 1)].map(Put::Quarantined).to_vec();
+    let rows = [deleted, quarantined(6, 1), quarantined(7, 1)]
+        .map(StoredRow::QuarantinedElement)
+        .map(RowChange::Upsert)
+        .to_vec();
     put_with(&*engine, &shop, rows, |c| Counters { quarantined: 2, ..c }).expect("it stores");
     assert_eq!(look(), (vec![7, 6], Ok(5), Ok(2)), "entry 5 was replayed, and counts no more either");
 }
@@ -247,11 +282,15 @@ pub(super) fn what_is_deleted_gives_its_room_back(make: Make<'_>) {
         Request { faults, warnings: Vec::new(), ..request(RequestNo(REFUSED_REQUESTS + n), n.cast_signed(), 400) }
     };
     for n in 1..=2 {
-        put(&*engine, &shop, vec![Put::Quarantined(quarantined(n, 200))]).expect("it stores");
+        put(&*engine, &shop, vec![RowChange::Upsert(StoredRow::QuarantinedElement(quarantined(n, 200)))])
+            .expect("it stores");
         engine.note_refused(&shop, large(n));
         drop(seen_refused(&*engine, &shop, large(n).no));
         if n == 1 {
-            let rows = vec![Put::DropQuarantined(QuarantineNo(n)), Put::DropRequest(large(n).no)];
+            let rows = vec![
+                RowChange::Delete(RowKey::QuarantinedElement(QuarantineNo(n))),
+                RowChange::Delete(RowKey::LogEntry(large(n).no)),
+            ];
             put(&*engine, &shop, rows).expect("it stores");
         }
     }
@@ -283,9 +322,15 @@ pub(super) fn recorded_answers_drop_their_oldest_and_none_that_is_young(make: Ma
     let route = muster_core::kinds::Route::Transition;
     let record = |key: &str, at: i64| {
         let answer = Recorded { status: 200, outcomes: "".into(), body: vec![b'x'; 40].into() };
-        Put::Idempotency(Idempotency { route, key: key.into(), body_hash: [1; 32], at: Timestamp(at), answer })
+        RowChange::Upsert(StoredRow::Idempotency(Idempotency {
+            route,
+            key: key.into(),
+            body_hash: [1; 32],
+            at: Timestamp(at),
+            answer,
+        }))
     };
-    let at = |row: Vec<Put>, now: i64| {
+    let at = |row: Vec<RowChange>, now: i64| {
         let stored = run(&*engine, &shop, Mode::Commit, move |facts, _| {
             let counters = Counters { now: Timestamp(now), ..facts.counters };
             Step::Done(Changes { rows: row.clone(), counters, rate: None }, ())
@@ -295,7 +340,7 @@ pub(super) fn recorded_answers_drop_their_oldest_and_none_that_is_young(make: Ma
     let kept = || {
         let (_, rows) = dump(&mut *engine.read(&shop).expect("it reads")).expect("it reads");
         let keys = rows.into_iter().map(|row| match row {
-            Put::Idempotency(row) => row.key.to_string(),
+            RowChange::Upsert(StoredRow::Idempotency(row)) => row.key.to_string(),
             other => format!("{other:?}"),
         });
         keys.collect::<Vec<_>>()
@@ -308,7 +353,7 @@ pub(super) fn recorded_answers_drop_their_oldest_and_none_that_is_young(make: Ma
     assert_eq!(kept(), ["b", "c"], "the oldest made room");
     at(vec![record("d", ANSWERS_KEPT_MS + 2)], ANSWERS_KEPT_MS + 2);
     assert_eq!(kept(), ["c", "d"]);
-    at(vec![Put::DropIdempotency(route, "c".into())], ANSWERS_KEPT_MS + 3);
+    at(vec![RowChange::Delete(RowKey::Idempotency(route, "c".into()))], ANSWERS_KEPT_MS + 3);
     at(vec![record("e", ANSWERS_KEPT_MS + 4)], 3 * ANSWERS_KEPT_MS);
     assert_eq!(kept(), ["d", "e"], "there is room for two");
 }

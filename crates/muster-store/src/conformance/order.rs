@@ -4,7 +4,7 @@ use super::Make;
 use super::rig::{Decide, Made, id, put, run, shop, wait, workspace};
 use crate::engine::{Created, Engine, EngineError, apply};
 use crate::reader::dump;
-use muster_core::change::{Changes, Put};
+use muster_core::change::{Changes, RowChange, RowKey, StoredRow};
 use muster_core::decision::{Mode, Step};
 use muster_core::facts::{Facts, Needs};
 use muster_core::id::ProfileNo;
@@ -22,7 +22,7 @@ fn key(value: &str) -> Key {
 /// Takes the next place of the change sequence and binds a key of that number.
 fn next(facts: &Facts, _: Moment) -> Step<u64> {
     let seq = facts.counters.seq + 1;
-    let rows = vec![Put::Binding(key(&seq.to_string()), ProfileNo(seq))];
+    let rows = vec![RowChange::Upsert(StoredRow::Binding(key(&seq.to_string()), ProfileNo(seq)))];
     Step::Done(Changes { rows, counters: Counters { seq, ..facts.counters }, rate: None }, seq)
 }
 
@@ -56,9 +56,9 @@ pub(super) fn a_decision_that_breaks_or_panics_stores_nothing_and_the_others_go_
     // The first rows are written before the last one breaks: without a savepoint they would stay.
     let breaking: Decide<()> = Box::new(|facts, _| {
         let rows = vec![
-            Put::Binding(key("broken"), ProfileNo(9)),
-            Put::Binding(key("1"), ProfileNo(9)),
-            Put::Unbind(key("nobody")),
+            RowChange::Upsert(StoredRow::Binding(key("broken"), ProfileNo(9))),
+            RowChange::Upsert(StoredRow::Binding(key("1"), ProfileNo(9))),
+            RowChange::Delete(RowKey::Binding(key("nobody"))),
         ];
         Step::Done(Changes { rows, counters: Counters { seq: 99, ..facts.counters }, rate: None }, ())
     });
@@ -69,7 +69,7 @@ pub(super) fn a_decision_that_breaks_or_panics_stores_nothing_and_the_others_go_
         assert!(matches!(broken, Err(EngineError::Broken(_))), "{broken:?}");
         let mut reader = engine.read(&shop).expect("it reads");
         let (counters, rows) = dump(&mut *reader).expect("it reads");
-        assert_eq!((counters.seq, rows), (1, vec![Put::Binding(key("1"), ProfileNo(1))]));
+        assert_eq!((counters.seq, rows), (1, vec![RowChange::Upsert(StoredRow::Binding(key("1"), ProfileNo(1)))]));
         let needs = Needs { bindings: vec![key("broken"), key("1")], ..Needs::default() };
         let facts = super::rig::facts(&*engine, &shop, needs).expect("it reads");
         assert_eq!((facts.bindings[&key("broken")], facts.bindings[&key("1")]), (None, Some(ProfileNo(1))));

@@ -7,7 +7,7 @@ use super::limits::quarantined;
 use super::rig::{put, shop};
 use crate::page::{PAGE_BYTES_MAX, Page};
 use crate::reader::{EventQuery, RequestQuery};
-use muster_core::change::Put;
+use muster_core::change::{RowChange, StoredRow};
 use muster_core::command::Action;
 use muster_core::id::{MergeNo, ProfileId, ProfileNo, REFUSED_REQUESTS, RequestNo};
 use muster_core::reason::{Fault, Reason};
@@ -70,10 +70,10 @@ pub(super) fn a_page_ends_early_for_its_bytes_and_is_never_empty(make: Make<'_>)
     let (engine, shop) = shop(make);
     for no in 1..=ROWS {
         let rows = vec![
-            Put::Quarantined(large_quarantined(no)),
-            Put::Event(large_event(no)),
-            Put::Merge(large_merge(no)),
-            Put::Request(large_request(RequestNo(no), 2 * no.cast_signed(), 200)),
+            RowChange::Upsert(StoredRow::QuarantinedElement(large_quarantined(no))),
+            RowChange::Upsert(StoredRow::Event(large_event(no))),
+            RowChange::Upsert(StoredRow::Merge(large_merge(no))),
+            RowChange::Upsert(StoredRow::LogEntry(large_request(RequestNo(no), 2 * no.cast_signed(), 200))),
         ];
         put(&*engine, &shop, rows).expect("it stores");
     }
@@ -102,7 +102,8 @@ pub(super) fn pages_of_the_log_miss_nothing_of_either_family(make: Make<'_>) {
     let refused = |n: u64| RequestNo(REFUSED_REQUESTS + n);
     for n in 1..=ROWS {
         let at = 2 * n.cast_signed();
-        put(&*engine, &shop, vec![Put::Request(large_request(RequestNo(n), at, 200))]).expect("it stores");
+        put(&*engine, &shop, vec![RowChange::Upsert(StoredRow::LogEntry(large_request(RequestNo(n), at, 200)))])
+            .expect("it stores");
         engine.note_refused(&shop, request(refused(n), at + 1, 400));
         drop(seen_refused(&*engine, &shop, refused(n)));
     }

@@ -3,7 +3,7 @@
 
 mod open;
 
-use muster_core::change::{Changes, Put};
+use muster_core::change::{Changes, RowChange, RowKey, StoredRow};
 use muster_core::command::{Action, DeviceFields};
 use muster_core::id::{MergeNo, ProfileId, ProfileNo, QuarantineNo, RequestNo, ReviewNo, SeparationNo};
 use muster_core::identifier::{Key, Kind};
@@ -369,52 +369,53 @@ impl Dice {
     }
 
     /// One row, with the key that it is about and whether it is a delete.
-    fn row(&mut self) -> (Put, String, bool) {
+    fn row(&mut self) -> (RowChange, String, bool) {
         let row = match self.below(33) {
-            0 => Put::Binding(self.key(), self.no()),
-            1 => Put::Unbind(self.key()),
-            2 | 3 => Put::Profile(self.profile()),
-            4 => Put::Standing(self.standing()),
-            5 => Put::View(self.no(), self.view()),
-            6 => Put::DropView(self.no()),
-            7 => Put::Link(self.link()),
-            8 => Put::Cut(self.no()),
-            9 => Put::Device(self.device()),
-            10 => Put::DropDevice(self.device_ref()),
-            11 => Put::Event(self.event()),
-            12 => Put::EventId(EventId {
+            0 => RowChange::Upsert(StoredRow::Binding(self.key(), self.no())),
+            1 => RowChange::Delete(RowKey::Binding(self.key())),
+            2 | 3 => RowChange::Upsert(StoredRow::MemberRecord(self.profile())),
+            4 => RowChange::Upsert(StoredRow::RootPointer(self.standing())),
+            5 => RowChange::Upsert(StoredRow::View(self.no(), self.view())),
+            6 => RowChange::Delete(RowKey::View(self.no())),
+            7 => RowChange::Upsert(StoredRow::MergeLink(self.link())),
+            8 => RowChange::Delete(RowKey::MergeLink(self.no())),
+            9 => RowChange::Upsert(StoredRow::Device(self.device())),
+            10 => RowChange::Delete(RowKey::Device(self.device_ref())),
+            11 => RowChange::Upsert(StoredRow::Event(self.event())),
+            12 => RowChange::Upsert(StoredRow::EventId(EventId {
                 id: self.text(),
                 at: self.time(),
                 seq: self.number(),
                 profile: self.no(),
                 name: self.text(),
-            }),
-            13 => Put::Merge(self.merge()),
-            14 => Put::Separation(self.separation()),
-            15 => Put::Lift(SeparationNo(self.below(6))),
-            16 => Put::Request(self.request()),
-            17 => Put::Quarantined(self.quarantined()),
-            18 => Put::Idempotency(self.idempotency()),
-            19 => Put::DropProfile(self.no()),
-            20 => Put::DropStanding(self.no()),
-            21 => Put::DropEvent(self.below(30)),
-            22 => Put::DropEventId(self.text()),
-            23 => Put::DropRequest(RequestNo(self.below(20))),
-            24 => Put::DropQuarantined(QuarantineNo(self.below(9))),
-            25 => Put::DropIdempotency(self.of(&Route::ALL), self.of(&["one", "two"]).into()),
+            })),
+            13 => RowChange::Upsert(StoredRow::Merge(self.merge())),
+            14 => RowChange::Upsert(StoredRow::Separation(self.separation())),
+            15 => RowChange::Delete(RowKey::Separation(SeparationNo(self.below(6)))),
+            16 => RowChange::Upsert(StoredRow::LogEntry(self.request())),
+            17 => RowChange::Upsert(StoredRow::QuarantinedElement(self.quarantined())),
+            18 => RowChange::Upsert(StoredRow::Idempotency(self.idempotency())),
+            19 => RowChange::Delete(RowKey::MemberRecord(self.no())),
+            20 => RowChange::Delete(RowKey::RootPointer(self.no())),
+            21 => RowChange::Delete(RowKey::Event(self.below(30))),
+            22 => RowChange::Delete(RowKey::EventId(self.text())),
+            23 => RowChange::Delete(RowKey::LogEntry(RequestNo(self.below(20)))),
+            24 => RowChange::Delete(RowKey::QuarantinedElement(QuarantineNo(self.below(9)))),
+            25 => RowChange::Delete(RowKey::Idempotency(self.of(&Route::ALL), self.of(&["one", "two"]).into())),
             26..32 => self.open_row(),
             _ => match self.coin() {
-                true => {
-                    Put::Outgoing(Outgoing { request: RequestNo(self.below(9)), body: self.text().into_boxed_bytes() })
-                }
-                false => Put::Change(Change {
+                true => RowChange::Upsert(StoredRow::OutboxMessage(Outgoing {
+                    request: RequestNo(self.below(9)),
+                    body: self.text().into_boxed_bytes(),
+                })),
+                false => RowChange::Upsert(StoredRow::Change(Change {
                     seq: self.below(40),
                     kind: self.of(&[ChangeKind::User, ChangeKind::Device, ChangeKind::Merge, ChangeKind::Revert]),
                     profile: self.no(),
                     merge: self.number(),
                     at: self.time(),
                     request: self.maybe(|dice| RequestNo(dice.number())),
-                }),
+                })),
             },
         };
         let (key, delete) = key_of(&row);
@@ -442,35 +443,35 @@ impl Dice {
 }
 
 /// A row's family and key as text, and whether the row is a delete.
-fn key_of(row: &Put) -> (String, bool) {
+fn key_of(row: &RowChange) -> (String, bool) {
     match row {
-        Put::Binding(key, _) => (format!("binding {key:?}"), false),
-        Put::Unbind(key) => (format!("binding {key:?}"), true),
-        Put::Profile(row) => (format!("profile {:?}", row.no), false),
-        Put::Standing(row) => (format!("standing {:?}", row.no), false),
-        Put::DropProfile(no) => (format!("profile {no:?}"), true),
-        Put::DropStanding(no) => (format!("standing {no:?}"), true),
-        Put::View(root, _) => (format!("view {root:?}"), false),
-        Put::DropView(root) => (format!("view {root:?}"), true),
-        Put::Link(row) => (format!("link {:?}", row.child), false),
-        Put::Cut(child) => (format!("link {child:?}"), true),
-        Put::Device(row) => (format!("device {:?}", row.at), false),
-        Put::DropDevice(at) => (format!("device {at:?}"), true),
-        Put::Event(row) => (format!("event {}", row.seq), false),
-        Put::DropEvent(seq) => (format!("event {seq}"), true),
-        Put::EventId(row) => (format!("event id {}", row.id), false),
-        Put::DropEventId(id) => (format!("event id {id}"), true),
-        Put::Merge(row) => (format!("merge {}", row.no), false),
-        Put::Separation(row) => (format!("separation {}", row.no), false),
-        Put::Lift(no) => (format!("separation {no}"), true),
-        Put::Request(row) => (format!("request {:?}", row.no), false),
-        Put::DropRequest(no) => (format!("request {no:?}"), true),
-        Put::Quarantined(row) => (format!("quarantine {}", row.no), false),
-        Put::DropQuarantined(no) => (format!("quarantine {no}"), true),
-        Put::Idempotency(row) => (format!("idempotency {:?} {}", row.route, row.key), false),
-        Put::DropIdempotency(route, key) => (format!("idempotency {route:?} {key}"), true),
-        Put::Outgoing(row) => (format!("outbox {:?}", row.request), false),
-        Put::Change(row) => (format!("change {}", row.seq), false),
+        RowChange::Upsert(StoredRow::Binding(key, _)) => (format!("binding {key:?}"), false),
+        RowChange::Delete(RowKey::Binding(key)) => (format!("binding {key:?}"), true),
+        RowChange::Upsert(StoredRow::MemberRecord(row)) => (format!("profile {:?}", row.no), false),
+        RowChange::Upsert(StoredRow::RootPointer(row)) => (format!("standing {:?}", row.no), false),
+        RowChange::Delete(RowKey::MemberRecord(no)) => (format!("profile {no:?}"), true),
+        RowChange::Delete(RowKey::RootPointer(no)) => (format!("standing {no:?}"), true),
+        RowChange::Upsert(StoredRow::View(root, _)) => (format!("view {root:?}"), false),
+        RowChange::Delete(RowKey::View(root)) => (format!("view {root:?}"), true),
+        RowChange::Upsert(StoredRow::MergeLink(row)) => (format!("link {:?}", row.child), false),
+        RowChange::Delete(RowKey::MergeLink(child)) => (format!("link {child:?}"), true),
+        RowChange::Upsert(StoredRow::Device(row)) => (format!("device {:?}", row.at), false),
+        RowChange::Delete(RowKey::Device(at)) => (format!("device {at:?}"), true),
+        RowChange::Upsert(StoredRow::Event(row)) => (format!("event {}", row.seq), false),
+        RowChange::Delete(RowKey::Event(seq)) => (format!("event {seq}"), true),
+        RowChange::Upsert(StoredRow::EventId(row)) => (format!("event id {}", row.id), false),
+        RowChange::Delete(RowKey::EventId(id)) => (format!("event id {id}"), true),
+        RowChange::Upsert(StoredRow::Merge(row)) => (format!("merge {}", row.no), false),
+        RowChange::Upsert(StoredRow::Separation(row)) => (format!("separation {}", row.no), false),
+        RowChange::Delete(RowKey::Separation(no)) => (format!("separation {no}"), true),
+        RowChange::Upsert(StoredRow::LogEntry(row)) => (format!("request {:?}", row.no), false),
+        RowChange::Delete(RowKey::LogEntry(no)) => (format!("request {no:?}"), true),
+        RowChange::Upsert(StoredRow::QuarantinedElement(row)) => (format!("quarantine {}", row.no), false),
+        RowChange::Delete(RowKey::QuarantinedElement(no)) => (format!("quarantine {no}"), true),
+        RowChange::Upsert(StoredRow::Idempotency(row)) => (format!("idempotency {:?} {}", row.route, row.key), false),
+        RowChange::Delete(RowKey::Idempotency(route, key)) => (format!("idempotency {route:?} {key}"), true),
+        RowChange::Upsert(StoredRow::OutboxMessage(row)) => (format!("outbox {:?}", row.request), false),
+        RowChange::Upsert(StoredRow::Change(row)) => (format!("change {}", row.seq), false),
         row => open::key_of(row),
     }
 }

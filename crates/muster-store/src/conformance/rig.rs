@@ -1,7 +1,7 @@
 //! What the suite is built of: a clock that is set by hand, decisions made of closures, waiting without a runtime.
 
 use crate::engine::{Created, Engine, EngineError, Workspace, apply};
-use muster_core::change::{Changes, Put};
+use muster_core::change::{Changes, RowChange};
 use muster_core::decision::{Decision, Mode, Step};
 use muster_core::facts::{Facts, Needs};
 use muster_core::id::WorkspaceId;
@@ -92,7 +92,7 @@ pub fn run<O: Send + 'static>(
 ///
 /// # Errors
 /// Those of the engine.
-pub fn put(engine: &dyn Engine, id: &WorkspaceId, rows: Vec<Put>) -> Result<(), EngineError> {
+pub fn put(engine: &dyn Engine, id: &WorkspaceId, rows: Vec<RowChange>) -> Result<(), EngineError> {
     put_with(engine, id, rows, |counters| Counters { seq: counters.seq + 1, ..counters })
 }
 
@@ -103,7 +103,7 @@ pub fn put(engine: &dyn Engine, id: &WorkspaceId, rows: Vec<Put>) -> Result<(), 
 pub fn put_with(
     engine: &dyn Engine,
     id: &WorkspaceId,
-    rows: Vec<Put>,
+    rows: Vec<RowChange>,
     counters: impl Fn(Counters) -> Counters + Send + 'static,
 ) -> Result<(), EngineError> {
     run(engine, id, Mode::Commit, move |facts, now| {

@@ -5,7 +5,7 @@ use crate::codec::{Record as _, answer_bytes, quarantine_bytes, refused_bytes};
 use crate::engine::EngineError;
 use crate::page::payload;
 use crate::rounds::{Sized, Source};
-use muster_core::change::{Changes, Put};
+use muster_core::change::{Changes, RowChange, RowKey, StoredRow};
 use muster_core::facts::ReviewPair;
 use muster_core::id::{MergeNo, ProfileNo, QuarantineNo, RequestNo, ReviewNo, SeparationNo, Seq};
 use muster_core::identifier::Key;
@@ -78,22 +78,22 @@ fn unname<N: Ord>(index: &mut Named<N>, no: ProfileNo, row: N) {
 impl Data {
     /// Deletes must name rows that exist; checked before anything is put, so that a decision is applied whole.
     pub(super) fn check(&self, changes: &Changes) -> Result<(), EngineError> {
-        let there = |row: &Put| match row {
-            Put::Unbind(key) => self.bindings.contains_key(key),
-            Put::DropView(root) => self.views.contains_key(root),
-            Put::Cut(child) => self.links.contains_key(child),
-            Put::DropDevice(at) => self.devices.contains_key(at),
-            Put::Lift(no) => self.separations.contains_key(no),
-            Put::DropEvent(seq) => self.events.contains_key(seq),
-            Put::DropProfile(no) => self.profiles.contains_key(no),
-            Put::DropStanding(no) => self.standings.contains_key(no),
-            Put::DropEventId(id) => self.event_ids.contains_key(id),
-            Put::DropRequest(no) if no.is_refused() => self.refused.contains_key(no),
-            Put::DropRequest(no) => self.requests.contains_key(no),
-            Put::DropQuarantined(no) => self.quarantine.contains_key(no),
-            Put::DropIdempotency(route, key) => self.idempotency.contains_key(&(*route, key.clone())),
-            Put::DropReview(no) => self.reviews.contains_key(no),
-            Put::DropHistory(no, seq) => self.history.contains_key(&(*seq, *no)),
+        let there = |row: &RowChange| match row {
+            RowChange::Delete(RowKey::Binding(key)) => self.bindings.contains_key(key),
+            RowChange::Delete(RowKey::View(root)) => self.views.contains_key(root),
+            RowChange::Delete(RowKey::MergeLink(child)) => self.links.contains_key(child),
+            RowChange::Delete(RowKey::Device(at)) => self.devices.contains_key(at),
+            RowChange::Delete(RowKey::Separation(no)) => self.separations.contains_key(no),
+            RowChange::Delete(RowKey::Event(seq)) => self.events.contains_key(seq),
+            RowChange::Delete(RowKey::MemberRecord(no)) => self.profiles.contains_key(no),
+            RowChange::Delete(RowKey::RootPointer(no)) => self.standings.contains_key(no),
+            RowChange::Delete(RowKey::EventId(id)) => self.event_ids.contains_key(id),
+            RowChange::Delete(RowKey::LogEntry(no)) if no.is_refused() => self.refused.contains_key(no),
+            RowChange::Delete(RowKey::LogEntry(no)) => self.requests.contains_key(no),
+            RowChange::Delete(RowKey::QuarantinedElement(no)) => self.quarantine.contains_key(no),
+            RowChange::Delete(RowKey::Idempotency(route, key)) => self.idempotency.contains_key(&(*route, key.clone())),
+            RowChange::Delete(RowKey::Review(no)) => self.reviews.contains_key(no),
+            RowChange::Delete(RowKey::History(no, seq)) => self.history.contains_key(&(*seq, *no)),
             _ => true,
         };
         if changes.rows.iter().all(there) {
@@ -103,65 +103,67 @@ impl Data {
         }
     }
 
-    pub(super) fn apply(&mut self, rows: Vec<Put>) {
+    pub(super) fn apply(&mut self, rows: Vec<RowChange>) {
         for row in rows {
             match row {
-                Put::Binding(key, no) => drop(self.bindings.insert(key, no)),
-                Put::Unbind(key) => drop(self.bindings.remove(&key)),
-                Put::Profile(row) => drop(self.profiles.insert(row.no, row)),
-                Put::Standing(row) => {
+                RowChange::Upsert(StoredRow::Binding(key, no)) => drop(self.bindings.insert(key, no)),
+                RowChange::Delete(RowKey::Binding(key)) => drop(self.bindings.remove(&key)),
+                RowChange::Upsert(StoredRow::MemberRecord(row)) => drop(self.profiles.insert(row.no, row)),
+                RowChange::Upsert(StoredRow::RootPointer(row)) => {
                     name(&mut self.of.members, row.root, row.no);
                     let before = self.standings.insert(row.no, row).filter(|before| before.root != row.root);
                     before.into_iter().for_each(|before| unname(&mut self.of.members, before.root, row.no));
                 }
-                Put::View(root, row) => drop(self.views.insert(root, row)),
-                Put::DropView(root) => drop(self.views.remove(&root)),
-                Put::Link(row) => drop(self.links.insert(row.child, row)),
-                Put::Cut(child) => drop(self.links.remove(&child)),
-                Put::Device(row) => drop(self.devices.insert(row.at.clone(), row)),
-                Put::DropDevice(at) => drop(self.devices.remove(&at)),
-                Put::Event(row) => drop(self.events.insert(row.seq, row)),
-                Put::DropEvent(seq) => drop(self.events.remove(&seq)),
-                Put::DropProfile(no) => drop(self.profiles.remove(&no)),
-                Put::DropStanding(no) => {
+                RowChange::Upsert(StoredRow::View(root, row)) => drop(self.views.insert(root, row)),
+                RowChange::Delete(RowKey::View(root)) => drop(self.views.remove(&root)),
+                RowChange::Upsert(StoredRow::MergeLink(row)) => drop(self.links.insert(row.child, row)),
+                RowChange::Delete(RowKey::MergeLink(child)) => drop(self.links.remove(&child)),
+                RowChange::Upsert(StoredRow::Device(row)) => drop(self.devices.insert(row.at.clone(), row)),
+                RowChange::Delete(RowKey::Device(at)) => drop(self.devices.remove(&at)),
+                RowChange::Upsert(StoredRow::Event(row)) => drop(self.events.insert(row.seq, row)),
+                RowChange::Delete(RowKey::Event(seq)) => drop(self.events.remove(&seq)),
+                RowChange::Delete(RowKey::MemberRecord(no)) => drop(self.profiles.remove(&no)),
+                RowChange::Delete(RowKey::RootPointer(no)) => {
                     let gone = self.standings.remove(&no);
                     gone.into_iter().for_each(|row| unname(&mut self.of.members, row.root, no));
                 }
-                Put::EventId(row) => drop(self.event_ids.insert(row.id.clone(), row)),
-                Put::DropEventId(id) => drop(self.event_ids.remove(&id)),
-                Put::Merge(row) => drop(self.merges.insert(row.no, row)),
-                Put::Separation(row) => {
+                RowChange::Upsert(StoredRow::EventId(row)) => drop(self.event_ids.insert(row.id.clone(), row)),
+                RowChange::Delete(RowKey::EventId(id)) => drop(self.event_ids.remove(&id)),
+                RowChange::Upsert(StoredRow::Merge(row)) => drop(self.merges.insert(row.no, row)),
+                RowChange::Upsert(StoredRow::Separation(row)) => {
                     [row.a.no, row.b.no].into_iter().for_each(|no| name(&mut self.of.separations, no, row.no));
                     self.separations.insert(row.no, row);
                 }
-                Put::Lift(no) => {
+                RowChange::Delete(RowKey::Separation(no)) => {
                     let sides = self.separations.remove(&no).map(|row| [row.a.no, row.b.no]);
                     sides.into_iter().flatten().for_each(|side| unname(&mut self.of.separations, side, no));
                 }
-                Put::Request(row) => drop(self.requests.insert(row.no, row)),
-                Put::DropRequest(no) if no.is_refused() => drop(self.refused.remove(&no)),
-                Put::DropRequest(no) => drop(self.requests.remove(&no)),
-                Put::DropQuarantined(no) => drop(self.quarantine.remove(&no)),
-                Put::Quarantined(row) => drop(self.quarantine.insert(row.no, row)),
-                Put::Idempotency(row) => drop(self.idempotency.insert((row.route, row.key.clone()), row)),
-                Put::DropIdempotency(route, key) => drop(self.idempotency.remove(&(route, key))),
-                Put::Outgoing(row) => drop(self.outbox.insert(row.request, row)),
-                Put::Change(row) => drop(self.changes.insert(row.seq, row)),
-                Put::Review(row) => {
+                RowChange::Upsert(StoredRow::LogEntry(row)) => drop(self.requests.insert(row.no, row)),
+                RowChange::Delete(RowKey::LogEntry(no)) if no.is_refused() => drop(self.refused.remove(&no)),
+                RowChange::Delete(RowKey::LogEntry(no)) => drop(self.requests.remove(&no)),
+                RowChange::Delete(RowKey::QuarantinedElement(no)) => drop(self.quarantine.remove(&no)),
+                RowChange::Upsert(StoredRow::QuarantinedElement(row)) => drop(self.quarantine.insert(row.no, row)),
+                RowChange::Upsert(StoredRow::Idempotency(row)) => {
+                    drop(self.idempotency.insert((row.route, row.key.clone()), row))
+                }
+                RowChange::Delete(RowKey::Idempotency(route, key)) => drop(self.idempotency.remove(&(route, key))),
+                RowChange::Upsert(StoredRow::OutboxMessage(row)) => drop(self.outbox.insert(row.request, row)),
+                RowChange::Upsert(StoredRow::Change(row)) => drop(self.changes.insert(row.seq, row)),
+                RowChange::Upsert(StoredRow::Review(row)) => {
                     let sides = std::iter::once(row.a.no).chain(row.b.map(|b| b.no));
                     sides.for_each(|no| name(&mut self.of.reviews, no, row.no));
                     self.reviews.insert(row.no, row);
                 }
-                Put::DropReview(no) => {
+                RowChange::Delete(RowKey::Review(no)) => {
                     let sides = self.reviews.remove(&no).map(|row| [Some(row.a.no), row.b.map(|b| b.no)]);
                     sides.into_iter().flatten().flatten().for_each(|side| unname(&mut self.of.reviews, side, no));
                 }
-                Put::History(row) => drop(self.history.insert((row.seq, row.profile), row)),
-                Put::DropHistory(no, seq) => drop(self.history.remove(&(seq, no))),
-                Put::Holder(key, no) => drop(self.holders.insert((key, no))),
-                Put::DropHolder(key, no) => drop(self.holders.remove(&(key, no))),
-                Put::Former(key, no) => drop(self.former.insert((key, no))),
-                Put::DropFormer(key, no) => drop(self.former.remove(&(key, no))),
+                RowChange::Upsert(StoredRow::History(row)) => drop(self.history.insert((row.seq, row.profile), row)),
+                RowChange::Delete(RowKey::History(no, seq)) => drop(self.history.remove(&(seq, no))),
+                RowChange::Upsert(StoredRow::PendingHolder(key, no)) => drop(self.holders.insert((key, no))),
+                RowChange::Delete(RowKey::PendingHolder(key, no)) => drop(self.holders.remove(&(key, no))),
+                RowChange::Upsert(StoredRow::FormerHolder(key, no)) => drop(self.former.insert((key, no))),
+                RowChange::Delete(RowKey::FormerHolder(key, no)) => drop(self.former.remove(&(key, no))),
             }
         }
     }

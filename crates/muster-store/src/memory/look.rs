@@ -5,7 +5,7 @@ use crate::engine::EngineError;
 use crate::page::{Page, page_of};
 use crate::reader::{Due, EventQuery, LiveProfile, Reader, RequestQuery, ReviewQuery};
 use crate::rounds::Source as _;
-use muster_core::change::Put;
+use muster_core::change::{RowChange, StoredRow};
 use muster_core::facts::Cutoffs;
 use muster_core::id::{MergeNo, ProfileNo, QuarantineNo, RequestNo, ReviewNo, SeparationNo, Seq};
 use muster_core::identifier::Key;
@@ -183,28 +183,33 @@ impl Reader for Look {
         Ok(self.data.quarantine_dropped)
     }
 
-    fn rows(&mut self, each: &mut dyn FnMut(Put)) -> Result<(), EngineError> {
+    fn rows(&mut self, each: &mut dyn FnMut(RowChange)) -> Result<(), EngineError> {
         let data = &*self.data;
-        data.bindings.iter().for_each(|(key, no)| each(Put::Binding(key.clone(), *no)));
-        data.profiles.values().cloned().map(Put::Profile).for_each(&mut *each);
-        data.standings.values().copied().map(Put::Standing).for_each(&mut *each);
-        data.views.iter().for_each(|(root, view)| each(Put::View(*root, view.clone())));
-        data.links.values().cloned().map(Put::Link).for_each(&mut *each);
-        data.devices.values().cloned().map(Put::Device).for_each(&mut *each);
-        data.events.values().cloned().map(Put::Event).for_each(&mut *each);
-        data.event_ids.values().cloned().map(Put::EventId).for_each(&mut *each);
-        data.merges.values().cloned().map(Put::Merge).for_each(&mut *each);
-        data.separations.values().cloned().map(Put::Separation).for_each(&mut *each);
-        data.requests.values().cloned().map(Put::Request).for_each(&mut *each);
-        data.refused.values().cloned().map(Put::Request).for_each(&mut *each);
-        data.quarantine.values().cloned().map(Put::Quarantined).for_each(&mut *each);
-        data.idempotency.values().cloned().map(Put::Idempotency).for_each(&mut *each);
-        data.outbox.values().cloned().map(Put::Outgoing).for_each(&mut *each);
-        data.changes.values().copied().map(Put::Change).for_each(&mut *each);
-        data.reviews.values().cloned().map(Put::Review).for_each(&mut *each);
-        data.history.values().cloned().map(Put::History).for_each(&mut *each);
-        data.holders.iter().for_each(|(key, no)| each(Put::Holder(key.clone(), *no)));
-        data.former.iter().for_each(|(key, no)| each(Put::Former(key.clone(), *no)));
+        data.bindings.iter().for_each(|(key, no)| each(RowChange::Upsert(StoredRow::Binding(key.clone(), *no))));
+        data.profiles.values().cloned().map(StoredRow::MemberRecord).map(RowChange::Upsert).for_each(&mut *each);
+        data.standings.values().copied().map(StoredRow::RootPointer).map(RowChange::Upsert).for_each(&mut *each);
+        data.views.iter().for_each(|(root, view)| each(RowChange::Upsert(StoredRow::View(*root, view.clone()))));
+        data.links.values().cloned().map(StoredRow::MergeLink).map(RowChange::Upsert).for_each(&mut *each);
+        data.devices.values().cloned().map(StoredRow::Device).map(RowChange::Upsert).for_each(&mut *each);
+        data.events.values().cloned().map(StoredRow::Event).map(RowChange::Upsert).for_each(&mut *each);
+        data.event_ids.values().cloned().map(StoredRow::EventId).map(RowChange::Upsert).for_each(&mut *each);
+        data.merges.values().cloned().map(StoredRow::Merge).map(RowChange::Upsert).for_each(&mut *each);
+        data.separations.values().cloned().map(StoredRow::Separation).map(RowChange::Upsert).for_each(&mut *each);
+        data.requests.values().cloned().map(StoredRow::LogEntry).map(RowChange::Upsert).for_each(&mut *each);
+        data.refused.values().cloned().map(StoredRow::LogEntry).map(RowChange::Upsert).for_each(&mut *each);
+        data.quarantine
+            .values()
+            .cloned()
+            .map(StoredRow::QuarantinedElement)
+            .map(RowChange::Upsert)
+            .for_each(&mut *each);
+        data.idempotency.values().cloned().map(StoredRow::Idempotency).map(RowChange::Upsert).for_each(&mut *each);
+        data.outbox.values().cloned().map(StoredRow::OutboxMessage).map(RowChange::Upsert).for_each(&mut *each);
+        data.changes.values().copied().map(StoredRow::Change).map(RowChange::Upsert).for_each(&mut *each);
+        data.reviews.values().cloned().map(StoredRow::Review).map(RowChange::Upsert).for_each(&mut *each);
+        data.history.values().cloned().map(StoredRow::History).map(RowChange::Upsert).for_each(&mut *each);
+        data.holders.iter().for_each(|(key, no)| each(RowChange::Upsert(StoredRow::PendingHolder(key.clone(), *no))));
+        data.former.iter().for_each(|(key, no)| each(RowChange::Upsert(StoredRow::FormerHolder(key.clone(), *no))));
         Ok(())
     }
 }

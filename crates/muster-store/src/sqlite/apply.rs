@@ -9,7 +9,7 @@ use crate::codec::chunks::PartOf;
 use crate::codec::{Cell, Record, binding_cells, holder_cells, quarantine_bytes, refused_bytes, row_sum};
 use crate::engine::EngineError;
 use crate::family::Family;
-use muster_core::change::Put;
+use muster_core::change::{RowChange, RowKey, StoredRow};
 use muster_core::id::{ProfileNo, QuarantineNo, RequestNo};
 use muster_core::identifier::Key;
 use muster_core::record::{Idempotency, Quarantined, Request};
@@ -37,46 +37,48 @@ fn not_there() -> EngineError {
 
 impl Apply<'_> {
     /// One row.
-    pub(crate) fn row(&mut self, row: &Put) -> Result<(), EngineError> {
+    pub(crate) fn row(&mut self, row: &RowChange) -> Result<(), EngineError> {
         match row {
-            Put::Binding(key, profile) => self.bind(key, *profile),
-            Put::Unbind(key) => self.unbind(key),
-            Put::Profile(row) => self.profile(row),
-            Put::DropProfile(no) => self.delete_whole(PartOf::Record, *no),
-            Put::DropStanding(no) => self.delete(Family::Standings, &[Cell::unsigned(no.0)]),
-            Put::Standing(row) => self.put(row),
-            Put::View(root, view) => self.view(*root, view),
-            Put::DropView(root) => self.delete_whole(PartOf::View, *root),
-            Put::Link(row) => self.put(row),
-            Put::Cut(child) => self.delete(Family::Links, &[Cell::unsigned(child.0)]),
-            Put::Device(row) => self.put(row),
-            Put::DropDevice(at) => {
+            RowChange::Upsert(StoredRow::Binding(key, profile)) => self.bind(key, *profile),
+            RowChange::Delete(RowKey::Binding(key)) => self.unbind(key),
+            RowChange::Upsert(StoredRow::MemberRecord(row)) => self.profile(row),
+            RowChange::Delete(RowKey::MemberRecord(no)) => self.delete_whole(PartOf::Record, *no),
+            RowChange::Delete(RowKey::RootPointer(no)) => self.delete(Family::Standings, &[Cell::unsigned(no.0)]),
+            RowChange::Upsert(StoredRow::RootPointer(row)) => self.put(row),
+            RowChange::Upsert(StoredRow::View(root, view)) => self.view(*root, view),
+            RowChange::Delete(RowKey::View(root)) => self.delete_whole(PartOf::View, *root),
+            RowChange::Upsert(StoredRow::MergeLink(row)) => self.put(row),
+            RowChange::Delete(RowKey::MergeLink(child)) => self.delete(Family::Links, &[Cell::unsigned(child.0)]),
+            RowChange::Upsert(StoredRow::Device(row)) => self.put(row),
+            RowChange::Delete(RowKey::Device(at)) => {
                 self.delete(Family::Devices, &[Cell::unsigned(at.profile.0), Cell::text(&at.device_id)])
             }
-            Put::Event(row) => self.put(row),
-            Put::DropEvent(seq) => self.delete(Family::Events, &[Cell::unsigned(*seq)]),
-            Put::EventId(row) => self.put(row),
-            Put::DropEventId(id) => self.delete(Family::EventIds, &[Cell::text(id)]),
-            Put::Merge(row) => self.put(row),
-            Put::Separation(row) => self.put(row),
-            Put::Lift(no) => self.delete(Family::Separations, &[Cell::unsigned(no.0)]),
-            Put::Request(row) => self.put(row),
-            Put::DropRequest(no) if no.is_refused() => self.drop_refused(*no),
-            Put::DropRequest(no) => self.delete(Family::Requests, &[Cell::unsigned(no.0)]),
-            Put::Quarantined(row) => self.quarantine(row),
-            Put::DropQuarantined(no) => self.drop_quarantined(*no),
-            Put::Idempotency(row) => self.record_answer(row),
-            Put::DropIdempotency(route, key) => self.drop_answer(*route as i64, key),
-            Put::Outgoing(row) => self.put(row),
-            Put::Change(row) => self.put(row),
-            Put::Review(row) => self.put(row),
-            Put::DropReview(no) => self.delete(Family::Reviews, &[Cell::unsigned(no.0)]),
-            Put::History(row) => self.put(row),
-            Put::DropHistory(no, seq) => self.delete(Family::History, &[Cell::unsigned(*seq), Cell::unsigned(no.0)]),
-            Put::Holder(key, no) => self.note(Family::Holders, key, *no),
-            Put::DropHolder(key, no) => self.forget(Family::Holders, key, *no),
-            Put::Former(key, no) => self.note(Family::Former, key, *no),
-            Put::DropFormer(key, no) => self.forget(Family::Former, key, *no),
+            RowChange::Upsert(StoredRow::Event(row)) => self.put(row),
+            RowChange::Delete(RowKey::Event(seq)) => self.delete(Family::Events, &[Cell::unsigned(*seq)]),
+            RowChange::Upsert(StoredRow::EventId(row)) => self.put(row),
+            RowChange::Delete(RowKey::EventId(id)) => self.delete(Family::EventIds, &[Cell::text(id)]),
+            RowChange::Upsert(StoredRow::Merge(row)) => self.put(row),
+            RowChange::Upsert(StoredRow::Separation(row)) => self.put(row),
+            RowChange::Delete(RowKey::Separation(no)) => self.delete(Family::Separations, &[Cell::unsigned(no.0)]),
+            RowChange::Upsert(StoredRow::LogEntry(row)) => self.put(row),
+            RowChange::Delete(RowKey::LogEntry(no)) if no.is_refused() => self.drop_refused(*no),
+            RowChange::Delete(RowKey::LogEntry(no)) => self.delete(Family::Requests, &[Cell::unsigned(no.0)]),
+            RowChange::Upsert(StoredRow::QuarantinedElement(row)) => self.quarantine(row),
+            RowChange::Delete(RowKey::QuarantinedElement(no)) => self.drop_quarantined(*no),
+            RowChange::Upsert(StoredRow::Idempotency(row)) => self.record_answer(row),
+            RowChange::Delete(RowKey::Idempotency(route, key)) => self.drop_answer(*route as i64, key),
+            RowChange::Upsert(StoredRow::OutboxMessage(row)) => self.put(row),
+            RowChange::Upsert(StoredRow::Change(row)) => self.put(row),
+            RowChange::Upsert(StoredRow::Review(row)) => self.put(row),
+            RowChange::Delete(RowKey::Review(no)) => self.delete(Family::Reviews, &[Cell::unsigned(no.0)]),
+            RowChange::Upsert(StoredRow::History(row)) => self.put(row),
+            RowChange::Delete(RowKey::History(no, seq)) => {
+                self.delete(Family::History, &[Cell::unsigned(*seq), Cell::unsigned(no.0)])
+            }
+            RowChange::Upsert(StoredRow::PendingHolder(key, no)) => self.note(Family::Holders, key, *no),
+            RowChange::Delete(RowKey::PendingHolder(key, no)) => self.forget(Family::Holders, key, *no),
+            RowChange::Upsert(StoredRow::FormerHolder(key, no)) => self.note(Family::Former, key, *no),
+            RowChange::Delete(RowKey::FormerHolder(key, no)) => self.forget(Family::Former, key, *no),
         }
     }
 

@@ -12,7 +12,7 @@ use crate::engine::EngineError;
 use crate::family::Family;
 use crate::page::{self, Filling, Page, READ_BYTES_SMALL, payload};
 use crate::reader::{Charge, Due, EventQuery, LiveProfile, Reader, RequestQuery, ReviewQuery};
-use muster_core::change::Put;
+use muster_core::change::{RowChange, StoredRow};
 use muster_core::facts::Cutoffs;
 use muster_core::id::{MergeNo, ProfileNo, QuarantineNo, RequestNo, ReviewNo, SeparationNo, Seq};
 use muster_core::identifier::Key;
@@ -234,8 +234,8 @@ impl Look {
     fn family<R: Record>(
         &self,
         family: Family,
-        row: impl Fn(R) -> Put,
-        each: &mut dyn FnMut(Put),
+        row: impl Fn(R) -> RowChange,
+        each: &mut dyn FnMut(RowChange),
     ) -> Result<(), EngineError> {
         let order = ["ORDER BY 1", "ORDER BY 1, 2", "ORDER BY 1, 2, 3"][family.key_columns() - 1];
         table::each(self.conn(), (family, order), &[], |record| each(row(record)))
@@ -442,37 +442,45 @@ impl Reader for Look {
         Ok(Figures::load(self.conn())?.quarantine_dropped)
     }
 
-    fn rows(&mut self, each: &mut dyn FnMut(Put)) -> Result<(), EngineError> {
+    fn rows(&mut self, each: &mut dyn FnMut(RowChange)) -> Result<(), EngineError> {
         use Family as F;
-        self.family(F::Bindings, |row: Binding| Put::Binding(row.key, row.profile), each)?;
+        self.family(F::Bindings, |row: Binding| RowChange::Upsert(StoredRow::Binding(row.key, row.profile)), each)?;
         table::each_checked(self.conn(), (F::Profiles, "ORDER BY 1"), &[], |cells, _| {
             let mut profile = Profile::from_cells(cells)?;
             chunks::fill_record(self.conn(), &mut profile)?;
-            each(Put::Profile(profile));
+            each(RowChange::Upsert(StoredRow::MemberRecord(profile)));
             Ok(())
         })?;
-        self.family::<Standing>(F::Standings, Put::Standing, each)?;
+        self.family::<Standing>(F::Standings, |row| RowChange::Upsert(StoredRow::RootPointer(row)), each)?;
         table::each_checked(self.conn(), (F::Views, "ORDER BY 1"), &[], |cells, _| {
             let mut row = ViewRow::from_cells(cells)?;
             chunks::fill_view(self.conn(), row.profile, &mut row.view)?;
-            each(Put::View(row.profile, row.view));
+            each(RowChange::Upsert(StoredRow::View(row.profile, row.view)));
             Ok(())
         })?;
-        self.family::<Link>(F::Links, Put::Link, each)?;
-        self.family::<Device>(F::Devices, Put::Device, each)?;
-        self.family::<Event>(F::Events, Put::Event, each)?;
-        self.family::<EventId>(F::EventIds, Put::EventId, each)?;
-        self.family::<Merge>(F::Merges, Put::Merge, each)?;
-        self.family::<Separation>(F::Separations, Put::Separation, each)?;
-        self.family::<Request>(F::Requests, Put::Request, each)?;
-        self.family::<Request>(F::Refused, Put::Request, each)?;
-        self.family::<Quarantined>(F::Quarantine, Put::Quarantined, each)?;
-        self.family::<Idempotency>(F::Idempotency, Put::Idempotency, each)?;
-        self.family::<Outgoing>(F::Outbox, Put::Outgoing, each)?;
-        self.family::<Change>(F::Changes, Put::Change, each)?;
-        self.family::<Review>(F::Reviews, Put::Review, each)?;
-        self.family::<History>(F::History, Put::History, each)?;
-        self.family(F::Holders, |row: Holder| Put::Holder(row.key, row.profile), &mut *each)?;
-        self.family(F::Former, |row: FormerHolder| Put::Former(row.key, row.profile), each)
+        self.family::<Link>(F::Links, |row| RowChange::Upsert(StoredRow::MergeLink(row)), each)?;
+        self.family::<Device>(F::Devices, |row| RowChange::Upsert(StoredRow::Device(row)), each)?;
+        self.family::<Event>(F::Events, |row| RowChange::Upsert(StoredRow::Event(row)), each)?;
+        self.family::<EventId>(F::EventIds, |row| RowChange::Upsert(StoredRow::EventId(row)), each)?;
+        self.family::<Merge>(F::Merges, |row| RowChange::Upsert(StoredRow::Merge(row)), each)?;
+        self.family::<Separation>(F::Separations, |row| RowChange::Upsert(StoredRow::Separation(row)), each)?;
+        self.family::<Request>(F::Requests, |row| RowChange::Upsert(StoredRow::LogEntry(row)), each)?;
+        self.family::<Request>(F::Refused, |row| RowChange::Upsert(StoredRow::LogEntry(row)), each)?;
+        self.family::<Quarantined>(F::Quarantine, |row| RowChange::Upsert(StoredRow::QuarantinedElement(row)), each)?;
+        self.family::<Idempotency>(F::Idempotency, |row| RowChange::Upsert(StoredRow::Idempotency(row)), each)?;
+        self.family::<Outgoing>(F::Outbox, |row| RowChange::Upsert(StoredRow::OutboxMessage(row)), each)?;
+        self.family::<Change>(F::Changes, |row| RowChange::Upsert(StoredRow::Change(row)), each)?;
+        self.family::<Review>(F::Reviews, |row| RowChange::Upsert(StoredRow::Review(row)), each)?;
+        self.family::<History>(F::History, |row| RowChange::Upsert(StoredRow::History(row)), each)?;
+        self.family(
+            F::Holders,
+            |row: Holder| RowChange::Upsert(StoredRow::PendingHolder(row.key, row.profile)),
+            &mut *each,
+        )?;
+        self.family(
+            F::Former,
+            |row: FormerHolder| RowChange::Upsert(StoredRow::FormerHolder(row.key, row.profile)),
+            each,
+        )
     }
 }

@@ -1,7 +1,7 @@
 //! Nothing is stored under a clock that cannot be believed, and it goes on when the clock is right (docs/adr/0020).
 
 use super::rig::Home;
-use muster_core::change::Put;
+use muster_core::change::{RowChange, StoredRow};
 use muster_core::id::ProfileNo;
 use muster_core::identifier::{Key, Kind};
 use muster_core::record::Counters;
@@ -27,7 +27,7 @@ fn open(home: &Home, clock: &Arc<HandClock>, accept_clock: bool) -> Sqlite {
 fn store(engine: &Sqlite, at: i64, n: u64) -> Result<(), EngineError> {
     let key = Key { kind: Kind::new("customer_id"), value: n.to_string().into() };
     let counters = move |c: Counters| Counters { now: Timestamp(at), ..c };
-    put_with(engine, &id("shop"), vec![Put::Binding(key, ProfileNo(n))], counters)
+    put_with(engine, &id("shop"), vec![RowChange::Upsert(StoredRow::Binding(key, ProfileNo(n)))], counters)
 }
 
 fn is_clock(result: &Result<(), EngineError>) -> bool {

@@ -1,7 +1,7 @@
 //! What was deleted does not stay in the write-ahead log (finding of an attack: erased people could be read there).
 
 use super::rig::Home;
-use muster_core::change::Put;
+use muster_core::change::{RowChange, RowKey, StoredRow};
 use muster_core::id::ProfileNo;
 use muster_core::identifier::{Key, Kind};
 use muster_store::conformance::rig::{id, put, workspace};
@@ -28,8 +28,8 @@ fn is_on_disk(home: &Home) -> bool {
 fn deleted(home: &Home, log_kept: Duration) -> Sqlite {
     let engine = Sqlite::open(SqliteOptions { log_kept, ..home.options() }).unwrap();
     engine.create_workspace(&workspace("shop")).unwrap();
-    put(&engine, &id("shop"), vec![Put::Binding(key(), ProfileNo(1))]).unwrap();
-    put(&engine, &id("shop"), vec![Put::Unbind(key())]).unwrap();
+    put(&engine, &id("shop"), vec![RowChange::Upsert(StoredRow::Binding(key(), ProfileNo(1)))]).unwrap();
+    put(&engine, &id("shop"), vec![RowChange::Delete(RowKey::Binding(key()))]).unwrap();
     engine
 }
 
@@ -51,7 +51,7 @@ fn what_was_deleted_leaves_the_log_when_it_is_asked_for_once_nobody_reads() {
     engine.cut_log(&id("shop"));
     drop(reader);
     assert!(soon(|| !is_on_disk(&home)));
-    assert_eq!(put(&engine, &id("shop"), vec![Put::Binding(key(), ProfileNo(2))]), Ok(()));
+    assert_eq!(put(&engine, &id("shop"), vec![RowChange::Upsert(StoredRow::Binding(key(), ProfileNo(2)))]), Ok(()));
 }
 
 // Fails when `wants_cut` leaves out how long the log has held something.

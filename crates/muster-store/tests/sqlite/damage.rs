@@ -1,7 +1,7 @@
 //! Damage is found: by reads, by `verify`, by the number of the last synced group.
 
 use super::rig::Home;
-use muster_core::change::Put;
+use muster_core::change::{RowChange, StoredRow};
 use muster_core::facts::Needs;
 use muster_core::id::ProfileNo;
 use muster_core::identifier::{Key, Kind};
@@ -18,7 +18,7 @@ fn key(n: u64) -> Key {
 }
 
 /// A lawful user.
-fn user(n: u64) -> [Put; 3] {
+fn user(n: u64) -> [RowChange; 3] {
     let (no, at) = (ProfileNo(n), Timestamp(1));
     let profile = Profile {
         no,
@@ -42,7 +42,11 @@ fn user(n: u64) -> [Put; 3] {
         weight: 0,
         deletion: None,
     };
-    [Put::Binding(key(n), no), Put::Profile(profile), Put::Standing(standing)]
+    [
+        RowChange::Upsert(StoredRow::Binding(key(n), no)),
+        RowChange::Upsert(StoredRow::MemberRecord(profile)),
+        RowChange::Upsert(StoredRow::RootPointer(standing)),
+    ]
 }
 
 fn add(engine: &Sqlite, n: u64) {

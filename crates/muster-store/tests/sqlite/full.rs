@@ -2,7 +2,7 @@
 //! never has room stands in for the disk.
 
 use super::rig::Home;
-use muster_core::change::Put;
+use muster_core::change::{RowChange, StoredRow};
 use muster_core::id::ProfileNo;
 use muster_core::identifier::{Key, Kind};
 use muster_store::conformance::rig::{id, put, workspace};
@@ -14,7 +14,7 @@ use std::time::Duration;
 
 fn bind(engine: &Sqlite, shop: &str, n: u64) -> Result<(), EngineError> {
     let key = Key { kind: Kind::new("customer_id"), value: n.to_string().into() };
-    put(engine, &id(shop), vec![Put::Binding(key, ProfileNo(n))])
+    put(engine, &id(shop), vec![RowChange::Upsert(StoredRow::Binding(key, ProfileNo(n)))])
 }
 
 /// Waits until it holds: the keeper looks twice a second.

@@ -1,7 +1,7 @@
 //! Lanes under load: overload, fairness, groups, closing.
 
 use super::rig::Home;
-use muster_core::change::{Changes, Put};
+use muster_core::change::{Changes, RowChange, StoredRow};
 use muster_core::decision::{Mode, Step};
 use muster_core::facts::Needs;
 use muster_core::id::{ProfileNo, REFUSED_REQUESTS, RequestNo, WorkspaceId};
@@ -33,7 +33,10 @@ fn count() -> Made<u64> {
         let seq = facts.counters.seq + 1;
         let key = Key { kind: Kind::new("customer_id"), value: seq.to_string().into() };
         let counters = Counters { seq, ..facts.counters };
-        Step::Done(Changes { rows: vec![Put::Binding(key, ProfileNo(seq))], counters, rate: None }, seq)
+        Step::Done(
+            Changes { rows: vec![RowChange::Upsert(StoredRow::Binding(key, ProfileNo(seq)))], counters, rate: None },
+            seq,
+        )
     });
     Made { needs: Needs::default(), decide }
 }

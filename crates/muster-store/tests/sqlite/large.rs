@@ -1,7 +1,7 @@
 //! Large profiles: what a small write to one of 10 MiB writes.
 
 use super::rig::Home;
-use muster_core::change::{Changes, Put};
+use muster_core::change::{Changes, RowChange, StoredRow};
 use muster_core::decision::{Mode, Step};
 use muster_core::facts::Needs;
 use muster_core::id::ProfileNo;
@@ -24,16 +24,24 @@ fn value(n: usize) -> Value {
 }
 
 /// A root with a record of 1 MiB, a member, and a view of 10 MiB.
-fn rows() -> Vec<Put> {
+fn rows() -> Vec<RowChange> {
     let attributes = (0..2_000).map(|n| (name(n), Write { seq: 1, value: Some(value(n)) }));
     let profile = |no, attributes| {
         let (platforms, keys, former, history) = (BTreeMap::new(), Vec::new(), Vec::new(), Vec::new());
-        Put::Profile(Profile { no, created: AT, keys, attributes, platforms, former, history })
+        RowChange::Upsert(StoredRow::MemberRecord(Profile {
+            no,
+            created: AT,
+            keys,
+            attributes,
+            platforms,
+            former,
+            history,
+        }))
     };
     let tree = Tally { first_seen: AT, last_seen: AT, events: 0, devices: 0, members: 2 };
     let standing = |no| {
         let (events, devices, weight, deletion) = (0, 0, 10 << 20, None);
-        Put::Standing(Standing {
+        RowChange::Upsert(StoredRow::RootPointer(Standing {
             no,
             created: AT,
             root: ROOT,
@@ -44,7 +52,7 @@ fn rows() -> Vec<Put> {
             tree,
             weight,
             deletion,
-        })
+        }))
     };
     let shown = (0..20_000).map(|n| (name(n), value(n))).collect();
     vec![
@@ -52,7 +60,7 @@ fn rows() -> Vec<Put> {
         profile(ProfileNo(2), BTreeMap::new().into()),
         standing(ROOT),
         standing(ProfileNo(2)),
-        Put::View(ROOT, View { attributes: shown, platforms: BTreeMap::new() }),
+        RowChange::Upsert(StoredRow::View(ROOT, View { attributes: shown, platforms: BTreeMap::new() })),
     ]
 }
 
@@ -63,7 +71,8 @@ fn write(n: usize) -> Made<()> {
         let new = Value::Text("new".into());
         profile.attributes.put(&name(n), Some(Write { seq: 2, value: Some(new.clone()) }));
         view.put(&name(n), Some(new));
-        let rows = vec![Put::Profile(profile), Put::View(ROOT, view)];
+        let rows =
+            vec![RowChange::Upsert(StoredRow::MemberRecord(profile)), RowChange::Upsert(StoredRow::View(ROOT, view))];
         Step::Done(Changes { rows, counters: facts.counters, rate: None }, ())
     });
     Made { needs: Needs { profiles: vec![ROOT], ..Needs::default() }, decide }
@@ -101,8 +110,12 @@ fn readers_of_large_profiles_wait_for_one_another_and_beyond_a_bound_are_refused
     // It is asked by its weight, before anything of it is read.
     let tree = Tally { first_seen: AT, last_seen: AT, events: 0, devices: 0, members: 1 };
     let rows = rows().into_iter().filter_map(|row| match row {
-        Put::Profile(profile) if profile.no == ProfileNo(2) => Some(Put::Profile(profile)),
-        Put::Standing(row) if row.no == ProfileNo(2) => Some(Put::Standing(Standing { root: row.no, tree, ..row })),
+        RowChange::Upsert(StoredRow::MemberRecord(profile)) if profile.no == ProfileNo(2) => {
+            Some(RowChange::Upsert(StoredRow::MemberRecord(profile)))
+        }
+        RowChange::Upsert(StoredRow::RootPointer(row)) if row.no == ProfileNo(2) => {
+            Some(RowChange::Upsert(StoredRow::RootPointer(Standing { root: row.no, tree, ..row })))
+        }
         _ => None,
     });
     put(&engine, &shop, rows.collect()).unwrap();

@@ -1,7 +1,7 @@
 //! Making a workspace removes nothing, and a catalogue that does not know what is there is noticed (behaviour.md 1.11.h).
 
 use super::rig::Home;
-use muster_core::change::Put;
+use muster_core::change::{RowChange, StoredRow};
 use muster_core::id::ProfileNo;
 use muster_core::identifier::{Key, Kind};
 use muster_core::time::Timestamp;
@@ -17,7 +17,7 @@ fn key() -> KeyRecord {
 
 fn fill(engine: &Sqlite, shop: &str) {
     let key = Key { kind: Kind::new("customer_id"), value: "a".into() };
-    put(engine, &id(shop), vec![Put::Binding(key, ProfileNo(1))]).unwrap();
+    put(engine, &id(shop), vec![RowChange::Upsert(StoredRow::Binding(key, ProfileNo(1)))]).unwrap();
 }
 
 fn has_data(engine: &Sqlite, shop: &str) -> bool {

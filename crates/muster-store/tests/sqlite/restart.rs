@@ -1,7 +1,7 @@
 //! What is there after a restart, and which directories are refused.
 
 use super::rig::Home;
-use muster_core::change::Put;
+use muster_core::change::{RowChange, StoredRow};
 use muster_core::id::{ProfileNo, QuarantineNo, REFUSED_REQUESTS, RequestNo};
 use muster_core::identifier::{Key, Kind};
 use muster_core::kinds::ElementKind;
@@ -28,7 +28,15 @@ fn everything_answered_is_there_after_a_restart() {
     engine.create_workspace(&entry).unwrap();
     engine.put_secret("admin", b"hash").unwrap();
     let profile = Dice::new(3).profile();
-    put(&engine, &id("shop"), vec![Put::Binding(key(1), ProfileNo(1)), Put::Profile(profile.clone())]).unwrap();
+    put(
+        &engine,
+        &id("shop"),
+        vec![
+            RowChange::Upsert(StoredRow::Binding(key(1), ProfileNo(1))),
+            RowChange::Upsert(StoredRow::MemberRecord(profile.clone())),
+        ],
+    )
+    .unwrap();
     let refused = muster_core::record::Request { no: RequestNo(REFUSED_REQUESTS), ..Dice::new(4).request() };
     engine.note_refused(&id("shop"), refused.clone());
     engine.close();
@@ -37,7 +45,14 @@ fn everything_answered_is_there_after_a_restart() {
     assert_eq!(engine.workspaces(), Ok(vec![entry]));
     assert_eq!(engine.secret("admin"), Ok(Some(b"hash".to_vec())));
     let (counters, rows) = dump(&mut *engine.read(&id("shop")).unwrap()).unwrap();
-    assert_eq!(rows, [Put::Binding(key(1), ProfileNo(1)), Put::Profile(profile), Put::Request(refused)]);
+    assert_eq!(
+        rows,
+        [
+            RowChange::Upsert(StoredRow::Binding(key(1), ProfileNo(1))),
+            RowChange::Upsert(StoredRow::MemberRecord(profile)),
+            RowChange::Upsert(StoredRow::LogEntry(refused))
+        ]
+    );
     assert_eq!(counters.seq, 1);
 }
 
@@ -46,7 +61,7 @@ fn a_deletion_that_was_cut_short_is_finished_at_the_start() {
     let home = Home::new();
     let engine = home.open().unwrap();
     engine.create_workspace(&workspace("shop")).unwrap();
-    put(&engine, &id("shop"), vec![Put::Binding(key(1), ProfileNo(1))]).unwrap();
+    put(&engine, &id("shop"), vec![RowChange::Upsert(StoredRow::Binding(key(1), ProfileNo(1)))]).unwrap();
     drop(engine);
     let catalogue = rusqlite::Connection::open(home.path().join("muster.db")).unwrap();
     catalogue.execute_batch("INSERT INTO deleted VALUES ('shop'); DELETE FROM workspaces;").unwrap();
@@ -138,7 +153,7 @@ fn a_workspace_of_version_3_keeps_its_quarantine_and_what_was_damaged_stays_so()
         replayed_as: None,
         deleted_at: None,
     };
-    let rows = [entry(1), entry(2)].map(Put::Quarantined).to_vec();
+    let rows = [entry(1), entry(2)].map(StoredRow::QuarantinedElement).map(RowChange::Upsert).to_vec();
     put_with(&engine, &id("shop"), rows, |c| Counters { quarantine: 2, quarantined: 2, ..c }).unwrap();
     drop(engine);
     let database = rusqlite::Connection::open(home.database("shop")).unwrap();
@@ -169,7 +184,7 @@ fn a_workspace_of_version_1_learns_who_held_what_once() {
     engine.create_workspace(&workspace("shop")).unwrap();
     let former = |n, at| Former { key: key(n), until: Timestamp(at) };
     let profile = Profile { former: vec![former(1, 1), former(2, 2), former(1, 3)], ..Dice::new(3).profile() };
-    put(&engine, &id("shop"), vec![Put::Profile(profile.clone())]).unwrap();
+    put(&engine, &id("shop"), vec![RowChange::Upsert(StoredRow::MemberRecord(profile.clone()))]).unwrap();
     drop(engine);
     let database = rusqlite::Connection::open(home.database("shop")).unwrap();
     database.execute_batch("DROP TABLE own_entry; DROP TABLE own_keys; DROP TABLE former; DELETE FROM family_sums WHERE family = 'former'").unwrap();
@@ -198,7 +213,7 @@ fn more_workspaces_than_stay_open_are_served() {
     }
     for round in 1..=3 {
         for text in &ids {
-            put(&engine, &id(text), vec![Put::Binding(key(round), ProfileNo(round))]).unwrap();
+            put(&engine, &id(text), vec![RowChange::Upsert(StoredRow::Binding(key(round), ProfileNo(round)))]).unwrap();
         }
         // Long enough for the keeper to close what is idle.
         std::thread::sleep(std::time::Duration::from_millis(700));

@@ -1,7 +1,7 @@
 //! The queries of docs/sql.md, as people copy them from there, through a connection that is not ours.
 
 use super::rig::Home;
-use muster_core::change::Put;
+use muster_core::change::{RowChange, RowKey, StoredRow};
 use muster_core::command::Action;
 use muster_core::id::{MergeNo, ProfileId, ProfileNo, RequestNo};
 use muster_core::record::{Cause, Event, Link, Merge, Profile, Standing, Tally, View, Write};
@@ -16,7 +16,7 @@ use std::collections::BTreeMap;
 const DOC: &str = include_str!("../../../../docs/sql.md");
 const AT: Timestamp = Timestamp(1_767_571_200_000);
 
-fn profile(no: u64, city: &str, email: &str) -> [Put; 2] {
+fn profile(no: u64, city: &str, email: &str) -> [RowChange; 2] {
     let write = |value: &str| Write { seq: no, value: Some(Value::text(value)) };
     let attributes = BTreeMap::from([("city".into(), write(city)), ("email".into(), write(email))]);
     let no = ProfileNo(no);
@@ -31,8 +31,8 @@ fn profile(no: u64, city: &str, email: &str) -> [Put; 2] {
     };
     let tree = Tally { first_seen: AT, last_seen: AT, events: 0, devices: 0, members: 1 };
     [
-        Put::Profile(profile),
-        Put::Standing(Standing {
+        RowChange::Upsert(StoredRow::MemberRecord(profile)),
+        RowChange::Upsert(StoredRow::RootPointer(Standing {
             no,
             created: AT,
             root: no,
@@ -43,11 +43,11 @@ fn profile(no: u64, city: &str, email: &str) -> [Put; 2] {
             tree,
             weight: 0,
             deletion: None,
-        }),
+        })),
     ]
 }
 
-fn event(seq: u64, profile: u64, price: f64) -> Put {
+fn event(seq: u64, profile: u64, price: f64) -> RowChange {
     let action = Action {
         name: "Bought".into(),
         attributes: vec![("price".into(), Value::Float(price))],
@@ -61,7 +61,7 @@ fn event(seq: u64, profile: u64, price: f64) -> Put {
         pointer: "".into(),
     };
     let time = Timestamp(AT.0 + seq.cast_signed());
-    Put::Event(Event {
+    RowChange::Upsert(StoredRow::Event(Event {
         seq,
         profile: ProfileNo(profile),
         time,
@@ -71,7 +71,7 @@ fn event(seq: u64, profile: u64, price: f64) -> Put {
         origin: None,
         device_id: None,
         action: action.into(),
-    })
+    }))
 }
 
 /// Users 1 and 2, both in Pune, 2 merged into 1; and user 3 in Delhi.
@@ -112,18 +112,18 @@ fn home() -> Home {
         reverted_at: None,
     };
     let rows = vec![
-        Put::Standing(standing(1)),
-        Put::Standing(standing(2)),
-        Put::View(ProfileNo(1), View { attributes: shown.into(), platforms: BTreeMap::new() }),
-        Put::Link(Link {
+        RowChange::Upsert(StoredRow::RootPointer(standing(1))),
+        RowChange::Upsert(StoredRow::RootPointer(standing(2))),
+        RowChange::Upsert(StoredRow::View(ProfileNo(1), View { attributes: shown.into(), platforms: BTreeMap::new() })),
+        RowChange::Upsert(StoredRow::MergeLink(Link {
             child: ProfileNo(2),
             parent: ProfileNo(1),
             merge: MergeNo(1),
             seq: 20,
             rules: Vec::new(),
             same_email: false,
-        }),
-        Put::Merge(merge),
+        })),
+        RowChange::Upsert(StoredRow::Merge(merge)),
     ];
     put(&engine, &id("shop"), rows).unwrap();
     home
@@ -139,7 +139,9 @@ fn a_large_profile_shows_all_its_attributes() {
     let home = home();
     let engine = home.open().unwrap();
     let large = |no: u64| {
-        let [Put::Profile(mut profile), standing] = profile(no, "Pune", "d@x") else { unreachable!() };
+        let [RowChange::Upsert(StoredRow::MemberRecord(mut profile)), standing] = profile(no, "Pune", "d@x") else {
+            unreachable!()
+        };
         let object = Value::Object(vec![("a".into(), Value::Boolean(false))]);
         for (name, value) in [
             ("yes", Value::Boolean(true)),
@@ -154,7 +156,7 @@ fn a_large_profile_shows_all_its_attributes() {
             let value = Value::text(&format!("{n} of {no} is some text that takes room"));
             profile.attributes.put(&format!("name {n}"), Some(Write { seq: n, value: Some(value) }));
         }
-        [Put::Profile(profile), standing]
+        [RowChange::Upsert(StoredRow::MemberRecord(profile)), standing]
     };
     put(&engine, &id("shop"), [4, 5].into_iter().flat_map(large).collect()).unwrap();
     let database = rusqlite::Connection::open(home.database("shop")).unwrap();
@@ -175,8 +177,13 @@ fn a_large_profile_shows_all_its_attributes() {
     let chunks: i64 = database.query_row("SELECT count(*) FROM chunks", [], |row| row.get(0)).unwrap();
     assert!(chunks > 20, "{chunks} chunks");
     // What goes takes its chunks along, and what is small again has none.
-    let [Put::Profile(small), _] = profile(5, "Goa", "e@x") else { unreachable!() };
-    put(&engine, &id("shop"), vec![Put::DropProfile(ProfileNo(4)), Put::Profile(small)]).unwrap();
+    let [RowChange::Upsert(StoredRow::MemberRecord(small)), _] = profile(5, "Goa", "e@x") else { unreachable!() };
+    put(
+        &engine,
+        &id("shop"),
+        vec![RowChange::Delete(RowKey::MemberRecord(ProfileNo(4))), RowChange::Upsert(StoredRow::MemberRecord(small))],
+    )
+    .unwrap();
     let chunks: i64 = database.query_row("SELECT count(*) FROM chunks", [], |row| row.get(0)).unwrap();
     assert_eq!(chunks, 0);
 }

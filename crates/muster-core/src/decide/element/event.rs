@@ -7,7 +7,7 @@ use crate::decide::work::{Known, Missing, Work};
 use crate::decide::write;
 use crate::decide::write_target::Place;
 
-use crate::change::Put;
+use crate::change::{RowChange, StoredRow};
 use crate::command::{Action, Event};
 use crate::id::ProfileNo;
 use crate::outcome::{ActionOutcome, ActionResult, Outcome};
@@ -176,7 +176,7 @@ fn store(
             work.event_ids.set(id.clone(), Some(EventId { id, at: work.now, seq, profile: record, name }));
         }
         let time = time_of(action, work.receipt);
-        work.appended.push(Put::Event(record::Event {
+        work.appended.push(RowChange::Upsert(StoredRow::Event(record::Event {
             seq,
             profile: record,
             time,
@@ -186,7 +186,7 @@ fn store(
             origin: context.import.origin.clone(),
             device_id: event.device_id.clone(),
             action: Arc::clone(action),
-        }));
+        })));
     }
     let stored = accepted.len() as u64;
     work.counters.events += stored;

@@ -1,7 +1,7 @@
 //! What a decision changed, as rows for the engine.
 
 use super::Work;
-use crate::change::{Changes, Put};
+use crate::change::{Changes, RowChange, RowKey, StoredRow};
 use crate::id::ProfileNo;
 use crate::identifier::Key;
 use crate::record::{Former, Profile};
@@ -12,50 +12,51 @@ impl Work<'_> {
     pub(in crate::decide) fn into_changes(self) -> Changes {
         let before = self.facts.counters.profile;
         let old = |no: &ProfileNo| no.0 <= before;
+        let upsert = RowChange::Upsert;
         let mut rows = Vec::new();
         // A record holds only keys that are bound to it, so a released one is stored unless it was read and is not.
         for (key, bound) in self.bindings.into_changes(|_| true) {
             rows.push(match bound {
-                Some(no) => Put::Binding(key, no),
-                None => Put::Unbind(key),
+                Some(no) => upsert(StoredRow::Binding(key, no)),
+                None => RowChange::Delete(RowKey::Binding(key)),
             });
         }
         let stored = &self.facts.profiles;
         for mut row in self.profiles.into_changes(old).into_iter().filter_map(|(_, row)| row) {
             self.arrays.fill_profile(&mut row);
             rows.extend(former(stored.get(&row.no).and_then(Option::as_ref), &row));
-            rows.push(Put::Profile(row));
+            rows.push(upsert(StoredRow::MemberRecord(row)));
         }
-        rows.extend(self.standings.into_changes(old).into_iter().filter_map(|(_, row)| row.map(Put::Standing)));
+        let pointers = self.standings.into_changes(old).into_iter().filter_map(|(_, row)| row);
+        rows.extend(pointers.map(StoredRow::RootPointer).map(upsert));
         // A batch of an activation reads no views: who has no members has none, and may have got and lost one here.
         let standings = &self.facts.standings;
         let had_view =
             |no: &ProfileNo| matches!(standings.get(no), Some(Some(s)) if s.root == *no && s.tree.members > 1);
-        for (root, view) in self.views.into_changes(had_view) {
-            rows.push(match view {
-                None => Put::DropView(root),
-                Some(mut view) => {
-                    self.arrays.fill_view(root, &mut view);
-                    Put::View(root, view)
-                }
-            });
+        for (root, mut view) in self.views.into_changes(had_view) {
+            view.iter_mut().for_each(|view| self.arrays.fill_view(root, view));
+            rows.push(changed(view.map(|view| StoredRow::View(root, view)), RowKey::View(root)));
         }
         for (child, link) in self.links.into_changes(old) {
-            rows.push(link.map_or(Put::Cut(child), Put::Link));
+            rows.push(changed(link.map(StoredRow::MergeLink), RowKey::MergeLink(child)));
         }
         for (at, device) in self.devices.into_changes(|at| old(&at.profile)) {
-            rows.push(device.map_or(Put::DropDevice(at), Put::Device));
+            rows.push(changed(device.map(StoredRow::Device), RowKey::Device(at)));
         }
-        rows.extend(self.event_ids.into_changes(|_| false).into_iter().filter_map(|(_, row)| row.map(Put::EventId)));
+        let event_ids = self.event_ids.into_changes(|_| false).into_iter().filter_map(|(_, row)| row);
+        rows.extend(event_ids.map(StoredRow::EventId).map(upsert));
         for (no, review) in self.reviews.into_changes(|_| true) {
-            rows.push(review.map_or(Put::DropReview(no), Put::Review));
+            rows.push(changed(review.map(StoredRow::Review), RowKey::Review(no)));
         }
         for ((key, no), held) in self.holding.into_changes(|_| true) {
-            rows.push(if held.is_some() { Put::Holder(key, no) } else { Put::DropHolder(key, no) });
+            rows.push(match held {
+                Some(()) => upsert(StoredRow::PendingHolder(key, no)),
+                None => RowChange::Delete(RowKey::PendingHolder(key, no)),
+            });
         }
         let before = self.facts.counters.seq;
         for ((no, seq), row) in self.history.into_changes(|(_, seq)| *seq <= before) {
-            rows.push(row.map_or(Put::DropHistory(no, seq), Put::History));
+            rows.push(changed(row.map(StoredRow::History), RowKey::History(no, seq)));
         }
         if rows.is_empty() {
             rows = self.appended;
@@ -66,15 +67,20 @@ impl Work<'_> {
     }
 }
 
+/// The upsert of the row, or the delete of its key if the row is gone.
+fn changed(row: Option<StoredRow>, key: RowKey) -> RowChange {
+    row.map_or(RowChange::Delete(key), RowChange::Upsert)
+}
+
 /// What the family `former` learns when an own record changes: the identifiers that it tells to have held and did not
 /// tell before, and those that it told and does no more.
-fn former(before: Option<&Profile>, after: &Profile) -> Vec<Put> {
+fn former(before: Option<&Profile>, after: &Profile) -> Vec<RowChange> {
     let told = before.map_or(&[][..], |before| &before.former[..]);
     if told == after.former {
         return Vec::new();
     }
     let keys = |former: &[Former]| -> BTreeSet<Key> { former.iter().map(|former| former.key.clone()).collect() };
     let (old, new) = (keys(told), keys(&after.former));
-    let come = new.difference(&old).map(|key| Put::Former(key.clone(), after.no));
-    come.chain(old.difference(&new).map(|key| Put::DropFormer(key.clone(), after.no))).collect()
+    let come = new.difference(&old).map(|key| RowChange::Upsert(StoredRow::FormerHolder(key.clone(), after.no)));
+    come.chain(old.difference(&new).map(|key| RowChange::Delete(RowKey::FormerHolder(key.clone(), after.no)))).collect()
 }

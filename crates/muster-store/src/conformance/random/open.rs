@@ -2,7 +2,7 @@
 
 use super::Dice;
 use muster_core::because::{Because, SetAside, Verdict, Weighed};
-use muster_core::change::Put;
+use muster_core::change::{RowChange, RowKey, StoredRow};
 use muster_core::id::{RequestNo, ReviewNo};
 use muster_core::identifier::Kind;
 use muster_core::kinds::{Choice, SurvivorRule};
@@ -52,37 +52,41 @@ impl Dice {
         History { profile: self.no(), seq: self.below(9), replaced }
     }
 
-    fn note(&mut self) -> Put {
+    fn note(&mut self) -> RowChange {
         match self.below(4) {
-            0 => Put::Holder(self.key(), self.no()),
-            1 => Put::DropHolder(self.key(), self.no()),
-            2 => Put::Former(self.key(), self.no()),
-            _ => Put::DropFormer(self.key(), self.no()),
+            0 => RowChange::Upsert(StoredRow::PendingHolder(self.key(), self.no())),
+            1 => RowChange::Delete(RowKey::PendingHolder(self.key(), self.no())),
+            2 => RowChange::Upsert(StoredRow::FormerHolder(self.key(), self.no())),
+            _ => RowChange::Delete(RowKey::FormerHolder(self.key(), self.no())),
         }
     }
 
     /// One row of these families.
-    pub(super) fn open_row(&mut self) -> Put {
+    pub(super) fn open_row(&mut self) -> RowChange {
         match self.below(6) {
-            0 | 1 => Put::Review(self.review()),
-            2 => Put::DropReview(ReviewNo(self.below(8))),
-            3 => Put::History(self.history()),
-            4 => Put::DropHistory(self.no(), self.below(9)),
+            0 | 1 => RowChange::Upsert(StoredRow::Review(self.review())),
+            2 => RowChange::Delete(RowKey::Review(ReviewNo(self.below(8)))),
+            3 => RowChange::Upsert(StoredRow::History(self.history())),
+            4 => RowChange::Delete(RowKey::History(self.no(), self.below(9))),
             _ => self.note(),
         }
     }
 }
 
 /// What [`super::key_of`] says of such a row.
-pub(super) fn key_of(row: &Put) -> (String, bool) {
+pub(super) fn key_of(row: &RowChange) -> (String, bool) {
     match row {
-        Put::Review(row) => (format!("review {}", row.no), false),
-        Put::DropReview(no) => (format!("review {no}"), true),
-        Put::History(row) => (format!("history {:?} {}", row.profile, row.seq), false),
-        Put::DropHistory(no, seq) => (format!("history {no:?} {seq}"), true),
+        RowChange::Upsert(StoredRow::Review(row)) => (format!("review {}", row.no), false),
+        RowChange::Delete(RowKey::Review(no)) => (format!("review {no}"), true),
+        RowChange::Upsert(StoredRow::History(row)) => (format!("history {:?} {}", row.profile, row.seq), false),
+        RowChange::Delete(RowKey::History(no, seq)) => (format!("history {no:?} {seq}"), true),
         // Does no harm where there is none, so it counts as no delete.
-        Put::Holder(key, no) | Put::DropHolder(key, no) => (format!("holder {key:?} {no:?}"), false),
-        Put::Former(key, no) | Put::DropFormer(key, no) => (format!("former {key:?} {no:?}"), false),
+        RowChange::Upsert(StoredRow::PendingHolder(key, no)) | RowChange::Delete(RowKey::PendingHolder(key, no)) => {
+            (format!("holder {key:?} {no:?}"), false)
+        }
+        RowChange::Upsert(StoredRow::FormerHolder(key, no)) | RowChange::Delete(RowKey::FormerHolder(key, no)) => {
+            (format!("former {key:?} {no:?}"), false)
+        }
         other => unreachable!("{other:?} is of another family"),
     }
 }
