@@ -21,7 +21,7 @@ use repo::Repo;
 /// What `cargo xtask help` prints; one line for each command.
 const HELP: &str = "\
 cargo xtask test [STAGE...]        every check and test, or the named stages
-cargo xtask tidy                   the rules about source text that no compiler checks
+cargo xtask tidy [--lower]         the rules about source text that no compiler checks
 cargo xtask laws [--cases N]       the property tests of the rules, long form
 cargo xtask mutants [injected|generated] [--file PATH] [--shard K/N] [--minutes N]   do the laws find bugs? hours for all of it
 cargo xtask durability [--rounds N]   kill and restart under load, long form, with its counter-proofs

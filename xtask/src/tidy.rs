@@ -5,50 +5,44 @@
 //! A rule says what is wrong, where, and what to do. Rules look at text, not at syntax: a false alarm is mended by
 //! saying the thing differently or by making the rule sharper, never by an exemption list.
 
+mod allowances;
 mod bugs;
+mod circles;
 mod crates;
 mod documents;
+mod findings;
+mod imports;
 mod sources;
 mod tree;
+mod types;
+mod words;
 
-use anyhow::ensure;
+use anyhow::{Context as _, ensure};
 
 use crate::repo::Repo;
+use allowances::Allowances;
+use findings::Severity;
 use tree::Tree;
-
-/// Does a finding fail the run?
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Severity {
-    Error,
-    Warning,
-}
-
-/// One thing that a rule found.
-#[derive(Debug, PartialEq, Eq)]
-struct Finding {
-    severity: Severity,
-    /// `path` or `path:line`, from the root of the checkout.
-    place: String,
-    message: String,
-}
-
-impl Finding {
-    fn error(place: impl Into<String>, message: impl Into<String>) -> Self {
-        Self { severity: Severity::Error, place: place.into(), message: message.into() }
-    }
-}
 
 /// Runs all rules over the checkout, prints what they find; `false` when something must be mended.
 ///
 /// # Errors
 /// When the checkout cannot be read.
 pub(crate) fn run(repo: &Repo, args: &[String]) -> anyhow::Result<bool> {
-    ensure!(args.is_empty(), "`cargo xtask tidy` takes no arguments");
+    let lower = args == ["--lower"];
+    ensure!(lower || args.is_empty(), "usage: cargo xtask tidy [--lower]");
     let tree = Tree::read(&repo.root)?;
+    let allowed = Allowances::read(&tree)?;
+    let found = Allowances { circles: circles::count(&tree), words: words::count(&tree), types: types::count(&tree) };
+    let allowed = if lower { lowered(repo, &allowed, &found)? } else { allowed };
     let mut findings = sources::check(&tree);
     findings.extend(crates::check(&tree, &repo.metadata)?);
     findings.extend(documents::check(&tree));
     findings.extend(bugs::check(&tree));
+    findings.extend(allowed.new_circles(&found));
+    findings.extend(words::check(&tree, &allowed, &found));
+    findings.extend(types::check(&tree, &allowed));
+    findings.extend(allowed.outdated(&found));
     findings.sort_by(|a, b| a.place.cmp(&b.place));
     for finding in &findings {
         let word = if finding.severity == Severity::Error { "error" } else { "warning" };
@@ -57,4 +51,12 @@ pub(crate) fn run(repo: &Repo, args: &[String]) -> anyhow::Result<bool> {
     let errors = findings.iter().filter(|finding| finding.severity == Severity::Error).count();
     println!("tidy: {} files, {errors} errors, {} warnings", tree.files().len(), findings.len() - errors);
     Ok(errors == 0)
+}
+
+/// Writes the smaller numbers down and returns them.
+fn lowered(repo: &Repo, allowed: &Allowances, found: &Allowances) -> anyhow::Result<Allowances> {
+    let lowered = allowed.lowered(found);
+    let path = repo.root.join(allowances::PATH);
+    std::fs::write(&path, lowered.render()).with_context(|| format!("cannot write {}", path.display()))?;
+    Ok(lowered)
 }

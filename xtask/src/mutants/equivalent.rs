@@ -18,7 +18,7 @@ pub(super) struct Equivalent(BTreeMap<Mutant, usize>);
 
 /// What a run found out.
 #[derive(Debug, Default)]
-pub(super) struct Outcome {
+pub(super) struct Trial {
     /// Changes that no test found.
     pub(super) missed: Vec<Mutant>,
     /// Changes that a test found, or that made the tests run for too long.
@@ -46,7 +46,7 @@ impl Equivalent {
     }
 
     /// What is wrong: survivors that the list does not explain, and entries that explain nothing.
-    pub(super) fn compare(&self, outcome: &Outcome) -> Vec<String> {
+    pub(super) fn compare(&self, outcome: &Trial) -> Vec<String> {
         let mut missed: BTreeMap<&str, usize> = BTreeMap::new();
         outcome.missed.iter().for_each(|mutant| *missed.entry(mutant).or_default() += 1);
         let mut faults = Vec::new();
@@ -84,7 +84,7 @@ mod tests {
 
     fn compared(list: &str, missed: &[&str], caught: &[&str], is_complete: bool) -> Vec<String> {
         let all = |names: &[&str]| names.iter().map(|&name| name.to_owned()).collect();
-        let outcome = Outcome { missed: all(missed), caught: all(caught), is_complete };
+        let outcome = Trial { missed: all(missed), caught: all(caught), is_complete };
         Equivalent::parse(list).expect("the list of this test is in form").compare(&outcome)
     }
 

@@ -8,20 +8,19 @@ use std::time::Instant;
 
 use anyhow::{Context as _, bail};
 
-use super::equivalent::{self, Equivalent, Outcome};
-use super::{Options, Workshop};
+use super::equivalent::{self, Equivalent, Trial};
+use super::options::Options;
+use super::workshop::Workshop;
 use crate::repo::{INSTALL_TOOLS, Repo, cargo_program, may_install, succeeds};
 
 /// The version that the list of survivors was made with; another one makes other changes.
 const VERSION: &str = "27.1.0";
 /// The rules: everything that decides, and how a profile is read.
-const RULES: [&str; 6] = [
+const RULES: [&str; 4] = [
     "crates/muster-core/src/decide.rs",
     "crates/muster-core/src/decide/**/*.rs",
-    "crates/muster-core/src/fold.rs",
-    "crates/muster-core/src/history.rs",
-    "crates/muster-core/src/snapshot.rs",
-    "crates/muster-core/src/before.rs",
+    "crates/muster-core/src/profile.rs",
+    "crates/muster-core/src/profile/*.rs",
 ];
 /// Bugs of one slice, about: some minutes on two cores.
 const SLICE: usize = 20;
@@ -45,7 +44,7 @@ pub(super) fn run(repo: &Repo, workshop: &Workshop, options: &Options) -> anyhow
     let slices = u32::try_from(count.div_ceil(SLICE)).context("too many bugs")?;
     println!("{count} generated bugs in {slices} slices");
     let began = Instant::now();
-    let (mut outcome, mut done) = (Outcome::default(), 0);
+    let (mut outcome, mut done) = (Trial::default(), 0);
     for slice in 0..slices {
         if options.limit.is_some_and(|limit| began.elapsed() >= limit) {
             break;
@@ -59,7 +58,7 @@ pub(super) fn run(repo: &Repo, workshop: &Workshop, options: &Options) -> anyhow
 }
 
 /// Prints what came out; `false` when a survivor is not explained.
-fn report(list: &Equivalent, outcome: &Outcome, (done, slices): (u32, u32)) -> bool {
+fn report(list: &Equivalent, outcome: &Trial, (done, slices): (u32, u32)) -> bool {
     let faults = list.compare(outcome);
     faults.iter().for_each(|fault| println!("{fault}"));
     let (missed, caught) = (outcome.missed.len(), outcome.caught.len());
@@ -104,7 +103,7 @@ fn count(workshop: &Workshop, files: &[&str], shard: (u32, u32)) -> anyhow::Resu
 }
 
 /// Runs the tests on each bug of a slice and adds what came out.
-fn try_slice(workshop: &Workshop, files: &[&str], part: (u32, u32), outcome: &mut Outcome) -> anyhow::Result<()> {
+fn try_slice(workshop: &Workshop, files: &[&str], part: (u32, u32), outcome: &mut Trial) -> anyhow::Result<()> {
     fs::create_dir_all(&workshop.reports)?;
     let mut command = workshop.cargo(&["mutants", "--in-place", "--no-config", "--baseline", "skip"]);
     command.args(["--timeout", TIMEOUT_SECONDS, "--colors", "never", "--output"]).arg(&workshop.reports);

@@ -8,7 +8,7 @@ use std::process::Stdio;
 
 use anyhow::{Context as _, ensure};
 
-use super::Workshop;
+use super::workshop::Workshop;
 use crate::injected_bugs::{FOLDER, InjectedBug, name_of};
 use crate::repo::succeeds;
 

@@ -1,7 +1,7 @@
 //! Rule about injected bugs: each patch in `xtask/bugs` still applies, so that a change of the rules takes the patches
 //! with it. Whether the laws find each bug is for `cargo xtask mutants`.
 
-use super::Finding;
+use super::findings::Finding;
 use super::tree::Tree;
 use crate::injected_bugs::{InjectedBug, name_of};
 

@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use anyhow::Context as _;
 use serde_json::Value;
 
-use super::Finding;
+use super::findings::Finding;
 use super::sources::code_lines;
 use super::tree::{File, Tree};
 

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use super::Finding;
+use super::findings::Finding;
 use super::tree::{File, Tree};
 
 /// Documents that must be there: the first things a newcomer opens.

@@ -1,8 +1,8 @@
 //! Rules about one source file: its length, its opening, its place in the module tree, and words that must not be
 //! committed. The table of who may use what is `crates.rs`.
 
+use super::findings::{Finding, Severity};
 use super::tree::{File, Tree};
-use super::{Finding, Severity};
 
 /// Lines beyond which a file must be divided.
 const LINES_MAX: usize = 500;
