@@ -5,8 +5,8 @@
 //! and what is done to them.
 
 use muster_core::record::{
-    Change, Counters, Device, Event, EventId, History, Idempotency, Link, Merge, Outgoing, Profile, Quarantined,
-    Request, Separation, Standing,
+    Change, Counters, Device, Event, EventId, History, Idempotency, LogEntry, MemberRecord, Merge, MergeLink,
+    OutboxMessage, QuarantinedElement, RootPointer, Separation,
 };
 use muster_core::review::Review;
 use muster_store::codec::{Binding, Cell, FormerHolder, Holder, Record, ViewRow, row_sum};
@@ -18,19 +18,19 @@ use std::borrow::Cow;
 type Judge = fn(&mut Bytes<'_>);
 
 const RECORDS: [Judge; 19] = [
-    cells::<Profile>,
+    cells::<MemberRecord>,
     cells::<Event>,
-    cells::<Request>,
-    cells::<Standing>,
+    cells::<LogEntry>,
+    cells::<RootPointer>,
     cells::<ViewRow>,
-    cells::<Link>,
+    cells::<MergeLink>,
     cells::<Device>,
     cells::<EventId>,
     cells::<Merge>,
     cells::<Separation>,
-    cells::<Quarantined>,
+    cells::<QuarantinedElement>,
     cells::<Idempotency>,
-    cells::<Outgoing>,
+    cells::<OutboxMessage>,
     cells::<Change>,
     cells::<Counters>,
     cells::<Review>,

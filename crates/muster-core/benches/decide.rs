@@ -4,15 +4,15 @@
 
 #![expect(clippy::disallowed_methods, clippy::print_stdout, reason = "a benchmark reads a clock and says what it read")]
 
-use muster_core::command::{Action, Body, Customer, Element, Event, GivenKey, Import};
+use muster_core::command::{Action, Body, CustomerElement, Element, EventElement, GivenIdentifier, Import};
 use muster_core::decide::{ImportDecision, Wire};
 use muster_core::decision::{Decision, Step};
 use muster_core::facts::Facts;
 use muster_core::id::ProfileNo;
-use muster_core::identifier::{Key, Kind, KindSettings};
+use muster_core::identifier::{Identifier, IdentifierKind, KindSettings};
 use muster_core::kinds::{ElementKind, Route};
-use muster_core::outcome::{Applied, Recorded};
-use muster_core::record::{Profile, Standing, Tally, Write};
+use muster_core::outcome::{Applied, RecordedAnswer};
+use muster_core::record::{MemberRecord, RootPointer, TreeTotals, Write};
 use muster_core::settings::{Identity, RateLimits, Settings};
 use muster_core::time::{Moment, Timestamp};
 use muster_core::value::Value;
@@ -27,8 +27,8 @@ const RUNS: usize = 400;
 struct Quiet;
 
 impl Wire for Quiet {
-    fn answer(&self, _: &Applied) -> Recorded {
-        Recorded { status: 200, outcomes: "".into(), body: Arc::from(&b""[..]) }
+    fn answer(&self, _: &Applied) -> RecordedAnswer {
+        RecordedAnswer { status: 200, outcomes: "".into(), body: Arc::from(&b""[..]) }
     }
 
     fn kept(&self, _: u32, _: Option<&[u32]>) -> Box<[u8]> {
@@ -36,9 +36,11 @@ impl Wire for Quiet {
     }
 }
 
-fn keys(user: u32, kinds: &[Kind]) -> Vec<GivenKey> {
-    let key = |kind: &Kind| Key { kind: kind.clone(), value: format!("{}-{user}", kind.name()).into() };
-    let given = |kind| GivenKey { key: key(kind), pointer: "/elements/0".into(), written: true, is_new_id: false };
+fn keys(user: u32, kinds: &[IdentifierKind]) -> Vec<GivenIdentifier> {
+    let key =
+        |kind: &IdentifierKind| Identifier { kind: kind.clone(), value: format!("{}-{user}", kind.name()).into() };
+    let given =
+        |kind| GivenIdentifier { key: key(kind), pointer: "/elements/0".into(), written: true, is_new_id: false };
     kinds.iter().map(given).collect()
 }
 
@@ -46,10 +48,13 @@ fn attributes(salt: u32) -> Vec<(Box<str>, Value)> {
     (0..10).map(|i| (format!("attribute_{i}").into(), Value::text(&format!("value {salt} {i}")))).collect()
 }
 
-fn element(index: u32, kinds: &[Kind]) -> Element {
+fn element(index: u32, kinds: &[IdentifierKind]) -> Element {
     let keys = keys(index, kinds);
     let (kind, body) = if index % 10 < 3 {
-        (ElementKind::Customer, Body::Customer(Customer { keys, sets: attributes(index), ..Customer::default() }))
+        (
+            ElementKind::Customer,
+            Body::Customer(CustomerElement { keys, sets: attributes(index), ..CustomerElement::default() }),
+        )
     } else {
         let action = Action {
             name: "order_placed".into(),
@@ -65,16 +70,16 @@ fn element(index: u32, kinds: &[Kind]) -> Element {
         };
         let actions = vec![Ok(Arc::new(action))];
         let keys = keys.into_iter().take(1).collect();
-        (ElementKind::Event, Body::Event(Event { keys, actions, ..Event::default() }))
+        (ElementKind::Event, Body::Event(EventElement { keys, actions, ..EventElement::default() }))
     };
     Element { index, kind, body: Ok(body), actions: 1, warnings: Warnings::default() }
 }
 
-fn existing(facts: &mut Facts, user: u32, keys: Vec<GivenKey>) {
+fn existing(facts: &mut Facts, user: u32, keys: Vec<GivenIdentifier>) {
     let no = ProfileNo(u64::from(user) + 1);
-    let tree = Tally { first_seen: Timestamp(1), last_seen: Timestamp(1), events: 0, devices: 0, members: 1 };
+    let tree = TreeTotals { first_seen: Timestamp(1), last_seen: Timestamp(1), events: 0, devices: 0, members: 1 };
     let at = Timestamp(1);
-    let standing = Standing {
+    let standing = RootPointer {
         no,
         created: at,
         root: no,
@@ -87,7 +92,7 @@ fn existing(facts: &mut Facts, user: u32, keys: Vec<GivenKey>) {
         deletion: None,
     };
     let written = attributes(user + 1).into_iter().map(|(name, value)| (name, Write { seq: 1, value: Some(value) }));
-    let profile = Profile {
+    let profile = MemberRecord {
         no,
         created: Timestamp(1),
         keys: keys.iter().map(|given| given.key.clone()).collect(),
@@ -103,7 +108,7 @@ fn existing(facts: &mut Facts, user: u32, keys: Vec<GivenKey>) {
 }
 
 fn main() {
-    let kinds: Vec<Kind> = ["customer_id", "mobile", "email"].map(Kind::new).into();
+    let kinds: Vec<IdentifierKind> = ["customer_id", "mobile", "email"].map(IdentifierKind::new).into();
     let identity = Identity {
         enabled: true,
         kinds: kinds.iter().map(|k| KindSettings::plain(k.name())).collect(),

@@ -1,7 +1,7 @@
 //! Array operators (FACTS 1.2.1; behaviour.md 2): adding to and removing from an array that is shown. An array holds one
 //! type; what is added is cast to the type of the first element or dropped (FACTS 11 row 26).
 //!
-//! An array under operators is a [`Log`]: an operator costs what it adds and removes, however long the array is, and can
+//! An array under operators is a [`ArrayLog`]: an operator costs what it adds and removes, however long the array is, and can
 //! be taken back. The values at any point are made from it when they are asked for.
 
 use crate::value::{Value, float_text};
@@ -10,7 +10,7 @@ use std::collections::HashMap;
 /// What values of one array have in common; its first element decides. All numbers are one family: none of them need to be cast, so none loses
 /// digits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Family {
+pub enum ValueFamily {
     /// true and false.
     Boolean,
     /// Integers and floats.
@@ -23,7 +23,7 @@ pub enum Family {
 
 /// An array and what operators did to it, in order, until one leaves it without values.
 #[derive(Clone, Debug)]
-pub struct Log {
+pub struct ArrayLog {
     items: Vec<Item>,
     /// The last of the values that count as one.
     there: HashMap<Alike, usize>,
@@ -58,9 +58,9 @@ struct Head {
     changed: u32,
 }
 
-/// What one operator did, for [`Log::undo`].
+/// What one operator did, for [`ArrayLog::undo`].
 #[derive(Debug)]
-pub struct Done {
+pub struct ArrayUndo {
     head: Head,
     len: usize,
     removed: Vec<usize>,
@@ -74,7 +74,7 @@ impl Item {
     }
 }
 
-impl Log {
+impl ArrayLog {
     /// The log of an array that nothing was done to.
     pub fn new(values: &[Value]) -> Self {
         let mut log = Self { items: Vec::with_capacity(values.len()), there: HashMap::new(), head: Head::default() };
@@ -116,14 +116,14 @@ impl Log {
         self.items.push(Item { value, added: self.head.operators, removed: None, same });
     }
 
-    fn begin(&mut self) -> Done {
-        let done = Done { head: self.head, len: self.items.len(), removed: Vec::new(), mixed: 0 };
+    fn begin(&mut self) -> ArrayUndo {
+        let done = ArrayUndo { head: self.head, len: self.items.len(), removed: Vec::new(), mixed: 0 };
         self.head.operators += 1;
         done
     }
 
     /// Adds what is not there.
-    pub fn add(&mut self, values: &[Value]) -> Done {
+    pub fn add(&mut self, values: &[Value]) -> ArrayUndo {
         let mut done = self.begin();
         while self.items.get(self.head.first).is_some_and(|item| item.removed.is_some()) {
             self.head.first += 1;
@@ -150,7 +150,7 @@ impl Log {
     }
 
     /// Removes these values.
-    pub fn remove(&mut self, values: &[Value]) -> Done {
+    pub fn remove(&mut self, values: &[Value]) -> ArrayUndo {
         let mut done = self.begin();
         for value in values {
             let mut next = self.there.remove(&alike(value));
@@ -171,7 +171,7 @@ impl Log {
     }
 
     /// Takes the last operator back that was not taken back yet.
-    pub fn undo(&mut self, done: Done) {
+    pub fn undo(&mut self, done: ArrayUndo) {
         for item in self.items.drain(done.len..).rev() {
             let alike = alike(&item.value);
             match item.same {
@@ -225,16 +225,16 @@ fn integral(number: f64) -> Option<i64> {
 }
 
 /// The family of a value.
-pub fn family(value: &Value) -> Family {
+pub fn family(value: &Value) -> ValueFamily {
     match value {
-        Value::Boolean(_) => Family::Boolean,
-        Value::Integer(_) | Value::Float(_) => Family::Number,
-        Value::Text(_) | Value::DateTime(_) => Family::Text,
-        Value::Location { .. } | Value::Array(_) | Value::Object(_) => Family::Object,
+        Value::Boolean(_) => ValueFamily::Boolean,
+        Value::Integer(_) | Value::Float(_) => ValueFamily::Number,
+        Value::Text(_) | Value::DateTime(_) => ValueFamily::Text,
+        Value::Location { .. } | Value::Array(_) | Value::Object(_) => ValueFamily::Object,
     }
 }
 
-fn cast(value: &Value, to: Family) -> Option<Value> {
+fn cast(value: &Value, to: ValueFamily) -> Option<Value> {
     let text = match value {
         Value::Boolean(b) => b.to_string(),
         Value::Integer(n) => n.to_string(),
@@ -242,10 +242,10 @@ fn cast(value: &Value, to: Family) -> Option<Value> {
         other => other.as_text()?.to_owned(),
     };
     match to {
-        Family::Text => Some(Value::Text(text.into())),
-        Family::Boolean => text.trim().to_ascii_lowercase().parse().ok().map(Value::Boolean),
-        Family::Number => number(&text),
-        Family::Object => None,
+        ValueFamily::Text => Some(Value::Text(text.into())),
+        ValueFamily::Boolean => text.trim().to_ascii_lowercase().parse().ok().map(Value::Boolean),
+        ValueFamily::Number => number(&text),
+        ValueFamily::Object => None,
     }
 }
 
@@ -278,13 +278,13 @@ mod tests {
         items.iter().map(|text| Value::Text((*text).into())).collect()
     }
 
-    fn now(log: &Log) -> Option<Value> {
+    fn now(log: &ArrayLog) -> Option<Value> {
         log.at(log.operators())
     }
 
     #[test]
     fn a_date_among_texts_is_that_text_when_it_is_added_again_or_removed() {
-        let mut log = Log::new(&texts(&["a", "2026-01-05"]));
+        let mut log = ArrayLog::new(&texts(&["a", "2026-01-05"]));
         assert_eq!(log.add(&[Value::text("2026-01-05")]).mixed, 0);
         assert_eq!(now(&log), Some(Value::Array(texts(&["a", "2026-01-05"]))));
         log.remove(&[Value::text("2026-01-05")]);
@@ -293,7 +293,7 @@ mod tests {
 
     #[test]
     fn numbers_are_the_same_by_their_value() {
-        let mut log = Log::new(&[Value::Integer(1), Value::Float(2.0), Value::Float(2.5)]);
+        let mut log = ArrayLog::new(&[Value::Integer(1), Value::Float(2.0), Value::Float(2.5)]);
         assert_eq!(log.add(&[Value::Float(1.0), Value::Integer(2)]).mixed, 0);
         log.remove(&[Value::Float(1.0), Value::Integer(2)]);
         assert_eq!(now(&log), Some(Value::Array(vec![Value::Float(2.5)])));
@@ -308,7 +308,7 @@ mod tests {
             (vec![Value::Integer(1)], Value::text("1."), vec![Value::Integer(1)], 1),
             (vec![Value::Boolean(true)], Value::text("FALSE"), vec![Value::Boolean(true), Value::Boolean(false)], 1),
         ] {
-            let mut log = Log::new(&items);
+            let mut log = ArrayLog::new(&items);
             assert_eq!((log.add(&[added]).mixed, now(&log)), (mixed, Some(Value::Array(want))));
         }
     }
@@ -351,7 +351,7 @@ mod tests {
             start in prop::collection::vec(value(), 0..5),
             operators in prop::collection::vec((any::<bool>(), any::<bool>(), prop::collection::vec(value(), 1..4)), 0..12),
         ) {
-            let (mut log, mut plain) = (Log::new(&start), start);
+            let (mut log, mut plain) = (ArrayLog::new(&start), start);
             let mut points = vec![(log.operators(), plain.clone())];
             for (add, undone, values) in operators {
                 let before = now(&log);

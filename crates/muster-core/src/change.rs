@@ -1,12 +1,12 @@
 //! What a decision wants stored: a closed list, applied whole or not at all.
 
 use crate::id::{ProfileNo, QuarantineNo, RequestNo, ReviewNo, SeparationNo, Seq};
-use crate::identifier::Key;
+use crate::identifier::Identifier;
 use crate::kinds::Route;
 use crate::rate::RateWindow;
 use crate::record::{
-    Change, Counters, Device, DeviceRef, Event, EventId, History, Idempotency, Link, Merge, Outgoing, Profile,
-    Quarantined, Request, Separation, Standing, View,
+    Change, Counters, Device, DeviceRef, Event, EventId, History, Idempotency, LogEntry, MemberRecord, Merge,
+    MergeLink, OutboxMessage, QuarantinedElement, RootPointer, Separation, View,
 };
 use crate::review::Review;
 
@@ -24,15 +24,15 @@ pub enum RowChange {
 #[derive(Clone, Debug, PartialEq)]
 pub enum StoredRow {
     /// The id that an identifier is bound to.
-    Binding(Key, ProfileNo),
+    Binding(Identifier, ProfileNo),
     /// What one id holds.
-    MemberRecord(Profile),
+    MemberRecord(MemberRecord),
     /// The root of an id, with totals.
-    RootPointer(Standing),
+    RootPointer(RootPointer),
     /// Current values of a live profile that has members.
     View(ProfileNo, View),
     /// Edge of a merge.
-    MergeLink(Link),
+    MergeLink(MergeLink),
     /// A device.
     Device(Device),
     /// An event; only ever inserted.
@@ -46,19 +46,19 @@ pub enum StoredRow {
     /// A request for a decision.
     Review(Review),
     /// An entry of the ingestion log.
-    LogEntry(Request),
+    LogEntry(LogEntry),
     /// A rejected element; replaced when it is replayed or deleted.
-    QuarantinedElement(Quarantined),
+    QuarantinedElement(QuarantinedElement),
     /// The recorded answer of an idempotency key.
     Idempotency(Idempotency),
     /// A message of the outbox; only ever inserted.
-    OutboxMessage(Outgoing),
+    OutboxMessage(OutboxMessage),
     /// The values of a member record that one element replaced.
     History(History),
     /// A member record that holds a value of an identifier kind during its activation.
-    PendingHolder(Key, ProfileNo),
+    PendingHolder(Identifier, ProfileNo),
     /// A member record that lists the identifier as a former one.
-    FormerHolder(Key, ProfileNo),
+    FormerHolder(Identifier, ProfileNo),
     /// An entry of the change sequence; only ever inserted.
     Change(Change),
 }
@@ -67,7 +67,7 @@ pub enum StoredRow {
 #[derive(Clone, Debug, PartialEq)]
 pub enum RowKey {
     /// Releases an identifier.
-    Binding(Key),
+    Binding(Identifier),
     /// Its root pointer is deleted by the same changes.
     MemberRecord(ProfileNo),
     /// Of an id whose member record is deleted.
@@ -95,9 +95,9 @@ pub enum RowKey {
     /// Replaced values that an element of this place in the change sequence left.
     History(ProfileNo, Seq),
     /// The value is settled, or the record does not hold it any more.
-    PendingHolder(Key, ProfileNo),
+    PendingHolder(Identifier, ProfileNo),
     /// The record does not list the identifier any more.
-    FormerHolder(Key, ProfileNo),
+    FormerHolder(Identifier, ProfileNo),
 }
 
 /// Everything that one decision changes.

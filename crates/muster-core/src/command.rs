@@ -2,7 +2,7 @@
 //! validation, so what stands here is within its limits of shape and length.
 
 use crate::id::QuarantineNo;
-use crate::identifier::Key;
+use crate::identifier::Identifier;
 use crate::kinds::{ElementKind, Platform, Route};
 use crate::reason::Fault;
 use crate::settings::Settings;
@@ -67,18 +67,18 @@ pub struct Element {
 #[derive(Clone, Debug)]
 pub enum Body {
     /// Create or update a user.
-    Customer(Customer),
+    Customer(CustomerElement),
     /// Store events.
-    Event(Event),
+    Event(EventElement),
     /// Store a device.
-    Device(Device),
+    Device(DeviceElement),
 }
 
 /// A key that an element carries, and what to do with it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct GivenKey {
+pub struct GivenIdentifier {
     /// The key, normalised.
-    pub key: Key,
+    pub key: Identifier,
     /// Where it stands in the body, for warnings.
     pub pointer: Box<str>,
     /// It stood among the `attributes` and is written like any attribute, in the record of the id that it is bound to.
@@ -91,10 +91,10 @@ pub struct GivenKey {
 
 /// A customer element.
 #[derive(Clone, Debug, Default)]
-pub struct Customer {
+pub struct CustomerElement {
     /// Its keys in order of rank, exceptions left out; never empty. At most one of each kind, but for a `uid` that changes
     /// the `customer_id` before it.
-    pub keys: Vec<GivenKey>,
+    pub keys: Vec<GivenIdentifier>,
     /// Nobody is created.
     pub update_existing_only: bool,
     /// Attributes set, by canonical name, no name twice; no active identifier kind and no create-only name among them.
@@ -102,7 +102,7 @@ pub struct Customer {
     /// Names that can be set only while creating (`publisher_name`, ...), kept for a new profile alone.
     pub create_only: Vec<(Box<str>, Value)>,
     /// `first_seen` and `last_seen` as they were sent; they count if the element creates a profile or a member.
-    pub seen: Seen,
+    pub seen: SeenTimes,
     /// Every create-only name that the element carries, `first_seen` and `last_seen` with them: as spelled, and its
     /// pointer. What is warned of if the profile exists.
     pub create_only_names: Vec<(Box<str>, Box<str>)>,
@@ -116,7 +116,7 @@ pub struct Customer {
 
 /// First and last seen as a customer element carries them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Seen {
+pub struct SeenTimes {
     /// `first_seen`.
     pub first: Option<Timestamp>,
     /// `last_seen`.
@@ -138,21 +138,21 @@ pub struct Unset {
 
 impl Unset {
     /// The rule, ready to be compared with many names.
-    pub fn ready(&self) -> Ready<'_> {
+    pub fn ready(&self) -> PreparedUnset<'_> {
         let text = if self.case_sensitive { Cow::Borrowed(&*self.text) } else { self.text.to_lowercase().into() };
-        Ready { matching: self.matching, text, case_sensitive: self.case_sensitive }
+        PreparedUnset { matching: self.matching, text, case_sensitive: self.case_sensitive }
     }
 }
 
 /// An [`Unset`] with its text in the case that is compared.
 #[derive(Clone, Debug)]
-pub struct Ready<'u> {
+pub struct PreparedUnset<'u> {
     matching: Matching,
     text: Cow<'u, str>,
     case_sensitive: bool,
 }
 
-impl Ready<'_> {
+impl PreparedUnset<'_> {
     /// Whether the rule names this attribute, given in lower case, too.
     pub fn names(&self, name: &str, lower: &str) -> bool {
         self.matching.holds(if self.case_sensitive { name } else { lower }, &self.text)
@@ -198,9 +198,9 @@ pub struct ArrayOperation {
 
 /// An event element.
 #[derive(Clone, Debug, Default)]
-pub struct Event {
+pub struct EventElement {
     /// Its keys in order of rank, at most one of each kind, exceptions left out; never empty.
-    pub keys: Vec<GivenKey>,
+    pub keys: Vec<GivenIdentifier>,
     /// Nobody is created.
     pub update_existing_only: bool,
     /// The device it names.
@@ -236,9 +236,9 @@ pub struct Action {
 
 /// A device element.
 #[derive(Clone, Debug)]
-pub struct Device {
+pub struct DeviceElement {
     /// Its keys in order of rank, at most one of each kind, exceptions left out; never empty.
-    pub keys: Vec<GivenKey>,
+    pub keys: Vec<GivenIdentifier>,
     /// Its id within the own record.
     pub device_id: Box<str>,
     /// What is stored of it.

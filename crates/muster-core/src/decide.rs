@@ -4,7 +4,7 @@
 //!    element in order, then the log, the quarantine and the recorded answer.
 //! 2. `element`: one element, whole or not at all: customer, event, device.
 //! 3. `resolve`: user the keys lead to, and which of them are set aside; `guard`: what they must not bring together;
-//!    `review`: what is left to decide; `verdict`: deciding it.
+//!    `review`: what is left to decide; `review_decision`: deciding it.
 //! 4. `join`: who survives, and what a merge is; `by_hand`: two users merged since somebody says so.
 //! 5. `write`: what is written where, bound and released.
 //! 6. `revert`: cutting a link and lifting a separation.
@@ -12,7 +12,7 @@
 //! 8. `delete`: marking a live profile for deletion and sweeping it; `discard`: deleting a quarantine entry, and restoring it.
 //! 9. `expire`: removing what is past its time; `log`: what an entry of the ingestion log lists.
 //!
-//! `work` is what all of them work on: the facts with the changes so far on top. A rule that lacks a fact notes the
+//! `state` is what all of them work on: the facts with the changes so far on top. A rule that lacks a fact notes the
 //! need and gives up its element; the decision is then run again from the start with more facts, so rules are written as
 //! if everything were known.
 
@@ -36,12 +36,12 @@ mod opened;
 mod resolve;
 mod review;
 mod target;
-mod verdict;
-mod work;
+mod review_decision;
+mod decision_state;
 mod write;
 mod write_target;
 
-pub use activation::{ClearIndex, Index, Progress, Settle};
+pub use activation::{ActivationProgress, ClearIndex, Index, Settle};
 pub use by_hand::{MergeUsers, MergeUsersOutcome};
 pub use delete::{Delete, DeleteOutcome, NamedUser, Sweep};
 pub use discard::{Discard, Restore, Restored};
@@ -49,4 +49,4 @@ pub use expire::{Expire, Retention};
 pub use import::{ImportDecision, Wire, cost};
 pub use log::bounded;
 pub use revert::{Lift, Revert, RevertOutcome};
-pub use verdict::{Choose, DecideReview, Refused, ReviewOutcome};
+pub use review_decision::{Choose, DecideReview, ReviewOutcome, ReviewRefusal};

@@ -1,13 +1,13 @@
 //! What a decision must know: needs it names, and the facts an engine reads for them at one snapshot.
 
 use crate::id::{MergeNo, ProfileNo, QuarantineNo, RequestNo, ReviewNo, SeparationNo, Seq};
-use crate::identifier::Key;
+use crate::identifier::Identifier;
 use crate::kinds::Route;
 use crate::pause::Pause;
 use crate::rate::RateWindow;
 use crate::record::{
-    Counters, Device, DeviceRef, EventId, Idempotency, Link, Merge, Profile, Quarantined, Separation, Standing, Token,
-    View,
+    Counters, Device, DeviceRef, DeviceToken, EventId, Idempotency, MemberRecord, Merge, MergeLink, QuarantinedElement,
+    RootPointer, Separation, View,
 };
 use crate::review::Review;
 use crate::time::Timestamp;
@@ -17,7 +17,7 @@ use std::collections::HashMap;
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Needs {
     /// Whom these keys are bound to.
-    pub bindings: Vec<Key>,
+    pub bindings: Vec<Identifier>,
     /// These ids' standings; of a member also its root's.
     pub standings: Vec<ProfileNo>,
     /// These ids' own records and standings; of a member also its root's, and the view of a root with members.
@@ -29,7 +29,7 @@ pub struct Needs {
     /// These devices.
     pub devices: Vec<DeviceRef>,
     /// The devices that carry these tokens.
-    pub tokens: Vec<Token>,
+    pub tokens: Vec<DeviceToken>,
     /// When these event ids were seen.
     pub event_ids: Vec<Box<str>>,
     /// These merge records.
@@ -42,18 +42,18 @@ pub struct Needs {
     /// without a merge.
     pub reviews_of: Vec<ProfileNo>,
     /// The same of these values without a second profile.
-    pub reviews_of_value: Vec<Key>,
+    pub reviews_of_value: Vec<Identifier>,
     /// These reviews.
     pub reviews: Vec<ReviewNo>,
     /// These quarantine entries.
     pub quarantine: Vec<QuarantineNo>,
     /// Which own records hold these values of kinds that are being made active, by number, at most
     /// [`crate::limits::HOLDERS_MAX`].
-    pub holders: Vec<Key>,
+    pub holders: Vec<Identifier>,
     /// Up to this many rows of the index of holders, whatever they are of.
     pub noted: usize,
     /// Whether these own records are among the holders of these values.
-    pub held: Vec<(Key, ProfileNo)>,
+    pub held: Vec<(Identifier, ProfileNo)>,
     /// The own records after this number, so many of them, by number.
     pub scan: Option<(ProfileNo, usize)>,
     /// So many reviews, those first that go first: decided ones before open ones, in each the oldest first.
@@ -148,10 +148,10 @@ pub struct ReviewPair {
 }
 
 /// A fact about a key: absent from the map = not read; None = read, and there is none.
-pub type Found<K, V> = HashMap<K, Option<V>>;
+pub type FactMap<K, V> = HashMap<K, Option<V>>;
 /// The same by a number that the server counts: nobody chooses such numbers so that they collide, and each attribute that
 /// is written looks several of them up.
-pub type Numbered<K, V> = HashMap<K, Option<V>, foldhash::fast::RandomState>;
+pub type NumberedFacts<K, V> = HashMap<K, Option<V>, foldhash::fast::RandomState>;
 
 /// What was read. Every row of one decision is of one snapshot.
 #[derive(Clone, Debug, Default)]
@@ -171,53 +171,53 @@ pub struct Facts {
     /// Own records that were scanned weigh so much that not all that were asked for were read.
     pub scan_is_short: bool,
     /// [`Needs::bindings`].
-    pub bindings: Found<Key, ProfileNo>,
+    pub bindings: FactMap<Identifier, ProfileNo>,
     /// [`Needs::profiles`] and the members of [`Needs::trees`].
-    pub profiles: Numbered<ProfileNo, Profile>,
+    pub profiles: NumberedFacts<ProfileNo, MemberRecord>,
     /// The same ids' standings, and those of [`Needs::standings`].
-    pub standings: Numbered<ProfileNo, Standing>,
+    pub standings: NumberedFacts<ProfileNo, RootPointer>,
     /// Views of the roots among them; None for a root without members.
-    pub views: Numbered<ProfileNo, View>,
+    pub views: NumberedFacts<ProfileNo, View>,
     /// [`Needs::trees`]: the members by root, the root first, the others in order of their number.
-    pub trees: Numbered<ProfileNo, Vec<ProfileNo>>,
+    pub trees: NumberedFacts<ProfileNo, Vec<ProfileNo>>,
     /// The links of all members of [`Needs::trees`], by child; None for roots.
-    pub links: Numbered<ProfileNo, Link>,
+    pub links: NumberedFacts<ProfileNo, MergeLink>,
     /// [`Needs::separations`], by root.
-    pub separations: Found<ProfileNo, Vec<Separation>>,
+    pub separations: FactMap<ProfileNo, Vec<Separation>>,
     /// [`Needs::devices`], and the devices found by [`Needs::tokens`].
-    pub devices: Found<DeviceRef, Device>,
+    pub devices: FactMap<DeviceRef, Device>,
     /// [`Needs::tokens`].
-    pub tokens: Found<Token, DeviceRef>,
+    pub tokens: FactMap<DeviceToken, DeviceRef>,
     /// [`Needs::event_ids`].
-    pub event_ids: Found<Box<str>, EventId>,
+    pub event_ids: FactMap<Box<str>, EventId>,
     /// [`Needs::merges`].
-    pub merges: Found<MergeNo, Merge>,
+    pub merges: FactMap<MergeNo, Merge>,
     /// [`Needs::merge_times`].
-    pub merge_times: Found<MergeNo, Timestamp>,
+    pub merge_times: FactMap<MergeNo, Timestamp>,
     /// [`Needs::separation_nos`].
-    pub separation_nos: Found<SeparationNo, Separation>,
+    pub separation_nos: FactMap<SeparationNo, Separation>,
     /// [`Needs::reviews_of`], by root; by number.
-    pub reviews_of: Found<ProfileNo, Vec<ReviewPair>>,
+    pub reviews_of: FactMap<ProfileNo, Vec<ReviewPair>>,
     /// [`Needs::reviews_of_value`], by value: of each profile that has one the first that is open, else the last.
-    pub reviews_of_value: Found<Key, HashMap<ProfileNo, ReviewNo>>,
+    pub reviews_of_value: FactMap<Identifier, HashMap<ProfileNo, ReviewNo>>,
     /// [`Needs::quarantine`].
-    pub quarantine: Found<QuarantineNo, Quarantined>,
+    pub quarantine: FactMap<QuarantineNo, QuarantinedElement>,
     /// [`Needs::reviews`].
-    pub reviews: Found<ReviewNo, Review>,
+    pub reviews: FactMap<ReviewNo, Review>,
     /// [`Needs::holders`]: fewer where their live profiles are large.
-    pub holders: Found<Key, Vec<ProfileNo>>,
+    pub holders: FactMap<Identifier, Vec<ProfileNo>>,
     /// [`Needs::noted`]; fewer if there are no more.
-    pub noted: Option<Vec<(Key, ProfileNo)>>,
+    pub noted: Option<Vec<(Identifier, ProfileNo)>>,
     /// [`Needs::held`].
-    pub held: Found<(Key, ProfileNo), ()>,
+    pub held: FactMap<(Identifier, ProfileNo), ()>,
     /// [`Needs::scan`]: the numbers that were found; their own records and standings are in the maps.
     pub scan: Option<Vec<ProfileNo>>,
     /// [`Needs::reviews_to_drop`]: number and whether it is open; fewer if there are no more.
     pub reviews_to_drop: Vec<(ReviewNo, bool)>,
     /// [`Needs::belongings`], by root.
-    pub belongings: Found<ProfileNo, Belongings>,
+    pub belongings: FactMap<ProfileNo, Belongings>,
     /// [`Needs::idempotency`].
-    pub idempotency: Found<(Route, Box<str>), Idempotency>,
+    pub idempotency: FactMap<(Route, Box<str>), Idempotency>,
     /// [`Needs::expired`]; the standings of its events and their roots are read with it.
     pub expired: Option<Expired>,
 }

@@ -9,9 +9,9 @@ use unicode_normalization::UnicodeNormalization;
 
 /// An identifier kind: `customer_id`, or the canonical name of the user attribute chosen as identifier. Cheap to clone.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Kind(Arc<str>);
+pub struct IdentifierKind(Arc<str>);
 
-impl Kind {
+impl IdentifierKind {
     /// The kind of a canonical name.
     pub fn new(canonical: &str) -> Self {
         Self(canonical.into())
@@ -23,7 +23,7 @@ impl Kind {
     }
 }
 
-impl fmt::Debug for Kind {
+impl fmt::Debug for IdentifierKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
     }
@@ -32,9 +32,9 @@ impl fmt::Debug for Kind {
 /// One (kind, value): what a record is found by. Bound to at most one id (law L1). The value is what the normaliser of
 /// the kind made of it, at most 512 bytes, never blank.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Key {
+pub struct Identifier {
     /// The kind.
-    pub kind: Kind,
+    pub kind: IdentifierKind,
     /// The value, normalised.
     pub value: Box<str>,
 }
@@ -43,7 +43,7 @@ pub struct Key {
 #[derive(Clone, Debug, PartialEq)]
 pub struct KindSettings {
     /// The kind.
-    pub kind: Kind,
+    pub kind: IdentifierKind,
     /// What is done to values before they are compared; fixed while the kind is active.
     pub normaliser: Option<Normaliser>,
     /// Two different values never come together in one profile (behaviour.md 3.3).
@@ -60,7 +60,7 @@ impl KindSettings {
     /// A kind with every setting at its default.
     pub fn plain(canonical: &str) -> Self {
         Self {
-            kind: Kind::new(canonical),
+            kind: IdentifierKind::new(canonical),
             normaliser: None,
             pinned: false,
             paused: false,
@@ -123,7 +123,7 @@ pub const OTHER_EXCEPTIONS: [&str; 17] = [
 
 /// Why a text is nobody's identifier.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Unusable {
+pub enum UnusableIdentifier {
     /// Nothing but blanks, or a number of which the normaliser leaves a bare `+`.
     Blank,
     /// On the list of exceptions.
@@ -136,18 +136,18 @@ pub enum Unusable {
 ///
 /// # Errors
 /// Why it is none.
-pub fn key(kind: &KindSettings, text: &str) -> Result<Key, Unusable> {
+pub fn key(kind: &KindSettings, text: &str) -> Result<Identifier, UnusableIdentifier> {
     let value = normalise(kind.normaliser, text);
     if is_blank(kind.normaliser, text, &value) {
-        return Err(Unusable::Blank);
+        return Err(UnusableIdentifier::Blank);
     }
     if is_exception(kind, text, &value) {
-        return Err(Unusable::Exception);
+        return Err(UnusableIdentifier::Exception);
     }
     if value.len() > IDENTIFIER_BYTES_MAX {
-        return Err(Unusable::TooLong);
+        return Err(UnusableIdentifier::TooLong);
     }
-    Ok(Key { kind: kind.kind.clone(), value })
+    Ok(Identifier { kind: kind.kind.clone(), value })
 }
 
 fn is_blank(normaliser: Option<Normaliser>, text: &str, normalised: &str) -> bool {
@@ -205,9 +205,9 @@ pub fn spelled(value: &Value) -> Option<Cow<'_, str>> {
     }
 }
 
-/// The key that a stored value is under the settings of a kind; None if it is no identifier: [`Unusable`], or of
+/// The key that a stored value is under the settings of a kind; None if it is no identifier: [`UnusableIdentifier`], or of
 /// another type.
-pub fn key_of(kind: &KindSettings, value: &Value) -> Option<Key> {
+pub fn key_of(kind: &KindSettings, value: &Value) -> Option<Identifier> {
     key(kind, &spelled(value)?).ok()
 }
 
@@ -263,26 +263,26 @@ mod tests {
     #[test]
     fn exceptions_compare_trimmed_and_in_any_case_and_a_given_list_replaces_the_default() {
         let of = |name, exceptions, text| key(&kind(name, None, exceptions), text).map(|key| key.value);
-        assert_eq!(of("customer_id", None, " Guest "), Err(Unusable::Exception));
+        assert_eq!(of("customer_id", None, " Guest "), Err(UnusableIdentifier::Exception));
         let placeholders = ["undefined", "NaN", " [object Object]", "\\N", "00000000-0000-0000-0000-000000000000"];
         for text in placeholders.into_iter().chain(["nil", "Anonymous", "#N/A", "(null)", "(NONE)"]) {
-            assert_eq!(of("customer_id", None, text), Err(Unusable::Exception), "{text}");
-            assert_eq!(of("mobile", None, text), Err(Unusable::Exception), "{text}");
+            assert_eq!(of("customer_id", None, text), Err(UnusableIdentifier::Exception), "{text}");
+            assert_eq!(of("mobile", None, text), Err(UnusableIdentifier::Exception), "{text}");
             assert_eq!(of("customer_id", Some(&["guest"]), text), Ok(text.into()), "{text}");
         }
-        assert_eq!(of("customer_id", None, "user_id"), Err(Unusable::Exception));
+        assert_eq!(of("customer_id", None, "user_id"), Err(UnusableIdentifier::Exception));
         assert_eq!(of("mobile", None, "user_id"), Ok("user_id".into()));
-        assert_eq!(of("email", None, "N/A"), Err(Unusable::Exception));
+        assert_eq!(of("email", None, "N/A"), Err(UnusableIdentifier::Exception));
         assert_eq!(of("email", None, "1"), Ok("1".into()));
         assert_eq!(of("email", Some(&[]), "null"), Ok("null".into()));
-        assert_eq!(of("email", Some(&["Shared@x"]), "shared@X "), Err(Unusable::Exception));
-        assert_eq!(of("email", Some(&[]), "  "), Err(Unusable::Blank));
+        assert_eq!(of("email", Some(&["Shared@x"]), "shared@X "), Err(UnusableIdentifier::Exception));
+        assert_eq!(of("email", Some(&[]), "  "), Err(UnusableIdentifier::Blank));
     }
 
     #[test]
     fn exceptions_compare_as_they_came_and_as_they_are_normalised() {
         let e164 = Some(Normaliser::E164);
-        let (exception, usable) = (Err(Unusable::Exception), |text: &str| Ok(Box::from(text)));
+        let (exception, usable) = (Err(UnusableIdentifier::Exception), |text: &str| Ok(Box::from(text)));
         for (normaliser, list, text, want) in [
             (e164, Some(&["+15550100"][..]), "0015550100", exception.clone()),
             (e164, Some(&["+15550100"]), "+1 (555) 0100", exception.clone()),
@@ -302,7 +302,11 @@ mod tests {
     #[test]
     fn a_number_of_which_nothing_but_a_plus_is_left_is_blank() {
         for text in ["00", "+", "00 -", " (+) "] {
-            assert_eq!(key(&kind("mobile", Some(Normaliser::E164), None), text), Err(Unusable::Blank), "{text}");
+            assert_eq!(
+                key(&kind("mobile", Some(Normaliser::E164), None), text),
+                Err(UnusableIdentifier::Blank),
+                "{text}"
+            );
             assert_eq!(key(&kind("mobile", None, None), text).map(|key| key.value), Ok(text.into()), "{text}");
         }
     }

@@ -102,7 +102,7 @@ pub enum SurvivorRule {
 
 /// The rule that chose a survivor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Choice {
+pub enum SurvivorChoice {
     /// Rule 1: it was the only one that showed the attribute.
     Attribute,
     /// Rule 2.

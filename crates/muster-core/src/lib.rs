@@ -23,7 +23,7 @@ pub mod warning;
 pub mod command;
 pub mod pattern;
 pub mod record;
-pub mod because;
+pub mod explanation;
 pub mod review;
 pub mod pause;
 pub mod facts;

@@ -1,9 +1,9 @@
 //! What became of a request: an outcome for every element and every action (behaviour.md 1.3).
 
-use crate::because::Because;
+use crate::explanation::Explanation;
 use crate::id::{ProfileId, ProfileNo, RequestNo};
 use crate::kinds::ElementKind;
-use crate::rate::{Class, Refusal};
+use crate::rate::{Class, RateRefusal};
 use crate::reason::Fault;
 use crate::time::Timestamp;
 use crate::warning::Warning;
@@ -92,7 +92,7 @@ pub struct ElementResult {
     /// Why it was refused.
     pub errors: Vec<Fault>,
     /// Why it went the way it went, if it merged, set aside, replaced or was rejected.
-    pub because: Option<Box<Because>>,
+    pub explanation: Option<Box<Explanation>>,
     /// The results of an event element's actions, in order; empty for others.
     pub actions: Vec<ActionResult>,
 }
@@ -135,7 +135,7 @@ impl Applied {
 
 /// An answer as it was sent.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Recorded {
+pub struct RecordedAnswer {
     /// The status.
     pub status: u16,
     /// The header `Muster-Outcomes`.
@@ -148,15 +148,15 @@ pub struct Recorded {
 #[derive(Clone, Debug, PartialEq)]
 pub enum ImportOutcome {
     /// Applied: 200. With the answer, as it is recorded under an idempotency key.
-    Applied(Applied, Recorded),
+    Applied(Applied, RecordedAnswer),
     /// The same key and body before: the recorded answer.
-    Replayed(Recorded),
+    Replayed(RecordedAnswer),
     /// The same key with another body: 409.
     KeyConflict,
     /// A Track call whose element was rejected: 400.
     Refused(Vec<Fault>),
     /// Over the budget: 429 with the seconds until it fits, or 413 if it never would.
-    RateLimited(Class, Refusal),
+    RateLimited(Class, RateRefusal),
     /// A replay of a quarantine entry that is not there (any more).
     NoSuchEntry,
     /// A replay of a quarantine entry that this request replayed before: 409.

@@ -5,10 +5,10 @@ pub mod history;
 pub mod pre_merge;
 
 use crate::id::{MergeNo, ProfileId, ProfileNo};
-use crate::identifier::{Key, Kind, KindSettings, normalise, spelled};
+use crate::identifier::{Identifier, IdentifierKind, KindSettings, normalise, spelled};
 use crate::kinds::Platform;
-use crate::profile::fold::{MemberRef, Tree};
-use crate::record::{Device, Former, Link, Profile, Standing, Tally, View};
+use crate::profile::fold::{MemberRef, MemberTree};
+use crate::record::{Device, FormerIdentifier, MemberRecord, MergeLink, RootPointer, TreeTotals, View};
 use crate::settings::Identity;
 use crate::time::Timestamp;
 use crate::value::Value;
@@ -18,11 +18,11 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 #[derive(Clone, Debug, PartialEq)]
 pub struct Member {
     /// Its own record.
-    pub profile: Profile,
+    pub profile: MemberRecord,
     /// Its standing.
-    pub standing: Standing,
+    pub standing: RootPointer,
     /// How it was joined; None for the root.
-    pub link: Option<Link>,
+    pub link: Option<MergeLink>,
     /// When, by its merge record; None for the root.
     pub joined_at: Option<Timestamp>,
     /// Its devices.
@@ -31,15 +31,15 @@ pub struct Member {
 
 /// A live profile, assembled.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Snapshot {
+pub struct Profile {
     /// Its id.
     pub id: ProfileId,
     /// The current value of each active kind that it holds.
-    pub identifiers: Vec<Key>,
+    pub identifiers: Vec<Identifier>,
     /// The other values that resolve to it, by kind in order of rank.
-    pub aliases: Vec<(Kind, Vec<Box<str>>)>,
+    pub aliases: Vec<(IdentifierKind, Vec<Box<str>>)>,
     /// Values that its members held, oldest first.
-    pub former: Vec<Former>,
+    pub former: Vec<FormerIdentifier>,
     /// What it shows, by name.
     pub attributes: BTreeMap<Box<str>, Value>,
     /// The platforms that it shows.
@@ -47,7 +47,7 @@ pub struct Snapshot {
     /// The devices of all members, by member and `device_id`.
     pub devices: Vec<Device>,
     /// Its figures.
-    pub tally: Tally,
+    pub tally: TreeTotals,
     /// Its members but the root, in the order of joining.
     pub members: Vec<MemberEntry>,
 }
@@ -67,19 +67,19 @@ pub struct MemberEntry {
 
 /// A member by itself.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Own {
+pub struct MemberDetail {
     /// Its id.
     pub id: ProfileId,
     /// How it was joined; None for the root.
     pub joined: Option<MemberEntry>,
     /// The identifiers bound to its own record.
-    pub keys: Vec<Key>,
+    pub keys: Vec<Identifier>,
     /// The values written to its own record, by name.
     pub attributes: BTreeMap<Box<str>, Value>,
     /// The figures of its own record.
-    pub tally: Tally,
+    pub tally: TreeTotals,
     /// What its part of the tree shows, taken alone: what comes off if its link is cut (behaviour.md 3.4).
-    pub part: Snapshot,
+    pub part: Profile,
 }
 
 /// The members by number: the root first, each below its parent, those of one parent in the order of joining.
@@ -100,13 +100,13 @@ pub fn order(members: &[Member], root: ProfileNo) -> Vec<ProfileNo> {
 
 /// The members of one live profile, to be looked at one by one: what their parts share is folded once.
 #[derive(Debug)]
-pub struct Parts<'m> {
+pub struct Subtrees<'m> {
     members: &'m [Member],
-    tree: Tree<'m>,
+    tree: MemberTree<'m>,
     ids: Ids,
 }
 
-impl<'m> Parts<'m> {
+impl<'m> Subtrees<'m> {
     /// Of these members.
     pub fn of(members: &'m [Member]) -> Self {
         Self { members, tree: tree_of(members.iter()), ids: ids_of(members) }
@@ -114,13 +114,13 @@ impl<'m> Parts<'m> {
 }
 
 /// One of these members by itself. None if it is not among them.
-pub fn own(no: ProfileNo, Parts { members, tree, ids }: &Parts<'_>, identity: &Identity) -> Option<Own> {
+pub fn own(no: ProfileNo, Subtrees { members, tree, ids }: &Subtrees<'_>, identity: &Identity) -> Option<MemberDetail> {
     let part: HashSet<ProfileNo> = tree.part(no).into_iter().collect();
     let part: Vec<&Member> = members.iter().filter(|member| part.contains(&member.profile.no)).collect();
     let member = part.iter().find(|member| member.profile.no == no)?;
     let view = tree.shown(no);
-    let tally = part.iter().map(|member| member.tally()).reduce(Tally::with)?;
-    Some(Own {
+    let tally = part.iter().map(|member| member.tally()).reduce(TreeTotals::with)?;
+    Some(MemberDetail {
         id: member.profile.id(),
         joined: entry(member, ids),
         keys: member.profile.keys.clone(),
@@ -132,7 +132,7 @@ pub fn own(no: ProfileNo, Parts { members, tree, ids }: &Parts<'_>, identity: &I
 
 /// Assembles the live profile of these members, whose root is the one without link in `top`'s place. What is shown is
 /// folded from the own records, or taken from the view that the engine keeps. None if `top` is not among the members.
-pub fn assemble(top: ProfileNo, members: &[Member], view: Option<View>, identity: &Identity) -> Option<Snapshot> {
+pub fn assemble(top: ProfileNo, members: &[Member], view: Option<View>, identity: &Identity) -> Option<Profile> {
     let root = members.iter().find(|m| m.profile.no == top)?;
     let view = view.unwrap_or_else(|| tree_of(members.iter()).shown(top));
     let all: Vec<&Member> = members.iter().collect();
@@ -141,14 +141,14 @@ pub fn assemble(top: ProfileNo, members: &[Member], view: Option<View>, identity
 
 impl Member {
     /// The figures of its own record.
-    fn tally(&self) -> Tally {
-        let Standing { first_seen, last_seen, events, devices, .. } = self.standing;
-        Tally { first_seen, last_seen, events, devices, members: 1 }
+    fn tally(&self) -> TreeTotals {
+        let RootPointer { first_seen, last_seen, events, devices, .. } = self.standing;
+        TreeTotals { first_seen, last_seen, events, devices, members: 1 }
     }
 }
 
-fn tree_of<'m>(members: impl Iterator<Item = &'m Member>) -> Tree<'m> {
-    Tree::new(members.map(|m| MemberRef { profile: &m.profile, link: m.link.as_ref() }))
+fn tree_of<'m>(members: impl Iterator<Item = &'m Member>) -> MemberTree<'m> {
+    MemberTree::new(members.map(|m| MemberRef { profile: &m.profile, link: m.link.as_ref() }))
 }
 
 /// The members but the root, in the order of joining.
@@ -176,13 +176,13 @@ fn entry(member: &Member, ids: &Ids) -> Option<MemberEntry> {
 fn put_together(
     members: &[&Member],
     ids: &Ids,
-    (id, view, tally): (ProfileId, View, Tally),
+    (id, view, tally): (ProfileId, View, TreeTotals),
     identity: &Identity,
-) -> Snapshot {
+) -> Profile {
     let (identifiers, aliases) = identifiers(members, &view, identity);
-    let mut former: Vec<Former> = members.iter().flat_map(|m| m.profile.former.iter().cloned()).collect();
+    let mut former: Vec<FormerIdentifier> = members.iter().flat_map(|m| m.profile.former.iter().cloned()).collect();
     former.sort_by_key(|f| f.until);
-    Snapshot {
+    Profile {
         id,
         identifiers,
         aliases,
@@ -196,10 +196,10 @@ fn put_together(
 }
 
 /// Values by kind.
-type Aliases = Vec<(Kind, Vec<Box<str>>)>;
+type Aliases = Vec<(IdentifierKind, Vec<Box<str>>)>;
 
 /// Current values are the shown ones that are bound; the other bound ones are aliases (behaviour.md 3.1).
-fn identifiers(members: &[&Member], view: &View, identity: &Identity) -> (Vec<Key>, Aliases) {
+fn identifiers(members: &[&Member], view: &View, identity: &Identity) -> (Vec<Identifier>, Aliases) {
     let (mut current, mut aliases) = (Vec::new(), Vec::new());
     for KindSettings { kind, normaliser, .. } in identity.active() {
         let mut held: Vec<&str> =
@@ -209,7 +209,7 @@ fn identifiers(members: &[&Member], view: &View, identity: &Identity) -> (Vec<Ke
         if let Some(shown) = shown
             && let Ok(place) = held.binary_search(&&*shown)
         {
-            current.push(Key { kind: kind.clone(), value: held.remove(place).into() });
+            current.push(Identifier { kind: kind.clone(), value: held.remove(place).into() });
         }
         if !held.is_empty() {
             aliases.push((kind.clone(), held.into_iter().map(Into::into).collect()));

@@ -52,7 +52,7 @@ impl Cost {
 
 /// Why a request is not admitted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Refusal {
+pub enum RateRefusal {
     /// It fits after so many whole seconds, at least one.
     Wait {
         /// The seconds.
@@ -117,7 +117,7 @@ impl RateWindow {
     ///
     /// # Errors
     /// The class that is short, the first that never fits before those that fit later, and the longest wait of those.
-    pub fn spend(&mut self, limits: RateLimits, cost: Cost) -> Result<(), (Class, Refusal)> {
+    pub fn spend(&mut self, limits: RateLimits, cost: Cost) -> Result<(), (Class, RateRefusal)> {
         let mut wait: Option<(Class, u32)> = None;
         for class in Class::ALL {
             let (limit, cost) = (class.limit(limits), cost.0[class as usize]);
@@ -125,7 +125,7 @@ impl RateWindow {
                 continue;
             }
             if cost > limit {
-                return Err((class, Refusal::Never { limit }));
+                return Err((class, RateRefusal::Never { limit }));
             }
             let seconds = self.wait(class, limit - cost);
             if seconds > 0 && wait.is_none_or(|(_, longest)| seconds > longest) {
@@ -133,7 +133,7 @@ impl RateWindow {
             }
         }
         if let Some((class, seconds)) = wait {
-            return Err((class, Refusal::Wait { seconds }));
+            return Err((class, RateRefusal::Wait { seconds }));
         }
         for (spent, cost) in self.spent[0].iter_mut().zip(cost.0) {
             *spent = spent.saturating_add(cost);
@@ -199,9 +199,9 @@ mod tests {
         assert_eq!(window.spend(TEN, Cost([6, 0, 0])), Ok(()));
         let mut window = at(&window, 130);
         assert_eq!(window.spend(TEN, Cost([4, 0, 0])), Ok(()));
-        assert_eq!(window.spend(TEN, Cost([1, 0, 0])), Err((Class::Users, Refusal::Wait { seconds: 31 })));
-        assert_eq!(window.spend(TEN, Cost([7, 0, 0])), Err((Class::Users, Refusal::Wait { seconds: 61 })));
-        assert_eq!(at(&window, 160).spend(TEN, Cost([1, 0, 0])), Err((Class::Users, Refusal::Wait { seconds: 1 })));
+        assert_eq!(window.spend(TEN, Cost([1, 0, 0])), Err((Class::Users, RateRefusal::Wait { seconds: 31 })));
+        assert_eq!(window.spend(TEN, Cost([7, 0, 0])), Err((Class::Users, RateRefusal::Wait { seconds: 61 })));
+        assert_eq!(at(&window, 160).spend(TEN, Cost([1, 0, 0])), Err((Class::Users, RateRefusal::Wait { seconds: 1 })));
         assert_eq!(at(&window, 161).spend(TEN, Cost([6, 0, 0])), Ok(()));
     }
 
@@ -209,7 +209,7 @@ mod tests {
     fn a_request_is_admitted_whole_or_not_at_all() {
         let mut window = at(&RateWindow::default(), 100);
         let before = window.clone();
-        assert_eq!(window.spend(TEN, Cost([1, 9, 11])), Err((Class::Devices, Refusal::Never { limit: 10 })));
+        assert_eq!(window.spend(TEN, Cost([1, 9, 11])), Err((Class::Devices, RateRefusal::Never { limit: 10 })));
         assert_eq!(window, before);
     }
 

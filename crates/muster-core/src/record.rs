@@ -11,9 +11,9 @@ pub use joins::{Cause, Combined, Merge, Separation, SeparationCause};
 
 use crate::command::{Action, DeviceFields};
 use crate::id::{MergeNo, ProfileId, ProfileNo, QuarantineNo, RequestNo, Seq};
-use crate::identifier::Key;
+use crate::identifier::Identifier;
 use crate::kinds::{ElementKind, Platform, Route};
-use crate::outcome::{ElementResult, Recorded};
+use crate::outcome::{ElementResult, RecordedAnswer};
 use crate::reason::Fault;
 use crate::time::Timestamp;
 use crate::value::{Combine, Value};
@@ -23,34 +23,34 @@ use std::sync::Arc;
 
 /// An identifier that a record held and holds no more.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Former {
+pub struct FormerIdentifier {
     /// The key.
-    pub key: Key,
+    pub key: Identifier,
     /// When it was released.
     pub until: Timestamp,
 }
 
 /// Family `profiles`: the own record of one id. Merges never change it (behaviour.md 3.1).
 #[derive(Clone, Debug, PartialEq)]
-pub struct Profile {
+pub struct MemberRecord {
     /// Its number.
     pub no: ProfileNo,
     /// When it was created; with the number its public id.
     pub created: Timestamp,
     /// The keys bound to this id, in no order that means something: at most one of each kind, but any number of
     /// `customer_id`, which is never released for another (behaviour.md 3.2.h, 3.2.i).
-    pub keys: Vec<Key>,
+    pub keys: Vec<Identifier>,
     /// The attributes written to it.
     pub attributes: Attributes,
     /// The platforms written to it.
     pub platforms: BTreeMap<Platform, Write<bool>>,
     /// Identifiers it held, oldest first, at most 100.
-    pub former: Vec<Former>,
+    pub former: Vec<FormerIdentifier>,
     /// Its rows of history, oldest first, at most [`crate::limits::HISTORY_MAX`].
     pub history: Vec<Seq>,
 }
 
-impl Profile {
+impl MemberRecord {
     /// Its public id.
     pub fn id(&self) -> ProfileId {
         ProfileId { created: self.created, no: self.no }
@@ -60,7 +60,7 @@ impl Profile {
 /// Family `standings`: where an id stands and its running figures, apart from the own record since they change with
 /// every event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Standing {
+pub struct RootPointer {
     /// The id.
     pub no: ProfileNo,
     /// When it was created, as in the own record: with the number the public id, so that events need no more than this.
@@ -76,7 +76,7 @@ pub struct Standing {
     /// Its own devices.
     pub devices: u32,
     /// The figures of the whole tree; kept for live profiles, meaningless on members.
-    pub tree: Tally,
+    pub tree: TreeTotals,
     /// What the own records of the whole tree weigh ([`Size::weight`]), which bounds what a look at it costs; kept for live
     /// profiles.
     pub weight: u64,
@@ -84,7 +84,7 @@ pub struct Standing {
     pub deletion: Option<Timestamp>,
 }
 
-impl Standing {
+impl RootPointer {
     /// Its public id.
     pub fn id(&self) -> ProfileId {
         ProfileId { created: self.created, no: self.no }
@@ -93,7 +93,7 @@ impl Standing {
 
 /// Figures of a tree of members.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Tally {
+pub struct TreeTotals {
     /// The earliest first seen.
     pub first_seen: Timestamp,
     /// The latest last seen.
@@ -106,7 +106,7 @@ pub struct Tally {
     pub members: u32,
 }
 
-impl Tally {
+impl TreeTotals {
     /// The figures of two trees together.
     pub fn with(self, other: Self) -> Self {
         Self {
@@ -130,7 +130,7 @@ pub struct View {
 
 /// Family `links`: one merge as an edge of the tree, there until it is cut.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Link {
+pub struct MergeLink {
     /// The id that was the root of the joined tree; the key.
     pub child: ProfileNo,
     /// The id that it was joined to, then the root of the other tree.
@@ -171,7 +171,7 @@ pub struct Device {
 /// What two devices of a workspace never share.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[repr(u8)]
-pub enum TokenKind {
+pub enum DeviceTokenKind {
     /// The push token.
     Push = 1,
     /// Google's advertising id.
@@ -182,21 +182,21 @@ pub enum TokenKind {
 
 /// A token that finds the device that carries it. Engines derive the family `device_tokens` from `devices` or keep it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Token {
+pub struct DeviceToken {
     /// Of which kind.
-    pub kind: TokenKind,
+    pub kind: DeviceTokenKind,
     /// Its text.
     pub value: Box<str>,
 }
 
 impl DeviceFields {
     /// The tokens by which this device replaces others.
-    pub fn tokens(&self) -> impl Iterator<Item = Token> {
-        let token = |kind, value: Option<&str>| value.map(|v| Token { kind, value: v.into() });
+    pub fn tokens(&self) -> impl Iterator<Item = DeviceToken> {
+        let token = |kind, value: Option<&str>| value.map(|v| DeviceToken { kind, value: v.into() });
         [
-            token(TokenKind::Push, (!self.push_id_is_word).then_some(&*self.push_id)),
-            token(TokenKind::Gaid, self.gaid.as_deref()),
-            token(TokenKind::Idfv, self.idfv.as_deref()),
+            token(DeviceTokenKind::Push, (!self.push_id_is_word).then_some(&*self.push_id)),
+            token(DeviceTokenKind::Gaid, self.gaid.as_deref()),
+            token(DeviceTokenKind::Idfv, self.idfv.as_deref()),
         ]
         .into_iter()
         .flatten()
@@ -243,7 +243,7 @@ pub struct EventId {
 
 /// Family `requests`: the ingestion log.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Request {
+pub struct LogEntry {
     /// Its number; the public id is its permutation.
     pub no: RequestNo,
     /// Its receipt.
@@ -279,7 +279,7 @@ pub struct Omitted {
 
 /// Family `quarantine`: a rejected element.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Quarantined {
+pub struct QuarantinedElement {
     /// Its number.
     pub no: QuarantineNo,
     /// Its first receipt.
@@ -301,7 +301,7 @@ pub struct Quarantined {
     pub deleted_at: Option<Timestamp>,
 }
 
-impl Quarantined {
+impl QuarantinedElement {
     /// Whether it waits for a correction: it was neither replayed nor deleted.
     pub fn is_open(&self) -> bool {
         self.replayed_as.is_none() && self.deleted_at.is_none()
@@ -320,12 +320,12 @@ pub struct Idempotency {
     /// When it was recorded.
     pub at: Timestamp,
     /// The answer, verbatim.
-    pub answer: Recorded,
+    pub answer: RecordedAnswer,
 }
 
 /// Family `outbox`: a request on its way to the upstream (behaviour.md 5; the relay reads it).
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Outgoing {
+pub struct OutboxMessage {
     /// Its request.
     pub request: RequestNo,
     /// The accepted elements, as JSON.

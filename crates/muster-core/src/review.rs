@@ -1,8 +1,8 @@
 //! Reviews: what the guards set aside and somebody shall decide (behaviour.md 3.3).
 
-use crate::because::{Because, SetAside};
+use crate::explanation::{Explanation, GuardReason};
 use crate::id::{ProfileId, RequestNo, ReviewNo};
-use crate::identifier::Key;
+use crate::identifier::Identifier;
 use crate::time::Timestamp;
 
 /// Family `reviews`: a key that was set aside, for a pair of profiles and a kind, or for a profile and a value where no
@@ -19,19 +19,19 @@ pub struct Review {
     /// How often, also since it was decided.
     pub count: u64,
     /// The key that was set aside first.
-    pub key: Key,
+    pub key: Identifier,
     /// The profile that the record was applied to, as it was then; the live profile is its root.
     pub a: ProfileId,
     /// The profile that the key led to, if one had it.
     pub b: Option<ProfileId>,
     /// The guard that tripped first.
-    pub reason: SetAside,
+    pub reason: GuardReason,
     /// The request that it was found in first, and the element's index; None = by an activation.
     pub request: Option<(RequestNo, u32)>,
     /// The element's JSON, if it is at most [`crate::limits::REVIEW_RECORD_BYTES_MAX`] long.
     pub record: Option<Box<[u8]>>,
     /// All keys of that element, weighed.
-    pub because: Because,
+    pub explanation: Explanation,
     /// Where it stands.
     pub state: ReviewState,
     /// When it was closed.

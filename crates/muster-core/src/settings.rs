@@ -1,7 +1,7 @@
 //! The settings of a workspace that the rules read. Their JSON belongs to `muster-wire`, their storage to the engine.
 
 use crate::attribute::CUSTOMER_ID;
-use crate::identifier::{Kind, KindSettings};
+use crate::identifier::{IdentifierKind, KindSettings};
 use crate::kinds::SurvivorRule;
 use crate::limits::PROFILE_BYTES_DEFAULT;
 use crate::value::Combine;
@@ -15,7 +15,7 @@ pub struct Settings {
     pub identity: Identity,
     /// Budgets of a minute.
     pub limits: RateLimits,
-    /// The most that a live profile may weigh, in bytes ([`crate::record::Standing::weight`]).
+    /// The most that a live profile may weigh, in bytes ([`crate::record::RootPointer::weight`]).
     pub profile_bytes: u64,
     /// Structural faults inside elements count as value faults unless the request says otherwise (behaviour.md 1.3).
     pub lenient: bool,
@@ -71,7 +71,7 @@ pub struct Identity {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Activation {
     /// How far it is.
-    pub phase: Phase,
+    pub phase: ActivationPhase,
     /// The kinds, as they will be (indexing) or are (joining), in order of rank.
     pub kinds: Vec<KindSettings>,
     /// Tells this phase from every other: the revision of the settings that began it.
@@ -80,7 +80,7 @@ pub struct Activation {
 
 /// The phases of an activation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Phase {
+pub enum ActivationPhase {
     /// Stored values are indexed; imports go on under the old settings and keep the index current.
     Indexing,
     /// The kinds are active; a key finds all profiles that hold its value and joins them, and a background pass joins
@@ -102,7 +102,7 @@ impl Identity {
     }
 
     /// The kind of this canonical name if it is in this phase of an activation.
-    pub fn activating(&self, phase: Phase, name: &str) -> Option<&KindSettings> {
+    pub fn activating(&self, phase: ActivationPhase, name: &str) -> Option<&KindSettings> {
         let activation = self.activation.as_ref().filter(|a| a.phase == phase)?;
         activation.kinds.iter().find(|k| k.kind.name() == name)
     }
@@ -119,7 +119,7 @@ impl Identity {
     }
 
     /// The place of a kind in the order; kinds that are not listed come last.
-    pub fn rank(&self, kind: &Kind) -> usize {
+    pub fn rank(&self, kind: &IdentifierKind) -> usize {
         self.kinds.iter().position(|k| k.kind == *kind).unwrap_or(usize::MAX)
     }
 }

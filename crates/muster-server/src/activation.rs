@@ -8,11 +8,11 @@ use crate::app::App;
 use crate::limits::{ACTIVATION_PERIOD, ACTIVATION_RETRY};
 use crate::workspaces::Entry;
 use futures_util::FutureExt as _;
-use muster_core::decide::{ClearIndex, Index, Progress, Settle};
+use muster_core::decide::{ActivationProgress, ClearIndex, Index, Settle};
 use muster_core::decision::Mode;
 use muster_core::id::WorkspaceId;
 use muster_core::limits::ACTIVATION_BATCH;
-use muster_core::settings::Phase;
+use muster_core::settings::ActivationPhase;
 use muster_store::engine::{EngineError, apply};
 use muster_wire::manage::settings::{Activating, WorkspaceSettings};
 use std::collections::HashMap;
@@ -99,21 +99,23 @@ async fn to_its_end(app: &Arc<App>, id: &WorkspaceId) -> Result<(), EngineError>
         let (identity, revision) = (entry.settings.identity.clone(), entry.settings.revision);
         let profile_bytes = entry.settings.profile_bytes;
         let progress = match activating.phase {
-            Phase::Indexing => apply(&*app.engine, id, Index { identity, revision, batch }, Mode::Commit).await,
-            Phase::Joining => {
+            ActivationPhase::Indexing => {
+                apply(&*app.engine, id, Index { identity, revision, batch }, Mode::Commit).await
+            }
+            ActivationPhase::Joining => {
                 apply(&*app.engine, id, Settle { identity, profile_bytes, revision, batch }, Mode::Commit).await
             }
         };
         match progress {
             Err(EngineError::TooLarge) if batch > 1 => batch /= 2,
-            Ok(Progress::At { .. }) => {
+            Ok(ActivationProgress::At { .. }) => {
                 batch = ACTIVATION_BATCH.min(2 * batch);
                 app.activations.came_on(id);
                 tokio::task::yield_now().await;
             }
-            Ok(Progress::Finished) => next_phase(app, &entry).await?,
+            Ok(ActivationProgress::Finished) => next_phase(app, &entry).await?,
             Err(EngineError::Stale) => drop(app.fresh(&entry).await?),
-            Ok(Progress::Idle) | Err(EngineError::Overloaded) => tokio::time::sleep(ACTIVATION_PERIOD).await,
+            Ok(ActivationProgress::Idle) | Err(EngineError::Overloaded) => tokio::time::sleep(ACTIVATION_PERIOD).await,
             Err(error) => return Err(error),
         }
     }
@@ -129,7 +131,7 @@ pub(crate) async fn clear_index(app: Arc<App>, cancelled: Arc<Entry>) {
             return;
         };
         match apply(&*app.engine, id, ClearIndex { revision: entry.settings.revision }, Mode::Commit).await {
-            Ok(Progress::At { .. }) => tokio::task::yield_now().await,
+            Ok(ActivationProgress::At { .. }) => tokio::task::yield_now().await,
             Ok(_) => return,
             Err(EngineError::Stale | EngineError::Overloaded) => tokio::time::sleep(ACTIVATION_PERIOD).await,
             Err(error) => return tracing::warn!(workspace = %id, %error, "the index of a cancelled activation stays"),
@@ -147,7 +149,7 @@ async fn next_phase(app: &Arc<App>, entry: &Entry) -> Result<(), EngineError> {
         }
         let mut document = WorkspaceSettings::from_json(workspace.settings.as_bytes()).ok()?;
         let activating = document.activating.take()?;
-        if activating.phase == Phase::Indexing {
+        if activating.phase == ActivationPhase::Indexing {
             document.identity = activating.target.clone();
             document.activating = Some(Activating::joining(activating, workspace.revision + 1));
         }

@@ -12,8 +12,8 @@ use muster_core::decide::{ImportDecision, Wire, cost};
 use muster_core::decision::Mode;
 use muster_core::id::{QuarantineNo, RequestNo};
 use muster_core::kinds::Route;
-use muster_core::outcome::{Applied, ImportOutcome, Recorded};
-use muster_core::rate::{Class, Refusal};
+use muster_core::outcome::{Applied, ImportOutcome, RecordedAnswer};
+use muster_core::rate::{Class, RateRefusal};
 use muster_core::reason::Fault;
 use muster_core::warning::Warnings;
 use muster_store::engine::{EngineError, apply_sized};
@@ -76,9 +76,9 @@ pub(crate) enum Refused {
 #[derive(Debug)]
 pub(crate) enum Done {
     /// Applied now.
-    Applied(Applied, Recorded),
+    Applied(Applied, RecordedAnswer),
     /// The recorded answer of the same key and body.
-    Replayed(Recorded),
+    Replayed(RecordedAnswer),
 }
 
 /// What is said in JSON while the decision is made.
@@ -94,7 +94,7 @@ struct Said {
 }
 
 impl Wire for Said {
-    fn answer(&self, applied: &Applied) -> Recorded {
+    fn answer(&self, applied: &Applied) -> RecordedAnswer {
         let shown = self.dry.map(|request| Applied { request, ..applied.clone() });
         answer::applied(self.api, shown.as_ref().unwrap_or(applied), self.representation, self.dry.is_some())
     }
@@ -127,10 +127,10 @@ impl Ingest {
                 ImportOutcome::Replayed(recorded) => return Ok(Done::Replayed(recorded)),
                 ImportOutcome::KeyConflict => return Err(Refused::Failure(Failure::IdempotencyConflict)),
                 ImportOutcome::Refused(faults) => return Err(Refused::Faults(faults, Lenient::NOTHING)),
-                ImportOutcome::RateLimited(class, Refusal::Wait { seconds }) => {
+                ImportOutcome::RateLimited(class, RateRefusal::Wait { seconds }) => {
                     return Err(Refused::Wait(class, seconds));
                 }
-                ImportOutcome::RateLimited(class, Refusal::Never { limit }) => {
+                ImportOutcome::RateLimited(class, RateRefusal::Never { limit }) => {
                     return Err(Refused::Never(class, limit));
                 }
                 ImportOutcome::NoSuchEntry => return Err(Refused::NoSuchEntry),
@@ -188,8 +188,8 @@ impl Ingest {
         let mut window = self.entry.lane.dry_window.lock().unwrap_or_else(PoisonError::into_inner);
         *window = window.at(app.clock.now());
         window.spend(self.entry.settings.limits, cost(elements)).map_err(|(class, refusal)| match refusal {
-            Refusal::Wait { seconds } => Refused::Wait(class, seconds),
-            Refusal::Never { limit } => Refused::Never(class, limit),
+            RateRefusal::Wait { seconds } => Refused::Wait(class, seconds),
+            RateRefusal::Never { limit } => Refused::Never(class, limit),
         })
     }
 }

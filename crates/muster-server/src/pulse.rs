@@ -29,7 +29,7 @@ use muster_core::id::RequestNo;
 use muster_core::kinds::Route;
 use muster_core::outcome::{ActionOutcome, ElementResult, Outcome};
 use muster_core::reason::Fault;
-use muster_core::record::{Omitted, Request};
+use muster_core::record::{LogEntry, Omitted};
 use muster_core::time::Timestamp;
 use muster_store::engine::KeyRecord;
 use muster_wire::data::api::Api;
@@ -57,7 +57,7 @@ pub(crate) enum Became {
     /// Applied, and kept in the log under this number.
     Applied(RequestNo, Arc<[ElementResult]>),
     /// Refused with 400, and kept in the log as this.
-    Refused(Arc<Request>),
+    Refused(Arc<LogEntry>),
     /// The recorded answer of an idempotency key was sent again.
     Replayed,
     /// A dry run.
@@ -149,7 +149,7 @@ impl Story {
 
     /// The item of the live stream.
     fn live(&self, status: u16, duration_us: u64) -> LiveRequest {
-        let logged = |request: &Request| {
+        let logged = |request: &LogEntry| {
             let mut item = request::summary(request);
             // The log's own ends when the commit begins; here it is known how long all of it took.
             item["duration_us"] = duration_us.into();
@@ -170,7 +170,7 @@ impl Story {
             LiveRequest::new(request::away(&away), Traits::aside(status, self.received_at, kind))
         };
         match &self.became {
-            Became::Applied(no, elements) => logged(&Request {
+            Became::Applied(no, elements) => logged(&LogEntry {
                 no: *no,
                 received_at: self.received_at,
                 status,

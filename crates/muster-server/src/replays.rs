@@ -9,8 +9,8 @@ use crate::workspaces::Entry;
 use bytes::Bytes;
 use muster_core::id::{QuarantineNo, WorkspaceId};
 use muster_core::kinds::Route;
-use muster_core::outcome::{Applied, Recorded};
-use muster_core::record::Quarantined;
+use muster_core::outcome::{Applied, RecordedAnswer};
+use muster_core::record::QuarantinedElement;
 use muster_core::warning::Warnings;
 use muster_store::engine::EngineError;
 use muster_wire::data::answer::Preferences;
@@ -29,7 +29,7 @@ pub(crate) async fn replay(
     entry: &Arc<Entry>,
     (no, dry): (QuarantineNo, bool),
     element: &[u8],
-) -> Result<(Applied, Recorded), Refused> {
+) -> Result<(Applied, RecordedAnswer), Refused> {
     // What an import would be refused for before it is read.
     if entry.document.suspended {
         return Err(Refused::Failure(Failure::Suspended));
@@ -200,7 +200,7 @@ pub(crate) async fn stored(
     app: &Arc<App>,
     workspace: &WorkspaceId,
     no: QuarantineNo,
-) -> Result<Option<Quarantined>, EngineError> {
+) -> Result<Option<QuarantinedElement>, EngineError> {
     let (engine, id) = (Arc::clone(&app.engine), workspace.clone());
     let read = tokio::task::spawn_blocking(move || engine.read(&id)?.quarantined(no));
     read.await.unwrap_or_else(|_| Err(EngineError::Broken("the look-up panicked".into())))

@@ -7,7 +7,7 @@ use muster_core::decision::{Decision, Mode, Step};
 use muster_core::facts::{Facts, Needs};
 use muster_core::id::WorkspaceId;
 use muster_core::rate::RateWindow;
-use muster_core::record::{Counters, Request};
+use muster_core::record::{Counters, LogEntry};
 use muster_core::time::{Moment, Timestamp};
 use std::sync::Arc;
 use tokio::sync::oneshot;
@@ -102,7 +102,7 @@ pub trait Engine: Access + Send + Sync {
 
     /// Notes a refused request (a 400) in the ingestion log: bounded, kept apart from applied ones, without a sync of
     /// its own; a full buffer drops it. Does not block.
-    fn note_refused(&self, id: &WorkspaceId, request: Request);
+    fn note_refused(&self, id: &WorkspaceId, request: LogEntry);
 
     /// The rate window as the lane has it. Does not block.
     fn rate(&self, id: &WorkspaceId) -> RateWindow;

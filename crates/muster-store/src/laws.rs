@@ -6,9 +6,9 @@ use crate::reader::{LiveProfile, Reader};
 use muster_core::attribute::CUSTOMER_ID;
 use muster_core::change::{RowChange, StoredRow};
 use muster_core::id::{MergeNo, ProfileNo};
-use muster_core::identifier::Key;
-use muster_core::profile::fold::{MemberRef, Tree};
-use muster_core::record::{Counters, Link, Standing, Tally, Token, View};
+use muster_core::identifier::Identifier;
+use muster_core::profile::fold::{MemberRef, MemberTree};
+use muster_core::record::{Counters, DeviceToken, MergeLink, RootPointer, TreeTotals, View};
 use std::collections::{BTreeMap, HashMap, HashSet};
 use xxhash_rust::xxh3::xxh3_128;
 
@@ -23,7 +23,7 @@ struct Seen {
     held: u64,
     /// Weight of own records.
     own: HashMap<ProfileNo, u64>,
-    standings: BTreeMap<ProfileNo, Standing>,
+    standings: BTreeMap<ProfileNo, RootPointer>,
     views: HashSet<ProfileNo>,
     links: HashMap<ProfileNo, (ProfileNo, MergeNo)>,
     devices: HashMap<ProfileNo, u32>,
@@ -61,11 +61,11 @@ pub fn breaches(reader: &mut dyn Reader) -> Result<Vec<String>, EngineError> {
     Ok(seen.breaches)
 }
 
-fn key_hash(key: &Key) -> u128 {
+fn key_hash(key: &Identifier) -> u128 {
     xxh3_128(format!("{}\0{}", key.kind.name(), key.value).as_bytes())
 }
 
-fn token_hash(token: &Token) -> u128 {
+fn token_hash(token: &DeviceToken) -> u128 {
     xxh3_128(format!("{}\0{}", token.kind as u8, token.value).as_bytes())
 }
 
@@ -74,7 +74,7 @@ fn token_hash(token: &Token) -> u128 {
 struct Pairs(u64, u128);
 
 impl Pairs {
-    fn add(&mut self, key: &Key, no: ProfileNo) {
+    fn add(&mut self, key: &Identifier, no: ProfileNo) {
         let hash = key_hash(key).rotate_left(64) ^ xxh3_128(&no.0.to_le_bytes());
         *self = Self(self.0 + 1, self.1.wrapping_add(hash));
     }
@@ -100,7 +100,7 @@ impl Seen {
                 let weight = profile.attributes.size().weight as u64;
                 self.own.insert(profile.no, weight);
                 self.history_named += profile.history.len() as u64;
-                let former: HashSet<&Key> = profile.former.iter().map(|former| &former.key).collect();
+                let former: HashSet<&Identifier> = profile.former.iter().map(|former| &former.key).collect();
                 former.into_iter().for_each(|key| self.former_told.add(key, profile.no));
                 // An id that was changed stays beside the new one (behaviour.md 3.2.i).
                 let others = || profile.keys.iter().map(|key| &key.kind).filter(|kind| kind.name() != CUSTOMER_ID);
@@ -117,7 +117,7 @@ impl Seen {
             }
             RowChange::Upsert(StoredRow::RootPointer(standing)) => drop(self.standings.insert(standing.no, *standing)),
             RowChange::Upsert(StoredRow::View(root, _)) => drop(self.views.insert(*root)),
-            RowChange::Upsert(StoredRow::MergeLink(Link { child, parent, merge, .. })) => {
+            RowChange::Upsert(StoredRow::MergeLink(MergeLink { child, parent, merge, .. })) => {
                 self.links.insert(*child, (*parent, *merge));
             }
             RowChange::Upsert(StoredRow::Device(device)) => {
@@ -160,8 +160,8 @@ impl Seen {
     fn trees_agree(&mut self) {
         let (profiles, standings) = (self.own.len(), self.standings.len());
         self.require(profiles == standings, || format!("{profiles} own records have {standings} standings"));
-        let all: Vec<Standing> = self.standings.values().copied().collect();
-        let mut trees: HashMap<ProfileNo, (Tally, u64)> = HashMap::new();
+        let all: Vec<RootPointer> = self.standings.values().copied().collect();
+        let mut trees: HashMap<ProfileNo, (TreeTotals, u64)> = HashMap::new();
         for s in &all {
             let no = s.no.0;
             let root = self.standings.get(&s.root).map(|root| root.root);
@@ -175,8 +175,8 @@ impl Seen {
                 continue;
             };
             self.link_agrees(s);
-            let own = Tally { first_seen: s.first_seen, last_seen: s.last_seen, events, devices, members: 1 };
-            let with = |(tree, weighs): &mut (Tally, u64)| (*tree, *weighs) = (tree.with(own), *weighs + weight);
+            let own = TreeTotals { first_seen: s.first_seen, last_seen: s.last_seen, events, devices, members: 1 };
+            let with = |(tree, weighs): &mut (TreeTotals, u64)| (*tree, *weighs) = (tree.with(own), *weighs + weight);
             trees.entry(s.root).and_modify(with).or_insert((own, weight));
         }
         for s in all.iter().filter(|s| s.root == s.no) {
@@ -194,7 +194,7 @@ impl Seen {
         self.require(orphans == 0, || format!("L4: {orphans} ids have events or devices and no standing"));
     }
 
-    fn link_agrees(&mut self, s: &Standing) {
+    fn link_agrees(&mut self, s: &RootPointer) {
         let no = s.no.0;
         match self.links.get(&s.no).copied() {
             None => self.require(s.root == s.no, || format!("member {no} has no link")),
@@ -256,7 +256,7 @@ fn view_breach(reader: &mut dyn Reader, root: ProfileNo) -> Result<Option<String
     if !leads_to_root(&live) {
         return Ok(Some(format!("the links of live profile {} do not all lead to it", root.0)));
     }
-    let tree = Tree::new(live.members.iter().map(|m| MemberRef { profile: &m.profile, link: m.link.as_ref() }));
+    let tree = MemberTree::new(live.members.iter().map(|m| MemberRef { profile: &m.profile, link: m.link.as_ref() }));
     let agrees = live.view.as_ref().is_some_and(|view: &View| *view == tree.shown(live.root));
     Ok((!agrees).then(|| format!("the view of live profile {} is not the fold of its members' own records", root.0)))
 }

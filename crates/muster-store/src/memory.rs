@@ -15,7 +15,7 @@ use muster_core::decision::Mode;
 use muster_core::facts::Facts;
 use muster_core::id::WorkspaceId;
 use muster_core::rate::RateWindow;
-use muster_core::record::{Counters, Request};
+use muster_core::record::{Counters, LogEntry};
 use muster_core::time::{Clock, Moment};
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -168,7 +168,7 @@ impl Engine for Memory {
         self.place(id).map(|place| locked(&place).data.counters).unwrap_or_default()
     }
 
-    fn note_refused(&self, id: &WorkspaceId, request: Request) {
+    fn note_refused(&self, id: &WorkspaceId, request: LogEntry) {
         if let Ok(place) = self.place(id) {
             let mut place = locked(&place);
             let data = Arc::make_mut(&mut place.data);

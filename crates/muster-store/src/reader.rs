@@ -5,11 +5,12 @@ use crate::page::Page;
 use muster_core::change::RowChange;
 use muster_core::facts::Cutoffs;
 use muster_core::id::{MergeNo, ProfileNo, QuarantineNo, RequestNo, ReviewNo, SeparationNo, Seq};
-use muster_core::identifier::Key;
+use muster_core::identifier::Identifier;
 use muster_core::kinds::Route;
 use muster_core::profile::Member;
 use muster_core::record::{
-    Change, Counters, Event, History, Idempotency, Merge, Profile, Quarantined, Request, Separation, Standing, View,
+    Change, Counters, Event, History, Idempotency, LogEntry, MemberRecord, Merge, QuarantinedElement, RootPointer,
+    Separation, View,
 };
 use muster_core::review::{Review, ReviewState};
 use muster_core::time::Timestamp;
@@ -38,7 +39,7 @@ pub trait Reader {
     ///
     /// # Errors
     /// See the trait.
-    fn binding(&mut self, key: &Key) -> Result<Option<ProfileNo>, EngineError>;
+    fn binding(&mut self, key: &Identifier) -> Result<Option<ProfileNo>, EngineError>;
 
     /// The live profile of an id: its root, all members with devices and links (the root first, then by number), and
     /// the view if the engine keeps one.
@@ -70,31 +71,35 @@ pub trait Reader {
     ///
     /// # Errors
     /// See the trait.
-    fn requests(&mut self, query: RequestQuery) -> Result<Page<Request>, EngineError>;
+    fn requests(&mut self, query: RequestQuery) -> Result<Page<LogEntry>, EngineError>;
 
     /// One log entry.
     ///
     /// # Errors
     /// See the trait.
-    fn request(&mut self, no: RequestNo) -> Result<Option<Request>, EngineError>;
+    fn request(&mut self, no: RequestNo) -> Result<Option<LogEntry>, EngineError>;
 
     /// Quarantine entries that were not deleted, newest first, below the cursor.
     ///
     /// # Errors
     /// See the trait.
-    fn quarantine(&mut self, below: Option<QuarantineNo>, limit: usize) -> Result<Page<Quarantined>, EngineError>;
+    fn quarantine(
+        &mut self,
+        below: Option<QuarantineNo>,
+        limit: usize,
+    ) -> Result<Page<QuarantinedElement>, EngineError>;
 
     /// One quarantine entry, unless it was deleted.
     ///
     /// # Errors
     /// See the trait.
-    fn quarantined(&mut self, no: QuarantineNo) -> Result<Option<Quarantined>, EngineError>;
+    fn quarantined(&mut self, no: QuarantineNo) -> Result<Option<QuarantinedElement>, EngineError>;
 
     /// Quarantine entries that were deleted later than this, the last one first.
     ///
     /// # Errors
     /// See the trait.
-    fn deleted(&mut self, after: Timestamp, limit: usize) -> Result<Page<Quarantined>, EngineError>;
+    fn deleted(&mut self, after: Timestamp, limit: usize) -> Result<Page<QuarantinedElement>, EngineError>;
 
     /// Merge records, newest first, below the cursor.
     ///
@@ -130,13 +135,13 @@ pub trait Reader {
     ///
     /// # Errors
     /// See the trait.
-    fn root(&mut self, no: ProfileNo) -> Result<Option<Standing>, EngineError>;
+    fn root(&mut self, no: ProfileNo) -> Result<Option<RootPointer>, EngineError>;
 
     /// Own records after a number, by number, at most so many; fewer where they are large, none only at the end.
     ///
     /// # Errors
     /// See the trait.
-    fn profiles(&mut self, after: ProfileNo, limit: usize) -> Result<Vec<Profile>, EngineError>;
+    fn profiles(&mut self, after: ProfileNo, limit: usize) -> Result<Vec<MemberRecord>, EngineError>;
 
     /// The separations that name this id, by number.
     ///
@@ -148,19 +153,19 @@ pub trait Reader {
     ///
     /// # Errors
     /// See the trait.
-    fn holder(&mut self, key: &Key) -> Result<Option<ProfileNo>, EngineError>;
+    fn holder(&mut self, key: &Identifier) -> Result<Option<ProfileNo>, EngineError>;
 
     /// The own records that tell this identifier among those that they held once, by number.
     ///
     /// # Errors
     /// See the trait.
-    fn former(&mut self, key: &Key, limit: usize) -> Result<Vec<ProfileNo>, EngineError>;
+    fn former(&mut self, key: &Identifier, limit: usize) -> Result<Vec<ProfileNo>, EngineError>;
 
     /// The rows of history that an own record names, by their place in the change sequence.
     ///
     /// # Errors
     /// See the trait.
-    fn history(&mut self, profile: &Profile) -> Result<Vec<History>, EngineError>;
+    fn history(&mut self, profile: &MemberRecord) -> Result<Vec<History>, EngineError>;
 
     /// What happened at these places of the change sequence; places of events are left out.
     ///

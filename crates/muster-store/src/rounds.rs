@@ -10,11 +10,12 @@ use crate::engine::{EngineError, Job, JobStep};
 use muster_core::change::Changes;
 use muster_core::facts::{Belongings, Facts, Needs, ReviewPair};
 use muster_core::id::{MergeNo, ProfileNo, QuarantineNo, RequestNo, ReviewNo, SeparationNo, Seq};
-use muster_core::identifier::Key;
+use muster_core::identifier::Identifier;
 use muster_core::kinds::Route;
 use muster_core::limits::SWEEP_EVENTS_MAX;
 use muster_core::record::{
-    Device, DeviceRef, EventId, Idempotency, Link, Merge, Profile, Quarantined, Separation, Standing, Token, View,
+    Device, DeviceRef, DeviceToken, EventId, Idempotency, MemberRecord, Merge, MergeLink, QuarantinedElement,
+    RootPointer, Separation, View,
 };
 use muster_core::review::Review;
 use muster_core::time::{Moment, Timestamp};
@@ -35,11 +36,11 @@ pub(crate) trait Source {
     fn large(&mut self) -> Result<(), EngineError> {
         Ok(())
     }
-    fn binding(&mut self, key: &Key) -> Result<Option<ProfileNo>, EngineError>;
-    fn profile(&mut self, no: ProfileNo) -> Result<Option<Profile>, EngineError>;
-    fn standing(&mut self, no: ProfileNo) -> Result<Option<Standing>, EngineError>;
+    fn binding(&mut self, key: &Identifier) -> Result<Option<ProfileNo>, EngineError>;
+    fn profile(&mut self, no: ProfileNo) -> Result<Option<MemberRecord>, EngineError>;
+    fn standing(&mut self, no: ProfileNo) -> Result<Option<RootPointer>, EngineError>;
     fn view(&mut self, root: ProfileNo) -> Result<Option<View>, EngineError>;
-    fn link(&mut self, child: ProfileNo) -> Result<Option<Link>, EngineError>;
+    fn link(&mut self, child: ProfileNo) -> Result<Option<MergeLink>, EngineError>;
     /// The members of a root without itself, in order of their number.
     fn members(&mut self, root: ProfileNo) -> Result<Vec<ProfileNo>, EngineError>;
     /// The separations that name this id, by number.
@@ -49,7 +50,7 @@ pub(crate) trait Source {
     /// The devices of this id.
     fn devices_of(&mut self, no: ProfileNo) -> Result<Vec<DeviceRef>, EngineError>;
     fn device(&mut self, at: &DeviceRef) -> Result<Option<Device>, EngineError>;
-    fn token(&mut self, token: &Token) -> Result<Option<DeviceRef>, EngineError>;
+    fn token(&mut self, token: &DeviceToken) -> Result<Option<DeviceRef>, EngineError>;
     fn event_id(&mut self, id: &str) -> Result<Option<EventId>, EngineError>;
     fn merge(&mut self, no: MergeNo) -> Result<Option<Merge>, EngineError>;
     fn separation(&mut self, no: SeparationNo) -> Result<Option<Separation>, EngineError>;
@@ -72,21 +73,21 @@ pub(crate) trait Source {
     /// The reviews of two profiles that name this id and are open, or were decided without a merge.
     fn review_pairs(&mut self, no: ProfileNo) -> Result<Vec<ReviewPair>, EngineError>;
     /// The same of a value without a second profile, with the profile of each and whether it is open, by number.
-    fn reviews_of_value(&mut self, key: &Key) -> Result<Vec<(ProfileNo, ReviewNo, bool)>, EngineError>;
+    fn reviews_of_value(&mut self, key: &Identifier) -> Result<Vec<(ProfileNo, ReviewNo, bool)>, EngineError>;
     /// Reviews of every state that name this id, and whether each is open; at most so many.
     fn reviews_naming(&mut self, no: ProfileNo, limit: usize) -> Result<Vec<(ReviewNo, bool)>, EngineError>;
     fn review(&mut self, no: ReviewNo) -> Result<Option<Review>, EngineError>;
     /// So many reviews and whether each is open: decided ones first, in each the oldest first.
     fn reviews_to_drop(&mut self, limit: usize) -> Result<Vec<(ReviewNo, bool)>, EngineError>;
     /// Up to `limit` rows of the index of holders.
-    fn noted(&mut self, limit: usize) -> Result<Vec<(Key, ProfileNo)>, EngineError>;
+    fn noted(&mut self, limit: usize) -> Result<Vec<(Identifier, ProfileNo)>, EngineError>;
     /// The own records that hold a value of a kind that is being made active, by number.
-    fn holders(&mut self, key: &Key, limit: usize) -> Result<Vec<ProfileNo>, EngineError>;
+    fn holders(&mut self, key: &Identifier, limit: usize) -> Result<Vec<ProfileNo>, EngineError>;
     /// Whether an own record is among them.
-    fn holds(&mut self, key: &Key, no: ProfileNo) -> Result<bool, EngineError>;
+    fn holds(&mut self, key: &Identifier, no: ProfileNo) -> Result<bool, EngineError>;
     /// The own records after a number, by number.
     fn profiles_after(&mut self, after: ProfileNo, limit: usize) -> Result<Vec<ProfileNo>, EngineError>;
-    fn quarantined(&mut self, no: QuarantineNo) -> Result<Option<Quarantined>, EngineError>;
+    fn quarantined(&mut self, no: QuarantineNo) -> Result<Option<QuarantinedElement>, EngineError>;
     /// Events from the first of all up to one that was received later.
     fn expired_events(&mut self, until: Timestamp, limit: usize) -> Result<Sized<(ProfileNo, Seq)>, EngineError>;
 }

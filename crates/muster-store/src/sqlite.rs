@@ -50,7 +50,7 @@ use look::Look;
 use muster_core::id::WorkspaceId;
 use muster_core::pause::Pause;
 use muster_core::rate::RateWindow;
-use muster_core::record::{Counters, Request};
+use muster_core::record::{Counters, LogEntry};
 use muster_core::time::{Clock, Timestamp};
 use schema::SchemaError;
 use std::collections::BTreeMap;
@@ -381,7 +381,7 @@ impl Engine for Sqlite {
         }
     }
 
-    fn note_refused(&self, id: &WorkspaceId, request: Request) {
+    fn note_refused(&self, id: &WorkspaceId, request: LogEntry) {
         if let Ok(lane) = self.inner.lane(id) {
             lane.note_refused(request, &self.inner.options.bounds);
         }

@@ -3,11 +3,11 @@
 
 use muster_core::command::Action;
 use muster_core::id::{ProfileId, ProfileNo, RequestNo};
-use muster_core::identifier::{Key, Kind};
+use muster_core::identifier::{Identifier, IdentifierKind};
 use muster_core::kinds::{ElementKind, Platform, Route};
 use muster_core::outcome::{ActionOutcome, ActionResult, ElementResult, Outcome};
 use muster_core::reason::{Fault, Reason};
-use muster_core::record::{Event, Former, Omitted, Profile, Request, Write};
+use muster_core::record::{Event, FormerIdentifier, LogEntry, MemberRecord, Omitted, Write};
 use muster_core::time::Timestamp;
 use muster_core::value::Value;
 use muster_core::warning::{Code, Warning};
@@ -25,9 +25,9 @@ proptest! {
     fn rows_come_back_as_they_were(seed: u64) {
         let mut dice = Dice::new(seed);
         let (profile, event, request) = (dice.profile(), dice.event(), dice.request());
-        prop_assert_eq!(Profile::from_cells(&profile.cells()), Ok(profile));
+        prop_assert_eq!(MemberRecord::from_cells(&profile.cells()), Ok(profile));
         prop_assert_eq!(Event::from_cells(&event.cells()), Ok(event));
-        prop_assert_eq!(Request::from_cells(&request.cells()), Ok(request));
+        prop_assert_eq!(LogEntry::from_cells(&request.cells()), Ok(request));
     }
 
     #[test]
@@ -49,9 +49,9 @@ proptest! {
             cells.into_iter().map(flip).collect()
         };
         let (profile_cells, event_cells) = (flip(profile.cells()), flip(event.cells()));
-        let _either = (Profile::from_cells(&profile_cells).is_ok(), Event::from_cells(&event_cells).is_ok());
+        let _either = (MemberRecord::from_cells(&profile_cells).is_ok(), Event::from_cells(&event_cells).is_ok());
         // Whatever a reader made of it, the checksum told before.
-        prop_assert_ne!(row_sum(Profile::FAMILY, &profile_cells), row_sum(Profile::FAMILY, &profile.cells()));
+        prop_assert_ne!(row_sum(MemberRecord::FAMILY, &profile_cells), row_sum(MemberRecord::FAMILY, &profile.cells()));
         prop_assert_ne!(row_sum(Event::FAMILY, &event_cells), row_sum(Event::FAMILY, &event.cells()));
     }
 
@@ -90,8 +90,8 @@ fn stored<R: Record>(row: &R, from: usize) -> Vec<String> {
     cells[from..].iter().map(text).chain([format!("{:016x}", row_sum(R::FAMILY, &cells))]).collect()
 }
 
-fn profile() -> Profile {
-    let key = |value: &str| Key { kind: Kind::new("email"), value: value.into() };
+fn profile() -> MemberRecord {
+    let key = |value: &str| Identifier { kind: IdentifierKind::new("email"), value: value.into() };
     let write = |seq, value| Write { seq, value };
     let attributes = BTreeMap::from([
         ("at".into(), write(9, Some(Value::text("2026-01-05")))),
@@ -99,13 +99,13 @@ fn profile() -> Profile {
         ("gone".into(), write(7, None)),
         ("home".into(), write(8, Some(Value::Location { lat: 1.5, lon: -2.0 }))),
     ]);
-    Profile {
+    MemberRecord {
         no: ProfileNo(3),
         created: Timestamp(1_000),
         keys: vec![key("a@b")],
         attributes: attributes.into(),
         platforms: BTreeMap::from([(Platform::Web, Write { seq: 6, value: Some(true) })]),
-        former: vec![Former { key: key("o@b"), until: Timestamp(950) }],
+        former: vec![FormerIdentifier { key: key("o@b"), until: Timestamp(950) }],
         history: vec![5, 9],
     }
 }
@@ -136,7 +136,7 @@ fn event() -> Event {
     }
 }
 
-fn request() -> Request {
+fn request() -> LogEntry {
     let warning = Warning { code: Code::NullIgnored, name: "n".into(), pointer: "/n".into(), count: 2, given: None };
     let result = ElementResult {
         index: 0,
@@ -146,13 +146,13 @@ fn request() -> Request {
         merged: vec![ProfileId { created: Timestamp(1), no: ProfileNo(3) }],
         warnings: vec![],
         errors: vec![],
-        because: None,
+        explanation: None,
         actions: vec![ActionResult {
             outcome: ActionOutcome::Rejected,
             errors: vec![Fault::new(Reason::FutureDate, "/e", None)],
         }],
     };
-    Request {
+    LogEntry {
         no: RequestNo(1),
         received_at: Timestamp(5),
         status: 200,

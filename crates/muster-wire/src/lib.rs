@@ -5,7 +5,7 @@
 //! clock and no HTTP here, and no rule beyond shape and range: those belong to `muster-server` and `muster-core`.
 #![deny(missing_docs)]
 
-mod because;
+mod explanation;
 pub mod data;
 pub mod json;
 pub mod manage;

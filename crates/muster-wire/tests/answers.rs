@@ -1,7 +1,7 @@
 //! What is answered to a request that was applied.
 
 use muster_core::id::{ProfileId, ProfileNo, RequestId, RequestNo};
-use muster_core::kinds::{Choice, ElementKind, SurvivorRule};
+use muster_core::kinds::{ElementKind, SurvivorChoice, SurvivorRule};
 use muster_core::outcome::{ActionOutcome, ActionResult, Applied, ElementResult, Outcome};
 use muster_core::reason::{Fault, Reason};
 use muster_core::time::Timestamp;
@@ -23,7 +23,7 @@ fn result(index: u32, kind: ElementKind, outcome: Outcome, profile: Option<Profi
         merged: vec![],
         warnings: vec![],
         errors: vec![],
-        because: None,
+        explanation: None,
         actions: vec![],
     }
 }
@@ -205,25 +205,29 @@ fn preferences_are_read_as_rfc_7240_has_them() {
 
 #[test]
 fn a_result_tells_why_in_members_and_in_a_sentence_without_values() {
-    use muster_core::because::{Because, SetAside, Verdict, Weighed};
-    use muster_core::identifier::Kind;
-    let weighed =
-        |kind, at: Option<ProfileId>, verdict| Weighed { kind: Kind::new(kind), id: at, profile: at, verdict };
-    let because = Because {
+    use muster_core::explanation::{Explanation, GuardReason, IdentifierDecision, IdentifierOutcome};
+    use muster_core::identifier::IdentifierKind;
+    let weighed = |kind, at: Option<ProfileId>, outcome| IdentifierDecision {
+        kind: IdentifierKind::new(kind),
+        id: at,
+        profile: at,
+        outcome,
+    };
+    let explanation = Explanation {
         keys: vec![
-            weighed("customer_id", Some(id(2)), Verdict::Found),
-            weighed("email", Some(id(8)), Verdict::Found),
-            weighed("mobile", None, Verdict::SetAside(SetAside::Pinned)),
+            weighed("customer_id", Some(id(2)), IdentifierOutcome::Found),
+            weighed("email", Some(id(8)), IdentifierOutcome::Found),
+            weighed("mobile", None, IdentifierOutcome::Withheld(GuardReason::Pinned)),
         ],
-        rule: Some(Choice::Rule(SurvivorRule::LastSeen)),
+        rule: Some(SurvivorChoice::Rule(SurvivorRule::LastSeen)),
     };
     let mut applied_ = sample();
     applied_.elements = applied_
         .elements
         .iter()
         .map(|e| {
-            let because = (e.outcome == Outcome::Merged).then(|| Box::new(because.clone()));
-            ElementResult { because, ..e.clone() }
+            let explanation = (e.outcome == Outcome::Merged).then(|| Box::new(explanation.clone()));
+            ElementResult { explanation, ..e.clone() }
         })
         .collect();
     let told = body(&applied_, true, true)["results"][1]["because"].clone();

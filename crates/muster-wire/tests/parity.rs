@@ -1,7 +1,7 @@
 //! The limits of the hosted service (behaviour.md 2, FACTS 4 and 6.3, FACTS 11 row 28; docs/adr/0010): with `parity` they
 //! cut and drop, without it they only warn.
 
-use muster_core::command::{Action, Body, Customer};
+use muster_core::command::{Action, Body, CustomerElement};
 use muster_core::identifier::KindSettings;
 use muster_core::kinds::Route;
 use muster_core::reason::Reason;
@@ -34,7 +34,7 @@ fn element(element: &str, kinds: &[&str], parity: bool) -> (Body, Told) {
     (read.body.expect("it has no fault"), told)
 }
 
-fn customer(members: &str, kinds: &[&str], parity: bool) -> (Customer, Told) {
+fn customer(members: &str, kinds: &[&str], parity: bool) -> (CustomerElement, Told) {
     match element(&format!(r#"{{"type":"customer","customer_id":"c",{members}}}"#), kinds, parity) {
         (Body::Customer(customer), told) => (customer, told),
         (other, _) => panic!("{other:?}"),

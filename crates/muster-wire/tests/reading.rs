@@ -1,7 +1,7 @@
 //! How single members of a body are read, each rule by the smallest body that shows it. What the golden files say with
 //! whole commands is not repeated here.
 
-use muster_core::command::{Body, Customer, Matching};
+use muster_core::command::{Body, CustomerElement, Matching};
 use muster_core::identifier::{KindSettings, Normaliser};
 use muster_core::kinds::{Platform, Route};
 use muster_core::reason::Reason;
@@ -37,7 +37,7 @@ fn parsed(elements: &str, context: &ReadContext) -> Parsed {
 }
 
 /// A customer element with these members, and its warnings.
-fn customer(members: &str, context: &ReadContext) -> (Customer, Vec<(Code, String)>) {
+fn customer(members: &str, context: &ReadContext) -> (CustomerElement, Vec<(Code, String)>) {
     let element = parsed(&format!(r#"{{"type":"customer","customer_id":"c",{members}}}"#), context).elements.remove(0);
     let warnings = element.warnings.0.into_iter().map(|w| (w.code, w.name.into())).collect();
     match element.body {

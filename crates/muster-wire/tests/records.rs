@@ -1,16 +1,16 @@
 //! Records as the management API shows them: exactly the members that its specification names.
 
-use muster_core::because::Because;
 use muster_core::command::{Action, DeviceFields};
+use muster_core::explanation::Explanation;
 use muster_core::id::{MergeNo, ProfileId, ProfileNo, QuarantineNo, RequestId, RequestNo, SeparationNo};
-use muster_core::identifier::{Key, Kind};
-use muster_core::kinds::{Choice, ElementKind, Platform, Route, SurvivorRule};
+use muster_core::identifier::{Identifier, IdentifierKind};
+use muster_core::kinds::{ElementKind, Platform, Route, SurvivorChoice, SurvivorRule};
 use muster_core::outcome::{ActionOutcome, ActionResult, ElementResult, Outcome};
-use muster_core::profile::{MemberEntry, Snapshot};
+use muster_core::profile::{MemberEntry, Profile};
 use muster_core::reason::{Fault, Reason};
 use muster_core::record::{
-    Cause, Combined, Counters, Device, DeviceRef, Event, Former, Merge, Omitted, Quarantined, Request, Separation,
-    SeparationCause, Tally,
+    Cause, Combined, Counters, Device, DeviceRef, Event, FormerIdentifier, LogEntry, Merge, Omitted,
+    QuarantinedElement, Separation, SeparationCause, TreeTotals,
 };
 use muster_core::time::Timestamp;
 use muster_core::value::Value;
@@ -25,8 +25,8 @@ fn id(no: u64) -> ProfileId {
     ProfileId { created: AT, no: ProfileNo(no) }
 }
 
-fn key(kind: &str, value: &str) -> Key {
-    Key { kind: Kind::new(kind), value: value.into() }
+fn key(kind: &str, value: &str) -> Identifier {
+    Identifier { kind: IdentifierKind::new(kind), value: value.into() }
 }
 
 fn device() -> Device {
@@ -47,11 +47,11 @@ fn device() -> Device {
 
 #[test]
 fn a_user_shows_identifiers_values_devices_and_members() {
-    let snapshot = Snapshot {
+    let snapshot = Profile {
         id: id(1),
         identifiers: vec![key("customer_id", "c1")],
-        aliases: vec![(Kind::new("email"), vec!["a@example.test".into(), "b@example.test".into()])],
-        former: vec![Former { key: key("mobile", "+1"), until: AT }],
+        aliases: vec![(IdentifierKind::new("email"), vec!["a@example.test".into(), "b@example.test".into()])],
+        former: vec![FormerIdentifier { key: key("mobile", "+1"), until: AT }],
         attributes: [
             ("tier".into(), Value::text("gold")),
             ("n".into(), Value::Float(1.0)),
@@ -61,7 +61,7 @@ fn a_user_shows_identifiers_values_devices_and_members() {
         .into(),
         platforms: [(Platform::Android, true)].into(),
         devices: vec![device()],
-        tally: Tally { first_seen: AT, last_seen: AT, events: 3, devices: 1, members: 2 },
+        tally: TreeTotals { first_seen: AT, last_seen: AT, events: 3, devices: 1, members: 2 },
         members: vec![MemberEntry { id: id(2), parent: id(1), merge: MergeNo(4), joined_at: AT }],
     };
     assert_eq!(
@@ -132,7 +132,7 @@ fn an_event_shows_what_was_sent_and_where_it_is_recorded() {
     assert_eq!(event::json(&stored, id(2), false)["origin_address"], json!(null));
 }
 
-fn logged() -> Request {
+fn logged() -> LogEntry {
     let element = ElementResult {
         index: 0,
         kind: ElementKind::Customer,
@@ -141,10 +141,10 @@ fn logged() -> Request {
         merged: vec![],
         warnings: vec![],
         errors: vec![Fault::new(Reason::NoUsableIdentifier, "/elements/0/customer_id", Some("customer_id"))],
-        because: Some(Box::default()),
+        explanation: Some(Box::default()),
         actions: vec![],
     };
-    Request {
+    LogEntry {
         no: RequestNo(1),
         received_at: AT,
         status: 200,
@@ -206,8 +206,8 @@ fn a_merge_tells_its_cause() {
         survivor: id(1),
         merged: id(2),
         request: Some((RequestNo(1), 4)),
-        cause: Cause::Keys { keys: vec![key("email", "a")], rule: Choice::Rule(SurvivorRule::LastSeen) },
-        because: Some(Because { keys: vec![], rule: Some(Choice::Attribute) }),
+        cause: Cause::Keys { keys: vec![key("email", "a")], rule: SurvivorChoice::Rule(SurvivorRule::LastSeen) },
+        explanation: Some(Explanation { keys: vec![], rule: Some(SurvivorChoice::Attribute) }),
         filled: vec!["tier".into()],
         combined: vec![Combined { field: "points".into(), old: Some(Value::Integer(1)), new: None }],
         identifiers: vec![key("mobile", "+1")],
@@ -229,7 +229,7 @@ fn a_merge_tells_its_cause() {
     });
     assert_eq!(merge::json(&record), want);
     (record.request, record.cause, record.reverted_at) = (None, Cause::Activation, Some(AT));
-    record.because = None;
+    record.explanation = None;
     for (name, value) in [
         ("because", json!(null)),
         ("request_id", json!(null)),
@@ -246,7 +246,7 @@ fn a_merge_tells_its_cause() {
 
 #[test]
 fn a_quarantine_entry_shows_its_element_as_it_came() {
-    let entry = |element: &str, replayed_as| Quarantined {
+    let entry = |element: &str, replayed_as| QuarantinedElement {
         no: QuarantineNo(5),
         at: AT,
         request: RequestNo(1),

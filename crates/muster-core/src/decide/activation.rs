@@ -3,26 +3,26 @@
 //! all who hold its value and joins them, and a background pass joins those that no import has touched. Which phase it is
 //! stands in the settings; how far it came stands in the counters.
 
-use super::guard::Group;
+use super::decision_state::{DecisionState, Known, Missing};
+use super::guard::CandidateGroup;
 use super::join::{Causing, Origin, join_all};
-use super::review::{Aside, set_aside};
-use super::work::{Known, Missing, Work};
+use super::review::{WithheldIdentifier, set_aside};
 use super::write;
-use crate::because::SetAside;
 use crate::decision::{Decision, Step};
+use crate::explanation::GuardReason;
 use crate::facts::{Facts, Needs};
 use crate::id::{ProfileId, ProfileNo};
-use crate::identifier::{Key, key_of};
-use crate::kinds::Choice;
+use crate::identifier::{Identifier, key_of};
+use crate::kinds::SurvivorChoice;
 use crate::limits::{HOLDERS_MAX, NOTED_MAX};
 use crate::record::Write;
-use crate::settings::{Activation, Identity, Phase};
+use crate::settings::{Activation, ActivationPhase, Identity};
 use crate::time::Moment;
 use crate::value::Value;
 
 /// How far a phase of an activation came.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Progress {
+pub enum ActivationProgress {
     /// This many of so many profiles are done.
     At {
         /// The last profile number that was seen.
@@ -67,7 +67,7 @@ pub struct Settle {
 }
 
 impl Decision for Index {
-    type Output = Progress;
+    type Output = ActivationProgress;
 
     fn needs(&self) -> Needs {
         Needs::default()
@@ -77,22 +77,22 @@ impl Decision for Index {
         Some(self.revision)
     }
 
-    fn decide(&self, facts: &Facts, now: Moment) -> Step<Progress> {
-        batch(facts, now, (&self.identity, Phase::Indexing, self.batch), |work, activation, numbers| {
+    fn decide(&self, facts: &Facts, now: Moment) -> Step<ActivationProgress> {
+        batch(facts, now, (&self.identity, ActivationPhase::Indexing, self.batch), |state, activation, numbers| {
             // What is there before the first batch, an activation that was cancelled left behind; and what imports noted
             // since, the batches will note again.
             let is_first = facts.counters.activation != activation.since;
-            if is_first && clear(work)? {
+            if is_first && clear(state)? {
                 return Ok(None);
             }
-            numbers.iter().try_for_each(|no| index(work, activation, *no))?;
+            numbers.iter().try_for_each(|no| index(state, activation, *no))?;
             Ok(numbers.last().copied())
         })
     }
 }
 
 impl Decision for ClearIndex {
-    type Output = Progress;
+    type Output = ActivationProgress;
 
     fn needs(&self) -> Needs {
         Needs { noted: NOTED_MAX, ..Needs::default() }
@@ -102,31 +102,33 @@ impl Decision for ClearIndex {
         Some(self.revision)
     }
 
-    fn decide(&self, facts: &Facts, now: Moment) -> Step<Progress> {
+    fn decide(&self, facts: &Facts, now: Moment) -> Step<ActivationProgress> {
         let identity = Identity::off();
-        let mut work = Work::new(facts, &identity, now.at);
-        match clear(&mut work) {
-            Err(Missing) => Step::NeedMore(work.needs),
-            Ok(true) => Step::Done(work.into_changes(), Progress::At { done: 0, total: facts.counters.profile }),
-            Ok(false) => Step::Leave(Progress::Finished),
+        let mut state = DecisionState::new(facts, &identity, now.at);
+        match clear(&mut state) {
+            Err(Missing) => Step::NeedMore(state.needs),
+            Ok(true) => {
+                Step::Done(state.into_changes(), ActivationProgress::At { done: 0, total: facts.counters.profile })
+            }
+            Ok(false) => Step::Leave(ActivationProgress::Finished),
         }
     }
 }
 
 /// Drops rows of the index of holders; false if there are none.
-fn clear(work: &mut Work<'_>) -> Known<bool> {
-    let Some(noted) = &work.facts.noted else {
-        work.needs.noted = NOTED_MAX;
+fn clear(state: &mut DecisionState<'_>) -> Known<bool> {
+    let Some(noted) = &state.facts.noted else {
+        state.needs.noted = NOTED_MAX;
         return Err(Missing);
     };
     for row in noted {
-        work.holding.set(row.clone(), None);
+        state.holding.set(row.clone(), None);
     }
     Ok(!noted.is_empty())
 }
 
 impl Decision for Settle {
-    type Output = Progress;
+    type Output = ActivationProgress;
 
     fn needs(&self) -> Needs {
         Needs::default()
@@ -136,10 +138,10 @@ impl Decision for Settle {
         Some(self.revision)
     }
 
-    fn decide(&self, facts: &Facts, now: Moment) -> Step<Progress> {
-        batch(facts, now, (&self.identity, Phase::Joining, self.batch), |work, activation, numbers| {
-            work.profile_bytes_max = self.profile_bytes;
-            pass(work, activation, numbers)
+    fn decide(&self, facts: &Facts, now: Moment) -> Step<ActivationProgress> {
+        batch(facts, now, (&self.identity, ActivationPhase::Joining, self.batch), |state, activation, numbers| {
+            state.profile_bytes_max = self.profile_bytes;
+            pass(state, activation, numbers)
         })
     }
 }
@@ -149,78 +151,81 @@ impl Decision for Settle {
 fn batch(
     facts: &Facts,
     now: Moment,
-    (identity, phase, size): (&Identity, Phase, usize),
-    run: impl FnOnce(&mut Work<'_>, &Activation, &[ProfileNo]) -> Known<Option<ProfileNo>>,
-) -> Step<Progress> {
+    (identity, phase, size): (&Identity, ActivationPhase, usize),
+    run: impl FnOnce(&mut DecisionState<'_>, &Activation, &[ProfileNo]) -> Known<Option<ProfileNo>>,
+) -> Step<ActivationProgress> {
     let activation = match &identity.activation {
         Some(activation) if activation.phase == phase => activation,
-        _ => return Step::Leave(Progress::Idle),
+        _ => return Step::Leave(ActivationProgress::Idle),
     };
     let so_far = if facts.counters.activation == activation.since { facts.counters.activation_done } else { 0 };
     let Some(numbers) = &facts.scan else {
         return Step::NeedMore(Needs { scan: Some((ProfileNo(so_far), size)), ..Needs::default() });
     };
-    let mut work = Work::new(facts, identity, now.at);
-    let Ok(last) = run(&mut work, activation, numbers) else {
-        return Step::NeedMore(work.needs);
+    let mut state = DecisionState::new(facts, identity, now.at);
+    let Ok(last) = run(&mut state, activation, numbers) else {
+        return Step::NeedMore(state.needs);
     };
     let total = facts.counters.profile;
     let finished = numbers.len() < size && !facts.scan_is_short && last == numbers.last().copied();
     let done = if finished { total } else { last.map_or(so_far, |no| no.0) };
     // Where nothing was done yet but clearing away, the next batch is the first.
     if finished || last.is_some() {
-        (work.counters.activation, work.counters.activation_done) = (activation.since, done);
+        (state.counters.activation, state.counters.activation_done) = (activation.since, done);
     }
-    Step::Done(work.into_changes(), if finished { Progress::Finished } else { Progress::At { done, total } })
+    Step::Done(
+        state.into_changes(),
+        if finished { ActivationProgress::Finished } else { ActivationProgress::At { done, total } },
+    )
 }
 
 /// Notes what an own record holds.
-fn index(work: &mut Work<'_>, activation: &Activation, no: ProfileNo) -> Known<()> {
+fn index(state: &mut DecisionState<'_>, activation: &Activation, no: ProfileNo) -> Known<()> {
     for kind in &activation.kinds {
-        let profile = work.profile(no)?;
+        let profile = state.profile(no)?;
         let stale = profile.keys.iter().find(|key| key.kind == kind.kind).cloned();
         let value = profile.attributes.get(kind.kind.name()).and_then(|write| write.value.as_ref());
         let holds = value.and_then(|value| key_of(kind, value));
         if let Some(stale) = stale {
-            write::unhold(work, no, &stale)?;
-            work.bindings.set(stale, None);
+            write::unhold(state, no, &stale)?;
+            state.bindings.set(stale, None);
         }
         if let Some(key) = holds {
-            work.holding.set((key, no), Some(()));
+            state.holding.set((key, no), Some(()));
         }
     }
     Ok(())
 }
 
 /// Settles what these own records hold; answers the last one that is done, for a batch ends early when it joined many.
-fn pass(work: &mut Work<'_>, activation: &Activation, numbers: &[ProfileNo]) -> Known<Option<ProfileNo>> {
+fn pass(state: &mut DecisionState<'_>, activation: &Activation, numbers: &[ProfileNo]) -> Known<Option<ProfileNo>> {
     let (mut last, mut looked_at, mut missing) = (None, 0, false);
     'batch: for no in numbers {
         if looked_at > 2 * HOLDERS_MAX {
             break;
         }
         for kind in &activation.kinds {
-            let value = work.profile(*no)?.attributes.get(kind.kind.name()).and_then(|write| write.value.as_ref());
+            let value = state.profile(*no)?.attributes.get(kind.kind.name()).and_then(|write| write.value.as_ref());
             let Some(key) = value.and_then(|value| key_of(kind, value)) else { continue };
-            work.mark();
-            let holds = work.holds(&key, *no);
+            state.mark();
+            let holds = state.holds(&key, *no);
             if holds == Ok(false) {
                 continue;
             }
-            if work.unsettled.contains(&key) {
+            if state.unsettled.contains(&key) {
                 missing = true;
                 continue;
             }
             // All that the first look at a value needs is asked for at once.
-            let settled = match (holds, work.holders(&key), work.binding(&key)) {
+            let settled = match (holds, state.holders(&key), state.binding(&key)) {
                 // Those that were read are settled, and this one is not among them: the next batch reads on.
                 (Ok(true), Ok(holders), _) if holders.is_empty() => break 'batch,
-                (Ok(true), Ok(holders), Ok(_)) => settle(work, &key).map(|_| holders.len()),
+                (Ok(true), Ok(holders), Ok(_)) => settle(state, &key).map(|_| holders.len()),
                 _ => Err(Missing),
             };
             match settled {
                 // It was not among those that the look took: the next batch reads on.
-                Ok(_) if work.holds(&key, *no) == Ok(true) => break 'batch,
+                Ok(_) if state.holds(&key, *no) == Ok(true) => break 'batch,
                 Ok(holders) => looked_at += holders,
                 Err(Missing) => missing = true,
             }
@@ -231,34 +236,34 @@ fn pass(work: &mut Work<'_>, activation: &Activation, numbers: &[ProfileNo]) -> 
 }
 
 /// Who was joined, and what chose the survivor.
-pub(super) type Settled = Option<(Vec<ProfileId>, Choice)>;
+pub(super) type Settled = Option<(Vec<ProfileId>, SurvivorChoice)>;
 
 /// Binds a value of a kind that has just become active: all who hold it are tried in the order of their ids and kept if
 /// they conflict with none kept before; whoever is set aside keeps it as a plain attribute.
-pub(super) fn settle(work: &mut Work<'_>, key: &Key) -> Known<Settled> {
-    if work.identity.activating(Phase::Joining, key.kind.name()).is_none() {
+pub(super) fn settle(state: &mut DecisionState<'_>, key: &Identifier) -> Known<Settled> {
+    if state.identity.activating(ActivationPhase::Joining, key.kind.name()).is_none() {
         return Ok(None);
     }
-    if work.unsettled.contains(key) {
+    if state.unsettled.contains(key) {
         return Err(Missing);
     }
-    let settled = settle_holders(work, key);
+    let settled = settle_holders(state, key);
     if settled.is_err() {
-        work.unsettled.insert(key.clone());
+        state.unsettled.insert(key.clone());
     }
     settled
 }
 
-fn settle_holders(work: &mut Work<'_>, key: &Key) -> Known<Settled> {
-    let (holders, bound) = (work.holders(key), work.binding(key));
+fn settle_holders(state: &mut DecisionState<'_>, key: &Identifier) -> Known<Settled> {
+    let (holders, bound) = (state.holders(key), state.binding(key));
     let (mut holders, bound) = (holders?, bound?);
     // Whoever was deleted since, by a sweep that knew the settings before, and what an activation that was given up noted of
     // a value that was written over since.
-    let Some(kind) = work.identity.activating(Phase::Joining, key.kind.name()) else { return Ok(None) };
-    let is_gone = |work: &Work<'_>, no: &ProfileNo| {
+    let Some(kind) = state.identity.activating(ActivationPhase::Joining, key.kind.name()) else { return Ok(None) };
+    let is_gone = |state: &DecisionState<'_>, no: &ProfileNo| {
         let holds =
             |value: &Write<Value>| value.value.as_ref().and_then(|value| key_of(kind, value)).as_ref() == Some(key);
-        match (work.standings.get(no), work.profiles.get(no)) {
+        match (state.standings.get(no), state.profiles.get(no)) {
             (Some(None), _) => true,
             (_, Some(Some(profile))) => !profile.attributes.get(key.kind.name()).is_some_and(holds),
             _ => false,
@@ -267,28 +272,28 @@ fn settle_holders(work: &mut Work<'_>, key: &Key) -> Known<Settled> {
     let mut missing = false;
     for no in &holders {
         // All of them are asked for before it gives up.
-        missing |= !matches!(work.standings.get(no), Some(None)) && work.profile(*no).is_err();
+        missing |= !matches!(state.standings.get(no), Some(None)) && state.profile(*no).is_err();
     }
     if missing {
         return Err(Missing);
     }
-    let gone: Vec<ProfileNo> = holders.extract_if(.., |no| is_gone(work, no)).collect();
+    let gone: Vec<ProfileNo> = holders.extract_if(.., |no| is_gone(state, no)).collect();
     for no in gone {
-        work.holding.set((key.clone(), no), None);
+        state.holding.set((key.clone(), no), None);
     }
     if holders.is_empty() {
         return Ok(None);
     }
-    let found = roots(work, bound.iter().chain(&holders))?;
-    let mut group = Group::new();
+    let found = roots(state, bound.iter().chain(&holders))?;
+    let mut group = CandidateGroup::new();
     if bound.is_some() {
-        group.keep(work, key, Some(found[0]));
+        group.keep(state, key, Some(found[0]));
     }
-    let (mut kept, mut aside): (Vec<ProfileNo>, Vec<(ProfileNo, SetAside)>) = (Vec::new(), Vec::new());
+    let (mut kept, mut aside): (Vec<ProfileNo>, Vec<(ProfileNo, GuardReason)>) = (Vec::new(), Vec::new());
     for (holder, root) in holders.iter().zip(&found[usize::from(bound.is_some())..]) {
-        match group.conflict(work, key, Some(*root))? {
+        match group.conflict(state, key, Some(*root))? {
             None => {
-                group.keep(work, key, Some(*root));
+                group.keep(state, key, Some(*root));
                 kept.push(*holder);
             }
             Some(reason) if !aside.iter().any(|(root_aside, _)| root_aside == root) => aside.push((*root, reason)),
@@ -296,36 +301,36 @@ fn settle_holders(work: &mut Work<'_>, key: &Key) -> Known<Settled> {
         }
     }
     for holder in holders {
-        work.holding.set((key.clone(), holder), None);
+        state.holding.set((key.clone(), holder), None);
     }
     let causing = Causing { request: None, origin: Origin::Activation, writes_email: false };
     let (root, joined) = match &group.roots[..] {
         [root] => (*root, None),
         roots => {
-            let (root, merged, choice) = join_all(work, roots, &causing)?;
+            let (root, merged, choice) = join_all(state, roots, &causing)?;
             (root, Some((merged, choice)))
         }
     };
     if bound.is_none()
         && let Some(record) = kept.iter().find(|no| **no == root).or(kept.first()).copied()
     {
-        work.bindings.set(key.clone(), Some(record));
-        write::hold(work, record, key)?;
+        state.bindings.set(key.clone(), Some(record));
+        write::hold(state, record, key)?;
     }
     for (other, reason) in aside {
-        set_aside(work, &Aside { root, other: Some(other), key, reason, request: None })?;
+        set_aside(state, &WithheldIdentifier { root, other: Some(other), key, reason, request: None })?;
     }
     Ok(joined)
 }
 
 /// The live profiles of these ids, in their order. Asks for everything that judging and joining them needs before it
 /// gives up.
-fn roots<'n>(work: &mut Work<'_>, ids: impl Iterator<Item = &'n ProfileNo>) -> Known<Vec<ProfileNo>> {
+fn roots<'n>(state: &mut DecisionState<'_>, ids: impl Iterator<Item = &'n ProfileNo>) -> Known<Vec<ProfileNo>> {
     let mut missing = false;
     let mut roots = Vec::new();
     for no in ids {
-        missing |= work.profile(*no).is_err();
-        match work.root_of(*no) {
+        missing |= state.profile(*no).is_err();
+        match state.root_of(*no) {
             Ok(root) => roots.push(root),
             Err(Missing) => missing = true,
         }
@@ -335,6 +340,6 @@ fn roots<'n>(work: &mut Work<'_>, ids: impl Iterator<Item = &'n ProfileNo>) -> K
     }
     let several = roots.iter().any(|root| *root != roots[0]);
     // An import may join them to others by another key.
-    missing |= (several || work.request.is_some()) && work.lacks(&roots);
+    missing |= (several || state.request.is_some()) && state.lacks(&roots);
     if missing { Err(Missing) } else { Ok(roots) }
 }

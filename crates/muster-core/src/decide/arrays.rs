@@ -2,21 +2,21 @@
 //! runs, own records and views hold an empty array in its place ([`is_stand_in`]; a stored array is never empty), and the
 //! values are made from the log once, when the changes are.
 
-use super::write_target::Place;
-use crate::array::{Done, Log};
+use super::write_target::WriteTarget;
+use crate::array::{ArrayLog, ArrayUndo};
 use crate::id::ProfileNo;
-use crate::record::{Profile, Size, View};
+use crate::record::{MemberRecord, Size, View};
 use crate::value::Value;
 use std::collections::{HashMap, HashSet};
 
 /// The logs, who shows them and which own records hold them.
 #[derive(Debug, Default)]
 pub(super) struct Arrays {
-    pub(super) logs: Vec<Log>,
+    pub(super) logs: Vec<ArrayLog>,
     /// What live profiles show.
     pub(super) shown: Map<usize>,
     /// What own records hold.
-    pub(super) held: Map<Held>,
+    pub(super) held: Map<HeldArray>,
     pub(super) undo: Vec<Undo>,
 }
 
@@ -24,7 +24,7 @@ pub(super) type Map<T> = HashMap<ProfileNo, HashMap<Box<str>, T>>;
 
 /// A value of an own record: a log at a point.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Held {
+pub(super) struct HeldArray {
     pub(super) log: usize,
     pub(super) operators: u32,
     pub(super) size: Size,
@@ -32,13 +32,13 @@ pub(super) struct Held {
 
 #[derive(Debug)]
 pub(super) enum Undo {
-    Operator(usize, Done),
+    Operator(usize, ArrayUndo),
     Shown(ProfileNo, Box<str>, Option<usize>),
-    Held(ProfileNo, Box<str>, Option<Held>),
+    Held(ProfileNo, Box<str>, Option<HeldArray>),
 }
 
 /// What a live profile shows of a name, for an operator.
-pub(super) enum Shown {
+pub(super) enum CurrentArray {
     Nothing,
     Array(usize),
     Other,
@@ -83,7 +83,7 @@ impl Arrays {
         }
     }
 
-    pub(super) fn set_held(&mut self, no: ProfileNo, name: &str, held: Option<Held>) {
+    pub(super) fn set_held(&mut self, no: ProfileNo, name: &str, held: Option<HeldArray>) {
         if held.is_some() || self.held.contains_key(&no) {
             let before = put(&mut self.held, no, name, held);
             self.undo.push(Undo::Held(no, name.into(), before));
@@ -91,17 +91,17 @@ impl Arrays {
     }
 
     /// What an own record holds of a name, if a log makes it.
-    pub(super) fn held(&self, record: ProfileNo, name: &str) -> Option<Held> {
+    pub(super) fn held(&self, record: ProfileNo, name: &str) -> Option<HeldArray> {
         self.held.get(&record)?.get(name).copied()
     }
 
     /// The array that an own record holds.
-    pub(super) fn value(&self, held: Held) -> Option<Value> {
+    pub(super) fn value(&self, held: HeldArray) -> Option<Value> {
         self.logs[held.log].at(held.operators)
     }
 
     /// Another value is written where an own record held an array and its live profile showed it.
-    pub(super) fn overwritten(&mut self, place: Place, name: &str) {
+    pub(super) fn overwritten(&mut self, place: WriteTarget, name: &str) {
         self.set_shown(place.root, name, None);
         self.set_held(place.record, name, None);
     }
@@ -123,7 +123,7 @@ impl Arrays {
     }
 
     /// Puts the arrays of an own record in the place of what stands for them.
-    pub(super) fn fill_profile(&self, profile: &mut Profile) {
+    pub(super) fn fill_profile(&self, profile: &mut MemberRecord) {
         for (name, held) in self.held.get(&profile.no).into_iter().flatten() {
             let write = profile.attributes.get(name).cloned();
             if let Some(mut write) = write.filter(|write| write.value.as_ref().is_some_and(is_stand_in)) {

@@ -1,9 +1,9 @@
 //! Merging two users because somebody says so (behaviour.md 4.ca): over pins and `max_profiles`, never over a separation, a
 //! deletion or the caps of a live profile. What it makes is a merge like any other, and is reverted like one.
 
+use super::decision_state::{DecisionState, Known, Missing};
 use super::guard::between;
 use super::join::{Causing, Origin, join_chosen};
-use super::work::{Known, Missing, Work};
 use crate::change::{RowChange, StoredRow};
 use crate::decision::{Decision, Step};
 use crate::facts::{Facts, Needs};
@@ -55,22 +55,22 @@ impl Decision for MergeUsers {
     }
 
     fn decide(&self, facts: &Facts, now: Moment) -> Step<MergeUsersOutcome> {
-        let mut work = Work::new(facts, &self.settings.identity, now.at);
-        work.profile_bytes_max = self.settings.profile_bytes;
-        work.mark();
-        match self.merge(&mut work) {
-            Ok(outcome @ MergeUsersOutcome::Merged(_)) => Step::Done(work.into_changes(), outcome),
+        let mut state = DecisionState::new(facts, &self.settings.identity, now.at);
+        state.profile_bytes_max = self.settings.profile_bytes;
+        state.mark();
+        match self.merge(&mut state) {
+            Ok(outcome @ MergeUsersOutcome::Merged(_)) => Step::Done(state.into_changes(), outcome),
             Ok(outcome) => Step::Leave(outcome),
-            Err(Missing) => Step::NeedMore(work.needs),
+            Err(Missing) => Step::NeedMore(state.needs),
         }
     }
 }
 
 impl MergeUsers {
-    fn merge(&self, work: &mut Work<'_>) -> Known<MergeUsersOutcome> {
+    fn merge(&self, state: &mut DecisionState<'_>) -> Known<MergeUsersOutcome> {
         let mut roots = Vec::with_capacity(2);
         for id in [self.survivor, self.merged] {
-            match root_of(work, id)? {
+            match root_of(state, id)? {
                 Some(root) => roots.push(root),
                 None => return Ok(MergeUsersOutcome::Unknown(id)),
             }
@@ -79,24 +79,24 @@ impl MergeUsers {
         if survivor == merged {
             return Ok(MergeUsersOutcome::SameProfile);
         }
-        let (first, second) = (work.standing(survivor)?, work.standing(merged)?);
+        let (first, second) = (state.standing(survivor)?, state.standing(merged)?);
         if first.deletion.or(second.deletion).is_some() {
             return Ok(MergeUsersOutcome::UnderDeletion);
         }
         if first.tree.members + second.tree.members > MEMBERS_MAX {
             return Ok(MergeUsersOutcome::TooManyMembers);
         }
-        if first.weight + second.weight > work.profile_bytes_max {
+        if first.weight + second.weight > state.profile_bytes_max {
             return Ok(MergeUsersOutcome::TooLarge);
         }
-        if work.lacks(&[survivor, merged]) {
+        if state.lacks(&[survivor, merged]) {
             return Err(Missing);
         }
-        if between(work, &[survivor], merged)?.separated {
+        if between(state, &[survivor], merged)?.separated {
             return Ok(MergeUsersOutcome::Separated);
         }
-        join_chosen(work, survivor, merged, &Causing { request: None, origin: Origin::Api, writes_email: false })?;
-        let record = work.appended.iter().find_map(|row| match row {
+        join_chosen(state, survivor, merged, &Causing { request: None, origin: Origin::Api, writes_email: false })?;
+        let record = state.appended.iter().find_map(|row| match row {
             RowChange::Upsert(StoredRow::Merge(merge)) => Some(merge.clone()),
             _ => None,
         });
@@ -105,9 +105,9 @@ impl MergeUsers {
 }
 
 /// The live profile of an id; None if nobody has it.
-fn root_of(work: &mut Work<'_>, id: ProfileId) -> Known<Option<ProfileNo>> {
-    match work.standings.get(&id.no) {
-        None => Err(work.need_standing(id.no)),
+fn root_of(state: &mut DecisionState<'_>, id: ProfileId) -> Known<Option<ProfileNo>> {
+    match state.standings.get(&id.no) {
+        None => Err(state.need_standing(id.no)),
         Some(found) => Ok(found.filter(|found| found.id() == id).map(|found| found.root)),
     }
 }

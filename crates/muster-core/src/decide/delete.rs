@@ -2,18 +2,18 @@
 //! while and takes part in no merge and no revert; when its time has come it is swept in bounded batches, its events
 //! first, then everything that is left of it at once.
 
+use super::decision_state::{DecisionState, Known, Missing};
 use super::import::Wire;
-use super::work::{Known, Missing, Work};
 use crate::change::{Changes, RowChange, RowKey, StoredRow};
 use crate::command::IdempotencyKey;
 use crate::decision::{Decision, Step};
 use crate::facts::{Facts, Needs};
 use crate::id::{ProfileId, ProfileNo, RequestNo};
-use crate::identifier::{Key, key_of};
+use crate::identifier::{Identifier, key_of};
 use crate::kinds::Route;
 use crate::limits::IDEMPOTENCY_MS;
-use crate::outcome::{Applied, Recorded};
-use crate::record::{Idempotency, Omitted, Request};
+use crate::outcome::{Applied, RecordedAnswer};
+use crate::record::{Idempotency, LogEntry, Omitted};
 use crate::settings::{Identity, Settings};
 use crate::time::{Moment, Timestamp};
 use std::collections::BTreeSet;
@@ -23,7 +23,7 @@ use std::sync::Arc;
 #[derive(Clone, Debug, PartialEq)]
 pub enum NamedUser {
     /// The live profile that this key leads to.
-    Key(Key),
+    Identifier(Identifier),
     /// The live profile of this id.
     Id(ProfileId),
 }
@@ -52,9 +52,9 @@ pub struct Delete<W> {
 #[derive(Clone, Debug, PartialEq)]
 pub enum DeleteOutcome {
     /// It is marked (now, or it was before): the answer.
-    Accepted(Recorded),
+    Accepted(RecordedAnswer),
     /// The same key and body before: the recorded answer.
-    Replayed(Recorded),
+    Replayed(RecordedAnswer),
     /// The same key with another body: 409.
     KeyConflict,
     /// Nobody has this id.
@@ -69,7 +69,7 @@ impl<W: Wire> Decision for Delete<W> {
     fn needs(&self) -> Needs {
         let mut needs = Needs::default();
         match &self.user {
-            NamedUser::Key(key) => needs.bindings.push(key.clone()),
+            NamedUser::Identifier(key) => needs.bindings.push(key.clone()),
             NamedUser::Id(id) => needs.standings.push(id.no),
         }
         needs.idempotency = self.idempotency.as_ref().map(|sent| (Route::Delete, sent.key.clone()));
@@ -92,46 +92,46 @@ impl<W: Wire> Decision for Delete<W> {
             return Step::Leave(DeleteOutcome::OverBudget);
         }
         let identity = Identity::off();
-        let mut work = Work::new(facts, &identity, now.at);
-        match self.mark(&mut work) {
+        let mut state = DecisionState::new(facts, &identity, now.at);
+        match self.mark(&mut state) {
             Ok(false) => Step::Leave(DeleteOutcome::NotFound),
             Ok(true) => {
-                let answer = self.keep(&mut work, now);
-                Step::Done(work.into_changes(), DeleteOutcome::Accepted(answer))
+                let answer = self.keep(&mut state, now);
+                Step::Done(state.into_changes(), DeleteOutcome::Accepted(answer))
             }
-            Err(Missing) => Step::NeedMore(work.needs),
+            Err(Missing) => Step::NeedMore(state.needs),
         }
     }
 }
 
 impl<W: Wire> Delete<W> {
     /// Marks the profile; false if there is none. A second request leaves the first one's time.
-    fn mark(&self, work: &mut Work<'_>) -> Known<bool> {
+    fn mark(&self, state: &mut DecisionState<'_>) -> Known<bool> {
         let no = match &self.user {
-            NamedUser::Key(key) => work.binding(key)?,
-            NamedUser::Id(id) => match work.standings.get(&id.no) {
-                None => return Err(work.need_standing(id.no)),
+            NamedUser::Identifier(key) => state.binding(key)?,
+            NamedUser::Id(id) => match state.standings.get(&id.no) {
+                None => return Err(state.need_standing(id.no)),
                 Some(found) => found.filter(|found| found.id() == *id).map(|found| found.no),
             },
         };
         let Some(no) = no else { return Ok(false) };
-        let root = work.root_of(no)?;
-        let due = Timestamp(work.now.0 + self.buffer_ms);
-        let standing = work.standing_mut(root)?;
+        let root = state.root_of(no)?;
+        let due = Timestamp(state.now.0 + self.buffer_ms);
+        let standing = state.standing_mut(root)?;
         standing.deletion = Some(standing.deletion.unwrap_or(due));
         Ok(true)
     }
 
     /// What is kept of the request: its log entry and its recorded answer.
-    fn keep(&self, work: &mut Work<'_>, now: Moment) -> Recorded {
-        work.counters.request += 1;
-        work.counters.requests_applied += 1;
-        let request = RequestNo(work.counters.request);
-        let first_new = ProfileNo(work.counters.profile + 1);
+    fn keep(&self, state: &mut DecisionState<'_>, now: Moment) -> RecordedAnswer {
+        state.counters.request += 1;
+        state.counters.requests_applied += 1;
+        let request = RequestNo(state.counters.request);
+        let first_new = ProfileNo(state.counters.profile + 1);
         let applied =
             Applied { request, received_at: now.at, elements: Arc::default(), warnings: Vec::new(), first_new };
         let answer = self.wire.answer(&applied);
-        work.appended.push(RowChange::Upsert(StoredRow::LogEntry(Request {
+        state.appended.push(RowChange::Upsert(StoredRow::LogEntry(LogEntry {
             no: request,
             received_at: now.at,
             status: answer.status,
@@ -145,7 +145,7 @@ impl<W: Wire> Delete<W> {
             omitted: Omitted::default(),
         })));
         if let Some(sent) = &self.idempotency {
-            work.appended.push(RowChange::Upsert(StoredRow::Idempotency(Idempotency {
+            state.appended.push(RowChange::Upsert(StoredRow::Idempotency(Idempotency {
                 route: Route::Delete,
                 key: sent.key.clone(),
                 body_hash: sent.body_hash,
@@ -177,7 +177,7 @@ impl Decision for Sweep {
     }
 
     fn decide(&self, facts: &Facts, now: Moment) -> Step<bool> {
-        let due = |standing: &crate::record::Standing| {
+        let due = |standing: &crate::record::RootPointer| {
             standing.root == self.root && standing.deletion.is_some_and(|due| due <= now.at)
         };
         match facts.standings.get(&self.root) {
@@ -185,55 +185,55 @@ impl Decision for Sweep {
             Some(found) if !found.as_ref().is_some_and(due) => return Step::Leave(false),
             Some(_) => {}
         }
-        let mut work = Work::new(facts, &self.settings.identity, now.at);
-        match self.sweep(&mut work) {
+        let mut state = DecisionState::new(facts, &self.settings.identity, now.at);
+        match self.sweep(&mut state) {
             Ok((rows, more)) => {
-                let mut changes: Changes = work.into_changes();
+                let mut changes: Changes = state.into_changes();
                 changes.rows.extend(rows);
                 Step::Done(changes, more)
             }
-            Err(Missing) => Step::NeedMore(Needs { belongings: vec![self.root], ..work.needs }),
+            Err(Missing) => Step::NeedMore(Needs { belongings: vec![self.root], ..state.needs }),
         }
     }
 }
 
 impl Sweep {
-    fn sweep(&self, work: &mut Work<'_>) -> Known<(Vec<RowChange>, bool)> {
-        let members = work.members(self.root)?;
-        let belongings = work.facts.belongings.get(&self.root).and_then(Option::as_ref).ok_or(Missing)?;
+    fn sweep(&self, state: &mut DecisionState<'_>) -> Known<(Vec<RowChange>, bool)> {
+        let members = state.members(self.root)?;
+        let belongings = state.facts.belongings.get(&self.root).and_then(Option::as_ref).ok_or(Missing)?;
         let mut rows = Vec::new();
         if !belongings.events.is_empty() {
             for (no, seq) in &belongings.events {
                 rows.push(RowChange::Delete(RowKey::Event(*seq)));
-                let standing = work.standing_mut(*no)?;
+                let standing = state.standing_mut(*no)?;
                 standing.events = standing.events.saturating_sub(1);
-                let root = work.standing_mut(self.root)?;
+                let root = state.standing_mut(self.root)?;
                 root.tree.events = root.tree.events.saturating_sub(1);
             }
             rows.extend(belongings.event_ids.iter().cloned().map(|row| RowChange::Delete(RowKey::EventId(row))));
             let gone = belongings.events.len() as u64;
-            work.counters.events = work.counters.events.saturating_sub(gone);
-            work.counters.events_removed += gone;
+            state.counters.events = state.counters.events.saturating_sub(gone);
+            state.counters.events_removed += gone;
             return Ok((rows, true));
         }
         if !belongings.reviews.is_empty() {
             rows.extend(belongings.reviews.iter().map(|(no, _)| RowChange::Delete(RowKey::Review(*no))));
             let open = belongings.reviews.iter().filter(|(_, open)| *open).count() as u64;
-            let counters = &mut work.counters;
+            let counters = &mut state.counters;
             counters.reviews_stored = counters.reviews_stored.saturating_sub(belongings.reviews.len() as u64);
             counters.reviews_open = counters.reviews_open.saturating_sub(open);
             return Ok((rows, true));
         }
         rows.extend(belongings.devices.iter().cloned().map(|row| RowChange::Delete(RowKey::Device(row))));
-        work.counters.devices = work.counters.devices.saturating_sub(belongings.devices.len() as u64);
+        state.counters.devices = state.counters.devices.saturating_sub(belongings.devices.len() as u64);
         if members.len() > 1 {
             rows.push(RowChange::Delete(RowKey::View(self.root)));
         }
         for no in members {
-            let profile = work.profile(no)?;
+            let profile = state.profile(no)?;
             rows.extend(profile.keys.iter().cloned().map(|row| RowChange::Delete(RowKey::Binding(row))));
             rows.extend(profile.history.iter().map(|seq| RowChange::Delete(RowKey::History(no, *seq))));
-            let former: BTreeSet<&Key> = profile.former.iter().map(|former| &former.key).collect();
+            let former: BTreeSet<&Identifier> = profile.former.iter().map(|former| &former.key).collect();
             rows.extend(former.into_iter().map(|key| RowChange::Delete(RowKey::FormerHolder(key.clone(), no))));
             for kind in self.settings.identity.activation.iter().flat_map(|activation| &activation.kinds) {
                 let value = profile.attributes.get(kind.kind.name()).and_then(|write| write.value.as_ref());
@@ -243,12 +243,12 @@ impl Sweep {
                         .map(|key| RowChange::Delete(RowKey::PendingHolder(key, no))),
                 );
             }
-            if work.facts.links.get(&no).is_some_and(Option::is_some) {
+            if state.facts.links.get(&no).is_some_and(Option::is_some) {
                 rows.push(RowChange::Delete(RowKey::MergeLink(no)));
             }
             rows.extend([RowChange::Delete(RowKey::MemberRecord(no)), RowChange::Delete(RowKey::RootPointer(no))]);
         }
-        work.counters.users = work.counters.users.saturating_sub(1);
+        state.counters.users = state.counters.users.saturating_sub(1);
         Ok((rows, false))
     }
 }

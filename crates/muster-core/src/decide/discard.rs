@@ -6,7 +6,7 @@ use crate::decision::{Decision, Step};
 use crate::facts::{Facts, Needs};
 use crate::id::QuarantineNo;
 use crate::limits::RESTORE_MS;
-use crate::record::{Counters, Quarantined};
+use crate::record::{Counters, QuarantinedElement};
 use crate::time::{Moment, Timestamp};
 
 /// Deletes an entry; the output tells whether it was there.
@@ -80,12 +80,13 @@ impl Decision for Restore {
 
 /// The changes that set or lift the mark of an entry; `quarantined` entries are open after them.
 fn marked(
-    entry: &Quarantined,
+    entry: &QuarantinedElement,
     (deleted_at, quarantined): (Option<Timestamp>, u64),
     facts: &Facts,
     now: Timestamp,
 ) -> Changes {
     let counters = Counters { quarantined, now, ..facts.counters };
-    let rows = vec![RowChange::Upsert(StoredRow::QuarantinedElement(Quarantined { deleted_at, ..entry.clone() }))];
+    let rows =
+        vec![RowChange::Upsert(StoredRow::QuarantinedElement(QuarantinedElement { deleted_at, ..entry.clone() }))];
     Changes { rows, counters, rate: None }
 }

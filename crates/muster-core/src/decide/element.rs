@@ -4,35 +4,40 @@ mod customer;
 mod device;
 mod event;
 
+use super::decision_state::DecisionState;
 use super::notes::{Context, End, Notes};
-use super::work::Work;
 use crate::command::{Body, Element, Import};
 use crate::id::RequestNo;
 use crate::kinds::ElementKind;
 use crate::outcome::{ElementResult, Outcome};
 
 /// Applies one element; its result means something only if nothing was missing.
-pub(super) fn element(work: &mut Work<'_>, import: &Import, request: RequestNo, element: &Element) -> ElementResult {
-    work.mark();
+pub(super) fn element(
+    state: &mut DecisionState<'_>,
+    import: &Import,
+    request: RequestNo,
+    element: &Element,
+) -> ElementResult {
+    state.mark();
     let context = Context { import, request, index: element.index };
     let mut notes = Notes { warnings: element.warnings.clone(), ..Notes::default() };
     let end = match &element.body {
         Err(faults) => Ok(End::Rejected(faults.clone())),
-        Ok(Body::Customer(customer)) => customer::apply(work, &context, customer, &mut notes),
-        Ok(Body::Event(event)) => event::apply(work, &context, event, &mut notes),
-        Ok(Body::Device(device)) => device::apply(work, &context, device, &mut notes),
+        Ok(Body::Customer(customer)) => customer::apply(state, &context, customer, &mut notes),
+        Ok(Body::Event(event)) => event::apply(state, &context, event, &mut notes),
+        Ok(Body::Device(device)) => device::apply(state, &context, device, &mut notes),
     };
     // What is missing is asked for and all of this thrown away; until then the elements after this one go by what it has
     // done so far, so that they ask for what they will really need.
     let end = end.unwrap_or(End::Nothing(Outcome::Skipped));
-    if matches!(end, End::Applied { .. }) && notes.because.is_notable() {
-        work.explain((request, element.index), &notes.because);
+    if matches!(end, End::Applied { .. }) && notes.explanation.is_notable() {
+        state.explain((request, element.index), &notes.explanation);
     }
-    result(work, element.index, element.kind, (end, notes))
+    result(state, element.index, element.kind, (end, notes))
 }
 
-fn result(work: &mut Work<'_>, index: u32, kind: ElementKind, (end, notes): (End, Notes)) -> ElementResult {
-    let told = notes.because.is_notable() || matches!(end, End::Rejected(_));
+fn result(state: &mut DecisionState<'_>, index: u32, kind: ElementKind, (end, notes): (End, Notes)) -> ElementResult {
+    let told = notes.explanation.is_notable() || matches!(end, End::Rejected(_));
     let mut result = ElementResult {
         index,
         kind,
@@ -41,18 +46,18 @@ fn result(work: &mut Work<'_>, index: u32, kind: ElementKind, (end, notes): (End
         merged: Vec::new(),
         warnings: notes.warnings.0,
         errors: Vec::new(),
-        because: told.then(|| Box::new(notes.because)),
+        explanation: told.then(|| Box::new(notes.explanation)),
         actions: notes.actions,
     };
     match end {
         End::Applied { outcome, root, merged } => {
             result.outcome = outcome;
-            result.profile = work.standing(root).ok().map(|standing| standing.id());
+            result.profile = state.standing(root).ok().map(|standing| standing.id());
             result.merged = merged;
         }
         End::Nothing(outcome) => result.outcome = outcome,
         End::Rejected(errors) => {
-            work.roll_back();
+            state.roll_back();
             result.errors = errors;
         }
     }

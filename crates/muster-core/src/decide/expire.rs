@@ -1,7 +1,7 @@
 //! Retention (behaviour.md 4): what is past its time goes in bounded batches, each a decision of its own, so that imports
 //! come in between. Who runs the batches, and when, is the server's.
 
-use super::work::{Known, Missing, Work};
+use super::decision_state::{DecisionState, Known, Missing};
 use crate::change::{RowChange, RowKey};
 use crate::decision::{Decision, Step};
 use crate::facts::{Cutoffs, Expired, Facts, Needs};
@@ -67,25 +67,25 @@ impl Decision for Expire {
             return Step::Leave(0);
         }
         let identity = Identity::off();
-        let mut work = Work::new(facts, &identity, now.at);
-        match expire(&mut work, expired) {
+        let mut state = DecisionState::new(facts, &identity, now.at);
+        match expire(&mut state, expired) {
             Ok(rows) => {
                 let gone = rows.len();
-                let mut changes = work.into_changes();
+                let mut changes = state.into_changes();
                 changes.rows.extend(rows);
                 Step::Done(changes, gone)
             }
-            Err(Missing) => Step::NeedMore(work.needs),
+            Err(Missing) => Step::NeedMore(state.needs),
         }
     }
 }
 
 /// The rows that go; standings and counters follow in the same changes (law L4).
-fn expire(work: &mut Work<'_>, expired: &Expired) -> Known<Vec<RowChange>> {
+fn expire(state: &mut DecisionState<'_>, expired: &Expired) -> Known<Vec<RowChange>> {
     let mut rows: Vec<RowChange> = expired.requests.iter().map(|no| RowChange::Delete(RowKey::LogEntry(*no))).collect();
     rows.extend(expired.quarantine.iter().map(|(no, _)| RowChange::Delete(RowKey::QuarantinedElement(*no))));
     let open = expired.quarantine.iter().filter(|(_, is_open)| *is_open).count() as u64;
-    work.counters.quarantined = work.counters.quarantined.saturating_sub(open);
+    state.counters.quarantined = state.counters.quarantined.saturating_sub(open);
     // They count no more since they were deleted.
     rows.extend(expired.deleted.iter().map(|no| RowChange::Delete(RowKey::QuarantinedElement(*no))));
     rows.extend(expired.event_ids.iter().cloned().map(|row| RowChange::Delete(RowKey::EventId(row))));
@@ -93,15 +93,15 @@ fn expire(work: &mut Work<'_>, expired: &Expired) -> Known<Vec<RowChange>> {
         expired.idempotency.iter().cloned().map(|(route, key)| RowChange::Delete(RowKey::Idempotency(route, key))),
     );
     for (no, seq) in &expired.events {
-        let own = work.standing_mut(*no)?;
+        let own = state.standing_mut(*no)?;
         own.events = own.events.saturating_sub(1);
         let root = own.root;
-        let tree = &mut work.standing_mut(root)?.tree;
+        let tree = &mut state.standing_mut(root)?.tree;
         tree.events = tree.events.saturating_sub(1);
         rows.push(RowChange::Delete(RowKey::Event(*seq)));
     }
     let gone = expired.events.len() as u64;
-    work.counters.events = work.counters.events.saturating_sub(gone);
-    work.counters.events_removed += gone;
+    state.counters.events = state.counters.events.saturating_sub(gone);
+    state.counters.events_removed += gone;
     Ok(rows)
 }

@@ -1,23 +1,23 @@
 //! Guards (behaviour.md 3.3): whether one more key may be kept beside those kept before it. All of them are optional but
 //! the caps. What happens to a key that may not is `review`'s.
 
-use super::work::{Known, Missing, Work};
+use super::decision_state::{DecisionState, Known, Missing};
 use crate::attribute::CUSTOMER_ID;
-use crate::because::SetAside;
+use crate::explanation::GuardReason;
 use crate::id::{ProfileNo, SeparationNo};
-use crate::identifier::{Key, Kind};
+use crate::identifier::{Identifier, IdentifierKind};
 use crate::limits::MEMBERS_MAX;
 use crate::record::Separation;
-use crate::settings::Phase;
+use crate::settings::ActivationPhase;
 use std::collections::BTreeSet;
 
 /// The profile that the keys kept so far would make.
 #[derive(Debug)]
-pub(super) struct Group {
+pub(super) struct CandidateGroup {
     /// The live profiles that they lead to, in order of the keys, none twice.
     pub(super) roots: Vec<ProfileNo>,
     /// Kept keys that are bound to nothing.
-    carried: Vec<Key>,
+    carried: Vec<Identifier>,
     /// The smallest cap of the kinds of the kept keys that led to somebody.
     cap: u32,
     /// The keys are those of an element that binds what is new, so that a new `customer_id` may bring a member.
@@ -26,7 +26,7 @@ pub(super) struct Group {
     is_id_bound: Option<bool>,
 }
 
-impl Group {
+impl CandidateGroup {
     /// For keys that somebody holds, or that are only looked for.
     pub(super) fn new() -> Self {
         Self { roots: Vec::new(), carried: Vec::new(), cap: MEMBERS_MAX, binds: false, is_id_bound: None }
@@ -38,7 +38,7 @@ impl Group {
     }
 
     /// Keeps a key.
-    pub(super) fn keep(&mut self, work: &Work<'_>, key: &Key, root: Option<ProfileNo>) {
+    pub(super) fn keep(&mut self, state: &DecisionState<'_>, key: &Identifier, root: Option<ProfileNo>) {
         if key.kind.name() == CUSTOMER_ID {
             self.is_id_bound.get_or_insert(root.is_some());
         }
@@ -46,65 +46,70 @@ impl Group {
             self.carried.push(key.clone());
             return;
         };
-        self.cap = self.cap.min(cap(work, &key.kind));
+        self.cap = self.cap.min(cap(state, &key.kind));
         if !self.roots.contains(&root) {
             self.roots.push(root);
         }
     }
 
     /// The guard that a further key trips, which leads to this live profile or to nobody.
-    pub(super) fn conflict(&self, work: &mut Work<'_>, key: &Key, root: Option<ProfileNo>) -> Known<Option<SetAside>> {
+    pub(super) fn conflict(
+        &self,
+        state: &mut DecisionState<'_>,
+        key: &Identifier,
+        root: Option<ProfileNo>,
+    ) -> Known<Option<GuardReason>> {
         if root.is_some_and(|root| self.roots.contains(&root)) || self.roots.is_empty() && self.carried.is_empty() {
             return Ok(None);
         }
         if let Some(root) = root.filter(|_| !self.roots.is_empty()) {
             // First, since the other guards load both profiles.
-            let mut weight = work.standing(root)?.weight;
+            let mut weight = state.standing(root)?.weight;
             for kept in &self.roots {
-                weight += work.standing(*kept)?.weight;
+                weight += state.standing(*kept)?.weight;
             }
-            if weight > work.profile_bytes_max {
-                return Ok(Some(SetAside::Size));
+            if weight > state.profile_bytes_max {
+                return Ok(Some(GuardReason::Size));
             }
         }
-        if self.pinned(work, key, root)? {
-            return Ok(Some(SetAside::Pinned));
+        if self.pinned(state, key, root)? {
+            return Ok(Some(GuardReason::Pinned));
         }
         let joined = root.filter(|_| !self.roots.is_empty());
-        let brings_member = self.brings_member(work, key, root)?;
+        let brings_member = self.brings_member(state, key, root)?;
         if joined.is_none() && !brings_member {
             return Ok(None);
         }
         if let Some(root) = joined
-            && between(work, &self.roots, root)?.separated
+            && between(state, &self.roots, root)?.separated
         {
-            return Ok(Some(SetAside::Separated));
+            return Ok(Some(GuardReason::Separated));
         }
         let mut members = u32::from(brings_member);
         for root in self.roots.iter().chain(root.as_ref()) {
-            let standing = work.standing(*root)?;
+            let standing = state.standing(*root)?;
             if standing.deletion.is_some() {
-                return Ok(Some(SetAside::Deletion));
+                return Ok(Some(GuardReason::Deletion));
             }
             members += standing.tree.members;
         }
         Ok(match members {
-            _ if members > MEMBERS_MAX => Some(SetAside::Members),
-            _ if members > self.cap.min(cap(work, &key.kind)) => Some(SetAside::MaxProfiles),
+            _ if members > MEMBERS_MAX => Some(GuardReason::Members),
+            _ if members > self.cap.min(cap(state, &key.kind)) => Some(GuardReason::MaxProfiles),
             _ => None,
         })
     }
 
     /// Whether a member would be created for a `customer_id` that nobody has if this key were kept, which leads to this live
     /// profile or to nobody (behaviour.md 3.2.h). False for a key that does not change that.
-    fn brings_member(&self, work: &mut Work<'_>, key: &Key, root: Option<ProfileNo>) -> Known<bool> {
+    fn brings_member(&self, state: &mut DecisionState<'_>, key: &Identifier, root: Option<ProfileNo>) -> Known<bool> {
         let is_first_id = self.is_id_bound.is_none() && key.kind.name() == CUSTOMER_ID;
         let is_new = if is_first_id { root.is_none() } else { self.is_id_bound == Some(false) && root.is_some() };
         if !self.binds || !is_new {
             return Ok(false);
         }
         for root in self.roots.iter().chain(root.as_ref()) {
-            if work.has_customer_id(*root)? {
+            if state.has_customer_id(*root)? {
                 return Ok(true);
             }
         }
@@ -113,24 +118,24 @@ impl Group {
 
     /// Whether two different values of a pinned kind would come together, held or carried; all values of one profile
     /// count as one.
-    fn pinned(&self, work: &mut Work<'_>, key: &Key, root: Option<ProfileNo>) -> Known<bool> {
-        let identity = work.identity;
-        let is_joining = identity.activation.as_ref().is_some_and(|a| a.phase == Phase::Joining);
+    fn pinned(&self, state: &mut DecisionState<'_>, key: &Identifier, root: Option<ProfileNo>) -> Known<bool> {
+        let identity = state.identity;
+        let is_joining = identity.activation.as_ref().is_some_and(|a| a.phase == ActivationPhase::Joining);
         for kind in identity.active().filter(|k| k.pinned).map(|k| &k.kind) {
             if !is_joining {
                 // A bound value is bound once, and an element carries one value of a kind: two values are two.
-                let carries = |keys: &[Key]| keys.iter().any(|key| key.kind == *kind);
-                let further = carries(std::slice::from_ref(key)) || holds(work, kind, root.as_slice())?;
-                if further && (carries(&self.carried) || holds(work, kind, &self.roots)?) {
+                let carries = |keys: &[Identifier]| keys.iter().any(|key| key.kind == *kind);
+                let further = carries(std::slice::from_ref(key)) || holds(state, kind, root.as_slice())?;
+                if further && (carries(&self.carried) || holds(state, kind, &self.roots)?) {
                     return Ok(true);
                 }
                 continue;
             }
-            let further = values(work, kind, root.as_slice(), std::slice::from_ref(key))?;
+            let further = values(state, kind, root.as_slice(), std::slice::from_ref(key))?;
             if further.is_empty() {
                 continue;
             }
-            let kept = values(work, kind, &self.roots, &self.carried)?;
+            let kept = values(state, kind, &self.roots, &self.carried)?;
             if !kept.is_empty() && kept.is_disjoint(&further) {
                 return Ok(true);
             }
@@ -140,9 +145,9 @@ impl Group {
 }
 
 /// Whether any of these live profiles holds a value of a kind.
-fn holds(work: &mut Work<'_>, kind: &Kind, roots: &[ProfileNo]) -> Known<bool> {
+fn holds(state: &mut DecisionState<'_>, kind: &IdentifierKind, roots: &[ProfileNo]) -> Known<bool> {
     for root in roots {
-        if work.kinds_held(*root)?.contains(kind) {
+        if state.kinds_held(*root)?.contains(kind) {
             return Ok(true);
         }
     }
@@ -150,18 +155,23 @@ fn holds(work: &mut Work<'_>, kind: &Kind, roots: &[ProfileNo]) -> Known<bool> {
 }
 
 /// The values of a kind that these live profiles hold and these keys carry.
-fn values(work: &mut Work<'_>, kind: &Kind, roots: &[ProfileNo], keys: &[Key]) -> Known<BTreeSet<Box<str>>> {
+fn values(
+    state: &mut DecisionState<'_>,
+    kind: &IdentifierKind,
+    roots: &[ProfileNo],
+    keys: &[Identifier],
+) -> Known<BTreeSet<Box<str>>> {
     let mut values: BTreeSet<Box<str>> = keys.iter().filter(|k| k.kind == *kind).map(|k| k.value.clone()).collect();
     for root in roots {
-        let members = work.members(*root)?;
-        let held = work.held_by(&members)?;
+        let members = state.members(*root)?;
+        let held = state.held_by(&members)?;
         values.extend(held.into_iter().filter(|k| k.kind == *kind).map(|k| k.value));
     }
     Ok(values)
 }
 
-fn cap(work: &Work<'_>, kind: &Kind) -> u32 {
-    work.identity.active_kind(kind.name()).map_or(MEMBERS_MAX, |k| k.max_profiles)
+fn cap(state: &DecisionState<'_>, kind: &IdentifierKind) -> u32 {
+    state.identity.active_kind(kind.name()).map_or(MEMBERS_MAX, |k| k.max_profiles)
 }
 
 /// What stands between live profiles.
@@ -173,26 +183,26 @@ pub(super) struct Between {
 }
 
 /// What stands between one live profile and others. The separations of the side that has fewer are looked through.
-pub(super) fn between(work: &mut Work<'_>, kept: &[ProfileNo], root: ProfileNo) -> Known<Between> {
-    let mut sides = [work.named_by(root)?, Vec::new()];
+pub(super) fn between(state: &mut DecisionState<'_>, kept: &[ProfileNo], root: ProfileNo) -> Known<Between> {
+    let mut sides = [state.named_by(root)?, Vec::new()];
     for root in kept {
-        sides[1].extend(work.named_by(*root)?);
-        work.separations(*root)?;
+        sides[1].extend(state.named_by(*root)?);
+        state.separations(*root)?;
     }
-    work.separations(root)?;
+    state.separations(root)?;
     // A profile may have been joined within this decision: its separations stand with its members' stored roots.
-    let facts = work.facts;
+    let facts = state.facts;
     let lists = sides.map(|members| {
-        let roots = work.stored_roots(&members);
+        let roots = state.stored_roots(&members);
         roots.iter().filter_map(|root| facts.separations.get(root)?.as_deref()).collect::<Vec<&[Separation]>>()
     });
     let len = |lists: &[&[Separation]]| lists.iter().map(|list| list.len()).sum::<usize>();
     let fewer = if len(&lists[0]) > len(&lists[1]) { &lists[1] } else { &lists[0] };
     let ends = fewer.iter().copied().flatten().flat_map(|separation| [separation.a.no, separation.b.no]);
-    if work.lacks_standings(ends) {
+    if state.lacks_standings(ends) {
         return Err(Missing);
     }
-    let apart = |a: ProfileNo, b: ProfileNo| work.is_of(a, root) && kept.iter().any(|kept| work.is_of(b, *kept));
+    let apart = |a: ProfileNo, b: ProfileNo| state.is_of(a, root) && kept.iter().any(|kept| state.is_of(b, *kept));
     let found = fewer.iter().copied().flatten().filter(|s| apart(s.a.no, s.b.no) || apart(s.b.no, s.a.no));
     let separations: BTreeSet<SeparationNo> = found.map(|s| s.no).collect();
     Ok(Between { separated: !separations.is_empty(), separations: separations.into_iter().collect() })

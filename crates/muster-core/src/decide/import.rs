@@ -1,9 +1,9 @@
 //! An import as a decision: admission, elements, and what is kept of the request: log, quarantine, recorded answer.
 
+use super::decision_state::DecisionState;
 use super::element::element;
 use super::log::bounded;
-use super::names::Names;
-use super::work::Work;
+use super::names::NameIndexes;
 use crate::change::{Changes, RowChange, StoredRow};
 use crate::command::{Body, Element, Import, Unset};
 use crate::decision::{Decision, Step};
@@ -11,17 +11,17 @@ use crate::facts::{Facts, Needs};
 use crate::id::{ProfileNo, QuarantineNo, RequestNo};
 use crate::kinds::ElementKind;
 use crate::limits::{IDEMPOTENCY_MS, PROFILE_BYTES_DEFAULT, REVIEW_RECORD_BYTES_MAX, facts_bytes};
-use crate::outcome::{ActionOutcome, Applied, ElementResult, ImportOutcome, Outcome, Recorded};
+use crate::outcome::{ActionOutcome, Applied, ElementResult, ImportOutcome, Outcome, RecordedAnswer};
 use crate::rate::{Class, Cost, RateWindow};
 use crate::reason::{Fault, Reason};
-use crate::record::{Idempotency, Omitted, Quarantined, Request};
+use crate::record::{Idempotency, LogEntry, Omitted, QuarantinedElement};
 use crate::time::Moment;
 use std::sync::Arc;
 
 /// What must be said in JSON while the decision is made, since it is stored with it.
 pub trait Wire: Send + 'static {
     /// The answer to an applied request.
-    fn answer(&self, applied: &Applied) -> Recorded;
+    fn answer(&self, applied: &Applied) -> RecordedAnswer;
 
     /// The JSON of an element for the quarantine; of an event with these rejected actions only.
     fn kept(&self, index: u32, rejected_actions: Option<&[u32]>) -> Box<[u8]>;
@@ -78,10 +78,10 @@ impl<W: Wire> Decision for ImportDecision<W> {
             None => None,
             Some(None) => return Step::NeedMore(self.needs()),
             Some(Some(None)) => return Step::Leave(ImportOutcome::NoSuchEntry),
-            Some(Some(Some(Quarantined { deleted_at: Some(_), .. }))) => {
+            Some(Some(Some(QuarantinedElement { deleted_at: Some(_), .. }))) => {
                 return Step::Leave(ImportOutcome::NoSuchEntry);
             }
-            Some(Some(Some(Quarantined { replayed_as: Some(request), .. }))) => {
+            Some(Some(Some(QuarantinedElement { replayed_as: Some(request), .. }))) => {
                 return Step::Leave(ImportOutcome::AlreadyReplayed(*request));
             }
             Some(Some(Some(entry))) => Some(entry),
@@ -90,25 +90,25 @@ impl<W: Wire> Decision for ImportDecision<W> {
             Ok(rate) => rate,
             Err(outcome) => return Step::Leave(outcome),
         };
-        let mut work = Work::new(facts, &import.settings.identity, now.at);
-        work.names = Names::new(import.elements.iter().flat_map(unsets));
-        work.profile_bytes_max = import.settings.profile_bytes;
-        work.counters.request += 1;
-        let request = RequestNo(work.counters.request);
-        work.request = Some(request);
-        work.receipt = replayed.map_or(now.at, |entry| entry.at);
-        let first_new = ProfileNo(work.counters.profile + 1);
+        let mut state = DecisionState::new(facts, &import.settings.identity, now.at);
+        state.names = NameIndexes::new(import.elements.iter().flat_map(unsets));
+        state.profile_bytes_max = import.settings.profile_bytes;
+        state.counters.request += 1;
+        let request = RequestNo(state.counters.request);
+        state.request = Some(request);
+        state.receipt = replayed.map_or(now.at, |entry| entry.at);
+        let first_new = ProfileNo(state.counters.profile + 1);
         let mut elements = Vec::with_capacity(import.elements.len());
         for of in &import.elements {
-            elements.push(element(&mut work, import, request, of));
-            if work.is_exhausted() {
+            elements.push(element(&mut state, import, request, of));
+            if state.is_exhausted() {
                 return Step::TooLarge;
             }
             facts.pause.between();
         }
         let elements: Arc<[ElementResult]> = elements.into();
-        if !work.needs.is_empty() {
-            return Step::NeedMore(work.needs);
+        if !state.needs.is_empty() {
+            return Step::NeedMore(state.needs);
         }
         if import.all_or_nothing && elements.iter().any(|e| e.outcome == Outcome::Rejected) {
             return Step::Leave(ImportOutcome::Refused(
@@ -121,9 +121,9 @@ impl<W: Wire> Decision for ImportDecision<W> {
         if import.dry {
             return Step::Leave(ImportOutcome::Applied(applied, answer));
         }
-        self.keep(&mut work, &applied, &answer, now);
-        self.mark(&mut work, &applied, replayed);
-        let changes = Changes { rate, ..work.into_changes() };
+        self.keep(&mut state, &applied, &answer, now);
+        self.mark(&mut state, &applied, replayed);
+        let changes = Changes { rate, ..state.into_changes() };
         Step::Done(changes, ImportOutcome::Applied(applied, answer))
     }
 }
@@ -174,20 +174,20 @@ pub fn cost(elements: &[Element]) -> Cost {
 
 impl<W: Wire> ImportDecision<W> {
     /// What is kept of an applied request.
-    fn keep(&self, work: &mut Work<'_>, applied: &Applied, answer: &Recorded, now: Moment) {
+    fn keep(&self, state: &mut DecisionState<'_>, applied: &Applied, answer: &RecordedAnswer, now: Moment) {
         let import = &self.import;
         // What a replay did not apply stays in the entry that it replays.
         if import.replay.is_none() || applied.is_felt() {
             // Room for what is rejected and for the request's own rows: at tens of thousands doubling would take megabytes.
             let rejected = applied.elements.iter().filter(|e| e.outcome == Outcome::Rejected).count();
-            work.appended.reserve_exact(rejected + 2);
+            state.appended.reserve_exact(rejected + 2);
             for result in applied.elements.iter() {
-                self.quarantine(work, applied, result);
+                self.quarantine(state, applied, result);
             }
         }
-        self.records(work, applied.request);
-        work.counters.requests_applied += 1;
-        work.appended.push(RowChange::Upsert(StoredRow::LogEntry(bounded(Request {
+        self.records(state, applied.request);
+        state.counters.requests_applied += 1;
+        state.appended.push(RowChange::Upsert(StoredRow::LogEntry(bounded(LogEntry {
             no: applied.request,
             received_at: now.at,
             status: answer.status,
@@ -201,7 +201,7 @@ impl<W: Wire> ImportDecision<W> {
             omitted: Omitted::default(),
         }))));
         if let Some(sent) = &import.idempotency {
-            work.appended.push(RowChange::Upsert(StoredRow::Idempotency(Idempotency {
+            state.appended.push(RowChange::Upsert(StoredRow::Idempotency(Idempotency {
                 route: import.route,
                 key: sent.key.clone(),
                 body_hash: sent.body_hash,
@@ -212,10 +212,10 @@ impl<W: Wire> ImportDecision<W> {
     }
 
     /// Marks the entry that was replayed, if something of it was applied.
-    fn mark(&self, work: &mut Work<'_>, applied: &Applied, replayed: Option<&Quarantined>) {
+    fn mark(&self, state: &mut DecisionState<'_>, applied: &Applied, replayed: Option<&QuarantinedElement>) {
         if let Some(entry) = replayed.filter(|_| applied.is_felt()) {
-            work.counters.quarantined = work.counters.quarantined.saturating_sub(1);
-            work.appended.push(RowChange::Upsert(StoredRow::QuarantinedElement(Quarantined {
+            state.counters.quarantined = state.counters.quarantined.saturating_sub(1);
+            state.appended.push(RowChange::Upsert(StoredRow::QuarantinedElement(QuarantinedElement {
                 replayed_as: Some(applied.request),
                 ..entry.clone()
             })));
@@ -223,9 +223,9 @@ impl<W: Wire> ImportDecision<W> {
     }
 
     /// The reviews that the request opened keep the element that they were found in, unless it is long.
-    fn records(&self, work: &mut Work<'_>, request: RequestNo) {
-        for no in work.opened.since(0) {
-            let Some(review) = work.reviews.change(&no).as_mut() else { continue };
+    fn records(&self, state: &mut DecisionState<'_>, request: RequestNo) {
+        for no in state.opened.since(0) {
+            let Some(review) = state.reviews.change(&no).as_mut() else { continue };
             if let Some((_, index)) = review.request.filter(|(of, _)| *of == request) {
                 review.record = Some(self.wire.kept(index, None)).filter(|r| r.len() <= REVIEW_RECORD_BYTES_MAX);
             }
@@ -234,7 +234,7 @@ impl<W: Wire> ImportDecision<W> {
 
     /// A rejected element, or the rejected actions of one, goes into quarantine; blocked ones do not (behaviour.md 1.2).
     /// Of a Track call, too: one that comes here was answered with 200 (behaviour.md 1.2.k).
-    fn quarantine(&self, work: &mut Work<'_>, applied: &Applied, result: &ElementResult) {
+    fn quarantine(&self, state: &mut DecisionState<'_>, applied: &Applied, result: &ElementResult) {
         let blocked = |errors: &[Fault]| errors.iter().any(|e| e.reason == Reason::Blocked);
         let rejected = |(_, action): &(u32, &crate::outcome::ActionResult)| {
             action.outcome == ActionOutcome::Rejected && !blocked(&action.errors)
@@ -247,11 +247,11 @@ impl<W: Wire> ImportDecision<W> {
         let indexes: Vec<u32> = actions.iter().map(|(index, _)| *index).collect();
         let errors =
             if whole { result.errors.clone() } else { actions.iter().flat_map(|(_, a)| a.errors.clone()).collect() };
-        work.counters.quarantine += 1;
-        work.counters.quarantined += 1;
-        work.appended.push(RowChange::Upsert(StoredRow::QuarantinedElement(Quarantined {
-            no: QuarantineNo(work.counters.quarantine),
-            at: work.receipt,
+        state.counters.quarantine += 1;
+        state.counters.quarantined += 1;
+        state.appended.push(RowChange::Upsert(StoredRow::QuarantinedElement(QuarantinedElement {
+            no: QuarantineNo(state.counters.quarantine),
+            at: state.receipt,
             request: applied.request,
             index: result.index,
             kind: result.kind,

@@ -1,16 +1,16 @@
 //! Merges (behaviour.md 3.1, 3.2): who survives, and what is written: one link, one merge record, the standings of the
 //! joined part and the survivor's view. No own record, event or device is touched.
 
+use super::decision_state::{DecisionState, Known};
 use super::review;
-use super::work::{Known, Work};
 use crate::attribute::EMAIL;
 use crate::change::{RowChange, StoredRow};
 use crate::id::{MergeNo, ProfileId, ProfileNo, RequestNo, ReviewNo};
-use crate::identifier::Key;
-use crate::kinds::{Choice, SurvivorRule};
+use crate::identifier::Identifier;
+use crate::kinds::{SurvivorChoice, SurvivorRule};
 use crate::limits::KEY_OVERHEAD_BYTES;
-use crate::profile::fold::Joined;
-use crate::record::{Cause, Change, ChangeKind, Link, Merge, Standing, Tally, View};
+use crate::profile::fold::JoinEffect;
+use crate::record::{Cause, Change, ChangeKind, Merge, MergeLink, RootPointer, TreeTotals, View};
 use crate::value::Combine;
 use std::cmp::Ordering;
 
@@ -27,7 +27,7 @@ pub(super) struct Causing {
 /// What leads to several live profiles.
 pub(super) enum Origin {
     /// The kept keys of an element.
-    Keys(Vec<Key>),
+    Keys(Vec<Identifier>),
     /// A value that several hold, when its kind became active.
     Activation,
     /// Somebody who decided a review.
@@ -37,7 +37,7 @@ pub(super) enum Origin {
 }
 
 impl Origin {
-    fn cause(&self, rule: Choice) -> Cause {
+    fn cause(&self, rule: SurvivorChoice) -> Cause {
         match self {
             Self::Keys(keys) => Cause::Keys { keys: keys.clone(), rule },
             Self::Activation => Cause::Activation,
@@ -49,53 +49,53 @@ impl Origin {
 
 /// Joins live profiles; answers the survivor, the ids merged into it in order, and what chose.
 pub(super) fn join_all(
-    work: &mut Work<'_>,
+    state: &mut DecisionState<'_>,
     roots: &[ProfileNo],
     causing: &Causing,
-) -> Known<(ProfileNo, Vec<ProfileId>, Choice)> {
+) -> Known<(ProfileNo, Vec<ProfileId>, SurvivorChoice)> {
     let mut candidates = Vec::with_capacity(roots.len());
     for root in roots {
-        candidates.push((work.standing(*root)?.tree, *root));
+        candidates.push((state.standing(*root)?.tree, *root));
     }
-    let rule = work.identity.survivor_rule;
+    let rule = state.identity.survivor_rule;
     candidates.sort_by(|a, b| precedence(rule, a, b));
-    let mut choice = Choice::Rule(rule);
-    if let Some(only) = only_with_attribute(work, &candidates)? {
-        choice = Choice::Attribute;
+    let mut choice = SurvivorChoice::Rule(rule);
+    if let Some(only) = only_with_attribute(state, &candidates)? {
+        choice = SurvivorChoice::Attribute;
         let first = candidates.remove(only);
         candidates.insert(0, first);
     }
     let survivor = candidates[0].1;
     let mut merged = Vec::new();
     for (_, part) in &candidates[1..] {
-        merged.push(join(work, survivor, *part, (causing, choice))?);
+        merged.push(join(state, survivor, *part, (causing, choice))?);
     }
     Ok((survivor, merged, choice))
 }
 
 /// Joins a live profile to the one that somebody chose to survive.
 pub(super) fn join_chosen(
-    work: &mut Work<'_>,
+    state: &mut DecisionState<'_>,
     survivor: ProfileNo,
     part: ProfileNo,
     causing: &Causing,
 ) -> Known<ProfileId> {
     // What chose is told by the cause alone.
-    join(work, survivor, part, (causing, Choice::Attribute))
+    join(state, survivor, part, (causing, SurvivorChoice::Attribute))
 }
 
 /// Joins a member that was created for a `customer_id` that was new to the profile that was found (behaviour.md 3.2.h).
 pub(super) fn join_member(
-    work: &mut Work<'_>,
+    state: &mut DecisionState<'_>,
     survivor: ProfileNo,
     member: ProfileNo,
     causing: &Causing,
 ) -> Known<ProfileId> {
-    join(work, survivor, member, (causing, Choice::NewId))
+    join(state, survivor, member, (causing, SurvivorChoice::NewId))
 }
 
 /// Who comes first by rule 2; ties by earliest first seen, then smallest id.
-fn precedence(rule: SurvivorRule, a: &(Tally, ProfileNo), b: &(Tally, ProfileNo)) -> Ordering {
+fn precedence(rule: SurvivorRule, a: &(TreeTotals, ProfileNo), b: &(TreeTotals, ProfileNo)) -> Ordering {
     let by_rule = match rule {
         SurvivorRule::LastSeen => b.0.last_seen.cmp(&a.0.last_seen),
         SurvivorRule::FirstSeen => a.0.first_seen.cmp(&b.0.first_seen),
@@ -105,11 +105,11 @@ fn precedence(rule: SurvivorRule, a: &(Tally, ProfileNo), b: &(Tally, ProfileNo)
 }
 
 /// Rule 1: the place of the only candidate that shows the attribute, if just one does.
-fn only_with_attribute(work: &mut Work<'_>, candidates: &[(Tally, ProfileNo)]) -> Known<Option<usize>> {
-    let Some(attribute) = work.identity.survivor_attribute.as_deref() else { return Ok(None) };
+fn only_with_attribute(state: &mut DecisionState<'_>, candidates: &[(TreeTotals, ProfileNo)]) -> Known<Option<usize>> {
+    let Some(attribute) = state.identity.survivor_attribute.as_deref() else { return Ok(None) };
     let mut showing = Vec::new();
     for (place, (_, root)) in candidates.iter().enumerate() {
-        if work.shown_attribute(*root, attribute)?.is_some() {
+        if state.shown_attribute(*root, attribute)?.is_some() {
             showing.push(place);
         }
     }
@@ -118,54 +118,54 @@ fn only_with_attribute(work: &mut Work<'_>, candidates: &[(Tally, ProfileNo)]) -
 
 /// Links the tree under `part` to `survivor`.
 fn join(
-    work: &mut Work<'_>,
+    state: &mut DecisionState<'_>,
     survivor: ProfileNo,
     part: ProfileNo,
-    (causing, choice): (&Causing, Choice),
+    (causing, choice): (&Causing, SurvivorChoice),
 ) -> Known<ProfileId> {
     let (request, cause) = (causing.request, causing.origin.cause(choice));
-    review::joined(work, survivor, part)?;
-    let (joined, staying) = (work.members(part)?, work.members(survivor)?);
-    let shown = work.shown(part)?;
+    review::joined(state, survivor, part)?;
+    let (joined, staying) = (state.members(part)?, state.members(survivor)?);
+    let shown = state.shown(part)?;
     // Copied, moved, listed, and kept for the undo.
-    work.spend(3 * shown.attributes.len() + joined.len());
-    let mut identifiers = work.held_by(&joined)?;
-    work.list(identifiers.iter().map(|key| key.value.len() + KEY_OVERHEAD_BYTES).sum());
-    identifiers.sort_by_key(|key| (work.identity.rank(&key.kind), key.value.clone()));
-    let email = work.shown_attribute(survivor, EMAIL)?;
+    state.spend(3 * shown.attributes.len() + joined.len());
+    let mut identifiers = state.held_by(&joined)?;
+    state.list(identifiers.iter().map(|key| key.value.len() + KEY_OVERHEAD_BYTES).sum());
+    identifiers.sort_by_key(|key| (state.identity.rank(&key.kind), key.value.clone()));
+    let email = state.shown_attribute(survivor, EMAIL)?;
     let same_email = causing.writes_email || email.is_some() && shown.attributes.get(EMAIL) == email;
-    let rules = work.identity.attribute_rules.clone();
-    let Joined { filled, combined, .. } = fill(work, survivor, (part, shown), (&rules, same_email))?;
+    let rules = state.identity.attribute_rules.clone();
+    let JoinEffect { filled, combined, .. } = fill(state, survivor, (part, shown), (&rules, same_email))?;
     let merge = {
-        work.counters.merge += 1;
-        MergeNo(work.counters.merge)
+        state.counters.merge += 1;
+        MergeNo(state.counters.merge)
     };
-    let seq = work.next_seq();
-    let link = Link { child: part, parent: survivor, merge, seq, rules, same_email };
-    re_root(work, survivor, part, &joined)?;
-    let (survivor_id, merged_id) = (work.standing(survivor)?.id(), work.standing(part)?.id());
-    work.links.set(part, Some(link));
-    work.join_names((survivor, &staying), (part, &joined), seq);
-    work.trees.set(part, None);
-    work.trees.set(survivor, Some(staying.into_iter().chain(joined).collect()));
-    work.join_kinds(survivor, part);
-    work.counters.users -= 1;
-    work.merged(Merge {
+    let seq = state.next_seq();
+    let link = MergeLink { child: part, parent: survivor, merge, seq, rules, same_email };
+    re_root(state, survivor, part, &joined)?;
+    let (survivor_id, merged_id) = (state.standing(survivor)?.id(), state.standing(part)?.id());
+    state.links.set(part, Some(link));
+    state.join_names((survivor, &staying), (part, &joined), seq);
+    state.trees.set(part, None);
+    state.trees.set(survivor, Some(staying.into_iter().chain(joined).collect()));
+    state.join_kinds(survivor, part);
+    state.counters.users -= 1;
+    state.merged(Merge {
         no: merge,
-        at: work.now,
+        at: state.now,
         survivor: survivor_id,
         merged: merged_id,
         request,
         cause,
-        because: None,
+        explanation: None,
         filled,
         combined,
         identifiers,
         reverted_at: None,
     });
-    let (at, kind) = (work.now, ChangeKind::Merge);
+    let (at, kind) = (state.now, ChangeKind::Merge);
     let request = request.map(|(request, _)| request);
-    work.appended.push(RowChange::Upsert(StoredRow::Change(Change {
+    state.appended.push(RowChange::Upsert(StoredRow::Change(Change {
         seq,
         kind,
         profile: part,
@@ -177,15 +177,15 @@ fn join(
 }
 
 /// The joined ids' standings point to the survivor, whose figures become those of both.
-fn re_root(work: &mut Work<'_>, survivor: ProfileNo, part: ProfileNo, joined: &[ProfileNo]) -> Known<()> {
-    let Standing { tree, weight, .. } = work.standing(part)?;
-    if work.has_members(part)? {
-        work.views.set(part, None);
+fn re_root(state: &mut DecisionState<'_>, survivor: ProfileNo, part: ProfileNo, joined: &[ProfileNo]) -> Known<()> {
+    let RootPointer { tree, weight, .. } = state.standing(part)?;
+    if state.has_members(part)? {
+        state.views.set(part, None);
     }
     for member in joined {
-        work.standing_mut(*member)?.root = survivor;
+        state.standing_mut(*member)?.root = survivor;
     }
-    let standing = work.standing_mut(survivor)?;
+    let standing = state.standing_mut(survivor)?;
     standing.tree = standing.tree.with(tree);
     standing.weight += weight;
     Ok(())
@@ -193,27 +193,27 @@ fn re_root(work: &mut Work<'_>, survivor: ProfileNo, part: ProfileNo, joined: &[
 
 /// The survivor shows what the part fills.
 fn fill(
-    work: &mut Work<'_>,
+    state: &mut DecisionState<'_>,
     survivor: ProfileNo,
     (part, shown): (ProfileNo, View),
     (rules, same_email): (&[(Box<str>, Combine)], bool),
-) -> Known<Joined> {
-    let joined = if work.has_members(survivor)? {
-        let mut made = Joined::default();
-        work.edit_view(survivor, |view| {
+) -> Known<JoinEffect> {
+    let joined = if state.has_members(survivor)? {
+        let mut made = JoinEffect::default();
+        state.edit_view(survivor, |view| {
             made = view.join(shown, rules, same_email);
             let made = made.clone();
             |view: &mut View| view.part_again(made)
         })?;
         made
     } else {
-        let mut view = work.shown(survivor)?;
-        work.spend(view.attributes.len());
+        let mut view = state.shown(survivor)?;
+        state.spend(view.attributes.len());
         let joined = view.join(shown, rules, same_email);
-        work.views.set(survivor, Some(view));
+        state.views.set(survivor, Some(view));
         joined
     };
-    work.arrays.joined(survivor, part, &joined.filled);
-    work.list(joined.filled.iter().map(|name| name.len()).sum());
+    state.arrays.joined(survivor, part, &joined.filled);
+    state.list(joined.filled.iter().map(|name| name.len()).sum());
     Ok(joined)
 }

@@ -143,11 +143,11 @@ impl<'f, K: Eq + Hash + Clone + Ord, V: Clone, S: BuildHasher + Default> Layer<'
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::facts::Found;
+    use crate::facts::FactMap;
 
     #[test]
     fn a_rolled_back_element_leaves_no_trace_and_earlier_ones_stay() {
-        let facts = Found::from([("a", Some(1)), ("b", None)]);
+        let facts = FactMap::from([("a", Some(1)), ("b", None)]);
         let mut layer = Layer::new(&facts);
         layer.mark();
         layer.set("b", Some(2));
@@ -162,7 +162,7 @@ mod tests {
 
     #[test]
     fn a_part_is_put_back_alone_and_what_was_only_tried_is_no_change() {
-        let facts = Found::from([("a", Some(vec![1])), ("b", Some(vec![2]))]);
+        let facts = FactMap::from([("a", Some(vec![1])), ("b", Some(vec![2]))]);
         let push = |n: i32| {
             move |list: &mut Vec<i32>| {
                 list.push(n);

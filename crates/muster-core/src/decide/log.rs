@@ -4,7 +4,7 @@
 use crate::limits::LOG_BYTES_MAX;
 use crate::outcome::ElementResult;
 use crate::reason::Fault;
-use crate::record::{Omitted, Request};
+use crate::record::{LogEntry, Omitted};
 use crate::warning::Warning;
 
 /// What a fault or a warning takes beside its texts, about.
@@ -30,8 +30,8 @@ fn faults(element: &ElementResult) -> usize {
 }
 
 /// The entry with faults and warnings of at most [`LOG_BYTES_MAX`] bytes, in their order; the rest is counted in
-/// [`Request::omitted`]. Results of elements stay: a few bytes each, and an element of the body is no smaller.
-pub fn bounded(mut request: Request) -> Request {
+/// [`LogEntry::omitted`]. Results of elements stay: a few bytes each, and an element of the body is no smaller.
+pub fn bounded(mut request: LogEntry) -> LogEntry {
     let own = request.warnings.iter().map(warning_bytes).sum::<usize>();
     let own = own + request.faults.iter().map(fault_bytes).sum::<usize>();
     if own + request.elements.iter().map(element_bytes).sum::<usize>() <= LOG_BYTES_MAX {
@@ -52,7 +52,7 @@ pub fn bounded(mut request: Request) -> Request {
         omitted.faults += u32::try_from(before - faults(element)).unwrap_or(u32::MAX);
     }
     request.elements = elements.into();
-    Request { omitted, ..request }
+    LogEntry { omitted, ..request }
 }
 
 /// Keeps what fits; how many went. Nothing is kept after the first that does not fit, so that what is listed is the
@@ -80,7 +80,7 @@ mod tests {
     use crate::limits::{EXCERPT_BYTES_MAX, LOG_BYTES_MAX};
     use crate::outcome::{ElementResult, Outcome};
     use crate::reason::{Fault, Reason};
-    use crate::record::{Omitted, Request};
+    use crate::record::{LogEntry, Omitted};
     use crate::time::Timestamp;
     use crate::warning::{Code, Warnings};
 
@@ -95,13 +95,13 @@ mod tests {
             merged: Vec::new(),
             warnings: warnings.0,
             errors: vec![Fault::new(Reason::KeyTooLong, "/q".repeat(9_000), None)],
-            because: None,
+            explanation: None,
             actions: Vec::new(),
         }
     }
 
-    fn entry(elements: u32) -> Request {
-        Request {
+    fn entry(elements: u32) -> LogEntry {
+        LogEntry {
             no: RequestNo(1),
             received_at: Timestamp(1),
             status: 200,

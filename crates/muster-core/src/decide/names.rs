@@ -1,7 +1,7 @@
 //! The names that unset rules find, within one decision. The first rule that is more than one plain name builds an index
 //! of the names of a live profile; after that an element costs what it unsets, however many names and rules there are.
 
-use super::write_target::Place;
+use super::write_target::WriteTarget;
 use crate::attribute::{Policy, policy};
 use crate::command::Unset;
 use crate::id::{ProfileNo, Seq};
@@ -11,15 +11,15 @@ use std::collections::HashMap;
 
 /// The indexes of a decision.
 #[derive(Debug, Default)]
-pub(super) struct Names {
+pub(super) struct NameIndexes {
     pub(super) rules: Rules,
-    pub(super) trees: HashMap<ProfileNo, Tree>,
+    pub(super) trees: HashMap<ProfileNo, NameIndex>,
     pub(super) undo: Vec<Undo>,
 }
 
 /// The names of one live profile.
 #[derive(Debug, Default)]
-pub(super) struct Tree {
+pub(super) struct NameIndex {
     pub(super) numbers: HashMap<Box<str>, u32>,
     pub(super) names: Vec<Name>,
     /// For each rule the names that it finds, again each time that they are set.
@@ -47,7 +47,7 @@ pub(super) struct Newest {
 }
 
 /// What some own records say of a name together.
-pub(super) struct Said<'p> {
+pub(super) struct RecordedName<'p> {
     pub(super) name: &'p str,
     /// How many of them hold a value.
     pub(super) held: u32,
@@ -63,7 +63,7 @@ pub(super) enum Undo {
     Written(ProfileNo, u32, (u32, Newest)),
     Found(ProfileNo, RuleNo),
     Unset(ProfileNo, (RuleNo, ProfileNo), Option<usize>),
-    Dropped(ProfileNo, Box<Tree>),
+    Dropped(ProfileNo, Box<NameIndex>),
     /// The index of the first is that of the second, since they were joined.
     Moved(ProfileNo, ProfileNo),
     /// The newest link of before.
@@ -73,14 +73,14 @@ pub(super) enum Undo {
 }
 
 /// What the rules of an element name.
-pub(super) enum Named<'u> {
+pub(super) enum MatchedNames<'u> {
     /// These, each with the first rule that names it, by name.
     Names(Vec<(Box<str>, &'u Unset)>),
     /// More than an own record can hold.
     TooMany,
 }
 
-impl Names {
+impl NameIndexes {
     /// For a decision with these rules.
     pub(super) fn new<'u>(unsets: impl Iterator<Item = &'u Unset>) -> Self {
         Self { rules: Rules::new(unsets), ..Self::default() }
@@ -156,7 +156,13 @@ impl Names {
     }
 
     /// The index of `from` is that of `to` from now on, with what the records said that were joined by this link.
-    pub(super) fn join(&mut self, (from, to): (ProfileNo, ProfileNo), link: Seq, added: &[Said<'_>], pause: &Pause) {
+    pub(super) fn join(
+        &mut self,
+        (from, to): (ProfileNo, ProfileNo),
+        link: Seq,
+        added: &[RecordedName<'_>],
+        pause: &Pause,
+    ) {
         let Some(mut tree) = self.trees.remove(&from) else { return };
         if from != to {
             self.undo.push(Undo::Moved(from, to));
@@ -168,7 +174,7 @@ impl Names {
     }
 
     /// An own record was written.
-    pub(super) fn written(&mut self, place: Place, name: &str, (was_set, is_set): (bool, bool), is_kind: bool) {
+    pub(super) fn written(&mut self, place: WriteTarget, name: &str, (was_set, is_set): (bool, bool), is_kind: bool) {
         let Some(tree) = self.trees.get_mut(&place.root) else { return };
         let number = match tree.numbers.get(name) {
             Some(number) => *number,
@@ -188,7 +194,7 @@ impl Names {
     }
 }
 
-impl Tree {
+impl NameIndex {
     pub(super) fn number(&mut self, name: &str) -> u32 {
         let next = u32::try_from(self.names.len()).expect("a live profile has fewer names than that");
         let number = *self.numbers.entry(name.into()).or_insert(next);
@@ -202,7 +208,7 @@ impl Tree {
     pub(super) fn add(
         &mut self,
         root: ProfileNo,
-        said: &[Said<'_>],
+        said: &[RecordedName<'_>],
         rules: &mut Rules,
         (undo, pause): (&mut Vec<Undo>, &Pause),
     ) {

@@ -1,9 +1,9 @@
 //! What the rules of one element share: what they know beside the facts, what they notice, and how the element ends.
 
-use crate::because::{Because, Verdict, Weighed};
 use crate::command::Import;
+use crate::explanation::{Explanation, IdentifierDecision, IdentifierOutcome};
 use crate::id::{ProfileId, ProfileNo, RequestNo};
-use crate::identifier::Kind;
+use crate::identifier::IdentifierKind;
 use crate::outcome::{ActionResult, Outcome};
 use crate::reason::Fault;
 use crate::warning::Warnings;
@@ -30,15 +30,15 @@ pub(super) struct Context<'a> {
 pub(super) struct Notes {
     pub(super) warnings: Warnings,
     pub(super) actions: Vec<ActionResult>,
-    pub(super) because: Because,
+    pub(super) explanation: Explanation,
 }
 
 impl Notes {
     /// The first key of a kind that was not bound is now.
-    pub(super) fn bound(&mut self, kind: &Kind, replaced: bool) {
-        let is_it = |key: &&mut Weighed| key.kind == *kind && key.verdict == Verdict::NotBound;
-        if let Some(key) = self.because.keys.iter_mut().find(is_it) {
-            key.verdict = if replaced { Verdict::Replaced } else { Verdict::Bound };
+    pub(super) fn bound(&mut self, kind: &IdentifierKind, replaced: bool) {
+        let is_it = |key: &&mut IdentifierDecision| key.kind == *kind && key.outcome == IdentifierOutcome::NotBound;
+        if let Some(key) = self.explanation.keys.iter_mut().find(is_it) {
+            key.outcome = if replaced { IdentifierOutcome::Replaced } else { IdentifierOutcome::Bound };
         }
     }
 }

@@ -2,17 +2,17 @@
 //! them for each element would make a request cost its square.
 
 use crate::id::{ProfileNo, ReviewNo};
-use crate::identifier::Key;
+use crate::identifier::Identifier;
 use crate::review::Review;
 use std::collections::HashMap;
 
 /// The reviews, in order.
 #[derive(Debug, Default)]
 pub(super) struct Opened {
-    list: Vec<(ReviewNo, [Option<ProfileNo>; 2], Key)>,
+    list: Vec<(ReviewNo, [Option<ProfileNo>; 2], Identifier)>,
     of_profile: HashMap<ProfileNo, Vec<ReviewNo>>,
     /// Those without a second profile, by value and profile.
-    of_value: HashMap<Key, HashMap<ProfileNo, Vec<ReviewNo>, foldhash::fast::RandomState>>,
+    of_value: HashMap<Identifier, HashMap<ProfileNo, Vec<ReviewNo>, foldhash::fast::RandomState>>,
 }
 
 impl Opened {
@@ -60,7 +60,7 @@ impl Opened {
 
     /// Those of a value that had no second profile and may name one of these members: no more than there are members, or
     /// all.
-    pub(super) fn of_value(&self, key: &Key, members: &[ProfileNo]) -> Vec<ReviewNo> {
+    pub(super) fn of_value(&self, key: &Identifier, members: &[ProfileNo]) -> Vec<ReviewNo> {
         match self.of_value.get(key) {
             None => Vec::new(),
             Some(of_value) if of_value.len() < members.len() => of_value.values().flatten().copied().collect(),

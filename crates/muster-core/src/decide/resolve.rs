@@ -2,12 +2,12 @@
 //! conflict with none kept before; a key set aside is neither matched nor stored from this element.
 
 use super::activation::{Settled, settle};
-use super::guard::Group;
+use super::decision_state::{DecisionState, Known, Missing};
+use super::guard::CandidateGroup;
 use super::notes::Notes;
-use super::work::{Known, Missing, Work};
 use crate::attribute::CUSTOMER_ID;
-use crate::because::{SetAside, Verdict, Weighed};
-use crate::command::GivenKey;
+use crate::command::GivenIdentifier;
+use crate::explanation::{GuardReason, IdentifierDecision, IdentifierOutcome};
 use crate::id::ProfileNo;
 use crate::warning::Code;
 
@@ -15,19 +15,19 @@ use crate::warning::Code;
 #[derive(Debug, Default)]
 pub(super) struct Resolved<'k> {
     /// The kept keys in order of rank, with the id that each is bound to.
-    pub(super) kept: Vec<(&'k GivenKey, Option<ProfileNo>)>,
+    pub(super) kept: Vec<(&'k GivenIdentifier, Option<ProfileNo>)>,
     /// The live profiles that they lead to, in order of the keys, none twice.
     pub(super) roots: Vec<ProfileNo>,
     /// The keys set aside, with the live profile that each leads to; with a new `customer_id` that nobody has, the one that
     /// the id beside it leads to.
-    pub(super) aside: Vec<(&'k GivenKey, Option<ProfileNo>, SetAside)>,
+    pub(super) aside: Vec<(&'k GivenIdentifier, Option<ProfileNo>, GuardReason)>,
     /// Who was joined since they hold the same value of a kind that has just become active, and what chose.
     pub(super) settled: Settled,
 }
 
 impl<'k> Resolved<'k> {
     /// The `customer_id` that names whoever the element is about, if nobody has it.
-    pub(super) fn unbound_id(&self) -> Option<&'k GivenKey> {
+    pub(super) fn unbound_id(&self) -> Option<&'k GivenIdentifier> {
         let mut ids = self.kept.iter().filter(|(given, _)| given.key.kind.name() == CUSTOMER_ID);
         ids.next().filter(|(_, bound)| bound.is_none()).map(|(given, _)| *given)
     }
@@ -43,14 +43,14 @@ impl<'k> Resolved<'k> {
 /// Resolves the keys of one element. `writes` tells that it will write to own records and bind what is new: they are asked
 /// for with the standings, which are all that events need.
 pub(super) fn resolve<'k>(
-    work: &mut Work<'_>,
-    keys: &'k [GivenKey],
+    state: &mut DecisionState<'_>,
+    keys: &'k [GivenIdentifier],
     writes: bool,
     notes: &mut Notes,
 ) -> Known<Resolved<'k>> {
-    let (found, settled) = look_up(work, keys, writes)?;
+    let (found, settled) = look_up(state, keys, writes)?;
     let mut resolved = Resolved { settled, ..Resolved::default() };
-    let mut group = if writes { Group::binding() } else { Group::new() };
+    let mut group = if writes { CandidateGroup::binding() } else { CandidateGroup::new() };
     // The `customer_id` of the element itself where it is withheld, with the live profile that it leads to.
     let mut outer_aside = None;
     for (given, bound) in found {
@@ -60,41 +60,47 @@ pub(super) fn resolve<'k>(
             // It is bound to the record of the outer id, and this element does not write to that record.
             Some(outer) => Some(outer),
             // While identity resolution is off nothing merges, so that there is nothing to keep apart.
-            None if !work.identity.enabled => None,
-            None => group.conflict(work, &given.key, root)?.map(|reason| (root, reason)),
+            None if !state.identity.enabled => None,
+            None => group.conflict(state, &given.key, root)?.map(|reason| (root, reason)),
         };
-        let verdict = match withheld {
+        let outcome = match withheld {
             Some((other, reason)) => {
                 notes.warnings.add(Code::KeySetAside, given.key.kind.name(), || given.pointer.to_string());
                 if given.key.kind.name() == CUSTOMER_ID {
                     outer_aside.get_or_insert((other, reason));
                 }
                 resolved.aside.push((given, other, reason));
-                Verdict::SetAside(reason)
+                IdentifierOutcome::Withheld(reason)
             }
             None => {
-                group.keep(work, &given.key, root);
+                group.keep(state, &given.key, root);
                 resolved.kept.push((given, bound.map(|(id, _)| id)));
-                if bound.is_some() { Verdict::Found } else { Verdict::NotBound }
+                if bound.is_some() { IdentifierOutcome::Found } else { IdentifierOutcome::NotBound }
             }
         };
-        let id_of = |work: &mut Work<'_>, no: Option<ProfileNo>| no.map(|no| Ok(work.standing(no)?.id())).transpose();
-        let (id, profile) = (id_of(work, bound.map(|(id, _)| id))?, id_of(work, root)?);
-        notes.because.keys.push(Weighed { kind: given.key.kind.clone(), id, profile, verdict });
+        let id_of = |state: &mut DecisionState<'_>, no: Option<ProfileNo>| {
+            no.map(|no| Ok(state.standing(no)?.id())).transpose()
+        };
+        let (id, profile) = (id_of(state, bound.map(|(id, _)| id))?, id_of(state, root)?);
+        notes.explanation.keys.push(IdentifierDecision { kind: given.key.kind.clone(), id, profile, outcome });
     }
     resolved.roots = group.roots;
     Ok(resolved)
 }
 
 /// A key, and the id that it is bound to with that id's live profile.
-type Found<'k> = (&'k GivenKey, Option<(ProfileNo, ProfileNo)>);
+type Found<'k> = (&'k GivenIdentifier, Option<(ProfileNo, ProfileNo)>);
 
 /// Each key with its id and that id's live profile. Looks all of them up before it gives up, so that the needs of one
 /// element are noted in one round; with more than one live profile those of a merge, too.
-fn look_up<'k>(work: &mut Work<'_>, keys: &'k [GivenKey], writes: bool) -> Known<(Vec<Found<'k>>, Settled)> {
+fn look_up<'k>(
+    state: &mut DecisionState<'_>,
+    keys: &'k [GivenIdentifier],
+    writes: bool,
+) -> Known<(Vec<Found<'k>>, Settled)> {
     let (mut missing, mut settled) = (false, None);
     for given in keys {
-        match settle(work, &given.key) {
+        match settle(state, &given.key) {
             Ok(joined) => {
                 if let Some((merged, choice)) = joined {
                     settled.get_or_insert((Vec::new(), choice)).0.extend(merged);
@@ -106,11 +112,11 @@ fn look_up<'k>(work: &mut Work<'_>, keys: &'k [GivenKey], writes: bool) -> Known
     // Where a value is not settled yet, the needs of the other keys are noted all the same.
     let mut found = Vec::with_capacity(keys.len());
     for given in keys {
-        let bound = work.binding(&given.key);
+        let bound = state.binding(&given.key);
         if let Ok(Some(id)) = bound {
-            missing |= writes && work.profile(id).is_err();
+            missing |= writes && state.profile(id).is_err();
         }
-        match bound.and_then(|id| id.map(|id| Ok((id, work.root_of(id)?))).transpose()) {
+        match bound.and_then(|id| id.map(|id| Ok((id, state.root_of(id)?))).transpose()) {
             Ok(bound) => found.push((given, bound)),
             Err(Missing) => missing = true,
         }
@@ -122,23 +128,23 @@ fn look_up<'k>(work: &mut Work<'_>, keys: &'k [GivenKey], writes: bool) -> Known
     let several = found.iter().any(|(_, bound)| bound.map(|(_, root)| root) != first && bound.is_some());
     let is_new_id = |(given, bound): &Found<'_>| bound.is_none() && given.key.kind.name() == CUSTOMER_ID;
     let may_add_member = writes && first.is_some() && found.iter().any(is_new_id);
-    if several || may_add_member || work.is_eager() {
+    if several || may_add_member || state.is_eager() {
         let mut roots: Vec<ProfileNo> = found.iter().filter_map(|(_, bound)| bound.map(|(_, root)| root)).collect();
         roots.sort_unstable();
         roots.dedup();
-        keep_what_fits(work, &found, &mut roots);
-        missing |= work.lacks(&roots);
+        keep_what_fits(state, &found, &mut roots);
+        missing |= state.lacks(&roots);
     }
     if missing { Err(Missing) } else { Ok((found, settled)) }
 }
 
 /// Leaves out live profiles that would be withheld since they are too large beside those before them: they need not be
 /// loaded.
-fn keep_what_fits(work: &mut Work<'_>, found: &[Found<'_>], roots: &mut Vec<ProfileNo>) {
+fn keep_what_fits(state: &mut DecisionState<'_>, found: &[Found<'_>], roots: &mut Vec<ProfileNo>) {
     let (mut kept, mut weight): (Vec<ProfileNo>, u64) = (Vec::new(), 0);
     for root in found.iter().filter_map(|(_, bound)| bound.map(|(_, root)| root)) {
-        let Ok(standing) = work.standing(root) else { return };
-        if !kept.contains(&root) && (kept.is_empty() || weight + standing.weight <= work.profile_bytes_max) {
+        let Ok(standing) = state.standing(root) else { return };
+        if !kept.contains(&root) && (kept.is_empty() || weight + standing.weight <= state.profile_bytes_max) {
             kept.push(root);
             weight += standing.weight;
         }

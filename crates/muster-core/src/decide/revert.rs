@@ -1,13 +1,13 @@
 //! Cutting a link of a tree, wherever and whenever (behaviour.md 3.4), and lifting a separation.
 
-use super::work::{Known, Missing, Work};
+use super::decision_state::{DecisionState, Known, Missing};
 use crate::change::{RowChange, RowKey, StoredRow};
 use crate::decision::{Decision, Step};
 use crate::facts::{Facts, Needs};
 use crate::id::{MergeNo, ProfileId, ProfileNo, SeparationNo};
-use crate::profile::fold::{MemberRef, Tree};
-use crate::profile::{Member, Snapshot, assemble};
-use crate::record::{Change, ChangeKind, Merge, Profile, Separation, SeparationCause, Tally};
+use crate::profile::fold::{MemberRef, MemberTree};
+use crate::profile::{Member, Profile, assemble};
+use crate::record::{Change, ChangeKind, MemberRecord, Merge, Separation, SeparationCause, TreeTotals};
 use crate::settings::{Identity, Settings};
 use crate::time::{Moment, Timestamp};
 use std::sync::Arc;
@@ -32,7 +32,7 @@ pub enum RevertOutcome {
         /// The separation that keeps them apart.
         separation: SeparationNo,
         /// Both as they are afterwards, in that order; their devices are left out.
-        sides: Box<(Snapshot, Snapshot)>,
+        sides: Box<(Profile, Profile)>,
     },
     /// There is no such merge.
     Unknown,
@@ -62,72 +62,77 @@ impl Decision for Revert {
             Some(Some(Merge { reverted_at: Some(at), .. })) => return Step::Leave(RevertOutcome::AlreadyReverted(*at)),
             Some(Some(merge)) => merge,
         };
-        let mut work = Work::new(facts, &self.settings.identity, now.at);
-        match cut(&mut work, merge) {
+        let mut state = DecisionState::new(facts, &self.settings.identity, now.at);
+        match cut(&mut state, merge) {
             Ok(outcome @ (RevertOutcome::UnderDeletion | RevertOutcome::Gone)) => Step::Leave(outcome),
-            Ok(outcome) => Step::Done(work.into_changes(), outcome),
-            Err(Missing) => Step::NeedMore(work.needs),
+            Ok(outcome) => Step::Done(state.into_changes(), outcome),
+            Err(Missing) => Step::NeedMore(state.needs),
         }
     }
 }
 
-fn cut(work: &mut Work<'_>, merge: &Merge) -> Known<RevertOutcome> {
+fn cut(state: &mut DecisionState<'_>, merge: &Merge) -> Known<RevertOutcome> {
     let part_root = merge.merged.no;
-    if let Some(None) = work.standings.get(&part_root) {
+    if let Some(None) = state.standings.get(&part_root) {
         return Ok(RevertOutcome::Gone);
     }
-    let root = work.root_of(part_root)?;
-    if work.standing(root)?.deletion.is_some() {
+    let root = state.root_of(part_root)?;
+    if state.standing(root)?.deletion.is_some() {
         return Ok(RevertOutcome::UnderDeletion);
     }
-    let members = work.members(root)?;
-    let profiles: Vec<Profile> = members.iter().map(|no| work.profile(*no).cloned()).collect::<Known<_>>()?;
-    let part = part_of(work, &profiles, part_root);
+    let members = state.members(root)?;
+    let profiles: Vec<MemberRecord> = members.iter().map(|no| state.profile(*no).cloned()).collect::<Known<_>>()?;
+    let part = part_of(state, &profiles, part_root);
     let staying: Vec<ProfileNo> = members.iter().copied().filter(|no| !part.contains(no)).collect();
 
-    let seq = work.next_seq();
-    work.links.set(part_root, None);
-    settle(work, root, &staying, &profiles)?;
-    settle(work, part_root, &part, &profiles)?;
-    work.counters.users += 1;
-    work.merged(Merge { reverted_at: Some(work.now), ..merge.clone() });
-    work.counters.separation += 1;
-    let separation = SeparationNo(work.counters.separation);
-    work.appended.push(RowChange::Upsert(StoredRow::Separation(Separation {
+    let seq = state.next_seq();
+    state.links.set(part_root, None);
+    settle(state, root, &staying, &profiles)?;
+    settle(state, part_root, &part, &profiles)?;
+    state.counters.users += 1;
+    state.merged(Merge { reverted_at: Some(state.now), ..merge.clone() });
+    state.counters.separation += 1;
+    let separation = SeparationNo(state.counters.separation);
+    state.appended.push(RowChange::Upsert(StoredRow::Separation(Separation {
         no: separation,
-        at: work.now,
+        at: state.now,
         a: merge.survivor,
         b: merge.merged,
         cause: SeparationCause::Revert,
         merge: Some(merge.no),
     })));
-    work.appended.push(RowChange::Upsert(StoredRow::Change(Change {
+    state.appended.push(RowChange::Upsert(StoredRow::Change(Change {
         seq,
         kind: ChangeKind::Revert,
         profile: part_root,
         merge: merge.no.0,
-        at: work.now,
+        at: state.now,
         request: None,
     })));
-    let (stays, comes_off) = (side(work, root, &staying), side(work, part_root, &part));
+    let (stays, comes_off) = (side(state, root, &staying), side(state, part_root, &part));
     let sides = Box::new((stays?, comes_off?));
     Ok(RevertOutcome::Reverted { survivor: sides.0.id, restored: sides.1.id, separation, sides })
 }
 
 /// The ids that come off.
-fn part_of(work: &Work<'_>, profiles: &[Profile], part_root: ProfileNo) -> Vec<ProfileNo> {
-    let members = profiles.iter().map(|profile| MemberRef { profile, link: work.links.get(&profile.no).flatten() });
-    Tree::new(members).part(part_root)
+fn part_of(state: &DecisionState<'_>, profiles: &[MemberRecord], part_root: ProfileNo) -> Vec<ProfileNo> {
+    let members = profiles.iter().map(|profile| MemberRef { profile, link: state.links.get(&profile.no).flatten() });
+    MemberTree::new(members).part(part_root)
 }
 
 /// Makes a tree of these members: standings, figures and view as they are without the rest.
-fn settle(work: &mut Work<'_>, root: ProfileNo, members: &[ProfileNo], profiles: &[Profile]) -> Known<()> {
-    let (mut tree, mut weight): (Option<Tally>, u64) = (None, 0);
+fn settle(
+    state: &mut DecisionState<'_>,
+    root: ProfileNo,
+    members: &[ProfileNo],
+    profiles: &[MemberRecord],
+) -> Known<()> {
+    let (mut tree, mut weight): (Option<TreeTotals>, u64) = (None, 0);
     for no in members {
-        weight += work.profile(*no)?.attributes.size().weight as u64;
-        let standing = work.standing_mut(*no)?;
+        weight += state.profile(*no)?.attributes.size().weight as u64;
+        let standing = state.standing_mut(*no)?;
         standing.root = root;
-        let own = Tally {
+        let own = TreeTotals {
             first_seen: standing.first_seen,
             last_seen: standing.last_seen,
             events: standing.events,
@@ -137,38 +142,39 @@ fn settle(work: &mut Work<'_>, root: ProfileNo, members: &[ProfileNo], profiles:
         tree = Some(tree.map_or(own, |tree| tree.with(own)));
     }
     if let Some(tree) = tree {
-        let standing = work.standing_mut(root)?;
+        let standing = state.standing_mut(root)?;
         (standing.tree, standing.weight) = (tree, weight);
     }
     let view = (members.len() > 1).then(|| {
         let among = profiles.iter().filter(|profile| members.contains(&profile.no));
-        Tree::new(among.map(|profile| MemberRef { profile, link: work.links.get(&profile.no).flatten() })).shown(root)
+        MemberTree::new(among.map(|profile| MemberRef { profile, link: state.links.get(&profile.no).flatten() }))
+            .shown(root)
     });
     // Who was live had a view, for the part was its member; the part had none of its own, so there is none to drop.
-    let was_live = work.facts.standings.get(&root).is_some_and(|stored| stored.is_some_and(|s| s.root == root));
+    let was_live = state.facts.standings.get(&root).is_some_and(|stored| stored.is_some_and(|s| s.root == root));
     if view.is_some() || was_live {
-        work.views.set(root, view);
+        state.views.set(root, view);
     }
-    work.trees.set(root, Some(members.to_vec()));
+    state.trees.set(root, Some(members.to_vec()));
     Ok(())
 }
 
 /// One side as it is afterwards.
-pub(super) fn side(work: &mut Work<'_>, root: ProfileNo, members: &[ProfileNo]) -> Known<Snapshot> {
+pub(super) fn side(state: &mut DecisionState<'_>, root: ProfileNo, members: &[ProfileNo]) -> Known<Profile> {
     let mut whole = Vec::with_capacity(members.len());
     let mut missing = false;
     for no in members {
-        let (profile, standing) = (work.profile(*no)?.clone(), work.standing(*no)?);
-        let link = work.links.get(no).flatten().cloned();
+        let (profile, standing) = (state.profile(*no)?.clone(), state.standing(*no)?);
+        let link = state.links.get(no).flatten().cloned();
         let merge = link.as_ref().map(|link| link.merge);
-        let joined_at = merge.map(|merge| (merge, work.facts.merge_times.get(&merge)));
+        let joined_at = merge.map(|merge| (merge, state.facts.merge_times.get(&merge)));
         let joined_at = joined_at.and_then(|(merge, record)| {
-            if merge.0 > work.facts.counters.merge {
-                return Some(work.now);
+            if merge.0 > state.facts.counters.merge {
+                return Some(state.now);
             }
             // Only the merge record knows when; all of them are asked for in one round.
             if record.is_none() {
-                work.needs.merge_times.push(merge);
+                state.needs.merge_times.push(merge);
                 missing = true;
             }
             *record?
@@ -178,8 +184,8 @@ pub(super) fn side(work: &mut Work<'_>, root: ProfileNo, members: &[ProfileNo]) 
     if missing {
         return Err(Missing);
     }
-    let view = work.views.get(&root).flatten().cloned();
-    assemble(root, &whole, view, work.identity).ok_or(Missing)
+    let view = state.views.get(&root).flatten().cloned();
+    assemble(root, &whole, view, state.identity).ok_or(Missing)
 }
 
 /// Lifts a separation; the output tells whether it was there.
@@ -201,9 +207,9 @@ impl Decision for Lift {
             Some(None) => Step::Leave(false),
             Some(Some(_)) => {
                 let identity = Identity::off();
-                let mut work = Work::new(facts, &identity, now.at);
-                work.appended.push(RowChange::Delete(RowKey::Separation(self.separation)));
-                Step::Done(work.into_changes(), true)
+                let mut state = DecisionState::new(facts, &identity, now.at);
+                state.appended.push(RowChange::Delete(RowKey::Separation(self.separation)));
+                Step::Done(state.into_changes(), true)
             }
         }
     }

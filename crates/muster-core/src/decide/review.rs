@@ -1,60 +1,60 @@
 //! Reviews (behaviour.md 3.3): what a key that is set aside leaves behind. How somebody decides it is `verdict`.
 
+use super::decision_state::{DecisionState, Known, Missing};
 use super::guard::between;
-use super::work::{Known, Missing, Work};
-use crate::because::{Because, SetAside};
+use crate::explanation::{Explanation, GuardReason};
 use crate::facts::ReviewPair;
 use crate::id::{ProfileNo, RequestNo, ReviewNo};
-use crate::identifier::Key;
+use crate::identifier::Identifier;
 use crate::limits::REVIEWS_MAX;
 use crate::review::{Review, ReviewState};
 
 /// A key that was set aside.
-pub(super) struct Aside<'a> {
+pub(super) struct WithheldIdentifier<'a> {
     /// The live profile that it was kept from.
     pub(super) root: ProfileNo,
     /// The live profile that it leads to.
     pub(super) other: Option<ProfileNo>,
     /// The key.
-    pub(super) key: &'a Key,
+    pub(super) key: &'a Identifier,
     /// The guard.
-    pub(super) reason: SetAside,
+    pub(super) reason: GuardReason,
     /// Where it came from; None = an activation.
     pub(super) request: Option<(RequestNo, u32)>,
 }
 
 /// Counts the review of a key that was set aside, or opens one. A review that was decided without a merge stays closed, unless
 /// it kept apart what no separation keeps apart any more (behaviour.md 3.3.h).
-pub(super) fn set_aside(work: &mut Work<'_>, aside: &Aside<'_>) -> Known<()> {
-    if let Some(no) = review_of(work, aside)? {
-        if is_lifted(work, aside, no)? {
-            reopen(work, no);
+pub(super) fn set_aside(state: &mut DecisionState<'_>, aside: &WithheldIdentifier<'_>) -> Known<()> {
+    if let Some(no) = review_of(state, aside)? {
+        if is_lifted(state, aside, no)? {
+            reopen(state, no);
         }
-        let now = work.now;
-        if let Some(review) = work.reviews.change(&no) {
+        let now = state.now;
+        if let Some(review) = state.reviews.change(&no) {
             review.count += 1;
             review.last_at = now;
             if let (None, Some(other)) = (review.b, aside.other) {
-                let id = work.standing(other)?.id();
-                let review = work.reviews.change(&no).as_mut().ok_or(Missing)?;
+                let id = state.standing(other)?.id();
+                let review = state.reviews.change(&no).as_mut().ok_or(Missing)?;
                 review.b = Some(id);
                 // Stored as one without a second profile, it is found by the pair from now on like one just opened.
-                work.opened.push(review, aside.root, Some(other));
+                state.opened.push(review, aside.root, Some(other));
             }
         }
         return Ok(());
     }
-    make_room(work)?;
-    work.counters.review += 1;
-    work.counters.reviews_stored += 1;
-    work.counters.reviews_open += 1;
-    let no = ReviewNo(work.counters.review);
-    let a = work.standing(aside.root)?.id();
-    let b = aside.other.map(|other| Ok(work.standing(other)?.id())).transpose()?;
+    make_room(state)?;
+    state.counters.review += 1;
+    state.counters.reviews_stored += 1;
+    state.counters.reviews_open += 1;
+    let no = ReviewNo(state.counters.review);
+    let a = state.standing(aside.root)?.id();
+    let b = aside.other.map(|other| Ok(state.standing(other)?.id())).transpose()?;
     let review = Review {
         no,
-        at: work.now,
-        last_at: work.now,
+        at: state.now,
+        last_at: state.now,
         count: 1,
         key: aside.key.clone(),
         a,
@@ -62,92 +62,92 @@ pub(super) fn set_aside(work: &mut Work<'_>, aside: &Aside<'_>) -> Known<()> {
         reason: aside.reason,
         request: aside.request,
         record: None,
-        because: Because::default(),
+        explanation: Explanation::default(),
         state: ReviewState::Open,
         closed_at: None,
     };
-    work.opened.push(&review, aside.root, aside.other);
-    work.reviews.set(no, Some(review));
+    state.opened.push(&review, aside.root, aside.other);
+    state.reviews.set(no, Some(review));
     Ok(())
 }
 
 /// The review that this key belongs to. An open one of the same pair of live profiles and kind, else of the profile and value;
 /// else the last of those that were decided.
-fn review_of(work: &mut Work<'_>, aside: &Aside<'_>) -> Known<Option<ReviewNo>> {
+fn review_of(state: &mut DecisionState<'_>, aside: &WithheldIdentifier<'_>) -> Known<Option<ReviewNo>> {
     let mut of_pair = match aside.other {
-        Some(other) => between_of(work, aside.root, other)?,
+        Some(other) => between_of(state, aside.root, other)?,
         None => Vec::new(),
     };
-    of_pair.retain(|no| kind_of(work, *no).as_ref() == Some(&aside.key.kind));
-    let is_open = |work: &Work<'_>, no: &ReviewNo| work.review_now(*no).is_some_and(Review::is_open);
-    if let Some(no) = of_pair.iter().find(|no| is_open(work, no)) {
+    of_pair.retain(|no| kind_of(state, *no).as_ref() == Some(&aside.key.kind));
+    let is_open = |state: &DecisionState<'_>, no: &ReviewNo| state.review_now(*no).is_some_and(Review::is_open);
+    if let Some(no) = of_pair.iter().find(|no| is_open(state, no)) {
         return Ok(Some(*no));
     }
-    let alone = alone(work, aside)?;
-    let open = alone.iter().find(|no| is_open(work, no)).copied();
+    let alone = alone(state, aside)?;
+    let open = alone.iter().find(|no| is_open(state, no)).copied();
     // A value that nobody had when it was dismissed is another question now that somebody has it.
     let decided = if aside.other.is_some() { of_pair } else { alone };
     Ok(open.or_else(|| decided.last().copied()))
 }
 
 /// Whether a review kept apart two live profiles that no separation keeps apart any more.
-fn is_lifted(work: &mut Work<'_>, aside: &Aside<'_>, no: ReviewNo) -> Known<bool> {
-    match (work.review_now(no).map(|review| review.state), aside.other) {
-        (Some(ReviewState::KeptApart), Some(other)) => Ok(!between(work, &[aside.root], other)?.separated),
+fn is_lifted(state: &mut DecisionState<'_>, aside: &WithheldIdentifier<'_>, no: ReviewNo) -> Known<bool> {
+    match (state.review_now(no).map(|review| review.state), aside.other) {
+        (Some(ReviewState::KeptApart), Some(other)) => Ok(!between(state, &[aside.root], other)?.separated),
         _ => Ok(false),
     }
 }
 
 /// The reviews of a profile and a value without a second profile, but for those that ended in a merge, by number.
-fn alone(work: &mut Work<'_>, aside: &Aside<'_>) -> Known<Vec<ReviewNo>> {
-    let members = work.members(aside.root)?;
+fn alone(state: &mut DecisionState<'_>, aside: &WithheldIdentifier<'_>) -> Known<Vec<ReviewNo>> {
+    let members = state.members(aside.root)?;
     let mut found = Vec::new();
-    if work.facts.counters.reviews_stored > 0 && !work.stored_roots(&members).is_empty() {
-        let Some(stored) = work.facts.reviews_of_value.get(aside.key) else {
-            work.needs.reviews_of_value.push(aside.key.clone());
+    if state.facts.counters.reviews_stored > 0 && !state.stored_roots(&members).is_empty() {
+        let Some(stored) = state.facts.reviews_of_value.get(aside.key) else {
+            state.needs.reviews_of_value.push(aside.key.clone());
             return Err(Missing);
         };
         found.extend(members.iter().filter_map(|no| stored.as_ref()?.get(no).copied()));
-        if work.lacks_reviews(&found) {
+        if state.lacks_reviews(&found) {
             return Err(Missing);
         }
     }
-    found.extend(work.opened.of_value(aside.key, &members));
+    found.extend(state.opened.of_value(aside.key, &members));
     let asks = |review: &Review| review.state != ReviewState::Merged && review.b.is_none();
-    let is_it = |review: &Review| asks(review) && work.is_of(review.a.no, aside.root);
-    found.retain(|no| work.review_now(*no).is_some_and(is_it));
+    let is_it = |review: &Review| asks(review) && state.is_of(review.a.no, aside.root);
+    found.retain(|no| state.review_now(*no).is_some_and(is_it));
     found.sort_unstable();
     found.dedup();
     Ok(found)
 }
 
-fn kind_of(work: &Work<'_>, no: ReviewNo) -> Option<crate::identifier::Kind> {
-    work.review_now(no).map(|review| review.key.kind.clone())
+fn kind_of(state: &DecisionState<'_>, no: ReviewNo) -> Option<crate::identifier::IdentifierKind> {
+    state.review_now(no).map(|review| review.key.kind.clone())
 }
 
 /// The open reviews between two live profiles, by number.
-pub(super) fn open_between(work: &mut Work<'_>, a: ProfileNo, b: ProfileNo) -> Known<Vec<ReviewNo>> {
-    if work.counters.reviews_open == 0 {
+pub(super) fn open_between(state: &mut DecisionState<'_>, a: ProfileNo, b: ProfileNo) -> Known<Vec<ReviewNo>> {
+    if state.counters.reviews_open == 0 {
         return Ok(Vec::new());
     }
-    let mut found = between_of(work, a, b)?;
-    found.retain(|no| work.review_now(*no).is_some_and(Review::is_open));
+    let mut found = between_of(state, a, b)?;
+    found.retain(|no| state.review_now(*no).is_some_and(Review::is_open));
     Ok(found)
 }
 
 /// The reviews between two live profiles but for those that ended in a merge, by number. The list of the one that has fewer
 /// is looked through.
-fn between_of(work: &mut Work<'_>, a: ProfileNo, b: ProfileNo) -> Known<Vec<ReviewNo>> {
-    if work.counters.reviews_stored == 0 {
+fn between_of(state: &mut DecisionState<'_>, a: ProfileNo, b: ProfileNo) -> Known<Vec<ReviewNo>> {
+    if state.counters.reviews_stored == 0 {
         return Ok(Vec::new());
     }
-    let sides = [work.named_by(a)?, work.named_by(b)?];
-    let facts = work.facts;
+    let sides = [state.named_by(a)?, state.named_by(b)?];
+    let facts = state.facts;
     let (mut missing, mut pairs) = (false, Vec::new());
-    let stored = sides.each_ref().map(|members| work.stored_roots(members));
+    let stored = sides.each_ref().map(|members| state.stored_roots(members));
     if facts.counters.reviews_stored > 0 {
         for root in stored.iter().flatten().filter(|root| !facts.reviews_of.contains_key(root)) {
-            work.needs.reviews_of.push(*root);
+            state.needs.reviews_of.push(*root);
             missing = true;
         }
         if missing {
@@ -161,94 +161,94 @@ fn between_of(work: &mut Work<'_>, a: ProfileNo, b: ProfileNo) -> Known<Vec<Revi
         };
         pairs = listed(&stored[usize::from(len(&stored[0]) > len(&stored[1]))]);
     }
-    if work.lacks_standings(pairs.iter().flat_map(|pair| [pair.a, pair.b])) {
+    if state.lacks_standings(pairs.iter().flat_map(|pair| [pair.a, pair.b])) {
         return Err(Missing);
     }
     let joins =
-        |x: ProfileNo, y: ProfileNo| work.is_of(x, a) && work.is_of(y, b) || work.is_of(x, b) && work.is_of(y, a);
+        |x: ProfileNo, y: ProfileNo| state.is_of(x, a) && state.is_of(y, b) || state.is_of(x, b) && state.is_of(y, a);
     let found = pairs.iter().filter(|pair| joins(pair.a, pair.b)).map(|pair| pair.no);
     let mut found: Vec<ReviewNo> = found.collect();
-    if work.lacks_reviews(&found) {
+    if state.lacks_reviews(&found) {
         return Err(Missing);
     }
-    let opened = |side: &[ProfileNo]| side.iter().map(|no| work.opened.of_profile(*no).len()).sum::<usize>();
+    let opened = |side: &[ProfileNo]| side.iter().map(|no| state.opened.of_profile(*no).len()).sum::<usize>();
     let fewer = if opened(&sides[0]) > opened(&sides[1]) { &sides[1] } else { &sides[0] };
-    found.extend(fewer.iter().flat_map(|no| work.opened.of_profile(*no)));
+    found.extend(fewer.iter().flat_map(|no| state.opened.of_profile(*no)));
     let joins = |r: &Review| {
-        let (own, other) = (|no| work.is_of(no, a), |no| work.is_of(no, b));
+        let (own, other) = (|no| state.is_of(no, a), |no| state.is_of(no, b));
         r.b.is_some_and(|second| own(r.a.no) && other(second.no) || other(r.a.no) && own(second.no))
     };
     let asks = |review: &Review| review.state != ReviewState::Merged && joins(review);
-    found.retain(|no| work.review_now(*no).is_some_and(asks));
+    found.retain(|no| state.review_now(*no).is_some_and(asks));
     found.sort_unstable();
     found.dedup();
     Ok(found)
 }
 
 /// Keeps the list within its bound: decided reviews go before open ones, in each the oldest first.
-fn make_room(work: &mut Work<'_>) -> Known<()> {
-    if work.counters.reviews_stored < REVIEWS_MAX {
+fn make_room(state: &mut DecisionState<'_>) -> Known<()> {
+    if state.counters.reviews_stored < REVIEWS_MAX {
         return Ok(());
     }
-    let listed = &work.facts.reviews_to_drop;
-    let there = |(no, _): &&(ReviewNo, bool)| !matches!(work.reviews.get(no), Some(None));
+    let listed = &state.facts.reviews_to_drop;
+    let there = |(no, _): &&(ReviewNo, bool)| !matches!(state.reviews.get(no), Some(None));
     let Some((no, open)) = listed.iter().find(there).copied() else {
         // As many as a request may open, in few rounds.
-        work.needs.reviews_to_drop = (4 * listed.len()).max(4_096);
+        state.needs.reviews_to_drop = (4 * listed.len()).max(4_096);
         return Err(Missing);
     };
-    let open = work.review_now(no).map_or(open, Review::is_open);
-    work.reviews.set(no, None);
-    work.counters.reviews_stored -= 1;
-    work.counters.reviews_open -= u64::from(open);
-    work.counters.reviews_dropped += u64::from(open);
+    let open = state.review_now(no).map_or(open, Review::is_open);
+    state.reviews.set(no, None);
+    state.counters.reviews_stored -= 1;
+    state.counters.reviews_open -= u64::from(open);
+    state.counters.reviews_dropped += u64::from(open);
     Ok(())
 }
 
 /// Closes a review that is open.
-pub(super) fn close(work: &mut Work<'_>, no: ReviewNo, state: ReviewState) {
-    let now = work.now;
-    if let Some(review) = work.reviews.change(&no).as_mut().filter(|review| review.is_open()) {
-        (review.state, review.closed_at) = (state, Some(now));
-        work.counters.reviews_open -= 1;
+pub(super) fn close(state: &mut DecisionState<'_>, no: ReviewNo, closed_as: ReviewState) {
+    let now = state.now;
+    if let Some(review) = state.reviews.change(&no).as_mut().filter(|review| review.is_open()) {
+        (review.state, review.closed_at) = (closed_as, Some(now));
+        state.counters.reviews_open -= 1;
     }
 }
 
 /// Opens a review again that was decided.
-pub(super) fn reopen(work: &mut Work<'_>, no: ReviewNo) {
-    if let Some(review) = work.reviews.change(&no) {
+pub(super) fn reopen(state: &mut DecisionState<'_>, no: ReviewNo) {
+    if let Some(review) = state.reviews.change(&no) {
         (review.state, review.closed_at) = (ReviewState::Open, None);
-        work.counters.reviews_open += 1;
+        state.counters.reviews_open += 1;
     }
 }
 
 /// Closes a review, and with it those of the same kind that a merge has made to be of the same pair.
 pub(super) fn close_pair(
-    work: &mut Work<'_>,
+    state: &mut DecisionState<'_>,
     review: &Review,
     (a, b): (ProfileNo, ProfileNo),
-    state: ReviewState,
+    closed_as: ReviewState,
 ) -> Known<()> {
     if a != b {
-        for no in open_between(work, a, b)? {
-            if kind_of(work, no).as_ref() == Some(&review.key.kind) {
-                close(work, no, state);
+        for no in open_between(state, a, b)? {
+            if kind_of(state, no).as_ref() == Some(&review.key.kind) {
+                close(state, no, closed_as);
             }
         }
     }
-    close(work, review.no, state);
+    close(state, review.no, closed_as);
     Ok(())
 }
 
 /// Two live profiles become one: nothing is left to decide between them.
-pub(super) fn joined(work: &mut Work<'_>, a: ProfileNo, b: ProfileNo) -> Known<()> {
+pub(super) fn joined(state: &mut DecisionState<'_>, a: ProfileNo, b: ProfileNo) -> Known<()> {
     // No review names a member that this decision created, unless it opened one: many such joins to one profile look
     // through its reviews not once.
-    if b.0 > work.facts.counters.profile && work.opened.of_profile(b).is_empty() && !work.has_members(b)? {
+    if b.0 > state.facts.counters.profile && state.opened.of_profile(b).is_empty() && !state.has_members(b)? {
         return Ok(());
     }
-    for no in open_between(work, a, b)? {
-        close(work, no, ReviewState::Merged);
+    for no in open_between(state, a, b)? {
+        close(state, no, ReviewState::Merged);
     }
     Ok(())
 }

@@ -1,10 +1,10 @@
 //! The profile that an element is applied to, and what its keys leave for people to decide.
 
+use super::decision_state::{DecisionState, Known};
 use super::join::{Causing, Origin, join_all};
 use super::notes::{Context, Notes};
 use super::resolve::Resolved;
-use super::review::{self, Aside};
-use super::work::{Known, Work};
+use super::review::{self, WithheldIdentifier};
 use crate::id::{ProfileId, ProfileNo};
 use crate::outcome::Outcome;
 
@@ -27,7 +27,7 @@ impl Target {
 /// The live profile of an element's keys, merged if there are several, and the id it is recorded under: the one id of
 /// all its bound keys, else the root (behaviour.md 3.1).
 pub(super) fn target_of(
-    work: &mut Work<'_>,
+    state: &mut DecisionState<'_>,
     resolved: &Resolved<'_>,
     causing: &Causing,
     notes: &mut Notes,
@@ -35,17 +35,17 @@ pub(super) fn target_of(
     let (root, record, joined) = if let [root] = resolved.roots[..] {
         (root, resolved.one_id().unwrap_or(root), Vec::new())
     } else {
-        let (root, joined, choice) = join_all(work, &resolved.roots, causing)?;
-        notes.because.rule = Some(choice);
+        let (root, joined, choice) = join_all(state, &resolved.roots, causing)?;
+        notes.explanation.rule = Some(choice);
         (root, root, joined)
     };
     let mut merged = Vec::new();
     if let Some((settled, choice)) = &resolved.settled {
         // A value of a key that is set aside may have joined others elsewhere.
         for id in settled {
-            if work.root_of(id.no)? == root {
+            if state.root_of(id.no)? == root {
                 merged.push(*id);
-                notes.because.rule.get_or_insert(*choice);
+                notes.explanation.rule.get_or_insert(*choice);
             }
         }
     }
@@ -61,13 +61,18 @@ pub(super) fn causing(context: &Context<'_>, resolved: &Resolved<'_>, writes_ema
 
 /// The keys set aside enter the review list. What is missing for that is asked for and hides nothing: the rest of the
 /// element goes on, or each element addressed by what it binds would take a round of its own.
-pub(super) fn set_aside(work: &mut Work<'_>, context: &Context<'_>, resolved: &Resolved<'_>, root: ProfileNo) {
+pub(super) fn set_aside(
+    state: &mut DecisionState<'_>,
+    context: &Context<'_>,
+    resolved: &Resolved<'_>,
+    root: ProfileNo,
+) {
     let request = Some((context.request, context.index));
     for (given, other, reason) in &resolved.aside {
         // Brought together by another key since.
-        let other = other.map(|other| work.root_of(other)).transpose();
+        let other = other.map(|other| state.root_of(other)).transpose();
         let _asked = other.map(|other| other.filter(|other| *other != root)).and_then(|other| {
-            review::set_aside(work, &Aside { root, other, key: &given.key, reason: *reason, request })
+            review::set_aside(state, &WithheldIdentifier { root, other, key: &given.key, reason: *reason, request })
         });
     }
 }

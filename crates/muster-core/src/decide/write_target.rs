@@ -4,7 +4,7 @@ use crate::id::{ProfileNo, Seq};
 
 /// Where an element is recorded.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Place {
+pub(super) struct WriteTarget {
     /// The id whose own record it is.
     pub(super) record: ProfileNo,
     /// The live profile of that id.
@@ -13,7 +13,7 @@ pub(super) struct Place {
     pub(super) seq: Seq,
 }
 
-impl Place {
+impl WriteTarget {
     /// The same for another id of the same live profile.
     pub(super) fn of(self, record: ProfileNo) -> Self {
         Self { record, ..self }

@@ -11,7 +11,7 @@ use crate::attribute::{EMAIL, EMAIL_FLAGS};
 use crate::id::{ProfileNo, Seq};
 use crate::kinds::Platform;
 use crate::limits::HISTORY_VALUE_BYTES_MAX;
-use crate::record::{Combined, Link, Profile, View, Write};
+use crate::record::{Combined, MemberRecord, MergeLink, View, Write};
 use crate::value::{Combine, Value};
 use std::cell::RefCell;
 use std::collections::{BTreeMap, HashMap};
@@ -20,14 +20,14 @@ use std::collections::{BTreeMap, HashMap};
 #[derive(Clone, Copy, Debug)]
 pub struct MemberRef<'a> {
     /// Its own record.
-    pub profile: &'a Profile,
+    pub profile: &'a MemberRecord,
     /// How it was joined; None for the root.
-    pub link: Option<&'a Link>,
+    pub link: Option<&'a MergeLink>,
 }
 
 /// A tree by parent, ready to be folded.
 #[derive(Debug)]
-pub struct Tree<'a> {
+pub struct MemberTree<'a> {
     members: HashMap<ProfileNo, MemberRef<'a>>,
     children: HashMap<ProfileNo, Vec<ProfileNo>>,
     /// The newest write of each part: what was joined and not written to since needs no look at its members.
@@ -38,7 +38,7 @@ pub struct Tree<'a> {
 
 /// What a join did to a view.
 #[derive(Clone, Debug, Default)]
-pub struct Joined {
+pub struct JoinEffect {
     /// The names that the part filled.
     pub filled: Vec<Box<str>>,
     /// What changed of what was shown.
@@ -52,10 +52,10 @@ pub struct Joined {
 enum Step<'a> {
     Write(&'a str, Option<&'a Value>),
     Platform(Platform, Option<bool>),
-    Join(View, &'a Link),
+    Join(View, &'a MergeLink),
 }
 
-impl<'a> Tree<'a> {
+impl<'a> MemberTree<'a> {
     /// The tree of these members; links whose parent is not among them make their child a root.
     pub fn new(members: impl IntoIterator<Item = MemberRef<'a>>) -> Self {
         let members: HashMap<_, _> = members.into_iter().map(|m| (m.profile.no, m)).collect();
@@ -158,12 +158,12 @@ impl<'a> Tree<'a> {
     }
 }
 
-fn newest_write(profile: &Profile) -> Seq {
+fn newest_write(profile: &MemberRecord) -> Seq {
     let attributes = profile.attributes.values().map(|write| write.seq);
     attributes.chain(profile.platforms.values().map(|write| write.seq)).max().unwrap_or_default()
 }
 
-fn push_writes<'a>(steps: &mut Vec<(Seq, Step<'a>)>, profile: &'a Profile, after: Seq, until: Seq) {
+fn push_writes<'a>(steps: &mut Vec<(Seq, Step<'a>)>, profile: &'a MemberRecord, after: Seq, until: Seq) {
     let counts = |seq: Seq| seq > after && seq <= until;
     for (name, Write { seq, value }) in profile.attributes.iter().filter(|(_, w)| counts(w.seq)) {
         steps.push((*seq, Step::Write(name, value.as_ref())));
@@ -175,7 +175,7 @@ fn push_writes<'a>(steps: &mut Vec<(Seq, Step<'a>)>, profile: &'a Profile, after
 
 impl View {
     /// What a profile without members shows.
-    pub fn of(profile: &Profile) -> Self {
+    pub fn of(profile: &MemberRecord) -> Self {
         Self {
             attributes: own_values(&profile.attributes).map(|(name, value)| (name.into(), value.clone())).collect(),
             platforms: profile.platforms.iter().filter_map(|(p, write)| Some((*p, write.value?))).collect(),
@@ -212,8 +212,8 @@ impl View {
 
     /// A part joins: it fills what is not shown, attribute rules combine, and of e-mail flags under one address true
     /// wins. It costs what the part shows, however much is shown here.
-    pub fn join(&mut self, part: Self, rules: &[(Box<str>, Combine)], same_email: bool) -> Joined {
-        let mut joined = Joined::default();
+    pub fn join(&mut self, part: Self, rules: &[(Box<str>, Combine)], same_email: bool) -> JoinEffect {
+        let mut joined = JoinEffect::default();
         for (name, value) in part.attributes {
             let Some(shown) = self.attributes.get_mut(&name) else {
                 joined.filled.push(name.clone());
@@ -241,7 +241,7 @@ impl View {
     }
 
     /// Takes back the last join that was not taken back yet.
-    pub fn part_again(&mut self, joined: Joined) {
+    pub fn part_again(&mut self, joined: JoinEffect) {
         for name in &joined.filled {
             self.attributes.remove(name);
         }

@@ -3,8 +3,8 @@
 
 use crate::id::{MergeNo, ProfileId, RequestNo, Seq};
 use crate::profile::Member;
-use crate::profile::fold::{MemberRef, Tree};
-use crate::record::{Combined, History, Merge, Profile, Replaced};
+use crate::profile::fold::{MemberRef, MemberTree};
+use crate::record::{Combined, History, MemberRecord, Merge, Replaced};
 use crate::time::Timestamp;
 use crate::value::Value;
 use std::collections::HashMap;
@@ -44,7 +44,7 @@ pub fn history(members: &[Member], rows: &[History], stamps: &Stamps, merges: &[
         own.sort_by_key(|row| row.seq);
         written(&member.profile, &own, stamps, &mut items);
     }
-    let tree = Tree::new(members.iter().map(|m| MemberRef { profile: &m.profile, link: m.link.as_ref() }));
+    let tree = MemberTree::new(members.iter().map(|m| MemberRef { profile: &m.profile, link: m.link.as_ref() }));
     for member in members {
         let Some(link) = &member.link else { continue };
         let Some(merge) = merges.iter().find(|merge| merge.no == link.merge) else { continue };
@@ -78,7 +78,7 @@ pub fn history(members: &[Member], rows: &[History], stamps: &Stamps, merges: &[
 /// What an own record held when a place of the change sequence was taken. The fold cannot tell where the record was written
 /// since, for a record keeps its latest write alone: what was written over after that place was there, and what was not
 /// is there still.
-fn held_at(profile: &Profile, rows: &[History], field: &str, seq: Seq) -> Option<Value> {
+fn held_at(profile: &MemberRecord, rows: &[History], field: &str, seq: Seq) -> Option<Value> {
     let later = rows.iter().filter(|row| row.profile == profile.no && row.seq > seq);
     let first = later.filter_map(|row| Some((row.seq, row.replaced.iter().find(|r| *r.field == *field)?)));
     match first.min_by_key(|(seq, _)| *seq) {
@@ -88,7 +88,7 @@ fn held_at(profile: &Profile, rows: &[History], field: &str, seq: Seq) -> Option
 }
 
 /// The writes of one own record: each value that was written over tells of two, its own and the one that replaced it.
-fn written(profile: &Profile, rows: &[&History], stamps: &Stamps, items: &mut Vec<HistoryItem>) {
+fn written(profile: &MemberRecord, rows: &[&History], stamps: &Stamps, items: &mut Vec<HistoryItem>) {
     let mut fields: HashMap<&str, Vec<(Seq, &Replaced)>> = HashMap::new();
     for row in rows {
         for replaced in &row.replaced {

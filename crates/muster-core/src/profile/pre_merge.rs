@@ -8,13 +8,13 @@
 
 use crate::attribute::CUSTOMER_ID;
 use crate::id::{ProfileNo, Seq};
-use crate::identifier::{Key, normalise, spelled};
-use crate::kinds::Choice;
+use crate::identifier::{Identifier, normalise, spelled};
+use crate::kinds::SurvivorChoice;
 use crate::limits::{FORMER_IDENTIFIERS_MAX, HISTORY_MAX};
-use crate::profile::fold::{MemberRef, Tree};
-use crate::profile::{Member, Snapshot, assemble};
-use crate::record::{Cause, History, Merge, Profile, Replaced, Tally, View, Write};
-use crate::settings::{Identity, Phase};
+use crate::profile::fold::{MemberRef, MemberTree};
+use crate::profile::{Member, Profile, assemble};
+use crate::record::{Cause, History, MemberRecord, Merge, Replaced, TreeTotals, View, Write};
+use crate::settings::{ActivationPhase, Identity};
 use crate::value::Value;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -23,18 +23,18 @@ pub const PLATFORMS: &str = "platforms";
 
 /// Both sides of a merge.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Before {
+pub struct PreMerge {
     /// The live profile that survived.
-    pub survivor: Snapshot,
+    pub survivor: Profile,
     /// The one that was merged into it.
-    pub merged: Snapshot,
+    pub merged: Profile,
     /// Names whose value or key then is not known any more, on either side.
     pub unknown: BTreeSet<Box<str>>,
     /// No member and no other name is missing that was there then.
     pub whole: bool,
 }
 
-impl Before {
+impl PreMerge {
     /// Whether attributes, platforms and identifiers of both were just so. Devices, first and last seen and the number of events
     /// are always those of now, and identifiers those of the kinds that are active now.
     pub fn is_complete(&self) -> bool {
@@ -67,12 +67,12 @@ pub fn before(
     rows: &[History],
     cut: &[Merge],
     identity: &Identity,
-) -> Option<Before> {
+) -> Option<PreMerge> {
     let link = members.iter().filter_map(|member| member.link.as_ref()).find(|link| link.merge == merge.no)?;
     let mut survivor = Side::new(link.parent, link.seq, members, rows)?;
     let mut merged = Side::new(link.child, link.seq, members, rows)?;
     merged.hold(&merge.identifiers);
-    if matches!(merge.cause, Cause::Keys { rule: Choice::NewId, .. }) {
+    if matches!(merge.cause, Cause::Keys { rule: SurvivorChoice::NewId, .. }) {
         merged.begin(&merge.identifiers);
     }
     told_by_the_record(merge, &mut survivor, &mut merged);
@@ -83,7 +83,7 @@ pub fn before(
     for side in [&survivor, &merged] {
         unknown.extend(side.open.iter().chain(&side.lost).cloned());
     }
-    Some(Before { survivor: survivor.shown(identity)?, merged: merged.shown(identity)?, unknown, whole })
+    Some(PreMerge { survivor: survivor.shown(identity)?, merged: merged.shown(identity)?, unknown, whole })
 }
 
 /// What the merge record says of names that are open. The survivor showed no name that it was filled with, and every other
@@ -149,7 +149,7 @@ impl Side {
             side.add(member, seq, rows);
         }
         let refs = side.members.iter().map(|m| MemberRef { profile: &m.profile, link: m.link.as_ref() });
-        side.view = Tree::new(refs).shown(top);
+        side.view = MemberTree::new(refs).shown(top);
         side.was_open = side.open.clone();
         let (names, view) = (&side.names, &side.view);
         // Whether one record held an unset or nothing makes no difference where no other says anything.
@@ -171,9 +171,9 @@ impl Side {
         let names: BTreeSet<&Box<str>> = member.profile.attributes.keys().chain(names).collect();
         for name in names {
             let (write, is_sure) = match held(&member.profile, &since, name, seq) {
-                Held::Sure(write) => (write, true),
-                Held::OrNothing(value) => (Write { seq: 1, value }, false),
-                Held::Lost => {
+                HeldArray::Sure(write) => (write, true),
+                HeldArray::OrNothing(value) => (Write { seq: 1, value }, false),
+                HeldArray::Lost => {
                     self.lost.insert(name.clone());
                     continue;
                 }
@@ -188,8 +188,8 @@ impl Side {
             self.lost.insert(PLATFORMS.into());
         }
         let link = member.link.clone().filter(|link| link.seq < seq && link.child != self.top);
-        let profile = Profile { attributes: attributes.into(), ..member.profile.clone() };
-        let profile = Profile { platforms: early(&profile, seq), ..profile };
+        let profile = MemberRecord { attributes: attributes.into(), ..member.profile.clone() };
+        let profile = MemberRecord { platforms: early(&profile, seq), ..profile };
         let joined_at = member.joined_at.filter(|_| link.is_some());
         self.members.push(Member { profile, link, joined_at, ..member.clone() });
     }
@@ -209,16 +209,16 @@ impl Side {
     }
 
     /// It was created for the merge, so that it held what was written by then, its id, and nothing else.
-    fn begin(&mut self, keys: &[Key]) {
+    fn begin(&mut self, keys: &[Identifier]) {
         for member in &mut self.members {
             let early = member.profile.attributes.iter().filter(|(name, _)| !self.was_open.contains(*name));
             let early = early.map(|(name, write)| (name.clone(), write.clone()));
-            let value = |key: &Key| Write { seq: 1, value: Some(Value::text(&key.value)) };
+            let value = |key: &Identifier| Write { seq: 1, value: Some(Value::text(&key.value)) };
             let ids = keys.iter().map(|key| (key.kind.name().into(), value(key)));
             member.profile.attributes = early.chain(ids).collect::<BTreeMap<_, _>>().into();
         }
         let refs = self.members.iter().map(|m| MemberRef { profile: &m.profile, link: m.link.as_ref() });
-        self.view = Tree::new(refs).shown(self.top);
+        self.view = MemberTree::new(refs).shown(self.top);
         let names = self.members.iter().flat_map(|member| member.profile.attributes.keys());
         self.names = names.map(|name| (name.clone(), 1)).collect();
         self.open.clear();
@@ -227,7 +227,7 @@ impl Side {
     }
 
     /// It held these keys and no others.
-    fn hold(&mut self, keys: &[Key]) {
+    fn hold(&mut self, keys: &[Identifier]) {
         for member in &mut self.members {
             let own = if member.profile.no == self.top { keys.to_vec() } else { Vec::new() };
             member.profile.former.retain(|former| !keys.contains(&former.key));
@@ -239,20 +239,20 @@ impl Side {
     /// tells which of those that it holds or held since was there.
     fn keys_then(&mut self, merge: &Merge, all: &[Member], identity: &Identity) {
         // A kind that becomes active binds its values one by one, and which were bound by then is not told.
-        let joining = |name: &&str| identity.activating(Phase::Joining, name).is_some();
+        let joining = |name: &&str| identity.activating(ActivationPhase::Joining, name).is_some();
         let names = identity.active().map(|kind| kind.kind.name());
         let mut unsure: BTreeSet<Box<str>> = names.filter(joining).map(Into::into).collect();
         let sole = |side: &Self, name: &str| side.is_settled(name) && side.is_sole(name);
         let told: BTreeSet<Box<str>> = self.was_open.iter().filter(|name| sole(self, name)).cloned().collect();
         for member in &mut self.members {
             let Some(now) = all.iter().find(|other| other.profile.no == member.profile.no) else { continue };
-            let since: Vec<&Key> =
+            let since: Vec<&Identifier> =
                 now.profile.former.iter().filter(|former| former.until >= merge.at).map(|former| &former.key).collect();
             if since.len() >= FORMER_IDENTIFIERS_MAX {
                 self.whole = false;
             }
-            let candidates: Vec<&Key> = now.profile.keys.iter().chain(since).collect();
-            let mut keys: Vec<Key> = Vec::new();
+            let candidates: Vec<&Identifier> = now.profile.keys.iter().chain(since).collect();
+            let mut keys: Vec<Identifier> = Vec::new();
             for kind in identity.active() {
                 let name = kind.kind.name();
                 let of_kind = || candidates.iter().filter(|key| key.kind == kind.kind);
@@ -261,7 +261,7 @@ impl Side {
                 let written = if told.contains(name) { own.and(self.view.attributes.get(name)) } else { own };
                 let value = written.and_then(spelled).map(|text| normalise(kind.normaliser, &text));
                 let found = of_kind().find(|key| value.as_ref() == Some(&key.value));
-                keys.extend(found.map(|key| Key::clone(key)));
+                keys.extend(found.map(|key| Identifier::clone(key)));
                 let is_odd = found.is_none() && written.is_some() && of_kind().next().is_some();
                 let is_open = self.was_open.contains(name) && !told.contains(name);
                 // One record may hold several since an id was changed, and which of them by then is not told.
@@ -276,27 +276,27 @@ impl Side {
         self.lost.extend(unsure);
     }
 
-    fn shown(self, identity: &Identity) -> Option<Snapshot> {
+    fn shown(self, identity: &Identity) -> Option<Profile> {
         let mut members = self.members;
-        let tallies = members.iter().map(|member| Tally {
+        let tallies = members.iter().map(|member| TreeTotals {
             first_seen: member.standing.first_seen,
             last_seen: member.standing.last_seen,
             events: member.standing.events,
             devices: member.standing.devices,
             members: 1,
         });
-        let tree = tallies.reduce(Tally::with)?;
+        let tree = tallies.reduce(TreeTotals::with)?;
         members.iter_mut().find(|member| member.profile.no == self.top)?.standing.tree = tree;
         assemble(self.top, &members, Some(self.view), identity)
     }
 }
 
-fn early(profile: &Profile, seq: Seq) -> BTreeMap<crate::kinds::Platform, Write<bool>> {
+fn early(profile: &MemberRecord, seq: Seq) -> BTreeMap<crate::kinds::Platform, Write<bool>> {
     profile.platforms.iter().filter(|(_, write)| write.seq < seq).map(|(platform, w)| (*platform, w.clone())).collect()
 }
 
 /// What a record held of a name.
-enum Held {
+enum HeldArray {
     /// This write.
     Sure(Write<Value>),
     /// This value, or nothing at all: it was written since, and nothing else was there before.
@@ -306,15 +306,15 @@ enum Held {
 }
 
 /// What a record held of a name at a place of the change sequence; `since` are its rows of history after that, in order.
-fn held(profile: &Profile, since: &[&History], name: &str, seq: Seq) -> Held {
+fn held(profile: &MemberRecord, since: &[&History], name: &str, seq: Seq) -> HeldArray {
     let first: Option<&Replaced> =
         since.iter().find_map(|row| row.replaced.iter().find(|replaced| *replaced.field == *name));
     match (first, profile.attributes.get(name)) {
-        (Some(replaced), _) if replaced.since > seq && !replaced.omitted => Held::OrNothing(replaced.old.clone()),
-        (Some(replaced), _) if replaced.omitted => Held::Lost,
-        (Some(replaced), _) => Held::Sure(Write { seq: replaced.since, value: replaced.old.clone() }),
-        (None, Some(write)) if write.seq > seq => Held::OrNothing(write.value.clone()),
-        (None, Some(write)) => Held::Sure(write.clone()),
-        (None, None) => Held::OrNothing(None),
+        (Some(replaced), _) if replaced.since > seq && !replaced.omitted => HeldArray::OrNothing(replaced.old.clone()),
+        (Some(replaced), _) if replaced.omitted => HeldArray::Lost,
+        (Some(replaced), _) => HeldArray::Sure(Write { seq: replaced.since, value: replaced.old.clone() }),
+        (None, Some(write)) if write.seq > seq => HeldArray::OrNothing(write.value.clone()),
+        (None, Some(write)) => HeldArray::Sure(write.clone()),
+        (None, None) => HeldArray::OrNothing(None),
     }
 }

@@ -1,9 +1,9 @@
 //! What joins and keeps apart: merge records and separations.
 
-use crate::because::Because;
+use crate::explanation::Explanation;
 use crate::id::{MergeNo, ProfileId, RequestNo, ReviewNo, SeparationNo};
-use crate::identifier::Key;
-use crate::kinds::Choice;
+use crate::identifier::Identifier;
+use crate::kinds::SurvivorChoice;
 use crate::time::Timestamp;
 use crate::value::Value;
 
@@ -23,13 +23,13 @@ pub struct Merge {
     /// Why.
     pub cause: Cause,
     /// The keys of the element that caused it, weighed; None if no element did.
-    pub because: Option<Because>,
+    pub explanation: Option<Explanation>,
     /// Names that the survivor showed from it since the join.
     pub filled: Vec<Box<str>>,
     /// What the survivor showed before and showed otherwise since the join: by an attribute rule, or an e-mail flag.
     pub combined: Vec<Combined>,
     /// The keys that it brought.
-    pub identifiers: Vec<Key>,
+    pub identifiers: Vec<Identifier>,
     /// When it was reverted.
     pub reverted_at: Option<Timestamp>,
 }
@@ -58,9 +58,9 @@ pub enum Cause {
     /// Keys of one element led to both.
     Keys {
         /// The kept keys of the element.
-        keys: Vec<Key>,
+        keys: Vec<Identifier>,
         /// What chose the survivor.
-        rule: Choice,
+        rule: SurvivorChoice,
     },
     /// A kind was activated over stored data.
     Activation,

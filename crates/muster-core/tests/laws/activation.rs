@@ -2,10 +2,10 @@
 
 use crate::guards::Together;
 use crate::model::{Model, Why, read};
-use muster_core::because::SetAside;
+use muster_core::explanation::GuardReason;
 use muster_core::id::ProfileNo;
-use muster_core::identifier::{Key, KindSettings};
-use muster_core::settings::{Identity, Phase, Settings};
+use muster_core::identifier::{Identifier, KindSettings};
+use muster_core::settings::{ActivationPhase, Identity, Settings};
 
 /// What is nobody's identifier where a workspace gives no list (behaviour.md 3), of all kinds but `customer_id`.
 const NOBODY: [&str; 17] = [
@@ -32,7 +32,7 @@ impl Model {
     /// Other settings are in force. Values of kinds that are not active stay and are not matched; at the switch of an
     /// activation every own record that shows a value of a new kind holds it.
     pub(crate) fn turn(&mut self, settings: Settings) {
-        let switch = self.identity().activation.as_ref().is_some_and(|a| a.phase == Phase::Indexing);
+        let switch = self.identity().activation.as_ref().is_some_and(|a| a.phase == ActivationPhase::Indexing);
         self.settings = settings;
         let identity = self.identity().clone();
         self.bindings.retain(|(key, _)| identity.active_kind(key.kind.name()).is_some());
@@ -40,25 +40,27 @@ impl Model {
             // At the end of one nothing is left; of one that was given up what is left means nothing any more.
             self.unsettled.clear();
         }
-        let Some(activation) = identity.activation.filter(|a| switch && a.phase == Phase::Joining) else { return };
+        let Some(activation) = identity.activation.filter(|a| switch && a.phase == ActivationPhase::Joining) else {
+            return;
+        };
         self.unsettled = activation.kinds.iter().flat_map(|kind| self.holders(kind)).collect();
         self.passed = ProfileNo(0);
     }
 
     /// Every own record that shows an identifier of this kind in its own attribute.
-    pub(crate) fn holders(&self, kind: &KindSettings) -> Vec<(Key, ProfileNo)> {
+    pub(crate) fn holders(&self, kind: &KindSettings) -> Vec<(Identifier, ProfileNo)> {
         let shows = |no: ProfileNo| {
             let last = self.person(no).writes.iter().rfind(|w| *w.name == *kind.kind.name())?;
             let value = read(kind.normaliser, last.value.as_ref()?)?;
             let nobody = value.trim().is_empty() || NOBODY.contains(&&*value.trim().to_lowercase());
-            (!nobody).then(|| (Key { kind: kind.kind.clone(), value }, no))
+            (!nobody).then(|| (Identifier { kind: kind.kind.clone(), value }, no))
         };
         self.people.iter().filter_map(|p| shows(p.id.no)).collect()
     }
 
     /// All who hold a value of a kind that has just become active are tried in the order of their ids and joined if they
     /// conflict with none kept before. Who was merged into another.
-    pub(crate) fn settle(&mut self, key: &Key) -> Vec<ProfileNo> {
+    pub(crate) fn settle(&mut self, key: &Identifier) -> Vec<ProfileNo> {
         let mut holders: Vec<ProfileNo> = self.unsettled.iter().filter(|(k, _)| k == key).map(|(_, no)| *no).collect();
         holders.sort_unstable();
         if holders.is_empty() {
@@ -69,7 +71,7 @@ impl Model {
         if let Some(no) = bound {
             together.keep(key, Some(self.root(no)));
         }
-        let mut aside: Vec<(ProfileNo, SetAside)> = Vec::new();
+        let mut aside: Vec<(ProfileNo, GuardReason)> = Vec::new();
         for no in holders {
             let root = self.root(no);
             match self.conflict(&together, key, Some(root)) {
@@ -105,7 +107,7 @@ impl Model {
             self.people.iter().map(|p| p.id.no).filter(|no| *no > self.passed).take(batch).collect();
         for no in &next {
             for kind in identity.activation.iter().flat_map(|a| &a.kinds) {
-                let held = |(k, n): &&(Key, ProfileNo)| n == no && k.kind == kind.kind;
+                let held = |(k, n): &&(Identifier, ProfileNo)| n == no && k.kind == kind.kind;
                 if let Some((key, _)) = self.unsettled.iter().find(held).cloned() {
                     self.settle(&key);
                 }

@@ -4,13 +4,13 @@
 use crate::laws::hold;
 use crate::strategies::{activations, histories};
 use crate::world::{World, plain, same};
-use muster_core::profile::pre_merge::{Before, PLATFORMS, before};
-use muster_core::profile::{Parts, Snapshot, own};
+use muster_core::profile::pre_merge::{PLATFORMS, PreMerge, before};
+use muster_core::profile::{Profile, Subtrees, own};
 use muster_core::record::{History, Merge};
 use std::cell::Cell;
 
 /// What the rules tell of a merge whose link stands.
-fn told(world: &World, merge: &Merge) -> Result<Option<Before>, String> {
+fn told(world: &World, merge: &Merge) -> Result<Option<PreMerge>, String> {
     let store = &world.store;
     let members = store.whole(store.root(merge.merged.no))?;
     let rows: Vec<History> = store.history.values().cloned().collect();
@@ -20,8 +20,8 @@ fn told(world: &World, merge: &Merge) -> Result<Option<Before>, String> {
 }
 
 /// What both sides have in common with what the model showed: every name that is not said to be unknown.
-fn agrees(side: &Snapshot, model: &Snapshot, told: &Before, is_same_revision: bool) -> Result<(), String> {
-    let known = |shown: &Snapshot| {
+fn agrees(side: &Profile, model: &Profile, told: &PreMerge, is_same_revision: bool) -> Result<(), String> {
+    let known = |shown: &Profile| {
         let mut shown = shown.attributes.clone();
         shown.retain(|name, _| !told.unknown.contains(name));
         shown
@@ -30,10 +30,10 @@ fn agrees(side: &Snapshot, model: &Snapshot, told: &Before, is_same_revision: bo
     if !told.unknown.contains(PLATFORMS) {
         same(|| "platforms".into(), &side.platforms, &model.platforms)?;
     }
-    let members = |shown: &Snapshot| shown.members.clone();
+    let members = |shown: &Profile| shown.members.clone();
     same(|| "members".into(), &members(side), &members(model))?;
     if is_same_revision && told.is_complete() {
-        let held = |shown: &Snapshot| (shown.identifiers.clone(), shown.aliases.clone());
+        let held = |shown: &Profile| (shown.identifiers.clone(), shown.aliases.clone());
         same(|| "identifiers and aliases".into(), &held(side), &held(model))?;
     }
     Ok(())
@@ -89,7 +89,7 @@ fn parts(world: &World) -> Result<u32, String> {
     let mut deep = 0;
     for join in world.model.joins.iter().filter(|join| join.reverted.is_none()) {
         let members = store.whole(store.root(join.part))?;
-        let all = Parts::of(&members);
+        let all = Subtrees::of(&members);
         // What a part above it asked for first changes nothing.
         let above = own(store.root(join.part), &all, identity);
         let own = own(join.part, &all, identity).ok_or_else(|| format!("{:?} is no member", join.part))?;

@@ -7,7 +7,7 @@ use crate::variants::{PLAIN, Variant};
 use crate::world::send;
 use muster_core::id::ProfileNo;
 use muster_core::outcome::Outcome;
-use muster_core::settings::{Activation, Phase};
+use muster_core::settings::{Activation, ActivationPhase};
 use std::sync::Arc;
 
 /// The opposite: roll an element back when it lacks a fact, and let every import ask eight times only.
@@ -45,7 +45,7 @@ fn a_chain_of_devices_that_merges_one_profile_after_another_is_one_request() {
 fn a_holder_that_is_gone_is_forgotten() {
     let mut settings = Variant { kinds: 1, ..PLAIN }.settings();
     let kinds = settings.identity.kinds[1..].to_vec();
-    settings.identity.activation = Some(Activation { phase: Phase::Joining, kinds, since: 1 });
+    settings.identity.activation = Some(Activation { phase: ActivationPhase::Joining, kinds, since: 1 });
     let settings = Arc::new(settings);
     let now = muster_core::time::Timestamp(crate::histories::START);
     let mut store = Store::new();

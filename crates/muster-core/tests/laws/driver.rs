@@ -7,13 +7,13 @@ use crate::reviews::{Decided, Noted};
 use crate::variants::Variant;
 use crate::world::{World, pick, plain, same};
 use muster_core::decide::{
-    Choose, ClearIndex, DecideReview, Delete, DeleteOutcome, Index, MergeUsers, MergeUsersOutcome, NamedUser, Progress,
-    ReviewOutcome, Settle,
+    ActivationProgress, Choose, ClearIndex, DecideReview, Delete, DeleteOutcome, Index, MergeUsers, MergeUsersOutcome,
+    NamedUser, ReviewOutcome, Settle,
 };
 use muster_core::decision::Decision;
 use muster_core::id::{ProfileId, ProfileNo, ReviewNo};
-use muster_core::identifier::{Key, KindSettings};
-use muster_core::settings::{Activation, Identity, Phase, Settings};
+use muster_core::identifier::{Identifier, KindSettings};
+use muster_core::settings::{Activation, ActivationPhase, Identity, Settings};
 use muster_core::time::{Moment, Timestamp};
 use std::sync::Arc;
 
@@ -183,10 +183,10 @@ impl World {
         let kinds = all.iter().filter(|k| in_force(k)).cloned().collect();
         self.driver.target = Identity { enabled: true, kinds, ..old.clone() };
         self.driver.before = old.clone();
-        self.begin(old, Phase::Indexing, chosen);
+        self.begin(old, ActivationPhase::Indexing, chosen);
     }
 
-    fn begin(&mut self, identity: Identity, phase: Phase, kinds: Vec<KindSettings>) {
+    fn begin(&mut self, identity: Identity, phase: ActivationPhase, kinds: Vec<KindSettings>) {
         let activation = Some(Activation { phase, kinds, since: self.settings.revision + 1 });
         self.put(Identity { activation, ..identity });
     }
@@ -196,17 +196,17 @@ impl World {
         let (identity, revision, batch) = (self.settings.identity.clone(), self.settings.revision, self.driver.batch);
         let Some(activation) = identity.activation.clone() else { return Ok(()) };
         match activation.phase {
-            Phase::Indexing if self.driver.finished => {
-                self.begin(self.driver.target.clone(), Phase::Joining, activation.kinds);
+            ActivationPhase::Indexing if self.driver.finished => {
+                self.begin(self.driver.target.clone(), ActivationPhase::Joining, activation.kinds);
             }
-            Phase::Indexing => {
+            ActivationPhase::Indexing => {
                 self.driver.finished = self.batch(&Index { identity, revision, batch })?;
                 self.driver.leaves_rows &= self.store.counters.activation != activation.since;
             }
-            Phase::Joining if self.driver.finished => {
+            ActivationPhase::Joining if self.driver.finished => {
                 self.put(Identity { activation: None, ..self.driver.target.clone() });
             }
-            Phase::Joining => {
+            ActivationPhase::Joining => {
                 self.driver.finished = self.batch(&Settle {
                     identity: identity.clone(),
                     profile_bytes: muster_core::limits::PROFILE_BYTES_DEFAULT,
@@ -220,19 +220,19 @@ impl World {
         Ok(())
     }
 
-    fn batch<D: Decision<Output = Progress>>(&mut self, decision: &D) -> Result<bool, String> {
+    fn batch<D: Decision<Output = ActivationProgress>>(&mut self, decision: &D) -> Result<bool, String> {
         match self.store.run(decision, Moment { at: self.now, micros: 0 })?.1 {
-            Progress::Finished => Ok(true),
-            Progress::At { done, total } if done <= total => Ok(false),
+            ActivationProgress::Finished => Ok(true),
+            ActivationProgress::At { done, total } if done <= total => Ok(false),
             other => Err(format!("a batch of an activation: {other:?}")),
         }
     }
 
     /// What is indexed is what own records show; from the switch on, what was not bound yet.
     pub(crate) fn activation(&self) -> Result<(), String> {
-        let stored: Vec<(Key, ProfileNo)> = self.store.holders.keys().cloned().collect();
+        let stored: Vec<(Identifier, ProfileNo)> = self.store.holders.keys().cloned().collect();
         match &self.settings.identity.activation {
-            Some(Activation { phase: Phase::Indexing, kinds, .. }) => {
+            Some(Activation { phase: ActivationPhase::Indexing, kinds, .. }) => {
                 let held: Vec<_> = kinds.iter().flat_map(|kind| self.model.holders(kind)).collect();
                 match stored.iter().find(|row| !held.contains(row) && !self.driver.leaves_rows) {
                     Some(stale) => Err(format!("the index of an activation has {stale:?}, which nobody shows")),

@@ -3,12 +3,12 @@
 
 use crate::model::Model;
 use crate::resolve::{Kept, Told, Warned};
-use muster_core::command::{ArrayOperation, Customer, Device, Event, Matching, Unset};
+use muster_core::command::{ArrayOperation, CustomerElement, DeviceElement, EventElement, Matching, Unset};
 use muster_core::id::ProfileNo;
-use muster_core::identifier::Kind;
+use muster_core::identifier::IdentifierKind;
 use muster_core::outcome::{ActionOutcome, Outcome};
 use muster_core::record::{self, DeviceRef};
-use muster_core::settings::Phase;
+use muster_core::settings::ActivationPhase;
 use muster_core::time::Timestamp;
 use muster_core::value::Value;
 use muster_core::warning::Code;
@@ -16,7 +16,7 @@ use std::collections::BTreeMap;
 
 impl Model {
     /// A customer element.
-    pub(crate) fn customer(&mut self, customer: &Customer, now: Timestamp) -> Told {
+    pub(crate) fn customer(&mut self, customer: &CustomerElement, now: Timestamp) -> Told {
         let mut warned = Warned::new();
         let resolved = self.resolve(&customer.keys, true, &mut warned);
         if !self.identity().enabled && self.names_two(&resolved.kept) {
@@ -113,7 +113,7 @@ impl Model {
     }
 
     fn unset(&mut self, record: ProfileNo, rules: &[Unset], warned: &mut Warned) {
-        let kinds: Vec<Kind> = self.identity().active().map(|k| k.kind.clone()).collect();
+        let kinds: Vec<IdentifierKind> = self.identity().active().map(|k| k.kind.clone()).collect();
         let names: Vec<Box<str>> =
             self.names().into_iter().filter(|n| kinds.iter().all(|k| k.name() != &**n)).collect();
         // What can be set only while creating cannot be unset either.
@@ -148,7 +148,7 @@ impl Model {
     }
 
     /// An event element.
-    pub(crate) fn event(&mut self, event: &Event, now: Timestamp) -> Told {
+    pub(crate) fn event(&mut self, event: &EventElement, now: Timestamp) -> Told {
         let (skew, retention) = (self.settings.future_skew_ms, self.settings.event_id_retention_ms);
         // With the name of the first action, and whose it is: None = the element's own.
         let known = self.event_ids.iter().filter(|(_, at, ..)| now.0 - at.0 < retention);
@@ -216,9 +216,9 @@ impl Model {
 
     /// Whether an id is of another live profile than those that the keys of an event find. Nobody can tell while a kind
     /// becomes active whose value is not bound yet.
-    fn is_anothers(&self, no: ProfileNo, event: &Event) -> bool {
-        let joining = self.identity().activation.as_ref().filter(|a| a.phase == Phase::Joining);
-        let becomes = |kind: &Kind| joining.is_some_and(|a| a.kinds.iter().any(|k| k.kind == *kind));
+    fn is_anothers(&self, no: ProfileNo, event: &EventElement) -> bool {
+        let joining = self.identity().activation.as_ref().filter(|a| a.phase == ActivationPhase::Joining);
+        let becomes = |kind: &IdentifierKind| joining.is_some_and(|a| a.kinds.iter().any(|k| k.kind == *kind));
         let (mut found, mut is_unsure) = (Vec::new(), false);
         for given in &event.keys {
             match self.bound(&given.key) {
@@ -230,7 +230,7 @@ impl Model {
     }
 
     /// A device element.
-    pub(crate) fn device(&mut self, device: &Device, now: Timestamp) -> Told {
+    pub(crate) fn device(&mut self, device: &DeviceElement, now: Timestamp) -> Told {
         let mut warned = Warned::new();
         let resolved = self.resolve(&device.keys, false, &mut warned);
         let Some(target) = self.target(&resolved, false) else {

@@ -6,13 +6,13 @@ use muster_core::decide::Wire;
 use muster_core::decision::{Decision, Step};
 use muster_core::facts::Facts;
 use muster_core::id::{MergeNo, ProfileNo, QuarantineNo, RequestNo, ReviewNo, SeparationNo, Seq};
-use muster_core::identifier::Key;
-use muster_core::outcome::{Applied, Recorded};
-use muster_core::profile::{Member, Snapshot, assemble};
+use muster_core::identifier::Identifier;
+use muster_core::outcome::{Applied, RecordedAnswer};
+use muster_core::profile::{Member, Profile, assemble};
 use muster_core::rate::RateWindow;
 use muster_core::record::{
-    Change, Counters, Device, DeviceRef, Event, EventId, History, Idempotency, Link, Merge, Profile, Quarantined,
-    Request, Separation, Standing, View,
+    Change, Counters, Device, DeviceRef, Event, EventId, History, Idempotency, LogEntry, MemberRecord, Merge,
+    MergeLink, QuarantinedElement, RootPointer, Separation, View,
 };
 use muster_core::review::Review;
 use muster_core::settings::Identity;
@@ -26,22 +26,22 @@ pub(crate) struct Store {
     pub(crate) settings_revision: u64,
     pub(crate) counters: Counters,
     pub(crate) rate: RateWindow,
-    pub(crate) bindings: BTreeMap<Key, ProfileNo>,
-    pub(crate) profiles: BTreeMap<ProfileNo, Profile>,
-    pub(crate) standings: BTreeMap<ProfileNo, Standing>,
+    pub(crate) bindings: BTreeMap<Identifier, ProfileNo>,
+    pub(crate) profiles: BTreeMap<ProfileNo, MemberRecord>,
+    pub(crate) standings: BTreeMap<ProfileNo, RootPointer>,
     pub(crate) views: BTreeMap<ProfileNo, View>,
-    pub(crate) links: BTreeMap<ProfileNo, Link>,
+    pub(crate) links: BTreeMap<ProfileNo, MergeLink>,
     pub(crate) devices: BTreeMap<DeviceRef, Device>,
     pub(crate) events: BTreeMap<Seq, Event>,
     pub(crate) event_ids: BTreeMap<Box<str>, EventId>,
     pub(crate) merges: BTreeMap<MergeNo, Merge>,
     pub(crate) separations: BTreeMap<SeparationNo, Separation>,
     pub(crate) reviews: BTreeMap<ReviewNo, Review>,
-    pub(crate) holders: BTreeMap<(Key, ProfileNo), ()>,
-    pub(crate) former: BTreeMap<(Key, ProfileNo), ()>,
+    pub(crate) holders: BTreeMap<(Identifier, ProfileNo), ()>,
+    pub(crate) former: BTreeMap<(Identifier, ProfileNo), ()>,
     pub(crate) history: BTreeMap<(ProfileNo, Seq), History>,
-    pub(crate) requests: BTreeMap<RequestNo, Request>,
-    pub(crate) quarantine: BTreeMap<QuarantineNo, Quarantined>,
+    pub(crate) requests: BTreeMap<RequestNo, LogEntry>,
+    pub(crate) quarantine: BTreeMap<QuarantineNo, QuarantinedElement>,
     pub(crate) idempotency: BTreeMap<(muster_core::kinds::Route, Box<str>), Idempotency>,
     pub(crate) changes: BTreeMap<Seq, Change>,
 }
@@ -50,9 +50,9 @@ pub(crate) struct Store {
 pub(crate) struct PlainWire;
 
 impl Wire for PlainWire {
-    fn answer(&self, applied: &Applied) -> Recorded {
+    fn answer(&self, applied: &Applied) -> RecordedAnswer {
         let outcomes: String = applied.elements.iter().map(|e| format!("{} ", e.outcome.name())).collect();
-        Recorded { status: 200, outcomes: outcomes.into(), body: (*b"{}").into() }
+        RecordedAnswer { status: 200, outcomes: outcomes.into(), body: (*b"{}").into() }
     }
 
     fn kept(&self, index: u32, rejected_actions: Option<&[u32]>) -> Box<[u8]> {
@@ -175,7 +175,7 @@ impl Store {
     }
 
     /// A live profile as engines show it; `folded`: from its own records, whatever view is kept.
-    pub(crate) fn snapshot(&self, root: ProfileNo, identity: &Identity, folded: bool) -> Result<Snapshot, String> {
+    pub(crate) fn snapshot(&self, root: ProfileNo, identity: &Identity, folded: bool) -> Result<Profile, String> {
         let members = self.whole(root)?;
         let view = if folded { None } else { self.views.get(&root).cloned() };
         assemble(root, &members, view, identity).ok_or_else(|| format!("{root:?} cannot be assembled"))

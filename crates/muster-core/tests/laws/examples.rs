@@ -6,12 +6,14 @@ use crate::laws::agree;
 use crate::variants::{PLAIN, Variant};
 use crate::world::{World, plain, revert, send};
 use muster_core::change::{Changes, RowChange, StoredRow};
-use muster_core::command::{Action, Body, Customer, Device, DeviceFields, Element, Event, GivenKey};
+use muster_core::command::{
+    Action, Body, CustomerElement, DeviceElement, DeviceFields, Element, EventElement, GivenIdentifier,
+};
 use muster_core::decide::{Choose, ImportDecision, RevertOutcome};
 use muster_core::id::{MergeNo, ProfileNo};
 use muster_core::kinds::{ElementKind, Platform};
 use muster_core::outcome::Outcome;
-use muster_core::profile::Snapshot;
+use muster_core::profile::Profile;
 use muster_core::reason::Reason;
 use muster_core::record::{self};
 use muster_core::review::ReviewState;
@@ -28,20 +30,20 @@ pub(crate) fn settings() -> Arc<Settings> {
     Arc::new(STANDARD.settings())
 }
 
-pub(crate) fn given(kind: &str, n: u8) -> GivenKey {
-    GivenKey { key: key(kind, n), pointer: "/k".into(), written: kind != "customer_id", is_new_id: false }
+pub(crate) fn given(kind: &str, n: u8) -> GivenIdentifier {
+    GivenIdentifier { key: key(kind, n), pointer: "/k".into(), written: kind != "customer_id", is_new_id: false }
 }
 
 pub(crate) fn element(kind: ElementKind, actions: u32, body: Body) -> Element {
     Element { index: 0, kind, body: Ok(body), actions, warnings: Warnings::default() }
 }
 
-pub(crate) fn customer(keys: Vec<GivenKey>, sets: &[(&str, i64)]) -> Element {
+pub(crate) fn customer(keys: Vec<GivenIdentifier>, sets: &[(&str, i64)]) -> Element {
     let sets = sets.iter().map(|(name, n)| ((*name).into(), Value::Integer(*n))).collect();
-    element(ElementKind::Customer, 0, Body::Customer(Customer { keys, sets, ..Customer::default() }))
+    element(ElementKind::Customer, 0, Body::Customer(CustomerElement { keys, sets, ..CustomerElement::default() }))
 }
 
-fn events(keys: Vec<GivenKey>, numbers: std::ops::Range<i64>) -> Element {
+fn events(keys: Vec<GivenIdentifier>, numbers: std::ops::Range<i64>) -> Element {
     let action = |n: i64| {
         Ok(Arc::new(Action {
             name: "order".into(),
@@ -57,10 +59,14 @@ fn events(keys: Vec<GivenKey>, numbers: std::ops::Range<i64>) -> Element {
         }))
     };
     let actions: Vec<_> = numbers.map(action).collect();
-    element(ElementKind::Event, actions.len() as u32, Body::Event(Event { keys, actions, ..Event::default() }))
+    element(
+        ElementKind::Event,
+        actions.len() as u32,
+        Body::Event(EventElement { keys, actions, ..EventElement::default() }),
+    )
 }
 
-fn device(keys: Vec<GivenKey>, n: i64) -> Element {
+fn device(keys: Vec<GivenIdentifier>, n: i64) -> Element {
     let fields = DeviceFields {
         platform: Platform::Ios,
         push_id: format!("token {n} of {:?}", keys[0].key).into(),
@@ -73,7 +79,7 @@ fn device(keys: Vec<GivenKey>, n: i64) -> Element {
         idfv: None,
         push_id_is_word: false,
     };
-    let device = Device { keys, device_id: format!("d{}", n % 7).into(), fields, pointer: "/d".into() };
+    let device = DeviceElement { keys, device_id: format!("d{}", n % 7).into(), fields, pointer: "/d".into() };
     element(ElementKind::Device, 0, Body::Device(device))
 }
 
@@ -105,7 +111,7 @@ impl Shop {
     }
 
     /// The whole record of an id that is live: what it shows, and its events, without places in the change sequence.
-    fn record(&self, no: u64) -> (Snapshot, Vec<record::Event>) {
+    fn record(&self, no: u64) -> (Profile, Vec<record::Event>) {
         let no = ProfileNo(no);
         let of = |e: &&record::Event| e.profile == no;
         let request = muster_core::id::RequestNo(0);
@@ -147,7 +153,7 @@ fn two_people_merged_by_mistake_have_after_the_revert_exactly_what_they_would_ha
     let (mut shop, mut twin) = (Shop::new(), Shop::new());
     shop.two_people();
     twin.two_people();
-    let addressed = |written| GivenKey { written, ..given("email", 1) };
+    let addressed = |written| GivenIdentifier { written, ..given("email", 1) };
     // An event of the survivor's: it is what the merging record leaves behind, and the twin gets it, too.
     assert_eq!(shop.send(events(vec![given("customer_id", 2), addressed(false)], 9_000..9_001)), Outcome::Merged);
     twin.send(events(vec![given("customer_id", 2)], 9_000..9_001));
@@ -307,7 +313,7 @@ fn an_unset_for_a_part_holds_after_the_revert_also_for_what_its_own_members_brou
     assert_eq!(agree(&History { variant: STANDARD, steps }), Ok(()));
 }
 
-/// Opposite: in `Work::lacks_reviews_of` ask for one root alone, the last.
+/// Opposite: in `DecisionState::lacks_reviews_of` ask for one root alone, the last.
 #[test]
 fn a_request_of_many_merges_into_one_profile_takes_no_more_rounds_while_a_review_is_open() {
     let mut world = World::new(&Variant { pins: 2, batch: 200, ..PLAIN });
@@ -376,7 +382,7 @@ pub(crate) fn sends(world: &mut World, keys: Vec<[Option<u8>; 3]>) {
     world.step(&Step::Send { later: 0, dry: false, elements }).and_then(|()| world.compare()).unwrap();
 }
 
-/// Opposite: in `Group::conflict` leave `brings_member` out of the sum, or in `look_up` do not ask for what joining takes: then
+/// Opposite: in `CandidateGroup::conflict` leave `brings_member` out of the sum, or in `look_up` do not ask for what joining takes: then
 /// it takes a round for each.
 #[test]
 fn new_ids_beside_one_address_are_members_up_to_the_cap_and_users_of_their_own_beyond() {

@@ -1,9 +1,9 @@
 //! What must not come together, in the naive model, from behaviour.md 3.3.
 
 use crate::model::Model;
-use muster_core::because::SetAside;
+use muster_core::explanation::GuardReason;
 use muster_core::id::ProfileNo;
-use muster_core::identifier::{Key, Kind};
+use muster_core::identifier::{Identifier, IdentifierKind};
 use std::collections::BTreeSet;
 
 /// What has been kept so far, and would be one profile.
@@ -11,9 +11,9 @@ use std::collections::BTreeSet;
 pub(crate) struct Together {
     pub(crate) roots: BTreeSet<ProfileNo>,
     /// Kept keys that lead to nobody.
-    carried: Vec<Key>,
+    carried: Vec<Identifier>,
     /// The kinds of the kept keys that lead to somebody.
-    kinds: Vec<Kind>,
+    kinds: Vec<IdentifierKind>,
     /// The element gives what is new to whoever it is about.
     pub(crate) binds: bool,
     /// Of the first kept `customer_id`: nobody has it.
@@ -21,7 +21,7 @@ pub(crate) struct Together {
 }
 
 impl Together {
-    pub(crate) fn keep(&mut self, key: &Key, root: Option<ProfileNo>) {
+    pub(crate) fn keep(&mut self, key: &Identifier, root: Option<ProfileNo>) {
         if key.kind.name() == "customer_id" {
             self.is_new = self.is_new.or(Some(root.is_none()));
         }
@@ -37,14 +37,14 @@ impl Together {
 
 impl Model {
     /// Why a further key, which leads to this live profile or to nobody, must not be kept.
-    pub(crate) fn conflict(&self, kept: &Together, key: &Key, root: Option<ProfileNo>) -> Option<SetAside> {
+    pub(crate) fn conflict(&self, kept: &Together, key: &Identifier, root: Option<ProfileNo>) -> Option<GuardReason> {
         let first = kept.roots.is_empty() && kept.carried.is_empty();
         // "With identity resolution off ... nothing merges": nothing must be kept apart.
         if first || !self.identity().enabled || root.is_some_and(|root| kept.roots.contains(&root)) {
             return None;
         }
         for pinned in self.identity().active().filter(|k| k.pinned) {
-            let values = |roots: &[ProfileNo], carried: &[Key]| -> BTreeSet<Box<str>> {
+            let values = |roots: &[ProfileNo], carried: &[Identifier]| -> BTreeSet<Box<str>> {
                 let members: Vec<ProfileNo> = roots.iter().flat_map(|root| self.under(*root)).collect();
                 let held = self.held(&members).into_iter().map(|(key, _)| key);
                 let all = held.chain(carried.iter().cloned()).filter(|key| key.kind == pinned.kind);
@@ -55,7 +55,7 @@ impl Model {
                 values(root.as_slice(), std::slice::from_ref(key)),
             );
             if !old.is_empty() && !new.is_empty() && old.is_disjoint(&new) {
-                return Some(SetAside::Pinned);
+                return Some(GuardReason::Pinned);
             }
         }
         let all: Vec<ProfileNo> = kept.roots.iter().copied().chain(root).collect();
@@ -69,18 +69,18 @@ impl Model {
             return None;
         }
         if root.is_some_and(|root| kept.roots.iter().any(|other| self.separated(*other, root))) {
-            return Some(SetAside::Separated);
+            return Some(GuardReason::Separated);
         }
         if all.iter().any(|root| self.leaving.contains_key(root)) {
-            return Some(SetAside::Deletion);
+            return Some(GuardReason::Deletion);
         }
         let members: usize = all.iter().map(|root| self.under(*root).len()).sum::<usize>() + usize::from(one_more);
         let concerned = kept.kinds.iter().chain([&key.kind]);
         let caps = concerned.filter_map(|kind| self.identity().active_kind(kind.name())).map(|k| k.max_profiles);
         if members > caps.min().map_or(usize::MAX, |cap| cap as usize) {
-            return Some(SetAside::MaxProfiles);
+            return Some(GuardReason::MaxProfiles);
         }
-        (members > 1_000).then_some(SetAside::Members)
+        (members > 1_000).then_some(GuardReason::Members)
     }
 
     /// Whether any id of one live profile is separated from any id of the other.

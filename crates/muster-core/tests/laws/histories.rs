@@ -3,11 +3,11 @@
 
 use crate::variants::Variant;
 use muster_core::command::{
-    Action, ArrayOperation, Body, Customer, Device, DeviceFields, Element, Event, GivenKey, Import, Matching, Seen,
-    Unset,
+    Action, ArrayOperation, Body, CustomerElement, DeviceElement, DeviceFields, Element, EventElement, GivenIdentifier,
+    Import, Matching, SeenTimes, Unset,
 };
 use muster_core::decide::Choose;
-use muster_core::identifier::{Key, Kind, KindSettings};
+use muster_core::identifier::{Identifier, IdentifierKind, KindSettings};
 use muster_core::kinds::{ElementKind, Platform, Route};
 use muster_core::reason::{Fault, Reason};
 use muster_core::settings::Settings;
@@ -114,8 +114,8 @@ fn text(kind: &str, n: u8) -> String {
 }
 
 /// A key of the pools.
-pub(crate) fn key(kind: &str, n: u8) -> Key {
-    Key { kind: Kind::new(kind), value: text(kind, n).into() }
+pub(crate) fn key(kind: &str, n: u8) -> Identifier {
+    Identifier { kind: IdentifierKind::new(kind), value: text(kind, n).into() }
 }
 
 fn value(name: &str, n: u8) -> Value {
@@ -168,15 +168,15 @@ pub(crate) fn element(index: usize, draft: &Draft, settings: &Settings, now: Tim
     let given = |k: &KindSettings| {
         let n = draft.keys[active(&k)?]?;
         let written = customer && k.kind.name() != "customer_id";
-        Some(GivenKey { key: key(k.kind.name(), n), pointer: "/k".into(), written, is_new_id: false })
+        Some(GivenIdentifier { key: key(k.kind.name(), n), pointer: "/k".into(), written, is_new_id: false })
     };
-    let mut keys: Vec<GivenKey> = settings.identity.active().filter_map(given).collect();
+    let mut keys: Vec<GivenIdentifier> = settings.identity.active().filter_map(given).collect();
     if let (What::Customer { uid: Some(uid), .. }, Some(at)) =
         (&draft.what, keys.iter().position(|given| given.key.kind.name() == "customer_id"))
     {
         let new = key("customer_id", *uid);
         if new != keys[at].key {
-            keys.insert(at + 1, GivenKey { key: new, pointer: "/u".into(), written: true, is_new_id: true });
+            keys.insert(at + 1, GivenIdentifier { key: new, pointer: "/u".into(), written: true, is_new_id: true });
         }
     }
     with_keys(index, keys, draft, settings, now)
@@ -185,7 +185,7 @@ pub(crate) fn element(index: usize, draft: &Draft, settings: &Settings, now: Tim
 /// The element of a draft under these keys.
 pub(crate) fn with_keys(
     index: usize,
-    keys: Vec<GivenKey>,
+    keys: Vec<GivenIdentifier>,
     draft: &Draft,
     settings: &Settings,
     now: Timestamp,
@@ -200,9 +200,10 @@ pub(crate) fn with_keys(
     Element { index: index as u32, kind, body, actions: actions as u32, warnings: Warnings::default() }
 }
 
-fn customer(keys: Vec<GivenKey>, draft: &Draft, settings: &Settings, now: Timestamp) -> Customer {
+fn customer(keys: Vec<GivenIdentifier>, draft: &Draft, settings: &Settings, now: Timestamp) -> CustomerElement {
     let What::Customer { sets, arrays, unsets, platforms, seen, uid: _ } = &draft.what else { unreachable!() };
-    let mut customer = Customer { keys, update_existing_only: draft.existing_only, ..Customer::default() };
+    let mut customer =
+        CustomerElement { keys, update_existing_only: draft.existing_only, ..CustomerElement::default() };
     // What no active kind takes as an identifier is a plain attribute.
     for (name, n) in KINDS.iter().zip(draft.keys).skip(1) {
         if let Some(n) = n.filter(|_| settings.identity.active_kind(name).is_none()) {
@@ -232,7 +233,7 @@ fn customer(keys: Vec<GivenKey>, draft: &Draft, settings: &Settings, now: Timest
         customer.platforms.push((platform, *active));
     }
     let back = |n: Option<u8>| n.map(|n| Timestamp(now.0 - DAY * i64::from(n) + 3 * DAY));
-    customer.seen = Seen { first: back(seen[0]), last: back(seen[1]) };
+    customer.seen = SeenTimes { first: back(seen[0]), last: back(seen[1]) };
     for (name, given) in [("first_seen", seen[0]), ("last_seen", seen[1])] {
         customer.create_only_names.extend(given.map(|_| (name.into(), "/s".into())));
     }
@@ -243,7 +244,7 @@ fn customer(keys: Vec<GivenKey>, draft: &Draft, settings: &Settings, now: Timest
     customer
 }
 
-fn event(keys: Vec<GivenKey>, draft: &Draft, actions: &[(u8, Option<u8>)], now: Timestamp) -> Event {
+fn event(keys: Vec<GivenIdentifier>, draft: &Draft, actions: &[(u8, Option<u8>)], now: Timestamp) -> EventElement {
     let action = |(when, id): &(u8, Option<u8>)| {
         let time = match when {
             0..3 => None,
@@ -265,7 +266,7 @@ fn event(keys: Vec<GivenKey>, draft: &Draft, actions: &[(u8, Option<u8>)], now: 
             pointer: "/a".into(),
         }))
     };
-    Event {
+    EventElement {
         keys,
         update_existing_only: draft.existing_only,
         device_id: None,
@@ -273,7 +274,7 @@ fn event(keys: Vec<GivenKey>, draft: &Draft, actions: &[(u8, Option<u8>)], now: 
     }
 }
 
-fn device(keys: Vec<GivenKey>, id: u8, push: u8, gaid: Option<u8>) -> Device {
+fn device(keys: Vec<GivenIdentifier>, id: u8, push: u8, gaid: Option<u8>) -> DeviceElement {
     let fields = DeviceFields {
         platform: Platform::Android,
         push_id: if push == 5 { "null".into() } else { format!("t{push}").into() },
@@ -286,7 +287,7 @@ fn device(keys: Vec<GivenKey>, id: u8, push: u8, gaid: Option<u8>) -> Device {
         idfv: None,
         push_id_is_word: push == 5,
     };
-    Device { keys, device_id: format!("d{id}").into(), fields, pointer: "/d".into() }
+    DeviceElement { keys, device_id: format!("d{id}").into(), fields, pointer: "/d".into() }
 }
 
 /// A request of these elements.

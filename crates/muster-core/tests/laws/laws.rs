@@ -221,7 +221,7 @@ fn told(world: &World) -> Result<(), String> {
     Ok(())
 }
 
-/// Opposite: in `Work::keep_history` say that there are never too many.
+/// Opposite: in `DecisionState::keep_history` say that there are never too many.
 #[test]
 fn history_keeps_its_newest_rows_and_no_more_than_it_may() {
     let mut world = World::new(&PLAIN);
@@ -242,7 +242,7 @@ fn history_keeps_its_newest_rows_and_no_more_than_it_may() {
     assert_eq!(told(&world), Ok(()));
 }
 
-/// Opposite: in `former` of `work.rs` drop nothing; `compare` finds what no record tells.
+/// Opposite: in `former` of `state.rs` drop nothing; `compare` finds what no record tells.
 #[test]
 fn an_own_record_tells_its_last_hundred_former_identifiers_and_no_other_is_noted() {
     let mut world = World::new(&PLAIN);

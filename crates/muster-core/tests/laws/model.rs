@@ -4,10 +4,10 @@
 
 use crate::reviews::Noted;
 use muster_core::id::{MergeNo, ProfileId, ProfileNo, RequestNo, ReviewNo, SeparationNo};
-use muster_core::identifier::{Key, Kind, KindSettings, Normaliser};
-use muster_core::kinds::{Choice, Platform};
-use muster_core::profile::{MemberEntry, Snapshot};
-use muster_core::record::{Device, Former, Tally};
+use muster_core::identifier::{Identifier, IdentifierKind, KindSettings, Normaliser};
+use muster_core::kinds::{Platform, SurvivorChoice};
+use muster_core::profile::{MemberEntry, Profile};
+use muster_core::record::{Device, FormerIdentifier, TreeTotals};
 use muster_core::settings::{Identity, Settings};
 use muster_core::time::Timestamp;
 use muster_core::value::{Combine, Value};
@@ -20,7 +20,7 @@ const FLAGS: [&str; 3] = ["moe_hard_bounce", "moe_spam", "moe_unsubscribe"];
 type Log<V> = Vec<(u64, Option<V>)>;
 
 /// Aliases by kind, as snapshots have them.
-type Aliases = Vec<(Kind, Vec<Box<str>>)>;
+type Aliases = Vec<(IdentifierKind, Vec<Box<str>>)>;
 
 /// One id with all that was ever recorded under it.
 #[derive(Clone, Debug)]
@@ -32,7 +32,7 @@ pub(crate) struct Person {
     pub(crate) platforms: Vec<(u64, Platform, bool)>,
     pub(crate) devices: Vec<Device>,
     pub(crate) events: Vec<Timestamp>,
-    pub(crate) former: Vec<Former>,
+    pub(crate) former: Vec<FormerIdentifier>,
 }
 
 /// One write of an attribute: when in the order of all that happens, the value or an unset, and what history tells of it.
@@ -63,14 +63,14 @@ pub(crate) struct Join {
     pub(crate) seq: u64,
     pub(crate) rules: Vec<(Box<str>, Combine)>,
     pub(crate) same_email: bool,
-    pub(crate) choice: Choice,
+    pub(crate) choice: SurvivorChoice,
     pub(crate) why: Why,
     pub(crate) filled: Vec<Box<str>>,
     /// Names with the values before and after.
     pub(crate) combined: Vec<(Box<str>, Value, Value)>,
     pub(crate) reverted: Option<Timestamp>,
     /// Both as they were right before it, and the revision of the settings then.
-    pub(crate) before: Box<(Snapshot, Snapshot, u64)>,
+    pub(crate) before: Box<(Profile, Profile, u64)>,
 }
 
 /// The whole workspace.
@@ -78,7 +78,7 @@ pub(crate) struct Join {
 pub(crate) struct Model {
     pub(crate) settings: Settings,
     pub(crate) people: Vec<Person>,
-    pub(crate) bindings: Vec<(Key, ProfileNo)>,
+    pub(crate) bindings: Vec<(Identifier, ProfileNo)>,
     pub(crate) joins: Vec<Join>,
     pub(crate) separations: Vec<(SeparationNo, ProfileNo, ProfileNo)>,
     pub(crate) separations_ever: u64,
@@ -89,7 +89,7 @@ pub(crate) struct Model {
     pub(crate) leaving: BTreeMap<ProfileNo, Timestamp>,
     pub(crate) reviews: Vec<Noted>,
     /// Values of kinds that have just become active, each with an own record that shows it; until they are bound.
-    pub(crate) unsettled: Vec<(Key, ProfileNo)>,
+    pub(crate) unsettled: Vec<(Identifier, ProfileNo)>,
     /// The last id that the background pass has seen.
     pub(crate) passed: ProfileNo,
     /// What is written now is written at this time by this request.
@@ -172,18 +172,18 @@ impl Model {
         self.people.iter().map(|p| p.id.no).filter(|no| self.link(*no).is_none()).collect()
     }
 
-    pub(crate) fn bound(&self, key: &Key) -> Option<ProfileNo> {
+    pub(crate) fn bound(&self, key: &Identifier) -> Option<ProfileNo> {
         self.bindings.iter().find(|(k, _)| k == key).map(|(_, no)| *no)
     }
 
     /// The keys that any of these ids hold: bound to them, or not settled yet; with the id.
-    pub(crate) fn held(&self, members: &[ProfileNo]) -> Vec<(Key, ProfileNo)> {
+    pub(crate) fn held(&self, members: &[ProfileNo]) -> Vec<(Identifier, ProfileNo)> {
         let all = self.bindings.iter().chain(&self.unsettled);
         all.filter(|(_, no)| members.contains(no)).cloned().collect()
     }
 
     /// The keys bound to any of these ids.
-    fn keys_of(&self, members: &[ProfileNo]) -> Vec<Key> {
+    fn keys_of(&self, members: &[ProfileNo]) -> Vec<Identifier> {
         self.bindings.iter().filter(|(_, no)| members.contains(no)).map(|(key, _)| key.clone()).collect()
     }
 
@@ -234,9 +234,9 @@ impl Model {
         self.people.iter().flat_map(|p| p.writes.iter().map(|w| w.name.clone())).collect()
     }
 
-    pub(crate) fn tally(&self, root: ProfileNo) -> Tally {
+    pub(crate) fn tally(&self, root: ProfileNo) -> TreeTotals {
         let members: Vec<&Person> = self.under(root).iter().map(|no| self.person(*no)).collect();
-        Tally {
+        TreeTotals {
             first_seen: members.iter().map(|p| p.first_seen).min().unwrap(),
             last_seen: members.iter().flat_map(|p| &p.seen).max().copied().unwrap(),
             events: members.iter().map(|p| p.events.len() as u64).sum(),
@@ -246,7 +246,7 @@ impl Model {
     }
 
     /// A live profile as it must be shown.
-    pub(crate) fn snapshot(&self, root: ProfileNo) -> Snapshot {
+    pub(crate) fn snapshot(&self, root: ProfileNo) -> Profile {
         let members = self.under(root);
         let written: BTreeSet<&Box<str>> =
             members.iter().flat_map(|no| self.person(*no).writes.iter().map(|w| &w.name)).collect();
@@ -267,9 +267,9 @@ impl Model {
             joined_at: j.at,
         };
         let (identifiers, aliases) = self.identifiers(&members, &attributes);
-        let mut former: Vec<Former> = members.iter().flat_map(|no| self.person(*no).former.clone()).collect();
+        let mut former: Vec<FormerIdentifier> = members.iter().flat_map(|no| self.person(*no).former.clone()).collect();
         former.sort_by(|a, b| (a.until, &a.key).cmp(&(b.until, &b.key)));
-        Snapshot {
+        Profile {
             id: self.person(root).id,
             identifiers,
             aliases,
@@ -282,10 +282,10 @@ impl Model {
         }
     }
 
-    fn identifiers(&self, members: &[ProfileNo], attributes: &BTreeMap<Box<str>, Value>) -> (Vec<Key>, Aliases) {
+    fn identifiers(&self, members: &[ProfileNo], attributes: &BTreeMap<Box<str>, Value>) -> (Vec<Identifier>, Aliases) {
         let (mut current, mut aliases) = (Vec::new(), Vec::new());
         for KindSettings { kind, normaliser, .. } in self.identity().active() {
-            let mut held: Vec<Key> = self.keys_of(members).into_iter().filter(|k| k.kind == *kind).collect();
+            let mut held: Vec<Identifier> = self.keys_of(members).into_iter().filter(|k| k.kind == *kind).collect();
             held.sort();
             let shown = attributes.get(kind.name()).and_then(|value| read(*normaliser, value));
             current.extend(held.iter().find(|k| Some(&k.value) == shown.as_ref()).cloned());

@@ -3,14 +3,14 @@
 
 use crate::guards::Together;
 use crate::model::{Join, Model, Person, Why, Written};
-use muster_core::because::SetAside;
-use muster_core::command::{Body, Element, GivenKey};
+use muster_core::command::{Body, Element, GivenIdentifier};
 use muster_core::decide::MergeUsersOutcome;
+use muster_core::explanation::GuardReason;
 use muster_core::id::{MergeNo, ProfileId, ProfileNo, SeparationNo};
-use muster_core::identifier::Key;
-use muster_core::kinds::{Choice, SurvivorRule};
+use muster_core::identifier::Identifier;
+use muster_core::kinds::{SurvivorChoice, SurvivorRule};
 use muster_core::outcome::{ActionOutcome, ElementResult, Outcome};
-use muster_core::record::Former;
+use muster_core::record::FormerIdentifier;
 use muster_core::time::Timestamp;
 use muster_core::value::Value;
 use muster_core::warning::Code;
@@ -51,13 +51,13 @@ pub(crate) struct Target {
     merged: Vec<ProfileId>,
 }
 
-pub(crate) type Kept = Vec<(GivenKey, Option<ProfileNo>)>;
+pub(crate) type Kept = Vec<(GivenIdentifier, Option<ProfileNo>)>;
 
 /// What became of the keys of an element.
 pub(crate) struct Resolved {
     pub(crate) kept: Kept,
     /// Each with the profile that it was kept apart from, if there is one.
-    pub(crate) aside: Vec<(Key, Option<ProfileNo>, SetAside)>,
+    pub(crate) aside: Vec<(Identifier, Option<ProfileNo>, GuardReason)>,
     /// Who was joined into others since they hold the same value of a kind that has just become active.
     settled: Vec<ProfileNo>,
 }
@@ -86,7 +86,7 @@ impl Model {
 
     /// Keys in order of rank, kept if they conflict with none kept before. A value of a kind that has just become active
     /// is settled first, by itself. `binds`: the element gives what is new to whoever it is about.
-    pub(crate) fn resolve(&mut self, keys: &[GivenKey], binds: bool, warned: &mut Warned) -> Resolved {
+    pub(crate) fn resolve(&mut self, keys: &[GivenIdentifier], binds: bool, warned: &mut Warned) -> Resolved {
         let (mut kept, mut aside, mut settled) = (Vec::new(), Vec::new(), Vec::new());
         for given in keys {
             settled.extend(self.settle(&given.key));
@@ -98,7 +98,7 @@ impl Model {
             let root = bound.map(|no| self.root(no));
             // "An unbound `uid` is bound to the member record of the outer id": where the element does not reach that
             // record, there is nothing to bind it to.
-            let outer = aside.iter().find(|(key, ..): &&(Key, _, _)| key.kind.name() == "customer_id").cloned();
+            let outer = aside.iter().find(|(key, ..): &&(Identifier, _, _)| key.kind.name() == "customer_id").cloned();
             let outer = outer.filter(|_| given.is_new_id && bound.is_none()).map(|(_, other, reason)| (other, reason));
             match outer.or_else(|| Some((root, self.conflict(&together, &given.key, root)?))) {
                 Some((other, reason)) => {
@@ -147,7 +147,7 @@ impl Model {
     }
 
     /// The survivor first, the others in the order in which they are merged into it.
-    fn survivors(&self, mut roots: Vec<ProfileNo>) -> (Vec<ProfileNo>, Choice) {
+    fn survivors(&self, mut roots: Vec<ProfileNo>) -> (Vec<ProfileNo>, SurvivorChoice) {
         let rule = self.identity().survivor_rule;
         roots.sort_by_key(|no| {
             let t = self.tally(*no);
@@ -164,10 +164,10 @@ impl Model {
             if let [only] = showing[..] {
                 roots.retain(|no| *no != only);
                 roots.insert(0, only);
-                return (roots, Choice::Attribute);
+                return (roots, SurvivorChoice::Attribute);
             }
         }
-        (roots, Choice::Rule(rule))
+        (roots, SurvivorChoice::Rule(rule))
     }
 
     /// Somebody merges two users; what the rules told, if they are one now.
@@ -187,7 +187,7 @@ impl Model {
         if self.separated(top, part) {
             return MergeUsersOutcome::Separated;
         }
-        self.join(top, part, Choice::Attribute, Why::Hand);
+        self.join(top, part, SurvivorChoice::Attribute, Why::Hand);
         match told {
             // The record itself is compared with all others.
             MergeUsersOutcome::Merged(merge) if Some(merge.no) == self.joins.last().map(|join| join.no) => {
@@ -206,7 +206,7 @@ impl Model {
         seen: [Timestamp; 2],
         write: impl FnOnce(&mut Self, ProfileNo),
     ) -> Result<Target, Target> {
-        let is_id = |key: &Key| key.kind.name() == "customer_id";
+        let is_id = |key: &Identifier| key.kind.name() == "customer_id";
         let top = self.root(target.record);
         let first = resolved.kept.iter().find(|(given, _)| is_id(&given.key)).filter(|(_, bound)| bound.is_none());
         let has_one = self.held(&self.under(top)).iter().any(|(key, _)| is_id(key));
@@ -215,7 +215,7 @@ impl Model {
         self.person_mut(no).seen.push(seen[1]);
         write(self, no);
         self.bind(no, &given.key);
-        self.join(top, no, Choice::NewId, Why::Keys);
+        self.join(top, no, SurvivorChoice::NewId, Why::Keys);
         // The newer id is shown, unless the element says what it is changed to.
         if !resolved.kept.iter().any(|(other, _)| other.is_new_id && other != given) {
             self.write(no, "customer_id", Some(Value::text(&given.key.value)));
@@ -224,7 +224,7 @@ impl Model {
         Ok(Target { record: no, outcome: Outcome::Merged, merged })
     }
 
-    fn join(&mut self, top: ProfileNo, part: ProfileNo, choice: Choice, why: Why) {
+    fn join(&mut self, top: ProfileNo, part: ProfileNo, choice: SurvivorChoice, why: Why) {
         self.close_between(top, part);
         let sides = Box::new((self.snapshot(top), self.snapshot(part), self.settings.revision));
         let at = self.stamp.0;
@@ -282,18 +282,18 @@ impl Model {
         self.person_mut(no).writes.push(Written { seq, name: name.into(), value, stamp });
     }
 
-    pub(crate) fn bind(&mut self, no: ProfileNo, key: &Key) {
+    pub(crate) fn bind(&mut self, no: ProfileNo, key: &Identifier) {
         self.bindings.push((key.clone(), no));
         self.write(no, key.kind.name(), Some(Value::text(&key.value)));
     }
 
     /// An id holds a key no more.
-    pub(crate) fn release(&mut self, (key, no): &(Key, ProfileNo)) {
+    pub(crate) fn release(&mut self, (key, no): &(Identifier, ProfileNo)) {
         self.bindings.retain(|(k, n)| (k, n) != (key, no));
         self.unsettled.retain(|(k, n)| (k, n) != (key, no));
         let until = self.stamp.0;
         let former = &mut self.person_mut(*no).former;
-        former.push(Former { key: key.clone(), until });
+        former.push(FormerIdentifier { key: key.clone(), until });
         if former.len() > 100 {
             former.remove(0);
         }
@@ -303,7 +303,7 @@ impl Model {
 
     /// Binds a key to a record, in the place of the one that it holds of that kind, if it does: whether it did. A
     /// `customer_id` is never let go for another.
-    pub(crate) fn replace(&mut self, record: ProfileNo, key: &Key) -> bool {
+    pub(crate) fn replace(&mut self, record: ProfileNo, key: &Identifier) -> bool {
         let old = self.held(&[record]).into_iter().find(|(k, _)| k.kind == key.kind && k.kind.name() != "customer_id");
         if let Some(old) = &old {
             self.release(old);

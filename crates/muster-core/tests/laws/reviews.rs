@@ -1,10 +1,10 @@
 //! The list of what the guards set aside, and deciding it, in the naive model, from behaviour.md 3.3.
 
 use crate::model::{Model, Why};
-use muster_core::because::SetAside;
-use muster_core::decide::{Choose, Refused};
+use muster_core::decide::{Choose, ReviewRefusal};
+use muster_core::explanation::GuardReason;
 use muster_core::id::{MergeNo, ProfileId, ProfileNo, RequestNo, ReviewNo, SeparationNo};
-use muster_core::identifier::Key;
+use muster_core::identifier::Identifier;
 use muster_core::review::{Review, ReviewState};
 use muster_core::time::Timestamp;
 
@@ -14,8 +14,8 @@ pub(crate) struct Noted {
     pub(crate) no: ReviewNo,
     pub(crate) a: ProfileId,
     pub(crate) b: Option<ProfileId>,
-    pub(crate) key: Key,
-    pub(crate) reason: SetAside,
+    pub(crate) key: Identifier,
+    pub(crate) reason: GuardReason,
     pub(crate) request: Option<(RequestNo, u32)>,
     pub(crate) count: u64,
     pub(crate) at: (Timestamp, Timestamp),
@@ -51,14 +51,14 @@ pub(crate) enum Decided {
     Unknown,
     AlreadyClosed(ReviewState),
     AlreadyOpen,
-    Refused(Refused),
+    Refused(ReviewRefusal),
     /// The merge or the separation that was made, and the live profiles of it afterwards.
     Closed(Option<MergeNo>, Option<SeparationNo>, Vec<ProfileNo>),
 }
 
 impl Model {
     /// The keys that were set aside from an element that is applied to this id enter the list.
-    pub(crate) fn enter(&mut self, record: ProfileNo, aside: &[(Key, Option<ProfileNo>, SetAside)]) {
+    pub(crate) fn enter(&mut self, record: ProfileNo, aside: &[(Identifier, Option<ProfileNo>, GuardReason)]) {
         let request = self.stamp.1.map(|request| (request, self.running));
         for (key, other, reason) in aside {
             let other = other.map(|no| self.root(no));
@@ -72,7 +72,7 @@ impl Model {
         &mut self,
         root: ProfileNo,
         other: Option<ProfileNo>,
-        (key, reason): (&Key, SetAside),
+        (key, reason): (&Identifier, GuardReason),
         request: Option<(RequestNo, u32)>,
     ) {
         let other = other.filter(|other| *other != root);
@@ -165,14 +165,14 @@ impl Model {
                 self.close_pair(&review, (a, second), ReviewState::Dismissed);
                 Decided::Closed(None, None, sides(a, second))
             }
-            (Choose::Reopen, b) if b == Some(a) => Decided::Refused(Refused::AlreadyOne),
+            (Choose::Reopen, b) if b == Some(a) => Decided::Refused(ReviewRefusal::AlreadyOne),
             (Choose::Reopen, b) => {
                 let place = self.reviews.iter().position(|r| r.no == no).unwrap();
                 (self.reviews[place].state, self.reviews[place].closed) = (ReviewState::Open, None);
                 Decided::Closed(None, None, sides(a, b))
             }
-            (Choose::KeepApart, None) => Decided::Refused(Refused::NoSecondProfile),
-            (Choose::KeepApart, Some(b)) if b == a => Decided::Refused(Refused::AlreadyOne),
+            (Choose::KeepApart, None) => Decided::Refused(ReviewRefusal::NoSecondProfile),
+            (Choose::KeepApart, Some(b)) if b == a => Decided::Refused(ReviewRefusal::AlreadyOne),
             (Choose::KeepApart, Some(b)) => {
                 let separation = self.separate(&review, (a, b));
                 let id = self.person(b).id;
@@ -183,7 +183,7 @@ impl Model {
             }
             (Choose::Merge, None) => {
                 if self.identity().active_kind(review.key.kind.name()).is_none() {
-                    return Decided::Refused(Refused::KindNotActive);
+                    return Decided::Refused(ReviewRefusal::KindNotActive);
                 }
                 self.replace(review.a.no, &review.key);
                 self.close(no, ReviewState::Merged);
@@ -201,16 +201,16 @@ impl Model {
     }
 
     /// Overrides pin, cap and separation.
-    fn merge_anyway(&mut self, (a, b): (ProfileNo, ProfileNo), no: ReviewNo) -> Result<Option<MergeNo>, Refused> {
+    fn merge_anyway(&mut self, (a, b): (ProfileNo, ProfileNo), no: ReviewNo) -> Result<Option<MergeNo>, ReviewRefusal> {
         if a == b {
             return Ok(None);
         }
         if self.leaving.contains_key(&a) || self.leaving.contains_key(&b) {
-            return Err(Refused::UnderDeletion);
+            return Err(ReviewRefusal::UnderDeletion);
         }
         let (x, y) = (self.under(a), self.under(b));
         if x.len() + y.len() > 1_000 {
-            return Err(Refused::TooManyMembers);
+            return Err(ReviewRefusal::TooManyMembers);
         }
         let between = |m: &ProfileNo, n: &ProfileNo| x.contains(m) && y.contains(n) || x.contains(n) && y.contains(m);
         self.separations.retain(|(_, m, n)| !between(m, n));

@@ -8,7 +8,7 @@ use crate::histories::{Draft, START, What, key, later, with_keys};
 use crate::strategies::contents;
 use crate::variants::{Variant, variants};
 use crate::world::{invariants, merged, plain, revert, send};
-use muster_core::command::{Element, GivenKey};
+use muster_core::command::{Element, GivenIdentifier};
 use muster_core::decide::{Lift, RevertOutcome};
 use muster_core::id::{MergeNo, ProfileNo};
 use muster_core::outcome::{ElementResult, Outcome};
@@ -144,8 +144,8 @@ impl Undone {
 
 impl Both {
     /// All keys of a person, in order of rank.
-    fn keys(&self, person: u8, written: bool) -> Vec<GivenKey> {
-        let given = |kind: &str| GivenKey {
+    fn keys(&self, person: u8, written: bool) -> Vec<GivenIdentifier> {
+        let given = |kind: &str| GivenIdentifier {
             key: key(kind, person),
             pointer: "/k".into(),
             written: written && kind != "customer_id",
@@ -156,7 +156,7 @@ impl Both {
         kinds.filter(|kind| !is_alone || *kind == "customer_id").map(given).collect()
     }
 
-    fn element(&self, keys: Vec<GivenKey>, what: &What) -> Element {
+    fn element(&self, keys: Vec<GivenIdentifier>, what: &What) -> Element {
         let draft = Draft { keys: [None; 3], existing_only: false, what: what.clone() };
         with_keys(0, keys, &draft, &self.settings, self.now)
     }

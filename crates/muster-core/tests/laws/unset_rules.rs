@@ -5,7 +5,7 @@ use crate::examples::{customer, element, given, settings};
 use crate::histories::START;
 use crate::variants::{PLAIN, Variant};
 use crate::world::send;
-use muster_core::command::{Body, Customer, Matching, Unset};
+use muster_core::command::{Body, CustomerElement, Matching, Unset};
 use muster_core::id::ProfileNo;
 use muster_core::kinds::ElementKind;
 use muster_core::outcome::Outcome;
@@ -24,14 +24,21 @@ fn many_new_ids_that_unset_by_rules_beside_a_large_profile_are_one_decision() {
             (0..1_900).map(|n| (format!("{letter}{n}").into(), Value::Integer(n))).collect();
         let keys = vec![given("customer_id", 0), given(kind, 0)];
         let keys = if kind == "mobile" { vec![given(kind, 0)] } else { keys };
-        import(vec![element(ElementKind::Customer, 0, Body::Customer(Customer { keys, sets, ..Customer::default() }))]);
+        import(vec![element(
+            ElementKind::Customer,
+            0,
+            Body::Customer(CustomerElement { keys, sets, ..CustomerElement::default() }),
+        )]);
     }
     assert_eq!(import(vec![customer(vec![given("email", 0), given("mobile", 0)], &[])])[0].outcome, Outcome::Merged);
     let rule = Unset { matching: Matching::Prefix, text: "zz".into(), case_sensitive: true, pointer: "/u".into() };
     let joins = |n: u8| {
         let unsets = vec![rule.clone()];
-        let customer =
-            Customer { keys: vec![given("customer_id", n), given("email", 0)], unsets, ..Customer::default() };
+        let customer = CustomerElement {
+            keys: vec![given("customer_id", n), given("email", 0)],
+            unsets,
+            ..CustomerElement::default()
+        };
         element(ElementKind::Customer, 0, Body::Customer(customer))
     };
     let outcomes: Vec<Outcome> = import((1..=250).map(joins).collect()).iter().map(|result| result.outcome).collect();
@@ -44,16 +51,17 @@ fn an_element_that_joins_and_then_fails_leaves_the_names_that_rules_find_as_they
     let (settings, both) = (settings(), [false, true]);
     let of = |kind: &str, n: u8, letter: char, count: i64| {
         let sets = (0..count).map(|at| (format!("{letter}{at}").into(), Value::Integer(at))).collect();
-        Customer { keys: vec![given(kind, n)], sets, ..Customer::default() }
+        CustomerElement { keys: vec![given(kind, n)], sets, ..CustomerElement::default() }
     };
-    let unsetting = |customer: Customer, text: &str| {
+    let unsetting = |customer: CustomerElement, text: &str| {
         let rule = Unset { matching: Matching::Prefix, text: text.into(), case_sensitive: true, pointer: "/u".into() };
-        element(ElementKind::Customer, 0, Body::Customer(Customer { unsets: vec![rule], ..customer }))
+        element(ElementKind::Customer, 0, Body::Customer(CustomerElement { unsets: vec![rule], ..customer }))
     };
-    let plain = |customer: Customer| element(ElementKind::Customer, 0, Body::Customer(customer));
+    let plain = |customer: CustomerElement| element(ElementKind::Customer, 0, Body::Customer(customer));
     let shown = both.map(|split| {
         let mut store = Store::new();
-        let failing = Customer { keys: vec![given("mobile", 1), given("email", 1)], ..of("mobile", 1, 'c', 2_001) };
+        let failing =
+            CustomerElement { keys: vec![given("mobile", 1), given("email", 1)], ..of("mobile", 1, 'c', 2_001) };
         let elements = vec![
             plain(of("mobile", 1, 'a', 3)),
             plain(of("email", 1, 'b', 5)),

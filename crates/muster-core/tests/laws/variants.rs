@@ -2,7 +2,7 @@
 //! chosen, and which kinds are active from the beginning.
 
 use crate::histories::KINDS;
-use muster_core::identifier::{Kind, KindSettings, Normaliser};
+use muster_core::identifier::{IdentifierKind, KindSettings, Normaliser};
 use muster_core::kinds::SurvivorRule;
 use muster_core::settings::{Identity, RateLimits, Settings};
 use muster_core::value::Combine;
@@ -90,7 +90,7 @@ impl Variant {
     /// The settings that its histories begin with.
     pub(crate) fn first(&self) -> Settings {
         let mut settings = self.settings();
-        let has = |kind: &Kind, shift: usize| {
+        let has = |kind: &IdentifierKind, shift: usize| {
             let place = KINDS.iter().position(|k| *k == kind.name()).unwrap();
             place > 0 && self.dormant >> (place + shift) & 1 == 1
         };

@@ -10,11 +10,11 @@ use crate::variants::Variant;
 use muster_core::command::{Element, Import};
 use muster_core::decide::{ImportDecision, Lift, Revert, RevertOutcome};
 use muster_core::id::{MergeNo, ProfileNo, RequestNo, ReviewNo, SeparationNo, Seq};
-use muster_core::identifier::Key;
+use muster_core::identifier::Identifier;
 use muster_core::limits::HISTORY_MAX;
 use muster_core::outcome::{ElementResult, ImportOutcome, Outcome};
-use muster_core::profile::Snapshot;
-use muster_core::profile::fold::{MemberRef, Tree};
+use muster_core::profile::Profile;
+use muster_core::profile::fold::{MemberRef, MemberTree};
 use muster_core::record::Cause;
 use muster_core::review::ReviewState;
 use muster_core::settings::Settings;
@@ -63,7 +63,7 @@ pub(crate) fn revert(
 }
 
 /// A snapshot without what numbers of the change sequence leave in it, in an order that says nothing.
-pub(crate) fn plain(mut snapshot: Snapshot) -> Snapshot {
+pub(crate) fn plain(mut snapshot: Profile) -> Profile {
     snapshot.devices.iter_mut().for_each(|d| d.seq = 0);
     snapshot.devices.sort_by(|a, b| a.at.cmp(&b.at));
     snapshot.former.sort_by(|a, b| (a.until, &a.key).cmp(&(b.until, &b.key)));
@@ -182,8 +182,8 @@ impl World {
         let mut bindings = model.bindings.clone();
         bindings.sort();
         // Of a kind that is not active bindings mean nothing.
-        let active = |key: &Key| self.settings.identity.active_kind(key.kind.name()).is_some();
-        let stored: Vec<(Key, ProfileNo)> =
+        let active = |key: &Identifier| self.settings.identity.active_kind(key.kind.name()).is_some();
+        let stored: Vec<(Identifier, ProfileNo)> =
             store.bindings.iter().filter(|(k, _)| active(k)).map(|(k, no)| (k.clone(), *no)).collect();
         same(|| "bindings".into(), &stored, &bindings)?;
         let reviews: Vec<Noted> = store.reviews.values().map(Noted::of).collect();
@@ -265,7 +265,7 @@ pub(crate) fn pick(n: u8, there: usize) -> u64 {
 
 /// Laws L1 to L4, and what families keep of one another, on stored rows alone.
 pub(crate) fn invariants(store: &Store) -> Result<(), String> {
-    let held = |no: &ProfileNo, key: &Key| store.profiles.get(no).is_some_and(|p| p.keys.contains(key));
+    let held = |no: &ProfileNo, key: &Identifier| store.profiles.get(no).is_some_and(|p| p.keys.contains(key));
     if let Some((key, _)) = store.bindings.iter().find(|(key, no)| !held(no, key)) {
         return Err(format!("law L1: {key:?} is bound to an id that does not hold it"));
     }
@@ -279,8 +279,9 @@ pub(crate) fn invariants(store: &Store) -> Result<(), String> {
             return Err(format!("{:?} holds two keys of one kind", profile.no));
         }
     }
-    let told =
-        |p: &muster_core::record::Profile| -> Vec<_> { p.former.iter().map(|f| ((f.key.clone(), p.no), ())).collect() };
+    let told = |p: &muster_core::record::MemberRecord| -> Vec<_> {
+        p.former.iter().map(|f| ((f.key.clone(), p.no), ())).collect()
+    };
     let told: BTreeMap<_, _> = store.profiles.values().flat_map(told).collect();
     same(|| "who held what once (rules: noted, model: told by the records)".into(), &store.former, &told)?;
     for standing in store.standings.values() {
@@ -320,7 +321,7 @@ fn views(store: &Store) -> Result<(), String> {
     for (root, view) in &store.views {
         let members: Vec<_> = store.members(*root);
         let refs = members.iter().map(|no| MemberRef { profile: &store.profiles[no], link: store.links.get(no) });
-        let folded = Tree::new(refs).shown(*root);
+        let folded = MemberTree::new(refs).shown(*root);
         same(|| format!("view of {root:?} (rules: kept, model: folded)"), view, &folded)?;
     }
     Ok(())

@@ -5,14 +5,14 @@ use crate::app::scratch;
 use crate::limits::PREVIEW_PROFILES_MAX;
 use muster_core::attribute::EMAIL;
 use muster_core::change::{Changes, RowChange, StoredRow};
-use muster_core::decide::{Index, Progress, Settle};
+use muster_core::decide::{ActivationProgress, Index, Settle};
 use muster_core::decision::{Decision, Mode, Step};
 use muster_core::facts::{Facts, Needs};
 use muster_core::id::{ProfileId, ProfileNo, WorkspaceId};
-use muster_core::identifier::{Key, KindSettings, key_of};
+use muster_core::identifier::{Identifier, KindSettings, key_of};
 use muster_core::limits::ACTIVATION_BATCH;
-use muster_core::record::{Counters, Profile};
-use muster_core::settings::{Activation, Identity, Phase};
+use muster_core::record::{Counters, MemberRecord};
+use muster_core::settings::{Activation, ActivationPhase, Identity};
 use muster_core::time::{Clock, Moment, Timestamp};
 use muster_store::engine::{Engine, EngineError, Workspace, apply};
 use muster_store::reader::{LiveProfile, Reader};
@@ -29,7 +29,7 @@ const SAMPLES_MAX: usize = 20;
 const SAMPLE_IDS_MAX: usize = 50;
 
 /// Values with who holds them.
-type Shared = Vec<(Key, Vec<ProfileNo>)>;
+type Shared = Vec<(Identifier, Vec<ProfileNo>)>;
 /// Live profiles by root.
 type Trees = BTreeMap<ProfileNo, LiveProfile>;
 
@@ -139,7 +139,7 @@ fn looked_through(
 
 /// The values that several own records hold, with these, by number.
 fn shared(reader: &mut dyn Reader, kinds: &[KindSettings], again: &Again) -> Result<Shared, EngineError> {
-    let mut shared: BTreeMap<Key, Vec<ProfileNo>> = BTreeMap::new();
+    let mut shared: BTreeMap<Identifier, Vec<ProfileNo>> = BTreeMap::new();
     each_value(reader, kinds, |_, key, no| {
         if again.hashes.contains(&again.hasher.hash_one(&key)) {
             shared.entry(key).or_default().push(no);
@@ -152,7 +152,7 @@ fn shared(reader: &mut dyn Reader, kinds: &[KindSettings], again: &Again) -> Res
 fn each_value(
     reader: &mut dyn Reader,
     kinds: &[KindSettings],
-    mut each: impl FnMut(usize, Key, ProfileNo),
+    mut each: impl FnMut(usize, Identifier, ProfileNo),
 ) -> Result<(), EngineError> {
     let mut after = ProfileNo(0);
     loop {
@@ -254,7 +254,7 @@ fn run(
     let runtime = runtime.map_err(|error| EngineError::Broken(error.to_string().into()))?;
     runtime.block_on(async {
         apply(&*engine, &id, Copied(rows, before), Mode::Commit).await?;
-        for (phase, since) in [(Phase::Indexing, 1), (Phase::Joining, 2)] {
+        for (phase, since) in [(ActivationPhase::Indexing, 1), (ActivationPhase::Joining, 2)] {
             let activation = Some(Activation { phase, kinds: kinds.to_vec(), since });
             let identity = Identity { activation, ..target.clone() };
             batches(&*engine, &id, (&identity, profile_bytes), (phase, REVISION)).await?;
@@ -275,18 +275,18 @@ async fn batches(
     engine: &dyn Engine,
     id: &WorkspaceId,
     (identity, profile_bytes): (&Identity, u64),
-    (phase, revision): (Phase, u64),
+    (phase, revision): (ActivationPhase, u64),
 ) -> Result<(), EngineError> {
     let batch = ACTIVATION_BATCH;
     loop {
         let identity = identity.clone();
         let progress = match phase {
-            Phase::Indexing => apply(engine, id, Index { identity, revision, batch }, Mode::Commit).await?,
-            Phase::Joining => {
+            ActivationPhase::Indexing => apply(engine, id, Index { identity, revision, batch }, Mode::Commit).await?,
+            ActivationPhase::Joining => {
                 apply(engine, id, Settle { identity, profile_bytes, revision, batch }, Mode::Commit).await?
             }
         };
-        if !matches!(progress, Progress::At { .. }) {
+        if !matches!(progress, ActivationProgress::At { .. }) {
             return Ok(());
         }
     }
@@ -333,5 +333,5 @@ fn told(done: &Done, (shared, trees): (&Shared, &Trees), complete: bool) -> Prev
 }
 
 fn root_id(live: &LiveProfile) -> Option<ProfileId> {
-    live.members.iter().map(|member| &member.profile).find(|profile| profile.no == live.root).map(Profile::id)
+    live.members.iter().map(|member| &member.profile).find(|profile| profile.no == live.root).map(MemberRecord::id)
 }

@@ -13,8 +13,8 @@ use muster_core::change::{Changes, RowChange, StoredRow};
 use muster_core::decision::{Decision, Mode, Step};
 use muster_core::facts::{Facts, Needs};
 use muster_core::id::{ProfileNo, WorkspaceId};
-use muster_core::identifier::{Key, Kind};
-use muster_core::record::{Counters, Profile, Standing, Tally, Write};
+use muster_core::identifier::{Identifier, IdentifierKind};
+use muster_core::record::{Counters, MemberRecord, RootPointer, TreeTotals, Write};
 use muster_core::settings::Identity;
 use muster_core::time::Moment;
 use muster_core::value::Value;
@@ -85,10 +85,10 @@ impl Decision for Broken {
     }
 
     fn decide(&self, facts: &Facts, now: Moment) -> Step<()> {
-        let email = Key { kind: Kind::new("email"), value: "a@example.test".into() };
+        let email = Identifier { kind: IdentifierKind::new("email"), value: "a@example.test".into() };
         let broken = |no: ProfileNo| {
             let held = Write { seq: 1, value: Some(Value::text(&email.value)) };
-            let profile = Profile {
+            let profile = MemberRecord {
                 no,
                 created: now.at,
                 keys: Vec::new(),
@@ -97,8 +97,8 @@ impl Decision for Broken {
                 former: Vec::new(),
                 history: Vec::new(),
             };
-            let tree = Tally { first_seen: now.at, last_seen: now.at, events: 0, devices: 0, members: 1 };
-            let standing = Standing {
+            let tree = TreeTotals { first_seen: now.at, last_seen: now.at, events: 0, devices: 0, members: 1 };
+            let standing = RootPointer {
                 no,
                 created: now.at,
                 root: ProfileNo(no.0 + 97),

@@ -16,10 +16,10 @@ use muster_core::attribute::CUSTOMER_ID;
 use muster_core::decide::{Delete, DeleteOutcome, NamedUser, Wire};
 use muster_core::decision::Mode;
 use muster_core::id::{ProfileId, RequestId};
-use muster_core::identifier::{Key, Kind, normalise};
+use muster_core::identifier::{Identifier, IdentifierKind, normalise};
 use muster_core::kinds::Route;
-use muster_core::outcome::{Applied, Recorded};
-use muster_core::rate::{Class, Cost, Refusal};
+use muster_core::outcome::{Applied, RecordedAnswer};
+use muster_core::rate::{Class, Cost, RateRefusal};
 use muster_core::time::Moment;
 use muster_store::engine::apply;
 use muster_wire::data::answer;
@@ -34,7 +34,7 @@ use std::sync::{Arc, PoisonError};
 struct Said(#[expect(dead_code, reason = "held, not read")] Arc<Held>);
 
 impl Wire for Said {
-    fn answer(&self, applied: &Applied) -> Recorded {
+    fn answer(&self, applied: &Applied) -> RecordedAnswer {
         answer::applied(Api::CustomerDelete, applied, false, false)
     }
 
@@ -96,7 +96,7 @@ fn named_user(call: &Call<'_>, deletion: &Deletion) -> Option<NamedUser> {
         By::CustomerId => {
             let kind = call.entry.settings.identity.active_kind(CUSTOMER_ID)?;
             let value = normalise(kind.normaliser, &deletion.value);
-            Some(NamedUser::Key(Key { kind: Kind::new(CUSTOMER_ID), value }))
+            Some(NamedUser::Identifier(Identifier { kind: IdentifierKind::new(CUSTOMER_ID), value }))
         }
     }
 }
@@ -139,7 +139,7 @@ fn spend(call: &Call<'_>, really: bool) -> Result<(), u32> {
         *window = now;
     }
     fits.map_err(|(_, refusal)| match refusal {
-        Refusal::Wait { seconds } => seconds,
-        Refusal::Never { .. } => 60,
+        RateRefusal::Wait { seconds } => seconds,
+        RateRefusal::Never { .. } => 60,
     })
 }

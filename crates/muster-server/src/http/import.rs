@@ -18,7 +18,7 @@ use muster_core::decide::bounded;
 use muster_core::id::{RequestId, RequestNo};
 use muster_core::kinds::Route;
 use muster_core::limits::IDEMPOTENCY_MS;
-use muster_core::outcome::Recorded;
+use muster_core::outcome::RecordedAnswer;
 use muster_core::reason::Fault;
 use muster_core::record::{self};
 use muster_core::time::{Moment, Timestamp};
@@ -205,7 +205,7 @@ impl Call<'_> {
         }
     }
 
-    pub(super) fn success(&self, recorded: &Recorded, became: Became, preferences: Option<String>) -> Response {
+    pub(super) fn success(&self, recorded: &RecordedAnswer, became: Became, preferences: Option<String>) -> Response {
         let mut response = envelope::json(recorded.status, Bytes::from_owner(Arc::clone(&recorded.body)));
         let headers = response.headers_mut();
         if let Ok(outcomes) = HeaderValue::from_str(&recorded.outcomes) {
@@ -265,7 +265,7 @@ impl Call<'_> {
     fn noted(&self, no: RequestNo, body: Vec<u8>, faults: Vec<Fault>) -> Response {
         let now = self.app.clock.now();
         let request_id = RequestId::of(no);
-        let request = record::Request {
+        let request = record::LogEntry {
             no,
             received_at: now.at,
             status: 400,

@@ -6,7 +6,7 @@ use muster_core::change::{Changes, RowChange, StoredRow};
 use muster_core::decision::{Decision, Mode, Step};
 use muster_core::facts::{Facts, Needs};
 use muster_core::id::{ProfileNo, WorkspaceId};
-use muster_core::record::{Counters, Profile, Standing, Tally};
+use muster_core::record::{Counters, MemberRecord, RootPointer, TreeTotals};
 use muster_core::settings::Settings;
 use muster_core::time::{Clock, Moment, Timestamp};
 use muster_store::engine::{Created, Engine, EngineError, Workspace, apply};
@@ -41,8 +41,8 @@ impl Decision for Stored {
 }
 
 fn standing(no: u64) -> RowChange {
-    let tree = Tally { first_seen: NOW, last_seen: NOW, events: 0, devices: 0, members: 1 };
-    RowChange::Upsert(StoredRow::RootPointer(Standing {
+    let tree = TreeTotals { first_seen: NOW, last_seen: NOW, events: 0, devices: 0, members: 1 };
+    RowChange::Upsert(StoredRow::RootPointer(RootPointer {
         no: ProfileNo(no),
         created: NOW,
         root: ProfileNo(no),
@@ -57,7 +57,7 @@ fn standing(no: u64) -> RowChange {
 }
 
 fn profile(no: u64) -> RowChange {
-    RowChange::Upsert(StoredRow::MemberRecord(Profile {
+    RowChange::Upsert(StoredRow::MemberRecord(MemberRecord {
         no: ProfileNo(no),
         created: NOW,
         keys: Vec::new(),

@@ -8,7 +8,7 @@ use bytes::Bytes;
 use muster_core::id::ProfileNo;
 use muster_core::kinds::ElementKind;
 use muster_core::outcome::{ElementResult, Outcome};
-use muster_core::record::Request;
+use muster_core::record::LogEntry;
 use muster_core::time::Timestamp;
 use muster_wire::manage::mask::masked;
 use muster_wire::manage::request::{fault_types, has_warnings};
@@ -46,7 +46,7 @@ impl Traits {
     }
 
     /// Of a request of the log, with at most so many profiles.
-    pub(crate) fn of(request: &Request, profiles_max: usize) -> Self {
+    pub(crate) fn of(request: &LogEntry, profiles_max: usize) -> Self {
         let mut traits = Self::aside(request.status, request.received_at, None);
         traits.has_warnings = has_warnings(request);
         for name in fault_types(request) {
@@ -153,7 +153,7 @@ impl LiveRequest {
     }
 
     /// Of a request of the log.
-    pub(super) fn logged(item: Json, request: &Request) -> Self {
+    pub(super) fn logged(item: Json, request: &LogEntry) -> Self {
         Self::new(item, Traits::of(request, LIVE_PROFILES_MAX))
     }
 

@@ -122,9 +122,9 @@ fn a_key_that_is_set_aside_is_reviewed_and_merged_by_hand() {
     let phone = json!({"mobile": "+15550100"});
     let results =
         workspace.results(&json!([customer("a", phone.clone()), customer("b", phone.clone()), customer("b", phone),]));
-    let because = &results[1]["because"];
-    assert_eq!((&results[1]["outcome"], &because["keys"][1]["reason"]), (&json!("created"), &json!("pinned")));
-    assert_eq!(because["keys"][1]["profile"], results[0]["id"]);
+    let explanation = &results[1]["because"];
+    assert_eq!((&results[1]["outcome"], &explanation["keys"][1]["reason"]), (&json!("created"), &json!("pinned")));
+    assert_eq!(explanation["keys"][1]["profile"], results[0]["id"]);
     let listed = get(&workspace, "/reviews?state=open")["items"].clone();
     let review = &listed[0];
     assert_eq!((listed.as_array().unwrap().len(), &review["count"]), (1, &json!(2)));
@@ -133,7 +133,7 @@ fn a_key_that_is_set_aside_is_reviewed_and_merged_by_hand() {
         (&review["kind"], &review["value"], &review["reason"]),
         (&json!("mobile"), &json!("+15550100"), &json!("pinned"))
     );
-    assert_eq!((&review["record"]["customer_id"], &review["because"]), (&json!("b"), because));
+    assert_eq!((&review["record"]["customer_id"], &review["because"]), (&json!("b"), explanation));
     let path = format!("/reviews/{}", review["id"].as_str().unwrap());
     let sides = get(&workspace, &path)["sides"].clone();
     assert_eq!([&sides[0]["identifiers"]["customer_id"], &sides[1]["identifiers"]["customer_id"]], ["b", "a"]);

@@ -6,7 +6,7 @@ use super::parts::{Writes, chunk_record, read_chunk_record};
 use super::{Cell, Damage, Row, jsonb};
 use crate::family::Family;
 use muster_core::id::ProfileNo;
-use muster_core::record::{Profile, View, Write};
+use muster_core::record::{MemberRecord, View, Write};
 use muster_core::value::Value;
 use xxhash_rust::xxh3::xxh3_64;
 
@@ -30,7 +30,7 @@ pub(crate) enum PartOf {
 }
 
 /// Whether an own record is stored in chunks.
-pub(crate) fn is_large_record(profile: &Profile) -> bool {
+pub(crate) fn is_large_record(profile: &MemberRecord) -> bool {
     profile.attributes.size().weight > LARGE_BYTES
 }
 
@@ -76,7 +76,7 @@ fn cells<'a>(part_of: PartOf, no: ProfileNo, first: &'a str, (values, record): (
 
 /// Gives each chunk of an own record to `each`.
 pub(crate) fn record_chunks<E>(
-    profile: &Profile,
+    profile: &MemberRecord,
     mut each: impl FnMut(&str, [Cell<'_>; 5]) -> Result<(), E>,
 ) -> Result<(), E> {
     let all: Vec<(&Box<str>, &Write<Value>)> = profile.attributes.iter().collect();

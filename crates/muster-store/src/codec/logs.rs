@@ -6,7 +6,7 @@ use crate::family::Family;
 use muster_core::id::{MergeNo, ProfileId, ProfileNo, QuarantineNo, RequestNo, ReviewNo, SeparationNo};
 use muster_core::kinds::Route;
 use muster_core::outcome::{ElementResult, Outcome};
-use muster_core::record::{Cause, Merge, Omitted, Quarantined, Request, Separation, SeparationCause};
+use muster_core::record::{Cause, LogEntry, Merge, Omitted, QuarantinedElement, Separation, SeparationCause};
 use muster_core::time::Timestamp;
 use std::sync::Arc;
 
@@ -21,12 +21,12 @@ pub(crate) fn outcome_bit(outcome: Outcome) -> i64 {
 }
 
 /// What a quarantine entry takes of its family's bound: the bytes of its blobs.
-pub(crate) fn quarantine_bytes(entry: &Quarantined) -> u64 {
+pub(crate) fn quarantine_bytes(entry: &QuarantinedElement) -> u64 {
     blob_bytes(&entry.cells())
 }
 
 /// The same of a refused request.
-pub(crate) fn refused_bytes(request: &Request) -> u64 {
+pub(crate) fn refused_bytes(request: &LogEntry) -> u64 {
     blob_bytes(&request.cells())
 }
 
@@ -35,7 +35,7 @@ fn blob_bytes(cells: &[Cell<'_>]) -> u64 {
     cells.iter().map(of).sum()
 }
 
-impl Record for Request {
+impl Record for LogEntry {
     /// Of refused requests the family is [`Family::Refused`], with the same columns.
     const FAMILY: Family = Family::Requests;
 
@@ -75,7 +75,7 @@ impl Record for Request {
     }
 }
 
-impl Record for Quarantined {
+impl Record for QuarantinedElement {
     const FAMILY: Family = Family::Quarantine;
 
     fn cells(&self) -> Vec<Cell<'_>> {
@@ -124,9 +124,9 @@ fn merge_record(merge: &Merge) -> Vec<u8> {
         Cause::Review(no) => out.u64(no.0),
         Cause::Activation | Cause::Api => {}
     }
-    out.u8(merge.because.is_some().into());
-    if let Some(because) = &merge.because {
-        parts::put_because(&mut out, because);
+    out.u8(merge.explanation.is_some().into());
+    if let Some(explanation) = &merge.explanation {
+        parts::put_because(&mut out, explanation);
     }
     parts::put_names(&mut out, &merge.filled);
     parts::put_combined(&mut out, &merge.combined);
@@ -185,12 +185,12 @@ impl Record for Merge {
         let code = row.int()?;
         let mut read = In::open(row.blob()?)?;
         let cause = cause(code, &mut read)?;
-        let because = if read.u8()? == 0 { None } else { Some(parts::because(&mut read)?) };
+        let explanation = if read.u8()? == 0 { None } else { Some(parts::explanation(&mut read)?) };
         let (filled, combined) = (parts::names(&mut read)?, parts::combined(&mut read)?);
         let identifiers = parts::keys(&mut read)?;
         read.end()?;
         let reverted_at = row.int_or_null()?.map(Timestamp);
-        Ok(Self { no, at, survivor, merged, request, cause, because, filled, combined, identifiers, reverted_at })
+        Ok(Self { no, at, survivor, merged, request, cause, explanation, filled, combined, identifiers, reverted_at })
     }
 }
 

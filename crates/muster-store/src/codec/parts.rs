@@ -2,13 +2,13 @@
 
 use super::bytes::{In, Out};
 use super::{Damage, jsonb};
-use muster_core::because::{Because, SetAside, Verdict, Weighed};
+use muster_core::explanation::{Explanation, GuardReason, IdentifierDecision, IdentifierOutcome};
 use muster_core::id::{ProfileId, ProfileNo, Seq};
-use muster_core::identifier::{Key, Kind};
-use muster_core::kinds::{Choice, ElementKind, Platform, SurvivorRule};
+use muster_core::identifier::{Identifier, IdentifierKind};
+use muster_core::kinds::{ElementKind, Platform, SurvivorChoice, SurvivorRule};
 use muster_core::outcome::{ActionOutcome, ActionResult, ElementResult, Outcome};
 use muster_core::reason::{Fault, Reason};
-use muster_core::record::{Combined, Former, Profile, View, Write};
+use muster_core::record::{Combined, FormerIdentifier, MemberRecord, View, Write};
 use muster_core::time::Timestamp;
 use muster_core::value::{Combine, Value};
 use muster_core::warning::{Code, Warning};
@@ -51,24 +51,24 @@ pub(super) fn survivor_rule(n: u8) -> Result<SurvivorRule, Damage> {
     coded([LastSeen, FirstSeen, MostEvents], survivor_code, i64::from(n))
 }
 
-pub(super) fn put_keys(out: &mut Out, keys: &[Key]) {
+pub(super) fn put_keys(out: &mut Out, keys: &[Identifier]) {
     out.len(keys.len());
     for key in keys {
         put_key(out, key);
     }
 }
 
-fn put_key(out: &mut Out, key: &Key) {
+fn put_key(out: &mut Out, key: &Identifier) {
     out.str(key.kind.name());
     out.str(&key.value);
 }
 
-pub(super) fn keys(read: &mut In<'_>) -> Result<Vec<Key>, Damage> {
+pub(super) fn keys(read: &mut In<'_>) -> Result<Vec<Identifier>, Damage> {
     read.list(key)
 }
 
-fn key(read: &mut In<'_>) -> Result<Key, Damage> {
-    Ok(Key { kind: Kind::new(read.str()?), value: read.str()?.into() })
+fn key(read: &mut In<'_>) -> Result<Identifier, Damage> {
+    Ok(Identifier { kind: IdentifierKind::new(read.str()?), value: read.str()?.into() })
 }
 
 pub(super) fn put_names(out: &mut Out, names: &[Box<str>]) {
@@ -158,7 +158,7 @@ pub(super) fn read_chunk_record(record: &[u8], values: Vec<(Box<str>, Value)>) -
 
 /// What of an own record does not stand in columns: keys, the places of writes in the change sequence, unset names,
 /// platforms, former identifiers. The values that are set are the JSONB beside, in the same order.
-pub(super) fn profile_record(profile: &Profile, with_writes: bool) -> Vec<u8> {
+pub(super) fn profile_record(profile: &MemberRecord, with_writes: bool) -> Vec<u8> {
     let mut out = Out::new();
     put_keys(&mut out, &profile.keys);
     let mut last = put_writes(&mut out, profile.attributes.iter().filter(|_| with_writes));
@@ -191,7 +191,7 @@ pub(super) fn profile_record(profile: &Profile, with_writes: bool) -> Vec<u8> {
 pub(super) fn read_profile_record(
     record: &[u8],
     values: Vec<(Box<str>, Value)>,
-    profile: &mut Profile,
+    profile: &mut MemberRecord,
 ) -> Result<(), Damage> {
     let mut read = In::open(record)?;
     profile.keys = keys(&mut read)?;
@@ -209,7 +209,7 @@ pub(super) fn read_profile_record(
         Ok((platform, Write { seq: last, value }))
     })?;
     profile.platforms = platforms.into_iter().collect();
-    profile.former = read.list(|read| Ok(Former { key: key(read)?, until: Timestamp(read.i64()?) }))?;
+    profile.former = read.list(|read| Ok(FormerIdentifier { key: key(read)?, until: Timestamp(read.i64()?) }))?;
     let mut last = 0;
     profile.history = read.list(|read| {
         last = read.step(last)?;
@@ -330,7 +330,7 @@ pub(super) fn put_results(out: &mut Out, elements: &[ElementResult]) {
             | has(HAS_WARNINGS, !element.warnings.is_empty())
             | has(HAS_ERRORS, !element.errors.is_empty())
             | has(HAS_ACTIONS, !element.actions.is_empty())
-            | has(HAS_BECAUSE, element.because.is_some()));
+            | has(HAS_BECAUSE, element.explanation.is_some()));
         out.step(place, element.index.into());
         out.u8(element.kind as u8);
         out.u8(element.outcome as u8);
@@ -350,8 +350,8 @@ pub(super) fn put_results(out: &mut Out, elements: &[ElementResult]) {
         if !element.actions.is_empty() {
             put_actions(out, &element.actions);
         }
-        if let Some(because) = &element.because {
-            put_because(out, because);
+        if let Some(explanation) = &element.explanation {
+            put_because(out, explanation);
         }
     }
 }
@@ -360,19 +360,19 @@ pub(super) fn put_results(out: &mut Out, elements: &[ElementResult]) {
 const NEW_ID: u8 = 100;
 
 /// The number of what chose a survivor; 0 is rule 1.
-pub(super) fn choice_code(choice: Choice) -> u8 {
+pub(super) fn choice_code(choice: SurvivorChoice) -> u8 {
     match choice {
-        Choice::Attribute => 0,
-        Choice::Rule(rule) => survivor_code(rule),
-        Choice::NewId => NEW_ID,
+        SurvivorChoice::Attribute => 0,
+        SurvivorChoice::Rule(rule) => survivor_code(rule),
+        SurvivorChoice::NewId => NEW_ID,
     }
 }
 
-pub(super) fn choice(n: u8) -> Result<Choice, Damage> {
+pub(super) fn choice(n: u8) -> Result<SurvivorChoice, Damage> {
     match n {
-        0 => Ok(Choice::Attribute),
-        NEW_ID => Ok(Choice::NewId),
-        n => survivor_rule(n).map(Choice::Rule),
+        0 => Ok(SurvivorChoice::Attribute),
+        NEW_ID => Ok(SurvivorChoice::NewId),
+        n => survivor_rule(n).map(SurvivorChoice::Rule),
     }
 }
 
@@ -394,41 +394,41 @@ const REPLACED: u8 = 3;
 const NOT_BOUND: u8 = 4;
 const SET_ASIDE: u8 = 16;
 
-pub(super) fn put_because(out: &mut Out, because: &Because) {
-    out.len(because.keys.len());
-    for key in &because.keys {
+pub(super) fn put_because(out: &mut Out, explanation: &Explanation) {
+    out.len(explanation.keys.len());
+    for key in &explanation.keys {
         out.str(key.kind.name());
         put_opt_id(out, key.id);
         put_opt_id(out, key.profile);
-        out.u8(match key.verdict {
-            Verdict::Found => FOUND,
-            Verdict::Bound => BOUND,
-            Verdict::Replaced => REPLACED,
-            Verdict::NotBound => NOT_BOUND,
-            Verdict::SetAside(reason) => SET_ASIDE + reason as u8,
+        out.u8(match key.outcome {
+            IdentifierOutcome::Found => FOUND,
+            IdentifierOutcome::Bound => BOUND,
+            IdentifierOutcome::Replaced => REPLACED,
+            IdentifierOutcome::NotBound => NOT_BOUND,
+            IdentifierOutcome::Withheld(reason) => SET_ASIDE + reason as u8,
         });
     }
-    out.u8(because.rule.map_or(0, |rule| 1 + choice_code(rule)));
+    out.u8(explanation.rule.map_or(0, |rule| 1 + choice_code(rule)));
 }
 
-pub(super) fn because(read: &mut In<'_>) -> Result<Because, Damage> {
+pub(super) fn explanation(read: &mut In<'_>) -> Result<Explanation, Damage> {
     let keys = read.list(|read| {
-        let kind = Kind::new(read.str()?);
+        let kind = IdentifierKind::new(read.str()?);
         let (id, profile) = (opt_id(read)?, opt_id(read)?);
-        let verdict = match read.u8()? {
-            FOUND => Verdict::Found,
-            BOUND => Verdict::Bound,
-            REPLACED => Verdict::Replaced,
-            NOT_BOUND => Verdict::NotBound,
+        let outcome = match read.u8()? {
+            FOUND => IdentifierOutcome::Found,
+            BOUND => IdentifierOutcome::Bound,
+            REPLACED => IdentifierOutcome::Replaced,
+            NOT_BOUND => IdentifierOutcome::NotBound,
             code => {
-                let reason = code.checked_sub(SET_ASIDE).and_then(SetAside::from_code);
-                Verdict::SetAside(reason.ok_or(Damage("a verdict is unknown"))?)
+                let reason = code.checked_sub(SET_ASIDE).and_then(GuardReason::from_code);
+                IdentifierOutcome::Withheld(reason.ok_or(Damage("a outcome is unknown"))?)
             }
         };
-        Ok(Weighed { kind, id, profile, verdict })
+        Ok(IdentifierDecision { kind, id, profile, outcome })
     })?;
     let rule = read.u8()?.checked_sub(1).map(choice).transpose()?;
-    Ok(Because { keys, rule })
+    Ok(Explanation { keys, rule })
 }
 
 /// One byte for an action that has no errors: an element can have 10,000.
@@ -459,7 +459,7 @@ pub(super) fn results(read: &mut In<'_>) -> Result<Vec<ElementResult>, Damage> {
             warnings: if has & HAS_WARNINGS == 0 { Vec::new() } else { warnings(read)? },
             errors: if has & HAS_ERRORS == 0 { Vec::new() } else { faults(read)? },
             actions: if has & HAS_ACTIONS == 0 { Vec::new() } else { read.list(action)? },
-            because: if has & HAS_BECAUSE == 0 { None } else { Some(Box::new(because(read)?)) },
+            explanation: if has & HAS_BECAUSE == 0 { None } else { Some(Box::new(explanation(read)?)) },
         })
     })
 }

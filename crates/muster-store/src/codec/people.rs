@@ -5,9 +5,9 @@ use super::{Cell, Damage, Record, Row, jsonb, parts};
 use crate::family::Family;
 use muster_core::command::DeviceFields;
 use muster_core::id::{MergeNo, ProfileNo};
-use muster_core::identifier::{Key, Kind};
+use muster_core::identifier::{Identifier, IdentifierKind};
 use muster_core::profile::fold::own_values;
-use muster_core::record::{Attributes, Device, DeviceRef, Link, Profile, Standing, Tally, View};
+use muster_core::record::{Attributes, Device, DeviceRef, MemberRecord, MergeLink, RootPointer, TreeTotals, View};
 use muster_core::time::Timestamp;
 use muster_core::value::Value;
 use std::collections::BTreeMap;
@@ -16,13 +16,13 @@ use std::collections::BTreeMap;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Binding {
     /// The key.
-    pub key: Key,
+    pub key: Identifier,
     /// Whom it is bound to.
     pub profile: ProfileNo,
 }
 
 /// The cells of a binding, also of one that is only known by its parts.
-pub(crate) fn binding_cells(key: &Key, profile: ProfileNo) -> [Cell<'_>; 3] {
+pub(crate) fn binding_cells(key: &Identifier, profile: ProfileNo) -> [Cell<'_>; 3] {
     [Cell::text(key.kind.name()), Cell::text(&key.value), Cell::unsigned(profile.0)]
 }
 
@@ -35,12 +35,12 @@ impl Record for Binding {
 
     fn from_cells(cells: &[Cell<'_>]) -> Result<Self, Damage> {
         let mut row = Row::of(Self::FAMILY, cells)?;
-        let key = Key { kind: Kind::new(row.text()?), value: row.text()?.into() };
+        let key = Identifier { kind: IdentifierKind::new(row.text()?), value: row.text()?.into() };
         Ok(Self { key, profile: ProfileNo(row.unsigned()?) })
     }
 }
 
-impl Record for Profile {
+impl Record for MemberRecord {
     const FAMILY: Family = Family::Profiles;
 
     /// The row itself: without attributes, if those are stored in chunks.
@@ -71,7 +71,7 @@ impl Record for Profile {
     }
 }
 
-impl Record for Standing {
+impl Record for RootPointer {
     const FAMILY: Family = Family::Standings;
 
     fn cells(&self) -> Vec<Cell<'_>> {
@@ -103,7 +103,7 @@ impl Record for Standing {
             last_seen: Timestamp(row.int()?),
             events: row.unsigned()?,
             devices: row.small()?,
-            tree: Tally {
+            tree: TreeTotals {
                 first_seen: Timestamp(row.int()?),
                 last_seen: Timestamp(row.int()?),
                 events: row.unsigned()?,
@@ -155,7 +155,7 @@ impl Record for ViewRow {
     }
 }
 
-impl Record for Link {
+impl Record for MergeLink {
     const FAMILY: Family = Family::Links;
 
     fn cells(&self) -> Vec<Cell<'_>> {

@@ -4,9 +4,9 @@
 use super::bytes::{In, Out};
 use super::{Cell, Damage, Record, Row, jsonb, parts};
 use crate::family::Family;
-use muster_core::because::SetAside;
+use muster_core::explanation::GuardReason;
 use muster_core::id::{ProfileId, ProfileNo, RequestNo, ReviewNo};
-use muster_core::identifier::{Key, Kind};
+use muster_core::identifier::{Identifier, IdentifierKind};
 use muster_core::record::{History, Replaced};
 use muster_core::review::{Review, ReviewState};
 use muster_core::time::Timestamp;
@@ -21,7 +21,7 @@ impl Record for Review {
 
     fn cells(&self) -> Vec<Cell<'_>> {
         let mut out = Out::new();
-        parts::put_because(&mut out, &self.because);
+        parts::put_because(&mut out, &self.explanation);
         vec![
             Cell::unsigned(self.no.0),
             Cell::Int(self.at.0),
@@ -46,7 +46,8 @@ impl Record for Review {
     fn from_cells(cells: &[Cell<'_>]) -> Result<Self, Damage> {
         let mut row = Row::of(Self::FAMILY, cells)?;
         let (no, at, last_at) = (ReviewNo(row.unsigned()?), Timestamp(row.int()?), Timestamp(row.int()?));
-        let (count, key) = (row.unsigned()?, Key { kind: Kind::new(row.text()?), value: row.text()?.into() });
+        let (count, key) =
+            (row.unsigned()?, Identifier { kind: IdentifierKind::new(row.text()?), value: row.text()?.into() });
         let a = ProfileId { created: Timestamp(row.int()?), no: ProfileNo(row.unsigned()?) };
         let b = match (row.int_or_null()?, row.int_or_null()?) {
             (Some(created), Some(no)) => {
@@ -54,7 +55,7 @@ impl Record for Review {
             }
             _ => None,
         };
-        let reason = parts::coded(SetAside::ALL, |reason| reason as u8, row.int()?)?;
+        let reason = parts::coded(GuardReason::ALL, |reason| reason as u8, row.int()?)?;
         let request = match (row.int_or_null()?, row.int_or_null()?) {
             (Some(no), Some(element)) => {
                 let element = element.try_into().map_err(|_| Damage("an index is out of range"))?;
@@ -64,10 +65,10 @@ impl Record for Review {
         };
         let record = row.blob_or_null()?.map(Into::into);
         let mut read = In::open(row.blob()?)?;
-        let because = parts::because(&mut read)?;
+        let explanation = parts::explanation(&mut read)?;
         read.end()?;
         let (state, closed_at) = (state(row.int()?)?, row.int_or_null()?.map(Timestamp));
-        Ok(Self { no, at, last_at, count, key, a, b, reason, request, record, because, state, closed_at })
+        Ok(Self { no, at, last_at, count, key, a, b, reason, request, record, explanation, state, closed_at })
     }
 }
 
@@ -128,13 +129,13 @@ impl Record for History {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Holder {
     /// The value.
-    pub key: Key,
+    pub key: Identifier,
     /// The own record that holds it.
     pub profile: ProfileNo,
 }
 
 /// The cells of a holder, of now or once.
-pub(crate) fn holder_cells(key: &Key, profile: ProfileNo) -> [Cell<'_>; 3] {
+pub(crate) fn holder_cells(key: &Identifier, profile: ProfileNo) -> [Cell<'_>; 3] {
     [Cell::text(key.kind.name()), Cell::text(&key.value), Cell::unsigned(profile.0)]
 }
 
@@ -142,14 +143,14 @@ pub(crate) fn holder_cells(key: &Key, profile: ProfileNo) -> [Cell<'_>; 3] {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FormerHolder {
     /// The identifier.
-    pub key: Key,
+    pub key: Identifier,
     /// The own record that held it once.
     pub profile: ProfileNo,
 }
 
-fn holder(family: Family, cells: &[Cell<'_>]) -> Result<(Key, ProfileNo), Damage> {
+fn holder(family: Family, cells: &[Cell<'_>]) -> Result<(Identifier, ProfileNo), Damage> {
     let mut row = Row::of(family, cells)?;
-    let key = Key { kind: Kind::new(row.text()?), value: row.text()?.into() };
+    let key = Identifier { kind: IdentifierKind::new(row.text()?), value: row.text()?.into() };
     Ok((key, ProfileNo(row.unsigned()?)))
 }
 

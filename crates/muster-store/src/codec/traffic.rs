@@ -6,8 +6,8 @@ use crate::family::Family;
 use muster_core::command::Action;
 use muster_core::id::{ProfileNo, RequestNo};
 use muster_core::kinds::Route;
-use muster_core::outcome::Recorded;
-use muster_core::record::{Change, ChangeKind, Counters, Event, EventId, Idempotency, Outgoing};
+use muster_core::outcome::RecordedAnswer;
+use muster_core::record::{Change, ChangeKind, Counters, Event, EventId, Idempotency, OutboxMessage};
 use muster_core::time::Timestamp;
 use std::sync::Arc;
 
@@ -141,7 +141,11 @@ impl Record for Idempotency {
             key: row.text()?.into(),
             body_hash: row.blob()?.try_into().map_err(|_| Damage("a hash has another length"))?,
             at: Timestamp(row.int()?),
-            answer: Recorded { status: row.small()?, outcomes: row.text()?.into(), body: packed::unpack(row.blob()?)? },
+            answer: RecordedAnswer {
+                status: row.small()?,
+                outcomes: row.text()?.into(),
+                body: packed::unpack(row.blob()?)?,
+            },
         })
     }
 }
@@ -151,7 +155,7 @@ pub(crate) fn answer_bytes(row: &Idempotency) -> u64 {
     packed::pack(&row.answer.body).len() as u64
 }
 
-impl Record for Outgoing {
+impl Record for OutboxMessage {
     const FAMILY: Family = Family::Outbox;
 
     fn cells(&self) -> Vec<Cell<'_>> {

@@ -6,7 +6,7 @@ use crate::engine::{Created, EngineError, KeyRecord, Workspace};
 use muster_core::change::{RowChange, StoredRow};
 use muster_core::decision::{Mode, Step};
 use muster_core::id::ProfileNo;
-use muster_core::identifier::{Key, Kind};
+use muster_core::identifier::{Identifier, IdentifierKind};
 use muster_core::record::Counters;
 use muster_core::time::Timestamp;
 
@@ -52,7 +52,7 @@ pub(super) fn a_change_of_settings_counts_the_revision_up_for_the_decisions_afte
 
 pub(super) fn a_deleted_workspace_is_gone_with_its_data(make: Make<'_>) {
     let (engine, shop) = shop(make);
-    let key = Key { kind: Kind::new("customer_id"), value: "a".into() };
+    let key = Identifier { kind: IdentifierKind::new("customer_id"), value: "a".into() };
     put(&*engine, &shop, vec![RowChange::Upsert(StoredRow::Binding(key.clone(), ProfileNo(1)))]).expect("it stores");
     assert_eq!(engine.delete_workspace(&shop), Ok(()));
     assert_eq!(engine.delete_workspace(&shop), Err(EngineError::UnknownWorkspace));

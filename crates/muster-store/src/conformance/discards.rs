@@ -12,7 +12,7 @@ use muster_core::decision::{Mode, Step};
 use muster_core::facts::Facts;
 use muster_core::id::{QuarantineNo, RequestNo, WorkspaceId};
 use muster_core::limits::RESTORE_MS;
-use muster_core::record::{Counters, Quarantined};
+use muster_core::record::{Counters, QuarantinedElement};
 use muster_core::time::Timestamp;
 
 /// Later than the clock of the suite.
@@ -21,7 +21,7 @@ const START: i64 = 10_000;
 /// A workspace with three entries, of which the third was replayed; the time is [`START`].
 fn three(make: Make<'_>) -> (Box<dyn Engine>, WorkspaceId) {
     let (engine, shop) = shop(make);
-    let replayed = Quarantined { replayed_as: Some(RequestNo(2)), ..quarantined(3, 10) };
+    let replayed = QuarantinedElement { replayed_as: Some(RequestNo(2)), ..quarantined(3, 10) };
     let rows = [quarantined(1, 10), quarantined(2, 10), replayed]
         .map(StoredRow::QuarantinedElement)
         .map(RowChange::Upsert)

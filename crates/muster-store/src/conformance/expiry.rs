@@ -13,9 +13,11 @@ use muster_core::facts::{Cutoffs, Facts};
 use muster_core::id::{MergeNo, ProfileNo, QuarantineNo, REFUSED_REQUESTS, RequestNo, WorkspaceId};
 use muster_core::kinds::{ElementKind, Route};
 use muster_core::limits::{EXPIRE_BYTES_MAX, EXPIRE_ROWS_MAX, IDEMPOTENCY_MS};
-use muster_core::outcome::Recorded;
+use muster_core::outcome::RecordedAnswer;
 use muster_core::reason::{Fault, Reason};
-use muster_core::record::{Counters, Event, EventId, Idempotency, Link, Profile, Quarantined, Standing, Tally, View};
+use muster_core::record::{
+    Counters, Event, EventId, Idempotency, MemberRecord, MergeLink, QuarantinedElement, RootPointer, TreeTotals, View,
+};
 use muster_core::time::Timestamp;
 use std::collections::BTreeMap;
 
@@ -50,9 +52,9 @@ fn expire(engine: &dyn Engine, shop: &WorkspaceId, retention: Retention) -> usiz
     }
 }
 
-fn profile(no: u64) -> Profile {
+fn profile(no: u64) -> MemberRecord {
     let at = Timestamp(1);
-    Profile {
+    MemberRecord {
         no: ProfileNo(no),
         created: at,
         keys: Vec::new(),
@@ -63,11 +65,11 @@ fn profile(no: u64) -> Profile {
     }
 }
 
-fn standing(no: u64, events: u64, (tree, members): (u64, u32)) -> Standing {
+fn standing(no: u64, events: u64, (tree, members): (u64, u32)) -> RootPointer {
     let at = Timestamp(1);
-    let tree = Tally { first_seen: at, last_seen: at, events: tree, devices: 0, members };
+    let tree = TreeTotals { first_seen: at, last_seen: at, events: tree, devices: 0, members };
     let no = ProfileNo(no);
-    Standing {
+    RootPointer {
         no,
         created: at,
         root: ProfileNo(1),
@@ -90,7 +92,7 @@ fn all(at: i64) -> Cutoffs {
 /// A live profile and its member with so many own events.
 fn tree(own: u64, of_member: u64) -> Vec<RowChange> {
     let (parent, child) = (ProfileNo(1), ProfileNo(2));
-    let link = Link { child, parent, merge: MergeNo(1), seq: 1, rules: Vec::new(), same_email: false };
+    let link = MergeLink { child, parent, merge: MergeNo(1), seq: 1, rules: Vec::new(), same_email: false };
     vec![
         RowChange::Upsert(StoredRow::MemberRecord(profile(1))),
         RowChange::Upsert(StoredRow::MemberRecord(profile(2))),
@@ -106,7 +108,7 @@ fn received(at: i64, event: Event) -> RowChange {
 }
 
 fn quarantined(no: u64, at: i64, bytes: usize) -> RowChange {
-    RowChange::Upsert(StoredRow::QuarantinedElement(Quarantined {
+    RowChange::Upsert(StoredRow::QuarantinedElement(QuarantinedElement {
         no: QuarantineNo(no),
         at: Timestamp(at),
         request: RequestNo(1),
@@ -120,7 +122,7 @@ fn quarantined(no: u64, at: i64, bytes: usize) -> RowChange {
 }
 
 fn answer(key: &str, at: i64) -> RowChange {
-    let answer = Recorded { status: 200, outcomes: "applied=1".into(), body: vec![b'y'; 3_000].into() };
+    let answer = RecordedAnswer { status: 200, outcomes: "applied=1".into(), body: vec![b'y'; 3_000].into() };
     let (route, key, at) = (Route::Transition, key.into(), Timestamp(at));
     RowChange::Upsert(StoredRow::Idempotency(Idempotency { route, key, body_hash: [1; 32], at, answer }))
 }

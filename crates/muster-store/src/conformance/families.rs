@@ -10,13 +10,14 @@ use muster_core::change::{RowChange, RowKey, StoredRow};
 use muster_core::command::{Action, DeviceFields};
 use muster_core::facts::Needs;
 use muster_core::id::{MergeNo, ProfileId, ProfileNo, REFUSED_REQUESTS, RequestNo, SeparationNo, WorkspaceId};
-use muster_core::identifier::{Key, Kind};
+use muster_core::identifier::{Identifier, IdentifierKind};
 use muster_core::kinds::{Platform, Route};
-use muster_core::outcome::{Outcome, Recorded};
+use muster_core::outcome::{Outcome, RecordedAnswer};
 use muster_core::profile::Member;
 use muster_core::record::{
-    Cause, Change, ChangeKind, Combined, Device, DeviceRef, Event, EventId, Idempotency, Link, Merge, Outgoing,
-    Profile, Request, Separation, SeparationCause, Standing, Tally, Token, TokenKind, View,
+    Cause, Change, ChangeKind, Combined, Device, DeviceRef, DeviceToken, DeviceTokenKind, Event, EventId, Idempotency,
+    LogEntry, MemberRecord, Merge, MergeLink, OutboxMessage, RootPointer, Separation, SeparationCause, TreeTotals,
+    View,
 };
 use muster_core::time::Timestamp;
 use muster_core::value::Value;
@@ -24,17 +25,17 @@ use std::collections::{BTreeMap, HashMap};
 
 const NO: [ProfileNo; 4] = [ProfileNo(0), ProfileNo(1), ProfileNo(2), ProfileNo(3)];
 
-fn key(value: &str) -> Key {
-    Key { kind: Kind::new("customer_id"), value: value.into() }
+fn key(value: &str) -> Identifier {
+    Identifier { kind: IdentifierKind::new("customer_id"), value: value.into() }
 }
 
-fn profile(no: ProfileNo) -> Profile {
-    Profile { no, ..Dice::new(no.0).profile() }
+fn profile(no: ProfileNo) -> MemberRecord {
+    MemberRecord { no, ..Dice::new(no.0).profile() }
 }
 
-fn standing(no: ProfileNo, root: ProfileNo, members: u32) -> Standing {
-    let tree = Tally { first_seen: Timestamp(1), last_seen: Timestamp(2), events: 3, devices: 1, members };
-    Standing {
+fn standing(no: ProfileNo, root: ProfileNo, members: u32) -> RootPointer {
+    let tree = TreeTotals { first_seen: Timestamp(1), last_seen: Timestamp(2), events: 3, devices: 1, members };
+    RootPointer {
         no,
         created: Timestamp(1),
         root,
@@ -55,8 +56,8 @@ fn view() -> View {
     }
 }
 
-fn link() -> Link {
-    Link { child: NO[2], parent: NO[1], merge: MergeNo(1), seq: 9, rules: vec![], same_email: true }
+fn link() -> MergeLink {
+    MergeLink { child: NO[2], parent: NO[1], merge: MergeNo(1), seq: 9, rules: vec![], same_email: true }
 }
 
 pub(super) fn device(profile: ProfileNo, device_id: &str, push_id: &str) -> Device {
@@ -114,7 +115,7 @@ fn merge(no: u64) -> Merge {
         merged: id(NO[2]),
         request: Some((RequestNo(1), 0)),
         cause: Cause::Api,
-        because: None,
+        explanation: None,
         filled: vec!["city".into()],
         combined: vec![Combined { field: "points".into(), old: Some(Value::Integer(1)), new: None }],
         identifiers: vec![key("b")],
@@ -128,12 +129,12 @@ fn separation(no: u64, a: ProfileNo, b: ProfileNo) -> Separation {
     Separation { no: SeparationNo(no), at: Timestamp(8), a: id(a), b: id(b), cause, merge: Some(MergeNo(1)) }
 }
 
-pub(super) fn request(no: RequestNo, received_at: i64, status: u16) -> Request {
-    Request { no, received_at: Timestamp(received_at), status, elements: [].into(), ..Dice::new(no.0).request() }
+pub(super) fn request(no: RequestNo, received_at: i64, status: u16) -> LogEntry {
+    LogEntry { no, received_at: Timestamp(received_at), status, elements: [].into(), ..Dice::new(no.0).request() }
 }
 
 fn idempotency() -> Idempotency {
-    let answer = Recorded { status: 200, outcomes: "applied=1".into(), body: b"{}".as_slice().into() };
+    let answer = RecordedAnswer { status: 200, outcomes: "applied=1".into(), body: b"{}".as_slice().into() };
     Idempotency { route: Route::Event, key: "k".into(), body_hash: [7; 32], at: Timestamp(3), answer }
 }
 
@@ -163,7 +164,10 @@ fn tree() -> Vec<RowChange> {
         RowChange::Upsert(StoredRow::Separation(separation(1, NO[2], NO[3]))),
         RowChange::Upsert(StoredRow::LogEntry(request(RequestNo(1), 1, 200))),
         RowChange::Upsert(StoredRow::Idempotency(idempotency())),
-        RowChange::Upsert(StoredRow::OutboxMessage(Outgoing { request: RequestNo(1), body: b"[]".as_slice().into() })),
+        RowChange::Upsert(StoredRow::OutboxMessage(OutboxMessage {
+            request: RequestNo(1),
+            body: b"[]".as_slice().into(),
+        })),
         RowChange::Upsert(StoredRow::Change(Change {
             seq: 12,
             kind: ChangeKind::Merge,
@@ -185,7 +189,7 @@ pub(super) fn every_family_comes_back_as_it_was_put(make: Make<'_>) {
     put(&*engine, &shop, rows.clone()).expect("it stores");
     assert_eq!(stored(&*engine, &shop), rows);
     let mut reader = engine.read(&shop).expect("it reads");
-    let member = |no, link: Option<Link>, joined_at, devices| Member {
+    let member = |no, link: Option<MergeLink>, joined_at, devices| Member {
         profile: profile(no),
         standing: standing(no, NO[1], if no == NO[1] { 2 } else { 1 }),
         link,
@@ -308,9 +312,9 @@ pub(super) fn a_token_finds_its_device(make: Make<'_>) {
         vec![RowChange::Upsert(StoredRow::Device(phone.clone())), RowChange::Upsert(StoredRow::Device(word.clone()))],
     )
     .expect("it stores");
-    let token = |kind, value: &str| Token { kind, value: value.into() };
-    let (push, idfv) = (token(TokenKind::Push, "push"), token(TokenKind::Idfv, "idfv of none"));
-    let (none, gaid) = (token(TokenKind::Push, "none"), token(TokenKind::Gaid, "push"));
+    let token = |kind, value: &str| DeviceToken { kind, value: value.into() };
+    let (push, idfv) = (token(DeviceTokenKind::Push, "push"), token(DeviceTokenKind::Idfv, "idfv of none"));
+    let (none, gaid) = (token(DeviceTokenKind::Push, "none"), token(DeviceTokenKind::Gaid, "push"));
     let tokens = vec![push.clone(), idfv.clone(), none.clone(), gaid.clone()];
     let got = facts(&*engine, &shop, Needs { tokens, ..Needs::default() }).expect("it reads");
     let want = [(push, Some(phone.at.clone())), (idfv, Some(word.at.clone())), (none, None), (gaid, None)];
@@ -357,7 +361,7 @@ pub(super) fn the_log_is_read_newest_first_with_refused_requests_in_their_place(
     while merged.elements.iter().all(|e| e.outcome != Outcome::Merged) {
         merged = Dice::new(merged.duration_us + 1).request();
     }
-    let merged = Request { no: RequestNo(3), received_at: Timestamp(3), status: 200, ..merged };
+    let merged = LogEntry { no: RequestNo(3), received_at: Timestamp(3), status: 200, ..merged };
     let first = request(RequestNo(1), 1, 200);
     put(
         &*engine,

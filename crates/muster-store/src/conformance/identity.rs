@@ -4,13 +4,13 @@ use super::Make;
 use super::families::{device, event};
 use super::rig::{facts, put, shop};
 use crate::reader::ReviewQuery;
-use muster_core::because::{Because, SetAside};
 use muster_core::change::{RowChange, RowKey, StoredRow};
+use muster_core::explanation::{Explanation, GuardReason};
 use muster_core::facts::{Belongings, Needs, ReviewPair};
 use muster_core::id::{ProfileId, ProfileNo, RequestNo, ReviewNo};
-use muster_core::identifier::{Key, Kind};
+use muster_core::identifier::{Identifier, IdentifierKind};
 use muster_core::limits::SCAN_BYTES_MAX;
-use muster_core::record::{Change, ChangeKind, History, Profile, Replaced, Standing, Tally};
+use muster_core::record::{Change, ChangeKind, History, MemberRecord, Replaced, RootPointer, TreeTotals};
 use muster_core::review::{Review, ReviewState};
 use muster_core::time::Timestamp;
 use muster_core::value::Value;
@@ -20,12 +20,12 @@ const fn no(n: u64) -> ProfileNo {
     ProfileNo(n)
 }
 
-fn key(value: &str) -> Key {
-    Key { kind: Kind::new("email"), value: value.into() }
+fn key(value: &str) -> Identifier {
+    Identifier { kind: IdentifierKind::new("email"), value: value.into() }
 }
 
-fn profile(n: u64) -> Profile {
-    Profile {
+fn profile(n: u64) -> MemberRecord {
+    MemberRecord {
         no: no(n),
         created: Timestamp(1),
         keys: vec![],
@@ -36,11 +36,11 @@ fn profile(n: u64) -> Profile {
     }
 }
 
-fn standing(n: u64, root: u64) -> Standing {
+fn standing(n: u64, root: u64) -> RootPointer {
     let at = Timestamp(1);
     let members = if n == root { 2 } else { 1 };
-    let tree = Tally { first_seen: at, last_seen: at, events: 0, devices: 0, members };
-    Standing {
+    let tree = TreeTotals { first_seen: at, last_seen: at, events: 0, devices: 0, members };
+    RootPointer {
         no: no(n),
         created: at,
         root: no(root),
@@ -64,10 +64,10 @@ fn review(n: u64, a: u64, b: Option<u64>, state: ReviewState) -> Review {
         key: key("a"),
         a: id(a),
         b: b.map(id),
-        reason: SetAside::Pinned,
+        reason: GuardReason::Pinned,
         request: Some((RequestNo(1), 0)),
         record: Some(b"{}".as_slice().into()),
-        because: Because::default(),
+        explanation: Explanation::default(),
         state,
         closed_at: None,
     }
@@ -163,7 +163,7 @@ pub(super) fn what_hangs_on_a_profile_is_found_events_first(make: Make<'_>) {
 /// Fails if a member's mark counts, one of later is due, or a page begins with what the one before ended with.
 pub(super) fn deletions_come_due_in_the_order_of_their_marks(make: Make<'_>) {
     let (engine, shop) = shop(make);
-    let marked = |n, root, at| Standing { deletion: Some(Timestamp(at)), ..standing(n, root) };
+    let marked = |n, root, at| RootPointer { deletion: Some(Timestamp(at)), ..standing(n, root) };
     let standings =
         [marked(1, 1, 5), marked(2, 1, 3), marked(3, 3, 4), marked(4, 4, 4), marked(5, 5, 6), standing(6, 6)];
     put(&*engine, &shop, (1..=6).map(profile).map(StoredRow::MemberRecord).map(RowChange::Upsert).collect())
@@ -181,7 +181,7 @@ pub(super) fn holders_are_looked_at_as_far_as_their_profiles_can_be_loaded_toget
     let (engine, shop) = shop(make);
     put(&*engine, &shop, people()).expect("it stores");
     let heavy =
-        |n| RowChange::Upsert(StoredRow::RootPointer(Standing { weight: SCAN_BYTES_MAX - 1, ..standing(n, n) }));
+        |n| RowChange::Upsert(StoredRow::RootPointer(RootPointer { weight: SCAN_BYTES_MAX - 1, ..standing(n, n) }));
     put(&*engine, &shop, vec![heavy(1), heavy(3)]).expect("it stores");
     put(&*engine, &shop, (1..=3).map(|n| RowChange::Upsert(StoredRow::PendingHolder(key("a"), no(n)))).collect())
         .expect("it stores");

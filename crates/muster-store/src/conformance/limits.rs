@@ -12,16 +12,17 @@ use muster_core::command::Action;
 use muster_core::decision::{Mode, Step};
 use muster_core::facts::Needs;
 use muster_core::id::{MergeNo, ProfileNo, QuarantineNo, REFUSED_REQUESTS, RequestNo};
-use muster_core::identifier::{Key, Kind};
+use muster_core::identifier::{Identifier, IdentifierKind};
 use muster_core::kinds::ElementKind;
 use muster_core::limits::{
     ACTIONS_MAX, DEVICES_MAX, EVENT_ID_BYTES_MAX, FORMER_IDENTIFIERS_MAX, IDEMPOTENCY_KEY_BYTES_MAX,
     IDENTIFIER_BYTES_MAX, MEMBERS_MAX, NAME_BYTES_MAX, RECORD_ATTRIBUTES_MAX, RECORD_BYTES_MAX,
 };
-use muster_core::outcome::{ActionOutcome, ActionResult, ElementResult, Outcome, Recorded};
+use muster_core::outcome::{ActionOutcome, ActionResult, ElementResult, Outcome, RecordedAnswer};
 use muster_core::reason::{Fault, Reason};
 use muster_core::record::{
-    Counters, Event, EventId, Former, Idempotency, Link, Profile, Quarantined, Request, Standing, Tally, View, Write,
+    Counters, Event, EventId, FormerIdentifier, Idempotency, LogEntry, MemberRecord, MergeLink, QuarantinedElement,
+    RootPointer, TreeTotals, View, Write,
 };
 use muster_core::time::Timestamp;
 use muster_core::value::Value;
@@ -34,10 +35,10 @@ fn text(bytes: usize) -> Box<str> {
     text.into()
 }
 
-fn profile(attributes: BTreeMap<Box<str>, Write<Value>>) -> Profile {
-    let key = Key { kind: Kind::new("customer_id"), value: text(IDENTIFIER_BYTES_MAX) };
-    let former = Former { key: key.clone(), until: Timestamp(1) };
-    Profile {
+fn profile(attributes: BTreeMap<Box<str>, Write<Value>>) -> MemberRecord {
+    let key = Identifier { kind: IdentifierKind::new("customer_id"), value: text(IDENTIFIER_BYTES_MAX) };
+    let former = FormerIdentifier { key: key.clone(), until: Timestamp(1) };
+    MemberRecord {
         no: ProfileNo(1),
         created: Timestamp(1),
         keys: vec![key],
@@ -48,10 +49,10 @@ fn profile(attributes: BTreeMap<Box<str>, Write<Value>>) -> Profile {
     }
 }
 
-fn standing(no: u64, root: u64, members: u32) -> Standing {
+fn standing(no: u64, root: u64, members: u32) -> RootPointer {
     let at = Timestamp(1);
-    let tree = Tally { first_seen: at, last_seen: at, events: 0, devices: 0, members };
-    Standing {
+    let tree = TreeTotals { first_seen: at, last_seen: at, events: 0, devices: 0, members };
+    RootPointer {
         no: ProfileNo(no),
         created: at,
         root: ProfileNo(root),
@@ -72,11 +73,11 @@ fn write(value: Value) -> Write<Value> {
 fn identifiers(over: usize) -> Vec<RowChange> {
     let value = text(IDENTIFIER_BYTES_MAX + over);
     let route = muster_core::kinds::Route::Transition;
-    let answer = Recorded { status: 200, outcomes: "applied=1".into(), body: vec![b'x'; 1 << 20].into() };
+    let answer = RecordedAnswer { status: 200, outcomes: "applied=1".into(), body: vec![b'x'; 1 << 20].into() };
     let key = "k".repeat(IDEMPOTENCY_KEY_BYTES_MAX + over).into();
     vec![
         RowChange::Upsert(StoredRow::Binding(
-            Key { kind: Kind::new("customer_id"), value: value.clone() },
+            Identifier { kind: IdentifierKind::new("customer_id"), value: value.clone() },
             ProfileNo(1),
         )),
         RowChange::Upsert(StoredRow::Device(device(ProfileNo(1), &value, &value))),
@@ -139,12 +140,12 @@ fn many_actions(over: usize) -> Vec<RowChange> {
         merged: Vec::new(),
         warnings: Vec::new(),
         errors: Vec::new(),
-        because: None,
+        explanation: None,
         actions,
     };
     let events = (1..=last).map(|seq| RowChange::Upsert(StoredRow::Event(event(seq, ProfileNo(1), 1, "x"))));
     events
-        .chain([RowChange::Upsert(StoredRow::LogEntry(Request {
+        .chain([RowChange::Upsert(StoredRow::LogEntry(LogEntry {
             elements: [element].into(),
             ..request(RequestNo(1), 1, 200)
         }))])
@@ -154,7 +155,7 @@ fn many_actions(over: usize) -> Vec<RowChange> {
 /// A tree of so many members, each with a device.
 fn many_members(over: usize) -> Vec<RowChange> {
     let members = u64::from(MEMBERS_MAX.max(DEVICES_MAX)) + over as u64;
-    let link = |no| Link {
+    let link = |no| MergeLink {
         child: ProfileNo(no),
         parent: ProfileNo(1),
         merge: MergeNo(no),
@@ -166,7 +167,7 @@ fn many_members(over: usize) -> Vec<RowChange> {
     let count = u32::try_from(members).expect("about a thousand");
     (1..=members)
         .map(|no| {
-            RowChange::Upsert(StoredRow::MemberRecord(Profile {
+            RowChange::Upsert(StoredRow::MemberRecord(MemberRecord {
                 no: ProfileNo(no),
                 former: Vec::new(),
                 ..profile(BTreeMap::new())
@@ -212,8 +213,8 @@ pub(super) fn everything_at_its_hard_limit_is_kept_whole(make: Make<'_>) {
     assert_eq!(engine.read(&shop).expect("it reads").events(&query), Ok(none));
 }
 
-pub(super) fn quarantined(no: u64, bytes: usize) -> Quarantined {
-    Quarantined {
+pub(super) fn quarantined(no: u64, bytes: usize) -> QuarantinedElement {
+    QuarantinedElement {
         no: QuarantineNo(no),
         at: Timestamp(1),
         request: RequestNo(1),
@@ -228,7 +229,7 @@ pub(super) fn quarantined(no: u64, bytes: usize) -> Quarantined {
 
 pub(super) fn the_quarantine_drops_its_oldest_and_counts_them(make: Make<'_>) {
     let (engine, shop) = shop(make);
-    let quarantine = |rows: Vec<Quarantined>, more: u64| {
+    let quarantine = |rows: Vec<QuarantinedElement>, more: u64| {
         let rows = rows.into_iter().map(StoredRow::QuarantinedElement).map(RowChange::Upsert).collect();
         let counters = move |c: Counters| Counters { quarantined: c.quarantined + more, ..c };
         put_with(&*engine, &shop, rows, counters).expect("it stores");
@@ -246,16 +247,16 @@ pub(super) fn the_quarantine_drops_its_oldest_and_counts_them(make: Make<'_>) {
     quarantine(vec![quarantined(5, 220)], 1);
     assert_eq!(look(), (vec![5, 4], Ok(3), Ok(2)), "at most 300 bytes, faults among them");
     // A replay marks an entry: its bytes are not counted twice.
-    quarantine(vec![Quarantined { replayed_as: Some(RequestNo(2)), ..quarantined(5, 220) }], 0);
+    quarantine(vec![QuarantinedElement { replayed_as: Some(RequestNo(2)), ..quarantined(5, 220) }], 0);
     assert_eq!(look().0, [5, 4]);
     let mut reader = engine.read(&shop).expect("it reads");
-    let marked = Quarantined { replayed_as: Some(RequestNo(2)), ..quarantined(5, 220) };
+    let marked = QuarantinedElement { replayed_as: Some(RequestNo(2)), ..quarantined(5, 220) };
     assert_eq!(reader.quarantined(QuarantineNo(5)), Ok(Some(marked)));
     let page = reader.quarantine(Some(QuarantineNo(5)), 9);
     let page = page.map(|page| (page.items, page.more));
     assert_eq!(page, Ok((vec![quarantined(4, 20)], false)));
     // One that was deleted takes its place until it is dropped, and does not count a second time then.
-    let deleted = Quarantined { deleted_at: Some(Timestamp(1)), ..quarantined(4, 20) };
+    let deleted = QuarantinedElement { deleted_at: Some(Timestamp(1)), ..quarantined(4, 20) };
     let rows = [deleted, quarantined(6, 1), quarantined(7, 1)]
         .map(StoredRow::QuarantinedElement)
         .map(RowChange::Upsert)
@@ -279,7 +280,7 @@ pub(super) fn what_is_deleted_gives_its_room_back(make: Make<'_>) {
     let (engine, shop) = shop(make);
     let large = |n: u64| {
         let faults = vec![Fault { pointer: "/".repeat(2_500).into(), ..Fault::new(Reason::KeyTooLong, "", None) }];
-        Request { faults, warnings: Vec::new(), ..request(RequestNo(REFUSED_REQUESTS + n), n.cast_signed(), 400) }
+        LogEntry { faults, warnings: Vec::new(), ..request(RequestNo(REFUSED_REQUESTS + n), n.cast_signed(), 400) }
     };
     for n in 1..=2 {
         put(&*engine, &shop, vec![RowChange::Upsert(StoredRow::QuarantinedElement(quarantined(n, 200)))])
@@ -307,7 +308,7 @@ pub(super) fn refused_requests_are_bounded_by_their_bytes(make: Make<'_>) {
         let pointer = "/".repeat(if n == 3 { 2_500 } else { 1_500 }).into();
         let faults = vec![Fault { pointer, ..Fault::new(Reason::KeyTooLong, "", None) }];
         let warnings = Vec::new();
-        engine.note_refused(&shop, Request { faults, warnings, ..request(number(n), n.cast_signed(), 400) });
+        engine.note_refused(&shop, LogEntry { faults, warnings, ..request(number(n), n.cast_signed(), 400) });
         drop(seen_refused(&*engine, &shop, number(n)));
     }
     let mut reader = engine.read(&shop).expect("it reads");
@@ -321,7 +322,7 @@ pub(super) fn recorded_answers_drop_their_oldest_and_none_that_is_young(make: Ma
     let (engine, shop) = shop(make);
     let route = muster_core::kinds::Route::Transition;
     let record = |key: &str, at: i64| {
-        let answer = Recorded { status: 200, outcomes: "".into(), body: vec![b'x'; 40].into() };
+        let answer = RecordedAnswer { status: 200, outcomes: "".into(), body: vec![b'x'; 40].into() };
         RowChange::Upsert(StoredRow::Idempotency(Idempotency {
             route,
             key: key.into(),

@@ -8,15 +8,15 @@ use muster_core::change::{Changes, RowChange, RowKey, StoredRow};
 use muster_core::decision::{Mode, Step};
 use muster_core::facts::{Facts, Needs};
 use muster_core::id::ProfileNo;
-use muster_core::identifier::{Key, Kind};
+use muster_core::identifier::{Identifier, IdentifierKind};
 use muster_core::rate::{Class, Cost, RateWindow};
 use muster_core::record::Counters;
 use muster_core::settings::RateLimits;
 use muster_core::time::{Moment, Timestamp};
 use std::sync::Mutex;
 
-fn key(value: &str) -> Key {
-    Key { kind: Kind::new("customer_id"), value: value.into() }
+fn key(value: &str) -> Identifier {
+    Identifier { kind: IdentifierKind::new("customer_id"), value: value.into() }
 }
 
 /// Takes the next place of the change sequence and binds a key of that number.

@@ -11,7 +11,7 @@ use muster_core::change::{RowChange, StoredRow};
 use muster_core::command::Action;
 use muster_core::id::{MergeNo, ProfileId, ProfileNo, REFUSED_REQUESTS, RequestNo};
 use muster_core::reason::{Fault, Reason};
-use muster_core::record::{Cause, Event, Merge, Quarantined, Request};
+use muster_core::record::{Cause, Event, LogEntry, Merge, QuarantinedElement};
 use muster_core::time::Timestamp;
 use muster_core::value::Value;
 
@@ -33,7 +33,7 @@ fn walk<T: Clone>(mut page: impl FnMut(Option<&T>) -> Page<T>) -> (Vec<usize>, V
     }
 }
 
-fn large_quarantined(no: u64) -> Quarantined {
+fn large_quarantined(no: u64) -> QuarantinedElement {
     // One row is larger than a page, and has one for itself.
     quarantined(no, if no == 4 { 4 * LARGE } else { LARGE })
 }
@@ -44,9 +44,9 @@ fn large_event(seq: u64) -> Event {
     Event { action: Action { attributes, ..(*plain.action).clone() }.into(), ..plain }
 }
 
-fn large_request(no: RequestNo, at: i64, status: u16) -> Request {
+fn large_request(no: RequestNo, at: i64, status: u16) -> LogEntry {
     let fault = Fault { pointer: "x".repeat(LARGE).into(), ..Fault::new(Reason::KeyTooLong, "", None) };
-    Request { faults: vec![fault], warnings: Vec::new(), ..request(no, at, status) }
+    LogEntry { faults: vec![fault], warnings: Vec::new(), ..request(no, at, status) }
 }
 
 fn large_merge(no: u64) -> Merge {
@@ -58,7 +58,7 @@ fn large_merge(no: u64) -> Merge {
         merged: id(2),
         request: None,
         cause: Cause::Api,
-        because: None,
+        explanation: None,
         filled: vec!["x".repeat(LARGE).into()],
         combined: Vec::new(),
         identifiers: Vec::new(),
@@ -78,7 +78,8 @@ pub(super) fn a_page_ends_early_for_its_bytes_and_is_never_empty(make: Make<'_>)
         put(&*engine, &shop, rows).expect("it stores");
     }
     let mut reader = engine.read(&shop).expect("it reads");
-    let (sizes, all) = walk(|last: Option<&Quarantined>| reader.quarantine(last.map(|q| q.no), 100).expect("it reads"));
+    let (sizes, all) =
+        walk(|last: Option<&QuarantinedElement>| reader.quarantine(last.map(|q| q.no), 100).expect("it reads"));
     assert!(all.iter().map(|q| q.no.0).eq((1..=ROWS).rev()));
     assert_eq!(sizes, [3, 1, 3], "three, the large one alone, three");
     let (sizes, all) = walk(|last: Option<&Event>| {
@@ -109,7 +110,7 @@ pub(super) fn pages_of_the_log_miss_nothing_of_either_family(make: Make<'_>) {
     }
     let mut reader = engine.read(&shop).expect("it reads");
     for limit in [1, 2, 5, 100] {
-        let (_, all) = walk(|last: Option<&Request>| {
+        let (_, all) = walk(|last: Option<&LogEntry>| {
             let below = last.map(|r| (r.received_at, r.no));
             reader.requests(RequestQuery { below, limit, ..RequestQuery::default() }).expect("it reads")
         });

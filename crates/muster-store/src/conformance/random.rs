@@ -6,13 +6,14 @@ mod open;
 use muster_core::change::{Changes, RowChange, RowKey, StoredRow};
 use muster_core::command::{Action, DeviceFields};
 use muster_core::id::{MergeNo, ProfileId, ProfileNo, QuarantineNo, RequestNo, ReviewNo, SeparationNo};
-use muster_core::identifier::{Key, Kind};
-use muster_core::kinds::{Choice, ElementKind, Platform, Route, SurvivorRule};
-use muster_core::outcome::{ActionOutcome, ActionResult, ElementResult, Outcome, Recorded};
+use muster_core::identifier::{Identifier, IdentifierKind};
+use muster_core::kinds::{ElementKind, Platform, Route, SurvivorChoice, SurvivorRule};
+use muster_core::outcome::{ActionOutcome, ActionResult, ElementResult, Outcome, RecordedAnswer};
 use muster_core::reason::{Fault, Reason};
 use muster_core::record::{
-    Cause, Change, ChangeKind, Combined, Counters, Device, DeviceRef, Event, EventId, Former, Idempotency, Link, Merge,
-    Omitted, Outgoing, Profile, Quarantined, Request, Separation, SeparationCause, Standing, Tally, View, Write,
+    Cause, Change, ChangeKind, Combined, Counters, Device, DeviceRef, Event, EventId, FormerIdentifier, Idempotency,
+    LogEntry, MemberRecord, Merge, MergeLink, Omitted, OutboxMessage, QuarantinedElement, RootPointer, Separation,
+    SeparationCause, TreeTotals, View, Write,
 };
 use muster_core::time::Timestamp;
 use muster_core::value::{Combine, Value};
@@ -104,10 +105,10 @@ impl Dice {
         ProfileId { created: self.time(), no: self.no() }
     }
 
-    fn key(&mut self) -> Key {
+    fn key(&mut self) -> Identifier {
         let kind = self.of(&["customer_id", "email", "mobile"]);
         let value = self.below(4);
-        Key { kind: Kind::new(kind), value: format!("v{value}").into() }
+        Identifier { kind: IdentifierKind::new(kind), value: format!("v{value}").into() }
     }
 
     fn float(&mut self) -> f64 {
@@ -137,25 +138,25 @@ impl Dice {
     }
 
     /// An own record.
-    pub fn profile(&mut self) -> Profile {
+    pub fn profile(&mut self) -> MemberRecord {
         let attribute = |dice: &mut Self| {
             let value = if dice.below(4) == 0 { None } else { Some(dice.value(2)) };
             (dice.text(), Write { seq: dice.number(), value })
         };
         let platform = |dice: &mut Self| (dice.platform(), Write { seq: dice.number(), value: dice.maybe(Self::coin) });
-        Profile {
+        MemberRecord {
             no: self.no(),
             created: self.time(),
             keys: self.some(3, Self::key),
             attributes: self.some(9, attribute).into_iter().collect(),
             platforms: self.some(3, platform).into_iter().collect(),
-            former: self.some(2, |dice| Former { key: dice.key(), until: dice.time() }),
+            former: self.some(2, |dice| FormerIdentifier { key: dice.key(), until: dice.time() }),
             history: self.some(3, Self::number),
         }
     }
 
-    fn standing(&mut self) -> Standing {
-        Standing {
+    fn standing(&mut self) -> RootPointer {
+        RootPointer {
             no: self.no(),
             created: self.time(),
             root: self.no(),
@@ -163,7 +164,7 @@ impl Dice {
             last_seen: self.time(),
             events: self.number(),
             devices: self.small(),
-            tree: Tally {
+            tree: TreeTotals {
                 first_seen: self.time(),
                 last_seen: self.time(),
                 events: self.number(),
@@ -182,8 +183,8 @@ impl Dice {
         }
     }
 
-    fn link(&mut self) -> Link {
-        Link {
+    fn link(&mut self) -> MergeLink {
+        MergeLink {
             child: self.no(),
             parent: self.no(),
             merge: MergeNo(self.number()),
@@ -252,8 +253,8 @@ impl Dice {
             2 => Cause::Review(ReviewNo(self.number())),
             _ => {
                 use SurvivorRule::{FirstSeen, LastSeen, MostEvents};
-                let rules = [LastSeen, FirstSeen, MostEvents].map(Choice::Rule);
-                let rule = self.of(&[Choice::Attribute, Choice::NewId, rules[0], rules[1], rules[2]]);
+                let rules = [LastSeen, FirstSeen, MostEvents].map(SurvivorChoice::Rule);
+                let rule = self.of(&[SurvivorChoice::Attribute, SurvivorChoice::NewId, rules[0], rules[1], rules[2]]);
                 Cause::Keys { keys: self.some(3, Self::key), rule }
             }
         };
@@ -264,7 +265,7 @@ impl Dice {
             merged: self.id(),
             request: self.maybe(|dice| (RequestNo(dice.number()), dice.small())),
             cause,
-            because: self.maybe(Self::because),
+            explanation: self.maybe(Self::explanation),
             filled: self.some(3, Self::text),
             combined: self.some(3, |dice| Combined {
                 field: dice.text(),
@@ -319,7 +320,7 @@ impl Dice {
             merged: self.some(2, Self::id),
             warnings: self.some(2, Self::warning),
             errors: self.some(2, Self::fault),
-            because: self.maybe(|dice| Box::new(dice.because())),
+            explanation: self.maybe(|dice| Box::new(dice.explanation())),
             actions: self.some(3, |dice| ActionResult {
                 outcome: dice.of(&ActionOutcome::ALL),
                 errors: dice.some(2, Self::fault),
@@ -328,8 +329,8 @@ impl Dice {
     }
 
     /// A log entry of an applied request.
-    pub fn request(&mut self) -> Request {
-        Request {
+    pub fn request(&mut self) -> LogEntry {
+        LogEntry {
             no: RequestNo(self.below(20)),
             received_at: self.time(),
             status: self.of(&[200, 400]),
@@ -344,8 +345,8 @@ impl Dice {
         }
     }
 
-    fn quarantined(&mut self) -> Quarantined {
-        Quarantined {
+    fn quarantined(&mut self) -> QuarantinedElement {
+        QuarantinedElement {
             no: QuarantineNo(self.below(9)),
             at: self.time(),
             request: RequestNo(self.number()),
@@ -364,7 +365,7 @@ impl Dice {
             key: self.of(&["one", "two"]).into(),
             body_hash: [self.small().to_le_bytes()[0]; 32],
             at: self.time(),
-            answer: Recorded { status: 200, outcomes: self.text(), body: self.text().into_boxed_bytes().into() },
+            answer: RecordedAnswer { status: 200, outcomes: self.text(), body: self.text().into_boxed_bytes().into() },
         }
     }
 
@@ -404,7 +405,7 @@ impl Dice {
             25 => RowChange::Delete(RowKey::Idempotency(self.of(&Route::ALL), self.of(&["one", "two"]).into())),
             26..32 => self.open_row(),
             _ => match self.coin() {
-                true => RowChange::Upsert(StoredRow::OutboxMessage(Outgoing {
+                true => RowChange::Upsert(StoredRow::OutboxMessage(OutboxMessage {
                     request: RequestNo(self.below(9)),
                     body: self.text().into_boxed_bytes(),
                 })),

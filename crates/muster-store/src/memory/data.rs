@@ -8,11 +8,11 @@ use crate::rounds::{Sized, Source};
 use muster_core::change::{Changes, RowChange, RowKey, StoredRow};
 use muster_core::facts::ReviewPair;
 use muster_core::id::{MergeNo, ProfileNo, QuarantineNo, RequestNo, ReviewNo, SeparationNo, Seq};
-use muster_core::identifier::Key;
+use muster_core::identifier::Identifier;
 use muster_core::kinds::Route;
 use muster_core::record::{
-    Change, Counters, Device, DeviceRef, Event, EventId, History, Idempotency, Link, Merge, Outgoing, Profile,
-    Quarantined, Request, Separation, Standing, Token, View,
+    Change, Counters, Device, DeviceRef, DeviceToken, Event, EventId, History, Idempotency, LogEntry, MemberRecord,
+    Merge, MergeLink, OutboxMessage, QuarantinedElement, RootPointer, Separation, View,
 };
 use muster_core::review::{Review, ReviewState};
 use muster_core::time::Timestamp;
@@ -22,27 +22,27 @@ use std::collections::{BTreeMap, BTreeSet};
 #[derive(Clone, Debug, Default)]
 pub(super) struct Data {
     pub(super) counters: Counters,
-    pub(super) bindings: BTreeMap<Key, ProfileNo>,
-    pub(super) profiles: BTreeMap<ProfileNo, Profile>,
-    pub(super) standings: BTreeMap<ProfileNo, Standing>,
+    pub(super) bindings: BTreeMap<Identifier, ProfileNo>,
+    pub(super) profiles: BTreeMap<ProfileNo, MemberRecord>,
+    pub(super) standings: BTreeMap<ProfileNo, RootPointer>,
     pub(super) views: BTreeMap<ProfileNo, View>,
-    pub(super) links: BTreeMap<ProfileNo, Link>,
+    pub(super) links: BTreeMap<ProfileNo, MergeLink>,
     pub(super) devices: BTreeMap<DeviceRef, Device>,
     pub(super) events: BTreeMap<Seq, Event>,
     pub(super) event_ids: BTreeMap<Box<str>, EventId>,
     pub(super) merges: BTreeMap<MergeNo, Merge>,
     pub(super) separations: BTreeMap<SeparationNo, Separation>,
-    pub(super) requests: BTreeMap<RequestNo, Request>,
-    pub(super) refused: BTreeMap<RequestNo, Request>,
-    pub(super) quarantine: BTreeMap<QuarantineNo, Quarantined>,
+    pub(super) requests: BTreeMap<RequestNo, LogEntry>,
+    pub(super) refused: BTreeMap<RequestNo, LogEntry>,
+    pub(super) quarantine: BTreeMap<QuarantineNo, QuarantinedElement>,
     pub(super) quarantine_dropped: u64,
     pub(super) idempotency: BTreeMap<(Route, Box<str>), Idempotency>,
-    pub(super) outbox: BTreeMap<RequestNo, Outgoing>,
+    pub(super) outbox: BTreeMap<RequestNo, OutboxMessage>,
     pub(super) changes: BTreeMap<Seq, Change>,
     pub(super) reviews: BTreeMap<ReviewNo, Review>,
     pub(super) history: BTreeMap<(Seq, ProfileNo), History>,
-    pub(super) holders: BTreeSet<(Key, ProfileNo)>,
-    pub(super) former: BTreeSet<(Key, ProfileNo)>,
+    pub(super) holders: BTreeSet<(Identifier, ProfileNo)>,
+    pub(super) former: BTreeSet<(Identifier, ProfileNo)>,
     /// What a preview of 50,000 live profiles asks for again and again, found without a look at every row.
     of: Of,
 }
@@ -203,15 +203,15 @@ impl Data {
 }
 
 impl Source for &Data {
-    fn binding(&mut self, key: &Key) -> Result<Option<ProfileNo>, EngineError> {
+    fn binding(&mut self, key: &Identifier) -> Result<Option<ProfileNo>, EngineError> {
         Ok(self.bindings.get(key).copied())
     }
 
-    fn profile(&mut self, no: ProfileNo) -> Result<Option<Profile>, EngineError> {
+    fn profile(&mut self, no: ProfileNo) -> Result<Option<MemberRecord>, EngineError> {
         Ok(self.profiles.get(&no).cloned())
     }
 
-    fn standing(&mut self, no: ProfileNo) -> Result<Option<Standing>, EngineError> {
+    fn standing(&mut self, no: ProfileNo) -> Result<Option<RootPointer>, EngineError> {
         Ok(self.standings.get(&no).copied())
     }
 
@@ -219,7 +219,7 @@ impl Source for &Data {
         Ok(self.views.get(&root).cloned())
     }
 
-    fn link(&mut self, child: ProfileNo) -> Result<Option<Link>, EngineError> {
+    fn link(&mut self, child: ProfileNo) -> Result<Option<MergeLink>, EngineError> {
         Ok(self.links.get(&child).cloned())
     }
 
@@ -245,7 +245,7 @@ impl Source for &Data {
         Ok(self.devices.get(at).cloned())
     }
 
-    fn token(&mut self, token: &Token) -> Result<Option<DeviceRef>, EngineError> {
+    fn token(&mut self, token: &DeviceToken) -> Result<Option<DeviceRef>, EngineError> {
         Ok(self.devices.values().find(|d| d.fields.tokens().any(|t| t == *token)).map(|d| d.at.clone()))
     }
 
@@ -270,7 +270,7 @@ impl Source for &Data {
         Ok(self.reviews_of(no).filter(|r| r.state != ReviewState::Merged).filter_map(pair).collect())
     }
 
-    fn reviews_of_value(&mut self, key: &Key) -> Result<Vec<(ProfileNo, ReviewNo, bool)>, EngineError> {
+    fn reviews_of_value(&mut self, key: &Identifier) -> Result<Vec<(ProfileNo, ReviewNo, bool)>, EngineError> {
         let alone = |r: &&Review| r.state != ReviewState::Merged && r.b.is_none() && r.key == *key;
         Ok(self.reviews.values().filter(alone).map(|r| (r.a.no, r.no, r.is_open())).collect())
     }
@@ -289,15 +289,15 @@ impl Source for &Data {
         Ok(all.into_iter().take(limit).map(|(open, no)| (no, open)).collect())
     }
 
-    fn noted(&mut self, limit: usize) -> Result<Vec<(Key, ProfileNo)>, EngineError> {
+    fn noted(&mut self, limit: usize) -> Result<Vec<(Identifier, ProfileNo)>, EngineError> {
         Ok(self.holders.iter().take(limit).cloned().collect())
     }
 
-    fn holders(&mut self, key: &Key, limit: usize) -> Result<Vec<ProfileNo>, EngineError> {
+    fn holders(&mut self, key: &Identifier, limit: usize) -> Result<Vec<ProfileNo>, EngineError> {
         Ok(of_key(&self.holders, key, limit))
     }
 
-    fn holds(&mut self, key: &Key, no: ProfileNo) -> Result<bool, EngineError> {
+    fn holds(&mut self, key: &Identifier, no: ProfileNo) -> Result<bool, EngineError> {
         Ok(self.holders.contains(&(key.clone(), no)))
     }
 
@@ -305,7 +305,7 @@ impl Source for &Data {
         Ok(self.profiles.range(ProfileNo(after.0 + 1)..).take(limit).map(|(no, _)| *no).collect())
     }
 
-    fn quarantined(&mut self, no: QuarantineNo) -> Result<Option<Quarantined>, EngineError> {
+    fn quarantined(&mut self, no: QuarantineNo) -> Result<Option<QuarantinedElement>, EngineError> {
         Ok(self.quarantine.get(&no).cloned())
     }
 
@@ -321,12 +321,12 @@ impl Source for &Data {
         limit: usize,
     ) -> Result<Sized<(QuarantineNo, bool)>, EngineError> {
         let rows = oldest(self.quarantine.values().filter(|q| q.at <= until), |q| (q.at, q.no));
-        let entry = |q: &Quarantined| ((q.no, q.is_open()), quarantine_bytes(q));
+        let entry = |q: &QuarantinedElement| ((q.no, q.is_open()), quarantine_bytes(q));
         Ok(rows.into_iter().take(limit).map(entry).collect())
     }
 
     fn expired_deleted(&mut self, until: Timestamp, limit: usize) -> Result<Sized<QuarantineNo>, EngineError> {
-        let is_due = |q: &&Quarantined| q.deleted_at.is_some_and(|at| at <= until);
+        let is_due = |q: &&QuarantinedElement| q.deleted_at.is_some_and(|at| at <= until);
         let rows = oldest(self.quarantine.values().filter(is_due), |q| (q.deleted_at, q.no));
         Ok(rows.into_iter().take(limit).map(|q| (q.no, quarantine_bytes(q))).collect())
     }
@@ -350,7 +350,7 @@ impl Source for &Data {
 }
 
 /// The first of those that are noted with a key, by number.
-pub(super) fn of_key(noted: &BTreeSet<(Key, ProfileNo)>, key: &Key, limit: usize) -> Vec<ProfileNo> {
+pub(super) fn of_key(noted: &BTreeSet<(Identifier, ProfileNo)>, key: &Identifier, limit: usize) -> Vec<ProfileNo> {
     let from = (key.clone(), ProfileNo(0));
     noted.range(from..).take_while(|(k, _)| k == key).take(limit).map(|(_, no)| *no).collect()
 }

@@ -8,11 +8,12 @@ use crate::rounds::Source as _;
 use muster_core::change::{RowChange, StoredRow};
 use muster_core::facts::Cutoffs;
 use muster_core::id::{MergeNo, ProfileNo, QuarantineNo, RequestNo, ReviewNo, SeparationNo, Seq};
-use muster_core::identifier::Key;
+use muster_core::identifier::Identifier;
 use muster_core::kinds::Route;
 use muster_core::profile::Member;
 use muster_core::record::{
-    Change, Counters, Event, History, Idempotency, Merge, Profile, Quarantined, Request, Separation, Standing,
+    Change, Counters, Event, History, Idempotency, LogEntry, MemberRecord, Merge, QuarantinedElement, RootPointer,
+    Separation,
 };
 use muster_core::review::Review;
 use muster_core::time::Timestamp;
@@ -41,7 +42,7 @@ impl Reader for Look {
         Ok(self.data.counters)
     }
 
-    fn binding(&mut self, key: &Key) -> Result<Option<ProfileNo>, EngineError> {
+    fn binding(&mut self, key: &Identifier) -> Result<Option<ProfileNo>, EngineError> {
         Ok(self.data.bindings.get(key).copied())
     }
 
@@ -86,36 +87,40 @@ impl Reader for Look {
         Ok(page_of(events.into_iter(), query.limit))
     }
 
-    fn requests(&mut self, query: RequestQuery) -> Result<Page<Request>, EngineError> {
-        let asked = |r: &&Request| {
+    fn requests(&mut self, query: RequestQuery) -> Result<Page<LogEntry>, EngineError> {
+        let asked = |r: &&LogEntry| {
             query.status.is_none_or(|status| r.status == status)
                 && query.outcome.is_none_or(|outcome| r.elements.iter().any(|e| e.outcome == outcome))
                 && query.below.is_none_or(|below| (r.received_at, r.no) < below)
                 && query.since.is_none_or(|since| r.received_at >= since)
         };
         let all = self.data.requests.values().chain(self.data.refused.values());
-        let mut requests: Vec<Request> = all.filter(asked).cloned().collect();
+        let mut requests: Vec<LogEntry> = all.filter(asked).cloned().collect();
         requests.sort_by_key(|r| Reverse((r.received_at, r.no)));
         Ok(page_of(requests.into_iter(), query.limit))
     }
 
-    fn request(&mut self, no: RequestNo) -> Result<Option<Request>, EngineError> {
+    fn request(&mut self, no: RequestNo) -> Result<Option<LogEntry>, EngineError> {
         let family = if no.is_refused() { &self.data.refused } else { &self.data.requests };
         Ok(family.get(&no).cloned())
     }
 
-    fn quarantine(&mut self, below: Option<QuarantineNo>, limit: usize) -> Result<Page<Quarantined>, EngineError> {
-        let asked = |q: &&Quarantined| q.deleted_at.is_none() && below.is_none_or(|below| q.no < below);
+    fn quarantine(
+        &mut self,
+        below: Option<QuarantineNo>,
+        limit: usize,
+    ) -> Result<Page<QuarantinedElement>, EngineError> {
+        let asked = |q: &&QuarantinedElement| q.deleted_at.is_none() && below.is_none_or(|below| q.no < below);
         Ok(page_of(self.data.quarantine.values().rev().filter(asked).cloned(), limit))
     }
 
-    fn quarantined(&mut self, no: QuarantineNo) -> Result<Option<Quarantined>, EngineError> {
+    fn quarantined(&mut self, no: QuarantineNo) -> Result<Option<QuarantinedElement>, EngineError> {
         Ok(self.data.quarantine.get(&no).filter(|q| q.deleted_at.is_none()).cloned())
     }
 
-    fn deleted(&mut self, after: Timestamp, limit: usize) -> Result<Page<Quarantined>, EngineError> {
-        let is_asked = |q: &&Quarantined| q.deleted_at.is_some_and(|at| at > after);
-        let mut deleted: Vec<Quarantined> = self.data.quarantine.values().filter(is_asked).cloned().collect();
+    fn deleted(&mut self, after: Timestamp, limit: usize) -> Result<Page<QuarantinedElement>, EngineError> {
+        let is_asked = |q: &&QuarantinedElement| q.deleted_at.is_some_and(|at| at > after);
+        let mut deleted: Vec<QuarantinedElement> = self.data.quarantine.values().filter(is_asked).cloned().collect();
         deleted.sort_by_key(|q| Reverse((q.deleted_at, q.no)));
         Ok(page_of(deleted.into_iter(), limit))
     }
@@ -145,12 +150,12 @@ impl Reader for Look {
         Ok(self.data.reviews.get(&no).cloned())
     }
 
-    fn root(&mut self, no: ProfileNo) -> Result<Option<Standing>, EngineError> {
+    fn root(&mut self, no: ProfileNo) -> Result<Option<RootPointer>, EngineError> {
         let root = self.data.standings.get(&no).map(|standing| standing.root);
         Ok(root.and_then(|root| self.data.standings.get(&root)).copied())
     }
 
-    fn profiles(&mut self, after: ProfileNo, limit: usize) -> Result<Vec<Profile>, EngineError> {
+    fn profiles(&mut self, after: ProfileNo, limit: usize) -> Result<Vec<MemberRecord>, EngineError> {
         Ok(self.data.profiles.range(ProfileNo(after.0 + 1)..).take(limit).map(|(_, row)| row.clone()).collect())
     }
 
@@ -158,15 +163,15 @@ impl Reader for Look {
         (&*self.data).separations_of(no)
     }
 
-    fn holder(&mut self, key: &Key) -> Result<Option<ProfileNo>, EngineError> {
+    fn holder(&mut self, key: &Identifier) -> Result<Option<ProfileNo>, EngineError> {
         Ok((&*self.data).holders(key, 1)?.first().copied())
     }
 
-    fn former(&mut self, key: &Key, limit: usize) -> Result<Vec<ProfileNo>, EngineError> {
+    fn former(&mut self, key: &Identifier, limit: usize) -> Result<Vec<ProfileNo>, EngineError> {
         Ok(of_key(&self.data.former, key, limit))
     }
 
-    fn history(&mut self, profile: &Profile) -> Result<Vec<History>, EngineError> {
+    fn history(&mut self, profile: &MemberRecord) -> Result<Vec<History>, EngineError> {
         let row = |seq: &Seq| self.data.history.get(&(*seq, profile.no)).cloned();
         Ok(profile.history.iter().filter_map(row).collect())
     }

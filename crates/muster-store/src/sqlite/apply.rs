@@ -11,8 +11,8 @@ use crate::engine::EngineError;
 use crate::family::Family;
 use muster_core::change::{RowChange, RowKey, StoredRow};
 use muster_core::id::{ProfileNo, QuarantineNo, RequestNo};
-use muster_core::identifier::Key;
-use muster_core::record::{Idempotency, Quarantined, Request};
+use muster_core::identifier::Identifier;
+use muster_core::record::{Idempotency, LogEntry, QuarantinedElement};
 use rusqlite::{Connection, Row};
 
 /// What `codec` counts of a quarantine entry, of a row that is stored.
@@ -131,7 +131,7 @@ impl Apply<'_> {
     }
 
     /// The checksum of a binding follows from the map: the table need not be read.
-    fn bound(&self, key: &Key) -> Result<Option<i64>, EngineError> {
+    fn bound(&self, key: &Identifier) -> Result<Option<i64>, EngineError> {
         match self.bindings.get(key) {
             Some(profile) => Ok(profile.map(|no| row_sum(Family::Bindings, &binding_cells(key, no)))),
             None => {
@@ -141,7 +141,7 @@ impl Apply<'_> {
         }
     }
 
-    fn bind(&mut self, key: &Key, profile: ProfileNo) -> Result<(), EngineError> {
+    fn bind(&mut self, key: &Identifier, profile: ProfileNo) -> Result<(), EngineError> {
         let cells = binding_cells(key, profile);
         let (sum, old) = (row_sum(Family::Bindings, &cells), self.bound(key)?);
         let put = if old.is_some() { table::update } else { table::insert };
@@ -153,7 +153,7 @@ impl Apply<'_> {
         Ok(())
     }
 
-    fn unbind(&mut self, key: &Key) -> Result<(), EngineError> {
+    fn unbind(&mut self, key: &Identifier) -> Result<(), EngineError> {
         let old = self.bound(key)?.ok_or_else(not_there)?;
         if !table::delete(self.conn, Family::Bindings, &[Cell::text(key.kind.name()), Cell::text(&key.value)])? {
             return Err(not_there());
@@ -164,7 +164,7 @@ impl Apply<'_> {
     }
 
     /// Notes who holds or held a key, unless it is noted: batches of an index and imports meet.
-    fn note(&mut self, family: Family, key: &Key, no: ProfileNo) -> Result<(), EngineError> {
+    fn note(&mut self, family: Family, key: &Identifier, no: ProfileNo) -> Result<(), EngineError> {
         let cells = holder_cells(key, no);
         let sum = row_sum(family, &cells);
         if table::insert(self.conn, family, &cells, sum)? {
@@ -174,7 +174,7 @@ impl Apply<'_> {
     }
 
     /// Takes that back, if it is noted.
-    fn forget(&mut self, family: Family, key: &Key, no: ProfileNo) -> Result<(), EngineError> {
+    fn forget(&mut self, family: Family, key: &Identifier, no: ProfileNo) -> Result<(), EngineError> {
         let cells = holder_cells(key, no);
         if table::delete(self.conn, family, &cells)? {
             self.state.sums.replace(family, Some(row_sum(family, &cells)), None);
@@ -187,7 +187,7 @@ impl Apply<'_> {
         Ok(table::numbers(self.conn, sql, &[Cell::unsigned(no)])?.into_iter().sum())
     }
 
-    fn quarantine(&mut self, row: &Quarantined) -> Result<(), EngineError> {
+    fn quarantine(&mut self, row: &QuarantinedElement) -> Result<(), EngineError> {
         let before = self.stored_bytes(QUARANTINE_BYTES, row.no.0)?;
         self.put(row)?;
         let bytes = &mut self.state.figures.quarantine_bytes;
@@ -265,7 +265,7 @@ impl Apply<'_> {
     }
 
     /// Appends refused requests, and drops the oldest beyond the bounds.
-    pub(crate) fn refused(&mut self, requests: &[Request], bounds: &Bounds) -> Result<(), EngineError> {
+    pub(crate) fn refused(&mut self, requests: &[LogEntry], bounds: &Bounds) -> Result<(), EngineError> {
         for request in requests {
             let before = self.stored_bytes(REFUSED_BYTES, request.no.0)?;
             self.put_cells(Family::Refused, &request.cells())?;

@@ -6,7 +6,7 @@ use crate::codec::Binding;
 use crate::engine::EngineError;
 use crate::family::Family;
 use muster_core::id::ProfileNo;
-use muster_core::identifier::Key;
+use muster_core::identifier::Identifier;
 use rusqlite::Connection;
 use std::collections::HashMap;
 use std::hash::{BuildHasher, BuildHasherDefault, Hasher, RandomState};
@@ -76,7 +76,7 @@ impl BindingMap {
         Ok(())
     }
 
-    fn hash(&self, key: &Key) -> Hash {
+    fn hash(&self, key: &Identifier) -> Hash {
         // The kinds of a workspace are few and attribute names; the separator is in no name of one (U+0000 is refused).
         let (kind, value) = (key.kind.name().as_bytes(), key.value.as_bytes());
         let mut short = [0; 128];
@@ -92,13 +92,13 @@ impl BindingMap {
     }
 
     /// Whom the key is bound to; None if the map cannot tell.
-    pub(crate) fn get(&self, key: &Key) -> Option<Option<ProfileNo>> {
+    pub(crate) fn get(&self, key: &Identifier) -> Option<Option<ProfileNo>> {
         let map = self.map.as_ref()?;
         Some(map.get(&self.hash(key)).copied())
     }
 
     /// Binds or releases a key, as the table has it from now on.
-    pub(crate) fn set(&mut self, key: &Key, profile: Option<ProfileNo>) {
+    pub(crate) fn set(&mut self, key: &Identifier, profile: Option<ProfileNo>) {
         let hash = self.hash(key);
         let Some(map) = &mut self.map else { return };
         let before = match profile {

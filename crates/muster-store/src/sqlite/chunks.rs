@@ -8,7 +8,7 @@ use crate::codec::{Cell, Record, row_sum, view_cells};
 use crate::engine::EngineError;
 use crate::family::Family;
 use muster_core::id::ProfileNo;
-use muster_core::record::{Profile, View};
+use muster_core::record::{MemberRecord, View};
 use rusqlite::Connection;
 use std::collections::BTreeMap;
 
@@ -23,7 +23,7 @@ fn key(part_of: PartOf, no: ProfileNo) -> [Cell<'static>; 2] {
 }
 
 /// Gives an own record the attributes that are stored in chunks; the checksums of those.
-pub(crate) fn fill_record(conn: &Connection, profile: &mut Profile) -> Result<Sums, EngineError> {
+pub(crate) fn fill_record(conn: &Connection, profile: &mut MemberRecord) -> Result<Sums, EngineError> {
     // One without any attribute is rare, and found here to have none.
     if !profile.attributes.is_empty() {
         return Ok(Sums::new());
@@ -61,7 +61,7 @@ fn first(cells: &[Cell<'_>]) -> Box<str> {
 
 impl Apply<'_> {
     /// Puts an own record: in one row, or in a row and chunks.
-    pub(super) fn profile(&mut self, profile: &Profile) -> Result<(), EngineError> {
+    pub(super) fn profile(&mut self, profile: &MemberRecord) -> Result<(), EngineError> {
         let was_there = self.put_cells(Family::Profiles, &profile.cells())?;
         let mut old = self.chunks(PartOf::Record, profile.no, was_there)?;
         let mut new = Sums::new();

@@ -12,11 +12,11 @@ use crate::family::Family;
 use crate::rounds::{Sized, Source};
 use muster_core::facts::ReviewPair;
 use muster_core::id::{MergeNo, ProfileNo, QuarantineNo, RequestNo, ReviewNo, SeparationNo, Seq};
-use muster_core::identifier::{Key, Kind};
+use muster_core::identifier::{Identifier, IdentifierKind};
 use muster_core::kinds::Route;
 use muster_core::record::{
-    Device, DeviceRef, EventId, Idempotency, Link, Merge, Profile, Quarantined, Separation, Standing, Token, TokenKind,
-    View,
+    Device, DeviceRef, DeviceToken, DeviceTokenKind, EventId, Idempotency, MemberRecord, Merge, MergeLink,
+    QuarantinedElement, RootPointer, Separation, View,
 };
 use muster_core::review::Review;
 use muster_core::time::Timestamp;
@@ -93,7 +93,7 @@ pub(crate) fn members(conn: &Connection, root: ProfileNo) -> Result<Vec<ProfileN
 }
 
 /// Whom a key is bound to, from the table.
-pub(crate) fn binding(conn: &Connection, key: &Key) -> Result<Option<ProfileNo>, EngineError> {
+pub(crate) fn binding(conn: &Connection, key: &Identifier) -> Result<Option<ProfileNo>, EngineError> {
     let found = table::get::<Binding>(conn, &[Cell::text(key.kind.name()), Cell::text(&key.value)])?;
     Ok(found.map(|(row, _)| row.profile))
 }
@@ -107,7 +107,12 @@ pub(crate) fn separations_of(conn: &Connection, no: ProfileNo) -> Result<Vec<Sep
 }
 
 /// The own records that are noted with a key, by number: in the family `holders`, or in `former`.
-pub(crate) fn noted(conn: &Connection, family: Family, key: &Key, limit: usize) -> Result<Vec<ProfileNo>, EngineError> {
+pub(crate) fn noted(
+    conn: &Connection,
+    family: Family,
+    key: &Identifier,
+    limit: usize,
+) -> Result<Vec<ProfileNo>, EngineError> {
     let table = family.table();
     let sql = format!("SELECT profile FROM {table} WHERE kind = ?1 AND value = ?2 ORDER BY profile LIMIT ?3");
     let parameters = [Cell::text(key.kind.name()), Cell::text(&key.value), Cell::unsigned(limit as u64)];
@@ -125,18 +130,18 @@ impl Source for FactReader<'_, '_> {
         Ok(())
     }
 
-    fn binding(&mut self, key: &Key) -> Result<Option<ProfileNo>, EngineError> {
+    fn binding(&mut self, key: &Identifier) -> Result<Option<ProfileNo>, EngineError> {
         self.bindings.get(key).map_or_else(|| binding(self.conn, key), Ok)
     }
 
-    fn profile(&mut self, no: ProfileNo) -> Result<Option<Profile>, EngineError> {
-        let Some(mut profile) = self.numbered::<Profile>(no.0)? else { return Ok(None) };
+    fn profile(&mut self, no: ProfileNo) -> Result<Option<MemberRecord>, EngineError> {
+        let Some(mut profile) = self.numbered::<MemberRecord>(no.0)? else { return Ok(None) };
         let sums = chunks::fill_record(self.conn, &mut profile)?;
         self.loaded.set_chunks(PartOf::Record, no, sums);
         Ok(Some(profile))
     }
 
-    fn standing(&mut self, no: ProfileNo) -> Result<Option<Standing>, EngineError> {
+    fn standing(&mut self, no: ProfileNo) -> Result<Option<RootPointer>, EngineError> {
         self.numbered(no.0)
     }
 
@@ -147,7 +152,7 @@ impl Source for FactReader<'_, '_> {
         Ok(Some(row.view))
     }
 
-    fn link(&mut self, child: ProfileNo) -> Result<Option<Link>, EngineError> {
+    fn link(&mut self, child: ProfileNo) -> Result<Option<MergeLink>, EngineError> {
         self.numbered(child.0)
     }
 
@@ -178,11 +183,11 @@ impl Source for FactReader<'_, '_> {
         Ok(table::get(self.conn, &key)?.map(|(row, _)| row))
     }
 
-    fn token(&mut self, token: &Token) -> Result<Option<DeviceRef>, EngineError> {
+    fn token(&mut self, token: &DeviceToken) -> Result<Option<DeviceRef>, EngineError> {
         let condition = match token.kind {
-            TokenKind::Push => "WHERE push_id = ?1 AND push_id_is_word = 0 LIMIT 1",
-            TokenKind::Gaid => "WHERE gaid = ?1 LIMIT 1",
-            TokenKind::Idfv => "WHERE idfv = ?1 LIMIT 1",
+            DeviceTokenKind::Push => "WHERE push_id = ?1 AND push_id_is_word = 0 LIMIT 1",
+            DeviceTokenKind::Gaid => "WHERE gaid = ?1 LIMIT 1",
+            DeviceTokenKind::Idfv => "WHERE idfv = ?1 LIMIT 1",
         };
         let found: Vec<Device> = table::list(self.conn, (Family::Devices, condition), &[Cell::text(&token.value)])?;
         Ok(found.into_iter().next().map(|device| device.at))
@@ -219,7 +224,7 @@ impl Source for FactReader<'_, '_> {
         Ok(pairs)
     }
 
-    fn reviews_of_value(&mut self, key: &Key) -> Result<Vec<(ProfileNo, ReviewNo, bool)>, EngineError> {
+    fn reviews_of_value(&mut self, key: &Identifier) -> Result<Vec<(ProfileNo, ReviewNo, bool)>, EngineError> {
         // Left to itself SQLite reads every review without a second profile, because that spares it the sorting.
         let sql = "SELECT a, no, state = 1 FROM reviews INDEXED BY reviews_of_value \
              WHERE kind = ?1 AND value = ?2 AND state <> 2 AND b IS NULL ORDER BY no";
@@ -243,19 +248,19 @@ impl Source for FactReader<'_, '_> {
         table::answers(self.conn, sql, &[Cell::unsigned(limit as u64)], read)
     }
 
-    fn noted(&mut self, limit: usize) -> Result<Vec<(Key, ProfileNo)>, EngineError> {
+    fn noted(&mut self, limit: usize) -> Result<Vec<(Identifier, ProfileNo)>, EngineError> {
         let sql = "SELECT kind, value, profile FROM holders LIMIT ?1";
         table::answers(self.conn, sql, &[Cell::unsigned(limit as u64)], |row| {
             let (kind, value): (String, String) = (row.get(0)?, row.get(1)?);
-            Ok((Key { kind: Kind::new(&kind), value: value.into() }, ProfileNo(unsigned(row, 2)?)))
+            Ok((Identifier { kind: IdentifierKind::new(&kind), value: value.into() }, ProfileNo(unsigned(row, 2)?)))
         })
     }
 
-    fn holders(&mut self, key: &Key, limit: usize) -> Result<Vec<ProfileNo>, EngineError> {
+    fn holders(&mut self, key: &Identifier, limit: usize) -> Result<Vec<ProfileNo>, EngineError> {
         noted(self.conn, Family::Holders, key, limit)
     }
 
-    fn holds(&mut self, key: &Key, no: ProfileNo) -> Result<bool, EngineError> {
+    fn holds(&mut self, key: &Identifier, no: ProfileNo) -> Result<bool, EngineError> {
         Ok(table::stored_sum(self.conn, Family::Holders, &holder_cells(key, no))?.is_some())
     }
 
@@ -265,7 +270,7 @@ impl Source for FactReader<'_, '_> {
         Ok(table::numbers(self.conn, sql, &parameters)?.into_iter().map(ProfileNo).collect())
     }
 
-    fn quarantined(&mut self, no: QuarantineNo) -> Result<Option<Quarantined>, EngineError> {
+    fn quarantined(&mut self, no: QuarantineNo) -> Result<Option<QuarantinedElement>, EngineError> {
         self.numbered(no.0)
     }
 

@@ -8,7 +8,7 @@ use crate::codec::refused_bytes;
 use crate::engine::{Configure, EngineError, Job, Workspace};
 use muster_core::id::WorkspaceId;
 use muster_core::rate::RateWindow;
-use muster_core::record::{Counters, Request};
+use muster_core::record::{Counters, LogEntry};
 use rusqlite::Connection;
 use std::collections::VecDeque;
 use std::path::PathBuf;
@@ -40,7 +40,7 @@ enum Item {
 pub(crate) struct Load {
     pub(crate) jobs: Vec<Box<dyn Job>>,
     pub(crate) configure: Option<Configuring>,
-    pub(crate) refused: Vec<Request>,
+    pub(crate) refused: Vec<LogEntry>,
 }
 
 /// One workspace's lane.
@@ -74,7 +74,7 @@ pub(crate) struct Lane {
 struct Queue {
     items: VecDeque<Item>,
     bytes: usize,
-    refused: Vec<Request>,
+    refused: Vec<LogEntry>,
     refused_bytes: usize,
     /// A committer has it, or it stands in the ready queue.
     scheduled: bool,
@@ -155,7 +155,7 @@ impl Lane {
     }
 
     /// Notes a refused request, if there is room.
-    pub(crate) fn note_refused(&self, request: Request, bounds: &Bounds) {
+    pub(crate) fn note_refused(&self, request: LogEntry, bounds: &Bounds) {
         let mut queue = locked(&self.queue);
         let bytes = queue.refused_bytes.saturating_add(usize::try_from(refused_bytes(&request)).unwrap_or(usize::MAX));
         if queue.stopped.is_none()

@@ -15,13 +15,13 @@ use crate::reader::{Charge, Due, EventQuery, LiveProfile, Reader, RequestQuery, 
 use muster_core::change::{RowChange, StoredRow};
 use muster_core::facts::Cutoffs;
 use muster_core::id::{MergeNo, ProfileNo, QuarantineNo, RequestNo, ReviewNo, SeparationNo, Seq};
-use muster_core::identifier::Key;
+use muster_core::identifier::Identifier;
 use muster_core::kinds::Route;
 use muster_core::limits::SCAN_BYTES_MAX;
 use muster_core::profile::Member;
 use muster_core::record::{
-    Change, Counters, Device, Event, EventId, History, Idempotency, Link, Merge, Outgoing, Profile, Quarantined,
-    Request, Separation, Standing,
+    Change, Counters, Device, Event, EventId, History, Idempotency, LogEntry, MemberRecord, Merge, MergeLink,
+    OutboxMessage, QuarantinedElement, RootPointer, Separation,
 };
 use muster_core::review::Review;
 use muster_core::time::Timestamp;
@@ -125,7 +125,7 @@ impl Look {
         let mut profile = self.numbered(no.0)?.ok_or_else(|| missing("own record"))?;
         chunks::fill_record(self.conn(), &mut profile)?;
         let standing = self.numbered(no.0)?.ok_or_else(|| missing("standing"))?;
-        let link: Option<Link> = self.numbered(no.0)?;
+        let link: Option<MergeLink> = self.numbered(no.0)?;
         let joined_at = match &link {
             Some(link) => self.numbered::<Merge>(link.merge.0)?.map(|merge| merge.at),
             None => None,
@@ -141,10 +141,10 @@ impl Look {
         let of = |start: &str, end: &str| format!("WHERE {start} {AMONG} {end}");
         let (conn, at) = (self.conn(), [Cell::unsigned(root.0)]);
         let (mut standings, mut links) = (HashMap::new(), HashMap::new());
-        table::each(conn, (Family::Standings, &of("no", "")), &at, |row: Standing| {
+        table::each(conn, (Family::Standings, &of("no", "")), &at, |row: RootPointer| {
             standings.insert(row.no, row);
         })?;
-        table::each(conn, (Family::Links, &of("child", "")), &at, |row: Link| {
+        table::each(conn, (Family::Links, &of("child", "")), &at, |row: MergeLink| {
             links.insert(row.child, row);
         })?;
         let (mut joined, mut devices) = (HashMap::new(), HashMap::<_, Vec<Device>>::new());
@@ -156,7 +156,7 @@ impl Look {
             devices.entry(row.at.profile).or_default().push(row);
         })?;
         let order = of("no", "ORDER BY no <> ?1, no");
-        let mut profiles: Vec<Profile> = table::list(conn, (Family::Profiles, &order), &at)?;
+        let mut profiles: Vec<MemberRecord> = table::list(conn, (Family::Profiles, &order), &at)?;
         for profile in &mut profiles {
             chunks::fill_record(conn, profile)?;
         }
@@ -165,7 +165,7 @@ impl Look {
         if profiles.len() != standings.len() || profiles.first().is_none_or(|first| first.no != root) {
             return Err(missing(root, "own record, or a member of it has none"));
         }
-        let member = |profile: Profile| {
+        let member = |profile: MemberRecord| {
             let standing = standings.remove(&profile.no).ok_or_else(|| missing(profile.no, "standing"))?;
             let link = links.remove(&profile.no);
             let joined_at = link.as_ref().and_then(|link| joined.get(&link.merge).copied());
@@ -217,7 +217,7 @@ impl Look {
         Ok(())
     }
 
-    fn requests_of(&mut self, family: Family, query: RequestQuery) -> Result<Page<Request>, EngineError> {
+    fn requests_of(&mut self, family: Family, query: RequestQuery) -> Result<Page<LogEntry>, EngineError> {
         let (time, no) = query.below.map_or((i64::MAX, i64::MAX), |(time, no)| (time.0, no.0.cast_signed()));
         let condition = "WHERE (received_at, no) < (?1, ?2) AND received_at >= ?5 AND (?3 IS NULL OR status = ?3) \
              AND (?4 IS NULL OR outcomes & ?4 <> 0) ORDER BY received_at DESC, no DESC";
@@ -268,15 +268,15 @@ impl Reader for Look {
         found.map(|(row, _)| row).ok_or(EngineError::Corrupt("the row of counters is missing".into()))
     }
 
-    fn binding(&mut self, key: &Key) -> Result<Option<ProfileNo>, EngineError> {
+    fn binding(&mut self, key: &Identifier) -> Result<Option<ProfileNo>, EngineError> {
         facts::binding(self.conn(), key)
     }
 
     fn profile(&mut self, no: ProfileNo) -> Result<Option<LiveProfile>, EngineError> {
-        let Some(standing) = self.numbered::<Standing>(no.0)? else { return Ok(None) };
+        let Some(standing) = self.numbered::<RootPointer>(no.0)? else { return Ok(None) };
         let root = standing.root;
         let is_alone = standing.root == no && standing.tree.members == 1;
-        let whole = if root == no { Some(standing) } else { self.numbered::<Standing>(root.0)? };
+        let whole = if root == no { Some(standing) } else { self.numbered::<RootPointer>(root.0)? };
         self.room.reads(whole.map_or(0, |whole| whole.weight))?;
         let members = if is_alone { vec![self.member(root)?] } else { self.members(root)? };
         let mut view = self.numbered::<ViewRow>(root.0)?.map(|row| row.view);
@@ -331,28 +331,32 @@ impl Reader for Look {
         Ok(page.done())
     }
 
-    fn requests(&mut self, query: RequestQuery) -> Result<Page<Request>, EngineError> {
+    fn requests(&mut self, query: RequestQuery) -> Result<Page<LogEntry>, EngineError> {
         let pages = [self.requests_of(Family::Requests, query)?, self.requests_of(Family::Refused, query)?];
         Ok(page::merged(pages, query.limit, |r| Reverse((r.received_at, r.no))))
     }
 
-    fn request(&mut self, no: RequestNo) -> Result<Option<Request>, EngineError> {
+    fn request(&mut self, no: RequestNo) -> Result<Option<LogEntry>, EngineError> {
         let family = if no.is_refused() { Family::Refused } else { Family::Requests };
         Ok(table::get_of(self.conn(), family, &[Cell::unsigned(no.0)])?.map(|(row, _)| row))
     }
 
-    fn quarantine(&mut self, below: Option<QuarantineNo>, limit: usize) -> Result<Page<Quarantined>, EngineError> {
+    fn quarantine(
+        &mut self,
+        below: Option<QuarantineNo>,
+        limit: usize,
+    ) -> Result<Page<QuarantinedElement>, EngineError> {
         let below = below.map_or(i64::MAX, |no| i64::try_from(no.0).unwrap_or(i64::MAX));
         // Deleted ones are passed over: as many as were deleted within the minute in which they can be restored.
         let of = (Family::Quarantine, "WHERE no < ?1 AND deleted_at IS NULL ORDER BY no DESC");
         self.page(of, &[Cell::Int(below)], limit)
     }
 
-    fn quarantined(&mut self, no: QuarantineNo) -> Result<Option<Quarantined>, EngineError> {
-        Ok(self.numbered(no.0)?.filter(|entry: &Quarantined| entry.deleted_at.is_none()))
+    fn quarantined(&mut self, no: QuarantineNo) -> Result<Option<QuarantinedElement>, EngineError> {
+        Ok(self.numbered(no.0)?.filter(|entry: &QuarantinedElement| entry.deleted_at.is_none()))
     }
 
-    fn deleted(&mut self, after: Timestamp, limit: usize) -> Result<Page<Quarantined>, EngineError> {
+    fn deleted(&mut self, after: Timestamp, limit: usize) -> Result<Page<QuarantinedElement>, EngineError> {
         let of = (Family::Quarantine, "WHERE deleted_at > ?1 ORDER BY deleted_at DESC, no DESC");
         self.page(of, &[Cell::Int(after.0)], limit)
     }
@@ -384,16 +388,17 @@ impl Reader for Look {
         self.numbered(no.0)
     }
 
-    fn root(&mut self, no: ProfileNo) -> Result<Option<Standing>, EngineError> {
-        match self.numbered::<Standing>(no.0)? {
+    fn root(&mut self, no: ProfileNo) -> Result<Option<RootPointer>, EngineError> {
+        match self.numbered::<RootPointer>(no.0)? {
             Some(standing) if standing.root != no => self.numbered(standing.root.0),
             found => Ok(found),
         }
     }
 
-    fn profiles(&mut self, after: ProfileNo, limit: usize) -> Result<Vec<Profile>, EngineError> {
+    fn profiles(&mut self, after: ProfileNo, limit: usize) -> Result<Vec<MemberRecord>, EngineError> {
         let of = (Family::Profiles, "WHERE no > ?1 ORDER BY no LIMIT ?2");
-        let mut profiles: Vec<Profile> = table::list(self.conn(), of, &[Cell::unsigned(after.0), cell_limit(limit)])?;
+        let mut profiles: Vec<MemberRecord> =
+            table::list(self.conn(), of, &[Cell::unsigned(after.0), cell_limit(limit)])?;
         let (mut bytes, mut read) = (0, 0);
         for profile in &mut profiles {
             if bytes > SCAN_BYTES_MAX {
@@ -411,15 +416,15 @@ impl Reader for Look {
         facts::separations_of(self.conn(), no)
     }
 
-    fn holder(&mut self, key: &Key) -> Result<Option<ProfileNo>, EngineError> {
+    fn holder(&mut self, key: &Identifier) -> Result<Option<ProfileNo>, EngineError> {
         Ok(facts::noted(self.conn(), Family::Holders, key, 1)?.first().copied())
     }
 
-    fn former(&mut self, key: &Key, limit: usize) -> Result<Vec<ProfileNo>, EngineError> {
+    fn former(&mut self, key: &Identifier, limit: usize) -> Result<Vec<ProfileNo>, EngineError> {
         facts::noted(self.conn(), Family::Former, key, limit)
     }
 
-    fn history(&mut self, profile: &Profile) -> Result<Vec<History>, EngineError> {
+    fn history(&mut self, profile: &MemberRecord) -> Result<Vec<History>, EngineError> {
         let row = |seq: &Seq| table::get(self.conn(), &[Cell::unsigned(*seq), Cell::unsigned(profile.no.0)]);
         let mut rows: Vec<History> = Vec::new();
         for seq in &profile.history {
@@ -446,29 +451,33 @@ impl Reader for Look {
         use Family as F;
         self.family(F::Bindings, |row: Binding| RowChange::Upsert(StoredRow::Binding(row.key, row.profile)), each)?;
         table::each_checked(self.conn(), (F::Profiles, "ORDER BY 1"), &[], |cells, _| {
-            let mut profile = Profile::from_cells(cells)?;
+            let mut profile = MemberRecord::from_cells(cells)?;
             chunks::fill_record(self.conn(), &mut profile)?;
             each(RowChange::Upsert(StoredRow::MemberRecord(profile)));
             Ok(())
         })?;
-        self.family::<Standing>(F::Standings, |row| RowChange::Upsert(StoredRow::RootPointer(row)), each)?;
+        self.family::<RootPointer>(F::Standings, |row| RowChange::Upsert(StoredRow::RootPointer(row)), each)?;
         table::each_checked(self.conn(), (F::Views, "ORDER BY 1"), &[], |cells, _| {
             let mut row = ViewRow::from_cells(cells)?;
             chunks::fill_view(self.conn(), row.profile, &mut row.view)?;
             each(RowChange::Upsert(StoredRow::View(row.profile, row.view)));
             Ok(())
         })?;
-        self.family::<Link>(F::Links, |row| RowChange::Upsert(StoredRow::MergeLink(row)), each)?;
+        self.family::<MergeLink>(F::Links, |row| RowChange::Upsert(StoredRow::MergeLink(row)), each)?;
         self.family::<Device>(F::Devices, |row| RowChange::Upsert(StoredRow::Device(row)), each)?;
         self.family::<Event>(F::Events, |row| RowChange::Upsert(StoredRow::Event(row)), each)?;
         self.family::<EventId>(F::EventIds, |row| RowChange::Upsert(StoredRow::EventId(row)), each)?;
         self.family::<Merge>(F::Merges, |row| RowChange::Upsert(StoredRow::Merge(row)), each)?;
         self.family::<Separation>(F::Separations, |row| RowChange::Upsert(StoredRow::Separation(row)), each)?;
-        self.family::<Request>(F::Requests, |row| RowChange::Upsert(StoredRow::LogEntry(row)), each)?;
-        self.family::<Request>(F::Refused, |row| RowChange::Upsert(StoredRow::LogEntry(row)), each)?;
-        self.family::<Quarantined>(F::Quarantine, |row| RowChange::Upsert(StoredRow::QuarantinedElement(row)), each)?;
+        self.family::<LogEntry>(F::Requests, |row| RowChange::Upsert(StoredRow::LogEntry(row)), each)?;
+        self.family::<LogEntry>(F::Refused, |row| RowChange::Upsert(StoredRow::LogEntry(row)), each)?;
+        self.family::<QuarantinedElement>(
+            F::Quarantine,
+            |row| RowChange::Upsert(StoredRow::QuarantinedElement(row)),
+            each,
+        )?;
         self.family::<Idempotency>(F::Idempotency, |row| RowChange::Upsert(StoredRow::Idempotency(row)), each)?;
-        self.family::<Outgoing>(F::Outbox, |row| RowChange::Upsert(StoredRow::OutboxMessage(row)), each)?;
+        self.family::<OutboxMessage>(F::Outbox, |row| RowChange::Upsert(StoredRow::OutboxMessage(row)), each)?;
         self.family::<Change>(F::Changes, |row| RowChange::Upsert(StoredRow::Change(row)), each)?;
         self.family::<Review>(F::Reviews, |row| RowChange::Upsert(StoredRow::Review(row)), each)?;
         self.family::<History>(F::History, |row| RowChange::Upsert(StoredRow::History(row)), each)?;

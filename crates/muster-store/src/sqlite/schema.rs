@@ -5,8 +5,8 @@ use super::table;
 use crate::codec::{holder_cells, row_sum};
 use crate::engine::EngineError;
 use crate::family::{Family, FamilySums};
-use muster_core::identifier::Key;
-use muster_core::record::Profile;
+use muster_core::identifier::Identifier;
+use muster_core::record::MemberRecord;
 use rusqlite::Connection;
 use std::collections::BTreeSet;
 
@@ -62,8 +62,8 @@ pub(crate) fn workspace(conn: &mut Connection) -> Result<(), SchemaError> {
 /// Version 2: notes who held what once, from the own records that tell it.
 fn note_former(conn: &Connection) -> Result<(), EngineError> {
     let (mut sums, mut failure) = (FamilySums::default(), None);
-    table::each(conn, (Family::Profiles, ""), &[], |row: Profile| {
-        let keys: BTreeSet<&Key> = row.former.iter().map(|former| &former.key).collect();
+    table::each(conn, (Family::Profiles, ""), &[], |row: MemberRecord| {
+        let keys: BTreeSet<&Identifier> = row.former.iter().map(|former| &former.key).collect();
         for key in keys {
             let cells = holder_cells(key, row.no);
             let sum = row_sum(Family::Former, &cells);

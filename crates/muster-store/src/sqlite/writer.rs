@@ -20,7 +20,7 @@ use muster_core::decision::Mode;
 use muster_core::facts::Facts;
 use muster_core::pause::Pause;
 use muster_core::rate::RateWindow;
-use muster_core::record::{Counters, Request};
+use muster_core::record::{Counters, LogEntry};
 use muster_core::time::{Clock, Moment, Timestamp};
 use rusqlite::Connection;
 use std::path::Path;
@@ -224,7 +224,7 @@ impl Writer {
     pub(crate) fn run(
         &mut self,
         jobs: &mut [Box<dyn Job>],
-        refused: &[Request],
+        refused: &[LogEntry],
         turn: &mut Turn<'_>,
     ) -> Result<Ended, Failed> {
         turn.trust.judge(turn.clock, self.now.max(self.state.counters.now))?;
@@ -246,7 +246,7 @@ impl Writer {
     fn attempt(
         &mut self,
         jobs: &mut [Box<dyn Job>],
-        refused: &[Request],
+        refused: &[LogEntry],
         turn: &mut Turn<'_>,
         savepoints: bool,
     ) -> Result<Ended, Stop> {
@@ -273,7 +273,7 @@ impl Writer {
     fn transact(
         &mut self,
         jobs: &mut [Box<dyn Job>],
-        refused: &[Request],
+        refused: &[LogEntry],
         before: &State,
         turn: &mut Turn<'_>,
     ) -> Result<Ended, Stop> {

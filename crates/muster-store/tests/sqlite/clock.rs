@@ -3,7 +3,7 @@
 use super::rig::Home;
 use muster_core::change::{RowChange, StoredRow};
 use muster_core::id::ProfileNo;
-use muster_core::identifier::{Key, Kind};
+use muster_core::identifier::{Identifier, IdentifierKind};
 use muster_core::record::Counters;
 use muster_core::time::Timestamp;
 use muster_store::access::{Access, TokenRecord};
@@ -25,7 +25,7 @@ fn open(home: &Home, clock: &Arc<HandClock>, accept_clock: bool) -> Sqlite {
 
 /// Stores something at the time of the clock.
 fn store(engine: &Sqlite, at: i64, n: u64) -> Result<(), EngineError> {
-    let key = Key { kind: Kind::new("customer_id"), value: n.to_string().into() };
+    let key = Identifier { kind: IdentifierKind::new("customer_id"), value: n.to_string().into() };
     let counters = move |c: Counters| Counters { now: Timestamp(at), ..c };
     put_with(engine, &id("shop"), vec![RowChange::Upsert(StoredRow::Binding(key, ProfileNo(n)))], counters)
 }

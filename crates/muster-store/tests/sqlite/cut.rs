@@ -3,7 +3,7 @@
 use super::rig::Home;
 use muster_core::change::{RowChange, RowKey, StoredRow};
 use muster_core::id::ProfileNo;
-use muster_core::identifier::{Key, Kind};
+use muster_core::identifier::{Identifier, IdentifierKind};
 use muster_store::conformance::rig::{id, put, workspace};
 use muster_store::engine::Engine;
 use muster_store::sqlite::{Sqlite, SqliteOptions};
@@ -13,8 +13,8 @@ use std::time::Duration;
 
 const SECRET: &str = "asha@example.test";
 
-fn key() -> Key {
-    Key { kind: Kind::new("email"), value: SECRET.into() }
+fn key() -> Identifier {
+    Identifier { kind: IdentifierKind::new("email"), value: SECRET.into() }
 }
 
 /// Whether a file of the workspace holds the value.

@@ -4,8 +4,8 @@ use super::rig::Home;
 use muster_core::change::{RowChange, StoredRow};
 use muster_core::facts::Needs;
 use muster_core::id::ProfileNo;
-use muster_core::identifier::{Key, Kind};
-use muster_core::record::{Counters, Profile, Standing, Tally};
+use muster_core::identifier::{Identifier, IdentifierKind};
+use muster_core::record::{Counters, MemberRecord, RootPointer, TreeTotals};
 use muster_core::time::Timestamp;
 use muster_store::conformance::rig::{facts, id, put_with, workspace};
 use muster_store::engine::{Engine, EngineError, Trouble};
@@ -13,14 +13,14 @@ use muster_store::sqlite::{OpenError, Sqlite, SqliteOptions, verify};
 use std::collections::BTreeMap;
 use std::fs;
 
-fn key(n: u64) -> Key {
-    Key { kind: Kind::new("customer_id"), value: format!("customer {n}").into() }
+fn key(n: u64) -> Identifier {
+    Identifier { kind: IdentifierKind::new("customer_id"), value: format!("customer {n}").into() }
 }
 
 /// A lawful user.
 fn user(n: u64) -> [RowChange; 3] {
     let (no, at) = (ProfileNo(n), Timestamp(1));
-    let profile = Profile {
+    let profile = MemberRecord {
         no,
         created: at,
         keys: vec![key(n)],
@@ -29,8 +29,8 @@ fn user(n: u64) -> [RowChange; 3] {
         former: Vec::new(),
         history: vec![],
     };
-    let tree = Tally { first_seen: at, last_seen: at, events: 0, devices: 0, members: 1 };
-    let standing = Standing {
+    let tree = TreeTotals { first_seen: at, last_seen: at, events: 0, devices: 0, members: 1 };
+    let standing = RootPointer {
         no,
         created: at,
         root: no,

@@ -4,7 +4,7 @@
 use super::rig::Home;
 use muster_core::change::{RowChange, StoredRow};
 use muster_core::id::ProfileNo;
-use muster_core::identifier::{Key, Kind};
+use muster_core::identifier::{Identifier, IdentifierKind};
 use muster_store::conformance::rig::{id, put, workspace};
 use muster_store::engine::{Engine, EngineError};
 use muster_store::sqlite::{Sqlite, SqliteOptions};
@@ -13,7 +13,7 @@ use std::thread;
 use std::time::Duration;
 
 fn bind(engine: &Sqlite, shop: &str, n: u64) -> Result<(), EngineError> {
-    let key = Key { kind: Kind::new("customer_id"), value: n.to_string().into() };
+    let key = Identifier { kind: IdentifierKind::new("customer_id"), value: n.to_string().into() };
     put(engine, &id(shop), vec![RowChange::Upsert(StoredRow::Binding(key, ProfileNo(n)))])
 }
 

@@ -5,8 +5,8 @@ use muster_core::change::{Changes, RowChange, StoredRow};
 use muster_core::decision::{Mode, Step};
 use muster_core::facts::Needs;
 use muster_core::id::{ProfileNo, REFUSED_REQUESTS, RequestNo, WorkspaceId};
-use muster_core::identifier::{Key, Kind};
-use muster_core::record::{Counters, Request};
+use muster_core::identifier::{Identifier, IdentifierKind};
+use muster_core::record::{Counters, LogEntry};
 use muster_store::bounds::Bounds;
 use muster_store::conformance::random::Dice;
 use muster_store::conformance::rig::{Decide, Made, id, put, wait, workspace};
@@ -31,7 +31,7 @@ fn gate(begun: Sender<()>, end: Receiver<()>) -> Made<()> {
 fn count() -> Made<u64> {
     let decide: Decide<u64> = Box::new(|facts, _| {
         let seq = facts.counters.seq + 1;
-        let key = Key { kind: Kind::new("customer_id"), value: seq.to_string().into() };
+        let key = Identifier { kind: IdentifierKind::new("customer_id"), value: seq.to_string().into() };
         let counters = Counters { seq, ..facts.counters };
         Step::Done(
             Changes { rows: vec![RowChange::Upsert(StoredRow::Binding(key, ProfileNo(seq)))], counters, rate: None },
@@ -200,7 +200,7 @@ fn what_is_refused_during_the_last_turn_of_a_lane_is_written() {
     let ((begun, began), (end, ends)) = (channel(), channel());
     let running = in_thread(&engine, &id("aa"), gate(begun, ends));
     began.recv().unwrap();
-    let refused = Request { no: RequestNo(REFUSED_REQUESTS), ..Dice::new(4).request() };
+    let refused = LogEntry { no: RequestNo(REFUSED_REQUESTS), ..Dice::new(4).request() };
     engine.note_refused(&id("aa"), refused.clone());
     let closing = thread::spawn({
         let engine = engine.clone();

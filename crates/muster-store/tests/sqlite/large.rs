@@ -5,7 +5,7 @@ use muster_core::change::{Changes, RowChange, StoredRow};
 use muster_core::decision::{Mode, Step};
 use muster_core::facts::Needs;
 use muster_core::id::ProfileNo;
-use muster_core::record::{Profile, Standing, Tally, View, Write};
+use muster_core::record::{MemberRecord, RootPointer, TreeTotals, View, Write};
 use muster_core::time::Timestamp;
 use muster_core::value::Value;
 use muster_store::conformance::rig::{Decide, Made, id, put, wait, workspace};
@@ -28,7 +28,7 @@ fn rows() -> Vec<RowChange> {
     let attributes = (0..2_000).map(|n| (name(n), Write { seq: 1, value: Some(value(n)) }));
     let profile = |no, attributes| {
         let (platforms, keys, former, history) = (BTreeMap::new(), Vec::new(), Vec::new(), Vec::new());
-        RowChange::Upsert(StoredRow::MemberRecord(Profile {
+        RowChange::Upsert(StoredRow::MemberRecord(MemberRecord {
             no,
             created: AT,
             keys,
@@ -38,10 +38,10 @@ fn rows() -> Vec<RowChange> {
             history,
         }))
     };
-    let tree = Tally { first_seen: AT, last_seen: AT, events: 0, devices: 0, members: 2 };
+    let tree = TreeTotals { first_seen: AT, last_seen: AT, events: 0, devices: 0, members: 2 };
     let standing = |no| {
         let (events, devices, weight, deletion) = (0, 0, 10 << 20, None);
-        RowChange::Upsert(StoredRow::RootPointer(Standing {
+        RowChange::Upsert(StoredRow::RootPointer(RootPointer {
             no,
             created: AT,
             root: ROOT,
@@ -108,13 +108,13 @@ fn readers_of_large_profiles_wait_for_one_another_and_beyond_a_bound_are_refused
     let shop = id("shop");
     engine.create_workspace(&workspace("shop")).unwrap();
     // It is asked by its weight, before anything of it is read.
-    let tree = Tally { first_seen: AT, last_seen: AT, events: 0, devices: 0, members: 1 };
+    let tree = TreeTotals { first_seen: AT, last_seen: AT, events: 0, devices: 0, members: 1 };
     let rows = rows().into_iter().filter_map(|row| match row {
         RowChange::Upsert(StoredRow::MemberRecord(profile)) if profile.no == ProfileNo(2) => {
             Some(RowChange::Upsert(StoredRow::MemberRecord(profile)))
         }
         RowChange::Upsert(StoredRow::RootPointer(row)) if row.no == ProfileNo(2) => {
-            Some(RowChange::Upsert(StoredRow::RootPointer(Standing { root: row.no, tree, ..row })))
+            Some(RowChange::Upsert(StoredRow::RootPointer(RootPointer { root: row.no, tree, ..row })))
         }
         _ => None,
     });

@@ -3,7 +3,7 @@
 use super::rig::Home;
 use muster_core::change::{RowChange, StoredRow};
 use muster_core::id::ProfileNo;
-use muster_core::identifier::{Key, Kind};
+use muster_core::identifier::{Identifier, IdentifierKind};
 use muster_core::time::Timestamp;
 use muster_store::access::AuditRecord;
 use muster_store::conformance::rig::{id, put, workspace};
@@ -16,7 +16,7 @@ fn key() -> KeyRecord {
 }
 
 fn fill(engine: &Sqlite, shop: &str) {
-    let key = Key { kind: Kind::new("customer_id"), value: "a".into() };
+    let key = Identifier { kind: IdentifierKind::new("customer_id"), value: "a".into() };
     put(engine, &id(shop), vec![RowChange::Upsert(StoredRow::Binding(key, ProfileNo(1)))]).unwrap();
 }
 

@@ -3,7 +3,7 @@
 use super::rig::Home;
 use muster_core::change::{RowChange, StoredRow};
 use muster_core::id::ProfileNo;
-use muster_core::identifier::{Key, Kind};
+use muster_core::identifier::{Identifier, IdentifierKind};
 use muster_store::conformance::rig::{id, put, workspace};
 use muster_store::engine::{Created, Engine, EngineError};
 use std::fs;
@@ -32,7 +32,7 @@ fn a_catalogue_that_cannot_be_written_for_a_while_is_busy_and_goes_on() {
     assert_eq!(engine.put_secret("a", b"1"), Ok(()));
     assert_eq!(engine.create_workspace(&workspace("other")), Ok(Created::Made));
     // Fails when `put_back` is not called: it was to be deleted, and is not.
-    let key = Key { kind: Kind::new("customer_id"), value: "a".into() };
+    let key = Identifier { kind: IdentifierKind::new("customer_id"), value: "a".into() };
     assert_eq!(put(&engine, &id("shop"), vec![RowChange::Upsert(StoredRow::Binding(key, ProfileNo(1)))]), Ok(()));
     assert_eq!(engine.delete_workspace(&id("shop")), Ok(()));
 }

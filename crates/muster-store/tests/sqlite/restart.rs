@@ -3,10 +3,10 @@
 use super::rig::Home;
 use muster_core::change::{RowChange, StoredRow};
 use muster_core::id::{ProfileNo, QuarantineNo, REFUSED_REQUESTS, RequestNo};
-use muster_core::identifier::{Key, Kind};
+use muster_core::identifier::{Identifier, IdentifierKind};
 use muster_core::kinds::ElementKind;
 use muster_core::reason::{Fault, Reason};
-use muster_core::record::{Counters, Former, Profile, Quarantined};
+use muster_core::record::{Counters, FormerIdentifier, MemberRecord, QuarantinedElement};
 use muster_core::time::Timestamp;
 use muster_store::codec::{Record as _, row_sum};
 use muster_store::conformance::random::Dice;
@@ -16,8 +16,8 @@ use muster_store::family::Family;
 use muster_store::reader::dump;
 use muster_store::sqlite::{OpenError, SqliteOptions, verify};
 
-fn key(n: u64) -> Key {
-    Key { kind: Kind::new("customer_id"), value: n.to_string().into() }
+fn key(n: u64) -> Identifier {
+    Identifier { kind: IdentifierKind::new("customer_id"), value: n.to_string().into() }
 }
 
 #[test]
@@ -37,7 +37,7 @@ fn everything_answered_is_there_after_a_restart() {
         ],
     )
     .unwrap();
-    let refused = muster_core::record::Request { no: RequestNo(REFUSED_REQUESTS), ..Dice::new(4).request() };
+    let refused = muster_core::record::LogEntry { no: RequestNo(REFUSED_REQUESTS), ..Dice::new(4).request() };
     engine.note_refused(&id("shop"), refused.clone());
     engine.close();
     drop(engine);
@@ -142,7 +142,7 @@ fn a_workspace_of_version_3_keeps_its_quarantine_and_what_was_damaged_stays_so()
     let home = Home::new();
     let engine = home.open().unwrap();
     engine.create_workspace(&workspace("shop")).unwrap();
-    let entry = |no| Quarantined {
+    let entry = |no| QuarantinedElement {
         no: QuarantineNo(no),
         at: Timestamp(1),
         request: RequestNo(1),
@@ -182,8 +182,8 @@ fn a_workspace_of_version_1_learns_who_held_what_once() {
     let home = Home::new();
     let engine = home.open().unwrap();
     engine.create_workspace(&workspace("shop")).unwrap();
-    let former = |n, at| Former { key: key(n), until: Timestamp(at) };
-    let profile = Profile { former: vec![former(1, 1), former(2, 2), former(1, 3)], ..Dice::new(3).profile() };
+    let former = |n, at| FormerIdentifier { key: key(n), until: Timestamp(at) };
+    let profile = MemberRecord { former: vec![former(1, 1), former(2, 2), former(1, 3)], ..Dice::new(3).profile() };
     put(&engine, &id("shop"), vec![RowChange::Upsert(StoredRow::MemberRecord(profile.clone()))]).unwrap();
     drop(engine);
     let database = rusqlite::Connection::open(home.database("shop")).unwrap();

@@ -2,7 +2,7 @@
 
 use muster_core::id::WorkspaceId;
 use muster_core::rate::RateWindow;
-use muster_core::record::{Counters, Request};
+use muster_core::record::{Counters, LogEntry};
 use muster_store::access::{Access, AuditQuery, AuditRecord, SessionChanges, SessionRecord, TokenPut, TokenRecord};
 use muster_store::bounds::Bounds;
 use muster_store::conformance::rig::HandClock;
@@ -124,7 +124,7 @@ impl Engine for Housed {
         self.engine.counters(id)
     }
 
-    fn note_refused(&self, id: &WorkspaceId, request: Request) {
+    fn note_refused(&self, id: &WorkspaceId, request: LogEntry) {
         self.engine.note_refused(id, request);
     }
 

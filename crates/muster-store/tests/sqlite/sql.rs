@@ -4,7 +4,7 @@ use super::rig::Home;
 use muster_core::change::{RowChange, RowKey, StoredRow};
 use muster_core::command::Action;
 use muster_core::id::{MergeNo, ProfileId, ProfileNo, RequestNo};
-use muster_core::record::{Cause, Event, Link, Merge, Profile, Standing, Tally, View, Write};
+use muster_core::record::{Cause, Event, MemberRecord, Merge, MergeLink, RootPointer, TreeTotals, View, Write};
 use muster_core::time::Timestamp;
 use muster_core::value::Value;
 use muster_store::conformance::rig::{id, put, workspace};
@@ -20,7 +20,7 @@ fn profile(no: u64, city: &str, email: &str) -> [RowChange; 2] {
     let write = |value: &str| Write { seq: no, value: Some(Value::text(value)) };
     let attributes = BTreeMap::from([("city".into(), write(city)), ("email".into(), write(email))]);
     let no = ProfileNo(no);
-    let profile = Profile {
+    let profile = MemberRecord {
         no,
         created: AT,
         keys: Vec::new(),
@@ -29,10 +29,10 @@ fn profile(no: u64, city: &str, email: &str) -> [RowChange; 2] {
         former: Vec::new(),
         history: vec![],
     };
-    let tree = Tally { first_seen: AT, last_seen: AT, events: 0, devices: 0, members: 1 };
+    let tree = TreeTotals { first_seen: AT, last_seen: AT, events: 0, devices: 0, members: 1 };
     [
         RowChange::Upsert(StoredRow::MemberRecord(profile)),
-        RowChange::Upsert(StoredRow::RootPointer(Standing {
+        RowChange::Upsert(StoredRow::RootPointer(RootPointer {
             no,
             created: AT,
             root: no,
@@ -83,8 +83,8 @@ fn home() -> Home {
     let rows = users.into_iter().flatten().chain([event(11, 1, 1.5), event(12, 2, 2.5), event(13, 3, 9.0)]);
     put(&engine, &id("shop"), rows.collect()).unwrap();
     let no = |no| ProfileId { created: AT, no: ProfileNo(no) };
-    let tree = Tally { first_seen: AT, last_seen: AT, events: 2, devices: 0, members: 2 };
-    let standing = |n| Standing {
+    let tree = TreeTotals { first_seen: AT, last_seen: AT, events: 2, devices: 0, members: 2 };
+    let standing = |n| RootPointer {
         no: ProfileNo(n),
         created: AT,
         root: ProfileNo(1),
@@ -105,7 +105,7 @@ fn home() -> Home {
         merged: no(2),
         request: None,
         cause: Cause::Api,
-        because: None,
+        explanation: None,
         filled: Vec::new(),
         combined: Vec::new(),
         identifiers: Vec::new(),
@@ -115,7 +115,7 @@ fn home() -> Home {
         RowChange::Upsert(StoredRow::RootPointer(standing(1))),
         RowChange::Upsert(StoredRow::RootPointer(standing(2))),
         RowChange::Upsert(StoredRow::View(ProfileNo(1), View { attributes: shown.into(), platforms: BTreeMap::new() })),
-        RowChange::Upsert(StoredRow::MergeLink(Link {
+        RowChange::Upsert(StoredRow::MergeLink(MergeLink {
             child: ProfileNo(2),
             parent: ProfileNo(1),
             merge: MergeNo(1),

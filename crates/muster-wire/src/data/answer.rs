@@ -4,11 +4,11 @@
 use super::api::Api;
 use super::failure::{write_fault, write_fault_type};
 use super::members::suggestion;
-use crate::{because, write};
+use crate::{explanation, write};
 use muster_core::id::{ProfileId, ProfileNo, RequestId};
 use muster_core::kinds::ElementKind;
 use muster_core::limits::{FAULTS_MAX, WARNINGS_MAX};
-use muster_core::outcome::{ActionOutcome, Applied, ElementResult, Outcome, Recorded};
+use muster_core::outcome::{ActionOutcome, Applied, ElementResult, Outcome, RecordedAnswer};
 use muster_core::reason::Fault;
 use muster_core::warning::{Code, Warning};
 
@@ -81,11 +81,11 @@ pub fn outcomes_header(applied: &Applied) -> String {
 
 /// The answer of a request that was applied, as it is recorded under an idempotency key. With `representation` or
 /// `dry` it has `results` and `summary`; in a dry run profiles that it would create have `id` null and a `ref`.
-pub fn applied(api: Api, applied: &Applied, representation: bool, dry: bool) -> Recorded {
+pub fn applied(api: Api, applied: &Applied, representation: bool, dry: bool) -> RecordedAnswer {
     let request_id = RequestId::of(applied.request);
     let outcomes = outcomes_header(applied).into();
     if !representation && !dry {
-        return Recorded { status: 200, outcomes, body: success(request_id).into() };
+        return RecordedAnswer { status: 200, outcomes, body: success(request_id).into() };
     }
     let mut out = Vec::with_capacity(256 + 128 * applied.elements.len());
     open(&mut out, request_id);
@@ -100,7 +100,7 @@ pub fn applied(api: Api, applied: &Applied, representation: bool, dry: bool) -> 
     out.extend_from_slice(b",\"summary\":");
     summary(&mut out, &applied.elements);
     out.push(b'}');
-    Recorded { status: 200, outcomes, body: out.into() }
+    RecordedAnswer { status: 200, outcomes, body: out.into() }
 }
 
 /// The name of an element's type on the wire; None if it could not be read.
@@ -186,9 +186,9 @@ impl Told {
         }
         // Of fifty thousand refused elements it would say the same fifty thousand times.
         let told = self.faults_left > 0 || element.outcome != Outcome::Rejected;
-        if let Some(because) = element.because.as_ref().filter(|_| told) {
+        if let Some(explanation) = element.explanation.as_ref().filter(|_| told) {
             out.extend_from_slice(b",\"because\":");
-            because::write(out, because, element.outcome == Outcome::Rejected, self.first_new);
+            explanation::write(out, explanation, element.outcome == Outcome::Rejected, self.first_new);
         }
         if element.kind == ElementKind::Event {
             out.extend_from_slice(b",\"actions\":");

@@ -1,9 +1,9 @@
 //! Merge records: `GET /workspaces/{ws}/merges`.
 
-use crate::because;
+use crate::explanation;
 use crate::value::to_json;
 use muster_core::id::{ProfileId, RequestId, SeparationNo};
-use muster_core::identifier::Key;
+use muster_core::identifier::Identifier;
 use muster_core::record::{Cause, Combined, Merge};
 use muster_core::value::Value;
 use serde_json::{Value as Json, json};
@@ -18,7 +18,7 @@ pub fn json(merge: &Merge) -> Json {
         "request_id": merge.request.map(|(no, _)| RequestId::of(no).to_string()),
         "index": merge.request.map(|(_, index)| index),
         "cause": cause(&merge.cause),
-        "because": merge.because.as_ref().map(|because| because::json(because, false)),
+        "because": merge.explanation.as_ref().map(|explanation| explanation::json(explanation, false)),
         "filled": merge.filled.iter().map(|name| &**name).collect::<Vec<_>>(),
         "combined": merge.combined.iter().map(combined).collect::<Vec<_>>(),
         "identifiers": keys(&merge.identifiers),
@@ -41,7 +41,7 @@ pub fn reverted(survivor: ProfileId, restored: ProfileId, separation: Separation
 fn cause(cause: &Cause) -> Json {
     match cause {
         Cause::Keys { keys: kept, rule } => {
-            json!({"keys": keys(kept), "rule": because::choice_name(*rule)})
+            json!({"keys": keys(kept), "rule": explanation::choice_name(*rule)})
         }
         Cause::Activation => Json::from("activation"),
         Cause::Api => Json::from("api"),
@@ -58,6 +58,6 @@ fn combined(combined: &Combined) -> Json {
     out
 }
 
-fn keys(keys: &[Key]) -> Json {
+fn keys(keys: &[Identifier]) -> Json {
     keys.iter().map(|key| json!({"kind": key.kind.name(), "value": &*key.value})).collect()
 }

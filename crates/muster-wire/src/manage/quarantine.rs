@@ -6,11 +6,11 @@ use crate::data::api::Api;
 use crate::data::failure::fault_type;
 use crate::manage::page::render;
 use muster_core::id::RequestId;
-use muster_core::record::Quarantined;
+use muster_core::record::QuarantinedElement;
 use serde_json::{Value as Json, json};
 
 /// The entry; `element` is its JSON, and `raw` its text as it came where a tree does not show all of it. What a Track call carried is told like an element of a bulk import.
-pub fn json(entry: &Quarantined) -> Json {
+pub fn json(entry: &QuarantinedElement) -> Json {
     let mut out = json!({
         "id": entry.no.to_string(),
         "at": entry.at.to_string(),
@@ -53,6 +53,6 @@ pub(crate) fn element(bytes: &[u8]) -> Json {
 }
 
 /// The types of an entry's errors, as answers name them.
-pub fn types(entry: &Quarantined) -> impl Iterator<Item = &'static str> {
+pub fn types(entry: &QuarantinedElement) -> impl Iterator<Item = &'static str> {
     entry.errors.iter().map(|fault| fault_type(Api::Transition, fault))
 }

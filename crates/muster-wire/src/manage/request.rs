@@ -1,20 +1,20 @@
 //! The ingestion log: `GET /workspaces/{ws}/requests` and `GET .../requests/{request_id}`.
 
-use crate::because;
 use crate::data::answer::{kind_name, summary as write_summary, write_logged_warning};
 use crate::data::api::Api;
 use crate::data::failure::{describe, fault_type, write_fault};
+use crate::explanation;
 use muster_core::id::{RequestId, RequestNo};
 use muster_core::kinds::{ElementKind, Route};
 use muster_core::outcome::{ActionResult, ElementResult, Outcome};
 use muster_core::reason::Fault;
-use muster_core::record::{Omitted, Request};
+use muster_core::record::{LogEntry, Omitted};
 use muster_core::time::Timestamp;
 use muster_core::warning::Warning;
 use serde_json::{Value as Json, json};
 
 /// The members of a list.
-pub fn summary(request: &Request) -> Json {
+pub fn summary(request: &LogEntry) -> Json {
     // A rejected event element repeats the faults of its actions: they count once.
     let of_elements = |e: &ElementResult| e.errors.len().max(e.actions.iter().map(|a| a.errors.len()).sum::<usize>());
     let listed = request.faults.len() + request.elements.iter().map(of_elements).sum::<usize>();
@@ -42,7 +42,7 @@ fn error(kind: &str, message: &str) -> Json {
 }
 
 /// The faults of a request that its entry lists: of the request as a whole, then of its elements and of their actions.
-fn all_faults(request: &Request) -> impl Iterator<Item = &Fault> {
+fn all_faults(request: &LogEntry) -> impl Iterator<Item = &Fault> {
     let of_elements = request.elements.iter().flat_map(|element| {
         let of_actions = element.actions.iter().flat_map(|action| &action.errors);
         element.errors.iter().chain(of_actions)
@@ -51,19 +51,19 @@ fn all_faults(request: &Request) -> impl Iterator<Item = &Fault> {
 }
 
 /// The types of the faults that the entry of a request lists, as its answer spelled them; one may come several times.
-pub fn fault_types(request: &Request) -> impl Iterator<Item = &'static str> {
+pub fn fault_types(request: &LogEntry) -> impl Iterator<Item = &'static str> {
     let api = Api::from(request.route);
     all_faults(request).map(move |fault| fault_type(api, fault))
 }
 
 /// Whether the entry of a request lists a warning, of the request or of an element.
-pub fn has_warnings(request: &Request) -> bool {
+pub fn has_warnings(request: &LogEntry) -> bool {
     !request.warnings.is_empty() || request.elements.iter().any(|element| !element.warnings.is_empty())
 }
 
 /// All of a request: with `elements`; of a refused one with its faults in `errors`, of any with its own `warnings`. An
 /// entry that lists not all of them, for its bound of bytes, says how many are `omitted`.
-pub fn full(request: &Request) -> Json {
+pub fn full(request: &LogEntry) -> Json {
     let api = Api::from(request.route);
     let mut out = summary(request);
     if let Json::Object(members) = &mut out {
@@ -141,9 +141,9 @@ fn element(api: Api, element: &ElementResult) -> Json {
         "errors": faults(api, &element.errors),
     });
     if let Json::Object(members) = &mut out {
-        if let Some(because) = &element.because {
+        if let Some(explanation) = &element.explanation {
             let refused = element.outcome == Outcome::Rejected;
-            members.insert("because".to_owned(), because::json(because, refused));
+            members.insert("because".to_owned(), explanation::json(explanation, refused));
         }
         if !element.merged.is_empty() {
             let merged: Vec<String> = element.merged.iter().map(ToString::to_string).collect();

@@ -1,9 +1,9 @@
 //! Reviews: `GET /workspaces/{ws}/reviews`, `GET` and `POST .../reviews/{id}`.
 
 use super::user;
-use crate::because;
+use crate::explanation;
 use muster_core::id::{MergeNo, ProfileId, RequestId, SeparationNo};
-use muster_core::profile::Snapshot;
+use muster_core::profile::Profile;
 use muster_core::review::Review;
 use serde_json::{Map, Value as Json, json};
 
@@ -18,11 +18,11 @@ pub fn json(review: &Review, live: (ProfileId, Option<ProfileId>)) -> Json {
         "value": &*review.key.value,
         "profiles": [live.0.to_string(), live.1.map(|id| id.to_string())],
         "reason": review.reason.name(),
-        "explanation": because::why(review.reason),
+        "explanation": explanation::why(review.reason),
         "request_id": review.request.map(|(no, _)| RequestId::of(no).to_string()),
         "index": review.request.map(|(_, index)| index),
         "record": review.record.as_deref().map(super::quarantine::element),
-        "because": because::json(&review.because, false),
+        "because": explanation::json(&review.explanation, false),
         "state": review.state.name(),
     });
     if let (Some(at), Json::Object(members)) = (review.closed_at, &mut out) {
@@ -32,7 +32,7 @@ pub fn json(review: &Review, live: (ProfileId, Option<ProfileId>)) -> Json {
 }
 
 /// The same with both profiles side by side, None where one is gone.
-pub fn with_sides(review: Json, sides: &[Option<Snapshot>]) -> Json {
+pub fn with_sides(review: Json, sides: &[Option<Profile>]) -> Json {
     let mut review = review;
     let sides = sides.iter().map(|side| side.as_ref().map(|side| user::json(side, None))).collect::<Vec<_>>();
     review["sides"] = json!(sides);

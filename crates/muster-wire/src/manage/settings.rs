@@ -13,7 +13,7 @@ use ipnet::IpNet;
 use muster_core::id::WorkspaceId;
 use muster_core::limits::{PROFILE_BYTES_MAX, PROFILE_BYTES_MIN};
 use muster_core::record::Counters;
-use muster_core::settings::{Identity, Phase, RateLimits, Settings};
+use muster_core::settings::{ActivationPhase, Identity, RateLimits, Settings};
 use muster_core::time::Timestamp;
 use serde_json::{Map, Value as Json, json};
 
@@ -299,7 +299,7 @@ impl WorkspaceSettings {
             None => ("active", 0, 0),
             Some(activating) => {
                 let here = if counters.activation == activating.since { counters.activation_done } else { 0 };
-                let before = if activating.phase == Phase::Joining { counters.profile } else { 0 };
+                let before = if activating.phase == ActivationPhase::Joining { counters.profile } else { 0 };
                 ("activating", before + here, 2 * counters.profile)
             }
         };

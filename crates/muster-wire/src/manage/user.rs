@@ -4,13 +4,13 @@ use crate::value::to_json;
 use muster_core::command::DeviceFields;
 use muster_core::id::ProfileId;
 use muster_core::identifier::spelled;
-use muster_core::profile::{MemberEntry, Own, Snapshot};
-use muster_core::record::{Device, Former};
+use muster_core::profile::{MemberDetail, MemberEntry, Profile};
+use muster_core::record::{Device, FormerIdentifier};
 use muster_core::value::Value;
 use serde_json::{Map, Value as Json, json};
 
 /// The user; `redirected_from` is the member's id that was asked for, if it was not the live one's.
-pub fn json(user: &Snapshot, redirected_from: Option<ProfileId>) -> Json {
+pub fn json(user: &Profile, redirected_from: Option<ProfileId>) -> Json {
     let aliases: Map<String, Json> =
         user.aliases.iter().map(|(kind, values)| (kind.name().to_owned(), json!(texts(values)))).collect();
     let mut out = json!({
@@ -32,18 +32,18 @@ pub fn json(user: &Snapshot, redirected_from: Option<ProfileId>) -> Json {
     out
 }
 
-fn identifiers(user: &Snapshot) -> Map<String, Json> {
+fn identifiers(user: &Profile) -> Map<String, Json> {
     user.identifiers.iter().map(|k| (k.kind.name().to_owned(), Json::from(&*k.value))).collect()
 }
 
 /// The current value of an identifier stands among the identifiers, not a second time here.
-fn attributes(user: &Snapshot) -> Map<String, Json> {
+fn attributes(user: &Profile) -> Map<String, Json> {
     let is_identifier = |name: &str| user.identifiers.iter().any(|key| key.kind.name() == name);
     let plain = user.attributes.iter().filter(|(name, _)| !is_identifier(name));
     plain.map(|(name, value)| (name.to_string(), to_json(value))).collect()
 }
 
-fn platforms(user: &Snapshot) -> Vec<Json> {
+fn platforms(user: &Profile) -> Vec<Json> {
     user.platforms.iter().map(|(p, active)| json!({"platform": p.name(), "active": active})).collect()
 }
 
@@ -51,7 +51,7 @@ fn texts(values: &[Box<str>]) -> Vec<&str> {
     values.iter().map(|v| &**v).collect()
 }
 
-fn former(former: &Former) -> Json {
+fn former(former: &FormerIdentifier) -> Json {
     json!({"kind": former.key.kind.name(), "value": &*former.key.value, "until": former.until.to_string()})
 }
 
@@ -65,7 +65,7 @@ fn member(member: &MemberEntry) -> Json {
 }
 
 /// What a part shows, with counts in the place of lists that the members beside it tell.
-fn shows(part: &Snapshot) -> Json {
+fn shows(part: &Profile) -> Json {
     json!({
         "identifiers": identifiers(part),
         "attributes": attributes(part),
@@ -81,7 +81,7 @@ fn shows(part: &Snapshot) -> Json {
 
 /// One member by itself, an item of `GET .../users/{id}/members`: what its own record holds, and what its part of the tree
 /// shows; the root has no parent.
-pub fn own(own: &Own) -> Json {
+pub fn own(own: &MemberDetail) -> Json {
     let joined = own
         .joined
         .as_ref()

@@ -5,7 +5,7 @@ use super::parity::{self, CutNames};
 use crate::json::{Json, Member, Node, Number, is_number, number};
 use crate::notices::Notices;
 use crate::path::Path;
-use muster_core::array::{Family, family};
+use muster_core::array::{ValueFamily, family};
 use muster_core::attribute::EMAIL_FLAGS;
 use muster_core::limits::PARITY_OBJECT_ATTRIBUTES;
 use muster_core::value::Value;
@@ -155,18 +155,18 @@ fn same_text_type(values: &mut [Value]) {
     }
 }
 
-fn cast(json: &Json, to: Family, name: &str, at: &Path, notices: &mut Notices) -> Option<Value> {
+fn cast(json: &Json, to: ValueFamily, name: &str, at: &Path, notices: &mut Notices) -> Option<Value> {
     match (to, json) {
-        (Family::Text, Json::Number(text)) => {
+        (ValueFamily::Text, Json::Number(text)) => {
             parity::text(text, name, at, notices).map(|text| Value::Text(text.into()))
         }
-        (Family::Text, Json::Boolean(b)) => Some(Value::Text(b.to_string().into())),
-        (Family::Number, Json::Text(text)) if is_number(text) => match number(text) {
+        (ValueFamily::Text, Json::Boolean(b)) => Some(Value::Text(b.to_string().into())),
+        (ValueFamily::Number, Json::Text(text)) if is_number(text) => match number(text) {
             Number::Integer(n) => Some(Value::Integer(n)),
             Number::Float(n) | Number::Rounded(n) => Some(Value::Float(n)),
             Number::Overflow => None,
         },
-        (Family::Boolean, Json::Text(text)) => boolean(text).map(Value::Boolean),
+        (ValueFamily::Boolean, Json::Text(text)) => boolean(text).map(Value::Boolean),
         _ => None,
     }
 }

@@ -1,22 +1,27 @@
 //! A device element: a device of a user who exists. Its push token and advertising ids are nobody else's in the
 //! workspace: it replaces the devices that carry them (behaviour.md 2, FACTS 2.3).
 
+use crate::decide::decision_state::{DecisionState, Known, Missing};
 use crate::decide::notes::{Context, End, Notes};
 use crate::decide::resolve::resolve;
 use crate::decide::target::{Target, causing, set_aside, target_of};
-use crate::decide::work::{Known, Missing, Work};
 use crate::decide::write;
-use crate::decide::write_target::Place;
+use crate::decide::write_target::WriteTarget;
 
-use crate::command::{Device, DeviceFields};
+use crate::command::{DeviceElement, DeviceFields};
 use crate::limits::DEVICES_MAX;
 use crate::reason::{Fault, Reason};
 use crate::record::{self, ChangeKind, DeviceRef};
 use crate::warning::Code;
 
 /// Applies it.
-pub(super) fn apply(work: &mut Work<'_>, context: &Context<'_>, device: &Device, notes: &mut Notes) -> Known<End> {
-    let resolved = resolve(work, &device.keys, false, notes)?;
+pub(super) fn apply(
+    state: &mut DecisionState<'_>,
+    context: &Context<'_>,
+    device: &DeviceElement,
+    notes: &mut Notes,
+) -> Known<End> {
+    let resolved = resolve(state, &device.keys, false, notes)?;
     if resolved.roots.is_empty() {
         let fault = Fault::new(Reason::UnknownUser, device.pointer.clone(), Some("customer_id"));
         return Ok(End::Rejected(vec![fault]));
@@ -24,49 +29,49 @@ pub(super) fn apply(work: &mut Work<'_>, context: &Context<'_>, device: &Device,
     for (given, _) in resolved.kept.iter().filter(|(_, bound)| bound.is_none()) {
         notes.warnings.add(Code::KeyNotBound, given.key.kind.name(), || given.pointer.to_string());
     }
-    let target = target_of(work, &resolved, &causing(context, &resolved, false), notes)?;
+    let target = target_of(state, &resolved, &causing(context, &resolved, false), notes)?;
     let (outcome, Target { root, record, merged }) = (target.outcome(), target);
-    set_aside(work, context, &resolved, root);
+    set_aside(state, context, &resolved, root);
     let at = DeviceRef { profile: record, device_id: device.device_id.clone() };
     // Before anything can be missing, so that a later element's survivor is the right one in every round.
-    write::seen(work, Place { record, root, seq: 0 }, work.receipt)?;
-    let known = known(work, device, &at)?;
-    let place = Place { record, root, seq: work.next_seq() };
-    replace_others(work, device, &at)?;
+    write::seen(state, WriteTarget { record, root, seq: 0 }, state.receipt)?;
+    let known = known(state, device, &at)?;
+    let place = WriteTarget { record, root, seq: state.next_seq() };
+    replace_others(state, device, &at)?;
     if known.is_none() {
-        if work.standing(root)?.tree.devices >= DEVICES_MAX {
+        if state.standing(root)?.tree.devices >= DEVICES_MAX {
             let fault = Fault::new(Reason::TooManyDevices, device.pointer.clone(), Some("device_id"));
             return Ok(End::Rejected(vec![fault]));
         }
-        count(work, &at, 1)?;
+        count(state, &at, 1)?;
     }
     let old = known.map(|known| known.fields);
-    old.iter().flat_map(DeviceFields::tokens).for_each(|token| work.tokens.set(token, None));
+    old.iter().flat_map(DeviceFields::tokens).for_each(|token| state.tokens.set(token, None));
     let fields = filled(&device.fields, old);
-    fields.tokens().for_each(|token| work.tokens.set(token, Some(at.clone())));
-    let row = record::Device { at: at.clone(), seq: place.seq, updated_at: work.now, fields };
-    work.devices.set(at, Some(row));
-    write::noted(work, place, ChangeKind::Device)?;
+    fields.tokens().for_each(|token| state.tokens.set(token, Some(at.clone())));
+    let row = record::Device { at: at.clone(), seq: place.seq, updated_at: state.now, fields };
+    state.devices.set(at, Some(row));
+    write::noted(state, place, ChangeKind::Device)?;
     Ok(End::Applied { outcome, root, merged })
 }
 
 /// The device as it is stored, and everything that replacing others needs.
-fn known(work: &mut Work<'_>, device: &Device, at: &DeviceRef) -> Known<Option<record::Device>> {
-    let known = match work.devices.get(at) {
+fn known(state: &mut DecisionState<'_>, device: &DeviceElement, at: &DeviceRef) -> Known<Option<record::Device>> {
+    let known = match state.devices.get(at) {
         Some(known) => Ok(known.cloned()),
         None => {
-            work.needs.devices.push(at.clone());
+            state.needs.devices.push(at.clone());
             Err(Missing)
         }
     };
     let mut missing = false;
     for token in device.fields.tokens() {
-        match work.tokens.get(&token).map(|owner| owner.cloned()) {
+        match state.tokens.get(&token).map(|owner| owner.cloned()) {
             None => {
-                work.needs.tokens.push(token);
+                state.needs.tokens.push(token);
                 missing = true;
             }
-            Some(Some(owner)) => missing |= work.root_of(owner.profile).is_err(),
+            Some(Some(owner)) => missing |= state.root_of(owner.profile).is_err(),
             Some(None) => {}
         }
     }
@@ -74,29 +79,29 @@ fn known(work: &mut Work<'_>, device: &Device, at: &DeviceRef) -> Known<Option<r
 }
 
 /// Devices that carry a token of this one go.
-fn replace_others(work: &mut Work<'_>, device: &Device, at: &DeviceRef) -> Known<()> {
+fn replace_others(state: &mut DecisionState<'_>, device: &DeviceElement, at: &DeviceRef) -> Known<()> {
     for token in device.fields.tokens() {
-        let Some(owner) = work.tokens.get(&token).flatten().cloned() else { continue };
+        let Some(owner) = state.tokens.get(&token).flatten().cloned() else { continue };
         if owner == *at {
             continue;
         }
-        let Some(gone) = work.devices.get(&owner).flatten().cloned() else {
-            work.needs.devices.push(owner);
+        let Some(gone) = state.devices.get(&owner).flatten().cloned() else {
+            state.needs.devices.push(owner);
             return Err(Missing);
         };
-        gone.fields.tokens().for_each(|token| work.tokens.set(token, None));
-        count(work, &owner, -1)?;
-        work.devices.set(owner, None);
+        gone.fields.tokens().for_each(|token| state.tokens.set(token, None));
+        count(state, &owner, -1)?;
+        state.devices.set(owner, None);
     }
     Ok(())
 }
 
 /// Counts a device that came or went.
-fn count(work: &mut Work<'_>, at: &DeviceRef, by: i32) -> Known<()> {
-    let root = work.root_of(at.profile)?;
-    work.standing_mut(at.profile)?.devices = work.standing(at.profile)?.devices.saturating_add_signed(by);
-    work.standing_mut(root)?.tree.devices = work.standing(root)?.tree.devices.saturating_add_signed(by);
-    work.counters.devices = work.counters.devices.saturating_add_signed(i64::from(by));
+fn count(state: &mut DecisionState<'_>, at: &DeviceRef, by: i32) -> Known<()> {
+    let root = state.root_of(at.profile)?;
+    state.standing_mut(at.profile)?.devices = state.standing(at.profile)?.devices.saturating_add_signed(by);
+    state.standing_mut(root)?.tree.devices = state.standing(root)?.tree.devices.saturating_add_signed(by);
+    state.counters.devices = state.counters.devices.saturating_add_signed(i64::from(by));
     Ok(())
 }
 

@@ -1,63 +1,68 @@
 //! An event element: its actions are judged first; if none is accepted, nothing is resolved, merged, bound or touched.
 
+use crate::decide::decision_state::{DecisionState, Known, Missing};
 use crate::decide::notes::{Context, End, Notes};
 use crate::decide::resolve::resolve;
 use crate::decide::target::{Target, causing, set_aside, target_of};
-use crate::decide::work::{Known, Missing, Work};
 use crate::decide::write;
-use crate::decide::write_target::Place;
+use crate::decide::write_target::WriteTarget;
 
 use crate::change::{RowChange, StoredRow};
-use crate::command::{Action, Event};
+use crate::command::{Action, EventElement};
 use crate::id::ProfileNo;
 use crate::outcome::{ActionOutcome, ActionResult, Outcome};
 use crate::reason::{Fault, Reason};
 use crate::record::{self, ChangeKind, EventId};
-use crate::settings::Phase;
+use crate::settings::ActivationPhase;
 use crate::time::Timestamp;
 use crate::warning::{Code, Warnings};
 use std::collections::HashMap;
 use std::sync::Arc;
 
 /// Applies it.
-pub(super) fn apply(work: &mut Work<'_>, context: &Context<'_>, event: &Event, notes: &mut Notes) -> Known<End> {
-    let (accepted, repeated) = judge(work, context, event, &mut notes.actions)?;
-    warn_of_reuse(work, event, &repeated, &mut notes.warnings)?;
+pub(super) fn apply(
+    state: &mut DecisionState<'_>,
+    context: &Context<'_>,
+    event: &EventElement,
+    notes: &mut Notes,
+) -> Known<End> {
+    let (accepted, repeated) = judge(state, context, event, &mut notes.actions)?;
+    warn_of_reuse(state, event, &repeated, &mut notes.warnings)?;
     if accepted.is_empty() {
         let errors: Vec<Fault> = notes.actions.iter().flat_map(|r| r.errors.iter().cloned()).collect();
         return Ok(if errors.is_empty() { End::Nothing(Outcome::Duplicate) } else { End::Rejected(errors) });
     }
-    let resolved = resolve(work, &event.keys, false, notes)?;
-    let times = || accepted.iter().map(|action| time_of(action, work.receipt));
-    let latest = times().max().unwrap_or(work.receipt).min(work.now);
-    let earliest = times().min().unwrap_or(work.receipt);
+    let resolved = resolve(state, &event.keys, false, notes)?;
+    let times = || accepted.iter().map(|action| time_of(action, state.receipt));
+    let latest = times().max().unwrap_or(state.receipt).min(state.now);
+    let earliest = times().min().unwrap_or(state.receipt);
     let (outcome, Target { root, record, merged }) = if resolved.roots.is_empty() {
         if event.update_existing_only {
             let skipped = notes.actions.iter_mut().filter(|r| r.outcome == ActionOutcome::Accepted);
             skipped.for_each(|r| r.outcome = ActionOutcome::Skipped);
             return Ok(End::Nothing(Outcome::Skipped));
         }
-        let earliest = earliest.min(work.receipt);
-        let no = write::create(work, earliest, latest);
-        let place = Place { record: no, root: no, seq: work.next_seq() };
+        let earliest = earliest.min(state.receipt);
+        let no = write::create(state, earliest, latest);
+        let place = WriteTarget { record: no, root: no, seq: state.next_seq() };
         for (given, _) in &resolved.kept {
-            write::bind(work, place, &given.key)?;
+            write::bind(state, place, &given.key)?;
             notes.bound(&given.key.kind, false);
         }
-        write::noted(work, place, ChangeKind::User)?;
+        write::noted(state, place, ChangeKind::User)?;
         (Outcome::Created, Target { root: no, record: no, merged: Vec::new() })
     } else {
         for (given, _) in resolved.kept.iter().filter(|(_, bound)| bound.is_none()) {
             notes.warnings.add(Code::KeyNotBound, given.key.kind.name(), || given.pointer.to_string());
         }
-        let target = target_of(work, &resolved, &causing(context, &resolved, false), notes)?;
+        let target = target_of(state, &resolved, &causing(context, &resolved, false), notes)?;
         (target.outcome(), target)
     };
-    set_aside(work, context, &resolved, root);
-    store(work, context, (root, record), (event, &accepted))?;
-    let place = Place { record, root, seq: 0 };
-    write::seen_first(work, place, earliest)?;
-    write::seen(work, place, latest)?;
+    set_aside(state, context, &resolved, root);
+    store(state, context, (root, record), (event, &accepted))?;
+    let place = WriteTarget { record, root, seq: 0 };
+    write::seen_first(state, place, earliest)?;
+    write::seen(state, place, latest)?;
     Ok(End::Applied { outcome, root, merged })
 }
 
@@ -76,9 +81,9 @@ struct Repeated<'e> {
 
 /// Judges each action; the accepted ones and the duplicates, each in order.
 fn judge<'e>(
-    work: &mut Work<'_>,
+    state: &mut DecisionState<'_>,
     context: &Context<'_>,
-    event: &'e Event,
+    event: &'e EventElement,
     results: &mut Vec<ActionResult>,
 ) -> Known<(Vec<&'e Arc<Action>>, Vec<Repeated<'e>>)> {
     let (mut accepted, mut ids): (Vec<&Arc<Action>>, HashMap<&str, &str>) = (Vec::new(), HashMap::new());
@@ -86,11 +91,11 @@ fn judge<'e>(
     for action in &event.actions {
         let (outcome, errors) = match action {
             Err(faults) => (ActionOutcome::Rejected, faults.clone()),
-            Ok(action) if time_of(action, work.receipt).0 > work.now.0 + context.import.settings.future_skew_ms => (
+            Ok(action) if time_of(action, state.receipt).0 > state.now.0 + context.import.settings.future_skew_ms => (
                 ActionOutcome::Rejected,
                 vec![Fault::new(Reason::FutureDate, action.pointer.clone(), Some("current_time"))],
             ),
-            Ok(action) => match known(work, context, action, &ids) {
+            Ok(action) => match known(state, context, action, &ids) {
                 Ok(Some(first)) => {
                     repeated.push(first);
                     (ActionOutcome::Duplicate, Vec::new())
@@ -113,7 +118,7 @@ fn judge<'e>(
 
 /// What the action repeats: its event id was seen in the workspace within the retention, or earlier in this element.
 fn known<'e>(
-    work: &mut Work<'_>,
+    state: &mut DecisionState<'_>,
     context: &Context<'_>,
     action: &'e Action,
     ids: &HashMap<&str, &str>,
@@ -122,28 +127,34 @@ fn known<'e>(
     if let Some(name) = ids.get(&**id) {
         return Ok(Some(Repeated { action, name: (*name).into(), profile: None }));
     }
-    let Some(seen) = work.event_ids.get(id) else {
-        work.needs.event_ids.push(id.clone());
+    let Some(seen) = state.event_ids.get(id) else {
+        state.needs.event_ids.push(id.clone());
         return Err(Missing);
     };
     let retention = context.import.settings.event_id_retention_ms;
-    let now = work.now.0;
+    let now = state.now.0;
     let seen = seen.filter(|seen| retention == 0 || now - seen.at.0 <= retention);
     Ok(seen.map(|seen| Repeated { action, name: seen.name.clone(), profile: Some(seen.profile) }))
 }
 
 /// Warns of actions whose event id was seen with another name, or for another user than the element's identifiers find
 /// (behaviour.md 1.4.h): a program that counts its ids anew would lose events.
-fn warn_of_reuse(work: &mut Work<'_>, event: &Event, repeated: &[Repeated<'_>], warnings: &mut Warnings) -> Known<()> {
+fn warn_of_reuse(
+    state: &mut DecisionState<'_>,
+    event: &EventElement,
+    repeated: &[Repeated<'_>],
+    warnings: &mut Warnings,
+) -> Known<()> {
     if repeated.is_empty() {
         return Ok(());
     }
-    let mut missing = work.lacks_standings(repeated.iter().filter_map(|first| first.profile));
+    let mut missing = state.lacks_standings(repeated.iter().filter_map(|first| first.profile));
     let (mut roots, mut is_unsettled) = (Vec::new(), false);
     for given in &event.keys {
-        let bound = work.binding(&given.key);
-        is_unsettled |= work.identity.activating(Phase::Joining, given.key.kind.name()).is_some() && bound == Ok(None);
-        match bound.and_then(|id| id.map(|id| work.root_of(id)).transpose()) {
+        let bound = state.binding(&given.key);
+        is_unsettled |=
+            state.identity.activating(ActivationPhase::Joining, given.key.kind.name()).is_some() && bound == Ok(None);
+        match bound.and_then(|id| id.map(|id| state.root_of(id)).transpose()) {
             Ok(root) => roots.extend(root),
             Err(Missing) => missing = true,
         }
@@ -152,7 +163,7 @@ fn warn_of_reuse(work: &mut Work<'_>, event: &Event, repeated: &[Repeated<'_>], 
         return Err(Missing);
     }
     for Repeated { action, name, profile } in repeated {
-        let is_mine = |no: &ProfileNo| roots.iter().any(|root| work.is_of(*no, *root));
+        let is_mine = |no: &ProfileNo| roots.iter().any(|root| state.is_of(*no, *root));
         // Who holds a value of a kind that has just become active is not known before it is joined.
         let is_other_user = !is_unsettled && profile.as_ref().is_some_and(|no| !is_mine(no));
         if is_other_user || *name != action.name {
@@ -164,24 +175,24 @@ fn warn_of_reuse(work: &mut Work<'_>, event: &Event, repeated: &[Repeated<'_>], 
 
 /// Stores the accepted actions as events of the record.
 fn store(
-    work: &mut Work<'_>,
+    state: &mut DecisionState<'_>,
     context: &Context<'_>,
     (root, record): (ProfileNo, ProfileNo),
-    (event, accepted): (&Event, &[&Arc<Action>]),
+    (event, accepted): (&EventElement, &[&Arc<Action>]),
 ) -> Known<()> {
     for action in accepted {
-        let seq = work.next_seq();
+        let seq = state.next_seq();
         if let Some(id) = &action.event_id {
             let (id, name) = (id.clone(), action.name.clone());
-            work.event_ids.set(id.clone(), Some(EventId { id, at: work.now, seq, profile: record, name }));
+            state.event_ids.set(id.clone(), Some(EventId { id, at: state.now, seq, profile: record, name }));
         }
-        let time = time_of(action, work.receipt);
-        work.appended.push(RowChange::Upsert(StoredRow::Event(record::Event {
+        let time = time_of(action, state.receipt);
+        state.appended.push(RowChange::Upsert(StoredRow::Event(record::Event {
             seq,
             profile: record,
             time,
             user_time: action.user_time.unwrap_or(time.0 + i64::from(action.offset_seconds) * 1_000),
-            received_at: work.now,
+            received_at: state.now,
             request: context.request,
             origin: context.import.origin.clone(),
             device_id: event.device_id.clone(),
@@ -189,9 +200,9 @@ fn store(
         })));
     }
     let stored = accepted.len() as u64;
-    work.counters.events += stored;
-    work.counters.events_accepted += stored;
-    work.standing_mut(record)?.events += stored;
-    work.standing_mut(root)?.tree.events += stored;
+    state.counters.events += stored;
+    state.counters.events_accepted += stored;
+    state.standing_mut(record)?.events += stored;
+    state.standing_mut(root)?.tree.events += stored;
     Ok(())
 }

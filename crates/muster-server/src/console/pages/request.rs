@@ -95,10 +95,10 @@ fn row(shell: &Shell, element: &Json) -> Row {
         let words = format!("{} of {} accepted", parts::count(accepted), counted(actions.len() as u64, "action"));
         note.push(parts::shown(&words));
     }
-    let because = element.member("because");
+    let explanation = element.member("because");
     // Of an element that was rejected before its identifiers were resolved it says just that, which its error says better.
-    if !because.text("text").is_empty() && !because.list("keys").is_empty() {
-        note.push(parts::shown(because.text("text")));
+    if !explanation.text("text").is_empty() && !explanation.list("keys").is_empty() {
+        note.push(parts::shown(explanation.text("text")));
     }
     for merged in element.list("merged_ids").iter().filter_map(Json::as_str) {
         note.push(parts::joined("merged", &shell.user(merged)));

@@ -3,9 +3,9 @@
 use super::{Answer, Call, tree};
 use crate::limits::{FORMER_HOLDERS_MAX, FORMER_LOOKED_MAX};
 use muster_core::id::{ProfileId, ProfileNo, RequestId};
-use muster_core::identifier::{self, Key, KindSettings, Unusable, normalise};
-use muster_core::record::Profile;
-use muster_core::settings::{Identity, Phase};
+use muster_core::identifier::{self, Identifier, KindSettings, UnusableIdentifier, normalise};
+use muster_core::record::MemberRecord;
+use muster_core::settings::{ActivationPhase, Identity};
 use muster_core::time::Timestamp;
 use muster_store::engine::EngineError;
 use muster_store::reader::Reader;
@@ -50,7 +50,7 @@ fn told(reader: &mut dyn Reader, identity: &Identity, value: &str) -> Result<Jso
 }
 
 /// Former holders of a key, the most recently released first.
-fn former(reader: &mut dyn Reader, key: &Key) -> Result<Vec<Json>, EngineError> {
+fn former(reader: &mut dyn Reader, key: &Identifier) -> Result<Vec<Json>, EngineError> {
     let mut held = Vec::new();
     for no in reader.former(key, FORMER_LOOKED_MAX)? {
         let Some(own) = own_record(reader, no)?.filter(|own| !own.keys.contains(key)) else { continue };
@@ -68,7 +68,7 @@ fn former(reader: &mut dyn Reader, key: &Key) -> Result<Vec<Json>, EngineError> 
 fn under(reader: &mut dyn Reader, identity: &Identity, kind: &KindSettings, value: &str) -> Result<Json, EngineError> {
     let active = identity.active_kind(kind.kind.name()).is_some();
     let key = identifier::key(kind, value);
-    let excepted = key == Err(Unusable::Exception);
+    let excepted = key == Err(UnusableIdentifier::Exception);
     let holder = match &key {
         Ok(key) if active => holder(reader, identity, key)?,
         _ => None,
@@ -92,15 +92,15 @@ fn under(reader: &mut dyn Reader, identity: &Identity, kind: &KindSettings, valu
 pub(super) fn holder(
     reader: &mut dyn Reader,
     identity: &Identity,
-    key: &Key,
+    key: &Identifier,
 ) -> Result<Option<ProfileNo>, EngineError> {
     match reader.binding(key)? {
-        None if identity.activating(Phase::Joining, key.kind.name()).is_some() => reader.holder(key),
+        None if identity.activating(ActivationPhase::Joining, key.kind.name()).is_some() => reader.holder(key),
         found => Ok(found),
     }
 }
 
-fn own_record(reader: &mut dyn Reader, no: ProfileNo) -> Result<Option<Profile>, EngineError> {
+fn own_record(reader: &mut dyn Reader, no: ProfileNo) -> Result<Option<MemberRecord>, EngineError> {
     let before = ProfileNo(no.0.saturating_sub(1));
     let first = reader.profiles(before, 1)?.into_iter().next();
     Ok(first.filter(|profile| profile.no == no))

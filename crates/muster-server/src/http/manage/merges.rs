@@ -9,8 +9,8 @@ use muster_core::decide::{Revert, RevertOutcome};
 use muster_core::decision::Mode;
 use muster_core::id::{MergeNo, ProfileId, ProfileNo};
 use muster_core::limits::MEMBERS_MAX;
-use muster_core::profile::pre_merge::Before;
-use muster_core::profile::{Snapshot, assemble};
+use muster_core::profile::pre_merge::PreMerge;
+use muster_core::profile::{Profile, assemble};
 use muster_core::record::{Cause, Merge};
 use muster_core::settings::Identity;
 use muster_store::engine::EngineError;
@@ -215,8 +215,8 @@ pub(crate) async fn before(call: Call) -> Answer {
 enum Found {
     Unknown,
     Gone,
-    Before(Box<Before>),
-    Now(Box<Snapshot>, Box<Snapshot>),
+    Before(Box<PreMerge>),
+    Now(Box<Profile>, Box<Profile>),
 }
 
 fn both_sides(reader: &mut dyn Reader, no: MergeNo, identity: &Identity) -> Result<Found, EngineError> {
@@ -236,7 +236,7 @@ fn both_sides(reader: &mut dyn Reader, no: MergeNo, identity: &Identity) -> Resu
     }
     let (cut, is_whole) = cut_since(reader, &merge)?;
     let found = muster_core::profile::pre_merge::before(&merge, &live.members, &rows, &cut, identity);
-    Ok(found.map_or(Found::Gone, |found| Found::Before(Box::new(Before { whole: found.whole && is_whole, ..found }))))
+    Ok(found.map_or(Found::Gone, |found| Found::Before(Box::new(PreMerge { whole: found.whole && is_whole, ..found }))))
 }
 
 /// Older merges that were reverted at the time of this one or since, and whether these are surely all. Every revert leaves

@@ -13,7 +13,7 @@ use muster_core::decide::{Discard, Restore, Restored};
 use muster_core::decision::Mode;
 use muster_core::id::{QuarantineNo, RequestId, RequestNo};
 use muster_core::limits::RESTORE_MS;
-use muster_core::record::Quarantined;
+use muster_core::record::QuarantinedElement;
 use muster_core::time::{Date, Timestamp};
 use muster_store::engine::{EngineError, apply};
 use muster_store::reader::Reader;
@@ -49,7 +49,7 @@ pub(crate) async fn list(call: Call) -> Answer {
     let is_deleted = call.parameter("deleted").map(|text| flag("deleted", text)).transpose()?.unwrap_or(false);
     let deleted_after = is_deleted.then(|| Timestamp(call.app.now().0 - RESTORE_MS));
     let find = move |reader: &mut dyn Reader| {
-        let fits = |entry: &Quarantined| {
+        let fits = |entry: &QuarantinedElement| {
             replayed.is_none_or(|replayed| entry.replayed_as.is_some() == replayed)
                 && kind.as_ref().is_none_or(|kind| quarantine::types(entry).any(|name| name == kind))
                 && request.is_none_or(|request| entry.request == request.no())
@@ -80,7 +80,7 @@ fn of_request(
     request: RequestNo,
     below: Option<QuarantineNo>,
     limit: usize,
-) -> Result<(Vec<Quarantined>, Option<QuarantineNo>), EngineError> {
+) -> Result<(Vec<QuarantinedElement>, Option<QuarantineNo>), EngineError> {
     if below.is_some() {
         return page_of_request(reader, request, below, limit);
     }
@@ -105,7 +105,7 @@ fn page_of_request(
     request: RequestNo,
     below: Option<QuarantineNo>,
     limit: usize,
-) -> Result<(Vec<Quarantined>, Option<QuarantineNo>), EngineError> {
+) -> Result<(Vec<QuarantinedElement>, Option<QuarantineNo>), EngineError> {
     let page = reader.quarantine(below, limit)?;
     let next = page.items.last().filter(|last| page.more && last.request == request).map(|last| last.no);
     let mut found = page.items;
@@ -113,7 +113,7 @@ fn page_of_request(
     Ok((found, next))
 }
 
-async fn found(call: &Call, of: &muster_core::id::WorkspaceId) -> Result<Quarantined, Refusal> {
+async fn found(call: &Call, of: &muster_core::id::WorkspaceId) -> Result<QuarantinedElement, Refusal> {
     let no = QuarantineNo::parse(call.part(1)).ok_or_else(unknown)?;
     Ok(call.read(of, move |reader| reader.quarantined(no)).await?.ok_or_else(unknown)?)
 }
@@ -257,7 +257,7 @@ fn wanted(members: &Map<String, Json>) -> Result<Wanted, Problem> {
 
 /// The entries that a replay of many takes, the oldest first.
 fn selected(reader: &mut dyn Reader, wanted: &Wanted) -> Result<Vec<QuarantineNo>, EngineError> {
-    let fits = |entry: &Quarantined| {
+    let fits = |entry: &QuarantinedElement| {
         entry.replayed_as.is_none()
             && wanted.since.is_none_or(|since| entry.at >= since)
             && wanted.kind.as_ref().is_none_or(|kind| quarantine::types(entry).any(|name| name == kind))

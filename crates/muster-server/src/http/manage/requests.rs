@@ -6,7 +6,7 @@ use super::{Answer, Call, tree};
 use crate::limits::{REQUEST_LOOK_MAX, REQUEST_LOOK_ROWS};
 use crate::pulse::Refusal;
 use muster_core::id::{RequestId, RequestNo};
-use muster_core::record::Request;
+use muster_core::record::LogEntry;
 use muster_core::time::Timestamp;
 use muster_store::engine::EngineError;
 use muster_store::reader::{Reader, RequestQuery};
@@ -66,7 +66,7 @@ type Place = (Timestamp, RequestNo);
 /// One page of entries of the log and of refusals that it does not keep, the newest first. `next` is where the log goes
 /// on: what is older waits for the page that comes to it.
 fn merged(
-    found: Vec<Request>,
+    found: Vec<LogEntry>,
     refusals: Vec<Refusal>,
     (next, limit): (Option<Place>, usize),
 ) -> (Vec<Json>, Option<Place>) {
@@ -86,11 +86,11 @@ fn fitting(
     reader: &mut dyn Reader,
     (below, limit): (Option<Place>, usize),
     wanted: &Wanted,
-) -> Result<(Vec<Request>, Option<Place>), EngineError> {
+) -> Result<(Vec<LogEntry>, Option<Place>), EngineError> {
     let limit_read = if wanted.is_plain() { limit } else { limit.max(REQUEST_LOOK_ROWS) };
     let Wanted { status, outcome, since, .. } = *wanted;
     let query = |below| RequestQuery { status, outcome, below, since, limit: limit_read };
-    let place = |request: &Request| (request.received_at, request.no);
+    let place = |request: &LogEntry| (request.received_at, request.no);
     let until = wanted.until.map(|until| (until, RequestNo(0)));
     let below = [below, until].into_iter().flatten().min();
     let bounds = Bounds { below, limit, look_max: REQUEST_LOOK_MAX };

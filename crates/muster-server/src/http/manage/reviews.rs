@@ -2,10 +2,10 @@
 
 use super::audit::Action;
 use super::{Answer, Call, tree};
-use muster_core::decide::{Choose, DecideReview, Refused, ReviewOutcome};
+use muster_core::decide::{Choose, DecideReview, ReviewOutcome, ReviewRefusal};
 use muster_core::decision::Mode;
 use muster_core::id::{ProfileId, ReviewNo};
-use muster_core::profile::{Snapshot, assemble};
+use muster_core::profile::{Profile, assemble};
 use muster_core::review::{Review, ReviewState};
 use muster_core::settings::Identity;
 use muster_store::engine::EngineError;
@@ -72,7 +72,7 @@ pub(crate) async fn show(call: Call) -> Answer {
     Ok(Call::about(&entry, tree(200, &found.await?.ok_or_else(unknown)?)))
 }
 
-fn snapshot(reader: &mut dyn Reader, id: ProfileId, identity: &Identity) -> Result<Option<Snapshot>, EngineError> {
+fn snapshot(reader: &mut dyn Reader, id: ProfileId, identity: &Identity) -> Result<Option<Profile>, EngineError> {
     let live = reader.profile(id.no)?;
     Ok(live.and_then(|live| assemble(live.root, &live.members, live.view, identity)))
 }
@@ -120,14 +120,18 @@ pub(crate) async fn decide(call: Call) -> Answer {
     Ok(Call::about(&entry, tree(200, &answer)))
 }
 
-fn refused(why: Refused) -> &'static str {
+fn refused(why: ReviewRefusal) -> &'static str {
     match why {
-        Refused::NoSecondProfile => "nobody has this value, so there are no two profiles to keep apart; dismiss it",
-        Refused::UnderDeletion => "the deletion of one of the profiles is under way: it takes part in no merge",
-        Refused::TooLarge => "the profile would be larger than the workspace lets one be (limits.profile_bytes)",
-        Refused::TooManyMembers => "the profile would have more than 1,000 members; keep them apart, or dismiss it",
-        Refused::ProfileGone => "one of the profiles is gone; dismiss it",
-        Refused::AlreadyOne => "the profiles are one by now; dismiss the review if it is open",
-        Refused::KindNotActive => "the kind is not active any more, so the value cannot be given; dismiss it",
+        ReviewRefusal::NoSecondProfile => {
+            "nobody has this value, so there are no two profiles to keep apart; dismiss it"
+        }
+        ReviewRefusal::UnderDeletion => "the deletion of one of the profiles is under way: it takes part in no merge",
+        ReviewRefusal::TooLarge => "the profile would be larger than the workspace lets one be (limits.profile_bytes)",
+        ReviewRefusal::TooManyMembers => {
+            "the profile would have more than 1,000 members; keep them apart, or dismiss it"
+        }
+        ReviewRefusal::ProfileGone => "one of the profiles is gone; dismiss it",
+        ReviewRefusal::AlreadyOne => "the profiles are one by now; dismiss the review if it is open",
+        ReviewRefusal::KindNotActive => "the kind is not active any more, so the value cannot be given; dismiss it",
     }
 }

@@ -6,9 +6,9 @@ use crate::limits::{MEMBERS_PAGE_BYTES_MAX, MEMBERS_PAGE_MAX};
 use crate::workspaces::Entry;
 use muster_core::attribute::canonical;
 use muster_core::id::{ProfileId, ProfileNo, Seq};
-use muster_core::identifier::{Key, normalise};
+use muster_core::identifier::{Identifier, normalise};
 use muster_core::profile::history::HistoryItem;
-use muster_core::profile::{Parts, Snapshot, assemble, order, own};
+use muster_core::profile::{Profile, Subtrees, assemble, order, own};
 use muster_core::record::Event;
 use muster_core::settings::Identity;
 use muster_core::time::Timestamp;
@@ -37,7 +37,7 @@ pub(crate) async fn find(call: Call) -> Answer {
     let (kind, value) = (text("kind")?, text("value")?);
     let identity = &entry.settings.identity;
     let active = identity.active_kind(canonical(&kind)).ok_or_else(|| no_kind(identity))?;
-    let key = Key { kind: active.kind.clone(), value: normalise(active.normaliser, &value) };
+    let key = Identifier { kind: active.kind.clone(), value: normalise(active.normaliser, &value) };
     let identity = entry.settings.identity.clone();
     let find = move |reader: &mut dyn Reader| {
         let Some(no) = holder(reader, &identity, &key)? else { return Ok(None) };
@@ -70,7 +70,7 @@ fn no_kind(identity: &Identity) -> Problem {
     Problem::at("/kind", format!("no identifier of this workspace; its identifiers are: {}", names.join(", ")))
 }
 
-fn assembled(entry: &Entry, live: LiveProfile) -> Result<Snapshot, Refusal> {
+fn assembled(entry: &Entry, live: LiveProfile) -> Result<Profile, Refusal> {
     let broken = || EngineError::Corrupt("a live profile without its own record".into());
     let snapshot = assemble(live.root, &live.members, live.view, &entry.settings.identity);
     snapshot.ok_or_else(|| broken().into())
@@ -113,7 +113,7 @@ pub(crate) async fn members(call: Call) -> Answer {
                 None => return Ok(Some(None)),
             },
         };
-        let (mut items, mut bytes, parts) = (Vec::new(), 0, Parts::of(&live.members));
+        let (mut items, mut bytes, parts) = (Vec::new(), 0, Subtrees::of(&live.members));
         for own in order.iter().skip(from).filter_map(|no| own(*no, &parts, &settings.identity)) {
             let item = user::own(&own);
             bytes += item.to_string().len();

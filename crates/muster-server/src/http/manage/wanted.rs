@@ -9,7 +9,7 @@ use crate::workspaces::Entry;
 use muster_core::id::{ProfileId, ProfileNo, WorkspaceId};
 use muster_core::kinds::ElementKind;
 use muster_core::outcome::Outcome;
-use muster_core::record::Request;
+use muster_core::record::LogEntry;
 use muster_core::time::{Date, Timestamp};
 use muster_wire::data::answer::kind_name;
 use muster_wire::data::failure::{is_logged, known_statuses, known_types};
@@ -98,7 +98,7 @@ impl Wanted {
     }
 
     /// Whether an entry of the log is wanted, the time aside, which is where its reader begins and ends.
-    pub(crate) fn keeps(&self, request: &Request) -> bool {
+    pub(crate) fn keeps(&self, request: &LogEntry) -> bool {
         let came_from = |origin: &str| request.origin.as_deref() == Some(origin);
         self.origin.as_deref().is_none_or(came_from) && (self.is_plain() || self.fits(&Traits::of(request, usize::MAX)))
     }

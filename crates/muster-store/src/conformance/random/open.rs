@@ -1,28 +1,38 @@
 //! Random rows of what identity resolution left open or wrote over.
 
 use super::Dice;
-use muster_core::because::{Because, SetAside, Verdict, Weighed};
 use muster_core::change::{RowChange, RowKey, StoredRow};
+use muster_core::explanation::{Explanation, GuardReason, IdentifierDecision, IdentifierOutcome};
 use muster_core::id::{RequestNo, ReviewNo};
-use muster_core::identifier::Kind;
-use muster_core::kinds::{Choice, SurvivorRule};
+use muster_core::identifier::IdentifierKind;
+use muster_core::kinds::{SurvivorChoice, SurvivorRule};
 use muster_core::record::{History, Replaced};
 use muster_core::review::{Review, ReviewState};
 
 impl Dice {
-    pub(super) fn because(&mut self) -> Because {
-        let verdict = |dice: &mut Self| {
-            let aside = Verdict::SetAside(dice.of(&SetAside::ALL));
-            dice.of(&[Verdict::Found, Verdict::Bound, Verdict::Replaced, Verdict::NotBound, aside])
+    pub(super) fn explanation(&mut self) -> Explanation {
+        let outcome = |dice: &mut Self| {
+            let aside = IdentifierOutcome::Withheld(dice.of(&GuardReason::ALL));
+            dice.of(&[
+                IdentifierOutcome::Found,
+                IdentifierOutcome::Bound,
+                IdentifierOutcome::Replaced,
+                IdentifierOutcome::NotBound,
+                aside,
+            ])
         };
-        let weighed = |dice: &mut Self| Weighed {
-            kind: Kind::new(dice.of(&["customer_id", "email"])),
+        let decision = |dice: &mut Self| IdentifierDecision {
+            kind: IdentifierKind::new(dice.of(&["customer_id", "email"])),
             id: dice.maybe(Self::id),
             profile: dice.maybe(Self::id),
-            verdict: verdict(dice),
+            outcome: outcome(dice),
         };
-        let rules = [Choice::NewId, Choice::Rule(SurvivorRule::LastSeen), Choice::Rule(SurvivorRule::MostEvents)];
-        Because { keys: self.some(3, weighed), rule: self.maybe(|dice| dice.of(&rules)) }
+        let rules = [
+            SurvivorChoice::NewId,
+            SurvivorChoice::Rule(SurvivorRule::LastSeen),
+            SurvivorChoice::Rule(SurvivorRule::MostEvents),
+        ];
+        Explanation { keys: self.some(3, decision), rule: self.maybe(|dice| dice.of(&rules)) }
     }
 
     fn review(&mut self) -> Review {
@@ -34,10 +44,10 @@ impl Dice {
             key: self.key(),
             a: self.id(),
             b: self.maybe(Self::id),
-            reason: self.of(&SetAside::ALL),
+            reason: self.of(&GuardReason::ALL),
             request: self.maybe(|dice| (RequestNo(dice.number()), dice.small())),
             record: self.maybe(|dice| dice.text().into_boxed_bytes()),
-            because: self.because(),
+            explanation: self.explanation(),
             state: self.of(&ReviewState::ALL),
             closed_at: self.maybe(Self::time),
         }

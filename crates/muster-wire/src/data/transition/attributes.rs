@@ -11,7 +11,7 @@ use crate::path::Path;
 use crate::value::parity::{self, CutNames};
 use crate::value::read::{attribute, boolean, operands};
 use muster_core::attribute::{CUSTOMER_ID, FIRST_SEEN, LAST_SEEN, Policy, canonical, policy, reserved_in_parity};
-use muster_core::command::{ArrayOperation, Customer, Matching, Unset};
+use muster_core::command::{ArrayOperation, CustomerElement, Matching, Unset};
 use muster_core::kinds::Platform;
 use muster_core::limits::NAME_BYTES_MAX;
 use muster_core::reason::{Fault, Reason};
@@ -26,7 +26,7 @@ const REMOVE: &str = "removeValueFromArrayField";
 pub(super) struct Attributes<'r, 'c> {
     pub(super) context: &'r ReadContext,
     pub(super) keys: &'r mut Keys<'c>,
-    pub(super) customer: &'r mut Customer,
+    pub(super) customer: &'r mut CustomerElement,
     pub(super) found: &'r mut Found,
     /// Names that others can have been cut to, among the attributes that are set.
     pub(super) set: CutNames,

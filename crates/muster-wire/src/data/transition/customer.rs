@@ -10,17 +10,17 @@ use crate::path::Path;
 use crate::value::parity::{self, CutNames};
 use crate::value::read::boolean;
 use muster_core::attribute::{Policy, canonical, policy};
-use muster_core::command::{Customer, Matching, Unset};
+use muster_core::command::{CustomerElement, Matching, Unset};
 use muster_core::reason::{Fault, Reason};
 use muster_core::warning::Code;
 use std::borrow::Cow;
 
-pub(super) fn read(reader: &ElementReader, node: &Node, at: &Path, found: &mut Found) -> Customer {
+pub(super) fn read(reader: &ElementReader, node: &Node, at: &Path, found: &mut Found) -> CustomerElement {
     let mut keys = Keys::new(&reader.context.settings.identity);
     keys.take_customer_id(node, at, found);
-    let mut customer = Customer {
+    let mut customer = CustomerElement {
         update_existing_only: flag(node, "update_existing_only", at, &mut found.notices).unwrap_or(false),
-        ..Customer::default()
+        ..CustomerElement::default()
     };
     if let Some(attributes) = node.some("attributes") {
         let at = at.name("attributes");

@@ -4,7 +4,7 @@ use super::element::{ElementReader, Found, flag, optional_text};
 use super::keys::{Keys, absent, device_id};
 use crate::json::{Json, Node, is_integer};
 use crate::path::Path;
-use muster_core::command::{Device, DeviceFields};
+use muster_core::command::{DeviceElement, DeviceFields};
 use muster_core::identifier::OTHER_EXCEPTIONS;
 use muster_core::kinds::Platform;
 use muster_core::limits::IDENTIFIER_BYTES_MAX;
@@ -12,7 +12,7 @@ use muster_core::reason::{Fault, Reason};
 use muster_core::warning::Code;
 
 /// Reads the element; None if it has a fault.
-pub(super) fn read(reader: &ElementReader, node: &Node, at: &Path, found: &mut Found) -> Option<Device> {
+pub(super) fn read(reader: &ElementReader, node: &Node, at: &Path, found: &mut Found) -> Option<DeviceElement> {
     let mut keys = Keys::new(&reader.context.settings.identity);
     keys.take_customer_id(node, at, found);
     keys.take_user_identifiers(node, at, found);
@@ -26,7 +26,7 @@ pub(super) fn read(reader: &ElementReader, node: &Node, at: &Path, found: &mut F
         found.identifiers.push(Fault::new(Reason::MissingDeviceId, at.pointer(), Some("device_id")));
     }
     let fields = fields(node, at, found);
-    Some(Device { keys, device_id: device?, fields: fields?, pointer: at.pointer().into() })
+    Some(DeviceElement { keys, device_id: device?, fields: fields?, pointer: at.pointer().into() })
 }
 
 fn fields(node: &Node, at: &Path, found: &mut Found) -> Option<DeviceFields> {

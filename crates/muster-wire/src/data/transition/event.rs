@@ -10,7 +10,7 @@ use crate::path::{Path, pointer_of};
 use crate::value::parity::{self, CutNames};
 use crate::value::read::value;
 use muster_core::attribute::reserved_in_events;
-use muster_core::command::{Action, Event};
+use muster_core::command::{Action, EventElement};
 use muster_core::kinds::Platform;
 use muster_core::limits::{ACTIONS_MAX, EVENT_ID_BYTES_MAX, NAME_BYTES_MAX, PARITY_EVENT_ATTRIBUTES};
 use muster_core::reason::{Fault, Reason};
@@ -21,15 +21,15 @@ use std::sync::Arc;
 
 const OS_TYPE: &str = "moe_os_type";
 
-pub(super) fn read(reader: &ElementReader, node: &Node, at: &Path, found: &mut Found) -> Event {
+pub(super) fn read(reader: &ElementReader, node: &Node, at: &Path, found: &mut Found) -> EventElement {
     let mut keys = Keys::new(&reader.context.settings.identity);
     keys.take_customer_id(node, at, found);
     keys.take_user_identifiers(node, at, found);
-    let mut event = Event {
+    let mut event = EventElement {
         update_existing_only: flag(node, "update_existing_only", at, &mut found.notices).unwrap_or(false),
         // FACTS 1.2.2: without one, the customer id stands for the device.
         device_id: keys.customer_id().map(Arc::from),
-        ..Event::default()
+        ..EventElement::default()
     };
     event.keys = keys.finish(at, found);
     if let Some(device_id) = device_id(node, at, found) {

@@ -6,8 +6,8 @@ use crate::json::{Json, Node, is_integer};
 use crate::notices::Notices;
 use crate::path::Path;
 use muster_core::attribute::{CUSTOMER_ID, canonical};
-use muster_core::command::GivenKey;
-use muster_core::identifier::{Key, KindSettings, Unusable, key};
+use muster_core::command::GivenIdentifier;
+use muster_core::identifier::{Identifier, KindSettings, UnusableIdentifier, key};
 use muster_core::limits::IDENTIFIER_BYTES_MAX;
 use muster_core::reason::{Fault, Reason};
 use muster_core::settings::Identity;
@@ -19,7 +19,7 @@ const TEXT: &str = "String or Unicode String";
 /// Gathers the keys of one element.
 pub(super) struct Keys<'c> {
     identity: &'c Identity,
-    given: Vec<GivenKey>,
+    given: Vec<GivenIdentifier>,
     /// Where the first blank one stands, with its name.
     blank: Option<(String, String)>,
     /// Where the first one that is an exception stands.
@@ -82,17 +82,17 @@ impl<'c> Keys<'c> {
         let fault = |reason| Fault::new(reason, named.at.pointer(), Some(named.name));
         let key = match key(kind, text) {
             Ok(key) => key,
-            Err(Unusable::Blank) => {
+            Err(UnusableIdentifier::Blank) => {
                 absent(named.name, &named.at, &mut found.notices);
                 self.blank.get_or_insert_with(|| (named.at.pointer(), named.name.to_owned()));
                 return;
             }
-            Err(Unusable::Exception) => {
+            Err(UnusableIdentifier::Exception) => {
                 absent(named.name, &named.at, &mut found.notices);
                 self.exception.get_or_insert_with(|| named.at.pointer());
                 return;
             }
-            Err(Unusable::TooLong) => return self.fault(fault(Reason::KeyTooLong), found),
+            Err(UnusableIdentifier::TooLong) => return self.fault(fault(Reason::KeyTooLong), found),
         };
         match self.given.iter().find(|given| given.key.kind == key.kind) {
             Some(given) if given.key == key => {}
@@ -102,9 +102,9 @@ impl<'c> Keys<'c> {
         }
     }
 
-    fn give(&mut self, key: Key, named: &Named, is_new_id: bool) {
+    fn give(&mut self, key: Identifier, named: &Named, is_new_id: bool) {
         let pointer = named.at.pointer().into();
-        self.given.push(GivenKey { key, pointer, written: named.written || is_new_id, is_new_id });
+        self.given.push(GivenIdentifier { key, pointer, written: named.written || is_new_id, is_new_id });
     }
 
     fn fault(&mut self, fault: Fault, found: &mut Found) {
@@ -118,7 +118,7 @@ impl<'c> Keys<'c> {
     }
 
     /// The keys in order of rank; if there is none, the fault that says why, unless one of a key says it already.
-    pub(super) fn finish(mut self, at: &Path, found: &mut Found) -> Vec<GivenKey> {
+    pub(super) fn finish(mut self, at: &Path, found: &mut Found) -> Vec<GivenIdentifier> {
         let identity = self.identity;
         self.given.sort_by_key(|given| identity.rank(&given.key.kind));
         if self.given.is_empty() && !self.faulty {
@@ -137,7 +137,7 @@ pub(super) struct Named<'n> {
     /// As the client spelled it.
     pub(super) name: &'n str,
     pub(super) at: Path<'n>,
-    /// See [`GivenKey::written`].
+    /// See [`GivenIdentifier::written`].
     pub(super) written: bool,
     /// It is a `uid` among the attributes of a customer, which changes an outer `customer_id` (behaviour.md 3.2.i).
     pub(super) changes_id: bool,

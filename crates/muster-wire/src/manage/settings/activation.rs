@@ -3,14 +3,14 @@
 
 use super::identity::{from_json, identity_json};
 use crate::manage::problem::Problem;
-use muster_core::settings::{Activation, Identity, Phase};
+use muster_core::settings::{Activation, ActivationPhase, Identity};
 use serde_json::{Value as Json, json};
 
 /// An activation that is under way.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Activating {
     /// How far it is.
-    pub phase: Phase,
+    pub phase: ActivationPhase,
     /// The settings before it; in force again if it is given up (behaviour.md 3.5.g).
     pub before: Identity,
     /// The settings that it leads to; in force when it joins.
@@ -24,13 +24,13 @@ pub struct Activating {
 impl Activating {
     /// The first phase, begun by this revision, from the settings before to those that it leads to.
     pub fn begin((before, target): (Identity, Identity), kinds: Vec<Box<str>>, revision: u64) -> Self {
-        Self { phase: Phase::Indexing, before, target, kinds, since: revision }
+        Self { phase: ActivationPhase::Indexing, before, target, kinds, since: revision }
     }
 
     /// The second phase, begun by this revision.
     #[must_use]
     pub fn joining(self, revision: u64) -> Self {
-        Self { phase: Phase::Joining, since: revision, ..self }
+        Self { phase: ActivationPhase::Joining, since: revision, ..self }
     }
 
     /// What the rules read of it.
@@ -42,8 +42,8 @@ impl Activating {
 
     pub(super) fn to_json(&self) -> Json {
         let phase = match self.phase {
-            Phase::Indexing => "indexing",
-            Phase::Joining => "joining",
+            ActivationPhase::Indexing => "indexing",
+            ActivationPhase::Joining => "joining",
         };
         json!({
             "phase": phase,
@@ -57,8 +57,8 @@ impl Activating {
     pub(super) fn from_json(json: &Json) -> Result<Self, Problem> {
         let wrong = || Problem::at("/activation", "is not what was stored");
         let phase = match json["phase"].as_str() {
-            Some("indexing") => Phase::Indexing,
-            Some("joining") => Phase::Joining,
+            Some("indexing") => ActivationPhase::Indexing,
+            Some("joining") => ActivationPhase::Joining,
             _ => return Err(wrong()),
         };
         let kinds = json["kinds"].as_array().ok_or_else(wrong)?;

@@ -3,7 +3,7 @@
 use crate::manage::body;
 use crate::manage::problem::Problem;
 use muster_core::attribute::{CUSTOMER_ID, Policy, canonical, policy};
-use muster_core::identifier::{Kind, KindSettings, Normaliser};
+use muster_core::identifier::{IdentifierKind, KindSettings, Normaliser};
 use muster_core::kinds::SurvivorRule;
 use muster_core::limits::{ATTRIBUTE_RULES_MAX, IDENTIFIER_BYTES_MAX, KINDS_MAX, MEMBERS_MAX, NAME_BYTES_MAX};
 use muster_core::settings::Identity;
@@ -232,7 +232,7 @@ fn attribute_rules(value: &Json, kinds: &[KindSettings]) -> Result<Vec<(Box<str>
     for (name, rule) in members {
         let at = format!("{at}/{}", name.replace('~', "~0").replace('/', "~1"));
         let name = attribute_name(&Json::from(name.as_str()), &at)?;
-        if rules.iter().any(|(other, _)| *other == name) || kinds.iter().any(|k| k.kind == Kind::new(&name)) {
+        if rules.iter().any(|(other, _)| *other == name) || kinds.iter().any(|k| k.kind == IdentifierKind::new(&name)) {
             return Err(Problem::at(at, "the attribute has a rule already, or is an identifier"));
         }
         let rule = match rule.as_str() {

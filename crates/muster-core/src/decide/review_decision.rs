@@ -2,20 +2,20 @@
 //! is `review`.
 
 use super::activation::settle;
+use super::decision_state::{DecisionState, Known, Missing};
 use super::guard::{self, between};
 use super::join::{Causing, Origin, join_all};
 use super::revert::side;
 use super::review::{close, close_pair, open_between, reopen};
-use super::work::{Known, Missing, Work};
 use super::write;
-use super::write_target::Place;
+use super::write_target::WriteTarget;
 use crate::attribute::CUSTOMER_ID;
 use crate::change::{RowChange, RowKey, StoredRow};
 use crate::decision::{Decision, Step};
 use crate::facts::{Facts, Needs};
 use crate::id::{MergeNo, ProfileNo, ReviewNo, SeparationNo};
 use crate::limits::MEMBERS_MAX;
-use crate::profile::Snapshot;
+use crate::profile::Profile;
 use crate::record::{ChangeKind, Separation, SeparationCause};
 use crate::review::{Review, ReviewState};
 use crate::settings::Settings;
@@ -57,7 +57,7 @@ pub enum ReviewOutcome {
         /// The separation that was made.
         separation: Option<SeparationNo>,
         /// The live profiles of it as they are afterwards, without their devices; one if they are one.
-        sides: Vec<Snapshot>,
+        sides: Vec<Profile>,
     },
     /// There is no such review.
     Unknown,
@@ -66,12 +66,12 @@ pub enum ReviewOutcome {
     /// It is open, and cannot be opened again.
     AlreadyOpen,
     /// It cannot be decided so.
-    Refused(Refused),
+    Refused(ReviewRefusal),
 }
 
 /// Why a review cannot be decided as wished.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Refused {
+pub enum ReviewRefusal {
     /// No two ids to keep apart: nobody has the value.
     NoSecondProfile,
     /// The deletion of one of the profiles is under way: it takes part in no merge.
@@ -114,59 +114,59 @@ impl Decision for DecideReview {
             }
             Some(Some(review)) => review,
         };
-        let mut work = Work::new(facts, &self.settings.identity, now.at);
-        work.profile_bytes_max = self.settings.profile_bytes;
-        work.mark();
-        match self.close(&mut work, review) {
+        let mut state = DecisionState::new(facts, &self.settings.identity, now.at);
+        state.profile_bytes_max = self.settings.profile_bytes;
+        state.mark();
+        match self.close(&mut state, review) {
             Ok(ReviewOutcome::Refused(why)) => Step::Leave(ReviewOutcome::Refused(why)),
-            Ok(outcome) => Step::Done(work.into_changes(), outcome),
-            Err(Missing) => Step::NeedMore(work.needs),
+            Ok(outcome) => Step::Done(state.into_changes(), outcome),
+            Err(Missing) => Step::NeedMore(state.needs),
         }
     }
 }
 
 impl DecideReview {
-    fn close(&self, work: &mut Work<'_>, review: &Review) -> Known<ReviewOutcome> {
-        gather(work, review)?;
+    fn close(&self, state: &mut DecisionState<'_>, review: &Review) -> Known<ReviewOutcome> {
+        gather(state, review)?;
         let (mut merge, mut separation) = (None, None);
         if review.b.is_none() && matches!(self.choose, Choose::Merge | Choose::KeepApart) {
             // Whoever holds the value of a kind that has just become active is found first.
-            settle(work, &review.key)?;
+            settle(state, &review.key)?;
         }
         let ends = match self.choose {
             Choose::Dismiss => {
-                let ends = ends(work, review)?;
+                let ends = ends(state, review)?;
                 match ends {
-                    Some((a, Some(b))) => close_pair(work, review, (a, b), ReviewState::Dismissed)?,
-                    _ => close(work, review.no, ReviewState::Dismissed),
+                    Some((a, Some(b))) => close_pair(state, review, (a, b), ReviewState::Dismissed)?,
+                    _ => close(state, review.no, ReviewState::Dismissed),
                 }
                 ends
             }
             Choose::Reopen => {
-                let ends = ends(work, review)?;
+                let ends = ends(state, review)?;
                 if ends.is_some_and(|(a, b)| b == Some(a)) {
-                    return Ok(ReviewOutcome::Refused(Refused::AlreadyOne));
+                    return Ok(ReviewOutcome::Refused(ReviewRefusal::AlreadyOne));
                 }
-                reopen(work, review.no);
+                reopen(state, review.no);
                 ends
             }
             Choose::KeepApart => {
-                let Some((a, Some(b))) = ends(work, review)? else {
-                    return Ok(ReviewOutcome::Refused(Refused::NoSecondProfile));
+                let Some((a, Some(b))) = ends(state, review)? else {
+                    return Ok(ReviewOutcome::Refused(ReviewRefusal::NoSecondProfile));
                 };
                 if a == b {
-                    return Ok(ReviewOutcome::Refused(Refused::AlreadyOne));
+                    return Ok(ReviewOutcome::Refused(ReviewRefusal::AlreadyOne));
                 }
-                self.name_second(work, review, b)?;
-                separation = Some(separate(work, review, (a, b))?);
-                close_pair(work, review, (a, b), ReviewState::KeptApart)?;
+                self.name_second(state, review, b)?;
+                separation = Some(separate(state, review, (a, b))?);
+                close_pair(state, review, (a, b), ReviewState::KeptApart)?;
                 Some((a, Some(b)))
             }
-            Choose::Merge => match self.merge(work, review)? {
+            Choose::Merge => match self.merge(state, review)? {
                 Err(why) => return Ok(ReviewOutcome::Refused(why)),
                 Ok((root, made)) => {
                     merge = made;
-                    close(work, review.no, ReviewState::Merged);
+                    close(state, review.no, ReviewState::Merged);
                     Some((root, None))
                 }
             },
@@ -174,110 +174,114 @@ impl DecideReview {
         let mut sides = Vec::new();
         let (a, b) = ends.map_or((None, None), |(a, b)| (Some(a), b.filter(|b| *b != a)));
         for root in a.into_iter().chain(b) {
-            let members = work.members(root)?;
-            sides.push(side(work, root, &members)?);
+            let members = state.members(root)?;
+            sides.push(side(state, root, &members)?);
         }
-        let review = Box::new(work.review_now(review.no).cloned().ok_or(Missing)?);
+        let review = Box::new(state.review_now(review.no).cloned().ok_or(Missing)?);
         Ok(ReviewOutcome::Closed { review, merge, separation, sides })
     }
 
     /// A review of a value that nobody had is of this profile, which has it now, so that the pair does not ask again.
-    fn name_second(&self, work: &mut Work<'_>, review: &Review, b: ProfileNo) -> Known<()> {
-        let id = work.standing(b)?.id();
-        if let Some(review) = work.reviews.change(&review.no).as_mut().filter(|review| review.b.is_none()) {
+    fn name_second(&self, state: &mut DecisionState<'_>, review: &Review, b: ProfileNo) -> Known<()> {
+        let id = state.standing(b)?.id();
+        if let Some(review) = state.reviews.change(&review.no).as_mut().filter(|review| review.b.is_none()) {
             review.b = Some(id);
         }
         Ok(())
     }
 
     /// Merges the profiles, or binds the value; the live profile that it came to.
-    fn merge(&self, work: &mut Work<'_>, review: &Review) -> Known<Result<(ProfileNo, Option<MergeNo>), Refused>> {
-        let Some((a, b)) = ends(work, review)? else { return Ok(Err(Refused::ProfileGone)) };
-        let Some(b) = b else { return self.bind(work, review, a) };
+    fn merge(
+        &self,
+        state: &mut DecisionState<'_>,
+        review: &Review,
+    ) -> Known<Result<(ProfileNo, Option<MergeNo>), ReviewRefusal>> {
+        let Some((a, b)) = ends(state, review)? else { return Ok(Err(ReviewRefusal::ProfileGone)) };
+        let Some(b) = b else { return self.bind(state, review, a) };
         if a == b {
             return Ok(Ok((a, None)));
         }
         for root in [a, b] {
-            if work.standing(root)?.deletion.is_some() {
-                return Ok(Err(Refused::UnderDeletion));
+            if state.standing(root)?.deletion.is_some() {
+                return Ok(Err(ReviewRefusal::UnderDeletion));
             }
         }
-        if work.standing(a)?.tree.members + work.standing(b)?.tree.members > MEMBERS_MAX {
-            return Ok(Err(Refused::TooManyMembers));
+        if state.standing(a)?.tree.members + state.standing(b)?.tree.members > MEMBERS_MAX {
+            return Ok(Err(ReviewRefusal::TooManyMembers));
         }
-        if work.standing(a)?.weight + work.standing(b)?.weight > work.profile_bytes_max {
-            return Ok(Err(Refused::TooLarge));
+        if state.standing(a)?.weight + state.standing(b)?.weight > state.profile_bytes_max {
+            return Ok(Err(ReviewRefusal::TooLarge));
         }
-        both(work, a, b)?;
-        for no in between(work, &[a], b)?.separations {
-            work.appended.push(RowChange::Delete(RowKey::Separation(no)));
+        both(state, a, b)?;
+        for no in between(state, &[a], b)?.separations {
+            state.appended.push(RowChange::Delete(RowKey::Separation(no)));
         }
         let causing = Causing { request: review.request, origin: Origin::Review(review.no), writes_email: false };
-        let (root, _, _) = join_all(work, &[a, b], &causing)?;
-        Ok(Ok((root, Some(MergeNo(work.counters.merge)))))
+        let (root, _, _) = join_all(state, &[a, b], &causing)?;
+        Ok(Ok((root, Some(MergeNo(state.counters.merge)))))
     }
 
     /// Gives the profile the value that nobody has, in the place of its own.
     fn bind(
         &self,
-        work: &mut Work<'_>,
+        state: &mut DecisionState<'_>,
         review: &Review,
         root: ProfileNo,
-    ) -> Known<Result<(ProfileNo, Option<MergeNo>), Refused>> {
+    ) -> Known<Result<(ProfileNo, Option<MergeNo>), ReviewRefusal>> {
         if self.settings.identity.active_kind(review.key.kind.name()).is_none() {
-            return Ok(Err(Refused::KindNotActive));
+            return Ok(Err(ReviewRefusal::KindNotActive));
         }
-        if review.key.kind.name() == CUSTOMER_ID && write::is_full_of_ids(work, review.a.no)? {
-            return Ok(Err(Refused::TooLarge));
+        if review.key.kind.name() == CUSTOMER_ID && write::is_full_of_ids(state, review.a.no)? {
+            return Ok(Err(ReviewRefusal::TooLarge));
         }
-        let place = Place { record: review.a.no, root, seq: work.next_seq() };
-        write::bind(work, place, &review.key)?;
-        write::noted(work, place, ChangeKind::User)?;
+        let place = WriteTarget { record: review.a.no, root, seq: state.next_seq() };
+        write::bind(state, place, &review.key)?;
+        write::noted(state, place, ChangeKind::User)?;
         Ok(Ok((root, None)))
     }
 }
 
 /// Asks for everything that any decision needs, in few rounds.
-fn gather(work: &mut Work<'_>, review: &Review) -> Known<()> {
+fn gather(state: &mut DecisionState<'_>, review: &Review) -> Known<()> {
     let mut missing = false;
     let ids = [Some(review.a.no), review.b.map(|b| b.no)];
     for no in ids.into_iter().flatten() {
-        if work.standings.get(&no).is_none() {
-            let Missing = work.need_standing(no);
+        if state.standings.get(&no).is_none() {
+            let Missing = state.need_standing(no);
             missing = true;
         }
     }
-    missing |= review.b.is_none() && work.binding(&review.key).is_err();
+    missing |= review.b.is_none() && state.binding(&review.key).is_err();
     if missing {
         return Err(Missing);
     }
-    let Some((a, b)) = ends(work, review)? else { return Ok(()) };
+    let Some((a, b)) = ends(state, review)? else { return Ok(()) };
     for root in std::iter::once(a).chain(b) {
-        missing |= work.separations(root).is_err() | work.members(root).is_err() | work.knows_shown(root).is_err();
-        missing |= work.profile(root).is_err();
+        missing |= state.separations(root).is_err() | state.members(root).is_err() | state.knows_shown(root).is_err();
+        missing |= state.profile(root).is_err();
     }
     if let Some(b) = b.filter(|b| *b != a) {
-        missing |= open_between(work, a, b).is_err();
+        missing |= open_between(state, a, b).is_err();
     }
     if missing { Err(Missing) } else { Ok(()) }
 }
 
 /// The live profiles of a review as they are now; the second one also where the value was bound to somebody since. None
 /// if a profile is gone.
-fn ends(work: &mut Work<'_>, review: &Review) -> Known<Option<(ProfileNo, Option<ProfileNo>)>> {
-    let live = |work: &mut Work<'_>, no: ProfileNo| match work.standings.get(&no) {
-        None => Err(work.need_standing(no)),
+fn ends(state: &mut DecisionState<'_>, review: &Review) -> Known<Option<(ProfileNo, Option<ProfileNo>)>> {
+    let live = |state: &mut DecisionState<'_>, no: ProfileNo| match state.standings.get(&no) {
+        None => Err(state.need_standing(no)),
         Some(found) => Ok(found.map(|standing| standing.root)),
     };
-    let a = live(work, review.a.no);
+    let a = live(state, review.a.no);
     let b = match review.b {
         Some(b) => Ok(Some(b.no)),
         // What a kind was bound to when it was active, nobody is found by.
-        None if work.identity.active_kind(review.key.kind.name()).is_none() => Ok(None),
-        None => work.binding(&review.key),
+        None if state.identity.active_kind(review.key.kind.name()).is_none() => Ok(None),
+        None => state.binding(&review.key),
     };
     // Both are asked for before it gives up.
-    let b = b.and_then(|b| b.map(|b| live(work, b)).transpose());
+    let b = b.and_then(|b| b.map(|b| live(state, b)).transpose());
     Ok(match (a?, b?) {
         (None, _) | (_, Some(None)) => None,
         (Some(a), b) => Some((a, b.flatten())),
@@ -285,27 +289,27 @@ fn ends(work: &mut Work<'_>, review: &Review) -> Known<Option<(ProfileNo, Option
 }
 
 /// Asks for everything that joining two live profiles, or keeping them apart, needs before it gives up.
-fn both(work: &mut Work<'_>, a: ProfileNo, b: ProfileNo) -> Known<()> {
-    let missing = work.lacks(&[a, b]) | open_between(work, a, b).is_err();
+fn both(state: &mut DecisionState<'_>, a: ProfileNo, b: ProfileNo) -> Known<()> {
+    let missing = state.lacks(&[a, b]) | open_between(state, a, b).is_err();
     if missing { Err(Missing) } else { Ok(()) }
 }
 
 /// Separates the two; the one that stands if they are separated already.
-fn separate(work: &mut Work<'_>, review: &Review, (a, b): (ProfileNo, ProfileNo)) -> Known<SeparationNo> {
-    both(work, a, b)?;
-    if let Some(no) = guard::between(work, &[a], b)?.separations.first() {
+fn separate(state: &mut DecisionState<'_>, review: &Review, (a, b): (ProfileNo, ProfileNo)) -> Known<SeparationNo> {
+    both(state, a, b)?;
+    if let Some(no) = guard::between(state, &[a], b)?.separations.first() {
         return Ok(*no);
     }
-    work.counters.separation += 1;
-    let no = SeparationNo(work.counters.separation);
+    state.counters.separation += 1;
+    let no = SeparationNo(state.counters.separation);
     let b = match review.b {
         Some(b) => b,
-        None => work.standing(b)?.id(),
+        None => state.standing(b)?.id(),
     };
     let cause = SeparationCause::Review;
-    work.appended.push(RowChange::Upsert(StoredRow::Separation(Separation {
+    state.appended.push(RowChange::Upsert(StoredRow::Separation(Separation {
         no,
-        at: work.now,
+        at: state.now,
         a: review.a,
         b,
         cause,

@@ -1,17 +1,17 @@
 //! What judging and joining live profiles asks for: who holds what, what stands between them. All of it is asked for before
 //! an element gives up, or each fact would take a round of its own.
 
-use super::{Known, Missing, Work};
+use super::{DecisionState, Known, Missing};
 use crate::attribute::CUSTOMER_ID;
 use crate::id::{ProfileNo, ReviewNo};
-use crate::identifier::{Key, Kind, key_of};
+use crate::identifier::{Identifier, IdentifierKind, key_of};
 use crate::limits::{EAGER_REVIEWS_MAX, EAGER_ROUND};
-use crate::settings::Phase;
+use crate::settings::ActivationPhase;
 use std::collections::BTreeSet;
 
-impl Work<'_> {
+impl DecisionState<'_> {
     /// The own records that hold a value of a kind that is being joined and was not settled yet, by number.
-    pub(in crate::decide) fn holders(&mut self, key: &Key) -> Known<Vec<ProfileNo>> {
+    pub(in crate::decide) fn holders(&mut self, key: &Identifier) -> Known<Vec<ProfileNo>> {
         let facts = self.facts;
         let Some(found) = facts.holders.get(key) else {
             self.needs.holders.push(key.clone());
@@ -26,7 +26,7 @@ impl Work<'_> {
     }
 
     /// Whether an own record is among them.
-    pub(in crate::decide) fn holds(&mut self, key: &Key, no: ProfileNo) -> Known<bool> {
+    pub(in crate::decide) fn holds(&mut self, key: &Identifier, no: ProfileNo) -> Known<bool> {
         let wanted = (key.clone(), no);
         match self.holding.get(&wanted) {
             Some(held) => Ok(held.is_some()),
@@ -41,10 +41,10 @@ impl Work<'_> {
 
     /// The keys that an own record holds: those bound to it, and while kinds are being joined what it holds of them.
     /// Asks for all of them before it gives up.
-    pub(in crate::decide) fn held(&mut self, no: ProfileNo) -> Known<Vec<Key>> {
+    pub(in crate::decide) fn held(&mut self, no: ProfileNo) -> Known<Vec<Identifier>> {
         let mut keys = self.profile(no)?.keys.clone();
         let identity = self.identity;
-        let Some(activation) = identity.activation.as_ref().filter(|a| a.phase == Phase::Joining) else {
+        let Some(activation) = identity.activation.as_ref().filter(|a| a.phase == ActivationPhase::Joining) else {
             return Ok(keys);
         };
         let mut missing = false;
@@ -64,7 +64,7 @@ impl Work<'_> {
 
     /// The keys that any of these own records holds. Asks for all of them before it gives up: one by one they would take
     /// a round each.
-    pub(in crate::decide) fn held_by(&mut self, members: &[ProfileNo]) -> Known<Vec<Key>> {
+    pub(in crate::decide) fn held_by(&mut self, members: &[ProfileNo]) -> Known<Vec<Identifier>> {
         let (mut keys, mut missing) = (Vec::new(), false);
         for no in members {
             match self.held(*no) {
@@ -76,7 +76,7 @@ impl Work<'_> {
     }
 
     /// The kinds of which a live profile holds a bound value. Remembered until keys of it are bound, released or joined.
-    pub(in crate::decide) fn kinds_held(&mut self, root: ProfileNo) -> Known<&BTreeSet<Kind>> {
+    pub(in crate::decide) fn kinds_held(&mut self, root: ProfileNo) -> Known<&BTreeSet<IdentifierKind>> {
         if !self.kinds_held.contains_key(&root) {
             let mut kinds = BTreeSet::new();
             for no in self.members(root)? {
@@ -97,7 +97,7 @@ impl Work<'_> {
     }
 
     /// A live profile holds a key of this kind since now.
-    pub(in crate::decide) fn add_kind(&mut self, root: ProfileNo, kind: &Kind) {
+    pub(in crate::decide) fn add_kind(&mut self, root: ProfileNo, kind: &IdentifierKind) {
         if self.kinds_held.get_mut(&root).is_some_and(|kinds| kinds.insert(kind.clone())) {
             self.kinds_changed.push(root);
         }
@@ -122,7 +122,7 @@ impl Work<'_> {
 
     /// Asks for everything that judging and joining these live profiles needs; true if something is missing.
     pub(in crate::decide) fn lacks(&mut self, roots: &[ProfileNo]) -> bool {
-        let is_joining = self.identity.activation.as_ref().is_some_and(|a| a.phase == Phase::Joining);
+        let is_joining = self.identity.activation.as_ref().is_some_and(|a| a.phase == ActivationPhase::Joining);
         let mut missing = false;
         for root in roots {
             missing |= self.separations(*root).is_err() | self.knows_shown(*root).is_err();

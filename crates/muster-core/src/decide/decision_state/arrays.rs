@@ -1,24 +1,24 @@
 //! Operators on the arrays of a live profile.
 
-use super::{Known, Work};
-use crate::array::Log;
+use super::{DecisionState, Known};
+use crate::array::ArrayLog;
 use crate::command::ArrayOperation;
-use crate::decide::arrays::{Held, Shown, Undo};
-use crate::decide::write_target::Place;
+use crate::decide::arrays::{CurrentArray, HeldArray, Undo};
+use crate::decide::write_target::WriteTarget;
 use crate::id::ProfileNo;
 use crate::record::Size;
 use crate::value::Value;
 
-impl Work<'_> {
+impl DecisionState<'_> {
     /// The array that a live profile shows, with its log.
-    pub(in crate::decide) fn array(&mut self, place: Place, name: &str) -> Known<Shown> {
+    pub(in crate::decide) fn array(&mut self, place: WriteTarget, name: &str) -> Known<CurrentArray> {
         if let Some(log) = self.arrays.shown.get(&place.root).and_then(|shown| shown.get(name)) {
-            return Ok(Shown::Array(*log));
+            return Ok(CurrentArray::Array(*log));
         }
         let log = match self.shown_attribute(place.root, name)? {
-            None => return Ok(Shown::Nothing),
-            Some(Value::Array(values)) => Log::new(values),
-            Some(_) => return Ok(Shown::Other),
+            None => return Ok(CurrentArray::Nothing),
+            Some(Value::Array(values)) => ArrayLog::new(values),
+            Some(_) => return Ok(CurrentArray::Other),
         };
         self.spend(log.len());
         let mark = self.arrays.undo.len();
@@ -28,11 +28,11 @@ impl Work<'_> {
         if !written && !self.has_merged() {
             self.arrays.undo.truncate(mark);
         }
-        Ok(Shown::Array(number))
+        Ok(CurrentArray::Array(number))
     }
 
     /// The log of an array that is shown, or of none.
-    pub(in crate::decide) fn begin_array(&mut self, place: Place, name: &str, log: Log) -> usize {
+    pub(in crate::decide) fn begin_array(&mut self, place: WriteTarget, name: &str, log: ArrayLog) -> usize {
         let number = self.arrays.logs.len();
         let stored = self.profiles.get(&place.record).flatten().and_then(|profile| profile.attributes.get(name));
         let stored = stored.and_then(|write| write.value.as_ref());
@@ -42,7 +42,7 @@ impl Work<'_> {
         self.arrays.logs.push(log);
         self.arrays.set_shown(place.root, name, Some(number));
         if is_same {
-            self.arrays.set_held(place.record, name, Some(Held { log: number, operators: 0, size }));
+            self.arrays.set_held(place.record, name, Some(HeldArray { log: number, operators: 0, size }));
         }
         number
     }
@@ -57,14 +57,19 @@ impl Work<'_> {
     }
 
     /// What an own record would hold if it held the array as it is now; None if that has no values.
-    pub(in crate::decide) fn array_now(&self, name: &str, log: usize) -> Option<Held> {
+    pub(in crate::decide) fn array_now(&self, name: &str, log: usize) -> Option<HeldArray> {
         let array = &self.arrays.logs[log];
         let size = Size::of(name, Some(array.json_bytes()));
-        (!array.is_empty()).then_some(Held { log, operators: array.operators(), size })
+        (!array.is_empty()).then_some(HeldArray { log, operators: array.operators(), size })
     }
 
     /// Whether an own record holds just that.
-    pub(in crate::decide) fn holds_array(&mut self, record: ProfileNo, name: &str, now: Option<Held>) -> Known<bool> {
+    pub(in crate::decide) fn holds_array(
+        &mut self,
+        record: ProfileNo,
+        name: &str,
+        now: Option<HeldArray>,
+    ) -> Known<bool> {
         self.profile(record)?;
         let stored = self.own_write(record, name).and_then(|write| write.value.as_ref());
         let Some(now) = now else { return Ok(stored.is_none()) };
@@ -89,7 +94,7 @@ impl Work<'_> {
     }
 
     /// An own record holds it, and its live profile shows it.
-    pub(in crate::decide) fn array_written(&mut self, place: Place, name: &str, held: Option<Held>) {
+    pub(in crate::decide) fn array_written(&mut self, place: WriteTarget, name: &str, held: Option<HeldArray>) {
         self.arrays.set_shown(place.root, name, held.map(|held| held.log));
         self.arrays.set_held(place.record, name, held);
     }

@@ -1,18 +1,18 @@
 //! The index of names of a live profile: built when a rule first asks, kept while elements write and profiles join.
 
-use super::{Known, Work};
+use super::{DecisionState, Known};
 use crate::attribute::{CUSTOMER_ID, Policy, policy};
 use crate::command::{Matching, Unset};
-use crate::decide::names::{NEVER, Named, Newest, Said, Tree, Undo};
-use crate::decide::write_target::Place;
+use crate::decide::names::{MatchedNames, NEVER, NameIndex, Newest, RecordedName, Undo};
+use crate::decide::write_target::WriteTarget;
 use crate::id::{ProfileNo, Seq};
 use crate::limits::RECORD_ATTRIBUTES_MAX;
 use std::collections::{BTreeMap, HashMap};
 
-impl Work<'_> {
+impl DecisionState<'_> {
     /// The names that rules may unset: shown ones, and what the record or a part of it holds, which may be hidden in the
     /// live profile and would be shown again after a revert.
-    pub(in crate::decide) fn named<'u>(&mut self, place: Place, unsets: &'u [Unset]) -> Known<Named<'u>> {
+    pub(in crate::decide) fn named<'u>(&mut self, place: WriteTarget, unsets: &'u [Unset]) -> Known<MatchedNames<'u>> {
         let plain = unsets.iter().all(|unset| unset.matching == Matching::Equals && unset.case_sensitive);
         if plain && !self.has_members(place.root)? {
             self.profile(place.record)?;
@@ -22,13 +22,13 @@ impl Work<'_> {
             for unset in held {
                 names.entry(unset.text.clone()).or_insert(unset);
             }
-            return Ok(Named::Names(names.into_iter().collect()));
+            return Ok(MatchedNames::Names(names.into_iter().collect()));
         }
         self.index_names(place)?;
         let mut names = BTreeMap::new();
         self.kinds_named(place, unsets, &mut names);
         let may_have = 2 * RECORD_ATTRIBUTES_MAX;
-        let Some(tree) = self.names.trees.get_mut(&place.root) else { return Ok(Named::Names(Vec::new())) };
+        let Some(tree) = self.names.trees.get_mut(&place.root) else { return Ok(MatchedNames::Names(Vec::new())) };
         let mut done = Vec::new();
         for unset in unsets {
             let Some(rule) = self.names.rules.of(unset) else { continue };
@@ -40,7 +40,7 @@ impl Work<'_> {
                     names.entry(name.name.clone()).or_insert(unset);
                 }
                 if names.len() > may_have {
-                    return Ok(Named::TooMany);
+                    return Ok(MatchedNames::TooMany);
                 }
             }
             done.push(((rule, place.record), found.len()));
@@ -49,11 +49,11 @@ impl Work<'_> {
             let before = tree.unset.insert(at, len);
             self.names.undo.push(Undo::Unset(place.root, at, before));
         }
-        Ok(Named::Names(names.into_iter().collect()))
+        Ok(MatchedNames::Names(names.into_iter().collect()))
     }
 
     /// Identifier kinds are unset by their whole name alone.
-    fn kinds_named<'u>(&self, place: Place, unsets: &'u [Unset], names: &mut BTreeMap<Box<str>, &'u Unset>) {
+    fn kinds_named<'u>(&self, place: WriteTarget, unsets: &'u [Unset], names: &mut BTreeMap<Box<str>, &'u Unset>) {
         let Some(tree) = self.names.trees.get(&place.root) else { return };
         let equal: Vec<&Unset> = unsets.iter().filter(|unset| unset.matching == Matching::Equals).collect();
         let kinds = self.identity.active().map(|kind| kind.kind.name());
@@ -67,12 +67,12 @@ impl Work<'_> {
     }
 
     /// Builds the index of a live profile, unless it is there.
-    fn index_names(&mut self, place: Place) -> Known<()> {
+    fn index_names(&mut self, place: WriteTarget) -> Known<()> {
         if self.names.trees.contains_key(&place.root) {
             return Ok(());
         }
         let members = self.members(place.root)?;
-        let mut tree = Tree::default();
+        let mut tree = NameIndex::default();
         for no in &members {
             self.profile(*no)?;
             let joined = self.links.get(no).flatten().map_or(0, |link| link.seq);
@@ -125,8 +125,8 @@ impl Work<'_> {
 
     /// What own records say of each name, and how many writes that are, each of which is counted, hashed and walked. None if
     /// a record is not known.
-    fn said_by(&self, members: &[ProfileNo]) -> Option<(Vec<Said<'_>>, usize)> {
-        let (mut said, mut places): (Vec<Said<'_>>, HashMap<&str, usize>) = (Vec::new(), HashMap::new());
+    fn said_by(&self, members: &[ProfileNo]) -> Option<(Vec<RecordedName<'_>>, usize)> {
+        let (mut said, mut places): (Vec<RecordedName<'_>>, HashMap<&str, usize>) = (Vec::new(), HashMap::new());
         let mut writes = 0;
         for no in members {
             self.facts.pause.between();
@@ -136,7 +136,7 @@ impl Work<'_> {
                 let place = *places.entry(name).or_insert(said.len());
                 if place == said.len() {
                     let is_free = policy(name) == Policy::Free && !self.is_kind(name);
-                    said.push(Said { name, held: 0, newest: NEVER, is_free });
+                    said.push(RecordedName { name, held: 0, newest: NEVER, is_free });
                 }
                 let said = &mut said[place];
                 said.held += u32::from(write.value.is_some());

@@ -7,21 +7,21 @@ mod names;
 
 use super::arrays::Arrays;
 use super::layer::Layer;
-use super::names::Names;
+use super::names::NameIndexes;
 use super::opened::Opened;
 use crate::attribute::CUSTOMER_ID;
-use crate::because::Because;
 use crate::change::{RowChange, StoredRow};
-use crate::facts::{Facts, Found, Needs};
+use crate::explanation::Explanation;
+use crate::facts::{FactMap, Facts, Needs};
 use crate::id::{ProfileNo, RequestNo, ReviewNo, Seq};
-use crate::identifier::{Key, Kind, key_of};
+use crate::identifier::{Identifier, IdentifierKind, key_of};
 use crate::limits::{HISTORY_MAX, MERGED_BYTES_MAX, PROFILE_BYTES_DEFAULT, STEPS_MAX};
 use crate::record::{
-    Counters, Device, DeviceRef, EventId, History, Link, Merge, Profile, Replaced, Separation, Standing, Token, View,
-    Write,
+    Counters, Device, DeviceRef, DeviceToken, EventId, History, MemberRecord, Merge, MergeLink, Replaced, RootPointer,
+    Separation, View, Write,
 };
 use crate::review::Review;
-use crate::settings::{Identity, Phase};
+use crate::settings::{ActivationPhase, Identity};
 use crate::time::Timestamp;
 use crate::value::Value;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
@@ -35,32 +35,32 @@ pub(super) struct Missing;
 pub(super) type Known<T> = Result<T, Missing>;
 
 /// A family that is found by a number of the server's own.
-type LayerByNumber<'f, K, V> = Layer<'f, K, V, foldhash::fast::RandomState>;
+type NumberedLayer<'f, K, V> = Layer<'f, K, V, foldhash::fast::RandomState>;
 
 /// History is written and never read by a decision.
-static NOTHING_READ: LazyLock<Found<(ProfileNo, Seq), History>> = LazyLock::new(HashMap::new);
+static NOTHING_READ: LazyLock<FactMap<(ProfileNo, Seq), History>> = LazyLock::new(HashMap::new);
 
 /// The facts of a workspace under the changes of one decision.
-pub(super) struct Work<'f> {
+pub(super) struct DecisionState<'f> {
     pub(super) facts: &'f Facts,
     pub(super) identity: &'f Identity,
     pub(super) now: Timestamp,
     pub(super) needs: Needs,
     pub(super) counters: Counters,
-    pub(super) bindings: Layer<'f, Key, ProfileNo>,
-    pub(super) profiles: LayerByNumber<'f, ProfileNo, Profile>,
-    pub(super) standings: LayerByNumber<'f, ProfileNo, Standing>,
-    pub(super) views: LayerByNumber<'f, ProfileNo, View>,
-    pub(super) links: LayerByNumber<'f, ProfileNo, Link>,
-    pub(super) trees: LayerByNumber<'f, ProfileNo, Vec<ProfileNo>>,
+    pub(super) bindings: Layer<'f, Identifier, ProfileNo>,
+    pub(super) profiles: NumberedLayer<'f, ProfileNo, MemberRecord>,
+    pub(super) standings: NumberedLayer<'f, ProfileNo, RootPointer>,
+    pub(super) views: NumberedLayer<'f, ProfileNo, View>,
+    pub(super) links: NumberedLayer<'f, ProfileNo, MergeLink>,
+    pub(super) trees: NumberedLayer<'f, ProfileNo, Vec<ProfileNo>>,
     pub(super) devices: Layer<'f, DeviceRef, Device>,
-    pub(super) tokens: Layer<'f, Token, DeviceRef>,
+    pub(super) tokens: Layer<'f, DeviceToken, DeviceRef>,
     pub(super) event_ids: Layer<'f, Box<str>, EventId>,
     pub(super) reviews: Layer<'f, ReviewNo, Review>,
     /// Which own records hold which values of kinds that are being made active.
-    pub(super) holding: Layer<'f, (Key, ProfileNo), ()>,
+    pub(super) holding: Layer<'f, (Identifier, ProfileNo), ()>,
     /// Values whose holders could not be settled yet: what that needs is noted once, however many elements name them.
-    pub(super) unsettled: HashSet<Key>,
+    pub(super) unsettled: HashSet<Identifier>,
     /// Own records of which it was asked what they hold, and is known.
     held_known: HashSet<ProfileNo, foldhash::fast::RandomState>,
     history: Layer<'f, (ProfileNo, Seq), History>,
@@ -71,13 +71,13 @@ pub(super) struct Work<'f> {
     /// What the running element wrote over, by own record.
     pub(super) replaced: Vec<(ProfileNo, Replaced)>,
     /// [`Self::kinds_held`], as far as it was asked.
-    kinds_held: HashMap<ProfileNo, BTreeSet<Kind>>,
+    kinds_held: HashMap<ProfileNo, BTreeSet<IdentifierKind>>,
     /// The live profiles of which it changed in the running element.
     kinds_changed: Vec<ProfileNo>,
     /// Arrays under operators.
     pub(super) arrays: Arrays,
     /// Names that unset rules find.
-    pub(super) names: Names,
+    pub(super) names: NameIndexes,
     /// The names that the running element wrote, by live profile, if any element unsets by rules.
     pub(super) wrote: Vec<(ProfileNo, Box<str>)>,
     /// What the running element added to the weight of its live profile.
@@ -95,7 +95,7 @@ pub(super) struct Work<'f> {
     marked: (Counters, usize, usize),
 }
 
-impl<'f> Work<'f> {
+impl<'f> DecisionState<'f> {
     pub(super) fn new(facts: &'f Facts, identity: &'f Identity, now: Timestamp) -> Self {
         Self {
             facts,
@@ -123,7 +123,7 @@ impl<'f> Work<'f> {
             kinds_held: HashMap::new(),
             kinds_changed: Vec::new(),
             arrays: Arrays::default(),
-            names: Names::default(),
+            names: NameIndexes::default(),
             wrote: Vec::new(),
             weight: 0,
             steps: 0,
@@ -212,7 +212,7 @@ impl<'f> Work<'f> {
     }
 
     /// Whom a key is bound to.
-    pub(super) fn binding(&mut self, key: &Key) -> Known<Option<ProfileNo>> {
+    pub(super) fn binding(&mut self, key: &Identifier) -> Known<Option<ProfileNo>> {
         match self.bindings.get(key) {
             Some(bound) => Ok(bound.copied()),
             None => {
@@ -233,7 +233,7 @@ impl<'f> Work<'f> {
     }
 
     /// The standing of an id that exists.
-    pub(super) fn standing(&mut self, no: ProfileNo) -> Known<Standing> {
+    pub(super) fn standing(&mut self, no: ProfileNo) -> Known<RootPointer> {
         match self.standings.get(&no) {
             Some(Some(standing)) => Ok(*standing),
             _ => Err(self.need_standing(no)),
@@ -241,13 +241,13 @@ impl<'f> Work<'f> {
     }
 
     /// The standing of an id that exists, to change.
-    pub(super) fn standing_mut(&mut self, no: ProfileNo) -> Known<&mut Standing> {
+    pub(super) fn standing_mut(&mut self, no: ProfileNo) -> Known<&mut RootPointer> {
         self.standing(no)?;
         self.standings.change(&no).as_mut().ok_or(Missing)
     }
 
     /// The own record of an id that exists.
-    pub(super) fn profile(&mut self, no: ProfileNo) -> Known<&Profile> {
+    pub(super) fn profile(&mut self, no: ProfileNo) -> Known<&MemberRecord> {
         if !matches!(self.profiles.get(&no), Some(Some(_))) {
             return Err(self.need_profile(no));
         }
@@ -266,10 +266,10 @@ impl<'f> Work<'f> {
     }
 
     /// Changes the own record of an id that exists; `edit` answers how that is taken back.
-    pub(super) fn edit_profile<B: FnOnce(&mut Profile) + 'static>(
+    pub(super) fn edit_profile<B: FnOnce(&mut MemberRecord) + 'static>(
         &mut self,
         no: ProfileNo,
-        edit: impl FnOnce(&mut Profile) -> B,
+        edit: impl FnOnce(&mut MemberRecord) -> B,
     ) -> Known<()> {
         self.profile(no)?;
         if self.profiles.edit(&no, edit) { Ok(()) } else { Err(Missing) }
@@ -349,17 +349,17 @@ impl<'f> Work<'f> {
     }
 
     /// Why the running element went the way it went stands with the merges that it caused and the reviews it opened, too.
-    pub(super) fn explain(&mut self, request: (RequestNo, u32), because: &Because) {
+    pub(super) fn explain(&mut self, request: (RequestNo, u32), explanation: &Explanation) {
         for row in &mut self.appended[self.marked.1..] {
             if let RowChange::Upsert(StoredRow::Merge(merge)) = row
                 && merge.request == Some(request)
             {
-                merge.because = Some(because.clone());
+                merge.explanation = Some(explanation.clone());
             }
         }
         for no in self.opened.since(self.marked.2) {
             if let Some(review) = self.reviews.change(&no).as_mut().filter(|review| review.request == Some(request)) {
-                review.because = because.clone();
+                review.explanation = explanation.clone();
             }
         }
     }
@@ -387,7 +387,7 @@ impl<'f> Work<'f> {
         if let Some(key) = old.and_then(|value| key_of(kind, value)) {
             self.holding.set((key, no), None);
         }
-        if activation.phase == Phase::Indexing
+        if activation.phase == ActivationPhase::Indexing
             && let Some(key) = new.and_then(|value| key_of(kind, value))
         {
             self.holding.set((key, no), Some(()));
@@ -408,7 +408,7 @@ impl<'f> Work<'f> {
                 if gone.is_some() {
                     record.history.remove(0);
                 }
-                move |record: &mut Profile| {
+                move |record: &mut MemberRecord| {
                     record.history.pop();
                     record.history.splice(0..0, gone);
                 }

@@ -1,13 +1,13 @@
 //! What a decision changed, as rows for the engine.
 
-use super::Work;
+use super::DecisionState;
 use crate::change::{Changes, RowChange, RowKey, StoredRow};
 use crate::id::ProfileNo;
-use crate::identifier::Key;
-use crate::record::{Former, Profile};
+use crate::identifier::Identifier;
+use crate::record::{FormerIdentifier, MemberRecord};
 use std::collections::BTreeSet;
 
-impl Work<'_> {
+impl DecisionState<'_> {
     /// Everything that was changed. Call it only when nothing was missing.
     pub(in crate::decide) fn into_changes(self) -> Changes {
         let before = self.facts.counters.profile;
@@ -74,12 +74,14 @@ fn changed(row: Option<StoredRow>, key: RowKey) -> RowChange {
 
 /// What the family `former` learns when an own record changes: the identifiers that it tells to have held and did not
 /// tell before, and those that it told and does no more.
-fn former(before: Option<&Profile>, after: &Profile) -> Vec<RowChange> {
+fn former(before: Option<&MemberRecord>, after: &MemberRecord) -> Vec<RowChange> {
     let told = before.map_or(&[][..], |before| &before.former[..]);
     if told == after.former {
         return Vec::new();
     }
-    let keys = |former: &[Former]| -> BTreeSet<Key> { former.iter().map(|former| former.key.clone()).collect() };
+    let keys = |former: &[FormerIdentifier]| -> BTreeSet<Identifier> {
+        former.iter().map(|former| former.key.clone()).collect()
+    };
     let (old, new) = (keys(told), keys(&after.former));
     let come = new.difference(&old).map(|key| RowChange::Upsert(StoredRow::FormerHolder(key.clone(), after.no)));
     come.chain(old.difference(&new).map(|key| RowChange::Delete(RowKey::FormerHolder(key.clone(), after.no)))).collect()

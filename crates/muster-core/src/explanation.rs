@@ -2,13 +2,13 @@
 //! that merged, set aside, replaced or rejected, with merge records and with reviews; never quotes a value.
 
 use crate::id::ProfileId;
-use crate::identifier::Kind;
-use crate::kinds::Choice;
+use crate::identifier::IdentifierKind;
+use crate::kinds::SurvivorChoice;
 
 /// Why a key was set aside (behaviour.md 3.3), in the order in which the guards are asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[repr(u8)]
-pub enum SetAside {
+pub enum GuardReason {
     /// Two different values of a pinned kind would come into one profile.
     Pinned = 1,
     /// Two ids that are separated would come into one profile.
@@ -23,7 +23,7 @@ pub enum SetAside {
     Size = 6,
 }
 
-impl SetAside {
+impl GuardReason {
     /// Every reason.
     pub const ALL: [Self; 6] =
         [Self::Pinned, Self::Separated, Self::Deletion, Self::MaxProfiles, Self::Members, Self::Size];
@@ -48,7 +48,7 @@ impl SetAside {
 
 /// What became of one key of an element.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Verdict {
+pub enum IdentifierOutcome {
     /// Bound before: it led to a live profile.
     Found,
     /// Bound to nothing, and bound to the record now.
@@ -58,10 +58,10 @@ pub enum Verdict {
     /// Bound to nothing, and not bound: events and devices bind keys only when they create.
     NotBound,
     /// Set aside: neither matched nor stored.
-    SetAside(SetAside),
+    Withheld(GuardReason),
 }
 
-impl Verdict {
+impl IdentifierOutcome {
     /// Its word on the wire.
     pub fn name(self) -> &'static str {
         match self {
@@ -69,37 +69,40 @@ impl Verdict {
             Self::Bound => "bound",
             Self::Replaced => "replaced",
             Self::NotBound => "not_bound",
-            Self::SetAside(_) => "set_aside",
+            Self::Withheld(_) => "set_aside",
         }
     }
 }
 
 /// One key of an element, weighed.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct Weighed {
+pub struct IdentifierDecision {
     /// Its kind.
-    pub kind: Kind,
+    pub kind: IdentifierKind,
     /// The id that it was bound to.
     pub id: Option<ProfileId>,
     /// The live profile of that id, before this element merged anybody.
     pub profile: Option<ProfileId>,
     /// What became of it.
-    pub verdict: Verdict,
+    pub outcome: IdentifierOutcome,
 }
 
 /// Why an element went the way it went.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
-pub struct Because {
+pub struct Explanation {
     /// Its keys in order of rank; none if it was refused before they were resolved.
-    pub keys: Vec<Weighed>,
+    pub keys: Vec<IdentifierDecision>,
     /// What chose the survivor, if profiles were merged.
-    pub rule: Option<Choice>,
+    pub rule: Option<SurvivorChoice>,
 }
 
-impl Because {
+impl Explanation {
     /// Whether a key was set aside or replaced another.
     pub fn is_notable(&self) -> bool {
         self.rule.is_some()
-            || self.keys.iter().any(|key| matches!(key.verdict, Verdict::SetAside(_) | Verdict::Replaced))
+            || self
+                .keys
+                .iter()
+                .any(|key| matches!(key.outcome, IdentifierOutcome::Withheld(_) | IdentifierOutcome::Replaced))
     }
 }
