@@ -41,8 +41,10 @@ pub struct Needs {
     /// The reviews of two profiles that name any member of these roots, of every kind, open ones and those that were decided
     /// without a merge.
     pub reviews_of: Vec<ProfileNo>,
-    /// The same of these values without a second profile.
-    pub reviews_of_value: Vec<Identifier>,
+    /// The same between the members of two roots, each of which has too many to list.
+    pub reviews_between: Vec<(ProfileNo, ProfileNo)>,
+    /// The same of these values and the members of these roots without a second profile.
+    pub reviews_of_value: Vec<(Identifier, ProfileNo)>,
     /// These reviews.
     pub reviews: Vec<ReviewNo>,
     /// These quarantine entries.
@@ -147,6 +149,16 @@ pub struct ReviewPair {
     pub b: ProfileNo,
 }
 
+/// The reviews of two profiles that name any member of a root.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ReviewList {
+    /// All of them, by number.
+    Whole(Vec<ReviewPair>),
+    /// More than [`crate::limits::REVIEWS_LISTED_MAX`]: a request that touches such a profile asks for the pairs that it
+    /// needs ([`Needs::reviews_between`]).
+    Long,
+}
+
 /// A fact about a key: absent from the map = not read; None = read, and there is none.
 pub type FactMap<K, V> = HashMap<K, Option<V>>;
 /// The same by a number that the server counts: nobody chooses such numbers so that they collide, and each attribute that
@@ -196,10 +208,12 @@ pub struct Facts {
     pub merge_times: FactMap<MergeNo, Timestamp>,
     /// [`Needs::separation_nos`].
     pub separation_nos: FactMap<SeparationNo, Separation>,
-    /// [`Needs::reviews_of`], by root; by number.
-    pub reviews_of: FactMap<ProfileNo, Vec<ReviewPair>>,
-    /// [`Needs::reviews_of_value`], by value: of each profile that has one the first that is open, else the last.
-    pub reviews_of_value: FactMap<Identifier, HashMap<ProfileNo, ReviewNo>>,
+    /// [`Needs::reviews_of`], by root.
+    pub reviews_of: HashMap<ProfileNo, ReviewList>,
+    /// [`Needs::reviews_between`], by number.
+    pub reviews_between: HashMap<(ProfileNo, ProfileNo), Vec<ReviewPair>>,
+    /// [`Needs::reviews_of_value`], by number: of each member that has one the first that is open, else the last.
+    pub reviews_of_value: HashMap<(Identifier, ProfileNo), Vec<ReviewNo>>,
     /// [`Needs::quarantine`].
     pub quarantine: FactMap<QuarantineNo, QuarantinedElement>,
     /// [`Needs::reviews`].

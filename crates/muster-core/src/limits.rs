@@ -85,6 +85,9 @@ pub const HOLDERS_MAX: usize = 128;
 pub const NOTED_MAX: usize = 2_000;
 /// Own records that one batch of an activation takes: a few milliseconds of a lane.
 pub const ACTIVATION_BATCH: usize = 200;
+/// Most reviews of two profiles that are listed for one of them. A request that touches a profile with more asks by the
+/// pair, so that a small request does not read them all.
+pub const REVIEWS_LISTED_MAX: usize = 256;
 /// Most reviews of a workspace, decided ones with them (behaviour.md 3.3).
 pub const REVIEWS_MAX: u64 = 100_000;
 /// Longest element that a review keeps a copy of, in bytes: keeps a full list below 1.6 GB. Longer records are found by

@@ -49,6 +49,7 @@ pub fn suite(make: Make<'_>) {
     discards::a_deleted_quarantine_entry_is_hidden_and_can_be_restored_for_a_minute(make);
     discards::a_deleted_quarantine_entry_is_removed_after_a_minute_and_counts_once(make);
     identity::reviews_are_found_by_any_member_of_either_side_until_they_end_in_a_merge(make);
+    identity::reviews_of_profiles_that_have_many_are_found_by_the_pair(make);
     identity::what_hangs_on_a_profile_is_found_events_first(make);
     identity::deletions_come_due_in_the_order_of_their_marks(make);
     identity::holders_are_looked_at_as_far_as_their_profiles_can_be_loaded_together(make);

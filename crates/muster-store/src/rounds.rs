@@ -70,10 +70,14 @@ pub(crate) trait Source {
     fn expired_event_ids(&mut self, until: Timestamp, limit: usize) -> Result<Sized<Box<str>>, EngineError>;
     /// The same of recorded answers.
     fn expired_idempotency(&mut self, until: Timestamp, limit: usize) -> Result<Sized<(Route, Box<str>)>, EngineError>;
-    /// The reviews of two profiles that name this id and are open, or were decided without a merge.
-    fn review_pairs(&mut self, no: ProfileNo) -> Result<Vec<ReviewPair>, EngineError>;
-    /// The same of a value without a second profile, with the profile of each and whether it is open, by number.
-    fn reviews_of_value(&mut self, key: &Identifier) -> Result<Vec<(ProfileNo, ReviewNo, bool)>, EngineError>;
+    /// Up to `limit` reviews of two profiles that name this id and are open, or were decided without a merge.
+    fn review_pairs(&mut self, no: ProfileNo, limit: usize) -> Result<Vec<ReviewPair>, EngineError>;
+    /// The same that name these two ids, all of them.
+    fn reviews_between(&mut self, a: ProfileNo, b: ProfileNo) -> Result<Vec<ReviewPair>, EngineError>;
+    /// Up to `limit` reviews of a value without a second profile that are open, or were decided without a merge.
+    fn reviews_of_value(&mut self, key: &Identifier, limit: usize) -> Result<Vec<ReviewAlone>, EngineError>;
+    /// The same that name this id, all of them.
+    fn reviews_of_holder(&mut self, key: &Identifier, no: ProfileNo) -> Result<Vec<ReviewAlone>, EngineError>;
     /// Reviews of every state that name this id, and whether each is open; at most so many.
     fn reviews_naming(&mut self, no: ProfileNo, limit: usize) -> Result<Vec<(ReviewNo, bool)>, EngineError>;
     fn review(&mut self, no: ReviewNo) -> Result<Option<Review>, EngineError>;
@@ -90,6 +94,17 @@ pub(crate) trait Source {
     fn quarantined(&mut self, no: QuarantineNo) -> Result<Option<QuarantinedElement>, EngineError>;
     /// Events from the first of all up to one that was received later.
     fn expired_events(&mut self, until: Timestamp, limit: usize) -> Result<Sized<(ProfileNo, Seq)>, EngineError>;
+}
+
+/// A review of a value without a second profile.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct ReviewAlone {
+    /// The review.
+    pub(crate) no: ReviewNo,
+    /// Its profile.
+    pub(crate) profile: ProfileNo,
+    /// Whether it is open.
+    pub(crate) is_open: bool,
 }
 
 /// How a decision ended.

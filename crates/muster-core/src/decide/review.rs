@@ -3,7 +3,7 @@
 use super::decision_state::{DecisionState, Known, Missing};
 use super::guard::between;
 use crate::explanation::{Explanation, GuardReason};
-use crate::facts::ReviewPair;
+use crate::facts::{ReviewList, ReviewPair};
 use crate::id::{ProfileNo, RequestNo, ReviewNo};
 use crate::identifier::Identifier;
 use crate::limits::REVIEWS_MAX;
@@ -102,13 +102,19 @@ fn is_lifted(state: &mut DecisionState<'_>, aside: &WithheldIdentifier<'_>, no: 
 fn alone(state: &mut DecisionState<'_>, aside: &WithheldIdentifier<'_>) -> Known<Vec<ReviewNo>> {
     let members = state.members(aside.root)?;
     let mut found = Vec::new();
-    if state.facts.counters.reviews_stored > 0 && !state.stored_roots(&members).is_empty() {
-        let Some(stored) = state.facts.reviews_of_value.get(aside.key) else {
-            state.needs.reviews_of_value.push(aside.key.clone());
-            return Err(Missing);
-        };
-        found.extend(members.iter().filter_map(|no| stored.as_ref()?.get(no).copied()));
-        if state.lacks_reviews(&found) {
+    if state.facts.counters.reviews_stored > 0 {
+        let mut missing = false;
+        for root in state.stored_roots(&members) {
+            let asked = (aside.key.clone(), root);
+            match state.facts.reviews_of_value.get(&asked) {
+                Some(stored) => found.extend(stored),
+                None => {
+                    state.needs.reviews_of_value.push(asked);
+                    missing = true;
+                }
+            }
+        }
+        if missing || state.lacks_reviews(&found) {
             return Err(Missing);
         }
     }
@@ -135,32 +141,13 @@ pub(super) fn open_between(state: &mut DecisionState<'_>, a: ProfileNo, b: Profi
     Ok(found)
 }
 
-/// The reviews between two live profiles but for those that ended in a merge, by number. The list of the one that has fewer
-/// is looked through.
+/// The reviews between two live profiles but for those that ended in a merge, by number.
 fn between_of(state: &mut DecisionState<'_>, a: ProfileNo, b: ProfileNo) -> Known<Vec<ReviewNo>> {
     if state.counters.reviews_stored == 0 {
         return Ok(Vec::new());
     }
     let sides = [state.named_by(a)?, state.named_by(b)?];
-    let facts = state.facts;
-    let (mut missing, mut pairs) = (false, Vec::new());
-    let stored = sides.each_ref().map(|members| state.stored_roots(members));
-    if facts.counters.reviews_stored > 0 {
-        for root in stored.iter().flatten().filter(|root| !facts.reviews_of.contains_key(root)) {
-            state.needs.reviews_of.push(*root);
-            missing = true;
-        }
-        if missing {
-            return Err(Missing);
-        }
-        let listed = |roots: &[ProfileNo]| -> Vec<ReviewPair> {
-            roots.iter().flat_map(|root| facts.reviews_of[root].iter().flatten().copied()).collect()
-        };
-        let len = |roots: &[ProfileNo]| -> usize {
-            roots.iter().filter_map(|root| facts.reviews_of[root].as_ref()).map(Vec::len).sum()
-        };
-        pairs = listed(&stored[usize::from(len(&stored[0]) > len(&stored[1]))]);
-    }
+    let pairs = stored_between(state, sides.each_ref().map(|members| state.stored_roots(members)))?;
     if state.lacks_standings(pairs.iter().flat_map(|pair| [pair.a, pair.b])) {
         return Err(Missing);
     }
@@ -183,6 +170,47 @@ fn between_of(state: &mut DecisionState<'_>, a: ProfileNo, b: ProfileNo) -> Know
     found.sort_unstable();
     found.dedup();
     Ok(found)
+}
+
+/// The reviews that are stored and may be between these two lists of roots. The reviews of one list are enough: those of the
+/// one that has fewer. Where both have too many to list they are asked for by the pair.
+fn stored_between(state: &mut DecisionState<'_>, sides: [Vec<ProfileNo>; 2]) -> Known<Vec<ReviewPair>> {
+    let facts = state.facts;
+    if facts.counters.reviews_stored == 0 {
+        return Ok(Vec::new());
+    }
+    let unread = |root: &&ProfileNo| !facts.reviews_of.contains_key(root);
+    let before = state.needs.reviews_of.len();
+    state.needs.reviews_of.extend(sides.iter().flatten().filter(unread));
+    if state.needs.reviews_of.len() > before {
+        return Err(Missing);
+    }
+    let listed = |roots: &[ProfileNo]| -> (Vec<ReviewPair>, Vec<ProfileNo>) {
+        let (mut pairs, mut long) = (Vec::new(), Vec::new());
+        for root in roots {
+            match &facts.reviews_of[root] {
+                ReviewList::Whole(whole) => pairs.extend(whole),
+                ReviewList::Long => long.push(*root),
+            }
+        }
+        (pairs, long)
+    };
+    let [(mut first, long_first), (second, long_second)] = sides.each_ref().map(|roots| listed(roots));
+    if long_first.is_empty() && (first.len() <= second.len() || !long_second.is_empty()) {
+        return Ok(first);
+    }
+    if long_second.is_empty() {
+        return Ok(second);
+    }
+    first.extend(second);
+    let before = state.needs.reviews_between.len();
+    for pair in long_first.iter().flat_map(|a| long_second.iter().map(|b| (*a.min(b), *a.max(b)))) {
+        match facts.reviews_between.get(&pair) {
+            Some(found) => first.extend(found),
+            None => state.needs.reviews_between.push(pair),
+        }
+    }
+    if state.needs.reviews_between.len() > before { Err(Missing) } else { Ok(first) }
 }
 
 /// Keeps the list within its bound: decided reviews go before open ones, in each the oldest first.

@@ -2,12 +2,15 @@
 //! rule that leans on an engine's generosity fails here. Owns no rows: those are `engine.rs`'s.
 
 use crate::engine::Store;
-use muster_core::facts::{Belongings, Facts, Needs, ReviewPair};
+use muster_core::facts::{Belongings, Facts, Needs, ReviewList, ReviewPair};
 use muster_core::id::{ProfileNo, ReviewNo};
 use muster_core::limits::{HOLDERS_MAX, SWEEP_EVENTS_MAX};
 use muster_core::record::DeviceRef;
 use muster_core::review::{Review, ReviewState};
 use std::collections::HashMap;
+
+/// Reviews of a root that are listed: fewer than an engine lists, so that few reviews try what many do.
+const REVIEWS_LISTED: usize = 1;
 
 impl Store {
     /// Reads what is needed on top of what was read.
@@ -97,17 +100,30 @@ impl Store {
             let members = self.members(*root);
             let pair = |r: &Review| Some(ReviewPair { no: r.no, a: r.a.no, b: r.b?.no });
             let named = |pair: &ReviewPair| members.contains(&pair.a) || members.contains(&pair.b);
-            facts.reviews_of.insert(*root, Some(asked().filter_map(pair).filter(named).collect()));
+            let pairs: Vec<ReviewPair> = asked().filter_map(pair).filter(named).collect();
+            let is_long = pairs.len() > REVIEWS_LISTED;
+            facts.reviews_of.insert(*root, if is_long { ReviewList::Long } else { ReviewList::Whole(pairs) });
         }
-        for key in &needs.reviews_of_value {
+        for (a, b) in &needs.reviews_between {
+            let [first, second] = [a, b].map(|root| self.members(*root));
+            let pair = |r: &Review| Some(ReviewPair { no: r.no, a: r.a.no, b: r.b?.no });
+            let joins = |pair: &ReviewPair| {
+                first.contains(&pair.a) && second.contains(&pair.b)
+                    || first.contains(&pair.b) && second.contains(&pair.a)
+            };
+            facts.reviews_between.insert((*a, *b), asked().filter_map(pair).filter(joins).collect());
+        }
+        for (key, root) in &needs.reviews_of_value {
+            let members = self.members(*root);
             let mut found: HashMap<ProfileNo, &Review> = HashMap::new();
-            for review in asked().filter(|r| r.b.is_none() && r.key == *key) {
+            for review in asked().filter(|r| r.b.is_none() && r.key == *key && members.contains(&r.a.no)) {
                 if found.get(&review.a.no).is_none_or(|other| !other.is_open()) {
                     found.insert(review.a.no, review);
                 }
             }
-            let found = found.into_iter().map(|(a, review)| (a, review.no)).collect();
-            facts.reviews_of_value.insert(key.clone(), Some(found));
+            let mut found: Vec<ReviewNo> = found.into_values().map(|review| review.no).collect();
+            found.sort_unstable();
+            facts.reviews_of_value.insert((key.clone(), *root), found);
         }
         for no in &needs.reviews {
             facts.reviews.insert(*no, self.reviews.get(no).cloned());

@@ -6,10 +6,10 @@ use super::rig::{facts, put, shop};
 use crate::reader::ReviewQuery;
 use muster_core::change::{RowChange, RowKey, StoredRow};
 use muster_core::explanation::{Explanation, GuardReason};
-use muster_core::facts::{Belongings, Needs, ReviewPair};
+use muster_core::facts::{Belongings, Needs, ReviewList, ReviewPair};
 use muster_core::id::{ProfileId, ProfileNo, RequestNo, ReviewNo};
 use muster_core::identifier::{Identifier, IdentifierKind};
-use muster_core::limits::SCAN_BYTES_MAX;
+use muster_core::limits::{REVIEWS_LISTED_MAX, SCAN_BYTES_MAX};
 use muster_core::record::{Change, ChangeKind, History, MemberRecord, Replaced, RootPointer, TreeTotals};
 use muster_core::review::{Review, ReviewState};
 use muster_core::time::Timestamp;
@@ -102,7 +102,8 @@ pub(super) fn reviews_are_found_by_any_member_of_either_side_until_they_end_in_a
         .expect("it stores");
     let needs = Needs {
         reviews_of: vec![no(1), no(3)],
-        reviews_of_value: vec![key("a"), key("b")],
+        reviews_between: vec![(no(1), no(3))],
+        reviews_of_value: vec![(key("a"), no(1)), (key("a"), no(3)), (key("b"), no(1))],
         reviews: vec![ReviewNo(3), ReviewNo(77)],
         reviews_to_drop: 7,
         ..Needs::default()
@@ -111,9 +112,12 @@ pub(super) fn reviews_are_found_by_any_member_of_either_side_until_they_end_in_a
     let pair = |n, a, b| ReviewPair { no: ReviewNo(n), a: no(a), b: no(b) };
     let between = vec![pair(1, 2, 3), pair(2, 3, 2), pair(3, 1, 3)];
     let of_first = between.iter().copied().chain([pair(6, 1, 2)]).collect();
-    assert_eq!(got.reviews_of, HashMap::from([(no(1), Some(of_first)), (no(3), Some(between))]));
-    let alone = HashMap::from([(no(2), ReviewNo(4)), (no(3), ReviewNo(10))]);
-    assert_eq!(got.reviews_of_value, HashMap::from([(key("a"), Some(alone)), (key("b"), Some(HashMap::new()))]));
+    let lists = [(no(1), ReviewList::Whole(of_first)), (no(3), ReviewList::Whole(between.clone()))];
+    assert_eq!(got.reviews_of, HashMap::from(lists));
+    assert_eq!(got.reviews_between, HashMap::from([((no(1), no(3)), between)]));
+    let alone = [("a", 1, vec![ReviewNo(4)]), ("a", 3, vec![ReviewNo(10)]), ("b", 1, vec![])];
+    let alone = alone.map(|(value, root, found)| ((key(value), no(root)), found));
+    assert_eq!(got.reviews_of_value, HashMap::from(alone));
     let known = HashMap::from([(ReviewNo(3), Some(all[2].clone())), (ReviewNo(77), None)]);
     assert_eq!(got.reviews, known);
     let decided = [3, 5, 7, 8, 9, 10].map(|n| (ReviewNo(n), false));
@@ -127,6 +131,39 @@ pub(super) fn reviews_are_found_by_any_member_of_either_side_until_they_end_in_a
     assert_eq!(listed(Some(open), Some(ReviewNo(6))), (vec![4, 2], true));
     assert_eq!(listed(Some(ReviewState::Merged), None), (vec![7, 5], false));
     assert_eq!(reader.review(ReviewNo(4)), Ok(Some(all[3].clone())));
+}
+
+/// Fails if a list that is full is told as long or a longer one as whole, if reviews of others are found between two
+/// profiles that have many, or if not all of theirs are, from either side; the same of a value that many have.
+pub(super) fn reviews_of_profiles_that_have_many_are_found_by_the_pair(make: Make<'_>) {
+    let (engine, shop) = shop(make);
+    let open = ReviewState::Open;
+    let many = REVIEWS_LISTED_MAX as u64;
+    let others = |first, a| (0..many).map(move |n| review(first + n, a, Some(10_000 + n), open));
+    let values = (0..5).map(|n| review(100 + n, 20_000 + n, None, open));
+    let first = [review(1, 2, Some(3), open), review(2, 3, Some(1), ReviewState::Merged), review(3, 3, Some(1), open)];
+    let alone = [review(4, 2, None, ReviewState::Dismissed), review(5, 2, None, open), review(6, 3, None, open)];
+    put(&*engine, &shop, people()).expect("it stores");
+    let reviews = first.into_iter().chain(alone).chain(values).chain(others(1_000, 2)).chain(others(5_000, 3));
+    put(&*engine, &shop, reviews.map(StoredRow::Review).map(RowChange::Upsert).collect()).expect("it stores");
+    let full = others(9_000, 4)
+        .map(StoredRow::Review)
+        .chain([StoredRow::RootPointer(standing(4, 4)), StoredRow::MemberRecord(profile(4))]);
+    put(&*engine, &shop, full.map(RowChange::Upsert).collect()).expect("it stores");
+    let needs = Needs {
+        reviews_of: vec![no(1), no(3), no(4)],
+        reviews_between: vec![(no(1), no(3))],
+        reviews_of_value: vec![(key("a"), no(1)), (key("a"), no(3))],
+        ..Needs::default()
+    };
+    let got = facts(&*engine, &shop, needs).expect("it reads");
+    let pair = |n, a, b| ReviewPair { no: ReviewNo(n), a: no(a), b: no(b) };
+    let whole = (0..many).map(|n| pair(9_000 + n, 4, 10_000 + n)).collect();
+    let lists = [(no(1), ReviewList::Long), (no(3), ReviewList::Long), (no(4), ReviewList::Whole(whole))];
+    assert_eq!(got.reviews_of, HashMap::from(lists));
+    assert_eq!(got.reviews_between, HashMap::from([((no(1), no(3)), vec![pair(1, 2, 3), pair(3, 3, 1)])]));
+    let alone = [(1, vec![ReviewNo(5)]), (3, vec![ReviewNo(6)])].map(|(root, found)| ((key("a"), no(root)), found));
+    assert_eq!(got.reviews_of_value, HashMap::from(alone));
 }
 
 /// Fails if devices or reviews are read while events are left, or those of one member alone.

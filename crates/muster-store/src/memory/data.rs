@@ -4,7 +4,7 @@ use crate::bounds::{ANSWERS_KEPT_MS, Bounds};
 use crate::codec::{Record as _, answer_bytes, quarantine_bytes, refused_bytes};
 use crate::engine::EngineError;
 use crate::page::payload;
-use crate::rounds::{Sized, Source};
+use crate::rounds::{ReviewAlone, Sized, Source};
 use muster_core::change::{Changes, RowChange, RowKey, StoredRow};
 use muster_core::facts::ReviewPair;
 use muster_core::id::{MergeNo, ProfileNo, QuarantineNo, RequestNo, ReviewNo, SeparationNo, Seq};
@@ -265,14 +265,27 @@ impl Source for &Data {
         Ok(self.idempotency.get(&(route, key.into())).cloned())
     }
 
-    fn review_pairs(&mut self, no: ProfileNo) -> Result<Vec<ReviewPair>, EngineError> {
+    fn review_pairs(&mut self, no: ProfileNo, limit: usize) -> Result<Vec<ReviewPair>, EngineError> {
         let pair = |r: &Review| Some(ReviewPair { no: r.no, a: r.a.no, b: r.b?.no });
-        Ok(self.reviews_of(no).filter(|r| r.state != ReviewState::Merged).filter_map(pair).collect())
+        Ok(self.reviews_of(no).filter(|r| r.state != ReviewState::Merged).filter_map(pair).take(limit).collect())
     }
 
-    fn reviews_of_value(&mut self, key: &Identifier) -> Result<Vec<(ProfileNo, ReviewNo, bool)>, EngineError> {
-        let alone = |r: &&Review| r.state != ReviewState::Merged && r.b.is_none() && r.key == *key;
-        Ok(self.reviews.values().filter(alone).map(|r| (r.a.no, r.no, r.is_open())).collect())
+    fn reviews_between(&mut self, a: ProfileNo, b: ProfileNo) -> Result<Vec<ReviewPair>, EngineError> {
+        let mut pairs = self.review_pairs(a, usize::MAX)?;
+        pairs.retain(|pair| pair.a == b || pair.b == b);
+        Ok(pairs)
+    }
+
+    fn reviews_of_value(&mut self, key: &Identifier, limit: usize) -> Result<Vec<ReviewAlone>, EngineError> {
+        let is_it = |r: &&Review| r.state != ReviewState::Merged && r.b.is_none() && r.key == *key;
+        let alone = |r: &Review| ReviewAlone { no: r.no, profile: r.a.no, is_open: r.is_open() };
+        Ok(self.reviews.values().filter(is_it).map(alone).take(limit).collect())
+    }
+
+    fn reviews_of_holder(&mut self, key: &Identifier, no: ProfileNo) -> Result<Vec<ReviewAlone>, EngineError> {
+        let mut reviews = self.reviews_of_value(key, usize::MAX)?;
+        reviews.retain(|review| review.profile == no);
+        Ok(reviews)
     }
 
     fn reviews_naming(&mut self, no: ProfileNo, limit: usize) -> Result<Vec<(ReviewNo, bool)>, EngineError> {

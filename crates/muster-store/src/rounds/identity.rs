@@ -1,10 +1,11 @@
 //! What guards, reviews, activations and replays ask for.
 
-use super::{Source, fill_own, fill_standing, weigh};
+use super::{ReviewAlone, Source, fill_own, fill_standing, weigh};
 use crate::engine::EngineError;
-use muster_core::facts::{Facts, Needs};
+use muster_core::facts::{Facts, Needs, ReviewList, ReviewPair};
 use muster_core::id::{ProfileNo, ReviewNo};
-use muster_core::limits::{HOLDERS_MAX, SCAN_BYTES_MAX};
+use muster_core::identifier::Identifier;
+use muster_core::limits::{HOLDERS_MAX, REVIEWS_LISTED_MAX, SCAN_BYTES_MAX};
 use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet};
 
@@ -72,30 +73,26 @@ fn light_enough(
 
 fn reviews(source: &mut dyn Source, needs: &Needs, facts: &mut Facts) -> Result<(), EngineError> {
     for root in &needs.reviews_of {
-        if facts.reviews_of.contains_key(root) {
-            continue;
-        }
-        let mut pairs = source.review_pairs(*root)?;
-        for member in source.members(*root)? {
-            pairs.extend(source.review_pairs(member)?);
-        }
-        pairs.sort_unstable();
-        pairs.dedup();
-        weigh(source, facts, size_of_val(&pairs[..]) as u64)?;
-        facts.reviews_of.insert(*root, Some(pairs));
-    }
-    for key in &needs.reviews_of_value {
-        if !facts.reviews_of_value.contains_key(key) {
-            let mut found: HashMap<ProfileNo, (ReviewNo, bool)> = HashMap::new();
-            let reviews = source.reviews_of_value(key)?;
-            weigh(source, facts, 4 * size_of_val(&reviews[..]) as u64)?;
-            for (profile, no, is_open) in reviews {
-                if found.get(&profile).is_none_or(|(_, is_open)| !is_open) {
-                    found.insert(profile, (no, is_open));
-                }
+        if !facts.reviews_of.contains_key(root) {
+            let list = review_list(source, *root)?;
+            if let ReviewList::Whole(pairs) = &list {
+                weigh(source, facts, size_of_val(&pairs[..]) as u64)?;
             }
-            let found = found.into_iter().map(|(profile, (no, _))| (profile, no)).collect();
-            facts.reviews_of_value.insert(key.clone(), Some(found));
+            facts.reviews_of.insert(*root, list);
+        }
+    }
+    for pair in &needs.reviews_between {
+        if !facts.reviews_between.contains_key(pair) {
+            let pairs = reviews_between(source, *pair)?;
+            weigh(source, facts, size_of_val(&pairs[..]) as u64)?;
+            facts.reviews_between.insert(*pair, pairs);
+        }
+    }
+    for asked in &needs.reviews_of_value {
+        if !facts.reviews_of_value.contains_key(asked) {
+            let reviews = reviews_of_value(source, asked)?;
+            weigh(source, facts, size_of_val(&reviews[..]) as u64)?;
+            facts.reviews_of_value.insert(asked.clone(), reviews);
         }
     }
     for no in &needs.reviews {
@@ -109,4 +106,83 @@ fn reviews(source: &mut dyn Source, needs: &Needs, facts: &mut Facts) -> Result<
         facts.reviews_to_drop = source.reviews_to_drop(needs.reviews_to_drop)?;
     }
     Ok(())
+}
+
+fn members_of(source: &mut dyn Source, root: ProfileNo) -> Result<Vec<ProfileNo>, EngineError> {
+    let mut members = source.members(root)?;
+    members.push(root);
+    Ok(members)
+}
+
+/// The reviews of two profiles that name any member of a root, unless they are too many.
+fn review_list(source: &mut dyn Source, root: ProfileNo) -> Result<ReviewList, EngineError> {
+    let mut pairs = Vec::new();
+    for member in members_of(source, root)? {
+        pairs.extend(source.review_pairs(member, REVIEWS_LISTED_MAX + 1)?);
+        if pairs.len() > REVIEWS_LISTED_MAX {
+            // One between two members of the root was read twice.
+            pairs.sort_unstable();
+            pairs.dedup();
+        }
+        if pairs.len() > REVIEWS_LISTED_MAX {
+            return Ok(ReviewList::Long);
+        }
+    }
+    pairs.sort_unstable();
+    pairs.dedup();
+    Ok(ReviewList::Whole(pairs))
+}
+
+/// The reviews between the members of two roots. What names a member of the smaller side is read where it is little, else
+/// each pair is looked up: never more than twice what the cheaper of both costs.
+fn reviews_between(source: &mut dyn Source, (a, b): (ProfileNo, ProfileNo)) -> Result<Vec<ReviewPair>, EngineError> {
+    let [mut few, mut many] = [members_of(source, a)?, members_of(source, b)?];
+    if few.len() > many.len() {
+        (few, many) = (many, few);
+    }
+    let others: HashSet<ProfileNo> = many.iter().copied().collect();
+    let mut found = Vec::new();
+    for no in few {
+        let pairs = source.review_pairs(no, many.len() + 1)?;
+        if pairs.len() <= many.len() {
+            let other = |pair: &ReviewPair| if pair.a == no { pair.b } else { pair.a };
+            found.extend(pairs.into_iter().filter(|pair| others.contains(&other(pair))));
+        } else {
+            for other in &many {
+                found.extend(source.reviews_between(no, *other)?);
+            }
+        }
+    }
+    found.sort_unstable();
+    found.dedup();
+    Ok(found)
+}
+
+/// Of each member of a root that has reviews of a value without a second profile the first that is open, else the last.
+/// What the value has is read where it is little, else each member is looked up.
+fn reviews_of_value(
+    source: &mut dyn Source,
+    (key, root): &(Identifier, ProfileNo),
+) -> Result<Vec<ReviewNo>, EngineError> {
+    let members = members_of(source, *root)?;
+    let mut reviews = source.reviews_of_value(key, members.len() + 1)?;
+    if reviews.len() <= members.len() {
+        let members: HashSet<ProfileNo> = members.into_iter().collect();
+        reviews.retain(|review| members.contains(&review.profile));
+    } else {
+        reviews.clear();
+        for no in members {
+            reviews.extend(source.reviews_of_holder(key, no)?);
+        }
+    }
+    reviews.sort_unstable_by_key(|review| review.no);
+    let mut found: HashMap<ProfileNo, ReviewAlone> = HashMap::new();
+    for review in reviews {
+        if found.get(&review.profile).is_none_or(|other| !other.is_open) {
+            found.insert(review.profile, review);
+        }
+    }
+    let mut found: Vec<ReviewNo> = found.into_values().map(|review| review.no).collect();
+    found.sort_unstable();
+    Ok(found)
 }

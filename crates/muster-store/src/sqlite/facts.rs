@@ -9,7 +9,7 @@ use crate::codec::chunks::PartOf;
 use crate::codec::{Binding, Cell, Damage, Record, ViewRow, event_id, holder_cells};
 use crate::engine::EngineError;
 use crate::family::Family;
-use crate::rounds::{Sized, Source};
+use crate::rounds::{ReviewAlone, Sized, Source};
 use muster_core::facts::ReviewPair;
 use muster_core::id::{MergeNo, ProfileNo, QuarantineNo, RequestNo, ReviewNo, SeparationNo, Seq};
 use muster_core::identifier::{Identifier, IdentifierKind};
@@ -209,27 +209,41 @@ impl Source for FactReader<'_, '_> {
         idempotency(self.conn, route, key)
     }
 
-    fn review_pairs(&mut self, no: ProfileNo) -> Result<Vec<ReviewPair>, EngineError> {
+    fn review_pairs(&mut self, no: ProfileNo, limit: usize) -> Result<Vec<ReviewPair>, EngineError> {
         // Both from an index alone; the terms are those of the partial indexes, or SQLite could not use them.
-        const FIRST: &str =
-            "SELECT no, a, b FROM reviews INDEXED BY reviews_between WHERE a = ?1 AND state <> 2 AND b IS NOT NULL";
-        const SECOND: &str =
-            "SELECT no, a, b FROM reviews INDEXED BY reviews_second WHERE b = ?1 AND state <> 2 AND b IS NOT NULL";
-        let read = |row: &Row<'_>| {
-            let [a, b] = [1, 2].map(|column| unsigned(row, column).map(ProfileNo));
-            Ok(ReviewPair { no: ReviewNo(unsigned(row, 0)?), a: a?, b: b? })
-        };
-        let mut pairs = table::answers(self.conn, FIRST, &[Cell::unsigned(no.0)], read)?;
-        pairs.extend(table::answers(self.conn, SECOND, &[Cell::unsigned(no.0)], read)?);
+        const FIRST: &str = "SELECT no, a, b FROM reviews INDEXED BY reviews_between \
+             WHERE a = ?1 AND state <> 2 AND b IS NOT NULL LIMIT ?2";
+        const SECOND: &str = "SELECT no, a, b FROM reviews INDEXED BY reviews_second \
+             WHERE b = ?1 AND state <> 2 AND b IS NOT NULL LIMIT ?2";
+        let mut pairs =
+            table::answers(self.conn, FIRST, &[Cell::unsigned(no.0), Cell::unsigned(limit as u64)], review_pair)?;
+        let left = Cell::unsigned((limit - pairs.len()) as u64);
+        pairs.extend(table::answers(self.conn, SECOND, &[Cell::unsigned(no.0), left], review_pair)?);
         Ok(pairs)
     }
 
-    fn reviews_of_value(&mut self, key: &Identifier) -> Result<Vec<(ProfileNo, ReviewNo, bool)>, EngineError> {
-        // Left to itself SQLite reads every review without a second profile, because that spares it the sorting.
-        let sql = "SELECT a, no, state = 1 FROM reviews INDEXED BY reviews_of_value \
-             WHERE kind = ?1 AND value = ?2 AND state <> 2 AND b IS NULL ORDER BY no";
-        let read = |row: &Row<'_>| Ok((ProfileNo(unsigned(row, 0)?), ReviewNo(unsigned(row, 1)?), row.get(2)?));
-        table::answers(self.conn, sql, &[Cell::text(key.kind.name()), Cell::text(&key.value)], read)
+    fn reviews_between(&mut self, a: ProfileNo, b: ProfileNo) -> Result<Vec<ReviewPair>, EngineError> {
+        let sql = "SELECT no, a, b FROM reviews INDEXED BY reviews_between WHERE a = ?1 AND b = ?2 AND state <> 2";
+        let mut pairs = Vec::new();
+        for (a, b) in [(a, b), (b, a)] {
+            pairs.extend(table::answers(self.conn, sql, &[Cell::unsigned(a.0), Cell::unsigned(b.0)], review_pair)?);
+        }
+        Ok(pairs)
+    }
+
+    fn reviews_of_value(&mut self, key: &Identifier, limit: usize) -> Result<Vec<ReviewAlone>, EngineError> {
+        // Left to itself SQLite reads every review without a second profile.
+        let sql = "SELECT no, a, state = 1 FROM reviews INDEXED BY reviews_of_value \
+             WHERE kind = ?1 AND value = ?2 AND state <> 2 AND b IS NULL LIMIT ?3";
+        let parameters = [Cell::text(key.kind.name()), Cell::text(&key.value), Cell::unsigned(limit as u64)];
+        table::answers(self.conn, sql, &parameters, review_alone)
+    }
+
+    fn reviews_of_holder(&mut self, key: &Identifier, no: ProfileNo) -> Result<Vec<ReviewAlone>, EngineError> {
+        let sql = "SELECT no, a, state = 1 FROM reviews INDEXED BY reviews_of_value \
+             WHERE kind = ?1 AND value = ?2 AND a = ?3 AND state <> 2 AND b IS NULL";
+        let parameters = [Cell::text(key.kind.name()), Cell::text(&key.value), Cell::unsigned(no.0)];
+        table::answers(self.conn, sql, &parameters, review_alone)
     }
 
     fn reviews_naming(&mut self, no: ProfileNo, limit: usize) -> Result<Vec<(ReviewNo, bool)>, EngineError> {
@@ -330,4 +344,14 @@ impl Source for FactReader<'_, '_> {
         let rows = self.expired(sql, until, limit, read)?;
         Ok(rows.into_iter().take_while(|(_, past)| *past).map(|(event, _)| event).collect())
     }
+}
+
+fn review_pair(row: &Row<'_>) -> Result<ReviewPair, EngineError> {
+    let [a, b] = [1, 2].map(|column| unsigned(row, column).map(ProfileNo));
+    Ok(ReviewPair { no: ReviewNo(unsigned(row, 0)?), a: a?, b: b? })
+}
+
+fn review_alone(row: &Row<'_>) -> Result<ReviewAlone, EngineError> {
+    let [no, profile] = [0, 1].map(|column| unsigned(row, column));
+    Ok(ReviewAlone { no: ReviewNo(no?), profile: ProfileNo(profile?), is_open: row.get(2)? })
 }

@@ -3,6 +3,7 @@
 
 use super::{DecisionState, Known, Missing};
 use crate::attribute::CUSTOMER_ID;
+use crate::facts::ReviewList;
 use crate::id::{ProfileNo, ReviewNo};
 use crate::identifier::{Identifier, IdentifierKind, key_of};
 use crate::limits::{EAGER_REVIEWS_MAX, EAGER_ROUND};
@@ -133,7 +134,21 @@ impl DecisionState<'_> {
             }
             missing |= self.lacks_reviews_of(*root);
         }
-        missing
+        missing | self.lacks_reviews_between(roots)
+    }
+
+    /// In later rounds: asks for the reviews between those of these live profiles that have too many to list.
+    fn lacks_reviews_between(&mut self, roots: &[ProfileNo]) -> bool {
+        if !self.is_eager() {
+            return false;
+        }
+        let facts = self.facts;
+        let is_long = |root: &&ProfileNo| matches!(facts.reviews_of.get(root), Some(ReviewList::Long));
+        let long: Vec<&ProfileNo> = roots.iter().filter(is_long).collect();
+        let pairs = long.iter().enumerate().flat_map(|(at, a)| long[at + 1..].iter().map(|b| (**a.min(b), **a.max(b))));
+        let before = self.needs.reviews_between.len();
+        self.needs.reviews_between.extend(pairs.filter(|pair| !facts.reviews_between.contains_key(pair)));
+        self.needs.reviews_between.len() > before
     }
 
     /// Asks for the keys that these own records hold, of each once: a profile of a thousand members may be asked about by
@@ -163,8 +178,8 @@ impl DecisionState<'_> {
                 true
             }
             // In later rounds whatever may be needed is asked for: see `is_eager`.
-            Some(found) if self.is_eager() => {
-                let found: Vec<ReviewNo> = found.iter().flatten().map(|pair| pair.no).take(EAGER_REVIEWS_MAX).collect();
+            Some(ReviewList::Whole(found)) if self.is_eager() => {
+                let found: Vec<ReviewNo> = found.iter().map(|pair| pair.no).take(EAGER_REVIEWS_MAX).collect();
                 self.lacks_reviews(&found)
             }
             Some(_) => false,
