@@ -86,7 +86,7 @@ fn serve_with(settings: &Settings, lines: &Lines) -> anyhow::Result<ExitCode> {
     // The command line calls the management API.
     let managed = listening.manage.as_ref().map_or(Ok(address), TcpListener::local_addr);
     let managed = managed.context("the listener has no address")?;
-    let reachable = self::url(reachable(managed), settings.tls.is_some());
+    let [data_api, reachable] = [address, managed].map(|at| self::url(reachable(at), settings.tls.is_some()));
     write_private(&url_file(&settings.data_dir), &reachable)?;
     let served = runtime.block_on(async {
         // Signals are caught before the ready line, so that whoever reads it can stop the server.
@@ -108,7 +108,11 @@ fn serve_with(settings: &Settings, lines: &Lines) -> anyhow::Result<ExitCode> {
             // A token that was given as it is stands in no file.
             let own = || settings.admin_token.is_none().then(|| token_file(&settings.data_dir));
             let file = settings.admin_token_file.clone().or_else(own);
-            say_if_possible(dev_words(&reachable, (dev_key.as_deref(), is_local), (file.as_deref(), shown)));
+            say_if_possible(dev_words(
+                [&data_api, &reachable],
+                (dev_key.as_deref(), is_local),
+                (file.as_deref(), shown),
+            ));
         }
         let noting = tokio::spawn(seen::keep_noting(settings.data_dir.clone(), Arc::clone(&clock)));
         let served = serve(Arc::clone(&app), listening, stop).await.context("the server failed");
@@ -338,9 +342,9 @@ fn reload_signal(reload: Arc<Notify>) -> anyhow::Result<impl Future<Output = ()>
     })
 }
 
-/// What somebody who tries Muster does next.
+/// What somebody who tries Muster does next. Takes the URLs of the Data API and of the management API with the console.
 fn dev_words(
-    url: &str,
+    [data_api, managed]: [&str; 2],
     (key, is_local): (Option<&str>, bool),
     (token_file, new_token): (Option<&Path>, Option<&str>),
 ) -> String {
@@ -349,13 +353,18 @@ fn dev_words(
         Some(file) => (format!("the token in {file}"), format!("$(cat {file})")),
         None => ("the admin token that you gave".to_owned(), "$MUSTER_ADMIN_TOKEN".to_owned()),
     };
+    let places = if data_api == managed {
+        format!("API and console at {managed}")
+    } else {
+        format!("Data API at {data_api}, management API and console at {managed}")
+    };
     let mut words = format!(
         r#"
-Workspace {workspace}, API and console at {url}; the console takes {place}. An import, and a look at the user that it made:
+Workspace {workspace}, {places}; the console takes {place}. Import a user, and look it up:
 
-  curl {url}/v1/transition/{workspace} -u {workspace}:{key_shown} -H 'Content-Type: application/json' -H 'Prefer: return=representation' \
+  curl {data_api}/v1/transition/{workspace} -u {workspace}:{key_shown} -H 'Content-Type: application/json' -H 'Prefer: return=representation' \
     -d '{{"type":"transition","elements":[{{"type":"customer","customer_id":"cust-1001","attributes":{{"first_name":"Asha","email":"asha@example.test"}}}}]}}'
-  curl {url}/api/v1/workspaces/{workspace}/users/find -H "Authorization: Bearer {token}" \
+  curl {managed}/api/v1/workspaces/{workspace}/users/find -H "Authorization: Bearer {token}" \
     -H 'Content-Type: application/json' -d '{{"kind":"email","value":"asha@example.test"}}'
 "#
     );

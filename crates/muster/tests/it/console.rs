@@ -107,3 +107,23 @@ fn a_dev_server_with_a_given_token_does_not_send_anybody_to_a_file_that_is_not_t
     assert!(said.contains("the console takes the admin token that you gave."), "{said}");
     assert!(!said.contains("admin-token") && !said.contains(TOKEN), "{said}");
 }
+
+// Fails when both commands are printed with one address.
+#[test]
+fn a_dev_server_with_a_listener_for_management_prints_each_command_with_its_own_address() {
+    let folder = tempfile::tempdir().unwrap();
+    let launch = Launch::new(&folder.path().join("data"));
+    let dev = ["--dev", "--listen", "127.0.0.1:0", "--manage-listen", "127.0.0.1:0"];
+    let (server, said) = launch.start_with(&dev, 8).unwrap();
+    let addresses = |start: &str| -> Vec<String> {
+        let calls = said.lines().filter_map(|line| line.trim().strip_prefix(start));
+        calls.filter_map(|call| call.split('/').next()).map(str::to_owned).collect()
+    };
+    let [data_api, managed] = &addresses("curl http://")[..] else { panic!("{said}") };
+    assert_eq!(*data_api, server.address.to_string());
+    assert_ne!(managed, data_api);
+    assert!(
+        said.contains(&format!("Data API at http://{data_api}, management API and console at http://{managed};")),
+        "{said}"
+    );
+}
