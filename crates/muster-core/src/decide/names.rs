@@ -169,7 +169,7 @@ impl NameIndexes {
         }
         self.undo.push(Undo::Joined(to, tree.joined));
         tree.joined = link;
-        tree.add(to, added, &mut self.rules, (&mut self.undo, pause));
+        tree.add(added, &mut self.rules, (Some((to, &mut self.undo)), pause));
         self.trees.insert(to, tree);
     }
 
@@ -205,12 +205,12 @@ impl NameIndex {
     }
 
     /// Adds what more own records say. What they show may be shown from now on, so that each rule finds their names again.
+    /// What it changes is noted for the index of a live profile, if it may have to be undone.
     pub(super) fn add(
         &mut self,
-        root: ProfileNo,
         said: &[RecordedName<'_>],
         rules: &mut Rules,
-        (undo, pause): (&mut Vec<Undo>, &Pause),
+        (mut undo, pause): (Option<(ProfileNo, &mut Vec<Undo>)>, &Pause),
     ) {
         for said in said {
             pause.between();
@@ -219,7 +219,9 @@ impl NameIndex {
             }
             let number = self.number(said.name);
             let name = &mut self.names[number as usize];
-            undo.push(Undo::Written(root, number, (name.held, name.newest)));
+            if let Some((root, undo)) = &mut undo {
+                undo.push(Undo::Written(*root, number, (name.held, name.newest)));
+            }
             name.held += said.held;
             if said.newest.seq >= name.newest.seq {
                 name.newest = said.newest;
@@ -227,7 +229,9 @@ impl NameIndex {
             if said.held > 0 && said.is_free {
                 for rule in rules.naming(said.name) {
                     self.found.entry(rule).or_default().push(number);
-                    undo.push(Undo::Found(root, rule));
+                    if let Some((root, undo)) = &mut undo {
+                        undo.push(Undo::Found(*root, rule));
+                    }
                 }
             }
         }

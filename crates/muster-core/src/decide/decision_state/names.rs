@@ -83,7 +83,7 @@ impl DecisionState<'_> {
         if let Some((said, count)) = self.said_by(&members) {
             writes = count;
             // Nothing to take back: an element that fails after this leaves the index as it is.
-            tree.add(place.root, &said, &mut names.rules, (&mut Vec::new(), &self.facts.pause));
+            tree.add(&said, &mut names.rules, (None, &self.facts.pause));
         }
         names.trees.insert(place.root, tree);
         self.names = names;
