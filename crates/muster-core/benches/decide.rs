@@ -53,7 +53,7 @@ fn element(index: u32, kinds: &[IdentifierKind]) -> Element {
     let (kind, body) = if index % 10 < 3 {
         (
             ElementKind::Customer,
-            Body::Customer(CustomerElement { keys, sets: attributes(index), ..CustomerElement::default() }),
+            Body::Customer(Box::new(CustomerElement { keys, sets: attributes(index), ..CustomerElement::default() })),
         )
     } else {
         let action = Action {
@@ -70,7 +70,7 @@ fn element(index: u32, kinds: &[IdentifierKind]) -> Element {
         };
         let actions = vec![Ok(Arc::new(action))];
         let keys = keys.into_iter().take(1).collect();
-        (ElementKind::Event, Body::Event(EventElement { keys, actions, ..EventElement::default() }))
+        (ElementKind::Event, Body::Event(Box::new(EventElement { keys, actions, ..EventElement::default() })))
     };
     Element { index, kind, body: Ok(body), actions: 1, warnings: Warnings::default() }
 }

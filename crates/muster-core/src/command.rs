@@ -4,7 +4,7 @@
 use crate::id::QuarantineNo;
 use crate::identifier::Identifier;
 use crate::kinds::{ElementKind, Platform, Route};
-use crate::reason::Fault;
+use crate::reason::Faults;
 use crate::settings::Settings;
 use crate::time::Timestamp;
 use crate::value::Value;
@@ -56,22 +56,22 @@ pub struct Element {
     /// Its type.
     pub kind: ElementKind,
     /// What it asks for, or why it was refused while it was read.
-    pub body: Result<Body, Vec<Fault>>,
+    pub body: Result<Body, Faults>,
     /// Actions that it carries, refused ones with it: what it costs (behaviour.md 1.7).
     pub actions: u32,
     /// What was noticed while it was read.
     pub warnings: Warnings,
 }
 
-/// What an element asks for.
+/// What an element asks for. Boxed, so that a request of tens of thousands of rejected elements stays small.
 #[derive(Clone, Debug)]
 pub enum Body {
     /// Create or update a user.
-    Customer(CustomerElement),
+    Customer(Box<CustomerElement>),
     /// Store events.
-    Event(EventElement),
+    Event(Box<EventElement>),
     /// Store a device.
-    Device(DeviceElement),
+    Device(Box<DeviceElement>),
 }
 
 /// A key that an element carries, and what to do with it.
@@ -206,7 +206,7 @@ pub struct EventElement {
     /// The device it names.
     pub device_id: Option<Arc<str>>,
     /// The actions in order: what to store, or why it was refused while it was read. Never empty.
-    pub actions: Vec<Result<Arc<Action>, Vec<Fault>>>,
+    pub actions: Vec<Result<Arc<Action>, Faults>>,
 }
 
 /// One event as it was sent.

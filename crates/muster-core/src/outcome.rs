@@ -4,7 +4,7 @@ use crate::explanation::Explanation;
 use crate::id::{ProfileId, ProfileNo, RequestNo};
 use crate::kinds::ElementKind;
 use crate::rate::{Class, RateRefusal};
-use crate::reason::Fault;
+use crate::reason::{Fault, Faults};
 use crate::time::Timestamp;
 use crate::warning::Warning;
 use std::sync::Arc;
@@ -90,7 +90,7 @@ pub struct ElementResult {
     /// What was accepted otherwise than it was sent.
     pub warnings: Vec<Warning>,
     /// Why it was refused.
-    pub errors: Vec<Fault>,
+    pub errors: Faults,
     /// Why it went the way it went, if it merged, set aside, replaced or was rejected.
     pub explanation: Option<Box<Explanation>>,
     /// The results of an event element's actions, in order; empty for others.
@@ -103,7 +103,7 @@ pub struct ActionResult {
     /// What became of it.
     pub outcome: ActionOutcome,
     /// Why it was refused.
-    pub errors: Vec<Fault>,
+    pub errors: Faults,
 }
 
 /// A request that was applied.

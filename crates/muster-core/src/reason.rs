@@ -2,6 +2,9 @@
 //! one table in `muster-wire`.
 
 use crate::excerpt::{excerpt, excerpt_of};
+use std::fmt;
+use std::ops::Deref;
+use std::sync::Arc;
 
 /// A reason of refusal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -150,6 +153,52 @@ pub struct Fault {
     pub attribute: Option<Box<str>>,
     /// What the message needs beside: an expected type, or the array of [`Reason::AddAndRemove`].
     pub detail: Option<Box<str>>,
+}
+
+/// The faults of one element or action, in order. Shared, explanation the element, its result, the log and the quarantine each
+/// keep them; without any it takes no memory of its own.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct Faults(Option<Arc<[Fault]>>);
+
+impl Deref for Faults {
+    type Target = [Fault];
+
+    fn deref(&self) -> &[Fault] {
+        self.0.as_deref().unwrap_or_default()
+    }
+}
+
+impl fmt::Debug for Faults {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        (**self).fmt(f)
+    }
+}
+
+impl From<Vec<Fault>> for Faults {
+    fn from(faults: Vec<Fault>) -> Self {
+        Self((!faults.is_empty()).then(|| faults.into()))
+    }
+}
+
+impl From<Fault> for Faults {
+    fn from(fault: Fault) -> Self {
+        Self(Some([fault].into()))
+    }
+}
+
+impl FromIterator<Fault> for Faults {
+    fn from_iter<I: IntoIterator<Item = Fault>>(faults: I) -> Self {
+        Vec::from_iter(faults).into()
+    }
+}
+
+impl<'a> IntoIterator for &'a Faults {
+    type Item = &'a Fault;
+    type IntoIter = std::slice::Iter<'a, Fault>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.iter()
+    }
 }
 
 impl Fault {

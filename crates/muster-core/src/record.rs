@@ -14,7 +14,7 @@ use crate::id::{MergeNo, ProfileId, ProfileNo, QuarantineNo, RequestNo, Seq};
 use crate::identifier::Identifier;
 use crate::kinds::{ElementKind, Platform, Route};
 use crate::outcome::{ElementResult, RecordedAnswer};
-use crate::reason::Fault;
+use crate::reason::{Fault, Faults};
 use crate::time::Timestamp;
 use crate::value::{Combine, Value};
 use crate::warning::Warning;
@@ -291,7 +291,7 @@ pub struct QuarantinedElement {
     /// Its type.
     pub kind: ElementKind,
     /// Why.
-    pub errors: Vec<Fault>,
+    pub errors: Faults,
     /// Its JSON; of an event with the rejected actions only.
     pub element: Box<[u8]>,
     /// The request that replayed it.

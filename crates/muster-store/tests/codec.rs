@@ -6,7 +6,7 @@ use muster_core::id::{ProfileId, ProfileNo, RequestNo};
 use muster_core::identifier::{Identifier, IdentifierKind};
 use muster_core::kinds::{ElementKind, Platform, Route};
 use muster_core::outcome::{ActionOutcome, ActionResult, ElementResult, Outcome};
-use muster_core::reason::{Fault, Reason};
+use muster_core::reason::{Fault, Faults, Reason};
 use muster_core::record::{Event, FormerIdentifier, LogEntry, MemberRecord, Omitted, Write};
 use muster_core::time::Timestamp;
 use muster_core::value::Value;
@@ -145,11 +145,11 @@ fn request() -> LogEntry {
         profile: Some(ProfileId { created: Timestamp(1), no: ProfileNo(2) }),
         merged: vec![ProfileId { created: Timestamp(1), no: ProfileNo(3) }],
         warnings: vec![],
-        errors: vec![],
+        errors: Faults::default(),
         explanation: None,
         actions: vec![ActionResult {
             outcome: ActionOutcome::Rejected,
-            errors: vec![Fault::new(Reason::FutureDate, "/e", None)],
+            errors: Fault::new(Reason::FutureDate, "/e", None).into(),
         }],
     };
     LogEntry {

@@ -3,7 +3,7 @@
 use muster_core::id::{ProfileId, ProfileNo, RequestId, RequestNo};
 use muster_core::kinds::{ElementKind, SurvivorChoice, SurvivorRule};
 use muster_core::outcome::{ActionOutcome, ActionResult, Applied, ElementResult, Outcome};
-use muster_core::reason::{Fault, Reason};
+use muster_core::reason::{Fault, Faults, Reason};
 use muster_core::time::Timestamp;
 use muster_core::warning::{Code, Warning};
 use muster_wire::data::answer::{Preferences, applied, outcomes_header, success};
@@ -22,7 +22,7 @@ fn result(index: u32, kind: ElementKind, outcome: Outcome, profile: Option<Profi
         profile,
         merged: vec![],
         warnings: vec![],
-        errors: vec![],
+        errors: Faults::default(),
         explanation: None,
         actions: vec![],
     }
@@ -51,15 +51,18 @@ fn sample() -> Applied {
         ElementResult { merged: vec![id(3), id(8)], ..result(1, ElementKind::Customer, Outcome::Merged, Some(id(2))) },
         result(2, ElementKind::Customer, Outcome::Skipped, None),
         ElementResult {
-            actions: vec![action(ActionOutcome::Duplicate, vec![])],
+            actions: vec![action(ActionOutcome::Duplicate, Faults::default())],
             ..result(3, ElementKind::Event, Outcome::Duplicate, None)
         },
         ElementResult {
-            errors: vec![fault(Reason::ElementNotObject, "/elements/4", None)],
+            errors: fault(Reason::ElementNotObject, "/elements/4", None).into(),
             ..result(4, ElementKind::Unknown, Outcome::Rejected, None)
         },
         ElementResult {
-            actions: vec![action(ActionOutcome::Accepted, vec![]), action(ActionOutcome::Rejected, vec![unnamed])],
+            actions: vec![
+                action(ActionOutcome::Accepted, Faults::default()),
+                action(ActionOutcome::Rejected, unnamed.into()),
+            ],
             ..result(5, ElementKind::Event, Outcome::Updated, Some(id(7)))
         },
     ];

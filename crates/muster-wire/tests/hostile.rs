@@ -105,7 +105,7 @@ fn half_a_surrogate_pair_and_a_nul_are_told_with_the_member_in_which_they_stand(
         let body = format!(r#"{{"type":"transition","elements":[{element}]}}"#);
         let faults = match read(body.as_bytes(), &context(Route::Transition, lenient)) {
             Err(Unreadable::Faults(faults, _)) => faults,
-            Ok(mut parsed) => parsed.elements.remove(0).body.expect_err("it has faults"),
+            Ok(mut parsed) => parsed.elements.remove(0).body.expect_err("it has faults").to_vec(),
             Err(Unreadable::Failure(failure)) => panic!("{failure:?}"),
         };
         let pointer = |fault: &Fault| fault.pointer.replacen("/elements/0", "", 1);

@@ -36,7 +36,7 @@ fn element(element: &str, kinds: &[&str], parity: bool) -> (Body, Told) {
 
 fn customer(members: &str, kinds: &[&str], parity: bool) -> (CustomerElement, Told) {
     match element(&format!(r#"{{"type":"customer","customer_id":"c",{members}}}"#), kinds, parity) {
-        (Body::Customer(customer), told) => (customer, told),
+        (Body::Customer(customer), told) => (*customer, told),
         (other, _) => panic!("{other:?}"),
     }
 }

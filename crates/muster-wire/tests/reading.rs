@@ -41,7 +41,7 @@ fn customer(members: &str, context: &ReadContext) -> (CustomerElement, Vec<(Code
     let element = parsed(&format!(r#"{{"type":"customer","customer_id":"c",{members}}}"#), context).elements.remove(0);
     let warnings = element.warnings.0.into_iter().map(|w| (w.code, w.name.into())).collect();
     match element.body {
-        Ok(Body::Customer(customer)) => (customer, warnings),
+        Ok(Body::Customer(customer)) => (*customer, warnings),
         other => panic!("{other:?}"),
     }
 }
@@ -52,7 +52,9 @@ fn faults(elements: &str, context: &ReadContext) -> Vec<(Reason, String)> {
     let faults = match read(body.as_bytes(), context) {
         Err(Unreadable::Faults(faults, _)) => faults,
         Err(Unreadable::Failure(failure)) => panic!("{failure:?}"),
-        Ok(parsed) => parsed.elements.into_iter().filter_map(|e| e.body.err()).flatten().collect(),
+        Ok(parsed) => {
+            parsed.elements.into_iter().filter_map(|e| e.body.err()).flat_map(|faults| faults.to_vec()).collect()
+        }
     };
     faults.into_iter().map(|fault| (fault.reason, fault.pointer.into())).collect()
 }

@@ -7,7 +7,7 @@ use muster_core::identifier::{Identifier, IdentifierKind};
 use muster_core::kinds::{ElementKind, Platform, Route, SurvivorChoice, SurvivorRule};
 use muster_core::outcome::{ActionOutcome, ActionResult, ElementResult, Outcome};
 use muster_core::profile::{MemberEntry, Profile};
-use muster_core::reason::{Fault, Reason};
+use muster_core::reason::{Fault, Faults, Reason};
 use muster_core::record::{
     Cause, Combined, Counters, Device, DeviceRef, Event, FormerIdentifier, LogEntry, Merge, Omitted,
     QuarantinedElement, Separation, SeparationCause, TreeTotals,
@@ -140,7 +140,7 @@ fn logged() -> LogEntry {
         profile: None,
         merged: vec![],
         warnings: vec![],
-        errors: vec![Fault::new(Reason::NoUsableIdentifier, "/elements/0/customer_id", Some("customer_id"))],
+        errors: Fault::new(Reason::NoUsableIdentifier, "/elements/0/customer_id", Some("customer_id")).into(),
         explanation: Some(Box::default()),
         actions: vec![],
     };
@@ -162,10 +162,10 @@ fn logged() -> LogEntry {
 #[test]
 fn the_faults_of_a_rejected_event_count_once() {
     let fault = Fault::new(Reason::FutureDate, "/elements/0/actions/0", Some("current_time"));
-    let action = ActionResult { outcome: ActionOutcome::Rejected, errors: vec![fault.clone()] };
+    let action = ActionResult { outcome: ActionOutcome::Rejected, errors: fault.clone().into() };
     let mut request = logged();
     let element = &mut std::sync::Arc::get_mut(&mut request.elements).unwrap()[0];
-    (element.kind, element.errors, element.actions) = (ElementKind::Event, vec![fault], vec![action]);
+    (element.kind, element.errors, element.actions) = (ElementKind::Event, fault.into(), vec![action]);
     assert_eq!(request::summary(&request)["fault_count"], 1);
 }
 
@@ -252,7 +252,7 @@ fn a_quarantine_entry_shows_its_element_as_it_came() {
         request: RequestNo(1),
         index: 0,
         kind: ElementKind::Event,
-        errors: vec![],
+        errors: Faults::default(),
         element: element.as_bytes().into(),
         replayed_as,
         deleted_at: None,

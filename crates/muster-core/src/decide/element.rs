@@ -10,6 +10,7 @@ use crate::command::{Body, Element, Import};
 use crate::id::RequestNo;
 use crate::kinds::ElementKind;
 use crate::outcome::{ElementResult, Outcome};
+use crate::reason::Faults;
 
 /// Applies one element; its result means something only if nothing was missing.
 pub(super) fn element(
@@ -45,7 +46,7 @@ fn result(state: &mut DecisionState<'_>, index: u32, kind: ElementKind, (end, no
         profile: None,
         merged: Vec::new(),
         warnings: notes.warnings.0,
-        errors: Vec::new(),
+        errors: Faults::default(),
         explanation: told.then(|| Box::new(notes.explanation)),
         actions: notes.actions,
     };

@@ -246,7 +246,7 @@ impl<W: Wire> ImportDecision<W> {
         }
         let indexes: Vec<u32> = actions.iter().map(|(index, _)| *index).collect();
         let errors =
-            if whole { result.errors.clone() } else { actions.iter().flat_map(|(_, a)| a.errors.clone()).collect() };
+            if whole { result.errors.clone() } else { actions.iter().flat_map(|(_, a)| &a.errors).cloned().collect() };
         state.counters.quarantine += 1;
         state.counters.quarantined += 1;
         state.appended.push(RowChange::Upsert(StoredRow::QuarantinedElement(QuarantinedElement {

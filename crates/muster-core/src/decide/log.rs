@@ -2,8 +2,8 @@
 //! bytes their number. What is told to the client is another matter.
 
 use crate::limits::LOG_BYTES_MAX;
-use crate::outcome::ElementResult;
-use crate::reason::Fault;
+use crate::outcome::{ActionResult, ElementResult};
+use crate::reason::{Fault, Faults};
 use crate::record::{LogEntry, Omitted};
 use crate::warning::Warning;
 
@@ -41,35 +41,61 @@ pub fn bounded(mut request: LogEntry) -> LogEntry {
     let mut omitted = Omitted::default();
     omitted.warnings += keep(&mut request.warnings, &mut left, warning_bytes);
     omitted.faults += keep(&mut request.faults, &mut left, fault_bytes);
-    let mut elements = request.elements.to_vec();
-    for element in &mut elements {
-        omitted.warnings += keep(&mut element.warnings, &mut left, warning_bytes);
-        let before = faults(element);
-        for action in &mut element.actions {
-            keep(&mut action.errors, &mut left, fault_bytes);
-        }
-        keep(&mut element.errors, &mut left, fault_bytes);
-        omitted.faults += u32::try_from(before - faults(element)).unwrap_or(u32::MAX);
-    }
-    request.elements = elements.into();
+    // Built without a copy of what is left out: a request of tens of thousands of elements may list a few.
+    request.elements = request.elements.iter().map(|element| listed(element, &mut left, &mut omitted)).collect();
     LogEntry { omitted, ..request }
 }
 
-/// Keeps what fits; how many went. Nothing is kept after the first that does not fit, so that what is listed is the
-/// beginning.
-fn keep<T>(list: &mut Vec<T>, left: &mut usize, bytes: impl Fn(&T) -> usize) -> u32 {
-    let before = list.len();
-    let mut kept = 0;
-    for item in &*list {
+/// The result of an element with the faults and warnings that fit.
+fn listed(element: &ElementResult, left: &mut usize, omitted: &mut Omitted) -> ElementResult {
+    let warnings = &element.warnings[..fitting(&element.warnings, left, warning_bytes)];
+    let mut actions = Vec::with_capacity(element.actions.len());
+    for action in &element.actions {
+        actions.push(ActionResult { outcome: action.outcome, errors: first(&action.errors, left) });
+    }
+    let result = ElementResult {
+        index: element.index,
+        kind: element.kind,
+        outcome: element.outcome,
+        profile: element.profile,
+        merged: element.merged.clone(),
+        warnings: warnings.to_vec(),
+        errors: first(&element.errors, left),
+        explanation: element.explanation.clone(),
+        actions,
+    };
+    omitted.warnings += count(element.warnings.len() - warnings.len());
+    omitted.faults += count(faults(element) - faults(&result));
+    result
+}
+
+/// The faults that fit.
+fn first(faults: &Faults, left: &mut usize) -> Faults {
+    let fits = fitting(faults, left, fault_bytes);
+    if fits == faults.len() { faults.clone() } else { faults[..fits].iter().cloned().collect() }
+}
+
+/// How many of a list fit. Nothing fits after the first that does not, so that what is listed is the beginning.
+fn fitting<T>(list: &[T], left: &mut usize, bytes: impl Fn(&T) -> usize) -> usize {
+    for (at, item) in list.iter().enumerate() {
         let Some(rest) = left.checked_sub(bytes(item)) else {
             *left = 0;
-            break;
+            return at;
         };
         *left = rest;
-        kept += 1;
     }
-    list.truncate(kept);
-    u32::try_from(before - kept).unwrap_or(u32::MAX)
+    list.len()
+}
+
+/// Cuts a list to what fits; how many went.
+fn keep<T>(list: &mut Vec<T>, left: &mut usize, bytes: impl Fn(&T) -> usize) -> u32 {
+    let before = list.len();
+    list.truncate(fitting(list, left, bytes));
+    count(before - list.len())
+}
+
+fn count(number: usize) -> u32 {
+    u32::try_from(number).unwrap_or(u32::MAX)
 }
 
 #[cfg(test)]
@@ -94,7 +120,7 @@ mod tests {
             profile: None,
             merged: Vec::new(),
             warnings: warnings.0,
-            errors: vec![Fault::new(Reason::KeyTooLong, "/q".repeat(9_000), None)],
+            errors: Fault::new(Reason::KeyTooLong, "/q".repeat(9_000), None).into(),
             explanation: None,
             actions: Vec::new(),
         }

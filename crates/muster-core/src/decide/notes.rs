@@ -5,7 +5,7 @@ use crate::explanation::{Explanation, IdentifierDecision, IdentifierOutcome};
 use crate::id::{ProfileId, ProfileNo, RequestNo};
 use crate::identifier::IdentifierKind;
 use crate::outcome::{ActionResult, Outcome};
-use crate::reason::Fault;
+use crate::reason::Faults;
 use crate::warning::Warnings;
 
 /// What an element came to.
@@ -15,7 +15,7 @@ pub(super) enum End {
     /// Nobody was there to update, or everything was known.
     Nothing(Outcome),
     /// Refused: nothing of it stays.
-    Rejected(Vec<Fault>),
+    Rejected(Faults),
 }
 
 /// What the rules of an element know beside the facts.

@@ -40,7 +40,11 @@ pub(crate) fn element(kind: ElementKind, actions: u32, body: Body) -> Element {
 
 pub(crate) fn customer(keys: Vec<GivenIdentifier>, sets: &[(&str, i64)]) -> Element {
     let sets = sets.iter().map(|(name, n)| ((*name).into(), Value::Integer(*n))).collect();
-    element(ElementKind::Customer, 0, Body::Customer(CustomerElement { keys, sets, ..CustomerElement::default() }))
+    element(
+        ElementKind::Customer,
+        0,
+        Body::Customer(Box::new(CustomerElement { keys, sets, ..CustomerElement::default() })),
+    )
 }
 
 fn events(keys: Vec<GivenIdentifier>, numbers: std::ops::Range<i64>) -> Element {
@@ -62,7 +66,7 @@ fn events(keys: Vec<GivenIdentifier>, numbers: std::ops::Range<i64>) -> Element 
     element(
         ElementKind::Event,
         actions.len() as u32,
-        Body::Event(EventElement { keys, actions, ..EventElement::default() }),
+        Body::Event(Box::new(EventElement { keys, actions, ..EventElement::default() })),
     )
 }
 
@@ -80,7 +84,7 @@ fn device(keys: Vec<GivenIdentifier>, n: i64) -> Element {
         push_id_is_word: false,
     };
     let device = DeviceElement { keys, device_id: format!("d{}", n % 7).into(), fields, pointer: "/d".into() };
-    element(ElementKind::Device, 0, Body::Device(device))
+    element(ElementKind::Device, 0, Body::Device(Box::new(device)))
 }
 
 /// A store, and the clock of its requests: one second each.

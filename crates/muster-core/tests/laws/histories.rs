@@ -192,11 +192,17 @@ pub(crate) fn with_keys(
 ) -> Element {
     let usable = !keys.is_empty();
     let (kind, actions, body) = match &draft.what {
-        What::Customer { .. } => (ElementKind::Customer, 0, Body::Customer(customer(keys, draft, settings, now))),
-        What::Event { actions } => (ElementKind::Event, actions.len(), Body::Event(event(keys, draft, actions, now))),
-        What::Device { id, push, gaid } => (ElementKind::Device, 0, Body::Device(device(keys, *id, *push, *gaid))),
+        What::Customer { .. } => {
+            (ElementKind::Customer, 0, Body::Customer(Box::new(customer(keys, draft, settings, now))))
+        }
+        What::Event { actions } => {
+            (ElementKind::Event, actions.len(), Body::Event(Box::new(event(keys, draft, actions, now))))
+        }
+        What::Device { id, push, gaid } => {
+            (ElementKind::Device, 0, Body::Device(Box::new(device(keys, *id, *push, *gaid))))
+        }
     };
-    let body = if usable { Ok(body) } else { Err(vec![Fault::new(Reason::NoUsableIdentifier, "/e", None)]) };
+    let body = if usable { Ok(body) } else { Err(Fault::new(Reason::NoUsableIdentifier, "/e", None).into()) };
     Element { index: index as u32, kind, body, actions: actions as u32, warnings: Warnings::default() }
 }
 
@@ -251,7 +257,7 @@ fn event(keys: Vec<GivenIdentifier>, draft: &Draft, actions: &[(u8, Option<u8>)]
             3..7 => Some(Timestamp(now.0 - i64::from(*when) * DAY)),
             7 => Some(Timestamp(now.0 + 200_000)),
             8 => Some(Timestamp(now.0 + 300_001)),
-            _ => return Err(vec![Fault::new(Reason::ReservedName, "/a", Some("action"))]),
+            _ => return Err(Fault::new(Reason::ReservedName, "/a", Some("action")).into()),
         };
         Ok(Arc::new(Action {
             name: if *when == 1 { "opened" } else { "seen" }.into(),

@@ -27,7 +27,7 @@ fn many_new_ids_that_unset_by_rules_beside_a_large_profile_are_one_decision() {
         import(vec![element(
             ElementKind::Customer,
             0,
-            Body::Customer(CustomerElement { keys, sets, ..CustomerElement::default() }),
+            Body::Customer(Box::new(CustomerElement { keys, sets, ..CustomerElement::default() })),
         )]);
     }
     assert_eq!(import(vec![customer(vec![given("email", 0), given("mobile", 0)], &[])])[0].outcome, Outcome::Merged);
@@ -39,7 +39,7 @@ fn many_new_ids_that_unset_by_rules_beside_a_large_profile_are_one_decision() {
             unsets,
             ..CustomerElement::default()
         };
-        element(ElementKind::Customer, 0, Body::Customer(customer))
+        element(ElementKind::Customer, 0, Body::Customer(Box::new(customer)))
     };
     let outcomes: Vec<Outcome> = import((1..=250).map(joins).collect()).iter().map(|result| result.outcome).collect();
     assert_eq!(outcomes, vec![Outcome::Merged; 250]);
@@ -55,9 +55,9 @@ fn an_element_that_joins_and_then_fails_leaves_the_names_that_rules_find_as_they
     };
     let unsetting = |customer: CustomerElement, text: &str| {
         let rule = Unset { matching: Matching::Prefix, text: text.into(), case_sensitive: true, pointer: "/u".into() };
-        element(ElementKind::Customer, 0, Body::Customer(CustomerElement { unsets: vec![rule], ..customer }))
+        element(ElementKind::Customer, 0, Body::Customer(Box::new(CustomerElement { unsets: vec![rule], ..customer })))
     };
-    let plain = |customer: CustomerElement| element(ElementKind::Customer, 0, Body::Customer(customer));
+    let plain = |customer: CustomerElement| element(ElementKind::Customer, 0, Body::Customer(Box::new(customer)));
     let shown = both.map(|split| {
         let mut store = Store::new();
         let failing =

@@ -100,7 +100,7 @@ impl Record for QuarantinedElement {
         let (request, index) = (RequestNo(row.unsigned()?), row.small()?);
         let kind = parts::element_kind(row.int()?)?;
         let mut read = In::open(row.blob()?)?;
-        let errors = parts::faults(&mut read)?;
+        let errors = parts::faults(&mut read)?.into();
         read.end()?;
         let element = row.blob()?.into();
         let replayed_as = row.int_or_null()?.map(|no| RequestNo(no.cast_unsigned()));

@@ -7,7 +7,7 @@ use muster_core::id::{ProfileId, ProfileNo, Seq};
 use muster_core::identifier::{Identifier, IdentifierKind};
 use muster_core::kinds::{ElementKind, Platform, SurvivorChoice, SurvivorRule};
 use muster_core::outcome::{ActionOutcome, ActionResult, ElementResult, Outcome};
-use muster_core::reason::{Fault, Reason};
+use muster_core::reason::{Fault, Faults, Reason};
 use muster_core::record::{Combined, FormerIdentifier, MemberRecord, View, Write};
 use muster_core::time::Timestamp;
 use muster_core::value::{Combine, Value};
@@ -457,7 +457,7 @@ pub(super) fn results(read: &mut In<'_>) -> Result<Vec<ElementResult>, Damage> {
             profile: if has & HAS_PROFILE == 0 { None } else { Some(id(read)?) },
             merged: if has & HAS_MERGED == 0 { Vec::new() } else { read.list(id)? },
             warnings: if has & HAS_WARNINGS == 0 { Vec::new() } else { warnings(read)? },
-            errors: if has & HAS_ERRORS == 0 { Vec::new() } else { faults(read)? },
+            errors: if has & HAS_ERRORS == 0 { Faults::default() } else { faults(read)?.into() },
             actions: if has & HAS_ACTIONS == 0 { Vec::new() } else { read.list(action)? },
             explanation: if has & HAS_BECAUSE == 0 { None } else { Some(Box::new(explanation(read)?)) },
         })
@@ -467,5 +467,5 @@ pub(super) fn results(read: &mut In<'_>) -> Result<Vec<ElementResult>, Damage> {
 fn action(read: &mut In<'_>) -> Result<ActionResult, Damage> {
     let byte = read.u8()?;
     let outcome = coded(ActionOutcome::ALL, |o| o as u8, i64::from(byte & 0x7f))?;
-    Ok(ActionResult { outcome, errors: if byte & 0x80 == 0 { Vec::new() } else { faults(read)? } })
+    Ok(ActionResult { outcome, errors: if byte & 0x80 == 0 { Faults::default() } else { faults(read)?.into() } })
 }

@@ -114,7 +114,7 @@ fn quarantined(no: u64, at: i64, bytes: usize) -> RowChange {
         request: RequestNo(1),
         index: 0,
         kind: ElementKind::Customer,
-        errors: vec![Fault::new(Reason::KeyTooLong, "/elements/0", None)],
+        errors: Fault::new(Reason::KeyTooLong, "/elements/0", None).into(),
         element: vec![b'x'; bytes].into(),
         replayed_as: (no == 1).then_some(RequestNo(9)),
         deleted_at: None,

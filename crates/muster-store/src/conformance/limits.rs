@@ -19,7 +19,7 @@ use muster_core::limits::{
     IDENTIFIER_BYTES_MAX, MEMBERS_MAX, NAME_BYTES_MAX, RECORD_ATTRIBUTES_MAX, RECORD_BYTES_MAX,
 };
 use muster_core::outcome::{ActionOutcome, ActionResult, ElementResult, Outcome, RecordedAnswer};
-use muster_core::reason::{Fault, Reason};
+use muster_core::reason::{Fault, Faults, Reason};
 use muster_core::record::{
     Counters, Event, EventId, FormerIdentifier, Idempotency, LogEntry, MemberRecord, MergeLink, QuarantinedElement,
     RootPointer, TreeTotals, View, Write,
@@ -126,11 +126,11 @@ fn many_attributes(over: usize) -> Vec<RowChange> {
 
 fn many_actions(over: usize) -> Vec<RowChange> {
     let last = (ACTIONS_MAX + over) as u64;
-    let accepted = ActionResult { outcome: ActionOutcome::Accepted, errors: Vec::new() };
+    let accepted = ActionResult { outcome: ActionOutcome::Accepted, errors: Faults::default() };
     let mut actions = vec![accepted; ACTIONS_MAX + over];
     actions[7] = ActionResult {
         outcome: ActionOutcome::Rejected,
-        errors: vec![Fault::new(Reason::FutureDate, "/elements/0/actions/7", None)],
+        errors: Fault::new(Reason::FutureDate, "/elements/0/actions/7", None).into(),
     };
     let element = ElementResult {
         index: 0,
@@ -139,7 +139,7 @@ fn many_actions(over: usize) -> Vec<RowChange> {
         profile: None,
         merged: Vec::new(),
         warnings: Vec::new(),
-        errors: Vec::new(),
+        errors: Faults::default(),
         explanation: None,
         actions,
     };
@@ -220,7 +220,7 @@ pub(super) fn quarantined(no: u64, bytes: usize) -> QuarantinedElement {
         request: RequestNo(1),
         index: 0,
         kind: ElementKind::Customer,
-        errors: vec![Fault::new(Reason::KeyTooLong, "/elements/0", Some("customer_id"))],
+        errors: Fault::new(Reason::KeyTooLong, "/elements/0", Some("customer_id")).into(),
         element: vec![b'x'; bytes].into(),
         replayed_as: None,
         deleted_at: None,

@@ -319,11 +319,11 @@ impl Dice {
             profile: self.maybe(Self::id),
             merged: self.some(2, Self::id),
             warnings: self.some(2, Self::warning),
-            errors: self.some(2, Self::fault),
+            errors: self.some(2, Self::fault).into(),
             explanation: self.maybe(|dice| Box::new(dice.explanation())),
             actions: self.some(3, |dice| ActionResult {
                 outcome: dice.of(&ActionOutcome::ALL),
-                errors: dice.some(2, Self::fault),
+                errors: dice.some(2, Self::fault).into(),
             }),
         }
     }
@@ -352,7 +352,7 @@ impl Dice {
             request: RequestNo(self.number()),
             index: self.small(),
             kind: self.element_kind(),
-            errors: self.some(2, Self::fault),
+            errors: self.some(2, Self::fault).into(),
             element: self.text().into_boxed_bytes(),
             replayed_as: self.maybe(|dice| RequestNo(dice.number())),
             deleted_at: self.maybe(Self::time),

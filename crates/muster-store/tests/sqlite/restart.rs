@@ -148,7 +148,7 @@ fn a_workspace_of_version_3_keeps_its_quarantine_and_what_was_damaged_stays_so()
         request: RequestNo(1),
         index: 0,
         kind: ElementKind::Customer,
-        errors: vec![Fault::new(Reason::KeyTooLong, "/elements/0", None)],
+        errors: Fault::new(Reason::KeyTooLong, "/elements/0", None).into(),
         element: b"{}".to_vec().into(),
         replayed_as: None,
         deleted_at: None,

@@ -22,7 +22,7 @@ use element::ElementReader;
 use muster_core::command::{Body, Element};
 use muster_core::kinds::Route;
 use muster_core::limits::FAULTS_MAX;
-use muster_core::reason::Fault;
+use muster_core::reason::{Fault, Faults};
 use muster_core::settings::Settings;
 use muster_core::time::Timestamp;
 use std::ops::Range;
@@ -149,7 +149,7 @@ impl Gathered {
         // A request that is refused needs its elements no more.
         if self.structural.is_empty() {
             if !faults.is_empty() {
-                element.body = Err(faults);
+                element.body = Err(faults.into());
             }
             self.elements.push(element);
             self.spans.push(node.span());
@@ -157,7 +157,7 @@ impl Gathered {
     }
 
     /// Of a request that is not lenient: notes structural faults, beyond a bound none, and what goes without any.
-    fn judge(&mut self, body: &Result<Body, Vec<Fault>>, faults: &[Fault], in_action: Option<&(usize, Fault)>) {
+    fn judge(&mut self, body: &Result<Body, Faults>, faults: &[Fault], in_action: Option<&(usize, Fault)>) {
         let actions = match body {
             Ok(Body::Event(event)) => &event.actions[..],
             _ => &[],

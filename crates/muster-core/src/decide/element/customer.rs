@@ -30,7 +30,7 @@ pub(super) fn apply(
 ) -> Known<End> {
     let resolved = resolve(state, &customer.keys, true, notes)?;
     if let Some(fault) = conflicting_id(state, &resolved)? {
-        return Ok(End::Rejected(vec![fault]));
+        return Ok(End::Rejected(fault.into()));
     }
     let (outcome, Target { root, record, merged }, is_new) = if resolved.roots.is_empty() {
         if customer.update_existing_only {
@@ -48,7 +48,7 @@ pub(super) fn apply(
     let place = WriteTarget { record, root, seq: state.next_seq() };
     let Some(bound) = keys(state, place, &resolved, notes)? else {
         let uid = pointer(context, "/attributes/uid");
-        return Ok(End::Rejected(vec![Fault::new(Reason::ProfileTooLarge, uid, Some("uid"))]));
+        return Ok(End::Rejected(Fault::new(Reason::ProfileTooLarge, uid, Some("uid")).into()));
     };
     let mut changed = bound | is_new;
     if outcome == Outcome::Created {
@@ -69,7 +69,7 @@ pub(super) fn apply(
     };
     if too_large {
         let pointer = pointer(context, "/attributes");
-        return Ok(End::Rejected(vec![Fault::new(Reason::ProfileTooLarge, pointer, Some("attributes"))]));
+        return Ok(End::Rejected(Fault::new(Reason::ProfileTooLarge, pointer, Some("attributes")).into()));
     }
     if changed {
         write::noted(state, place, ChangeKind::User)?;

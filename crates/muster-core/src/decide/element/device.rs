@@ -24,7 +24,7 @@ pub(super) fn apply(
     let resolved = resolve(state, &device.keys, false, notes)?;
     if resolved.roots.is_empty() {
         let fault = Fault::new(Reason::UnknownUser, device.pointer.clone(), Some("customer_id"));
-        return Ok(End::Rejected(vec![fault]));
+        return Ok(End::Rejected(fault.into()));
     }
     for (given, _) in resolved.kept.iter().filter(|(_, bound)| bound.is_none()) {
         notes.warnings.add(Code::KeyNotBound, given.key.kind.name(), || given.pointer.to_string());
@@ -41,7 +41,7 @@ pub(super) fn apply(
     if known.is_none() {
         if state.standing(root)?.tree.devices >= DEVICES_MAX {
             let fault = Fault::new(Reason::TooManyDevices, device.pointer.clone(), Some("device_id"));
-            return Ok(End::Rejected(vec![fault]));
+            return Ok(End::Rejected(fault.into()));
         }
         count(state, &at, 1)?;
     }

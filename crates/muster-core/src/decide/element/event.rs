@@ -11,7 +11,7 @@ use crate::change::{RowChange, StoredRow};
 use crate::command::{Action, EventElement};
 use crate::id::ProfileNo;
 use crate::outcome::{ActionOutcome, ActionResult, Outcome};
-use crate::reason::{Fault, Reason};
+use crate::reason::{Fault, Faults, Reason};
 use crate::record::{self, ChangeKind, EventId};
 use crate::settings::ActivationPhase;
 use crate::time::Timestamp;
@@ -29,7 +29,7 @@ pub(super) fn apply(
     let (accepted, repeated) = judge(state, context, event, &mut notes.actions)?;
     warn_of_reuse(state, event, &repeated, &mut notes.warnings)?;
     if accepted.is_empty() {
-        let errors: Vec<Fault> = notes.actions.iter().flat_map(|r| r.errors.iter().cloned()).collect();
+        let errors: Faults = notes.actions.iter().flat_map(|r| r.errors.iter().cloned()).collect();
         return Ok(if errors.is_empty() { End::Nothing(Outcome::Duplicate) } else { End::Rejected(errors) });
     }
     let resolved = resolve(state, &event.keys, false, notes)?;
@@ -93,17 +93,17 @@ fn judge<'e>(
             Err(faults) => (ActionOutcome::Rejected, faults.clone()),
             Ok(action) if time_of(action, state.receipt).0 > state.now.0 + context.import.settings.future_skew_ms => (
                 ActionOutcome::Rejected,
-                vec![Fault::new(Reason::FutureDate, action.pointer.clone(), Some("current_time"))],
+                Fault::new(Reason::FutureDate, action.pointer.clone(), Some("current_time")).into(),
             ),
             Ok(action) => match known(state, context, action, &ids) {
                 Ok(Some(first)) => {
                     repeated.push(first);
-                    (ActionOutcome::Duplicate, Vec::new())
+                    (ActionOutcome::Duplicate, Faults::default())
                 }
                 Ok(None) => {
                     accepted.push(action);
                     ids.extend(action.event_id.as_deref().map(|id| (id, &*action.name)));
-                    (ActionOutcome::Accepted, Vec::new())
+                    (ActionOutcome::Accepted, Faults::default())
                 }
                 Err(Missing) => {
                     missing = true;

@@ -9,7 +9,7 @@ use crate::path::{Path, pointer_of};
 use crate::value::read::boolean;
 use muster_core::command::{Body, Element};
 use muster_core::kinds::{ElementKind, Route};
-use muster_core::reason::{Fault, Reason};
+use muster_core::reason::{Fault, Faults, Reason};
 use muster_core::warning::{Code, Warnings};
 
 /// Reads one element.
@@ -58,7 +58,8 @@ impl ElementReader<'_> {
     pub(super) fn read(&self, node: &Node, index: usize, at: &Path) -> Read {
         let index = u32::try_from(index).expect("a body has fewer elements than bytes, and those fit");
         let unread = |kind, fault| {
-            let element = Element { index, kind, body: Err(Vec::new()), actions: 0, warnings: Warnings::default() };
+            let element =
+                Element { index, kind, body: Err(Faults::default()), actions: 0, warnings: Warnings::default() };
             Read { element, faults: vec![fault], in_action: None }
         };
         if !matches!(node.json, Json::Object(_)) {
@@ -87,11 +88,13 @@ impl ElementReader<'_> {
             ElementKind::Event => {
                 let event = event::read(self, node, at, &mut found);
                 actions = u32::try_from(event.actions.len()).expect("a body has fewer actions than bytes");
-                Ok(Body::Event(event))
+                Ok(Body::Event(Box::new(event)))
             }
-            ElementKind::Device => device::read(self, node, at, &mut found).map(Body::Device).ok_or_else(Vec::new),
+            ElementKind::Device => device::read(self, node, at, &mut found)
+                .map(|device| Body::Device(Box::new(device)))
+                .ok_or_else(Faults::default),
             ElementKind::Customer | ElementKind::Unknown => {
-                Ok(Body::Customer(customer::read(self, node, at, &mut found)))
+                Ok(Body::Customer(Box::new(customer::read(self, node, at, &mut found))))
             }
         };
         members::unknown_of_element(node, kind, at, &mut found.notices);

@@ -13,7 +13,7 @@ use muster_core::attribute::reserved_in_events;
 use muster_core::command::{Action, EventElement};
 use muster_core::kinds::Platform;
 use muster_core::limits::{ACTIONS_MAX, EVENT_ID_BYTES_MAX, NAME_BYTES_MAX, PARITY_EVENT_ATTRIBUTES};
-use muster_core::reason::{Fault, Reason};
+use muster_core::reason::{Fault, Faults, Reason};
 use muster_core::time::{Date, Timestamp};
 use muster_core::value::Value;
 use muster_core::warning::Code;
@@ -45,7 +45,7 @@ pub(super) fn read(reader: &ElementReader, node: &Node, at: &Path, found: &mut F
     event
 }
 
-fn actions(reader: &ElementReader, node: &Node, at: &Path, found: &mut Found) -> Vec<Result<Arc<Action>, Vec<Fault>>> {
+fn actions(reader: &ElementReader, node: &Node, at: &Path, found: &mut Found) -> Vec<Result<Arc<Action>, Faults>> {
     const NAME: &str = "actions";
     let Some(given) = node.some(NAME) else {
         found.actions.push(Fault::new(Reason::MissingActions, at.pointer(), Some(NAME)));
@@ -81,9 +81,9 @@ struct ActionReader<'r> {
 }
 
 impl ActionReader<'_> {
-    fn read(mut self, node: &Node, at: &Path) -> Result<Arc<Action>, Vec<Fault>> {
+    fn read(mut self, node: &Node, at: &Path) -> Result<Arc<Action>, Faults> {
         if !matches!(node.json, Json::Object(_)) {
-            return Err(vec![Fault::new(Reason::ActionNotObject, at.pointer(), None)]);
+            return Err(Fault::new(Reason::ActionNotObject, at.pointer(), None).into());
         }
         let name = self.name(node, at);
         let mut os_type = optional_text(node, OS_TYPE, at, self.notices);
@@ -107,7 +107,7 @@ impl ActionReader<'_> {
             event_id,
             pointer: at.pointer().into(),
         };
-        if self.faults.is_empty() { Ok(Arc::new(action)) } else { Err(self.faults) }
+        if self.faults.is_empty() { Ok(Arc::new(action)) } else { Err(self.faults.into()) }
     }
 
     fn name<'n>(&mut self, node: &'n Node, at: &Path) -> Option<&'n str> {

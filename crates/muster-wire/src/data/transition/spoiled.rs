@@ -7,7 +7,7 @@ use crate::json::{Json, Member, Node, Places};
 use crate::path::{Path, pointer_of};
 use muster_core::attribute::{CUSTOMER_ID, canonical};
 use muster_core::command::Body;
-use muster_core::reason::{Fault, Reason};
+use muster_core::reason::{Fault, Faults, Reason};
 
 /// An element whose strings are judged.
 pub(super) struct Spoiled<'s> {
@@ -28,7 +28,7 @@ enum Part {
 
 impl Spoiled<'_> {
     /// Notes what is spoiled; answers what lies in an action.
-    pub(super) fn note(&self, body: &Result<Body, Vec<Fault>>, found: &mut Found) -> Option<(usize, Fault)> {
+    pub(super) fn note(&self, body: &Result<Body, Faults>, found: &mut Found) -> Option<(usize, Fault)> {
         let Places { nuls, unpaired, .. } = self.reader.places;
         let is_event = matches!(body, Ok(Body::Event(_)));
         let actions = match self.element.some("actions") {
