@@ -51,9 +51,9 @@ pub enum Family {
     Chunks = 22,
 }
 
-/// What a column holds.
+/// The type of a column.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
+pub enum ColumnType {
     /// A whole number of 64 bits.
     Int,
     /// Text.
@@ -68,21 +68,21 @@ pub struct Column {
     /// Its name.
     pub name: &'static str,
     /// What it holds.
-    pub kind: Kind,
+    pub column_type: ColumnType,
     /// It may hold nothing.
     pub null: bool,
 }
 
 const fn int(name: &'static str) -> Column {
-    Column { name, kind: Kind::Int, null: false }
+    Column { name, column_type: ColumnType::Int, null: false }
 }
 
 const fn text(name: &'static str) -> Column {
-    Column { name, kind: Kind::Text, null: false }
+    Column { name, column_type: ColumnType::Text, null: false }
 }
 
 const fn blob(name: &'static str) -> Column {
-    Column { name, kind: Kind::Blob, null: false }
+    Column { name, column_type: ColumnType::Blob, null: false }
 }
 
 const fn or_null(column: Column) -> Column {

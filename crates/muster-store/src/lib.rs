@@ -9,6 +9,7 @@ pub mod bounds;
 pub mod codec;
 #[cfg(feature = "support")]
 pub mod conformance;
+pub mod ddl;
 pub mod engine;
 pub mod access;
 pub mod family;

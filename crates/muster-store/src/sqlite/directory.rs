@@ -9,10 +9,10 @@ use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
 /// What the file `format` says of a directory of this version.
-const FORMAT: &str = "muster 3\n";
+const FORMAT: &str = "muster 4\n";
 /// Those of builds before the first release: before the weight of profiles was kept and large ones were stored in chunks,
 /// and before it was kept when each id was first seen and what an event id belongs to.
-const FORMATS_BEFORE: [&str; 2] = ["muster 1\n", "muster 2\n"];
+const FORMATS_BEFORE: [&str; 3] = ["muster 1\n", "muster 2\n", "muster 3\n"];
 /// The folder of what is removed as soon as there is time, and of what was moved aside.
 const REMOVED: &str = "removed";
 /// How the name of a folder ends that was moved aside and stays; no id has a dot.

@@ -1,32 +1,16 @@
-//! Numbered migrations: `user_version` says how far a file has come. A file of a later Muster is refused.
+//! The tables of a file and their version (`user_version`). A new file gets the tables of this Muster at once; a file of an
+//! earlier release is brought here by numbered migrations, of which there are none yet. A file of a later Muster is refused.
 
-use super::state::{self, State};
-use super::table;
-use crate::codec::{holder_cells, row_sum};
+use super::state::State;
+use crate::ddl::{Dialect, create_table};
 use crate::engine::EngineError;
-use crate::family::{Family, FamilySums};
-use muster_core::identifier::Identifier;
-use muster_core::record::MemberRecord;
+use crate::family::Family;
 use rusqlite::Connection;
-use std::collections::BTreeSet;
 
-/// Migrations of a workspace's file; the n-th makes version n.
-const WORKSPACE: [&str; 4] = [
-    include_str!("migrations/001.sql"),
-    include_str!("migrations/002.sql"),
-    include_str!("migrations/003.sql"),
-    include_str!("migrations/004.sql"),
-];
-/// Migrations of the catalogue.
-const CATALOGUE: [&str; 7] = [
-    include_str!("migrations/catalogue_001.sql"),
-    include_str!("migrations/catalogue_002.sql"),
-    include_str!("migrations/catalogue_003.sql"),
-    include_str!("migrations/catalogue_004.sql"),
-    include_str!("migrations/catalogue_005.sql"),
-    include_str!("migrations/catalogue_006.sql"),
-    include_str!("migrations/catalogue_007.sql"),
-];
+/// The version of a workspace's file. A change of its tables needs the next number, and a migration from the one before.
+const WORKSPACE_VERSION: i64 = 1;
+/// The same of the catalogue.
+const CATALOGUE_VERSION: i64 = 1;
 
 /// Why a file cannot be brought to this version.
 #[derive(Debug)]
@@ -43,79 +27,49 @@ impl<E: Into<EngineError>> From<E> for SchemaError {
     }
 }
 
-/// The version of an open file, if it is one that this Muster knows.
-fn version(conn: &Connection, known: usize) -> Result<usize, SchemaError> {
+/// The statements that make the tables, indexes and views of a workspace's file.
+fn workspace_sql() -> String {
+    let tables: String = Family::ALL.map(|family| create_table(family, Dialect::Sqlite) + ";\n\n").concat();
+    tables + include_str!("schema/workspace.sql")
+}
+
+/// The version of an open file, if this Muster knows it; 0 = it has no tables.
+fn version(conn: &Connection, known: i64) -> Result<i64, SchemaError> {
     let version: i64 = conn.query_row("PRAGMA user_version", [], |row| row.get(0))?;
-    usize::try_from(version).ok().filter(|v| *v <= known).ok_or(SchemaError::Newer(version))
+    if (0..=known).contains(&version) { Ok(version) } else { Err(SchemaError::Newer(version)) }
 }
 
-/// Brings a workspace's file to the version of this Muster; a new file gets its tables and first rows.
+/// Gives a new workspace's file its tables and first rows.
 pub(crate) fn workspace(conn: &mut Connection) -> Result<(), SchemaError> {
-    migrate(conn, &WORKSPACE, |conn, version| match version {
-        1 => Ok(State::default().save(conn, None)?),
-        2 => Ok(note_former(conn)?),
-        4 => Ok(widen_quarantine(conn)?),
-        _ => Ok(()),
-    })
+    create(conn, WORKSPACE_VERSION, &workspace_sql(), |conn| State::default().save(conn, None))
 }
 
-/// Version 2: notes who held what once, from the own records that tell it.
-fn note_former(conn: &Connection) -> Result<(), EngineError> {
-    let (mut sums, mut failure) = (FamilySums::default(), None);
-    table::each(conn, (Family::Profiles, ""), &[], |row: MemberRecord| {
-        let keys: BTreeSet<&Identifier> = row.former.iter().map(|former| &former.key).collect();
-        for key in keys {
-            let cells = holder_cells(key, row.no);
-            let sum = row_sum(Family::Former, &cells);
-            match table::insert(conn, Family::Former, &cells, sum) {
-                Ok(_) => sums.replace(Family::Former, None, Some(sum)),
-                Err(error) => drop(failure.get_or_insert(error)),
-            }
-        }
-    })?;
-    failure.map_or(Ok(()), |error| Err(EngineError::from(error)))?;
-    state::save_sum(conn, Family::Former, sums.of(Family::Former))
-}
-
-/// Version 4: a row of the quarantine has a column more, so that its checksum is another. A row that failed its checksum
-/// before fails it still.
-fn widen_quarantine(conn: &Connection) -> Result<(), EngineError> {
-    let (mut sums, mut last) = (FamilySums::default(), i64::MIN);
-    let update = "UPDATE quarantine SET sum = ?2 WHERE no = ?1";
-    while let Some((no, old, new)) = table::widened(conn, Family::Quarantine, last)? {
-        conn.prepare_cached(update)?.execute((no, new.unwrap_or(old)))?;
-        sums.replace(Family::Quarantine, None, Some(new.unwrap_or(old)));
-        last = no;
-    }
-    state::save_sum(conn, Family::Quarantine, sums.of(Family::Quarantine))
+/// Gives a new catalogue its tables.
+pub(crate) fn catalogue(conn: &mut Connection) -> Result<(), SchemaError> {
+    create(conn, CATALOGUE_VERSION, include_str!("schema/catalogue.sql"), |_| Ok(()))
 }
 
 /// Whether a workspace's file, opened for reading, has the version of this Muster.
 pub(crate) fn is_current(conn: &Connection) -> Result<bool, SchemaError> {
-    Ok(version(conn, WORKSPACE.len())? == WORKSPACE.len())
+    Ok(version(conn, WORKSPACE_VERSION)? == WORKSPACE_VERSION)
 }
 
 /// Whether the catalogue has the version of this Muster.
 pub(crate) fn is_current_catalogue(conn: &Connection) -> Result<bool, SchemaError> {
-    Ok(version(conn, CATALOGUE.len())? == CATALOGUE.len())
+    Ok(version(conn, CATALOGUE_VERSION)? == CATALOGUE_VERSION)
 }
 
-/// Brings the catalogue to the version of this Muster.
-pub(crate) fn catalogue(conn: &mut Connection) -> Result<(), SchemaError> {
-    migrate(conn, &CATALOGUE, |_, _| Ok(()))
-}
-
-fn migrate(
+fn create(
     conn: &mut Connection,
-    migrations: &[&str],
-    fill: impl Fn(&Connection, usize) -> Result<(), SchemaError>,
+    current: i64,
+    sql: &str,
+    fill: impl Fn(&Connection) -> Result<(), EngineError>,
 ) -> Result<(), SchemaError> {
-    let from = version(conn, migrations.len())?;
-    for (number, sql) in migrations.iter().enumerate().skip(from) {
+    if version(conn, current)? == 0 {
         let transaction = conn.transaction()?;
         transaction.execute_batch(sql)?;
-        fill(&transaction, number + 1)?;
-        transaction.pragma_update(None, "user_version", number as i64 + 1)?;
+        fill(&transaction)?;
+        transaction.pragma_update(None, "user_version", current)?;
         transaction.commit()?;
     }
     Ok(())

@@ -102,24 +102,6 @@ fn unchecked<'r>(family: Family, row: &'r Row<'_>) -> Result<(Vec<Cell<'r>>, i64
     Ok((cells, sum))
 }
 
-/// Of a family whose table has got one column more, which is null everywhere: the first row after a number, with its
-/// checksum without the column and with it. A row that fails its checksum has none with it.
-pub(crate) fn widened(
-    conn: &Connection,
-    family: Family,
-    after: i64,
-) -> Result<Option<(i64, i64, Option<i64>)>, EngineError> {
-    let from = &statements(family).from;
-    let mut statement = prepared(conn, &format!("{from} WHERE no > ?1 ORDER BY no LIMIT 1"))?;
-    bind(&mut statement, &[Cell::Int(after)])?;
-    let mut rows = statement.raw_query();
-    let Some(row) = rows.next()? else { return Ok(None) };
-    let no = row.get(0)?;
-    let (cells, sum) = unchecked(family, row)?;
-    let is_sound = row_sum(family, &cells[..cells.len() - 1]) == sum;
-    Ok(Some((no, sum, is_sound.then(|| row_sum(family, &cells)))))
-}
-
 /// A row and its checksum by its key.
 pub(crate) fn get<R: Record>(conn: &Connection, key: &[Cell<'_>]) -> Result<Option<(R, i64)>, EngineError> {
     get_of(conn, R::FAMILY, key)

@@ -59,22 +59,6 @@ fn tokens_and_the_audit_log_are_there_after_a_start_and_go_on_counting() {
     assert_eq!(engine.append_audit(&record()), Ok(2));
 }
 
-// Fails when the second migration is left out of `schema.rs`.
-#[test]
-fn a_catalogue_of_the_version_before_gets_tokens_and_an_audit_log() {
-    let home = Home::new();
-    drop(home.open().unwrap());
-    with_shell(
-        &home,
-        "DROP TABLE tokens; DROP TABLE audit; DROP TABLE versions; DROP TABLE sessions; PRAGMA user_version = 1;",
-    );
-    let engine = home.open().unwrap();
-    assert_eq!(engine.sessions(), Ok(Vec::new()));
-    assert_eq!((engine.tokens(), engine.put_token(&token())), (Ok(Vec::new()), Ok(TokenPut::Made)));
-    drop(engine);
-    assert_eq!(home.open().unwrap().tokens(), Ok(vec![token()]));
-}
-
 // Fails when `token_sum` leaves the scopes out, or `check_access` does not read on to the end of the log.
 #[test]
 fn a_token_whose_scopes_were_widened_in_the_file_and_a_changed_audit_record_are_noticed() {

@@ -2,19 +2,13 @@
 
 use super::rig::Home;
 use muster_core::change::{RowChange, StoredRow};
-use muster_core::id::{ProfileNo, QuarantineNo, REFUSED_REQUESTS, RequestNo};
+use muster_core::id::{ProfileNo, REFUSED_REQUESTS, RequestNo};
 use muster_core::identifier::{Identifier, IdentifierKind};
-use muster_core::kinds::ElementKind;
-use muster_core::reason::{Fault, Reason};
-use muster_core::record::{Counters, FormerIdentifier, MemberRecord, QuarantinedElement};
-use muster_core::time::Timestamp;
-use muster_store::codec::{Record as _, row_sum};
 use muster_store::conformance::random::Dice;
-use muster_store::conformance::rig::{id, put, put_with, workspace};
-use muster_store::engine::{Engine, EngineError, Workspace};
-use muster_store::family::Family;
+use muster_store::conformance::rig::{id, put, workspace};
+use muster_store::engine::{Engine, Workspace};
 use muster_store::reader::dump;
-use muster_store::sqlite::{OpenError, SqliteOptions, verify};
+use muster_store::sqlite::{OpenError, SqliteOptions};
 
 fn key(n: u64) -> Identifier {
     Identifier { kind: IdentifierKind::new("customer_id"), value: n.to_string().into() }
@@ -120,86 +114,17 @@ fn an_older_or_newer_directory_and_a_newer_database_are_refused() {
     let engine = home.open().unwrap();
     engine.create_workspace(&workspace("shop")).unwrap();
     drop(engine);
-    for older in ["muster 1\n", "muster 2\n"] {
+    for older in ["muster 1\n", "muster 2\n", "muster 3\n"] {
         std::fs::write(home.path().join("format"), older).unwrap();
         assert!(matches!(home.open(), Err(OpenError::Older(..))));
     }
-    std::fs::write(home.path().join("format"), "muster 4\n").unwrap();
+    std::fs::write(home.path().join("format"), "muster 5\n").unwrap();
     assert!(matches!(home.open(), Err(OpenError::Newer(..))));
-    std::fs::write(home.path().join("format"), "muster 3\n").unwrap();
+    std::fs::write(home.path().join("format"), "muster 4\n").unwrap();
     let database = rusqlite::Connection::open(home.database("shop")).unwrap();
     database.pragma_update(None, "user_version", 99).unwrap();
     drop(database);
     assert!(matches!(home.open(), Err(OpenError::Newer(..))));
-}
-
-/// What version 4 of a workspace's file added.
-const BEFORE_VERSION_4: &str = "DROP INDEX quarantine_deleted; ALTER TABLE quarantine DROP COLUMN deleted_at";
-
-// Fails when version 4 leaves the checksums of rows or of their family as they were, or gives a damaged row a sound one.
-#[test]
-fn a_workspace_of_version_3_keeps_its_quarantine_and_what_was_damaged_stays_so() {
-    let home = Home::new();
-    let engine = home.open().unwrap();
-    engine.create_workspace(&workspace("shop")).unwrap();
-    let entry = |no| QuarantinedElement {
-        no: QuarantineNo(no),
-        at: Timestamp(1),
-        request: RequestNo(1),
-        index: 0,
-        kind: ElementKind::Customer,
-        errors: Fault::new(Reason::KeyTooLong, "/elements/0", None).into(),
-        element: b"{}".to_vec().into(),
-        replayed_as: None,
-        deleted_at: None,
-    };
-    let rows = [entry(1), entry(2)].map(StoredRow::QuarantinedElement).map(RowChange::Upsert).to_vec();
-    put_with(&engine, &id("shop"), rows, |c| Counters { quarantine: 2, quarantined: 2, ..c }).unwrap();
-    drop(engine);
-    let database = rusqlite::Connection::open(home.database("shop")).unwrap();
-    database.execute_batch(BEFORE_VERSION_4).unwrap();
-    for (no, more) in [(1_u32, 0), (2, 1)] {
-        let entry = entry(no.into());
-        let cells = entry.cells();
-        let sum = row_sum(Family::Quarantine, &cells[..cells.len() - 1]) + more;
-        database.execute("UPDATE quarantine SET sum = ?2 WHERE no = ?1", (no, sum)).unwrap();
-    }
-    database.pragma_update(None, "user_version", 3).unwrap();
-    drop(database);
-    let engine = home.open().unwrap();
-    let mut reader = engine.read(&id("shop")).unwrap();
-    assert_eq!(reader.quarantined(QuarantineNo(1)), Ok(Some(entry(1))));
-    assert!(matches!(reader.quarantined(QuarantineNo(2)), Err(EngineError::Corrupt(_))));
-    drop(reader);
-    drop(engine);
-    let breaches = verify(home.path()).unwrap().workspaces.remove(0).breaches;
-    assert_eq!(breaches.iter().filter(|breach| breach.contains("quarantine")).count(), 1, "{breaches:?}");
-}
-
-// Fails when version 2 notes nothing, leaves the family's sum as it was, or notes twice what a record tells twice.
-#[test]
-fn a_workspace_of_version_1_learns_who_held_what_once() {
-    let home = Home::new();
-    let engine = home.open().unwrap();
-    engine.create_workspace(&workspace("shop")).unwrap();
-    let former = |n, at| FormerIdentifier { key: key(n), until: Timestamp(at) };
-    let profile = MemberRecord { former: vec![former(1, 1), former(2, 2), former(1, 3)], ..Dice::new(3).profile() };
-    put(&engine, &id("shop"), vec![RowChange::Upsert(StoredRow::MemberRecord(profile.clone()))]).unwrap();
-    drop(engine);
-    let database = rusqlite::Connection::open(home.database("shop")).unwrap();
-    database.execute_batch("DROP TABLE own_entry; DROP TABLE own_keys; DROP TABLE former; DELETE FROM family_sums WHERE family = 'former'").unwrap();
-    database.execute_batch(BEFORE_VERSION_4).unwrap();
-    database.pragma_update(None, "user_version", 1).unwrap();
-    drop(database);
-    let engine = home.open().unwrap();
-    let mut reader = engine.read(&id("shop")).unwrap();
-    let held = [1, 2, 3].map(|n| reader.former(&key(n), 9).unwrap());
-    assert_eq!(held, [vec![profile.no], vec![profile.no], vec![]]);
-    drop(reader);
-    drop(engine);
-    // The record stands alone, which is said; what is noted of it agrees.
-    let breaches = verify(home.path()).unwrap().workspaces.remove(0).breaches;
-    assert!(!breaches.iter().any(|breach| breach.contains("former")), "{breaches:?}");
 }
 
 #[test]

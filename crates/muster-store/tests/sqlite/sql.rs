@@ -9,7 +9,6 @@ use muster_core::time::Timestamp;
 use muster_core::value::Value;
 use muster_store::conformance::rig::{id, put, workspace};
 use muster_store::engine::Engine;
-use muster_store::family::{Family, Kind};
 use rusqlite::types::Value as Sql;
 use std::collections::BTreeMap;
 
@@ -214,32 +213,6 @@ fn the_three_queries_of_the_document_answer_what_they_say() {
             vec![vec![text(one), Sql::Integer(2), Sql::Integer(2), text(two)]],
         ]
     );
-}
-
-#[test]
-fn tables_have_the_columns_of_the_family_list() {
-    let home = home();
-    let database = rusqlite::Connection::open(home.database("shop")).unwrap();
-    for family in Family::ALL {
-        let sql = format!("SELECT name, type, \"notnull\", pk FROM pragma_table_info('{}')", family.table());
-        let mut statement = database.prepare(&sql).unwrap();
-        let rows = statement.query_map([], |row| {
-            Ok((row.get(0)?, row.get(1)?, row.get::<_, bool>(2)? || row.get::<_, i64>(3)? > 0, row.get::<_, i64>(3)?))
-        });
-        let got: Vec<(String, String, bool, i64)> = rows.unwrap().map(Result::unwrap).collect();
-        let column = |(place, c): (usize, &muster_store::family::Column)| {
-            let kind = match c.kind {
-                Kind::Int => "INTEGER",
-                Kind::Text => "TEXT",
-                Kind::Blob => "BLOB",
-            };
-            let key = if place < family.key_columns() { place as i64 + 1 } else { 0 };
-            (c.name.to_owned(), kind.to_owned(), !c.null, key)
-        };
-        let mut want: Vec<_> = family.columns().iter().enumerate().map(column).collect();
-        want.push(("sum".into(), "INTEGER".into(), true, 0));
-        assert_eq!(got, want, "{}", family.table());
-    }
 }
 
 #[test]

@@ -1,7 +1,3 @@
--- Tables of a workspace, version 1. A table for each record family (`family.rs`), its columns in the order of the record,
--- `sum` the checksum over the row. Times are milliseconds since 1970. Tables are private; the views at the end are the
--- contract with people's SQL. A migration that was released never changes: the next one has the next number.
-
 CREATE TABLE bindings (
     kind TEXT NOT NULL,
     value TEXT NOT NULL,
@@ -42,18 +38,6 @@ CREATE TABLE views (
     record BLOB NOT NULL,
     sum INTEGER NOT NULL
 ) STRICT;
-
--- The attributes of what has none in its own row, since they are large: some kilobytes each, by first name. `part_of`:
--- 1 = an own record, 2 = a view.
-CREATE TABLE chunks (
-    part_of INTEGER NOT NULL,
-    profile INTEGER NOT NULL,
-    first TEXT NOT NULL,
-    attributes BLOB NOT NULL,
-    record BLOB NOT NULL,
-    sum INTEGER NOT NULL,
-    PRIMARY KEY (part_of, profile, first)
-) STRICT, WITHOUT ROWID;
 
 CREATE TABLE links (
     child INTEGER PRIMARY KEY,
@@ -173,6 +157,7 @@ CREATE TABLE quarantine (
     errors BLOB NOT NULL,
     element BLOB NOT NULL,
     replayed_as INTEGER,
+    deleted_at INTEGER,
     sum INTEGER NOT NULL
 ) STRICT;
 
@@ -201,6 +186,31 @@ CREATE TABLE changes (
     merge INTEGER NOT NULL,
     at INTEGER NOT NULL,
     request INTEGER,
+    sum INTEGER NOT NULL
+) STRICT;
+
+CREATE TABLE counters (
+    id INTEGER PRIMARY KEY,
+    seq INTEGER NOT NULL,
+    profile INTEGER NOT NULL,
+    request INTEGER NOT NULL,
+    merge INTEGER NOT NULL,
+    separation INTEGER NOT NULL,
+    quarantine INTEGER NOT NULL,
+    users INTEGER NOT NULL,
+    events INTEGER NOT NULL,
+    events_accepted INTEGER NOT NULL,
+    events_removed INTEGER NOT NULL,
+    devices INTEGER NOT NULL,
+    requests_applied INTEGER NOT NULL,
+    quarantined INTEGER NOT NULL,
+    review INTEGER NOT NULL,
+    reviews_stored INTEGER NOT NULL,
+    reviews_open INTEGER NOT NULL,
+    reviews_dropped INTEGER NOT NULL,
+    activation INTEGER NOT NULL,
+    activation_done INTEGER NOT NULL,
+    now INTEGER NOT NULL,
     sum INTEGER NOT NULL
 ) STRICT;
 
@@ -242,59 +252,66 @@ CREATE TABLE holders (
     PRIMARY KEY (kind, value, profile)
 ) STRICT, WITHOUT ROWID;
 
-CREATE TABLE counters (
-    id INTEGER PRIMARY KEY,
-    seq INTEGER NOT NULL,
+CREATE TABLE former (
+    kind TEXT NOT NULL,
+    value TEXT NOT NULL,
     profile INTEGER NOT NULL,
-    request INTEGER NOT NULL,
-    merge INTEGER NOT NULL,
-    separation INTEGER NOT NULL,
-    quarantine INTEGER NOT NULL,
-    users INTEGER NOT NULL,
-    events INTEGER NOT NULL,
-    events_accepted INTEGER NOT NULL,
-    events_removed INTEGER NOT NULL,
-    devices INTEGER NOT NULL,
-    requests_applied INTEGER NOT NULL,
-    quarantined INTEGER NOT NULL,
-    review INTEGER NOT NULL,
-    reviews_stored INTEGER NOT NULL,
-    reviews_open INTEGER NOT NULL,
-    reviews_dropped INTEGER NOT NULL,
-    activation INTEGER NOT NULL,
-    activation_done INTEGER NOT NULL,
-    now INTEGER NOT NULL,
-    sum INTEGER NOT NULL
-) STRICT;
+    sum INTEGER NOT NULL,
+    PRIMARY KEY (kind, value, profile)
+) STRICT, WITHOUT ROWID;
 
--- The members of a root: few rows, since most profiles are their own root.
+CREATE TABLE chunks (
+    part_of INTEGER NOT NULL,
+    profile INTEGER NOT NULL,
+    first TEXT NOT NULL,
+    attributes BLOB NOT NULL,
+    record BLOB NOT NULL,
+    sum INTEGER NOT NULL,
+    PRIMARY KEY (part_of, profile, first)
+) STRICT, WITHOUT ROWID;
+
 CREATE INDEX standings_members ON standings (root) WHERE root <> no;
--- Live profiles whose deletion was asked for.
+
 CREATE INDEX standings_deletion ON standings (deletion) WHERE deletion IS NOT NULL;
--- The one path of a timeline; the key of the table follows by itself.
+
 CREATE INDEX events_timeline ON events (profile, time);
--- What two devices of a workspace never share.
+
 CREATE INDEX devices_push_id ON devices (push_id) WHERE push_id_is_word = 0;
+
 CREATE INDEX devices_gaid ON devices (gaid) WHERE gaid IS NOT NULL;
+
 CREATE INDEX devices_idfv ON devices (idfv) WHERE idfv IS NOT NULL;
+
 CREATE INDEX separations_a ON separations (a);
+
 CREATE INDEX separations_b ON separations (b);
--- The open review of a pair, or of a profile and a value; lists by state; and which go first when there are too many.
+
 CREATE INDEX reviews_between ON reviews (a, b, state) WHERE state <> 2 AND b IS NOT NULL;
+
 CREATE INDEX reviews_second ON reviews (b, a, state) WHERE state <> 2 AND b IS NOT NULL;
+
 CREATE INDEX reviews_of_value ON reviews (kind, value, a, b, state) WHERE state <> 2 AND b IS NULL;
+
 CREATE INDEX reviews_a ON reviews (a);
+
 CREATE INDEX reviews_b ON reviews (b);
+
 CREATE INDEX reviews_state ON reviews (state, no);
+
 CREATE INDEX reviews_order ON reviews ((state = 1), no);
+
 CREATE INDEX requests_received ON requests (received_at);
+
 CREATE INDEX refused_received ON refused (received_at);
--- What is past its time is looked for by these; events by their sequence, which receipts follow.
+
 CREATE INDEX quarantine_at ON quarantine (at);
+
+CREATE INDEX quarantine_deleted ON quarantine (deleted_at) WHERE deleted_at IS NOT NULL;
+
 CREATE INDEX event_ids_at ON event_ids (at);
+
 CREATE INDEX idempotency_at ON idempotency (at);
 
--- Rows of each family and the wrapping sum of their checksums; `sum_check` is the checksum over this row.
 CREATE TABLE family_sums (
     family TEXT NOT NULL PRIMARY KEY,
     row_count INTEGER NOT NULL,
@@ -302,13 +319,31 @@ CREATE TABLE family_sums (
     sum_check INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 
--- The engine's own figures: the number of the last group, and what bounds the quarantine and the log of refused requests.
 CREATE TABLE engine (
     id INTEGER PRIMARY KEY,
     group_no INTEGER NOT NULL,
     quarantine_bytes INTEGER NOT NULL,
     quarantine_dropped INTEGER NOT NULL,
     refused_bytes INTEGER NOT NULL,
+    sum INTEGER NOT NULL
+) STRICT;
+
+CREATE TABLE own_entry (
+    id INTEGER NOT NULL PRIMARY KEY CHECK (id = 1),
+    workspace TEXT NOT NULL,
+    created_at INTEGER NOT NULL,
+    revision INTEGER NOT NULL,
+    settings TEXT NOT NULL,
+    version INTEGER NOT NULL,
+    sum INTEGER NOT NULL
+) STRICT;
+
+CREATE TABLE own_keys (
+    place INTEGER NOT NULL PRIMARY KEY,
+    sha256 BLOB NOT NULL,
+    scopes TEXT NOT NULL,
+    created_at INTEGER NOT NULL,
+    valid_until INTEGER,
     sum INTEGER NOT NULL
 ) STRICT;
 
@@ -359,3 +394,4 @@ SELECT 'm' || m.no AS id,
        CASE m.cause WHEN 1 THEN 'keys' WHEN 2 THEN 'activation' WHEN 3 THEN 'api' WHEN 4 THEN 'review' END AS cause,
        strftime('%Y-%m-%dT%H:%M:%fZ', m.reverted_at / 1000.0, 'unixepoch') AS reverted_at
   FROM merge_records AS m;
+
