@@ -31,7 +31,7 @@ impl Wire for Quiet {
         RecordedAnswer { status: 200, outcomes: "".into(), body: Arc::from(&b""[..]) }
     }
 
-    fn kept(&self, _: u32, _: Option<&[u32]>) -> Box<[u8]> {
+    fn quarantined_json(&self, _: u32, _: Option<&[u32]>) -> Box<[u8]> {
         Box::default()
     }
 }
@@ -39,8 +39,12 @@ impl Wire for Quiet {
 fn keys(user: u32, kinds: &[IdentifierKind]) -> Vec<GivenIdentifier> {
     let key =
         |kind: &IdentifierKind| Identifier { kind: kind.clone(), value: format!("{}-{user}", kind.name()).into() };
-    let given =
-        |kind| GivenIdentifier { key: key(kind), pointer: "/elements/0".into(), written: true, is_new_id: false };
+    let given = |kind| GivenIdentifier {
+        identifier: key(kind),
+        pointer: "/elements/0".into(),
+        written: true,
+        is_new_id: false,
+    };
     kinds.iter().map(given).collect()
 }
 
@@ -53,7 +57,11 @@ fn element(index: u32, kinds: &[IdentifierKind]) -> Element {
     let (kind, body) = if index % 10 < 3 {
         (
             ElementKind::Customer,
-            Body::Customer(Box::new(CustomerElement { keys, sets: attributes(index), ..CustomerElement::default() })),
+            Body::Customer(Box::new(CustomerElement {
+                identifiers: keys,
+                sets: attributes(index),
+                ..CustomerElement::default()
+            })),
         )
     } else {
         let action = Action {
@@ -70,7 +78,10 @@ fn element(index: u32, kinds: &[IdentifierKind]) -> Element {
         };
         let actions = vec![Ok(Arc::new(action))];
         let keys = keys.into_iter().take(1).collect();
-        (ElementKind::Event, Body::Event(Box::new(EventElement { keys, actions, ..EventElement::default() })))
+        (
+            ElementKind::Event,
+            Body::Event(Box::new(EventElement { identifiers: keys, actions, ..EventElement::default() })),
+        )
     };
     Element { index, kind, body: Ok(body), actions: 1, warnings: Warnings::default() }
 }
@@ -79,7 +90,7 @@ fn existing(facts: &mut Facts, user: u32, keys: Vec<GivenIdentifier>) {
     let no = ProfileNo(u64::from(user) + 1);
     let tree = TreeTotals { first_seen: Timestamp(1), last_seen: Timestamp(1), events: 0, devices: 0, members: 1 };
     let at = Timestamp(1);
-    let standing = RootPointer {
+    let root_pointer = RootPointer {
         no,
         created: at,
         root: no,
@@ -95,16 +106,16 @@ fn existing(facts: &mut Facts, user: u32, keys: Vec<GivenIdentifier>) {
     let profile = MemberRecord {
         no,
         created: Timestamp(1),
-        keys: keys.iter().map(|given| given.key.clone()).collect(),
+        identifiers: keys.iter().map(|given| given.identifier.clone()).collect(),
         attributes: written.collect(),
         platforms: [].into(),
         former: Vec::new(),
         history: Vec::new(),
     };
-    facts.profiles.insert(no, Some(profile));
-    facts.standings.insert(no, Some(standing));
+    facts.records.insert(no, Some(profile));
+    facts.root_pointers.insert(no, Some(root_pointer));
     facts.views.insert(no, None);
-    facts.bindings.extend(keys.into_iter().map(|given| (given.key, Some(no))));
+    facts.bindings.extend(keys.into_iter().map(|given| (given.identifier, Some(no))));
 }
 
 fn main() {
@@ -122,7 +133,7 @@ fn main() {
         if user % 2 == 0 {
             existing(&mut facts, user, keys);
         } else {
-            facts.bindings.extend(keys.into_iter().map(|given| (given.key, None)));
+            facts.bindings.extend(keys.into_iter().map(|given| (given.identifier, None)));
         }
     }
     let import = Import {

@@ -78,7 +78,7 @@ pub enum Body {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct GivenIdentifier {
     /// The key, normalised.
-    pub key: Identifier,
+    pub identifier: Identifier,
     /// Where it stands in the body, for warnings.
     pub pointer: Box<str>,
     /// It stood among the `attributes` and is written like any attribute, in the record of the id that it is bound to.
@@ -94,7 +94,7 @@ pub struct GivenIdentifier {
 pub struct CustomerElement {
     /// Its keys in order of rank, exceptions left out; never empty. At most one of each kind, but for a `uid` that changes
     /// the `customer_id` before it.
-    pub keys: Vec<GivenIdentifier>,
+    pub identifiers: Vec<GivenIdentifier>,
     /// Nobody is created.
     pub update_existing_only: bool,
     /// Attributes set, by canonical name, no name twice; no active identifier kind and no create-only name among them.
@@ -200,7 +200,7 @@ pub struct ArrayOperation {
 #[derive(Clone, Debug, Default)]
 pub struct EventElement {
     /// Its keys in order of rank, at most one of each kind, exceptions left out; never empty.
-    pub keys: Vec<GivenIdentifier>,
+    pub identifiers: Vec<GivenIdentifier>,
     /// Nobody is created.
     pub update_existing_only: bool,
     /// The device it names.
@@ -238,7 +238,7 @@ pub struct Action {
 #[derive(Clone, Debug)]
 pub struct DeviceElement {
     /// Its keys in order of rank, at most one of each kind, exceptions left out; never empty.
-    pub keys: Vec<GivenIdentifier>,
+    pub identifiers: Vec<GivenIdentifier>,
     /// Its id within the own record.
     pub device_id: Box<str>,
     /// What is stored of it.

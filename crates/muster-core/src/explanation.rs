@@ -91,7 +91,7 @@ pub struct IdentifierDecision {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Explanation {
     /// Its keys in order of rank; none if it was refused before they were resolved.
-    pub keys: Vec<IdentifierDecision>,
+    pub identifiers: Vec<IdentifierDecision>,
     /// What chose the survivor, if profiles were merged.
     pub rule: Option<SurvivorChoice>,
 }
@@ -101,7 +101,7 @@ impl Explanation {
     pub fn is_notable(&self) -> bool {
         self.rule.is_some()
             || self
-                .keys
+                .identifiers
                 .iter()
                 .any(|key| matches!(key.outcome, IdentifierOutcome::Withheld(_) | IdentifierOutcome::Replaced))
     }

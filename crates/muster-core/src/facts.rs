@@ -19,9 +19,9 @@ pub struct Needs {
     /// Whom these keys are bound to.
     pub bindings: Vec<Identifier>,
     /// These ids' standings; of a member also its root's.
-    pub standings: Vec<ProfileNo>,
+    pub root_pointers: Vec<ProfileNo>,
     /// These ids' own records and standings; of a member also its root's, and the view of a root with members.
-    pub profiles: Vec<ProfileNo>,
+    pub records: Vec<ProfileNo>,
     /// Of these roots: all members' own records, standings and links.
     pub trees: Vec<ProfileNo>,
     /// The separations that name any member of these roots.
@@ -185,9 +185,9 @@ pub struct Facts {
     /// [`Needs::bindings`].
     pub bindings: FactMap<Identifier, ProfileNo>,
     /// [`Needs::profiles`] and the members of [`Needs::trees`].
-    pub profiles: NumberedFacts<ProfileNo, MemberRecord>,
-    /// The same ids' standings, and those of [`Needs::standings`].
-    pub standings: NumberedFacts<ProfileNo, RootPointer>,
+    pub records: NumberedFacts<ProfileNo, MemberRecord>,
+    /// The same ids' standings, and those of [`Needs::root_pointers`].
+    pub root_pointers: NumberedFacts<ProfileNo, RootPointer>,
     /// Views of the roots among them; None for a root without members.
     pub views: NumberedFacts<ProfileNo, View>,
     /// [`Needs::trees`]: the members by root, the root first, the others in order of their number.

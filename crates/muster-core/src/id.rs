@@ -109,7 +109,7 @@ fn round(half: u64, constant: u64) -> u64 {
 
 impl RequestId {
     /// The id of a number below 52^8.
-    pub fn of(no: RequestNo) -> Self {
+    pub fn from_no(no: RequestNo) -> Self {
         let (mut left, mut right) = (no.0 / HALF % HALF, no.0 % HALF);
         for constant in ROUNDS {
             (left, right) = (right, (left + round(right, constant)) % HALF);
@@ -195,7 +195,7 @@ mod tests {
     fn request_ids_are_eight_letters_and_can_be_inverted() {
         let mut seen = std::collections::HashSet::new();
         for no in (1..5_000).chain([HALF, HALF * HALF - 1]) {
-            let id = RequestId::of(RequestNo(no));
+            let id = RequestId::from_no(RequestNo(no));
             assert_eq!(RequestId::parse(&id.to_string()), Some(id));
             assert_eq!(id.no(), RequestNo(no));
             assert!(seen.insert(id), "{no} has the id of another");

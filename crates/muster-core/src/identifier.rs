@@ -136,7 +136,7 @@ pub enum UnusableIdentifier {
 ///
 /// # Errors
 /// Why it is none.
-pub fn key(kind: &KindSettings, text: &str) -> Result<Identifier, UnusableIdentifier> {
+pub fn identifier(kind: &KindSettings, text: &str) -> Result<Identifier, UnusableIdentifier> {
     let value = normalise(kind.normaliser, text);
     if is_blank(kind.normaliser, text, &value) {
         return Err(UnusableIdentifier::Blank);
@@ -198,7 +198,7 @@ pub fn normalise(normaliser: Option<Normaliser>, value: &str) -> Box<str> {
 }
 
 /// The text that a stored value is as an identifier: text, or an integer by its JSON text.
-pub fn spelled(value: &Value) -> Option<Cow<'_, str>> {
+pub fn identifier_text(value: &Value) -> Option<Cow<'_, str>> {
     match value {
         Value::Integer(number) => Some(number.to_string().into()),
         value => value.as_text().map(Into::into),
@@ -207,8 +207,8 @@ pub fn spelled(value: &Value) -> Option<Cow<'_, str>> {
 
 /// The key that a stored value is under the settings of a kind; None if it is no identifier: [`UnusableIdentifier`], or of
 /// another type.
-pub fn key_of(kind: &KindSettings, value: &Value) -> Option<Identifier> {
-    key(kind, &spelled(value)?).ok()
+pub fn stored_identifier(kind: &KindSettings, value: &Value) -> Option<Identifier> {
+    identifier(kind, &identifier_text(value)?).ok()
 }
 
 #[cfg(test)]
@@ -262,7 +262,7 @@ mod tests {
     /// Opposite: in `is_exception` ask the list of the other kinds only for those.
     #[test]
     fn exceptions_compare_trimmed_and_in_any_case_and_a_given_list_replaces_the_default() {
-        let of = |name, exceptions, text| key(&kind(name, None, exceptions), text).map(|key| key.value);
+        let of = |name, exceptions, text| identifier(&kind(name, None, exceptions), text).map(|key| key.value);
         assert_eq!(of("customer_id", None, " Guest "), Err(UnusableIdentifier::Exception));
         let placeholders = ["undefined", "NaN", " [object Object]", "\\N", "00000000-0000-0000-0000-000000000000"];
         for text in placeholders.into_iter().chain(["nil", "Anonymous", "#N/A", "(null)", "(NONE)"]) {
@@ -294,8 +294,8 @@ mod tests {
             (e164, None, " None", exception),
         ] {
             let kind = kind("mobile", normaliser, list);
-            assert_eq!(key(&kind, text).map(|key| key.value), want, "{text} {list:?}");
-            assert_eq!(key_of(&kind, &Value::text(text)), key(&kind, text).ok(), "{text}: stored");
+            assert_eq!(identifier(&kind, text).map(|key| key.value), want, "{text} {list:?}");
+            assert_eq!(stored_identifier(&kind, &Value::text(text)), identifier(&kind, text).ok(), "{text}: stored");
         }
     }
 
@@ -303,11 +303,11 @@ mod tests {
     fn a_number_of_which_nothing_but_a_plus_is_left_is_blank() {
         for text in ["00", "+", "00 -", " (+) "] {
             assert_eq!(
-                key(&kind("mobile", Some(Normaliser::E164), None), text),
+                identifier(&kind("mobile", Some(Normaliser::E164), None), text),
                 Err(UnusableIdentifier::Blank),
                 "{text}"
             );
-            assert_eq!(key(&kind("mobile", None, None), text).map(|key| key.value), Ok(text.into()), "{text}");
+            assert_eq!(identifier(&kind("mobile", None, None), text).map(|key| key.value), Ok(text.into()), "{text}");
         }
     }
 }

@@ -123,7 +123,7 @@ pub struct Applied {
 
 impl Applied {
     /// Whether something of it was applied: an element that created, updated or merged somebody.
-    pub fn is_felt(&self) -> bool {
+    pub fn changed_anything(&self) -> bool {
         self.elements.iter().any(|e| matches!(e.outcome, Outcome::Created | Outcome::Updated | Outcome::Merged))
     }
 

@@ -46,7 +46,7 @@ impl Rules {
     }
 
     /// The rule that an unset is.
-    pub fn of(&self, unset: &Unset) -> Option<RuleNo> {
+    pub fn number_of(&self, unset: &Unset) -> Option<RuleNo> {
         self.numbers.get(&rule_key(unset)).copied()
     }
 
@@ -224,7 +224,7 @@ mod tests {
                 let mut found = rules.naming(&name);
                 found.sort_unstable();
                 let fits = |unset: &&Unset| unset.ready().names(&name, &name.to_lowercase());
-                let mut one_by_one: Vec<RuleNo> = unsets.iter().filter(fits).map(|u| rules.of(u).unwrap()).collect();
+                let mut one_by_one: Vec<RuleNo> = unsets.iter().filter(fits).map(|u| rules.number_of(u).unwrap()).collect();
                 one_by_one.sort_unstable();
                 one_by_one.dedup();
                 prop_assert_eq!(found, one_by_one);

@@ -5,7 +5,7 @@ pub mod history;
 pub mod pre_merge;
 
 use crate::id::{MergeNo, ProfileId, ProfileNo};
-use crate::identifier::{Identifier, IdentifierKind, KindSettings, normalise, spelled};
+use crate::identifier::{Identifier, IdentifierKind, KindSettings, identifier_text, normalise};
 use crate::kinds::Platform;
 use crate::profile::fold::{MemberRef, MemberTree};
 use crate::record::{Device, FormerIdentifier, MemberRecord, MergeLink, RootPointer, TreeTotals, View};
@@ -18,9 +18,9 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 #[derive(Clone, Debug, PartialEq)]
 pub struct Member {
     /// Its own record.
-    pub profile: MemberRecord,
+    pub record: MemberRecord,
     /// Its standing.
-    pub standing: RootPointer,
+    pub root_pointer: RootPointer,
     /// How it was joined; None for the root.
     pub link: Option<MergeLink>,
     /// When, by its merge record; None for the root.
@@ -47,7 +47,7 @@ pub struct Profile {
     /// The devices of all members, by member and `device_id`.
     pub devices: Vec<Device>,
     /// Its figures.
-    pub tally: TreeTotals,
+    pub totals: TreeTotals,
     /// Its members but the root, in the order of joining.
     pub members: Vec<MemberEntry>,
 }
@@ -73,20 +73,20 @@ pub struct MemberDetail {
     /// How it was joined; None for the root.
     pub joined: Option<MemberEntry>,
     /// The identifiers bound to its own record.
-    pub keys: Vec<Identifier>,
+    pub identifiers: Vec<Identifier>,
     /// The values written to its own record, by name.
     pub attributes: BTreeMap<Box<str>, Value>,
     /// The figures of its own record.
-    pub tally: TreeTotals,
+    pub totals: TreeTotals,
     /// What its part of the tree shows, taken alone: what comes off if its link is cut (behaviour.md 3.4).
-    pub part: Profile,
+    pub subtree: Profile,
 }
 
 /// The members by number: the root first, each below its parent, those of one parent in the order of joining.
-pub fn order(members: &[Member], root: ProfileNo) -> Vec<ProfileNo> {
+pub fn tree_order(members: &[Member], root: ProfileNo) -> Vec<ProfileNo> {
     let all: Vec<&Member> = members.iter().collect();
     let mut below: BTreeMap<ProfileNo, Vec<ProfileNo>> = BTreeMap::new();
-    for link in joined(&all, root).iter().filter_map(|member| member.link.as_ref()) {
+    for link in joined_members(&all, root).iter().filter_map(|member| member.link.as_ref()) {
         below.entry(link.parent).or_default().push(link.child);
     }
     let (mut order, mut open) = (Vec::new(), vec![root]);
@@ -108,53 +108,57 @@ pub struct Subtrees<'m> {
 
 impl<'m> Subtrees<'m> {
     /// Of these members.
-    pub fn of(members: &'m [Member]) -> Self {
+    pub fn new(members: &'m [Member]) -> Self {
         Self { members, tree: tree_of(members.iter()), ids: ids_of(members) }
     }
 }
 
 /// One of these members by itself. None if it is not among them.
-pub fn own(no: ProfileNo, Subtrees { members, tree, ids }: &Subtrees<'_>, identity: &Identity) -> Option<MemberDetail> {
-    let part: HashSet<ProfileNo> = tree.part(no).into_iter().collect();
-    let part: Vec<&Member> = members.iter().filter(|member| part.contains(&member.profile.no)).collect();
-    let member = part.iter().find(|member| member.profile.no == no)?;
-    let view = tree.shown(no);
-    let tally = part.iter().map(|member| member.tally()).reduce(TreeTotals::with)?;
+pub fn member_detail(
+    no: ProfileNo,
+    Subtrees { members, tree, ids }: &Subtrees<'_>,
+    identity: &Identity,
+) -> Option<MemberDetail> {
+    let part: HashSet<ProfileNo> = tree.subtree(no).into_iter().collect();
+    let part: Vec<&Member> = members.iter().filter(|member| part.contains(&member.record.no)).collect();
+    let member = part.iter().find(|member| member.record.no == no)?;
+    let view = tree.current_values(no);
+    let totals = part.iter().map(|member| member.totals()).reduce(TreeTotals::with)?;
     Some(MemberDetail {
-        id: member.profile.id(),
-        joined: entry(member, ids),
-        keys: member.profile.keys.clone(),
-        attributes: View::of(&member.profile).attributes,
-        tally: member.tally(),
-        part: put_together(&part, ids, (member.profile.id(), view, tally), identity),
+        id: member.record.id(),
+        joined: member_entry(member, ids),
+        identifiers: member.record.identifiers.clone(),
+        attributes: View::from_record(&member.record).attributes,
+        totals: member.totals(),
+        subtree: assemble_members(&part, ids, (member.record.id(), view, totals), identity),
     })
 }
 
 /// Assembles the live profile of these members, whose root is the one without link in `top`'s place. What is shown is
 /// folded from the own records, or taken from the view that the engine keeps. None if `top` is not among the members.
 pub fn assemble(top: ProfileNo, members: &[Member], view: Option<View>, identity: &Identity) -> Option<Profile> {
-    let root = members.iter().find(|m| m.profile.no == top)?;
-    let view = view.unwrap_or_else(|| tree_of(members.iter()).shown(top));
+    let root = members.iter().find(|m| m.record.no == top)?;
+    let view = view.unwrap_or_else(|| tree_of(members.iter()).current_values(top));
     let all: Vec<&Member> = members.iter().collect();
-    Some(put_together(&all, &ids_of(members), (root.profile.id(), view, root.standing.tree), identity))
+    Some(assemble_members(&all, &ids_of(members), (root.record.id(), view, root.root_pointer.tree), identity))
 }
 
 impl Member {
     /// The figures of its own record.
-    fn tally(&self) -> TreeTotals {
-        let RootPointer { first_seen, last_seen, events, devices, .. } = self.standing;
+    fn totals(&self) -> TreeTotals {
+        let RootPointer { first_seen, last_seen, events, devices, .. } = self.root_pointer;
         TreeTotals { first_seen, last_seen, events, devices, members: 1 }
     }
 }
 
 fn tree_of<'m>(members: impl Iterator<Item = &'m Member>) -> MemberTree<'m> {
-    MemberTree::new(members.map(|m| MemberRef { profile: &m.profile, link: m.link.as_ref() }))
+    MemberTree::new(members.map(|m| MemberRef { record: &m.record, link: m.link.as_ref() }))
 }
 
 /// The members but the root, in the order of joining.
-fn joined<'m>(members: &[&'m Member], root: ProfileNo) -> Vec<&'m Member> {
+fn joined_members<'m>(members: &[&'m Member], root: ProfileNo) -> Vec<&'m Member> {
     let mut joined: Vec<&Member> =
-        members.iter().copied().filter(|m| m.profile.no != root && m.link.is_some()).collect();
+        members.iter().copied().filter(|m| m.record.no != root && m.link.is_some()).collect();
     joined.sort_by_key(|m| m.link.as_ref().map(|l| l.seq));
     joined
 }
@@ -163,35 +167,35 @@ fn joined<'m>(members: &[&'m Member], root: ProfileNo) -> Vec<&'m Member> {
 type Ids = HashMap<ProfileNo, ProfileId>;
 
 fn ids_of(members: &[Member]) -> Ids {
-    members.iter().map(|member| (member.profile.no, member.profile.id())).collect()
+    members.iter().map(|member| (member.record.no, member.record.id())).collect()
 }
 
-fn entry(member: &Member, ids: &Ids) -> Option<MemberEntry> {
+fn member_entry(member: &Member, ids: &Ids) -> Option<MemberEntry> {
     let link = member.link.as_ref()?;
     let parent = *ids.get(&link.parent)?;
     let joined_at = member.joined_at.unwrap_or_default();
-    Some(MemberEntry { id: member.profile.id(), parent, merge: link.merge, joined_at })
+    Some(MemberEntry { id: member.record.id(), parent, merge: link.merge, joined_at })
 }
 
-fn put_together(
+fn assemble_members(
     members: &[&Member],
     ids: &Ids,
-    (id, view, tally): (ProfileId, View, TreeTotals),
+    (id, view, totals): (ProfileId, View, TreeTotals),
     identity: &Identity,
 ) -> Profile {
     let (identifiers, aliases) = identifiers(members, &view, identity);
-    let mut former: Vec<FormerIdentifier> = members.iter().flat_map(|m| m.profile.former.iter().cloned()).collect();
+    let mut former: Vec<FormerIdentifier> = members.iter().flat_map(|m| m.record.former.iter().cloned()).collect();
     former.sort_by_key(|f| f.until);
     Profile {
         id,
         identifiers,
         aliases,
         former,
-        members: joined(members, id.no).into_iter().filter_map(|member| entry(member, ids)).collect(),
+        members: joined_members(members, id.no).into_iter().filter_map(|member| member_entry(member, ids)).collect(),
         attributes: view.attributes,
         platforms: view.platforms,
         devices: members.iter().flat_map(|m| m.devices.iter().cloned()).collect(),
-        tally,
+        totals,
     }
 }
 
@@ -203,9 +207,10 @@ fn identifiers(members: &[&Member], view: &View, identity: &Identity) -> (Vec<Id
     let (mut current, mut aliases) = (Vec::new(), Vec::new());
     for KindSettings { kind, normaliser, .. } in identity.active() {
         let mut held: Vec<&str> =
-            members.iter().flat_map(|m| &m.profile.keys).filter(|k| k.kind == *kind).map(|k| &*k.value).collect();
+            members.iter().flat_map(|m| &m.record.identifiers).filter(|k| k.kind == *kind).map(|k| &*k.value).collect();
         held.sort_unstable();
-        let shown = view.attributes.get(kind.name()).and_then(spelled).map(|text| normalise(*normaliser, &text));
+        let shown =
+            view.attributes.get(kind.name()).and_then(identifier_text).map(|text| normalise(*normaliser, &text));
         if let Some(shown) = shown
             && let Ok(place) = held.binary_search(&&*shown)
         {

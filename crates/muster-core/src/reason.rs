@@ -155,7 +155,7 @@ pub struct Fault {
     pub detail: Option<Box<str>>,
 }
 
-/// The faults of one element or action, in order. Shared, explanation the element, its result, the log and the quarantine each
+/// The faults of one element or action, in order. Shared, because the element, its result, the log and the quarantine each
 /// keep them; without any it takes no memory of its own.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct Faults(Option<Arc<[Fault]>>);

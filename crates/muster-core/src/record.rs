@@ -25,7 +25,7 @@ use std::sync::Arc;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FormerIdentifier {
     /// The key.
-    pub key: Identifier,
+    pub identifier: Identifier,
     /// When it was released.
     pub until: Timestamp,
 }
@@ -39,7 +39,7 @@ pub struct MemberRecord {
     pub created: Timestamp,
     /// The keys bound to this id, in no order that means something: at most one of each kind, but any number of
     /// `customer_id`, which is never released for another (behaviour.md 3.2.h, 3.2.i).
-    pub keys: Vec<Identifier>,
+    pub identifiers: Vec<Identifier>,
     /// The attributes written to it.
     pub attributes: Attributes,
     /// The platforms written to it.
@@ -57,7 +57,7 @@ impl MemberRecord {
     }
 }
 
-/// Family `standings`: where an id stands and its running figures, apart from the own record since they change with
+/// Family `root_pointers`: where an id stands and its running figures, apart from the own record since they change with
 /// every event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RootPointer {

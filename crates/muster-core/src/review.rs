@@ -19,7 +19,7 @@ pub struct Review {
     /// How often, also since it was decided.
     pub count: u64,
     /// The key that was set aside first.
-    pub key: Identifier,
+    pub identifier: Identifier,
     /// The profile that the record was applied to, as it was then; the live profile is its root.
     pub a: ProfileId,
     /// The profile that the key led to, if one had it.

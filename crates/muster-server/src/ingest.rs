@@ -99,7 +99,7 @@ impl Wire for Said {
         answer::applied(self.api, shown.as_ref().unwrap_or(applied), self.representation, self.dry.is_some())
     }
 
-    fn kept(&self, index: u32, rejected_actions: Option<&[u32]>) -> Box<[u8]> {
+    fn quarantined_json(&self, index: u32, rejected_actions: Option<&[u32]>) -> Box<[u8]> {
         let span = self.spans.get(index as usize).cloned().unwrap_or_default();
         kept_element(self.body.get(span).unwrap_or_default(), rejected_actions)
     }

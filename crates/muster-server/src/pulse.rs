@@ -22,7 +22,7 @@ pub(crate) use viewer::{Sight, Viewer};
 
 use crate::fair_places::FairPlaces;
 use crate::limits::{LIVE_BUFFER, LIVE_VIEWERS_MAX, PULSE_SECONDS};
-use faults::Faults;
+use faults::FaultCounts;
 use keys::KeyUses;
 use minutes::{Answered, Minutes};
 use muster_core::id::RequestNo;
@@ -43,7 +43,7 @@ use tokio::sync::{broadcast, watch};
 #[derive(Debug, Default)]
 pub(crate) struct Pulse {
     minutes: Mutex<Minutes>,
-    faults: Mutex<Faults>,
+    faults: Mutex<FaultCounts>,
     keys: Mutex<KeyUses>,
     /// The last refusals of its valid keys that the log does not keep.
     refusals: Arc<Refusals>,

@@ -181,7 +181,7 @@ async fn one(app: &Arc<App>, workspace: &WorkspaceId, no: QuarantineNo) -> Resul
             return Ok(false);
         }
         match replay(app, &entry, (no, false), &found.element).await {
-            Ok((applied, _)) => return Ok(applied.is_felt()),
+            Ok((applied, _)) => return Ok(applied.changed_anything()),
             Err(Refused::Wait(_, seconds)) => tokio::time::sleep(Duration::from_secs(seconds.into())).await,
             Err(Refused::Engine(EngineError::Overloaded)) => tokio::time::sleep(REPLAY_RETRY).await,
             Err(Refused::Engine(error @ (EngineError::Broken(_) | EngineError::Corrupt(_)))) => {

@@ -23,7 +23,7 @@ struct Seen {
     held: u64,
     /// Weight of own records.
     own: HashMap<ProfileNo, u64>,
-    standings: BTreeMap<ProfileNo, RootPointer>,
+    root_pointers: BTreeMap<ProfileNo, RootPointer>,
     views: HashSet<ProfileNo>,
     links: HashMap<ProfileNo, (ProfileNo, MergeNo)>,
     devices: HashMap<ProfileNo, u32>,
@@ -52,7 +52,7 @@ pub fn breaches(reader: &mut dyn Reader) -> Result<Vec<String>, EngineError> {
     seen.bindings_agree();
     seen.trees_agree();
     seen.counters_agree();
-    let roots: Vec<ProfileNo> = seen.standings.values().filter(|s| s.tree.members > 1).map(|s| s.no).collect();
+    let roots: Vec<ProfileNo> = seen.root_pointers.values().filter(|s| s.tree.members > 1).map(|s| s.no).collect();
     for root in roots {
         if let Some(breach) = view_breach(reader, root)? {
             seen.breach(|| breach);
@@ -100,14 +100,15 @@ impl Seen {
                 let weight = profile.attributes.size().weight as u64;
                 self.own.insert(profile.no, weight);
                 self.history_named += profile.history.len() as u64;
-                let former: HashSet<&Identifier> = profile.former.iter().map(|former| &former.key).collect();
+                let former: HashSet<&Identifier> = profile.former.iter().map(|former| &former.identifier).collect();
                 former.into_iter().for_each(|key| self.former_told.add(key, profile.no));
                 // An id that was changed stays beside the new one (behaviour.md 3.2.i).
-                let others = || profile.keys.iter().map(|key| &key.kind).filter(|kind| kind.name() != CUSTOMER_ID);
+                let others =
+                    || profile.identifiers.iter().map(|key| &key.kind).filter(|kind| kind.name() != CUSTOMER_ID);
                 let kinds: HashSet<_> = others().collect();
                 let no = profile.no;
                 self.require(kinds.len() == others().count(), || format!("profile {} holds a kind twice", no.0));
-                for key in &profile.keys {
+                for key in &profile.identifiers {
                     let bound = self.bindings.get(&key_hash(key)).copied();
                     self.require(bound == Some(no), || {
                         format!("L2: profile {} holds a key of kind {} that is not bound to it", no.0, key.kind.name())
@@ -115,7 +116,9 @@ impl Seen {
                     self.held += 1;
                 }
             }
-            RowChange::Upsert(StoredRow::RootPointer(standing)) => drop(self.standings.insert(standing.no, *standing)),
+            RowChange::Upsert(StoredRow::RootPointer(root_pointer)) => {
+                self.root_pointers.insert(root_pointer.no, *root_pointer);
+            }
             RowChange::Upsert(StoredRow::View(root, _)) => drop(self.views.insert(*root)),
             RowChange::Upsert(StoredRow::MergeLink(MergeLink { child, parent, merge, .. })) => {
                 self.links.insert(*child, (*parent, *merge));
@@ -158,13 +161,13 @@ impl Seen {
 
     /// L3, standings and links: redirects are one hop, every member has its link, figures of trees are those of members.
     fn trees_agree(&mut self) {
-        let (profiles, standings) = (self.own.len(), self.standings.len());
-        self.require(profiles == standings, || format!("{profiles} own records have {standings} standings"));
-        let all: Vec<RootPointer> = self.standings.values().copied().collect();
+        let (profiles, root_pointers) = (self.own.len(), self.root_pointers.len());
+        self.require(profiles == root_pointers, || format!("{profiles} own records have {root_pointers} standings"));
+        let all: Vec<RootPointer> = self.root_pointers.values().copied().collect();
         let mut trees: HashMap<ProfileNo, (TreeTotals, u64)> = HashMap::new();
         for s in &all {
             let no = s.no.0;
-            let root = self.standings.get(&s.root).map(|root| root.root);
+            let root = self.root_pointers.get(&s.root).map(|root| root.root);
             self.require(root == Some(s.root), || format!("L3: profile {no} leads to {} which is no root", s.root.0));
             let events = self.events.get(&s.no).copied().unwrap_or_default();
             self.require(s.events == events, || format!("L4: profile {no} counts {} events, has {events}", s.events));
@@ -187,10 +190,10 @@ impl Seen {
             let (members, view) = (s.tree.members > 1, self.views.contains(&s.no));
             self.require(members == view, || format!("profile {} has a view without members, or none with", s.no.0));
         }
-        let strays = self.views.iter().filter(|no| self.standings.get(no).is_none_or(|s| s.root != **no)).count();
+        let strays = self.views.iter().filter(|no| self.root_pointers.get(no).is_none_or(|s| s.root != **no)).count();
         self.require(strays == 0, || format!("{strays} views belong to no live profile"));
         let owners = self.events.keys().chain(self.devices.keys());
-        let orphans = owners.filter(|no| !self.standings.contains_key(no)).count();
+        let orphans = owners.filter(|no| !self.root_pointers.contains_key(no)).count();
         self.require(orphans == 0, || format!("L4: {orphans} ids have events or devices and no standing"));
     }
 
@@ -200,7 +203,7 @@ impl Seen {
             None => self.require(s.root == s.no, || format!("member {no} has no link")),
             Some((parent, merge)) => {
                 self.require(s.root != s.no, || format!("live profile {no} has a link"));
-                let beside = self.standings.get(&parent).map(|parent| parent.root);
+                let beside = self.root_pointers.get(&parent).map(|parent| parent.root);
                 self.require(beside == Some(s.root), || format!("the link of {no} leads out of its tree"));
                 let record = self.merges.get(&merge).copied();
                 let merge = merge.0;
@@ -214,7 +217,7 @@ impl Seen {
     /// L4 as a whole, and what else the counters say.
     fn counters_agree(&mut self) {
         let c = self.counters;
-        let users = self.standings.values().filter(|s| s.root == s.no).count() as u64;
+        let users = self.root_pointers.values().filter(|s| s.root == s.no).count() as u64;
         let numbers = [
             ("L4: events", c.events, self.event_rows),
             ("L4: events accepted less removed", c.events_accepted.wrapping_sub(c.events_removed), self.event_rows),
@@ -232,7 +235,7 @@ impl Seen {
         self.require(self.former_told == self.former_noted, || {
             format!("own records tell {told} former identifiers, {noted} are noted, or others than these")
         });
-        let last = self.standings.last_key_value().map_or(0, |(no, _)| no.0);
+        let last = self.root_pointers.last_key_value().map_or(0, |(no, _)| no.0);
         self.require(last <= c.profile, || format!("profile {last} has a number that was never given"));
         let last = self.merges.keys().map(|no| no.0).max().unwrap_or_default();
         self.require(last <= c.merge, || format!("merge {last} has a number that was never given"));
@@ -247,7 +250,7 @@ fn leads_to_root(live: &LiveProfile) -> bool {
         // As many steps as there are links end at a root, or go round.
         std::iter::successors(Some(from), |no| parents.get(no).copied()).take(parents.len() + 1).last()
     };
-    !parents.contains_key(&live.root) && live.members.iter().all(|m| top(m.profile.no) == Some(live.root))
+    !parents.contains_key(&live.root) && live.members.iter().all(|m| top(m.record.no) == Some(live.root))
 }
 
 /// Whether the view that is kept of a root is the fold of its members' own records.
@@ -256,7 +259,7 @@ fn view_breach(reader: &mut dyn Reader, root: ProfileNo) -> Result<Option<String
     if !leads_to_root(&live) {
         return Ok(Some(format!("the links of live profile {} do not all lead to it", root.0)));
     }
-    let tree = MemberTree::new(live.members.iter().map(|m| MemberRef { profile: &m.profile, link: m.link.as_ref() }));
-    let agrees = live.view.as_ref().is_some_and(|view: &View| *view == tree.shown(live.root));
+    let tree = MemberTree::new(live.members.iter().map(|m| MemberRef { record: &m.record, link: m.link.as_ref() }));
+    let agrees = live.view.as_ref().is_some_and(|view: &View| *view == tree.current_values(live.root));
     Ok((!agrees).then(|| format!("the view of live profile {} is not the fold of its members' own records", root.0)))
 }

@@ -38,7 +38,7 @@ pub(crate) trait Source {
     }
     fn binding(&mut self, key: &Identifier) -> Result<Option<ProfileNo>, EngineError>;
     fn profile(&mut self, no: ProfileNo) -> Result<Option<MemberRecord>, EngineError>;
-    fn standing(&mut self, no: ProfileNo) -> Result<Option<RootPointer>, EngineError>;
+    fn root_pointer(&mut self, no: ProfileNo) -> Result<Option<RootPointer>, EngineError>;
     fn view(&mut self, root: ProfileNo) -> Result<Option<View>, EngineError>;
     fn link(&mut self, child: ProfileNo) -> Result<Option<MergeLink>, EngineError>;
     /// The members of a root without itself, in order of their number.
@@ -176,10 +176,10 @@ fn fill(source: &mut dyn Source, needs: &Needs, facts: &mut Facts) -> Result<(),
             facts.bindings.insert(key.clone(), source.binding(key)?);
         }
     }
-    for no in &needs.standings {
+    for no in &needs.root_pointers {
         fill_standing(source, *no, facts)?;
     }
-    for no in &needs.profiles {
+    for no in &needs.records {
         fill_profile(source, *no, facts)?;
     }
     for root in &needs.trees {
@@ -206,15 +206,15 @@ fn fill(source: &mut dyn Source, needs: &Needs, facts: &mut Facts) -> Result<(),
 /// A standing; of a member also its root's.
 fn fill_standing(source: &mut dyn Source, no: ProfileNo, facts: &mut Facts) -> Result<(), EngineError> {
     fill_one_standing(source, no, facts)?;
-    match facts.standings[&no] {
-        Some(standing) => fill_one_standing(source, standing.root, facts),
+    match facts.root_pointers[&no] {
+        Some(root_pointer) => fill_one_standing(source, root_pointer.root, facts),
         None => Ok(()),
     }
 }
 
 fn fill_one_standing(source: &mut dyn Source, no: ProfileNo, facts: &mut Facts) -> Result<(), EngineError> {
-    if let Entry::Vacant(unread) = facts.standings.entry(no) {
-        unread.insert(source.standing(no)?);
+    if let Entry::Vacant(unread) = facts.root_pointers.entry(no) {
+        unread.insert(source.root_pointer(no)?);
     }
     Ok(())
 }
@@ -295,7 +295,7 @@ fn fill_others(source: &mut dyn Source, needs: &Needs, facts: &mut Facts) -> Res
 /// An own record and its standing; of a member also its root's, and the root's view.
 fn fill_profile(source: &mut dyn Source, no: ProfileNo, facts: &mut Facts) -> Result<(), EngineError> {
     fill_own(source, no, facts)?;
-    let root = facts.standings[&no].map(|standing| standing.root);
+    let root = facts.root_pointers[&no].map(|root_pointer| root_pointer.root);
     let Some(root) = root else { return Ok(()) };
     fill_own(source, root, facts)?;
     fill_view(source, root, facts)
@@ -303,22 +303,22 @@ fn fill_profile(source: &mut dyn Source, no: ProfileNo, facts: &mut Facts) -> Re
 
 fn fill_own(source: &mut dyn Source, no: ProfileNo, facts: &mut Facts) -> Result<(), EngineError> {
     fill_one_standing(source, no, facts)?;
-    if facts.profiles.contains_key(&no) {
+    if facts.records.contains_key(&no) {
         return Ok(());
     }
     let profile = source.profile(no)?;
     let former = profile.as_ref().map_or(0, |profile| profile.former.len() as u64 * ROW_BYTES);
     let bytes = profile.as_ref().map_or(0, |profile| profile.attributes.size().weight as u64 + former);
-    facts.profiles.insert(no, profile);
+    facts.records.insert(no, profile);
     weigh(source, facts, bytes)
 }
 
 fn fill_view(source: &mut dyn Source, root: ProfileNo, facts: &mut Facts) -> Result<(), EngineError> {
     if !facts.views.contains_key(&root) {
-        let standing = facts.standings[&root].filter(|standing| standing.tree.members > 1);
+        let root_pointer = facts.root_pointers[&root].filter(|root_pointer| root_pointer.tree.members > 1);
         // A view shows no more than the members hold; it is weighed before it is read.
-        weigh(source, facts, standing.map_or(0, |standing| standing.weight))?;
-        facts.views.insert(root, standing.map_or(Ok(None), |_| source.view(root))?);
+        weigh(source, facts, root_pointer.map_or(0, |root_pointer| root_pointer.weight))?;
+        facts.views.insert(root, root_pointer.map_or(Ok(None), |_| source.view(root))?);
     }
     Ok(())
 }
@@ -328,14 +328,14 @@ fn fill_tree(source: &mut dyn Source, root: ProfileNo, facts: &mut Facts) -> Res
         return Ok(());
     }
     fill_profile(source, root, facts)?;
-    if facts.standings[&root].is_none() {
+    if facts.root_pointers[&root].is_none() {
         facts.trees.insert(root, None);
         return Ok(());
     }
     let mut members = vec![root];
     members.extend(source.members(root)?);
     // All of their own records follow.
-    let weight = facts.standings[&root].map_or(0, |standing| standing.weight);
+    let weight = facts.root_pointers[&root].map_or(0, |root_pointer| root_pointer.weight);
     if facts.bytes.0 + weight > facts.bytes.1 {
         return Err(EngineError::TooLarge);
     }

@@ -102,10 +102,10 @@ fn profile() -> MemberRecord {
     MemberRecord {
         no: ProfileNo(3),
         created: Timestamp(1_000),
-        keys: vec![key("a@b")],
+        identifiers: vec![key("a@b")],
         attributes: attributes.into(),
         platforms: BTreeMap::from([(Platform::Web, Write { seq: 6, value: Some(true) })]),
-        former: vec![FormerIdentifier { key: key("o@b"), until: Timestamp(950) }],
+        former: vec![FormerIdentifier { identifier: key("o@b"), until: Timestamp(950) }],
         history: vec![5, 9],
     }
 }

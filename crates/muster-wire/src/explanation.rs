@@ -17,7 +17,7 @@ pub(crate) fn write(out: &mut Vec<u8>, explanation: &Explanation, refused: bool,
         _ => id.to_string(),
     };
     out.extend_from_slice(b"{\"keys\":");
-    write::array(out, &explanation.keys, |out, key| {
+    write::array(out, &explanation.identifiers, |out, key| {
         out.extend_from_slice(b"{\"kind\":");
         write::string(out, key.kind.name());
         write::raw(out, format_args!(",\"verdict\":\"{}\"", key.outcome.name()));
@@ -61,7 +61,7 @@ pub(crate) fn choice_name(choice: SurvivorChoice) -> &'static str {
 
 fn sentence(explanation: &Explanation, refused: bool, shown: impl Fn(ProfileId) -> String) -> String {
     let mut text = String::new();
-    for key in &explanation.keys {
+    for key in &explanation.identifiers {
         if !text.is_empty() {
             text.push_str("; ");
         }

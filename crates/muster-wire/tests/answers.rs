@@ -76,7 +76,7 @@ fn body(applied_: &Applied, representation: bool, dry: bool) -> Json {
 
 #[test]
 fn the_plain_success_has_exactly_three_members() {
-    let request_id = RequestId::of(RequestNo(1));
+    let request_id = RequestId::from_no(RequestNo(1));
     let want = format!(
         r#"{{"status":"success","message":"Your request has been accepted and will be processed soon.","request_id":"{request_id}"}}"#
     );
@@ -217,7 +217,7 @@ fn a_result_tells_why_in_members_and_in_a_sentence_without_values() {
         outcome,
     };
     let explanation = Explanation {
-        keys: vec![
+        identifiers: vec![
             weighed("customer_id", Some(id(2)), IdentifierOutcome::Found),
             weighed("email", Some(id(8)), IdentifierOutcome::Found),
             weighed("mobile", None, IdentifierOutcome::Withheld(GuardReason::Pinned)),

@@ -24,7 +24,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 fn request_id() -> RequestId {
-    RequestId::of(RequestNo(1))
+    RequestId::from_no(RequestNo(1))
 }
 
 fn text<'n>(case: &'n Node, name: &str) -> Option<&'n str> {

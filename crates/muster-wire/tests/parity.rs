@@ -250,7 +250,7 @@ fn reserved_keys_of_a_user_are_dropped() {
     let (customer_, told) = customer(operator, &["customer_id"], true);
     assert_eq!((customer_.arrays.len(), told), (0, vec![(Code::ReservedName, 1)]));
     let (customer_, told) = customer(r#""attributes":{"user_id":"u"}"#, &["customer_id", "user_id"], true);
-    assert_eq!((&*customer_.keys[1].key.value, told), ("u", vec![]), "unless it is an identifier");
+    assert_eq!((&*customer_.identifiers[1].identifier.value, told), ("u", vec![]), "unless it is an identifier");
     assert_eq!(action("x", r#"{"status":1}"#, true).0.expect("it is accepted").attributes.len(), 1, "of users alone");
 }
 
@@ -292,7 +292,7 @@ fn an_identifier_is_never_cut_and_a_cut_name_is_none() {
     let members =
         format!(r#""attributes":{{"uid":"c","{kind}":"{id}","{kind}x":"y","addValueToArrayField":{{"{kind}y":[1]}}}}"#);
     let (customer, told) = customer(&members, &["customer_id", &kind], true);
-    assert_eq!((customer.keys.len(), &*customer.keys[1].key.value), (2, id.as_str()));
+    assert_eq!((customer.identifiers.len(), &*customer.identifiers[1].identifier.value), (2, id.as_str()));
     assert_eq!((customer.sets, customer.arrays.len()), (vec![], 0));
     assert_eq!(
         told,

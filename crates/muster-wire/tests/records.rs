@@ -51,7 +51,7 @@ fn a_user_shows_identifiers_values_devices_and_members() {
         id: id(1),
         identifiers: vec![key("customer_id", "c1")],
         aliases: vec![(IdentifierKind::new("email"), vec!["a@example.test".into(), "b@example.test".into()])],
-        former: vec![FormerIdentifier { key: key("mobile", "+1"), until: AT }],
+        former: vec![FormerIdentifier { identifier: key("mobile", "+1"), until: AT }],
         attributes: [
             ("tier".into(), Value::text("gold")),
             ("n".into(), Value::Float(1.0)),
@@ -61,7 +61,7 @@ fn a_user_shows_identifiers_values_devices_and_members() {
         .into(),
         platforms: [(Platform::Android, true)].into(),
         devices: vec![device()],
-        tally: TreeTotals { first_seen: AT, last_seen: AT, events: 3, devices: 1, members: 2 },
+        totals: TreeTotals { first_seen: AT, last_seen: AT, events: 3, devices: 1, members: 2 },
         members: vec![MemberEntry { id: id(2), parent: id(1), merge: MergeNo(4), joined_at: AT }],
     };
     assert_eq!(
@@ -123,7 +123,7 @@ fn an_event_shows_what_was_sent_and_where_it_is_recorded() {
             "app_version": "4.2",
             "device_id": "d1",
             "origin_address": "203.0.113.7",
-            "request_id": RequestId::of(RequestNo(1)).to_string(),
+            "request_id": RequestId::from_no(RequestNo(1)).to_string(),
             "recorded_for": id(2).to_string(),
             "moe_os_type": "ROKU",
             "event_id": "e1",
@@ -171,7 +171,7 @@ fn the_faults_of_a_rejected_event_count_once() {
 
 #[test]
 fn a_request_is_listed_with_figures_and_shown_with_its_elements() {
-    let request_id = RequestId::of(RequestNo(1)).to_string();
+    let request_id = RequestId::from_no(RequestNo(1)).to_string();
     let none = json!({"created": 0, "updated": 0, "merged": 0, "skipped": 0, "duplicate": 0, "rejected": 1});
     let message = "No identifier has a value that is accepted as an identifier";
     let summary = json!({
@@ -206,8 +206,11 @@ fn a_merge_tells_its_cause() {
         survivor: id(1),
         merged: id(2),
         request: Some((RequestNo(1), 4)),
-        cause: Cause::Keys { keys: vec![key("email", "a")], rule: SurvivorChoice::Rule(SurvivorRule::LastSeen) },
-        explanation: Some(Explanation { keys: vec![], rule: Some(SurvivorChoice::Attribute) }),
+        cause: Cause::Identifiers {
+            identifiers: vec![key("email", "a")],
+            rule: SurvivorChoice::Rule(SurvivorRule::LastSeen),
+        },
+        explanation: Some(Explanation { identifiers: vec![], rule: Some(SurvivorChoice::Attribute) }),
         filled: vec!["tier".into()],
         combined: vec![Combined { field: "points".into(), old: Some(Value::Integer(1)), new: None }],
         identifiers: vec![key("mobile", "+1")],
@@ -218,7 +221,7 @@ fn a_merge_tells_its_cause() {
         "at": AT_TEXT,
         "survivor": id(1).to_string(),
         "merged": id(2).to_string(),
-        "request_id": RequestId::of(RequestNo(1)).to_string(),
+        "request_id": RequestId::from_no(RequestNo(1)).to_string(),
         "index": 4,
         "cause": {"keys": [{"kind": "email", "value": "a"}], "rule": "last_seen"},
         "because": {"keys": [], "rule": "attribute",
@@ -257,11 +260,11 @@ fn a_quarantine_entry_shows_its_element_as_it_came() {
         replayed_as,
         deleted_at: None,
     };
-    let request_id = RequestId::of(RequestNo(1)).to_string();
+    let request_id = RequestId::from_no(RequestNo(1)).to_string();
     assert_eq!(
         quarantine::json(&entry(r#"{"type":"event","b":1,"a":2}"#, Some(RequestNo(2)))),
         json!({"id": "q5", "at": AT_TEXT, "request_id": request_id, "index": 0, "type": "event", "errors": [],
-            "element": {"type": "event", "b": 1, "a": 2}, "replayed_as": RequestId::of(RequestNo(2)).to_string()})
+            "element": {"type": "event", "b": 1, "a": 2}, "replayed_as": RequestId::from_no(RequestNo(2)).to_string()})
     );
     assert_eq!(quarantine::json(&entry("[1e400]", None))["element"], "[1e400]");
     // The opposite: compare with the blanks that it came with, or do not compare.

@@ -32,7 +32,7 @@ fn context(lenient: bool) -> ReadContext {
 
 /// The entries of `errors` in the answer to this body.
 fn entries(body: &str) -> Vec<Json> {
-    let (api, id) = (Api::Transition, RequestId::of(RequestNo(1)));
+    let (api, id) = (Api::Transition, RequestId::from_no(RequestNo(1)));
     let answer = match read(body.as_bytes(), &context(false)) {
         Err(Unreadable::Failure(failure)) => {
             let json: Json = serde_json::from_slice(&failure.render(api, id)).expect("an answer is JSON");

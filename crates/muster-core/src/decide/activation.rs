@@ -6,13 +6,13 @@
 use super::decision_state::{DecisionState, Known, Missing};
 use super::guard::CandidateGroup;
 use super::join::{Causing, Origin, join_all};
-use super::review::{WithheldIdentifier, set_aside};
+use super::review::{WithheldIdentifier, withhold};
 use super::write;
 use crate::decision::{Decision, Step};
 use crate::explanation::GuardReason;
 use crate::facts::{Facts, Needs};
 use crate::id::{ProfileId, ProfileNo};
-use crate::identifier::{Identifier, key_of};
+use crate::identifier::{Identifier, stored_identifier};
 use crate::kinds::SurvivorChoice;
 use crate::limits::{HOLDERS_MAX, NOTED_MAX};
 use crate::record::Write;
@@ -182,12 +182,12 @@ fn batch(
 /// Notes what an own record holds.
 fn index(state: &mut DecisionState<'_>, activation: &Activation, no: ProfileNo) -> Known<()> {
     for kind in &activation.kinds {
-        let profile = state.profile(no)?;
-        let stale = profile.keys.iter().find(|key| key.kind == kind.kind).cloned();
+        let profile = state.record(no)?;
+        let stale = profile.identifiers.iter().find(|key| key.kind == kind.kind).cloned();
         let value = profile.attributes.get(kind.kind.name()).and_then(|write| write.value.as_ref());
-        let holds = value.and_then(|value| key_of(kind, value));
+        let holds = value.and_then(|value| stored_identifier(kind, value));
         if let Some(stale) = stale {
-            write::unhold(state, no, &stale)?;
+            write::remove_identifier(state, no, &stale)?;
             state.bindings.set(stale, None);
         }
         if let Some(key) = holds {
@@ -205,10 +205,10 @@ fn pass(state: &mut DecisionState<'_>, activation: &Activation, numbers: &[Profi
             break;
         }
         for kind in &activation.kinds {
-            let value = state.profile(*no)?.attributes.get(kind.kind.name()).and_then(|write| write.value.as_ref());
-            let Some(key) = value.and_then(|value| key_of(kind, value)) else { continue };
-            state.mark();
-            let holds = state.holds(&key, *no);
+            let value = state.record(*no)?.attributes.get(kind.kind.name()).and_then(|write| write.value.as_ref());
+            let Some(key) = value.and_then(|value| stored_identifier(kind, value)) else { continue };
+            state.savepoint();
+            let holds = state.is_holder(&key, *no);
             if holds == Ok(false) {
                 continue;
             }
@@ -225,7 +225,7 @@ fn pass(state: &mut DecisionState<'_>, activation: &Activation, numbers: &[Profi
             };
             match settled {
                 // It was not among those that the look took: the next batch reads on.
-                Ok(_) if state.holds(&key, *no) == Ok(true) => break 'batch,
+                Ok(_) if state.is_holder(&key, *no) == Ok(true) => break 'batch,
                 Ok(holders) => looked_at += holders,
                 Err(Missing) => missing = true,
             }
@@ -261,9 +261,10 @@ fn settle_holders(state: &mut DecisionState<'_>, key: &Identifier) -> Known<Sett
     // a value that was written over since.
     let Some(kind) = state.identity.activating(ActivationPhase::Joining, key.kind.name()) else { return Ok(None) };
     let is_gone = |state: &DecisionState<'_>, no: &ProfileNo| {
-        let holds =
-            |value: &Write<Value>| value.value.as_ref().and_then(|value| key_of(kind, value)).as_ref() == Some(key);
-        match (state.standings.get(no), state.profiles.get(no)) {
+        let holds = |value: &Write<Value>| {
+            value.value.as_ref().and_then(|value| stored_identifier(kind, value)).as_ref() == Some(key)
+        };
+        match (state.root_pointers.get(no), state.records.get(no)) {
             (Some(None), _) => true,
             (_, Some(Some(profile))) => !profile.attributes.get(key.kind.name()).is_some_and(holds),
             _ => false,
@@ -272,7 +273,7 @@ fn settle_holders(state: &mut DecisionState<'_>, key: &Identifier) -> Known<Sett
     let mut missing = false;
     for no in &holders {
         // All of them are asked for before it gives up.
-        missing |= !matches!(state.standings.get(no), Some(None)) && state.profile(*no).is_err();
+        missing |= !matches!(state.root_pointers.get(no), Some(None)) && state.record(*no).is_err();
     }
     if missing {
         return Err(Missing);
@@ -289,14 +290,16 @@ fn settle_holders(state: &mut DecisionState<'_>, key: &Identifier) -> Known<Sett
     if bound.is_some() {
         group.keep(state, key, Some(found[0]));
     }
-    let (mut kept, mut aside): (Vec<ProfileNo>, Vec<(ProfileNo, GuardReason)>) = (Vec::new(), Vec::new());
+    let (mut kept, mut withheld): (Vec<ProfileNo>, Vec<(ProfileNo, GuardReason)>) = (Vec::new(), Vec::new());
     for (holder, root) in holders.iter().zip(&found[usize::from(bound.is_some())..]) {
         match group.conflict(state, key, Some(*root))? {
             None => {
                 group.keep(state, key, Some(*root));
                 kept.push(*holder);
             }
-            Some(reason) if !aside.iter().any(|(root_aside, _)| root_aside == root) => aside.push((*root, reason)),
+            Some(reason) if !withheld.iter().any(|(root_aside, _)| root_aside == root) => {
+                withheld.push((*root, reason))
+            }
             Some(_) => {}
         }
     }
@@ -315,10 +318,10 @@ fn settle_holders(state: &mut DecisionState<'_>, key: &Identifier) -> Known<Sett
         && let Some(record) = kept.iter().find(|no| **no == root).or(kept.first()).copied()
     {
         state.bindings.set(key.clone(), Some(record));
-        write::hold(state, record, key)?;
+        write::add_identifier(state, record, key)?;
     }
-    for (other, reason) in aside {
-        set_aside(state, &WithheldIdentifier { root, other: Some(other), key, reason, request: None })?;
+    for (other, reason) in withheld {
+        withhold(state, &WithheldIdentifier { root, other: Some(other), identifier: key, reason, request: None })?;
     }
     Ok(joined)
 }
@@ -329,7 +332,7 @@ fn roots<'n>(state: &mut DecisionState<'_>, ids: impl Iterator<Item = &'n Profil
     let mut missing = false;
     let mut roots = Vec::new();
     for no in ids {
-        missing |= state.profile(*no).is_err();
+        missing |= state.record(*no).is_err();
         match state.root_of(*no) {
             Ok(root) => roots.push(root),
             Err(Missing) => missing = true,
@@ -340,6 +343,6 @@ fn roots<'n>(state: &mut DecisionState<'_>, ids: impl Iterator<Item = &'n Profil
     }
     let several = roots.iter().any(|root| *root != roots[0]);
     // An import may join them to others by another key.
-    missing |= (several || state.request.is_some()) && state.lacks(&roots);
+    missing |= (several || state.request.is_some()) && state.needs_more_facts(&roots);
     if missing { Err(Missing) } else { Ok(roots) }
 }

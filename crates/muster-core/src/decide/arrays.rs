@@ -62,7 +62,7 @@ fn put<T>(map: &mut Map<T>, no: ProfileNo, name: &str, value: Option<T>) -> Opti
 }
 
 impl Arrays {
-    pub(super) fn mark(&mut self) {
+    pub(super) fn savepoint(&mut self) {
         self.undo.clear();
     }
 
@@ -91,7 +91,7 @@ impl Arrays {
     }
 
     /// What an own record holds of a name, if a log makes it.
-    pub(super) fn held(&self, record: ProfileNo, name: &str) -> Option<HeldArray> {
+    pub(super) fn held_array(&self, record: ProfileNo, name: &str) -> Option<HeldArray> {
         self.held.get(&record)?.get(name).copied()
     }
 
@@ -101,13 +101,13 @@ impl Arrays {
     }
 
     /// Another value is written where an own record held an array and its live profile showed it.
-    pub(super) fn overwritten(&mut self, place: WriteTarget, name: &str) {
+    pub(super) fn forget(&mut self, place: WriteTarget, name: &str) {
         self.set_shown(place.root, name, None);
         self.set_held(place.record, name, None);
     }
 
     /// A part joined: what it filled is shown by the survivor, the rest no more.
-    pub(super) fn joined(&mut self, survivor: ProfileNo, part: ProfileNo, filled: &[Box<str>]) {
+    pub(super) fn join(&mut self, survivor: ProfileNo, part: ProfileNo, filled: &[Box<str>]) {
         let shown = self.shown.get(&part).into_iter().flatten();
         let moved: Vec<(Box<str>, usize)> = shown.map(|(name, log)| (name.clone(), *log)).collect();
         if moved.is_empty() {
@@ -123,7 +123,7 @@ impl Arrays {
     }
 
     /// Puts the arrays of an own record in the place of what stands for them.
-    pub(super) fn fill_profile(&self, profile: &mut MemberRecord) {
+    pub(super) fn fill_record(&self, profile: &mut MemberRecord) {
         for (name, held) in self.held.get(&profile.no).into_iter().flatten() {
             let write = profile.attributes.get(name).cloned();
             if let Some(mut write) = write.filter(|write| write.value.as_ref().is_some_and(is_stand_in)) {

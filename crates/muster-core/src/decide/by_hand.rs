@@ -47,7 +47,7 @@ impl Decision for MergeUsers {
     type Output = MergeUsersOutcome;
 
     fn needs(&self) -> Needs {
-        Needs { standings: vec![self.survivor.no, self.merged.no], ..Needs::default() }
+        Needs { root_pointers: vec![self.survivor.no, self.merged.no], ..Needs::default() }
     }
 
     fn revision(&self) -> Option<u64> {
@@ -57,7 +57,7 @@ impl Decision for MergeUsers {
     fn decide(&self, facts: &Facts, now: Moment) -> Step<MergeUsersOutcome> {
         let mut state = DecisionState::new(facts, &self.settings.identity, now.at);
         state.profile_bytes_max = self.settings.profile_bytes;
-        state.mark();
+        state.savepoint();
         match self.merge(&mut state) {
             Ok(outcome @ MergeUsersOutcome::Merged(_)) => Step::Done(state.into_changes(), outcome),
             Ok(outcome) => Step::Leave(outcome),
@@ -79,7 +79,7 @@ impl MergeUsers {
         if survivor == merged {
             return Ok(MergeUsersOutcome::SameProfile);
         }
-        let (first, second) = (state.standing(survivor)?, state.standing(merged)?);
+        let (first, second) = (state.root_pointer(survivor)?, state.root_pointer(merged)?);
         if first.deletion.or(second.deletion).is_some() {
             return Ok(MergeUsersOutcome::UnderDeletion);
         }
@@ -89,7 +89,7 @@ impl MergeUsers {
         if first.weight + second.weight > state.profile_bytes_max {
             return Ok(MergeUsersOutcome::TooLarge);
         }
-        if state.lacks(&[survivor, merged]) {
+        if state.needs_more_facts(&[survivor, merged]) {
             return Err(Missing);
         }
         if between(state, &[survivor], merged)?.separated {
@@ -106,8 +106,8 @@ impl MergeUsers {
 
 /// The live profile of an id; None if nobody has it.
 fn root_of(state: &mut DecisionState<'_>, id: ProfileId) -> Known<Option<ProfileNo>> {
-    match state.standings.get(&id.no) {
-        None => Err(state.need_standing(id.no)),
+    match state.root_pointers.get(&id.no) {
+        None => Err(state.need_root_pointer(id.no)),
         Some(found) => Ok(found.filter(|found| found.id() == id).map(|found| found.root)),
     }
 }

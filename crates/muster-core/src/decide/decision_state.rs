@@ -14,7 +14,7 @@ use crate::change::{RowChange, StoredRow};
 use crate::explanation::Explanation;
 use crate::facts::{FactMap, Facts, Needs};
 use crate::id::{ProfileNo, RequestNo, ReviewNo, Seq};
-use crate::identifier::{Identifier, IdentifierKind, key_of};
+use crate::identifier::{Identifier, IdentifierKind, stored_identifier};
 use crate::limits::{HISTORY_MAX, MERGED_BYTES_MAX, PROFILE_BYTES_DEFAULT, STEPS_MAX};
 use crate::record::{
     Counters, Device, DeviceRef, DeviceToken, EventId, History, MemberRecord, Merge, MergeLink, Replaced, RootPointer,
@@ -48,8 +48,8 @@ pub(super) struct DecisionState<'f> {
     pub(super) needs: Needs,
     pub(super) counters: Counters,
     pub(super) bindings: Layer<'f, Identifier, ProfileNo>,
-    pub(super) profiles: NumberedLayer<'f, ProfileNo, MemberRecord>,
-    pub(super) standings: NumberedLayer<'f, ProfileNo, RootPointer>,
+    pub(super) records: NumberedLayer<'f, ProfileNo, MemberRecord>,
+    pub(super) root_pointers: NumberedLayer<'f, ProfileNo, RootPointer>,
     pub(super) views: NumberedLayer<'f, ProfileNo, View>,
     pub(super) links: NumberedLayer<'f, ProfileNo, MergeLink>,
     pub(super) trees: NumberedLayer<'f, ProfileNo, Vec<ProfileNo>>,
@@ -92,7 +92,7 @@ pub(super) struct DecisionState<'f> {
     pub(super) request: Option<RequestNo>,
     /// When what it carries was received first: now, but for a replay.
     pub(super) receipt: Timestamp,
-    marked: (Counters, usize, usize),
+    saved: (Counters, usize, usize),
 }
 
 impl<'f> DecisionState<'f> {
@@ -104,8 +104,8 @@ impl<'f> DecisionState<'f> {
             needs: Needs::default(),
             counters: Counters { now, ..facts.counters },
             bindings: Layer::new(&facts.bindings),
-            profiles: Layer::new(&facts.profiles),
-            standings: Layer::new(&facts.standings),
+            records: Layer::new(&facts.records),
+            root_pointers: Layer::new(&facts.root_pointers),
             views: Layer::new(&facts.views),
             links: Layer::new(&facts.links),
             trees: Layer::new(&facts.trees),
@@ -131,38 +131,38 @@ impl<'f> DecisionState<'f> {
             profile_bytes_max: PROFILE_BYTES_DEFAULT,
             request: None,
             receipt: now,
-            marked: (facts.counters, 0, 0),
+            saved: (facts.counters, 0, 0),
         }
     }
 
     /// A new element begins.
-    pub(super) fn mark(&mut self) {
-        self.marked = (self.counters, self.appended.len(), self.opened.len());
+    pub(super) fn savepoint(&mut self) {
+        self.saved = (self.counters, self.appended.len(), self.opened.len());
         self.replaced.clear();
         self.weight = 0;
-        self.arrays.mark();
-        self.names.mark();
+        self.arrays.savepoint();
+        self.names.savepoint();
         self.wrote.clear();
         self.kinds_changed.clear();
-        self.reviews.mark();
-        self.holding.mark();
-        self.history.mark();
-        self.bindings.mark();
-        self.profiles.mark();
-        self.standings.mark();
-        self.views.mark();
-        self.links.mark();
-        self.trees.mark();
-        self.devices.mark();
-        self.tokens.mark();
-        self.event_ids.mark();
+        self.reviews.savepoint();
+        self.holding.savepoint();
+        self.history.savepoint();
+        self.bindings.savepoint();
+        self.records.savepoint();
+        self.root_pointers.savepoint();
+        self.views.savepoint();
+        self.links.savepoint();
+        self.trees.savepoint();
+        self.devices.savepoint();
+        self.tokens.savepoint();
+        self.event_ids.savepoint();
     }
 
     /// The running element fails: nothing of it stays.
     pub(super) fn roll_back(&mut self) {
-        self.counters = self.marked.0;
-        self.appended.truncate(self.marked.1);
-        self.opened.truncate(self.marked.2);
+        self.counters = self.saved.0;
+        self.appended.truncate(self.saved.1);
+        self.opened.truncate(self.saved.2);
         self.replaced.clear();
         self.weight = 0;
         self.arrays.roll_back();
@@ -174,8 +174,8 @@ impl<'f> DecisionState<'f> {
         self.holding.roll_back();
         self.history.roll_back();
         self.bindings.roll_back();
-        self.profiles.roll_back();
-        self.standings.roll_back();
+        self.records.roll_back();
+        self.root_pointers.roll_back();
         self.views.roll_back();
         self.links.roll_back();
         self.trees.roll_back();
@@ -186,12 +186,12 @@ impl<'f> DecisionState<'f> {
     }
 
     /// Counts work beyond what the elements carry.
-    pub(super) fn spend(&mut self, steps: usize) {
+    pub(super) fn count_steps(&mut self, steps: usize) {
         self.steps += steps as u64;
     }
 
     /// Counts what merge records list.
-    pub(super) fn list(&mut self, bytes: usize) {
+    pub(super) fn count_listed_bytes(&mut self, bytes: usize) {
         self.listed += bytes;
     }
 
@@ -202,7 +202,7 @@ impl<'f> DecisionState<'f> {
 
     /// Whether the running element merged anybody.
     pub(super) fn has_merged(&self) -> bool {
-        self.counters.merge > self.marked.0.merge
+        self.counters.merge > self.saved.0.merge
     }
 
     /// The next place in the change sequence.
@@ -222,41 +222,41 @@ impl<'f> DecisionState<'f> {
         }
     }
 
-    pub(super) fn need_standing(&mut self, no: ProfileNo) -> Missing {
-        self.needs.standings.push(no);
+    pub(super) fn need_root_pointer(&mut self, no: ProfileNo) -> Missing {
+        self.needs.root_pointers.push(no);
         Missing
     }
 
-    fn need_profile(&mut self, no: ProfileNo) -> Missing {
-        self.needs.profiles.push(no);
+    fn need_record(&mut self, no: ProfileNo) -> Missing {
+        self.needs.records.push(no);
         Missing
     }
 
     /// The standing of an id that exists.
-    pub(super) fn standing(&mut self, no: ProfileNo) -> Known<RootPointer> {
-        match self.standings.get(&no) {
-            Some(Some(standing)) => Ok(*standing),
-            _ => Err(self.need_standing(no)),
+    pub(super) fn root_pointer(&mut self, no: ProfileNo) -> Known<RootPointer> {
+        match self.root_pointers.get(&no) {
+            Some(Some(root_pointer)) => Ok(*root_pointer),
+            _ => Err(self.need_root_pointer(no)),
         }
     }
 
     /// The standing of an id that exists, to change.
-    pub(super) fn standing_mut(&mut self, no: ProfileNo) -> Known<&mut RootPointer> {
-        self.standing(no)?;
-        self.standings.change(&no).as_mut().ok_or(Missing)
+    pub(super) fn root_pointer_mut(&mut self, no: ProfileNo) -> Known<&mut RootPointer> {
+        self.root_pointer(no)?;
+        self.root_pointers.change(&no).as_mut().ok_or(Missing)
     }
 
     /// The own record of an id that exists.
-    pub(super) fn profile(&mut self, no: ProfileNo) -> Known<&MemberRecord> {
-        if !matches!(self.profiles.get(&no), Some(Some(_))) {
-            return Err(self.need_profile(no));
+    pub(super) fn record(&mut self, no: ProfileNo) -> Known<&MemberRecord> {
+        if !matches!(self.records.get(&no), Some(Some(_))) {
+            return Err(self.need_record(no));
         }
-        self.profiles.get(&no).flatten().ok_or(Missing)
+        self.records.get(&no).flatten().ok_or(Missing)
     }
 
     /// What an own record that is known holds of an attribute.
-    pub(super) fn own_write(&self, no: ProfileNo, name: &str) -> Option<&Write<Value>> {
-        self.profiles.get(&no).flatten()?.attributes.get(name)
+    pub(super) fn record_write(&self, no: ProfileNo, name: &str) -> Option<&Write<Value>> {
+        self.records.get(&no).flatten()?.attributes.get(name)
     }
 
     /// Keys of a live profile change.
@@ -266,23 +266,23 @@ impl<'f> DecisionState<'f> {
     }
 
     /// Changes the own record of an id that exists; `edit` answers how that is taken back.
-    pub(super) fn edit_profile<B: FnOnce(&mut MemberRecord) + 'static>(
+    pub(super) fn edit_record<B: FnOnce(&mut MemberRecord) + 'static>(
         &mut self,
         no: ProfileNo,
         edit: impl FnOnce(&mut MemberRecord) -> B,
     ) -> Known<()> {
-        self.profile(no)?;
-        if self.profiles.edit(&no, edit) { Ok(()) } else { Err(Missing) }
+        self.record(no)?;
+        if self.records.edit(&no, edit) { Ok(()) } else { Err(Missing) }
     }
 
     /// The live profile that an id belongs to.
     pub(super) fn root_of(&mut self, no: ProfileNo) -> Known<ProfileNo> {
-        Ok(self.standing(no)?.root)
+        Ok(self.root_pointer(no)?.root)
     }
 
     /// Whether a live profile has members beside itself, so that it has a view.
     pub(super) fn has_members(&mut self, root: ProfileNo) -> Known<bool> {
-        Ok(self.standing(root)?.tree.members > 1)
+        Ok(self.root_pointer(root)?.tree.members > 1)
     }
 
     /// The members of a live profile, itself first.
@@ -300,24 +300,24 @@ impl<'f> DecisionState<'f> {
     }
 
     /// What a live profile shows.
-    pub(super) fn shown(&mut self, root: ProfileNo) -> Known<View> {
+    pub(super) fn current_values(&mut self, root: ProfileNo) -> Known<View> {
         if !self.has_members(root)? {
-            return Ok(View::of(self.profile(root)?));
+            return Ok(View::from_record(self.record(root)?));
         }
         match self.views.get(&root) {
             Some(Some(view)) => Ok(view.clone()),
-            _ => Err(self.need_profile(root)),
+            _ => Err(self.need_record(root)),
         }
     }
 
     /// What a live profile shows of one attribute.
-    pub(super) fn shown_attribute(&mut self, root: ProfileNo, name: &str) -> Known<Option<&Value>> {
+    pub(super) fn current_attribute(&mut self, root: ProfileNo, name: &str) -> Known<Option<&Value>> {
         if !self.has_members(root)? {
-            return Ok(self.profile(root)?.attributes.get(name).and_then(|write| write.value.as_ref()));
+            return Ok(self.record(root)?.attributes.get(name).and_then(|write| write.value.as_ref()));
         }
         match self.views.get(&root) {
             Some(Some(_)) => {}
-            _ => return Err(self.need_profile(root)),
+            _ => return Err(self.need_record(root)),
         }
         Ok(self.views.get(&root).flatten().and_then(|view| view.attributes.get(name)))
     }
@@ -329,7 +329,7 @@ impl<'f> DecisionState<'f> {
         edit: impl FnOnce(&mut View) -> B,
     ) -> Known<()> {
         if !matches!(self.views.get(&root), Some(Some(_))) {
-            return Err(self.need_profile(root));
+            return Err(self.need_record(root));
         }
         if self.views.edit(&root, edit) { Ok(()) } else { Err(Missing) }
     }
@@ -350,14 +350,14 @@ impl<'f> DecisionState<'f> {
 
     /// Why the running element went the way it went stands with the merges that it caused and the reviews it opened, too.
     pub(super) fn explain(&mut self, request: (RequestNo, u32), explanation: &Explanation) {
-        for row in &mut self.appended[self.marked.1..] {
+        for row in &mut self.appended[self.saved.1..] {
             if let RowChange::Upsert(StoredRow::Merge(merge)) = row
                 && merge.request == Some(request)
             {
                 merge.explanation = Some(explanation.clone());
             }
         }
-        for no in self.opened.since(self.marked.2) {
+        for no in self.opened.since(self.saved.2) {
             if let Some(review) = self.reviews.change(&no).as_mut().filter(|review| review.request == Some(request)) {
                 review.explanation = explanation.clone();
             }
@@ -365,7 +365,7 @@ impl<'f> DecisionState<'f> {
     }
 
     /// A review as it is now, if it is known.
-    pub(super) fn review_now(&self, no: ReviewNo) -> Option<&Review> {
+    pub(super) fn review(&self, no: ReviewNo) -> Option<&Review> {
         self.reviews.get(&no).flatten()
     }
 
@@ -384,26 +384,26 @@ impl<'f> DecisionState<'f> {
         let identity = self.identity;
         let Some(activation) = &identity.activation else { return };
         let Some(kind) = activation.kinds.iter().find(|kind| kind.kind.name() == name) else { return };
-        if let Some(key) = old.and_then(|value| key_of(kind, value)) {
+        if let Some(key) = old.and_then(|value| stored_identifier(kind, value)) {
             self.holding.set((key, no), None);
         }
         if activation.phase == ActivationPhase::Indexing
-            && let Some(key) = new.and_then(|value| key_of(kind, value))
+            && let Some(key) = new.and_then(|value| stored_identifier(kind, value))
         {
             self.holding.set((key, no), Some(()));
         }
     }
 
     /// Keeps what the running element wrote over, and drops the oldest of it where there is too much.
-    pub(super) fn keep_history(&mut self, seq: Seq) -> Known<()> {
+    pub(super) fn push_history(&mut self, seq: Seq) -> Known<()> {
         let mut rows: BTreeMap<ProfileNo, Vec<Replaced>> = BTreeMap::new();
         for (no, replaced) in std::mem::take(&mut self.replaced) {
             rows.entry(no).or_default().push(replaced);
         }
         for (profile, replaced) in rows {
-            let gone = self.profile(profile)?.history.first().copied();
-            let gone = gone.filter(|_| self.profile(profile).is_ok_and(|record| record.history.len() >= HISTORY_MAX));
-            self.edit_profile(profile, |record| {
+            let gone = self.record(profile)?.history.first().copied();
+            let gone = gone.filter(|_| self.record(profile).is_ok_and(|record| record.history.len() >= HISTORY_MAX));
+            self.edit_record(profile, |record| {
                 record.history.push(seq);
                 if gone.is_some() {
                     record.history.remove(0);
@@ -421,7 +421,7 @@ impl<'f> DecisionState<'f> {
         Ok(())
     }
 
-    pub(super) fn merged(&mut self, merge: Merge) {
+    pub(super) fn push_merge(&mut self, merge: Merge) {
         self.appended.push(RowChange::Upsert(StoredRow::Merge(merge)));
     }
 }

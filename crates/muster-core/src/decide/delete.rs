@@ -9,7 +9,7 @@ use crate::command::IdempotencyKey;
 use crate::decision::{Decision, Step};
 use crate::facts::{Facts, Needs};
 use crate::id::{ProfileId, ProfileNo, RequestNo};
-use crate::identifier::{Identifier, key_of};
+use crate::identifier::{Identifier, stored_identifier};
 use crate::kinds::Route;
 use crate::limits::IDEMPOTENCY_MS;
 use crate::outcome::{Applied, RecordedAnswer};
@@ -70,7 +70,7 @@ impl<W: Wire> Decision for Delete<W> {
         let mut needs = Needs::default();
         match &self.user {
             NamedUser::Identifier(key) => needs.bindings.push(key.clone()),
-            NamedUser::Id(id) => needs.standings.push(id.no),
+            NamedUser::Id(id) => needs.root_pointers.push(id.no),
         }
         needs.idempotency = self.idempotency.as_ref().map(|sent| (Route::Delete, sent.key.clone()));
         needs
@@ -109,16 +109,16 @@ impl<W: Wire> Delete<W> {
     fn mark(&self, state: &mut DecisionState<'_>) -> Known<bool> {
         let no = match &self.user {
             NamedUser::Identifier(key) => state.binding(key)?,
-            NamedUser::Id(id) => match state.standings.get(&id.no) {
-                None => return Err(state.need_standing(id.no)),
+            NamedUser::Id(id) => match state.root_pointers.get(&id.no) {
+                None => return Err(state.need_root_pointer(id.no)),
                 Some(found) => found.filter(|found| found.id() == *id).map(|found| found.no),
             },
         };
         let Some(no) = no else { return Ok(false) };
         let root = state.root_of(no)?;
         let due = Timestamp(state.now.0 + self.buffer_ms);
-        let standing = state.standing_mut(root)?;
-        standing.deletion = Some(standing.deletion.unwrap_or(due));
+        let root_pointer = state.root_pointer_mut(root)?;
+        root_pointer.deletion = Some(root_pointer.deletion.unwrap_or(due));
         Ok(true)
     }
 
@@ -177,10 +177,10 @@ impl Decision for Sweep {
     }
 
     fn decide(&self, facts: &Facts, now: Moment) -> Step<bool> {
-        let due = |standing: &crate::record::RootPointer| {
-            standing.root == self.root && standing.deletion.is_some_and(|due| due <= now.at)
+        let due = |root_pointer: &crate::record::RootPointer| {
+            root_pointer.root == self.root && root_pointer.deletion.is_some_and(|due| due <= now.at)
         };
-        match facts.standings.get(&self.root) {
+        match facts.root_pointers.get(&self.root) {
             None => return Step::NeedMore(self.needs()),
             Some(found) if !found.as_ref().is_some_and(due) => return Step::Leave(false),
             Some(_) => {}
@@ -205,9 +205,9 @@ impl Sweep {
         if !belongings.events.is_empty() {
             for (no, seq) in &belongings.events {
                 rows.push(RowChange::Delete(RowKey::Event(*seq)));
-                let standing = state.standing_mut(*no)?;
-                standing.events = standing.events.saturating_sub(1);
-                let root = state.standing_mut(self.root)?;
+                let root_pointer = state.root_pointer_mut(*no)?;
+                root_pointer.events = root_pointer.events.saturating_sub(1);
+                let root = state.root_pointer_mut(self.root)?;
                 root.tree.events = root.tree.events.saturating_sub(1);
             }
             rows.extend(belongings.event_ids.iter().cloned().map(|row| RowChange::Delete(RowKey::EventId(row))));
@@ -230,16 +230,16 @@ impl Sweep {
             rows.push(RowChange::Delete(RowKey::View(self.root)));
         }
         for no in members {
-            let profile = state.profile(no)?;
-            rows.extend(profile.keys.iter().cloned().map(|row| RowChange::Delete(RowKey::Binding(row))));
+            let profile = state.record(no)?;
+            rows.extend(profile.identifiers.iter().cloned().map(|row| RowChange::Delete(RowKey::Binding(row))));
             rows.extend(profile.history.iter().map(|seq| RowChange::Delete(RowKey::History(no, *seq))));
-            let former: BTreeSet<&Identifier> = profile.former.iter().map(|former| &former.key).collect();
+            let former: BTreeSet<&Identifier> = profile.former.iter().map(|former| &former.identifier).collect();
             rows.extend(former.into_iter().map(|key| RowChange::Delete(RowKey::FormerHolder(key.clone(), no))));
             for kind in self.settings.identity.activation.iter().flat_map(|activation| &activation.kinds) {
                 let value = profile.attributes.get(kind.kind.name()).and_then(|write| write.value.as_ref());
                 rows.extend(
                     value
-                        .and_then(|value| key_of(kind, value))
+                        .and_then(|value| stored_identifier(kind, value))
                         .map(|key| RowChange::Delete(RowKey::PendingHolder(key, no))),
                 );
             }

@@ -13,13 +13,13 @@ use crate::outcome::{ElementResult, Outcome};
 use crate::reason::Faults;
 
 /// Applies one element; its result means something only if nothing was missing.
-pub(super) fn element(
+pub(super) fn apply_element(
     state: &mut DecisionState<'_>,
     import: &Import,
     request: RequestNo,
     element: &Element,
 ) -> ElementResult {
-    state.mark();
+    state.savepoint();
     let context = Context { import, request, index: element.index };
     let mut notes = Notes { warnings: element.warnings.clone(), ..Notes::default() };
     let end = match &element.body {
@@ -53,7 +53,7 @@ fn result(state: &mut DecisionState<'_>, index: u32, kind: ElementKind, (end, no
     match end {
         End::Applied { outcome, root, merged } => {
             result.outcome = outcome;
-            result.profile = state.standing(root).ok().map(|standing| standing.id());
+            result.profile = state.root_pointer(root).ok().map(|root_pointer| root_pointer.id());
             result.merged = merged;
         }
         End::Nothing(outcome) => result.outcome = outcome,

@@ -93,10 +93,10 @@ fn expire(state: &mut DecisionState<'_>, expired: &Expired) -> Known<Vec<RowChan
         expired.idempotency.iter().cloned().map(|(route, key)| RowChange::Delete(RowKey::Idempotency(route, key))),
     );
     for (no, seq) in &expired.events {
-        let own = state.standing_mut(*no)?;
+        let own = state.root_pointer_mut(*no)?;
         own.events = own.events.saturating_sub(1);
         let root = own.root;
-        let tree = &mut state.standing_mut(root)?.tree;
+        let tree = &mut state.root_pointer_mut(root)?.tree;
         tree.events = tree.events.saturating_sub(1);
         rows.push(RowChange::Delete(RowKey::Event(*seq)));
     }

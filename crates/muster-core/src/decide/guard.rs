@@ -64,9 +64,9 @@ impl CandidateGroup {
         }
         if let Some(root) = root.filter(|_| !self.roots.is_empty()) {
             // First, since the other guards load both profiles.
-            let mut weight = state.standing(root)?.weight;
+            let mut weight = state.root_pointer(root)?.weight;
             for kept in &self.roots {
-                weight += state.standing(*kept)?.weight;
+                weight += state.root_pointer(*kept)?.weight;
             }
             if weight > state.profile_bytes_max {
                 return Ok(Some(GuardReason::Size));
@@ -87,11 +87,11 @@ impl CandidateGroup {
         }
         let mut members = u32::from(brings_member);
         for root in self.roots.iter().chain(root.as_ref()) {
-            let standing = state.standing(*root)?;
-            if standing.deletion.is_some() {
+            let root_pointer = state.root_pointer(*root)?;
+            if root_pointer.deletion.is_some() {
                 return Ok(Some(GuardReason::Deletion));
             }
-            members += standing.tree.members;
+            members += root_pointer.tree.members;
         }
         Ok(match members {
             _ if members > MEMBERS_MAX => Some(GuardReason::Members),
@@ -147,7 +147,7 @@ impl CandidateGroup {
 /// Whether any of these live profiles holds a value of a kind.
 fn holds(state: &mut DecisionState<'_>, kind: &IdentifierKind, roots: &[ProfileNo]) -> Known<bool> {
     for root in roots {
-        if state.kinds_held(*root)?.contains(kind) {
+        if state.kinds_of(*root)?.contains(kind) {
             return Ok(true);
         }
     }
@@ -164,7 +164,7 @@ fn values(
     let mut values: BTreeSet<Box<str>> = keys.iter().filter(|k| k.kind == *kind).map(|k| k.value.clone()).collect();
     for root in roots {
         let members = state.members(*root)?;
-        let held = state.held_by(&members)?;
+        let held = state.identifiers_of_all(&members)?;
         values.extend(held.into_iter().filter(|k| k.kind == *kind).map(|k| k.value));
     }
     Ok(values)
@@ -199,10 +199,11 @@ pub(super) fn between(state: &mut DecisionState<'_>, kept: &[ProfileNo], root: P
     let len = |lists: &[&[Separation]]| lists.iter().map(|list| list.len()).sum::<usize>();
     let fewer = if len(&lists[0]) > len(&lists[1]) { &lists[1] } else { &lists[0] };
     let ends = fewer.iter().copied().flatten().flat_map(|separation| [separation.a.no, separation.b.no]);
-    if state.lacks_standings(ends) {
+    if state.needs_root_pointers(ends) {
         return Err(Missing);
     }
-    let apart = |a: ProfileNo, b: ProfileNo| state.is_of(a, root) && kept.iter().any(|kept| state.is_of(b, *kept));
+    let apart =
+        |a: ProfileNo, b: ProfileNo| state.belongs_to(a, root) && kept.iter().any(|kept| state.belongs_to(b, *kept));
     let found = fewer.iter().copied().flatten().filter(|s| apart(s.a.no, s.b.no) || apart(s.b.no, s.a.no));
     let separations: BTreeSet<SeparationNo> = found.map(|s| s.no).collect();
     Ok(Between { separated: !separations.is_empty(), separations: separations.into_iter().collect() })

@@ -1,7 +1,7 @@
 //! An import as a decision: admission, elements, and what is kept of the request: log, quarantine, recorded answer.
 
 use super::decision_state::DecisionState;
-use super::element::element;
+use super::element::apply_element;
 use super::log::bounded;
 use super::names::NameIndexes;
 use crate::change::{Changes, RowChange, StoredRow};
@@ -24,7 +24,7 @@ pub trait Wire: Send + 'static {
     fn answer(&self, applied: &Applied) -> RecordedAnswer;
 
     /// The JSON of an element for the quarantine; of an event with these rejected actions only.
-    fn kept(&self, index: u32, rejected_actions: Option<&[u32]>) -> Box<[u8]>;
+    fn quarantined_json(&self, index: u32, rejected_actions: Option<&[u32]>) -> Box<[u8]>;
 }
 
 /// An import, ready to be decided.
@@ -42,19 +42,19 @@ impl<W: Wire> Decision for ImportDecision<W> {
         let mut needs = Needs::default();
         for element in &self.import.elements {
             let keys = match &element.body {
-                Ok(Body::Customer(customer)) => &customer.keys,
+                Ok(Body::Customer(customer)) => &customer.identifiers,
                 Ok(Body::Event(event)) => {
                     let ids = event.actions.iter().flatten().filter_map(|action| action.event_id.clone());
                     needs.event_ids.extend(ids);
-                    &event.keys
+                    &event.identifiers
                 }
                 Ok(Body::Device(device)) => {
                     needs.tokens.extend(device.fields.tokens());
-                    &device.keys
+                    &device.identifiers
                 }
                 Err(_) => continue,
             };
-            needs.bindings.extend(keys.iter().map(|given| given.key.clone()));
+            needs.bindings.extend(keys.iter().map(|given| given.identifier.clone()));
         }
         needs.quarantine.extend(self.import.replay);
         needs.idempotency = self.import.idempotency.as_ref().map(|key| (self.import.route, key.key.clone()));
@@ -71,7 +71,7 @@ impl<W: Wire> Decision for ImportDecision<W> {
 
     fn decide(&self, facts: &Facts, now: Moment) -> Step<ImportOutcome> {
         let import = &self.import;
-        if let Some(outcome) = recorded(import, facts, now) {
+        if let Some(outcome) = recorded_answer(import, facts, now) {
             return Step::Leave(outcome);
         }
         let replayed = match import.replay.map(|no| facts.quarantine.get(&no)) {
@@ -100,7 +100,7 @@ impl<W: Wire> Decision for ImportDecision<W> {
         let first_new = ProfileNo(state.counters.profile + 1);
         let mut elements = Vec::with_capacity(import.elements.len());
         for of in &import.elements {
-            elements.push(element(&mut state, import, request, of));
+            elements.push(apply_element(&mut state, import, request, of));
             if state.is_exhausted() {
                 return Step::TooLarge;
             }
@@ -121,8 +121,8 @@ impl<W: Wire> Decision for ImportDecision<W> {
         if import.dry {
             return Step::Leave(ImportOutcome::Applied(applied, answer));
         }
-        self.keep(&mut state, &applied, &answer, now);
-        self.mark(&mut state, &applied, replayed);
+        self.append_request_rows(&mut state, &applied, &answer, now);
+        self.mark_replayed(&mut state, &applied, replayed);
         let changes = Changes { rate, ..state.into_changes() };
         Step::Done(changes, ImportOutcome::Applied(applied, answer))
     }
@@ -137,7 +137,7 @@ fn unsets(element: &Element) -> &[Unset] {
 }
 
 /// A recorded answer within its day: replayed, or a conflict.
-fn recorded(import: &Import, facts: &Facts, now: Moment) -> Option<ImportOutcome> {
+fn recorded_answer(import: &Import, facts: &Facts, now: Moment) -> Option<ImportOutcome> {
     let sent = import.idempotency.as_ref()?;
     let found = facts.idempotency.get(&(import.route, sent.key.clone()))?.as_ref()?;
     if now.at.0 - found.at.0 >= IDEMPOTENCY_MS {
@@ -174,10 +174,16 @@ pub fn cost(elements: &[Element]) -> Cost {
 
 impl<W: Wire> ImportDecision<W> {
     /// What is kept of an applied request.
-    fn keep(&self, state: &mut DecisionState<'_>, applied: &Applied, answer: &RecordedAnswer, now: Moment) {
+    fn append_request_rows(
+        &self,
+        state: &mut DecisionState<'_>,
+        applied: &Applied,
+        answer: &RecordedAnswer,
+        now: Moment,
+    ) {
         let import = &self.import;
         // What a replay did not apply stays in the entry that it replays.
-        if import.replay.is_none() || applied.is_felt() {
+        if import.replay.is_none() || applied.changed_anything() {
             // Room for what is rejected and for the request's own rows: at tens of thousands doubling would take megabytes.
             let rejected = applied.elements.iter().filter(|e| e.outcome == Outcome::Rejected).count();
             state.appended.reserve_exact(rejected + 2);
@@ -185,7 +191,7 @@ impl<W: Wire> ImportDecision<W> {
                 self.quarantine(state, applied, result);
             }
         }
-        self.records(state, applied.request);
+        self.store_review_records(state, applied.request);
         state.counters.requests_applied += 1;
         state.appended.push(RowChange::Upsert(StoredRow::LogEntry(bounded(LogEntry {
             no: applied.request,
@@ -212,8 +218,8 @@ impl<W: Wire> ImportDecision<W> {
     }
 
     /// Marks the entry that was replayed, if something of it was applied.
-    fn mark(&self, state: &mut DecisionState<'_>, applied: &Applied, replayed: Option<&QuarantinedElement>) {
-        if let Some(entry) = replayed.filter(|_| applied.is_felt()) {
+    fn mark_replayed(&self, state: &mut DecisionState<'_>, applied: &Applied, replayed: Option<&QuarantinedElement>) {
+        if let Some(entry) = replayed.filter(|_| applied.changed_anything()) {
             state.counters.quarantined = state.counters.quarantined.saturating_sub(1);
             state.appended.push(RowChange::Upsert(StoredRow::QuarantinedElement(QuarantinedElement {
                 replayed_as: Some(applied.request),
@@ -223,11 +229,12 @@ impl<W: Wire> ImportDecision<W> {
     }
 
     /// The reviews that the request opened keep the element that they were found in, unless it is long.
-    fn records(&self, state: &mut DecisionState<'_>, request: RequestNo) {
+    fn store_review_records(&self, state: &mut DecisionState<'_>, request: RequestNo) {
         for no in state.opened.since(0) {
             let Some(review) = state.reviews.change(&no).as_mut() else { continue };
             if let Some((_, index)) = review.request.filter(|(of, _)| *of == request) {
-                review.record = Some(self.wire.kept(index, None)).filter(|r| r.len() <= REVIEW_RECORD_BYTES_MAX);
+                review.record =
+                    Some(self.wire.quarantined_json(index, None)).filter(|r| r.len() <= REVIEW_RECORD_BYTES_MAX);
             }
         }
     }
@@ -256,7 +263,7 @@ impl<W: Wire> ImportDecision<W> {
             index: result.index,
             kind: result.kind,
             errors,
-            element: self.wire.kept(result.index, (!whole).then_some(&indexes)),
+            element: self.wire.quarantined_json(result.index, (!whole).then_some(&indexes)),
             replayed_as: None,
             deleted_at: None,
         })));

@@ -39,7 +39,7 @@ pub(super) enum Origin {
 impl Origin {
     fn cause(&self, rule: SurvivorChoice) -> Cause {
         match self {
-            Self::Keys(keys) => Cause::Keys { keys: keys.clone(), rule },
+            Self::Keys(keys) => Cause::Identifiers { identifiers: keys.clone(), rule },
             Self::Activation => Cause::Activation,
             Self::Review(no) => Cause::Review(*no),
             Self::Api => Cause::Api,
@@ -55,7 +55,7 @@ pub(super) fn join_all(
 ) -> Known<(ProfileNo, Vec<ProfileId>, SurvivorChoice)> {
     let mut candidates = Vec::with_capacity(roots.len());
     for root in roots {
-        candidates.push((state.standing(*root)?.tree, *root));
+        candidates.push((state.root_pointer(*root)?.tree, *root));
     }
     let rule = state.identity.survivor_rule;
     candidates.sort_by(|a, b| precedence(rule, a, b));
@@ -109,7 +109,7 @@ fn only_with_attribute(state: &mut DecisionState<'_>, candidates: &[(TreeTotals,
     let Some(attribute) = state.identity.survivor_attribute.as_deref() else { return Ok(None) };
     let mut showing = Vec::new();
     for (place, (_, root)) in candidates.iter().enumerate() {
-        if state.shown_attribute(*root, attribute)?.is_some() {
+        if state.current_attribute(*root, attribute)?.is_some() {
             showing.push(place);
         }
     }
@@ -124,15 +124,15 @@ fn join(
     (causing, choice): (&Causing, SurvivorChoice),
 ) -> Known<ProfileId> {
     let (request, cause) = (causing.request, causing.origin.cause(choice));
-    review::joined(state, survivor, part)?;
+    review::close_merged(state, survivor, part)?;
     let (joined, staying) = (state.members(part)?, state.members(survivor)?);
-    let shown = state.shown(part)?;
+    let shown = state.current_values(part)?;
     // Copied, moved, listed, and kept for the undo.
-    state.spend(3 * shown.attributes.len() + joined.len());
-    let mut identifiers = state.held_by(&joined)?;
-    state.list(identifiers.iter().map(|key| key.value.len() + KEY_OVERHEAD_BYTES).sum());
+    state.count_steps(3 * shown.attributes.len() + joined.len());
+    let mut identifiers = state.identifiers_of_all(&joined)?;
+    state.count_listed_bytes(identifiers.iter().map(|key| key.value.len() + KEY_OVERHEAD_BYTES).sum());
     identifiers.sort_by_key(|key| (state.identity.rank(&key.kind), key.value.clone()));
-    let email = state.shown_attribute(survivor, EMAIL)?;
+    let email = state.current_attribute(survivor, EMAIL)?;
     let same_email = causing.writes_email || email.is_some() && shown.attributes.get(EMAIL) == email;
     let rules = state.identity.attribute_rules.clone();
     let JoinEffect { filled, combined, .. } = fill(state, survivor, (part, shown), (&rules, same_email))?;
@@ -143,14 +143,14 @@ fn join(
     let seq = state.next_seq();
     let link = MergeLink { child: part, parent: survivor, merge, seq, rules, same_email };
     re_root(state, survivor, part, &joined)?;
-    let (survivor_id, merged_id) = (state.standing(survivor)?.id(), state.standing(part)?.id());
+    let (survivor_id, merged_id) = (state.root_pointer(survivor)?.id(), state.root_pointer(part)?.id());
     state.links.set(part, Some(link));
     state.join_names((survivor, &staying), (part, &joined), seq);
     state.trees.set(part, None);
     state.trees.set(survivor, Some(staying.into_iter().chain(joined).collect()));
     state.join_kinds(survivor, part);
     state.counters.users -= 1;
-    state.merged(Merge {
+    state.push_merge(Merge {
         no: merge,
         at: state.now,
         survivor: survivor_id,
@@ -178,16 +178,16 @@ fn join(
 
 /// The joined ids' standings point to the survivor, whose figures become those of both.
 fn re_root(state: &mut DecisionState<'_>, survivor: ProfileNo, part: ProfileNo, joined: &[ProfileNo]) -> Known<()> {
-    let RootPointer { tree, weight, .. } = state.standing(part)?;
+    let RootPointer { tree, weight, .. } = state.root_pointer(part)?;
     if state.has_members(part)? {
         state.views.set(part, None);
     }
     for member in joined {
-        state.standing_mut(*member)?.root = survivor;
+        state.root_pointer_mut(*member)?.root = survivor;
     }
-    let standing = state.standing_mut(survivor)?;
-    standing.tree = standing.tree.with(tree);
-    standing.weight += weight;
+    let root_pointer = state.root_pointer_mut(survivor)?;
+    root_pointer.tree = root_pointer.tree.with(tree);
+    root_pointer.weight += weight;
     Ok(())
 }
 
@@ -203,17 +203,17 @@ fn fill(
         state.edit_view(survivor, |view| {
             made = view.join(shown, rules, same_email);
             let made = made.clone();
-            |view: &mut View| view.part_again(made)
+            |view: &mut View| view.undo_join(made)
         })?;
         made
     } else {
-        let mut view = state.shown(survivor)?;
-        state.spend(view.attributes.len());
+        let mut view = state.current_values(survivor)?;
+        state.count_steps(view.attributes.len());
         let joined = view.join(shown, rules, same_email);
         state.views.set(survivor, Some(view));
         joined
     };
-    state.arrays.joined(survivor, part, &joined.filled);
-    state.list(joined.filled.iter().map(|name| name.len()).sum());
+    state.arrays.join(survivor, part, &joined.filled);
+    state.count_listed_bytes(joined.filled.iter().map(|name| name.len()).sum());
     Ok(joined)
 }

@@ -102,7 +102,7 @@ impl<'f, K: Eq + Hash + Clone + Ord, V: Clone, S: BuildHasher + Default> Layer<'
     }
 
     /// A new element begins: what it changes can be rolled back.
-    pub(super) fn mark(&mut self) {
+    pub(super) fn savepoint(&mut self) {
         self.epoch = self.epoch.wrapping_add(1);
         self.undo.clear();
     }
@@ -149,9 +149,9 @@ mod tests {
     fn a_rolled_back_element_leaves_no_trace_and_earlier_ones_stay() {
         let facts = FactMap::from([("a", Some(1)), ("b", None)]);
         let mut layer = Layer::new(&facts);
-        layer.mark();
+        layer.savepoint();
         layer.set("b", Some(2));
-        layer.mark();
+        layer.savepoint();
         *layer.change(&"a") = None;
         layer.set("b", Some(3));
         layer.set("c", Some(4));
@@ -170,9 +170,9 @@ mod tests {
             }
         };
         let mut layer = Layer::new(&facts);
-        layer.mark();
+        layer.savepoint();
         assert!(layer.edit(&"a", push(2)));
-        layer.mark();
+        layer.savepoint();
         assert!(layer.edit(&"a", push(3)) && layer.edit(&"b", push(4)));
         *layer.change(&"a") = None;
         assert!(!layer.edit(&"a", push(5)) && !layer.edit(&"c", push(6)));

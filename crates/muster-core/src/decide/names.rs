@@ -109,7 +109,7 @@ impl NameIndexes {
         }
     }
 
-    pub(super) fn mark(&mut self) {
+    pub(super) fn savepoint(&mut self) {
         self.undo.clear();
     }
 
@@ -174,7 +174,7 @@ impl NameIndexes {
     }
 
     /// An own record was written.
-    pub(super) fn written(&mut self, place: WriteTarget, name: &str, (was_set, is_set): (bool, bool), is_kind: bool) {
+    pub(super) fn update(&mut self, place: WriteTarget, name: &str, (was_set, is_set): (bool, bool), is_kind: bool) {
         let Some(tree) = self.trees.get_mut(&place.root) else { return };
         let number = match tree.numbers.get(name) {
             Some(number) => *number,

@@ -37,7 +37,7 @@ impl Notes {
     /// The first key of a kind that was not bound is now.
     pub(super) fn bound(&mut self, kind: &IdentifierKind, replaced: bool) {
         let is_it = |key: &&mut IdentifierDecision| key.kind == *kind && key.outcome == IdentifierOutcome::NotBound;
-        if let Some(key) = self.explanation.keys.iter_mut().find(is_it) {
+        if let Some(key) = self.explanation.identifiers.iter_mut().find(is_it) {
             key.outcome = if replaced { IdentifierOutcome::Replaced } else { IdentifierOutcome::Bound };
         }
     }

@@ -28,10 +28,10 @@ impl Opened {
             self.of_profile.entry(no).or_default().push(review.no);
         }
         if review.b.is_none() {
-            let of_value = self.of_value.entry(review.key.clone()).or_default();
+            let of_value = self.of_value.entry(review.identifier.clone()).or_default();
             of_value.entry(root).or_default().push(review.no);
         }
-        self.list.push((review.no, profiles, review.key.clone()));
+        self.list.push((review.no, profiles, review.identifier.clone()));
     }
 
     /// Forgets those after the first `len`.
@@ -54,13 +54,13 @@ impl Opened {
     }
 
     /// Those that name a profile.
-    pub(super) fn of_profile(&self, no: ProfileNo) -> &[ReviewNo] {
+    pub(super) fn with_profile(&self, no: ProfileNo) -> &[ReviewNo] {
         self.of_profile.get(&no).map_or(&[], Vec::as_slice)
     }
 
     /// Those of a value that had no second profile and may name one of these members: no more than there are members, or
     /// all.
-    pub(super) fn of_value(&self, key: &Identifier, members: &[ProfileNo]) -> Vec<ReviewNo> {
+    pub(super) fn with_value(&self, key: &Identifier, members: &[ProfileNo]) -> Vec<ReviewNo> {
         match self.of_value.get(key) {
             None => Vec::new(),
             Some(of_value) if of_value.len() < members.len() => of_value.values().flatten().copied().collect(),

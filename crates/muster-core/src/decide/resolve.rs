@@ -20,7 +20,7 @@ pub(super) struct Resolved<'k> {
     pub(super) roots: Vec<ProfileNo>,
     /// The keys set aside, with the live profile that each leads to; with a new `customer_id` that nobody has, the one that
     /// the id beside it leads to.
-    pub(super) aside: Vec<(&'k GivenIdentifier, Option<ProfileNo>, GuardReason)>,
+    pub(super) withheld: Vec<(&'k GivenIdentifier, Option<ProfileNo>, GuardReason)>,
     /// Who was joined since they hold the same value of a kind that has just become active, and what chose.
     pub(super) settled: Settled,
 }
@@ -28,7 +28,7 @@ pub(super) struct Resolved<'k> {
 impl<'k> Resolved<'k> {
     /// The `customer_id` that names whoever the element is about, if nobody has it.
     pub(super) fn unbound_id(&self) -> Option<&'k GivenIdentifier> {
-        let mut ids = self.kept.iter().filter(|(given, _)| given.key.kind.name() == CUSTOMER_ID);
+        let mut ids = self.kept.iter().filter(|(given, _)| given.identifier.kind.name() == CUSTOMER_ID);
         ids.next().filter(|(_, bound)| bound.is_none()).map(|(given, _)| *given)
     }
 
@@ -52,37 +52,42 @@ pub(super) fn resolve<'k>(
     let mut resolved = Resolved { settled, ..Resolved::default() };
     let mut group = if writes { CandidateGroup::binding() } else { CandidateGroup::new() };
     // The `customer_id` of the element itself where it is withheld, with the live profile that it leads to.
-    let mut outer_aside = None;
+    let mut outer_withheld = None;
     for (given, bound) in found {
         let root = bound.map(|(_, root)| root);
         let follows_outer = given.is_new_id && bound.is_none();
-        let withheld = match outer_aside.filter(|_| follows_outer) {
+        let withheld = match outer_withheld.filter(|_| follows_outer) {
             // It is bound to the record of the outer id, and this element does not write to that record.
             Some(outer) => Some(outer),
             // While identity resolution is off nothing merges, so that there is nothing to keep apart.
             None if !state.identity.enabled => None,
-            None => group.conflict(state, &given.key, root)?.map(|reason| (root, reason)),
+            None => group.conflict(state, &given.identifier, root)?.map(|reason| (root, reason)),
         };
         let outcome = match withheld {
             Some((other, reason)) => {
-                notes.warnings.add(Code::KeySetAside, given.key.kind.name(), || given.pointer.to_string());
-                if given.key.kind.name() == CUSTOMER_ID {
-                    outer_aside.get_or_insert((other, reason));
+                notes.warnings.add(Code::KeySetAside, given.identifier.kind.name(), || given.pointer.to_string());
+                if given.identifier.kind.name() == CUSTOMER_ID {
+                    outer_withheld.get_or_insert((other, reason));
                 }
-                resolved.aside.push((given, other, reason));
+                resolved.withheld.push((given, other, reason));
                 IdentifierOutcome::Withheld(reason)
             }
             None => {
-                group.keep(state, &given.key, root);
+                group.keep(state, &given.identifier, root);
                 resolved.kept.push((given, bound.map(|(id, _)| id)));
                 if bound.is_some() { IdentifierOutcome::Found } else { IdentifierOutcome::NotBound }
             }
         };
         let id_of = |state: &mut DecisionState<'_>, no: Option<ProfileNo>| {
-            no.map(|no| Ok(state.standing(no)?.id())).transpose()
+            no.map(|no| Ok(state.root_pointer(no)?.id())).transpose()
         };
         let (id, profile) = (id_of(state, bound.map(|(id, _)| id))?, id_of(state, root)?);
-        notes.explanation.keys.push(IdentifierDecision { kind: given.key.kind.clone(), id, profile, outcome });
+        notes.explanation.identifiers.push(IdentifierDecision {
+            kind: given.identifier.kind.clone(),
+            id,
+            profile,
+            outcome,
+        });
     }
     resolved.roots = group.roots;
     Ok(resolved)
@@ -100,7 +105,7 @@ fn look_up<'k>(
 ) -> Known<(Vec<Found<'k>>, Settled)> {
     let (mut missing, mut settled) = (false, None);
     for given in keys {
-        match settle(state, &given.key) {
+        match settle(state, &given.identifier) {
             Ok(joined) => {
                 if let Some((merged, choice)) = joined {
                     settled.get_or_insert((Vec::new(), choice)).0.extend(merged);
@@ -112,9 +117,9 @@ fn look_up<'k>(
     // Where a value is not settled yet, the needs of the other keys are noted all the same.
     let mut found = Vec::with_capacity(keys.len());
     for given in keys {
-        let bound = state.binding(&given.key);
+        let bound = state.binding(&given.identifier);
         if let Ok(Some(id)) = bound {
-            missing |= writes && state.profile(id).is_err();
+            missing |= writes && state.record(id).is_err();
         }
         match bound.and_then(|id| id.map(|id| Ok((id, state.root_of(id)?))).transpose()) {
             Ok(bound) => found.push((given, bound)),
@@ -126,27 +131,27 @@ fn look_up<'k>(
     }
     let first = found.iter().find_map(|(_, bound)| bound.map(|(_, root)| root));
     let several = found.iter().any(|(_, bound)| bound.map(|(_, root)| root) != first && bound.is_some());
-    let is_new_id = |(given, bound): &Found<'_>| bound.is_none() && given.key.kind.name() == CUSTOMER_ID;
+    let is_new_id = |(given, bound): &Found<'_>| bound.is_none() && given.identifier.kind.name() == CUSTOMER_ID;
     let may_add_member = writes && first.is_some() && found.iter().any(is_new_id);
     if several || may_add_member || state.is_eager() {
         let mut roots: Vec<ProfileNo> = found.iter().filter_map(|(_, bound)| bound.map(|(_, root)| root)).collect();
         roots.sort_unstable();
         roots.dedup();
-        keep_what_fits(state, &found, &mut roots);
-        missing |= state.lacks(&roots);
+        drop_oversized(state, &found, &mut roots);
+        missing |= state.needs_more_facts(&roots);
     }
     if missing { Err(Missing) } else { Ok((found, settled)) }
 }
 
 /// Leaves out live profiles that would be withheld since they are too large beside those before them: they need not be
 /// loaded.
-fn keep_what_fits(state: &mut DecisionState<'_>, found: &[Found<'_>], roots: &mut Vec<ProfileNo>) {
+fn drop_oversized(state: &mut DecisionState<'_>, found: &[Found<'_>], roots: &mut Vec<ProfileNo>) {
     let (mut kept, mut weight): (Vec<ProfileNo>, u64) = (Vec::new(), 0);
     for root in found.iter().filter_map(|(_, bound)| bound.map(|(_, root)| root)) {
-        let Ok(standing) = state.standing(root) else { return };
-        if !kept.contains(&root) && (kept.is_empty() || weight + standing.weight <= state.profile_bytes_max) {
+        let Ok(root_pointer) = state.root_pointer(root) else { return };
+        if !kept.contains(&root) && (kept.is_empty() || weight + root_pointer.weight <= state.profile_bytes_max) {
             kept.push(root);
-            weight += standing.weight;
+            weight += root_pointer.weight;
         }
     }
     roots.retain(|root| kept.contains(root));

@@ -73,16 +73,16 @@ impl Decision for Revert {
 
 fn cut(state: &mut DecisionState<'_>, merge: &Merge) -> Known<RevertOutcome> {
     let part_root = merge.merged.no;
-    if let Some(None) = state.standings.get(&part_root) {
+    if let Some(None) = state.root_pointers.get(&part_root) {
         return Ok(RevertOutcome::Gone);
     }
     let root = state.root_of(part_root)?;
-    if state.standing(root)?.deletion.is_some() {
+    if state.root_pointer(root)?.deletion.is_some() {
         return Ok(RevertOutcome::UnderDeletion);
     }
     let members = state.members(root)?;
-    let profiles: Vec<MemberRecord> = members.iter().map(|no| state.profile(*no).cloned()).collect::<Known<_>>()?;
-    let part = part_of(state, &profiles, part_root);
+    let profiles: Vec<MemberRecord> = members.iter().map(|no| state.record(*no).cloned()).collect::<Known<_>>()?;
+    let part = subtree_of(state, &profiles, part_root);
     let staying: Vec<ProfileNo> = members.iter().copied().filter(|no| !part.contains(no)).collect();
 
     let seq = state.next_seq();
@@ -90,7 +90,7 @@ fn cut(state: &mut DecisionState<'_>, merge: &Merge) -> Known<RevertOutcome> {
     settle(state, root, &staying, &profiles)?;
     settle(state, part_root, &part, &profiles)?;
     state.counters.users += 1;
-    state.merged(Merge { reverted_at: Some(state.now), ..merge.clone() });
+    state.push_merge(Merge { reverted_at: Some(state.now), ..merge.clone() });
     state.counters.separation += 1;
     let separation = SeparationNo(state.counters.separation);
     state.appended.push(RowChange::Upsert(StoredRow::Separation(Separation {
@@ -115,9 +115,10 @@ fn cut(state: &mut DecisionState<'_>, merge: &Merge) -> Known<RevertOutcome> {
 }
 
 /// The ids that come off.
-fn part_of(state: &DecisionState<'_>, profiles: &[MemberRecord], part_root: ProfileNo) -> Vec<ProfileNo> {
-    let members = profiles.iter().map(|profile| MemberRef { profile, link: state.links.get(&profile.no).flatten() });
-    MemberTree::new(members).part(part_root)
+fn subtree_of(state: &DecisionState<'_>, profiles: &[MemberRecord], part_root: ProfileNo) -> Vec<ProfileNo> {
+    let members =
+        profiles.iter().map(|profile| MemberRef { record: profile, link: state.links.get(&profile.no).flatten() });
+    MemberTree::new(members).subtree(part_root)
 }
 
 /// Makes a tree of these members: standings, figures and view as they are without the rest.
@@ -129,29 +130,31 @@ fn settle(
 ) -> Known<()> {
     let (mut tree, mut weight): (Option<TreeTotals>, u64) = (None, 0);
     for no in members {
-        weight += state.profile(*no)?.attributes.size().weight as u64;
-        let standing = state.standing_mut(*no)?;
-        standing.root = root;
+        weight += state.record(*no)?.attributes.size().weight as u64;
+        let root_pointer = state.root_pointer_mut(*no)?;
+        root_pointer.root = root;
         let own = TreeTotals {
-            first_seen: standing.first_seen,
-            last_seen: standing.last_seen,
-            events: standing.events,
-            devices: standing.devices,
+            first_seen: root_pointer.first_seen,
+            last_seen: root_pointer.last_seen,
+            events: root_pointer.events,
+            devices: root_pointer.devices,
             members: 1,
         };
         tree = Some(tree.map_or(own, |tree| tree.with(own)));
     }
     if let Some(tree) = tree {
-        let standing = state.standing_mut(root)?;
-        (standing.tree, standing.weight) = (tree, weight);
+        let root_pointer = state.root_pointer_mut(root)?;
+        (root_pointer.tree, root_pointer.weight) = (tree, weight);
     }
     let view = (members.len() > 1).then(|| {
         let among = profiles.iter().filter(|profile| members.contains(&profile.no));
-        MemberTree::new(among.map(|profile| MemberRef { profile, link: state.links.get(&profile.no).flatten() }))
-            .shown(root)
+        MemberTree::new(
+            among.map(|profile| MemberRef { record: profile, link: state.links.get(&profile.no).flatten() }),
+        )
+        .current_values(root)
     });
     // Who was live had a view, for the part was its member; the part had none of its own, so there is none to drop.
-    let was_live = state.facts.standings.get(&root).is_some_and(|stored| stored.is_some_and(|s| s.root == root));
+    let was_live = state.facts.root_pointers.get(&root).is_some_and(|stored| stored.is_some_and(|s| s.root == root));
     if view.is_some() || was_live {
         state.views.set(root, view);
     }
@@ -164,7 +167,7 @@ pub(super) fn side(state: &mut DecisionState<'_>, root: ProfileNo, members: &[Pr
     let mut whole = Vec::with_capacity(members.len());
     let mut missing = false;
     for no in members {
-        let (profile, standing) = (state.profile(*no)?.clone(), state.standing(*no)?);
+        let (profile, root_pointer) = (state.record(*no)?.clone(), state.root_pointer(*no)?);
         let link = state.links.get(no).flatten().cloned();
         let merge = link.as_ref().map(|link| link.merge);
         let joined_at = merge.map(|merge| (merge, state.facts.merge_times.get(&merge)));
@@ -179,7 +182,7 @@ pub(super) fn side(state: &mut DecisionState<'_>, root: ProfileNo, members: &[Pr
             }
             *record?
         });
-        whole.push(Member { profile, standing, link, joined_at, devices: Vec::new() });
+        whole.push(Member { record: profile, root_pointer, link, joined_at, devices: Vec::new() });
     }
     if missing {
         return Err(Missing);

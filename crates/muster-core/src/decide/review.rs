@@ -16,7 +16,7 @@ pub(super) struct WithheldIdentifier<'a> {
     /// The live profile that it leads to.
     pub(super) other: Option<ProfileNo>,
     /// The key.
-    pub(super) key: &'a Identifier,
+    pub(super) identifier: &'a Identifier,
     /// The guard.
     pub(super) reason: GuardReason,
     /// Where it came from; None = an activation.
@@ -25,21 +25,21 @@ pub(super) struct WithheldIdentifier<'a> {
 
 /// Counts the review of a key that was set aside, or opens one. A review that was decided without a merge stays closed, unless
 /// it kept apart what no separation keeps apart any more (behaviour.md 3.3.h).
-pub(super) fn set_aside(state: &mut DecisionState<'_>, aside: &WithheldIdentifier<'_>) -> Known<()> {
-    if let Some(no) = review_of(state, aside)? {
-        if is_lifted(state, aside, no)? {
+pub(super) fn withhold(state: &mut DecisionState<'_>, withheld: &WithheldIdentifier<'_>) -> Known<()> {
+    if let Some(no) = review_of(state, withheld)? {
+        if is_lifted(state, withheld, no)? {
             reopen(state, no);
         }
         let now = state.now;
         if let Some(review) = state.reviews.change(&no) {
             review.count += 1;
             review.last_at = now;
-            if let (None, Some(other)) = (review.b, aside.other) {
-                let id = state.standing(other)?.id();
+            if let (None, Some(other)) = (review.b, withheld.other) {
+                let id = state.root_pointer(other)?.id();
                 let review = state.reviews.change(&no).as_mut().ok_or(Missing)?;
                 review.b = Some(id);
                 // Stored as one without a second profile, it is found by the pair from now on like one just opened.
-                state.opened.push(review, aside.root, Some(other));
+                state.opened.push(review, withheld.root, Some(other));
             }
         }
         return Ok(());
@@ -49,63 +49,63 @@ pub(super) fn set_aside(state: &mut DecisionState<'_>, aside: &WithheldIdentifie
     state.counters.reviews_stored += 1;
     state.counters.reviews_open += 1;
     let no = ReviewNo(state.counters.review);
-    let a = state.standing(aside.root)?.id();
-    let b = aside.other.map(|other| Ok(state.standing(other)?.id())).transpose()?;
+    let a = state.root_pointer(withheld.root)?.id();
+    let b = withheld.other.map(|other| Ok(state.root_pointer(other)?.id())).transpose()?;
     let review = Review {
         no,
         at: state.now,
         last_at: state.now,
         count: 1,
-        key: aside.key.clone(),
+        identifier: withheld.identifier.clone(),
         a,
         b,
-        reason: aside.reason,
-        request: aside.request,
+        reason: withheld.reason,
+        request: withheld.request,
         record: None,
         explanation: Explanation::default(),
         state: ReviewState::Open,
         closed_at: None,
     };
-    state.opened.push(&review, aside.root, aside.other);
+    state.opened.push(&review, withheld.root, withheld.other);
     state.reviews.set(no, Some(review));
     Ok(())
 }
 
 /// The review that this key belongs to. An open one of the same pair of live profiles and kind, else of the profile and value;
 /// else the last of those that were decided.
-fn review_of(state: &mut DecisionState<'_>, aside: &WithheldIdentifier<'_>) -> Known<Option<ReviewNo>> {
-    let mut of_pair = match aside.other {
-        Some(other) => between_of(state, aside.root, other)?,
+fn review_of(state: &mut DecisionState<'_>, withheld: &WithheldIdentifier<'_>) -> Known<Option<ReviewNo>> {
+    let mut of_pair = match withheld.other {
+        Some(other) => reviews_between(state, withheld.root, other)?,
         None => Vec::new(),
     };
-    of_pair.retain(|no| kind_of(state, *no).as_ref() == Some(&aside.key.kind));
-    let is_open = |state: &DecisionState<'_>, no: &ReviewNo| state.review_now(*no).is_some_and(Review::is_open);
+    of_pair.retain(|no| kind_of(state, *no).as_ref() == Some(&withheld.identifier.kind));
+    let is_open = |state: &DecisionState<'_>, no: &ReviewNo| state.review(*no).is_some_and(Review::is_open);
     if let Some(no) = of_pair.iter().find(|no| is_open(state, no)) {
         return Ok(Some(*no));
     }
-    let alone = alone(state, aside)?;
+    let alone = reviews_of_value(state, withheld)?;
     let open = alone.iter().find(|no| is_open(state, no)).copied();
     // A value that nobody had when it was dismissed is another question now that somebody has it.
-    let decided = if aside.other.is_some() { of_pair } else { alone };
+    let decided = if withheld.other.is_some() { of_pair } else { alone };
     Ok(open.or_else(|| decided.last().copied()))
 }
 
 /// Whether a review kept apart two live profiles that no separation keeps apart any more.
-fn is_lifted(state: &mut DecisionState<'_>, aside: &WithheldIdentifier<'_>, no: ReviewNo) -> Known<bool> {
-    match (state.review_now(no).map(|review| review.state), aside.other) {
-        (Some(ReviewState::KeptApart), Some(other)) => Ok(!between(state, &[aside.root], other)?.separated),
+fn is_lifted(state: &mut DecisionState<'_>, withheld: &WithheldIdentifier<'_>, no: ReviewNo) -> Known<bool> {
+    match (state.review(no).map(|review| review.state), withheld.other) {
+        (Some(ReviewState::KeptApart), Some(other)) => Ok(!between(state, &[withheld.root], other)?.separated),
         _ => Ok(false),
     }
 }
 
 /// The reviews of a profile and a value without a second profile, but for those that ended in a merge, by number.
-fn alone(state: &mut DecisionState<'_>, aside: &WithheldIdentifier<'_>) -> Known<Vec<ReviewNo>> {
-    let members = state.members(aside.root)?;
+fn reviews_of_value(state: &mut DecisionState<'_>, withheld: &WithheldIdentifier<'_>) -> Known<Vec<ReviewNo>> {
+    let members = state.members(withheld.root)?;
     let mut found = Vec::new();
     if state.facts.counters.reviews_stored > 0 {
         let mut missing = false;
         for root in state.stored_roots(&members) {
-            let asked = (aside.key.clone(), root);
+            let asked = (withheld.identifier.clone(), root);
             match state.facts.reviews_of_value.get(&asked) {
                 Some(stored) => found.extend(stored),
                 None => {
@@ -114,21 +114,21 @@ fn alone(state: &mut DecisionState<'_>, aside: &WithheldIdentifier<'_>) -> Known
                 }
             }
         }
-        if missing || state.lacks_reviews(&found) {
+        if missing || state.needs_reviews(&found) {
             return Err(Missing);
         }
     }
-    found.extend(state.opened.of_value(aside.key, &members));
+    found.extend(state.opened.with_value(withheld.identifier, &members));
     let asks = |review: &Review| review.state != ReviewState::Merged && review.b.is_none();
-    let is_it = |review: &Review| asks(review) && state.is_of(review.a.no, aside.root);
-    found.retain(|no| state.review_now(*no).is_some_and(is_it));
+    let is_it = |review: &Review| asks(review) && state.belongs_to(review.a.no, withheld.root);
+    found.retain(|no| state.review(*no).is_some_and(is_it));
     found.sort_unstable();
     found.dedup();
     Ok(found)
 }
 
 fn kind_of(state: &DecisionState<'_>, no: ReviewNo) -> Option<crate::identifier::IdentifierKind> {
-    state.review_now(no).map(|review| review.key.kind.clone())
+    state.review(no).map(|review| review.identifier.kind.clone())
 }
 
 /// The open reviews between two live profiles, by number.
@@ -136,37 +136,38 @@ pub(super) fn open_between(state: &mut DecisionState<'_>, a: ProfileNo, b: Profi
     if state.counters.reviews_open == 0 {
         return Ok(Vec::new());
     }
-    let mut found = between_of(state, a, b)?;
-    found.retain(|no| state.review_now(*no).is_some_and(Review::is_open));
+    let mut found = reviews_between(state, a, b)?;
+    found.retain(|no| state.review(*no).is_some_and(Review::is_open));
     Ok(found)
 }
 
 /// The reviews between two live profiles but for those that ended in a merge, by number.
-fn between_of(state: &mut DecisionState<'_>, a: ProfileNo, b: ProfileNo) -> Known<Vec<ReviewNo>> {
+fn reviews_between(state: &mut DecisionState<'_>, a: ProfileNo, b: ProfileNo) -> Known<Vec<ReviewNo>> {
     if state.counters.reviews_stored == 0 {
         return Ok(Vec::new());
     }
     let sides = [state.named_by(a)?, state.named_by(b)?];
     let pairs = stored_between(state, sides.each_ref().map(|members| state.stored_roots(members)))?;
-    if state.lacks_standings(pairs.iter().flat_map(|pair| [pair.a, pair.b])) {
+    if state.needs_root_pointers(pairs.iter().flat_map(|pair| [pair.a, pair.b])) {
         return Err(Missing);
     }
-    let joins =
-        |x: ProfileNo, y: ProfileNo| state.is_of(x, a) && state.is_of(y, b) || state.is_of(x, b) && state.is_of(y, a);
+    let joins = |x: ProfileNo, y: ProfileNo| {
+        state.belongs_to(x, a) && state.belongs_to(y, b) || state.belongs_to(x, b) && state.belongs_to(y, a)
+    };
     let found = pairs.iter().filter(|pair| joins(pair.a, pair.b)).map(|pair| pair.no);
     let mut found: Vec<ReviewNo> = found.collect();
-    if state.lacks_reviews(&found) {
+    if state.needs_reviews(&found) {
         return Err(Missing);
     }
-    let opened = |side: &[ProfileNo]| side.iter().map(|no| state.opened.of_profile(*no).len()).sum::<usize>();
+    let opened = |side: &[ProfileNo]| side.iter().map(|no| state.opened.with_profile(*no).len()).sum::<usize>();
     let fewer = if opened(&sides[0]) > opened(&sides[1]) { &sides[1] } else { &sides[0] };
-    found.extend(fewer.iter().flat_map(|no| state.opened.of_profile(*no)));
+    found.extend(fewer.iter().flat_map(|no| state.opened.with_profile(*no)));
     let joins = |r: &Review| {
-        let (own, other) = (|no| state.is_of(no, a), |no| state.is_of(no, b));
+        let (own, other) = (|no| state.belongs_to(no, a), |no| state.belongs_to(no, b));
         r.b.is_some_and(|second| own(r.a.no) && other(second.no) || other(r.a.no) && own(second.no))
     };
     let asks = |review: &Review| review.state != ReviewState::Merged && joins(review);
-    found.retain(|no| state.review_now(*no).is_some_and(asks));
+    found.retain(|no| state.review(*no).is_some_and(asks));
     found.sort_unstable();
     found.dedup();
     Ok(found)
@@ -225,7 +226,7 @@ fn make_room(state: &mut DecisionState<'_>) -> Known<()> {
         state.needs.reviews_to_drop = (4 * listed.len()).max(4_096);
         return Err(Missing);
     };
-    let open = state.review_now(no).map_or(open, Review::is_open);
+    let open = state.review(no).map_or(open, Review::is_open);
     state.reviews.set(no, None);
     state.counters.reviews_stored -= 1;
     state.counters.reviews_open -= u64::from(open);
@@ -259,7 +260,7 @@ pub(super) fn close_pair(
 ) -> Known<()> {
     if a != b {
         for no in open_between(state, a, b)? {
-            if kind_of(state, no).as_ref() == Some(&review.key.kind) {
+            if kind_of(state, no).as_ref() == Some(&review.identifier.kind) {
                 close(state, no, closed_as);
             }
         }
@@ -269,10 +270,10 @@ pub(super) fn close_pair(
 }
 
 /// Two live profiles become one: nothing is left to decide between them.
-pub(super) fn joined(state: &mut DecisionState<'_>, a: ProfileNo, b: ProfileNo) -> Known<()> {
+pub(super) fn close_merged(state: &mut DecisionState<'_>, a: ProfileNo, b: ProfileNo) -> Known<()> {
     // No review names a member that this decision created, unless it opened one: many such joins to one profile look
     // through its reviews not once.
-    if b.0 > state.facts.counters.profile && state.opened.of_profile(b).is_empty() && !state.has_members(b)? {
+    if b.0 > state.facts.counters.profile && state.opened.with_profile(b).is_empty() && !state.has_members(b)? {
         return Ok(());
     }
     for no in open_between(state, a, b)? {

@@ -116,7 +116,7 @@ impl Decision for DecideReview {
         };
         let mut state = DecisionState::new(facts, &self.settings.identity, now.at);
         state.profile_bytes_max = self.settings.profile_bytes;
-        state.mark();
+        state.savepoint();
         match self.close(&mut state, review) {
             Ok(ReviewOutcome::Refused(why)) => Step::Leave(ReviewOutcome::Refused(why)),
             Ok(outcome) => Step::Done(state.into_changes(), outcome),
@@ -131,7 +131,7 @@ impl DecideReview {
         let (mut merge, mut separation) = (None, None);
         if review.b.is_none() && matches!(self.choose, Choose::Merge | Choose::KeepApart) {
             // Whoever holds the value of a kind that has just become active is found first.
-            settle(state, &review.key)?;
+            settle(state, &review.identifier)?;
         }
         let ends = match self.choose {
             Choose::Dismiss => {
@@ -177,13 +177,13 @@ impl DecideReview {
             let members = state.members(root)?;
             sides.push(side(state, root, &members)?);
         }
-        let review = Box::new(state.review_now(review.no).cloned().ok_or(Missing)?);
+        let review = Box::new(state.review(review.no).cloned().ok_or(Missing)?);
         Ok(ReviewOutcome::Closed { review, merge, separation, sides })
     }
 
     /// A review of a value that nobody had is of this profile, which has it now, so that the pair does not ask again.
     fn name_second(&self, state: &mut DecisionState<'_>, review: &Review, b: ProfileNo) -> Known<()> {
-        let id = state.standing(b)?.id();
+        let id = state.root_pointer(b)?.id();
         if let Some(review) = state.reviews.change(&review.no).as_mut().filter(|review| review.b.is_none()) {
             review.b = Some(id);
         }
@@ -202,14 +202,14 @@ impl DecideReview {
             return Ok(Ok((a, None)));
         }
         for root in [a, b] {
-            if state.standing(root)?.deletion.is_some() {
+            if state.root_pointer(root)?.deletion.is_some() {
                 return Ok(Err(ReviewRefusal::UnderDeletion));
             }
         }
-        if state.standing(a)?.tree.members + state.standing(b)?.tree.members > MEMBERS_MAX {
+        if state.root_pointer(a)?.tree.members + state.root_pointer(b)?.tree.members > MEMBERS_MAX {
             return Ok(Err(ReviewRefusal::TooManyMembers));
         }
-        if state.standing(a)?.weight + state.standing(b)?.weight > state.profile_bytes_max {
+        if state.root_pointer(a)?.weight + state.root_pointer(b)?.weight > state.profile_bytes_max {
             return Ok(Err(ReviewRefusal::TooLarge));
         }
         both(state, a, b)?;
@@ -228,15 +228,15 @@ impl DecideReview {
         review: &Review,
         root: ProfileNo,
     ) -> Known<Result<(ProfileNo, Option<MergeNo>), ReviewRefusal>> {
-        if self.settings.identity.active_kind(review.key.kind.name()).is_none() {
+        if self.settings.identity.active_kind(review.identifier.kind.name()).is_none() {
             return Ok(Err(ReviewRefusal::KindNotActive));
         }
-        if review.key.kind.name() == CUSTOMER_ID && write::is_full_of_ids(state, review.a.no)? {
+        if review.identifier.kind.name() == CUSTOMER_ID && write::is_full_of_ids(state, review.a.no)? {
             return Ok(Err(ReviewRefusal::TooLarge));
         }
         let place = WriteTarget { record: review.a.no, root, seq: state.next_seq() };
-        write::bind(state, place, &review.key)?;
-        write::noted(state, place, ChangeKind::User)?;
+        write::bind(state, place, &review.identifier)?;
+        write::append_change(state, place, ChangeKind::User)?;
         Ok(Ok((root, None)))
     }
 }
@@ -246,19 +246,21 @@ fn gather(state: &mut DecisionState<'_>, review: &Review) -> Known<()> {
     let mut missing = false;
     let ids = [Some(review.a.no), review.b.map(|b| b.no)];
     for no in ids.into_iter().flatten() {
-        if state.standings.get(&no).is_none() {
-            let Missing = state.need_standing(no);
+        if state.root_pointers.get(&no).is_none() {
+            let Missing = state.need_root_pointer(no);
             missing = true;
         }
     }
-    missing |= review.b.is_none() && state.binding(&review.key).is_err();
+    missing |= review.b.is_none() && state.binding(&review.identifier).is_err();
     if missing {
         return Err(Missing);
     }
     let Some((a, b)) = ends(state, review)? else { return Ok(()) };
     for root in std::iter::once(a).chain(b) {
-        missing |= state.separations(root).is_err() | state.members(root).is_err() | state.knows_shown(root).is_err();
-        missing |= state.profile(root).is_err();
+        missing |= state.separations(root).is_err()
+            | state.members(root).is_err()
+            | state.require_current_values(root).is_err();
+        missing |= state.record(root).is_err();
     }
     if let Some(b) = b.filter(|b| *b != a) {
         missing |= open_between(state, a, b).is_err();
@@ -269,16 +271,16 @@ fn gather(state: &mut DecisionState<'_>, review: &Review) -> Known<()> {
 /// The live profiles of a review as they are now; the second one also where the value was bound to somebody since. None
 /// if a profile is gone.
 fn ends(state: &mut DecisionState<'_>, review: &Review) -> Known<Option<(ProfileNo, Option<ProfileNo>)>> {
-    let live = |state: &mut DecisionState<'_>, no: ProfileNo| match state.standings.get(&no) {
-        None => Err(state.need_standing(no)),
-        Some(found) => Ok(found.map(|standing| standing.root)),
+    let live = |state: &mut DecisionState<'_>, no: ProfileNo| match state.root_pointers.get(&no) {
+        None => Err(state.need_root_pointer(no)),
+        Some(found) => Ok(found.map(|root_pointer| root_pointer.root)),
     };
     let a = live(state, review.a.no);
     let b = match review.b {
         Some(b) => Ok(Some(b.no)),
         // What a kind was bound to when it was active, nobody is found by.
-        None if state.identity.active_kind(review.key.kind.name()).is_none() => Ok(None),
-        None => state.binding(&review.key),
+        None if state.identity.active_kind(review.identifier.kind.name()).is_none() => Ok(None),
+        None => state.binding(&review.identifier),
     };
     // Both are asked for before it gives up.
     let b = b.and_then(|b| b.map(|b| live(state, b)).transpose());
@@ -290,7 +292,7 @@ fn ends(state: &mut DecisionState<'_>, review: &Review) -> Known<Option<(Profile
 
 /// Asks for everything that joining two live profiles, or keeping them apart, needs before it gives up.
 fn both(state: &mut DecisionState<'_>, a: ProfileNo, b: ProfileNo) -> Known<()> {
-    let missing = state.lacks(&[a, b]) | open_between(state, a, b).is_err();
+    let missing = state.needs_more_facts(&[a, b]) | open_between(state, a, b).is_err();
     if missing { Err(Missing) } else { Ok(()) }
 }
 
@@ -304,7 +306,7 @@ fn separate(state: &mut DecisionState<'_>, review: &Review, (a, b): (ProfileNo, 
     let no = SeparationNo(state.counters.separation);
     let b = match review.b {
         Some(b) => b,
-        None => state.standing(b)?.id(),
+        None => state.root_pointer(b)?.id(),
     };
     let cause = SeparationCause::Review;
     state.appended.push(RowChange::Upsert(StoredRow::Separation(Separation {

@@ -26,7 +26,7 @@ impl Target {
 
 /// The live profile of an element's keys, merged if there are several, and the id it is recorded under: the one id of
 /// all its bound keys, else the root (behaviour.md 3.1).
-pub(super) fn target_of(
+pub(super) fn choose_target(
     state: &mut DecisionState<'_>,
     resolved: &Resolved<'_>,
     causing: &Causing,
@@ -54,25 +54,28 @@ pub(super) fn target_of(
 }
 
 /// What an element joins live profiles by.
-pub(super) fn causing(context: &Context<'_>, resolved: &Resolved<'_>, writes_email: bool) -> Causing {
-    let keys = resolved.kept.iter().map(|(given, _)| given.key.clone()).collect();
+pub(super) fn merge_cause(context: &Context<'_>, resolved: &Resolved<'_>, writes_email: bool) -> Causing {
+    let keys = resolved.kept.iter().map(|(given, _)| given.identifier.clone()).collect();
     Causing { request: Some((context.request, context.index)), origin: Origin::Keys(keys), writes_email }
 }
 
 /// The keys set aside enter the review list. What is missing for that is asked for and hides nothing: the rest of the
 /// element goes on, or each element addressed by what it binds would take a round of its own.
-pub(super) fn set_aside(
+pub(super) fn withhold_identifiers(
     state: &mut DecisionState<'_>,
     context: &Context<'_>,
     resolved: &Resolved<'_>,
     root: ProfileNo,
 ) {
     let request = Some((context.request, context.index));
-    for (given, other, reason) in &resolved.aside {
+    for (given, other, reason) in &resolved.withheld {
         // Brought together by another key since.
         let other = other.map(|other| state.root_of(other)).transpose();
         let _asked = other.map(|other| other.filter(|other| *other != root)).and_then(|other| {
-            review::set_aside(state, &WithheldIdentifier { root, other, key: &given.key, reason: *reason, request })
+            review::withhold(
+                state,
+                &WithheldIdentifier { root, other, identifier: &given.identifier, reason: *reason, request },
+            )
         });
     }
 }

@@ -28,14 +28,14 @@ pub(super) fn create(state: &mut DecisionState<'_>, first_seen: Timestamp, last_
     let profile = MemberRecord {
         no,
         created: state.now,
-        keys: Vec::new(),
+        identifiers: Vec::new(),
         attributes: Attributes::default(),
         platforms: BTreeMap::new(),
         former: Vec::new(),
         history: Vec::new(),
     };
     let tree = TreeTotals { first_seen, last_seen, events: 0, devices: 0, members: 1 };
-    let standing = RootPointer {
+    let root_pointer = RootPointer {
         no,
         created: state.now,
         root: no,
@@ -47,25 +47,25 @@ pub(super) fn create(state: &mut DecisionState<'_>, first_seen: Timestamp, last_
         weight: 0,
         deletion: None,
     };
-    state.profiles.set(no, Some(profile));
-    state.standings.set(no, Some(standing));
+    state.records.set(no, Some(profile));
+    state.root_pointers.set(no, Some(root_pointer));
     state.begin_kinds(no);
     no
 }
 
 /// Writes or unsets an attribute; answers whether that changed anything. What is there already is not written again,
 /// unless the live profile has members: there the newest write is the one that shows.
-pub(super) fn attribute(
+pub(super) fn write_attribute(
     state: &mut DecisionState<'_>,
     place: WriteTarget,
     name: &str,
     value: Option<Value>,
 ) -> Known<bool> {
     let members = state.has_members(place.root)?;
-    let size = Size::of(name, value.as_ref().map(Value::json_bytes));
-    state.profile(place.record)?;
-    let stored = state.own_write(place.record, name);
-    let same = match (stored.and_then(|write| write.value.as_ref()), state.arrays.held(place.record, name)) {
+    let size = Size::new(name, value.as_ref().map(Value::json_bytes));
+    state.record(place.record)?;
+    let stored = state.record_write(place.record, name);
+    let same = match (stored.and_then(|write| write.value.as_ref()), state.arrays.held_array(place.record, name)) {
         (Some(stored), Some(held)) if is_stand_in(stored) => held.size == size && state.arrays.value(held) == value,
         (stored, _) => stored == value.as_ref(),
     };
@@ -73,16 +73,16 @@ pub(super) fn attribute(
         return Ok(false);
     }
     if members {
-        show(state, place.root, name, value.clone())?;
+        set_current(state, place.root, name, value.clone())?;
     }
-    put(state, place, name, (value, size), same)?;
-    state.arrays.overwritten(place, name);
+    put_write(state, place, name, (value, size), same)?;
+    state.arrays.forget(place, name);
     Ok(true)
 }
 
 /// Writes the array that a log makes, as [`attribute`] writes a value.
-pub(super) fn array(state: &mut DecisionState<'_>, place: WriteTarget, name: &str, log: usize) -> Known<bool> {
-    let now = state.array_now(name, log);
+pub(super) fn write_array(state: &mut DecisionState<'_>, place: WriteTarget, name: &str, log: usize) -> Known<bool> {
+    let now = state.current_array(name, log);
     let members = state.has_members(place.root)?;
     let same = state.holds_array(place.record, name, now)?;
     if same && !members {
@@ -90,16 +90,16 @@ pub(super) fn array(state: &mut DecisionState<'_>, place: WriteTarget, name: &st
     }
     let value = now.map(|_| stand_in());
     if members {
-        show(state, place.root, name, value.clone())?;
+        set_current(state, place.root, name, value.clone())?;
     }
-    let size = now.map_or(Size::of(name, None), |now| now.size);
-    put(state, place, name, (value, size), same)?;
-    state.array_written(place, name, now);
+    let size = now.map_or(Size::new(name, None), |now| now.size);
+    put_write(state, place, name, (value, size), same)?;
+    state.set_array(place, name, now);
     Ok(true)
 }
 
 /// A live profile with members shows a value, or none.
-fn show(state: &mut DecisionState<'_>, root: ProfileNo, name: &str, value: Option<Value>) -> Known<()> {
+fn set_current(state: &mut DecisionState<'_>, root: ProfileNo, name: &str, value: Option<Value>) -> Known<()> {
     let name: Box<str> = name.into();
     state.edit_view(root, |view| {
         let before = view.put(&name, value);
@@ -108,43 +108,43 @@ fn show(state: &mut DecisionState<'_>, root: ProfileNo, name: &str, value: Optio
 }
 
 /// Puts a write of this size into an own record; what it wrote over goes into the history, unless it is the same.
-fn put(
+fn put_write(
     state: &mut DecisionState<'_>,
     place: WriteTarget,
     name: &str,
     (value, size): (Option<Value>, Size),
     same: bool,
 ) -> Known<()> {
-    let stored = state.own_write(place.record, name);
-    let held = state.arrays.held(place.record, name);
+    let stored = state.record_write(place.record, name);
+    let held = state.arrays.held_array(place.record, name);
     let before = match (stored, held) {
         (Some(_), Some(held)) => held.size,
-        (Some(write), None) => Size::of(name, write.value.as_ref().map(Value::json_bytes)),
+        (Some(write), None) => Size::new(name, write.value.as_ref().map(Value::json_bytes)),
         (None, _) => Size::default(),
     };
     if state.is_indexed(name) {
         let old = stored.and_then(|write| write.value.clone());
         state.reindex(place.record, name, old.as_ref(), value.as_ref());
     }
-    let stored = state.own_write(place.record, name).filter(|_| !same);
-    if let Some(old) = stored.map(|write| replaced(state, (name, write), before, held)) {
+    let stored = state.record_write(place.record, name).filter(|_| !same);
+    if let Some(old) = stored.map(|write| replaced_value(state, (name, write), before, held)) {
         state.replaced.push((place.record, old));
     }
     state.weight += difference(before.weight, size.weight);
     if !state.names.is_idle() {
         state.wrote.push((place.root, name.into()));
         let is_kind = state.is_kind(name);
-        state.names.written(place, name, (before.set > 0, size.set > 0), is_kind);
+        state.names.update(place, name, (before.set > 0, size.set > 0), is_kind);
     }
     let (name, write) = (Box::<str>::from(name), Write { seq: place.seq, value });
-    state.edit_profile(place.record, |profile| {
+    state.edit_record(place.record, |profile| {
         let old = profile.attributes.put_sized(&name, Some(write), (before, size));
         move |profile: &mut MemberRecord| drop(profile.attributes.put_sized(&name, old, (size, before)))
     })
 }
 
 /// What history keeps of a value that is written over.
-fn replaced(
+fn replaced_value(
     state: &DecisionState<'_>,
     (name, write): (&str, &Write<Value>),
     size: Size,
@@ -157,14 +157,14 @@ fn replaced(
 }
 
 /// Writes a platform; answers whether that changed anything.
-pub(super) fn platform(
+pub(super) fn write_platform(
     state: &mut DecisionState<'_>,
     place: WriteTarget,
     platform: Platform,
     active: bool,
 ) -> Known<bool> {
     let members = state.has_members(place.root)?;
-    let stored = state.profile(place.record)?.platforms.get(&platform);
+    let stored = state.record(place.record)?.platforms.get(&platform);
     if !members && stored.is_some_and(|write| write.value == Some(active)) {
         return Ok(false);
     }
@@ -176,7 +176,7 @@ pub(super) fn platform(
         })?;
     }
     let write = Write { seq: place.seq, value: Some(active) };
-    state.edit_profile(place.record, |profile| {
+    state.edit_record(place.record, |profile| {
         let before = profile.platforms.insert(platform, write);
         move |profile: &mut MemberRecord| match before {
             Some(before) => drop(profile.platforms.insert(platform, before)),
@@ -191,55 +191,55 @@ pub(super) fn platform(
 pub(super) fn bind(state: &mut DecisionState<'_>, place: WriteTarget, key: &Identifier) -> Known<bool> {
     let replaced = key.kind.name() != CUSTOMER_ID && release(state, place.record, &key.kind)?;
     state.bindings.set(key.clone(), Some(place.record));
-    hold(state, place.record, key)?;
-    attribute(state, place, key.kind.name(), Some(Value::text(&key.value)))?;
+    add_identifier(state, place.record, key)?;
+    write_attribute(state, place, key.kind.name(), Some(Value::text(&key.value)))?;
     Ok(replaced)
 }
 
 /// Whether an own record holds as many values of `customer_id` as it may.
 pub(super) fn is_full_of_ids(state: &mut DecisionState<'_>, record: ProfileNo) -> Known<bool> {
-    let keys = &state.profile(record)?.keys;
+    let keys = &state.record(record)?.identifiers;
     Ok(keys.iter().filter(|key| key.kind.name() == CUSTOMER_ID).count() >= CUSTOMER_IDS_MAX)
 }
 
 /// An own record holds a key.
-pub(super) fn hold(state: &mut DecisionState<'_>, record: ProfileNo, key: &Identifier) -> Known<()> {
+pub(super) fn add_identifier(state: &mut DecisionState<'_>, record: ProfileNo, key: &Identifier) -> Known<()> {
     let root = state.root_of(record)?;
     state.add_kind(root, &key.kind);
-    state.edit_profile(record, |profile| {
-        profile.keys.push(key.clone());
-        |profile: &mut MemberRecord| drop(profile.keys.pop())
+    state.edit_record(record, |profile| {
+        profile.identifiers.push(key.clone());
+        |profile: &mut MemberRecord| drop(profile.identifiers.pop())
     })
 }
 
 /// An own record holds a key no more, which does not count as former.
-pub(super) fn unhold(state: &mut DecisionState<'_>, record: ProfileNo, key: &Identifier) -> Known<()> {
+pub(super) fn remove_identifier(state: &mut DecisionState<'_>, record: ProfileNo, key: &Identifier) -> Known<()> {
     let root = state.root_of(record)?;
     state.forget_kinds(root);
-    state.edit_profile(record, |profile| {
-        let before = profile.keys.clone();
-        profile.keys.retain(|held| held != key);
-        |profile: &mut MemberRecord| profile.keys = before
+    state.edit_record(record, |profile| {
+        let before = profile.identifiers.clone();
+        profile.identifiers.retain(|held| held != key);
+        |profile: &mut MemberRecord| profile.identifiers = before
     })
 }
 
 /// Releases the key of a kind that an own record holds; answers whether it held one.
 fn release(state: &mut DecisionState<'_>, record: ProfileNo, kind: &IdentifierKind) -> Known<bool> {
     let now = state.now;
-    let Some(key) = state.held(record)?.into_iter().find(|key| key.kind == *kind) else { return Ok(false) };
+    let Some(key) = state.identifiers_of(record)?.into_iter().find(|key| key.kind == *kind) else { return Ok(false) };
     let root = state.root_of(record)?;
     state.forget_kinds(root);
-    let bound = state.profile(record)?.keys.iter().position(|held| *held == key);
-    state.edit_profile(record, |profile| {
-        let before = (profile.keys.clone(), profile.former.clone());
+    let bound = state.record(record)?.identifiers.iter().position(|held| *held == key);
+    state.edit_record(record, |profile| {
+        let before = (profile.identifiers.clone(), profile.former.clone());
         if let Some(at) = bound {
-            profile.keys.swap_remove(at);
+            profile.identifiers.swap_remove(at);
         }
         if profile.former.len() == FORMER_IDENTIFIERS_MAX {
             profile.former.remove(0);
         }
-        profile.former.push(FormerIdentifier { key: key.clone(), until: now });
-        move |profile: &mut MemberRecord| (profile.keys, profile.former) = before
+        profile.former.push(FormerIdentifier { identifier: key.clone(), until: now });
+        move |profile: &mut MemberRecord| (profile.identifiers, profile.former) = before
     })?;
     if bound.is_some() {
         state.bindings.set(key, None);
@@ -257,7 +257,7 @@ pub(super) fn unset_kind(
     kind: &IdentifierKind,
 ) -> Known<Option<bool>> {
     let members = state.members(place.root)?;
-    let (held, identity) = (state.held_by(&members)?, state.identity);
+    let (held, identity) = (state.identifiers_of_all(&members)?, state.identity);
     let holds = held.iter().any(|key| key.kind == *kind);
     let holds_others = held.iter().any(|key| key.kind != *kind && identity.active_kind(key.kind.name()).is_some());
     if !holds {
@@ -268,27 +268,28 @@ pub(super) fn unset_kind(
     }
     for member in members {
         while release(state, member, kind)? {}
-        if state.profile(member)?.attributes.contains_key(kind.name()) {
-            attribute(state, place.of(member), kind.name(), None)?;
+        if state.record(member)?.attributes.contains_key(kind.name()) {
+            write_attribute(state, place.for_record(member), kind.name(), None)?;
         }
     }
-    attribute(state, place, kind.name(), None)?;
+    write_attribute(state, place, kind.name(), None)?;
     Ok(Some(true))
 }
 
 /// Seen: the latest counts, of the record and of the live profile.
-pub(super) fn seen(state: &mut DecisionState<'_>, place: WriteTarget, at: Timestamp) -> Known<()> {
+pub(super) fn update_last_seen(state: &mut DecisionState<'_>, place: WriteTarget, at: Timestamp) -> Known<()> {
     let at = at.min(state.now);
     for no in [place.record, place.root] {
-        let standing = state.standing(no)?;
-        let newer = standing.last_seen < at && no == place.record || standing.tree.last_seen < at && no == place.root;
+        let root_pointer = state.root_pointer(no)?;
+        let newer =
+            root_pointer.last_seen < at && no == place.record || root_pointer.tree.last_seen < at && no == place.root;
         if newer {
-            let standing = state.standing_mut(no)?;
+            let root_pointer = state.root_pointer_mut(no)?;
             if no == place.record {
-                standing.last_seen = standing.last_seen.max(at);
+                root_pointer.last_seen = root_pointer.last_seen.max(at);
             }
             if no == place.root {
-                standing.tree.last_seen = standing.tree.last_seen.max(at);
+                root_pointer.tree.last_seen = root_pointer.tree.last_seen.max(at);
             }
         }
     }
@@ -296,23 +297,23 @@ pub(super) fn seen(state: &mut DecisionState<'_>, place: WriteTarget, at: Timest
 }
 
 /// Seen by an action of this time: the earliest counts, of the record and of the live profile (behaviour.md 2.ad).
-pub(super) fn seen_first(state: &mut DecisionState<'_>, place: WriteTarget, at: Timestamp) -> Known<()> {
-    if at < state.standing(place.record)?.first_seen {
-        state.standing_mut(place.record)?.first_seen = at;
+pub(super) fn update_first_seen(state: &mut DecisionState<'_>, place: WriteTarget, at: Timestamp) -> Known<()> {
+    if at < state.root_pointer(place.record)?.first_seen {
+        state.root_pointer_mut(place.record)?.first_seen = at;
     }
-    if at < state.standing(place.root)?.tree.first_seen {
-        state.standing_mut(place.root)?.tree.first_seen = at;
+    if at < state.root_pointer(place.root)?.tree.first_seen {
+        state.root_pointer_mut(place.root)?.tree.first_seen = at;
     }
     Ok(())
 }
 
 /// Notes a write in the change sequence, and what it wrote over.
-pub(super) fn noted(state: &mut DecisionState<'_>, place: WriteTarget, kind: ChangeKind) -> Known<()> {
+pub(super) fn append_change(state: &mut DecisionState<'_>, place: WriteTarget, kind: ChangeKind) -> Known<()> {
     let (at, request) = (state.now, state.request);
     let weight = std::mem::take(&mut state.weight);
     if weight != 0 {
-        let standing = state.standing_mut(place.root)?;
-        standing.weight = standing.weight.saturating_add_signed(weight);
+        let root_pointer = state.root_pointer_mut(place.root)?;
+        root_pointer.weight = root_pointer.weight.saturating_add_signed(weight);
     }
     state.appended.push(RowChange::Upsert(StoredRow::Change(Change {
         seq: place.seq,
@@ -322,14 +323,14 @@ pub(super) fn noted(state: &mut DecisionState<'_>, place: WriteTarget, kind: Cha
         at,
         request,
     })));
-    state.keep_history(place.seq)
+    state.push_history(place.seq)
 }
 
 /// Whether an own record passes its limits: 2,000 attributes, 1 MiB of names and JSON values (behaviour.md 2.l), or its
 /// live profile grows beyond its bound. Unset names that mean nothing any more, in a live profile without members, are
 /// forgotten first, so that they do not pile up.
-pub(super) fn too_large(state: &mut DecisionState<'_>, place: WriteTarget) -> Known<bool> {
-    let record = &state.profile(place.record)?.attributes;
+pub(super) fn is_too_large(state: &mut DecisionState<'_>, place: WriteTarget) -> Known<bool> {
+    let record = &state.record(place.record)?.attributes;
     let (len, size) = (record.len(), record.size());
     if len > RECORD_ATTRIBUTES_MAX {
         let left = if state.has_members(place.root)? { len } else { forget_unset(state, place.record)? };
@@ -337,7 +338,7 @@ pub(super) fn too_large(state: &mut DecisionState<'_>, place: WriteTarget) -> Kn
             return Ok(true);
         }
     }
-    let weight = state.standing(place.root)?.weight.saturating_add_signed(state.weight);
+    let weight = state.root_pointer(place.root)?.weight.saturating_add_signed(state.weight);
     Ok(size.bytes > RECORD_BYTES_MAX || state.weight > 0 && weight > state.profile_bytes_max)
 }
 
@@ -348,18 +349,18 @@ fn difference(before: usize, after: usize) -> i64 {
 
 /// Forgets the unset names of an own record; answers how many attributes are left.
 fn forget_unset(state: &mut DecisionState<'_>, record: ProfileNo) -> Known<usize> {
-    let attributes = &state.profile(record)?.attributes;
+    let attributes = &state.record(record)?.attributes;
     let unset = attributes.iter().filter(|(_, write)| write.value.is_none());
     let unset: Vec<(Box<str>, Write<Value>)> = unset.map(|(name, write)| (name.clone(), write.clone())).collect();
     let (len, before) = (attributes.len(), attributes.size().weight);
-    state.spend(len);
+    state.count_steps(len);
     let left = len - unset.len();
-    state.edit_profile(record, |profile| {
+    state.edit_record(record, |profile| {
         unset.iter().for_each(|(name, _)| drop(profile.attributes.put(name, None)));
         move |profile: &mut MemberRecord| {
             unset.into_iter().for_each(|(name, write)| drop(profile.attributes.put(&name, Some(write))));
         }
     })?;
-    state.weight += difference(before, state.profile(record)?.attributes.size().weight);
+    state.weight += difference(before, state.record(record)?.attributes.size().weight);
     Ok(left)
 }

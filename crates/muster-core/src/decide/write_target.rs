@@ -15,7 +15,7 @@ pub(super) struct WriteTarget {
 
 impl WriteTarget {
     /// The same for another id of the same live profile.
-    pub(super) fn of(self, record: ProfileNo) -> Self {
+    pub(super) fn for_record(self, record: ProfileNo) -> Self {
         Self { record, ..self }
     }
 }

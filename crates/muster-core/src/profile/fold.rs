@@ -20,7 +20,7 @@ use std::collections::{BTreeMap, HashMap};
 #[derive(Clone, Copy, Debug)]
 pub struct MemberRef<'a> {
     /// Its own record.
-    pub profile: &'a MemberRecord,
+    pub record: &'a MemberRecord,
     /// How it was joined; None for the root.
     pub link: Option<&'a MergeLink>,
 }
@@ -58,7 +58,7 @@ enum Step<'a> {
 impl<'a> MemberTree<'a> {
     /// The tree of these members; links whose parent is not among them make their child a root.
     pub fn new(members: impl IntoIterator<Item = MemberRef<'a>>) -> Self {
-        let members: HashMap<_, _> = members.into_iter().map(|m| (m.profile.no, m)).collect();
+        let members: HashMap<_, _> = members.into_iter().map(|m| (m.record.no, m)).collect();
         let mut children: HashMap<ProfileNo, Vec<ProfileNo>> = HashMap::new();
         for member in members.values() {
             if let Some(link) = member.link {
@@ -66,7 +66,7 @@ impl<'a> MemberTree<'a> {
             }
         }
         children.values_mut().for_each(|c| c.sort_unstable());
-        let newest = members.iter().map(|(no, member)| (*no, newest_write(member.profile))).collect();
+        let newest = members.iter().map(|(no, member)| (*no, newest_write(member.record))).collect();
         let mut tree = Self { members, children, newest, when_joined: RefCell::default() };
         tree.carry_up();
         tree
@@ -75,7 +75,7 @@ impl<'a> MemberTree<'a> {
     /// Carries the newest writes up to the roots, leaves first. In a ring of links, which is damage, each keeps its own.
     fn carry_up(&mut self) {
         let is_top = |m: &MemberRef<'_>| m.link.is_none_or(|link| !self.members.contains_key(&link.parent));
-        let mut order: Vec<ProfileNo> = self.members.values().filter(|m| is_top(m)).map(|m| m.profile.no).collect();
+        let mut order: Vec<ProfileNo> = self.members.values().filter(|m| is_top(m)).map(|m| m.record.no).collect();
         let mut next = 0;
         while let Some(no) = order.get(next) {
             order.extend(self.children.get(no).into_iter().flatten().copied().collect::<Vec<_>>());
@@ -90,7 +90,7 @@ impl<'a> MemberTree<'a> {
     }
 
     /// The ids of the part under `top`, itself first.
-    pub fn part(&self, top: ProfileNo) -> Vec<ProfileNo> {
+    pub fn subtree(&self, top: ProfileNo) -> Vec<ProfileNo> {
         let mut part = vec![top];
         let mut next = 0;
         // A ring of links is damage, and still comes to an end here: no part has more ids than the tree.
@@ -102,13 +102,13 @@ impl<'a> MemberTree<'a> {
     }
 
     /// What the part under `top` shows; `top` is taken as a root.
-    pub fn shown(&self, top: ProfileNo) -> View {
-        self.shown_until(top, Seq::MAX)
+    pub fn current_values(&self, top: ProfileNo) -> View {
+        self.values_until(top, Seq::MAX)
     }
 
     /// What the part under `top` showed when this place of the change sequence was taken.
-    pub fn shown_at(&self, top: ProfileNo, seq: Seq) -> View {
-        self.shown_until(top, seq)
+    pub fn current_values_at(&self, top: ProfileNo, seq: Seq) -> View {
+        self.values_until(top, seq)
     }
 
     /// The writes of a part between two places of the change sequence.
@@ -119,28 +119,28 @@ impl<'a> MemberTree<'a> {
             if self.newest.get(&no).is_none_or(|newest| *newest <= after) || seen > self.members.len() {
                 continue;
             }
-            push_writes(steps, self.members[&no].profile, after, until);
+            push_writes(steps, self.members[&no].record, after, until);
             open.extend(self.children.get(&no).into_iter().flatten());
         }
     }
 
-    fn shown_when_joined(&self, child: ProfileNo, seq: Seq) -> View {
+    fn values_when_joined(&self, child: ProfileNo, seq: Seq) -> View {
         if let Some(view) = self.when_joined.borrow().get(&child) {
             return view.clone();
         }
-        let view = self.shown_until(child, seq);
+        let view = self.values_until(child, seq);
         self.when_joined.borrow_mut().insert(child, view.clone());
         view
     }
 
-    fn shown_until(&self, top: ProfileNo, until: Seq) -> View {
+    fn values_until(&self, top: ProfileNo, until: Seq) -> View {
         let mut steps: Vec<(Seq, Step<'a>)> = Vec::new();
         if let Some(member) = self.members.get(&top) {
-            push_writes(&mut steps, member.profile, 0, until);
+            push_writes(&mut steps, member.record, 0, until);
         }
         for child in self.children.get(&top).into_iter().flatten() {
             let Some(link) = self.members[child].link.filter(|link| link.seq < until) else { continue };
-            steps.push((link.seq, Step::Join(self.shown_when_joined(*child, link.seq), link)));
+            steps.push((link.seq, Step::Join(self.values_when_joined(*child, link.seq), link)));
             self.push_since(&mut steps, *child, (link.seq, until));
         }
         steps.sort_by_key(|(seq, _)| *seq);
@@ -175,9 +175,9 @@ fn push_writes<'a>(steps: &mut Vec<(Seq, Step<'a>)>, profile: &'a MemberRecord, 
 
 impl View {
     /// What a profile without members shows.
-    pub fn of(profile: &MemberRecord) -> Self {
+    pub fn from_record(profile: &MemberRecord) -> Self {
         Self {
-            attributes: own_values(&profile.attributes).map(|(name, value)| (name.into(), value.clone())).collect(),
+            attributes: record_values(&profile.attributes).map(|(name, value)| (name.into(), value.clone())).collect(),
             platforms: profile.platforms.iter().filter_map(|(p, write)| Some((*p, write.value?))).collect(),
         }
     }
@@ -227,7 +227,7 @@ impl View {
             };
             if new != *shown {
                 let old = std::mem::replace(shown, new);
-                joined.combined.push(Combined { field: name, old: kept(&old), new: kept(shown) });
+                joined.combined.push(Combined { field: name, old: short_enough(&old), new: short_enough(shown) });
                 joined.replaced.push(old);
             }
         }
@@ -241,7 +241,7 @@ impl View {
     }
 
     /// Takes back the last join that was not taken back yet.
-    pub fn part_again(&mut self, joined: JoinEffect) {
+    pub fn undo_join(&mut self, joined: JoinEffect) {
         for name in &joined.filled {
             self.attributes.remove(name);
         }
@@ -260,11 +260,11 @@ impl View {
 }
 
 /// A value as history keeps it; None if it is too long.
-fn kept(value: &Value) -> Option<Value> {
+fn short_enough(value: &Value) -> Option<Value> {
     (value.json_bytes() <= HISTORY_VALUE_BYTES_MAX).then(|| value.clone())
 }
 
 /// Attributes of an own record that are set, by name; the counterpart of a view for profiles without members.
-pub fn own_values(attributes: &BTreeMap<Box<str>, Write<Value>>) -> impl Iterator<Item = (&str, &Value)> {
+pub fn record_values(attributes: &BTreeMap<Box<str>, Write<Value>>) -> impl Iterator<Item = (&str, &Value)> {
     attributes.iter().filter_map(|(name, write)| Some((&**name, write.value.as_ref()?)))
 }

@@ -40,11 +40,11 @@ pub struct HistoryItem {
 pub fn history(members: &[Member], rows: &[History], stamps: &Stamps, merges: &[Merge]) -> Vec<HistoryItem> {
     let mut items = Vec::new();
     for member in members {
-        let mut own: Vec<&History> = rows.iter().filter(|row| row.profile == member.profile.no).collect();
+        let mut own: Vec<&History> = rows.iter().filter(|row| row.profile == member.record.no).collect();
         own.sort_by_key(|row| row.seq);
-        written(&member.profile, &own, stamps, &mut items);
+        push_writes(&member.record, &own, stamps, &mut items);
     }
-    let tree = MemberTree::new(members.iter().map(|m| MemberRef { profile: &m.profile, link: m.link.as_ref() }));
+    let tree = MemberTree::new(members.iter().map(|m| MemberRef { record: &m.record, link: m.link.as_ref() }));
     for member in members {
         let Some(link) = &member.link else { continue };
         let Some(merge) = merges.iter().find(|merge| merge.no == link.merge) else { continue };
@@ -56,13 +56,13 @@ pub fn history(members: &[Member], rows: &[History], stamps: &Stamps, merges: &[
             new,
             omitted,
             request: merge.request.map(|(request, _)| request),
-            recorded_under: member.profile.id(),
+            recorded_under: member.record.id(),
             merge: Some(merge.no),
         };
-        let (brought, part) = (tree.shown_at(link.child, link.seq), tree.part(link.child));
+        let (brought, part) = (tree.current_values_at(link.child, link.seq), tree.subtree(link.child));
         let filled = |field: &str| {
-            let own = || members.iter().filter(|m| part.contains(&m.profile.no)).map(|m| &m.profile);
-            let held = || own().find_map(|profile| held_at(profile, rows, field, link.seq));
+            let own = || members.iter().filter(|m| part.contains(&m.record.no)).map(|m| &m.record);
+            let held = || own().find_map(|profile| value_at(profile, rows, field, link.seq));
             brought.attributes.get(field).cloned().or_else(held)
         };
         items.extend(merge.filled.iter().map(|field| by_merge(field, (None, filled(field)), false)));
@@ -78,7 +78,7 @@ pub fn history(members: &[Member], rows: &[History], stamps: &Stamps, merges: &[
 /// What an own record held when a place of the change sequence was taken. The fold cannot tell where the record was written
 /// since, for a record keeps its latest write alone: what was written over after that place was there, and what was not
 /// is there still.
-fn held_at(profile: &MemberRecord, rows: &[History], field: &str, seq: Seq) -> Option<Value> {
+fn value_at(profile: &MemberRecord, rows: &[History], field: &str, seq: Seq) -> Option<Value> {
     let later = rows.iter().filter(|row| row.profile == profile.no && row.seq > seq);
     let first = later.filter_map(|row| Some((row.seq, row.replaced.iter().find(|r| *r.field == *field)?)));
     match first.min_by_key(|(seq, _)| *seq) {
@@ -88,7 +88,7 @@ fn held_at(profile: &MemberRecord, rows: &[History], field: &str, seq: Seq) -> O
 }
 
 /// The writes of one own record: each value that was written over tells of two, its own and the one that replaced it.
-fn written(profile: &MemberRecord, rows: &[&History], stamps: &Stamps, items: &mut Vec<HistoryItem>) {
+fn push_writes(profile: &MemberRecord, rows: &[&History], stamps: &Stamps, items: &mut Vec<HistoryItem>) {
     let mut fields: HashMap<&str, Vec<(Seq, &Replaced)>> = HashMap::new();
     for row in rows {
         for replaced in &row.replaced {

@@ -8,7 +8,7 @@
 
 use crate::attribute::CUSTOMER_ID;
 use crate::id::{ProfileNo, Seq};
-use crate::identifier::{Identifier, normalise, spelled};
+use crate::identifier::{Identifier, identifier_text, normalise};
 use crate::kinds::SurvivorChoice;
 use crate::limits::{FORMER_IDENTIFIERS_MAX, HISTORY_MAX};
 use crate::profile::fold::{MemberRef, MemberTree};
@@ -61,7 +61,7 @@ struct Side {
 /// Both sides right before a merge whose link stands. `members` are those of the live profile, `rows` their history, and
 /// `cut` merges that are older and were reverted at its time or since: what they had joined is missing here. None if the
 /// link is not among the members.
-pub fn before(
+pub fn pre_merge(
     merge: &Merge,
     members: &[Member],
     rows: &[History],
@@ -71,24 +71,29 @@ pub fn before(
     let link = members.iter().filter_map(|member| member.link.as_ref()).find(|link| link.merge == merge.no)?;
     let mut survivor = Side::new(link.parent, link.seq, members, rows)?;
     let mut merged = Side::new(link.child, link.seq, members, rows)?;
-    merged.hold(&merge.identifiers);
-    if matches!(merge.cause, Cause::Keys { rule: SurvivorChoice::NewId, .. }) {
-        merged.begin(&merge.identifiers);
+    merged.set_identifiers(&merge.identifiers);
+    if matches!(merge.cause, Cause::Identifiers { rule: SurvivorChoice::NewId, .. }) {
+        merged.clear_to(&merge.identifiers);
     }
-    told_by_the_record(merge, &mut survivor, &mut merged);
-    survivor.keys_then(merge, members, identity);
+    apply_merge_record(merge, &mut survivor, &mut merged);
+    survivor.restore_identifiers(merge, members, identity);
     let missing = |cut: &Merge| [&survivor, &merged].iter().any(|side| side.has(cut.survivor.no));
     let whole = survivor.whole && merged.whole && !cut.iter().any(missing);
     let mut unknown = BTreeSet::new();
     for side in [&survivor, &merged] {
         unknown.extend(side.open.iter().chain(&side.lost).cloned());
     }
-    Some(PreMerge { survivor: survivor.shown(identity)?, merged: merged.shown(identity)?, unknown, whole })
+    Some(PreMerge {
+        survivor: survivor.into_profile(identity)?,
+        merged: merged.into_profile(identity)?,
+        unknown,
+        whole,
+    })
 }
 
 /// What the merge record says of names that are open. The survivor showed no name that it was filled with, and every other
 /// name that the merged side showed.
-fn told_by_the_record(merge: &Merge, survivor: &mut Side, merged: &mut Side) {
+fn apply_merge_record(merge: &Merge, survivor: &mut Side, merged: &mut Side) {
     for name in &merge.filled {
         survivor.view.attributes.remove(name);
         survivor.open.remove(name);
@@ -145,11 +150,11 @@ impl Side {
             whole: true,
         };
         for no in part {
-            let member = all.iter().find(|member| member.profile.no == no)?;
+            let member = all.iter().find(|member| member.record.no == no)?;
             side.add(member, seq, rows);
         }
-        let refs = side.members.iter().map(|m| MemberRef { profile: &m.profile, link: m.link.as_ref() });
-        side.view = MemberTree::new(refs).shown(top);
+        let refs = side.members.iter().map(|m| MemberRef { record: &m.record, link: m.link.as_ref() });
+        side.view = MemberTree::new(refs).current_values(top);
         side.was_open = side.open.clone();
         let (names, view) = (&side.names, &side.view);
         // Whether one record held an unset or nothing makes no difference where no other says anything.
@@ -159,21 +164,21 @@ impl Side {
 
     /// A member with its own record as it was.
     fn add(&mut self, member: &Member, seq: Seq, rows: &[History]) {
-        let mut own: Vec<&History> = rows.iter().filter(|row| row.profile == member.profile.no).collect();
+        let mut own: Vec<&History> = rows.iter().filter(|row| row.profile == member.record.no).collect();
         own.sort_by_key(|row| row.seq);
         let since: Vec<&History> = own.iter().copied().filter(|row| row.seq > seq).collect();
         // The oldest rows go first: if all that are left came since, others that came since may have gone.
-        if member.profile.history.len() >= HISTORY_MAX && own.len() == since.len() {
+        if member.record.history.len() >= HISTORY_MAX && own.len() == since.len() {
             self.whole = false;
         }
         let mut attributes = BTreeMap::new();
         let names = since.iter().flat_map(|row| row.replaced.iter().map(|replaced| &replaced.field));
-        let names: BTreeSet<&Box<str>> = member.profile.attributes.keys().chain(names).collect();
+        let names: BTreeSet<&Box<str>> = member.record.attributes.keys().chain(names).collect();
         for name in names {
-            let (write, is_sure) = match held(&member.profile, &since, name, seq) {
-                HeldArray::Sure(write) => (write, true),
-                HeldArray::OrNothing(value) => (Write { seq: 1, value }, false),
-                HeldArray::Lost => {
+            let (write, is_sure) = match value_at(&member.record, &since, name, seq) {
+                PriorValue::Sure(write) => (write, true),
+                PriorValue::OrNothing(value) => (Write { seq: 1, value }, false),
+                PriorValue::Lost => {
                     self.lost.insert(name.clone());
                     continue;
                 }
@@ -184,18 +189,18 @@ impl Side {
             *self.names.entry(name.clone()).or_default() += 1;
             attributes.insert(name.clone(), write);
         }
-        if member.profile.platforms.values().any(|write| write.seq > seq) {
+        if member.record.platforms.values().any(|write| write.seq > seq) {
             self.lost.insert(PLATFORMS.into());
         }
         let link = member.link.clone().filter(|link| link.seq < seq && link.child != self.top);
-        let profile = MemberRecord { attributes: attributes.into(), ..member.profile.clone() };
-        let profile = MemberRecord { platforms: early(&profile, seq), ..profile };
+        let profile = MemberRecord { attributes: attributes.into(), ..member.record.clone() };
+        let profile = MemberRecord { platforms: platforms_before(&profile, seq), ..profile };
         let joined_at = member.joined_at.filter(|_| link.is_some());
-        self.members.push(Member { profile, link, joined_at, ..member.clone() });
+        self.members.push(Member { record: profile, link, joined_at, ..member.clone() });
     }
 
     fn has(&self, no: ProfileNo) -> bool {
-        self.members.iter().any(|member| member.profile.no == no)
+        self.members.iter().any(|member| member.record.no == no)
     }
 
     /// Whether what is shown of a name is certain.
@@ -209,17 +214,17 @@ impl Side {
     }
 
     /// It was created for the merge, so that it held what was written by then, its id, and nothing else.
-    fn begin(&mut self, keys: &[Identifier]) {
+    fn clear_to(&mut self, keys: &[Identifier]) {
         for member in &mut self.members {
-            let early = member.profile.attributes.iter().filter(|(name, _)| !self.was_open.contains(*name));
+            let early = member.record.attributes.iter().filter(|(name, _)| !self.was_open.contains(*name));
             let early = early.map(|(name, write)| (name.clone(), write.clone()));
             let value = |key: &Identifier| Write { seq: 1, value: Some(Value::text(&key.value)) };
             let ids = keys.iter().map(|key| (key.kind.name().into(), value(key)));
-            member.profile.attributes = early.chain(ids).collect::<BTreeMap<_, _>>().into();
+            member.record.attributes = early.chain(ids).collect::<BTreeMap<_, _>>().into();
         }
-        let refs = self.members.iter().map(|m| MemberRef { profile: &m.profile, link: m.link.as_ref() });
-        self.view = MemberTree::new(refs).shown(self.top);
-        let names = self.members.iter().flat_map(|member| member.profile.attributes.keys());
+        let refs = self.members.iter().map(|m| MemberRef { record: &m.record, link: m.link.as_ref() });
+        self.view = MemberTree::new(refs).current_values(self.top);
+        let names = self.members.iter().flat_map(|member| member.record.attributes.keys());
         self.names = names.map(|name| (name.clone(), 1)).collect();
         self.open.clear();
         self.lost.clear();
@@ -227,17 +232,17 @@ impl Side {
     }
 
     /// It held these keys and no others.
-    fn hold(&mut self, keys: &[Identifier]) {
+    fn set_identifiers(&mut self, keys: &[Identifier]) {
         for member in &mut self.members {
-            let own = if member.profile.no == self.top { keys.to_vec() } else { Vec::new() };
-            member.profile.former.retain(|former| !keys.contains(&former.key));
-            member.profile.keys = own;
+            let own = if member.record.no == self.top { keys.to_vec() } else { Vec::new() };
+            member.record.former.retain(|former| !keys.contains(&former.identifier));
+            member.record.identifiers = own;
         }
     }
 
     /// The keys that its records held. A record that is given a key is written its value, too: so the value of the name
     /// tells which of those that it holds or held since was there.
-    fn keys_then(&mut self, merge: &Merge, all: &[Member], identity: &Identity) {
+    fn restore_identifiers(&mut self, merge: &Merge, all: &[Member], identity: &Identity) {
         // A kind that becomes active binds its values one by one, and which were bound by then is not told.
         let joining = |name: &&str| identity.activating(ActivationPhase::Joining, name).is_some();
         let names = identity.active().map(|kind| kind.kind.name());
@@ -245,21 +250,26 @@ impl Side {
         let sole = |side: &Self, name: &str| side.is_settled(name) && side.is_sole(name);
         let told: BTreeSet<Box<str>> = self.was_open.iter().filter(|name| sole(self, name)).cloned().collect();
         for member in &mut self.members {
-            let Some(now) = all.iter().find(|other| other.profile.no == member.profile.no) else { continue };
-            let since: Vec<&Identifier> =
-                now.profile.former.iter().filter(|former| former.until >= merge.at).map(|former| &former.key).collect();
+            let Some(now) = all.iter().find(|other| other.record.no == member.record.no) else { continue };
+            let since: Vec<&Identifier> = now
+                .record
+                .former
+                .iter()
+                .filter(|former| former.until >= merge.at)
+                .map(|former| &former.identifier)
+                .collect();
             if since.len() >= FORMER_IDENTIFIERS_MAX {
                 self.whole = false;
             }
-            let candidates: Vec<&Identifier> = now.profile.keys.iter().chain(since).collect();
+            let candidates: Vec<&Identifier> = now.record.identifiers.iter().chain(since).collect();
             let mut keys: Vec<Identifier> = Vec::new();
             for kind in identity.active() {
                 let name = kind.kind.name();
                 let of_kind = || candidates.iter().filter(|key| key.kind == kind.kind);
-                let own = member.profile.attributes.get(name).and_then(|write| write.value.as_ref());
+                let own = member.record.attributes.get(name).and_then(|write| write.value.as_ref());
                 // What one record alone could say, and the merge record settled, is what is shown.
                 let written = if told.contains(name) { own.and(self.view.attributes.get(name)) } else { own };
-                let value = written.and_then(spelled).map(|text| normalise(kind.normaliser, &text));
+                let value = written.and_then(identifier_text).map(|text| normalise(kind.normaliser, &text));
                 let found = of_kind().find(|key| value.as_ref() == Some(&key.value));
                 keys.extend(found.map(|key| Identifier::clone(key)));
                 let is_odd = found.is_none() && written.is_some() && of_kind().next().is_some();
@@ -270,33 +280,33 @@ impl Side {
                     unsure.insert(name.into());
                 }
             }
-            member.profile.former.retain(|former| former.until <= merge.at && !keys.contains(&former.key));
-            member.profile.keys = keys;
+            member.record.former.retain(|former| former.until <= merge.at && !keys.contains(&former.identifier));
+            member.record.identifiers = keys;
         }
         self.lost.extend(unsure);
     }
 
-    fn shown(self, identity: &Identity) -> Option<Profile> {
+    fn into_profile(self, identity: &Identity) -> Option<Profile> {
         let mut members = self.members;
-        let tallies = members.iter().map(|member| TreeTotals {
-            first_seen: member.standing.first_seen,
-            last_seen: member.standing.last_seen,
-            events: member.standing.events,
-            devices: member.standing.devices,
+        let totals = members.iter().map(|member| TreeTotals {
+            first_seen: member.root_pointer.first_seen,
+            last_seen: member.root_pointer.last_seen,
+            events: member.root_pointer.events,
+            devices: member.root_pointer.devices,
             members: 1,
         });
-        let tree = tallies.reduce(TreeTotals::with)?;
-        members.iter_mut().find(|member| member.profile.no == self.top)?.standing.tree = tree;
+        let tree = totals.reduce(TreeTotals::with)?;
+        members.iter_mut().find(|member| member.record.no == self.top)?.root_pointer.tree = tree;
         assemble(self.top, &members, Some(self.view), identity)
     }
 }
 
-fn early(profile: &MemberRecord, seq: Seq) -> BTreeMap<crate::kinds::Platform, Write<bool>> {
+fn platforms_before(profile: &MemberRecord, seq: Seq) -> BTreeMap<crate::kinds::Platform, Write<bool>> {
     profile.platforms.iter().filter(|(_, write)| write.seq < seq).map(|(platform, w)| (*platform, w.clone())).collect()
 }
 
 /// What a record held of a name.
-enum HeldArray {
+enum PriorValue {
     /// This write.
     Sure(Write<Value>),
     /// This value, or nothing at all: it was written since, and nothing else was there before.
@@ -306,15 +316,15 @@ enum HeldArray {
 }
 
 /// What a record held of a name at a place of the change sequence; `since` are its rows of history after that, in order.
-fn held(profile: &MemberRecord, since: &[&History], name: &str, seq: Seq) -> HeldArray {
+fn value_at(profile: &MemberRecord, since: &[&History], name: &str, seq: Seq) -> PriorValue {
     let first: Option<&Replaced> =
         since.iter().find_map(|row| row.replaced.iter().find(|replaced| *replaced.field == *name));
     match (first, profile.attributes.get(name)) {
-        (Some(replaced), _) if replaced.since > seq && !replaced.omitted => HeldArray::OrNothing(replaced.old.clone()),
-        (Some(replaced), _) if replaced.omitted => HeldArray::Lost,
-        (Some(replaced), _) => HeldArray::Sure(Write { seq: replaced.since, value: replaced.old.clone() }),
-        (None, Some(write)) if write.seq > seq => HeldArray::OrNothing(write.value.clone()),
-        (None, Some(write)) => HeldArray::Sure(write.clone()),
-        (None, None) => HeldArray::OrNothing(None),
+        (Some(replaced), _) if replaced.since > seq && !replaced.omitted => PriorValue::OrNothing(replaced.old.clone()),
+        (Some(replaced), _) if replaced.omitted => PriorValue::Lost,
+        (Some(replaced), _) => PriorValue::Sure(Write { seq: replaced.since, value: replaced.old.clone() }),
+        (None, Some(write)) if write.seq > seq => PriorValue::OrNothing(write.value.clone()),
+        (None, Some(write)) => PriorValue::Sure(write.clone()),
+        (None, None) => PriorValue::OrNothing(None),
     }
 }

@@ -37,7 +37,7 @@ pub struct Size {
 
 impl Size {
     /// Of one write; `value` is the bytes of its JSON value, None = unset.
-    pub(crate) fn of(name: &str, value: Option<usize>) -> Self {
+    pub(crate) fn new(name: &str, value: Option<usize>) -> Self {
         let weight = name.len() + value.unwrap_or_default() + ATTRIBUTE_OVERHEAD_BYTES;
         match value {
             Some(value) => Self { set: 1, bytes: text_json_bytes(name) + value, weight },
@@ -45,8 +45,8 @@ impl Size {
         }
     }
 
-    fn of_write(name: &str, write: &Write<Value>) -> Self {
-        Self::of(name, write.value.as_ref().map(Value::json_bytes))
+    fn from_write(name: &str, write: &Write<Value>) -> Self {
+        Self::new(name, write.value.as_ref().map(Value::json_bytes))
     }
 
     fn plus(self, other: Self) -> Self {
@@ -71,8 +71,8 @@ impl Attributes {
 
     /// Puts a write in the place of the one before; None removes it. Answers the one before.
     pub fn put(&mut self, name: &str, write: Option<Write<Value>>) -> Option<Write<Value>> {
-        let new = write.as_ref().map_or(Size::default(), |write| Size::of_write(name, write));
-        let old = self.writes.get(name).map_or(Size::default(), |write| Size::of_write(name, write));
+        let new = write.as_ref().map_or(Size::default(), |write| Size::from_write(name, write));
+        let old = self.writes.get(name).map_or(Size::default(), |write| Size::from_write(name, write));
         self.put_sized(name, write, (old, new))
     }
 
@@ -111,7 +111,7 @@ impl PartialEq for Attributes {
 
 impl From<BTreeMap<Box<str>, Write<Value>>> for Attributes {
     fn from(writes: BTreeMap<Box<str>, Write<Value>>) -> Self {
-        let sizes = writes.iter().map(|(name, write)| Size::of_write(name, write));
+        let sizes = writes.iter().map(|(name, write)| Size::from_write(name, write));
         let size = sizes.fold(Size::default(), Size::plus);
         Self { writes, size }
     }

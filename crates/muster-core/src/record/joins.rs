@@ -56,9 +56,9 @@ impl Combined {
 #[derive(Clone, Debug, PartialEq)]
 pub enum Cause {
     /// Keys of one element led to both.
-    Keys {
+    Identifiers {
         /// The kept keys of the element.
-        keys: Vec<Identifier>,
+        identifiers: Vec<Identifier>,
         /// What chose the survivor.
         rule: SurvivorChoice,
     },

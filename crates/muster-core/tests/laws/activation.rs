@@ -71,7 +71,7 @@ impl Model {
         if let Some(no) = bound {
             together.keep(key, Some(self.root(no)));
         }
-        let mut aside: Vec<(ProfileNo, GuardReason)> = Vec::new();
+        let mut withheld: Vec<(ProfileNo, GuardReason)> = Vec::new();
         for no in holders {
             let root = self.root(no);
             match self.conflict(&together, key, Some(root)) {
@@ -79,7 +79,7 @@ impl Model {
                     together.keep(key, Some(root));
                     kept.push(no);
                 }
-                Some(reason) if aside.iter().all(|(other, _)| *other != root) => aside.push((root, reason)),
+                Some(reason) if withheld.iter().all(|(other, _)| *other != root) => withheld.push((root, reason)),
                 Some(_) => {}
             }
         }
@@ -91,7 +91,7 @@ impl Model {
             let record = if kept.contains(&survivor) { survivor } else { kept[0] };
             self.bindings.push((key.clone(), record));
         }
-        for (root, reason) in aside {
+        for (root, reason) in withheld {
             // Who was joined after all, by another record of its, has nothing to be decided.
             if self.root(root) != survivor {
                 self.note(survivor, Some(root), (key, reason), None);

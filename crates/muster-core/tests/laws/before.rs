@@ -4,8 +4,8 @@
 use crate::laws::hold;
 use crate::strategies::{activations, histories};
 use crate::world::{World, plain, same};
-use muster_core::profile::pre_merge::{PLATFORMS, PreMerge, before};
-use muster_core::profile::{Profile, Subtrees, own};
+use muster_core::profile::pre_merge::{PLATFORMS, PreMerge, pre_merge};
+use muster_core::profile::{Profile, Subtrees, member_detail};
 use muster_core::record::{History, Merge};
 use std::cell::Cell;
 
@@ -16,7 +16,7 @@ fn told(world: &World, merge: &Merge) -> Result<Option<PreMerge>, String> {
     let rows: Vec<History> = store.history.values().cloned().collect();
     let cut = |m: &&Merge| m.no < merge.no && m.reverted_at.is_some_and(|at| at >= merge.at);
     let cut: Vec<Merge> = store.merges.values().filter(cut).cloned().collect();
-    Ok(before(merge, &members, &rows, &cut, &world.settings.identity))
+    Ok(pre_merge(merge, &members, &rows, &cut, &world.settings.identity))
 }
 
 /// What both sides have in common with what the model showed: every name that is not said to be unknown.
@@ -89,21 +89,21 @@ fn parts(world: &World) -> Result<u32, String> {
     let mut deep = 0;
     for join in world.model.joins.iter().filter(|join| join.reverted.is_none()) {
         let members = store.whole(store.root(join.part))?;
-        let all = Subtrees::of(&members);
+        let all = Subtrees::new(&members);
         // What a part above it asked for first changes nothing.
-        let above = own(store.root(join.part), &all, identity);
-        let own = own(join.part, &all, identity).ok_or_else(|| format!("{:?} is no member", join.part))?;
+        let above = member_detail(store.root(join.part), &all, identity);
+        let own = member_detail(join.part, &all, identity).ok_or_else(|| format!("{:?} is no member", join.part))?;
         let person = world.model.person(join.part);
-        let (profile, standing) = (&store.profiles[&join.part], &store.standings[&join.part]);
-        same(|| "its own keys".into(), &own.keys, &profile.keys)?;
-        same(|| "its own events".into(), &own.tally.events, &(person.events.len() as u64))?;
-        same(|| "its own devices".into(), &own.tally.devices, &standing.devices)?;
+        let (profile, root_pointer) = (&store.profiles[&join.part], &store.root_pointers[&join.part]);
+        same(|| "its own keys".into(), &own.identifiers, &profile.identifiers)?;
+        same(|| "its own events".into(), &own.totals.events, &(person.events.len() as u64))?;
+        same(|| "its own devices".into(), &own.totals.devices, &root_pointer.devices)?;
         let written = profile.attributes.iter().filter_map(|(name, write)| Some((name.clone(), write.value.clone()?)));
         same(|| "its own attributes".into(), &own.attributes, &written.collect())?;
         let mut model = world.model.clone();
         model.revert(join.no).ok_or("the model cannot revert")?;
-        same(|| format!("the part of {}", join.no), &plain(own.part), &model.snapshot(join.part))?;
-        let root = above.map(|above| plain(above.part));
+        same(|| format!("the part of {}", join.no), &plain(own.subtree), &model.snapshot(join.part))?;
+        let root = above.map(|above| plain(above.subtree));
         same(|| "the whole".into(), &root, &Some(world.model.snapshot(store.root(join.part))))?;
         let joined = own.joined.map(|joined| (joined.merge, joined.parent.no, joined.joined_at));
         same(|| "how it was joined".into(), &joined, &Some((join.no, join.top, join.at)))?;

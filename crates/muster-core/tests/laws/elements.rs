@@ -18,7 +18,7 @@ impl Model {
     /// A customer element.
     pub(crate) fn customer(&mut self, customer: &CustomerElement, now: Timestamp) -> Told {
         let mut warned = Warned::new();
-        let resolved = self.resolve(&customer.keys, true, &mut warned);
+        let resolved = self.resolve(&customer.identifiers, true, &mut warned);
         if !self.identity().enabled && self.names_two(&resolved.kept) {
             return Told { warnings: warned, ..Told::nothing(Outcome::Rejected, Vec::new()) };
         }
@@ -29,7 +29,7 @@ impl Model {
             }
         };
         let email = |name: &str| name == "email";
-        let writes_email = resolved.kept.iter().any(|(given, _)| email(given.key.kind.name()))
+        let writes_email = resolved.kept.iter().any(|(given, _)| email(given.identifier.kind.name()))
             || customer.sets.iter().any(|(name, _)| email(name));
         let target = match self.target(&resolved, writes_email) {
             Some(target) => match self.new_member(&resolved, target, seen, create_only) {
@@ -52,22 +52,22 @@ impl Model {
             }
         };
         let record = target.record;
-        self.enter(record, &resolved.aside);
+        self.enter(record, &resolved.withheld);
         let mut of_id = record;
         for (given, bound) in &resolved.kept {
             match bound {
                 Some(no) if given.written => {
-                    self.write(*no, given.key.kind.name(), Some(Value::text(&given.key.value)))
+                    self.write(*no, given.identifier.kind.name(), Some(Value::text(&given.identifier.value)))
                 }
-                Some(no) if given.key.kind.name() == "customer_id" && !given.is_new_id => of_id = *no,
+                Some(no) if given.identifier.kind.name() == "customer_id" && !given.is_new_id => of_id = *no,
                 Some(_) => {}
                 // Bound to the member that was created for it.
-                None if self.bound(&given.key).is_some() => {}
+                None if self.bound(&given.identifier).is_some() => {}
                 // "Bound to the member record of the outer id."
-                None if given.is_new_id => self.bind(of_id, &given.key),
+                None if given.is_new_id => self.bind(of_id, &given.identifier),
                 None => {
-                    if self.replace(record, &given.key) {
-                        warned.insert((Code::IdentifierReplaced, given.key.kind.name().into()));
+                    if self.replace(record, &given.identifier) {
+                        warned.insert((Code::IdentifierReplaced, given.identifier.kind.name().into()));
                     }
                 }
             }
@@ -182,7 +182,7 @@ impl Model {
             event.actions.iter().zip(&judged).filter(|(_, j)| **j == ActionOutcome::Accepted).collect();
         let stored: Vec<_> = stored.into_iter().map(|(a, _)| a.clone().unwrap()).collect();
         let times: Vec<Timestamp> = stored.iter().map(|a| a.time.unwrap_or(now)).collect();
-        let resolved = self.resolve(&event.keys, false, &mut warned);
+        let resolved = self.resolve(&event.identifiers, false, &mut warned);
         let target = match self.target(&resolved, false) {
             None if event.update_existing_only => {
                 let skip = |j| if j == ActionOutcome::Accepted { ActionOutcome::Skipped } else { j };
@@ -192,7 +192,7 @@ impl Model {
             None => {
                 let target = self.create(times.iter().min().copied().unwrap());
                 for (given, _) in &resolved.kept {
-                    self.bind(target.record, &given.key);
+                    self.bind(target.record, &given.identifier);
                 }
                 target
             }
@@ -201,7 +201,7 @@ impl Model {
                 target
             }
         };
-        self.enter(target.record, &resolved.aside);
+        self.enter(target.record, &resolved.withheld);
         for (action, time) in stored.iter().zip(&times) {
             self.tick();
             self.accepted += 1;
@@ -220,10 +220,10 @@ impl Model {
         let joining = self.identity().activation.as_ref().filter(|a| a.phase == ActivationPhase::Joining);
         let becomes = |kind: &IdentifierKind| joining.is_some_and(|a| a.kinds.iter().any(|k| k.kind == *kind));
         let (mut found, mut is_unsure) = (Vec::new(), false);
-        for given in &event.keys {
-            match self.bound(&given.key) {
+        for given in &event.identifiers {
+            match self.bound(&given.identifier) {
                 Some(no) => found.push(self.root(no)),
-                None => is_unsure |= becomes(&given.key.kind),
+                None => is_unsure |= becomes(&given.identifier.kind),
             }
         }
         !is_unsure && !found.contains(&self.root(no))
@@ -232,12 +232,12 @@ impl Model {
     /// A device element.
     pub(crate) fn device(&mut self, device: &DeviceElement, now: Timestamp) -> Told {
         let mut warned = Warned::new();
-        let resolved = self.resolve(&device.keys, false, &mut warned);
+        let resolved = self.resolve(&device.identifiers, false, &mut warned);
         let Some(target) = self.target(&resolved, false) else {
             return Told { warnings: warned, ..Told::nothing(Outcome::Rejected, Vec::new()) };
         };
         ignored(&resolved.kept, &mut warned);
-        self.enter(target.record, &resolved.aside);
+        self.enter(target.record, &resolved.withheld);
         let at = DeviceRef { profile: target.record, device_id: device.device_id.clone() };
         let tokens: Vec<_> = device.fields.tokens().collect();
         let old = self.person(target.record).devices.iter().find(|d| d.at == at).map(|d| d.fields.clone());
@@ -260,7 +260,7 @@ impl Model {
 /// Events and devices bind keys only when they create.
 fn ignored(kept: &Kept, warned: &mut Warned) {
     let unbound = kept.iter().filter(|(_, bound)| bound.is_none());
-    warned.extend(unbound.map(|(given, _)| (Code::KeyNotBound, given.key.kind.name().into())));
+    warned.extend(unbound.map(|(given, _)| (Code::KeyNotBound, given.identifier.kind.name().into())));
 }
 
 fn names_it(rule: &Unset, name: &str) -> bool {

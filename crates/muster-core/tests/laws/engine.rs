@@ -28,7 +28,7 @@ pub(crate) struct Store {
     pub(crate) rate: RateWindow,
     pub(crate) bindings: BTreeMap<Identifier, ProfileNo>,
     pub(crate) profiles: BTreeMap<ProfileNo, MemberRecord>,
-    pub(crate) standings: BTreeMap<ProfileNo, RootPointer>,
+    pub(crate) root_pointers: BTreeMap<ProfileNo, RootPointer>,
     pub(crate) views: BTreeMap<ProfileNo, View>,
     pub(crate) links: BTreeMap<ProfileNo, MergeLink>,
     pub(crate) devices: BTreeMap<DeviceRef, Device>,
@@ -55,7 +55,7 @@ impl Wire for PlainWire {
         RecordedAnswer { status: 200, outcomes: outcomes.into(), body: (*b"{}").into() }
     }
 
-    fn kept(&self, index: u32, rejected_actions: Option<&[u32]>) -> Box<[u8]> {
+    fn quarantined_json(&self, index: u32, rejected_actions: Option<&[u32]>) -> Box<[u8]> {
         format!("{index} {rejected_actions:?}").into_bytes().into()
     }
 }
@@ -120,8 +120,8 @@ impl Store {
             RowChange::Delete(RowKey::Binding(key)) => cut(&mut self.bindings, "bindings", key),
             RowChange::Upsert(StoredRow::MemberRecord(p)) => set(&mut self.profiles, "profiles", p.no, p.clone()),
             RowChange::Delete(RowKey::MemberRecord(no)) => cut(&mut self.profiles, "profiles", no),
-            RowChange::Delete(RowKey::RootPointer(no)) => cut(&mut self.standings, "standings", no),
-            RowChange::Upsert(StoredRow::RootPointer(s)) => set(&mut self.standings, "standings", s.no, *s),
+            RowChange::Delete(RowKey::RootPointer(no)) => cut(&mut self.root_pointers, "standings", no),
+            RowChange::Upsert(StoredRow::RootPointer(s)) => set(&mut self.root_pointers, "standings", s.no, *s),
             RowChange::Upsert(StoredRow::View(no, view)) => set(&mut self.views, "views", *no, view.clone()),
             RowChange::Delete(RowKey::View(no)) => cut(&mut self.views, "views", no),
             RowChange::Upsert(StoredRow::MergeLink(link)) => set(&mut self.links, "links", link.child, link.clone()),
@@ -186,8 +186,8 @@ impl Store {
         let member = |no: ProfileNo| {
             let link = self.links.get(&no).cloned();
             Some(Member {
-                profile: self.profiles.get(&no)?.clone(),
-                standing: *self.standings.get(&no)?,
+                record: self.profiles.get(&no)?.clone(),
+                root_pointer: *self.root_pointers.get(&no)?,
                 joined_at: link.as_ref().and_then(|l| self.merges.get(&l.merge)).map(|m| m.at),
                 link,
                 devices: self.devices.values().filter(|d| d.at.profile == no).cloned().collect(),
@@ -199,7 +199,7 @@ impl Store {
 
     /// The live profile of an id.
     pub(crate) fn root(&self, no: ProfileNo) -> ProfileNo {
-        self.standings[&no].root
+        self.root_pointers[&no].root
     }
 
     /// Whether any id of one live profile is separated from any id of the other.

@@ -31,7 +31,7 @@ pub(crate) fn settings() -> Arc<Settings> {
 }
 
 pub(crate) fn given(kind: &str, n: u8) -> GivenIdentifier {
-    GivenIdentifier { key: key(kind, n), pointer: "/k".into(), written: kind != "customer_id", is_new_id: false }
+    GivenIdentifier { identifier: key(kind, n), pointer: "/k".into(), written: kind != "customer_id", is_new_id: false }
 }
 
 pub(crate) fn element(kind: ElementKind, actions: u32, body: Body) -> Element {
@@ -43,7 +43,7 @@ pub(crate) fn customer(keys: Vec<GivenIdentifier>, sets: &[(&str, i64)]) -> Elem
     element(
         ElementKind::Customer,
         0,
-        Body::Customer(Box::new(CustomerElement { keys, sets, ..CustomerElement::default() })),
+        Body::Customer(Box::new(CustomerElement { identifiers: keys, sets, ..CustomerElement::default() })),
     )
 }
 
@@ -66,14 +66,14 @@ fn events(keys: Vec<GivenIdentifier>, numbers: std::ops::Range<i64>) -> Element 
     element(
         ElementKind::Event,
         actions.len() as u32,
-        Body::Event(Box::new(EventElement { keys, actions, ..EventElement::default() })),
+        Body::Event(Box::new(EventElement { identifiers: keys, actions, ..EventElement::default() })),
     )
 }
 
 fn device(keys: Vec<GivenIdentifier>, n: i64) -> Element {
     let fields = DeviceFields {
         platform: Platform::Ios,
-        push_id: format!("token {n} of {:?}", keys[0].key).into(),
+        push_id: format!("token {n} of {:?}", keys[0].identifier).into(),
         model: None,
         app_version: None,
         os_version: None,
@@ -83,7 +83,8 @@ fn device(keys: Vec<GivenIdentifier>, n: i64) -> Element {
         idfv: None,
         push_id_is_word: false,
     };
-    let device = DeviceElement { keys, device_id: format!("d{}", n % 7).into(), fields, pointer: "/d".into() };
+    let device =
+        DeviceElement { identifiers: keys, device_id: format!("d{}", n % 7).into(), fields, pointer: "/d".into() };
     element(ElementKind::Device, 0, Body::Device(Box::new(device)))
 }
 
@@ -209,8 +210,8 @@ fn a_merge_of_two_with_500_000_events_each_changes_as_many_rows_as_one_of_two_wi
         let mut shop = Shop::new();
         for n in [1, 2] {
             shop.send(customer(vec![given("customer_id", n), given("email", n)], &[("tier", n.into())]));
-            let standing = shop.store.standings.get_mut(&ProfileNo(n.into())).unwrap();
-            (standing.events, standing.tree.events) = (events_each, events_each);
+            let root_pointer = shop.store.root_pointers.get_mut(&ProfileNo(n.into())).unwrap();
+            (root_pointer.events, root_pointer.tree.events) = (events_each, events_each);
         }
         (shop.store.counters.events, shop.store.counters.events_accepted) = (2 * events_each, 2 * events_each);
         shop.wait();
@@ -229,7 +230,7 @@ fn a_merge_of_two_with_500_000_events_each_changes_as_many_rows_as_one_of_two_wi
             | RowChange::Upsert(StoredRow::Device(_))
             | RowChange::Upsert(StoredRow::Binding(..))
     )));
-    assert_eq!(shop.store.snapshot(ProfileNo(2), &shop.settings.identity, false).unwrap().tally.events, 1_000_000);
+    assert_eq!(shop.store.snapshot(ProfileNo(2), &shop.settings.identity, false).unwrap().totals.events, 1_000_000);
 }
 
 pub(crate) fn bare(keys: [Option<u8>; 3]) -> Draft {
@@ -417,7 +418,7 @@ fn an_own_record_holds_a_hundred_customer_ids_and_the_next_change_is_refused() {
     let results = send(&mut store, &settings, elements, Timestamp(START)).unwrap();
     let outcomes: Vec<Outcome> = results.iter().map(|result| result.outcome).collect();
     assert_eq!((outcomes[0], &outcomes[1..99]), (Outcome::Created, &[Outcome::Updated; 98][..]));
-    let told = (outcomes[99], results[99].errors[0].reason, store.profiles[&ProfileNo(1)].keys.len());
+    let told = (outcomes[99], results[99].errors[0].reason, store.profiles[&ProfileNo(1)].identifiers.len());
     assert_eq!(told, (Outcome::Rejected, Reason::ProfileTooLarge, 100));
 }
 

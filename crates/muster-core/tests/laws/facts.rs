@@ -22,20 +22,20 @@ impl Store {
         for key in &needs.bindings {
             facts.bindings.insert(key.clone(), self.bindings.get(key).copied());
         }
-        for no in &needs.standings {
-            let found = self.standings.get(no).copied();
-            facts.standings.insert(*no, found);
-            if let Some(root) = found.map(|standing| standing.root) {
-                facts.standings.insert(root, self.standings.get(&root).copied());
+        for no in &needs.root_pointers {
+            let found = self.root_pointers.get(no).copied();
+            facts.root_pointers.insert(*no, found);
+            if let Some(root) = found.map(|root_pointer| root_pointer.root) {
+                facts.root_pointers.insert(root, self.root_pointers.get(&root).copied());
             }
         }
         for root in &needs.belongings {
             facts.belongings.insert(*root, Some(self.belongings(*root)));
         }
-        for no in &needs.profiles {
+        for no in &needs.records {
             self.read_profile(*no, facts);
-            if let Some(standing) = self.standings.get(no) {
-                self.read_profile(standing.root, facts);
+            if let Some(root_pointer) = self.root_pointers.get(no) {
+                self.read_profile(root_pointer.root, facts);
             }
         }
         self.read_trees(needs, facts)?;
@@ -74,7 +74,7 @@ impl Store {
 
     fn read_trees(&self, needs: &Needs, facts: &mut Facts) -> Result<(), String> {
         for root in needs.trees.iter().chain(&needs.separations) {
-            if self.standings.get(root).is_none_or(|s| s.root != *root) {
+            if self.root_pointers.get(root).is_none_or(|s| s.root != *root) {
                 return Err(format!("a need names {root:?} as a root, which it is not"));
             }
         }
@@ -116,7 +116,7 @@ impl Store {
         for (key, root) in &needs.reviews_of_value {
             let members = self.members(*root);
             let mut found: HashMap<ProfileNo, &Review> = HashMap::new();
-            for review in asked().filter(|r| r.b.is_none() && r.key == *key && members.contains(&r.a.no)) {
+            for review in asked().filter(|r| r.b.is_none() && r.identifier == *key && members.contains(&r.a.no)) {
                 if found.get(&review.a.no).is_none_or(|other| !other.is_open()) {
                     found.insert(review.a.no, review);
                 }
@@ -150,8 +150,8 @@ impl Store {
         if let Some((after, limit)) = needs.scan {
             let numbers: Vec<ProfileNo> = self.profiles.keys().copied().filter(|no| *no > after).take(limit).collect();
             for no in &numbers {
-                facts.profiles.insert(*no, self.profiles.get(no).cloned());
-                facts.standings.insert(*no, self.standings.get(no).copied());
+                facts.records.insert(*no, self.profiles.get(no).cloned());
+                facts.root_pointers.insert(*no, self.root_pointers.get(no).copied());
             }
             facts.scan = Some(numbers);
         }
@@ -172,9 +172,9 @@ impl Store {
     }
 
     fn read_profile(&self, no: ProfileNo, facts: &mut Facts) {
-        facts.profiles.insert(no, self.profiles.get(&no).cloned());
-        facts.standings.insert(no, self.standings.get(&no).copied());
-        if self.standings.get(&no).is_some_and(|s| s.root == no) {
+        facts.records.insert(no, self.profiles.get(&no).cloned());
+        facts.root_pointers.insert(no, self.root_pointers.get(&no).copied());
+        if self.root_pointers.get(&no).is_some_and(|s| s.root == no) {
             facts.views.insert(no, self.views.get(&no).cloned());
         }
     }
@@ -185,7 +185,7 @@ impl Store {
 
     /// All members of a root, the root first, the others in order of their number.
     pub(crate) fn members(&self, root: ProfileNo) -> Vec<ProfileNo> {
-        let others = self.standings.values().filter(|s| s.root == root && s.no != root).map(|s| s.no);
+        let others = self.root_pointers.values().filter(|s| s.root == root && s.no != root).map(|s| s.no);
         std::iter::once(root).chain(others).collect()
     }
 }

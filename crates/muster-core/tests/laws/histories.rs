@@ -168,15 +168,18 @@ pub(crate) fn element(index: usize, draft: &Draft, settings: &Settings, now: Tim
     let given = |k: &KindSettings| {
         let n = draft.keys[active(&k)?]?;
         let written = customer && k.kind.name() != "customer_id";
-        Some(GivenIdentifier { key: key(k.kind.name(), n), pointer: "/k".into(), written, is_new_id: false })
+        Some(GivenIdentifier { identifier: key(k.kind.name(), n), pointer: "/k".into(), written, is_new_id: false })
     };
     let mut keys: Vec<GivenIdentifier> = settings.identity.active().filter_map(given).collect();
     if let (What::Customer { uid: Some(uid), .. }, Some(at)) =
-        (&draft.what, keys.iter().position(|given| given.key.kind.name() == "customer_id"))
+        (&draft.what, keys.iter().position(|given| given.identifier.kind.name() == "customer_id"))
     {
         let new = key("customer_id", *uid);
-        if new != keys[at].key {
-            keys.insert(at + 1, GivenIdentifier { key: new, pointer: "/u".into(), written: true, is_new_id: true });
+        if new != keys[at].identifier {
+            keys.insert(
+                at + 1,
+                GivenIdentifier { identifier: new, pointer: "/u".into(), written: true, is_new_id: true },
+            );
         }
     }
     with_keys(index, keys, draft, settings, now)
@@ -209,7 +212,7 @@ pub(crate) fn with_keys(
 fn customer(keys: Vec<GivenIdentifier>, draft: &Draft, settings: &Settings, now: Timestamp) -> CustomerElement {
     let What::Customer { sets, arrays, unsets, platforms, seen, uid: _ } = &draft.what else { unreachable!() };
     let mut customer =
-        CustomerElement { keys, update_existing_only: draft.existing_only, ..CustomerElement::default() };
+        CustomerElement { identifiers: keys, update_existing_only: draft.existing_only, ..CustomerElement::default() };
     // What no active kind takes as an identifier is a plain attribute.
     for (name, n) in KINDS.iter().zip(draft.keys).skip(1) {
         if let Some(n) = n.filter(|_| settings.identity.active_kind(name).is_none()) {
@@ -273,7 +276,7 @@ fn event(keys: Vec<GivenIdentifier>, draft: &Draft, actions: &[(u8, Option<u8>)]
         }))
     };
     EventElement {
-        keys,
+        identifiers: keys,
         update_existing_only: draft.existing_only,
         device_id: None,
         actions: actions.iter().map(action).collect(),
@@ -293,7 +296,7 @@ fn device(keys: Vec<GivenIdentifier>, id: u8, push: u8, gaid: Option<u8>) -> Dev
         idfv: None,
         push_id_is_word: push == 5,
     };
-    DeviceElement { keys, device_id: format!("d{id}").into(), fields, pointer: "/d".into() }
+    DeviceElement { identifiers: keys, device_id: format!("d{id}").into(), fields, pointer: "/d".into() }
 }
 
 /// A request of these elements.

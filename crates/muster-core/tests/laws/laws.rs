@@ -117,10 +117,10 @@ fn l7_a_replay_and_known_events_leave_the_state_unchanged() {
         let mut world = World::new(&history.variant);
         for (n, step) in history.steps.iter().enumerate() {
             if let Step::Send { later: by, elements, .. } = step {
-                let mut aside = World { store: world.store.clone(), ..World::new(&history.variant) };
-                (aside.settings, aside.now) = (world.settings.clone(), Timestamp(world.now.0 + later(*by)));
-                replayed(&mut aside, n, elements)?;
-                known_events(&mut aside, elements)?;
+                let mut withheld = World { store: world.store.clone(), ..World::new(&history.variant) };
+                (withheld.settings, withheld.now) = (world.settings.clone(), Timestamp(world.now.0 + later(*by)));
+                replayed(&mut withheld, n, elements)?;
+                known_events(&mut withheld, elements)?;
             }
             world.step(step)?;
         }
@@ -194,8 +194,8 @@ fn told(world: &World) -> Result<(), String> {
     let rows: Vec<_> = store.history.values().cloned().collect();
     for person in &model.people {
         let no = person.id.no;
-        let (profile, standing) = (store.profiles[&no].clone(), store.standings[&no]);
-        let alone = Member { profile, standing, link: None, joined_at: None, devices: Vec::new() };
+        let (profile, root_pointer) = (store.profiles[&no].clone(), store.root_pointers[&no]);
+        let alone = Member { record: profile, root_pointer, link: None, joined_at: None, devices: Vec::new() };
         let items = muster_core::profile::history::history(&[alone], &rows, &stamps, &[]);
         for name in model.names() {
             let mut log: Vec<&Written> = person.writes.iter().filter(|w| w.name == name).collect();
@@ -292,8 +292,8 @@ fn everyone_is_found(world: &World) -> Result<(), String> {
         for (key, no) in model.holders(kind) {
             let found = store.bindings.get(&key).map(|bound| store.root(*bound));
             let pair = |r: &Review| [Some(store.root(r.a.no)), r.b.map(|b| store.root(b.no))];
-            let aside = |r: &Review| r.key.kind == key.kind && pair(r).contains(&found);
-            if found != Some(store.root(no)) && (found.is_none() || !store.reviews.values().any(aside)) {
+            let withheld = |r: &Review| r.identifier.kind == key.kind && pair(r).contains(&found);
+            if found != Some(store.root(no)) && (found.is_none() || !store.reviews.values().any(withheld)) {
                 return Err(format!("law L2: {no:?} shows {key:?}, which leads to {found:?}, and nobody was told"));
             }
         }

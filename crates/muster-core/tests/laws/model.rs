@@ -234,7 +234,7 @@ impl Model {
         self.people.iter().flat_map(|p| p.writes.iter().map(|w| w.name.clone())).collect()
     }
 
-    pub(crate) fn tally(&self, root: ProfileNo) -> TreeTotals {
+    pub(crate) fn totals(&self, root: ProfileNo) -> TreeTotals {
         let members: Vec<&Person> = self.under(root).iter().map(|no| self.person(*no)).collect();
         TreeTotals {
             first_seen: members.iter().map(|p| p.first_seen).min().unwrap(),
@@ -268,7 +268,7 @@ impl Model {
         };
         let (identifiers, aliases) = self.identifiers(&members, &attributes);
         let mut former: Vec<FormerIdentifier> = members.iter().flat_map(|no| self.person(*no).former.clone()).collect();
-        former.sort_by(|a, b| (a.until, &a.key).cmp(&(b.until, &b.key)));
+        former.sort_by(|a, b| (a.until, &a.identifier).cmp(&(b.until, &b.identifier)));
         Profile {
             id: self.person(root).id,
             identifiers,
@@ -277,7 +277,7 @@ impl Model {
             attributes,
             platforms: Platform::ALL.into_iter().filter_map(|p| Some((p, platform(p)?))).collect(),
             devices,
-            tally: self.tally(root),
+            totals: self.totals(root),
             members: joined.into_iter().map(entry).collect(),
         }
     }

@@ -25,7 +25,7 @@ fn step(world: &mut World, step: &Step) {
 
 /// The value of each review, the profiles that it is of, and its count.
 fn reviews(world: &World) -> Vec<(String, u64, Option<u64>, u64)> {
-    let told = |r: &Review| (r.key.value.to_string(), r.a.no.0, r.b.map(|b| b.no.0), r.count);
+    let told = |r: &Review| (r.identifier.value.to_string(), r.a.no.0, r.b.map(|b| b.no.0), r.count);
     world.store.reviews.values().map(told).collect()
 }
 

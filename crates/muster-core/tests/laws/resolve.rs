@@ -57,7 +57,7 @@ pub(crate) type Kept = Vec<(GivenIdentifier, Option<ProfileNo>)>;
 pub(crate) struct Resolved {
     pub(crate) kept: Kept,
     /// Each with the profile that it was kept apart from, if there is one.
-    pub(crate) aside: Vec<(Identifier, Option<ProfileNo>, GuardReason)>,
+    pub(crate) withheld: Vec<(Identifier, Option<ProfileNo>, GuardReason)>,
     /// Who was joined into others since they hold the same value of a kind that has just become active.
     settled: Vec<ProfileNo>,
 }
@@ -87,31 +87,32 @@ impl Model {
     /// Keys in order of rank, kept if they conflict with none kept before. A value of a kind that has just become active
     /// is settled first, by itself. `binds`: the element gives what is new to whoever it is about.
     pub(crate) fn resolve(&mut self, keys: &[GivenIdentifier], binds: bool, warned: &mut Warned) -> Resolved {
-        let (mut kept, mut aside, mut settled) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut kept, mut withheld, mut settled) = (Vec::new(), Vec::new(), Vec::new());
         for given in keys {
-            settled.extend(self.settle(&given.key));
+            settled.extend(self.settle(&given.identifier));
         }
         let mut together = Together::default();
         together.binds = binds;
         for given in keys {
-            let bound = self.bound(&given.key);
+            let bound = self.bound(&given.identifier);
             let root = bound.map(|no| self.root(no));
             // "An unbound `uid` is bound to the member record of the outer id": where the element does not reach that
             // record, there is nothing to bind it to.
-            let outer = aside.iter().find(|(key, ..): &&(Identifier, _, _)| key.kind.name() == "customer_id").cloned();
+            let outer =
+                withheld.iter().find(|(key, ..): &&(Identifier, _, _)| key.kind.name() == "customer_id").cloned();
             let outer = outer.filter(|_| given.is_new_id && bound.is_none()).map(|(_, other, reason)| (other, reason));
-            match outer.or_else(|| Some((root, self.conflict(&together, &given.key, root)?))) {
+            match outer.or_else(|| Some((root, self.conflict(&together, &given.identifier, root)?))) {
                 Some((other, reason)) => {
-                    warned.insert((Code::KeySetAside, given.key.kind.name().into()));
-                    aside.push((given.key.clone(), other, reason));
+                    warned.insert((Code::KeySetAside, given.identifier.kind.name().into()));
+                    withheld.push((given.identifier.clone(), other, reason));
                 }
                 None => {
-                    together.keep(&given.key, root);
+                    together.keep(&given.identifier, root);
                     kept.push((given.clone(), bound));
                 }
             }
         }
-        Resolved { kept, aside, settled }
+        Resolved { kept, withheld, settled }
     }
 
     /// The table of behaviour.md 3.2; None: no live profile.
@@ -150,7 +151,7 @@ impl Model {
     fn survivors(&self, mut roots: Vec<ProfileNo>) -> (Vec<ProfileNo>, SurvivorChoice) {
         let rule = self.identity().survivor_rule;
         roots.sort_by_key(|no| {
-            let t = self.tally(*no);
+            let t = self.totals(*no);
             let by_rule = match rule {
                 SurvivorRule::LastSeen => (Reverse(t.last_seen.0), 0),
                 SurvivorRule::FirstSeen => (Reverse(0), t.first_seen.0),
@@ -208,17 +209,18 @@ impl Model {
     ) -> Result<Target, Target> {
         let is_id = |key: &Identifier| key.kind.name() == "customer_id";
         let top = self.root(target.record);
-        let first = resolved.kept.iter().find(|(given, _)| is_id(&given.key)).filter(|(_, bound)| bound.is_none());
+        let first =
+            resolved.kept.iter().find(|(given, _)| is_id(&given.identifier)).filter(|(_, bound)| bound.is_none());
         let has_one = self.held(&self.under(top)).iter().any(|(key, _)| is_id(key));
         let Some((given, _)) = first.filter(|_| has_one) else { return Err(target) };
         let no = self.create(seen[0]).record;
         self.person_mut(no).seen.push(seen[1]);
         write(self, no);
-        self.bind(no, &given.key);
+        self.bind(no, &given.identifier);
         self.join(top, no, SurvivorChoice::NewId, Why::Keys);
         // The newer id is shown, unless the element says what it is changed to.
         if !resolved.kept.iter().any(|(other, _)| other.is_new_id && other != given) {
-            self.write(no, "customer_id", Some(Value::text(&given.key.value)));
+            self.write(no, "customer_id", Some(Value::text(&given.identifier.value)));
         }
         let merged = target.merged.into_iter().chain([self.person(no).id]).collect();
         Ok(Target { record: no, outcome: Outcome::Merged, merged })
@@ -293,7 +295,7 @@ impl Model {
         self.unsettled.retain(|(k, n)| (k, n) != (key, no));
         let until = self.stamp.0;
         let former = &mut self.person_mut(*no).former;
-        former.push(FormerIdentifier { key: key.clone(), until });
+        former.push(FormerIdentifier { identifier: key.clone(), until });
         if former.len() > 100 {
             former.remove(0);
         }

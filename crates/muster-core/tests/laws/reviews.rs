@@ -30,7 +30,7 @@ impl Noted {
             no: review.no,
             a: review.a,
             b: review.b,
-            key: review.key.clone(),
+            key: review.identifier.clone(),
             reason: review.reason,
             request: review.request,
             count: review.count,
@@ -58,9 +58,9 @@ pub(crate) enum Decided {
 
 impl Model {
     /// The keys that were set aside from an element that is applied to this id enter the list.
-    pub(crate) fn enter(&mut self, record: ProfileNo, aside: &[(Identifier, Option<ProfileNo>, GuardReason)]) {
+    pub(crate) fn enter(&mut self, record: ProfileNo, withheld: &[(Identifier, Option<ProfileNo>, GuardReason)]) {
         let request = self.stamp.1.map(|request| (request, self.running));
-        for (key, other, reason) in aside {
+        for (key, other, reason) in withheld {
             let other = other.map(|no| self.root(no));
             self.note(self.root(record), other, (key, *reason), request);
         }

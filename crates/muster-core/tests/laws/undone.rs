@@ -100,7 +100,7 @@ struct Both {
     main: Store,
     twin: Store,
     now: Timestamp,
-    standing: Vec<MergeNo>,
+    root_pointer: Vec<MergeNo>,
 }
 
 impl Undone {
@@ -113,7 +113,7 @@ impl Undone {
             main: Store::new(),
             twin: Store::new(),
             now: Timestamp(START),
-            standing: Vec::new(),
+            root_pointer: Vec::new(),
         };
         for person in 0..self.people {
             both.people.push(false);
@@ -146,7 +146,7 @@ impl Both {
     /// All keys of a person, in order of rank.
     fn keys(&self, person: u8, written: bool) -> Vec<GivenIdentifier> {
         let given = |kind: &str| GivenIdentifier {
-            key: key(kind, person),
+            identifier: key(kind, person),
             pointer: "/k".into(),
             written: written && kind != "customer_id",
             is_new_id: false,
@@ -210,7 +210,9 @@ impl Both {
         let mut keys = self.keys(a, false);
         keys.truncate(1);
         // Two people who are known by a customer id alone cannot be named in one element.
-        let Some(other) = self.keys(b, false).into_iter().find(|given| given.key.kind != keys[0].key.kind) else {
+        let Some(other) =
+            self.keys(b, false).into_iter().find(|given| given.identifier.kind != keys[0].identifier.kind)
+        else {
             return Ok(());
         };
         keys.push(other);
@@ -223,7 +225,7 @@ impl Both {
         }
         let survivor = results[0].profile.map_or(a, |id| u8::try_from(id.no.0 - 1).unwrap());
         if !known {
-            self.standing.push(MergeNo(self.main.counters.merge));
+            self.root_pointer.push(MergeNo(self.main.counters.merge));
         }
         let element = self.element(self.keys(survivor, false), what);
         send(&mut self.twin, &self.settings, vec![element], self.now).map(drop)
@@ -231,7 +233,7 @@ impl Both {
 
     fn new_id(&mut self, beside: u8, key: u8, what: &What) -> Result<(), String> {
         let mut others = self.keys(beside, false);
-        others.retain(|given| given.key.kind.name() != "customer_id");
+        others.retain(|given| given.identifier.kind.name() != "customer_id");
         if others.is_empty() {
             return Ok(());
         }
@@ -241,7 +243,7 @@ impl Both {
         let (main, twin) = (self.element(own.iter().cloned().chain([other]).collect(), what), self.element(own, what));
         let in_main = send(&mut self.main, &self.settings, vec![main], self.now)?;
         let in_twin = send(&mut self.twin, &self.settings, vec![twin], self.now)?;
-        self.standing.push(MergeNo(self.main.counters.merge));
+        self.root_pointer.push(MergeNo(self.main.counters.merge));
         let outcomes = (in_main[0].outcome, in_twin[0].outcome, in_main[0].merged.len());
         if outcomes == (Outcome::Merged, Outcome::Created, 1) && in_main[0].warnings == in_twin[0].warnings {
             return Ok(());
@@ -250,10 +252,10 @@ impl Both {
     }
 
     fn revert(&mut self, n: u8) -> Result<(), String> {
-        if self.standing.is_empty() {
+        if self.root_pointer.is_empty() {
             return Ok(());
         }
-        let no = self.standing.remove(usize::from(n) % self.standing.len());
+        let no = self.root_pointer.remove(usize::from(n) % self.root_pointer.len());
         match revert(&mut self.main, &self.settings, no, self.now)? {
             RevertOutcome::Reverted { .. } => Ok(()),
             other => Err(format!("{no} is not reverted: {other:?}")),

@@ -27,7 +27,7 @@ fn many_new_ids_that_unset_by_rules_beside_a_large_profile_are_one_decision() {
         import(vec![element(
             ElementKind::Customer,
             0,
-            Body::Customer(Box::new(CustomerElement { keys, sets, ..CustomerElement::default() })),
+            Body::Customer(Box::new(CustomerElement { identifiers: keys, sets, ..CustomerElement::default() })),
         )]);
     }
     assert_eq!(import(vec![customer(vec![given("email", 0), given("mobile", 0)], &[])])[0].outcome, Outcome::Merged);
@@ -35,7 +35,7 @@ fn many_new_ids_that_unset_by_rules_beside_a_large_profile_are_one_decision() {
     let joins = |n: u8| {
         let unsets = vec![rule.clone()];
         let customer = CustomerElement {
-            keys: vec![given("customer_id", n), given("email", 0)],
+            identifiers: vec![given("customer_id", n), given("email", 0)],
             unsets,
             ..CustomerElement::default()
         };
@@ -51,7 +51,7 @@ fn an_element_that_joins_and_then_fails_leaves_the_names_that_rules_find_as_they
     let (settings, both) = (settings(), [false, true]);
     let of = |kind: &str, n: u8, letter: char, count: i64| {
         let sets = (0..count).map(|at| (format!("{letter}{at}").into(), Value::Integer(at))).collect();
-        CustomerElement { keys: vec![given(kind, n)], sets, ..CustomerElement::default() }
+        CustomerElement { identifiers: vec![given(kind, n)], sets, ..CustomerElement::default() }
     };
     let unsetting = |customer: CustomerElement, text: &str| {
         let rule = Unset { matching: Matching::Prefix, text: text.into(), case_sensitive: true, pointer: "/u".into() };
@@ -61,7 +61,7 @@ fn an_element_that_joins_and_then_fails_leaves_the_names_that_rules_find_as_they
     let shown = both.map(|split| {
         let mut store = Store::new();
         let failing =
-            CustomerElement { keys: vec![given("mobile", 1), given("email", 1)], ..of("mobile", 1, 'c', 2_001) };
+            CustomerElement { identifiers: vec![given("mobile", 1), given("email", 1)], ..of("mobile", 1, 'c', 2_001) };
         let elements = vec![
             plain(of("mobile", 1, 'a', 3)),
             plain(of("email", 1, 'b', 5)),

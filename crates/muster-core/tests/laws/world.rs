@@ -66,7 +66,7 @@ pub(crate) fn revert(
 pub(crate) fn plain(mut snapshot: Profile) -> Profile {
     snapshot.devices.iter_mut().for_each(|d| d.seq = 0);
     snapshot.devices.sort_by(|a, b| a.at.cmp(&b.at));
-    snapshot.former.sort_by(|a, b| (a.until, &a.key).cmp(&(b.until, &b.key)));
+    snapshot.former.sort_by(|a, b| (a.until, &a.identifier).cmp(&(b.until, &b.identifier)));
     snapshot
 }
 
@@ -201,7 +201,7 @@ impl World {
             let folded = plain(store.snapshot(root, &self.settings.identity, true)?);
             same(|| format!("what {root:?} shows, folded from its own records"), &folded, &want)?;
             let leaving = model.leaving.get(&root).copied();
-            same(|| format!("deletion of {root:?}"), &store.standings[&root].deletion, &leaving)?;
+            same(|| format!("deletion of {root:?}"), &store.root_pointers[&root].deletion, &leaving)?;
         }
         let pair = |a: ProfileNo, b: ProfileNo| (a.min(b), a.max(b));
         let separations: Vec<_> = store.separations.values().map(|s| (s.no, pair(s.a.no, s.b.no))).collect();
@@ -239,7 +239,7 @@ impl World {
         for join in &self.model.joins {
             let merge = self.store.merges.get(&join.no).ok_or_else(|| format!("{} has no record", join.no))?;
             let (why, choice) = match &merge.cause {
-                Cause::Keys { rule, .. } => (Why::Keys, Some(*rule)),
+                Cause::Identifiers { rule, .. } => (Why::Keys, Some(*rule)),
                 Cause::Activation => (Why::Activation, None),
                 Cause::Review(no) => (Why::Review(*no), None),
                 Cause::Api => (Why::Hand, None),
@@ -265,34 +265,34 @@ pub(crate) fn pick(n: u8, there: usize) -> u64 {
 
 /// Laws L1 to L4, and what families keep of one another, on stored rows alone.
 pub(crate) fn invariants(store: &Store) -> Result<(), String> {
-    let held = |no: &ProfileNo, key: &Identifier| store.profiles.get(no).is_some_and(|p| p.keys.contains(key));
+    let held = |no: &ProfileNo, key: &Identifier| store.profiles.get(no).is_some_and(|p| p.identifiers.contains(key));
     if let Some((key, _)) = store.bindings.iter().find(|(key, no)| !held(no, key)) {
         return Err(format!("law L1: {key:?} is bound to an id that does not hold it"));
     }
     for profile in store.profiles.values() {
-        if let Some(key) = profile.keys.iter().find(|k| store.bindings.get(k) != Some(&profile.no)) {
+        if let Some(key) = profile.identifiers.iter().find(|k| store.bindings.get(k) != Some(&profile.no)) {
             return Err(format!("law L2: {:?} holds {key:?}, which is not bound to it", profile.no));
         }
         // An id that was changed stays beside the new one.
-        let kinds: Vec<_> = profile.keys.iter().map(|k| &k.kind).filter(|k| k.name() != "customer_id").collect();
+        let kinds: Vec<_> = profile.identifiers.iter().map(|k| &k.kind).filter(|k| k.name() != "customer_id").collect();
         if kinds.iter().enumerate().any(|(i, k)| kinds[..i].contains(k)) {
             return Err(format!("{:?} holds two keys of one kind", profile.no));
         }
     }
     let told = |p: &muster_core::record::MemberRecord| -> Vec<_> {
-        p.former.iter().map(|f| ((f.key.clone(), p.no), ())).collect()
+        p.former.iter().map(|f| ((f.identifier.clone(), p.no), ())).collect()
     };
     let told: BTreeMap<_, _> = store.profiles.values().flat_map(told).collect();
     same(|| "who held what once (rules: noted, model: told by the records)".into(), &store.former, &told)?;
-    for standing in store.standings.values() {
-        let (no, root) = (standing.no, standing.root);
-        if store.standings.get(&root).is_none_or(|r| r.root != root) {
+    for root_pointer in store.root_pointers.values() {
+        let (no, root) = (root_pointer.no, root_pointer.root);
+        if store.root_pointers.get(&root).is_none_or(|r| r.root != root) {
             return Err(format!("law L3: {no:?} redirects to {root:?}, which is not live"));
         }
         if store.links.contains_key(&no) == (no == root) {
             return Err(format!("law L3: link and root of {no:?} disagree"));
         }
-        if store.profiles.get(&no).is_none_or(|p| p.created != standing.created) {
+        if store.profiles.get(&no).is_none_or(|p| p.created != root_pointer.created) {
             return Err(format!("standing and own record of {no:?} disagree about when it was created"));
         }
         let rows: Vec<Seq> = store.history.keys().filter(|(of, _)| *of == no).map(|(_, seq)| *seq).collect();
@@ -305,7 +305,7 @@ pub(crate) fn invariants(store: &Store) -> Result<(), String> {
         }
         let events = store.events.values().filter(|e| e.profile == no).count() as u64;
         let devices = store.devices.values().filter(|d| d.at.profile == no).count();
-        if (standing.events, standing.devices as usize) != (events, devices) {
+        if (root_pointer.events, root_pointer.devices as usize) != (events, devices) {
             return Err(format!("law L4: {no:?} counts events or devices that it does not have"));
         }
     }
@@ -320,8 +320,8 @@ pub(crate) fn invariants(store: &Store) -> Result<(), String> {
 fn views(store: &Store) -> Result<(), String> {
     for (root, view) in &store.views {
         let members: Vec<_> = store.members(*root);
-        let refs = members.iter().map(|no| MemberRef { profile: &store.profiles[no], link: store.links.get(no) });
-        let folded = MemberTree::new(refs).shown(*root);
+        let refs = members.iter().map(|no| MemberRef { record: &store.profiles[no], link: store.links.get(no) });
+        let folded = MemberTree::new(refs).current_values(*root);
         same(|| format!("view of {root:?} (rules: kept, model: folded)"), view, &folded)?;
     }
     Ok(())

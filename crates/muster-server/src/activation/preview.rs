@@ -9,7 +9,7 @@ use muster_core::decide::{ActivationProgress, Index, Settle};
 use muster_core::decision::{Decision, Mode, Step};
 use muster_core::facts::{Facts, Needs};
 use muster_core::id::{ProfileId, ProfileNo, WorkspaceId};
-use muster_core::identifier::{Identifier, KindSettings, key_of};
+use muster_core::identifier::{Identifier, KindSettings, stored_identifier};
 use muster_core::limits::ACTIVATION_BATCH;
 use muster_core::record::{Counters, MemberRecord};
 use muster_core::settings::{Activation, ActivationPhase, Identity};
@@ -101,9 +101,9 @@ fn slim(mut live: LiveProfile, target: &Identity) -> LiveProfile {
             || name == EMAIL
     };
     for member in &mut live.members {
-        let writes = member.profile.attributes.iter().filter(|(name, _)| is_looked_at(name));
-        member.profile.attributes = writes.map(|(name, write)| (name.clone(), write.clone())).collect();
-        (member.profile.former, member.profile.history, member.devices) = (Vec::new(), Vec::new(), Vec::new());
+        let writes = member.record.attributes.iter().filter(|(name, _)| is_looked_at(name));
+        member.record.attributes = writes.map(|(name, write)| (name.clone(), write.clone())).collect();
+        (member.record.former, member.record.history, member.devices) = (Vec::new(), Vec::new(), Vec::new());
     }
     if let Some(view) = &mut live.view {
         view.attributes.retain(|name, _| is_looked_at(name));
@@ -160,7 +160,7 @@ fn each_value(
         for profile in &profiles {
             for (rank, kind) in kinds.iter().enumerate() {
                 let value = profile.attributes.get(kind.kind.name()).and_then(|write| write.value.as_ref());
-                if let Some(key) = value.and_then(|value| key_of(kind, value)) {
+                if let Some(key) = value.and_then(|value| stored_identifier(kind, value)) {
                     each(rank, key, profile.no);
                 }
             }
@@ -179,15 +179,15 @@ fn rows(reader: &mut dyn Reader, trees: &Trees) -> Result<Vec<RowChange>, Engine
         for member in &live.members {
             rows.extend(
                 member
-                    .profile
-                    .keys
+                    .record
+                    .identifiers
                     .iter()
-                    .map(|key| RowChange::Upsert(StoredRow::Binding(key.clone(), member.profile.no))),
+                    .map(|key| RowChange::Upsert(StoredRow::Binding(key.clone(), member.record.no))),
             );
-            rows.push(RowChange::Upsert(StoredRow::MemberRecord(member.profile.clone())));
-            rows.push(RowChange::Upsert(StoredRow::RootPointer(member.standing)));
+            rows.push(RowChange::Upsert(StoredRow::MemberRecord(member.record.clone())));
+            rows.push(RowChange::Upsert(StoredRow::RootPointer(member.root_pointer)));
             rows.extend(member.link.clone().map(StoredRow::MergeLink).map(RowChange::Upsert));
-            separations.extend(reader.separations_of(member.profile.no)?.into_iter().map(|s| (s.no, s)));
+            separations.extend(reader.separations_of(member.record.no)?.into_iter().map(|s| (s.no, s)));
         }
         rows.extend(live.view.clone().map(|view| RowChange::Upsert(StoredRow::View(live.root, view))));
     }
@@ -301,7 +301,7 @@ fn told(done: &Done, (shared, trees): (&Shared, &Trees), complete: bool) -> Prev
         }
     }
     parts.retain(|_, roots| roots.len() > 1);
-    let before = trees.values().flat_map(|live| live.members.iter().map(move |m| (m.profile.no, root_id(live))));
+    let before = trees.values().flat_map(|live| live.members.iter().map(move |m| (m.record.no, root_id(live))));
     let before: HashMap<ProfileNo, Option<ProfileId>> = before.collect();
     let mut samples = Vec::new();
     for (key, holders) in shared {
@@ -333,5 +333,5 @@ fn told(done: &Done, (shared, trees): (&Shared, &Trees), complete: bool) -> Prev
 }
 
 fn root_id(live: &LiveProfile) -> Option<ProfileId> {
-    live.members.iter().map(|member| &member.profile).find(|profile| profile.no == live.root).map(MemberRecord::id)
+    live.members.iter().map(|member| &member.record).find(|profile| profile.no == live.root).map(MemberRecord::id)
 }

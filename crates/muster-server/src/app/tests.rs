@@ -91,7 +91,7 @@ impl Decision for Broken {
             let profile = MemberRecord {
                 no,
                 created: now.at,
-                keys: Vec::new(),
+                identifiers: Vec::new(),
                 attributes: [("email".into(), held)].into(),
                 platforms: BTreeMap::new(),
                 former: Vec::new(),

@@ -38,7 +38,7 @@ impl Wire for Said {
         answer::applied(Api::CustomerDelete, applied, false, false)
     }
 
-    fn kept(&self, _: u32, _: Option<&[u32]>) -> Box<[u8]> {
+    fn quarantined_json(&self, _: u32, _: Option<&[u32]>) -> Box<[u8]> {
         Box::default()
     }
 }
@@ -111,7 +111,7 @@ async fn run(call: &Call<'_>, decision: Delete<Said>, (deletion, actor): (Deleti
                 By::ProfileId => "id",
                 By::CustomerId => CUSTOMER_ID,
             };
-            let what = (Action::UserDeleted, RequestId::of(no).to_string(), json!({"by": by}));
+            let what = (Action::UserDeleted, RequestId::from_no(no).to_string(), json!({"by": by}));
             people::note(call.app, actor, call.entry.id(), what);
             let became = Became::Applied(no, Arc::default());
             call.success(&recorded, became, None)

@@ -54,7 +54,7 @@ pub(crate) fn json(status: u16, body: impl Into<Body>) -> Response {
 
 /// A refusal in the envelope of the called API. With the workspace whose key it was, if the key was right.
 pub(crate) fn refusal(app: &App, api: Api, failure: &Failure, entry: Option<(&Entry, Budget)>) -> Response {
-    let request_id = RequestId::of(app.refused_number());
+    let request_id = RequestId::from_no(app.refused_number());
     let mut response = json(failure.status(), failure.render(api, request_id));
     if matches!(failure.status(), 401) {
         let challenge = HeaderValue::from_static("Basic realm=\"Muster Data API\", charset=\"UTF-8\"");

@@ -217,7 +217,7 @@ impl Call<'_> {
         if let Some(Ok(honoured)) = preferences.map(HeaderValue::try_from) {
             headers.insert(PREFERENCE_APPLIED, honoured);
         }
-        let request_id = request_id_of(&recorded.body).unwrap_or_else(|| RequestId::of(self.app.refused_number()));
+        let request_id = request_id_of(&recorded.body).unwrap_or_else(|| RequestId::from_no(self.app.refused_number()));
         finish(self.app, &mut response, Some((&self.entry, self.budget())), request_id);
         self.with_story(response, became)
     }
@@ -253,18 +253,18 @@ impl Call<'_> {
 
     fn noted_failure(&self, failure: &Failure) -> Response {
         let no = self.app.refused_number();
-        self.noted(no, failure.render(self.api, RequestId::of(no)), vec![failure.fault(self.api)])
+        self.noted(no, failure.render(self.api, RequestId::from_no(no)), vec![failure.fault(self.api)])
     }
 
     fn noted_faults(&self, faults: Vec<Fault>, lenient: Lenient) -> Response {
         let no = self.app.refused_number();
-        self.noted(no, failure::refused(self.api, &faults, lenient, RequestId::of(no)), faults)
+        self.noted(no, failure::refused(self.api, &faults, lenient, RequestId::from_no(no)), faults)
     }
 
     /// A 400, kept in the ingestion log under the request id of its answer.
     fn noted(&self, no: RequestNo, body: Vec<u8>, faults: Vec<Fault>) -> Response {
         let now = self.app.clock.now();
-        let request_id = RequestId::of(no);
+        let request_id = RequestId::from_no(no);
         let request = record::LogEntry {
             no,
             received_at: now.at,

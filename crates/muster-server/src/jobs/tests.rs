@@ -60,7 +60,7 @@ fn profile(no: u64) -> RowChange {
     RowChange::Upsert(StoredRow::MemberRecord(MemberRecord {
         no: ProfileNo(no),
         created: NOW,
-        keys: Vec::new(),
+        identifiers: Vec::new(),
         attributes: BTreeMap::new().into(),
         platforms: BTreeMap::new(),
         former: Vec::new(),

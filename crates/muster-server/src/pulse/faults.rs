@@ -35,11 +35,11 @@ struct OfType {
 
 /// Counts by type.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Faults {
+pub(crate) struct FaultCounts {
     types: Vec<OfType>,
 }
 
-impl Faults {
+impl FaultCounts {
     /// Counts so many faults of a type, of a request that was answered at this time.
     pub(crate) fn note(&mut self, at: Timestamp, request: RequestNo, name: &'static str, count: u32) {
         let known = self.types.iter().position(|of| of.name == name);
@@ -98,7 +98,7 @@ mod tests {
     // Fails when `shown` counts `until - hour..=until`, an hour and a minute.
     #[test]
     fn a_fault_counts_for_an_hour_then_as_earlier_for_an_hour_then_no_more() {
-        let mut faults = Faults::default();
+        let mut faults = FaultCounts::default();
         faults.note(at(1_000), RequestNo(7), "A", 3);
         faults.note(at(1_030), RequestNo(8), "A", 1);
         faults.note(at(1_030), RequestNo(8), "B", 9);
@@ -115,7 +115,7 @@ mod tests {
     // Fails without the comparison with `FAULT_TYPES_MAX`.
     #[test]
     fn types_beyond_the_bound_are_counted_together() {
-        let mut faults = Faults::default();
+        let mut faults = FaultCounts::default();
         let names: Vec<&'static str> = (0..FAULT_TYPES_MAX + 2).map(|n| &*format!("t{n:03}").leak()).collect();
         for name in &names {
             faults.note(at(1), RequestNo(1), name, 1);

@@ -117,7 +117,7 @@ const BY_REVIEW: i64 = 4;
 fn merge_record(merge: &Merge) -> Vec<u8> {
     let mut out = Out::new();
     match &merge.cause {
-        Cause::Keys { keys, rule } => {
+        Cause::Identifiers { identifiers: keys, rule } => {
             parts::put_keys(&mut out, keys);
             out.u8(parts::choice_code(*rule));
         }
@@ -138,7 +138,7 @@ fn cause(code: i64, read: &mut In<'_>) -> Result<Cause, Damage> {
     match code {
         BY_KEYS => {
             let keys = parts::keys(read)?;
-            Ok(Cause::Keys { keys, rule: parts::choice(read.u8()?)? })
+            Ok(Cause::Identifiers { identifiers: keys, rule: parts::choice(read.u8()?)? })
         }
         BY_ACTIVATION => Ok(Cause::Activation),
         BY_API => Ok(Cause::Api),
@@ -161,7 +161,7 @@ impl Record for Merge {
             Cell::int_or_null(self.request.map(|(no, _)| no.0.cast_signed())),
             Cell::int_or_null(self.request.map(|(_, element)| element.into())),
             Cell::Int(match self.cause {
-                Cause::Keys { .. } => BY_KEYS,
+                Cause::Identifiers { .. } => BY_KEYS,
                 Cause::Activation => BY_ACTIVATION,
                 Cause::Api => BY_API,
                 Cause::Review(_) => BY_REVIEW,

@@ -160,7 +160,7 @@ pub(super) fn read_chunk_record(record: &[u8], values: Vec<(Box<str>, Value)>) -
 /// platforms, former identifiers. The values that are set are the JSONB beside, in the same order.
 pub(super) fn profile_record(profile: &MemberRecord, with_writes: bool) -> Vec<u8> {
     let mut out = Out::new();
-    put_keys(&mut out, &profile.keys);
+    put_keys(&mut out, &profile.identifiers);
     let mut last = put_writes(&mut out, profile.attributes.iter().filter(|_| with_writes));
     out.len(profile.platforms.len());
     for (platform, write) in &profile.platforms {
@@ -175,7 +175,7 @@ pub(super) fn profile_record(profile: &MemberRecord, with_writes: bool) -> Vec<u
     }
     out.len(profile.former.len());
     for former in &profile.former {
-        put_key(&mut out, &former.key);
+        put_key(&mut out, &former.identifier);
         out.i64(former.until.0);
     }
     out.len(profile.history.len());
@@ -194,7 +194,7 @@ pub(super) fn read_profile_record(
     profile: &mut MemberRecord,
 ) -> Result<(), Damage> {
     let mut read = In::open(record)?;
-    profile.keys = keys(&mut read)?;
+    profile.identifiers = keys(&mut read)?;
     let mut last = 0;
     profile.attributes = writes(&mut read, values, &mut last)?.into_iter().collect();
     let platforms = read.list(|read| {
@@ -209,7 +209,8 @@ pub(super) fn read_profile_record(
         Ok((platform, Write { seq: last, value }))
     })?;
     profile.platforms = platforms.into_iter().collect();
-    profile.former = read.list(|read| Ok(FormerIdentifier { key: key(read)?, until: Timestamp(read.i64()?) }))?;
+    profile.former =
+        read.list(|read| Ok(FormerIdentifier { identifier: key(read)?, until: Timestamp(read.i64()?) }))?;
     let mut last = 0;
     profile.history = read.list(|read| {
         last = read.step(last)?;
@@ -395,8 +396,8 @@ const NOT_BOUND: u8 = 4;
 const SET_ASIDE: u8 = 16;
 
 pub(super) fn put_because(out: &mut Out, explanation: &Explanation) {
-    out.len(explanation.keys.len());
-    for key in &explanation.keys {
+    out.len(explanation.identifiers.len());
+    for key in &explanation.identifiers {
         out.str(key.kind.name());
         put_opt_id(out, key.id);
         put_opt_id(out, key.profile);
@@ -428,7 +429,7 @@ pub(super) fn explanation(read: &mut In<'_>) -> Result<Explanation, Damage> {
         Ok(IdentifierDecision { kind, id, profile, outcome })
     })?;
     let rule = read.u8()?.checked_sub(1).map(choice).transpose()?;
-    Ok(Explanation { keys, rule })
+    Ok(Explanation { identifiers: keys, rule })
 }
 
 /// One byte for an action that has no errors: an element can have 10,000.

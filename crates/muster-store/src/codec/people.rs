@@ -6,7 +6,7 @@ use crate::family::Family;
 use muster_core::command::DeviceFields;
 use muster_core::id::{MergeNo, ProfileNo};
 use muster_core::identifier::{Identifier, IdentifierKind};
-use muster_core::profile::fold::own_values;
+use muster_core::profile::fold::record_values;
 use muster_core::record::{Attributes, Device, DeviceRef, MemberRecord, MergeLink, RootPointer, TreeTotals, View};
 use muster_core::time::Timestamp;
 use muster_core::value::Value;
@@ -49,7 +49,7 @@ impl Record for MemberRecord {
         vec![
             Cell::unsigned(self.no.0),
             Cell::Int(self.created.0),
-            Cell::owned(if is_large { Vec::new() } else { jsonb::object(own_values(&self.attributes)) }),
+            Cell::owned(if is_large { Vec::new() } else { jsonb::object(record_values(&self.attributes)) }),
             Cell::owned(parts::profile_record(self, !is_large)),
         ]
     }
@@ -59,7 +59,7 @@ impl Record for MemberRecord {
         let mut profile = Self {
             no: ProfileNo(row.unsigned()?),
             created: Timestamp(row.int()?),
-            keys: Vec::new(),
+            identifiers: Vec::new(),
             attributes: Attributes::default(),
             platforms: BTreeMap::new(),
             former: Vec::new(),

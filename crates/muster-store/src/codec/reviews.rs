@@ -27,8 +27,8 @@ impl Record for Review {
             Cell::Int(self.at.0),
             Cell::Int(self.last_at.0),
             Cell::unsigned(self.count),
-            Cell::text(self.key.kind.name()),
-            Cell::text(&self.key.value),
+            Cell::text(self.identifier.kind.name()),
+            Cell::text(&self.identifier.value),
             Cell::Int(self.a.created.0),
             Cell::unsigned(self.a.no.0),
             Cell::int_or_null(self.b.map(|b| b.created.0)),
@@ -68,7 +68,21 @@ impl Record for Review {
         let explanation = parts::explanation(&mut read)?;
         read.end()?;
         let (state, closed_at) = (state(row.int()?)?, row.int_or_null()?.map(Timestamp));
-        Ok(Self { no, at, last_at, count, key, a, b, reason, request, record, explanation, state, closed_at })
+        Ok(Self {
+            no,
+            at,
+            last_at,
+            count,
+            identifier: key,
+            a,
+            b,
+            reason,
+            request,
+            record,
+            explanation,
+            state,
+            closed_at,
+        })
     }
 }
 

@@ -57,7 +57,7 @@ fn profile(no: u64) -> MemberRecord {
     MemberRecord {
         no: ProfileNo(no),
         created: at,
-        keys: Vec::new(),
+        identifiers: Vec::new(),
         attributes: BTreeMap::new().into(),
         platforms: BTreeMap::new(),
         former: Vec::new(),
@@ -65,7 +65,7 @@ fn profile(no: u64) -> MemberRecord {
     }
 }
 
-fn standing(no: u64, events: u64, (tree, members): (u64, u32)) -> RootPointer {
+fn root_pointer(no: u64, events: u64, (tree, members): (u64, u32)) -> RootPointer {
     let at = Timestamp(1);
     let tree = TreeTotals { first_seen: at, last_seen: at, events: tree, devices: 0, members };
     let no = ProfileNo(no);
@@ -96,8 +96,8 @@ fn tree(own: u64, of_member: u64) -> Vec<RowChange> {
     vec![
         RowChange::Upsert(StoredRow::MemberRecord(profile(1))),
         RowChange::Upsert(StoredRow::MemberRecord(profile(2))),
-        RowChange::Upsert(StoredRow::RootPointer(standing(1, own, (own + of_member, 2)))),
-        RowChange::Upsert(StoredRow::RootPointer(standing(2, of_member, (0, 1)))),
+        RowChange::Upsert(StoredRow::RootPointer(root_pointer(1, own, (own + of_member, 2)))),
+        RowChange::Upsert(StoredRow::RootPointer(root_pointer(2, of_member, (0, 1)))),
         RowChange::Upsert(StoredRow::View(parent, View::default())),
         RowChange::Upsert(StoredRow::MergeLink(link)),
     ]

@@ -33,7 +33,7 @@ fn profile(no: ProfileNo) -> MemberRecord {
     MemberRecord { no, ..Dice::new(no.0).profile() }
 }
 
-fn standing(no: ProfileNo, root: ProfileNo, members: u32) -> RootPointer {
+fn root_pointer(no: ProfileNo, root: ProfileNo, members: u32) -> RootPointer {
     let tree = TreeTotals { first_seen: Timestamp(1), last_seen: Timestamp(2), events: 3, devices: 1, members };
     RootPointer {
         no,
@@ -146,9 +146,9 @@ fn tree() -> Vec<RowChange> {
         RowChange::Upsert(StoredRow::MemberRecord(profile(NO[1]))),
         RowChange::Upsert(StoredRow::MemberRecord(profile(NO[2]))),
         RowChange::Upsert(StoredRow::MemberRecord(profile(NO[3]))),
-        RowChange::Upsert(StoredRow::RootPointer(standing(NO[1], NO[1], 2))),
-        RowChange::Upsert(StoredRow::RootPointer(standing(NO[2], NO[1], 1))),
-        RowChange::Upsert(StoredRow::RootPointer(standing(NO[3], NO[3], 1))),
+        RowChange::Upsert(StoredRow::RootPointer(root_pointer(NO[1], NO[1], 2))),
+        RowChange::Upsert(StoredRow::RootPointer(root_pointer(NO[2], NO[1], 1))),
+        RowChange::Upsert(StoredRow::RootPointer(root_pointer(NO[3], NO[3], 1))),
         RowChange::Upsert(StoredRow::View(NO[1], view())),
         RowChange::Upsert(StoredRow::MergeLink(link())),
         RowChange::Upsert(StoredRow::Device(device(NO[2], "phone", "push"))),
@@ -190,8 +190,8 @@ pub(super) fn every_family_comes_back_as_it_was_put(make: Make<'_>) {
     assert_eq!(stored(&*engine, &shop), rows);
     let mut reader = engine.read(&shop).expect("it reads");
     let member = |no, link: Option<MergeLink>, joined_at, devices| Member {
-        profile: profile(no),
-        standing: standing(no, NO[1], if no == NO[1] { 2 } else { 1 }),
+        record: profile(no),
+        root_pointer: root_pointer(no, NO[1], if no == NO[1] { 2 } else { 1 }),
         link,
         joined_at,
         devices,
@@ -221,7 +221,7 @@ pub(super) fn rows_are_replaced_and_deleted_by_their_keys(make: Make<'_>) {
         RowChange::Upsert(StoredRow::Binding(key("b"), NO[3])),
         RowChange::Delete(RowKey::View(NO[1])),
         RowChange::Delete(RowKey::MergeLink(NO[2])),
-        RowChange::Upsert(StoredRow::RootPointer(standing(NO[2], NO[2], 1))),
+        RowChange::Upsert(StoredRow::RootPointer(root_pointer(NO[2], NO[2], 1))),
         RowChange::Delete(RowKey::Device(device_ref)),
         RowChange::Upsert(StoredRow::Merge(reverted.clone())),
         RowChange::Delete(RowKey::Separation(SeparationNo(1))),
@@ -244,7 +244,7 @@ pub(super) fn rows_are_replaced_and_deleted_by_their_keys(make: Make<'_>) {
             | RowChange::Upsert(StoredRow::Device(_))
             | RowChange::Upsert(StoredRow::Separation(_)) => None,
             RowChange::Upsert(StoredRow::RootPointer(s)) if s.no == NO[2] => {
-                Some(RowChange::Upsert(StoredRow::RootPointer(standing(NO[2], NO[2], 1))))
+                Some(RowChange::Upsert(StoredRow::RootPointer(root_pointer(NO[2], NO[2], 1))))
             }
             RowChange::Upsert(StoredRow::Merge(_)) => Some(RowChange::Upsert(StoredRow::Merge(reverted.clone()))),
             RowChange::Upsert(StoredRow::EventId(_)) => Some(RowChange::Upsert(StoredRow::EventId(EventId {
@@ -265,7 +265,7 @@ pub(super) fn facts_are_closed_under_what_a_decision_needs(make: Make<'_>) {
     put(&*engine, &shop, tree()).expect("it stores");
     let needs = Needs {
         bindings: vec![key("b"), key("z")],
-        profiles: vec![NO[2], ProfileNo(77)],
+        records: vec![NO[2], ProfileNo(77)],
         event_ids: vec!["once".into(), "never".into()],
         idempotency: Some((Route::Event, "k".into())),
         ..Needs::default()
@@ -274,7 +274,7 @@ pub(super) fn facts_are_closed_under_what_a_decision_needs(make: Make<'_>) {
     assert_eq!(got.bindings, HashMap::from([(key("b"), Some(NO[2])), (key("z"), None)]));
     let own = |no| (no, Some(profile(no)));
     assert_eq!(
-        got.profiles,
+        got.records,
         HashMap::from_iter([own(NO[1]), own(NO[2]), (ProfileNo(77), None)]),
         "of a member its root's, too"
     );
@@ -292,7 +292,7 @@ pub(super) fn facts_are_closed_under_what_a_decision_needs(make: Make<'_>) {
     let got = facts(&*engine, &shop, needs).expect("it reads");
     assert_eq!(got.trees, HashMap::from_iter([(NO[1], Some(vec![NO[1], NO[2]]))]));
     assert_eq!(got.links, HashMap::from_iter([(NO[1], None), (NO[2], Some(link()))]));
-    assert_eq!(got.standings[&NO[2]], Some(standing(NO[2], NO[1], 1)));
+    assert_eq!(got.root_pointers[&NO[2]], Some(root_pointer(NO[2], NO[1], 1)));
     let apart = Some(vec![separation(1, NO[2], NO[3])]);
     assert_eq!(
         got.separations,

@@ -28,7 +28,7 @@ fn profile(n: u64) -> MemberRecord {
     MemberRecord {
         no: no(n),
         created: Timestamp(1),
-        keys: vec![],
+        identifiers: vec![],
         attributes: BTreeMap::new().into(),
         platforms: BTreeMap::new(),
         former: vec![],
@@ -36,7 +36,7 @@ fn profile(n: u64) -> MemberRecord {
     }
 }
 
-fn standing(n: u64, root: u64) -> RootPointer {
+fn root_pointer(n: u64, root: u64) -> RootPointer {
     let at = Timestamp(1);
     let members = if n == root { 2 } else { 1 };
     let tree = TreeTotals { first_seen: at, last_seen: at, events: 0, devices: 0, members };
@@ -61,7 +61,7 @@ fn review(n: u64, a: u64, b: Option<u64>, state: ReviewState) -> Review {
         at: Timestamp(2),
         last_at: Timestamp(3),
         count: n,
-        key: key("a"),
+        identifier: key("a"),
         a: id(a),
         b: b.map(id),
         reason: GuardReason::Pinned,
@@ -76,7 +76,9 @@ fn review(n: u64, a: u64, b: Option<u64>, state: ReviewState) -> Review {
 /// Two roots, 1 with the member 2, and 3 alone.
 fn people() -> Vec<RowChange> {
     let mut rows: Vec<RowChange> = (1..=3).map(profile).map(StoredRow::MemberRecord).map(RowChange::Upsert).collect();
-    rows.extend([(1, 1), (2, 1), (3, 3)].map(|(n, root)| RowChange::Upsert(StoredRow::RootPointer(standing(n, root)))));
+    rows.extend(
+        [(1, 1), (2, 1), (3, 3)].map(|(n, root)| RowChange::Upsert(StoredRow::RootPointer(root_pointer(n, root)))),
+    );
     rows
 }
 
@@ -148,7 +150,7 @@ pub(super) fn reviews_of_profiles_that_have_many_are_found_by_the_pair(make: Mak
     put(&*engine, &shop, reviews.map(StoredRow::Review).map(RowChange::Upsert).collect()).expect("it stores");
     let full = others(9_000, 4)
         .map(StoredRow::Review)
-        .chain([StoredRow::RootPointer(standing(4, 4)), StoredRow::MemberRecord(profile(4))]);
+        .chain([StoredRow::RootPointer(root_pointer(4, 4)), StoredRow::MemberRecord(profile(4))]);
     put(&*engine, &shop, full.map(RowChange::Upsert).collect()).expect("it stores");
     let needs = Needs {
         reviews_of: vec![no(1), no(3), no(4)],
@@ -200,12 +202,12 @@ pub(super) fn what_hangs_on_a_profile_is_found_events_first(make: Make<'_>) {
 /// Fails if a member's mark counts, one of later is due, or a page begins with what the one before ended with.
 pub(super) fn deletions_come_due_in_the_order_of_their_marks(make: Make<'_>) {
     let (engine, shop) = shop(make);
-    let marked = |n, root, at| RootPointer { deletion: Some(Timestamp(at)), ..standing(n, root) };
-    let standings =
-        [marked(1, 1, 5), marked(2, 1, 3), marked(3, 3, 4), marked(4, 4, 4), marked(5, 5, 6), standing(6, 6)];
+    let marked = |n, root, at| RootPointer { deletion: Some(Timestamp(at)), ..root_pointer(n, root) };
+    let root_pointers =
+        [marked(1, 1, 5), marked(2, 1, 3), marked(3, 3, 4), marked(4, 4, 4), marked(5, 5, 6), root_pointer(6, 6)];
     put(&*engine, &shop, (1..=6).map(profile).map(StoredRow::MemberRecord).map(RowChange::Upsert).collect())
         .expect("it stores");
-    put(&*engine, &shop, standings.map(StoredRow::RootPointer).map(RowChange::Upsert).into()).expect("it stores");
+    put(&*engine, &shop, root_pointers.map(StoredRow::RootPointer).map(RowChange::Upsert).into()).expect("it stores");
     let mut reader = engine.read(&shop).expect("it reads");
     let mut due = |after, limit| reader.due_deletions(Timestamp(5), after, limit).expect("it reads");
     let of = |at, n| (Timestamp(at), no(n));
@@ -218,7 +220,7 @@ pub(super) fn holders_are_looked_at_as_far_as_their_profiles_can_be_loaded_toget
     let (engine, shop) = shop(make);
     put(&*engine, &shop, people()).expect("it stores");
     let heavy =
-        |n| RowChange::Upsert(StoredRow::RootPointer(RootPointer { weight: SCAN_BYTES_MAX - 1, ..standing(n, n) }));
+        |n| RowChange::Upsert(StoredRow::RootPointer(RootPointer { weight: SCAN_BYTES_MAX - 1, ..root_pointer(n, n) }));
     put(&*engine, &shop, vec![heavy(1), heavy(3)]).expect("it stores");
     put(&*engine, &shop, (1..=3).map(|n| RowChange::Upsert(StoredRow::PendingHolder(key("a"), no(n)))).collect())
         .expect("it stores");
@@ -256,11 +258,11 @@ pub(super) fn holders_are_noted_and_taken_back_without_harm(make: Make<'_>) {
     assert_eq!(got.holders, HashMap::from(holders), "by number");
     assert_eq!(got.noted, Some(vec![(key("a"), no(1)), (key("a"), no(3))]), "what was taken back is not among them");
     assert_eq!(got.held, HashMap::from([((key("a"), no(3)), Some(())), ((key("a"), no(2)), None)]));
-    assert_eq!((got.scan, got.profiles), (Some(vec![no(2)]), HashMap::from_iter([(no(2), Some(profile(2)))])));
+    assert_eq!((got.scan, got.records), (Some(vec![no(2)]), HashMap::from_iter([(no(2), Some(profile(2)))])));
     let mut reader = engine.read(&shop).expect("it reads");
     assert_eq!([reader.holder(&key("a")), reader.holder(&key("b"))], [Ok(Some(no(1))), Ok(None)]);
     assert_eq!(reader.profiles(no(2), 9), Ok(vec![profile(3)]));
-    assert_eq!(reader.root(no(2)), Ok(Some(standing(1, 1))));
+    assert_eq!(reader.root(no(2)), Ok(Some(root_pointer(1, 1))));
 }
 
 /// Fails if one that is noted twice counts twice, or the families of holders of now and of once are mixed.

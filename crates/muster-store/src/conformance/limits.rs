@@ -37,11 +37,11 @@ fn text(bytes: usize) -> Box<str> {
 
 fn profile(attributes: BTreeMap<Box<str>, Write<Value>>) -> MemberRecord {
     let key = Identifier { kind: IdentifierKind::new("customer_id"), value: text(IDENTIFIER_BYTES_MAX) };
-    let former = FormerIdentifier { key: key.clone(), until: Timestamp(1) };
+    let former = FormerIdentifier { identifier: key.clone(), until: Timestamp(1) };
     MemberRecord {
         no: ProfileNo(1),
         created: Timestamp(1),
-        keys: vec![key],
+        identifiers: vec![key],
         attributes: attributes.into(),
         platforms: BTreeMap::new(),
         former: vec![former; FORMER_IDENTIFIERS_MAX],
@@ -49,7 +49,7 @@ fn profile(attributes: BTreeMap<Box<str>, Write<Value>>) -> MemberRecord {
     }
 }
 
-fn standing(no: u64, root: u64, members: u32) -> RootPointer {
+fn root_pointer(no: u64, root: u64, members: u32) -> RootPointer {
     let at = Timestamp(1);
     let tree = TreeTotals { first_seen: at, last_seen: at, events: 0, devices: 0, members };
     RootPointer {
@@ -174,8 +174,9 @@ fn many_members(over: usize) -> Vec<RowChange> {
             }))
         })
         .chain(
-            (1..=members)
-                .map(|no| RowChange::Upsert(StoredRow::RootPointer(standing(no, 1, if no == 1 { count } else { 1 })))),
+            (1..=members).map(|no| {
+                RowChange::Upsert(StoredRow::RootPointer(root_pointer(no, 1, if no == 1 { count } else { 1 })))
+            }),
         )
         .chain([RowChange::Upsert(StoredRow::View(ProfileNo(1), view))])
         .chain((2..=members).map(|no| RowChange::Upsert(StoredRow::MergeLink(link(no)))))
@@ -200,7 +201,7 @@ pub(super) fn everything_at_its_hard_limit_is_kept_whole(make: Make<'_>) {
             let facts = facts(&*engine, &shop, needs).expect("it reads");
             for row in &rows {
                 if let RowChange::Upsert(StoredRow::RootPointer(row)) = row {
-                    assert_eq!(facts.standings[&row.no], Some(*row));
+                    assert_eq!(facts.root_pointers[&row.no], Some(*row));
                 }
             }
             drop(reader);

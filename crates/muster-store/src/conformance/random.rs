@@ -147,15 +147,15 @@ impl Dice {
         MemberRecord {
             no: self.no(),
             created: self.time(),
-            keys: self.some(3, Self::key),
+            identifiers: self.some(3, Self::key),
             attributes: self.some(9, attribute).into_iter().collect(),
             platforms: self.some(3, platform).into_iter().collect(),
-            former: self.some(2, |dice| FormerIdentifier { key: dice.key(), until: dice.time() }),
+            former: self.some(2, |dice| FormerIdentifier { identifier: dice.key(), until: dice.time() }),
             history: self.some(3, Self::number),
         }
     }
 
-    fn standing(&mut self) -> RootPointer {
+    fn root_pointer(&mut self) -> RootPointer {
         RootPointer {
             no: self.no(),
             created: self.time(),
@@ -255,7 +255,7 @@ impl Dice {
                 use SurvivorRule::{FirstSeen, LastSeen, MostEvents};
                 let rules = [LastSeen, FirstSeen, MostEvents].map(SurvivorChoice::Rule);
                 let rule = self.of(&[SurvivorChoice::Attribute, SurvivorChoice::NewId, rules[0], rules[1], rules[2]]);
-                Cause::Keys { keys: self.some(3, Self::key), rule }
+                Cause::Identifiers { identifiers: self.some(3, Self::key), rule }
             }
         };
         Merge {
@@ -375,7 +375,7 @@ impl Dice {
             0 => RowChange::Upsert(StoredRow::Binding(self.key(), self.no())),
             1 => RowChange::Delete(RowKey::Binding(self.key())),
             2 | 3 => RowChange::Upsert(StoredRow::MemberRecord(self.profile())),
-            4 => RowChange::Upsert(StoredRow::RootPointer(self.standing())),
+            4 => RowChange::Upsert(StoredRow::RootPointer(self.root_pointer())),
             5 => RowChange::Upsert(StoredRow::View(self.no(), self.view())),
             6 => RowChange::Delete(RowKey::View(self.no())),
             7 => RowChange::Upsert(StoredRow::MergeLink(self.link())),

@@ -24,7 +24,7 @@ pub(super) struct Data {
     pub(super) counters: Counters,
     pub(super) bindings: BTreeMap<Identifier, ProfileNo>,
     pub(super) profiles: BTreeMap<ProfileNo, MemberRecord>,
-    pub(super) standings: BTreeMap<ProfileNo, RootPointer>,
+    pub(super) root_pointers: BTreeMap<ProfileNo, RootPointer>,
     pub(super) views: BTreeMap<ProfileNo, View>,
     pub(super) links: BTreeMap<ProfileNo, MergeLink>,
     pub(super) devices: BTreeMap<DeviceRef, Device>,
@@ -86,7 +86,7 @@ impl Data {
             RowChange::Delete(RowKey::Separation(no)) => self.separations.contains_key(no),
             RowChange::Delete(RowKey::Event(seq)) => self.events.contains_key(seq),
             RowChange::Delete(RowKey::MemberRecord(no)) => self.profiles.contains_key(no),
-            RowChange::Delete(RowKey::RootPointer(no)) => self.standings.contains_key(no),
+            RowChange::Delete(RowKey::RootPointer(no)) => self.root_pointers.contains_key(no),
             RowChange::Delete(RowKey::EventId(id)) => self.event_ids.contains_key(id),
             RowChange::Delete(RowKey::LogEntry(no)) if no.is_refused() => self.refused.contains_key(no),
             RowChange::Delete(RowKey::LogEntry(no)) => self.requests.contains_key(no),
@@ -111,7 +111,7 @@ impl Data {
                 RowChange::Upsert(StoredRow::MemberRecord(row)) => drop(self.profiles.insert(row.no, row)),
                 RowChange::Upsert(StoredRow::RootPointer(row)) => {
                     name(&mut self.of.members, row.root, row.no);
-                    let before = self.standings.insert(row.no, row).filter(|before| before.root != row.root);
+                    let before = self.root_pointers.insert(row.no, row).filter(|before| before.root != row.root);
                     before.into_iter().for_each(|before| unname(&mut self.of.members, before.root, row.no));
                 }
                 RowChange::Upsert(StoredRow::View(root, row)) => drop(self.views.insert(root, row)),
@@ -124,7 +124,7 @@ impl Data {
                 RowChange::Delete(RowKey::Event(seq)) => drop(self.events.remove(&seq)),
                 RowChange::Delete(RowKey::MemberRecord(no)) => drop(self.profiles.remove(&no)),
                 RowChange::Delete(RowKey::RootPointer(no)) => {
-                    let gone = self.standings.remove(&no);
+                    let gone = self.root_pointers.remove(&no);
                     gone.into_iter().for_each(|row| unname(&mut self.of.members, row.root, no));
                 }
                 RowChange::Upsert(StoredRow::EventId(row)) => drop(self.event_ids.insert(row.id.clone(), row)),
@@ -211,8 +211,8 @@ impl Source for &Data {
         Ok(self.profiles.get(&no).cloned())
     }
 
-    fn standing(&mut self, no: ProfileNo) -> Result<Option<RootPointer>, EngineError> {
-        Ok(self.standings.get(&no).copied())
+    fn root_pointer(&mut self, no: ProfileNo) -> Result<Option<RootPointer>, EngineError> {
+        Ok(self.root_pointers.get(&no).copied())
     }
 
     fn view(&mut self, root: ProfileNo) -> Result<Option<View>, EngineError> {
@@ -224,7 +224,7 @@ impl Source for &Data {
     }
 
     fn members(&mut self, root: ProfileNo) -> Result<Vec<ProfileNo>, EngineError> {
-        let below = |no: &ProfileNo| *no != root && self.standings.get(no).is_some_and(|s| s.root == root);
+        let below = |no: &ProfileNo| *no != root && self.root_pointers.get(no).is_some_and(|s| s.root == root);
         Ok(named(&self.of.members, root).filter(below).collect())
     }
 
@@ -277,7 +277,7 @@ impl Source for &Data {
     }
 
     fn reviews_of_value(&mut self, key: &Identifier, limit: usize) -> Result<Vec<ReviewAlone>, EngineError> {
-        let is_it = |r: &&Review| r.state != ReviewState::Merged && r.b.is_none() && r.key == *key;
+        let is_it = |r: &&Review| r.state != ReviewState::Merged && r.b.is_none() && r.identifier == *key;
         let alone = |r: &Review| ReviewAlone { no: r.no, profile: r.a.no, is_open: r.is_open() };
         Ok(self.reviews.values().filter(is_it).map(alone).take(limit).collect())
     }

@@ -29,11 +29,11 @@ impl Look {
     fn member(&self, no: ProfileNo) -> Result<Member, EngineError> {
         const MISSING: &str = "a member has no own record";
         let profile = self.data.profiles.get(&no).ok_or(EngineError::Corrupt(MISSING.into()))?.clone();
-        let standing = *self.data.standings.get(&no).ok_or(EngineError::Corrupt(MISSING.into()))?;
+        let root_pointer = *self.data.root_pointers.get(&no).ok_or(EngineError::Corrupt(MISSING.into()))?;
         let link = self.data.links.get(&no).cloned();
         let joined_at = link.as_ref().and_then(|link| self.data.merges.get(&link.merge)).map(|merge| merge.at);
         let devices = self.data.devices.values().filter(|d| d.at.profile == no).cloned().collect();
-        Ok(Member { profile, standing, link, joined_at, devices })
+        Ok(Member { record: profile, root_pointer, link, joined_at, devices })
     }
 }
 
@@ -47,7 +47,7 @@ impl Reader for Look {
     }
 
     fn profile(&mut self, no: ProfileNo) -> Result<Option<LiveProfile>, EngineError> {
-        let Some(root) = self.data.standings.get(&no).map(|s| s.root) else { return Ok(None) };
+        let Some(root) = self.data.root_pointers.get(&no).map(|s| s.root) else { return Ok(None) };
         let mut members = vec![self.member(root)?];
         for no in (&*self.data).members(root)? {
             members.push(self.member(no)?);
@@ -56,7 +56,7 @@ impl Reader for Look {
     }
 
     fn due_deletions(&mut self, now: Timestamp, after: Option<Due>, limit: usize) -> Result<Vec<Due>, EngineError> {
-        let roots = self.data.standings.values().filter(|s| s.root == s.no);
+        let roots = self.data.root_pointers.values().filter(|s| s.root == s.no);
         let due = roots.filter_map(|s| s.deletion.filter(|due| *due <= now).map(|due| (due, s.no)));
         let mut due: Vec<Due> = due.filter(|due| after.is_none_or(|after| *due > after)).collect();
         due.sort_unstable();
@@ -151,8 +151,8 @@ impl Reader for Look {
     }
 
     fn root(&mut self, no: ProfileNo) -> Result<Option<RootPointer>, EngineError> {
-        let root = self.data.standings.get(&no).map(|standing| standing.root);
-        Ok(root.and_then(|root| self.data.standings.get(&root)).copied())
+        let root = self.data.root_pointers.get(&no).map(|root_pointer| root_pointer.root);
+        Ok(root.and_then(|root| self.data.root_pointers.get(&root)).copied())
     }
 
     fn profiles(&mut self, after: ProfileNo, limit: usize) -> Result<Vec<MemberRecord>, EngineError> {
@@ -192,7 +192,7 @@ impl Reader for Look {
         let data = &*self.data;
         data.bindings.iter().for_each(|(key, no)| each(RowChange::Upsert(StoredRow::Binding(key.clone(), *no))));
         data.profiles.values().cloned().map(StoredRow::MemberRecord).map(RowChange::Upsert).for_each(&mut *each);
-        data.standings.values().copied().map(StoredRow::RootPointer).map(RowChange::Upsert).for_each(&mut *each);
+        data.root_pointers.values().copied().map(StoredRow::RootPointer).map(RowChange::Upsert).for_each(&mut *each);
         data.views.iter().for_each(|(root, view)| each(RowChange::Upsert(StoredRow::View(*root, view.clone()))));
         data.links.values().cloned().map(StoredRow::MergeLink).map(RowChange::Upsert).for_each(&mut *each);
         data.devices.values().cloned().map(StoredRow::Device).map(RowChange::Upsert).for_each(&mut *each);

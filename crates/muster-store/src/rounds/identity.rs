@@ -59,7 +59,7 @@ fn light_enough(
     let (mut roots, mut weight) = (HashSet::new(), 0);
     for (at, no) in holders.iter().enumerate() {
         fill_standing(source, *no, facts)?;
-        let root = facts.standings[no].and_then(|standing| facts.standings[&standing.root]);
+        let root = facts.root_pointers[no].and_then(|root_pointer| facts.root_pointers[&root_pointer.root]);
         if let Some(root) = root.filter(|root| roots.insert(root.no)) {
             weight += root.weight;
         }

@@ -141,7 +141,7 @@ impl Source for FactReader<'_, '_> {
         Ok(Some(profile))
     }
 
-    fn standing(&mut self, no: ProfileNo) -> Result<Option<RootPointer>, EngineError> {
+    fn root_pointer(&mut self, no: ProfileNo) -> Result<Option<RootPointer>, EngineError> {
         self.numbered(no.0)
     }
 

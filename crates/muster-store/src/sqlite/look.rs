@@ -124,7 +124,7 @@ impl Look {
         let missing = |what: &str| EngineError::Corrupt(format!("profile {} has no {what}", no.0).into());
         let mut profile = self.numbered(no.0)?.ok_or_else(|| missing("own record"))?;
         chunks::fill_record(self.conn(), &mut profile)?;
-        let standing = self.numbered(no.0)?.ok_or_else(|| missing("standing"))?;
+        let root_pointer = self.numbered(no.0)?.ok_or_else(|| missing("standing"))?;
         let link: Option<MergeLink> = self.numbered(no.0)?;
         let joined_at = match &link {
             Some(link) => self.numbered::<Merge>(link.merge.0)?.map(|merge| merge.at),
@@ -132,7 +132,7 @@ impl Look {
         };
         let of = (Family::Devices, "WHERE profile = ?1 ORDER BY device_id");
         let devices = table::list(self.conn(), of, &[Cell::unsigned(no.0)])?;
-        Ok(Member { profile, standing, link, joined_at, devices })
+        Ok(Member { record: profile, root_pointer, link, joined_at, devices })
     }
 
     /// The members of a tree, the root first, the others by number: a statement for each family, not for each member.
@@ -140,9 +140,9 @@ impl Look {
         const AMONG: &str = "IN (SELECT ?1 UNION ALL SELECT no FROM standings WHERE root = ?1 AND root <> no)";
         let of = |start: &str, end: &str| format!("WHERE {start} {AMONG} {end}");
         let (conn, at) = (self.conn(), [Cell::unsigned(root.0)]);
-        let (mut standings, mut links) = (HashMap::new(), HashMap::new());
+        let (mut root_pointers, mut links) = (HashMap::new(), HashMap::new());
         table::each(conn, (Family::Standings, &of("no", "")), &at, |row: RootPointer| {
-            standings.insert(row.no, row);
+            root_pointers.insert(row.no, row);
         })?;
         table::each(conn, (Family::Links, &of("child", "")), &at, |row: MergeLink| {
             links.insert(row.child, row);
@@ -162,15 +162,15 @@ impl Look {
         }
         let missing =
             |no: ProfileNo, what: &str| EngineError::Corrupt(format!("profile {} has no {what}", no.0).into());
-        if profiles.len() != standings.len() || profiles.first().is_none_or(|first| first.no != root) {
+        if profiles.len() != root_pointers.len() || profiles.first().is_none_or(|first| first.no != root) {
             return Err(missing(root, "own record, or a member of it has none"));
         }
         let member = |profile: MemberRecord| {
-            let standing = standings.remove(&profile.no).ok_or_else(|| missing(profile.no, "standing"))?;
+            let root_pointer = root_pointers.remove(&profile.no).ok_or_else(|| missing(profile.no, "standing"))?;
             let link = links.remove(&profile.no);
             let joined_at = link.as_ref().and_then(|link| joined.get(&link.merge).copied());
             let devices = devices.remove(&profile.no).unwrap_or_default();
-            Ok(Member { profile, standing, link, joined_at, devices })
+            Ok(Member { record: profile, root_pointer, link, joined_at, devices })
         };
         profiles.into_iter().map(member).collect()
     }
@@ -273,10 +273,10 @@ impl Reader for Look {
     }
 
     fn profile(&mut self, no: ProfileNo) -> Result<Option<LiveProfile>, EngineError> {
-        let Some(standing) = self.numbered::<RootPointer>(no.0)? else { return Ok(None) };
-        let root = standing.root;
-        let is_alone = standing.root == no && standing.tree.members == 1;
-        let whole = if root == no { Some(standing) } else { self.numbered::<RootPointer>(root.0)? };
+        let Some(root_pointer) = self.numbered::<RootPointer>(no.0)? else { return Ok(None) };
+        let root = root_pointer.root;
+        let is_alone = root_pointer.root == no && root_pointer.tree.members == 1;
+        let whole = if root == no { Some(root_pointer) } else { self.numbered::<RootPointer>(root.0)? };
         self.room.reads(whole.map_or(0, |whole| whole.weight))?;
         let members = if is_alone { vec![self.member(root)?] } else { self.members(root)? };
         let mut view = self.numbered::<ViewRow>(root.0)?.map(|row| row.view);
@@ -390,7 +390,7 @@ impl Reader for Look {
 
     fn root(&mut self, no: ProfileNo) -> Result<Option<RootPointer>, EngineError> {
         match self.numbered::<RootPointer>(no.0)? {
-            Some(standing) if standing.root != no => self.numbered(standing.root.0),
+            Some(root_pointer) if root_pointer.root != no => self.numbered(root_pointer.root.0),
             found => Ok(found),
         }
     }

@@ -23,14 +23,14 @@ fn user(n: u64) -> [RowChange; 3] {
     let profile = MemberRecord {
         no,
         created: at,
-        keys: vec![key(n)],
+        identifiers: vec![key(n)],
         attributes: BTreeMap::new().into(),
         platforms: BTreeMap::new(),
         former: Vec::new(),
         history: vec![],
     };
     let tree = TreeTotals { first_seen: at, last_seen: at, events: 0, devices: 0, members: 1 };
-    let standing = RootPointer {
+    let root_pointer = RootPointer {
         no,
         created: at,
         root: no,
@@ -45,7 +45,7 @@ fn user(n: u64) -> [RowChange; 3] {
     [
         RowChange::Upsert(StoredRow::Binding(key(n), no)),
         RowChange::Upsert(StoredRow::MemberRecord(profile)),
-        RowChange::Upsert(StoredRow::RootPointer(standing)),
+        RowChange::Upsert(StoredRow::RootPointer(root_pointer)),
     ]
 }
 

@@ -31,7 +31,7 @@ fn rows() -> Vec<RowChange> {
         RowChange::Upsert(StoredRow::MemberRecord(MemberRecord {
             no,
             created: AT,
-            keys,
+            identifiers: keys,
             attributes,
             platforms,
             former,
@@ -39,7 +39,7 @@ fn rows() -> Vec<RowChange> {
         }))
     };
     let tree = TreeTotals { first_seen: AT, last_seen: AT, events: 0, devices: 0, members: 2 };
-    let standing = |no| {
+    let root_pointer = |no| {
         let (events, devices, weight, deletion) = (0, 0, 10 << 20, None);
         RowChange::Upsert(StoredRow::RootPointer(RootPointer {
             no,
@@ -58,8 +58,8 @@ fn rows() -> Vec<RowChange> {
     vec![
         profile(ROOT, attributes.collect()),
         profile(ProfileNo(2), BTreeMap::new().into()),
-        standing(ROOT),
-        standing(ProfileNo(2)),
+        root_pointer(ROOT),
+        root_pointer(ProfileNo(2)),
         RowChange::Upsert(StoredRow::View(ROOT, View { attributes: shown, platforms: BTreeMap::new() })),
     ]
 }
@@ -67,7 +67,7 @@ fn rows() -> Vec<RowChange> {
 /// Writes one attribute of the root, as an import does.
 fn write(n: usize) -> Made<()> {
     let decide: Decide<()> = Box::new(move |facts, _| {
-        let (mut profile, mut view) = (facts.profiles[&ROOT].clone().unwrap(), facts.views[&ROOT].clone().unwrap());
+        let (mut profile, mut view) = (facts.records[&ROOT].clone().unwrap(), facts.views[&ROOT].clone().unwrap());
         let new = Value::Text("new".into());
         profile.attributes.put(&name(n), Some(Write { seq: 2, value: Some(new.clone()) }));
         view.put(&name(n), Some(new));
@@ -75,7 +75,7 @@ fn write(n: usize) -> Made<()> {
             vec![RowChange::Upsert(StoredRow::MemberRecord(profile)), RowChange::Upsert(StoredRow::View(ROOT, view))];
         Step::Done(Changes { rows, counters: facts.counters, rate: None }, ())
     });
-    Made { needs: Needs { profiles: vec![ROOT], ..Needs::default() }, decide }
+    Made { needs: Needs { records: vec![ROOT], ..Needs::default() }, decide }
 }
 
 /// Fails when `is_large_view` is false whatever the view is.

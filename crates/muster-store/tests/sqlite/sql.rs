@@ -22,7 +22,7 @@ fn profile(no: u64, city: &str, email: &str) -> [RowChange; 2] {
     let profile = MemberRecord {
         no,
         created: AT,
-        keys: Vec::new(),
+        identifiers: Vec::new(),
         attributes: attributes.into(),
         platforms: BTreeMap::new(),
         former: Vec::new(),
@@ -83,7 +83,7 @@ fn home() -> Home {
     put(&engine, &id("shop"), rows.collect()).unwrap();
     let no = |no| ProfileId { created: AT, no: ProfileNo(no) };
     let tree = TreeTotals { first_seen: AT, last_seen: AT, events: 2, devices: 0, members: 2 };
-    let standing = |n| RootPointer {
+    let root_pointer = |n| RootPointer {
         no: ProfileNo(n),
         created: AT,
         root: ProfileNo(1),
@@ -111,8 +111,8 @@ fn home() -> Home {
         reverted_at: None,
     };
     let rows = vec![
-        RowChange::Upsert(StoredRow::RootPointer(standing(1))),
-        RowChange::Upsert(StoredRow::RootPointer(standing(2))),
+        RowChange::Upsert(StoredRow::RootPointer(root_pointer(1))),
+        RowChange::Upsert(StoredRow::RootPointer(root_pointer(2))),
         RowChange::Upsert(StoredRow::View(ProfileNo(1), View { attributes: shown.into(), platforms: BTreeMap::new() })),
         RowChange::Upsert(StoredRow::MergeLink(MergeLink {
             child: ProfileNo(2),
@@ -138,7 +138,7 @@ fn a_large_profile_shows_all_its_attributes() {
     let home = home();
     let engine = home.open().unwrap();
     let large = |no: u64| {
-        let [RowChange::Upsert(StoredRow::MemberRecord(mut profile)), standing] = profile(no, "Pune", "d@x") else {
+        let [RowChange::Upsert(StoredRow::MemberRecord(mut profile)), root_pointer] = profile(no, "Pune", "d@x") else {
             unreachable!()
         };
         let object = Value::Object(vec![("a".into(), Value::Boolean(false))]);
@@ -155,7 +155,7 @@ fn a_large_profile_shows_all_its_attributes() {
             let value = Value::text(&format!("{n} of {no} is some text that takes room"));
             profile.attributes.put(&format!("name {n}"), Some(Write { seq: n, value: Some(value) }));
         }
-        [RowChange::Upsert(StoredRow::MemberRecord(profile)), standing]
+        [RowChange::Upsert(StoredRow::MemberRecord(profile)), root_pointer]
     };
     put(&engine, &id("shop"), [4, 5].into_iter().flat_map(large).collect()).unwrap();
     let database = rusqlite::Connection::open(home.database("shop")).unwrap();

@@ -82,7 +82,7 @@ pub fn outcomes_header(applied: &Applied) -> String {
 /// The answer of a request that was applied, as it is recorded under an idempotency key. With `representation` or
 /// `dry` it has `results` and `summary`; in a dry run profiles that it would create have `id` null and a `ref`.
 pub fn applied(api: Api, applied: &Applied, representation: bool, dry: bool) -> RecordedAnswer {
-    let request_id = RequestId::of(applied.request);
+    let request_id = RequestId::from_no(applied.request);
     let outcomes = outcomes_header(applied).into();
     if !representation && !dry {
         return RecordedAnswer { status: 200, outcomes, body: success(request_id).into() };

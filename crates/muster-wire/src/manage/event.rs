@@ -24,7 +24,7 @@ pub fn json(event: &Event, recorded_for: ProfileId, show_origin: bool) -> Json {
         "app_version": action.app_version.as_deref(),
         "device_id": event.device_id.as_deref(),
         "origin_address": event.origin.as_deref().filter(|_| show_origin),
-        "request_id": RequestId::of(event.request).to_string(),
+        "request_id": RequestId::from_no(event.request).to_string(),
         "recorded_for": recorded_for.to_string(),
     });
     if let Json::Object(members) = &mut out {

@@ -12,7 +12,7 @@ pub fn json(item: &HistoryItem) -> Json {
         "field": &*item.field,
         "old": item.old.as_ref().map(to_json),
         "new": item.new.as_ref().map(to_json),
-        "request_id": item.request.map(|no| RequestId::of(no).to_string()),
+        "request_id": item.request.map(|no| RequestId::from_no(no).to_string()),
         "recorded_for": item.recorded_under.to_string(),
     });
     if let Json::Object(members) = &mut out {

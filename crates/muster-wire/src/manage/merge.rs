@@ -15,7 +15,7 @@ pub fn json(merge: &Merge) -> Json {
         "at": merge.at.to_string(),
         "survivor": merge.survivor.to_string(),
         "merged": merge.merged.to_string(),
-        "request_id": merge.request.map(|(no, _)| RequestId::of(no).to_string()),
+        "request_id": merge.request.map(|(no, _)| RequestId::from_no(no).to_string()),
         "index": merge.request.map(|(_, index)| index),
         "cause": cause(&merge.cause),
         "because": merge.explanation.as_ref().map(|explanation| explanation::json(explanation, false)),
@@ -40,7 +40,7 @@ pub fn reverted(survivor: ProfileId, restored: ProfileId, separation: Separation
 
 fn cause(cause: &Cause) -> Json {
     match cause {
-        Cause::Keys { keys: kept, rule } => {
+        Cause::Identifiers { identifiers: kept, rule } => {
             json!({"keys": keys(kept), "rule": explanation::choice_name(*rule)})
         }
         Cause::Activation => Json::from("activation"),

@@ -14,7 +14,7 @@ pub fn json(entry: &QuarantinedElement) -> Json {
     let mut out = json!({
         "id": entry.no.to_string(),
         "at": entry.at.to_string(),
-        "request_id": RequestId::of(entry.request).to_string(),
+        "request_id": RequestId::from_no(entry.request).to_string(),
         "index": entry.index,
         "type": kind_name(entry.kind),
         "errors": faults(Api::Transition, &entry.errors),
@@ -27,7 +27,7 @@ pub fn json(entry: &QuarantinedElement) -> Json {
         members.insert("raw".to_owned(), Json::from(String::from_utf8_lossy(&entry.element)));
     }
     if let (Some(request), Json::Object(members)) = (entry.replayed_as, &mut out) {
-        members.insert("replayed_as".to_owned(), Json::from(RequestId::of(request).to_string()));
+        members.insert("replayed_as".to_owned(), Json::from(RequestId::from_no(request).to_string()));
     }
     if let (Some(at), Json::Object(members)) = (entry.deleted_at, &mut out) {
         members.insert("deleted_at".to_owned(), Json::from(at.to_string()));

@@ -20,7 +20,7 @@ pub fn summary(request: &LogEntry) -> Json {
     let listed = request.faults.len() + request.elements.iter().map(of_elements).sum::<usize>();
     let faults = listed as u64 + u64::from(request.omitted.faults);
     json!({
-        "request_id": RequestId::of(request.no).to_string(),
+        "request_id": RequestId::from_no(request.no).to_string(),
         "received_at": request.received_at.to_string(),
         "status": request.status,
         "path": request.route.template(),
@@ -103,7 +103,7 @@ pub struct Away<'a> {
 /// A request that was turned away, tried out or answered from a record: the members of a list.
 pub fn away(away: &Away<'_>) -> Json {
     let mut out = json!({
-        "request_id": away.no.map(|no| RequestId::of(no).to_string()),
+        "request_id": away.no.map(|no| RequestId::from_no(no).to_string()),
         "received_at": away.received_at.to_string(),
         "status": away.status,
         "path": away.route.map(Route::template),

@@ -3,7 +3,7 @@
 use crate::value::to_json;
 use muster_core::command::DeviceFields;
 use muster_core::id::ProfileId;
-use muster_core::identifier::spelled;
+use muster_core::identifier::identifier_text;
 use muster_core::profile::{MemberDetail, MemberEntry, Profile};
 use muster_core::record::{Device, FormerIdentifier};
 use muster_core::value::Value;
@@ -21,9 +21,9 @@ pub fn json(user: &Profile, redirected_from: Option<ProfileId>) -> Json {
         "attributes": attributes(user),
         "platforms": platforms(user),
         "devices": user.devices.iter().map(device).collect::<Vec<_>>(),
-        "first_seen": user.tally.first_seen.to_string(),
-        "last_seen": user.tally.last_seen.to_string(),
-        "event_count": user.tally.events,
+        "first_seen": user.totals.first_seen.to_string(),
+        "last_seen": user.totals.last_seen.to_string(),
+        "event_count": user.totals.events,
         "members": user.members.iter().map(member).collect::<Vec<_>>(),
     });
     if let (Some(from), Json::Object(members)) = (redirected_from, &mut out) {
@@ -52,7 +52,7 @@ fn texts(values: &[Box<str>]) -> Vec<&str> {
 }
 
 fn former(former: &FormerIdentifier) -> Json {
-    json!({"kind": former.key.kind.name(), "value": &*former.key.value, "until": former.until.to_string()})
+    json!({"kind": former.identifier.kind.name(), "value": &*former.identifier.value, "until": former.until.to_string()})
 }
 
 fn member(member: &MemberEntry) -> Json {
@@ -70,9 +70,9 @@ fn shows(part: &Profile) -> Json {
         "identifiers": identifiers(part),
         "attributes": attributes(part),
         "platforms": platforms(part),
-        "first_seen": part.tally.first_seen.to_string(),
-        "last_seen": part.tally.last_seen.to_string(),
-        "event_count": part.tally.events,
+        "first_seen": part.totals.first_seen.to_string(),
+        "last_seen": part.totals.last_seen.to_string(),
+        "event_count": part.totals.events,
         "alias_count": part.aliases.iter().map(|(_, values)| values.len()).sum::<usize>(),
         "device_count": part.devices.len(),
         "member_count": part.members.len(),
@@ -86,10 +86,12 @@ pub fn own(own: &MemberDetail) -> Json {
         .joined
         .as_ref()
         .map_or_else(|| json!({"id": own.id.to_string(), "parent": null, "merge_id": null, "joined_at": null}), member);
-    let keys = own.keys.iter().map(|key| json!({"kind": key.kind.name(), "value": &*key.value}));
+    let keys = own.identifiers.iter().map(|key| json!({"kind": key.kind.name(), "value": &*key.value}));
     // Spelled otherwise than it is compared, a value is told in both ways.
     let is_key = |name: &str, value: &Value| {
-        own.keys.iter().any(|key| key.kind.name() == name && spelled(value).is_some_and(|text| *text == *key.value))
+        own.identifiers
+            .iter()
+            .any(|key| key.kind.name() == name && identifier_text(value).is_some_and(|text| *text == *key.value))
     };
     let plain = own.attributes.iter().filter(|(name, value)| !is_key(name, value));
     let attributes: Map<String, Json> = plain.map(|(name, value)| (name.to_string(), to_json(value))).collect();
@@ -97,12 +99,12 @@ pub fn own(own: &MemberDetail) -> Json {
     out["own"] = json!({
         "identifiers": keys.collect::<Vec<_>>(),
         "attributes": attributes,
-        "first_seen": own.tally.first_seen.to_string(),
-        "last_seen": own.tally.last_seen.to_string(),
-        "event_count": own.tally.events,
-        "device_count": own.tally.devices,
+        "first_seen": own.totals.first_seen.to_string(),
+        "last_seen": own.totals.last_seen.to_string(),
+        "event_count": own.totals.events,
+        "device_count": own.totals.devices,
     });
-    out["shows"] = shows(&own.part);
+    out["shows"] = shows(&own.subtree);
     out
 }
 

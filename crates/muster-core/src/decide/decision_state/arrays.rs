@@ -11,20 +11,20 @@ use crate::value::Value;
 
 impl DecisionState<'_> {
     /// The array that a live profile shows, with its log.
-    pub(in crate::decide) fn array(&mut self, place: WriteTarget, name: &str) -> Known<CurrentArray> {
+    pub(in crate::decide) fn open_array(&mut self, place: WriteTarget, name: &str) -> Known<CurrentArray> {
         if let Some(log) = self.arrays.shown.get(&place.root).and_then(|shown| shown.get(name)) {
             return Ok(CurrentArray::Array(*log));
         }
-        let log = match self.shown_attribute(place.root, name)? {
+        let log = match self.current_attribute(place.root, name)? {
             None => return Ok(CurrentArray::Nothing),
             Some(Value::Array(values)) => ArrayLog::new(values),
             Some(_) => return Ok(CurrentArray::Other),
         };
-        self.spend(log.len());
+        self.count_steps(log.len());
         let mark = self.arrays.undo.len();
         let number = self.begin_array(place, name, log);
         // What the running element has not changed is still so if it fails: the log stays.
-        let written = self.profile(place.record)?.attributes.get(name).is_some_and(|write| write.seq == place.seq);
+        let written = self.record(place.record)?.attributes.get(name).is_some_and(|write| write.seq == place.seq);
         if !written && !self.has_merged() {
             self.arrays.undo.truncate(mark);
         }
@@ -34,9 +34,9 @@ impl DecisionState<'_> {
     /// The log of an array that is shown, or of none.
     pub(in crate::decide) fn begin_array(&mut self, place: WriteTarget, name: &str, log: ArrayLog) -> usize {
         let number = self.arrays.logs.len();
-        let stored = self.profiles.get(&place.record).flatten().and_then(|profile| profile.attributes.get(name));
+        let stored = self.records.get(&place.record).flatten().and_then(|profile| profile.attributes.get(name));
         let stored = stored.and_then(|write| write.value.as_ref());
-        let size = Size::of(name, Some(log.json_bytes()));
+        let size = Size::new(name, Some(log.json_bytes()));
         let is_same = matches!(stored, Some(Value::Array(values)) if values.len() == log.len())
             && log.at(log.operators()).as_ref() == stored;
         self.arrays.logs.push(log);
@@ -48,7 +48,7 @@ impl DecisionState<'_> {
     }
 
     /// Runs an operator on a log.
-    pub(in crate::decide) fn operate(&mut self, log: usize, operation: &ArrayOperation) -> usize {
+    pub(in crate::decide) fn apply_operator(&mut self, log: usize, operation: &ArrayOperation) -> usize {
         let array = &mut self.arrays.logs[log];
         let done = if operation.add { array.add(&operation.values) } else { array.remove(&operation.values) };
         let mixed = done.mixed;
@@ -57,9 +57,9 @@ impl DecisionState<'_> {
     }
 
     /// What an own record would hold if it held the array as it is now; None if that has no values.
-    pub(in crate::decide) fn array_now(&self, name: &str, log: usize) -> Option<HeldArray> {
+    pub(in crate::decide) fn current_array(&self, name: &str, log: usize) -> Option<HeldArray> {
         let array = &self.arrays.logs[log];
-        let size = Size::of(name, Some(array.json_bytes()));
+        let size = Size::new(name, Some(array.json_bytes()));
         (!array.is_empty()).then_some(HeldArray { log, operators: array.operators(), size })
     }
 
@@ -70,31 +70,31 @@ impl DecisionState<'_> {
         name: &str,
         now: Option<HeldArray>,
     ) -> Known<bool> {
-        self.profile(record)?;
-        let stored = self.own_write(record, name).and_then(|write| write.value.as_ref());
+        self.record(record)?;
+        let stored = self.record_write(record, name).and_then(|write| write.value.as_ref());
         let Some(now) = now else { return Ok(stored.is_none()) };
-        let held = self.arrays.held(record, name);
+        let held = self.arrays.held_array(record, name);
         let log = &self.arrays.logs[now.log];
         if held.is_some_and(|held| held.log == now.log && !log.has_changed_since(held.operators)) {
             return Ok(true);
         }
         let size = match held {
             Some(held) => Some(held.size),
-            None => stored.map(|value| Size::of(name, Some(value.json_bytes()))),
+            None => stored.map(|value| Size::new(name, Some(value.json_bytes()))),
         };
         if size != Some(now.size) {
             return Ok(false);
         }
-        self.spend(self.arrays.logs[now.log].len());
+        self.count_steps(self.arrays.logs[now.log].len());
         let array = self.arrays.value(now);
         Ok(match held {
             Some(held) => self.arrays.value(held) == array,
-            None => self.own_write(record, name).is_some_and(|write| write.value == array),
+            None => self.record_write(record, name).is_some_and(|write| write.value == array),
         })
     }
 
     /// An own record holds it, and its live profile shows it.
-    pub(in crate::decide) fn array_written(&mut self, place: WriteTarget, name: &str, held: Option<HeldArray>) {
+    pub(in crate::decide) fn set_array(&mut self, place: WriteTarget, name: &str, held: Option<HeldArray>) {
         self.arrays.set_shown(place.root, name, held.map(|held| held.log));
         self.arrays.set_held(place.record, name, held);
     }

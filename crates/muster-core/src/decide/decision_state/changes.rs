@@ -21,18 +21,18 @@ impl DecisionState<'_> {
                 None => RowChange::Delete(RowKey::Binding(key)),
             });
         }
-        let stored = &self.facts.profiles;
-        for mut row in self.profiles.into_changes(old).into_iter().filter_map(|(_, row)| row) {
-            self.arrays.fill_profile(&mut row);
-            rows.extend(former(stored.get(&row.no).and_then(Option::as_ref), &row));
+        let stored = &self.facts.records;
+        for mut row in self.records.into_changes(old).into_iter().filter_map(|(_, row)| row) {
+            self.arrays.fill_record(&mut row);
+            rows.extend(former_holder_changes(stored.get(&row.no).and_then(Option::as_ref), &row));
             rows.push(upsert(StoredRow::MemberRecord(row)));
         }
-        let pointers = self.standings.into_changes(old).into_iter().filter_map(|(_, row)| row);
+        let pointers = self.root_pointers.into_changes(old).into_iter().filter_map(|(_, row)| row);
         rows.extend(pointers.map(StoredRow::RootPointer).map(upsert));
         // A batch of an activation reads no views: who has no members has none, and may have got and lost one here.
-        let standings = &self.facts.standings;
+        let root_pointers = &self.facts.root_pointers;
         let had_view =
-            |no: &ProfileNo| matches!(standings.get(no), Some(Some(s)) if s.root == *no && s.tree.members > 1);
+            |no: &ProfileNo| matches!(root_pointers.get(no), Some(Some(s)) if s.root == *no && s.tree.members > 1);
         for (root, mut view) in self.views.into_changes(had_view) {
             view.iter_mut().for_each(|view| self.arrays.fill_view(root, view));
             rows.push(changed(view.map(|view| StoredRow::View(root, view)), RowKey::View(root)));
@@ -74,13 +74,13 @@ fn changed(row: Option<StoredRow>, key: RowKey) -> RowChange {
 
 /// What the family `former` learns when an own record changes: the identifiers that it tells to have held and did not
 /// tell before, and those that it told and does no more.
-fn former(before: Option<&MemberRecord>, after: &MemberRecord) -> Vec<RowChange> {
+fn former_holder_changes(before: Option<&MemberRecord>, after: &MemberRecord) -> Vec<RowChange> {
     let told = before.map_or(&[][..], |before| &before.former[..]);
     if told == after.former {
         return Vec::new();
     }
     let keys = |former: &[FormerIdentifier]| -> BTreeSet<Identifier> {
-        former.iter().map(|former| former.key.clone()).collect()
+        former.iter().map(|former| former.identifier.clone()).collect()
     };
     let (old, new) = (keys(told), keys(&after.former));
     let come = new.difference(&old).map(|key| RowChange::Upsert(StoredRow::FormerHolder(key.clone(), after.no)));

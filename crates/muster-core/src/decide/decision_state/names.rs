@@ -12,11 +12,15 @@ use std::collections::{BTreeMap, HashMap};
 impl DecisionState<'_> {
     /// The names that rules may unset: shown ones, and what the record or a part of it holds, which may be hidden in the
     /// live profile and would be shown again after a revert.
-    pub(in crate::decide) fn named<'u>(&mut self, place: WriteTarget, unsets: &'u [Unset]) -> Known<MatchedNames<'u>> {
+    pub(in crate::decide) fn match_unsets<'u>(
+        &mut self,
+        place: WriteTarget,
+        unsets: &'u [Unset],
+    ) -> Known<MatchedNames<'u>> {
         let plain = unsets.iter().all(|unset| unset.matching == Matching::Equals && unset.case_sensitive);
         if plain && !self.has_members(place.root)? {
-            self.profile(place.record)?;
-            let held = |unset: &&Unset| self.own_write(place.record, &unset.text).is_some_and(|w| w.value.is_some());
+            self.record(place.record)?;
+            let held = |unset: &&Unset| self.record_write(place.record, &unset.text).is_some_and(|w| w.value.is_some());
             let held = unsets.iter().filter(held).filter(|unset| policy(&unset.text) == Policy::Free);
             let mut names = BTreeMap::new();
             for unset in held {
@@ -26,12 +30,12 @@ impl DecisionState<'_> {
         }
         self.index_names(place)?;
         let mut names = BTreeMap::new();
-        self.kinds_named(place, unsets, &mut names);
+        self.match_kinds(place, unsets, &mut names);
         let may_have = 2 * RECORD_ATTRIBUTES_MAX;
         let Some(tree) = self.names.trees.get_mut(&place.root) else { return Ok(MatchedNames::Names(Vec::new())) };
         let mut done = Vec::new();
         for unset in unsets {
-            let Some(rule) = self.names.rules.of(unset) else { continue };
+            let Some(rule) = self.names.rules.number_of(unset) else { continue };
             let found = tree.found.get(&rule).map_or(&[][..], Vec::as_slice);
             let from = tree.unset.get(&(rule, place.record)).copied().unwrap_or_default();
             for number in &found[from..] {
@@ -53,7 +57,7 @@ impl DecisionState<'_> {
     }
 
     /// Identifier kinds are unset by their whole name alone.
-    fn kinds_named<'u>(&self, place: WriteTarget, unsets: &'u [Unset], names: &mut BTreeMap<Box<str>, &'u Unset>) {
+    fn match_kinds<'u>(&self, place: WriteTarget, unsets: &'u [Unset], names: &mut BTreeMap<Box<str>, &'u Unset>) {
         let Some(tree) = self.names.trees.get(&place.root) else { return };
         let equal: Vec<&Unset> = unsets.iter().filter(|unset| unset.matching == Matching::Equals).collect();
         let kinds = self.identity.active().map(|kind| kind.kind.name());
@@ -74,20 +78,20 @@ impl DecisionState<'_> {
         let members = self.members(place.root)?;
         let mut tree = NameIndex::default();
         for no in &members {
-            self.profile(*no)?;
+            self.record(*no)?;
             let joined = self.links.get(no).flatten().map_or(0, |link| link.seq);
             tree.joined = tree.joined.max(joined);
         }
         let mut names = std::mem::take(&mut self.names);
         let mut writes = 0;
-        if let Some((said, count)) = self.said_by(&members) {
+        if let Some((said, count)) = self.collect_names(&members) {
             writes = count;
             // Nothing to take back: an element that fails after this leaves the index as it is.
             tree.add(&said, &mut names.rules, (None, &self.facts.pause));
         }
         names.trees.insert(place.root, tree);
         self.names = names;
-        self.spend(6 * writes);
+        self.count_steps(6 * writes);
         if self.has_merged() {
             self.names.undo.push(Undo::Built(place.root));
         }
@@ -111,7 +115,7 @@ impl DecisionState<'_> {
         let mut names = std::mem::take(&mut self.names);
         names.forget(dropped);
         let mut writes = 0;
-        match self.said_by(added) {
+        match self.collect_names(added) {
             Some((said, count)) => {
                 writes = count;
                 names.join((kept, survivor), link, &said, &self.facts.pause);
@@ -120,17 +124,17 @@ impl DecisionState<'_> {
             None => names.forget(kept),
         }
         self.names = names;
-        self.spend(6 * writes);
+        self.count_steps(6 * writes);
     }
 
     /// What own records say of each name, and how many writes that are, each of which is counted, hashed and walked. None if
     /// a record is not known.
-    fn said_by(&self, members: &[ProfileNo]) -> Option<(Vec<RecordedName<'_>>, usize)> {
+    fn collect_names(&self, members: &[ProfileNo]) -> Option<(Vec<RecordedName<'_>>, usize)> {
         let (mut said, mut places): (Vec<RecordedName<'_>>, HashMap<&str, usize>) = (Vec::new(), HashMap::new());
         let mut writes = 0;
         for no in members {
             self.facts.pause.between();
-            let Some(profile) = self.profiles.get(no)? else { continue };
+            let Some(profile) = self.records.get(no)? else { continue };
             writes += profile.attributes.len();
             for (name, write) in profile.attributes.iter() {
                 let place = *places.entry(name).or_insert(said.len());
@@ -152,7 +156,7 @@ impl DecisionState<'_> {
     pub(in crate::decide) fn refresh_names(&mut self) {
         for (root, name) in std::mem::take(&mut self.wrote) {
             // Nothing may be asked for here: who was made by the element that failed is nobody again.
-            let Some(Some(standing)) = self.standings.get(&root).map(|found| found.copied()) else {
+            let Some(Some(root_pointer)) = self.root_pointers.get(&root).map(|found| found.copied()) else {
                 self.names.trees.remove(&root);
                 continue;
             };
@@ -160,13 +164,13 @@ impl DecisionState<'_> {
                 continue;
             }
             let members = match self.trees.get(&root) {
-                Some(Some(members)) if standing.tree.members > 1 => members.clone(),
+                Some(Some(members)) if root_pointer.tree.members > 1 => members.clone(),
                 _ => vec![root],
             };
             let is_kind = self.is_kind(&name);
             let (mut held, mut newest) = (0, NEVER);
             for no in members {
-                let Some(write) = self.own_write(no, &name) else { continue };
+                let Some(write) = self.record_write(no, &name) else { continue };
                 held += u32::from(write.value.is_some());
                 if write.seq >= newest.seq {
                     newest = Newest { seq: write.seq, record: no, is_set: write.value.is_some() };

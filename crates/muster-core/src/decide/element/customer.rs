@@ -6,7 +6,7 @@ use crate::decide::join::{Causing, join_member};
 use crate::decide::names::MatchedNames;
 use crate::decide::notes::{Context, End, Notes};
 use crate::decide::resolve::{Resolved, resolve};
-use crate::decide::target::{Target, causing, set_aside, target_of};
+use crate::decide::target::{Target, choose_target, merge_cause, withhold_identifiers};
 use crate::decide::write;
 use crate::decide::write_target::WriteTarget;
 
@@ -28,7 +28,7 @@ pub(super) fn apply(
     customer: &CustomerElement,
     notes: &mut Notes,
 ) -> Known<End> {
-    let resolved = resolve(state, &customer.keys, true, notes)?;
+    let resolved = resolve(state, &customer.identifiers, true, notes)?;
     if let Some(fault) = conflicting_id(state, &resolved)? {
         return Ok(End::Rejected(fault.into()));
     }
@@ -39,12 +39,12 @@ pub(super) fn apply(
         let no = create(state, customer);
         (Outcome::Created, Target { root: no, record: no, merged: Vec::new() }, true)
     } else {
-        let causing = causing(context, &resolved, writes_email(customer, &resolved));
-        let mut target = target_of(state, &resolved, &causing, notes)?;
+        let causing = merge_cause(context, &resolved, writes_email(customer, &resolved));
+        let mut target = choose_target(state, &resolved, &causing, notes)?;
         let is_new = add_member(state, customer, &resolved, (&mut target, &causing), notes)?;
         (target.outcome(), target, is_new)
     };
-    set_aside(state, context, &resolved, root);
+    withhold_identifiers(state, context, &resolved, root);
     let place = WriteTarget { record, root, seq: state.next_seq() };
     let Some(bound) = keys(state, place, &resolved, notes)? else {
         let uid = pointer(context, "/attributes/uid");
@@ -58,13 +58,13 @@ pub(super) fn apply(
         for (name, pointer) in &customer.create_only_names {
             notes.warnings.add(Code::CreateOnlyIgnored, name, || pointer.to_string());
         }
-        write::seen(state, place, state.receipt)?;
+        write::update_last_seen(state, place, state.receipt)?;
     }
     let too_large = match values(state, place, customer, &mut notes.warnings)? {
         None => true,
         Some(more) => {
             changed |= more;
-            changed && write::too_large(state, place)?
+            changed && write::is_too_large(state, place)?
         }
     };
     if too_large {
@@ -72,7 +72,7 @@ pub(super) fn apply(
         return Ok(End::Rejected(Fault::new(Reason::ProfileTooLarge, pointer, Some("attributes")).into()));
     }
     if changed {
-        write::noted(state, place, ChangeKind::User)?;
+        write::append_change(state, place, ChangeKind::User)?;
     }
     Ok(End::Applied { outcome, root, merged })
 }
@@ -87,7 +87,7 @@ fn create(state: &mut DecisionState<'_>, customer: &CustomerElement) -> ProfileN
 /// What is written only while a profile is created.
 fn create_only(state: &mut DecisionState<'_>, place: WriteTarget, customer: &CustomerElement) -> Known<()> {
     for (name, value) in &customer.create_only {
-        write::attribute(state, place, name, Some(value.clone()))?;
+        write::write_attribute(state, place, name, Some(value.clone()))?;
     }
     Ok(())
 }
@@ -105,15 +105,15 @@ fn add_member(
     if !state.has_customer_id(target.root)? {
         return Ok(false);
     }
-    if state.lacks(&[target.root]) {
+    if state.needs_more_facts(&[target.root]) {
         return Err(Missing);
     }
     let no = create(state, customer);
     let place = WriteTarget { record: no, root: no, seq: state.next_seq() };
     // Before it is joined, so that what the profile shows of it stays and only gaps are filled.
     create_only(state, place, customer)?;
-    write::bind(state, place, &given.key)?;
-    write::noted(state, place, ChangeKind::User)?;
+    write::bind(state, place, &given.identifier)?;
+    write::append_change(state, place, ChangeKind::User)?;
     target.merged.push(join_member(state, target.root, no, causing)?);
     target.record = no;
     notes.explanation.rule.get_or_insert(SurvivorChoice::NewId);
@@ -122,7 +122,7 @@ fn add_member(
 
 /// Whether the element writes an e-mail address, as an identifier or as a plain attribute.
 fn writes_email(customer: &CustomerElement, resolved: &Resolved<'_>) -> bool {
-    let is_key = |(given, _): &(&GivenIdentifier, _)| given.key.kind.name() == EMAIL;
+    let is_key = |(given, _): &(&GivenIdentifier, _)| given.identifier.kind.name() == EMAIL;
     resolved.kept.iter().any(is_key) || customer.sets.iter().any(|(name, _)| **name == *EMAIL)
 }
 
@@ -155,10 +155,10 @@ fn keys(
 ) -> Known<Option<bool>> {
     let (mut changed, mut of_id) = (false, place.record);
     for (given, bound) in &resolved.kept {
-        let kind = &given.key.kind;
+        let kind = &given.identifier.kind;
         let bound = match bound {
             // A member was created for it.
-            None => state.binding(&given.key)?,
+            None => state.binding(&given.identifier)?,
             bound => *bound,
         };
         let is_id = kind.name() == CUSTOMER_ID;
@@ -167,20 +167,25 @@ fn keys(
                 if write::is_full_of_ids(state, of_id)? {
                     return Ok(None);
                 }
-                write::bind(state, place.of(of_id), &given.key)?;
+                write::bind(state, place.for_record(of_id), &given.identifier)?;
                 notes.bound(kind, false);
                 changed = true;
             }
             Some(id) if is_id && resolved.unbound_id() == Some(*given) => {
                 // Shown since it is the newer one, unless the element says what it is changed to.
                 if !resolved.kept.iter().any(|(other, _)| other.is_new_id && other != given) {
-                    write::attribute(state, place.of(id), kind.name(), Some(Value::text(&given.key.value)))?;
+                    write::write_attribute(
+                        state,
+                        place.for_record(id),
+                        kind.name(),
+                        Some(Value::text(&given.identifier.value)),
+                    )?;
                 }
                 notes.bound(kind, false);
                 changed = true;
             }
             None => {
-                let replaced = write::bind(state, place, &given.key)?;
+                let replaced = write::bind(state, place, &given.identifier)?;
                 if replaced {
                     notes.warnings.add(Code::IdentifierReplaced, kind.name(), || given.pointer.to_string());
                 }
@@ -188,7 +193,12 @@ fn keys(
                 changed = true;
             }
             Some(id) if given.written => {
-                changed |= write::attribute(state, place.of(id), kind.name(), Some(Value::text(&given.key.value)))?;
+                changed |= write::write_attribute(
+                    state,
+                    place.for_record(id),
+                    kind.name(),
+                    Some(Value::text(&given.identifier.value)),
+                )?;
             }
             Some(id) if is_id && !given.is_new_id => of_id = id,
             Some(_) => {}
@@ -206,13 +216,13 @@ fn values(
 ) -> Known<Option<bool>> {
     let mut changed = false;
     for (name, value) in &customer.sets {
-        changed |= write::attribute(state, place, name, Some(value.clone()))?;
+        changed |= write::write_attribute(state, place, name, Some(value.clone()))?;
     }
     for operation in &customer.arrays {
         changed |= operate(state, place, operation, warnings)?;
     }
     for (platform, active) in &customer.platforms {
-        changed |= write::platform(state, place, *platform, *active)?;
+        changed |= write::write_platform(state, place, *platform, *active)?;
     }
     Ok(unsets(state, place, &customer.unsets, warnings)?.map(|unset| unset | changed))
 }
@@ -224,7 +234,7 @@ fn operate(
     operation: &ArrayOperation,
     warnings: &mut Warnings,
 ) -> Known<bool> {
-    let log = match state.array(place, &operation.name)? {
+    let log = match state.open_array(place, &operation.name)? {
         CurrentArray::Nothing if !operation.add => return Ok(false),
         CurrentArray::Nothing => state.begin_array(place, &operation.name, ArrayLog::new(&[])),
         CurrentArray::Array(log) => log,
@@ -233,11 +243,11 @@ fn operate(
             return Ok(false);
         }
     };
-    for _ in 0..state.operate(log, operation) {
+    for _ in 0..state.apply_operator(log, operation) {
         warnings.add(Code::ArrayMixed, &operation.name, || operation.pointer.to_string());
     }
     // Written also where nothing changed: the array may be shown from another record, and this one shall keep it.
-    write::array(state, place, &operation.name, log)
+    write::write_array(state, place, &operation.name, log)
 }
 
 /// Unsets: plain attributes by any rule, identifiers by their whole name alone, the kind of lowest rank first. None if that
@@ -251,7 +261,7 @@ fn unsets(
     if unsets.is_empty() {
         return Ok(Some(false));
     }
-    let MatchedNames::Names(mut named) = state.named(place, unsets)? else { return Ok(None) };
+    let MatchedNames::Names(mut named) = state.match_unsets(place, unsets)? else { return Ok(None) };
     let rank = |name: &str| state.identity.kinds.iter().position(|k| k.kind.name() == name);
     named.sort_by_key(|(name, _)| std::cmp::Reverse(rank(name)));
     let mut changed = false;
@@ -261,7 +271,7 @@ fn unsets(
         match released {
             Some(true) => changed = true,
             Some(false) => warnings.add(Code::LastIdentifierKept, name, || unset.pointer.to_string()),
-            None => changed |= write::attribute(state, place, name, None)?,
+            None => changed |= write::write_attribute(state, place, name, None)?,
         }
     }
     Ok(Some(changed))

@@ -4,7 +4,7 @@
 use crate::decide::decision_state::{DecisionState, Known, Missing};
 use crate::decide::notes::{Context, End, Notes};
 use crate::decide::resolve::resolve;
-use crate::decide::target::{Target, causing, set_aside, target_of};
+use crate::decide::target::{Target, choose_target, merge_cause, withhold_identifiers};
 use crate::decide::write;
 use crate::decide::write_target::WriteTarget;
 
@@ -21,25 +21,25 @@ pub(super) fn apply(
     device: &DeviceElement,
     notes: &mut Notes,
 ) -> Known<End> {
-    let resolved = resolve(state, &device.keys, false, notes)?;
+    let resolved = resolve(state, &device.identifiers, false, notes)?;
     if resolved.roots.is_empty() {
         let fault = Fault::new(Reason::UnknownUser, device.pointer.clone(), Some("customer_id"));
         return Ok(End::Rejected(fault.into()));
     }
     for (given, _) in resolved.kept.iter().filter(|(_, bound)| bound.is_none()) {
-        notes.warnings.add(Code::KeyNotBound, given.key.kind.name(), || given.pointer.to_string());
+        notes.warnings.add(Code::KeyNotBound, given.identifier.kind.name(), || given.pointer.to_string());
     }
-    let target = target_of(state, &resolved, &causing(context, &resolved, false), notes)?;
+    let target = choose_target(state, &resolved, &merge_cause(context, &resolved, false), notes)?;
     let (outcome, Target { root, record, merged }) = (target.outcome(), target);
-    set_aside(state, context, &resolved, root);
+    withhold_identifiers(state, context, &resolved, root);
     let at = DeviceRef { profile: record, device_id: device.device_id.clone() };
     // Before anything can be missing, so that a later element's survivor is the right one in every round.
-    write::seen(state, WriteTarget { record, root, seq: 0 }, state.receipt)?;
+    write::update_last_seen(state, WriteTarget { record, root, seq: 0 }, state.receipt)?;
     let known = known(state, device, &at)?;
     let place = WriteTarget { record, root, seq: state.next_seq() };
     replace_others(state, device, &at)?;
     if known.is_none() {
-        if state.standing(root)?.tree.devices >= DEVICES_MAX {
+        if state.root_pointer(root)?.tree.devices >= DEVICES_MAX {
             let fault = Fault::new(Reason::TooManyDevices, device.pointer.clone(), Some("device_id"));
             return Ok(End::Rejected(fault.into()));
         }
@@ -51,7 +51,7 @@ pub(super) fn apply(
     fields.tokens().for_each(|token| state.tokens.set(token, Some(at.clone())));
     let row = record::Device { at: at.clone(), seq: place.seq, updated_at: state.now, fields };
     state.devices.set(at, Some(row));
-    write::noted(state, place, ChangeKind::Device)?;
+    write::append_change(state, place, ChangeKind::Device)?;
     Ok(End::Applied { outcome, root, merged })
 }
 
@@ -99,8 +99,8 @@ fn replace_others(state: &mut DecisionState<'_>, device: &DeviceElement, at: &De
 /// Counts a device that came or went.
 fn count(state: &mut DecisionState<'_>, at: &DeviceRef, by: i32) -> Known<()> {
     let root = state.root_of(at.profile)?;
-    state.standing_mut(at.profile)?.devices = state.standing(at.profile)?.devices.saturating_add_signed(by);
-    state.standing_mut(root)?.tree.devices = state.standing(root)?.tree.devices.saturating_add_signed(by);
+    state.root_pointer_mut(at.profile)?.devices = state.root_pointer(at.profile)?.devices.saturating_add_signed(by);
+    state.root_pointer_mut(root)?.tree.devices = state.root_pointer(root)?.tree.devices.saturating_add_signed(by);
     state.counters.devices = state.counters.devices.saturating_add_signed(i64::from(by));
     Ok(())
 }

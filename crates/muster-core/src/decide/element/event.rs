@@ -3,7 +3,7 @@
 use crate::decide::decision_state::{DecisionState, Known, Missing};
 use crate::decide::notes::{Context, End, Notes};
 use crate::decide::resolve::resolve;
-use crate::decide::target::{Target, causing, set_aside, target_of};
+use crate::decide::target::{Target, choose_target, merge_cause, withhold_identifiers};
 use crate::decide::write;
 use crate::decide::write_target::WriteTarget;
 
@@ -32,7 +32,7 @@ pub(super) fn apply(
         let errors: Faults = notes.actions.iter().flat_map(|r| r.errors.iter().cloned()).collect();
         return Ok(if errors.is_empty() { End::Nothing(Outcome::Duplicate) } else { End::Rejected(errors) });
     }
-    let resolved = resolve(state, &event.keys, false, notes)?;
+    let resolved = resolve(state, &event.identifiers, false, notes)?;
     let times = || accepted.iter().map(|action| time_of(action, state.receipt));
     let latest = times().max().unwrap_or(state.receipt).min(state.now);
     let earliest = times().min().unwrap_or(state.receipt);
@@ -46,23 +46,23 @@ pub(super) fn apply(
         let no = write::create(state, earliest, latest);
         let place = WriteTarget { record: no, root: no, seq: state.next_seq() };
         for (given, _) in &resolved.kept {
-            write::bind(state, place, &given.key)?;
-            notes.bound(&given.key.kind, false);
+            write::bind(state, place, &given.identifier)?;
+            notes.bound(&given.identifier.kind, false);
         }
-        write::noted(state, place, ChangeKind::User)?;
+        write::append_change(state, place, ChangeKind::User)?;
         (Outcome::Created, Target { root: no, record: no, merged: Vec::new() })
     } else {
         for (given, _) in resolved.kept.iter().filter(|(_, bound)| bound.is_none()) {
-            notes.warnings.add(Code::KeyNotBound, given.key.kind.name(), || given.pointer.to_string());
+            notes.warnings.add(Code::KeyNotBound, given.identifier.kind.name(), || given.pointer.to_string());
         }
-        let target = target_of(state, &resolved, &causing(context, &resolved, false), notes)?;
+        let target = choose_target(state, &resolved, &merge_cause(context, &resolved, false), notes)?;
         (target.outcome(), target)
     };
-    set_aside(state, context, &resolved, root);
+    withhold_identifiers(state, context, &resolved, root);
     store(state, context, (root, record), (event, &accepted))?;
     let place = WriteTarget { record, root, seq: 0 };
-    write::seen_first(state, place, earliest)?;
-    write::seen(state, place, latest)?;
+    write::update_first_seen(state, place, earliest)?;
+    write::update_last_seen(state, place, latest)?;
     Ok(End::Applied { outcome, root, merged })
 }
 
@@ -148,12 +148,12 @@ fn warn_of_reuse(
     if repeated.is_empty() {
         return Ok(());
     }
-    let mut missing = state.lacks_standings(repeated.iter().filter_map(|first| first.profile));
+    let mut missing = state.needs_root_pointers(repeated.iter().filter_map(|first| first.profile));
     let (mut roots, mut is_unsettled) = (Vec::new(), false);
-    for given in &event.keys {
-        let bound = state.binding(&given.key);
-        is_unsettled |=
-            state.identity.activating(ActivationPhase::Joining, given.key.kind.name()).is_some() && bound == Ok(None);
+    for given in &event.identifiers {
+        let bound = state.binding(&given.identifier);
+        is_unsettled |= state.identity.activating(ActivationPhase::Joining, given.identifier.kind.name()).is_some()
+            && bound == Ok(None);
         match bound.and_then(|id| id.map(|id| state.root_of(id)).transpose()) {
             Ok(root) => roots.extend(root),
             Err(Missing) => missing = true,
@@ -163,7 +163,7 @@ fn warn_of_reuse(
         return Err(Missing);
     }
     for Repeated { action, name, profile } in repeated {
-        let is_mine = |no: &ProfileNo| roots.iter().any(|root| state.is_of(*no, *root));
+        let is_mine = |no: &ProfileNo| roots.iter().any(|root| state.belongs_to(*no, *root));
         // Who holds a value of a kind that has just become active is not known before it is joined.
         let is_other_user = !is_unsettled && profile.as_ref().is_some_and(|no| !is_mine(no));
         if is_other_user || *name != action.name {
@@ -202,7 +202,7 @@ fn store(
     let stored = accepted.len() as u64;
     state.counters.events += stored;
     state.counters.events_accepted += stored;
-    state.standing_mut(record)?.events += stored;
-    state.standing_mut(root)?.tree.events += stored;
+    state.root_pointer_mut(record)?.events += stored;
+    state.root_pointer_mut(root)?.tree.events += stored;
     Ok(())
 }

@@ -68,7 +68,7 @@ fn fault(fault: &FaultShown) -> Json {
         "count": fault.count,
         "earlier": fault.earlier,
         "last_at": fault.last_at.to_string(),
-        "request_id": RequestId::of(fault.request).to_string(),
+        "request_id": RequestId::from_no(fault.request).to_string(),
     })
 }
 

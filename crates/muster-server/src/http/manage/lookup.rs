@@ -53,8 +53,8 @@ fn told(reader: &mut dyn Reader, identity: &Identity, value: &str) -> Result<Jso
 fn former(reader: &mut dyn Reader, key: &Identifier) -> Result<Vec<Json>, EngineError> {
     let mut held = Vec::new();
     for no in reader.former(key, FORMER_LOOKED_MAX)? {
-        let Some(own) = own_record(reader, no)?.filter(|own| !own.keys.contains(key)) else { continue };
-        let until = own.former.iter().rfind(|former| former.key == *key).map(|former| former.until);
+        let Some(own) = own_record(reader, no)?.filter(|own| !own.identifiers.contains(key)) else { continue };
+        let until = own.former.iter().rfind(|former| former.identifier == *key).map(|former| former.until);
         let live = reader.root(no)?.map(|standing| standing.id());
         held.extend(live.zip(until).map(|(live, until)| (until, live, own.id())));
     }
@@ -67,7 +67,7 @@ fn former(reader: &mut dyn Reader, key: &Identifier) -> Result<Vec<Json>, Engine
 /// What the value leads to under one kind. One that is not active leads nowhere: its bindings mean nothing.
 fn under(reader: &mut dyn Reader, identity: &Identity, kind: &KindSettings, value: &str) -> Result<Json, EngineError> {
     let active = identity.active_kind(kind.kind.name()).is_some();
-    let key = identifier::key(kind, value);
+    let key = identifier::identifier(kind, value);
     let excepted = key == Err(UnusableIdentifier::Exception);
     let holder = match &key {
         Ok(key) if active => holder(reader, identity, key)?,

@@ -41,7 +41,7 @@ const CAUSES: [&str; 4] = ["keys", "activation", "api", "review"];
 
 fn cause_of(merge: &Merge) -> &'static str {
     match merge.cause {
-        Cause::Keys { .. } => "keys",
+        Cause::Identifiers { .. } => "keys",
         Cause::Activation => "activation",
         Cause::Api => "api",
         Cause::Review(_) => "review",
@@ -131,7 +131,9 @@ fn together(reader: &mut dyn Reader, merge: &Merge) -> Result<Vec<MergeNo>, Engi
     }
     // A member that was created for a new customer id is joined after the others, and no rule chose for it.
     let same_cause = |a: &Cause, b: &Cause| match (a, b) {
-        (Cause::Keys { keys, .. }, Cause::Keys { keys: others, .. }) => keys == others,
+        (Cause::Identifiers { identifiers, .. }, Cause::Identifiers { identifiers: others, .. }) => {
+            identifiers == others
+        }
         (Cause::Api, _) => false,
         _ => a == b,
     };
@@ -232,10 +234,10 @@ fn both_sides(reader: &mut dyn Reader, no: MergeNo, identity: &Identity) -> Resu
     }
     let mut rows = Vec::new();
     for member in &live.members {
-        rows.extend(reader.history(&member.profile)?);
+        rows.extend(reader.history(&member.record)?);
     }
     let (cut, is_whole) = cut_since(reader, &merge)?;
-    let found = muster_core::profile::pre_merge::before(&merge, &live.members, &rows, &cut, identity);
+    let found = muster_core::profile::pre_merge::pre_merge(&merge, &live.members, &rows, &cut, identity);
     Ok(found.map_or(Found::Gone, |found| Found::Before(Box::new(PreMerge { whole: found.whole && is_whole, ..found }))))
 }
 

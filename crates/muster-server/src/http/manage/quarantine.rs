@@ -169,8 +169,8 @@ pub(crate) async fn replay(call: Call) -> Answer {
         Ok((applied, recorded)) => {
             if !dry {
                 let detail = json!({
-                    "request_id": RequestId::of(applied.request).to_string(),
-                    "applied": applied.is_felt(),
+                    "request_id": RequestId::from_no(applied.request).to_string(),
+                    "applied": applied.changed_anything(),
                     "corrected": members.contains_key("element"),
                 });
                 call.audit(Action::QuarantineReplayed, Some(entry.id()), &kept.no.to_string(), detail).await;
@@ -192,7 +192,7 @@ fn refusal(refused: Refused) -> Answer {
     let problem = match refused {
         Refused::NoSuchEntry => unknown(),
         Refused::AlreadyReplayed(request) => {
-            Problem::new(409, format!("this entry was replayed by request {}", RequestId::of(request)))
+            Problem::new(409, format!("this entry was replayed by request {}", RequestId::from_no(request)))
         }
         Refused::Wait(_, seconds) => {
             return Ok(retry(&Problem::new(429, "the budget of a minute is spent; try again later"), seconds));

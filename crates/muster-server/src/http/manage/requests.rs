@@ -98,7 +98,7 @@ fn fitting(
 }
 
 fn cursor((at, no): Place) -> String {
-    format!("{}_{}", at.0, RequestId::of(no))
+    format!("{}_{}", at.0, RequestId::from_no(no))
 }
 
 fn parse_cursor(text: &str) -> Option<Place> {

@@ -46,7 +46,7 @@ fn live(reader: &mut dyn Reader, review: &Review) -> Result<(ProfileId, Option<P
     if b.is_some() {
         return Ok((a, b));
     }
-    let bound = reader.binding(&review.key)?;
+    let bound = reader.binding(&review.identifier)?;
     let root = bound.map(|no| reader.root(no)).transpose()?.flatten();
     Ok((a, root.map(|root| root.id())))
 }

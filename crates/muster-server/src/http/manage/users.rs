@@ -8,7 +8,7 @@ use muster_core::attribute::canonical;
 use muster_core::id::{ProfileId, ProfileNo, Seq};
 use muster_core::identifier::{Identifier, normalise};
 use muster_core::profile::history::HistoryItem;
-use muster_core::profile::{Profile, Subtrees, assemble, order, own};
+use muster_core::profile::{Profile, Subtrees, assemble, member_detail, tree_order};
 use muster_core::record::Event;
 use muster_core::settings::Identity;
 use muster_core::time::Timestamp;
@@ -79,12 +79,12 @@ fn assembled(entry: &Entry, live: LiveProfile) -> Result<Profile, Refusal> {
 /// The live profile that an id answers; None if there is no such id.
 fn live(reader: &mut dyn Reader, id: ProfileId) -> Result<Option<LiveProfile>, EngineError> {
     let found = reader.profile(id.no)?;
-    Ok(found.filter(|live| live.members.iter().any(|member| member.profile.id() == id)))
+    Ok(found.filter(|live| live.members.iter().any(|member| member.record.id() == id)))
 }
 
 /// Every member of the live profile that an id belongs to; None if there is no such id.
 pub(super) fn members_of(reader: &mut dyn Reader, id: ProfileId) -> Result<Option<BTreeSet<ProfileNo>>, EngineError> {
-    Ok(live(reader, id)?.map(|live| live.members.iter().map(|member| member.profile.no).collect()))
+    Ok(live(reader, id)?.map(|live| live.members.iter().map(|member| member.record.no).collect()))
 }
 
 /// `GET .../users/{id}`: the live profile that the id belongs to.
@@ -105,7 +105,7 @@ pub(crate) async fn members(call: Call) -> Answer {
     // Folding the parts of a large tree takes a while: it is done where reading is.
     let found = call.read(entry.id(), move |reader| {
         let Some(live) = live(reader, id)? else { return Ok(None) };
-        let order = order(&live.members, live.root);
+        let order = tree_order(&live.members, live.root);
         let from = match after {
             None => 0,
             Some(after) => match order.iter().position(|no| *no == after.no) {
@@ -113,8 +113,8 @@ pub(crate) async fn members(call: Call) -> Answer {
                 None => return Ok(Some(None)),
             },
         };
-        let (mut items, mut bytes, parts) = (Vec::new(), 0, Subtrees::of(&live.members));
-        for own in order.iter().skip(from).filter_map(|no| own(*no, &parts, &settings.identity)) {
+        let (mut items, mut bytes, parts) = (Vec::new(), 0, Subtrees::new(&live.members));
+        for own in order.iter().skip(from).filter_map(|no| member_detail(*no, &parts, &settings.identity)) {
             let item = user::own(&own);
             bytes += item.to_string().len();
             items.push(item);
@@ -142,7 +142,7 @@ pub(crate) async fn events(call: Call) -> Answer {
     let id = ProfileId::parse(call.part(1)).ok_or_else(nobody)?;
     let find = move |reader: &mut dyn Reader| {
         let Some(live) = live(reader, id)? else { return Ok(None) };
-        let profiles: Vec<ProfileNo> = live.members.iter().map(|member| member.profile.no).collect();
+        let profiles: Vec<ProfileNo> = live.members.iter().map(|member| member.record.no).collect();
         let query = EventQuery { profiles: &profiles, name: name.as_deref(), below, limit };
         let events = reader.events(&query)?;
         Ok(Some((events, live)))
@@ -151,8 +151,8 @@ pub(crate) async fn events(call: Call) -> Answer {
         let (events, live) = found?;
         let next = events.items.last().filter(|_| events.more).map(cursor);
         let recorded_for = |event: &Event| {
-            let member = live.members.iter().find(|member| member.profile.no == event.profile);
-            member.map_or(id, |member| member.profile.id())
+            let member = live.members.iter().find(|member| member.record.no == event.profile);
+            member.map_or(id, |member| member.record.id())
         };
         let items = events.items.iter().map(|e| event::json(e, recorded_for(e), true)).collect();
         Some(tree(200, &page(items, next.as_deref())))
@@ -226,8 +226,8 @@ fn told(reader: &mut dyn Reader, id: ProfileId) -> Result<Option<Vec<HistoryItem
     let Some(live) = live(reader, id)? else { return Ok(None) };
     let (mut rows, mut merges, mut places) = (Vec::new(), Vec::new(), BTreeSet::new());
     for member in &live.members {
-        rows.extend(reader.history(&member.profile)?);
-        places.extend(member.profile.attributes.values().map(|write| write.seq));
+        rows.extend(reader.history(&member.record)?);
+        places.extend(member.record.attributes.values().map(|write| write.seq));
         if let Some(link) = &member.link {
             merges.extend(reader.merge(link.merge)?);
         }

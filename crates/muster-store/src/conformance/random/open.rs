@@ -32,7 +32,7 @@ impl Dice {
             SurvivorChoice::Rule(SurvivorRule::LastSeen),
             SurvivorChoice::Rule(SurvivorRule::MostEvents),
         ];
-        Explanation { keys: self.some(3, decision), rule: self.maybe(|dice| dice.of(&rules)) }
+        Explanation { identifiers: self.some(3, decision), rule: self.maybe(|dice| dice.of(&rules)) }
     }
 
     fn review(&mut self) -> Review {
@@ -41,7 +41,7 @@ impl Dice {
             at: self.time(),
             last_at: self.time(),
             count: self.number(),
-            key: self.key(),
+            identifier: self.key(),
             a: self.id(),
             b: self.maybe(Self::id),
             reason: self.of(&GuardReason::ALL),

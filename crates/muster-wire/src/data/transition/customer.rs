@@ -45,7 +45,7 @@ pub(super) fn read(reader: &ElementReader, node: &Node, at: &Path, found: &mut F
         platforms(list, "platforms", &at.name("platforms"), (&mut customer.platforms, &mut found.notices));
     }
     unset_attributes(node, at, &mut customer.unsets, &mut found.notices);
-    customer.keys = keys.finish(at, found);
+    customer.identifiers = keys.finish(at, found);
     customer
 }
 

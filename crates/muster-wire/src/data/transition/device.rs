@@ -26,7 +26,7 @@ pub(super) fn read(reader: &ElementReader, node: &Node, at: &Path, found: &mut F
         found.identifiers.push(Fault::new(Reason::MissingDeviceId, at.pointer(), Some("device_id")));
     }
     let fields = fields(node, at, found);
-    Some(DeviceElement { keys, device_id: device?, fields: fields?, pointer: at.pointer().into() })
+    Some(DeviceElement { identifiers: keys, device_id: device?, fields: fields?, pointer: at.pointer().into() })
 }
 
 fn fields(node: &Node, at: &Path, found: &mut Found) -> Option<DeviceFields> {

@@ -31,7 +31,7 @@ pub(super) fn read(reader: &ElementReader, node: &Node, at: &Path, found: &mut F
         device_id: keys.customer_id().map(Arc::from),
         ..EventElement::default()
     };
-    event.keys = keys.finish(at, found);
+    event.identifiers = keys.finish(at, found);
     if let Some(device_id) = device_id(node, at, found) {
         event.device_id = Some(device_id.into());
     }

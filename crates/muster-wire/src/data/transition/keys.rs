@@ -7,7 +7,7 @@ use crate::notices::Notices;
 use crate::path::Path;
 use muster_core::attribute::{CUSTOMER_ID, canonical};
 use muster_core::command::GivenIdentifier;
-use muster_core::identifier::{Identifier, KindSettings, UnusableIdentifier, key};
+use muster_core::identifier::{Identifier, KindSettings, UnusableIdentifier, identifier};
 use muster_core::limits::IDENTIFIER_BYTES_MAX;
 use muster_core::reason::{Fault, Reason};
 use muster_core::settings::Identity;
@@ -80,7 +80,7 @@ impl<'c> Keys<'c> {
             Err(fault) => return self.fault(fault, found),
         };
         let fault = |reason| Fault::new(reason, named.at.pointer(), Some(named.name));
-        let key = match key(kind, text) {
+        let key = match identifier(kind, text) {
             Ok(key) => key,
             Err(UnusableIdentifier::Blank) => {
                 absent(named.name, &named.at, &mut found.notices);
@@ -94,8 +94,8 @@ impl<'c> Keys<'c> {
             }
             Err(UnusableIdentifier::TooLong) => return self.fault(fault(Reason::KeyTooLong), found),
         };
-        match self.given.iter().find(|given| given.key.kind == key.kind) {
-            Some(given) if given.key == key => {}
+        match self.given.iter().find(|given| given.identifier.kind == key.kind) {
+            Some(given) if given.identifier == key => {}
             Some(_) if named.changes_id && self.has_outer_id => self.give(key, named, true),
             Some(_) => self.fault(fault(Reason::ConflictingIdentifier), found),
             None => self.give(key, named, false),
@@ -104,7 +104,7 @@ impl<'c> Keys<'c> {
 
     fn give(&mut self, key: Identifier, named: &Named, is_new_id: bool) {
         let pointer = named.at.pointer().into();
-        self.given.push(GivenIdentifier { key, pointer, written: named.written || is_new_id, is_new_id });
+        self.given.push(GivenIdentifier { identifier: key, pointer, written: named.written || is_new_id, is_new_id });
     }
 
     fn fault(&mut self, fault: Fault, found: &mut Found) {
@@ -114,13 +114,16 @@ impl<'c> Keys<'c> {
 
     /// The value of the customer id, if the element has one that counts.
     pub(super) fn customer_id(&self) -> Option<&str> {
-        self.given.iter().find(|given| given.key.kind.name() == CUSTOMER_ID).map(|given| &*given.key.value)
+        self.given
+            .iter()
+            .find(|given| given.identifier.kind.name() == CUSTOMER_ID)
+            .map(|given| &*given.identifier.value)
     }
 
     /// The keys in order of rank; if there is none, the fault that says why, unless one of a key says it already.
     pub(super) fn finish(mut self, at: &Path, found: &mut Found) -> Vec<GivenIdentifier> {
         let identity = self.identity;
-        self.given.sort_by_key(|given| identity.rank(&given.key.kind));
+        self.given.sort_by_key(|given| identity.rank(&given.identifier.kind));
         if self.given.is_empty() && !self.faulty {
             found.identifiers.push(match (self.exception, self.blank) {
                 (Some(pointer), _) => Fault::new(Reason::NoUsableIdentifier, pointer, Some(CUSTOMER_ID)),
