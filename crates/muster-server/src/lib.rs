@@ -12,6 +12,7 @@ pub mod clock;
 pub mod app;
 pub mod workspaces;
 mod callers;
+mod manage;
 mod lockout;
 mod budget;
 mod fair_places;
@@ -30,5 +31,4 @@ pub mod serve;
 pub mod dev;
 pub mod local;
 
-/// The OpenAPI 3.1 document of every call that exists.
-pub const OPENAPI: &str = include_str!("openapi.json");
+pub use manage::openapi::openapi;

@@ -2,8 +2,8 @@
 //! many, so they wait in memory and are written together, twice a second; a process that is killed loses the last ones.
 
 use crate::app::App;
-use crate::http::manage::audit::Action;
 use crate::limits::{PEOPLE_PERIOD, PEOPLE_WAITING_MAX};
+use crate::manage::audit::Action;
 use muster_core::id::WorkspaceId;
 use muster_store::access::AuditRecord;
 use serde_json::Value as Json;

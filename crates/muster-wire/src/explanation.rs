@@ -59,7 +59,8 @@ pub(crate) fn choice_name(choice: SurvivorChoice) -> &'static str {
     }
 }
 
-fn sentence(explanation: &Explanation, refused: bool, shown: impl Fn(ProfileId) -> String) -> String {
+/// The same as one sentence.
+pub(crate) fn sentence(explanation: &Explanation, refused: bool, shown: impl Fn(ProfileId) -> String) -> String {
     let mut text = String::new();
     for key in &explanation.identifiers {
         if !text.is_empty() {

@@ -1,9 +1,14 @@
 //! The management API under `/api/v1`: shapes of settings, records and problems (spec: management API).
 
+pub mod as_text;
 pub mod body;
 pub mod event;
+pub mod explanation;
 pub mod history;
+pub mod identifier;
+pub mod lookup;
 pub mod mask;
+pub mod masking;
 pub mod merge;
 pub mod page;
 pub mod problem;

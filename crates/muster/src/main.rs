@@ -97,7 +97,7 @@ fn run(cli: Cli, matches: &ArgMatches) -> anyhow::Result<ExitCode> {
         Command::Key(command) => operate::key(command),
         Command::Token(command) => operate::token(command),
         Command::Verify { data_dir } => verify(&data_dir),
-        Command::Openapi => say(muster_server::OPENAPI.trim_end()).map(|()| ExitCode::SUCCESS),
+        Command::Openapi => say(muster_server::openapi().trim_end()).map(|()| ExitCode::SUCCESS),
         Command::Config(command) => {
             for words in config::unknown::in_environment(&Cli::command()) {
                 say_aside(&format!("warning: {words}"));

@@ -74,10 +74,12 @@ const TABLE: [Row; 5] = [
             ("SystemTime", NO_CLOCK),
             ("Instant::now", NO_CLOCK),
             ("async fn", "shapes never wait"),
-            ("serde(untagged", "write the error that you would want to read"),
-            ("serde(flatten", "write the error that you would want to read"),
         ],
-        confined: &[],
+        confined: &[(
+            "manage.rs",
+            &["serde(untagged", "serde(flatten"],
+            "only answers may use it: what a client sends is read by hand, with the error that you would want to read",
+        )],
     },
     Row {
         name: "muster-store",

@@ -2,7 +2,7 @@
 //! change it.
 
 use super::{OpenError, unknown_entry};
-use crate::http::manage::audit::Action;
+use crate::manage::audit::Action;
 use muster_core::id::WorkspaceId;
 use muster_core::time::{Clock, Timestamp};
 use muster_store::access::AuditRecord;

@@ -118,6 +118,11 @@ pub(crate) fn value(value: &Json) -> Html {
     }
 }
 
+/// A value of JSON on one line, or that there is none.
+pub(crate) fn optional_value(it: Option<&Json>) -> Html {
+    value(it.unwrap_or(&Json::Null))
+}
+
 /// What marks the page that is shown among links.
 pub(crate) fn current(is_current: bool) -> Html {
     Html::made(if is_current { " aria-current=\"page\"" } else { "" })
@@ -141,12 +146,14 @@ pub(crate) fn copy(value: &str, what: &str) -> Html {
 }
 
 /// A value worth pasting into a terminal.
-pub(crate) fn id(value: &str, what: &str) -> Html {
+pub(crate) fn id(value: impl Display, what: &str) -> Html {
+    let value = &value.to_string();
     Html(format!("<span class=\"id\"><span>{}</span>{}</span>", shown(value), copy(value, what)))
 }
 
 /// The same as a link.
-pub(crate) fn id_link(value: &str, href: &str, what: &str) -> Html {
+pub(crate) fn id_link(value: impl Display, href: &str, what: &str) -> Html {
+    let value = &value.to_string();
     let link = format!("<a href=\"{}\">{}</a>", escaped(href), escaped(value));
     Html(format!("<span class=\"id\">{link}{}</span>", copy(value, what)))
 }
@@ -170,10 +177,11 @@ pub(crate) fn lines(pieces: impl Iterator<Item = Html>) -> Html {
 }
 
 /// An id of 24 characters where there is no room: its ends.
-pub(crate) fn short(id: &str) -> String {
+pub(crate) fn short(id: impl Display) -> String {
+    let id = id.to_string();
     match (id.get(..6), id.get(id.len().saturating_sub(4)..)) {
         (Some(first), Some(last)) if id.len() == 24 => format!("{first}\u{2026}{last}"),
-        _ => id.to_owned(),
+        _ => id,
     }
 }
 

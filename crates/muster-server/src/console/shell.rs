@@ -14,6 +14,7 @@ use axum::http::{HeaderValue, header};
 use axum::response::Response;
 use muster_wire::manage::problem::Problem;
 use serde_json::Value as Json;
+use std::fmt::Display;
 
 /// A workspace in the switcher.
 pub(super) struct Choice {
@@ -106,7 +107,7 @@ impl Shell {
             may_operate: visit.may_operate(),
             is_admin: visit.may(Scope::Admin),
             theme: visit.theme(),
-            zone: moments.words(&visit.now()),
+            zone: moments.words(visit.now()),
             zones: zones(&moments, entry.map_or("UTC", |entry| entry.document.time_zone())),
             is_ready: visit.app.not_ready().is_none(),
             is_suspended: entry.is_some_and(|entry| entry.document.suspended),
@@ -145,18 +146,18 @@ impl Shell {
     }
 
     /// A link to a user's page.
-    pub(super) fn user(&self, id: &str) -> Html {
-        parts::id_link(id, &self.to(&format!("users/{id}")), "user id")
+    pub(super) fn user(&self, id: impl Display) -> Html {
+        parts::id_link(&id, &self.to(&format!("users/{id}")), "user id")
     }
 
     /// A link to a request's page.
-    pub(super) fn request(&self, id: &str) -> Html {
-        parts::id_link(id, &self.to(&format!("requests/{id}")), "request id")
+    pub(super) fn request(&self, id: impl Display) -> Html {
+        parts::id_link(&id, &self.to(&format!("requests/{id}")), "request id")
     }
 
     /// A link to a merge's page.
-    pub(super) fn merge(&self, id: &str) -> Html {
-        parts::id_link(id, &self.to(&format!("merges/{id}")), "merge id")
+    pub(super) fn merge(&self, id: impl Display) -> Html {
+        parts::id_link(&id, &self.to(&format!("merges/{id}")), "merge id")
     }
 }
 

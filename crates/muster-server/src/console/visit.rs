@@ -12,9 +12,14 @@ use crate::app::App;
 use crate::budget::Taken;
 use crate::callers::{Caller, Scope};
 use crate::http::guard;
-use crate::http::manage::outgoing::{Place, is_masked};
-use crate::http::manage::{Answer, Call, scopes, whole};
-use crate::limits::NEXT_BYTES_MAX;
+use crate::http::manage::outgoing::is_masked;
+use crate::http::manage::{Answer, Call, whole};
+use crate::limits::{CONSOLE_ROWS, NEXT_BYTES_MAX};
+use crate::manage::arguments::{Cursor, PageQuery, PathId};
+use crate::manage::context::{CallContext, ManageContext, Place};
+use crate::manage::error::ManageError;
+use crate::manage::routes::{needed_at, perform};
+use crate::manage::scopes;
 use crate::workspaces::Entry;
 use axum::extract::Request;
 use axum::http::request::Parts;
@@ -270,6 +275,42 @@ impl Visit {
         }
     }
 
+    fn context(&self) -> ManageContext {
+        ManageContext::new(Arc::clone(&self.app), Arc::clone(&self.caller), Some(self.address), None)
+    }
+
+    /// Runs a function of the management API for the token of this visit: about the workspace of the path, if the function
+    /// is about one. What changes something runs to completion though the browser hangs up.
+    ///
+    /// # Errors
+    /// Its problem; 403 for a token that lacks the scope that the table of the management API says.
+    pub(super) async fn perform<C, A, R, W, F>(&self, function: F, arguments: A) -> Result<R, Problem>
+    where
+        C: CallContext,
+        R: crate::manage::answers::ManageAnswer,
+        W: Future<Output = Result<R, ManageError>> + Send + 'static,
+        F: FnOnce(C, A) -> W + 'static,
+    {
+        perform(function, self.context(), self.workspace(), arguments).await.map_err(ManageError::into_problem)
+    }
+
+    /// The id that the path names after its page.
+    ///
+    /// # Errors
+    /// 404 if it is none.
+    pub(super) fn id<T: PathId>(&self) -> Result<T, Problem> {
+        T::parse(self.part(1)).ok_or_else(T::unknown)
+    }
+
+    /// The page of a list that the address asks for, with the rows of a page of the console.
+    ///
+    /// # Errors
+    /// 400 if its cursor is none of the list.
+    pub(super) fn rows<C: Cursor>(&self) -> Result<PageQuery<C>, Problem> {
+        let page = PageQuery::parse(None, self.parameter("cursor"))?;
+        Ok(PageQuery { limit: CONSOLE_ROWS, ..page })
+    }
+
     /// Asks a function of the management API about the workspace; `parts` are those of its path after the workspace.
     ///
     /// # Errors
@@ -308,7 +349,7 @@ impl Visit {
         resource: &str,
         query: &[(&str, &str)],
     ) -> Result<Json, Problem> {
-        scopes::has(&self.caller, scopes::needed_at("GET", &[resource]))?;
+        scopes::has(&self.caller, needed_at("GET", &[resource]))?;
         self.run(call, Vec::new(), query, &Json::Null).await
     }
 
@@ -341,7 +382,7 @@ impl Visit {
         F: Future<Output = Answer> + Send + 'static,
     {
         let path: Vec<&str> = ["workspaces", self.workspace()].into_iter().chain(parts.iter().copied()).collect();
-        scopes::has(&self.caller, scopes::needed_at(method, &path))?;
+        scopes::has(&self.caller, needed_at(method, &path))?;
         self.run(whole(call), self.below(parts), query, body).await
     }
 
@@ -360,7 +401,7 @@ impl Visit {
         F: Future<Output = Answer> + Send + 'static,
     {
         let path: Vec<&str> = std::iter::once(resource).chain(named).collect();
-        scopes::has(&self.caller, scopes::needed_at(method, &path))?;
+        scopes::has(&self.caller, needed_at(method, &path))?;
         self.run(whole(call), named.map(str::to_owned).into_iter().collect(), &[], body).await
     }
 
@@ -373,7 +414,7 @@ impl Visit {
     pub(super) fn call(&self, all: Vec<String>, query: &[(&str, &str)], body: &Json) -> Call {
         let query = query.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
         let body = if body.is_null() { Vec::new() } else { render(body) };
-        Call::inside(Arc::clone(&self.app), Arc::clone(&self.caller), self.address, all, query, body.into())
+        Call::inside(self.context(), all, query, body.into())
     }
 
     /// Runs a function of the management API; `all` are the parts of its path from the workspace on.
@@ -385,7 +426,7 @@ impl Visit {
         body: &Json,
     ) -> Result<Json, Problem> {
         let hides = is_masked(&self.app, &self.caller, &all);
-        let response = call(self.call(all, query, body)).await.map_err(|refusal| refusal.into_problem())?;
+        let response = call(self.call(all, query, body)).await.map_err(ManageError::into_problem)?;
         let (head, body) = response.into_parts();
         let bytes = body.collect().await.map_err(|_| Problem::new(500, "an answer could not be read"))?.to_bytes();
         let mut json: Json = serde_json::from_slice(&bytes).unwrap_or_default();

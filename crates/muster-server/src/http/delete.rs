@@ -4,9 +4,9 @@
 use super::envelope::{Budget, DELETE_LIMITS, retry_after};
 use super::guard;
 use super::import::{Call, Told, idempotency, origin, request_id_of};
-use super::manage::audit::Action;
 use crate::app::App;
 use crate::budget::Held;
+use crate::manage::audit::Action;
 use crate::people::{self, Actor};
 use crate::pulse::Became;
 use crate::workspaces::Scope;

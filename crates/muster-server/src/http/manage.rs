@@ -1,26 +1,18 @@
-//! The management API (`/api/v1`): who may call, how bodies come in and answers go out, and how a reader is asked. One
-//! file a resource below.
+//! The management API (`/api/v1`) over HTTP: who may call, how bodies come in and answers go out. What a call does is in
+//! `crate::manage`; the files below are calls that are not there yet, one file a resource.
 
 pub(crate) mod audit;
-pub(crate) mod by_hand;
 pub(crate) mod figures;
 pub(crate) mod identity;
 pub(crate) mod keys;
 pub(crate) mod live;
-pub(crate) mod lookup;
 mod makers;
-pub(crate) mod merges;
 pub(crate) mod orphans;
 pub(crate) mod outgoing;
 mod parameters;
 pub(crate) mod quarantine;
 pub(crate) mod requests;
-pub(crate) mod reviews;
-pub(crate) mod scopes;
-pub(crate) mod separations;
 pub(crate) mod tokens;
-pub(crate) mod users;
-pub(crate) mod walk;
 mod wanted;
 pub(crate) mod workspaces;
 
@@ -30,88 +22,35 @@ use super::{Template, guard};
 use crate::app::App;
 use crate::budget::Taken;
 use crate::callers::{Caller, Scope};
-use crate::limits::{
-    MANAGEMENT_BODY_BYTES_MAX, PAGE_DEFAULT, PAGE_MAX, READ_FACTOR, READING_BYTES_WORKSPACE_MAX,
-    UNAVAILABLE_RETRY_SECONDS,
-};
+use crate::limits::{MANAGEMENT_BODY_BYTES_MAX, PAGE_DEFAULT, PAGE_MAX, UNAVAILABLE_RETRY_SECONDS};
+use crate::manage::answers::Rendered;
+use crate::manage::arguments::Sent;
+pub(crate) use crate::manage::context::{ManageContext, Place, blocking, run_to_completion};
+pub(crate) use crate::manage::error::{ManageError, no_workspace};
+use crate::manage::routes::{self, ManageRoute, OF_WORKSPACE, needed};
 use crate::workspaces::Entry;
 use axum::extract::{ConnectInfo, FromRequest, Request};
 use axum::http::{HeaderMap, HeaderValue, header};
 use axum::response::{IntoResponse, Response};
+use axum::routing::{MethodFilter, MethodRouter, on};
 use bytes::Bytes;
-use muster_core::id::WorkspaceId;
-use muster_core::record::Counters;
-use muster_store::engine::{EngineError, Workspace};
-use muster_store::reader::{Charge, Reader};
 use muster_wire::data::failure::Failure;
 use muster_wire::manage::page::render;
 use muster_wire::manage::problem::{CONTENT_TYPE, Problem};
-use outgoing::{Outgoing, Place};
-use scopes::OF_WORKSPACE;
-pub(crate) use scopes::needed;
+use outgoing::{MasksItself, Outgoing};
 use serde_json::Value as Json;
 use std::net::{IpAddr, SocketAddr};
-use std::panic::resume_unwind;
+use std::ops::Deref;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 /// An answer or a problem.
-pub(crate) type Answer = Result<Response, Refusal>;
+pub(crate) type Answer = Result<Response, ManageError>;
 
-/// A problem on its way out.
-#[derive(Debug)]
-pub(crate) struct Refusal(Problem);
-
-impl Refusal {
-    /// The problem.
-    pub(crate) fn into_problem(self) -> Problem {
-        self.0
-    }
-}
-
-impl From<Problem> for Refusal {
-    fn from(problem: Problem) -> Self {
-        Self(problem)
-    }
-}
-
-impl From<EngineError> for Refusal {
-    fn from(error: EngineError) -> Self {
-        let problem = match &error {
-            EngineError::UnknownWorkspace => no_workspace(),
-            EngineError::Stale => Problem::new(503, "the settings kept changing during this call; retry"),
-            EngineError::TooLarge => Problem::new(503, "the call needs more data or work at once than one may"),
-            EngineError::Overloaded => Problem::new(503, "too many requests are waiting; try again in a second"),
-            EngineError::Clock(_) => Problem::new(503, error.to_string()),
-            EngineError::Busy(_) => Problem::new(503, "the storage could not be used just now; try again in a second"),
-            EngineError::Damaged(_) => Problem::new(503, DAMAGED),
-            EngineError::Unavailable(_) | EngineError::Full => {
-                tracing::error!(%error, "a management call failed");
-                Problem::new(
-                    503,
-                    format!("{error}; retry, and if the problem persists check /readyz and the server log"),
-                )
-            }
-            EngineError::Corrupt(_) | EngineError::Broken(_) => {
-                tracing::error!(%error, "a management call failed");
-                Problem::new(500, "the call failed inside the server; its log says more")
-            }
-        };
-        Self(problem)
-    }
-}
-
-impl IntoResponse for Refusal {
+impl IntoResponse for ManageError {
     fn into_response(self) -> Response {
-        problem(&self.0)
+        problem(self.problem())
     }
-}
-
-/// What is said of a workspace whose data cannot be used; why is in the log, and in the details of `/readyz`.
-const DAMAGED: &str = "the data of this workspace cannot be used, others can: the log of the server's start says why";
-
-fn no_workspace() -> Problem {
-    Problem::new(404, "no such workspace")
 }
 
 /// A problem as an answer (RFC 9457).
@@ -142,6 +81,36 @@ pub(crate) fn tree(status: u16, json: &Json) -> Response {
     envelope::json(status, render(json))
 }
 
+/// The handler of a call of the route table.
+pub(crate) fn handler(route: &'static ManageRoute) -> MethodRouter<Arc<App>> {
+    let filter = MethodFilter::try_from(axum::http::Method::from_bytes(route.method.as_bytes()).unwrap_or_default());
+    let filter = filter.expect("the table has methods of HTTP");
+    on(filter, move |call: Call| async move {
+        let sent = Sent { path: Sent::path_of(route.path, &call.path), query: call.query, body: call.body };
+        // The memory of the body is given back when the answer is made.
+        let _room = call._room;
+        let Some(run) = route.run(call.context, sent) else { return Err(Problem::new(500, "nothing answers").into()) };
+        Ok::<_, ManageError>(response(run.await?))
+    })
+}
+
+/// An answer over HTTP. Its values were masked where they must be.
+fn response(rendered: Rendered) -> Response {
+    let Rendered { status, location, body, workspace } = rendered;
+    let mut response = match body {
+        Some(body) => envelope::json(status, body),
+        None => nothing(),
+    };
+    if let Some(location) = location.and_then(|location| HeaderValue::try_from(location).ok()) {
+        response.headers_mut().insert(header::LOCATION, location);
+    }
+    if workspace.is_some() {
+        response.extensions_mut().insert(Noted { workspace, request_id: None });
+    }
+    response.extensions_mut().insert(MasksItself);
+    response
+}
+
 /// 204.
 fn nothing() -> Response {
     let mut response = Response::default();
@@ -151,34 +120,36 @@ fn nothing() -> Response {
 
 /// A call of the management API whose token was judged and whose body was read.
 pub(crate) struct Call {
-    pub(crate) app: Arc<App>,
-    /// Whoever holds the token.
-    pub(crate) caller: Arc<Caller>,
-    /// Where the call came from; None if it came over no connection.
-    pub(crate) address: Option<IpAddr>,
+    pub(crate) context: ManageContext,
     pub(crate) body: Bytes,
     pub(crate) headers: HeaderMap,
     query: Vec<(String, String)>,
+    /// The path; empty if the call came over no connection.
+    path: String,
     /// The parts of the path below `/api/v1/workspaces`, or below another resource.
     parts: Vec<String>,
-    /// Its place among the reading calls: held by the work that it starts, since a client that hangs up does not end that.
-    place: Option<Place>,
     /// The memory of its body.
     _room: Option<Taken>,
-    /// The memory of what was read for it.
-    taken: Arc<Mutex<Vec<Taken>>>,
+}
+
+impl Deref for Call {
+    type Target = ManageContext;
+
+    fn deref(&self) -> &ManageContext {
+        &self.context
+    }
 }
 
 impl FromRequest<Arc<App>> for Call {
-    type Rejection = Refusal;
+    type Rejection = ManageError;
 
-    async fn from_request(request: Request, app: &Arc<App>) -> Result<Self, Refusal> {
+    async fn from_request(request: Request, app: &Arc<App>) -> Result<Self, ManageError> {
         let (head, mut body) = request.into_parts();
         let caller = authorise(app, &head).await?;
         let template = head.extensions.get::<Template>().map_or("", |template| template.0);
         let parts: Vec<String> = head.uri.path().split('/').skip(4).map(str::to_owned).collect();
         let method = head.method.as_str();
-        scopes::judge(&caller, (method, template), parts.first().map_or("", String::as_str))?;
+        routes::judge(&caller, (method, template), parts.first().map_or("", String::as_str))?;
         let query = guard::query(&head);
         parameters::check((method, template), &query)?;
         let coding = Coding::of(&head.headers).map_err(body_problem)?;
@@ -202,33 +173,25 @@ impl FromRequest<Arc<App>> for Call {
             outgoing.judged(place.clone(), outgoing::is_masked(app, &caller, &parts));
         }
         let address = address(app, &head);
-        let call = Self::inside(Arc::clone(app), caller, address, parts, query, bytes);
-        Ok(Self { headers: head.headers, place, _room: Some(room), ..call })
+        let context = ManageContext::new(Arc::clone(app), caller, address, place);
+        let path = head.uri.path().to_owned();
+        Ok(Self { context, body: bytes, headers: head.headers, query, path, parts, _room: Some(room) })
     }
 }
 
-/// A call that changes something: once it was let in it goes to its end and is recorded, though the client hangs up.
-/// A panic goes on in whoever waits.
+/// A call that changes something: it runs to completion though the client hangs up.
 pub(crate) fn whole<F, W>(handler: F) -> impl FnOnce(Call) -> Whole + Clone + Send + Sync + 'static
 where
     F: FnOnce(Call) -> W + Clone + Send + Sync + 'static,
     W: Future<Output = Answer> + Send + 'static,
 {
-    move |call| {
-        Box::pin(async move {
-            let ended = tokio::spawn(handler(call)).await;
-            let stopped = || Problem::new(503, "the server is stopping; try again").into();
-            ended.unwrap_or_else(|error| {
-                error.try_into_panic().map_or_else(|_| Err(stopped()), |why| resume_unwind(why))
-            })
-        })
-    }
+    move |call| Box::pin(run_to_completion(handler(call)))
 }
 
 /// The work of [`whole`].
 type Whole = Pin<Box<dyn Future<Output = Answer> + Send>>;
 
-fn body_problem(failure: Failure) -> Refusal {
+fn body_problem(failure: Failure) -> ManageError {
     let (status, detail) = match failure {
         Failure::TooLarge { limit_bytes } => (413, format!("a body may have at most {limit_bytes} bytes")),
         Failure::Timeout => (408, "the body did not arrive in time".to_owned()),
@@ -254,7 +217,7 @@ fn token(headers: &HeaderMap) -> Option<&str> {
     Some(token.trim())
 }
 
-async fn authorise(app: &App, head: &axum::http::request::Parts) -> Result<Arc<Caller>, Refusal> {
+async fn authorise(app: &App, head: &axum::http::request::Parts) -> Result<Arc<Caller>, ManageError> {
     let Some(token) = token(&head.headers) else {
         return Err(Problem::new(401, "send the header Authorization: Bearer TOKEN").into());
     };
@@ -276,32 +239,17 @@ impl Call {
     /// A call from inside the server: with the parts of its path below `/api/v1/workspaces` (or below another resource), its
     /// query, and the body that HTTP would carry. Checks nothing: whoever makes it has asked [`scopes::judge`], masks the
     /// answer where [`outgoing::is_masked`] says so, and runs what changes something through [`whole`].
-    #[expect(clippy::too_many_arguments, reason = "what a request is made of, in the order in which it comes")]
     pub(crate) fn inside(
-        app: Arc<App>,
-        caller: Arc<Caller>,
-        address: impl Into<Option<IpAddr>>,
+        context: ManageContext,
         parts: Vec<String>,
         query: Vec<(String, String)>,
         body: Bytes,
     ) -> Self {
-        let address = address.into();
-        Self {
-            app,
-            caller,
-            address,
-            body,
-            headers: HeaderMap::new(),
-            query,
-            parts,
-            place: None,
-            _room: None,
-            taken: Arc::default(),
-        }
+        Self { context, body, headers: HeaderMap::new(), query, path: String::new(), parts, _room: None }
     }
 
     /// The workspace that the path names, if it is there for the caller.
-    fn entry(&self) -> Result<Arc<Entry>, Refusal> {
+    fn entry(&self) -> Result<Arc<Entry>, ManageError> {
         let id = self.parts.first().map_or("", String::as_str);
         let entry = self.app.workspaces.get(id).filter(|_| self.caller.sees(id));
         entry.ok_or_else(|| no_workspace().into())
@@ -322,84 +270,17 @@ impl Call {
     }
 
     /// How many items a page may have.
-    fn limit(&self) -> Result<usize, Refusal> {
+    fn limit(&self) -> Result<usize, ManageError> {
         let Some(text) = self.parameter("limit") else { return Ok(PAGE_DEFAULT) };
         let limit = text.parse().ok().filter(|limit| (1..=PAGE_MAX).contains(limit));
         limit.ok_or_else(|| Problem::new(400, format!("limit must be a whole number from 1 to {PAGE_MAX}")).into())
     }
 
     /// The cursor, read.
-    fn cursor<T>(&self, parse: impl FnOnce(&str) -> Option<T>) -> Result<Option<T>, Refusal> {
+    fn cursor<T>(&self, parse: impl FnOnce(&str) -> Option<T>) -> Result<Option<T>, ManageError> {
         let Some(text) = self.parameter("cursor") else { return Ok(None) };
         let wrong = || Problem::new(400, "cursor must be the next_cursor of an earlier page").into();
         parse(text).map(Some).ok_or_else(wrong)
-    }
-
-    /// Asks a reader of the workspace, on a thread that may block.
-    async fn read<T: Send + 'static>(
-        &self,
-        id: &WorkspaceId,
-        ask: impl FnOnce(&mut dyn Reader) -> Result<T, EngineError> + Send + 'static,
-    ) -> Result<T, Refusal> {
-        self.answer(id, ask, |found| found).await
-    }
-
-    /// The same, with the answer that is made of what was found: on the same thread, so that what may be large is there
-    /// while the reader has its turn, and no longer.
-    async fn answer<T, R: Send + 'static>(
-        &self,
-        id: &WorkspaceId,
-        ask: impl FnOnce(&mut dyn Reader) -> Result<T, EngineError> + Send + 'static,
-        make: impl FnOnce(T) -> R + Send + 'static,
-    ) -> Result<R, Refusal> {
-        let (engine, place) = (Arc::clone(&self.app.engine), self.place.clone());
-        let (charge, id) = (self.charge(id), id.clone());
-        on_its_own_thread(move || {
-            let _until_it_is_read = place;
-            let mut reader = engine.read(&id)?;
-            reader.charge(charge);
-            ask(&mut *reader).map(make)
-        })
-        .await
-    }
-
-    /// Takes room for what is read, until the answer was taken that is made of it.
-    fn charge(&self, id: &WorkspaceId) -> Charge {
-        let (room, taken, place) = (self.app.reading.clone(), Arc::clone(&self.taken), self.place.clone());
-        let share = self.app.reading_share_of(id);
-        Box::new(move |bytes| {
-            let bytes = bytes.saturating_mul(READ_FACTOR).min(READING_BYTES_WORKSPACE_MAX as u64);
-            let bytes = usize::try_from(bytes).unwrap_or(usize::MAX);
-            let room = room.take(&share, bytes).ok_or(EngineError::Overloaded)?;
-            match &place {
-                Some(place) => place.holds(room),
-                None => taken.lock().unwrap_or_else(PoisonError::into_inner).push(room),
-            }
-            Ok(())
-        })
-    }
-
-    /// Changes the catalogue entry of a workspace between two decisions; the change sees the entry and the counters in
-    /// force. The entry before it, and the one after.
-    async fn configure(
-        &self,
-        id: &WorkspaceId,
-        change: impl FnOnce(&Workspace, &Counters) -> Result<Workspace, Problem> + Send + 'static,
-    ) -> Result<(Workspace, Arc<Entry>), Refusal> {
-        let seen = Arc::new(Mutex::new(None));
-        let said = Arc::clone(&seen);
-        let configure = move |workspace: &Workspace, counters: &Counters| {
-            let (before, changed) = match change(workspace, counters) {
-                Ok(changed) => (Ok(workspace.clone()), Some(changed)),
-                Err(problem) => (Err(problem), None),
-            };
-            *said.lock().unwrap_or_else(PoisonError::into_inner) = Some(before);
-            changed
-        };
-        let changed = self.app.configure(id, configure).await?;
-        let seen = seen.lock().unwrap_or_else(PoisonError::into_inner).take();
-        let unseen = || EngineError::Broken("an entry was changed without being looked at".into());
-        Ok((seen.ok_or_else(unseen)??, changed))
     }
 
     /// An answer about a workspace, whose id goes into the log.
@@ -407,26 +288,4 @@ impl Call {
         response.extensions_mut().insert(Noted { workspace: Some(entry.id().clone()), request_id: None });
         response
     }
-}
-
-/// Runs what may block and take much memory, on a thread that ends with it: the allocator keeps for each thread what it once
-/// used, and what this one leaves behind goes back to the system.
-async fn on_its_own_thread<T: Send + 'static>(
-    work: impl FnOnce() -> Result<T, EngineError> + Send + 'static,
-) -> Result<T, Refusal> {
-    blocking(move || {
-        // Too many threads, or too little memory for one more.
-        let thread = std::thread::Builder::new().name("read".to_owned()).spawn(work);
-        let thread = thread.map_err(|_| EngineError::Overloaded)?;
-        thread.join().unwrap_or_else(|_| Err(EngineError::Broken("a read panicked".into())))
-    })
-    .await
-}
-
-/// Runs what may block on storage.
-async fn blocking<T: Send + 'static>(
-    work: impl FnOnce() -> Result<T, EngineError> + Send + 'static,
-) -> Result<T, Refusal> {
-    let broken = |_| EngineError::Broken("a read panicked".into());
-    Ok(tokio::task::spawn_blocking(work).await.map_err(broken)??)
 }

@@ -20,7 +20,7 @@ const OPEN: [&str; 72] = [
     "as_of", "fingerprint", "hint", "recorded_under", "suggestion", "together", "unknown", "user_id",
 ];
 
-/// Members that hold what came in: everything inside is masked, whatever its name, since names inside are not Muster's.
+/// Members that hold a received value: everything inside is masked, whatever its name, since names inside are not Muster's.
 const CLOSED: [&str; 7] = ["aliases", "attributes", "body", "element", "new", "old", "record"];
 
 /// Masks an answer in place.

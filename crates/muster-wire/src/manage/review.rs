@@ -1,48 +1,199 @@
 //! Reviews: `GET /workspaces/{ws}/reviews`, `GET` and `POST .../reviews/{id}`.
 
-use super::user;
+use super::as_text::AsText;
+use super::body;
+use super::explanation::ExplanationDocument;
+use super::masking::Mask;
+use super::problem::Problem;
+use super::user::UserDocument;
 use crate::explanation;
-use muster_core::id::{MergeNo, ProfileId, RequestId, SeparationNo};
+use muster_core::explanation::GuardReason;
+use muster_core::id::{MergeNo, ProfileId, RequestId, ReviewNo, SeparationNo};
 use muster_core::profile::Profile;
-use muster_core::review::Review;
-use serde_json::{Map, Value as Json, json};
+use muster_core::review::{Review, ReviewState};
+use muster_core::time::Timestamp;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::Value as Json;
 
-/// The review; `live` are its profiles as they are now, the second None where nobody has the value.
-pub fn json(review: &Review, live: (ProfileId, Option<ProfileId>)) -> Json {
-    let mut out = json!({
-        "id": review.no.to_string(),
-        "at": review.at.to_string(),
-        "last_at": review.last_at.to_string(),
-        "count": review.count,
-        "kind": review.identifier.kind.name(),
-        "value": &*review.identifier.value,
-        "profiles": [live.0.to_string(), live.1.map(|id| id.to_string())],
-        "reason": review.reason.name(),
-        "explanation": explanation::why(review.reason),
-        "request_id": review.request.map(|(no, _)| RequestId::from_no(no).to_string()),
-        "index": review.request.map(|(_, index)| index),
-        "record": review.record.as_deref().map(super::quarantine::element),
-        "because": explanation::json(&review.explanation, false),
-        "state": review.state.name(),
-    });
-    if let (Some(at), Json::Object(members)) = (review.closed_at, &mut out) {
-        members.insert("closed_at".to_owned(), Json::from(at.to_string()));
+/// A review: a guard withheld an identifier, and somebody is to decide.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct ReviewDocument {
+    /// Its id.
+    pub id: AsText<ReviewNo>,
+    /// When it was opened.
+    pub at: AsText<Timestamp>,
+    /// When an element last met the same guard with the same identifier.
+    pub last_at: AsText<Timestamp>,
+    /// How often that happened.
+    pub count: u64,
+    /// The kind of the withheld identifier.
+    pub kind: String,
+    /// Its value.
+    pub value: String,
+    /// The two users; the second is null if no user has the value.
+    pub profiles: (AsText<ProfileId>, Option<AsText<ProfileId>>),
+    /// Why the identifier was withheld.
+    pub reason: AsText<GuardReason>,
+    /// The same as words.
+    pub explanation: String,
+    /// The request that the element came with; null if there was none.
+    pub request_id: Option<AsText<RequestId>>,
+    /// The place of the element in that request.
+    pub index: Option<u32>,
+    /// The element as it was received; null if it is not kept.
+    pub record: Option<Json>,
+    /// Why the element had its outcome.
+    pub because: ExplanationDocument,
+    /// Whether the review waits, or how it was decided.
+    pub state: AsText<ReviewState>,
+    /// When it was decided.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub closed_at: Option<AsText<Timestamp>>,
+}
+
+/// A review with both users side by side.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct ReviewDetailDocument {
+    /// The review.
+    #[serde(flatten)]
+    pub review: ReviewDocument,
+    /// The users as they are now; null where one is gone.
+    pub sides: Vec<Option<UserDocument>>,
+}
+
+/// What a decision answers.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct ReviewDecisionDocument {
+    /// The review as it is now.
+    pub review: ReviewDocument,
+    /// The merge that the decision made; null if it made none, and of a dry run.
+    pub merge_id: Option<AsText<MergeNo>>,
+    /// The separation that the decision made; null if it made none, and of a dry run.
+    pub separation_id: Option<AsText<SeparationNo>>,
+    /// Of a dry run: the users as they will be.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub preview: Option<Vec<UserDocument>>,
+}
+
+impl ReviewDocument {
+    /// Returns the review; `live` are its users as they are now, the second None if no user has the value.
+    pub fn new(review: &Review, live: (ProfileId, Option<ProfileId>)) -> Self {
+        Self {
+            id: AsText(review.no),
+            at: AsText(review.at),
+            last_at: AsText(review.last_at),
+            count: review.count,
+            kind: review.identifier.kind.name().to_owned(),
+            value: review.identifier.value.to_string(),
+            profiles: (AsText(live.0), live.1.map(AsText)),
+            reason: AsText(review.reason),
+            explanation: explanation::why(review.reason).to_owned(),
+            request_id: review.request.map(|(no, _)| AsText(RequestId::from_no(no))),
+            index: review.request.map(|(_, index)| index),
+            record: review.record.as_deref().map(super::quarantine::element),
+            because: ExplanationDocument::new(&review.explanation, false),
+            state: AsText(review.state),
+            closed_at: review.closed_at.map(AsText),
+        }
     }
-    out
 }
 
-/// The same with both profiles side by side, None where one is gone.
-pub fn with_sides(review: Json, sides: &[Option<Profile>]) -> Json {
-    let mut review = review;
-    let sides = sides.iter().map(|side| side.as_ref().map(|side| user::json(side, None))).collect::<Vec<_>>();
-    review["sides"] = json!(sides);
-    review
+impl ReviewDetailDocument {
+    /// Returns a review with both users, None where one is gone.
+    pub fn new(review: ReviewDocument, sides: &[Option<Profile>]) -> Self {
+        let side = |side: &Option<Profile>| side.as_ref().map(|side| UserDocument::new(side, None));
+        Self { review, sides: sides.iter().map(side).collect() }
+    }
 }
 
-/// What a decision answers: the review as it is now, and what it made.
-pub fn decided(review: Json, merge: Option<MergeNo>, separation: Option<SeparationNo>) -> Json {
-    let mut out = Map::from_iter([("review".to_owned(), review)]);
-    out.insert("merge_id".to_owned(), json!(merge.map(|no| no.to_string())));
-    out.insert("separation_id".to_owned(), json!(separation.map(|no| no.to_string())));
-    Json::Object(out)
+impl Mask for ReviewDocument {
+    fn mask(&mut self) {
+        let Self {
+            id: _,
+            at: _,
+            last_at: _,
+            count: _,
+            kind: _,
+            value,
+            profiles: _,
+            reason: _,
+            explanation: _,
+            request_id: _,
+            index: _,
+            record,
+            because,
+            state: _,
+            closed_at: _,
+        } = self;
+        value.mask();
+        record.mask();
+        because.mask();
+    }
+}
+
+impl Mask for ReviewDetailDocument {
+    fn mask(&mut self) {
+        let Self { review, sides } = self;
+        review.mask();
+        sides.mask();
+    }
+}
+
+impl Mask for ReviewDecisionDocument {
+    fn mask(&mut self) {
+        let Self { review, merge_id: _, separation_id: _, preview } = self;
+        review.mask();
+        preview.mask();
+    }
+}
+
+/// What to do with a review.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ReviewDecision {
+    /// Merge both users.
+    Merge,
+    /// Keep both users apart.
+    KeepApart,
+    /// Close the review and do nothing.
+    Dismiss,
+    /// Open the review again.
+    Reopen,
+}
+
+/// The body of `POST /workspaces/{ws}/reviews/{id}`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct DecideReviewRequest {
+    /// The decision.
+    pub decision: ReviewDecision,
+}
+
+impl ReviewDecision {
+    /// Reads the word of a decision.
+    ///
+    /// # Errors
+    /// 400 with the words.
+    pub fn parse(word: Option<&str>) -> Result<Self, Problem> {
+        match word {
+            Some("merge") => Ok(Self::Merge),
+            Some("keep_apart") => Ok(Self::KeepApart),
+            Some("dismiss") => Ok(Self::Dismiss),
+            Some("reopen") => Ok(Self::Reopen),
+            _ => Err(Problem::at("/decision", "must be \"merge\", \"keep_apart\", \"dismiss\" or \"reopen\"")),
+        }
+    }
+}
+
+impl DecideReviewRequest {
+    /// Reads the body.
+    ///
+    /// # Errors
+    /// 400 with the member that is wrong.
+    pub fn read(bytes: &[u8]) -> Result<Self, Problem> {
+        let members = body::object(bytes)?;
+        body::only_known(&members, "", &["decision"])?;
+        Ok(Self { decision: ReviewDecision::parse(members.get("decision").and_then(Json::as_str))? })
+    }
 }

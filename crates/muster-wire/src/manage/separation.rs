@@ -1,22 +1,43 @@
 //! Separations: `GET /workspaces/{ws}/separations`.
 
+use super::as_text::AsText;
+use super::masking::Mask;
+use muster_core::id::{MergeNo, ProfileId, SeparationNo};
 use muster_core::record::{Separation, SeparationCause};
-use serde_json::{Value as Json, json};
+use muster_core::time::Timestamp;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 
-/// The separation.
-pub fn json(separation: &Separation) -> Json {
-    let cause = match separation.cause {
-        SeparationCause::Revert => "revert",
-        SeparationCause::Review => "review",
-    };
-    let mut out = json!({
-        "id": separation.no.to_string(),
-        "at": separation.at.to_string(),
-        "ids": [separation.a.to_string(), separation.b.to_string()],
-        "cause": cause,
-    });
-    if let (Some(merge), Json::Object(members)) = (separation.merge, &mut out) {
-        members.insert("merge_id".to_owned(), Json::from(merge.to_string()));
+/// Two ids that must stay apart.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct SeparationDocument {
+    /// Its id.
+    pub id: AsText<SeparationNo>,
+    /// Since when they are kept apart.
+    pub at: AsText<Timestamp>,
+    /// The two ids.
+    pub ids: [AsText<ProfileId>; 2],
+    /// What made it.
+    pub cause: AsText<SeparationCause>,
+    /// The merge whose revert made it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub merge_id: Option<AsText<MergeNo>>,
+}
+
+impl From<&Separation> for SeparationDocument {
+    fn from(separation: &Separation) -> Self {
+        Self {
+            id: AsText(separation.no),
+            at: AsText(separation.at),
+            ids: [AsText(separation.a), AsText(separation.b)],
+            cause: AsText(separation.cause),
+            merge_id: separation.merge.map(AsText),
+        }
     }
-    out
+}
+
+impl Mask for SeparationDocument {
+    fn mask(&mut self) {
+        let Self { id: _, at: _, ids: _, cause: _, merge_id: _ } = self;
+    }
 }

@@ -3,8 +3,18 @@
 
 use super::super::Page;
 use super::super::visit::Visit;
-use crate::http::manage::{Answer, Call, merges, quarantine, requests, reviews, tree, users};
+use crate::http::envelope;
+use crate::http::manage::{Answer, Call, quarantine, requests, tree};
+use crate::manage::arguments::Id;
+use crate::manage::{merges, reviews, users};
+use muster_wire::manage::page::render;
+use serde::Serialize;
 use std::sync::Arc;
+
+#[expect(clippy::unnecessary_wraps, reason = "it is the last word of pages")]
+fn json(document: &impl Serialize) -> Page {
+    Ok(envelope::json(200, render(document)))
+}
 
 async fn document<F: Future<Output = Answer>>(visit: &Visit, call: impl FnOnce(Call) -> F, resource: &str) -> Page {
     Ok(tree(200, &visit.ask(call, &[resource, visit.part(1)], &[]).await?))
@@ -12,12 +22,12 @@ async fn document<F: Future<Output = Answer>>(visit: &Visit, call: impl FnOnce(C
 
 /// `GET /w/{ws}/users/{user_id}/json`.
 pub(crate) async fn user(visit: Arc<Visit>) -> Page {
-    document(&visit, users::show, "users").await
+    json(&visit.perform(users::show, (Id(visit.id()?),)).await?)
 }
 
 /// `GET /w/{ws}/merges/{merge_id}/json`.
 pub(crate) async fn merge(visit: Arc<Visit>) -> Page {
-    document(&visit, merges::show, "merges").await
+    json(&visit.perform(merges::show, (Id(visit.id()?),)).await?)
 }
 
 /// `GET /w/{ws}/requests/{request_id}/json`.
@@ -32,5 +42,5 @@ pub(crate) async fn entry(visit: Arc<Visit>) -> Page {
 
 /// `GET /w/{ws}/reviews/{review_id}/json`.
 pub(crate) async fn review(visit: Arc<Visit>) -> Page {
-    document(&visit, reviews::show, "reviews").await
+    json(&visit.perform(reviews::show, (Id(visit.id()?),)).await?)
 }

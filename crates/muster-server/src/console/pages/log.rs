@@ -196,10 +196,15 @@ pub(crate) async fn filter(visit: Arc<Visit>) -> Page {
     }
     let leads = whose(&visit, value).await?;
     if let [id] = &leads[..] {
-        chosen.push(("user_id", id.clone()));
+        chosen.push(("user_id", id.to_string()));
         return Ok(redirect(&address(&visit, &chosen)));
     }
-    live_page(&visit, chosen, Typed::Astray { value: value.to_owned(), leads }).await
+    live_page(
+        &visit,
+        chosen,
+        Typed::Astray { value: value.to_owned(), leads: leads.iter().map(ToString::to_string).collect() },
+    )
+    .await
 }
 
 /// A time of the form as an instant: as a control sends it, in the zone of the page, or as an address has it.

@@ -1,15 +1,16 @@
 //! The members of a live profile, on the pages of users and merges: drawn as a tree, and a table of what each holds by
 //! itself and what its part would show if its link were cut.
 
-use super::super::doc::Doc as _;
 use super::super::parts::{self, Html, Style, Twig};
 use super::super::shell::Shell;
 use super::super::visit::Visit;
 use super::users::known_as;
-use crate::http::manage::users;
 use crate::limits::{CONSOLE_ROWS, MEMBER_ATTRIBUTES_SHOWN_MAX};
+use crate::manage::arguments::{Id, PageQuery};
+use crate::manage::users;
+use muster_core::id::{MergeNo, ProfileId};
 use muster_wire::manage::problem::Problem;
-use serde_json::Value as Json;
+use muster_wire::manage::user::{MemberDetailDocument, UserDocument};
 use std::collections::HashSet;
 
 /// The members of one live profile, fifty of them, each below its parent.
@@ -41,72 +42,77 @@ pub(super) struct Member {
     pub(super) is_marked: bool,
 }
 
-/// The members of the live profile of this document; `marked` is the merge that the page is about. None if it has no
-/// member but itself.
-pub(super) async fn of(visit: &Visit, shell: &Shell, user: &Json, marked: &str) -> Result<Option<Members>, Problem> {
-    let all = user.list("members").len() + 1;
+/// The members of a user; `marked` is the merge that the page is about. None if the user has no member but itself.
+pub(super) async fn of(
+    visit: &Visit,
+    shell: &Shell,
+    user: &UserDocument,
+    marked: Option<MergeNo>,
+) -> Result<Option<Members>, Problem> {
+    let all = user.members.len() + 1;
     if all == 1 {
         return Ok(None);
     }
-    let (limit, after) = (CONSOLE_ROWS.to_string(), visit.parameter("after"));
-    let mut query = vec![("limit", &*limit)];
-    query.extend(after.map(|after| ("cursor", after)));
-    let page = visit.ask(users::members, &["users", user.text("id"), "members"], &query).await?;
-    let items = page.list("items");
+    let after = PageQuery::parse(None, visit.parameter("after"))?.cursor;
+    let page = PageQuery { limit: CONSOLE_ROWS, cursor: after };
+    let page = visit.perform(users::members, (page, Id(user.id.0))).await?;
     let came = came_with(user, marked);
-    let drawing = if after.is_none() { drawn(shell, items, all, &came) } else { Html::default() };
-    let rows = items.iter().map(|item| row(shell, item, came.contains(item.text("id")))).collect();
-    Ok(Some(Members { drawing, rows, all, next: page.text("next_cursor").to_owned() }))
+    let drawing = if after.is_none() { drawn(shell, &page.items, all, &came) } else { Html::default() };
+    let rows = page.items.iter().map(|item| row(shell, item, came.contains(&item.id.0))).collect();
+    Ok(Some(Members { drawing, rows, all, next: page.next_cursor.unwrap_or_default() }))
 }
 
 /// The members that a merge brought: the one that it merged, and those below.
-fn came_with<'d>(user: &'d Json, merge: &str) -> HashSet<&'d str> {
-    let members = user.list("members");
+fn came_with(user: &UserDocument, merge: Option<MergeNo>) -> HashSet<ProfileId> {
     let mut came = HashSet::new();
-    let mut open: Vec<&str> =
-        members.iter().filter(|member| member.text("merge_id") == merge).map(|member| member.text("id")).collect();
+    let joined = user.members.iter().filter(|member| Some(member.merge_id.0) == merge);
+    let mut open: Vec<ProfileId> = joined.map(|member| member.id.0).collect();
     while let Some(id) = open.pop() {
         if came.insert(id) {
-            open.extend(members.iter().filter(|member| member.text("parent") == id).map(|member| member.text("id")));
+            open.extend(user.members.iter().filter(|member| member.parent.0 == id).map(|member| member.id.0));
         }
     }
     came
 }
 
-fn drawn(shell: &Shell, items: &[Json], all: usize, came: &HashSet<&str>) -> Html {
-    let row_of = |id: &str| items.iter().position(|item| item.text("id") == id);
-    let twig = |item: &Json| {
-        let (id, merge) = (item.text("id"), item.text("merge_id"));
-        let words = if merge.is_empty() {
-            format!("{}, survivor", parts::short(id))
-        } else {
-            format!("{}, {merge}, {}", parts::short(id), shell.moments.text(item.text("joined_at"), Style::Short))
+fn drawn(shell: &Shell, items: &[MemberDetailDocument], all: usize, came: &HashSet<ProfileId>) -> Html {
+    let twig = |item: &MemberDetailDocument| {
+        let short = parts::short(item.id);
+        let words = match item.merge_id {
+            None => format!("{short}, survivor"),
+            Some(merge) => format!("{short}, {merge}, {}", shell.moments.text(item.joined_at, Style::Short)),
         };
-        Twig { parent: row_of(item.text("parent")), name: name(item), words, is_marked: came.contains(id) }
+        Twig {
+            parent: item.parent.and_then(|parent| items.iter().position(|other| other.id == parent)),
+            name: name(item),
+            words,
+            is_marked: came.contains(&item.id.0),
+        }
     };
     let twigs: Vec<Twig> = items.iter().map(twig).collect();
     parts::tree(&twigs, all - twigs.len())
 }
 
-/// What a member is called by what its part shows; else by its id.
-fn name(item: &Json) -> String {
-    let known = known_as(item.member("shows"));
-    if known.is_empty() { parts::short(item.text("id")) } else { known }
+/// What a member is called by the current values of its subtree; else by its id.
+fn name(item: &MemberDetailDocument) -> String {
+    known_as(&item.shows.identifiers).unwrap_or_else(|| parts::short(item.id))
 }
 
-fn row(shell: &Shell, item: &Json, is_marked: bool) -> Member {
-    let (own, shows) = (item.member("own"), item.member("shows"));
-    let attributes = shows.members("attributes");
-    let told = attributes.iter().take(MEMBER_ATTRIBUTES_SHOWN_MAX);
+fn row(shell: &Shell, item: &MemberDetailDocument, is_marked: bool) -> Member {
+    let attributes = &item.shows.attributes;
     Member {
-        id: item.text("id").to_owned(),
+        id: item.id.to_string(),
         name: name(item),
-        merge: item.text("merge_id").to_owned(),
-        joined: shell.moments.brief(item.text("joined_at")),
-        keys: own.list("identifiers").iter().map(|key| parts::key(key.text("kind"), key.text("value"))).collect(),
-        below: usize::try_from(shows.count("member_count")).unwrap_or_default(),
-        events: shows.count("event_count"),
-        shows: told.map(|(name, value)| (parts::shown(name), parts::value(value))).collect(),
+        merge: item.merge_id.map(|merge| merge.to_string()).unwrap_or_default(),
+        joined: shell.moments.brief(item.joined_at),
+        keys: item.own.identifiers.iter().map(|key| parts::key(&key.kind, &key.value)).collect(),
+        below: item.shows.member_count,
+        events: item.shows.event_count,
+        shows: attributes
+            .iter()
+            .take(MEMBER_ATTRIBUTES_SHOWN_MAX)
+            .map(|(name, value)| (parts::shown(name), parts::value(value)))
+            .collect(),
         more: attributes.len().saturating_sub(MEMBER_ATTRIBUTES_SHOWN_MAX),
         is_marked,
     }

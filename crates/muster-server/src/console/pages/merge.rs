@@ -2,18 +2,21 @@
 //! element made are told together.
 
 use super::super::Page;
-use super::super::doc::Doc as _;
 use super::super::parts::{self, Html, counted};
 use super::super::shell::{Shell, html};
 use super::super::visit::Visit;
 use super::members::{self, Members};
 use super::users::known_as;
 use super::{confirmed, refused};
-use crate::http::manage::{merges, users};
 use crate::limits::MERGE_SIDES_MAX;
+use crate::manage::arguments::{DryRun, Id, NoBody};
+use crate::manage::{merges, users};
 use askama::Template;
+use muster_core::id::MergeNo;
+use muster_wire::manage::merge::{MergeCauseDocument, MergeDocument, PlainCause, PreMergeDocument};
 use muster_wire::manage::problem::Problem;
-use serde_json::{Value as Json, json};
+use muster_wire::manage::user::UserDocument;
+use serde_json::Value as Json;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -21,7 +24,7 @@ use std::sync::Arc;
 #[template(path = "merge.html")]
 struct Merge {
     shell: Shell,
-    doc: Json,
+    doc: MergeDocument,
     verdict: Html,
     /// The names of both sides.
     names: (String, String),
@@ -30,7 +33,7 @@ struct Merge {
     /// What is not known of the sides any more, in words; empty if all is known.
     unknown: String,
     /// The others of one element's merges, and how many of them the table leaves out.
-    others: Vec<String>,
+    others: Vec<MergeNo>,
     untold: usize,
     /// The tree that its survivor is in now, if there are more than the two.
     members: Option<Members>,
@@ -76,26 +79,26 @@ pub(crate) async fn show(visit: Arc<Visit>) -> Page {
 }
 
 async fn shown(visit: &Visit, with_preview: bool, error: String) -> Page {
-    let id = visit.part(1);
-    let doc = visit.ask(merges::show, &["merges", id], &[]).await?;
-    let before = before(visit, id).await?;
-    let now = known(visit.ask(users::show, &["users", doc.text("survivor")], &[]).await)?;
-    let shell = Shell::of(visit, format!("Merge {id}"), "merges").await?;
-    let others = doc.list("together").iter().filter_map(Json::as_str).filter(|other| *other != id);
-    let others: Vec<String> = others.map(str::to_owned).collect();
-    let (sides, untold) = sides(visit, (&doc, &before), &others).await?;
-    let (survivor, merged) = (sides.survivor(), before.member("merged"));
-    let named =
-        |side: &Json, id: &str| Some(known_as(side)).filter(|it| !it.is_empty()).unwrap_or_else(|| parts::short(id));
-    let is_reverted = doc.has("reverted_at");
-    let (mut rows, same) = sides.rows(&now, is_reverted);
-    rows.extend(figures(&shell, &sides, &now));
-    let members =
-        if is_reverted || now.list("members").len() < 2 { None } else { members::of(visit, &shell, &now, id).await? };
-    let preview = if with_preview && !is_reverted { Some(preview(visit, &shell, &now).await?) } else { None };
+    let no: MergeNo = visit.id()?;
+    let detail = visit.perform(merges::show, (Id(no),)).await?;
+    let doc = detail.merge;
+    let before = before(visit, no).await?;
+    let now = known(visit.perform(users::show, (Id(doc.content.survivor.0),)).await)?;
+    let shell = Shell::of(visit, format!("Merge {no}"), "merges").await?;
+    let others: Vec<MergeNo> = detail.together.into_iter().map(|other| other.0).filter(|other| *other != no).collect();
+    let is_reverted = doc.reverted_at.is_some();
+    let (sides, untold) = sides(visit, (&doc, before), &others).await?;
+    let (mut rows, same) = sides.rows(now.as_ref(), is_reverted);
+    rows.extend(figures(&shell, &sides, now.as_ref()));
+    let joined = now.as_ref().filter(|now| !is_reverted && now.members.len() >= 2);
+    let members = match joined {
+        Some(now) => members::of(visit, &shell, now, Some(no)).await?,
+        None => None,
+    };
+    let preview = if with_preview && !is_reverted { Some(preview(visit, &shell, now.as_ref()).await?) } else { None };
     let page = Merge {
         verdict: verdict(&shell, &doc, others.len() + 2),
-        names: (named(survivor, doc.text("survivor")), named(merged, doc.text("merged"))),
+        names: sides.names(&doc),
         rows,
         same,
         unknown: sides.unknown(),
@@ -110,200 +113,266 @@ async fn shown(visit: &Visit, with_preview: bool, error: String) -> Page {
     html(&page)
 }
 
-/// A document of profiles; null if they were deleted since: the record of their merge stays.
-fn known(answer: Result<Json, Problem>) -> Result<Json, Problem> {
+/// A document about users; None if they were deleted since: the record of their merge stays.
+fn known<T>(answer: Result<T, Problem>) -> Result<Option<T>, Problem> {
     match answer {
-        Err(problem) if matches!(problem.status, 404 | 410) => Ok(Json::Null),
-        answer => answer,
+        Err(problem) if matches!(problem.status, 404 | 410) => Ok(None),
+        answer => answer.map(Some),
     }
 }
 
-async fn before(visit: &Visit, id: &str) -> Result<Json, Problem> {
-    known(visit.ask(merges::before, &["merges", id, "before"], &[]).await)
+async fn before(visit: &Visit, no: MergeNo) -> Result<Option<PreMergeDocument>, Problem> {
+    known(visit.perform(merges::before, (Id(no),)).await)
 }
 
-/// The merges that one element made, as far as they stand, each with both sides before it, in order. Of a merge by itself
-/// it is that alone.
-struct Sides(Vec<(Json, Json)>);
+/// One merge with both users before it; None if they were deleted since.
+struct Side {
+    merge: MergeDocument,
+    before: Option<PreMergeDocument>,
+}
 
-async fn sides(visit: &Visit, (doc, its): (&Json, &Json), others: &[String]) -> Result<(Sides, usize), Problem> {
-    let mut sides = vec![(doc.clone(), its.clone())];
+impl Side {
+    fn merged(&self) -> Option<&UserDocument> {
+        self.before.as_ref().map(|before| &before.merged)
+    }
+}
+
+/// The merges that one element made and that were not reverted, in order. Of a merge by itself it is that alone.
+struct Sides(Vec<Side>);
+
+async fn sides(
+    visit: &Visit,
+    (merge, before_it): (&MergeDocument, Option<PreMergeDocument>),
+    others: &[MergeNo],
+) -> Result<(Sides, usize), Problem> {
     // What is reverted is shown as it is now, which has no place beside how others were.
-    if doc.has("reverted_at") || its.is_null() {
+    let is_alone = merge.reverted_at.is_some() || before_it.is_none();
+    let mut sides = vec![Side { merge: merge.clone(), before: before_it }];
+    if is_alone {
         return Ok((Sides(sides), 0));
     }
     for other in others.iter().take(MERGE_SIDES_MAX - 1) {
-        let record = visit.ask(merges::show, &["merges", other], &[]).await?;
-        let its = before(visit, other).await?;
-        if !record.has("reverted_at") && !its.is_null() {
-            sides.push((record, its));
+        let merge = visit.perform(merges::show, (Id(*other),)).await?.merge;
+        let before = before(visit, *other).await?;
+        if merge.reverted_at.is_none() && before.is_some() {
+            sides.push(Side { merge, before });
         }
     }
-    sides.sort_by_key(|(record, _)| record.text("id").trim_start_matches('m').parse().unwrap_or(u64::MAX));
+    sides.sort_by_key(|side| side.merge.id);
     Ok((Sides(sides), others.len().saturating_sub(MERGE_SIDES_MAX - 1)))
 }
 
 /// Why it was made, in one sentence, of that many profiles.
-fn verdict(shell: &Shell, doc: &Json, profiles: usize) -> Html {
-    let cause = doc.member("cause");
+fn verdict(shell: &Shell, doc: &MergeDocument, profiles: usize) -> Html {
+    let content = &doc.content;
     let (many, all) = if profiles == 2 { ("Two".to_owned(), "both") } else { (profiles.to_string(), "all of them") };
-    if cause.is_object() && !cause.has("review_id") {
-        let index = doc.count("index");
-        let request = doc.text("request_id");
-        let link = parts::link(request, &shell.to(&format!("requests/{request}?from={index}#el-{index}")));
-        let words = format!("{many} users were merged because element {index} of");
-        return parts::joined(&words, &link).then(&format!("carries identifiers of {all}."));
-    }
-    let why = match cause.as_str() {
-        Some("activation") => "because they had the same value when its kind became active.",
-        Some(_) => "by an API call.",
-        None => "because a reviewer decided to merge them.",
+    let why = match &content.cause {
+        MergeCauseDocument::Identifiers { .. } => {
+            let index = content.index.unwrap_or_default();
+            let request = content.request_id.map(|id| id.to_string()).unwrap_or_default();
+            let link = parts::link(&request, &shell.to(&format!("requests/{request}?from={index}#el-{index}")));
+            let words = format!("{many} users were merged because element {index} of");
+            return parts::joined(&words, &link).then(&format!("carries identifiers of {all}."));
+        }
+        MergeCauseDocument::Plain(PlainCause::Activation) => {
+            "because they had the same value when its kind was activated."
+        }
+        MergeCauseDocument::Plain(PlainCause::Api) => "by an API call.",
+        MergeCauseDocument::Review { .. } => "because a reviewer decided to merge them.",
     };
     parts::words(&format!("{many} users were merged {why}"))
 }
 
+/// A group of fields in which users are compared.
+#[derive(Clone, Copy)]
+enum Group {
+    Identifiers,
+    Attributes,
+}
+
+/// The value of a field.
+#[derive(Clone, Copy, PartialEq)]
+enum Field<'u> {
+    Identifier(&'u str),
+    Attribute(&'u Json),
+}
+
+impl Group {
+    fn names(self, user: &UserDocument) -> Vec<&str> {
+        match self {
+            Self::Identifiers => user.identifiers.keys().map(String::as_str).collect(),
+            Self::Attributes => user.attributes.keys().map(String::as_str).collect(),
+        }
+    }
+
+    fn field<'u>(self, user: &'u UserDocument, name: &str) -> Option<Field<'u>> {
+        match self {
+            Self::Identifiers => user.identifiers.get(name).map(|value| Field::Identifier(value)),
+            Self::Attributes => user.attributes.get(name).map(Field::Attribute),
+        }
+    }
+}
+
+impl Field<'_> {
+    fn html(self) -> Html {
+        match self {
+            Self::Identifier(value) => parts::shown(value),
+            Self::Attribute(value) => parts::value(value),
+        }
+    }
+}
+
 impl Sides {
     /// The survivor before the first of them.
-    fn survivor(&self) -> &Json {
-        self.0.first().map_or(&Json::Null, |(_, before)| before.member("survivor"))
+    fn survivor(&self) -> Option<&UserDocument> {
+        self.0.first()?.before.as_ref().map(|before| &before.survivor)
+    }
+
+    /// The names of both users of a merge.
+    fn names(&self, merge: &MergeDocument) -> (String, String) {
+        let its = self.0.iter().find(|side| side.merge.id == merge.id).and_then(|side| side.before.as_ref());
+        let name = |user: Option<&UserDocument>| user.and_then(|user| known_as(&user.identifiers));
+        let MergeDocument { content, .. } = merge;
+        (
+            name(self.survivor()).unwrap_or_else(|| parts::short(content.survivor)),
+            name(its.map(|its| &its.merged)).unwrap_or_else(|| parts::short(content.merged)),
+        )
     }
 
     /// What is not known any more, in words.
     fn unknown(&self) -> String {
-        let of = |(_, before): &'_ (Json, Json)| -> Vec<String> {
-            before.list("unknown").iter().filter_map(Json::as_str).map(str::to_owned).collect()
-        };
-        let names: BTreeSet<String> = self.0.iter().flat_map(of).collect();
+        let known = || self.0.iter().filter_map(|side| side.before.as_ref());
+        let names: BTreeSet<&str> = known().flat_map(|before| &before.unknown).map(String::as_str).collect();
         if !names.is_empty() {
-            let names: Vec<String> = names.into_iter().collect();
+            let names: Vec<&str> = names.into_iter().collect();
             return format!(
                 "The earlier value of {} cannot be determined; the most likely one is shown.",
                 names.join(", ")
             );
         }
-        let is_whole = self.0.iter().all(|(_, before)| before.flag("complete") || before.is_null());
+        let is_whole = known().all(|before| before.complete);
         if is_whole { String::new() } else { "Some names that were there before may be missing.".to_owned() }
     }
 
-    /// The profiles that were merged into it, with their merges.
-    fn merged(&self) -> impl Iterator<Item = (&str, &Json)> {
-        self.0.iter().map(|(doc, before)| (doc.text("id"), before.member("merged")))
+    /// The profiles that were merged into it.
+    fn merged(&self) -> impl Iterator<Item = &UserDocument> {
+        self.0.iter().filter_map(Side::merged)
     }
 
     /// What is said of each merged side: by itself the value alone, of many each that has one under its merge.
-    fn cell(&self, of: &dyn Fn(&Json) -> Html) -> Html {
-        if self.0.len() == 1 {
-            return self.merged().map(|(_, side)| of(side)).next().unwrap_or_default();
+    fn cell(&self, of: &dyn Fn(&UserDocument) -> Option<Html>) -> Html {
+        if let [side] = &self.0[..] {
+            return side.merged().and_then(of).unwrap_or_else(|| parts::optional_value(None));
         }
-        let none = parts::value(&Json::Null);
-        let lines = self.merged().map(|(id, side)| (id, of(side))).filter(|(_, value)| *value != none);
-        parts::lines(lines.map(|(id, value)| parts::labelled(id, &value)))
-    }
-
-    /// The names that the merges list under a member.
-    fn lists(&self, names: impl Fn(&Json) -> Vec<&str>, name: &str) -> bool {
-        self.0.iter().any(|(doc, _)| names(doc).contains(&name))
+        let lines = self.0.iter().filter_map(|side| Some((side.merge.id.to_string(), of(side.merged()?)?)));
+        parts::lines(lines.map(|(id, value)| parts::labelled(&id, &value)))
     }
 
     /// Identifiers and attributes before and after; how many were equal and are not listed.
-    fn rows(&self, now: &Json, is_reverted: bool) -> (Vec<Row>, usize) {
+    fn rows(&self, now: Option<&UserDocument>, is_reverted: bool) -> (Vec<Row>, usize) {
         let (mut rows, mut same) = (Vec::new(), 0);
-        for group in ["identifiers", "attributes"] {
-            let sides = [self.survivor(), now].into_iter().chain(self.merged().map(|(_, side)| side));
-            let names: BTreeSet<&str> = sides.flat_map(|side| side.members(group)).map(|(name, _)| name).collect();
+        for group in [Group::Identifiers, Group::Attributes] {
+            let sides = [self.survivor(), now].into_iter().flatten().chain(self.merged());
+            let names: BTreeSet<&str> = sides.flat_map(|side| group.names(side)).collect();
             for name in names {
-                let of = |side: &Json| side.member(group).member(name).clone();
-                let (a, after) = (of(self.survivor()), of(now));
-                if a == after && self.merged().all(|(_, side)| of(side) == a) {
-                    same += 1;
-                    continue;
+                match self.row((group, name), now, is_reverted) {
+                    Some(row) => rows.push(row),
+                    None => same += 1,
                 }
-                let is_combined =
-                    self.lists(|doc| doc.list("combined").iter().map(|it| it.text("field")).collect(), name);
-                let is_listed = self.lists(|doc| doc.list("filled").iter().filter_map(Json::as_str).collect(), name);
-                let is_filled = is_listed && self.merged().any(|(_, side)| of(side) == after);
-                let is_held = self.merged().any(|(_, side)| !of(side).is_null());
-                let origin = match () {
-                    () if is_combined => "an attribute rule, or an e-mail flag",
-                    () if is_filled => "filled by the merge",
-                    () if is_reverted && after.is_null() && is_held => "removed by the revert",
-                    () if after.is_null() => "",
-                    () if after == a && is_held => "survivor's value",
-                    () if after == a => "",
-                    () => "written since",
-                };
-                rows.push(Row {
-                    field: name.to_owned(),
-                    survivor: parts::value(&a),
-                    merged: self.cell(&|side| parts::value(&of(side))),
-                    after: parts::value(&after),
-                    origin,
-                    is_from_merged: is_filled,
-                });
             }
         }
         (rows, same)
     }
+
+    /// One field before and after; None if it was equal everywhere.
+    fn row(&self, (group, name): (Group, &str), now: Option<&UserDocument>, is_reverted: bool) -> Option<Row> {
+        let field = |side| group.field(side, name);
+        let (before, after) = (self.survivor().and_then(field), now.and_then(field));
+        if before == after && self.0.iter().all(|side| side.merged().and_then(field) == before) {
+            return None;
+        }
+        let mut merges = self.0.iter().map(|side| &side.merge.content);
+        let is_combined = merges.clone().any(|merge| merge.combined.iter().any(|it| it.field == name));
+        let is_listed = merges.any(|merge| merge.filled.iter().any(|filled| filled == name));
+        let is_filled = is_listed && self.0.iter().any(|side| side.merged().and_then(field) == after);
+        let is_held = self.merged().any(|side| field(side).is_some());
+        let origin = match () {
+            () if is_combined => "an attribute rule, or an e-mail flag",
+            () if is_filled => "filled by the merge",
+            () if is_reverted && after.is_none() && is_held => "removed by the revert",
+            () if after.is_none() => "",
+            () if after == before && is_held => "survivor's value",
+            () if after == before => "",
+            () => "written since",
+        };
+        let html = |field: Option<Field<'_>>| field.map_or_else(|| parts::optional_value(None), Field::html);
+        Some(Row {
+            field: name.to_owned(),
+            survivor: html(before),
+            merged: self.cell(&|side| group.field(side, name).map(Field::html)),
+            after: html(after),
+            origin,
+            is_from_merged: is_filled,
+        })
+    }
 }
 
 /// First seen, events and devices of both sides.
-fn figures(shell: &Shell, sides: &Sides, now: &Json) -> Vec<Row> {
-    let survivor = sides.survivor();
-    if survivor.is_null() || now.is_null() {
-        return Vec::new();
-    }
-    let row = |field: &str, of: &dyn Fn(&Json) -> Html, origin: &'static str| Row {
+fn figures(shell: &Shell, sides: &Sides, now: Option<&UserDocument>) -> Vec<Row> {
+    let (Some(survivor), Some(now)) = (sides.survivor(), now) else { return Vec::new() };
+    let row = |field: &str, of: &dyn Fn(&UserDocument) -> Html, origin: &'static str| Row {
         field: field.to_owned(),
         survivor: of(survivor),
-        merged: sides.cell(of),
+        merged: sides.cell(&|side| Some(of(side))),
         after: of(now),
         origin,
         is_from_merged: false,
     };
     vec![
-        row("first seen", &|side| shell.moments.whole(side.text("first_seen")), "earliest"),
-        row("events", &|side| parts::words(&parts::count(side.count("event_count"))), ""),
-        row("members", &|side| parts::words(&parts::count(side.list("members").len() as u64 + 1)), ""),
+        row("first seen", &|side| shell.moments.whole(side.first_seen), "earliest"),
+        row("events", &|side| parts::words(&parts::count(side.event_count)), ""),
+        row("members", &|side| parts::words(&parts::count(side.members.len() + 1)), ""),
     ]
 }
 
 /// What a revert would do now: a dry run of it.
-async fn preview(visit: &Visit, shell: &Shell, now: &Json) -> Result<Preview, Problem> {
-    let parts_of = ["merges", visit.part(1), "revert"];
-    let dry = visit.acts(merges::revert, ("POST", &parts_of), &[("dry_run", "true")], &json!({})).await?;
-    let sides = dry.member("preview");
-    let (survivor, restored) = (sides.member("survivor"), sides.member("restored"));
-    let identifiers = restored.members("identifiers").into_iter();
-    let now = now.members("attributes").into_iter();
-    let then = now.map(|(name, value)| (name, value, survivor.member("attributes").member(name)));
-    let (removed, changed): (Vec<_>, Vec<_>) =
-        then.filter(|(_, is, was)| is != was).partition(|(.., was)| was.is_null());
-    let names = |of: Vec<(&str, &Json, &Json)>| of.into_iter().map(|(name, ..)| name.to_owned()).collect();
+async fn preview(visit: &Visit, shell: &Shell, now: Option<&UserDocument>) -> Result<Preview, Problem> {
+    let dry = visit.perform(merges::revert, (NoBody, Id(visit.id()?), DryRun(true))).await?;
+    let missing = || Problem::new(500, "a dry run of a revert did not say what would be there after it");
+    let sides = dry.preview.ok_or_else(missing)?;
+    let (mut changed, mut removed) = (Vec::new(), Vec::new());
+    for (name, is) in now.iter().flat_map(|now| now.attributes.iter()) {
+        match sides.survivor.attributes.get(name) {
+            None => removed.push(name.clone()),
+            Some(was) if was != is => changed.push(name.clone()),
+            Some(_) => {}
+        }
+    }
     Ok(Preview {
-        at: shell.moments.clock(&visit.now()),
-        returns: restored.text("id").to_owned(),
-        events: restored.count("event_count"),
-        identifiers: identifiers.map(|(kind, value)| parts::key(kind, value.as_str().unwrap_or_default())).collect(),
-        changed: names(changed),
-        removed: names(removed),
-        stays: survivor.count("event_count"),
+        at: shell.moments.clock(visit.now()),
+        returns: sides.restored.id.to_string(),
+        events: sides.restored.event_count,
+        identifiers: sides.restored.identifiers.iter().map(|(kind, value)| parts::key(kind, value)).collect(),
+        changed,
+        removed,
+        stays: sides.survivor.event_count,
     })
 }
 
 /// `POST /w/{ws}/merges/{id}/revert` with `confirm`.
 pub(crate) async fn revert(visit: Arc<Visit>) -> Page {
-    let id = visit.part(1);
-    if let Err(problem) = confirmed(&visit, id) {
+    let no: MergeNo = visit.id()?;
+    if let Err(problem) = confirmed(&visit, &no.to_string()) {
         return refused(shown(&visit, visit.may_operate(), super::frame::sentence(&problem.detail)).await);
     }
-    visit.act(merges::revert, ("POST", &["merges", id, "revert"]), &json!({})).await?;
-    let words = format!("Merge {id} reverted. A separation keeps the two users apart.");
-    visit.done(&visit.within(&format!("merges/{id}")), words)
+    visit.perform(merges::revert, (NoBody, Id(no), DryRun(false))).await?;
+    let words = format!("Merge {no} reverted. A separation keeps the two users apart.");
+    visit.done(&visit.within(&format!("merges/{no}")), words)
 }
 
 impl Merge {
-    /// How many identifiers the part brought.
+    /// How many identifiers the merged profile brought.
     fn brought_words(&self) -> String {
-        counted(self.doc.list("identifiers").len() as u64, "identifier")
+        counted(self.doc.content.identifiers.len(), "identifier")
     }
 }

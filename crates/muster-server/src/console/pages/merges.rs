@@ -1,17 +1,20 @@
-//! Merges: what was joined and by what, narrowed to causes, states and whom it was about; with the separations that
-//! reverts leave.
+//! Merges: what was merged and by what, filtered by cause, state and user; with the separations that reverts leave.
 
 use super::super::Page;
-use super::super::doc::Doc as _;
 use super::super::head::redirect;
 use super::super::parts::{self, Html};
 use super::super::shell::{Shell, html};
 use super::super::visit::Visit;
-use super::rows;
 use super::users::whose;
-use crate::http::manage::{merges, separations};
+use crate::limits::CONSOLE_ROWS;
+use crate::manage::arguments::{Id, PageQuery};
+use crate::manage::merges::MergeFilter;
+use crate::manage::{merges, separations};
 use askama::Template;
-use serde_json::Value as Json;
+use muster_core::id::ProfileId;
+use muster_wire::manage::merge::{MergeCauseDocument, MergeDocument, PlainCause};
+use muster_wire::manage::problem::Problem;
+use muster_wire::manage::separation::SeparationDocument;
 use std::sync::Arc;
 
 #[derive(Template)]
@@ -19,11 +22,11 @@ use std::sync::Arc;
 struct Merges {
     shell: Shell,
     filter: Filter,
-    /// What was looked for and leads to nobody or to several, and these; empty before anything was.
-    astray: (String, Vec<String>),
-    items: Vec<Json>,
+    /// A search that matched no user or several, and these; empty before anything was searched.
+    astray: (String, Vec<ProfileId>),
+    items: Vec<MergeDocument>,
     next: String,
-    separations: Vec<Json>,
+    separations: Vec<SeparationDocument>,
     more_separations: bool,
 }
 
@@ -38,6 +41,11 @@ impl Filter {
     fn pairs(&self) -> impl Iterator<Item = (&str, &str)> {
         let all = [("cause", &*self.cause), ("state", &*self.state), ("user_id", &*self.user_id)];
         all.into_iter().filter(|(_, value)| !value.is_empty())
+    }
+
+    fn of_merges(&self) -> Result<MergeFilter, Problem> {
+        let given = |value| Some(value).filter(|value: &&str| !value.is_empty());
+        MergeFilter::parse(given(&self.state), given(&self.cause), given(&self.user_id))
     }
 
     fn query(&self) -> String {
@@ -59,7 +67,7 @@ pub(crate) async fn narrow(visit: Arc<Visit>) -> Page {
     let (value, mut filter) = (of("q"), Filter { cause: of("cause"), state: of("state"), user_id: String::new() });
     if !value.is_empty() {
         match &whose(&visit, &value).await?[..] {
-            [user] => filter.user_id.clone_from(user),
+            [user] => filter.user_id = user.to_string(),
             leads => return listed(&visit, filter, (value, leads.to_vec())).await,
         }
     }
@@ -67,19 +75,24 @@ pub(crate) async fn narrow(visit: Arc<Visit>) -> Page {
     Ok(redirect(&visit.within(&if query.is_empty() { "merges".to_owned() } else { format!("merges?{query}") })))
 }
 
-async fn listed(visit: &Visit, filter: Filter, astray: (String, Vec<String>)) -> Page {
-    let query: Vec<(&str, &str)> = rows(visit).into_iter().chain(filter.pairs()).collect();
-    let found = if astray.0.is_empty() { visit.ask(merges::list, &["merges"], &query).await? } else { Json::Null };
-    let apart = visit.ask(separations::list, &["separations"], &[("limit", "50")]).await?;
+async fn listed(visit: &Visit, filter: Filter, astray: (String, Vec<ProfileId>)) -> Page {
+    let (items, next) = if astray.0.is_empty() {
+        let page = visit.perform(merges::list, (visit.rows()?, filter.of_merges()?)).await?;
+        (page.items, page.next_cursor)
+    } else {
+        (Vec::new(), None)
+    };
+    let newest = PageQuery { limit: CONSOLE_ROWS, cursor: None };
+    let apart = visit.perform(separations::list, (newest,)).await?;
     let shell = Shell::of(visit, "Merges", "merges").await?;
     html(&Merges {
         shell,
         filter,
         astray,
-        items: found.list("items").to_vec(),
-        next: found.text("next_cursor").to_owned(),
-        separations: apart.list("items").to_vec(),
-        more_separations: apart.has("next_cursor"),
+        items,
+        next: next.unwrap_or_default(),
+        separations: apart.items,
+        more_separations: apart.next_cursor.is_some(),
     })
 }
 
@@ -96,9 +109,9 @@ impl Merges {
     }
 
     /// The merges of one of several, narrowed as asked.
-    fn of(&self, user: &str) -> String {
+    fn of(&self, user: &ProfileId) -> String {
         let filter =
-            Filter { user_id: user.to_owned(), cause: self.filter.cause.clone(), state: self.filter.state.clone() };
+            Filter { user_id: user.to_string(), cause: self.filter.cause.clone(), state: self.filter.state.clone() };
         self.shell.to(&format!("merges?{}", filter.query()))
     }
 
@@ -109,23 +122,29 @@ impl Merges {
         format!("?{query}{joint}cursor={}", self.next)
     }
 
-    fn cause(&self, merge: &Json) -> Html {
-        cause(&self.shell, merge)
+    fn rule(&self, merge: &MergeDocument) -> String {
+        match &merge.content.cause {
+            MergeCauseDocument::Identifiers { rule, .. } => rule.to_string(),
+            _ => String::new(),
+        }
+    }
+
+    fn cause(&self, merge: &MergeDocument) -> Html {
+        cause(&self.shell, &merge.content.cause)
     }
 }
 
 /// What caused a merge, in few words.
-fn cause(shell: &Shell, merge: &Json) -> Html {
-    let cause = merge.member("cause");
-    match cause.as_str() {
-        Some("activation") => parts::words("activation"),
-        Some(_) => parts::words("API"),
-        None if cause.has("review_id") => {
-            let id = cause.text("review_id");
-            parts::joined("decided in", &parts::id_link(id, &shell.to(&format!("reviews/{id}")), "review id"))
+fn cause(shell: &Shell, cause: &MergeCauseDocument) -> Html {
+    match cause {
+        MergeCauseDocument::Plain(PlainCause::Activation) => parts::words("activation"),
+        MergeCauseDocument::Plain(PlainCause::Api) => parts::words("API"),
+        MergeCauseDocument::Review { review_id } => {
+            let link = parts::id_link(review_id, &shell.to(&format!("reviews/{review_id}")), "review id");
+            parts::joined("decided in", &link)
         }
-        None => {
-            let kinds: Vec<&str> = cause.list("keys").iter().map(|key| key.text("kind")).collect();
+        MergeCauseDocument::Identifiers { keys, .. } => {
+            let kinds: Vec<&str> = keys.iter().map(|key| &*key.kind).collect();
             parts::shown(&kinds.join(" + "))
         }
     }
@@ -133,7 +152,7 @@ fn cause(shell: &Shell, merge: &Json) -> Html {
 
 /// `POST /w/{ws}/separations/{id}/lift`.
 pub(crate) async fn lift(visit: Arc<Visit>) -> Page {
-    visit.act(separations::lift, ("DELETE", &["separations", visit.part(1)]), &Json::Null).await?;
+    visit.perform(separations::lift, (Id(visit.id()?),)).await?;
     let words = "Separation lifted. A later record can merge the two users again.";
     visit.done(&visit.within("merges#separations"), words)
 }

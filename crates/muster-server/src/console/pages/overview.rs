@@ -93,7 +93,7 @@ pub(crate) async fn show(visit: Arc<Visit>) -> Page {
     let shell = Shell::of(&visit, "Overview", "overview").await?;
     let minutes: Vec<Minute> = rates.list("minutes").iter().map(|it| minute(&shell, it)).collect();
     let latest = newest.list("items").iter().map(|doc| Row::of(&shell.moments, visit.workspace(), doc)).collect();
-    let made_at = visit.entry().map(|entry| shell.moments.whole(&entry.workspace.created_at.to_string()));
+    let made_at = visit.entry().map(|entry| shell.moments.whole(entry.workspace.created_at.to_string()));
     let page = Overview {
         verdict: verdict(&visit, &stats, &rates),
         chart: parts::hour(&minutes),

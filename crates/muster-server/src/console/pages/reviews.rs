@@ -1,43 +1,48 @@
-//! Reviews: are these the same person? Both profiles side by side, why a guard asks, and what each decision would do.
+//! Reviews: are these the same person? Both users side by side, why a guard asks, and what each decision would do.
 
 use super::super::Page;
-use super::super::doc::Doc as _;
 use super::super::flash::Flash;
 use super::super::parts::{self, Html, counted};
 use super::super::shell::{Shell, html};
 use super::super::visit::Visit;
+use super::refused;
 use super::users::known_as;
-use super::{refused, rows};
-use crate::http::manage::reviews;
+use crate::manage::arguments::{DryRun, Id, JsonBody, PageQuery};
+use crate::manage::reviews;
+use crate::manage::reviews::ReviewFilter;
 use askama::Template;
-use serde_json::{Value as Json, json};
+use muster_core::id::ReviewNo;
+use muster_core::review::ReviewState;
+use muster_wire::manage::review::{DecideReviewRequest, ReviewDecision, ReviewDocument};
+use muster_wire::manage::user::UserDocument;
+use serde_json::Value as Json;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 #[derive(Template)]
 #[template(path = "reviews.html")]
 struct Reviews {
     shell: Shell,
-    items: Vec<Json>,
-    state: String,
+    items: Vec<ReviewDocument>,
+    state: ReviewState,
     next: String,
 }
 
-/// `GET /w/{ws}/reviews?state=&cursor=`: those that wait; else those of a state, or `closed` for all that were decided.
+/// `GET /w/{ws}/reviews?state=&cursor=`: those that wait; else those of a state.
 pub(crate) async fn list(visit: Arc<Visit>) -> Page {
-    let state = visit.parameter("state").unwrap_or("open").to_owned();
-    let mut query = rows(&visit);
-    query.push(("state", &state));
-    let found = visit.ask(reviews::list, &["reviews"], &query).await?;
+    let filter = ReviewFilter::parse(Some(visit.parameter("state").unwrap_or("open")))?;
+    let found = visit.perform(reviews::list, (visit.rows()?, filter)).await?;
     let shell = Shell::of(&visit, "Reviews", "reviews").await?;
-    let next = found.text("next_cursor").to_owned();
-    html(&Reviews { shell, items: found.list("items").to_vec(), state, next })
+    let (state, next) = (filter.state.unwrap_or(ReviewState::Open), found.next_cursor.unwrap_or_default());
+    html(&Reviews { shell, items: found.items, state, next })
 }
 
 #[derive(Template)]
 #[template(path = "review.html")]
 struct Review {
     shell: Shell,
-    doc: Json,
+    doc: ReviewDocument,
+    /// Both users: their ids and their names.
     names: Vec<(String, String)>,
     rows: Vec<Row>,
     merge: String,
@@ -45,7 +50,7 @@ struct Review {
     record: Option<Html>,
 }
 
-/// A field of both profiles.
+/// A field of both users.
 struct Row {
     field: String,
     values: Vec<Html>,
@@ -59,22 +64,18 @@ pub(crate) async fn show(visit: Arc<Visit>) -> Page {
 
 /// The page, with why its form was refused.
 async fn review_page(visit: &Visit, refusal: Option<&str>) -> Page {
-    let id = visit.part(1);
-    let doc = visit.ask(reviews::show, &["reviews", id], &[]).await?;
-    let mut shell = Shell::of(visit, format!("Review {id}"), "reviews").await?;
+    let no: ReviewNo = visit.id()?;
+    let detail = visit.perform(reviews::show, (Id(no),)).await?;
+    let doc = detail.review;
+    let mut shell = Shell::of(visit, format!("Review {no}"), "reviews").await?;
     shell.flashes.extend(refusal.map(Flash::refused));
-    let mut sides: Vec<&Json> = doc.list("sides").iter().filter(|side| !side.is_null()).collect();
-    sides.dedup_by_key(|side| side.text("id"));
-    let named = |side: &&Json| {
-        let name = Some(known_as(side)).filter(|name| !name.is_empty());
-        (side.text("id").to_owned(), name.unwrap_or_else(|| parts::short(side.text("id"))))
-    };
-    let merge =
-        if visit.may_operate() && doc.text("state") == "open" { foretold(visit, &sides).await } else { String::new() };
-    let record = doc.member("record");
-    let record = Some(record).filter(|it| !it.is_null()).map(|it| parts::json_code(it, &[], "The record as received"));
+    let mut sides: Vec<&UserDocument> = detail.sides.iter().flatten().collect();
+    sides.dedup_by_key(|side| side.id);
+    let is_open = doc.state.0 == ReviewState::Open;
+    let merge = if visit.may_operate() && is_open { preview(visit, no, &sides).await } else { String::new() };
+    let record = doc.record.as_ref().map(|record| parts::json_code(record, &[], "The record as received"));
     let page = Review {
-        names: sides.iter().map(named).collect(),
+        names: sides.iter().map(|side| (side.id.to_string(), name_of(side))).collect(),
         rows: compared(&shell, &sides),
         merge,
         can_keep_apart: sides.len() == 2,
@@ -85,23 +86,24 @@ async fn review_page(visit: &Visit, refusal: Option<&str>) -> Page {
     html(&page)
 }
 
+fn name_of(user: &UserDocument) -> String {
+    known_as(&user.identifiers).unwrap_or_else(|| parts::short(user.id))
+}
+
 /// What merging would do, from a dry run; or why it cannot be done.
-async fn foretold(visit: &Visit, sides: &[&Json]) -> String {
-    let parts_of = ["reviews", visit.part(1)];
-    let wish = json!({"decision": "merge"});
-    match visit.acts(reviews::decide, ("POST", &parts_of), &[("dry_run", "true")], &wish).await {
+async fn preview(visit: &Visit, no: ReviewNo, sides: &[&UserDocument]) -> String {
+    let merge = DecideReviewRequest { decision: ReviewDecision::Merge };
+    match visit.perform(reviews::decide, (JsonBody(merge), Id(no), DryRun(true))).await {
         Ok(dry) => {
-            let preview = dry.list("preview");
-            let Some(after) = preview.first() else { return String::new() };
-            let survivor =
-                Some(known_as(after)).filter(|it| !it.is_empty()).unwrap_or_else(|| parts::short(after.text("id")));
-            let joins = sides.iter().filter(|side| side.text("id") != after.text("id"));
-            let events: u64 = joins.map(|side| side.count("event_count")).sum();
+            let Some(after) = dry.preview.as_ref().and_then(|preview| preview.first()) else { return String::new() };
             if sides.len() < 2 {
                 return "The user gets this value in place of its own.".to_owned();
             }
+            let joins = sides.iter().filter(|side| side.id != after.id);
+            let events: u64 = joins.map(|side| side.event_count).sum();
             format!(
-                "{survivor} survives and gets {} of the other. You can revert this at any time.",
+                "{} survives and gets {} of the other. You can revert this at any time.",
+                name_of(after),
                 counted(events, "event")
             )
         }
@@ -109,28 +111,30 @@ async fn foretold(visit: &Visit, sides: &[&Json]) -> String {
     }
 }
 
-fn compared(shell: &Shell, sides: &[&Json]) -> Vec<Row> {
-    let mut rows = Vec::new();
-    for group in ["identifiers", "attributes"] {
-        let mut names: Vec<&str> = sides.iter().flat_map(|side| side.members(group)).map(|(name, _)| name).collect();
-        names.sort_unstable();
-        names.dedup();
-        for name in names {
-            let values: Vec<&Json> = sides.iter().map(|side| side.member(group).member(name)).collect();
-            rows.push(Row {
-                field: name.to_owned(),
-                is_same: values.windows(2).all(|pair| pair[0] == pair[1]),
-                values: values.into_iter().map(parts::value).collect(),
-            });
-        }
-    }
-    let figure = |field: &str, of: &dyn Fn(&Json) -> Html| {
-        let values: Vec<Html> = sides.iter().map(|side| of(side)).collect();
-        Row { field: field.to_owned(), is_same: values.windows(2).all(|pair| pair[0] == pair[1]), values }
+fn compared(shell: &Shell, sides: &[&UserDocument]) -> Vec<Row> {
+    let row = |field: &str, values: Vec<Html>| Row {
+        field: field.to_owned(),
+        is_same: values.windows(2).all(|pair| pair[0] == pair[1]),
+        values,
     };
-    rows.push(figure("first seen", &|side| shell.moments.whole(side.text("first_seen"))));
-    rows.push(figure("last seen", &|side| shell.moments.whole(side.text("last_seen"))));
-    rows.push(figure("events", &|side| parts::words(&parts::count(side.count("event_count")))));
+    let none = || parts::optional_value(None);
+    let mut rows = Vec::new();
+    let kinds: BTreeSet<&String> = sides.iter().flat_map(|side| side.identifiers.keys()).collect();
+    for kind in kinds {
+        let value = |side: &&UserDocument| side.identifiers.get(kind).map_or_else(none, |value| parts::shown(value));
+        rows.push(row(kind, sides.iter().map(value).collect()));
+    }
+    let names: BTreeSet<&String> = sides.iter().flat_map(|side| side.attributes.keys()).collect();
+    for name in names {
+        let values: Vec<Option<&Json>> = sides.iter().map(|side| side.attributes.get(name)).collect();
+        let is_same = values.windows(2).all(|pair| pair[0] == pair[1]);
+        rows.push(Row { is_same, ..row(name, values.into_iter().map(parts::optional_value).collect()) });
+    }
+    let figure =
+        |field: &str, of: &dyn Fn(&UserDocument) -> Html| row(field, sides.iter().map(|side| of(side)).collect());
+    rows.push(figure("first seen", &|side| shell.moments.whole(side.first_seen)));
+    rows.push(figure("last seen", &|side| shell.moments.whole(side.last_seen)));
+    rows.push(figure("events", &|side| parts::words(&parts::count(side.event_count))));
     rows
 }
 
@@ -140,35 +144,48 @@ pub(crate) async fn decide(visit: Arc<Visit>) -> Page {
         let words = "Choose to merge, to keep apart or to dismiss. Nothing was done.";
         return refused(review_page(&visit, Some(words)).await);
     };
-    let id = visit.part(1);
-    match visit.act(reviews::decide, ("POST", &["reviews", id]), &json!({"decision": decision})).await {
+    let no: ReviewNo = visit.id()?;
+    let decided = match ReviewDecision::parse(Some(decision)) {
+        Ok(decision) => {
+            let body = JsonBody(DecideReviewRequest { decision });
+            visit.perform(reviews::decide, (body, Id(no), DryRun(false))).await.map(|_| decision)
+        }
+        Err(problem) => Err(problem),
+    };
+    let decision = match decided {
         Err(problem) if matches!(problem.status, 400 | 409) => {
             return refused(review_page(&visit, Some(&super::frame::sentence(&problem.detail))).await);
         }
-        decided => drop(decided?),
-    }
-    let words = match decision {
-        "reopen" => {
-            return visit.done(&visit.within(&format!("reviews/{id}")), format!("Review {id} reopened."));
-        }
-        "merge" => format!("Review {id}: merged."),
-        "keep_apart" => format!("Review {id}: kept apart."),
-        _ => format!("Review {id}: dismissed."),
+        decided => decided?,
     };
-    let left = visit.ask(reviews::list, &["reviews"], &[("state", "open"), ("limit", "1")]).await?;
-    let next = left.list("items").first().map(|review| format!("reviews/{}", review.text("id")));
+    let words = match decision {
+        ReviewDecision::Reopen => {
+            return visit.done(&visit.within(&format!("reviews/{no}")), format!("Review {no} reopened."));
+        }
+        ReviewDecision::Merge => format!("Review {no}: merged."),
+        ReviewDecision::KeepApart => format!("Review {no}: kept apart."),
+        ReviewDecision::Dismiss => format!("Review {no}: dismissed."),
+    };
+    let one = PageQuery { limit: 1, cursor: None };
+    let open = ReviewFilter { state: Some(ReviewState::Open) };
+    let left = visit.perform(reviews::list, (one, open)).await?;
+    let next = left.items.first().map(|review| format!("reviews/{}", review.id));
     visit.done(&visit.within(&next.unwrap_or_else(|| "reviews".to_owned())), words)
 }
 
 impl Reviews {
     fn is(&self, state: &str) -> Html {
-        parts::current(self.state == state)
+        parts::current(self.state.name() == state)
     }
 }
 
 impl Review {
     /// The word of a state, as people write it.
     fn decided(&self) -> String {
-        self.doc.text("state").replace('_', " ")
+        self.doc.state.0.name().replace('_', " ")
+    }
+
+    fn is(&self, state: &str) -> bool {
+        self.doc.state.0.name() == state
     }
 }

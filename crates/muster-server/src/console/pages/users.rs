@@ -1,19 +1,28 @@
-//! Users: whose a value is, and one user with why every value is there.
+//! Users: what a value resolves to, and one user with why every value is there.
 
 use super::super::Page;
-use super::super::doc::Doc as _;
 use super::super::head::redirect;
 use super::super::parts::{self, Html, counted};
 use super::super::shell::{Shell, html};
 use super::super::visit::Visit;
 use super::members::{self, Members};
-use super::{refused, rows};
-use crate::http::manage::{by_hand, lookup, users};
+use super::refused;
 use crate::limits::{PAGE_MAX, USER_ROWS_MAX, WHY_LINES_MAX};
+use crate::manage::answers::{CreatedAnswer, DoneOrDry};
+use crate::manage::arguments::{DryRun, Id, JsonBody, PageQuery};
+use crate::manage::users::EventFilter;
+use crate::manage::{lookup, merges, users};
 use askama::Template;
+use indexmap::IndexMap;
 use muster_core::id::{ProfileId, RequestId};
+use muster_wire::manage::as_text::AsText;
+use muster_wire::manage::event::EventDocument;
+use muster_wire::manage::history::ChangeDocument;
+use muster_wire::manage::lookup::{LookupDocument, LookupEntryDocument, LookupRequest};
+use muster_wire::manage::merge::{MergeContent, MergeDocument, MergeUsersRequest};
 use muster_wire::manage::problem::Problem;
-use serde_json::{Value as Json, json};
+use muster_wire::manage::user::{FormerIdentifierDocument, UserDocument};
+use serde_json::Value as Json;
 use std::sync::Arc;
 
 #[derive(Template)]
@@ -70,36 +79,38 @@ pub(crate) async fn find(visit: Arc<Visit>) -> Page {
     if let Some(place) = by_id(&visit, &value).await? {
         return Ok(redirect(&place));
     }
-    let body = json!({"value": value});
-    let looked = visit.told(lookup::lookup, &["users", "lookup"], &[], &body).await?;
-    let asked = |item: &&Json| kind.is_empty() || item.text("kind") == kind;
-    let items: Vec<&Json> = looked.list("items").iter().filter(asked).collect();
+    let looked = look_up(&visit, &value).await?;
+    let items = looked.items.into_iter().filter(|item| kind.is_empty() || item.kind == kind);
+    let items: Vec<LookupEntryDocument> = items.collect();
     if let Some(id) = only_hit(&items) {
         return Ok(redirect(&visit.within(&format!("users/{id}"))));
     }
     let mut found = Vec::new();
     for item in &items {
-        found.push(led(&visit, item).await?);
+        found.push(found_under(&visit, item).await?);
     }
     let shell = Shell::of(&visit, "Users", "users").await?;
     let mut former = Vec::new();
     for item in &items {
-        let held =
-            |it: &Json| (item.text("kind").to_owned(), it.text("id").to_owned(), shell.moments.whole(it.text("until")));
-        former.extend(item.list("former").iter().map(held));
+        let holders = item.former.iter();
+        former.extend(holders.map(|it| (item.kind.clone(), it.id.to_string(), shell.moments.whole(it.until))));
     }
     let verdict = verdict(&found, former.len());
     html(&Users { kinds: kinds(&visit), shell, value, kind, verdict, found, former })
 }
 
+async fn look_up(visit: &Visit, value: &str) -> Result<LookupDocument, Problem> {
+    visit.perform(lookup::lookup, (JsonBody(LookupRequest { value: value.to_owned() }),)).await
+}
+
 /// The one user that a value concerns: every kind that finds one finds this, and no other user held the value before.
-fn only_hit<'d>(items: &[&'d Json]) -> Option<&'d str> {
-    let live = items.iter().map(|item| item.text("id"));
-    let former = items.iter().flat_map(|item| item.list("former")).map(|it| it.text("id"));
-    let mut hits = live.clone().chain(former).filter(|id| !id.is_empty());
+fn only_hit(items: &[LookupEntryDocument]) -> Option<ProfileId> {
+    let live = items.iter().filter_map(|item| item.id);
+    let former = items.iter().flat_map(|item| &item.former).map(|it| it.id);
+    let mut hits = live.clone().chain(former);
     let first = hits.next()?;
     let is_live = live.into_iter().any(|id| id == first);
-    (is_live && hits.all(|id| id == first)).then_some(first)
+    (is_live && hits.all(|id| id == first)).then_some(first.0)
 }
 
 /// What a search found, behind the value that was searched for.
@@ -120,12 +131,16 @@ fn verdict(found: &[Found], former: usize) -> String {
 
 /// The page of a user's or a request's id, if the value is one that exists.
 async fn by_id(visit: &Visit, value: &str) -> Result<Option<String>, Problem> {
-    let exists = |answer: Result<Json, Problem>| match answer {
-        Ok(_) => Ok(true),
-        Err(problem) if problem.status == 404 || problem.status == 410 => Ok(problem.status == 410),
-        Err(problem) => Err(problem),
-    };
-    if ProfileId::parse(value).is_some() && exists(visit.ask(users::show, &["users", value], &[]).await)? {
+    fn exists<T>(answer: Result<T, Problem>) -> Result<bool, Problem> {
+        match answer {
+            Ok(_) => Ok(true),
+            Err(problem) if problem.status == 404 || problem.status == 410 => Ok(problem.status == 410),
+            Err(problem) => Err(problem),
+        }
+    }
+    if let Some(id) = ProfileId::parse(value)
+        && exists(visit.perform(users::show, (Id(id),)).await)?
+    {
         return Ok(Some(visit.within(&format!("users/{value}"))));
     }
     let requests = crate::http::manage::requests::show;
@@ -135,54 +150,50 @@ async fn by_id(visit: &Visit, value: &str) -> Result<Option<String>, Problem> {
     Ok(None)
 }
 
-/// The live profiles that an id or an identifier leads to, each once: by several kinds it may be several.
-pub(super) async fn whose(visit: &Visit, value: &str) -> Result<Vec<String>, Problem> {
-    let looked = visit.told(lookup::lookup, &["users", "lookup"], &[], &json!({"value": value})).await?;
-    let by_kind = looked.list("items").iter().map(|item| item.text("id"));
-    let mut leads: Vec<&str> = std::iter::once(looked.text("user_id")).chain(by_kind).collect();
-    leads.retain(|id| !id.is_empty());
-    leads.sort_unstable();
-    leads.dedup();
-    Ok(leads.into_iter().map(str::to_owned).collect())
+/// The users that an id or an identifier resolves to, each once: by several kinds it may be several.
+pub(super) async fn whose(visit: &Visit, value: &str) -> Result<Vec<ProfileId>, Problem> {
+    let looked = look_up(visit, value).await?;
+    let by_kind = looked.items.iter().filter_map(|item| item.id);
+    let mut users: Vec<ProfileId> = looked.user_id.into_iter().chain(by_kind).map(|id| id.0).collect();
+    users.sort_unstable();
+    users.dedup();
+    Ok(users)
 }
 
-async fn led(visit: &Visit, item: &Json) -> Result<Found, Problem> {
-    let id = item.text("id").to_owned();
-    let user = if id.is_empty() { Json::Null } else { visit.ask(users::show, &["users", &id], &[]).await? };
-    let standing = if !item.flag("active") {
-        parts::said("the kind is paused")
-    } else if item.flag("excepted") {
-        parts::said("an exception: not matched and not stored")
-    } else if id.is_empty() {
-        parts::said("no match")
-    } else if user.member("identifiers").text(item.text("kind")) == item.text("value") {
-        parts::standing("current")
-    } else {
-        parts::standing("alias")
+async fn found_under(visit: &Visit, item: &LookupEntryDocument) -> Result<Found, Problem> {
+    let user = match item.id {
+        Some(AsText(id)) => Some(visit.perform(users::show, (Id(id),)).await?),
+        None => None,
     };
+    let standing = match &user {
+        _ if !item.active => parts::said("the kind is paused"),
+        _ if item.excepted => parts::said("an exception: not matched and not stored"),
+        None => parts::said("no match"),
+        Some(user) if user.identifiers.get(&item.kind) == Some(&item.value) => parts::standing("current"),
+        Some(_) => parts::standing("alias"),
+    };
+    let user = user.as_ref();
     Ok(Found {
-        kind: item.text("kind").to_owned(),
-        value: item.text("value").to_owned(),
+        kind: item.kind.clone(),
+        value: item.value.clone(),
         standing,
-        name: parts::shown(&known_as(&user)),
-        last_seen: user.text("last_seen").to_owned(),
-        events: user.count("event_count"),
-        id,
+        name: parts::shown(&user.and_then(|user| known_as(&user.identifiers)).unwrap_or_default()),
+        last_seen: user.map(|user| user.last_seen.to_string()).unwrap_or_default(),
+        events: user.map_or(0, |user| user.event_count),
+        id: item.id.map(|id| id.to_string()).unwrap_or_default(),
     })
 }
 
-/// What a user is called: its customer id, else another identifier.
-pub(super) fn known_as(user: &Json) -> String {
-    let identifiers = user.members("identifiers");
-    let own = identifiers.iter().find(|(kind, _)| *kind == "customer_id").or(identifiers.first());
-    own.and_then(|(_, value)| value.as_str()).unwrap_or_default().to_owned()
+/// What a user is called: its customer id, else another identifier; None if it has none.
+pub(super) fn known_as(identifiers: &IndexMap<String, String>) -> Option<String> {
+    identifiers.get("customer_id").or_else(|| identifiers.values().next()).cloned()
 }
 
 #[derive(Template)]
 #[template(path = "user.html")]
 struct User {
     shell: Shell,
-    doc: Json,
+    doc: UserDocument,
     name: String,
     identifiers: Vec<Identifier>,
     attributes: Vec<Attribute>,
@@ -241,7 +252,7 @@ struct Event {
     action: Html,
     properties: Vec<(Html, Html)>,
     platform: String,
-    recorded_for: String,
+    recorded_for: ProfileId,
     request: String,
 }
 
@@ -253,22 +264,30 @@ pub(crate) async fn show(visit: Arc<Visit>) -> Page {
 /// `POST /w/{ws}/users/{id}/merge` with `other`, an identifier or an id, which shows what merging would do; with `merged`, the
 /// id that was shown, which does it.
 pub(crate) async fn merge(visit: Arc<Visit>) -> Page {
-    let id = visit.part(1);
+    let survivor: ProfileId = visit.id()?;
     if let Some(merged) = visit.field("merged") {
-        let body = json!({"survivor": id, "merged": merged});
-        return match visit.act(by_hand::merge_users, ("POST", &["merges"]), &body).await {
-            Ok(made) => visit.done(
-                &visit.within(&format!("merges/{}", made.text("id"))),
+        let wrong = || Problem::at("/merged", "must be a user id of 24 hexadecimal digits");
+        let merged = ProfileId::parse(merged).ok_or_else(wrong);
+        let done = match merged {
+            Ok(merged) => merge_users(&visit, survivor, merged, DryRun(false)).await,
+            Err(problem) => Err(problem),
+        };
+        return match done {
+            Ok(DoneOrDry::Done(made)) => visit.done(
+                &visit.within(&format!("merges/{}", made.document.id)),
                 "2 users merged. The merge can be reverted on this page.",
             ),
+            Ok(DoneOrDry::Dry(_)) => Err(Problem::new(500, "a merge was only tried out")),
             Err(problem) => merge_refused(&visit, problem).await,
         };
     }
     let value = visit.field("other").unwrap_or_default().trim();
     let found = match value {
         "" => Vec::new(),
-        id if ProfileId::parse(id).is_some() => vec![id.to_owned()],
-        value => whose(&visit, value).await?,
+        value => match ProfileId::parse(value) {
+            Some(id) => vec![id],
+            None => whose(&visit, value).await?,
+        },
     };
     let [other] = &found[..] else {
         let error = match found.len() {
@@ -277,21 +296,36 @@ pub(crate) async fn merge(visit: Arc<Visit>) -> Page {
         };
         return refused(page(&visit, None, error).await);
     };
-    let body = json!({"survivor": id, "merged": other});
-    match visit.acts(by_hand::merge_users, ("POST", &["merges"]), &[("dry_run", "true")], &body).await {
-        Ok(dry) => {
-            let user = visit.ask(users::show, &["users", dry.text("merged")], &[]).await?;
-            let name = Some(known_as(&user)).filter(|name| !name.is_empty());
-            let other = Other {
-                id: dry.text("merged").to_owned(),
-                name: name.unwrap_or_else(|| parts::short(dry.text("merged"))),
-                events: user.count("event_count"),
-                identifiers: dry.list("identifiers").len() as u64,
-            };
+    match merge_users(&visit, survivor, *other, DryRun(true)).await {
+        Ok(DoneOrDry::Dry(dry)) => {
+            let other = other_user(&visit, &dry).await?;
             page(&visit, Some(other), String::new()).await
         }
+        Ok(DoneOrDry::Done(_)) => Err(Problem::new(500, "a merge was not only tried out")),
         Err(problem) => merge_refused(&visit, problem).await,
     }
+}
+
+/// Merges two users, or tells what merging them would do.
+async fn merge_users(
+    visit: &Visit,
+    survivor: ProfileId,
+    merged: ProfileId,
+    dry_run: DryRun,
+) -> Result<DoneOrDry<CreatedAnswer<MergeDocument>, MergeContent>, Problem> {
+    let wanted = MergeUsersRequest { survivor: AsText(survivor), merged: AsText(merged) };
+    visit.perform(merges::merge_users, (JsonBody(wanted), dry_run)).await
+}
+
+/// The user that a merge would merge into another.
+async fn other_user(visit: &Visit, dry: &MergeContent) -> Result<Other, Problem> {
+    let user = visit.perform(users::show, (Id(dry.merged.0),)).await?;
+    Ok(Other {
+        id: dry.merged.to_string(),
+        name: known_as(&user.identifiers).unwrap_or_else(|| parts::short(dry.merged)),
+        events: user.event_count,
+        identifiers: dry.identifiers.len() as u64,
+    })
 }
 
 /// What is wrong with a merge stands beside its form; that the token may not, or that the server cannot, is a page.
@@ -303,28 +337,27 @@ async fn merge_refused(visit: &Visit, problem: Problem) -> Page {
 }
 
 async fn page(visit: &Visit, other: Option<Other>, merge_error: String) -> Page {
-    let id = visit.part(1);
-    let doc = visit.ask(users::show, &["users", id], &[]).await?;
-    if doc.has("redirected_from") {
-        return Ok(redirect(&visit.within(&format!("users/{}", doc.text("id")))));
+    let id: ProfileId = visit.id()?;
+    let doc = visit.perform(users::show, (Id(id),)).await?;
+    if doc.redirected_from.is_some() {
+        return Ok(redirect(&visit.within(&format!("users/{}", doc.id))));
     }
-    let all = PAGE_MAX.to_string();
-    let history = visit.ask(users::history, &["users", id, "history"], &[("limit", &all)]).await?;
-    let mut query = rows(visit);
+    let all = PageQuery { limit: PAGE_MAX, cursor: None };
+    let history = visit.perform(users::history, (all, Id(id))).await?.items;
     let event_name = visit.parameter("name").unwrap_or_default().to_owned();
-    query.extend(Some(("name", &*event_name)).filter(|(_, name)| !name.is_empty()));
-    let events = visit.ask(users::events, &["users", id, "events"], &query).await?;
-    let name = Some(known_as(&doc)).filter(|name| !name.is_empty()).unwrap_or_else(|| id.to_owned());
+    let filter = EventFilter { name: Some(event_name.clone()).filter(|name| !name.is_empty()) };
+    let events = visit.perform(users::events, (visit.rows()?, filter, Id(id))).await?;
+    let name = known_as(&doc.identifiers).unwrap_or_else(|| id.to_string());
     let shell = Shell::of(visit, "User", "users").await?;
-    let (identifiers, untold) = identifiers(&shell, &doc, history.list("items"));
-    let untold = (untold, doc.members("attributes").len().saturating_sub(USER_ROWS_MAX));
+    let (identifiers, untold) = identifiers(&shell, &doc, &history);
+    let untold = (untold, doc.attributes.len().saturating_sub(USER_ROWS_MAX));
     let page = User {
         identifiers,
-        attributes: attributes(&shell, &doc, history.list("items")),
+        attributes: attributes(&shell, &doc, &history),
         untold,
-        days: days(&shell, events.list("items")),
-        next: events.text("next_cursor").to_owned(),
-        members: members::of(visit, &shell, &doc, "").await?,
+        days: days(&shell, &events.items),
+        next: events.next_cursor.unwrap_or_default(),
+        members: members::of(visit, &shell, &doc, None).await?,
         other,
         merge_error,
         event_name,
@@ -335,47 +368,43 @@ async fn page(visit: &Visit, other: Option<Other>, merge_error: String) -> Page 
     html(&page)
 }
 
-/// The first so many values that lead or led to the user, current ones first; how many there are beside.
-fn identifiers(shell: &Shell, doc: &Json, history: &[Json]) -> (Vec<Identifier>, usize) {
-    let origin =
-        |kind: &str, value: &str| history.iter().find(|item| item.text("field") == kind && item.text("new") == value);
+/// The first values that resolve or resolved to the user, at most [`USER_ROWS_MAX`], current ones first; how many there are
+/// besides.
+fn identifiers(shell: &Shell, doc: &UserDocument, history: &[ChangeDocument]) -> (Vec<Identifier>, usize) {
+    let origin = |kind: &str, value: &str| {
+        history.iter().find(|item| item.field == kind && item.new.as_ref().and_then(Json::as_str) == Some(value))
+    };
     let row = |kind: &str, value: &str, name: &'static str| {
         let came = origin(kind, value);
         Identifier {
             kind: kind.to_owned(),
             value: value.to_owned(),
             standing: parts::standing(name),
-            since: came.map(|item| shell.moments.whole(item.text("at"))).unwrap_or_default(),
+            since: came.map(|item| shell.moments.whole(item.at)).unwrap_or_default(),
             from: came.map(|item| by(shell, item)).unwrap_or_default(),
             is_former: false,
         }
     };
-    let former = |it: &Json| Identifier {
-        kind: it.text("kind").to_owned(),
-        value: it.text("value").to_owned(),
+    let former = |it: &FormerIdentifierDocument| Identifier {
+        kind: it.kind.clone(),
+        value: it.value.clone(),
         standing: parts::standing("former"),
-        since: parts::joined("until", &shell.moments.whole(it.text("until"))),
+        since: parts::joined("until", &shell.moments.whole(it.until)),
         from: Html::default(),
         is_former: true,
     };
-    let text = |value: &Json| value.as_str().unwrap_or_default().to_owned();
-    let (current, aliases) = (doc.members("identifiers"), doc.members("aliases"));
-    let aliases: Vec<(&str, &Json)> = aliases
-        .into_iter()
-        .flat_map(|(kind, values)| values.as_array().into_iter().flatten().map(move |value| (kind, value)))
-        .collect();
-    let all = current.len() + aliases.len() + doc.list("former_identifiers").len();
-    let rows = current.iter().map(|(kind, value)| row(kind, &text(value), "current"));
-    let rows = rows.chain(aliases.iter().map(|(kind, value)| row(kind, &text(value), "alias")));
-    let rows = rows.chain(doc.list("former_identifiers").iter().map(former));
+    let aliases = || doc.aliases.iter().flat_map(|(kind, values)| values.iter().map(move |value| (kind, value)));
+    let all = doc.identifiers.len() + aliases().count() + doc.former_identifiers.len();
+    let rows = doc.identifiers.iter().map(|(kind, value)| row(kind, value, "current"));
+    let rows = rows.chain(aliases().map(|(kind, value)| row(kind, value, "alias")));
+    let rows = rows.chain(doc.former_identifiers.iter().map(former));
     (rows.take(USER_ROWS_MAX).collect(), all.saturating_sub(USER_ROWS_MAX))
 }
 
 /// By which merge or request something was done.
-fn by(shell: &Shell, item: &Json) -> Html {
-    let (merge, request) = (item.text("merge_id"), item.text("request_id"));
-    let merge = Some(merge).filter(|id| !id.is_empty()).map(|id| parts::joined("merge", &shell.merge(id)));
-    let request = Some(request).filter(|id| !id.is_empty()).map(|id| shell.request(id));
+fn by(shell: &Shell, item: &ChangeDocument) -> Html {
+    let merge = item.merge_id.map(|id| parts::joined("merge", &shell.merge(id)));
+    let request = item.request_id.map(|id| shell.request(id));
     match (merge, request) {
         (Some(merge), Some(request)) => parts::both(&merge, "with", &request),
         (Some(one), None) | (None, Some(one)) => one,
@@ -383,35 +412,35 @@ fn by(shell: &Shell, item: &Json) -> Html {
     }
 }
 
-fn attributes(shell: &Shell, doc: &Json, history: &[Json]) -> Vec<Attribute> {
-    let attribute = |(name, value): (&str, &Json)| {
-        let own: Vec<&Json> = history.iter().filter(|item| item.text("field") == name).collect();
+fn attributes(shell: &Shell, doc: &UserDocument, history: &[ChangeDocument]) -> Vec<Attribute> {
+    let attribute = |(name, value): (&String, &Json)| {
+        let own: Vec<&ChangeDocument> = history.iter().filter(|item| item.field == *name).collect();
         Attribute {
-            name: name.to_owned(),
+            name: name.clone(),
             value: parts::value(value),
             kind: type_name(value),
-            changed: own.first().map(|item| shell.moments.brief(item.text("at"))).unwrap_or_default(),
+            changed: own.first().map(|item| shell.moments.brief(item.at)).unwrap_or_default(),
             by: own.first().map(|item| by(shell, item)).unwrap_or_default(),
             history: own.iter().take(WHY_LINES_MAX).map(|item| change(shell, doc, item)).collect(),
         }
     };
-    doc.members("attributes").into_iter().take(USER_ROWS_MAX).map(attribute).collect()
+    doc.attributes.iter().take(USER_ROWS_MAX).map(attribute).collect()
 }
 
-fn change(shell: &Shell, doc: &Json, item: &Json) -> Change {
-    let side = |name: &str| match item.member(name) {
-        Json::Null if item.flag("omitted") => parts::said("too long to be kept"),
-        Json::Null => parts::said("not set"),
-        value => parts::value(value),
+fn change(shell: &Shell, doc: &UserDocument, item: &ChangeDocument) -> Change {
+    let side = |value: &Option<Json>| match value {
+        None if item.omitted => parts::said("too long to be kept"),
+        None => parts::said("not set"),
+        Some(value) => parts::value(value),
     };
-    let (old, new) = (side("old"), side("new"));
-    let under = item.text("recorded_for");
-    let by = if under.is_empty() || under == doc.text("id") {
+    let by = if item.recorded_for == doc.id {
         by(shell, item)
     } else {
-        parts::both(&by(shell, item), "recorded for", &parts::shown(&parts::short(under)))
+        let under = parts::short(item.recorded_for);
+        parts::both(&by(shell, item), "recorded for", &parts::shown(&under))
     };
-    Change { at: shell.moments.whole(item.text("at")), what: parts::both(&old, "\u{2192}", &new), by }
+    let what = parts::both(&side(&item.old), "\u{2192}", &side(&item.new));
+    Change { at: shell.moments.whole(item.at), what, by }
 }
 
 fn type_name(value: &Json) -> &'static str {
@@ -426,24 +455,24 @@ fn type_name(value: &Json) -> &'static str {
     }
 }
 
-fn days(shell: &Shell, events: &[Json]) -> Vec<Day> {
+fn days(shell: &Shell, events: &[EventDocument]) -> Vec<Day> {
     let mut days: Vec<Day> = Vec::new();
     for event in events {
-        let name = shell.moments.day(event.text("time"));
+        let name = shell.moments.day(event.time);
         if days.last().is_none_or(|day| day.name != name) {
             days.push(Day { name, events: Vec::new() });
         }
-        let properties =
-            event.members("attributes").into_iter().map(|(name, value)| (parts::shown(name), parts::value(value)));
-        let version = event.text("app_version");
+        let properties = event.attributes.iter().map(|(name, value)| (parts::shown(name), parts::value(value)));
+        let platform = event.platform.map(|platform| platform.to_string()).unwrap_or_default();
+        let version = event.app_version.as_deref().unwrap_or_default();
         if let Some(day) = days.last_mut() {
             day.events.push(Event {
-                time: shell.moments.clock(event.text("time")),
-                action: parts::shown(event.text("action")),
+                time: shell.moments.clock(event.time),
+                action: parts::shown(&event.action),
                 properties: properties.collect(),
-                platform: format!("{} {version}", event.text("platform")).trim().to_owned(),
-                recorded_for: event.text("recorded_for").to_owned(),
-                request: event.text("request_id").to_owned(),
+                platform: format!("{platform} {version}").trim().to_owned(),
+                recorded_for: event.recorded_for.0,
+                request: event.request_id.to_string(),
             });
         }
     }
@@ -453,7 +482,7 @@ fn days(shell: &Shell, events: &[Json]) -> Vec<Day> {
 impl User {
     /// What is said of the profile under its figures.
     fn merged(&self) -> String {
-        match self.doc.list("members").len() as u64 {
+        match self.doc.members.len() {
             0 => "no merge".to_owned(),
             n => counted(n, "merge"),
         }

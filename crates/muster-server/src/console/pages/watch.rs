@@ -7,9 +7,10 @@ use super::super::visit::Visit;
 use super::log::{Row, filters};
 use crate::app::App;
 use crate::callers::Scope;
+use crate::http::manage::ManageError;
 use crate::http::manage::live::Watch;
-use crate::http::manage::{Refusal, scopes};
 use crate::limits::LIVE_RATE_MS;
+use crate::manage::scopes;
 use crate::pulse::{LiveRequest, Look, Pulse, Sight};
 use axum::body::Body;
 use axum::http::{HeaderValue, header};
@@ -45,7 +46,7 @@ pub(crate) async fn stream(visit: Arc<Visit>) -> Page {
     let entry = visit.entry()?;
     scopes::has(&visit.caller, Scope::Read)?;
     let call = visit.call(visit.below(&["requests", "live"]), &filters(&visit), &Json::Null);
-    let watch = Watch::open(&call, visit.watches()).await.map_err(Refusal::into_problem)?;
+    let watch = Watch::open(&call, visit.watches()).await.map_err(ManageError::into_problem)?;
     let moments = visit.moments();
     let state = Stream {
         watch,

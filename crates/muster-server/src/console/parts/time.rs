@@ -4,6 +4,7 @@ use super::{Html, escaped};
 use jiff::Timestamp;
 use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
+use muster_wire::manage::as_text::AsText;
 
 /// How much of a time is said.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,6 +39,66 @@ impl Style {
     }
 }
 
+/// What a page shows as a time: an instant of a document, or the text of one.
+pub(crate) trait Instant {
+    /// Returns the instant; None if the text is none.
+    fn instant(&self) -> Option<Timestamp>;
+
+    /// Returns the text as it came.
+    fn text(&self) -> String;
+}
+
+impl Instant for str {
+    fn instant(&self) -> Option<Timestamp> {
+        self.parse().ok()
+    }
+
+    fn text(&self) -> String {
+        self.to_owned()
+    }
+}
+
+impl Instant for String {
+    fn instant(&self) -> Option<Timestamp> {
+        self.parse().ok()
+    }
+
+    fn text(&self) -> String {
+        self.clone()
+    }
+}
+
+impl Instant for AsText<muster_core::time::Timestamp> {
+    fn instant(&self) -> Option<Timestamp> {
+        Timestamp::from_millisecond(self.0.0).ok()
+    }
+
+    fn text(&self) -> String {
+        self.to_string()
+    }
+}
+
+/// No time is shown as nothing.
+impl<T: Instant> Instant for Option<T> {
+    fn instant(&self) -> Option<Timestamp> {
+        self.as_ref().and_then(Instant::instant)
+    }
+
+    fn text(&self) -> String {
+        self.as_ref().map(Instant::text).unwrap_or_default()
+    }
+}
+
+impl<T: Instant + ?Sized> Instant for &T {
+    fn instant(&self) -> Option<Timestamp> {
+        (**self).instant()
+    }
+
+    fn text(&self) -> String {
+        (**self).text()
+    }
+}
+
 /// The zone that a page speaks.
 #[derive(Clone, Debug)]
 pub(crate) struct Moments {
@@ -63,8 +124,8 @@ impl Moments {
     }
 
     /// The zone with its offset at an instant, as the bar says it.
-    pub(crate) fn words(&self, at: &str) -> String {
-        let offset = at.parse::<Timestamp>().ok().map(|at| self.zone.to_offset(at).seconds());
+    pub(crate) fn words(&self, at: impl Instant) -> String {
+        let offset = at.instant().map(|at| self.zone.to_offset(at).seconds());
         match offset {
             Some(seconds) if self.name != "UTC" => {
                 let (sign, minutes) = (if seconds < 0 { '-' } else { '+' }, seconds.abs() / 60);
@@ -80,40 +141,40 @@ impl Moments {
     }
 
     /// A time in words; empty if it is none.
-    pub(crate) fn text(&self, at: &str, style: Style) -> String {
-        let at = at.parse::<Timestamp>().ok();
+    pub(crate) fn text(&self, at: impl Instant, style: Style) -> String {
+        let at = at.instant();
         at.map(|at| at.to_zoned_datetime(self.zone.clone()).strftime(style.format()).to_string()).unwrap_or_default()
     }
 
     /// A time; what it is not stays as it came.
-    pub(crate) fn time(&self, at: &str, style: Style) -> Html {
-        let Ok(instant) = at.parse::<Timestamp>() else { return Html(escaped(at)) };
+    pub(crate) fn time(&self, at: impl Instant, style: Style) -> Html {
+        let Some(instant) = at.instant() else { return Html(escaped(&at.text())) };
         let (words, utc) = (self.text(at, style), instant.strftime("%Y-%m-%d %H:%M:%S%.3f"));
         Html(format!("<time datetime=\"{instant}\" title=\"{utc} UTC\">{words}</time>"))
     }
 
     /// `24 Nov 2026 14:05:03`.
-    pub(crate) fn whole(&self, at: &str) -> Html {
+    pub(crate) fn whole(&self, at: impl Instant) -> Html {
         self.time(at, Style::Whole)
     }
 
     /// `24 Nov 2026 14:05:03.412`.
-    pub(crate) fn exact(&self, at: &str) -> Html {
+    pub(crate) fn exact(&self, at: impl Instant) -> Html {
         self.time(at, Style::Exact)
     }
 
     /// `24 Nov 14:05`.
-    pub(crate) fn brief(&self, at: &str) -> Html {
+    pub(crate) fn brief(&self, at: impl Instant) -> Html {
         self.time(at, Style::Short)
     }
 
     /// `24 Nov 14:05:03.412`.
-    pub(crate) fn log(&self, at: &str) -> Html {
+    pub(crate) fn log(&self, at: impl Instant) -> Html {
         self.time(at, Style::Log)
     }
 
     /// `14:05:03`.
-    pub(crate) fn clock(&self, at: &str) -> Html {
+    pub(crate) fn clock(&self, at: impl Instant) -> Html {
         self.time(at, Style::Clock)
     }
 
@@ -125,14 +186,14 @@ impl Moments {
     }
 
     /// An instant as a control for a date and a time takes it: to the minute, or to the second where it has one.
-    pub(crate) fn local(&self, at: &str) -> String {
-        let Ok(at) = at.parse::<Timestamp>() else { return String::new() };
+    pub(crate) fn local(&self, at: impl Instant) -> String {
+        let Some(at) = at.instant() else { return String::new() };
         let local = at.to_zoned_datetime(self.zone.clone());
         local.strftime(if local.second() == 0 { "%Y-%m-%dT%H:%M" } else { "%Y-%m-%dT%H:%M:%S" }).to_string()
     }
 
     /// The day of a time, for the heads of a timeline.
-    pub(crate) fn day(&self, at: &str) -> String {
+    pub(crate) fn day(&self, at: impl Instant) -> String {
         self.text(at, Style::Day)
     }
 }

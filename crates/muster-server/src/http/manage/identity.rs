@@ -1,11 +1,11 @@
 //! Identity resolution of a workspace: shown, changed, and a change tried first. A change that makes kinds active over
 //! stored data is an activation, which runs on in the background.
 
-use super::audit::{Action, differing};
 use super::workspaces::{document, matches, tag, with};
 use super::{Answer, Call, tree};
 use crate::activation::clear_index;
 use crate::activation::preview::preview;
+use crate::manage::audit::{Action, differing};
 use crate::workspaces::Entry;
 use muster_core::attribute::CUSTOMER_ID;
 use muster_core::record::Counters;

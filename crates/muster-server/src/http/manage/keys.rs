@@ -1,10 +1,10 @@
 //! Data API keys: rotated, with or without a grace for the previous ones, and revoked (behaviour.md 1.10).
 
-use super::audit::Action;
 use super::{Answer, Call, nothing, tree};
 use crate::app::ALL_SCOPES;
 use crate::callers::{self, Caller};
 use crate::limits::GRACE_SECONDS_MAX;
+use crate::manage::audit::Action;
 use crate::workspaces::{Scope, fingerprint, is_valid, sha256};
 use muster_core::time::Timestamp;
 use muster_store::engine::{KeyRecord, Workspace};

@@ -3,7 +3,7 @@
 
 use super::outgoing::{MasksItself, is_masked};
 use super::wanted::Wanted;
-use super::{Answer, Call, Refusal, caller_of};
+use super::{Answer, Call, ManageError, caller_of};
 use crate::app::App;
 use crate::callers::Scope;
 use crate::pulse::{LiveRequest, Look, Sight, Viewer};
@@ -67,7 +67,7 @@ impl Watch {
     pub(crate) async fn open(
         call: &Call,
         judge: impl Fn(&App) -> Option<bool> + Send + 'static,
-    ) -> Result<Self, Refusal> {
+    ) -> Result<Self, ManageError> {
         let entry = call.entry()?;
         let full = || Problem::new(503, "the limit of live viewers has been reached; try again later");
         // First, so that of a merge that comes meanwhile either the request is seen or the members are read.

@@ -1,8 +1,8 @@
 //! Who made the keys of a workspace, from the audit log: it alone knows, and forgets the oldest.
 
-use super::audit::Action;
-use super::{Call, Refusal, blocking};
+use super::{Call, ManageError, blocking};
 use crate::limits::{KEY_AUDIT_LOOK_MAX, PAGE_MAX};
+use crate::manage::audit::Action;
 use crate::workspaces::{Entry, fingerprint};
 use muster_core::time::Timestamp;
 use muster_store::access::{AuditQuery, AuditRecord};
@@ -17,7 +17,7 @@ pub(super) type Maker = (String, Option<IpAddr>);
 ///
 /// # Errors
 /// Those of the storage.
-pub(super) async fn makers(call: &Call, entry: &Entry, keys: &[KeyRecord]) -> Result<Vec<Option<Maker>>, Refusal> {
+pub(super) async fn makers(call: &Call, entry: &Entry, keys: &[KeyRecord]) -> Result<Vec<Option<Maker>>, ManageError> {
     let (engine, id, since) = (Arc::clone(&call.app.engine), entry.id().clone(), entry.workspace.created_at);
     let keys = keys.to_vec();
     blocking(move || {

@@ -1,10 +1,10 @@
 //! Folders of workspaces that the catalogue does not know (behaviour.md 1.11.h): listed, taken in, moved aside. Nothing
 //! here removes data.
 
-use super::audit::Action;
-use super::scopes::unbound;
 use super::{Answer, Call, blocking, tree};
 use crate::app::{App, unknown_entry};
+use crate::manage::audit::Action;
+use crate::manage::scopes::unbound;
 use crate::workspaces::Entry;
 use muster_core::id::WorkspaceId;
 use muster_store::engine::{Adopted, EngineError, Trouble};

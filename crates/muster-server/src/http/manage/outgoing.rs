@@ -3,9 +3,8 @@
 
 use super::problem;
 use crate::app::App;
-use crate::budget::Taken;
-use crate::callers::{Caller, Scope};
-use crate::fair_places::FairPlace;
+use crate::callers::Caller;
+use crate::manage::context::{Place, masks};
 use axum::body::Body;
 use axum::http::header;
 use axum::response::Response;
@@ -16,40 +15,12 @@ use muster_wire::manage::mask::masked;
 use muster_wire::manage::page::render;
 use muster_wire::manage::problem::{CONTENT_TYPE, Problem};
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll};
 
 /// Resources of a workspace that hold settings and counts, and nothing about a person. All others are masked, so that a
 /// resource that is new is masked until somebody puts it here.
 const IMPERSONAL: [&str; 6] = ["identity", "stats", "jobs", "rates", "faults", "keys"];
-
-/// A place among the reading calls; given back when the last holder drops it.
-#[derive(Clone, Debug)]
-pub(crate) struct Place(Arc<Reading>);
-
-/// What a reading call holds until the last byte of its answer was taken.
-#[derive(Debug)]
-struct Reading {
-    _place: FairPlace,
-    /// The memory that its answer was charged.
-    taken: Mutex<Vec<Taken>>,
-}
-
-impl Place {
-    /// Takes a place, if there is one for this caller and the workspace that it asks about.
-    pub(crate) fn take(app: &App, caller: &Caller, about: Option<&str>) -> Option<Self> {
-        app.management_reads
-            .take(caller, about)
-            .map(|place| Self(Arc::new(Reading { _place: place, taken: Mutex::default() })))
-    }
-}
-
-impl Place {
-    /// Holds this memory as long as the place.
-    pub(super) fn holds(&self, taken: Taken) {
-        self.0.taken.lock().unwrap_or_else(PoisonError::into_inner).push(taken);
-    }
-}
 
 /// What the judgement of a caller says about the answer: put into the request, filled when the token was judged.
 #[derive(Clone, Debug, Default)]
@@ -58,8 +29,7 @@ pub(crate) struct Outgoing(Arc<OnceLock<(Option<Place>, bool)>>);
 /// Whether the answer about this path is masked for this caller.
 pub(crate) fn is_masked(app: &App, caller: &Caller, parts: &[String]) -> bool {
     let (workspace, resource) = (parts.first().map_or("", String::as_str), parts.get(1).map_or("", String::as_str));
-    let masks = app.workspace(workspace).is_some_and(|entry| entry.document.mask_personal_data);
-    masks && !caller.has(Scope::Personal) && !resource.is_empty() && !IMPERSONAL.contains(&resource)
+    masks(app, caller, workspace) && !resource.is_empty() && !IMPERSONAL.contains(&resource)
 }
 
 impl Outgoing {

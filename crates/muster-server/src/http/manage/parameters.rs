@@ -8,7 +8,7 @@ use std::sync::LazyLock;
 
 /// The names of a route's parameters, by method and template.
 static TAKEN: LazyLock<HashMap<(String, String), Vec<String>>> = LazyLock::new(|| {
-    let document: Json = serde_json::from_str(crate::OPENAPI).expect("the document is JSON: a test reads it");
+    let document: Json = serde_json::from_str(crate::openapi()).expect("the document is JSON: a test reads it");
     let mut taken = HashMap::new();
     for (path, item) in document["paths"].as_object().into_iter().flatten() {
         for (method, call) in item.as_object().into_iter().flatten() {

@@ -1,12 +1,12 @@
 //! The quarantine: rejected elements, listed, shown, replayed, deleted and restored (behaviour.md 4).
 
-use super::audit::Action;
-use super::walk::{Bounds, walk};
 use super::wanted::flag;
-use super::{Answer, Call, Refusal, tree};
+use super::{Answer, Call, ManageError, tree};
 use crate::http::envelope;
 use crate::ingest::Refused;
 use crate::limits::{PAGE_MAX, QUARANTINE_LOOK_MAX, REPLAY_ENTRIES_MAX};
+use crate::manage::audit::Action;
+use crate::manage::walk::{Bounds, walk};
 use crate::replays;
 use axum::response::Response;
 use muster_core::decide::{Discard, Restore, Restored};
@@ -113,7 +113,7 @@ fn page_of_request(
     Ok((found, next))
 }
 
-async fn found(call: &Call, of: &muster_core::id::WorkspaceId) -> Result<QuarantinedElement, Refusal> {
+async fn found(call: &Call, of: &muster_core::id::WorkspaceId) -> Result<QuarantinedElement, ManageError> {
     let no = QuarantineNo::parse(call.part(1)).ok_or_else(unknown)?;
     Ok(call.read(of, move |reader| reader.quarantined(no)).await?.ok_or_else(unknown)?)
 }

@@ -1,9 +1,9 @@
 //! The ingestion log (behaviour.md 4).
 
-use super::walk::{Bounds, walk};
 use super::wanted::{Wanted, flag};
 use super::{Answer, Call, tree};
 use crate::limits::{REQUEST_LOOK_MAX, REQUEST_LOOK_ROWS};
+use crate::manage::walk::{Bounds, walk};
 use crate::pulse::Refusal;
 use muster_core::id::{RequestId, RequestNo};
 use muster_core::record::LogEntry;

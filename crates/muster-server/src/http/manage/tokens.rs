@@ -1,9 +1,9 @@
 //! Named tokens: made, listed, revoked. Those that the server's settings give (`admin`, `read`) are not among them.
 
-use super::audit::Action;
-use super::scopes::unbound;
 use super::{Answer, Call, blocking, nothing, tree};
 use crate::callers::Caller;
+use crate::manage::audit::Action;
+use crate::manage::scopes::unbound;
 use crate::workspaces::sha256;
 use muster_core::time::Timestamp;
 use muster_store::access::{TokenPut, TokenRecord};

@@ -1,9 +1,9 @@
 //! Which requests somebody wants to see: one reading of the parameters and one rule, for the log and for live streams,
 //! those of the console with them.
 
-use super::users::members_of;
-use super::{Call, Refusal, blocking};
+use super::{Call, ManageError, blocking};
 use crate::app::App;
+use crate::manage::users::members_of;
 use crate::pulse::{LiveRequest, Refusal as Refused, Traits};
 use crate::workspaces::Entry;
 use muster_core::id::{ProfileId, ProfileNo, WorkspaceId};
@@ -55,7 +55,7 @@ impl Wanted {
     ///
     /// # Errors
     /// 400 for what cannot be read, 404 for a user that is not there; those of the storage.
-    pub(crate) async fn of(call: &Call, entry: &Entry) -> Result<Self, Refusal> {
+    pub(crate) async fn of(call: &Call, entry: &Entry) -> Result<Self, ManageError> {
         if call.parameter("origin_address").is_some() {
             let why = "an origin address is personal data and stands in no query string: POST requests/find takes it";
             return Err(Problem::new(400, why).into());
@@ -191,7 +191,7 @@ fn kind(text: &str) -> Result<ElementKind, Problem> {
 }
 
 impl Followed {
-    async fn of(call: &Call, entry: &Entry, id: &str) -> Result<Self, Refusal> {
+    async fn of(call: &Call, entry: &Entry, id: &str) -> Result<Self, ManageError> {
         let nobody = || Problem::new(404, "no such user");
         let id = ProfileId::parse(id).ok_or_else(nobody)?;
         let members = call.read(entry.id(), move |reader| members_of(reader, id)).await?.ok_or_else(nobody)?;

@@ -1,10 +1,10 @@
 //! Workspaces: made, listed, shown, changed, removed, counted.
 
-use super::audit::{Action, differing};
-use super::scopes::{has, unbound};
 use super::{Answer, Call, blocking, tree};
 use crate::app::{App, NewWorkspace};
 use crate::callers::{Caller, Scope};
+use crate::manage::audit::{Action, differing};
+use crate::manage::scopes::{has, unbound};
 use crate::workspaces::Entry;
 use axum::http::{HeaderMap, HeaderValue, header};
 use axum::response::Response;

@@ -6,15 +6,15 @@ use muster_store::engine::EngineError;
 use muster_store::page::{PAGE_BYTES_MAX, Page};
 
 /// Where a page begins, how many rows it may have, and how many rows are looked through for it.
-pub(super) struct Bounds<P> {
-    pub(super) below: Option<P>,
-    pub(super) limit: usize,
-    pub(super) look_max: usize,
+pub(crate) struct Bounds<P> {
+    pub(crate) below: Option<P>,
+    pub(crate) limit: usize,
+    pub(crate) look_max: usize,
 }
 
 /// The rows that fit, and the place below which the next page begins. `read` answers a page below a place, and `place` tells
 /// that of a row.
-pub(super) fn walk<T, P: Copy>(
+pub(crate) fn walk<T, P: Copy>(
     bounds: Bounds<P>,
     mut read: impl FnMut(Option<P>) -> Result<Page<T>, EngineError>,
     place: impl Fn(&T) -> P,

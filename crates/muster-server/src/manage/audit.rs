@@ -1,0 +1,226 @@
+//! What is recorded of a change in the audit log (behaviour.md 4). A change is recorded after it was made, in a commit of
+//! its own; what cannot be recorded is said in the log of the server, and the change stays.
+
+use super::context::{ManageContext, WorkspaceContext, blocking};
+use crate::app::App;
+use crate::callers::Caller;
+use crate::people::{self, Actor};
+use crate::workspaces::Entry;
+use muster_core::id::{ProfileId, WorkspaceId};
+use muster_store::access::AuditRecord;
+use muster_store::bounds::AUDIT_DETAIL_BYTES;
+use serde_json::{Map, Value as Json, json};
+use std::net::IpAddr;
+use std::sync::Arc;
+
+/// What was done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Action {
+    /// A workspace was made.
+    WorkspaceMade,
+    /// A workspace was removed with all its data.
+    WorkspaceRemoved,
+    /// A folder that the catalogue did not know was taken in.
+    WorkspaceAdopted,
+    /// Such a folder was moved aside.
+    OrphanRemoved,
+    /// Settings were changed.
+    SettingsChanged,
+    /// Identity settings were changed.
+    IdentityChanged,
+    /// A failed activation was given up.
+    ActivationCancelled,
+    /// The key was replaced.
+    KeyRotated,
+    /// A key was revoked.
+    KeyRevoked,
+    /// A token was made.
+    TokenMade,
+    /// A token was revoked.
+    TokenRevoked,
+    /// Two users were merged by hand.
+    UsersMerged,
+    /// A merge was reverted.
+    MergeReverted,
+    /// A separation was lifted.
+    SeparationLifted,
+    /// A review was decided.
+    ReviewDecided,
+    /// A quarantine entry was replayed.
+    QuarantineReplayed,
+    /// A replay of many was started.
+    ReplayStarted,
+    /// A quarantine entry was deleted.
+    QuarantineDiscarded,
+    /// A quarantine entry that was deleted was restored.
+    QuarantineRestored,
+    /// A user was deleted by the Data API.
+    UserDeleted,
+    /// One person's data was read through the management API.
+    UserRead,
+    /// Somebody signed in to the console.
+    SessionBegun,
+    /// Somebody signed out.
+    SessionEnded,
+    /// A token that is none was given to sign in.
+    SessionRefused,
+}
+
+impl Action {
+    /// Its word.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::WorkspaceMade => "workspace.made",
+            Self::WorkspaceRemoved => "workspace.removed",
+            Self::WorkspaceAdopted => "workspace.adopted",
+            Self::OrphanRemoved => "workspace.orphan_removed",
+            Self::SettingsChanged => "settings.changed",
+            Self::IdentityChanged => "identity.changed",
+            Self::ActivationCancelled => "identity.activation_cancelled",
+            Self::KeyRotated => "key.rotated",
+            Self::KeyRevoked => "key.revoked",
+            Self::TokenMade => "token.made",
+            Self::TokenRevoked => "token.revoked",
+            Self::UsersMerged => "users.merged",
+            Self::MergeReverted => "merge.reverted",
+            Self::SeparationLifted => "separation.lifted",
+            Self::ReviewDecided => "review.decided",
+            Self::QuarantineReplayed => "quarantine.replayed",
+            Self::ReplayStarted => "quarantine.replay_started",
+            Self::QuarantineDiscarded => "quarantine.discarded",
+            Self::QuarantineRestored => "quarantine.restored",
+            Self::UserDeleted => "user.deleted",
+            Self::UserRead => "user.read",
+            Self::SessionBegun => "session.begun",
+            Self::SessionEnded => "session.ended",
+            Self::SessionRefused => "session.refused",
+        }
+    }
+}
+
+impl ManageContext {
+    /// Records that this call showed one person's data, if the workspace wants that: which part of it, and of which profile.
+    pub(crate) fn saw(&self, entry: &Entry, profile: ProfileId, part: &'static str) {
+        if entry.document.record_reads {
+            let actor = Actor { name: self.caller.name.to_string(), address: self.address };
+            people::note(&self.app, actor, entry.id(), (Action::UserRead, profile.to_string(), json!({"part": part})));
+        }
+    }
+
+    /// Records a change that this call made: what, to which subject (an id, a fingerprint, a name), and more about it, an
+    /// object without secrets and without personal data.
+    pub(crate) async fn audit(&self, action: Action, workspace: Option<&WorkspaceId>, subject: &str, detail: Json) {
+        let record = AuditRecord {
+            no: 0,
+            at: self.app.now(),
+            token: self.caller.name.to_string(),
+            address: self.address,
+            workspace: workspace.cloned(),
+            action: action.name().to_owned(),
+            subject: subject.to_owned(),
+            detail: bounded(&detail),
+        };
+        append(&self.app, action, record).await;
+    }
+}
+
+impl WorkspaceContext {
+    /// Records that this call showed one person's data, as [`ManageContext::saw`].
+    pub(crate) fn saw(&self, profile: ProfileId, part: &'static str) {
+        self.context.saw(&self.entry, profile, part);
+    }
+
+    /// Records a change of the workspace, as [`ManageContext::audit`].
+    pub(crate) async fn audit(&self, action: Action, subject: &str, detail: Json) {
+        self.context.audit(action, Some(self.entry.id()), subject, detail).await;
+    }
+}
+
+async fn append(app: &App, action: Action, record: AuditRecord) {
+    let engine = Arc::clone(&app.engine);
+    // The failure is logged where refusals are made; the answer is about the change, which stands.
+    if blocking(move || engine.append_audit(&record)).await.is_err() {
+        tracing::error!(action = action.name(), "a change could not be recorded in the audit log");
+    }
+}
+
+/// Records that a session of the console began, ended or was refused; `caller` is whose it is, None where the token is none.
+/// It belongs to the workspace that the token is bound to, if it is to one.
+pub(crate) async fn session(app: &App, action: Action, caller: Option<&Caller>, address: IpAddr) {
+    let name = caller.map(|caller| caller.name.to_string()).unwrap_or_default();
+    let record = AuditRecord {
+        no: 0,
+        at: app.now(),
+        token: name.clone(),
+        address: Some(address),
+        workspace: caller.and_then(|caller| caller.workspace.clone()),
+        action: action.name().to_owned(),
+        subject: name,
+        detail: "{}".to_owned(),
+    };
+    append(app, action, record).await;
+}
+
+/// A detail as text, within the bound of the engine: one that is too long keeps its names alone.
+fn bounded(detail: &Json) -> String {
+    let text = detail.to_string();
+    if text.len() <= AUDIT_DETAIL_BYTES {
+        return text;
+    }
+    let names: Vec<&String> = detail.as_object().map(|members| members.keys().collect()).unwrap_or_default();
+    json!({"too_long": names}).to_string()
+}
+
+/// The members that differ, each with both values; None if none does.
+pub(crate) fn differing(before: &Json, after: &Json) -> Option<Json> {
+    let (Json::Object(before), Json::Object(after)) = (before, after) else { return None };
+    let mut changed = Map::new();
+    for name in before.keys().chain(after.keys()) {
+        let (from, to) = (before.get(name), after.get(name));
+        if from != to {
+            changed.insert(name.clone(), json!({"from": from.map(told), "to": to.map(told)}));
+        }
+    }
+    (!changed.is_empty()).then_some(Json::Object(changed))
+}
+
+/// A setting as the log tells it: exceptions are values of people, so their number alone.
+fn told(setting: &Json) -> Json {
+    match setting {
+        Json::Object(members) => {
+            let member = |(name, value): (&String, &Json)| match value {
+                Json::Array(values) if name == "exceptions" => (name.clone(), json!(values.len())),
+                value => (name.clone(), told(value)),
+            };
+            Json::Object(members.iter().map(member).collect())
+        }
+        Json::Array(items) => items.iter().map(told).collect(),
+        value => value.clone(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    // Fails when `told` lets exceptions pass, or `differing` compares what is told.
+    #[test]
+    fn a_change_of_exceptions_is_told_by_their_number() {
+        let with = |values: Json| json!({"identifiers": [{"kind": "email", "exceptions": values}], "enabled": true});
+        let changed = differing(&with(json!(["a@example.test"])), &with(json!(["b@example.test"])));
+        let one = json!([{"kind": "email", "exceptions": 1}]);
+        assert_eq!(changed, Some(json!({"identifiers": {"from": one, "to": one}})));
+        assert_eq!(differing(&with(json!([])), &with(json!([]))), None);
+        assert_eq!(
+            differing(&json!({"a": 1}), &json!({"b": 2})).map(|json| json.to_string()).as_deref(),
+            Some(r#"{"a":{"from":1,"to":null},"b":{"from":null,"to":2}}"#)
+        );
+    }
+
+    #[test]
+    fn a_detail_that_is_too_long_keeps_its_names() {
+        assert_eq!(bounded(&json!({"a": 1})), r#"{"a":1}"#);
+        let long = json!({"allowed_addresses": "x".repeat(AUDIT_DETAIL_BYTES)});
+        assert_eq!(bounded(&long), r#"{"too_long":["allowed_addresses"]}"#);
+    }
+}
