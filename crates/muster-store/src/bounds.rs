@@ -22,16 +22,16 @@ pub const LOG_KEPT: Duration = Duration::from_secs(600);
 /// The bounds that an engine keeps; [`Bounds::default`] is what Muster runs with, tests make them small.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Bounds {
-    /// Decisions that wait in one lane: at 20 us an element about half a second of one-element requests; more would
+    /// Decisions that wait in one queue: at 20 us an element about half a second of one-element requests; more would
     /// time out at the client before it is served.
-    pub lane_jobs: usize,
-    /// Bytes that they may hold together: keeps a thousand full lanes from eating the machine's memory one by one.
-    pub lane_bytes: usize,
+    pub queue_jobs: usize,
+    /// Bytes that they may hold together: keeps a thousand full queues from eating the machine's memory one by one.
+    pub queue_bytes: usize,
     /// Decisions of one group: beyond, latency grows and the sync is shared already.
     pub group_jobs: usize,
     /// Bytes of one group: bounds the pages that one transaction dirties.
     pub group_bytes: usize,
-    /// Refused requests that wait to be written, of one lane; more are dropped (behaviour.md 4: unsynced, bounded).
+    /// Refused requests that wait to be written, of one queue; more are dropped (behaviour.md 4: unsynced, bounded).
     pub refused_buffer: usize,
     /// Bytes of them, about.
     pub refused_buffer_bytes: usize,
@@ -65,8 +65,8 @@ pub struct Bounds {
 impl Default for Bounds {
     fn default() -> Self {
         Self {
-            lane_jobs: 4_096,
-            lane_bytes: 64 << 20,
+            queue_jobs: 4_096,
+            queue_bytes: 64 << 20,
             group_jobs: 256,
             group_bytes: 16 << 20,
             refused_buffer: 1_000,

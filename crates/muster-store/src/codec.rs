@@ -12,7 +12,7 @@ mod people;
 mod reviews;
 mod traffic;
 
-use crate::engine::EngineError;
+use crate::error::CorruptRow;
 use crate::family::Family;
 use std::borrow::Cow;
 use std::cell::RefCell;
@@ -39,17 +39,6 @@ pub enum Cell<'a> {
     Blob(Cow<'a, [u8]>),
 }
 
-/// Stored bytes are not what was written; says where it was noticed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{0}")]
-pub struct Damage(pub &'static str);
-
-impl From<Damage> for EngineError {
-    fn from(damage: Damage) -> Self {
-        Self::Corrupt(damage.0.into())
-    }
-}
-
 /// A record that is a row of a family.
 pub trait Record: Sized {
     /// Its family.
@@ -61,8 +50,8 @@ pub trait Record: Sized {
     /// The record of these cells.
     ///
     /// # Errors
-    /// [`Damage`] if they are no such record.
-    fn from_cells(cells: &[Cell<'_>]) -> Result<Self, Damage>;
+    /// [`CorruptRow`] if they are no such record.
+    fn from_cells(cells: &[Cell<'_>]) -> Result<Self, CorruptRow>;
 }
 
 /// The checksum over a whole row: xxh3 of all cells with their types and lengths, seeded by the family. Part of the
@@ -134,63 +123,63 @@ impl<'a> Cell<'a> {
 struct Row<'r, 'a>(std::slice::Iter<'r, Cell<'a>>);
 
 impl<'r, 'a> Row<'r, 'a> {
-    fn of(family: Family, cells: &'r [Cell<'a>]) -> Result<Self, Damage> {
+    fn of(family: Family, cells: &'r [Cell<'a>]) -> Result<Self, CorruptRow> {
         if cells.len() == family.columns().len() {
             Ok(Self(cells.iter()))
         } else {
-            Err(Damage("a row has too few columns"))
+            Err(CorruptRow("a row has too few columns"))
         }
     }
 
-    fn next(&mut self) -> Result<&'r Cell<'a>, Damage> {
-        self.0.next().ok_or(Damage("a row has too few columns"))
+    fn next(&mut self) -> Result<&'r Cell<'a>, CorruptRow> {
+        self.0.next().ok_or(CorruptRow("a row has too few columns"))
     }
 
-    fn int_or_null(&mut self) -> Result<Option<i64>, Damage> {
+    fn int_or_null(&mut self) -> Result<Option<i64>, CorruptRow> {
         match self.next()? {
             Cell::Null => Ok(None),
             Cell::Int(n) => Ok(Some(*n)),
-            _ => Err(Damage("a column holds no number")),
+            _ => Err(CorruptRow("a column holds no number")),
         }
     }
 
-    fn int(&mut self) -> Result<i64, Damage> {
-        self.int_or_null()?.ok_or(Damage("a column holds nothing"))
+    fn int(&mut self) -> Result<i64, CorruptRow> {
+        self.int_or_null()?.ok_or(CorruptRow("a column holds nothing"))
     }
 
-    fn unsigned(&mut self) -> Result<u64, Damage> {
+    fn unsigned(&mut self) -> Result<u64, CorruptRow> {
         Ok(self.int()?.cast_unsigned())
     }
 
-    fn small<T: TryFrom<i64>>(&mut self) -> Result<T, Damage> {
-        T::try_from(self.int()?).map_err(|_| Damage("a number is out of range"))
+    fn small<T: TryFrom<i64>>(&mut self) -> Result<T, CorruptRow> {
+        T::try_from(self.int()?).map_err(|_| CorruptRow("a number is out of range"))
     }
 
-    fn bool(&mut self) -> Result<bool, Damage> {
+    fn bool(&mut self) -> Result<bool, CorruptRow> {
         Ok(self.int()? != 0)
     }
 
-    fn text_or_null(&mut self) -> Result<Option<&'r str>, Damage> {
+    fn text_or_null(&mut self) -> Result<Option<&'r str>, CorruptRow> {
         match self.next()? {
             Cell::Null => Ok(None),
             Cell::Text(text) => Ok(Some(text)),
-            _ => Err(Damage("a column holds no text")),
+            _ => Err(CorruptRow("a column holds no text")),
         }
     }
 
-    fn text(&mut self) -> Result<&'r str, Damage> {
-        self.text_or_null()?.ok_or(Damage("a column holds nothing"))
+    fn text(&mut self) -> Result<&'r str, CorruptRow> {
+        self.text_or_null()?.ok_or(CorruptRow("a column holds nothing"))
     }
 
-    fn blob_or_null(&mut self) -> Result<Option<&'r [u8]>, Damage> {
+    fn blob_or_null(&mut self) -> Result<Option<&'r [u8]>, CorruptRow> {
         match self.next()? {
             Cell::Null => Ok(None),
             Cell::Blob(bytes) => Ok(Some(bytes)),
-            _ => Err(Damage("a column holds no bytes")),
+            _ => Err(CorruptRow("a column holds no bytes")),
         }
     }
 
-    fn blob(&mut self) -> Result<&'r [u8], Damage> {
-        self.blob_or_null()?.ok_or(Damage("a column holds nothing"))
+    fn blob(&mut self) -> Result<&'r [u8], CorruptRow> {
+        self.blob_or_null()?.ok_or(CorruptRow("a column holds nothing"))
     }
 }

@@ -34,7 +34,7 @@ pub fn suite(make: Make<'_>) {
     order::a_decision_that_breaks_or_panics_stores_nothing_and_the_others_go_on(make);
     order::a_dry_decision_sees_everything_and_stores_nothing(make);
     order::now_never_goes_backwards(make);
-    order::the_rate_window_is_kept_by_the_lane(make);
+    order::the_rate_window_is_kept_by_the_queue(make);
     order::a_closed_engine_answers_unavailable(make);
     families::every_family_comes_back_as_it_was_put(make);
     families::rows_are_replaced_and_deleted_by_their_keys(make);

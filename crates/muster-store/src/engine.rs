@@ -1,6 +1,8 @@
 //! The seam: what every engine does. One conformance suite holds it for all of them.
 
 use crate::access::Access;
+pub use crate::error::EngineError;
+pub use crate::health::{COMMIT_BUCKETS_US, GROUP_BUCKETS, Health, Trouble};
 use crate::reader::Reader;
 use muster_core::change::Changes;
 use muster_core::decision::{Decision, Mode, Step};
@@ -9,10 +11,9 @@ use muster_core::id::WorkspaceId;
 use muster_core::rate::RateWindow;
 use muster_core::record::{Counters, LogEntry};
 use muster_core::time::{Moment, Timestamp};
-use std::sync::Arc;
 use tokio::sync::oneshot;
 
-/// A storage engine: the catalogue of workspaces, who may call ([`Access`]), and for each workspace one lane of decisions
+/// A storage engine: the catalogue of workspaces, who may call ([`Access`]), and for each workspace one queue of decisions
 /// in a total order.
 ///
 /// Calls may block on storage unless they say otherwise; asynchronous callers move them to a thread that may.
@@ -75,8 +76,8 @@ pub trait Engine: Access + Send + Sync {
     /// [`EngineError::Unavailable`].
     fn put_secret(&self, name: &str, value: &[u8]) -> Result<(), EngineError>;
 
-    /// Puts a decision into the workspace's lane. Does not block: a full lane answers [`EngineError::Overloaded`] at
-    /// once, and one workspace's full lane takes no room from another's. The job's answer comes when its group is
+    /// Puts a decision into the workspace's queue. Does not block: a full queue answers [`EngineError::Overloaded`] at
+    /// once, and one workspace's full queue takes no room from another's. The job's answer comes when its group is
     /// durable. Use [`apply`].
     ///
     /// # Errors
@@ -104,7 +105,7 @@ pub trait Engine: Access + Send + Sync {
     /// its own; a full buffer drops it. Does not block.
     fn note_refused(&self, id: &WorkspaceId, request: LogEntry);
 
-    /// The rate window as the lane has it. Does not block.
+    /// The rate window as the queue has it. Does not block.
     fn rate(&self, id: &WorkspaceId) -> RateWindow;
 
     /// A reader over the workspace's data: one snapshot that sees every decision answered before the call.
@@ -142,24 +143,7 @@ pub enum Adopted {
     Nothing,
 }
 
-/// Something that concerns one workspace alone: the others go on.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Trouble {
-    /// A folder that belongs to no workspace of the catalogue.
-    Orphan {
-        /// Its name.
-        folder: Arc<str>,
-    },
-    /// A workspace whose data cannot be used.
-    Damaged {
-        /// Its id.
-        workspace: WorkspaceId,
-        /// Why.
-        why: Arc<str>,
-    },
-}
-
-/// A change of a catalogue entry, run in the lane.
+/// A change of a catalogue entry, run in the queue.
 pub type Configure = Box<dyn FnOnce(&Workspace, &Counters) -> Option<Workspace> + Send>;
 
 /// A workspace's entry in the catalogue.
@@ -200,93 +184,9 @@ pub struct KeyRecord {
     pub valid_until: Option<Timestamp>,
 }
 
-/// What became of the storage under a call.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum EngineError {
-    /// No such workspace.
-    #[error("no such workspace")]
-    UnknownWorkspace,
-    /// The lane is full: try again later.
-    #[error("too many requests are waiting")]
-    Overloaded,
-    /// The decision needs more data or work than one may; nothing of it was stored (behaviour.md 1.11.f).
-    #[error("the decision needs more data or work than one may")]
-    TooLarge,
-    /// The settings are no longer those that it was made under: make it anew under those in force.
-    #[error("the settings have changed")]
-    Stale,
-    /// The storage failed, or failed before and must be opened anew; whether a commit in flight became durable is not
-    /// known.
-    #[error("the storage is not available: {0}")]
-    Unavailable(Arc<str>),
-    /// The storage could not be used just now (no descriptor, no memory, somebody else's lock); nothing was stored, and a
-    /// later try may pass.
-    #[error("the storage could not be used just now, and nothing was stored: {0}")]
-    Busy(Arc<str>),
-    /// The clock cannot be believed; nothing was stored, and it goes on when the clock is right.
-    #[error("nothing is stored while the clock cannot be believed: {0}")]
-    Clock(&'static str),
-    /// The disk is full; nothing of the group was stored, and it goes on when there is room.
-    #[error("the disk is full")]
-    Full,
-    /// Stored data is not what was written.
-    #[error("stored data is damaged: {0}")]
-    Corrupt(Arc<str>),
-    /// The data of this workspace cannot be used; others can. A start looks again.
-    #[error("the data of this workspace cannot be used: {0}")]
-    Damaged(Arc<str>),
-    /// This one decision broke a rule of the seam or panicked; nothing of it was stored, the others go on.
-    #[error("the decision failed: {0}")]
-    Broken(Arc<str>),
-}
-
-impl EngineError {
-    /// Whether it is about one decision alone: the others of its group go on, and so does the lane.
-    pub fn is_of_one_decision(&self) -> bool {
-        matches!(self, Self::Broken(_) | Self::Corrupt(_) | Self::Stale | Self::TooLarge | Self::Overloaded)
-    }
-}
-
-/// How an engine fares.
-#[derive(Clone, Debug, Default)]
-pub struct Health {
-    /// Why it cannot write, if it cannot.
-    pub failed: Option<Arc<str>>,
-    /// Why the clock cannot be believed, if it cannot; then `failed` says so, too.
-    pub clock: Option<&'static str>,
-    /// What failed does not heal in this process: a sync failed, or it is not known how a commit ended.
-    pub needs_restart: bool,
-    /// Decisions that wait or run, over all lanes.
-    pub queued: u64,
-    /// Groups committed.
-    pub groups: u64,
-    /// Decisions committed in them.
-    pub decisions: u64,
-    /// Commits by latency: counts for each bound of [`COMMIT_BUCKETS_US`], and above.
-    pub commit_us: [u64; 13],
-    /// Sum of commit latencies in microseconds.
-    pub commit_us_sum: u64,
-    /// Groups by size: counts for each bound of [`GROUP_BUCKETS`], and above.
-    pub group_sizes: [u64; 9],
-    /// What is wrong with single workspaces.
-    pub troubles: Vec<Trouble>,
-    /// Bytes of write-ahead log, over all workspaces that are open.
-    pub wal_bytes: u64,
-    /// Checkpoints done.
-    pub checkpoints: u64,
-    /// Decisions that were too large.
-    pub too_large: u64,
-}
-
-/// Upper bounds of [`Health::commit_us`], in microseconds.
-pub const COMMIT_BUCKETS_US: [u64; 12] =
-    [250, 500, 1_000, 2_500, 5_000, 10_000, 25_000, 50_000, 100_000, 250_000, 500_000, 1_000_000];
-/// Upper bounds of [`Health::group_sizes`].
-pub const GROUP_BUCKETS: [u64; 8] = [1, 2, 4, 8, 16, 32, 64, 128];
-
-/// A decision in a lane, its type forgotten. Engines run the rounds: needs, facts, [`Job::decide`], until changes.
+/// A decision in a queue, its type forgotten. Engines run the rounds: needs, facts, [`Job::decide`], until changes.
 pub trait Job: Send {
-    /// Bytes that it holds, about: what a lane counts against its bound.
+    /// Bytes that it holds, about: what a queue counts against its bound.
     fn bytes(&self) -> usize;
     /// Whether it is committed.
     fn mode(&self) -> Mode;
@@ -374,7 +274,7 @@ impl<D: Decision> Job for Waiting<D> {
     }
 }
 
-/// Runs a decision through a workspace's lane and waits for its output: with [`Mode::Commit`] its changes are durable by
+/// Runs a decision through a workspace's queue and waits for its output: with [`Mode::Commit`] its changes are durable by
 /// then, and readers see them.
 ///
 /// # Errors
@@ -389,7 +289,7 @@ pub async fn apply<D: Decision>(
     apply_sized(engine, id, (decision, 0), mode).await
 }
 
-/// [`apply`] for a decision that holds so many bytes (of a request: of its body), for the bounds of lanes and groups.
+/// [`apply`] for a decision that holds so many bytes (of a request: of its body), for the bounds of queues and groups.
 ///
 /// # Errors
 /// Those of [`apply`].
@@ -402,5 +302,5 @@ pub async fn apply_sized<D: Decision>(
     let (reply, answer) = oneshot::channel();
     let bytes = bytes.saturating_add(size_of::<Waiting<D>>());
     engine.submit(id, Box::new(Waiting { decision, mode, bytes, output: None, reply }))?;
-    answer.await.unwrap_or_else(|_| Err(EngineError::Unavailable("the lane was closed".into())))
+    answer.await.unwrap_or_else(|_| Err(EngineError::Unavailable("the queue was closed".into())))
 }

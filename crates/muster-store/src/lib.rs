@@ -5,17 +5,23 @@
 //! [`muster_core::decision::Decision`].
 #![deny(missing_docs)]
 
+pub mod access;
+mod binding_map;
 pub mod bounds;
+mod clock_check;
 pub mod codec;
 #[cfg(feature = "support")]
 pub mod conformance;
 pub mod ddl;
 pub mod engine;
-pub mod access;
+pub mod error;
 pub mod family;
+pub mod health;
 pub mod laws;
 pub mod memory;
 pub mod page;
+mod queue;
 pub mod reader;
 mod rounds;
 pub mod sqlite;
+mod sync;

@@ -9,6 +9,7 @@ use crate::bounds::Bounds;
 use crate::engine::{Configure, Created, Engine, EngineError, Health, Job, Workspace};
 use crate::reader::Reader;
 use crate::rounds::{self, Verdict};
+use crate::sync::lock;
 use data::Data;
 use look::Look;
 use muster_core::decision::Mode;
@@ -19,7 +20,7 @@ use muster_core::record::{Counters, LogEntry};
 use muster_core::time::{Clock, Moment};
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 /// The reference engine.
 pub struct Memory {
@@ -39,11 +40,6 @@ struct Place {
     data: Arc<Data>,
     rate: RateWindow,
     now: Moment,
-}
-
-fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    // A panic under the lock can only come from a bug of this engine, whose maps are whole between two rows.
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Memory {
@@ -110,7 +106,7 @@ impl Engine for Memory {
     fn workspaces(&self) -> Result<Vec<Workspace>, EngineError> {
         self.open()?;
         let workspaces = self.workspaces.read().unwrap_or_else(PoisonError::into_inner);
-        Ok(workspaces.values().map(|place| locked(place).entry.clone()).collect())
+        Ok(workspaces.values().map(|place| lock(place).entry.clone()).collect())
     }
 
     fn create_workspace(&self, workspace: &Workspace) -> Result<Created, EngineError> {
@@ -131,7 +127,7 @@ impl Engine for Memory {
 
     fn configure(&self, id: &WorkspaceId, change: Configure) -> Result<Workspace, EngineError> {
         let place = self.place(id)?;
-        let mut place = locked(&place);
+        let mut place = lock(&place);
         if let Some(changed) = change(&place.entry, &place.data.counters) {
             place.entry = place.entry.changed_to(changed);
         }
@@ -142,35 +138,35 @@ impl Engine for Memory {
         self.open()?;
         let mut workspaces = self.workspaces.write().unwrap_or_else(PoisonError::into_inner);
         workspaces.remove(id).ok_or(EngineError::UnknownWorkspace)?;
-        locked(&self.access).remove_tokens(|token| token.workspace.as_ref() == Some(id));
+        lock(&self.access).remove_tokens(|token| token.workspace.as_ref() == Some(id));
         Ok(())
     }
 
     fn secret(&self, name: &str) -> Result<Option<Vec<u8>>, EngineError> {
         self.open()?;
-        Ok(locked(&self.secrets).get(name).cloned())
+        Ok(lock(&self.secrets).get(name).cloned())
     }
 
     fn put_secret(&self, name: &str, value: &[u8]) -> Result<(), EngineError> {
         self.open()?;
-        locked(&self.secrets).insert(name.to_owned(), value.to_owned());
+        lock(&self.secrets).insert(name.to_owned(), value.to_owned());
         Ok(())
     }
 
     fn submit(&self, id: &WorkspaceId, mut job: Box<dyn Job>) -> Result<(), EngineError> {
         let place = self.place(id)?;
-        let result = self.decide(&mut locked(&place), &mut *job);
+        let result = self.decide(&mut lock(&place), &mut *job);
         job.answer(result);
         Ok(())
     }
 
     fn counters(&self, id: &WorkspaceId) -> Counters {
-        self.place(id).map(|place| locked(&place).data.counters).unwrap_or_default()
+        self.place(id).map(|place| lock(&place).data.counters).unwrap_or_default()
     }
 
     fn note_refused(&self, id: &WorkspaceId, request: LogEntry) {
         if let Ok(place) = self.place(id) {
-            let mut place = locked(&place);
+            let mut place = lock(&place);
             let data = Arc::make_mut(&mut place.data);
             data.refused.insert(request.no, request);
             data.trim(&self.bounds);
@@ -178,12 +174,12 @@ impl Engine for Memory {
     }
 
     fn rate(&self, id: &WorkspaceId) -> RateWindow {
-        self.place(id).map(|place| locked(&place).rate.clone()).unwrap_or_default()
+        self.place(id).map(|place| lock(&place).rate.clone()).unwrap_or_default()
     }
 
     fn read(&self, id: &WorkspaceId) -> Result<Box<dyn Reader + '_>, EngineError> {
         let place = self.place(id)?;
-        let data = locked(&place).data.clone();
+        let data = lock(&place).data.clone();
         Ok(Box::new(Look { data }))
     }
 

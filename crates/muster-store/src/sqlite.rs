@@ -1,21 +1,19 @@
 //! The embedded engine: SQLite, one file per workspace and one for the catalogue.
 //!
-//! `Inner` is what its threads share: lanes (`lane`), the committers that serve them (`committer`), the keeper of
-//! everything that nobody waits for (`keeper`). A group of decisions is run by the lane's `writer`; rows are written by
-//! `apply` and read by `facts` (decisions) and `look` (people) through `table`. How SQLite is opened is `settings`.
+//! `Inner` is what its threads share: workspaces (`workspace`), the run queue whose threads commit their batches (`commit`),
+//! and the thread that does what no caller waits for (`maintenance`). A group of decisions is run by the workspace's
+//! `writer`; rows are written by `apply` and read by `facts` (decisions) and `look` (people) through `table`. How SQLite is
+//! opened is `settings`.
 
 mod access;
 mod apply;
-mod bindings;
 mod catalogue;
 mod chunks;
-mod committer;
+mod commit;
 mod directory;
 mod facts;
-mod gauges;
-mod keeper;
-mod lane;
 mod look;
+mod maintenance;
 mod making;
 mod orphans;
 mod own_entry;
@@ -23,136 +21,51 @@ mod own_entry;
 mod plans;
 mod schema;
 mod settings;
+mod shared;
 mod state;
 mod synced;
 mod table;
 mod trouble;
-mod trust;
-mod turns;
 mod verify;
+mod workspace;
 mod writer;
 
 pub use directory::{OpenError, is_in_use};
+pub use orphans::{adopt, remove_orphan};
 #[cfg(feature = "support")]
 pub use plans::plans;
+pub use shared::SqliteOptions;
 pub use verify::{Report, WorkspaceReport, verify};
 
-use crate::bounds::{Bounds, LOG_KEPT};
+use crate::clock_check::ClockCheck;
 use crate::engine::{Adopted, Configure, Created, Engine, EngineError, Health, Job, Trouble, Workspace};
+use crate::health::Gauges;
+use crate::queue::Configuring;
+use crate::queue::cores::Cores;
+use crate::queue::run_queue::RunQueue;
+use crate::queue::stop_signal::StopSignal;
 use crate::reader::Reader;
+use crate::sync::lock;
 use catalogue::Catalogue;
-use committer::Ready;
 use directory::{Directory, at};
-use gauges::Gauges;
-use keeper::Bell;
-use lane::{Configuring, Lane, locked};
 use look::Look;
 use muster_core::id::WorkspaceId;
 use muster_core::pause::Pause;
 use muster_core::rate::RateWindow;
 use muster_core::record::{Counters, LogEntry};
-use muster_core::time::{Clock, Timestamp};
-use schema::SchemaError;
+use muster_core::time::Timestamp;
+use shared::{Inner, closed, io, refusal};
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::sync_channel;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::thread::{self, JoinHandle};
-use std::time::Duration;
-use trust::Trust;
-use turns::Turns;
-use writer::WriterError;
-
-/// How the engine is opened.
-#[derive(Clone)]
-pub struct SqliteOptions {
-    /// The data directory; made if it is not there.
-    pub data_dir: PathBuf,
-    /// The time.
-    pub clock: Arc<dyn Clock>,
-    /// Go on with databases that lost the end of their write-ahead log.
-    pub accept_loss: bool,
-    /// Go on with a catalogue that was lost, or that is older than what workspaces keep of it.
-    pub accept_catalogue: bool,
-    /// Take the clock as it is, though it is behind what is stored or far ahead of it.
-    pub accept_clock: bool,
-    /// Threads that decide and commit at a time; more of them wait.
-    pub committers: usize,
-    /// Workspaces whose connections stay open.
-    pub open_max: usize,
-    /// How long a write-ahead log may hold what was written to it.
-    pub log_kept: Duration,
-    /// Bytes that one workspace's binding map may take; above it the table is read.
-    pub binding_map_bytes_max: usize,
-    /// Bounds of queues, groups and bounded families.
-    pub bounds: Bounds,
-}
-
-impl SqliteOptions {
-    /// The defaults: a committer for each core, 64 open workspaces (at most 370 KB and three descriptors each, binding
-    /// maps aside), binding maps of at most 1 GiB (about 20 million keys).
-    pub fn new(data_dir: impl Into<PathBuf>, clock: Arc<dyn Clock>) -> Self {
-        Self {
-            data_dir: data_dir.into(),
-            clock,
-            accept_loss: false,
-            accept_catalogue: false,
-            accept_clock: false,
-            committers: thread::available_parallelism().map_or(1, usize::from),
-            open_max: 64,
-            log_kept: LOG_KEPT,
-            binding_map_bytes_max: 1 << 30,
-            bounds: Bounds::default(),
-        }
-    }
-}
-
-/// What the engine's threads share.
-struct Inner {
-    options: SqliteOptions,
-    clock: Arc<dyn Clock>,
-    directory: Directory,
-    catalogue: Mutex<Catalogue>,
-    lanes: RwLock<BTreeMap<WorkspaceId, Arc<Lane>>>,
-    ready: Ready,
-    turns: Arc<Turns>,
-    /// Gives a core to who waits for one; the same for all decisions.
-    pause: Pause,
-    bell: Bell,
-    gauges: Gauges,
-    ticks: AtomicU64,
-    closing: AtomicBool,
-    /// Folders that the catalogue does not know, when somebody looked last.
-    orphans: Mutex<Vec<String>>,
-    trust: Trust,
-}
+use workspace::SqliteWorkspace;
 
 /// The embedded engine.
 pub struct Sqlite {
     inner: Arc<Inner>,
-    keeper: Mutex<Option<JoinHandle<()>>>,
-}
-
-fn closed() -> EngineError {
-    EngineError::Unavailable("it was closed".into())
-}
-
-/// What a workspace's or the catalogue's file that does not open means for the whole start.
-fn refusal(path: &Path, id: Option<&WorkspaceId>, error: WriterError) -> OpenError {
-    match error {
-        WriterError::Schema(SchemaError::Newer(version)) => {
-            OpenError::Newer(path.to_owned(), format!("database version {version}"))
-        }
-        WriterError::Schema(SchemaError::Storage(error)) => {
-            OpenError::Damaged { what: path.display().to_string(), why: error.to_string() }
-        }
-        WriterError::Io(error) => OpenError::Io { path: path.to_owned(), error },
-        WriterError::Behind(stored, synced) => {
-            let workspace = id.expect("the catalogue is never behind").clone();
-            OpenError::Behind { workspace, stored, synced }
-        }
-    }
+    maintenance: Mutex<Option<JoinHandle<()>>>,
 }
 
 impl Sqlite {
@@ -177,30 +90,30 @@ impl Sqlite {
         directory.remove_set_aside()?;
         let entries = catalogue.workspaces().map_err(damaged)?;
         directory.end_unfinished(|id| entries.iter().any(|entry| entry.id.as_str() == id))?;
-        let mut lanes = BTreeMap::new();
+        let mut workspaces = BTreeMap::new();
         for workspace in entries {
             let folder = directory.workspace(&workspace.id);
-            let lane = Lane::new(workspace, folder);
-            lanes.insert(lane.id.clone(), Arc::new(lane));
+            let workspace = SqliteWorkspace::new(workspace, folder);
+            workspaces.insert(workspace.id.clone(), Arc::new(workspace));
         }
-        let turns = Arc::new(Turns::new(options.committers));
+        let cores = Arc::new(Cores::new(options.committers));
         let inner = Inner {
             clock: options.clock.clone(),
             directory,
             catalogue: Mutex::new(catalogue),
-            lanes: RwLock::new(lanes),
-            ready: Ready::default(),
+            workspaces: RwLock::new(workspaces),
+            run_queue: RunQueue::new(),
             pause: Pause::new({
-                let turns = turns.clone();
-                move || turns.pause()
+                let cores = cores.clone();
+                move || cores.pause()
             }),
-            turns,
-            bell: Bell::default(),
+            cores,
+            stop_signal: StopSignal::default(),
             gauges: Gauges::default(),
             ticks: AtomicU64::new(0),
             closing: AtomicBool::new(false),
             orphans: Mutex::default(),
-            trust: Trust::new(options.accept_clock),
+            clock_check: ClockCheck::new(options.accept_clock),
             options,
         };
         inner.look_at_all()?;
@@ -210,56 +123,12 @@ impl Sqlite {
 
     fn start(inner: Arc<Inner>) -> Result<Self, OpenError> {
         let failed = |error| OpenError::Io { path: "a thread".into(), error };
-        inner.ready.start(&inner, inner.options.committers).map_err(failed)?;
-        let keeper = inner.clone();
-        let thread = thread::Builder::new().name("keeper".into());
-        let keeper = thread.spawn(move || keeper::run(&keeper)).map_err(failed)?;
-        Ok(Self { inner, keeper: Mutex::new(Some(keeper)) })
+        inner.run_queue.start(&inner, inner.options.committers).map_err(failed)?;
+        let shared = inner.clone();
+        let thread = thread::Builder::new().name("maintenance".into());
+        let maintenance = thread.spawn(move || maintenance::run(&shared)).map_err(failed)?;
+        Ok(Self { inner, maintenance: Mutex::new(Some(maintenance)) })
     }
-}
-
-impl Inner {
-    fn all_lanes(&self) -> Vec<Arc<Lane>> {
-        self.lanes.read().unwrap_or_else(PoisonError::into_inner).values().cloned().collect()
-    }
-
-    /// A workspace's lane, if its data can be used.
-    fn usable_lane(&self, id: &WorkspaceId) -> Result<Arc<Lane>, EngineError> {
-        let lane = self.lane(id)?;
-        match lane.damaged() {
-            Some(why) => Err(EngineError::Damaged(why.clone())),
-            None => Ok(lane),
-        }
-    }
-
-    fn lane(&self, id: &WorkspaceId) -> Result<Arc<Lane>, EngineError> {
-        if self.is_closing() {
-            return Err(closed());
-        }
-        let lanes = self.lanes.read().unwrap_or_else(PoisonError::into_inner);
-        lanes.get(id).cloned().ok_or(EngineError::UnknownWorkspace)
-    }
-
-    fn is_closing(&self) -> bool {
-        self.closing.load(Ordering::Acquire)
-    }
-
-    /// A change of the catalogue; a failure shows in the health.
-    fn write_catalogue<T>(
-        &self,
-        change: impl FnOnce(&mut Catalogue) -> Result<T, EngineError>,
-    ) -> Result<T, EngineError> {
-        let mut catalogue = locked(&self.catalogue);
-        let result = change(&mut catalogue);
-        if let Some(why) = catalogue.failed() {
-            self.gauges.fail(why);
-        }
-        result
-    }
-}
-
-fn io(error: std::io::Error) -> EngineError {
-    trouble::of_system(&error)
 }
 
 impl Engine for Sqlite {
@@ -267,14 +136,14 @@ impl Engine for Sqlite {
         if self.inner.is_closing() {
             return Err(closed());
         }
-        Ok(self.inner.all_lanes().iter().map(|lane| (*lane.entry()).clone()).collect())
+        Ok(self.inner.all_workspaces().iter().map(|workspace| (*workspace.queue.entry()).clone()).collect())
     }
 
     fn create_workspace(&self, workspace: &Workspace) -> Result<Created, EngineError> {
         if self.inner.is_closing() {
             return Err(closed());
         }
-        self.inner.trust.judge(&*self.inner.clock, Timestamp::default())?;
+        self.inner.clock_check.check(&*self.inner.clock, Timestamp::default())?;
         let made = self.inner.write_catalogue(|catalogue| {
             if catalogue.has_alike(&workspace.id)? {
                 return Ok(Err(Created::Taken));
@@ -291,12 +160,12 @@ impl Engine for Sqlite {
             }
             self.inner.make(catalogue, workspace).map(Ok)
         })?;
-        let lane = match made {
-            Ok(lane) => lane,
+        let workspace = match made {
+            Ok(workspace) => workspace,
             Err(refused) => return Ok(refused),
         };
-        let mut lanes = self.inner.lanes.write().unwrap_or_else(PoisonError::into_inner);
-        lanes.insert(workspace.id.clone(), Arc::new(lane));
+        let mut workspaces = self.inner.workspaces.write().unwrap_or_else(PoisonError::into_inner);
+        workspaces.insert(workspace.id.clone(), Arc::new(workspace));
         Ok(Created::Made)
     }
 
@@ -309,29 +178,29 @@ impl Engine for Sqlite {
     }
 
     fn configure(&self, id: &WorkspaceId, change: Configure) -> Result<Workspace, EngineError> {
-        let lane = self.inner.usable_lane(id)?;
+        let workspace = self.inner.usable_workspace(id)?;
         let (reply, answer) = sync_channel(1);
-        if lane.push_configure(Configuring { change, reply })? {
-            self.inner.ready.push(lane);
+        if workspace.queue.push_configure(Configuring { change, reply })? {
+            self.inner.run_queue.push(workspace);
         }
-        answer.recv().unwrap_or_else(|_| Err(EngineError::Unavailable("the lane was closed".into())))
+        answer.recv().unwrap_or_else(|_| Err(EngineError::Unavailable("the workspace was closed".into())))
     }
 
     fn delete_workspace(&self, id: &WorkspaceId) -> Result<(), EngineError> {
-        let lane = self.inner.lane(id)?;
-        // From here on the folder may go: nobody finds the lane, what waits is answered, the running group ends first.
+        let workspace = self.inner.workspace(id)?;
+        // From here on the folder may go: nobody finds the workspace, what waits is answered, the running group ends first.
         {
-            let mut lanes = self.inner.lanes.write().unwrap_or_else(PoisonError::into_inner);
-            lanes.remove(id).ok_or(EngineError::UnknownWorkspace)?;
+            let mut workspaces = self.inner.workspaces.write().unwrap_or_else(PoisonError::into_inner);
+            workspaces.remove(id).ok_or(EngineError::UnknownWorkspace)?;
         }
-        let waited = lane.stop(&EngineError::UnknownWorkspace);
+        let waited = workspace.queue.stop(&EngineError::UnknownWorkspace);
         self.inner.gauges.queued.fetch_sub(waited, Ordering::Relaxed);
         // Whatever its file still holds goes with it.
-        let _unneeded = lane.close(&mut locked(&lane.writer));
+        let _unneeded = workspace.close(&mut lock(&workspace.writer));
         // Under the catalogue's lock only what is quick: other workspaces wait for it.
         let aside = self.inner.write_catalogue(|catalogue| {
             if let Err(error) = catalogue.delete(id) {
-                self.inner.put_back(catalogue, &lane);
+                self.inner.put_back(catalogue, &workspace);
                 return Err(error);
             }
             self.inner.directory.finish_deletion(catalogue, id)
@@ -345,7 +214,7 @@ impl Engine for Sqlite {
         if self.inner.is_closing() {
             return Err(closed());
         }
-        locked(&self.inner.catalogue).secret(name)
+        lock(&self.inner.catalogue).secret(name)
     }
 
     fn put_secret(&self, name: &str, value: &[u8]) -> Result<(), EngineError> {
@@ -356,11 +225,11 @@ impl Engine for Sqlite {
     }
 
     fn submit(&self, id: &WorkspaceId, job: Box<dyn Job>) -> Result<(), EngineError> {
-        let lane = self.inner.usable_lane(id)?;
+        let workspace = self.inner.usable_workspace(id)?;
         self.inner.gauges.queued.fetch_add(1, Ordering::Relaxed);
-        let pushed = lane.push(job, &self.inner.options.bounds);
+        let pushed = workspace.queue.push(job, &self.inner.options.bounds);
         match pushed {
-            Ok(true) => self.inner.ready.push(lane),
+            Ok(true) => self.inner.run_queue.push(workspace),
             Ok(false) => {}
             Err(_) => drop(self.inner.gauges.queued.fetch_sub(1, Ordering::Relaxed)),
         }
@@ -368,47 +237,47 @@ impl Engine for Sqlite {
     }
 
     fn disk_bytes(&self, id: &WorkspaceId) -> u64 {
-        self.inner.lane(id).map(|lane| lane.used_bytes.load(Ordering::Relaxed)).unwrap_or_default()
+        self.inner.workspace(id).map(|workspace| workspace.used_bytes.load(Ordering::Relaxed)).unwrap_or_default()
     }
 
     fn counters(&self, id: &WorkspaceId) -> Counters {
-        self.inner.lane(id).map(|lane| *locked(&lane.counters)).unwrap_or_default()
+        self.inner.workspace(id).map(|workspace| *lock(&workspace.counters)).unwrap_or_default()
     }
 
     fn cut_log(&self, id: &WorkspaceId) {
-        if let Ok(lane) = self.inner.usable_lane(id) {
-            lane.cut.store(true, Ordering::Release);
+        if let Ok(workspace) = self.inner.usable_workspace(id) {
+            workspace.cut.store(true, Ordering::Release);
         }
     }
 
     fn note_refused(&self, id: &WorkspaceId, request: LogEntry) {
-        if let Ok(lane) = self.inner.lane(id) {
-            lane.note_refused(request, &self.inner.options.bounds);
+        if let Ok(workspace) = self.inner.workspace(id) {
+            workspace.queue.note_refused(request, &self.inner.options.bounds);
         }
     }
 
     fn rate(&self, id: &WorkspaceId) -> RateWindow {
-        self.inner.lane(id).map(|lane| lane.rate()).unwrap_or_default()
+        self.inner.workspace(id).map(|workspace| workspace.queue.rate()).unwrap_or_default()
     }
 
     fn read(&self, id: &WorkspaceId) -> Result<Box<dyn Reader + '_>, EngineError> {
-        Ok(Box::new(Look::of(self.inner.usable_lane(id)?, &self.inner.turns)?))
+        Ok(Box::new(Look::of(self.inner.usable_workspace(id)?, &self.inner.cores)?))
     }
 
     fn health(&self) -> Health {
         let mut health = self.inner.gauges.health();
-        health.clock = self.inner.trust.of_all(&*self.inner.clock);
-        let orphans = locked(&self.inner.orphans).clone();
+        health.clock = self.inner.clock_check.distrust(&*self.inner.clock);
+        let orphans = lock(&self.inner.orphans).clone();
         health.troubles = orphans.into_iter().map(|folder| Trouble::Orphan { folder: folder.into() }).collect();
-        for lane in self.inner.all_lanes() {
-            health.wal_bytes += lane.pages.load(Ordering::Relaxed) * settings::PAGE_BYTES;
-            match lane.ailing() {
+        for workspace in self.inner.all_workspaces() {
+            health.wal_bytes += workspace.pages.load(Ordering::Relaxed) * settings::PAGE_BYTES;
+            match workspace.queue.failing() {
                 None => {}
                 Some(EngineError::Clock(why)) => health.clock = Some(why),
                 Some(error) => drop(health.failed.get_or_insert_with(|| error.to_string().into())),
             }
-            if let Some(why) = lane.damaged() {
-                health.troubles.push(Trouble::Damaged { workspace: lane.id.clone(), why: why.clone() });
+            if let Some(why) = workspace.damaged() {
+                health.troubles.push(Trouble::Damaged { workspace: workspace.id.clone(), why: why.clone() });
             }
         }
         if let Some(why) = health.clock {
@@ -421,24 +290,24 @@ impl Engine for Sqlite {
         if self.inner.closing.swap(true, Ordering::AcqRel) {
             return;
         }
-        let lanes = self.inner.all_lanes();
-        for lane in &lanes {
-            lane.refuse_more(&closed());
+        let workspaces = self.inner.all_workspaces();
+        for workspace in &workspaces {
+            workspace.queue.refuse_more(&closed());
         }
-        self.inner.bell.ring();
-        if let Some(keeper) = locked(&self.keeper).take() {
-            let _panicked = keeper.join();
+        self.inner.stop_signal.send();
+        if let Some(maintenance) = lock(&self.maintenance).take() {
+            let _panicked = maintenance.join();
         }
         // What waits, refused requests among it, is finished by the committers before they end.
-        for lane in &lanes {
-            if lane.wake_last() {
-                self.inner.ready.push(lane.clone());
+        for workspace in &workspaces {
+            if workspace.queue.wake_last() {
+                self.inner.run_queue.push(workspace.clone());
             }
         }
-        self.inner.ready.stop();
-        for lane in &lanes {
-            if let Err(error) = lane.close(&mut locked(&lane.writer)) {
-                self.inner.gauges.fail(format!("workspace {}: {error}", lane.id).into());
+        self.inner.run_queue.stop();
+        for workspace in &workspaces {
+            if let Err(error) = workspace.close(&mut lock(&workspace.writer)) {
+                self.inner.gauges.fail(format!("workspace {}: {error}", workspace.id).into());
             }
         }
     }

@@ -8,7 +8,7 @@ mod sqlite {
     mod cut;
     mod damage;
     mod full;
-    mod lanes;
+    mod queues;
     mod large;
     mod orphans;
     mod passing;

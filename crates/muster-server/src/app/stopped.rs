@@ -7,7 +7,7 @@ use muster_core::id::WorkspaceId;
 use muster_core::time::{Clock, Timestamp};
 use muster_store::access::AuditRecord;
 use muster_store::engine::Adopted;
-use muster_store::sqlite::Sqlite;
+use muster_store::sqlite;
 use muster_wire::manage::token::GIVEN_NAMES;
 use std::path::Path;
 
@@ -70,7 +70,7 @@ pub fn is_in_use(data_dir: &Path) -> Result<bool, OpenError> {
 /// That the directory is none, is in use, or cannot be read.
 pub fn adopt(data_dir: &Path, id: &WorkspaceId, clock: &dyn Clock) -> Result<Adopted, OpenError> {
     let now = clock.now().at;
-    Ok(Sqlite::adopt(data_dir, id, &unknown_entry(id, now), &record(Action::WorkspaceAdopted, id, now))?)
+    Ok(sqlite::adopt(data_dir, id, &unknown_entry(id, now), &record(Action::WorkspaceAdopted, id, now))?)
 }
 
 /// Moves the folder of a workspace aside that the catalogue does not know. Where it is now, below the data directory; None
@@ -79,5 +79,5 @@ pub fn adopt(data_dir: &Path, id: &WorkspaceId, clock: &dyn Clock) -> Result<Ado
 /// # Errors
 /// As [`adopt`].
 pub fn remove_orphan(data_dir: &Path, id: &WorkspaceId, clock: &dyn Clock) -> Result<Option<String>, OpenError> {
-    Ok(Sqlite::remove_orphan(data_dir, id, &record(Action::OrphanRemoved, id, clock.now().at))?)
+    Ok(sqlite::remove_orphan(data_dir, id, &record(Action::OrphanRemoved, id, clock.now().at))?)
 }

@@ -1,6 +1,6 @@
 //! Compact records: a version, then varints and counted texts, one after another. Part of the stored format.
 
-use super::Damage;
+use crate::error::CorruptRow;
 
 /// The version that records are written with; a reader knows all earlier ones.
 pub const VERSION: u8 = 1;
@@ -88,28 +88,28 @@ impl<'a> In<'a> {
     /// Opens a record of a version that is known.
     ///
     /// # Errors
-    /// [`Damage`] if the version is none that is known.
-    pub fn open(bytes: &'a [u8]) -> Result<Self, Damage> {
+    /// [`CorruptRow`] if the version is none that is known.
+    pub fn open(bytes: &'a [u8]) -> Result<Self, CorruptRow> {
         match bytes.split_first() {
             Some((&VERSION, rest)) => Ok(Self(rest)),
-            _ => Err(Damage("a record has an unknown version")),
+            _ => Err(CorruptRow("a record has an unknown version")),
         }
     }
 
     /// Nothing must be left.
     ///
     /// # Errors
-    /// [`Damage`] if something is.
-    pub fn end(self) -> Result<(), Damage> {
-        if self.0.is_empty() { Ok(()) } else { Err(Damage("a record is longer than what it holds")) }
+    /// [`CorruptRow`] if something is.
+    pub fn end(self) -> Result<(), CorruptRow> {
+        if self.0.is_empty() { Ok(()) } else { Err(CorruptRow("a record is longer than what it holds")) }
     }
 
     /// See [`Out::u8`].
     ///
     /// # Errors
-    /// [`Damage`] at the end.
-    pub fn u8(&mut self) -> Result<u8, Damage> {
-        let (first, rest) = self.0.split_first().ok_or(Damage("a record ends early"))?;
+    /// [`CorruptRow`] at the end.
+    pub fn u8(&mut self) -> Result<u8, CorruptRow> {
+        let (first, rest) = self.0.split_first().ok_or(CorruptRow("a record ends early"))?;
         self.0 = rest;
         Ok(*first)
     }
@@ -117,8 +117,8 @@ impl<'a> In<'a> {
     /// See [`Out::u64`].
     ///
     /// # Errors
-    /// [`Damage`] if it is no number of 64 bits.
-    pub fn u64(&mut self) -> Result<u64, Damage> {
+    /// [`CorruptRow`] if it is no number of 64 bits.
+    pub fn u64(&mut self) -> Result<u64, CorruptRow> {
         let mut n = 0_u64;
         for shift in (0..64).step_by(7) {
             let byte = self.u8()?;
@@ -131,14 +131,14 @@ impl<'a> In<'a> {
                 return Ok(n);
             }
         }
-        Err(Damage("a number is longer than 64 bits"))
+        Err(CorruptRow("a number is longer than 64 bits"))
     }
 
     /// See [`Out::i64`].
     ///
     /// # Errors
-    /// [`Damage`] if it is no number of 64 bits.
-    pub fn i64(&mut self) -> Result<i64, Damage> {
+    /// [`CorruptRow`] if it is no number of 64 bits.
+    pub fn i64(&mut self) -> Result<i64, CorruptRow> {
         let n = self.u64()?;
         Ok((n >> 1).cast_signed() ^ -((n & 1).cast_signed()))
     }
@@ -146,34 +146,34 @@ impl<'a> In<'a> {
     /// See [`Out::step`].
     ///
     /// # Errors
-    /// [`Damage`] if it is no number of 64 bits.
-    pub fn step(&mut self, from: u64) -> Result<u64, Damage> {
+    /// [`CorruptRow`] if it is no number of 64 bits.
+    pub fn step(&mut self, from: u64) -> Result<u64, CorruptRow> {
         Ok(from.wrapping_add(self.i64()?.cast_unsigned()))
     }
 
     /// A number of a smaller type.
     ///
     /// # Errors
-    /// [`Damage`] if it is out of its range.
-    pub fn small<T: TryFrom<u64>>(&mut self) -> Result<T, Damage> {
-        T::try_from(self.u64()?).map_err(|_| Damage("a number is out of range"))
+    /// [`CorruptRow`] if it is out of its range.
+    pub fn small<T: TryFrom<u64>>(&mut self) -> Result<T, CorruptRow> {
+        T::try_from(self.u64()?).map_err(|_| CorruptRow("a number is out of range"))
     }
 
-    fn take(&mut self, len: usize) -> Result<&'a [u8], Damage> {
-        let (taken, rest) = self.0.split_at_checked(len).ok_or(Damage("a record ends early"))?;
+    fn take(&mut self, len: usize) -> Result<&'a [u8], CorruptRow> {
+        let (taken, rest) = self.0.split_at_checked(len).ok_or(CorruptRow("a record ends early"))?;
         self.0 = rest;
         Ok(taken)
     }
 
-    fn text(&mut self, len: usize) -> Result<&'a str, Damage> {
-        std::str::from_utf8(self.take(len)?).map_err(|_| Damage("a text is no UTF-8"))
+    fn text(&mut self, len: usize) -> Result<&'a str, CorruptRow> {
+        std::str::from_utf8(self.take(len)?).map_err(|_| CorruptRow("a text is no UTF-8"))
     }
 
     /// See [`Out::str`].
     ///
     /// # Errors
-    /// [`Damage`] at the end, or if it is no text.
-    pub fn str(&mut self) -> Result<&'a str, Damage> {
+    /// [`CorruptRow`] at the end, or if it is no text.
+    pub fn str(&mut self) -> Result<&'a str, CorruptRow> {
         let len = self.small()?;
         self.text(len)
     }
@@ -181,8 +181,8 @@ impl<'a> In<'a> {
     /// See [`Out::bytes`].
     ///
     /// # Errors
-    /// [`Damage`] at the end.
-    pub fn bytes(&mut self) -> Result<&'a [u8], Damage> {
+    /// [`CorruptRow`] at the end.
+    pub fn bytes(&mut self) -> Result<&'a [u8], CorruptRow> {
         let len = self.small()?;
         self.take(len)
     }
@@ -190,8 +190,8 @@ impl<'a> In<'a> {
     /// See [`Out::opt_str`].
     ///
     /// # Errors
-    /// [`Damage`] at the end, or if it is no text.
-    pub fn opt_str(&mut self) -> Result<Option<&'a str>, Damage> {
+    /// [`CorruptRow`] at the end, or if it is no text.
+    pub fn opt_str(&mut self) -> Result<Option<&'a str>, CorruptRow> {
         match self.small::<usize>()? {
             0 => Ok(None),
             len => self.text(len - 1).map(Some),
@@ -201,8 +201,8 @@ impl<'a> In<'a> {
     /// A list: its length, then each. Takes no more memory than the bytes could hold.
     ///
     /// # Errors
-    /// [`Damage`] at the end, or of an item.
-    pub fn list<T>(&mut self, mut item: impl FnMut(&mut Self) -> Result<T, Damage>) -> Result<Vec<T>, Damage> {
+    /// [`CorruptRow`] at the end, or of an item.
+    pub fn list<T>(&mut self, mut item: impl FnMut(&mut Self) -> Result<T, CorruptRow>) -> Result<Vec<T>, CorruptRow> {
         let len: usize = self.small()?;
         let mut items = Vec::with_capacity(len.min(self.0.len()));
         for _ in 0..len {

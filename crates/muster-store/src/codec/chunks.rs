@@ -3,7 +3,8 @@
 //! not from what stands before: a change moves no more than its own ends. Part of the stored format.
 
 use super::parts::{Writes, chunk_record, read_chunk_record};
-use super::{Cell, Damage, Row, jsonb};
+use super::{Cell, Row, jsonb};
+use crate::error::CorruptRow;
 use crate::family::Family;
 use muster_core::id::ProfileNo;
 use muster_core::record::{MemberRecord, View, Write};
@@ -106,17 +107,17 @@ pub(crate) fn view_chunks<E>(
 }
 
 /// The writes of a chunk of an own record.
-pub(crate) fn read_record(cells: &[Cell<'_>]) -> Result<Writes, Damage> {
+pub(crate) fn read_record(cells: &[Cell<'_>]) -> Result<Writes, CorruptRow> {
     let (values, record) = parts(cells)?;
     read_chunk_record(record, jsonb::read_object(values)?)
 }
 
 /// The values of a chunk of a view.
-pub(crate) fn read_view(cells: &[Cell<'_>]) -> Result<Vec<(Box<str>, Value)>, Damage> {
+pub(crate) fn read_view(cells: &[Cell<'_>]) -> Result<Vec<(Box<str>, Value)>, CorruptRow> {
     jsonb::read_object(parts(cells)?.0)
 }
 
-fn parts<'c>(cells: &'c [Cell<'_>]) -> Result<(&'c [u8], &'c [u8]), Damage> {
+fn parts<'c>(cells: &'c [Cell<'_>]) -> Result<(&'c [u8], &'c [u8]), CorruptRow> {
     let mut row = Row::of(Family::Chunks, cells)?;
     row.int()?;
     row.int()?;

@@ -3,7 +3,7 @@
 //! type TEXTJ (it never holds anything to escape), any other text TEXTRAW, and a location is the object whose labels
 //! are of type TEXT; other objects have labels of type TEXTRAW. Part of the stored format.
 
-use super::Damage;
+use crate::error::CorruptRow;
 use muster_core::value::Value;
 use std::io::Write as _;
 
@@ -100,25 +100,25 @@ fn put(out: &mut Vec<u8>, value: &Value) {
 /// Reads what [`object`] wrote.
 ///
 /// # Errors
-/// [`Damage`] if it is no such object.
-pub fn read_object(bytes: &[u8]) -> Result<Vec<(Box<str>, Value)>, Damage> {
+/// [`CorruptRow`] if it is no such object.
+pub fn read_object(bytes: &[u8]) -> Result<Vec<(Box<str>, Value)>, CorruptRow> {
     let mut rest = bytes;
     let (kind, payload) = element(&mut rest)?;
     if kind != OBJECT || !rest.is_empty() {
-        return Err(Damage("attributes are no object"));
+        return Err(CorruptRow("attributes are no object"));
     }
     members(payload, DEPTH_MAX)
 }
 
 /// Takes the next element: its type and payload.
-fn element<'a>(rest: &mut &'a [u8]) -> Result<(u8, &'a [u8]), Damage> {
-    const EARLY: Damage = Damage("a value ends early");
+fn element<'a>(rest: &mut &'a [u8]) -> Result<(u8, &'a [u8]), CorruptRow> {
+    const EARLY: CorruptRow = CorruptRow("a value ends early");
     let (first, after) = rest.split_first().ok_or(EARLY)?;
     let width = match first >> 4 {
         12 => 1,
         13 => 2,
         14 => 4,
-        15 => return Err(Damage("a value is longer than any can be")),
+        15 => return Err(CorruptRow("a value is longer than any can be")),
         _ => 0,
     };
     let (length, after) = after.split_at_checked(width).ok_or(EARLY)?;
@@ -129,24 +129,24 @@ fn element<'a>(rest: &mut &'a [u8]) -> Result<(u8, &'a [u8]), Damage> {
     Ok((first & 15, payload))
 }
 
-fn text(payload: &[u8]) -> Result<&str, Damage> {
-    std::str::from_utf8(payload).map_err(|_| Damage("a text is no UTF-8"))
+fn text(payload: &[u8]) -> Result<&str, CorruptRow> {
+    std::str::from_utf8(payload).map_err(|_| CorruptRow("a text is no UTF-8"))
 }
 
-fn members(mut rest: &[u8], depth: usize) -> Result<Vec<(Box<str>, Value)>, Damage> {
+fn members(mut rest: &[u8], depth: usize) -> Result<Vec<(Box<str>, Value)>, CorruptRow> {
     let mut members = Vec::new();
     while !rest.is_empty() {
         let (kind, name) = element(&mut rest)?;
         if kind != TEXT_RAW {
-            return Err(Damage("a label is no text"));
+            return Err(CorruptRow("a label is no text"));
         }
         members.push((text(name)?.into(), value(&mut rest, depth)?));
     }
     Ok(members)
 }
 
-fn value(rest: &mut &[u8], depth: usize) -> Result<Value, Damage> {
-    let depth = depth.checked_sub(1).ok_or(Damage("a value is nested too deeply"))?;
+fn value(rest: &mut &[u8], depth: usize) -> Result<Value, CorruptRow> {
+    let depth = depth.checked_sub(1).ok_or(CorruptRow("a value is nested too deeply"))?;
     let (kind, mut payload) = element(rest)?;
     Ok(match kind {
         TRUE => Value::Boolean(true),
@@ -164,23 +164,23 @@ fn value(rest: &mut &[u8], depth: usize) -> Result<Value, Damage> {
         }
         OBJECT if payload.first().is_some_and(|b| b & 15 == TEXT) => location(payload)?,
         OBJECT => Value::Object(members(payload, depth)?),
-        _ => return Err(Damage("a value has an unknown type")),
+        _ => return Err(CorruptRow("a value has an unknown type")),
     })
 }
 
-fn number<T: std::str::FromStr>(payload: &[u8]) -> Result<T, Damage> {
-    text(payload)?.parse().map_err(|_| Damage("a number cannot be read"))
+fn number<T: std::str::FromStr>(payload: &[u8]) -> Result<T, CorruptRow> {
+    text(payload)?.parse().map_err(|_| CorruptRow("a number cannot be read"))
 }
 
-fn location(mut payload: &[u8]) -> Result<Value, Damage> {
+fn location(mut payload: &[u8]) -> Result<Value, CorruptRow> {
     let mut degrees = [0.0; 2];
     for (name, degrees) in ["lat", "lon"].into_iter().zip(&mut degrees) {
         if element(&mut payload)? != (TEXT, name.as_bytes()) {
-            return Err(Damage("a location has another label"));
+            return Err(CorruptRow("a location has another label"));
         }
         let (kind, digits) = element(&mut payload)?;
         if kind != FLOAT {
-            return Err(Damage("a location has no degrees"));
+            return Err(CorruptRow("a location has no degrees"));
         }
         *degrees = number(digits)?;
     }
@@ -188,6 +188,6 @@ fn location(mut payload: &[u8]) -> Result<Value, Damage> {
     if payload.is_empty() {
         Ok(Value::Location { lat, lon })
     } else {
-        Err(Damage("a location has more than two labels"))
+        Err(CorruptRow("a location has more than two labels"))
     }
 }

@@ -1,7 +1,8 @@
 //! Rows that tell what happened: the ingestion log, the quarantine, merges, separations.
 
 use super::bytes::{In, Out};
-use super::{Cell, Damage, Record, Row, parts};
+use super::{Cell, Record, Row, parts};
+use crate::error::CorruptRow;
 use crate::family::Family;
 use muster_core::id::{MergeNo, ProfileId, ProfileNo, QuarantineNo, RequestNo, ReviewNo, SeparationNo};
 use muster_core::kinds::Route;
@@ -59,10 +60,10 @@ impl Record for LogEntry {
         ]
     }
 
-    fn from_cells(cells: &[Cell<'_>]) -> Result<Self, Damage> {
+    fn from_cells(cells: &[Cell<'_>]) -> Result<Self, CorruptRow> {
         let mut row = Row::of(Self::FAMILY, cells)?;
         let (no, received_at) = (RequestNo(row.unsigned()?), Timestamp(row.int()?));
-        let (status, route) = (row.small()?, Route::from_code(row.small()?).ok_or(Damage("a route is unknown"))?);
+        let (status, route) = (row.small()?, Route::from_code(row.small()?).ok_or(CorruptRow("a route is unknown"))?);
         let (origin, bytes) = (row.text_or_null()?.map(Arc::from), row.small()?);
         let (duration_us, _outcomes) = (row.unsigned()?, row.int()?);
         let mut read = In::open(row.blob()?)?;
@@ -94,7 +95,7 @@ impl Record for QuarantinedElement {
         ]
     }
 
-    fn from_cells(cells: &[Cell<'_>]) -> Result<Self, Damage> {
+    fn from_cells(cells: &[Cell<'_>]) -> Result<Self, CorruptRow> {
         let mut row = Row::of(Self::FAMILY, cells)?;
         let (no, at) = (QuarantineNo(row.unsigned()?), Timestamp(row.int()?));
         let (request, index) = (RequestNo(row.unsigned()?), row.small()?);
@@ -134,7 +135,7 @@ fn merge_record(merge: &Merge) -> Vec<u8> {
     out.done()
 }
 
-fn cause(code: i64, read: &mut In<'_>) -> Result<Cause, Damage> {
+fn cause(code: i64, read: &mut In<'_>) -> Result<Cause, CorruptRow> {
     match code {
         BY_KEYS => {
             let keys = parts::keys(read)?;
@@ -143,7 +144,7 @@ fn cause(code: i64, read: &mut In<'_>) -> Result<Cause, Damage> {
         BY_ACTIVATION => Ok(Cause::Activation),
         BY_API => Ok(Cause::Api),
         BY_REVIEW => Ok(Cause::Review(ReviewNo(read.u64()?))),
-        _ => Err(Damage("a cause is unknown")),
+        _ => Err(CorruptRow("a cause is unknown")),
     }
 }
 
@@ -171,13 +172,13 @@ impl Record for Merge {
         ]
     }
 
-    fn from_cells(cells: &[Cell<'_>]) -> Result<Self, Damage> {
+    fn from_cells(cells: &[Cell<'_>]) -> Result<Self, CorruptRow> {
         let mut row = Row::of(Self::FAMILY, cells)?;
         let (no, at) = (MergeNo(row.unsigned()?), Timestamp(row.int()?));
         let (survivor, merged) = (profile_id(&mut row)?, profile_id(&mut row)?);
         let request = match (row.int_or_null()?, row.int_or_null()?) {
             (Some(no), Some(element)) => {
-                let element = element.try_into().map_err(|_| Damage("an index is out of range"))?;
+                let element = element.try_into().map_err(|_| CorruptRow("an index is out of range"))?;
                 Some((RequestNo(no.cast_unsigned()), element))
             }
             _ => None,
@@ -194,7 +195,7 @@ impl Record for Merge {
     }
 }
 
-fn profile_id(row: &mut Row<'_, '_>) -> Result<ProfileId, Damage> {
+fn profile_id(row: &mut Row<'_, '_>) -> Result<ProfileId, CorruptRow> {
     Ok(ProfileId { created: Timestamp(row.int()?), no: ProfileNo(row.unsigned()?) })
 }
 
@@ -214,7 +215,7 @@ impl Record for Separation {
         ]
     }
 
-    fn from_cells(cells: &[Cell<'_>]) -> Result<Self, Damage> {
+    fn from_cells(cells: &[Cell<'_>]) -> Result<Self, CorruptRow> {
         use SeparationCause::{Revert, Review};
         let mut row = Row::of(Self::FAMILY, cells)?;
         Ok(Self {

@@ -1,13 +1,13 @@
 //! Recorded answers as they are stored: a long one compressed, since a small body can have an answer a hundred times its
 //! size, and answers repeat themselves. Part of the stored format.
 
-use super::Damage;
+use crate::error::CorruptRow;
 use std::borrow::Cow;
 use std::sync::Arc;
 
 /// Shorter ones are stored as they are: what compression would gain is less than it costs.
 const PLAIN_MAX: usize = 512;
-/// The fastest level: it runs in the workspace's lane.
+/// The fastest level: it runs in the workspace's queue.
 const LEVEL: i32 = 1;
 /// Longest answer that is compressed, and so the most memory that a damaged length can ask for.
 const PACKED_MAX: usize = 256 << 20;
@@ -28,8 +28,8 @@ pub(super) fn pack(body: &[u8]) -> Vec<u8> {
 }
 
 /// The body of a stored form.
-pub(super) fn unpack(stored: &[u8]) -> Result<Arc<[u8]>, Damage> {
-    const DAMAGED: Damage = Damage("a recorded answer cannot be unpacked");
+pub(super) fn unpack(stored: &[u8]) -> Result<Arc<[u8]>, CorruptRow> {
+    const DAMAGED: CorruptRow = CorruptRow("a recorded answer cannot be unpacked");
     match stored.split_first().ok_or(DAMAGED)? {
         (&PLAIN, body) => Ok(body.into()),
         (&ZSTD, rest) => {

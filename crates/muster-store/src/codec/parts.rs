@@ -1,7 +1,8 @@
 //! The open-ended parts of rows as compact records: keys, writes, faults, warnings, results. Part of the stored format.
 
 use super::bytes::{In, Out};
-use super::{Damage, jsonb};
+use super::jsonb;
+use crate::error::CorruptRow;
 use muster_core::explanation::{Explanation, GuardReason, IdentifierDecision, IdentifierOutcome};
 use muster_core::id::{ProfileId, ProfileNo, Seq};
 use muster_core::identifier::{Identifier, IdentifierKind};
@@ -15,15 +16,15 @@ use muster_core::warning::{Code, Warning};
 use std::collections::BTreeMap;
 
 /// Finds what a number stands for among everything that has one.
-pub(super) fn coded<T: Copy, const N: usize>(all: [T; N], code: impl Fn(T) -> u8, n: i64) -> Result<T, Damage> {
-    all.into_iter().find(|item| i64::from(code(*item)) == n).ok_or(Damage("a code is unknown"))
+pub(super) fn coded<T: Copy, const N: usize>(all: [T; N], code: impl Fn(T) -> u8, n: i64) -> Result<T, CorruptRow> {
+    all.into_iter().find(|item| i64::from(code(*item)) == n).ok_or(CorruptRow("a code is unknown"))
 }
 
-pub(super) fn platform(n: i64) -> Result<Platform, Damage> {
+pub(super) fn platform(n: i64) -> Result<Platform, CorruptRow> {
     coded(Platform::ALL, |p| p as u8, n)
 }
 
-pub(super) fn element_kind(n: i64) -> Result<ElementKind, Damage> {
+pub(super) fn element_kind(n: i64) -> Result<ElementKind, CorruptRow> {
     use ElementKind::{Customer, Device, Event, Unknown};
     coded([Customer, Event, Device, Unknown], |k| k as u8, n)
 }
@@ -46,7 +47,7 @@ pub(super) fn survivor_code(rule: SurvivorRule) -> u8 {
     }
 }
 
-pub(super) fn survivor_rule(n: u8) -> Result<SurvivorRule, Damage> {
+pub(super) fn survivor_rule(n: u8) -> Result<SurvivorRule, CorruptRow> {
     use SurvivorRule::{FirstSeen, LastSeen, MostEvents};
     coded([LastSeen, FirstSeen, MostEvents], survivor_code, i64::from(n))
 }
@@ -63,11 +64,11 @@ fn put_key(out: &mut Out, key: &Identifier) {
     out.str(&key.value);
 }
 
-pub(super) fn keys(read: &mut In<'_>) -> Result<Vec<Identifier>, Damage> {
+pub(super) fn keys(read: &mut In<'_>) -> Result<Vec<Identifier>, CorruptRow> {
     read.list(key)
 }
 
-fn key(read: &mut In<'_>) -> Result<Identifier, Damage> {
+fn key(read: &mut In<'_>) -> Result<Identifier, CorruptRow> {
     Ok(Identifier { kind: IdentifierKind::new(read.str()?), value: read.str()?.into() })
 }
 
@@ -76,7 +77,7 @@ pub(super) fn put_names(out: &mut Out, names: &[Box<str>]) {
     names.iter().for_each(|name| out.str(name));
 }
 
-pub(super) fn names(read: &mut In<'_>) -> Result<Vec<Box<str>>, Damage> {
+pub(super) fn names(read: &mut In<'_>) -> Result<Vec<Box<str>>, CorruptRow> {
     read.list(|read| Ok(read.str()?.into()))
 }
 
@@ -91,13 +92,13 @@ pub(super) fn put_combined(out: &mut Out, combined: &[Combined]) {
     out.bytes(&jsonb::object(combined.iter().filter_map(|c| Some((&*c.field, c.new.as_ref()?)))));
 }
 
-pub(super) fn combined(read: &mut In<'_>) -> Result<Vec<Combined>, Damage> {
+pub(super) fn combined(read: &mut In<'_>) -> Result<Vec<Combined>, CorruptRow> {
     let fields = read.list(|read| Ok((Box::from(read.str()?), read.u8()?)))?;
     let (before, after) = (jsonb::read_object(read.bytes()?)?, jsonb::read_object(read.bytes()?)?);
     let (mut before, mut after) = (before.into_iter().map(|(_, v)| v), after.into_iter().map(|(_, v)| v));
     let side = |is_kept: bool, values: &mut dyn Iterator<Item = Value>| {
         let value = if is_kept { values.next() } else { None };
-        if is_kept && value.is_none() { Err(Damage("a value that a merge changed is missing")) } else { Ok(value) }
+        if is_kept && value.is_none() { Err(CorruptRow("a value that a merge changed is missing")) } else { Ok(value) }
     };
     let read_one = |(field, kept): (Box<str>, u8)| {
         Ok(Combined { field, old: side(kept & 1 != 0, &mut before)?, new: side(kept & 2 != 0, &mut after)? })
@@ -123,7 +124,7 @@ fn put_writes<'a>(out: &mut Out, writes: impl Iterator<Item = (&'a Box<str>, &'a
 }
 
 /// What [`put_writes`] wrote, with the values that are set.
-fn writes(read: &mut In<'_>, values: Vec<(Box<str>, Value)>, last: &mut Seq) -> Result<Writes, Damage> {
+fn writes(read: &mut In<'_>, values: Vec<(Box<str>, Value)>, last: &mut Seq) -> Result<Writes, CorruptRow> {
     let mut writes = Vec::with_capacity(values.len());
     for (name, value) in values {
         *last = read.step(*last)?;
@@ -149,7 +150,7 @@ pub(super) fn chunk_record<'a>(writes: impl Iterator<Item = (&'a Box<str>, &'a W
 }
 
 /// What [`chunk_record`] wrote, with the values that are set.
-pub(super) fn read_chunk_record(record: &[u8], values: Vec<(Box<str>, Value)>) -> Result<Writes, Damage> {
+pub(super) fn read_chunk_record(record: &[u8], values: Vec<(Box<str>, Value)>) -> Result<Writes, CorruptRow> {
     let mut read = In::open(record)?;
     let writes = writes(&mut read, values, &mut 0)?;
     read.end()?;
@@ -192,7 +193,7 @@ pub(super) fn read_profile_record(
     record: &[u8],
     values: Vec<(Box<str>, Value)>,
     profile: &mut MemberRecord,
-) -> Result<(), Damage> {
+) -> Result<(), CorruptRow> {
     let mut read = In::open(record)?;
     profile.identifiers = keys(&mut read)?;
     let mut last = 0;
@@ -204,7 +205,7 @@ pub(super) fn read_profile_record(
             0 => None,
             1 => Some(false),
             2 => Some(true),
-            _ => return Err(Damage("a platform has an unknown state")),
+            _ => return Err(CorruptRow("a platform has an unknown state")),
         };
         Ok((platform, Write { seq: last, value }))
     })?;
@@ -229,7 +230,7 @@ pub(super) fn view_record(view: &View) -> Vec<u8> {
     out.done()
 }
 
-pub(super) fn view_platforms(record: &[u8]) -> Result<BTreeMap<Platform, bool>, Damage> {
+pub(super) fn view_platforms(record: &[u8]) -> Result<BTreeMap<Platform, bool>, CorruptRow> {
     let mut read = In::open(record)?;
     let platforms = read.list(|read| Ok((platform(i64::from(read.u8()?))?, read.u8()? != 0)))?;
     read.end()?;
@@ -246,7 +247,7 @@ pub(super) fn rules_record(rules: &[(Box<str>, Combine)]) -> Vec<u8> {
     out.done()
 }
 
-pub(super) fn rules(record: &[u8]) -> Result<Vec<(Box<str>, Combine)>, Damage> {
+pub(super) fn rules(record: &[u8]) -> Result<Vec<(Box<str>, Combine)>, CorruptRow> {
     use Combine::{Max, Min, Sum};
     let mut read = In::open(record)?;
     let rules =
@@ -271,11 +272,11 @@ pub(super) fn put_warnings(out: &mut Out, warnings: &[Warning]) {
     }
 }
 
-pub(super) fn warnings(read: &mut In<'_>) -> Result<Vec<Warning>, Damage> {
+pub(super) fn warnings(read: &mut In<'_>) -> Result<Vec<Warning>, CorruptRow> {
     read.list(|read| {
         let code = read.u8()?;
         Ok(Warning {
-            code: Code::from_code(code & !HAS_GIVEN).ok_or(Damage("a warning is unknown"))?,
+            code: Code::from_code(code & !HAS_GIVEN).ok_or(CorruptRow("a warning is unknown"))?,
             name: read.str()?.into(),
             pointer: read.str()?.into(),
             count: read.small()?,
@@ -294,10 +295,10 @@ pub(super) fn put_faults(out: &mut Out, faults: &[Fault]) {
     }
 }
 
-pub(super) fn faults(read: &mut In<'_>) -> Result<Vec<Fault>, Damage> {
+pub(super) fn faults(read: &mut In<'_>) -> Result<Vec<Fault>, CorruptRow> {
     read.list(|read| {
         Ok(Fault {
-            reason: Reason::from_code(read.u8()?).ok_or(Damage("a reason is unknown"))?,
+            reason: Reason::from_code(read.u8()?).ok_or(CorruptRow("a reason is unknown"))?,
             pointer: read.str()?.into(),
             attribute: read.opt_str()?.map(Into::into),
             detail: read.opt_str()?.map(Into::into),
@@ -310,7 +311,7 @@ fn put_id(out: &mut Out, id: ProfileId) {
     out.u64(id.no.0);
 }
 
-fn id(read: &mut In<'_>) -> Result<ProfileId, Damage> {
+fn id(read: &mut In<'_>) -> Result<ProfileId, CorruptRow> {
     Ok(ProfileId { created: Timestamp(read.i64()?), no: ProfileNo(read.u64()?) })
 }
 
@@ -369,7 +370,7 @@ pub(super) fn choice_code(choice: SurvivorChoice) -> u8 {
     }
 }
 
-pub(super) fn choice(n: u8) -> Result<SurvivorChoice, Damage> {
+pub(super) fn choice(n: u8) -> Result<SurvivorChoice, CorruptRow> {
     match n {
         0 => Ok(SurvivorChoice::Attribute),
         NEW_ID => Ok(SurvivorChoice::NewId),
@@ -384,7 +385,7 @@ fn put_opt_id(out: &mut Out, id: Option<ProfileId>) {
     }
 }
 
-fn opt_id(read: &mut In<'_>) -> Result<Option<ProfileId>, Damage> {
+fn opt_id(read: &mut In<'_>) -> Result<Option<ProfileId>, CorruptRow> {
     if read.u8()? == 0 { Ok(None) } else { id(read).map(Some) }
 }
 
@@ -412,7 +413,7 @@ pub(super) fn put_because(out: &mut Out, explanation: &Explanation) {
     out.u8(explanation.rule.map_or(0, |rule| 1 + choice_code(rule)));
 }
 
-pub(super) fn explanation(read: &mut In<'_>) -> Result<Explanation, Damage> {
+pub(super) fn explanation(read: &mut In<'_>) -> Result<Explanation, CorruptRow> {
     let keys = read.list(|read| {
         let kind = IdentifierKind::new(read.str()?);
         let (id, profile) = (opt_id(read)?, opt_id(read)?);
@@ -423,7 +424,7 @@ pub(super) fn explanation(read: &mut In<'_>) -> Result<Explanation, Damage> {
             NOT_BOUND => IdentifierOutcome::NotBound,
             code => {
                 let reason = code.checked_sub(SET_ASIDE).and_then(GuardReason::from_code);
-                IdentifierOutcome::Withheld(reason.ok_or(Damage("a outcome is unknown"))?)
+                IdentifierOutcome::Withheld(reason.ok_or(CorruptRow("a outcome is unknown"))?)
             }
         };
         Ok(IdentifierDecision { kind, id, profile, outcome })
@@ -443,11 +444,11 @@ fn put_actions(out: &mut Out, actions: &[ActionResult]) {
     }
 }
 
-pub(super) fn results(read: &mut In<'_>) -> Result<Vec<ElementResult>, Damage> {
+pub(super) fn results(read: &mut In<'_>) -> Result<Vec<ElementResult>, CorruptRow> {
     let mut place = 0;
     read.list(|read| {
         let has = read.u8()?;
-        let index = u32::try_from(read.step(place)?).map_err(|_| Damage("an index is out of range"))?;
+        let index = u32::try_from(read.step(place)?).map_err(|_| CorruptRow("an index is out of range"))?;
         place += 1;
         let kind = element_kind(i64::from(read.u8()?))?;
         let outcome = coded(Outcome::ALL, |o| o as u8, i64::from(read.u8()?))?;
@@ -465,7 +466,7 @@ pub(super) fn results(read: &mut In<'_>) -> Result<Vec<ElementResult>, Damage> {
     })
 }
 
-fn action(read: &mut In<'_>) -> Result<ActionResult, Damage> {
+fn action(read: &mut In<'_>) -> Result<ActionResult, CorruptRow> {
     let byte = read.u8()?;
     let outcome = coded(ActionOutcome::ALL, |o| o as u8, i64::from(byte & 0x7f))?;
     Ok(ActionResult { outcome, errors: if byte & 0x80 == 0 { Faults::default() } else { faults(read)?.into() } })

@@ -1,7 +1,8 @@
 //! Rows about people: bindings, own records, standings, views, links, devices.
 
 use super::chunks::{is_large_record, is_large_view};
-use super::{Cell, Damage, Record, Row, jsonb, parts};
+use super::{Cell, Record, Row, jsonb, parts};
+use crate::error::CorruptRow;
 use crate::family::Family;
 use muster_core::command::DeviceFields;
 use muster_core::id::{MergeNo, ProfileNo};
@@ -33,7 +34,7 @@ impl Record for Binding {
         binding_cells(&self.key, self.profile).into()
     }
 
-    fn from_cells(cells: &[Cell<'_>]) -> Result<Self, Damage> {
+    fn from_cells(cells: &[Cell<'_>]) -> Result<Self, CorruptRow> {
         let mut row = Row::of(Self::FAMILY, cells)?;
         let key = Identifier { kind: IdentifierKind::new(row.text()?), value: row.text()?.into() };
         Ok(Self { key, profile: ProfileNo(row.unsigned()?) })
@@ -54,7 +55,7 @@ impl Record for MemberRecord {
         ]
     }
 
-    fn from_cells(cells: &[Cell<'_>]) -> Result<Self, Damage> {
+    fn from_cells(cells: &[Cell<'_>]) -> Result<Self, CorruptRow> {
         let mut row = Row::of(Self::FAMILY, cells)?;
         let mut profile = Self {
             no: ProfileNo(row.unsigned()?),
@@ -93,7 +94,7 @@ impl Record for RootPointer {
         ]
     }
 
-    fn from_cells(cells: &[Cell<'_>]) -> Result<Self, Damage> {
+    fn from_cells(cells: &[Cell<'_>]) -> Result<Self, CorruptRow> {
         let mut row = Row::of(Self::FAMILY, cells)?;
         Ok(Self {
             no: ProfileNo(row.unsigned()?),
@@ -126,7 +127,7 @@ pub struct ViewRow {
 }
 
 /// What a row holds of attributes; nothing, if they are stored in chunks.
-fn attributes(blob: &[u8]) -> Result<Vec<(Box<str>, Value)>, Damage> {
+fn attributes(blob: &[u8]) -> Result<Vec<(Box<str>, Value)>, CorruptRow> {
     if blob.is_empty() { Ok(Vec::new()) } else { jsonb::read_object(blob) }
 }
 
@@ -147,7 +148,7 @@ impl Record for ViewRow {
         view_cells(self.profile, &self.view)
     }
 
-    fn from_cells(cells: &[Cell<'_>]) -> Result<Self, Damage> {
+    fn from_cells(cells: &[Cell<'_>]) -> Result<Self, CorruptRow> {
         let mut row = Row::of(Self::FAMILY, cells)?;
         let profile = ProfileNo(row.unsigned()?);
         let attributes = attributes(row.blob()?)?.into_iter().collect();
@@ -169,7 +170,7 @@ impl Record for MergeLink {
         ]
     }
 
-    fn from_cells(cells: &[Cell<'_>]) -> Result<Self, Damage> {
+    fn from_cells(cells: &[Cell<'_>]) -> Result<Self, CorruptRow> {
         let mut row = Row::of(Self::FAMILY, cells)?;
         Ok(Self {
             child: ProfileNo(row.unsigned()?),
@@ -205,7 +206,7 @@ impl Record for Device {
         ]
     }
 
-    fn from_cells(cells: &[Cell<'_>]) -> Result<Self, Damage> {
+    fn from_cells(cells: &[Cell<'_>]) -> Result<Self, CorruptRow> {
         let mut row = Row::of(Self::FAMILY, cells)?;
         Ok(Self {
             at: DeviceRef { profile: ProfileNo(row.unsigned()?), device_id: row.text()?.into() },

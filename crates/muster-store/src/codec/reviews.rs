@@ -2,7 +2,8 @@
 //! is being made active.
 
 use super::bytes::{In, Out};
-use super::{Cell, Damage, Record, Row, jsonb, parts};
+use super::{Cell, Record, Row, jsonb, parts};
+use crate::error::CorruptRow;
 use crate::family::Family;
 use muster_core::explanation::GuardReason;
 use muster_core::id::{ProfileId, ProfileNo, RequestNo, ReviewNo};
@@ -12,7 +13,7 @@ use muster_core::review::{Review, ReviewState};
 use muster_core::time::Timestamp;
 use muster_core::value::Value;
 
-fn state(n: i64) -> Result<ReviewState, Damage> {
+fn state(n: i64) -> Result<ReviewState, CorruptRow> {
     parts::coded(ReviewState::ALL, |state| state as u8, n)
 }
 
@@ -43,7 +44,7 @@ impl Record for Review {
         ]
     }
 
-    fn from_cells(cells: &[Cell<'_>]) -> Result<Self, Damage> {
+    fn from_cells(cells: &[Cell<'_>]) -> Result<Self, CorruptRow> {
         let mut row = Row::of(Self::FAMILY, cells)?;
         let (no, at, last_at) = (ReviewNo(row.unsigned()?), Timestamp(row.int()?), Timestamp(row.int()?));
         let (count, key) =
@@ -58,7 +59,7 @@ impl Record for Review {
         let reason = parts::coded(GuardReason::ALL, |reason| reason as u8, row.int()?)?;
         let request = match (row.int_or_null()?, row.int_or_null()?) {
             (Some(no), Some(element)) => {
-                let element = element.try_into().map_err(|_| Damage("an index is out of range"))?;
+                let element = element.try_into().map_err(|_| CorruptRow("an index is out of range"))?;
                 Some((RequestNo(no.cast_unsigned()), element))
             }
             _ => None,
@@ -115,22 +116,22 @@ impl Record for History {
         ]
     }
 
-    fn from_cells(cells: &[Cell<'_>]) -> Result<Self, Damage> {
+    fn from_cells(cells: &[Cell<'_>]) -> Result<Self, CorruptRow> {
         let mut row = Row::of(Self::FAMILY, cells)?;
         let (seq, profile) = (row.unsigned()?, ProfileNo(row.unsigned()?));
         let mut kept = jsonb::read_object(row.blob()?)?.into_iter();
         let mut read = In::open(row.blob()?)?;
         let replaced = read.list(|read| {
             let (field, since, what) = (Box::from(read.str()?), read.step(seq)?, read.u8()?);
-            let mut value = || -> Result<Value, Damage> {
-                let (_, value) = kept.next().ok_or(Damage("a value of history is missing"))?;
+            let mut value = || -> Result<Value, CorruptRow> {
+                let (_, value) = kept.next().ok_or(CorruptRow("a value of history is missing"))?;
                 Ok(value)
             };
             let (old, omitted) = match what {
                 UNSET => (None, false),
                 KEPT => (Some(value()?), false),
                 OMITTED => (None, true),
-                _ => return Err(Damage("a value of history has an unknown state")),
+                _ => return Err(CorruptRow("a value of history has an unknown state")),
             };
             Ok(Replaced { field, old, omitted, since })
         })?;
@@ -162,7 +163,7 @@ pub struct FormerHolder {
     pub profile: ProfileNo,
 }
 
-fn holder(family: Family, cells: &[Cell<'_>]) -> Result<(Identifier, ProfileNo), Damage> {
+fn holder(family: Family, cells: &[Cell<'_>]) -> Result<(Identifier, ProfileNo), CorruptRow> {
     let mut row = Row::of(family, cells)?;
     let key = Identifier { kind: IdentifierKind::new(row.text()?), value: row.text()?.into() };
     Ok((key, ProfileNo(row.unsigned()?)))
@@ -175,7 +176,7 @@ impl Record for Holder {
         holder_cells(&self.key, self.profile).into()
     }
 
-    fn from_cells(cells: &[Cell<'_>]) -> Result<Self, Damage> {
+    fn from_cells(cells: &[Cell<'_>]) -> Result<Self, CorruptRow> {
         holder(Self::FAMILY, cells).map(|(key, profile)| Self { key, profile })
     }
 }
@@ -187,7 +188,7 @@ impl Record for FormerHolder {
         holder_cells(&self.key, self.profile).into()
     }
 
-    fn from_cells(cells: &[Cell<'_>]) -> Result<Self, Damage> {
+    fn from_cells(cells: &[Cell<'_>]) -> Result<Self, CorruptRow> {
         holder(Self::FAMILY, cells).map(|(key, profile)| Self { key, profile })
     }
 }

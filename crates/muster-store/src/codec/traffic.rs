@@ -1,7 +1,8 @@
 //! Rows that every request brings: events and their ids, changes, recorded answers, the outbox, the counters.
 
 use super::bytes::{In, Out};
-use super::{Cell, Damage, Record, Row, jsonb, packed, parts};
+use super::{Cell, Record, Row, jsonb, packed, parts};
+use crate::error::CorruptRow;
 use crate::family::Family;
 use muster_core::command::Action;
 use muster_core::id::{ProfileNo, RequestNo};
@@ -31,7 +32,7 @@ fn put_time(out: &mut Out, from: i64, time: Option<i64>) {
     }
 }
 
-fn time(read: &mut In<'_>, from: i64) -> Result<Option<i64>, Damage> {
+fn time(read: &mut In<'_>, from: i64) -> Result<Option<i64>, CorruptRow> {
     Ok(if read.u8()? == 0 { None } else { Some(read.step(from.cast_unsigned())?.cast_signed()) })
 }
 
@@ -57,7 +58,7 @@ impl Record for Event {
         ]
     }
 
-    fn from_cells(cells: &[Cell<'_>]) -> Result<Self, Damage> {
+    fn from_cells(cells: &[Cell<'_>]) -> Result<Self, CorruptRow> {
         let mut row = Row::of(Self::FAMILY, cells)?;
         let (seq, profile) = (row.unsigned()?, ProfileNo(row.unsigned()?));
         let (at, user_time) = (row.int()?, row.int()?);
@@ -72,7 +73,7 @@ impl Record for Event {
             attributes,
             time: time(&mut read, at)?.map(Timestamp),
             user_time: time(&mut read, user_time)?,
-            offset_seconds: read.i64()?.try_into().map_err(|_| Damage("an offset is out of range"))?,
+            offset_seconds: read.i64()?.try_into().map_err(|_| CorruptRow("an offset is out of range"))?,
             platform,
             os_type: read.opt_str()?.map(Into::into),
             app_version,
@@ -86,7 +87,7 @@ impl Record for Event {
 }
 
 /// The event id in the record of an event.
-pub(crate) fn event_id(record: &[u8]) -> Result<Option<Box<str>>, Damage> {
+pub(crate) fn event_id(record: &[u8]) -> Result<Option<Box<str>>, CorruptRow> {
     let mut read = In::open(record)?;
     let _its_times = (time(&mut read, 0)?, time(&mut read, 0)?);
     read.i64()?;
@@ -107,7 +108,7 @@ impl Record for EventId {
         ]
     }
 
-    fn from_cells(cells: &[Cell<'_>]) -> Result<Self, Damage> {
+    fn from_cells(cells: &[Cell<'_>]) -> Result<Self, CorruptRow> {
         let mut row = Row::of(Self::FAMILY, cells)?;
         Ok(Self {
             id: row.text()?.into(),
@@ -134,12 +135,12 @@ impl Record for Idempotency {
         ]
     }
 
-    fn from_cells(cells: &[Cell<'_>]) -> Result<Self, Damage> {
+    fn from_cells(cells: &[Cell<'_>]) -> Result<Self, CorruptRow> {
         let mut row = Row::of(Self::FAMILY, cells)?;
         Ok(Self {
-            route: Route::from_code(row.small()?).ok_or(Damage("a route is unknown"))?,
+            route: Route::from_code(row.small()?).ok_or(CorruptRow("a route is unknown"))?,
             key: row.text()?.into(),
-            body_hash: row.blob()?.try_into().map_err(|_| Damage("a hash has another length"))?,
+            body_hash: row.blob()?.try_into().map_err(|_| CorruptRow("a hash has another length"))?,
             at: Timestamp(row.int()?),
             answer: RecordedAnswer {
                 status: row.small()?,
@@ -162,7 +163,7 @@ impl Record for OutboxMessage {
         vec![Cell::unsigned(self.request.0), Cell::blob(&self.body)]
     }
 
-    fn from_cells(cells: &[Cell<'_>]) -> Result<Self, Damage> {
+    fn from_cells(cells: &[Cell<'_>]) -> Result<Self, CorruptRow> {
         let mut row = Row::of(Self::FAMILY, cells)?;
         Ok(Self { request: RequestNo(row.unsigned()?), body: row.blob()?.into() })
     }
@@ -182,7 +183,7 @@ impl Record for Change {
         ]
     }
 
-    fn from_cells(cells: &[Cell<'_>]) -> Result<Self, Damage> {
+    fn from_cells(cells: &[Cell<'_>]) -> Result<Self, CorruptRow> {
         use ChangeKind::{Device, Merge, Revert, User};
         let mut row = Row::of(Self::FAMILY, cells)?;
         Ok(Self {
@@ -230,10 +231,10 @@ impl Record for Counters {
         cells
     }
 
-    fn from_cells(cells: &[Cell<'_>]) -> Result<Self, Damage> {
+    fn from_cells(cells: &[Cell<'_>]) -> Result<Self, CorruptRow> {
         let mut row = Row::of(Self::FAMILY, cells)?;
         if row.int()? != COUNTERS_ID {
-            return Err(Damage("the counters have another key"));
+            return Err(CorruptRow("the counters have another key"));
         }
         Ok(Self {
             seq: row.unsigned()?,

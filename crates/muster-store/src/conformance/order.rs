@@ -1,4 +1,4 @@
-//! What the suite wants of a lane: order, isolation, dry decisions, time.
+//! What the suite wants of a queue: order, isolation, dry decisions, time.
 
 use super::Make;
 use super::rig::{Decide, Made, id, put, run, shop, wait, workspace};
@@ -99,7 +99,7 @@ pub(super) fn now_never_goes_backwards(make: Make<'_>) {
     assert_eq!(now(&*engine), late, "the clock is behind what a decision took as now");
 }
 
-pub(super) fn the_rate_window_is_kept_by_the_lane(make: Make<'_>) {
+pub(super) fn the_rate_window_is_kept_by_the_queue(make: Make<'_>) {
     let (engine, shop) = shop(make);
     let limits = RateLimits { users: 10, events: 0, devices: 0 };
     let spend = move |facts: &Facts, _: Moment| {

@@ -1,12 +1,13 @@
 //! Tokens, sessions and the audit log of the reference engine.
 
-use super::{Memory, locked};
+use super::Memory;
 use crate::access::{
     Access, AuditQuery, AuditRecord, SessionChanges, SessionRecord, TokenPut, TokenRecord, cut, page_of_limit,
 };
 use crate::bounds::Bounds;
 use crate::engine::EngineError;
 use crate::page::Page;
+use crate::sync::lock;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::PoisonError;
 
@@ -34,7 +35,7 @@ impl Kept {
 impl Access for Memory {
     fn tokens(&self) -> Result<Vec<TokenRecord>, EngineError> {
         self.open()?;
-        Ok(locked(&self.access).tokens.values().cloned().collect())
+        Ok(lock(&self.access).tokens.values().cloned().collect())
     }
 
     fn put_token(&self, token: &TokenRecord) -> Result<TokenPut, EngineError> {
@@ -44,7 +45,7 @@ impl Access for Memory {
         if token.workspace.as_ref().is_some_and(|id| !workspaces.contains_key(id)) {
             return Err(EngineError::UnknownWorkspace);
         }
-        let mut kept = locked(&self.access);
+        let mut kept = lock(&self.access);
         if kept.tokens.contains_key(&token.name) {
             return Ok(TokenPut::Taken);
         }
@@ -57,17 +58,17 @@ impl Access for Memory {
 
     fn remove_token(&self, name: &str) -> Result<bool, EngineError> {
         self.open()?;
-        Ok(locked(&self.access).remove_tokens(|token| token.name == name))
+        Ok(lock(&self.access).remove_tokens(|token| token.name == name))
     }
 
     fn sessions(&self) -> Result<Vec<SessionRecord>, EngineError> {
         self.open()?;
-        Ok(locked(&self.access).sessions.values().cloned().collect())
+        Ok(lock(&self.access).sessions.values().cloned().collect())
     }
 
     fn change_sessions(&self, changes: &SessionChanges) -> Result<(), EngineError> {
         self.open()?;
-        let sessions = &mut locked(&self.access).sessions;
+        let sessions = &mut lock(&self.access).sessions;
         for cookie in &changes.ended {
             sessions.remove(cookie);
         }
@@ -82,7 +83,7 @@ impl Access for Memory {
 
     fn clear_sessions(&self) -> Result<(), EngineError> {
         self.open()?;
-        locked(&self.access).sessions.clear();
+        lock(&self.access).sessions.clear();
         Ok(())
     }
 
@@ -92,7 +93,7 @@ impl Access for Memory {
 
     fn append_audit(&self, record: &AuditRecord) -> Result<u64, EngineError> {
         self.open()?;
-        let mut kept = locked(&self.access);
+        let mut kept = lock(&self.access);
         kept.last += 1;
         let detail = cut(&record.detail, self.bounds.audit_detail_bytes).to_owned();
         let record = AuditRecord { no: kept.last, detail, ..record.clone() };
@@ -113,7 +114,7 @@ impl Access for Memory {
 
     fn audit(&self, query: &AuditQuery) -> Result<Page<AuditRecord>, EngineError> {
         self.open()?;
-        let kept = locked(&self.access);
+        let kept = lock(&self.access);
         let fits = |record: &&AuditRecord| {
             query.below.is_none_or(|below| record.no < below)
                 && (query.workspace.is_none() || record.workspace == query.workspace)

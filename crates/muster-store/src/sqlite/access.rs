@@ -1,9 +1,11 @@
 //! Tokens, sessions and the audit log of the embedded engine: in the catalogue.
 
-use super::{Sqlite, closed, locked};
+use super::Sqlite;
+use super::shared::closed;
 use crate::access::{Access, AuditQuery, AuditRecord, SessionChanges, SessionRecord, TokenPut, TokenRecord};
 use crate::engine::EngineError;
 use crate::page::Page;
+use crate::sync::lock;
 use muster_core::time::Timestamp;
 
 impl Sqlite {
@@ -15,13 +17,13 @@ impl Sqlite {
 impl Access for Sqlite {
     fn tokens(&self) -> Result<Vec<TokenRecord>, EngineError> {
         self.is_open()?;
-        locked(&self.inner.catalogue).tokens()
+        lock(&self.inner.catalogue).tokens()
     }
 
     fn put_token(&self, token: &TokenRecord) -> Result<TokenPut, EngineError> {
         self.is_open()?;
         // When it ends is told from now.
-        self.inner.trust.judge(&*self.inner.clock, Timestamp::default())?;
+        self.inner.clock_check.check(&*self.inner.clock, Timestamp::default())?;
         let most = self.inner.options.bounds.tokens;
         self.inner.write_catalogue(|catalogue| catalogue.put_token(token, most))
     }
@@ -33,7 +35,7 @@ impl Access for Sqlite {
 
     fn sessions(&self) -> Result<Vec<SessionRecord>, EngineError> {
         self.is_open()?;
-        locked(&self.inner.catalogue).sessions()
+        lock(&self.inner.catalogue).sessions()
     }
 
     fn change_sessions(&self, changes: &SessionChanges) -> Result<(), EngineError> {
@@ -61,6 +63,6 @@ impl Access for Sqlite {
 
     fn audit(&self, query: &AuditQuery) -> Result<Page<AuditRecord>, EngineError> {
         self.is_open()?;
-        locked(&self.inner.catalogue).audit(query)
+        lock(&self.inner.catalogue).audit(query)
     }
 }

@@ -1,9 +1,9 @@
 //! The rows of one decision, written inside its savepoint, with the sums of their families.
 
-use super::bindings::BindingMap;
 use super::facts::Loaded;
 use super::state::State;
 use super::table;
+use crate::binding_map::BindingMap;
 use crate::bounds::{ANSWERS_KEPT_MS, Bounds};
 use crate::codec::chunks::PartOf;
 use crate::codec::{Cell, Record, binding_cells, holder_cells, quarantine_bytes, refused_bytes, row_sum};

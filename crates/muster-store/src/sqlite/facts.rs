@@ -1,14 +1,15 @@
 //! Facts of a decision, read row by row inside its transaction. Remembers the checksums of rows that it read, so that
 //! replacing such a row need not read it again.
 
-use super::bindings::BindingMap;
 use super::chunks::{self, Sums};
 use super::table::{self, unsigned};
-use super::turns::{Large, Turns};
+use crate::binding_map::BindingMap;
 use crate::codec::chunks::PartOf;
-use crate::codec::{Binding, Cell, Damage, Record, ViewRow, event_id, holder_cells};
+use crate::codec::{Binding, Cell, Record, ViewRow, event_id, holder_cells};
 use crate::engine::EngineError;
+use crate::error::CorruptRow;
 use crate::family::Family;
+use crate::queue::cores::{Cores, Large};
 use crate::rounds::{ReviewAlone, Sized, Source};
 use muster_core::facts::ReviewPair;
 use muster_core::id::{MergeNo, ProfileNo, QuarantineNo, RequestNo, ReviewNo, SeparationNo, Seq};
@@ -61,7 +62,7 @@ pub(crate) struct FactReader<'a, 't> {
     pub(crate) conn: &'a Connection,
     pub(crate) bindings: &'a BindingMap,
     pub(crate) loaded: &'a mut Loaded,
-    pub(crate) turns: &'t Turns,
+    pub(crate) cores: &'t Cores,
     /// Room for what it loads, once that is much.
     pub(crate) large: Option<Large<'t>>,
 }
@@ -126,7 +127,7 @@ pub(crate) fn idempotency(conn: &Connection, route: Route, key: &str) -> Result<
 
 impl Source for FactReader<'_, '_> {
     fn large(&mut self) -> Result<(), EngineError> {
-        self.large = Some(self.turns.large()?);
+        self.large = Some(self.cores.large()?);
         Ok(())
     }
 
@@ -328,7 +329,7 @@ impl Source for FactReader<'_, '_> {
     fn expired_idempotency(&mut self, until: Timestamp, limit: usize) -> Result<Sized<(Route, Box<str>)>, EngineError> {
         let sql = "SELECT route, key, length(body) FROM idempotency WHERE at <= ?1 ORDER BY at, route, key LIMIT ?2";
         self.expired(sql, until, limit, |row| {
-            let route = Route::from_code(row.get(0)?).ok_or(Damage("a route is unknown"))?;
+            let route = Route::from_code(row.get(0)?).ok_or(CorruptRow("a route is unknown"))?;
             Ok(((route, row.get(1)?), unsigned(row, 2)?))
         })
     }

@@ -3,14 +3,14 @@
 
 use super::chunks;
 use super::facts;
-use super::lane::Lane;
 use super::state::Figures;
 use super::table;
-use super::turns::{LargeRead, Turns};
+use super::workspace::SqliteWorkspace;
 use crate::codec::{Binding, COUNTERS_ID, Cell, FormerHolder, Holder, Record, ViewRow, outcome_bit};
 use crate::engine::EngineError;
 use crate::family::Family;
 use crate::page::{self, Filling, Page, READ_BYTES_SMALL, payload};
+use crate::queue::cores::{Cores, LargeRead};
 use crate::reader::{Charge, Due, EventQuery, LiveProfile, Reader, RequestQuery, ReviewQuery};
 use muster_core::change::{RowChange, StoredRow};
 use muster_core::facts::Cutoffs;
@@ -35,7 +35,7 @@ pub(crate) struct Look {
     /// There until it is dropped.
     conn: Option<Connection>,
     /// Whose connection it is; None = its own, closed afterwards.
-    lane: Option<Arc<Lane>>,
+    workspace: Option<Arc<SqliteWorkspace>>,
     room: ReadRoom,
 }
 
@@ -43,7 +43,7 @@ pub(crate) struct Look {
 #[derive(Default)]
 struct ReadRoom {
     charge: Option<Charge>,
-    turns: Option<Arc<Turns>>,
+    cores: Option<Arc<Cores>>,
     turn: Option<LargeRead>,
     /// Bytes of rows of the page that is being read.
     paged: u64,
@@ -74,19 +74,19 @@ impl ReadRoom {
         if bytes <= READ_BYTES_SMALL {
             return Ok(());
         }
-        if let (Some(turns), None) = (&self.turns, &self.turn) {
-            self.turn = Some(LargeRead::wait(turns)?);
+        if let (Some(cores), None) = (&self.cores, &self.turn) {
+            self.turn = Some(LargeRead::wait(cores)?);
         }
         self.charge.as_mut().map_or(Ok(()), |charge| charge(bytes))
     }
 }
 
 impl Look {
-    /// Takes a snapshot of a lane.
-    pub(crate) fn of(lane: Arc<Lane>, turns: &Arc<Turns>) -> Result<Self, EngineError> {
-        let conn = lane.reader()?;
-        let room = ReadRoom { turns: Some(Arc::clone(turns)), ..ReadRoom::default() };
-        Self::begin(conn, Some(lane), room)
+    /// Takes a snapshot of a workspace.
+    pub(crate) fn of(workspace: Arc<SqliteWorkspace>, cores: &Arc<Cores>) -> Result<Self, EngineError> {
+        let conn = workspace.reader()?;
+        let room = ReadRoom { cores: Some(Arc::clone(cores)), ..ReadRoom::default() };
+        Self::begin(conn, Some(workspace), room)
     }
 
     /// Takes a snapshot through a connection of its own.
@@ -94,10 +94,10 @@ impl Look {
         Self::begin(conn, None, ReadRoom::default())
     }
 
-    fn begin(conn: Connection, lane: Option<Arc<Lane>>, room: ReadRoom) -> Result<Self, EngineError> {
+    fn begin(conn: Connection, workspace: Option<Arc<SqliteWorkspace>>, room: ReadRoom) -> Result<Self, EngineError> {
         // A deferred transaction takes its snapshot with its first read, so read something at once.
         conn.execute_batch("BEGIN; SELECT 1 FROM engine;")?;
-        Ok(Self { conn: Some(conn), lane, room })
+        Ok(Self { conn: Some(conn), workspace, room })
     }
 
     pub(crate) fn conn(&self) -> &Connection {
@@ -249,11 +249,11 @@ fn cell_limit(limit: usize) -> Cell<'static> {
 impl Drop for Look {
     fn drop(&mut self) {
         let Some(conn) = self.conn.take() else { return };
-        if let Some(lane) = &self.lane
+        if let Some(workspace) = &self.workspace
             && conn.execute_batch("ROLLBACK").is_ok()
-            && lane.stopped().is_none()
+            && workspace.queue.stopped().is_none()
         {
-            lane.keep_reader(conn);
+            workspace.keep_reader(conn);
         }
     }
 }

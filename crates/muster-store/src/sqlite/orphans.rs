@@ -2,14 +2,15 @@
 //! removes data: a folder is taken in, or moved aside, when somebody says so (behaviour.md 1.11.h).
 
 use super::catalogue::Catalogue;
-use super::committer;
-use super::directory::{Directory, at};
-use super::lane::{Lane, locked};
+use super::commit;
+use super::directory::{Directory, OpenError, at};
 use super::own_entry::Versioned;
+use super::shared::{Inner, closed, io, refusal};
+use super::workspace::SqliteWorkspace;
 use super::writer::{DATABASE, Writer};
-use super::{Inner, OpenError, Sqlite, closed, io, refusal};
 use crate::access::AuditRecord;
 use crate::engine::{Adopted, EngineError, Workspace};
+use crate::sync::lock;
 use muster_core::id::WorkspaceId;
 use std::path::Path;
 use std::sync::{Arc, PoisonError};
@@ -17,7 +18,7 @@ use std::sync::{Arc, PoisonError};
 /// What a folder holds that is to be taken in.
 struct Found {
     own: Option<Versioned>,
-    lane: Lane,
+    workspace: SqliteWorkspace,
 }
 
 /// Names of the folders that belong to no entry of the catalogue, in order.
@@ -58,34 +59,34 @@ fn find(inner: (&Directory, usize), id: &WorkspaceId, unknown: &Workspace) -> Re
     if !folder.join(DATABASE).exists() {
         return Err(EngineError::Broken(format!("the folder {id} holds no database of a workspace").into()));
     }
-    let lane = Lane::new(unknown.clone(), folder);
+    let workspace = SqliteWorkspace::new(unknown.clone(), folder);
     let own = {
-        let mut writer = locked(&lane.writer);
-        lane.open_writer(&mut writer, binding_bytes_max, false).map_err(committer::opening)?.own_entry()?
+        let mut writer = lock(&workspace.writer);
+        workspace.open_writer(&mut writer, binding_bytes_max, false).map_err(commit::opening)?.own_entry()?
     };
     match own {
         Some(own) if own.entry.id != *id => {
             let holds = own.entry.id;
             Err(EngineError::Broken(format!("the folder {id} holds the data of workspace {holds}").into()))
         }
-        own => Ok(Some(Found { own, lane })),
+        own => Ok(Some(Found { own, workspace })),
     }
 }
 
 /// Takes a folder in: with the entry that it keeps itself, or with the given one if it is of before there was a copy.
-/// With the entry and its lane, whose writer is open.
+/// With the entry and its workspace, whose writer is open.
 fn take_in(
     directory: (&Directory, usize),
     catalogue: &mut Catalogue,
     id: &WorkspaceId,
     unknown: &Workspace,
-) -> Result<(Adopted, Option<Lane>), EngineError> {
+) -> Result<(Adopted, Option<SqliteWorkspace>), EngineError> {
     let same = |entry: &Workspace| entry.id.as_str().eq_ignore_ascii_case(id.as_str());
     let known = catalogue.workspaces()?.into_iter().find(same);
     if known.as_ref().is_some_and(|entry| entry.id != *id) {
         return Ok((Adopted::Taken, None));
     }
-    let Some(Found { own, lane }) = find(directory, id, unknown)? else { return Ok((Adopted::Nothing, None)) };
+    let Some(Found { own, workspace }) = find(directory, id, unknown)? else { return Ok((Adopted::Nothing, None)) };
     let version = catalogue.version(id)?;
     let own = match (own, known) {
         (Some(own), Some(_)) if own.version <= version => return Ok((Adopted::Taken, None)),
@@ -93,60 +94,58 @@ fn take_in(
         (own, _) => own.unwrap_or(Versioned { entry: unknown.clone(), version: version + 1 }),
     };
     catalogue.put(&own)?;
-    lane.set_entry(own.entry.clone());
-    if let Some(writer) = locked(&lane.writer).as_ref() {
+    workspace.queue.set_entry(own.entry.clone());
+    if let Some(writer) = lock(&workspace.writer).as_ref() {
         writer.keep_entry(&own)?;
     }
-    Ok((Adopted::TakenIn(own.entry), Some(lane)))
+    Ok((Adopted::TakenIn(own.entry), Some(workspace)))
 }
 
-impl Sqlite {
-    /// Takes in the folder of a stopped data directory, also where the catalogue has an older entry than the folder itself.
-    ///
-    /// # Errors
-    /// [`OpenError`] if the directory is in use, or is none, or something in it cannot be read or written.
-    pub fn adopt(
-        data_dir: &Path,
-        id: &WorkspaceId,
-        unknown: &Workspace,
-        record: &AuditRecord,
-    ) -> Result<Adopted, OpenError> {
-        let directory = Directory::open_existing(data_dir)?;
-        let path = directory.catalogue();
-        let mut catalogue = Catalogue::open(&path).map_err(|error| refusal(&path, None, error.into()))?;
-        let failed = |error: EngineError| refusal(&directory.workspace(id), None, error.into());
-        let (adopted, lane) = take_in((&directory, 0), &mut catalogue, id, unknown).map_err(failed)?;
-        if let Some(lane) = lane {
-            lane.close(&mut locked(&lane.writer)).map_err(failed)?;
-            catalogue.append_audit(record, &crate::bounds::Bounds::default()).map_err(failed)?;
-        }
-        Ok(adopted)
-    }
-
-    /// Moves a folder of a stopped data directory aside that the catalogue does not know. Where it is now, below the data
-    /// directory; None if there is no such folder.
-    ///
-    /// # Errors
-    /// As [`Sqlite::adopt`].
-    pub fn remove_orphan(data_dir: &Path, id: &WorkspaceId, record: &AuditRecord) -> Result<Option<String>, OpenError> {
-        let directory = Directory::open_existing(data_dir)?;
-        let path = directory.catalogue();
-        let mut catalogue = Catalogue::open(&path).map_err(|error| refusal(&path, None, error.into()))?;
-        let failed = |error: EngineError| refusal(&directory.workspace(id), None, error.into());
-        if !names(&directory, &catalogue).map_err(failed)?.iter().any(|name| name == id.as_str()) {
-            return Ok(None);
-        }
-        let aside = at(&path, directory.keep_aside(id))?;
+/// Takes in the folder of a stopped data directory, also where the catalogue has an older entry than the folder itself.
+///
+/// # Errors
+/// [`OpenError`] if the directory is in use, or is none, or something in it cannot be read or written.
+pub fn adopt(
+    data_dir: &Path,
+    id: &WorkspaceId,
+    unknown: &Workspace,
+    record: &AuditRecord,
+) -> Result<Adopted, OpenError> {
+    let directory = Directory::open_existing(data_dir)?;
+    let path = directory.catalogue();
+    let mut catalogue = Catalogue::open(&path).map_err(|error| refusal(&path, None, error.into()))?;
+    let failed = |error: EngineError| refusal(&directory.workspace(id), None, error.into());
+    let (adopted, workspace) = take_in((&directory, 0), &mut catalogue, id, unknown).map_err(failed)?;
+    if let Some(workspace) = workspace {
+        workspace.close(&mut lock(&workspace.writer)).map_err(failed)?;
         catalogue.append_audit(record, &crate::bounds::Bounds::default()).map_err(failed)?;
-        Ok(Some(aside))
     }
+    Ok(adopted)
+}
+
+/// Moves a folder of a stopped data directory aside that the catalogue does not know. Where it is now, below the data
+/// directory; None if there is no such folder.
+///
+/// # Errors
+/// As [`adopt`].
+pub fn remove_orphan(data_dir: &Path, id: &WorkspaceId, record: &AuditRecord) -> Result<Option<String>, OpenError> {
+    let directory = Directory::open_existing(data_dir)?;
+    let path = directory.catalogue();
+    let mut catalogue = Catalogue::open(&path).map_err(|error| refusal(&path, None, error.into()))?;
+    let failed = |error: EngineError| refusal(&directory.workspace(id), None, error.into());
+    if !names(&directory, &catalogue).map_err(failed)?.iter().any(|name| name == id.as_str()) {
+        return Ok(None);
+    }
+    let aside = at(&path, directory.keep_aside(id))?;
+    catalogue.append_audit(record, &crate::bounds::Bounds::default()).map_err(failed)?;
+    Ok(Some(aside))
 }
 
 impl Inner {
     /// Notes which folders the catalogue does not know; which.
     pub(crate) fn note_orphans(&self) -> Result<Vec<String>, EngineError> {
-        let names = names(&self.directory, &locked(&self.catalogue))?;
-        (*locked(&self.orphans)).clone_from(&names);
+        let names = names(&self.directory, &lock(&self.catalogue))?;
+        (*lock(&self.orphans)).clone_from(&names);
         Ok(names)
     }
 
@@ -156,16 +155,16 @@ impl Inner {
             return Err(closed());
         }
         let directory = (&self.directory, self.options.binding_map_bytes_max);
-        let (adopted, lane) = self.write_catalogue(|catalogue| {
+        let (adopted, workspace) = self.write_catalogue(|catalogue| {
             if catalogue.has_alike(id)? {
                 Ok((Adopted::Taken, None))
             } else {
                 take_in(directory, catalogue, id, unknown)
             }
         })?;
-        if let Some(lane) = lane {
-            let mut lanes = self.lanes.write().unwrap_or_else(PoisonError::into_inner);
-            lanes.insert(id.clone(), Arc::new(lane));
+        if let Some(workspace) = workspace {
+            let mut workspaces = self.workspaces.write().unwrap_or_else(PoisonError::into_inner);
+            workspaces.insert(id.clone(), Arc::new(workspace));
         }
         self.note_orphans()?;
         Ok(adopted)
@@ -191,7 +190,7 @@ impl Inner {
         if let Some(holds) = own.as_ref().map(|own| &own.entry.id).filter(|id| **id != entry.id) {
             return Err(EngineError::Broken(format!("its folder holds the data of workspace {holds}").into()));
         }
-        let mut catalogue = locked(&self.catalogue);
+        let mut catalogue = lock(&self.catalogue);
         let mut version = catalogue.version(&entry.id)?;
         if let Some(own) = own.as_ref().filter(|own| own.is_unknown_to(entry, version)) {
             if !self.options.accept_catalogue {

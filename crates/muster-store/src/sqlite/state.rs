@@ -1,4 +1,4 @@
-//! What the lane keeps in memory and writes once for each group: counters, sums of families, the engine's own figures.
+//! What is kept of a workspace in memory and written once for each group: counters, sums of families, the engine's own figures.
 
 use super::table;
 use crate::codec::{COUNTERS_ID, Cell, Record as _, cells_sum, row_sum};
@@ -54,7 +54,7 @@ impl Figures {
     }
 }
 
-/// The state of a lane between two decisions.
+/// The state of a workspace between two decisions.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct State {
     pub(crate) counters: Counters,

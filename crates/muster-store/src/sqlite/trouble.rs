@@ -1,4 +1,4 @@
-//! What an error of SQLite means for a decision, its group and its lane.
+//! What an error of SQLite means for a decision, its group and its workspace.
 
 use crate::engine::EngineError;
 use rusqlite::{Error, ErrorCode, ffi};

@@ -2,16 +2,17 @@
 //! and the number of the last synced group, and then the laws. Reads a stopped directory and changes nothing in it.
 
 use super::catalogue::Catalogue;
-use super::directory::{Directory, at};
+use super::directory::{Directory, OpenError, at};
 use super::look::Look;
+use super::orphans;
 use super::own_entry;
 use super::schema::{self, SchemaError};
 use super::settings;
+use super::shared::refusal;
 use super::state;
 use super::synced::Synced;
 use super::table;
 use super::writer::{DATABASE, SYNCED, WriterError};
-use super::{OpenError, orphans, refusal};
 use crate::engine::{EngineError, Workspace};
 use crate::family::{Family, FamilySum};
 use crate::laws;

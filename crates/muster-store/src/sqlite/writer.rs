@@ -2,31 +2,30 @@
 //! breaks is taken back alone.
 
 use super::apply::Apply;
-use super::bindings::BindingMap;
 use super::facts::{FactReader, Loaded};
 use super::own_entry::{self, Versioned};
 use super::schema::{self, SchemaError};
 use super::settings;
 use super::state::State;
 use super::synced::Synced;
+use super::table;
 use super::trouble;
-use super::trust::Trust;
-use super::turns::Turns;
-use crate::bounds::Bounds;
+use crate::binding_map::BindingMap;
+use crate::codec::Binding;
 use crate::engine::{EngineError, Job};
+use crate::family::Family;
+use crate::queue::group::{GroupEnd, GroupFailure, GroupRun};
 use crate::rounds::{self, Verdict};
 use muster_core::change::Changes;
 use muster_core::decision::Mode;
 use muster_core::facts::Facts;
-use muster_core::pause::Pause;
-use muster_core::rate::RateWindow;
 use muster_core::record::{Counters, LogEntry};
-use muster_core::time::{Clock, Moment, Timestamp};
+use muster_core::time::{Moment, Timestamp};
 use rusqlite::Connection;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 /// The database within a workspace's folder.
 pub(crate) const DATABASE: &str = "muster.db";
@@ -78,60 +77,21 @@ impl From<std::io::Error> for WriterError {
     }
 }
 
-/// What a group works under.
-pub(crate) struct Turn<'a> {
-    pub(crate) clock: &'a dyn Clock,
-    pub(crate) bounds: &'a Bounds,
-    pub(crate) turns: &'a Turns,
-    /// Gives the core to who waits.
-    pub(crate) pause: Pause,
-    /// The revision of the settings in force.
-    pub(crate) revision: u64,
-    /// The rate window; as it was, if the group fails.
-    pub(crate) rate: RateWindow,
-    /// Commit even if nothing changed: to see whether a full disk has room again.
-    pub(crate) probe: bool,
-    /// What is judged of the clock before anything is decided.
-    pub(crate) trust: &'a Trust,
-    /// Decisions are written in savepoints; the writer sets it.
-    pub(crate) savepoints: bool,
-}
-
-/// A group that ended: what became of each decision.
-#[derive(Default)]
-pub(crate) struct Ended {
-    pub(crate) results: Vec<Result<(), EngineError>>,
-    /// Decisions that were committed.
-    pub(crate) committed: u64,
-    /// How long the commit took; None if there was nothing to commit.
-    pub(crate) commit: Option<Duration>,
-    /// The group stands, but nothing more may be written.
-    pub(crate) poison: Option<Arc<str>>,
-}
-
-/// A group that failed as a whole.
-pub(crate) struct Failed {
-    /// What every decision of it is answered.
-    pub(crate) error: EngineError,
-    /// Whether the lane must not write again in this process: what became of the commit is not known.
-    pub(crate) poison: bool,
-}
-
 /// Why a transaction was not committed.
 enum Stop {
     /// It, or one decision of it, failed.
-    Failed(Failed),
+    Failed(GroupFailure),
     /// A decision broke while it was written: the group is run again, with savepoints.
     Again,
 }
 
-impl<E: Into<Failed>> From<E> for Stop {
+impl<E: Into<GroupFailure>> From<E> for Stop {
     fn from(error: E) -> Self {
         Self::Failed(error.into())
     }
 }
 
-impl From<EngineError> for Failed {
+impl From<EngineError> for GroupFailure {
     fn from(error: EngineError) -> Self {
         // Before the commit nothing counts, and the transaction is taken back.
         let poison = trouble::is_sync(&error);
@@ -139,7 +99,7 @@ impl From<EngineError> for Failed {
     }
 }
 
-impl From<rusqlite::Error> for Failed {
+impl From<rusqlite::Error> for GroupFailure {
     fn from(error: rusqlite::Error) -> Self {
         EngineError::from(error).into()
     }
@@ -225,15 +185,15 @@ impl Writer {
         &mut self,
         jobs: &mut [Box<dyn Job>],
         refused: &[LogEntry],
-        turn: &mut Turn<'_>,
-    ) -> Result<Ended, Failed> {
-        turn.trust.judge(turn.clock, self.now.max(self.state.counters.now))?;
+        run: &mut GroupRun<'_>,
+    ) -> Result<GroupEnd, GroupFailure> {
+        run.clock_check.check(run.clock, self.now.max(self.state.counters.now))?;
         if !jobs.is_empty() {
-            // Nothing was written yet: damage that is found here is the decisions' answer, not the lane's end.
-            self.bindings.load(&self.conn).map_err(|error| Failed { error, poison: false })?;
+            // Nothing was written yet: damage that is found here is the decisions' answer, not the workspace's end.
+            self.load_bindings().map_err(|error| GroupFailure { error, poison: false })?;
         }
-        match self.attempt(jobs, refused, turn, false) {
-            Err(Stop::Again) => self.attempt(jobs, refused, turn, true),
+        match self.attempt(jobs, refused, run, false) {
+            Err(Stop::Again) => self.attempt(jobs, refused, run, true),
             ended => ended,
         }
         .map_err(|stop| match stop {
@@ -242,29 +202,41 @@ impl Writer {
         })
     }
 
+    /// Loads the binding map, unless it is there or was dropped. Checks every row that it reads.
+    fn load_bindings(&mut self) -> Result<(), EngineError> {
+        let Self { conn, bindings, .. } = self;
+        if !bindings.is_missing() {
+            return Ok(());
+        }
+        let rows = conn.query_row("SELECT count(*) FROM bindings", [], |row| row.get::<_, i64>(0))?;
+        bindings.load(usize::try_from(rows).unwrap_or(usize::MAX), |each| {
+            table::each(conn, (Family::Bindings, ""), &[], |row: Binding| each(&row.key, row.profile))
+        })
+    }
+
     /// One transaction over the group; what does not commit is taken back in memory, too.
     fn attempt(
         &mut self,
         jobs: &mut [Box<dyn Job>],
         refused: &[LogEntry],
-        turn: &mut Turn<'_>,
+        run: &mut GroupRun<'_>,
         savepoints: bool,
-    ) -> Result<Ended, Stop> {
-        let (state, rate) = (self.state.clone(), turn.rate.clone());
+    ) -> Result<GroupEnd, Stop> {
+        let (state, rate) = (self.state.clone(), run.rate.clone());
         if let Err(error) = self.conn.execute_batch("BEGIN IMMEDIATE") {
             return Err(Stop::Failed(error.into()));
         }
-        turn.savepoints = savepoints;
-        let ended = self.transact(jobs, refused, &state, turn);
+        run.savepoints = savepoints;
+        let ended = self.transact(jobs, refused, &state, run);
         if ended.is_err() {
             self.state = state;
             self.bindings.undo_to(0);
-            turn.rate = rate;
+            run.rate = rate;
         }
         if !self.conn.is_autocommit()
             && let Err(error) = self.conn.execute_batch("ROLLBACK")
         {
-            return Err(Stop::Failed(Failed { error: error.into(), poison: true }));
+            return Err(Stop::Failed(GroupFailure { error: error.into(), poison: true }));
         }
         self.bindings.keep();
         ended
@@ -275,35 +247,35 @@ impl Writer {
         jobs: &mut [Box<dyn Job>],
         refused: &[LogEntry],
         before: &State,
-        turn: &mut Turn<'_>,
-    ) -> Result<Ended, Stop> {
-        let mut ended = Ended::default();
+        run: &mut GroupRun<'_>,
+    ) -> Result<GroupEnd, Stop> {
+        let mut ended = GroupEnd::default();
         for job in jobs {
-            ended.results.push(match self.decide(&mut **job, turn) {
+            ended.results.push(match self.decide(&mut **job, run) {
                 Ok(stored) => {
                     ended.committed += u64::from(stored);
                     Ok(())
                 }
-                Err(Stop::Failed(Failed { error, .. })) if error.is_of_one_decision() => Err(error),
+                Err(Stop::Failed(GroupFailure { error, .. })) if error.is_of_one_decision() => Err(error),
                 Err(stop) => return Err(stop),
             });
         }
         self.loaded.clear();
         if !refused.is_empty() {
-            self.apply().refused(refused, turn.bounds)?;
+            self.apply().refused(refused, run.bounds)?;
         }
-        if ended.committed == 0 && refused.is_empty() && !turn.probe {
+        if ended.committed == 0 && refused.is_empty() && !run.probe {
             return Ok(ended);
         }
         self.state.figures.group += 1;
         self.state.save(&self.conn, Some(before))?;
         let begun = Instant::now();
         // What is left of the turn waits for the disk, and answers.
-        turn.turns.give_back();
+        run.cores.give_back();
         let committed = self.conn.prepare_cached("COMMIT").and_then(|mut commit| commit.execute([]));
         if let Err(error) = committed {
             let poison = trouble::is_unknown_end(&error);
-            return Err(Stop::Failed(Failed { error: error.into(), poison }));
+            return Err(Stop::Failed(GroupFailure { error: error.into(), poison }));
         }
         ended.commit = Some(begun.elapsed());
         // The group is durable whatever becomes of the number. On a full disk it lags until a later group writes it, which
@@ -322,36 +294,36 @@ impl Writer {
     }
 
     /// One decision; true if it changed something.
-    fn decide(&mut self, job: &mut dyn Job, turn: &mut Turn<'_>) -> Result<bool, Stop> {
-        let now = turn.clock.now();
+    fn decide(&mut self, job: &mut dyn Job, run: &mut GroupRun<'_>) -> Result<bool, Stop> {
+        let now = run.clock.now();
         self.now = now.at.max(self.now).max(self.state.counters.now);
         self.loaded.clear();
         let facts = Facts {
             counters: self.state.counters,
-            settings_revision: turn.revision,
-            rate: turn.rate.clone(),
-            pause: turn.pause.clone(),
+            settings_revision: run.revision,
+            rate: run.rate.clone(),
+            pause: run.pause.clone(),
             ..Facts::default()
         };
         let Self { conn, bindings, loaded, .. } = self;
-        let mut source = FactReader { conn, bindings, loaded, turns: turn.turns, large: None };
+        let mut source = FactReader { conn, bindings, loaded, cores: run.cores, large: None };
         let verdict = rounds::run(job, &mut source, facts, Moment { at: self.now, ..now })?;
         // What was loaded is in the changes: the room is held until they are written.
         let _large = source.large.take();
         match verdict {
-            Verdict::Changes(changes) if job.mode() == Mode::Commit => self.store(changes, turn).map(|()| true),
+            Verdict::Changes(changes) if job.mode() == Mode::Commit => self.store(changes, run).map(|()| true),
             // A dry decision saw what it would change; it is pure, so nothing is there to take back.
             Verdict::Changes(_) | Verdict::Leave => Ok(false),
         }
     }
 
     /// Writes a decision's changes: whatever goes wrong there is its own fault alone, but for a storage that fails.
-    fn store(&mut self, changes: Changes, turn: &mut Turn<'_>) -> Result<(), Stop> {
-        let before = turn.savepoints.then(|| (self.state.clone(), self.bindings.mark()));
+    fn store(&mut self, changes: Changes, run: &mut GroupRun<'_>) -> Result<(), Stop> {
+        let before = run.savepoints.then(|| (self.state.clone(), self.bindings.mark()));
         if before.is_some() {
             self.conn.prepare_cached("SAVEPOINT decision")?.execute([])?;
         }
-        if let Err(error) = self.write(&changes, turn) {
+        if let Err(error) = self.write(&changes, run) {
             let of_the_decision = matches!(error, EngineError::Broken(_) | EngineError::Corrupt(_));
             // SQLite rolls some transactions back by itself; then there is no savepoint any more, and the group fails.
             if !of_the_decision || self.conn.is_autocommit() {
@@ -371,16 +343,16 @@ impl Writer {
             self.conn.prepare_cached("RELEASE decision")?.execute([])?;
         }
         if let Some(rate) = changes.rate {
-            turn.rate = rate;
+            run.rate = rate;
         }
         Ok(())
     }
 
-    fn write(&mut self, changes: &Changes, turn: &Turn<'_>) -> Result<(), EngineError> {
-        let (mut apply, bounds) = (self.apply(), turn.bounds);
+    fn write(&mut self, changes: &Changes, run: &GroupRun<'_>) -> Result<(), EngineError> {
+        let (mut apply, bounds) = (self.apply(), run.bounds);
         for row in &changes.rows {
             apply.row(row)?;
-            turn.turns.pause();
+            run.cores.pause();
         }
         apply.state.counters = changes.counters;
         apply.trim_quarantine(bounds)?;

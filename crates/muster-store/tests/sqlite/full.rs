@@ -25,7 +25,7 @@ fn soon(holds: impl Fn() -> bool) -> bool {
     })
 }
 
-// Fails when `turn` answers a lane that does not open without marking it full, or the keeper wakes no full lane.
+// Fails when `turn` answers a queue that does not open without marking it full, or the keeper wakes no full queue.
 #[test]
 fn a_disk_that_is_full_while_a_workspace_is_opened_is_told_and_left_behind() {
     let home = Home::new();

@@ -52,7 +52,7 @@ fn record() -> AuditRecord {
 }
 
 fn adopt(home: &Home, shop: &str) -> Result<Adopted, OpenError> {
-    Sqlite::adopt(home.path(), &id(shop), &workspace(shop), &record())
+    muster_store::sqlite::adopt(home.path(), &id(shop), &workspace(shop), &record())
 }
 
 fn orphan(folder: &str) -> Trouble {
@@ -121,8 +121,8 @@ fn a_folder_is_taken_in_or_moved_aside_and_stays_there() {
     let (home, before) = home();
     fs::write(home.path().join("muster.db"), before).unwrap();
     assert!(matches!(adopt(&home, "none"), Ok(Adopted::Nothing)));
-    let aside = Sqlite::remove_orphan(home.path(), &id("shop"), &record()).unwrap().unwrap();
-    assert!(matches!(Sqlite::remove_orphan(home.path(), &id("shop"), &record()), Ok(None)));
+    let aside = muster_store::sqlite::remove_orphan(home.path(), &id("shop"), &record()).unwrap().unwrap();
+    assert!(matches!(muster_store::sqlite::remove_orphan(home.path(), &id("shop"), &record()), Ok(None)));
     // Fails when `remove_set_aside` takes what was moved aside for what is to be removed.
     let engine = home.open().unwrap();
     assert!(home.path().join(&aside).join("muster.db").exists());

@@ -2,22 +2,22 @@
 //! what is past its time goes (docs/adr/0020).
 
 use crate::bounds::{CLOCK_AHEAD_MS_MAX, CLOCK_BEHIND_MS_MAX};
-use crate::engine::EngineError;
+use crate::error::EngineError;
 use muster_core::time::{Clock, Timestamp};
 use std::sync::atomic::{AtomicI64, Ordering};
 
 /// There is no newest time that the clock is far ahead of.
 const NONE: i64 = i64::MAX;
 
-/// What is judged, and what the operator said.
-pub(crate) struct Trust {
+/// The check, with what the operator accepted.
+pub(crate) struct ClockCheck {
     /// The operator takes the clock as it is, though it is behind or far ahead of what is stored.
     accepted: bool,
     /// The newest stored time, if the clock was far ahead of it at the start and still is.
     ahead_of: AtomicI64,
 }
 
-impl Trust {
+impl ClockCheck {
     pub(crate) fn new(accepted: bool) -> Self {
         Self { accepted, ahead_of: AtomicI64::new(NONE) }
     }
@@ -26,12 +26,12 @@ impl Trust {
     pub(crate) fn start(&self, clock: &dyn Clock, newest: Timestamp) {
         if !self.accepted && newest > Timestamp::default() {
             self.ahead_of.store(newest.0, Ordering::Release);
-            let _forgotten_if_it_is_not = self.of_all(clock);
+            let _forgotten_if_it_is_not = self.distrust(clock);
         }
     }
 
     /// Why nothing is stored in any workspace.
-    pub(crate) fn of_all(&self, clock: &dyn Clock) -> Option<&'static str> {
+    pub(crate) fn distrust(&self, clock: &dyn Clock) -> Option<&'static str> {
         if let Some(why) = clock.distrust() {
             return Some(why);
         }
@@ -50,8 +50,8 @@ impl Trust {
     ///
     /// # Errors
     /// [`EngineError::Clock`].
-    pub(crate) fn judge(&self, clock: &dyn Clock, newest: Timestamp) -> Result<(), EngineError> {
-        if let Some(why) = self.of_all(clock) {
+    pub(crate) fn check(&self, clock: &dyn Clock, newest: Timestamp) -> Result<(), EngineError> {
+        if let Some(why) = self.distrust(clock) {
             return Err(EngineError::Clock(why));
         }
         let behind = newest.0.saturating_sub(clock.now().at.0);

@@ -83,11 +83,11 @@ fn a_long_decision_gives_its_core_to_those_of_other_workspaces() {
     running.join().unwrap().unwrap();
 }
 
-// Fails when `Lane::push` counts no waiting jobs, or when lanes share one queue.
+// Fails when `Lane::push` counts no waiting jobs, or when queues share one queue.
 #[test]
 fn a_full_lane_answers_overloaded_at_once_and_takes_no_room_from_another() {
     let home = Home::new();
-    let engine = open(&home, Bounds { lane_jobs: 3, group_jobs: 1, ..Bounds::default() }, 2);
+    let engine = open(&home, Bounds { queue_jobs: 3, group_jobs: 1, ..Bounds::default() }, 2);
     let ((begun, began), (end, ends)) = (channel(), channel());
     let running = in_thread(&engine, &id("aa"), gate(begun, ends));
     began.recv().unwrap();

@@ -2,8 +2,8 @@
 //! gives its core up between two elements and waits for its next turn, so that no workspace's import holds up another's,
 //! however many heavy ones there are.
 
-use super::lane::locked;
-use crate::engine::EngineError;
+use crate::error::EngineError;
+use crate::sync::lock;
 use std::cell::Cell;
 use std::collections::VecDeque;
 use std::sync::mpsc::{SyncSender, sync_channel};
@@ -53,7 +53,7 @@ impl Places {
     fn take(&self, is_fresh: bool, waiting_max: usize) -> bool {
         let (grant, granted) = sync_channel(1);
         {
-            let mut waiting = locked(&self.0);
+            let mut waiting = lock(&self.0);
             if waiting.free > 0 {
                 waiting.free -= 1;
                 return true;
@@ -71,7 +71,7 @@ impl Places {
 
     /// Gives a place to who waits longest, or back.
     fn give(&self) {
-        let mut waiting = locked(&self.0);
+        let mut waiting = lock(&self.0);
         let fresh_first = waiting.running.is_empty() || waiting.fresh_in_a_row < FRESH_IN_A_ROW;
         let next = if fresh_first && let Some(next) = waiting.fresh.pop_front() {
             waiting.fresh_in_a_row += 1;
@@ -88,28 +88,28 @@ impl Places {
     }
 
     fn is_wanted(&self) -> bool {
-        let waiting = locked(&self.0);
+        let waiting = lock(&self.0);
         !waiting.fresh.is_empty() || !waiting.running.is_empty()
     }
 }
 
-/// The turns of all threads that decide.
-pub(crate) struct Turns {
+/// The cores of all threads that decide, and the room of those that load much.
+pub(crate) struct Cores {
     cores: Places,
     large: Places,
     reads: Places,
 }
 
 /// A core, until it is dropped.
-pub(crate) struct Core<'t>(&'t Turns);
+pub(crate) struct Core<'t>(&'t Cores);
 
 /// Room for a decision that loads much, until it is dropped.
-pub(crate) struct Large<'t>(&'t Turns);
+pub(crate) struct Large<'t>(&'t Cores);
 
 /// Room for a reader that reads much, until it is dropped.
-pub(crate) struct LargeRead(Arc<Turns>);
+pub(crate) struct LargeRead(Arc<Cores>);
 
-impl Turns {
+impl Cores {
     pub(crate) fn new(cores: usize) -> Self {
         Self { cores: Places::new(cores.max(1)), large: Places::new(LARGE), reads: Places::new(LARGE_READS) }
     }
@@ -180,9 +180,9 @@ impl Turns {
 
 impl LargeRead {
     /// Waits for it.
-    pub(crate) fn wait(turns: &Arc<Turns>) -> Result<Self, EngineError> {
-        let is_granted = turns.reads.take(true, LARGE_WAITING_MAX);
-        if is_granted { Ok(Self(Arc::clone(turns))) } else { Err(EngineError::Overloaded) }
+    pub(crate) fn wait(cores: &Arc<Cores>) -> Result<Self, EngineError> {
+        let is_granted = cores.reads.take(true, LARGE_WAITING_MAX);
+        if is_granted { Ok(Self(Arc::clone(cores))) } else { Err(EngineError::Overloaded) }
     }
 }
 
@@ -210,7 +210,7 @@ mod tests {
     use std::sync::mpsc::channel;
 
     fn waiting(places: &Places) -> usize {
-        let waiting = locked(&places.0);
+        let waiting = lock(&places.0);
         waiting.fresh.len() + waiting.running.len()
     }
 
@@ -257,17 +257,17 @@ mod tests {
     // Fails when `LargeRead` gives its place back before it is dropped, or takes none.
     #[test]
     fn four_readers_read_much_at_a_time_and_the_next_waits_for_one_of_them() {
-        let turns = Arc::new(Turns::new(1));
-        let mut held: Vec<LargeRead> = (0..4).map(|_| LargeRead::wait(&turns).expect("there is room")).collect();
+        let cores = Arc::new(Cores::new(1));
+        let mut held: Vec<LargeRead> = (0..4).map(|_| LargeRead::wait(&cores).expect("there is room")).collect();
         let (tell, told) = std::sync::mpsc::channel();
         let waiting = std::thread::spawn({
-            let turns = Arc::clone(&turns);
+            let cores = Arc::clone(&cores);
             move || {
-                let _read = LargeRead::wait(&turns).expect("it may wait");
+                let _read = LargeRead::wait(&cores).expect("it may wait");
                 tell.send(()).expect("the test listens");
             }
         });
-        while !turns.reads.is_wanted() {
+        while !cores.reads.is_wanted() {
             assert!(!waiting.is_finished(), "it did not wait");
             std::thread::yield_now();
         }

@@ -1,13 +1,9 @@
 //! The binding map: whom every key is bound to, in memory. A miss is an answer, so it is complete or it is not there;
 //! above its bound it is dropped for the table. It is kept in step with the transaction and taken back with it.
 
-use super::table;
-use crate::codec::Binding;
-use crate::engine::EngineError;
-use crate::family::Family;
+use crate::error::EngineError;
 use muster_core::id::ProfileNo;
 use muster_core::identifier::Identifier;
-use rusqlite::Connection;
 use std::collections::HashMap;
 use std::hash::{BuildHasher, BuildHasherDefault, Hasher, RandomState};
 use xxhash_rust::xxh3::xxh3_128_with_seed;
@@ -57,20 +53,24 @@ impl BindingMap {
         Self { seed, bytes_max, map: None, dropped: false, undo: Vec::new() }
     }
 
-    /// Loads it, unless it is there or was dropped. Checks every row that it reads.
-    pub(crate) fn load(&mut self, conn: &Connection) -> Result<(), EngineError> {
-        if self.map.is_some() || self.dropped {
-            return Ok(());
-        }
-        let rows = conn.query_row("SELECT count(*) FROM bindings", [], |row| row.get::<_, i64>(0))?;
-        let rows = usize::try_from(rows).unwrap_or(usize::MAX);
+    /// Whether it must be loaded before it is asked: it is not there, and was not dropped.
+    pub(crate) fn is_missing(&self) -> bool {
+        self.map.is_none() && !self.dropped
+    }
+
+    /// Takes all bindings, if this many fit; `each` hands over one after another.
+    pub(crate) fn load(
+        &mut self,
+        rows: usize,
+        each: impl FnOnce(&mut dyn FnMut(&Identifier, ProfileNo)) -> Result<(), EngineError>,
+    ) -> Result<(), EngineError> {
         if rows.saturating_mul(BYTES_A_PLACE) > self.bytes_max {
             self.dropped = true;
             return Ok(());
         }
         let mut map = Map::with_capacity_and_hasher(rows, BuildHasherDefault::default());
-        table::each(conn, (Family::Bindings, ""), &[], |row: Binding| {
-            map.insert(self.hash(&row.key), row.profile);
+        each(&mut |identifier, profile| {
+            map.insert(self.hash(identifier), profile);
         })?;
         self.map = Some(map);
         Ok(())

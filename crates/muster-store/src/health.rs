@@ -1,0 +1,119 @@
+//! The health of an engine, for readiness and metrics: what is wrong, and figures that are counted without locks on the way
+//! of a commit.
+
+use crate::sync::lock;
+use muster_core::id::WorkspaceId;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+/// The health of an engine.
+#[derive(Clone, Debug, Default)]
+pub struct Health {
+    /// Why it cannot write, if it cannot.
+    pub failed: Option<Arc<str>>,
+    /// Why the clock cannot be believed, if it cannot; then `failed` says so, too.
+    pub clock: Option<&'static str>,
+    /// What failed does not heal in this process: a sync failed, or it is not known how a commit ended.
+    pub needs_restart: bool,
+    /// Decisions that wait or run, over all queues.
+    pub queued: u64,
+    /// Groups committed.
+    pub groups: u64,
+    /// Decisions committed in them.
+    pub decisions: u64,
+    /// Commits by latency: counts for each bound of [`COMMIT_BUCKETS_US`], and above.
+    pub commit_us: [u64; 13],
+    /// Sum of commit latencies in microseconds.
+    pub commit_us_sum: u64,
+    /// Groups by size: counts for each bound of [`GROUP_BUCKETS`], and above.
+    pub group_sizes: [u64; 9],
+    /// What is wrong with single workspaces.
+    pub troubles: Vec<Trouble>,
+    /// Bytes of write-ahead log, over all workspaces that are open.
+    pub wal_bytes: u64,
+    /// Checkpoints done.
+    pub checkpoints: u64,
+    /// Decisions that were too large.
+    pub too_large: u64,
+}
+
+/// Upper bounds of [`Health::commit_us`], in microseconds.
+pub const COMMIT_BUCKETS_US: [u64; 12] =
+    [250, 500, 1_000, 2_500, 5_000, 10_000, 25_000, 50_000, 100_000, 250_000, 500_000, 1_000_000];
+/// Upper bounds of [`Health::group_sizes`].
+pub const GROUP_BUCKETS: [u64; 8] = [1, 2, 4, 8, 16, 32, 64, 128];
+
+/// Something that concerns one workspace alone: the others go on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Trouble {
+    /// A folder that belongs to no workspace of the catalogue.
+    Orphan {
+        /// Its name.
+        folder: Arc<str>,
+    },
+    /// A workspace whose data cannot be used.
+    Damaged {
+        /// Its id.
+        workspace: WorkspaceId,
+        /// Why.
+        why: Arc<str>,
+    },
+}
+
+/// Counts what [`Health`] shows.
+#[derive(Default)]
+pub(crate) struct Gauges {
+    failed: Mutex<Option<Arc<str>>>,
+    pub(crate) queued: AtomicU64,
+    groups: AtomicU64,
+    decisions: AtomicU64,
+    commit_us: [AtomicU64; COMMIT_BUCKETS_US.len() + 1],
+    commit_us_sum: AtomicU64,
+    group_sizes: [AtomicU64; GROUP_BUCKETS.len() + 1],
+    pub(crate) checkpoints: AtomicU64,
+    pub(crate) too_large: AtomicU64,
+}
+
+fn count(buckets: &[AtomicU64], bounds: &[u64], n: u64) {
+    let bucket = bounds.partition_point(|bound| *bound < n);
+    buckets[bucket].fetch_add(1, Ordering::Relaxed);
+}
+
+impl Gauges {
+    /// The first reason why something cannot be written in this process any more.
+    pub(crate) fn fail(&self, why: Arc<str>) {
+        lock(&self.failed).get_or_insert(why);
+    }
+
+    /// A group was committed.
+    pub(crate) fn committed(&self, decisions: u64, took: Duration) {
+        let us = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
+        self.groups.fetch_add(1, Ordering::Relaxed);
+        self.decisions.fetch_add(decisions, Ordering::Relaxed);
+        self.commit_us_sum.fetch_add(us, Ordering::Relaxed);
+        count(&self.commit_us, &COMMIT_BUCKETS_US, us);
+        count(&self.group_sizes, &GROUP_BUCKETS, decisions);
+    }
+
+    /// All of them, but what the engine adds.
+    pub(crate) fn health(&self) -> Health {
+        let load = |n: &AtomicU64| n.load(Ordering::Relaxed);
+        let failed = lock(&self.failed).clone();
+        Health {
+            clock: None,
+            needs_restart: failed.is_some(),
+            failed,
+            queued: load(&self.queued),
+            groups: load(&self.groups),
+            decisions: load(&self.decisions),
+            commit_us: std::array::from_fn(|bucket| load(&self.commit_us[bucket])),
+            commit_us_sum: load(&self.commit_us_sum),
+            group_sizes: std::array::from_fn(|bucket| load(&self.group_sizes[bucket])),
+            troubles: Vec::new(),
+            wal_bytes: 0,
+            checkpoints: load(&self.checkpoints),
+            too_large: load(&self.too_large),
+        }
+    }
+}

@@ -1,0 +1,212 @@
+//! Commits the batches of workspaces: opens what is closed, finishes a checkpoint, changes an entry, runs a group, and
+//! answers.
+
+use super::own_entry::Versioned;
+use super::schema::SchemaError;
+use super::shared::{Inner, closed, io};
+use super::trouble;
+use super::workspace::SqliteWorkspace;
+use super::writer::{Writer, WriterError};
+use crate::engine::{Configure, EngineError, Job, Workspace};
+use crate::queue::group::{GroupEnd, GroupFailure, GroupRun};
+use crate::queue::run_queue::BatchServer;
+use crate::queue::{Batch, Configuring, fail_jobs};
+use crate::sync::lock;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, PoisonError};
+
+impl BatchServer<SqliteWorkspace> for Inner {
+    fn serve(&self, workspace: &Arc<SqliteWorkspace>) -> bool {
+        let core = self.cores.core();
+        // A panic of the engine's own code: what the writer holds in memory cannot be trusted any more.
+        if catch_unwind(AssertUnwindSafe(|| commit(self, workspace))).is_err() {
+            *lock(&workspace.writer) = None;
+            poison(self, workspace, "a bug of the engine: it panicked".into());
+        }
+        drop(core);
+        workspace.queue.batch_done()
+    }
+}
+
+/// Nothing more is written to the workspace in this process.
+fn poison(inner: &Inner, workspace: &SqliteWorkspace, why: Arc<str>) {
+    let advice = "nothing more is written to it until the server is restarted on a sound disk";
+    inner.gauges.fail(format!("workspace {}: {why}; {advice}", workspace.id).into());
+    let waited = workspace.queue.stop(&EngineError::Unavailable(why));
+    inner.gauges.queued.fetch_sub(waited, Ordering::Relaxed);
+}
+
+/// Commits one batch of a workspace.
+fn commit(inner: &Inner, workspace: &SqliteWorkspace) {
+    let batch = workspace.queue.take(&inner.options.bounds);
+    let _running = Running(&inner.gauges.queued, batch.jobs.len() as u64);
+    workspace.used.store(inner.ticks.load(Ordering::Relaxed), Ordering::Relaxed);
+    let mut writer = lock(&workspace.writer);
+    commit_batch(inner, workspace, &mut writer, batch);
+}
+
+/// Decisions that were taken from a queue, counted until they are answered, however that comes.
+struct Running<'a>(&'a AtomicU64, u64);
+
+impl Drop for Running<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(self.1, Ordering::Relaxed);
+    }
+}
+
+fn commit_batch(inner: &Inner, workspace: &SqliteWorkspace, writer: &mut Option<Writer>, batch: Batch) {
+    let Batch { mut jobs, configure, refused } = batch;
+    // The workspace may have been deleted or poisoned after it was scheduled; a workspace that closes finishes what waits.
+    if let Some(error) = workspace.queue.stopped()
+        && error != closed()
+    {
+        return Batch { jobs, configure, ..Batch::default() }.fail(&error);
+    }
+    let open = match workspace.open_writer(writer, inner.options.binding_map_bytes_max, false) {
+        Ok(open) => open,
+        Err(error) => {
+            // Nothing was written: with room again the next try opens it, and until then the server is not ready.
+            let error = trouble::in_folder(opening(error), &workspace.folder);
+            // Any other reason is this workspace's own, and makes the others no less ready.
+            if error == EngineError::Full {
+                workspace.queue.set_failing(Some(&error));
+            }
+            return Batch { jobs, configure, ..Batch::default() }.fail(&error);
+        }
+    };
+    let writers = inner.workspaces.read().unwrap_or_else(PoisonError::into_inner).len();
+    if let Err(error) = open.share_memory(writers) {
+        return Batch { jobs, configure, ..Batch::default() }.fail(&error);
+    }
+    if workspace.finish.swap(false, Ordering::AcqRel) {
+        let cut = workspace.cut.load(Ordering::Acquire);
+        match open.checkpoint(cut) {
+            Ok(whole) => {
+                inner.gauges.checkpoints.fetch_add(1, Ordering::Relaxed);
+                if whole {
+                    workspace.pages.store(0, Ordering::Relaxed);
+                }
+                if whole && cut {
+                    workspace.is_cut();
+                }
+            }
+            Err(error) => match trouble::in_folder(error, &workspace.folder) {
+                error @ (EngineError::Full | EngineError::Busy(_)) => workspace.queue.set_failing(Some(&error)),
+                error => {
+                    *writer = None;
+                    poison(inner, workspace, error.to_string().into());
+                    return Batch { jobs, configure, ..Batch::default() }.fail(&error);
+                }
+            },
+        }
+    }
+    if let Some(configuring) = configure {
+        let Configuring { change, reply } = configuring;
+        // Whoever asked may have gone; the change stands all the same.
+        let _gone = reply.send(reconfigure(inner, workspace, open, change));
+    }
+    let mut run = GroupRun {
+        clock: &*inner.clock,
+        bounds: &inner.options.bounds,
+        cores: &inner.cores,
+        pause: inner.pause.clone(),
+        revision: workspace.queue.entry().revision,
+        rate: workspace.queue.rate(),
+        clock_check: &inner.clock_check,
+        probe: workspace.queue.failing().is_some(),
+        savepoints: false,
+    };
+    if jobs.is_empty() && refused.is_empty() && !run.probe {
+        return;
+    }
+    let ended = open.run(&mut jobs, &refused, &mut run);
+    workspace.queue.set_rate(run.rate);
+    settle(inner, workspace, writer, jobs, ended);
+}
+
+/// Counts a group and answers its decisions.
+fn settle(
+    inner: &Inner,
+    workspace: &SqliteWorkspace,
+    writer: &mut Option<Writer>,
+    jobs: Vec<Box<dyn Job>>,
+    ended: Result<GroupEnd, GroupFailure>,
+) {
+    match ended {
+        Ok(ended) => {
+            if let Some(commit) = ended.commit {
+                inner.gauges.committed(ended.committed, commit);
+                workspace.queue.set_failing(None);
+                workspace.logged.store(true, Ordering::Release);
+                if let Some(writer) = writer {
+                    *lock(&workspace.counters) = *writer.counters();
+                    if let Ok(used) = writer.used_bytes() {
+                        workspace.used_bytes.store(used, Ordering::Relaxed);
+                    }
+                }
+            }
+            if let Some(why) = ended.poison {
+                *writer = None;
+                poison(inner, workspace, why);
+            }
+            let too_large = ended.results.iter().filter(|result| **result == Err(EngineError::TooLarge)).count();
+            inner.gauges.too_large.fetch_add(too_large as u64, Ordering::Relaxed);
+            for (job, result) in jobs.into_iter().zip(ended.results) {
+                job.answer(result);
+            }
+        }
+        Err(GroupFailure { error, poison: poisoned }) => {
+            let error = trouble::in_folder(error, &workspace.folder);
+            let poisoned = poisoned && error != EngineError::Full;
+            workspace.queue.set_failing(Some(&error));
+            if poisoned {
+                // Everything in memory goes with it: nothing is retried over a failed sync.
+                *writer = None;
+                poison(inner, workspace, error.to_string().into());
+            }
+            fail_jobs(jobs, &error);
+        }
+    }
+}
+
+/// Changes the entry between two groups: first in the catalogue, then for the decisions that follow.
+fn reconfigure(
+    inner: &Inner,
+    workspace: &SqliteWorkspace,
+    writer: &Writer,
+    change: Configure,
+) -> Result<Workspace, EngineError> {
+    inner.clock_check.check(&*inner.clock, writer.counters().now)?;
+    let entry = workspace.queue.entry();
+    let changed = catch_unwind(AssertUnwindSafe(|| change(&entry, writer.counters())))
+        .map_err(|_| EngineError::Broken("the change of the entry panicked".into()))?;
+    let Some(changed) = changed else { return Ok((*entry).clone()) };
+    let entry = entry.changed_to(changed);
+    let version = inner.write_catalogue(|catalogue| {
+        let version = catalogue.version(&entry.id)? + 1;
+        catalogue.put(&Versioned { entry: entry.clone(), version })?;
+        Ok(version)
+    })?;
+    workspace.queue.set_entry(entry.clone());
+    // The change stands; a copy that lags behind is written anew with the next change, or at the next start.
+    let kept = writer.keep_entry(&Versioned { entry: entry.clone(), version });
+    if let Err(EngineError::Unavailable(why)) = kept.map_err(|error| trouble::in_folder(error, &workspace.folder)) {
+        poison(inner, workspace, why);
+    }
+    Ok(entry)
+}
+
+/// The error of a decision whose workspace cannot be opened.
+pub(crate) fn opening(error: WriterError) -> EngineError {
+    match error {
+        WriterError::Schema(SchemaError::Storage(error)) => error,
+        WriterError::Schema(SchemaError::Newer(version)) => {
+            EngineError::Unavailable(format!("the database has the later version {version}").into())
+        }
+        WriterError::Io(error) => io(error),
+        WriterError::Behind(stored, synced) => {
+            EngineError::Unavailable(format!("the database ends at group {stored}, {synced} was acknowledged").into())
+        }
+    }
+}

@@ -1,0 +1,140 @@
+//! One workspace of the engine: its queue, its one writer and its readers.
+
+use super::settings;
+use super::writer::{DATABASE, Writer, WriterError};
+use crate::engine::{EngineError, Workspace};
+use crate::queue::WorkspaceQueue;
+use crate::sync::lock;
+use muster_core::id::WorkspaceId;
+use muster_core::record::Counters;
+use rusqlite::Connection;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, OnceLock};
+
+/// Reading connections that a workspace keeps; more are opened on demand and closed after use.
+const READERS_KEPT: usize = 4;
+
+/// One workspace of the engine.
+pub(crate) struct SqliteWorkspace {
+    pub(crate) id: WorkspaceId,
+    pub(crate) folder: PathBuf,
+    pub(crate) queue: WorkspaceQueue,
+    /// Locked for a whole group.
+    pub(crate) writer: Mutex<Option<Writer>>,
+    readers: Mutex<Vec<Connection>>,
+    /// Pages of the write-ahead log.
+    pub(crate) pages: Arc<AtomicU64>,
+    /// A checkpoint ran beside the writer, which finishes it before its next group.
+    pub(crate) finish: AtomicBool,
+    /// Bytes of its file that are in use, as of the last commit.
+    pub(crate) used_bytes: AtomicU64,
+    /// Its counters as of the last commit.
+    pub(crate) counters: Mutex<Counters>,
+    /// The write-ahead log is to be emptied.
+    pub(crate) cut: AtomicBool,
+    /// Something was written to it since it was emptied.
+    pub(crate) logged: AtomicBool,
+    /// The tick at which it was to be emptied last.
+    pub(crate) cut_at: AtomicU64,
+    /// The tick of the last use, for closing what is idle.
+    pub(crate) used: AtomicU64,
+    /// Why its data cannot be used, if it cannot: known from the start on.
+    damaged: OnceLock<Arc<str>>,
+}
+
+impl SqliteWorkspace {
+    pub(crate) fn new(entry: Workspace, folder: PathBuf) -> Self {
+        Self {
+            id: entry.id.clone(),
+            folder,
+            queue: WorkspaceQueue::new(entry),
+            writer: Mutex::new(None),
+            readers: Mutex::default(),
+            pages: Arc::default(),
+            finish: AtomicBool::new(false),
+            used_bytes: AtomicU64::new(0),
+            counters: Mutex::default(),
+            cut: AtomicBool::new(false),
+            logged: AtomicBool::new(false),
+            cut_at: AtomicU64::new(0),
+            used: AtomicU64::new(0),
+            damaged: OnceLock::new(),
+        }
+    }
+
+    /// Takes nothing and shows nothing in this process, for this reason.
+    pub(crate) fn set_damaged(&self, why: Arc<str>) {
+        let _first_reason = self.damaged.set(why);
+    }
+
+    /// Why its data cannot be used.
+    pub(crate) fn damaged(&self) -> Option<&Arc<str>> {
+        self.damaged.get()
+    }
+
+    /// Schedules it if something waits that nobody pushed: true if it must be scheduled now.
+    pub(crate) fn wake(&self) -> bool {
+        self.queue.wake(self.finish.load(Ordering::Acquire))
+    }
+
+    /// Opens the writer if it is not open.
+    pub(crate) fn open_writer<'w>(
+        &self,
+        writer: &'w mut Option<Writer>,
+        binding_bytes_max: usize,
+        accept_loss: bool,
+    ) -> Result<&'w mut Writer, WriterError> {
+        match writer {
+            Some(writer) => Ok(writer),
+            None => {
+                let opened = Writer::open(&self.folder, self.pages.clone(), binding_bytes_max, accept_loss)?;
+                self.used_bytes.store(opened.used_bytes()?, Ordering::Relaxed);
+                *lock(&self.counters) = *opened.counters();
+                Ok(writer.insert(opened))
+            }
+        }
+    }
+
+    /// A reading connection.
+    pub(crate) fn reader(&self) -> Result<Connection, EngineError> {
+        if let Some(conn) = lock(&self.readers).pop() {
+            return Ok(conn);
+        }
+        Ok(settings::reader(&self.folder.join(DATABASE))?)
+    }
+
+    /// Gives it back.
+    pub(crate) fn keep_reader(&self, conn: Connection) {
+        let mut readers = lock(&self.readers);
+        if readers.len() < READERS_KEPT {
+            readers.push(conn);
+        }
+    }
+
+    /// Its log is empty.
+    pub(crate) fn is_cut(&self) {
+        self.cut.store(false, Ordering::Release);
+        self.logged.store(false, Ordering::Release);
+    }
+
+    /// Whether its log is to be emptied now: it was asked for, or it has held something for this many ticks.
+    pub(crate) fn wants_cut(&self, tick: u64, ticks_kept: u64) -> bool {
+        let is_old = || tick.saturating_sub(self.cut_at.load(Ordering::Relaxed)) >= ticks_kept;
+        let wants = self.cut.load(Ordering::Acquire) || self.logged.load(Ordering::Acquire) && is_old();
+        if wants {
+            self.cut_at.store(tick, Ordering::Relaxed);
+            self.cut.store(true, Ordering::Release);
+        }
+        wants
+    }
+
+    /// Closes the connections; the writer's caller holds its lock.
+    pub(crate) fn close(&self, writer: &mut Option<Writer>) -> Result<(), EngineError> {
+        lock(&self.readers).clear();
+        self.pages.store(0, Ordering::Relaxed);
+        self.finish.store(false, Ordering::Release);
+        self.is_cut();
+        writer.take().map_or(Ok(()), Writer::close)
+    }
+}
