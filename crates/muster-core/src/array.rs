@@ -1,31 +1,31 @@
-//! Array operators (FACTS 1.2.1; behaviour.md 2): adding to and removing from an array that is shown. An array holds one
-//! type; what is added is cast to the type of the first element or dropped (FACTS 11 row 26).
+//! Array operators (FACTS 1.2.1; behaviour.md 2): adding to and removing from the current array. An array holds one
+//! type; an added value is cast to the type of the first element or dropped (FACTS 11 row 26).
 //!
-//! An array under operators is a [`ArrayLog`]: an operator costs what it adds and removes, however long the array is, and can
-//! be taken back. The values at any point are made from it when they are asked for.
+//! [`ArrayLog`] makes an operator cost what it adds and removes, however long the array is, and lets it be undone. The
+//! values at any point are computed on request.
 
 use crate::value::{Value, float_text};
 use std::collections::HashMap;
 
-/// What values of one array have in common; its first element decides. All numbers are one family: none of them need to be cast, so none loses
+/// Types that one array may mix; its first element decides. All numbers are one family, so that none is cast and loses
 /// digits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ValueFamily {
-    /// true and false.
+    /// Booleans.
     Boolean,
     /// Integers and floats.
     Number,
-    /// Texts and dates.
+    /// Strings and dates.
     Text,
-    /// Objects and what is shaped like one.
+    /// Objects, arrays and locations.
     Object,
 }
 
-/// An array and what operators did to it, in order, until one leaves it without values.
+/// Array with the operators that were applied to it, until it has no values left.
 #[derive(Clone, Debug)]
 pub struct ArrayLog {
     items: Vec<Item>,
-    /// The last of the values that count as one.
+    /// Last of the values that count as equal.
     there: HashMap<Alike, usize>,
     head: Head,
 }
@@ -33,38 +33,38 @@ pub struct ArrayLog {
 #[derive(Clone, Debug)]
 struct Item {
     value: Value,
-    /// The operator that added it.
+    /// Operator that added it.
     added: u32,
-    /// The operator that removed it.
+    /// Operator that removed it.
     removed: Option<u32>,
-    /// The one before it that counts as the same: arrays that were set as they are may hold a value twice.
+    /// Previous item that counts as equal: arrays that were set directly may hold a value twice.
     same: Option<usize>,
 }
 
-/// The array as it is after the last operator.
+/// Array after the last operator.
 #[derive(Clone, Copy, Debug, Default)]
 struct Head {
     operators: u32,
     len: usize,
-    /// Of the JSON of its values.
+    /// Bytes of the values as JSON.
     bytes: usize,
-    /// Texts that are no dates.
-    texts: usize,
-    /// The operator that found a text among dates: dates among other texts are texts.
+    /// Number of strings that are not dates.
+    strings: usize,
+    /// Operator that found a string among dates: from then on, dates are strings.
     dates_are_texts: Option<u32>,
-    /// Before it, all are removed.
+    /// All items before this one are removed.
     first: usize,
-    /// The last operator that changed the array.
+    /// Last operator that changed the array.
     changed: u32,
 }
 
-/// What one operator did, for [`ArrayLog::undo`].
+/// What one operator changed, for [`ArrayLog::undo`].
 #[derive(Debug)]
 pub struct ArrayUndo {
     head: Head,
     len: usize,
     removed: Vec<usize>,
-    /// Values that were cast or dropped since they are of another type.
+    /// Number of values that were cast or dropped because of their type.
     pub mixed: usize,
 }
 
@@ -75,34 +75,34 @@ impl Item {
 }
 
 impl ArrayLog {
-    /// The log of an array that nothing was done to.
+    /// Creates the log of an array without operators.
     pub fn new(values: &[Value]) -> Self {
         let mut log = Self { items: Vec::with_capacity(values.len()), there: HashMap::new(), head: Head::default() };
         values.iter().for_each(|value| log.push(value.clone()));
         log
     }
 
-    /// How many operators there were; a point that [`Self::at`] takes.
+    /// Returns the number of operators; a point for [`Self::at`].
     pub fn operators(&self) -> u32 {
         self.head.operators
     }
 
-    /// Whether any operator after the first `operators` changed it.
+    /// Whether any operator after the first `operators` changed the array.
     pub fn has_changed_since(&self, operators: u32) -> bool {
         self.head.changed > operators
     }
 
-    /// How many values it has.
+    /// Returns the number of values.
     pub fn len(&self) -> usize {
         self.head.len
     }
 
-    /// Whether it has none.
+    /// Whether there are no values.
     pub fn is_empty(&self) -> bool {
         self.head.len == 0
     }
 
-    /// Bytes of the JSON of the array.
+    /// Returns the bytes of the array as JSON.
     pub fn json_bytes(&self) -> usize {
         1 + self.head.len.max(1) + self.head.bytes
     }
@@ -111,7 +111,7 @@ impl ArrayLog {
         let at = self.items.len();
         self.head.len += 1;
         self.head.bytes += value.json_bytes();
-        self.head.texts += usize::from(matches!(value, Value::Text(_)));
+        self.head.strings += usize::from(matches!(value, Value::Text(_)));
         let same = self.there.insert(alike(&value), at);
         self.items.push(Item { value, added: self.head.operators, removed: None, same });
     }
@@ -122,7 +122,7 @@ impl ArrayLog {
         done
     }
 
-    /// Adds what is not there.
+    /// Adds the values that are missing.
     pub fn add(&mut self, values: &[Value]) -> ArrayUndo {
         let mut done = self.begin();
         while self.items.get(self.head.first).is_some_and(|item| item.removed.is_some()) {
@@ -139,7 +139,7 @@ impl ArrayLog {
             }
         }
         let mut is_change = self.items.len() > done.len;
-        if self.head.texts > 0 && self.head.dates_are_texts.is_none() {
+        if self.head.strings > 0 && self.head.dates_are_texts.is_none() {
             self.head.dates_are_texts = Some(self.head.operators);
             is_change |= self.items.iter().any(Item::is_date);
         }
@@ -159,7 +159,7 @@ impl ArrayLog {
                 item.removed = Some(self.head.operators);
                 self.head.len -= 1;
                 self.head.bytes -= item.value.json_bytes();
-                self.head.texts -= usize::from(matches!(item.value, Value::Text(_)));
+                self.head.strings -= usize::from(matches!(item.value, Value::Text(_)));
                 next = item.same;
                 done.removed.push(at);
             }
@@ -170,7 +170,7 @@ impl ArrayLog {
         done
     }
 
-    /// Takes the last operator back that was not taken back yet.
+    /// Undoes the last operator that was not undone yet.
     pub fn undo(&mut self, done: ArrayUndo) {
         for item in self.items.drain(done.len..).rev() {
             let alike = alike(&item.value);
@@ -179,7 +179,7 @@ impl ArrayLog {
                 None => drop(self.there.remove(&alike)),
             }
         }
-        // Of values that count as one the last is put back last.
+        // Of equal values, the last one is restored last.
         for at in done.removed.into_iter().rev() {
             self.items[at].removed = None;
             self.there.insert(alike(&self.items[at].value), at);
@@ -187,12 +187,12 @@ impl ArrayLog {
         self.head = done.head;
     }
 
-    /// The array after the first `operators` operators; None if it has no values then.
+    /// Returns the array after the first `operators` operators; None if it has no values then.
     pub fn at(&self, operators: u32) -> Option<Value> {
-        let texts = self.head.dates_are_texts.is_some_and(|since| since <= operators);
+        let strings = self.head.dates_are_texts.is_some_and(|since| since <= operators);
         let there = |item: &&Item| item.added <= operators && item.removed.is_none_or(|removed| removed > operators);
         let value = |item: &Item| match &item.value {
-            Value::DateTime(text) if texts => Value::Text(text.clone()),
+            Value::DateTime(text) if strings => Value::Text(text.clone()),
             other => other.clone(),
         };
         let values: Vec<Value> = self.items.iter().filter(there).map(value).collect();
@@ -200,7 +200,7 @@ impl ArrayLog {
     }
 }
 
-/// What is the same in values that count as one: texts and dates by their text, numbers by their value.
+/// Equality of values: strings and dates by their characters, numbers by their value.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 enum Alike {
     Text(Box<str>),
@@ -217,14 +217,14 @@ fn alike(value: &Value) -> Alike {
     }
 }
 
-/// The integer that a float is, if it is one of 64 bits.
+/// Returns the integer of 64 bits that a float is equal to.
 #[expect(clippy::cast_possible_truncation, reason = "a whole number within the bounds of an integer")]
 fn integral(number: f64) -> Option<i64> {
     const BOUND: f64 = 9_223_372_036_854_775_808.0;
     (number.fract() == 0.0 && (-BOUND..BOUND).contains(&number)).then_some(number as i64)
 }
 
-/// The family of a value.
+/// Returns the family of a value.
 pub fn family(value: &Value) -> ValueFamily {
     match value {
         Value::Boolean(_) => ValueFamily::Boolean,
@@ -249,7 +249,7 @@ fn cast(value: &Value, to: ValueFamily) -> Option<Value> {
     }
 }
 
-/// A text that is a JSON number.
+/// Parses a JSON number.
 fn number(text: &str) -> Option<Value> {
     let digits = text.strip_prefix('-').unwrap_or(text);
     let plain = digits.bytes().all(|b| b.is_ascii_digit() || b"+-.eE".contains(&b));
@@ -274,7 +274,7 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    fn texts(items: &[&str]) -> Vec<Value> {
+    fn strings(items: &[&str]) -> Vec<Value> {
         items.iter().map(|text| Value::Text((*text).into())).collect()
     }
 
@@ -284,11 +284,11 @@ mod tests {
 
     #[test]
     fn a_date_among_texts_is_that_text_when_it_is_added_again_or_removed() {
-        let mut log = ArrayLog::new(&texts(&["a", "2026-01-05"]));
+        let mut log = ArrayLog::new(&strings(&["a", "2026-01-05"]));
         assert_eq!(log.add(&[Value::text("2026-01-05")]).mixed, 0);
-        assert_eq!(now(&log), Some(Value::Array(texts(&["a", "2026-01-05"]))));
+        assert_eq!(now(&log), Some(Value::Array(strings(&["a", "2026-01-05"]))));
         log.remove(&[Value::text("2026-01-05")]);
-        assert_eq!(now(&log), Some(Value::Array(texts(&["a"]))));
+        assert_eq!(now(&log), Some(Value::Array(strings(&["a"]))));
     }
 
     #[test]
@@ -302,7 +302,7 @@ mod tests {
     #[test]
     fn what_is_added_takes_the_type_of_the_first_element_or_is_dropped() {
         for (items, added, want, mixed) in [
-            (texts(&["a"]), Value::Integer(1), texts(&["a", "1"]), 1),
+            (strings(&["a"]), Value::Integer(1), strings(&["a", "1"]), 1),
             (vec![Value::Integer(1)], Value::text("2"), vec![Value::Integer(1), Value::Integer(2)], 1),
             (vec![Value::Integer(1)], Value::text("x"), vec![Value::Integer(1)], 1),
             (vec![Value::Integer(1)], Value::text("1."), vec![Value::Integer(1)], 1),
@@ -313,7 +313,7 @@ mod tests {
         }
     }
 
-    /// The operators as they read in the contract, on a plain list.
+    /// Applies an operator to a plain list, as the contract describes it.
     fn plainly(items: &mut Vec<Value>, add: bool, values: &[Value]) {
         if !add {
             items.retain(|item| !values.iter().any(|value| alike(value) == alike(item)));
@@ -345,7 +345,7 @@ mod tests {
     }
 
     proptest! {
-        /// Fails if `undo` forgets to put removed values back, or if `at` takes what a later operator added.
+        /// Fails if `undo` forgets to restore removed values, or if `at` includes what a later operator added.
         #[test]
         fn a_log_is_the_array_after_each_operator_and_an_undone_one_leaves_no_trace(
             start in prop::collection::vec(value(), 0..5),
@@ -365,7 +365,7 @@ mod tests {
                 }
                 prop_assert_eq!(log.json_bytes(), Value::Array(plain.clone()).json_bytes());
                 prop_assert_eq!(log.len(), plain.len());
-                // An array without values is none: the next operator begins another.
+                // An empty array ends the log: the next operator starts another one.
                 if plain.is_empty() {
                     break;
                 }

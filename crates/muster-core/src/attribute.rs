@@ -1,20 +1,21 @@
-//! Names of attributes: which are one, which can be set only once, which cannot be set at all (behaviour.md 2,
-//! FACTS 6.2, 6.3, 11 rows 12, 13, 46, 48).
+//! Names of attributes: aliases, names that can be set only once, and names that cannot be set (behaviour.md 2, FACTS
+//! 6.2, 6.3, 11 rows 12, 13, 46, 48).
 
-/// The identifier kind that is always active.
+/// Identifier kind that is always active.
 pub const CUSTOMER_ID: &str = "customer_id";
-/// The canonical name of the e-mail address.
+/// Canonical name of the e-mail address.
 pub const EMAIL: &str = "email";
-/// The canonical name of the mobile number.
+/// Canonical name of the mobile number.
 pub const MOBILE: &str = "mobile";
-/// First seen, settable while creating.
+/// First seen; can be set while creating.
 pub const FIRST_SEEN: &str = "first_seen";
-/// Last seen, settable while creating.
+/// Last seen; can be set while creating.
 pub const LAST_SEEN: &str = "last_seen";
-/// Flags of the e-mail address: of two profiles that show the same address true wins in a merge (behaviour.md 3.1).
+/// Flags of the e-mail address: if both merged profiles have the same address, true wins (behaviour.md 3.1).
 pub const EMAIL_FLAGS: [&str; 3] = ["moe_hard_bounce", "moe_spam", "moe_unsubscribe"];
 
-/// The name that an attribute is stored under: aliases answer their first name, others themselves (behaviour.md 2).
+/// Returns the name that an attribute is stored under: for an alias the canonical name, else the name itself
+/// (behaviour.md 2).
 pub fn canonical(name: &str) -> &str {
     match name {
         "uid" => CUSTOMER_ID,
@@ -31,20 +32,20 @@ pub fn canonical(name: &str) -> &str {
     }
 }
 
-/// What may be done with a name among the attributes of a user.
+/// What is allowed for the name of a user attribute.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Policy {
-    /// Set and unset at will.
+    /// Can be set and unset.
     Free,
-    /// Settable while the profile is created; later ignored with a warning (FACTS 11 row 48).
+    /// Can be set while the profile is created; later ignored with a warning (FACTS 11 row 48).
     CreateOnly,
-    /// Derived by the hosted service; ignored with a warning (FACTS 11 row 46).
+    /// Computed by the hosted service; ignored with a warning (FACTS 11 row 46).
     Derived,
     /// Reserved; dropped with a warning (FACTS 6.3).
     Reserved,
 }
 
-/// System names with the prefix `moe_` that may be set (FACTS 6.2).
+/// System names with the prefix `moe_` that can be set (FACTS 6.2).
 const KNOWN_MOE: [&str; 12] = [
     "moe_spam",
     "moe_unsubscribe",
@@ -60,7 +61,7 @@ const KNOWN_MOE: [&str; 12] = [
     "moe_geo_location",
 ];
 
-/// The policy for a name (canonical or not) among the attributes of a user.
+/// Returns the policy for the name (canonical or not) of a user attribute.
 pub fn policy(name: &str) -> Policy {
     match canonical(name) {
         "" | "id" | "_id" => Policy::Reserved,
@@ -79,8 +80,8 @@ pub fn policy(name: &str) -> Policy {
     }
 }
 
-/// Reserved keys of the hosted service that a user attribute may have here, unless a workspace wants its parity
-/// (FACTS 6.3). `source` is reserved there as well, but also a documented standard key.
+/// Names that the hosted service reserves and that are dropped in workspaces with parity (FACTS 6.3). It also reserves
+/// `source`, which is a documented standard key.
 const RESERVED_KEYS: [&str; 20] = [
     "USER_ATTRIBUTE_UNIQUE_ID",
     "USER_ATTRIBUTE_USER_EMAIL",
@@ -104,12 +105,12 @@ const RESERVED_KEYS: [&str; 20] = [
     "user_id",
 ];
 
-/// Whether a name of a user attribute is dropped in a workspace with parity, though its [`policy`] is free.
+/// Whether a user attribute is dropped in a workspace with parity although its [`policy`] is free.
 pub fn reserved_in_parity(name: &str) -> bool {
     RESERVED_KEYS.contains(&name)
 }
 
-/// Whether a name of an event attribute is dropped with a warning: the prefix of the system, or no name at all.
+/// Whether an event attribute is dropped with a warning: it is empty or has the prefix of system names.
 pub fn reserved_in_events(name: &str) -> bool {
     name.is_empty() || name.starts_with("moe_")
 }

@@ -1,4 +1,4 @@
-//! What a decision wants stored: a closed list, applied whole or not at all.
+//! Changes that a decision wants stored: a closed list, applied as a whole or not at all.
 
 use crate::id::{ProfileNo, QuarantineNo, RequestNo, ReviewNo, SeparationNo, Seq};
 use crate::identifier::Identifier;
@@ -10,8 +10,8 @@ use crate::record::{
 };
 use crate::review::Review;
 
-/// One change of a row. A change of a row that is there already, or is not there any more, does no harm for the families
-/// that only note something (`PendingHolder`, `FormerHolder`); all other deletes name rows that exist.
+/// Change of a row. Repeated changes of `PendingHolder` and `FormerHolder` do no harm; all other deletes name existing
+/// rows.
 #[derive(Clone, Debug, PartialEq)]
 pub enum RowChange {
     /// Inserts the row, or replaces the one with the same key.
@@ -39,7 +39,7 @@ pub enum StoredRow {
     Event(Event),
     /// An event id that was seen, or seen again after it had expired.
     EventId(EventId),
-    /// A merge record.
+    /// Merge record.
     Merge(Merge),
     /// Two ids that must stay apart.
     Separation(Separation),
@@ -100,13 +100,13 @@ pub enum RowKey {
     FormerHolder(Identifier, ProfileNo),
 }
 
-/// Everything that one decision changes.
+/// All changes of one decision.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Changes {
-    /// The rows; each key at most once.
+    /// Rows; each key at most once.
     pub rows: Vec<RowChange>,
-    /// The counters as they are afterwards.
+    /// Counters after the decision.
     pub counters: Counters,
-    /// The rate window as it is afterwards; None = unchanged.
+    /// Rate window after the decision; None = unchanged.
     pub rate: Option<RateWindow>,
 }

@@ -1,5 +1,5 @@
-//! What a request asks for, in the terms of the rules. `muster-wire` makes these from JSON; that conversion is the
-//! validation, so what stands here is within its limits of shape and length.
+//! What a request asks for, in the terms of the rules. `muster-wire` creates these types from JSON; that conversion is
+//! the validation, so shape and length are within their limits.
 
 use crate::id::QuarantineNo;
 use crate::identifier::Identifier;
@@ -12,54 +12,54 @@ use crate::warning::Warnings;
 use std::borrow::Cow;
 use std::sync::Arc;
 
-/// One request that imports: the bulk import, or a Track call with its one element.
+/// Request that imports: the bulk import, or a Track call with one element.
 #[derive(Clone, Debug)]
 pub struct Import {
-    /// The call.
+    /// Route.
     pub route: Route,
-    /// The settings that it was read under; under another revision it is not decided.
+    /// Settings under which the request was read; under another revision it is refused.
     pub settings: Arc<Settings>,
-    /// A rejected element refuses the whole request: the Track calls, unless lenient (behaviour.md 1.2).
+    /// A rejected element refuses the whole request: Track calls, unless lenient (behaviour.md 1.2).
     pub all_or_nothing: bool,
-    /// A dry run: it has a budget of its own, kept by the server (behaviour.md 1.3).
+    /// Dry run; the server keeps a separate budget for it (behaviour.md 1.3).
     pub dry: bool,
-    /// The elements in order.
+    /// Elements, in order.
     pub elements: Vec<Element>,
-    /// Its origin address, if the workspace keeps it (behaviour.md 1.9).
+    /// Origin address, if the workspace keeps it (behaviour.md 1.9).
     pub origin: Option<Arc<str>>,
     /// Warnings about the request as a whole.
     pub warnings: Warnings,
     /// Bytes of the decoded body.
     pub bytes: u32,
-    /// When it arrived, by [`crate::time::Moment::micros`].
+    /// Time of arrival, by [`crate::time::Moment::micros`].
     pub arrived_micros: u64,
-    /// The idempotency key, if it has one (behaviour.md 1.4).
+    /// Idempotency key (behaviour.md 1.4).
     pub idempotency: Option<IdempotencyKey>,
-    /// The quarantine entry that its one element replays (behaviour.md 4).
+    /// Quarantine entry that the only element replays (behaviour.md 4).
     pub replay: Option<QuarantineNo>,
 }
 
-/// An idempotency key with what it came with.
+/// Idempotency key of a request, with the hash of its body.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct IdempotencyKey {
-    /// The client's key, 1 to 255 printable ASCII characters.
+    /// Key of the client, 1 to 255 printable ASCII characters.
     pub key: Box<str>,
     /// SHA-256 of the decoded body.
     pub body_hash: [u8; 32],
 }
 
-/// One element.
+/// Element of a request.
 #[derive(Clone, Debug)]
 pub struct Element {
-    /// Its place in the request.
+    /// Position in the request.
     pub index: u32,
-    /// Its type.
+    /// Type.
     pub kind: ElementKind,
     /// What it asks for, or why it was refused while it was read.
     pub body: Result<Body, Faults>,
-    /// Actions that it carries, refused ones with it: what it costs (behaviour.md 1.7).
+    /// Number of its actions, including refused ones: its cost (behaviour.md 1.7).
     pub actions: u32,
-    /// What was noticed while it was read.
+    /// Warnings from reading it.
     pub warnings: Warnings,
 }
 
@@ -74,47 +74,47 @@ pub enum Body {
     Device(Box<DeviceElement>),
 }
 
-/// A key that an element carries, and what to do with it.
+/// Identifier of an element, with how it was given.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct GivenIdentifier {
-    /// The key, normalised.
+    /// Normalised identifier.
     pub identifier: Identifier,
-    /// Where it stands in the body, for warnings.
+    /// Location in the body, for warnings.
     pub pointer: Box<str>,
-    /// It stood among the `attributes` and is written like any attribute, in the record of the id that it is bound to.
-    /// False for `customer_id` (also as `uid` without an outer one) and `user_identifiers`: when bound, these only address.
+    /// Given among the `attributes`: written like any attribute, to the record that it is bound to. False for
+    /// `customer_id` (also given as `uid` alone) and `user_identifiers`: if bound, these only address the user.
     pub written: bool,
-    /// It is a `uid` beside another outer `customer_id`: what that id is changed to (behaviour.md 3.2.i). Of customer
-    /// elements alone, where it follows the outer one.
+    /// A `uid` beside another outer `customer_id`, which is changed to it (behaviour.md 3.2.i). Only in customer
+    /// elements, after the outer one.
     pub is_new_id: bool,
 }
 
-/// A customer element.
+/// Customer element.
 #[derive(Clone, Debug, Default)]
 pub struct CustomerElement {
-    /// Its keys in order of rank, exceptions left out; never empty. At most one of each kind, but for a `uid` that changes
-    /// the `customer_id` before it.
+    /// Identifiers in order of rank, without exceptions; never empty. At most one of each kind, except for a `uid` that
+    /// changes the `customer_id` before it.
     pub identifiers: Vec<GivenIdentifier>,
-    /// Nobody is created.
+    /// Creates no user.
     pub update_existing_only: bool,
-    /// Attributes set, by canonical name, no name twice; no active identifier kind and no create-only name among them.
+    /// Attributes to set by canonical name, each once; without active identifier kinds and create-only names.
     pub sets: Vec<(Box<str>, Value)>,
-    /// Names that can be set only while creating (`publisher_name`, ...), kept for a new profile alone.
+    /// Attributes that can be set only while creating (`publisher_name`, ...); used for a new profile.
     pub create_only: Vec<(Box<str>, Value)>,
-    /// `first_seen` and `last_seen` as they were sent; they count if the element creates a profile or a member.
+    /// `first_seen` and `last_seen` as sent; used if the element creates a profile or a member.
     pub seen: SeenTimes,
-    /// Every create-only name that the element carries, `first_seen` and `last_seen` with them: as spelled, and its
-    /// pointer. What is warned of if the profile exists.
+    /// Every create-only name of the element, including `first_seen` and `last_seen`, as spelled and with its pointer.
+    /// If the profile exists, each causes a warning.
     pub create_only_names: Vec<(Box<str>, Box<str>)>,
-    /// What is unset, after the sets.
+    /// Unset rules, applied after the sets.
     pub unsets: Vec<Unset>,
-    /// Array operations, in the order of the body; no name in both directions.
+    /// Array operations, in the order of the body; no name has both directions.
     pub arrays: Vec<ArrayOperation>,
-    /// Platforms and whether they are active, none twice.
+    /// Platforms and whether they are active, each once.
     pub platforms: Vec<(Platform, bool)>,
 }
 
-/// First and last seen as a customer element carries them.
+/// First and last seen of a customer element.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct SeenTimes {
     /// `first_seen`.
@@ -123,28 +123,28 @@ pub struct SeenTimes {
     pub last: Option<Timestamp>,
 }
 
-/// One rule of unsetting: `[]` and `unset_attributes` (FACTS 1.2.1).
+/// Unset rule: `[]` and `unset_attributes` (FACTS 1.2.1).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Unset {
     /// How names are compared.
     pub matching: Matching,
-    /// The text; for [`Matching::Equals`] with `case_sensitive` a canonical name.
+    /// Pattern; for [`Matching::Equals`] with `case_sensitive` a canonical name.
     pub text: Box<str>,
-    /// Compare letters in their case.
+    /// Whether case matters.
     pub case_sensitive: bool,
-    /// Where it stands in the body, for warnings.
+    /// Location in the body, for warnings.
     pub pointer: Box<str>,
 }
 
 impl Unset {
-    /// The rule, ready to be compared with many names.
+    /// Prepares the rule for comparisons with many names.
     pub fn ready(&self) -> PreparedUnset<'_> {
         let text = if self.case_sensitive { Cow::Borrowed(&*self.text) } else { self.text.to_lowercase().into() };
         PreparedUnset { matching: self.matching, text, case_sensitive: self.case_sensitive }
     }
 }
 
-/// An [`Unset`] with its text in the case that is compared.
+/// [`Unset`] with its pattern in the case that is compared.
 #[derive(Clone, Debug)]
 pub struct PreparedUnset<'u> {
     matching: Matching,
@@ -153,7 +153,7 @@ pub struct PreparedUnset<'u> {
 }
 
 impl PreparedUnset<'_> {
-    /// Whether the rule names this attribute, given in lower case, too.
+    /// Whether the rule matches this attribute; `lower` is its name in lower case.
     pub fn names(&self, name: &str, lower: &str) -> bool {
         self.matching.holds(if self.case_sensitive { name } else { lower }, &self.text)
     }
@@ -162,13 +162,13 @@ impl PreparedUnset<'_> {
 /// How an unset rule compares.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Matching {
-    /// The whole name.
+    /// Whole name.
     Equals,
-    /// Its start; never an identifier.
+    /// Start of the name; never an identifier.
     Prefix,
-    /// Its end; never an identifier.
+    /// End of the name; never an identifier.
     Suffix,
-    /// Any part; never an identifier.
+    /// Part of the name; never an identifier.
     Contains,
 }
 
@@ -186,88 +186,88 @@ impl Matching {
 /// `addValueToArrayField` or `removeValueFromArrayField` for one attribute.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ArrayOperation {
-    /// The attribute's canonical name.
+    /// Canonical name of the attribute.
     pub name: Box<str>,
-    /// Values are added; else removed.
+    /// Adds the values if true, else removes them.
     pub add: bool,
-    /// The values, of one type, not empty.
+    /// Values of one type; never empty.
     pub values: Vec<Value>,
-    /// Where it stands in the body, for warnings.
+    /// Location in the body, for warnings.
     pub pointer: Box<str>,
 }
 
-/// An event element.
+/// Event element.
 #[derive(Clone, Debug, Default)]
 pub struct EventElement {
-    /// Its keys in order of rank, at most one of each kind, exceptions left out; never empty.
+    /// Identifiers in order of rank, at most one of each kind, without exceptions; never empty.
     pub identifiers: Vec<GivenIdentifier>,
-    /// Nobody is created.
+    /// Creates no user.
     pub update_existing_only: bool,
-    /// The device it names.
+    /// Device of the events.
     pub device_id: Option<Arc<str>>,
-    /// The actions in order: what to store, or why it was refused while it was read. Never empty.
+    /// Actions in order: what to store, or why it was refused while it was read. Never empty.
     pub actions: Vec<Result<Arc<Action>, Faults>>,
 }
 
-/// One event as it was sent.
+/// Event as it was sent.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Action {
-    /// Its name, never empty.
+    /// Name, never empty.
     pub name: Box<str>,
-    /// Its attributes in the order they came, no name twice.
+    /// Attributes in the order of the request, each once.
     pub attributes: Vec<(Box<str>, Value)>,
-    /// Its instant; None = the receipt.
+    /// Instant; None = the receipt.
     pub time: Option<Timestamp>,
-    /// Its local time in milliseconds, as sent; None = derived from `time` with the offset.
+    /// Local time in milliseconds, as sent; None = computed from `time` with the offset.
     pub user_time: Option<i64>,
-    /// The offset from UTC in seconds: of the action, else of the workspace, else 0.
+    /// Offset from UTC in seconds: of the action, else of the workspace, else 0.
     pub offset_seconds: i32,
-    /// The platform; None = not said.
+    /// Platform; None = not given.
     pub platform: Option<Platform>,
-    /// The operating system of a TV, as sent.
+    /// Operating system of a TV, as sent.
     pub os_type: Option<Box<str>>,
-    /// The version of the app.
+    /// Version of the app.
     pub app_version: Option<Box<str>>,
-    /// The client's id for de-duplication (behaviour.md 1.4).
+    /// Id for de-duplication (behaviour.md 1.4).
     pub event_id: Option<Box<str>>,
-    /// Where it stands in the body, for faults.
+    /// Location in the body, for faults.
     pub pointer: Box<str>,
 }
 
-/// A device element.
+/// Device element.
 #[derive(Clone, Debug)]
 pub struct DeviceElement {
-    /// Its keys in order of rank, at most one of each kind, exceptions left out; never empty.
+    /// Identifiers in order of rank, at most one of each kind, without exceptions; never empty.
     pub identifiers: Vec<GivenIdentifier>,
-    /// Its id within the own record.
+    /// Id within the member record.
     pub device_id: Box<str>,
-    /// What is stored of it.
+    /// Stored fields.
     pub fields: DeviceFields,
-    /// Where it stands in the body, for faults.
+    /// Location in the body, for faults.
     pub pointer: Box<str>,
 }
 
-/// What is stored of a device (FACTS 1.2.3).
+/// Stored fields of a device (FACTS 1.2.3).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DeviceFields {
-    /// Its platform; never `unknown`.
+    /// Platform; never `unknown`.
     pub platform: Platform,
-    /// The push token.
+    /// Push token.
     pub push_id: Box<str>,
-    /// The model.
+    /// Model.
     pub model: Option<Box<str>>,
-    /// The version of the app.
+    /// Version of the app.
     pub app_version: Option<Box<str>>,
-    /// The version of the system.
+    /// Version of the system.
     pub os_version: Option<Box<str>>,
     /// Push opted in or out.
     pub push_opted: Option<bool>,
     /// Provisional opt-in.
     pub push_provisional_opted: Option<bool>,
-    /// Google advertising id; Android only, zeroes and exceptions left out.
+    /// Google advertising id; Android only, without zeroes and exceptions.
     pub gaid: Option<Box<str>>,
-    /// Apple's id for vendors; iOS only, zeroes and exceptions left out.
+    /// Apple's id for vendors; iOS only, without zeroes and exceptions.
     pub idfv: Option<Box<str>>,
-    /// `push_id` is one of the exception words: it is kept and replaces no other device.
+    /// `push_id` is an exception word: it is kept and replaces no other device.
     pub push_id_is_word: bool,
 }

@@ -1,19 +1,19 @@
-//! All rules, in the order in which they run. This file is the table of contents:
+//! All rules, in the order in which they run:
 //!
-//! 1. `import`: is the request read under the settings in force, is it a replay, does it fit the budget; then each
-//!    element in order, then the log, the quarantine and the recorded answer.
-//! 2. `element`: one element, whole or not at all: customer, event, device.
-//! 3. `resolve`: user the keys lead to, and which of them are set aside; `guard`: what they must not bring together;
-//!    `review`: what is left to decide; `review_decision`: deciding it.
-//! 4. `join`: who survives, and what a merge is; `by_hand`: two users merged since somebody says so.
-//! 5. `write`: what is written where, bound and released.
-//! 6. `revert`: cutting a link and lifting a separation.
-//! 7. `activation`: kinds that become active over stored data.
-//! 8. `delete`: marking a live profile for deletion and sweeping it; `discard`: deleting a quarantine entry, and restoring it.
-//! 9. `expire`: removing what is past its time; `log`: what an entry of the ingestion log lists.
+//! 1. `import`: checks the revision of the settings, replays and the budget; applies each element in order; then
+//!    appends the log entry, quarantined elements and the recorded answer.
+//! 2. `element`: applies one element, as a whole or not at all: customer, event, device.
+//! 3. `resolve`: resolves identifiers to users; `guard`: withholds identifiers that would merge what must stay apart;
+//!    `review`: records them for people; `review_decision`: carries out what people decide.
+//! 4. `join`: chooses the survivor and merges; `by_hand`: merges two users at the request of a person.
+//! 5. `write`: writes values, binds and releases identifiers.
+//! 6. `revert`: reverts a merge, lifts a separation.
+//! 7. `activation`: activates kinds over stored data.
+//! 8. `delete`: marks and sweeps a live profile; `discard`: deletes and restores a quarantine entry.
+//! 9. `expire`: removes expired rows; `log`: bounds an entry of the ingestion log.
 //!
-//! `state` is what all of them work on: the facts with the changes so far on top. A rule that lacks a fact notes the
-//! need and gives up its element; the decision is then run again from the start with more facts, so rules are written as
+//! All of them work on `decision_state`: the facts with the changes so far on top. A rule that lacks a fact records the
+//! need and gives up its element; the decision then runs again from the start with more facts, so rules are written as
 //! if everything were known.
 
 pub mod activation;

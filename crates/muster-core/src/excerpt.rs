@@ -1,16 +1,16 @@
-//! Names and pointers that came in, as warnings and faults tell them: whole if they are short, else their beginning. One
-//! bound for answers, the log and the quarantine, so that a small body cannot make large ones.
+//! Names and pointers of a request as warnings and faults quote them: shortened to one bound for answers, the log and
+//! the quarantine, so that a small body cannot cause large entries.
 
 use crate::limits::EXCERPT_BYTES_MAX;
 
 const ELLIPSIS: char = '\u{2026}';
 
-/// The text, or of one longer than [`EXCERPT_BYTES_MAX`] its beginning with an ellipsis, together within the bound.
+/// Returns the string, shortened with an ellipsis if it is longer than [`EXCERPT_BYTES_MAX`].
 pub fn excerpt(text: Box<str>) -> Box<str> {
     if text.len() <= EXCERPT_BYTES_MAX { text } else { cut(&text) }
 }
 
-/// The same of a text that is borrowed.
+/// Returns the same for a borrowed string.
 pub fn excerpt_of(text: &str) -> Box<str> {
     if text.len() <= EXCERPT_BYTES_MAX { text.into() } else { cut(text) }
 }
@@ -26,7 +26,7 @@ mod tests {
     use super::{excerpt, excerpt_of};
     use crate::limits::EXCERPT_BYTES_MAX;
 
-    // Fails when `excerpt` compares with another length than `cut` cuts to, or cuts within a character.
+    // Fails when `excerpt` and `cut` use different lengths, or `cut` splits a character.
     #[test]
     fn a_text_beyond_the_bound_keeps_its_beginning_up_to_a_whole_character() {
         let whole = "x".repeat(EXCERPT_BYTES_MAX);

@@ -1,25 +1,26 @@
-//! Why an element went the way it went: the keys in order, what each led to, the rule that decided. Kept with results
-//! that merged, set aside, replaced or rejected, with merge records and with reviews; never quotes a value.
+//! Why an element had its outcome: its identifiers in order, what each resolved to, and the rule that chose the
+//! survivor. Stored with results that merged, withheld, replaced or rejected, with merge records and with reviews.
+//! Never quotes a value.
 
 use crate::id::ProfileId;
 use crate::identifier::IdentifierKind;
 use crate::kinds::SurvivorChoice;
 
-/// Why a key was set aside (behaviour.md 3.3), in the order in which the guards are asked.
+/// Why an identifier was withheld (behaviour.md 3.3), in the order in which the guards are checked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[repr(u8)]
 pub enum GuardReason {
-    /// Two different values of a pinned kind would come into one profile.
+    /// The profile would have two different values of a pinned kind.
     Pinned = 1,
-    /// Two ids that are separated would come into one profile.
+    /// The profile would contain two separated ids.
     Separated = 2,
-    /// The deletion of one of the profiles is under way.
+    /// One of the profiles is being deleted.
     Deletion = 3,
-    /// The profile would have more members than a kind of the keys may join.
+    /// The profile would have more members than a kind of its identifiers allows.
     MaxProfiles = 4,
     /// The profile would have more than 1,000 members.
     Members = 5,
-    /// The profile would be larger than the workspace lets a profile be.
+    /// The profile would be larger than the workspace allows.
     Size = 6,
 }
 
@@ -28,7 +29,7 @@ impl GuardReason {
     pub const ALL: [Self; 6] =
         [Self::Pinned, Self::Separated, Self::Deletion, Self::MaxProfiles, Self::Members, Self::Size];
 
-    /// Its word on the wire.
+    /// Returns its name on the wire.
     pub fn name(self) -> &'static str {
         match self {
             Self::Pinned => "pinned",
@@ -40,29 +41,29 @@ impl GuardReason {
         }
     }
 
-    /// The reason of a stored number.
+    /// Returns the reason with this stored number.
     pub fn from_code(code: u8) -> Option<Self> {
         Self::ALL.into_iter().find(|r| *r as u8 == code)
     }
 }
 
-/// What became of one key of an element.
+/// What was decided about an identifier of an element.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum IdentifierOutcome {
-    /// Bound before: it led to a live profile.
+    /// Bound before; resolves to a live profile.
     Found,
-    /// Bound to nothing, and bound to the record now.
+    /// Unbound before; now bound to the record.
     Bound,
-    /// The same, in the place of the value that the record held.
+    /// Unbound before; now bound and replaces the record's value.
     Replaced,
-    /// Bound to nothing, and not bound: events and devices bind keys only when they create.
+    /// Unbound and not bound now: events and devices bind identifiers only when they create a profile.
     NotBound,
-    /// Set aside: neither matched nor stored.
+    /// Neither matched nor stored.
     Withheld(GuardReason),
 }
 
 impl IdentifierOutcome {
-    /// Its word on the wire.
+    /// Returns its name on the wire.
     pub fn name(self) -> &'static str {
         match self {
             Self::Found => "found",
@@ -74,30 +75,30 @@ impl IdentifierOutcome {
     }
 }
 
-/// One key of an element, weighed.
+/// One identifier in an explanation.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct IdentifierDecision {
-    /// Its kind.
+    /// Kind.
     pub kind: IdentifierKind,
-    /// The id that it was bound to.
+    /// Id that it was bound to.
     pub id: Option<ProfileId>,
-    /// The live profile of that id, before this element merged anybody.
+    /// Live profile of that id before this element merged any.
     pub profile: Option<ProfileId>,
-    /// What became of it.
+    /// What was decided.
     pub outcome: IdentifierOutcome,
 }
 
-/// Why an element went the way it went.
+/// Why an element had its outcome.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Explanation {
-    /// Its keys in order of rank; none if it was refused before they were resolved.
+    /// Identifiers in order of rank; empty if the element was refused before they were resolved.
     pub identifiers: Vec<IdentifierDecision>,
     /// What chose the survivor, if profiles were merged.
     pub rule: Option<SurvivorChoice>,
 }
 
 impl Explanation {
-    /// Whether a key was set aside or replaced another.
+    /// Whether profiles were merged, or an identifier was withheld or replaced another one.
     pub fn is_notable(&self) -> bool {
         self.rule.is_some()
             || self

@@ -1,4 +1,4 @@
-//! What a decision must know: needs it names, and the facts an engine reads for them at one snapshot.
+//! What a decision must know: the needs that it names, and the facts that an engine reads for them in one snapshot.
 
 use crate::id::{MergeNo, ProfileNo, QuarantineNo, RequestNo, ReviewNo, SeparationNo, Seq};
 use crate::identifier::Identifier;
@@ -13,58 +13,58 @@ use crate::review::Review;
 use crate::time::Timestamp;
 use std::collections::HashMap;
 
-/// Keys to read. A need that was read once is not read again within a decision; duplicates do no harm.
+/// What to read. An engine reads each need once per decision; duplicates do no harm.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Needs {
-    /// Whom these keys are bound to.
+    /// The ids that these identifiers are bound to.
     pub bindings: Vec<Identifier>,
-    /// These ids' standings; of a member also its root's.
+    /// Root pointers of these ids; for a member also that of its root.
     pub root_pointers: Vec<ProfileNo>,
-    /// These ids' own records and standings; of a member also its root's, and the view of a root with members.
+    /// Member records and root pointers of these ids; for a member also those of its root, and the view of a root with
+    /// members.
     pub records: Vec<ProfileNo>,
-    /// Of these roots: all members' own records, standings and links.
+    /// Member records, root pointers and links of all members of these roots.
     pub trees: Vec<ProfileNo>,
-    /// The separations that name any member of these roots.
+    /// Separations that name any member of these roots.
     pub separations: Vec<ProfileNo>,
     /// These devices.
     pub devices: Vec<DeviceRef>,
-    /// The devices that carry these tokens.
+    /// Devices that carry these tokens.
     pub tokens: Vec<DeviceToken>,
-    /// When these event ids were seen.
+    /// First receipts of these event ids.
     pub event_ids: Vec<Box<str>>,
     /// These merge records.
     pub merges: Vec<MergeNo>,
-    /// When these merges were made.
+    /// Times of these merges.
     pub merge_times: Vec<MergeNo>,
     /// These separations.
     pub separation_nos: Vec<SeparationNo>,
-    /// The reviews of two profiles that name any member of these roots, of every kind, open ones and those that were decided
-    /// without a merge.
+    /// Reviews of two profiles that name any member of these roots, of every kind: open ones and those decided without
+    /// a merge.
     pub reviews_of: Vec<ProfileNo>,
-    /// The same between the members of two roots, each of which has too many to list.
+    /// The same between the members of two roots, both of which have too many to list.
     pub reviews_between: Vec<(ProfileNo, ProfileNo)>,
-    /// The same of these values and the members of these roots without a second profile.
+    /// The same for these values and the members of these roots, without a second profile.
     pub reviews_of_value: Vec<(Identifier, ProfileNo)>,
     /// These reviews.
     pub reviews: Vec<ReviewNo>,
     /// These quarantine entries.
     pub quarantine: Vec<QuarantineNo>,
-    /// Which own records hold these values of kinds that are being made active, by number, at most
-    /// [`crate::limits::HOLDERS_MAX`].
+    /// Member records that hold these values of activating kinds, by number, at most [`crate::limits::HOLDERS_MAX`].
     pub holders: Vec<Identifier>,
-    /// Up to this many rows of the index of holders, whatever they are of.
+    /// Up to this many rows of pending holders, whichever they are.
     pub noted: usize,
-    /// Whether these own records are among the holders of these values.
+    /// Whether these member records are pending holders of these values.
     pub held: Vec<(Identifier, ProfileNo)>,
-    /// The own records after this number, so many of them, by number.
+    /// Up to `.1` member records with a number greater than `.0`, ascending.
     pub scan: Option<(ProfileNo, usize)>,
-    /// So many reviews, those first that go first: decided ones before open ones, in each the oldest first.
+    /// This many reviews, in the order of their removal: decided before open ones, each oldest first.
     pub reviews_to_drop: usize,
-    /// What belongs to any member of these roots, to be swept.
+    /// Events, reviews and devices of all members of these roots, to be swept.
     pub belongings: Vec<ProfileNo>,
-    /// The recorded answer of this idempotency key.
+    /// Recorded answer of this idempotency key.
     pub idempotency: Option<(Route, Box<str>)>,
-    /// What is past its time.
+    /// Rows older than these instants.
     pub expired: Option<Box<Cutoffs>>,
 }
 
@@ -75,29 +75,29 @@ impl Needs {
     }
 }
 
-/// Events, reviews and devices of a live profile, as a sweep takes them.
+/// Events, reviews and devices of a live profile, for a sweep.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Belongings {
-    /// Events with the id that they are recorded under: at most [`crate::limits::SWEEP_EVENTS_MAX`] of them.
+    /// Events with the id that they are recorded under, at most [`crate::limits::SWEEP_EVENTS_MAX`].
     pub events: Vec<(ProfileNo, Seq)>,
-    /// The event ids that are remembered for those events.
+    /// Event ids that are remembered for those events.
     pub event_ids: Vec<Box<str>>,
-    /// Reviews that name any member, and whether they are open: at most [`crate::limits::SWEEP_EVENTS_MAX`] of them; read
-    /// only when no event is left.
+    /// Reviews that name any member, and whether they are open, at most [`crate::limits::SWEEP_EVENTS_MAX`]; only read
+    /// when no event is left.
     pub reviews: Vec<(ReviewNo, bool)>,
-    /// All devices; read only when no event is left.
+    /// All devices; only read when no event is left.
     pub devices: Vec<DeviceRef>,
 }
 
-/// An instant for each family that has a retention: until when rows must have been received to be past their time (None =
-/// the family is kept), or when the oldest row was received (None = there is none).
+/// An instant for each family with a retention: rows received until then have expired (None = they are kept), or the
+/// receipt of the oldest row (None = there is no row).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Cutoffs {
-    /// The ingestion log, applied and refused requests.
+    /// Ingestion log, of applied and refused requests.
     pub log: Option<Timestamp>,
-    /// The quarantine, by first receipt.
+    /// Quarantine, by first receipt.
     pub quarantine: Option<Timestamp>,
-    /// Deleted quarantine entries, by their deletion.
+    /// Deleted quarantine entries, by deletion.
     pub deleted: Option<Timestamp>,
     /// Event ids.
     pub event_ids: Option<Timestamp>,
@@ -108,7 +108,7 @@ pub struct Cutoffs {
 }
 
 impl Cutoffs {
-    /// Whether any of these oldest rows is past its time.
+    /// Whether any of these oldest rows has expired.
     pub fn reach(&self, oldest: &Self) -> bool {
         let families = |of: &Self| [of.log, of.quarantine, of.deleted, of.event_ids, of.idempotency, of.events];
         families(self)
@@ -118,81 +118,81 @@ impl Cutoffs {
     }
 }
 
-/// Rows past their time, the oldest of each family first: at most [`crate::limits::EXPIRE_ROWS_MAX`] of them together,
-/// and no more than about [`crate::limits::EXPIRE_BYTES_MAX`]. Empty only if nothing is past its time.
+/// Expired rows, the oldest of each family first: together at most [`crate::limits::EXPIRE_ROWS_MAX`], and about
+/// [`crate::limits::EXPIRE_BYTES_MAX`] bytes. Empty only if nothing has expired.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Expired {
-    /// Log entries, applied ones first.
+    /// Log entries, those of applied requests first.
     pub requests: Vec<RequestNo>,
     /// Quarantine entries, and whether they are open.
     pub quarantine: Vec<(QuarantineNo, bool)>,
-    /// Deleted quarantine entries that are not among those.
+    /// Other quarantine entries, which are deleted.
     pub deleted: Vec<QuarantineNo>,
     /// Event ids.
     pub event_ids: Vec<Box<str>>,
     /// Recorded answers.
     pub idempotency: Vec<(Route, Box<str>)>,
-    /// Events from the beginning of the change sequence up to the first that is not past its time, with the id that they
-    /// are recorded under. Receipts follow the sequence but for events that came in late by their first receipt, and
-    /// those go with the ones before them.
+    /// Events from the start of the change sequence up to the first that has not expired, with the id that they are
+    /// recorded under. A late event may have an older first receipt than its position suggests; it expires with those
+    /// before it.
     pub events: Vec<(ProfileNo, Seq)>,
 }
 
-/// A review that is open, or was decided without a merge, and its two profiles.
+/// A review with its two profiles.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct ReviewPair {
-    /// The review.
+    /// Review.
     pub no: ReviewNo,
-    /// Its first profile.
+    /// First profile.
     pub a: ProfileNo,
-    /// Its second one.
+    /// Second profile.
     pub b: ProfileNo,
 }
 
-/// The reviews of two profiles that name any member of a root.
+/// Reviews of two profiles that name any member of a root.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ReviewList {
     /// All of them, by number.
     Whole(Vec<ReviewPair>),
-    /// More than [`crate::limits::REVIEWS_LISTED_MAX`]: a request that touches such a profile asks for the pairs that it
-    /// needs ([`Needs::reviews_between`]).
+    /// More than [`crate::limits::REVIEWS_LISTED_MAX`]: a request that touches such a profile asks by pair
+    /// ([`Needs::reviews_between`]).
     Long,
 }
 
-/// A fact about a key: absent from the map = not read; None = read, and there is none.
+/// Facts by key: absent = not read; None = read, and there is no row.
 pub type FactMap<K, V> = HashMap<K, Option<V>>;
-/// The same by a number that the server counts: nobody chooses such numbers so that they collide, and each attribute that
-/// is written looks several of them up.
+/// The same with numbers that the server assigns as keys: nobody can choose colliding ones, and each written attribute
+/// looks several of them up.
 pub type NumberedFacts<K, V> = HashMap<K, Option<V>, foldhash::fast::RandomState>;
 
-/// What was read. Every row of one decision is of one snapshot.
+/// What was read, all in one snapshot.
 #[derive(Clone, Debug, Default)]
 pub struct Facts {
-    /// The counters.
+    /// Counters.
     pub counters: Counters,
-    /// The revision of the settings in force.
+    /// Revision of the settings in force.
     pub settings_revision: u64,
-    /// The rate window.
+    /// Rate window.
     pub rate: RateWindow,
-    /// How often facts were read for this decision.
+    /// Number of rounds of loading so far.
     pub round: usize,
-    /// Where the decision lets others go on.
+    /// Where the decision pauses for others.
     pub pause: Pause,
-    /// What was read so far weighs, in bytes, and the most that it may.
+    /// Bytes that were read so far, and the most that may be read.
     pub bytes: (u64, u64),
-    /// Own records that were scanned weigh so much that not all that were asked for were read.
+    /// The scanned member records are so large that not all of the requested ones were read.
     pub scan_is_short: bool,
     /// [`Needs::bindings`].
     pub bindings: FactMap<Identifier, ProfileNo>,
-    /// [`Needs::profiles`] and the members of [`Needs::trees`].
+    /// [`Needs::records`] and the members of [`Needs::trees`].
     pub records: NumberedFacts<ProfileNo, MemberRecord>,
-    /// The same ids' standings, and those of [`Needs::root_pointers`].
+    /// Root pointers of the same ids, and [`Needs::root_pointers`].
     pub root_pointers: NumberedFacts<ProfileNo, RootPointer>,
     /// Views of the roots among them; None for a root without members.
     pub views: NumberedFacts<ProfileNo, View>,
-    /// [`Needs::trees`]: the members by root, the root first, the others in order of their number.
+    /// [`Needs::trees`]: members by root, the root first, the others by number.
     pub trees: NumberedFacts<ProfileNo, Vec<ProfileNo>>,
-    /// The links of all members of [`Needs::trees`], by child; None for roots.
+    /// Links of all members of [`Needs::trees`], by child; None for roots.
     pub links: NumberedFacts<ProfileNo, MergeLink>,
     /// [`Needs::separations`], by root.
     pub separations: FactMap<ProfileNo, Vec<Separation>>,
@@ -212,19 +212,19 @@ pub struct Facts {
     pub reviews_of: HashMap<ProfileNo, ReviewList>,
     /// [`Needs::reviews_between`], by number.
     pub reviews_between: HashMap<(ProfileNo, ProfileNo), Vec<ReviewPair>>,
-    /// [`Needs::reviews_of_value`], by number: of each member that has one the first that is open, else the last.
+    /// [`Needs::reviews_of_value`], by number: of each member the first open review, else the last one.
     pub reviews_of_value: HashMap<(Identifier, ProfileNo), Vec<ReviewNo>>,
     /// [`Needs::quarantine`].
     pub quarantine: FactMap<QuarantineNo, QuarantinedElement>,
     /// [`Needs::reviews`].
     pub reviews: FactMap<ReviewNo, Review>,
-    /// [`Needs::holders`]: fewer where their live profiles are large.
+    /// [`Needs::holders`]; fewer if their live profiles are large.
     pub holders: FactMap<Identifier, Vec<ProfileNo>>,
     /// [`Needs::noted`]; fewer if there are no more.
     pub noted: Option<Vec<(Identifier, ProfileNo)>>,
     /// [`Needs::held`].
     pub held: FactMap<(Identifier, ProfileNo), ()>,
-    /// [`Needs::scan`]: the numbers that were found; their own records and standings are in the maps.
+    /// [`Needs::scan`]: numbers that were found; records and root pointers are in the maps.
     pub scan: Option<Vec<ProfileNo>>,
     /// [`Needs::reviews_to_drop`]: number and whether it is open; fewer if there are no more.
     pub reviews_to_drop: Vec<(ReviewNo, bool)>,
@@ -232,6 +232,6 @@ pub struct Facts {
     pub belongings: FactMap<ProfileNo, Belongings>,
     /// [`Needs::idempotency`].
     pub idempotency: FactMap<(Route, Box<str>), Idempotency>,
-    /// [`Needs::expired`]; the standings of its events and their roots are read with it.
+    /// [`Needs::expired`]; includes the root pointers of its events and their roots.
     pub expired: Option<Expired>,
 }

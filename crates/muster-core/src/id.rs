@@ -1,21 +1,22 @@
-//! Ids that Muster gives: profiles, requests, merges, separations, quarantine entries, reviews, and the change sequence.
+//! Ids that Muster assigns: profiles, requests, merges, separations, quarantine entries, reviews, and the change
+//! sequence.
 
 use crate::time::Timestamp;
 use std::fmt;
 use std::sync::Arc;
 
-/// A workspace's id: 2 to 64 of `[A-Za-z0-9_-]`. Cheap to clone.
+/// Id of a workspace: 2 to 64 characters of `[A-Za-z0-9_-]`. Cheap to clone.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct WorkspaceId(Arc<str>);
 
 impl WorkspaceId {
-    /// Reads an id; None if it is too short, too long or has another character.
+    /// Parses an id; None if it is too short, too long or has another character.
     pub fn parse(text: &str) -> Option<Self> {
         let allowed = |b: u8| b.is_ascii_alphanumeric() || b == b'_' || b == b'-';
         ((2..=64).contains(&text.len()) && text.bytes().all(allowed)).then(|| Self(text.into()))
     }
 
-    /// The id as text.
+    /// Returns the id as a string.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -33,21 +34,21 @@ impl fmt::Debug for WorkspaceId {
     }
 }
 
-/// Place in a workspace's one change sequence; every write, event, merge and revert takes the next.
+/// Position in the change sequence of a workspace; every write, event, merge and revert takes the next one.
 pub type Seq = u64;
 
-/// A profile's number within its workspace, from 1, ascending in order of creation. The key of everything stored
-/// about it; [`ProfileId`] is how it is shown.
+/// Number of a profile within its workspace, from 1, ascending in order of creation. Key of everything that is stored
+/// about it; shown as [`ProfileId`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ProfileNo(pub u64);
 
-/// The public id of a profile: 24 lower-case hex characters, 12 of the creation time in milliseconds and 12 of the
-/// number, so that ids ascend in order of creation.
+/// Public id of a profile: 24 lower-case hex characters, 12 of the creation time in milliseconds and 12 of the number,
+/// so that ids ascend in order of creation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ProfileId {
-    /// When the profile was created; never before 1970, at most 48 bits.
+    /// Creation time; never before 1970, at most 48 bits.
     pub created: Timestamp,
-    /// Its number, at most 48 bits.
+    /// Number, at most 48 bits.
     pub no: ProfileNo,
 }
 
@@ -58,7 +59,7 @@ impl fmt::Display for ProfileId {
 }
 
 impl ProfileId {
-    /// Reads the 24 characters; None if they are no profile id.
+    /// Parses the 24 characters; None if they are not a profile id.
     pub fn parse(text: &str) -> Option<Self> {
         let lower_hex = |b: &u8| matches!(b, b'0'..=b'9' | b'a'..=b'f');
         if text.len() != 24 || !text.as_bytes().iter().all(lower_hex) {
@@ -70,35 +71,34 @@ impl ProfileId {
     }
 }
 
-/// A request's number within its workspace, from 1, in order of its commit.
+/// Number of a request within its workspace, from 1, in order of commit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct RequestNo(pub u64);
 
-/// Numbers from here on belong to requests that were not applied: they take none from the sequence, which only
-/// commits may move, but a random one of the upper part of the space.
+/// First number of requests that were not applied. They take no number of the sequence, which only commits may advance,
+/// but a random one of the upper half.
 pub const REFUSED_REQUESTS: u64 = 1 << 44;
 
 impl RequestNo {
-    /// The number of a request that was not applied, from 64 random bits.
+    /// Returns the number of a request that was not applied, from 64 random bits.
     pub fn refused(random: u64) -> Self {
         Self(REFUSED_REQUESTS + random % (HALF * HALF - REFUSED_REQUESTS))
     }
 
-    /// Whether it is one of those.
+    /// Whether the request was not applied.
     pub fn is_refused(self) -> bool {
         self.0 >= REFUSED_REQUESTS
     }
 }
 
-/// Letters of a request id, in the order of their digit.
 const LETTERS: &[u8; 52] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
-/// Half of the space of request ids: 52^4.
+/// Half of the possible request ids: 52^4.
 const HALF: u64 = 52 * 52 * 52 * 52;
-/// Round constants of the permutation: arbitrary odd numbers, part of the stored format for ever.
+/// Round constants of the permutation: arbitrary odd numbers. They are part of the stored format and must not change.
 const ROUNDS: [u64; 4] = [0x9e37_79b9_7f4a_7c15, 0xc2b2_ae3d_27d4_eb4f, 0x1656_67b1_9e37_79f9, 0x27d4_eb2f_1656_67c5];
 
-/// The public id of a request: 8 letters, a permutation of its number (a balanced Feistel network over 52^4 x 52^4),
-/// so that it is unique in its workspace, tells no volume, and can be inverted: no index is needed to find a request.
+/// Public id of a request: 8 letters, a permutation of its number (a balanced Feistel network over 52^4 x 52^4). It is
+/// unique in its workspace, reveals no volume, and needs no index because it can be inverted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct RequestId([u8; 8]);
 
@@ -108,7 +108,7 @@ fn round(half: u64, constant: u64) -> u64 {
 }
 
 impl RequestId {
-    /// The id of a number below 52^8.
+    /// Returns the id of a number below 52^8.
     pub fn from_no(no: RequestNo) -> Self {
         let (mut left, mut right) = (no.0 / HALF % HALF, no.0 % HALF);
         for constant in ROUNDS {
@@ -123,7 +123,7 @@ impl RequestId {
         Self(letters)
     }
 
-    /// The number that this id belongs to.
+    /// Returns the number of this id.
     pub fn no(self) -> RequestNo {
         let digit = |b: u8| u64::from(if b >= b'a' { b - b'a' + 26 } else { b - b'A' });
         let n = self.0.iter().fold(0, |n, b| n * 52 + digit(*b));
@@ -134,7 +134,7 @@ impl RequestId {
         RequestNo(left * HALF + right)
     }
 
-    /// Reads 8 ASCII letters; None if the text is anything else.
+    /// Parses 8 ASCII letters; None for anything else.
     pub fn parse(text: &str) -> Option<Self> {
         let bytes: [u8; 8] = text.as_bytes().try_into().ok()?;
         bytes.iter().all(u8::is_ascii_alphabetic).then_some(Self(bytes))
@@ -147,7 +147,7 @@ impl fmt::Display for RequestId {
     }
 }
 
-/// Writes an id of a family whose ids are plain numbers (merges, separations, quarantine, reviews): `m1`, `s1`, `q1`.
+/// Defines an id that is a letter and a number: `m1`, `s1`, `q1`, `r1`.
 macro_rules! numbered {
     ($(#[$doc:meta])* $name:ident, $letter:literal) => {
         $(#[$doc])*
@@ -161,7 +161,7 @@ macro_rules! numbered {
         }
 
         impl $name {
-            /// Reads the id as it is written; None if the text is no such id.
+            /// Parses the id as it is written; None for anything else.
             pub fn parse(text: &str) -> Option<Self> {
                 let digits = text.strip_prefix($letter)?;
                 (digits.bytes().all(|b| b.is_ascii_digit()) && !digits.starts_with('0')).then(|| digits.parse().ok().map(Self))?
@@ -171,19 +171,19 @@ macro_rules! numbered {
 }
 
 numbered!(
-    /// A merge record's number within its workspace, from 1; shown as `m1`.
+    /// Number of a merge record within its workspace, from 1; shown as `m1`.
     MergeNo, "m"
 );
 numbered!(
-    /// A separation's number within its workspace, from 1; shown as `s1`.
+    /// Number of a separation within its workspace, from 1; shown as `s1`.
     SeparationNo, "s"
 );
 numbered!(
-    /// A quarantine entry's number within its workspace, from 1; shown as `q1`.
+    /// Number of a quarantine entry within its workspace, from 1; shown as `q1`.
     QuarantineNo, "q"
 );
 numbered!(
-    /// A review's number within its workspace, from 1; shown as `r1`.
+    /// Number of a review within its workspace, from 1; shown as `r1`.
     ReviewNo, "r"
 );
 

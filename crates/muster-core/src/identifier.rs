@@ -1,4 +1,4 @@
-//! Identifier kinds and keys: what a value must be to find somebody (behaviour.md 3).
+//! Identifier kinds and identifiers: which values can identify a user (behaviour.md 3).
 
 use crate::limits::IDENTIFIER_BYTES_MAX;
 use crate::value::Value;
@@ -7,17 +7,17 @@ use std::fmt;
 use std::sync::Arc;
 use unicode_normalization::UnicodeNormalization;
 
-/// An identifier kind: `customer_id`, or the canonical name of the user attribute chosen as identifier. Cheap to clone.
+/// Identifier kind: `customer_id`, or the canonical name of the user attribute chosen as identifier. Cheap to clone.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct IdentifierKind(Arc<str>);
 
 impl IdentifierKind {
-    /// The kind of a canonical name.
+    /// Creates the kind of a canonical name.
     pub fn new(canonical: &str) -> Self {
         Self(canonical.into())
     }
 
-    /// The canonical name.
+    /// Returns the canonical name.
     pub fn name(&self) -> &str {
         &self.0
     }
@@ -29,35 +29,35 @@ impl fmt::Debug for IdentifierKind {
     }
 }
 
-/// One (kind, value): what a record is found by. Bound to at most one id (law L1). The value is what the normaliser of
-/// the kind made of it, at most 512 bytes, never blank.
+/// Kind and value that identify a user. Bound to at most one id (law L1). The value is normalised, at most 512 bytes
+/// and not blank.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Identifier {
-    /// The kind.
+    /// Kind.
     pub kind: IdentifierKind,
-    /// The value, normalised.
+    /// Normalised value.
     pub value: Box<str>,
 }
 
 /// Settings of one identifier kind.
 #[derive(Clone, Debug, PartialEq)]
 pub struct KindSettings {
-    /// The kind.
+    /// Kind.
     pub kind: IdentifierKind,
-    /// What is done to values before they are compared; fixed while the kind is active.
+    /// Applied to values before they are compared; fixed while the kind is active.
     pub normaliser: Option<Normaliser>,
-    /// Two different values never come together in one profile (behaviour.md 3.3).
+    /// Two different values are never merged into one profile (behaviour.md 3.3).
     pub pinned: bool,
-    /// Values stay and are not matched.
+    /// Values are kept and not matched.
     pub paused: bool,
     /// Replaces the default exceptions.
     pub exceptions: Option<Vec<Box<str>>>,
-    /// Most members of a profile that this kind may join (behaviour.md 3.3).
+    /// Most members of a profile that this kind may create by merging (behaviour.md 3.3).
     pub max_profiles: u32,
 }
 
 impl KindSettings {
-    /// A kind with every setting at its default.
+    /// Creates a kind with every setting at its default.
     pub fn plain(canonical: &str) -> Self {
         Self {
             kind: IdentifierKind::new(canonical),
@@ -70,18 +70,18 @@ impl KindSettings {
     }
 }
 
-/// Opt-in normalisers of a kind.
+/// Optional normalisers of a kind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Normaliser {
     /// Trimmed, composed (NFC), in lower case.
     Lowercase,
-    /// White space, dashes, dots, slashes, brackets and invisible marks removed, a leading 00 replaced by +; only values that
-    /// begin with + afterwards change.
+    /// Removes white space, dashes, dots, slashes, brackets and invisible marks and replaces a leading 00 by +; values
+    /// that do not start with + afterwards are not changed.
     E164,
 }
 
-/// What `customer_id` refuses beside [`OTHER_EXCEPTIONS`] where a workspace gives no list of its own (FACTS 6.4), trimmed and
-/// in lower case. The empty value is no value at all and needs no place here.
+/// Default exceptions of `customer_id` in addition to [`OTHER_EXCEPTIONS`] (FACTS 6.4), trimmed and in lower case. The
+/// empty value is blank and not listed.
 pub const CUSTOMER_ID_EXCEPTIONS: [&str; 15] = [
     "1",
     "true",
@@ -99,8 +99,7 @@ pub const CUSTOMER_ID_EXCEPTIONS: [&str; 15] = [
     "-1",
     "2",
 ];
-/// Exceptions of every kind where a workspace gives no list of its own (behaviour.md 3.0.e): what programs write for a value
-/// that they do not have.
+/// Default exceptions of every kind: what programs write for a missing value (behaviour.md 3.0.e).
 pub const OTHER_EXCEPTIONS: [&str; 17] = [
     "null",
     "none",
@@ -121,21 +120,21 @@ pub const OTHER_EXCEPTIONS: [&str; 17] = [
     "00000000-0000-0000-0000-000000000000",
 ];
 
-/// Why a text is nobody's identifier.
+/// Why a string cannot be an identifier.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum UnusableIdentifier {
-    /// Nothing but blanks, or a number of which the normaliser leaves a bare `+`.
+    /// Only white space, or a number of which the normaliser leaves a bare `+`.
     Blank,
-    /// On the list of exceptions.
+    /// Listed as an exception.
     Exception,
     /// Longer than an identifier may be (behaviour.md 2).
     TooLong,
 }
 
-/// The one way from a text to a key: what the settings of a kind make of it (behaviour.md 3).
+/// Returns the identifier of a string under the settings of a kind (behaviour.md 3).
 ///
 /// # Errors
-/// Why it is none.
+/// Why the string cannot be an identifier.
 pub fn identifier(kind: &KindSettings, text: &str) -> Result<Identifier, UnusableIdentifier> {
     let value = normalise(kind.normaliser, text);
     if is_blank(kind.normaliser, text, &value) {
@@ -154,8 +153,8 @@ fn is_blank(normaliser: Option<Normaliser>, text: &str, normalised: &str) -> boo
     text.trim().is_empty() || normaliser == Some(Normaliser::E164) && normalised == "+"
 }
 
-/// Whether a text is an exception of its kind, as it came or as it is normalised: compared trimmed and
-/// case-insensitively; a given list replaces the default, and its entries, too, count in both forms.
+/// Whether a string is an exception of its kind, before or after normalisation. Comparison is trimmed and
+/// case-insensitive; a given list replaces the default and is compared in both forms, too.
 fn is_exception(kind: &KindSettings, text: &str, normalised: &str) -> bool {
     let folded = |text: &str| text.trim().to_lowercase();
     let text = folded(text);
@@ -164,7 +163,7 @@ fn is_exception(kind: &KindSettings, text: &str, normalised: &str) -> bool {
     let own_form = |entry: &str| kind.normaliser.is_some() && is(&folded(&normalise(kind.normaliser, entry)));
     match &kind.exceptions {
         Some(list) => list.iter().any(|entry| is(&folded(entry)) || own_form(entry)),
-        // The entries of the default lists are words that no normaliser changes.
+        // Normalisers do not change the default exceptions.
         None => {
             let is_id = kind.kind.name() == crate::attribute::CUSTOMER_ID;
             OTHER_EXCEPTIONS.iter().any(|e| is(e)) || is_id && CUSTOMER_ID_EXCEPTIONS.iter().any(|e| is(e))
@@ -172,21 +171,21 @@ fn is_exception(kind: &KindSettings, text: &str, normalised: &str) -> bool {
     }
 }
 
-/// Punctuation between the digits of a telephone number: ASCII, and every character with the Unicode property `Dash`.
+/// Punctuation between the digits of a phone number: ASCII, and every character with the Unicode property `Dash`.
 const PUNCTUATION: &str = "()[]{}./-\u{58a}\u{5be}\u{1400}\u{1806}\u{2010}\u{2011}\u{2012}\u{2013}\u{2014}\u{2015}\u{2053}\
     \u{207b}\u{208b}\u{2212}\u{2e17}\u{2e1a}\u{2e3a}\u{2e3b}\u{2e40}\u{2e5d}\u{301c}\u{3030}\u{30a0}\u{fe31}\u{fe32}\u{fe58}\u{fe63}\
     \u{ff0d}\u{10d6e}\u{10ead}";
 
-/// Marks that are not seen, which telephones and messengers put around a number that is copied.
+/// Whether a character is one of the invisible marks that phones and messengers put around a copied number.
 fn is_invisible(c: char) -> bool {
     matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
 }
 
-/// What a normaliser makes of a value (behaviour.md 3.0.h).
+/// Normalises a value (behaviour.md 3.0.h).
 pub fn normalise(normaliser: Option<Normaliser>, value: &str) -> Box<str> {
     match normaliser {
         None => value.into(),
-        // Composed last: a letter and its mark may have a small composed form and no capital one.
+        // Composed last: a letter with its mark may have a composed small form but no composed capital.
         Some(Normaliser::Lowercase) => value.trim().to_lowercase().nfc().collect::<String>().into(),
         Some(Normaliser::E164) => {
             let stays = |c: &char| !c.is_whitespace() && !is_invisible(*c) && !PUNCTUATION.contains(*c);
@@ -197,7 +196,7 @@ pub fn normalise(normaliser: Option<Normaliser>, value: &str) -> Box<str> {
     }
 }
 
-/// The text that a stored value is as an identifier: text, or an integer by its JSON text.
+/// Returns a stored value as the string of an identifier: a string, or an integer as JSON.
 pub fn identifier_text(value: &Value) -> Option<Cow<'_, str>> {
     match value {
         Value::Integer(number) => Some(number.to_string().into()),
@@ -205,8 +204,7 @@ pub fn identifier_text(value: &Value) -> Option<Cow<'_, str>> {
     }
 }
 
-/// The key that a stored value is under the settings of a kind; None if it is no identifier: [`UnusableIdentifier`], or of
-/// another type.
+/// Returns the identifier of a stored value under the settings of a kind; None if it cannot be one.
 pub fn stored_identifier(kind: &KindSettings, value: &Value) -> Option<Identifier> {
     identifier(kind, &identifier_text(value)?).ok()
 }
@@ -215,7 +213,8 @@ pub fn stored_identifier(kind: &KindSettings, value: &Value) -> Option<Identifie
 mod tests {
     use super::*;
 
-    /// Opposites: a dash less in `PUNCTUATION`; `is_invisible` that is false; in `normalise` take the last line's `value` away.
+    /// Opposites: remove a dash from `PUNCTUATION`; make `is_invisible` false; drop the value in the last line of
+    /// `normalise`.
     #[test]
     fn e164_knows_dashes_dots_slashes_and_invisible_marks_and_changes_only_what_then_begins_with_plus() {
         for (value, want) in [
@@ -237,7 +236,7 @@ mod tests {
         }
     }
 
-    /// Opposites: in `normalise` leave out `trim`, or `nfc`, or compose before letters are made small.
+    /// Opposites: in `normalise` omit `trim` or `nfc`, or compose before lower-casing.
     #[test]
     fn lowercase_trims_composes_and_takes_the_case_away_and_once_is_as_good_as_twice() {
         for (value, want) in [
@@ -259,7 +258,7 @@ mod tests {
         KindSettings { normaliser, exceptions, ..KindSettings::plain(name) }
     }
 
-    /// Opposite: in `is_exception` ask the list of the other kinds only for those.
+    /// Opposite: in `is_exception` apply the list of the other kinds only to those.
     #[test]
     fn exceptions_compare_trimmed_and_in_any_case_and_a_given_list_replaces_the_default() {
         let of = |name, exceptions, text| identifier(&kind(name, None, exceptions), text).map(|key| key.value);

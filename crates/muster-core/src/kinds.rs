@@ -1,7 +1,6 @@
-//! Closed sets that requests, results and stored rows share: platforms, types of elements, calls, survivor rules. Each has
-//! stored numbers or spellings that do not change.
+//! Closed sets that requests, results and stored rows share. Their stored numbers and spellings do not change.
 
-/// A platform of users, devices and events; compared in any case (FACTS 11 row 8).
+/// Platform of users, devices and events; case-insensitive (FACTS 11 row 8).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[repr(u8)]
 pub enum Platform {
@@ -13,7 +12,7 @@ pub enum Platform {
     Web = 3,
     /// `TV`.
     Tv = 4,
-    /// `unknown`; of events alone.
+    /// `unknown`; only of events.
     Unknown = 5,
 }
 
@@ -21,7 +20,7 @@ impl Platform {
     /// Every platform.
     pub const ALL: [Self; 5] = [Self::Android, Self::Ios, Self::Web, Self::Tv, Self::Unknown];
 
-    /// Its documented spelling.
+    /// Returns the documented spelling.
     pub fn name(self) -> &'static str {
         match self {
             Self::Android => "ANDROID",
@@ -32,27 +31,27 @@ impl Platform {
         }
     }
 
-    /// Reads a spelling in any case; None if it is none of the documented ones.
+    /// Parses a spelling in any case; None if it is not documented.
     pub fn parse(text: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|p| p.name().eq_ignore_ascii_case(text))
     }
 }
 
-/// The type of an element.
+/// Type of an element.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[repr(u8)]
 pub enum ElementKind {
-    /// A user.
+    /// User.
     Customer = 1,
     /// Events of one user.
     Event = 2,
-    /// A device of one user.
+    /// Device of one user.
     Device = 3,
-    /// Its type could not be read (lenient requests only).
+    /// The type could not be read (lenient requests only).
     Unknown = 4,
 }
 
-/// The calls that import or write through the same path; also the scope of idempotency keys.
+/// Calls that write users and events; also the scope of idempotency keys.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[repr(u8)]
 pub enum Route {
@@ -72,7 +71,7 @@ impl Route {
     /// Every route.
     pub const ALL: [Self; 5] = [Self::Transition, Self::Customer, Self::Event, Self::Device, Self::Delete];
 
-    /// The route's template, as the log and the metrics name it.
+    /// Returns the route's template, as the log and the metrics name it.
     pub fn template(self) -> &'static str {
         match self {
             Self::Transition => "/v1/transition/{workspace_id}",
@@ -83,31 +82,31 @@ impl Route {
         }
     }
 
-    /// The route of a stored number.
+    /// Returns the route with this stored number.
     pub fn from_code(code: u8) -> Option<Self> {
         Self::ALL.into_iter().find(|r| *r as u8 == code)
     }
 }
 
-/// Survivor rule 2; ties go to the earliest first seen, then to the smallest id (behaviour.md 3.2).
+/// Second survivor rule; ties go to the earliest first seen, then to the smallest id (behaviour.md 3.2).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum SurvivorRule {
-    /// The latest last seen, not counting the causing element.
+    /// Latest last seen, not counting the causing element.
     LastSeen,
-    /// The earliest first seen.
+    /// Earliest first seen.
     FirstSeen,
-    /// The most events.
+    /// Most events.
     MostEvents,
 }
 
-/// The rule that chose a survivor.
+/// What chose a survivor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum SurvivorChoice {
-    /// Rule 1: it was the only one that showed the attribute.
+    /// First rule: it was the only profile with a value of the attribute.
     Attribute,
-    /// Rule 2.
+    /// Second rule.
     Rule(SurvivorRule),
-    /// None was needed: the profile that was found survives, and a member for a `customer_id` that was new is joined to it
-    /// (behaviour.md 3.2.h).
+    /// No rule: the existing profile survives when a member with a new `customer_id` is joined to it (behaviour.md
+    /// 3.2.h).
     NewId,
 }

@@ -1,11 +1,11 @@
 //! The rules of Muster, as pure functions of facts.
 //!
-//! This crate owns what an import *means*: values and their types, identifiers, profiles as trees of members, what a
-//! record does to them, merges and reverts. It does no I/O, reads no clock, draws no random number and starts no
-//! thread: time, ids and everything stored arrive as arguments, what shall be stored leaves as [`change::Changes`].
-//! JSON belongs to `muster-wire`, durability to `muster-store`, HTTP to `muster-server`.
+//! This crate owns what an import *means*: values, identifiers, profiles as trees of members, merges and reverts. It
+//! does no I/O, reads no clock, draws no random numbers and starts no threads: time, ids and stored data are arguments,
+//! and what must be stored is returned as [`change::Changes`]. JSON belongs to `muster-wire`, durability to
+//! `muster-store`, HTTP to `muster-server`.
 //!
-//! Modules in reading order.
+//! Modules are in reading order.
 #![deny(missing_docs)]
 
 pub mod limits;

@@ -1,4 +1,4 @@
-//! What became of a request: an outcome for every element and every action (behaviour.md 1.3).
+//! Outcomes of a request: one for every element and every action (behaviour.md 1.3).
 
 use crate::explanation::Explanation;
 use crate::id::{ProfileId, ProfileNo, RequestNo};
@@ -9,7 +9,7 @@ use crate::time::Timestamp;
 use crate::warning::Warning;
 use std::sync::Arc;
 
-/// What became of an element.
+/// Outcome of an element.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[repr(u8)]
 pub enum Outcome {
@@ -19,11 +19,11 @@ pub enum Outcome {
     Updated = 2,
     /// Profiles were merged, then the survivor was updated.
     Merged = 3,
-    /// `update_existing_only` found nobody.
+    /// `update_existing_only` found no user.
     Skipped = 4,
-    /// All its actions were known.
+    /// All its actions were duplicates.
     Duplicate = 5,
-    /// It was refused and put into quarantine.
+    /// Refused and put into quarantine.
     Rejected = 6,
 }
 
@@ -32,7 +32,7 @@ impl Outcome {
     pub const ALL: [Self; 6] =
         [Self::Created, Self::Updated, Self::Merged, Self::Skipped, Self::Duplicate, Self::Rejected];
 
-    /// Its word on the wire.
+    /// Returns its name on the wire.
     pub fn name(self) -> &'static str {
         match self {
             Self::Created => "created",
@@ -45,17 +45,17 @@ impl Outcome {
     }
 }
 
-/// What became of an action.
+/// Outcome of an action.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[repr(u8)]
 pub enum ActionOutcome {
     /// Stored.
     Accepted = 1,
-    /// Its event id was known.
+    /// Its event id is known.
     Duplicate = 2,
     /// Refused.
     Rejected = 3,
-    /// It would have been accepted, but its element was skipped.
+    /// Would have been accepted, but its element was skipped.
     Skipped = 4,
 }
 
@@ -63,7 +63,7 @@ impl ActionOutcome {
     /// Every outcome.
     pub const ALL: [Self; 4] = [Self::Accepted, Self::Duplicate, Self::Rejected, Self::Skipped];
 
-    /// Its word on the wire.
+    /// Returns its name on the wire.
     pub fn name(self) -> &'static str {
         match self {
             Self::Accepted => "accepted",
@@ -74,91 +74,91 @@ impl ActionOutcome {
     }
 }
 
-/// The result of one element.
+/// Result of one element.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ElementResult {
-    /// Its place in the request.
+    /// Position in the request.
     pub index: u32,
-    /// Its type.
+    /// Type.
     pub kind: ElementKind,
-    /// What became of it.
+    /// Outcome.
     pub outcome: Outcome,
-    /// The live profile that it touched; None for skipped, duplicate and rejected.
+    /// Live profile that it changed; None for skipped, duplicate and rejected.
     pub profile: Option<ProfileId>,
-    /// The live profiles that were merged into it, in order.
+    /// Live profiles that were merged into it, in order.
     pub merged: Vec<ProfileId>,
-    /// What was accepted otherwise than it was sent.
+    /// What was accepted differently from how it was sent.
     pub warnings: Vec<Warning>,
-    /// Why it was refused.
+    /// Reasons of a rejection.
     pub errors: Faults,
-    /// Why it went the way it went, if it merged, set aside, replaced or was rejected.
+    /// Explanation, if the element merged, withheld, replaced or was rejected.
     pub explanation: Option<Box<Explanation>>,
-    /// The results of an event element's actions, in order; empty for others.
+    /// Results of an event element's actions, in order; empty for others.
     pub actions: Vec<ActionResult>,
 }
 
-/// The result of one action.
+/// Result of one action.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ActionResult {
-    /// What became of it.
+    /// Outcome.
     pub outcome: ActionOutcome,
-    /// Why it was refused.
+    /// Reasons of a rejection.
     pub errors: Faults,
 }
 
-/// A request that was applied.
+/// Request that was applied.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Applied {
-    /// Its number.
+    /// Number.
     pub request: RequestNo,
-    /// Its receipt.
+    /// Time of receipt.
     pub received_at: Timestamp,
-    /// The result of every element, in order.
+    /// Result of every element, in order.
     pub elements: Arc<[ElementResult]>,
     /// Warnings about the request as a whole.
     pub warnings: Vec<Warning>,
-    /// The first profile number that this request gave; a dry run shows those and later ones as `new-N`.
+    /// First profile number of this request; a dry run shows it and later ones as `new-N`.
     pub first_new: ProfileNo,
 }
 
 impl Applied {
-    /// Whether something of it was applied: an element that created, updated or merged somebody.
+    /// Whether any element created, updated or merged a profile.
     pub fn changed_anything(&self) -> bool {
         self.elements.iter().any(|e| matches!(e.outcome, Outcome::Created | Outcome::Updated | Outcome::Merged))
     }
 
-    /// How many elements had this outcome.
+    /// Returns how many elements had this outcome.
     pub fn count(&self, outcome: Outcome) -> usize {
         self.elements.iter().filter(|e| e.outcome == outcome).count()
     }
 }
 
-/// An answer as it was sent.
+/// Answer that is stored for an idempotency key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RecordedAnswer {
-    /// The status.
+    /// Status.
     pub status: u16,
-    /// The header `Muster-Outcomes`.
+    /// Header `Muster-Outcomes`.
     pub outcomes: Box<str>,
-    /// The body, verbatim.
+    /// Body, verbatim.
     pub body: Arc<[u8]>,
 }
 
-/// What a decision about an import comes to.
+/// Result of deciding an import.
 #[derive(Clone, Debug, PartialEq)]
 pub enum ImportOutcome {
-    /// Applied: 200. With the answer, as it is recorded under an idempotency key.
+    /// Applied: 200. With the answer as it is recorded.
     Applied(Applied, RecordedAnswer),
-    /// The same key and body before: the recorded answer.
+    /// Same key and same body as before: the recorded answer.
     Replayed(RecordedAnswer),
-    /// The same key with another body: 409.
+    /// Same key with another body: 409.
     KeyConflict,
     /// A Track call whose element was rejected: 400.
     Refused(Vec<Fault>),
     /// Over the budget: 429 with the seconds until it fits, or 413 if it never would.
     RateLimited(Class, RateRefusal),
-    /// A replay of a quarantine entry that is not there (any more).
+    /// Replay of a quarantine entry that does not exist (any more).
     NoSuchEntry,
-    /// A replay of a quarantine entry that this request replayed before: 409.
+    /// Replay of a quarantine entry that this request has replayed: 409.
     AlreadyReplayed(RequestNo),
 }

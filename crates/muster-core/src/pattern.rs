@@ -1,24 +1,23 @@
-//! Many unset rules against many names (FACTS 1.2.1): one look at a name tells all rules that name it. It costs the
-//! length of the name and the rules that it finds, however many there are: an automaton of all texts (Aho and Corasick,
-//! 1975), walked once.
+//! Matching of many unset rules against many names (FACTS 1.2.1): one walk over a name finds every rule that matches
+//! it, at the cost of the name's length and the rules found. The automaton is that of Aho and Corasick (1975).
 
 use crate::command::{Matching, Unset};
 use std::collections::{HashMap, VecDeque};
 
-/// A rule of a [`Rules`], by its place there; rules that say the same have the same place.
+/// Number of a rule of [`Rules`]; equal rules have the same number.
 pub type RuleNo = u32;
 
-/// Unset rules, ready to be asked which of them name an attribute.
+/// Unset rules, prepared for matching.
 #[derive(Debug, Default)]
 pub struct Rules {
-    /// By whether letters are compared in their case, how, and the text.
+    /// By case sensitivity, kind of match, and pattern.
     numbers: HashMap<(bool, Matching, Box<str>), RuleNo>,
     exact: Machine,
     lower: Machine,
 }
 
 impl Rules {
-    /// The rules of these unsets.
+    /// Builds the rules of these unsets.
     pub fn new<'u>(unsets: impl Iterator<Item = &'u Unset>) -> Self {
         let mut rules = Self::default();
         for unset in unsets {
@@ -35,22 +34,22 @@ impl Rules {
         rules
     }
 
-    /// How many there are.
+    /// Returns the number of rules.
     pub fn len(&self) -> usize {
         self.numbers.len()
     }
 
-    /// Whether there are none.
+    /// Whether there are no rules.
     pub fn is_empty(&self) -> bool {
         self.numbers.is_empty()
     }
 
-    /// The rule that an unset is.
+    /// Returns the number of the rule of an unset.
     pub fn number_of(&self, unset: &Unset) -> Option<RuleNo> {
         self.numbers.get(&rule_key(unset)).copied()
     }
 
-    /// The rules that name an attribute, each once.
+    /// Returns the rules that match an attribute, each once.
     pub fn naming(&mut self, name: &str) -> Vec<RuleNo> {
         let mut found = Vec::new();
         self.exact.walk(name.as_bytes(), &mut found);
@@ -61,28 +60,27 @@ impl Rules {
     }
 }
 
-/// What a rule says.
 fn rule_key(unset: &Unset) -> (bool, Matching, Box<str>) {
     let text = if unset.case_sensitive { unset.text.clone() } else { unset.text.to_lowercase().into() };
     (unset.case_sensitive, unset.matching, text)
 }
 
-/// An automaton over the bytes of texts. Node 0 is the root.
+/// Automaton over the bytes of the patterns. Node 0 is the root.
 #[derive(Debug)]
 struct Machine {
     nodes: Vec<Node>,
-    /// Tells the walk in which a node was found last.
+    /// Last walk that found the node.
     walk: u32,
 }
 
 #[derive(Clone, Debug, Default)]
 struct Node {
     edges: Vec<(u8, u32)>,
-    /// The node of the longest proper suffix that is the beginning of a text.
+    /// Node of the longest proper suffix that is the beginning of a pattern.
     fail: u32,
-    /// The nearest node on that way where a text ends; 0 = none.
+    /// Nearest node along `fail` where a pattern ends; 0 = none.
     ends: u32,
-    /// The rules whose text ends here, by how they compare.
+    /// Rules whose pattern ends here, by kind of match.
     rules: [Option<RuleNo>; 4],
     walk: u32,
 }
@@ -130,7 +128,7 @@ impl Machine {
         self.nodes[at].rules[matching as usize] = Some(rule);
     }
 
-    /// Sets the links that lead to suffixes, those of short texts first.
+    /// Sets the links to suffixes, shortest patterns first.
     fn link(&mut self) {
         let mut open: VecDeque<u32> = self.nodes[0].edges.iter().map(|(_, child)| *child).collect();
         while let Some(no) = open.pop_front() {
@@ -165,7 +163,7 @@ impl Machine {
         for byte in name {
             at = self.step(at, *byte);
             let mut end = at;
-            // A node that this walk has visited has had its links followed.
+            // Links of a node that this walk has visited were followed already.
             while end != 0 && self.nodes[end as usize].walk != self.walk {
                 let node = &mut self.nodes[end as usize];
                 node.walk = self.walk;
@@ -179,7 +177,7 @@ impl Machine {
         }
     }
 
-    /// The rules that compare the beginning, or the whole.
+    /// Finds the rules that compare the start or the whole name.
     fn walk_beginning(&self, name: &[u8], found: &mut Vec<RuleNo>) {
         let mut node = &self.nodes[0];
         found.extend(node.rule(Matching::Prefix));

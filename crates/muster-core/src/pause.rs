@@ -1,19 +1,19 @@
-//! Where a decision lets others go on.
+//! Where a decision pauses for others.
 
 use std::sync::Arc;
 
-/// Called between the elements of a decision, and by whoever reads facts for it. It changes nothing that a decision knows:
-/// an engine may let other decisions run there, so that a long one holds nobody up.
+/// Hook that is called between the elements of a decision and while its facts are loaded. It changes nothing that the
+/// decision sees: an engine may run other decisions there, so that a long one does not delay them.
 #[derive(Clone, Default)]
 pub struct Pause(Option<Arc<dyn Fn() + Send + Sync>>);
 
 impl Pause {
-    /// A pause that does this.
+    /// Creates a pause that calls `run`.
     pub fn new(run: impl Fn() + Send + Sync + 'static) -> Self {
         Self(Some(Arc::new(run)))
     }
 
-    /// Between two pieces of work.
+    /// Pauses between two pieces of work.
     pub fn between(&self) {
         if let Some(run) = &self.0 {
             run();

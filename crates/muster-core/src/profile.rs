@@ -1,4 +1,4 @@
-//! A live profile as it is shown to people: current identifiers and aliases, attributes, figures, members.
+//! Live profile as people read it: current identifiers and aliases, attributes, totals, members.
 
 pub mod fold;
 pub mod history;
@@ -14,75 +14,75 @@ use crate::time::Timestamp;
 use crate::value::Value;
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-/// A member with all that is stored of it, as engines read it.
+/// Member with everything that is stored about it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Member {
-    /// Its own record.
+    /// Member record.
     pub record: MemberRecord,
-    /// Its standing.
+    /// Root pointer.
     pub root_pointer: RootPointer,
-    /// How it was joined; None for the root.
+    /// Merge link; None for the root.
     pub link: Option<MergeLink>,
-    /// When, by its merge record; None for the root.
+    /// Time of the merge; None for the root.
     pub joined_at: Option<Timestamp>,
-    /// Its devices.
+    /// Devices of the member.
     pub devices: Vec<Device>,
 }
 
-/// A live profile, assembled.
+/// Live profile, assembled from its members.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Profile {
-    /// Its id.
+    /// Id.
     pub id: ProfileId,
-    /// The current value of each active kind that it holds.
+    /// Current identifier of each active kind.
     pub identifiers: Vec<Identifier>,
-    /// The other values that resolve to it, by kind in order of rank.
+    /// Other identifiers that resolve to it, by kind in order of rank.
     pub aliases: Vec<(IdentifierKind, Vec<Box<str>>)>,
-    /// Values that its members held, oldest first.
+    /// Former identifiers of all members, oldest first.
     pub former: Vec<FormerIdentifier>,
-    /// What it shows, by name.
+    /// Current attributes.
     pub attributes: BTreeMap<Box<str>, Value>,
-    /// The platforms that it shows.
+    /// Current platforms.
     pub platforms: BTreeMap<Platform, bool>,
-    /// The devices of all members, by member and `device_id`.
+    /// Devices of all members, by member and `device_id`.
     pub devices: Vec<Device>,
-    /// Its figures.
+    /// Totals.
     pub totals: TreeTotals,
-    /// Its members but the root, in the order of joining.
+    /// Members except the root, in the order of joining.
     pub members: Vec<MemberEntry>,
 }
 
-/// A member in a snapshot.
+/// Member in a [`Profile`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MemberEntry {
-    /// Its id.
+    /// Id.
     pub id: ProfileId,
-    /// The id that it was joined to.
+    /// Id that it was joined to.
     pub parent: ProfileId,
-    /// The merge record.
+    /// Merge record.
     pub merge: MergeNo,
-    /// When.
+    /// Time of the merge.
     pub joined_at: Timestamp,
 }
 
-/// A member by itself.
+/// One member with its subtree.
 #[derive(Clone, Debug, PartialEq)]
 pub struct MemberDetail {
-    /// Its id.
+    /// Id.
     pub id: ProfileId,
     /// How it was joined; None for the root.
     pub joined: Option<MemberEntry>,
-    /// The identifiers bound to its own record.
+    /// Identifiers bound to its member record.
     pub identifiers: Vec<Identifier>,
-    /// The values written to its own record, by name.
+    /// Attributes of its member record.
     pub attributes: BTreeMap<Box<str>, Value>,
-    /// The figures of its own record.
+    /// Totals of its member record.
     pub totals: TreeTotals,
-    /// What its part of the tree shows, taken alone: what comes off if its link is cut (behaviour.md 3.4).
+    /// Its subtree as a profile: what a revert of its merge detaches (behaviour.md 3.4).
     pub subtree: Profile,
 }
 
-/// The members by number: the root first, each below its parent, those of one parent in the order of joining.
+/// Returns the members by number: the root first, each below its parent, siblings in the order of joining.
 pub fn tree_order(members: &[Member], root: ProfileNo) -> Vec<ProfileNo> {
     let all: Vec<&Member> = members.iter().collect();
     let mut below: BTreeMap<ProfileNo, Vec<ProfileNo>> = BTreeMap::new();
@@ -92,13 +92,13 @@ pub fn tree_order(members: &[Member], root: ProfileNo) -> Vec<ProfileNo> {
     let (mut order, mut open) = (Vec::new(), vec![root]);
     while let Some(no) = open.pop() {
         order.push(no);
-        // Taken out, so that a ring of links, which is damage, comes to an end here.
+        // Removed, so that a corrupt ring of links cannot loop forever.
         open.extend(below.remove(&no).into_iter().flatten().rev());
     }
     order
 }
 
-/// The members of one live profile, to be looked at one by one: what their parts share is folded once.
+/// Members of one live profile, to be read one by one; values that subtrees share are folded once.
 #[derive(Debug)]
 pub struct Subtrees<'m> {
     members: &'m [Member],
@@ -107,13 +107,13 @@ pub struct Subtrees<'m> {
 }
 
 impl<'m> Subtrees<'m> {
-    /// Of these members.
+    /// Prepares these members.
     pub fn new(members: &'m [Member]) -> Self {
         Self { members, tree: tree_of(members.iter()), ids: ids_of(members) }
     }
 }
 
-/// One of these members by itself. None if it is not among them.
+/// Returns one of the members with its subtree; None if it is not among them.
 pub fn member_detail(
     no: ProfileNo,
     Subtrees { members, tree, ids }: &Subtrees<'_>,
@@ -134,8 +134,8 @@ pub fn member_detail(
     })
 }
 
-/// Assembles the live profile of these members, whose root is the one without link in `top`'s place. What is shown is
-/// folded from the own records, or taken from the view that the engine keeps. None if `top` is not among the members.
+/// Assembles the live profile of these members with the root `top`. Current values are folded from the member records,
+/// or taken from the stored view. None if `top` is not among the members.
 pub fn assemble(top: ProfileNo, members: &[Member], view: Option<View>, identity: &Identity) -> Option<Profile> {
     let root = members.iter().find(|m| m.record.no == top)?;
     let view = view.unwrap_or_else(|| tree_of(members.iter()).current_values(top));
@@ -144,7 +144,6 @@ pub fn assemble(top: ProfileNo, members: &[Member], view: Option<View>, identity
 }
 
 impl Member {
-    /// The figures of its own record.
     fn totals(&self) -> TreeTotals {
         let RootPointer { first_seen, last_seen, events, devices, .. } = self.root_pointer;
         TreeTotals { first_seen, last_seen, events, devices, members: 1 }
@@ -155,7 +154,7 @@ fn tree_of<'m>(members: impl Iterator<Item = &'m Member>) -> MemberTree<'m> {
     MemberTree::new(members.map(|m| MemberRef { record: &m.record, link: m.link.as_ref() }))
 }
 
-/// The members but the root, in the order of joining.
+/// Returns the members except the root, in the order of joining.
 fn joined_members<'m>(members: &[&'m Member], root: ProfileNo) -> Vec<&'m Member> {
     let mut joined: Vec<&Member> =
         members.iter().copied().filter(|m| m.record.no != root && m.link.is_some()).collect();
@@ -163,7 +162,7 @@ fn joined_members<'m>(members: &[&'m Member], root: ProfileNo) -> Vec<&'m Member
     joined
 }
 
-/// The ids of members by number.
+/// Ids of members by number.
 type Ids = HashMap<ProfileNo, ProfileId>;
 
 fn ids_of(members: &[Member]) -> Ids {
@@ -199,10 +198,10 @@ fn assemble_members(
     }
 }
 
-/// Values by kind.
 type Aliases = Vec<(IdentifierKind, Vec<Box<str>>)>;
 
-/// Current values are the shown ones that are bound; the other bound ones are aliases (behaviour.md 3.1).
+/// Splits bound identifiers into current ones, whose value is the current value of the attribute, and aliases
+/// (behaviour.md 3.1).
 fn identifiers(members: &[&Member], view: &View, identity: &Identity) -> (Vec<Identifier>, Aliases) {
     let (mut current, mut aliases) = (Vec::new(), Vec::new());
     for KindSettings { kind, normaliser, .. } in identity.active() {

@@ -1,10 +1,10 @@
-//! The budgets of a workspace: a window of the running second and the sixty before it (behaviour.md 1.7).
+//! Budgets of a workspace: a window of the current second and the sixty before it (behaviour.md 1.7).
 
 use crate::limits::RATE_SECONDS;
 use crate::settings::RateLimits;
 use crate::time::Moment;
 
-/// A class of what is counted.
+/// Class of counted items.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Class {
     /// Customer elements, and elements that could not be read.
@@ -19,7 +19,7 @@ impl Class {
     /// Every class.
     pub const ALL: [Self; 3] = [Self::Users, Self::Events, Self::Devices];
 
-    /// Its word in `x-ratelimit-resource`.
+    /// Returns its name in `x-ratelimit-resource`.
     pub fn name(self) -> &'static str {
         match self {
             Self::Users => "users",
@@ -28,7 +28,7 @@ impl Class {
         }
     }
 
-    /// Its budget of these; 0 = unlimited.
+    /// Returns the budget of the class; 0 = unlimited.
     pub fn limit(self, limits: RateLimits) -> u32 {
         match self {
             Self::Users => limits.users,
@@ -38,7 +38,7 @@ impl Class {
     }
 }
 
-/// What a request costs, by class.
+/// Cost of a request, by class.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Cost(pub [u32; 3]);
 
@@ -53,37 +53,37 @@ impl Cost {
 /// Why a request is not admitted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RateRefusal {
-    /// It fits after so many whole seconds, at least one.
+    /// It fits after this many whole seconds, at least one.
     Wait {
-        /// The seconds.
+        /// Seconds.
         seconds: u32,
     },
     /// It costs more than the whole budget.
     Never {
-        /// The budget.
+        /// Budget.
         limit: u32,
     },
 }
 
-/// What the rate headers say: of the scarcest class.
+/// Values of the rate headers, for the scarcest class.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Status {
-    /// The class.
+    /// Class.
     pub class: Class,
-    /// Its budget.
+    /// Budget.
     pub limit: u32,
-    /// What is left of it.
+    /// Remaining budget.
     pub remaining: u32,
-    /// Seconds until all of it is free again.
+    /// Seconds until the whole budget is available again.
     pub reset_seconds: u32,
 }
 
 /// What was spent in each second of the window.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RateWindow {
-    /// The newest second of the monotonic clock.
+    /// Newest second of the monotonic clock.
     newest: u64,
-    /// What was spent by age in seconds: 0 is the newest.
+    /// What was spent, by age in seconds; 0 is the newest.
     spent: Box<[[u32; 3]; RATE_SECONDS]>,
 }
 
@@ -94,7 +94,8 @@ impl Default for RateWindow {
 }
 
 impl RateWindow {
-    /// The window as it is at a moment, by the monotonic clock: a wall clock that jumps changes no budget (behaviour.md 1.7.d).
+    /// Returns the window at a moment of the monotonic clock: a wall clock that jumps changes no budget (behaviour.md
+    /// 1.7.d).
     pub fn at(&self, now: Moment) -> Self {
         let mut window = self.clone();
         let second = now.micros / 1_000_000;
@@ -108,15 +109,15 @@ impl RateWindow {
         window
     }
 
-    /// What of a class is spent in the window, which must be [`RateWindow::at`] now.
+    /// Returns what was spent of a class. The window must be [`RateWindow::at`] now.
     pub fn used(&self, class: Class) -> u32 {
         self.spent.iter().fold(0, |sum, slot| sum.saturating_add(slot[class as usize]))
     }
 
-    /// Takes the cost, or says why not; the window must be [`RateWindow::at`] now.
+    /// Spends the cost. The window must be [`RateWindow::at`] now.
     ///
     /// # Errors
-    /// The class that is short, the first that never fits before those that fit later, and the longest wait of those.
+    /// The first class whose budget is smaller than the cost, else the class with the longest wait.
     pub fn spend(&mut self, limits: RateLimits, cost: Cost) -> Result<(), (Class, RateRefusal)> {
         let mut wait: Option<(Class, u32)> = None;
         for class in Class::ALL {
@@ -141,7 +142,7 @@ impl RateWindow {
         Ok(())
     }
 
-    /// Seconds until no more than `allowed` of a class are in the window.
+    /// Returns the seconds until the window holds no more than `allowed` of a class.
     fn wait(&self, class: Class, allowed: u32) -> u32 {
         let mut left = self.used(class);
         let mut seconds = 0;
@@ -155,7 +156,7 @@ impl RateWindow {
         seconds
     }
 
-    /// What the headers say; None if every class is unlimited. The window must be [`RateWindow::at`] now.
+    /// Returns the values of the headers; None if every class is unlimited. The window must be [`RateWindow::at`] now.
     pub fn status(&self, limits: RateLimits) -> Option<Status> {
         let of = |class: Class| {
             let limit = class.limit(limits);

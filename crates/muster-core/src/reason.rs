@@ -1,29 +1,29 @@
-//! Why an element or an action was refused: one closed list (behaviour.md 1.2). Type names and messages on the wire are
-//! one table in `muster-wire`.
+//! Why an element or an action was refused: one closed list (behaviour.md 1.2). The type names and messages on the wire
+//! are one table in `muster-wire`.
 
 use crate::excerpt::{excerpt, excerpt_of};
 use std::fmt;
 use std::ops::Deref;
 use std::sync::Arc;
 
-/// A reason of refusal.
+/// Reason of a refusal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[repr(u8)]
 pub enum Reason {
-    // Structural: about the shape of an element. All or nothing, unless the request is lenient.
-    /// The element is no object.
+    // Structural reasons, about the shape of an element: all or nothing, unless the request is lenient.
+    /// The element is not an object.
     ElementNotObject = 1,
-    /// A member name twice in one object.
+    /// An object has a member twice.
     DoubledMember = 2,
     /// `type` is not `customer`, `event` or `device`.
     UnknownElementType = 3,
-    /// No identifier at all.
+    /// No identifier.
     MissingIdentifier = 4,
-    /// An identifier that is blank (where it is the only fault of that kind, as the Track calls tell the two apart).
+    /// A blank identifier, where this is the only fault of that kind; the Track calls tell the two apart.
     EmptyIdentifier = 5,
-    /// An identifier of a JSON type that none can have; `detail` names the expected type.
+    /// An identifier with a JSON type that identifiers cannot have; `detail` names the expected type.
     IdentifierType = 6,
-    /// `attributes` is no object; `detail` names the expected type.
+    /// `attributes` is not an object; `detail` names the expected type.
     AttributesType = 7,
     /// A device without `attributes`.
     MissingAttributes = 8,
@@ -33,30 +33,30 @@ pub enum Reason {
     MissingPushId = 10,
     /// An event without `actions`.
     MissingActions = 11,
-    /// `actions` is no array; `detail` names the expected type.
+    /// `actions` is not an array; `detail` names the expected type.
     ActionsType = 12,
     /// `actions` is empty.
     EmptyActions = 13,
-    /// An action is no object.
+    /// An action is not an object.
     ActionNotObject = 14,
     /// An action without `action`.
     MissingAction = 15,
     /// `action` is empty.
     EmptyAction = 16,
-    /// `action` is no string.
+    /// `action` is not a string.
     ActionType = 17,
-    /// One array both added to and removed from; `detail` names it.
+    /// The same array is added to and removed from; `detail` names it.
     AddAndRemove = 18,
-    /// A member of a device's `attributes` that must be text is something else; `detail` names the expected type.
+    /// A member of a device's `attributes` that must be a string is something else; `detail` names the expected type.
     DeviceFieldType = 19,
-    /// The request as a whole; `detail` says type and message of its answer, with a line break between them. Only in the
+    /// The request as a whole; `detail` holds type and message of the answer, separated by a line break. Only in the
     /// log: a request with this fault has no elements.
     Envelope = 20,
-    /// A string with an escape of half a surrogate pair, which is no character (behaviour.md 1.2.l).
+    /// A string with half of a surrogate pair (behaviour.md 1.2.l).
     UnpairedSurrogate = 21,
 
-    // Value faults: they need the values or the stored data. That element or action is rejected, the rest applied.
-    /// No key is left after exceptions.
+    // Value faults, which depend on values or stored data: only the element or action is rejected.
+    /// No identifier is left after exceptions.
     NoUsableIdentifier = 40,
     /// Two values for one identifier.
     ConflictingIdentifier = 41,
@@ -64,30 +64,30 @@ pub enum Reason {
     KeyTooLong = 42,
     /// U+0000 in a name or a value.
     KeyNotAllowed = 43,
-    /// The action lies too far in the future.
+    /// The action is too far in the future.
     FutureDate = 44,
-    /// A device of a user who does not exist.
+    /// A device of a user that does not exist.
     UnknownUser = 45,
-    /// A device of a platform that is none.
+    /// A device with an unknown platform.
     UnknownPlatform = 46,
-    /// A device without `device_id` and without customer id to take its place.
+    /// A device without `device_id` and without a customer id to use instead.
     MissingDeviceId = 47,
-    /// `event_id` is no string or too long.
+    /// `event_id` is not a string, or is too long.
     InvalidEventId = 48,
     /// An action named `moe_...`.
     ReservedName = 49,
-    /// The profile has as many devices as it may.
+    /// The profile already has the maximum number of devices.
     TooManyDevices = 50,
     /// More actions than an element may hold.
     TooManyActions = 51,
-    /// The own record would pass its limits.
+    /// The member record would exceed its limits.
     ProfileTooLarge = 52,
     /// The identifier is on the block list.
     Blocked = 53,
 }
 
 impl Reason {
-    /// Every reason, for tables and tests that must not forget one.
+    /// Every reason; tables and tests check that none is forgotten.
     pub const ALL: [Self; 35] = [
         Self::ElementNotObject,
         Self::DoubledMember,
@@ -126,12 +126,12 @@ impl Reason {
         Self::Blocked,
     ];
 
-    /// The number it is stored under.
+    /// Returns the number that it is stored under.
     pub fn code(self) -> u8 {
         self as u8
     }
 
-    /// The reason of a stored number.
+    /// Returns the reason with this stored number.
     pub fn from_code(code: u8) -> Option<Self> {
         Self::ALL.into_iter().find(|r| r.code() == code)
     }
@@ -142,21 +142,21 @@ impl Reason {
     }
 }
 
-/// One refusal: the reason and where. Never quotes a value that came in.
+/// One refusal with its location. Never quotes a value of the request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Fault {
-    /// Why.
+    /// Reason.
     pub reason: Reason,
-    /// JSON Pointer into the request's body (RFC 6901); of a long one the beginning ([`excerpt`]).
+    /// JSON Pointer into the body of the request (RFC 6901), shortened by [`excerpt`].
     pub pointer: Box<str>,
-    /// The member that the documented envelope names in `attribute`.
+    /// Member that the documented envelope names in `attribute`.
     pub attribute: Option<Box<str>>,
-    /// What the message needs beside: an expected type, or the array of [`Reason::AddAndRemove`].
+    /// Additional data for the message: an expected type, or the array of [`Reason::AddAndRemove`].
     pub detail: Option<Box<str>>,
 }
 
-/// The faults of one element or action, in order. Shared, because the element, its result, the log and the quarantine each
-/// keep them; without any it takes no memory of its own.
+/// Faults of one element or action, in order. Shared by the element, its result, the log and the quarantine; an empty
+/// list needs no memory of its own.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct Faults(Option<Arc<[Fault]>>);
 
@@ -202,12 +202,12 @@ impl<'a> IntoIterator for &'a Faults {
 }
 
 impl Fault {
-    /// A fault that needs no detail.
+    /// Creates a fault without detail.
     pub fn new(reason: Reason, pointer: impl Into<Box<str>>, attribute: Option<&str>) -> Self {
         Self { reason, pointer: excerpt(pointer.into()), attribute: attribute.map(excerpt_of), detail: None }
     }
 
-    /// A fault with the detail its message needs.
+    /// Creates a fault with the detail that its message needs.
     pub fn with_detail(reason: Reason, pointer: impl Into<Box<str>>, attribute: &str, detail: &str) -> Self {
         Self { detail: Some(excerpt_of(detail)), ..Self::new(reason, pointer, Some(attribute)) }
     }

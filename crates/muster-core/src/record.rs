@@ -1,5 +1,5 @@
-//! What is stored: the rows of every record family of a workspace, each with its fields in one order. An engine keeps a
-//! family as a table of the same name; the rules never see more of an engine than these.
+//! Stored rows of every record family of a workspace. An engine keeps each family as a table of the same name; the
+//! rules see nothing else of an engine.
 
 mod attributes;
 mod history;
@@ -21,93 +21,93 @@ use crate::warning::Warning;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-/// An identifier that a record held and holds no more.
+/// Identifier that a record has released.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FormerIdentifier {
-    /// The key.
+    /// Identifier.
     pub identifier: Identifier,
-    /// When it was released.
+    /// Time of the release.
     pub until: Timestamp,
 }
 
-/// Family `profiles`: the own record of one id. Merges never change it (behaviour.md 3.1).
+/// Family `profiles`: what one id holds. Merges never change it (behaviour.md 3.1).
 #[derive(Clone, Debug, PartialEq)]
 pub struct MemberRecord {
-    /// Its number.
+    /// Number of the profile.
     pub no: ProfileNo,
-    /// When it was created; with the number its public id.
+    /// Creation time; forms the public id with the number.
     pub created: Timestamp,
-    /// The keys bound to this id, in no order that means something: at most one of each kind, but any number of
-    /// `customer_id`, which is never released for another (behaviour.md 3.2.h, 3.2.i).
+    /// Identifiers bound to this id, in no particular order: at most one of each kind, but any number of `customer_id`,
+    /// which is never released for another (behaviour.md 3.2.h, 3.2.i).
     pub identifiers: Vec<Identifier>,
-    /// The attributes written to it.
+    /// Attributes written to it.
     pub attributes: Attributes,
-    /// The platforms written to it.
+    /// Platforms written to it.
     pub platforms: BTreeMap<Platform, Write<bool>>,
-    /// Identifiers it held, oldest first, at most 100.
+    /// Former identifiers, oldest first, at most 100.
     pub former: Vec<FormerIdentifier>,
-    /// Its rows of history, oldest first, at most [`crate::limits::HISTORY_MAX`].
+    /// Rows of history, oldest first, at most [`crate::limits::HISTORY_MAX`].
     pub history: Vec<Seq>,
 }
 
 impl MemberRecord {
-    /// Its public id.
+    /// Returns the public id.
     pub fn id(&self) -> ProfileId {
         ProfileId { created: self.created, no: self.no }
     }
 }
 
-/// Family `root_pointers`: where an id stands and its running figures, apart from the own record since they change with
-/// every event.
+/// Family `standings`: the root of an id, with totals. Separate from the member record because it changes with every
+/// event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RootPointer {
-    /// The id.
+    /// Number of the profile.
     pub no: ProfileNo,
-    /// When it was created, as in the own record: with the number the public id, so that events need no more than this.
+    /// Creation time as in the member record, so that events need no more than this row for the public id.
     pub created: Timestamp,
-    /// The live profile that it belongs to: itself if it is live, else one hop to the root.
+    /// Root of the tree: the id itself if it is live, else one hop away.
     pub root: ProfileNo,
-    /// First seen, of its own: what it was created with, or an older action (behaviour.md 2.ad).
+    /// First seen of the id alone: from its creation, or an older action (behaviour.md 2.ad).
     pub first_seen: Timestamp,
-    /// Last seen, of its own.
+    /// Last seen of the id alone.
     pub last_seen: Timestamp,
-    /// Its own events.
+    /// Events of the id alone.
     pub events: u64,
-    /// Its own devices.
+    /// Devices of the id alone.
     pub devices: u32,
-    /// The figures of the whole tree; kept for live profiles, meaningless on members.
+    /// Totals of the whole tree; only valid for live profiles.
     pub tree: TreeTotals,
-    /// What the own records of the whole tree weigh ([`Size::weight`]), which bounds what a look at it costs; kept for live
-    /// profiles.
+    /// Size of all member records of the tree ([`Size::weight`]), which bounds the cost of reading it; only valid for
+    /// live profiles.
     pub weight: u64,
-    /// When the live profile goes, if its deletion was asked for (behaviour.md 4); kept for live profiles.
+    /// When the live profile is deleted, if its deletion was requested (behaviour.md 4); only valid for live profiles.
     pub deletion: Option<Timestamp>,
 }
 
 impl RootPointer {
-    /// Its public id.
+    /// Returns the public id.
     pub fn id(&self) -> ProfileId {
         ProfileId { created: self.created, no: self.no }
     }
 }
 
-/// Figures of a tree of members.
+/// Totals of a tree of members.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TreeTotals {
-    /// The earliest first seen.
+    /// Earliest first seen.
     pub first_seen: Timestamp,
-    /// The latest last seen.
+    /// Latest last seen.
     pub last_seen: Timestamp,
-    /// All events.
+    /// Number of events.
     pub events: u64,
-    /// All devices.
+    /// Number of devices.
     pub devices: u32,
-    /// All members, the root with them.
+    /// Number of members, including the root.
     pub members: u32,
 }
 
 impl TreeTotals {
-    /// The figures of two trees together.
+    /// Returns the totals of both trees together.
     pub fn with(self, other: Self) -> Self {
         Self {
             first_seen: self.first_seen.min(other.first_seen),
@@ -119,60 +119,60 @@ impl TreeTotals {
     }
 }
 
-/// Family `views`: what a live profile with more than one member shows; live profiles without members need none.
+/// Family `views`: current values of a live profile with more than one member; others need none.
 #[derive(Clone, Debug, PartialEq, Default)]
 pub struct View {
-    /// The shown attributes by canonical name.
+    /// Current attributes by canonical name.
     pub attributes: BTreeMap<Box<str>, Value>,
-    /// The shown platforms.
+    /// Current platforms.
     pub platforms: BTreeMap<Platform, bool>,
 }
 
-/// Family `links`: one merge as an edge of the tree, there until it is cut.
+/// Family `links`: edge of a merge, until the merge is reverted.
 #[derive(Clone, Debug, PartialEq)]
 pub struct MergeLink {
-    /// The id that was the root of the joined tree; the key.
+    /// Root of the joined tree; the key.
     pub child: ProfileNo,
-    /// The id that it was joined to, then the root of the other tree.
+    /// Id that it was joined to, then the root of the other tree.
     pub parent: ProfileNo,
-    /// Its merge record.
+    /// Merge record.
     pub merge: MergeNo,
-    /// When, in the change sequence.
+    /// Position in the change sequence.
     pub seq: Seq,
-    /// The attribute rules in force then, by canonical name.
+    /// Attribute rules in force at the time, by canonical name.
     pub rules: Vec<(Box<str>, Combine)>,
-    /// Both sides showed the same e-mail address then, or what caused the join wrote one: of differing flags true wins
-    /// (behaviour.md 3.1.k).
+    /// Both profiles had the same e-mail address at the time, or the cause of the merge wrote one: of different flags
+    /// true wins (behaviour.md 3.1.k).
     pub same_email: bool,
 }
 
-/// A device within its own record.
+/// Device of a member record.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct DeviceRef {
-    /// The id whose device it is.
+    /// Id that the device belongs to.
     pub profile: ProfileNo,
-    /// Its id there.
+    /// Id of the device.
     pub device_id: Box<str>,
 }
 
 /// Family `devices`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Device {
-    /// Whose and which.
+    /// Key.
     pub at: DeviceRef,
-    /// The latest write, in the change sequence.
+    /// Latest write, in the change sequence.
     pub seq: Seq,
-    /// When that was.
+    /// Time of the latest write.
     pub updated_at: Timestamp,
-    /// What is stored of it.
+    /// Stored fields.
     pub fields: DeviceFields,
 }
 
-/// What two devices of a workspace never share.
+/// Kinds of tokens; two devices of a workspace never share one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[repr(u8)]
 pub enum DeviceTokenKind {
-    /// The push token.
+    /// Push token.
     Push = 1,
     /// Google's advertising id.
     Gaid = 2,
@@ -180,17 +180,17 @@ pub enum DeviceTokenKind {
     Idfv = 3,
 }
 
-/// A token that finds the device that carries it. Engines derive the family `device_tokens` from `devices` or keep it.
+/// Token that finds the device that carries it. Engines derive the family `device_tokens` from `devices` or store it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct DeviceToken {
-    /// Of which kind.
+    /// Kind.
     pub kind: DeviceTokenKind,
-    /// Its text.
+    /// Value.
     pub value: Box<str>,
 }
 
 impl DeviceFields {
-    /// The tokens by which this device replaces others.
+    /// Returns the tokens by which this device replaces others.
     pub fn tokens(&self) -> impl Iterator<Item = DeviceToken> {
         let token = |kind, value: Option<&str>| value.map(|v| DeviceToken { kind, value: v.into() });
         [
@@ -206,103 +206,102 @@ impl DeviceFields {
 /// Family `events`: append-only.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Event {
-    /// Its place in the change sequence; the key.
+    /// Position in the change sequence; the key.
     pub seq: Seq,
-    /// The id that it is recorded under.
+    /// Id that the event is recorded under.
     pub profile: ProfileNo,
-    /// Its instant.
+    /// Instant.
     pub time: Timestamp,
-    /// Its local time in milliseconds.
+    /// Local time in milliseconds.
     pub user_time: i64,
-    /// When it was received.
+    /// Time of receipt.
     pub received_at: Timestamp,
-    /// The request that brought it.
+    /// Request of the event.
     pub request: RequestNo,
-    /// The origin address of that request.
+    /// Origin address of the request.
     pub origin: Option<Arc<str>>,
-    /// The device it names.
+    /// Device of the event.
     pub device_id: Option<Arc<str>>,
-    /// The rest, as it was sent.
+    /// Everything else, as sent.
     pub action: Arc<Action>,
 }
 
-/// Family `event_ids`: what was seen, for de-duplication.
+/// Family `event_ids`: known event ids, for de-duplication.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EventId {
-    /// The client's id.
+    /// Id of the client.
     pub id: Box<str>,
-    /// When it was first received.
+    /// First receipt.
     pub at: Timestamp,
-    /// The event.
+    /// Event.
     pub seq: Seq,
-    /// The id that the event is recorded under.
+    /// Id that the event is recorded under.
     pub profile: ProfileNo,
-    /// The name of its action: the same id with another name, or of another user, is told (behaviour.md 1.4.h).
+    /// Name of its action: the same id with another name, or of another user, causes a warning (behaviour.md 1.4.h).
     pub name: Box<str>,
 }
 
 /// Family `requests`: the ingestion log.
 #[derive(Clone, Debug, PartialEq)]
 pub struct LogEntry {
-    /// Its number; the public id is its permutation.
+    /// Number; the public id is a permutation of it.
     pub no: RequestNo,
-    /// Its receipt.
+    /// Time of receipt.
     pub received_at: Timestamp,
-    /// The status of its answer.
+    /// Status of the answer.
     pub status: u16,
-    /// The call.
+    /// Route.
     pub route: Route,
-    /// Its origin address.
+    /// Origin address.
     pub origin: Option<Arc<str>>,
-    /// Bytes of its decoded body.
+    /// Bytes of the decoded body.
     pub bytes: u32,
-    /// Microseconds from its arrival until its commit began.
+    /// Microseconds from arrival to the start of the commit.
     pub duration_us: u64,
     /// Warnings about the request as a whole.
     pub warnings: Vec<Warning>,
-    /// What became of each element (of a refused request: nothing).
+    /// Result of each element; empty for a refused request.
     pub elements: Arc<[ElementResult]>,
-    /// The faults of a refused request.
+    /// Faults of a refused request.
     pub faults: Vec<Fault>,
-    /// What is not listed, for the entry's bound of bytes.
+    /// What is not listed because of the bound on an entry.
     pub omitted: Omitted,
 }
 
-/// Faults and warnings that a log entry counts and does not list ([`crate::decide::bounded`]).
+/// Number of faults and warnings that a log entry does not list ([`crate::decide::bounded`]).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub struct Omitted {
-    /// Faults; those that an event element repeats of its actions once.
+    /// Faults; an event element and its actions count once.
     pub faults: u32,
     /// Warnings.
     pub warnings: u32,
 }
 
-/// Family `quarantine`: a rejected element.
+/// Family `quarantine`: rejected element that is kept.
 #[derive(Clone, Debug, PartialEq)]
 pub struct QuarantinedElement {
-    /// Its number.
+    /// Number.
     pub no: QuarantineNo,
-    /// Its first receipt.
+    /// First receipt.
     pub at: Timestamp,
-    /// Its request.
+    /// Request of the element.
     pub request: RequestNo,
-    /// Its place there.
+    /// Position in the request.
     pub index: u32,
-    /// Its type.
+    /// Type.
     pub kind: ElementKind,
-    /// Why.
+    /// Reasons of the rejection.
     pub errors: Faults,
-    /// Its JSON; of an event with the rejected actions only.
+    /// JSON of the element; of an event only with the rejected actions.
     pub element: Box<[u8]>,
-    /// The request that replayed it.
+    /// Request that replayed it.
     pub replayed_as: Option<RequestNo>,
-    /// When it was deleted: no reader sees it any more. It can be restored for [`crate::limits::RESTORE_MS`], and is removed
-    /// after that.
+    /// Time of deletion: hidden from readers, can be restored for [`crate::limits::RESTORE_MS`] and is then removed.
     pub deleted_at: Option<Timestamp>,
 }
 
 impl QuarantinedElement {
-    /// Whether it waits for a correction: it was neither replayed nor deleted.
+    /// Whether it was neither replayed nor deleted.
     pub fn is_open(&self) -> bool {
         self.replayed_as.is_none() && self.deleted_at.is_none()
     }
@@ -311,45 +310,46 @@ impl QuarantinedElement {
 /// Family `idempotency`: the recorded answer of a key.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Idempotency {
-    /// The call.
+    /// Route.
     pub route: Route,
-    /// The client's key.
+    /// Key of the client.
     pub key: Box<str>,
     /// SHA-256 of the decoded body.
     pub body_hash: [u8; 32],
-    /// When it was recorded.
+    /// Time of recording.
     pub at: Timestamp,
-    /// The answer, verbatim.
+    /// Answer, verbatim.
     pub answer: RecordedAnswer,
 }
 
-/// Family `outbox`: a request on its way to the upstream (behaviour.md 5; the relay reads it).
+/// Family `outbox`: message to the upstream (behaviour.md 5; the relay reads it).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OutboxMessage {
-    /// Its request.
+    /// Request.
     pub request: RequestNo,
-    /// The accepted elements, as JSON.
+    /// Accepted elements, as JSON.
     pub body: Box<[u8]>,
 }
 
-/// Family `changes`: what happened at a place of the change sequence. Events stand at their own place and need no entry.
+/// Family `changes`: what happened at a position of the change sequence. Events have positions of their own and need no
+/// entry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Change {
-    /// The place.
+    /// Position.
     pub seq: Seq,
-    /// What.
+    /// Kind of change.
     pub kind: ChangeKind,
-    /// To which id; of merges and reverts the part.
+    /// Id that was changed; of merges and reverts the root of the joined or detached subtree.
     pub profile: ProfileNo,
-    /// Of merges and reverts the record, else 0.
+    /// Number of the merge record; else 0.
     pub merge: u64,
-    /// When.
+    /// Time.
     pub at: Timestamp,
-    /// The request that did it.
+    /// Request that caused it.
     pub request: Option<RequestNo>,
 }
 
-/// What happened.
+/// Kind of a change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub enum ChangeKind {
@@ -363,47 +363,47 @@ pub enum ChangeKind {
     Revert = 4,
 }
 
-/// Family `counters`: the one row of running figures of a workspace, changed in every commit.
+/// Family `counters`: one row per workspace, changed by every commit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub struct Counters {
-    /// The last place taken in the change sequence.
+    /// Last position in the change sequence.
     pub seq: Seq,
-    /// The last profile number given.
+    /// Last profile number.
     pub profile: u64,
-    /// The last request number given.
+    /// Last request number.
     pub request: u64,
-    /// The last merge number given: all merges, reverted ones too.
+    /// Last merge number; counts reverted merges, too.
     pub merge: u64,
-    /// The last separation number given.
+    /// Last separation number.
     pub separation: u64,
-    /// The last quarantine number given.
+    /// Last quarantine number.
     pub quarantine: u64,
     /// Live profiles.
     pub users: u64,
     /// Events stored.
     pub events: u64,
-    /// Actions accepted, ever: events = accepted - erased - expired (law L4).
+    /// Actions accepted in total: events = accepted - erased - expired (law L4).
     pub events_accepted: u64,
-    /// Events that went by erasure or expiry.
+    /// Events removed by erasure or expiry.
     pub events_removed: u64,
     /// Devices stored.
     pub devices: u64,
     /// Requests answered 200.
     pub requests_applied: u64,
-    /// Quarantine entries not yet replayed.
+    /// Quarantine entries that are open.
     pub quarantined: u64,
-    /// The last review number given.
+    /// Last review number.
     pub review: u64,
     /// Reviews stored.
     pub reviews_stored: u64,
     /// Reviews open.
     pub reviews_open: u64,
-    /// Open reviews that went to keep the list within its bound (behaviour.md 3.3).
+    /// Open reviews that were removed to keep the list within its bound (behaviour.md 3.3).
     pub reviews_dropped: u64,
-    /// The phase of an activation that `activation_done` belongs to: [`crate::settings::Activation::since`].
+    /// Phase of an activation that `activation_done` belongs to: [`crate::settings::Activation::since`].
     pub activation: u64,
-    /// The last profile number that this phase has seen.
+    /// Last profile number that this phase has processed.
     pub activation_done: u64,
-    /// The latest moment that a decision took as now.
+    /// Latest time of a decision.
     pub now: Timestamp,
 }

@@ -1,59 +1,59 @@
-//! Reviews: what the guards set aside and somebody shall decide (behaviour.md 3.3).
+//! Reviews: withheld identifiers that people decide about (behaviour.md 3.3).
 
 use crate::explanation::{Explanation, GuardReason};
 use crate::id::{ProfileId, RequestNo, ReviewNo};
 use crate::identifier::Identifier;
 use crate::time::Timestamp;
 
-/// Family `reviews`: a key that was set aside, for a pair of profiles and a kind, or for a profile and a value where no
-/// second profile has it. At most one of each is open, and one that was decided without a merge does not ask again
+/// Family `reviews`: a withheld identifier, for a pair of profiles and a kind, or for a profile and a value if no
+/// second profile has it. At most one of each is open; one that was decided without a merge does not ask again
 /// (behaviour.md 3.3.h).
 #[derive(Clone, Debug, PartialEq)]
 pub struct Review {
-    /// Its number.
+    /// Number.
     pub no: ReviewNo,
-    /// When it was set aside first.
+    /// First occurrence.
     pub at: Timestamp,
-    /// When it was set aside last.
+    /// Last occurrence.
     pub last_at: Timestamp,
-    /// How often, also since it was decided.
+    /// Number of occurrences, including those after the decision.
     pub count: u64,
-    /// The key that was set aside first.
+    /// Identifier that was withheld first.
     pub identifier: Identifier,
-    /// The profile that the record was applied to, as it was then; the live profile is its root.
+    /// Profile that the element was applied to, as of that time; the live profile is its root.
     pub a: ProfileId,
-    /// The profile that the key led to, if one had it.
+    /// Profile that the identifier resolved to, if any.
     pub b: Option<ProfileId>,
-    /// The guard that tripped first.
+    /// First guard that withheld it.
     pub reason: GuardReason,
-    /// The request that it was found in first, and the element's index; None = by an activation.
+    /// Request of the first occurrence, with the index of the element; None = activation.
     pub request: Option<(RequestNo, u32)>,
-    /// The element's JSON, if it is at most [`crate::limits::REVIEW_RECORD_BYTES_MAX`] long.
+    /// JSON of the element, if it has at most [`crate::limits::REVIEW_RECORD_BYTES_MAX`] bytes.
     pub record: Option<Box<[u8]>>,
-    /// All keys of that element, weighed.
+    /// Decisions on all identifiers of that element.
     pub explanation: Explanation,
-    /// Where it stands.
+    /// State.
     pub state: ReviewState,
-    /// When it was closed.
+    /// Time of closing.
     pub closed_at: Option<Timestamp>,
 }
 
 impl Review {
-    /// Whether nobody has decided it.
+    /// Whether it is not decided yet.
     pub fn is_open(&self) -> bool {
         self.state == ReviewState::Open
     }
 }
 
-/// Where a review stands.
+/// State of a review.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[repr(u8)]
 pub enum ReviewState {
-    /// To be decided.
+    /// Not decided.
     Open = 1,
-    /// The profiles were merged: by its decision, or by whatever brought them together since.
+    /// The profiles were merged, by its decision or otherwise.
     Merged = 2,
-    /// They were separated.
+    /// The profiles were separated.
     KeptApart = 3,
     /// Closed without a consequence.
     Dismissed = 4,
@@ -63,7 +63,7 @@ impl ReviewState {
     /// Every state.
     pub const ALL: [Self; 4] = [Self::Open, Self::Merged, Self::KeptApart, Self::Dismissed];
 
-    /// Its word on the wire.
+    /// Returns its name on the wire.
     pub fn name(self) -> &'static str {
         match self {
             Self::Open => "open",
@@ -73,7 +73,7 @@ impl ReviewState {
         }
     }
 
-    /// The state of a stored number.
+    /// Returns the state with this stored number.
     pub fn from_code(code: u8) -> Option<Self> {
         Self::ALL.into_iter().find(|s| *s as u8 == code)
     }

@@ -1,32 +1,33 @@
-//! Instants as whole milliseconds, and the date formats of the API (FACTS 6.1, 7). Reading a clock is not here.
+//! Instants in whole milliseconds, and the date formats of the API (FACTS 6.1, 7). The clock is read elsewhere.
 
 use std::fmt;
 
-/// An instant: whole milliseconds since 1970-01-01T00:00:00Z; negative before.
+/// Instant in whole milliseconds since 1970-01-01T00:00:00Z; negative before.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Timestamp(pub i64);
 
-/// What a decision takes as now: the instant, and a monotonic reading for durations.
+/// Current time as a decision sees it: the instant, and a monotonic reading for durations.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub struct Moment {
-    /// The instant; within a workspace it never goes backwards from one request to the next.
+    /// Instant; never goes backwards within a workspace.
     pub at: Timestamp,
-    /// Microseconds of a monotonic clock with an arbitrary start; only differences mean something.
+    /// Microseconds of a monotonic clock with an arbitrary start; only differences have a meaning.
     pub micros: u64,
 }
 
-/// The door through which engines and the server learn the time.
+/// Source of the time for engines and the server.
 pub trait Clock: Send + Sync {
-    /// The time now.
+    /// Returns the current time.
     fn now(&self) -> Moment;
 
-    /// Why the instants that it tells cannot be believed now, so that nothing may be stored under them; None if they can.
+    /// Returns why instants of this clock cannot be trusted now, so that nothing may be stored under them; None if they
+    /// can.
     fn distrust(&self) -> Option<&'static str> {
         None
     }
 }
 
-/// A date text of the API, read (FACTS 6.1): an instant, or a local time without a zone.
+/// Parsed date of the API (FACTS 6.1): an instant, or a local time without a zone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Date {
     /// With `Z` or an offset: an instant.
@@ -36,8 +37,8 @@ pub enum Date {
 }
 
 impl Date {
-    /// Reads `YYYY-MM-DD` or `YYYY-MM-DD[T ]HH:mm[:ss[.fraction]][Z|±HH[:]MM]`; None if it is no such text or no
-    /// date of the calendar. Fractions beyond milliseconds are cut off. Second 60 is not taken.
+    /// Parses `YYYY-MM-DD` or `YYYY-MM-DD[T ]HH:mm[:ss[.fraction]][Z|±HH[:]MM]`; None if the string does not have this
+    /// form or the date does not exist. Fractions beyond milliseconds are truncated. Second 60 is not accepted.
     pub fn parse(text: &str) -> Option<Self> {
         let b = text.as_bytes();
         if b.len() < 10 || b.len() > 40 || b[4] != b'-' || b[7] != b'-' {
@@ -63,7 +64,7 @@ impl Date {
         }
     }
 
-    /// The instant, a local time taken with the given offset from UTC in seconds.
+    /// Returns the instant; a local time is taken with the given offset from UTC in seconds.
     pub fn instant(self, offset_seconds: i32) -> Timestamp {
         match self {
             Self::Zoned(at) => at,
@@ -76,7 +77,7 @@ fn digits(b: &[u8]) -> Option<i64> {
     b.iter().try_fold(0, |n, d| d.is_ascii_digit().then(|| n * 10 + i64::from(d - b'0')))
 }
 
-/// `HH:mm[:ss[.fraction]]` as milliseconds, and what follows it.
+/// Parses `HH:mm[:ss[.fraction]]` to milliseconds, and returns the rest.
 fn time_of_day(b: &[u8]) -> Option<(i64, &[u8])> {
     if b.len() < 5 || b[2] != b':' {
         return None;
@@ -99,7 +100,7 @@ fn time_of_day(b: &[u8]) -> Option<(i64, &[u8])> {
     (hour < 24 && minute < 60 && second < 60).then_some((((hour * 60 + minute) * 60 + second) * 1_000 + millis, rest))
 }
 
-/// `±HH:MM`, `±HHMM` or `±HH` in minutes.
+/// Parses `±HH:MM`, `±HHMM` or `±HH` to minutes.
 fn offset(b: &[u8]) -> Option<i64> {
     let sign = match b.first()? {
         b'+' => 1,

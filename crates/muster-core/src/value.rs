@@ -1,40 +1,40 @@
-//! Values of attributes: their types, sizes and the arithmetic of attribute rules (behaviour.md 2, FACTS 6.1).
+//! Values of attributes: types, sizes and the arithmetic of attribute rules (behaviour.md 2, FACTS 6.1).
 
 use crate::time::{Date, Timestamp};
 
-/// A value as it is stored. There is no null: null in a record means "nothing said" (behaviour.md 2).
+/// Stored value. There is no null: null in a request means "not given" (behaviour.md 2).
 #[derive(Clone, Debug, PartialEq)]
 pub enum Value {
-    /// true or false.
+    /// Boolean.
     Boolean(bool),
-    /// An integer that fits 64 bits.
+    /// Integer of 64 bits.
     Integer(i64),
     /// Any other finite number.
     Float(f64),
-    /// Text that is no date of the API.
+    /// String that is not a date of the API.
     Text(Box<str>),
-    /// Text that is a date of the API (FACTS 6.1), kept as it was sent; [`Date::parse`] reads it.
+    /// Date of the API (FACTS 6.1), kept as it was sent; [`Date::parse`] reads it.
     DateTime(Box<str>),
-    /// A place on earth, in degrees.
+    /// Geographic position, in degrees.
     Location {
         /// Degrees north, -90 to 90.
         lat: f64,
         /// Degrees east, -180 to 180.
         lon: f64,
     },
-    /// Scalars of one type, or objects; never empty (an empty array unsets), never nested.
+    /// Scalars of one type, or objects; never empty (an empty array unsets the attribute), never nested.
     Array(Vec<Value>),
-    /// Members in the order they came; never empty, no name twice.
+    /// Members in the order of the request; never empty, names are unique.
     Object(Vec<(Box<str>, Value)>),
 }
 
 impl Value {
-    /// Text as the value it is: a date of the API, or just text.
+    /// Returns the value of a string: a date of the API, or a plain string.
     pub fn text(text: &str) -> Self {
         if Date::parse(text).is_some() { Self::DateTime(text.into()) } else { Self::Text(text.into()) }
     }
 
-    /// The text of a text or a date.
+    /// Returns the string of a string or date.
     pub fn as_text(&self) -> Option<&str> {
         match self {
             Self::Text(text) | Self::DateTime(text) => Some(text),
@@ -42,7 +42,7 @@ impl Value {
         }
     }
 
-    /// Bytes of the value as JSON, what the limit of an own record counts (behaviour.md 2).
+    /// Returns the bytes of the value as JSON, which count for the limit of a member record (behaviour.md 2).
     pub fn json_bytes(&self) -> usize {
         match self {
             Self::Boolean(b) => 5 - usize::from(*b),
@@ -60,8 +60,8 @@ impl Value {
         }
     }
 
-    /// Two contributions to one attribute under an attribute rule (behaviour.md 3.1): numbers add up or compare,
-    /// dates and texts compare; of values that do not go together the first stays.
+    /// Combines two values of one attribute under an attribute rule (behaviour.md 3.1). Numbers are added or compared,
+    /// dates and strings compared; if the values cannot be combined, the first one is kept.
     pub fn combine(rule: Combine, first: &Self, second: &Self) -> Self {
         use std::cmp::Ordering::{Greater, Less};
         if rule == Combine::Sum {
@@ -116,23 +116,23 @@ impl Value {
     }
 }
 
-/// Attribute rules: how what the survivor shows and what a member showed when it joined come together.
+/// Attribute rules: how a merge combines the survivor's current value with that of the joined profile.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Combine {
-    /// Numbers add up.
+    /// Sum of numbers.
     Sum,
-    /// The greatest.
+    /// Greatest value.
     Max,
-    /// The least.
+    /// Least value.
     Min,
 }
 
-/// A finite float as JSON text: always with a fraction or an exponent, so that it is read as a float again.
+/// Formats a finite float as JSON, always with a fraction or an exponent, so that it is parsed as a float again.
 pub fn float_text(n: f64) -> String {
     format!("{n:?}")
 }
 
-/// Bytes of a text as a JSON string, quotes and escapes with it.
+/// Returns the bytes of a string as JSON, including quotes and escapes.
 pub fn text_json_bytes(text: &str) -> usize {
     let escape = |b: u8| match b {
         b'"' | b'\\' | b'\n' | b'\r' | b'\t' | 8 | 12 => 1,

@@ -1,9 +1,9 @@
-//! What was accepted otherwise than it was sent: one closed list of codes (behaviour.md 1.3).
+//! What was accepted differently from how it was sent: one closed list of codes (behaviour.md 1.3).
 
 use crate::excerpt::{excerpt, excerpt_of};
 use crate::limits::WARNINGS_MAX;
 
-/// The code of a warning. Its text on the wire is its name.
+/// Code of a warning; its name is its text on the wire.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[repr(u8)]
 pub enum Code {
@@ -11,37 +11,37 @@ pub enum Code {
     NullIgnored = 1,
     /// A number too large for any number type was dropped.
     NumberDropped = 2,
-    /// An integer beyond 64 bits became a float.
+    /// An integer beyond 64 bits was converted to a float.
     NumberRounded = 3,
     /// A reserved name was dropped.
     ReservedName = 4,
-    /// A name that is derived was ignored.
+    /// A name that the hosted service computes was ignored.
     DerivedIgnored = 5,
     /// A name that can be set only while creating was ignored.
     CreateOnlyIgnored = 6,
-    /// Two aliases of one attribute differed; the later won.
+    /// Two aliases of one attribute had different values; the later one was used.
     AliasOverridden = 7,
-    /// An integer was taken as identifier by its JSON text.
+    /// An integer was used as an identifier, as its JSON text.
     IdentifierFromNumber = 8,
     /// A value on the exception list was neither matched nor stored.
     ExceptionIgnored = 9,
     /// `user_identifiers` do nothing while identity resolution is off.
     IdentifiersIgnored = 10,
-    /// A name in `user_identifiers` is no active identifier kind.
+    /// A name in `user_identifiers` is not an active identifier kind.
     UnknownIdentifier = 11,
-    /// An event's or device's key that is bound to nothing was not stored.
+    /// An unbound identifier of an event or device was not stored.
     KeyNotBound = 12,
-    /// A key was set aside, since keeping it would have joined what must stay apart (behaviour.md 3.3).
+    /// An identifier was withheld because keeping it would have merged what must stay apart (behaviour.md 3.3).
     KeySetAside = 13,
-    /// The value that the record held of a kind was released for another.
+    /// The record's value of a kind was released and replaced.
     IdentifierReplaced = 14,
-    /// The last kind of identifier that a profile holds was not unset.
+    /// The last kind of identifier of a profile was not unset.
     LastIdentifierKept = 15,
-    /// An element of an array was dropped or cast, since an array holds one type.
+    /// An element of an array was dropped or cast because an array holds one type.
     ArrayMixed = 16,
     /// A value of an unsupported shape was dropped.
     ValueDropped = 17,
-    /// An array operation on something that is no array was ignored.
+    /// An array operation on a value that is not an array was ignored.
     NotAnArray = 18,
     /// An unknown platform was stored as `unknown`, or dropped from a user's platforms.
     PlatformUnknown = 19,
@@ -57,26 +57,26 @@ pub enum Code {
     ArrayOverLimit = 24,
     /// More attributes of an event, or members of an object, than the hosted service keeps.
     TooManyAttributes = 25,
-    /// `X-Forwarded-For` had an entry that is no address.
+    /// `X-Forwarded-For` had an entry that is not an address.
     AddressUnreadable = 26,
-    /// A member that must have another type was ignored.
+    /// A member of the wrong type was ignored.
     TypeIgnored = 27,
     /// `unset_attributes` had a rule that could not be used.
     UnsetRuleIgnored = 28,
-    /// The actions of the request were accepted, but the parity of names says that the hosted service may not.
+    /// The actions were accepted although the hosted service may refuse their names.
     NameUnusual = 29,
-    /// A member that the documented API does not know was ignored (behaviour.md 1.3.n).
+    /// A member that the documented API does not have was ignored (behaviour.md 1.3.n).
     UnknownMember = 30,
-    /// A time in a form beyond the documented ones was read as languages print it (behaviour.md 2.ua).
+    /// A time was read in an undocumented format that programming languages print (behaviour.md 2.ua).
     TimeInterpreted = 31,
-    /// A zero time of some language counts as missing (behaviour.md 2.ub).
+    /// The zero time of a programming language counts as missing (behaviour.md 2.ub).
     TimeZero = 32,
     /// An event id was seen before with another name, or for another user (behaviour.md 1.4.h).
     EventIdReused = 40,
 }
 
 impl Code {
-    /// Every code, for tables and tests that must not forget one.
+    /// Every code; tables and tests check that none is forgotten.
     pub const ALL: [Self; 33] = [
         Self::NullIgnored,
         Self::NumberDropped,
@@ -113,46 +113,45 @@ impl Code {
         Self::EventIdReused,
     ];
 
-    /// The number it is stored under.
+    /// Returns the number that it is stored under.
     pub fn code(self) -> u8 {
         self as u8
     }
 
-    /// The code of a stored number.
+    /// Returns the code with this stored number.
     pub fn from_code(code: u8) -> Option<Self> {
         Self::ALL.into_iter().find(|c| c.code() == code)
     }
 }
 
-/// A warning: what, of which name, where first, how often in its element.
+/// Warning of an element: code, name, first location and number of occurrences.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Warning {
-    /// What was done.
+    /// Code.
     pub code: Code,
-    /// The attribute, kind or member that it is about, as the client spelled it; of a long
-    /// one the beginning ([`excerpt`]).
+    /// Attribute, kind or member that it is about, as the client spelled it, shortened by [`excerpt`].
     pub name: Box<str>,
-    /// JSON Pointer into the request's body, of the first occurrence; of a long one the beginning.
+    /// JSON Pointer to the first occurrence in the body of the request, shortened.
     pub pointer: Box<str>,
     /// Occurrences in the element.
     pub count: u32,
-    /// The text of the first occurrence, where the log keeps it: of a time that could not be read (behaviour.md 2.ub);
-    /// of a long one the beginning. Never part of an answer of the Data API.
+    /// First value, where the log keeps it: a time that could not be read (behaviour.md 2.ub), shortened. Never part of
+    /// an answer of the Data API.
     pub given: Option<Box<str>>,
 }
 
-/// The warnings of one element: one for each (code, name), in order of their first occurrence, and no more than an answer may
-/// list ([`WARNINGS_MAX`]), so that each occurrence is compared with few and an element costs no more than its bytes.
+/// Warnings of one element: one for each code and name, in order of first occurrence, at most [`WARNINGS_MAX`]. The
+/// bound keeps the cost of an element proportional to its bytes.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Warnings(pub Vec<Warning>);
 
 impl Warnings {
-    /// Adds an occurrence. Beyond the bound only what is noted already is counted on.
+    /// Adds an occurrence; beyond the bound only existing warnings are counted on.
     pub fn add(&mut self, code: Code, name: &str, pointer: impl FnOnce() -> String) {
         self.add_given(code, name, pointer, || None);
     }
 
-    /// Adds an occurrence; `given` is asked for the text of the first one.
+    /// Adds an occurrence; `given` returns the value of the first one.
     pub fn add_given<'g>(
         &mut self,
         code: Code,
@@ -177,7 +176,7 @@ impl Warnings {
 mod tests {
     use super::*;
 
-    /// Opposite: in `add_given` leave out the bound.
+    /// Opposite: omit the bound in `add_given`.
     #[test]
     fn beyond_as_many_names_as_an_answer_lists_only_those_already_noted_are_counted_on() {
         let mut warnings = Warnings::default();

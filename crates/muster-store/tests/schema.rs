@@ -3,7 +3,7 @@
 
 #![expect(dead_code, reason = "the rig serves other tests, too")]
 #![expect(clippy::unwrap_used, reason = "what a test needs and does not get fails it")]
-#![expect(clippy::disallowed_methods, reason = "whether to rewrite the files is asked of whoever runs the test")]
+#![expect(clippy::disallowed_methods, reason = "the person who runs the test chooses whether to rewrite the files")]
 
 #[path = "sqlite/rig.rs"]
 mod rig;

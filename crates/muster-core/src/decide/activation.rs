@@ -1,7 +1,7 @@
-//! Kinds that become active over stored data (behaviour.md 3.5): their stored values are indexed in batches while imports
-//! go on under the old settings and keep the index current; one change of the settings switches; from then on a key finds
-//! all who hold its value and joins them, and a background pass joins those that no import has touched. Which phase it is
-//! stands in the settings; how far it came stands in the counters.
+//! Activation of identifier kinds over stored data (behaviour.md 3.5). Stored values are indexed in batches while
+//! imports continue under the old settings and keep the index current; then one change of the settings activates the
+//! kinds. From then on, a lookup joins all holders of its value, and a background pass joins those that no import has
+//! touched. The phase is in the settings, the progress in the counters.
 
 use super::decision_state::{DecisionState, Known, Missing};
 use super::guard::CandidateGroup;
@@ -20,49 +20,48 @@ use crate::settings::{Activation, ActivationPhase, Identity};
 use crate::time::Moment;
 use crate::value::Value;
 
-/// How far a phase of an activation came.
+/// Progress of a phase of an activation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ActivationProgress {
-    /// This many of so many profiles are done.
+    /// Profiles up to a number are done.
     At {
-        /// The last profile number that was seen.
+        /// Last profile number that was processed.
         done: u64,
-        /// The last profile number given.
+        /// Last profile number that was assigned.
         total: u64,
     },
-    /// All of them.
+    /// All profiles are done.
     Finished,
-    /// These settings have no activation in this phase.
+    /// The settings have no activation in this phase.
     Idle,
 }
 
-/// One batch of the index: what a kind held when it was active before is let go, and what is stored is noted.
+/// One batch of indexing: releases what the kind held when it was active before, and notes stored values.
 pub struct Index {
-    /// The identity settings, with the activation that is indexing.
+    /// Identity settings, with the activation that is indexing.
     pub identity: Identity,
-    /// Their revision.
+    /// Revision of the settings.
     pub revision: u64,
-    /// Own records that it takes: [`crate::limits::ACTIVATION_BATCH`] but for tests.
+    /// Number of member records to read: [`crate::limits::ACTIVATION_BATCH`], except in tests.
     pub batch: usize,
 }
 
-/// One batch of clearing away what an activation that was cancelled had noted: of values that may have been written over, or
-/// erased, since. The settings have no activation.
+/// One batch of deleting what a cancelled activation has indexed. The settings have no activation.
 pub struct ClearIndex {
-    /// Their revision.
+    /// Revision of the settings.
     pub revision: u64,
 }
 
-/// One batch of the background pass that joins who holds the same value: profiles in the order of their ids, kinds in
-/// order of rank.
+/// One batch of the background pass that joins holders of the same value: profiles by ascending id, kinds in order of
+/// rank.
 pub struct Settle {
-    /// The identity settings, with the activation that is joining.
+    /// Identity settings, with the activation that is joining.
     pub identity: Identity,
-    /// The most that a live profile may weigh, in bytes.
+    /// Largest live profile, in bytes.
     pub profile_bytes: u64,
-    /// Their revision.
+    /// Revision of the settings.
     pub revision: u64,
-    /// Own records that it takes: [`crate::limits::ACTIVATION_BATCH`] but for tests.
+    /// Number of member records to read: [`crate::limits::ACTIVATION_BATCH`], except in tests.
     pub batch: usize,
 }
 
@@ -79,8 +78,8 @@ impl Decision for Index {
 
     fn decide(&self, facts: &Facts, now: Moment) -> Step<ActivationProgress> {
         batch(facts, now, (&self.identity, ActivationPhase::Indexing, self.batch), |state, activation, numbers| {
-            // What is there before the first batch, an activation that was cancelled left behind; and what imports noted
-            // since, the batches will note again.
+            // Rows before the first batch were left by a cancelled activation; the batches will note again what imports
+            // have noted since.
             let is_first = facts.counters.activation != activation.since;
             if is_first && clear(state)? {
                 return Ok(None);
@@ -115,7 +114,7 @@ impl Decision for ClearIndex {
     }
 }
 
-/// Drops rows of the index of holders; false if there are none.
+/// Deletes rows of pending holders; returns false if there are none.
 fn clear(state: &mut DecisionState<'_>) -> Known<bool> {
     let Some(noted) = &state.facts.noted else {
         state.needs.noted = NOTED_MAX;
@@ -146,8 +145,7 @@ impl Decision for Settle {
     }
 }
 
-/// One batch of a phase: reads on where the last one ended, works on what it found, and notes the last profile that is
-/// done.
+/// Runs one batch of a phase after the last processed profile, and stores the new progress.
 fn batch(
     facts: &Facts,
     now: Moment,
@@ -169,7 +167,7 @@ fn batch(
     let total = facts.counters.profile;
     let finished = numbers.len() < size && !facts.scan_is_short && last == numbers.last().copied();
     let done = if finished { total } else { last.map_or(so_far, |no| no.0) };
-    // Where nothing was done yet but clearing away, the next batch is the first.
+    // If rows were only deleted, the next batch is the first.
     if finished || last.is_some() {
         (state.counters.activation, state.counters.activation_done) = (activation.since, done);
     }
@@ -179,7 +177,7 @@ fn batch(
     )
 }
 
-/// Notes what an own record holds.
+/// Notes the values of a member record.
 fn index(state: &mut DecisionState<'_>, activation: &Activation, no: ProfileNo) -> Known<()> {
     for kind in &activation.kinds {
         let profile = state.record(no)?;
@@ -197,7 +195,8 @@ fn index(state: &mut DecisionState<'_>, activation: &Activation, no: ProfileNo) 
     Ok(())
 }
 
-/// Settles what these own records hold; answers the last one that is done, for a batch ends early when it joined many.
+/// Settles the values of these member records; returns the last one that is done, because a batch ends early after many
+/// joins.
 fn pass(state: &mut DecisionState<'_>, activation: &Activation, numbers: &[ProfileNo]) -> Known<Option<ProfileNo>> {
     let (mut last, mut looked_at, mut missing) = (None, 0, false);
     'batch: for no in numbers {
@@ -216,15 +215,15 @@ fn pass(state: &mut DecisionState<'_>, activation: &Activation, numbers: &[Profi
                 missing = true;
                 continue;
             }
-            // All that the first look at a value needs is asked for at once.
+            // Everything that the first lookup of a value needs is requested at once.
             let settled = match (holds, state.holders(&key), state.binding(&key)) {
-                // Those that were read are settled, and this one is not among them: the next batch reads on.
+                // The holders that were read are settled, without this one: the next batch continues.
                 (Ok(true), Ok(holders), _) if holders.is_empty() => break 'batch,
                 (Ok(true), Ok(holders), Ok(_)) => settle(state, &key).map(|_| holders.len()),
                 _ => Err(Missing),
             };
             match settled {
-                // It was not among those that the look took: the next batch reads on.
+                // This lookup did not read it: the next batch continues.
                 Ok(_) if state.is_holder(&key, *no) == Ok(true) => break 'batch,
                 Ok(holders) => looked_at += holders,
                 Err(Missing) => missing = true,
@@ -235,11 +234,11 @@ fn pass(state: &mut DecisionState<'_>, activation: &Activation, numbers: &[Profi
     if missing { Err(Missing) } else { Ok(last) }
 }
 
-/// Who was joined, and what chose the survivor.
+/// Profiles that were merged, and what chose the survivor.
 pub(super) type Settled = Option<(Vec<ProfileId>, SurvivorChoice)>;
 
-/// Binds a value of a kind that has just become active: all who hold it are tried in the order of their ids and kept if
-/// they conflict with none kept before; whoever is set aside keeps it as a plain attribute.
+/// Binds a value of an activating kind: its holders are tried in order of id and kept if they do not conflict with
+/// those before; a withheld holder keeps the value as a plain attribute.
 pub(super) fn settle(state: &mut DecisionState<'_>, key: &Identifier) -> Known<Settled> {
     if state.identity.activating(ActivationPhase::Joining, key.kind.name()).is_none() {
         return Ok(None);
@@ -257,8 +256,7 @@ pub(super) fn settle(state: &mut DecisionState<'_>, key: &Identifier) -> Known<S
 fn settle_holders(state: &mut DecisionState<'_>, key: &Identifier) -> Known<Settled> {
     let (holders, bound) = (state.holders(key), state.binding(key));
     let (mut holders, bound) = (holders?, bound?);
-    // Whoever was deleted since, by a sweep that knew the settings before, and what an activation that was given up noted of
-    // a value that was written over since.
+    // Holders that were deleted since, and rows of a cancelled activation whose value was replaced since.
     let Some(kind) = state.identity.activating(ActivationPhase::Joining, key.kind.name()) else { return Ok(None) };
     let is_gone = |state: &DecisionState<'_>, no: &ProfileNo| {
         let holds = |value: &Write<Value>| {
@@ -272,7 +270,7 @@ fn settle_holders(state: &mut DecisionState<'_>, key: &Identifier) -> Known<Sett
     };
     let mut missing = false;
     for no in &holders {
-        // All of them are asked for before it gives up.
+        // All of them are requested before giving up.
         missing |= !matches!(state.root_pointers.get(no), Some(None)) && state.record(*no).is_err();
     }
     if missing {
@@ -326,8 +324,7 @@ fn settle_holders(state: &mut DecisionState<'_>, key: &Identifier) -> Known<Sett
     Ok(joined)
 }
 
-/// The live profiles of these ids, in their order. Asks for everything that judging and joining them needs before it
-/// gives up.
+/// Returns the live profiles of these ids, in order. Requests everything that guards and joins need before giving up.
 fn roots<'n>(state: &mut DecisionState<'_>, ids: impl Iterator<Item = &'n ProfileNo>) -> Known<Vec<ProfileNo>> {
     let mut missing = false;
     let mut roots = Vec::new();
@@ -342,7 +339,7 @@ fn roots<'n>(state: &mut DecisionState<'_>, ids: impl Iterator<Item = &'n Profil
         return Err(Missing);
     }
     let several = roots.iter().any(|root| *root != roots[0]);
-    // An import may join them to others by another key.
+    // An import may join them to others by another identifier.
     missing |= (several || state.request.is_some()) && state.needs_more_facts(&roots);
     if missing { Err(Missing) } else { Ok(roots) }
 }

@@ -1,6 +1,6 @@
-//! Arrays under operators within one decision. Elements that add to one long array cost what they add: while the decision
-//! runs, own records and views hold an empty array in its place ([`is_stand_in`]; a stored array is never empty), and the
-//! values are made from the log once, when the changes are.
+//! Arrays with operators in one decision. While it runs, records and views hold an empty array as a placeholder
+//! ([`is_placeholder`]; a stored array is never empty), and the values are computed once, with the changes. So elements
+//! that add to one long array cost what they add.
 
 use super::write_target::WriteTarget;
 use crate::array::{ArrayLog, ArrayUndo};
@@ -9,20 +9,20 @@ use crate::record::{MemberRecord, Size, View};
 use crate::value::Value;
 use std::collections::{HashMap, HashSet};
 
-/// The logs, who shows them and which own records hold them.
+/// Array logs, with the profiles and member records that use them.
 #[derive(Debug, Default)]
 pub(super) struct Arrays {
     pub(super) logs: Vec<ArrayLog>,
-    /// What live profiles show.
+    /// Current arrays of live profiles.
     pub(super) shown: Map<usize>,
-    /// What own records hold.
+    /// Arrays of member records.
     pub(super) held: Map<HeldArray>,
     pub(super) undo: Vec<Undo>,
 }
 
 pub(super) type Map<T> = HashMap<ProfileNo, HashMap<Box<str>, T>>;
 
-/// A value of an own record: a log at a point.
+/// Array of a member record: a log at a point.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct HeldArray {
     pub(super) log: usize,
@@ -37,20 +37,20 @@ pub(super) enum Undo {
     Held(ProfileNo, Box<str>, Option<HeldArray>),
 }
 
-/// What a live profile shows of a name, for an operator.
+/// Current value of a name, for an operator.
 pub(super) enum CurrentArray {
     Nothing,
     Array(usize),
     Other,
 }
 
-/// What stands for an array while its log is worked on.
-pub(super) fn stand_in() -> Value {
+/// Returns the placeholder of an array.
+pub(super) fn placeholder() -> Value {
     Value::Array(Vec::new())
 }
 
-/// Whether a value stands for one that a log makes.
-pub(super) fn is_stand_in(value: &Value) -> bool {
+/// Whether a value is a placeholder.
+pub(super) fn is_placeholder(value: &Value) -> bool {
     matches!(value, Value::Array(values) if values.is_empty())
 }
 
@@ -90,23 +90,21 @@ impl Arrays {
         }
     }
 
-    /// What an own record holds of a name, if a log makes it.
     pub(super) fn held_array(&self, record: ProfileNo, name: &str) -> Option<HeldArray> {
         self.held.get(&record)?.get(name).copied()
     }
 
-    /// The array that an own record holds.
     pub(super) fn value(&self, held: HeldArray) -> Option<Value> {
         self.logs[held.log].at(held.operators)
     }
 
-    /// Another value is written where an own record held an array and its live profile showed it.
+    /// Forgets the arrays of a name that another value replaces.
     pub(super) fn forget(&mut self, place: WriteTarget, name: &str) {
         self.set_shown(place.root, name, None);
         self.set_held(place.record, name, None);
     }
 
-    /// A part joined: what it filled is shown by the survivor, the rest no more.
+    /// Moves the filled arrays of a joined profile to the survivor and forgets the others.
     pub(super) fn join(&mut self, survivor: ProfileNo, part: ProfileNo, filled: &[Box<str>]) {
         let shown = self.shown.get(&part).into_iter().flatten();
         let moved: Vec<(Box<str>, usize)> = shown.map(|(name, log)| (name.clone(), *log)).collect();
@@ -122,23 +120,23 @@ impl Arrays {
         }
     }
 
-    /// Puts the arrays of an own record in the place of what stands for them.
+    /// Replaces the placeholders of a member record by values.
     pub(super) fn fill_record(&self, profile: &mut MemberRecord) {
         for (name, held) in self.held.get(&profile.no).into_iter().flatten() {
             let write = profile.attributes.get(name).cloned();
-            if let Some(mut write) = write.filter(|write| write.value.as_ref().is_some_and(is_stand_in)) {
+            if let Some(mut write) = write.filter(|write| write.value.as_ref().is_some_and(is_placeholder)) {
                 write.value = self.value(*held);
                 profile.attributes.put_sized(name, Some(write), (Size::default(), Size::default()));
             }
         }
     }
 
-    /// The same of what a live profile shows.
+    /// Replaces the placeholders of a view by values.
     pub(super) fn fill_view(&self, root: ProfileNo, view: &mut View) {
         for (name, log) in self.shown.get(&root).into_iter().flatten() {
             let log = &self.logs[*log];
             if let (Some(value), Some(array)) = (view.attributes.get_mut(name), log.at(log.operators()))
-                && is_stand_in(value)
+                && is_placeholder(value)
             {
                 *value = array;
             }

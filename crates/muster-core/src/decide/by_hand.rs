@@ -1,5 +1,5 @@
-//! Merging two users because somebody says so (behaviour.md 4.ca): over pins and `max_profiles`, never over a separation, a
-//! deletion or the caps of a live profile. What it makes is a merge like any other, and is reverted like one.
+//! Merging two users by an API call (behaviour.md 4.ca): overrides pins and `max_profiles`, but no separation, deletion
+//! or bound of a live profile. The merge can be reverted like any other.
 
 use super::decision_state::{DecisionState, Known, Missing};
 use super::guard::between;
@@ -14,28 +14,28 @@ use crate::settings::Settings;
 use crate::time::Moment;
 use std::sync::Arc;
 
-/// Merges one live profile into another one.
+/// Merges one live profile into another.
 pub struct MergeUsers {
     /// Any member of the profile that survives.
     pub survivor: ProfileId,
     /// Any member of the profile that is merged into it.
     pub merged: ProfileId,
-    /// The settings in force.
+    /// Settings in force.
     pub settings: Arc<Settings>,
 }
 
-/// What a merge by hand comes to.
+/// Result of a merge by an API call.
 #[derive(Clone, Debug, PartialEq)]
 pub enum MergeUsersOutcome {
-    /// They are one: the record of the merge.
+    /// Merged; with the merge record.
     Merged(Box<Merge>),
-    /// Nobody has this id.
+    /// No profile has this id.
     Unknown(ProfileId),
-    /// Both ids are of one live profile.
+    /// Both ids belong to the same live profile.
     SameProfile,
-    /// They must stay apart until their separation is lifted.
+    /// They are separated; the separation must be lifted first.
     Separated,
-    /// The deletion of one of them is in progress.
+    /// One of them is being deleted.
     UnderDeletion,
     /// The profile would have more than [`MEMBERS_MAX`] members.
     TooManyMembers,
@@ -104,7 +104,7 @@ impl MergeUsers {
     }
 }
 
-/// The live profile of an id; None if nobody has it.
+/// Returns the live profile of an id; None if it does not exist.
 fn root_of(state: &mut DecisionState<'_>, id: ProfileId) -> Known<Option<ProfileNo>> {
     match state.root_pointers.get(&id.no) {
         None => Err(state.need_root_pointer(id.no)),

@@ -1,4 +1,4 @@
-//! What a decision works on: the facts with the changes so far on top, and the needs that came up.
+//! Working state of a decision: the facts with the changes so far on top, and the needs that came up.
 
 mod arrays;
 mod changes;
@@ -27,20 +27,19 @@ use crate::value::Value;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::LazyLock;
 
-/// A fact that is not known yet; the need for it is noted.
+/// A fact is not known yet; its need is recorded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Missing;
 
-/// What is known, or a need that is noted.
 pub(super) type Known<T> = Result<T, Missing>;
 
-/// A family that is found by a number of the server's own.
+/// Layer with numbers that the server assigns as keys.
 type NumberedLayer<'f, K, V> = Layer<'f, K, V, foldhash::fast::RandomState>;
 
-/// History is written and never read by a decision.
+/// Decisions write history and never read it.
 static NOTHING_READ: LazyLock<FactMap<(ProfileNo, Seq), History>> = LazyLock::new(HashMap::new);
 
-/// The facts of a workspace under the changes of one decision.
+/// Facts of a workspace with the changes of one decision.
 pub(super) struct DecisionState<'f> {
     pub(super) facts: &'f Facts,
     pub(super) identity: &'f Identity,
@@ -57,40 +56,37 @@ pub(super) struct DecisionState<'f> {
     pub(super) tokens: Layer<'f, DeviceToken, DeviceRef>,
     pub(super) event_ids: Layer<'f, Box<str>, EventId>,
     pub(super) reviews: Layer<'f, ReviewNo, Review>,
-    /// Which own records hold which values of kinds that are being made active.
+    /// Pending holders of values of activating kinds.
     pub(super) holding: Layer<'f, (Identifier, ProfileNo), ()>,
-    /// Values whose holders could not be settled yet: what that needs is noted once, however many elements name them.
+    /// Values whose holders are not known yet: their needs are recorded once, however many elements use them.
     pub(super) unsettled: HashSet<Identifier>,
-    /// Own records of which it was asked what they hold, and is known.
+    /// Member records whose pending values are known.
     held_known: HashSet<ProfileNo, foldhash::fast::RandomState>,
     history: Layer<'f, (ProfileNo, Seq), History>,
-    /// Rows that are only ever added.
+    /// Rows that are only inserted.
     pub(super) appended: Vec<RowChange>,
-    /// Reviews that this decision opened, or gave their second profile.
+    /// Reviews that this decision opened or completed with a second profile.
     pub(super) opened: Opened,
-    /// What the running element wrote over, by own record.
+    /// Values that the current element replaced, by member record.
     pub(super) replaced: Vec<(ProfileNo, Replaced)>,
-    /// [`Self::kinds_held`], as far as it was asked.
+    /// Result of [`Self::kinds_of`], by live profile.
     kinds_held: HashMap<ProfileNo, BTreeSet<IdentifierKind>>,
-    /// The live profiles of which it changed in the running element.
+    /// Live profiles whose kinds the current element changed.
     kinds_changed: Vec<ProfileNo>,
-    /// Arrays under operators.
     pub(super) arrays: Arrays,
-    /// Names that unset rules find.
     pub(super) names: NameIndexes,
-    /// The names that the running element wrote, by live profile, if any element unsets by rules.
+    /// Names that the current element wrote, by live profile, if any element has unset rules.
     pub(super) wrote: Vec<(ProfileNo, Box<str>)>,
-    /// What the running element added to the weight of its live profile.
+    /// Bytes that the current element added to its live profile.
     pub(super) weight: i64,
-    /// Steps of work that the elements so far took ([`STEPS_MAX`]).
+    /// Steps of work so far ([`STEPS_MAX`]).
     steps: u64,
-    /// Bytes that merge records list ([`MERGED_BYTES_MAX`]).
+    /// Bytes that merge records list so far ([`MERGED_BYTES_MAX`]).
     listed: usize,
-    /// The most that a live profile may weigh.
+    /// Largest live profile, in bytes.
     pub(super) profile_bytes_max: u64,
-    /// The request that asks for all this.
     pub(super) request: Option<RequestNo>,
-    /// When what it carries was received first: now, but for a replay.
+    /// First receipt: now, except for a replay.
     pub(super) receipt: Timestamp,
     saved: (Counters, usize, usize),
 }
@@ -135,7 +131,7 @@ impl<'f> DecisionState<'f> {
         }
     }
 
-    /// A new element begins.
+    /// Sets a savepoint at the start of an element.
     pub(super) fn savepoint(&mut self) {
         self.saved = (self.counters, self.appended.len(), self.opened.len());
         self.replaced.clear();
@@ -158,7 +154,7 @@ impl<'f> DecisionState<'f> {
         self.event_ids.savepoint();
     }
 
-    /// The running element fails: nothing of it stays.
+    /// Rolls back to the savepoint when an element fails.
     pub(super) fn roll_back(&mut self) {
         self.counters = self.saved.0;
         self.appended.truncate(self.saved.1);
@@ -190,28 +186,26 @@ impl<'f> DecisionState<'f> {
         self.steps += steps as u64;
     }
 
-    /// Counts what merge records list.
+    /// Counts bytes that merge records list.
     pub(super) fn count_listed_bytes(&mut self, bytes: usize) {
         self.listed += bytes;
     }
 
-    /// Whether any of that is more than one decision may take.
     pub(super) fn is_exhausted(&self) -> bool {
         self.steps > STEPS_MAX || self.listed > MERGED_BYTES_MAX
     }
 
-    /// Whether the running element merged anybody.
+    /// Whether the current element merged profiles.
     pub(super) fn has_merged(&self) -> bool {
         self.counters.merge > self.saved.0.merge
     }
 
-    /// The next place in the change sequence.
     pub(super) fn next_seq(&mut self) -> Seq {
         self.counters.seq += 1;
         self.counters.seq
     }
 
-    /// Whom a key is bound to.
+    /// Returns the id that an identifier is bound to.
     pub(super) fn binding(&mut self, key: &Identifier) -> Known<Option<ProfileNo>> {
         match self.bindings.get(key) {
             Some(bound) => Ok(bound.copied()),
@@ -232,7 +226,6 @@ impl<'f> DecisionState<'f> {
         Missing
     }
 
-    /// The standing of an id that exists.
     pub(super) fn root_pointer(&mut self, no: ProfileNo) -> Known<RootPointer> {
         match self.root_pointers.get(&no) {
             Some(Some(root_pointer)) => Ok(*root_pointer),
@@ -240,13 +233,11 @@ impl<'f> DecisionState<'f> {
         }
     }
 
-    /// The standing of an id that exists, to change.
     pub(super) fn root_pointer_mut(&mut self, no: ProfileNo) -> Known<&mut RootPointer> {
         self.root_pointer(no)?;
         self.root_pointers.change(&no).as_mut().ok_or(Missing)
     }
 
-    /// The own record of an id that exists.
     pub(super) fn record(&mut self, no: ProfileNo) -> Known<&MemberRecord> {
         if !matches!(self.records.get(&no), Some(Some(_))) {
             return Err(self.need_record(no));
@@ -254,18 +245,16 @@ impl<'f> DecisionState<'f> {
         self.records.get(&no).flatten().ok_or(Missing)
     }
 
-    /// What an own record that is known holds of an attribute.
     pub(super) fn record_write(&self, no: ProfileNo, name: &str) -> Option<&Write<Value>> {
         self.records.get(&no).flatten()?.attributes.get(name)
     }
 
-    /// Keys of a live profile change.
     pub(super) fn forget_kinds(&mut self, root: ProfileNo) {
         self.kinds_held.remove(&root);
         self.kinds_changed.push(root);
     }
 
-    /// Changes the own record of an id that exists; `edit` answers how that is taken back.
+    /// Changes the member record of an existing id; `edit` returns how to undo it.
     pub(super) fn edit_record<B: FnOnce(&mut MemberRecord) + 'static>(
         &mut self,
         no: ProfileNo,
@@ -275,17 +264,14 @@ impl<'f> DecisionState<'f> {
         if self.records.edit(&no, edit) { Ok(()) } else { Err(Missing) }
     }
 
-    /// The live profile that an id belongs to.
     pub(super) fn root_of(&mut self, no: ProfileNo) -> Known<ProfileNo> {
         Ok(self.root_pointer(no)?.root)
     }
 
-    /// Whether a live profile has members beside itself, so that it has a view.
     pub(super) fn has_members(&mut self, root: ProfileNo) -> Known<bool> {
         Ok(self.root_pointer(root)?.tree.members > 1)
     }
 
-    /// The members of a live profile, itself first.
     pub(super) fn members(&mut self, root: ProfileNo) -> Known<Vec<ProfileNo>> {
         if !self.has_members(root)? {
             return Ok(vec![root]);
@@ -299,7 +285,6 @@ impl<'f> DecisionState<'f> {
         }
     }
 
-    /// What a live profile shows.
     pub(super) fn current_values(&mut self, root: ProfileNo) -> Known<View> {
         if !self.has_members(root)? {
             return Ok(View::from_record(self.record(root)?));
@@ -310,7 +295,6 @@ impl<'f> DecisionState<'f> {
         }
     }
 
-    /// What a live profile shows of one attribute.
     pub(super) fn current_attribute(&mut self, root: ProfileNo, name: &str) -> Known<Option<&Value>> {
         if !self.has_members(root)? {
             return Ok(self.record(root)?.attributes.get(name).and_then(|write| write.value.as_ref()));
@@ -322,7 +306,7 @@ impl<'f> DecisionState<'f> {
         Ok(self.views.get(&root).flatten().and_then(|view| view.attributes.get(name)))
     }
 
-    /// Changes what a live profile with members shows; `edit` answers how that is taken back.
+    /// Changes the view of a live profile with members; `edit` returns how to undo it.
     pub(super) fn edit_view<B: FnOnce(&mut View) + 'static>(
         &mut self,
         root: ProfileNo,
@@ -334,12 +318,12 @@ impl<'f> DecisionState<'f> {
         if self.views.edit(&root, edit) { Ok(()) } else { Err(Missing) }
     }
 
-    /// The separations that name any member of a live profile, as they are stored; imports make none.
+    /// Returns the stored separations that name any member of a live profile; imports create none.
     pub(super) fn separations(&mut self, root: ProfileNo) -> Known<&'f [Separation]> {
         let facts = self.facts;
         match facts.separations.get(&root) {
             Some(found) => Ok(found.as_deref().unwrap_or_default()),
-            // Made by this decision: whom nobody knew nobody separated.
+            // A profile of this decision has no separations yet.
             None if root.0 > facts.counters.profile => Ok(&[]),
             None => {
                 self.needs.separations.push(root);
@@ -348,7 +332,7 @@ impl<'f> DecisionState<'f> {
         }
     }
 
-    /// Why the running element went the way it went stands with the merges that it caused and the reviews it opened, too.
+    /// Stores the explanation of the current element with its merges and the reviews that it opened.
     pub(super) fn explain(&mut self, request: (RequestNo, u32), explanation: &Explanation) {
         for row in &mut self.appended[self.saved.1..] {
             if let RowChange::Upsert(StoredRow::Merge(merge)) = row
@@ -364,7 +348,6 @@ impl<'f> DecisionState<'f> {
         }
     }
 
-    /// A review as it is now, if it is known.
     pub(super) fn review(&self, no: ReviewNo) -> Option<&Review> {
         self.reviews.get(&no).flatten()
     }
@@ -374,12 +357,12 @@ impl<'f> DecisionState<'f> {
         name == CUSTOMER_ID || self.identity.active_kind(name).is_some()
     }
 
-    /// Whether values of this name are indexed, since its kind is being made active.
+    /// Whether values of this name are indexed because its kind is activating.
     pub(super) fn is_indexed(&self, name: &str) -> bool {
         self.identity.activation.as_ref().is_some_and(|a| a.kinds.iter().any(|kind| kind.kind.name() == name))
     }
 
-    /// An own record is written: what is indexed of it follows.
+    /// Updates the index of pending holders after a write in a member record.
     pub(super) fn reindex(&mut self, no: ProfileNo, name: &str, old: Option<&Value>, new: Option<&Value>) {
         let identity = self.identity;
         let Some(activation) = &identity.activation else { return };
@@ -394,7 +377,7 @@ impl<'f> DecisionState<'f> {
         }
     }
 
-    /// Keeps what the running element wrote over, and drops the oldest of it where there is too much.
+    /// Stores the values that the current element replaced, and removes the oldest row of a full history.
     pub(super) fn push_history(&mut self, seq: Seq) -> Known<()> {
         let mut rows: BTreeMap<ProfileNo, Vec<Replaced>> = BTreeMap::new();
         for (no, replaced) in std::mem::take(&mut self.replaced) {

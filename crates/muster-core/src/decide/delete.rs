@@ -1,6 +1,6 @@
-//! Delete Users (behaviour.md 4): the whole live profile is marked in one commit, stays visible and updatable for a
-//! while and takes part in no merge and no revert; when its time has come it is swept in bounded batches, its events
-//! first, then everything that is left of it at once.
+//! Delete Users (behaviour.md 4). One commit marks the whole live profile, which stays visible and updatable until its
+//! time but takes part in no merge or revert. Then it is swept in bounded batches: first its events, finally everything
+//! else at once.
 
 use super::decision_state::{DecisionState, Known, Missing};
 use super::import::Wire;
@@ -19,45 +19,45 @@ use crate::time::{Moment, Timestamp};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-/// How a user who is to be deleted is named.
+/// How the user to delete is named.
 #[derive(Clone, Debug, PartialEq)]
 pub enum NamedUser {
-    /// The live profile that this key leads to.
+    /// Live profile that this identifier resolves to.
     Identifier(Identifier),
-    /// The live profile of this id.
+    /// Live profile of this id.
     Id(ProfileId),
 }
 
 /// Marks a live profile for deletion.
 pub struct Delete<W> {
-    /// The user.
+    /// User.
     pub user: NamedUser,
     /// How long the profile stays, in milliseconds.
     pub buffer_ms: i64,
-    /// The budget of the call is spent: nothing but a replay or a conflict is answered.
+    /// The rate budget is spent: only replays and conflicts are answered.
     pub over_budget: bool,
-    /// The idempotency key, if the request has one.
+    /// Idempotency key.
     pub idempotency: Option<IdempotencyKey>,
-    /// Its origin address, if the workspace keeps it.
+    /// Origin address, if the workspace keeps it.
     pub origin: Option<Arc<str>>,
     /// Bytes of the decoded body.
     pub bytes: u32,
-    /// When it arrived, by [`Moment::micros`].
+    /// Time of arrival, by [`Moment::micros`].
     pub arrived_micros: u64,
-    /// What is said in JSON.
+    /// Writes the JSON that is stored.
     pub wire: W,
 }
 
-/// What a deletion comes to.
+/// Result of a deletion request.
 #[derive(Clone, Debug, PartialEq)]
 pub enum DeleteOutcome {
-    /// It is marked (now, or it was before): the answer.
+    /// Marked, now or before; with the answer.
     Accepted(RecordedAnswer),
-    /// The same key and body before: the recorded answer.
+    /// Same key and same body as before: the recorded answer.
     Replayed(RecordedAnswer),
-    /// The same key with another body: 409.
+    /// Same key with another body: 409.
     KeyConflict,
-    /// Nobody has this id.
+    /// No user matches.
     NotFound,
     /// Over the budget: 429.
     OverBudget,
@@ -105,7 +105,7 @@ impl<W: Wire> Decision for Delete<W> {
 }
 
 impl<W: Wire> Delete<W> {
-    /// Marks the profile; false if there is none. A second request leaves the first one's time.
+    /// Marks the profile; returns false if there is none. A repeated request keeps the time of the first one.
     fn mark(&self, state: &mut DecisionState<'_>) -> Known<bool> {
         let no = match &self.user {
             NamedUser::Identifier(key) => state.binding(key)?,
@@ -122,7 +122,7 @@ impl<W: Wire> Delete<W> {
         Ok(true)
     }
 
-    /// What is kept of the request: its log entry and its recorded answer.
+    /// Appends the log entry and the recorded answer.
     fn keep(&self, state: &mut DecisionState<'_>, now: Moment) -> RecordedAnswer {
         state.counters.request += 1;
         state.counters.requests_applied += 1;
@@ -157,11 +157,11 @@ impl<W: Wire> Delete<W> {
     }
 }
 
-/// Sweeps one batch of a live profile whose deletion is due; the output tells whether more is left.
+/// Sweeps one batch of a live profile whose deletion is due; the output says whether more is left.
 pub struct Sweep {
-    /// The live profile.
+    /// Live profile.
     pub root: ProfileNo,
-    /// The settings in force: what is indexed of an activation goes, too.
+    /// Settings in force; pending holders of an activation are deleted, too.
     pub settings: Arc<Settings>,
 }
 

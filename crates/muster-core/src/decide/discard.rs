@@ -1,5 +1,5 @@
-//! Deleting a quarantine entry by hand, and restoring it within a minute (behaviour.md 4). A deleted entry is marked and
-//! hidden; `expire` removes it when it can be restored no more.
+//! Deletes and restores quarantine entries (behaviour.md 4). A deleted entry is marked and hidden; `expire` removes it
+//! after the minute in which it can be restored.
 
 use crate::change::{Changes, RowChange, StoredRow};
 use crate::decision::{Decision, Step};
@@ -9,24 +9,24 @@ use crate::limits::RESTORE_MS;
 use crate::record::{Counters, QuarantinedElement};
 use crate::time::{Moment, Timestamp};
 
-/// Deletes an entry; the output tells whether it was there.
+/// Deletes an entry; the output says whether it existed.
 pub struct Discard {
-    /// The entry.
+    /// Entry.
     pub entry: QuarantineNo,
 }
 
 /// Restores an entry that was deleted less than [`RESTORE_MS`] ago.
 pub struct Restore {
-    /// The entry.
+    /// Entry.
     pub entry: QuarantineNo,
 }
 
-/// How a restoration ended.
+/// Result of a restoration.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Restored {
-    /// The entry is as it was.
+    /// The entry is restored.
     Done,
-    /// There is no such entry, or it was deleted too long ago.
+    /// The entry does not exist, or was deleted too long ago.
     Unknown,
     /// It was not deleted.
     NotDeleted,
@@ -78,7 +78,6 @@ impl Decision for Restore {
     }
 }
 
-/// The changes that set or lift the mark of an entry; `quarantined` entries are open after them.
 fn marked(
     entry: &QuarantinedElement,
     (deleted_at, quarantined): (Option<Timestamp>, u64),

@@ -1,4 +1,4 @@
-//! One element, whole or not at all (behaviour.md 3.2).
+//! One element, applied as a whole or not at all (behaviour.md 3.2).
 
 mod customer;
 mod device;
@@ -12,7 +12,7 @@ use crate::kinds::ElementKind;
 use crate::outcome::{ElementResult, Outcome};
 use crate::reason::Faults;
 
-/// Applies one element; its result means something only if nothing was missing.
+/// Applies one element; the result is only valid if no fact was missing.
 pub(super) fn apply_element(
     state: &mut DecisionState<'_>,
     import: &Import,
@@ -28,8 +28,8 @@ pub(super) fn apply_element(
         Ok(Body::Event(event)) => event::apply(state, &context, event, &mut notes),
         Ok(Body::Device(device)) => device::apply(state, &context, device, &mut notes),
     };
-    // What is missing is asked for and all of this thrown away; until then the elements after this one go by what it has
-    // done so far, so that they ask for what they will really need.
+    // If a fact is missing, everything is discarded later. Until then, later elements see what this one has done so
+    // far, so that they request what they will really need.
     let end = end.unwrap_or(End::Nothing(Outcome::Skipped));
     if matches!(end, End::Applied { .. }) && notes.explanation.is_notable() {
         state.explain((request, element.index), &notes.explanation);

@@ -1,5 +1,5 @@
-//! Retention (behaviour.md 4): what is past its time goes in bounded batches, each a decision of its own, so that imports
-//! come in between. Who runs the batches, and when, is the server's.
+//! Retention (behaviour.md 4): removes expired rows in bounded batches, each a decision of its own, so that imports run
+//! in between. The server decides when.
 
 use super::decision_state::{DecisionState, Known, Missing};
 use crate::change::{RowChange, RowKey};
@@ -9,12 +9,12 @@ use crate::limits::{IDEMPOTENCY_MS, RESTORE_MS};
 use crate::settings::Identity;
 use crate::time::{Moment, Timestamp};
 
-/// How long the families are kept, in milliseconds from their receipt; 0 = for ever.
+/// How long families are kept, in milliseconds from receipt; 0 = forever.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Retention {
-    /// The ingestion log.
+    /// Ingestion log.
     pub log_ms: i64,
-    /// The quarantine.
+    /// Quarantine.
     pub quarantine_ms: i64,
     /// Event ids.
     pub event_ids_ms: i64,
@@ -23,8 +23,8 @@ pub struct Retention {
 }
 
 impl Retention {
-    /// What must have been received by when to be past its time. Recorded answers and
-    /// deleted quarantine entries have a time that is no setting (behaviour.md 1.4). A row whose time is exactly over is past it, as in the rules that look at ids and answers.
+    /// Returns the latest receipts that have expired. Recorded answers and deleted quarantine entries have fixed times
+    /// (behaviour.md 1.4). A row whose time is exactly over has expired, as in the rules that read ids and answers.
     pub fn cutoffs(self, now: Timestamp) -> Cutoffs {
         let before = |kept: i64| (kept > 0).then(|| Timestamp(now.0.saturating_sub(kept)));
         Cutoffs {
@@ -38,18 +38,18 @@ impl Retention {
     }
 }
 
-/// Removes one batch of what is past its time; the output is how many rows went. None went = nothing is left.
+/// Removes one batch of expired rows; the output is their number. If it is zero, nothing is left.
 pub struct Expire {
-    /// How long things are kept.
+    /// Retention settings.
     pub retention: Retention,
-    /// The revision of the settings that say so.
+    /// Revision of the settings.
     pub settings_revision: u64,
 }
 
 impl Decision for Expire {
     type Output = usize;
 
-    /// What is past its time depends on the time of the decision.
+    /// Empty: what has expired depends on the time of the decision.
     fn needs(&self) -> Needs {
         Needs::default()
     }
@@ -80,13 +80,13 @@ impl Decision for Expire {
     }
 }
 
-/// The rows that go; standings and counters follow in the same changes (law L4).
+/// Removes the rows; root pointers and counters follow in the same changes (law L4).
 fn expire(state: &mut DecisionState<'_>, expired: &Expired) -> Known<Vec<RowChange>> {
     let mut rows: Vec<RowChange> = expired.requests.iter().map(|no| RowChange::Delete(RowKey::LogEntry(*no))).collect();
     rows.extend(expired.quarantine.iter().map(|(no, _)| RowChange::Delete(RowKey::QuarantinedElement(*no))));
     let open = expired.quarantine.iter().filter(|(_, is_open)| *is_open).count() as u64;
     state.counters.quarantined = state.counters.quarantined.saturating_sub(open);
-    // They count no more since they were deleted.
+    // Deleted entries are not counted any more.
     rows.extend(expired.deleted.iter().map(|no| RowChange::Delete(RowKey::QuarantinedElement(*no))));
     rows.extend(expired.event_ids.iter().cloned().map(|row| RowChange::Delete(RowKey::EventId(row))));
     rows.extend(

@@ -1,5 +1,5 @@
-//! Guards (behaviour.md 3.3): whether one more key may be kept beside those kept before it. All of them are optional but
-//! the caps. What happens to a key that may not is `review`'s.
+//! Guards (behaviour.md 3.3): whether one more identifier may be kept beside those kept before it. All guards but the
+//! bounds are optional. `review` handles withheld identifiers.
 
 use super::decision_state::{DecisionState, Known, Missing};
 use crate::attribute::CUSTOMER_ID;
@@ -11,33 +11,32 @@ use crate::record::Separation;
 use crate::settings::ActivationPhase;
 use std::collections::BTreeSet;
 
-/// The profile that the keys kept so far would make.
+/// Profile that the kept identifiers would form.
 #[derive(Debug)]
 pub(super) struct CandidateGroup {
-    /// The live profiles that they lead to, in order of the keys, none twice.
+    /// Live profiles that they resolve to, in order of the identifiers, each once.
     pub(super) roots: Vec<ProfileNo>,
-    /// Kept keys that are bound to nothing.
+    /// Kept identifiers that are not bound.
     carried: Vec<Identifier>,
-    /// The smallest cap of the kinds of the kept keys that led to somebody.
+    /// Smallest `max_profiles` of the kinds of kept identifiers that resolve to a profile.
     cap: u32,
-    /// The keys are those of an element that binds what is new, so that a new `customer_id` may bring a member.
+    /// The element binds new identifiers, so that a new `customer_id` may add a member.
     binds: bool,
-    /// Whether the first `customer_id` that was kept is bound; None: none was kept.
+    /// Whether the first kept `customer_id` is bound; None: none was kept.
     is_id_bound: Option<bool>,
 }
 
 impl CandidateGroup {
-    /// For keys that somebody holds, or that are only looked for.
+    /// Starts a group of identifiers that are only looked up.
     pub(super) fn new() -> Self {
         Self { roots: Vec::new(), carried: Vec::new(), cap: MEMBERS_MAX, binds: false, is_id_bound: None }
     }
 
-    /// For the keys of an element that binds what is new.
+    /// Starts the group of an element that binds new identifiers.
     pub(super) fn binding() -> Self {
         Self { binds: true, ..Self::new() }
     }
 
-    /// Keeps a key.
     pub(super) fn keep(&mut self, state: &DecisionState<'_>, key: &Identifier, root: Option<ProfileNo>) {
         if key.kind.name() == CUSTOMER_ID {
             self.is_id_bound.get_or_insert(root.is_some());
@@ -52,7 +51,7 @@ impl CandidateGroup {
         }
     }
 
-    /// The guard that a further key trips, which leads to this live profile or to nobody.
+    /// Returns the guard that withholds an identifier, given the live profile that it resolves to.
     pub(super) fn conflict(
         &self,
         state: &mut DecisionState<'_>,
@@ -63,7 +62,7 @@ impl CandidateGroup {
             return Ok(None);
         }
         if let Some(root) = root.filter(|_| !self.roots.is_empty()) {
-            // First, since the other guards load both profiles.
+            // Checked first because the other guards load both profiles.
             let mut weight = state.root_pointer(root)?.weight;
             for kept in &self.roots {
                 weight += state.root_pointer(*kept)?.weight;
@@ -100,8 +99,8 @@ impl CandidateGroup {
         })
     }
 
-    /// Whether a member would be created for a `customer_id` that nobody has if this key were kept, which leads to this live
-    /// profile or to nobody (behaviour.md 3.2.h). False for a key that does not change that.
+    /// Whether keeping this identifier would create a member for a new `customer_id` (behaviour.md 3.2.h), given the
+    /// live profile that it resolves to. False if it does not change that.
     fn brings_member(&self, state: &mut DecisionState<'_>, key: &Identifier, root: Option<ProfileNo>) -> Known<bool> {
         let is_first_id = self.is_id_bound.is_none() && key.kind.name() == CUSTOMER_ID;
         let is_new = if is_first_id { root.is_none() } else { self.is_id_bound == Some(false) && root.is_some() };
@@ -116,14 +115,14 @@ impl CandidateGroup {
         Ok(false)
     }
 
-    /// Whether two different values of a pinned kind would come together, held or carried; all values of one profile
-    /// count as one.
+    /// Whether two different values of a pinned kind would be merged, held or carried; all values of one profile count
+    /// as one.
     fn pinned(&self, state: &mut DecisionState<'_>, key: &Identifier, root: Option<ProfileNo>) -> Known<bool> {
         let identity = state.identity;
         let is_joining = identity.activation.as_ref().is_some_and(|a| a.phase == ActivationPhase::Joining);
         for kind in identity.active().filter(|k| k.pinned).map(|k| &k.kind) {
             if !is_joining {
-                // A bound value is bound once, and an element carries one value of a kind: two values are two.
+                // A bound value is bound once, and an element carries one value of a kind: two values are different.
                 let carries = |keys: &[Identifier]| keys.iter().any(|key| key.kind == *kind);
                 let further = carries(std::slice::from_ref(key)) || holds(state, kind, root.as_slice())?;
                 if further && (carries(&self.carried) || holds(state, kind, &self.roots)?) {
@@ -144,7 +143,6 @@ impl CandidateGroup {
     }
 }
 
-/// Whether any of these live profiles holds a value of a kind.
 fn holds(state: &mut DecisionState<'_>, kind: &IdentifierKind, roots: &[ProfileNo]) -> Known<bool> {
     for root in roots {
         if state.kinds_of(*root)?.contains(kind) {
@@ -154,7 +152,6 @@ fn holds(state: &mut DecisionState<'_>, kind: &IdentifierKind, roots: &[ProfileN
     Ok(false)
 }
 
-/// The values of a kind that these live profiles hold and these keys carry.
 fn values(
     state: &mut DecisionState<'_>,
     kind: &IdentifierKind,
@@ -174,15 +171,14 @@ fn cap(state: &DecisionState<'_>, kind: &IdentifierKind) -> u32 {
     state.identity.active_kind(kind.name()).map_or(MEMBERS_MAX, |k| k.max_profiles)
 }
 
-/// What stands between live profiles.
+/// Separations between live profiles.
 pub(super) struct Between {
     /// Whether any id of one is separated from any id of the others.
     pub(super) separated: bool,
-    /// The separations that say so.
     pub(super) separations: Vec<SeparationNo>,
 }
 
-/// What stands between one live profile and others. The separations of the side that has fewer are looked through.
+/// Returns the separations between one live profile and others, found on the side that has fewer.
 pub(super) fn between(state: &mut DecisionState<'_>, kept: &[ProfileNo], root: ProfileNo) -> Known<Between> {
     let mut sides = [state.named_by(root)?, Vec::new()];
     for root in kept {
@@ -190,7 +186,7 @@ pub(super) fn between(state: &mut DecisionState<'_>, kept: &[ProfileNo], root: P
         state.separations(*root)?;
     }
     state.separations(root)?;
-    // A profile may have been joined within this decision: its separations stand with its members' stored roots.
+    // A profile may have been joined in this decision: its separations are stored with the former roots of its members.
     let facts = state.facts;
     let lists = sides.map(|members| {
         let roots = state.stored_roots(&members);

@@ -1,4 +1,4 @@
-//! An import as a decision: admission, elements, and what is kept of the request: log, quarantine, recorded answer.
+//! Decision of an import: admission, elements, and the rows of the request: log, quarantine, recorded answer.
 
 use super::decision_state::DecisionState;
 use super::element::apply_element;
@@ -18,20 +18,20 @@ use crate::record::{Idempotency, LogEntry, Omitted, QuarantinedElement};
 use crate::time::Moment;
 use std::sync::Arc;
 
-/// What must be said in JSON while the decision is made, since it is stored with it.
+/// Writes JSON that is stored with the decision.
 pub trait Wire: Send + 'static {
-    /// The answer to an applied request.
+    /// Returns the answer to an applied request.
     fn answer(&self, applied: &Applied) -> RecordedAnswer;
 
-    /// The JSON of an element for the quarantine; of an event with these rejected actions only.
+    /// Returns the JSON of an element for the quarantine; of an event only with the given rejected actions.
     fn quarantined_json(&self, index: u32, rejected_actions: Option<&[u32]>) -> Box<[u8]>;
 }
 
-/// An import, ready to be decided.
+/// Import with its writer of JSON.
 pub struct ImportDecision<W> {
-    /// What is asked for.
+    /// Request.
     pub import: Import,
-    /// What is said in JSON.
+    /// Writes the JSON that is stored.
     pub wire: W,
 }
 
@@ -128,7 +128,6 @@ impl<W: Wire> Decision for ImportDecision<W> {
     }
 }
 
-/// What an element unsets.
 fn unsets(element: &Element) -> &[Unset] {
     match &element.body {
         Ok(Body::Customer(customer)) => &customer.unsets,
@@ -136,7 +135,7 @@ fn unsets(element: &Element) -> &[Unset] {
     }
 }
 
-/// A recorded answer within its day: replayed, or a conflict.
+/// Returns the outcome of a repeated idempotency key within its day: replay or conflict.
 fn recorded_answer(import: &Import, facts: &Facts, now: Moment) -> Option<ImportOutcome> {
     let sent = import.idempotency.as_ref()?;
     let found = facts.idempotency.get(&(import.route, sent.key.clone()))?.as_ref()?;
@@ -147,7 +146,7 @@ fn recorded_answer(import: &Import, facts: &Facts, now: Moment) -> Option<Import
     Some(if same { ImportOutcome::Replayed(found.answer.clone()) } else { ImportOutcome::KeyConflict })
 }
 
-/// The window with the request in it; unchanged for a dry run, whose budget is its own.
+/// Returns the rate window including the request; unchanged for a dry run, which has a separate budget.
 fn admit(import: &Import, facts: &Facts, now: Moment) -> Result<Option<RateWindow>, ImportOutcome> {
     if import.dry {
         return Ok(None);
@@ -159,7 +158,7 @@ fn admit(import: &Import, facts: &Facts, now: Moment) -> Result<Option<RateWindo
     }
 }
 
-/// What a request of these elements costs: what arrives, whatever becomes of it (behaviour.md 1.7).
+/// Returns the cost of a request: what it carries, whatever its outcomes (behaviour.md 1.7).
 pub fn cost(elements: &[Element]) -> Cost {
     let mut cost = Cost::default();
     for element in elements {
@@ -173,7 +172,7 @@ pub fn cost(elements: &[Element]) -> Cost {
 }
 
 impl<W: Wire> ImportDecision<W> {
-    /// What is kept of an applied request.
+    /// Appends the rows of an applied request.
     fn append_request_rows(
         &self,
         state: &mut DecisionState<'_>,
@@ -184,7 +183,7 @@ impl<W: Wire> ImportDecision<W> {
         let import = &self.import;
         // What a replay did not apply stays in the entry that it replays.
         if import.replay.is_none() || applied.changed_anything() {
-            // Room for what is rejected and for the request's own rows: at tens of thousands doubling would take megabytes.
+            // Reserved exactly: with tens of thousands of rejected elements, doubling would cost megabytes.
             let rejected = applied.elements.iter().filter(|e| e.outcome == Outcome::Rejected).count();
             state.appended.reserve_exact(rejected + 2);
             for result in applied.elements.iter() {
@@ -217,7 +216,7 @@ impl<W: Wire> ImportDecision<W> {
         }
     }
 
-    /// Marks the entry that was replayed, if something of it was applied.
+    /// Marks the replayed entry, if anything was applied.
     fn mark_replayed(&self, state: &mut DecisionState<'_>, applied: &Applied, replayed: Option<&QuarantinedElement>) {
         if let Some(entry) = replayed.filter(|_| applied.changed_anything()) {
             state.counters.quarantined = state.counters.quarantined.saturating_sub(1);
@@ -228,7 +227,7 @@ impl<W: Wire> ImportDecision<W> {
         }
     }
 
-    /// The reviews that the request opened keep the element that they were found in, unless it is long.
+    /// Stores the JSON of their element with the reviews that the request opened, unless it is too long.
     fn store_review_records(&self, state: &mut DecisionState<'_>, request: RequestNo) {
         for no in state.opened.since(0) {
             let Some(review) = state.reviews.change(&no).as_mut() else { continue };
@@ -239,8 +238,8 @@ impl<W: Wire> ImportDecision<W> {
         }
     }
 
-    /// A rejected element, or the rejected actions of one, goes into quarantine; blocked ones do not (behaviour.md 1.2).
-    /// Of a Track call, too: one that comes here was answered with 200 (behaviour.md 1.2.k).
+    /// Quarantines a rejected element, or the rejected actions of one, unless it is blocked (behaviour.md 1.2). Applies
+    /// to Track calls, too, if they are answered with 200 (behaviour.md 1.2.k).
     fn quarantine(&self, state: &mut DecisionState<'_>, applied: &Applied, result: &ElementResult) {
         let blocked = |errors: &[Fault]| errors.iter().any(|e| e.reason == Reason::Blocked);
         let rejected = |(_, action): &(u32, &crate::outcome::ActionResult)| {

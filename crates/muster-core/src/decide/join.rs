@@ -1,5 +1,5 @@
-//! Merges (behaviour.md 3.1, 3.2): who survives, and what is written: one link, one merge record, the standings of the
-//! joined part and the survivor's view. No own record, event or device is touched.
+//! Merges (behaviour.md 3.1, 3.2): chooses the survivor and writes one link, one merge record, the root pointers of the
+//! joined subtree and the survivor's view. Member records, events and devices do not change.
 
 use super::decision_state::{DecisionState, Known};
 use super::review;
@@ -14,25 +14,22 @@ use crate::record::{Cause, Change, ChangeKind, Merge, MergeLink, RootPointer, Tr
 use crate::value::Combine;
 use std::cmp::Ordering;
 
-/// What makes live profiles one.
+/// Cause of merges.
 pub(super) struct Causing {
-    /// The request and the element's index.
     pub(super) request: Option<(RequestNo, u32)>,
-    /// What led to all of them.
+    /// What resolves to all of them.
     pub(super) origin: Origin,
-    /// It writes an e-mail address, which counts as the current one of all of them (behaviour.md 3.1.k).
+    /// Writes an e-mail address, which counts as the current one of all profiles (behaviour.md 3.1.k).
     pub(super) writes_email: bool,
 }
 
-/// What leads to several live profiles.
+/// What resolves to several live profiles.
 pub(super) enum Origin {
-    /// The kept keys of an element.
     Keys(Vec<Identifier>),
-    /// A value that several hold, when its kind became active.
+    /// Value with several holders, when its kind is activated.
     Activation,
-    /// Somebody who decided a review.
+    /// Decision of a review.
     Review(ReviewNo),
-    /// Somebody who merged them by hand.
     Api,
 }
 
@@ -47,7 +44,7 @@ impl Origin {
     }
 }
 
-/// Joins live profiles; answers the survivor, the ids merged into it in order, and what chose.
+/// Joins live profiles; returns the survivor, the merged ids in order, and what chose the survivor.
 pub(super) fn join_all(
     state: &mut DecisionState<'_>,
     roots: &[ProfileNo],
@@ -73,18 +70,18 @@ pub(super) fn join_all(
     Ok((survivor, merged, choice))
 }
 
-/// Joins a live profile to the one that somebody chose to survive.
+/// Joins a live profile to a given survivor.
 pub(super) fn join_chosen(
     state: &mut DecisionState<'_>,
     survivor: ProfileNo,
     part: ProfileNo,
     causing: &Causing,
 ) -> Known<ProfileId> {
-    // What chose is told by the cause alone.
+    // The cause alone says what chose the survivor.
     join(state, survivor, part, (causing, SurvivorChoice::Attribute))
 }
 
-/// Joins a member that was created for a `customer_id` that was new to the profile that was found (behaviour.md 3.2.h).
+/// Joins a member with a new `customer_id` to the profile that was found (behaviour.md 3.2.h).
 pub(super) fn join_member(
     state: &mut DecisionState<'_>,
     survivor: ProfileNo,
@@ -94,7 +91,7 @@ pub(super) fn join_member(
     join(state, survivor, member, (causing, SurvivorChoice::NewId))
 }
 
-/// Who comes first by rule 2; ties by earliest first seen, then smallest id.
+/// Compares by the second survivor rule; ties by earliest first seen, then smallest id.
 fn precedence(rule: SurvivorRule, a: &(TreeTotals, ProfileNo), b: &(TreeTotals, ProfileNo)) -> Ordering {
     let by_rule = match rule {
         SurvivorRule::LastSeen => b.0.last_seen.cmp(&a.0.last_seen),
@@ -104,7 +101,7 @@ fn precedence(rule: SurvivorRule, a: &(TreeTotals, ProfileNo), b: &(TreeTotals, 
     by_rule.then(a.0.first_seen.cmp(&b.0.first_seen)).then(a.1.cmp(&b.1))
 }
 
-/// Rule 1: the place of the only candidate that shows the attribute, if just one does.
+/// First survivor rule: returns the index of the only candidate with a value of the attribute.
 fn only_with_attribute(state: &mut DecisionState<'_>, candidates: &[(TreeTotals, ProfileNo)]) -> Known<Option<usize>> {
     let Some(attribute) = state.identity.survivor_attribute.as_deref() else { return Ok(None) };
     let mut showing = Vec::new();
@@ -116,7 +113,7 @@ fn only_with_attribute(state: &mut DecisionState<'_>, candidates: &[(TreeTotals,
     Ok(if let [only] = showing[..] { Some(only) } else { None })
 }
 
-/// Links the tree under `part` to `survivor`.
+/// Links the tree of `part` to `survivor`.
 fn join(
     state: &mut DecisionState<'_>,
     survivor: ProfileNo,
@@ -127,7 +124,6 @@ fn join(
     review::close_merged(state, survivor, part)?;
     let (joined, staying) = (state.members(part)?, state.members(survivor)?);
     let shown = state.current_values(part)?;
-    // Copied, moved, listed, and kept for the undo.
     state.count_steps(3 * shown.attributes.len() + joined.len());
     let mut identifiers = state.identifiers_of_all(&joined)?;
     state.count_listed_bytes(identifiers.iter().map(|key| key.value.len() + KEY_OVERHEAD_BYTES).sum());
@@ -176,7 +172,6 @@ fn join(
     Ok(merged_id)
 }
 
-/// The joined ids' standings point to the survivor, whose figures become those of both.
 fn re_root(state: &mut DecisionState<'_>, survivor: ProfileNo, part: ProfileNo, joined: &[ProfileNo]) -> Known<()> {
     let RootPointer { tree, weight, .. } = state.root_pointer(part)?;
     if state.has_members(part)? {
@@ -191,7 +186,7 @@ fn re_root(state: &mut DecisionState<'_>, survivor: ProfileNo, part: ProfileNo, 
     Ok(())
 }
 
-/// The survivor shows what the part fills.
+/// Fills the survivor's view from the joined one.
 fn fill(
     state: &mut DecisionState<'_>,
     survivor: ProfileNo,

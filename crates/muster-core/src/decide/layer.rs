@@ -1,15 +1,14 @@
-//! Facts of one family with changes on top: what a decision reads and writes, and how an element that fails leaves no
-//! trace.
+//! Facts of one family with the changes of a decision on top, and their undo when an element fails.
 
 use std::collections::HashMap;
 use std::hash::{BuildHasher, Hash, RandomState};
 
-/// A family of facts under changes.
+/// Facts of one family with changes on top.
 #[derive(Debug)]
 pub(super) struct Layer<'f, K, V, S = RandomState> {
     facts: &'f HashMap<K, Option<V>, S>,
     changed: HashMap<K, Entry<V>, S>,
-    /// What to put back if the running element fails, last first.
+    /// Undo of the current element, applied in reverse order.
     undo: Vec<(K, Undo<V>)>,
     epoch: u32,
 }
@@ -17,17 +16,15 @@ pub(super) struct Layer<'f, K, V, S = RandomState> {
 #[derive(Clone, Debug)]
 struct Entry<V> {
     value: Option<V>,
-    /// The element that changed it last as a whole: its undo holds the value of before.
+    /// Element that last replaced the entry; its undo holds the whole previous value.
     epoch: u32,
-    /// Changes that were not taken back.
+    /// Number of changes that were not undone.
     changes: u32,
 }
 
-/// How a change is taken back.
+/// Undo of a change.
 enum Undo<V> {
-    /// The entry as it was.
     Whole(Option<Entry<V>>),
-    /// What was changed of it.
     Part(Box<dyn FnOnce(&mut V)>),
 }
 
@@ -42,7 +39,7 @@ impl<'f, K: Eq + Hash + Clone + Ord, V: Clone, S: BuildHasher + Default> Layer<'
         Self { facts, changed: HashMap::default(), undo: Vec::new(), epoch: 0 }
     }
 
-    /// The value as it is now: None = not known, `Some(None)` = there is none.
+    /// Returns the current value: None = not known, `Some(None)` = no row.
     pub(super) fn get(&self, key: &K) -> Option<Option<&V>> {
         match self.changed.get(key) {
             Some(entry) => Some(entry.value.as_ref()),
@@ -50,7 +47,7 @@ impl<'f, K: Eq + Hash + Clone + Ord, V: Clone, S: BuildHasher + Default> Layer<'
         }
     }
 
-    /// Whether it was changed in this decision.
+    /// Whether this decision changed it.
     pub(super) fn is_changed(&self, key: &K) -> bool {
         self.changed.contains_key(key)
     }
@@ -61,8 +58,8 @@ impl<'f, K: Eq + Hash + Clone + Ord, V: Clone, S: BuildHasher + Default> Layer<'
         self.changed.entry(key.clone()).or_insert_with(copy)
     }
 
-    /// The value to change, as it is now; what is not known counts as none. The whole value is kept for the undo: what is
-    /// large and changes in small parts is changed by [`Self::edit`].
+    /// Returns the current value for changes; unknown counts as no row. Keeps the whole value for undo: use
+    /// [`Self::edit`] for small changes of large values.
     pub(super) fn change(&mut self, key: &K) -> &mut Option<V> {
         let epoch = self.epoch;
         if self.changed.get(key).is_none_or(|entry| entry.epoch != epoch) {
@@ -74,8 +71,8 @@ impl<'f, K: Eq + Hash + Clone + Ord, V: Clone, S: BuildHasher + Default> Layer<'
         &mut entry.value
     }
 
-    /// Changes a part of a value that is there; `edit` answers how it is taken back. So an element costs what it changes,
-    /// however large the value is. Answers whether the value was there.
+    /// Changes a part of an existing value; `edit` returns how to undo it. Costs what it changes, however large the
+    /// value is. Returns whether the value exists.
     pub(super) fn edit<B: FnOnce(&mut V) + 'static>(&mut self, key: &K, edit: impl FnOnce(&mut V) -> B) -> bool {
         if self.get(key).flatten().is_none() {
             return false;
@@ -91,7 +88,7 @@ impl<'f, K: Eq + Hash + Clone + Ord, V: Clone, S: BuildHasher + Default> Layer<'
         true
     }
 
-    /// Sets a value. What was there is kept for the undo and not copied.
+    /// Sets a value. The previous value is moved to the undo, not copied.
     pub(super) fn set(&mut self, key: K, value: Option<V>) {
         let epoch = self.epoch;
         let changes = self.changed.get(&key).map_or(0, |entry| entry.changes) + 1;
@@ -101,13 +98,13 @@ impl<'f, K: Eq + Hash + Clone + Ord, V: Clone, S: BuildHasher + Default> Layer<'
         }
     }
 
-    /// A new element begins: what it changes can be rolled back.
+    /// Sets a savepoint at the start of an element.
     pub(super) fn savepoint(&mut self) {
         self.epoch = self.epoch.wrapping_add(1);
         self.undo.clear();
     }
 
-    /// Puts everything back as it was at the mark.
+    /// Restores the state of the savepoint.
     pub(super) fn roll_back(&mut self) {
         for (key, undo) in self.undo.drain(..).rev() {
             match undo {
@@ -124,8 +121,8 @@ impl<'f, K: Eq + Hash + Clone + Ord, V: Clone, S: BuildHasher + Default> Layer<'
         }
     }
 
-    /// What was changed, in order of the keys. What came and went within the decision is left out: rows that were not
-    /// stored before and are none now. `unread` tells whether a row that was never read is stored.
+    /// Returns the changes, in order of the keys, without rows that were both created and removed by this decision.
+    /// `unread` says whether a row that was never read is stored.
     pub(super) fn into_changes(self, unread: impl Fn(&K) -> bool) -> Vec<(K, Option<V>)> {
         let facts = self.facts;
         let stored = |key: &K| facts.get(key).map_or_else(|| unread(key), Option::is_some);
@@ -178,7 +175,7 @@ mod tests {
         assert!(!layer.edit(&"a", push(5)) && !layer.edit(&"c", push(6)));
         layer.roll_back();
         assert_eq!([layer.get(&"a"), layer.get(&"b")], [Some(Some(&vec![1, 2])), Some(Some(&vec![2]))]);
-        // Without the count of changes `b` would be written for nothing.
+        // Without the count of changes, `b` would be written needlessly.
         assert_eq!(layer.into_changes(|_| false), [("a", Some(vec![1, 2]))]);
     }
 }

@@ -1,5 +1,5 @@
-//! What an entry of the ingestion log lists: every fault and warning as long as the entry is small, and beyond a bound of
-//! bytes their number. What is told to the client is another matter.
+//! Bound on an entry of the ingestion log: it lists faults and warnings up to a number of bytes and counts the others.
+//! The answer to the client is not affected.
 
 use crate::limits::LOG_BYTES_MAX;
 use crate::outcome::{ActionResult, ElementResult};
@@ -7,12 +7,12 @@ use crate::reason::{Fault, Faults};
 use crate::record::{LogEntry, Omitted};
 use crate::warning::Warning;
 
-/// What a fault or a warning takes beside its texts, about.
+/// Approximate bytes of a fault or warning in addition to its strings.
 const OVERHEAD: usize = 8;
 
 fn fault_bytes(fault: &Fault) -> usize {
-    let texts = [Some(&fault.pointer), fault.attribute.as_ref(), fault.detail.as_ref()];
-    OVERHEAD + texts.into_iter().flatten().map(|text| text.len()).sum::<usize>()
+    let strings = [Some(&fault.pointer), fault.attribute.as_ref(), fault.detail.as_ref()];
+    OVERHEAD + strings.into_iter().flatten().map(|text| text.len()).sum::<usize>()
 }
 
 fn warning_bytes(warning: &Warning) -> usize {
@@ -24,13 +24,12 @@ fn element_bytes(element: &ElementResult) -> usize {
     element.warnings.iter().map(warning_bytes).sum::<usize>() + faults.map(fault_bytes).sum::<usize>()
 }
 
-/// The faults of an element; a rejected event repeats those of its actions.
 fn faults(element: &ElementResult) -> usize {
     element.errors.len().max(element.actions.iter().map(|action| action.errors.len()).sum())
 }
 
-/// The entry with faults and warnings of at most [`LOG_BYTES_MAX`] bytes, in their order; the rest is counted in
-/// [`LogEntry::omitted`]. Results of elements stay: a few bytes each, and an element of the body is no smaller.
+/// Returns the entry with at most [`LOG_BYTES_MAX`] bytes of faults and warnings, in order; [`LogEntry::omitted`]
+/// counts the others. Results of elements are kept: they are smaller than the elements.
 pub fn bounded(mut request: LogEntry) -> LogEntry {
     let own = request.warnings.iter().map(warning_bytes).sum::<usize>();
     let own = own + request.faults.iter().map(fault_bytes).sum::<usize>();
@@ -41,12 +40,11 @@ pub fn bounded(mut request: LogEntry) -> LogEntry {
     let mut omitted = Omitted::default();
     omitted.warnings += keep(&mut request.warnings, &mut left, warning_bytes);
     omitted.faults += keep(&mut request.faults, &mut left, fault_bytes);
-    // Built without a copy of what is left out: a request of tens of thousands of elements may list a few.
+    // Built without copying what is omitted: of tens of thousands of elements, few may be listed.
     request.elements = request.elements.iter().map(|element| listed(element, &mut left, &mut omitted)).collect();
     LogEntry { omitted, ..request }
 }
 
-/// The result of an element with the faults and warnings that fit.
 fn listed(element: &ElementResult, left: &mut usize, omitted: &mut Omitted) -> ElementResult {
     let warnings = &element.warnings[..fitting(&element.warnings, left, warning_bytes)];
     let mut actions = Vec::with_capacity(element.actions.len());
@@ -69,13 +67,12 @@ fn listed(element: &ElementResult, left: &mut usize, omitted: &mut Omitted) -> E
     result
 }
 
-/// The faults that fit.
 fn first(faults: &Faults, left: &mut usize) -> Faults {
     let fits = fitting(faults, left, fault_bytes);
     if fits == faults.len() { faults.clone() } else { faults[..fits].iter().cloned().collect() }
 }
 
-/// How many of a list fit. Nothing fits after the first that does not, so that what is listed is the beginning.
+/// Returns how many of a list fit. Nothing fits after the first one that does not, so that a prefix is listed.
 fn fitting<T>(list: &[T], left: &mut usize, bytes: impl Fn(&T) -> usize) -> usize {
     for (at, item) in list.iter().enumerate() {
         let Some(rest) = left.checked_sub(bytes(item)) else {
@@ -87,7 +84,7 @@ fn fitting<T>(list: &[T], left: &mut usize, bytes: impl Fn(&T) -> usize) -> usiz
     list.len()
 }
 
-/// Cuts a list to what fits; how many went.
+/// Truncates a list to what fits; returns how many were removed.
 fn keep<T>(list: &mut Vec<T>, left: &mut usize, bytes: impl Fn(&T) -> usize) -> u32 {
     let before = list.len();
     list.truncate(fitting(list, left, bytes));
@@ -142,7 +139,7 @@ mod tests {
         }
     }
 
-    // Fails when `keep` goes on after the first that does not fit, or `bounded` forgets to count what it drops.
+    // Fails when `keep` continues after the first one that does not fit, or `bounded` does not count what it omits.
     #[test]
     fn a_log_entry_lists_up_to_its_bound_and_counts_the_rest() {
         assert_eq!(bounded(entry(9)), entry(9), "a small one is whole");

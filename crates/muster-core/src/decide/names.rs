@@ -1,5 +1,5 @@
-//! The names that unset rules find, within one decision. The first rule that is more than one plain name builds an index
-//! of the names of a live profile; after that an element costs what it unsets, however many names and rules there are.
+//! Index of attribute names for unset rules in one decision. The first rule that is not one plain name indexes a live
+//! profile; after that, an element costs what it unsets, however many names and rules there are.
 
 use super::write_target::WriteTarget;
 use crate::attribute::{Policy, policy};
@@ -9,7 +9,7 @@ use crate::pattern::{RuleNo, Rules};
 use crate::pause::Pause;
 use std::collections::HashMap;
 
-/// The indexes of a decision.
+/// Indexes of a decision.
 #[derive(Debug, Default)]
 pub(super) struct NameIndexes {
     pub(super) rules: Rules,
@@ -17,28 +17,27 @@ pub(super) struct NameIndexes {
     pub(super) undo: Vec<Undo>,
 }
 
-/// The names of one live profile.
+/// Names of one live profile.
 #[derive(Debug, Default)]
 pub(super) struct NameIndex {
     pub(super) numbers: HashMap<Box<str>, u32>,
     pub(super) names: Vec<Name>,
-    /// For each rule the names that it finds, again each time that they are set.
+    /// Names that each rule matches; repeated each time that they are set.
     pub(super) found: HashMap<RuleNo, Vec<u32>>,
-    /// How many of those a rule has unset in an own record.
+    /// How many of those a rule has unset in a member record.
     pub(super) unset: HashMap<(RuleNo, ProfileNo), usize>,
-    /// The newest link: what was unset before it may be shown since.
+    /// Newest link: values that were unset before may be current since.
     pub(super) joined: Seq,
 }
 
 #[derive(Debug)]
 pub(super) struct Name {
     pub(super) name: Box<str>,
-    /// How many own records hold a value.
     pub(super) held: u32,
     pub(super) newest: Newest,
 }
 
-/// The newest write of a name.
+/// Newest write of a name.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Newest {
     pub(super) seq: Seq,
@@ -46,13 +45,12 @@ pub(super) struct Newest {
     pub(super) is_set: bool,
 }
 
-/// What some own records say of a name together.
+/// What some member records hold of a name.
 pub(super) struct RecordedName<'p> {
     pub(super) name: &'p str,
-    /// How many of them hold a value.
     pub(super) held: u32,
     pub(super) newest: Newest,
-    /// Rules may find it: it is no kind of identifier, and can be set at will.
+    /// Whether rules may match it: not an identifier kind, and free to set.
     pub(super) is_free: bool,
 }
 
@@ -64,34 +62,34 @@ pub(super) enum Undo {
     Found(ProfileNo, RuleNo),
     Unset(ProfileNo, (RuleNo, ProfileNo), Option<usize>),
     Dropped(ProfileNo, Box<NameIndex>),
-    /// The index of the first is that of the second, since they were joined.
+    /// The index of the first profile is that of the second since they were joined.
     Moved(ProfileNo, ProfileNo),
-    /// The newest link of before.
+    /// Previous newest link.
     Joined(ProfileNo, Seq),
-    /// Built after the running element had merged others.
+    /// Built after the current element had merged profiles.
     Built(ProfileNo),
 }
 
-/// What the rules of an element name.
+/// Names that the rules of an element match.
 pub(super) enum MatchedNames<'u> {
-    /// These, each with the first rule that names it, by name.
+    /// Names with the first rule that matches each, sorted.
     Names(Vec<(Box<str>, &'u Unset)>),
-    /// More than an own record can hold.
+    /// More than a member record can hold.
     TooMany,
 }
 
 impl NameIndexes {
-    /// For a decision with these rules.
+    /// Prepares the rules of a decision.
     pub(super) fn new<'u>(unsets: impl Iterator<Item = &'u Unset>) -> Self {
         Self { rules: Rules::new(unsets), ..Self::default() }
     }
 
-    /// Whether there is no rule, so that nothing will ever be indexed.
+    /// Whether there are no rules, so that nothing is ever indexed.
     pub(super) fn is_idle(&self) -> bool {
         self.rules.is_empty()
     }
 
-    /// The name as it is now, after what wrote it was taken back.
+    /// Updates a name after the element that wrote it was rolled back.
     pub(super) fn refresh(&mut self, root: ProfileNo, name: &str, (held, newest): (u32, Newest), is_kind: bool) {
         let Some(tree) = self.trees.get_mut(&root) else { return };
         if held == 0 && !tree.numbers.contains_key(name) {
@@ -101,7 +99,7 @@ impl NameIndexes {
         let state = &mut tree.names[number as usize];
         let was_known = state.newest.seq > 0;
         (state.held, state.newest) = (held, newest);
-        // It was gone when the index was built.
+        // The name did not exist when the index was built.
         if !was_known && !is_kind && policy(name) == Policy::Free {
             for rule in self.rules.naming(name) {
                 tree.found.entry(rule).or_default().push(number);
@@ -148,14 +146,14 @@ impl NameIndexes {
         }
     }
 
-    /// Drops an index; it is built again when it is asked for.
+    /// Removes an index; it is rebuilt on request.
     pub(super) fn forget(&mut self, root: ProfileNo) {
         if let Some(tree) = self.trees.remove(&root) {
             self.undo.push(Undo::Dropped(root, Box::new(tree)));
         }
     }
 
-    /// The index of `from` is that of `to` from now on, with what the records said that were joined by this link.
+    /// Makes the index of `from` that of `to`, and adds the records that this link joined.
     pub(super) fn join(
         &mut self,
         (from, to): (ProfileNo, ProfileNo),
@@ -173,7 +171,7 @@ impl NameIndexes {
         self.trees.insert(to, tree);
     }
 
-    /// An own record was written.
+    /// Updates the index after a write in a member record.
     pub(super) fn update(&mut self, place: WriteTarget, name: &str, (was_set, is_set): (bool, bool), is_kind: bool) {
         let Some(tree) = self.trees.get_mut(&place.root) else { return };
         let number = match tree.numbers.get(name) {
@@ -204,8 +202,8 @@ impl NameIndex {
         number
     }
 
-    /// Adds what more own records say. What they show may be shown from now on, so that each rule finds their names again.
-    /// What it changes is noted for the index of a live profile, if it may have to be undone.
+    /// Adds more member records. Their names may be current from now on, so each rule matches them again. Undo is
+    /// recorded if a live profile is given.
     pub(super) fn add(
         &mut self,
         said: &[RecordedName<'_>],
@@ -237,8 +235,8 @@ impl NameIndex {
         }
     }
 
-    /// Whether unsetting a name in an own record would change anything, now or after a revert. Nobody holds a value, or
-    /// this record has unset it after every other write and every join.
+    /// Whether unsetting a name in a member record would change nothing, now or after a revert: no record has a value,
+    /// or this record has unset it after every other write and join.
     pub(super) fn is_unset(&self, name: &Name, record: ProfileNo) -> bool {
         let Newest { seq, record: by, is_set } = name.newest;
         name.held == 0 || !is_set && by == record && seq > self.joined

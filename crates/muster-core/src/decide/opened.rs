@@ -1,27 +1,25 @@
-//! Reviews that a decision opened, or gave their second profile, found by profile and by value: to look through all of
-//! them for each element would make a request cost its square.
+//! Reviews that a decision opened or completed with a second profile, by profile and by value. Scanning all of them for
+//! each element would make the cost of a request quadratic.
 
 use crate::id::{ProfileNo, ReviewNo};
 use crate::identifier::Identifier;
 use crate::review::Review;
 use std::collections::HashMap;
 
-/// The reviews, in order.
 #[derive(Debug, Default)]
 pub(super) struct Opened {
     list: Vec<(ReviewNo, [Option<ProfileNo>; 2], Identifier)>,
     of_profile: HashMap<ProfileNo, Vec<ReviewNo>>,
-    /// Those without a second profile, by value and profile.
+    /// Reviews without a second profile, by value and profile.
     of_value: HashMap<Identifier, HashMap<ProfileNo, Vec<ReviewNo>, foldhash::fast::RandomState>>,
 }
 
 impl Opened {
-    /// How many there are.
     pub(super) fn len(&self) -> usize {
         self.list.len()
     }
 
-    /// Notes one as it is now, between these live profiles: it may name members of them, which need not be known.
+    /// Adds a review between these live profiles. It may name other members of them, which need not be known.
     pub(super) fn push(&mut self, review: &Review, root: ProfileNo, other: Option<ProfileNo>) {
         let profiles = [Some(root), other];
         for no in profiles.into_iter().flatten() {
@@ -34,7 +32,6 @@ impl Opened {
         self.list.push((review.no, profiles, review.identifier.clone()));
     }
 
-    /// Forgets those after the first `len`.
     pub(super) fn truncate(&mut self, len: usize) {
         while self.list.len() > len
             && let Some((_, profiles, key)) = self.list.pop()
@@ -48,18 +45,16 @@ impl Opened {
         }
     }
 
-    /// Those after the first `len`.
     pub(super) fn since(&self, len: usize) -> Vec<ReviewNo> {
         self.list[len..].iter().map(|(no, ..)| *no).collect()
     }
 
-    /// Those that name a profile.
     pub(super) fn with_profile(&self, no: ProfileNo) -> &[ReviewNo] {
         self.of_profile.get(&no).map_or(&[], Vec::as_slice)
     }
 
-    /// Those of a value that had no second profile and may name one of these members: no more than there are members, or
-    /// all.
+    /// Returns reviews of a value that had no second profile and may name one of these members: at most one for each
+    /// member, or all.
     pub(super) fn with_value(&self, key: &Identifier, members: &[ProfileNo]) -> Vec<ReviewNo> {
         match self.of_value.get(key) {
             None => Vec::new(),

@@ -1,5 +1,5 @@
-//! The users that the keys of an element lead to (behaviour.md 3.2, 3.3): keys are tried in order of rank and kept if they
-//! conflict with none kept before; a key set aside is neither matched nor stored from this element.
+//! Resolves the identifiers of an element to users (behaviour.md 3.2, 3.3). Identifiers are tried in order of rank and
+//! kept if they do not conflict with those kept before; a withheld identifier is neither matched nor stored.
 
 use super::activation::{Settled, settle};
 use super::decision_state::{DecisionState, Known, Missing};
@@ -11,28 +11,28 @@ use crate::explanation::{GuardReason, IdentifierDecision, IdentifierOutcome};
 use crate::id::ProfileNo;
 use crate::warning::Code;
 
-/// What became of the keys.
+/// Resolved identifiers of an element.
 #[derive(Debug, Default)]
 pub(super) struct Resolved<'k> {
-    /// The kept keys in order of rank, with the id that each is bound to.
+    /// Kept identifiers in order of rank, with the id that each is bound to.
     pub(super) kept: Vec<(&'k GivenIdentifier, Option<ProfileNo>)>,
-    /// The live profiles that they lead to, in order of the keys, none twice.
+    /// Live profiles that they resolve to, in order of the identifiers, each once.
     pub(super) roots: Vec<ProfileNo>,
-    /// The keys set aside, with the live profile that each leads to; with a new `customer_id` that nobody has, the one that
-    /// the id beside it leads to.
+    /// Withheld identifiers, with the live profile that each resolves to; a new `customer_id` with that of the id
+    /// beside it.
     pub(super) withheld: Vec<(&'k GivenIdentifier, Option<ProfileNo>, GuardReason)>,
-    /// Who was joined since they hold the same value of a kind that has just become active, and what chose.
+    /// Profiles that were merged because they hold the same value of an activating kind.
     pub(super) settled: Settled,
 }
 
 impl<'k> Resolved<'k> {
-    /// The `customer_id` that names whoever the element is about, if nobody has it.
+    /// Returns the `customer_id` of the user, if it is not bound.
     pub(super) fn unbound_id(&self) -> Option<&'k GivenIdentifier> {
         let mut ids = self.kept.iter().filter(|(given, _)| given.identifier.kind.name() == CUSTOMER_ID);
         ids.next().filter(|(_, bound)| bound.is_none()).map(|(given, _)| *given)
     }
 
-    /// The one id that all bound keys belong to, if there is just one.
+    /// Returns the id that all bound identifiers are bound to, if it is only one.
     pub(super) fn one_id(&self) -> Option<ProfileNo> {
         let mut bound = self.kept.iter().filter_map(|(_, id)| *id);
         let first = bound.next()?;
@@ -40,8 +40,8 @@ impl<'k> Resolved<'k> {
     }
 }
 
-/// Resolves the keys of one element. `writes` tells that it will write to own records and bind what is new: they are asked
-/// for with the standings, which are all that events need.
+/// Resolves the identifiers of one element. `writes`: the element writes member records and binds new identifiers, so
+/// the records are requested with the root pointers. Events need only those.
 pub(super) fn resolve<'k>(
     state: &mut DecisionState<'_>,
     keys: &'k [GivenIdentifier],
@@ -51,15 +51,15 @@ pub(super) fn resolve<'k>(
     let (found, settled) = look_up(state, keys, writes)?;
     let mut resolved = Resolved { settled, ..Resolved::default() };
     let mut group = if writes { CandidateGroup::binding() } else { CandidateGroup::new() };
-    // The `customer_id` of the element itself where it is withheld, with the live profile that it leads to.
+    // The withheld `customer_id` of the element, with the live profile that it resolves to.
     let mut outer_withheld = None;
     for (given, bound) in found {
         let root = bound.map(|(_, root)| root);
         let follows_outer = given.is_new_id && bound.is_none();
         let withheld = match outer_withheld.filter(|_| follows_outer) {
-            // It is bound to the record of the outer id, and this element does not write to that record.
+            // It would be bound to the record of the outer id, to which this element does not write.
             Some(outer) => Some(outer),
-            // While identity resolution is off nothing merges, so that there is nothing to keep apart.
+            // While identity resolution is off, nothing is merged.
             None if !state.identity.enabled => None,
             None => group.conflict(state, &given.identifier, root)?.map(|reason| (root, reason)),
         };
@@ -93,11 +93,11 @@ pub(super) fn resolve<'k>(
     Ok(resolved)
 }
 
-/// A key, and the id that it is bound to with that id's live profile.
+/// Identifier, with the id that it is bound to and the root of that id.
 type Found<'k> = (&'k GivenIdentifier, Option<(ProfileNo, ProfileNo)>);
 
-/// Each key with its id and that id's live profile. Looks all of them up before it gives up, so that the needs of one
-/// element are noted in one round; with more than one live profile those of a merge, too.
+/// Looks up each identifier with its id and root. All are looked up before giving up, so that the needs of one element,
+/// including those of a merge, are requested in one round.
 fn look_up<'k>(
     state: &mut DecisionState<'_>,
     keys: &'k [GivenIdentifier],
@@ -114,7 +114,7 @@ fn look_up<'k>(
             Err(Missing) => missing = true,
         }
     }
-    // Where a value is not settled yet, the needs of the other keys are noted all the same.
+    // If a value is not settled yet, the needs of the other identifiers are still requested.
     let mut found = Vec::with_capacity(keys.len());
     for given in keys {
         let bound = state.binding(&given.identifier);
@@ -143,8 +143,7 @@ fn look_up<'k>(
     if missing { Err(Missing) } else { Ok((found, settled)) }
 }
 
-/// Leaves out live profiles that would be withheld since they are too large beside those before them: they need not be
-/// loaded.
+/// Leaves out live profiles that would be withheld because of their size: they need not be loaded.
 fn drop_oversized(state: &mut DecisionState<'_>, found: &[Found<'_>], roots: &mut Vec<ProfileNo>) {
     let (mut kept, mut weight): (Vec<ProfileNo>, u64) = (Vec::new(), 0);
     for root in found.iter().filter_map(|(_, bound)| bound.map(|(_, root)| root)) {

@@ -1,4 +1,4 @@
-//! Cutting a link of a tree, wherever and whenever (behaviour.md 3.4), and lifting a separation.
+//! Reverts a merge at any place of the tree (behaviour.md 3.4), and lifts a separation.
 
 use super::decision_state::{DecisionState, Known, Missing};
 use crate::change::{RowChange, RowKey, StoredRow};
@@ -12,35 +12,35 @@ use crate::settings::{Identity, Settings};
 use crate::time::{Moment, Timestamp};
 use std::sync::Arc;
 
-/// Cuts the link of a merge: the part comes off with its own members, identifiers, attributes, devices and events.
+/// Reverts a merge: detaches the subtree with its members, identifiers, attributes, devices and events.
 pub struct Revert {
-    /// The merge.
+    /// Merge.
     pub merge: MergeNo,
-    /// The settings in force: how both sides are shown.
+    /// Settings in force, for the profiles of the outcome.
     pub settings: Arc<Settings>,
 }
 
-/// What a revert comes to.
+/// Result of a revert.
 #[derive(Clone, Debug, PartialEq)]
 pub enum RevertOutcome {
-    /// It was cut.
+    /// The merge was reverted.
     Reverted {
-        /// The live profile that the part came off.
+        /// Live profile that the subtree was detached from.
         survivor: ProfileId,
-        /// The part, live again.
+        /// Root of the subtree, live again.
         restored: ProfileId,
-        /// The separation that keeps them apart.
+        /// Separation that keeps them apart.
         separation: SeparationNo,
-        /// Both as they are afterwards, in that order; their devices are left out.
+        /// Both profiles afterwards, in that order, without devices.
         sides: Box<(Profile, Profile)>,
     },
-    /// There is no such merge.
+    /// The merge does not exist.
     Unknown,
-    /// It was reverted before.
+    /// It was already reverted.
     AlreadyReverted(Timestamp),
-    /// The profile was deleted since.
+    /// The profile was deleted.
     Gone,
-    /// The live profile's deletion is under way: it takes part in no revert.
+    /// The live profile is being deleted and takes part in no revert.
     UnderDeletion,
 }
 
@@ -114,14 +114,13 @@ fn cut(state: &mut DecisionState<'_>, merge: &Merge) -> Known<RevertOutcome> {
     Ok(RevertOutcome::Reverted { survivor: sides.0.id, restored: sides.1.id, separation, sides })
 }
 
-/// The ids that come off.
 fn subtree_of(state: &DecisionState<'_>, profiles: &[MemberRecord], part_root: ProfileNo) -> Vec<ProfileNo> {
     let members =
         profiles.iter().map(|profile| MemberRef { record: profile, link: state.links.get(&profile.no).flatten() });
     MemberTree::new(members).subtree(part_root)
 }
 
-/// Makes a tree of these members: standings, figures and view as they are without the rest.
+/// Sets root pointers, totals and view of a tree of these members.
 fn settle(
     state: &mut DecisionState<'_>,
     root: ProfileNo,
@@ -153,7 +152,7 @@ fn settle(
         )
         .current_values(root)
     });
-    // Who was live had a view, for the part was its member; the part had none of its own, so there is none to drop.
+    // The live profile had a view because the subtree was part of it; the subtree had none to delete.
     let was_live = state.facts.root_pointers.get(&root).is_some_and(|stored| stored.is_some_and(|s| s.root == root));
     if view.is_some() || was_live {
         state.views.set(root, view);
@@ -162,7 +161,6 @@ fn settle(
     Ok(())
 }
 
-/// One side as it is afterwards.
 pub(super) fn side(state: &mut DecisionState<'_>, root: ProfileNo, members: &[ProfileNo]) -> Known<Profile> {
     let mut whole = Vec::with_capacity(members.len());
     let mut missing = false;
@@ -175,7 +173,7 @@ pub(super) fn side(state: &mut DecisionState<'_>, root: ProfileNo, members: &[Pr
             if merge.0 > state.facts.counters.merge {
                 return Some(state.now);
             }
-            // Only the merge record knows when; all of them are asked for in one round.
+            // Only the merge record has the time; all of them are requested in one round.
             if record.is_none() {
                 state.needs.merge_times.push(merge);
                 missing = true;
@@ -191,9 +189,9 @@ pub(super) fn side(state: &mut DecisionState<'_>, root: ProfileNo, members: &[Pr
     assemble(root, &whole, view, state.identity).ok_or(Missing)
 }
 
-/// Lifts a separation; the output tells whether it was there.
+/// Lifts a separation; the output says whether it existed.
 pub struct Lift {
-    /// The separation.
+    /// Separation.
     pub separation: SeparationNo,
 }
 

@@ -1,4 +1,4 @@
-//! Reviews (behaviour.md 3.3): what a key that is set aside leaves behind. How somebody decides it is `verdict`.
+//! Reviews of withheld identifiers (behaviour.md 3.3). `review_decision` carries out what people decide.
 
 use super::decision_state::{DecisionState, Known, Missing};
 use super::guard::between;
@@ -9,22 +9,20 @@ use crate::identifier::Identifier;
 use crate::limits::REVIEWS_MAX;
 use crate::review::{Review, ReviewState};
 
-/// A key that was set aside.
+/// Withheld identifier.
 pub(super) struct WithheldIdentifier<'a> {
-    /// The live profile that it was kept from.
+    /// Live profile that it was withheld from.
     pub(super) root: ProfileNo,
-    /// The live profile that it leads to.
+    /// Live profile that it resolves to.
     pub(super) other: Option<ProfileNo>,
-    /// The key.
     pub(super) identifier: &'a Identifier,
-    /// The guard.
     pub(super) reason: GuardReason,
-    /// Where it came from; None = an activation.
+    /// Request, with the index of the element; None = activation.
     pub(super) request: Option<(RequestNo, u32)>,
 }
 
-/// Counts the review of a key that was set aside, or opens one. A review that was decided without a merge stays closed, unless
-/// it kept apart what no separation keeps apart any more (behaviour.md 3.3.h).
+/// Counts the review of a withheld identifier, or opens one. A review that was decided without a merge stays closed
+/// unless its separation was lifted (behaviour.md 3.3.h).
 pub(super) fn withhold(state: &mut DecisionState<'_>, withheld: &WithheldIdentifier<'_>) -> Known<()> {
     if let Some(no) = review_of(state, withheld)? {
         if is_lifted(state, withheld, no)? {
@@ -38,7 +36,7 @@ pub(super) fn withhold(state: &mut DecisionState<'_>, withheld: &WithheldIdentif
                 let id = state.root_pointer(other)?.id();
                 let review = state.reviews.change(&no).as_mut().ok_or(Missing)?;
                 review.b = Some(id);
-                // Stored as one without a second profile, it is found by the pair from now on like one just opened.
+                // It was stored without a second profile; from now on it is found by the pair, like a new one.
                 state.opened.push(review, withheld.root, Some(other));
             }
         }
@@ -71,8 +69,8 @@ pub(super) fn withhold(state: &mut DecisionState<'_>, withheld: &WithheldIdentif
     Ok(())
 }
 
-/// The review that this key belongs to. An open one of the same pair of live profiles and kind, else of the profile and value;
-/// else the last of those that were decided.
+/// Returns the review of an identifier: an open one of the same pair of live profiles and kind, else of the profile and
+/// value, else the last decided one.
 fn review_of(state: &mut DecisionState<'_>, withheld: &WithheldIdentifier<'_>) -> Known<Option<ReviewNo>> {
     let mut of_pair = match withheld.other {
         Some(other) => reviews_between(state, withheld.root, other)?,
@@ -85,12 +83,12 @@ fn review_of(state: &mut DecisionState<'_>, withheld: &WithheldIdentifier<'_>) -
     }
     let alone = reviews_of_value(state, withheld)?;
     let open = alone.iter().find(|no| is_open(state, no)).copied();
-    // A value that nobody had when it was dismissed is another question now that somebody has it.
+    // A value that nobody had when it was dismissed is another question once a profile has it.
     let decided = if withheld.other.is_some() { of_pair } else { alone };
     Ok(open.or_else(|| decided.last().copied()))
 }
 
-/// Whether a review kept apart two live profiles that no separation keeps apart any more.
+/// Whether the separation of a review was lifted.
 fn is_lifted(state: &mut DecisionState<'_>, withheld: &WithheldIdentifier<'_>, no: ReviewNo) -> Known<bool> {
     match (state.review(no).map(|review| review.state), withheld.other) {
         (Some(ReviewState::KeptApart), Some(other)) => Ok(!between(state, &[withheld.root], other)?.separated),
@@ -98,7 +96,7 @@ fn is_lifted(state: &mut DecisionState<'_>, withheld: &WithheldIdentifier<'_>, n
     }
 }
 
-/// The reviews of a profile and a value without a second profile, but for those that ended in a merge, by number.
+/// Returns the reviews of a profile and a value without a second profile and without a merge, by number.
 fn reviews_of_value(state: &mut DecisionState<'_>, withheld: &WithheldIdentifier<'_>) -> Known<Vec<ReviewNo>> {
     let members = state.members(withheld.root)?;
     let mut found = Vec::new();
@@ -131,7 +129,6 @@ fn kind_of(state: &DecisionState<'_>, no: ReviewNo) -> Option<crate::identifier:
     state.review(no).map(|review| review.identifier.kind.clone())
 }
 
-/// The open reviews between two live profiles, by number.
 pub(super) fn open_between(state: &mut DecisionState<'_>, a: ProfileNo, b: ProfileNo) -> Known<Vec<ReviewNo>> {
     if state.counters.reviews_open == 0 {
         return Ok(Vec::new());
@@ -141,7 +138,7 @@ pub(super) fn open_between(state: &mut DecisionState<'_>, a: ProfileNo, b: Profi
     Ok(found)
 }
 
-/// The reviews between two live profiles but for those that ended in a merge, by number.
+/// Returns the reviews between two live profiles that were not merged, by number.
 fn reviews_between(state: &mut DecisionState<'_>, a: ProfileNo, b: ProfileNo) -> Known<Vec<ReviewNo>> {
     if state.counters.reviews_stored == 0 {
         return Ok(Vec::new());
@@ -173,8 +170,8 @@ fn reviews_between(state: &mut DecisionState<'_>, a: ProfileNo, b: ProfileNo) ->
     Ok(found)
 }
 
-/// The reviews that are stored and may be between these two lists of roots. The reviews of one list are enough: those of the
-/// one that has fewer. Where both have too many to list they are asked for by the pair.
+/// Returns the stored reviews that may be between two lists of roots: those of the shorter list of reviews. If both
+/// have too many to list, reviews are requested by pair.
 fn stored_between(state: &mut DecisionState<'_>, sides: [Vec<ProfileNo>; 2]) -> Known<Vec<ReviewPair>> {
     let facts = state.facts;
     if facts.counters.reviews_stored == 0 {
@@ -214,7 +211,7 @@ fn stored_between(state: &mut DecisionState<'_>, sides: [Vec<ProfileNo>; 2]) -> 
     if state.needs.reviews_between.len() > before { Err(Missing) } else { Ok(first) }
 }
 
-/// Keeps the list within its bound: decided reviews go before open ones, in each the oldest first.
+/// Removes reviews beyond the bound: decided before open ones, each oldest first.
 fn make_room(state: &mut DecisionState<'_>) -> Known<()> {
     if state.counters.reviews_stored < REVIEWS_MAX {
         return Ok(());
@@ -222,7 +219,7 @@ fn make_room(state: &mut DecisionState<'_>) -> Known<()> {
     let listed = &state.facts.reviews_to_drop;
     let there = |(no, _): &&(ReviewNo, bool)| !matches!(state.reviews.get(no), Some(None));
     let Some((no, open)) = listed.iter().find(there).copied() else {
-        // As many as a request may open, in few rounds.
+        // As many as a request may open, to take few rounds.
         state.needs.reviews_to_drop = (4 * listed.len()).max(4_096);
         return Err(Missing);
     };
@@ -234,7 +231,6 @@ fn make_room(state: &mut DecisionState<'_>) -> Known<()> {
     Ok(())
 }
 
-/// Closes a review that is open.
 pub(super) fn close(state: &mut DecisionState<'_>, no: ReviewNo, closed_as: ReviewState) {
     let now = state.now;
     if let Some(review) = state.reviews.change(&no).as_mut().filter(|review| review.is_open()) {
@@ -243,7 +239,6 @@ pub(super) fn close(state: &mut DecisionState<'_>, no: ReviewNo, closed_as: Revi
     }
 }
 
-/// Opens a review again that was decided.
 pub(super) fn reopen(state: &mut DecisionState<'_>, no: ReviewNo) {
     if let Some(review) = state.reviews.change(&no) {
         (review.state, review.closed_at) = (ReviewState::Open, None);
@@ -251,7 +246,7 @@ pub(super) fn reopen(state: &mut DecisionState<'_>, no: ReviewNo) {
     }
 }
 
-/// Closes a review, and with it those of the same kind that a merge has made to be of the same pair.
+/// Closes a review, and others of the same kind that a merge has assigned to the same pair.
 pub(super) fn close_pair(
     state: &mut DecisionState<'_>,
     review: &Review,
@@ -269,10 +264,10 @@ pub(super) fn close_pair(
     Ok(())
 }
 
-/// Two live profiles become one: nothing is left to decide between them.
+/// Closes the reviews between two merged live profiles.
 pub(super) fn close_merged(state: &mut DecisionState<'_>, a: ProfileNo, b: ProfileNo) -> Known<()> {
-    // No review names a member that this decision created, unless it opened one: many such joins to one profile look
-    // through its reviews not once.
+    // A member of this decision has no review unless the decision opened one. Without this check, many joins to one
+    // profile would scan its reviews each time.
     if b.0 > state.facts.counters.profile && state.opened.with_profile(b).is_empty() && !state.has_members(b)? {
         return Ok(());
     }

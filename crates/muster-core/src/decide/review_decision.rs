@@ -1,5 +1,5 @@
-//! Deciding a review (behaviour.md 3.3.j, 3.3.h): merged, kept apart, dismissed, or asked again. What leaves a review behind
-//! is `review`.
+//! Carries out decisions of reviews (behaviour.md 3.3.j, 3.3.h): merge, keep apart, dismiss, reopen. `review` opens
+//! them.
 
 use super::activation::settle;
 use super::decision_state::{DecisionState, Known, Missing};
@@ -22,69 +22,69 @@ use crate::settings::Settings;
 use crate::time::Moment;
 use std::sync::Arc;
 
-/// How somebody decides a review.
+/// Decision of a person.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Choose {
     /// Merge the profiles, or give the profile the value; overrides pin, cap and separation.
     Merge,
     /// Separate the profiles.
     KeepApart,
-    /// Close it without a consequence.
+    /// Close without a consequence.
     Dismiss,
-    /// Ask again what was decided without a merge; a separation stays in force.
+    /// Reopen what was decided without a merge; a separation stays in force.
     Reopen,
 }
 
 /// Decides a review.
 pub struct DecideReview {
-    /// The review.
+    /// Review.
     pub review: ReviewNo,
-    /// How.
+    /// Decision.
     pub choose: Choose,
-    /// The settings in force.
+    /// Settings in force.
     pub settings: Arc<Settings>,
 }
 
-/// What a decision of a review comes to.
+/// Result of deciding a review.
 #[derive(Clone, Debug, PartialEq)]
 pub enum ReviewOutcome {
-    /// It is closed, or open again.
+    /// The review is closed, or reopened.
     Closed {
-        /// The review as it is now.
+        /// Review afterwards.
         review: Box<Review>,
-        /// The merge that was made.
+        /// Merge that was made.
         merge: Option<MergeNo>,
-        /// The separation that was made.
+        /// Separation that was created.
         separation: Option<SeparationNo>,
-        /// The live profiles of it as they are afterwards, without their devices; one if they are one.
+        /// Its live profiles afterwards, without devices; one if they are merged.
         sides: Vec<Profile>,
     },
-    /// There is no such review.
+    /// The review does not exist.
     Unknown,
-    /// It was closed before.
+    /// It was already closed.
     AlreadyClosed(ReviewState),
-    /// It is open, and cannot be opened again.
+    /// It is open and cannot be reopened.
     AlreadyOpen,
-    /// It cannot be decided so.
+    /// The decision cannot be carried out.
     Refused(ReviewRefusal),
 }
 
-/// Why a review cannot be decided as wished.
+/// Why a decision cannot be carried out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ReviewRefusal {
-    /// No two ids to keep apart: nobody has the value.
+    /// There is no second profile: no profile has the value.
     NoSecondProfile,
-    /// The deletion of one of the profiles is under way: it takes part in no merge.
+    /// One of the profiles is being deleted and takes part in no merge.
     UnderDeletion,
     /// The profile would have more than 1,000 members.
     TooManyMembers,
-    /// The profile would be larger than the workspace lets a profile be.
+    /// The profile would be larger than the workspace allows.
     TooLarge,
-    /// One of the profiles is gone.
+    /// One of the profiles was deleted.
     ProfileGone,
-    /// The kind is no active identifier kind any more, so that the value cannot be bound.
+    /// The kind is not active any more, so the value cannot be bound.
     KindNotActive,
-    /// The profiles are one by now, so that nothing is left to ask or to keep apart.
+    /// The profiles are already merged: nothing to ask or keep apart.
     AlreadyOne,
 }
 
@@ -130,7 +130,7 @@ impl DecideReview {
         gather(state, review)?;
         let (mut merge, mut separation) = (None, None);
         if review.b.is_none() && matches!(self.choose, Choose::Merge | Choose::KeepApart) {
-            // Whoever holds the value of a kind that has just become active is found first.
+            // Holders of an activating kind are settled first.
             settle(state, &review.identifier)?;
         }
         let ends = match self.choose {
@@ -181,7 +181,7 @@ impl DecideReview {
         Ok(ReviewOutcome::Closed { review, merge, separation, sides })
     }
 
-    /// A review of a value that nobody had is of this profile, which has it now, so that the pair does not ask again.
+    /// Names the present holder of a value that no profile had, so that the pair does not ask again.
     fn name_second(&self, state: &mut DecisionState<'_>, review: &Review, b: ProfileNo) -> Known<()> {
         let id = state.root_pointer(b)?.id();
         if let Some(review) = state.reviews.change(&review.no).as_mut().filter(|review| review.b.is_none()) {
@@ -190,7 +190,7 @@ impl DecideReview {
         Ok(())
     }
 
-    /// Merges the profiles, or binds the value; the live profile that it came to.
+    /// Merges the profiles, or binds the value; returns the live profile.
     fn merge(
         &self,
         state: &mut DecisionState<'_>,
@@ -221,7 +221,7 @@ impl DecideReview {
         Ok(Ok((root, Some(MergeNo(state.counters.merge)))))
     }
 
-    /// Gives the profile the value that nobody has, in the place of its own.
+    /// Gives the profile the unbound value, in place of its own.
     fn bind(
         &self,
         state: &mut DecisionState<'_>,
@@ -241,7 +241,7 @@ impl DecideReview {
     }
 }
 
-/// Asks for everything that any decision needs, in few rounds.
+/// Requests everything that any decision needs, in few rounds.
 fn gather(state: &mut DecisionState<'_>, review: &Review) -> Known<()> {
     let mut missing = false;
     let ids = [Some(review.a.no), review.b.map(|b| b.no)];
@@ -268,8 +268,8 @@ fn gather(state: &mut DecisionState<'_>, review: &Review) -> Known<()> {
     if missing { Err(Missing) } else { Ok(()) }
 }
 
-/// The live profiles of a review as they are now; the second one also where the value was bound to somebody since. None
-/// if a profile is gone.
+/// Returns the live profiles of a review; the second one also if the value was bound since. None if a profile was
+/// deleted.
 fn ends(state: &mut DecisionState<'_>, review: &Review) -> Known<Option<(ProfileNo, Option<ProfileNo>)>> {
     let live = |state: &mut DecisionState<'_>, no: ProfileNo| match state.root_pointers.get(&no) {
         None => Err(state.need_root_pointer(no)),
@@ -278,11 +278,11 @@ fn ends(state: &mut DecisionState<'_>, review: &Review) -> Known<Option<(Profile
     let a = live(state, review.a.no);
     let b = match review.b {
         Some(b) => Ok(Some(b.no)),
-        // What a kind was bound to when it was active, nobody is found by.
+        // A binding of an inactive kind resolves to no profile.
         None if state.identity.active_kind(review.identifier.kind.name()).is_none() => Ok(None),
         None => state.binding(&review.identifier),
     };
-    // Both are asked for before it gives up.
+    // Both are requested before giving up.
     let b = b.and_then(|b| b.map(|b| live(state, b)).transpose());
     Ok(match (a?, b?) {
         (None, _) | (_, Some(None)) => None,
@@ -290,13 +290,13 @@ fn ends(state: &mut DecisionState<'_>, review: &Review) -> Known<Option<(Profile
     })
 }
 
-/// Asks for everything that joining two live profiles, or keeping them apart, needs before it gives up.
+/// Requests everything that joining or separating two live profiles needs.
 fn both(state: &mut DecisionState<'_>, a: ProfileNo, b: ProfileNo) -> Known<()> {
     let missing = state.needs_more_facts(&[a, b]) | open_between(state, a, b).is_err();
     if missing { Err(Missing) } else { Ok(()) }
 }
 
-/// Separates the two; the one that stands if they are separated already.
+/// Separates both; returns the existing separation if there is one.
 fn separate(state: &mut DecisionState<'_>, review: &Review, (a, b): (ProfileNo, ProfileNo)) -> Known<SeparationNo> {
     both(state, a, b)?;
     if let Some(no) = guard::between(state, &[a], b)?.separations.first() {

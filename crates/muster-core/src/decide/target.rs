@@ -1,4 +1,4 @@
-//! The profile that an element is applied to, and what its keys leave for people to decide.
+//! The profile that an element is applied to, and the identifiers that are withheld from it.
 
 use super::decision_state::{DecisionState, Known};
 use super::join::{Causing, Origin, join_all};
@@ -8,13 +8,10 @@ use super::review::{self, WithheldIdentifier};
 use crate::id::{ProfileId, ProfileNo};
 use crate::outcome::Outcome;
 
-/// The profile that an element is applied to.
 pub(super) struct Target {
-    /// The live profile.
     pub(super) root: ProfileNo,
-    /// The id that it is recorded under.
+    /// Id that the element is recorded under.
     pub(super) record: ProfileNo,
-    /// Who was merged into the live profile, in order.
     pub(super) merged: Vec<ProfileId>,
 }
 
@@ -24,8 +21,8 @@ impl Target {
     }
 }
 
-/// The live profile of an element's keys, merged if there are several, and the id it is recorded under: the one id of
-/// all its bound keys, else the root (behaviour.md 3.1).
+/// Chooses the live profile of an element's identifiers, merging several, and the id that the element is recorded
+/// under: the only id of all bound identifiers, else the root (behaviour.md 3.1).
 pub(super) fn choose_target(
     state: &mut DecisionState<'_>,
     resolved: &Resolved<'_>,
@@ -41,7 +38,7 @@ pub(super) fn choose_target(
     };
     let mut merged = Vec::new();
     if let Some((settled, choice)) = &resolved.settled {
-        // A value of a key that is set aside may have joined others elsewhere.
+        // A value of a withheld identifier may have merged profiles elsewhere.
         for id in settled {
             if state.root_of(id.no)? == root {
                 merged.push(*id);
@@ -53,14 +50,13 @@ pub(super) fn choose_target(
     Ok(Target { root, record, merged })
 }
 
-/// What an element joins live profiles by.
 pub(super) fn merge_cause(context: &Context<'_>, resolved: &Resolved<'_>, writes_email: bool) -> Causing {
     let keys = resolved.kept.iter().map(|(given, _)| given.identifier.clone()).collect();
     Causing { request: Some((context.request, context.index)), origin: Origin::Keys(keys), writes_email }
 }
 
-/// The keys set aside enter the review list. What is missing for that is asked for and hides nothing: the rest of the
-/// element goes on, or each element addressed by what it binds would take a round of its own.
+/// Opens reviews of withheld identifiers. Missing facts are requested and hide nothing: the rest of the element
+/// continues, or each element that depends on its bindings would take a round of its own.
 pub(super) fn withhold_identifiers(
     state: &mut DecisionState<'_>,
     context: &Context<'_>,
@@ -69,7 +65,7 @@ pub(super) fn withhold_identifiers(
 ) {
     let request = Some((context.request, context.index));
     for (given, other, reason) in &resolved.withheld {
-        // Brought together by another key since.
+        // Merged by another identifier since.
         let other = other.map(|other| state.root_of(other)).transpose();
         let _asked = other.map(|other| other.filter(|other| *other != root)).and_then(|other| {
             review::withhold(

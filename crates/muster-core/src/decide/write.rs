@@ -1,7 +1,7 @@
-//! What is written where (behaviour.md 2, 3.1, 3.2): attributes and platforms in an own record and in the view of its
-//! live profile, keys bound and released, figures.
+//! Writes (behaviour.md 2, 3.1, 3.2): attributes and platforms in a member record and in the view of its live profile,
+//! bindings, totals.
 
-use super::arrays::{HeldArray, is_stand_in, stand_in};
+use super::arrays::{HeldArray, is_placeholder, placeholder};
 use super::decision_state::{DecisionState, Known};
 use super::write_target::WriteTarget;
 use crate::attribute::CUSTOMER_ID;
@@ -20,7 +20,6 @@ use crate::time::Timestamp;
 use crate::value::{Value, text_json_bytes};
 use std::collections::BTreeMap;
 
-/// Makes a profile that nobody knew.
 pub(super) fn create(state: &mut DecisionState<'_>, first_seen: Timestamp, last_seen: Timestamp) -> ProfileNo {
     state.counters.profile += 1;
     state.counters.users += 1;
@@ -53,8 +52,8 @@ pub(super) fn create(state: &mut DecisionState<'_>, first_seen: Timestamp, last_
     no
 }
 
-/// Writes or unsets an attribute; answers whether that changed anything. What is there already is not written again,
-/// unless the live profile has members: there the newest write is the one that shows.
+/// Writes or unsets an attribute; returns whether that changed anything. An equal value is not written again, unless
+/// the live profile has members, where the newest write is the current one.
 pub(super) fn write_attribute(
     state: &mut DecisionState<'_>,
     place: WriteTarget,
@@ -66,7 +65,7 @@ pub(super) fn write_attribute(
     state.record(place.record)?;
     let stored = state.record_write(place.record, name);
     let same = match (stored.and_then(|write| write.value.as_ref()), state.arrays.held_array(place.record, name)) {
-        (Some(stored), Some(held)) if is_stand_in(stored) => held.size == size && state.arrays.value(held) == value,
+        (Some(stored), Some(held)) if is_placeholder(stored) => held.size == size && state.arrays.value(held) == value,
         (stored, _) => stored == value.as_ref(),
     };
     if same && !members {
@@ -80,7 +79,7 @@ pub(super) fn write_attribute(
     Ok(true)
 }
 
-/// Writes the array that a log makes, as [`attribute`] writes a value.
+/// Writes an array from its log, like [`write_attribute`].
 pub(super) fn write_array(state: &mut DecisionState<'_>, place: WriteTarget, name: &str, log: usize) -> Known<bool> {
     let now = state.current_array(name, log);
     let members = state.has_members(place.root)?;
@@ -88,7 +87,7 @@ pub(super) fn write_array(state: &mut DecisionState<'_>, place: WriteTarget, nam
     if same && !members {
         return Ok(false);
     }
-    let value = now.map(|_| stand_in());
+    let value = now.map(|_| placeholder());
     if members {
         set_current(state, place.root, name, value.clone())?;
     }
@@ -98,7 +97,6 @@ pub(super) fn write_array(state: &mut DecisionState<'_>, place: WriteTarget, nam
     Ok(true)
 }
 
-/// A live profile with members shows a value, or none.
 fn set_current(state: &mut DecisionState<'_>, root: ProfileNo, name: &str, value: Option<Value>) -> Known<()> {
     let name: Box<str> = name.into();
     state.edit_view(root, |view| {
@@ -107,7 +105,7 @@ fn set_current(state: &mut DecisionState<'_>, root: ProfileNo, name: &str, value
     })
 }
 
-/// Puts a write of this size into an own record; what it wrote over goes into the history, unless it is the same.
+/// Puts a write of this size into a member record; a replaced value goes into the history, unless it is equal.
 fn put_write(
     state: &mut DecisionState<'_>,
     place: WriteTarget,
@@ -143,7 +141,7 @@ fn put_write(
     })
 }
 
-/// What history keeps of a value that is written over.
+/// Returns a replaced value as history keeps it.
 fn replaced_value(
     state: &DecisionState<'_>,
     (name, write): (&str, &Write<Value>),
@@ -156,7 +154,6 @@ fn replaced_value(
     Replaced { field: name.into(), omitted: old.is_none() && write.value.is_some(), old, since: write.seq }
 }
 
-/// Writes a platform; answers whether that changed anything.
 pub(super) fn write_platform(
     state: &mut DecisionState<'_>,
     place: WriteTarget,
@@ -186,8 +183,8 @@ pub(super) fn write_platform(
     Ok(true)
 }
 
-/// Binds a key that is bound to nothing to the record; the value that it held of that kind is released, but a `customer_id`
-/// stays as an alias (behaviour.md 3.2.b, 3.2.i). Answers whether one was.
+/// Binds an unbound identifier to the record and releases the record's value of that kind, except for `customer_id`,
+/// which stays as an alias (behaviour.md 3.2.b, 3.2.i). Returns whether one was released.
 pub(super) fn bind(state: &mut DecisionState<'_>, place: WriteTarget, key: &Identifier) -> Known<bool> {
     let replaced = key.kind.name() != CUSTOMER_ID && release(state, place.record, &key.kind)?;
     state.bindings.set(key.clone(), Some(place.record));
@@ -196,13 +193,12 @@ pub(super) fn bind(state: &mut DecisionState<'_>, place: WriteTarget, key: &Iden
     Ok(replaced)
 }
 
-/// Whether an own record holds as many values of `customer_id` as it may.
+/// Whether a member record has the maximum number of `customer_id` values.
 pub(super) fn is_full_of_ids(state: &mut DecisionState<'_>, record: ProfileNo) -> Known<bool> {
     let keys = &state.record(record)?.identifiers;
     Ok(keys.iter().filter(|key| key.kind.name() == CUSTOMER_ID).count() >= CUSTOMER_IDS_MAX)
 }
 
-/// An own record holds a key.
 pub(super) fn add_identifier(state: &mut DecisionState<'_>, record: ProfileNo, key: &Identifier) -> Known<()> {
     let root = state.root_of(record)?;
     state.add_kind(root, &key.kind);
@@ -212,7 +208,7 @@ pub(super) fn add_identifier(state: &mut DecisionState<'_>, record: ProfileNo, k
     })
 }
 
-/// An own record holds a key no more, which does not count as former.
+/// Removes an identifier from a member record without making it a former one.
 pub(super) fn remove_identifier(state: &mut DecisionState<'_>, record: ProfileNo, key: &Identifier) -> Known<()> {
     let root = state.root_of(record)?;
     state.forget_kinds(root);
@@ -223,7 +219,7 @@ pub(super) fn remove_identifier(state: &mut DecisionState<'_>, record: ProfileNo
     })
 }
 
-/// Releases the key of a kind that an own record holds; answers whether it held one.
+/// Releases a member record's identifier of a kind; returns whether it had one.
 fn release(state: &mut DecisionState<'_>, record: ProfileNo, kind: &IdentifierKind) -> Known<bool> {
     let now = state.now;
     let Some(key) = state.identifiers_of(record)?.into_iter().find(|key| key.kind == *kind) else { return Ok(false) };
@@ -249,8 +245,8 @@ fn release(state: &mut DecisionState<'_>, record: ProfileNo, kind: &IdentifierKi
     Ok(true)
 }
 
-/// Releases every value of a kind in the whole live profile; answers false, and leaves all, if it is the last kind of
-/// identifier that the profile holds. None if it holds no value of the kind.
+/// Releases every value of a kind in the live profile; returns false and keeps them if it is the profile's last kind of
+/// identifier. None if it has no value of the kind.
 pub(super) fn unset_kind(
     state: &mut DecisionState<'_>,
     place: WriteTarget,
@@ -276,7 +272,7 @@ pub(super) fn unset_kind(
     Ok(Some(true))
 }
 
-/// Seen: the latest counts, of the record and of the live profile.
+/// Updates last seen of the record and of the live profile: the latest counts.
 pub(super) fn update_last_seen(state: &mut DecisionState<'_>, place: WriteTarget, at: Timestamp) -> Known<()> {
     let at = at.min(state.now);
     for no in [place.record, place.root] {
@@ -296,7 +292,7 @@ pub(super) fn update_last_seen(state: &mut DecisionState<'_>, place: WriteTarget
     Ok(())
 }
 
-/// Seen by an action of this time: the earliest counts, of the record and of the live profile (behaviour.md 2.ad).
+/// Updates first seen of the record and of the live profile: the earliest counts (behaviour.md 2.ad).
 pub(super) fn update_first_seen(state: &mut DecisionState<'_>, place: WriteTarget, at: Timestamp) -> Known<()> {
     if at < state.root_pointer(place.record)?.first_seen {
         state.root_pointer_mut(place.record)?.first_seen = at;
@@ -307,7 +303,7 @@ pub(super) fn update_first_seen(state: &mut DecisionState<'_>, place: WriteTarge
     Ok(())
 }
 
-/// Notes a write in the change sequence, and what it wrote over.
+/// Appends a write to the change sequence, and the values that it replaced.
 pub(super) fn append_change(state: &mut DecisionState<'_>, place: WriteTarget, kind: ChangeKind) -> Known<()> {
     let (at, request) = (state.now, state.request);
     let weight = std::mem::take(&mut state.weight);
@@ -326,9 +322,9 @@ pub(super) fn append_change(state: &mut DecisionState<'_>, place: WriteTarget, k
     state.push_history(place.seq)
 }
 
-/// Whether an own record passes its limits: 2,000 attributes, 1 MiB of names and JSON values (behaviour.md 2.l), or its
-/// live profile grows beyond its bound. Unset names that mean nothing any more, in a live profile without members, are
-/// forgotten first, so that they do not pile up.
+/// Whether a member record exceeds its limits (2,000 attributes, 1 MiB of names and JSON values, behaviour.md 2.l), or
+/// its live profile exceeds its bound. In a live profile without members, unset names are removed first, so that they
+/// do not accumulate.
 pub(super) fn is_too_large(state: &mut DecisionState<'_>, place: WriteTarget) -> Known<bool> {
     let record = &state.record(place.record)?.attributes;
     let (len, size) = (record.len(), record.size());
@@ -342,12 +338,11 @@ pub(super) fn is_too_large(state: &mut DecisionState<'_>, place: WriteTarget) ->
     Ok(size.bytes > RECORD_BYTES_MAX || state.weight > 0 && weight > state.profile_bytes_max)
 }
 
-/// What was added to a weight.
 fn difference(before: usize, after: usize) -> i64 {
     (after as u64).cast_signed() - (before as u64).cast_signed()
 }
 
-/// Forgets the unset names of an own record; answers how many attributes are left.
+/// Removes the unset names of a member record; returns the number of remaining attributes.
 fn forget_unset(state: &mut DecisionState<'_>, record: ProfileNo) -> Known<usize> {
     let attributes = &state.record(record)?.attributes;
     let unset = attributes.iter().filter(|(_, write)| write.value.is_none());

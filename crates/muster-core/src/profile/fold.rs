@@ -1,11 +1,11 @@
-//! What a live profile shows (behaviour.md 3.1): its members' own records, folded in the order of the change sequence.
+//! Current values of a live profile (behaviour.md 3.1): its member records, folded in the order of the change sequence.
 //!
-//! The newest write that was made after its part was joined wins; a join fills what is not shown by then. Replaying
-//! writes and joins in order gives just that. Own records keep only the latest write of a name. That is enough: a write
-//! that a later one of the same record hid would have been hidden in the replay, too, and where the later one lies after
-//! a join, it counts there by itself and the earlier is not asked for.
+//! The newest write after the join of its subtree wins; a join fills attributes without a value. Member records keep
+//! only the latest write of a name, which is enough: a replay would have overwritten an earlier one, and a later write
+//! after a join counts by itself.
 //!
-//! A join fills from what the part *showed when it was joined*, so a part is folded up to the sequence of its link.
+//! A join fills from the values that the subtree *had at that time*, so a subtree is folded up to the position of its
+//! link.
 
 use crate::attribute::{EMAIL, EMAIL_FLAGS};
 use crate::id::{ProfileNo, Seq};
@@ -16,39 +16,39 @@ use crate::value::{Combine, Value};
 use std::cell::RefCell;
 use std::collections::{BTreeMap, HashMap};
 
-/// A member of a tree, as the fold needs it.
+/// Member of a tree, for the fold.
 #[derive(Clone, Copy, Debug)]
 pub struct MemberRef<'a> {
-    /// Its own record.
+    /// Member record.
     pub record: &'a MemberRecord,
-    /// How it was joined; None for the root.
+    /// Merge link; None for the root.
     pub link: Option<&'a MergeLink>,
 }
 
-/// A tree by parent, ready to be folded.
+/// Tree of members by parent.
 #[derive(Debug)]
 pub struct MemberTree<'a> {
     members: HashMap<ProfileNo, MemberRef<'a>>,
     children: HashMap<ProfileNo, Vec<ProfileNo>>,
-    /// The newest write of each part: what was joined and not written to since needs no look at its members.
+    /// Newest write of each subtree: members without later writes are not visited.
     newest: HashMap<ProfileNo, Seq>,
-    /// What each part showed when it was joined: every part above it asks for that again.
+    /// Values of each subtree when it was joined; every subtree above it needs them.
     when_joined: RefCell<HashMap<ProfileNo, View>>,
 }
 
-/// What a join did to a view.
+/// Effect of a join on a view.
 #[derive(Clone, Debug, Default)]
 pub struct JoinEffect {
-    /// The names that the part filled.
+    /// Names of filled attributes.
     pub filled: Vec<Box<str>>,
-    /// What changed of what was shown.
+    /// Values that were combined.
     pub combined: Vec<Combined>,
-    /// What was shown in the place of each of those, whole.
+    /// Previous values of those, in full.
     replaced: Vec<Value>,
     platforms: Vec<Platform>,
 }
 
-/// What happens to a view, in order.
+/// Step of the replay, in order.
 enum Step<'a> {
     Write(&'a str, Option<&'a Value>),
     Platform(Platform, Option<bool>),
@@ -56,7 +56,7 @@ enum Step<'a> {
 }
 
 impl<'a> MemberTree<'a> {
-    /// The tree of these members; links whose parent is not among them make their child a root.
+    /// Builds the tree of these members. If the parent of a link is not among them, its child is a root.
     pub fn new(members: impl IntoIterator<Item = MemberRef<'a>>) -> Self {
         let members: HashMap<_, _> = members.into_iter().map(|m| (m.record.no, m)).collect();
         let mut children: HashMap<ProfileNo, Vec<ProfileNo>> = HashMap::new();
@@ -72,7 +72,7 @@ impl<'a> MemberTree<'a> {
         tree
     }
 
-    /// Carries the newest writes up to the roots, leaves first. In a ring of links, which is damage, each keeps its own.
+    /// Propagates the newest writes to the roots, leaves first. In a corrupt ring of links, each member keeps its own.
     fn carry_up(&mut self) {
         let is_top = |m: &MemberRef<'_>| m.link.is_none_or(|link| !self.members.contains_key(&link.parent));
         let mut order: Vec<ProfileNo> = self.members.values().filter(|m| is_top(m)).map(|m| m.record.no).collect();
@@ -89,11 +89,11 @@ impl<'a> MemberTree<'a> {
         }
     }
 
-    /// The ids of the part under `top`, itself first.
+    /// Returns the ids of the subtree of `top`, `top` first.
     pub fn subtree(&self, top: ProfileNo) -> Vec<ProfileNo> {
         let mut part = vec![top];
         let mut next = 0;
-        // A ring of links is damage, and still comes to an end here: no part has more ids than the tree.
+        // A corrupt ring of links ends here, too: no subtree has more ids than the tree.
         while next < part.len() && part.len() <= self.members.len() {
             part.extend(self.children.get(&part[next]).into_iter().flatten());
             next += 1;
@@ -101,17 +101,17 @@ impl<'a> MemberTree<'a> {
         part
     }
 
-    /// What the part under `top` shows; `top` is taken as a root.
+    /// Returns the current values of the subtree of `top`.
     pub fn current_values(&self, top: ProfileNo) -> View {
         self.values_until(top, Seq::MAX)
     }
 
-    /// What the part under `top` showed when this place of the change sequence was taken.
+    /// Returns the values of the subtree of `top` at this position of the change sequence.
     pub fn current_values_at(&self, top: ProfileNo, seq: Seq) -> View {
         self.values_until(top, seq)
     }
 
-    /// The writes of a part between two places of the change sequence.
+    /// Adds the writes of a subtree between two positions of the change sequence.
     fn push_since(&self, steps: &mut Vec<(Seq, Step<'a>)>, top: ProfileNo, (after, until): (Seq, Seq)) {
         let (mut open, mut seen) = (vec![top], 0);
         while let Some(no) = open.pop() {
@@ -174,7 +174,7 @@ fn push_writes<'a>(steps: &mut Vec<(Seq, Step<'a>)>, profile: &'a MemberRecord, 
 }
 
 impl View {
-    /// What a profile without members shows.
+    /// Returns the current values of a profile without members.
     pub fn from_record(profile: &MemberRecord) -> Self {
         Self {
             attributes: record_values(&profile.attributes).map(|(name, value)| (name.into(), value.clone())).collect(),
@@ -182,12 +182,12 @@ impl View {
         }
     }
 
-    /// A write anywhere in the tree: a new write is always the newest, so the view is one assignment.
+    /// Applies a write to any member: a new write is always the newest, so it is one assignment.
     pub fn write(&mut self, name: &str, value: Option<&Value>) {
         self.put(name, value.cloned());
     }
 
-    /// The same; answers what was shown before.
+    /// Sets or removes an attribute; returns its previous value.
     pub fn put(&mut self, name: &str, value: Option<Value>) -> Option<Value> {
         match value {
             Some(value) => match self.attributes.get_mut(name) {
@@ -198,7 +198,7 @@ impl View {
         }
     }
 
-    /// The same for a platform.
+    /// Sets or removes a platform.
     pub fn write_platform(&mut self, platform: Platform, active: Option<bool>) {
         match active {
             Some(active) => {
@@ -210,8 +210,8 @@ impl View {
         }
     }
 
-    /// A part joins: it fills what is not shown, attribute rules combine, and of e-mail flags under one address true
-    /// wins. It costs what the part shows, however much is shown here.
+    /// Joins a subtree: it fills attributes without a value, attribute rules combine, and of e-mail flags with the same
+    /// address true wins. Costs what the subtree holds, independent of this view.
     pub fn join(&mut self, part: Self, rules: &[(Box<str>, Combine)], same_email: bool) -> JoinEffect {
         let mut joined = JoinEffect::default();
         for (name, value) in part.attributes {
@@ -240,7 +240,7 @@ impl View {
         joined
     }
 
-    /// Takes back the last join that was not taken back yet.
+    /// Undoes the last join that was not undone yet.
     pub fn undo_join(&mut self, joined: JoinEffect) {
         for name in &joined.filled {
             self.attributes.remove(name);
@@ -253,18 +253,18 @@ impl View {
         }
     }
 
-    /// Whether both show the same e-mail address.
+    /// Whether both have the same e-mail address.
     pub fn same_email(&self, other: &Self) -> bool {
         self.attributes.get(EMAIL).is_some_and(|email| other.attributes.get(EMAIL) == Some(email))
     }
 }
 
-/// A value as history keeps it; None if it is too long.
+/// Returns a value as history keeps it; None if it is too long.
 fn short_enough(value: &Value) -> Option<Value> {
     (value.json_bytes() <= HISTORY_VALUE_BYTES_MAX).then(|| value.clone())
 }
 
-/// Attributes of an own record that are set, by name; the counterpart of a view for profiles without members.
+/// Returns the set attributes of a member record, by name.
 pub fn record_values(attributes: &BTreeMap<Box<str>, Write<Value>>) -> impl Iterator<Item = (&str, &Value)> {
     attributes.iter().filter_map(|(name, write)| Some((&**name, write.value.as_ref()?)))
 }

@@ -1,5 +1,5 @@
-//! "Why is this value here?": what was written over, and how that is told of a live profile, with who wrote it, when,
-//! by which request, under which id and by which merge.
+//! History of the values of a live profile: what was replaced, when, by which request, under which id and by which
+//! merge.
 
 use crate::id::{MergeNo, ProfileId, RequestNo, Seq};
 use crate::profile::Member;
@@ -9,34 +9,34 @@ use crate::time::Timestamp;
 use crate::value::Value;
 use std::collections::HashMap;
 
-/// When and by which request a place of the change sequence was taken.
+/// Time and request of positions in the change sequence.
 pub type Stamps = HashMap<Seq, (Timestamp, Option<RequestNo>)>;
 
-/// One change of a value, as it is told.
+/// One change of a value.
 #[derive(Clone, Debug, PartialEq)]
 pub struct HistoryItem {
-    /// Its place in the change sequence: the order of the list.
+    /// Position in the change sequence, by which the list is sorted.
     pub seq: Seq,
-    /// When; None where only the place is known any more.
+    /// Time; None if only the position is still known.
     pub at: Option<Timestamp>,
-    /// The canonical name.
+    /// Canonical name.
     pub field: Box<str>,
-    /// The value before.
+    /// Value before.
     pub old: Option<Value>,
-    /// The value after.
+    /// Value after.
     pub new: Option<Value>,
-    /// `old` or `new` was too long to be kept.
+    /// Whether `old` or `new` was too long to be kept.
     pub omitted: bool,
-    /// The request.
+    /// Request.
     pub request: Option<RequestNo>,
-    /// The id that it is recorded under.
+    /// Id that the change is recorded under.
     pub recorded_under: ProfileId,
-    /// The merge that brought it.
+    /// Merge that caused it.
     pub merge: Option<MergeNo>,
 }
 
-/// The changes of a live profile's values, newest first: those of every member's own record, and what each merge filled
-/// or combined.
+/// Returns the changes of a live profile's values, newest first: those of every member record, and attributes that
+/// merges filled or combined.
 pub fn history(members: &[Member], rows: &[History], stamps: &Stamps, merges: &[Merge]) -> Vec<HistoryItem> {
     let mut items = Vec::new();
     for member in members {
@@ -69,15 +69,14 @@ pub fn history(members: &[Member], rows: &[History], stamps: &Stamps, merges: &[
         let changed = |c: &Combined| by_merge(&c.field, (c.old.clone(), c.new.clone()), c.is_omitted());
         items.extend(merge.combined.iter().map(changed));
     }
-    // What one element wrote twice has one place: the later write stands first, too.
+    // Two writes of one element have one position; the later one is listed first.
     items.reverse();
     items.sort_by(|a, b| (b.seq, &a.field, a.recorded_under).cmp(&(a.seq, &b.field, b.recorded_under)));
     items
 }
 
-/// What an own record held when a place of the change sequence was taken. The fold cannot tell where the record was written
-/// since, for a record keeps its latest write alone: what was written over after that place was there, and what was not
-/// is there still.
+/// Returns the value of a member record at a position of the change sequence: the first value that was replaced
+/// afterwards, else the current one. The fold cannot know it because a record keeps only its latest write.
 fn value_at(profile: &MemberRecord, rows: &[History], field: &str, seq: Seq) -> Option<Value> {
     let later = rows.iter().filter(|row| row.profile == profile.no && row.seq > seq);
     let first = later.filter_map(|row| Some((row.seq, row.replaced.iter().find(|r| *r.field == *field)?)));
@@ -87,7 +86,7 @@ fn value_at(profile: &MemberRecord, rows: &[History], field: &str, seq: Seq) -> 
     }
 }
 
-/// The writes of one own record: each value that was written over tells of two, its own and the one that replaced it.
+/// Adds the writes of one member record: each replaced value ends one change and starts the next.
 fn push_writes(profile: &MemberRecord, rows: &[&History], stamps: &Stamps, items: &mut Vec<HistoryItem>) {
     let mut fields: HashMap<&str, Vec<(Seq, &Replaced)>> = HashMap::new();
     for row in rows {
@@ -117,7 +116,7 @@ fn push_writes(profile: &MemberRecord, rows: &[&History], stamps: &Stamps, items
         };
         match chain.first() {
             None => item(name, write.seq, None, after(0)),
-            // An unset that was written over is no beginning to tell of.
+            // A replaced unset is not the start of a change.
             Some((_, first)) if first.old.is_some() || first.omitted => item(name, first.since, None, after(0)),
             Some(_) => {}
         }
@@ -125,7 +124,7 @@ fn push_writes(profile: &MemberRecord, rows: &[&History], stamps: &Stamps, items
             item(name, *seq, Some(replaced), after(n + 1));
         }
     }
-    // Names that the record forgot: unset and written over no more.
+    // Names that the record has forgotten: unset and not replaced any more.
     for (name, chain) in fields {
         for (n, (seq, replaced)) in chain.iter().enumerate() {
             let new = chain.get(n + 1).map_or((None, false), |(_, next)| (next.old.clone(), next.omitted));

@@ -1,10 +1,8 @@
-//! Both sides of a merge as they were right before it, from what is stored now: own records, what was written over in
-//! them since, links, and the merge record.
+//! Both sides of a merge right before it, reconstructed from member records, history, links and the merge record.
 //!
-//! An own record keeps the latest write of a name; history keeps what a write changed. So what a record held at a place of
-//! the change sequence is known, but for one case: a name that was written since without a change of its value. Then it
-//! held that value, or nothing, and only the merge record can tell: it names what the survivor was filled with, what was
-//! combined, and the keys that were brought. What stays open is named, and shown as its likeliest: the value was there.
+//! History keeps only changes of a value. If a name was written after the merge without such a change, its record held
+//! that value or nothing, and the merge record must decide: it names filled attributes, combined values and merged
+//! identifiers. What remains undecided is listed, and shown with the likelier answer: the value was there.
 
 use crate::attribute::CUSTOMER_ID;
 use crate::id::{ProfileNo, Seq};
@@ -18,49 +16,49 @@ use crate::settings::{ActivationPhase, Identity};
 use crate::value::Value;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// What stands for all platforms among the names that are not known any more: history does not keep them.
+/// Name that represents all platforms among the unknown names: history does not keep platforms.
 pub const PLATFORMS: &str = "platforms";
 
-/// Both sides of a merge.
+/// State of two profiles before their merge.
 #[derive(Clone, Debug, PartialEq)]
 pub struct PreMerge {
-    /// The live profile that survived.
+    /// Live profile that survived.
     pub survivor: Profile,
-    /// The one that was merged into it.
+    /// Live profile that was merged into it.
     pub merged: Profile,
-    /// Names whose value or key then is not known any more, on either side.
+    /// Names whose value or identifier at the time is unknown, on either side.
     pub unknown: BTreeSet<Box<str>>,
-    /// No member and no other name is missing that was there then.
+    /// Whether no member and no other name of that time is missing.
     pub whole: bool,
 }
 
 impl PreMerge {
-    /// Whether attributes, platforms and identifiers of both were just so. Devices, first and last seen and the number of events
-    /// are always those of now, and identifiers those of the kinds that are active now.
+    /// Whether attributes, platforms and identifiers of both sides are exact. Devices, first and last seen and the
+    /// number of events are always the present ones, and identifiers those of kinds that are active now.
     pub fn is_complete(&self) -> bool {
         self.whole && self.unknown.is_empty()
     }
 }
 
-/// One side on its way: its members as they were, and what it showed.
+/// One side under construction: its members and values of that time.
 struct Side {
     top: ProfileNo,
     members: Vec<Member>,
     view: View,
-    /// Names that a record held or did not, with how many records of the side say anything of them.
+    /// Names that a record held or did not, to be decided by the merge record.
     open: BTreeSet<Box<str>>,
-    /// Those of them at first, before the merge record was asked.
+    /// Initial value of `open`.
     was_open: BTreeSet<Box<str>>,
     names: BTreeMap<Box<str>, usize>,
-    /// Names of which nothing can be told.
+    /// Names whose value is lost.
     lost: BTreeSet<Box<str>>,
-    /// Nothing was dropped that could tell of other names.
+    /// Whether no history that could name further values was removed.
     whole: bool,
 }
 
-/// Both sides right before a merge whose link stands. `members` are those of the live profile, `rows` their history, and
-/// `cut` merges that are older and were reverted at its time or since: what they had joined is missing here. None if the
-/// link is not among the members.
+/// Reconstructs both sides of a merge that is in force. `members` are those of the live profile, `rows` their history,
+/// and `cut` older merges that were reverted at its time or later: the subtrees that they had joined are missing. None
+/// if the link is not among the members.
 pub fn pre_merge(
     merge: &Merge,
     members: &[Member],
@@ -91,8 +89,8 @@ pub fn pre_merge(
     })
 }
 
-/// What the merge record says of names that are open. The survivor showed no name that it was filled with, and every other
-/// name that the merged side showed.
+/// Applies the merge record to open names: the survivor had no value of a filled name, and a value of every other name
+/// that the merged side had.
 fn apply_merge_record(merge: &Merge, survivor: &mut Side, merged: &mut Side) {
     for name in &merge.filled {
         survivor.view.attributes.remove(name);
@@ -104,7 +102,7 @@ fn apply_merge_record(merge: &Merge, survivor: &mut Side, merged: &mut Side) {
     }
     for combined in &merge.combined {
         survivor.open.remove(&combined.field);
-        // What was too long to be kept is not known any more.
+        // A value that was too long to be kept is unknown.
         let Some(old) = &combined.old else {
             survivor.lost.insert(combined.field.clone());
             continue;
@@ -128,11 +126,11 @@ fn apply_merge_record(merge: &Merge, survivor: &mut Side, merged: &mut Side) {
 }
 
 impl Side {
-    /// The side under `top` at a place of the change sequence.
+    /// Collects the subtree of `top` at a position of the change sequence.
     fn new(top: ProfileNo, seq: Seq, all: &[Member], rows: &[History]) -> Option<Self> {
         let mut part = vec![top];
         let mut next = 0;
-        // A ring of links is damage, and still comes to an end here.
+        // A corrupt ring of links ends here, too.
         while next < part.len() && part.len() <= all.len() {
             let above = part[next];
             let under = all.iter().filter_map(|m| m.link.as_ref()).filter(|l| l.parent == above && l.seq < seq);
@@ -157,17 +155,17 @@ impl Side {
         side.view = MemberTree::new(refs).current_values(top);
         side.was_open = side.open.clone();
         let (names, view) = (&side.names, &side.view);
-        // Whether one record held an unset or nothing makes no difference where no other says anything.
+        // An unset and no write at all make no difference if no other record has a write.
         side.open.retain(|name| names.get(name) != Some(&1) || view.attributes.contains_key(name));
         Some(side)
     }
 
-    /// A member with its own record as it was.
+    /// Adds a member with its record of that time.
     fn add(&mut self, member: &Member, seq: Seq, rows: &[History]) {
         let mut own: Vec<&History> = rows.iter().filter(|row| row.profile == member.record.no).collect();
         own.sort_by_key(|row| row.seq);
         let since: Vec<&History> = own.iter().copied().filter(|row| row.seq > seq).collect();
-        // The oldest rows go first: if all that are left came since, others that came since may have gone.
+        // The oldest rows are removed first: if all remaining rows are newer, others may have been removed.
         if member.record.history.len() >= HISTORY_MAX && own.len() == since.len() {
             self.whole = false;
         }
@@ -203,17 +201,18 @@ impl Side {
         self.members.iter().any(|member| member.record.no == no)
     }
 
-    /// Whether what is shown of a name is certain.
+    /// Whether the value of a name is certain.
     fn is_settled(&self, name: &str) -> bool {
         !self.open.contains(name) && !self.lost.contains(name)
     }
 
-    /// Whether one record alone says anything of a name.
+    /// Whether exactly one record has a write of a name.
     fn is_sole(&self, name: &str) -> bool {
         self.names.get(name) == Some(&1) && !self.lost.contains(name)
     }
 
-    /// It was created for the merge, so that it held what was written by then, its id, and nothing else.
+    /// Resets the side to a member that was created for the merge: it held only what was written before, and its
+    /// identifiers.
     fn clear_to(&mut self, keys: &[Identifier]) {
         for member in &mut self.members {
             let early = member.record.attributes.iter().filter(|(name, _)| !self.was_open.contains(*name));
@@ -231,7 +230,7 @@ impl Side {
         self.whole = true;
     }
 
-    /// It held these keys and no others.
+    /// Sets the identifiers of the side to exactly these.
     fn set_identifiers(&mut self, keys: &[Identifier]) {
         for member in &mut self.members {
             let own = if member.record.no == self.top { keys.to_vec() } else { Vec::new() };
@@ -240,10 +239,10 @@ impl Side {
         }
     }
 
-    /// The keys that its records held. A record that is given a key is written its value, too: so the value of the name
-    /// tells which of those that it holds or held since was there.
+    /// Restores the identifiers of its records. An identifier is written as a value, too, so the value of the name
+    /// tells which of its present and former identifiers the record had.
     fn restore_identifiers(&mut self, merge: &Merge, all: &[Member], identity: &Identity) {
-        // A kind that becomes active binds its values one by one, and which were bound by then is not told.
+        // An activating kind binds its values one by one, and which were bound at the time is not recorded.
         let joining = |name: &&str| identity.activating(ActivationPhase::Joining, name).is_some();
         let names = identity.active().map(|kind| kind.kind.name());
         let mut unsure: BTreeSet<Box<str>> = names.filter(joining).map(Into::into).collect();
@@ -267,14 +266,15 @@ impl Side {
                 let name = kind.kind.name();
                 let of_kind = || candidates.iter().filter(|key| key.kind == kind.kind);
                 let own = member.record.attributes.get(name).and_then(|write| write.value.as_ref());
-                // What one record alone could say, and the merge record settled, is what is shown.
+                // If the merge record decided the value of the only record, that is the current value.
                 let written = if told.contains(name) { own.and(self.view.attributes.get(name)) } else { own };
                 let value = written.and_then(identifier_text).map(|text| normalise(kind.normaliser, &text));
                 let found = of_kind().find(|key| value.as_ref() == Some(&key.value));
                 keys.extend(found.map(|key| Identifier::clone(key)));
                 let is_odd = found.is_none() && written.is_some() && of_kind().next().is_some();
                 let is_open = self.was_open.contains(name) && !told.contains(name);
-                // One record may hold several since an id was changed, and which of them by then is not told.
+                // A record may have several ids after a change of `customer_id`; which ones at the time is not
+                // recorded.
                 let is_changed_id = name == CUSTOMER_ID && of_kind().count() > 1;
                 if is_odd || is_open || is_changed_id || self.lost.contains(name) {
                     unsure.insert(name.into());
@@ -305,17 +305,17 @@ fn platforms_before(profile: &MemberRecord, seq: Seq) -> BTreeMap<crate::kinds::
     profile.platforms.iter().filter(|(_, write)| write.seq < seq).map(|(platform, w)| (*platform, w.clone())).collect()
 }
 
-/// What a record held of a name.
+/// Value of a name at an earlier time.
 enum PriorValue {
     /// This write.
     Sure(Write<Value>),
-    /// This value, or nothing at all: it was written since, and nothing else was there before.
+    /// This value, or none at all: written later, with nothing before.
     OrNothing(Option<Value>),
     /// A value that was too long to be kept.
     Lost,
 }
 
-/// What a record held of a name at a place of the change sequence; `since` are its rows of history after that, in order.
+/// Returns the value of a name at a position of the change sequence; `since` are the later rows of history, in order.
 fn value_at(profile: &MemberRecord, since: &[&History], name: &str, seq: Seq) -> PriorValue {
     let first: Option<&Replaced> =
         since.iter().find_map(|row| row.replaced.iter().find(|replaced| *replaced.field == *name));

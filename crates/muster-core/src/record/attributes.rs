@@ -1,4 +1,4 @@
-//! The attributes of one own record, with what they come to: how many are set, and their bytes.
+//! Attributes of one member record, with their number and size.
 
 use crate::id::Seq;
 use crate::limits::ATTRIBUTE_OVERHEAD_BYTES;
@@ -6,37 +6,37 @@ use crate::value::{Value, text_json_bytes};
 use std::collections::BTreeMap;
 use std::ops::Deref;
 
-/// The latest write of a name in one own record.
+/// Latest write of a name in one member record.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Write<V> {
-    /// When, in the change sequence.
+    /// Position in the change sequence.
     pub seq: Seq,
-    /// The value, or None: unset.
+    /// Value; None: unset.
     pub value: Option<V>,
 }
 
-/// The latest write of each attribute by canonical name, unset ones as such. It reads as a map; it is changed through
-/// [`Self::put`] alone, which keeps the figures, so that a limit costs no look at all attributes.
+/// Latest write of each attribute by canonical name, including unset ones. It derefs to a map; [`Self::put`] is the
+/// only way to change it and keeps the size up to date, so that a limit costs no scan.
 #[derive(Clone, Debug, Default)]
 pub struct Attributes {
     writes: BTreeMap<Box<str>, Write<Value>>,
     size: Size,
 }
 
-/// What attributes come to.
+/// Number and size of attributes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Size {
-    /// How many are set.
+    /// Number of set attributes.
     pub set: usize,
-    /// Bytes of the names and JSON values of those that are set (behaviour.md 2.l).
+    /// Bytes of names and JSON values of set attributes (behaviour.md 2.l).
     pub bytes: usize,
-    /// Bytes of all of them, unset ones with them, each with [`ATTRIBUTE_OVERHEAD_BYTES`]: what the bound of a live
-    /// profile counts.
+    /// Bytes of all attributes, including unset ones, each with [`ATTRIBUTE_OVERHEAD_BYTES`]: counts for the bound on a
+    /// live profile.
     pub weight: usize,
 }
 
 impl Size {
-    /// Of one write; `value` is the bytes of its JSON value, None = unset.
+    /// Returns the size of one write; `value` is the size of its JSON value, None = unset.
     pub(crate) fn new(name: &str, value: Option<usize>) -> Self {
         let weight = name.len() + value.unwrap_or_default() + ATTRIBUTE_OVERHEAD_BYTES;
         match value {
@@ -64,20 +64,19 @@ impl Size {
 }
 
 impl Attributes {
-    /// What they come to.
+    /// Returns the number and size of all attributes.
     pub fn size(&self) -> Size {
         self.size
     }
 
-    /// Puts a write in the place of the one before; None removes it. Answers the one before.
+    /// Replaces a write, or removes it if None; returns the previous one.
     pub fn put(&mut self, name: &str, write: Option<Write<Value>>) -> Option<Write<Value>> {
         let new = write.as_ref().map_or(Size::default(), |write| Size::from_write(name, write));
         let old = self.writes.get(name).map_or(Size::default(), |write| Size::from_write(name, write));
         self.put_sized(name, write, (old, new))
     }
 
-    /// The same where the sizes of the write before and of this one are known, or are not those of the values: a value
-    /// may stand for another that is made later.
+    /// Replaces a write with given sizes of both: a value may be a placeholder for one that is computed later.
     pub(crate) fn put_sized(
         &mut self,
         name: &str,
@@ -150,7 +149,7 @@ mod tests {
         ] {
             attributes.put(name, value);
             assert_eq!(attributes.size(), Size { set, bytes, weight }, "{name}");
-            assert_eq!(Attributes::from((*attributes).clone()).size(), attributes.size(), "{name}, counted anew");
+            assert_eq!(Attributes::from((*attributes).clone()).size(), attributes.size(), "{name}, counted again");
         }
     }
 }

@@ -1,29 +1,29 @@
-//! What a write in a member record replaced.
+//! Values that a write in a member record replaced.
 
 use crate::id::{ProfileNo, Seq};
 use crate::value::Value;
 
-/// Family `history`: the values of one own record that one element wrote over. Each own record names its rows, at most
-/// [`crate::limits::HISTORY_MAX`] of them; the oldest goes first.
+/// Family `history`: values of one member record that one element replaced. Each record lists its rows, at most
+/// [`crate::limits::HISTORY_MAX`]; the oldest is removed first.
 #[derive(Clone, Debug, PartialEq)]
 pub struct History {
-    /// The own record.
+    /// Member record.
     pub profile: ProfileNo,
-    /// The place of the write in the change sequence; with the record the key.
+    /// Position of the write in the change sequence; with the record the key.
     pub seq: Seq,
-    /// What was there before, by name.
+    /// Replaced values, by name.
     pub replaced: Vec<Replaced>,
 }
 
-/// A value that was written over.
+/// Value that was replaced.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Replaced {
-    /// The canonical name.
+    /// Canonical name.
     pub field: Box<str>,
-    /// The value, or None: it was unset, or too long to be kept.
+    /// Value; None if it was unset or too long to be kept.
     pub old: Option<Value>,
-    /// It was longer than [`crate::limits::HISTORY_VALUE_BYTES_MAX`] and is not kept.
+    /// Whether the value was longer than [`crate::limits::HISTORY_VALUE_BYTES_MAX`] and is not kept.
     pub omitted: bool,
-    /// When it was written, in the change sequence.
+    /// Position of its write in the change sequence.
     pub since: Seq,
 }

@@ -1,4 +1,4 @@
-//! What joins and keeps apart: merge records and separations.
+//! Merge records and separations.
 
 use crate::explanation::Explanation;
 use crate::id::{MergeNo, ProfileId, RequestNo, ReviewNo, SeparationNo};
@@ -7,41 +7,41 @@ use crate::kinds::SurvivorChoice;
 use crate::time::Timestamp;
 use crate::value::Value;
 
-/// Family `merges`: the record of one merge, kept for ever.
+/// Family `merges`: record of one merge, kept forever.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Merge {
-    /// Its number.
+    /// Number.
     pub no: MergeNo,
-    /// When.
+    /// Time.
     pub at: Timestamp,
-    /// The live profile that survived.
+    /// Live profile that remained.
     pub survivor: ProfileId,
-    /// The one that was merged into it.
+    /// Live profile that was merged into it.
     pub merged: ProfileId,
-    /// The request that caused it, and the element's index.
+    /// Request that caused it, with the index of the element.
     pub request: Option<(RequestNo, u32)>,
-    /// Why.
+    /// Cause.
     pub cause: Cause,
-    /// The keys of the element that caused it, weighed; None if no element did.
+    /// Identifiers of the causing element; None if no element caused the merge.
     pub explanation: Option<Explanation>,
-    /// Names that the survivor showed from it since the join.
+    /// Names of attributes that the merge filled.
     pub filled: Vec<Box<str>>,
-    /// What the survivor showed before and showed otherwise since the join: by an attribute rule, or an e-mail flag.
+    /// Current values that the merge changed, by an attribute rule or as an e-mail flag.
     pub combined: Vec<Combined>,
-    /// The keys that it brought.
+    /// Identifiers of the merged profile.
     pub identifiers: Vec<Identifier>,
-    /// When it was reverted.
+    /// Time of the revert.
     pub reverted_at: Option<Timestamp>,
 }
 
-/// A value that a merge changed by an attribute rule, or as an e-mail flag under one address (behaviour.md 3.1).
+/// Value that a merge changed by an attribute rule, or as an e-mail flag with the same address (behaviour.md 3.1).
 #[derive(Clone, Debug, PartialEq)]
 pub struct Combined {
-    /// The canonical name.
+    /// Canonical name.
     pub field: Box<str>,
-    /// What the survivor showed before; None if that is longer than [`crate::limits::HISTORY_VALUE_BYTES_MAX`].
+    /// Value before; None if it is longer than [`crate::limits::HISTORY_VALUE_BYTES_MAX`].
     pub old: Option<Value>,
-    /// What it showed since; None likewise.
+    /// Value after; None as above.
     pub new: Option<Value>,
 }
 
@@ -52,47 +52,47 @@ impl Combined {
     }
 }
 
-/// What caused a merge.
+/// Cause of a merge.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Cause {
-    /// Keys of one element led to both.
+    /// Identifiers of one element resolve to both.
     Identifiers {
-        /// The kept keys of the element.
+        /// Kept identifiers of the element.
         identifiers: Vec<Identifier>,
         /// What chose the survivor.
         rule: SurvivorChoice,
     },
-    /// A kind was activated over stored data.
+    /// Activation of a kind over stored data.
     Activation,
-    /// A call by hand.
+    /// API call.
     Api,
-    /// A review was decided so.
+    /// Decision of a review.
     Review(ReviewNo),
 }
 
 /// Family `separations`: two ids that must stay apart.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Separation {
-    /// Its number.
+    /// Number.
     pub no: SeparationNo,
-    /// Since when.
+    /// Time of creation.
     pub at: Timestamp,
-    /// One id.
+    /// First id.
     pub a: ProfileId,
-    /// The other.
+    /// Second id.
     pub b: ProfileId,
-    /// What made it.
+    /// Cause.
     pub cause: SeparationCause,
-    /// The merge whose revert made it.
+    /// Merge whose revert caused it.
     pub merge: Option<MergeNo>,
 }
 
-/// What made a separation.
+/// Cause of a separation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub enum SeparationCause {
-    /// A revert.
+    /// Revert.
     Revert = 1,
-    /// A review that was decided so.
+    /// Decision of a review.
     Review = 2,
 }

@@ -1,4 +1,4 @@
-//! Kinds that become active over stored data, in the naive model, from behaviour.md 3.5.
+//! Activation of identifier kinds over stored data in the naive model, from behaviour.md 3.5.
 
 use crate::guards::Together;
 use crate::model::{Model, Why, read};
@@ -7,7 +7,7 @@ use muster_core::id::ProfileNo;
 use muster_core::identifier::{Identifier, KindSettings};
 use muster_core::settings::{ActivationPhase, Identity, Settings};
 
-/// What is nobody's identifier where a workspace gives no list (behaviour.md 3), of all kinds but `customer_id`.
+/// Default exceptions of all kinds but `customer_id` (behaviour.md 3).
 const NOBODY: [&str; 17] = [
     "null",
     "none",
@@ -29,15 +29,15 @@ const NOBODY: [&str; 17] = [
 ];
 
 impl Model {
-    /// Other settings are in force. Values of kinds that are not active stay and are not matched; at the switch of an
-    /// activation every own record that shows a value of a new kind holds it.
+    /// Puts other settings in force. Values of inactive kinds are kept and not matched; when an activation switches,
+    /// every member record with a value of a new kind holds it.
     pub(crate) fn turn(&mut self, settings: Settings) {
         let switch = self.identity().activation.as_ref().is_some_and(|a| a.phase == ActivationPhase::Indexing);
         self.settings = settings;
         let identity = self.identity().clone();
         self.bindings.retain(|(key, _)| identity.active_kind(key.kind.name()).is_some());
         if identity.activation.is_none() {
-            // At the end of one nothing is left; of one that was given up what is left means nothing any more.
+            // After an activation nothing is left; rows of a cancelled one have no meaning any more.
             self.unsettled.clear();
         }
         let Some(activation) = identity.activation.filter(|a| switch && a.phase == ActivationPhase::Joining) else {
@@ -47,7 +47,7 @@ impl Model {
         self.passed = ProfileNo(0);
     }
 
-    /// Every own record that shows an identifier of this kind in its own attribute.
+    /// Returns every member record with an identifier of this kind in its own attribute.
     pub(crate) fn holders(&self, kind: &KindSettings) -> Vec<(Identifier, ProfileNo)> {
         let shows = |no: ProfileNo| {
             let last = self.person(no).writes.iter().rfind(|w| *w.name == *kind.kind.name())?;
@@ -58,8 +58,8 @@ impl Model {
         self.people.iter().filter_map(|p| shows(p.id.no)).collect()
     }
 
-    /// All who hold a value of a kind that has just become active are tried in the order of their ids and joined if they
-    /// conflict with none kept before. Who was merged into another.
+    /// Settles a value of an activating kind: its holders are tried in order of id and joined if they do not conflict
+    /// with those kept before. Returns the merged profiles.
     pub(crate) fn settle(&mut self, key: &Identifier) -> Vec<ProfileNo> {
         let mut holders: Vec<ProfileNo> = self.unsettled.iter().filter(|(k, _)| k == key).map(|(_, no)| *no).collect();
         holders.sort_unstable();
@@ -92,7 +92,7 @@ impl Model {
             self.bindings.push((key.clone(), record));
         }
         for (root, reason) in withheld {
-            // Who was joined after all, by another record of its, has nothing to be decided.
+            // A withheld profile that another of its records has joined since leaves nothing to decide.
             if self.root(root) != survivor {
                 self.note(survivor, Some(root), (key, reason), None);
             }
@@ -100,8 +100,8 @@ impl Model {
         merged
     }
 
-    /// A batch of the background pass: so many profiles on in the order of their ids, the kinds of each in order of rank.
-    /// Whether it came to the end.
+    /// Runs a batch of the background pass: `batch` profiles in order of id, the kinds of each in order of rank.
+    /// Returns whether the pass is finished.
     pub(crate) fn pass(&mut self, identity: &Identity, batch: usize) -> bool {
         let next: Vec<ProfileNo> =
             self.people.iter().map(|p| p.id.no).filter(|no| *no > self.passed).take(batch).collect();

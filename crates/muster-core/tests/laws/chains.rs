@@ -1,5 +1,5 @@
-//! What a decision may ask for in vain, or only in a chain: elements that need what the one before them tells, holders
-//! that are gone.
+//! Needs that are requested in vain or only in a chain: elements that depend on the previous one, holders that were
+//! deleted.
 
 use crate::engine::Store;
 use crate::histories::{Draft, What, element, key};
@@ -10,7 +10,7 @@ use muster_core::outcome::Outcome;
 use muster_core::settings::{Activation, ActivationPhase};
 use std::sync::Arc;
 
-/// The opposite: roll an element back when it lacks a fact, and let every import ask eight times only.
+/// Opposite: roll an element back when it lacks a fact, and let every import ask only eight times.
 #[test]
 fn a_chain_of_devices_that_merges_one_profile_after_another_is_one_request() {
     let settings = Arc::new(Variant { kinds: 1, ..PLAIN }.settings());
@@ -40,7 +40,7 @@ fn a_chain_of_devices_that_merges_one_profile_after_another_is_one_request() {
     assert_eq!((store.counters.users, store.counters.devices), (1, 40));
 }
 
-/// The opposite: `settle` does not look whether a holder is there.
+/// Opposite: `settle` does not check that a holder exists.
 #[test]
 fn a_holder_that_is_gone_is_forgotten() {
     let mut settings = Variant { kinds: 1, ..PLAIN }.settings();

@@ -1,5 +1,5 @@
-//! What else happens in a history beside requests, reverts and lifts: reviews are decided, deletions asked for, settings
-//! changed as a server changes them, activations driven batch by batch. On rules and model alike.
+//! Other events of a history besides requests, reverts and lifts: decisions of reviews, deletions, changes of settings,
+//! activations batch by batch. Applied to rules and model alike.
 
 use crate::engine::PlainWire;
 use crate::histories::Turn;
@@ -19,20 +19,20 @@ use std::sync::Arc;
 
 const DAY: i64 = 86_400_000;
 
-/// What a server keeps of settings and activations.
+/// Settings and activations as a server keeps them.
 #[derive(Clone)]
 pub(crate) struct Driver {
-    /// The settings with every kind active.
+    /// Settings with every kind active.
     all: Identity,
-    /// Own records that a batch takes.
+    /// Member records in one batch.
     pub(crate) batch: usize,
-    /// What an activation that is under way comes to.
+    /// Settings after the activation in progress.
     target: Identity,
-    /// The settings before it, in force again if it is given up.
+    /// Settings before it, in force again if it is cancelled.
     before: Identity,
-    /// One was given up, and what it had noted was not cleared away yet.
+    /// An activation was cancelled, and its rows are not deleted yet.
     leaves_rows: bool,
-    /// Its phase has come to its end.
+    /// The current phase is finished.
     finished: bool,
 }
 
@@ -58,7 +58,7 @@ impl World {
         match (got, want) {
             (ReviewOutcome::Closed { review: got, merge, separation, sides }, Decided::Closed(m, s, ends)) => {
                 let want = self.model.reviews.iter().find(|r| r.no == review).unwrap();
-                same(|| format!("review {review:?} as it was decided"), &Noted::of(&got), want)?;
+                same(|| format!("review {review:?} as it was decided"), &Noted::new(&got), want)?;
                 same(|| "merge and separation of a review".into(), &(merge, separation), &(m, s))?;
                 let want: Vec<_> = ends.into_iter().map(|no| self.model.snapshot(no)).collect();
                 let want: Vec<_> = want.into_iter().map(|mut side| (side.devices.clear(), side).1).collect();
@@ -101,7 +101,7 @@ impl World {
         }
     }
 
-    /// Somebody merges two users, each by any id of theirs.
+    /// Merges two users, each given by any of its ids.
     pub(crate) fn merge_by_hand(&mut self, a: u8, b: u8) -> Result<(), String> {
         let id = |n: u8| {
             let no = ProfileNo(pick(n, self.model.people.len()));
@@ -119,7 +119,7 @@ impl World {
         same(|| format!("merge of {merged:?} into {survivor:?} by hand"), &got, &want)
     }
 
-    /// Other settings of identity resolution are in force.
+    /// Puts other identity settings in force.
     fn put(&mut self, identity: Identity) {
         let settings = Settings { identity, revision: self.settings.revision + 1, ..(*self.settings).clone() };
         self.store.settings_revision = settings.revision;
@@ -128,13 +128,13 @@ impl World {
         self.driver.finished = false;
     }
 
-    /// The settings change, unless an activation is under way.
+    /// Changes the settings, unless an activation is in progress.
     pub(crate) fn turn(&mut self, turn: &Turn) -> Result<(), String> {
         let mut identity = self.settings.identity.clone();
         if let (Turn::Cancel, Some(_)) = (turn, &identity.activation) {
             self.driver.leaves_rows = true;
             self.put(self.driver.before.clone());
-            // Every other time the server was killed before it cleared.
+            // Every other time, the server was killed before it deleted the rows.
             if self.settings.revision.is_multiple_of(2) {
                 while !self.batch(&ClearIndex { revision: self.settings.revision })? {}
                 self.driver.leaves_rows = false;
@@ -166,7 +166,7 @@ impl World {
         Ok(())
     }
 
-    /// Kinds that are not active begin to become active; the bits choose, none means all.
+    /// Starts the activation of inactive kinds; the bits choose them, none means all.
     fn activate(&mut self, bits: u8) {
         let old = self.settings.identity.clone();
         let all = self.driver.all.kinds.clone();
@@ -191,7 +191,7 @@ impl World {
         self.put(Identity { activation, ..identity });
     }
 
-    /// An activation goes on by one batch, the switch or its end.
+    /// Advances an activation by one batch, the switch, or its end.
     pub(crate) fn advance(&mut self) -> Result<(), String> {
         let (identity, revision, batch) = (self.settings.identity.clone(), self.settings.revision, self.driver.batch);
         let Some(activation) = identity.activation.clone() else { return Ok(()) };
@@ -214,7 +214,7 @@ impl World {
                     batch,
                 })?;
                 let finished = self.model.pass(&identity, batch);
-                same(|| "whether the background pass came to its end".into(), &self.driver.finished, &finished)?;
+                same(|| "whether the background pass is finished".into(), &self.driver.finished, &finished)?;
             }
         }
         Ok(())
@@ -228,7 +228,7 @@ impl World {
         }
     }
 
-    /// What is indexed is what own records show; from the switch on, what was not bound yet.
+    /// Checks that the index holds what member records hold; after the switch, what is not bound yet.
     pub(crate) fn activation(&self) -> Result<(), String> {
         let stored: Vec<(Identifier, ProfileNo)> = self.store.holders.keys().cloned().collect();
         match &self.settings.identity.activation {

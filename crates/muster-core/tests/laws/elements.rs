@@ -1,8 +1,8 @@
-//! What customers, events and devices write in the naive model, from behaviour.md 2 and 3.2. Whom they are about is
-//! `resolve.rs`.
+//! What customers, events and devices write in the naive model, from behaviour.md 2 and 3.2. `resolve.rs` finds their
+//! users.
 
 use crate::model::Model;
-use crate::resolve::{Kept, Told, Warned};
+use crate::resolve::{Kept, ResultSummary, Warned};
 use muster_core::command::{ArrayOperation, CustomerElement, DeviceElement, EventElement, Matching, Unset};
 use muster_core::id::ProfileNo;
 use muster_core::identifier::IdentifierKind;
@@ -15,12 +15,11 @@ use muster_core::warning::Code;
 use std::collections::BTreeMap;
 
 impl Model {
-    /// A customer element.
-    pub(crate) fn customer(&mut self, customer: &CustomerElement, now: Timestamp) -> Told {
+    pub(crate) fn customer(&mut self, customer: &CustomerElement, now: Timestamp) -> ResultSummary {
         let mut warned = Warned::new();
         let resolved = self.resolve(&customer.identifiers, true, &mut warned);
         if !self.identity().enabled && self.names_two(&resolved.kept) {
-            return Told { warnings: warned, ..Told::nothing(Outcome::Rejected, Vec::new()) };
+            return ResultSummary { warnings: warned, ..ResultSummary::nothing(Outcome::Rejected, Vec::new()) };
         }
         let seen = [customer.seen.first.unwrap_or(now).min(now), customer.seen.last.unwrap_or(now).min(now)];
         let create_only = |model: &mut Self, no: ProfileNo| {
@@ -42,7 +41,7 @@ impl Model {
                 }
             },
             None if customer.update_existing_only => {
-                return Told { warnings: warned, ..Told::nothing(Outcome::Skipped, Vec::new()) };
+                return ResultSummary { warnings: warned, ..ResultSummary::nothing(Outcome::Skipped, Vec::new()) };
             }
             None => {
                 let target = self.create(seen[0]);
@@ -86,7 +85,7 @@ impl Model {
         self.tell(target, Vec::new(), warned)
     }
 
-    /// While identity resolution is off: whether the new id of an element is somebody's beside the one that it names.
+    /// Whether the new id of an element belongs to another user, while identity resolution is off.
     fn names_two(&self, kept: &Kept) -> bool {
         let Some((_, Some(new))) = kept.iter().find(|(given, _)| given.is_new_id) else { return false };
         let others = kept.iter().filter(|(given, _)| !given.is_new_id);
@@ -116,7 +115,7 @@ impl Model {
         let kinds: Vec<IdentifierKind> = self.identity().active().map(|k| k.kind.clone()).collect();
         let names: Vec<Box<str>> =
             self.names().into_iter().filter(|n| kinds.iter().all(|k| k.name() != &**n)).collect();
-        // What can be set only while creating cannot be unset either.
+        // What can be set only while creating cannot be unset, either.
         let names = names.into_iter().filter(|n| **n != *"publisher_name");
         for name in names {
             if rules.iter().any(|r| names_it(r, &name)) {
@@ -128,7 +127,7 @@ impl Model {
                 continue;
             }
             let (mine, others): (Vec<_>, Vec<_>) =
-                self.held(&self.under(self.root(record))).into_iter().partition(|(k, _)| k.kind == *kind);
+                self.identifiers_of(&self.under(self.root(record))).into_iter().partition(|(k, _)| k.kind == *kind);
             let active = others.iter().any(|(k, _)| kinds.contains(&k.kind));
             if !mine.is_empty() && !active {
                 warned.insert((Code::LastIdentifierKept, kind.name().into()));
@@ -137,7 +136,7 @@ impl Model {
             for key in &mine {
                 self.release(key);
             }
-            // "In the whole profile": also who shows such a value without holding it, after an activation.
+            // "In the whole profile": includes records with such a value that do not hold it, after an activation.
             for no in self.under(self.root(record)).into_iter().filter(|_| !mine.is_empty()) {
                 if self.person(no).writes.iter().any(|w| *w.name == *kind.name()) {
                     self.write(no, kind.name(), None);
@@ -147,10 +146,9 @@ impl Model {
         }
     }
 
-    /// An event element.
-    pub(crate) fn event(&mut self, event: &EventElement, now: Timestamp) -> Told {
+    pub(crate) fn event(&mut self, event: &EventElement, now: Timestamp) -> ResultSummary {
         let (skew, retention) = (self.settings.future_skew_ms, self.settings.event_id_retention_ms);
-        // With the name of the first action, and whose it is: None = the element's own.
+        // With the name of the first action and its id; None = the element's own.
         let known = self.event_ids.iter().filter(|(_, at, ..)| now.0 - at.0 < retention);
         let mut known: BTreeMap<Box<str>, (Box<str>, Option<ProfileNo>)> =
             known.map(|(id, _, name, no)| (id.clone(), (name.clone(), Some(*no)))).collect();
@@ -176,7 +174,7 @@ impl Model {
         if !judged.contains(&ActionOutcome::Accepted) {
             let rejected = judged.contains(&ActionOutcome::Rejected);
             let outcome = if rejected { Outcome::Rejected } else { Outcome::Duplicate };
-            return Told { warnings: warned, ..Told::nothing(outcome, judged) };
+            return ResultSummary { warnings: warned, ..ResultSummary::nothing(outcome, judged) };
         }
         let stored: Vec<_> =
             event.actions.iter().zip(&judged).filter(|(_, j)| **j == ActionOutcome::Accepted).collect();
@@ -187,7 +185,7 @@ impl Model {
             None if event.update_existing_only => {
                 let skip = |j| if j == ActionOutcome::Accepted { ActionOutcome::Skipped } else { j };
                 let actions = judged.into_iter().map(skip).collect();
-                return Told { warnings: warned, ..Told::nothing(Outcome::Skipped, actions) };
+                return ResultSummary { warnings: warned, ..ResultSummary::nothing(Outcome::Skipped, actions) };
             }
             None => {
                 let target = self.create(times.iter().min().copied().unwrap());
@@ -214,8 +212,8 @@ impl Model {
         self.tell(target, judged, warned)
     }
 
-    /// Whether an id is of another live profile than those that the keys of an event find. Nobody can tell while a kind
-    /// becomes active whose value is not bound yet.
+    /// Whether an id belongs to another live profile than those of the event's identifiers. Unknown while a value of an
+    /// activating kind is not bound.
     fn is_anothers(&self, no: ProfileNo, event: &EventElement) -> bool {
         let joining = self.identity().activation.as_ref().filter(|a| a.phase == ActivationPhase::Joining);
         let becomes = |kind: &IdentifierKind| joining.is_some_and(|a| a.kinds.iter().any(|k| k.kind == *kind));
@@ -229,19 +227,18 @@ impl Model {
         !is_unsure && !found.contains(&self.root(no))
     }
 
-    /// A device element.
-    pub(crate) fn device(&mut self, device: &DeviceElement, now: Timestamp) -> Told {
+    pub(crate) fn device(&mut self, device: &DeviceElement, now: Timestamp) -> ResultSummary {
         let mut warned = Warned::new();
         let resolved = self.resolve(&device.identifiers, false, &mut warned);
         let Some(target) = self.target(&resolved, false) else {
-            return Told { warnings: warned, ..Told::nothing(Outcome::Rejected, Vec::new()) };
+            return ResultSummary { warnings: warned, ..ResultSummary::nothing(Outcome::Rejected, Vec::new()) };
         };
         ignored(&resolved.kept, &mut warned);
         self.enter(target.record, &resolved.withheld);
         let at = DeviceRef { profile: target.record, device_id: device.device_id.clone() };
         let tokens: Vec<_> = device.fields.tokens().collect();
         let old = self.person(target.record).devices.iter().find(|d| d.at == at).map(|d| d.fields.clone());
-        // What is not said stays as it was; an advertising id only on its own platform.
+        // Missing fields keep their value; an advertising id only on its own platform.
         let mut fields = device.fields.clone();
         if let Some(old) = old.filter(|old| old.platform == fields.platform) {
             fields.gaid = fields.gaid.or(old.gaid);
@@ -257,7 +254,7 @@ impl Model {
     }
 }
 
-/// Events and devices bind keys only when they create.
+/// Events and devices bind identifiers only when they create a profile.
 fn ignored(kept: &Kept, warned: &mut Warned) {
     let unbound = kept.iter().filter(|(_, bound)| bound.is_none());
     warned.extend(unbound.map(|(given, _)| (Code::KeyNotBound, given.identifier.kind.name().into())));

@@ -1,5 +1,6 @@
-//! The smallest engine that can run a decision: ordered maps, one decision at a time. It checks what every engine may
-//! rely on: rounds are bounded, a decision is deterministic, a key is changed at most once, deletes name rows that exist.
+//! The smallest engine that can run a decision: ordered maps, one decision at a time. It checks what every engine
+//! relies on: rounds are bounded, a decision is deterministic, a key is changed at most once, deletes name existing
+//! rows.
 
 use muster_core::change::{Changes, RowChange, RowKey, StoredRow};
 use muster_core::decide::Wire;
@@ -20,7 +21,7 @@ use muster_core::time::Moment;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Debug;
 
-/// The families of one workspace.
+/// Families of one workspace.
 #[derive(Clone, Debug, PartialEq, Default)]
 pub(crate) struct Store {
     pub(crate) settings_revision: u64,
@@ -46,7 +47,7 @@ pub(crate) struct Store {
     pub(crate) changes: BTreeMap<Seq, Change>,
 }
 
-/// Answers that say nothing that a test reads but their counts.
+/// Answers without content except their counts.
 pub(crate) struct PlainWire;
 
 impl Wire for PlainWire {
@@ -61,12 +62,12 @@ impl Wire for PlainWire {
 }
 
 impl Store {
-    /// An empty workspace under the first revision of its settings.
+    /// Creates an empty workspace under the first revision of its settings.
     pub(crate) fn new() -> Self {
         Self { settings_revision: 1, ..Self::default() }
     }
 
-    /// Runs a decision to its end; what it changed, and its output.
+    /// Runs a decision to completion; returns its changes and its output.
     pub(crate) fn run<D: Decision>(
         &mut self,
         decision: &D,
@@ -113,7 +114,7 @@ impl Store {
         twice.map_or(Ok(()), |t| Err(format!("two devices carry {t:?}")))
     }
 
-    /// Applies a row; the family and key that it is about.
+    /// Applies a row change; returns the family and key.
     fn put(&mut self, row: &RowChange) -> Result<String, String> {
         match row {
             RowChange::Upsert(StoredRow::Binding(key, no)) => set(&mut self.bindings, "bindings", key.clone(), *no),
@@ -174,15 +175,15 @@ impl Store {
         }
     }
 
-    /// A live profile as engines show it; `folded`: from its own records, whatever view is kept.
+    /// Returns a live profile as engines do; `folded`: from its member records, ignoring the view.
     pub(crate) fn snapshot(&self, root: ProfileNo, identity: &Identity, folded: bool) -> Result<Profile, String> {
-        let members = self.whole(root)?;
+        let members = self.members_of(root)?;
         let view = if folded { None } else { self.views.get(&root).cloned() };
         assemble(root, &members, view, identity).ok_or_else(|| format!("{root:?} cannot be assembled"))
     }
 
-    /// The members of a live profile with all that is stored of them.
-    pub(crate) fn whole(&self, root: ProfileNo) -> Result<Vec<Member>, String> {
+    /// Returns the members of a live profile with everything that is stored about them.
+    pub(crate) fn members_of(&self, root: ProfileNo) -> Result<Vec<Member>, String> {
         let member = |no: ProfileNo| {
             let link = self.links.get(&no).cloned();
             Some(Member {
@@ -197,12 +198,10 @@ impl Store {
         members.ok_or_else(|| format!("{root:?} has a member without own record"))
     }
 
-    /// The live profile of an id.
     pub(crate) fn root(&self, no: ProfileNo) -> ProfileNo {
         self.root_pointers[&no].root
     }
 
-    /// Whether any id of one live profile is separated from any id of the other.
     pub(crate) fn separated(&self, a: ProfileNo, b: ProfileNo) -> bool {
         let between = |x, y| self.root(x) == a && self.root(y) == b;
         self.separations.values().any(|s| between(s.a.no, s.b.no) || between(s.b.no, s.a.no))

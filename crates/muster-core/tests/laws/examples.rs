@@ -1,4 +1,4 @@
-//! Worked examples of behaviour.md 3.4 and 3.1, and the cases that the search found, shrunk and kept.
+//! Worked examples of behaviour.md 3.4 and 3.1, and cases that the search found, shrunk and kept.
 
 use crate::engine::Store;
 use crate::histories::{Draft, History, START, Step, Turn, What, key};
@@ -88,7 +88,7 @@ fn device(keys: Vec<GivenIdentifier>, n: i64) -> Element {
     element(ElementKind::Device, 0, Body::Device(Box::new(device)))
 }
 
-/// A store, and the clock of its requests: one second each.
+/// A store with the clock of its requests, one second each.
 struct Shop {
     store: Store,
     settings: Arc<Settings>,
@@ -105,7 +105,6 @@ impl Shop {
         send(&mut self.store, &self.settings, vec![sent], self.now).unwrap()[0].outcome
     }
 
-    /// A second passes.
     fn wait(&mut self) {
         self.now.0 += 1_000;
     }
@@ -115,7 +114,7 @@ impl Shop {
         assert!(matches!(outcome, RevertOutcome::Reverted { .. }), "{outcome:?}");
     }
 
-    /// The whole record of an id that is live: what it shows, and its events, without places in the change sequence.
+    /// Returns a live profile and its events, without positions in the change sequence.
     fn record(&self, no: u64) -> (Profile, Vec<record::Event>) {
         let no = ProfileNo(no);
         let of = |e: &&record::Event| e.profile == no;
@@ -125,7 +124,7 @@ impl Shop {
         (plain(self.store.snapshot(no, &self.settings.identity, false).unwrap()), events)
     }
 
-    /// Two people of 1,000 events each.
+    /// Creates two people of 1,000 events each.
     fn two_people(&mut self) {
         for n in [1, 2] {
             self.send(customer(vec![given("customer_id", n), given("email", n)], &[("tier", n.into()), ("size", 7)]));
@@ -136,7 +135,7 @@ impl Shop {
         }
     }
 
-    /// 500 more records of each, in turn, under its own keys: users, events and devices.
+    /// Sends 500 more elements of each, alternating, under their own identifiers: users, events and devices.
     fn traffic(&mut self) {
         for n in 0..500 {
             for person in [1, 2] {
@@ -152,14 +151,15 @@ impl Shop {
     }
 }
 
-/// Fails if `write::attribute` writes to the root instead of the record, or if a revert keeps the part's standings.
+/// Fails if `write_attribute` writes to the root instead of the record, or if a revert keeps the root pointers of the
+/// subtree.
 #[test]
 fn two_people_merged_by_mistake_have_after_the_revert_exactly_what_they_would_have_had() {
     let (mut shop, mut twin) = (Shop::new(), Shop::new());
     shop.two_people();
     twin.two_people();
     let addressed = |written| GivenIdentifier { written, ..given("email", 1) };
-    // An event of the survivor's: it is what the merging record leaves behind, and the twin gets it, too.
+    // An event of the survivor: what the merging element leaves; the twin gets it, too.
     assert_eq!(shop.send(events(vec![given("customer_id", 2), addressed(false)], 9_000..9_001)), Outcome::Merged);
     twin.send(events(vec![given("customer_id", 2)], 9_000..9_001));
     assert_eq!(shop.store.counters.users, 1);
@@ -171,7 +171,7 @@ fn two_people_merged_by_mistake_have_after_the_revert_exactly_what_they_would_ha
     assert_eq!(shop.store.counters.users, 2);
 }
 
-/// A <- B <- C, cut between A and B: C stays with B. Fails if a revert makes only the joined id live.
+/// A <- B <- C, reverted between A and B: C stays with B. Fails if a revert restores only the joined id.
 #[test]
 fn a_chain_cut_in_the_middle_leaves_the_part_with_its_own_members() {
     let (mut shop, mut twin) = (Shop::new(), Shop::new());
@@ -187,7 +187,7 @@ fn a_chain_cut_in_the_middle_leaves_the_part_with_its_own_members() {
         shop.send(events(vec![given("customer_id", 2), given("email", 3)], 0..1));
         shop.send(customer(vec![given("customer_id", 1)], &[]));
     }
-    // A <- B; the twin gets what the merging record leaves with A.
+    // A <- B; the twin gets what the merging element leaves with A.
     assert_eq!(shop.send(events(vec![given("customer_id", 1), given("email", 2)], 1..2)), Outcome::Merged);
     twin.send(events(vec![given("customer_id", 1)], 1..2));
     assert_eq!(shop.store.links.len(), 2);
@@ -203,7 +203,7 @@ fn a_chain_cut_in_the_middle_leaves_the_part_with_its_own_members() {
     assert_eq!(shop.record(2).0.attributes["tier"], Value::Integer(33), "what arrived for C is B's again");
 }
 
-/// A merge is a link. Fails if it rewrites anything by event or device.
+/// A merge is a link. Fails if it rewrites anything per event or device.
 #[test]
 fn a_merge_of_two_with_500_000_events_each_changes_as_many_rows_as_one_of_two_with_5() {
     let merge = |events_each: u64| -> (Changes, Shop) {
@@ -252,7 +252,8 @@ fn one(draft: Draft) -> Step {
     Step::Send { later: 0, dry: false, elements: vec![draft] }
 }
 
-/// Found by the search: the part of a revert has no view to drop. Fails if `settle` drops a view without having one.
+/// Found by the search: the subtree of a revert has no view to delete. Fails if `settle` deletes a view that does not
+/// exist.
 #[test]
 fn a_reverted_single_id_drops_no_view_that_it_never_had() {
     let steps = vec![
@@ -264,13 +265,13 @@ fn a_reverted_single_id_drops_no_view_that_it_never_had() {
     assert_eq!(agree(&History { variant: STANDARD, steps }), Ok(()));
 }
 
-/// An update of a user by these keys, eight seconds later than the last.
+/// An update of a user by these identifiers, eight seconds after the last one.
 fn update(keys: [Option<u8>; 3], sets: Vec<(u8, u8)>, arrays: Vec<(bool, u8)>, unsets: Vec<u8>) -> Step {
     let what = What::Customer { sets, arrays, unsets, platforms: vec![], seen: [None; 2], uid: None };
     Step::Send { later: 8, dry: false, elements: vec![Draft { keys, existing_only: false, what }] }
 }
 
-/// Found by the search: both sides of a revert tell when their members were joined. Fails if `side` leaves it out.
+/// Found by the search: both sides of a revert report when their members were joined. Fails if `side` omits it.
 #[test]
 fn the_sides_of_a_revert_say_when_the_members_that_stay_were_joined() {
     let bare = |keys| update(keys, vec![], vec![], vec![]);
@@ -285,8 +286,8 @@ fn the_sides_of_a_revert_say_when_the_members_that_stay_were_joined() {
     assert_eq!(agree(&History { variant: STANDARD, steps }), Ok(()));
 }
 
-/// What is added to an array that another member shows is kept by the record it was sent for. Fails if an operation
-/// that changes nothing is not written.
+/// What is added to the current array of another member is kept by the record that it was sent for. Fails if an
+/// operation that changes nothing is not written.
 #[test]
 fn an_array_operation_is_a_write_of_its_record_also_where_it_changes_nothing_that_is_shown() {
     let tags = 5;
@@ -300,8 +301,8 @@ fn an_array_operation_is_a_write_of_its_record_also_where_it_changes_nothing_tha
     assert_eq!(agree(&History { variant: STANDARD, steps }), Ok(()));
 }
 
-/// A <- B <- C: what C brought to B is hidden by an unset of A, then unset for B; B must not show it after it came off.
-/// Fails if `unsets` looks at the live profile and the own record alone.
+/// A <- B <- C: a value from C is hidden by an unset of A, then unset for B; after the revert B must not have it. Fails
+/// if `unsets` reads only the live profile and the member record.
 #[test]
 fn an_unset_for_a_part_holds_after_the_revert_also_for_what_its_own_members_brought() {
     let (tier, unset_tier) = (0, 0);
@@ -318,16 +319,16 @@ fn an_unset_for_a_part_holds_after_the_revert_also_for_what_its_own_members_brou
     assert_eq!(agree(&History { variant: STANDARD, steps }), Ok(()));
 }
 
-/// Opposite: in `DecisionState::lacks_reviews_of` ask for one root alone, the last.
+/// Opposite: in `DecisionState::needs_reviews_of` request only the last root.
 #[test]
 fn a_request_of_many_merges_into_one_profile_takes_no_more_rounds_while_a_review_is_open() {
     let mut world = World::new(&Variant { pins: 2, batch: 200, ..PLAIN });
-    // Two people of one mobile number each: the second's is set aside from the first, and enters the review list.
+    // Two people with one mobile number each: the second number is withheld from the first person and opens a review.
     sends(&mut world, vec![[Some(100), Some(0), None], [Some(101), Some(1), None], [Some(100), Some(1), None]]);
     sends(&mut world, (0..49).map(|n| [Some(n), None, None]).chain([[None, None, Some(0)]]).collect());
     sends(&mut world, (0..49).map(|n| [Some(n), None, Some(0)]).collect());
     assert_eq!((world.store.counters.users, world.store.counters.reviews_open), (3, 1));
-    // The same with a kind that has just become active.
+    // The same with an activating kind.
     world.step(&Step::Turn(Turn::Pause(1))).unwrap();
     sends(&mut world, (50..90).map(|n| [Some(n), None, Some(n)]).chain([[None, Some(2), None]]).collect());
     world.step(&Step::Turn(Turn::Activate(0))).unwrap();
@@ -336,8 +337,8 @@ fn a_request_of_many_merges_into_one_profile_takes_no_more_rounds_while_a_review
     assert_eq!((world.store.counters.users, world.store.counters.reviews_open), (4, 1));
 }
 
-/// The review is of a member, of a value that nobody had until the request before. Found by the search. Opposite: in
-/// `set_aside` of `review` note it under the ids that it names.
+/// Found by the search: the review names a member, and a value without a holder until the previous request. Opposite:
+/// in `withhold` add it under the ids that it names.
 #[test]
 fn a_review_that_gains_its_second_profile_is_that_of_the_pair_within_the_same_request() {
     let mut world = World::new(&Variant { kinds: 1, pins: 2, ..PLAIN });
@@ -349,7 +350,8 @@ fn a_review_that_gains_its_second_profile_is_that_of_the_pair_within_the_same_re
     assert_eq!(reviews, [(1, Some(3), 3)]);
 }
 
-/// The profile has let go of its number and got the other one since. Opposite: in `close` of `verdict` leave out the check.
+/// The profile has released its number and received the other one since. Opposite: omit the check in `close` of
+/// `review_decision.rs`.
 #[test]
 fn a_review_whose_profiles_are_one_by_now_cannot_keep_them_apart() {
     let mut world = World::new(&Variant { kinds: 1, pins: 2, ..PLAIN });
@@ -367,8 +369,8 @@ fn a_review_whose_profiles_are_one_by_now_cannot_keep_them_apart() {
     assert_eq!((states, world.store.separations.len()), (vec![ReviewState::Open], 0));
 }
 
-/// Each element is addressed by what the one before it bound, and names somebody else whom a pin keeps apart.
-/// It took a round for each element when open reviews were asked for by pair; they are asked for by profile.
+/// Each element depends on what the previous one bound and names another user that a pin keeps apart. When open reviews
+/// were requested by pair, each element took a round; they are requested by profile.
 #[test]
 fn a_chain_of_elements_takes_no_more_rounds_the_longer_it_is() {
     let mut world = World::new(&Variant { pins: 2, batch: 200, ..PLAIN });
@@ -387,18 +389,18 @@ pub(crate) fn sends(world: &mut World, keys: Vec<[Option<u8>; 3]>) {
     world.step(&Step::Send { later: 0, dry: false, elements }).and_then(|()| world.compare()).unwrap();
 }
 
-/// Opposite: in `CandidateGroup::conflict` leave `brings_member` out of the sum, or in `look_up` do not ask for what joining takes: then
-/// it takes a round for each.
+/// Opposites: omit `brings_member` from the sum in `CandidateGroup::conflict`; or in `look_up` do not request what
+/// joining needs: then each takes a round.
 #[test]
 fn new_ids_beside_one_address_are_members_up_to_the_cap_and_users_of_their_own_beyond() {
     let mut world = World::new(&Variant { batch: 200, ..PLAIN });
     sends(&mut world, vec![[Some(100), None, Some(0)]]);
     sends(&mut world, (0..55).map(|n| [Some(n), None, Some(0)]).collect());
-    // The first of the fifty that there may be was there; six are users of their own, each with a review of its own.
+    // The first of at most fifty existed; six are users of their own, with a review each.
     assert_eq!((world.store.counters.users, world.store.counters.merge, world.store.counters.reviews_open), (7, 49, 6));
 }
 
-/// Opposite: in `write::is_full_of_ids` answer false.
+/// Opposite: return false in `write::is_full_of_ids`.
 #[test]
 fn an_own_record_holds_a_hundred_customer_ids_and_the_next_change_is_refused() {
     let (settings, mut store) = (settings(), Store::new());
@@ -422,9 +424,9 @@ fn an_own_record_holds_a_hundred_customer_ids_and_the_next_change_is_refused() {
     assert_eq!(told, (Outcome::Rejected, Reason::ProfileTooLarge, 100));
 }
 
-/// More people than one look takes held a value when the activation was given up, and all but the last have another now:
-/// that one is still found by it.
-/// Opposites: leave out `clear` in `Index`; or in `pass` count a profile as done whose value was not settled.
+/// More people than one lookup reads held a value when the activation was cancelled, and all but the last have another
+/// value now: the last one is still found by it. Opposites: omit `clear` in `Index`; or in `pass` count a profile as
+/// done although its value is not settled.
 #[test]
 fn what_a_cancelled_activation_noted_hides_nobody() {
     let mut world = World::new(&Variant { batch: 200, ..PLAIN });

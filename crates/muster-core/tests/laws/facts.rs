@@ -1,5 +1,5 @@
-//! Reading facts for needs, with exactly the closures that `muster_core::facts` documents and nothing beyond, so that a
-//! rule that leans on an engine's generosity fails here. Owns no rows: those are `engine.rs`'s.
+//! Reading facts for needs, with exactly the closures that `muster_core::facts` documents, so that a rule that relies
+//! on a generous engine fails here. The rows belong to `engine.rs`.
 
 use crate::engine::Store;
 use muster_core::facts::{Belongings, Facts, Needs, ReviewList, ReviewPair};
@@ -9,11 +9,11 @@ use muster_core::record::DeviceRef;
 use muster_core::review::{Review, ReviewState};
 use std::collections::HashMap;
 
-/// Reviews of a root that are listed: fewer than an engine lists, so that few reviews try what many do.
+/// Most reviews that are listed for a root: fewer than in an engine, so that few reviews exercise the other path.
 const REVIEWS_LISTED: usize = 1;
 
 impl Store {
-    /// Reads what is needed on top of what was read.
+    /// Reads the needs in addition to existing facts.
     pub(crate) fn read(&self, needs: &Needs, facts: &mut Facts) -> Result<(), String> {
         facts.round += 1;
         facts.counters = self.counters;
@@ -183,7 +183,7 @@ impl Store {
         facts.devices.insert(at.clone(), self.devices.get(at).cloned());
     }
 
-    /// All members of a root, the root first, the others in order of their number.
+    /// Returns all members of a root, the root first, the others by number.
     pub(crate) fn members(&self, root: ProfileNo) -> Vec<ProfileNo> {
         let others = self.root_pointers.values().filter(|s| s.root == root && s.no != root).map(|s| s.no);
         std::iter::once(root).chain(others).collect()

@@ -1,4 +1,4 @@
-//! What must not come together, in the naive model, from behaviour.md 3.3.
+//! Guards in the naive model, from behaviour.md 3.3.
 
 use crate::model::Model;
 use muster_core::explanation::GuardReason;
@@ -6,17 +6,17 @@ use muster_core::id::ProfileNo;
 use muster_core::identifier::{Identifier, IdentifierKind};
 use std::collections::BTreeSet;
 
-/// What has been kept so far, and would be one profile.
+/// Identifiers kept so far, which would form one profile.
 #[derive(Default)]
 pub(crate) struct Together {
     pub(crate) roots: BTreeSet<ProfileNo>,
-    /// Kept keys that lead to nobody.
+    /// Kept identifiers without a profile.
     carried: Vec<Identifier>,
-    /// The kinds of the kept keys that lead to somebody.
+    /// Kinds of kept identifiers with a profile.
     kinds: Vec<IdentifierKind>,
-    /// The element gives what is new to whoever it is about.
+    /// The element binds new identifiers.
     pub(crate) binds: bool,
-    /// Of the first kept `customer_id`: nobody has it.
+    /// Whether the first kept `customer_id` is unbound.
     is_new: Option<bool>,
 }
 
@@ -36,7 +36,7 @@ impl Together {
 }
 
 impl Model {
-    /// Why a further key, which leads to this live profile or to nobody, must not be kept.
+    /// Returns why a further identifier must be withheld, given the live profile that it resolves to.
     pub(crate) fn conflict(&self, kept: &Together, key: &Identifier, root: Option<ProfileNo>) -> Option<GuardReason> {
         let first = kept.roots.is_empty() && kept.carried.is_empty();
         // "With identity resolution off ... nothing merges": nothing must be kept apart.
@@ -46,7 +46,7 @@ impl Model {
         for pinned in self.identity().active().filter(|k| k.pinned) {
             let values = |roots: &[ProfileNo], carried: &[Identifier]| -> BTreeSet<Box<str>> {
                 let members: Vec<ProfileNo> = roots.iter().flat_map(|root| self.under(*root)).collect();
-                let held = self.held(&members).into_iter().map(|(key, _)| key);
+                let held = self.identifiers_of(&members).into_iter().map(|(key, _)| key);
                 let all = held.chain(carried.iter().cloned()).filter(|key| key.kind == pinned.kind);
                 all.map(|key| key.value).collect()
             };
@@ -59,12 +59,13 @@ impl Model {
             }
         }
         let all: Vec<ProfileNo> = kept.roots.iter().copied().chain(root).collect();
-        // A customer id that nobody has is a member of its own where a profile that has one is found.
+        // An unbound customer id is a member of its own if the profile already has one.
         let is_new = kept.is_new.unwrap_or(key.kind.name() == "customer_id" && root.is_none());
-        let has_one = |of: &ProfileNo| self.held(&self.under(*of)).iter().any(|(k, _)| k.kind.name() == "customer_id");
+        let has_one =
+            |of: &ProfileNo| self.identifiers_of(&self.under(*of)).iter().any(|(k, _)| k.kind.name() == "customer_id");
         let one_more = kept.binds && is_new && all.iter().any(has_one);
         let is_told = kept.is_new == Some(true) && root.is_none();
-        // Whoever leads to nobody, or joins nobody, brings no profiles together.
+        // An identifier without a profile, or without others to join, merges nothing.
         if (root.is_none() || kept.roots.is_empty()) && (!one_more || is_told) {
             return None;
         }
@@ -83,7 +84,6 @@ impl Model {
         (members > 1_000).then_some(GuardReason::Members)
     }
 
-    /// Whether any id of one live profile is separated from any id of the other.
     pub(crate) fn separated(&self, a: ProfileNo, b: ProfileNo) -> bool {
         let (a, b) = (self.under(a), self.under(b));
         let apart = |x, y| a.contains(x) && b.contains(y);

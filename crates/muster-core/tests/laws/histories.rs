@@ -1,5 +1,5 @@
-//! Random histories: small pools of keys, names and values, so that collisions are the rule. A history is kept as a
-//! short description that shrinks well; how it becomes commands depends on the settings, and stands here too.
+//! Random histories from small pools of identifiers, names and values, so that collisions are frequent. A history is a
+//! short description that shrinks well; its commands depend on the settings and are built here, too.
 
 use crate::variants::Variant;
 use muster_core::command::{
@@ -17,12 +17,12 @@ use muster_core::warning::Warnings;
 use std::sync::Arc;
 
 const DAY: i64 = 86_400_000;
-/// When every history begins.
+/// Start of every history.
 pub(crate) const START: i64 = 1_767_571_200_000;
 pub(crate) const KINDS: [&str; 3] = ["customer_id", "mobile", "email"];
 const NAMES: [&str; 9] = ["tier", "city", "size", "spent", "best", "tags", "moe_spam", "email", "mobile"];
 
-/// An element: keys from the pools by kind, in the order of `KINDS`, and what it carries.
+/// Element: identifiers from the pools by kind, in the order of `KINDS`, and its content.
 #[derive(Clone, Debug)]
 pub(crate) struct Draft {
     pub(crate) keys: [Option<u8>; 3],
@@ -30,7 +30,7 @@ pub(crate) struct Draft {
     pub(crate) what: What,
 }
 
-/// What an element carries, by places in the pools.
+/// Content of an element, by indexes into the pools.
 #[derive(Clone, Debug)]
 pub(crate) enum What {
     Customer {
@@ -39,7 +39,7 @@ pub(crate) enum What {
         unsets: Vec<u8>,
         platforms: Vec<(u8, bool)>,
         seen: [Option<u8>; 2],
-        /// Beside a `customer_id`: what it is changed to.
+        /// New id beside a `customer_id`.
         uid: Option<u8>,
     },
     Event {
@@ -52,10 +52,9 @@ pub(crate) enum What {
     },
 }
 
-/// One step of a history.
 #[derive(Clone, Debug)]
 pub(crate) enum Step {
-    /// A request; `dry`: the same is sent dry before.
+    /// A request; `dry`: the same is sent as a dry run before.
     Send {
         later: u8,
         dry: bool,
@@ -65,36 +64,35 @@ pub(crate) enum Step {
     Lift(u8),
     /// A review is decided.
     Decide(u8, Choose),
-    /// A live profile's deletion is asked for.
+    /// A deletion is requested.
     Delete(u8),
-    /// Somebody merges two users.
+    /// Two users are merged by an API call.
     Merge(u8, u8),
-    /// The settings of identity resolution change.
+    /// The identity settings change.
     Turn(Turn),
-    /// An activation goes on by so many of its batches and changes of phase.
+    /// An activation advances by this many batches and phases.
     Advance(u8),
 }
 
-/// A change of the settings; refused while an activation is under way.
+/// Change of the settings; refused while an activation is in progress.
 #[derive(Clone, Debug)]
 pub(crate) enum Turn {
-    /// Kinds that are not active become active; the bits choose.
+    /// Starts the activation of inactive kinds; the bits choose them.
     Activate(u8),
     Pause(u8),
     Remove(u8),
     Off,
-    /// The activation that is in progress is given up.
+    /// Cancels the activation in progress.
     Cancel,
 }
 
-/// A history.
 #[derive(Clone, Debug)]
 pub(crate) struct History {
     pub(crate) variant: Variant,
     pub(crate) steps: Vec<Step>,
 }
 
-/// How much later a step comes, in milliseconds.
+/// Returns how much later a step happens, in milliseconds.
 pub(crate) fn later(n: u8) -> i64 {
     match n {
         0..8 => 0,
@@ -106,14 +104,13 @@ pub(crate) fn later(n: u8) -> i64 {
 fn text(kind: &str, n: u8) -> String {
     match kind {
         "customer_id" => format!("c{n}"),
-        // Also spelled by a number.
+        // Also written as a number.
         "mobile" if n == 3 => "7".into(),
         "mobile" => format!("+1555010000{n}"),
         _ => format!("e{n}@example.test"),
     }
 }
 
-/// A key of the pools.
 pub(crate) fn key(kind: &str, n: u8) -> Identifier {
     Identifier { kind: IdentifierKind::new(kind), value: text(kind, n).into() }
 }
@@ -161,7 +158,7 @@ fn unset(n: u8) -> Unset {
     Unset { matching, text: text.into(), case_sensitive, pointer: "/u".into() }
 }
 
-/// The element of a draft; without a key that the settings know it is refused.
+/// Returns the element of a draft; without an identifier that the settings accept, it is refused.
 pub(crate) fn element(index: usize, draft: &Draft, settings: &Settings, now: Timestamp) -> Element {
     let active = |k: &&KindSettings| KINDS.iter().position(|n| *n == k.kind.name());
     let customer = matches!(draft.what, What::Customer { .. });
@@ -185,7 +182,7 @@ pub(crate) fn element(index: usize, draft: &Draft, settings: &Settings, now: Tim
     with_keys(index, keys, draft, settings, now)
 }
 
-/// The element of a draft under these keys.
+/// Returns the element of a draft with these identifiers.
 pub(crate) fn with_keys(
     index: usize,
     keys: Vec<GivenIdentifier>,
@@ -213,7 +210,7 @@ fn customer(keys: Vec<GivenIdentifier>, draft: &Draft, settings: &Settings, now:
     let What::Customer { sets, arrays, unsets, platforms, seen, uid: _ } = &draft.what else { unreachable!() };
     let mut customer =
         CustomerElement { identifiers: keys, update_existing_only: draft.existing_only, ..CustomerElement::default() };
-    // What no active kind takes as an identifier is a plain attribute.
+    // A value that no active kind accepts as an identifier is a plain attribute.
     for (name, n) in KINDS.iter().zip(draft.keys).skip(1) {
         if let Some(n) = n.filter(|_| settings.identity.active_kind(name).is_none()) {
             customer.sets.push(((*name).into(), Value::text(&text(name, n))));
@@ -299,7 +296,7 @@ fn device(keys: Vec<GivenIdentifier>, id: u8, push: u8, gaid: Option<u8>) -> Dev
     DeviceElement { identifiers: keys, device_id: format!("d{id}").into(), fields, pointer: "/d".into() }
 }
 
-/// A request of these elements.
+/// Returns a request of these elements.
 pub(crate) fn import(settings: &Arc<Settings>, elements: Vec<Element>, dry: bool) -> Import {
     Import {
         route: Route::Transition,

@@ -20,13 +20,13 @@ use proptest::strategy::Strategy;
 use proptest::test_runner::{Config, RngAlgorithm, TestCaseError, TestError, TestRng, TestRunner};
 use std::fmt::Debug;
 
-/// A wish of whoever runs the tests: how many cases a property tries, or where its search begins.
+/// Reads a number from the environment.
 fn wish(name: &str) -> Option<u32> {
-    #[expect(clippy::disallowed_methods, reason = "how long to search is a wish of whoever runs the tests")]
+    #[expect(clippy::disallowed_methods, reason = "the person who runs the tests chooses how long to search")]
     std::env::var(name).ok().and_then(|n| n.parse().ok())
 }
 
-/// Searches for a case that breaks a law; the smallest found, told.
+/// Searches for a case that breaks a law; the error describes the smallest one.
 pub(crate) fn search<S: Strategy>(
     cases: u32,
     shrink: u32,
@@ -63,7 +63,7 @@ where
     }
 }
 
-/// Rules and model agree on a history.
+/// Checks that rules and model agree on a history.
 pub(crate) fn agree(history: &History) -> Result<(), String> {
     World::run(history).map(drop)
 }
@@ -73,7 +73,7 @@ fn rules_and_naive_model_agree_after_every_step() {
     hold(300, &histories(40), agree);
 }
 
-/// Opposite: in `settle` bind to the last of the kept holders.
+/// Opposite: in `settle` bind to the last kept holder.
 #[test]
 fn rules_and_naive_model_agree_while_kinds_become_active() {
     hold(300, &activations(), agree);
@@ -99,7 +99,7 @@ fn l5_elements_one_a_request_give_the_same_state() {
     });
 }
 
-/// The state up to request ids.
+/// Returns the state without request ids.
 fn without_requests(mut store: Store) -> Store {
     store.requests.clear();
     (store.counters.request, store.counters.requests_applied) = (0, 0);
@@ -183,12 +183,12 @@ fn l6_merge_traffic_and_revert_leave_both_sides_as_if_never_merged() {
 
 /// Opposite: in `history` do not reverse the items.
 #[test]
-fn history_ends_with_the_value_that_stands_and_tells_which_request_wrote_it_and_when() {
-    hold(200, &histories(40), |history| told(&World::run(history)?));
+fn history_ends_with_the_current_value_and_names_its_request_and_time() {
+    hold(200, &histories(40), |history| check_history(&World::run(history)?));
 }
 
-/// Of each own record: the newest change of each attribute, against the last of the writes that the model kept.
-fn told(world: &World) -> Result<(), String> {
+/// Checks, for each member record, the newest change of each attribute against the last writes in the model.
+fn check_history(world: &World) -> Result<(), String> {
     let (store, model) = (&world.store, &world.model);
     let stamps: Stamps = store.changes.values().map(|c| (c.seq, (c.at, c.request))).collect();
     let rows: Vec<_> = store.history.values().cloned().collect();
@@ -200,13 +200,13 @@ fn told(world: &World) -> Result<(), String> {
         for name in model.names() {
             let mut log: Vec<&Written> = person.writes.iter().filter(|w| w.name == name).collect();
             let value = log.last().and_then(|w| w.value.clone());
-            // A value that was there already may be written again, or not: any of the last writes of it may be told.
+            // An equal value may be written again, or not: any of its last writes is accepted.
             while log.len() > 1 && log[0].value != value || log.len() > 1 && log[log.len() - 2].value != value {
                 log.remove(0);
             }
             let newest = items.iter().find(|item| item.field == name);
             let right = match newest {
-                // What was never more than unset has no history.
+                // A name that was only ever unset has no history.
                 None => value.is_none(),
                 Some(item) => {
                     let stamp = (item.at.unwrap_or_default(), item.request);
@@ -221,7 +221,7 @@ fn told(world: &World) -> Result<(), String> {
     Ok(())
 }
 
-/// Opposite: in `DecisionState::keep_history` say that there are never too many.
+/// Opposite: in `DecisionState::push_history` never remove a row.
 #[test]
 fn history_keeps_its_newest_rows_and_no_more_than_it_may() {
     let mut world = World::new(&PLAIN);
@@ -239,10 +239,10 @@ fn history_keeps_its_newest_rows_and_no_more_than_it_may() {
         world.step(&Step::Send { later: 8, dry: false, elements }).and_then(|()| world.compare()).unwrap();
     }
     assert_eq!(world.store.history.len(), HISTORY_MAX);
-    assert_eq!(told(&world), Ok(()));
+    assert_eq!(check_history(&world), Ok(()));
 }
 
-/// Opposite: in `former` of `state.rs` drop nothing; `compare` finds what no record tells.
+/// Opposite: in `former_holder_changes` delete nothing; `compare` finds rows that no record lists.
 #[test]
 fn an_own_record_tells_its_last_hundred_former_identifiers_and_no_other_is_noted() {
     let mut world = World::new(&PLAIN);
@@ -261,7 +261,7 @@ fn an_own_record_tells_its_last_hundred_former_identifiers_and_no_other_is_noted
     assert_eq!(world.store.former.len(), FORMER_IDENTIFIERS_MAX);
 }
 
-/// Opposite: in `batch` note one profile more as done.
+/// Opposite: in `batch` store the next profile number as done.
 #[test]
 fn an_activation_in_batches_comes_to_what_one_big_pass_comes_to() {
     hold(200, &histories(25), |history| {
@@ -285,7 +285,7 @@ fn an_activation_in_batches_comes_to_what_one_big_pass_comes_to() {
     });
 }
 
-/// Law L2 after an activation: who shows an identifier is found by it, or was set aside from whoever is.
+/// Law L2 after an activation: a profile with an identifier is found by it, or is withheld from the profile that is.
 fn everyone_is_found(world: &World) -> Result<(), String> {
     let (store, model) = (&world.store, &world.model);
     for kind in world.settings.identity.active() {
@@ -294,7 +294,7 @@ fn everyone_is_found(world: &World) -> Result<(), String> {
             let pair = |r: &Review| [Some(store.root(r.a.no)), r.b.map(|b| store.root(b.no))];
             let withheld = |r: &Review| r.identifier.kind == key.kind && pair(r).contains(&found);
             if found != Some(store.root(no)) && (found.is_none() || !store.reviews.values().any(withheld)) {
-                return Err(format!("law L2: {no:?} shows {key:?}, which leads to {found:?}, and nobody was told"));
+                return Err(format!("law L2: {no:?} has {key:?}, which resolves to {found:?}, and no review says so"));
             }
         }
     }

@@ -1,14 +1,14 @@
-//! The laws of identity resolution (behaviour.md 3.6), held by property tests over random histories against a naive
-//! model, by a generator of its own for "as if they had never been merged", and by worked examples. That they find what they must is proved from outside:
-//! `cargo xtask mutants` injects bugs into a copy of the rules and runs them.
+//! The laws of identity resolution (behaviour.md 3.6): property tests over random histories against a naive model, a
+//! generator of its own for "as if they had never been merged", and worked examples. `cargo xtask mutants` proves that
+//! they find bugs: it injects them into a copy of the rules.
 //!
-//! `MUSTER_LAW_CASES` sets how many histories each property tries, `MUSTER_LAW_SEED` where the search begins,
-//! `MUSTER_LAW_SHRINK` how many steps a failing case is shrunk by before it is printed. Nothing is kept.
+//! `MUSTER_LAW_CASES` sets the number of histories for each property, `MUSTER_LAW_SEED` the start of the search,
+//! `MUSTER_LAW_SHRINK` the number of steps for shrinking a failing case before it is printed. Nothing is kept.
 
 #![expect(clippy::unwrap_used, reason = "tests: what is missing fails the test that asked for it")]
 
 mod activation;
-mod before;
+mod pre_merge;
 mod chains;
 mod elements;
 mod driver;

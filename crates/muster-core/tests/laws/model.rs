@@ -1,6 +1,6 @@
-//! The naive model: every write that was ever made in a list, profiles folded from scratch at each look, straight from
-//! the words of behaviour.md 3.1. It shares with the rules the plain value types and nothing else. What elements do to
-//! it is `resolve.rs` and `elements.rs`; guards, reviews and activation are in files of their names.
+//! The naive model: a list of all writes, from which profiles are folded on each read, following the words of
+//! behaviour.md 3.1. It shares only the plain value types with the rules. `resolve.rs` and `elements.rs` apply
+//! elements; guards, reviews and activation are in files of their names.
 
 use crate::reviews::Noted;
 use muster_core::id::{MergeNo, ProfileId, ProfileNo, RequestNo, ReviewNo, SeparationNo};
@@ -16,13 +16,13 @@ use std::collections::{BTreeMap, BTreeSet};
 /// The flags of behaviour.md 3.1 and FACTS 6.2.
 const FLAGS: [&str; 3] = ["moe_hard_bounce", "moe_spam", "moe_unsubscribe"];
 
-/// Writes of one name in one record, values or unsets, each with its place in the order of all that happens.
+/// Writes of one name in one record, values or unsets, each with its position in the order of all events.
 type Log<V> = Vec<(u64, Option<V>)>;
 
-/// Aliases by kind, as snapshots have them.
+/// Aliases by kind, as in profiles.
 type Aliases = Vec<(IdentifierKind, Vec<Box<str>>)>;
 
-/// One id with all that was ever recorded under it.
+/// One id with everything that was recorded under it.
 #[derive(Clone, Debug)]
 pub(crate) struct Person {
     pub(crate) id: ProfileId,
@@ -35,7 +35,7 @@ pub(crate) struct Person {
     pub(crate) former: Vec<FormerIdentifier>,
 }
 
-/// One write of an attribute: when in the order of all that happens, the value or an unset, and what history tells of it.
+/// Write of an attribute: its position, the value or an unset, and what history reports.
 #[derive(Clone, Debug)]
 pub(crate) struct Written {
     pub(crate) seq: u64,
@@ -44,7 +44,7 @@ pub(crate) struct Written {
     pub(crate) stamp: (Timestamp, Option<RequestNo>),
 }
 
-/// What led to a merge.
+/// Cause of a merge.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Why {
     Keys,
@@ -53,7 +53,7 @@ pub(crate) enum Why {
     Hand,
 }
 
-/// A merge: a link while it is not reverted.
+/// Merge; a link unless it is reverted.
 #[derive(Clone, Debug)]
 pub(crate) struct Join {
     pub(crate) no: MergeNo,
@@ -69,11 +69,10 @@ pub(crate) struct Join {
     /// Names with the values before and after.
     pub(crate) combined: Vec<(Box<str>, Value, Value)>,
     pub(crate) reverted: Option<Timestamp>,
-    /// Both as they were right before it, and the revision of the settings then.
+    /// Both profiles right before it, with the revision of the settings.
     pub(crate) before: Box<(Profile, Profile, u64)>,
 }
 
-/// The whole workspace.
 #[derive(Clone, Debug)]
 pub(crate) struct Model {
     pub(crate) settings: Settings,
@@ -82,21 +81,21 @@ pub(crate) struct Model {
     pub(crate) joins: Vec<Join>,
     pub(crate) separations: Vec<(SeparationNo, ProfileNo, ProfileNo)>,
     pub(crate) separations_ever: u64,
-    /// Each with when it was seen, the name of its action and the id that it is recorded under.
+    /// Event ids with first receipt, name of the action, and the id that it is recorded under.
     pub(crate) event_ids: Vec<(Box<str>, Timestamp, Box<str>, ProfileNo)>,
     pub(crate) clock: u64,
-    /// Live profiles whose deletion is under way, with when they go.
+    /// Live profiles that are being deleted, with the time of deletion.
     pub(crate) leaving: BTreeMap<ProfileNo, Timestamp>,
     pub(crate) reviews: Vec<Noted>,
-    /// Values of kinds that have just become active, each with an own record that shows it; until they are bound.
+    /// Unbound values of activating kinds, each with a member record that has it.
     pub(crate) unsettled: Vec<(Identifier, ProfileNo)>,
-    /// The last id that the background pass has seen.
+    /// Last id of the background pass.
     pub(crate) passed: ProfileNo,
-    /// What is written now is written at this time by this request.
+    /// Time and request of the current writes.
     pub(crate) stamp: (Timestamp, Option<RequestNo>),
-    /// The place in its request of the element that is applied now.
+    /// Position of the current element in its request.
     pub(crate) running: u32,
-    /// What joins now writes an e-mail address.
+    /// Whether the cause of the current merge writes an e-mail address.
     pub(crate) writes_email: bool,
     pub(crate) requests: u64,
     pub(crate) accepted: u64,
@@ -139,13 +138,12 @@ impl Model {
         self.people.iter_mut().find(|p| p.id.no == no).unwrap()
     }
 
-    /// The next place in the order of all that happens.
+    /// Returns the next position.
     pub(crate) fn tick(&mut self) -> u64 {
         self.clock += 1;
         self.clock
     }
 
-    /// The link by which an id hangs under another.
     fn link(&self, no: ProfileNo) -> Option<&Join> {
         self.joins.iter().find(|j| j.part == no && j.reverted.is_none())
     }
@@ -154,7 +152,7 @@ impl Model {
         self.link(no).map_or(no, |j| self.root(j.top))
     }
 
-    /// An id with everything that hangs under it.
+    /// Returns the subtree of an id.
     pub(crate) fn under(&self, top: ProfileNo) -> Vec<ProfileNo> {
         let hangs = |mut no| loop {
             if no == top {
@@ -176,19 +174,19 @@ impl Model {
         self.bindings.iter().find(|(k, _)| k == key).map(|(_, no)| *no)
     }
 
-    /// The keys that any of these ids hold: bound to them, or not settled yet; with the id.
-    pub(crate) fn held(&self, members: &[ProfileNo]) -> Vec<(Identifier, ProfileNo)> {
+    /// Returns the identifiers of these ids, bound or not settled yet, with the id.
+    pub(crate) fn identifiers_of(&self, members: &[ProfileNo]) -> Vec<(Identifier, ProfileNo)> {
         let all = self.bindings.iter().chain(&self.unsettled);
         all.filter(|(_, no)| members.contains(no)).cloned().collect()
     }
 
-    /// The keys bound to any of these ids.
+    /// Returns the identifiers bound to any of these ids.
     fn keys_of(&self, members: &[ProfileNo]) -> Vec<Identifier> {
         self.bindings.iter().filter(|(_, no)| members.contains(no)).map(|(key, _)| key.clone()).collect()
     }
 
-    /// "Shown" of behaviour.md 3.1, for what `log` tells of each record, as it was before a moment.
-    fn shown<V: Clone>(
+    /// Returns the current value of behaviour.md 3.1 from the log of each record, as of a position.
+    fn current<V: Clone>(
         &self,
         top: ProfileNo,
         before: u64,
@@ -205,7 +203,7 @@ impl Model {
         writes.retain(|(seq, _)| *seq < before);
         let (since, mut value) = writes.into_iter().max_by_key(|(seq, _)| *seq).unwrap_or((0, None));
         for join in joins.into_iter().filter(|j| j.seq > since) {
-            let brought = self.shown(join.part, join.seq, log, together);
+            let brought = self.current(join.part, join.seq, log, together);
             value = match (value, brought) {
                 (Some(a), Some(b)) => Some(together(join, a, b)),
                 (a, b) => a.or(b),
@@ -214,7 +212,6 @@ impl Model {
         value
     }
 
-    /// What a live profile shows of an attribute.
     pub(crate) fn attribute(&self, top: ProfileNo, name: &str) -> Option<Value> {
         let log = |p: &Person| p.writes.iter().filter(|w| *w.name == *name).map(|w| (w.seq, w.value.clone())).collect();
         let together = |join: &Join, a: Value, b: Value| {
@@ -226,10 +223,10 @@ impl Model {
                 None => a,
             }
         };
-        self.shown(top, u64::MAX, &log, &together)
+        self.current(top, u64::MAX, &log, &together)
     }
 
-    /// Every name that was ever written.
+    /// Returns every name that was ever written.
     pub(crate) fn names(&self) -> BTreeSet<Box<str>> {
         self.people.iter().flat_map(|p| p.writes.iter().map(|w| w.name.clone())).collect()
     }
@@ -245,7 +242,7 @@ impl Model {
         }
     }
 
-    /// A live profile as it must be shown.
+    /// Returns a live profile as it must be shown.
     pub(crate) fn snapshot(&self, root: ProfileNo) -> Profile {
         let members = self.under(root);
         let written: BTreeSet<&Box<str>> =
@@ -254,7 +251,7 @@ impl Model {
             written.into_iter().filter_map(|n| Some((n.clone(), self.attribute(root, n)?))).collect();
         let platform = |p: Platform| {
             let log = |m: &Person| m.platforms.iter().filter(|w| w.1 == p).map(|w| (w.0, Some(w.2))).collect();
-            self.shown(root, u64::MAX, &log, &|_, a: bool, _| a)
+            self.current(root, u64::MAX, &log, &|_, a: bool, _| a)
         };
         let mut devices: Vec<Device> = members.iter().flat_map(|no| self.person(*no).devices.clone()).collect();
         devices.sort_by(|a, b| a.at.cmp(&b.at));
@@ -298,7 +295,7 @@ impl Model {
     }
 }
 
-/// A value as an identifier: text, or an integer by its JSON text; `lowercase` compares in lower case.
+/// Returns a value as an identifier: a string, or an integer as JSON; `lowercase` compares in lower case.
 pub(crate) fn read(normaliser: Option<Normaliser>, value: &Value) -> Option<Box<str>> {
     let text = match value {
         Value::Integer(n) => n.to_string(),

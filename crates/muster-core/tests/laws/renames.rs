@@ -1,4 +1,4 @@
-//! Worked examples of behaviour.md 3.2.i: what becomes of a new customer id where the one beside it cannot be used.
+//! Worked examples of behaviour.md 3.2.i: a new customer id if the one beside it cannot be used.
 
 use crate::examples::{bare, sends};
 use crate::histories::{Draft, Step, Turn, What, key};
@@ -6,7 +6,7 @@ use crate::variants::{PLAIN, Variant};
 use crate::world::World;
 use muster_core::review::Review;
 
-/// What an element of these keys in the order of `KINDS`, and of this new customer id, does.
+/// Returns the effect of an element with these identifiers in the order of `KINDS` and this new customer id.
 fn renames(keys: [Option<u8>; 3], uid: u8) -> Draft {
     let mut draft = bare(keys);
     if let What::Customer { uid: to, .. } = &mut draft.what {
@@ -23,27 +23,27 @@ fn step(world: &mut World, step: &Step) {
     world.step(step).and_then(|()| world.compare()).unwrap();
 }
 
-/// The value of each review, the profiles that it is of, and its count.
+/// Returns value, profiles and count of each review.
 fn reviews(world: &World) -> Vec<(String, u64, Option<u64>, u64)> {
     let told = |r: &Review| (r.identifier.value.to_string(), r.a.no.0, r.b.map(|b| b.no.0), r.count);
     world.store.reviews.values().map(told).collect()
 }
 
-/// An address ranks before the customer id and finds the first user, from whom a pin keeps the outer id apart. Opposite: in
-/// `resolve` ask the guards about a new id beside a withheld one, or note it without the profile of the outer id.
+/// An address ranks before the customer id and finds the first user; a pin withholds the outer id from it. Opposites:
+/// in `resolve` ask the guards about a new id beside a withheld one, or note it without the profile of the outer id.
 #[test]
 fn a_new_customer_id_beside_one_that_is_withheld_is_withheld_with_it() {
     let mut world = World::new(&Variant { kinds: 2, pins: 1, ..PLAIN });
     sends(&mut world, vec![[Some(1), None, Some(1)], [Some(2), None, Some(2)]]);
     send(&mut world, renames([Some(2), None, Some(1)], 3));
-    // Nobody has the outer id.
+    // The outer id is unbound.
     send(&mut world, renames([Some(4), None, Some(1)], 5));
     let bound = [3, 4, 5].map(|n| world.store.bindings.get(&key("customer_id", n)));
     assert_eq!(bound, [None; 3]);
     assert_eq!(reviews(&world), [("c2".into(), 1, Some(2), 2), ("c4".into(), 1, None, 1), ("c5".into(), 1, None, 1)]);
 }
 
-/// A cap, a separation, and an address that nobody has beside an id whose user has another one. Opposite: in `resolve` ask the
+/// A cap, a separation, and an unbound address beside an id whose user has another one. Opposite: in `resolve` ask the
 /// guards about a new id beside a withheld one.
 #[test]
 fn whatever_guard_withholds_the_outer_customer_id_withholds_the_new_one() {
@@ -63,7 +63,7 @@ fn whatever_guard_withholds_the_outer_customer_id_withholds_the_new_one() {
     }
 }
 
-/// A new id that somebody has is an identifier like any other. Opposite: in `resolve` withhold it, too.
+/// A new id that is bound is an identifier like any other. Opposite: withhold it, too, in `resolve`.
 #[test]
 fn a_bound_customer_id_beside_one_that_is_withheld_merges_as_any_identifier_does() {
     let mut world = World::new(&Variant { kinds: 2, caps: [2, 0, 0], ..PLAIN });

@@ -1,5 +1,5 @@
-//! Whom elements are about in the naive model, and what merges, reverts and lifts do to it, from behaviour.md 3.2 and
-//! 3.4. What must not come together is `guards.rs`. What is then written is `elements.rs`.
+//! Users of elements in the naive model, and the effects of merges, reverts and lifts, from behaviour.md 3.2 and 3.4.
+//! Guards are in `guards.rs`, writes in `elements.rs`.
 
 use crate::guards::Together;
 use crate::model::{Join, Model, Person, Why, Written};
@@ -17,9 +17,9 @@ use muster_core::warning::Code;
 use std::cmp::Reverse;
 use std::collections::BTreeSet;
 
-/// What became of an element, as far as model and rules are compared.
+/// Result of an element, as far as model and rules are compared.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Told {
+pub(crate) struct ResultSummary {
     pub(crate) outcome: Outcome,
     pub(crate) profile: Option<ProfileId>,
     pub(crate) merged: Vec<ProfileId>,
@@ -27,13 +27,12 @@ pub(crate) struct Told {
     pub(crate) warnings: BTreeSet<(Code, Box<str>)>,
 }
 
-impl Told {
+impl ResultSummary {
     pub(crate) fn nothing(outcome: Outcome, actions: Vec<ActionOutcome>) -> Self {
         Self { outcome, profile: None, merged: Vec::new(), actions, warnings: BTreeSet::new() }
     }
 
-    /// What the rules told.
-    pub(crate) fn of(result: &ElementResult) -> Self {
+    pub(crate) fn new(result: &ElementResult) -> Self {
         Self {
             outcome: result.outcome,
             profile: result.profile,
@@ -44,7 +43,7 @@ impl Told {
     }
 }
 
-/// Whom an element is about, once its keys are resolved and whoever must be is merged.
+/// User of an element, after resolving and merging.
 pub(crate) struct Target {
     pub(crate) record: ProfileNo,
     outcome: Outcome,
@@ -53,12 +52,12 @@ pub(crate) struct Target {
 
 pub(crate) type Kept = Vec<(GivenIdentifier, Option<ProfileNo>)>;
 
-/// What became of the keys of an element.
+/// Resolved identifiers of an element.
 pub(crate) struct Resolved {
     pub(crate) kept: Kept,
-    /// Each with the profile that it was kept apart from, if there is one.
+    /// Each with the profile that it was withheld from.
     pub(crate) withheld: Vec<(Identifier, Option<ProfileNo>, GuardReason)>,
-    /// Who was joined into others since they hold the same value of a kind that has just become active.
+    /// Profiles that were merged because they hold the same value of an activating kind.
     settled: Vec<ProfileNo>,
 }
 
@@ -66,12 +65,12 @@ pub(crate) type Warned = BTreeSet<(Code, Box<str>)>;
 
 impl Model {
     /// Applies an element received at `now`.
-    pub(crate) fn element(&mut self, element: &Element, now: Timestamp) -> Told {
-        // Of what is refused after it was resolved nothing stays.
+    pub(crate) fn element(&mut self, element: &Element, now: Timestamp) -> ResultSummary {
+        // A rejected element leaves nothing.
         let before = matches!(element.body, Ok(Body::Device(_))).then(|| self.clone());
         self.running = element.index;
         let told = match &element.body {
-            Err(_) => Told::nothing(Outcome::Rejected, Vec::new()),
+            Err(_) => ResultSummary::nothing(Outcome::Rejected, Vec::new()),
             Ok(Body::Customer(customer)) => self.customer(customer, now),
             Ok(Body::Event(event)) => self.event(event, now),
             Ok(Body::Device(device)) => self.device(device, now),
@@ -84,8 +83,8 @@ impl Model {
         told
     }
 
-    /// Keys in order of rank, kept if they conflict with none kept before. A value of a kind that has just become active
-    /// is settled first, by itself. `binds`: the element gives what is new to whoever it is about.
+    /// Resolves identifiers in order of rank; they are kept if they do not conflict with those kept before. A value of
+    /// an activating kind is settled first. `binds`: the element binds new identifiers.
     pub(crate) fn resolve(&mut self, keys: &[GivenIdentifier], binds: bool, warned: &mut Warned) -> Resolved {
         let (mut kept, mut withheld, mut settled) = (Vec::new(), Vec::new(), Vec::new());
         for given in keys {
@@ -96,8 +95,8 @@ impl Model {
         for given in keys {
             let bound = self.bound(&given.identifier);
             let root = bound.map(|no| self.root(no));
-            // "An unbound `uid` is bound to the member record of the outer id": where the element does not reach that
-            // record, there is nothing to bind it to.
+            // "An unbound `uid` is bound to the member record of the outer id": if the element does not reach that
+            // record, it is withheld, too.
             let outer =
                 withheld.iter().find(|(key, ..): &&(Identifier, _, _)| key.kind.name() == "customer_id").cloned();
             let outer = outer.filter(|_| given.is_new_id && bound.is_none()).map(|(_, other, reason)| (other, reason));
@@ -128,7 +127,7 @@ impl Model {
         } else if ids.len() > 1 {
             record = self.root(first);
         }
-        // Of those that hold the same value, who was joined into another profile is no part of this one's result.
+        // A profile that was merged into another one is not part of this result.
         let root = self.root(record);
         let mut merged: Vec<ProfileNo> = resolved.settled.iter().copied().filter(|no| self.root(*no) == root).collect();
         merged.extend(joined);
@@ -137,7 +136,7 @@ impl Model {
         Some(Target { record, outcome, merged })
     }
 
-    /// Joins live profiles; the survivor, and the others in order.
+    /// Joins live profiles; returns the survivor, and the others in order.
     pub(crate) fn join_all(&mut self, roots: Vec<ProfileNo>, why: Why) -> (ProfileNo, Vec<ProfileNo>) {
         let (mut order, choice) = self.survivors(roots);
         let top = order.remove(0);
@@ -147,7 +146,7 @@ impl Model {
         (top, order)
     }
 
-    /// The survivor first, the others in the order in which they are merged into it.
+    /// Sorts by the survivor rules: the survivor first, the others in the order of merging.
     fn survivors(&self, mut roots: Vec<ProfileNo>) -> (Vec<ProfileNo>, SurvivorChoice) {
         let rule = self.identity().survivor_rule;
         roots.sort_by_key(|no| {
@@ -171,7 +170,7 @@ impl Model {
         (roots, SurvivorChoice::Rule(rule))
     }
 
-    /// Somebody merges two users; what the rules told, if they are one now.
+    /// Merges two users by an API call; returns the outcome of the rules if they are one now.
     pub(crate) fn merge_by_hand(
         &mut self,
         survivor: ProfileNo,
@@ -190,7 +189,7 @@ impl Model {
         }
         self.join(top, part, SurvivorChoice::Attribute, Why::Hand);
         match told {
-            // The record itself is compared with all others.
+            // The merge record is compared with all others.
             MergeUsersOutcome::Merged(merge) if Some(merge.no) == self.joins.last().map(|join| join.no) => {
                 MergeUsersOutcome::Merged(merge)
             }
@@ -198,8 +197,8 @@ impl Model {
         }
     }
 
-    /// A `customer_id` that nobody has, beside keys of a profile that has one: a member of its own, created with `write`,
-    /// is joined to that profile. None: the element has no such id, or the profile has none.
+    /// Creates a member for an unbound `customer_id` beside identifiers of a profile that has another one, and joins it
+    /// to that profile. None: no such id, or the profile has none.
     pub(crate) fn new_member(
         &mut self,
         resolved: &Resolved,
@@ -211,14 +210,14 @@ impl Model {
         let top = self.root(target.record);
         let first =
             resolved.kept.iter().find(|(given, _)| is_id(&given.identifier)).filter(|(_, bound)| bound.is_none());
-        let has_one = self.held(&self.under(top)).iter().any(|(key, _)| is_id(key));
+        let has_one = self.identifiers_of(&self.under(top)).iter().any(|(key, _)| is_id(key));
         let Some((given, _)) = first.filter(|_| has_one) else { return Err(target) };
         let no = self.create(seen[0]).record;
         self.person_mut(no).seen.push(seen[1]);
         write(self, no);
         self.bind(no, &given.identifier);
         self.join(top, no, SurvivorChoice::NewId, Why::Keys);
-        // The newer id is shown, unless the element says what it is changed to.
+        // The newer id is current, unless the element changes it, too.
         if !resolved.kept.iter().any(|(other, _)| other.is_new_id && other != given) {
             self.write(no, "customer_id", Some(Value::text(&given.identifier.value)));
         }
@@ -289,7 +288,7 @@ impl Model {
         self.write(no, key.kind.name(), Some(Value::text(&key.value)));
     }
 
-    /// An id holds a key no more.
+    /// Releases an identifier.
     pub(crate) fn release(&mut self, (key, no): &(Identifier, ProfileNo)) {
         self.bindings.retain(|(k, n)| (k, n) != (key, no));
         self.unsettled.retain(|(k, n)| (k, n) != (key, no));
@@ -299,14 +298,17 @@ impl Model {
         if former.len() > 100 {
             former.remove(0);
         }
-        // The record that held it shows it no more, also when it comes off on its own.
+        // The record has no value any more, also after a revert.
         self.write(*no, key.kind.name(), None);
     }
 
-    /// Binds a key to a record, in the place of the one that it holds of that kind, if it does: whether it did. A
-    /// `customer_id` is never let go for another.
+    /// Binds an identifier to a record and releases the record's value of that kind; returns whether there was one. A
+    /// `customer_id` is never released for another.
     pub(crate) fn replace(&mut self, record: ProfileNo, key: &Identifier) -> bool {
-        let old = self.held(&[record]).into_iter().find(|(k, _)| k.kind == key.kind && k.kind.name() != "customer_id");
+        let old = self
+            .identifiers_of(&[record])
+            .into_iter()
+            .find(|(k, _)| k.kind == key.kind && k.kind.name() != "customer_id");
         if let Some(old) = &old {
             self.release(old);
         }
@@ -314,12 +316,13 @@ impl Model {
         old.is_some()
     }
 
-    pub(crate) fn tell(&self, target: Target, actions: Vec<ActionOutcome>, warnings: Warned) -> Told {
+    pub(crate) fn tell(&self, target: Target, actions: Vec<ActionOutcome>, warnings: Warned) -> ResultSummary {
         let profile = Some(self.person(self.root(target.record)).id);
-        Told { outcome: target.outcome, profile, merged: target.merged, actions, warnings }
+        ResultSummary { outcome: target.outcome, profile, merged: target.merged, actions, warnings }
     }
 
-    /// Cuts a link; the live profile that the part came off, and the part. None: there is none to cut.
+    /// Reverts a merge; returns the live profile that the subtree was detached from, and the subtree. None: there is no
+    /// such link.
     pub(crate) fn revert(&mut self, merge: MergeNo) -> Option<(ProfileNo, ProfileNo)> {
         let (top, part) = {
             let join = self.joins.iter().find(|j| j.no == merge && j.reverted.is_none())?;
@@ -333,7 +336,7 @@ impl Model {
         Some((root, part))
     }
 
-    /// The live profile that a merge's part belongs to now.
+    /// Returns the live profile of a merged profile.
     pub(crate) fn root_of_merge(&self, no: MergeNo) -> ProfileNo {
         self.root(self.joins.iter().find(|j| j.no == no).unwrap().part)
     }

@@ -1,4 +1,4 @@
-//! The list of what the guards set aside, and deciding it, in the naive model, from behaviour.md 3.3.
+//! Reviews in the naive model, and their decisions, from behaviour.md 3.3.
 
 use crate::model::{Model, Why};
 use muster_core::decide::{Choose, ReviewRefusal};
@@ -8,7 +8,7 @@ use muster_core::identifier::Identifier;
 use muster_core::review::{Review, ReviewState};
 use muster_core::time::Timestamp;
 
-/// A review, as far as model and rules are compared.
+/// Review, as far as model and rules are compared.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Noted {
     pub(crate) no: ReviewNo,
@@ -24,8 +24,7 @@ pub(crate) struct Noted {
 }
 
 impl Noted {
-    /// What the rules stored.
-    pub(crate) fn of(review: &Review) -> Self {
+    pub(crate) fn new(review: &Review) -> Self {
         Self {
             no: review.no,
             a: review.a,
@@ -45,19 +44,19 @@ impl Noted {
     }
 }
 
-/// What a decision of a review comes to.
+/// Result of deciding a review.
 #[derive(Debug)]
 pub(crate) enum Decided {
     Unknown,
     AlreadyClosed(ReviewState),
     AlreadyOpen,
     Refused(ReviewRefusal),
-    /// The merge or the separation that was made, and the live profiles of it afterwards.
+    /// Merge or separation that was made, and the live profiles afterwards.
     Closed(Option<MergeNo>, Option<SeparationNo>, Vec<ProfileNo>),
 }
 
 impl Model {
-    /// The keys that were set aside from an element that is applied to this id enter the list.
+    /// Adds the identifiers withheld from an element of this id.
     pub(crate) fn enter(&mut self, record: ProfileNo, withheld: &[(Identifier, Option<ProfileNo>, GuardReason)]) {
         let request = self.stamp.1.map(|request| (request, self.running));
         for (key, other, reason) in withheld {
@@ -66,8 +65,8 @@ impl Model {
         }
     }
 
-    /// One review for each pair of live profiles and kind, or profile and value where no second one has it; counted when
-    /// it repeats. One that was decided without a merge stays closed, unless it kept apart whom nothing keeps apart now.
+    /// Adds or counts a review: one for each pair of live profiles and kind, or profile and value without a second
+    /// profile. A decided one stays closed, unless its separation was lifted.
     pub(crate) fn note(
         &mut self,
         root: ProfileNo,
@@ -114,12 +113,12 @@ impl Model {
         });
     }
 
-    /// Two live profiles come together: nothing is left to decide between them.
+    /// Closes the reviews between two merged profiles.
     pub(crate) fn close_between(&mut self, a: ProfileNo, b: ProfileNo) {
         self.close_all((a, b), ReviewState::Merged, |_| true);
     }
 
-    /// A review, and with it those of the same kind that a merge has made to be of the same pair (ADR 0013).
+    /// Closes a review, and others of the same kind that a merge has assigned to the same pair (ADR 0013).
     fn close_pair(&mut self, review: &Noted, (a, b): (ProfileNo, Option<ProfileNo>), state: ReviewState) {
         if let Some(b) = b.filter(|b| *b != a) {
             self.close_all((a, b), state, |r| r.key.kind == review.key.kind);
@@ -144,7 +143,7 @@ impl Model {
         }
     }
 
-    /// Somebody decides a review.
+    /// Decides a review.
     pub(crate) fn decide(&mut self, no: ReviewNo, choose: Choose) -> Decided {
         let Some(review) = self.reviews.iter().find(|r| r.no == no).cloned() else { return Decided::Unknown };
         if choose == Choose::Reopen && review.open() {
@@ -154,7 +153,7 @@ impl Model {
             return Decided::AlreadyClosed(review.state);
         }
         if review.b.is_none() && matches!(choose, Choose::Merge | Choose::KeepApart) {
-            // Who holds the value of a kind that has just become active is found first.
+            // The holders of an activating value are settled first.
             self.settle(&review.key);
         }
         let a = self.root(review.a.no);
@@ -218,7 +217,7 @@ impl Model {
         Ok(self.joins.last().map(|join| join.no))
     }
 
-    /// Keeps both apart; the first separation that does so already stays the only one.
+    /// Separates both; an existing separation remains the only one.
     fn separate(&mut self, review: &Noted, (a, b): (ProfileNo, ProfileNo)) -> SeparationNo {
         let (x, y) = (self.under(a), self.under(b));
         let between = |m: &ProfileNo, n: &ProfileNo| x.contains(m) && y.contains(n) || x.contains(n) && y.contains(m);

@@ -1,4 +1,4 @@
-//! How random histories are drawn; what their steps mean is `histories.rs`.
+//! How random histories are drawn; `histories.rs` defines their steps.
 
 use crate::histories::{Draft, History, Step, Turn, What};
 use crate::variants::{Variant, variants};
@@ -7,7 +7,6 @@ use proptest::collection::vec;
 use proptest::option::{of, weighted};
 use proptest::prelude::*;
 
-/// What elements carry.
 pub(crate) fn contents() -> impl Strategy<Value = What> {
     let customer = (
         vec((0..9u8, 0..12u8), 0..3),
@@ -53,7 +52,7 @@ fn decisions() -> impl Strategy<Value = Step> {
     (any::<u8>(), choose).prop_map(|(n, choose)| Step::Decide(n, choose))
 }
 
-/// Histories of that many steps.
+/// Returns histories of up to this many steps.
 pub(crate) fn histories(steps: usize) -> impl Strategy<Value = History> {
     let turn = prop_oneof![
         5 => any::<u8>().prop_map(Turn::Activate),
@@ -73,12 +72,12 @@ pub(crate) fn histories(steps: usize) -> impl Strategy<Value = History> {
         6 => any::<u8>().prop_map(Step::Advance),
     ]
     .boxed();
-    // Mostly long ones: short ones bring few profiles together.
+    // Mostly long ones: short ones merge few profiles.
     let steps = prop_oneof![1 => vec(step.clone(), 1..=steps / 2), 4 => vec(step, steps / 2..=steps)];
     (variants(), steps).prop_map(|(variant, steps)| History { variant, steps })
 }
 
-/// Histories in which kinds become active over what is stored, with everything else in between.
+/// Returns histories in which kinds become active over stored data, mixed with everything else.
 pub(crate) fn activations() -> impl Strategy<Value = History> {
     let meanwhile = prop_oneof![
         8 => sends(),

@@ -1,7 +1,7 @@
-//! Law L6 with a generator of its own: people, merges among them, people who come with a customer id of their own and a key
-//! of somebody else, traffic under the keys of one id each, reverts in any order; beside it a twin in which the merges never
-//! happened. What a merging element carries goes to the survivor, in the twin under the survivor's own key; what a new
-//! customer id carries is that id's, in the twin without the other's key.
+//! Law L6 with a generator of its own: people, merges among them, people with a new customer id beside an identifier of
+//! another person, traffic under the identifiers of one id each, and reverts in any order; with a twin in which the
+//! merges never happened. The content of a merging element goes to the survivor, in the twin under the survivor's own
+//! identifier; the content of a new customer id belongs to that id, in the twin without the other identifier.
 
 use crate::engine::Store;
 use crate::histories::{Draft, START, What, key, later, with_keys};
@@ -20,22 +20,34 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use std::sync::Arc;
 
-/// One thing that happens.
+/// One event.
 #[derive(Clone, Debug)]
 pub(crate) enum Happens {
-    /// An element under keys of one id; the bits choose which of its keys.
-    Traffic { who: u8, keys: u8, later: u8, what: What },
-    /// An element that joins two.
-    Merge { a: u8, b: u8, what: What },
-    /// A customer id that nobody has, beside a key of somebody: one more of the people (behaviour.md 3.2.h).
-    NewId { beside: u8, key: u8, what: What },
-    /// A merge that stands is reverted.
+    /// An element with identifiers of one id; the bits choose which.
+    Traffic {
+        who: u8,
+        keys: u8,
+        later: u8,
+        what: What,
+    },
+    /// An element that merges two people.
+    Merge {
+        a: u8,
+        b: u8,
+        what: What,
+    },
+    /// A new customer id beside an identifier of a person: one more person (behaviour.md 3.2.h).
+    NewId {
+        beside: u8,
+        key: u8,
+        what: What,
+    },
+    /// A merge in force is reverted.
     Revert(u8),
-    /// A separation is lifted.
     Lift(u8),
 }
 
-/// People and what happens to them.
+/// People and their events.
 #[derive(Clone, Debug)]
 pub(crate) struct Undone {
     variant: Variant,
@@ -44,7 +56,6 @@ pub(crate) struct Undone {
     order: Vec<u8>,
 }
 
-/// The cases of law L6.
 pub(crate) fn cases() -> impl Strategy<Value = Undone> {
     let traffic = (any::<u8>(), 1..8u8, 0..20u8, contents()).prop_map(|(who, keys, later, what)| Happens::Traffic {
         who,
@@ -68,7 +79,7 @@ pub(crate) fn cases() -> impl Strategy<Value = Undone> {
         1 => any::<u8>().prop_map(Happens::Revert),
         1 => any::<u8>().prop_map(Happens::Lift),
     ];
-    // Merges need two kinds, and no guard but the separations of reverts.
+    // Merges need two kinds, and no guards except the separations of reverts.
     let variants = variants().prop_filter("merges need two kinds", |v| v.kinds != 0);
     let variants = variants.prop_map(|v| Variant { pins: 0, caps: [0; 3], dormant: 0, ..v });
     (variants, 2..6u8, vec(happens, 1..30), vec(any::<u8>(), 30)).prop_map(|(variant, people, happens, order)| Undone {
@@ -79,7 +90,7 @@ pub(crate) fn cases() -> impl Strategy<Value = Undone> {
     })
 }
 
-/// Plain attributes set and unset, platforms, devices, events: what the law speaks of.
+/// Plain attributes set and unset, platforms, devices, events: what the law covers.
 fn without_arrays(what: What) -> What {
     match what {
         What::Customer { sets, unsets, platforms, seen, .. } => {
@@ -94,7 +105,7 @@ fn without_arrays(what: What) -> What {
 }
 
 struct Both {
-    /// Of each of the people: known by a customer id alone.
+    /// For each person: known only by a customer id.
     people: Vec<bool>,
     settings: Arc<Settings>,
     main: Store,
@@ -104,7 +115,7 @@ struct Both {
 }
 
 impl Undone {
-    /// Runs both and compares every one of the people.
+    /// Runs both and compares every person.
     pub(crate) fn check(&self) -> Result<(), String> {
         let settings = Arc::new(self.variant.settings());
         let mut both = Both {
@@ -143,7 +154,7 @@ impl Undone {
 }
 
 impl Both {
-    /// All keys of a person, in order of rank.
+    /// Returns all identifiers of a person, in order of rank.
     fn keys(&self, person: u8, written: bool) -> Vec<GivenIdentifier> {
         let given = |kind: &str| GivenIdentifier {
             identifier: key(kind, person),
@@ -172,7 +183,7 @@ impl Both {
         let element = self.element(if keys.is_empty() { all } else { keys }, what);
         let in_main = send(&mut self.main, &self.settings, vec![element.clone()], self.now)?;
         let in_twin = send(&mut self.twin, &self.settings, vec![element], self.now)?;
-        // Whose an event id was is told by who is one at the time.
+        // Warnings of known event ids depend on the profile at the time.
         let told = |result: &ElementResult| -> Vec<Warning> {
             result.warnings.iter().filter(|warning| warning.code != Code::EventIdReused).cloned().collect()
         };
@@ -209,7 +220,7 @@ impl Both {
         }
         let mut keys = self.keys(a, false);
         keys.truncate(1);
-        // Two people who are known by a customer id alone cannot be named in one element.
+        // Two people known only by a customer id cannot be named in one element.
         let Some(other) =
             self.keys(b, false).into_iter().find(|given| given.identifier.kind != keys[0].identifier.kind)
         else {
@@ -218,7 +229,7 @@ impl Both {
         keys.push(other);
         let element = self.element(keys, what);
         let results = send(&mut self.main, &self.settings, vec![element], self.now)?;
-        // An event element of which no action is accepted joins nobody.
+        // An event element without an accepted action merges nothing.
         let known = matches!(results[0].outcome, Outcome::Duplicate | Outcome::Rejected);
         if !merged(&results[0]) && !known {
             return Err(format!("{a} and {b} are not merged: {:?}", results[0]));

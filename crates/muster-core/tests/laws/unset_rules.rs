@@ -13,7 +13,7 @@ use muster_core::time::Timestamp;
 use muster_core::value::Value;
 use std::sync::Arc;
 
-/// Each joins a profile of two members with 1,900 attributes each. Opposite: in `join_names` drop the index that is there.
+/// Each joins a profile of two members with 1,900 attributes each. Opposite: in `join_names` drop the existing index.
 #[test]
 fn many_new_ids_that_unset_by_rules_beside_a_large_profile_are_one_decision() {
     let variant = Variant { caps: [u8::MAX; 3], ..PLAIN };
@@ -45,7 +45,7 @@ fn many_new_ids_that_unset_by_rules_beside_a_large_profile_are_one_decision() {
     assert_eq!(outcomes, vec![Outcome::Merged; 250]);
 }
 
-/// Opposite: in `roll_back` of the names take back what came first first.
+/// Opposite: in `NameIndexes::roll_back` undo in the original order.
 #[test]
 fn an_element_that_joins_and_then_fails_leaves_the_names_that_rules_find_as_they_were() {
     let (settings, both) = (settings(), [false, true]);

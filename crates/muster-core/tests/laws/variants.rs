@@ -1,5 +1,5 @@
-//! The settings that random histories run under: which kinds identify in which order, pins and caps, how survivors are
-//! chosen, and which kinds are active from the beginning.
+//! Settings of random histories: order of kinds, pins and caps, survivor rules, and which kinds are active from the
+//! start.
 
 use crate::histories::KINDS;
 use muster_core::identifier::{IdentifierKind, KindSettings, Normaliser};
@@ -8,7 +8,6 @@ use muster_core::settings::{Identity, RateLimits, Settings};
 use muster_core::value::Combine;
 use proptest::prelude::*;
 
-/// Settings of a history.
 #[derive(Clone, Debug)]
 pub(crate) struct Variant {
     pub(crate) kinds: u8,
@@ -17,17 +16,17 @@ pub(crate) struct Variant {
     pub(crate) rules: bool,
     /// Which of `KINDS` are pinned, by bits.
     pub(crate) pins: u8,
-    /// The cap of each of `KINDS`; 0 = the default.
+    /// Cap of each of `KINDS`; 0 = the default.
     pub(crate) caps: [u8; 3],
     /// E-mail addresses are compared in lower case.
     pub(crate) lower: bool,
-    /// Which of `KINDS` are not active at the beginning, by bits: 2 and 4 paused, 8 and 16 not listed, 32 all off.
+    /// Which of `KINDS` are inactive at the start, by bits: 2 and 4 paused, 8 and 16 not listed, 32 all off.
     pub(crate) dormant: u8,
-    /// Own records that a batch of an activation takes, less one.
+    /// Member records in a batch of an activation, less one.
     pub(crate) batch: u8,
 }
 
-/// Every kind from the beginning, nothing pinned, no cap that a test reaches; the latest last seen survives.
+/// Every kind active from the start, nothing pinned, no cap that a test reaches; the latest last seen survives.
 pub(crate) const PLAIN: Variant = Variant {
     kinds: 3,
     rule: 0,
@@ -41,7 +40,7 @@ pub(crate) const PLAIN: Variant = Variant {
 };
 
 impl Variant {
-    /// The settings that it stands for, with every kind active.
+    /// Returns the settings with every kind active.
     pub(crate) fn settings(&self) -> Settings {
         let kinds: &[&str] = match self.kinds {
             0 => &[],
@@ -87,7 +86,7 @@ impl Variant {
         }
     }
 
-    /// The settings that its histories begin with.
+    /// Returns the settings at the start of a history.
     pub(crate) fn first(&self) -> Settings {
         let mut settings = self.settings();
         let has = |kind: &IdentifierKind, shift: usize| {
@@ -102,7 +101,7 @@ impl Variant {
     }
 }
 
-/// The settings of random histories: half of them with pinned kinds, small caps, kinds that are not active yet.
+/// Draws settings: half of them with pinned kinds, small caps, inactive kinds.
 pub(crate) fn variants() -> impl Strategy<Value = Variant> {
     let cap = || prop_oneof![6 => Just(0u8), 1 => Just(1u8), 3 => Just(2u8), 3 => Just(3u8)];
     let dormant = prop_oneof![2 => Just(0u8), 2 => 0..32u8, 1 => Just(32u8)];

@@ -4,7 +4,7 @@ use crate::driver::Driver;
 use crate::engine::{PlainWire, Store};
 use crate::histories::{History, START, Step, element, import, later};
 use crate::model::{Model, Why};
-use crate::resolve::Told;
+use crate::resolve::ResultSummary;
 use crate::reviews::Noted;
 use crate::variants::Variant;
 use muster_core::command::{Element, Import};
@@ -23,7 +23,6 @@ use std::collections::BTreeMap;
 use std::fmt::Debug;
 use std::sync::Arc;
 
-/// Rules and model.
 #[derive(Clone)]
 pub(crate) struct World {
     pub(crate) store: Store,
@@ -33,7 +32,7 @@ pub(crate) struct World {
     pub(crate) driver: Driver,
 }
 
-/// Sends elements to a store; their results.
+/// Sends elements to a store; returns their results.
 pub(crate) fn send(
     store: &mut Store,
     settings: &Arc<Settings>,
@@ -51,7 +50,7 @@ fn run(store: &mut Store, import: Import, now: Timestamp) -> Result<Arc<[Element
     }
 }
 
-/// Cuts the link of a merge in a store.
+/// Reverts a merge in a store.
 pub(crate) fn revert(
     store: &mut Store,
     settings: &Settings,
@@ -62,7 +61,7 @@ pub(crate) fn revert(
     Ok(store.run(&decision, Moment { at: now, micros: 0 })?.1)
 }
 
-/// A snapshot without what numbers of the change sequence leave in it, in an order that says nothing.
+/// Removes positions of the change sequence from a profile, and sorts where the order has no meaning.
 pub(crate) fn plain(mut snapshot: Profile) -> Profile {
     snapshot.devices.iter_mut().for_each(|d| d.seq = 0);
     snapshot.devices.sort_by(|a, b| a.at.cmp(&b.at));
@@ -85,7 +84,7 @@ impl World {
         Self { store, model, settings: Arc::new(settings), now: Timestamp(START), driver }
     }
 
-    /// Runs a whole history; the first difference.
+    /// Runs a whole history; the error is the first difference.
     pub(crate) fn run(history: &History) -> Result<Self, String> {
         let mut world = Self::new(&history.variant);
         for (n, step) in history.steps.iter().enumerate() {
@@ -120,12 +119,12 @@ impl World {
         let foretold = if dry { Some(self.dry(elements.clone())?) } else { None };
         self.model.requests += 1;
         self.model.stamp = (self.now, Some(RequestNo(self.model.requests)));
-        let want: Vec<Told> = elements.iter().map(|e| self.model.element(e, self.now)).collect();
+        let want: Vec<ResultSummary> = elements.iter().map(|e| self.model.element(e, self.now)).collect();
         let results = send(&mut self.store, &self.settings, elements, self.now)?;
         if let Some(foretold) = foretold {
             same(|| "law L8: a dry run (rules) and what came then (model)".into(), &foretold, &results)?;
         }
-        let got: Vec<Told> = results.iter().map(Told::of).collect();
+        let got: Vec<ResultSummary> = results.iter().map(ResultSummary::new).collect();
         same(|| "results".into(), &got, &want)
     }
 
@@ -175,18 +174,18 @@ impl World {
         same(|| format!("lift of {separation}"), &was_there, &self.model.lift(separation))
     }
 
-    /// Everything that is stored against everything that the model holds.
+    /// Compares everything that is stored with the model.
     pub(crate) fn compare(&self) -> Result<(), String> {
         let (store, model) = (&self.store, &self.model);
         self.activation()?;
         let mut bindings = model.bindings.clone();
         bindings.sort();
-        // Of a kind that is not active bindings mean nothing.
+        // Bindings of inactive kinds have no meaning.
         let active = |key: &Identifier| self.settings.identity.active_kind(key.kind.name()).is_some();
         let stored: Vec<(Identifier, ProfileNo)> =
             store.bindings.iter().filter(|(k, _)| active(k)).map(|(k, no)| (k.clone(), *no)).collect();
         same(|| "bindings".into(), &stored, &bindings)?;
-        let reviews: Vec<Noted> = store.reviews.values().map(Noted::of).collect();
+        let reviews: Vec<Noted> = store.reviews.values().map(Noted::new).collect();
         same(|| "reviews".into(), &reviews, &model.reviews)?;
         for person in &model.people {
             let no = person.id.no;
@@ -258,12 +257,12 @@ impl World {
     }
 }
 
-/// A number from 1 to one beyond what is there.
+/// Returns a number from 1 to one more than exist.
 pub(crate) fn pick(n: u8, there: usize) -> u64 {
     u64::from(n) % (there as u64 + 1) + 1
 }
 
-/// Laws L1 to L4, and what families keep of one another, on stored rows alone.
+/// Checks laws L1 to L4, and the relations between families, on stored rows alone.
 pub(crate) fn invariants(store: &Store) -> Result<(), String> {
     let held = |no: &ProfileNo, key: &Identifier| store.profiles.get(no).is_some_and(|p| p.identifiers.contains(key));
     if let Some((key, _)) = store.bindings.iter().find(|(key, no)| !held(no, key)) {
@@ -273,7 +272,7 @@ pub(crate) fn invariants(store: &Store) -> Result<(), String> {
         if let Some(key) = profile.identifiers.iter().find(|k| store.bindings.get(k) != Some(&profile.no)) {
             return Err(format!("law L2: {:?} holds {key:?}, which is not bound to it", profile.no));
         }
-        // An id that was changed stays beside the new one.
+        // An id that was changed is kept beside the new one.
         let kinds: Vec<_> = profile.identifiers.iter().map(|k| &k.kind).filter(|k| k.name() != "customer_id").collect();
         if kinds.iter().enumerate().any(|(i, k)| kinds[..i].contains(k)) {
             return Err(format!("{:?} holds two keys of one kind", profile.no));
@@ -293,7 +292,7 @@ pub(crate) fn invariants(store: &Store) -> Result<(), String> {
             return Err(format!("law L3: link and root of {no:?} disagree"));
         }
         if store.profiles.get(&no).is_none_or(|p| p.created != root_pointer.created) {
-            return Err(format!("standing and own record of {no:?} disagree about when it was created"));
+            return Err(format!("root pointer and member record of {no:?} disagree about the creation time"));
         }
         let rows: Vec<Seq> = store.history.keys().filter(|(of, _)| *of == no).map(|(_, seq)| *seq).collect();
         if rows != store.profiles[&no].history || rows.len() > HISTORY_MAX {
@@ -316,7 +315,7 @@ pub(crate) fn invariants(store: &Store) -> Result<(), String> {
     views(store)
 }
 
-/// The view kept on writes equals the fold of the own records.
+/// Checks that the stored view equals the fold of the member records.
 fn views(store: &Store) -> Result<(), String> {
     for (root, view) in &store.views {
         let members: Vec<_> = store.members(*root);

@@ -10,7 +10,7 @@ use crate::record::Size;
 use crate::value::Value;
 
 impl DecisionState<'_> {
-    /// The array that a live profile shows, with its log.
+    /// Opens the current array of a live profile, with its log.
     pub(in crate::decide) fn open_array(&mut self, place: WriteTarget, name: &str) -> Known<CurrentArray> {
         if let Some(log) = self.arrays.shown.get(&place.root).and_then(|shown| shown.get(name)) {
             return Ok(CurrentArray::Array(*log));
@@ -23,7 +23,7 @@ impl DecisionState<'_> {
         self.count_steps(log.len());
         let mark = self.arrays.undo.len();
         let number = self.begin_array(place, name, log);
-        // What the running element has not changed is still so if it fails: the log stays.
+        // If the current element has not changed the array, the log stays valid when the element fails.
         let written = self.record(place.record)?.attributes.get(name).is_some_and(|write| write.seq == place.seq);
         if !written && !self.has_merged() {
             self.arrays.undo.truncate(mark);
@@ -31,7 +31,7 @@ impl DecisionState<'_> {
         Ok(CurrentArray::Array(number))
     }
 
-    /// The log of an array that is shown, or of none.
+    /// Starts the log of the current array, or of an empty one.
     pub(in crate::decide) fn begin_array(&mut self, place: WriteTarget, name: &str, log: ArrayLog) -> usize {
         let number = self.arrays.logs.len();
         let stored = self.records.get(&place.record).flatten().and_then(|profile| profile.attributes.get(name));
@@ -47,7 +47,7 @@ impl DecisionState<'_> {
         number
     }
 
-    /// Runs an operator on a log.
+    /// Applies an operator to a log; returns how many values were cast or dropped.
     pub(in crate::decide) fn apply_operator(&mut self, log: usize, operation: &ArrayOperation) -> usize {
         let array = &mut self.arrays.logs[log];
         let done = if operation.add { array.add(&operation.values) } else { array.remove(&operation.values) };
@@ -56,14 +56,13 @@ impl DecisionState<'_> {
         mixed
     }
 
-    /// What an own record would hold if it held the array as it is now; None if that has no values.
+    /// Returns the array of a log at this point; None if it has no values.
     pub(in crate::decide) fn current_array(&self, name: &str, log: usize) -> Option<HeldArray> {
         let array = &self.arrays.logs[log];
         let size = Size::new(name, Some(array.json_bytes()));
         (!array.is_empty()).then_some(HeldArray { log, operators: array.operators(), size })
     }
 
-    /// Whether an own record holds just that.
     pub(in crate::decide) fn holds_array(
         &mut self,
         record: ProfileNo,
@@ -93,7 +92,7 @@ impl DecisionState<'_> {
         })
     }
 
-    /// An own record holds it, and its live profile shows it.
+    /// Sets the array of a member record and of its live profile.
     pub(in crate::decide) fn set_array(&mut self, place: WriteTarget, name: &str, held: Option<HeldArray>) {
         self.arrays.set_shown(place.root, name, held.map(|held| held.log));
         self.arrays.set_held(place.record, name, held);

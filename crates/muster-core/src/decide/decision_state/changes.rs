@@ -1,4 +1,4 @@
-//! What a decision changed, as rows for the engine.
+//! Changes of a decision, as rows for the engine.
 
 use super::DecisionState;
 use crate::change::{Changes, RowChange, RowKey, StoredRow};
@@ -8,13 +8,14 @@ use crate::record::{FormerIdentifier, MemberRecord};
 use std::collections::BTreeSet;
 
 impl DecisionState<'_> {
-    /// Everything that was changed. Call it only when nothing was missing.
+    /// Returns all changes. Only valid if no fact was missing.
     pub(in crate::decide) fn into_changes(self) -> Changes {
         let before = self.facts.counters.profile;
         let old = |no: &ProfileNo| no.0 <= before;
         let upsert = RowChange::Upsert;
         let mut rows = Vec::new();
-        // A record holds only keys that are bound to it, so a released one is stored unless it was read and is not.
+        // A record holds only identifiers that are bound to it, so a released one is stored, unless it was read and is
+        // not.
         for (key, bound) in self.bindings.into_changes(|_| true) {
             rows.push(match bound {
                 Some(no) => upsert(StoredRow::Binding(key, no)),
@@ -29,7 +30,8 @@ impl DecisionState<'_> {
         }
         let pointers = self.root_pointers.into_changes(old).into_iter().filter_map(|(_, row)| row);
         rows.extend(pointers.map(StoredRow::RootPointer).map(upsert));
-        // A batch of an activation reads no views: who has no members has none, and may have got and lost one here.
+        // A batch of an activation reads no views; a profile without members has none, and may have gained and lost one
+        // here.
         let root_pointers = &self.facts.root_pointers;
         let had_view =
             |no: &ProfileNo| matches!(root_pointers.get(no), Some(Some(s)) if s.root == *no && s.tree.members > 1);
@@ -67,13 +69,13 @@ impl DecisionState<'_> {
     }
 }
 
-/// The upsert of the row, or the delete of its key if the row is gone.
+/// Returns the upsert of a row, or the delete of its key if the row is gone.
 fn changed(row: Option<StoredRow>, key: RowKey) -> RowChange {
     row.map_or(RowChange::Delete(key), RowChange::Upsert)
 }
 
-/// What the family `former` learns when an own record changes: the identifiers that it tells to have held and did not
-/// tell before, and those that it told and does no more.
+/// Returns the changes of family `former`: identifiers that the record lists as former ones now, and those that it does
+/// not list any more.
 fn former_holder_changes(before: Option<&MemberRecord>, after: &MemberRecord) -> Vec<RowChange> {
     let told = before.map_or(&[][..], |before| &before.former[..]);
     if told == after.former {

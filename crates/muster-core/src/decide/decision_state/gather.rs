@@ -1,5 +1,5 @@
-//! What judging and joining live profiles asks for: who holds what, what stands between them. All of it is asked for before
-//! an element gives up, or each fact would take a round of its own.
+//! Facts that guards and joins need: identifiers, separations and reviews of live profiles. All are requested before an
+//! element gives up; otherwise each fact would take a round.
 
 use super::{DecisionState, Known, Missing};
 use crate::attribute::CUSTOMER_ID;
@@ -11,7 +11,7 @@ use crate::settings::ActivationPhase;
 use std::collections::BTreeSet;
 
 impl DecisionState<'_> {
-    /// The own records that hold a value of a kind that is being joined and was not settled yet, by number.
+    /// Returns the pending holders of a value of an activating kind, by number.
     pub(in crate::decide) fn holders(&mut self, key: &Identifier) -> Known<Vec<ProfileNo>> {
         let facts = self.facts;
         let Some(found) = facts.holders.get(key) else {
@@ -26,12 +26,11 @@ impl DecisionState<'_> {
         Ok(found.iter().flatten().copied().filter(still).collect())
     }
 
-    /// Whether an own record is among them.
     pub(in crate::decide) fn is_holder(&mut self, key: &Identifier, no: ProfileNo) -> Known<bool> {
         let wanted = (key.clone(), no);
         match self.holding.get(&wanted) {
             Some(held) => Ok(held.is_some()),
-            // Made by this decision, under the new settings.
+            // Created by this decision, under the new settings.
             None if no.0 > self.facts.counters.profile => Ok(false),
             None => {
                 self.needs.held.push(wanted);
@@ -40,8 +39,8 @@ impl DecisionState<'_> {
         }
     }
 
-    /// The keys that an own record holds: those bound to it, and while kinds are being joined what it holds of them.
-    /// Asks for all of them before it gives up.
+    /// Returns the identifiers of a member record: bound ones, and pending ones of activating kinds. All are requested
+    /// before giving up.
     pub(in crate::decide) fn identifiers_of(&mut self, no: ProfileNo) -> Known<Vec<Identifier>> {
         let mut keys = self.record(no)?.identifiers.clone();
         let identity = self.identity;
@@ -63,8 +62,7 @@ impl DecisionState<'_> {
         if missing { Err(Missing) } else { Ok(keys) }
     }
 
-    /// The keys that any of these own records holds. Asks for all of them before it gives up: one by one they would take
-    /// a round each.
+    /// Returns the identifiers of any of these member records. All are requested before giving up.
     pub(in crate::decide) fn identifiers_of_all(&mut self, members: &[ProfileNo]) -> Known<Vec<Identifier>> {
         let (mut keys, mut missing) = (Vec::new(), false);
         for no in members {
@@ -76,7 +74,7 @@ impl DecisionState<'_> {
         if missing { Err(Missing) } else { Ok(keys) }
     }
 
-    /// The kinds of which a live profile holds a bound value. Remembered until keys of it are bound, released or joined.
+    /// Returns the kinds of bound identifiers of a live profile, cached until they change.
     pub(in crate::decide) fn kinds_of(&mut self, root: ProfileNo) -> Known<&BTreeSet<IdentifierKind>> {
         if !self.kinds_held.contains_key(&root) {
             let mut kinds = BTreeSet::new();
@@ -92,26 +90,23 @@ impl DecisionState<'_> {
         self.kinds_held.get(&root).ok_or(Missing)
     }
 
-    /// Whether a live profile has a `customer_id`.
     pub(in crate::decide) fn has_customer_id(&mut self, root: ProfileNo) -> Known<bool> {
         Ok(self.kinds_of(root)?.iter().any(|kind| kind.name() == CUSTOMER_ID))
     }
 
-    /// A live profile holds a key of this kind since now.
     pub(in crate::decide) fn add_kind(&mut self, root: ProfileNo, kind: &IdentifierKind) {
         if self.kinds_held.get_mut(&root).is_some_and(|kinds| kinds.insert(kind.clone())) {
             self.kinds_changed.push(root);
         }
     }
 
-    /// A live profile that was created holds no key.
+    /// Starts the cache of a profile that was created.
     pub(in crate::decide) fn begin_kinds(&mut self, root: ProfileNo) {
         self.kinds_held.insert(root, BTreeSet::new());
         self.kinds_changed.push(root);
     }
 
-    /// A live profile is joined to another: what both hold is remembered, or a chain of joins would go through all members
-    /// at each.
+    /// Combines the caches of two joined profiles: otherwise a chain of joins would visit all members each time.
     pub(in crate::decide) fn join_kinds(&mut self, root: ProfileNo, part: ProfileNo) {
         let joined = self.kinds_held.remove(&part);
         self.kinds_changed.push(part);
@@ -121,7 +116,7 @@ impl DecisionState<'_> {
         }
     }
 
-    /// Asks for everything that judging and joining these live profiles needs; true if something is missing.
+    /// Requests everything that guards and joins of these live profiles need; returns whether anything is missing.
     pub(in crate::decide) fn needs_more_facts(&mut self, roots: &[ProfileNo]) -> bool {
         let is_joining = self.identity.activation.as_ref().is_some_and(|a| a.phase == ActivationPhase::Joining);
         let mut missing = false;
@@ -137,7 +132,7 @@ impl DecisionState<'_> {
         missing | self.needs_reviews_between(roots)
     }
 
-    /// In later rounds: asks for the reviews between those of these live profiles that have too many to list.
+    /// In later rounds, requests the reviews between live profiles that have too many to list.
     fn needs_reviews_between(&mut self, roots: &[ProfileNo]) -> bool {
         if !self.is_eager() {
             return false;
@@ -151,8 +146,8 @@ impl DecisionState<'_> {
         self.needs.reviews_between.len() > before
     }
 
-    /// Asks for the keys that these own records hold, of each once: a profile of a thousand members may be asked about by
-    /// every element. What an element wrote since is asked for where it is used.
+    /// Requests the identifiers of these member records, of each once per decision: every element may ask about a
+    /// profile of a thousand members. What an element has written since is requested where it is used.
     fn needs_identifiers(&mut self, members: &[ProfileNo]) -> bool {
         let mut missing = false;
         for no in members {
@@ -166,7 +161,7 @@ impl DecisionState<'_> {
         missing
     }
 
-    /// Asks for the open reviews that name a live profile, where any review is open.
+    /// Requests the open reviews that name a live profile, if any review is open.
     fn needs_reviews_of(&mut self, root: ProfileNo) -> bool {
         if self.counters.reviews_open == 0 || self.stored_roots(&[root]).is_empty() {
             return false;
@@ -177,7 +172,7 @@ impl DecisionState<'_> {
                 self.needs.reviews_of.push(root);
                 true
             }
-            // In later rounds whatever may be needed is asked for: see `is_eager`.
+            // Later rounds request everything that may be needed: see `is_eager`.
             Some(ReviewList::Whole(found)) if self.is_eager() => {
                 let found: Vec<ReviewNo> = found.iter().map(|pair| pair.no).take(EAGER_REVIEWS_MAX).collect();
                 self.needs_reviews(&found)
@@ -186,37 +181,34 @@ impl DecisionState<'_> {
         }
     }
 
-    /// Asks for reviews that were found and are not known.
     pub(in crate::decide) fn needs_reviews(&mut self, found: &[ReviewNo]) -> bool {
         let before = self.needs.reviews.len();
         self.needs.reviews.extend(found.iter().filter(|no| self.reviews.get(no).is_none()));
         self.needs.reviews.len() > before
     }
 
-    /// Whether this is one of the later rounds, in which every element asks for all that it may need. An element that
-    /// lacks a fact hides what the next one does; without this, a chain of elements, each addressed by what the one before
-    /// it did, would take a round for each.
+    /// Whether this is a later round, in which every element requests everything that it may need. An element without
+    /// its facts hides what the next one does: a chain of elements would otherwise take a round for each.
     pub(in crate::decide) fn is_eager(&self) -> bool {
         self.facts.round >= EAGER_ROUND
     }
 
-    /// The ids by which separations and open reviews name a live profile: those of all members, or its own alone, where
-    /// nothing was joined to it in this decision. What is stored of its members is found by their root, so that they
-    /// need not be loaded.
+    /// Returns the ids by which separations and open reviews name a live profile: those of all members, or only its own
+    /// if nothing was joined to it in this decision, because stored ones are found by the root.
     pub(in crate::decide) fn named_by(&mut self, root: ProfileNo) -> Known<Vec<ProfileNo>> {
         self.root_pointer(root)?;
         if self.trees.is_changed(&root) { self.members(root) } else { Ok(vec![root]) }
     }
 
-    /// The roots that these ids are stored under: several where they were joined within this decision, none of those that
-    /// it made.
+    /// Returns the roots that these ids are stored under: several if they were joined in this decision, none for new
+    /// ids.
     pub(in crate::decide) fn stored_roots(&self, members: &[ProfileNo]) -> Vec<ProfileNo> {
         let is_root =
             |no: &ProfileNo| matches!(self.facts.root_pointers.get(no), Some(Some(stored)) if stored.root == *no);
         members.iter().copied().filter(is_root).collect()
     }
 
-    /// Asks where these ids stand that are not known.
+    /// Requests the root pointers of these ids that are not known.
     pub(in crate::decide) fn needs_root_pointers(&mut self, ids: impl Iterator<Item = ProfileNo>) -> bool {
         let before = self.needs.root_pointers.len();
         let ids: Vec<ProfileNo> = ids.filter(|no| self.root_pointers.get(no).is_none()).collect();
@@ -224,12 +216,12 @@ impl DecisionState<'_> {
         self.needs.root_pointers.len() > before
     }
 
-    /// Whether an id belongs to a live profile. Who is not known belongs to none that is.
+    /// Whether an id belongs to a live profile; false if the id is not known.
     pub(in crate::decide) fn belongs_to(&self, no: ProfileNo, root: ProfileNo) -> bool {
         matches!(self.root_pointers.get(&no), Some(Some(root_pointer)) if root_pointer.root == root)
     }
 
-    /// Asks for what a live profile shows, without a copy of it.
+    /// Requests the current values of a live profile without copying them.
     pub(in crate::decide) fn require_current_values(&mut self, root: ProfileNo) -> Known<()> {
         let known = if self.has_members(root)? {
             matches!(self.views.get(&root), Some(Some(_)))

@@ -1,4 +1,4 @@
-//! The index of names of a live profile: built when a rule first asks, kept while elements write and profiles join.
+//! Index of the names of a live profile: built on the first request, updated by writes and joins.
 
 use super::{DecisionState, Known};
 use crate::attribute::{CUSTOMER_ID, Policy, policy};
@@ -10,8 +10,8 @@ use crate::limits::RECORD_ATTRIBUTES_MAX;
 use std::collections::{BTreeMap, HashMap};
 
 impl DecisionState<'_> {
-    /// The names that rules may unset: shown ones, and what the record or a part of it holds, which may be hidden in the
-    /// live profile and would be shown again after a revert.
+    /// Returns the names that unset rules match: current ones, and names of the record or its subtree that are hidden
+    /// in the live profile and would be current after a revert.
     pub(in crate::decide) fn match_unsets<'u>(
         &mut self,
         place: WriteTarget,
@@ -56,7 +56,7 @@ impl DecisionState<'_> {
         Ok(MatchedNames::Names(names.into_iter().collect()))
     }
 
-    /// Identifier kinds are unset by their whole name alone.
+    /// Matches identifier kinds, which are unset only by their whole name.
     fn match_kinds<'u>(&self, place: WriteTarget, unsets: &'u [Unset], names: &mut BTreeMap<Box<str>, &'u Unset>) {
         let Some(tree) = self.names.trees.get(&place.root) else { return };
         let equal: Vec<&Unset> = unsets.iter().filter(|unset| unset.matching == Matching::Equals).collect();
@@ -70,7 +70,7 @@ impl DecisionState<'_> {
         }
     }
 
-    /// Builds the index of a live profile, unless it is there.
+    /// Builds the index of a live profile if it does not exist.
     fn index_names(&mut self, place: WriteTarget) -> Known<()> {
         if self.names.trees.contains_key(&place.root) {
             return Ok(());
@@ -86,7 +86,7 @@ impl DecisionState<'_> {
         let mut writes = 0;
         if let Some((said, count)) = self.collect_names(&members) {
             writes = count;
-            // Nothing to take back: an element that fails after this leaves the index as it is.
+            // No undo: the index stays valid if the element fails later.
             tree.add(&said, &mut names.rules, (None, &self.facts.pause));
         }
         names.trees.insert(place.root, tree);
@@ -98,8 +98,8 @@ impl DecisionState<'_> {
         Ok(())
     }
 
-    /// Two live profiles with these members became one by a link. The larger index stays, if there is one, and the records of
-    /// the other side are added to it: many members that join one profile cost what they bring.
+    /// Joins the indexes of two live profiles. The larger index is kept and the records of the other side are added, so
+    /// that many joins to one profile cost what they add.
     pub(in crate::decide) fn join_names(
         &mut self,
         (survivor, staying): (ProfileNo, &[ProfileNo]),
@@ -120,15 +120,15 @@ impl DecisionState<'_> {
                 writes = count;
                 names.join((kept, survivor), link, &said, &self.facts.pause);
             }
-            // A merge needs no own record: whoever asks for the index asks for them.
+            // A merge needs no member records: they are requested with the index.
             None => names.forget(kept),
         }
         self.names = names;
         self.count_steps(6 * writes);
     }
 
-    /// What own records say of each name, and how many writes that are, each of which is counted, hashed and walked. None if
-    /// a record is not known.
+    /// Returns what member records hold of each name, with the number of writes for counting steps. None if a record is
+    /// not known.
     fn collect_names(&self, members: &[ProfileNo]) -> Option<(Vec<RecordedName<'_>>, usize)> {
         let (mut said, mut places): (Vec<RecordedName<'_>>, HashMap<&str, usize>) = (Vec::new(), HashMap::new());
         let mut writes = 0;
@@ -152,10 +152,10 @@ impl DecisionState<'_> {
         Some((said, writes))
     }
 
-    /// The running element has failed: what it wrote before an index was built is not in it any more.
+    /// Updates names that the failed element wrote before an index was built.
     pub(in crate::decide) fn refresh_names(&mut self) {
         for (root, name) in std::mem::take(&mut self.wrote) {
-            // Nothing may be asked for here: who was made by the element that failed is nobody again.
+            // Nothing may be requested here: a profile of the failed element does not exist any more.
             let Some(Some(root_pointer)) = self.root_pointers.get(&root).map(|found| found.copied()) else {
                 self.names.trees.remove(&root);
                 continue;

@@ -1,4 +1,4 @@
-//! A customer element: creates or updates a user; it alone binds new keys to profiles that exist.
+//! Customer element: creates or updates a user. Only these bind new identifiers to existing profiles.
 
 use crate::decide::arrays::CurrentArray;
 use crate::decide::decision_state::{DecisionState, Known, Missing};
@@ -21,7 +21,6 @@ use crate::record::ChangeKind;
 use crate::value::Value;
 use crate::warning::{Code, Warnings};
 
-/// Applies it.
 pub(super) fn apply(
     state: &mut DecisionState<'_>,
     context: &Context<'_>,
@@ -77,14 +76,14 @@ pub(super) fn apply(
     Ok(End::Applied { outcome, root, merged })
 }
 
-/// A profile with what the element says of when it was seen.
+/// Creates a profile with the element's first and last seen.
 fn create(state: &mut DecisionState<'_>, customer: &CustomerElement) -> ProfileNo {
     let seen = |at: Option<_>| at.unwrap_or(state.receipt).min(state.now);
     let (first, last) = (seen(customer.seen.first), seen(customer.seen.last));
     write::create(state, first, last)
 }
 
-/// What is written only while a profile is created.
+/// Writes the attributes that are only set while a profile is created.
 fn create_only(state: &mut DecisionState<'_>, place: WriteTarget, customer: &CustomerElement) -> Known<()> {
     for (name, value) in &customer.create_only {
         write::write_attribute(state, place, name, Some(value.clone()))?;
@@ -92,8 +91,8 @@ fn create_only(state: &mut DecisionState<'_>, place: WriteTarget, customer: &Cus
     Ok(())
 }
 
-/// A `customer_id` that nobody has, beside identifiers of a profile that has one: a member is created for it and joined, and
-/// the element is recorded under that member (behaviour.md 3.2.h). Answers whether one was.
+/// Creates and joins a member for an unbound `customer_id` if the profile has another one (behaviour.md 3.2.h); the
+/// element is recorded under that member. Returns whether one was created.
 fn add_member(
     state: &mut DecisionState<'_>,
     customer: &CustomerElement,
@@ -110,7 +109,7 @@ fn add_member(
     }
     let no = create(state, customer);
     let place = WriteTarget { record: no, root: no, seq: state.next_seq() };
-    // Before it is joined, so that what the profile shows of it stays and only gaps are filled.
+    // Before the join, so that current values are kept and only gaps are filled.
     create_only(state, place, customer)?;
     write::bind(state, place, &given.identifier)?;
     write::append_change(state, place, ChangeKind::User)?;
@@ -126,7 +125,7 @@ fn writes_email(customer: &CustomerElement, resolved: &Resolved<'_>) -> bool {
     resolved.kept.iter().any(is_key) || customer.sets.iter().any(|(name, _)| **name == *EMAIL)
 }
 
-/// While identity resolution is off a `uid` of another profile is a conflict: nothing merges (behaviour.md 3.2.i).
+/// While identity resolution is off, a `uid` of another profile is a conflict: nothing is merged (behaviour.md 3.2.i).
 fn conflicting_id(state: &mut DecisionState<'_>, resolved: &Resolved<'_>) -> Known<Option<Fault>> {
     let Some((given, Some(id))) = resolved.kept.iter().find(|(given, _)| given.is_new_id) else { return Ok(None) };
     let is_same = resolved.roots.len() == 1 && resolved.unbound_id().is_none();
@@ -136,7 +135,6 @@ fn conflicting_id(state: &mut DecisionState<'_>, resolved: &Resolved<'_>) -> Kno
     Ok(Some(Fault::new(Reason::ConflictingIdentifier, given.pointer.to_string(), Some("uid"))))
 }
 
-/// A pointer to a member of the element.
 fn pointer(context: &Context<'_>, member: &str) -> String {
     match context.import.route {
         crate::kinds::Route::Transition => format!("/elements/{}{member}", context.index),
@@ -144,9 +142,8 @@ fn pointer(context: &Context<'_>, member: &str) -> String {
     }
 }
 
-/// Unbound keys bind to the record, and what changes an id to the record of that id; of the bound ones, those that stood
-/// among the attributes are written in the record of the id that they are bound to. None if a record would hold more ids than
-/// it may.
+/// Binds unbound identifiers to the record, and a changed id to the record of that id; writes bound ones that were
+/// given as attributes to the record that they are bound to. None if a record would hold too many ids.
 fn keys(
     state: &mut DecisionState<'_>,
     place: WriteTarget,
@@ -172,7 +169,7 @@ fn keys(
                 changed = true;
             }
             Some(id) if is_id && resolved.unbound_id() == Some(*given) => {
-                // Shown since it is the newer one, unless the element says what it is changed to.
+                // Current because it is newer, unless the element changes it, too.
                 if !resolved.kept.iter().any(|(other, _)| other.is_new_id && other != given) {
                     write::write_attribute(
                         state,
@@ -207,7 +204,7 @@ fn keys(
     Ok(Some(changed))
 }
 
-/// Values are set, then unset (behaviour.md 2). None if more is unset than an own record can hold.
+/// Sets values, then unsets (behaviour.md 2). None if it unsets more than a member record can hold.
 fn values(
     state: &mut DecisionState<'_>,
     place: WriteTarget,
@@ -227,7 +224,7 @@ fn values(
     Ok(unsets(state, place, &customer.unsets, warnings)?.map(|unset| unset | changed))
 }
 
-/// An array operator works on what the live profile shows; the result is a write (behaviour.md 2).
+/// Applies array operators to the current array; the result is a write (behaviour.md 2).
 fn operate(
     state: &mut DecisionState<'_>,
     place: WriteTarget,
@@ -246,12 +243,12 @@ fn operate(
     for _ in 0..state.apply_operator(log, operation) {
         warnings.add(Code::ArrayMixed, &operation.name, || operation.pointer.to_string());
     }
-    // Written also where nothing changed: the array may be shown from another record, and this one shall keep it.
+    // Written even if nothing changed: the current array may come from another record, and this one must hold it.
     write::write_array(state, place, &operation.name, log)
 }
 
-/// Unsets: plain attributes by any rule, identifiers by their whole name alone, the kind of lowest rank first. None if that
-/// is more than an own record can hold.
+/// Unsets plain attributes by any rule, and identifiers by their whole name, lowest rank first. None if that is more
+/// than a member record can hold.
 fn unsets(
     state: &mut DecisionState<'_>,
     place: WriteTarget,

@@ -1,5 +1,5 @@
-//! A device element: a device of a user who exists. Its push token and advertising ids are nobody else's in the
-//! workspace: it replaces the devices that carry them (behaviour.md 2, FACTS 2.3).
+//! Device element: a device of an existing user. It replaces other devices with the same push token or advertising id
+//! (behaviour.md 2, FACTS 2.3).
 
 use crate::decide::decision_state::{DecisionState, Known, Missing};
 use crate::decide::notes::{Context, End, Notes};
@@ -14,7 +14,6 @@ use crate::reason::{Fault, Reason};
 use crate::record::{self, ChangeKind, DeviceRef};
 use crate::warning::Code;
 
-/// Applies it.
 pub(super) fn apply(
     state: &mut DecisionState<'_>,
     context: &Context<'_>,
@@ -33,7 +32,7 @@ pub(super) fn apply(
     let (outcome, Target { root, record, merged }) = (target.outcome(), target);
     withhold_identifiers(state, context, &resolved, root);
     let at = DeviceRef { profile: record, device_id: device.device_id.clone() };
-    // Before anything can be missing, so that a later element's survivor is the right one in every round.
+    // Before any fact can be missing, so that a later element finds the right survivor in every round.
     write::update_last_seen(state, WriteTarget { record, root, seq: 0 }, state.receipt)?;
     let known = known(state, device, &at)?;
     let place = WriteTarget { record, root, seq: state.next_seq() };
@@ -55,7 +54,7 @@ pub(super) fn apply(
     Ok(End::Applied { outcome, root, merged })
 }
 
-/// The device as it is stored, and everything that replacing others needs.
+/// Returns the stored device, and requests everything that replacing others needs.
 fn known(state: &mut DecisionState<'_>, device: &DeviceElement, at: &DeviceRef) -> Known<Option<record::Device>> {
     let known = match state.devices.get(at) {
         Some(known) => Ok(known.cloned()),
@@ -78,7 +77,7 @@ fn known(state: &mut DecisionState<'_>, device: &DeviceElement, at: &DeviceRef) 
     if missing { Err(Missing) } else { known }
 }
 
-/// Devices that carry a token of this one go.
+/// Removes devices that carry a token of this one.
 fn replace_others(state: &mut DecisionState<'_>, device: &DeviceElement, at: &DeviceRef) -> Known<()> {
     for token in device.fields.tokens() {
         let Some(owner) = state.tokens.get(&token).flatten().cloned() else { continue };
@@ -96,7 +95,6 @@ fn replace_others(state: &mut DecisionState<'_>, device: &DeviceElement, at: &De
     Ok(())
 }
 
-/// Counts a device that came or went.
 fn count(state: &mut DecisionState<'_>, at: &DeviceRef, by: i32) -> Known<()> {
     let root = state.root_of(at.profile)?;
     state.root_pointer_mut(at.profile)?.devices = state.root_pointer(at.profile)?.devices.saturating_add_signed(by);
@@ -105,7 +103,7 @@ fn count(state: &mut DecisionState<'_>, at: &DeviceRef, by: i32) -> Known<()> {
     Ok(())
 }
 
-/// The fields as sent; what was not said stays as it was, advertising ids only on the same platform.
+/// Returns the fields as sent; missing fields keep their value, advertising ids only on the same platform.
 fn filled(sent: &DeviceFields, old: Option<DeviceFields>) -> DeviceFields {
     let Some(old) = old else { return sent.clone() };
     let same = old.platform == sent.platform;

@@ -1,4 +1,4 @@
-//! An event element: its actions are judged first; if none is accepted, nothing is resolved, merged, bound or touched.
+//! Event element: its actions are checked first; if none is accepted, nothing is resolved, merged, bound or written.
 
 use crate::decide::decision_state::{DecisionState, Known, Missing};
 use crate::decide::notes::{Context, End, Notes};
@@ -19,7 +19,6 @@ use crate::warning::{Code, Warnings};
 use std::collections::HashMap;
 use std::sync::Arc;
 
-/// Applies it.
 pub(super) fn apply(
     state: &mut DecisionState<'_>,
     context: &Context<'_>,
@@ -70,16 +69,16 @@ fn time_of(action: &Action, receipt: Timestamp) -> Timestamp {
     action.time.unwrap_or(receipt)
 }
 
-/// An action whose event id was seen before.
+/// Action with a known event id.
 struct Repeated<'e> {
     action: &'e Action,
-    /// The name of the first one.
+    /// Name of the first action.
     name: Box<str>,
-    /// The id that the first one is recorded under; None: it is of this element.
+    /// Id that the first action is recorded under; None: this element.
     profile: Option<ProfileNo>,
 }
 
-/// Judges each action; the accepted ones and the duplicates, each in order.
+/// Checks each action; returns the accepted ones and the duplicates, each in order.
 fn judge<'e>(
     state: &mut DecisionState<'_>,
     context: &Context<'_>,
@@ -116,7 +115,7 @@ fn judge<'e>(
     if missing { Err(Missing) } else { Ok((accepted, repeated)) }
 }
 
-/// What the action repeats: its event id was seen in the workspace within the retention, or earlier in this element.
+/// Returns the action that this one repeats: its event id was seen within the retention, or earlier in this element.
 fn known<'e>(
     state: &mut DecisionState<'_>,
     context: &Context<'_>,
@@ -137,8 +136,8 @@ fn known<'e>(
     Ok(seen.map(|seen| Repeated { action, name: seen.name.clone(), profile: Some(seen.profile) }))
 }
 
-/// Warns of actions whose event id was seen with another name, or for another user than the element's identifiers find
-/// (behaviour.md 1.4.h): a program that counts its ids anew would lose events.
+/// Warns of event ids that were seen with another name, or for another user (behaviour.md 1.4.h): a program that
+/// restarts its ids would lose events.
 fn warn_of_reuse(
     state: &mut DecisionState<'_>,
     event: &EventElement,
@@ -164,7 +163,7 @@ fn warn_of_reuse(
     }
     for Repeated { action, name, profile } in repeated {
         let is_mine = |no: &ProfileNo| roots.iter().any(|root| state.belongs_to(*no, *root));
-        // Who holds a value of a kind that has just become active is not known before it is joined.
+        // The holder of an activating value is not known before it is joined.
         let is_other_user = !is_unsettled && profile.as_ref().is_some_and(|no| !is_mine(no));
         if is_other_user || *name != action.name {
             warnings.add(Code::EventIdReused, "event_id", || format!("{}/event_id", action.pointer));

@@ -1,5 +1,5 @@
-//! Both sides of a merge as they were right before it, against what the model showed then; and what a part of a tree
-//! shows, against what the model shows when it has come off.
+//! Both sides of a merge right before it, against the model at that time; and the subtree of each member, against the
+//! model after a revert.
 
 use crate::laws::hold;
 use crate::strategies::{activations, histories};
@@ -9,17 +9,17 @@ use muster_core::profile::{Profile, Subtrees, member_detail};
 use muster_core::record::{History, Merge};
 use std::cell::Cell;
 
-/// What the rules tell of a merge whose link stands.
-fn told(world: &World, merge: &Merge) -> Result<Option<PreMerge>, String> {
+/// Returns what the rules reconstruct of a merge that is in force.
+fn reconstruct(world: &World, merge: &Merge) -> Result<Option<PreMerge>, String> {
     let store = &world.store;
-    let members = store.whole(store.root(merge.merged.no))?;
+    let members = store.members_of(store.root(merge.merged.no))?;
     let rows: Vec<History> = store.history.values().cloned().collect();
     let cut = |m: &&Merge| m.no < merge.no && m.reverted_at.is_some_and(|at| at >= merge.at);
     let cut: Vec<Merge> = store.merges.values().filter(cut).cloned().collect();
     Ok(pre_merge(merge, &members, &rows, &cut, &world.settings.identity))
 }
 
-/// What both sides have in common with what the model showed: every name that is not said to be unknown.
+/// Compares a side with the model: every name that is not reported as unknown.
 fn agrees(side: &Profile, model: &Profile, told: &PreMerge, is_same_revision: bool) -> Result<(), String> {
     let known = |shown: &Profile| {
         let mut shown = shown.attributes.clone();
@@ -39,32 +39,34 @@ fn agrees(side: &Profile, model: &Profile, told: &PreMerge, is_same_revision: bo
     Ok(())
 }
 
-/// Checks every merge that stands; how many were told in full, and in full although something was written since.
+/// Checks every merge that is in force; counts those that are complete, and those that are complete although something
+/// was written since.
 fn check(world: &World) -> Result<(u32, u32, u32), String> {
     let (mut all, mut complete, mut although) = (0, 0, 0);
     for join in world.model.joins.iter().filter(|join| join.reverted.is_none()) {
         let merge = &world.store.merges[&join.no];
-        let told = told(world, merge)?.ok_or_else(|| format!("{} stands and is not told", join.no))?;
+        let found =
+            reconstruct(world, merge)?.ok_or_else(|| format!("{} is in force and not reconstructed", join.no))?;
         all += 1;
-        if !told.whole {
+        if !found.whole {
             continue;
         }
         let (survivor, merged, revision) = &*join.before;
         let is_same_revision = *revision == world.settings.revision;
         let of =
-            |side: &str, error: String| format!("{} before {}: {error}\n unknown {:?}", side, join.no, told.unknown);
-        agrees(&told.survivor, survivor, &told, is_same_revision).map_err(|error| of("the survivor", error))?;
-        agrees(&told.merged, merged, &told, is_same_revision).map_err(|error| of("the merged", error))?;
-        complete += u32::from(told.is_complete());
+            |side: &str, error: String| format!("{} before {}: {error}\n unknown {:?}", side, join.no, found.unknown);
+        agrees(&found.survivor, survivor, &found, is_same_revision).map_err(|error| of("the survivor", error))?;
+        agrees(&found.merged, merged, &found, is_same_revision).map_err(|error| of("the merged", error))?;
+        complete += u32::from(found.is_complete());
         let seq = world.store.links[&merge.merged.no].seq;
         let written = world.store.profiles.values().any(|p| p.attributes.values().any(|write| write.seq > seq));
-        although += u32::from(told.is_complete() && written);
+        although += u32::from(found.is_complete() && written);
     }
     Ok((all, complete, although))
 }
 
-// Fails when `held` in `before.rs` answers the write of now without looking at history, when it takes a value that was
-// written again for certain, or when reverted merges are not looked at.
+// Fails when `value_at` in `pre_merge.rs` returns the present write without reading history, when it treats a repeated
+// value as certain, or when reverted merges are ignored.
 #[test]
 fn both_sides_before_a_merge_are_what_the_model_showed_then_or_are_said_to_be_not_known() {
     let counts = Cell::new((0, 0, 0));
@@ -79,20 +81,19 @@ fn both_sides_before_a_merge_are_what_the_model_showed_then_or_are_said_to_be_no
     let (all, complete, although) = counts.get();
     assert!(
         complete > all / 10 && although > 0,
-        "of {all} merges {complete} are told in full, {although} written since"
+        "of {all} merges {complete} are found in full, {although} written since"
     );
 }
 
-/// Every part of every tree; how many there were below others.
+/// Checks every subtree; returns how many were below others.
 fn parts(world: &World) -> Result<u32, String> {
     let (store, identity) = (&world.store, &world.settings.identity);
     let mut deep = 0;
     for join in world.model.joins.iter().filter(|join| join.reverted.is_none()) {
-        let members = store.whole(store.root(join.part))?;
+        let members = store.members_of(store.root(join.part))?;
         let all = Subtrees::new(&members);
-        // What a part above it asked for first changes nothing.
         let above = member_detail(store.root(join.part), &all, identity);
-        let own = member_detail(join.part, &all, identity).ok_or_else(|| format!("{:?} is no member", join.part))?;
+        let own = member_detail(join.part, &all, identity).ok_or_else(|| format!("{:?} is not a member", join.part))?;
         let person = world.model.person(join.part);
         let (profile, root_pointer) = (&store.profiles[&join.part], &store.root_pointers[&join.part]);
         same(|| "its own keys".into(), &own.identifiers, &profile.identifiers)?;
@@ -112,8 +113,8 @@ fn parts(world: &World) -> Result<u32, String> {
     Ok(deep)
 }
 
-// Fails when `own` in `snapshot.rs` takes the view of the whole tree, the members beside the part, or the figures of the
-// member alone.
+// Fails when `member_detail` uses the view of the whole tree, members outside the subtree, or the totals of the member
+// alone.
 #[test]
 fn what_a_part_shows_is_what_comes_back_when_its_link_is_cut() {
     let deep = Cell::new(0);
