@@ -68,6 +68,9 @@ const FINE_AFTER: [(&str, &str); 4] = [
     (concat!("come", " in"), "handy"),
 ];
 
+/// Words before which a form is ordinary English: "there is a row" can be denied.
+const FINE_BEFORE: [(&str, &str); 2] = [(concat!("is", " no"), "there"), (concat!("are", " no"), "there")];
+
 /// Names of functions that are participles, pronouns or private words.
 const FUNCTIONS: [&str; 20] = [
     "told",
@@ -163,7 +166,9 @@ fn occurrences(line: &str, form: &str) -> usize {
     let counts = |(at, _): &(usize, &str)| {
         let (before, after) = (&line[..*at], &line[at + form.len()..]);
         let is_whole = !is_word(before.chars().next_back()) && !is_word(after.chars().next());
-        is_whole && !FINE_AFTER.iter().any(|(of, next)| *of == form && after.trim_start().starts_with(next))
+        is_whole
+            && !FINE_BEFORE.iter().any(|(of, last)| *of == form && before.trim_end().ends_with(last))
+            && !FINE_AFTER.iter().any(|(of, next)| *of == form && after.trim_start().starts_with(next))
     };
     line.match_indices(form).filter(counts).count()
 }
@@ -207,7 +212,8 @@ mod tests {
 
     #[test]
     fn an_ordinary_use_of_the_same_words_is_not_found() {
-        let longer = format!("// It {} longer; he {} line.\n", concat!("is", " no"), concat!("go", " on"));
+        let longer =
+            format!("// It {0} longer; there {0} row.\n// Go {1} line.\n", concat!("is", " no"), concat!("o", "n"));
         assert_eq!(found("crates/a/src/b.rs", &longer), [""; 0]);
     }
 
