@@ -15,7 +15,7 @@ mod options;
 mod workshop;
 
 use crate::repo::Repo;
-use options::Options;
+use options::MutantOptions;
 use workshop::Workshop;
 
 /// Runs both proofs, or the one that is named; `false` when a bug was not found.
@@ -23,7 +23,7 @@ use workshop::Workshop;
 /// # Errors
 /// When the arguments are wrong, the copy cannot be made, or a tool is absent.
 pub(crate) fn run(repo: &Repo, args: &[String]) -> anyhow::Result<bool> {
-    let options = Options::parse(args)?;
+    let options = MutantOptions::parse(args)?;
     let folder = repo.target.join("mutants");
     let workshop = Workshop { tree: folder.join("tree"), build: folder.join("build"), reports: folder.join("reports") };
     copy::refresh(&repo.root, &workshop.tree)?;

@@ -18,7 +18,7 @@ use crate::tidy;
 
 /// How a stage ended.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Verdict {
+pub(crate) enum StageOutcome {
     /// All of it held; the text says what was left out, if anything was.
     Passed(Option<String>),
     /// Something is wrong, and the output above says what.
@@ -27,7 +27,7 @@ pub(crate) enum Verdict {
     Skipped(String),
 }
 
-impl Verdict {
+impl StageOutcome {
     fn of(held: bool) -> Self {
         if held { Self::Passed(None) } else { Self::Failed }
     }
@@ -51,7 +51,7 @@ impl Verdict {
 struct Stage {
     name: &'static str,
     about: &'static str,
-    run: fn(&Repo) -> anyhow::Result<Verdict>,
+    run: fn(&Repo) -> anyhow::Result<StageOutcome>,
 }
 
 const STAGES: [Stage; 10] = [
@@ -88,19 +88,19 @@ pub(crate) fn run(repo: &Repo, names: &[String]) -> anyhow::Result<bool> {
     for stage in chosen(names)? {
         println!("\n=== {}: {}", stage.name, stage.about);
         let began = Instant::now();
-        let verdict = (stage.run)(repo).unwrap_or_else(|error| {
+        let outcome = (stage.run)(repo).unwrap_or_else(|error| {
             println!("error: {error:#}");
-            Verdict::Failed
+            StageOutcome::Failed
         });
         let took = began.elapsed();
-        if let Verdict::Skipped(why) = &verdict {
+        if let StageOutcome::Skipped(why) = &outcome {
             println!("skipped: {why}");
         }
-        println!("=== {} {} in {:.1} s", stage.name, verdict.word(), took.as_secs_f64());
-        ended.push((stage.name, verdict, took));
+        println!("=== {} {} in {:.1} s", stage.name, outcome.word(), took.as_secs_f64());
+        ended.push((stage.name, outcome, took));
     }
     print!("\n{}", summary(&ended));
-    Ok(ended.iter().all(|(_, verdict, _)| *verdict != Verdict::Failed))
+    Ok(ended.iter().all(|(_, outcome, _)| *outcome != StageOutcome::Failed))
 }
 
 /// In the order of the list, whatever the order asked for: the release build comes before what uses it.
@@ -116,18 +116,18 @@ fn chosen(names: &[String]) -> anyhow::Result<Vec<&'static Stage>> {
 }
 
 /// A table of the stages, and the counts as the last line alone, for programs that read it.
-fn summary(ended: &[(&str, Verdict, Duration)]) -> String {
+fn summary(ended: &[(&str, StageOutcome, Duration)]) -> String {
     let mut table = String::new();
     let (mut passed, mut failed, mut skipped) = (0, 0, 0);
     let mut total = Duration::ZERO;
-    for (name, verdict, took) in ended {
-        match verdict {
-            Verdict::Passed(_) => passed += 1,
-            Verdict::Failed => failed += 1,
-            Verdict::Skipped(_) => skipped += 1,
+    for (name, outcome, took) in ended {
+        match outcome {
+            StageOutcome::Passed(_) => passed += 1,
+            StageOutcome::Failed => failed += 1,
+            StageOutcome::Skipped(_) => skipped += 1,
         }
         total += *took;
-        let line = format!("{name:<8} {:<8} {:>7.1} s  {}", verdict.word(), took.as_secs_f64(), verdict.note());
+        let line = format!("{name:<8} {:<8} {:>7.1} s  {}", outcome.word(), took.as_secs_f64(), outcome.note());
         table.push_str(line.trim_end());
         table.push('\n');
     }
@@ -135,22 +135,22 @@ fn summary(ended: &[(&str, Verdict, Duration)]) -> String {
     format!("{table}{:<8} {:<8} {total:>7.1} s\n\n{passed} passed, {failed} failed, {skipped} skipped\n", "total", "")
 }
 
-fn fmt(repo: &Repo) -> anyhow::Result<Verdict> {
-    Ok(Verdict::of(succeeds(&mut repo.cargo(&["fmt", "--all", "--check"]))?))
+fn fmt(repo: &Repo) -> anyhow::Result<StageOutcome> {
+    Ok(StageOutcome::of(succeeds(&mut repo.cargo(&["fmt", "--all", "--check"]))?))
 }
 
-fn tidy_stage(repo: &Repo) -> anyhow::Result<Verdict> {
-    Ok(Verdict::of(tidy::run(repo, &[])?))
+fn tidy_stage(repo: &Repo) -> anyhow::Result<StageOutcome> {
+    Ok(StageOutcome::of(tidy::run(repo, &[])?))
 }
 
-fn clippy(repo: &Repo) -> anyhow::Result<Verdict> {
+fn clippy(repo: &Repo) -> anyhow::Result<StageOutcome> {
     let mut clippy = repo.cargo(&["clippy", "--all-targets", "--keep-going"]);
-    Ok(Verdict::of(succeeds(clippy.args(EVERYTHING).args(["--", "-D", "warnings"]))?))
+    Ok(StageOutcome::of(succeeds(clippy.args(EVERYTHING).args(["--", "-D", "warnings"]))?))
 }
 
-fn docs(repo: &Repo) -> anyhow::Result<Verdict> {
+fn docs(repo: &Repo) -> anyhow::Result<StageOutcome> {
     let mut doc = repo.cargo(&["doc", "--no-deps", "--document-private-items", "--keep-going"]);
-    Ok(Verdict::of(succeeds(doc.args(EVERYTHING).env("RUSTDOCFLAGS", "-D warnings"))?))
+    Ok(StageOutcome::of(succeeds(doc.args(EVERYTHING).env("RUSTDOCFLAGS", "-D warnings"))?))
 }
 
 /// The command that builds what the client tests and the acceptance checks drive.
@@ -158,18 +158,18 @@ fn release_build(repo: &Repo) -> Command {
     repo.cargo(&["build", "--release", "-p", "muster", "--locked"])
 }
 
-fn build(repo: &Repo) -> anyhow::Result<Verdict> {
-    Ok(Verdict::of(succeeds(&mut release_build(repo))?))
+fn build(repo: &Repo) -> anyhow::Result<StageOutcome> {
+    Ok(StageOutcome::of(succeeds(&mut release_build(repo))?))
 }
 
-fn test(repo: &Repo) -> anyhow::Result<Verdict> {
-    Ok(Verdict::of(succeeds(repo.cargo(&["test", "--no-fail-fast"]).args(EVERYTHING))?))
+fn test(repo: &Repo) -> anyhow::Result<StageOutcome> {
+    Ok(StageOutcome::of(succeeds(repo.cargo(&["test", "--no-fail-fast"]).args(EVERYTHING))?))
 }
 
 /// By a release build of this program that has the targets: a debug build sees a tenth of the inputs.
-fn fuzz(repo: &Repo) -> anyhow::Result<Verdict> {
+fn fuzz(repo: &Repo) -> anyhow::Result<StageOutcome> {
     let build = ["run", "--quiet", "--release", "--locked", "-p", "xtask", "--features", "fuzz", "--", "fuzz"];
-    Ok(Verdict::of(succeeds(repo.cargo(&build).args(["--seconds", FUZZ_SECONDS]))?))
+    Ok(StageOutcome::of(succeeds(repo.cargo(&build).args(["--seconds", FUZZ_SECONDS]))?))
 }
 
 #[cfg(test)]
@@ -193,9 +193,9 @@ mod tests {
     #[test]
     fn the_summary_names_each_stage_and_ends_with_the_counts_alone() {
         let ended = [
-            ("fmt", Verdict::Passed(None), Duration::from_millis(1_200)),
-            ("test", Verdict::Failed, Duration::from_secs(60)),
-            ("clients", Verdict::Skipped("no python3".to_owned()), Duration::ZERO),
+            ("fmt", StageOutcome::Passed(None), Duration::from_millis(1_200)),
+            ("test", StageOutcome::Failed, Duration::from_secs(60)),
+            ("clients", StageOutcome::Skipped("no python3".to_owned()), Duration::ZERO),
         ];
         let expected = "\
 fmt      passed       1.2 s

@@ -5,7 +5,7 @@
 //! 2. `element`: applies one element, as a whole or not at all: customer, event, device.
 //! 3. `resolve`: resolves identifiers to users; `guard`: withholds identifiers that would merge what must stay apart;
 //!    `review`: records them for people; `review_decision`: carries out what people decide.
-//! 4. `join`: chooses the survivor and merges; `by_hand`: merges two users at the request of a person.
+//! 4. `join`: chooses the survivor and merges; `merge_users`: merges two users at the request of a person.
 //! 5. `write`: writes values, binds and releases identifiers.
 //! 6. `revert`: reverts a merge, lifts a separation.
 //! 7. `activation`: activates kinds over stored data.
@@ -17,7 +17,7 @@
 //! if everything were known.
 
 pub mod activation;
-pub mod by_hand;
+pub mod merge_users;
 pub mod delete;
 pub mod discard;
 pub mod expire;
@@ -42,11 +42,11 @@ mod write;
 mod write_target;
 
 pub use activation::{ActivationProgress, ClearIndex, Index, Settle};
-pub use by_hand::{MergeUsers, MergeUsersOutcome};
 pub use delete::{Delete, DeleteOutcome, NamedUser, Sweep};
 pub use discard::{Discard, Restore, Restored};
 pub use expire::{Expire, Retention};
 pub use import::{ImportDecision, Wire, cost};
 pub use log::bounded;
+pub use merge_users::{MergeUsers, MergeUsersOutcome};
 pub use revert::{Lift, Revert, RevertOutcome};
 pub use review_decision::{Choose, DecideReview, ReviewOutcome, ReviewRefusal};

@@ -25,7 +25,7 @@ pub const fn facts_bytes(profile_bytes: u64) -> u64 {
     2 * profile_bytes + profile_bytes / 2 + (12 << 20)
 }
 /// Approximate bytes of a listed identifier in addition to its value.
-pub const KEY_OVERHEAD_BYTES: usize = 64;
+pub const IDENTIFIER_OVERHEAD_BYTES: usize = 64;
 /// Most bytes that the merge records of one decision may list: names of filled attributes, merged identifiers.
 pub const MERGED_BYTES_MAX: usize = 8 << 20;
 /// Approximate bytes of member records that one batch of an activation reads, and of live profiles that one lookup of a

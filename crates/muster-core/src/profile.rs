@@ -208,10 +208,10 @@ fn identifiers(members: &[&Member], view: &View, identity: &Identity) -> (Vec<Id
         let mut held: Vec<&str> =
             members.iter().flat_map(|m| &m.record.identifiers).filter(|k| k.kind == *kind).map(|k| &*k.value).collect();
         held.sort_unstable();
-        let shown =
+        let value =
             view.attributes.get(kind.name()).and_then(identifier_text).map(|text| normalise(*normaliser, &text));
-        if let Some(shown) = shown
-            && let Ok(place) = held.binary_search(&&*shown)
+        if let Some(value) = value
+            && let Ok(place) = held.binary_search(&&*value)
         {
             current.push(Identifier { kind: kind.clone(), value: held.remove(place).into() });
         }

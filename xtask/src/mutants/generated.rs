@@ -9,7 +9,7 @@ use std::time::Instant;
 use anyhow::{Context as _, bail};
 
 use super::equivalent::{self, Equivalent, Trial};
-use super::options::Options;
+use super::options::MutantOptions;
 use super::workshop::Workshop;
 use crate::repo::{INSTALL_TOOLS, Repo, cargo_program, may_install, succeeds};
 
@@ -27,7 +27,7 @@ const SLICE: usize = 20;
 /// Seconds after which the tests of one bug count as hanging; without a bug they take a tenth of that.
 const TIMEOUT_SECONDS: &str = "300";
 
-pub(super) fn run(repo: &Repo, workshop: &Workshop, options: &Options) -> anyhow::Result<bool> {
+pub(super) fn run(repo: &Repo, workshop: &Workshop, options: &MutantOptions) -> anyhow::Result<bool> {
     install(repo)?;
     let list = fs::read_to_string(workshop.tree.join(equivalent::PATH))
         .with_context(|| format!("cannot read {}", equivalent::PATH))?;

@@ -9,7 +9,7 @@ const USAGE: &str = "usage: cargo xtask mutants [injected|generated] [--file PAT
 
 /// What to run.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Options {
+pub(super) struct MutantOptions {
     pub(super) injected: bool,
     pub(super) generated: bool,
     /// Files that are changed, from the root of the checkout; none stands for all rules.
@@ -20,7 +20,7 @@ pub(super) struct Options {
     pub(super) limit: Option<Duration>,
 }
 
-impl Options {
+impl MutantOptions {
     pub(super) fn parse(args: &[String]) -> anyhow::Result<Self> {
         let mut options = Self { injected: true, generated: true, files: Vec::new(), shard: (0, 1), limit: None };
         let mut words = args.iter().map(String::as_str);
@@ -54,16 +54,16 @@ fn shard(text: &str) -> anyhow::Result<(u32, u32)> {
 mod tests {
     use super::*;
 
-    fn parsed(args: &[&str]) -> Result<Options, String> {
+    fn parsed(args: &[&str]) -> Result<MutantOptions, String> {
         let args: Vec<String> = args.iter().map(|&arg| arg.to_owned()).collect();
-        Options::parse(&args).map_err(|error| format!("{error:#}"))
+        MutantOptions::parse(&args).map_err(|error| format!("{error:#}"))
     }
 
     #[test]
     fn both_proofs_run_unless_one_is_named() {
-        let all = Options { injected: true, generated: true, files: Vec::new(), shard: (0, 1), limit: None };
+        let all = MutantOptions { injected: true, generated: true, files: Vec::new(), shard: (0, 1), limit: None };
         assert_eq!(parsed(&[]), Ok(all));
-        let slice = Options {
+        let slice = MutantOptions {
             injected: false,
             generated: true,
             files: vec!["a.rs".to_owned(), "b.rs".to_owned()],

@@ -8,10 +8,10 @@ use std::collections::BTreeSet;
 use anyhow::Context as _;
 use serde_json::Value;
 
-use super::Verdict;
+use super::StageOutcome;
 use crate::repo::{INSTALL_TOOLS, Repo, answers, cargo_metadata, cargo_program, may_install, succeeds};
 
-pub(super) fn run(repo: &Repo) -> anyhow::Result<Verdict> {
+pub(super) fn run(repo: &Repo) -> anyhow::Result<StageOutcome> {
     if !installed() && may_install() {
         succeeds(&mut repo.cargo(&["install", "cargo-deny", "--locked"]))?;
     }
@@ -22,19 +22,19 @@ fn installed() -> bool {
     answers(cargo_program(), &["deny", "--version"])
 }
 
-fn with_cargo_deny(repo: &Repo) -> anyhow::Result<Verdict> {
+fn with_cargo_deny(repo: &Repo) -> anyhow::Result<StageOutcome> {
     if !succeeds(&mut repo.cargo(&["deny", "--locked", "check", "licenses", "bans", "sources"]))? {
-        return Ok(Verdict::Failed);
+        return Ok(StageOutcome::Failed);
     }
     if !succeeds(&mut repo.cargo(&["deny", "fetch", "db"]))? {
         let note = "skipped advisories: the database cannot be fetched from here";
         println!("{note}");
-        return Ok(Verdict::Passed(Some(note.to_owned())));
+        return Ok(StageOutcome::Passed(Some(note.to_owned())));
     }
-    Ok(Verdict::of(succeeds(&mut repo.cargo(&["deny", "--locked", "check", "--disable-fetch", "advisories"]))?))
+    Ok(StageOutcome::of(succeeds(&mut repo.cargo(&["deny", "--locked", "check", "--disable-fetch", "advisories"]))?))
 }
 
-fn without_cargo_deny(repo: &Repo) -> anyhow::Result<Verdict> {
+fn without_cargo_deny(repo: &Repo) -> anyhow::Result<StageOutcome> {
     let text = std::fs::read_to_string(repo.root.join("deny.toml")).context("cannot read deny.toml")?;
     let policy = Policy::parse(&text)?;
     let metadata = cargo_metadata(&repo.root, &["--locked"])?;
@@ -45,11 +45,11 @@ fn without_cargo_deny(repo: &Repo) -> anyhow::Result<Verdict> {
     }
     println!("{} packages judged by the licences, bans and sources of deny.toml", packages.len());
     if !faults.is_empty() {
-        return Ok(Verdict::Failed);
+        return Ok(StageOutcome::Failed);
     }
     let note = format!("skipped advisories: no cargo-deny (cargo install cargo-deny --locked, or {INSTALL_TOOLS}=1)");
     println!("{note}");
-    Ok(Verdict::Passed(Some(note)))
+    Ok(StageOutcome::Passed(Some(note)))
 }
 
 /// The part of `deny.toml` that can be judged from `cargo metadata` alone.

@@ -8,7 +8,7 @@ use std::process::Command;
 
 use anyhow::Context as _;
 
-use super::{Verdict, release_build};
+use super::{StageOutcome, release_build};
 use crate::repo::{Repo, answers, succeeds};
 
 /// Where Debian puts it.
@@ -29,23 +29,23 @@ const FILES: [&str; 9] = [
 const UNREACHABLE: [&str; 7] =
     ["ENOTFOUND", "EAI_AGAIN", "ECONNREFUSED", "ETIMEDOUT", "ECONNRESET", "ENETUNREACH", "EHOSTUNREACH"];
 
-pub(super) fn run(repo: &Repo) -> anyhow::Result<Verdict> {
+pub(super) fn run(repo: &Repo) -> anyhow::Result<StageOutcome> {
     let missing = missing_programs()?;
     if !missing.is_empty() {
         let names = missing.join(" ");
         let why = format!(
             "no {names} (node from 20 on), and apt-get cannot install that here (Debian: apt-get install {names})"
         );
-        return Ok(Verdict::Skipped(why));
+        return Ok(StageOutcome::Skipped(why));
     }
     // Nothing to do after the stage `build`; alone, the stage must not test an old binary.
     if !succeeds(&mut release_build(repo))? {
-        return Ok(Verdict::Failed);
+        return Ok(StageOutcome::Failed);
     }
     let folder = repo.root.join("tests/browser");
     let packages = match packages(&repo.target.join("browser"), &folder)? {
         Ok(packages) => packages,
-        Err(verdict) => return Ok(verdict),
+        Err(outcome) => return Ok(outcome),
     };
     let screenshots = repo.target.join("screenshots");
     fs::create_dir_all(&screenshots).with_context(|| format!("cannot make {}", screenshots.display()))?;
@@ -53,7 +53,7 @@ pub(super) fn run(repo: &Repo) -> anyhow::Result<Verdict> {
     node.args(["--test", "--test-reporter=spec", "--test-concurrency=2"]);
     node.args(FILES.map(|file| folder.join(file))).env("MUSTER_BIN", repo.release_binary());
     node.env("MUSTER_CHROMIUM", CHROMIUM).env("MUSTER_NODE_FOLDER", packages).env("MUSTER_SCREENSHOTS", screenshots);
-    Ok(Verdict::of(succeeds(&mut node)?))
+    Ok(StageOutcome::of(succeeds(&mut node)?))
 }
 
 /// Debian's names of the programs that are not there, also after an installation where that is allowed.
@@ -78,7 +78,7 @@ fn missing_programs() -> anyhow::Result<Vec<&'static str>> {
 }
 
 /// The folder that holds the packages of the lock file; made when absent or made for another lock file.
-fn packages(target: &Path, folder: &Path) -> anyhow::Result<Result<PathBuf, Verdict>> {
+fn packages(target: &Path, folder: &Path) -> anyhow::Result<Result<PathBuf, StageOutcome>> {
     let read = |path: &Path| fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()));
     let wanted = read(&folder.join("package-lock.json"))?;
     let installed = target.join("installed-lock.json");
@@ -99,7 +99,7 @@ fn packages(target: &Path, folder: &Path) -> anyhow::Result<Result<PathBuf, Verd
         return Ok(Ok(target.to_owned()));
     }
     if UNREACHABLE.iter().any(|sign| said.contains(sign)) {
-        return Ok(Err(Verdict::Skipped("npm cannot reach its registry from here".to_owned())));
+        return Ok(Err(StageOutcome::Skipped("npm cannot reach its registry from here".to_owned())));
     }
-    Ok(Err(Verdict::Failed))
+    Ok(Err(StageOutcome::Failed))
 }

@@ -8,7 +8,7 @@ use std::process::Command;
 
 use anyhow::Context as _;
 
-use super::{Verdict, release_build};
+use super::{StageOutcome, release_build};
 use crate::repo::{Repo, answers, succeeds};
 
 /// What is driven, each a program that prints its claims.
@@ -17,18 +17,18 @@ const SCRIPTS: [&str; 3] = ["moengage_client.py", "metrics_reader.py", "large_bo
 /// What pip says when it cannot reach the package index, as opposed to a package that cannot be built.
 const UNREACHABLE: [&str; 3] = ["NewConnectionError", "Max retries exceeded", "No matching distribution found"];
 
-pub(super) fn run(repo: &Repo) -> anyhow::Result<Verdict> {
+pub(super) fn run(repo: &Repo) -> anyhow::Result<StageOutcome> {
     if !answers("python3", &["--version"]) {
-        return Ok(Verdict::Skipped("no python3 (Debian: apt-get install python3 python3-venv)".to_owned()));
+        return Ok(StageOutcome::Skipped("no python3 (Debian: apt-get install python3 python3-venv)".to_owned()));
     }
     // Nothing to do after the stage `build`; alone, the stage must not test an old binary.
     if !succeeds(&mut release_build(repo))? {
-        return Ok(Verdict::Failed);
+        return Ok(StageOutcome::Failed);
     }
     let folder = repo.root.join("tests/clients/python");
     let python = match environment(&repo.target.join("clients-python"), &folder.join("requirements.txt"))? {
         Ok(python) => python,
-        Err(verdict) => return Ok(verdict),
+        Err(outcome) => return Ok(outcome),
     };
     let mut all_hold = true;
     for script in SCRIPTS {
@@ -37,11 +37,11 @@ pub(super) fn run(repo: &Repo) -> anyhow::Result<Verdict> {
         // All of them run, so that one run names everything.
         all_hold &= succeeds(&mut run)?;
     }
-    Ok(Verdict::of(all_hold))
+    Ok(StageOutcome::of(all_hold))
 }
 
 /// The Python of a virtual environment that holds `requirements`; made when absent or made for other requirements.
-fn environment(venv: &Path, requirements: &Path) -> anyhow::Result<Result<PathBuf, Verdict>> {
+fn environment(venv: &Path, requirements: &Path) -> anyhow::Result<Result<PathBuf, StageOutcome>> {
     let python = venv.join("bin/python");
     let wanted = fs::read_to_string(requirements).with_context(|| format!("cannot read {}", requirements.display()))?;
     let installed = venv.join("installed-requirements.txt");
@@ -50,7 +50,7 @@ fn environment(venv: &Path, requirements: &Path) -> anyhow::Result<Result<PathBu
     }
     if !succeeds(Command::new("python3").args(["-m", "venv", "--clear"]).arg(venv))? {
         let why = "python3 has no working venv module (Debian: apt-get install python3-venv)";
-        return Ok(Err(Verdict::Skipped(why.to_owned())));
+        return Ok(Err(StageOutcome::Skipped(why.to_owned())));
     }
     let mut pip = Command::new(&python);
     pip.args(["-m", "pip", "install", "--disable-pip-version-check", "--quiet", "-r"]).arg(requirements);
@@ -62,7 +62,7 @@ fn environment(venv: &Path, requirements: &Path) -> anyhow::Result<Result<PathBu
         return Ok(Ok(python));
     }
     if UNREACHABLE.iter().any(|sign| said.contains(sign)) {
-        return Ok(Err(Verdict::Skipped("pip cannot reach a package index from here".to_owned())));
+        return Ok(Err(StageOutcome::Skipped("pip cannot reach a package index from here".to_owned())));
     }
-    Ok(Err(Verdict::Failed))
+    Ok(Err(StageOutcome::Failed))
 }

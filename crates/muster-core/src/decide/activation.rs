@@ -181,15 +181,15 @@ fn batch(
 fn index(state: &mut DecisionState<'_>, activation: &Activation, no: ProfileNo) -> Known<()> {
     for kind in &activation.kinds {
         let profile = state.record(no)?;
-        let stale = profile.identifiers.iter().find(|key| key.kind == kind.kind).cloned();
+        let stale = profile.identifiers.iter().find(|identifier| identifier.kind == kind.kind).cloned();
         let value = profile.attributes.get(kind.kind.name()).and_then(|write| write.value.as_ref());
         let holds = value.and_then(|value| stored_identifier(kind, value));
         if let Some(stale) = stale {
             write::remove_identifier(state, no, &stale)?;
             state.bindings.set(stale, None);
         }
-        if let Some(key) = holds {
-            state.holding.set((key, no), Some(()));
+        if let Some(identifier) = holds {
+            state.holding.set((identifier, no), Some(()));
         }
     }
     Ok(())
@@ -205,26 +205,26 @@ fn pass(state: &mut DecisionState<'_>, activation: &Activation, numbers: &[Profi
         }
         for kind in &activation.kinds {
             let value = state.record(*no)?.attributes.get(kind.kind.name()).and_then(|write| write.value.as_ref());
-            let Some(key) = value.and_then(|value| stored_identifier(kind, value)) else { continue };
+            let Some(identifier) = value.and_then(|value| stored_identifier(kind, value)) else { continue };
             state.savepoint();
-            let holds = state.is_holder(&key, *no);
+            let holds = state.is_holder(&identifier, *no);
             if holds == Ok(false) {
                 continue;
             }
-            if state.unsettled.contains(&key) {
+            if state.unsettled.contains(&identifier) {
                 missing = true;
                 continue;
             }
             // Everything that the first lookup of a value needs is requested at once.
-            let settled = match (holds, state.holders(&key), state.binding(&key)) {
+            let settled = match (holds, state.holders(&identifier), state.binding(&identifier)) {
                 // The holders that were read are settled, without this one: the next batch continues.
                 (Ok(true), Ok(holders), _) if holders.is_empty() => break 'batch,
-                (Ok(true), Ok(holders), Ok(_)) => settle(state, &key).map(|_| holders.len()),
+                (Ok(true), Ok(holders), Ok(_)) => settle(state, &identifier).map(|_| holders.len()),
                 _ => Err(Missing),
             };
             match settled {
                 // This lookup did not read it: the next batch continues.
-                Ok(_) if state.is_holder(&key, *no) == Ok(true) => break 'batch,
+                Ok(_) if state.is_holder(&identifier, *no) == Ok(true) => break 'batch,
                 Ok(holders) => looked_at += holders,
                 Err(Missing) => missing = true,
             }
@@ -239,32 +239,34 @@ pub(super) type Settled = Option<(Vec<ProfileId>, SurvivorChoice)>;
 
 /// Binds a value of an activating kind: its holders are tried in order of id and kept if they do not conflict with
 /// those before; a withheld holder keeps the value as a plain attribute.
-pub(super) fn settle(state: &mut DecisionState<'_>, key: &Identifier) -> Known<Settled> {
-    if state.identity.activating(ActivationPhase::Joining, key.kind.name()).is_none() {
+pub(super) fn settle(state: &mut DecisionState<'_>, identifier: &Identifier) -> Known<Settled> {
+    if state.identity.activating(ActivationPhase::Joining, identifier.kind.name()).is_none() {
         return Ok(None);
     }
-    if state.unsettled.contains(key) {
+    if state.unsettled.contains(identifier) {
         return Err(Missing);
     }
-    let settled = settle_holders(state, key);
+    let settled = settle_holders(state, identifier);
     if settled.is_err() {
-        state.unsettled.insert(key.clone());
+        state.unsettled.insert(identifier.clone());
     }
     settled
 }
 
-fn settle_holders(state: &mut DecisionState<'_>, key: &Identifier) -> Known<Settled> {
-    let (holders, bound) = (state.holders(key), state.binding(key));
+fn settle_holders(state: &mut DecisionState<'_>, identifier: &Identifier) -> Known<Settled> {
+    let (holders, bound) = (state.holders(identifier), state.binding(identifier));
     let (mut holders, bound) = (holders?, bound?);
     // Holders that were deleted since, and rows of a cancelled activation whose value was replaced since.
-    let Some(kind) = state.identity.activating(ActivationPhase::Joining, key.kind.name()) else { return Ok(None) };
+    let Some(kind) = state.identity.activating(ActivationPhase::Joining, identifier.kind.name()) else {
+        return Ok(None);
+    };
     let is_gone = |state: &DecisionState<'_>, no: &ProfileNo| {
         let holds = |value: &Write<Value>| {
-            value.value.as_ref().and_then(|value| stored_identifier(kind, value)).as_ref() == Some(key)
+            value.value.as_ref().and_then(|value| stored_identifier(kind, value)).as_ref() == Some(identifier)
         };
         match (state.root_pointers.get(no), state.records.get(no)) {
             (Some(None), _) => true,
-            (_, Some(Some(profile))) => !profile.attributes.get(key.kind.name()).is_some_and(holds),
+            (_, Some(Some(profile))) => !profile.attributes.get(identifier.kind.name()).is_some_and(holds),
             _ => false,
         }
     };
@@ -278,7 +280,7 @@ fn settle_holders(state: &mut DecisionState<'_>, key: &Identifier) -> Known<Sett
     }
     let gone: Vec<ProfileNo> = holders.extract_if(.., |no| is_gone(state, no)).collect();
     for no in gone {
-        state.holding.set((key.clone(), no), None);
+        state.holding.set((identifier.clone(), no), None);
     }
     if holders.is_empty() {
         return Ok(None);
@@ -286,13 +288,13 @@ fn settle_holders(state: &mut DecisionState<'_>, key: &Identifier) -> Known<Sett
     let found = roots(state, bound.iter().chain(&holders))?;
     let mut group = CandidateGroup::new();
     if bound.is_some() {
-        group.keep(state, key, Some(found[0]));
+        group.keep(state, identifier, Some(found[0]));
     }
     let (mut kept, mut withheld): (Vec<ProfileNo>, Vec<(ProfileNo, GuardReason)>) = (Vec::new(), Vec::new());
     for (holder, root) in holders.iter().zip(&found[usize::from(bound.is_some())..]) {
-        match group.conflict(state, key, Some(*root))? {
+        match group.conflict(state, identifier, Some(*root))? {
             None => {
-                group.keep(state, key, Some(*root));
+                group.keep(state, identifier, Some(*root));
                 kept.push(*holder);
             }
             Some(reason) if !withheld.iter().any(|(root_aside, _)| root_aside == root) => {
@@ -302,7 +304,7 @@ fn settle_holders(state: &mut DecisionState<'_>, key: &Identifier) -> Known<Sett
         }
     }
     for holder in holders {
-        state.holding.set((key.clone(), holder), None);
+        state.holding.set((identifier.clone(), holder), None);
     }
     let causing = Causing { request: None, origin: Origin::Activation, writes_email: false };
     let (root, joined) = match &group.roots[..] {
@@ -315,11 +317,11 @@ fn settle_holders(state: &mut DecisionState<'_>, key: &Identifier) -> Known<Sett
     if bound.is_none()
         && let Some(record) = kept.iter().find(|no| **no == root).or(kept.first()).copied()
     {
-        state.bindings.set(key.clone(), Some(record));
-        write::add_identifier(state, record, key)?;
+        state.bindings.set(identifier.clone(), Some(record));
+        write::add_identifier(state, record, identifier)?;
     }
     for (other, reason) in withheld {
-        withhold(state, &WithheldIdentifier { root, other: Some(other), identifier: key, reason, request: None })?;
+        withhold(state, &WithheldIdentifier { root, other: Some(other), identifier, reason, request: None })?;
     }
     Ok(joined)
 }

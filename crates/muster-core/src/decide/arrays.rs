@@ -14,10 +14,10 @@ use std::collections::{HashMap, HashSet};
 pub(super) struct Arrays {
     pub(super) logs: Vec<ArrayLog>,
     /// Current arrays of live profiles.
-    pub(super) shown: Map<usize>,
+    pub(super) current: Map<usize>,
     /// Arrays of member records.
     pub(super) held: Map<HeldArray>,
-    pub(super) undo: Vec<Undo>,
+    pub(super) undo: Vec<ArraysUndo>,
 }
 
 pub(super) type Map<T> = HashMap<ProfileNo, HashMap<Box<str>, T>>;
@@ -31,7 +31,7 @@ pub(super) struct HeldArray {
 }
 
 #[derive(Debug)]
-pub(super) enum Undo {
+pub(super) enum ArraysUndo {
     Operator(usize, ArrayUndo),
     Shown(ProfileNo, Box<str>, Option<usize>),
     Held(ProfileNo, Box<str>, Option<HeldArray>),
@@ -69,24 +69,24 @@ impl Arrays {
     pub(super) fn roll_back(&mut self) {
         for undo in self.undo.drain(..).rev() {
             match undo {
-                Undo::Operator(log, done) => self.logs[log].undo(done),
-                Undo::Shown(no, name, before) => drop(put(&mut self.shown, no, &name, before)),
-                Undo::Held(no, name, before) => drop(put(&mut self.held, no, &name, before)),
+                ArraysUndo::Operator(log, done) => self.logs[log].undo(done),
+                ArraysUndo::Shown(no, name, before) => drop(put(&mut self.current, no, &name, before)),
+                ArraysUndo::Held(no, name, before) => drop(put(&mut self.held, no, &name, before)),
             }
         }
     }
 
     pub(super) fn set_shown(&mut self, no: ProfileNo, name: &str, log: Option<usize>) {
-        if log.is_some() || self.shown.contains_key(&no) {
-            let before = put(&mut self.shown, no, name, log);
-            self.undo.push(Undo::Shown(no, name.into(), before));
+        if log.is_some() || self.current.contains_key(&no) {
+            let before = put(&mut self.current, no, name, log);
+            self.undo.push(ArraysUndo::Shown(no, name.into(), before));
         }
     }
 
     pub(super) fn set_held(&mut self, no: ProfileNo, name: &str, held: Option<HeldArray>) {
         if held.is_some() || self.held.contains_key(&no) {
             let before = put(&mut self.held, no, name, held);
-            self.undo.push(Undo::Held(no, name.into(), before));
+            self.undo.push(ArraysUndo::Held(no, name.into(), before));
         }
     }
 
@@ -106,8 +106,8 @@ impl Arrays {
 
     /// Moves the filled arrays of a joined profile to the survivor and forgets the others.
     pub(super) fn join(&mut self, survivor: ProfileNo, part: ProfileNo, filled: &[Box<str>]) {
-        let shown = self.shown.get(&part).into_iter().flatten();
-        let moved: Vec<(Box<str>, usize)> = shown.map(|(name, log)| (name.clone(), *log)).collect();
+        let current = self.current.get(&part).into_iter().flatten();
+        let moved: Vec<(Box<str>, usize)> = current.map(|(name, log)| (name.clone(), *log)).collect();
         if moved.is_empty() {
             return;
         }
@@ -133,7 +133,7 @@ impl Arrays {
 
     /// Replaces the placeholders of a view by values.
     pub(super) fn fill_view(&self, root: ProfileNo, view: &mut View) {
-        for (name, log) in self.shown.get(&root).into_iter().flatten() {
+        for (name, log) in self.current.get(&root).into_iter().flatten() {
             let log = &self.logs[*log];
             if let (Some(value), Some(array)) = (view.attributes.get_mut(name), log.at(log.operators()))
                 && is_placeholder(value)

@@ -206,11 +206,11 @@ impl<'f> DecisionState<'f> {
     }
 
     /// Returns the id that an identifier is bound to.
-    pub(super) fn binding(&mut self, key: &Identifier) -> Known<Option<ProfileNo>> {
-        match self.bindings.get(key) {
+    pub(super) fn binding(&mut self, identifier: &Identifier) -> Known<Option<ProfileNo>> {
+        match self.bindings.get(identifier) {
             Some(bound) => Ok(bound.copied()),
             None => {
-                self.needs.bindings.push(key.clone());
+                self.needs.bindings.push(identifier.clone());
                 Err(Missing)
             }
         }
@@ -367,13 +367,13 @@ impl<'f> DecisionState<'f> {
         let identity = self.identity;
         let Some(activation) = &identity.activation else { return };
         let Some(kind) = activation.kinds.iter().find(|kind| kind.kind.name() == name) else { return };
-        if let Some(key) = old.and_then(|value| stored_identifier(kind, value)) {
-            self.holding.set((key, no), None);
+        if let Some(identifier) = old.and_then(|value| stored_identifier(kind, value)) {
+            self.holding.set((identifier, no), None);
         }
         if activation.phase == ActivationPhase::Indexing
-            && let Some(key) = new.and_then(|value| stored_identifier(kind, value))
+            && let Some(identifier) = new.and_then(|value| stored_identifier(kind, value))
         {
-            self.holding.set((key, no), Some(()));
+            self.holding.set((identifier, no), Some(()));
         }
     }
 

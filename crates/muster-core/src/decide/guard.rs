@@ -37,15 +37,15 @@ impl CandidateGroup {
         Self { binds: true, ..Self::new() }
     }
 
-    pub(super) fn keep(&mut self, state: &DecisionState<'_>, key: &Identifier, root: Option<ProfileNo>) {
-        if key.kind.name() == CUSTOMER_ID {
+    pub(super) fn keep(&mut self, state: &DecisionState<'_>, identifier: &Identifier, root: Option<ProfileNo>) {
+        if identifier.kind.name() == CUSTOMER_ID {
             self.is_id_bound.get_or_insert(root.is_some());
         }
         let Some(root) = root else {
-            self.carried.push(key.clone());
+            self.carried.push(identifier.clone());
             return;
         };
-        self.cap = self.cap.min(cap(state, &key.kind));
+        self.cap = self.cap.min(cap(state, &identifier.kind));
         if !self.roots.contains(&root) {
             self.roots.push(root);
         }
@@ -55,7 +55,7 @@ impl CandidateGroup {
     pub(super) fn conflict(
         &self,
         state: &mut DecisionState<'_>,
-        key: &Identifier,
+        identifier: &Identifier,
         root: Option<ProfileNo>,
     ) -> Known<Option<GuardReason>> {
         if root.is_some_and(|root| self.roots.contains(&root)) || self.roots.is_empty() && self.carried.is_empty() {
@@ -71,11 +71,11 @@ impl CandidateGroup {
                 return Ok(Some(GuardReason::Size));
             }
         }
-        if self.pinned(state, key, root)? {
+        if self.pinned(state, identifier, root)? {
             return Ok(Some(GuardReason::Pinned));
         }
         let joined = root.filter(|_| !self.roots.is_empty());
-        let brings_member = self.brings_member(state, key, root)?;
+        let brings_member = self.brings_member(state, identifier, root)?;
         if joined.is_none() && !brings_member {
             return Ok(None);
         }
@@ -94,15 +94,20 @@ impl CandidateGroup {
         }
         Ok(match members {
             _ if members > MEMBERS_MAX => Some(GuardReason::Members),
-            _ if members > self.cap.min(cap(state, &key.kind)) => Some(GuardReason::MaxProfiles),
+            _ if members > self.cap.min(cap(state, &identifier.kind)) => Some(GuardReason::MaxProfiles),
             _ => None,
         })
     }
 
     /// Whether keeping this identifier would create a member for a new `customer_id` (behaviour.md 3.2.h), given the
     /// live profile that it resolves to. False if it does not change that.
-    fn brings_member(&self, state: &mut DecisionState<'_>, key: &Identifier, root: Option<ProfileNo>) -> Known<bool> {
-        let is_first_id = self.is_id_bound.is_none() && key.kind.name() == CUSTOMER_ID;
+    fn brings_member(
+        &self,
+        state: &mut DecisionState<'_>,
+        identifier: &Identifier,
+        root: Option<ProfileNo>,
+    ) -> Known<bool> {
+        let is_first_id = self.is_id_bound.is_none() && identifier.kind.name() == CUSTOMER_ID;
         let is_new = if is_first_id { root.is_none() } else { self.is_id_bound == Some(false) && root.is_some() };
         if !self.binds || !is_new {
             return Ok(false);
@@ -117,20 +122,21 @@ impl CandidateGroup {
 
     /// Whether two different values of a pinned kind would be merged, held or carried; all values of one profile count
     /// as one.
-    fn pinned(&self, state: &mut DecisionState<'_>, key: &Identifier, root: Option<ProfileNo>) -> Known<bool> {
+    fn pinned(&self, state: &mut DecisionState<'_>, identifier: &Identifier, root: Option<ProfileNo>) -> Known<bool> {
         let identity = state.identity;
         let is_joining = identity.activation.as_ref().is_some_and(|a| a.phase == ActivationPhase::Joining);
         for kind in identity.active().filter(|k| k.pinned).map(|k| &k.kind) {
             if !is_joining {
                 // A bound value is bound once, and an element carries one value of a kind: two values are different.
-                let carries = |keys: &[Identifier]| keys.iter().any(|key| key.kind == *kind);
-                let further = carries(std::slice::from_ref(key)) || holds(state, kind, root.as_slice())?;
+                let carries =
+                    |identifiers: &[Identifier]| identifiers.iter().any(|identifier| identifier.kind == *kind);
+                let further = carries(std::slice::from_ref(identifier)) || holds(state, kind, root.as_slice())?;
                 if further && (carries(&self.carried) || holds(state, kind, &self.roots)?) {
                     return Ok(true);
                 }
                 continue;
             }
-            let further = values(state, kind, root.as_slice(), std::slice::from_ref(key))?;
+            let further = values(state, kind, root.as_slice(), std::slice::from_ref(identifier))?;
             if further.is_empty() {
                 continue;
             }
@@ -156,9 +162,10 @@ fn values(
     state: &mut DecisionState<'_>,
     kind: &IdentifierKind,
     roots: &[ProfileNo],
-    keys: &[Identifier],
+    identifiers: &[Identifier],
 ) -> Known<BTreeSet<Box<str>>> {
-    let mut values: BTreeSet<Box<str>> = keys.iter().filter(|k| k.kind == *kind).map(|k| k.value.clone()).collect();
+    let mut values: BTreeSet<Box<str>> =
+        identifiers.iter().filter(|k| k.kind == *kind).map(|k| k.value.clone()).collect();
     for root in roots {
         let members = state.members(*root)?;
         let held = state.identifiers_of_all(&members)?;

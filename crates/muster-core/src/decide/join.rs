@@ -8,7 +8,7 @@ use crate::change::{RowChange, StoredRow};
 use crate::id::{MergeNo, ProfileId, ProfileNo, RequestNo, ReviewNo};
 use crate::identifier::Identifier;
 use crate::kinds::{SurvivorChoice, SurvivorRule};
-use crate::limits::KEY_OVERHEAD_BYTES;
+use crate::limits::IDENTIFIER_OVERHEAD_BYTES;
 use crate::profile::fold::JoinEffect;
 use crate::record::{Cause, Change, ChangeKind, Merge, MergeLink, RootPointer, TreeTotals, View};
 use crate::value::Combine;
@@ -25,7 +25,7 @@ pub(super) struct Causing {
 
 /// What resolves to several live profiles.
 pub(super) enum Origin {
-    Keys(Vec<Identifier>),
+    Identifiers(Vec<Identifier>),
     /// Value with several holders, when its kind is activated.
     Activation,
     /// Decision of a review.
@@ -36,7 +36,7 @@ pub(super) enum Origin {
 impl Origin {
     fn cause(&self, rule: SurvivorChoice) -> Cause {
         match self {
-            Self::Keys(keys) => Cause::Identifiers { identifiers: keys.clone(), rule },
+            Self::Identifiers(identifiers) => Cause::Identifiers { identifiers: identifiers.clone(), rule },
             Self::Activation => Cause::Activation,
             Self::Review(no) => Cause::Review(*no),
             Self::Api => Cause::Api,
@@ -123,15 +123,17 @@ fn join(
     let (request, cause) = (causing.request, causing.origin.cause(choice));
     review::close_merged(state, survivor, part)?;
     let (joined, staying) = (state.members(part)?, state.members(survivor)?);
-    let shown = state.current_values(part)?;
-    state.count_steps(3 * shown.attributes.len() + joined.len());
+    let current = state.current_values(part)?;
+    state.count_steps(3 * current.attributes.len() + joined.len());
     let mut identifiers = state.identifiers_of_all(&joined)?;
-    state.count_listed_bytes(identifiers.iter().map(|key| key.value.len() + KEY_OVERHEAD_BYTES).sum());
-    identifiers.sort_by_key(|key| (state.identity.rank(&key.kind), key.value.clone()));
+    state.count_listed_bytes(
+        identifiers.iter().map(|identifier| identifier.value.len() + IDENTIFIER_OVERHEAD_BYTES).sum(),
+    );
+    identifiers.sort_by_key(|identifier| (state.identity.rank(&identifier.kind), identifier.value.clone()));
     let email = state.current_attribute(survivor, EMAIL)?;
-    let same_email = causing.writes_email || email.is_some() && shown.attributes.get(EMAIL) == email;
+    let same_email = causing.writes_email || email.is_some() && current.attributes.get(EMAIL) == email;
     let rules = state.identity.attribute_rules.clone();
-    let JoinEffect { filled, combined, .. } = fill(state, survivor, (part, shown), (&rules, same_email))?;
+    let JoinEffect { filled, combined, .. } = fill(state, survivor, (part, current), (&rules, same_email))?;
     let merge = {
         state.counters.merge += 1;
         MergeNo(state.counters.merge)
@@ -190,13 +192,13 @@ fn re_root(state: &mut DecisionState<'_>, survivor: ProfileNo, part: ProfileNo, 
 fn fill(
     state: &mut DecisionState<'_>,
     survivor: ProfileNo,
-    (part, shown): (ProfileNo, View),
+    (part, current): (ProfileNo, View),
     (rules, same_email): (&[(Box<str>, Combine)], bool),
 ) -> Known<JoinEffect> {
     let joined = if state.has_members(survivor)? {
         let mut made = JoinEffect::default();
         state.edit_view(survivor, |view| {
-            made = view.join(shown, rules, same_email);
+            made = view.join(current, rules, same_email);
             let made = made.clone();
             |view: &mut View| view.undo_join(made)
         })?;
@@ -204,7 +206,7 @@ fn fill(
     } else {
         let mut view = state.current_values(survivor)?;
         state.count_steps(view.attributes.len());
-        let joined = view.join(shown, rules, same_email);
+        let joined = view.join(current, rules, same_email);
         state.views.set(survivor, Some(view));
         joined
     };

@@ -14,7 +14,7 @@ use std::collections::HashMap;
 pub(super) struct NameIndexes {
     pub(super) rules: Rules,
     pub(super) trees: HashMap<ProfileNo, NameIndex>,
-    pub(super) undo: Vec<Undo>,
+    pub(super) undo: Vec<IndexUndo>,
 }
 
 /// Names of one live profile.
@@ -57,7 +57,7 @@ pub(super) struct RecordedName<'p> {
 pub(super) const NEVER: Newest = Newest { seq: 0, record: ProfileNo(0), is_set: false };
 
 #[derive(Debug)]
-pub(super) enum Undo {
+pub(super) enum IndexUndo {
     Written(ProfileNo, u32, (u32, Newest)),
     Found(ProfileNo, RuleNo),
     Unset(ProfileNo, (RuleNo, ProfileNo), Option<usize>),
@@ -114,27 +114,27 @@ impl NameIndexes {
     pub(super) fn roll_back(&mut self) {
         for undo in self.undo.drain(..).rev() {
             match undo {
-                Undo::Dropped(root, tree) => drop(self.trees.insert(root, *tree)),
-                Undo::Built(root) => drop(self.trees.remove(&root)),
-                Undo::Moved(from, to) => {
+                IndexUndo::Dropped(root, tree) => drop(self.trees.insert(root, *tree)),
+                IndexUndo::Built(root) => drop(self.trees.remove(&root)),
+                IndexUndo::Moved(from, to) => {
                     let tree = self.trees.remove(&to);
                     self.trees.extend(tree.map(|tree| (from, tree)));
                 }
-                Undo::Joined(root, before) => {
+                IndexUndo::Joined(root, before) => {
                     if let Some(tree) = self.trees.get_mut(&root) {
                         tree.joined = before;
                     }
                 }
-                Undo::Written(root, number, (held, newest)) => {
+                IndexUndo::Written(root, number, (held, newest)) => {
                     if let Some(tree) = self.trees.get_mut(&root) {
                         let name = &mut tree.names[number as usize];
                         (name.held, name.newest) = (held, newest);
                     }
                 }
-                Undo::Found(root, rule) => {
+                IndexUndo::Found(root, rule) => {
                     self.trees.get_mut(&root).and_then(|tree| tree.found.get_mut(&rule)).map(Vec::pop);
                 }
-                Undo::Unset(root, at, before) => {
+                IndexUndo::Unset(root, at, before) => {
                     if let Some(tree) = self.trees.get_mut(&root) {
                         match before {
                             Some(before) => drop(tree.unset.insert(at, before)),
@@ -149,7 +149,7 @@ impl NameIndexes {
     /// Removes an index; it is rebuilt on request.
     pub(super) fn forget(&mut self, root: ProfileNo) {
         if let Some(tree) = self.trees.remove(&root) {
-            self.undo.push(Undo::Dropped(root, Box::new(tree)));
+            self.undo.push(IndexUndo::Dropped(root, Box::new(tree)));
         }
     }
 
@@ -163,9 +163,9 @@ impl NameIndexes {
     ) {
         let Some(mut tree) = self.trees.remove(&from) else { return };
         if from != to {
-            self.undo.push(Undo::Moved(from, to));
+            self.undo.push(IndexUndo::Moved(from, to));
         }
-        self.undo.push(Undo::Joined(to, tree.joined));
+        self.undo.push(IndexUndo::Joined(to, tree.joined));
         tree.joined = link;
         tree.add(added, &mut self.rules, (Some((to, &mut self.undo)), pause));
         self.trees.insert(to, tree);
@@ -180,13 +180,13 @@ impl NameIndexes {
             None => tree.number(name),
         };
         let state = &mut tree.names[number as usize];
-        self.undo.push(Undo::Written(place.root, number, (state.held, state.newest)));
+        self.undo.push(IndexUndo::Written(place.root, number, (state.held, state.newest)));
         state.held = (state.held + u32::from(is_set)).saturating_sub(was_set.into());
         state.newest = Newest { seq: place.seq, record: place.record, is_set };
         if is_set && !is_kind && policy(name) == Policy::Free {
             for rule in self.rules.naming(name) {
                 tree.found.entry(rule).or_default().push(number);
-                self.undo.push(Undo::Found(place.root, rule));
+                self.undo.push(IndexUndo::Found(place.root, rule));
             }
         }
     }
@@ -208,7 +208,7 @@ impl NameIndex {
         &mut self,
         said: &[RecordedName<'_>],
         rules: &mut Rules,
-        (mut undo, pause): (Option<(ProfileNo, &mut Vec<Undo>)>, &Pause),
+        (mut undo, pause): (Option<(ProfileNo, &mut Vec<IndexUndo>)>, &Pause),
     ) {
         for said in said {
             pause.between();
@@ -218,7 +218,7 @@ impl NameIndex {
             let number = self.number(said.name);
             let name = &mut self.names[number as usize];
             if let Some((root, undo)) = &mut undo {
-                undo.push(Undo::Written(*root, number, (name.held, name.newest)));
+                undo.push(IndexUndo::Written(*root, number, (name.held, name.newest)));
             }
             name.held += said.held;
             if said.newest.seq >= name.newest.seq {
@@ -228,7 +228,7 @@ impl NameIndex {
                 for rule in rules.naming(said.name) {
                     self.found.entry(rule).or_default().push(number);
                     if let Some((root, undo)) = &mut undo {
-                        undo.push(Undo::Found(*root, rule));
+                        undo.push(IndexUndo::Found(*root, rule));
                     }
                 }
             }

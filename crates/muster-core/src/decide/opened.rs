@@ -34,13 +34,13 @@ impl Opened {
 
     pub(super) fn truncate(&mut self, len: usize) {
         while self.list.len() > len
-            && let Some((_, profiles, key)) = self.list.pop()
+            && let Some((_, profiles, identifier)) = self.list.pop()
         {
             for no in profiles.into_iter().flatten() {
                 self.of_profile.get_mut(&no).map(Vec::pop);
             }
             if let [Some(no), None] = profiles {
-                self.of_value.get_mut(&key).and_then(|of_value| of_value.get_mut(&no)).map(Vec::pop);
+                self.of_value.get_mut(&identifier).and_then(|of_value| of_value.get_mut(&no)).map(Vec::pop);
             }
         }
     }
@@ -55,8 +55,8 @@ impl Opened {
 
     /// Returns reviews of a value that had no second profile and may name one of these members: at most one for each
     /// member, or all.
-    pub(super) fn with_value(&self, key: &Identifier, members: &[ProfileNo]) -> Vec<ReviewNo> {
-        match self.of_value.get(key) {
+    pub(super) fn with_value(&self, identifier: &Identifier, members: &[ProfileNo]) -> Vec<ReviewNo> {
+        match self.of_value.get(identifier) {
             None => Vec::new(),
             Some(of_value) if of_value.len() < members.len() => of_value.values().flatten().copied().collect(),
             Some(of_value) => members.iter().filter_map(|no| of_value.get(no)).flatten().copied().collect(),

@@ -44,11 +44,11 @@ impl<'k> Resolved<'k> {
 /// the records are requested with the root pointers. Events need only those.
 pub(super) fn resolve<'k>(
     state: &mut DecisionState<'_>,
-    keys: &'k [GivenIdentifier],
+    identifiers: &'k [GivenIdentifier],
     writes: bool,
     notes: &mut Notes,
 ) -> Known<Resolved<'k>> {
-    let (found, settled) = look_up(state, keys, writes)?;
+    let (found, settled) = look_up(state, identifiers, writes)?;
     let mut resolved = Resolved { settled, ..Resolved::default() };
     let mut group = if writes { CandidateGroup::binding() } else { CandidateGroup::new() };
     // The withheld `customer_id` of the element, with the live profile that it resolves to.
@@ -100,11 +100,11 @@ type Found<'k> = (&'k GivenIdentifier, Option<(ProfileNo, ProfileNo)>);
 /// including those of a merge, are requested in one round.
 fn look_up<'k>(
     state: &mut DecisionState<'_>,
-    keys: &'k [GivenIdentifier],
+    identifiers: &'k [GivenIdentifier],
     writes: bool,
 ) -> Known<(Vec<Found<'k>>, Settled)> {
     let (mut missing, mut settled) = (false, None);
-    for given in keys {
+    for given in identifiers {
         match settle(state, &given.identifier) {
             Ok(joined) => {
                 if let Some((merged, choice)) = joined {
@@ -115,8 +115,8 @@ fn look_up<'k>(
         }
     }
     // If a value is not settled yet, the needs of the other identifiers are still requested.
-    let mut found = Vec::with_capacity(keys.len());
-    for given in keys {
+    let mut found = Vec::with_capacity(identifiers.len());
+    for given in identifiers {
         let bound = state.binding(&given.identifier);
         if let Ok(Some(id)) = bound {
             missing |= writes && state.record(id).is_err();

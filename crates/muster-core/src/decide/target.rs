@@ -8,14 +8,14 @@ use super::review::{self, WithheldIdentifier};
 use crate::id::{ProfileId, ProfileNo};
 use crate::outcome::Outcome;
 
-pub(super) struct Target {
+pub(super) struct ElementTarget {
     pub(super) root: ProfileNo,
     /// Id that the element is recorded under.
     pub(super) record: ProfileNo,
     pub(super) merged: Vec<ProfileId>,
 }
 
-impl Target {
+impl ElementTarget {
     pub(super) fn outcome(&self) -> Outcome {
         if self.merged.is_empty() { Outcome::Updated } else { Outcome::Merged }
     }
@@ -28,7 +28,7 @@ pub(super) fn choose_target(
     resolved: &Resolved<'_>,
     causing: &Causing,
     notes: &mut Notes,
-) -> Known<Target> {
+) -> Known<ElementTarget> {
     let (root, record, joined) = if let [root] = resolved.roots[..] {
         (root, resolved.one_id().unwrap_or(root), Vec::new())
     } else {
@@ -47,12 +47,12 @@ pub(super) fn choose_target(
         }
     }
     merged.extend(joined);
-    Ok(Target { root, record, merged })
+    Ok(ElementTarget { root, record, merged })
 }
 
 pub(super) fn merge_cause(context: &Context<'_>, resolved: &Resolved<'_>, writes_email: bool) -> Causing {
-    let keys = resolved.kept.iter().map(|(given, _)| given.identifier.clone()).collect();
-    Causing { request: Some((context.request, context.index)), origin: Origin::Keys(keys), writes_email }
+    let identifiers = resolved.kept.iter().map(|(given, _)| given.identifier.clone()).collect();
+    Causing { request: Some((context.request, context.index)), origin: Origin::Identifiers(identifiers), writes_email }
 }
 
 /// Opens reviews of withheld identifiers. Missing facts are requested and hide nothing: the rest of the element

@@ -185,36 +185,40 @@ pub(super) fn write_platform(
 
 /// Binds an unbound identifier to the record and releases the record's value of that kind, except for `customer_id`,
 /// which stays as an alias (behaviour.md 3.2.b, 3.2.i). Returns whether one was released.
-pub(super) fn bind(state: &mut DecisionState<'_>, place: WriteTarget, key: &Identifier) -> Known<bool> {
-    let replaced = key.kind.name() != CUSTOMER_ID && release(state, place.record, &key.kind)?;
-    state.bindings.set(key.clone(), Some(place.record));
-    add_identifier(state, place.record, key)?;
-    write_attribute(state, place, key.kind.name(), Some(Value::text(&key.value)))?;
+pub(super) fn bind(state: &mut DecisionState<'_>, place: WriteTarget, identifier: &Identifier) -> Known<bool> {
+    let replaced = identifier.kind.name() != CUSTOMER_ID && release(state, place.record, &identifier.kind)?;
+    state.bindings.set(identifier.clone(), Some(place.record));
+    add_identifier(state, place.record, identifier)?;
+    write_attribute(state, place, identifier.kind.name(), Some(Value::text(&identifier.value)))?;
     Ok(replaced)
 }
 
 /// Whether a member record has the maximum number of `customer_id` values.
 pub(super) fn is_full_of_ids(state: &mut DecisionState<'_>, record: ProfileNo) -> Known<bool> {
-    let keys = &state.record(record)?.identifiers;
-    Ok(keys.iter().filter(|key| key.kind.name() == CUSTOMER_ID).count() >= CUSTOMER_IDS_MAX)
+    let identifiers = &state.record(record)?.identifiers;
+    Ok(identifiers.iter().filter(|identifier| identifier.kind.name() == CUSTOMER_ID).count() >= CUSTOMER_IDS_MAX)
 }
 
-pub(super) fn add_identifier(state: &mut DecisionState<'_>, record: ProfileNo, key: &Identifier) -> Known<()> {
+pub(super) fn add_identifier(state: &mut DecisionState<'_>, record: ProfileNo, identifier: &Identifier) -> Known<()> {
     let root = state.root_of(record)?;
-    state.add_kind(root, &key.kind);
+    state.add_kind(root, &identifier.kind);
     state.edit_record(record, |profile| {
-        profile.identifiers.push(key.clone());
+        profile.identifiers.push(identifier.clone());
         |profile: &mut MemberRecord| drop(profile.identifiers.pop())
     })
 }
 
 /// Removes an identifier from a member record without making it a former one.
-pub(super) fn remove_identifier(state: &mut DecisionState<'_>, record: ProfileNo, key: &Identifier) -> Known<()> {
+pub(super) fn remove_identifier(
+    state: &mut DecisionState<'_>,
+    record: ProfileNo,
+    identifier: &Identifier,
+) -> Known<()> {
     let root = state.root_of(record)?;
     state.forget_kinds(root);
     state.edit_record(record, |profile| {
         let before = profile.identifiers.clone();
-        profile.identifiers.retain(|held| held != key);
+        profile.identifiers.retain(|held| held != identifier);
         |profile: &mut MemberRecord| profile.identifiers = before
     })
 }
@@ -222,10 +226,12 @@ pub(super) fn remove_identifier(state: &mut DecisionState<'_>, record: ProfileNo
 /// Releases a member record's identifier of a kind; returns whether it had one.
 fn release(state: &mut DecisionState<'_>, record: ProfileNo, kind: &IdentifierKind) -> Known<bool> {
     let now = state.now;
-    let Some(key) = state.identifiers_of(record)?.into_iter().find(|key| key.kind == *kind) else { return Ok(false) };
+    let Some(identifier) = state.identifiers_of(record)?.into_iter().find(|identifier| identifier.kind == *kind) else {
+        return Ok(false);
+    };
     let root = state.root_of(record)?;
     state.forget_kinds(root);
-    let bound = state.record(record)?.identifiers.iter().position(|held| *held == key);
+    let bound = state.record(record)?.identifiers.iter().position(|held| *held == identifier);
     state.edit_record(record, |profile| {
         let before = (profile.identifiers.clone(), profile.former.clone());
         if let Some(at) = bound {
@@ -234,13 +240,13 @@ fn release(state: &mut DecisionState<'_>, record: ProfileNo, kind: &IdentifierKi
         if profile.former.len() == FORMER_IDENTIFIERS_MAX {
             profile.former.remove(0);
         }
-        profile.former.push(FormerIdentifier { identifier: key.clone(), until: now });
+        profile.former.push(FormerIdentifier { identifier: identifier.clone(), until: now });
         move |profile: &mut MemberRecord| (profile.identifiers, profile.former) = before
     })?;
     if bound.is_some() {
-        state.bindings.set(key, None);
+        state.bindings.set(identifier, None);
     } else {
-        state.holding.set((key, record), None);
+        state.holding.set((identifier, record), None);
     }
     Ok(true)
 }
@@ -254,8 +260,10 @@ pub(super) fn unset_kind(
 ) -> Known<Option<bool>> {
     let members = state.members(place.root)?;
     let (held, identity) = (state.identifiers_of_all(&members)?, state.identity);
-    let holds = held.iter().any(|key| key.kind == *kind);
-    let holds_others = held.iter().any(|key| key.kind != *kind && identity.active_kind(key.kind.name()).is_some());
+    let holds = held.iter().any(|identifier| identifier.kind == *kind);
+    let holds_others = held
+        .iter()
+        .any(|identifier| identifier.kind != *kind && identity.active_kind(identifier.kind.name()).is_some());
     if !holds {
         return Ok(None);
     }

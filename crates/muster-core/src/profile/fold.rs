@@ -191,7 +191,7 @@ impl View {
     pub fn put(&mut self, name: &str, value: Option<Value>) -> Option<Value> {
         match value {
             Some(value) => match self.attributes.get_mut(name) {
-                Some(shown) => Some(std::mem::replace(shown, value)),
+                Some(current) => Some(std::mem::replace(current, value)),
                 None => self.attributes.insert(name.into(), value),
             },
             None => self.attributes.remove(name),
@@ -215,19 +215,19 @@ impl View {
     pub fn join(&mut self, part: Self, rules: &[(Box<str>, Combine)], same_email: bool) -> JoinEffect {
         let mut joined = JoinEffect::default();
         for (name, value) in part.attributes {
-            let Some(shown) = self.attributes.get_mut(&name) else {
+            let Some(current) = self.attributes.get_mut(&name) else {
                 joined.filled.push(name.clone());
                 self.attributes.insert(name, value);
                 continue;
             };
             let new = match rules.iter().find(|(of, _)| *of == name) {
-                Some((_, rule)) => Value::combine(*rule, shown, &value),
+                Some((_, rule)) => Value::combine(*rule, current, &value),
                 None if same_email && EMAIL_FLAGS.contains(&&*name) && value == Value::Boolean(true) => value,
                 None => continue,
             };
-            if new != *shown {
-                let old = std::mem::replace(shown, new);
-                joined.combined.push(Combined { field: name, old: short_enough(&old), new: short_enough(shown) });
+            if new != *current {
+                let old = std::mem::replace(current, new);
+                joined.combined.push(Combined { field: name, old: short_enough(&old), new: short_enough(current) });
                 joined.replaced.push(old);
             }
         }

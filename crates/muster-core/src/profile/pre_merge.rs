@@ -213,12 +213,12 @@ impl Side {
 
     /// Resets the side to a member that was created for the merge: it held only what was written before, and its
     /// identifiers.
-    fn clear_to(&mut self, keys: &[Identifier]) {
+    fn clear_to(&mut self, identifiers: &[Identifier]) {
         for member in &mut self.members {
             let early = member.record.attributes.iter().filter(|(name, _)| !self.was_open.contains(*name));
             let early = early.map(|(name, write)| (name.clone(), write.clone()));
-            let value = |key: &Identifier| Write { seq: 1, value: Some(Value::text(&key.value)) };
-            let ids = keys.iter().map(|key| (key.kind.name().into(), value(key)));
+            let value = |identifier: &Identifier| Write { seq: 1, value: Some(Value::text(&identifier.value)) };
+            let ids = identifiers.iter().map(|identifier| (identifier.kind.name().into(), value(identifier)));
             member.record.attributes = early.chain(ids).collect::<BTreeMap<_, _>>().into();
         }
         let refs = self.members.iter().map(|m| MemberRef { record: &m.record, link: m.link.as_ref() });
@@ -231,10 +231,10 @@ impl Side {
     }
 
     /// Sets the identifiers of the side to exactly these.
-    fn set_identifiers(&mut self, keys: &[Identifier]) {
+    fn set_identifiers(&mut self, identifiers: &[Identifier]) {
         for member in &mut self.members {
-            let own = if member.record.no == self.top { keys.to_vec() } else { Vec::new() };
-            member.record.former.retain(|former| !keys.contains(&former.identifier));
+            let own = if member.record.no == self.top { identifiers.to_vec() } else { Vec::new() };
+            member.record.former.retain(|former| !identifiers.contains(&former.identifier));
             member.record.identifiers = own;
         }
     }
@@ -261,16 +261,16 @@ impl Side {
                 self.whole = false;
             }
             let candidates: Vec<&Identifier> = now.record.identifiers.iter().chain(since).collect();
-            let mut keys: Vec<Identifier> = Vec::new();
+            let mut identifiers: Vec<Identifier> = Vec::new();
             for kind in identity.active() {
                 let name = kind.kind.name();
-                let of_kind = || candidates.iter().filter(|key| key.kind == kind.kind);
+                let of_kind = || candidates.iter().filter(|identifier| identifier.kind == kind.kind);
                 let own = member.record.attributes.get(name).and_then(|write| write.value.as_ref());
                 // If the merge record decided the value of the only record, that is the current value.
                 let written = if told.contains(name) { own.and(self.view.attributes.get(name)) } else { own };
                 let value = written.and_then(identifier_text).map(|text| normalise(kind.normaliser, &text));
-                let found = of_kind().find(|key| value.as_ref() == Some(&key.value));
-                keys.extend(found.map(|key| Identifier::clone(key)));
+                let found = of_kind().find(|identifier| value.as_ref() == Some(&identifier.value));
+                identifiers.extend(found.map(|identifier| Identifier::clone(identifier)));
                 let is_odd = found.is_none() && written.is_some() && of_kind().next().is_some();
                 let is_open = self.was_open.contains(name) && !told.contains(name);
                 // A record may have several ids after a change of `customer_id`; which ones at the time is not
@@ -280,8 +280,8 @@ impl Side {
                     unsure.insert(name.into());
                 }
             }
-            member.record.former.retain(|former| former.until <= merge.at && !keys.contains(&former.identifier));
-            member.record.identifiers = keys;
+            member.record.former.retain(|former| former.until <= merge.at && !identifiers.contains(&former.identifier));
+            member.record.identifiers = identifiers;
         }
         self.lost.extend(unsure);
     }

@@ -102,7 +102,7 @@ impl World {
     }
 
     /// Merges two users, each given by any of its ids.
-    pub(crate) fn merge_by_hand(&mut self, a: u8, b: u8) -> Result<(), String> {
+    pub(crate) fn merge_users(&mut self, a: u8, b: u8) -> Result<(), String> {
         let id = |n: u8| {
             let no = ProfileNo(pick(n, self.model.people.len()));
             let known = self.model.people.iter().find(|p| p.id.no == no).map(|p| p.id);
@@ -114,7 +114,7 @@ impl World {
         let unknown = [(survivor, knows_first), (merged, knows_second)].into_iter().find(|(_, known)| !known);
         let want = match unknown {
             Some((id, _)) => MergeUsersOutcome::Unknown(id),
-            None => self.model.merge_by_hand(survivor.no, merged.no, got.clone()),
+            None => self.model.merge_users(survivor.no, merged.no, got.clone()),
         };
         same(|| format!("merge of {merged:?} into {survivor:?} by hand"), &got, &want)
     }

@@ -171,7 +171,7 @@ impl Model {
     }
 
     /// Merges two users by an API call; returns the outcome of the rules if they are one now.
-    pub(crate) fn merge_by_hand(
+    pub(crate) fn merge_users(
         &mut self,
         survivor: ProfileNo,
         merged: ProfileNo,

@@ -106,7 +106,7 @@ impl World {
             Step::Lift(n) => self.lift(SeparationNo(pick(*n, self.model.separations_ever as usize))),
             Step::Decide(n, choose) => self.decide(ReviewNo(pick(*n, self.model.reviews.len())), *choose),
             Step::Delete(n) => self.delete(*n),
-            Step::Merge(a, b) => self.merge_by_hand(*a, *b),
+            Step::Merge(a, b) => self.merge_users(*a, *b),
             Step::Turn(turn) => {
                 self.turn(turn)?;
                 Ok(())

@@ -3,7 +3,7 @@
 use super::{DecisionState, Known};
 use crate::array::ArrayLog;
 use crate::command::ArrayOperation;
-use crate::decide::arrays::{CurrentArray, HeldArray, Undo};
+use crate::decide::arrays::{ArraysUndo, CurrentArray, HeldArray};
 use crate::decide::write_target::WriteTarget;
 use crate::id::ProfileNo;
 use crate::record::Size;
@@ -12,7 +12,7 @@ use crate::value::Value;
 impl DecisionState<'_> {
     /// Opens the current array of a live profile, with its log.
     pub(in crate::decide) fn open_array(&mut self, place: WriteTarget, name: &str) -> Known<CurrentArray> {
-        if let Some(log) = self.arrays.shown.get(&place.root).and_then(|shown| shown.get(name)) {
+        if let Some(log) = self.arrays.current.get(&place.root).and_then(|current| current.get(name)) {
             return Ok(CurrentArray::Array(*log));
         }
         let log = match self.current_attribute(place.root, name)? {
@@ -52,7 +52,7 @@ impl DecisionState<'_> {
         let array = &mut self.arrays.logs[log];
         let done = if operation.add { array.add(&operation.values) } else { array.remove(&operation.values) };
         let mixed = done.mixed;
-        self.arrays.undo.push(Undo::Operator(log, done));
+        self.arrays.undo.push(ArraysUndo::Operator(log, done));
         mixed
     }
 

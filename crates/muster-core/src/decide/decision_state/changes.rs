@@ -16,10 +16,10 @@ impl DecisionState<'_> {
         let mut rows = Vec::new();
         // A record holds only identifiers that are bound to it, so a released one is stored, unless it was read and is
         // not.
-        for (key, bound) in self.bindings.into_changes(|_| true) {
+        for (identifier, bound) in self.bindings.into_changes(|_| true) {
             rows.push(match bound {
-                Some(no) => upsert(StoredRow::Binding(key, no)),
-                None => RowChange::Delete(RowKey::Binding(key)),
+                Some(no) => upsert(StoredRow::Binding(identifier, no)),
+                None => RowChange::Delete(RowKey::Binding(identifier)),
             });
         }
         let stored = &self.facts.records;
@@ -50,10 +50,10 @@ impl DecisionState<'_> {
         for (no, review) in self.reviews.into_changes(|_| true) {
             rows.push(changed(review.map(StoredRow::Review), RowKey::Review(no)));
         }
-        for ((key, no), held) in self.holding.into_changes(|_| true) {
+        for ((identifier, no), held) in self.holding.into_changes(|_| true) {
             rows.push(match held {
-                Some(()) => upsert(StoredRow::PendingHolder(key, no)),
-                None => RowChange::Delete(RowKey::PendingHolder(key, no)),
+                Some(()) => upsert(StoredRow::PendingHolder(identifier, no)),
+                None => RowChange::Delete(RowKey::PendingHolder(identifier, no)),
             });
         }
         let before = self.facts.counters.seq;
@@ -70,8 +70,8 @@ impl DecisionState<'_> {
 }
 
 /// Returns the upsert of a row, or the delete of its key if the row is gone.
-fn changed(row: Option<StoredRow>, key: RowKey) -> RowChange {
-    row.map_or(RowChange::Delete(key), RowChange::Upsert)
+fn changed(row: Option<StoredRow>, identifier: RowKey) -> RowChange {
+    row.map_or(RowChange::Delete(identifier), RowChange::Upsert)
 }
 
 /// Returns the changes of family `former`: identifiers that the record lists as former ones now, and those that it does
@@ -81,10 +81,14 @@ fn former_holder_changes(before: Option<&MemberRecord>, after: &MemberRecord) ->
     if told == after.former {
         return Vec::new();
     }
-    let keys = |former: &[FormerIdentifier]| -> BTreeSet<Identifier> {
+    let identifiers = |former: &[FormerIdentifier]| -> BTreeSet<Identifier> {
         former.iter().map(|former| former.identifier.clone()).collect()
     };
-    let (old, new) = (keys(told), keys(&after.former));
-    let come = new.difference(&old).map(|key| RowChange::Upsert(StoredRow::FormerHolder(key.clone(), after.no)));
-    come.chain(old.difference(&new).map(|key| RowChange::Delete(RowKey::FormerHolder(key.clone(), after.no)))).collect()
+    let (old, new) = (identifiers(told), identifiers(&after.former));
+    let come =
+        new.difference(&old).map(|identifier| RowChange::Upsert(StoredRow::FormerHolder(identifier.clone(), after.no)));
+    come.chain(
+        old.difference(&new).map(|identifier| RowChange::Delete(RowKey::FormerHolder(identifier.clone(), after.no))),
+    )
+    .collect()
 }

@@ -12,13 +12,13 @@ use std::collections::BTreeSet;
 
 impl DecisionState<'_> {
     /// Returns the pending holders of a value of an activating kind, by number.
-    pub(in crate::decide) fn holders(&mut self, key: &Identifier) -> Known<Vec<ProfileNo>> {
+    pub(in crate::decide) fn holders(&mut self, identifier: &Identifier) -> Known<Vec<ProfileNo>> {
         let facts = self.facts;
-        let Some(found) = facts.holders.get(key) else {
-            self.needs.holders.push(key.clone());
+        let Some(found) = facts.holders.get(identifier) else {
+            self.needs.holders.push(identifier.clone());
             return Err(Missing);
         };
-        let mut held = (key.clone(), ProfileNo(0));
+        let mut held = (identifier.clone(), ProfileNo(0));
         let still = |no: &ProfileNo| {
             held.1 = *no;
             !matches!(self.holding.get(&held), Some(None))
@@ -26,8 +26,8 @@ impl DecisionState<'_> {
         Ok(found.iter().flatten().copied().filter(still).collect())
     }
 
-    pub(in crate::decide) fn is_holder(&mut self, key: &Identifier, no: ProfileNo) -> Known<bool> {
-        let wanted = (key.clone(), no);
+    pub(in crate::decide) fn is_holder(&mut self, identifier: &Identifier, no: ProfileNo) -> Known<bool> {
+        let wanted = (identifier.clone(), no);
         match self.holding.get(&wanted) {
             Some(held) => Ok(held.is_some()),
             // Created by this decision, under the new settings.
@@ -42,36 +42,36 @@ impl DecisionState<'_> {
     /// Returns the identifiers of a member record: bound ones, and pending ones of activating kinds. All are requested
     /// before giving up.
     pub(in crate::decide) fn identifiers_of(&mut self, no: ProfileNo) -> Known<Vec<Identifier>> {
-        let mut keys = self.record(no)?.identifiers.clone();
+        let mut identifiers = self.record(no)?.identifiers.clone();
         let identity = self.identity;
         let Some(activation) = identity.activation.as_ref().filter(|a| a.phase == ActivationPhase::Joining) else {
-            return Ok(keys);
+            return Ok(identifiers);
         };
         let mut missing = false;
         for kind in &activation.kinds {
             let value = self.record(no)?.attributes.get(kind.kind.name()).and_then(|write| write.value.as_ref());
-            let Some(key) = value.and_then(|value| stored_identifier(kind, value)) else { continue };
-            if !keys.contains(&key) {
-                match self.is_holder(&key, no) {
-                    Ok(true) => keys.push(key),
+            let Some(identifier) = value.and_then(|value| stored_identifier(kind, value)) else { continue };
+            if !identifiers.contains(&identifier) {
+                match self.is_holder(&identifier, no) {
+                    Ok(true) => identifiers.push(identifier),
                     Ok(false) => {}
                     Err(Missing) => missing = true,
                 }
             }
         }
-        if missing { Err(Missing) } else { Ok(keys) }
+        if missing { Err(Missing) } else { Ok(identifiers) }
     }
 
     /// Returns the identifiers of any of these member records. All are requested before giving up.
     pub(in crate::decide) fn identifiers_of_all(&mut self, members: &[ProfileNo]) -> Known<Vec<Identifier>> {
-        let (mut keys, mut missing) = (Vec::new(), false);
+        let (mut identifiers, mut missing) = (Vec::new(), false);
         for no in members {
             match self.identifiers_of(*no) {
-                Ok(held) => keys.extend(held),
+                Ok(held) => identifiers.extend(held),
                 Err(Missing) => missing = true,
             }
         }
-        if missing { Err(Missing) } else { Ok(keys) }
+        if missing { Err(Missing) } else { Ok(identifiers) }
     }
 
     /// Returns the kinds of bound identifiers of a live profile, cached until they change.
@@ -79,9 +79,9 @@ impl DecisionState<'_> {
         if !self.kinds_held.contains_key(&root) {
             let mut kinds = BTreeSet::new();
             for no in self.members(root)? {
-                for key in &self.record(no)?.identifiers {
-                    if !kinds.contains(&key.kind) {
-                        kinds.insert(key.kind.clone());
+                for identifier in &self.record(no)?.identifiers {
+                    if !kinds.contains(&identifier.kind) {
+                        kinds.insert(identifier.kind.clone());
                     }
                 }
             }

@@ -3,7 +3,7 @@
 use super::{DecisionState, Known};
 use crate::attribute::{CUSTOMER_ID, Policy, policy};
 use crate::command::{Matching, Unset};
-use crate::decide::names::{MatchedNames, NEVER, NameIndex, Newest, RecordedName, Undo};
+use crate::decide::names::{IndexUndo, MatchedNames, NEVER, NameIndex, Newest, RecordedName};
 use crate::decide::write_target::WriteTarget;
 use crate::id::{ProfileNo, Seq};
 use crate::limits::RECORD_ATTRIBUTES_MAX;
@@ -51,7 +51,7 @@ impl DecisionState<'_> {
         }
         for (at, len) in done {
             let before = tree.unset.insert(at, len);
-            self.names.undo.push(Undo::Unset(place.root, at, before));
+            self.names.undo.push(IndexUndo::Unset(place.root, at, before));
         }
         Ok(MatchedNames::Names(names.into_iter().collect()))
     }
@@ -93,7 +93,7 @@ impl DecisionState<'_> {
         self.names = names;
         self.count_steps(6 * writes);
         if self.has_merged() {
-            self.names.undo.push(Undo::Built(place.root));
+            self.names.undo.push(IndexUndo::Built(place.root));
         }
         Ok(())
     }

@@ -6,7 +6,7 @@ use crate::decide::join::{Causing, join_member};
 use crate::decide::names::MatchedNames;
 use crate::decide::notes::{Context, End, Notes};
 use crate::decide::resolve::{Resolved, resolve};
-use crate::decide::target::{Target, choose_target, merge_cause, withhold_identifiers};
+use crate::decide::target::{ElementTarget, choose_target, merge_cause, withhold_identifiers};
 use crate::decide::write;
 use crate::decide::write_target::WriteTarget;
 
@@ -31,12 +31,12 @@ pub(super) fn apply(
     if let Some(fault) = conflicting_id(state, &resolved)? {
         return Ok(End::Rejected(fault.into()));
     }
-    let (outcome, Target { root, record, merged }, is_new) = if resolved.roots.is_empty() {
+    let (outcome, ElementTarget { root, record, merged }, is_new) = if resolved.roots.is_empty() {
         if customer.update_existing_only {
             return Ok(End::Nothing(Outcome::Skipped));
         }
         let no = create(state, customer);
-        (Outcome::Created, Target { root: no, record: no, merged: Vec::new() }, true)
+        (Outcome::Created, ElementTarget { root: no, record: no, merged: Vec::new() }, true)
     } else {
         let causing = merge_cause(context, &resolved, writes_email(customer, &resolved));
         let mut target = choose_target(state, &resolved, &causing, notes)?;
@@ -45,7 +45,7 @@ pub(super) fn apply(
     };
     withhold_identifiers(state, context, &resolved, root);
     let place = WriteTarget { record, root, seq: state.next_seq() };
-    let Some(bound) = keys(state, place, &resolved, notes)? else {
+    let Some(bound) = bind_identifiers(state, place, &resolved, notes)? else {
         let uid = pointer(context, "/attributes/uid");
         return Ok(End::Rejected(Fault::new(Reason::ProfileTooLarge, uid, Some("uid")).into()));
     };
@@ -97,7 +97,7 @@ fn add_member(
     state: &mut DecisionState<'_>,
     customer: &CustomerElement,
     resolved: &Resolved<'_>,
-    (target, causing): (&mut Target, &Causing),
+    (target, causing): (&mut ElementTarget, &Causing),
     notes: &mut Notes,
 ) -> Known<bool> {
     let Some(given) = resolved.unbound_id() else { return Ok(false) };
@@ -144,7 +144,7 @@ fn pointer(context: &Context<'_>, member: &str) -> String {
 
 /// Binds unbound identifiers to the record, and a changed id to the record of that id; writes bound ones that were
 /// given as attributes to the record that they are bound to. None if a record would hold too many ids.
-fn keys(
+fn bind_identifiers(
     state: &mut DecisionState<'_>,
     place: WriteTarget,
     resolved: &Resolved<'_>,

@@ -4,7 +4,7 @@
 use crate::decide::decision_state::{DecisionState, Known, Missing};
 use crate::decide::notes::{Context, End, Notes};
 use crate::decide::resolve::resolve;
-use crate::decide::target::{Target, choose_target, merge_cause, withhold_identifiers};
+use crate::decide::target::{ElementTarget, choose_target, merge_cause, withhold_identifiers};
 use crate::decide::write;
 use crate::decide::write_target::WriteTarget;
 
@@ -29,7 +29,7 @@ pub(super) fn apply(
         notes.warnings.add(Code::KeyNotBound, given.identifier.kind.name(), || given.pointer.to_string());
     }
     let target = choose_target(state, &resolved, &merge_cause(context, &resolved, false), notes)?;
-    let (outcome, Target { root, record, merged }) = (target.outcome(), target);
+    let (outcome, ElementTarget { root, record, merged }) = (target.outcome(), target);
     withhold_identifiers(state, context, &resolved, root);
     let at = DeviceRef { profile: record, device_id: device.device_id.clone() };
     // Before any fact can be missing, so that a later element finds the right survivor in every round.

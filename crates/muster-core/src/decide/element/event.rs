@@ -3,7 +3,7 @@
 use crate::decide::decision_state::{DecisionState, Known, Missing};
 use crate::decide::notes::{Context, End, Notes};
 use crate::decide::resolve::resolve;
-use crate::decide::target::{Target, choose_target, merge_cause, withhold_identifiers};
+use crate::decide::target::{ElementTarget, choose_target, merge_cause, withhold_identifiers};
 use crate::decide::write;
 use crate::decide::write_target::WriteTarget;
 
@@ -35,7 +35,7 @@ pub(super) fn apply(
     let times = || accepted.iter().map(|action| time_of(action, state.receipt));
     let latest = times().max().unwrap_or(state.receipt).min(state.now);
     let earliest = times().min().unwrap_or(state.receipt);
-    let (outcome, Target { root, record, merged }) = if resolved.roots.is_empty() {
+    let (outcome, ElementTarget { root, record, merged }) = if resolved.roots.is_empty() {
         if event.update_existing_only {
             let skipped = notes.actions.iter_mut().filter(|r| r.outcome == ActionOutcome::Accepted);
             skipped.for_each(|r| r.outcome = ActionOutcome::Skipped);
@@ -49,7 +49,7 @@ pub(super) fn apply(
             notes.bound(&given.identifier.kind, false);
         }
         write::append_change(state, place, ChangeKind::User)?;
-        (Outcome::Created, Target { root: no, record: no, merged: Vec::new() })
+        (Outcome::Created, ElementTarget { root: no, record: no, merged: Vec::new() })
     } else {
         for (given, _) in resolved.kept.iter().filter(|(_, bound)| bound.is_none()) {
             notes.warnings.add(Code::KeyNotBound, given.identifier.kind.name(), || given.pointer.to_string());
