@@ -45,7 +45,7 @@ type Listed = (&'static str, &'static str, MethodRouter<Arc<App>>);
 /// Every call that the server answers, in one list. Several methods of one path stand beside each other.
 #[rustfmt::skip]
 fn routes() -> Vec<Listed> {
-    use manage::{audit, figures, identity, keys, live, orphans, quarantine, requests, tokens, whole, workspaces};
+    use manage::{audit, identity, keys, live, orphans, tokens, whole, workspaces};
     let mut calls: Vec<Listed> = vec![
         // The Data API (behaviour.md 1, 4): the id in the path, in `app_id`, or in both.
         ("POST", "/v1/transition", import_call(Api::Transition, Route::Transition)),
@@ -74,22 +74,7 @@ fn routes() -> Vec<Listed> {
         ("PUT", "/api/v1/workspaces/{workspace_id}/identity", put(whole(identity::change))),
         ("POST", "/api/v1/workspaces/{workspace_id}/identity/preview", post(identity::try_out)),
         ("POST", "/api/v1/workspaces/{workspace_id}/identity/cancel", post(whole(identity::cancel))),
-        ("GET", "/api/v1/workspaces/{workspace_id}/stats", get(workspaces::stats)),
-        ("GET", "/api/v1/workspaces/{workspace_id}/rates", get(figures::rates)),
-        ("GET", "/api/v1/workspaces/{workspace_id}/faults", get(figures::faults)),
-        ("GET", "/api/v1/workspaces/{workspace_id}/keys", get(figures::keys)),
-        ("GET", "/api/v1/workspaces/{workspace_id}/requests", get(requests::list)),
-        ("POST", "/api/v1/workspaces/{workspace_id}/requests/find", post(requests::find)),
         ("GET", "/api/v1/workspaces/{workspace_id}/requests/live", get(live::requests)),
-        ("GET", "/api/v1/workspaces/{workspace_id}/requests/{request_id}", get(requests::show)),
-        ("GET", "/api/v1/workspaces/{workspace_id}/quarantine", get(quarantine::list)),
-        ("GET", "/api/v1/workspaces/{workspace_id}/quarantine/{entry_id}", get(quarantine::show)),
-        ("DELETE", "/api/v1/workspaces/{workspace_id}/quarantine/{entry_id}", delete(whole(quarantine::discard))),
-        ("POST", "/api/v1/workspaces/{workspace_id}/quarantine/{entry_id}/replay", post(whole(quarantine::replay))),
-        ("POST", "/api/v1/workspaces/{workspace_id}/quarantine/{entry_id}/restore", post(whole(quarantine::restore))),
-        ("POST", "/api/v1/workspaces/{workspace_id}/quarantine/replay", post(whole(quarantine::replay_many))),
-        ("GET", "/api/v1/workspaces/{workspace_id}/jobs/{job_id}", get(quarantine::job)),
-        ("GET", "/api/v1/requests/refused", get(requests::refused)),
         ("GET", "/api/v1/orphans", get(orphans::list)),
         ("POST", "/api/v1/orphans/{workspace_id}/adopt", post(whole(orphans::adopt))),
         ("DELETE", "/api/v1/orphans/{workspace_id}", delete(whole(orphans::remove))),

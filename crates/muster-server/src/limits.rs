@@ -164,8 +164,8 @@ pub const FORMER_LOOKED_MAX: usize = 1_000;
 pub const MERGES_LOOKED_MAX: usize = 10_000;
 /// Live profiles that a preview of identity settings copies into memory: 50,000 take two to three seconds.
 pub const PREVIEW_PROFILES_MAX: usize = 50_000;
-/// Entries that one replay of many takes.
-pub const REPLAY_ENTRIES_MAX: usize = 100_000;
+/// Most entries that one bulk replay takes.
+pub const REPLAY_ENTRIES_MAX: usize = muster_wire::manage::quarantine::REPLAY_ENTRIES_MAX;
 /// Replays of many that are remembered, and so the most that run.
 pub const REPLAY_JOBS_MAX: usize = 100;
 /// How long a replay of many waits when the lane is full.

@@ -34,7 +34,7 @@ use muster_core::time::Timestamp;
 use muster_store::engine::KeyRecord;
 use muster_wire::data::api::Api;
 use muster_wire::data::failure::{Failure, fault_type};
-use muster_wire::manage::request;
+use muster_wire::manage::request::{Away, RequestDocument};
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use tokio::sync::{broadcast, watch};
@@ -150,13 +150,10 @@ impl Story {
     /// The item of the live stream.
     fn live(&self, status: u16, duration_us: u64) -> LiveRequest {
         let logged = |request: &LogEntry| {
-            let mut item = request::summary(request);
-            // The log's own ends when the commit begins; here it is known how long all of it took.
-            item["duration_us"] = duration_us.into();
-            LiveRequest::logged(item, request)
+            LiveRequest::logged(RequestDocument::from(request).with_duration(duration_us), request)
         };
-        let aside = |no, failure: Option<(&'static str, &str)>, aside| {
-            let away = request::Away {
+        let away = |no, failure: Option<(&'static str, &str)>, (replayed, dry_run)| {
+            let away = Away {
                 no,
                 status,
                 route: Some(self.route),
@@ -164,10 +161,11 @@ impl Story {
                 received_at: self.received_at,
                 duration_us: Some(duration_us),
                 failure,
-                aside,
+                replayed,
+                dry_run,
             };
             let kind = failure.map(|(kind, _)| kind);
-            LiveRequest::new(request::away(&away), Traits::aside(status, self.received_at, kind))
+            LiveRequest::new(RequestDocument::from(&away), Traits::aside(status, self.received_at, kind))
         };
         match &self.became {
             Became::Applied(no, elements) => logged(&LogEntry {
@@ -184,12 +182,12 @@ impl Story {
                 omitted: Omitted::default(),
             }),
             Became::Refused(request) => logged(request),
-            Became::Replayed => aside(None, None, Some("replayed")),
-            Became::TriedOut => aside(None, None, Some("dry_run")),
+            Became::Replayed => away(None, None, (true, false)),
+            Became::TriedOut => away(None, None, (false, true)),
             Became::TurnedAway(turned) => {
                 let no = matches!(turned.by, TurnedBy::Key).then_some(turned.no);
                 let (kind, message) = turned.failure.type_and_message(turned.api);
-                aside(no, Some((kind, &message)), None)
+                away(no, Some((kind, &message)), (false, false))
             }
         }
     }

@@ -16,6 +16,7 @@ use muster_store::engine::EngineError;
 use muster_wire::data::answer::Preferences;
 use muster_wire::data::api::Api;
 use muster_wire::data::failure::Failure;
+use muster_wire::manage::quarantine::JobState;
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -73,7 +74,7 @@ pub(crate) struct Progress {
     /// Its number.
     pub(crate) id: u64,
     /// Why it ended early, or that it ended.
-    pub(crate) state: State,
+    pub(crate) state: JobState,
     /// Entries that were looked at.
     pub(crate) done: u64,
     /// Entries that it found.
@@ -82,29 +83,6 @@ pub(crate) struct Progress {
     pub(crate) applied: u64,
     /// Entries that stay.
     pub(crate) rejected: u64,
-}
-
-/// Where a job stands.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) enum State {
-    /// It runs.
-    #[default]
-    Running,
-    /// It came to its end.
-    Done,
-    /// The storage failed; what it had not replayed stays.
-    Failed,
-}
-
-impl State {
-    /// Its word.
-    pub(crate) fn name(self) -> &'static str {
-        match self {
-            Self::Running => "running",
-            Self::Done => "done",
-            Self::Failed => "failed",
-        }
-    }
 }
 
 /// The jobs of this process, newest last.
@@ -126,7 +104,7 @@ impl Jobs {
     fn begin(&self, workspace: &WorkspaceId, total: u64) -> Option<u64> {
         let mut listed = self.lock();
         if listed.jobs.len() == REPLAY_JOBS_MAX {
-            let ended = listed.jobs.iter().position(|(_, job)| job.state != State::Running)?;
+            let ended = listed.jobs.iter().position(|(_, job)| job.state != JobState::Running)?;
             listed.jobs.remove(ended);
         }
         listed.last += 1;
@@ -152,7 +130,7 @@ pub(crate) fn start(app: &Arc<App>, workspace: &WorkspaceId, entries: Vec<Quaran
     let id = app.replays.begin(workspace, entries.len() as u64)?;
     let (app, workspace) = (Arc::clone(app), workspace.clone());
     tokio::spawn(async move {
-        let mut state = State::Done;
+        let mut state = JobState::Done;
         for no in entries {
             match one(&app, &workspace, no).await {
                 Ok(applied) => app.replays.update(id, |job| {
@@ -162,7 +140,7 @@ pub(crate) fn start(app: &Arc<App>, workspace: &WorkspaceId, entries: Vec<Quaran
                 }),
                 Err(error) => {
                     tracing::warn!(%workspace, %error, job = id, "a replay of many ended early");
-                    state = State::Failed;
+                    state = JobState::Failed;
                     break;
                 }
             }

@@ -6,7 +6,6 @@ use crate::write;
 use muster_core::explanation::{Explanation, GuardReason, IdentifierDecision, IdentifierOutcome};
 use muster_core::id::{ProfileId, ProfileNo};
 use muster_core::kinds::SurvivorChoice;
-use serde_json::Value as Json;
 use std::fmt::Write as _;
 
 /// Writes `{"keys": [{"kind", "verdict", "id", "profile", "reason"?}], "rule", "text"}`. Profiles from `first_new` on are
@@ -41,13 +40,6 @@ pub(crate) fn write(out: &mut Vec<u8>, explanation: &Explanation, refused: bool,
     out.extend_from_slice(b",\"text\":");
     write::string(out, &sentence(explanation, refused, shown));
     out.push(b'}');
-}
-
-/// The same as a tree.
-pub(crate) fn json(explanation: &Explanation, refused: bool) -> Json {
-    let mut out = Vec::new();
-    write(&mut out, explanation, refused, None);
-    serde_json::from_slice(&out).expect("it is written as JSON")
 }
 
 /// The word of what chose a survivor.

@@ -2,6 +2,7 @@
 
 pub mod as_text;
 pub mod body;
+pub mod element_report;
 pub mod event;
 pub mod explanation;
 pub mod history;

@@ -19,9 +19,12 @@ use muster_wire::manage::event::EventDocument;
 use muster_wire::manage::mask::masked;
 use muster_wire::manage::masking::Mask;
 use muster_wire::manage::merge::{MergeContent, MergeDocument, RevertDocument};
+use muster_wire::manage::quarantine::QuarantinedDocument;
+use muster_wire::manage::request::{LoggedRequestDetail, RequestDetailDocument, RequestDocument};
 use muster_wire::manage::separation::SeparationDocument;
+use muster_wire::manage::stats::StatsDocument;
 use muster_wire::manage::user::UserDocument;
-use muster_wire::manage::{page, quarantine, request, stats, workspace};
+use muster_wire::manage::{page, workspace};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value as Json, json};
@@ -188,7 +191,7 @@ fn the_faults_of_a_rejected_event_count_once() {
     let mut request = logged();
     let element = &mut std::sync::Arc::get_mut(&mut request.elements).unwrap()[0];
     (element.kind, element.errors, element.actions) = (ElementKind::Event, fault.into(), vec![action]);
-    assert_eq!(request::summary(&request)["fault_count"], 1);
+    assert_eq!(document(RequestDocument::from(&request))["fault_count"], 1);
 }
 
 #[test]
@@ -208,8 +211,8 @@ fn a_request_is_listed_with_figures_and_shown_with_its_elements() {
         "fault_count": 1,
         "first_error": {"type": "NoUsableIdentifier", "message": message},
     });
-    assert_eq!(request::summary(&logged()), summary);
-    let full = request::full(&logged());
+    assert_eq!(document(RequestDocument::from(&logged())), summary);
+    let full = document(RequestDetailDocument::Logged(LoggedRequestDetail::from(&logged())));
     assert_eq!(
         full["elements"],
         json!([{"index": 0, "type": "customer", "outcome": "rejected", "id": null, "warnings": [], "errors": [
@@ -293,13 +296,13 @@ fn a_quarantine_entry_shows_its_element_as_it_came() {
     };
     let request_id = RequestId::from_no(RequestNo(1)).to_string();
     assert_eq!(
-        quarantine::json(&entry(r#"{"type":"event","b":1,"a":2}"#, Some(RequestNo(2)))),
+        document(QuarantinedDocument::from(&entry(r#"{"type":"event","b":1,"a":2}"#, Some(RequestNo(2))))),
         json!({"id": "q5", "at": AT_TEXT, "request_id": request_id, "index": 0, "type": "event", "errors": [],
             "element": {"type": "event", "b": 1, "a": 2}, "replayed_as": RequestId::from_no(RequestNo(2)).to_string()})
     );
-    assert_eq!(quarantine::json(&entry("[1e400]", None))["element"], "[1e400]");
+    assert_eq!(document(QuarantinedDocument::from(&entry("[1e400]", None)))["element"], "[1e400]");
     // The opposite: compare with the blanks that it came with, or do not compare.
-    let raw = |element: &str| quarantine::json(&entry(element, None)).get("raw").cloned();
+    let raw = |element: &str| document(QuarantinedDocument::from(&entry(element, None))).get("raw").cloned();
     assert_eq!(raw("{ \"a b\" : \"c \\\" d\" }"), None, "blanks say nothing");
     let doubled = r#"{"a":1,"a":2}"#;
     assert_eq!(raw(doubled), Some(json!(doubled)), "a tree holds a name once");
@@ -330,7 +333,7 @@ fn separations_figures_pages_and_workspaces_have_their_members() {
         ..Counters::default()
     };
     assert_eq!(
-        stats::json(&counters),
+        document(StatsDocument::from(&counters)),
         json!({"users": 1, "events": 2, "devices": 3, "merges": 4, "requests": 5, "quarantined": 6, "reviews": 0})
     );
     assert_eq!(page::page(vec![json!(1)], Some("c")), json!({"items": [1], "next_cursor": "c"}));

@@ -11,7 +11,7 @@ use muster_core::warning::Code;
 use muster_wire::data::api::Api;
 use muster_wire::data::failure::refused;
 use muster_wire::data::transition::{ReadContext, Unreadable, read};
-use muster_wire::manage::request::faults;
+use muster_wire::manage::element_report::faults;
 use muster_wire::zone::Zone;
 use serde_json::{Value as Json, json};
 use std::sync::Arc;
@@ -37,7 +37,7 @@ fn entries(body: &str) -> Vec<Json> {
         Err(Unreadable::Failure(failure)) => {
             let json: Json = serde_json::from_slice(&failure.render(api, id)).expect("an answer is JSON");
             // The log tells the same of it as the answer.
-            assert_eq!(faults(api, &[failure.fault(api)]), json["error"]["errors"], "{body}");
+            assert_eq!(json!(faults(api, &[failure.fault(api)])), json["error"]["errors"], "{body}");
             return json["error"]["errors"].as_array().expect("a list").clone();
         }
         Err(Unreadable::Faults(faults, lenient)) => refused(api, &faults, lenient, id),

@@ -10,10 +10,11 @@ mod tree;
 
 pub(crate) use chart::{Minute, groups, hour};
 pub(crate) use code::{json_code, json_text};
-pub(crate) use time::{Moments, Style};
+pub(crate) use time::{Instant, Moments, Style};
 pub(crate) use tree::{Twig, tree};
 
 use crate::limits::CONSOLE_VALUE_CHARS_MAX;
+use muster_wire::manage::element_report::{FaultDocument, WarningDocument};
 use serde_json::Value as Json;
 use std::fmt::{self, Display, Write as _};
 
@@ -337,14 +338,15 @@ pub(crate) fn map<'o>(outcomes: impl IntoIterator<Item = (&'o str, u64)>, is_min
     Html(out)
 }
 
-/// A fault of an element: its type, where it stands, what it says.
-pub(crate) fn fault(fault: &Json) -> Html {
-    let text = |name: &str| fault.get(name).and_then(Json::as_str).unwrap_or_default();
-    let pointer = match text("pointer") {
-        "" => String::new(),
-        pointer => format!(" at <code>{}</code>", shown(pointer)),
-    };
-    Html(format!("{}{pointer}: {}", outcome("rejected", text("type")), shown(text("message"))))
+/// A fault of an element: its type, where it is, what it says.
+pub(crate) fn fault(fault: &FaultDocument) -> Html {
+    let (kind, place) = (outcome("rejected", &fault.kind), pointer(&fault.pointer));
+    Html(format!("{kind}{place}: {}", shown(&fault.message)))
+}
+
+/// Where something is in an element; nothing where that is the whole of it.
+fn pointer(pointer: &str) -> String {
+    if pointer.is_empty() { String::new() } else { format!(" at <code>{}</code>", shown(pointer)) }
 }
 
 /// The first error of a request in one line, and how many more there are.
@@ -353,22 +355,12 @@ pub(crate) fn error(kind: &str, message: &str, more: u64) -> Html {
     Html(format!("<span>{} {}{more}</span>", outcome("rejected", format!("{kind}:")), shown(message)))
 }
 
-/// A warning: its code, what it is about, where it stands, how often.
-pub(crate) fn warning(warning: &Json) -> Html {
-    let text = |name: &str| warning.get(name).and_then(Json::as_str).unwrap_or_default();
-    let about = match text("name") {
-        "" => String::new(),
-        name => format!(" {}", shown(name)),
-    };
-    let pointer = match text("pointer") {
-        "" => String::new(),
-        pointer => format!(" at <code>{}</code>", shown(pointer)),
-    };
-    let times = match warning.get("count").and_then(Json::as_u64) {
-        Some(n) if n > 1 => format!(", {} times", count(n)),
-        _ => String::new(),
-    };
-    Html(format!("{}{about}{pointer}{times}", outcome("warning", text("code"))))
+/// A warning: its code, what it is about, where it is, how often.
+pub(crate) fn warning(warning: &WarningDocument) -> Html {
+    let about = if warning.name.is_empty() { String::new() } else { format!(" {}", shown(&warning.name)) };
+    let times = if warning.count > 1 { format!(", {} times", count(warning.count)) } else { String::new() };
+    let (code, place) = (outcome("warning", &warning.code), pointer(&warning.pointer));
+    Html(format!("{code}{about}{place}{times}"))
 }
 
 /// A value that came in, as the subject of a sentence.

@@ -1,19 +1,17 @@
 //! The frame around every page: the bar with the one box that finds anything, navigation with what waits, who is signed
 //! in; and how a template becomes an answer.
 
-use super::doc::Doc as _;
 use super::flash::Flash;
 use super::pages::zone::OF_THE_WORKSPACE;
 use super::parts::{self, Html, Moments};
 use super::visit::Visit;
 use super::{Page, assets};
 use crate::callers::Scope;
-use crate::http::manage::workspaces;
+use crate::manage::stats;
 use askama::Template;
 use axum::http::{HeaderValue, header};
 use axum::response::Response;
 use muster_wire::manage::problem::Problem;
-use serde_json::Value as Json;
 use std::fmt::Display;
 
 /// A workspace in the switcher.
@@ -84,8 +82,8 @@ impl Shell {
     /// The frame of a page.
     pub(super) async fn of(visit: &Visit, title: impl Into<String>, current: &'static str) -> Result<Self, Problem> {
         let stats = match visit.entry() {
-            Ok(_) => visit.ask(workspaces::stats, &["stats"], &[]).await?,
-            Err(_) => Json::Null,
+            Ok(_) => Some(visit.perform(stats::stats, ()).await?),
+            Err(_) => None,
         };
         let (entry, moments) = (visit.entry().ok(), visit.moments());
         let all = visit.app.workspaces.all();
@@ -100,8 +98,8 @@ impl Shell {
                 .filter(|entry| visit.caller.sees(entry.id().as_str()))
                 .map(|entry| choice(entry.id().as_str(), &entry.document.name))
                 .collect(),
-            quarantined: stats.count("quarantined"),
-            reviews: stats.count("reviews"),
+            quarantined: stats.as_ref().map_or(0, |stats| stats.quarantined),
+            reviews: stats.map_or(0, |stats| stats.reviews),
             rate: entry.map(|entry| parts::rate(entry.lane.pulse.per_second(visit.app.now()))).unwrap_or_default(),
             who: visit.who().to_owned(),
             may_operate: visit.may_operate(),

@@ -16,7 +16,7 @@ use crate::http::manage::outgoing::is_masked;
 use crate::http::manage::{Answer, Call, whole};
 use crate::limits::{CONSOLE_ROWS, NEXT_BYTES_MAX};
 use crate::manage::arguments::{Cursor, PageQuery, PathId};
-use crate::manage::context::{CallContext, ManageContext, Place};
+use crate::manage::context::{CallContext, ManageContext, Place, WorkspaceContext};
 use crate::manage::error::ManageError;
 use crate::manage::routes::{needed_at, perform};
 use crate::manage::scopes;
@@ -277,6 +277,14 @@ impl Visit {
 
     fn context(&self) -> ManageContext {
         ManageContext::new(Arc::clone(&self.app), Arc::clone(&self.caller), Some(self.address), None)
+    }
+
+    /// What a call about the workspace of the path works with, for a stream that is judged elsewhere.
+    ///
+    /// # Errors
+    /// 404 if the path names no workspace.
+    pub(super) fn of_workspace(&self) -> Result<WorkspaceContext, Problem> {
+        WorkspaceContext::new(self.context(), self.workspace())
     }
 
     /// Runs a function of the management API for the token of this visit: about the workspace of the path, if the function

@@ -2,18 +2,13 @@
 //! `crate::manage`; the files below are calls that are not there yet, one file a resource.
 
 pub(crate) mod audit;
-pub(crate) mod figures;
 pub(crate) mod identity;
 pub(crate) mod keys;
 pub(crate) mod live;
-mod makers;
 pub(crate) mod orphans;
 pub(crate) mod outgoing;
 mod parameters;
-pub(crate) mod quarantine;
-pub(crate) mod requests;
 pub(crate) mod tokens;
-mod wanted;
 pub(crate) mod workspaces;
 
 use super::body::{self, Admitted, Coding, Reading};
@@ -49,7 +44,11 @@ pub(crate) type Answer = Result<Response, ManageError>;
 
 impl IntoResponse for ManageError {
     fn into_response(self) -> Response {
-        problem(self.problem())
+        let mut response = problem(self.problem());
+        if let Some(seconds) = self.retry_after {
+            response.headers_mut().insert(header::RETRY_AFTER, seconds.into());
+        }
+        response
     }
 }
 
@@ -255,18 +254,9 @@ impl Call {
         entry.ok_or_else(|| no_workspace().into())
     }
 
-    /// A later part of the path, after the workspace: 0 is the resource.
-    fn part(&self, place: usize) -> &str {
-        self.parts.get(place + 1).map_or("", String::as_str)
-    }
-
     /// A parameter of the query string; the empty one is none.
     fn parameter(&self, name: &str) -> Option<&str> {
         self.query.iter().find(|(known, value)| known == name && !value.is_empty()).map(|(_, value)| value.as_str())
-    }
-
-    fn is_true(&self, name: &str) -> bool {
-        self.parameter(name).is_some_and(|value| value.eq_ignore_ascii_case("true") || value == "1")
     }
 
     /// How many items a page may have.

@@ -82,6 +82,24 @@ impl<T: AnswerDocument> ManageAnswer for CreatedAnswer<T> {
     }
 }
 
+/// That something was begun.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct AcceptedAnswer<T>(pub(crate) T);
+
+impl<T: AnswerDocument> ManageAnswer for AcceptedAnswer<T> {
+    fn mask(&mut self) {
+        self.0.mask();
+    }
+
+    fn render(&self) -> Rendered {
+        Rendered::document(202, &self.0)
+    }
+
+    fn describe(call: &mut CallDescription<'_>) {
+        call.answer::<T>(202);
+    }
+}
+
 /// That it was done, and there is nothing to say.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct EmptyAnswer;

@@ -5,7 +5,7 @@
 use super::description::{CallDescription, Parameter};
 use crate::limits::{PAGE_DEFAULT, PAGE_MAX};
 use bytes::Bytes;
-use muster_core::id::{MergeNo, ProfileId, ReviewNo, SeparationNo};
+use muster_core::id::{MergeNo, ProfileId, QuarantineNo, RequestId, ReviewNo, SeparationNo};
 use muster_wire::manage::as_text::WireText;
 use muster_wire::manage::body;
 use muster_wire::manage::problem::Problem;
@@ -112,6 +112,8 @@ path_ids! {
     MergeNo, "merge_id", "no such merge";
     SeparationNo, "separation_id", "no such separation";
     ReviewNo, "review_id", "no such review";
+    RequestId, "request_id", "no such request, or it is older than the log is kept";
+    QuarantineNo, "entry_id", "no such entry in the quarantine";
 }
 
 impl<T: PathId> Arguments for Id<T> {
@@ -157,7 +159,7 @@ macro_rules! id_cursors {
     )+};
 }
 
-id_cursors! { ProfileId MergeNo SeparationNo ReviewNo }
+id_cursors! { ProfileId MergeNo SeparationNo QuarantineNo ReviewNo }
 
 impl<C: Cursor> PageQuery<C> {
     /// Reads a page from its parameters.
@@ -210,7 +212,7 @@ impl Arguments for DryRun {
 pub(crate) struct JsonBody<T>(pub(crate) T);
 
 /// A document that can be a body. Reading is the validation: its errors say which member is wrong.
-pub(crate) trait RequestDocument: JsonSchema + Send + 'static {
+pub(crate) trait BodyDocument: JsonSchema + Send + 'static {
     /// Reads the body.
     ///
     /// # Errors
@@ -222,7 +224,7 @@ pub(crate) trait RequestDocument: JsonSchema + Send + 'static {
 
 macro_rules! request_documents {
     ($($type:ty)+) => {$(
-        impl RequestDocument for $type {
+        impl BodyDocument for $type {
             fn read(bytes: &[u8]) -> Result<Self, Problem> {
                 Self::read(bytes)
             }
@@ -233,11 +235,14 @@ macro_rules! request_documents {
 request_documents! {
     muster_wire::manage::lookup::LookupRequest
     muster_wire::manage::merge::MergeUsersRequest
+    muster_wire::manage::quarantine::ReplayRequest
+    muster_wire::manage::quarantine::ReplaySelection
+    muster_wire::manage::request::FindRequestsRequest
     muster_wire::manage::review::DecideReviewRequest
     muster_wire::manage::user::FindUserRequest
 }
 
-impl<T: RequestDocument> Arguments for JsonBody<T> {
+impl<T: BodyDocument> Arguments for JsonBody<T> {
     fn read(sent: &Sent) -> Result<Self, Problem> {
         T::read(&sent.body).map(Self)
     }
@@ -259,6 +264,18 @@ impl Arguments for NoBody {
 
     fn describe(call: &mut CallDescription<'_>) {
         call.problems(&[400]);
+    }
+}
+
+/// Reads a parameter that is `true` or `false`.
+///
+/// # Errors
+/// 400 for what is neither.
+pub(crate) fn flag(name: &str, text: &str) -> Result<bool, Problem> {
+    match text {
+        "true" => Ok(true),
+        "false" => Ok(false),
+        _ => Err(Problem::new(400, format!("{name} must be true or false"))),
     }
 }
 

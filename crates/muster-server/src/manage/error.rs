@@ -1,4 +1,4 @@
-//! Why a management call was not done: a problem (RFC 9457).
+//! Why a management call was not done: a problem (RFC 9457), and after how long to try again if that is known.
 
 use muster_store::engine::EngineError;
 use muster_wire::manage::problem::Problem;
@@ -7,6 +7,8 @@ use muster_wire::manage::problem::Problem;
 #[derive(Debug)]
 pub(crate) struct ManageError {
     problem: Problem,
+    /// Seconds after which to try again, where that is known better than for all problems of the same status.
+    pub(crate) retry_after: Option<u32>,
 }
 
 impl ManageError {
@@ -19,11 +21,16 @@ impl ManageError {
     pub(crate) fn problem(&self) -> &Problem {
         &self.problem
     }
+
+    /// Returns the error with the seconds after which to try again.
+    pub(crate) fn retry_after(problem: Problem, seconds: u32) -> Self {
+        Self { problem, retry_after: Some(seconds) }
+    }
 }
 
 impl From<Problem> for ManageError {
     fn from(problem: Problem) -> Self {
-        Self { problem }
+        Self { problem, retry_after: None }
     }
 }
 

@@ -8,7 +8,7 @@ use super::context::{CallContext, ManageContext, on_its_own_thread, run_to_compl
 use super::description::CallDescription;
 use super::error::{ManageError, no_workspace};
 use super::scopes::{has, unbound};
-use super::{lookup, merges, reviews, separations, users};
+use super::{lookup, merges, quarantine, requests, reviews, separations, stats, users};
 use crate::callers::{Caller, Scope};
 use futures_util::future::BoxFuture;
 use muster_wire::manage::problem::Problem;
@@ -73,10 +73,10 @@ fn table() -> Vec<ManageRoute> {
         // What an activation would merge: tried on a copy, nothing is written.
         in_http("POST", ws!("/identity/preview"), Read),
         in_http("POST", ws!("/identity/cancel"), Operate),
-        in_http("GET", ws!("/stats"), Read),
-        in_http("GET", ws!("/rates"), Read),
-        in_http("GET", ws!("/faults"), Read),
-        in_http("GET", ws!("/keys"), Read),
+        get(ws!("/stats"), Read, "stats", "Counts", stats::stats),
+        get(ws!("/rates"), Read, "rates", "Requests of the last hour by minute", stats::rates),
+        get(ws!("/faults"), Read, "faults", "Errors of the last hour by type", stats::faults),
+        get(ws!("/keys"), Read, "keyUse", "Data API keys and their use", stats::keys),
         // Searches that are a POST to keep values out of logs, here and below.
         post(ws!("/users/find"), Read, "findUser", "The user that an identifier resolves to", users::find).problems(&[404]),
         post(ws!("/users/lookup"), Read, "lookUp", "What a value resolves to under each kind", lookup::lookup),
@@ -85,17 +85,19 @@ fn table() -> Vec<ManageRoute> {
         get(ws!("/users/{user_id}/members"), Read, "listMembers", "The members of a user, each by itself", users::members)
             .problems(&[409]),
         get(ws!("/users/{user_id}/history"), Read, "listHistory", "Why the values of a user are there", users::history),
-        in_http("GET", ws!("/requests"), Read),
-        in_http("POST", ws!("/requests/find"), Read),
+        get(ws!("/requests"), Read, "listRequests", "The ingestion log, newest first", requests::list),
+        post(ws!("/requests/find"), Read, "findRequests", "The requests that came from an address, newest first", requests::find),
         in_http("GET", ws!("/requests/live"), Read),
-        in_http("GET", ws!("/requests/{request_id}"), Read),
-        in_http("GET", ws!("/quarantine"), Read),
-        in_http("GET", ws!("/quarantine/{entry_id}"), Read),
-        in_http("DELETE", ws!("/quarantine/{entry_id}"), Operate),
-        in_http("POST", ws!("/quarantine/{entry_id}/replay"), Operate),
-        in_http("POST", ws!("/quarantine/{entry_id}/restore"), Operate),
-        in_http("POST", ws!("/quarantine/replay"), Operate),
-        in_http("GET", ws!("/jobs/{job_id}"), Read),
+        get(ws!("/requests/{request_id}"), Read, "showRequest", "One request with the result of every element", requests::show),
+        get(ws!("/quarantine"), Read, "listQuarantine", "Rejected elements, newest first", quarantine::list),
+        get(ws!("/quarantine/{entry_id}"), Read, "showQuarantined", "One rejected element", quarantine::show),
+        delete(ws!("/quarantine/{entry_id}"), Operate, "discardQuarantined", "Delete an entry; it can be restored for a minute", quarantine::discard),
+        post(ws!("/quarantine/{entry_id}/replay"), Operate, "replayQuarantined", "Replay an entry, as it is or corrected", quarantine::replay)
+            .problems(&[409, 413, 429]),
+        post(ws!("/quarantine/{entry_id}/restore"), Operate, "restoreQuarantined", "Restore an entry that was deleted less than a minute ago", quarantine::restore)
+            .problems(&[409]),
+        post(ws!("/quarantine/replay"), Operate, "replayMany", "Replay many entries as a background job, the oldest first", quarantine::replay_many),
+        get(ws!("/jobs/{job_id}"), Read, "showJob", "The progress of a job", quarantine::job),
         get(ws!("/merges"), Read, "listMerges", "Merges, newest first", merges::list),
         post(ws!("/merges"), Operate, "mergeUsers",
             "Merge two users by hand, over pins and max_profiles; it can be reverted like any merge", merges::merge_users)
@@ -110,7 +112,8 @@ fn table() -> Vec<ManageRoute> {
         get(ws!("/reviews"), Read, "listReviews", "Reviews, newest first", reviews::list),
         get(ws!("/reviews/{review_id}"), Read, "showReview", "A review with both users", reviews::show),
         post(ws!("/reviews/{review_id}"), Operate, "decideReview", "Decide a review", reviews::decide).problems(&[409]),
-        in_http("GET", "/api/v1/requests/refused", Admin),
+        get("/api/v1/requests/refused", Admin, "listRefused",
+            "The last 1,000 refusals of callers without a valid key, newest first, while the server runs", requests::refused),
         in_http("GET", "/api/v1/orphans", Admin),
         in_http("POST", "/api/v1/orphans/{workspace_id}/adopt", Admin),
         in_http("DELETE", "/api/v1/orphans/{workspace_id}", Admin),

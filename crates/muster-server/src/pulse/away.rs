@@ -8,8 +8,7 @@ use muster_core::kinds::Route;
 use muster_core::time::Timestamp;
 use muster_wire::data::api::Api;
 use muster_wire::data::failure::Failure;
-use muster_wire::manage::request;
-use serde_json::Value as Json;
+use muster_wire::manage::request::{Away, RefusedRequestDetail, RequestDocument};
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
 
@@ -33,9 +32,9 @@ pub(crate) struct Refusal {
 }
 
 impl Refusal {
-    fn rendered(&self, render: impl FnOnce(&request::Away<'_>) -> Json) -> Json {
+    fn with<T>(&self, document: impl FnOnce(&Away<'_>) -> T) -> T {
         let (kind, message) = self.failure.type_and_message(self.api);
-        render(&request::Away {
+        document(&Away {
             no: Some(self.no),
             status: self.failure.status(),
             route: self.route,
@@ -43,18 +42,19 @@ impl Refusal {
             received_at: self.received_at,
             duration_us: self.duration_us,
             failure: Some((kind, &message)),
-            aside: None,
+            replayed: false,
+            dry_run: false,
         })
     }
 
-    /// As an item of a list.
-    pub(crate) fn item(&self) -> Json {
-        self.rendered(request::away)
+    /// Returns the refusal as an item of a list.
+    pub(crate) fn document(&self) -> RequestDocument {
+        self.with(|away| RequestDocument::from(away))
     }
 
-    /// As the log shows one of its own.
-    pub(crate) fn full(&self) -> Json {
-        self.rendered(request::refused)
+    /// Returns the refusal as the log shows one of its own entries.
+    pub(crate) fn detail(&self) -> RefusedRequestDetail {
+        self.with(|away| RefusedRequestDetail::from(away))
     }
 
     /// What filters ask of it.

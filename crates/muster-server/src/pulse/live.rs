@@ -10,9 +10,8 @@ use muster_core::kinds::ElementKind;
 use muster_core::outcome::{ElementResult, Outcome};
 use muster_core::record::LogEntry;
 use muster_core::time::Timestamp;
-use muster_wire::manage::mask::masked;
-use muster_wire::manage::request::{fault_types, has_warnings};
-use serde_json::Value as Json;
+use muster_wire::manage::masking::Mask as _;
+use muster_wire::manage::request::{RequestDocument, fault_types, has_warnings};
 use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
@@ -141,24 +140,24 @@ pub(crate) struct LiveRequest {
     /// What filters ask of it.
     pub(crate) traits: Traits,
     /// The item of the live stream.
-    item: Json,
+    item: RequestDocument,
     /// What was rendered of it: at most one for each viewer.
     rendered: Mutex<Vec<(Look, Bytes)>>,
 }
 
 impl LiveRequest {
     /// Of an item.
-    pub(super) fn new(item: Json, traits: Traits) -> Self {
+    pub(super) fn new(item: RequestDocument, traits: Traits) -> Self {
         Self { traits, item, rendered: Mutex::default() }
     }
 
     /// Of a request of the log.
-    pub(super) fn logged(item: Json, request: &LogEntry) -> Self {
+    pub(super) fn logged(item: RequestDocument, request: &LogEntry) -> Self {
         Self::new(item, Traits::of(request, LIVE_PROFILES_MAX))
     }
 
     /// What is sent to viewers of this look; `render` is called for the first of them alone, with what they may see.
-    pub(crate) fn rendered(&self, look: &Look, render: impl FnOnce(&Json) -> Bytes) -> Bytes {
+    pub(crate) fn rendered(&self, look: &Look, render: impl FnOnce(&RequestDocument) -> Bytes) -> Bytes {
         // Held meanwhile: the others want what this one makes.
         let mut rendered = held(&self.rendered);
         if let Some((_, bytes)) = rendered.iter().find(|(known, _)| known == look) {
@@ -166,7 +165,7 @@ impl LiveRequest {
         }
         let mut item = Cow::Borrowed(&self.item);
         if look.is_masked() {
-            masked(item.to_mut());
+            item.to_mut().mask();
         }
         let bytes = render(&item);
         rendered.push((look.clone(), bytes.clone()));
@@ -177,24 +176,36 @@ impl LiveRequest {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde_json::json;
+    use muster_wire::manage::request::Away;
 
     // Fails when `rendered` pushes nothing, or compares looks by their mask alone.
     #[test]
     fn what_several_viewers_are_shown_alike_is_rendered_once() {
-        let request = LiveRequest::new(json!({"origin_address": "203.0.113.7", "status": 200}), Traits::default());
+        let away = Away {
+            no: None,
+            status: 401,
+            route: None,
+            origin: Some("203.0.113.7"),
+            received_at: Timestamp(0),
+            duration_us: None,
+            failure: None,
+            replayed: false,
+            dry_run: false,
+        };
+        let request = LiveRequest::new(RequestDocument::from(&away), Traits::default());
         let row = |is_masked, zone: &str| Look::Row { is_masked, zone: zone.into() };
         let looks = [Look::Item { is_masked: false }, row(false, "UTC"), row(true, "UTC"), row(true, "Asia/Kolkata")];
         let mut rendered = Vec::new();
         for look in looks.iter().chain(&looks) {
             let bytes = request.rendered(look, |item| {
-                rendered.push(item["origin_address"].clone());
+                let RequestDocument::Unlogged(item) = item else { panic!("it is what it was made of") };
+                rendered.push(item.origin_address.clone().unwrap_or_default());
                 rendered.len().to_string().into()
             });
             let at = looks.iter().position(|known| known == look).unwrap_or_default();
             assert_eq!(bytes, (at + 1).to_string());
         }
-        assert_eq!(rendered, [json!("203.0.113.7"), json!("203.0.113.7"), json!("***"), json!("***")]);
+        assert_eq!(rendered, ["203.0.113.7", "203.0.113.7", "***", "***"]);
     }
 
     #[test]

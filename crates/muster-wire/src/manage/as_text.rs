@@ -4,6 +4,7 @@
 use muster_core::explanation::GuardReason;
 use muster_core::id::{MergeNo, ProfileId, QuarantineNo, RequestId, ReviewNo, SeparationNo, WorkspaceId};
 use muster_core::kinds::{Platform, SurvivorChoice, SurvivorRule};
+use muster_core::outcome::{ActionOutcome, Outcome};
 use muster_core::record::SeparationCause;
 use muster_core::review::ReviewState;
 use muster_core::time::{Date, Timestamp};
@@ -160,6 +161,8 @@ words! {
     SurvivorChoice, "MergeRule", "the rule that chose the survivor", CHOICES, crate::explanation::choice_name;
     GuardReason, "GuardReason", "why an identifier was withheld", GuardReason::ALL, GuardReason::name;
     ReviewState, "ReviewState", "the state of a review", ReviewState::ALL, ReviewState::name;
+    Outcome, "ElementOutcome", "what happened to an element", Outcome::ALL, Outcome::name;
+    ActionOutcome, "ActionOutcome", "what happened to an action", ActionOutcome::ALL, ActionOutcome::name;
     Platform, "Platform", "a platform", Platform::ALL, Platform::name;
     SeparationCause, "SeparationCause", "what made a separation",
         [SeparationCause::Revert, SeparationCause::Review],

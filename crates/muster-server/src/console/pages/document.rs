@@ -4,9 +4,8 @@
 use super::super::Page;
 use super::super::visit::Visit;
 use crate::http::envelope;
-use crate::http::manage::{Answer, Call, quarantine, requests, tree};
 use crate::manage::arguments::Id;
-use crate::manage::{merges, reviews, users};
+use crate::manage::{merges, quarantine, requests, reviews, users};
 use muster_wire::manage::page::render;
 use serde::Serialize;
 use std::sync::Arc;
@@ -14,10 +13,6 @@ use std::sync::Arc;
 #[expect(clippy::unnecessary_wraps, reason = "it is the last word of pages")]
 fn json(document: &impl Serialize) -> Page {
     Ok(envelope::json(200, render(document)))
-}
-
-async fn document<F: Future<Output = Answer>>(visit: &Visit, call: impl FnOnce(Call) -> F, resource: &str) -> Page {
-    Ok(tree(200, &visit.ask(call, &[resource, visit.part(1)], &[]).await?))
 }
 
 /// `GET /w/{ws}/users/{user_id}/json`.
@@ -32,12 +27,12 @@ pub(crate) async fn merge(visit: Arc<Visit>) -> Page {
 
 /// `GET /w/{ws}/requests/{request_id}/json`.
 pub(crate) async fn request(visit: Arc<Visit>) -> Page {
-    document(&visit, requests::show, "requests").await
+    json(&visit.perform(requests::show, (Id(visit.id()?),)).await?)
 }
 
 /// `GET /w/{ws}/quarantine/{entry_id}/json`.
 pub(crate) async fn entry(visit: Arc<Visit>) -> Page {
-    document(&visit, quarantine::show, "quarantine").await
+    json(&visit.perform(quarantine::show, (Id(visit.id()?),)).await?)
 }
 
 /// `GET /w/{ws}/reviews/{review_id}/json`.

@@ -7,11 +7,13 @@ use super::super::parts::{self, Html, counted};
 use super::super::shell::{Shell, html};
 use super::super::visit::Visit;
 use super::{confirmed, refused};
-use crate::http::manage::{identity, workspaces};
+use crate::http::manage::identity;
+use crate::manage::stats;
 use askama::Template;
 use muster_core::attribute::CUSTOMER_ID;
 use muster_core::identifier::{CUSTOMER_ID_EXCEPTIONS, OTHER_EXCEPTIONS};
 use muster_wire::manage::problem::Problem;
+use muster_wire::manage::stats::StatsDocument;
 use serde_json::{Map, Value as Json, json};
 use std::sync::Arc;
 
@@ -25,7 +27,7 @@ struct Identity {
     draft: Json,
     preview: Json,
     /// The totals of the workspace, where the draft turns identity resolution off.
-    stats: Json,
+    stats: Option<StatsDocument>,
     error: String,
     is_changed: bool,
 }
@@ -46,7 +48,7 @@ async fn page(visit: &Visit, draft: Option<Json>, preview: Json, error: String) 
     let kept = settings(&now);
     let is_changed = draft.as_ref().is_some_and(|draft| *draft != kept);
     let draft = draft.unwrap_or(kept);
-    let stats = if turns_off(&now, &draft) { visit.ask(workspaces::stats, &["stats"], &[]).await? } else { Json::Null };
+    let stats = if turns_off(&now, &draft) { Some(visit.perform(stats::stats, ()).await?) } else { None };
     html(&Identity { shell, draft, now, preview, stats, error, is_changed })
 }
 

@@ -1,19 +1,22 @@
 //! The log: requests as they came. `watch` lets those in that come.
 
 use super::super::Page;
-use super::super::doc::Doc as _;
 use super::super::head::redirect;
 use super::super::parts::{self, Html, counted};
 use super::super::shell::{Shell, html};
 use super::super::visit::Visit;
-use super::rows;
 use super::users::whose;
-use crate::http::manage::requests;
+use crate::limits::CONSOLE_ROWS;
+use crate::manage::arguments::{JsonBody, PageQuery};
+use crate::manage::request_filter::RequestFilterQuery;
+use crate::manage::requests;
+use crate::manage::requests::WithRefused;
 use askama::Template;
 use axum::http::StatusCode;
+use muster_core::outcome::Outcome;
 use muster_wire::data::failure::{known_statuses, known_types};
 use muster_wire::manage::problem::Problem;
-use serde_json::{Value as Json, json};
+use muster_wire::manage::request::{ElementCounts, FindRequestsRequest, FirstError, RequestDocument};
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -35,29 +38,51 @@ pub(crate) struct Row {
 }
 
 /// The outcomes of a mini map, in the order in which it shows them.
-const OUTCOMES: [&str; 6] = ["created", "updated", "merged", "duplicate", "skipped", "rejected"];
+const OUTCOMES: [Outcome; 6] =
+    [Outcome::Created, Outcome::Updated, Outcome::Merged, Outcome::Duplicate, Outcome::Skipped, Outcome::Rejected];
 
 impl Row {
-    /// Of a summary, or of a request that was turned away and not kept.
-    pub(crate) fn of(moments: &parts::Moments, workspace: &str, doc: &Json) -> Self {
-        let counts = doc.member("summary").member("elements");
-        let of = |name: &str| counts.count(name);
-        let runs = OUTCOMES.into_iter().map(|name| (name, of(name)));
-        let elements: u64 = OUTCOMES.into_iter().map(of).sum();
-        let id = doc.text("request_id").to_owned();
-        let path = doc.text("path").trim_start_matches("/v1/").trim_end_matches("/{workspace_id}").to_owned();
-        Self {
-            at: moments.log(doc.text("received_at")),
-            status: parts::status(doc.count("status")),
-            path,
-            elements,
-            map: if elements > 0 { parts::map(runs, true) } else { Html::default() },
-            words: words(doc, elements),
-            origin: doc.text("origin_address").to_owned(),
-            bytes: if doc.has("bytes") { parts::bytes(doc.count("bytes")) } else { String::new() },
-            took: parts::took(doc.count("duration_us")),
+    /// Of an entry of the log, or of a request that the log does not keep.
+    pub(crate) fn new(moments: &parts::Moments, workspace: &str, doc: &RequestDocument) -> Self {
+        let row = |id: String, at: &dyn parts::Instant, status: u16, path: &str| Self {
+            at: moments.log(at),
+            status: parts::status(u64::from(status)),
+            path: path.trim_start_matches("/v1/").trim_end_matches("/{workspace_id}").to_owned(),
+            elements: 0,
+            map: Html::default(),
+            words: Vec::new(),
+            origin: String::new(),
+            bytes: String::new(),
+            took: String::new(),
             to: format!("/w/{workspace}/requests/{id}"),
             id,
+        };
+        match doc {
+            RequestDocument::Logged(doc) => {
+                let counts = doc.summary.elements;
+                let runs = OUTCOMES.into_iter().map(|outcome| (outcome.name(), counts.with_outcome(outcome)));
+                let elements = counts.all();
+                let error = doc.first_error.as_ref();
+                Self {
+                    elements,
+                    map: if elements > 0 { parts::map(runs, true) } else { Html::default() },
+                    words: if elements > 0 { words(&counts, error) } else { refused(doc.fault_count, error) },
+                    origin: doc.origin_address.clone().unwrap_or_default(),
+                    bytes: parts::bytes(u64::from(doc.bytes)),
+                    took: parts::took(doc.duration_us),
+                    ..row(doc.request_id.to_string(), &doc.received_at, doc.status, &doc.path)
+                }
+            }
+            RequestDocument::Unlogged(doc) => {
+                let id = doc.request_id.map(|id| id.to_string()).unwrap_or_default();
+                let path = doc.path.as_deref().unwrap_or_default();
+                Self {
+                    words: refused(0, doc.first_error.as_ref()),
+                    origin: doc.origin_address.clone().unwrap_or_default(),
+                    took: parts::took(doc.duration_us.unwrap_or_default()),
+                    ..row(id, &doc.received_at, doc.status, path)
+                }
+            }
         }
     }
 
@@ -67,30 +92,30 @@ impl Row {
     }
 }
 
-/// The outcome of a request in few words: what went well is quiet, and what did not says why.
-fn words(doc: &Json, elements: u64) -> Vec<Html> {
-    let (counts, error) = (doc.member("summary").member("elements"), doc.member("first_error"));
-    if elements == 0 {
-        return match doc.count("fault_count") {
-            _ if error.is_null() => Vec::new(),
-            // Refused before it was read: that is the state of its key or of its workspace, no fault in its data.
-            0 => vec![parts::said(&format!("{}: {}", error.text("type"), error.text("message")))],
-            n => vec![parts::error(error.text("type"), error.text("message"), n - 1)],
-        };
+/// The outcome of a request without elements, in few words.
+fn refused(faults: u64, error: Option<&FirstError>) -> Vec<Html> {
+    match (faults, error) {
+        (_, None) => Vec::new(),
+        // Refused before it was read: that is the state of its key or of its workspace, no fault in its data.
+        (0, Some(error)) => vec![parts::said(&format!("{}: {}", error.kind, error.message))],
+        (n, Some(error)) => vec![parts::error(&error.kind, &error.message, n - 1)],
     }
-    let applied = counts.count("created") + counts.count("updated") + counts.count("merged");
+}
+
+/// The outcome of a request in few words: what went well is quiet, and what did not says why.
+fn words(counts: &ElementCounts, error: Option<&FirstError>) -> Vec<Html> {
+    let applied = counts.created + counts.updated + counts.merged;
     let mut out = Vec::new();
     if applied > 0 {
         out.push(parts::outcome("updated", parts::tally(applied, "applied")));
     }
-    for name in ["merged", "duplicate", "skipped", "rejected"] {
-        if counts.count(name) > 0 {
-            out.push(parts::outcome(name, parts::tally(counts.count(name), name)));
+    for outcome in [Outcome::Merged, Outcome::Duplicate, Outcome::Skipped, Outcome::Rejected] {
+        let (name, count) = (outcome.name(), counts.with_outcome(outcome));
+        if count > 0 {
+            out.push(parts::outcome(name, parts::tally(count, name)));
         }
     }
-    if !error.is_null() {
-        out.push(parts::said(error.text("type")));
-    }
+    out.extend(error.map(|error| parts::said(&error.kind)));
     out
 }
 
@@ -144,20 +169,22 @@ pub(crate) async fn live(visit: Arc<Visit>) -> Page {
 
 async fn live_page(visit: &Visit, filters: Filters, typed: Typed) -> Page {
     // The place of an older page: of a form in the form, else in the address.
-    let posted = visit.field("cursor").map(|cursor| ("cursor", cursor));
-    let mut query: Vec<(&str, &str)> = rows(visit).into_iter().chain(posted).collect();
-    query.extend(filters.iter().map(|(name, value)| (*name, value.as_str())));
+    let cursor = visit.parameter("cursor").or(visit.field("cursor"));
+    let page = PageQuery { limit: CONSOLE_ROWS, ..PageQuery::parse(None, cursor)? };
+    let query = RequestFilterQuery::parse(|name| {
+        filters.iter().find(|(known, _)| *known == name).map(|(_, value)| value.as_str())
+    })?;
     // Every request that can be opened has its row, whether the log keeps it or the server alone remembers it.
-    query.push(("refused", "true"));
+    let refused = WithRefused(Some(true));
     let found = match &typed {
         Typed::Origin(origin) => {
-            let body = json!({"origin_address": origin});
-            visit.told(requests::find, &["requests", "find"], &query, &body).await?
+            let body = JsonBody(FindRequestsRequest { origin_address: origin.clone() });
+            visit.perform(requests::find, (body, page, query, refused)).await?
         }
-        _ => visit.ask(requests::list, &["requests"], &query).await?,
+        _ => visit.perform(requests::list, (page, query, refused)).await?,
     };
     let shell = Shell::of(visit, "Live", "live").await?;
-    let requests = found.list("items").iter().map(|doc| Row::of(&shell.moments, visit.workspace(), doc)).collect();
+    let requests = found.items.iter().map(|doc| Row::new(&shell.moments, visit.workspace(), doc)).collect();
     let kept = match visit.entry()?.document.log_retention_days {
         0 => "without a limit of time".to_owned(),
         days => format!("for {}", counted(u64::from(days), "day")),
@@ -166,7 +193,7 @@ async fn live_page(visit: &Visit, filters: Filters, typed: Typed) -> Page {
         requests,
         filters,
         typed,
-        next: found.text("next_cursor").to_owned(),
+        next: found.next_cursor.unwrap_or_default(),
         is_older: visit.parameter("cursor").or(visit.field("cursor")).is_some(),
         kept,
         curl: curl(visit),

@@ -1,15 +1,19 @@
 //! The overview: is data arriving, is anything wrong?
 
 use super::super::Page;
-use super::super::doc::Doc as _;
 use super::super::parts::{self, Html, Minute, Style, counted};
 use super::super::shell::{Shell, html, html_part};
 use super::super::visit::Visit;
 use super::log::{Row, curl};
-use crate::http::manage::{figures, requests, workspaces};
+use crate::manage::arguments::PageQuery;
+use crate::manage::request_filter::RequestFilterQuery;
+use crate::manage::requests::WithRefused;
+use crate::manage::{requests, stats};
 use askama::Template;
 use muster_wire::data::failure::{is_of_a_value, known_types};
-use serde_json::Value as Json;
+use muster_wire::manage::problem::Problem;
+use muster_wire::manage::request::RequestDocument;
+use muster_wire::manage::stats::{FaultCountDocument, MinuteDocument, RatesDocument, StatsDocument};
 use std::sync::Arc;
 
 #[derive(Template)]
@@ -22,7 +26,7 @@ struct Overview {
     chart: Html,
     minutes: Vec<Minute>,
     since: Html,
-    faults: Vec<Json>,
+    faults: Vec<FaultCountDocument>,
     latest: Vec<Row>,
     curl: Html,
     made_at: Html,
@@ -39,7 +43,7 @@ struct Verdict {
 #[derive(Template)]
 #[template(path = "overview-figures.html")]
 struct Figures {
-    stats: Json,
+    stats: StatsDocument,
     workspace: String,
     per_second: String,
     latency: String,
@@ -52,15 +56,14 @@ struct Budget {
 }
 
 impl Figures {
-    fn of(visit: &Visit, stats: Json, rates: &Json) -> Self {
-        let last = rates.list("minutes").iter().rev().find(|minute| minute.count("requests") > 0);
-        let latency = last.map(|minute| {
-            format!("p50 {}, p99 {}", parts::took(minute.count("p50_us")), parts::took(minute.count("p99_us")))
-        });
+    fn of(visit: &Visit, stats: StatsDocument, rates: &RatesDocument) -> Self {
+        let last = rates.minutes.iter().rev().find(|minute| minute.requests > 0);
+        let took = |micros: Option<u64>| parts::took(micros.unwrap_or_default());
+        let latency = last.map(|minute| format!("p50 {}, p99 {}", took(minute.p50_us), took(minute.p99_us)));
         Self {
             stats,
             workspace: visit.workspace().to_owned(),
-            per_second: format!("{:.1}", rates.member("per_second").as_f64().unwrap_or_default()),
+            per_second: format!("{:.1}", rates.per_second),
             latency: latency.unwrap_or_default(),
         }
     }
@@ -71,10 +74,10 @@ impl Figures {
 }
 
 impl Budget {
-    fn of(rates: &Json) -> Self {
-        let budget = rates.member("budget");
+    fn of(rates: &RatesDocument) -> Self {
         let class = |(name, label): (&str, &'static str)| {
-            (label, budget.member(name).count("used"), budget.member(name).count("limit"))
+            let budget = rates.budget.get(name).copied();
+            (label, budget.map_or(0, |budget| budget.used), budget.map_or(0, |budget| budget.limit))
         };
         Self { classes: [("users", "Users"), ("events", "Events"), ("devices", "Devices")].map(class).into() }
     }
@@ -86,21 +89,21 @@ impl Budget {
 
 /// `GET /w/{ws}` and `GET /w/{ws}/overview`.
 pub(crate) async fn show(visit: Arc<Visit>) -> Page {
-    let stats = visit.ask(workspaces::stats, &["stats"], &[]).await?;
-    let rates = visit.ask(figures::rates, &["rates"], &[]).await?;
-    let faults = visit.ask(figures::faults, &["faults"], &[]).await?;
-    let newest = visit.ask(requests::list, &["requests"], &[("limit", "6")]).await?;
+    let stats = visit.perform(stats::stats, ()).await?;
+    let rates = visit.perform(stats::rates, ()).await?;
+    let faults = visit.perform(stats::faults, ()).await?.items;
+    let newest = newest(&visit, 6).await?;
     let shell = Shell::of(&visit, "Overview", "overview").await?;
-    let minutes: Vec<Minute> = rates.list("minutes").iter().map(|it| minute(&shell, it)).collect();
-    let latest = newest.list("items").iter().map(|doc| Row::of(&shell.moments, visit.workspace(), doc)).collect();
+    let minutes: Vec<Minute> = rates.minutes.iter().map(|it| minute(&shell, it)).collect();
+    let latest = newest.iter().map(|doc| Row::new(&shell.moments, visit.workspace(), doc)).collect();
     let made_at = visit.entry().map(|entry| shell.moments.whole(entry.workspace.created_at.to_string()));
     let page = Overview {
         verdict: verdict(&visit, &stats, &rates),
         chart: parts::hour(&minutes),
-        since: shell.moments.whole(rates.text("since")),
+        since: shell.moments.whole(rates.since),
         figures: Figures::of(&visit, stats, &rates),
         budget: Budget::of(&rates),
-        faults: faults.list("items").to_vec(),
+        faults,
         made_at: made_at.unwrap_or_default(),
         curl: curl(&visit),
         minutes,
@@ -112,41 +115,46 @@ pub(crate) async fn show(visit: Arc<Visit>) -> Page {
 
 /// `GET /w/{ws}/overview/figures`: the totals alone.
 pub(crate) async fn figures_alone(visit: Arc<Visit>) -> Page {
-    let stats = visit.ask(workspaces::stats, &["stats"], &[]).await?;
-    let rates = visit.ask(figures::rates, &["rates"], &[]).await?;
+    let stats = visit.perform(stats::stats, ()).await?;
+    let rates = visit.perform(stats::rates, ()).await?;
     html(&Figures::of(&visit, stats, &rates))
 }
 
 /// `GET /w/{ws}/overview/budget`: the budget alone.
 pub(crate) async fn budget_alone(visit: Arc<Visit>) -> Page {
-    html(&Budget::of(&visit.ask(figures::rates, &["rates"], &[]).await?))
+    html(&Budget::of(&visit.perform(stats::rates, ()).await?))
 }
 
 /// `GET /w/{ws}/overview/first`: empty until the log has its first request: then the page of an empty workspace loads itself
 /// again.
 pub(crate) async fn first(visit: Arc<Visit>) -> Page {
-    let newest = visit.ask(requests::list, &["requests"], &[("limit", "1")]).await?;
-    html_part(&if newest.list("items").is_empty() { Html::default() } else { parts::words("arrived") })
+    html_part(&if newest(&visit, 1).await?.is_empty() { Html::default() } else { parts::words("arrived") })
 }
 
-fn minute(shell: &Shell, doc: &Json) -> Minute {
+/// The newest requests of the log.
+async fn newest(visit: &Visit, limit: usize) -> Result<Vec<RequestDocument>, Problem> {
+    let page = PageQuery { limit, cursor: None };
+    Ok(visit.perform(requests::list, (page, RequestFilterQuery::default(), WithRefused::default())).await?.items)
+}
+
+fn minute(shell: &Shell, doc: &MinuteDocument) -> Minute {
     Minute {
-        at: shell.moments.text(doc.text("at"), Style::Minute),
-        accepted: doc.count("accepted"),
-        rejected: doc.count("rejected"),
-        limited: doc.count("limited"),
+        at: shell.moments.text(doc.at, Style::Minute),
+        accepted: doc.accepted,
+        rejected: doc.rejected,
+        limited: doc.limited,
     }
 }
 
 /// Minutes without a request after which it is said.
 const QUIET_MINUTES: i64 = 10;
 
-fn verdict(visit: &Visit, stats: &Json, rates: &Json) -> Verdict {
-    let of = |name: &str| rates.list("minutes").iter().map(|minute| minute.count(name)).sum::<u64>();
-    let (accepted, rejected, limited) = (of("accepted"), of("rejected"), of("limited"));
-    let all = accepted + rejected;
-    let last = rates.text("last_request_at").parse::<jiff::Timestamp>().ok();
-    let ago = last.map(|last| (visit.app.now().0 - last.as_millisecond()) / 1_000);
+fn verdict(visit: &Visit, stats: &StatsDocument, rates: &RatesDocument) -> Verdict {
+    let of = |count: fn(&MinuteDocument) -> u64| rates.minutes.iter().map(count).sum::<u64>();
+    let (rejected, limited) = (of(|minute| minute.rejected), of(|minute| minute.limited));
+    let all = of(|minute| minute.accepted) + rejected;
+    let last = rates.last_request_at;
+    let ago = last.map(|last| (visit.app.now().0 - last.0.0) / 1_000);
     let more = ago.map_or_else(String::new, |seconds| format!("Last request {} ago.", span(seconds)));
     let said = |tone, glyph, words: String| Verdict { tone, glyph, words, more: more.clone() };
     if let Some((why, _)) = visit.app.not_ready() {
@@ -155,7 +163,7 @@ fn verdict(visit: &Visit, stats: &Json, rates: &Json) -> Verdict {
     if visit.entry().is_ok_and(|entry| entry.document.suspended) {
         return said("warn", "o-warning", "The workspace is suspended. Callers get 403.".to_owned());
     }
-    if stats.count("requests") == 0 && last.is_none() {
+    if stats.requests == 0 && last.is_none() {
         return said("", "", "Nothing has arrived yet.".to_owned());
     }
     match (all, rejected, ago) {
@@ -198,7 +206,7 @@ fn span(seconds: i64) -> String {
 
 impl Overview {
     fn is_empty(&self) -> bool {
-        self.figures.stats.count("requests") == 0 && self.latest.is_empty()
+        self.figures.stats.requests == 0 && self.latest.is_empty()
     }
 
     /// Where the requests or the elements with an error of this type are listed: what is about a value waits in the

@@ -2,22 +2,29 @@
 //! or deleted together; a deletion is asked for, and can be undone for a minute.
 
 use super::super::Page;
-use super::super::doc::Doc as _;
 use super::super::flash::Flash;
 use super::super::head::redirect;
 use super::super::parts::{self, Html, counted};
 use super::super::shell::{Shell, html};
 use super::super::visit::Visit;
 use super::frame::sentence;
-use super::{refused, rows};
+use super::refused;
 use crate::callers::Scope;
-use crate::http::manage::quarantine;
-use crate::limits::CONSOLE_ROWS;
-use crate::manage::scopes;
+use crate::limits::{CONSOLE_ROWS, PAGE_MAX};
+use crate::manage::arguments::{DryRun, Id, JsonBody, NoBody, PageQuery, PathId as _};
+use crate::manage::quarantine::{JobId, QuarantineFilter, RestorableId};
+use crate::manage::{quarantine, scopes};
 use askama::Template;
 use muster_core::id::QuarantineNo;
+use muster_core::outcome::Outcome;
+use muster_core::time::Timestamp;
+use muster_wire::manage::as_text::AsText;
+use muster_wire::manage::element_report::FaultDocument;
 use muster_wire::manage::problem::Problem;
-use serde_json::{Value as Json, json};
+use muster_wire::manage::quarantine::{
+    JobDocument, JobState, QuarantinedDocument, ReplayDocument, ReplayRequest, ReplaySelection,
+};
+use serde_json::Value as Json;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -49,33 +56,35 @@ pub(crate) struct Said {
 
 impl Bench {
     /// Of an entry of the quarantine.
-    pub(super) fn of(visit: &Visit, entry: &Json) -> Self {
-        let faults = entry.list("errors");
-        let base = format!("/elements/{}", entry.count("index"));
-        let below = |fault: &Json| fault.text("pointer").strip_prefix(&base).unwrap_or_default().to_owned();
-        let notes: Vec<(String, String)> = faults
-            .iter()
-            .map(|fault| (below(fault), format!("{}: {}", fault.text("type"), fault.text("message"))))
-            .collect();
-        let mut types: Vec<String> = faults.iter().map(|fault| fault.text("type").to_owned()).collect();
-        types.dedup();
-        let label = format!("Element {} as it came", entry.count("index"));
-        let raw = entry.text("raw");
+    pub(super) fn of(visit: &Visit, entry: &QuarantinedDocument) -> Self {
+        let faults = &entry.errors;
+        let base = format!("/elements/{}", entry.index);
+        let below = |fault: &FaultDocument| fault.pointer.strip_prefix(&base).unwrap_or_default().to_owned();
+        let note = |fault: &FaultDocument| (below(fault), format!("{}: {}", fault.kind, fault.message));
+        let notes: Vec<(String, String)> = faults.iter().map(note).collect();
+        let label = format!("Element {} as it came", entry.index);
         Self {
-            id: entry.text("id").to_owned(),
-            index: entry.count("index"),
-            kind: entry.text("type").to_owned(),
-            types,
-            detail: parts::shown(faults.first().map_or("", |fault| fault.text("message"))),
-            code: parts::json_code(entry.member("element"), &notes, &label),
-            pointers: faults.iter().map(|fault| fault.text("pointer").to_owned()).collect(),
-            text: if raw.is_empty() { parts::json_text(entry.member("element")) } else { raw.to_owned() },
-            replayed_as: entry.text("replayed_as").to_owned(),
+            id: entry.id.to_string(),
+            index: u64::from(entry.index),
+            kind: entry.kind.clone().unwrap_or_default(),
+            types: types(faults),
+            detail: parts::shown(faults.first().map_or("", |fault| &fault.message)),
+            code: parts::json_code(&entry.element, &notes, &label),
+            pointers: faults.iter().map(|fault| fault.pointer.clone()).collect(),
+            text: entry.raw.clone().unwrap_or_else(|| parts::json_text(&entry.element)),
+            replayed_as: entry.replayed_as.map(|id| id.to_string()).unwrap_or_default(),
             said: None,
-            is_open: !entry.has("replayed_as"),
+            is_open: entry.replayed_as.is_none(),
             may_operate: visit.may_operate(),
         }
     }
+}
+
+/// The types of faults, each once where it is repeated.
+fn types(faults: &[FaultDocument]) -> Vec<String> {
+    let mut types: Vec<String> = faults.iter().map(|fault| fault.kind.clone()).collect();
+    types.dedup();
+    types
 }
 
 #[derive(Template)]
@@ -96,7 +105,7 @@ struct Quarantine {
 
 struct Row {
     id: String,
-    at: String,
+    at: AsText<Timestamp>,
     request: String,
     index: u64,
     kind: String,
@@ -118,50 +127,50 @@ pub(crate) async fn list(visit: Arc<Visit>) -> Page {
 async fn listed(visit: &Visit, refusal: Option<&str>) -> Page {
     let state = if visit.parameter("state") == Some("replayed") { "replayed" } else { "open" };
     let kind = visit.parameter("type").or(visit.field("type")).unwrap_or_default();
-    let mut query = rows(visit);
-    query.push(("replayed", if state == "replayed" { "true" } else { "false" }));
-    query.extend(Some(("type", kind)).filter(|(_, kind)| !kind.is_empty()));
-    let found = visit.ask(quarantine::list, &["quarantine"], &query).await?;
+    let filter = QuarantineFilter {
+        is_replayed: Some(state == "replayed"),
+        kind: Some(kind.to_owned()).filter(|kind| !kind.is_empty()),
+        ..QuarantineFilter::default()
+    };
+    let found = visit.perform(quarantine::list, (visit.rows()?, filter)).await?;
     let deleted = match visit.parameter("deleted") {
         Some(ids) if visit.may_operate() => restorable(visit, &ids.split(BETWEEN_IDS).collect::<Vec<_>>()).await?,
         _ => Vec::new(),
     };
     let mut shell = Shell::of(visit, "Quarantine", "quarantine").await?;
     shell.flashes.extend(refusal.map(Flash::refused));
-    let entries: Vec<Row> = found.list("items").iter().map(row).collect();
+    let entries: Vec<Row> = found.items.iter().map(row).collect();
     let mut kinds: Vec<String> =
         entries.iter().flat_map(|entry| entry.types.clone()).chain([kind.to_owned()]).collect();
     kinds.retain(|kind| !kind.is_empty());
     kinds.sort_unstable();
     kinds.dedup();
     let total = shell.quarantined;
-    let next = found.text("next_cursor").to_owned();
+    let next = found.next_cursor.unwrap_or_default();
     html(&Quarantine { shell, entries, state, kind: kind.to_owned(), kinds, next, total, deleted })
 }
 
 /// Those of the ids whose entries were deleted and can be restored.
 async fn restorable(visit: &Visit, ids: &[&str]) -> Result<Vec<String>, Problem> {
-    let query = [("deleted", "true"), ("limit", "1000")];
-    let deleted = visit.ask(quarantine::list, &["quarantine"], &query).await?;
-    let deleted = deleted.list("items").iter().map(|entry| entry.text("id"));
-    Ok(deleted.filter(|id| ids.contains(id)).map(str::to_owned).collect())
+    let all = PageQuery { limit: PAGE_MAX, cursor: None };
+    let filter = QuarantineFilter { is_deleted: true, ..QuarantineFilter::default() };
+    let deleted = visit.perform(quarantine::list, (all, filter)).await?.items;
+    let deleted = deleted.iter().map(|entry| entry.id.to_string());
+    Ok(deleted.filter(|id| ids.contains(&id.as_str())).collect())
 }
 
-fn row(entry: &Json) -> Row {
-    let faults = entry.list("errors");
-    let mut types: Vec<String> = faults.iter().map(|fault| fault.text("type").to_owned()).collect();
-    types.dedup();
-    let first = faults.first();
+fn row(entry: &QuarantinedDocument) -> Row {
+    let first = entry.errors.first();
     Row {
-        id: entry.text("id").to_owned(),
-        at: entry.text("at").to_owned(),
-        request: entry.text("request_id").to_owned(),
-        index: entry.count("index"),
-        kind: entry.text("type").to_owned(),
-        types,
-        pointer: first.map_or("", |fault| fault.text("pointer")).to_owned(),
-        detail: parts::shown(first.map_or("", |fault| fault.text("message"))),
-        replayed_as: entry.text("replayed_as").to_owned(),
+        id: entry.id.to_string(),
+        at: entry.at,
+        request: entry.request_id.to_string(),
+        index: u64::from(entry.index),
+        kind: entry.kind.clone().unwrap_or_default(),
+        types: types(&entry.errors),
+        pointer: first.map_or("", |fault| &fault.pointer).to_owned(),
+        detail: parts::shown(first.map_or("", |fault| &fault.message)),
+        replayed_as: entry.replayed_as.map(|id| id.to_string()).unwrap_or_default(),
     }
 }
 
@@ -175,26 +184,30 @@ struct Entry {
 
 /// The page of one entry, with what was said about the element that was sent.
 async fn bench(visit: &Visit, said: Said, text: Option<&str>) -> Page {
-    let entry = visit.ask(quarantine::show, &["quarantine", visit.part(1)], &[]).await?;
-    let shell = Shell::of(visit, format!("Quarantine {}", visit.part(1)), "quarantine").await?;
+    let no: QuarantineNo = visit.id()?;
+    let entry = visit.perform(quarantine::show, (Id(no),)).await?;
+    let shell = Shell::of(visit, format!("Quarantine {no}"), "quarantine").await?;
     let mut bench = Bench { said: Some(said), is_open: true, ..Bench::of(visit, &entry) };
     if let Some(text) = text {
         text.clone_into(&mut bench.text);
     }
-    html(&Entry { shell, bench, request: entry.text("request_id").to_owned() })
+    html(&Entry { shell, bench, request: entry.request_id.to_string() })
 }
 
-/// The element of the form; what is wrong with it in words if it is no JSON.
-fn element(visit: &Visit) -> Result<Json, String> {
+/// The element of the form; what is wrong with it in words if it is not JSON.
+fn element(visit: &Visit) -> Result<ReplayRequest, String> {
     let text = visit.field("element").unwrap_or_default();
-    serde_json::from_str::<Json>(text)
-        .map_err(|error| format!("Not JSON: line {}, column {}.", error.line(), error.column()))
+    let parsed = serde_json::from_str::<Json>(text)
+        .map_err(|error| format!("Not JSON: line {}, column {}.", error.line(), error.column()))?;
+    // As the management API takes it, so that what is refused there is refused here in the same words.
+    let body = serde_json::json!({"element": parsed}).to_string();
+    ReplayRequest::read(body.as_bytes()).map_err(|problem| sentence(&problem.detail))
 }
 
 /// `POST /w/{ws}/quarantine/{id}/check` with `element`: what a replay would do, and nothing else.
 pub(crate) async fn check(visit: Arc<Visit>) -> Page {
     let text = visit.field("element").unwrap_or_default();
-    match tried(&visit, "true").await? {
+    match tried(&visit, DryRun(true)).await? {
         Ok(results) => bench(&visit, said_of(&results), Some(text)).await,
         Err(words) => refused(bench(&visit, Said { is_good: false, words, notes: Vec::new() }, Some(text)).await),
     }
@@ -204,27 +217,27 @@ pub(crate) async fn check(visit: Arc<Visit>) -> Page {
 /// the form keeps what was typed.
 pub(crate) async fn replay(visit: Arc<Visit>) -> Page {
     let text = visit.field("element").unwrap_or_default();
-    let said = match tried(&visit, "true").await? {
+    let said = match tried(&visit, DryRun(true)).await? {
         Ok(results) => said_of(&results),
         Err(words) => Said { is_good: false, words, notes: Vec::new() },
     };
     if !said.is_good {
         return refused(bench(&visit, said, Some(text)).await);
     }
-    let results = match tried(&visit, "false").await? {
+    let results = match tried(&visit, DryRun(false)).await? {
         Ok(results) => results,
         Err(words) => {
             return refused(bench(&visit, Said { is_good: false, words, notes: Vec::new() }, Some(text)).await);
         }
     };
-    let outcome = results.list("results").first().map_or("rejected", |result| result.text("outcome"));
-    let flash = if outcome == "rejected" {
+    let outcome = results.results.first().map_or(Outcome::Rejected, |result| result.outcome.0);
+    let flash = if outcome == Outcome::Rejected {
         // What it depends on changed between the two.
         Flash::warning("1 element replayed: it was rejected again, and its entry stays in the quarantine.")
     } else {
-        Flash::good(format!("1 element replayed: {outcome}."))
+        Flash::good(format!("1 element replayed: {}.", outcome.name()))
     };
-    let place = visit.within(&format!("requests/{}", results.text("request_id")));
+    let place = visit.within(&format!("requests/{}", results.request_id));
     visit.flash(&place, flash);
     Ok(redirect(&place))
 }
@@ -233,36 +246,33 @@ pub(crate) async fn replay(visit: Arc<Visit>) -> Page {
 ///
 /// # Errors
 /// What has nothing to do with the element: the token may not, or there is no such entry.
-async fn tried(visit: &Visit, dry: &str) -> Result<Result<Json, String>, Problem> {
-    let parts = ["quarantine", visit.part(1), "replay"];
+async fn tried(visit: &Visit, dry_run: DryRun) -> Result<Result<ReplayDocument, String>, Problem> {
     if !visit.may_operate() {
         return Err(Problem::new(403, "this token lacks the scope operate"));
     }
     let body = match element(visit) {
-        Ok(element) => json!({"element": element}),
+        Ok(body) => body,
         Err(words) => return Ok(Err(words)),
     };
-    match visit.acts(quarantine::replay, ("POST", &parts), &[("dry_run", dry)], &body).await {
+    match visit.perform(quarantine::replay, (JsonBody(body), Id(visit.id()?), dry_run)).await {
         Err(problem) if matches!(problem.status, 403 | 404) => Err(problem),
         done => Ok(done.map_err(|problem| sentence(&problem.detail))),
     }
 }
 
 /// What the answer of a dry replay says.
-fn said_of(answer: &Json) -> Said {
-    let results = answer.list("results");
-    let Some(result) = results.first() else {
+fn said_of(answer: &ReplayDocument) -> Said {
+    let Some(result) = answer.results.first() else {
         return Said { is_good: false, words: "The element would not be applied.".to_owned(), notes: Vec::new() };
     };
-    let outcome = result.text("outcome");
-    let is_good = outcome != "rejected";
+    let is_good = result.outcome.0 != Outcome::Rejected;
     let words = if is_good {
-        format!("Check passed: the outcome would be {outcome}. Nothing stored yet.")
+        format!("Check passed: the outcome would be {}. Nothing stored yet.", result.outcome)
     } else {
         "Check failed: the element would be rejected again.".to_owned()
     };
-    let faults = result.list("errors").iter().map(parts::fault);
-    let notes = faults.chain(result.list("warnings").iter().map(parts::warning)).collect();
+    let faults = result.errors.iter().flatten().map(parts::fault);
+    let notes = faults.chain(result.warnings.iter().map(parts::warning)).collect();
     Said { is_good, words, notes }
 }
 
@@ -272,7 +282,7 @@ fn said_of(answer: &Json) -> Said {
 pub(crate) async fn many(visit: Arc<Visit>) -> Page {
     // A token that may not is told so before anything else.
     scopes::has(&visit.caller, Scope::Operate)?;
-    let mut selected: Vec<&str> = visit.fields("entry").filter(|id| QuarantineNo::parse(id).is_some()).collect();
+    let mut selected: Vec<QuarantineNo> = visit.fields("entry").filter_map(QuarantineNo::parse).collect();
     selected.sort_unstable();
     selected.dedup();
     let is_every = visit.field("every").is_some();
@@ -285,21 +295,19 @@ pub(crate) async fn many(visit: Arc<Visit>) -> Page {
     if visit.field("action") == Some("delete") {
         return ask(&visit, &selected).await;
     }
-    let mut body = json!({});
-    if is_every {
-        if let Some(kind) = visit.field("type") {
-            body["type"] = json!(kind);
-        }
+    let selection = if is_every {
+        ReplaySelection { kind: visit.field("type").map(str::to_owned), ..ReplaySelection::default() }
     } else {
-        body["ids"] = json!(selected);
-    }
-    let begun = visit.act(quarantine::replay_many, ("POST", &["quarantine", "replay"]), &body).await?;
+        let ids = selected.iter().copied().map(AsText).collect();
+        ReplaySelection { ids: Some(ids), ..ReplaySelection::default() }
+    };
+    let begun = visit.perform(quarantine::replay_many, (JsonBody(selection),)).await?.0;
     let words = if is_every {
         "Bulk replay started.".to_owned()
     } else {
         format!("Bulk replay of {} started.", counted(selected.len(), "entry"))
     };
-    visit.done(&visit.within(&format!("jobs/{}", begun.text("job_id"))), words)
+    visit.done(&visit.within(&format!("jobs/{}", begun.job_id)), words)
 }
 
 #[derive(Template)]
@@ -312,19 +320,19 @@ struct Ask {
 }
 
 /// Says what a deletion concerns, and asks for it.
-async fn ask(visit: &Visit, selected: &[&str]) -> Page {
+async fn ask(visit: &Visit, selected: &[QuarantineNo]) -> Page {
     if selected.len() > CONSOLE_ROWS {
         return refused(listed(visit, Some(&too_many())).await);
     }
     let (mut ids, mut types) = (Vec::new(), BTreeMap::<String, u64>::new());
     for id in selected {
-        let entry = match visit.ask(quarantine::show, &["quarantine", id], &[]).await {
+        let entry = match visit.perform(quarantine::show, (Id(*id),)).await {
             Err(problem) if problem.status == 404 => continue,
             entry => entry?,
         };
-        ids.push((*id).to_owned());
-        let own: BTreeSet<&str> = entry.list("errors").iter().map(|fault| fault.text("type")).collect();
-        own.into_iter().for_each(|name| *types.entry(name.to_owned()).or_default() += 1);
+        ids.push(id.to_string());
+        let own: BTreeSet<String> = entry.errors.into_iter().map(|fault| fault.kind).collect();
+        own.into_iter().for_each(|name| *types.entry(name).or_default() += 1);
     }
     if ids.is_empty() {
         return refused(listed(visit, Some("These entries were deleted already.")).await);
@@ -337,14 +345,14 @@ fn too_many() -> String {
     format!("Select at most {CONSOLE_ROWS} entries: as many as a page has.")
 }
 
-async fn delete(visit: &Visit, selected: &[&str]) -> Page {
+async fn delete(visit: &Visit, selected: &[QuarantineNo]) -> Page {
     if selected.len() > CONSOLE_ROWS {
         return refused(listed(visit, Some(&too_many())).await);
     }
     let mut deleted = Vec::new();
     for id in selected {
-        match visit.act(quarantine::discard, ("DELETE", &["quarantine", id]), &Json::Null).await {
-            Ok(_) => deleted.push(*id),
+        match visit.perform(quarantine::discard, (Id(*id),)).await {
+            Ok(_) => deleted.push(id.to_string()),
             // It is gone already, which is what was asked for.
             Err(problem) if problem.status == 404 => {}
             // Some are gone by then: that must be told, and sending the form again would not tell it.
@@ -366,7 +374,11 @@ pub(crate) async fn restore(visit: Arc<Visit>) -> Page {
     let (mut all, mut late) = (0_usize, 0_usize);
     for id in visit.fields("entry").take(CONSOLE_ROWS) {
         all += 1;
-        match visit.act(quarantine::restore, ("POST", &["quarantine", id, "restore"]), &Json::Null).await {
+        let restored = match QuarantineNo::parse(id) {
+            Some(no) => visit.perform(quarantine::restore, (NoBody, RestorableId(no))).await,
+            None => Err(QuarantineNo::unknown()),
+        };
+        match restored {
             // It was restored already.
             Ok(_) | Err(Problem { status: 409, .. }) => {}
             Err(problem) if problem.status == 404 => late += 1,
@@ -393,20 +405,20 @@ pub(crate) async fn restore(visit: Arc<Visit>) -> Page {
 #[template(path = "job.html")]
 struct Job {
     shell: Shell,
-    doc: Json,
+    doc: JobDocument,
 }
 
 #[derive(Template)]
 #[template(path = "job-state.html")]
-struct JobState {
-    doc: Json,
+struct Progress {
+    doc: JobDocument,
 }
 
 /// `GET /w/{ws}/jobs/{id}?fragment=`: how far a replay of many is.
 pub(crate) async fn job(visit: Arc<Visit>) -> Page {
-    let doc = visit.ask(quarantine::job, &["jobs", visit.part(1)], &[]).await?;
+    let doc = visit.perform(quarantine::job, (JobId::parse(visit.part(1))?,)).await?;
     if visit.parameter("fragment").is_some() {
-        return html(&JobState { doc });
+        return html(&Progress { doc });
     }
     let shell = Shell::of(&visit, "Bulk replay", "quarantine").await?;
     html(&Job { shell, doc })

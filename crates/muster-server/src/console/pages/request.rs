@@ -1,22 +1,29 @@
 //! One request: a sentence and the element map, then what was rejected with the bench to repair it, then every element.
 
 use super::super::Page;
-use super::super::doc::Doc as _;
 use super::super::parts::{self, Html, counted};
 use super::super::shell::{Shell, html};
 use super::super::visit::Visit;
 use super::quarantine::Bench;
-use crate::http::manage::{quarantine, requests};
-use crate::limits::CONSOLE_ROWS;
+use crate::limits::{CONSOLE_ROWS, PAGE_MAX};
+use crate::manage::arguments::{Id, PageQuery};
+use crate::manage::quarantine::QuarantineFilter;
+use crate::manage::{quarantine, requests};
 use askama::Template;
-use serde_json::Value as Json;
+use muster_core::id::RequestId;
+use muster_core::outcome::{ActionOutcome, Outcome};
+use muster_core::time::Timestamp;
+use muster_wire::manage::as_text::AsText;
+use muster_wire::manage::element_report::{ElementReport, FaultDocument, WarningDocument};
+use muster_wire::manage::quarantine::QuarantinedDocument;
+use muster_wire::manage::request::{ElementCounts, RequestDetailDocument};
 use std::sync::Arc;
 
 #[derive(Template)]
 #[template(path = "request.html")]
 struct Request {
     shell: Shell,
-    doc: Json,
+    head: Head,
     verdict: String,
     map: Html,
     /// Outcomes that occur, with their counts.
@@ -30,6 +37,68 @@ struct Request {
     older: Option<u64>,
 }
 
+/// What is said of the request itself.
+struct Head {
+    id: String,
+    status: u64,
+    received_at: AsText<Timestamp>,
+    path: String,
+    origin: Option<String>,
+    /// None of a request whose body was not read.
+    bytes: Option<u64>,
+    duration_us: u64,
+    fault_count: u64,
+    counts: ElementCounts,
+    errors: Vec<FaultDocument>,
+    warnings: Vec<WarningDocument>,
+    /// Errors and warnings that the entry does not list.
+    omitted: Option<(u64, u64)>,
+}
+
+impl Head {
+    /// The request, and the results of its elements.
+    fn new(id: RequestId, doc: RequestDetailDocument) -> (Self, Vec<ElementReport>) {
+        match doc {
+            RequestDetailDocument::Logged(doc) => {
+                let request = doc.request;
+                let head = Self {
+                    id: id.to_string(),
+                    status: u64::from(request.status),
+                    received_at: request.received_at,
+                    path: request.path,
+                    origin: request.origin_address,
+                    bytes: Some(u64::from(request.bytes)),
+                    duration_us: request.duration_us,
+                    fault_count: request.fault_count,
+                    counts: request.summary.elements,
+                    errors: doc.errors,
+                    warnings: doc.warnings,
+                    omitted: doc.omitted.map(|omitted| (u64::from(omitted.faults), u64::from(omitted.warnings))),
+                };
+                (head, doc.elements)
+            }
+            RequestDetailDocument::Refused(doc) => {
+                let request = doc.request;
+                let head = Self {
+                    id: id.to_string(),
+                    status: u64::from(request.status),
+                    received_at: request.received_at,
+                    path: request.path.unwrap_or_default(),
+                    origin: request.origin_address,
+                    bytes: None,
+                    duration_us: request.duration_us.unwrap_or_default(),
+                    fault_count: doc.fault_count,
+                    counts: ElementCounts::default(),
+                    errors: doc.errors,
+                    warnings: doc.warnings,
+                    omitted: None,
+                };
+                (head, doc.elements)
+            }
+        }
+    }
+}
+
 /// A row of the table of elements.
 struct Row {
     index: u64,
@@ -39,103 +108,94 @@ struct Row {
     note: Vec<Html>,
 }
 
-/// The outcomes in the order in which they are told.
-const OUTCOMES: [&str; 6] = ["created", "updated", "merged", "skipped", "duplicate", "rejected"];
-
 /// `GET /w/{ws}/requests/{request_id}?outcome=&warnings=&from=`.
 pub(crate) async fn show(visit: Arc<Visit>) -> Page {
-    let id = visit.part(1);
-    let doc = visit.ask(requests::show, &["requests", id], &[]).await?;
-    let query = [("request_id", id), ("limit", "1000")];
-    let kept = visit.ask(quarantine::list, &["quarantine"], &query).await?;
+    let id: RequestId = visit.id()?;
+    let (head, elements) = Head::new(id, visit.perform(requests::show, (Id(id),)).await?);
+    let all = PageQuery { limit: PAGE_MAX, cursor: None };
+    let of_request = QuarantineFilter { request: Some(id), ..QuarantineFilter::default() };
+    let kept = visit.perform(quarantine::list, (all, of_request)).await?.items;
     let shell = Shell::of(&visit, format!("Request {id}"), "live").await?;
-    let elements = doc.list("elements");
-    let counts = doc.member("summary").member("elements");
-    let outcomes: Vec<_> =
-        OUTCOMES.into_iter().map(|name| (name, counts.count(name))).filter(|(_, n)| *n > 0).collect();
+    let counts = Outcome::ALL.into_iter().map(|outcome| (outcome.name(), head.counts.with_outcome(outcome)));
     let filter =
         visit.parameter("outcome").unwrap_or(if visit.parameter("warnings").is_some() { "warnings" } else { "" });
-    let fits = |element: &&Json| match filter {
+    let fits = |element: &&ElementReport| match filter {
         "" => true,
-        "warnings" => !element.list("warnings").is_empty(),
-        outcome => element.text("outcome") == outcome,
+        "warnings" => !element.warnings.is_empty(),
+        outcome => element.outcome.0.name() == outcome,
     };
     let from = visit.parameter("from").and_then(|from| from.parse().ok()).unwrap_or(0);
     let mut fitting = elements.iter().filter(fits).skip(from);
     let rows: Vec<Row> = fitting.by_ref().take(CONSOLE_ROWS).map(|element| row(&shell, element)).collect();
     let older = fitting.next().map(|_| (from + CONSOLE_ROWS) as u64);
-    let runs = elements.iter().map(|element| (element.text("outcome"), 1));
+    let runs = elements.iter().map(|element| (element.outcome.0.name(), 1));
     let page = Request {
-        verdict: verdict(&doc, kept.list("items")),
+        verdict: verdict(&head, elements.len() as u64, &kept),
         map: parts::map(runs, false),
-        benches: kept.list("items").iter().rev().map(|entry| Bench::of(&visit, entry)).collect(),
-        with_warnings: elements.iter().filter(|element| !element.list("warnings").is_empty()).count() as u64,
+        benches: kept.iter().rev().map(|entry| Bench::of(&visit, entry)).collect(),
+        with_warnings: elements.iter().filter(|element| !element.warnings.is_empty()).count() as u64,
         total: elements.len() as u64,
-        outcomes,
+        outcomes: counts.filter(|(_, n)| *n > 0).collect(),
         rows,
         filter: filter.to_owned(),
         older,
         shell,
-        doc,
+        head,
     };
     html(&page)
 }
 
-fn row(shell: &Shell, element: &Json) -> Row {
-    let mut note: Vec<Html> = Vec::new();
-    for fault in element.list("errors") {
-        note.push(parts::fault(fault));
-    }
-    for warning in element.list("warnings") {
-        note.push(parts::warning(warning));
-    }
-    let actions = element.list("actions");
-    if !actions.is_empty() {
-        let accepted = actions.iter().filter(|action| action.text("outcome") == "accepted").count() as u64;
-        let words = format!("{} of {} accepted", parts::count(accepted), counted(actions.len() as u64, "action"));
+fn row(shell: &Shell, element: &ElementReport) -> Row {
+    let mut note: Vec<Html> = element.errors.iter().map(parts::fault).collect();
+    note.extend(element.warnings.iter().map(parts::warning));
+    if let Some(actions) = element.actions.as_ref().filter(|actions| !actions.is_empty()) {
+        let accepted = actions.iter().filter(|action| action.outcome.0 == ActionOutcome::Accepted).count();
+        let words = format!("{} of {} accepted", parts::count(accepted), counted(actions.len(), "action"));
         note.push(parts::shown(&words));
     }
-    let explanation = element.member("because");
     // Of an element that was rejected before its identifiers were resolved it says just that, which its error says better.
-    if !explanation.text("text").is_empty() && !explanation.list("keys").is_empty() {
-        note.push(parts::shown(explanation.text("text")));
+    if let Some(explanation) = element.because.as_ref().filter(|it| !it.text.is_empty() && !it.keys.is_empty()) {
+        note.push(parts::shown(&explanation.text));
     }
-    for merged in element.list("merged_ids").iter().filter_map(Json::as_str) {
-        note.push(parts::joined("merged", &shell.user(merged)));
-    }
-    let outcome = element.text("outcome");
+    note.extend(element.merged_ids.iter().map(|merged| parts::joined("merged", &shell.user(merged))));
+    let outcome = element.outcome.0.name();
     Row {
-        index: element.count("index"),
-        kind: element.text("type").to_owned(),
+        index: u64::from(element.index),
+        kind: element.kind.clone().unwrap_or_default(),
         outcome: parts::outcome(outcome, outcome),
-        id: element.text("id").to_owned(),
+        id: element.id.map(|id| id.to_string()).unwrap_or_default(),
         note,
     }
 }
 
 impl Request {
+    fn status(&self) -> Html {
+        parts::status(self.head.status)
+    }
+
+    fn took(&self) -> String {
+        parts::took(self.head.duration_us)
+    }
+
     /// The path as it was called, the workspace in its place.
     fn path(&self) -> String {
-        self.doc.text("path").replace("{workspace_id}", &self.shell.workspace)
+        self.head.path.replace("{workspace_id}", &self.shell.workspace)
     }
 }
 
 /// The outcome of the request, in one sentence.
-fn verdict(doc: &Json, kept: &[Json]) -> String {
-    let elements = doc.list("elements").len() as u64;
-    let counts = doc.member("summary").member("elements");
-    if doc.count("status") >= 400 {
-        return format!("Rejected: {}, nothing stored.", counted(doc.count("fault_count"), "error"));
+fn verdict(head: &Head, elements: u64, kept: &[QuarantinedDocument]) -> String {
+    if head.status >= 400 {
+        return format!("Rejected: {}, nothing stored.", counted(head.fault_count, "error"));
     }
-    let (rejected, duplicates, skipped) =
-        (counts.count("rejected"), counts.count("duplicate"), counts.count("skipped"));
+    let ElementCounts { rejected, duplicate: duplicates, skipped, .. } = head.counts;
     let applied = elements - rejected - duplicates - skipped;
     let mut words = match (applied, elements) {
         (1, 1) => "1 element applied.".to_owned(),
         (applied, elements) if applied == elements => format!("All {} applied.", counted(elements, "element")),
         (applied, elements) => format!("{} of {} applied.", parts::count(applied), counted(elements, "element")),
     };
-    let waiting = kept.iter().filter(|entry| !entry.has("replayed_as")).count() as u64;
+    let waiting = kept.iter().filter(|entry| entry.replayed_as.is_none()).count() as u64;
     let replayed = kept.len() as u64 - waiting;
     if rejected > 0 {
         words.push_str(&format!(" {} rejected.", parts::count(rejected)));

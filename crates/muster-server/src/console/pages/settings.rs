@@ -10,9 +10,12 @@ use super::super::visit::Visit;
 use super::frame::sentence;
 use super::log::curl;
 use super::{confirmed, refused};
-use crate::http::manage::{figures, keys, workspaces};
+use crate::http::manage::{keys, workspaces};
+use crate::manage::stats;
 use askama::Template;
+use muster_core::time::Timestamp;
 use muster_wire::manage::problem::Problem;
+use muster_wire::manage::stats::{KeyUseDocument, StatsDocument};
 use serde_json::{Map, Value as Json, json};
 use std::sync::Arc;
 
@@ -20,12 +23,12 @@ use std::sync::Arc;
 #[template(path = "settings.html")]
 struct Settings {
     shell: Shell,
-    keys: Vec<Json>,
+    keys: Vec<KeyUseDocument>,
     since: Html,
     address: String,
     curl: Html,
     error: String,
-    now: String,
+    now: Timestamp,
 }
 
 /// `GET /w/{ws}/settings`: how callers reach the workspace, and with which keys.
@@ -34,14 +37,14 @@ pub(crate) async fn apis(visit: Arc<Visit>) -> Page {
 }
 
 async fn page(visit: &Visit, error: String) -> Page {
-    let found = visit.ask(figures::keys, &["keys"], &[]).await?;
+    let found = visit.perform(stats::keys, ()).await?;
     let shell = Shell::of(visit, "Settings", "settings").await?;
     html(&Settings {
-        since: shell.moments.whole(found.text("since")),
-        keys: found.list("items").to_vec(),
+        since: shell.moments.whole(found.since),
+        keys: found.items,
         address: format!("{}/v1", visit.address()),
         curl: curl(visit),
-        now: visit.now(),
+        now: visit.app.now(),
         shell,
         error,
     })
@@ -79,12 +82,12 @@ pub(crate) async fn revoke(visit: Arc<Visit>) -> Page {
 
 impl Settings {
     /// Whether a key ends.
-    fn ends(&self, key: &Json) -> bool {
-        key.has("valid_until")
+    fn ends(&self, key: &KeyUseDocument) -> bool {
+        key.valid_until.is_some()
     }
 
-    fn is_over(&self, key: &Json) -> bool {
-        self.ends(key) && key.text("valid_until") <= self.now.as_str()
+    fn is_over(&self, key: &KeyUseDocument) -> bool {
+        key.valid_until.is_some_and(|until| until.0 <= self.now)
     }
 }
 
@@ -101,7 +104,7 @@ struct Number {
 struct Workspace {
     shell: Shell,
     doc: Json,
-    stats: Json,
+    stats: StatsDocument,
     name: String,
     zone: String,
     addresses: String,
@@ -174,7 +177,7 @@ pub(crate) async fn workspace(visit: Arc<Visit>) -> Page {
 
 async fn form(visit: &Visit, error: Option<Problem>) -> Page {
     let doc = visit.ask(workspaces::show, &[], &[]).await?;
-    let stats = visit.ask(workspaces::stats, &["stats"], &[]).await?;
+    let stats = visit.perform(stats::stats, ()).await?;
     let shell = Shell::of(visit, "Settings", "settings").await?;
     let addresses: Vec<&str> = doc.list("allowed_addresses").iter().filter_map(Json::as_str).collect();
     // A name that was mistyped to confirm something else was sent without the settings.
@@ -285,7 +288,7 @@ impl Workspace {
 
     /// What a deletion takes.
     fn effects(&self) -> [String; 3] {
-        [("users", "user"), ("events", "event"), ("devices", "device")]
-            .map(|(name, noun)| counted(self.stats.count(name), noun))
+        let StatsDocument { users, events, devices, .. } = self.stats;
+        [(users, "user"), (events, "event"), (devices, "device")].map(|(count, noun)| counted(count, noun))
     }
 }

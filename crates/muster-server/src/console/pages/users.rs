@@ -11,7 +11,7 @@ use crate::limits::{PAGE_MAX, USER_ROWS_MAX, WHY_LINES_MAX};
 use crate::manage::answers::{CreatedAnswer, DoneOrDry};
 use crate::manage::arguments::{DryRun, Id, JsonBody, PageQuery};
 use crate::manage::users::EventFilter;
-use crate::manage::{lookup, merges, users};
+use crate::manage::{lookup, merges, requests, users};
 use askama::Template;
 use indexmap::IndexMap;
 use muster_core::id::{ProfileId, RequestId};
@@ -143,8 +143,9 @@ async fn by_id(visit: &Visit, value: &str) -> Result<Option<String>, Problem> {
     {
         return Ok(Some(visit.within(&format!("users/{value}"))));
     }
-    let requests = crate::http::manage::requests::show;
-    if RequestId::parse(value).is_some() && exists(visit.ask(requests, &["requests", value], &[]).await)? {
+    if let Some(id) = RequestId::parse(value)
+        && exists(visit.perform(requests::show, (Id(id),)).await)?
+    {
         return Ok(Some(visit.within(&format!("requests/{value}"))));
     }
     Ok(None)

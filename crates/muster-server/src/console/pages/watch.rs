@@ -10,6 +10,7 @@ use crate::callers::Scope;
 use crate::http::manage::ManageError;
 use crate::http::manage::live::Watch;
 use crate::limits::LIVE_RATE_MS;
+use crate::manage::request_filter::RequestFilterQuery;
 use crate::manage::scopes;
 use crate::pulse::{LiveRequest, Look, Pulse, Sight};
 use axum::body::Body;
@@ -18,7 +19,6 @@ use axum::response::Response;
 use bytes::Bytes;
 use futures_util::stream;
 use muster_core::time::Timestamp;
-use serde_json::Value as Json;
 use std::convert::Infallible;
 use std::sync::Arc;
 
@@ -45,8 +45,11 @@ struct Stream {
 pub(crate) async fn stream(visit: Arc<Visit>) -> Page {
     let entry = visit.entry()?;
     scopes::has(&visit.caller, Scope::Read)?;
-    let call = visit.call(visit.below(&["requests", "live"]), &filters(&visit), &Json::Null);
-    let watch = Watch::open(&call, visit.watches()).await.map_err(ManageError::into_problem)?;
+    let filters = filters(&visit);
+    let query = RequestFilterQuery::parse(|name| {
+        filters.iter().find(|(known, value)| *known == name && !value.is_empty()).map(|(_, value)| *value)
+    })?;
+    let watch = Watch::open(&visit.of_workspace()?, query, visit.watches()).await.map_err(ManageError::into_problem)?;
     let moments = visit.moments();
     let state = Stream {
         watch,
@@ -94,7 +97,7 @@ impl Stream {
 
     fn row(&self, request: &LiveRequest, is_masked: bool) -> Bytes {
         let look = Look::Row { is_masked, zone: Arc::clone(&self.zone) };
-        request.rendered(&look, |item| sent("row", &Row::of(&self.moments, &self.workspace, item).markup()).into())
+        request.rendered(&look, |item| sent("row", &Row::new(&self.moments, &self.workspace, item).markup()).into())
     }
 }
 

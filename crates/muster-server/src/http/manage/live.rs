@@ -2,10 +2,13 @@
 //! the viewer may watch. It takes no place among the reading calls: those are for calls that end.
 
 use super::outgoing::{MasksItself, is_masked};
-use super::wanted::Wanted;
-use super::{Answer, Call, ManageError, caller_of};
+use super::{Answer, Call, caller_of};
 use crate::app::App;
 use crate::callers::Scope;
+use crate::manage::arguments::{Arguments as _, Sent};
+use crate::manage::context::{CallContext as _, WorkspaceContext};
+use crate::manage::error::ManageError;
+use crate::manage::request_filter::{RequestFilter, RequestFilterQuery};
 use crate::pulse::{LiveRequest, Look, Sight, Viewer};
 use axum::body::Body;
 use axum::http::{HeaderMap, HeaderValue, header};
@@ -14,7 +17,7 @@ use bytes::Bytes;
 use futures_util::stream;
 use muster_wire::manage::page::render;
 use muster_wire::manage::problem::Problem;
-use serde_json::Value as Json;
+use muster_wire::manage::request::RequestDocument;
 use std::convert::Infallible;
 use std::net::IpAddr;
 
@@ -27,9 +30,11 @@ pub(super) fn is_stream(path: &str) -> bool {
 /// does not keep. A viewer that is slow is told how many it lost, in an event `lagged`; one that is told nothing for a while
 /// gets a comment.
 pub(crate) async fn requests(call: Call) -> Answer {
-    let entry = call.entry()?;
     let (headers, from, parts) = (call.headers.clone(), call.address, call.parts.clone());
-    let watch = Watch::open(&call, move |app| judged(app, (&headers, from), &parts)).await?;
+    let context = WorkspaceContext::new(call.context.clone(), parts.first().map_or("", String::as_str))?;
+    let query = RequestFilterQuery::read(&Sent { query: call.query, ..Sent::default() })?;
+    let watch = Watch::open(&context, query, move |app| judged(app, (&headers, from), &parts)).await?;
+    let entry = context.entry;
     // The first bytes go at once, so that the viewer knows that it watches.
     let begun = stream::iter([Ok::<_, Infallible>(Bytes::from_static(b": watching\n\n"))]);
     let rest = stream::unfold(watch, |mut watch| async {
@@ -56,35 +61,36 @@ fn judged(app: &App, (headers, from): (&HeaderMap, Option<IpAddr>), parts: &[Str
 #[derive(Debug)]
 pub(crate) struct Watch {
     viewer: Viewer,
-    wanted: Wanted,
+    filter: RequestFilter,
 }
 
 impl Watch {
-    /// Begins to watch the workspace of a call with the filters of its query; `judge` is that of [`Viewer::open`].
+    /// Begins to watch the workspace of a call; `judge` is that of [`Viewer::open`].
     ///
     /// # Errors
-    /// 503 if as many watch as may; those of [`Wanted::of`].
+    /// 503 if as many watch as may; those of [`RequestFilter::new`].
     pub(crate) async fn open(
-        call: &Call,
+        call: &WorkspaceContext,
+        query: RequestFilterQuery,
         judge: impl Fn(&App) -> Option<bool> + Send + 'static,
     ) -> Result<Self, ManageError> {
-        let entry = call.entry()?;
         let full = || Problem::new(503, "the limit of live viewers has been reached; try again later");
         // First, so that of a merge that comes meanwhile either the request is seen or the members are read.
-        let viewer = Viewer::open(&call.app, (&call.caller, &entry), judge).ok_or_else(full)?;
-        let wanted = Wanted::of(call, &entry).await?;
-        Ok(Self { viewer, wanted })
+        let (app, caller) = (&call.context.app, &call.context.caller);
+        let viewer = Viewer::open(app, (caller, &call.entry), judge).ok_or_else(full)?;
+        let filter = RequestFilter::new(call, query).await?;
+        Ok(Self { viewer, filter })
     }
 
     /// What comes next, as [`Viewer::next`] tells it: a request that is wanted, or any while `is_due`. At each check the
     /// members of a user that is followed are read anew.
     pub(crate) async fn next(&mut self, is_due: impl Fn() -> bool + Send + Sync) -> Sight {
         loop {
-            let wanted = &mut self.wanted;
-            match self.viewer.next(|request| wanted.shows(request) || is_due()).await {
+            let filter = &mut self.filter;
+            match self.viewer.next(|request| filter.shows(request) || is_due()).await {
                 Sight::Checked => {
                     let (app, workspace) = self.viewer.watched();
-                    self.wanted.read_again(app, workspace).await;
+                    self.filter.read_again(app, workspace).await;
                 }
                 sight => return sight,
             }
@@ -93,7 +99,7 @@ impl Watch {
 
     /// Whether a request is wanted.
     pub(crate) fn shows(&mut self, request: &LiveRequest) -> bool {
-        self.wanted.shows(request)
+        self.filter.shows(request)
     }
 }
 
@@ -107,6 +113,6 @@ async fn next(watch: &mut Watch) -> Option<Bytes> {
     }
 }
 
-fn event(item: &Json) -> Bytes {
+fn event(item: &RequestDocument) -> Bytes {
     [b"data: ", &render(item)[..], b"\n\n"].concat().into()
 }

@@ -14,7 +14,7 @@ use muster_wire::manage::body;
 use muster_wire::manage::page::page;
 use muster_wire::manage::problem::Problem;
 use muster_wire::manage::settings::WorkspaceSettings;
-use muster_wire::manage::{stats as shapes, workspace};
+use muster_wire::manage::workspace;
 use serde_json::{Value as Json, json};
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -206,11 +206,4 @@ pub(crate) async fn remove(call: Call) -> Answer {
     .await?;
     call.audit(Action::WorkspaceRemoved, Some(entry.id()), entry.id().as_str(), json!({})).await;
     Ok(Call::about(&entry, tree(202, &json!({"id": entry.id().as_str(), "state": "removed"}))))
-}
-
-/// `GET /workspaces/{ws}/stats`.
-pub(crate) async fn stats(call: Call) -> Answer {
-    let entry = call.entry()?;
-    let counters = call.read(entry.id(), |reader| reader.counters()).await?;
-    Ok(Call::about(&entry, tree(200, &shapes::json(&counters))))
 }

@@ -1,9 +1,10 @@
 //! Who made the keys of a workspace, from the audit log: it alone knows, and forgets the oldest.
 
-use super::{Call, ManageError, blocking};
+use super::audit::Action;
+use super::context::{WorkspaceContext, blocking};
+use super::error::ManageError;
 use crate::limits::{KEY_AUDIT_LOOK_MAX, PAGE_MAX};
-use crate::manage::audit::Action;
-use crate::workspaces::{Entry, fingerprint};
+use crate::workspaces::fingerprint;
 use muster_core::time::Timestamp;
 use muster_store::access::{AuditQuery, AuditRecord};
 use muster_store::engine::{EngineError, KeyRecord};
@@ -11,14 +12,15 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 /// Who made a key: the name of the token, and the address of the call.
-pub(super) type Maker = (String, Option<IpAddr>);
+pub(crate) type Maker = (String, Option<IpAddr>);
 
 /// Who made each of these keys; None where the newest [`KEY_AUDIT_LOOK_MAX`] records do not tell.
 ///
 /// # Errors
 /// Those of the storage.
-pub(super) async fn makers(call: &Call, entry: &Entry, keys: &[KeyRecord]) -> Result<Vec<Option<Maker>>, ManageError> {
-    let (engine, id, since) = (Arc::clone(&call.app.engine), entry.id().clone(), entry.workspace.created_at);
+pub(crate) async fn makers(call: &WorkspaceContext, keys: &[KeyRecord]) -> Result<Vec<Option<Maker>>, ManageError> {
+    let entry = &call.entry;
+    let (engine, id, since) = (Arc::clone(&call.context.app.engine), entry.id().clone(), entry.workspace.created_at);
     let keys = keys.to_vec();
     blocking(move || {
         let mut makers: Vec<Option<Maker>> = vec![None; keys.len()];
