@@ -22,6 +22,6 @@ pub mod memory;
 pub mod page;
 mod queue;
 pub mod reader;
-mod rounds;
+mod fact_loading;
 pub mod sqlite;
 mod sync;

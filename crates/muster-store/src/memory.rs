@@ -3,21 +3,21 @@
 
 mod access;
 mod data;
-mod look;
+mod reader;
 
 use crate::bounds::Bounds;
 use crate::engine::{Configure, Created, Engine, EngineError, Health, Job, Workspace};
+use crate::fact_loading::{self, LoadResult};
 use crate::reader::Reader;
-use crate::rounds::{self, Verdict};
 use crate::sync::lock;
 use data::Data;
-use look::Look;
 use muster_core::decision::Mode;
 use muster_core::facts::Facts;
 use muster_core::id::WorkspaceId;
 use muster_core::rate::RateWindow;
 use muster_core::record::{Counters, LogEntry};
 use muster_core::time::{Clock, Moment};
+use reader::MemoryReader;
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
@@ -82,10 +82,10 @@ impl Memory {
             rate: place.rate.clone(),
             ..Facts::default()
         };
-        let verdict = rounds::run(job, &mut &*place.data, facts, place.now).inspect_err(|error| {
+        let verdict = fact_loading::load_facts(job, &mut &*place.data, facts, place.now).inspect_err(|error| {
             self.too_large.fetch_add((*error == EngineError::TooLarge).into(), Ordering::Relaxed);
         })?;
-        if let Verdict::Changes(changes) = verdict
+        if let LoadResult::Changes(changes) = verdict
             && job.mode() == Mode::Commit
         {
             place.data.check(&changes)?;
@@ -180,7 +180,7 @@ impl Engine for Memory {
     fn read(&self, id: &WorkspaceId) -> Result<Box<dyn Reader + '_>, EngineError> {
         let place = self.place(id)?;
         let data = lock(&place).data.clone();
-        Ok(Box::new(Look { data }))
+        Ok(Box::new(MemoryReader { data }))
     }
 
     fn health(&self) -> Health {

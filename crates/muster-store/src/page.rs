@@ -31,12 +31,12 @@ pub(crate) fn payload(cells: &[Cell<'_>]) -> u64 {
 }
 
 /// A page that is being filled.
-pub(crate) struct Filling<T> {
+pub(crate) struct PageBuilder<T> {
     page: Page<T>,
     limit: usize,
 }
 
-impl<T> Filling<T> {
+impl<T> PageBuilder<T> {
     /// An empty page of at most so many items.
     pub(crate) fn new(limit: usize) -> Self {
         Self { page: Page { items: Vec::new(), more: false, bytes: 0 }, limit: limit.max(1) }
@@ -67,7 +67,7 @@ impl<T> Filling<T> {
 
 /// The page of rows that come one after another.
 pub(crate) fn page_of<R: Record>(rows: impl Iterator<Item = R>, limit: usize) -> Page<R> {
-    let mut filling = Filling::new(limit);
+    let mut filling = PageBuilder::new(limit);
     for row in rows {
         if !filling.takes(payload(&row.cells())) {
             break;

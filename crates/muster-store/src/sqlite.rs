@@ -2,7 +2,7 @@
 //!
 //! `Inner` is what its threads share: workspaces (`workspace`), the run queue whose threads commit their batches (`commit`),
 //! and the thread that does what no caller waits for (`maintenance`). A group of decisions is run by the workspace's
-//! `writer`; rows are written by `apply` and read by `facts` (decisions) and `look` (people) through `table`. How SQLite is
+//! `writer`; rows are written by `apply` and read by `facts` (decisions) and `reader` (people) through `table`. How SQLite is
 //! opened is `settings`.
 
 mod access;
@@ -12,7 +12,7 @@ mod chunks;
 mod commit;
 mod directory;
 mod facts;
-mod look;
+mod reader;
 mod maintenance;
 mod making;
 mod orphans;
@@ -25,7 +25,7 @@ mod shared;
 mod state;
 mod synced;
 mod table;
-mod trouble;
+mod errors;
 mod verify;
 mod workspace;
 mod writer;
@@ -48,12 +48,12 @@ use crate::reader::Reader;
 use crate::sync::lock;
 use catalogue::Catalogue;
 use directory::{Directory, at};
-use look::Look;
 use muster_core::id::WorkspaceId;
 use muster_core::pause::Pause;
 use muster_core::rate::RateWindow;
 use muster_core::record::{Counters, LogEntry};
 use muster_core::time::Timestamp;
+use reader::SqliteReader;
 use shared::{Inner, closed, io, refusal};
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -261,7 +261,7 @@ impl Engine for Sqlite {
     }
 
     fn read(&self, id: &WorkspaceId) -> Result<Box<dyn Reader + '_>, EngineError> {
-        Ok(Box::new(Look::of(self.inner.usable_workspace(id)?, &self.inner.cores)?))
+        Ok(Box::new(SqliteReader::of(self.inner.usable_workspace(id)?, &self.inner.cores)?))
     }
 
     fn health(&self) -> Health {

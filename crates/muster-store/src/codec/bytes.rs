@@ -7,15 +7,15 @@ pub const VERSION: u8 = 1;
 
 /// Writes a record.
 #[derive(Debug)]
-pub struct Out(Vec<u8>);
+pub struct Encoder(Vec<u8>);
 
-impl Default for Out {
+impl Default for Encoder {
     fn default() -> Self {
         Self::new()
     }
 }
 
-impl Out {
+impl Encoder {
     /// A record with its version.
     pub fn new() -> Self {
         let mut bytes = Vec::with_capacity(64);
@@ -82,9 +82,9 @@ impl Out {
 
 /// Reads a record.
 #[derive(Clone, Copy, Debug)]
-pub struct In<'a>(&'a [u8]);
+pub struct Decoder<'a>(&'a [u8]);
 
-impl<'a> In<'a> {
+impl<'a> Decoder<'a> {
     /// Opens a record of a version that is known.
     ///
     /// # Errors
@@ -104,7 +104,7 @@ impl<'a> In<'a> {
         if self.0.is_empty() { Ok(()) } else { Err(CorruptRow("a record is longer than what it holds")) }
     }
 
-    /// See [`Out::u8`].
+    /// See [`Encoder::u8`].
     ///
     /// # Errors
     /// [`CorruptRow`] at the end.
@@ -114,7 +114,7 @@ impl<'a> In<'a> {
         Ok(*first)
     }
 
-    /// See [`Out::u64`].
+    /// See [`Encoder::u64`].
     ///
     /// # Errors
     /// [`CorruptRow`] if it is no number of 64 bits.
@@ -134,7 +134,7 @@ impl<'a> In<'a> {
         Err(CorruptRow("a number is longer than 64 bits"))
     }
 
-    /// See [`Out::i64`].
+    /// See [`Encoder::i64`].
     ///
     /// # Errors
     /// [`CorruptRow`] if it is no number of 64 bits.
@@ -143,7 +143,7 @@ impl<'a> In<'a> {
         Ok((n >> 1).cast_signed() ^ -((n & 1).cast_signed()))
     }
 
-    /// See [`Out::step`].
+    /// See [`Encoder::step`].
     ///
     /// # Errors
     /// [`CorruptRow`] if it is no number of 64 bits.
@@ -169,7 +169,7 @@ impl<'a> In<'a> {
         std::str::from_utf8(self.take(len)?).map_err(|_| CorruptRow("a text is no UTF-8"))
     }
 
-    /// See [`Out::str`].
+    /// See [`Encoder::str`].
     ///
     /// # Errors
     /// [`CorruptRow`] at the end, or if it is no text.
@@ -178,7 +178,7 @@ impl<'a> In<'a> {
         self.text(len)
     }
 
-    /// See [`Out::bytes`].
+    /// See [`Encoder::bytes`].
     ///
     /// # Errors
     /// [`CorruptRow`] at the end.
@@ -187,7 +187,7 @@ impl<'a> In<'a> {
         self.take(len)
     }
 
-    /// See [`Out::opt_str`].
+    /// See [`Encoder::opt_str`].
     ///
     /// # Errors
     /// [`CorruptRow`] at the end, or if it is no text.
@@ -219,12 +219,12 @@ mod tests {
     #[test]
     fn numbers_at_their_ends_are_read_as_written() {
         for n in [0, 1, 127, 128, u64::MAX - 1, u64::MAX, 1 << 63] {
-            let mut out = Out::new();
+            let mut out = Encoder::new();
             out.u64(n);
             out.i64(n.cast_signed());
             out.step(7, n);
             let bytes = out.done();
-            let mut read = In::open(&bytes).unwrap();
+            let mut read = Decoder::open(&bytes).unwrap();
             assert_eq!((read.u64(), read.i64(), read.step(7)), (Ok(n), Ok(n.cast_signed()), Ok(n)));
             assert_eq!(read.end(), Ok(()));
         }
@@ -232,11 +232,11 @@ mod tests {
 
     #[test]
     fn bytes_that_are_no_record_are_damage_and_never_a_panic() {
-        assert!(In::open(&[]).is_err());
-        assert!(In::open(&[VERSION + 1]).is_err());
-        assert!(In(&[0xff; 11]).u64().is_err());
-        assert!(In(&[5, b'a']).str().is_err());
-        assert!(In(&[1, 0xff]).str().is_err());
-        assert!(In(&[0xff, 0xff, 0xff, 0xff, 0xff, 1]).list(In::u8).is_err());
+        assert!(Decoder::open(&[]).is_err());
+        assert!(Decoder::open(&[VERSION + 1]).is_err());
+        assert!(Decoder(&[0xff; 11]).u64().is_err());
+        assert!(Decoder(&[5, b'a']).str().is_err());
+        assert!(Decoder(&[1, 0xff]).str().is_err());
+        assert!(Decoder(&[0xff, 0xff, 0xff, 0xff, 0xff, 1]).list(Decoder::u8).is_err());
     }
 }

@@ -1,6 +1,6 @@
 //! Rows that tell what happened: the ingestion log, the quarantine, merges, separations.
 
-use super::bytes::{In, Out};
+use super::bytes::{Decoder, Encoder};
 use super::{Cell, Record, Row, parts};
 use crate::error::CorruptRow;
 use crate::family::Family;
@@ -41,7 +41,7 @@ impl Record for LogEntry {
     const FAMILY: Family = Family::Requests;
 
     fn cells(&self) -> Vec<Cell<'_>> {
-        let mut out = Out::new();
+        let mut out = Encoder::new();
         parts::put_warnings(&mut out, &self.warnings);
         parts::put_results(&mut out, &self.elements);
         parts::put_faults(&mut out, &self.faults);
@@ -66,7 +66,7 @@ impl Record for LogEntry {
         let (status, route) = (row.small()?, Route::from_code(row.small()?).ok_or(CorruptRow("a route is unknown"))?);
         let (origin, bytes) = (row.text_or_null()?.map(Arc::from), row.small()?);
         let (duration_us, _outcomes) = (row.unsigned()?, row.int()?);
-        let mut read = In::open(row.blob()?)?;
+        let mut read = Decoder::open(row.blob()?)?;
         let warnings = parts::warnings(&mut read)?;
         let elements = parts::results(&mut read)?.into();
         let faults = parts::faults(&mut read)?;
@@ -80,7 +80,7 @@ impl Record for QuarantinedElement {
     const FAMILY: Family = Family::Quarantine;
 
     fn cells(&self) -> Vec<Cell<'_>> {
-        let mut errors = Out::new();
+        let mut errors = Encoder::new();
         parts::put_faults(&mut errors, &self.errors);
         vec![
             Cell::unsigned(self.no.0),
@@ -100,7 +100,7 @@ impl Record for QuarantinedElement {
         let (no, at) = (QuarantineNo(row.unsigned()?), Timestamp(row.int()?));
         let (request, index) = (RequestNo(row.unsigned()?), row.small()?);
         let kind = parts::element_kind(row.int()?)?;
-        let mut read = In::open(row.blob()?)?;
+        let mut read = Decoder::open(row.blob()?)?;
         let errors = parts::faults(&mut read)?.into();
         read.end()?;
         let element = row.blob()?.into();
@@ -116,7 +116,7 @@ const BY_API: i64 = 3;
 const BY_REVIEW: i64 = 4;
 
 fn merge_record(merge: &Merge) -> Vec<u8> {
-    let mut out = Out::new();
+    let mut out = Encoder::new();
     match &merge.cause {
         Cause::Identifiers { identifiers: keys, rule } => {
             parts::put_keys(&mut out, keys);
@@ -135,7 +135,7 @@ fn merge_record(merge: &Merge) -> Vec<u8> {
     out.done()
 }
 
-fn cause(code: i64, read: &mut In<'_>) -> Result<Cause, CorruptRow> {
+fn cause(code: i64, read: &mut Decoder<'_>) -> Result<Cause, CorruptRow> {
     match code {
         BY_KEYS => {
             let keys = parts::keys(read)?;
@@ -184,7 +184,7 @@ impl Record for Merge {
             _ => None,
         };
         let code = row.int()?;
-        let mut read = In::open(row.blob()?)?;
+        let mut read = Decoder::open(row.blob()?)?;
         let cause = cause(code, &mut read)?;
         let explanation = if read.u8()? == 0 { None } else { Some(parts::explanation(&mut read)?) };
         let (filled, combined) = (parts::names(&mut read)?, parts::combined(&mut read)?);

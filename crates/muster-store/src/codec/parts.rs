@@ -1,6 +1,6 @@
 //! The open-ended parts of rows as compact records: keys, writes, faults, warnings, results. Part of the stored format.
 
-use super::bytes::{In, Out};
+use super::bytes::{Decoder, Encoder};
 use super::jsonb;
 use crate::error::CorruptRow;
 use muster_core::explanation::{Explanation, GuardReason, IdentifierDecision, IdentifierOutcome};
@@ -52,37 +52,37 @@ pub(super) fn survivor_rule(n: u8) -> Result<SurvivorRule, CorruptRow> {
     coded([LastSeen, FirstSeen, MostEvents], survivor_code, i64::from(n))
 }
 
-pub(super) fn put_keys(out: &mut Out, keys: &[Identifier]) {
+pub(super) fn put_keys(out: &mut Encoder, keys: &[Identifier]) {
     out.len(keys.len());
     for key in keys {
         put_key(out, key);
     }
 }
 
-fn put_key(out: &mut Out, key: &Identifier) {
+fn put_key(out: &mut Encoder, key: &Identifier) {
     out.str(key.kind.name());
     out.str(&key.value);
 }
 
-pub(super) fn keys(read: &mut In<'_>) -> Result<Vec<Identifier>, CorruptRow> {
+pub(super) fn keys(read: &mut Decoder<'_>) -> Result<Vec<Identifier>, CorruptRow> {
     read.list(key)
 }
 
-fn key(read: &mut In<'_>) -> Result<Identifier, CorruptRow> {
+fn key(read: &mut Decoder<'_>) -> Result<Identifier, CorruptRow> {
     Ok(Identifier { kind: IdentifierKind::new(read.str()?), value: read.str()?.into() })
 }
 
-pub(super) fn put_names(out: &mut Out, names: &[Box<str>]) {
+pub(super) fn put_names(out: &mut Encoder, names: &[Box<str>]) {
     out.len(names.len());
     names.iter().for_each(|name| out.str(name));
 }
 
-pub(super) fn names(read: &mut In<'_>) -> Result<Vec<Box<str>>, CorruptRow> {
+pub(super) fn names(read: &mut Decoder<'_>) -> Result<Vec<Box<str>>, CorruptRow> {
     read.list(|read| Ok(read.str()?.into()))
 }
 
 /// What a merge changed: the names with which values are kept, then the values before and those after, each by name.
-pub(super) fn put_combined(out: &mut Out, combined: &[Combined]) {
+pub(super) fn put_combined(out: &mut Encoder, combined: &[Combined]) {
     out.len(combined.len());
     for c in combined {
         out.str(&c.field);
@@ -92,7 +92,7 @@ pub(super) fn put_combined(out: &mut Out, combined: &[Combined]) {
     out.bytes(&jsonb::object(combined.iter().filter_map(|c| Some((&*c.field, c.new.as_ref()?)))));
 }
 
-pub(super) fn combined(read: &mut In<'_>) -> Result<Vec<Combined>, CorruptRow> {
+pub(super) fn combined(read: &mut Decoder<'_>) -> Result<Vec<Combined>, CorruptRow> {
     let fields = read.list(|read| Ok((Box::from(read.str()?), read.u8()?)))?;
     let (before, after) = (jsonb::read_object(read.bytes()?)?, jsonb::read_object(read.bytes()?)?);
     let (mut before, mut after) = (before.into_iter().map(|(_, v)| v), after.into_iter().map(|(_, v)| v));
@@ -107,7 +107,7 @@ pub(super) fn combined(read: &mut In<'_>) -> Result<Vec<Combined>, CorruptRow> {
 }
 
 /// Where writes stand in the change sequence, and the names of those that unset; answers the last place.
-fn put_writes<'a>(out: &mut Out, writes: impl Iterator<Item = (&'a Box<str>, &'a Write<Value>)> + Clone) -> Seq {
+fn put_writes<'a>(out: &mut Encoder, writes: impl Iterator<Item = (&'a Box<str>, &'a Write<Value>)> + Clone) -> Seq {
     let mut last = 0;
     for (_, write) in writes.clone().filter(|(_, write)| write.value.is_some()) {
         out.step(last, write.seq);
@@ -124,7 +124,7 @@ fn put_writes<'a>(out: &mut Out, writes: impl Iterator<Item = (&'a Box<str>, &'a
 }
 
 /// What [`put_writes`] wrote, with the values that are set.
-fn writes(read: &mut In<'_>, values: Vec<(Box<str>, Value)>, last: &mut Seq) -> Result<Writes, CorruptRow> {
+fn writes(read: &mut Decoder<'_>, values: Vec<(Box<str>, Value)>, last: &mut Seq) -> Result<Writes, CorruptRow> {
     let mut writes = Vec::with_capacity(values.len());
     for (name, value) in values {
         *last = read.step(*last)?;
@@ -144,14 +144,14 @@ pub(crate) type Writes = Vec<(Box<str>, Write<Value>)>;
 
 /// The record of some writes of an own record.
 pub(super) fn chunk_record<'a>(writes: impl Iterator<Item = (&'a Box<str>, &'a Write<Value>)> + Clone) -> Vec<u8> {
-    let mut out = Out::new();
+    let mut out = Encoder::new();
     put_writes(&mut out, writes);
     out.done()
 }
 
 /// What [`chunk_record`] wrote, with the values that are set.
 pub(super) fn read_chunk_record(record: &[u8], values: Vec<(Box<str>, Value)>) -> Result<Writes, CorruptRow> {
-    let mut read = In::open(record)?;
+    let mut read = Decoder::open(record)?;
     let writes = writes(&mut read, values, &mut 0)?;
     read.end()?;
     Ok(writes)
@@ -160,7 +160,7 @@ pub(super) fn read_chunk_record(record: &[u8], values: Vec<(Box<str>, Value)>) -
 /// What of an own record does not stand in columns: keys, the places of writes in the change sequence, unset names,
 /// platforms, former identifiers. The values that are set are the JSONB beside, in the same order.
 pub(super) fn profile_record(profile: &MemberRecord, with_writes: bool) -> Vec<u8> {
-    let mut out = Out::new();
+    let mut out = Encoder::new();
     put_keys(&mut out, &profile.identifiers);
     let mut last = put_writes(&mut out, profile.attributes.iter().filter(|_| with_writes));
     out.len(profile.platforms.len());
@@ -194,7 +194,7 @@ pub(super) fn read_profile_record(
     values: Vec<(Box<str>, Value)>,
     profile: &mut MemberRecord,
 ) -> Result<(), CorruptRow> {
-    let mut read = In::open(record)?;
+    let mut read = Decoder::open(record)?;
     profile.identifiers = keys(&mut read)?;
     let mut last = 0;
     profile.attributes = writes(&mut read, values, &mut last)?.into_iter().collect();
@@ -221,7 +221,7 @@ pub(super) fn read_profile_record(
 }
 
 pub(super) fn view_record(view: &View) -> Vec<u8> {
-    let mut out = Out::new();
+    let mut out = Encoder::new();
     out.len(view.platforms.len());
     for (platform, active) in &view.platforms {
         out.u8(*platform as u8);
@@ -231,14 +231,14 @@ pub(super) fn view_record(view: &View) -> Vec<u8> {
 }
 
 pub(super) fn view_platforms(record: &[u8]) -> Result<BTreeMap<Platform, bool>, CorruptRow> {
-    let mut read = In::open(record)?;
+    let mut read = Decoder::open(record)?;
     let platforms = read.list(|read| Ok((platform(i64::from(read.u8()?))?, read.u8()? != 0)))?;
     read.end()?;
     Ok(platforms.into_iter().collect())
 }
 
 pub(super) fn rules_record(rules: &[(Box<str>, Combine)]) -> Vec<u8> {
-    let mut out = Out::new();
+    let mut out = Encoder::new();
     out.len(rules.len());
     for (name, rule) in rules {
         out.str(name);
@@ -249,7 +249,7 @@ pub(super) fn rules_record(rules: &[(Box<str>, Combine)]) -> Vec<u8> {
 
 pub(super) fn rules(record: &[u8]) -> Result<Vec<(Box<str>, Combine)>, CorruptRow> {
     use Combine::{Max, Min, Sum};
-    let mut read = In::open(record)?;
+    let mut read = Decoder::open(record)?;
     let rules =
         read.list(|read| Ok((read.str()?.into(), coded([Sum, Max, Min], combine_code, i64::from(read.u8()?))?)))?;
     read.end()?;
@@ -259,7 +259,7 @@ pub(super) fn rules(record: &[u8]) -> Result<Vec<(Box<str>, Combine)>, CorruptRo
 /// In the byte of a warning's code: the text that was given follows. Few warnings have one.
 const HAS_GIVEN: u8 = 0x80;
 
-pub(super) fn put_warnings(out: &mut Out, warnings: &[Warning]) {
+pub(super) fn put_warnings(out: &mut Encoder, warnings: &[Warning]) {
     out.len(warnings.len());
     for warning in warnings {
         out.u8(warning.code.code() | if warning.given.is_some() { HAS_GIVEN } else { 0 });
@@ -272,7 +272,7 @@ pub(super) fn put_warnings(out: &mut Out, warnings: &[Warning]) {
     }
 }
 
-pub(super) fn warnings(read: &mut In<'_>) -> Result<Vec<Warning>, CorruptRow> {
+pub(super) fn warnings(read: &mut Decoder<'_>) -> Result<Vec<Warning>, CorruptRow> {
     read.list(|read| {
         let code = read.u8()?;
         Ok(Warning {
@@ -285,7 +285,7 @@ pub(super) fn warnings(read: &mut In<'_>) -> Result<Vec<Warning>, CorruptRow> {
     })
 }
 
-pub(super) fn put_faults(out: &mut Out, faults: &[Fault]) {
+pub(super) fn put_faults(out: &mut Encoder, faults: &[Fault]) {
     out.len(faults.len());
     for fault in faults {
         out.u8(fault.reason.code());
@@ -295,7 +295,7 @@ pub(super) fn put_faults(out: &mut Out, faults: &[Fault]) {
     }
 }
 
-pub(super) fn faults(read: &mut In<'_>) -> Result<Vec<Fault>, CorruptRow> {
+pub(super) fn faults(read: &mut Decoder<'_>) -> Result<Vec<Fault>, CorruptRow> {
     read.list(|read| {
         Ok(Fault {
             reason: Reason::from_code(read.u8()?).ok_or(CorruptRow("a reason is unknown"))?,
@@ -306,12 +306,12 @@ pub(super) fn faults(read: &mut In<'_>) -> Result<Vec<Fault>, CorruptRow> {
     })
 }
 
-fn put_id(out: &mut Out, id: ProfileId) {
+fn put_id(out: &mut Encoder, id: ProfileId) {
     out.i64(id.created.0);
     out.u64(id.no.0);
 }
 
-fn id(read: &mut In<'_>) -> Result<ProfileId, CorruptRow> {
+fn id(read: &mut Decoder<'_>) -> Result<ProfileId, CorruptRow> {
     Ok(ProfileId { created: Timestamp(read.i64()?), no: ProfileNo(read.u64()?) })
 }
 
@@ -323,7 +323,7 @@ const HAS_ERRORS: u8 = 8;
 const HAS_ACTIONS: u8 = 16;
 const HAS_BECAUSE: u8 = 32;
 
-pub(super) fn put_results(out: &mut Out, elements: &[ElementResult]) {
+pub(super) fn put_results(out: &mut Encoder, elements: &[ElementResult]) {
     out.len(elements.len());
     for (place, element) in (0_u64..).zip(elements) {
         let has = |bit: u8, there: bool| if there { bit } else { 0 };
@@ -378,14 +378,14 @@ pub(super) fn choice(n: u8) -> Result<SurvivorChoice, CorruptRow> {
     }
 }
 
-fn put_opt_id(out: &mut Out, id: Option<ProfileId>) {
+fn put_opt_id(out: &mut Encoder, id: Option<ProfileId>) {
     out.u8(id.is_some().into());
     if let Some(id) = id {
         put_id(out, id);
     }
 }
 
-fn opt_id(read: &mut In<'_>) -> Result<Option<ProfileId>, CorruptRow> {
+fn opt_id(read: &mut Decoder<'_>) -> Result<Option<ProfileId>, CorruptRow> {
     if read.u8()? == 0 { Ok(None) } else { id(read).map(Some) }
 }
 
@@ -396,7 +396,7 @@ const REPLACED: u8 = 3;
 const NOT_BOUND: u8 = 4;
 const SET_ASIDE: u8 = 16;
 
-pub(super) fn put_because(out: &mut Out, explanation: &Explanation) {
+pub(super) fn put_because(out: &mut Encoder, explanation: &Explanation) {
     out.len(explanation.identifiers.len());
     for key in &explanation.identifiers {
         out.str(key.kind.name());
@@ -413,7 +413,7 @@ pub(super) fn put_because(out: &mut Out, explanation: &Explanation) {
     out.u8(explanation.rule.map_or(0, |rule| 1 + choice_code(rule)));
 }
 
-pub(super) fn explanation(read: &mut In<'_>) -> Result<Explanation, CorruptRow> {
+pub(super) fn explanation(read: &mut Decoder<'_>) -> Result<Explanation, CorruptRow> {
     let keys = read.list(|read| {
         let kind = IdentifierKind::new(read.str()?);
         let (id, profile) = (opt_id(read)?, opt_id(read)?);
@@ -434,7 +434,7 @@ pub(super) fn explanation(read: &mut In<'_>) -> Result<Explanation, CorruptRow> 
 }
 
 /// One byte for an action that has no errors: an element can have 10,000.
-fn put_actions(out: &mut Out, actions: &[ActionResult]) {
+fn put_actions(out: &mut Encoder, actions: &[ActionResult]) {
     out.len(actions.len());
     for action in actions {
         out.u8(action.outcome as u8 | if action.errors.is_empty() { 0 } else { 0x80 });
@@ -444,7 +444,7 @@ fn put_actions(out: &mut Out, actions: &[ActionResult]) {
     }
 }
 
-pub(super) fn results(read: &mut In<'_>) -> Result<Vec<ElementResult>, CorruptRow> {
+pub(super) fn results(read: &mut Decoder<'_>) -> Result<Vec<ElementResult>, CorruptRow> {
     let mut place = 0;
     read.list(|read| {
         let has = read.u8()?;
@@ -466,7 +466,7 @@ pub(super) fn results(read: &mut In<'_>) -> Result<Vec<ElementResult>, CorruptRo
     })
 }
 
-fn action(read: &mut In<'_>) -> Result<ActionResult, CorruptRow> {
+fn action(read: &mut Decoder<'_>) -> Result<ActionResult, CorruptRow> {
     let byte = read.u8()?;
     let outcome = coded(ActionOutcome::ALL, |o| o as u8, i64::from(byte & 0x7f))?;
     Ok(ActionResult { outcome, errors: if byte & 0x80 == 0 { Faults::default() } else { faults(read)?.into() } })

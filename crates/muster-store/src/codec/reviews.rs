@@ -1,7 +1,7 @@
 //! Rows around what identity resolution left open or wrote over: reviews, history, and who holds a value of a kind that
 //! is being made active.
 
-use super::bytes::{In, Out};
+use super::bytes::{Decoder, Encoder};
 use super::{Cell, Record, Row, jsonb, parts};
 use crate::error::CorruptRow;
 use crate::family::Family;
@@ -21,7 +21,7 @@ impl Record for Review {
     const FAMILY: Family = Family::Reviews;
 
     fn cells(&self) -> Vec<Cell<'_>> {
-        let mut out = Out::new();
+        let mut out = Encoder::new();
         parts::put_because(&mut out, &self.explanation);
         vec![
             Cell::unsigned(self.no.0),
@@ -65,7 +65,7 @@ impl Record for Review {
             _ => None,
         };
         let record = row.blob_or_null()?.map(Into::into);
-        let mut read = In::open(row.blob()?)?;
+        let mut read = Decoder::open(row.blob()?)?;
         let explanation = parts::explanation(&mut read)?;
         read.end()?;
         let (state, closed_at) = (state(row.int()?)?, row.int_or_null()?.map(Timestamp));
@@ -96,7 +96,7 @@ impl Record for History {
     const FAMILY: Family = Family::History;
 
     fn cells(&self) -> Vec<Cell<'_>> {
-        let mut out = Out::new();
+        let mut out = Encoder::new();
         out.len(self.replaced.len());
         for replaced in &self.replaced {
             out.str(&replaced.field);
@@ -120,7 +120,7 @@ impl Record for History {
         let mut row = Row::of(Self::FAMILY, cells)?;
         let (seq, profile) = (row.unsigned()?, ProfileNo(row.unsigned()?));
         let mut kept = jsonb::read_object(row.blob()?)?.into_iter();
-        let mut read = In::open(row.blob()?)?;
+        let mut read = Decoder::open(row.blob()?)?;
         let replaced = read.list(|read| {
             let (field, since, what) = (Box::from(read.str()?), read.step(seq)?, read.u8()?);
             let mut value = || -> Result<Value, CorruptRow> {

@@ -1,6 +1,6 @@
 //! Rows that every request brings: events and their ids, changes, recorded answers, the outbox, the counters.
 
-use super::bytes::{In, Out};
+use super::bytes::{Decoder, Encoder};
 use super::{Cell, Record, Row, jsonb, packed, parts};
 use crate::error::CorruptRow;
 use crate::family::Family;
@@ -15,7 +15,7 @@ use std::sync::Arc;
 /// What of an action does not stand in columns. Its times mostly equal the event's, so they are told from there.
 fn action_record(event: &Event) -> Vec<u8> {
     let action = &*event.action;
-    let mut out = Out::new();
+    let mut out = Encoder::new();
     put_time(&mut out, event.time.0, action.time.map(|t| t.0));
     put_time(&mut out, event.user_time, action.user_time);
     out.i64(action.offset_seconds.into());
@@ -25,14 +25,14 @@ fn action_record(event: &Event) -> Vec<u8> {
     out.done()
 }
 
-fn put_time(out: &mut Out, from: i64, time: Option<i64>) {
+fn put_time(out: &mut Encoder, from: i64, time: Option<i64>) {
     out.u8(time.is_some().into());
     if let Some(time) = time {
         out.step(from.cast_unsigned(), time.cast_unsigned());
     }
 }
 
-fn time(read: &mut In<'_>, from: i64) -> Result<Option<i64>, CorruptRow> {
+fn time(read: &mut Decoder<'_>, from: i64) -> Result<Option<i64>, CorruptRow> {
     Ok(if read.u8()? == 0 { None } else { Some(read.step(from.cast_unsigned())?.cast_signed()) })
 }
 
@@ -67,7 +67,7 @@ impl Record for Event {
         let (name, attributes) = (row.text()?.into(), jsonb::read_object(row.blob()?)?);
         let platform = row.int_or_null()?.map(parts::platform).transpose()?;
         let app_version = row.text_or_null()?.map(Into::into);
-        let mut read = In::open(row.blob()?)?;
+        let mut read = Decoder::open(row.blob()?)?;
         let action = Action {
             name,
             attributes,
@@ -88,7 +88,7 @@ impl Record for Event {
 
 /// The event id in the record of an event.
 pub(crate) fn event_id(record: &[u8]) -> Result<Option<Box<str>>, CorruptRow> {
-    let mut read = In::open(record)?;
+    let mut read = Decoder::open(record)?;
     let _its_times = (time(&mut read, 0)?, time(&mut read, 0)?);
     read.i64()?;
     read.opt_str()?;

@@ -3,8 +3,8 @@
 use crate::bounds::{ANSWERS_KEPT_MS, Bounds};
 use crate::codec::{Record as _, answer_bytes, quarantine_bytes, refused_bytes};
 use crate::engine::EngineError;
+use crate::fact_loading::{FactSource, ReviewAlone, WithBytes};
 use crate::page::payload;
-use crate::rounds::{ReviewAlone, Sized, Source};
 use muster_core::change::{Changes, RowChange, RowKey, StoredRow};
 use muster_core::facts::ReviewPair;
 use muster_core::id::{MergeNo, ProfileNo, QuarantineNo, RequestNo, ReviewNo, SeparationNo, Seq};
@@ -202,7 +202,7 @@ impl Data {
     }
 }
 
-impl Source for &Data {
+impl FactSource for &Data {
     fn binding(&mut self, key: &Identifier) -> Result<Option<ProfileNo>, EngineError> {
         Ok(self.bindings.get(key).copied())
     }
@@ -322,7 +322,7 @@ impl Source for &Data {
         Ok(self.quarantine.get(&no).cloned())
     }
 
-    fn expired_requests(&mut self, until: Timestamp, limit: usize) -> Result<Sized<RequestNo>, EngineError> {
+    fn expired_requests(&mut self, until: Timestamp, limit: usize) -> Result<WithBytes<RequestNo>, EngineError> {
         let [applied, refused] = [&self.requests, &self.refused]
             .map(|family| oldest(family.values().filter(|r| r.received_at <= until), |r| (r.received_at, r.no)));
         Ok(applied.into_iter().chain(refused).take(limit).map(|r| (r.no, refused_bytes(r))).collect())
@@ -332,31 +332,35 @@ impl Source for &Data {
         &mut self,
         until: Timestamp,
         limit: usize,
-    ) -> Result<Sized<(QuarantineNo, bool)>, EngineError> {
+    ) -> Result<WithBytes<(QuarantineNo, bool)>, EngineError> {
         let rows = oldest(self.quarantine.values().filter(|q| q.at <= until), |q| (q.at, q.no));
         let entry = |q: &QuarantinedElement| ((q.no, q.is_open()), quarantine_bytes(q));
         Ok(rows.into_iter().take(limit).map(entry).collect())
     }
 
-    fn expired_deleted(&mut self, until: Timestamp, limit: usize) -> Result<Sized<QuarantineNo>, EngineError> {
+    fn expired_deleted(&mut self, until: Timestamp, limit: usize) -> Result<WithBytes<QuarantineNo>, EngineError> {
         let is_due = |q: &&QuarantinedElement| q.deleted_at.is_some_and(|at| at <= until);
         let rows = oldest(self.quarantine.values().filter(is_due), |q| (q.deleted_at, q.no));
         Ok(rows.into_iter().take(limit).map(|q| (q.no, quarantine_bytes(q))).collect())
     }
 
-    fn expired_event_ids(&mut self, until: Timestamp, limit: usize) -> Result<Sized<Box<str>>, EngineError> {
+    fn expired_event_ids(&mut self, until: Timestamp, limit: usize) -> Result<WithBytes<Box<str>>, EngineError> {
         let rows = oldest(self.event_ids.values().filter(|e| e.at <= until), |e| (e.at, e.id.clone()));
         Ok(rows.into_iter().take(limit).map(|e| (e.id.clone(), e.id.len() as u64)).collect())
     }
 
-    fn expired_idempotency(&mut self, until: Timestamp, limit: usize) -> Result<Sized<(Route, Box<str>)>, EngineError> {
+    fn expired_idempotency(
+        &mut self,
+        until: Timestamp,
+        limit: usize,
+    ) -> Result<WithBytes<(Route, Box<str>)>, EngineError> {
         let key = |i: &Idempotency| (i.at, i.route, i.key.clone());
         let rows = oldest(self.idempotency.values().filter(|i| i.at <= until), key);
         let answer = |i: &Idempotency| ((i.route, i.key.clone()), payload(&i.cells()));
         Ok(rows.into_iter().take(limit).map(answer).collect())
     }
 
-    fn expired_events(&mut self, until: Timestamp, limit: usize) -> Result<Sized<(ProfileNo, Seq)>, EngineError> {
+    fn expired_events(&mut self, until: Timestamp, limit: usize) -> Result<WithBytes<(ProfileNo, Seq)>, EngineError> {
         let rows = self.events.values().take(limit).take_while(|e| e.received_at <= until);
         Ok(rows.map(|e| ((e.profile, e.seq), payload(&e.cells()))).collect())
     }

@@ -5,7 +5,7 @@ mod access;
 mod sessions;
 
 use super::own_entry::Versioned;
-use super::{schema, settings, trouble};
+use super::{errors, schema, settings};
 use crate::codec::{Cell, cells_sum};
 use crate::engine::{EngineError, KeyRecord, Workspace};
 use muster_core::id::WorkspaceId;
@@ -136,7 +136,7 @@ impl Catalogue {
                 Ok(value) => return Ok(value),
                 Err(failure) => failure,
             };
-            let error = trouble::in_folder(error, &self.folder);
+            let error = errors::in_folder(error, &self.folder);
             if error != EngineError::Full && (is_unknown || !self.conn.is_autocommit()) {
                 self.failed = Some(format!("the catalogue could not be written: {error}").into());
                 return Err(error);
@@ -154,13 +154,13 @@ impl Catalogue {
         change: &impl Fn(&Connection) -> Result<T, EngineError>,
     ) -> Result<T, (EngineError, bool)> {
         let before = |error: EngineError| {
-            let is_sync = trouble::is_sync(&error);
+            let is_sync = errors::is_sync(&error);
             (error, is_sync)
         };
         let transaction = self.conn.transaction().map_err(|error| before(error.into()))?;
         let value = change(&transaction).map_err(before)?;
         transaction.commit().map_err(|error| {
-            let is_unknown = trouble::is_unknown_end(&error);
+            let is_unknown = errors::is_unknown_end(&error);
             (error.into(), is_unknown)
         })?;
         Ok(value)

@@ -1,10 +1,10 @@
 //! Commits the batches of workspaces: opens what is closed, finishes a checkpoint, changes an entry, runs a group, and
 //! answers.
 
+use super::errors;
 use super::own_entry::Versioned;
 use super::schema::SchemaError;
 use super::shared::{Inner, closed, io};
-use super::trouble;
 use super::workspace::SqliteWorkspace;
 use super::writer::{Writer, WriterError};
 use crate::engine::{Configure, EngineError, Job, Workspace};
@@ -67,7 +67,7 @@ fn commit_batch(inner: &Inner, workspace: &SqliteWorkspace, writer: &mut Option<
         Ok(open) => open,
         Err(error) => {
             // Nothing was written: with room again the next try opens it, and until then the server is not ready.
-            let error = trouble::in_folder(opening(error), &workspace.folder);
+            let error = errors::in_folder(opening(error), &workspace.folder);
             // Any other reason is this workspace's own, and makes the others no less ready.
             if error == EngineError::Full {
                 workspace.queue.set_failing(Some(&error));
@@ -91,7 +91,7 @@ fn commit_batch(inner: &Inner, workspace: &SqliteWorkspace, writer: &mut Option<
                     workspace.is_cut();
                 }
             }
-            Err(error) => match trouble::in_folder(error, &workspace.folder) {
+            Err(error) => match errors::in_folder(error, &workspace.folder) {
                 error @ (EngineError::Full | EngineError::Busy(_)) => workspace.queue.set_failing(Some(&error)),
                 error => {
                     *writer = None;
@@ -157,7 +157,7 @@ fn settle(
             }
         }
         Err(GroupFailure { error, poison: poisoned }) => {
-            let error = trouble::in_folder(error, &workspace.folder);
+            let error = errors::in_folder(error, &workspace.folder);
             let poisoned = poisoned && error != EngineError::Full;
             workspace.queue.set_failing(Some(&error));
             if poisoned {
@@ -191,7 +191,7 @@ fn reconfigure(
     workspace.queue.set_entry(entry.clone());
     // The change stands; a copy that lags behind is written anew with the next change, or at the next start.
     let kept = writer.keep_entry(&Versioned { entry: entry.clone(), version });
-    if let Err(EngineError::Unavailable(why)) = kept.map_err(|error| trouble::in_folder(error, &workspace.folder)) {
+    if let Err(EngineError::Unavailable(why)) = kept.map_err(|error| errors::in_folder(error, &workspace.folder)) {
         poison(inner, workspace, why);
     }
     Ok(entry)

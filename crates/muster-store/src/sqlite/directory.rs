@@ -1,7 +1,7 @@
 //! The data directory: its format file, its lock, where files stand, and their directory entries on stable storage.
 
 use super::catalogue::Catalogue;
-use super::trouble;
+use super::errors;
 use crate::engine::EngineError;
 use muster_core::id::WorkspaceId;
 use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
@@ -310,7 +310,7 @@ impl Directory {
 
     /// Sets the folder of a workspace aside that the catalogue has deleted, and notes that it is gone. Where it is now.
     pub(crate) fn finish_deletion(&self, catalogue: &mut Catalogue, id: &WorkspaceId) -> Result<PathBuf, EngineError> {
-        let aside = self.set_aside(id).map_err(|error| trouble::of_system(&error))?;
+        let aside = self.set_aside(id).map_err(|error| errors::of_system(&error))?;
         catalogue.gone(id)?;
         Ok(aside)
     }

@@ -8,9 +8,9 @@ use crate::codec::chunks::PartOf;
 use crate::codec::{Binding, Cell, Record, ViewRow, event_id, holder_cells};
 use crate::engine::EngineError;
 use crate::error::CorruptRow;
+use crate::fact_loading::{FactSource, ReviewAlone, WithBytes};
 use crate::family::Family;
 use crate::queue::cores::{Cores, Large};
-use crate::rounds::{ReviewAlone, Sized, Source};
 use muster_core::facts::ReviewPair;
 use muster_core::id::{MergeNo, ProfileNo, QuarantineNo, RequestNo, ReviewNo, SeparationNo, Seq};
 use muster_core::identifier::{Identifier, IdentifierKind};
@@ -125,7 +125,7 @@ pub(crate) fn idempotency(conn: &Connection, route: Route, key: &str) -> Result<
     Ok(table::get(conn, &[Cell::Int(route as i64), Cell::text(key)])?.map(|(row, _)| row))
 }
 
-impl Source for FactReader<'_, '_> {
+impl FactSource for FactReader<'_, '_> {
     fn large(&mut self) -> Result<(), EngineError> {
         self.large = Some(self.cores.large()?);
         Ok(())
@@ -289,7 +289,7 @@ impl Source for FactReader<'_, '_> {
         self.numbered(no.0)
     }
 
-    fn expired_requests(&mut self, until: Timestamp, limit: usize) -> Result<Sized<RequestNo>, EngineError> {
+    fn expired_requests(&mut self, until: Timestamp, limit: usize) -> Result<WithBytes<RequestNo>, EngineError> {
         const APPLIED: &str =
             "SELECT no, length(record) FROM requests WHERE received_at <= ?1 ORDER BY received_at, no LIMIT ?2";
         const REFUSED: &str =
@@ -304,20 +304,20 @@ impl Source for FactReader<'_, '_> {
         &mut self,
         until: Timestamp,
         limit: usize,
-    ) -> Result<Sized<(QuarantineNo, bool)>, EngineError> {
+    ) -> Result<WithBytes<(QuarantineNo, bool)>, EngineError> {
         let sql = "SELECT no, replayed_as IS NULL AND deleted_at IS NULL, length(element) + length(errors) FROM quarantine \
              WHERE at <= ?1 ORDER BY at, no LIMIT ?2";
         let read = |row: &Row<'_>| Ok(((QuarantineNo(unsigned(row, 0)?), row.get(1)?), unsigned(row, 2)?));
         self.expired(sql, until, limit, read)
     }
 
-    fn expired_deleted(&mut self, until: Timestamp, limit: usize) -> Result<Sized<QuarantineNo>, EngineError> {
+    fn expired_deleted(&mut self, until: Timestamp, limit: usize) -> Result<WithBytes<QuarantineNo>, EngineError> {
         let sql = "SELECT no, length(element) + length(errors) FROM quarantine \
              WHERE deleted_at <= ?1 ORDER BY deleted_at, no LIMIT ?2";
         self.expired(sql, until, limit, |row| Ok((QuarantineNo(unsigned(row, 0)?), unsigned(row, 1)?)))
     }
 
-    fn expired_event_ids(&mut self, until: Timestamp, limit: usize) -> Result<Sized<Box<str>>, EngineError> {
+    fn expired_event_ids(&mut self, until: Timestamp, limit: usize) -> Result<WithBytes<Box<str>>, EngineError> {
         let sql = "SELECT id FROM event_ids WHERE at <= ?1 ORDER BY at, id LIMIT ?2";
         self.expired(sql, until, limit, |row| {
             let id: Box<str> = row.get(0)?;
@@ -326,7 +326,11 @@ impl Source for FactReader<'_, '_> {
         })
     }
 
-    fn expired_idempotency(&mut self, until: Timestamp, limit: usize) -> Result<Sized<(Route, Box<str>)>, EngineError> {
+    fn expired_idempotency(
+        &mut self,
+        until: Timestamp,
+        limit: usize,
+    ) -> Result<WithBytes<(Route, Box<str>)>, EngineError> {
         let sql = "SELECT route, key, length(body) FROM idempotency WHERE at <= ?1 ORDER BY at, route, key LIMIT ?2";
         self.expired(sql, until, limit, |row| {
             let route = Route::from_code(row.get(0)?).ok_or(CorruptRow("a route is unknown"))?;
@@ -334,7 +338,7 @@ impl Source for FactReader<'_, '_> {
         })
     }
 
-    fn expired_events(&mut self, until: Timestamp, limit: usize) -> Result<Sized<(ProfileNo, Seq)>, EngineError> {
+    fn expired_events(&mut self, until: Timestamp, limit: usize) -> Result<WithBytes<(ProfileNo, Seq)>, EngineError> {
         // By the change sequence, which receipts follow: an index by receipt would cost every import.
         let sql = "SELECT profile, seq, length(attributes) + length(record), received_at <= ?1 FROM events \
              ORDER BY seq LIMIT ?2";

@@ -1,9 +1,9 @@
 //! Maintenance: one thread that, twice a second, writes refused requests of idle workspaces, tries full disks again, runs
 //! checkpoints of long write-ahead logs, and closes the connections of idle workspaces.
 
+use super::errors;
 use super::settings::{self, PAGE_BYTES, WAL_BYTES};
 use super::shared::Inner;
-use super::trouble;
 use super::workspace::SqliteWorkspace;
 use super::writer::DATABASE;
 use crate::engine::EngineError;
@@ -65,7 +65,7 @@ fn close_idle(inner: &Inner, workspaces: &[Arc<SqliteWorkspace>]) {
         if workspace.queue.is_idle()
             && let Err(error) = workspace.close(&mut writer)
         {
-            let error = trouble::in_folder(error, &workspace.folder);
+            let error = errors::in_folder(error, &workspace.folder);
             if matches!(error, EngineError::Full | EngineError::Busy(_)) {
                 // What it could not copy is whole in the write-ahead log; the workspace is opened again where there is room.
                 workspace.queue.set_failing(Some(&error));

@@ -2,8 +2,8 @@
 
 use super::catalogue::Catalogue;
 use super::directory::{Directory, OpenError};
+use super::errors;
 use super::schema::SchemaError;
-use super::trouble;
 use super::workspace::SqliteWorkspace;
 use super::writer::WriterError;
 use crate::bounds::{Bounds, LOG_KEPT};
@@ -150,5 +150,5 @@ impl Inner {
 }
 
 pub(super) fn io(error: std::io::Error) -> EngineError {
-    trouble::of_system(&error)
+    errors::of_system(&error)
 }

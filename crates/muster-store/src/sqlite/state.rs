@@ -13,7 +13,7 @@ const SUMS_SEED: u64 = 1_002;
 
 /// The figures that the engine itself keeps of a workspace.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Figures {
+pub(crate) struct TableStats {
     /// The number of the last group.
     pub(crate) group: u64,
     /// Bytes of the elements in quarantine.
@@ -24,7 +24,7 @@ pub(crate) struct Figures {
     pub(crate) refused_bytes: u64,
 }
 
-impl Figures {
+impl TableStats {
     fn sum(self) -> i64 {
         cells_sum(ENGINE_SEED, &self.numbers().map(Cell::unsigned))
     }
@@ -59,7 +59,7 @@ impl Figures {
 pub(crate) struct State {
     pub(crate) counters: Counters,
     pub(crate) sums: FamilySums,
-    pub(crate) figures: Figures,
+    pub(crate) figures: TableStats,
     /// Bytes of the recorded answers; counted when the file is opened.
     pub(crate) answer_bytes: u64,
 }
@@ -71,7 +71,7 @@ impl State {
         let (counters, _) = counters.ok_or(EngineError::Corrupt("the row of counters is missing".into()))?;
         let sql = "SELECT coalesce(sum(length(body)), 0) FROM idempotency";
         let answer_bytes = table::numbers(conn, sql, &[])?.into_iter().sum();
-        Ok(Self { counters, sums: load_sums(conn)?, figures: Figures::load(conn)?, answer_bytes })
+        Ok(Self { counters, sums: load_sums(conn)?, figures: TableStats::load(conn)?, answer_bytes })
     }
 
     /// Writes what differs from the state before; all of it if there was none.

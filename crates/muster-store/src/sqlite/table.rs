@@ -1,11 +1,11 @@
 //! Single rows of family tables: statements made once from the family list, cells bound and read, checksums checked at
 //! every read.
 
-use super::trouble;
+use super::errors;
 use crate::codec::{Cell, Record, row_sum};
 use crate::engine::EngineError;
 use crate::family::Family;
-use crate::page::{Filling, Page, payload};
+use crate::page::{Page, PageBuilder, payload};
 use rusqlite::types::{ToSql, ToSqlOutput, ValueRef};
 use rusqlite::{CachedStatement, Connection, Row};
 use std::borrow::Cow;
@@ -194,7 +194,7 @@ pub(crate) fn page<R: Record>(
     let mut statement = prepared(conn, &format!("{} {condition}", statements(family).from))?;
     bind(&mut statement, parameters)?;
     let mut rows = statement.raw_query();
-    let mut filling = Filling::new(limit);
+    let mut filling = PageBuilder::new(limit);
     while let Some(row) = rows.next()? {
         let (cells, _) = checked(family, row)?;
         let bytes = payload(&cells);
@@ -241,7 +241,7 @@ pub(crate) fn insert(conn: &Connection, family: Family, cells: &[Cell<'_>], sum:
     statement.raw_bind_parameter(cells.len() + 1, sum)?;
     match statement.raw_execute() {
         Ok(_) => Ok(true),
-        Err(error) if trouble::is_taken(&error) => Ok(false),
+        Err(error) if errors::is_taken(&error) => Ok(false),
         Err(error) => Err(error),
     }
 }

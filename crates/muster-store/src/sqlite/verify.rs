@@ -3,9 +3,9 @@
 
 use super::catalogue::Catalogue;
 use super::directory::{Directory, OpenError, at};
-use super::look::Look;
 use super::orphans;
 use super::own_entry;
+use super::reader::SqliteReader;
 use super::schema::{self, SchemaError};
 use super::settings;
 use super::shared::refusal;
@@ -88,7 +88,7 @@ fn look(folder: &Path, entry: (&Workspace, u64), found: &mut WorkspaceReport) ->
         }
         Err(SchemaError::Storage(error)) => return Err(error),
     }
-    let mut look = Look::alone(conn)?;
+    let mut look = SqliteReader::alone(conn)?;
     file_is_sound(look.conn(), found)?;
     sums_agree(look.conn(), found)?;
     group_is_synced(look.conn(), folder, found)?;
@@ -169,7 +169,7 @@ fn sums_agree(conn: &Connection, found: &mut WorkspaceReport) -> Result<(), Engi
 
 /// The number of the last group against the one that was acknowledged.
 fn group_is_synced(conn: &Connection, folder: &Path, found: &mut WorkspaceReport) -> Result<(), EngineError> {
-    match state::Figures::load(conn) {
+    match state::TableStats::load(conn) {
         Ok(figures) => found.group = figures.group,
         Err(EngineError::Corrupt(why)) => {
             found.breaches.push(why.to_string());

@@ -2,6 +2,7 @@
 //! breaks is taken back alone.
 
 use super::apply::Apply;
+use super::errors;
 use super::facts::{FactReader, Loaded};
 use super::own_entry::{self, Versioned};
 use super::schema::{self, SchemaError};
@@ -9,13 +10,12 @@ use super::settings;
 use super::state::State;
 use super::synced::Synced;
 use super::table;
-use super::trouble;
 use crate::binding_map::BindingMap;
 use crate::codec::Binding;
 use crate::engine::{EngineError, Job};
+use crate::fact_loading::{self, LoadResult};
 use crate::family::Family;
 use crate::queue::group::{GroupEnd, GroupFailure, GroupRun};
-use crate::rounds::{self, Verdict};
 use muster_core::change::Changes;
 use muster_core::decision::Mode;
 use muster_core::facts::Facts;
@@ -94,7 +94,7 @@ impl<E: Into<GroupFailure>> From<E> for Stop {
 impl From<EngineError> for GroupFailure {
     fn from(error: EngineError) -> Self {
         // Before the commit nothing counts, and the transaction is taken back.
-        let poison = trouble::is_sync(&error);
+        let poison = errors::is_sync(&error);
         Self { error, poison }
     }
 }
@@ -274,14 +274,14 @@ impl Writer {
         run.cores.give_back();
         let committed = self.conn.prepare_cached("COMMIT").and_then(|mut commit| commit.execute([]));
         if let Err(error) = committed {
-            let poison = trouble::is_unknown_end(&error);
+            let poison = errors::is_unknown_end(&error);
             return Err(Stop::Failed(GroupFailure { error: error.into(), poison }));
         }
         ended.commit = Some(begun.elapsed());
         // The group is durable whatever becomes of the number. On a full disk it lags until a later group writes it, which
         // only makes the check at the next start weaker; any other fault means that the disk cannot be trusted.
         if let Err(error) = self.synced.write(self.state.figures.group)
-            && !trouble::is_full(&error)
+            && !errors::is_full(&error)
         {
             ended.poison = Some(format!("the number of the last group could not be written: {error}").into());
         }
@@ -307,13 +307,13 @@ impl Writer {
         };
         let Self { conn, bindings, loaded, .. } = self;
         let mut source = FactReader { conn, bindings, loaded, cores: run.cores, large: None };
-        let verdict = rounds::run(job, &mut source, facts, Moment { at: self.now, ..now })?;
+        let verdict = fact_loading::load_facts(job, &mut source, facts, Moment { at: self.now, ..now })?;
         // What was loaded is in the changes: the room is held until they are written.
         let _large = source.large.take();
         match verdict {
-            Verdict::Changes(changes) if job.mode() == Mode::Commit => self.store(changes, run).map(|()| true),
+            LoadResult::Changes(changes) if job.mode() == Mode::Commit => self.store(changes, run).map(|()| true),
             // A dry decision saw what it would change; it is pure, so nothing is there to take back.
-            Verdict::Changes(_) | Verdict::Leave => Ok(false),
+            LoadResult::Changes(_) | LoadResult::Leave => Ok(false),
         }
     }
 

@@ -3,13 +3,13 @@
 
 use super::chunks;
 use super::facts;
-use super::state::Figures;
+use super::state::TableStats;
 use super::table;
 use super::workspace::SqliteWorkspace;
 use crate::codec::{Binding, COUNTERS_ID, Cell, FormerHolder, Holder, Record, ViewRow, outcome_bit};
 use crate::engine::EngineError;
 use crate::family::Family;
-use crate::page::{self, Filling, Page, READ_BYTES_SMALL, payload};
+use crate::page::{self, Page, PageBuilder, READ_BYTES_SMALL, payload};
 use crate::queue::cores::{Cores, LargeRead};
 use crate::reader::{Charge, Due, EventQuery, LiveProfile, Reader, RequestQuery, ReviewQuery};
 use muster_core::change::{RowChange, StoredRow};
@@ -31,7 +31,7 @@ use std::collections::{BinaryHeap, HashMap};
 use std::sync::Arc;
 
 /// A reader of one workspace at one snapshot.
-pub(crate) struct Look {
+pub(crate) struct SqliteReader {
     /// There until it is dropped.
     conn: Option<Connection>,
     /// Whose connection it is; None = its own, closed afterwards.
@@ -81,7 +81,7 @@ impl ReadRoom {
     }
 }
 
-impl Look {
+impl SqliteReader {
     /// Takes a snapshot of a workspace.
     pub(crate) fn of(workspace: Arc<SqliteWorkspace>, cores: &Arc<Cores>) -> Result<Self, EngineError> {
         let conn = workspace.reader()?;
@@ -246,7 +246,7 @@ fn cell_limit(limit: usize) -> Cell<'static> {
     Cell::Int(i64::try_from(limit).unwrap_or(i64::MAX))
 }
 
-impl Drop for Look {
+impl Drop for SqliteReader {
     fn drop(&mut self) {
         let Some(conn) = self.conn.take() else { return };
         if let Some(workspace) = &self.workspace
@@ -258,7 +258,7 @@ impl Drop for Look {
     }
 }
 
-impl Reader for Look {
+impl Reader for SqliteReader {
     fn charge(&mut self, charge: Charge) {
         self.room.charge = Some(charge);
     }
@@ -317,7 +317,7 @@ impl Reader for Look {
         for profile in query.profiles {
             self.newest_of(*profile, query, &mut newest)?;
         }
-        let mut page = Filling::new(query.limit);
+        let mut page = PageBuilder::new(query.limit);
         self.room.turn_page();
         for Reverse((_, seq)) in newest.into_sorted_vec() {
             let event: Event = self.numbered(seq)?.ok_or(EngineError::Corrupt("an event is missing".into()))?;
@@ -444,7 +444,7 @@ impl Reader for Look {
     }
 
     fn quarantine_dropped(&mut self) -> Result<u64, EngineError> {
-        Ok(Figures::load(self.conn())?.quarantine_dropped)
+        Ok(TableStats::load(self.conn())?.quarantine_dropped)
     }
 
     fn rows(&mut self, each: &mut dyn FnMut(RowChange)) -> Result<(), EngineError> {

@@ -1,6 +1,6 @@
 //! What is past its time, read for one batch of an expiry: the oldest of each family, as long as the batch has room.
 
-use super::{Source, fill_standing};
+use super::{FactSource, fill_standing};
 use crate::engine::EngineError;
 use muster_core::facts::{Cutoffs, Expired, Facts};
 use muster_core::id::QuarantineNo;
@@ -9,7 +9,7 @@ use muster_core::time::Timestamp;
 use std::collections::BTreeSet;
 
 /// A row that may go, and its bytes.
-pub(crate) type Sized<T> = Vec<(T, u64)>;
+pub(crate) type WithBytes<T> = Vec<(T, u64)>;
 
 /// What room a batch has left.
 struct Room {
@@ -22,7 +22,7 @@ impl Room {
     fn take<T>(
         &mut self,
         until: Option<Timestamp>,
-        read: impl FnOnce(Timestamp, usize) -> Result<Sized<T>, EngineError>,
+        read: impl FnOnce(Timestamp, usize) -> Result<WithBytes<T>, EngineError>,
     ) -> Result<Vec<T>, EngineError> {
         let Some(until) = until.filter(|_| self.rows > 0 && self.bytes > 0) else { return Ok(Vec::new()) };
         let mut taken = Vec::new();
@@ -41,7 +41,7 @@ impl Room {
 }
 
 /// Reads a batch, with the standings that follow its events.
-pub(super) fn fill(source: &mut dyn Source, cutoffs: &Cutoffs, facts: &mut Facts) -> Result<(), EngineError> {
+pub(super) fn fill(source: &mut dyn FactSource, cutoffs: &Cutoffs, facts: &mut Facts) -> Result<(), EngineError> {
     let mut room = Room { rows: EXPIRE_ROWS_MAX, bytes: EXPIRE_BYTES_MAX };
     let mut expired = Expired {
         requests: room.take(cutoffs.log, |until, limit| source.expired_requests(until, limit))?,

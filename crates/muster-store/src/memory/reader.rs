@@ -2,9 +2,9 @@
 
 use super::data::{Data, of_key};
 use crate::engine::EngineError;
+use crate::fact_loading::FactSource as _;
 use crate::page::{Page, page_of};
 use crate::reader::{Due, EventQuery, LiveProfile, Reader, RequestQuery, ReviewQuery};
-use crate::rounds::Source as _;
 use muster_core::change::{RowChange, StoredRow};
 use muster_core::facts::Cutoffs;
 use muster_core::id::{MergeNo, ProfileNo, QuarantineNo, RequestNo, ReviewNo, SeparationNo, Seq};
@@ -21,11 +21,11 @@ use std::cmp::Reverse;
 use std::sync::Arc;
 
 /// A reader: the data as it was.
-pub(super) struct Look {
+pub(super) struct MemoryReader {
     pub(super) data: Arc<Data>,
 }
 
-impl Look {
+impl MemoryReader {
     fn member(&self, no: ProfileNo) -> Result<Member, EngineError> {
         const MISSING: &str = "a member has no own record";
         let profile = self.data.profiles.get(&no).ok_or(EngineError::Corrupt(MISSING.into()))?.clone();
@@ -37,7 +37,7 @@ impl Look {
     }
 }
 
-impl Reader for Look {
+impl Reader for MemoryReader {
     fn counters(&mut self) -> Result<Counters, EngineError> {
         Ok(self.data.counters)
     }

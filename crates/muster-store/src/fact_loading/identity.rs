@@ -1,6 +1,6 @@
 //! What guards, reviews, activations and replays ask for.
 
-use super::{ReviewAlone, Source, fill_own, fill_standing, weigh};
+use super::{FactSource, ReviewAlone, fill_own, fill_standing, weigh};
 use crate::engine::EngineError;
 use muster_core::facts::{Facts, Needs, ReviewList, ReviewPair};
 use muster_core::id::{ProfileNo, ReviewNo};
@@ -9,7 +9,7 @@ use muster_core::limits::{HOLDERS_MAX, REVIEWS_LISTED_MAX, SCAN_BYTES_MAX};
 use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet};
 
-pub(super) fn fill(source: &mut dyn Source, needs: &Needs, facts: &mut Facts) -> Result<(), EngineError> {
+pub(super) fn fill(source: &mut dyn FactSource, needs: &Needs, facts: &mut Facts) -> Result<(), EngineError> {
     reviews(source, needs, facts)?;
     for key in &needs.holders {
         if !facts.holders.contains_key(key) {
@@ -52,7 +52,7 @@ pub(super) fn fill(source: &mut dyn Source, needs: &Needs, facts: &mut Facts) ->
 /// The first of these own records, so many that their live profiles can be loaded together; the others wait for the next
 /// look.
 fn light_enough(
-    source: &mut dyn Source,
+    source: &mut dyn FactSource,
     mut holders: Vec<ProfileNo>,
     facts: &mut Facts,
 ) -> Result<Vec<ProfileNo>, EngineError> {
@@ -71,7 +71,7 @@ fn light_enough(
     Ok(holders)
 }
 
-fn reviews(source: &mut dyn Source, needs: &Needs, facts: &mut Facts) -> Result<(), EngineError> {
+fn reviews(source: &mut dyn FactSource, needs: &Needs, facts: &mut Facts) -> Result<(), EngineError> {
     for root in &needs.reviews_of {
         if !facts.reviews_of.contains_key(root) {
             let list = review_list(source, *root)?;
@@ -108,14 +108,14 @@ fn reviews(source: &mut dyn Source, needs: &Needs, facts: &mut Facts) -> Result<
     Ok(())
 }
 
-fn members_of(source: &mut dyn Source, root: ProfileNo) -> Result<Vec<ProfileNo>, EngineError> {
+fn members_of(source: &mut dyn FactSource, root: ProfileNo) -> Result<Vec<ProfileNo>, EngineError> {
     let mut members = source.members(root)?;
     members.push(root);
     Ok(members)
 }
 
 /// The reviews of two profiles that name any member of a root, unless they are too many.
-fn review_list(source: &mut dyn Source, root: ProfileNo) -> Result<ReviewList, EngineError> {
+fn review_list(source: &mut dyn FactSource, root: ProfileNo) -> Result<ReviewList, EngineError> {
     let mut pairs = Vec::new();
     for member in members_of(source, root)? {
         pairs.extend(source.review_pairs(member, REVIEWS_LISTED_MAX + 1)?);
@@ -135,7 +135,10 @@ fn review_list(source: &mut dyn Source, root: ProfileNo) -> Result<ReviewList, E
 
 /// The reviews between the members of two roots. What names a member of the smaller side is read where it is little, else
 /// each pair is looked up: never more than twice what the cheaper of both costs.
-fn reviews_between(source: &mut dyn Source, (a, b): (ProfileNo, ProfileNo)) -> Result<Vec<ReviewPair>, EngineError> {
+fn reviews_between(
+    source: &mut dyn FactSource,
+    (a, b): (ProfileNo, ProfileNo),
+) -> Result<Vec<ReviewPair>, EngineError> {
     let [mut few, mut many] = [members_of(source, a)?, members_of(source, b)?];
     if few.len() > many.len() {
         (few, many) = (many, few);
@@ -161,7 +164,7 @@ fn reviews_between(source: &mut dyn Source, (a, b): (ProfileNo, ProfileNo)) -> R
 /// Of each member of a root that has reviews of a value without a second profile the first that is open, else the last.
 /// What the value has is read where it is little, else each member is looked up.
 fn reviews_of_value(
-    source: &mut dyn Source,
+    source: &mut dyn FactSource,
     (key, root): &(Identifier, ProfileNo),
 ) -> Result<Vec<ReviewNo>, EngineError> {
     let members = members_of(source, *root)?;

@@ -1,10 +1,10 @@
-//! The rounds of a decision, the same for every engine that reads row by row: needs, facts at one snapshot, decide,
+//! Loads the facts of a decision in rounds, the same for every engine that reads row by row: needs, facts at one snapshot, decide,
 //! again. What a need comes to (of a member also its root, of a root its view) is written once, here.
 
 mod expired;
 mod identity;
 
-pub(crate) use expired::Sized;
+pub(crate) use expired::WithBytes;
 
 use crate::engine::{EngineError, Job, JobStep};
 use muster_core::change::Changes;
@@ -31,7 +31,7 @@ const FACTS_BYTES_SMALL: u64 = 256 << 10;
 pub(crate) type Placed = (Seq, Option<Box<str>>);
 
 /// Reads single rows at one snapshot.
-pub(crate) trait Source {
+pub(crate) trait FactSource {
     /// The decision loads much: waits until there is room for it.
     fn large(&mut self) -> Result<(), EngineError> {
         Ok(())
@@ -57,19 +57,23 @@ pub(crate) trait Source {
     fn idempotency(&mut self, route: Route, key: &str) -> Result<Option<Idempotency>, EngineError>;
     /// Log entries received until then, applied ones first, of each family the oldest first; at most so many, with their
     /// bytes.
-    fn expired_requests(&mut self, until: Timestamp, limit: usize) -> Result<Sized<RequestNo>, EngineError>;
+    fn expired_requests(&mut self, until: Timestamp, limit: usize) -> Result<WithBytes<RequestNo>, EngineError>;
     /// The same of quarantine entries by first receipt; whether they are open.
     fn expired_quarantine(
         &mut self,
         until: Timestamp,
         limit: usize,
-    ) -> Result<Sized<(QuarantineNo, bool)>, EngineError>;
+    ) -> Result<WithBytes<(QuarantineNo, bool)>, EngineError>;
     /// The same of deleted quarantine entries by their deletion.
-    fn expired_deleted(&mut self, until: Timestamp, limit: usize) -> Result<Sized<QuarantineNo>, EngineError>;
+    fn expired_deleted(&mut self, until: Timestamp, limit: usize) -> Result<WithBytes<QuarantineNo>, EngineError>;
     /// The same of event ids.
-    fn expired_event_ids(&mut self, until: Timestamp, limit: usize) -> Result<Sized<Box<str>>, EngineError>;
+    fn expired_event_ids(&mut self, until: Timestamp, limit: usize) -> Result<WithBytes<Box<str>>, EngineError>;
     /// The same of recorded answers.
-    fn expired_idempotency(&mut self, until: Timestamp, limit: usize) -> Result<Sized<(Route, Box<str>)>, EngineError>;
+    fn expired_idempotency(
+        &mut self,
+        until: Timestamp,
+        limit: usize,
+    ) -> Result<WithBytes<(Route, Box<str>)>, EngineError>;
     /// Up to `limit` reviews of two profiles that name this id and are open, or were decided without a merge.
     fn review_pairs(&mut self, no: ProfileNo, limit: usize) -> Result<Vec<ReviewPair>, EngineError>;
     /// The same that name these two ids, all of them.
@@ -93,7 +97,7 @@ pub(crate) trait Source {
     fn profiles_after(&mut self, after: ProfileNo, limit: usize) -> Result<Vec<ProfileNo>, EngineError>;
     fn quarantined(&mut self, no: QuarantineNo) -> Result<Option<QuarantinedElement>, EngineError>;
     /// Events from the first of all up to one that was received later.
-    fn expired_events(&mut self, until: Timestamp, limit: usize) -> Result<Sized<(ProfileNo, Seq)>, EngineError>;
+    fn expired_events(&mut self, until: Timestamp, limit: usize) -> Result<WithBytes<(ProfileNo, Seq)>, EngineError>;
 }
 
 /// A review of a value without a second profile.
@@ -109,7 +113,7 @@ pub(crate) struct ReviewAlone {
 
 /// How a decision ended.
 #[derive(Debug)]
-pub(crate) enum Verdict {
+pub(crate) enum LoadResult {
     /// These are its changes.
     Changes(Changes),
     /// Nothing changes.
@@ -117,12 +121,12 @@ pub(crate) enum Verdict {
 }
 
 /// Runs the rounds of one job. `facts` holds the counters, the revision and the rate window.
-pub(crate) fn run(
+pub(crate) fn load_facts(
     job: &mut dyn Job,
-    source: &mut dyn Source,
+    source: &mut dyn FactSource,
     mut facts: Facts,
     now: Moment,
-) -> Result<Verdict, EngineError> {
+) -> Result<LoadResult, EngineError> {
     if guarded(|| job.revision())?.is_some_and(|revision| revision != facts.settings_revision) {
         return Err(EngineError::Stale);
     }
@@ -137,8 +141,8 @@ pub(crate) fn run(
                 return Err(EngineError::Broken("it asks for the same facts again, which were read".into()));
             }
             JobStep::NeedMore(more) => needs = more,
-            JobStep::Done(changes) => return Ok(Verdict::Changes(changes)),
-            JobStep::Leave => return Ok(Verdict::Leave),
+            JobStep::Done(changes) => return Ok(LoadResult::Changes(changes)),
+            JobStep::Leave => return Ok(LoadResult::Leave),
             JobStep::TooLarge => return Err(EngineError::TooLarge),
         }
     }
@@ -150,7 +154,7 @@ pub(crate) fn run(
 const ROW_BYTES: u64 = 560;
 
 /// Counts what was read, against the bound of the decision.
-fn weigh(source: &mut dyn Source, facts: &mut Facts, bytes: u64) -> Result<(), EngineError> {
+fn weigh(source: &mut dyn FactSource, facts: &mut Facts, bytes: u64) -> Result<(), EngineError> {
     let before = facts.bytes.0;
     facts.bytes.0 += bytes + ROW_BYTES;
     facts.pause.between();
@@ -170,7 +174,7 @@ fn guarded<T>(run: impl FnOnce() -> T) -> Result<T, EngineError> {
 }
 
 /// Reads what is needed and not read yet.
-fn fill(source: &mut dyn Source, needs: &Needs, facts: &mut Facts) -> Result<(), EngineError> {
+fn fill(source: &mut dyn FactSource, needs: &Needs, facts: &mut Facts) -> Result<(), EngineError> {
     for key in &needs.bindings {
         if !facts.bindings.contains_key(key) {
             facts.bindings.insert(key.clone(), source.binding(key)?);
@@ -204,7 +208,7 @@ fn fill(source: &mut dyn Source, needs: &Needs, facts: &mut Facts) -> Result<(),
 }
 
 /// A standing; of a member also its root's.
-fn fill_standing(source: &mut dyn Source, no: ProfileNo, facts: &mut Facts) -> Result<(), EngineError> {
+fn fill_standing(source: &mut dyn FactSource, no: ProfileNo, facts: &mut Facts) -> Result<(), EngineError> {
     fill_one_standing(source, no, facts)?;
     match facts.root_pointers[&no] {
         Some(root_pointer) => fill_one_standing(source, root_pointer.root, facts),
@@ -212,7 +216,7 @@ fn fill_standing(source: &mut dyn Source, no: ProfileNo, facts: &mut Facts) -> R
     }
 }
 
-fn fill_one_standing(source: &mut dyn Source, no: ProfileNo, facts: &mut Facts) -> Result<(), EngineError> {
+fn fill_one_standing(source: &mut dyn FactSource, no: ProfileNo, facts: &mut Facts) -> Result<(), EngineError> {
     if let Entry::Vacant(unread) = facts.root_pointers.entry(no) {
         unread.insert(source.root_pointer(no)?);
     }
@@ -220,7 +224,7 @@ fn fill_one_standing(source: &mut dyn Source, no: ProfileNo, facts: &mut Facts) 
 }
 
 /// Events and devices of a live profile, events first.
-fn fill_belongings(source: &mut dyn Source, root: ProfileNo, facts: &mut Facts) -> Result<(), EngineError> {
+fn fill_belongings(source: &mut dyn FactSource, root: ProfileNo, facts: &mut Facts) -> Result<(), EngineError> {
     fill_tree(source, root, facts)?;
     let members = facts.trees.get(&root).cloned().flatten().unwrap_or_default();
     let mut belongings = Belongings::default();
@@ -254,7 +258,7 @@ fn fill_belongings(source: &mut dyn Source, root: ProfileNo, facts: &mut Facts) 
     Ok(())
 }
 
-fn fill_others(source: &mut dyn Source, needs: &Needs, facts: &mut Facts) -> Result<(), EngineError> {
+fn fill_others(source: &mut dyn FactSource, needs: &Needs, facts: &mut Facts) -> Result<(), EngineError> {
     identity::fill(source, needs, facts)?;
     for root in &needs.belongings {
         fill_belongings(source, *root, facts)?;
@@ -293,7 +297,7 @@ fn fill_others(source: &mut dyn Source, needs: &Needs, facts: &mut Facts) -> Res
 }
 
 /// An own record and its standing; of a member also its root's, and the root's view.
-fn fill_profile(source: &mut dyn Source, no: ProfileNo, facts: &mut Facts) -> Result<(), EngineError> {
+fn fill_profile(source: &mut dyn FactSource, no: ProfileNo, facts: &mut Facts) -> Result<(), EngineError> {
     fill_own(source, no, facts)?;
     let root = facts.root_pointers[&no].map(|root_pointer| root_pointer.root);
     let Some(root) = root else { return Ok(()) };
@@ -301,7 +305,7 @@ fn fill_profile(source: &mut dyn Source, no: ProfileNo, facts: &mut Facts) -> Re
     fill_view(source, root, facts)
 }
 
-fn fill_own(source: &mut dyn Source, no: ProfileNo, facts: &mut Facts) -> Result<(), EngineError> {
+fn fill_own(source: &mut dyn FactSource, no: ProfileNo, facts: &mut Facts) -> Result<(), EngineError> {
     fill_one_standing(source, no, facts)?;
     if facts.records.contains_key(&no) {
         return Ok(());
@@ -313,7 +317,7 @@ fn fill_own(source: &mut dyn Source, no: ProfileNo, facts: &mut Facts) -> Result
     weigh(source, facts, bytes)
 }
 
-fn fill_view(source: &mut dyn Source, root: ProfileNo, facts: &mut Facts) -> Result<(), EngineError> {
+fn fill_view(source: &mut dyn FactSource, root: ProfileNo, facts: &mut Facts) -> Result<(), EngineError> {
     if !facts.views.contains_key(&root) {
         let root_pointer = facts.root_pointers[&root].filter(|root_pointer| root_pointer.tree.members > 1);
         // A view shows no more than the members hold; it is weighed before it is read.
@@ -323,7 +327,7 @@ fn fill_view(source: &mut dyn Source, root: ProfileNo, facts: &mut Facts) -> Res
     Ok(())
 }
 
-fn fill_tree(source: &mut dyn Source, root: ProfileNo, facts: &mut Facts) -> Result<(), EngineError> {
+fn fill_tree(source: &mut dyn FactSource, root: ProfileNo, facts: &mut Facts) -> Result<(), EngineError> {
     if facts.trees.contains_key(&root) {
         return Ok(());
     }
@@ -349,7 +353,7 @@ fn fill_tree(source: &mut dyn Source, root: ProfileNo, facts: &mut Facts) -> Res
     Ok(())
 }
 
-fn fill_separations(source: &mut dyn Source, root: ProfileNo, facts: &mut Facts) -> Result<(), EngineError> {
+fn fill_separations(source: &mut dyn FactSource, root: ProfileNo, facts: &mut Facts) -> Result<(), EngineError> {
     if facts.separations.contains_key(&root) {
         return Ok(());
     }
@@ -364,7 +368,7 @@ fn fill_separations(source: &mut dyn Source, root: ProfileNo, facts: &mut Facts)
     Ok(())
 }
 
-fn fill_device(source: &mut dyn Source, at: &DeviceRef, facts: &mut Facts) -> Result<(), EngineError> {
+fn fill_device(source: &mut dyn FactSource, at: &DeviceRef, facts: &mut Facts) -> Result<(), EngineError> {
     if !facts.devices.contains_key(at) {
         facts.devices.insert(at.clone(), source.device(at)?);
     }
