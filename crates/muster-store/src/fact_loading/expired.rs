@@ -1,15 +1,13 @@
 //! What is past its time, read for one batch of an expiry: the oldest of each family, as long as the batch has room.
 
-use super::{FactSource, fill_standing};
+use super::profiles::fill_standing;
+use super::source::{FactSource, WithBytes};
 use crate::engine::EngineError;
 use muster_core::facts::{Cutoffs, Expired, Facts};
 use muster_core::id::QuarantineNo;
 use muster_core::limits::{EXPIRE_BYTES_MAX, EXPIRE_ROWS_MAX};
 use muster_core::time::Timestamp;
 use std::collections::BTreeSet;
-
-/// A row that may go, and its bytes.
-pub(crate) type WithBytes<T> = Vec<(T, u64)>;
 
 /// What room a batch has left.
 struct Room {

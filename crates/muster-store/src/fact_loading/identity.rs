@@ -1,6 +1,7 @@
 //! What guards, reviews, activations and replays ask for.
 
-use super::{FactSource, ReviewAlone, fill_own, fill_standing, weigh};
+use super::profiles::{fill_own, fill_standing, weigh};
+use super::source::{FactSource, ReviewAlone};
 use crate::engine::EngineError;
 use muster_core::facts::{Facts, Needs, ReviewList, ReviewPair};
 use muster_core::id::{ProfileNo, ReviewNo};
