@@ -456,10 +456,14 @@ const NOT_WRITABLE_NOW: &str =
 /// Every scope of a Data API key, as it is stored.
 pub(crate) const ALL_SCOPES: &str = "import,read,erase";
 
-/// A new secret: 32 random bytes as 43 characters of base64url.
+/// A new secret: 32 random bytes as 43 characters of base64url. It does not begin with a hyphen, or a command line would take
+/// `--admin-token -m...` for two options.
 pub fn secret(random: &dyn Random) -> String {
     let mut bytes = [0; 32];
     random.fill(&mut bytes);
+    if URL_SAFE_NO_PAD.encode(bytes).starts_with('-') {
+        bytes[0] &= 0x7f;
+    }
     URL_SAFE_NO_PAD.encode(bytes)
 }
 

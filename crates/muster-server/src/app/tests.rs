@@ -1,7 +1,7 @@
 //! An entry in memory that proves to be old, and an activation that fails: what the application does about them.
 
-use super::{App, Options, Storage};
-use crate::clock::{SystemClock, SystemRandom};
+use super::{App, Options, Storage, secret};
+use crate::clock::{Random, SystemClock, SystemRandom};
 use axum::body::Body;
 use axum::extract::ConnectInfo;
 use axum::http::request::Builder;
@@ -152,4 +152,21 @@ async fn an_activation_that_fails_again_and_again_says_why_where_its_progress_is
     assert_eq!((status, &shown["state"], &shown["enabled"]), (StatusCode::OK, &"active".into(), &false.into()));
     let again = send(&app, cancel().header("Authorization", format!("Bearer {TOKEN}")), "").await;
     assert_eq!(again.status(), StatusCode::CONFLICT);
+}
+
+/// Fills with one byte.
+struct Fixed(u8);
+
+impl Random for Fixed {
+    fn fill(&self, buffer: &mut [u8]) {
+        buffer.fill(self.0);
+    }
+}
+
+// Fails when `secret` leaves the first byte as it is.
+#[test]
+fn no_secret_begins_with_a_hyphen_whatever_bytes_it_is_made_of() {
+    let begins = |byte: u8| secret(&Fixed(byte)).chars().next();
+    let wrong: Vec<u8> = (0..=u8::MAX).filter(|byte| begins(*byte).is_none_or(|first| first == '-')).collect();
+    assert_eq!(wrong, Vec::<u8>::new());
 }
