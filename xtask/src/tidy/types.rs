@@ -80,6 +80,8 @@ mod tests {
             ("crates/a/src/y.rs", "// pub struct Place;\n#[cfg(test)]\nmod tests {\n    pub struct Place;\n}\n"),
             ("crates/a/src/z.rs", "#[cfg(test)]\nmod tests {}\n"),
             ("crates/a/tests/it/main.rs", "pub struct Place;\n"),
+            ("crates/a/src/v/tests.rs", "pub struct Place;\n"),
+            ("crates/a/src/v/tests/w.rs", "pub struct Place;\n"),
         ]);
         assert_eq!(count(&tree), BTreeMap::from([]));
     }

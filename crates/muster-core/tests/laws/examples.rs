@@ -350,6 +350,18 @@ fn a_review_that_gains_its_second_profile_is_that_of_the_pair_within_the_same_re
     assert_eq!(reviews, [(1, Some(3), 3)]);
 }
 
+/// A refused element between two that open the same review. Opposite: `Opened::len` returns 0, so that the rollback forgets
+/// reviews of earlier elements; found by `cargo xtask mutants`.
+#[test]
+fn a_refused_element_does_not_hide_the_review_that_an_earlier_one_opened() {
+    let mut world = World::new(&Variant { pins: 2, ..PLAIN });
+    sends(&mut world, vec![[Some(1), Some(1), None], [Some(2), Some(2), None]]);
+    let withheld = [Some(1), Some(2), None];
+    sends(&mut world, vec![withheld, [None; 3], withheld]);
+    let reviews: Vec<_> = world.store.reviews.values().map(|r| (r.a.no.0, r.b.map(|b| b.no.0), r.count)).collect();
+    assert_eq!(reviews, [(1, Some(2), 2)]);
+}
+
 /// The profile has released its number and received the other one since. Opposite: omit the check in `close` of
 /// `review_decision.rs`.
 #[test]
