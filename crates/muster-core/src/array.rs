@@ -112,7 +112,7 @@ impl ArrayLog {
         self.head.len += 1;
         self.head.bytes += value.json_bytes();
         self.head.strings += usize::from(matches!(value, Value::Text(_)));
-        let same = self.there.insert(alike(&value), at);
+        let same = self.there.insert(equality_key(&value), at);
         self.items.push(Item { value, added: self.head.operators, removed: None, same });
     }
 
@@ -134,7 +134,7 @@ impl ArrayLog {
             let fits = self::family(value) == family;
             done.mixed += usize::from(!fits);
             let value = if fits { Some(value.clone()) } else { cast(value, family) };
-            if let Some(value) = value.filter(|value| !self.there.contains_key(&alike(value))) {
+            if let Some(value) = value.filter(|value| !self.there.contains_key(&equality_key(value))) {
                 self.push(value);
             }
         }
@@ -153,7 +153,7 @@ impl ArrayLog {
     pub fn remove(&mut self, values: &[Value]) -> ArrayUndo {
         let mut done = self.begin();
         for value in values {
-            let mut next = self.there.remove(&alike(value));
+            let mut next = self.there.remove(&equality_key(value));
             while let Some(at) = next {
                 let item = &mut self.items[at];
                 item.removed = Some(self.head.operators);
@@ -173,7 +173,7 @@ impl ArrayLog {
     /// Undoes the last operator that was not undone yet.
     pub fn undo(&mut self, done: ArrayUndo) {
         for item in self.items.drain(done.len..).rev() {
-            let alike = alike(&item.value);
+            let alike = equality_key(&item.value);
             match item.same {
                 Some(at) => drop(self.there.insert(alike, at)),
                 None => drop(self.there.remove(&alike)),
@@ -182,7 +182,7 @@ impl ArrayLog {
         // Of equal values, the last one is restored last.
         for at in done.removed.into_iter().rev() {
             self.items[at].removed = None;
-            self.there.insert(alike(&self.items[at].value), at);
+            self.there.insert(equality_key(&self.items[at].value), at);
         }
         self.head = done.head;
     }
@@ -208,7 +208,7 @@ enum Alike {
     Other(String),
 }
 
-fn alike(value: &Value) -> Alike {
+fn equality_key(value: &Value) -> Alike {
     match value {
         Value::Text(text) | Value::DateTime(text) => Alike::Text(text.clone()),
         Value::Integer(number) => Alike::Integer(*number),
@@ -314,15 +314,15 @@ mod tests {
     }
 
     /// Applies an operator to a plain list, as the contract describes it.
-    fn plainly(items: &mut Vec<Value>, add: bool, values: &[Value]) {
+    fn apply_plainly(items: &mut Vec<Value>, add: bool, values: &[Value]) {
         if !add {
-            items.retain(|item| !values.iter().any(|value| alike(value) == alike(item)));
+            items.retain(|item| !values.iter().any(|value| equality_key(value) == equality_key(item)));
             return;
         }
         let Some(family) = items.first().or(values.first()).map(family) else { return };
         for value in values {
             let value = if self::family(value) == family { Some(value.clone()) } else { cast(value, family) };
-            let is_new = |value: &Value| !items.iter().any(|item| alike(item) == alike(value));
+            let is_new = |value: &Value| !items.iter().any(|item| equality_key(item) == equality_key(value));
             let new = value.filter(is_new);
             items.extend(new);
         }
@@ -360,7 +360,7 @@ mod tests {
                 if undone {
                     log.undo(done);
                 } else {
-                    plainly(&mut plain, add, &values);
+                    apply_plainly(&mut plain, add, &values);
                     points.push((log.operators(), plain.clone()));
                 }
                 prop_assert_eq!(log.json_bytes(), Value::Array(plain.clone()).json_bytes());

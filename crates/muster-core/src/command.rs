@@ -138,7 +138,7 @@ pub struct Unset {
 
 impl Unset {
     /// Prepares the rule for comparisons with many names.
-    pub fn ready(&self) -> PreparedUnset<'_> {
+    pub fn prepare(&self) -> PreparedUnset<'_> {
         let text = if self.case_sensitive { Cow::Borrowed(&*self.text) } else { self.text.to_lowercase().into() };
         PreparedUnset { matching: self.matching, text, case_sensitive: self.case_sensitive }
     }
@@ -154,7 +154,7 @@ pub struct PreparedUnset<'u> {
 
 impl PreparedUnset<'_> {
     /// Whether the rule matches this attribute; `lower` is its name in lower case.
-    pub fn names(&self, name: &str, lower: &str) -> bool {
+    pub fn matches(&self, name: &str, lower: &str) -> bool {
         self.matching.holds(if self.case_sensitive { name } else { lower }, &self.text)
     }
 }

@@ -46,7 +46,7 @@ pub use delete::{Delete, DeleteOutcome, NamedUser, Sweep};
 pub use discard::{Discard, Restore, Restored};
 pub use expire::{Expire, Retention};
 pub use import::{ImportDecision, Wire, cost};
-pub use log::bounded;
+pub use log::bound_entry;
 pub use merge_users::{MergeUsers, MergeUsersOutcome};
 pub use revert::{Lift, Revert, RevertOutcome};
 pub use review_decision::{Choose, DecideReview, ReviewOutcome, ReviewRefusal};

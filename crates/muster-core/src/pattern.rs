@@ -50,7 +50,7 @@ impl Rules {
     }
 
     /// Returns the rules that match an attribute, each once.
-    pub fn naming(&mut self, name: &str) -> Vec<RuleNo> {
+    pub fn matching_rules(&mut self, name: &str) -> Vec<RuleNo> {
         let mut found = Vec::new();
         self.exact.walk(name.as_bytes(), &mut found);
         if !self.lower.is_empty() {
@@ -219,9 +219,9 @@ mod tests {
         ) {
             let mut rules = Rules::new(unsets.iter());
             for name in names {
-                let mut found = rules.naming(&name);
+                let mut found = rules.matching_rules(&name);
                 found.sort_unstable();
-                let fits = |unset: &&Unset| unset.ready().names(&name, &name.to_lowercase());
+                let fits = |unset: &&Unset| unset.prepare().matches(&name, &name.to_lowercase());
                 let mut one_by_one: Vec<RuleNo> = unsets.iter().filter(fits).map(|u| rules.number_of(u).unwrap()).collect();
                 one_by_one.sort_unstable();
                 one_by_one.dedup();

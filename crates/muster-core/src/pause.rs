@@ -14,7 +14,7 @@ impl Pause {
     }
 
     /// Pauses between two pieces of work.
-    pub fn between(&self) {
+    pub fn run(&self) {
         if let Some(run) = &self.0 {
             run();
         }

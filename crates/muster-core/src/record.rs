@@ -268,7 +268,7 @@ pub struct LogEntry {
     pub omitted: Omitted,
 }
 
-/// Number of faults and warnings that a log entry does not list ([`crate::decide::bounded`]).
+/// Number of faults and warnings that a log entry does not list ([`crate::decide::bound_entry`]).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub struct Omitted {
     /// Faults; an event element and its actions count once.

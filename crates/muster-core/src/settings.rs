@@ -103,7 +103,7 @@ impl Identity {
     }
 
     /// Returns the kind of this canonical name if it is in this phase of an activation.
-    pub fn activating(&self, phase: ActivationPhase, name: &str) -> Option<&KindSettings> {
+    pub fn activating_kind(&self, phase: ActivationPhase, name: &str) -> Option<&KindSettings> {
         let activation = self.activation.as_ref().filter(|a| a.phase == phase)?;
         activation.kinds.iter().find(|k| k.kind.name() == name)
     }

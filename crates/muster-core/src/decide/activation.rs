@@ -240,7 +240,7 @@ pub(super) type Settled = Option<(Vec<ProfileId>, SurvivorChoice)>;
 /// Binds a value of an activating kind: its holders are tried in order of id and kept if they do not conflict with
 /// those before; a withheld holder keeps the value as a plain attribute.
 pub(super) fn settle(state: &mut DecisionState<'_>, identifier: &Identifier) -> Known<Settled> {
-    if state.identity.activating(ActivationPhase::Joining, identifier.kind.name()).is_none() {
+    if state.identity.activating_kind(ActivationPhase::Joining, identifier.kind.name()).is_none() {
         return Ok(None);
     }
     if state.unsettled.contains(identifier) {
@@ -257,7 +257,7 @@ fn settle_holders(state: &mut DecisionState<'_>, identifier: &Identifier) -> Kno
     let (holders, bound) = (state.holders(identifier), state.binding(identifier));
     let (mut holders, bound) = (holders?, bound?);
     // Holders that were deleted since, and rows of a cancelled activation whose value was replaced since.
-    let Some(kind) = state.identity.activating(ActivationPhase::Joining, identifier.kind.name()) else {
+    let Some(kind) = state.identity.activating_kind(ActivationPhase::Joining, identifier.kind.name()) else {
         return Ok(None);
     };
     let is_gone = |state: &DecisionState<'_>, no: &ProfileNo| {

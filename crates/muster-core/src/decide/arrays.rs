@@ -76,14 +76,14 @@ impl Arrays {
         }
     }
 
-    pub(super) fn set_shown(&mut self, no: ProfileNo, name: &str, log: Option<usize>) {
+    pub(super) fn set_current(&mut self, no: ProfileNo, name: &str, log: Option<usize>) {
         if log.is_some() || self.current.contains_key(&no) {
             let before = put(&mut self.current, no, name, log);
             self.undo.push(ArraysUndo::Shown(no, name.into(), before));
         }
     }
 
-    pub(super) fn set_held(&mut self, no: ProfileNo, name: &str, held: Option<HeldArray>) {
+    pub(super) fn set_record_array(&mut self, no: ProfileNo, name: &str, held: Option<HeldArray>) {
         if held.is_some() || self.held.contains_key(&no) {
             let before = put(&mut self.held, no, name, held);
             self.undo.push(ArraysUndo::Held(no, name.into(), before));
@@ -100,8 +100,8 @@ impl Arrays {
 
     /// Forgets the arrays of a name that another value replaces.
     pub(super) fn forget(&mut self, place: WriteTarget, name: &str) {
-        self.set_shown(place.root, name, None);
-        self.set_held(place.record, name, None);
+        self.set_current(place.root, name, None);
+        self.set_record_array(place.record, name, None);
     }
 
     /// Moves the filled arrays of a joined profile to the survivor and forgets the others.
@@ -113,9 +113,9 @@ impl Arrays {
         }
         let filled: HashSet<&Box<str>> = filled.iter().collect();
         for (name, log) in moved {
-            self.set_shown(part, &name, None);
+            self.set_current(part, &name, None);
             if filled.contains(&name) {
-                self.set_shown(survivor, &name, Some(log));
+                self.set_current(survivor, &name, Some(log));
             }
         }
     }

@@ -93,7 +93,7 @@ impl<W: Wire> Decision for Delete<W> {
         }
         let identity = Identity::off();
         let mut state = DecisionState::new(facts, &identity, now.at);
-        match self.mark(&mut state) {
+        match self.mark_profile(&mut state) {
             Ok(false) => Step::Leave(DeleteOutcome::NotFound),
             Ok(true) => {
                 let answer = self.keep(&mut state, now);
@@ -106,7 +106,7 @@ impl<W: Wire> Decision for Delete<W> {
 
 impl<W: Wire> Delete<W> {
     /// Marks the profile; returns false if there is none. A repeated request keeps the time of the first one.
-    fn mark(&self, state: &mut DecisionState<'_>) -> Known<bool> {
+    fn mark_profile(&self, state: &mut DecisionState<'_>) -> Known<bool> {
         let no = match &self.user {
             NamedUser::Identifier(key) => state.binding(key)?,
             NamedUser::Id(id) => match state.root_pointers.get(&id.no) {

@@ -47,7 +47,7 @@ impl Decision for Discard {
             Some(Some(entry)) => {
                 let open = u64::from(entry.is_open());
                 let quarantined = facts.counters.quarantined.saturating_sub(open);
-                Step::Done(marked(entry, (Some(now.at), quarantined), facts, now.at), true)
+                Step::Done(mark_changes(entry, (Some(now.at), quarantined), facts, now.at), true)
             }
         }
     }
@@ -72,13 +72,13 @@ impl Decision for Restore {
             Some(_) => {
                 let open = u64::from(entry.replayed_as.is_none());
                 let quarantined = facts.counters.quarantined + open;
-                Step::Done(marked(entry, (None, quarantined), facts, now.at), Restored::Done)
+                Step::Done(mark_changes(entry, (None, quarantined), facts, now.at), Restored::Done)
             }
         }
     }
 }
 
-fn marked(
+fn mark_changes(
     entry: &QuarantinedElement,
     (deleted_at, quarantined): (Option<Timestamp>, u64),
     facts: &Facts,

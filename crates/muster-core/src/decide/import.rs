@@ -2,7 +2,7 @@
 
 use super::decision_state::DecisionState;
 use super::element::apply_element;
-use super::log::bounded;
+use super::log::bound_entry;
 use super::names::NameIndexes;
 use crate::change::{Changes, RowChange, StoredRow};
 use crate::command::{Body, Element, Import, Unset};
@@ -104,7 +104,7 @@ impl<W: Wire> Decision for ImportDecision<W> {
             if state.is_exhausted() {
                 return Step::TooLarge;
             }
-            facts.pause.between();
+            facts.pause.run();
         }
         let elements: Arc<[ElementResult]> = elements.into();
         if !state.needs.is_empty() {
@@ -192,7 +192,7 @@ impl<W: Wire> ImportDecision<W> {
         }
         self.store_review_records(state, applied.request);
         state.counters.requests_applied += 1;
-        state.appended.push(RowChange::Upsert(StoredRow::LogEntry(bounded(LogEntry {
+        state.appended.push(RowChange::Upsert(StoredRow::LogEntry(bound_entry(LogEntry {
             no: applied.request,
             received_at: now.at,
             status: answer.status,

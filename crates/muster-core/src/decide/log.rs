@@ -30,7 +30,7 @@ fn faults(element: &ElementResult) -> usize {
 
 /// Returns the entry with at most [`LOG_BYTES_MAX`] bytes of faults and warnings, in order; [`LogEntry::omitted`]
 /// counts the others. Results of elements are kept: they are smaller than the elements.
-pub fn bounded(mut request: LogEntry) -> LogEntry {
+pub fn bound_entry(mut request: LogEntry) -> LogEntry {
     let own = request.warnings.iter().map(warning_bytes).sum::<usize>();
     let own = own + request.faults.iter().map(fault_bytes).sum::<usize>();
     if own + request.elements.iter().map(element_bytes).sum::<usize>() <= LOG_BYTES_MAX {
@@ -41,12 +41,12 @@ pub fn bounded(mut request: LogEntry) -> LogEntry {
     omitted.warnings += keep(&mut request.warnings, &mut left, warning_bytes);
     omitted.faults += keep(&mut request.faults, &mut left, fault_bytes);
     // Built without copying what is omitted: of tens of thousands of elements, few may be listed.
-    request.elements = request.elements.iter().map(|element| listed(element, &mut left, &mut omitted)).collect();
+    request.elements = request.elements.iter().map(|element| list_result(element, &mut left, &mut omitted)).collect();
     LogEntry { omitted, ..request }
 }
 
-fn listed(element: &ElementResult, left: &mut usize, omitted: &mut Omitted) -> ElementResult {
-    let warnings = &element.warnings[..fitting(&element.warnings, left, warning_bytes)];
+fn list_result(element: &ElementResult, left: &mut usize, omitted: &mut Omitted) -> ElementResult {
+    let warnings = &element.warnings[..fitting_len(&element.warnings, left, warning_bytes)];
     let mut actions = Vec::with_capacity(element.actions.len());
     for action in &element.actions {
         actions.push(ActionResult { outcome: action.outcome, errors: first(&action.errors, left) });
@@ -68,12 +68,12 @@ fn listed(element: &ElementResult, left: &mut usize, omitted: &mut Omitted) -> E
 }
 
 fn first(faults: &Faults, left: &mut usize) -> Faults {
-    let fits = fitting(faults, left, fault_bytes);
+    let fits = fitting_len(faults, left, fault_bytes);
     if fits == faults.len() { faults.clone() } else { faults[..fits].iter().cloned().collect() }
 }
 
 /// Returns how many of a list fit. Nothing fits after the first one that does not, so that a prefix is listed.
-fn fitting<T>(list: &[T], left: &mut usize, bytes: impl Fn(&T) -> usize) -> usize {
+fn fitting_len<T>(list: &[T], left: &mut usize, bytes: impl Fn(&T) -> usize) -> usize {
     for (at, item) in list.iter().enumerate() {
         let Some(rest) = left.checked_sub(bytes(item)) else {
             *left = 0;
@@ -87,7 +87,7 @@ fn fitting<T>(list: &[T], left: &mut usize, bytes: impl Fn(&T) -> usize) -> usiz
 /// Truncates a list to what fits; returns how many were removed.
 fn keep<T>(list: &mut Vec<T>, left: &mut usize, bytes: impl Fn(&T) -> usize) -> u32 {
     let before = list.len();
-    list.truncate(fitting(list, left, bytes));
+    list.truncate(fitting_len(list, left, bytes));
     count(before - list.len())
 }
 
@@ -97,7 +97,7 @@ fn count(number: usize) -> u32 {
 
 #[cfg(test)]
 mod tests {
-    use super::bounded;
+    use super::bound_entry;
     use crate::id::RequestNo;
     use crate::kinds::{ElementKind, Route};
     use crate::limits::{EXCERPT_BYTES_MAX, LOG_BYTES_MAX};
@@ -139,14 +139,14 @@ mod tests {
         }
     }
 
-    // Fails when `keep` continues after the first one that does not fit, or `bounded` does not count what it omits.
+    // Fails when `keep` continues after the first one that does not fit, or `bound_entry` does not count what it omits.
     #[test]
     fn a_log_entry_lists_up_to_its_bound_and_counts_the_rest() {
-        assert_eq!(bounded(entry(9)), entry(9), "a small one is whole");
+        assert_eq!(bound_entry(entry(9)), entry(9), "a small one is whole");
         let of_one = 3 * EXCERPT_BYTES_MAX + 2 * super::OVERHEAD;
         let whole = LOG_BYTES_MAX / of_one;
         let all = u32::try_from(2 * whole).expect("a few thousand");
-        let got = bounded(entry(all));
+        let got = bound_entry(entry(all));
         let listed = |e: &ElementResult| e.warnings.len() + e.errors.len();
         assert!(got.elements[..whole].iter().all(|e| listed(e) == 2), "the beginning is whole");
         assert_eq!(got.elements[whole + 1..].iter().map(listed).sum::<usize>(), 0);

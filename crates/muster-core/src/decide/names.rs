@@ -101,7 +101,7 @@ impl NameIndexes {
         (state.held, state.newest) = (held, newest);
         // The name did not exist when the index was built.
         if !was_known && !is_kind && policy(name) == Policy::Free {
-            for rule in self.rules.naming(name) {
+            for rule in self.rules.matching_rules(name) {
                 tree.found.entry(rule).or_default().push(number);
             }
         }
@@ -184,7 +184,7 @@ impl NameIndexes {
         state.held = (state.held + u32::from(is_set)).saturating_sub(was_set.into());
         state.newest = Newest { seq: place.seq, record: place.record, is_set };
         if is_set && !is_kind && policy(name) == Policy::Free {
-            for rule in self.rules.naming(name) {
+            for rule in self.rules.matching_rules(name) {
                 tree.found.entry(rule).or_default().push(number);
                 self.undo.push(IndexUndo::Found(place.root, rule));
             }
@@ -211,7 +211,7 @@ impl NameIndex {
         (mut undo, pause): (Option<(ProfileNo, &mut Vec<IndexUndo>)>, &Pause),
     ) {
         for said in said {
-            pause.between();
+            pause.run();
             if said.held == 0 && !self.numbers.contains_key(said.name) {
                 continue;
             }
@@ -225,7 +225,7 @@ impl NameIndex {
                 name.newest = said.newest;
             }
             if said.held > 0 && said.is_free {
-                for rule in rules.naming(said.name) {
+                for rule in rules.matching_rules(said.name) {
                     self.found.entry(rule).or_default().push(number);
                     if let Some((root, undo)) = &mut undo {
                         undo.push(IndexUndo::Found(*root, rule));

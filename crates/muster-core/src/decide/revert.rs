@@ -109,7 +109,7 @@ fn cut(state: &mut DecisionState<'_>, merge: &Merge) -> Known<RevertOutcome> {
         at: state.now,
         request: None,
     })));
-    let (stays, comes_off) = (side(state, root, &staying), side(state, part_root, &part));
+    let (stays, comes_off) = (profile_after(state, root, &staying), profile_after(state, part_root, &part));
     let sides = Box::new((stays?, comes_off?));
     Ok(RevertOutcome::Reverted { survivor: sides.0.id, restored: sides.1.id, separation, sides })
 }
@@ -161,7 +161,7 @@ fn settle(
     Ok(())
 }
 
-pub(super) fn side(state: &mut DecisionState<'_>, root: ProfileNo, members: &[ProfileNo]) -> Known<Profile> {
+pub(super) fn profile_after(state: &mut DecisionState<'_>, root: ProfileNo, members: &[ProfileNo]) -> Known<Profile> {
     let mut whole = Vec::with_capacity(members.len());
     let mut missing = false;
     for no in members {

@@ -144,7 +144,7 @@ fn reviews_between(state: &mut DecisionState<'_>, a: ProfileNo, b: ProfileNo) ->
         return Ok(Vec::new());
     }
     let sides = [state.named_by(a)?, state.named_by(b)?];
-    let pairs = stored_between(state, sides.each_ref().map(|members| state.stored_roots(members)))?;
+    let pairs = stored_reviews(state, sides.each_ref().map(|members| state.stored_roots(members)))?;
     if state.needs_root_pointers(pairs.iter().flat_map(|pair| [pair.a, pair.b])) {
         return Err(Missing);
     }
@@ -172,7 +172,7 @@ fn reviews_between(state: &mut DecisionState<'_>, a: ProfileNo, b: ProfileNo) ->
 
 /// Returns the stored reviews that may be between two lists of roots: those of the shorter list of reviews. If both
 /// have too many to list, reviews are requested by pair.
-fn stored_between(state: &mut DecisionState<'_>, sides: [Vec<ProfileNo>; 2]) -> Known<Vec<ReviewPair>> {
+fn stored_reviews(state: &mut DecisionState<'_>, sides: [Vec<ProfileNo>; 2]) -> Known<Vec<ReviewPair>> {
     let facts = state.facts;
     if facts.counters.reviews_stored == 0 {
         return Ok(Vec::new());

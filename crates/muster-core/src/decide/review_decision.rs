@@ -5,7 +5,7 @@ use super::activation::settle;
 use super::decision_state::{DecisionState, Known, Missing};
 use super::guard::{self, between};
 use super::join::{Causing, Origin, join_all};
-use super::revert::side;
+use super::revert::profile_after;
 use super::review::{close, close_pair, open_between, reopen};
 use super::write;
 use super::write_target::WriteTarget;
@@ -135,7 +135,7 @@ impl DecideReview {
         }
         let ends = match self.choose {
             Choose::Dismiss => {
-                let ends = ends(state, review)?;
+                let ends = live_profiles(state, review)?;
                 match ends {
                     Some((a, Some(b))) => close_pair(state, review, (a, b), ReviewState::Dismissed)?,
                     _ => close(state, review.no, ReviewState::Dismissed),
@@ -143,7 +143,7 @@ impl DecideReview {
                 ends
             }
             Choose::Reopen => {
-                let ends = ends(state, review)?;
+                let ends = live_profiles(state, review)?;
                 if ends.is_some_and(|(a, b)| b == Some(a)) {
                     return Ok(ReviewOutcome::Refused(ReviewRefusal::AlreadyOne));
                 }
@@ -151,7 +151,7 @@ impl DecideReview {
                 ends
             }
             Choose::KeepApart => {
-                let Some((a, Some(b))) = ends(state, review)? else {
+                let Some((a, Some(b))) = live_profiles(state, review)? else {
                     return Ok(ReviewOutcome::Refused(ReviewRefusal::NoSecondProfile));
                 };
                 if a == b {
@@ -175,7 +175,7 @@ impl DecideReview {
         let (a, b) = ends.map_or((None, None), |(a, b)| (Some(a), b.filter(|b| *b != a)));
         for root in a.into_iter().chain(b) {
             let members = state.members(root)?;
-            sides.push(side(state, root, &members)?);
+            sides.push(profile_after(state, root, &members)?);
         }
         let review = Box::new(state.review(review.no).cloned().ok_or(Missing)?);
         Ok(ReviewOutcome::Closed { review, merge, separation, sides })
@@ -196,7 +196,7 @@ impl DecideReview {
         state: &mut DecisionState<'_>,
         review: &Review,
     ) -> Known<Result<(ProfileNo, Option<MergeNo>), ReviewRefusal>> {
-        let Some((a, b)) = ends(state, review)? else { return Ok(Err(ReviewRefusal::ProfileGone)) };
+        let Some((a, b)) = live_profiles(state, review)? else { return Ok(Err(ReviewRefusal::ProfileGone)) };
         let Some(b) = b else { return self.bind(state, review, a) };
         if a == b {
             return Ok(Ok((a, None)));
@@ -212,7 +212,7 @@ impl DecideReview {
         if state.root_pointer(a)?.weight + state.root_pointer(b)?.weight > state.profile_bytes_max {
             return Ok(Err(ReviewRefusal::TooLarge));
         }
-        both(state, a, b)?;
+        request_pair(state, a, b)?;
         for no in between(state, &[a], b)?.separations {
             state.appended.push(RowChange::Delete(RowKey::Separation(no)));
         }
@@ -255,7 +255,7 @@ fn gather(state: &mut DecisionState<'_>, review: &Review) -> Known<()> {
     if missing {
         return Err(Missing);
     }
-    let Some((a, b)) = ends(state, review)? else { return Ok(()) };
+    let Some((a, b)) = live_profiles(state, review)? else { return Ok(()) };
     for root in std::iter::once(a).chain(b) {
         missing |= state.separations(root).is_err()
             | state.members(root).is_err()
@@ -270,7 +270,7 @@ fn gather(state: &mut DecisionState<'_>, review: &Review) -> Known<()> {
 
 /// Returns the live profiles of a review; the second one also if the value was bound since. None if a profile was
 /// deleted.
-fn ends(state: &mut DecisionState<'_>, review: &Review) -> Known<Option<(ProfileNo, Option<ProfileNo>)>> {
+fn live_profiles(state: &mut DecisionState<'_>, review: &Review) -> Known<Option<(ProfileNo, Option<ProfileNo>)>> {
     let live = |state: &mut DecisionState<'_>, no: ProfileNo| match state.root_pointers.get(&no) {
         None => Err(state.need_root_pointer(no)),
         Some(found) => Ok(found.map(|root_pointer| root_pointer.root)),
@@ -291,14 +291,14 @@ fn ends(state: &mut DecisionState<'_>, review: &Review) -> Known<Option<(Profile
 }
 
 /// Requests everything that joining or separating two live profiles needs.
-fn both(state: &mut DecisionState<'_>, a: ProfileNo, b: ProfileNo) -> Known<()> {
+fn request_pair(state: &mut DecisionState<'_>, a: ProfileNo, b: ProfileNo) -> Known<()> {
     let missing = state.needs_more_facts(&[a, b]) | open_between(state, a, b).is_err();
     if missing { Err(Missing) } else { Ok(()) }
 }
 
 /// Separates both; returns the existing separation if there is one.
 fn separate(state: &mut DecisionState<'_>, review: &Review, (a, b): (ProfileNo, ProfileNo)) -> Known<SeparationNo> {
-    both(state, a, b)?;
+    request_pair(state, a, b)?;
     if let Some(no) = guard::between(state, &[a], b)?.separations.first() {
         return Ok(*no);
     }

@@ -227,7 +227,7 @@ impl View {
             };
             if new != *current {
                 let old = std::mem::replace(current, new);
-                joined.combined.push(Combined { field: name, old: short_enough(&old), new: short_enough(current) });
+                joined.combined.push(Combined { field: name, old: bounded_value(&old), new: bounded_value(current) });
                 joined.replaced.push(old);
             }
         }
@@ -260,7 +260,7 @@ impl View {
 }
 
 /// Returns a value as history keeps it; None if it is too long.
-fn short_enough(value: &Value) -> Option<Value> {
+fn bounded_value(value: &Value) -> Option<Value> {
     (value.json_bytes() <= HISTORY_VALUE_BYTES_MAX).then(|| value.clone())
 }
 

@@ -243,7 +243,7 @@ impl Side {
     /// tells which of its present and former identifiers the record had.
     fn restore_identifiers(&mut self, merge: &Merge, all: &[Member], identity: &Identity) {
         // An activating kind binds its values one by one, and which were bound at the time is not recorded.
-        let joining = |name: &&str| identity.activating(ActivationPhase::Joining, name).is_some();
+        let joining = |name: &&str| identity.activating_kind(ActivationPhase::Joining, name).is_some();
         let names = identity.active().map(|kind| kind.kind.name());
         let mut unsure: BTreeSet<Box<str>> = names.filter(joining).map(Into::into).collect();
         let sole = |side: &Self, name: &str| side.is_settled(name) && side.is_sole(name);

@@ -14,7 +14,7 @@ use axum::http::{HeaderMap, HeaderValue};
 use axum::response::Response;
 use bytes::Bytes;
 use muster_core::command::IdempotencyKey;
-use muster_core::decide::bounded;
+use muster_core::decide::bound_entry;
 use muster_core::id::{RequestId, RequestNo};
 use muster_core::kinds::Route;
 use muster_core::limits::IDEMPOTENCY_MS;
@@ -278,7 +278,7 @@ impl Call<'_> {
             faults,
             omitted: record::Omitted::default(),
         };
-        let request = bounded(request);
+        let request = bound_entry(request);
         let kept = Arc::new(request.clone());
         self.app.engine.note_refused(self.entry.id(), request);
         let mut response = envelope::json(400, body);

@@ -100,7 +100,7 @@ pub(crate) fn holder(
     key: &Identifier,
 ) -> Result<Option<ProfileNo>, EngineError> {
     match reader.binding(key)? {
-        None if identity.activating(ActivationPhase::Joining, key.kind.name()).is_some() => reader.holder(key),
+        None if identity.activating_kind(ActivationPhase::Joining, key.kind.name()).is_some() => reader.holder(key),
         found => Ok(found),
     }
 }

@@ -17,7 +17,7 @@ const FACTS_BYTES_SMALL: u64 = 256 << 10;
 pub(super) fn weigh(source: &mut dyn FactSource, facts: &mut Facts, bytes: u64) -> Result<(), EngineError> {
     let before = facts.bytes.0;
     facts.bytes.0 += bytes + ROW_BYTES;
-    facts.pause.between();
+    facts.pause.run();
     if facts.bytes.0 > facts.bytes.1 {
         return Err(EngineError::TooLarge);
     }

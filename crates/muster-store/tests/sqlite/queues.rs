@@ -68,7 +68,7 @@ fn a_long_decision_gives_its_core_to_those_of_other_workspaces() {
         let since = Instant::now();
         begun.send(()).unwrap();
         while ends.lock().unwrap().try_recv().is_err() {
-            facts.pause.between();
+            facts.pause.run();
             assert!(since.elapsed() < PATIENCE, "nobody else had the core");
         }
         Step::Leave(())

@@ -40,9 +40,9 @@ impl DecisionState<'_> {
         let is_same = matches!(stored, Some(Value::Array(values)) if values.len() == log.len())
             && log.at(log.operators()).as_ref() == stored;
         self.arrays.logs.push(log);
-        self.arrays.set_shown(place.root, name, Some(number));
+        self.arrays.set_current(place.root, name, Some(number));
         if is_same {
-            self.arrays.set_held(place.record, name, Some(HeldArray { log: number, operators: 0, size }));
+            self.arrays.set_record_array(place.record, name, Some(HeldArray { log: number, operators: 0, size }));
         }
         number
     }
@@ -94,7 +94,7 @@ impl DecisionState<'_> {
 
     /// Sets the array of a member record and of its live profile.
     pub(in crate::decide) fn set_array(&mut self, place: WriteTarget, name: &str, held: Option<HeldArray>) {
-        self.arrays.set_shown(place.root, name, held.map(|held| held.log));
-        self.arrays.set_held(place.record, name, held);
+        self.arrays.set_current(place.root, name, held.map(|held| held.log));
+        self.arrays.set_record_array(place.record, name, held);
     }
 }

@@ -37,18 +37,18 @@ impl DecisionState<'_> {
             |no: &ProfileNo| matches!(root_pointers.get(no), Some(Some(s)) if s.root == *no && s.tree.members > 1);
         for (root, mut view) in self.views.into_changes(had_view) {
             view.iter_mut().for_each(|view| self.arrays.fill_view(root, view));
-            rows.push(changed(view.map(|view| StoredRow::View(root, view)), RowKey::View(root)));
+            rows.push(row_change(view.map(|view| StoredRow::View(root, view)), RowKey::View(root)));
         }
         for (child, link) in self.links.into_changes(old) {
-            rows.push(changed(link.map(StoredRow::MergeLink), RowKey::MergeLink(child)));
+            rows.push(row_change(link.map(StoredRow::MergeLink), RowKey::MergeLink(child)));
         }
         for (at, device) in self.devices.into_changes(|at| old(&at.profile)) {
-            rows.push(changed(device.map(StoredRow::Device), RowKey::Device(at)));
+            rows.push(row_change(device.map(StoredRow::Device), RowKey::Device(at)));
         }
         let event_ids = self.event_ids.into_changes(|_| false).into_iter().filter_map(|(_, row)| row);
         rows.extend(event_ids.map(StoredRow::EventId).map(upsert));
         for (no, review) in self.reviews.into_changes(|_| true) {
-            rows.push(changed(review.map(StoredRow::Review), RowKey::Review(no)));
+            rows.push(row_change(review.map(StoredRow::Review), RowKey::Review(no)));
         }
         for ((identifier, no), held) in self.holding.into_changes(|_| true) {
             rows.push(match held {
@@ -58,7 +58,7 @@ impl DecisionState<'_> {
         }
         let before = self.facts.counters.seq;
         for ((no, seq), row) in self.history.into_changes(|(_, seq)| *seq <= before) {
-            rows.push(changed(row.map(StoredRow::History), RowKey::History(no, seq)));
+            rows.push(row_change(row.map(StoredRow::History), RowKey::History(no, seq)));
         }
         if rows.is_empty() {
             rows = self.appended;
@@ -70,7 +70,7 @@ impl DecisionState<'_> {
 }
 
 /// Returns the upsert of a row, or the delete of its key if the row is gone.
-fn changed(row: Option<StoredRow>, identifier: RowKey) -> RowChange {
+fn row_change(row: Option<StoredRow>, identifier: RowKey) -> RowChange {
     row.map_or(RowChange::Delete(identifier), RowChange::Upsert)
 }
 

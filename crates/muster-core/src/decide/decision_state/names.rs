@@ -63,7 +63,7 @@ impl DecisionState<'_> {
         let kinds = self.identity.active().map(|kind| kind.kind.name());
         for name in kinds.chain([CUSTOMER_ID]) {
             let is_held = tree.numbers.get(name).is_some_and(|number| tree.names[*number as usize].held > 0);
-            let names_it = |unset: &&&Unset| unset.ready().names(name, &name.to_lowercase());
+            let names_it = |unset: &&&Unset| unset.prepare().matches(name, &name.to_lowercase());
             if is_held && let Some(unset) = equal.iter().find(names_it) {
                 names.insert(name.into(), unset);
             }
@@ -133,7 +133,7 @@ impl DecisionState<'_> {
         let (mut said, mut places): (Vec<RecordedName<'_>>, HashMap<&str, usize>) = (Vec::new(), HashMap::new());
         let mut writes = 0;
         for no in members {
-            self.facts.pause.between();
+            self.facts.pause.run();
             let Some(profile) = self.records.get(no)? else { continue };
             writes += profile.attributes.len();
             for (name, write) in profile.attributes.iter() {

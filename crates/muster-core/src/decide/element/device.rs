@@ -34,7 +34,7 @@ pub(super) fn apply(
     let at = DeviceRef { profile: record, device_id: device.device_id.clone() };
     // Before any fact can be missing, so that a later element finds the right survivor in every round.
     write::update_last_seen(state, WriteTarget { record, root, seq: 0 }, state.receipt)?;
-    let known = known(state, device, &at)?;
+    let known = load_device(state, device, &at)?;
     let place = WriteTarget { record, root, seq: state.next_seq() };
     replace_others(state, device, &at)?;
     if known.is_none() {
@@ -46,7 +46,7 @@ pub(super) fn apply(
     }
     let old = known.map(|known| known.fields);
     old.iter().flat_map(DeviceFields::tokens).for_each(|token| state.tokens.set(token, None));
-    let fields = filled(&device.fields, old);
+    let fields = merge_fields(&device.fields, old);
     fields.tokens().for_each(|token| state.tokens.set(token, Some(at.clone())));
     let row = record::Device { at: at.clone(), seq: place.seq, updated_at: state.now, fields };
     state.devices.set(at, Some(row));
@@ -55,7 +55,7 @@ pub(super) fn apply(
 }
 
 /// Returns the stored device, and requests everything that replacing others needs.
-fn known(state: &mut DecisionState<'_>, device: &DeviceElement, at: &DeviceRef) -> Known<Option<record::Device>> {
+fn load_device(state: &mut DecisionState<'_>, device: &DeviceElement, at: &DeviceRef) -> Known<Option<record::Device>> {
     let known = match state.devices.get(at) {
         Some(known) => Ok(known.cloned()),
         None => {
@@ -104,7 +104,7 @@ fn count(state: &mut DecisionState<'_>, at: &DeviceRef, by: i32) -> Known<()> {
 }
 
 /// Returns the fields as sent; missing fields keep their value, advertising ids only on the same platform.
-fn filled(sent: &DeviceFields, old: Option<DeviceFields>) -> DeviceFields {
+fn merge_fields(sent: &DeviceFields, old: Option<DeviceFields>) -> DeviceFields {
     let Some(old) = old else { return sent.clone() };
     let same = old.platform == sent.platform;
     let sent = sent.clone();

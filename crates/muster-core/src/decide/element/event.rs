@@ -25,7 +25,7 @@ pub(super) fn apply(
     event: &EventElement,
     notes: &mut Notes,
 ) -> Known<End> {
-    let (accepted, repeated) = judge(state, context, event, &mut notes.actions)?;
+    let (accepted, repeated) = check_actions(state, context, event, &mut notes.actions)?;
     warn_of_reuse(state, event, &repeated, &mut notes.warnings)?;
     if accepted.is_empty() {
         let errors: Faults = notes.actions.iter().flat_map(|r| r.errors.iter().cloned()).collect();
@@ -79,7 +79,7 @@ struct Repeated<'e> {
 }
 
 /// Checks each action; returns the accepted ones and the duplicates, each in order.
-fn judge<'e>(
+fn check_actions<'e>(
     state: &mut DecisionState<'_>,
     context: &Context<'_>,
     event: &'e EventElement,
@@ -94,7 +94,7 @@ fn judge<'e>(
                 ActionOutcome::Rejected,
                 Fault::new(Reason::FutureDate, action.pointer.clone(), Some("current_time")).into(),
             ),
-            Ok(action) => match known(state, context, action, &ids) {
+            Ok(action) => match find_repeated(state, context, action, &ids) {
                 Ok(Some(first)) => {
                     repeated.push(first);
                     (ActionOutcome::Duplicate, Faults::default())
@@ -116,7 +116,7 @@ fn judge<'e>(
 }
 
 /// Returns the action that this one repeats: its event id was seen within the retention, or earlier in this element.
-fn known<'e>(
+fn find_repeated<'e>(
     state: &mut DecisionState<'_>,
     context: &Context<'_>,
     action: &'e Action,
@@ -151,8 +151,9 @@ fn warn_of_reuse(
     let (mut roots, mut is_unsettled) = (Vec::new(), false);
     for given in &event.identifiers {
         let bound = state.binding(&given.identifier);
-        is_unsettled |= state.identity.activating(ActivationPhase::Joining, given.identifier.kind.name()).is_some()
-            && bound == Ok(None);
+        is_unsettled |=
+            state.identity.activating_kind(ActivationPhase::Joining, given.identifier.kind.name()).is_some()
+                && bound == Ok(None);
         match bound.and_then(|id| id.map(|id| state.root_of(id)).transpose()) {
             Ok(root) => roots.extend(root),
             Err(Missing) => missing = true,
