@@ -11,7 +11,7 @@ use muster_core::record::{
 use muster_core::review::Review;
 use muster_store::codec::{Binding, Cell, FormerHolder, Holder, Record, ViewRow, row_sum};
 use muster_store::conformance::random::Dice;
-use muster_store::family::{Column, Family, Kind};
+use muster_store::family::{Column, ColumnType, Family};
 use std::borrow::Cow;
 
 /// A way to judge cells as one kind of record.
@@ -141,11 +141,11 @@ impl<'d> Bytes<'d> {
         if column.null && self.byte().is_multiple_of(2) {
             return Cell::Null;
         }
-        match column.kind {
-            Kind::Int if self.byte().is_multiple_of(2) => Cell::Int(self.byte().into()),
-            Kind::Int => Cell::Int(self.number()),
-            Kind::Text => Cell::Text(Cow::Owned(String::from_utf8_lossy(self.counted()).into_owned())),
-            Kind::Blob => Cell::Blob(Cow::Owned(self.counted().to_vec())),
+        match column.column_type {
+            ColumnType::Int if self.byte().is_multiple_of(2) => Cell::Int(self.byte().into()),
+            ColumnType::Int => Cell::Int(self.number()),
+            ColumnType::Text => Cell::Text(Cow::Owned(String::from_utf8_lossy(self.counted()).into_owned())),
+            ColumnType::Blob => Cell::Blob(Cow::Owned(self.counted().to_vec())),
         }
     }
 

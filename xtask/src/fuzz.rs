@@ -1,7 +1,7 @@
 //! `cargo xtask fuzz`: the functions of the fuzz targets, run in this process on inputs that are made from their corpora by
 //! simple mutations; on the stable compiler, without a look at what the code does with them. Which inputs come follows from
 //! the seed alone. Owns options, the clock and the report; `fuzz/mutate.rs` makes inputs, `fuzz/corpus.rs` reads and writes
-//! them. What is checked stands in the folder `fuzz` of the checkout.
+//! them. What is checked is in the folder `fuzz` of the checkout.
 
 mod corpus;
 mod mutate;
@@ -99,7 +99,7 @@ pub(crate) fn run(repo: &Repo, args: &[String]) -> anyhow::Result<bool> {
     Ok(all_hold)
 }
 
-/// What became of one target.
+/// Result of one target.
 struct Ran {
     executions: u64,
     slowest: Duration,

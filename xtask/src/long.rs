@@ -9,7 +9,7 @@ use crate::repo::{Repo, succeeds};
 const LAW_CASES_DEFAULT: u32 = 20_000;
 /// Kills in a row when nothing else is asked for; the short form does at least 20.
 const DURABILITY_ROUNDS_DEFAULT: u32 = 200;
-/// People over whom kinds become active when nothing else is asked for; a twentieth as many e-mails are held by several.
+/// Default number of people over which kinds are activated; a twentieth as many e-mails are held by several.
 const ACTIVATION_PROFILES_DEFAULT: u32 = 100_000;
 
 /// `cargo xtask laws [--cases N]`: the property tests of `muster-core`, optimised, with many more cases.

@@ -59,13 +59,13 @@ pub(crate) fn cargo_metadata(root: &Path, more: &[&str]) -> anyhow::Result<serde
     serde_json::from_slice(&output.stdout).context("cargo metadata answered no JSON")
 }
 
-/// Runs a command to its end, after saying what it is; `true` when it exits with 0.
+/// Prints and runs a command, and waits for it; `true` when it exits with 0.
 ///
 /// # Errors
 /// When the program cannot be started.
 pub(crate) fn succeeds(command: &mut Command) -> anyhow::Result<bool> {
-    println!("$ {}", shown(command));
-    let status = command.status().with_context(|| format!("cannot start {}", shown(command)))?;
+    println!("$ {}", command_line(command));
+    let status = command.status().with_context(|| format!("cannot start {}", command_line(command)))?;
     Ok(status.success())
 }
 
@@ -104,7 +104,7 @@ fn find_root() -> anyhow::Result<PathBuf> {
 }
 
 /// The command as a person would type it, the environment that it adds in front.
-fn shown(command: &Command) -> String {
+fn command_line(command: &Command) -> String {
     let mut words = Vec::new();
     for (name, value) in command.get_envs() {
         let value = value.map(OsStr::to_string_lossy).unwrap_or_default();
@@ -130,6 +130,6 @@ mod tests {
     fn a_command_is_shown_as_a_person_would_type_it() {
         let mut command = Command::new("/usr/bin/cargo");
         command.args(["clippy", "--", "-D", "warnings"]).env("RUSTDOCFLAGS", "-D warnings");
-        assert_eq!(shown(&command), "RUSTDOCFLAGS='-D warnings' cargo clippy -- -D warnings");
+        assert_eq!(command_line(&command), "RUSTDOCFLAGS='-D warnings' cargo clippy -- -D warnings");
     }
 }

@@ -28,7 +28,7 @@ pub(crate) enum StageOutcome {
 }
 
 impl StageOutcome {
-    fn of(held: bool) -> Self {
+    fn new(held: bool) -> Self {
         if held { Self::Passed(None) } else { Self::Failed }
     }
 
@@ -82,7 +82,7 @@ pub(crate) fn help() -> String {
 /// Runs the named stages, or all; prints the summary; `false` when one failed.
 ///
 /// # Errors
-/// When a name is no stage's.
+/// When a name is not a stage.
 pub(crate) fn run(repo: &Repo, names: &[String]) -> anyhow::Result<bool> {
     let mut ended = Vec::new();
     for stage in chosen(names)? {
@@ -136,21 +136,21 @@ fn summary(ended: &[(&str, StageOutcome, Duration)]) -> String {
 }
 
 fn fmt(repo: &Repo) -> anyhow::Result<StageOutcome> {
-    Ok(StageOutcome::of(succeeds(&mut repo.cargo(&["fmt", "--all", "--check"]))?))
+    Ok(StageOutcome::new(succeeds(&mut repo.cargo(&["fmt", "--all", "--check"]))?))
 }
 
 fn tidy_stage(repo: &Repo) -> anyhow::Result<StageOutcome> {
-    Ok(StageOutcome::of(tidy::run(repo, &[])?))
+    Ok(StageOutcome::new(tidy::run(repo, &[])?))
 }
 
 fn clippy(repo: &Repo) -> anyhow::Result<StageOutcome> {
     let mut clippy = repo.cargo(&["clippy", "--all-targets", "--keep-going"]);
-    Ok(StageOutcome::of(succeeds(clippy.args(EVERYTHING).args(["--", "-D", "warnings"]))?))
+    Ok(StageOutcome::new(succeeds(clippy.args(EVERYTHING).args(["--", "-D", "warnings"]))?))
 }
 
 fn docs(repo: &Repo) -> anyhow::Result<StageOutcome> {
     let mut doc = repo.cargo(&["doc", "--no-deps", "--document-private-items", "--keep-going"]);
-    Ok(StageOutcome::of(succeeds(doc.args(EVERYTHING).env("RUSTDOCFLAGS", "-D warnings"))?))
+    Ok(StageOutcome::new(succeeds(doc.args(EVERYTHING).env("RUSTDOCFLAGS", "-D warnings"))?))
 }
 
 /// The command that builds what the client tests and the acceptance checks drive.
@@ -159,17 +159,17 @@ fn release_build(repo: &Repo) -> Command {
 }
 
 fn build(repo: &Repo) -> anyhow::Result<StageOutcome> {
-    Ok(StageOutcome::of(succeeds(&mut release_build(repo))?))
+    Ok(StageOutcome::new(succeeds(&mut release_build(repo))?))
 }
 
 fn test(repo: &Repo) -> anyhow::Result<StageOutcome> {
-    Ok(StageOutcome::of(succeeds(repo.cargo(&["test", "--no-fail-fast"]).args(EVERYTHING))?))
+    Ok(StageOutcome::new(succeeds(repo.cargo(&["test", "--no-fail-fast"]).args(EVERYTHING))?))
 }
 
 /// By a release build of this program that has the targets: a debug build sees a tenth of the inputs.
 fn fuzz(repo: &Repo) -> anyhow::Result<StageOutcome> {
     let build = ["run", "--quiet", "--release", "--locked", "-p", "xtask", "--features", "fuzz", "--", "fuzz"];
-    Ok(StageOutcome::of(succeeds(repo.cargo(&build).args(["--seconds", FUZZ_SECONDS]))?))
+    Ok(StageOutcome::new(succeeds(repo.cargo(&build).args(["--seconds", FUZZ_SECONDS]))?))
 }
 
 #[cfg(test)]

@@ -99,7 +99,7 @@ fn addresses(server: &Server, workspace: &Workspace) -> Result<Vec<(String, Stri
         let user = server.manage("POST", &under("/users/find"), &find)?;
         Ok(user["id"].as_str().context("the user is not found")?.to_owned())
     };
-    // The first stands at the head of the tree, the other by itself.
+    // The first is the root of the tree, the other a profile of its own.
     let (tree, chain, user) = (find(0)?, find(2_000)?, find(3_999)?);
     let (request, merge, review) = (first("/requests")?, first("/merges")?, first("/reviews")?);
     let busy = server.manage("GET", &under("/requests?outcome=created&limit=1"), &Json::Null)?;

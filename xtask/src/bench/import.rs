@@ -3,7 +3,7 @@
 
 use super::Options;
 use super::bodies::{Bodies, Kind, World};
-use super::load::{self, Lane, Load, Outcome};
+use super::load::{self, ClientTarget, Load, LoadOutcome};
 use super::loader::{self, Feed, Style};
 use super::parse::{self, Reader};
 use super::postgres::Cluster;
@@ -31,17 +31,17 @@ const SETTLE: Duration = Duration::from_secs(2);
 #[derive(Debug, Default)]
 pub(crate) struct Figures {
     /// Full bodies into one workspace, per round.
-    pub(crate) one: Vec<Outcome>,
+    pub(crate) one: Vec<LoadOutcome>,
     /// Full bodies into four workspaces.
-    pub(crate) four: Vec<Outcome>,
+    pub(crate) four: Vec<LoadOutcome>,
     /// One-element requests at 256 connections.
-    pub(crate) single: Vec<Outcome>,
+    pub(crate) single: Vec<LoadOutcome>,
     /// The same requests to the no-op server.
-    pub(crate) noop: Vec<Outcome>,
+    pub(crate) noop: Vec<LoadOutcome>,
     /// The PostgreSQL loader at its best number of connections.
-    pub(crate) postgres: Vec<Outcome>,
+    pub(crate) postgres: Vec<LoadOutcome>,
     /// The service with one statement an element, N.
-    pub(crate) single_statements: Vec<Outcome>,
+    pub(crate) single_statements: Vec<LoadOutcome>,
     /// `(connections, elements per second)` of the loader's calibration; the first is one connection.
     pub(crate) postgres_by_connections: Vec<(usize, f64)>,
     /// What `postgres --version` says; `None` when it is absent or not asked for.
@@ -64,7 +64,7 @@ pub(crate) struct Figures {
 
 impl Figures {
     /// Every measured run.
-    pub(crate) fn all_runs(&self) -> impl Iterator<Item = &Outcome> {
+    pub(crate) fn all_runs(&self) -> impl Iterator<Item = &LoadOutcome> {
         let all = [&self.one, &self.four, &self.single, &self.noop, &self.postgres, &self.single_statements];
         all.into_iter().flatten()
     }
@@ -123,7 +123,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     report::write(options, &figures, &machine)
 }
 
-fn say(what: &str, outcome: Option<&Outcome>) {
+fn say(what: &str, outcome: Option<&LoadOutcome>) {
     if let Some(outcome) = outcome {
         eprintln!(
             "  {what}: {:.0} elements/s, {:.0} requests/s, p50 {:.1} ms, p99 {:.1} ms, refused {}, with rejected elements {}",
@@ -139,20 +139,20 @@ fn say(what: &str, outcome: Option<&Outcome>) {
 
 fn noop(scratch: &Path, round: u64, options: &Options, figures: &mut Figures) -> Result<()> {
     let server = Server::noop(scratch)?;
-    let lane = server.lane(&Workspace::anything(options.users));
-    let load = one_element(vec![lane], round);
+    let target = server.target(&Workspace::anything(options.users));
+    let load = one_element(vec![target], round);
     figures.noop.push(load::drive(&load, options.short(), || server.usage())?);
     say("no-op server, one element", figures.noop.last());
     server.kill()
 }
 
-fn one_element(lanes: Vec<Lane>, round: u64) -> Load {
+fn one_element(targets: Vec<ClientTarget>, round: u64) -> Load {
     let bodies = Arc::new(Bodies::new(Kind::One, round));
-    Load { lanes, bodies, connections: ONE_ELEMENT_CONNECTIONS, seed: 1000 + round }
+    Load { targets, bodies, connections: ONE_ELEMENT_CONNECTIONS, seed: 1000 + round }
 }
 
-fn full(lanes: Vec<Lane>, round: u64) -> Load {
-    Load { lanes, bodies: Arc::new(Bodies::new(Kind::Full, round)), connections: CLIENTS, seed: round }
+fn full(targets: Vec<ClientTarget>, round: u64) -> Load {
+    Load { targets, bodies: Arc::new(Bodies::new(Kind::Full, round)), connections: CLIENTS, seed: round }
 }
 
 /// The measured product: two data directories with the same users, in one workspace and in four.
@@ -176,8 +176,8 @@ impl Muster {
             let server = Server::muster(&binary, dir)?;
             let names = (0..count).map(|i| format!("bench{i}"));
             let made = names.map(|id| server.workspace(&id, options.users / count)).collect::<Result<Vec<_>>>()?;
-            let lanes: Vec<_> = made.iter().map(|workspace| server.lane(workspace)).collect();
-            let rate = load::preload(&lanes, CLIENTS)?;
+            let targets: Vec<_> = made.iter().map(|workspace| server.target(workspace)).collect();
+            let rate = load::preload(&targets, CLIENTS)?;
             for workspace in &made {
                 let (users, _) = server.counts(&workspace.id)?;
                 if users < workspace.world.preloaded() {
@@ -197,18 +197,18 @@ impl Muster {
     fn round(&self, round: u64, options: &Options, figures: &mut Figures) -> Result<()> {
         let server = Server::muster(&self.binary, &self.one.0)?;
         figures.ready_clean.push(server.ready.as_secs_f64());
-        let lanes = |server: &Server, of: &[Workspace]| of.iter().map(|workspace| server.lane(workspace)).collect();
-        let load = full(lanes(&server, &self.one.1), round);
+        let targets = |server: &Server, of: &[Workspace]| of.iter().map(|workspace| server.target(workspace)).collect();
+        let load = full(targets(&server, &self.one.1), round);
         figures.one.push(load::drive(&load, options.times(), || server.usage())?);
         say("Muster, one workspace", figures.one.last());
         figures.memory_loaded.push(proc::memory(server.pid())?.0 as f64);
-        let load = one_element(lanes(&server, &self.one.1), round);
+        let load = one_element(targets(&server, &self.one.1), round);
         figures.single.push(load::drive(&load, options.short(), || server.usage())?);
         say("Muster, one element", figures.single.last());
         check_counts(&server, &self.one.1, figures)?;
         server.stop()?;
         let server = Server::muster(&self.binary, &self.four.0)?;
-        let load = full(lanes(&server, &self.four.1), round);
+        let load = full(targets(&server, &self.four.1), round);
         figures.four.push(load::drive(&load, options.times(), || server.usage())?);
         say("Muster, four workspaces", figures.four.last());
         check_counts(&server, &self.four.1, figures)?;
@@ -220,7 +220,7 @@ impl Muster {
         for round in 0..ROUNDS {
             check_interrupted()?;
             let server = Server::muster(&self.binary, &self.one.0)?;
-            let load = full(self.one.1.iter().map(|workspace| server.lane(workspace)).collect(), 100 + round);
+            let load = full(self.one.1.iter().map(|workspace| server.target(workspace)).collect(), 100 + round);
             let times = Times { warm: SETTLE + Duration::from_secs(1), run: Duration::ZERO };
             let clients = std::thread::spawn(move || load::drive(&load, times, || Ok(proc::Usage::default())));
             std::thread::sleep(SETTLE);
@@ -297,7 +297,7 @@ impl Postgres {
         }
     }
 
-    fn round(&self, feed: &Feed, times: Times) -> Result<Outcome> {
+    fn round(&self, feed: &Feed, times: Times) -> Result<LoadOutcome> {
         let server = self.cluster.start()?;
         let outcome = loader::drive(feed, times, || server.usage())?;
         server.stop()?;

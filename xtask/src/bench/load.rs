@@ -20,17 +20,17 @@ const ANSWER_LIMIT: usize = 64 * 1024;
 
 /// One workspace as the clients see it.
 #[derive(Clone, Debug)]
-pub(crate) struct Lane {
+pub(crate) struct ClientTarget {
     pub(crate) addr: SocketAddr,
     /// Everything of the request head but the content length.
     pub(crate) head: Arc<str>,
     pub(crate) world: Arc<World>,
 }
 
-/// One run: `connections` clients, spread evenly over `lanes`.
+/// One run: `connections` clients, spread evenly over `targets`.
 #[derive(Clone, Debug)]
 pub(crate) struct Load {
-    pub(crate) lanes: Vec<Lane>,
+    pub(crate) targets: Vec<ClientTarget>,
     pub(crate) bodies: Arc<Bodies>,
     pub(crate) connections: usize,
     pub(crate) seed: u64,
@@ -38,7 +38,7 @@ pub(crate) struct Load {
 
 /// What the clients saw within the window.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Outcome {
+pub(crate) struct LoadOutcome {
     /// Requests answered 200.
     pub(crate) requests: u64,
     /// Elements in them.
@@ -54,7 +54,7 @@ pub(crate) struct Outcome {
     pub(crate) span: Span,
 }
 
-impl Outcome {
+impl LoadOutcome {
     /// Elements per second.
     pub(crate) fn element_rate(&self) -> f64 {
         self.elements as f64 / self.span.seconds
@@ -84,16 +84,16 @@ impl Outcome {
 }
 
 /// Drives `load` for the given times; `server` reads the measured server's usage at both ends of the window.
-pub(crate) fn drive(load: &Load, times: Times, server: impl Fn() -> Result<Usage>) -> Result<Outcome> {
+pub(crate) fn drive(load: &Load, times: Times, server: impl Fn() -> Result<Usage>) -> Result<LoadOutcome> {
     run(load, |phase| async move { measure(&phase, times, server).await })
 }
 
 /// Loads every lane's world with its users; returns the elements per second.
-pub(crate) fn preload(lanes: &[Lane], connections: usize) -> Result<f64> {
+pub(crate) fn preload(targets: &[ClientTarget], connections: usize) -> Result<f64> {
     let bodies = Arc::new(Bodies::new(Kind::Preload, 1));
-    let load = Load { lanes: lanes.to_vec(), bodies, connections, seed: 1 };
+    let load = Load { targets: targets.to_vec(), bodies, connections, seed: 1 };
     let began = Instant::now();
-    let worlds: Vec<_> = lanes.iter().map(|lane| Arc::clone(&lane.world)).collect();
+    let worlds: Vec<_> = targets.iter().map(|target| Arc::clone(&target.world)).collect();
     // The clients of a lane stop by themselves once its world is loaded.
     let outcome = run(&load, |phase| async move {
         while !worlds.iter().all(|world| world.is_loaded()) {
@@ -106,11 +106,11 @@ pub(crate) fn preload(lanes: &[Lane], connections: usize) -> Result<f64> {
     if outcome.refused > 0 {
         bail!("the preload was refused {} times; the server's stderr says why", outcome.refused);
     }
-    let users: u64 = lanes.iter().map(|lane| lane.world.preloaded()).sum();
+    let users: u64 = targets.iter().map(|target| target.world.preloaded()).sum();
     Ok(users as f64 / began.elapsed().as_secs_f64())
 }
 
-fn run<F>(load: &Load, window: impl FnOnce(Arc<Phase>) -> F) -> Result<Outcome>
+fn run<F>(load: &Load, window: impl FnOnce(Arc<Phase>) -> F) -> Result<LoadOutcome>
 where
     F: Future<Output = Result<Span>>,
 {
@@ -119,13 +119,13 @@ where
         let phase = Arc::new(Phase::default());
         let mut clients = tokio::task::JoinSet::new();
         for i in 0..load.connections {
-            let lane = load.lanes[i % load.lanes.len()].clone();
-            let client = Client::connect(lane, Arc::clone(&load.bodies), load.seed * 10_007 + i as u64).await?;
+            let target = load.targets[i % load.targets.len()].clone();
+            let client = Client::connect(target, Arc::clone(&load.bodies), load.seed * 10_007 + i as u64).await?;
             clients.spawn(client.run(Arc::clone(&phase)));
         }
         let ended = window(Arc::clone(&phase)).await;
         phase.end();
-        let mut total = Outcome::default();
+        let mut total = LoadOutcome::default();
         while let Some(client) = clients.join_next().await {
             total.absorb(client.context("a client panicked")??);
         }
@@ -138,24 +138,25 @@ where
 
 struct Client {
     stream: TcpStream,
-    lane: Lane,
+    target: ClientTarget,
     bodies: Arc<Bodies>,
     rng: Rng,
 }
 
 impl Client {
-    async fn connect(lane: Lane, bodies: Arc<Bodies>, seed: u64) -> Result<Self> {
-        let stream = TcpStream::connect(lane.addr).await.with_context(|| format!("cannot connect to {}", lane.addr))?;
+    async fn connect(target: ClientTarget, bodies: Arc<Bodies>, seed: u64) -> Result<Self> {
+        let stream =
+            TcpStream::connect(target.addr).await.with_context(|| format!("cannot connect to {}", target.addr))?;
         stream.set_nodelay(true)?;
-        Ok(Self { stream, lane, bodies, rng: Rng::new(seed) })
+        Ok(Self { stream, target, bodies, rng: Rng::new(seed) })
     }
 
-    async fn run(mut self, phase: Arc<Phase>) -> Result<Outcome> {
-        let mut seen = Outcome::default();
+    async fn run(mut self, phase: Arc<Phase>) -> Result<LoadOutcome> {
+        let mut seen = LoadOutcome::default();
         let (mut request, mut answer) = (Vec::with_capacity(128 * 1024), Vec::with_capacity(4096));
-        while !phase.is_over() && !self.bodies.is_exhausted(&self.lane.world) {
+        while !phase.is_over() && !self.bodies.is_exhausted(&self.target.world) {
             request.clear();
-            let length = self.bodies.fill_after(&self.lane.head, &self.lane.world, &mut self.rng, &mut request);
+            let length = self.bodies.fill_after(&self.target.head, &self.target.world, &mut self.rng, &mut request);
             let began = Instant::now();
             let exchange = self.exchange(&request, &mut answer);
             let reply = tokio::time::timeout(ANSWER_TIMEOUT, exchange).await.context("no answer in time")??;
@@ -202,7 +203,7 @@ impl Reply {
     /// The answer in `bytes`, or `None` while it is not whole.
     fn parse(bytes: &[u8]) -> Result<Option<Self>> {
         let Some(end) = bytes.windows(4).position(|four| four == b"\r\n\r\n") else { return Ok(None) };
-        let head = std::str::from_utf8(&bytes[..end]).context("an answer head that is no text")?;
+        let head = std::str::from_utf8(&bytes[..end]).context("an answer head that is not UTF-8")?;
         let mut lines = head.split("\r\n");
         let status = lines.next().and_then(|line| line.split(' ').nth(1)).and_then(|code| code.parse().ok());
         let (mut length, mut rejected) = (None, false);

@@ -6,7 +6,7 @@ mod rows;
 mod single;
 
 use super::bodies::{Bodies, Kind, Rng, World};
-use super::load::Outcome;
+use super::load::LoadOutcome;
 use super::proc::Usage;
 use super::window::{Phase, Span, Times, check_interrupted, measure};
 use anyhow::{Context, Result};
@@ -87,7 +87,7 @@ async fn connect(config: &Config) -> Result<Client> {
 }
 
 /// Loads the feed's bodies for the given times; `server` reads PostgreSQL's usage at both ends of the window.
-pub(crate) fn drive(feed: &Feed, times: Times, server: impl Fn() -> Result<Usage>) -> Result<Outcome> {
+pub(crate) fn drive(feed: &Feed, times: Times, server: impl Fn() -> Result<Usage>) -> Result<LoadOutcome> {
     run(feed, |phase| async move { measure(&phase, times, server).await })
 }
 
@@ -107,7 +107,7 @@ pub(crate) fn preload(feed: &Feed) -> Result<f64> {
     Ok(feed.world.preloaded() as f64 / began.elapsed().as_secs_f64())
 }
 
-fn run<F>(feed: &Feed, window: impl FnOnce(Arc<Phase>) -> F) -> Result<Outcome>
+fn run<F>(feed: &Feed, window: impl FnOnce(Arc<Phase>) -> F) -> Result<LoadOutcome>
 where
     F: Future<Output = Result<Span>>,
 {
@@ -123,7 +123,7 @@ where
         }
         let ended = window(Arc::clone(&phase)).await;
         phase.end();
-        let mut total = Outcome::default();
+        let mut total = LoadOutcome::default();
         while let Some(worker) = workers.join_next().await {
             total.absorb(worker.context("a loader panicked")??);
         }
@@ -139,8 +139,8 @@ enum Worker {
     Single(single::Loader),
 }
 
-async fn work(mut worker: Worker, feed: Feed, mut rng: Rng, phase: Arc<Phase>) -> Result<Outcome> {
-    let mut seen = Outcome::default();
+async fn work(mut worker: Worker, feed: Feed, mut rng: Rng, phase: Arc<Phase>) -> Result<LoadOutcome> {
+    let mut seen = LoadOutcome::default();
     let mut body = Vec::with_capacity(128 * 1024);
     while !phase.is_over() && !feed.bodies.is_exhausted(&feed.world) {
         body.clear();
@@ -200,7 +200,7 @@ impl Loader {
 
     /// One request: parsed, then one transaction, tried again when it lost a race.
     async fn load(&mut self, bytes: &[u8]) -> Result<()> {
-        let body: Body<'_> = serde_json::from_slice(bytes).context("a body that is no JSON")?;
+        let body: Body<'_> = serde_json::from_slice(bytes).context("a body that is not JSON")?;
         let now = now()?;
         let keys = body.keys();
         for _ in 1..TRIES {

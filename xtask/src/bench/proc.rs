@@ -87,7 +87,10 @@ fn field(path: &str, name: &str) -> Result<u64> {
     let text = fs::read_to_string(path).with_context(|| format!("{path} is not readable"))?;
     let line =
         text.lines().find_map(|line| line.strip_prefix(name)).with_context(|| format!("{path} has no {name}"))?;
-    line.split_whitespace().next().and_then(|n| n.parse().ok()).with_context(|| format!("{path}: {name} is no number"))
+    line.split_whitespace()
+        .next()
+        .and_then(|n| n.parse().ok())
+        .with_context(|| format!("{path}: {name} is not a number"))
 }
 
 /// The machine in one line: processor, cores, memory, kernel, and the file system of `dir`.

@@ -2,7 +2,7 @@
 //! hand-written notes below the marker it keeps.
 
 use super::import::Figures;
-use super::load::Outcome;
+use super::load::LoadOutcome;
 use super::{Options, Parts, parse, postgres, proc, root};
 use anyhow::{Context, Result};
 use std::fmt::Write as _;
@@ -81,8 +81,8 @@ fn median(values: impl IntoIterator<Item = f64>) -> Option<f64> {
     sorted.get(sorted.len().checked_sub(1)? / 2).copied()
 }
 
-fn rate(of: &[Outcome]) -> Option<f64> {
-    median(of.iter().map(Outcome::element_rate))
+fn rate(of: &[LoadOutcome]) -> Option<f64> {
+    median(of.iter().map(LoadOutcome::element_rate))
 }
 
 fn over(a: Option<f64>, b: Option<f64>) -> Option<f64> {
@@ -124,9 +124,9 @@ fn ratios(text: &mut String, options: &Options, figures: &Figures) {
     let less = |name, measured, first, goal, unit| Target { name, measured, first, goal, more_is_better: false, unit };
     let (one, four, g) = (rate(&figures.one), rate(&figures.four), rate(&figures.postgres));
     let p = median(figures.parse.iter().copied());
-    let requests = |of: &[Outcome]| median(of.iter().map(Outcome::request_rate));
-    let spread = |of: &[Outcome]| median(of.iter().map(|run| run.quantile(0.99) / run.quantile(0.5)));
-    let disk = |of: &[Outcome]| median(of.iter().map(|run| run.span.written as f64 / run.bytes as f64));
+    let requests = |of: &[LoadOutcome]| median(of.iter().map(LoadOutcome::request_rate));
+    let spread = |of: &[LoadOutcome]| median(of.iter().map(|run| run.quantile(0.99) / run.quantile(0.5)));
+    let disk = |of: &[LoadOutcome]| median(of.iter().map(|run| run.span.written as f64 / run.bytes as f64));
     let plain = |of: &[f64]| median(of.iter().copied());
     let megabytes = |of: &[f64]| plain(of).map(|bytes| bytes / 1e6);
     let million = options.users >= 1_000_000;
@@ -168,7 +168,7 @@ fn ratios(text: &mut String, options: &Options, figures: &Figures) {
     if let Some(others) = median(others).filter(|cores| *cores > QUIET_CORES) {
         writeln!(
             text,
-            "\n**The machine was not quiet**: other processes took {others:.2} cores in the median run. That hurts whoever \
+            "\n**The machine was not quiet**: other processes took {others:.2} cores in the median run. That hurts the server that \
              uses both cores more than a single writer; do not quote these ratios."
         )
         .expect("writing to a String never fails");
@@ -197,7 +197,7 @@ fn runs(text: &mut String, figures: &Figures) {
         ("no-op server, one element, 256 connections", &figures.noop),
     ];
     for (name, of) in all {
-        let row = |figure: &dyn Fn(&Outcome) -> f64, digits: usize| {
+        let row = |figure: &dyn Fn(&LoadOutcome) -> f64, digits: usize| {
             let values: Vec<f64> = of.iter().map(figure).collect();
             let low = values.iter().copied().fold(f64::INFINITY, f64::min);
             let high = values.iter().copied().fold(0.0, f64::max);
@@ -208,8 +208,8 @@ fn runs(text: &mut String, figures: &Figures) {
         writeln!(
             text,
             "| {name} | {} | {} | {} | {} | {} | {} | {} | {} | {refused} |",
-            row(&Outcome::element_rate, 0),
-            row(&Outcome::request_rate, 0),
+            row(&LoadOutcome::element_rate, 0),
+            row(&LoadOutcome::request_rate, 0),
             row(&|run| run.quantile(0.5), 1),
             row(&|run| run.quantile(0.99), 1),
             row(&|run| run.span.server_cpu / run.span.seconds, 2),

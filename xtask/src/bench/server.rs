@@ -2,7 +2,7 @@
 //! few management calls that set a Muster workspace up. Every process ends when its handle is dropped.
 
 use super::bodies::World;
-use super::load::Lane;
+use super::load::ClientTarget;
 use super::proc::{self, Usage};
 use super::window::check_interrupted;
 use anyhow::{Context, Result, bail};
@@ -174,7 +174,7 @@ impl Server {
     }
 
     /// The clients' view of `workspace` on this server.
-    pub(crate) fn lane(&self, workspace: &Workspace) -> Lane {
+    pub(crate) fn target(&self, workspace: &Workspace) -> ClientTarget {
         let pair = format!("{}:{}", workspace.id, workspace.key);
         let head = format!(
             "POST /v1/transition/{} HTTP/1.1\r\nHost: {}\r\nAuthorization: Basic {}\r\nContent-Type: application/json\r\n",
@@ -182,7 +182,7 @@ impl Server {
             self.addr,
             base64::engine::general_purpose::STANDARD.encode(pair),
         );
-        Lane { addr: self.addr, head: head.into(), world: Arc::clone(&workspace.world) }
+        ClientTarget { addr: self.addr, head: head.into(), world: Arc::clone(&workspace.world) }
     }
 }
 

@@ -81,7 +81,7 @@ pub(crate) fn run(args: &[String]) -> Result<()> {
         say(&format!("the server has {}", small.describe()));
     }
     let measured = measure(&server, &options);
-    // Whoever was killed answers nobody: that is told first.
+    // A killed server answers nothing: this is reported first.
     let ended = server.ended()?;
     let killed = small.as_ref().map(Small::killed).transpose()?.flatten();
     if let Some(ended) = &ended {

@@ -3,7 +3,7 @@
 //! request costs may grow no faster than its bytes (behaviour.md 1.6), and the largest of the default size stays below a
 //! second and 64 MiB. Leaves the requests to `worst/cases`, measuring one to `worst/measure.rs`.
 //!
-//! It is no test of the checks: it takes minutes and a quiet machine.
+//! It is not part of `cargo xtask test`: it takes minutes and a quiet machine.
 
 mod caller;
 mod case;
@@ -28,7 +28,7 @@ usage: cargo xtask worst [--quick] [--dir D] [--binary F] [--only NAME,NAME...]
   --quick      each request once instead of three times
   --dir D      where the temporary data directories go (default: /var/tmp, else the system's); a disk, not tmpfs
   --binary F   a muster binary to measure instead of a fresh release build
-  --only ...   the cases whose names hold one of these texts, commas aside; `--only list` names all";
+  --only ...   the cases whose names hold one of these strings; `--only list` names all";
 
 /// How often a request is measured; the middle counts.
 const ROUNDS: usize = 3;
@@ -104,7 +104,7 @@ pub(crate) fn run(args: &[String]) -> Result<bool> {
     for case in &chosen {
         window::check_interrupted()?;
         let place = scratch.path().join("case");
-        let row = match judged(case, &binary, &place, options.rounds) {
+        let row = match judge(case, &binary, &place, options.rounds) {
             Ok((pair, verdict)) => {
                 faults += usize::from(!verdict.faults.is_empty());
                 row(case, &pair, &verdict)
@@ -123,15 +123,15 @@ pub(crate) fn run(args: &[String]) -> Result<bool> {
 }
 
 /// Measures a case in `folder`, and again where the first look is not sure.
-fn judged(case: &Case, binary: &Path, folder: &Path, rounds: usize) -> Result<(Pair, Verdict)> {
+fn judge(case: &Case, binary: &Path, folder: &Path, rounds: usize) -> Result<(Pair, Verdict)> {
     let pair = measure::pair(case, binary, folder, rounds)?;
-    let verdict = Verdict::of(case, &pair);
+    let verdict = Verdict::new(case, &pair);
     if verdict.faults != [TOO_FAST] || pair.large.seconds >= DOUBTFUL {
         return Ok((pair, verdict));
     }
     clear(folder)?;
     let pair = measure::pair(case, binary, folder, ROUNDS_AGAIN)?;
-    let verdict = Verdict::of(case, &pair);
+    let verdict = Verdict::new(case, &pair);
     Ok((pair, verdict))
 }
 
@@ -153,7 +153,7 @@ struct Verdict {
 }
 
 impl Verdict {
-    fn of(case: &Case, Pair { n, four, small, large, .. }: &Pair) -> Self {
+    fn new(case: &Case, Pair { n, four, small, large, .. }: &Pair) -> Self {
         let exponent = exponent((*n, small), (*four, large));
         let mut faults = Vec::new();
         if exponent.is_some_and(|exponent| exponent > EXPONENT_MAX) {
@@ -205,7 +205,7 @@ fn row(case: &Case, Pair { n, four, bytes, small, large }: &Pair, verdict: &Verd
     )
 }
 
-/// A text as a cell of a table.
+/// Escapes a string for a cell of a table.
 fn one_line(text: &str) -> String {
     let text: String = text.chars().map(|c| if matches!(c, '\n' | '\r' | '|') { ' ' } else { c }).collect();
     text.chars().take(200).collect()

@@ -7,7 +7,7 @@ use std::path::Path;
 
 use anyhow::Context as _;
 
-/// Folders that are no part of the sources, wherever they are.
+/// Folders that do not belong to the sources, wherever they are.
 const LEFT_OUT: [&str; 4] = [".git", "target", "muster-data", "node_modules"];
 
 /// Makes `copy` the same as `root`: writes files that differ, removes files that are gone.

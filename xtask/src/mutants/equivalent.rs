@@ -1,5 +1,5 @@
 //! The list of generated bugs that no test can find because they change nothing: `xtask/bugs/equivalent.toml`. Each
-//! entry names the file, the change, and why it is equivalent. An entry stands for one place; a change that survives in
+//! entry names the file, the change, and why it is equivalent. An entry covers one place; a change that survives in
 //! two places of a function has two entries.
 
 use std::collections::BTreeMap;

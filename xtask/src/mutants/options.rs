@@ -12,7 +12,7 @@ const USAGE: &str = "usage: cargo xtask mutants [injected|generated] [--file PAT
 pub(super) struct MutantOptions {
     pub(super) injected: bool,
     pub(super) generated: bool,
-    /// Files that are changed, from the root of the checkout; none stands for all rules.
+    /// Files that are changed, from the root of the checkout; empty = all rules.
     pub(super) files: Vec<String>,
     /// This slice of the generated bugs: number from 0, and of how many.
     pub(super) shard: (u32, u32),

@@ -31,7 +31,7 @@ fn with_cargo_deny(repo: &Repo) -> anyhow::Result<StageOutcome> {
         println!("{note}");
         return Ok(StageOutcome::Passed(Some(note.to_owned())));
     }
-    Ok(StageOutcome::of(succeeds(&mut repo.cargo(&["deny", "--locked", "check", "--disable-fetch", "advisories"]))?))
+    Ok(StageOutcome::new(succeeds(&mut repo.cargo(&["deny", "--locked", "check", "--disable-fetch", "advisories"]))?))
 }
 
 fn without_cargo_deny(repo: &Repo) -> anyhow::Result<StageOutcome> {
@@ -61,7 +61,7 @@ struct Policy {
 
 impl Policy {
     fn parse(text: &str) -> anyhow::Result<Self> {
-        let file: toml::Table = text.parse().context("deny.toml is no TOML")?;
+        let file: toml::Table = text.parse().context("deny.toml is not valid TOML")?;
         let list = |section: &str, key: &str| -> anyhow::Result<Vec<toml::Value>> {
             let value = file.get(section).and_then(|section| section.get(key));
             let list = value.and_then(toml::Value::as_array);

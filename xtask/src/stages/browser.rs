@@ -53,7 +53,7 @@ pub(super) fn run(repo: &Repo) -> anyhow::Result<StageOutcome> {
     node.args(["--test", "--test-reporter=spec", "--test-concurrency=2"]);
     node.args(FILES.map(|file| folder.join(file))).env("MUSTER_BIN", repo.release_binary());
     node.env("MUSTER_CHROMIUM", CHROMIUM).env("MUSTER_NODE_FOLDER", packages).env("MUSTER_SCREENSHOTS", screenshots);
-    Ok(StageOutcome::of(succeeds(&mut node)?))
+    Ok(StageOutcome::new(succeeds(&mut node)?))
 }
 
 /// Debian's names of the programs that are not there, also after an installation where that is allowed.

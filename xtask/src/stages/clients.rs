@@ -37,7 +37,7 @@ pub(super) fn run(repo: &Repo) -> anyhow::Result<StageOutcome> {
         // All of them run, so that one run names everything.
         all_hold &= succeeds(&mut run)?;
     }
-    Ok(StageOutcome::of(all_hold))
+    Ok(StageOutcome::new(all_hold))
 }
 
 /// The Python of a virtual environment that holds `requirements`; made when absent or made for other requirements.

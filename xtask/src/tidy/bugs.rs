@@ -32,10 +32,10 @@ mod tests {
     #[test]
     fn a_patch_that_does_not_apply_any_more_is_found() {
         let at = "xtask/bugs/wrong-sum.patch";
-        assert_eq!(check(&Tree::of(&[(at, PATCH), ("x.rs", "a + b\n")])), []);
-        let moved = check(&Tree::of(&[(at, PATCH), ("y.rs", "a + b\n")]));
+        assert_eq!(check(&Tree::from_files(&[(at, PATCH), ("x.rs", "a + b\n")])), []);
+        let moved = check(&Tree::from_files(&[(at, PATCH), ("y.rs", "a + b\n")]));
         assert_eq!(moved, [Finding::error(at, "changes x.rs, which does not exist")]);
-        let changed = check(&Tree::of(&[(at, PATCH), ("x.rs", "b + a\n")]));
+        let changed = check(&Tree::from_files(&[(at, PATCH), ("x.rs", "b + a\n")]));
         let message = "hunk 1 does not apply to x.rs any more: rewrite the patch";
         assert_eq!(changed, [Finding::error(at, message)]);
     }

@@ -35,7 +35,7 @@ mod tests {
 
     #[test]
     fn each_member_is_searched_by_itself() {
-        let tree = Tree::of(&[
+        let tree = Tree::from_files(&[
             ("crates/x/src/lib.rs", "mod a;\nmod b;\n"),
             ("crates/x/src/a.rs", "use crate::b::B;\n"),
             ("crates/x/src/b.rs", "use crate::a::A;\n"),

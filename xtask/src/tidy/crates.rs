@@ -32,7 +32,7 @@ enum Outside {
     AllBut(&'static [&'static str]),
 }
 
-const NO_IO: &str = "the rules do no I/O: what they need comes in as facts";
+const NO_IO: &str = "the rules do no I/O: what they need is given as facts";
 const NO_CLOCK: &str = "time is an argument; only server/src/clock.rs reads a clock";
 const NO_SQL: &str = "statements belong to an engine in muster-store";
 
@@ -101,7 +101,7 @@ const TABLE: [Row; 5] = [
             ("PRAGMA ", NO_SQL),
         ],
         confined: &[
-            ("clock.rs", &["SystemTime::now", "getrandom::"], "time and randomness come in through one door"),
+            ("clock.rs", &["SystemTime::now", "getrandom::"], "time and randomness have one source"),
             (
                 "app.rs",
                 &["muster_store::sqlite", "muster_store::memory", "Sqlite"],
@@ -206,7 +206,7 @@ fn production(text: &str) -> &str {
     &text[..end]
 }
 
-/// Every line of the root's `clippy.toml` stands in the crate's own, if it has one.
+/// Every line of the root's `clippy.toml` must be in the file of the crate, if it has one.
 fn thresholds(tree: &Tree, row: &Row) -> Vec<Finding> {
     let path = format!("crates/{}/clippy.toml", row.name);
     let (Some(root), Some(own)) = (tree.file("clippy.toml"), tree.file(&path)) else { return Vec::new() };
@@ -231,8 +231,9 @@ mod tests {
     }
 
     /// What is said of one source file.
-    fn said(path: &str, text: &str) -> Vec<String> {
-        let findings = check(&Tree::of(&[(path, text)]), &json!({"packages": []})).expect("packages are listed");
+    fn findings(path: &str, text: &str) -> Vec<String> {
+        let findings =
+            check(&Tree::from_files(&[(path, text)]), &json!({"packages": []})).expect("packages are listed");
         findings.into_iter().map(|finding| format!("{} {}", finding.place, finding.message)).collect()
     }
 
@@ -268,31 +269,31 @@ mod tests {
     #[test]
     fn a_word_of_another_crates_trade_is_found_in_production_code_alone() {
         let fault = "crates/muster-core/src/a.rs:2 `std::fs` has no place in muster-core: the rules do no I/O: \
-                     what they need comes in as facts";
-        assert_eq!(said("crates/muster-core/src/a.rs", "//! A.\nuse std::fs;\n"), [fault]);
+                     what they need is given as facts";
+        assert_eq!(findings("crates/muster-core/src/a.rs", "//! A.\nuse std::fs;\n"), [fault]);
         assert_eq!(
-            said("crates/muster-core/src/a.rs", "//! A.\n// std::fs\n#[cfg(test)]\nmod tests {\nuse std::fs;\n"),
+            findings("crates/muster-core/src/a.rs", "//! A.\n// std::fs\n#[cfg(test)]\nmod tests {\nuse std::fs;\n"),
             [""; 0]
         );
-        assert_eq!(said("crates/muster-core/src/a/tests.rs", "//! A.\nuse std::fs;\n"), [""; 0]);
-        assert_eq!(said("crates/muster-store/src/a.rs", "//! A.\nuse std::fs;\n"), [""; 0]);
-        let sql = said("crates/muster-server/src/a.rs", "//! A.\nlet s = \"SELECT 1\";\n");
+        assert_eq!(findings("crates/muster-core/src/a/tests.rs", "//! A.\nuse std::fs;\n"), [""; 0]);
+        assert_eq!(findings("crates/muster-store/src/a.rs", "//! A.\nuse std::fs;\n"), [""; 0]);
+        let sql = findings("crates/muster-server/src/a.rs", "//! A.\nlet s = \"SELECT 1\";\n");
         assert_eq!(sql.len(), 1, "{sql:?}");
     }
 
     #[test]
     fn a_clock_outside_its_file_is_found() {
         let call = "//! A.\nlet now = SystemTime::now();\n";
-        assert_eq!(said("crates/muster-server/src/clock.rs", call), [""; 0]);
+        assert_eq!(findings("crates/muster-server/src/clock.rs", call), [""; 0]);
         let fault = "crates/muster-server/src/http.rs:2 `SystemTime::now` belongs in src/clock.rs: time and randomness \
-                     come in through one door";
-        assert_eq!(said("crates/muster-server/src/http.rs", call), [fault]);
+                     have one source";
+        assert_eq!(findings("crates/muster-server/src/http.rs", call), [fault]);
     }
 
     #[test]
     fn a_crate_that_drops_a_threshold_of_the_root_fails() {
         let own = "crates/muster-core/clippy.toml";
-        let tree = Tree::of(&[("clippy.toml", "a = 1\nb = 2\n"), (own, "a = 1\nb = 3\n")]);
+        let tree = Tree::from_files(&[("clippy.toml", "a = 1\nb = 2\n"), (own, "a = 1\nb = 3\n")]);
         let findings = check(&tree, &json!({"packages": []})).expect("packages are listed");
         assert_eq!(findings, [Finding::error(own, "lacks `b = 2` of the root, which it replaces")]);
     }

@@ -79,7 +79,7 @@ fn dead_references(tree: &Tree, file: &File) -> Vec<Finding> {
     findings
 }
 
-/// First parts that make a text a path of the checkout: everything at the root, and the crates, also by their short
+/// First parts that make a string a path of the checkout: everything at the root, and the crates, also by their short
 /// names (`server/src/http.rs` for `crates/muster-server/src/http.rs`).
 fn starts(tree: &Tree) -> BTreeSet<String> {
     let mut starts = BTreeSet::new();
@@ -128,7 +128,7 @@ fn normalised(path: &str) -> String {
     parts.join("/")
 }
 
-/// Texts between single backticks.
+/// Returns the strings between single backticks.
 fn backticked(line: &str) -> Vec<&str> {
     line.split('`').skip(1).step_by(2).collect()
 }
@@ -145,8 +145,8 @@ mod tests {
     use super::*;
 
     /// What is said about `docs/map.md` with this text, in a checkout with one crate.
-    fn said(text: &str) -> Vec<String> {
-        let tree = Tree::of(&[("docs/map.md", text), ("crates/muster-core/src/lib.rs", ""), ("README.md", "")]);
+    fn messages(text: &str) -> Vec<String> {
+        let tree = Tree::from_files(&[("docs/map.md", text), ("crates/muster-core/src/lib.rs", ""), ("README.md", "")]);
         let map = tree.file("docs/map.md").expect("the tree of this test holds the map");
         dead_references(&tree, map)
             .into_iter()
@@ -156,31 +156,37 @@ mod tests {
 
     #[test]
     fn a_path_that_exists_is_found_by_its_full_and_by_its_short_name() {
-        assert_eq!(said("`crates/muster-core/src/lib.rs` `core/src/lib.rs` `muster-core/` `docs/map.md`"), [""; 0]);
-        assert_eq!(said("[start](../README.md#run) [map](map.md) [web](https://a.example/x.md) `README.md`"), [""; 0]);
+        assert_eq!(messages("`crates/muster-core/src/lib.rs` `core/src/lib.rs` `muster-core/` `docs/map.md`"), [""; 0]);
+        assert_eq!(
+            messages("[start](../README.md#run) [map](map.md) [web](https://a.example/x.md) `README.md`"),
+            [""; 0]
+        );
     }
 
     #[test]
     fn a_path_that_does_not_exist_is_named_with_its_line() {
         assert_eq!(
-            said("Fine.\nSee `core/src/gone.rs`."),
+            messages("Fine.\nSee `core/src/gone.rs`."),
             ["docs/map.md:2 names `core/src/gone.rs`, which does not exist"]
         );
-        assert_eq!(said("`GONE.md`"), ["docs/map.md:1 names `GONE.md`, which does not exist"]);
-        assert_eq!(said("[x](adr/0001-gone.md)"), ["docs/map.md:1 names `adr/0001-gone.md`, which does not exist"]);
+        assert_eq!(messages("`GONE.md`"), ["docs/map.md:1 names `GONE.md`, which does not exist"]);
+        assert_eq!(messages("[x](adr/0001-gone.md)"), ["docs/map.md:1 names `adr/0001-gone.md`, which does not exist"]);
     }
 
     #[test]
     fn what_only_looks_like_a_path_is_left_alone() {
-        assert_eq!(said("`/v1/transition` `application/json` `target/release/muster` `a/b c` `read/write`"), [""; 0]);
-        assert_eq!(said("```text\n`core/src/gone.rs`\n```"), [""; 0]);
+        assert_eq!(
+            messages("`/v1/transition` `application/json` `target/release/muster` `a/b c` `read/write`"),
+            [""; 0]
+        );
+        assert_eq!(messages("```text\n`core/src/gone.rs`\n```"), [""; 0]);
     }
 
     #[test]
     fn a_test_that_the_threat_model_names_and_nobody_has_is_told() {
         let claims = "`a_claim_that_holds_still` `muster_a_b_c_d` `max_profiles`\n`a_claim_that_is_lost`";
         let tests = "//! T.\nfn a_claim_that_holds_still() {}\n";
-        let tree = Tree::of(&[(CLAIMS, claims), ("crates/muster-core/tests/t.rs", tests)]);
+        let tree = Tree::from_files(&[(CLAIMS, claims), ("crates/muster-core/tests/t.rs", tests)]);
         let found = lost_tests(&tree, tree.file(CLAIMS).expect("it is in the tree"));
         let message = "names the test `a_claim_that_is_lost`, which does not exist";
         assert_eq!(found, [Finding::error("docs/threat-model.md:2", message)]);
@@ -188,7 +194,7 @@ mod tests {
 
     #[test]
     fn a_required_document_that_is_missing_is_named() {
-        let findings = check(&Tree::of(&[("README.md", "")]));
+        let findings = check(&Tree::from_files(&[("README.md", "")]));
         let missing: Vec<&str> = findings.iter().map(|finding| finding.place.as_str()).collect();
         assert_eq!(missing, &REQUIRED[1..]);
     }

@@ -73,7 +73,7 @@ fn code(text: &str) -> String {
     code_lines(&text[..end]).flat_map(|(_, line)| [line, "\n"]).collect()
 }
 
-/// All paths of a text: those of `use` statements with their groups taken apart, and those in code.
+/// Returns all paths of a file: those of `use` statements with their groups taken apart, and those in code.
 fn paths(text: &str) -> Vec<String> {
     let (mut paths, mut rest) = (Vec::new(), String::new());
     for statement in text.split_inclusive(';') {
@@ -90,7 +90,7 @@ fn paths(text: &str) -> Vec<String> {
     paths
 }
 
-/// `... use a::{b, c};` as what stands before and `a::{b, c}`.
+/// `... use a::{b, c};` as the code before it and `a::{b, c}`.
 fn use_tree(statement: &str) -> Option<(&str, &str)> {
     let at = statement.rfind("use ").filter(|at| {
         let before = statement[..*at].chars().next_back();
@@ -169,7 +169,7 @@ mod tests {
         let files = ["lib", "b", "b/c", "b/d", "a/e"].map(|name| (format!("x/src/{name}.rs"), "//! Opens.\n"));
         let mut files: Vec<(&str, &str)> = files.iter().map(|(path, text)| (path.as_str(), *text)).collect();
         files.push(("x/src/a.rs", text));
-        imports(&Tree::of(&files), "x/src/").remove("a").expect("the module is there")
+        imports(&Tree::from_files(&files), "x/src/").remove("a").expect("the module is there")
     }
 
     #[test]
@@ -204,7 +204,7 @@ mod tests {
             ("x/src/a.rs", "mod b;\nstruct T;\nfn f() { b::g() }\n"),
             ("x/src/a/b.rs", "use super::T;\n"),
         ];
-        let imports = imports(&Tree::of(&files), "x/src/");
+        let imports = imports(&Tree::from_files(&files), "x/src/");
         assert_eq!(circles(&imports), BTreeSet::from([set(&["a", "a/b"])]));
     }
 }

@@ -59,7 +59,7 @@ fn length(file: &File) -> Option<Finding> {
 
 fn opening(file: &File) -> Option<Finding> {
     let first = file.text.lines().find(|line| !line.trim().is_empty()).unwrap_or_default();
-    let message = "does not open with `//!`: say what the file owns and what it leaves to whom";
+    let message = "does not open with `//!`: say what the file owns and what it leaves to others";
     (!first.starts_with("//!")).then(|| Finding::error(&file.path, message))
 }
 
@@ -155,8 +155,8 @@ mod tests {
     use super::*;
 
     /// What the rules say of one file that is otherwise in order.
-    fn said(path: &str, text: &str) -> Vec<(Severity, String)> {
-        let findings = check(&Tree::of(&[(path, text)]));
+    fn messages(path: &str, text: &str) -> Vec<(Severity, String)> {
+        let findings = check(&Tree::from_files(&[(path, text)]));
         findings
             .into_iter()
             .map(|finding| (finding.severity, format!("{}: {}", finding.place, finding.message)))
@@ -164,7 +164,7 @@ mod tests {
     }
 
     fn severities(path: &str, text: &str) -> Vec<Severity> {
-        said(path, text).into_iter().map(|(severity, _)| severity).collect()
+        messages(path, text).into_iter().map(|(severity, _)| severity).collect()
     }
 
     fn lines(count: usize) -> String {
@@ -190,8 +190,11 @@ mod tests {
     fn a_forbidden_word_is_found_in_code_but_not_in_a_comment() {
         for (word, instead) in FORBIDDEN_IN_RUST {
             let expected = format!("xtask/src/main.rs:2: `{word}`: {instead}");
-            assert_eq!(said("xtask/src/main.rs", &format!("//! Opens.\n  {word}\n")), [(Severity::Error, expected)]);
-            assert_eq!(said("xtask/src/main.rs", &format!("//! Opens.\n// Never {word}.\n")), []);
+            assert_eq!(
+                messages("xtask/src/main.rs", &format!("//! Opens.\n  {word}\n")),
+                [(Severity::Error, expected)]
+            );
+            assert_eq!(messages("xtask/src/main.rs", &format!("//! Opens.\n// Never {word}.\n")), []);
         }
     }
 
@@ -206,19 +209,21 @@ mod tests {
     #[test]
     fn a_module_file_named_mod_fails() {
         let message = "crates/a/src/b/mod.rs: name the module file after its folder: `name.rs` beside `name/`";
-        assert_eq!(said("crates/a/src/b/mod.rs", "//! Opens.\n"), [(Severity::Error, message.to_owned())]);
+        assert_eq!(messages("crates/a/src/b/mod.rs", "//! Opens.\n"), [(Severity::Error, message.to_owned())]);
     }
 
     #[test]
     fn a_file_that_nothing_declares_fails() {
         let forgotten = "crates/a/tests/it/b.rs";
-        let declared = Tree::of(&[(forgotten, "//! B."), ("crates/a/tests/it/main.rs", "//! It.\nmod b;\n")]);
+        let declared = Tree::from_files(&[(forgotten, "//! B."), ("crates/a/tests/it/main.rs", "//! It.\nmod b;\n")]);
         assert_eq!(check(&declared), []);
-        let by_path =
-            Tree::of(&[(forgotten, "//! B."), ("crates/a/tests/it/main.rs", "//! It.\n#[path = \"b.rs\"]\nmod c;\n")]);
+        let by_path = Tree::from_files(&[
+            (forgotten, "//! B."),
+            ("crates/a/tests/it/main.rs", "//! It.\n#[path = \"b.rs\"]\nmod c;\n"),
+        ]);
         assert_eq!(check(&by_path), []);
         let message = "no `mod b;` in crates/a/tests/it/lib.rs or crates/a/tests/it/main.rs or crates/a/tests/it.rs: \
                        the compiler never sees this file";
-        assert_eq!(check(&Tree::of(&[(forgotten, "//! B.")])), [Finding::error(forgotten, message)]);
+        assert_eq!(check(&Tree::from_files(&[(forgotten, "//! B.")])), [Finding::error(forgotten, message)]);
     }
 }

@@ -1,5 +1,5 @@
 //! The checkout as the rules see it: every text file of the project by its path, read once. What builds, servers and
-//! version control leave behind is no part of it. Rules get a tree, never the file system, so that their tests can
+//! version control leave behind does not belong to it. Rules get a tree, never the file system, so that their tests can
 //! give them one of their own.
 
 use std::collections::BTreeSet;
@@ -102,7 +102,7 @@ impl Tree {
 
     /// A tree of these files, for tests of rules.
     #[cfg(test)]
-    pub(super) fn of(files: &[(&str, &str)]) -> Self {
+    pub(super) fn from_files(files: &[(&str, &str)]) -> Self {
         let mut tree = Self::default();
         for (path, text) in files {
             tree.add(path, Some((*text).to_owned()));

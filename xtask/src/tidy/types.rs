@@ -1,4 +1,4 @@
-//! A public type name is used once in the workspace: whoever searches for it finds one definition.
+//! A public type name is used once in the workspace: a search finds one definition.
 
 use std::collections::BTreeMap;
 
@@ -64,7 +64,7 @@ mod tests {
     fn a_public_type_that_is_defined_twice_is_named_at_each_place() {
         let twice =
             [("crates/a/src/x.rs", "//! X.\npub struct Place;\n"), ("crates/b/src/y.rs", "pub(super) enum Place {}\n")];
-        let tree = Tree::of(&twice);
+        let tree = Tree::from_files(&twice);
         assert_eq!(count(&tree), BTreeMap::from([("Place".to_owned(), 2)]));
         let message = "the public type `Place` is defined 2 times: give each a qualifier";
         let expected = ["crates/a/src/x.rs:2", "crates/b/src/y.rs:1"].map(|place| Finding::error(place, message));
@@ -75,7 +75,7 @@ mod tests {
 
     #[test]
     fn private_types_tests_and_other_items_do_not_count() {
-        let tree = Tree::of(&[
+        let tree = Tree::from_files(&[
             ("crates/a/src/x.rs", "pub struct Place<T>(T);\nstruct Place;\npub fn Place() {}\n"),
             ("crates/a/src/y.rs", "// pub struct Place;\n#[cfg(test)]\nmod tests {\n    pub struct Place;\n}\n"),
             ("crates/a/src/z.rs", "#[cfg(test)]\nmod tests {}\n"),

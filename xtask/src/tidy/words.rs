@@ -22,7 +22,7 @@ const TURNS: [Turn; 15] = [
         forms: &[concat!("lead", " to"), concat!("leads", " to"), concat!("led", " to"), concat!("leading", " to")],
         instead: "resolve to, match, cause",
     },
-    Turn { forms: &[concat!("became", " of"), concat!("bec", "ame")], instead: "outcome, result, status" },
+    Turn { forms: &[concat!("bec", "ame")], instead: "outcome, result, status" },
     Turn {
         forms: &[
             concat!("goes", " on"),
@@ -57,7 +57,7 @@ const TURNS: [Turn; 15] = [
         forms: &[concat!("set", " aside"), concat!("sets", " aside"), concat!("setting", " aside")],
         instead: "withhold, withheld",
     },
-    Turn { forms: &[concat!("mends", ""), concat!("men", "d"), concat!("well", " again")], instead: "fix, recovered" },
+    Turn { forms: &[concat!("men", "ds"), concat!("men", "d"), concat!("well", " again")], instead: "fix, recovered" },
 ];
 
 /// What may follow a form without making it a banned turn.
@@ -97,8 +97,30 @@ const FUNCTIONS: [&str; 20] = [
 
 /// Names of types that the glossary has replaced.
 const TYPES: [&str; 24] = [
-    "Became", "Because", "Weighed", "Wanted", "Standing", "Tally", "Former", "Aside", "Whom", "Before", "Met", "Work",
-    "Told", "Said", "Held", "Look", "Lane", "Bell", "Damage", "Filling", "Pulse", "Story", "Sight", "Twig",
+    concat!("Bec", "ame"),
+    "Because",
+    "Weighed",
+    "Wanted",
+    concat!("Stand", "ing"),
+    "Tally",
+    "Former",
+    "Aside",
+    concat!("Who", "m"),
+    "Before",
+    "Met",
+    "Work",
+    "Told",
+    "Said",
+    "Held",
+    "Look",
+    "Lane",
+    "Bell",
+    "Damage",
+    "Filling",
+    "Pulse",
+    "Story",
+    "Sight",
+    "Twig",
 ];
 
 /// How often each banned word is used, by crate.
@@ -195,7 +217,7 @@ mod tests {
     const MANY: &str = concat!("so", " many");
 
     fn found(path: &str, text: &str) -> Vec<String> {
-        let words = count(&Tree::of(&[(path, text)])).into_values().next().unwrap_or_default();
+        let words = count(&Tree::from_files(&[(path, text)])).into_values().next().unwrap_or_default();
         words.into_iter().map(|(word, count)| format!("{word} {count}")).collect()
     }
 
@@ -228,7 +250,7 @@ mod tests {
 
     #[test]
     fn a_word_beyond_its_allowance_is_named_with_each_place() {
-        let tree = Tree::of(&[("crates/a/src/b.rs", &format!("// {MANY}\n\n// {MANY}\n"))]);
+        let tree = Tree::from_files(&[("crates/a/src/b.rs", &format!("// {MANY}\n\n// {MANY}\n"))]);
         let found = Allowances { words: count(&tree), ..Allowances::default() };
         assert_eq!(check(&tree, &found, &found), []);
         let message = format!("banned word `{MANY}` (2 in a, 0 allowed): write at most N, up to N, too many");

@@ -19,7 +19,7 @@ const USERS_PER_BODY: u64 = 100;
 const LOADERS: usize = 8;
 /// Members of the largest tree, the most that there may be.
 const TREE: u64 = 1_000;
-/// Members of a tree in which each stands below the next.
+/// Members of a tree in which each is below the next.
 const CHAIN: u64 = 300;
 /// Merges of pairs.
 const MERGES: u64 = 10_000;
@@ -125,7 +125,7 @@ pub(super) fn import(head: &str, elements: &[Json]) -> String {
 
 /// Stores the users with three events each, then what the other pages show.
 pub(super) fn preload(server: &Server, workspace: &Workspace, users: u64) -> Result<()> {
-    let head = server.lane(workspace).head;
+    let head = server.target(workspace).head;
     let next = AtomicU64::new(0);
     let load = || -> Result<()> {
         let mut client = Client::connect(server)?;
@@ -209,12 +209,12 @@ fn rejected() -> Vec<Json> {
     (0..60).map(|n| json!({"type": "device", "customer_id": format!("nobody-{n}"), "attributes": {"platform": "iOS", "push_id": "x"}})).collect()
 }
 
-/// Elements whose keys lead to two users that a pinned kind keeps apart: reviews.
+/// Elements with identifiers of two users that a pinned kind keeps apart: reviews.
 fn conflicts(from: u64) -> Vec<Json> {
     (0..60).map(|n| json!({"type": "customer", "customer_id": customer(from + 2 * n), "attributes": {"email": email(from + 2 * n + 1)}})).collect()
 }
 
-/// The bytes of a text as gzip packs it.
+/// Compresses a string with gzip.
 pub(super) fn gzipped(bytes: &[u8]) -> Result<usize> {
     let mut command = Command::new("gzip");
     let mut child =

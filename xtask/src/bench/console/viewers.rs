@@ -82,7 +82,7 @@ fn run(server: &Server, workspace: &Workspace, viewers: usize, (paced, seconds):
     let (over, viewed, sent, refused) =
         (AtomicBool::new(false), AtomicU64::new(0), AtomicU64::new(0), AtomicU64::new(0));
     let streams: Vec<TcpStream> = (0..viewers).map(|_| watch(server, workspace)).collect::<Result<_>>()?;
-    let head = server.lane(workspace).head;
+    let head = server.target(workspace).head;
     let (began, before) = (Instant::now(), server.usage()?.cpu);
     let end = began + Duration::from_secs(seconds);
     let import = || -> Result<Vec<f64>> {

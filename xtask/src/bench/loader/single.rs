@@ -48,7 +48,7 @@ impl Loader {
 
     /// One request, element by element.
     pub(super) async fn load(&self, bytes: &[u8]) -> Result<()> {
-        let body: Body<'_> = serde_json::from_slice(bytes).context("a body that is no JSON")?;
+        let body: Body<'_> = serde_json::from_slice(bytes).context("a body that is not JSON")?;
         let now = now()?;
         for element in &body.elements {
             self.element(element, now).await?;

@@ -20,7 +20,7 @@ pub(super) struct Small {
 }
 
 impl Small {
-    /// Makes a group with so many bytes of memory.
+    /// Creates a group with this many bytes of memory.
     pub(super) fn make(memory: u64) -> Result<Self> {
         let first = Path::new(FIRST).join("memory.limit_in_bytes").exists();
         let unified = !first && Path::new(SECOND).join("cgroup.controllers").exists();

@@ -1,4 +1,4 @@
-//! Owns the tenants: the modest one, who sends one element and reads one figure twenty times a second whatever became of
+//! Owns the tenants: the modest one, who sends one element and reads one figure twenty times a second whatever the outcome of
 //! the last, and the heavy ones, who send the costliest requests of the default size one after another.
 
 use super::super::window::check_interrupted;
@@ -111,8 +111,8 @@ fn paced(what: &'static str, time: Duration, ask: impl Fn() -> bool) -> Result<W
 /// Whether these elements were answered 200.
 fn sent(place: &Place<'_>, elements: &[Json]) -> bool {
     let body = json!({"type": "transition", "elements": elements}).to_string();
-    let lane = place.server.lane(place.workspace);
-    send(lane.addr, &lane.head, body.as_bytes()).is_ok_and(|answer| answer.status == 200)
+    let target = place.server.target(place.workspace);
+    send(target.addr, &target.head, body.as_bytes()).is_ok_and(|answer| answer.status == 200)
 }
 
 /// A tenant who sends what costs most.

@@ -6,7 +6,7 @@ use std::io::{ErrorKind, Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
 
-/// The longest wait for an answer; whoever needs longer has failed.
+/// Longest wait for an answer; a call that needs longer has failed.
 const PATIENCE: Duration = Duration::from_secs(120);
 /// How often a wait looks whether the run was interrupted.
 const GLANCE: Duration = Duration::from_millis(200);

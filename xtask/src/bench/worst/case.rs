@@ -13,7 +13,7 @@ type Prepare = Box<dyn Fn(&Place<'_>, usize) -> Result<()>>;
 type Elements = Box<dyn Fn(usize) -> Vec<Json>>;
 type Body = Box<dyn Fn(usize) -> String>;
 type Calls = Box<dyn Fn(&Place<'_>, usize) -> Result<()>>;
-type Before = Box<dyn Fn(&Place<'_>) -> Result<bool>>;
+type Preparation = Box<dyn Fn(&Place<'_>) -> Result<bool>>;
 
 /// What is measured.
 pub(super) enum Act {
@@ -34,7 +34,7 @@ pub(super) struct Case {
     /// What is stored depends on the size, so that it is prepared for each.
     pub(super) grows: bool,
     /// Run just before the request; false if it did not come to what the case wants.
-    pub(super) before: Option<Before>,
+    pub(super) before: Option<Preparation>,
     /// Headers of the import, each with its line end.
     pub(super) headers: &'static str,
     /// The query of the import, with its question mark.
@@ -91,7 +91,7 @@ impl Case {
         }
     }
 
-    /// At most so many elements: a bound of the product stands there.
+    /// Most elements, because of a bound of the product.
     pub(super) fn most(self, most: usize) -> Self {
         Self { most, ..self }
     }
@@ -126,7 +126,7 @@ impl Case {
         Self { in_background: true, ..self }
     }
 
-    /// The body of the import with n elements; empty where it is no import.
+    /// The body of the import with n elements; empty for other calls.
     pub(super) fn body(&self, n: usize) -> String {
         match &self.act {
             Act::Import(elements) => json!({"type": "transition", "elements": elements(n)}).to_string(),

@@ -141,14 +141,14 @@ impl Stored<'_> {
 
     /// The request of this turn.
     fn import(&self, place: &Place<'_>, n: usize, turn: usize) -> Result<Answer> {
-        let lane = place.server.lane(place.workspace);
+        let target = place.server.target(place.workspace);
         let line = format!("{} HTTP/1.1\r\n", self.case.query);
-        let mut head = lane.head.replacen(" HTTP/1.1\r\n", &line, 1);
+        let mut head = target.head.replacen(" HTTP/1.1\r\n", &line, 1);
         head.push_str(self.case.headers);
         if self.case.is_recorded {
             head.push_str(&format!("Idempotency-Key: turn-{turn}\r\n"));
         }
-        send(lane.addr, &head, self.case.body(n).as_bytes())
+        send(target.addr, &head, self.case.body(n).as_bytes())
     }
 }
 

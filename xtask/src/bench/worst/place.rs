@@ -9,7 +9,7 @@ use std::time::Duration;
 
 /// Bytes of the elements of one body that prepares something; the workspaces of the cases take 1 MiB.
 const PREPARED_BYTES: usize = 900_000;
-/// Elements of one body that prepares something: so many of the costly ones are done within the patience of a call.
+/// Elements of one body that prepares something: this many of the costly ones are done before a call times out.
 const PREPARED_ELEMENTS: usize = 1_000;
 /// How often it is looked whether kinds have become active, and for how long.
 const ACTIVE_LOOKS: usize = 6_000;
@@ -54,7 +54,7 @@ impl Place<'_> {
         self.store_in(PREPARED_ELEMENTS, elements)
     }
 
-    /// The same with at most so many elements in a body.
+    /// The same with at most this many elements in a body.
     pub(crate) fn store_in(&self, most: usize, elements: impl IntoIterator<Item = Json>) -> Result<()> {
         let (mut waiting, mut bytes) = (Vec::new(), 0);
         for element in elements {
@@ -71,7 +71,7 @@ impl Place<'_> {
 
     fn import(&self, elements: Vec<Json>) -> Result<()> {
         let body = json!({"type": "transition", "elements": elements}).to_string();
-        let answer = send(self.server.addr, &self.server.lane(self.workspace).head, body.as_bytes())?;
+        let answer = send(self.server.addr, &self.server.target(self.workspace).head, body.as_bytes())?;
         if answer.status != 200 || !answer.outcomes.contains("rejected=0") {
             bail!("what a case prepares was answered {} with {:?}", answer.status, answer.outcomes);
         }

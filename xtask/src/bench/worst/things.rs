@@ -26,7 +26,7 @@ pub(crate) fn known_by(attributes: &Json) -> Json {
     json!({"type": "customer", "attributes": attributes})
 }
 
-/// An event element of this customer id with so many actions.
+/// An event element of this customer id with this many actions.
 pub(crate) fn event(id: &str, actions: usize) -> Json {
     json!({"type": "event", "customer_id": id, "actions": vec![json!({"action": "a"}); actions]})
 }
@@ -50,9 +50,9 @@ pub(crate) fn kinds(names: &[&str], pinned: &[&str], cap: u32) -> Json {
 /// The usual kinds.
 pub(crate) const USUAL: [&str; 3] = ["customer_id", "mobile", "email"];
 
-/// A user `arr` with an array `t` of so many integers or texts.
-pub(crate) fn array(place: &Place<'_>, length: usize, texts: bool) -> Result<()> {
-    let value = |at: usize| if texts { json!(format!("t{at:07}")) } else { json!(at) };
+/// A user `arr` with an array `t` of this many integers or strings.
+pub(crate) fn array(place: &Place<'_>, length: usize, strings: bool) -> Result<()> {
+    let value = |at: usize| if strings { json!(format!("t{at:07}")) } else { json!(at) };
     let steps = (0..length).step_by(ARRAY_STEP).map(|from| {
         let to = (from + ARRAY_STEP).min(length);
         adds("arr", &(from..to).map(value).collect::<Vec<Json>>().into())
@@ -85,7 +85,7 @@ pub(crate) fn long_names(place: &Place<'_>) -> Result<()> {
     place.store((0..11).map(element))
 }
 
-/// A live profile of so many members with the mobile numbers `m0`, `m1`, ... and the address `hub`; each member has what
+/// A live profile of this many members with the mobile numbers `m0`, `m1`, ... and the address `hub`; each member has what
 /// `attributes` gives it.
 pub(crate) fn hub(place: &Place<'_>, members: usize, attributes: impl Fn(usize) -> Json) -> Result<()> {
     tree(place, ("hub", "m"), members, attributes)
@@ -132,7 +132,7 @@ pub(crate) fn heavy_tree(place: &Place<'_>, name: &str) -> Result<()> {
     tree(place, (name, &format!("{name}_")), 8, |at| long_values(&at.to_string()))
 }
 
-/// Users with the customer ids `o0`, `o1`, ... and the mobile numbers `x0`, `x1`, ..., so many.
+/// Users with the customer ids `o0`, `o1`, ... and the mobile numbers `x0`, `x1`, ..., this many.
 pub(crate) fn others(place: &Place<'_>, count: usize) -> Result<()> {
     place.store((0..count).map(|at| user(&format!("o{at}"), &json!({"mobile": format!("x{at}")}))))
 }

@@ -1,4 +1,4 @@
-//! A kind that becomes active over stored data while one of its values is held by thousands: the request comes in the
+//! A kind that becomes active over stored data while one of its values is held by thousands: the request arrives in the
 //! middle of it.
 
 use super::super::super::window::check_interrupted;

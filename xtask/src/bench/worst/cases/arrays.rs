@@ -6,8 +6,8 @@ use super::super::things::{ARRAY_LENGTH, adds, array, event, known_by, object, u
 use anyhow::Result;
 use serde_json::{Value as Json, json};
 
-/// Texts of a large array: with 11 bytes each nearly the whole of a record.
-const TEXTS: usize = 92_000;
+/// Strings of a large array: with 11 bytes each nearly the whole of a record.
+const STRINGS: usize = 92_000;
 
 pub(super) fn cases() -> Vec<Case> {
     let mut cases = one_by_one();
@@ -29,7 +29,7 @@ fn new(at: usize) -> Json {
 }
 
 fn one_by_one() -> Vec<Case> {
-    let texts = |place: &Place<'_>| array(place, TEXTS, true);
+    let strings = |place: &Place<'_>| array(place, STRINGS, true);
     vec![
         Case::import("array of integers: add one", integers, |n| {
             (0..n).map(|at| adds("arr", &json!([new(at)]))).collect()
@@ -43,10 +43,10 @@ fn one_by_one() -> Vec<Case> {
         Case::import("array of integers: remove what is not there", integers, |n| {
             (0..n).map(|at| removes(&json!([new(at)]))).collect()
         }),
-        Case::import("array of texts: add one", texts, |n| {
+        Case::import("array of strings: add one", strings, |n| {
             (0..n).map(|at| adds("arr", &json!([format!("n{at}")]))).collect()
         }),
-        Case::import("array of texts: remove one", texts, |n| {
+        Case::import("array of strings: remove one", strings, |n| {
             (0..n).map(|at| removes(&json!([format!("t{at:07}")]))).collect()
         }),
         Case::import("array of integers: add many in one element", integers, |n| {
@@ -100,7 +100,7 @@ fn mixed() -> Vec<Case> {
             },
         ),
         Case::import(
-            "array: many operations on what is no array",
+            "array: many operations on what is not an array",
             |place| place.store([user("u", &object((0..1_900).map(|at| (format!("t{at}"), json!(1)))))]),
             |n| {
                 vec![user(
@@ -110,7 +110,7 @@ fn mixed() -> Vec<Case> {
             },
         )
         .most(1_900),
-        Case::import("array: operations on what is no array in a profile of 50 x 1,960", wide_profile, |n| {
+        Case::import("array: operations on what is not an array in a profile of 50 x 1,960", wide_profile, |n| {
             let name = |at: usize| format!("m{}_{}", at % 50, at / 50);
             let operations = object((0..n).map(|at| (name(at), json!([1]))));
             vec![known_by(&json!({"mobile": "m1", "addValueToArrayField": operations}))]

@@ -1,5 +1,5 @@
 //! Elements each of which is addressed by what the one before bound, so that what it needs is known only when that one is
-//! done: a decision that starts anew for every such need costs the square.
+//! done: a decision that restarts for every such need costs the square.
 
 use super::super::case::Case;
 use super::super::place::Place;
@@ -7,7 +7,7 @@ use super::super::things::{kinds, known_by, object, user};
 use anyhow::Result;
 use serde_json::{Value as Json, json};
 
-/// Two kinds that are given and replaced in turn, beside the one that leads to others.
+/// Two kinds that are given and replaced in turn, beside the one that resolves to others.
 const KINDS: [&str; 4] = ["customer_id", "a", "b", "mobile"];
 /// Attributes of a record that takes no more.
 const FULL: usize = 1_998;

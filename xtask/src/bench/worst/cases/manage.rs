@@ -33,7 +33,7 @@ pub(super) fn cases() -> Vec<Case> {
     cases
 }
 
-/// A hub and so many users that were joined to it one by one.
+/// A hub and this many users that were joined to it one by one.
 fn flat(place: &Place<'_>, n: usize) -> Result<()> {
     place.identity(&kinds(&USUAL, &[], 1_000))?;
     lone_hub(place)?;
@@ -41,7 +41,7 @@ fn flat(place: &Place<'_>, n: usize) -> Result<()> {
     place.store_in(100, (0..n).map(|at| meets("hub", &format!("x{at}"))))
 }
 
-/// A profile in which each of so many members stands below the next.
+/// A profile in which each of this many members is below the next.
 fn chain(place: &Place<'_>, n: usize) -> Result<()> {
     let mut settings = kinds(&USUAL, &[], 1_000);
     settings["survivor"] = json!({"rule": "first_seen"});
@@ -55,7 +55,7 @@ fn chain(place: &Place<'_>, n: usize) -> Result<()> {
     place.store_in(20, (0..n - 1).rev().map(|at| meets(&format!("e{at}"), &format!("m{}", at + 1))))
 }
 
-/// Two profiles of half as many members each that a review stands between.
+/// Two profiles of half as many members each with a review between them.
 fn two_trees(place: &Place<'_>, n: usize) -> Result<()> {
     place.identity(&kinds(&USUAL, &[], 1_000))?;
     place.store([user("h0", &json!({"email": "hub0"})), user("h1", &json!({"email": "hub1"}))])?;
@@ -145,14 +145,14 @@ fn in_pairs(place: &Place<'_>, n: usize) -> Result<()> {
     place.store((0..n).map(|at| user(&format!("c{at}"), &json!({"email": format!("e{}", at / 2)}))))
 }
 
-/// So many entries of devices whose users exist since.
+/// This many entries of devices whose users exist since.
 fn quarantine(place: &Place<'_>, n: usize) -> Result<()> {
     let device = |at: usize| {
         let attributes = json!({"platform": "iOS", "push_id": format!("p{at}")});
         let (id, of) = (format!("d{at}"), format!("u{}", at % 100));
         json!({"type": "device", "customer_id": of, "device_id": id, "attributes": attributes})
     };
-    let head = place.server.lane(place.workspace).head;
+    let head = place.server.target(place.workspace).head;
     for from in (0..n).step_by(1_000) {
         let elements: Vec<Json> = (from..(from + 1_000).min(n)).map(device).collect();
         let body = json!({"type": "transition", "elements": elements}).to_string();
@@ -182,7 +182,7 @@ fn finished(place: &Place<'_>, job: &str) -> Result<()> {
 fn delete(place: &Place<'_>, id: &str) -> Result<()> {
     let path = format!("/v1/transition/{}", place.workspace.id);
     let called = format!("/v1/customer/delete?app_id={}", place.workspace.id);
-    let head = place.server.lane(place.workspace).head.replacen(&path, &called, 1);
+    let head = place.server.target(place.workspace).head.replacen(&path, &called, 1);
     let body = json!({"identity_type": "customer_id", "identity_value": id}).to_string();
     let answer = send(place.server.addr, &head, body.as_bytes())?;
     if answer.status == 200 { Ok(()) } else { bail!("deleting was answered {}", answer.status) }

@@ -1,5 +1,5 @@
 //! Merges: small users into one hub, into and out of large profiles, chains in which each next one survives, attribute
-//! rules, and profiles that are kept apart again and again.
+//! rules, and profiles that are kept apart repeatedly.
 
 use super::super::case::Case;
 use super::super::place::Place;
@@ -34,7 +34,7 @@ fn wide(place: &Place<'_>) -> Result<()> {
     place.identity(&kinds(&USUAL, &[], 1_000))
 }
 
-/// Users `x0`, `x1`, ... with so many attributes each.
+/// Users `x0`, `x1`, ... with this many attributes each.
 fn others_with(place: &Place<'_>, attributes: usize) -> Result<()> {
     place.store((0..STORED).map(|at| {
         let mut element = object((0..attributes).map(|name| (format!("a{at}_{name}"), json!(1))));

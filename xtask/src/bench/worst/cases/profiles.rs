@@ -1,4 +1,4 @@
-//! One value in every element, and one user whom all elements write to: small, near the bounds of a record, a live
+//! One value in every element, and one user that all elements write to: small, near the bounds of a record, a live
 //! profile of many members.
 
 use super::super::case::Case;

@@ -8,7 +8,7 @@ const LENIENT: &str = "Prefer: handling=lenient\r\n";
 
 pub(super) fn cases() -> Vec<Case> {
     vec![
-        Case::raw("json: one name again and again", |n| attributes(&listed((0..n).map(|_| r#""a":1"#.to_owned()))))
+        Case::raw("json: one name repeatedly", |n| attributes(&listed((0..n).map(|_| r#""a":1"#.to_owned()))))
             .headers(LENIENT),
         Case::raw("json: many names, then one of them again", |n| {
             attributes(&format!(r#"{},"0":2"#, listed((0..n).map(|at| format!(r#""{at}":1"#)))))
