@@ -35,6 +35,11 @@ impl Repo {
         command
     }
 
+    /// The command that builds what the client tests and the acceptance checks drive.
+    pub(crate) fn release_build(&self) -> Command {
+        self.cargo(&["build", "--release", "-p", "muster", "--locked"])
+    }
+
     /// Where a release build leaves the product.
     pub(crate) fn release_binary(&self) -> PathBuf {
         self.target.join("release").join(format!("muster{}", std::env::consts::EXE_SUFFIX))

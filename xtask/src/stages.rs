@@ -7,46 +7,15 @@
 mod audit;
 mod browser;
 mod clients;
+mod outcome;
 
-use std::process::Command;
 use std::time::{Duration, Instant};
 
 use anyhow::bail;
 
 use crate::repo::{Repo, succeeds};
 use crate::tidy;
-
-/// How a stage ended.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) enum StageOutcome {
-    /// All of it held; the text says what was left out, if anything was.
-    Passed(Option<String>),
-    /// Something is wrong, and the output above says what.
-    Failed,
-    /// It could not run here; the text says why and what would let it.
-    Skipped(String),
-}
-
-impl StageOutcome {
-    fn new(held: bool) -> Self {
-        if held { Self::Passed(None) } else { Self::Failed }
-    }
-
-    fn word(&self) -> &'static str {
-        match self {
-            Self::Passed(_) => "passed",
-            Self::Failed => "FAILED",
-            Self::Skipped(_) => "skipped",
-        }
-    }
-
-    fn note(&self) -> &str {
-        match self {
-            Self::Passed(Some(note)) | Self::Skipped(note) => note,
-            Self::Passed(None) | Self::Failed => "",
-        }
-    }
-}
+use outcome::StageOutcome;
 
 struct Stage {
     name: &'static str,
@@ -153,13 +122,8 @@ fn docs(repo: &Repo) -> anyhow::Result<StageOutcome> {
     Ok(StageOutcome::new(succeeds(doc.args(EVERYTHING).env("RUSTDOCFLAGS", "-D warnings"))?))
 }
 
-/// The command that builds what the client tests and the acceptance checks drive.
-fn release_build(repo: &Repo) -> Command {
-    repo.cargo(&["build", "--release", "-p", "muster", "--locked"])
-}
-
 fn build(repo: &Repo) -> anyhow::Result<StageOutcome> {
-    Ok(StageOutcome::new(succeeds(&mut release_build(repo))?))
+    Ok(StageOutcome::new(succeeds(&mut repo.release_build())?))
 }
 
 fn test(repo: &Repo) -> anyhow::Result<StageOutcome> {

@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use anyhow::Context as _;
 use serde_json::Value;
 
-use super::StageOutcome;
+use super::outcome::StageOutcome;
 use crate::repo::{INSTALL_TOOLS, Repo, answers, cargo_metadata, cargo_program, may_install, succeeds};
 
 pub(super) fn run(repo: &Repo) -> anyhow::Result<StageOutcome> {

@@ -8,7 +8,7 @@ use std::process::Command;
 
 use anyhow::Context as _;
 
-use super::{StageOutcome, release_build};
+use super::outcome::StageOutcome;
 use crate::repo::{Repo, answers, succeeds};
 
 /// What is driven, each a program that prints its claims.
@@ -22,7 +22,7 @@ pub(super) fn run(repo: &Repo) -> anyhow::Result<StageOutcome> {
         return Ok(StageOutcome::Skipped("no python3 (Debian: apt-get install python3 python3-venv)".to_owned()));
     }
     // Nothing to do after the stage `build`; alone, the stage must not test an old binary.
-    if !succeeds(&mut release_build(repo))? {
+    if !succeeds(&mut repo.release_build())? {
         return Ok(StageOutcome::Failed);
     }
     let folder = repo.root.join("tests/clients/python");
