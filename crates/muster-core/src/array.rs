@@ -283,7 +283,7 @@ mod tests {
     }
 
     #[test]
-    fn a_date_among_texts_is_that_text_when_it_is_added_again_or_removed() {
+    fn a_date_among_strings_equals_its_string_when_it_is_added_or_removed() {
         let mut log = ArrayLog::new(&strings(&["a", "2026-01-05"]));
         assert_eq!(log.add(&[Value::text("2026-01-05")]).mixed, 0);
         assert_eq!(now(&log), Some(Value::Array(strings(&["a", "2026-01-05"]))));

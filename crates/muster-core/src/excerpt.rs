@@ -28,7 +28,7 @@ mod tests {
 
     // Fails when `excerpt` and `cut` use different lengths, or `cut` splits a character.
     #[test]
-    fn a_text_beyond_the_bound_keeps_its_beginning_up_to_a_whole_character() {
+    fn a_long_string_is_shortened_at_a_whole_character() {
         let whole = "x".repeat(EXCERPT_BYTES_MAX);
         assert_eq!(*excerpt_of(&whole), *whole);
         let umlauts = "\u{e4}".repeat(EXCERPT_BYTES_MAX);

@@ -216,7 +216,7 @@ mod tests {
     /// Opposites: remove a dash from `PUNCTUATION`; make `is_invisible` false; drop the value in the last line of
     /// `normalise`.
     #[test]
-    fn e164_knows_dashes_dots_slashes_and_invisible_marks_and_changes_only_what_then_begins_with_plus() {
+    fn e164_removes_punctuation_and_invisible_marks_and_changes_only_values_that_then_start_with_plus() {
         for (value, want) in [
             ("0015550100001", "+15550100001"),
             ("+1 (555) 010-0001", "+15550100001"),
@@ -238,7 +238,7 @@ mod tests {
 
     /// Opposites: in `normalise` omit `trim` or `nfc`, or compose before lower-casing.
     #[test]
-    fn lowercase_trims_composes_and_takes_the_case_away_and_once_is_as_good_as_twice() {
+    fn lowercase_trims_composes_and_lower_cases_and_is_idempotent() {
         for (value, want) in [
             ("Asha@Example.TEST", "asha@example.test"),
             (" jose\u{301}@example.test\u{a0}", "jos\u{e9}@example.test"),
@@ -279,7 +279,7 @@ mod tests {
     }
 
     #[test]
-    fn exceptions_compare_as_they_came_and_as_they_are_normalised() {
+    fn exceptions_are_compared_before_and_after_normalisation() {
         let e164 = Some(Normaliser::E164);
         let (exception, usable) = (Err(UnusableIdentifier::Exception), |text: &str| Ok(Box::from(text)));
         for (normaliser, list, text, want) in [
@@ -299,7 +299,7 @@ mod tests {
     }
 
     #[test]
-    fn a_number_of_which_nothing_but_a_plus_is_left_is_blank() {
+    fn a_number_that_normalises_to_a_bare_plus_is_blank() {
         for text in ["00", "+", "00 -", " (+) "] {
             assert_eq!(
                 identifier(&kind("mobile", Some(Normaliser::E164), None), text),

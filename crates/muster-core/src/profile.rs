@@ -119,18 +119,18 @@ pub fn member_detail(
     Subtrees { members, tree, ids }: &Subtrees<'_>,
     identity: &Identity,
 ) -> Option<MemberDetail> {
-    let part: HashSet<ProfileNo> = tree.subtree(no).into_iter().collect();
-    let part: Vec<&Member> = members.iter().filter(|member| part.contains(&member.record.no)).collect();
-    let member = part.iter().find(|member| member.record.no == no)?;
+    let subtree: HashSet<ProfileNo> = tree.subtree(no).into_iter().collect();
+    let subtree: Vec<&Member> = members.iter().filter(|member| subtree.contains(&member.record.no)).collect();
+    let member = subtree.iter().find(|member| member.record.no == no)?;
     let view = tree.current_values(no);
-    let totals = part.iter().map(|member| member.totals()).reduce(TreeTotals::with)?;
+    let totals = subtree.iter().map(|member| member.totals()).reduce(TreeTotals::with)?;
     Some(MemberDetail {
         id: member.record.id(),
         joined: member_entry(member, ids),
         identifiers: member.record.identifiers.clone(),
         attributes: View::from_record(&member.record).attributes,
         totals: member.totals(),
-        subtree: assemble_members(&part, ids, (member.record.id(), view, totals), identity),
+        subtree: assemble_members(&subtree, ids, (member.record.id(), view, totals), identity),
     })
 }
 

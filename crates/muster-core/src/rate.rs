@@ -215,7 +215,7 @@ mod tests {
     }
 
     #[test]
-    fn the_headers_tell_of_the_scarcest_class_and_of_none_when_all_are_unlimited() {
+    fn the_headers_describe_the_scarcest_class_and_are_absent_if_all_are_unlimited() {
         let mut window = at(&RateWindow::default(), 100);
         window.spend(TEN, Cost([3, 500, 4])).unwrap();
         let want = Status { class: Class::Devices, limit: 10, remaining: 6, reset_seconds: 61 };

@@ -178,7 +178,7 @@ mod tests {
 
     /// Opposite: omit the bound in `add_given`.
     #[test]
-    fn beyond_as_many_names_as_an_answer_lists_only_those_already_noted_are_counted_on() {
+    fn beyond_the_bound_only_existing_warnings_are_counted() {
         let mut warnings = Warnings::default();
         for name in (0..WARNINGS_MAX + 1).chain(0..WARNINGS_MAX + 1) {
             warnings.add(Code::NotAnArray, &name.to_string(), String::new);

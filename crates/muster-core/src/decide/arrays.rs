@@ -105,15 +105,15 @@ impl Arrays {
     }
 
     /// Moves the filled arrays of a joined profile to the survivor and forgets the others.
-    pub(super) fn join(&mut self, survivor: ProfileNo, part: ProfileNo, filled: &[Box<str>]) {
-        let current = self.current.get(&part).into_iter().flatten();
+    pub(super) fn join(&mut self, survivor: ProfileNo, merged: ProfileNo, filled: &[Box<str>]) {
+        let current = self.current.get(&merged).into_iter().flatten();
         let moved: Vec<(Box<str>, usize)> = current.map(|(name, log)| (name.clone(), *log)).collect();
         if moved.is_empty() {
             return;
         }
         let filled: HashSet<&Box<str>> = filled.iter().collect();
         for (name, log) in moved {
-            self.set_current(part, &name, None);
+            self.set_current(merged, &name, None);
             if filled.contains(&name) {
                 self.set_current(survivor, &name, Some(log));
             }

@@ -64,8 +64,8 @@ pub(super) fn join_all(
     }
     let survivor = candidates[0].1;
     let mut merged = Vec::new();
-    for (_, part) in &candidates[1..] {
-        merged.push(join(state, survivor, *part, (causing, choice))?);
+    for (_, other) in &candidates[1..] {
+        merged.push(join(state, survivor, *other, (causing, choice))?);
     }
     Ok((survivor, merged, choice))
 }
@@ -74,11 +74,11 @@ pub(super) fn join_all(
 pub(super) fn join_chosen(
     state: &mut DecisionState<'_>,
     survivor: ProfileNo,
-    part: ProfileNo,
+    merged: ProfileNo,
     causing: &Causing,
 ) -> Known<ProfileId> {
     // The cause alone says what chose the survivor.
-    join(state, survivor, part, (causing, SurvivorChoice::Attribute))
+    join(state, survivor, merged, (causing, SurvivorChoice::Attribute))
 }
 
 /// Joins a member with a new `customer_id` to the profile that was found (behaviour.md 3.2.h).
@@ -113,17 +113,17 @@ fn only_with_attribute(state: &mut DecisionState<'_>, candidates: &[(TreeTotals,
     Ok(if let [only] = showing[..] { Some(only) } else { None })
 }
 
-/// Links the tree of `part` to `survivor`.
+/// Links the tree of `merged` to `survivor`.
 fn join(
     state: &mut DecisionState<'_>,
     survivor: ProfileNo,
-    part: ProfileNo,
+    merged: ProfileNo,
     (causing, choice): (&Causing, SurvivorChoice),
 ) -> Known<ProfileId> {
     let (request, cause) = (causing.request, causing.origin.cause(choice));
-    review::close_merged(state, survivor, part)?;
-    let (joined, staying) = (state.members(part)?, state.members(survivor)?);
-    let current = state.current_values(part)?;
+    review::close_merged(state, survivor, merged)?;
+    let (joined, staying) = (state.members(merged)?, state.members(survivor)?);
+    let current = state.current_values(merged)?;
     state.count_steps(3 * current.attributes.len() + joined.len());
     let mut identifiers = state.identifiers_of_all(&joined)?;
     state.count_listed_bytes(
@@ -133,20 +133,20 @@ fn join(
     let email = state.current_attribute(survivor, EMAIL)?;
     let same_email = causing.writes_email || email.is_some() && current.attributes.get(EMAIL) == email;
     let rules = state.identity.attribute_rules.clone();
-    let JoinEffect { filled, combined, .. } = fill(state, survivor, (part, current), (&rules, same_email))?;
+    let JoinEffect { filled, combined, .. } = fill(state, survivor, (merged, current), (&rules, same_email))?;
     let merge = {
         state.counters.merge += 1;
         MergeNo(state.counters.merge)
     };
     let seq = state.next_seq();
-    let link = MergeLink { child: part, parent: survivor, merge, seq, rules, same_email };
-    re_root(state, survivor, part, &joined)?;
-    let (survivor_id, merged_id) = (state.root_pointer(survivor)?.id(), state.root_pointer(part)?.id());
-    state.links.set(part, Some(link));
-    state.join_names((survivor, &staying), (part, &joined), seq);
-    state.trees.set(part, None);
+    let link = MergeLink { child: merged, parent: survivor, merge, seq, rules, same_email };
+    re_root(state, survivor, merged, &joined)?;
+    let (survivor_id, merged_id) = (state.root_pointer(survivor)?.id(), state.root_pointer(merged)?.id());
+    state.links.set(merged, Some(link));
+    state.join_names((survivor, &staying), (merged, &joined), seq);
+    state.trees.set(merged, None);
     state.trees.set(survivor, Some(staying.into_iter().chain(joined).collect()));
-    state.join_kinds(survivor, part);
+    state.join_kinds(survivor, merged);
     state.counters.users -= 1;
     state.push_merge(Merge {
         no: merge,
@@ -166,7 +166,7 @@ fn join(
     state.appended.push(RowChange::Upsert(StoredRow::Change(Change {
         seq,
         kind,
-        profile: part,
+        profile: merged,
         merge: merge.0,
         at,
         request,
@@ -174,10 +174,10 @@ fn join(
     Ok(merged_id)
 }
 
-fn re_root(state: &mut DecisionState<'_>, survivor: ProfileNo, part: ProfileNo, joined: &[ProfileNo]) -> Known<()> {
-    let RootPointer { tree, weight, .. } = state.root_pointer(part)?;
-    if state.has_members(part)? {
-        state.views.set(part, None);
+fn re_root(state: &mut DecisionState<'_>, survivor: ProfileNo, merged: ProfileNo, joined: &[ProfileNo]) -> Known<()> {
+    let RootPointer { tree, weight, .. } = state.root_pointer(merged)?;
+    if state.has_members(merged)? {
+        state.views.set(merged, None);
     }
     for member in joined {
         state.root_pointer_mut(*member)?.root = survivor;
@@ -192,7 +192,7 @@ fn re_root(state: &mut DecisionState<'_>, survivor: ProfileNo, part: ProfileNo, 
 fn fill(
     state: &mut DecisionState<'_>,
     survivor: ProfileNo,
-    (part, current): (ProfileNo, View),
+    (merged, current): (ProfileNo, View),
     (rules, same_email): (&[(Box<str>, Combine)], bool),
 ) -> Known<JoinEffect> {
     let joined = if state.has_members(survivor)? {
@@ -210,7 +210,7 @@ fn fill(
         state.views.set(survivor, Some(view));
         joined
     };
-    state.arrays.join(survivor, part, &joined.filled);
+    state.arrays.join(survivor, merged, &joined.filled);
     state.count_listed_bytes(joined.filled.iter().map(|name| name.len()).sum());
     Ok(joined)
 }

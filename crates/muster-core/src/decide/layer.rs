@@ -158,7 +158,7 @@ mod tests {
     }
 
     #[test]
-    fn a_part_is_put_back_alone_and_what_was_only_tried_is_no_change() {
+    fn a_partial_change_is_undone_alone_and_is_not_a_change_afterwards() {
         let facts = FactMap::from([("a", Some(vec![1])), ("b", Some(vec![2]))]);
         let push = |n: i32| {
             move |list: &mut Vec<i32>| {

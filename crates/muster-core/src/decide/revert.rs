@@ -72,23 +72,23 @@ impl Decision for Revert {
 }
 
 fn cut(state: &mut DecisionState<'_>, merge: &Merge) -> Known<RevertOutcome> {
-    let part_root = merge.merged.no;
-    if let Some(None) = state.root_pointers.get(&part_root) {
+    let subtree_root = merge.merged.no;
+    if let Some(None) = state.root_pointers.get(&subtree_root) {
         return Ok(RevertOutcome::Gone);
     }
-    let root = state.root_of(part_root)?;
+    let root = state.root_of(subtree_root)?;
     if state.root_pointer(root)?.deletion.is_some() {
         return Ok(RevertOutcome::UnderDeletion);
     }
     let members = state.members(root)?;
     let profiles: Vec<MemberRecord> = members.iter().map(|no| state.record(*no).cloned()).collect::<Known<_>>()?;
-    let part = subtree_of(state, &profiles, part_root);
-    let staying: Vec<ProfileNo> = members.iter().copied().filter(|no| !part.contains(no)).collect();
+    let subtree = subtree_of(state, &profiles, subtree_root);
+    let staying: Vec<ProfileNo> = members.iter().copied().filter(|no| !subtree.contains(no)).collect();
 
     let seq = state.next_seq();
-    state.links.set(part_root, None);
+    state.links.set(subtree_root, None);
     settle(state, root, &staying, &profiles)?;
-    settle(state, part_root, &part, &profiles)?;
+    settle(state, subtree_root, &subtree, &profiles)?;
     state.counters.users += 1;
     state.push_merge(Merge { reverted_at: Some(state.now), ..merge.clone() });
     state.counters.separation += 1;
@@ -104,20 +104,20 @@ fn cut(state: &mut DecisionState<'_>, merge: &Merge) -> Known<RevertOutcome> {
     state.appended.push(RowChange::Upsert(StoredRow::Change(Change {
         seq,
         kind: ChangeKind::Revert,
-        profile: part_root,
+        profile: subtree_root,
         merge: merge.no.0,
         at: state.now,
         request: None,
     })));
-    let (stays, comes_off) = (profile_after(state, root, &staying), profile_after(state, part_root, &part));
+    let (stays, comes_off) = (profile_after(state, root, &staying), profile_after(state, subtree_root, &subtree));
     let sides = Box::new((stays?, comes_off?));
     Ok(RevertOutcome::Reverted { survivor: sides.0.id, restored: sides.1.id, separation, sides })
 }
 
-fn subtree_of(state: &DecisionState<'_>, profiles: &[MemberRecord], part_root: ProfileNo) -> Vec<ProfileNo> {
+fn subtree_of(state: &DecisionState<'_>, profiles: &[MemberRecord], subtree_root: ProfileNo) -> Vec<ProfileNo> {
     let members =
         profiles.iter().map(|profile| MemberRef { record: profile, link: state.links.get(&profile.no).flatten() });
-    MemberTree::new(members).subtree(part_root)
+    MemberTree::new(members).subtree(subtree_root)
 }
 
 /// Sets root pointers, totals and view of a tree of these members.

@@ -91,14 +91,14 @@ impl<'a> MemberTree<'a> {
 
     /// Returns the ids of the subtree of `top`, `top` first.
     pub fn subtree(&self, top: ProfileNo) -> Vec<ProfileNo> {
-        let mut part = vec![top];
+        let mut subtree = vec![top];
         let mut next = 0;
         // A corrupt ring of links ends here, too: no subtree has more ids than the tree.
-        while next < part.len() && part.len() <= self.members.len() {
-            part.extend(self.children.get(&part[next]).into_iter().flatten());
+        while next < subtree.len() && subtree.len() <= self.members.len() {
+            subtree.extend(self.children.get(&subtree[next]).into_iter().flatten());
             next += 1;
         }
-        part
+        subtree
     }
 
     /// Returns the current values of the subtree of `top`.
@@ -149,8 +149,8 @@ impl<'a> MemberTree<'a> {
             match step {
                 Step::Write(name, value) => view.write(name, value),
                 Step::Platform(platform, active) => view.write_platform(platform, active),
-                Step::Join(part, link) => {
-                    view.join(part, &link.rules, link.same_email);
+                Step::Join(subtree, link) => {
+                    view.join(subtree, &link.rules, link.same_email);
                 }
             }
         }
@@ -212,9 +212,9 @@ impl View {
 
     /// Joins a subtree: it fills attributes without a value, attribute rules combine, and of e-mail flags with the same
     /// address true wins. Costs what the subtree holds, independent of this view.
-    pub fn join(&mut self, part: Self, rules: &[(Box<str>, Combine)], same_email: bool) -> JoinEffect {
+    pub fn join(&mut self, subtree: Self, rules: &[(Box<str>, Combine)], same_email: bool) -> JoinEffect {
         let mut joined = JoinEffect::default();
-        for (name, value) in part.attributes {
+        for (name, value) in subtree.attributes {
             let Some(current) = self.attributes.get_mut(&name) else {
                 joined.filled.push(name.clone());
                 self.attributes.insert(name, value);
@@ -231,7 +231,7 @@ impl View {
                 joined.replaced.push(old);
             }
         }
-        for (platform, active) in part.platforms {
+        for (platform, active) in subtree.platforms {
             self.platforms.entry(platform).or_insert_with(|| {
                 joined.platforms.push(platform);
                 active

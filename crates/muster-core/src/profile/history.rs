@@ -59,9 +59,9 @@ pub fn history(members: &[Member], rows: &[History], stamps: &Stamps, merges: &[
             recorded_under: member.record.id(),
             merge: Some(merge.no),
         };
-        let (brought, part) = (tree.current_values_at(link.child, link.seq), tree.subtree(link.child));
+        let (brought, subtree) = (tree.current_values_at(link.child, link.seq), tree.subtree(link.child));
         let filled = |field: &str| {
-            let own = || members.iter().filter(|m| part.contains(&m.record.no)).map(|m| &m.record);
+            let own = || members.iter().filter(|m| subtree.contains(&m.record.no)).map(|m| &m.record);
             let held = || own().find_map(|profile| value_at(profile, rows, field, link.seq));
             brought.attributes.get(field).cloned().or_else(held)
         };

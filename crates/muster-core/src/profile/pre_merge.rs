@@ -128,13 +128,13 @@ fn apply_merge_record(merge: &Merge, survivor: &mut Side, merged: &mut Side) {
 impl Side {
     /// Collects the subtree of `top` at a position of the change sequence.
     fn new(top: ProfileNo, seq: Seq, all: &[Member], rows: &[History]) -> Option<Self> {
-        let mut part = vec![top];
+        let mut subtree = vec![top];
         let mut next = 0;
         // A corrupt ring of links ends here, too.
-        while next < part.len() && part.len() <= all.len() {
-            let above = part[next];
+        while next < subtree.len() && subtree.len() <= all.len() {
+            let above = subtree[next];
             let under = all.iter().filter_map(|m| m.link.as_ref()).filter(|l| l.parent == above && l.seq < seq);
-            part.extend(under.map(|link| link.child));
+            subtree.extend(under.map(|link| link.child));
             next += 1;
         }
         let mut side = Self {
@@ -147,7 +147,7 @@ impl Side {
             lost: BTreeSet::new(),
             whole: true,
         };
-        for no in part {
+        for no in subtree {
             let member = all.iter().find(|member| member.record.no == no)?;
             side.add(member, seq, rows);
         }

@@ -42,7 +42,7 @@ fn a_chain_of_devices_that_merges_one_profile_after_another_is_one_request() {
 
 /// Opposite: `settle` does not check that a holder exists.
 #[test]
-fn a_holder_that_is_gone_is_forgotten() {
+fn a_deleted_holder_is_forgotten() {
     let mut settings = Variant { kinds: 1, ..PLAIN }.settings();
     let kinds = settings.identity.kinds[1..].to_vec();
     settings.identity.activation = Some(Activation { phase: ActivationPhase::Joining, kinds, since: 1 });

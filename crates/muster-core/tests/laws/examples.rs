@@ -173,7 +173,7 @@ fn two_people_merged_by_mistake_have_after_the_revert_exactly_what_they_would_ha
 
 /// A <- B <- C, reverted between A and B: C stays with B. Fails if a revert restores only the joined id.
 #[test]
-fn a_chain_cut_in_the_middle_leaves_the_part_with_its_own_members() {
+fn a_revert_in_the_middle_of_a_chain_leaves_the_subtree_its_members() {
     let (mut shop, mut twin) = (Shop::new(), Shop::new());
     for shop in [&mut shop, &mut twin] {
         for n in [3, 2, 1] {
@@ -255,7 +255,7 @@ fn one(draft: Draft) -> Step {
 /// Found by the search: the subtree of a revert has no view to delete. Fails if `settle` deletes a view that does not
 /// exist.
 #[test]
-fn a_reverted_single_id_drops_no_view_that_it_never_had() {
+fn the_revert_of_a_single_id_deletes_no_view() {
     let steps = vec![
         one(bare([Some(2), None, None])),
         one(bare([None, Some(0), None])),
@@ -289,7 +289,7 @@ fn the_sides_of_a_revert_say_when_the_members_that_stay_were_joined() {
 /// What is added to the current array of another member is kept by the record that it was sent for. Fails if an
 /// operation that changes nothing is not written.
 #[test]
-fn an_array_operation_is_a_write_of_its_record_also_where_it_changes_nothing_that_is_shown() {
+fn an_array_operation_writes_its_record_even_if_the_current_array_does_not_change() {
     let tags = 5;
     let steps = vec![
         update([None, Some(1), None], vec![(tags, 1)], vec![], vec![]),
@@ -304,7 +304,7 @@ fn an_array_operation_is_a_write_of_its_record_also_where_it_changes_nothing_tha
 /// A <- B <- C: a value from C is hidden by an unset of A, then unset for B; after the revert B must not have it. Fails
 /// if `unsets` reads only the live profile and the member record.
 #[test]
-fn an_unset_for_a_part_holds_after_the_revert_also_for_what_its_own_members_brought() {
+fn an_unset_of_a_subtree_holds_after_the_revert_for_values_of_its_members_too() {
     let (tier, unset_tier) = (0, 0);
     let steps = vec![
         update([None, Some(3), None], vec![(tier, 0)], vec![], vec![]),
@@ -414,7 +414,7 @@ fn new_ids_beside_one_address_are_members_up_to_the_cap_and_users_of_their_own_b
 
 /// Opposite: return false in `write::is_full_of_ids`.
 #[test]
-fn an_own_record_holds_a_hundred_customer_ids_and_the_next_change_is_refused() {
+fn a_member_record_holds_a_hundred_customer_ids_and_the_next_change_is_refused() {
     let (settings, mut store) = (settings(), Store::new());
     let rename = |n: u8| {
         let what = What::Customer {
@@ -440,7 +440,7 @@ fn an_own_record_holds_a_hundred_customer_ids_and_the_next_change_is_refused() {
 /// value now: the last one is still found by it. Opposites: omit `clear` in `Index`; or in `pass` count a profile as
 /// done although its value is not settled.
 #[test]
-fn what_a_cancelled_activation_noted_hides_nobody() {
+fn rows_of_a_cancelled_activation_hide_no_holder() {
     let mut world = World::new(&Variant { batch: 200, ..PLAIN });
     world.step(&Step::Turn(Turn::Pause(1))).unwrap();
     let people = || (0..150_u8).map(|n| [Some(n), None, Some(0)]);

@@ -244,7 +244,7 @@ fn history_keeps_its_newest_rows_and_no_more_than_it_may() {
 
 /// Opposite: in `former_holder_changes` delete nothing; `compare` finds rows that no record lists.
 #[test]
-fn an_own_record_tells_its_last_hundred_former_identifiers_and_no_other_is_noted() {
+fn a_member_record_lists_its_last_hundred_former_identifiers_and_no_others_are_stored() {
     let mut world = World::new(&PLAIN);
     for n in 0..=FORMER_IDENTIFIERS_MAX as u8 + 20 {
         let what = What::Customer {
@@ -263,7 +263,7 @@ fn an_own_record_tells_its_last_hundred_former_identifiers_and_no_other_is_noted
 
 /// Opposite: in `batch` store the next profile number as done.
 #[test]
-fn an_activation_in_batches_comes_to_what_one_big_pass_comes_to() {
+fn an_activation_in_batches_ends_like_one_large_pass() {
     hold(200, &histories(25), |history| {
         let history = History { variant: Variant { dormant: 6, ..history.variant.clone() }, ..history.clone() };
         let mut world = World::new(&history.variant);

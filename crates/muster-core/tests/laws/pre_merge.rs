@@ -68,7 +68,7 @@ fn check(world: &World) -> Result<(u32, u32, u32), String> {
 // Fails when `value_at` in `pre_merge.rs` returns the present write without reading history, when it treats a repeated
 // value as certain, or when reverted merges are ignored.
 #[test]
-fn both_sides_before_a_merge_are_what_the_model_showed_then_or_are_said_to_be_not_known() {
+fn both_sides_before_a_merge_equal_the_model_or_are_reported_as_unknown() {
     let counts = Cell::new((0, 0, 0));
     let law = |history: &crate::histories::History| {
         let (all, complete, although) = check(&World::run(history)?)?;
@@ -116,7 +116,7 @@ fn parts(world: &World) -> Result<u32, String> {
 // Fails when `member_detail` uses the view of the whole tree, members outside the subtree, or the totals of the member
 // alone.
 #[test]
-fn what_a_part_shows_is_what_comes_back_when_its_link_is_cut() {
+fn the_values_of_a_subtree_are_those_of_the_profile_that_a_revert_restores() {
     let deep = Cell::new(0);
     let law = |history: &crate::histories::History| {
         deep.set(deep.get() + parts(&World::run(history)?)?);

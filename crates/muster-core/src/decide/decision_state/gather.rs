@@ -107,9 +107,9 @@ impl DecisionState<'_> {
     }
 
     /// Combines the caches of two joined profiles: otherwise a chain of joins would visit all members each time.
-    pub(in crate::decide) fn join_kinds(&mut self, root: ProfileNo, part: ProfileNo) {
-        let joined = self.kinds_held.remove(&part);
-        self.kinds_changed.push(part);
+    pub(in crate::decide) fn join_kinds(&mut self, root: ProfileNo, merged: ProfileNo) {
+        let joined = self.kinds_held.remove(&merged);
+        self.kinds_changed.push(merged);
         let Some(joined) = joined else { return self.forget_kinds(root) };
         for kind in &joined {
             self.add_kind(root, kind);

@@ -103,15 +103,15 @@ impl DecisionState<'_> {
     pub(in crate::decide) fn join_names(
         &mut self,
         (survivor, staying): (ProfileNo, &[ProfileNo]),
-        (part, joined): (ProfileNo, &[ProfileNo]),
+        (merged, joined): (ProfileNo, &[ProfileNo]),
         link: Seq,
     ) {
         let size = |root: ProfileNo| self.names.trees.get(&root).map(|tree| tree.names.len());
-        if size(survivor).is_none() && size(part).is_none() {
+        if size(survivor).is_none() && size(merged).is_none() {
             return;
         }
         let (kept, dropped, added) =
-            if size(survivor) >= size(part) { (survivor, part, joined) } else { (part, survivor, staying) };
+            if size(survivor) >= size(merged) { (survivor, merged, joined) } else { (merged, survivor, staying) };
         let mut names = std::mem::take(&mut self.names);
         names.forget(dropped);
         let mut writes = 0;
