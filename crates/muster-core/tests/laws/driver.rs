@@ -116,7 +116,7 @@ impl World {
             Some((id, _)) => MergeUsersOutcome::Unknown(id),
             None => self.model.merge_users(survivor.no, merged.no, got.clone()),
         };
-        same(|| format!("merge of {merged:?} into {survivor:?} by hand"), &got, &want)
+        same(|| format!("merge of {merged:?} into {survivor:?} by an API call"), &got, &want)
     }
 
     /// Puts other identity settings in force.
@@ -235,7 +235,7 @@ impl World {
             Some(Activation { phase: ActivationPhase::Indexing, kinds, .. }) => {
                 let held: Vec<_> = kinds.iter().flat_map(|kind| self.model.holders(kind)).collect();
                 match stored.iter().find(|row| !held.contains(row) && !self.driver.leaves_rows) {
-                    Some(stale) => Err(format!("the index of an activation has {stale:?}, which nobody shows")),
+                    Some(stale) => Err(format!("the index of an activation has {stale:?}, which no record holds")),
                     None => Ok(()),
                 }
             }

@@ -195,7 +195,7 @@ impl Store {
             })
         };
         let members: Option<Vec<Member>> = self.members(root).into_iter().map(member).collect();
-        members.ok_or_else(|| format!("{root:?} has a member without own record"))
+        members.ok_or_else(|| format!("{root:?} has a member without a member record"))
     }
 
     pub(crate) fn root(&self, no: ProfileNo) -> ProfileNo {

@@ -455,5 +455,5 @@ fn rows_of_a_cancelled_activation_hide_no_holder() {
     }
     assert_eq!(world.settings.identity.activation, None);
     sends(&mut world, vec![[None, None, Some(0)]]);
-    assert_eq!(world.store.counters.users, 150, "nobody was made for a value that somebody holds");
+    assert_eq!(world.store.counters.users, 150, "no user was created for a value that has a holder");
 }

@@ -198,7 +198,7 @@ impl World {
             let shown = plain(store.snapshot(root, &self.settings.identity, false)?);
             same(|| format!("what {root:?} shows, by its view"), &shown, &want)?;
             let folded = plain(store.snapshot(root, &self.settings.identity, true)?);
-            same(|| format!("what {root:?} shows, folded from its own records"), &folded, &want)?;
+            same(|| format!("current values of {root:?}, folded from its member records"), &folded, &want)?;
             let leaving = model.leaving.get(&root).copied();
             same(|| format!("deletion of {root:?}"), &store.root_pointers[&root].deletion, &leaving)?;
         }
@@ -275,14 +275,14 @@ pub(crate) fn invariants(store: &Store) -> Result<(), String> {
         // An id that was changed is kept beside the new one.
         let kinds: Vec<_> = profile.identifiers.iter().map(|k| &k.kind).filter(|k| k.name() != "customer_id").collect();
         if kinds.iter().enumerate().any(|(i, k)| kinds[..i].contains(k)) {
-            return Err(format!("{:?} holds two keys of one kind", profile.no));
+            return Err(format!("{:?} holds two identifiers of one kind", profile.no));
         }
     }
     let told = |p: &muster_core::record::MemberRecord| -> Vec<_> {
         p.former.iter().map(|f| ((f.identifier.clone(), p.no), ())).collect()
     };
     let told: BTreeMap<_, _> = store.profiles.values().flat_map(told).collect();
-    same(|| "who held what once (rules: noted, model: told by the records)".into(), &store.former, &told)?;
+    same(|| "former holders (rules: stored, model: listed by the records)".into(), &store.former, &told)?;
     for root_pointer in store.root_pointers.values() {
         let (no, root) = (root_pointer.no, root_pointer.root);
         if store.root_pointers.get(&root).is_none_or(|r| r.root != root) {
