@@ -14,6 +14,7 @@ mod elements;
 mod driver;
 mod engine;
 mod examples;
+mod explanations;
 mod facts;
 mod guards;
 mod histories;
