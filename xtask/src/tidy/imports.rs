@@ -21,7 +21,8 @@ pub(super) fn imports(tree: &Tree, folder: &str) -> Imports {
         .filter(|file| !is_test(file))
         .map(|file| (module(&file.path[folder.len()..]), code(&file.text)))
         .collect();
-    let names: BTreeSet<String> = modules.keys().cloned().collect();
+    let mut names: BTreeSet<String> = modules.keys().cloned().collect();
+    names.extend(modules.iter().flat_map(|(module, text)| declared(module, text)));
     let used = |(name, text): (&String, &String)| {
         let mut used: BTreeSet<String> = paths(text).iter().filter_map(|path| target(&names, name, path)).collect();
         used.remove(name);
@@ -60,6 +61,12 @@ fn reachable<'i>(imports: &'i Imports, from: &str) -> BTreeSet<&'i str> {
 
 fn is_test(file: &File) -> bool {
     file.name() == "tests.rs" || file.path.contains("/tests/")
+}
+
+/// The modules that a module declares, so that one whose file is elsewhere (`#[path = "..."]`) is not taken for its parent.
+fn declared(module: &str, text: &str) -> Vec<String> {
+    let names = text.lines().filter_map(|line| line.split_once("mod ")?.1.strip_suffix(';'));
+    names.map(|name| if module == ROOT { name.to_owned() } else { format!("{module}/{name}") }).collect()
 }
 
 fn module(below_src: &str) -> String {
@@ -195,6 +202,18 @@ mod tests {
         assert_eq!(circles(&ladder), BTreeSet::new());
         let tied = imports(&[("a", &["b"]), ("b", &["c"]), ("c", &["a", "d"]), ("d", &["e"]), ("e", &["d"])]);
         assert_eq!(circles(&tied), BTreeSet::from([set(&["a", "b", "c"]), set(&["d", "e"])]));
+    }
+
+    #[test]
+    fn a_module_whose_file_is_elsewhere_is_not_its_parent() {
+        let files = [
+            ("x/src/lib.rs", "mod a;\n"),
+            ("x/src/a.rs", "#[path = \"../y.rs\"]\nmod y;\nmod b;\nfn f() { b::g() }\n"),
+            ("x/src/a/b.rs", "use super::y::T;\n"),
+        ];
+        let imports = imports(&Tree::from_files(&files), "x/src/");
+        assert_eq!(imports["a/b"], set(&["a/y"]));
+        assert_eq!(circles(&imports), BTreeSet::new());
     }
 
     #[test]
