@@ -1,7 +1,7 @@
 //! Ids and cursors. A text that is taken for an id is the text that the id is written as. Every list answers a cursor with a
 //! page or a refusal, never a 500; the cursor that a page gives is taken, and leads on.
 
-use super::server::{Answered, Ask, Asked, CREDENTIALS, Place, TOKEN, header};
+use super::server::{Ask, Asked, CREDENTIALS, FuzzAnswer, FuzzWorkspace, TOKEN, header};
 use muster_core::id::{MergeNo, ProfileId, QuarantineNo, RequestId, ReviewNo, SeparationNo, WorkspaceId};
 use serde_json::json;
 use std::fmt::Write as _;
@@ -27,7 +27,7 @@ const LISTS: [&str; 11] = [
     "/workspaces/DEMO/users/USER/members",
 ];
 
-static SERVER: Place = Place::empty();
+static SERVER: FuzzWorkspace = FuzzWorkspace::empty();
 
 /// The first byte chooses the list, the rest is the cursor.
 pub(super) fn check(data: &[u8]) {
@@ -67,7 +67,7 @@ fn follow(ask: Ask<'_>, list: &str, cursor: &str) {
     assert_eq!(status, Some(200), "{list}: a cursor that was given is refused");
 }
 
-fn get(ask: Ask<'_>, list: &str, cursor: &str) -> Option<Answered> {
+fn get(ask: Ask<'_>, list: &str, cursor: &str) -> Option<FuzzAnswer> {
     let mut path = format!("/api/v1{list}?limit=1&cursor=");
     for byte in cursor.bytes() {
         write!(path, "%{byte:02X}").expect("memory takes every write");

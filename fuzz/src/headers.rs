@@ -1,7 +1,7 @@
 //! Headers of an import. Whatever they are, the answer is JSON in the documented envelope, no 500, and short; it is a success
 //! only if the key was right. A head that two servers may read in two ways is a 400 without a body.
 
-use super::server::{Ask, Asked, CREDENTIALS, Place};
+use super::server::{Ask, Asked, CREDENTIALS, FuzzWorkspace};
 
 #[rustfmt::skip]
 pub(super) const WORDS: &[&str] = &[
@@ -18,7 +18,7 @@ const ANSWER_BYTES_MAX: usize = 4_096;
 
 const BODY: &str = r#"{"type":"transition","elements":[{"type":"customer","customer_id":"c"}]}"#;
 
-static SERVER: Place = Place::empty();
+static SERVER: FuzzWorkspace = FuzzWorkspace::empty();
 
 /// An input is the headers, each on a line.
 pub(super) fn check(data: &[u8]) {

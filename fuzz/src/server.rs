@@ -37,7 +37,7 @@ impl Clock for Steps {
 }
 
 /// A place for a server of one target. Statics are never dropped, so a runtime does not end in the midst of its thread.
-pub(super) struct Place(Mutex<Option<Server>>);
+pub(super) struct FuzzWorkspace(Mutex<Option<Server>>);
 
 struct Server {
     runtime: Runtime,
@@ -56,7 +56,7 @@ pub(super) struct Asked<'r> {
 }
 
 /// What was answered.
-pub(super) struct Answered {
+pub(super) struct FuzzAnswer {
     pub(super) status: u16,
     /// Bytes of its body.
     pub(super) bytes: usize,
@@ -65,14 +65,14 @@ pub(super) struct Answered {
 }
 
 /// What asks a server; None if the request is none that HTTP could carry.
-pub(super) type Ask<'s> = &'s dyn Fn(&Asked<'_>) -> Option<Answered>;
+pub(super) type Ask<'s> = &'s dyn Fn(&Asked<'_>) -> Option<FuzzAnswer>;
 
 /// A header of text.
 pub(super) fn header<'h>(name: &'h str, value: &'h str) -> (&'h [u8], &'h [u8]) {
     (name.as_bytes(), value.as_bytes())
 }
 
-impl Place {
+impl FuzzWorkspace {
     pub(super) const fn empty() -> Self {
         Self(Mutex::new(None))
     }
@@ -101,7 +101,7 @@ impl Server {
         server
     }
 
-    fn ask(&self, asked: &Asked<'_>) -> Option<Answered> {
+    fn ask(&self, asked: &Asked<'_>) -> Option<FuzzAnswer> {
         let peer = SocketAddr::from((Ipv4Addr::LOCALHOST, 4_711));
         let mut request = Request::builder().method(asked.method).uri(asked.path).extension(ConnectInfo(peer));
         request = request.header("host", "localhost");
@@ -113,7 +113,7 @@ impl Server {
             let answer = self.router.clone().oneshot(request).await.unwrap_or_else(|never| match never {});
             let status = answer.status().as_u16();
             let bytes = to_bytes(answer.into_body(), usize::MAX).await.expect("an answer of a handler is whole");
-            Some(Answered { status, bytes: bytes.len(), json: serde_json::from_slice(&bytes).unwrap_or_default() })
+            Some(FuzzAnswer { status, bytes: bytes.len(), json: serde_json::from_slice(&bytes).unwrap_or_default() })
         })
     }
 }

@@ -5,10 +5,10 @@
 mod client;
 mod viewers;
 
-use super::server::{Server, Workspace, binary};
+use super::server::{BenchServer, BenchWorkspace, binary};
 use super::{number, proc, window};
 use anyhow::{Context, Result, bail};
-use client::Client;
+use client::ConsoleClient;
 use serde_json::{Value as Json, json};
 use std::io::Write as _;
 use std::path::PathBuf;
@@ -66,7 +66,7 @@ pub(crate) fn run(args: &[String]) -> Result<()> {
     window::watch_signals()?;
     let binary = binary(options.binary.as_deref())?;
     let scratch = tempfile::Builder::new().prefix("muster-bench-console-").tempdir_in(&options.dir)?;
-    let server = Server::muster(&binary, &scratch.path().join("data"))?;
+    let server = BenchServer::muster(&binary, &scratch.path().join("data"))?;
     let workspace = server.workspace("CONSOLE", options.users)?;
     say(&format!("machine: {}", proc::machine(scratch.path())));
     let began = Instant::now();
@@ -86,7 +86,7 @@ fn say(line: &str) {
 }
 
 /// The pages with the addresses of what is stored.
-fn addresses(server: &Server, workspace: &Workspace) -> Result<Vec<(String, String)>> {
+fn addresses(server: &BenchServer, workspace: &BenchWorkspace) -> Result<Vec<(String, String)>> {
     let under = |rest: &str| format!("/workspaces/{}{rest}", workspace.id);
     let first = |path: &str| -> Result<String> {
         let found = server.manage("GET", &under(path), &Json::Null)?;
@@ -145,8 +145,8 @@ fn addresses(server: &Server, workspace: &Workspace) -> Result<Vec<(String, Stri
     Ok(named.map(str::to_owned).into_iter().chain(of_one).map(within).chain(outside).collect())
 }
 
-fn pages(server: &Server, workspace: &Workspace) -> Result<()> {
-    let mut client = Client::signed_in(server)?;
+fn pages(server: &BenchServer, workspace: &BenchWorkspace) -> Result<()> {
+    let mut client = ConsoleClient::signed_in(server)?;
     say("| page | median ms | max ms | bytes |\n|---|---|---|---|");
     let mut slow = Vec::new();
     for (name, path) in addresses(server, workspace)? {
@@ -165,7 +165,11 @@ fn pages(server: &Server, workspace: &Workspace) -> Result<()> {
 }
 
 /// Asks for a page, prints its row; its highest time in milliseconds.
-fn timed(client: &mut Client, name: &str, ask: &mut dyn FnMut(&mut Client) -> Result<client::Answer>) -> Result<f64> {
+fn timed(
+    client: &mut ConsoleClient,
+    name: &str,
+    ask: &mut dyn FnMut(&mut ConsoleClient) -> Result<client::ConsoleAnswer>,
+) -> Result<f64> {
     let (mut times, mut bytes) = (Vec::new(), 0);
     for _ in 0..GETS {
         window::check_interrupted()?;
@@ -184,8 +188,8 @@ fn timed(client: &mut Client, name: &str, ask: &mut dyn FnMut(&mut Client) -> Re
 }
 
 /// What a browser that comes for the first time receives before it shows the overview, without and with gzip taken.
-fn first_page(server: &Server, workspace: &Workspace) -> Result<()> {
-    let mut client = Client::signed_in(server)?;
+fn first_page(server: &BenchServer, workspace: &BenchWorkspace) -> Result<()> {
+    let mut client = ConsoleClient::signed_in(server)?;
     let page = client.get(&format!("/w/{}/overview", workspace.id), "")?;
     let text = String::from_utf8_lossy(&page.body).into_owned();
     let assets: Vec<&str> = text.split('"').filter(|it| it.starts_with("/assets/")).collect();

@@ -4,10 +4,10 @@
 use super::Options;
 use super::bodies::{Bodies, Kind, World};
 use super::load::{self, ClientTarget, Load, LoadOutcome};
-use super::loader::{self, Feed, Style};
-use super::parse::{self, Reader};
+use super::loader::{self, Feed, LoaderStyle};
+use super::parse::{self, BodyReader};
 use super::postgres::Cluster;
-use super::server::{Server, Workspace, binary};
+use super::server::{BenchServer, BenchWorkspace, binary};
 use super::window::{Times, check_interrupted};
 use super::{proc, report};
 use anyhow::{Context, Result, bail};
@@ -100,7 +100,8 @@ pub(crate) fn run(options: &Options) -> Result<()> {
         if let Some(postgres) = &postgres {
             figures.postgres.push(postgres.round(&postgres.feed(postgres.best, round), options.times())?);
             say("PostgreSQL loader", figures.postgres.last());
-            let single = Feed { style: Style::Single, world: Arc::clone(&postgres.copy), ..postgres.feed(4, round) };
+            let single =
+                Feed { style: LoaderStyle::Single, world: Arc::clone(&postgres.copy), ..postgres.feed(4, round) };
             figures.single_statements.push(postgres.round(&single, options.short())?);
             say("PostgreSQL, one statement an element", figures.single_statements.last());
         }
@@ -108,8 +109,8 @@ pub(crate) fn run(options: &Options) -> Result<()> {
             noop(scratch.path(), round, options, &mut figures)?;
         }
         if options.parts.parse {
-            figures.parse.push(parse::rate(&Reader::Plain, options.short().run)?);
-            figures.parse_own.push(parse::rate(&Reader::muster(), options.short().run)?);
+            figures.parse.push(parse::rate(&BodyReader::Plain, options.short().run)?);
+            figures.parse_own.push(parse::rate(&BodyReader::muster(), options.short().run)?);
         }
     }
     if let Some(muster) = &muster {
@@ -138,8 +139,8 @@ fn say(what: &str, outcome: Option<&LoadOutcome>) {
 }
 
 fn noop(scratch: &Path, round: u64, options: &Options, figures: &mut Figures) -> Result<()> {
-    let server = Server::noop(scratch)?;
-    let target = server.target(&Workspace::anything(options.users));
+    let server = BenchServer::noop(scratch)?;
+    let target = server.target(&BenchWorkspace::anything(options.users));
     let load = one_element(vec![target], round);
     figures.noop.push(load::drive(&load, options.short(), || server.usage())?);
     say("no-op server, one element", figures.noop.last());
@@ -158,22 +159,22 @@ fn full(targets: Vec<ClientTarget>, round: u64) -> Load {
 /// The measured product: two data directories with the same users, in one workspace and in four.
 struct Muster {
     binary: PathBuf,
-    one: (PathBuf, Vec<Workspace>),
-    four: (PathBuf, Vec<Workspace>),
+    one: (PathBuf, Vec<BenchWorkspace>),
+    four: (PathBuf, Vec<BenchWorkspace>),
 }
 
 impl Muster {
     fn prepare(binary: PathBuf, scratch: &Path, options: &Options, figures: &mut Figures) -> Result<Self> {
         for i in 0..ROUNDS {
-            let server = Server::muster(&binary, &scratch.join(format!("empty{i}")))?;
+            let server = BenchServer::muster(&binary, &scratch.join(format!("empty{i}")))?;
             figures.ready_empty.push(server.ready.as_secs_f64());
             std::thread::sleep(SETTLE);
             figures.memory_idle.push(proc::memory(server.pid())?.0 as f64);
             server.stop()?;
         }
-        let load = |dir: &Path, count: u64| -> Result<(Vec<Workspace>, f64)> {
+        let load = |dir: &Path, count: u64| -> Result<(Vec<BenchWorkspace>, f64)> {
             eprintln!("loading {} users into Muster, {count} workspace(s)", options.users);
-            let server = Server::muster(&binary, dir)?;
+            let server = BenchServer::muster(&binary, dir)?;
             let names = (0..count).map(|i| format!("bench{i}"));
             let made = names.map(|id| server.workspace(&id, options.users / count)).collect::<Result<Vec<_>>>()?;
             let targets: Vec<_> = made.iter().map(|workspace| server.target(workspace)).collect();
@@ -195,9 +196,10 @@ impl Muster {
     }
 
     fn round(&self, round: u64, options: &Options, figures: &mut Figures) -> Result<()> {
-        let server = Server::muster(&self.binary, &self.one.0)?;
+        let server = BenchServer::muster(&self.binary, &self.one.0)?;
         figures.ready_clean.push(server.ready.as_secs_f64());
-        let targets = |server: &Server, of: &[Workspace]| of.iter().map(|workspace| server.target(workspace)).collect();
+        let targets =
+            |server: &BenchServer, of: &[BenchWorkspace]| of.iter().map(|workspace| server.target(workspace)).collect();
         let load = full(targets(&server, &self.one.1), round);
         figures.one.push(load::drive(&load, options.times(), || server.usage())?);
         say("Muster, one workspace", figures.one.last());
@@ -207,7 +209,7 @@ impl Muster {
         say("Muster, one element", figures.single.last());
         check_counts(&server, &self.one.1, figures)?;
         server.stop()?;
-        let server = Server::muster(&self.binary, &self.four.0)?;
+        let server = BenchServer::muster(&self.binary, &self.four.0)?;
         let load = full(targets(&server, &self.four.1), round);
         figures.four.push(load::drive(&load, options.times(), || server.usage())?);
         say("Muster, four workspaces", figures.four.last());
@@ -219,7 +221,7 @@ impl Muster {
     fn kill_under_load(&self, figures: &mut Figures) -> Result<()> {
         for round in 0..ROUNDS {
             check_interrupted()?;
-            let server = Server::muster(&self.binary, &self.one.0)?;
+            let server = BenchServer::muster(&self.binary, &self.one.0)?;
             let load = full(self.one.1.iter().map(|workspace| server.target(workspace)).collect(), 100 + round);
             let times = Times { warm: SETTLE + Duration::from_secs(1), run: Duration::ZERO };
             let clients = std::thread::spawn(move || load::drive(&load, times, || Ok(proc::Usage::default())));
@@ -227,7 +229,7 @@ impl Muster {
             server.kill()?;
             // The clients end with an error, as they should: their server is gone.
             drop(clients.join());
-            let server = Server::muster(&self.binary, &self.one.0)?;
+            let server = BenchServer::muster(&self.binary, &self.one.0)?;
             figures.ready_killed.push(server.ready.as_secs_f64());
             server.stop()?;
         }
@@ -235,7 +237,7 @@ impl Muster {
     }
 }
 
-fn check_counts(server: &Server, of: &[Workspace], figures: &mut Figures) -> Result<()> {
+fn check_counts(server: &BenchServer, of: &[BenchWorkspace], figures: &mut Figures) -> Result<()> {
     let (mut counted, mut sent) = ((0, 0), (0, 0));
     for workspace in of {
         let (users, events) = server.counts(&workspace.id)?;
@@ -293,7 +295,7 @@ impl Postgres {
             world: Arc::clone(&self.world),
             connections,
             seed: round,
-            style: Style::Sets,
+            style: LoaderStyle::Sets,
         }
     }
 

@@ -3,7 +3,7 @@
 
 use super::bodies::{Bodies, Kind, Rng, World};
 use super::proc::Usage;
-use super::window::{Phase, Span, Times, check_interrupted, measure};
+use super::window::{Span, Times, WindowPhase, check_interrupted, measure};
 use anyhow::{Context, Result, bail};
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -110,13 +110,13 @@ pub(crate) fn preload(targets: &[ClientTarget], connections: usize) -> Result<f6
     Ok(users as f64 / began.elapsed().as_secs_f64())
 }
 
-fn run<F>(load: &Load, window: impl FnOnce(Arc<Phase>) -> F) -> Result<LoadOutcome>
+fn run<F>(load: &Load, window: impl FnOnce(Arc<WindowPhase>) -> F) -> Result<LoadOutcome>
 where
     F: Future<Output = Result<Span>>,
 {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
-        let phase = Arc::new(Phase::default());
+        let phase = Arc::new(WindowPhase::default());
         let mut clients = tokio::task::JoinSet::new();
         for i in 0..load.connections {
             let target = load.targets[i % load.targets.len()].clone();
@@ -151,7 +151,7 @@ impl Client {
         Ok(Self { stream, target, bodies, rng: Rng::new(seed) })
     }
 
-    async fn run(mut self, phase: Arc<Phase>) -> Result<LoadOutcome> {
+    async fn run(mut self, phase: Arc<WindowPhase>) -> Result<LoadOutcome> {
         let mut seen = LoadOutcome::default();
         let (mut request, mut answer) = (Vec::with_capacity(128 * 1024), Vec::with_capacity(4096));
         while !phase.is_over() && !self.bodies.is_exhausted(&self.target.world) {

@@ -8,9 +8,9 @@ mod single;
 use super::bodies::{Bodies, Kind, Rng, World};
 use super::load::LoadOutcome;
 use super::proc::Usage;
-use super::window::{Phase, Span, Times, check_interrupted, measure};
+use super::window::{Span, Times, WindowPhase, check_interrupted, measure};
 use anyhow::{Context, Result};
-use rows::{Body, Rows};
+use rows::{LoadedBody, Rows};
 use std::collections::HashMap;
 use std::ops::Range;
 use std::sync::Arc;
@@ -28,7 +28,7 @@ const TRIES: usize = 10;
 
 /// How a body reaches the database.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Style {
+pub(crate) enum LoaderStyle {
     /// One transaction a request, statements over sets: G.
     Sets,
     /// One statement an element, each its own transaction: N.
@@ -43,7 +43,7 @@ pub(crate) struct Feed {
     pub(crate) world: Arc<World>,
     pub(crate) connections: usize,
     pub(crate) seed: u64,
-    pub(crate) style: Style,
+    pub(crate) style: LoaderStyle,
 }
 
 /// Makes the tables.
@@ -107,17 +107,17 @@ pub(crate) fn preload(feed: &Feed) -> Result<f64> {
     Ok(feed.world.preloaded() as f64 / began.elapsed().as_secs_f64())
 }
 
-fn run<F>(feed: &Feed, window: impl FnOnce(Arc<Phase>) -> F) -> Result<LoadOutcome>
+fn run<F>(feed: &Feed, window: impl FnOnce(Arc<WindowPhase>) -> F) -> Result<LoadOutcome>
 where
     F: Future<Output = Result<Span>>,
 {
     runtime()?.block_on(async {
-        let phase = Arc::new(Phase::default());
+        let phase = Arc::new(WindowPhase::default());
         let mut workers = tokio::task::JoinSet::new();
         for i in 0..feed.connections {
             let worker = match feed.style {
-                Style::Sets => Worker::Sets(Box::new(Loader::connect(&feed.config).await?)),
-                Style::Single => Worker::Single(single::Loader::connect(connect(&feed.config).await?).await?),
+                LoaderStyle::Sets => Worker::Sets(Box::new(Loader::connect(&feed.config).await?)),
+                LoaderStyle::Single => Worker::Single(single::Loader::connect(connect(&feed.config).await?).await?),
             };
             workers.spawn(work(worker, feed.clone(), Rng::new(feed.seed * 10_007 + i as u64), Arc::clone(&phase)));
         }
@@ -139,7 +139,7 @@ enum Worker {
     Single(single::Loader),
 }
 
-async fn work(mut worker: Worker, feed: Feed, mut rng: Rng, phase: Arc<Phase>) -> Result<LoadOutcome> {
+async fn work(mut worker: Worker, feed: Feed, mut rng: Rng, phase: Arc<WindowPhase>) -> Result<LoadOutcome> {
     let mut seen = LoadOutcome::default();
     let mut body = Vec::with_capacity(128 * 1024);
     while !phase.is_over() && !feed.bodies.is_exhausted(&feed.world) {
@@ -200,7 +200,7 @@ impl Loader {
 
     /// One request: parsed, then one transaction, tried again when it lost a race.
     async fn load(&mut self, bytes: &[u8]) -> Result<()> {
-        let body: Body<'_> = serde_json::from_slice(bytes).context("a body that is not JSON")?;
+        let body: LoadedBody<'_> = serde_json::from_slice(bytes).context("a body that is not JSON")?;
         let now = now()?;
         let keys = body.keys();
         for _ in 1..TRIES {
@@ -213,7 +213,13 @@ impl Loader {
         self.transaction(&body, &keys, bytes.len(), now).await
     }
 
-    async fn transaction(&mut self, body: &Body<'_>, keys: &rows::Keys<'_>, length: usize, now: f64) -> Result<()> {
+    async fn transaction(
+        &mut self,
+        body: &LoadedBody<'_>,
+        keys: &rows::LoadedKeys<'_>,
+        length: usize,
+        now: f64,
+    ) -> Result<()> {
         let client = &self.client;
         // The futures of one join are pipelined: sent in this order, answered in one round trip.
         let ((), found) = tokio::try_join!(

@@ -3,7 +3,7 @@
 //! converts: a yardstick must not move with the product, but what reading costs is worth knowing.
 
 use super::bodies::{Bodies, Kind, Rng, World};
-use super::window::{Phase, check_interrupted};
+use super::window::{WindowPhase, check_interrupted};
 use anyhow::{Context, Result, anyhow};
 use muster_core::identifier::KindSettings;
 use muster_core::kinds::Route;
@@ -24,14 +24,14 @@ pub(crate) const METHOD: &str =
 
 /// Who reads the bodies.
 #[derive(Clone, Debug)]
-pub(crate) enum Reader {
+pub(crate) enum BodyReader {
     /// The yardstick.
     Plain,
     /// `muster_wire`, as the server calls it.
     Muster(ReadContext),
 }
 
-impl Reader {
+impl BodyReader {
     /// Muster's reading with the identity settings that the measured workspaces have.
     pub(crate) fn muster() -> Self {
         let kinds = ["customer_id", "mobile", "email"].map(KindSettings::plain).to_vec();
@@ -56,10 +56,10 @@ struct Split<'a> {
 }
 
 /// Elements per second of all cores over `run`.
-pub(crate) fn rate(reader: &Reader, run: Duration) -> Result<f64> {
+pub(crate) fn rate(reader: &BodyReader, run: Duration) -> Result<f64> {
     let bodies = Bodies::new(Kind::Full, 1);
     let world = World::new(1_000_000);
-    let (phase, parsed) = (Phase::default(), AtomicU64::new(0));
+    let (phase, parsed) = (WindowPhase::default(), AtomicU64::new(0));
     let cores = std::thread::available_parallelism()?.get();
     let began = Instant::now();
     std::thread::scope(|scope| {
@@ -82,9 +82,9 @@ pub(crate) fn rate(reader: &Reader, run: Duration) -> Result<f64> {
 }
 
 fn worker(
-    (bodies, world, reader): (&Bodies, &World, &Reader),
+    (bodies, world, reader): (&Bodies, &World, &BodyReader),
     seed: u64,
-    (phase, parsed): (&Phase, &AtomicU64),
+    (phase, parsed): (&WindowPhase, &AtomicU64),
 ) -> Result<()> {
     let mut rng = Rng::new(seed);
     let mut body = Vec::new();
@@ -92,8 +92,8 @@ fn worker(
         body.clear();
         bodies.fill(world, &mut rng, &mut body);
         let elements = match reader {
-            Reader::Plain => plain(&body)?,
-            Reader::Muster(context) => own(&body, context)?,
+            BodyReader::Plain => plain(&body)?,
+            BodyReader::Muster(context) => own(&body, context)?,
         };
         parsed.fetch_add(elements, Ordering::Relaxed);
     }
@@ -123,7 +123,7 @@ mod tests {
     fn both_readers_take_every_element_of_a_body() {
         let mut body = Vec::new();
         Bodies::new(Kind::Full, 1).fill(&World::new(1000), &mut Rng::new(2), &mut body);
-        let Reader::Muster(context) = Reader::muster() else { panic!("not Muster's reader") };
+        let BodyReader::Muster(context) = BodyReader::muster() else { panic!("not Muster's reader") };
         assert_eq!((plain(&body).unwrap(), own(&body, &context).unwrap()), (294, 294));
     }
 }

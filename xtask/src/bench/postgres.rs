@@ -36,7 +36,7 @@ pub(crate) struct Cluster {
 
 /// A running server of a cluster.
 #[derive(Debug)]
-pub(crate) struct Running {
+pub(crate) struct RunningPostgres {
     child: Child,
 }
 
@@ -83,7 +83,7 @@ impl Cluster {
     }
 
     /// Starts the server on a Unix socket in the cluster's directory and waits until it takes connections.
-    pub(crate) fn start(&self) -> Result<Running> {
+    pub(crate) fn start(&self) -> Result<RunningPostgres> {
         let log = self.dir.join("postgres.log");
         let mut command = self.command("postgres", &log)?;
         command.arg("-D").arg(self.data()).arg("-k").arg(&self.dir);
@@ -91,7 +91,7 @@ impl Cluster {
             command.arg("-c").arg(format!("{name}={value}"));
         }
         // A process group of its own: Ctrl-C reaches the benchmark, which then stops the server in order.
-        let mut running = Running { child: command.process_group(0).spawn()? };
+        let mut running = RunningPostgres { child: command.process_group(0).spawn()? };
         let began = Instant::now();
         while began.elapsed() < PATIENCE {
             check_interrupted()?;
@@ -116,7 +116,7 @@ impl Cluster {
     }
 }
 
-impl Running {
+impl RunningPostgres {
     /// What the server's processes have used so far.
     pub(crate) fn usage(&self) -> Result<Usage> {
         proc::usage_with_children(self.child.id())
@@ -140,7 +140,7 @@ impl Running {
     }
 }
 
-impl Drop for Running {
+impl Drop for RunningPostgres {
     fn drop(&mut self) {
         if matches!(self.child.try_wait(), Ok(None)) {
             // An immediate shutdown takes the server's children with it, which SIGKILL would not.

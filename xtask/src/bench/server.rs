@@ -23,14 +23,14 @@ pub(crate) const ADMIN: &str = "benchmark-admin-token-0123456789abcdef";
 
 /// A running server process.
 #[derive(Debug)]
-pub(crate) struct Server {
+pub(crate) struct BenchServer {
     child: Child,
     pub(crate) addr: SocketAddr,
     /// From the start of the process to its ready line.
     pub(crate) ready: Duration,
 }
 
-impl Server {
+impl BenchServer {
     /// Starts `muster serve` on `data` (made if absent) and a free loopback port, and waits until it is ready.
     pub(crate) fn muster(binary: &Path, data: &Path) -> Result<Self> {
         let log = data.with_extension("stderr");
@@ -128,7 +128,7 @@ impl Server {
     }
 
     /// Makes a workspace without limits and with identity resolution by customer id, mobile and email.
-    pub(crate) fn workspace(&self, id: &str, users: u64) -> Result<Workspace> {
+    pub(crate) fn workspace(&self, id: &str, users: u64) -> Result<BenchWorkspace> {
         let made = self.plain_workspace(id, users)?;
         let kinds = json!([{"kind": "customer_id"}, {"kind": "mobile"}, {"kind": "email"}]);
         self.manage("PUT", &format!("/workspaces/{id}/identity"), &json!({"enabled": true, "identifiers": kinds}))?;
@@ -136,12 +136,12 @@ impl Server {
     }
 
     /// Makes a workspace without limits of rate, where the customer id alone identifies.
-    pub(crate) fn plain_workspace(&self, id: &str, users: u64) -> Result<Workspace> {
+    pub(crate) fn plain_workspace(&self, id: &str, users: u64) -> Result<BenchWorkspace> {
         let made = self.manage("POST", "/workspaces", &json!({"name": id, "id": id}))?;
         let key = made["data_api_key"].as_str().context("the new workspace's answer has no data_api_key")?;
         let limits = json!({"users_per_minute": 0, "events_per_minute": 0, "devices_per_minute": 0});
         self.manage("PATCH", &format!("/workspaces/{id}"), &json!({"limits": limits}))?;
-        Ok(Workspace { id: id.to_owned(), key: key.to_owned(), world: Arc::new(World::new(users)) })
+        Ok(BenchWorkspace { id: id.to_owned(), key: key.to_owned(), world: Arc::new(World::new(users)) })
     }
 
     /// `(users, events)` that the server counts in a workspace.
@@ -174,7 +174,7 @@ impl Server {
     }
 
     /// The clients' view of `workspace` on this server.
-    pub(crate) fn target(&self, workspace: &Workspace) -> ClientTarget {
+    pub(crate) fn target(&self, workspace: &BenchWorkspace) -> ClientTarget {
         let pair = format!("{}:{}", workspace.id, workspace.key);
         let head = format!(
             "POST /v1/transition/{} HTTP/1.1\r\nHost: {}\r\nAuthorization: Basic {}\r\nContent-Type: application/json\r\n",
@@ -186,7 +186,7 @@ impl Server {
     }
 }
 
-impl Drop for Server {
+impl Drop for BenchServer {
     fn drop(&mut self) {
         // Both fail only for a process that is gone already.
         let _ = self.child.kill();
@@ -196,13 +196,13 @@ impl Drop for Server {
 
 /// A workspace of the benchmark; outlives the server process that made it.
 #[derive(Clone, Debug)]
-pub(crate) struct Workspace {
+pub(crate) struct BenchWorkspace {
     pub(crate) id: String,
     key: String,
     pub(crate) world: Arc<World>,
 }
 
-impl Workspace {
+impl BenchWorkspace {
     /// A workspace as the no-op server takes it: any.
     pub(crate) fn anything(users: u64) -> Self {
         Self { id: "any".to_owned(), key: "any".to_owned(), world: Arc::new(World::new(users)) }

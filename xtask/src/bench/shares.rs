@@ -5,8 +5,8 @@
 mod small;
 mod tenants;
 
-use super::server::{Server, binary};
-use super::worst::{Place, say};
+use super::server::{BenchServer, binary};
+use super::worst::{CaseWorkspace, say};
 use super::{disk, number, proc, window};
 use anyhow::{Context, Result, bail};
 use small::Small;
@@ -73,8 +73,8 @@ pub(crate) fn run(args: &[String]) -> Result<()> {
     let data = scratch.path().join("data");
     let small = options.memory.map(Small::make).transpose()?;
     let mut server = match &small {
-        Some(small) => Server::confined(&binary, &data, &small.before())?,
-        None => Server::muster(&binary, &data)?,
+        Some(small) => BenchServer::confined(&binary, &data, &small.before())?,
+        None => BenchServer::muster(&binary, &data)?,
     };
     say(&format!("machine: {}", proc::machine(scratch.path())));
     if let Some(small) = &small {
@@ -104,21 +104,21 @@ pub(crate) fn run(args: &[String]) -> Result<()> {
 }
 
 /// Prepares all tenants, measures the modest one alone and beside the others, and prints what it waited for.
-fn measure(server: &Server, options: &Options) -> Result<()> {
-    let modest = Place::make(server, "MODEST")?;
-    let modest = Modest::new(Place { server, workspace: &modest })?;
+fn measure(server: &BenchServer, options: &Options) -> Result<()> {
+    let modest = CaseWorkspace::make(server, "MODEST")?;
+    let modest = Modest::new(CaseWorkspace { server, workspace: &modest })?;
     let mut workspaces = Vec::new();
     for at in 0..options.tenants {
         window::check_interrupted()?;
-        workspaces.push(Place::make(server, &format!("HEAVY{at}"))?);
+        workspaces.push(CaseWorkspace::make(server, &format!("HEAVY{at}"))?);
     }
     for workspace in &workspaces {
-        Heavy::prepare(Place { server, workspace })?;
+        Heavy::prepare(CaseWorkspace { server, workspace })?;
     }
     let alone = modest.measured(Duration::from_secs(options.seconds / 3))?;
     let over = &AtomicBool::new(false);
     let (beside, sent) = std::thread::scope(|scope| {
-        let tenant = |workspace| scope.spawn(move || Heavy::new(Place { server, workspace }).run(over));
+        let tenant = |workspace| scope.spawn(move || Heavy::new(CaseWorkspace { server, workspace }).run(over));
         let heavy: Vec<_> = workspaces.iter().map(tenant).collect();
         let beside = modest.measured(Duration::from_secs(options.seconds));
         over.store(true, Ordering::Relaxed);

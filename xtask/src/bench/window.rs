@@ -43,9 +43,9 @@ const OVER: u8 = 2;
 
 /// What the workers of one run are to do at the moment.
 #[derive(Debug, Default)]
-pub(crate) struct Phase(AtomicU8);
+pub(crate) struct WindowPhase(AtomicU8);
 
-impl Phase {
+impl WindowPhase {
     /// Whether what completes now belongs to the measurement.
     pub(crate) fn counts(&self) -> bool {
         self.0.load(Ordering::Relaxed) == COUNTING
@@ -85,7 +85,7 @@ pub(crate) struct Span {
 }
 
 /// Lets the workers warm up, then counts for the stated time, then ends them.
-pub(crate) async fn measure(phase: &Phase, times: Times, server: impl Fn() -> Result<Usage>) -> Result<Span> {
+pub(crate) async fn measure(phase: &WindowPhase, times: Times, server: impl Fn() -> Result<Usage>) -> Result<Span> {
     let own = std::process::id();
     pause(times.warm).await?;
     let (server_before, own_before, busy_before) = (server()?, proc::usage(own)?, proc::machine_busy()?);

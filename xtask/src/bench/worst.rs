@@ -13,7 +13,7 @@ mod place;
 pub(super) mod things;
 
 pub(super) use caller::send;
-pub(super) use place::Place;
+pub(super) use place::CaseWorkspace;
 
 use super::server::binary;
 use super::{disk, proc, window};

@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use super::findings::Finding;
 use super::sources::code_lines;
-use super::tree::{File, Tree};
+use super::tree::{TextFile, Tree};
 
 /// One row of the table.
 struct Row {
@@ -173,7 +173,7 @@ impl Row {
 }
 
 /// Words of one source file (`inside`: its path below `src/`), against the row of its crate.
-fn words(row: &Row, file: &File, inside: &str) -> Vec<Finding> {
+fn words(row: &Row, file: &TextFile, inside: &str) -> Vec<Finding> {
     let mut findings = Vec::new();
     if is_test_file(inside) {
         return findings;

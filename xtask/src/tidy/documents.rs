@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use super::findings::Finding;
-use super::tree::{File, Tree};
+use super::tree::{TextFile, Tree};
 
 /// Documents that must be there: the first things a newcomer opens.
 const REQUIRED: [&str; 7] = [
@@ -37,7 +37,7 @@ pub(super) fn check(tree: &Tree) -> Vec<Finding> {
 }
 
 /// Tests that are named and not there; names of metrics are as long.
-fn lost_tests(tree: &Tree, file: &File) -> Vec<Finding> {
+fn lost_tests(tree: &Tree, file: &TextFile) -> Vec<Finding> {
     let is_name = |word: &str| word.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_');
     let is_test =
         |word: &&str| is_name(word) && word.matches('_').count() >= TEST_UNDERSCORES && !word.starts_with("muster_");
@@ -55,7 +55,7 @@ fn lost_tests(tree: &Tree, file: &File) -> Vec<Finding> {
     findings
 }
 
-fn dead_references(tree: &Tree, file: &File) -> Vec<Finding> {
+fn dead_references(tree: &Tree, file: &TextFile) -> Vec<Finding> {
     let starts = starts(tree);
     let mut findings = Vec::new();
     let mut fenced = false;

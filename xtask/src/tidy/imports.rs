@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::sources::code_lines;
-use super::tree::{File, Tree};
+use super::tree::{TextFile, Tree};
 
 /// Name of the module of `lib.rs` and `main.rs`.
 const ROOT: &str = "lib";
@@ -59,7 +59,7 @@ fn reachable<'i>(imports: &'i Imports, from: &str) -> BTreeSet<&'i str> {
     reached
 }
 
-fn is_test(file: &File) -> bool {
+fn is_test(file: &TextFile) -> bool {
     file.name() == "tests.rs" || file.path.contains("/tests/")
 }
 

@@ -2,7 +2,7 @@
 //! committed. The table of who may use what is `crates.rs`.
 
 use super::findings::{Finding, Severity};
-use super::tree::{File, Tree};
+use super::tree::{TextFile, Tree};
 
 /// Lines beyond which a file must be divided.
 const LINES_MAX: usize = 500;
@@ -50,20 +50,20 @@ pub(super) fn code_lines(text: &str) -> impl Iterator<Item = (usize, &str)> {
     numbered.filter(|(_, line)| !line.trim_start().starts_with("//"))
 }
 
-fn length(file: &File) -> Option<Finding> {
+fn length(file: &TextFile) -> Option<Finding> {
     let lines = file.text.lines().count();
     let message = format!("{lines} lines; the goal is {LINES_GOAL}, the limit {LINES_MAX}: divide it by subject");
     let severity = if lines > LINES_MAX { Severity::Error } else { Severity::Warning };
     (lines > LINES_GOAL).then(|| Finding { severity, place: file.path.clone(), message })
 }
 
-fn opening(file: &File) -> Option<Finding> {
+fn opening(file: &TextFile) -> Option<Finding> {
     let first = file.text.lines().find(|line| !line.trim().is_empty()).unwrap_or_default();
     let message = "does not open with `//!`: say what the file owns and what it leaves to others";
     (!first.starts_with("//!")).then(|| Finding::error(&file.path, message))
 }
 
-fn forbidden_words(file: &File) -> Vec<Finding> {
+fn forbidden_words(file: &TextFile) -> Vec<Finding> {
     let mut findings = Vec::new();
     for (number, line) in code_lines(&file.text) {
         for (word, instead) in FORBIDDEN_IN_RUST {
@@ -75,7 +75,7 @@ fn forbidden_words(file: &File) -> Vec<Finding> {
     findings
 }
 
-fn personal_paths(file: &File) -> Vec<Finding> {
+fn personal_paths(file: &TextFile) -> Vec<Finding> {
     let mut findings = Vec::new();
     for (index, line) in file.text.lines().enumerate() {
         for path in PERSONAL_PATHS {
@@ -98,7 +98,7 @@ fn names_path(line: &str, path: &str) -> bool {
 
 /// `name.rs` beside `name/`, never `mod.rs`; and every file is declared by the file above it, else the compiler never
 /// sees it and its tests never run.
-fn place(tree: &Tree, file: &File) -> Option<Finding> {
+fn place(tree: &Tree, file: &TextFile) -> Option<Finding> {
     if file.name() == "mod.rs" {
         return Some(Finding::error(&file.path, "name the module file after its folder: `name.rs` beside `name/`"));
     }
@@ -113,7 +113,7 @@ fn place(tree: &Tree, file: &File) -> Option<Finding> {
     // A `#[path = "..."]` or an `include!` elsewhere in the same crate also brings a file in.
     let by_path = || {
         let quoted = format!("{}\"", file.name());
-        let own = |other: &&File| other.is_rust() && other.path.starts_with(crate_folder);
+        let own = |other: &&TextFile| other.is_rust() && other.path.starts_with(crate_folder);
         tree.files().iter().filter(own).any(|other| code_lines(&other.text).any(|(_, line)| line.contains(&quoted)))
     };
     if declared || by_path() {

@@ -12,13 +12,13 @@ use anyhow::Context as _;
 const FOREIGN_FOLDERS: [&str; 6] = [".git", "target", "muster-data", "node_modules", "__pycache__", ".venv"];
 
 /// One text file.
-pub(super) struct File {
+pub(super) struct TextFile {
     /// From the root of the checkout, with `/` between folders.
     pub(super) path: String,
     pub(super) text: String,
 }
 
-impl File {
+impl TextFile {
     pub(super) fn is_rust(&self) -> bool {
         self.path.ends_with(".rs")
     }
@@ -37,7 +37,7 @@ impl File {
 /// All text files of the project, in order of their paths.
 #[derive(Default)]
 pub(super) struct Tree {
-    files: Vec<File>,
+    files: Vec<TextFile>,
     /// Paths of all files, also of those that hold no text, and of all folders.
     paths: BTreeSet<String>,
 }
@@ -78,15 +78,15 @@ impl Tree {
         }
         self.paths.insert(path.to_owned());
         if let Some(text) = text {
-            self.files.push(File { path: path.to_owned(), text });
+            self.files.push(TextFile { path: path.to_owned(), text });
         }
     }
 
-    pub(super) fn files(&self) -> &[File] {
+    pub(super) fn files(&self) -> &[TextFile] {
         &self.files
     }
 
-    pub(super) fn file(&self, path: &str) -> Option<&File> {
+    pub(super) fn file(&self, path: &str) -> Option<&TextFile> {
         self.files.iter().find(|file| file.path == path)
     }
 

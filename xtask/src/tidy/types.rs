@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::allowances::Allowances;
 use super::findings::Finding;
 use super::sources::code_lines;
-use super::tree::{File, Tree};
+use super::tree::{TextFile, Tree};
 
 /// Names that are defined more than once, with the number of their definitions.
 pub(super) fn count(tree: &Tree) -> BTreeMap<String, usize> {
@@ -40,7 +40,7 @@ fn places(tree: &Tree) -> BTreeMap<String, Vec<String>> {
     places
 }
 
-fn is_source(file: &File) -> bool {
+fn is_source(file: &TextFile) -> bool {
     file.is_rust() && file.path.contains("/src/") && !file.path.contains("/tests/") && file.name() != "tests.rs"
 }
 

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use super::allowances::Allowances;
 use super::findings::Finding;
-use super::tree::{File, Tree};
+use super::tree::{TextFile, Tree};
 
 /// A banned turn: its name in the list of allowances, its forms, and what to write instead.
 struct Turn {
@@ -152,7 +152,7 @@ pub(super) fn check(tree: &Tree, allowed: &Allowances, found: &Allowances) -> Ve
     findings
 }
 
-fn is_read(file: &File) -> bool {
+fn is_read(file: &TextFile) -> bool {
     file.is_rust() || file.path.ends_with(".html")
 }
 
@@ -167,7 +167,7 @@ fn member(path: &str) -> Option<&str> {
 }
 
 /// The banned words of a file: line, name in the list, what to write instead.
-fn uses(file: &File) -> Vec<(usize, String, &'static str)> {
+fn uses(file: &TextFile) -> Vec<(usize, String, &'static str)> {
     let mut uses = Vec::new();
     for (index, line) in file.text.lines().enumerate() {
         let lower = line.to_lowercase();

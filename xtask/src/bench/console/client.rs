@@ -2,7 +2,7 @@
 //! measured: users with three identifiers and three events each, a tree of a thousand, a chain, merges, reviews and rejected
 //! elements.
 
-use super::super::server::{ADMIN, Server, Workspace};
+use super::super::server::{ADMIN, BenchServer, BenchWorkspace};
 use super::super::window::check_interrupted;
 use anyhow::{Context, Result, bail};
 use serde_json::{Value as Json, json};
@@ -27,21 +27,21 @@ const MERGES: u64 = 10_000;
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// An answer.
-pub(super) struct Answer {
+pub(super) struct ConsoleAnswer {
     pub(super) status: u16,
     pub(super) body: Vec<u8>,
     cookie: String,
 }
 
 /// A connection of a browser that is signed in.
-pub(super) struct Client {
+pub(super) struct ConsoleClient {
     stream: BufReader<TcpStream>,
     pub(super) cookie: String,
 }
 
-impl Client {
+impl ConsoleClient {
     /// A connection without a session.
-    pub(super) fn connect(server: &Server) -> Result<Self> {
+    pub(super) fn connect(server: &BenchServer) -> Result<Self> {
         let stream = TcpStream::connect(server.addr).context("cannot connect")?;
         stream.set_nodelay(true)?;
         stream.set_read_timeout(Some(PATIENCE))?;
@@ -49,7 +49,7 @@ impl Client {
     }
 
     /// Signs in with the admin token.
-    pub(super) fn signed_in(server: &Server) -> Result<Self> {
+    pub(super) fn signed_in(server: &BenchServer) -> Result<Self> {
         let mut client = Self::connect(server)?;
         let answer = client.post("/sign-in", &format!("token={ADMIN}"))?;
         if answer.cookie.is_empty() {
@@ -59,12 +59,12 @@ impl Client {
         Ok(client)
     }
 
-    pub(super) fn get(&mut self, path: &str, more: &str) -> Result<Answer> {
+    pub(super) fn get(&mut self, path: &str, more: &str) -> Result<ConsoleAnswer> {
         let cookie = &self.cookie;
         self.send(&format!("GET {path} HTTP/1.1\r\nHost: bench\r\nCookie: {cookie}\r\n{more}\r\n"))
     }
 
-    pub(super) fn post(&mut self, path: &str, form: &str) -> Result<Answer> {
+    pub(super) fn post(&mut self, path: &str, form: &str) -> Result<ConsoleAnswer> {
         let (cookie, length) = (&self.cookie, form.len());
         let head =
             format!("POST {path} HTTP/1.1\r\nHost: bench\r\nCookie: {cookie}\r\nSec-Fetch-Site: same-origin\r\n");
@@ -74,7 +74,7 @@ impl Client {
     }
 
     /// Sends a whole request; its answer.
-    pub(super) fn send(&mut self, request: &str) -> Result<Answer> {
+    pub(super) fn send(&mut self, request: &str) -> Result<ConsoleAnswer> {
         self.stream.get_mut().write_all(request.as_bytes())?;
         let mut line = String::new();
         self.stream.read_line(&mut line)?;
@@ -92,7 +92,7 @@ impl Client {
         }
         let mut body = vec![0; length];
         self.stream.read_exact(&mut body)?;
-        Ok(Answer { status, body, cookie })
+        Ok(ConsoleAnswer { status, body, cookie })
     }
 }
 
@@ -124,11 +124,11 @@ pub(super) fn import(head: &str, elements: &[Json]) -> String {
 }
 
 /// Stores the users with three events each, then what the other pages show.
-pub(super) fn preload(server: &Server, workspace: &Workspace, users: u64) -> Result<()> {
+pub(super) fn preload(server: &BenchServer, workspace: &BenchWorkspace, users: u64) -> Result<()> {
     let head = server.target(workspace).head;
     let next = AtomicU64::new(0);
     let load = || -> Result<()> {
-        let mut client = Client::connect(server)?;
+        let mut client = ConsoleClient::connect(server)?;
         loop {
             check_interrupted()?;
             let from = next.fetch_add(USERS_PER_BODY, Ordering::Relaxed);
@@ -147,7 +147,7 @@ pub(super) fn preload(server: &Server, workspace: &Workspace, users: u64) -> Res
         let loaders: Vec<_> = (0..LOADERS).map(|_| scope.spawn(load)).collect();
         loaders.into_iter().try_for_each(|loader| loader.join().expect("a loader does not panic"))
     })?;
-    let mut client = Client::connect(server)?;
+    let mut client = ConsoleClient::connect(server)?;
     let mut sent = |elements: &[Json]| -> Result<()> {
         let status = client.send(&import(&head, elements))?.status;
         if status == 200 { Ok(()) } else { bail!("an import is answered {status}") }

@@ -2,9 +2,9 @@
 //! read, in turn. Two loads: 200 requests a second as they arrive, and as many as sixteen clients get through.
 
 use super::super::proc;
-use super::super::server::{Server, Workspace};
+use super::super::server::{BenchServer, BenchWorkspace};
 use super::super::window::check_interrupted;
-use super::client::{self, Client};
+use super::client::{self, ConsoleClient};
 use super::say;
 use anyhow::{Context, Result};
 use serde_json::Value as Json;
@@ -42,7 +42,12 @@ struct Seen {
 }
 
 /// Runs both loads and prints their tables.
-pub(super) fn beside_imports(server: &Server, workspace: &Workspace, rounds: u64, seconds: u64) -> Result<()> {
+pub(super) fn beside_imports(
+    server: &BenchServer,
+    workspace: &BenchWorkspace,
+    rounds: u64,
+    seconds: u64,
+) -> Result<()> {
     for (name, paced) in [("200 requests/s arriving", true), ("sixteen clients without a pause", false)] {
         say(&format!("Imports of {ELEMENTS} elements, {name}, {seconds} s a run:\n"));
         say(
@@ -78,7 +83,12 @@ fn median(values: &mut [f64]) -> f64 {
     values[values.len() / 2]
 }
 
-fn run(server: &Server, workspace: &Workspace, viewers: usize, (paced, seconds): (bool, u64)) -> Result<Seen> {
+fn run(
+    server: &BenchServer,
+    workspace: &BenchWorkspace,
+    viewers: usize,
+    (paced, seconds): (bool, u64),
+) -> Result<Seen> {
     let (over, viewed, sent, refused) =
         (AtomicBool::new(false), AtomicU64::new(0), AtomicU64::new(0), AtomicU64::new(0));
     let streams: Vec<TcpStream> = (0..viewers).map(|_| watch(server, workspace)).collect::<Result<_>>()?;
@@ -86,7 +96,7 @@ fn run(server: &Server, workspace: &Workspace, viewers: usize, (paced, seconds):
     let (began, before) = (Instant::now(), server.usage()?.cpu);
     let end = began + Duration::from_secs(seconds);
     let import = || -> Result<Vec<f64>> {
-        let (mut client, mut times) = (Client::connect(server)?, Vec::new());
+        let (mut client, mut times) = (ConsoleClient::connect(server)?, Vec::new());
         while Instant::now() < end {
             check_interrupted()?;
             let nth = sent.fetch_add(1, Ordering::Relaxed);
@@ -130,8 +140,8 @@ fn run(server: &Server, workspace: &Workspace, viewers: usize, (paced, seconds):
 }
 
 /// A viewer of the live stream that was told that it watches.
-fn watch(server: &Server, workspace: &Workspace) -> Result<TcpStream> {
-    let cookie = Client::signed_in(server)?.cookie;
+fn watch(server: &BenchServer, workspace: &BenchWorkspace) -> Result<TcpStream> {
+    let cookie = ConsoleClient::signed_in(server)?.cookie;
     let mut stream = TcpStream::connect(server.addr)?;
     stream.set_read_timeout(Some(Duration::from_millis(200)))?;
     let path = format!("/w/{}/live/stream", workspace.id);

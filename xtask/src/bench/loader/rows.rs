@@ -11,23 +11,23 @@ const KINDS: [&str; 3] = ["customer_id", "mobile", "email"];
 
 /// A transition request as the loader reads it.
 #[derive(Debug, Deserialize)]
-pub(super) struct Body<'a> {
+pub(super) struct LoadedBody<'a> {
     #[serde(borrow)]
-    pub(super) elements: Vec<Element<'a>>,
+    pub(super) elements: Vec<LoadedElement<'a>>,
 }
 
 /// One customer or event.
 #[derive(Debug, Deserialize)]
-pub(super) struct Element<'a> {
+pub(super) struct LoadedElement<'a> {
     pub(super) customer_id: Option<&'a str>,
     #[serde(default)]
     pub(super) attributes: Map<String, Value>,
     #[serde(default, borrow)]
-    pub(super) actions: Vec<Action<'a>>,
+    pub(super) actions: Vec<LoadedAction<'a>>,
 }
 
 #[derive(Debug, Deserialize)]
-pub(super) struct Action<'a> {
+pub(super) struct LoadedAction<'a> {
     pub(super) action: &'a str,
     pub(super) event_id: Option<&'a str>,
     #[serde(default)]
@@ -38,7 +38,7 @@ pub(super) struct Action<'a> {
 
 type Key<'a> = (i16, &'a str);
 
-impl Element<'_> {
+impl LoadedElement<'_> {
     /// The identifiers of the element: `(kind, value)`.
     pub(super) fn keys(&self) -> impl Iterator<Item = Key<'_>> {
         let attribute = |kind: usize| self.attributes.get(KINDS[kind]).and_then(Value::as_str);
@@ -49,20 +49,20 @@ impl Element<'_> {
 
 /// Identifiers as the columns of a statement.
 #[derive(Debug, Default)]
-pub(super) struct Keys<'a> {
+pub(super) struct LoadedKeys<'a> {
     pub(super) kinds: Vec<i16>,
     pub(super) values: Vec<&'a str>,
     pub(super) users: Vec<i64>,
 }
 
-impl<'a> Body<'a> {
+impl<'a> LoadedBody<'a> {
     /// Every identifier of the body once, in ascending order.
-    pub(super) fn keys(&self) -> Keys<'_> {
-        let mut all: Vec<_> = self.elements.iter().flat_map(Element::keys).collect();
+    pub(super) fn keys(&self) -> LoadedKeys<'_> {
+        let mut all: Vec<_> = self.elements.iter().flat_map(LoadedElement::keys).collect();
         all.sort_unstable();
         all.dedup();
         let (kinds, values) = all.into_iter().unzip();
-        Keys { kinds, values, users: Vec::new() }
+        LoadedKeys { kinds, values, users: Vec::new() }
     }
 }
 
@@ -93,9 +93,9 @@ pub(super) struct Rows<'a> {
     pub(super) created: UserColumns,
     pub(super) updated: UserColumns,
     /// Identifiers seen for the first time.
-    pub(super) bound: Keys<'a>,
+    pub(super) bound: LoadedKeys<'a>,
     /// Identifiers of users that this request showed to be one person.
-    pub(super) moved: Keys<'a>,
+    pub(super) moved: LoadedKeys<'a>,
     pub(super) events: EventColumns<'a>,
 }
 
@@ -110,7 +110,12 @@ struct Change {
 
 impl<'a> Rows<'a> {
     /// Resolves the elements in order against the `known` identifiers, taking new user ids from `ids`.
-    pub(super) fn decide(body: &'a Body<'_>, known: &HashMap<Key<'_>, i64>, ids: &mut Range<i64>, now: f64) -> Self {
+    pub(super) fn decide(
+        body: &'a LoadedBody<'_>,
+        known: &HashMap<Key<'_>, i64>,
+        ids: &mut Range<i64>,
+        now: f64,
+    ) -> Self {
         let mut rows = Self::default();
         let mut changes: BTreeMap<i64, Change> = BTreeMap::new();
         let mut bindings: HashMap<Key<'a>, i64> = HashMap::new();
@@ -165,7 +170,7 @@ impl<'a> Rows<'a> {
 }
 
 impl<'a> EventColumns<'a> {
-    fn push(&mut self, user: i64, action: &'a Action<'_>, change: &mut Change, now: f64) {
+    fn push(&mut self, user: i64, action: &'a LoadedAction<'_>, change: &mut Change, now: f64) {
         let time = action.current_time.unwrap_or(now);
         change.events += 1;
         change.first_seen = change.first_seen.min(time);
@@ -189,7 +194,7 @@ mod tests {
             {"type":"customer","customer_id":"a","attributes":{"mobile":"+1","tier":"gold"}},
             {"type":"event","customer_id":"a","actions":[{"action":"seen","current_time":5,"event_id":"e"}]},
             {"type":"event","customer_id":"b","actions":[{"action":"seen"}]}]}"#;
-        let body: Body<'_> = serde_json::from_str(text).unwrap();
+        let body: LoadedBody<'_> = serde_json::from_str(text).unwrap();
         let known = HashMap::from([((0, "b"), 3)]);
         let rows = Rows::decide(&body, &known, &mut (10..20), 7.0);
         assert_eq!((rows.created.ids, rows.updated.ids), (vec![10], vec![3]));

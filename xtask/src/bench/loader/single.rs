@@ -2,7 +2,7 @@
 //! connections and the course of a run to `loader.rs`.
 
 use super::now;
-use super::rows::{Body, Element};
+use super::rows::{LoadedBody, LoadedElement};
 use anyhow::{Context, Result};
 use tokio_postgres::{Client, Statement};
 
@@ -48,7 +48,7 @@ impl Loader {
 
     /// One request, element by element.
     pub(super) async fn load(&self, bytes: &[u8]) -> Result<()> {
-        let body: Body<'_> = serde_json::from_slice(bytes).context("a body that is not JSON")?;
+        let body: LoadedBody<'_> = serde_json::from_slice(bytes).context("a body that is not JSON")?;
         let now = now()?;
         for element in &body.elements {
             self.element(element, now).await?;
@@ -56,7 +56,7 @@ impl Loader {
         Ok(())
     }
 
-    async fn element(&self, element: &Element<'_>, now: f64) -> Result<()> {
+    async fn element(&self, element: &LoadedElement<'_>, now: f64) -> Result<()> {
         let id = element.customer_id.context("N knows users by customer id only")?;
         if element.actions.is_empty() {
             let value = |kind: i16| element.keys().find(|key| key.0 == kind).map(|key| key.1);

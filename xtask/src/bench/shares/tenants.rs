@@ -5,7 +5,7 @@ use super::super::window::check_interrupted;
 use super::super::worst::things::{
     ARRAY_LENGTH, adds, array, event, known_by, meets, object, record, user, wide_profile,
 };
-use super::super::worst::{Place, send};
+use super::super::worst::{CaseWorkspace, send};
 use anyhow::Result;
 use serde_json::{Value as Json, json};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -64,13 +64,13 @@ impl Waits {
 
 /// The tenant who asks for little.
 pub(super) struct Modest<'s> {
-    place: Place<'s>,
+    place: CaseWorkspace<'s>,
     /// Users made so far.
     next: AtomicUsize,
 }
 
 impl<'s> Modest<'s> {
-    pub(super) fn new(place: Place<'s>) -> Result<Self> {
+    pub(super) fn new(place: CaseWorkspace<'s>) -> Result<Self> {
         place.store((0..1_000).map(|at| user(&format!("u{at}"), &json!({"city": "Pune"}))))?;
         Ok(Self { place, next: AtomicUsize::new(0) })
     }
@@ -109,7 +109,7 @@ fn paced(what: &'static str, time: Duration, ask: impl Fn() -> bool) -> Result<W
 }
 
 /// Whether these elements were answered 200.
-fn sent(place: &Place<'_>, elements: &[Json]) -> bool {
+fn sent(place: &CaseWorkspace<'_>, elements: &[Json]) -> bool {
     let body = json!({"type": "transition", "elements": elements}).to_string();
     let target = place.server.target(place.workspace);
     send(target.addr, &target.head, body.as_bytes()).is_ok_and(|answer| answer.status == 200)
@@ -117,7 +117,7 @@ fn sent(place: &Place<'_>, elements: &[Json]) -> bool {
 
 /// A tenant who sends what costs most.
 pub(super) struct Heavy<'s> {
-    place: Place<'s>,
+    place: CaseWorkspace<'s>,
     round: usize,
 }
 
@@ -126,13 +126,13 @@ type Kind = (&'static str, fn(usize) -> Vec<Json>);
 
 impl<'s> Heavy<'s> {
     /// Stores what the requests are about.
-    pub(super) fn prepare(place: Place<'s>) -> Result<()> {
+    pub(super) fn prepare(place: CaseWorkspace<'s>) -> Result<()> {
         wide_profile(&place)?;
         array(&place, ARRAY_LENGTH, false)?;
         record(&place)
     }
 
-    pub(super) fn new(place: Place<'s>) -> Self {
+    pub(super) fn new(place: CaseWorkspace<'s>) -> Self {
         Self { place, round: 0 }
     }
 

@@ -13,7 +13,7 @@ const GLANCE: Duration = Duration::from_millis(200);
 
 /// An answer, or that there was none.
 #[derive(Debug)]
-pub(crate) struct Answer {
+pub(crate) struct CallAnswer {
     /// 0: none within the patience, or the connection ended before it.
     pub(crate) status: u16,
     /// The header `Muster-Outcomes`.
@@ -26,7 +26,7 @@ pub(crate) struct Answer {
 ///
 /// # Errors
 /// When nobody can be connected to, or the run was interrupted.
-pub(crate) fn send(addr: SocketAddr, head: &str, body: &[u8]) -> Result<Answer> {
+pub(crate) fn send(addr: SocketAddr, head: &str, body: &[u8]) -> Result<CallAnswer> {
     let mut stream = TcpStream::connect(addr).with_context(|| format!("cannot connect to {addr}"))?;
     stream.set_nodelay(true)?;
     stream.set_read_timeout(Some(GLANCE))?;
@@ -50,7 +50,7 @@ pub(crate) fn send(addr: SocketAddr, head: &str, body: &[u8]) -> Result<Answer> 
     }
     let seconds = began.elapsed().as_secs_f64();
     let (status, outcomes) = head_of(&answer).unwrap_or_default();
-    Ok(Answer { status, outcomes, seconds })
+    Ok(CallAnswer { status, outcomes, seconds })
 }
 
 /// The status and the outcomes; None if the head is not whole.

@@ -1,6 +1,6 @@
 //! Owns what a case is: what is prepared, the request that touches it n times, and which n fill a body.
 
-use super::place::Place;
+use super::place::CaseWorkspace;
 use anyhow::Result;
 use serde_json::{Value as Json, json};
 
@@ -9,11 +9,11 @@ pub(super) const BODY_BYTES: usize = 102_400;
 /// The most elements that are tried: no element is shorter than three bytes with its comma.
 const ELEMENTS_MAX: usize = BODY_BYTES / 3;
 
-type Prepare = Box<dyn Fn(&Place<'_>, usize) -> Result<()>>;
+type Prepare = Box<dyn Fn(&CaseWorkspace<'_>, usize) -> Result<()>>;
 type Elements = Box<dyn Fn(usize) -> Vec<Json>>;
 type Body = Box<dyn Fn(usize) -> String>;
-type Calls = Box<dyn Fn(&Place<'_>, usize) -> Result<()>>;
-type Preparation = Box<dyn Fn(&Place<'_>) -> Result<bool>>;
+type Calls = Box<dyn Fn(&CaseWorkspace<'_>, usize) -> Result<()>>;
+type Preparation = Box<dyn Fn(&CaseWorkspace<'_>) -> Result<bool>>;
 
 /// What is measured.
 pub(super) enum Act {
@@ -50,27 +50,27 @@ impl Case {
     /// An import of n elements beside what is prepared.
     pub(super) fn import(
         name: impl Into<String>,
-        prepare: impl Fn(&Place<'_>) -> Result<()> + 'static,
+        prepare: impl Fn(&CaseWorkspace<'_>) -> Result<()> + 'static,
         elements: impl Fn(usize) -> Vec<Json> + 'static,
     ) -> Self {
         Self::new(
             name.into(),
-            Box::new(move |place: &Place<'_>, _: usize| prepare(place)),
+            Box::new(move |place: &CaseWorkspace<'_>, _: usize| prepare(place)),
             Act::Import(Box::new(elements)),
         )
     }
 
     /// An import whose body is made by hand, of n parts, into an empty workspace.
     pub(super) fn raw(name: impl Into<String>, body: impl Fn(usize) -> String + 'static) -> Self {
-        Self::new(name.into(), Box::new(|_: &Place<'_>, _: usize| Ok(())), Act::Raw(Box::new(body)))
+        Self::new(name.into(), Box::new(|_: &CaseWorkspace<'_>, _: usize| Ok(())), Act::Raw(Box::new(body)))
     }
 
     /// Management calls about something of the size n, at most `most`.
     pub(super) fn calls(
         name: impl Into<String>,
         most: usize,
-        prepare: impl Fn(&Place<'_>, usize) -> Result<()> + 'static,
-        calls: impl Fn(&Place<'_>, usize) -> Result<()> + 'static,
+        prepare: impl Fn(&CaseWorkspace<'_>, usize) -> Result<()> + 'static,
+        calls: impl Fn(&CaseWorkspace<'_>, usize) -> Result<()> + 'static,
     ) -> Self {
         let case = Self::new(name.into(), Box::new(prepare), Act::Calls(Box::new(calls)));
         Self { grows: true, most, ..case }
@@ -117,7 +117,7 @@ impl Case {
     }
 
     /// With something that is done just before the request.
-    pub(super) fn after(self, before: impl Fn(&Place<'_>) -> Result<bool> + 'static) -> Self {
+    pub(super) fn after(self, before: impl Fn(&CaseWorkspace<'_>) -> Result<bool> + 'static) -> Self {
         Self { before: Some(Box::new(before)), ..self }
     }
 

@@ -2,10 +2,10 @@
 //! same on a server that has just been started and holds nothing else in memory.
 
 use super::super::proc;
-use super::super::server::{Server, Workspace};
-use super::caller::{Answer, send};
+use super::super::server::{BenchServer, BenchWorkspace};
+use super::caller::{CallAnswer, send};
 use super::case::{Act, Case};
-use super::place::Place;
+use super::place::CaseWorkspace;
 use anyhow::{Context, Result};
 use std::fs;
 use std::path::Path;
@@ -65,18 +65,18 @@ struct Stored<'c> {
 
 impl Stored<'_> {
     /// Fills a data directory of this name, and stops its server.
-    fn prepare(&self, name: &str, n: usize) -> Result<Workspace> {
+    fn prepare(&self, name: &str, n: usize) -> Result<BenchWorkspace> {
         fs::create_dir_all(self.folder)?;
-        let server = Server::muster(self.binary, &self.folder.join(name))?;
-        let workspace = Place::make(&server, ID)?;
-        let place = Place { server: &server, workspace: &workspace };
+        let server = BenchServer::muster(self.binary, &self.folder.join(name))?;
+        let workspace = CaseWorkspace::make(&server, ID)?;
+        let place = CaseWorkspace { server: &server, workspace: &workspace };
         (self.case.prepare)(&place, n).context("preparing it failed")?;
         server.stop()?;
         Ok(workspace)
     }
 
     /// The run in the middle, by time; with the largest growth of all.
-    fn median(&self, name: &str, workspace: &Workspace, n: usize, rounds: usize) -> Result<Measured> {
+    fn median(&self, name: &str, workspace: &BenchWorkspace, n: usize, rounds: usize) -> Result<Measured> {
         let mut runs = Vec::new();
         for _ in 0..rounds {
             let run = self.once(name, workspace, n)?;
@@ -93,11 +93,11 @@ impl Stored<'_> {
     }
 
     /// One request of n elements on a fresh copy.
-    fn once(&self, name: &str, workspace: &Workspace, n: usize) -> Result<Measured> {
+    fn once(&self, name: &str, workspace: &BenchWorkspace, n: usize) -> Result<Measured> {
         let run = self.folder.join("run");
         copy(&self.folder.join(name), &run)?;
-        let server = Server::muster(self.binary, &run)?;
-        let place = Place { server: &server, workspace };
+        let server = BenchServer::muster(self.binary, &run)?;
+        let place = CaseWorkspace { server: &server, workspace };
         let mut one = f64::INFINITY;
         for turn in 0..WARM {
             one = one.min(self.fixed(&place, turn)?);
@@ -118,7 +118,7 @@ impl Stored<'_> {
     }
 
     /// The seconds of what does not depend on n.
-    fn fixed(&self, place: &Place<'_>, turn: usize) -> Result<f64> {
+    fn fixed(&self, place: &CaseWorkspace<'_>, turn: usize) -> Result<f64> {
         if let Act::Calls(_) = &self.case.act {
             let began = Instant::now();
             place.manage("GET", "/stats", &serde_json::Value::Null)?;
@@ -128,19 +128,19 @@ impl Stored<'_> {
     }
 
     /// What is measured: its seconds, and what was answered.
-    fn act(&self, place: &Place<'_>, n: usize) -> Result<(f64, String)> {
+    fn act(&self, place: &CaseWorkspace<'_>, n: usize) -> Result<(f64, String)> {
         if let Act::Calls(calls) = &self.case.act {
             let began = Instant::now();
             calls(place, n)?;
             return Ok((began.elapsed().as_secs_f64(), "done".to_owned()));
         }
-        let Answer { status, outcomes, seconds } = self.import(place, n, WARM)?;
+        let CallAnswer { status, outcomes, seconds } = self.import(place, n, WARM)?;
         let answer = if status == 0 { "no answer".to_owned() } else { format!("{status} {outcomes}") };
         Ok((seconds, answer.trim().to_owned()))
     }
 
     /// The request of this turn.
-    fn import(&self, place: &Place<'_>, n: usize, turn: usize) -> Result<Answer> {
+    fn import(&self, place: &CaseWorkspace<'_>, n: usize, turn: usize) -> Result<CallAnswer> {
         let target = place.server.target(place.workspace);
         let line = format!("{} HTTP/1.1\r\n", self.case.query);
         let mut head = target.head.replacen(" HTTP/1.1\r\n", &line, 1);

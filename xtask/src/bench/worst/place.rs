@@ -1,6 +1,6 @@
 //! Owns the workspace of a case on a running server: filling it in large bodies, its settings, its management calls.
 
-use super::super::server::{Server, Workspace};
+use super::super::server::{BenchServer, BenchWorkspace};
 use super::super::window::check_interrupted;
 use super::caller::send;
 use anyhow::{Context, Result, bail};
@@ -17,14 +17,14 @@ const ACTIVE_PAUSE: Duration = Duration::from_millis(10);
 
 /// A workspace on a running server.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Place<'s> {
-    pub(crate) server: &'s Server,
-    pub(crate) workspace: &'s Workspace,
+pub(crate) struct CaseWorkspace<'s> {
+    pub(crate) server: &'s BenchServer,
+    pub(crate) workspace: &'s BenchWorkspace,
 }
 
-impl Place<'_> {
+impl CaseWorkspace<'_> {
     /// Makes the workspace, without limits of rate and with bodies of 1 MiB, so that preparing is quick.
-    pub(crate) fn make(server: &Server, id: &str) -> Result<Workspace> {
+    pub(crate) fn make(server: &BenchServer, id: &str) -> Result<BenchWorkspace> {
         let workspace = server.plain_workspace(id, 0)?;
         let wide = json!({"limits": {"body_bytes": 1_048_576}});
         server.manage("PATCH", &format!("/workspaces/{id}"), &wide)?;

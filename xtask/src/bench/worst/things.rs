@@ -1,7 +1,7 @@
 //! Owns the shared things that many requests touch: elements by their keys, large arrays, records and profiles, the
 //! settings that let profiles meet. Knows no case.
 
-use super::place::Place;
+use super::place::CaseWorkspace;
 use anyhow::Result;
 use serde_json::{Map, Value as Json, json};
 
@@ -51,7 +51,7 @@ pub(crate) fn kinds(names: &[&str], pinned: &[&str], cap: u32) -> Json {
 pub(crate) const USUAL: [&str; 3] = ["customer_id", "mobile", "email"];
 
 /// A user `arr` with an array `t` of this many integers or strings.
-pub(crate) fn array(place: &Place<'_>, length: usize, strings: bool) -> Result<()> {
+pub(crate) fn array(place: &CaseWorkspace<'_>, length: usize, strings: bool) -> Result<()> {
     let value = |at: usize| if strings { json!(format!("t{at:07}")) } else { json!(at) };
     let steps = (0..length).step_by(ARRAY_STEP).map(|from| {
         let to = (from + ARRAY_STEP).min(length);
@@ -61,7 +61,7 @@ pub(crate) fn array(place: &Place<'_>, length: usize, strings: bool) -> Result<(
 }
 
 /// A user `big` whose record is nearly 1 MiB, in ten values.
-pub(crate) fn record(place: &Place<'_>) -> Result<()> {
+pub(crate) fn record(place: &CaseWorkspace<'_>) -> Result<()> {
     place.store([large_user("big")])
 }
 
@@ -76,7 +76,7 @@ fn long_values(of: &str) -> Json {
 }
 
 /// A user `names` with 2,000 attributes whose names are long.
-pub(crate) fn long_names(place: &Place<'_>) -> Result<()> {
+pub(crate) fn long_names(place: &CaseWorkspace<'_>) -> Result<()> {
     let beginning = "a".repeat(440);
     let element = |part: usize| {
         let names = (0..180).map(|at| (format!("{beginning}{:05}", part * 180 + at), json!(1)));
@@ -87,13 +87,13 @@ pub(crate) fn long_names(place: &Place<'_>) -> Result<()> {
 
 /// A live profile of this many members with the mobile numbers `m0`, `m1`, ... and the address `hub`; each member has what
 /// `attributes` gives it.
-pub(crate) fn hub(place: &Place<'_>, members: usize, attributes: impl Fn(usize) -> Json) -> Result<()> {
+pub(crate) fn hub(place: &CaseWorkspace<'_>, members: usize, attributes: impl Fn(usize) -> Json) -> Result<()> {
     tree(place, ("hub", "m"), members, attributes)
 }
 
 /// The same with this address, and with mobile numbers that begin so.
 fn tree(
-    place: &Place<'_>,
+    place: &CaseWorkspace<'_>,
     (email, mobile): (&str, &str),
     members: usize,
     attributes: impl Fn(usize) -> Json,
@@ -116,28 +116,28 @@ pub(crate) fn meets(email: &str, mobile: &str) -> Json {
 }
 
 /// A live profile of fifty members with 1,960 attributes each.
-pub(crate) fn wide_profile(place: &Place<'_>) -> Result<()> {
+pub(crate) fn wide_profile(place: &CaseWorkspace<'_>) -> Result<()> {
     place.identity(&kinds(&USUAL, &[], 50))?;
     hub(place, MEMBERS, |at| object((0..MEMBER_ATTRIBUTES).map(|name| (format!("m{at}_{name}"), json!(1)))))
 }
 
 /// A live profile of eight members with nearly 1 MiB each.
-pub(crate) fn heavy_profile(place: &Place<'_>) -> Result<()> {
+pub(crate) fn heavy_profile(place: &CaseWorkspace<'_>) -> Result<()> {
     place.identity(&kinds(&USUAL, &[], 50))?;
     hub(place, 8, |at| long_values(&at.to_string()))
 }
 
 /// One more of them, with this address and mobile numbers that begin with it; identity resolution is on.
-pub(crate) fn heavy_tree(place: &Place<'_>, name: &str) -> Result<()> {
+pub(crate) fn heavy_tree(place: &CaseWorkspace<'_>, name: &str) -> Result<()> {
     tree(place, (name, &format!("{name}_")), 8, |at| long_values(&at.to_string()))
 }
 
 /// Users with the customer ids `o0`, `o1`, ... and the mobile numbers `x0`, `x1`, ..., this many.
-pub(crate) fn others(place: &Place<'_>, count: usize) -> Result<()> {
+pub(crate) fn others(place: &CaseWorkspace<'_>, count: usize) -> Result<()> {
     place.store((0..count).map(|at| user(&format!("o{at}"), &json!({"mobile": format!("x{at}")}))))
 }
 
 /// A hub of the address `hub` without members.
-pub(crate) fn lone_hub(place: &Place<'_>) -> Result<()> {
+pub(crate) fn lone_hub(place: &CaseWorkspace<'_>) -> Result<()> {
     place.store([user("h", &json!({"email": "hub"}))])
 }

@@ -23,7 +23,7 @@ const ADD: &str = "addValueToArrayField";
 const REMOVE: &str = "removeValueFromArrayField";
 
 /// Reads the attributes of one element.
-pub(super) struct Attributes<'r, 'c> {
+pub(super) struct ElementAttributes<'r, 'c> {
     pub(super) context: &'r ReadContext,
     pub(super) keys: &'r mut Keys<'c>,
     pub(super) customer: &'r mut CustomerElement,
@@ -34,7 +34,7 @@ pub(super) struct Attributes<'r, 'c> {
     pub(super) operated: CutNames,
 }
 
-impl Attributes<'_, '_> {
+impl ElementAttributes<'_, '_> {
     pub(super) fn read(mut self, members: &[Member], at: &Path) {
         self.customer.sets.reserve_exact(members.len());
         for member in members {

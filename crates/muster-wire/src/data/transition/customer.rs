@@ -1,7 +1,7 @@
 //! A customer element (FACTS 1.2.1): keys and attributes, and what stands beside them. What the attributes come to is
 //! in [`super::attributes`].
 
-use super::attributes::{Attributes, platforms};
+use super::attributes::{ElementAttributes, platforms};
 use super::element::{ElementReader, Found, flag};
 use super::keys::Keys;
 use crate::json::{Json, Node};
@@ -26,7 +26,7 @@ pub(super) fn read(reader: &ElementReader, node: &Node, at: &Path, found: &mut F
         let at = at.name("attributes");
         match attributes.members() {
             Some(members) => {
-                let attributes = Attributes {
+                let attributes = ElementAttributes {
                     context: reader.context,
                     keys: &mut keys,
                     customer: &mut customer,

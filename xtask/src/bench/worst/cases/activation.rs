@@ -3,7 +3,7 @@
 
 use super::super::super::window::check_interrupted;
 use super::super::case::Case;
-use super::super::place::Place;
+use super::super::place::CaseWorkspace;
 use super::super::things::{USUAL, kinds, known_by, user};
 use anyhow::Result;
 use serde_json::{Value as Json, json};
@@ -20,8 +20,9 @@ const PATIENCE: Duration = Duration::from_secs(60);
 const GLANCE: Duration = Duration::from_millis(2);
 
 pub(super) fn cases() -> Vec<Case> {
-    let one = |place: &Place<'_>| holders(place, HOLDERS, |_| "a@b".to_owned());
-    let several = |place: &Place<'_>| holders(place, VALUES * OF_ONE_VALUE, |at| format!("e{}", at / OF_ONE_VALUE));
+    let one = |place: &CaseWorkspace<'_>| holders(place, HOLDERS, |_| "a@b".to_owned());
+    let several =
+        |place: &CaseWorkspace<'_>| holders(place, VALUES * OF_ONE_VALUE, |at| format!("e{}", at / OF_ONE_VALUE));
     vec![
         Case::import("activation: one value that all hold", one, |n| {
             (0..n).map(|_| known_by(&json!({"email": "a@b"}))).collect()
@@ -41,13 +42,13 @@ pub(super) fn cases() -> Vec<Case> {
 }
 
 /// Two kinds; the third is a plain attribute so far.
-fn holders(place: &Place<'_>, count: usize, value: impl Fn(usize) -> String) -> Result<()> {
+fn holders(place: &CaseWorkspace<'_>, count: usize, value: impl Fn(usize) -> String) -> Result<()> {
     place.identity(&kinds(&USUAL[..2], &[], 1_000))?;
     place.store((0..count).map(|at| user(&format!("c{at}"), &json!({"email": value(at)}))))
 }
 
 /// Makes the third kind active, and waits until its values are being joined; false if that was over before it was seen.
-fn joining(place: &Place<'_>) -> Result<bool> {
+fn joining(place: &CaseWorkspace<'_>) -> Result<bool> {
     place.manage("PUT", "/identity", &kinds(&USUAL, &[], 1_000))?;
     let began = Instant::now();
     while began.elapsed() < PATIENCE {

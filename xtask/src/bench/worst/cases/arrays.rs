@@ -1,7 +1,7 @@
 //! One large array that all elements work on.
 
 use super::super::case::Case;
-use super::super::place::Place;
+use super::super::place::CaseWorkspace;
 use super::super::things::{ARRAY_LENGTH, adds, array, event, known_by, object, user, wide_profile};
 use anyhow::Result;
 use serde_json::{Value as Json, json};
@@ -15,7 +15,7 @@ pub(super) fn cases() -> Vec<Case> {
     cases
 }
 
-fn integers(place: &Place<'_>) -> Result<()> {
+fn integers(place: &CaseWorkspace<'_>) -> Result<()> {
     array(place, ARRAY_LENGTH, false)
 }
 
@@ -29,7 +29,7 @@ fn new(at: usize) -> Json {
 }
 
 fn one_by_one() -> Vec<Case> {
-    let strings = |place: &Place<'_>| array(place, STRINGS, true);
+    let strings = |place: &CaseWorkspace<'_>| array(place, STRINGS, true);
     vec![
         Case::import("array of integers: add one", integers, |n| {
             (0..n).map(|at| adds("arr", &json!([new(at)]))).collect()
@@ -74,7 +74,7 @@ fn mixed() -> Vec<Case> {
         let turn = |at: usize| if at.is_multiple_of(2) { adds("arr", &json!([new(at)])) } else { event("arr", 1) };
         (0..n).map(turn).collect::<Vec<Json>>()
     };
-    let of_a_member = |place: &Place<'_>| -> Result<()> {
+    let of_a_member = |place: &CaseWorkspace<'_>| -> Result<()> {
         wide_profile(place)?;
         let part = |from: usize| {
             let values: Vec<usize> = (from..from + 40_000).collect();

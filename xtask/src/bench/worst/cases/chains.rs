@@ -2,7 +2,7 @@
 //! done: a decision that restarts for every such need costs the square.
 
 use super::super::case::Case;
-use super::super::place::Place;
+use super::super::place::CaseWorkspace;
 use super::super::things::{kinds, known_by, object, user};
 use anyhow::Result;
 use serde_json::{Value as Json, json};
@@ -36,14 +36,14 @@ fn links(n: usize) -> Vec<Json> {
 }
 
 /// The others have another customer id, which is pinned: each element leaves a review.
-fn reviews(place: &Place<'_>) -> Result<()> {
+fn reviews(place: &CaseWorkspace<'_>) -> Result<()> {
     place.identity(&kinds(&KINDS, &["customer_id"], 50))?;
     place.store([user("s", &json!({"a": "x0"}))])?;
     place.store((0..2_000).map(|at| user(&format!("t{at}"), &json!({"mobile": format!("m{at}")}))))
 }
 
 /// The others take no further attribute: alone they reject the element, joined to the first they do not.
-fn full_records(place: &Place<'_>) -> Result<()> {
+fn full_records(place: &CaseWorkspace<'_>) -> Result<()> {
     let mut settings = kinds(&KINDS, &[], 1_000);
     settings["survivor"] = json!({"rule": "first_seen"});
     place.identity(&settings)?;
@@ -57,7 +57,7 @@ fn full_records(place: &Place<'_>) -> Result<()> {
 }
 
 /// The others are free: each element joins one of them.
-fn users(place: &Place<'_>) -> Result<()> {
+fn users(place: &CaseWorkspace<'_>) -> Result<()> {
     place.identity(&kinds(&KINDS, &[], 1_000))?;
     place.store([user("s", &json!({"a": "x0"}))])?;
     place.store((0..1_000).map(|at| known_by(&json!({"mobile": format!("m{at}")}))))

@@ -4,7 +4,7 @@
 use super::super::super::window::check_interrupted;
 use super::super::caller::send;
 use super::super::case::Case;
-use super::super::place::Place;
+use super::super::place::CaseWorkspace;
 use super::super::things::{USUAL, kinds, known_by, lone_hub, meets, others, user};
 use anyhow::{Context, Result, bail};
 use serde_json::{Value as Json, json};
@@ -34,7 +34,7 @@ pub(super) fn cases() -> Vec<Case> {
 }
 
 /// A hub and this many users that were joined to it one by one.
-fn flat(place: &Place<'_>, n: usize) -> Result<()> {
+fn flat(place: &CaseWorkspace<'_>, n: usize) -> Result<()> {
     place.identity(&kinds(&USUAL, &[], 1_000))?;
     lone_hub(place)?;
     others(place, n)?;
@@ -42,7 +42,7 @@ fn flat(place: &Place<'_>, n: usize) -> Result<()> {
 }
 
 /// A profile in which each of this many members is below the next.
-fn chain(place: &Place<'_>, n: usize) -> Result<()> {
+fn chain(place: &CaseWorkspace<'_>, n: usize) -> Result<()> {
     let mut settings = kinds(&USUAL, &[], 1_000);
     settings["survivor"] = json!({"rule": "first_seen"});
     place.identity(&settings)?;
@@ -56,7 +56,7 @@ fn chain(place: &Place<'_>, n: usize) -> Result<()> {
 }
 
 /// Two profiles of half as many members each with a review between them.
-fn two_trees(place: &Place<'_>, n: usize) -> Result<()> {
+fn two_trees(place: &CaseWorkspace<'_>, n: usize) -> Result<()> {
     place.identity(&kinds(&USUAL, &[], 1_000))?;
     place.store([user("h0", &json!({"email": "hub0"})), user("h1", &json!({"email": "hub1"}))])?;
     others(place, n)?;
@@ -65,13 +65,13 @@ fn two_trees(place: &Place<'_>, n: usize) -> Result<()> {
     place.store([user("h0", &json!({"email": "hub1"}))])
 }
 
-fn revert(place: &Place<'_>, list_at: impl Fn(usize) -> usize) -> Result<()> {
+fn revert(place: &CaseWorkspace<'_>, list_at: impl Fn(usize) -> usize) -> Result<()> {
     let merges = place.ids("merges")?;
     let id = merges.get(list_at(merges.len())).context("nothing was merged")?;
     place.manage("POST", &format!("/merges/{id}/revert"), &json!({})).map(drop)
 }
 
-fn decide(place: &Place<'_>, decision: &str) -> Result<()> {
+fn decide(place: &CaseWorkspace<'_>, decision: &str) -> Result<()> {
     let reviews = place.ids("reviews")?;
     let id = reviews.first().context("there is no review")?;
     place.manage("POST", &format!("/reviews/{id}"), &json!({"decision": decision})).map(drop)
@@ -102,11 +102,12 @@ fn trees() -> Vec<Case> {
 }
 
 fn reads() -> Vec<Case> {
-    let preview =
-        |place: &Place<'_>, _: usize| place.manage("POST", "/identity/preview", &kinds(&USUAL, &[], 50)).map(drop);
+    let preview = |place: &CaseWorkspace<'_>, _: usize| {
+        place.manage("POST", "/identity/preview", &kinds(&USUAL, &[], 50)).map(drop)
+    };
     let lookup =
-        |place: &Place<'_>, _: usize| place.manage("POST", "/users/lookup", &json!({"value": "a@b"})).map(drop);
-    let replacing = |place: &Place<'_>, n: usize| -> Result<()> {
+        |place: &CaseWorkspace<'_>, _: usize| place.manage("POST", "/users/lookup", &json!({"value": "a@b"})).map(drop);
+    let replacing = |place: &CaseWorkspace<'_>, n: usize| -> Result<()> {
         place.identity(&kinds(&USUAL, &[], 50))?;
         place.store((0..n).map(|at| known_by(&json!({"mobile": format!("m{at}")}))))?;
         // Each takes the value from nobody, and gives it up for another.
@@ -135,18 +136,18 @@ fn reads() -> Vec<Case> {
     ]
 }
 
-fn one_value(place: &Place<'_>, n: usize) -> Result<()> {
+fn one_value(place: &CaseWorkspace<'_>, n: usize) -> Result<()> {
     place.identity(&kinds(&USUAL[..2], &[], 50))?;
     place.store((0..n).map(|at| user(&format!("c{at}"), &json!({"email": "a@b"}))))
 }
 
-fn in_pairs(place: &Place<'_>, n: usize) -> Result<()> {
+fn in_pairs(place: &CaseWorkspace<'_>, n: usize) -> Result<()> {
     place.identity(&kinds(&USUAL[..2], &[], 50))?;
     place.store((0..n).map(|at| user(&format!("c{at}"), &json!({"email": format!("e{}", at / 2)}))))
 }
 
 /// This many entries of devices whose users exist since.
-fn quarantine(place: &Place<'_>, n: usize) -> Result<()> {
+fn quarantine(place: &CaseWorkspace<'_>, n: usize) -> Result<()> {
     let device = |at: usize| {
         let attributes = json!({"platform": "iOS", "push_id": format!("p{at}")});
         let (id, of) = (format!("d{at}"), format!("u{}", at % 100));
@@ -165,7 +166,7 @@ fn quarantine(place: &Place<'_>, n: usize) -> Result<()> {
 }
 
 /// Waits for the end of a job.
-fn finished(place: &Place<'_>, job: &str) -> Result<()> {
+fn finished(place: &CaseWorkspace<'_>, job: &str) -> Result<()> {
     let began = Instant::now();
     while began.elapsed() < JOB_PATIENCE {
         check_interrupted()?;
@@ -179,7 +180,7 @@ fn finished(place: &Place<'_>, job: &str) -> Result<()> {
 }
 
 /// Delete Users of one of them.
-fn delete(place: &Place<'_>, id: &str) -> Result<()> {
+fn delete(place: &CaseWorkspace<'_>, id: &str) -> Result<()> {
     let path = format!("/v1/transition/{}", place.workspace.id);
     let called = format!("/v1/customer/delete?app_id={}", place.workspace.id);
     let head = place.server.target(place.workspace).head.replacen(&path, &called, 1);

@@ -2,7 +2,7 @@
 //! rules, and profiles that are kept apart repeatedly.
 
 use super::super::case::Case;
-use super::super::place::Place;
+use super::super::place::CaseWorkspace;
 use super::super::things::{
     MEMBERS, USUAL, heavy_profile, hub, kinds, known_by, lone_hub, meets, object, others, user, wide_profile,
 };
@@ -30,12 +30,12 @@ fn hub_meets(n: usize) -> Vec<Json> {
     (0..n).map(|at| meets("hub", &format!("x{at}"))).collect()
 }
 
-fn wide(place: &Place<'_>) -> Result<()> {
+fn wide(place: &CaseWorkspace<'_>) -> Result<()> {
     place.identity(&kinds(&USUAL, &[], 1_000))
 }
 
 /// Users `x0`, `x1`, ... with this many attributes each.
-fn others_with(place: &Place<'_>, attributes: usize) -> Result<()> {
+fn others_with(place: &CaseWorkspace<'_>, attributes: usize) -> Result<()> {
     place.store((0..STORED).map(|at| {
         let mut element = object((0..attributes).map(|name| (format!("a{at}_{name}"), json!(1))));
         element["mobile"] = json!(format!("x{at}"));
@@ -44,7 +44,7 @@ fn others_with(place: &Place<'_>, attributes: usize) -> Result<()> {
 }
 
 fn into_a_hub() -> Vec<Case> {
-    let rules = |place: &Place<'_>| -> Result<()> {
+    let rules = |place: &CaseWorkspace<'_>| -> Result<()> {
         let mut settings = kinds(&USUAL, &[], 1_000);
         settings["attribute_rules"] = json!({"p": "sum", "q": "max"});
         place.identity(&settings)?;
@@ -52,17 +52,17 @@ fn into_a_hub() -> Vec<Case> {
         let other = |at: usize| user(&format!("o{at}"), &json!({"mobile": format!("x{at}"), "p": at, "q": at}));
         place.store((0..STORED).map(other))
     };
-    let small = |place: &Place<'_>| -> Result<()> {
+    let small = |place: &CaseWorkspace<'_>| -> Result<()> {
         wide(place)?;
         lone_hub(place)?;
         others(place, STORED)
     };
-    let medium = |place: &Place<'_>| -> Result<()> {
+    let medium = |place: &CaseWorkspace<'_>| -> Result<()> {
         wide(place)?;
         lone_hub(place)?;
         others_with(place, 98)
     };
-    let by_attribute = |place: &Place<'_>| -> Result<()> {
+    let by_attribute = |place: &CaseWorkspace<'_>| -> Result<()> {
         let mut settings = kinds(&USUAL, &[], 1_000);
         settings["survivor"] = json!({"attribute": "vip", "rule": "last_seen"});
         place.identity(&settings)?;
@@ -94,7 +94,7 @@ fn into_a_hub() -> Vec<Case> {
 }
 
 /// Settings in which who was seen first survives, and users of which each was seen before the next.
-fn descending(place: &Place<'_>) -> Result<()> {
+fn descending(place: &CaseWorkspace<'_>) -> Result<()> {
     let mut settings = kinds(&USUAL, &[], 1_000);
     settings["survivor"] = json!({"rule": "first_seen"});
     place.identity(&settings)?;
@@ -112,7 +112,7 @@ fn downwards(n: usize) -> Vec<Json> {
 }
 
 fn chains() -> Vec<Case> {
-    let names = |place: &Place<'_>| -> Result<()> {
+    let names = |place: &CaseWorkspace<'_>| -> Result<()> {
         descending(place)?;
         let beginning = "n".repeat(480);
         let part = |part: usize| {
@@ -134,18 +134,18 @@ fn chains() -> Vec<Case> {
 }
 
 fn with_large_ones() -> Vec<Case> {
-    let beside = |profile: fn(&Place<'_>) -> Result<()>| {
-        move |place: &Place<'_>| -> Result<()> {
+    let beside = |profile: fn(&CaseWorkspace<'_>) -> Result<()>| {
+        move |place: &CaseWorkspace<'_>| -> Result<()> {
             profile(place)?;
             place.identity(&kinds(&USUAL, &[], 1_000))?;
             others(place, 2_000)
         }
     };
-    let withheld = |place: &Place<'_>| -> Result<()> {
+    let withheld = |place: &CaseWorkspace<'_>| -> Result<()> {
         wide_profile(place)?;
         others(place, 2_000)
     };
-    let many_members = |place: &Place<'_>| -> Result<()> {
+    let many_members = |place: &CaseWorkspace<'_>| -> Result<()> {
         place.identity(&kinds(&USUAL, &["customer_id"], 1_000))?;
         hub(place, STORED, |at| if at == 0 { json!({"customer_id": "own"}) } else { json!({}) })?;
         place.store((0..2_500).map(|at| user(&format!("o{at}"), &json!({}))))
@@ -180,7 +180,7 @@ fn with_large_ones() -> Vec<Case> {
 /// Events each of which names five users by five kinds.
 fn of_five_kinds() -> Case {
     const KINDS: [&str; 5] = ["customer_id", "a", "b", "c", "d"];
-    let prepare = |place: &Place<'_>| -> Result<()> {
+    let prepare = |place: &CaseWorkspace<'_>| -> Result<()> {
         place.identity(&kinds(&KINDS, &[], 1_000))?;
         place.store((0..STORED).map(|at| user(&format!("v{at}"), &json!({}))))?;
         for kind in &KINDS[1..] {
@@ -201,7 +201,7 @@ fn of_five_kinds() -> Case {
 }
 
 fn kept_apart() -> Vec<Case> {
-    let separated = |place: &Place<'_>| -> Result<()> {
+    let separated = |place: &CaseWorkspace<'_>| -> Result<()> {
         place.identity(&kinds(&USUAL, &[], 1_000))?;
         lone_hub(place)?;
         others(place, STORED)?;
@@ -211,7 +211,7 @@ fn kept_apart() -> Vec<Case> {
         }
         Ok(())
     };
-    let by_cap = |place: &Place<'_>| -> Result<()> {
+    let by_cap = |place: &CaseWorkspace<'_>| -> Result<()> {
         place.identity(&kinds(&USUAL, &[], 50))?;
         hub(place, MEMBERS, |_| json!({}))?;
         others(place, 2_500)

@@ -2,7 +2,7 @@
 //! (3.2.i), event ids of other users (1.4.h), reviews that were decided (3.3.h).
 
 use super::super::case::Case;
-use super::super::place::Place;
+use super::super::place::CaseWorkspace;
 use super::super::things::{USUAL, kinds, lone_hub, object, user};
 use anyhow::Result;
 use serde_json::{Value as Json, json};
@@ -14,12 +14,12 @@ const REMEMBERED: usize = 1_000;
 
 pub(super) fn cases() -> Vec<Case> {
     let hub = |cap: u32| {
-        move |place: &Place<'_>| -> Result<()> {
+        move |place: &CaseWorkspace<'_>| -> Result<()> {
             place.identity(&kinds(&USUAL, &[], cap))?;
             lone_hub(place)
         }
     };
-    let remembered = |place: &Place<'_>| -> Result<()> {
+    let remembered = |place: &CaseWorkspace<'_>| -> Result<()> {
         place.store([user("a", &json!({})), user("b", &json!({}))])?;
         place.store((0..REMEMBERED).map(|at| bought("a", at)))
     };

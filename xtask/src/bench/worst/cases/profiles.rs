@@ -2,7 +2,7 @@
 //! profile of many members.
 
 use super::super::case::Case;
-use super::super::place::Place;
+use super::super::place::CaseWorkspace;
 use super::super::things::{
     USUAL, event, heavy_profile, heavy_tree, kinds, known_by, large_user, object, record, user, wide_profile,
 };
@@ -151,8 +151,8 @@ fn large() -> Vec<Case> {
 
 /// Many large things in one request: what it may load is bounded (behaviour.md 1.11).
 fn many_large() -> Vec<Case> {
-    let records = |place: &Place<'_>| place.store((0..RECORDS).map(|at| large_user(&format!("b{at}"))));
-    let trees = |place: &Place<'_>| -> Result<()> {
+    let records = |place: &CaseWorkspace<'_>| place.store((0..RECORDS).map(|at| large_user(&format!("b{at}"))));
+    let trees = |place: &CaseWorkspace<'_>| -> Result<()> {
         place.identity(&kinds(&USUAL, &[], 50))?;
         (0..TREES).try_for_each(|tree| heavy_tree(place, &format!("t{tree}")))
     };

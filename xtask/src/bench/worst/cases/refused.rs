@@ -1,7 +1,7 @@
 //! What is rejected goes into quarantine, and what is said of it into the log: many small ones, long ones, many warnings.
 
 use super::super::case::Case;
-use super::super::place::Place;
+use super::super::place::CaseWorkspace;
 use super::super::things::{USUAL, kinds, known_by, object, user};
 use anyhow::Result;
 use serde_json::{Value as Json, json};
@@ -15,7 +15,7 @@ pub(super) fn cases() -> Vec<Case> {
     cases
 }
 
-fn nothing(_: &Place<'_>) -> Result<()> {
+fn nothing(_: &CaseWorkspace<'_>) -> Result<()> {
     Ok(())
 }
 

@@ -1,7 +1,7 @@
 //! Reviews: of one pair, of one value, of one profile with many others, beside many that are stored.
 
 use super::super::case::Case;
-use super::super::place::Place;
+use super::super::place::CaseWorkspace;
 use super::super::things::{USUAL, kinds, known_by, lone_hub, meets, user};
 use anyhow::Result;
 use serde_json::{Value as Json, json};
@@ -19,12 +19,12 @@ pub(super) fn cases() -> Vec<Case> {
 }
 
 /// The customer id is pinned: what names two users leaves a review.
-fn pinned(place: &Place<'_>) -> Result<()> {
+fn pinned(place: &CaseWorkspace<'_>) -> Result<()> {
     place.identity(&kinds(&USUAL, &["customer_id"], 1_000))
 }
 
 /// Users `c0`, `c1`, ... with the addresses `e0`, `e1`, ....
-fn customers(place: &Place<'_>) -> Result<()> {
+fn customers(place: &CaseWorkspace<'_>) -> Result<()> {
     pinned(place)?;
     place.store((0..STORED).map(|at| user(&format!("c{at}"), &json!({"email": format!("e{at}")}))))
 }
@@ -43,20 +43,20 @@ fn new_values(n: usize) -> Vec<Json> {
     (0..n).map(|at| user("c", &json!({"email": format!("f{at}")}))).collect()
 }
 
-fn two_pinned(place: &Place<'_>) -> Result<()> {
+fn two_pinned(place: &CaseWorkspace<'_>) -> Result<()> {
     place.identity(&kinds(&USUAL, &["customer_id", "email"], 1_000))?;
     place.store([user("c", &json!({"email": "e"}))])
 }
 
 fn of_one() -> Vec<Case> {
-    let open_elsewhere = |place: &Place<'_>| -> Result<()> {
+    let open_elsewhere = |place: &CaseWorkspace<'_>| -> Result<()> {
         pinned(place)?;
         place.store([user("a", &json!({"email": "ea"})), user("b", &json!({"email": "eb"}))])?;
         place.store([user("a", &json!({"email": "eb"}))])?;
         place.store([known_by(&json!({"email": "hub"}))])?;
         place.store((0..1_000).map(|at| known_by(&json!({"mobile": format!("x{at}")}))))
     };
-    let hub_and_others = |place: &Place<'_>| -> Result<()> {
+    let hub_and_others = |place: &CaseWorkspace<'_>| -> Result<()> {
         pinned(place)?;
         lone_hub(place)?;
         place.store((0..STORED).map(|at| user(&format!("o{at}"), &json!({"mobile": format!("x{at}")}))))
@@ -86,7 +86,7 @@ fn of_one() -> Vec<Case> {
 }
 
 /// Users that are free to be joined, but have reviews with each other since their second kind was pinned then.
-fn with_open_ones(place: &Place<'_>) -> Result<()> {
+fn with_open_ones(place: &CaseWorkspace<'_>) -> Result<()> {
     place.identity(&kinds(&USUAL, &["mobile"], 1_000))?;
     let element = |at: usize| known_by(&json!({"email": format!("e{at}"), "mobile": format!("m{at}")}));
     place.store((0..500).map(element))?;
@@ -95,19 +95,19 @@ fn with_open_ones(place: &Place<'_>) -> Result<()> {
 }
 
 fn beside_stored() -> Vec<Case> {
-    let many_of_one = |place: &Place<'_>| -> Result<()> {
+    let many_of_one = |place: &CaseWorkspace<'_>| -> Result<()> {
         customers(place)?;
         place.store_in(50, (2_000..STORED).map(|at| conflict(0, at)))
     };
-    let many_values = |place: &Place<'_>| -> Result<()> {
+    let many_values = |place: &CaseWorkspace<'_>| -> Result<()> {
         two_pinned(place)?;
         place.store_in(200, (0..2_000).map(|at| user("c", &json!({"email": format!("g{at}")}))))
     };
-    let many_pairs = |place: &Place<'_>| -> Result<()> {
+    let many_pairs = |place: &CaseWorkspace<'_>| -> Result<()> {
         customers(place)?;
         place.store_in(100, pairs(STORED / 2))
     };
-    let full = |place: &Place<'_>| -> Result<()> {
+    let full = |place: &CaseWorkspace<'_>| -> Result<()> {
         place.identity(&kinds(&USUAL, &["customer_id", "email"], 1_000))?;
         place.store((0..OWNERS).map(|at| conflict(at, at)))?;
         let element = |at: usize| user(&format!("c{}", at % OWNERS), &json!({"email": format!("g{at}")}));

@@ -1,7 +1,7 @@
 //! Events and devices: one event id, many of them, many actions of one element, one token, one user, one device.
 
 use super::super::case::Case;
-use super::super::place::Place;
+use super::super::place::CaseWorkspace;
 use super::super::things::{USUAL, event, kinds, lone_hub, object, others, user};
 use anyhow::Result;
 use serde_json::{Value as Json, json};
@@ -16,7 +16,7 @@ pub(super) fn cases() -> Vec<Case> {
     cases
 }
 
-fn nothing(_: &Place<'_>) -> Result<()> {
+fn nothing(_: &CaseWorkspace<'_>) -> Result<()> {
     Ok(())
 }
 
@@ -65,12 +65,12 @@ fn device(user: &str, id: &str, push: &str) -> Json {
 }
 
 fn devices() -> Vec<Case> {
-    let users = |place: &Place<'_>| place.store((0..USERS).map(|at| user(&format!("u{at}"), &json!({}))));
-    let owners = move |place: &Place<'_>| -> Result<()> {
+    let users = |place: &CaseWorkspace<'_>| place.store((0..USERS).map(|at| user(&format!("u{at}"), &json!({}))));
+    let owners = move |place: &CaseWorkspace<'_>| -> Result<()> {
         users(place)?;
         place.store((0..USERS).map(|at| device(&format!("u{at}"), "d", &format!("p{at}"))))
     };
-    let hub = |place: &Place<'_>| -> Result<()> {
+    let hub = |place: &CaseWorkspace<'_>| -> Result<()> {
         place.identity(&kinds(&USUAL, &[], 1_000))?;
         lone_hub(place)?;
         others(place, 1_000)

@@ -2,7 +2,7 @@
 //! afterwards.
 
 use super::super::case::Case;
-use super::super::place::Place;
+use super::super::place::CaseWorkspace;
 use super::super::things::{known_by, long_names, object, user, wide_profile};
 use anyhow::Result;
 use serde_json::{Value as Json, json};
@@ -110,7 +110,7 @@ fn that_fail() -> Vec<Case> {
         let element = |at: usize| user("names", &json!({"z": format!("{too_long}{at}")}));
         (0..n).map(|at| unsetting(element(at), [rule("suffix", "00000")])).collect::<Vec<Json>>()
     };
-    let nearly_full = |place: &Place<'_>| -> Result<()> {
+    let nearly_full = |place: &CaseWorkspace<'_>| -> Result<()> {
         long_names(place)?;
         // What is left of the record is less than the elements bring.
         place.store([user("names", &json!({"fill": "x".repeat(161_400)}))])
