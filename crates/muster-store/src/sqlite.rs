@@ -21,7 +21,7 @@ mod own_entry;
 mod plans;
 mod schema;
 mod settings;
-mod shared;
+mod inner;
 mod state;
 mod synced;
 mod table;
@@ -31,10 +31,10 @@ mod workspace;
 mod writer;
 
 pub use directory::{OpenError, is_in_use};
+pub use inner::SqliteOptions;
 pub use orphans::{adopt, remove_orphan};
 #[cfg(feature = "support")]
 pub use plans::plans;
-pub use shared::SqliteOptions;
 pub use verify::{Report, WorkspaceReport, verify};
 
 use crate::clock_check::ClockCheck;
@@ -48,13 +48,13 @@ use crate::reader::Reader;
 use crate::sync::lock;
 use catalogue::Catalogue;
 use directory::{Directory, at};
+use inner::{Inner, closed, io, refusal};
 use muster_core::id::WorkspaceId;
 use muster_core::pause::Pause;
 use muster_core::rate::RateWindow;
 use muster_core::record::{Counters, LogEntry};
 use muster_core::time::Timestamp;
 use reader::SqliteReader;
-use shared::{Inner, closed, io, refusal};
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::sync_channel;

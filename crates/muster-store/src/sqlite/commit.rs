@@ -2,9 +2,9 @@
 //! answers.
 
 use super::errors;
+use super::inner::{Inner, closed, io};
 use super::own_entry::Versioned;
 use super::schema::SchemaError;
-use super::shared::{Inner, closed, io};
 use super::workspace::SqliteWorkspace;
 use super::writer::{Writer, WriterError};
 use crate::engine::{Configure, EngineError, Job, Workspace};

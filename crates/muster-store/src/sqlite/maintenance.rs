@@ -2,8 +2,8 @@
 //! checkpoints of long write-ahead logs, and closes the connections of idle workspaces.
 
 use super::errors;
+use super::inner::Inner;
 use super::settings::{self, PAGE_BYTES, WAL_BYTES};
-use super::shared::Inner;
 use super::workspace::SqliteWorkspace;
 use super::writer::DATABASE;
 use crate::engine::EngineError;

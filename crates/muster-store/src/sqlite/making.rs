@@ -3,9 +3,9 @@
 use super::catalogue::Catalogue;
 use super::commit;
 use super::directory::{self, OpenError};
+use super::inner::{Inner, io, refusal};
 use super::own_entry::Versioned;
 use super::schema::SchemaError;
-use super::shared::{Inner, io, refusal};
 use super::workspace::SqliteWorkspace;
 use super::writer::{DATABASE, Writer, WriterError};
 use crate::engine::{EngineError, Workspace};

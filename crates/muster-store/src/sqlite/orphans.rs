@@ -4,8 +4,8 @@
 use super::catalogue::Catalogue;
 use super::commit;
 use super::directory::{Directory, OpenError, at};
+use super::inner::{Inner, closed, io, refusal};
 use super::own_entry::Versioned;
-use super::shared::{Inner, closed, io, refusal};
 use super::workspace::SqliteWorkspace;
 use super::writer::{DATABASE, Writer};
 use crate::access::AuditRecord;

@@ -3,12 +3,12 @@
 
 use super::catalogue::Catalogue;
 use super::directory::{Directory, OpenError, at};
+use super::inner::refusal;
 use super::orphans;
 use super::own_entry;
 use super::reader::SqliteReader;
 use super::schema::{self, SchemaError};
 use super::settings;
-use super::shared::refusal;
 use super::state;
 use super::synced::Synced;
 use super::table;

@@ -105,7 +105,7 @@ pub struct StatusClasses {
 pub struct BudgetDocument {
     /// What was used.
     pub used: u64,
-    /// What may be used; 0 is not a limit.
+    /// What may be used; 0 = no limit.
     pub limit: u64,
 }
 
