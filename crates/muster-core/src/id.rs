@@ -6,6 +6,14 @@ use std::fmt;
 use std::sync::Arc;
 
 /// Id of a workspace: 2 to 64 characters of `[A-Za-z0-9_-]`. Cheap to clone.
+///
+/// ```
+/// use muster_core::id::WorkspaceId;
+///
+/// let shop = WorkspaceId::parse("SHOP").expect("an id");
+/// assert_eq!(shop.as_str(), "SHOP");
+/// assert_eq!(WorkspaceId::parse("a shop"), None);
+/// ```
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct WorkspaceId(Arc<str>);
 
@@ -44,6 +52,15 @@ pub struct ProfileNo(pub u64);
 
 /// Public id of a profile: 24 lower-case hex characters, 12 of the creation time in milliseconds and 12 of the number,
 /// so that ids ascend in order of creation.
+///
+/// ```
+/// use muster_core::id::{ProfileId, ProfileNo};
+/// use muster_core::time::Timestamp;
+///
+/// let id = ProfileId { created: Timestamp(1_767_225_600_000), no: ProfileNo(1) };
+/// assert_eq!(id.to_string(), "019b76daa800000000000001");
+/// assert_eq!(ProfileId::parse("019b76daa800000000000001"), Some(id));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ProfileId {
     /// Creation time; never before 1970, at most 48 bits.
@@ -99,6 +116,14 @@ const ROUNDS: [u64; 4] = [0x9e37_79b9_7f4a_7c15, 0xc2b2_ae3d_27d4_eb4f, 0x1656_6
 
 /// Public id of a request: 8 letters, a permutation of its number (a balanced Feistel network over 52^4 x 52^4). It is
 /// unique in its workspace, reveals no volume, and needs no index because it can be inverted.
+///
+/// ```
+/// use muster_core::id::{RequestId, RequestNo};
+///
+/// let id = RequestId::from_no(RequestNo(1));
+/// assert_eq!(id.to_string(), "fDaHEuNq");
+/// assert_eq!(RequestId::parse("fDaHEuNq").map(RequestId::no), Some(RequestNo(1)));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct RequestId([u8; 8]);
 

@@ -31,6 +31,15 @@ impl fmt::Debug for IdentifierKind {
 
 /// Kind and value that identify a user. Bound to at most one id (law L1). The value is normalised, at most 512 bytes
 /// and not blank.
+///
+/// ```
+/// use muster_core::identifier::{KindSettings, Normaliser, UnusableIdentifier, identifier};
+///
+/// let mobile = KindSettings { normaliser: Some(Normaliser::E164), ..KindSettings::plain("mobile") };
+/// let number = identifier(&mobile, "0091 98000-00001").expect("an identifier");
+/// assert_eq!((number.kind.name(), &*number.value), ("mobile", "+919800000001"));
+/// assert_eq!(identifier(&mobile, "unknown"), Err(UnusableIdentifier::Exception));
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Identifier {
     /// Kind.

@@ -79,6 +79,20 @@ pub struct Status {
 }
 
 /// What was spent in each second of the window.
+///
+/// ```
+/// use muster_core::rate::{Class, Cost, RateRefusal, RateWindow};
+/// use muster_core::settings::RateLimits;
+/// use muster_core::time::Moment;
+///
+/// let limits = RateLimits { users: 10, events: 0, devices: 0 };
+/// let mut window = RateWindow::default().at(Moment::default());
+/// let six_users = Cost([6, 0, 0]);
+/// assert_eq!(window.spend(limits, six_users), Ok(()));
+/// // The second in which they were spent counts whole.
+/// let refused = window.spend(limits, six_users);
+/// assert_eq!(refused, Err((Class::Users, RateRefusal::Wait { seconds: 61 })));
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RateWindow {
     /// Newest second of the monotonic clock.

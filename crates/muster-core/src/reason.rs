@@ -143,6 +143,14 @@ impl Reason {
 }
 
 /// One refusal with its location. Never quotes a value of the request.
+///
+/// ```
+/// use muster_core::reason::{Fault, Reason};
+///
+/// let fault = Fault::new(Reason::KeyTooLong, "/elements/3/customer_id", Some("customer_id"));
+/// assert_eq!(&*fault.pointer, "/elements/3/customer_id");
+/// assert!(!fault.reason.is_structural());
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Fault {
     /// Reason.

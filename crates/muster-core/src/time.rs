@@ -28,6 +28,16 @@ pub trait Clock: Send + Sync {
 }
 
 /// Parsed date of the API (FACTS 6.1): an instant, or a local time without a zone.
+///
+/// ```
+/// use muster_core::time::{Date, Timestamp};
+///
+/// assert_eq!(Date::parse("1970-01-01T00:00:01Z"), Some(Date::Zoned(Timestamp(1_000))));
+/// // A local time needs an offset to be an instant; this one is that of India.
+/// let local = Date::parse("1970-01-01T05:30").expect("a date");
+/// assert_eq!(local.instant(19_800), Timestamp(0));
+/// assert_eq!(Date::parse("1970-02-30"), None);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Date {
     /// With `Z` or an offset: an instant.

@@ -3,6 +3,15 @@
 use crate::time::{Date, Timestamp};
 
 /// Stored value. There is no null: null in a request means "not given" (behaviour.md 2).
+///
+/// ```
+/// use muster_core::value::{Combine, Value};
+///
+/// assert_eq!(Value::text("2026-01-31"), Value::DateTime("2026-01-31".into()));
+/// assert_eq!(Value::text("gold"), Value::Text("gold".into()));
+/// let orders = Value::combine(Combine::Sum, &Value::Integer(2), &Value::Integer(3));
+/// assert_eq!(orders, Value::Integer(5));
+/// ```
 #[derive(Clone, Debug, PartialEq)]
 pub enum Value {
     /// Boolean.

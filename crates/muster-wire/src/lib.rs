@@ -3,7 +3,6 @@
 //! Shapes are converted into commands of `muster-core`, and that conversion *is* the validation; outcomes are
 //! converted back into answers. The one table of error types and texts is [`data::failure`]. There is no I/O, no
 //! clock and no HTTP here, and no rule beyond shape and range: those belong to `muster-server` and `muster-core`.
-#![deny(missing_docs)]
 
 mod explanation;
 pub mod data;

@@ -5,6 +5,15 @@ use jiff::tz::{AmbiguousOffset, TimeZone};
 use muster_core::time::{Date, Timestamp};
 
 /// A time zone with its rules. Cheap to clone.
+///
+/// ```
+/// use muster_core::time::Timestamp;
+/// use muster_wire::zone::Zone;
+///
+/// let kolkata = Zone::named("Asia/Kolkata").expect("a zone");
+/// assert_eq!(kolkata.offset_at(Timestamp(0)), 19_800);
+/// assert_eq!(Zone::named("Asia/Atlantis"), None);
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Zone(TimeZone);
 

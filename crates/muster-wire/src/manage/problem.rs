@@ -6,6 +6,14 @@ use serde_json::{Value as Json, json};
 pub const CONTENT_TYPE: &str = "application/problem+json";
 
 /// An error: what was wrong, where, and what to do. Never quotes personal data.
+///
+/// ```
+/// use muster_wire::manage::problem::Problem;
+///
+/// let problem = Problem::at("/limits/users_per_minute", "must be a whole number");
+/// assert_eq!((problem.status, problem.title), (400, "Bad Request"));
+/// assert_eq!(problem.pointer.as_deref(), Some("/limits/users_per_minute"));
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Problem {
     /// The HTTP status.
