@@ -1,10 +1,11 @@
 //! `cargo xtask test`: every check and test of the project, in stages. This file owns the list, the order, the clock
-//! and the summary; `stages/audit.rs`, `stages/clients.rs` and `stages/browser.rs` hold the stages that are more than one command.
+//! and the summary; the files of `stages/` hold the stages that are more than one command.
 //!
 //! A failed stage does not stop the others: one run names everything that is wrong. The order puts what is quick
 //! first; `clippy` and `docs` share cargo's check build of the dependencies, `build`, `clients` and `browser` the release build.
 
 mod audit;
+mod book;
 mod browser;
 mod clients;
 mod outcome;
@@ -23,12 +24,13 @@ struct Stage {
     run: fn(&Repo) -> anyhow::Result<StageOutcome>,
 }
 
-const STAGES: [Stage; 10] = [
+const STAGES: [Stage; 11] = [
     Stage { name: "fmt", about: "formatting", run: fmt },
     Stage { name: "tidy", about: "rules about source text, crates and documents", run: tidy_stage },
     Stage { name: "audit", about: "licences, bans, sources and advisories of the dependencies", run: audit::run },
     Stage { name: "clippy", about: "lints, warnings refused", run: clippy },
     Stage { name: "docs", about: "API documentation, broken links refused", run: docs },
+    Stage { name: "book", about: "the documents as a book, broken links refused", run: book::run },
     Stage { name: "build", about: "the release binary", run: build },
     Stage { name: "test", about: "all Rust tests", run: test },
     Stage { name: "fuzz", about: "the fuzz targets for a minute, on mutations of their corpora", run: fuzz },
