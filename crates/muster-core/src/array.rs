@@ -33,20 +33,16 @@ pub struct ArrayLog {
 #[derive(Clone, Debug)]
 struct Item {
     value: Value,
-    /// Operator that added it.
     added: u32,
-    /// Operator that removed it.
     removed: Option<u32>,
     /// Previous item that counts as equal: arrays that were set directly may hold a value twice.
     same: Option<usize>,
 }
 
-/// Array after the last operator.
 #[derive(Clone, Copy, Debug, Default)]
 struct Head {
     operators: u32,
     len: usize,
-    /// Bytes of the values as JSON.
     bytes: usize,
     /// Number of strings that are not dates.
     strings: usize,
@@ -249,7 +245,6 @@ fn cast(value: &Value, to: ValueFamily) -> Option<Value> {
     }
 }
 
-/// Parses a JSON number.
 fn number(text: &str) -> Option<Value> {
     let digits = text.strip_prefix('-').unwrap_or(text);
     let plain = digits.bytes().all(|b| b.is_ascii_digit() || b"+-.eE".contains(&b));

@@ -109,7 +109,6 @@ impl RequestNo {
 }
 
 const LETTERS: &[u8; 52] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
-/// Half of the possible request ids: 52^4.
 const HALF: u64 = 52 * 52 * 52 * 52;
 /// Round constants of the permutation: arbitrary odd numbers. They are part of the stored format and must not change.
 const ROUNDS: [u64; 4] = [0x9e37_79b9_7f4a_7c15, 0xc2b2_ae3d_27d4_eb4f, 0x1656_67b1_9e37_79f9, 0x27d4_eb2f_1656_67c5];

@@ -162,7 +162,6 @@ fn joined_members<'m>(members: &[&'m Member], root: ProfileNo) -> Vec<&'m Member
     joined
 }
 
-/// Ids of members by number.
 type Ids = HashMap<ProfileNo, ProfileId>;
 
 fn ids_of(members: &[Member]) -> Ids {

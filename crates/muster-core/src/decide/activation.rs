@@ -177,7 +177,6 @@ fn batch(
     )
 }
 
-/// Notes the values of a member record.
 fn index(state: &mut DecisionState<'_>, activation: &Activation, no: ProfileNo) -> Known<()> {
     for kind in &activation.kinds {
         let profile = state.record(no)?;

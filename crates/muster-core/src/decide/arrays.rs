@@ -13,9 +13,7 @@ use std::collections::{HashMap, HashSet};
 #[derive(Debug, Default)]
 pub(super) struct Arrays {
     pub(super) logs: Vec<ArrayLog>,
-    /// Current arrays of live profiles.
     pub(super) current: Map<usize>,
-    /// Arrays of member records.
     pub(super) held: Map<HeldArray>,
     pub(super) undo: Vec<ArraysUndo>,
 }
@@ -37,19 +35,16 @@ pub(super) enum ArraysUndo {
     Held(ProfileNo, Box<str>, Option<HeldArray>),
 }
 
-/// Current value of a name, for an operator.
 pub(super) enum CurrentArray {
     Nothing,
     Array(usize),
     Other,
 }
 
-/// Returns the placeholder of an array.
 pub(super) fn placeholder() -> Value {
     Value::Array(Vec::new())
 }
 
-/// Whether a value is a placeholder.
 pub(super) fn is_placeholder(value: &Value) -> bool {
     matches!(value, Value::Array(values) if values.is_empty())
 }

@@ -69,7 +69,6 @@ pub(super) struct DecisionState<'f> {
     pub(super) opened: Opened,
     /// Values that the current element replaced, by member record.
     pub(super) replaced: Vec<(ProfileNo, Replaced)>,
-    /// Result of [`Self::kinds_of`], by live profile.
     kinds_held: HashMap<ProfileNo, BTreeSet<IdentifierKind>>,
     /// Live profiles whose kinds the current element changed.
     kinds_changed: Vec<ProfileNo>,
@@ -131,7 +130,6 @@ impl<'f> DecisionState<'f> {
         }
     }
 
-    /// Sets a savepoint at the start of an element.
     pub(super) fn savepoint(&mut self) {
         self.saved = (self.counters, self.appended.len(), self.opened.len());
         self.replaced.clear();
@@ -154,7 +152,6 @@ impl<'f> DecisionState<'f> {
         self.event_ids.savepoint();
     }
 
-    /// Rolls back to the savepoint when an element fails.
     pub(super) fn roll_back(&mut self) {
         self.counters = self.saved.0;
         self.appended.truncate(self.saved.1);
@@ -186,7 +183,6 @@ impl<'f> DecisionState<'f> {
         self.steps += steps as u64;
     }
 
-    /// Counts bytes that merge records list.
     pub(super) fn count_listed_bytes(&mut self, bytes: usize) {
         self.listed += bytes;
     }
@@ -195,7 +191,6 @@ impl<'f> DecisionState<'f> {
         self.steps > STEPS_MAX || self.listed > MERGED_BYTES_MAX
     }
 
-    /// Whether the current element merged profiles.
     pub(super) fn has_merged(&self) -> bool {
         self.counters.merge > self.saved.0.merge
     }
@@ -205,7 +200,6 @@ impl<'f> DecisionState<'f> {
         self.counters.seq
     }
 
-    /// Returns the id that an identifier is bound to.
     pub(super) fn binding(&mut self, identifier: &Identifier) -> Known<Option<ProfileNo>> {
         match self.bindings.get(identifier) {
             Some(bound) => Ok(bound.copied()),

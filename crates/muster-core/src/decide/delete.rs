@@ -122,7 +122,6 @@ impl<W: Wire> Delete<W> {
         Ok(true)
     }
 
-    /// Appends the log entry and the recorded answer.
     fn keep(&self, state: &mut DecisionState<'_>, now: Moment) -> RecordedAnswer {
         state.counters.request += 1;
         state.counters.requests_applied += 1;

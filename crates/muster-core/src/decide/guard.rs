@@ -178,7 +178,6 @@ fn cap(state: &DecisionState<'_>, kind: &IdentifierKind) -> u32 {
     state.identity.active_kind(kind.name()).map_or(MEMBERS_MAX, |k| k.max_profiles)
 }
 
-/// Separations between live profiles.
 pub(super) struct Between {
     /// Whether any id of one is separated from any id of the others.
     pub(super) separated: bool,

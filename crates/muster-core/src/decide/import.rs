@@ -172,7 +172,6 @@ pub fn cost(elements: &[Element]) -> Cost {
 }
 
 impl<W: Wire> ImportDecision<W> {
-    /// Appends the rows of an applied request.
     fn append_request_rows(
         &self,
         state: &mut DecisionState<'_>,
@@ -216,7 +215,6 @@ impl<W: Wire> ImportDecision<W> {
         }
     }
 
-    /// Marks the replayed entry, if anything was applied.
     fn mark_replayed(&self, state: &mut DecisionState<'_>, applied: &Applied, replayed: Option<&QuarantinedElement>) {
         if let Some(entry) = replayed.filter(|_| applied.changed_anything()) {
             state.counters.quarantined = state.counters.quarantined.saturating_sub(1);

@@ -14,7 +14,6 @@ use crate::record::{Cause, Change, ChangeKind, Merge, MergeLink, RootPointer, Tr
 use crate::value::Combine;
 use std::cmp::Ordering;
 
-/// Cause of merges.
 pub(super) struct Causing {
     pub(super) request: Option<(RequestNo, u32)>,
     /// What resolves to all of them.
@@ -23,7 +22,6 @@ pub(super) struct Causing {
     pub(super) writes_email: bool,
 }
 
-/// What resolves to several live profiles.
 pub(super) enum Origin {
     Identifiers(Vec<Identifier>),
     /// Value with several holders, when its kind is activated.
@@ -188,7 +186,6 @@ fn re_root(state: &mut DecisionState<'_>, survivor: ProfileNo, merged: ProfileNo
     Ok(())
 }
 
-/// Fills the survivor's view from the joined one.
 fn fill(
     state: &mut DecisionState<'_>,
     survivor: ProfileNo,

@@ -3,7 +3,6 @@
 use std::collections::HashMap;
 use std::hash::{BuildHasher, Hash, RandomState};
 
-/// Facts of one family with changes on top.
 #[derive(Debug)]
 pub(super) struct Layer<'f, K, V, S = RandomState> {
     facts: &'f HashMap<K, Option<V>, S>,
@@ -18,11 +17,9 @@ struct Entry<V> {
     value: Option<V>,
     /// Element that last replaced the entry; its undo holds the whole previous value.
     epoch: u32,
-    /// Number of changes that were not undone.
     changes: u32,
 }
 
-/// Undo of a change.
 enum Undo<V> {
     Whole(Option<Entry<V>>),
     Part(Box<dyn FnOnce(&mut V)>),
@@ -47,7 +44,6 @@ impl<'f, K: Eq + Hash + Clone + Ord, V: Clone, S: BuildHasher + Default> Layer<'
         }
     }
 
-    /// Whether this decision changed it.
     pub(super) fn is_changed(&self, key: &K) -> bool {
         self.changed.contains_key(key)
     }
@@ -98,7 +94,6 @@ impl<'f, K: Eq + Hash + Clone + Ord, V: Clone, S: BuildHasher + Default> Layer<'
         }
     }
 
-    /// Sets a savepoint at the start of an element.
     pub(super) fn savepoint(&mut self) {
         self.epoch = self.epoch.wrapping_add(1);
         self.undo.clear();

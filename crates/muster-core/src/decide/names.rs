@@ -9,7 +9,6 @@ use crate::pattern::{RuleNo, Rules};
 use crate::pause::Pause;
 use std::collections::HashMap;
 
-/// Indexes of a decision.
 #[derive(Debug, Default)]
 pub(super) struct NameIndexes {
     pub(super) rules: Rules,
@@ -17,7 +16,6 @@ pub(super) struct NameIndexes {
     pub(super) undo: Vec<IndexUndo>,
 }
 
-/// Names of one live profile.
 #[derive(Debug, Default)]
 pub(super) struct NameIndex {
     pub(super) numbers: HashMap<Box<str>, u32>,
@@ -37,7 +35,6 @@ pub(super) struct Name {
     pub(super) newest: Newest,
 }
 
-/// Newest write of a name.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Newest {
     pub(super) seq: Seq,
@@ -70,7 +67,6 @@ pub(super) enum IndexUndo {
     Built(ProfileNo),
 }
 
-/// Names that the rules of an element match.
 pub(super) enum MatchedNames<'u> {
     /// Names with the first rule that matches each, sorted.
     Names(Vec<(Box<str>, &'u Unset)>),
@@ -79,7 +75,6 @@ pub(super) enum MatchedNames<'u> {
 }
 
 impl NameIndexes {
-    /// Prepares the rules of a decision.
     pub(super) fn new<'u>(unsets: impl Iterator<Item = &'u Unset>) -> Self {
         Self { rules: Rules::new(unsets), ..Self::default() }
     }

@@ -8,7 +8,6 @@ use crate::outcome::{ActionResult, Outcome};
 use crate::reason::Faults;
 use crate::warning::Warnings;
 
-/// End of an element.
 pub(super) enum End {
     Applied {
         outcome: Outcome,
@@ -27,7 +26,6 @@ pub(super) struct Context<'a> {
     pub(super) index: u32,
 }
 
-/// What is noted while an element is applied.
 #[derive(Default)]
 pub(super) struct Notes {
     pub(super) warnings: Warnings,

@@ -11,7 +11,6 @@ use crate::explanation::{GuardReason, IdentifierDecision, IdentifierOutcome};
 use crate::id::ProfileNo;
 use crate::warning::Code;
 
-/// Resolved identifiers of an element.
 #[derive(Debug, Default)]
 pub(super) struct Resolved<'k> {
     /// Kept identifiers in order of rank, with the id that each is bound to.

@@ -9,11 +9,9 @@ use crate::identifier::Identifier;
 use crate::limits::REVIEWS_MAX;
 use crate::review::{Review, ReviewState};
 
-/// Withheld identifier.
 pub(super) struct WithheldIdentifier<'a> {
     /// Live profile that it was withheld from.
     pub(super) root: ProfileNo,
-    /// Live profile that it resolves to.
     pub(super) other: Option<ProfileNo>,
     pub(super) identifier: &'a Identifier,
     pub(super) reason: GuardReason,
@@ -88,7 +86,6 @@ fn review_of(state: &mut DecisionState<'_>, withheld: &WithheldIdentifier<'_>) -
     Ok(open.or_else(|| decided.last().copied()))
 }
 
-/// Whether the separation of a review was lifted.
 fn is_lifted(state: &mut DecisionState<'_>, withheld: &WithheldIdentifier<'_>, no: ReviewNo) -> Known<bool> {
     match (state.review(no).map(|review| review.state), withheld.other) {
         (Some(ReviewState::KeptApart), Some(other)) => Ok(!between(state, &[withheld.root], other)?.separated),
@@ -264,7 +261,6 @@ pub(super) fn close_pair(
     Ok(())
 }
 
-/// Closes the reviews between two merged live profiles.
 pub(super) fn close_merged(state: &mut DecisionState<'_>, a: ProfileNo, b: ProfileNo) -> Known<()> {
     // A member of this decision has no review unless the decision opened one. Without this check, many joins to one
     // profile would scan its reviews each time.

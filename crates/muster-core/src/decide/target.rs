@@ -10,7 +10,6 @@ use crate::outcome::Outcome;
 
 pub(super) struct ElementTarget {
     pub(super) root: ProfileNo,
-    /// Id that the element is recorded under.
     pub(super) record: ProfileNo,
     pub(super) merged: Vec<ProfileId>,
 }

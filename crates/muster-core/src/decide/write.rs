@@ -141,7 +141,6 @@ fn put_write(
     })
 }
 
-/// Returns a replaced value as history keeps it.
 fn replaced_value(
     state: &DecisionState<'_>,
     (name, write): (&str, &Write<Value>),

@@ -6,7 +6,6 @@ use crate::id::{ProfileNo, Seq};
 pub(super) struct WriteTarget {
     pub(super) record: ProfileNo,
     pub(super) root: ProfileNo,
-    /// Position of the write in the change sequence.
     pub(super) seq: Seq,
 }
 

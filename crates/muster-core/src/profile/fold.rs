@@ -48,7 +48,6 @@ pub struct JoinEffect {
     platforms: Vec<Platform>,
 }
 
-/// Step of the replay, in order.
 enum Step<'a> {
     Write(&'a str, Option<&'a Value>),
     Platform(Platform, Option<bool>),

@@ -47,10 +47,8 @@ struct Side {
     view: View,
     /// Names that a record held or did not, to be decided by the merge record.
     open: BTreeSet<Box<str>>,
-    /// Initial value of `open`.
     was_open: BTreeSet<Box<str>>,
     names: BTreeMap<Box<str>, usize>,
-    /// Names whose value is lost.
     lost: BTreeSet<Box<str>>,
     /// Whether no history that could name further values was removed.
     whole: bool,
@@ -160,7 +158,6 @@ impl Side {
         Some(side)
     }
 
-    /// Adds a member with its record of that time.
     fn add(&mut self, member: &Member, seq: Seq, rows: &[History]) {
         let mut own: Vec<&History> = rows.iter().filter(|row| row.profile == member.record.no).collect();
         own.sort_by_key(|row| row.seq);
@@ -230,7 +227,6 @@ impl Side {
         self.whole = true;
     }
 
-    /// Sets the identifiers of the side to exactly these.
     fn set_identifiers(&mut self, identifiers: &[Identifier]) {
         for member in &mut self.members {
             let own = if member.record.no == self.top { identifiers.to_vec() } else { Vec::new() };
@@ -305,7 +301,6 @@ fn platforms_before(profile: &MemberRecord, seq: Seq) -> BTreeMap<crate::kinds::
     profile.platforms.iter().filter(|(_, write)| write.seq < seq).map(|(platform, w)| (*platform, w.clone())).collect()
 }
 
-/// Value of a name at an earlier time.
 enum PriorValue {
     /// This write.
     Sure(Write<Value>),

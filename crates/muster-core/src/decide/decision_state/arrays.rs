@@ -92,7 +92,6 @@ impl DecisionState<'_> {
         })
     }
 
-    /// Sets the array of a member record and of its live profile.
     pub(in crate::decide) fn set_array(&mut self, place: WriteTarget, name: &str, held: Option<HeldArray>) {
         self.arrays.set_current(place.root, name, held.map(|held| held.log));
         self.arrays.set_record_array(place.record, name, held);

@@ -70,8 +70,8 @@ impl DecisionState<'_> {
 }
 
 /// Returns the upsert of a row, or the delete of its key if the row is gone.
-fn row_change(row: Option<StoredRow>, identifier: RowKey) -> RowChange {
-    row.map_or(RowChange::Delete(identifier), RowChange::Upsert)
+fn row_change(row: Option<StoredRow>, key: RowKey) -> RowChange {
+    row.map_or(RowChange::Delete(key), RowChange::Upsert)
 }
 
 /// Returns the changes of family `former`: identifiers that the record lists as former ones now, and those that it does

@@ -70,7 +70,6 @@ impl DecisionState<'_> {
         }
     }
 
-    /// Builds the index of a live profile if it does not exist.
     fn index_names(&mut self, place: WriteTarget) -> Known<()> {
         if self.names.trees.contains_key(&place.root) {
             return Ok(());

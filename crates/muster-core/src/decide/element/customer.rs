@@ -76,14 +76,12 @@ pub(super) fn apply(
     Ok(End::Applied { outcome, root, merged })
 }
 
-/// Creates a profile with the element's first and last seen.
 fn create(state: &mut DecisionState<'_>, customer: &CustomerElement) -> ProfileNo {
     let seen = |at: Option<_>| at.unwrap_or(state.receipt).min(state.now);
     let (first, last) = (seen(customer.seen.first), seen(customer.seen.last));
     write::create(state, first, last)
 }
 
-/// Writes the attributes that are only set while a profile is created.
 fn create_only(state: &mut DecisionState<'_>, place: WriteTarget, customer: &CustomerElement) -> Known<()> {
     for (name, value) in &customer.create_only {
         write::write_attribute(state, place, name, Some(value.clone()))?;

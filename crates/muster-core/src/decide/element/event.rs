@@ -69,10 +69,8 @@ fn time_of(action: &Action, receipt: Timestamp) -> Timestamp {
     action.time.unwrap_or(receipt)
 }
 
-/// Action with a known event id.
 struct Repeated<'e> {
     action: &'e Action,
-    /// Name of the first action.
     name: Box<str>,
     /// Id that the first action is recorded under; None: this element.
     profile: Option<ProfileNo>,
@@ -173,7 +171,6 @@ fn warn_of_reuse(
     Ok(())
 }
 
-/// Stores the accepted actions as events of the record.
 fn store(
     state: &mut DecisionState<'_>,
     context: &Context<'_>,
