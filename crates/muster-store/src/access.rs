@@ -27,7 +27,7 @@ pub struct TokenRecord {
     pub allowed_addresses: String,
 }
 
-/// What became of a token that was to be put.
+/// Result of storing a token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TokenPut {
     /// It is stored.
@@ -51,7 +51,7 @@ pub struct SessionRecord {
     pub seen: Timestamp,
 }
 
-/// What became of sessions since they were written last.
+/// Changes of sessions since they were written last.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct SessionChanges {
     /// Those that are kept, each in the place of the one with its cookie.
@@ -70,7 +70,7 @@ impl SessionChanges {
 /// One change that somebody made through the management API.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AuditRecord {
-    /// Its place in the log, from 1, ascending and never given twice. The engine gives it: what stands here in a record
+    /// Its place in the log, from 1, ascending and never given twice. The engine gives it: the number in a record
     /// that is appended is not read.
     pub no: u64,
     /// When it was made.
@@ -85,7 +85,7 @@ pub struct AuditRecord {
     pub action: String,
     /// What it was done to: an id, a fingerprint, a name. Never personal data.
     pub subject: String,
-    /// More about it, a text that the engine does not read. Cut at a character after
+    /// More about it, a string that the engine does not read. Cut at a character after
     /// [`crate::bounds::Bounds::audit_detail_bytes`] bytes.
     pub detail: String,
 }
@@ -175,7 +175,7 @@ pub trait Access: Send + Sync {
     fn audit(&self, query: &AuditQuery) -> Result<Page<AuditRecord>, EngineError>;
 }
 
-/// A detail within its bound: a text of any length, cut at a character.
+/// A detail within its bound: a string of any length, cut at a character.
 pub(crate) fn cut(detail: &str, bytes_max: usize) -> &str {
     let end = (0..=bytes_max.min(detail.len())).rev().find(|end| detail.is_char_boundary(*end));
     &detail[..end.unwrap_or_default()]

@@ -1,4 +1,4 @@
-//! The binding map: whom every key is bound to, in memory. A miss is an answer, so it is complete or it is not there;
+//! The binding map: the id of every bound identifier, in memory. A miss is an answer, so it is complete or it is not there;
 //! above its bound it is dropped for the table. It is kept in step with the transaction and taken back with it.
 
 use crate::error::EngineError;
@@ -91,7 +91,7 @@ impl BindingMap {
         ((hash >> 64) as u64, hash as u64)
     }
 
-    /// Whom the key is bound to; None if the map cannot tell.
+    /// Returns the id that the identifier is bound to; None if the map cannot tell.
     pub(crate) fn get(&self, key: &Identifier) -> Option<Option<ProfileNo>> {
         let map = self.map.as_ref()?;
         Some(map.get(&self.hash(key)).copied())

@@ -9,7 +9,7 @@ pub const AUDIT_DETAIL_BYTES: usize = 4_096;
 /// How far the clock may be behind the newest stored time of a workspace, in milliseconds: servers in step are within a
 /// second, and a clock that was set by hand within minutes.
 pub const CLOCK_BEHIND_MS_MAX: i64 = 600_000;
-/// How far the clock may be ahead of the newest stored time at a start, in milliseconds: longer than a server stands still
+/// How far the clock may be ahead of the newest stored time at a start, in milliseconds: longer than a server pauses
 /// between two starts, and shorter than a clock of a wrong year is off.
 pub const CLOCK_AHEAD_MS_MAX: i64 = 366 * 86_400_000;
 

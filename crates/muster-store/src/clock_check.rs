@@ -6,7 +6,7 @@ use crate::error::EngineError;
 use muster_core::time::{Clock, Timestamp};
 use std::sync::atomic::{AtomicI64, Ordering};
 
-/// There is no newest time that the clock is far ahead of.
+/// The clock is not far ahead of any stored time.
 const NONE: i64 = i64::MAX;
 
 /// The check, with what the operator accepted.

@@ -93,12 +93,12 @@ impl<'a> Cell<'a> {
         Self::Int(n.cast_signed())
     }
 
-    /// A text that is borrowed.
+    /// A borrowed string.
     pub fn text(text: &'a str) -> Self {
         Self::Text(Cow::Borrowed(text))
     }
 
-    /// A text that may be absent.
+    /// An optional string.
     pub fn text_or_null(text: Option<&'a str>) -> Self {
         text.map_or(Self::Null, Self::text)
     }

@@ -34,7 +34,7 @@ pub trait Engine: Access + Send + Sync {
     /// keeps itself, or as `unknown` says if it keeps none. Durable when it returns.
     ///
     /// # Errors
-    /// [`EngineError::Broken`] if it is no data of this workspace, [`EngineError::Unavailable`].
+    /// [`EngineError::Broken`] if it is not data of this workspace, [`EngineError::Unavailable`].
     fn adopt_workspace(&self, id: &WorkspaceId, unknown: &Workspace) -> Result<Adopted, EngineError> {
         let _nothing_is_unknown = (id, unknown);
         Ok(Adopted::Nothing)
@@ -121,7 +121,7 @@ pub trait Engine: Access + Send + Sync {
     fn close(&self);
 }
 
-/// What became of a workspace that was to be made.
+/// Result of creating a workspace.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Created {
     /// It is there.
@@ -132,14 +132,14 @@ pub enum Created {
     Orphaned,
 }
 
-/// What became of data that was to be taken in.
+/// Result of adopting data that the catalogue does not know.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Adopted {
     /// The workspace is there, with this entry.
     TakenIn(Workspace),
     /// The catalogue has a workspace of this id, in whatever case; nothing changed.
     Taken,
-    /// There is no such data.
+    /// No such data exists.
     Nothing,
 }
 
@@ -269,7 +269,7 @@ impl<D: Decision> Job for Waiting<D> {
     fn answer(self: Box<Self>, result: Result<(), EngineError>) {
         let broken = || EngineError::Broken("answered without an output".into());
         let Self { output, reply, .. } = *self;
-        // Whoever waited may have gone; the decision stands all the same.
+        // The caller may be gone; the decision is stored.
         let _gone = reply.send(result.and_then(|()| output.ok_or_else(broken)));
     }
 }
@@ -278,7 +278,7 @@ impl<D: Decision> Job for Waiting<D> {
 /// then, and readers see them.
 ///
 /// # Errors
-/// Those of [`Engine::submit`], and what became of the storage afterwards. After [`EngineError::Unavailable`] it is not
+/// Those of [`Engine::submit`], and those of the storage afterwards. After [`EngineError::Unavailable`] it is not
 /// known whether the changes became durable.
 pub async fn apply<D: Decision>(
     engine: &dyn Engine,
@@ -289,7 +289,7 @@ pub async fn apply<D: Decision>(
     apply_sized(engine, id, (decision, 0), mode).await
 }
 
-/// [`apply`] for a decision that holds so many bytes (of a request: of its body), for the bounds of queues and groups.
+/// Like [`apply`], for a decision that holds `bytes` bytes (of a request: its body), for the bounds of queues and groups.
 ///
 /// # Errors
 /// Those of [`apply`].

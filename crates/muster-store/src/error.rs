@@ -14,10 +14,10 @@ pub enum EngineError {
     /// The decision needs more data or work than one may; nothing of it was stored (behaviour.md 1.11.f).
     #[error("the decision needs more data or work than one may")]
     TooLarge,
-    /// The settings are no longer those that it was made under: make it anew under those in force.
+    /// The settings are no longer those that it was made under: repeat it under those in force.
     #[error("the settings have changed")]
     Stale,
-    /// The storage failed, or failed before and must be opened anew; whether a commit in flight became durable is not
+    /// The storage failed, or failed before and must be reopened; whether a commit in flight became durable is not
     /// known.
     #[error("the storage is not available: {0}")]
     Unavailable(Arc<str>),
@@ -25,10 +25,10 @@ pub enum EngineError {
     /// later try may pass.
     #[error("the storage could not be used just now, and nothing was stored: {0}")]
     Busy(Arc<str>),
-    /// The clock cannot be believed; nothing was stored, and it goes on when the clock is right.
+    /// The clock cannot be believed; nothing was stored, and it continues when the clock is right.
     #[error("nothing is stored while the clock cannot be believed: {0}")]
     Clock(&'static str),
-    /// The disk is full; nothing of the group was stored, and it goes on when there is room.
+    /// The disk is full; nothing of the group was stored, and it continues when there is room.
     #[error("the disk is full")]
     Full,
     /// Stored data is not what was written.

@@ -1,11 +1,11 @@
 //! The record families of a workspace as tables: names, columns and keys, one list for every relational engine. How a
-//! row becomes cells stands in `codec`; statements belong to the engines.
+//! row becomes cells is in `codec`; statements belong to the engines.
 
 /// A record family.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[repr(u8)]
 pub enum Family {
-    /// Whom a key is bound to.
+    /// The id that an identifier is bound to.
     Bindings = 1,
     /// Own records.
     Profiles = 2,
@@ -39,7 +39,7 @@ pub enum Family {
     Changes = 16,
     /// The one row of running figures.
     Counters = 17,
-    /// What the guards set aside.
+    /// Identifiers that the guards withheld, for a decision.
     Reviews = 18,
     /// What was written over.
     History = 19,

@@ -168,7 +168,9 @@ impl Seen {
         for s in &all {
             let no = s.no.0;
             let root = self.root_pointers.get(&s.root).map(|root| root.root);
-            self.require(root == Some(s.root), || format!("L3: profile {no} leads to {} which is no root", s.root.0));
+            self.require(root == Some(s.root), || {
+                format!("L3: profile {no} points at {} which is not a root", s.root.0)
+            });
             let events = self.events.get(&s.no).copied().unwrap_or_default();
             self.require(s.events == events, || format!("L4: profile {no} counts {} events, has {events}", s.events));
             let devices = self.devices.get(&s.no).copied().unwrap_or_default();
@@ -242,7 +244,7 @@ impl Seen {
     }
 }
 
-/// Whether every member's links lead to the root: a fold over a ring would never end.
+/// Whether the links of every member end at the root: a fold over a ring would never end.
 fn leads_to_root(live: &LiveProfile) -> bool {
     let parents: HashMap<ProfileNo, ProfileNo> =
         live.members.iter().filter_map(|m| m.link.as_ref()).map(|link| (link.child, link.parent)).collect();
@@ -257,7 +259,7 @@ fn leads_to_root(live: &LiveProfile) -> bool {
 fn view_breach(reader: &mut dyn Reader, root: ProfileNo) -> Result<Option<String>, EngineError> {
     let Some(live) = reader.profile(root)? else { return Ok(None) };
     if !leads_to_root(&live) {
-        return Ok(Some(format!("the links of live profile {} do not all lead to it", root.0)));
+        return Ok(Some(format!("the links of live profile {} do not all end at it", root.0)));
     }
     let tree = MemberTree::new(live.members.iter().map(|m| MemberRef { record: &m.record, link: m.link.as_ref() }));
     let agrees = live.view.as_ref().is_some_and(|view: &View| *view == tree.current_values(live.root));

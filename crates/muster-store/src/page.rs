@@ -37,12 +37,12 @@ pub(crate) struct PageBuilder<T> {
 }
 
 impl<T> PageBuilder<T> {
-    /// An empty page of at most so many items.
+    /// Starts a page of at most `limit` items.
     pub(crate) fn new(limit: usize) -> Self {
         Self { page: Page { items: Vec::new(), more: false, bytes: 0 }, limit: limit.max(1) }
     }
 
-    /// Whether a row of so many bytes has room; if not, the page is over and more follow.
+    /// Whether a row of this many bytes has room; if not, the page ends here and more follow.
     pub(crate) fn takes(&mut self, bytes: u64) -> bool {
         let bytes = self.page.bytes.saturating_add(bytes);
         let first = self.page.items.is_empty();

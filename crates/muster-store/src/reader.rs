@@ -26,7 +26,7 @@ pub type Charge = Box<dyn FnMut(u64) -> Result<(), EngineError> + Send>;
 /// [`crate::page::PAGE_BYTES_MAX`] bytes of rows. Every method may block on storage and answers [`EngineError::Unavailable`] or
 /// [`EngineError::Corrupt`].
 pub trait Reader {
-    /// Whom to ask before a live profile or after a page is read; nobody, where memory is no matter.
+    /// Budget to ask before a live profile or after a page is read; none where memory does not matter.
     fn charge(&mut self, _: Charge) {}
 
     /// The counters.
@@ -35,7 +35,7 @@ pub trait Reader {
     /// See the trait.
     fn counters(&mut self) -> Result<Counters, EngineError>;
 
-    /// Whom a key is bound to, whatever kinds are active.
+    /// Returns the id that an identifier is bound to, whichever kinds are active.
     ///
     /// # Errors
     /// See the trait.
@@ -137,7 +137,7 @@ pub trait Reader {
     /// See the trait.
     fn root(&mut self, no: ProfileNo) -> Result<Option<RootPointer>, EngineError>;
 
-    /// Own records after a number, by number, at most so many; fewer where they are large, none only at the end.
+    /// Returns up to `limit` member records after a number, by number: fewer if they are large, none only at the end.
     ///
     /// # Errors
     /// See the trait.
@@ -223,7 +223,7 @@ pub struct EventQuery<'a> {
     pub name: Option<&'a str>,
     /// Below this (time, seq).
     pub below: Option<(Timestamp, Seq)>,
-    /// At most so many.
+    /// Most items of the page.
     pub limit: usize,
 }
 
@@ -234,7 +234,7 @@ pub struct ReviewQuery {
     pub state: Option<ReviewState>,
     /// Below this number.
     pub below: Option<ReviewNo>,
-    /// At most so many.
+    /// Most items of the page.
     pub limit: usize,
 }
 
@@ -249,6 +249,6 @@ pub struct RequestQuery {
     pub below: Option<(Timestamp, RequestNo)>,
     /// Received then or later.
     pub since: Option<Timestamp>,
-    /// At most so many.
+    /// Most items of the page.
     pub limit: usize,
 }

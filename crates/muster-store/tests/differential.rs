@@ -1,5 +1,5 @@
 //! Random histories of rows on both engines: after each decision they answer the same, and at the end their whole dumps
-//! are equal, also after the embedded engine was opened anew and verified.
+//! are equal, also after the embedded engine was reopened and verified.
 
 #![expect(clippy::unwrap_used, reason = "what a test needs and does not get fails it")]
 

@@ -57,7 +57,7 @@ impl Encoder {
         self.u64(n as u64);
     }
 
-    /// A text.
+    /// Writes a string.
     pub fn str(&mut self, text: &str) {
         self.bytes(text.as_bytes());
     }
@@ -68,7 +68,7 @@ impl Encoder {
         self.0.extend_from_slice(bytes);
     }
 
-    /// A text that may be absent: 0, or one more than its length.
+    /// Writes an optional string: 0, or its length plus one.
     pub fn opt_str(&mut self, text: Option<&str>) {
         match text {
             None => self.u8(0),
@@ -117,7 +117,7 @@ impl<'a> Decoder<'a> {
     /// See [`Encoder::u64`].
     ///
     /// # Errors
-    /// [`CorruptRow`] if it is no number of 64 bits.
+    /// [`CorruptRow`] if it is not a number of 64 bits.
     pub fn u64(&mut self) -> Result<u64, CorruptRow> {
         let mut n = 0_u64;
         for shift in (0..64).step_by(7) {
@@ -137,7 +137,7 @@ impl<'a> Decoder<'a> {
     /// See [`Encoder::i64`].
     ///
     /// # Errors
-    /// [`CorruptRow`] if it is no number of 64 bits.
+    /// [`CorruptRow`] if it is not a number of 64 bits.
     pub fn i64(&mut self) -> Result<i64, CorruptRow> {
         let n = self.u64()?;
         Ok((n >> 1).cast_signed() ^ -((n & 1).cast_signed()))
@@ -146,7 +146,7 @@ impl<'a> Decoder<'a> {
     /// See [`Encoder::step`].
     ///
     /// # Errors
-    /// [`CorruptRow`] if it is no number of 64 bits.
+    /// [`CorruptRow`] if it is not a number of 64 bits.
     pub fn step(&mut self, from: u64) -> Result<u64, CorruptRow> {
         Ok(from.wrapping_add(self.i64()?.cast_unsigned()))
     }
@@ -166,13 +166,13 @@ impl<'a> Decoder<'a> {
     }
 
     fn text(&mut self, len: usize) -> Result<&'a str, CorruptRow> {
-        std::str::from_utf8(self.take(len)?).map_err(|_| CorruptRow("a text is no UTF-8"))
+        std::str::from_utf8(self.take(len)?).map_err(|_| CorruptRow("a string is not valid UTF-8"))
     }
 
     /// See [`Encoder::str`].
     ///
     /// # Errors
-    /// [`CorruptRow`] at the end, or if it is no text.
+    /// [`CorruptRow`] at the end, or if it is not a string.
     pub fn str(&mut self) -> Result<&'a str, CorruptRow> {
         let len = self.small()?;
         self.text(len)
@@ -190,7 +190,7 @@ impl<'a> Decoder<'a> {
     /// See [`Encoder::opt_str`].
     ///
     /// # Errors
-    /// [`CorruptRow`] at the end, or if it is no text.
+    /// [`CorruptRow`] at the end, or if it is not a string.
     pub fn opt_str(&mut self) -> Result<Option<&'a str>, CorruptRow> {
         match self.small::<usize>()? {
             0 => Ok(None),

@@ -1,6 +1,6 @@
 //! Large own records and views as rows of the family `chunks`: some kilobytes of attributes each, by name, so that a small
 //! write to a large profile changes few bytes. Where a chunk ends follows from the names and sizes of what is in it, and
-//! not from what stands before: a change moves no more than its own ends. Part of the stored format.
+//! not from what is before: a change moves no more than its own ends. Part of the stored format.
 
 use super::parts::{Writes, chunk_record, read_chunk_record};
 use super::{Cell, Row, jsonb};
@@ -15,7 +15,7 @@ use xxhash_rust::xxh3::xxh3_64;
 const LARGE_BYTES: usize = 32 << 10;
 /// Bytes of a chunk, on average.
 const CHUNK_BYTES: usize = 4 << 10;
-/// A chunk ends beyond so many, whatever its names are; a longer value has one of its own.
+/// Most bytes of a chunk, whatever its names are; a longer value has a chunk of its own.
 const CHUNK_BYTES_MAX: usize = 16 << 10;
 /// What an attribute takes beside its name and value, about.
 const OVERHEAD_BYTES: usize = 8;

@@ -1,5 +1,5 @@
 //! Values as SQLite's JSONB (<https://sqlite.org/jsonb.html>), written and read by us, so that
-//! `attributes ->> 'city'` works from any SQLite shell and nothing is lost where JSON has no type: a date is a text of
+//! `attributes ->> 'city'` works from any SQLite shell and nothing is lost where JSON has no type: a date is a string of
 //! type TEXTJ (it never holds anything to escape), any other text TEXTRAW, and a location is the object whose labels
 //! are of type TEXT; other objects have labels of type TEXTRAW. Part of the stored format.
 
@@ -16,7 +16,7 @@ const TEXT_J: u8 = 8;
 const TEXT_RAW: u8 = 10;
 const ARRAY: u8 = 11;
 const OBJECT: u8 = 12;
-/// Deeper than any value that can come in (`muster_core::limits::NESTING_MAX`), shallow enough for any stack.
+/// Deeper than any value that is accepted (`muster_core::limits::NESTING_MAX`), shallow enough for any stack.
 const DEPTH_MAX: usize = 64;
 
 /// Members as one JSONB object, in their order.
@@ -74,7 +74,7 @@ fn put_number(out: &mut Vec<u8>, kind: u8, number: std::fmt::Arguments<'_>) {
         out[start] = u8::try_from(len).expect("at most 11") << 4 | kind;
         out.drain(start + 1..start + 3);
     } else {
-        let len = u16::try_from(len).expect("no number has so many digits");
+        let len = u16::try_from(len).expect("a number has fewer digits");
         out[start + 1..start + 3].copy_from_slice(&len.to_be_bytes());
     }
 }
@@ -100,12 +100,12 @@ fn put(out: &mut Vec<u8>, value: &Value) {
 /// Reads what [`object`] wrote.
 ///
 /// # Errors
-/// [`CorruptRow`] if it is no such object.
+/// [`CorruptRow`] if it is not such an object.
 pub fn read_object(bytes: &[u8]) -> Result<Vec<(Box<str>, Value)>, CorruptRow> {
     let mut rest = bytes;
     let (kind, payload) = element(&mut rest)?;
     if kind != OBJECT || !rest.is_empty() {
-        return Err(CorruptRow("attributes are no object"));
+        return Err(CorruptRow("attributes are not an object"));
     }
     members(payload, DEPTH_MAX)
 }
@@ -130,7 +130,7 @@ fn element<'a>(rest: &mut &'a [u8]) -> Result<(u8, &'a [u8]), CorruptRow> {
 }
 
 fn text(payload: &[u8]) -> Result<&str, CorruptRow> {
-    std::str::from_utf8(payload).map_err(|_| CorruptRow("a text is no UTF-8"))
+    std::str::from_utf8(payload).map_err(|_| CorruptRow("a string is not valid UTF-8"))
 }
 
 fn members(mut rest: &[u8], depth: usize) -> Result<Vec<(Box<str>, Value)>, CorruptRow> {
@@ -138,7 +138,7 @@ fn members(mut rest: &[u8], depth: usize) -> Result<Vec<(Box<str>, Value)>, Corr
     while !rest.is_empty() {
         let (kind, name) = element(&mut rest)?;
         if kind != TEXT_RAW {
-            return Err(CorruptRow("a label is no text"));
+            return Err(CorruptRow("a label is not a string"));
         }
         members.push((text(name)?.into(), value(&mut rest, depth)?));
     }

@@ -15,7 +15,7 @@ use muster_core::value::{Combine, Value};
 use muster_core::warning::{Code, Warning};
 use std::collections::BTreeMap;
 
-/// Finds what a number stands for among everything that has one.
+/// Finds the value of a stored number.
 pub(super) fn coded<T: Copy, const N: usize>(all: [T; N], code: impl Fn(T) -> u8, n: i64) -> Result<T, CorruptRow> {
     all.into_iter().find(|item| i64::from(code(*item)) == n).ok_or(CorruptRow("a code is unknown"))
 }

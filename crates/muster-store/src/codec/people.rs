@@ -18,7 +18,7 @@ use std::collections::BTreeMap;
 pub struct Binding {
     /// The key.
     pub key: Identifier,
-    /// Whom it is bound to.
+    /// The id that it is bound to.
     pub profile: ProfileNo,
 }
 

@@ -87,7 +87,7 @@ impl Record for Review {
     }
 }
 
-/// What became of a value that was written over.
+/// What is kept of a value that was replaced.
 const UNSET: u8 = 0;
 const KEPT: u8 = 1;
 const OMITTED: u8 = 2;

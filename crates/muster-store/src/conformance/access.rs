@@ -31,7 +31,7 @@ fn record(no: u64, workspace: Option<&str>) -> AuditRecord {
     }
 }
 
-/// Appends so many; those of even number are about `shop`. The number in what is appended is not read.
+/// Appends this many; those of even number are about `shop`. The number in what is appended is not read.
 fn appended(engine: &dyn Engine, count: u64) -> Vec<AuditRecord> {
     let records = (1..=count).map(|no| record(no, no.is_multiple_of(2).then_some("shop")));
     let append = |record: AuditRecord| {

@@ -96,7 +96,7 @@ pub(super) fn a_deleted_quarantine_entry_is_removed_after_a_minute_and_counts_on
     becomes(engine, &shop, START + RESTORE_MS);
     assert_eq!((expire(0), stored(), seen(engine, &shop)), (1, 2, (vec![2], 1)));
     assert_eq!(oldest(), Some(Timestamp(START + 1)));
-    // The time of all of them is over: each goes once, and only one was open.
+    // The time of all of them is over: each is removed once, and only one was open.
     becomes(engine, &shop, START + 2 * RESTORE_MS);
     assert_eq!((expire(1), expire(1), stored(), seen(engine, &shop)), (2, 0, 0, (vec![], 0)));
 }

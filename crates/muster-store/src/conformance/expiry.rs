@@ -89,7 +89,7 @@ fn all(at: i64) -> Cutoffs {
     Cutoffs { log: at, quarantine: at, deleted: None, event_ids: at, idempotency: at, events: at }
 }
 
-/// A live profile and its member with so many own events.
+/// A live profile and its member with this many own events.
 fn tree(own: u64, of_member: u64) -> Vec<RowChange> {
     let (parent, child) = (ProfileNo(1), ProfileNo(2));
     let link = MergeLink { child, parent, merge: MergeNo(1), seq: 1, rules: Vec::new(), same_email: false };

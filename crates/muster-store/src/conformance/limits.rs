@@ -28,7 +28,7 @@ use muster_core::time::Timestamp;
 use muster_core::value::Value;
 use std::collections::BTreeMap;
 
-/// Text of so many bytes, characters of more than one byte among them.
+/// Returns a string of this many bytes, with characters of more than one byte.
 fn text(bytes: usize) -> Box<str> {
     let mut text = "\u{e4}".repeat(bytes / 2);
     text.extend((bytes % 2 == 1).then_some('x'));
@@ -152,7 +152,7 @@ fn many_actions(over: usize) -> Vec<RowChange> {
         .collect()
 }
 
-/// A tree of so many members, each with a device.
+/// Returns a tree of this many members, each with a device.
 fn many_members(over: usize) -> Vec<RowChange> {
     let members = u64::from(MEMBERS_MAX.max(DEVICES_MAX)) + over as u64;
     let link = |no| MergeLink {

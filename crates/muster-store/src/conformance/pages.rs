@@ -20,7 +20,7 @@ const LARGE: usize = (PAGE_BYTES_MAX / 3) as usize - 2_000;
 /// Rows of a list.
 const ROWS: u64 = 7;
 
-/// Reads a list to its end; how many rows each page had.
+/// Reads a whole list and returns how many rows each page had.
 fn walk<T: Clone>(mut page: impl FnMut(Option<&T>) -> Page<T>) -> (Vec<usize>, Vec<T>) {
     let (mut sizes, mut all) = (Vec::new(), Vec::<T>::new());
     loop {

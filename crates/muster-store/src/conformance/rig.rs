@@ -13,7 +13,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::task::{Context, Poll, Wake, Waker};
 use std::thread::Thread;
 
-/// A clock that stands where it was set.
+/// A clock that does not move.
 #[derive(Debug, Default)]
 pub struct HandClock(AtomicI64);
 

@@ -50,7 +50,7 @@ pub(super) fn fill(source: &mut dyn FactSource, needs: &Needs, facts: &mut Facts
     Ok(())
 }
 
-/// The first of these own records, so many that their live profiles can be loaded together; the others wait for the next
+/// Returns the first of these member records whose live profiles can be loaded together; the others wait for the next
 /// look.
 fn light_enough(
     source: &mut dyn FactSource,

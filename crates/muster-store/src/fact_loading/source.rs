@@ -33,7 +33,7 @@ pub(crate) trait FactSource {
     fn members(&mut self, root: ProfileNo) -> Result<Vec<ProfileNo>, EngineError>;
     /// The separations that name this id, by number.
     fn separations_of(&mut self, no: ProfileNo) -> Result<Vec<Separation>, EngineError>;
-    /// Places of events recorded under this id with their event ids, at most so many.
+    /// Places of events recorded under this id with their event ids, up to `limit`.
     fn events_of(&mut self, no: ProfileNo, limit: usize) -> Result<Vec<Placed>, EngineError>;
     /// The devices of this id.
     fn devices_of(&mut self, no: ProfileNo) -> Result<Vec<DeviceRef>, EngineError>;
@@ -43,7 +43,7 @@ pub(crate) trait FactSource {
     fn merge(&mut self, no: MergeNo) -> Result<Option<Merge>, EngineError>;
     fn separation(&mut self, no: SeparationNo) -> Result<Option<Separation>, EngineError>;
     fn idempotency(&mut self, route: Route, key: &str) -> Result<Option<Idempotency>, EngineError>;
-    /// Log entries received until then, applied ones first, of each family the oldest first; at most so many, with their
+    /// Log entries received until then, applied ones first, of each family the oldest first; up to `limit`, with their
     /// bytes.
     fn expired_requests(&mut self, until: Timestamp, limit: usize) -> Result<WithBytes<RequestNo>, EngineError>;
     /// The same of quarantine entries by first receipt; whether they are open.
@@ -70,10 +70,10 @@ pub(crate) trait FactSource {
     fn reviews_of_value(&mut self, key: &Identifier, limit: usize) -> Result<Vec<ReviewAlone>, EngineError>;
     /// The same that name this id, all of them.
     fn reviews_of_holder(&mut self, key: &Identifier, no: ProfileNo) -> Result<Vec<ReviewAlone>, EngineError>;
-    /// Reviews of every state that name this id, and whether each is open; at most so many.
+    /// Reviews of every state that name this id, and whether each is open; up to `limit`.
     fn reviews_naming(&mut self, no: ProfileNo, limit: usize) -> Result<Vec<(ReviewNo, bool)>, EngineError>;
     fn review(&mut self, no: ReviewNo) -> Result<Option<Review>, EngineError>;
-    /// So many reviews and whether each is open: decided ones first, in each the oldest first.
+    /// Up to `limit` reviews and whether each is open: decided ones first, in each the oldest first.
     fn reviews_to_drop(&mut self, limit: usize) -> Result<Vec<(ReviewNo, bool)>, EngineError>;
     /// Up to `limit` rows of the index of holders.
     fn noted(&mut self, limit: usize) -> Result<Vec<(Identifier, ProfileNo)>, EngineError>;

@@ -14,9 +14,10 @@ use std::time::{Duration, Instant};
 /// busy workspaces end one after another, and short beside the 100 ms that another workspace may be held up
 /// (behaviour.md 1.11.c).
 const SLICE: Duration = Duration::from_millis(12);
-/// The clock is looked at in one of so many pauses: most pieces of work are some microseconds.
+/// The clock is read in one of this many pauses: most pieces of work take some microseconds.
 const PAUSES: u32 = 8;
-/// Who has just come goes before who runs already, but for every so many: these go on, too.
+/// A thread that has just arrived goes before one that runs already, but at most this many in a row, so that both
+/// continue.
 const FRESH_IN_A_ROW: u32 = 3;
 /// Decisions that may load more than a small one at a time: about 60 MB each at the most of a default workspace.
 const LARGE: usize = 2;

@@ -148,7 +148,7 @@ impl Catalogue {
         }
     }
 
-    /// One try; with an error, whether it is not known what became of it.
+    /// Tries once; an error says whether the result is unknown.
     fn attempt<T>(
         &mut self,
         change: &impl Fn(&Connection) -> Result<T, EngineError>,

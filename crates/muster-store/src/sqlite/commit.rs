@@ -103,7 +103,7 @@ fn commit_batch(inner: &Inner, workspace: &SqliteWorkspace, writer: &mut Option<
     }
     if let Some(configuring) = configure {
         let Configuring { change, reply } = configuring;
-        // Whoever asked may have gone; the change stands all the same.
+        // The caller may be gone; the change is stored.
         let _gone = reply.send(reconfigure(inner, workspace, open, change));
     }
     let mut run = GroupRun {
@@ -189,7 +189,7 @@ fn reconfigure(
         Ok(version)
     })?;
     workspace.queue.set_entry(entry.clone());
-    // The change stands; a copy that lags behind is written anew with the next change, or at the next start.
+    // The change is stored; a copy that is behind is replaced with the next change, or at the next start.
     let kept = writer.keep_entry(&Versioned { entry: entry.clone(), version });
     if let Err(EngineError::Unavailable(why)) = kept.map_err(|error| errors::in_folder(error, &workspace.folder)) {
         poison(inner, workspace, why);

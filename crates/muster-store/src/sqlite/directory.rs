@@ -26,7 +26,7 @@ pub enum OpenError {
     /// Another process has it.
     #[error("{0} is in use by another process: stop that one first, or give this one a directory of its own")]
     InUse(PathBuf),
-    /// A symbolic link stands where a file of it belongs.
+    /// A symbolic link is in the place of one of its files.
     #[error("{0} is a symbolic link, which is not followed: remove it")]
     Link(PathBuf),
     /// It holds something else.
@@ -38,7 +38,7 @@ pub enum OpenError {
     /// It was written by a build before the first release.
     #[error(
         "{0} was written by a build of Muster before its first release, whose format this one does not read: start with \
-         another data directory, and import anew"
+         another data directory, and import again"
     )]
     Older(PathBuf),
     /// A workspace's file lost the end of its write-ahead log.
@@ -167,7 +167,7 @@ impl Locks {
     }
 }
 
-/// Refuses a symbolic link where a file of the directory belongs: it would lead to a file of somebody's choice.
+/// Refuses a symbolic link where a file of the directory belongs: somebody else would choose the file.
 fn refuse_link(path: &Path) -> Result<(), OpenError> {
     match fs::symlink_metadata(path) {
         Ok(found) if found.is_symlink() => Err(OpenError::Link(path.to_owned())),
@@ -327,7 +327,7 @@ impl Directory {
         Ok(format!("{REMOVED}/{name}"))
     }
 
-    /// Removes what was set aside to be removed and is still there.
+    /// Removes what was moved away to be removed and is still there.
     pub(crate) fn remove_set_aside(&self) -> Result<(), OpenError> {
         let removed = self.root.join(REMOVED);
         for entry in at(&removed, fs::read_dir(&removed))? {

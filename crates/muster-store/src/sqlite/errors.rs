@@ -65,7 +65,7 @@ pub(crate) fn of_system(error: &io::Error) -> EngineError {
 /// ENOMEM, ENFILE and EMFILE, which have these numbers everywhere: what others hold now they give back.
 const PASSING: [i32; 3] = [12, 23, 24];
 
-/// Whether the system says that there is no room: on the disk, or in the owner's quota.
+/// Whether the system says that no room is left: on the disk, or in the owner's quota.
 pub(crate) fn is_full(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
 }

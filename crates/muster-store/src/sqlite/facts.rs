@@ -93,7 +93,7 @@ pub(crate) fn members(conn: &Connection, root: ProfileNo) -> Result<Vec<ProfileN
     Ok(table::numbers(conn, sql, &[Cell::unsigned(root.0)])?.into_iter().map(ProfileNo).collect())
 }
 
-/// Whom a key is bound to, from the table.
+/// Reads from the table the id that an identifier is bound to.
 pub(crate) fn binding(conn: &Connection, key: &Identifier) -> Result<Option<ProfileNo>, EngineError> {
     let found = table::get::<Binding>(conn, &[Cell::text(key.kind.name()), Cell::text(&key.value)])?;
     Ok(found.map(|(row, _)| row.profile))

@@ -124,7 +124,7 @@ pub fn adopt(
 }
 
 /// Moves a folder of a stopped data directory aside that the catalogue does not know. Where it is now, below the data
-/// directory; None if there is no such folder.
+/// directory; None if the folder does not exist.
 ///
 /// # Errors
 /// As [`adopt`].
@@ -183,7 +183,7 @@ impl Inner {
         Ok(aside)
     }
 
-    /// Compares a workspace's own copy of its entry with the catalogue's: an older copy is written anew; a newer one, or one of
+    /// Compares a workspace's own copy of its entry with the catalogue's: an older copy is replaced; a newer one, or one of
     /// another workspace of this id, means that the catalogue is not the one that belongs here: false.
     pub(crate) fn compare(&self, entry: &Workspace, open: &Writer) -> Result<bool, EngineError> {
         let own = open.own_entry()?;

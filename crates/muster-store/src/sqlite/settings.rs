@@ -21,7 +21,7 @@ const CACHE_BYTES: usize = 128 << 20;
 const CACHE_BYTES_MIN: usize = 2 << 20;
 const CACHE_BYTES_MAX: usize = 64 << 20;
 
-/// What one writer of so many may keep, in KiB.
+/// Returns what one of this many writers may keep, in KiB.
 pub(crate) fn cache_kib(writers: usize) -> usize {
     (CACHE_BYTES / writers.max(1)).clamp(CACHE_BYTES_MIN, CACHE_BYTES_MAX) >> 10
 }

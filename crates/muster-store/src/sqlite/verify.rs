@@ -57,7 +57,7 @@ pub fn verify(data_dir: &Path) -> Result<Report, OpenError> {
     let directory = Directory::look(data_dir)?;
     let path = directory.catalogue();
     let unreadable = |error: WriterError| refusal(&path, None, error);
-    // A catalogue that was lost is not made anew here: the start must notice it, too.
+    // A lost catalogue is not created here: the start must notice it, too.
     if std::fs::metadata(&path).map_or(true, |file| file.len() == 0) {
         let orphans = at(&path, directory.workspaces())?;
         return Ok(Report { orphans, ..Report::default() });

@@ -136,7 +136,7 @@ impl Writer {
         Ok(Self { conn, synced, state, bindings, loaded: Loaded::default(), cache_kib: 0, now })
     }
 
-    /// Takes its share of memory where there are so many writers.
+    /// Takes its share of memory among this many writers.
     pub(crate) fn share_memory(&mut self, writers: usize) -> Result<(), EngineError> {
         let kib = settings::cache_kib(writers);
         if kib != self.cache_kib {
@@ -166,7 +166,7 @@ impl Writer {
         Ok(own_entry::save(&self.conn, own)?)
     }
 
-    /// Copies the rest of the write-ahead log into the file, so that the next group begins it anew.
+    /// Copies the rest of the write-ahead log into the file, so that the next group starts at its beginning.
     /// If it is to be cut, the log is emptied, too, unless somebody reads.
     pub(crate) fn checkpoint(&self, cut: bool) -> Result<bool, EngineError> {
         Ok(if cut { settings::cut(&self.conn)? } else { settings::checkpoint(&self.conn)? })
@@ -325,7 +325,7 @@ impl Writer {
         }
         if let Err(error) = self.write(&changes, run) {
             let of_the_decision = matches!(error, EngineError::Broken(_) | EngineError::Corrupt(_));
-            // SQLite rolls some transactions back by itself; then there is no savepoint any more, and the group fails.
+            // SQLite rolls some transactions back by itself; then the savepoint is gone, and the group fails.
             if !of_the_decision || self.conn.is_autocommit() {
                 let is_of_the_group = !error.is_of_one_decision();
                 let error = if is_of_the_group { error } else { EngineError::Unavailable(error.to_string().into()) };

@@ -1,4 +1,4 @@
-//! Nothing is stored under a clock that cannot be believed, and it goes on when the clock is right (docs/adr/0020).
+//! Nothing is stored under a clock that cannot be believed, and it continues when the clock is right (docs/adr/0020).
 
 use super::rig::Home;
 use muster_core::change::{RowChange, StoredRow};

@@ -98,7 +98,7 @@ fn a_flipped_bit_in_a_row_is_found_by_reads_and_by_verify() {
     let (mut file, mut damaged_profiles, mut refused_decisions) = (sound.clone(), 0, 0);
     let text = b"customer 2";
     let places: Vec<usize> = (0..file.len() - text.len()).filter(|at| file[*at..].starts_with(text)).collect();
-    assert_eq!(places.len(), 2, "the key stands in the binding and in the own record");
+    assert_eq!(places.len(), 2, "the identifier is in the binding and in the member record");
     for place in places {
         file[place + 1] ^= 1;
         fs::write(&path, &file).unwrap();

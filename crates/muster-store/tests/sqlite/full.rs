@@ -1,5 +1,5 @@
 //! A disk without room while a workspace is opened: 503 and not ready, and on again when there is room. The device that
-//! never has room stands in for the disk.
+//! never has room takes the place of the disk.
 
 use super::rig::Home;
 use muster_core::change::{RowChange, StoredRow};
@@ -42,7 +42,7 @@ fn a_disk_that_is_full_while_a_workspace_is_opened_is_told_and_left_behind() {
     symlink("/dev/full", &synced).unwrap();
     assert_eq!(bind(&engine, "aa", 2), Err(EngineError::Full));
     assert_eq!(engine.health().failed.as_deref(), Some("the disk is full"));
-    assert_eq!(bind(&engine, "bb", 2), Ok(()), "another workspace goes on");
+    assert_eq!(bind(&engine, "bb", 2), Ok(()), "another workspace continues");
     std::fs::remove_file(&synced).unwrap();
     std::fs::rename(&aside, &synced).unwrap();
     assert!(soon(|| engine.health().failed.is_none()), "it is tried again by itself");

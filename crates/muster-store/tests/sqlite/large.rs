@@ -130,7 +130,7 @@ fn readers_of_large_profiles_wait_for_one_another_and_beyond_a_bound_are_refused
             let done = done.clone();
             scope.spawn(move || done.send(read().map(|(_, is_there)| is_there)).unwrap());
         }
-        // While the four are held, only the one for whom there is no room to wait comes to an end.
+        // While the four are held, only the one that finds no room to wait ends.
         assert_eq!(ends.recv(), Ok(Err(EngineError::Overloaded)));
         assert!(ends.try_recv().is_err());
         drop(held);

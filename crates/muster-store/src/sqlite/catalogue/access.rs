@@ -140,7 +140,7 @@ impl Catalogue {
         Ok(tokens)
     }
 
-    /// Keeps a token, if its name is free, its workspace there, and fewer than so many are kept.
+    /// Keeps a token, if its name is free, its workspace there, and the number of tokens below its bound.
     pub(crate) fn put_token(&mut self, token: &TokenRecord, most: usize) -> Result<TokenPut, EngineError> {
         if let Some(id) = &token.workspace
             && !self.has(id)?
