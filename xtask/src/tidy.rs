@@ -12,6 +12,7 @@ mod crates;
 mod documents;
 mod findings;
 mod imports;
+mod json_reads;
 mod sources;
 mod tree;
 mod types;
@@ -33,7 +34,12 @@ pub(crate) fn run(repo: &Repo, args: &[String]) -> anyhow::Result<bool> {
     ensure!(lower || args.is_empty(), "usage: cargo xtask tidy [--lower]");
     let tree = Tree::read(&repo.root)?;
     let allowed = Allowances::read(&tree)?;
-    let found = Allowances { circles: circles::count(&tree), words: words::count(&tree), types: types::count(&tree) };
+    let found = Allowances {
+        circles: circles::count(&tree),
+        words: words::count(&tree),
+        types: types::count(&tree),
+        json_reads: json_reads::count(&tree),
+    };
     let allowed = if lower { lowered(repo, &allowed, &found)? } else { allowed };
     let mut findings = sources::check(&tree);
     findings.extend(crates::check(&tree, &repo.metadata)?);
@@ -42,6 +48,7 @@ pub(crate) fn run(repo: &Repo, args: &[String]) -> anyhow::Result<bool> {
     findings.extend(allowed.new_circles(&found));
     findings.extend(words::check(&tree, &allowed, &found));
     findings.extend(types::check(&tree, &allowed));
+    findings.extend(json_reads::check(&allowed, &found));
     findings.extend(allowed.outdated(&found));
     findings.sort_by(|a, b| a.place.cmp(&b.place));
     for finding in &findings {

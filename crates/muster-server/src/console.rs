@@ -43,7 +43,7 @@ type Listed = (&'static str, &'static str, MethodRouter<Arc<App>>);
 /// Every address of the console.
 #[rustfmt::skip]
 fn listed() -> Vec<Listed> {
-    use pages::{audit, document, frame, identity, log, merge, merges, overview, quarantine, request, reviews};
+    use pages::{audit, docs, document, frame, identity, log, merge, merges, overview, quarantine, request, reviews};
     use pages::{settings, sign_in, tokens, users, watch, workspaces, zone};
     vec![
         ("GET", "/", page(frame::home)),
@@ -52,6 +52,7 @@ fn listed() -> Vec<Listed> {
         ("POST", "/sign-out", act_of("/", sign_in::end)),
         ("POST", "/theme", post(frame::theme).merge(page_of("/"))),
         ("POST", "/zone", act_of("/", zone::choose)),
+        ("GET", "/docs", get(docs::show)),
         ("GET", "/assets/{name}", get(assets::serve)),
         ("GET", "/components", page(frame::components)),
         ("GET", "/workspaces", page(workspaces::list)),

@@ -21,7 +21,7 @@ use axum::http::request::Parts;
 use axum::http::{HeaderValue, Method, StatusCode, Version, header};
 use axum::middleware::map_response;
 use axum::response::Response;
-use axum::routing::{MethodRouter, delete, get, patch, post, put};
+use axum::routing::{MethodRouter, get, post, put};
 use envelope::Noted;
 use futures_util::FutureExt as _;
 use manage::outgoing::Outgoing;
@@ -36,6 +36,9 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 use tower::ServiceExt as _;
 
+/// The path of the document that describes every call; for anybody, on each listener.
+const OPENAPI: &str = "/openapi.json";
+
 /// Paths of probes: they tell nothing but that the server is there.
 const PROBES: [&str; 2] = ["/healthz", "/readyz"];
 
@@ -45,7 +48,7 @@ type Listed = (&'static str, &'static str, MethodRouter<Arc<App>>);
 /// Every call that the server answers, in one list. Several methods of one path stand beside each other.
 #[rustfmt::skip]
 fn routes() -> Vec<Listed> {
-    use manage::{audit, identity, keys, live, orphans, tokens, whole, workspaces};
+    use manage::{identity, live, whole};
     let mut calls: Vec<Listed> = vec![
         // The Data API (behaviour.md 1, 4): the id in the path, in `app_id`, or in both.
         ("POST", "/v1/transition", import_call(Api::Transition, Route::Transition)),
@@ -62,26 +65,13 @@ fn routes() -> Vec<Listed> {
         ("GET", "/healthz", get(health::alive)),
         ("GET", "/readyz", get(health::ready)),
         ("GET", "/metrics", get(health::metrics)),
+        ("GET", OPENAPI, get(openapi)),
         // Calls of the management API that `crate::manage` does not answer yet; what changes something is `whole`.
-        ("GET", "/api/v1/workspaces", get(workspaces::list)),
-        ("POST", "/api/v1/workspaces", post(whole(workspaces::create))),
-        ("GET", "/api/v1/workspaces/{workspace_id}", get(workspaces::show)),
-        ("PATCH", "/api/v1/workspaces/{workspace_id}", patch(whole(workspaces::change))),
-        ("DELETE", "/api/v1/workspaces/{workspace_id}", delete(whole(workspaces::remove))),
-        ("POST", "/api/v1/workspaces/{workspace_id}/keys/rotate", post(whole(keys::rotate))),
-        ("POST", "/api/v1/workspaces/{workspace_id}/keys/revoke", post(whole(keys::revoke))),
         ("GET", "/api/v1/workspaces/{workspace_id}/identity", get(identity::show)),
         ("PUT", "/api/v1/workspaces/{workspace_id}/identity", put(whole(identity::change))),
         ("POST", "/api/v1/workspaces/{workspace_id}/identity/preview", post(identity::try_out)),
         ("POST", "/api/v1/workspaces/{workspace_id}/identity/cancel", post(whole(identity::cancel))),
         ("GET", "/api/v1/workspaces/{workspace_id}/requests/live", get(live::requests)),
-        ("GET", "/api/v1/orphans", get(orphans::list)),
-        ("POST", "/api/v1/orphans/{workspace_id}/adopt", post(whole(orphans::adopt))),
-        ("DELETE", "/api/v1/orphans/{workspace_id}", delete(whole(orphans::remove))),
-        ("GET", "/api/v1/tokens", get(tokens::list)),
-        ("POST", "/api/v1/tokens", post(whole(tokens::create))),
-        ("DELETE", "/api/v1/tokens/{name}", delete(whole(tokens::revoke))),
-        ("GET", "/api/v1/audit", get(audit::list)),
     ];
     let typed = crate::manage::routes::routes().iter().filter(|route| route.is_typed());
     calls.extend(typed.map(|route| (route.method, route.path, manage::handler(route))));
@@ -99,6 +89,11 @@ fn delete_call() -> MethodRouter<Arc<App>> {
     post(|State(app): State<Arc<App>>, ConnectInfo(peer): ConnectInfo<SocketAddr>, request: Request| {
         self::delete::serve(app, peer, request)
     })
+}
+
+/// `GET /openapi.json`.
+async fn openapi() -> Response {
+    envelope::json(200, crate::openapi())
 }
 
 /// Method and path of every call, as the OpenAPI document must list them.
@@ -119,7 +114,7 @@ pub fn router(app: Arc<App>) -> Router {
 
 /// The service of a listener for the management API and the console.
 pub fn manage_router(app: Arc<App>) -> Router {
-    of_calls(app, |path, of_console| of_console || is_management(path) || PROBES.contains(&path))
+    of_calls(app, |path, of_console| of_console || is_management(path) || PROBES.contains(&path) || path == OPENAPI)
 }
 
 /// The service of those calls that are wanted, by their path and whether they are the console's.

@@ -6,15 +6,19 @@
 //! `description` what is said of one call, `openapi` the document that describes all of them.
 
 pub(crate) mod answers;
+pub(crate) mod api_document;
 pub(crate) mod arguments;
 pub(crate) mod audit;
+pub(crate) mod audit_log;
 pub(crate) mod context;
 pub(crate) mod description;
 pub(crate) mod error;
 pub(crate) mod key_provenance;
+pub(crate) mod keys;
 pub(crate) mod lookup;
 pub(crate) mod merges;
 pub(crate) mod openapi;
+pub(crate) mod orphans;
 pub(crate) mod quarantine;
 pub(crate) mod request_filter;
 pub(crate) mod requests;
@@ -23,5 +27,7 @@ pub(crate) mod routes;
 pub(crate) mod scopes;
 pub(crate) mod separations;
 pub(crate) mod stats;
+pub(crate) mod tokens;
 pub(crate) mod users;
 pub(crate) mod walk;
+pub(crate) mod workspaces;

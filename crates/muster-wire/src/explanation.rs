@@ -1,11 +1,10 @@
 //! Why an element went the way it went, as JSON and as one sentence: the same in answers, the log, merge records and
 //! reviews. Names kinds, ids and guards; never a value.
 
-use crate::manage::settings::rule_name;
 use crate::write;
 use muster_core::explanation::{Explanation, GuardReason, IdentifierDecision, IdentifierOutcome};
 use muster_core::id::{ProfileId, ProfileNo};
-use muster_core::kinds::SurvivorChoice;
+use muster_core::kinds::{SurvivorChoice, SurvivorRule};
 use std::fmt::Write as _;
 
 /// Writes `{"keys": [{"kind", "verdict", "id", "profile", "reason"?}], "rule", "text"}`. Profiles from `first_new` on are
@@ -40,6 +39,15 @@ pub(crate) fn write(out: &mut Vec<u8>, explanation: &Explanation, refused: bool,
     out.extend_from_slice(b",\"text\":");
     write::string(out, &sentence(explanation, refused, shown));
     out.push(b'}');
+}
+
+/// The word of a survivor rule.
+pub fn rule_name(rule: SurvivorRule) -> &'static str {
+    match rule {
+        SurvivorRule::LastSeen => "last_seen",
+        SurvivorRule::FirstSeen => "first_seen",
+        SurvivorRule::MostEvents => "most_events",
+    }
 }
 
 /// The word of what chose a survivor.

@@ -1,6 +1,7 @@
 //! The management API under `/api/v1`: shapes of settings, records and problems (spec: management API).
 
 pub mod as_text;
+pub mod audit;
 pub mod body;
 pub mod element_report;
 pub mod event;

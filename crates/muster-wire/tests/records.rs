@@ -24,6 +24,7 @@ use muster_wire::manage::request::{LoggedRequestDetail, RequestDetailDocument, R
 use muster_wire::manage::separation::SeparationDocument;
 use muster_wire::manage::stats::StatsDocument;
 use muster_wire::manage::user::UserDocument;
+use muster_wire::manage::workspace::{CreatedWorkspaceDocument, RotatedKeyDocument};
 use muster_wire::manage::{page, workspace};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -339,10 +340,12 @@ fn separations_figures_pages_and_workspaces_have_their_members() {
     assert_eq!(page::page(vec![json!(1)], Some("c")), json!({"items": [1], "next_cursor": "c"}));
     assert_eq!(page::page(vec![], None), json!({"items": [], "next_cursor": null}));
     let new = workspace::new(br#"{"name":"Shop","id":"SHOP-1"}"#).expect("it is right");
-    let id = new.id.expect("it was wished");
-    let created = workspace::created(&id, &new.name, "key");
+    let id = AsText(new.id.expect("it was wished"));
+    let data_api_key = "key".to_owned();
+    let created = json!(CreatedWorkspaceDocument { id, name: new.name, data_api_key: data_api_key.clone() });
     assert_eq!(created, json!({"id": "SHOP-1", "name": "Shop", "data_api_key": "key"}));
-    assert_eq!(workspace::rotated("key", None), json!({"data_api_key": "key", "previous_valid_until": null}));
+    let rotated = json!(RotatedKeyDocument { data_api_key, previous_valid_until: None });
+    assert_eq!(rotated, json!({"data_api_key": "key", "previous_valid_until": null}));
     for (body, pointer) in [
         ("{}", "/name"),
         (r#"{"name":"x","id":"A_DEBUG"}"#, "/id"),

@@ -26,6 +26,8 @@ pub(super) struct Allowances {
     pub(super) words: BTreeMap<String, BTreeMap<String, usize>>,
     /// Names of public types with the number of their definitions.
     pub(super) types: BTreeMap<String, usize>,
+    /// By file of the console how often it reads a member of JSON by its name.
+    pub(super) json_reads: BTreeMap<String, usize>,
 }
 
 impl Allowances {
@@ -61,6 +63,9 @@ impl Allowances {
         if let Some(types) = file.get("types") {
             allowed.types = counts(types.as_table().context("types must be a table")?)?;
         }
+        if let Some(reads) = file.get("json_reads") {
+            allowed.json_reads = counts(reads.as_table().context("json_reads must be a table")?)?;
+        }
         Ok(allowed)
     }
 
@@ -82,6 +87,8 @@ impl Allowances {
         }
         text.push_str("\n# Public types that are defined more than once in the workspace.\n[types]\n");
         self.types.iter().for_each(|(name, count)| text.push_str(&format!("{name} = {count}\n")));
+        text.push_str("\n# Members of JSON that the console reads by name, by file (ADR 0036).\n[json_reads]\n");
+        self.json_reads.iter().for_each(|(path, count)| text.push_str(&format!("{path:?} = {count}\n")));
         text
     }
 
@@ -91,7 +98,8 @@ impl Allowances {
             let least = allowed.iter().filter_map(|(name, count)| Some((name.clone(), *count.min(found.get(name)?))));
             least.filter(|(_, count)| *count > 0).collect()
         };
-        let mut lowered = Self { types: lower(&self.types, &found.types), ..Self::default() };
+        let (types, json_reads) = (lower(&self.types, &found.types), lower(&self.json_reads, &found.json_reads));
+        let mut lowered = Self { types, json_reads, ..Self::default() };
         for (member, words) in &self.words {
             let found = found.words.get(member).cloned().unwrap_or_default();
             lowered.words.insert(member.clone(), lower(words, &found));
@@ -153,6 +161,7 @@ mod tests {
         list.circles.insert("muster-store".to_owned(), circles);
         list.words.insert("muster-store".to_owned(), BTreeMap::from([("anyway".to_owned(), words)]));
         list.types.insert("Place".to_owned(), types);
+        list.json_reads.insert("crates/a/src/b.rs".to_owned(), types);
         list
     }
 

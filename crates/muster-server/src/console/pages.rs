@@ -1,6 +1,7 @@
 //! One file a page, or a few that belong together: which documents it asks for, and what is said in words about them.
 
 pub(super) mod audit;
+pub(super) mod docs;
 pub(super) mod document;
 pub(super) mod frame;
 pub(super) mod identity;
@@ -23,18 +24,8 @@ pub(super) mod zone;
 
 use super::Page;
 use super::visit::Visit;
-use crate::limits::CONSOLE_ROWS;
 use axum::http::StatusCode;
 use muster_wire::manage::problem::Problem;
-
-/// The parameters of a page of a list: as many rows as a page has, from where the address says.
-fn rows(visit: &Visit) -> Vec<(&str, &str)> {
-    // Fifty, as a text: parameters are texts.
-    const ROWS: &str = "50";
-    debug_assert_eq!(ROWS.parse(), Ok(CONSOLE_ROWS));
-    let cursor = visit.parameter("cursor").map(|cursor| ("cursor", cursor));
-    std::iter::once(("limit", ROWS)).chain(cursor).collect()
-}
 
 /// A page with a form that was refused, with what was typed: nothing was changed, and loading it again does nothing.
 fn refused(page: Page) -> Page {

@@ -347,20 +347,6 @@ impl Visit {
         self.run(call, self.below(parts), query, body).await
     }
 
-    /// Asks a function that is about no workspace; which scope it needs says the table of the management API.
-    ///
-    /// # Errors
-    /// Its problem; 403 for a token that lacks the scope.
-    pub(super) async fn ask_outside<F: Future<Output = Answer>>(
-        &self,
-        call: impl FnOnce(Call) -> F,
-        resource: &str,
-        query: &[(&str, &str)],
-    ) -> Result<Json, Problem> {
-        scopes::has(&self.caller, needed_at("GET", &[resource]))?;
-        self.run(call, Vec::new(), query, &Json::Null).await
-    }
-
     /// Has a function of the management API change something; `body` is what a client would send. It goes to its end
     /// though the browser hangs up.
     ///
@@ -392,25 +378,6 @@ impl Visit {
         let path: Vec<&str> = ["workspaces", self.workspace()].into_iter().chain(parts.iter().copied()).collect();
         scopes::has(&self.caller, needed_at(method, &path))?;
         self.run(whole(call), self.below(parts), query, body).await
-    }
-
-    /// Has a function that is about no workspace change something; `named` is what follows the resource in its path.
-    ///
-    /// # Errors
-    /// Those of [`Self::act`].
-    pub(super) async fn act_outside<C, F>(
-        &self,
-        call: C,
-        (method, resource, named): (&str, &str, Option<&str>),
-        body: &Json,
-    ) -> Result<Json, Problem>
-    where
-        C: FnOnce(Call) -> F + Clone + Send + Sync + 'static,
-        F: Future<Output = Answer> + Send + 'static,
-    {
-        let path: Vec<&str> = std::iter::once(resource).chain(named).collect();
-        scopes::has(&self.caller, needed_at(method, &path))?;
-        self.run(whole(call), named.map(str::to_owned).into_iter().collect(), &[], body).await
     }
 
     /// The parts of a path from the workspace on.

@@ -1,15 +1,10 @@
 //! The management API (`/api/v1`) over HTTP: who may call, how bodies come in and answers go out. What a call does is in
 //! `crate::manage`; the files below are calls that are not there yet, one file a resource.
 
-pub(crate) mod audit;
 pub(crate) mod identity;
-pub(crate) mod keys;
 pub(crate) mod live;
-pub(crate) mod orphans;
 pub(crate) mod outgoing;
 mod parameters;
-pub(crate) mod tokens;
-pub(crate) mod workspaces;
 
 use super::body::{self, Admitted, Coding, Reading};
 use super::envelope::{self, Noted};
@@ -17,10 +12,10 @@ use super::{Template, guard};
 use crate::app::App;
 use crate::budget::Taken;
 use crate::callers::{Caller, Scope};
-use crate::limits::{MANAGEMENT_BODY_BYTES_MAX, PAGE_DEFAULT, PAGE_MAX, UNAVAILABLE_RETRY_SECONDS};
+use crate::limits::{MANAGEMENT_BODY_BYTES_MAX, UNAVAILABLE_RETRY_SECONDS};
 use crate::manage::answers::Rendered;
 use crate::manage::arguments::Sent;
-pub(crate) use crate::manage::context::{ManageContext, Place, blocking, run_to_completion};
+pub(crate) use crate::manage::context::{ManageContext, Place, run_to_completion};
 pub(crate) use crate::manage::error::{ManageError, no_workspace};
 use crate::manage::routes::{self, ManageRoute, OF_WORKSPACE, needed};
 use crate::workspaces::Entry;
@@ -66,15 +61,6 @@ pub(crate) fn problem(problem: &Problem) -> Response {
     response
 }
 
-/// 201, and where what was created is found.
-pub(super) fn created(at: &str, json: &Json) -> Response {
-    let mut response = tree(201, json);
-    if let Ok(location) = HeaderValue::try_from(format!("/api/v1{at}")) {
-        response.headers_mut().insert(header::LOCATION, location);
-    }
-    response
-}
-
 /// A JSON tree as an answer.
 pub(crate) fn tree(status: u16, json: &Json) -> Response {
     envelope::json(status, render(json))
@@ -85,7 +71,12 @@ pub(crate) fn handler(route: &'static ManageRoute) -> MethodRouter<Arc<App>> {
     let filter = MethodFilter::try_from(axum::http::Method::from_bytes(route.method.as_bytes()).unwrap_or_default());
     let filter = filter.expect("the table has methods of HTTP");
     on(filter, move |call: Call| async move {
-        let sent = Sent { path: Sent::path_of(route.path, &call.path), query: call.query, body: call.body };
+        let sent = Sent {
+            path: Sent::path_of(route.path, &call.path),
+            query: call.query,
+            if_match: call.headers.get(header::IF_MATCH).map(|line| line.to_str().unwrap_or_default().to_owned()),
+            body: call.body,
+        };
         // The memory of the body is given back when the answer is made.
         let _room = call._room;
         let Some(run) = route.run(call.context, sent) else { return Err(Problem::new(500, "nothing answers").into()) };
@@ -95,13 +86,16 @@ pub(crate) fn handler(route: &'static ManageRoute) -> MethodRouter<Arc<App>> {
 
 /// An answer over HTTP. Its values were masked where they must be.
 fn response(rendered: Rendered) -> Response {
-    let Rendered { status, location, body, workspace } = rendered;
+    let Rendered { status, location, revision, body, workspace } = rendered;
     let mut response = match body {
         Some(body) => envelope::json(status, body),
         None => nothing(),
     };
     if let Some(location) = location.and_then(|location| HeaderValue::try_from(location).ok()) {
         response.headers_mut().insert(header::LOCATION, location);
+    }
+    if let Some(tag) = revision.and_then(|revision| HeaderValue::try_from(format!("\"{revision}\"")).ok()) {
+        response.headers_mut().insert(header::ETAG, tag);
     }
     if workspace.is_some() {
         response.extensions_mut().insert(Noted { workspace, request_id: None });
@@ -252,25 +246,6 @@ impl Call {
         let id = self.parts.first().map_or("", String::as_str);
         let entry = self.app.workspaces.get(id).filter(|_| self.caller.sees(id));
         entry.ok_or_else(|| no_workspace().into())
-    }
-
-    /// A parameter of the query string; the empty one is none.
-    fn parameter(&self, name: &str) -> Option<&str> {
-        self.query.iter().find(|(known, value)| known == name && !value.is_empty()).map(|(_, value)| value.as_str())
-    }
-
-    /// How many items a page may have.
-    fn limit(&self) -> Result<usize, ManageError> {
-        let Some(text) = self.parameter("limit") else { return Ok(PAGE_DEFAULT) };
-        let limit = text.parse().ok().filter(|limit| (1..=PAGE_MAX).contains(limit));
-        limit.ok_or_else(|| Problem::new(400, format!("limit must be a whole number from 1 to {PAGE_MAX}")).into())
-    }
-
-    /// The cursor, read.
-    fn cursor<T>(&self, parse: impl FnOnce(&str) -> Option<T>) -> Result<Option<T>, ManageError> {
-        let Some(text) = self.parameter("cursor") else { return Ok(None) };
-        let wrong = || Problem::new(400, "cursor must be the next_cursor of an earlier page").into();
-        parse(text).map(Some).ok_or_else(wrong)
     }
 
     /// An answer about a workspace, whose id goes into the log.

@@ -15,6 +15,8 @@ pub(crate) struct Rendered {
     pub(crate) status: u16,
     /// The header `Location`.
     pub(crate) location: Option<String>,
+    /// The revision that the header `ETag` names.
+    pub(crate) revision: Option<u64>,
     /// The body; None if there is none.
     pub(crate) body: Option<Vec<u8>>,
     /// The workspace that the call is about, for the log.
@@ -23,7 +25,7 @@ pub(crate) struct Rendered {
 
 impl Rendered {
     fn document(status: u16, document: &impl Serialize) -> Self {
-        Self { status, location: None, body: Some(render(document)), workspace: None }
+        Self { status, location: None, revision: None, body: Some(render(document)), workspace: None }
     }
 }
 
@@ -82,6 +84,30 @@ impl<T: AnswerDocument> ManageAnswer for CreatedAnswer<T> {
     }
 }
 
+/// A document with its revision, which `If-Match` can ask for.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct TaggedAnswer<T> {
+    /// The revision.
+    pub(crate) revision: u64,
+    /// The document.
+    pub(crate) document: T,
+}
+
+impl<T: AnswerDocument> ManageAnswer for TaggedAnswer<T> {
+    fn mask(&mut self) {
+        self.document.mask();
+    }
+
+    fn render(&self) -> Rendered {
+        Rendered { revision: Some(self.revision), ..Rendered::document(200, &self.document) }
+    }
+
+    fn describe(call: &mut CallDescription<'_>) {
+        call.answer::<T>(200);
+        call.tagged(200);
+    }
+}
+
 /// That something was begun.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct AcceptedAnswer<T>(pub(crate) T);
@@ -108,7 +134,7 @@ impl ManageAnswer for EmptyAnswer {
     fn mask(&mut self) {}
 
     fn render(&self) -> Rendered {
-        Rendered { status: 204, location: None, body: None, workspace: None }
+        Rendered { status: 204, location: None, revision: None, body: None, workspace: None }
     }
 
     fn describe(call: &mut CallDescription<'_>) {

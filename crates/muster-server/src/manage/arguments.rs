@@ -9,6 +9,9 @@ use muster_core::id::{MergeNo, ProfileId, QuarantineNo, RequestId, ReviewNo, Sep
 use muster_wire::manage::as_text::WireText;
 use muster_wire::manage::body;
 use muster_wire::manage::problem::Problem;
+use muster_wire::manage::settings::SettingsPatch;
+use muster_wire::manage::token::{self, NewToken};
+use muster_wire::manage::workspace::{self, NewWorkspace};
 use schemars::{JsonSchema, Schema, json_schema};
 
 /// What a client sent with a call.
@@ -18,6 +21,8 @@ pub(crate) struct Sent {
     pub(crate) path: Vec<(&'static str, String)>,
     /// The parameters of the query string.
     pub(crate) query: Vec<(String, String)>,
+    /// The header `If-Match`.
+    pub(crate) if_match: Option<String>,
     pub(crate) body: Bytes,
 }
 
@@ -159,6 +164,20 @@ macro_rules! id_cursors {
     )+};
 }
 
+/// The last name of a page.
+impl Cursor for String {
+    fn parse(text: &str) -> Option<Self> {
+        Some(text.to_owned())
+    }
+}
+
+/// The last number of a page.
+impl Cursor for u64 {
+    fn parse(text: &str) -> Option<Self> {
+        text.parse().ok()
+    }
+}
+
 id_cursors! { ProfileId MergeNo SeparationNo QuarantineNo ReviewNo }
 
 impl<C: Cursor> PageQuery<C> {
@@ -240,6 +259,26 @@ request_documents! {
     muster_wire::manage::request::FindRequestsRequest
     muster_wire::manage::review::DecideReviewRequest
     muster_wire::manage::user::FindUserRequest
+    muster_wire::manage::workspace::RemoveWorkspaceRequest
+    muster_wire::manage::workspace::RevokeKeyRequest
+}
+
+impl BodyDocument for SettingsPatch {
+    fn read(bytes: &[u8]) -> Result<Self, Problem> {
+        Ok(Self(bytes.to_vec()))
+    }
+}
+
+impl BodyDocument for NewToken {
+    fn read(bytes: &[u8]) -> Result<Self, Problem> {
+        token::new(bytes)
+    }
+}
+
+impl BodyDocument for NewWorkspace {
+    fn read(bytes: &[u8]) -> Result<Self, Problem> {
+        workspace::new(bytes)
+    }
 }
 
 impl<T: BodyDocument> Arguments for JsonBody<T> {
@@ -250,6 +289,36 @@ impl<T: BodyDocument> Arguments for JsonBody<T> {
     fn describe(call: &mut CallDescription<'_>) {
         call.body::<T>();
         call.problems(&[400]);
+    }
+}
+
+/// The header `If-Match`: the call is made only if the settings still have one of these revisions.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct IfMatch(pub(crate) Option<String>);
+
+impl IfMatch {
+    /// Judges the header against the revision in force.
+    ///
+    /// # Errors
+    /// 412 if the revision is not among those of the header.
+    pub(crate) fn judge(&self, revision: u64) -> Result<(), Problem> {
+        let Some(line) = &self.0 else { return Ok(()) };
+        let current = format!("\"{revision}\"");
+        if line.split(',').any(|tag| matches!(tag.trim(), "*") || tag.trim() == current) {
+            return Ok(());
+        }
+        Err(Problem::new(412, "the settings have changed since they were read; read them again"))
+    }
+}
+
+impl Arguments for IfMatch {
+    fn read(sent: &Sent) -> Result<Self, Problem> {
+        Ok(Self(sent.if_match.clone()))
+    }
+
+    fn describe(call: &mut CallDescription<'_>) {
+        call.header(Parameter::text("If-Match", "Change only if the settings still have this ETag"));
+        call.problems(&[412]);
     }
 }
 

@@ -79,6 +79,19 @@ impl<'g> CallDescription<'g> {
         self.answers.insert(status, json!({"description": meaning_of::<T>(), "content": content}));
     }
 
+    /// Adds the header `ETag` to an answer.
+    pub(crate) fn tagged(&mut self, status: u16) {
+        if let Some(answer) = self.answers.get_mut(&status) {
+            answer["headers"] =
+                json!({"ETag": {"schema": {"type": "string"}, "description": "The revision of the settings"}});
+        }
+    }
+
+    /// Adds a header that the call takes.
+    pub(crate) fn header(&mut self, parameter: Parameter) {
+        self.parameters.push(parameter.json("header"));
+    }
+
     /// Adds an answer without a body.
     pub(crate) fn empty_answer(&mut self, status: u16, meaning: &str) {
         self.answers.insert(status, json!({"description": meaning}));

@@ -155,12 +155,6 @@ pub(crate) struct RefusedQuery {
     page: PageQuery<u64>,
 }
 
-impl Cursor for u64 {
-    fn parse(text: &str) -> Option<Self> {
-        text.parse().ok()
-    }
-}
-
 impl Arguments for RefusedQuery {
     fn read(sent: &Sent) -> Result<Self, Problem> {
         Ok(match sent.parameter("request_id") {

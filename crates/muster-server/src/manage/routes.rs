@@ -8,7 +8,10 @@ use super::context::{CallContext, ManageContext, on_its_own_thread, run_to_compl
 use super::description::CallDescription;
 use super::error::{ManageError, no_workspace};
 use super::scopes::{has, unbound};
-use super::{lookup, merges, quarantine, requests, reviews, separations, stats, users};
+use super::{
+    audit_log, keys, lookup, merges, orphans, quarantine, requests, reviews, separations, stats, tokens, users,
+    workspaces,
+};
 use crate::callers::{Caller, Scope};
 use futures_util::future::BoxFuture;
 use muster_wire::manage::problem::Problem;
@@ -60,14 +63,15 @@ pub(crate) fn routes() -> &'static [ManageRoute] {
 fn table() -> Vec<ManageRoute> {
     use Scope::{Admin, Operate, Read};
     vec![
-        in_http("GET", "/api/v1/workspaces", Read),
-        in_http("POST", "/api/v1/workspaces", Admin),
-        in_http("GET", ws!(""), Read),
+        get("/api/v1/workspaces", Read, "listWorkspaces", "All workspaces", workspaces::list),
+        post("/api/v1/workspaces", Admin, "createWorkspace", "Create a workspace", workspaces::create).problems(&[409]),
+        get(ws!(""), Read, "showWorkspace", "Settings, limits and key fingerprints", workspaces::show),
         // Or `limits`, for what that allows: the call judges what is changed.
-        in_http("PATCH", ws!(""), Operate),
-        in_http("DELETE", ws!(""), Admin),
-        in_http("POST", ws!("/keys/rotate"), Operate),
-        in_http("POST", ws!("/keys/revoke"), Operate),
+        patch(ws!(""), Operate, "changeWorkspace",
+            "Change settings; limits, suspended and allowed_addresses need the scope limits, to unmask needs personal", workspaces::change),
+        delete(ws!(""), Admin, "removeWorkspace", "Remove a workspace and all its data", workspaces::remove),
+        post(ws!("/keys/rotate"), Operate, "rotateKey", "Replace the Data API key, whose scopes are at most those of the token", keys::rotate),
+        post(ws!("/keys/revoke"), Operate, "revokeKey", "Revoke a key", keys::revoke),
         in_http("GET", ws!("/identity"), Read),
         in_http("PUT", ws!("/identity"), Operate),
         // What an activation would merge: tried on a copy, nothing is written.
@@ -114,14 +118,17 @@ fn table() -> Vec<ManageRoute> {
         post(ws!("/reviews/{review_id}"), Operate, "decideReview", "Decide a review", reviews::decide).problems(&[409]),
         get("/api/v1/requests/refused", Admin, "listRefused",
             "The last 1,000 refusals of callers without a valid key, newest first, while the server runs", requests::refused),
-        in_http("GET", "/api/v1/orphans", Admin),
-        in_http("POST", "/api/v1/orphans/{workspace_id}/adopt", Admin),
-        in_http("DELETE", "/api/v1/orphans/{workspace_id}", Admin),
-        in_http("GET", "/api/v1/tokens", Admin),
-        in_http("POST", "/api/v1/tokens", Admin),
-        in_http("DELETE", "/api/v1/tokens/{name}", Admin),
+        get("/api/v1/orphans", Admin, "listOrphans", "Folders of workspaces that the catalogue does not know", orphans::list),
+        post("/api/v1/orphans/{workspace_id}/adopt", Admin, "adoptOrphan",
+            "Take in a folder that the catalogue does not know, with the entry that it keeps itself", orphans::adopt).problems(&[409]),
+        delete("/api/v1/orphans/{workspace_id}", Admin, "removeOrphan",
+            "Move such a folder to removed/ of the data directory; nothing is removed", orphans::remove),
+        get("/api/v1/tokens", Admin, "listTokens", "All named tokens, never the tokens themselves", tokens::list),
+        post("/api/v1/tokens", Admin, "createToken", "Create a named token", tokens::create).problems(&[409]),
+        delete("/api/v1/tokens/{name}", Admin, "revokeToken", "Revoke a named token at once", tokens::revoke),
         // Of one workspace; that of all needs `admin`, which the call judges.
-        in_http("GET", "/api/v1/audit", Operate),
+        get("/api/v1/audit", Operate, "listAudit", "Who changed what, newest first; of all workspaces with admin", audit_log::list)
+            .problems(&[404]),
     ]
 }
 
@@ -161,7 +168,7 @@ macro_rules! methods {
     )+};
 }
 
-methods! { get "GET"; post "POST"; delete "DELETE"; }
+methods! { get "GET"; post "POST"; patch "PATCH"; delete "DELETE"; }
 
 /// Returns which function this is.
 fn function_id<F: 'static>(_: &F) -> TypeId {

@@ -36,6 +36,7 @@ mod people;
 mod refusals;
 mod retention;
 mod rights;
+mod schemas;
 mod tls;
 mod tokens;
 mod weight;

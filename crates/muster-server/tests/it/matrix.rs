@@ -35,7 +35,7 @@ const SCOPES: [&str; 6] = ["read", "personal", "operate", "limits", "erase", "ad
 fn expected(method: &str, template: &str) -> Option<Needs> {
     let below = template.strip_prefix("/api/v1/workspaces/{workspace_id}");
     Some(match (method, below.unwrap_or(template)) {
-        ("GET", "/healthz" | "/readyz" | "/metrics" | "/sign-in" | "/assets/{name}") | ("POST", "/sign-in" | "/theme") => Nobody,
+        ("GET", "/healthz" | "/readyz" | "/metrics" | "/openapi.json" | "/docs" | "/sign-in" | "/assets/{name}") | ("POST", "/sign-in" | "/theme") => Nobody,
         ("POST", "/v1/customer/delete" | "/v1/customer/delete/bulk") => Key("erase"),
         ("POST", "/v1/transition" | "/v1/customer" | "/v1/event" | "/v1/device" | "/v1/transition/{workspace_id}"
             | "/v1/customer/{workspace_id}" | "/v1/event/{workspace_id}" | "/v1/device/{workspace_id}") => Key("import"),

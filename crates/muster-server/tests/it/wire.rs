@@ -96,7 +96,9 @@ impl Connection {
         }
         self.send(format!("{head}\r\n").as_bytes());
         self.send(body);
-        self.next(method == "HEAD").expect("an answer")
+        let answer = self.next(method == "HEAD").expect("an answer");
+        crate::schemas::check(method, target, &answer);
+        answer
     }
 
     /// The next answer; None if the server closes instead.

@@ -118,7 +118,7 @@ pub fn types(entry: &QuarantinedElement) -> impl Iterator<Item = &'static str> {
 #[schemars(deny_unknown_fields)]
 pub struct ReplayRequest {
     /// The element as it should have been; without it the entry is replayed as it is.
-    #[schemars(with = "Option<Map<String, Json>>")]
+    #[schemars(with = "Option<Map<String, Json>>", skip_serializing_if = "Option::is_none")]
     pub element: Option<Vec<u8>>,
 }
 

@@ -2,15 +2,17 @@
 //! Identity resolution has its own call and is in [`identity`].
 
 pub mod activation;
+pub mod document;
 pub mod identity;
 
 use super::body;
 use super::problem::Problem;
+pub use crate::explanation::rule_name;
 use crate::zone::Zone;
 pub use activation::Activating;
-pub use identity::{IdentityChange, compare, identity_from, identity_json, rule_name};
+pub use document::{KeyDocument, SettingsDocument, SettingsPatch, WorkspaceDocument};
+pub use identity::{IdentityChange, compare, identity_from, identity_json};
 use ipnet::IpNet;
-use muster_core::id::WorkspaceId;
 use muster_core::limits::{PROFILE_BYTES_MAX, PROFILE_BYTES_MIN};
 use muster_core::record::Counters;
 use muster_core::settings::{ActivationPhase, Identity, RateLimits, Settings};
@@ -279,18 +281,6 @@ impl WorkspaceSettings {
         }
     }
 
-    /// `GET /workspaces/{ws}`: settings, limits and key fingerprints.
-    pub fn show(&self, id: &WorkspaceId, keys: &[KeyShown]) -> Json {
-        let key = |k: &KeyShown| {
-            let valid_until = k.valid_until.map(|at| at.to_string());
-            json!({"fingerprint": k.fingerprint, "scopes": k.scopes, "valid_until": valid_until})
-        };
-        let mut out = Map::from_iter([("id".to_owned(), Json::from(id.as_str()))]);
-        out.extend(self.members());
-        out.insert("keys".to_owned(), keys.iter().map(key).collect());
-        Json::Object(out)
-    }
-
     /// `GET /workspaces/{ws}/identity`: what is in force; while kinds become active, which, and how many of the profiles
     /// both passes have done.
     pub fn identity_json(&self, counters: &Counters) -> Json {
@@ -317,34 +307,7 @@ impl WorkspaceSettings {
     }
 
     fn members(&self) -> Map<String, Json> {
-        let addresses: Vec<String> = self.allowed_addresses.iter().map(ToString::to_string).collect();
-        let document = json!({
-            "name": self.name,
-            "suspended": self.suspended,
-            "limits": {
-                "users_per_minute": self.limits.users,
-                "events_per_minute": self.limits.events,
-                "devices_per_minute": self.limits.devices,
-                "body_bytes": self.body_bytes,
-                "profile_bytes": self.profile_bytes,
-                "disk_bytes": self.disk_bytes,
-            },
-            "lenient": self.lenient,
-            "parity": self.parity,
-            "null_clears": self.null_clears,
-            "time_zone": self.zone_name,
-            "future_skew_seconds": self.future_skew_seconds,
-            "allowed_addresses": addresses,
-            "log_retention_days": self.log_retention_days,
-            "quarantine_retention_days": self.quarantine_retention_days,
-            "event_retention_days": self.event_retention_days,
-            "event_id_retention_days": self.event_id_retention_days,
-            "delete_buffer_hours": self.delete_buffer_hours,
-            "store_origin_address": self.store_origin_address,
-            "mask_personal_data": self.mask_personal_data,
-            "record_reads": self.record_reads,
-        });
-        match document {
+        match json!(SettingsDocument::from(self)) {
             Json::Object(members) => members,
             _ => Map::new(),
         }

@@ -1,12 +1,17 @@
 //! Named tokens of the management API: what they may do, how one is asked for, how they are shown (spec: management API).
 
+use super::as_text::{AsText, WireText};
 use super::body;
+use super::masking::Mask;
 use super::problem::Problem;
 use super::settings::addresses;
 use ipnet::IpNet;
 use muster_core::id::WorkspaceId;
 use muster_core::time::Timestamp;
-use serde_json::{Value as Json, json};
+use schemars::{JsonSchema, Schema, json_schema};
+use serde::{Deserialize, Serialize};
+use serde_json::Value as Json;
+use std::borrow::Cow;
 
 /// Most characters of a token's name.
 const NAME_LENGTH_MAX: usize = 64;
@@ -49,6 +54,23 @@ impl Scope {
     }
 }
 
+impl WireText for Scope {
+    const NAME: &'static str = "TokenScope";
+    const MEANING: &'static str = "what a token may do";
+
+    fn text(&self) -> Cow<'static, str> {
+        self.name().into()
+    }
+
+    fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|scope| scope.name() == text)
+    }
+
+    fn format() -> Schema {
+        json_schema!({"enum": Self::ALL.map(Self::name)})
+    }
+}
+
 /// The scopes of one token.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Scopes([bool; 6]);
@@ -70,6 +92,11 @@ impl Scopes {
         given.any(|(known, _)| *known == scope || *known == Scope::Admin)
     }
 
+    /// These, in one order.
+    pub fn list(self) -> Vec<Scope> {
+        Scope::ALL.into_iter().zip(self.0).filter(|(_, is_given)| *is_given).map(|(scope, _)| scope).collect()
+    }
+
     /// Their words, in one order.
     pub fn names(self) -> Vec<&'static str> {
         let given = Scope::ALL.iter().zip(self.0).filter(|(_, is_given)| *is_given);
@@ -78,17 +105,22 @@ impl Scopes {
 }
 
 /// The body of `POST /tokens`.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, JsonSchema)]
+#[schemars(rename = "CreateTokenRequest", deny_unknown_fields)]
 pub struct NewToken {
-    /// Its name.
+    /// Its name: 1 to 64 characters of A-Z, a-z, 0-9, ., _ and -.
     pub name: String,
     /// What it may do: at least one scope.
+    #[schemars(with = "Vec<AsText<Scope>>")]
     pub scopes: Scopes,
-    /// The one workspace that it is bound to.
+    /// The one workspace that it is bound to; without it all workspaces.
+    #[schemars(with = "Option<AsText<WorkspaceId>>", skip_serializing_if = "Option::is_none")]
     pub workspace: Option<WorkspaceId>,
-    /// After how many seconds it is over; None = never.
+    /// The seconds after which it expires; without it never.
+    #[schemars(skip_serializing_if = "Option::is_none")]
     pub expires_in: Option<u64>,
-    /// The addresses that it may be used from; empty = all.
+    /// The addresses and networks that it may be used from; without it all.
+    #[schemars(with = "Vec<String>", skip_serializing_if = "Vec::is_empty")]
     pub allowed_addresses: Vec<IpNet>,
 }
 
@@ -142,46 +174,60 @@ fn scopes(list: Option<&Json>) -> Result<Scopes, Problem> {
     Ok(Scopes::of(&given))
 }
 
-/// The answer of `POST /tokens`: the token is shown only here.
-pub fn made(name: &str, token: &str) -> Json {
-    json!({"name": name, "token": token})
-}
-
-/// A token as it is shown: never the token itself.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct TokenShown<'a> {
+/// A new token: it is shown only here.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct CreatedTokenDocument {
     /// Its name.
-    pub name: &'a str,
-    /// What it may do.
-    pub scopes: Scopes,
-    /// The one workspace that it is bound to.
-    pub workspace: Option<&'a WorkspaceId>,
-    /// When it was made.
-    pub created_at: Timestamp,
-    /// When it is over; None = never.
-    pub expires_at: Option<Timestamp>,
-    /// The addresses that it may be used from; empty = all.
-    pub allowed_addresses: &'a [IpNet],
-    /// When it was used last since the server was started, if it was.
-    pub last_used_at: Option<Timestamp>,
+    pub name: String,
+    /// The token.
+    pub token: String,
 }
 
-/// An item of `GET /tokens`.
-pub fn json(token: &TokenShown<'_>) -> Json {
-    json!({
-        "name": token.name,
-        "scopes": token.scopes.names(),
-        "workspace": token.workspace.map(WorkspaceId::as_str),
-        "created_at": token.created_at.to_string(),
-        "expires_at": token.expires_at.map(|at| at.to_string()),
-        "allowed_addresses": token.allowed_addresses.iter().map(ToString::to_string).collect::<Vec<_>>(),
-        "last_used_at": token.last_used_at.map(|at| at.to_string()),
-    })
+/// A token; never the token itself.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct TokenDocument {
+    /// Its name.
+    pub name: String,
+    /// What it may do.
+    pub scopes: Vec<AsText<Scope>>,
+    /// The one workspace that it is bound to; null is all.
+    pub workspace: Option<AsText<WorkspaceId>>,
+    /// When it was created.
+    pub created_at: AsText<Timestamp>,
+    /// When it expires; null is never.
+    pub expires_at: Option<AsText<Timestamp>>,
+    /// The addresses and networks that it may be used from; empty is all.
+    pub allowed_addresses: Vec<String>,
+    /// When it was last used since the server was started.
+    pub last_used_at: Option<AsText<Timestamp>>,
+}
+
+impl Mask for CreatedTokenDocument {
+    /// It is about a token, not about a person.
+    fn mask(&mut self) {
+        let Self { name: _, token: _ } = self;
+    }
+}
+
+impl Mask for TokenDocument {
+    /// It is about a token, not about a person.
+    fn mask(&mut self) {
+        let Self {
+            name: _,
+            scopes: _,
+            workspace: _,
+            created_at: _,
+            expires_at: _,
+            allowed_addresses: _,
+            last_used_at: _,
+        } = self;
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use serde_json::json;
 
     fn refused(body: &Json) -> (u16, Option<String>) {
         new(body.to_string().as_bytes()).map_err(|problem| (problem.status, problem.pointer)).unwrap_err()

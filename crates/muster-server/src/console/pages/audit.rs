@@ -3,32 +3,30 @@
 mod words;
 
 use super::super::Page;
-use super::super::doc::Doc as _;
 use super::super::parts::{self, Html};
 use super::super::shell::{Shell, html};
 use super::super::visit::Visit;
-use super::rows;
-use crate::http::manage::audit;
+use crate::manage::audit_log;
+use crate::manage::audit_log::AuditFilter;
 use askama::Template;
 use muster_store::bounds::Bounds;
-use serde_json::Value as Json;
+use muster_wire::manage::audit::AuditDocument;
 use std::sync::Arc;
 
 #[derive(Template)]
 #[template(path = "audit.html")]
 struct Audit {
     shell: Shell,
-    items: Vec<Json>,
+    items: Vec<AuditDocument>,
     next: String,
 }
 
 /// `GET /w/{ws}/audit?cursor=`: what was done to this workspace; `GET /audit`: to all of them, and to tokens.
 pub(crate) async fn show(visit: Arc<Visit>) -> Page {
-    let mut query = rows(&visit);
-    query.extend(Some(("workspace", visit.workspace())).filter(|(_, id)| !id.is_empty()));
-    let found = visit.ask_outside(audit::list, "audit", &query).await?;
+    let workspace = Some(visit.workspace().to_owned()).filter(|id| !id.is_empty());
+    let found = visit.perform(audit_log::list, (visit.rows()?, AuditFilter { workspace })).await?;
     let shell = Shell::of(&visit, "Audit", "audit").await?;
-    html(&Audit { shell, items: found.list("items").to_vec(), next: found.text("next_cursor").to_owned() })
+    html(&Audit { shell, items: found.items, next: found.next_cursor.unwrap_or_default() })
 }
 
 impl Audit {
@@ -43,14 +41,15 @@ impl Audit {
     }
 
     /// What was done.
-    fn what(&self, item: &Json) -> Html {
-        parts::shown(&words::sentence(item))
+    fn what(&self, item: &AuditDocument) -> Html {
+        parts::shown(&words::sentence(&item.action, &item.detail))
     }
 
     /// What it was done to: a link where this workspace has a page for it.
-    fn subject(&self, item: &Json) -> Html {
-        let (subject, workspace) = (item.text("subject"), item.text("workspace"));
-        let page = match item.text("action") {
+    fn subject(&self, item: &AuditDocument) -> Html {
+        let subject = &*item.subject;
+        let is_here = item.workspace.as_ref().is_some_and(|id| id.0.as_str() == self.shell.workspace);
+        let page = match &*item.action {
             "users.merged" | "merge.reverted" => "merges",
             "review.decided" => "reviews",
             "user.read" => "users",
@@ -58,7 +57,7 @@ impl Audit {
             "quarantine.replay_started" => "jobs",
             _ => return parts::shown(subject),
         };
-        if self.shell.workspace.is_empty() || self.shell.workspace != workspace {
+        if !is_here {
             return parts::shown(subject);
         }
         parts::link(subject, &self.shell.to(&format!("{page}/{subject}")))

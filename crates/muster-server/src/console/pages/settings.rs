@@ -1,7 +1,6 @@
 //! Settings: how callers reach a workspace and with which keys, and how strict it is.
 
 use super::super::Page;
-use super::super::doc::Doc as _;
 use super::super::flash::{Flash, Secret};
 use super::super::head::redirect;
 use super::super::parts::{self, Html, counted};
@@ -10,12 +9,14 @@ use super::super::visit::Visit;
 use super::frame::sentence;
 use super::log::curl;
 use super::{confirmed, refused};
-use crate::http::manage::{keys, workspaces};
-use crate::manage::stats;
+use crate::manage::arguments::{IfMatch, JsonBody};
+use crate::manage::{keys, stats, workspaces};
 use askama::Template;
 use muster_core::time::Timestamp;
 use muster_wire::manage::problem::Problem;
+use muster_wire::manage::settings::{SettingsDocument, SettingsPatch, WorkspaceDocument};
 use muster_wire::manage::stats::{KeyUseDocument, StatsDocument};
+use muster_wire::manage::workspace::{RemoveWorkspaceRequest, RevokeKeyRequest, RotateKeyRequest};
 use serde_json::{Map, Value as Json, json};
 use std::sync::Arc;
 
@@ -56,15 +57,17 @@ pub(crate) async fn rotate(visit: Arc<Visit>) -> Page {
         return refused(page(&visit, sentence(&problem.detail)).await);
     }
     let grace: u64 = visit.field("grace_seconds").and_then(|it| it.parse().ok()).unwrap_or(0);
-    let made = visit.act(keys::rotate, ("POST", &["keys", "rotate"]), &json!({"grace_seconds": grace})).await?;
-    let before = if made.has("previous_valid_until") {
-        let until = visit.moments().text(made.text("previous_valid_until"), parts::Style::Whole);
-        format!("The previous key works until {until}.")
-    } else {
-        "The previous key has ended.".to_owned()
+    let wanted = RotateKeyRequest { grace_seconds: grace, scopes: None };
+    let made = visit.perform(keys::rotate, (JsonBody(wanted),)).await?;
+    let before = match made.previous_valid_until {
+        Some(until) => {
+            let until = visit.moments().text(until, parts::Style::Whole);
+            format!("The previous key works until {until}.")
+        }
+        None => "The previous key has ended.".to_owned(),
     };
     let words = format!("Key created. Copy it now; you won't see it again. {before}");
-    let (value, place) = (made.text("data_api_key").to_owned(), visit.within("settings"));
+    let (value, place) = (made.data_api_key, visit.within("settings"));
     let secret = Secret { what: "new Data API key", value, done: place.clone() };
     visit.flash(&place, Flash::good(words).with(secret));
     Ok(redirect(&place))
@@ -76,7 +79,8 @@ pub(crate) async fn revoke(visit: Arc<Visit>) -> Page {
     if let Err(problem) = confirmed(&visit, fingerprint) {
         return refused(page(&visit, sentence(&problem.detail)).await);
     }
-    visit.act(keys::revoke, ("POST", &["keys", "revoke"]), &json!({"fingerprint": fingerprint})).await?;
+    let wanted = RevokeKeyRequest { fingerprint: fingerprint.to_owned() };
+    visit.perform(keys::revoke, (JsonBody(wanted),)).await?;
     visit.done(&visit.within("settings"), format!("Key {fingerprint} revoked. Callers that use it get 401."))
 }
 
@@ -103,7 +107,7 @@ struct Number {
 #[template(path = "settings-workspace.html")]
 struct Workspace {
     shell: Shell,
-    doc: Json,
+    doc: WorkspaceDocument,
     stats: StatsDocument,
     name: String,
     zone: String,
@@ -161,10 +165,45 @@ pub(super) fn label(path: &str) -> String {
     letters.next().into_iter().flat_map(char::to_lowercase).chain(letters).collect()
 }
 
-fn numbers(visit: &Visit, doc: &Json, of: &[(&'static str, &'static str, &'static str)]) -> Vec<Number> {
+/// A number of the settings by its path.
+fn stored(settings: &SettingsDocument, path: &str) -> String {
+    let limits = &settings.limits;
+    let number = match path {
+        "limits.users_per_minute" => u64::from(limits.users_per_minute),
+        "limits.events_per_minute" => u64::from(limits.events_per_minute),
+        "limits.devices_per_minute" => u64::from(limits.devices_per_minute),
+        "limits.body_bytes" => limits.body_bytes,
+        "limits.profile_bytes" => limits.profile_bytes,
+        "limits.disk_bytes" => limits.disk_bytes,
+        "future_skew_seconds" => u64::from(settings.future_skew_seconds),
+        "log_retention_days" => u64::from(settings.log_retention_days),
+        "quarantine_retention_days" => u64::from(settings.quarantine_retention_days),
+        "event_retention_days" => u64::from(settings.event_retention_days),
+        "event_id_retention_days" => u64::from(settings.event_id_retention_days),
+        _ => u64::from(settings.delete_buffer_hours),
+    };
+    number.to_string()
+}
+
+/// A flag of the settings by its name.
+fn is_set(settings: &SettingsDocument, name: &str) -> bool {
+    match name {
+        "lenient" => settings.lenient,
+        "parity" => settings.parity,
+        "null_clears" => settings.null_clears,
+        "store_origin_address" => settings.store_origin_address,
+        "mask_personal_data" => settings.mask_personal_data,
+        _ => settings.record_reads,
+    }
+}
+
+fn numbers(
+    visit: &Visit,
+    settings: &SettingsDocument,
+    of: &[(&'static str, &'static str, &'static str)],
+) -> Vec<Number> {
     let number = |(path, label, unit): &(&'static str, &'static str, &'static str)| {
-        let stored = path.split('.').fold(doc, |doc, name| doc.member(name)).to_string();
-        let value = visit.field(path).map_or(stored, str::to_owned);
+        let value = visit.field(path).map_or_else(|| stored(settings, path), str::to_owned);
         Number { path, label, unit, value }
     };
     of.iter().map(number).collect()
@@ -176,25 +215,25 @@ pub(crate) async fn workspace(visit: Arc<Visit>) -> Page {
 }
 
 async fn form(visit: &Visit, error: Option<Problem>) -> Page {
-    let doc = visit.ask(workspaces::show, &[], &[]).await?;
+    let doc = visit.perform(workspaces::show, ()).await?.document;
+    let settings = &doc.settings;
     let stats = visit.perform(stats::stats, ()).await?;
     let shell = Shell::of(visit, "Settings", "settings").await?;
-    let addresses: Vec<&str> = doc.list("allowed_addresses").iter().filter_map(Json::as_str).collect();
     // A name that was mistyped to confirm something else was sent without the settings.
     let is_sent = error.as_ref().is_some_and(|problem| problem.pointer.as_deref() != Some("/confirm"));
     let flag = |(name, label, hint): &(&'static str, &'static str, &'static str)| {
-        (*name, *label, *hint, if is_sent { visit.field(name).is_some() } else { doc.flag(name) })
+        (*name, *label, *hint, if is_sent { visit.field(name).is_some() } else { is_set(settings, name) })
     };
     let sent =
         |name: &str, stored: String| if is_sent { visit.field(name).unwrap_or_default().to_owned() } else { stored };
     html(&Workspace {
-        name: sent("name", doc.text("name").to_owned()),
-        zone: sent("time_zone", doc.text("time_zone").to_owned()),
-        addresses: sent("allowed_addresses", addresses.join("\n")),
-        rates: numbers(visit, &doc, &RATES),
-        size: numbers(visit, &doc, &SIZE),
-        intake: numbers(visit, &doc, &INTAKE),
-        retention: numbers(visit, &doc, &RETENTION),
+        name: sent("name", settings.name.clone()),
+        zone: sent("time_zone", settings.time_zone.clone()),
+        addresses: sent("allowed_addresses", settings.allowed_addresses.join("\n")),
+        rates: numbers(visit, settings, &RATES),
+        size: numbers(visit, settings, &SIZE),
+        intake: numbers(visit, settings, &INTAKE),
+        retention: numbers(visit, settings, &RETENTION),
         flags: FLAGS.iter().map(flag).collect(),
         shell,
         doc,
@@ -205,11 +244,16 @@ async fn form(visit: &Visit, error: Option<Problem>) -> Page {
 
 /// `POST /w/{ws}/settings/workspace`: all of the form as one change.
 pub(crate) async fn save(visit: Arc<Visit>) -> Page {
-    match visit.act(workspaces::change, ("PATCH", &[]), &patch(&visit)).await {
+    match changed(&visit, &patch(&visit)).await {
         Ok(_) => visit.done(&visit.within("settings/workspace"), "Settings saved. They hold for requests from now on."),
         Err(problem) if problem.status == 400 => refused(form(&visit, Some(problem)).await),
         Err(problem) => Err(problem),
     }
+}
+
+async fn changed(visit: &Visit, patch: &Json) -> Result<(), Problem> {
+    let patch = SettingsPatch(patch.to_string().into_bytes());
+    visit.perform(workspaces::change, (JsonBody(patch), IfMatch::default())).await.map(|_| ())
 }
 
 /// The form as the change that the management API takes; what is no number goes as it is, so that it is refused there.
@@ -242,7 +286,7 @@ pub(crate) async fn suspend(visit: Arc<Visit>) -> Page {
     if suspended && let Err(problem) = confirmed(&visit, visit.workspace()) {
         return refused(form(&visit, Some(problem)).await);
     }
-    visit.act(workspaces::change, ("PATCH", &[]), &json!({"suspended": suspended})).await?;
+    changed(&visit, &json!({"suspended": suspended})).await?;
     let words = if suspended {
         "Workspace suspended. Callers get 403."
     } else {
@@ -256,7 +300,8 @@ pub(crate) async fn delete(visit: Arc<Visit>) -> Page {
     if let Err(problem) = confirmed(&visit, visit.workspace()) {
         return refused(form(&visit, Some(problem)).await);
     }
-    visit.act(workspaces::remove, ("DELETE", &[]), &json!({"confirm": visit.workspace()})).await?;
+    let wanted = RemoveWorkspaceRequest { confirm: visit.workspace().to_owned() };
+    visit.perform(workspaces::remove, (JsonBody(wanted),)).await?;
     visit.done("/workspaces", format!("Workspace {} deleted with all its data.", visit.workspace()))
 }
 

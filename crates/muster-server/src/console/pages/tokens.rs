@@ -1,7 +1,6 @@
 //! Tokens of the management API and of this console: who may do what.
 
 use super::super::Page;
-use super::super::doc::Doc as _;
 use super::super::flash::{Flash, Secret};
 use super::super::head::redirect;
 use super::super::parts;
@@ -10,8 +9,12 @@ use super::super::visit::Visit;
 use super::frame::sentence;
 use super::{confirmed, refused};
 use crate::callers::Caller;
-use crate::http::manage::tokens;
+use crate::limits::PAGE_MAX;
+use crate::manage::arguments::{BodyDocument as _, JsonBody, PageQuery};
+use crate::manage::tokens;
+use crate::manage::tokens::TokenName;
 use askama::Template;
+use muster_wire::manage::token::{NewToken, TokenDocument};
 use serde_json::{Value as Json, json};
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -20,7 +23,7 @@ use std::sync::Arc;
 #[template(path = "tokens.html")]
 struct Tokens {
     shell: Shell,
-    items: Vec<Json>,
+    items: Vec<TokenDocument>,
     /// How many sessions go on, by the name of their token.
     sessions: HashMap<String, u64>,
     error: String,
@@ -62,18 +65,18 @@ impl Typed {
 }
 
 async fn page(visit: &Visit, typed: Typed, error: String) -> Page {
-    let found = visit.ask_outside(tokens::list, "tokens", &[("limit", "1000")]).await?;
+    let found = visit.perform(tokens::list, (PageQuery { limit: PAGE_MAX, cursor: None },)).await?;
     let shell = Shell::of(visit, "Tokens", "tokens").await?;
     let of_each = visit.app.sessions.of_each_token(visit.app.now());
     let count = |caller: &Arc<Caller>| of_each.get(&caller.sha256).map(|count| (caller.name.to_string(), *count));
     let sessions = visit.app.callers.all().iter().filter_map(count).collect();
-    html(&Tokens { shell, items: found.list("items").to_vec(), sessions, error, typed })
+    html(&Tokens { shell, items: found.items, sessions, error, typed })
 }
 
 impl Tokens {
     /// Sessions that end when a token is revoked.
-    fn sessions_of(&self, item: &Json) -> u64 {
-        self.sessions.get(item.text("name")).copied().unwrap_or(0)
+    fn sessions_of(&self, item: &TokenDocument) -> u64 {
+        self.sessions.get(&item.name).copied().unwrap_or(0)
     }
 }
 
@@ -100,11 +103,16 @@ pub(crate) async fn create(visit: Arc<Visit>) -> Page {
     if !addresses.is_empty() {
         wish["allowed_addresses"] = json!(addresses);
     }
-    match visit.act_outside(tokens::create, ("POST", "tokens", None), &wish).await {
+    // As the management API takes it, so that what is wrong is refused there, in the same words.
+    let made = match NewToken::read(wish.to_string().as_bytes()) {
+        Ok(wanted) => visit.perform(tokens::create, (JsonBody(wanted),)).await,
+        Err(problem) => Err(problem),
+    };
+    match made {
         Ok(made) => {
-            let words = format!("Token {} created. Copy it now; you won't see it again.", made.text("name"));
-            let value = made.text("token").to_owned();
-            let secret = Secret { what: "new token", value, done: "/tokens".to_owned() };
+            let made = made.document;
+            let words = format!("Token {} created. Copy it now; you won't see it again.", made.name);
+            let secret = Secret { what: "new token", value: made.token, done: "/tokens".to_owned() };
             visit.flash("/tokens", Flash::good(words).with(secret));
             Ok(redirect("/tokens"))
         }
@@ -121,7 +129,7 @@ pub(crate) async fn revoke(visit: Arc<Visit>) -> Page {
     if let Err(problem) = confirmed(&visit, name) {
         return refused(page(&visit, Typed::default(), sentence(&problem.detail)).await);
     }
-    visit.act_outside(tokens::revoke, ("DELETE", "tokens", Some(name)), &Json::Null).await?;
+    visit.perform(tokens::revoke, (TokenName(name.to_owned()),)).await?;
     visit.done("/tokens", format!("Token {name} revoked. Its calls get 401, and its sessions have ended."))
 }
 

@@ -1,23 +1,26 @@
 //! All workspaces, and a new one.
 
 use super::super::Page;
-use super::super::doc::Doc as _;
 use super::super::flash::{Flash, Secret};
 use super::super::head::redirect;
 use super::super::parts;
 use super::super::shell::{Shell, html};
 use super::super::visit::Visit;
 use super::refused;
-use crate::http::manage::workspaces;
+use crate::limits::PAGE_MAX;
+use crate::manage::arguments::{BodyDocument as _, JsonBody, PageQuery};
+use crate::manage::workspaces;
 use askama::Template;
-use serde_json::{Value as Json, json};
+use muster_wire::manage::settings::WorkspaceDocument;
+use muster_wire::manage::workspace::NewWorkspace;
+use serde_json::json;
 use std::sync::Arc;
 
 #[derive(Template)]
 #[template(path = "workspaces.html")]
 struct All {
     shell: Shell,
-    items: Vec<Json>,
+    items: Vec<WorkspaceDocument>,
     error: String,
     name: String,
     id: String,
@@ -25,16 +28,16 @@ struct All {
 
 impl All {
     /// The address of a workspace.
-    fn address(&self, it: &Json) -> String {
-        format!("/w/{}/overview", it.text("id"))
+    fn address(&self, it: &WorkspaceDocument) -> String {
+        format!("/w/{}/overview", it.id)
     }
 }
 
 async fn page(visit: &Visit, error: String) -> Page {
-    let found = visit.ask_outside(workspaces::list, "workspaces", &[("limit", "1000")]).await?;
+    let found = visit.perform(workspaces::list, (PageQuery { limit: PAGE_MAX, cursor: None },)).await?;
     let shell = Shell::of(visit, "Workspaces", "workspaces").await?;
     let field = |name: &str| visit.field(name).unwrap_or_default().to_owned();
-    html(&All { shell, items: found.list("items").to_vec(), error, name: field("name"), id: field("id") })
+    html(&All { shell, items: found.items, error, name: field("name"), id: field("id") })
 }
 
 /// `GET /workspaces`.
@@ -48,11 +51,16 @@ pub(crate) async fn create(visit: Arc<Visit>) -> Page {
     if let Some(id) = visit.field("id") {
         wish["id"] = json!(id.trim());
     }
-    match visit.act_outside(workspaces::create, ("POST", "workspaces", None), &wish).await {
+    // As the management API takes it, so that what is wrong is refused there, in the same words.
+    let made = match NewWorkspace::read(wish.to_string().as_bytes()) {
+        Ok(wanted) => visit.perform(workspaces::create, (JsonBody(wanted),)).await,
+        Err(problem) => Err(problem),
+    };
+    match made {
         Ok(made) => {
-            let name = made.text("name");
-            let words = format!("Workspace {name} created. Copy its key now; you won't see it again.");
-            let (value, done) = (made.text("data_api_key").to_owned(), format!("/w/{}/overview", made.text("id")));
+            let made = made.document;
+            let words = format!("Workspace {} created. Copy its key now; you won't see it again.", made.name);
+            let (value, done) = (made.data_api_key, format!("/w/{}/overview", made.id));
             visit.flash("/workspaces", Flash::good(words).with(Secret { what: "new Data API key", value, done }));
             Ok(redirect("/workspaces"))
         }

@@ -1,12 +1,14 @@
 //! Identity resolution of a workspace: shown, changed, and a change tried first. A change that makes kinds active over
 //! stored data is an activation, which runs on in the background.
 
-use super::workspaces::{document, matches, tag, with};
 use super::{Answer, Call, tree};
 use crate::activation::clear_index;
 use crate::activation::preview::preview;
+use crate::manage::arguments::IfMatch;
 use crate::manage::audit::{Action, differing};
+use crate::manage::workspaces::{stored_settings as document, with_settings as with};
 use crate::workspaces::Entry;
+use axum::http::{HeaderMap, HeaderValue, header};
 use muster_core::attribute::CUSTOMER_ID;
 use muster_core::record::Counters;
 use muster_core::settings::Identity;
@@ -41,8 +43,14 @@ async fn shown(call: &Call, entry: Arc<Entry>) -> Answer {
         ));
     }
     let mut response = tree(200, &said);
-    tag(&mut response, entry.workspace.revision);
+    let tag =
+        HeaderValue::try_from(format!("\"{}\"", entry.workspace.revision)).expect("a quoted number is a header value");
+    response.headers_mut().insert(header::ETAG, tag);
     Ok(Call::about(&entry, response))
+}
+
+fn if_match(headers: &HeaderMap) -> IfMatch {
+    IfMatch(headers.get(header::IF_MATCH).map(|line| line.to_str().unwrap_or_default().to_owned()))
 }
 
 /// Why a batch failed, for everybody: what it is about is in the log.
@@ -82,7 +90,7 @@ pub(crate) async fn change(call: Call) -> Answer {
     let wanted = identity_from(&call.body)?;
     let headers = call.headers.clone();
     let changed = call.configure(entry.id(), move |workspace, counters| {
-        matches(&headers, workspace)?;
+        if_match(&headers).judge(workspace.revision)?;
         let mut document = document(workspace)?;
         if document.activating.is_some() {
             return Err(locked());

@@ -1,5 +1,6 @@
 //! Identity resolution as JSON: `GET` and `PUT /workspaces/{ws}/identity`, and what a change of it takes.
 
+use crate::explanation::rule_name;
 use crate::manage::body;
 use crate::manage::problem::Problem;
 use muster_core::attribute::{CUSTOMER_ID, Policy, canonical, policy};
@@ -103,15 +104,6 @@ pub fn identity_json(identity: &Identity) -> Json {
         "survivor": survivor,
         "attribute_rules": rules,
     })
-}
-
-/// The word of a survivor rule.
-pub fn rule_name(rule: SurvivorRule) -> &'static str {
-    match rule {
-        SurvivorRule::LastSeen => "last_seen",
-        SurvivorRule::FirstSeen => "first_seen",
-        SurvivorRule::MostEvents => "most_events",
-    }
 }
 
 fn combine_name(rule: Combine) -> &'static str {

@@ -1,33 +1,39 @@
 //! Data API keys: rotated, with or without a grace for the previous ones, and revoked (behaviour.md 1.10).
 
-use super::{Answer, Call, nothing, tree};
+use super::answers::EmptyAnswer;
+use super::arguments::{BodyDocument, JsonBody};
+use super::audit::Action;
+use super::context::WorkspaceContext;
+use super::error::ManageError;
 use crate::app::ALL_SCOPES;
 use crate::callers::{self, Caller};
 use crate::limits::GRACE_SECONDS_MAX;
-use crate::manage::audit::Action;
 use crate::workspaces::{Scope, fingerprint, is_valid, sha256};
 use muster_core::time::Timestamp;
 use muster_store::engine::{KeyRecord, Workspace};
-use muster_wire::manage::body;
+use muster_wire::manage::as_text::AsText;
 use muster_wire::manage::problem::Problem;
-use muster_wire::manage::workspace::rotated;
-use serde_json::{Value as Json, json};
+use muster_wire::manage::workspace::{KeyScopeWord, RevokeKeyRequest, RotateKeyRequest, RotatedKeyDocument};
+use serde_json::json;
 use std::sync::Arc;
 
-/// `POST .../keys/rotate` `{"grace_seconds": 0, "scopes"?}`.
-pub(crate) async fn rotate(call: Call) -> Answer {
-    let entry = call.entry()?;
-    let members = body::object(&call.body)?;
-    body::only_known(&members, "", &["grace_seconds", "scopes"])?;
-    let grace = match members.get("grace_seconds") {
-        None => 0,
-        Some(value) => body::whole(value, "/grace_seconds", 0..=GRACE_SECONDS_MAX.unsigned_abs())?,
-    };
-    let scopes = members.get("scopes").map(read_scopes).transpose()?;
-    let (now, key) = (call.app.now(), call.app.secret());
+impl BodyDocument for RotateKeyRequest {
+    fn read(bytes: &[u8]) -> Result<Self, Problem> {
+        Self::read(bytes, GRACE_SECONDS_MAX.unsigned_abs())
+    }
+}
+
+/// Replaces the key, with or without a grace period for the previous ones.
+pub(crate) async fn rotate(
+    call: WorkspaceContext,
+    (JsonBody(wanted),): (JsonBody<RotateKeyRequest>,),
+) -> Result<RotatedKeyDocument, ManageError> {
+    let grace = wanted.grace_seconds;
+    let scopes = wanted.scopes.map(|scopes| scopes.into_iter().map(KeyScopeWord::name).collect::<Vec<_>>().join(","));
+    let (now, key) = (call.context.app.now(), call.context.app.secret());
     let until = Timestamp(now.0 + i64::try_from(grace).unwrap_or(GRACE_SECONDS_MAX) * 1_000);
     let hash = sha256(key.as_bytes());
-    let caller = Arc::clone(&call.caller);
+    let caller = Arc::clone(&call.context.caller);
     let change = move |workspace: &Workspace| {
         let current = workspace.keys.iter().find(|key| key.valid_until.is_none());
         let scopes = scopes.or_else(|| current.map(|key| key.scopes.clone())).unwrap_or_else(|| ALL_SCOPES.to_owned());
@@ -36,14 +42,15 @@ pub(crate) async fn rotate(call: Call) -> Answer {
         keys.push(KeyRecord { sha256: hash, scopes, created_at: now, valid_until: None });
         Ok(Workspace { keys, ..workspace.clone() })
     };
-    let (before, changed) = call.configure(entry.id(), move |workspace, _| change(workspace)).await?;
+    let (before, changed) = call.context.configure(call.entry.id(), move |workspace, _| change(workspace)).await?;
     changed.lane.pulse.keys_changed(&before.keys, &changed.workspace.keys, now);
     let made = changed.workspace.keys.iter().find(|key| key.sha256 == hash);
     let scopes: Vec<&str> = made.map(|key| key.scopes.split(',').collect()).unwrap_or_default();
     let detail = json!({"scopes": scopes, "grace_seconds": grace});
-    call.audit(Action::KeyRotated, Some(entry.id()), &fingerprint(&hash), detail).await;
+    call.audit(Action::KeyRotated, &fingerprint(&hash), detail).await;
     let previous = changed.workspace.keys.iter().filter_map(|key| key.valid_until).max();
-    Ok(Call::about(&changed, tree(200, &rotated(&key, previous.filter(|until| *until > now)))))
+    let previous_valid_until = previous.filter(|until| *until > now).map(AsText);
+    Ok(RotatedKeyDocument { data_api_key: key, previous_valid_until })
 }
 
 /// Whether a caller may give a key these scopes: what it could not do itself its keys cannot do either.
@@ -73,24 +80,11 @@ fn after_rotation(keys: &[KeyRecord], until: Timestamp, now: Timestamp) -> Vec<K
     keys.iter().map(ending).filter(|key| is_valid(key, now)).collect()
 }
 
-fn read_scopes(value: &Json) -> Result<String, Problem> {
-    let wrong = || Problem::at("/scopes", "scopes must be a list with one or more of import, read and erase");
-    let words = value.as_array().ok_or_else(wrong)?;
-    let is_known = |word: &&Json| Scope::ALL.iter().any(|scope| word.as_str() == Some(scope.name()));
-    if words.is_empty() || !words.iter().all(|word| is_known(&word)) {
-        return Err(wrong());
-    }
-    let given = |scope: &&Scope| words.iter().any(|word| word.as_str() == Some(scope.name()));
-    Ok(Scope::ALL.iter().filter(given).map(|scope| scope.name()).collect::<Vec<_>>().join(","))
-}
-
-/// `POST .../keys/revoke` `{"fingerprint"}`.
-pub(crate) async fn revoke(call: Call) -> Answer {
-    let entry = call.entry()?;
-    let members = body::object(&call.body)?;
-    body::only_known(&members, "", &["fingerprint"])?;
-    let missing = || Problem::at("/fingerprint", "name the key by its fingerprint, as GET /workspaces/{id} shows it");
-    let wanted = members.get("fingerprint").and_then(Json::as_str).ok_or_else(missing)?.to_owned();
+/// Revokes a key.
+pub(crate) async fn revoke(
+    call: WorkspaceContext,
+    (JsonBody(RevokeKeyRequest { fingerprint: wanted }),): (JsonBody<RevokeKeyRequest>,),
+) -> Result<EmptyAnswer, ManageError> {
     let revoked = wanted.clone();
     let change = move |workspace: &Workspace| {
         let keys: Vec<KeyRecord> =
@@ -100,10 +94,10 @@ pub(crate) async fn revoke(call: Call) -> Answer {
         }
         Ok(Workspace { keys, ..workspace.clone() })
     };
-    let (before, changed) = call.configure(entry.id(), move |workspace, _| change(workspace)).await?;
-    changed.lane.pulse.keys_changed(&before.keys, &changed.workspace.keys, call.app.now());
-    call.audit(Action::KeyRevoked, Some(entry.id()), &revoked, json!({})).await;
-    Ok(Call::about(&changed, nothing()))
+    let (before, changed) = call.context.configure(call.entry.id(), move |workspace, _| change(workspace)).await?;
+    changed.lane.pulse.keys_changed(&before.keys, &changed.workspace.keys, call.context.app.now());
+    call.audit(Action::KeyRevoked, &revoked, json!({})).await;
+    Ok(EmptyAnswer)
 }
 
 #[cfg(test)]

@@ -1,59 +1,68 @@
-//! Named tokens: made, listed, revoked. Those that the server's settings give (`admin`, `read`) are not among them.
+//! Named tokens: created, listed, revoked. Those that the server's settings give (`admin`, `read`) are not among them.
 
-use super::{Answer, Call, blocking, nothing, tree};
+use super::answers::{CreatedAnswer, EmptyAnswer};
+use super::arguments::{Arguments, JsonBody, PageQuery, Sent};
+use super::audit::Action;
+use super::context::{ManageContext, blocking};
+use super::description::CallDescription;
+use super::error::ManageError;
+use super::scopes::unbound;
 use crate::callers::Caller;
-use crate::manage::audit::Action;
-use crate::manage::scopes::unbound;
 use crate::workspaces::sha256;
 use muster_core::time::Timestamp;
 use muster_store::access::{TokenPut, TokenRecord};
 use muster_store::engine::EngineError;
-use muster_wire::manage::page::page;
+use muster_wire::manage::as_text::AsText;
+use muster_wire::manage::page::PageDocument;
 use muster_wire::manage::problem::Problem;
-use muster_wire::manage::token::{self, GIVEN_NAMES, TokenShown};
-use serde_json::{Value as Json, json};
+use muster_wire::manage::token::{self, CreatedTokenDocument, GIVEN_NAMES, NewToken, TokenDocument};
+use schemars::json_schema;
+use serde_json::json;
 use std::sync::Arc;
 
-/// `GET /tokens`: in order of name; never the tokens themselves.
-pub(crate) async fn list(call: Call) -> Answer {
+/// Lists tokens in order of name; never the tokens themselves.
+pub(crate) async fn list(
+    call: ManageContext,
+    (page,): (PageQuery<String>,),
+) -> Result<PageDocument<TokenDocument>, ManageError> {
     unbound(&call.caller)?;
-    let limit = call.limit()?;
-    let after = call.cursor(|text| Some(text.to_owned()))?;
     let all = call.app.callers.all();
-    let mut stored: Vec<(&Caller, Json)> = all.iter().filter_map(|caller| Some((&**caller, shape(caller)?))).collect();
-    stored.sort_by(|(a, _), (b, _)| a.name.cmp(&b.name));
-    let mut rest = stored.into_iter().filter(|(caller, _)| after.as_deref().is_none_or(|after| *caller.name > *after));
-    let shown: Vec<(&Caller, Json)> = rest.by_ref().take(limit).collect();
-    let next = rest.next().and_then(|_| shown.last()).map(|(caller, _)| &*caller.name);
-    Ok(tree(200, &page(shown.iter().map(|(_, json)| json.clone()).collect(), next)))
+    let mut stored: Vec<TokenDocument> = all.iter().filter_map(|caller| document(caller)).collect();
+    stored.sort_by(|a, b| a.name.cmp(&b.name));
+    let mut rest = stored.into_iter().filter(|token| page.cursor.as_ref().is_none_or(|after| token.name > *after));
+    let items: Vec<TokenDocument> = rest.by_ref().take(page.limit).collect();
+    let next_cursor = rest.next().and_then(|_| items.last()).map(|last| last.name.clone());
+    Ok(PageDocument { items, next_cursor })
 }
 
-/// A stored token as it is shown.
-fn shape(caller: &Caller) -> Option<Json> {
-    Some(token::json(&TokenShown {
-        name: &caller.name,
-        scopes: caller.scopes,
-        workspace: caller.workspace.as_ref(),
-        created_at: caller.created_at?,
-        expires_at: caller.expires_at,
-        allowed_addresses: &caller.allowed_addresses,
-        last_used_at: caller.last_used_at(),
-    }))
+/// A stored token as it is shown; None of a token that the server's settings give.
+fn document(caller: &Caller) -> Option<TokenDocument> {
+    Some(TokenDocument {
+        name: caller.name.to_string(),
+        scopes: caller.scopes.list().into_iter().map(AsText).collect(),
+        workspace: caller.workspace.clone().map(AsText),
+        created_at: AsText(caller.created_at?),
+        expires_at: caller.expires_at.map(AsText),
+        allowed_addresses: caller.allowed_addresses.iter().map(ToString::to_string).collect(),
+        last_used_at: caller.last_used_at().map(AsText),
+    })
 }
 
 fn taken() -> Problem {
     Problem::new(409, "a token with this name exists; revoke it first, or choose another name")
 }
 
-/// So many seconds later.
+/// Returns the instant that is this number of seconds later.
 fn after(now: Timestamp, seconds: u64) -> Timestamp {
     Timestamp(now.0.saturating_add(i64::try_from(seconds.saturating_mul(1_000)).unwrap_or(i64::MAX)))
 }
 
-/// `POST /tokens` `{"name", "scopes", "workspace"?, "expires_in"?, "allowed_addresses"?}`: the only answer that shows the token.
-pub(crate) async fn create(call: Call) -> Answer {
+/// Creates a token: the only answer that shows it.
+pub(crate) async fn create(
+    call: ManageContext,
+    (JsonBody(wanted),): (JsonBody<NewToken>,),
+) -> Result<CreatedAnswer<CreatedTokenDocument>, ManageError> {
     unbound(&call.caller)?;
-    let wanted = token::new(&call.body)?;
     if GIVEN_NAMES.contains(&&*wanted.name) {
         return Err(taken().into());
     }
@@ -97,13 +106,28 @@ pub(crate) async fn create(call: Call) -> Answer {
         detail["allowed_addresses"] = json!(record.allowed_addresses);
     }
     call.audit(Action::TokenMade, record.workspace.as_ref(), &record.name, detail).await;
-    Ok(super::created(&format!("/tokens/{}", record.name), &token::made(&record.name, &secret)))
+    let location = format!("/tokens/{}", record.name);
+    Ok(CreatedAnswer { location, document: CreatedTokenDocument { name: record.name, token: secret } })
 }
 
-/// `DELETE /tokens/{name}`: refused from now on, also where a session began with it.
-pub(crate) async fn revoke(call: Call) -> Answer {
+/// The name of a token.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct TokenName(pub(crate) String);
+
+impl Arguments for TokenName {
+    fn read(sent: &Sent) -> Result<Self, Problem> {
+        Ok(Self(sent.part("name").to_owned()))
+    }
+
+    fn describe(call: &mut CallDescription<'_>) {
+        call.path("name", "the name of a token", json_schema!({"type": "string"}));
+        call.problems(&[404]);
+    }
+}
+
+/// Revokes a token: it is refused from now on, also where a session began with it.
+pub(crate) async fn revoke(call: ManageContext, (TokenName(name),): (TokenName,)) -> Result<EmptyAnswer, ManageError> {
     unbound(&call.caller)?;
-    let name = call.parts.first().cloned().unwrap_or_default();
     let workspace = {
         let all = call.app.callers.all();
         all.iter().find(|caller| *caller.name == *name).and_then(|caller| caller.workspace.clone())
@@ -126,5 +150,5 @@ pub(crate) async fn revoke(call: Call) -> Answer {
         return Err(Problem::new(404, why).into());
     }
     call.audit(Action::TokenRevoked, workspace.as_ref(), &name, json!({})).await;
-    Ok(nothing())
+    Ok(EmptyAnswer)
 }

@@ -1,21 +1,24 @@
-//! Workspaces: made, listed, shown, changed, removed, counted.
+//! Workspaces: created, listed, shown, changed, removed.
 
-use super::{Answer, Call, blocking, tree};
-use crate::app::{App, NewWorkspace};
+use super::answers::{AcceptedAnswer, CreatedAnswer, TaggedAnswer};
+use super::arguments::{IfMatch, JsonBody, PageQuery};
+use super::audit::{Action, differing};
+use super::context::{ManageContext, WorkspaceContext, blocking};
+use super::error::ManageError;
+use super::scopes::{has, unbound};
+use crate::app::{App, NewWorkspace as WorkspaceMade};
 use crate::callers::{Caller, Scope};
-use crate::manage::audit::{Action, differing};
-use crate::manage::scopes::{has, unbound};
 use crate::workspaces::Entry;
-use axum::http::{HeaderMap, HeaderValue, header};
-use axum::response::Response;
 use muster_core::id::WorkspaceId;
 use muster_store::engine::{Trouble, Workspace};
-use muster_wire::manage::body;
-use muster_wire::manage::page::page;
+use muster_wire::manage::as_text::AsText;
+use muster_wire::manage::page::PageDocument;
 use muster_wire::manage::problem::Problem;
-use muster_wire::manage::settings::WorkspaceSettings;
-use muster_wire::manage::workspace;
-use serde_json::{Value as Json, json};
+use muster_wire::manage::settings::{SettingsDocument, SettingsPatch, WorkspaceDocument, WorkspaceSettings};
+use muster_wire::manage::workspace::{
+    CreatedWorkspaceDocument, NewWorkspace, RemoveWorkspaceRequest, RemovedWorkspaceDocument,
+};
+use serde_json::json;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -23,26 +26,25 @@ use std::sync::Arc;
 const ID_LENGTH: usize = 24;
 const ID_LETTERS: &[u8; 32] = b"ABCDEFGHJKLMNPQRSTUVWXYZ23456789";
 
-/// `GET /workspaces`: those that are there for the caller.
-pub(crate) async fn list(call: Call) -> Answer {
-    let limit = call.limit()?;
-    let after = call.cursor(|text| Some(text.to_owned()))?;
+/// Lists the workspaces that are there for the caller.
+pub(crate) async fn list(
+    call: ManageContext,
+    (page,): (PageQuery<String>,),
+) -> Result<PageDocument<WorkspaceDocument>, ManageError> {
+    let after = page.cursor.as_deref();
     let all = call.app.workspaces.all();
     let seen = all.iter().filter(|entry| call.caller.sees(entry.id().as_str()));
-    let mut rest = seen.filter(|entry| after.as_deref().is_none_or(|after| entry.id().as_str() > after));
-    let shown: Vec<&Arc<Entry>> = rest.by_ref().take(limit).collect();
-    let next = rest.next().and_then(|_| shown.last()).map(|entry| entry.id().as_str());
+    let mut rest = seen.filter(|entry| after.is_none_or(|after| entry.id().as_str() > after));
+    let shown: Vec<&Arc<Entry>> = rest.by_ref().take(page.limit).collect();
+    let next_cursor = rest.next().and_then(|_| shown.last()).map(|entry| entry.id().to_string());
     let damaged = damaged(&call.app);
-    Ok(tree(200, &page(shown.iter().map(|entry| shape(&call.app, entry, &damaged)).collect(), next)))
+    Ok(PageDocument { items: shown.iter().map(|entry| document(&call.app, entry, &damaged)).collect(), next_cursor })
 }
 
 /// A workspace as it is shown; one whose data cannot be used is said to be damaged, why is in the log.
-fn shape(app: &App, entry: &Entry, damaged: &BTreeSet<WorkspaceId>) -> Json {
-    let mut shown = entry.document.show(entry.id(), &entry.keys_shown(app.now()));
-    if damaged.contains(entry.id()) {
-        shown["trouble"] = json!("damaged");
-    }
-    shown
+fn document(app: &App, entry: &Entry, damaged: &BTreeSet<WorkspaceId>) -> WorkspaceDocument {
+    let trouble = damaged.contains(entry.id()).then(|| "damaged".to_owned());
+    WorkspaceDocument { trouble, ..WorkspaceDocument::new(entry.id(), &entry.document, &entry.keys_shown(app.now())) }
 }
 
 /// The workspaces whose data cannot be used.
@@ -55,24 +57,30 @@ fn damaged(app: &App) -> BTreeSet<WorkspaceId> {
     ids.collect()
 }
 
-/// `POST /workspaces`: the only answer that shows the key, beside rotation.
-pub(crate) async fn create(call: Call) -> Answer {
+/// Creates a workspace: the only answer that shows its key, besides that of a rotation.
+pub(crate) async fn create(
+    call: ManageContext,
+    (JsonBody(wanted),): (JsonBody<NewWorkspace>,),
+) -> Result<CreatedAnswer<CreatedWorkspaceDocument>, ManageError> {
     unbound(&call.caller)?;
-    let wanted = workspace::new(&call.body)?;
     let id = wanted.id.unwrap_or_else(|| generated_id(&call.app));
     let (app, key) = (Arc::clone(&call.app), call.app.secret());
     let (name, made_key, of) = (wanted.name, key.clone(), id.clone());
     let shown = name.clone();
     let made = blocking(move || app.create_workspace(&of, &WorkspaceSettings::new(&name), &made_key)).await?;
-    let entry = match made {
-        NewWorkspace::Made(entry) => entry,
-        NewWorkspace::Taken => {
+    match made {
+        WorkspaceMade::Made(_) => {}
+        WorkspaceMade::Taken => {
             return Err(Problem::new(409, "a workspace with this id exists, in whatever case").into());
         }
-        NewWorkspace::Orphaned => return Err(Problem::new(409, orphaned(&id)).into()),
-    };
+        WorkspaceMade::Orphaned => return Err(Problem::new(409, orphaned(&id)).into()),
+    }
     call.audit(Action::WorkspaceMade, Some(&id), id.as_str(), json!({"name": shown})).await;
-    Ok(Call::about(&entry, super::created(&format!("/workspaces/{id}"), &workspace::created(&id, &shown, &key))))
+    let location = format!("/workspaces/{id}");
+    Ok(CreatedAnswer {
+        location,
+        document: CreatedWorkspaceDocument { id: AsText(id), name: shown, data_api_key: key },
+    })
 }
 
 /// Why no workspace is made over a folder that is there; the id is the caller's own, and is one.
@@ -90,65 +98,47 @@ fn generated_id(app: &App) -> WorkspaceId {
     WorkspaceId::parse(&letters).expect("24 letters and digits are an id")
 }
 
-/// `GET /workspaces/{ws}`.
-pub(crate) async fn show(call: Call) -> Answer {
-    let entry = call.entry()?;
-    Ok(shown(&call.app, &entry))
+/// Shows a workspace.
+pub(crate) async fn show(call: WorkspaceContext, (): ()) -> Result<TaggedAnswer<WorkspaceDocument>, ManageError> {
+    Ok(tagged(&call.context.app, &call.entry))
 }
 
-fn shown(app: &App, entry: &Entry) -> Response {
-    let mut response = tree(200, &shape(app, entry, &damaged(app)));
-    tag(&mut response, entry.workspace.revision);
-    Call::about(entry, response)
-}
-
-/// The settings' revision as `ETag`.
-pub(super) fn tag(response: &mut Response, revision: u64) {
-    let tag = HeaderValue::try_from(format!("\"{revision}\"")).expect("a quoted number is a header value");
-    response.headers_mut().insert(header::ETAG, tag);
-}
-
-/// Judges `If-Match` against the settings in force.
-pub(super) fn matches(headers: &HeaderMap, workspace: &Workspace) -> Result<(), Problem> {
-    let Some(line) = headers.get(header::IF_MATCH) else { return Ok(()) };
-    let current = format!("\"{}\"", workspace.revision);
-    let wanted = line.to_str().unwrap_or_default();
-    if wanted.split(',').any(|tag| matches!(tag.trim(), "*") || tag.trim() == current) {
-        return Ok(());
-    }
-    Err(Problem::new(412, "the settings have changed since they were read; read them again"))
+fn tagged(app: &App, entry: &Entry) -> TaggedAnswer<WorkspaceDocument> {
+    TaggedAnswer { revision: entry.workspace.revision, document: document(app, entry, &damaged(app)) }
 }
 
 /// The settings of a catalogue entry.
-pub(super) fn document(workspace: &Workspace) -> Result<WorkspaceSettings, Problem> {
+pub(crate) fn stored_settings(workspace: &Workspace) -> Result<WorkspaceSettings, Problem> {
     let unreadable = |_| Problem::new(500, "the stored settings cannot be read");
     WorkspaceSettings::from_json(workspace.settings.as_bytes()).map_err(unreadable)
 }
 
 /// The entry with other settings.
-pub(super) fn with(workspace: &Workspace, document: &WorkspaceSettings) -> Workspace {
+pub(crate) fn with_settings(workspace: &Workspace, document: &WorkspaceSettings) -> Workspace {
     let settings = String::from_utf8_lossy(&document.to_json()).into_owned();
     Workspace { settings, ..workspace.clone() }
 }
 
-/// `PATCH /workspaces/{ws}`.
-pub(crate) async fn change(call: Call) -> Answer {
-    let entry = call.entry()?;
-    let (body, headers, caller) = (call.body.clone(), call.headers.clone(), Arc::clone(&call.caller));
-    let changed = call.configure(entry.id(), move |workspace, _| {
-        matches(&headers, workspace)?;
-        let before = document(workspace)?;
-        let mut document = before.clone();
-        document.patch(&body)?;
-        may_change(&caller, &before, &document)?;
-        Ok(with(workspace, &document))
+/// Changes settings.
+pub(crate) async fn change(
+    call: WorkspaceContext,
+    (JsonBody(SettingsPatch(body)), if_match): (JsonBody<SettingsPatch>, IfMatch),
+) -> Result<TaggedAnswer<WorkspaceDocument>, ManageError> {
+    let caller = Arc::clone(&call.context.caller);
+    let changed = call.context.configure(call.entry.id(), move |workspace, _| {
+        if_match.judge(workspace.revision)?;
+        let before = stored_settings(workspace)?;
+        let mut settings = before.clone();
+        settings.patch(&body)?;
+        may_change(&caller, &before, &settings)?;
+        Ok(with_settings(workspace, &settings))
     });
     let (before, changed) = changed.await?;
-    let settings = |document: &WorkspaceSettings| document.show(entry.id(), &[]);
-    if let Some(detail) = differing(&settings(&document(&before)?), &settings(&changed.document)) {
-        call.audit(Action::SettingsChanged, Some(entry.id()), entry.id().as_str(), detail).await;
+    let settings = |settings: &WorkspaceSettings| json!(SettingsDocument::from(settings));
+    if let Some(detail) = differing(&settings(&stored_settings(&before)?), &settings(&changed.document)) {
+        call.audit(Action::SettingsChanged, call.entry.id().as_str(), detail).await;
     }
-    Ok(shown(&call.app, &changed))
+    Ok(tagged(&call.context.app, &changed))
 }
 
 /// Whether a caller may change settings from one document to another: each part needs its own scope, and what a caller
@@ -174,18 +164,19 @@ fn may_change(caller: &Caller, before: &WorkspaceSettings, after: &WorkspaceSett
     Ok(())
 }
 
-/// `DELETE /workspaces/{ws}` with `{"confirm": "<id>"}`.
-pub(crate) async fn remove(call: Call) -> Answer {
-    let entry = call.entry()?;
-    let members = body::object(&call.body)?;
-    body::only_known(&members, "", &["confirm"])?;
-    if members.get("confirm").and_then(Json::as_str) != Some(entry.id().as_str()) {
+/// Removes a workspace with all its data.
+pub(crate) async fn remove(
+    call: WorkspaceContext,
+    (JsonBody(RemoveWorkspaceRequest { confirm }),): (JsonBody<RemoveWorkspaceRequest>,),
+) -> Result<AcceptedAnswer<RemovedWorkspaceDocument>, ManageError> {
+    let entry = &call.entry;
+    if confirm != entry.id().as_str() {
         return Err(
             Problem::at("/confirm", "confirm must be the id of the workspace: this removes all its data").into()
         );
     }
-    let one_at_a_time = Arc::clone(&call.app.workspaces.changing).lock_owned().await;
-    let (app, id) = (Arc::clone(&call.app), entry.id().clone());
+    let one_at_a_time = Arc::clone(&call.context.app.workspaces.changing).lock_owned().await;
+    let (app, id) = (Arc::clone(&call.context.app), entry.id().clone());
     // All of it on one thread that goes to its end: a client that hangs up drops this future and not the work.
     blocking(move || {
         let _until_it_is_done = one_at_a_time;
@@ -204,6 +195,7 @@ pub(crate) async fn remove(call: Call) -> Answer {
         deleted
     })
     .await?;
-    call.audit(Action::WorkspaceRemoved, Some(entry.id()), entry.id().as_str(), json!({})).await;
-    Ok(Call::about(&entry, tree(202, &json!({"id": entry.id().as_str(), "state": "removed"}))))
+    call.audit(Action::WorkspaceRemoved, entry.id().as_str(), json!({})).await;
+    let id = AsText(entry.id().clone());
+    Ok(AcceptedAnswer(RemovedWorkspaceDocument { id, state: "removed".to_owned() }))
 }

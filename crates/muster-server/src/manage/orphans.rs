@@ -1,32 +1,49 @@
 //! Folders of workspaces that the catalogue does not know (behaviour.md 1.11.h): listed, taken in, moved aside. Nothing
 //! here removes data.
 
-use super::{Answer, Call, blocking, tree};
+use super::arguments::{Arguments, Sent};
+use super::audit::Action;
+use super::context::{ManageContext, blocking};
+use super::description::CallDescription;
+use super::error::ManageError;
+use super::scopes::unbound;
 use crate::app::{App, unknown_entry};
-use crate::manage::audit::Action;
-use crate::manage::scopes::unbound;
 use crate::workspaces::Entry;
 use muster_core::id::WorkspaceId;
 use muster_store::engine::{Adopted, EngineError, Trouble};
-use muster_wire::manage::page::page;
+use muster_wire::manage::as_text::AsText;
+use muster_wire::manage::page::PageDocument;
 use muster_wire::manage::problem::Problem;
-use serde_json::{Value as Json, json};
+use muster_wire::manage::settings::WorkspaceDocument;
+use muster_wire::manage::workspace::{MovedOrphanDocument, OrphanDocument};
+use schemars::json_schema;
+use serde_json::json;
 use std::sync::Arc;
 
-/// `GET /orphans`.
-pub(crate) async fn list(call: Call) -> Answer {
+/// Lists the folders.
+pub(crate) async fn list(call: ManageContext, (): ()) -> Result<PageDocument<OrphanDocument>, ManageError> {
     unbound(&call.caller)?;
     let folder = |trouble: Trouble| match trouble {
-        Trouble::Orphan { folder } => Some(json!({"id": &*folder})),
+        Trouble::Orphan { folder } => Some(OrphanDocument { id: folder.to_string() }),
         Trouble::Damaged { .. } => None,
     };
-    let items: Vec<Json> = call.app.engine.health().troubles.into_iter().filter_map(folder).collect();
-    Ok(tree(200, &page(items, None)))
+    let items = call.app.engine.health().troubles.into_iter().filter_map(folder).collect();
+    Ok(PageDocument { items, next_cursor: None })
 }
 
-/// The id that the path names, if it is one.
-fn id(call: &Call) -> Result<WorkspaceId, Problem> {
-    call.parts.first().and_then(|text| WorkspaceId::parse(text)).ok_or_else(no_orphan)
+/// The id of a folder.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct OrphanId(WorkspaceId);
+
+impl Arguments for OrphanId {
+    fn read(sent: &Sent) -> Result<Self, Problem> {
+        WorkspaceId::parse(sent.part("workspace_id")).map(Self).ok_or_else(no_orphan)
+    }
+
+    fn describe(call: &mut CallDescription<'_>) {
+        call.path("workspace_id", "the id of the folder", json_schema!({"type": "string"}));
+        call.problems(&[404]);
+    }
 }
 
 fn no_orphan() -> Problem {
@@ -40,10 +57,9 @@ enum TakenIn {
     Nothing,
 }
 
-/// `POST /orphans/{id}/adopt`: the workspace as it is shown elsewhere.
-pub(crate) async fn adopt(call: Call) -> Answer {
+/// Takes in a folder: the workspace as it is shown elsewhere.
+pub(crate) async fn adopt(call: ManageContext, (OrphanId(id),): (OrphanId,)) -> Result<WorkspaceDocument, ManageError> {
     unbound(&call.caller)?;
-    let id = id(&call)?;
     let one_at_a_time = Arc::clone(&call.app.workspaces.changing).lock_owned().await;
     let (app, of) = (Arc::clone(&call.app), id.clone());
     let adopted = blocking(move || {
@@ -56,7 +72,7 @@ pub(crate) async fn adopt(call: Call) -> Answer {
         TakenIn::Nothing => return Err(no_orphan().into()),
     };
     call.audit(Action::WorkspaceAdopted, Some(&id), id.as_str(), json!({})).await;
-    Ok(Call::about(&entry, tree(200, &entry.document.show(entry.id(), &entry.keys_shown(call.app.now())))))
+    Ok(WorkspaceDocument::new(entry.id(), &entry.document, &entry.keys_shown(call.app.now())))
 }
 
 fn take_in(app: &App, id: &WorkspaceId) -> Result<TakenIn, EngineError> {
@@ -69,12 +85,14 @@ fn take_in(app: &App, id: &WorkspaceId) -> Result<TakenIn, EngineError> {
     }
 }
 
-/// `DELETE /orphans/{id}`: moves the folder aside.
-pub(crate) async fn remove(call: Call) -> Answer {
+/// Moves a folder away.
+pub(crate) async fn remove(
+    call: ManageContext,
+    (OrphanId(id),): (OrphanId,),
+) -> Result<MovedOrphanDocument, ManageError> {
     unbound(&call.caller)?;
-    let id = id(&call)?;
     let (app, of) = (Arc::clone(&call.app), id.clone());
     let aside = blocking(move || app.engine.remove_orphan(&of)).await?.ok_or_else(no_orphan)?;
     call.audit(Action::OrphanRemoved, Some(&id), id.as_str(), json!({"moved_to": aside})).await;
-    Ok(tree(200, &json!({"id": id.as_str(), "moved_to": aside})))
+    Ok(MovedOrphanDocument { id: AsText(id), moved_to: aside })
 }

@@ -1,0 +1,167 @@
+//! The settings of a workspace as a document: what is stored, shown and changed.
+
+use super::{KeyShown, WorkspaceSettings};
+use crate::manage::as_text::AsText;
+use crate::manage::masking::Mask;
+use muster_core::id::WorkspaceId;
+use muster_core::time::Timestamp;
+use schemars::{JsonSchema, Schema, SchemaGenerator};
+use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
+
+/// Settings of a workspace.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct SettingsDocument {
+    /// Its name, for people: at most 200 bytes.
+    pub name: String,
+    /// Whether every call of its Data API is answered 403.
+    pub suspended: bool,
+    /// Its limits.
+    pub limits: LimitsDocument,
+    /// Whether a structural fault inside an element rejects the element and not the request.
+    pub lenient: bool,
+    /// Whether the limits of the hosted service cut and drop instead of warning.
+    pub parity: bool,
+    /// Whether a null attribute is removed instead of ignored.
+    pub null_clears: bool,
+    /// The name of its time zone, such as Asia/Kolkata.
+    pub time_zone: String,
+    /// The seconds that the time of an action may be in the future.
+    pub future_skew_seconds: u32,
+    /// The addresses and networks that may call; empty is all.
+    pub allowed_addresses: Vec<String>,
+    /// The days that the ingestion log is kept; 0 is for ever.
+    pub log_retention_days: u32,
+    /// The days that the quarantine is kept; 0 is as long as there is room.
+    pub quarantine_retention_days: u32,
+    /// The days that events are kept; 0 is for ever.
+    pub event_retention_days: u32,
+    /// The days that event ids are remembered; 0 is for ever.
+    pub event_id_retention_days: u32,
+    /// The hours between Delete Users and the deletion.
+    pub delete_buffer_hours: u32,
+    /// Whether the origin address of requests is stored.
+    pub store_origin_address: bool,
+    /// Whether personal data is masked for tokens without the scope `personal`.
+    pub mask_personal_data: bool,
+    /// Whether reads of one person's data are recorded in the audit log.
+    pub record_reads: bool,
+}
+
+/// Limits of a workspace.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct LimitsDocument {
+    /// Users per minute; 0 is unlimited.
+    pub users_per_minute: u32,
+    /// Events per minute; 0 is unlimited.
+    pub events_per_minute: u32,
+    /// Devices per minute; 0 is unlimited.
+    pub devices_per_minute: u32,
+    /// The longest body of a bulk import, in bytes.
+    pub body_bytes: u64,
+    /// The most that a profile with all its members may hold, in bytes.
+    pub profile_bytes: u64,
+    /// The bytes of disk from which on imports are refused; 0 is unlimited.
+    pub disk_bytes: u64,
+}
+
+/// A workspace: its settings and its keys, and never the keys themselves.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct WorkspaceDocument {
+    /// Its id.
+    pub id: AsText<WorkspaceId>,
+    /// Its settings.
+    #[serde(flatten)]
+    pub settings: SettingsDocument,
+    /// Its Data API keys.
+    pub keys: Vec<KeyDocument>,
+    /// `damaged` if its data cannot be used; the log of the server says why.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trouble: Option<String>,
+}
+
+/// A Data API key; never the key itself.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct KeyDocument {
+    /// What tells the key from others.
+    pub fingerprint: String,
+    /// What the key may do.
+    pub scopes: Vec<String>,
+    /// Until when it is valid; null is until it is revoked.
+    pub valid_until: Option<AsText<Timestamp>>,
+}
+
+impl From<&WorkspaceSettings> for SettingsDocument {
+    fn from(settings: &WorkspaceSettings) -> Self {
+        Self {
+            name: settings.name.clone(),
+            suspended: settings.suspended,
+            limits: LimitsDocument {
+                users_per_minute: settings.limits.users,
+                events_per_minute: settings.limits.events,
+                devices_per_minute: settings.limits.devices,
+                body_bytes: settings.body_bytes,
+                profile_bytes: settings.profile_bytes,
+                disk_bytes: settings.disk_bytes,
+            },
+            lenient: settings.lenient,
+            parity: settings.parity,
+            null_clears: settings.null_clears,
+            time_zone: settings.time_zone().to_owned(),
+            future_skew_seconds: settings.future_skew_seconds,
+            allowed_addresses: settings.allowed_addresses.iter().map(ToString::to_string).collect(),
+            log_retention_days: settings.log_retention_days,
+            quarantine_retention_days: settings.quarantine_retention_days,
+            event_retention_days: settings.event_retention_days,
+            event_id_retention_days: settings.event_id_retention_days,
+            delete_buffer_hours: settings.delete_buffer_hours,
+            store_origin_address: settings.store_origin_address,
+            mask_personal_data: settings.mask_personal_data,
+            record_reads: settings.record_reads,
+        }
+    }
+}
+
+impl WorkspaceDocument {
+    /// Returns a workspace with its keys.
+    pub fn new(id: &WorkspaceId, settings: &WorkspaceSettings, keys: &[KeyShown]) -> Self {
+        let key = |key: &KeyShown| KeyDocument {
+            fingerprint: key.fingerprint.clone(),
+            scopes: key.scopes.clone(),
+            valid_until: key.valid_until.map(AsText),
+        };
+        Self {
+            id: AsText(id.clone()),
+            settings: SettingsDocument::from(settings),
+            keys: keys.iter().map(key).collect(),
+            trouble: None,
+        }
+    }
+}
+
+impl Mask for WorkspaceDocument {
+    /// It is about a workspace, not about a person.
+    fn mask(&mut self) {
+        let Self { id: _, settings: _, keys: _, trouble: _ } = self;
+    }
+}
+
+/// The body of `PATCH /workspaces/{ws}`: any of the settings, as they were sent.
+/// [`WorkspaceSettings::patch`] reads them.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct SettingsPatch(pub Vec<u8>);
+
+impl JsonSchema for SettingsPatch {
+    fn schema_name() -> Cow<'static, str> {
+        "ChangeSettingsRequest".into()
+    }
+
+    /// That of all settings, of which none is required.
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        let mut schema = SettingsDocument::json_schema(generator);
+        schema.remove("required");
+        schema.insert("additionalProperties".to_owned(), false.into());
+        schema.insert("description".to_owned(), "Any of the settings; limits likewise.".into());
+        schema
+    }
+}
