@@ -1,5 +1,5 @@
 //! Who calls the management API: the admin token, the read token, and the named tokens that the engine keeps, in memory,
-//! so that a call asks no storage. What each may do is judged in `http/manage/scopes.rs`.
+//! so that a call asks no storage. What each may do is judged in `manage/scopes.rs` and `manage/routes.rs`.
 
 use arc_swap::ArcSwap;
 use ipnet::IpNet;

@@ -9,7 +9,6 @@
 //! and the script in `assets/`. Every page works without script, the movement of the live view aside.
 
 mod assets;
-mod doc;
 mod flash;
 mod head;
 mod pages;

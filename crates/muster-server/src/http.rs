@@ -21,7 +21,7 @@ use axum::http::request::Parts;
 use axum::http::{HeaderValue, Method, StatusCode, Version, header};
 use axum::middleware::map_response;
 use axum::response::Response;
-use axum::routing::{MethodRouter, get, post, put};
+use axum::routing::{MethodRouter, get, post};
 use envelope::Noted;
 use futures_util::FutureExt as _;
 use manage::outgoing::Outgoing;
@@ -48,7 +48,7 @@ type Listed = (&'static str, &'static str, MethodRouter<Arc<App>>);
 /// Every call that the server answers, in one list. Several methods of one path stand beside each other.
 #[rustfmt::skip]
 fn routes() -> Vec<Listed> {
-    use manage::{identity, live, whole};
+    use manage::live;
     let mut calls: Vec<Listed> = vec![
         // The Data API (behaviour.md 1, 4): the id in the path, in `app_id`, or in both.
         ("POST", "/v1/transition", import_call(Api::Transition, Route::Transition)),
@@ -66,11 +66,7 @@ fn routes() -> Vec<Listed> {
         ("GET", "/readyz", get(health::ready)),
         ("GET", "/metrics", get(health::metrics)),
         ("GET", OPENAPI, get(openapi)),
-        // Calls of the management API that `crate::manage` does not answer yet; what changes something is `whole`.
-        ("GET", "/api/v1/workspaces/{workspace_id}/identity", get(identity::show)),
-        ("PUT", "/api/v1/workspaces/{workspace_id}/identity", put(whole(identity::change))),
-        ("POST", "/api/v1/workspaces/{workspace_id}/identity/preview", post(identity::try_out)),
-        ("POST", "/api/v1/workspaces/{workspace_id}/identity/cancel", post(whole(identity::cancel))),
+        // The one call of the management API that has no end, and so no document: all others are in its table.
         ("GET", "/api/v1/workspaces/{workspace_id}/requests/live", get(live::requests)),
     ];
     let typed = crate::manage::routes::routes().iter().filter(|route| route.is_typed());
@@ -191,7 +187,7 @@ async fn front(State(Front { app, calls }): State<Front>, request: Request) -> R
             Err(_panic) => failed(&app, &path),
         }
     };
-    response = outgoing.pass(response).await;
+    response = outgoing.pass(response);
     // A connection whose rest is not read to its end cannot be used again, and the client must know.
     let is_left = left.load(Ordering::Acquire) && rest != body::Rest::ReadOn;
     if (is_left || !is_plain) && version <= Version::HTTP_11 {

@@ -13,6 +13,7 @@ pub(crate) mod audit_log;
 pub(crate) mod context;
 pub(crate) mod description;
 pub(crate) mod error;
+pub(crate) mod identity;
 pub(crate) mod key_provenance;
 pub(crate) mod keys;
 pub(crate) mod lookup;

@@ -9,7 +9,6 @@ pub mod explanation;
 pub mod history;
 pub mod identifier;
 pub mod lookup;
-pub mod mask;
 pub mod masking;
 pub mod merge;
 pub mod page;

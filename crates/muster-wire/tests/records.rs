@@ -1,5 +1,9 @@
 //! Records as the management API shows them: exactly the members that its specification names.
 
+#[path = "records/json_mask.rs"]
+mod json_mask;
+
+use json_mask::masked;
 use muster_core::command::{Action, DeviceFields};
 use muster_core::explanation::Explanation;
 use muster_core::id::{MergeNo, ProfileId, ProfileNo, QuarantineNo, RequestId, RequestNo, SeparationNo};
@@ -16,7 +20,6 @@ use muster_core::time::Timestamp;
 use muster_core::value::Value;
 use muster_wire::manage::as_text::AsText;
 use muster_wire::manage::event::EventDocument;
-use muster_wire::manage::mask::masked;
 use muster_wire::manage::masking::Mask;
 use muster_wire::manage::merge::{MergeContent, MergeDocument, RevertDocument};
 use muster_wire::manage::quarantine::QuarantinedDocument;

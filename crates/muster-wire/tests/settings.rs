@@ -6,7 +6,7 @@ use muster_core::settings::{Identity, RateLimits, Settings};
 use muster_core::time::Timestamp;
 use muster_core::value::Combine;
 use muster_wire::manage::settings::{
-    Activating, IdentityChange, WorkspaceSettings, compare, identity_from, identity_json,
+    Activating, IdentityChange, IdentityDocument, WorkspaceSettings, compare, identity_from, identity_json,
 };
 use serde_json::{Value as Json, json};
 
@@ -114,7 +114,7 @@ fn identity_settings_are_read_and_shown() {
     let mut settings = WorkspaceSettings::new("Shop");
     settings.identity = read.clone();
     assert_eq!(
-        identity(&settings.identity_json(&muster_core::record::Counters::default())),
+        identity(&json!(IdentityDocument::new(&settings, &muster_core::record::Counters::default()))),
         read,
         "with its state, too"
     );

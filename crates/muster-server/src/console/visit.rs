@@ -12,24 +12,17 @@ use crate::app::App;
 use crate::budget::Taken;
 use crate::callers::{Caller, Scope};
 use crate::http::guard;
-use crate::http::manage::outgoing::is_masked;
-use crate::http::manage::{Answer, Call, whole};
 use crate::limits::{CONSOLE_ROWS, NEXT_BYTES_MAX};
 use crate::manage::arguments::{Cursor, PageQuery, PathId};
-use crate::manage::context::{CallContext, ManageContext, Place, WorkspaceContext};
+use crate::manage::context::{CallContext, ManageContext, Place, WorkspaceContext, masks};
 use crate::manage::error::ManageError;
-use crate::manage::routes::{needed_at, perform};
-use crate::manage::scopes;
+use crate::manage::routes::perform;
 use crate::workspaces::Entry;
 use axum::extract::Request;
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, Method, StatusCode, header};
 use axum::response::Response;
-use http_body_util::BodyExt as _;
-use muster_wire::manage::mask::masked;
-use muster_wire::manage::page::render;
 use muster_wire::manage::problem::Problem;
-use serde_json::Value as Json;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
@@ -266,12 +259,12 @@ impl Visit {
     /// Whether this session may still watch the workspace, and if so whether personal data is masked for it: asked again
     /// and again while a stream runs.
     pub(super) fn watches(&self) -> impl Fn(&App) -> Option<bool> + Send + 'static {
-        let (cookie, parts) = (self.session().to_owned(), vec![self.workspace().to_owned(), "requests".to_owned()]);
+        let (cookie, id) = (self.session().to_owned(), self.workspace().to_owned());
         let from = Some(self.address);
         move |app| {
             let caller = app.sessions.token_unused(&cookie, app.now()).and_then(|token| app.caller_of(&token, from))?;
-            let may = caller.has(Scope::Read) && caller.sees(&parts[0]);
-            may.then(|| is_masked(app, &caller, &parts))
+            let may = caller.has(Scope::Read) && caller.sees(&id);
+            may.then(|| masks(app, &caller, &id))
         }
     }
 
@@ -317,102 +310,6 @@ impl Visit {
     pub(super) fn rows<C: Cursor>(&self) -> Result<PageQuery<C>, Problem> {
         let page = PageQuery::parse(None, self.parameter("cursor"))?;
         Ok(PageQuery { limit: CONSOLE_ROWS, ..page })
-    }
-
-    /// Asks a function of the management API about the workspace; `parts` are those of its path after the workspace.
-    ///
-    /// # Errors
-    /// Its problem.
-    pub(super) async fn ask<F: Future<Output = Answer>>(
-        &self,
-        call: impl FnOnce(Call) -> F,
-        parts: &[&str],
-        query: &[(&str, &str)],
-    ) -> Result<Json, Problem> {
-        self.told(call, parts, query, &Json::Null).await
-    }
-
-    /// The same for a call that reads and takes a body, like a search.
-    ///
-    /// # Errors
-    /// Its problem.
-    pub(super) async fn told<F: Future<Output = Answer>>(
-        &self,
-        call: impl FnOnce(Call) -> F,
-        parts: &[&str],
-        query: &[(&str, &str)],
-        body: &Json,
-    ) -> Result<Json, Problem> {
-        scopes::has(&self.caller, Scope::Read)?;
-        self.run(call, self.below(parts), query, body).await
-    }
-
-    /// Has a function of the management API change something; `body` is what a client would send. It goes to its end
-    /// though the browser hangs up.
-    ///
-    /// # Errors
-    /// Its problem; 403 for a token that lacks the scope that the table of the management API says.
-    pub(super) async fn act<C, F>(&self, call: C, at: (&str, &[&str]), body: &Json) -> Result<Json, Problem>
-    where
-        C: FnOnce(Call) -> F + Clone + Send + Sync + 'static,
-        F: Future<Output = Answer> + Send + 'static,
-    {
-        self.acts(call, at, &[], body).await
-    }
-
-    /// The same with a query, for dry runs.
-    ///
-    /// # Errors
-    /// Those of [`Self::act`].
-    pub(super) async fn acts<C, F>(
-        &self,
-        call: C,
-        (method, parts): (&str, &[&str]),
-        query: &[(&str, &str)],
-        body: &Json,
-    ) -> Result<Json, Problem>
-    where
-        C: FnOnce(Call) -> F + Clone + Send + Sync + 'static,
-        F: Future<Output = Answer> + Send + 'static,
-    {
-        let path: Vec<&str> = ["workspaces", self.workspace()].into_iter().chain(parts.iter().copied()).collect();
-        scopes::has(&self.caller, needed_at(method, &path))?;
-        self.run(whole(call), self.below(parts), query, body).await
-    }
-
-    /// The parts of a path from the workspace on.
-    pub(super) fn below(&self, parts: &[&str]) -> Vec<String> {
-        std::iter::once(self.workspace()).chain(parts.iter().copied()).map(str::to_owned).collect()
-    }
-
-    /// A call as a client of the management API would make it, for what takes one and is judged elsewhere.
-    pub(super) fn call(&self, all: Vec<String>, query: &[(&str, &str)], body: &Json) -> Call {
-        let query = query.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
-        let body = if body.is_null() { Vec::new() } else { render(body) };
-        Call::inside(self.context(), all, query, body.into())
-    }
-
-    /// Runs a function of the management API; `all` are the parts of its path from the workspace on.
-    async fn run<F: Future<Output = Answer>>(
-        &self,
-        call: impl FnOnce(Call) -> F,
-        all: Vec<String>,
-        query: &[(&str, &str)],
-        body: &Json,
-    ) -> Result<Json, Problem> {
-        let hides = is_masked(&self.app, &self.caller, &all);
-        let response = call(self.call(all, query, body)).await.map_err(ManageError::into_problem)?;
-        let (head, body) = response.into_parts();
-        let bytes = body.collect().await.map_err(|_| Problem::new(500, "an answer could not be read"))?.to_bytes();
-        let mut json: Json = serde_json::from_slice(&bytes).unwrap_or_default();
-        if !head.status.is_success() {
-            let detail = json.get("detail").and_then(Json::as_str).unwrap_or("the call failed").to_owned();
-            return Err(Problem::new(head.status.as_u16(), detail));
-        }
-        if hides {
-            masked(&mut json);
-        }
-        Ok(json)
     }
 }
 

@@ -1,7 +1,6 @@
 //! The management API (`/api/v1`) over HTTP: who may call, how bodies come in and answers go out. What a call does is in
-//! `crate::manage`; the files below are calls that are not there yet, one file a resource.
+//! `crate::manage`; the live stream, which has no end and so is no document, is below.
 
-pub(crate) mod identity;
 pub(crate) mod live;
 pub(crate) mod outgoing;
 mod parameters;
@@ -15,8 +14,8 @@ use crate::callers::{Caller, Scope};
 use crate::limits::{MANAGEMENT_BODY_BYTES_MAX, UNAVAILABLE_RETRY_SECONDS};
 use crate::manage::answers::Rendered;
 use crate::manage::arguments::Sent;
-pub(crate) use crate::manage::context::{ManageContext, Place, run_to_completion};
-pub(crate) use crate::manage::error::{ManageError, no_workspace};
+pub(crate) use crate::manage::context::{ManageContext, Place};
+pub(crate) use crate::manage::error::ManageError;
 use crate::manage::routes::{self, ManageRoute, OF_WORKSPACE, needed};
 use crate::workspaces::Entry;
 use axum::extract::{ConnectInfo, FromRequest, Request};
@@ -27,11 +26,9 @@ use bytes::Bytes;
 use muster_wire::data::failure::Failure;
 use muster_wire::manage::page::render;
 use muster_wire::manage::problem::{CONTENT_TYPE, Problem};
-use outgoing::{MasksItself, Outgoing};
+use outgoing::Outgoing;
 use serde_json::Value as Json;
 use std::net::{IpAddr, SocketAddr};
-use std::ops::Deref;
-use std::pin::Pin;
 use std::sync::Arc;
 
 /// An answer or a problem.
@@ -100,7 +97,6 @@ fn response(rendered: Rendered) -> Response {
     if workspace.is_some() {
         response.extensions_mut().insert(Noted { workspace, request_id: None });
     }
-    response.extensions_mut().insert(MasksItself);
     response
 }
 
@@ -117,20 +113,12 @@ pub(crate) struct Call {
     pub(crate) body: Bytes,
     pub(crate) headers: HeaderMap,
     query: Vec<(String, String)>,
-    /// The path; empty if the call came over no connection.
+    /// The path.
     path: String,
     /// The parts of the path below `/api/v1/workspaces`, or below another resource.
     parts: Vec<String>,
     /// The memory of its body.
     _room: Option<Taken>,
-}
-
-impl Deref for Call {
-    type Target = ManageContext;
-
-    fn deref(&self) -> &ManageContext {
-        &self.context
-    }
 }
 
 impl FromRequest<Arc<App>> for Call {
@@ -163,7 +151,7 @@ impl FromRequest<Arc<App>> for Call {
             None
         };
         if let Some(outgoing) = head.extensions.get::<Outgoing>() {
-            outgoing.judged(place.clone(), outgoing::is_masked(app, &caller, &parts));
+            outgoing.judged(place.clone());
         }
         let address = address(app, &head);
         let context = ManageContext::new(Arc::clone(app), caller, address, place);
@@ -171,18 +159,6 @@ impl FromRequest<Arc<App>> for Call {
         Ok(Self { context, body: bytes, headers: head.headers, query, path, parts, _room: Some(room) })
     }
 }
-
-/// A call that changes something: it runs to completion though the client hangs up.
-pub(crate) fn whole<F, W>(handler: F) -> impl FnOnce(Call) -> Whole + Clone + Send + Sync + 'static
-where
-    F: FnOnce(Call) -> W + Clone + Send + Sync + 'static,
-    W: Future<Output = Answer> + Send + 'static,
-{
-    move |call| Box::pin(run_to_completion(handler(call)))
-}
-
-/// The work of [`whole`].
-type Whole = Pin<Box<dyn Future<Output = Answer> + Send>>;
 
 fn body_problem(failure: Failure) -> ManageError {
     let (status, detail) = match failure {
@@ -229,25 +205,6 @@ pub(crate) fn address(app: &App, head: &axum::http::request::Parts) -> Option<Ip
 }
 
 impl Call {
-    /// A call from inside the server: with the parts of its path below `/api/v1/workspaces` (or below another resource), its
-    /// query, and the body that HTTP would carry. Checks nothing: whoever makes it has asked [`scopes::judge`], masks the
-    /// answer where [`outgoing::is_masked`] says so, and runs what changes something through [`whole`].
-    pub(crate) fn inside(
-        context: ManageContext,
-        parts: Vec<String>,
-        query: Vec<(String, String)>,
-        body: Bytes,
-    ) -> Self {
-        Self { context, body, headers: HeaderMap::new(), query, path: String::new(), parts, _room: None }
-    }
-
-    /// The workspace that the path names, if it is there for the caller.
-    fn entry(&self) -> Result<Arc<Entry>, ManageError> {
-        let id = self.parts.first().map_or("", String::as_str);
-        let entry = self.app.workspaces.get(id).filter(|_| self.caller.sees(id));
-        entry.ok_or_else(|| no_workspace().into())
-    }
-
     /// An answer about a workspace, whose id goes into the log.
     fn about(entry: &Entry, mut response: Response) -> Response {
         response.extensions_mut().insert(Noted { workspace: Some(entry.id().clone()), request_id: None });

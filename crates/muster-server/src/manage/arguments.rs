@@ -252,6 +252,7 @@ macro_rules! request_documents {
 }
 
 request_documents! {
+    muster_wire::manage::settings::IdentityRequest
     muster_wire::manage::lookup::LookupRequest
     muster_wire::manage::merge::MergeUsersRequest
     muster_wire::manage::quarantine::ReplayRequest

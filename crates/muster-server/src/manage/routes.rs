@@ -9,8 +9,8 @@ use super::description::CallDescription;
 use super::error::{ManageError, no_workspace};
 use super::scopes::{has, unbound};
 use super::{
-    audit_log, keys, lookup, merges, orphans, quarantine, requests, reviews, separations, stats, tokens, users,
-    workspaces,
+    audit_log, identity, keys, lookup, merges, orphans, quarantine, requests, reviews, separations, stats, tokens,
+    users, workspaces,
 };
 use crate::callers::{Caller, Scope};
 use futures_util::future::BoxFuture;
@@ -34,7 +34,7 @@ pub(crate) struct ManageRoute {
     pub(crate) summary: &'static str,
     /// Statuses of problems that its types do not tell.
     pub(crate) problems: &'static [u16],
-    /// What its function takes and answers; None if `http/manage` still answers it.
+    /// What its function takes and answers; None for the live stream, which `http/manage` answers.
     pub(crate) describe: Option<fn(&mut CallDescription<'_>)>,
     run: Option<Run>,
     /// Which function it is.
@@ -72,11 +72,14 @@ fn table() -> Vec<ManageRoute> {
         delete(ws!(""), Admin, "removeWorkspace", "Remove a workspace and all its data", workspaces::remove),
         post(ws!("/keys/rotate"), Operate, "rotateKey", "Replace the Data API key, whose scopes are at most those of the token", keys::rotate),
         post(ws!("/keys/revoke"), Operate, "revokeKey", "Revoke a key", keys::revoke),
-        in_http("GET", ws!("/identity"), Read),
-        in_http("PUT", ws!("/identity"), Operate),
-        // What an activation would merge: tried on a copy, nothing is written.
-        in_http("POST", ws!("/identity/preview"), Read),
-        in_http("POST", ws!("/identity/cancel"), Operate),
+        get(ws!("/identity"), Read, "showIdentity", "Identity resolution", identity::show),
+        put(ws!("/identity"), Operate, "changeIdentity", "Change identity resolution", identity::change).problems(&[409]),
+        // Tried on a copy.
+        post(ws!("/identity/preview"), Read, "previewIdentity",
+            "What identity settings would merge, without storing anything", identity::try_out).problems(&[409]),
+        post(ws!("/identity/cancel"), Operate, "cancelActivation",
+            "Give up an activation that failed: the settings before it are in force again, merges that were made stay", identity::cancel)
+            .problems(&[409]),
         get(ws!("/stats"), Read, "stats", "Counts", stats::stats),
         get(ws!("/rates"), Read, "rates", "Requests of the last hour by minute", stats::rates),
         get(ws!("/faults"), Read, "faults", "Errors of the last hour by type", stats::faults),
@@ -132,7 +135,8 @@ fn table() -> Vec<ManageRoute> {
     ]
 }
 
-/// A call that `http/manage` still answers, and `openapi/by_hand.json` describes.
+/// The call without a function: the live stream, whose answer has no end. `http/manage` answers it, and
+/// `openapi/by_hand.json` describes it.
 fn in_http(method: &'static str, path: &'static str, scope: Scope) -> ManageRoute {
     ManageRoute {
         method,
@@ -168,7 +172,7 @@ macro_rules! methods {
     )+};
 }
 
-methods! { get "GET"; post "POST"; patch "PATCH"; delete "DELETE"; }
+methods! { get "GET"; post "POST"; put "PUT"; patch "PATCH"; delete "DELETE"; }
 
 /// Returns which function this is.
 fn function_id<F: 'static>(_: &F) -> TypeId {
@@ -222,7 +226,7 @@ impl ManageRoute {
         self.method != "GET" && self.scope != Scope::Read
     }
 
-    /// Runs the call; None if `http/manage` still answers it.
+    /// Runs the call; None for the live stream, which `http/manage` answers.
     pub(crate) fn run(
         &self,
         context: ManageContext,
@@ -248,22 +252,9 @@ pub(crate) fn scope_of(route: Option<&ManageRoute>) -> Scope {
     route.map_or(Scope::Admin, |route| route.scope)
 }
 
-/// How paths of the management API begin.
-const BASE: &str = "/api/v1";
-
 /// Returns the scope that a call needs, by method and template.
 pub(crate) fn needed(method: &str, template: &str) -> Scope {
     scope_of(find(method, template))
-}
-
-/// Returns the same by the parts of a path below `/api/v1`.
-pub(crate) fn needed_at(method: &str, parts: &[&str]) -> Scope {
-    let fits = |template: &str| {
-        let template: Vec<&str> = template.strip_prefix(BASE).unwrap_or(template).split('/').skip(1).collect();
-        let same = |(known, part): (&&str, &&str)| known.starts_with('{') || known == part;
-        template.len() == parts.len() && template.iter().zip(parts).all(same)
-    };
-    scope_of(routes().iter().find(|route| route.method == method && fits(route.path)))
 }
 
 /// Whether a caller may make a call; `workspace` is the id in the path, if the template has one.

@@ -31,7 +31,7 @@ fn removed(workspace: &Workspace<'_>) -> usize {
     runtime.block_on(remove_deleted(&workspace.world.app, &id)).unwrap()
 }
 
-// Fails when `list` of `http/manage/quarantine.rs` takes no heed of `deleted`, or `Reader::quarantined` shows what was deleted.
+// Fails when `list` of `manage/quarantine.rs` takes no heed of `deleted`, or `Reader::quarantined` shows what was deleted.
 #[test]
 fn a_deleted_entry_is_hidden_from_every_call_and_restored_as_it_was() {
     let world = World::start();

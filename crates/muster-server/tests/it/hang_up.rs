@@ -56,7 +56,7 @@ fn a_workspace_removed_by_a_client_that_hangs_up_is_gone_and_its_id_is_free() {
     assert_eq!(world.admin("POST", "/workspaces", &json!({"name": "Again", "id": workspace.id})).status, 201);
 }
 
-// Fails when `whole` in `http/manage.rs` awaits the handler where it stands, instead of on a task of its own.
+// Fails when `run_to_completion` in `manage/context.rs` awaits the work where it stands, instead of on a task of its own.
 #[test]
 fn a_change_of_a_client_that_hangs_up_is_in_the_audit_log() {
     let world = World::with_one_thread(|_| {});

@@ -28,7 +28,7 @@ fn a_call_needs_a_token_and_the_read_token_may_only_read() {
         ("POST", format!("{path}/merges/m1/revert")),
         ("POST", "/api/v1/workspaces".to_owned()),
     ] {
-        // Without `judge` in `http/manage/scopes.rs` a reader changes things.
+        // Without `judge` in `manage/routes.rs` a reader changes things.
         assert_eq!(status(method, &path, READ_TOKEN, "{}"), 403, "{method} {path}");
     }
 }

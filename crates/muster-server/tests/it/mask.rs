@@ -54,8 +54,8 @@ pub(crate) fn is_told(body: &[u8]) -> bool {
     [PLANTED, ORIGIN, "4711001"].iter().any(|value| text.contains(value))
 }
 
-// Fails when `is_masked` in `http/manage/outgoing.rs` answers false, or when a member such as `value` is put on the open
-// list of `mask.rs`. A route with a part that is not among the fixtures fails it, too: plant something for it.
+// Fails when `masks` in `manage/context.rs` answers false, or when the `Mask` of a document leaves out a received
+// value. A route with a part that is not among the fixtures fails it, too: plant something for it.
 #[test]
 fn no_reading_route_tells_a_personal_value_to_a_token_without_that_right() {
     let world = World::start();

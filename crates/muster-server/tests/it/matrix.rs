@@ -111,7 +111,7 @@ fn may(scope: &str, needed: &[&str]) -> bool {
     needed.is_empty() || scope == "admin" || needed.contains(&scope)
 }
 
-// Fails when a row of `NEEDED` in `http/manage/scopes.rs` has another scope, or a handler leaves `unbound` out.
+// Fails when a row of the table in `manage/routes.rs` has another scope, or a handler leaves `unbound` out.
 #[test]
 fn every_call_of_the_management_api_takes_the_scopes_of_the_contract_in_its_own_workspace_alone() {
     let world = World::start();
@@ -209,7 +209,7 @@ fn form(template: &str, path: &str, workspace: &str) -> String {
     )
 }
 
-// Fails when `act`, `ask` or `told` in `console/visit.rs` leaves out `scopes::has`, or `judged` the look at the workspace.
+// Fails when `perform` in `manage/routes.rs` leaves out `has`, or `Visit::judged` the look at the workspace.
 #[test]
 fn every_page_of_the_console_takes_the_scopes_of_its_call_in_its_own_workspace_alone() {
     let world = World::start();

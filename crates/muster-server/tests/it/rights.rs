@@ -26,7 +26,7 @@ fn lacks(scope: &str) -> (u16, String) {
     (403, format!("this token lacks the scope {scope}"))
 }
 
-// Fails when one of the three parts of `may_change` in `http/manage/workspaces.rs` is left out.
+// Fails when one of the three parts of `may_change` in `manage/workspaces.rs` is left out.
 #[test]
 fn each_setting_needs_the_scope_of_what_it_opens() {
     let world = World::start();

@@ -99,7 +99,7 @@ fn a_call_that_needs_another_scope_is_refused_with_its_name() {
     assert_eq!(told(&operates, ("POST", "/api/v1/tokens"), json!({"name": "x", "scopes": ["admin"]})), lacks("admin"));
 }
 
-// Fails when `is_masked` looks at the name of the token, or `personal` is not asked for.
+// Fails when `masks` in `manage/context.rs` looks at the name of the token, or `personal` is not asked for.
 #[test]
 fn who_has_the_scope_personal_sees_what_a_workspace_masks() {
     let world = World::start();
@@ -189,7 +189,7 @@ fn is_writing(method: &str, template: &str) -> bool {
     method != "GET" && !searches.iter().any(|end| template.ends_with(end))
 }
 
-// Fails when `judge` in `http/manage/scopes.rs` answers Ok, or a writing row of its table has the scope `read`.
+// Fails when `judge` in `manage/routes.rs` answers Ok, or a writing row of its table has the scope `read`.
 #[test]
 fn every_writing_call_is_refused_to_a_token_that_may_only_read_and_nothing_is_written() {
     let world = World::start();

@@ -2,9 +2,11 @@
 //! and received values become `***`. Each document names all its members in its [`Mask`], without `..`, so that a member that is
 //! new does not compile until somebody has decided whether it holds a received value.
 
-use super::mask::MASK;
 use indexmap::IndexMap;
 use serde_json::Value as Json;
+
+/// What stands in the place of a value.
+const MASK: &str = "***";
 
 /// A document, or a part of one, whose received values can be masked.
 pub trait Mask {

@@ -4,15 +4,22 @@
 pub mod activation;
 pub mod document;
 pub mod identity;
+pub mod identity_document;
 
+use super::as_text::AsText;
 use super::body;
 use super::problem::Problem;
 pub use crate::explanation::rule_name;
 use crate::zone::Zone;
 pub use activation::Activating;
-pub use document::{KeyDocument, SettingsDocument, SettingsPatch, WorkspaceDocument};
-pub use identity::{IdentityChange, compare, identity_from, identity_json};
+pub use document::{KeyDocument, LimitsDocument, SettingsDocument, SettingsPatch, WorkspaceDocument};
+pub use identity::{IdentityChange, compare, identity_from};
+pub use identity_document::{
+    IdentifierKindDocument, IdentityDocument, IdentityPreviewDocument, IdentityRequest, IdentitySettingsDocument,
+    KindHoldersDocument, PreviewGroupDocument, PreviewSampleDocument, SurvivorRuleDocument, identity_json,
+};
 use ipnet::IpNet;
+use muster_core::id::WorkspaceId;
 use muster_core::limits::{PROFILE_BYTES_MAX, PROFILE_BYTES_MIN};
 use muster_core::record::Counters;
 use muster_core::settings::{ActivationPhase, Identity, RateLimits, Settings};
@@ -281,31 +288,6 @@ impl WorkspaceSettings {
         }
     }
 
-    /// `GET /workspaces/{ws}/identity`: what is in force; while kinds become active, which, and how many of the profiles
-    /// both passes have done.
-    pub fn identity_json(&self, counters: &Counters) -> Json {
-        let mut out = identity_json(&self.identity);
-        let (state, done, total) = match &self.activating {
-            None => ("active", 0, 0),
-            Some(activating) => {
-                let here = if counters.activation == activating.since { counters.activation_done } else { 0 };
-                let before = if activating.phase == ActivationPhase::Joining { counters.profile } else { 0 };
-                ("activating", before + here, 2 * counters.profile)
-            }
-        };
-        if let Json::Object(members) = &mut out {
-            if let Some(activating) = &self.activating {
-                members.insert("activating".to_owned(), json!(activating.kinds));
-            }
-            members.extend([
-                ("state".to_owned(), Json::from(state)),
-                ("done".to_owned(), Json::from(done)),
-                ("total".to_owned(), Json::from(total)),
-            ]);
-        }
-        out
-    }
-
     fn members(&self) -> Map<String, Json> {
         match json!(SettingsDocument::from(self)) {
             Json::Object(members) => members,
@@ -325,4 +307,75 @@ pub(super) fn addresses(value: &Json) -> Result<Vec<IpNet>, Problem> {
         net.ok_or_else(|| Problem::at(format!("{at}/{place}"), "must be an address or a network, like 203.0.113.0/24"))
     };
     list.iter().enumerate().map(network).collect()
+}
+
+impl From<&WorkspaceSettings> for SettingsDocument {
+    fn from(settings: &WorkspaceSettings) -> Self {
+        Self {
+            name: settings.name.clone(),
+            suspended: settings.suspended,
+            limits: LimitsDocument {
+                users_per_minute: settings.limits.users,
+                events_per_minute: settings.limits.events,
+                devices_per_minute: settings.limits.devices,
+                body_bytes: settings.body_bytes,
+                profile_bytes: settings.profile_bytes,
+                disk_bytes: settings.disk_bytes,
+            },
+            lenient: settings.lenient,
+            parity: settings.parity,
+            null_clears: settings.null_clears,
+            time_zone: settings.time_zone().to_owned(),
+            future_skew_seconds: settings.future_skew_seconds,
+            allowed_addresses: settings.allowed_addresses.iter().map(ToString::to_string).collect(),
+            log_retention_days: settings.log_retention_days,
+            quarantine_retention_days: settings.quarantine_retention_days,
+            event_retention_days: settings.event_retention_days,
+            event_id_retention_days: settings.event_id_retention_days,
+            delete_buffer_hours: settings.delete_buffer_hours,
+            store_origin_address: settings.store_origin_address,
+            mask_personal_data: settings.mask_personal_data,
+            record_reads: settings.record_reads,
+        }
+    }
+}
+
+impl WorkspaceDocument {
+    /// Returns a workspace with its keys.
+    pub fn new(id: &WorkspaceId, settings: &WorkspaceSettings, keys: &[KeyShown]) -> Self {
+        let key = |key: &KeyShown| KeyDocument {
+            fingerprint: key.fingerprint.clone(),
+            scopes: key.scopes.clone(),
+            valid_until: key.valid_until.map(AsText),
+        };
+        Self {
+            id: AsText(id.clone()),
+            settings: SettingsDocument::from(settings),
+            keys: keys.iter().map(key).collect(),
+            trouble: None,
+        }
+    }
+}
+
+impl IdentityDocument {
+    /// Returns what is in force; while kinds become active, which, and how many of the profiles both passes have done.
+    pub fn new(settings: &WorkspaceSettings, counters: &Counters) -> Self {
+        let (state, done, total) = match &settings.activating {
+            None => ("active", 0, 0),
+            Some(activating) => {
+                let here = if counters.activation == activating.since { counters.activation_done } else { 0 };
+                let before = if activating.phase == ActivationPhase::Joining { counters.profile } else { 0 };
+                ("activating", before + here, 2 * counters.profile)
+            }
+        };
+        let kinds = settings.activating.as_ref().map(|activating| &activating.kinds);
+        Self {
+            settings: IdentitySettingsDocument::from(&settings.identity),
+            activating: kinds.map(|kinds| kinds.iter().map(|kind| kind.to_string()).collect()),
+            state: state.to_owned(),
+            done,
+            total,
+            error: None,
+        }
+    }
 }

@@ -72,7 +72,7 @@ fn holds(bytes: &[u8], text: &str) -> bool {
     bytes.windows(text.len()).any(|window| window == text.as_bytes())
 }
 
-// Fails when `create` in `http/manage/tokens.rs` records the token in the detail.
+// Fails when `create` in `manage/tokens.rs` records the token in the detail.
 #[test]
 fn a_token_is_made_used_and_revoked_and_its_text_is_in_no_file_no_log_and_no_later_answer() {
     let folder = tempfile::tempdir().unwrap();

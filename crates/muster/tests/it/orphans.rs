@@ -22,7 +22,7 @@ fn lost(launch: &Launch, data: &std::path::Path) -> String {
     workspace.id().to_owned()
 }
 
-// Fails when `create` in `http/manage/workspaces.rs` answers 201 over an orphan, or `ready` tells of none.
+// Fails when `create` in `manage/workspaces.rs` answers 201 over an orphan, or `ready` tells of none.
 #[test]
 fn a_workspace_that_the_catalogue_lost_is_told_and_taken_in_by_a_running_server() {
     let folder = tempfile::tempdir().unwrap();

@@ -1,12 +1,11 @@
 //! The live stream: every answered request of a workspace as a server-sent event (WHATWG HTML, section 9.2), for as long as
 //! the viewer may watch. It takes no place among the reading calls: those are for calls that end.
 
-use super::outgoing::{MasksItself, is_masked};
 use super::{Answer, Call, caller_of};
 use crate::app::App;
 use crate::callers::Scope;
 use crate::manage::arguments::{Arguments as _, Sent};
-use crate::manage::context::{CallContext as _, WorkspaceContext};
+use crate::manage::context::{CallContext as _, WorkspaceContext, masks};
 use crate::manage::error::ManageError;
 use crate::manage::request_filter::{RequestFilter, RequestFilterQuery};
 use crate::pulse::{LiveRequest, Look, Sight, Viewer};
@@ -30,7 +29,7 @@ pub(super) fn is_stream(path: &str) -> bool {
 /// does not keep. A viewer that is slow is told how many it lost, in an event `lagged`; one that is told nothing for a while
 /// gets a comment.
 pub(crate) async fn requests(call: Call) -> Answer {
-    let (headers, from, parts) = (call.headers.clone(), call.address, call.parts.clone());
+    let (headers, from, parts) = (call.headers.clone(), call.context.address, call.parts.clone());
     let context = WorkspaceContext::new(call.context.clone(), parts.first().map_or("", String::as_str))?;
     let query = RequestFilterQuery::read(&Sent { query: call.query, ..Sent::default() })?;
     let watch = Watch::open(&context, query, move |app| judged(app, (&headers, from), &parts)).await?;
@@ -45,7 +44,6 @@ pub(crate) async fn requests(call: Call) -> Answer {
     let head = response.headers_mut();
     head.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
     head.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    response.extensions_mut().insert(MasksItself);
     Ok(Call::about(&entry, response))
 }
 
@@ -53,8 +51,8 @@ pub(crate) async fn requests(call: Call) -> Answer {
 /// that asks what a token may do while its stream runs.
 fn judged(app: &App, (headers, from): (&HeaderMap, Option<IpAddr>), parts: &[String]) -> Option<bool> {
     let caller = caller_of(app, headers, from).filter(|caller| caller.has(Scope::Read))?;
-    let sees = parts.first().is_some_and(|id| caller.sees(id));
-    sees.then(|| is_masked(app, &caller, parts))
+    let id = parts.first().filter(|id| caller.sees(id))?;
+    Some(masks(app, &caller, id))
 }
 
 /// A viewer and what it wants to see, for the streams of the API and of the console.

@@ -1,7 +1,8 @@
 //! An activation in the settings of a workspace (behaviour.md 3.5): which kinds become active, how far it is, and the
 //! settings that it leads to. How it is run belongs to the server, what it does to data to the rules.
 
-use super::identity::{from_json, identity_json};
+use super::identity::from_json;
+use super::identity_document::identity_json;
 use crate::manage::problem::Problem;
 use muster_core::settings::{Activation, ActivationPhase, Identity};
 use serde_json::{Value as Json, json};

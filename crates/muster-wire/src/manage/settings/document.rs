@@ -1,6 +1,5 @@
 //! The settings of a workspace as a document: what is stored, shown and changed.
 
-use super::{KeyShown, WorkspaceSettings};
 use crate::manage::as_text::AsText;
 use crate::manage::masking::Mask;
 use muster_core::id::WorkspaceId;
@@ -91,54 +90,6 @@ pub struct KeyDocument {
     pub valid_until: Option<AsText<Timestamp>>,
 }
 
-impl From<&WorkspaceSettings> for SettingsDocument {
-    fn from(settings: &WorkspaceSettings) -> Self {
-        Self {
-            name: settings.name.clone(),
-            suspended: settings.suspended,
-            limits: LimitsDocument {
-                users_per_minute: settings.limits.users,
-                events_per_minute: settings.limits.events,
-                devices_per_minute: settings.limits.devices,
-                body_bytes: settings.body_bytes,
-                profile_bytes: settings.profile_bytes,
-                disk_bytes: settings.disk_bytes,
-            },
-            lenient: settings.lenient,
-            parity: settings.parity,
-            null_clears: settings.null_clears,
-            time_zone: settings.time_zone().to_owned(),
-            future_skew_seconds: settings.future_skew_seconds,
-            allowed_addresses: settings.allowed_addresses.iter().map(ToString::to_string).collect(),
-            log_retention_days: settings.log_retention_days,
-            quarantine_retention_days: settings.quarantine_retention_days,
-            event_retention_days: settings.event_retention_days,
-            event_id_retention_days: settings.event_id_retention_days,
-            delete_buffer_hours: settings.delete_buffer_hours,
-            store_origin_address: settings.store_origin_address,
-            mask_personal_data: settings.mask_personal_data,
-            record_reads: settings.record_reads,
-        }
-    }
-}
-
-impl WorkspaceDocument {
-    /// Returns a workspace with its keys.
-    pub fn new(id: &WorkspaceId, settings: &WorkspaceSettings, keys: &[KeyShown]) -> Self {
-        let key = |key: &KeyShown| KeyDocument {
-            fingerprint: key.fingerprint.clone(),
-            scopes: key.scopes.clone(),
-            valid_until: key.valid_until.map(AsText),
-        };
-        Self {
-            id: AsText(id.clone()),
-            settings: SettingsDocument::from(settings),
-            keys: keys.iter().map(key).collect(),
-            trouble: None,
-        }
-    }
-}
-
 impl Mask for WorkspaceDocument {
     /// It is about a workspace, not about a person.
     fn mask(&mut self) {
@@ -147,7 +98,7 @@ impl Mask for WorkspaceDocument {
 }
 
 /// The body of `PATCH /workspaces/{ws}`: any of the settings, as they were sent.
-/// [`WorkspaceSettings::patch`] reads them.
+/// `WorkspaceSettings::patch` reads them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct SettingsPatch(pub Vec<u8>);
 

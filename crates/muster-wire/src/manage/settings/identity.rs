@@ -1,6 +1,5 @@
 //! Identity resolution as JSON: `GET` and `PUT /workspaces/{ws}/identity`, and what a change of it takes.
 
-use crate::explanation::rule_name;
 use crate::manage::body;
 use crate::manage::problem::Problem;
 use muster_core::attribute::{CUSTOMER_ID, Policy, canonical, policy};
@@ -9,7 +8,7 @@ use muster_core::kinds::SurvivorRule;
 use muster_core::limits::{ATTRIBUTE_RULES_MAX, IDENTIFIER_BYTES_MAX, KINDS_MAX, MEMBERS_MAX, NAME_BYTES_MAX};
 use muster_core::settings::Identity;
 use muster_core::value::Combine;
-use serde_json::{Map, Value as Json, json};
+use serde_json::Value as Json;
 
 /// Most exceptions of one kind.
 const EXCEPTIONS_MAX: usize = 1_000;
@@ -86,27 +85,7 @@ pub fn from_json(value: &Json) -> Result<Identity, Problem> {
     Ok(identity)
 }
 
-/// The settings as JSON, as [`from_json`] reads them.
-pub fn identity_json(identity: &Identity) -> Json {
-    let mut survivor = Map::new();
-    if let Some(attribute) = &identity.survivor_attribute {
-        survivor.insert("attribute".to_owned(), Json::from(&**attribute));
-    }
-    survivor.insert("rule".to_owned(), Json::from(rule_name(identity.survivor_rule)));
-    let rules: Map<String, Json> = identity
-        .attribute_rules
-        .iter()
-        .map(|(name, rule)| (name.to_string(), Json::from(combine_name(*rule))))
-        .collect();
-    json!({
-        "enabled": identity.enabled,
-        "identifiers": identity.kinds.iter().map(kind_json).collect::<Vec<_>>(),
-        "survivor": survivor,
-        "attribute_rules": rules,
-    })
-}
-
-fn combine_name(rule: Combine) -> &'static str {
+pub(super) fn combine_name(rule: Combine) -> &'static str {
     match rule {
         Combine::Sum => "sum",
         Combine::Max => "max",
@@ -114,22 +93,11 @@ fn combine_name(rule: Combine) -> &'static str {
     }
 }
 
-fn kind_json(kind: &KindSettings) -> Json {
-    let mut out = Map::from_iter([("kind".to_owned(), Json::from(kind.kind.name()))]);
-    if let Some(normaliser) = kind.normaliser {
-        let name = match normaliser {
-            Normaliser::Lowercase => "lowercase",
-            Normaliser::E164 => "e164",
-        };
-        out.insert("normalise".to_owned(), Json::from(name));
+pub(super) fn normaliser_name(normaliser: Normaliser) -> &'static str {
+    match normaliser {
+        Normaliser::Lowercase => "lowercase",
+        Normaliser::E164 => "e164",
     }
-    out.insert("pinned".to_owned(), Json::from(kind.pinned));
-    out.insert("paused".to_owned(), Json::from(kind.paused));
-    if let Some(exceptions) = &kind.exceptions {
-        out.insert("exceptions".to_owned(), exceptions.iter().map(|e| Json::from(&**e)).collect());
-    }
-    out.insert("max_profiles".to_owned(), Json::from(kind.max_profiles));
-    Json::Object(out)
 }
 
 fn kinds(list: &Json) -> Result<Vec<KindSettings>, Problem> {
