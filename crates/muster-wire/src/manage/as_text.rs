@@ -181,13 +181,15 @@ mod tests {
         assert_eq!(T::parse(&value.text()), Some(value));
     }
 
-    // Fails when one of the words is written otherwise than it is read.
+    // Fails when one of the words is written otherwise than it is read, or a choice is missing in the list.
     #[test]
     fn every_value_that_is_a_string_is_read_from_it_again() {
         read_again(ProfileId { created: Timestamp(1_767_571_200_000), no: ProfileNo(7) });
         read_again(RequestId::from_no(RequestNo(3)));
         read_again(Timestamp(1_767_571_200_123));
-        CHOICES.into_iter().for_each(read_again);
+        [SurvivorChoice::Attribute, SurvivorChoice::NewId].into_iter().for_each(read_again);
+        let rules = [SurvivorRule::LastSeen, SurvivorRule::FirstSeen, SurvivorRule::MostEvents];
+        rules.into_iter().for_each(|rule| read_again(SurvivorChoice::Rule(rule)));
         GuardReason::ALL.into_iter().for_each(read_again);
         ReviewState::ALL.into_iter().for_each(read_again);
         Platform::ALL.into_iter().for_each(read_again);
