@@ -34,7 +34,7 @@ pub(crate) struct Server {
     /// Its admin token, or one with the scopes that the call needs [default: what DATA_DIR/admin-token says]
     #[arg(long, env = "MUSTER_ADMIN_TOKEN", hide_env_values = true)]
     admin_token: Option<String>,
-    /// A file that holds that token, which then stands in no list of processes
+    /// A file that holds that token, so that the token appears in no list of processes
     #[arg(long, env = "MUSTER_ADMIN_TOKEN_FILE", conflicts_with = "admin_token")]
     admin_token_file: Option<PathBuf>,
     /// Certificates (PEM) that alone are believed of an https server [default: the well-known authorities]
@@ -109,7 +109,7 @@ fn roots(ca_cert: Option<&Path>) -> anyhow::Result<RootCerts> {
     Ok(RootCerts::new_with_certs(&certificates))
 }
 
-/// Whoever answers calls of the management API.
+/// What answers calls of the management API.
 pub(crate) enum Client {
     /// A running server.
     Remote { agent: Agent, url: String, token: String },
@@ -199,17 +199,17 @@ impl Server {
 impl Client {
     /// One call below `/api/v1/workspaces`; the JSON of its answer, null if it has none.
     pub(crate) fn call(&self, method: &str, path: &str, body: Option<&Json>) -> anyhow::Result<Json> {
-        self.of(method, &format!("/workspaces{path}"), body)
+        self.call_path(method, &format!("/workspaces{path}"), body)
     }
 
     /// One call below `/api/v1`; the JSON of its answer, null if it has none.
-    pub(crate) fn of(&self, method: &str, path: &str, body: Option<&Json>) -> anyhow::Result<Json> {
+    pub(crate) fn call_path(&self, method: &str, path: &str, body: Option<&Json>) -> anyhow::Result<Json> {
         let path = format!("/api/v1{path}");
         let body = body.map(Json::to_string).unwrap_or_default();
         match self {
             Self::Local { app, token, runtime } => {
                 let (status, text) = runtime.block_on(local::call(app, token, (method, &path), body.into_bytes()));
-                judged(status, &String::from_utf8_lossy(&text))
+                check_answer(status, &String::from_utf8_lossy(&text))
             }
             Self::Remote { agent, url, token } => {
                 let request = Request::builder()
@@ -220,7 +220,7 @@ impl Client {
                 let sent = if body.is_empty() { agent.run(request.body(())?) } else { agent.run(request.body(body)?) };
                 let mut answer = sent.with_context(|| format!("{url} does not answer"))?;
                 let text = answer.body_mut().read_to_string().context("the answer was cut off")?;
-                judged(answer.status().as_u16(), &text)
+                check_answer(answer.status().as_u16(), &text)
             }
         }
     }
@@ -234,7 +234,7 @@ impl Drop for Client {
     }
 }
 
-fn judged(status: u16, text: &str) -> anyhow::Result<Json> {
+fn check_answer(status: u16, text: &str) -> anyhow::Result<Json> {
     let json: Json =
         if text.is_empty() { Json::Null } else { serde_json::from_str(text).context("the answer is not JSON")? };
     if !(200..300).contains(&status) {

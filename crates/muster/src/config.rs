@@ -67,7 +67,7 @@ pub(crate) struct Serve {
     /// The token of the management API that may do everything [default: DATA_DIR/admin-token, made at first start]
     #[arg(long, env = "MUSTER_ADMIN_TOKEN", hide_env_values = true)]
     admin_token: Option<String>,
-    /// A file that holds that token, which then stands in no list of processes and no environment
+    /// A file that holds that token, so that the token appears in no list of processes and no environment
     #[arg(long, env = "MUSTER_ADMIN_TOKEN_FILE")]
     admin_token_file: Option<PathBuf>,
     /// A token of the management API that may only read
@@ -76,10 +76,10 @@ pub(crate) struct Serve {
     /// Log filter: error, warn, info, debug, or one like info,muster_store=debug [default: info]
     #[arg(long, env = "MUSTER_LOG")]
     log: Option<String>,
-    /// Go on with a workspace whose log lost its end in a crash of the machine
+    /// Accept a workspace whose log lost its end in a crash of the machine
     #[arg(long, env = "MUSTER_ACCEPT_LOSS", num_args = 0..=1, require_equals = true, default_missing_value = "true", value_parser = boolean)]
     accept_loss: Option<bool>,
-    /// Go on with a catalogue that was lost, or that is older than what workspaces keep of it
+    /// Accept a catalogue that was lost, or that is older than what workspaces keep of it
     #[arg(
         long,
         env = "MUSTER_ACCEPT_CATALOGUE",

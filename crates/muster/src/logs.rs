@@ -1,6 +1,6 @@
 //! Log lines on standard error: text on a terminal, JSON otherwise.
 //!
-//! Whoever logs never waits for standard error and never fails because of it: a line goes into a bounded buffer, and one
+//! Logging never waits for standard error and never fails because of it: a line goes into a bounded buffer, and one
 //! thread writes what is there. A line that finds no room, or that cannot be written, is dropped and counted
 //! (behaviour.md 1.11.g).
 
@@ -26,7 +26,7 @@ const GATHER: Duration = Duration::from_millis(2);
 /// How long the end of the process waits for the last lines: a reader that is there takes them in milliseconds.
 const LAST_LINES: Duration = Duration::from_secs(1);
 
-/// The lines that wait, and whoever writes them.
+/// The lines that wait, and the thread that writes them.
 #[derive(Clone, Default)]
 pub(crate) struct Lines(Arc<Shared>);
 
@@ -58,7 +58,7 @@ struct Batch {
 /// Starts logging; `filter` says which lines.
 pub(crate) fn start(filter: &str) -> anyhow::Result<Lines> {
     let filter = EnvFilter::try_new(filter).context("the log filter cannot be read")?;
-    // A descriptor of its own: the lock of `std::io::stderr` would be held while a write waits, and whoever else wants to
+    // A descriptor of its own: the lock of `std::io::stderr` would be held while a write waits, and any other thread that wants to
     // say something there would wait with it.
     let target = io::stderr().as_fd().try_clone_to_owned().context("standard error cannot be used")?;
     let lines = Lines::default();
@@ -163,7 +163,7 @@ impl Lines {
 
 impl Batch {
     /// Writes its lines; how many of them could not be. An error costs the line that it struck, no other; half of that may
-    /// be there: then the output `is_torn`, and the next line begins anew.
+    /// be there: then the output `is_torn`, and the next line starts on a new line.
     fn write(&self, target: &mut impl Write, is_torn: &mut bool) -> u64 {
         let (mut at, mut lost) = (0, 0);
         while at < self.text.len() {
@@ -241,8 +241,8 @@ mod tests {
         }
     }
 
-    // Fails when `Batch::write` goes on in the line that an error struck, gives up the lines behind it, or does not begin
-    // anew behind a torn one.
+    // Fails when `Batch::write` continues the line that an error interrupted, gives up the lines behind it, or does not begin
+    // a new line after a torn one.
     #[test]
     fn an_error_costs_the_line_that_it_struck_and_no_other() {
         let mut wire = Wire { taken: Vec::new(), answers: vec![None, Some(5)] };

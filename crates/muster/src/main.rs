@@ -45,13 +45,13 @@ struct Cli {
 enum Command {
     /// Serve the Data API and the management API.
     Serve(Box<config::Serve>),
-    /// Make, list, show, suspend, resume or delete workspaces of a server, running or stopped.
+    /// Create, list, show, suspend, resume or delete workspaces of a server, running or stopped.
     #[command(subcommand)]
     Workspace(operate::Workspace),
     /// Rotate or revoke Data API keys of a server, running or stopped.
     #[command(subcommand)]
     Key(operate::Key),
-    /// Make, list or revoke named tokens of the management API of a server, running or stopped.
+    /// Create, list or revoke named tokens of the management API of a server, running or stopped.
     #[command(subcommand)]
     Token(operate::Token),
     /// Check the stored data of a stopped server; exit 1 if anything is wrong.

@@ -187,11 +187,11 @@ pub(crate) fn workspace(command: Workspace) -> anyhow::Result<ExitCode> {
         Workspace::Resume { id, server } => suspended(&server, &id, false)?,
         Workspace::Adopt { id, server } => match server.stopped()? {
             Some(data_dir) => adopt_stopped(data_dir, &id)?,
-            None => server.client()?.of("POST", &format!("/orphans/{id}/adopt"), None)?,
+            None => server.client()?.call_path("POST", &format!("/orphans/{id}/adopt"), None)?,
         },
         Workspace::RemoveOrphan { id, server } => match server.stopped()? {
             Some(data_dir) => remove_stopped(data_dir, &id)?,
-            None => server.client()?.of("DELETE", &format!("/orphans/{id}"), None)?,
+            None => server.client()?.call_path("DELETE", &format!("/orphans/{id}"), None)?,
         },
         Workspace::Delete { id, yes, server } => {
             if !yes {
@@ -231,7 +231,7 @@ fn suspended(server: &Server, id: &str, suspended: bool) -> anyhow::Result<Json>
 fn all(client: &Client, list: &str) -> anyhow::Result<Json> {
     let (mut items, mut path) = (Vec::new(), format!("{list}?limit=1000"));
     loop {
-        let page = client.of("GET", &path, None)?;
+        let page = client.call_path("GET", &path, None)?;
         items.extend(page["items"].as_array().cloned().unwrap_or_default());
         let Some(next) = page["next_cursor"].as_str() else { return Ok(Json::Array(items)) };
         path = format!("{list}?limit=1000&cursor={next}");
@@ -243,7 +243,7 @@ fn confirm(id: &str) -> anyhow::Result<()> {
     if !std::io::stdin().is_terminal() {
         bail!("this removes all data of {id}: give --yes to do it without being asked");
     }
-    write!(std::io::stderr(), "This removes all data of {id}. Type its id to go on: ")?;
+    write!(std::io::stderr(), "This removes all data of {id}. Type its id to continue: ")?;
     let mut typed = String::new();
     std::io::stdin().lock().read_line(&mut typed).context("nothing was typed")?;
     if typed.trim() != id {
@@ -288,10 +288,10 @@ pub(crate) fn token(command: Token) -> anyhow::Result<ExitCode> {
             if !allowed_address.is_empty() {
                 body["allowed_addresses"] = Json::from(allowed_address);
             }
-            server.client()?.of("POST", "/tokens", Some(&body))?
+            server.client()?.call_path("POST", "/tokens", Some(&body))?
         }
         Token::List { server } => all(&server.client()?, "/tokens")?,
-        Token::Revoke { name, server } => server.client()?.of("DELETE", &format!("/tokens/{name}"), None)?,
+        Token::Revoke { name, server } => server.client()?.call_path("DELETE", &format!("/tokens/{name}"), None)?,
     };
     tables::print(&answer, &TOKENS, is_json)
 }

@@ -28,7 +28,7 @@ pub(crate) fn note(data_dir: &Path, clock: &SystemClock) {
     }
 }
 
-/// Notes it again and again.
+/// Notes it at intervals.
 pub(crate) async fn keep_noting(data_dir: PathBuf, clock: Arc<SystemClock>) {
     loop {
         tokio::time::sleep(CLOCK_NOTE_PERIOD).await;

@@ -89,7 +89,7 @@ fn serve_with(settings: &Settings, lines: &Lines) -> anyhow::Result<ExitCode> {
     let [data_api, reachable] = [address, managed].map(|at| self::url(reachable(at), settings.tls.is_some()));
     write_private(&url_file(&settings.data_dir), &reachable)?;
     let served = runtime.block_on(async {
-        // Signals are caught before the ready line, so that whoever reads it can stop the server.
+        // Signals are caught before the ready line, so that a reader of it can stop the server.
         let stop = stop_signal()?;
         tokio::spawn(reload_signal(Arc::clone(&listening.reload))?);
         let (signal, poison) = (stop, poisoned(Arc::clone(&app)));
@@ -105,7 +105,7 @@ fn serve_with(settings: &Settings, lines: &Lines) -> anyhow::Result<ExitCode> {
         if settings.dev {
             let is_local = settings.listen.ip().is_loopback();
             let shown = is_printed(settings, is_new_token).then_some(token.as_str());
-            // A token that was given as it is stands in no file.
+            // A token that was given directly is in no file.
             let own = || settings.admin_token.is_none().then(|| token_file(&settings.data_dir));
             let file = settings.admin_token_file.clone().or_else(own);
             say_if_possible(dev_words(
@@ -145,7 +145,7 @@ fn admin_token(settings: &Settings) -> anyhow::Result<(String, bool)> {
     Ok((secret(&SystemRandom), true))
 }
 
-/// Where whoever runs this server finds the admin token.
+/// Where operators of this server find the admin token.
 fn token_place(settings: &Settings, is_new: bool) -> TokenPlace {
     settings.admin_token_place.unwrap_or_else(|| TokenPlace::DataDirectory {
         is_default: settings.data_dir.as_os_str() == DATA_DIR,

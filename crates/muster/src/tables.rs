@@ -5,7 +5,7 @@ use serde_json::Value as Json;
 use std::io::IsTerminal as _;
 use std::process::ExitCode;
 
-/// The columns of a list of workspaces; one that nothing stands in is left out.
+/// The columns of a list of workspaces; an empty one is left out.
 pub(crate) const WORKSPACES: [&str; 6] = ["id", "name", "suspended", "lenient", "time_zone", "trouble"];
 /// The columns of a list of tokens.
 pub(crate) const TOKENS: [&str; 6] = ["name", "scopes", "workspace", "created_at", "expires_at", "last_used_at"];
@@ -79,7 +79,7 @@ mod tests {
     use super::*;
     use serde_json::json;
 
-    // Fails when `is_used` keeps columns in which nothing stands, or widths are counted in bytes.
+    // Fails when `is_used` keeps empty columns, or widths are counted in bytes.
     #[test]
     fn a_list_is_a_row_an_item_and_an_object_a_row_a_member() {
         let list = json!([

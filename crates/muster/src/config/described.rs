@@ -58,14 +58,14 @@ pub(crate) const SETTINGS: [Setting; 19] = [
     unset("admin_token", "\"at-least-16-characters\"", "The admin token itself; not beside admin_token_file.",
         "a file or a secret store is a better place."),
     unset("read_token", "\"another-16-characters\"", "A token of the management API that may only read.",
-        "whoever needs one gets a named token (muster token create)."),
+        "people who need one get a named token (muster token create)."),
     with_default("log", "\"info\"", "Log filter: error, warn, info, debug, or one like \"info,muster_store=debug\".",
         "a line for each request; probes and /metrics are logged at debug."),
     with_default("dev", "false", "Demo mode: workspace DEMO with a known key, identity resolution on, no rate limits.",
         "everybody knows that key."),
-    with_default("accept_loss", "false", "Go on with a workspace whose log lost its end in a crash of the machine.",
+    with_default("accept_loss", "false", "Accept a workspace whose log lost its end in a crash of the machine.",
         "what was acknowledged must not vanish without somebody having looked. Set it for one start."),
-    with_default("accept_catalogue", "false", "Go on with a catalogue that was lost, or is older than what workspaces keep of it.",
+    with_default("accept_catalogue", "false", "Accept a catalogue that was lost, or is older than what workspaces keep of it.",
         "settings and keys would go back without a word. Set it for one start."),
     with_default("accept_clock", "false", "Take the clock as it is, though it is behind what is stored, far ahead of it, or jumped.",
         "times are stored for good. Set it for one start."),
@@ -113,7 +113,7 @@ pub(crate) fn run(command: Config, matches: &ArgMatches) -> anyhow::Result<ExitC
     };
     let settings = serve.settings()?;
     if is_shown {
-        crate::say(shown(&settings, matches).trim_end())?;
+        crate::say(render_settings(&settings, matches).trim_end())?;
     }
     settings.check()?;
     if !is_shown {
@@ -124,7 +124,7 @@ pub(crate) fn run(command: Config, matches: &ArgMatches) -> anyhow::Result<ExitC
 }
 
 /// A line for each setting: key, value, and where it is from. Tokens are not shown.
-fn shown(settings: &Settings, matches: &ArgMatches) -> String {
+fn render_settings(settings: &Settings, matches: &ArgMatches) -> String {
     let mut text = String::new();
     for Setting { key, .. } in SETTINGS {
         let origin = match matches.value_source(key) {
@@ -232,7 +232,7 @@ mod tests {
         let path = file.path().to_str().unwrap();
         std::fs::write(path, "log = \"debug\"\nlisten = \"1\"\nread_token = \"a-token-of-some-length\"\n").unwrap();
         let (settings, matches) = read(&["--config", path, "--listen", "2", "--dev"]);
-        let text = shown(&settings, &matches);
+        let text = render_settings(&settings, &matches);
         let line = |key: &str| {
             let found = text.lines().find(|line| line.split(' ').next() == Some(key)).unwrap_or_default();
             found.split_ascii_whitespace().collect::<Vec<_>>().join(" ")

@@ -6,7 +6,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr, ToSocketAddrs as _};
 use std::time::Duration;
 
 /// A listener: `ADDRESS:PORT`, `HOST:PORT`, `:PORT` for all addresses of this machine, or `PORT` for this machine alone. Of a
-/// name the first address counts, one of IPv4 if it has one: so does whoever connects to it.
+/// name the first address counts, one of IPv4 if it has one: clients do the same.
 pub(super) fn listener(text: &str) -> Result<SocketAddr, String> {
     let text = text.trim();
     let wrong = || "must be ADDRESS:PORT, HOST:PORT, :PORT or PORT, like 127.0.0.1:8080".to_owned();
@@ -22,7 +22,7 @@ pub(super) fn listener(text: &str) -> Result<SocketAddr, String> {
         return Ok(SocketAddr::new(Ipv4Addr::UNSPECIFIED.into(), port));
     }
     if host.contains(':') {
-        return Err("an IPv6 address stands in brackets, like [::1]:8080".to_owned());
+        return Err("an IPv6 address must be in brackets, such as [::1]:8080".to_owned());
     }
     let found: Vec<SocketAddr> =
         (host, port).to_socket_addrs().map_err(|error| format!("{host} has no address: {error}"))?.collect();

@@ -4,7 +4,7 @@ use super::described::nearest;
 use clap::Command;
 use std::collections::BTreeSet;
 
-/// Read by `serve --dev` without being a flag, so that a key stands in no list of processes.
+/// Read by `serve --dev` without being a flag, so that a key appears in no list of processes.
 const OTHERS: [&str; 1] = ["MUSTER_KEY"];
 
 /// What is said of each variable of these names that nothing reads.

@@ -25,11 +25,11 @@ use traffic::{BEFORE, CLIENTS, Client, INDEXING, JOINING, PHASES, Scene, Told};
 
 /// People of the short form.
 const PEOPLE: usize = 2_000;
-/// So many people for each e-mail that several have.
+/// People for each e-mail address that several have.
 const PEOPLE_PER_DUPLICATE: usize = 20;
 /// Elements of one request that stores people.
 const ELEMENTS: usize = 1_000;
-/// When the process is killed: at the first look that finds so many percent of a phase done.
+/// When the process is killed: at the first look that finds this many percent of a phase done.
 const KILLS: [(usize, u64); 4] = [(INDEXING, 5), (INDEXING, 60), (JOINING, 5), (JOINING, 60)];
 /// How long an activation may take until the test gives up.
 const PATIENCE: Duration = Duration::from_secs(600);

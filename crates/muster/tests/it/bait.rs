@@ -59,7 +59,7 @@ fn a_data_directory_and_settings_of_another_user_are_not_used() {
     assert!(!bait.exists(), "nothing was begun");
 }
 
-// Fails when `say` writes what came in as it is, or `client` does not say where it goes.
+// Fails when `say` writes input as it is, or `client` does not say where it goes.
 #[test]
 fn the_command_line_says_where_it_goes_and_prints_nothing_that_a_terminal_obeys() {
     let folder = tempfile::tempdir().unwrap();

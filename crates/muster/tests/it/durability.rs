@@ -81,7 +81,7 @@ impl Torture {
         judge(&self.server, &self.workspace, &flights, &mut self.ledger)
     }
 
-    /// The first thing that went wrong in so many rounds.
+    /// The first thing that went wrong in this many rounds.
     fn rounds(&mut self, count: u64, ends: &[End]) -> Result<(), String> {
         for &end in ends.iter().cycle().take(count as usize) {
             self.round(end).map_err(|error| format!("round {} ({end:?}): {error}", self.round))?;
@@ -100,7 +100,7 @@ impl Torture {
     }
 }
 
-/// So many rounds, or what the long form asks for.
+/// Rounds, unless the long form asks for another number.
 fn rounds(short: u64) -> u64 {
     std::env::var("MUSTER_DURABILITY_ROUNDS").map_or(short, |text| text.parse().expect("a number of rounds"))
 }

@@ -109,7 +109,7 @@ fn a_failed_sync_is_503_for_good_until_the_process_starts_anew() {
 
     stage.disk.fail_syncs(false);
     let (status, body) = stage.import("later");
-    assert_eq!(status, 503, "the writer went on after a failed sync: {body}");
+    assert_eq!(status, 503, "the writer continued after a failed sync: {body}");
     stage.assert_not_ready(true);
 
     stage.lose_power_and_restart();
@@ -119,7 +119,7 @@ fn a_failed_sync_is_503_for_good_until_the_process_starts_anew() {
 }
 
 // Fails if a start trusts the pages of a failed sync: Linux marks them clean, and no later sync writes them, so that
-// what is built on them goes with them at the next power loss. A checkpoint at start writes them anew.
+// what is built on them goes with them at the next power loss. A checkpoint at start writes them again.
 #[test]
 fn what_is_acknowledged_after_a_failed_sync_and_a_restart_survives_a_power_loss() {
     let (mut stage, seed) = (Stage::new(), seed());

@@ -67,7 +67,7 @@ fn files(folder: &std::path::Path) -> Vec<std::path::PathBuf> {
     entries.flat_map(below).filter(|path| path.file_name().is_some_and(|name| name != "admin-token")).collect()
 }
 
-/// Whether bytes hold a text.
+/// Whether bytes hold a string.
 fn holds(bytes: &[u8], text: &str) -> bool {
     bytes.windows(text.len()).any(|window| window == text.as_bytes())
 }

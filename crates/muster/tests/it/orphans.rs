@@ -68,7 +68,7 @@ fn a_workspace_that_the_catalogue_lost_is_taken_in_or_moved_aside_on_a_stopped_d
     drop(server);
 }
 
-// Fails when `prepare` in `dev.rs` goes on over an orphan.
+// Fails when `prepare` in `dev.rs` continues over an orphan.
 #[test]
 fn a_dev_start_does_not_wipe_a_folder_that_the_catalogue_does_not_know() {
     let folder = tempfile::tempdir().unwrap();

@@ -23,7 +23,7 @@ const STOP_TIMEOUT: Duration = Duration::from_secs(30);
 /// How long a line of the log is waited for.
 const LOG_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// How to start `muster` on one data directory; can be used again and again.
+/// How to start `muster` on one data directory; can be used repeatedly.
 #[derive(Clone)]
 pub(crate) struct Launch {
     program: PathBuf,
@@ -53,7 +53,7 @@ impl Launch {
                 command.env_remove(name);
             }
         }
-        // Whoever runs the tests may be a service of systemd.
+        // The tests may run as a service of systemd.
         command.env_remove("NOTIFY_SOCKET").env_remove("INVOCATION_ID");
         command.arg(subcommand).stdin(Stdio::null());
         command
@@ -150,7 +150,7 @@ impl Launch {
         self.start_in_shell("exec \"$0\" serve --listen 127.0.0.1:0 2>&-")
     }
 
-    /// Starts a server that may have so many descriptors and no more.
+    /// Starts a server that may have at most this many descriptors.
     pub(crate) fn start_with_descriptors(&self, most: u32) -> Server {
         self.start_in_shell(&format!("ulimit -n {most} && exec \"$0\" serve --listen 127.0.0.1:0 2>/dev/null"))
     }
@@ -186,7 +186,7 @@ pub(crate) struct Server {
     pub(crate) address: SocketAddr,
 }
 
-/// The address in the ready line of a server, which must come in time.
+/// The address in the ready line of a server, which must be printed in time.
 fn ready(child: &mut Child) -> Option<SocketAddr> {
     let lines = BufReader::new(child.stdout.take().expect("standard output is piped")).lines();
     let (found, ready) = mpsc::channel();
@@ -324,7 +324,7 @@ impl Workspace {
         connection.call("POST", &target, &headers, body.to_string().as_bytes())
     }
 
-    /// A lenient bulk import that answers what became of each element.
+    /// A lenient bulk import that answers the outcome of each element.
     pub(crate) fn import_told(&self, connection: &mut Connection, body: &Value) -> Result<Answer, Cut> {
         let told = ("Prefer", "return=representation, handling=lenient");
         let headers = [("Content-Type", "application/json"), ("Authorization", self.credentials.as_str()), told];

@@ -52,7 +52,7 @@ fn the_version_tells_the_commit_and_its_day() {
     assert!(is_known || (commit, day) == ("unknown", "unknown"), "{said}");
 }
 
-// Fails when `config` does not go on to `Settings::check`, or reads no environment.
+// Fails when `config` does not continue to `Settings::check`, or reads no environment.
 #[test]
 fn settings_are_checked_and_shown_without_a_start() {
     let folder = tempfile::tempdir().unwrap();

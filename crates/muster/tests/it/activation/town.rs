@@ -6,10 +6,10 @@ use serde_json::{Value, json};
 /// Both without a common divisor with any number of people that is used, so that they scatter.
 const PLACES: usize = 7_919;
 const RANKS: usize = 7_907;
-/// Holders of the most held e-mail: below the default cap of 50 with whoever comes by mobile.
+/// Holders of the most held e-mail: below the default cap of 50 with those who arrive by mobile.
 const LARGEST: usize = 40;
 
-/// Somebody of whom the store has one profile.
+/// A person who has one profile.
 pub(crate) struct Person {
     pub(crate) customer_id: String,
     pub(crate) email: String,
@@ -26,7 +26,7 @@ pub(crate) struct Person {
 /// People who are one in the end.
 #[derive(Default)]
 pub(crate) struct Group {
-    /// Those whom stored values join.
+    /// People who are joined by stored values.
     pub(crate) holders: Vec<usize>,
     /// Those who get a value of theirs by an import.
     pub(crate) movers: Vec<usize>,
@@ -48,7 +48,7 @@ pub(crate) struct Town {
 }
 
 impl Town {
-    /// So many people, so many e-mails that several of them have.
+    /// The numbers of people and of e-mail addresses that several of them have.
     pub(crate) fn new(people: usize, duplicated: usize) -> Town {
         let person = |number| Person {
             customer_id: format!("c{number}"),
