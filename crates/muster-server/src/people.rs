@@ -39,6 +39,7 @@ pub(crate) fn note(app: &App, actor: Actor, of: &WorkspaceId, (action, subject, 
         address: actor.address,
         workspace: Some(of.clone()),
         action: action.name().to_owned(),
+        class: action.class(),
         subject,
         detail: detail.to_string(),
     };

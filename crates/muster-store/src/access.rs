@@ -2,6 +2,7 @@
 //! of sessions and of the audit log, and the part of the seam that keeps them. They belong to the installation, not to a
 //! workspace. What a scope allows, when a session ends and which calls are recorded is the server's.
 
+use crate::bounds::Bounds;
 use crate::engine::EngineError;
 use crate::page::Page;
 use muster_core::id::WorkspaceId;
@@ -67,6 +68,32 @@ impl SessionChanges {
     }
 }
 
+/// Classes of audit records. Each has its own bound, so that many records of one class remove none of another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum AuditClass {
+    /// A change of settings, keys, tokens or data.
+    Change = 1,
+    /// A session of the console began, ended or was refused.
+    Session = 2,
+    /// One person's data was read or deleted.
+    PersonalData = 3,
+}
+
+impl AuditClass {
+    /// Every class.
+    pub const ALL: [Self; 3] = [Self::Change, Self::Session, Self::PersonalData];
+
+    /// Returns the most records of this class.
+    pub(crate) fn bound(self, bounds: &Bounds) -> usize {
+        match self {
+            Self::Change => bounds.audit_records,
+            Self::Session => bounds.audit_sessions,
+            Self::PersonalData => bounds.audit_people,
+        }
+    }
+}
+
 /// One change that somebody made through the management API.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AuditRecord {
@@ -83,23 +110,13 @@ pub struct AuditRecord {
     pub workspace: Option<WorkspaceId>,
     /// What was done, a word of a closed list of the server.
     pub action: String,
+    /// Its class, which has a bound of its own.
+    pub class: AuditClass,
     /// What it was done to: an id, a fingerprint, a name. Never personal data.
     pub subject: String,
     /// More about it, a string that the engine does not read. Cut at a character after
     /// [`crate::bounds::Bounds::audit_detail_bytes`] bytes.
     pub detail: String,
-}
-
-impl AuditRecord {
-    /// Whether it is of a session of the console, by the word of its action.
-    pub fn is_of_a_session(&self) -> bool {
-        self.action.starts_with("session.")
-    }
-
-    /// Whether it is of one person's data, read or deleted, by the word of its action.
-    pub fn is_of_a_person(&self) -> bool {
-        self.action.starts_with("user.")
-    }
 }
 
 /// Which part of the audit log.

@@ -51,6 +51,7 @@ fn record(action: Action, id: &WorkspaceId, at: Timestamp) -> AuditRecord {
         address: None,
         workspace: Some(id.clone()),
         action: action.name().to_owned(),
+        class: action.class(),
         subject: id.to_string(),
         detail: "{}".to_owned(),
     }

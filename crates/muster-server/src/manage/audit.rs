@@ -7,7 +7,7 @@ use crate::callers::Caller;
 use crate::people::{self, Actor};
 use crate::workspaces::Entry;
 use muster_core::id::{ProfileId, WorkspaceId};
-use muster_store::access::AuditRecord;
+use muster_store::access::{AuditClass, AuditRecord};
 use muster_store::bounds::AUDIT_DETAIL_BYTES;
 use serde_json::{Map, Value as Json, json};
 use std::net::IpAddr;
@@ -67,6 +67,15 @@ pub(crate) enum Action {
 }
 
 impl Action {
+    /// Returns the class of its records.
+    pub(crate) fn class(self) -> AuditClass {
+        match self {
+            Self::SessionBegun | Self::SessionEnded | Self::SessionRefused => AuditClass::Session,
+            Self::UserDeleted | Self::UserRead => AuditClass::PersonalData,
+            _ => AuditClass::Change,
+        }
+    }
+
     /// Its word.
     pub(crate) fn name(self) -> &'static str {
         match self {
@@ -117,6 +126,7 @@ impl ManageContext {
             address: self.address,
             workspace: workspace.cloned(),
             action: action.name().to_owned(),
+            class: action.class(),
             subject: subject.to_owned(),
             detail: bounded(&detail),
         };
@@ -155,6 +165,7 @@ pub(crate) async fn session(app: &App, action: Action, caller: Option<&Caller>, 
         address: Some(address),
         workspace: caller.and_then(|caller| caller.workspace.clone()),
         action: action.name().to_owned(),
+        class: action.class(),
         subject: name,
         detail: "{}".to_owned(),
     };

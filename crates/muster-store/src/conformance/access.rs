@@ -2,7 +2,7 @@
 
 use super::Make;
 use super::rig::{id, shop, workspace};
-use crate::access::{AuditQuery, AuditRecord, SessionChanges, SessionRecord, TokenPut, TokenRecord};
+use crate::access::{AuditClass, AuditQuery, AuditRecord, SessionChanges, SessionRecord, TokenPut, TokenRecord};
 use crate::engine::{Created, Engine, EngineError};
 use muster_core::time::Timestamp;
 
@@ -26,6 +26,7 @@ fn record(no: u64, workspace: Option<&str>) -> AuditRecord {
         address: no.is_multiple_of(2).then(|| [203, 0, 113, 9].into()),
         workspace: workspace.map(id),
         action: "key.revoked".into(),
+        class: AuditClass::Change,
         subject: format!("s{no}"),
         detail: "{}".into(),
     }
@@ -163,11 +164,11 @@ pub(super) fn the_audit_log_drops_its_oldest_and_cuts_details(make: Make<'_>) {
 pub(super) fn sessions_have_a_bound_of_their_own_in_the_audit_log(make: Make<'_>) {
     let engine = make();
     appended(&*engine, 2);
-    let session = |no: u64| AuditRecord { action: "session.begun".into(), ..record(no, None) };
+    let session = |no: u64| AuditRecord { class: AuditClass::Session, ..record(no, None) };
     for no in 3..6 {
         assert_eq!(engine.append_audit(&session(no)), Ok(no));
     }
-    let person = |no: u64| AuditRecord { action: "user.deleted".into(), ..record(no, None) };
+    let person = |no: u64| AuditRecord { class: AuditClass::PersonalData, ..record(no, None) };
     let many: Vec<AuditRecord> = (6..9).map(person).collect();
     assert_eq!(engine.append_audits(&many), Ok(()));
     let (kept, more) = page(&*engine, (None, None, 9));

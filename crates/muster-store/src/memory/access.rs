@@ -4,7 +4,6 @@ use super::Memory;
 use crate::access::{
     Access, AuditQuery, AuditRecord, SessionChanges, SessionRecord, TokenPut, TokenRecord, cut, page_of_limit,
 };
-use crate::bounds::Bounds;
 use crate::engine::EngineError;
 use crate::page::Page;
 use crate::sync::lock;
@@ -96,18 +95,13 @@ impl Access for Memory {
         let mut kept = lock(&self.access);
         kept.last += 1;
         let detail = cut(&record.detail, self.bounds.audit_detail_bytes).to_owned();
-        let record = AuditRecord { no: kept.last, detail, ..record.clone() };
-        kept.audit.push_back(record);
-        let class = |record: &AuditRecord| (record.is_of_a_session(), record.is_of_a_person());
-        let Bounds { audit_records, audit_sessions, audit_people, .. } = self.bounds;
-        let bounds = [((false, false), audit_records), ((true, false), audit_sessions), ((false, true), audit_people)];
-        for (of, bound) in bounds {
-            let fits = |record: &AuditRecord| class(record) == of;
-            if kept.audit.iter().filter(|record| fits(record)).count() > bound
-                && let Some(oldest) = kept.audit.iter().position(fits)
-            {
-                kept.audit.remove(oldest);
-            }
+        let stored = AuditRecord { no: kept.last, detail, ..record.clone() };
+        kept.audit.push_back(stored);
+        let is_of_class = |other: &AuditRecord| other.class == record.class;
+        if kept.audit.iter().filter(|other| is_of_class(other)).count() > record.class.bound(&self.bounds)
+            && let Some(oldest) = kept.audit.iter().position(is_of_class)
+        {
+            kept.audit.remove(oldest);
         }
         Ok(kept.last)
     }

@@ -44,7 +44,7 @@ pub enum OpenError {
     /// A workspace's file lost the end of its write-ahead log.
     #[error(
         "workspace {workspace}: the database ends at group {stored}, but group {synced} was acknowledged: its write-ahead \
-         log lost its end. Look with `muster verify`, restore a copy, or start with --accept-loss to go on without what \
+         log lost its end. Look with `muster verify`, restore a copy, or start with --accept-loss to continue without what \
          is lost"
     )]
     Behind {
@@ -58,7 +58,7 @@ pub enum OpenError {
     /// There are workspaces, and a catalogue that was never written.
     #[error(
         "{path} is missing or empty, but there is data of the workspaces {workspaces}: put the catalogue back, or take each \
-         one in with `muster workspace adopt ID`, or start with --accept-catalogue to go on without them (nothing is removed)"
+         one in with `muster workspace adopt ID`, or start with --accept-catalogue to continue without them (nothing is removed)"
     )]
     NoCatalogue {
         /// The catalogue.
@@ -69,7 +69,7 @@ pub enum OpenError {
     /// Workspaces know a newer entry of theirs than the catalogue.
     #[error(
         "{path} is older than what the workspaces {workspaces} keep of it themselves: put the newer catalogue back, or take \
-         the entry that a workspace keeps with `muster workspace adopt ID`, or start with --accept-catalogue to go on with \
+         the entry that a workspace keeps with `muster workspace adopt ID`, or start with --accept-catalogue to continue with \
          the older settings and keys"
     )]
     OldCatalogue {

@@ -31,9 +31,9 @@ pub struct SqliteOptions {
     pub data_dir: PathBuf,
     /// The time.
     pub clock: Arc<dyn Clock>,
-    /// Go on with databases that lost the end of their write-ahead log.
+    /// Accept databases that lost the end of their write-ahead log.
     pub accept_loss: bool,
-    /// Go on with a catalogue that was lost, or that is older than what workspaces keep of it.
+    /// Accept a catalogue that was lost, or that is older than what workspaces keep of it.
     pub accept_catalogue: bool,
     /// Take the clock as it is, though it is behind what is stored or far ahead of it.
     pub accept_clock: bool,

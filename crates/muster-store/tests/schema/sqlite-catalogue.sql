@@ -51,6 +51,7 @@ CREATE TABLE audit (
     address TEXT,
     workspace TEXT,
     action TEXT NOT NULL,
+    class INTEGER NOT NULL,
     subject TEXT NOT NULL,
     detail TEXT NOT NULL,
     sum INTEGER NOT NULL
@@ -58,11 +59,7 @@ CREATE TABLE audit (
 
 CREATE INDEX audit_by_workspace ON audit (workspace, no);
 
-CREATE INDEX audit_sessions ON audit (no) WHERE action GLOB 'session.*';
-
-CREATE INDEX audit_people ON audit (no) WHERE action GLOB 'user.*';
-
-CREATE INDEX audit_changes ON audit (no) WHERE NOT action GLOB 'session.*' AND NOT action GLOB 'user.*';
+CREATE INDEX audit_by_class ON audit (class, no);
 
 CREATE TABLE sessions (
     cookie BLOB NOT NULL PRIMARY KEY,

@@ -3,7 +3,7 @@
 use super::rig::Home;
 use muster_core::time::Timestamp;
 use muster_store::access::{
-    Access as _, AuditQuery, AuditRecord, SessionChanges, SessionRecord, TokenPut, TokenRecord,
+    Access as _, AuditClass, AuditQuery, AuditRecord, SessionChanges, SessionRecord, TokenPut, TokenRecord,
 };
 use muster_store::engine::EngineError;
 use muster_store::sqlite::{OpenError, verify};
@@ -28,6 +28,7 @@ fn record() -> AuditRecord {
         address: Some([0x2001, 0xdb8, 0, 0, 0, 0, 0, 1].into()),
         workspace: None,
         action: "token.made".into(),
+        class: AuditClass::Change,
         subject: "ops".into(),
         detail: "{}".into(),
     }

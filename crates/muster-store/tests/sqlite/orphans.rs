@@ -5,7 +5,7 @@ use muster_core::change::{RowChange, StoredRow};
 use muster_core::id::ProfileNo;
 use muster_core::identifier::{Identifier, IdentifierKind};
 use muster_core::time::Timestamp;
-use muster_store::access::AuditRecord;
+use muster_store::access::{AuditClass, AuditRecord};
 use muster_store::conformance::rig::{id, put, workspace};
 use muster_store::engine::{Adopted, Created, Engine, EngineError, KeyRecord, Trouble, Workspace};
 use muster_store::sqlite::{OpenError, Sqlite, SqliteOptions, verify};
@@ -46,6 +46,7 @@ fn record() -> AuditRecord {
         address: None,
         workspace: None,
         action: "workspace.adopted".into(),
+        class: AuditClass::Change,
         subject: "shop".into(),
         detail: "{}".into(),
     }

@@ -1,7 +1,7 @@
 //! Tokens and the audit log in the catalogue: statements, checksums, bounds.
 
 use super::{Catalogue, damaged, sessions};
-use crate::access::{AuditQuery, AuditRecord, TokenPut, TokenRecord, cut, page_of_limit};
+use crate::access::{AuditClass, AuditQuery, AuditRecord, TokenPut, TokenRecord, cut, page_of_limit};
 use crate::bounds::Bounds;
 use crate::codec::{Cell, cells_sum};
 use crate::engine::EngineError;
@@ -16,19 +16,14 @@ const AUDIT_SEED: u64 = 2_005;
 /// Rows of the audit log that a check reads at a time.
 const CHECKED_AT_A_TIME: usize = 1_000;
 
-const NEWEST: &str = "SELECT no, at, token, address, workspace, action, subject, detail, sum FROM audit
+const NEWEST: &str = "SELECT no, at, token, address, workspace, action, class, subject, detail, sum FROM audit
     WHERE no < ?1 ORDER BY no DESC LIMIT ?2";
-const NEWEST_OF: &str = "SELECT no, at, token, address, workspace, action, subject, detail, sum FROM audit
+const NEWEST_OF: &str = "SELECT no, at, token, address, workspace, action, class, subject, detail, sum FROM audit
     WHERE no < ?1 AND workspace = ?3 ORDER BY no DESC LIMIT ?2";
 
-/// What is beyond a bound goes, the oldest first: of sessions, and of changes.
-const DROP_SESSIONS: &str = "DELETE FROM audit WHERE action GLOB 'session.*' AND no <=
-    (SELECT no FROM audit WHERE action GLOB 'session.*' ORDER BY no DESC LIMIT 1 OFFSET ?1)";
-const DROP_CHANGES: &str = "DELETE FROM audit WHERE NOT action GLOB 'session.*' AND NOT action GLOB 'user.*' AND no <=
-    (SELECT no FROM audit WHERE NOT action GLOB 'session.*' AND NOT action GLOB 'user.*'
-     ORDER BY no DESC LIMIT 1 OFFSET ?1)";
-const DROP_PEOPLE: &str = "DELETE FROM audit WHERE action GLOB 'user.*' AND no <=
-    (SELECT no FROM audit WHERE action GLOB 'user.*' ORDER BY no DESC LIMIT 1 OFFSET ?1)";
+/// Deletes the oldest records of a class beyond its bound.
+const TRIM: &str = "DELETE FROM audit WHERE class = ?1 AND no <=
+    (SELECT no FROM audit WHERE class = ?1 ORDER BY no DESC LIMIT 1 OFFSET ?2)";
 
 fn text_or_null(text: Option<&str>) -> Cell<'_> {
     text.map_or(Cell::Null, Cell::text)
@@ -59,6 +54,7 @@ fn audit_sum(record: &AuditRecord) -> i64 {
         text_or_null(address.as_deref()),
         text_or_null(record.workspace.as_ref().map(WorkspaceId::as_str)),
         Cell::text(&record.action),
+        Cell::Int(record.class as i64),
         Cell::text(&record.subject),
         Cell::text(&record.detail),
     ];
@@ -71,6 +67,10 @@ fn workspace(row: &Row<'_>, place: usize, table: &str) -> Result<Option<Workspac
     text.map(|id| WorkspaceId::parse(&id).ok_or_else(|| damaged(table))).transpose()
 }
 
+fn class(code: i64) -> Result<AuditClass, EngineError> {
+    AuditClass::ALL.into_iter().find(|class| *class as i64 == code).ok_or_else(|| damaged("audit"))
+}
+
 fn audit_record(row: &Row<'_>) -> Result<AuditRecord, EngineError> {
     let address = row.get::<_, Option<String>>(3)?;
     let record = AuditRecord {
@@ -80,10 +80,11 @@ fn audit_record(row: &Row<'_>) -> Result<AuditRecord, EngineError> {
         address: address.map(|text| text.parse().map_err(|_| damaged("audit"))).transpose()?,
         workspace: workspace(row, 4, "audit")?,
         action: row.get(5)?,
-        subject: row.get(6)?,
-        detail: row.get(7)?,
+        class: class(row.get(6)?)?,
+        subject: row.get(7)?,
+        detail: row.get(8)?,
     };
-    if audit_sum(&record) == row.get::<_, i64>(8)? { Ok(record) } else { Err(damaged("audit")) }
+    if audit_sum(&record) == row.get::<_, i64>(9)? { Ok(record) } else { Err(damaged("audit")) }
 }
 
 /// Appends a record within a transaction, and lets go what is beyond the bound of its kind; its place.
@@ -93,23 +94,20 @@ fn appended(conn: &Connection, record: &AuditRecord, bounds: &Bounds) -> Result<
     let no = last.cast_unsigned() + 1;
     let detail = cut(&record.detail, bounds.audit_detail_bytes).to_owned();
     let record = AuditRecord { no, detail, ..record.clone() };
-    conn.prepare_cached("INSERT INTO audit VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)")?.execute(params![
+    conn.prepare_cached("INSERT INTO audit VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)")?.execute(params![
         no.cast_signed(),
         record.at.0,
         record.token,
         record.address.map(|address| address.to_string()),
         record.workspace.as_ref().map(WorkspaceId::as_str),
         record.action,
+        record.class as i64,
         record.subject,
         record.detail,
         audit_sum(&record)
     ])?;
-    let (drop, bound) = match (record.is_of_a_session(), record.is_of_a_person()) {
-        (true, _) => (DROP_SESSIONS, bounds.audit_sessions),
-        (_, true) => (DROP_PEOPLE, bounds.audit_people),
-        _ => (DROP_CHANGES, bounds.audit_records),
-    };
-    conn.prepare_cached(drop)?.execute([i64::try_from(bound).unwrap_or(i64::MAX)])?;
+    let bound = i64::try_from(record.class.bound(bounds)).unwrap_or(i64::MAX);
+    conn.prepare_cached(TRIM)?.execute([record.class as i64, bound])?;
     Ok(no)
 }
 

@@ -57,16 +57,15 @@ CREATE TABLE audit (
     address TEXT,
     workspace TEXT,
     action TEXT NOT NULL,
+    class INTEGER NOT NULL,
     subject TEXT NOT NULL,
     detail TEXT NOT NULL,
     sum INTEGER NOT NULL
 ) STRICT;
 
 CREATE INDEX audit_by_workspace ON audit (workspace, no);
--- Records of sessions and of persons' data each have a bound of their own.
-CREATE INDEX audit_sessions ON audit (no) WHERE action GLOB 'session.*';
-CREATE INDEX audit_people ON audit (no) WHERE action GLOB 'user.*';
-CREATE INDEX audit_changes ON audit (no) WHERE NOT action GLOB 'session.*' AND NOT action GLOB 'user.*';
+-- Each class of records has a bound of its own.
+CREATE INDEX audit_by_class ON audit (class, no);
 
 -- Sessions of the console, as hashes of their cookies and of their tokens: who is signed in stays so over a restart.
 CREATE TABLE sessions (
