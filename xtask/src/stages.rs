@@ -152,7 +152,8 @@ mod tests {
     fn named_stages_run_in_the_order_of_the_list_and_an_unknown_one_is_refused() {
         assert_eq!(names(&["clients", "fmt"]), Ok(vec!["fmt", "clients"]));
         assert_eq!(names(&[]).map(|all| all.len()), Ok(STAGES.len()));
-        let refusal = "no stage `lint`; there are fmt, tidy, audit, clippy, docs, book, build, test, fuzz, clients, browser";
+        let refusal =
+            "no stage `lint`; there are fmt, tidy, audit, clippy, docs, book, build, test, fuzz, clients, browser";
         assert_eq!(names(&["lint"]), Err(refusal.to_owned()));
     }
 

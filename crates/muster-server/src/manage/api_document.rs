@@ -1,4 +1,4 @@
-//! The OpenAPI document as types, for whoever shows it: the parts of OpenAPI 3.1 and of JSON Schema that it uses.
+//! The OpenAPI document as types, for the page that shows it: the parts of OpenAPI 3.1 and of JSON Schema that it uses.
 
 use indexmap::IndexMap;
 use serde::Deserialize;
