@@ -17,6 +17,9 @@ use muster_wire::data::failure::Failure;
 use std::net::SocketAddr;
 use std::sync::atomic::Ordering;
 
+/// The themes of pages.
+pub(super) const THEMES: [&str; 3] = ["light", "dark", "system"];
+
 /// The theme that a cookie names.
 pub(super) fn theme(headers: &HeaderMap) -> &'static str {
     match cookie(headers, THEME) {

@@ -9,6 +9,7 @@ use super::{Page, assets};
 use crate::callers::Scope;
 use crate::manage::stats;
 use askama::Template;
+use axum::body::Body;
 use axum::http::{HeaderValue, header};
 use axum::response::Response;
 use muster_wire::manage::problem::Problem;
@@ -164,8 +165,9 @@ pub(super) fn html_part(part: &Html) -> Page {
     Ok(as_html(part.to_string()))
 }
 
-fn as_html(text: String) -> Response {
-    let mut response = Response::new(text.into());
+/// HTML as an answer.
+pub(super) fn as_html(html: impl Into<Body>) -> Response {
+    let mut response = Response::new(html.into());
     response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"));
     response
 }

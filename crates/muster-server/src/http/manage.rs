@@ -151,7 +151,7 @@ impl FromRequest<Arc<App>> for Call {
             None
         };
         if let Some(outgoing) = head.extensions.get::<Outgoing>() {
-            outgoing.judged(place.clone());
+            outgoing.set_place(place.clone());
         }
         let address = address(app, &head);
         let context = ManageContext::new(Arc::clone(app), caller, address, place);

@@ -26,10 +26,13 @@ use std::sync::Arc;
 /// Shows what is in force.
 pub(crate) async fn show(call: WorkspaceContext, (): ()) -> Result<TaggedAnswer<IdentityDocument>, ManageError> {
     let entry = Arc::clone(&call.entry);
-    shown(&call, &entry).await
+    identity_answer(&call, &entry).await
 }
 
-async fn shown(call: &WorkspaceContext, entry: &Entry) -> Result<TaggedAnswer<IdentityDocument>, ManageError> {
+async fn identity_answer(
+    call: &WorkspaceContext,
+    entry: &Entry,
+) -> Result<TaggedAnswer<IdentityDocument>, ManageError> {
     let counters = match &entry.document.activating {
         None => Counters::default(),
         Some(_) => call.read(|reader| reader.counters()).await?,
@@ -103,7 +106,7 @@ pub(crate) async fn change(
     if let Some(detail) = differing(&wished(&stored_settings(&before)?), &wished(&changed.document)) {
         call.audit(Action::IdentityChanged, call.entry.id().as_str(), detail).await;
     }
-    shown(&call, &changed).await
+    identity_answer(&call, &changed).await
 }
 
 /// Gives up an activation whose last try failed; the settings before it are in force again, and merges that were made stay
@@ -132,7 +135,7 @@ pub(crate) async fn cancel(
     if let Some(detail) = differing(&wished(&stored_settings(&before)?), &wished(&changed.document)) {
         call.audit(Action::ActivationCancelled, entry.id().as_str(), detail).await;
     }
-    shown(&call, &changed).await
+    identity_answer(&call, &changed).await
 }
 
 /// The identity settings that were asked for last: those in force, or those that become active.

@@ -304,7 +304,7 @@ fn both_sides(reader: &mut dyn Reader, no: MergeNo, identity: &Identity) -> Resu
 }
 
 /// Older merges that were reverted at the time of this one or since, and whether these are surely all. Every revert leaves
-/// a separation; only where one was lifted the merge records must be looked at, and of those at most so many.
+/// a separation; only where one was lifted the merge records must be read, a bounded number of them.
 fn cut_since(reader: &mut dyn Reader, merge: &Merge) -> Result<(Vec<Merge>, bool), EngineError> {
     let (mut cut, mut below, mut seen) = (Vec::new(), None, 0);
     let all = reader.counters()?.separation;

@@ -280,7 +280,7 @@ fn selected(reader: &mut dyn Reader, selection: &ReplaySelection) -> Result<Vec<
     }
     entries.sort_unstable();
     entries.dedup();
-    // Of the oldest so many; the next call takes the next.
+    // The oldest, up to the bound of a job; the next call takes the next.
     entries.truncate(REPLAY_ENTRIES_MAX);
     Ok(entries)
 }

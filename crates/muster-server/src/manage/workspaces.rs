@@ -177,7 +177,7 @@ pub(crate) async fn remove(
     }
     let one_at_a_time = Arc::clone(&call.context.app.workspaces.changing).lock_owned().await;
     let (app, id) = (Arc::clone(&call.context.app), entry.id().clone());
-    // All of it on one thread that goes to its end: a client that hangs up drops this future and not the work.
+    // All of it on one thread: a client that disconnects drops this future, and the work is completed.
     blocking(move || {
         let _until_it_is_done = one_at_a_time;
         // Nobody is let in any more before the data goes.

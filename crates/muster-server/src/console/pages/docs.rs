@@ -2,12 +2,13 @@
 //! itself; nothing on it is of this server but its version.
 
 use super::super::guarded;
-use super::super::head::{plain, theme};
+use super::super::head::{THEMES, plain, theme};
 use super::super::parts;
-use super::super::shell::html;
+use super::super::shell::as_html;
 use super::frame::Bare;
 use crate::manage::api_document::{ApiAnswer, ApiCall, ApiDocument, ApiSchema, MaybeSchema};
 use askama::Template;
+use axum::body::Bytes;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 use serde_json::Value as Json;
@@ -15,9 +16,9 @@ use std::sync::LazyLock;
 
 #[derive(Template)]
 #[template(path = "docs.html")]
-struct Docs {
+struct Docs<'a> {
     shell: Bare,
-    reference: &'static Reference,
+    reference: &'a Reference,
 }
 
 /// What the page shows.
@@ -77,25 +78,39 @@ struct Kind {
     schema: String,
 }
 
-/// Made once: the document does not change while the server runs.
-static REFERENCE: LazyLock<Result<Reference, serde_json::Error>> = LazyLock::new(|| {
-    let document: ApiDocument = serde_json::from_str(crate::openapi())?;
-    Ok(reference(&document))
+/// The page of each theme, rendered once: anybody may ask for it, and a stranger who reads slowly must not hold a copy for each
+/// request.
+static PAGES: LazyLock<Vec<(&'static str, Bytes)>> = LazyLock::new(|| {
+    let document: Result<ApiDocument, _> = serde_json::from_str(crate::openapi());
+    let reference = match document {
+        Ok(document) => reference(&document),
+        Err(error) => {
+            tracing::error!(%error, "the OpenAPI document cannot be shown");
+            return Vec::new();
+        }
+    };
+    let page = |theme| {
+        let page = Docs { shell: Bare { title: "API", theme }, reference: &reference };
+        page.render().map(|text| (theme, Bytes::from(text)))
+    };
+    let pages: Result<Vec<_>, _> = THEMES.into_iter().map(page).collect();
+    pages.unwrap_or_else(|error| {
+        tracing::error!(%error, "the page of the API could not be rendered");
+        Vec::new()
+    })
 });
+
+/// The page of a theme; None if the document cannot be shown.
+fn page(theme: &str) -> Option<Bytes> {
+    PAGES.iter().find(|(of, _)| *of == theme).map(|(_, page)| page.clone())
+}
 
 /// `GET /docs`.
 pub(crate) async fn show(headers: HeaderMap) -> Response {
-    let page = match &*REFERENCE {
-        Ok(reference) => html(&Docs { shell: Bare { title: "API", theme: theme(&headers) }, reference }),
-        Err(error) => {
-            tracing::error!(%error, "the OpenAPI document cannot be shown");
-            return guarded(plain(
-                StatusCode::INTERNAL_SERVER_ERROR,
-                "the document cannot be shown: see /openapi.json",
-            ));
-        }
-    };
-    guarded(page.unwrap_or_else(|problem| plain(StatusCode::INTERNAL_SERVER_ERROR, &problem.detail)))
+    guarded(match page(theme(&headers)) {
+        Some(page) => as_html(page),
+        None => plain(StatusCode::INTERNAL_SERVER_ERROR, "the document cannot be shown: see /openapi.json"),
+    })
 }
 
 fn reference(document: &ApiDocument) -> Reference {
@@ -224,6 +239,16 @@ mod tests {
             .flat_map(|schema| schema.kinds.iter().chain(schema.members.iter().flat_map(|it| &it.kinds)));
         for kind in of_calls.chain(of_schemas).filter(|kind| !kind.schema.is_empty()) {
             assert!(names.contains(&&*kind.schema), "{} is linked and not there", kind.schema);
+        }
+    }
+
+    // Fails when `page` renders for each request, or a theme has no page.
+    #[test]
+    fn the_page_of_a_theme_is_rendered_once_for_all_who_ask() {
+        for theme in THEMES {
+            // Both are held: a copy must not be given the place of one that is gone.
+            let (first, second) = (page(theme).expect("it has a page"), page(theme).expect("it has a page"));
+            assert_eq!(first.as_ptr(), second.as_ptr(), "{theme}");
         }
     }
 }

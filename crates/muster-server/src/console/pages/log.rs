@@ -5,7 +5,7 @@ use super::super::head::redirect;
 use super::super::parts::{self, Html, counted};
 use super::super::shell::{Shell, html};
 use super::super::visit::Visit;
-use super::users::whose;
+use super::users::users_of;
 use crate::limits::CONSOLE_ROWS;
 use crate::manage::arguments::{JsonBody, PageQuery};
 use crate::manage::request_filter::RequestFilterQuery;
@@ -221,7 +221,7 @@ pub(crate) async fn filter(visit: Arc<Visit>) -> Page {
     if value.parse::<IpAddr>().is_ok() {
         return live_page(&visit, chosen, Typed::Origin(value.to_owned())).await;
     }
-    let leads = whose(&visit, value).await?;
+    let leads = users_of(&visit, value).await?;
     if let [id] = &leads[..] {
         chosen.push(("user_id", id.to_string()));
         return Ok(redirect(&address(&visit, &chosen)));

@@ -5,7 +5,7 @@ use super::super::head::redirect;
 use super::super::parts::{self, Html};
 use super::super::shell::{Shell, html};
 use super::super::visit::Visit;
-use super::users::whose;
+use super::users::users_of;
 use crate::limits::CONSOLE_ROWS;
 use crate::manage::arguments::{Id, PageQuery};
 use crate::manage::merges::MergeFilter;
@@ -66,7 +66,7 @@ pub(crate) async fn narrow(visit: Arc<Visit>) -> Page {
     let of = |name: &str| visit.field(name).unwrap_or_default().trim().to_owned();
     let (value, mut filter) = (of("q"), Filter { cause: of("cause"), state: of("state"), user_id: String::new() });
     if !value.is_empty() {
-        match &whose(&visit, &value).await?[..] {
+        match &users_of(&visit, &value).await?[..] {
             [user] => filter.user_id = user.to_string(),
             leads => return listed(&visit, filter, (value, leads.to_vec())).await,
         }

@@ -152,7 +152,7 @@ async fn by_id(visit: &Visit, value: &str) -> Result<Option<String>, Problem> {
 }
 
 /// The users that an id or an identifier resolves to, each once: by several kinds it may be several.
-pub(super) async fn whose(visit: &Visit, value: &str) -> Result<Vec<ProfileId>, Problem> {
+pub(super) async fn users_of(visit: &Visit, value: &str) -> Result<Vec<ProfileId>, Problem> {
     let looked = look_up(visit, value).await?;
     let by_kind = looked.items.iter().filter_map(|item| item.id);
     let mut users: Vec<ProfileId> = looked.user_id.into_iter().chain(by_kind).map(|id| id.0).collect();
@@ -287,7 +287,7 @@ pub(crate) async fn merge(visit: Arc<Visit>) -> Page {
         "" => Vec::new(),
         value => match ProfileId::parse(value) {
             Some(id) => vec![id],
-            None => whose(&visit, value).await?,
+            None => users_of(&visit, value).await?,
         },
     };
     let [other] = &found[..] else {

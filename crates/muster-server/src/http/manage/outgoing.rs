@@ -9,14 +9,14 @@ use std::pin::Pin;
 use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll};
 
-/// The place that the call took: put into the request, filled when the token was judged.
+/// The place that the call took: put into the request, filled when the token was checked.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Outgoing(Arc<OnceLock<Option<Place>>>);
 
 impl Outgoing {
     /// Notes the place.
-    pub(super) fn judged(&self, place: Option<Place>) {
-        // A call is judged once.
+    pub(super) fn set_place(&self, place: Option<Place>) {
+        // The token of a call is checked once.
         let _first = self.0.set(place);
     }
 
