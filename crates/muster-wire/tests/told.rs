@@ -9,7 +9,7 @@ use muster_core::settings::{Identity, Settings};
 use muster_core::time::Timestamp;
 use muster_core::warning::Code;
 use muster_wire::data::api::Api;
-use muster_wire::data::failure::refused;
+use muster_wire::data::faults::refused;
 use muster_wire::data::transition::{ReadContext, Unreadable, read};
 use muster_wire::manage::element_report::faults;
 use muster_wire::zone::Zone;

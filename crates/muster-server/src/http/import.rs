@@ -26,7 +26,8 @@ use muster_core::warning::{Code, Warnings};
 use muster_store::engine::EngineError;
 use muster_wire::data::answer::Preferences;
 use muster_wire::data::api::Api;
-use muster_wire::data::failure::{self, Failure, Lenient};
+use muster_wire::data::failure::Failure;
+use muster_wire::data::faults::{self, Lenient};
 use muster_wire::data::forwarded;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
@@ -258,7 +259,7 @@ impl Call<'_> {
 
     fn noted_faults(&self, faults: Vec<Fault>, lenient: Lenient) -> Response {
         let no = self.app.refused_number();
-        self.noted(no, failure::refused(self.api, &faults, lenient, RequestId::from_no(no)), faults)
+        self.noted(no, faults::refused(self.api, &faults, lenient, RequestId::from_no(no)), faults)
     }
 
     /// A 400, kept in the ingestion log under the request id of its answer.

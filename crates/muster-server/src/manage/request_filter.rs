@@ -14,7 +14,7 @@ use muster_core::outcome::Outcome;
 use muster_core::record::LogEntry;
 use muster_core::time::{Date, Timestamp};
 use muster_wire::data::answer::kind_name;
-use muster_wire::data::failure::{is_logged, known_statuses, known_types};
+use muster_wire::data::known::{is_logged, known_statuses, known_types};
 use muster_wire::manage::as_text::WireText as _;
 use muster_wire::manage::problem::Problem;
 use schemars::json_schema;

@@ -2,7 +2,7 @@
 //! `Muster-Outcomes` and `Preference-Applied` (behaviour.md 1.3, RFC 7240).
 
 use super::api::Api;
-use super::failure::{write_fault, write_fault_type};
+use super::faults::{write_fault, write_fault_type};
 use super::members::suggestion;
 use crate::{explanation, write};
 use muster_core::id::{ProfileId, ProfileNo, RequestId};

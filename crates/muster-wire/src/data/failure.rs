@@ -3,27 +3,17 @@
 //! What a page says about a whole request is here, what it says about an element in [`reasons`], how either is
 //! written in `envelope`, which types and statuses there are in `known`.
 
-mod envelope;
-mod known;
+pub(super) mod envelope;
 pub mod reasons;
 
 use super::api::Api;
 use super::malformed::Place;
 use crate::write;
-pub use envelope::{Lenient, fault_type, index_of, refused, write_fault, write_fault_type};
 use envelope::{More, described, open_error};
-pub use known::{is_logged, is_of_a_value, known_statuses, known_types};
 use muster_core::id::RequestId;
 use muster_core::rate::Class;
 use muster_core::reason::{Fault, Reason};
-pub use reasons::describe;
-
-/// The documented text of a body that cannot be read.
-pub const MALFORMED: &str = "Could not decode the request body. The JSON was incorrect or not encoded as UTF-8.";
-/// The documented type of a body that cannot be read.
-pub const MALFORMED_TYPE: &str = "Malformed JSON";
-/// The documented type of a member that is missing, empty or of the wrong type.
-pub const MISSING_TYPE: &str = "MissingAttributeError";
+use reasons::{MALFORMED, MALFORMED_TYPE, MISSING_TYPE};
 
 /// What is said of a name in `Host` that a server does not answer to; by both APIs.
 pub const HOST_REFUSED: &str = "this server answers only to local host names and to those given with --allow-host";

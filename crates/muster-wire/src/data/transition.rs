@@ -5,50 +5,32 @@
 //! `keys` identifiers, `time` times, and `customer`, `event` and `device` one type of element each.
 
 mod attributes;
+mod context;
 mod customer;
 mod device;
 mod element;
 mod event;
+mod fields;
+mod findings;
 mod keys;
 mod spoiled;
 mod time;
 
-use super::failure::{Failure, Lenient};
+use super::failure::Failure;
+use super::faults::Lenient;
 use super::malformed;
 use crate::json::{self, Document, Json, Node};
 use crate::path::Path;
-use crate::zone::Zone;
-use element::ElementReader;
+use context::ElementContext;
+pub use context::ReadContext;
 use muster_core::command::{Body, Element};
 use muster_core::kinds::Route;
 use muster_core::limits::FAULTS_MAX;
 use muster_core::reason::{Fault, Faults};
-use muster_core::settings::Settings;
-use muster_core::time::Timestamp;
 use std::ops::Range;
-use std::sync::Arc;
 
 /// The member of the envelope that holds the elements.
 const ELEMENTS: &str = "elements";
-
-/// Under what a body is read.
-#[derive(Clone, Debug)]
-pub struct ReadContext {
-    /// The call.
-    pub route: Route,
-    /// The settings of the workspace.
-    pub settings: Arc<Settings>,
-    /// Structural faults inside elements count as value faults (behaviour.md 1.3).
-    pub lenient: bool,
-    /// A null attribute is unset instead of ignored (behaviour.md 2).
-    pub null_clears: bool,
-    /// The hosted service's limits cut and drop instead of warning (behaviour.md 2).
-    pub parity: bool,
-    /// The workspace's time zone, for times without an offset of their own.
-    pub zone: Zone,
-    /// When the request was received: whose offset an action without any time has.
-    pub received_at: Timestamp,
-}
 
 /// A body that was read.
 #[derive(Clone, Debug)]
@@ -89,7 +71,8 @@ pub fn read(body: &[u8], context: &ReadContext) -> Result<Parsed, Unreadable> {
         let path = Path::ROOT.name(ELEMENTS);
         json::parse_items(body, ELEMENTS, &mut |node, places| {
             let index = gathered.count;
-            gathered.add(ElementReader { context, places }.read(node, index, &path.index(index)), node);
+            let context = ElementContext { request: context, places };
+            gathered.add(element::read(&context, node, index, &path.index(index)), node);
         })
     } else {
         json::parse(body)
@@ -101,8 +84,8 @@ pub fn read(body: &[u8], context: &ReadContext) -> Result<Parsed, Unreadable> {
     if context.route == Route::Transition {
         envelope(body, &document)?;
     } else {
-        let reader = ElementReader { context, places: &document.places };
-        gathered.add(reader.read(&document.root, 0, &Path::ROOT), &document.root);
+        let context = ElementContext { request: context, places: &document.places };
+        gathered.add(element::read(&context, &document.root, 0, &Path::ROOT), &document.root);
     }
     gathered.finish()
 }

@@ -1,16 +1,44 @@
 //! The parser. Recursive: its depth is that of the body, which is bounded.
 
-use super::{Document, Json, Malformed, Member, Node, Places};
+use super::number::number_len;
+use super::tree::{Document, Json, Malformed, Member, Node, Places};
 use muster_core::limits::NESTING_MAX;
 use std::borrow::Cow;
 
 /// Objects of at most so many members are searched for doubled names pair by pair, larger ones by sorting.
 const PAIRS_MAX: usize = 16;
 
+/// Reads a body.
+///
+/// # Errors
+/// [`Malformed`]; also for a byte order mark and for bodies of 4 GiB and more.
+pub fn parse(body: &[u8]) -> Result<Document<'_>, Malformed> {
+    document(text(body)?, None)
+}
+
+fn text(body: &[u8]) -> Result<&str, Malformed> {
+    std::str::from_utf8(body).map_err(|error| Malformed { offset: error.valid_up_to(), is_after_value: false })
+}
+
+/// Reads a body and hands over the items of the array that is this member of the outermost object, each as soon as it
+/// is read, with what was noted in it; so a long body is never in memory as one tree. In the document that is
+/// returned nulls stand in the items' places, and their notes are left out. If the body turns out to be malformed, or
+/// has the member twice, what was handed over is worth nothing.
+///
+/// # Errors
+/// As [`parse`].
+pub fn parse_items<'a>(
+    body: &'a [u8],
+    member: &str,
+    to: &mut dyn FnMut(&Node<'a>, &Places),
+) -> Result<Document<'a>, Malformed> {
+    document(text(body)?, Some(Hand { member, to }))
+}
+
 /// Whom the items of one array are handed to, and the name of that member of the outermost object.
-pub(super) struct Hand<'a, 'h> {
-    pub(super) member: &'h str,
-    pub(super) to: &'h mut dyn FnMut(&Node<'a>, &Places),
+struct Hand<'a, 'h> {
+    member: &'h str,
+    to: &'h mut dyn FnMut(&Node<'a>, &Places),
 }
 
 /// Reading stops where the parser stands.
@@ -29,7 +57,7 @@ struct Parser<'a, 'h> {
     hand: Option<Hand<'a, 'h>>,
 }
 
-pub(super) fn document<'a>(text: &'a str, hand: Option<Hand<'a, '_>>) -> Result<Document<'a>, Malformed> {
+fn document<'a>(text: &'a str, hand: Option<Hand<'a, '_>>) -> Result<Document<'a>, Malformed> {
     if u32::try_from(text.len()).is_err() {
         return Err(Malformed { offset: text.len(), is_after_value: false });
     }
@@ -291,33 +319,6 @@ impl<'a> Parser<'a, '_> {
         self.at += 4;
         digits.iter().try_fold(0, |n, b| char::from(*b).to_digit(16).map(|d| n * 16 + d)).ok_or(Stop)
     }
-}
-
-/// The length of the number that the bytes begin with; None if they begin with none.
-pub(super) fn number_len(bytes: &[u8]) -> Option<usize> {
-    let digits = |from: usize| bytes[from..].iter().take_while(|b| b.is_ascii_digit()).count();
-    let mut at = usize::from(bytes.first() == Some(&b'-'));
-    let whole = digits(at);
-    if whole == 0 || (whole > 1 && bytes[at] == b'0') {
-        return None;
-    }
-    at += whole;
-    if bytes.get(at) == Some(&b'.') {
-        let fraction = digits(at + 1);
-        if fraction == 0 {
-            return None;
-        }
-        at += 1 + fraction;
-    }
-    if let Some(b'e' | b'E') = bytes.get(at) {
-        let sign = usize::from(matches!(bytes.get(at + 1), Some(b'+' | b'-')));
-        let exponent = digits(at + 1 + sign);
-        if exponent == 0 {
-            return None;
-        }
-        at += 1 + sign + exponent;
-    }
-    Some(at)
 }
 
 /// Where the first member stands whose name was there before.

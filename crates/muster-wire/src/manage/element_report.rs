@@ -5,7 +5,7 @@ use super::explanation::ExplanationDocument;
 use super::masking::Mask;
 use crate::data::answer::{kind_name, write_logged_warning};
 use crate::data::api::Api;
-use crate::data::failure::write_fault;
+use crate::data::faults::write_fault;
 use muster_core::id::ProfileId;
 use muster_core::kinds::ElementKind;
 use muster_core::outcome::{ActionOutcome, ActionResult, ElementResult, Outcome};

@@ -10,7 +10,7 @@ use super::problem::Problem;
 use super::request::RequestSummary;
 use crate::data::answer::kind_name;
 use crate::data::api::Api;
-use crate::data::failure::fault_type;
+use crate::data::failure::reasons::fault_type;
 use muster_core::explanation::GuardReason;
 use muster_core::id::{ProfileId, QuarantineNo, RequestId};
 use muster_core::kinds::SurvivorChoice;

@@ -8,7 +8,7 @@ use super::merge::is_false;
 use super::problem::Problem;
 use crate::data::answer::summary as write_summary;
 use crate::data::api::Api;
-use crate::data::failure::{describe, fault_type};
+use crate::data::failure::reasons::{describe, fault_type};
 use muster_core::id::{RequestId, RequestNo};
 use muster_core::kinds::{ElementKind, Route};
 use muster_core::outcome::{ElementResult, Outcome};

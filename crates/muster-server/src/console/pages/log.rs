@@ -14,7 +14,7 @@ use crate::manage::requests::WithRefused;
 use askama::Template;
 use axum::http::StatusCode;
 use muster_core::outcome::Outcome;
-use muster_wire::data::failure::{known_statuses, known_types};
+use muster_wire::data::known::{known_statuses, known_types};
 use muster_wire::manage::problem::Problem;
 use muster_wire::manage::request::{ElementCounts, FindRequestsRequest, FirstError, RequestDocument};
 use std::net::IpAddr;

@@ -10,7 +10,7 @@ use crate::manage::request_filter::RequestFilterQuery;
 use crate::manage::requests::WithRefused;
 use crate::manage::{requests, stats};
 use askama::Template;
-use muster_wire::data::failure::{is_of_a_value, known_types};
+use muster_wire::data::known::{is_of_a_value, known_types};
 use muster_wire::manage::problem::Problem;
 use muster_wire::manage::request::RequestDocument;
 use muster_wire::manage::stats::{FaultCountDocument, MinuteDocument, RatesDocument, StatsDocument};

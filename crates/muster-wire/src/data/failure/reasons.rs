@@ -1,13 +1,24 @@
 //! Type and text of every reason why an element or an action is refused, in the spelling of the called API's page.
 //! No text quotes a value that came in; the name in `Cannot add and remove ...` is a documented literal.
 
-use super::{MALFORMED, MALFORMED_TYPE, MISSING_TYPE};
 use crate::data::api::Api;
 use muster_core::reason::{Fault, Reason};
+
+/// The documented text of a body that cannot be read.
+pub const MALFORMED: &str = "Could not decode the request body. The JSON was incorrect or not encoded as UTF-8.";
+/// The documented type of a body that cannot be read.
+pub const MALFORMED_TYPE: &str = "Malformed JSON";
+/// The documented type of a member that is missing, empty or of the wrong type.
+pub const MISSING_TYPE: &str = "MissingAttributeError";
 
 /// The `type` and the `message` of a fault (behaviour.md 1.2; FACTS 1.4, 2.1, 2.2, 2.3).
 pub fn describe(api: Api, fault: &Fault) -> (&'static str, String) {
     if fault.reason.is_structural() { structural(api, fault) } else { value(api, fault) }
+}
+
+/// The type of a fault, as its API spells it.
+pub fn fault_type(api: Api, fault: &Fault) -> &'static str {
+    describe(api, fault).0
 }
 
 fn structural(api: Api, fault: &Fault) -> (&'static str, String) {
@@ -40,7 +51,7 @@ fn structural(api: Api, fault: &Fault) -> (&'static str, String) {
 }
 
 /// Types of faults of a request as a whole that answers 400.
-pub(super) const ENVELOPE_TYPES: [&str; 9] = [
+pub(in crate::data) const ENVELOPE_TYPES: [&str; 9] = [
     MALFORMED_TYPE,
     MISSING_TYPE,
     "AttributeError",

@@ -1,8 +1,8 @@
 //! The attributes of a customer element: identifiers, values, unsets, array operations and platforms, each name by
 //! what may be done with it (behaviour.md 2, FACTS 6.2 and 6.3).
 
-use super::ReadContext;
-use super::element::Found;
+use super::context::ReadContext;
+use super::findings::Findings;
 use super::keys::{Keys, Named};
 use super::time;
 use crate::json::{Json, Member, Node};
@@ -27,7 +27,7 @@ pub(super) struct ElementAttributes<'r, 'c> {
     pub(super) context: &'r ReadContext,
     pub(super) keys: &'r mut Keys<'c>,
     pub(super) customer: &'r mut CustomerElement,
-    pub(super) found: &'r mut Found,
+    pub(super) found: &'r mut Findings,
     /// Names that others can have been cut to, among the attributes that are set.
     pub(super) set: CutNames,
     /// The same among the array operations.

@@ -2,7 +2,9 @@
 //! in [`super::attributes`].
 
 use super::attributes::{ElementAttributes, platforms};
-use super::element::{ElementReader, Found, flag};
+use super::context::ElementContext;
+use super::fields::flag;
+use super::findings::Findings;
 use super::keys::Keys;
 use crate::json::{Json, Node};
 use crate::notices::Notices;
@@ -15,8 +17,8 @@ use muster_core::reason::{Fault, Reason};
 use muster_core::warning::Code;
 use std::borrow::Cow;
 
-pub(super) fn read(reader: &ElementReader, node: &Node, at: &Path, found: &mut Found) -> CustomerElement {
-    let mut keys = Keys::new(&reader.context.settings.identity);
+pub(super) fn read(context: &ElementContext, node: &Node, at: &Path, found: &mut Findings) -> CustomerElement {
+    let mut keys = Keys::new(&context.request.settings.identity);
     keys.take_customer_id(node, at, found);
     let mut customer = CustomerElement {
         update_existing_only: flag(node, "update_existing_only", at, &mut found.notices).unwrap_or(false),
@@ -27,7 +29,7 @@ pub(super) fn read(reader: &ElementReader, node: &Node, at: &Path, found: &mut F
         match attributes.members() {
             Some(members) => {
                 let attributes = ElementAttributes {
-                    context: reader.context,
+                    context: context.request,
                     keys: &mut keys,
                     customer: &mut customer,
                     found,

@@ -1,6 +1,8 @@
 //! A device element (FACTS 1.2.3, 2.3; behaviour.md 2).
 
-use super::element::{ElementReader, Found, flag, optional_text};
+use super::context::ElementContext;
+use super::fields::{flag, optional_text};
+use super::findings::Findings;
 use super::keys::{Keys, absent, device_id};
 use crate::json::{Json, Node, is_integer};
 use crate::path::Path;
@@ -12,8 +14,8 @@ use muster_core::reason::{Fault, Reason};
 use muster_core::warning::Code;
 
 /// Reads the element; None if it has a fault.
-pub(super) fn read(reader: &ElementReader, node: &Node, at: &Path, found: &mut Found) -> Option<DeviceElement> {
-    let mut keys = Keys::new(&reader.context.settings.identity);
+pub(super) fn read(context: &ElementContext, node: &Node, at: &Path, found: &mut Findings) -> Option<DeviceElement> {
+    let mut keys = Keys::new(&context.request.settings.identity);
     keys.take_customer_id(node, at, found);
     keys.take_user_identifiers(node, at, found);
     let customer_id = keys.customer_id().map(Box::from);
@@ -29,7 +31,7 @@ pub(super) fn read(reader: &ElementReader, node: &Node, at: &Path, found: &mut F
     Some(DeviceElement { identifiers: keys, device_id: device?, fields: fields?, pointer: at.pointer().into() })
 }
 
-fn fields(node: &Node, at: &Path, found: &mut Found) -> Option<DeviceFields> {
+fn fields(node: &Node, at: &Path, found: &mut Findings) -> Option<DeviceFields> {
     const NAME: &str = "attributes";
     let Some(given) = node.some(NAME) else {
         found.attributes.push(Fault::new(Reason::MissingAttributes, at.pointer(), Some(NAME)));
@@ -65,7 +67,7 @@ fn fields(node: &Node, at: &Path, found: &mut Found) -> Option<DeviceFields> {
 }
 
 /// A required text; a fault if it is missing, empty or of another type.
-fn required<'v>(given: &'v Node, name: &str, missing: Reason, (at, found): (&Path, &mut Found)) -> Option<&'v str> {
+fn required<'v>(given: &'v Node, name: &str, missing: Reason, (at, found): (&Path, &mut Findings)) -> Option<&'v str> {
     let fault = match given.some(name).map(|node| &node.json) {
         Some(Json::Text(text)) if !text.trim().is_empty() => return Some(text),
         None | Some(Json::Text(_)) => Fault::new(missing, at.pointer(), Some(name)),
@@ -81,7 +83,7 @@ fn required<'v>(given: &'v Node, name: &str, missing: Reason, (at, found): (&Pat
     None
 }
 
-fn platform(given: &Node, at: &Path, found: &mut Found) -> Option<Platform> {
+fn platform(given: &Node, at: &Path, found: &mut Findings) -> Option<Platform> {
     const NAME: &str = "platform";
     let text = required(given, NAME, Reason::MissingPlatform, (at, &mut *found))?;
     let platform = Platform::parse(text.trim()).filter(|p| *p != Platform::Unknown);
@@ -91,7 +93,7 @@ fn platform(given: &Node, at: &Path, found: &mut Found) -> Option<Platform> {
     platform
 }
 
-fn push_id(given: &Node, at: &Path, found: &mut Found) -> Option<Box<str>> {
+fn push_id(given: &Node, at: &Path, found: &mut Findings) -> Option<Box<str>> {
     const NAME: &str = "push_id";
     let text = required(given, NAME, Reason::MissingPushId, (at, &mut *found))?;
     if text.len() > IDENTIFIER_BYTES_MAX {
@@ -102,7 +104,7 @@ fn push_id(given: &Node, at: &Path, found: &mut Found) -> Option<Box<str>> {
 }
 
 /// An advertising id; dropped with a warning on a platform that has none of its kind, and where it is zero or a word.
-fn advertising(given: &Node, (name, fits): (&str, bool), at: &Path, found: &mut Found) -> Option<Box<str>> {
+fn advertising(given: &Node, (name, fits): (&str, bool), at: &Path, found: &mut Findings) -> Option<Box<str>> {
     let text = optional_text(given, name, at, &mut found.notices).filter(|text| !text.trim().is_empty())?;
     let at = at.name(name);
     if text.len() > IDENTIFIER_BYTES_MAX {

@@ -1,6 +1,8 @@
 //! An event element and its actions (FACTS 1.2.2 and 7). Faults inside an action are that action's.
 
-use super::element::{ElementReader, Found, flag, optional_text};
+use super::context::ElementContext;
+use super::fields::{flag, optional_text};
+use super::findings::Findings;
 use super::keys::{Keys, device_id};
 use super::time;
 use crate::data::members;
@@ -21,8 +23,8 @@ use std::sync::Arc;
 
 const OS_TYPE: &str = "moe_os_type";
 
-pub(super) fn read(reader: &ElementReader, node: &Node, at: &Path, found: &mut Found) -> EventElement {
-    let mut keys = Keys::new(&reader.context.settings.identity);
+pub(super) fn read(context: &ElementContext, node: &Node, at: &Path, found: &mut Findings) -> EventElement {
+    let mut keys = Keys::new(&context.request.settings.identity);
     keys.take_customer_id(node, at, found);
     keys.take_user_identifiers(node, at, found);
     let mut event = EventElement {
@@ -41,11 +43,11 @@ pub(super) fn read(reader: &ElementReader, node: &Node, at: &Path, found: &mut F
         let pointer = at.name("attributes").pointer();
         found.attributes.push(Fault::with_detail(Reason::AttributesType, pointer, "attributes", "object"));
     }
-    event.actions = actions(reader, node, at, found);
+    event.actions = actions(context, node, at, found);
     event
 }
 
-fn actions(reader: &ElementReader, node: &Node, at: &Path, found: &mut Found) -> Vec<Result<Arc<Action>, Faults>> {
+fn actions(context: &ElementContext, node: &Node, at: &Path, found: &mut Findings) -> Vec<Result<Arc<Action>, Faults>> {
     const NAME: &str = "actions";
     let Some(given) = node.some(NAME) else {
         found.actions.push(Fault::new(Reason::MissingActions, at.pointer(), Some(NAME)));
@@ -68,14 +70,14 @@ fn actions(reader: &ElementReader, node: &Node, at: &Path, found: &mut Found) ->
     }
     let notices = &mut found.notices;
     let read = |(index, item)| {
-        ActionReader { reader, faults: Vec::new(), notices: &mut *notices }.read(item, &at.index(index))
+        ActionReader { context, faults: Vec::new(), notices: &mut *notices }.read(item, &at.index(index))
     };
     items.iter().enumerate().map(read).collect()
 }
 
 /// Reads one action.
 struct ActionReader<'r> {
-    reader: &'r ElementReader<'r>,
+    context: &'r ElementContext<'r>,
     faults: Vec<Fault>,
     notices: &'r mut Notices,
 }
@@ -90,11 +92,11 @@ impl ActionReader<'_> {
         let attributes = self.attributes(node, at, &mut os_type);
         let (time, user_time, offset_seconds) = self.times(node, at);
         let event_id = self.event_id(node, at);
-        if let Some(place) = node.first_of(&self.reader.places.nuls) {
+        if let Some(place) = node.first_of(&self.context.places.nuls) {
             let pointer = pointer_of(node, place, at).unwrap_or_else(|| at.pointer());
             self.faults.push(Fault::new(Reason::KeyNotAllowed, pointer, None));
         }
-        members::unknown_of_action(node, &self.reader.context.settings.identity, at, self.notices);
+        members::unknown_of_action(node, &self.context.request.settings.identity, at, self.notices);
         let action = Action {
             name: name.unwrap_or_default().into(),
             attributes,
@@ -174,12 +176,12 @@ impl ActionReader<'_> {
     /// Instant, local time and offset (FACTS 7): what is not given stays open, the rules fill it from the receipt.
     fn times(&mut self, node: &Node, at: &Path) -> (Option<Timestamp>, Option<i64>, i32) {
         let own = time::offset(node, at, self.notices);
-        let zone = &self.reader.context.zone;
+        let zone = &self.context.request.zone;
         let offset_of = |date| own.unwrap_or_else(|| zone.offset_of(date));
         let current = time::time(node, "current_time", at, self.notices).map(|date| Date::Zoned(date.instant(0)));
         let user = time::time(node, "user_time", at, self.notices);
         let taken = current.or(user);
-        let offset = offset_of(taken.unwrap_or(Date::Zoned(self.reader.context.received_at)));
+        let offset = offset_of(taken.unwrap_or(Date::Zoned(self.context.request.received_at)));
         let local = user.map(|date| match date {
             Date::Zoned(at) => at.0 + i64::from(offset_of(date)) * 1_000,
             Date::Local(local) => local,

@@ -1,7 +1,7 @@
 //! The identifiers of an element: which kinds are active, what a value must be, what is no value at all
 //! (behaviour.md 1.2 and 3).
 
-use super::element::Found;
+use super::findings::Findings;
 use crate::json::{Json, Node, is_integer};
 use crate::notices::Notices;
 use crate::path::Path;
@@ -41,7 +41,7 @@ impl<'c> Keys<'c> {
     }
 
     /// Takes the member `customer_id` of an element.
-    pub(super) fn take_customer_id(&mut self, element: &Node, at: &Path, found: &mut Found) {
+    pub(super) fn take_customer_id(&mut self, element: &Node, at: &Path, found: &mut Findings) {
         if let (Some(value), Some(kind)) = (element.member(CUSTOMER_ID), self.active(CUSTOMER_ID)) {
             let at = at.name(CUSTOMER_ID);
             self.take(kind, value, &Named { name: CUSTOMER_ID, at, written: false, changes_id: false }, found);
@@ -50,7 +50,7 @@ impl<'c> Keys<'c> {
     }
 
     /// Takes the member `user_identifiers` of an event or a device.
-    pub(super) fn take_user_identifiers(&mut self, element: &Node, at: &Path, found: &mut Found) {
+    pub(super) fn take_user_identifiers(&mut self, element: &Node, at: &Path, found: &mut Findings) {
         const NAME: &str = "user_identifiers";
         let Some(value) = element.some(NAME) else { return };
         let at = at.name(NAME);
@@ -73,7 +73,7 @@ impl<'c> Keys<'c> {
     }
 
     /// Takes a value of a kind.
-    pub(super) fn take(&mut self, kind: &KindSettings, value: &Node, named: &Named, found: &mut Found) {
+    pub(super) fn take(&mut self, kind: &KindSettings, value: &Node, named: &Named, found: &mut Findings) {
         let text = match text(value, named.name, &named.at, &mut found.notices) {
             Ok(Some(text)) => text,
             Ok(None) => return,
@@ -107,7 +107,7 @@ impl<'c> Keys<'c> {
         self.given.push(GivenIdentifier { identifier: key, pointer, written: named.written || is_new_id, is_new_id });
     }
 
-    fn fault(&mut self, fault: Fault, found: &mut Found) {
+    fn fault(&mut self, fault: Fault, found: &mut Findings) {
         self.faulty = true;
         found.identifiers.push(fault);
     }
@@ -121,7 +121,7 @@ impl<'c> Keys<'c> {
     }
 
     /// The keys in order of rank; if there is none, the fault that says why, unless one of a key says it already.
-    pub(super) fn finish(mut self, at: &Path, found: &mut Found) -> Vec<GivenIdentifier> {
+    pub(super) fn finish(mut self, at: &Path, found: &mut Findings) -> Vec<GivenIdentifier> {
         let identity = self.identity;
         self.given.sort_by_key(|given| identity.rank(&given.identifier.kind));
         if self.given.is_empty() && !self.faulty {
@@ -166,7 +166,7 @@ fn text<'v>(value: &'v Node, name: &str, at: &Path, notices: &mut Notices) -> Re
 }
 
 /// The member `device_id` of an event or a device; None if it is missing, null, blank or at fault.
-pub(super) fn device_id<'v>(element: &'v Node, at: &Path, found: &mut Found) -> Option<&'v str> {
+pub(super) fn device_id<'v>(element: &'v Node, at: &Path, found: &mut Findings) -> Option<&'v str> {
     const NAME: &str = "device_id";
     let at = at.name(NAME);
     let text = match text(element.some(NAME)?, NAME, &at, &mut found.notices) {

@@ -2,7 +2,8 @@
 //! actions, which have faults of their own. Each is told where it stands first, among the faults of the member in which it
 //! lies (behaviour.md 1.2.e).
 
-use super::element::{ElementReader, Found};
+use super::context::ElementContext;
+use super::findings::Findings;
 use crate::json::{Json, Member, Node, Places};
 use crate::path::{Path, pointer_of};
 use muster_core::attribute::{CUSTOMER_ID, canonical};
@@ -11,7 +12,7 @@ use muster_core::reason::{Fault, Faults, Reason};
 
 /// An element whose strings are judged.
 pub(super) struct Spoiled<'s> {
-    pub(super) reader: &'s ElementReader<'s>,
+    pub(super) context: &'s ElementContext<'s>,
     pub(super) element: &'s Node<'s>,
     pub(super) at: &'s Path<'s>,
 }
@@ -28,8 +29,8 @@ enum Part {
 
 impl Spoiled<'_> {
     /// Notes what is spoiled; answers what lies in an action.
-    pub(super) fn note(&self, body: &Result<Body, Faults>, found: &mut Found) -> Option<(usize, Fault)> {
-        let Places { nuls, unpaired, .. } = self.reader.places;
+    pub(super) fn note(&self, body: &Result<Body, Faults>, found: &mut Findings) -> Option<(usize, Fault)> {
+        let Places { nuls, unpaired, .. } = self.context.places;
         let is_event = matches!(body, Ok(Body::Event(_)));
         let actions = match self.element.some("actions") {
             Some(actions) if is_event && !nuls.is_empty() => actions.span(),
@@ -56,7 +57,7 @@ impl Spoiled<'_> {
         match (&*member.name, &member.value.json) {
             (CUSTOMER_ID | "device_id" | "user_identifiers", _) => Part::Identifiers,
             ("attributes", _) => {
-                let identity = &self.reader.context.settings.identity;
+                let identity = &self.context.request.settings.identity;
                 let is_kind = |member: &Member| identity.active_kind(canonical(&member.name)).is_some();
                 if holding(&member.value, place).is_some_and(is_kind) { Part::Identifiers } else { Part::Attributes }
             }

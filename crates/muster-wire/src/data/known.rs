@@ -1,9 +1,9 @@
 //! The types and statuses that an answer of the Data API can have, listed for filters: what is on no list is a mistake of
 //! the person who filters.
 
-use super::reasons::ENVELOPE_TYPES;
-use super::{Failure, fault_type};
-use crate::data::api::Api;
+use super::api::Api;
+use super::failure::Failure;
+use super::failure::reasons::{ENVELOPE_TYPES, fault_type};
 use muster_core::reason::{Fault, Reason};
 
 /// The calls of the Data API, each with its spelling.
