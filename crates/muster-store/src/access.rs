@@ -3,7 +3,7 @@
 //! workspace. What a scope allows, when a session ends and which calls are recorded is the server's.
 
 use crate::bounds::Bounds;
-use crate::engine::EngineError;
+use crate::error::EngineError;
 use crate::page::Page;
 use muster_core::id::WorkspaceId;
 use muster_core::time::Timestamp;

@@ -14,10 +14,7 @@ pub mod random;
 pub mod rig;
 
 use crate::bounds::Bounds;
-use crate::engine::Engine;
-
-/// Makes an empty engine.
-pub type Make<'a> = &'a dyn Fn() -> Box<dyn Engine>;
+use rig::Make;
 
 /// Everything that an engine does with its default bounds. Panics at the first promise that does not hold.
 pub fn suite(make: Make<'_>) {

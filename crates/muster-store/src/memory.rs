@@ -2,6 +2,7 @@
 //! specification of the seam and is never fast; nothing of it outlives the process.
 
 mod access;
+mod access_records;
 mod data;
 mod reader;
 
@@ -28,7 +29,7 @@ pub struct Memory {
     bounds: Bounds,
     workspaces: RwLock<BTreeMap<WorkspaceId, Arc<Mutex<Place>>>>,
     secrets: Mutex<BTreeMap<String, Vec<u8>>>,
-    access: Mutex<access::Kept>,
+    access: Mutex<access_records::AccessRecords>,
     closed: AtomicBool,
     decisions: AtomicU64,
     too_large: AtomicU64,

@@ -1,6 +1,6 @@
 //! Reading: what the management API, the console and `muster verify` look at.
 
-use crate::engine::EngineError;
+use crate::error::EngineError;
 use crate::page::Page;
 use muster_core::change::RowChange;
 use muster_core::facts::Cutoffs;

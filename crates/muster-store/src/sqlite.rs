@@ -11,6 +11,7 @@ mod catalogue;
 mod chunks;
 mod commit;
 mod directory;
+mod entry;
 mod facts;
 mod reader;
 mod maintenance;
@@ -85,7 +86,7 @@ impl Sqlite {
         }
         for id in catalogue.deleted().map_err(damaged)? {
             at(&directory.workspace(&id), directory.remove_workspace(&id))?;
-            catalogue.gone(&id).map_err(damaged)?;
+            catalogue.note_moved(&id).map_err(damaged)?;
         }
         directory.remove_set_aside()?;
         let entries = catalogue.workspaces().map_err(damaged)?;
@@ -151,7 +152,7 @@ impl Engine for Sqlite {
             let is_alike = |other: &WorkspaceId| other.as_str().eq_ignore_ascii_case(workspace.id.as_str());
             if let Some(deleted) = catalogue.deleted()?.into_iter().find(is_alike) {
                 // A deletion that could not be finished then is finished now.
-                let aside = self.inner.directory.finish_deletion(catalogue, &deleted)?;
+                let aside = catalogue.finish_deletion(&self.inner.directory, &deleted)?;
                 let _left = std::fs::remove_dir_all(aside);
             }
             let names = self.inner.directory.workspaces().map_err(io)?;
@@ -203,7 +204,7 @@ impl Engine for Sqlite {
                 self.inner.put_back(catalogue, &workspace);
                 return Err(error);
             }
-            self.inner.directory.finish_deletion(catalogue, id)
+            catalogue.finish_deletion(&self.inner.directory, id)
         })?;
         // What cannot be removed now is removed at the next start.
         let _left = std::fs::remove_dir_all(aside);

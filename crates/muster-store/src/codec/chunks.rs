@@ -2,8 +2,9 @@
 //! write to a large profile changes few bytes. Where a chunk ends follows from the names and sizes of what is in it, and
 //! not from what is before: a change moves no more than its own ends. Part of the stored format.
 
+use super::cell::{Cell, Row};
+use super::jsonb;
 use super::parts::{Writes, chunk_record, read_chunk_record};
-use super::{Cell, Row, jsonb};
 use crate::error::CorruptRow;
 use crate::family::Family;
 use muster_core::id::ProfileNo;
@@ -118,7 +119,7 @@ pub(crate) fn read_view(cells: &[Cell<'_>]) -> Result<Vec<(Box<str>, Value)>, Co
 }
 
 fn parts<'c>(cells: &'c [Cell<'_>]) -> Result<(&'c [u8], &'c [u8]), CorruptRow> {
-    let mut row = Row::of(Family::Chunks, cells)?;
+    let mut row = Row::new(Family::Chunks, cells)?;
     row.int()?;
     row.int()?;
     row.text()?;

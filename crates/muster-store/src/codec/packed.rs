@@ -1,6 +1,7 @@
 //! Recorded answers as they are stored: a long one compressed, since a small body can have an answer a hundred times its
 //! size, and answers repeat themselves. Part of the stored format.
 
+use super::cell::Cell;
 use crate::error::CorruptRow;
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -46,8 +47,8 @@ pub(super) fn unpack(stored: &[u8]) -> Result<Arc<[u8]>, CorruptRow> {
 }
 
 /// The cell of a body.
-pub(super) fn cell(body: &[u8]) -> super::Cell<'static> {
-    super::Cell::Blob(Cow::Owned(pack(body)))
+pub(super) fn cell(body: &[u8]) -> Cell<'static> {
+    Cell::Blob(Cow::Owned(pack(body)))
 }
 
 #[cfg(test)]

@@ -1,7 +1,6 @@
 //! What the suite wants of tokens, of sessions and of the audit log.
 
-use super::Make;
-use super::rig::{id, shop, workspace};
+use super::rig::{Make, id, shop, workspace};
 use crate::access::{AuditClass, AuditQuery, AuditRecord, SessionChanges, SessionRecord, TokenPut, TokenRecord};
 use crate::engine::{Created, Engine, EngineError};
 use muster_core::time::Timestamp;

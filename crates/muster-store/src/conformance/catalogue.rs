@@ -1,7 +1,6 @@
 //! What the suite wants of the catalogue.
 
-use super::Make;
-use super::rig::{id, put, run, shop, workspace};
+use super::rig::{Make, id, put, run, shop, workspace};
 use crate::engine::{Created, EngineError, KeyRecord, Workspace};
 use muster_core::change::{RowChange, StoredRow};
 use muster_core::decision::{Mode, Step};

@@ -1,9 +1,8 @@
 //! What the suite wants of deleted quarantine entries: hidden at once, restored as they were for a minute, removed after
 //! it, and counted as what they are at every time.
 
-use super::Make;
 use super::limits::quarantined;
-use super::rig::{put_with, run, shop, wait};
+use super::rig::{Make, put_with, run, shop, wait};
 use crate::engine::{Engine, apply};
 use crate::reader::dump;
 use muster_core::change::{Changes, RowChange, StoredRow};

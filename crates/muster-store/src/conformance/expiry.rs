@@ -1,9 +1,8 @@
 //! What the suite wants of retention: what is past its time goes in bounded batches, counters and standings follow, and
 //! nothing else changes.
 
-use super::Make;
 use super::families::{event, request, seen_refused};
-use super::rig::{put_with, run, shop, wait};
+use super::rig::{Make, put_with, run, shop, wait};
 use crate::engine::{Engine, EngineError, apply};
 use crate::reader::dump;
 use muster_core::change::{Changes, RowChange, StoredRow};

@@ -1,9 +1,8 @@
 //! What the suite wants of rows: each family comes back as it was put, is replaced and deleted by its key, and is found
 //! by what needs it.
 
-use super::Make;
 use super::random::Dice;
-use super::rig::{facts, put, shop};
+use super::rig::{Make, facts, put, shop};
 use crate::engine::Engine;
 use crate::reader::{EventQuery, LiveProfile, Reader, RequestQuery, dump};
 use muster_core::change::{RowChange, RowKey, StoredRow};

@@ -1,8 +1,7 @@
 //! What the suite wants of what guards, reviews, activations and history ask for.
 
-use super::Make;
 use super::families::{device, event};
-use super::rig::{facts, put, shop};
+use super::rig::{Make, facts, put, shop};
 use crate::reader::ReviewQuery;
 use muster_core::change::{RowChange, RowKey, StoredRow};
 use muster_core::explanation::{Explanation, GuardReason};

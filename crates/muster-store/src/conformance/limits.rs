@@ -1,9 +1,8 @@
 //! What the suite wants at the hard limits of behaviour.md 2 and at an engine's own bounds. An engine refuses nothing
 //! by size: the limits are the rules', so what is at a limit, and one over it, is kept whole.
 
-use super::Make;
 use super::families::{device, event, request, seen_refused};
-use super::rig::{facts, put, put_with, run, shop};
+use super::rig::{Make, facts, put, put_with, run, shop};
 use crate::bounds::ANSWERS_KEPT_MS;
 use crate::page::Page;
 use crate::reader::dump;

@@ -1,7 +1,6 @@
 //! What the suite wants of a queue: order, isolation, dry decisions, time.
 
-use super::Make;
-use super::rig::{Decide, Made, id, put, run, shop, wait, workspace};
+use super::rig::{Decide, Made, Make, facts, id, put, run, shop, wait, workspace};
 use crate::engine::{Created, Engine, EngineError, apply};
 use crate::reader::dump;
 use muster_core::change::{Changes, RowChange, RowKey, StoredRow};
@@ -71,7 +70,7 @@ pub(super) fn a_decision_that_breaks_or_panics_stores_nothing_and_the_others_go_
         let (counters, rows) = dump(&mut *reader).expect("it reads");
         assert_eq!((counters.seq, rows), (1, vec![RowChange::Upsert(StoredRow::Binding(key("1"), ProfileNo(1)))]));
         let needs = Needs { bindings: vec![key("broken"), key("1")], ..Needs::default() };
-        let facts = super::rig::facts(&*engine, &shop, needs).expect("it reads");
+        let facts = facts(&*engine, &shop, needs).expect("it reads");
         assert_eq!((facts.bindings[&key("broken")], facts.bindings[&key("1")]), (None, Some(ProfileNo(1))));
     }
     assert_eq!(run(&*engine, &shop, Mode::Commit, next), Ok(2));

@@ -1,10 +1,9 @@
 //! What the suite wants of pages: none holds more than its bytes, none is empty while something is left, and together
 //! they are the list.
 
-use super::Make;
 use super::families::{event, request, seen_refused};
 use super::limits::quarantined;
-use super::rig::{put, shop};
+use super::rig::{Make, put, shop};
 use crate::page::{PAGE_BYTES_MAX, Page};
 use crate::reader::{EventQuery, RequestQuery};
 use muster_core::change::{RowChange, StoredRow};

@@ -1,13 +1,14 @@
 //! Random rows of every family from a seed: with keys out of small spaces, so that rows are replaced and deleted, and
 //! with values of every type. Deletes name rows that exist; a decision names each key at most once.
 
+mod dice;
 mod open;
 
+pub use dice::Dice;
 use muster_core::change::{Changes, RowChange, RowKey, StoredRow};
 use muster_core::command::{Action, DeviceFields};
-use muster_core::id::{MergeNo, ProfileId, ProfileNo, QuarantineNo, RequestNo, ReviewNo, SeparationNo};
-use muster_core::identifier::{Identifier, IdentifierKind};
-use muster_core::kinds::{ElementKind, Platform, Route, SurvivorChoice, SurvivorRule};
+use muster_core::id::{MergeNo, QuarantineNo, RequestNo, ReviewNo, SeparationNo};
+use muster_core::kinds::{ElementKind, Route, SurvivorChoice, SurvivorRule};
 use muster_core::outcome::{ActionOutcome, ActionResult, ElementResult, Outcome, RecordedAnswer};
 use muster_core::reason::{Fault, Reason};
 use muster_core::record::{
@@ -15,128 +16,11 @@ use muster_core::record::{
     LogEntry, MemberRecord, Merge, MergeLink, Omitted, OutboxMessage, QuarantinedElement, RootPointer, Separation,
     SeparationCause, TreeTotals, View, Write,
 };
-use muster_core::time::Timestamp;
-use muster_core::value::{Combine, Value};
+use muster_core::value::Combine;
 use muster_core::warning::{Code, Warning};
 use std::collections::HashSet;
 
-/// Makes random rows (splitmix64).
-#[derive(Clone, Debug)]
-pub struct Dice {
-    state: u64,
-    there: HashSet<String>,
-}
-
-const TEXTS: [&str; 9] =
-    ["", "a", "\u{e4}\u{f6}", "\"quoted\\\"", "line\nbreak", "\u{1f600}", "twelve bytes", "it's", "\u{7f}\t"];
-const DATES: [&str; 4] =
-    ["2026-01-05", "2026-01-05T00:00:00Z", "1969-12-31 23:59:59.999", "2026-01-05T05:30:00.25+05:30"];
-
 impl Dice {
-    /// Dice of a seed.
-    #[must_use]
-    pub fn new(seed: u64) -> Self {
-        Self { state: seed, there: HashSet::new() }
-    }
-
-    /// 64 random bits.
-    pub fn bits(&mut self) -> u64 {
-        self.state = self.state.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mixed = (self.state ^ (self.state >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        mixed ^ (mixed >> 31)
-    }
-
-    /// A number below `n`.
-    pub fn below(&mut self, n: u64) -> u64 {
-        self.bits() % n
-    }
-
-    fn of<T: Copy>(&mut self, all: &[T]) -> T {
-        all[usize::try_from(self.below(all.len() as u64)).expect("a place in a slice")]
-    }
-
-    fn coin(&mut self) -> bool {
-        self.below(2) == 0
-    }
-
-    fn maybe<T>(&mut self, make: impl FnOnce(&mut Self) -> T) -> Option<T> {
-        self.coin().then(|| make(self))
-    }
-
-    fn some<T>(&mut self, max: u64, mut make: impl FnMut(&mut Self) -> T) -> Vec<T> {
-        (0..self.below(max + 1)).map(|_| make(self)).collect()
-    }
-
-    /// A number that is small, large, or at an end.
-    fn number(&mut self) -> u64 {
-        match self.below(4) {
-            0 => self.below(3),
-            1 => self.below(1 << 20),
-            2 => i64::MAX.cast_unsigned() - self.below(2),
-            _ => self.bits() >> 1,
-        }
-    }
-
-    fn small(&mut self) -> u32 {
-        u32::try_from(self.bits() >> 40).expect("24 bits")
-    }
-
-    fn text(&mut self) -> Box<str> {
-        let (text, number) = (self.of(&TEXTS), self.below(50));
-        match self.below(8) {
-            0 => text.repeat(40).into(),
-            _ => format!("{text}{number}").into(),
-        }
-    }
-
-    fn time(&mut self) -> Timestamp {
-        match self.below(6) {
-            0 => Timestamp(self.of(&[-1, 0, -62_135_596_800_000, 253_402_300_799_999])),
-            _ => Timestamp(1_767_571_200_000 + self.below(50).cast_signed()),
-        }
-    }
-
-    fn no(&mut self) -> ProfileNo {
-        ProfileNo(1 + self.below(6))
-    }
-
-    fn id(&mut self) -> ProfileId {
-        ProfileId { created: self.time(), no: self.no() }
-    }
-
-    fn key(&mut self) -> Identifier {
-        let kind = self.of(&["customer_id", "email", "mobile"]);
-        let value = self.below(4);
-        Identifier { kind: IdentifierKind::new(kind), value: format!("v{value}").into() }
-    }
-
-    fn float(&mut self) -> f64 {
-        self.of(&[0.0, -0.0, 1.5, 1e300, -2.5e-300, 5e-324, f64::MAX, 0.1, 1e21])
-    }
-
-    /// A value of any type, nested at most so deep.
-    pub fn value(&mut self, depth: u32) -> Value {
-        match self.below(if depth == 0 { 6 } else { 8 }) {
-            0 => Value::Boolean(self.coin()),
-            1 => Value::Integer(self.of(&[0, -1, 42, i64::MIN, i64::MAX, 1 << 40])),
-            2 => Value::Float(self.float()),
-            3 => Value::DateTime(self.of(&DATES).into()),
-            4 => Value::Location { lat: self.float(), lon: self.float() },
-            5 => Value::Text(self.text()),
-            6 => Value::Array(self.some(4, |dice| dice.value(depth - 1))),
-            _ => Value::Object(self.named(4, depth - 1)),
-        }
-    }
-
-    fn named(&mut self, max: u64, depth: u32) -> Vec<(Box<str>, Value)> {
-        self.some(max, |dice| (dice.text(), dice.value(depth)))
-    }
-
-    fn platform(&mut self) -> Platform {
-        self.of(&Platform::ALL)
-    }
-
     /// An own record.
     pub fn profile(&mut self) -> MemberRecord {
         let attribute = |dice: &mut Self| {
@@ -189,7 +73,7 @@ impl Dice {
             parent: self.no(),
             merge: MergeNo(self.number()),
             seq: self.number(),
-            rules: self.some(3, |dice| (dice.text(), dice.of(&[Combine::Sum, Combine::Max, Combine::Min]))),
+            rules: self.some(3, |dice| (dice.text(), dice.pick(&[Combine::Sum, Combine::Max, Combine::Min]))),
             same_email: self.coin(),
         }
     }
@@ -226,7 +110,7 @@ impl Dice {
             attributes: self.named(7, 3),
             time: self.maybe(Self::time),
             user_time: self.maybe(|dice| dice.time().0),
-            offset_seconds: self.of(&[0, 19_800, -43_200, i32::MIN, i32::MAX]),
+            offset_seconds: self.pick(&[0, 19_800, -43_200, i32::MIN, i32::MAX]),
             platform: self.maybe(Self::platform),
             os_type: self.maybe(Self::text),
             app_version: self.maybe(Self::text),
@@ -254,7 +138,7 @@ impl Dice {
             _ => {
                 use SurvivorRule::{FirstSeen, LastSeen, MostEvents};
                 let rules = [LastSeen, FirstSeen, MostEvents].map(SurvivorChoice::Rule);
-                let rule = self.of(&[SurvivorChoice::Attribute, SurvivorChoice::NewId, rules[0], rules[1], rules[2]]);
+                let rule = self.pick(&[SurvivorChoice::Attribute, SurvivorChoice::NewId, rules[0], rules[1], rules[2]]);
                 Cause::Identifiers { identifiers: self.some(3, Self::key), rule }
             }
         };
@@ -283,14 +167,14 @@ impl Dice {
             at: self.time(),
             a: self.id(),
             b: self.id(),
-            cause: self.of(&[SeparationCause::Revert, SeparationCause::Review]),
+            cause: self.pick(&[SeparationCause::Revert, SeparationCause::Review]),
             merge: self.maybe(|dice| MergeNo(dice.number())),
         }
     }
 
     fn fault(&mut self) -> Fault {
         Fault {
-            reason: self.of(&Reason::ALL),
+            reason: self.pick(&Reason::ALL),
             pointer: self.text(),
             attribute: self.maybe(Self::text),
             detail: self.maybe(Self::text),
@@ -299,7 +183,7 @@ impl Dice {
 
     fn warning(&mut self) -> Warning {
         Warning {
-            code: self.of(&Code::ALL),
+            code: self.pick(&Code::ALL),
             name: self.text(),
             pointer: self.text(),
             count: self.small(),
@@ -308,21 +192,21 @@ impl Dice {
     }
 
     fn element_kind(&mut self) -> ElementKind {
-        self.of(&[ElementKind::Customer, ElementKind::Event, ElementKind::Device, ElementKind::Unknown])
+        self.pick(&[ElementKind::Customer, ElementKind::Event, ElementKind::Device, ElementKind::Unknown])
     }
 
     fn result(&mut self) -> ElementResult {
         ElementResult {
             index: self.small(),
             kind: self.element_kind(),
-            outcome: self.of(&Outcome::ALL),
+            outcome: self.pick(&Outcome::ALL),
             profile: self.maybe(Self::id),
             merged: self.some(2, Self::id),
             warnings: self.some(2, Self::warning),
             errors: self.some(2, Self::fault).into(),
             explanation: self.maybe(|dice| Box::new(dice.explanation())),
             actions: self.some(3, |dice| ActionResult {
-                outcome: dice.of(&ActionOutcome::ALL),
+                outcome: dice.pick(&ActionOutcome::ALL),
                 errors: dice.some(2, Self::fault).into(),
             }),
         }
@@ -333,8 +217,8 @@ impl Dice {
         LogEntry {
             no: RequestNo(self.below(20)),
             received_at: self.time(),
-            status: self.of(&[200, 400]),
-            route: self.of(&Route::ALL),
+            status: self.pick(&[200, 400]),
+            route: self.pick(&Route::ALL),
             origin: self.maybe(|dice| dice.text().into()),
             bytes: self.small(),
             duration_us: self.number(),
@@ -361,8 +245,8 @@ impl Dice {
 
     fn idempotency(&mut self) -> Idempotency {
         Idempotency {
-            route: self.of(&Route::ALL),
-            key: self.of(&["one", "two"]).into(),
+            route: self.pick(&Route::ALL),
+            key: self.pick(&["one", "two"]).into(),
             body_hash: [self.small().to_le_bytes()[0]; 32],
             at: self.time(),
             answer: RecordedAnswer { status: 200, outcomes: self.text(), body: self.text().into_boxed_bytes().into() },
@@ -402,7 +286,7 @@ impl Dice {
             22 => RowChange::Delete(RowKey::EventId(self.text())),
             23 => RowChange::Delete(RowKey::LogEntry(RequestNo(self.below(20)))),
             24 => RowChange::Delete(RowKey::QuarantinedElement(QuarantineNo(self.below(9)))),
-            25 => RowChange::Delete(RowKey::Idempotency(self.of(&Route::ALL), self.of(&["one", "two"]).into())),
+            25 => RowChange::Delete(RowKey::Idempotency(self.pick(&Route::ALL), self.pick(&["one", "two"]).into())),
             26..32 => self.open_row(),
             _ => match self.coin() {
                 true => RowChange::Upsert(StoredRow::OutboxMessage(OutboxMessage {
@@ -411,7 +295,7 @@ impl Dice {
                 })),
                 false => RowChange::Upsert(StoredRow::Change(Change {
                     seq: self.below(40),
-                    kind: self.of(&[ChangeKind::User, ChangeKind::Device, ChangeKind::Merge, ChangeKind::Revert]),
+                    kind: self.pick(&[ChangeKind::User, ChangeKind::Device, ChangeKind::Merge, ChangeKind::Revert]),
                     profile: self.no(),
                     merge: self.number(),
                     at: self.time(),

@@ -37,6 +37,9 @@ impl Clock for HandClock {
     }
 }
 
+/// Makes an empty engine.
+pub type Make<'a> = &'a dyn Fn() -> Box<dyn Engine>;
+
 /// Waits for a future on this thread.
 pub fn wait<F: Future>(future: F) -> F::Output {
     struct Unpark(Thread);
@@ -134,7 +137,7 @@ pub fn workspace(text: &str) -> Workspace {
 }
 
 /// An engine with one workspace, `shop`.
-pub fn shop(make: super::Make<'_>) -> (Box<dyn Engine>, WorkspaceId) {
+pub fn shop(make: Make<'_>) -> (Box<dyn Engine>, WorkspaceId) {
     let engine = make();
     assert_eq!(engine.create_workspace(&workspace("shop")), Ok(Created::Made));
     (engine, id("shop"))

@@ -7,29 +7,7 @@ use crate::access::{
 use crate::engine::EngineError;
 use crate::page::Page;
 use crate::sync::lock;
-use std::collections::{BTreeMap, VecDeque};
 use std::sync::PoisonError;
-
-/// What it keeps of them.
-#[derive(Default)]
-pub(super) struct Kept {
-    tokens: BTreeMap<String, TokenRecord>,
-    /// By cookie.
-    sessions: BTreeMap<[u8; 32], SessionRecord>,
-    /// Oldest first.
-    audit: VecDeque<AuditRecord>,
-    last: u64,
-}
-
-impl Kept {
-    /// Removes the tokens that fit, and the sessions that began with them; whether any did.
-    pub(super) fn remove_tokens(&mut self, fits: impl Fn(&TokenRecord) -> bool) -> bool {
-        let gone: Vec<TokenRecord> = self.tokens.values().filter(|token| fits(token)).cloned().collect();
-        self.tokens.retain(|_, token| !fits(token));
-        self.sessions.retain(|_, session| gone.iter().all(|token| token.sha256 != session.token));
-        !gone.is_empty()
-    }
-}
 
 impl Access for Memory {
     fn tokens(&self) -> Result<Vec<TokenRecord>, EngineError> {

@@ -4,20 +4,20 @@
 mod access;
 mod sessions;
 
+use super::directory::Directory;
+use super::entry::{key_record, key_sum, workspace_sum};
 use super::own_entry::Versioned;
 use super::{errors, schema, settings};
 use crate::codec::{Cell, cells_sum};
 use crate::engine::{EngineError, KeyRecord, Workspace};
 use muster_core::id::WorkspaceId;
 use muster_core::time::Timestamp;
-use rusqlite::{Connection, OptionalExtension as _, Row, params};
+use rusqlite::{Connection, OptionalExtension as _, params};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// Seeds of the checksums of its tables: no family has such a number.
-const WORKSPACES_SEED: u64 = 2_001;
-const KEYS_SEED: u64 = 2_002;
 const SECRETS_SEED: u64 = 2_003;
 const VERSIONS_SEED: u64 = 2_006;
 
@@ -41,39 +41,6 @@ fn folder_of(path: &Path) -> PathBuf {
 
 fn damaged(what: &str) -> EngineError {
     EngineError::Corrupt(format!("a row of the catalogue's {what} fails its checksum").into())
-}
-
-/// The checksum of an entry without its keys.
-pub(crate) fn workspace_sum(w: &Workspace) -> i64 {
-    let cells =
-        [Cell::text(w.id.as_str()), Cell::Int(w.created_at.0), Cell::unsigned(w.revision), Cell::text(&w.settings)];
-    cells_sum(WORKSPACES_SEED, &cells)
-}
-
-/// The checksum of a key.
-pub(crate) fn key_sum(id: &WorkspaceId, place: i64, key: &KeyRecord) -> i64 {
-    let cells = [
-        Cell::text(id.as_str()),
-        Cell::Int(place),
-        Cell::blob(&key.sha256),
-        Cell::text(&key.scopes),
-        Cell::Int(key.created_at.0),
-        Cell::int_or_null(key.valid_until.map(|at| at.0)),
-    ];
-    cells_sum(KEYS_SEED, &cells)
-}
-
-/// A key of a row with the columns hash, scopes, made, valid until, place, checksum; None if the checksum is another.
-pub(crate) fn key_record(id: &WorkspaceId, row: &Row<'_>) -> rusqlite::Result<Option<KeyRecord>> {
-    let Ok(sha256) = row.get::<_, Vec<u8>>(0)?.try_into() else { return Ok(None) };
-    let key = KeyRecord {
-        sha256,
-        scopes: row.get(1)?,
-        created_at: Timestamp(row.get(2)?),
-        valid_until: row.get::<_, Option<i64>>(3)?.map(Timestamp),
-    };
-    let is_sound = key_sum(id, row.get(4)?, &key) == row.get::<_, i64>(5)?;
-    Ok(is_sound.then_some(key))
 }
 
 impl Catalogue {
@@ -247,7 +214,7 @@ impl Catalogue {
         self.write(|conn| {
             conn.execute("INSERT OR REPLACE INTO deleted VALUES (?1)", [id.as_str()])?;
             conn.execute("DELETE FROM keys WHERE workspace = ?1", [id.as_str()])?;
-            sessions::remove_of_tokens(conn, "workspace", id.as_str())?;
+            remove_sessions_of_tokens(conn, "workspace", id.as_str())?;
             conn.execute("DELETE FROM tokens WHERE workspace = ?1", [id.as_str()])?;
             conn.execute("DELETE FROM versions WHERE workspace = ?1", [id.as_str()])?;
             conn.execute("DELETE FROM workspaces WHERE id = ?1", [id.as_str()])?;
@@ -262,8 +229,15 @@ impl Catalogue {
         ids.iter().map(|id| WorkspaceId::parse(id).ok_or_else(|| damaged("deleted"))).collect()
     }
 
-    /// The folder is gone.
-    pub(crate) fn gone(&mut self, id: &WorkspaceId) -> Result<(), EngineError> {
+    /// Moves the folder of a deleted workspace away to be removed, and notes that. Returns where it is now.
+    pub(crate) fn finish_deletion(&mut self, directory: &Directory, id: &WorkspaceId) -> Result<PathBuf, EngineError> {
+        let moved_to = directory.set_aside(id).map_err(|error| errors::of_system(&error))?;
+        self.note_moved(id)?;
+        Ok(moved_to)
+    }
+
+    /// Notes that the folder of a deleted workspace is away.
+    pub(crate) fn note_moved(&mut self, id: &WorkspaceId) -> Result<(), EngineError> {
         self.write(|conn| {
             conn.execute("DELETE FROM deleted WHERE id = ?1", [id.as_str()])?;
             Ok(())
@@ -288,6 +262,13 @@ impl Catalogue {
             Ok(())
         })
     }
+}
+
+/// Removes, within a transaction, the sessions of the tokens whose column has this value.
+fn remove_sessions_of_tokens(conn: &Connection, column: &'static str, value: &str) -> Result<(), EngineError> {
+    let sql = format!("DELETE FROM sessions WHERE token IN (SELECT sha256 FROM tokens WHERE {column} = ?1)");
+    conn.execute(&sql, [value])?;
+    Ok(())
 }
 
 fn version_sum(id: &WorkspaceId, version: u64) -> i64 {

@@ -1,8 +1,5 @@
 //! The data directory: its format file, its lock, where files stand, and their directory entries on stable storage.
 
-use super::catalogue::Catalogue;
-use super::errors;
-use crate::engine::EngineError;
 use muster_core::id::WorkspaceId;
 use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
 use std::io::{self, Write as _};
@@ -305,13 +302,6 @@ impl Directory {
         }
         sync(&removed)?;
         sync(&self.root.join("workspaces"))?;
-        Ok(aside)
-    }
-
-    /// Sets the folder of a workspace aside that the catalogue has deleted, and notes that it is gone. Where it is now.
-    pub(crate) fn finish_deletion(&self, catalogue: &mut Catalogue, id: &WorkspaceId) -> Result<PathBuf, EngineError> {
-        let aside = self.set_aside(id).map_err(|error| errors::of_system(&error))?;
-        catalogue.gone(id)?;
         Ok(aside)
     }
 

@@ -1,7 +1,7 @@
 //! A workspace's own copy of its entry in the catalogue, in its own file. It is written after the catalogue, so that of two
 //! that differ the one in the catalogue is the newer, unless the catalogue is not the one that belongs here.
 
-use super::catalogue::{key_record, key_sum, workspace_sum};
+use super::entry::{key_record, key_sum, workspace_sum};
 use crate::codec::{Cell, cells_sum};
 use crate::engine::{EngineError, KeyRecord, Workspace};
 use muster_core::id::WorkspaceId;

@@ -1,6 +1,6 @@
 //! Random rows of what identity resolution left open or wrote over.
 
-use super::Dice;
+use super::dice::Dice;
 use muster_core::change::{RowChange, RowKey, StoredRow};
 use muster_core::explanation::{Explanation, GuardReason, IdentifierDecision, IdentifierOutcome};
 use muster_core::id::{RequestNo, ReviewNo};
@@ -12,8 +12,8 @@ use muster_core::review::{Review, ReviewState};
 impl Dice {
     pub(super) fn explanation(&mut self) -> Explanation {
         let outcome = |dice: &mut Self| {
-            let aside = IdentifierOutcome::Withheld(dice.of(&GuardReason::ALL));
-            dice.of(&[
+            let aside = IdentifierOutcome::Withheld(dice.pick(&GuardReason::ALL));
+            dice.pick(&[
                 IdentifierOutcome::Found,
                 IdentifierOutcome::Bound,
                 IdentifierOutcome::Replaced,
@@ -22,7 +22,7 @@ impl Dice {
             ])
         };
         let decision = |dice: &mut Self| IdentifierDecision {
-            kind: IdentifierKind::new(dice.of(&["customer_id", "email"])),
+            kind: IdentifierKind::new(dice.pick(&["customer_id", "email"])),
             id: dice.maybe(Self::id),
             profile: dice.maybe(Self::id),
             outcome: outcome(dice),
@@ -32,7 +32,7 @@ impl Dice {
             SurvivorChoice::Rule(SurvivorRule::LastSeen),
             SurvivorChoice::Rule(SurvivorRule::MostEvents),
         ];
-        Explanation { identifiers: self.some(3, decision), rule: self.maybe(|dice| dice.of(&rules)) }
+        Explanation { identifiers: self.some(3, decision), rule: self.maybe(|dice| dice.pick(&rules)) }
     }
 
     fn review(&mut self) -> Review {
@@ -44,11 +44,11 @@ impl Dice {
             identifier: self.key(),
             a: self.id(),
             b: self.maybe(Self::id),
-            reason: self.of(&GuardReason::ALL),
+            reason: self.pick(&GuardReason::ALL),
             request: self.maybe(|dice| (RequestNo(dice.number()), dice.small())),
             record: self.maybe(|dice| dice.text().into_boxed_bytes()),
             explanation: self.explanation(),
-            state: self.of(&ReviewState::ALL),
+            state: self.pick(&ReviewState::ALL),
             closed_at: self.maybe(Self::time),
         }
     }

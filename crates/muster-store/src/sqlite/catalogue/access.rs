@@ -1,6 +1,6 @@
 //! Tokens and the audit log in the catalogue: statements, checksums, bounds.
 
-use super::{Catalogue, damaged, sessions};
+use super::{Catalogue, damaged, remove_sessions_of_tokens};
 use crate::access::{AuditClass, AuditQuery, AuditRecord, TokenPut, TokenRecord, cut, page_of_limit};
 use crate::bounds::Bounds;
 use crate::codec::{Cell, cells_sum};
@@ -173,7 +173,7 @@ impl Catalogue {
     /// Removes a token with its sessions; whether it was there.
     pub(crate) fn remove_token(&mut self, name: &str) -> Result<bool, EngineError> {
         self.write(|conn| {
-            sessions::remove_of_tokens(conn, "name", name)?;
+            remove_sessions_of_tokens(conn, "name", name)?;
             Ok(conn.execute("DELETE FROM tokens WHERE name = ?1", [name])? == 1)
         })
     }

@@ -5,7 +5,7 @@ use crate::access::{SessionChanges, SessionRecord};
 use crate::codec::{Cell, cells_sum};
 use crate::engine::EngineError;
 use muster_core::time::Timestamp;
-use rusqlite::{Connection, Row, params};
+use rusqlite::{Row, params};
 
 /// Seed of the checksums of its table, beside those of the catalogue's others.
 const SESSIONS_SEED: u64 = 2_007;
@@ -35,13 +35,6 @@ fn session_record(row: &Row<'_>) -> Result<SessionRecord, EngineError> {
         seen: Timestamp(row.get(3)?),
     };
     if session_sum(&session) == row.get::<_, i64>(4)? { Ok(session) } else { Err(damaged("sessions")) }
-}
-
-/// Removes, within a transaction, the sessions of the tokens whose column has this value.
-pub(super) fn remove_of_tokens(conn: &Connection, column: &'static str, value: &str) -> Result<(), EngineError> {
-    let sql = format!("DELETE FROM sessions WHERE token IN (SELECT sha256 FROM tokens WHERE {column} = ?1)");
-    conn.execute(&sql, [value])?;
-    Ok(())
 }
 
 impl Catalogue {
