@@ -5,12 +5,13 @@
 mod client;
 mod viewers;
 
+use super::options::number;
+use super::output::print_line;
 use super::server::{BenchServer, BenchWorkspace, binary};
-use super::{number, proc, window};
+use super::{proc, window};
 use anyhow::{Context, Result, bail};
 use client::ConsoleClient;
 use serde_json::{Value as Json, json};
-use std::io::Write as _;
 use std::path::PathBuf;
 use std::time::Instant;
 
@@ -68,21 +69,15 @@ pub(crate) fn run(args: &[String]) -> Result<()> {
     let scratch = tempfile::Builder::new().prefix("muster-bench-console-").tempdir_in(&options.dir)?;
     let server = BenchServer::muster(&binary, &scratch.path().join("data"))?;
     let workspace = server.workspace("CONSOLE", options.users)?;
-    say(&format!("machine: {}", proc::machine(scratch.path())));
+    print_line(&format!("machine: {}", proc::machine(scratch.path())));
     let began = Instant::now();
     client::preload(&server, &workspace, options.users)?;
     let (users, events) = server.counts(&workspace.id)?;
-    say(&format!("stored: {users} users, {events} events, in {:.0} s\n", began.elapsed().as_secs_f64()));
+    print_line(&format!("stored: {users} users, {events} events, in {:.0} s\n", began.elapsed().as_secs_f64()));
     pages(&server, &workspace)?;
     first_page(&server, &workspace)?;
     viewers::beside_imports(&server, &workspace, options.rounds, options.seconds)?;
     server.stop()
-}
-
-/// A line of the report.
-fn say(line: &str) {
-    // Nothing is to be done about a standard output that is closed.
-    let _closed = writeln!(std::io::stdout(), "{line}");
 }
 
 /// The pages with the addresses of what is stored.
@@ -147,7 +142,7 @@ fn addresses(server: &BenchServer, workspace: &BenchWorkspace) -> Result<Vec<(St
 
 fn pages(server: &BenchServer, workspace: &BenchWorkspace) -> Result<()> {
     let mut client = ConsoleClient::signed_in(server)?;
-    say("| page | median ms | max ms | bytes |\n|---|---|---|---|");
+    print_line("| page | median ms | max ms | bytes |\n|---|---|---|---|");
     let mut slow = Vec::new();
     for (name, path) in addresses(server, workspace)? {
         let row = timed(&mut client, &name, &mut |client| client.get(&path, ""))?;
@@ -160,7 +155,7 @@ fn pages(server: &BenchServer, workspace: &BenchWorkspace) -> Result<()> {
     timed(&mut client, "identity (preview of a further kind, POST)", &mut |client| {
         client.post(&to("identity"), draft)
     })?;
-    say(&format!("\nGET pages over {PAGE_MS} ms: {slow:?}\n"));
+    print_line(&format!("\nGET pages over {PAGE_MS} ms: {slow:?}\n"));
     Ok(())
 }
 
@@ -183,7 +178,10 @@ fn timed(
     }
     times.sort_by(f64::total_cmp);
     let most = times[GETS - 1];
-    say(&format!("| {name} | {:.1} | {most:.1} | {bytes} |", f64::midpoint(times[GETS / 2 - 1], times[GETS / 2])));
+    print_line(&format!(
+        "| {name} | {:.1} | {most:.1} | {bytes} |",
+        f64::midpoint(times[GETS / 2 - 1], times[GETS / 2])
+    ));
     Ok(most)
 }
 
@@ -193,7 +191,7 @@ fn first_page(server: &BenchServer, workspace: &BenchWorkspace) -> Result<()> {
     let page = client.get(&format!("/w/{}/overview", workspace.id), "")?;
     let text = String::from_utf8_lossy(&page.body).into_owned();
     let assets: Vec<&str> = text.split('"').filter(|it| it.starts_with("/assets/")).collect();
-    say("| first page | bytes on the wire | with Accept-Encoding: gzip | gzipped |\n|---|---|---|---|");
+    print_line("| first page | bytes on the wire | with Accept-Encoding: gzip | gzipped |\n|---|---|---|---|");
     let mut sums = [0; 3];
     let overview = format!("/w/{}/overview", workspace.id);
     for path in std::iter::once(overview.as_str()).chain(assets) {
@@ -201,10 +199,10 @@ fn first_page(server: &BenchServer, workspace: &BenchWorkspace) -> Result<()> {
         let taken = client.get(path, "Accept-Encoding: gzip\r\n")?.body.len();
         let row = [plain.len(), taken, client::gzipped(&plain)?];
         sums.iter_mut().zip(row).for_each(|(sum, bytes)| *sum += bytes);
-        say(&format!("| {} | {} | {} | {} |", path.rsplit('/').next().unwrap_or(path), row[0], row[1], row[2]));
+        print_line(&format!("| {} | {} | {} | {} |", path.rsplit('/').next().unwrap_or(path), row[0], row[1], row[2]));
     }
     let verdict = if sums[1] <= FIRST_PAGE_BYTES { "reached" } else { "missed" };
-    say(&format!(
+    print_line(&format!(
         "| together | {} | {} | {} |\n\ntarget of {FIRST_PAGE_BYTES} bytes: {verdict}\n",
         sums[0], sums[1], sums[2]
     ));

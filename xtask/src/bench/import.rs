@@ -1,10 +1,11 @@
 //! Owns the course of `bench import`: set-up and preload, three alternating rounds of Muster and the yardsticks beside
 //! it, the starts, and what is collected for the report. Leaves each measurement to its file.
 
-use super::Options;
 use super::bodies::{Bodies, Kind, World};
+use super::figures::Figures;
 use super::load::{self, ClientTarget, Load, LoadOutcome};
 use super::loader::{self, Feed, LoaderStyle};
+use super::options::Options;
 use super::parse::{self, BodyReader};
 use super::postgres::Cluster;
 use super::server::{BenchServer, BenchWorkspace, binary};
@@ -27,60 +28,6 @@ const WORKSPACES: u64 = 4;
 /// How long the server sits idle before its idle memory is read, and is loaded before it is killed.
 const SETTLE: Duration = Duration::from_secs(2);
 
-/// Everything that was measured.
-#[derive(Debug, Default)]
-pub(crate) struct Figures {
-    /// Full bodies into one workspace, per round.
-    pub(crate) one: Vec<LoadOutcome>,
-    /// Full bodies into four workspaces.
-    pub(crate) four: Vec<LoadOutcome>,
-    /// One-element requests at 256 connections.
-    pub(crate) single: Vec<LoadOutcome>,
-    /// The same requests to the no-op server.
-    pub(crate) noop: Vec<LoadOutcome>,
-    /// The PostgreSQL loader at its best number of connections.
-    pub(crate) postgres: Vec<LoadOutcome>,
-    /// The service with one statement an element, N.
-    pub(crate) single_statements: Vec<LoadOutcome>,
-    /// `(connections, elements per second)` of the loader's calibration; the first is one connection.
-    pub(crate) postgres_by_connections: Vec<(usize, f64)>,
-    /// What `postgres --version` says; `None` when it is absent or not asked for.
-    pub(crate) postgres_version: Option<String>,
-    /// Parsing only (P), elements per second; the same with Muster's own reading.
-    pub(crate) parse: Vec<f64>,
-    pub(crate) parse_own: Vec<f64>,
-    /// Seconds from start to ready: an empty directory, after a clean stop, after kill -9 under load.
-    pub(crate) ready_empty: Vec<f64>,
-    pub(crate) ready_clean: Vec<f64>,
-    pub(crate) ready_killed: Vec<f64>,
-    /// Resident bytes of an empty idle server; of a loaded one at the end of each run with one workspace.
-    pub(crate) memory_idle: Vec<f64>,
-    pub(crate) memory_loaded: Vec<f64>,
-    /// Users per second of the preloads: Muster, PostgreSQL.
-    pub(crate) preload: (Option<f64>, Option<f64>),
-    /// Whether the server's own counts agree with what it acknowledged; one line per run that was checked.
-    pub(crate) counts: Vec<String>,
-}
-
-impl Figures {
-    /// Every measured run.
-    pub(crate) fn all_runs(&self) -> impl Iterator<Item = &LoadOutcome> {
-        let all = [&self.one, &self.four, &self.single, &self.noop, &self.postgres, &self.single_statements];
-        all.into_iter().flatten()
-    }
-
-    /// Notes whether `(users, events)` that were sent are there.
-    fn compare(&mut self, what: &str, sent: (u64, u64), counted: (u64, u64)) {
-        let verdict = if counted == sent { "the same" } else { "NOT THE SAME" };
-        let text = format!(
-            "{what}: sent {} users and {} events so far, it counts {} and {}: {verdict}",
-            sent.0, sent.1, counted.0, counted.1
-        );
-        eprintln!("  {text}");
-        self.counts.push(text);
-    }
-}
-
 /// Runs the benchmark and writes its report.
 pub(crate) fn run(options: &Options) -> Result<()> {
     super::window::watch_signals()?;
@@ -99,11 +46,11 @@ pub(crate) fn run(options: &Options) -> Result<()> {
         }
         if let Some(postgres) = &postgres {
             figures.postgres.push(postgres.round(&postgres.feed(postgres.best, round), options.times())?);
-            say("PostgreSQL loader", figures.postgres.last());
+            print_rates("PostgreSQL loader", figures.postgres.last());
             let single =
                 Feed { style: LoaderStyle::Single, world: Arc::clone(&postgres.copy), ..postgres.feed(4, round) };
             figures.single_statements.push(postgres.round(&single, options.short())?);
-            say("PostgreSQL, one statement an element", figures.single_statements.last());
+            print_rates("PostgreSQL, one statement an element", figures.single_statements.last());
         }
         if options.parts.noop {
             noop(scratch.path(), round, options, &mut figures)?;
@@ -124,7 +71,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     report::write(options, &figures, &machine)
 }
 
-fn say(what: &str, outcome: Option<&LoadOutcome>) {
+fn print_rates(what: &str, outcome: Option<&LoadOutcome>) {
     if let Some(outcome) = outcome {
         eprintln!(
             "  {what}: {:.0} elements/s, {:.0} requests/s, p50 {:.1} ms, p99 {:.1} ms, refused {}, with rejected elements {}",
@@ -143,7 +90,7 @@ fn noop(scratch: &Path, round: u64, options: &Options, figures: &mut Figures) ->
     let target = server.target(&BenchWorkspace::anything(options.users));
     let load = one_element(vec![target], round);
     figures.noop.push(load::drive(&load, options.short(), || server.usage())?);
-    say("no-op server, one element", figures.noop.last());
+    print_rates("no-op server, one element", figures.noop.last());
     server.kill()
 }
 
@@ -202,17 +149,17 @@ impl Muster {
             |server: &BenchServer, of: &[BenchWorkspace]| of.iter().map(|workspace| server.target(workspace)).collect();
         let load = full(targets(&server, &self.one.1), round);
         figures.one.push(load::drive(&load, options.times(), || server.usage())?);
-        say("Muster, one workspace", figures.one.last());
+        print_rates("Muster, one workspace", figures.one.last());
         figures.memory_loaded.push(proc::memory(server.pid())?.0 as f64);
         let load = one_element(targets(&server, &self.one.1), round);
         figures.single.push(load::drive(&load, options.short(), || server.usage())?);
-        say("Muster, one element", figures.single.last());
+        print_rates("Muster, one element", figures.single.last());
         check_counts(&server, &self.one.1, figures)?;
         server.stop()?;
         let server = BenchServer::muster(&self.binary, &self.four.0)?;
         let load = full(targets(&server, &self.four.1), round);
         figures.four.push(load::drive(&load, options.times(), || server.usage())?);
-        say("Muster, four workspaces", figures.four.last());
+        print_rates("Muster, four workspaces", figures.four.last());
         check_counts(&server, &self.four.1, figures)?;
         server.stop()
     }

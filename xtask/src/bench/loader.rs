@@ -8,13 +8,13 @@ mod single;
 use super::bodies::{Bodies, Kind, Rng, World};
 use super::load::LoadOutcome;
 use super::proc::Usage;
-use super::window::{Span, Times, WindowPhase, check_interrupted, measure};
+use super::window::{Span, Times, WindowPhase, check_interrupted, measure, seconds_since_1970};
 use anyhow::{Context, Result};
 use rows::{LoadedBody, Rows};
 use std::collections::HashMap;
 use std::ops::Range;
 use std::sync::Arc;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 use tokio_postgres::error::SqlState;
 use tokio_postgres::types::ToSql;
 use tokio_postgres::{Client, Config, NoTls, Statement};
@@ -160,11 +160,6 @@ async fn work(mut worker: Worker, feed: Feed, mut rng: Rng, phase: Arc<WindowPha
     Ok(seen)
 }
 
-/// Seconds since 1970.
-fn now() -> Result<f64> {
-    Ok(SystemTime::now().duration_since(UNIX_EPOCH).context("the clock is before 1970")?.as_secs_f64())
-}
-
 /// One connection with its prepared statements and its block of fresh user ids.
 struct Loader {
     client: Client,
@@ -201,7 +196,7 @@ impl Loader {
     /// One request: parsed, then one transaction, tried again when it lost a race.
     async fn load(&mut self, bytes: &[u8]) -> Result<()> {
         let body: LoadedBody<'_> = serde_json::from_slice(bytes).context("a body that is not JSON")?;
-        let now = now()?;
+        let now = seconds_since_1970()?;
         let keys = body.keys();
         for _ in 1..TRIES {
             match self.transaction(&body, &keys, bytes.len(), now).await {

@@ -1,9 +1,11 @@
 //! Owns the report: medians, ratios against the yardsticks beside the targets, and `docs/benchmarks.md`, whose
 //! hand-written notes below the marker it keeps.
 
-use super::import::Figures;
+use super::build::root;
+use super::figures::Figures;
 use super::load::LoadOutcome;
-use super::{Options, Parts, parse, postgres, proc, root};
+use super::options::{Options, Parts};
+use super::{parse, postgres, proc};
 use anyhow::{Context, Result};
 use std::fmt::Write as _;
 use std::io::Write as _;

@@ -230,5 +230,5 @@ pub(crate) fn binary(given: Option<&Path>) -> Result<PathBuf> {
     if let Some(path) = given {
         return path.canonicalize().with_context(|| format!("no binary at {}", path.display()));
     }
-    super::build("muster")
+    super::build::build("muster")
 }

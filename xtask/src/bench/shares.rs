@@ -5,9 +5,11 @@
 mod small;
 mod tenants;
 
+use super::options::{disk, number};
+use super::output::print_line;
 use super::server::{BenchServer, binary};
-use super::worst::{CaseWorkspace, say};
-use super::{disk, number, proc, window};
+use super::worst::CaseWorkspace;
+use super::{proc, window};
 use anyhow::{Context, Result, bail};
 use small::Small;
 use std::path::PathBuf;
@@ -76,27 +78,27 @@ pub(crate) fn run(args: &[String]) -> Result<()> {
         Some(small) => BenchServer::confined(&binary, &data, &small.before())?,
         None => BenchServer::muster(&binary, &data)?,
     };
-    say(&format!("machine: {}", proc::machine(scratch.path())));
+    print_line(&format!("machine: {}", proc::machine(scratch.path())));
     if let Some(small) = &small {
-        say(&format!("the server has {}", small.describe()));
+        print_line(&format!("the server has {}", small.describe()));
     }
     let measured = measure(&server, &options);
     // A killed server answers nothing: this is reported first.
     let ended = server.ended()?;
     let killed = small.as_ref().map(Small::killed).transpose()?.flatten();
     if let Some(ended) = &ended {
-        say(&format!("\n**the server ended by itself: {ended}**"));
+        print_line(&format!("\n**the server ended by itself: {ended}**"));
     }
     match (&small, killed) {
-        (Some(_), Some(0)) => say("\nthe kernel killed nobody for want of memory"),
-        (Some(_), Some(times)) => say(&format!("\n**the kernel killed for want of memory, {times} times**")),
-        (Some(_), None) => say("\nwhether the kernel killed for want of memory is not told here"),
+        (Some(_), Some(0)) => print_line("\nthe kernel killed nobody for want of memory"),
+        (Some(_), Some(times)) => print_line(&format!("\n**the kernel killed for want of memory, {times} times**")),
+        (Some(_), None) => print_line("\nwhether the kernel killed for want of memory is not told here"),
         (None, _) => {}
     }
     measured?;
     if ended.is_none() {
         let (resident, peak) = proc::memory(server.pid())?;
-        say(&format!("memory of the server: {} MiB now, {} MiB at most", resident >> 20, peak >> 20));
+        print_line(&format!("memory of the server: {} MiB now, {} MiB at most", resident >> 20, peak >> 20));
         server.stop()?;
     }
     drop(small);
@@ -132,19 +134,19 @@ fn measure(server: &BenchServer, options: &Options) -> Result<()> {
 }
 
 fn report(options: &Options, alone: &[Waits], beside: &[Waits], sent: &[Vec<Waits>]) {
-    say("\n| what | requests | p50 ms | p99 ms | max ms | not 200 |");
-    say("|---|---|---|---|---|---|");
+    print_line("\n| what | requests | p50 ms | p99 ms | max ms | not 200 |");
+    print_line("|---|---|---|---|---|---|");
     for waits in alone {
-        say(&waits.row(&format!("{}, alone", waits.what)));
+        print_line(&waits.row(&format!("{}, alone", waits.what)));
     }
     for waits in beside {
-        say(&waits.row(&format!("{}, beside {} heavy tenants", waits.what, options.tenants)));
+        print_line(&waits.row(&format!("{}, beside {} heavy tenants", waits.what, options.tenants)));
     }
     let kinds = sent.first().map_or(0, Vec::len);
     for kind in 0..kinds {
         let mut all = Waits::new(sent[0][kind].what);
         sent.iter().filter_map(|tenant| tenant.get(kind)).for_each(|waits| all.absorb(waits));
-        say(&all.row(&format!("heavy: {}", all.what)));
+        print_line(&all.row(&format!("heavy: {}", all.what)));
     }
 }
 

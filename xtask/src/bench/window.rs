@@ -2,9 +2,9 @@
 //! the request to stop early (SIGINT, SIGTERM). Knows neither HTTP nor PostgreSQL.
 
 use super::proc::{self, Usage};
-use anyhow::{Result, bail};
+use anyhow::{Context as _, Result, bail};
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 /// Set once by a signal; every loop of the benchmark looks at it, so that servers and files are removed on the way out.
 static INTERRUPTED: AtomicBool = AtomicBool::new(false);
@@ -112,4 +112,9 @@ async fn pause(length: Duration) -> Result<()> {
         tokio::time::sleep(left.min(GLANCE)).await;
     }
     Ok(())
+}
+
+/// Returns the time of the clock in seconds since 1970.
+pub(super) fn seconds_since_1970() -> Result<f64> {
+    Ok(SystemTime::now().duration_since(UNIX_EPOCH).context("the clock is before 1970")?.as_secs_f64())
 }

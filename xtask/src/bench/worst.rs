@@ -15,12 +15,13 @@ pub(super) mod things;
 pub(super) use caller::send;
 pub(super) use place::CaseWorkspace;
 
+use super::options::disk;
+use super::output::print_line;
 use super::server::binary;
-use super::{disk, proc, window};
+use super::{proc, window};
 use anyhow::{Context, Result, bail};
 use case::Case;
 use measure::{Measured, Pair};
-use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 const USAGE: &str = "\
@@ -87,7 +88,7 @@ pub(crate) fn run(args: &[String]) -> Result<bool> {
     let options = Options::parse(args)?;
     let cases = cases::all();
     if options.only == ["list"] {
-        cases.iter().for_each(|case| say(&case.name));
+        cases.iter().for_each(|case| print_line(&case.name));
         return Ok(true);
     }
     let chosen: Vec<&Case> = cases.iter().filter(|case| options.wants(case)).collect();
@@ -97,9 +98,9 @@ pub(crate) fn run(args: &[String]) -> Result<bool> {
     window::watch_signals()?;
     let binary = binary(options.binary.as_deref())?;
     let scratch = tempfile::Builder::new().prefix("muster-worst-").tempdir_in(&options.dir)?;
-    say(&format!("machine: {}\n", proc::machine(scratch.path())));
-    say("| case | n | 4n | bytes | one s | n s | 4n s | exponent | memory MiB | answer | verdict |");
-    say("|---|---|---|---|---|---|---|---|---|---|---|");
+    print_line(&format!("machine: {}\n", proc::machine(scratch.path())));
+    print_line("| case | n | 4n | bytes | one s | n s | 4n s | exponent | memory MiB | answer | verdict |");
+    print_line("|---|---|---|---|---|---|---|---|---|---|---|");
     let mut faults = 0;
     for case in &chosen {
         window::check_interrupted()?;
@@ -115,10 +116,10 @@ pub(crate) fn run(args: &[String]) -> Result<bool> {
                 format!("| {} | | | | | | | | | | **not measured**: {} |", case.name, one_line(&format!("{error:#}")))
             }
         };
-        say(&row);
+        print_line(&row);
         clear(&place)?;
     }
-    say(&format!("\n{} cases, {faults} of them cost too much", chosen.len()));
+    print_line(&format!("\n{} cases, {faults} of them cost too much", chosen.len()));
     Ok(faults == 0)
 }
 
@@ -209,12 +210,6 @@ fn row(case: &Case, Pair { n, four, bytes, small, large }: &Pair, verdict: &Verd
 fn one_line(text: &str) -> String {
     let text: String = text.chars().map(|c| if matches!(c, '\n' | '\r' | '|') { ' ' } else { c }).collect();
     text.chars().take(200).collect()
-}
-
-/// A line of the report.
-pub(super) fn say(line: &str) {
-    // Nothing is to be done about a standard output that is closed.
-    let _closed = writeln!(std::io::stdout(), "{line}");
 }
 
 #[cfg(test)]

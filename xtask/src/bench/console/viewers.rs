@@ -1,11 +1,11 @@
 //! Owns imports beside viewers of the live stream: the same load without and with twenty viewers, of which ten never
 //! read, in turn. Two loads: 200 requests a second as they arrive, and as many as sixteen clients get through.
 
+use super::super::output::print_line;
 use super::super::proc;
 use super::super::server::{BenchServer, BenchWorkspace};
 use super::super::window::check_interrupted;
 use super::client::{self, ConsoleClient};
-use super::say;
 use anyhow::{Context, Result};
 use serde_json::Value as Json;
 use std::io::{Read as _, Write as _};
@@ -49,8 +49,8 @@ pub(super) fn beside_imports(
     seconds: u64,
 ) -> Result<()> {
     for (name, paced) in [("200 requests/s arriving", true), ("sixteen clients without a pause", false)] {
-        say(&format!("Imports of {ELEMENTS} elements, {name}, {seconds} s a run:\n"));
-        say(
+        print_line(&format!("Imports of {ELEMENTS} elements, {name}, {seconds} s a run:\n"));
+        print_line(
             "| round | viewers | requests/s | p90 ms | refused | MB read by viewers | server cores | server memory MB |\n|---|---|---|---|---|---|---|---|",
         );
         let (mut without, mut with) = (Vec::new(), Vec::new());
@@ -58,7 +58,7 @@ pub(super) fn beside_imports(
             for viewers in [0, VIEWERS] {
                 let seen = run(server, workspace, viewers, (paced, seconds))?;
                 let mega = |bytes: u64| bytes as f64 / 1_000_000.0;
-                say(&format!(
+                print_line(&format!(
                     "| {round} | {viewers} | {:.1} | {:.1} | {} | {:.1} | {:.2} | {:.1} |",
                     seen.rate,
                     seen.p90,
@@ -71,10 +71,14 @@ pub(super) fn beside_imports(
             }
         }
         let kept = median(&mut with) / median(&mut without) * 100.0;
-        say(&format!("\nrate kept with viewers, of the medians: {kept:.1} % (target 90 %)\n"));
+        print_line(&format!("\nrate kept with viewers, of the medians: {kept:.1} % (target 90 %)\n"));
     }
     let (now, most) = proc::memory(server.pid())?;
-    say(&format!("memory of the server at the end: {:.1} MB, at most {:.1} MB", now as f64 / 1e6, most as f64 / 1e6));
+    print_line(&format!(
+        "memory of the server at the end: {:.1} MB, at most {:.1} MB",
+        now as f64 / 1e6,
+        most as f64 / 1e6
+    ));
     Ok(())
 }
 

@@ -1,7 +1,7 @@
 //! Owns the yardstick N: a hand-rolled service that runs one statement an element, each in its own transaction. Leaves
 //! connections and the course of a run to `loader.rs`.
 
-use super::now;
+use super::super::window::seconds_since_1970;
 use super::rows::{LoadedBody, LoadedElement};
 use anyhow::{Context, Result};
 use tokio_postgres::{Client, Statement};
@@ -49,7 +49,7 @@ impl Loader {
     /// One request, element by element.
     pub(super) async fn load(&self, bytes: &[u8]) -> Result<()> {
         let body: LoadedBody<'_> = serde_json::from_slice(bytes).context("a body that is not JSON")?;
-        let now = now()?;
+        let now = seconds_since_1970()?;
         for element in &body.elements {
             self.element(element, now).await?;
         }
