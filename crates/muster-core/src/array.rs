@@ -7,8 +7,7 @@
 use crate::value::{Value, float_text};
 use std::collections::HashMap;
 
-/// Types that one array may mix; its first element decides. All numbers are one family, so that none is cast and loses
-/// digits.
+/// Types that one array may mix; its first element decides. Numbers are one family: a cast would lose digits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ValueFamily {
     /// Booleans.
@@ -44,7 +43,6 @@ struct Head {
     operators: u32,
     len: usize,
     bytes: usize,
-    /// Number of strings that are not dates.
     strings: usize,
     /// Operator that found a string among dates: from then on, dates are strings.
     dates_are_texts: Option<u32>,
@@ -213,7 +211,6 @@ fn equality_key(value: &Value) -> Alike {
     }
 }
 
-/// Returns the integer of 64 bits that a float is equal to.
 #[expect(clippy::cast_possible_truncation, reason = "a whole number within the bounds of an integer")]
 fn integral(number: f64) -> Option<i64> {
     const BOUND: f64 = 9_223_372_036_854_775_808.0;

@@ -80,8 +80,7 @@ pub fn policy(name: &str) -> Policy {
     }
 }
 
-/// Names that the hosted service reserves and that are dropped in workspaces with parity (FACTS 6.3). It also reserves
-/// `source`, which is a documented standard key.
+/// Names that are dropped with parity (FACTS 6.3), without `source`, which is also a documented standard key.
 const RESERVED_KEYS: [&str; 20] = [
     "USER_ATTRIBUTE_UNIQUE_ID",
     "USER_ATTRIBUTE_USER_EMAIL",

@@ -10,8 +10,7 @@ use crate::record::{
 };
 use crate::review::Review;
 
-/// Change of a row. Repeated changes of `PendingHolder` and `FormerHolder` do no harm; all other deletes name existing
-/// rows.
+/// Change of a row. Deletes name existing rows; those of `PendingHolder` and `FormerHolder` need not.
 #[derive(Clone, Debug, PartialEq)]
 pub enum RowChange {
     /// Inserts the row, or replaces the one with the same key.

@@ -20,8 +20,7 @@ pub struct Needs {
     pub bindings: Vec<Identifier>,
     /// Root pointers of these ids; for a member also that of its root.
     pub root_pointers: Vec<ProfileNo>,
-    /// Member records and root pointers of these ids; for a member also those of its root, and the view of a root with
-    /// members.
+    /// Member records and root pointers of these ids and their roots, and the view of a root with members.
     pub records: Vec<ProfileNo>,
     /// Member records, root pointers and links of all members of these roots.
     pub trees: Vec<ProfileNo>,

@@ -1,5 +1,4 @@
-//! Ids that Muster assigns: profiles, requests, merges, separations, quarantine entries, reviews, and the change
-//! sequence.
+//! Ids that Muster assigns, and the positions of the change sequence.
 
 use crate::time::Timestamp;
 use std::fmt;

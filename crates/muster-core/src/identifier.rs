@@ -162,8 +162,7 @@ fn is_blank(normaliser: Option<Normaliser>, text: &str, normalised: &str) -> boo
     text.trim().is_empty() || normaliser == Some(Normaliser::E164) && normalised == "+"
 }
 
-/// Whether a string is an exception of its kind, before or after normalisation. Comparison is trimmed and
-/// case-insensitive; a given list replaces the default and is compared in both forms, too.
+/// Whether a string, or its normalised form, is an exception of its kind: trimmed, in any case.
 fn is_exception(kind: &KindSettings, text: &str, normalised: &str) -> bool {
     let folded = |text: &str| text.trim().to_lowercase();
     let text = folded(text);
@@ -222,8 +221,7 @@ pub fn stored_identifier(kind: &KindSettings, value: &Value) -> Option<Identifie
 mod tests {
     use super::*;
 
-    /// Opposites: remove a dash from `PUNCTUATION`; make `is_invisible` false; drop the value in the last line of
-    /// `normalise`.
+    /// Opposites: remove a dash of `PUNCTUATION`; make `is_invisible` false; drop the value at the end of `normalise`.
     #[test]
     fn e164_removes_punctuation_and_invisible_marks_and_changes_only_values_that_then_start_with_plus() {
         for (value, want) in [

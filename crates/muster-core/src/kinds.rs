@@ -106,7 +106,6 @@ pub enum SurvivorChoice {
     Attribute,
     /// Second rule.
     Rule(SurvivorRule),
-    /// No rule: the existing profile survives when a member with a new `customer_id` is joined to it (behaviour.md
-    /// 3.2.h).
+    /// No rule: a member with a new `customer_id` is joined to the existing profile (behaviour.md 3.2.h).
     NewId,
 }

@@ -1,5 +1,4 @@
-//! Every bound of the rules, each with its reason. Bounds of sockets, queues and caches are in the crates that have
-//! those.
+//! Every bound of the rules, each with its reason.
 
 /// Longest value of an identifier, a `device_id`, a push or an advertising id, in bytes (behaviour.md 2).
 pub const IDENTIFIER_BYTES_MAX: usize = 512;
@@ -9,8 +8,7 @@ pub const NAME_BYTES_MAX: usize = 800;
 pub const RECORD_BYTES_MAX: usize = 1 << 20;
 /// Most attributes in one member record (behaviour.md 2).
 pub const RECORD_ATTRIBUTES_MAX: usize = 2_000;
-/// Bytes that the size of a live profile counts for each attribute in addition to name and value: roughly its overhead
-/// in memory and on disk.
+/// Bytes that a live profile counts for each attribute beside name and value: its overhead in memory and on disk.
 pub const ATTRIBUTE_OVERHEAD_BYTES: usize = 64;
 /// Default bound on the size of a live profile: the sum over its member records ([`crate::record::Size::weight`]). Room
 /// for eight member records of the largest size, or fifty of 160 KB.
@@ -39,8 +37,7 @@ pub const STEPS_MAX: u64 = 4_000_000;
 pub const DEVICES_MAX: u32 = 1_000;
 /// Most members of one live profile: bounds the cost of a merge, a revert and a read (behaviour.md 3.1).
 pub const MEMBERS_MAX: u32 = 1_000;
-/// Most values of `customer_id` in one member record. Earlier ids stay in the record (behaviour.md 3.2.i) and are read
-/// and written with it.
+/// Most values of `customer_id` in one member record, which keeps earlier ones (behaviour.md 3.2.i).
 pub const CUSTOMER_IDS_MAX: usize = 100;
 /// Most actions in one event element (behaviour.md 1.6).
 pub const ACTIONS_MAX: usize = 10_000;
@@ -90,13 +87,11 @@ pub const ACTIVATION_BATCH: usize = 200;
 pub const REVIEWS_LISTED_MAX: usize = 256;
 /// Most reviews of a workspace, including decided ones (behaviour.md 3.3).
 pub const REVIEWS_MAX: u64 = 100_000;
-/// Longest element that a review copies, in bytes: keeps a full list below 1.6 GB. Longer elements are found by their
-/// request.
+/// Longest element that a review copies, in bytes: a full list stays below 1.6 GB. The request has longer ones.
 pub const REVIEW_RECORD_BYTES_MAX: usize = 16 << 10;
 /// Rows that one batch of an expiry deletes: a few milliseconds of a queue.
 pub const EXPIRE_ROWS_MAX: usize = 1_000;
-/// Approximate bytes of rows that one batch of an expiry deletes: erased pages are overwritten, so they are written to
-/// the log.
+/// Approximate bytes of rows that one batch of an expiry deletes: erased pages are written to the log.
 pub const EXPIRE_BYTES_MAX: u64 = 4 << 20;
 /// Longest name or pointer in a warning or fault, in bytes; longer ones are shortened with an ellipsis. Otherwise a
 /// small body with deeply nested names could cause a huge log entry.

@@ -10,7 +10,6 @@ pub type RuleNo = u32;
 /// Unset rules, prepared for matching.
 #[derive(Debug, Default)]
 pub struct Rules {
-    /// By case sensitivity, kind of match, and pattern.
     numbers: HashMap<(bool, Matching, Box<str>), RuleNo>,
     exact: Machine,
     lower: Machine,
@@ -80,7 +79,6 @@ struct Node {
     fail: u32,
     /// Nearest node along `fail` where a pattern ends; 0 = none.
     ends: u32,
-    /// Rules whose pattern ends here, by kind of match.
     rules: [Option<RuleNo>; 4],
     walk: u32,
 }

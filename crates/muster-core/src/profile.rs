@@ -154,7 +154,6 @@ fn tree_of<'m>(members: impl Iterator<Item = &'m Member>) -> MemberTree<'m> {
     MemberTree::new(members.map(|m| MemberRef { record: &m.record, link: m.link.as_ref() }))
 }
 
-/// Returns the members except the root, in the order of joining.
 fn joined_members<'m>(members: &[&'m Member], root: ProfileNo) -> Vec<&'m Member> {
     let mut joined: Vec<&Member> =
         members.iter().copied().filter(|m| m.record.no != root && m.link.is_some()).collect();
@@ -199,8 +198,7 @@ fn assemble_members(
 
 type Aliases = Vec<(IdentifierKind, Vec<Box<str>>)>;
 
-/// Splits bound identifiers into current ones, whose value is the current value of the attribute, and aliases
-/// (behaviour.md 3.1).
+/// Splits bound identifiers into those that are the current value of the attribute, and aliases (behaviour.md 3.1).
 fn identifiers(members: &[&Member], view: &View, identity: &Identity) -> (Vec<Identifier>, Aliases) {
     let (mut current, mut aliases) = (Vec::new(), Vec::new());
     for KindSettings { kind, normaliser, .. } in identity.active() {

@@ -108,8 +108,7 @@ impl Default for RateWindow {
 }
 
 impl RateWindow {
-    /// Returns the window at a moment of the monotonic clock: a wall clock that jumps changes no budget (behaviour.md
-    /// 1.7.d).
+    /// Returns the window at a moment of the monotonic clock: jumps of the wall clock change no budget (1.7.d).
     pub fn at(&self, now: Moment) -> Self {
         let mut window = self.clone();
         let second = now.micros / 1_000_000;

@@ -57,8 +57,7 @@ impl MemberRecord {
     }
 }
 
-/// Family `standings`: the root of an id, with totals. Separate from the member record because it changes with every
-/// event.
+/// Family `standings`: the root of an id, with totals. A row of its own because it changes with every event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RootPointer {
     /// Number of the profile.
@@ -77,8 +76,7 @@ pub struct RootPointer {
     pub devices: u32,
     /// Totals of the whole tree; only valid for live profiles.
     pub tree: TreeTotals,
-    /// Size of all member records of the tree ([`Size::weight`]), which bounds the cost of reading it; only valid for
-    /// live profiles.
+    /// Size of all member records of the tree ([`Size::weight`]): bounds the cost of reading it; only of live profiles.
     pub weight: u64,
     /// When the live profile is deleted, if its deletion was requested (behaviour.md 4); only valid for live profiles.
     pub deletion: Option<Timestamp>,
@@ -331,8 +329,7 @@ pub struct OutboxMessage {
     pub body: Box<[u8]>,
 }
 
-/// Family `changes`: what happened at a position of the change sequence. Events have positions of their own and need no
-/// entry.
+/// Family `changes`: what happened at a position of the change sequence. Events have no entry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Change {
     /// Position.

@@ -108,8 +108,7 @@ impl Identity {
         activation.kinds.iter().find(|k| k.kind.name() == name)
     }
 
-    /// Returns the active kinds in order of rank: all that are not paused, or only `customer_id` if identity resolution
-    /// is off.
+    /// Returns the active kinds in order of rank; only `customer_id` if identity resolution is off.
     pub fn active(&self) -> impl Iterator<Item = &KindSettings> {
         let active = |k: &&KindSettings| if self.enabled { !k.paused } else { k.kind.name() == CUSTOMER_ID };
         self.kinds.iter().filter(active)

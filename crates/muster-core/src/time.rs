@@ -20,8 +20,7 @@ pub trait Clock: Send + Sync {
     /// Returns the current time.
     fn now(&self) -> Moment;
 
-    /// Returns why instants of this clock cannot be trusted now, so that nothing may be stored under them; None if they
-    /// can.
+    /// Returns why nothing may be stored under instants of this clock now; None if they can be trusted.
     fn distrust(&self) -> Option<&'static str> {
         None
     }
@@ -143,7 +142,6 @@ fn days_from_civil(year: i64, month: i64, day: i64) -> i64 {
     era * 146_097 + yoe * 365 + yoe / 4 - yoe / 100 + doy - 719_468
 }
 
-/// Year, month and day of a number of days since 1970-01-01.
 fn civil_from_days(days: i64) -> (i64, i64, i64) {
     let z = days + 719_468;
     let era = z.div_euclid(146_097);

@@ -52,8 +52,7 @@ pub struct ClearIndex {
     pub revision: u64,
 }
 
-/// One batch of the background pass that joins holders of the same value: profiles by ascending id, kinds in order of
-/// rank.
+/// One batch of the background pass that joins holders of the same value, by ascending id and rank of the kind.
 pub struct Settle {
     /// Identity settings, with the activation that is joining.
     pub identity: Identity,
@@ -114,7 +113,6 @@ impl Decision for ClearIndex {
     }
 }
 
-/// Deletes rows of pending holders; returns false if there are none.
 fn clear(state: &mut DecisionState<'_>) -> Known<bool> {
     let Some(noted) = &state.facts.noted else {
         state.needs.noted = NOTED_MAX;
@@ -145,7 +143,6 @@ impl Decision for Settle {
     }
 }
 
-/// Runs one batch of a phase after the last processed profile, and stores the new progress.
 fn batch(
     facts: &Facts,
     now: Moment,
@@ -194,8 +191,7 @@ fn index(state: &mut DecisionState<'_>, activation: &Activation, no: ProfileNo) 
     Ok(())
 }
 
-/// Settles the values of these member records; returns the last one that is done, because a batch ends early after many
-/// joins.
+/// Settles the values of these member records; returns the last one done: many joins end a batch early.
 fn pass(state: &mut DecisionState<'_>, activation: &Activation, numbers: &[ProfileNo]) -> Known<Option<ProfileNo>> {
     let (mut last, mut looked_at, mut missing) = (None, 0, false);
     'batch: for no in numbers {

@@ -93,7 +93,6 @@ impl Arrays {
         self.logs[held.log].at(held.operators)
     }
 
-    /// Forgets the arrays of a name that another value replaces.
     pub(super) fn forget(&mut self, place: WriteTarget, name: &str) {
         self.set_current(place.root, name, None);
         self.set_record_array(place.record, name, None);
@@ -115,7 +114,6 @@ impl Arrays {
         }
     }
 
-    /// Replaces the placeholders of a member record by values.
     pub(super) fn fill_record(&self, profile: &mut MemberRecord) {
         for (name, held) in self.held.get(&profile.no).into_iter().flatten() {
             let write = profile.attributes.get(name).cloned();
@@ -126,7 +124,6 @@ impl Arrays {
         }
     }
 
-    /// Replaces the placeholders of a view by values.
     pub(super) fn fill_view(&self, root: ProfileNo, view: &mut View) {
         for (name, log) in self.current.get(&root).into_iter().flatten() {
             let log = &self.logs[*log];

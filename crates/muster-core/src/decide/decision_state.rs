@@ -63,7 +63,6 @@ pub(super) struct DecisionState<'f> {
     /// Member records whose pending values are known.
     held_known: HashSet<ProfileNo, foldhash::fast::RandomState>,
     history: Layer<'f, (ProfileNo, Seq), History>,
-    /// Rows that are only inserted.
     pub(super) appended: Vec<RowChange>,
     /// Reviews that this decision opened or completed with a second profile.
     pub(super) opened: Opened,
@@ -78,11 +77,9 @@ pub(super) struct DecisionState<'f> {
     pub(super) wrote: Vec<(ProfileNo, Box<str>)>,
     /// Bytes that the current element added to its live profile.
     pub(super) weight: i64,
-    /// Steps of work so far ([`STEPS_MAX`]).
     steps: u64,
     /// Bytes that merge records list so far ([`MERGED_BYTES_MAX`]).
     listed: usize,
-    /// Largest live profile, in bytes.
     pub(super) profile_bytes_max: u64,
     pub(super) request: Option<RequestNo>,
     /// First receipt: now, except for a replay.
@@ -178,7 +175,6 @@ impl<'f> DecisionState<'f> {
         self.refresh_names();
     }
 
-    /// Counts work beyond what the elements carry.
     pub(super) fn count_steps(&mut self, steps: usize) {
         self.steps += steps as u64;
     }
@@ -351,12 +347,10 @@ impl<'f> DecisionState<'f> {
         name == CUSTOMER_ID || self.identity.active_kind(name).is_some()
     }
 
-    /// Whether values of this name are indexed because its kind is activating.
     pub(super) fn is_indexed(&self, name: &str) -> bool {
         self.identity.activation.as_ref().is_some_and(|a| a.kinds.iter().any(|kind| kind.kind.name() == name))
     }
 
-    /// Updates the index of pending holders after a write in a member record.
     pub(super) fn reindex(&mut self, no: ProfileNo, name: &str, old: Option<&Value>, new: Option<&Value>) {
         let identity = self.identity;
         let Some(activation) = &identity.activation else { return };

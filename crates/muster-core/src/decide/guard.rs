@@ -120,8 +120,7 @@ impl CandidateGroup {
         Ok(false)
     }
 
-    /// Whether two different values of a pinned kind would be merged, held or carried; all values of one profile count
-    /// as one.
+    /// Whether two values of a pinned kind would be merged, held or carried; those of one profile count as one.
     fn pinned(&self, state: &mut DecisionState<'_>, identifier: &Identifier, root: Option<ProfileNo>) -> Known<bool> {
         let identity = state.identity;
         let is_joining = identity.activation.as_ref().is_some_and(|a| a.phase == ActivationPhase::Joining);
@@ -179,7 +178,6 @@ fn cap(state: &DecisionState<'_>, kind: &IdentifierKind) -> u32 {
 }
 
 pub(super) struct Between {
-    /// Whether any id of one is separated from any id of the others.
     pub(super) separated: bool,
     pub(super) separations: Vec<SeparationNo>,
 }

@@ -16,7 +16,6 @@ use std::cmp::Ordering;
 
 pub(super) struct Causing {
     pub(super) request: Option<(RequestNo, u32)>,
-    /// What resolves to all of them.
     pub(super) origin: Origin,
     /// Writes an e-mail address, which counts as the current one of all profiles (behaviour.md 3.1.k).
     pub(super) writes_email: bool,
@@ -26,7 +25,6 @@ pub(super) enum Origin {
     Identifiers(Vec<Identifier>),
     /// Value with several holders, when its kind is activated.
     Activation,
-    /// Decision of a review.
     Review(ReviewNo),
     Api,
 }
@@ -68,7 +66,6 @@ pub(super) fn join_all(
     Ok((survivor, merged, choice))
 }
 
-/// Joins a live profile to a given survivor.
 pub(super) fn join_chosen(
     state: &mut DecisionState<'_>,
     survivor: ProfileNo,
@@ -111,7 +108,6 @@ fn only_with_attribute(state: &mut DecisionState<'_>, candidates: &[(TreeTotals,
     Ok(if let [only] = showing[..] { Some(only) } else { None })
 }
 
-/// Links the tree of `merged` to `survivor`.
 fn join(
     state: &mut DecisionState<'_>,
     survivor: ProfileNo,

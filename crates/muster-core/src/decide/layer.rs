@@ -99,7 +99,6 @@ impl<'f, K: Eq + Hash + Clone + Ord, V: Clone, S: BuildHasher + Default> Layer<'
         self.undo.clear();
     }
 
-    /// Restores the state of the savepoint.
     pub(super) fn roll_back(&mut self) {
         for (key, undo) in self.undo.drain(..).rev() {
             match undo {

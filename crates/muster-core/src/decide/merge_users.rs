@@ -104,7 +104,6 @@ impl MergeUsers {
     }
 }
 
-/// Returns the live profile of an id; None if it does not exist.
 fn root_of(state: &mut DecisionState<'_>, id: ProfileId) -> Known<Option<ProfileNo>> {
     match state.root_pointers.get(&id.no) {
         None => Err(state.need_root_pointer(id.no)),

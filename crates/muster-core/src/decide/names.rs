@@ -42,7 +42,6 @@ pub(super) struct Newest {
     pub(super) is_set: bool,
 }
 
-/// What some member records hold of a name.
 pub(super) struct RecordedName<'p> {
     pub(super) name: &'p str,
     pub(super) held: u32,
@@ -61,7 +60,6 @@ pub(super) enum IndexUndo {
     Dropped(ProfileNo, Box<NameIndex>),
     /// The index of the first profile is that of the second since they were joined.
     Moved(ProfileNo, ProfileNo),
-    /// Previous newest link.
     Joined(ProfileNo, Seq),
     /// Built after the current element had merged profiles.
     Built(ProfileNo),
@@ -70,7 +68,6 @@ pub(super) enum IndexUndo {
 pub(super) enum MatchedNames<'u> {
     /// Names with the first rule that matches each, sorted.
     Names(Vec<(Box<str>, &'u Unset)>),
-    /// More than a member record can hold.
     TooMany,
 }
 
@@ -79,7 +76,6 @@ impl NameIndexes {
         Self { rules: Rules::new(unsets), ..Self::default() }
     }
 
-    /// Whether there are no rules, so that nothing is ever indexed.
     pub(super) fn is_idle(&self) -> bool {
         self.rules.is_empty()
     }
@@ -166,7 +162,6 @@ impl NameIndexes {
         self.trees.insert(to, tree);
     }
 
-    /// Updates the index after a write in a member record.
     pub(super) fn update(&mut self, place: WriteTarget, name: &str, (was_set, is_set): (bool, bool), is_kind: bool) {
         let Some(tree) = self.trees.get_mut(&place.root) else { return };
         let number = match tree.numbers.get(name) {

@@ -16,7 +16,6 @@ pub(super) enum End {
     },
     /// No user to update, or everything was known.
     Nothing(Outcome),
-    /// Refused and rolled back.
     Rejected(Faults),
 }
 

@@ -53,8 +53,7 @@ impl Opened {
         self.of_profile.get(&no).map_or(&[], Vec::as_slice)
     }
 
-    /// Returns reviews of a value that had no second profile and may name one of these members: at most one for each
-    /// member, or all.
+    /// Returns reviews of a value without a second profile that may name these members: one for each, or all.
     pub(super) fn with_value(&self, identifier: &Identifier, members: &[ProfileNo]) -> Vec<ReviewNo> {
         match self.of_value.get(identifier) {
             None => Vec::new(),

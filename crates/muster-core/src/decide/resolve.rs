@@ -17,8 +17,7 @@ pub(super) struct Resolved<'k> {
     pub(super) kept: Vec<(&'k GivenIdentifier, Option<ProfileNo>)>,
     /// Live profiles that they resolve to, in order of the identifiers, each once.
     pub(super) roots: Vec<ProfileNo>,
-    /// Withheld identifiers, with the live profile that each resolves to; a new `customer_id` with that of the id
-    /// beside it.
+    /// Withheld identifiers with the live profile of each; a new `customer_id` with that of the id beside it.
     pub(super) withheld: Vec<(&'k GivenIdentifier, Option<ProfileNo>, GuardReason)>,
     /// Profiles that were merged because they hold the same value of an activating kind.
     pub(super) settled: Settled,
@@ -31,7 +30,6 @@ impl<'k> Resolved<'k> {
         ids.next().filter(|(_, bound)| bound.is_none()).map(|(given, _)| *given)
     }
 
-    /// Returns the id that all bound identifiers are bound to, if it is only one.
     pub(super) fn one_id(&self) -> Option<ProfileNo> {
         let mut bound = self.kept.iter().filter_map(|(_, id)| *id);
         let first = bound.next()?;

@@ -120,7 +120,6 @@ fn subtree_of(state: &DecisionState<'_>, profiles: &[MemberRecord], subtree_root
     MemberTree::new(members).subtree(subtree_root)
 }
 
-/// Sets root pointers, totals and view of a tree of these members.
 fn settle(
     state: &mut DecisionState<'_>,
     root: ProfileNo,

@@ -93,7 +93,6 @@ fn is_lifted(state: &mut DecisionState<'_>, withheld: &WithheldIdentifier<'_>, n
     }
 }
 
-/// Returns the reviews of a profile and a value without a second profile and without a merge, by number.
 fn reviews_of_value(state: &mut DecisionState<'_>, withheld: &WithheldIdentifier<'_>) -> Known<Vec<ReviewNo>> {
     let members = state.members(withheld.root)?;
     let mut found = Vec::new();
@@ -135,7 +134,6 @@ pub(super) fn open_between(state: &mut DecisionState<'_>, a: ProfileNo, b: Profi
     Ok(found)
 }
 
-/// Returns the reviews between two live profiles that were not merged, by number.
 fn reviews_between(state: &mut DecisionState<'_>, a: ProfileNo, b: ProfileNo) -> Known<Vec<ReviewNo>> {
     if state.counters.reviews_stored == 0 {
         return Ok(Vec::new());
@@ -262,8 +260,7 @@ pub(super) fn close_pair(
 }
 
 pub(super) fn close_merged(state: &mut DecisionState<'_>, a: ProfileNo, b: ProfileNo) -> Known<()> {
-    // A member of this decision has no review unless the decision opened one. Without this check, many joins to one
-    // profile would scan its reviews each time.
+    // Only this decision can have opened a review of its own member: many joins must not scan all reviews.
     if b.0 > state.facts.counters.profile && state.opened.with_profile(b).is_empty() && !state.has_members(b)? {
         return Ok(());
     }

@@ -1,5 +1,4 @@
-//! Carries out decisions of reviews (behaviour.md 3.3.j, 3.3.h): merge, keep apart, dismiss, reopen. `review` opens
-//! them.
+//! Carries out decisions of reviews (behaviour.md 3.3.j, 3.3.h): merge, keep apart, dismiss, reopen.
 
 use super::activation::settle;
 use super::decision_state::{DecisionState, Known, Missing};
@@ -221,7 +220,6 @@ impl DecideReview {
         Ok(Ok((root, Some(MergeNo(state.counters.merge)))))
     }
 
-    /// Gives the profile the unbound value, in place of its own.
     fn bind(
         &self,
         state: &mut DecisionState<'_>,
@@ -268,8 +266,7 @@ fn gather(state: &mut DecisionState<'_>, review: &Review) -> Known<()> {
     if missing { Err(Missing) } else { Ok(()) }
 }
 
-/// Returns the live profiles of a review; the second one also if the value was bound since. None if a profile was
-/// deleted.
+/// Returns the live profiles of a review, the second also if the value was bound since. None if one was deleted.
 fn live_profiles(state: &mut DecisionState<'_>, review: &Review) -> Known<Option<(ProfileNo, Option<ProfileNo>)>> {
     let live = |state: &mut DecisionState<'_>, no: ProfileNo| match state.root_pointers.get(&no) {
         None => Err(state.need_root_pointer(no)),
@@ -282,7 +279,6 @@ fn live_profiles(state: &mut DecisionState<'_>, review: &Review) -> Known<Option
         None if state.identity.active_kind(review.identifier.kind.name()).is_none() => Ok(None),
         None => state.binding(&review.identifier),
     };
-    // Both are requested before giving up.
     let b = b.and_then(|b| b.map(|b| live(state, b)).transpose());
     Ok(match (a?, b?) {
         (None, _) | (_, Some(None)) => None,
@@ -290,13 +286,11 @@ fn live_profiles(state: &mut DecisionState<'_>, review: &Review) -> Known<Option
     })
 }
 
-/// Requests everything that joining or separating two live profiles needs.
 fn request_pair(state: &mut DecisionState<'_>, a: ProfileNo, b: ProfileNo) -> Known<()> {
     let missing = state.needs_more_facts(&[a, b]) | open_between(state, a, b).is_err();
     if missing { Err(Missing) } else { Ok(()) }
 }
 
-/// Separates both; returns the existing separation if there is one.
 fn separate(state: &mut DecisionState<'_>, review: &Review, (a, b): (ProfileNo, ProfileNo)) -> Known<SeparationNo> {
     request_pair(state, a, b)?;
     if let Some(no) = guard::between(state, &[a], b)?.separations.first() {

@@ -1,5 +1,4 @@
-//! Writes (behaviour.md 2, 3.1, 3.2): attributes and platforms in a member record and in the view of its live profile,
-//! bindings, totals.
+//! Writes (behaviour.md 2, 3.1, 3.2): attributes and platforms of a member record and its view, bindings, totals.
 
 use super::arrays::{HeldArray, is_placeholder, placeholder};
 use super::decision_state::{DecisionState, Known};
@@ -79,7 +78,6 @@ pub(super) fn write_attribute(
     Ok(true)
 }
 
-/// Writes an array from its log, like [`write_attribute`].
 pub(super) fn write_array(state: &mut DecisionState<'_>, place: WriteTarget, name: &str, log: usize) -> Known<bool> {
     let now = state.current_array(name, log);
     let members = state.has_members(place.root)?;
@@ -192,7 +190,6 @@ pub(super) fn bind(state: &mut DecisionState<'_>, place: WriteTarget, identifier
     Ok(replaced)
 }
 
-/// Whether a member record has the maximum number of `customer_id` values.
 pub(super) fn is_full_of_ids(state: &mut DecisionState<'_>, record: ProfileNo) -> Known<bool> {
     let identifiers = &state.record(record)?.identifiers;
     Ok(identifiers.iter().filter(|identifier| identifier.kind.name() == CUSTOMER_ID).count() >= CUSTOMER_IDS_MAX)
@@ -349,7 +346,6 @@ fn difference(before: usize, after: usize) -> i64 {
     (after as u64).cast_signed() - (before as u64).cast_signed()
 }
 
-/// Removes the unset names of a member record; returns the number of remaining attributes.
 fn forget_unset(state: &mut DecisionState<'_>, record: ProfileNo) -> Known<usize> {
     let attributes = &state.record(record)?.attributes;
     let unset = attributes.iter().filter(|(_, write)| write.value.is_none());

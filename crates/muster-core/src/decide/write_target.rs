@@ -10,7 +10,6 @@ pub(super) struct WriteTarget {
 }
 
 impl WriteTarget {
-    /// Returns the target for another member of the same live profile.
     pub(super) fn for_record(self, record: ProfileNo) -> Self {
         Self { record, ..self }
     }

@@ -110,7 +110,6 @@ impl<'a> MemberTree<'a> {
         self.values_until(top, seq)
     }
 
-    /// Adds the writes of a subtree between two positions of the change sequence.
     fn push_since(&self, steps: &mut Vec<(Seq, Step<'a>)>, top: ProfileNo, (after, until): (Seq, Seq)) {
         let (mut open, mut seen) = (vec![top], 0);
         while let Some(no) = open.pop() {
@@ -258,7 +257,6 @@ impl View {
     }
 }
 
-/// Returns a value as history keeps it; None if it is too long.
 fn bounded_value(value: &Value) -> Option<Value> {
     (value.json_bytes() <= HISTORY_VALUE_BYTES_MAX).then(|| value.clone())
 }

@@ -1,5 +1,4 @@
-//! History of the values of a live profile: what was replaced, when, by which request, under which id and by which
-//! merge.
+//! History of the values of a live profile: what was replaced, when, and by which request, id and merge.
 
 use crate::id::{MergeNo, ProfileId, RequestNo, Seq};
 use crate::profile::Member;

@@ -124,7 +124,6 @@ fn apply_merge_record(merge: &Merge, survivor: &mut Side, merged: &mut Side) {
 }
 
 impl Side {
-    /// Collects the subtree of `top` at a position of the change sequence.
     fn new(top: ProfileNo, seq: Seq, all: &[Member], rows: &[History]) -> Option<Self> {
         let mut subtree = vec![top];
         let mut next = 0;
@@ -198,18 +197,15 @@ impl Side {
         self.members.iter().any(|member| member.record.no == no)
     }
 
-    /// Whether the value of a name is certain.
     fn is_settled(&self, name: &str) -> bool {
         !self.open.contains(name) && !self.lost.contains(name)
     }
 
-    /// Whether exactly one record has a write of a name.
     fn is_sole(&self, name: &str) -> bool {
         self.names.get(name) == Some(&1) && !self.lost.contains(name)
     }
 
-    /// Resets the side to a member that was created for the merge: it held only what was written before, and its
-    /// identifiers.
+    /// Resets the side to a member that was created for the merge: what was written before, and its identifiers.
     fn clear_to(&mut self, identifiers: &[Identifier]) {
         for member in &mut self.members {
             let early = member.record.attributes.iter().filter(|(name, _)| !self.was_open.contains(*name));

@@ -30,8 +30,7 @@ pub struct Size {
     pub set: usize,
     /// Bytes of names and JSON values of set attributes (behaviour.md 2.l).
     pub bytes: usize,
-    /// Bytes of all attributes, including unset ones, each with [`ATTRIBUTE_OVERHEAD_BYTES`]: counts for the bound on a
-    /// live profile.
+    /// Bytes of all attributes, unset ones too, each with [`ATTRIBUTE_OVERHEAD_BYTES`]: for the bound on a profile.
     pub weight: usize,
 }
 

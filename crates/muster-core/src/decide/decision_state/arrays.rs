@@ -10,7 +10,6 @@ use crate::record::Size;
 use crate::value::Value;
 
 impl DecisionState<'_> {
-    /// Opens the current array of a live profile, with its log.
     pub(in crate::decide) fn open_array(&mut self, place: WriteTarget, name: &str) -> Known<CurrentArray> {
         if let Some(log) = self.arrays.current.get(&place.root).and_then(|current| current.get(name)) {
             return Ok(CurrentArray::Array(*log));

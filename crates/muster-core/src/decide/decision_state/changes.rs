@@ -14,8 +14,7 @@ impl DecisionState<'_> {
         let old = |no: &ProfileNo| no.0 <= before;
         let upsert = RowChange::Upsert;
         let mut rows = Vec::new();
-        // A record holds only identifiers that are bound to it, so a released one is stored, unless it was read and is
-        // not.
+        // A record holds only identifiers that are bound to it: a released one is stored, unless it was read as absent.
         for (identifier, bound) in self.bindings.into_changes(|_| true) {
             rows.push(match bound {
                 Some(no) => upsert(StoredRow::Binding(identifier, no)),
@@ -30,8 +29,7 @@ impl DecisionState<'_> {
         }
         let pointers = self.root_pointers.into_changes(old).into_iter().filter_map(|(_, row)| row);
         rows.extend(pointers.map(StoredRow::RootPointer).map(upsert));
-        // A batch of an activation reads no views; a profile without members has none, and may have gained and lost one
-        // here.
+        // A batch of an activation reads no views; a profile without members may have gained and lost one here.
         let root_pointers = &self.facts.root_pointers;
         let had_view =
             |no: &ProfileNo| matches!(root_pointers.get(no), Some(Some(s)) if s.root == *no && s.tree.members > 1);
@@ -69,13 +67,11 @@ impl DecisionState<'_> {
     }
 }
 
-/// Returns the upsert of a row, or the delete of its key if the row is gone.
 fn row_change(row: Option<StoredRow>, key: RowKey) -> RowChange {
     row.map_or(RowChange::Delete(key), RowChange::Upsert)
 }
 
-/// Returns the changes of family `former`: identifiers that the record lists as former ones now, and those that it does
-/// not list any more.
+/// Returns the changes of family `former`: what the record lists now, and what it does not list any more.
 fn former_holder_changes(before: Option<&MemberRecord>, after: &MemberRecord) -> Vec<RowChange> {
     let told = before.map_or(&[][..], |before| &before.former[..]);
     if told == after.former {

@@ -39,8 +39,7 @@ impl DecisionState<'_> {
         }
     }
 
-    /// Returns the identifiers of a member record: bound ones, and pending ones of activating kinds. All are requested
-    /// before giving up.
+    /// Returns the identifiers of a member record, with pending ones of activating kinds. Requests all before giving up.
     pub(in crate::decide) fn identifiers_of(&mut self, no: ProfileNo) -> Known<Vec<Identifier>> {
         let mut identifiers = self.record(no)?.identifiers.clone();
         let identity = self.identity;
@@ -62,7 +61,6 @@ impl DecisionState<'_> {
         if missing { Err(Missing) } else { Ok(identifiers) }
     }
 
-    /// Returns the identifiers of any of these member records. All are requested before giving up.
     pub(in crate::decide) fn identifiers_of_all(&mut self, members: &[ProfileNo]) -> Known<Vec<Identifier>> {
         let (mut identifiers, mut missing) = (Vec::new(), false);
         for no in members {
@@ -100,7 +98,6 @@ impl DecisionState<'_> {
         }
     }
 
-    /// Starts the cache of a profile that was created.
     pub(in crate::decide) fn begin_kinds(&mut self, root: ProfileNo) {
         self.kinds_held.insert(root, BTreeSet::new());
         self.kinds_changed.push(root);
@@ -132,7 +129,6 @@ impl DecisionState<'_> {
         missing | self.needs_reviews_between(roots)
     }
 
-    /// In later rounds, requests the reviews between live profiles that have too many to list.
     fn needs_reviews_between(&mut self, roots: &[ProfileNo]) -> bool {
         if !self.is_eager() {
             return false;
@@ -161,7 +157,6 @@ impl DecisionState<'_> {
         missing
     }
 
-    /// Requests the open reviews that name a live profile, if any review is open.
     fn needs_reviews_of(&mut self, root: ProfileNo) -> bool {
         if self.counters.reviews_open == 0 || self.stored_roots(&[root]).is_empty() {
             return false;
@@ -208,7 +203,6 @@ impl DecisionState<'_> {
         members.iter().copied().filter(is_root).collect()
     }
 
-    /// Requests the root pointers of these ids that are not known.
     pub(in crate::decide) fn needs_root_pointers(&mut self, ids: impl Iterator<Item = ProfileNo>) -> bool {
         let before = self.needs.root_pointers.len();
         let ids: Vec<ProfileNo> = ids.filter(|no| self.root_pointers.get(no).is_none()).collect();
@@ -221,7 +215,6 @@ impl DecisionState<'_> {
         matches!(self.root_pointers.get(&no), Some(Some(root_pointer)) if root_pointer.root == root)
     }
 
-    /// Requests the current values of a live profile without copying them.
     pub(in crate::decide) fn require_current_values(&mut self, root: ProfileNo) -> Known<()> {
         let known = if self.has_members(root)? {
             matches!(self.views.get(&root), Some(Some(_)))

@@ -126,8 +126,7 @@ impl DecisionState<'_> {
         self.count_steps(6 * writes);
     }
 
-    /// Returns what member records hold of each name, with the number of writes for counting steps. None if a record is
-    /// not known.
+    /// Returns what member records hold of each name, with the number of writes. None if a record is not known.
     fn collect_names(&self, members: &[ProfileNo]) -> Option<(Vec<RecordedName<'_>>, usize)> {
         let (mut said, mut places): (Vec<RecordedName<'_>>, HashMap<&str, usize>) = (Vec::new(), HashMap::new());
         let mut writes = 0;

@@ -117,7 +117,6 @@ fn add_member(
     Ok(true)
 }
 
-/// Whether the element writes an e-mail address, as an identifier or as a plain attribute.
 fn writes_email(customer: &CustomerElement, resolved: &Resolved<'_>) -> bool {
     let is_key = |(given, _): &(&GivenIdentifier, _)| given.identifier.kind.name() == EMAIL;
     resolved.kept.iter().any(is_key) || customer.sets.iter().any(|(name, _)| **name == *EMAIL)
@@ -222,7 +221,6 @@ fn values(
     Ok(unsets(state, place, &customer.unsets, warnings)?.map(|unset| unset | changed))
 }
 
-/// Applies array operators to the current array; the result is a write (behaviour.md 2).
 fn operate(
     state: &mut DecisionState<'_>,
     place: WriteTarget,

@@ -77,7 +77,6 @@ fn load_device(state: &mut DecisionState<'_>, device: &DeviceElement, at: &Devic
     if missing { Err(Missing) } else { known }
 }
 
-/// Removes devices that carry a token of this one.
 fn replace_others(state: &mut DecisionState<'_>, device: &DeviceElement, at: &DeviceRef) -> Known<()> {
     for token in device.fields.tokens() {
         let Some(owner) = state.tokens.get(&token).flatten().cloned() else { continue };
