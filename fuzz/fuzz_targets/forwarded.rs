@@ -1,4 +1,4 @@
-//! `cargo fuzz run forwarded`: what it checks stands in `src/forwarded.rs`.
+//! `cargo fuzz run forwarded`: what it checks is described in `src/forwarded.rs`.
 #![no_main]
 
 libfuzzer_sys::fuzz_target!(|data: &[u8]| muster_fuzz::forwarded(data));

@@ -1,4 +1,4 @@
-//! `cargo fuzz run headers`: what it checks stands in `src/headers.rs`.
+//! `cargo fuzz run headers`: what it checks is described in `src/headers.rs`.
 #![no_main]
 
 libfuzzer_sys::fuzz_target!(|data: &[u8]| muster_fuzz::headers(data));

@@ -1,4 +1,4 @@
-//! `cargo fuzz run settings`: what it checks stands in `src/settings.rs`.
+//! `cargo fuzz run settings`: what it checks is described in `src/settings.rs`.
 #![no_main]
 
 libfuzzer_sys::fuzz_target!(|data: &[u8]| muster_fuzz::settings(data));

@@ -1,5 +1,5 @@
-//! Ids and cursors. A text that is taken for an id is the text that the id is written as. Every list answers a cursor with a
-//! page or a refusal, never a 500; the cursor that a page gives is taken, and leads on.
+//! Ids and cursors. A string that is read as an id is written again as the same string. Every list answers a cursor with a
+//! page or a refusal, never a 500. The cursor of a page is accepted, and its page is another one.
 
 use super::server::{Ask, Asked, CREDENTIALS, FuzzAnswer, FuzzWorkspace, TOKEN, header};
 use muster_core::id::{MergeNo, ProfileId, QuarantineNo, RequestId, ReviewNo, SeparationNo, WorkspaceId};
@@ -12,7 +12,7 @@ pub(super) const WORDS: &[&str] = &[
     "1767571200000_", "fDaHEuNq", "019b8b741800000000000001", "email", "admin", "DEMO", "%", "&", "=",
 ];
 
-/// The lists, without what stands in the place of the user's id.
+/// The lists; `USER` is replaced by the id of a user.
 const LISTS: [&str; 11] = [
     "/workspaces",
     "/tokens",
@@ -57,12 +57,12 @@ fn follow(ask: Ask<'_>, list: &str, cursor: &str) {
     let Some(page) = get(ask, list, cursor) else { return };
     assert!(matches!(page.status, 200 | 400 | 409), "{list} answered {}", page.status);
     if page.status != 200 {
-        assert!(page.json["detail"].is_string(), "{list}: a refusal that is no problem document");
+        assert!(page.json["detail"].is_string(), "{list}: a refusal that is not a problem document");
         return;
     }
     assert!(page.json["items"].as_array().is_some_and(|items| items.len() <= 1), "{list}: a page of another size");
     let Some(next) = page.json["next_cursor"].as_str() else { return };
-    assert_ne!(next, cursor, "{list}: a page leads to itself");
+    assert_ne!(next, cursor, "{list}: the cursor of a page is that of the page itself");
     let status = get(ask, list, next).map(|page| page.status);
     assert_eq!(status, Some(200), "{list}: a cursor that was given is refused");
 }
@@ -76,7 +76,7 @@ fn get(ask: Ask<'_>, list: &str, cursor: &str) -> Option<FuzzAnswer> {
     ask(&Asked { method: "GET", path: &path, headers: vec![header("authorization", &token)], body: "" })
 }
 
-/// Fills the lists, each with more than a page; the id of a user whose lists are full, too.
+/// Fills each list with more than a page; returns the id of a user whose lists are filled, too.
 fn prepare(ask: Ask<'_>) -> String {
     let long = "x".repeat(600);
     let customer =

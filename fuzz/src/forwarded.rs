@@ -1,5 +1,5 @@
-//! `X-Forwarded-For`: the address that is found is read again as it is written; who stands on the left cannot change who
-//! counts as the client; without a trusted proxy the header says nothing.
+//! `X-Forwarded-For`: an address that is found is read again as it is written. An entry further left does not change which
+//! address counts as the client's. Without a trusted proxy the header is ignored.
 
 use ipnet::IpNet;
 use muster_wire::data::forwarded::{client, origin};
@@ -22,9 +22,9 @@ pub(super) const WORDS: &[&str] = &[
     "%",
 ];
 
-/// A proxy of ours.
+/// A trusted proxy.
 const PROXY: IpAddr = IpAddr::V4(Ipv4Addr::new(10, 0, 0, 9));
-/// Somebody else.
+/// An address that is not trusted.
 const STRANGER: IpAddr = IpAddr::V4(Ipv4Addr::new(198, 51, 100, 1));
 
 pub(super) fn check(data: &[u8]) {
@@ -34,7 +34,7 @@ pub(super) fn check(data: &[u8]) {
     let entries = lines.iter().flat_map(|line| line.split(|byte| *byte == b',')).count();
     assert!(usize::try_from(unreadable).is_ok_and(|n| n <= entries), "more unreadable entries than there are");
     if let Some(found) = found {
-        assert_eq!(found, found.to_canonical(), "an address of IPv4 is told as one of IPv6");
+        assert_eq!(found, found.to_canonical(), "an IPv4 address is returned as one of IPv6");
         assert_eq!(origin([found.to_string()]), (Some(found), 0), "an address is not read as it is written");
     }
     assert_eq!(client(STRANGER, &lines, &trusted), STRANGER, "the header of a stranger counts");

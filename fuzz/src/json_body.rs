@@ -1,6 +1,6 @@
-//! Bodies of imports. The parser agrees with another about what JSON is, but where it is meant to be stricter; every value
-//! and every note has its place in the body; what is read has a span for each element; every fault points at something that
-//! is there.
+//! Bodies of imports. The parser agrees with `serde_json` about what JSON is, except where it is stricter on purpose. Every
+//! value and every note has its place in the body, every element that is read has its span, and every fault points at
+//! something that exists.
 
 use muster_core::command::{Body, Element};
 use muster_core::kinds::Route;
@@ -33,14 +33,14 @@ pub(super) const WORDS: &[&str] = &[
 pub(super) fn check(data: &[u8]) {
     let parsed = parse(data);
     if let Err(malformed) = &parsed {
-        assert!(malformed.offset <= data.len(), "it stops being JSON behind its end");
+        assert!(malformed.offset <= data.len(), "it stops being JSON after its end");
     }
     agrees_with_another(data, parsed.as_ref().ok());
     if let Ok(document) = &parsed {
         inside(&document.root, 0..data.len());
         let is_quote = |at: &u32| data.get(*at as usize) == Some(&b'"');
         for places in [&document.places.doubled, &document.places.nuls, &document.places.unpaired] {
-            assert!(places.is_sorted() && places.iter().all(is_quote), "a note stands at no string");
+            assert!(places.is_sorted() && places.iter().all(is_quote), "a note is not at a string");
         }
     }
     for (route, lenient) in
@@ -61,7 +61,7 @@ pub(super) fn check(data: &[u8]) {
         }
     }
     if delete::read(data).is_ok() {
-        assert!(parsed.is_ok(), "a deletion that is no JSON");
+        assert!(parsed.is_ok(), "a deletion that is not JSON");
     }
 }
 
@@ -77,16 +77,16 @@ fn context(route: Route, lenient: bool) -> ReadContext {
     }
 }
 
-/// A body that was read, against the same as a tree.
+/// Compares what was read with the body as a tree.
 fn judge(data: &[u8], document: &Document<'_>, read: &Parsed) {
     assert_eq!(read.elements.len(), read.spans.len(), "elements and spans");
     for (place, (element, span)) in read.elements.iter().zip(&read.spans).enumerate() {
         assert_eq!(usize::try_from(element.index).ok(), Some(place), "an element has another's place");
-        assert!(element.warnings.0.len() <= WARNINGS_MAX, "more warnings than are told");
+        assert!(element.warnings.0.len() <= WARNINGS_MAX, "more warnings than the limit");
         let bytes = data.get(span.clone()).expect("the bytes of an element are in the body");
-        assert!(parse(bytes).is_ok(), "the bytes of an element are no JSON");
-        assert_eq!(*kept_element(bytes, None), *bytes, "an element is kept otherwise than it came");
-        assert!(parse(&kept_element(bytes, Some(&[0, 2]))).is_ok(), "what is kept of an element is no JSON");
+        assert!(parse(bytes).is_ok(), "the bytes of an element are not JSON");
+        assert_eq!(*kept_element(bytes, None), *bytes, "an element is stored otherwise than it was received");
+        assert!(parse(&kept_element(bytes, Some(&[0, 2]))).is_ok(), "the stored form of an element is not JSON");
         faults_of(element).for_each(|fault| points_at_something(document, fault));
     }
 }
@@ -100,14 +100,15 @@ fn faults_of(element: &Element) -> impl Iterator<Item = &Fault> {
     own.chain(actions.iter().filter_map(|action| action.as_ref().err()).flatten())
 }
 
-/// Of a name that stands twice a pointer tells only one, and of a long pointer there is only the beginning.
+/// Checks that a pointer points at a value. A name that is there twice makes a pointer ambiguous, and a long pointer is
+/// cut: both are left out.
 fn points_at_something(document: &Document<'_>, fault: &Fault) {
     if document.places.doubled.is_empty() && !fault.pointer.ends_with(CUT) {
         assert!(at(&document.root, &fault.pointer).is_some(), "{} points at nothing", fault.pointer);
     }
 }
 
-/// What a JSON Pointer (RFC 6901) leads to.
+/// Returns the value at a JSON Pointer (RFC 6901).
 fn at<'n, 'a>(root: &'n Node<'a>, pointer: &str) -> Option<&'n Node<'a>> {
     if pointer.is_empty() {
         return Some(root);
@@ -133,13 +134,13 @@ fn inside(node: &Node<'_>, parent: std::ops::Range<usize>) {
 
 fn agrees_with_another(data: &[u8], document: Option<&Document<'_>>) {
     match (document, serde_json::from_slice::<Other>(data)) {
-        (Some(document), Ok(other)) => assert!(same(&document.root, &other), "it says something else"),
+        (Some(document), Ok(other)) => assert!(same(&document.root, &other), "the two read different values"),
         // Half a surrogate pair is noted, and the fault of its element alone.
         (Some(document), Err(error)) => {
             let is_noted = !document.places.unpaired.is_empty() || error.to_string().contains("number out of range");
-            assert!(is_noted, "JSON for us alone: {error}");
+            assert!(is_noted, "JSON for this parser alone: {error}");
         }
-        (None, Ok(_)) => assert!(depth(data) > NESTING_MAX, "JSON for the other alone"),
+        (None, Ok(_)) => assert!(depth(data) > NESTING_MAX, "JSON for serde_json alone"),
         (None, Err(_)) => {}
     }
 }
@@ -161,7 +162,7 @@ fn depth(data: &[u8]) -> usize {
     deepest
 }
 
-/// Of a name that stands twice the other keeps the last.
+/// Compares a value with that of `serde_json`, which keeps the last of two members of one name.
 fn same(node: &Node<'_>, other: &Other) -> bool {
     match (&node.json, other) {
         (Json::Null, Other::Null) => true,

@@ -1,5 +1,5 @@
-//! A server in memory, behind no socket: requests are answered by the router that those of a socket meet, so that its own
-//! functions need not be public for a fuzz target. It has the workspace of `--dev`.
+//! A server in memory without a socket: requests go to the router of the real server, so that no function has to be public
+//! for a fuzz target. It has the workspace of `--dev`.
 
 use axum::Router;
 use axum::body::{Body, to_bytes};
@@ -16,14 +16,14 @@ use std::sync::{Arc, Mutex, PoisonError};
 use tokio::runtime::{Builder, Runtime};
 use tower::ServiceExt as _;
 
-/// Requests after which a server is made anew: each may leave something in its memory.
+/// Requests after which a new server is made: each may leave something in its memory.
 const REQUESTS_MAX: u32 = 2_000;
 /// The key of its workspace, with the workspace's id, as Basic authentication has them; the padding may be left out.
 pub(super) const CREDENTIALS: &str = "REVNTzpkZW1vLWtleQ";
 /// Its token.
 pub(super) const TOKEN: &str = "the-admin-token-of-a-fuzz-target";
 
-/// How far the clock goes from one look at it to the next, in milliseconds: beyond the window in which wrong keys count, so
+/// How far the clock advances each time it is read, in milliseconds: beyond the window in which wrong keys count, so
 /// that no answer is delayed.
 const STEP_MS: i64 = 61_000;
 
@@ -36,13 +36,13 @@ impl Clock for Steps {
     }
 }
 
-/// A place for a server of one target. Statics are never dropped, so a runtime does not end in the midst of its thread.
+/// The server of one target. Statics are never dropped, so its runtime does not end while a thread uses it.
 pub(super) struct FuzzWorkspace(Mutex<Option<Server>>);
 
 struct Server {
     runtime: Runtime,
     router: Router,
-    /// What the target keeps of its preparation.
+    /// What the preparation of the target returned.
     kept: String,
     left: u32,
 }
@@ -60,11 +60,11 @@ pub(super) struct FuzzAnswer {
     pub(super) status: u16,
     /// Bytes of its body.
     pub(super) bytes: usize,
-    /// Null if it is no JSON.
+    /// Null if it is not JSON.
     pub(super) json: Json,
 }
 
-/// What asks a server; None if the request is none that HTTP could carry.
+/// Sends a request to a server; None if HTTP cannot carry the request.
 pub(super) type Ask<'s> = &'s dyn Fn(&Asked<'_>) -> Option<FuzzAnswer>;
 
 /// A header of text.

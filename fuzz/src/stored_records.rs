@@ -130,7 +130,7 @@ impl<'d> Bytes<'d> {
         i64::from_le_bytes(number)
     }
 
-    /// A length of two bytes, then so many.
+    /// A length of two bytes, then that many bytes.
     fn counted(&mut self) -> &'d [u8] {
         let len = usize::from(u16::from_le_bytes([self.byte(), self.byte()]));
         self.take(len)
