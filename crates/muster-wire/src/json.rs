@@ -1,4 +1,4 @@
-//! Reading JSON (RFC 8259) in one pass into a tree that borrows from the body and knows where each value stands.
+//! Reading JSON (RFC 8259) in one pass into a tree that borrows from the body and knows where each value is.
 //!
 //! It is stricter and tells more than a general parser, which is why there is one of our own: nesting is bounded, numbers
 //! stay text (so that one that overflows does not spoil the body), every value has its bytes, and doubled member names,
@@ -10,7 +10,7 @@ mod tree;
 
 pub use number::{Number, is_integer, is_number, number};
 pub use parser::{parse, parse_items};
-pub use tree::{Document, Json, Malformed, Member, Node, Places};
+pub use tree::{Document, Json, JsonMember, Malformed, Node, NotedPlaces};
 
 #[cfg(test)]
 mod tests {
@@ -107,7 +107,7 @@ mod tests {
     fn half_a_surrogate_pair_is_noted_and_read_as_the_replacement_character() {
         let read = |body: &str| {
             let document = parse(body.as_bytes()).expect("it is JSON");
-            let Json::Text(text) = document.root.json else { panic!("a text") };
+            let Json::Text(text) = document.root.json else { panic!("a string") };
             (text.into_owned(), document.places.unpaired)
         };
         for (body, want) in [
@@ -120,7 +120,7 @@ mod tests {
         ] {
             assert_eq!(read(body), (want.to_owned(), vec![0]), "{body}");
         }
-        assert!(parse(b"\"\\ud83d\\u12\"").is_err(), "that is no escape at all");
+        assert!(parse(b"\"\\ud83d\\u12\"").is_err(), "that is not an escape");
     }
 
     #[test]

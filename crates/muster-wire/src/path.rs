@@ -1,4 +1,4 @@
-//! Where reading stands in a body: a chain of steps on the stack that becomes a JSON Pointer only when one is told.
+//! The place in a body that is being read: a chain of steps on the stack, made a JSON Pointer only where one is written.
 
 use crate::json::{Json, Node};
 
@@ -75,8 +75,8 @@ impl<'p> Path<'p> {
     }
 }
 
-/// The pointer of the value or of the member's name that stands at this place of the body ([`crate::json::Places`]), below
-/// a node at `at`; None if nothing begins there.
+/// The pointer of the value or of the member's name at this place of the body ([`crate::json::NotedPlaces`]), below a node at
+/// `at`; None if nothing begins there.
 pub(crate) fn pointer_of(node: &Node, place: u32, at: &Path) -> Option<String> {
     if node.start == place {
         return Some(at.pointer());

@@ -1,5 +1,5 @@
-//! What a 400 tells of each fault, and what is told of an element that was taken otherwise than it was sent, each rule by
-//! the smallest body that shows it (behaviour.md 1.2.a, 1.2.d, 1.2.l, 1.3.n).
+//! What a 400 says of each fault, and what is said of an element that was read otherwise than it was sent, each rule by the
+//! smallest body that shows it (behaviour.md 1.2.a, 1.2.d, 1.2.l, 1.3.n).
 
 use muster_core::command::Body;
 use muster_core::id::{RequestId, RequestNo};
@@ -36,7 +36,7 @@ fn entries(body: &str) -> Vec<Json> {
     let answer = match read(body.as_bytes(), &context(false)) {
         Err(Unreadable::Failure(failure)) => {
             let json: Json = serde_json::from_slice(&failure.render(api, id)).expect("an answer is JSON");
-            // The log tells the same of it as the answer.
+            // The log says the same of it as the answer.
             assert_eq!(json!(faults(api, &[failure.fault(api)])), json["error"]["errors"], "{body}");
             return json["error"]["errors"].as_array().expect("a list").clone();
         }
@@ -115,7 +115,7 @@ fn an_empty_array_is_an_empty_object_and_one_with_items_is_none() {
     let pointers = |element: &str| {
         entries(&bulk(element))
             .iter()
-            .map(|entry| entry["pointer"].as_str().expect("a text").to_owned())
+            .map(|entry| entry["pointer"].as_str().expect("a string").to_owned())
             .collect::<Vec<_>>()
     };
     assert_eq!(pointers(r#"{"type":"customer","customer_id":"c","attributes":[1]}"#), ["/elements/0/attributes"]);

@@ -17,7 +17,7 @@ use muster_wire::data::api::Api;
 use muster_wire::data::failure::Failure;
 use muster_wire::data::faults::{Lenient, refused};
 use muster_wire::data::known::{known_statuses, known_types};
-use muster_wire::data::malformed::Place;
+use muster_wire::data::malformed::JsonPosition;
 use muster_wire::data::transition::{Parsed, ReadContext, Unreadable, read};
 use muster_wire::json::{Json, Node, parse};
 use muster_wire::zone::Zone;
@@ -45,7 +45,7 @@ fn context(case: &Node) -> ReadContext {
     if let Some(Json::Array(kinds)) = case.some("kinds").map(|node| &node.json) {
         let name = |node: &Node| match &node.json {
             Json::Text(text) => KindSettings::plain(text),
-            _ => panic!("kinds are texts"),
+            _ => panic!("kinds are strings"),
         };
         settings.identity.enabled = true;
         settings.identity.kinds = kinds.iter().map(name).collect();
@@ -180,7 +180,7 @@ fn every_failure_is_answered_as_its_golden_file_has_it() {
         Failure::NotAnObject(None),
         Failure::Malformed(None),
         Failure::Malformed(Some(
-            Place { pointer: "/a".into(), line: 4, column: 24, offset: 98, hint: Some("a hint") }.into(),
+            JsonPosition { pointer: "/a".into(), line: 4, column: 24, offset: 98, hint: Some("a hint") }.into(),
         )),
         Failure::ElementsMissing,
         Failure::ElementsEmpty,

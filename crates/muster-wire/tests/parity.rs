@@ -14,9 +14,9 @@ use muster_wire::zone::Zone;
 use std::sync::Arc;
 
 /// Warnings as code and count.
-type Told = Vec<(Code, u32)>;
+type WarningCounts = Vec<(Code, u32)>;
 
-fn element(element: &str, kinds: &[&str], parity: bool) -> (Body, Told) {
+fn element(element: &str, kinds: &[&str], parity: bool) -> (Body, WarningCounts) {
     let kinds: Vec<KindSettings> = kinds.iter().map(|kind| KindSettings::plain(kind)).collect();
     let identity = Identity { enabled: true, kinds, ..Identity::off() };
     let context = ReadContext {
@@ -34,7 +34,7 @@ fn element(element: &str, kinds: &[&str], parity: bool) -> (Body, Told) {
     (read.body.expect("it has no fault"), told)
 }
 
-fn customer(members: &str, kinds: &[&str], parity: bool) -> (CustomerElement, Told) {
+fn customer(members: &str, kinds: &[&str], parity: bool) -> (CustomerElement, WarningCounts) {
     match element(&format!(r#"{{"type":"customer","customer_id":"c",{members}}}"#), kinds, parity) {
         (Body::Customer(customer), told) => (*customer, told),
         (other, _) => panic!("{other:?}"),
@@ -42,18 +42,18 @@ fn customer(members: &str, kinds: &[&str], parity: bool) -> (CustomerElement, To
 }
 
 /// What a user's attributes come to.
-fn attributes(json: &str, parity: bool) -> (Vec<(Box<str>, Value)>, Told) {
+fn attributes(json: &str, parity: bool) -> (Vec<(Box<str>, Value)>, WarningCounts) {
     let (customer, told) = customer(&format!(r#""attributes":{json}"#), &["customer_id"], parity);
     (customer.sets, told)
 }
 
 /// What the value of one attribute `x` comes to.
-fn value(json: &str, parity: bool) -> (Option<Value>, Told) {
+fn value(json: &str, parity: bool) -> (Option<Value>, WarningCounts) {
     let (sets, told) = attributes(&format!(r#"{{"x":{json}}}"#), parity);
     (sets.into_iter().next().map(|(_, value)| value), told)
 }
 
-fn action(name: &str, attributes: &str, parity: bool) -> (Result<Arc<Action>, Vec<Reason>>, Told) {
+fn action(name: &str, attributes: &str, parity: bool) -> (Result<Arc<Action>, Vec<Reason>>, WarningCounts) {
     let event =
         format!(r#"{{"type":"event","customer_id":"c","actions":[{{"action":"{name}","attributes":{attributes}}}]}}"#);
     match element(&event, &["customer_id"], parity) {
@@ -65,12 +65,12 @@ fn action(name: &str, attributes: &str, parity: bool) -> (Result<Arc<Action>, Ve
     }
 }
 
-/// A JSON array of so many of these.
+/// A JSON array of `n` of these items.
 fn many(item: &str, n: usize) -> String {
     format!("[{}]", vec![item; n].join(","))
 }
 
-/// A JSON object of so many members `k0`, `k1`, ... with this value.
+/// A JSON object of `n` members `k0`, `k1`, ... with this value.
 fn object(value: &str, n: usize) -> String {
     let members: Vec<String> = (0..n).map(|n| format!("\"k{n}\":{value}")).collect();
     format!("{{{}}}", members.join(","))
@@ -205,7 +205,7 @@ fn an_object_within_two_others_is_kept_as_its_json_text() {
     ];
     let codes = [Code::NullIgnored, Code::ValueDropped, Code::ArrayMixed, Code::ValueDropped];
     assert_eq!(value(&json, false), (outer(kept), codes.map(|code| (code, 1)).to_vec()));
-    // An array is no level of its own.
+    // An array is not a level of its own.
     let two = r#"[{"a":[{"b":[1]}]}]"#;
     assert_eq!(value(two, true), value(two, false));
     assert_eq!(value(r#"[{"a":[{"b":{"c":1}}]}]"#, true).1, [(Code::ValueOverLimit, 1)]);

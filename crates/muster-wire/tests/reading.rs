@@ -95,7 +95,7 @@ fn no_fault_but_one_of_an_identifier_hides_that_there_is_none() {
     }
 }
 
-/// Names of standard attributes in a case of their own are no aliases; a rule that ignores case means them all the same.
+/// Names of standard attributes in another case are not aliases; a rule that ignores case matches them nevertheless.
 #[test]
 fn an_unset_rule_that_ignores_case_knows_all_names_of_an_attribute() {
     let unset = |rule: &str| {
@@ -124,8 +124,8 @@ fn an_attribute_called_platform_is_the_platforms_only_if_it_holds_objects() {
         let (customer, warnings) = customer(&format!(r#""attributes":{{"platform":{json}}}"#), &plain());
         (customer.sets, customer.platforms, warnings)
     };
-    let texts = Value::Array(vec![Value::text("web"), Value::text("ios")]);
-    assert_eq!(read(r#"["web","ios"]"#), (vec![("platform".into(), texts)], vec![], vec![]));
+    let strings = Value::Array(vec![Value::text("web"), Value::text("ios")]);
+    assert_eq!(read(r#"["web","ios"]"#), (vec![("platform".into(), strings)], vec![], vec![]));
     assert_eq!(read(r#"[{"platform":"web"}]"#), (vec![], vec![(Platform::Web, true)], vec![]));
     let ignored = vec![(Code::TypeIgnored, "platform".to_owned())];
     assert_eq!(read(r#"["web",{"platform":"web"}]"#), (vec![], vec![(Platform::Web, true)], ignored));
@@ -133,7 +133,7 @@ fn an_attribute_called_platform_is_the_platforms_only_if_it_holds_objects() {
     assert_eq!(emptied.unsets.iter().map(|unset| &*unset.text).collect::<Vec<_>>(), ["platform"]);
 }
 
-/// behaviour.md 2: opt-in flags are booleans or texts in any case.
+/// behaviour.md 2: opt-in flags are booleans, or strings in any case.
 #[test]
 fn a_flag_of_the_email_address_is_stored_as_a_boolean() {
     let read = |value: &str| {

@@ -90,13 +90,13 @@ pub fn applied(api: Api, applied: &Applied, representation: bool, dry: bool) -> 
     let mut out = Vec::with_capacity(256 + 128 * applied.elements.len());
     open(&mut out, request_id);
     let first_new = dry.then_some(applied.first_new);
-    let mut told = Told { api, first_new, warnings_left: WARNINGS_MAX, faults_left: FAULTS_MAX };
+    let mut writer = ResultWriter { api, first_new, warnings_left: WARNINGS_MAX, faults_left: FAULTS_MAX };
     if !applied.warnings.is_empty() {
         out.extend_from_slice(b",\"warnings\":");
-        told.warnings(&mut out, ElementKind::Unknown, &applied.warnings);
+        writer.warnings(&mut out, ElementKind::Unknown, &applied.warnings);
     }
     out.extend_from_slice(b",\"results\":");
-    write::array(&mut out, applied.elements.iter(), |out, element| told.element(out, element));
+    write::array(&mut out, applied.elements.iter(), |out, element| writer.element(out, element));
     out.extend_from_slice(b",\"summary\":");
     summary(&mut out, &applied.elements);
     out.push(b'}');
@@ -140,19 +140,19 @@ fn counts<'a>(out: &mut Vec<u8>, counted: impl Iterator<Item = (&'a str, u32)>) 
     out.push(b'}');
 }
 
-/// How one answer tells its results.
-struct Told {
+/// Writes the results of one answer.
+struct ResultWriter {
     api: Api,
     /// Of a dry run: profiles from here on do not exist.
     first_new: Option<ProfileNo>,
     /// Warnings that the answer may still have.
     warnings_left: usize,
-    /// Faults that it tells whole; those after them by their type alone, since a body of 100 KB can hold fifty thousand
-    /// elements with a fault each. Every result is told all the same.
+    /// Faults that the answer may still have in full. Those after them are written by their type alone: a body of 100 KB can
+    /// hold fifty thousand elements with a fault each. Every result is written.
     faults_left: usize,
 }
 
-impl Told {
+impl ResultWriter {
     fn element(&mut self, out: &mut Vec<u8>, element: &ElementResult) {
         out.extend_from_slice(b"{\"index\":");
         write::raw(out, element.index);
@@ -185,8 +185,8 @@ impl Told {
             write::array(out, &element.errors, |out, fault| self.fault(out, fault));
         }
         // Of fifty thousand refused elements it would say the same fifty thousand times.
-        let told = self.faults_left > 0 || element.outcome != Outcome::Rejected;
-        if let Some(explanation) = element.explanation.as_ref().filter(|_| told) {
+        let is_explained = self.faults_left > 0 || element.outcome != Outcome::Rejected;
+        if let Some(explanation) = element.explanation.as_ref().filter(|_| is_explained) {
             out.extend_from_slice(b",\"because\":");
             explanation::write(out, explanation, element.outcome == Outcome::Rejected, self.first_new);
         }
@@ -219,9 +219,9 @@ impl Told {
     }
 
     fn warnings(&mut self, out: &mut Vec<u8>, of: ElementKind, warnings: &[Warning]) {
-        let told = warnings.len().min(self.warnings_left);
-        self.warnings_left -= told;
-        write::array(out, &warnings[..told], |out, warning| {
+        let written = warnings.len().min(self.warnings_left);
+        self.warnings_left -= written;
+        write::array(out, &warnings[..written], |out, warning| {
             write_warning(out, of, warning);
             out.push(b'}');
         });

@@ -2,7 +2,7 @@
 
 use muster_core::kinds::Route;
 
-/// A call; decides the spelling of error types and texts (FACTS 11 row 4).
+/// A call; decides the spelling of error types and messages (FACTS 11 row 4).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Api {
     /// Bulk Import.
@@ -20,7 +20,7 @@ pub enum Api {
 }
 
 impl Api {
-    /// The route of a writing call; None where there is no page.
+    /// The route of a writing call; None for [`Self::Unknown`].
     pub fn route(self) -> Option<Route> {
         match self {
             Self::Transition => Some(Route::Transition),

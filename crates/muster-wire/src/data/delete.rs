@@ -4,10 +4,10 @@ use super::failure::Failure;
 use super::malformed;
 use crate::json::{Json, is_integer, parse};
 
-/// Whom to delete.
+/// The user to delete.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Deletion {
-    /// How `value` is meant.
+    /// The kind of `value`.
     pub by: By,
     /// The id as it was sent.
     pub value: Box<str>,
@@ -64,7 +64,7 @@ mod tests {
     fn a_deletion_names_one_user() {
         let of = |by, value: &str| Ok(Deletion { by, value: value.into() });
         let malformed = |pointer: &str, column, offset| {
-            let place = malformed::Place { pointer: pointer.into(), line: 1, column, offset, hint: None };
+            let place = malformed::JsonPosition { pointer: pointer.into(), line: 1, column, offset, hint: None };
             Err(Failure::Malformed(Some(place.into())))
         };
         for (body, want) in [

@@ -7,7 +7,7 @@ pub(super) mod envelope;
 pub mod reasons;
 
 use super::api::Api;
-use super::malformed::Place;
+use super::malformed::JsonPosition;
 use crate::write;
 use envelope::{More, described, open_error};
 use muster_core::id::RequestId;
@@ -15,7 +15,7 @@ use muster_core::rate::Class;
 use muster_core::reason::{Fault, Reason};
 use reasons::{MALFORMED, MALFORMED_TYPE, MISSING_TYPE};
 
-/// What is said of a name in `Host` that a server does not answer to; by both APIs.
+/// Message of both APIs for a name in `Host` that the server does not answer to.
 pub const HOST_REFUSED: &str = "this server answers only to local host names and to those given with --allow-host";
 
 /// Why a request as a whole is refused.
@@ -76,12 +76,12 @@ pub enum Failure {
     NotAnObject(Option<&'static str>),
     /// 400: the body is not JSON, not UTF-8, nested too deep, or has a doubled member or half a surrogate pair outside the
     /// elements; with the place where that shows, unless the body was cut off on its way.
-    Malformed(Option<Box<Place>>),
+    Malformed(Option<Box<JsonPosition>>),
     /// 400: no `elements`.
     ElementsMissing,
     /// 400: `elements` is empty.
     ElementsEmpty,
-    /// 400: `elements` is no array; with what would help.
+    /// 400: `elements` is not an array; with what would help.
     ElementsType(Option<&'static str>),
     /// 400: no `type`.
     TypeMissing,
@@ -107,7 +107,7 @@ pub enum Failure {
         /// The budget of a minute.
         limit: u32,
     },
-    /// 429: as many dry runs as a workspace may have are under way.
+    /// 429: the workspace has as many dry runs in progress as it may.
     DryRunsBusy,
     /// 408: the body did not arrive in time.
     Timeout,
@@ -122,7 +122,7 @@ pub enum Failure {
 }
 
 /// Type, text and, of payload errors, the member: what the envelope says.
-struct Said {
+struct ErrorText {
     kind: &'static str,
     message: String,
     attribute: Option<&'static str>,
@@ -151,14 +151,13 @@ impl Failure {
 
     /// Its type, as the called API spells it.
     pub fn kind(&self, api: Api) -> &'static str {
-        self.said(api).kind
+        self.error_text(api).kind
     }
 
-    /// Type and text as they are told to others than the caller: without the value that the text of
-    /// [`Self::UserNotFound`] quotes.
+    /// Type and text for readers other than the caller: without the value that the text of [`Self::UserNotFound`] quotes.
     pub fn type_and_message(&self, api: Api) -> (&'static str, String) {
-        let said = self.masked().said(api);
-        (said.kind, said.message)
+        let text = self.masked().error_text(api);
+        (text.kind, text.message)
     }
 
     fn masked(&self) -> std::borrow::Cow<'_, Self> {
@@ -170,26 +169,26 @@ impl Failure {
 
     /// The body of the answer: the documented envelope, whatever the status (clients.md 4.1).
     pub fn render(&self, api: Api, request_id: RequestId) -> Vec<u8> {
-        let said = self.said(api);
+        let text = self.error_text(api);
         let mut out = Vec::with_capacity(256);
         out.extend_from_slice(br#"{"status":"fail","#);
         if api == Api::CustomerDelete && matches!(self.status(), 429 | 500) {
             // Delete's page has a shape of its own for these two (FACTS 2.7); it goes beside the envelope.
             out.extend_from_slice(b"\"title\":");
-            write::string(&mut out, &said.message);
-            let description = if self.status() == 429 { "Exceeded rate limit for this url" } else { &said.message };
+            write::string(&mut out, &text.message);
+            let description = if self.status() == 429 { "Exceeded rate limit for this url" } else { &text.message };
             out.extend_from_slice(b",\"description\":");
             write::string(&mut out, description);
             out.push(b',');
         }
-        open_error(&mut out, said.kind, &said.message, said.attribute);
+        open_error(&mut out, text.kind, &text.message, text.attribute);
         out.extend_from_slice(b",\"request_id\":");
         write::quoted(&mut out, request_id);
         if let Some(pointer) = self.structural() {
             out.extend_from_slice(b",\"errors\":[{\"index\":null,\"pointer\":");
             write::string(&mut out, pointer);
             out.push(b',');
-            described(&mut out, said.kind, &said.message, said.attribute);
+            described(&mut out, text.kind, &text.message, text.attribute);
             self.more().write(&mut out);
             out.extend_from_slice(b"}]");
         }
@@ -200,10 +199,10 @@ impl Failure {
     /// The failure as the ingestion log keeps it: a fault of the request as a whole. Without the value that the text of
     /// [`Self::UserNotFound`] quotes.
     pub fn fault(&self, api: Api) -> Fault {
-        let said = self.masked().said(api);
-        let detail = format!("{}\n{}{}", said.kind, said.message, self.more().lines());
+        let text = self.masked().error_text(api);
+        let detail = format!("{}\n{}{}", text.kind, text.message, self.more().lines());
         let pointer = self.structural().unwrap_or_default();
-        Fault { detail: Some(detail.into()), ..Fault::new(Reason::Envelope, pointer, said.attribute) }
+        Fault { detail: Some(detail.into()), ..Fault::new(Reason::Envelope, pointer, text.attribute) }
     }
 
     /// The pointer of a structural fault of the envelope, which has the list of all faults (behaviour.md 1.2).
@@ -228,9 +227,9 @@ impl Failure {
         }
     }
 
-    fn said(&self, api: Api) -> Said {
-        let plain = |kind, message: &str| Said { kind, message: message.to_owned(), attribute: None };
-        let member = |attribute, kind, message: String| Said { kind, message, attribute: Some(attribute) };
+    fn error_text(&self, api: Api) -> ErrorText {
+        let plain = |kind, message: &str| ErrorText { kind, message: message.to_owned(), attribute: None };
+        let member = |attribute, kind, message: String| ErrorText { kind, message, attribute: Some(attribute) };
         let missing = |name: &'static str| member(name, MISSING_TYPE, format!("{name} is not found in the payload"));
         match self {
             Self::Malformed(_) | Self::UndecodableEncoding => plain(MALFORMED_TYPE, MALFORMED),
@@ -256,11 +255,11 @@ impl Failure {
             Self::WorkspaceMissing => plain("ParamsRequired", "app_id is required in path/query params."),
             Self::ContentTypeMissing => plain("Missing header value", "The Content-Type Header is required"),
             _ if self.status() == 401 => plain("Authentication required", self.credentials()),
-            _ => self.said_of_the_server(api),
+            _ => self.server_error_text(api),
         }
     }
 
-    /// The texts of 401 (FACTS 5).
+    /// Messages of 401 (FACTS 5).
     fn credentials(&self) -> &'static str {
         match self {
             Self::AuthorizationMissing => "Authentication Header Required",
@@ -274,8 +273,8 @@ impl Failure {
     }
 
     /// What does not depend on the body or the credentials.
-    fn said_of_the_server(&self, api: Api) -> Said {
-        let plain = |kind, message: &str| Said { kind, message: message.to_owned(), attribute: None };
+    fn server_error_text(&self, api: Api) -> ErrorText {
+        let plain = |kind, message: &str| ErrorText { kind, message: message.to_owned(), attribute: None };
         match self {
             Self::WorkspaceMismatch => {
                 plain("Authentication Mismatch", "App key mismatch in params and authentication")
@@ -299,9 +298,9 @@ impl Failure {
                     &format!("The request has more {what} than the limit of {limit} {what} per minute"),
                 )
             }
-            Self::ContentTypeOther => media(api, None),
-            Self::UnsupportedEncoding => media(api, Some("Content-Encoding must be gzip, zstd or identity")),
-            Self::RateLimited => rate(api),
+            Self::ContentTypeOther => media_type_text(api, None),
+            Self::UnsupportedEncoding => media_type_text(api, Some("Content-Encoding must be gzip, zstd or identity")),
+            Self::RateLimited => rate_limit_text(api),
             Self::DryRunsBusy => {
                 plain("RateLimitError", "Two dry runs of this workspace are under way; try again later")
             }
@@ -317,23 +316,23 @@ impl Failure {
                 "DiskQuotaExceeded",
                 "The data of this workspace takes as much disk as it may; delete data, or have its limit raised",
             ),
-            _ => internal(api),
+            _ => internal_error_text(api),
         }
     }
 }
 
 /// 415 in the spelling of the page, with the page's text unless another is given.
-fn media(api: Api, message: Option<&str>) -> Said {
+fn media_type_text(api: Api, message: Option<&str>) -> ErrorText {
     let (kind, own) = match api {
         Api::Transition | Api::Customer => ("MediaTypeError", "Unsupported Media Type"),
         Api::Event | Api::Device => ("Unsupported media type", "Content type is not supported"),
         Api::CustomerDelete | Api::Unknown => ("Unsupported Media Type", "Unsupported Media Type"),
     };
-    Said { kind, message: message.unwrap_or(own).to_owned(), attribute: None }
+    ErrorText { kind, message: message.unwrap_or(own).to_owned(), attribute: None }
 }
 
 /// 429 in the spelling of the page.
-fn rate(api: Api) -> Said {
+fn rate_limit_text(api: Api) -> ErrorText {
     let (kind, message) = match api {
         Api::Transition | Api::Customer => ("RateLimitError", "Rate limit exceeded"),
         Api::Event | Api::Device => {
@@ -341,11 +340,11 @@ fn rate(api: Api) -> Said {
         }
         Api::CustomerDelete | Api::Unknown => ("Rate Limit Exceeded", "Rate limit exceeded"),
     };
-    Said { kind, message: message.to_owned(), attribute: None }
+    ErrorText { kind, message: message.to_owned(), attribute: None }
 }
 
 /// 500 in the spelling of the page.
-fn internal(api: Api) -> Said {
+fn internal_error_text(api: Api) -> ErrorText {
     let (kind, message) = match api {
         Api::Transition | Api::Customer => ("ServerError", "Internal Server Error"),
         Api::Event | Api::Device => (
@@ -354,7 +353,7 @@ fn internal(api: Api) -> Said {
         ),
         Api::CustomerDelete | Api::Unknown => ("Server Error", "Internal Server Error"),
     };
-    Said { kind, message: message.to_owned(), attribute: None }
+    ErrorText { kind, message: message.to_owned(), attribute: None }
 }
 
 /// A limit as the documented text has it: whole KB of 1,024 bytes where that is exact.

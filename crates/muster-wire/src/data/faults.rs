@@ -75,7 +75,7 @@ fn write_with(out: &mut Vec<u8>, api: Api, fault: &Fault, more: More<'_>) {
     out.push(b'}');
 }
 
-/// Writes one fault as `{type}` alone: where so many are told that the client knows the messages.
+/// Writes one fault as `{type}` alone: after the first thousands the client knows the messages.
 pub fn write_fault_type(out: &mut Vec<u8>, api: Api, fault: &Fault) {
     let (kind, _) = describe(api, fault);
     out.extend_from_slice(b"{\"type\":");

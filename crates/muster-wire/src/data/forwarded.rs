@@ -4,8 +4,8 @@
 use ipnet::IpNet;
 use std::net::{IpAddr, SocketAddr};
 
-/// The left-most valid address of all header lines in order, and how many entries before it are none. Blank entries
-/// are skipped without counting. An address of IPv4 mapped into IPv6 is told as IPv4.
+/// The left-most valid address of all header lines in order, and how many entries before it are not valid. Blank
+/// entries are skipped without counting. An IPv4 address mapped into IPv6 is returned as IPv4.
 pub fn origin<L: AsRef<[u8]>>(lines: impl IntoIterator<Item = L>) -> (Option<IpAddr>, u32) {
     let mut unreadable = 0;
     for line in lines {
@@ -20,7 +20,8 @@ pub fn origin<L: AsRef<[u8]>>(lines: impl IntoIterator<Item = L>) -> (Option<IpA
 }
 
 /// The address that counts as the client's: the connecting one, or, if that is a trusted proxy, the right-most of
-/// the header's that is none. An entry that is no address ends the walk: nobody trusted vouches for what is left of it.
+/// the header's that is not one. An entry that is not an address ends the search: no trusted proxy vouches for what is on
+/// its left.
 pub fn client<L: AsRef<[u8]>>(peer: IpAddr, lines: impl IntoIterator<Item = L>, trusted: &[IpNet]) -> IpAddr {
     let peer = peer.to_canonical();
     let is_trusted = |ip: &IpAddr| trusted.iter().any(|net| net.contains(ip));
@@ -80,7 +81,7 @@ mod tests {
         assert_eq!(origin([b"\xff\xfe, 192.0.2.9"]), (Some(ip("192.0.2.9")), 1));
     }
 
-    /// Fails if the walk goes from the left, or starts although the connecting address is no proxy of ours.
+    /// Fails if the search goes from the left, or starts although the connecting address is not a trusted proxy.
     #[test]
     fn the_client_is_the_right_most_address_that_is_no_trusted_proxy() {
         let trusted: Vec<IpNet> = vec!["10.0.0.0/8".parse().expect("a net"), "fd00::/8".parse().expect("a net")];

@@ -8,7 +8,7 @@ pub fn kept_element(element: &[u8], rejected_actions: Option<&[u32]>) -> Box<[u8
     rejected_actions.and_then(|rejected| without_others(element, rejected)).unwrap_or_else(|| element.into())
 }
 
-/// None if it is no event with actions: then all of it is kept.
+/// None if it is not an event with actions: then all of it is stored.
 fn without_others(element: &[u8], rejected: &[u32]) -> Option<Box<[u8]>> {
     let document = parse(element).ok()?;
     let actions = document.root.some("actions")?;

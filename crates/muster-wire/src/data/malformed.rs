@@ -1,12 +1,12 @@
 //! Where a body stops being JSON, and what it looks like instead: what a refusal says so that the sender finds the byte
 //! among many rows (behaviour.md 1.2.d). Nothing of the body is quoted.
 
-use crate::json::{Document, Json, Malformed, Node, Places};
+use crate::json::{Document, Json, Malformed, Node, NotedPlaces};
 use crate::path::{Path, pointer_of};
 
 /// A place in a body that is not JSON, or says one thing twice.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Place {
+pub struct JsonPosition {
     /// JSON Pointer, as deep as it is known: empty for the whole body.
     pub pointer: Box<str>,
     /// The line, from 1; lines end with a line feed.
@@ -30,26 +30,26 @@ const TWICE: &str = "this is a JSON string that holds JSON: it was encoded twice
 const BARE: &str = "the body is an array; send an object";
 
 /// The place where a body stops being JSON.
-pub(crate) fn place(body: &[u8], malformed: Malformed) -> Place {
-    Place { hint: hint(body, malformed), ..at(body, malformed.offset, "") }
+pub(crate) fn place(body: &[u8], malformed: Malformed) -> JsonPosition {
+    JsonPosition { hint: hint(body, malformed), ..at(body, malformed.offset, "") }
 }
 
 /// Where a body that is JSON is spoiled as a whole: by a name twice, or by half a surrogate pair.
-pub(crate) fn spoiled(body: &[u8], document: &Document) -> Option<Place> {
-    let Places { doubled, unpaired, .. } = &document.places;
+pub(crate) fn spoiled(body: &[u8], document: &Document) -> Option<JsonPosition> {
+    let NotedPlaces { doubled, unpaired, .. } = &document.places;
     let first = doubled.first().into_iter().chain(unpaired.first()).min()?;
     let pointer = pointer_of(&document.root, *first, &Path::ROOT).unwrap_or_default();
     Some(at(body, *first as usize, &pointer))
 }
 
 /// A place in a body that is JSON.
-fn at(body: &[u8], offset: usize, pointer: &str) -> Place {
+fn at(body: &[u8], offset: usize, pointer: &str) -> JsonPosition {
     let before = body.get(..offset).unwrap_or(body);
     let line_start = before.iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1);
     // Every byte of UTF-8 begins a character, but for those of the form 10xxxxxx.
     let characters = before[line_start..].iter().filter(|byte| **byte & 0xc0 != 0x80).count();
     let lines = before.iter().filter(|byte| **byte == b'\n').count();
-    Place { pointer: pointer.into(), line: lines + 1, column: characters + 1, offset, hint: None }
+    JsonPosition { pointer: pointer.into(), line: lines + 1, column: characters + 1, offset, hint: None }
 }
 
 /// What a value that must be an object or an array looks like, if it is text (or the array alone).
@@ -96,15 +96,20 @@ mod tests {
     use super::*;
     use crate::json::parse;
 
-    fn found(body: &[u8]) -> Place {
+    fn found(body: &[u8]) -> JsonPosition {
         place(body, parse(body).expect_err("it is malformed"))
     }
 
     /// Fails when columns count bytes, or lines are not counted.
     #[test]
     fn a_place_counts_lines_and_characters_from_one_and_bytes_from_zero() {
-        let place =
-            |pointer: &str, line, column, offset| Place { pointer: pointer.into(), line, column, offset, hint: None };
+        let place = |pointer: &str, line, column, offset| JsonPosition {
+            pointer: pointer.into(),
+            line,
+            column,
+            offset,
+            hint: None,
+        };
         assert_eq!(found(b"{\"a\":NaN}"), place("", 1, 6, 5));
         assert_eq!(found("{\n \"\u{e4}\u{1f600}\":NaN}".as_bytes()), place("", 2, 7, 12));
         assert_eq!(found(b"{\"a\":[1,2"), place("", 1, 10, 9));

@@ -32,12 +32,12 @@ const ACTION: [&str; 10] = [
 /// What real clients add to either: of no use, and no mistake (clients.md 2.6).
 const ADDED: [&str; 2] = ["timestamp", "device_time"];
 
-/// Of so many characters of a known name one may be wrong, so that short ones must fit as they are.
+/// One of this many characters of a known name may be wrong, so that short names must match exactly.
 const CHARACTERS_OF_A_SLIP: usize = 5;
-/// Names longer than this are no slip of a known one.
+/// Longer names are not taken for a misspelt known one.
 const SLIP_BYTES_MAX: usize = 40;
 
-fn of(kind: ElementKind) -> &'static [&'static str] {
+fn known_members(kind: ElementKind) -> &'static [&'static str] {
     match kind {
         ElementKind::Customer => &CUSTOMER,
         ElementKind::Event => &EVENT,
@@ -48,7 +48,7 @@ fn of(kind: ElementKind) -> &'static [&'static str] {
 
 /// Warns of the members of an element that its kind does not have.
 pub(crate) fn unknown_of_element(node: &Node, kind: ElementKind, at: &Path, notices: &mut Notices) {
-    let known = of(kind);
+    let known = known_members(kind);
     unknown(node, |name| known.contains(&name), at, notices);
 }
 
@@ -76,8 +76,8 @@ pub(crate) fn suggestion(kind: ElementKind, name: &str, pointer: &str) -> Option
     if name.len() > SLIP_BYTES_MAX {
         return None;
     }
-    // A slash within a name is escaped, so this one stands between an event and its action.
-    let known = if pointer.contains("/actions/") { &ACTION } else { of(kind) };
+    // A slash within a name is escaped, so this one separates an event from its action.
+    let known = if pointer.contains("/actions/") { &ACTION } else { known_members(kind) };
     let given = letters(name);
     let slips = |known: &&'static str| {
         let known = letters(known);

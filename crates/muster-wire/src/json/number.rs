@@ -30,7 +30,7 @@ pub fn is_integer(text: &str) -> bool {
     !text.bytes().any(|b| matches!(b, b'.' | b'e' | b'E'))
 }
 
-/// Whether a text is a JSON number.
+/// Whether a string is a JSON number.
 pub fn is_number(text: &str) -> bool {
     number_len(text.as_bytes()) == Some(text.len())
 }

@@ -1,11 +1,11 @@
 //! The parser. Recursive: its depth is that of the body, which is bounded.
 
 use super::number::number_len;
-use super::tree::{Document, Json, Malformed, Member, Node, Places};
+use super::tree::{Document, Json, JsonMember, Malformed, Node, NotedPlaces};
 use muster_core::limits::NESTING_MAX;
 use std::borrow::Cow;
 
-/// Objects of at most so many members are searched for doubled names pair by pair, larger ones by sorting.
+/// Objects of at most this many members are searched for doubled names pair by pair, larger ones by sorting.
 const PAIRS_MAX: usize = 16;
 
 /// Reads a body.
@@ -30,18 +30,18 @@ fn text(body: &[u8]) -> Result<&str, Malformed> {
 pub fn parse_items<'a>(
     body: &'a [u8],
     member: &str,
-    to: &mut dyn FnMut(&Node<'a>, &Places),
+    to: &mut dyn FnMut(&Node<'a>, &NotedPlaces),
 ) -> Result<Document<'a>, Malformed> {
     document(text(body)?, Some(Hand { member, to }))
 }
 
-/// Whom the items of one array are handed to, and the name of that member of the outermost object.
+/// The receiver of the items of one array, and the name of that member of the outermost object.
 struct Hand<'a, 'h> {
     member: &'h str,
-    to: &'h mut dyn FnMut(&Node<'a>, &Places),
+    to: &'h mut dyn FnMut(&Node<'a>, &NotedPlaces),
 }
 
-/// Reading stops where the parser stands.
+/// Reading stops at the place that the parser has reached.
 struct Stop;
 
 struct Parser<'a, 'h> {
@@ -52,8 +52,8 @@ struct Parser<'a, 'h> {
     /// Items of the arrays that are still open, so that each array is allocated once, in its size.
     nodes: Vec<Node<'a>>,
     /// Members of the objects that are still open.
-    members: Vec<Member<'a>>,
-    places: Places,
+    members: Vec<JsonMember<'a>>,
+    places: NotedPlaces,
     hand: Option<Hand<'a, 'h>>,
 }
 
@@ -62,7 +62,7 @@ fn document<'a>(text: &'a str, hand: Option<Hand<'a, '_>>) -> Result<Document<'a
         return Err(Malformed { offset: text.len(), is_after_value: false });
     }
     let (nodes, members) = (Vec::with_capacity(16), Vec::with_capacity(16));
-    let places = Places::default();
+    let places = NotedPlaces::default();
     let mut parser = Parser { text, bytes: text.as_bytes(), at: 0, depth: 0, nodes, members, places, hand };
     let Ok(root) = parser.value() else { return Err(Malformed { offset: parser.at, is_after_value: false }) };
     parser.blanks();
@@ -173,7 +173,7 @@ impl<'a> Parser<'a, '_> {
         }
     }
 
-    /// Reads a value; if it is an array, its items are handed over, and in the tree nulls stand in their places.
+    /// Reads a value. If it is an array, its items are handed over, and the tree has nulls in their places.
     fn handed_over(&mut self) -> Result<Node<'a>, Stop> {
         self.blanks();
         if self.peek() != Some(b'[') {
@@ -189,9 +189,9 @@ impl<'a> Parser<'a, '_> {
             self.at += 1;
             return Ok(Json::Array(Box::default()));
         }
-        let mut stands = Vec::new();
+        let mut nulls = Vec::new();
         loop {
-            // What is noted so far lies outside the item; what is noted in it is told with it and then forgotten.
+            // Notes from before the item are put back after it; those of the item are handed over with it.
             let outside = std::mem::take(&mut self.places);
             let node = self.value()?;
             self.places.doubled.sort_unstable();
@@ -199,9 +199,9 @@ impl<'a> Parser<'a, '_> {
                 (hand.to)(&node, &self.places);
             }
             self.places = outside;
-            stands.push(Node { json: Json::Null, start: node.start, end: node.end });
+            nulls.push(Node { json: Json::Null, start: node.start, end: node.end });
             if !self.goes_on(b']')? {
-                return Ok(Json::Array(stands.into()));
+                return Ok(Json::Array(nulls.into()));
             }
         }
     }
@@ -225,7 +225,7 @@ impl<'a> Parser<'a, '_> {
             } else {
                 self.value()?
             };
-            self.members.push(Member { name, at, value });
+            self.members.push(JsonMember { name, at, value });
             if !self.goes_on(b'}')? {
                 break;
             }
@@ -291,7 +291,7 @@ impl<'a> Parser<'a, '_> {
             b't' => '\t',
             b'u' => {
                 let first = self.hex()?;
-                // Of surrogates there is no character.
+                // A surrogate by itself is not a character.
                 let Some(c) = char::from_u32(first) else { return self.other_half(first) };
                 c
             }
@@ -321,11 +321,11 @@ impl<'a> Parser<'a, '_> {
     }
 }
 
-/// Where the first member stands whose name was there before.
-fn first_doubled(members: &[Member]) -> Option<u32> {
+/// The place of the first member whose name an earlier member has.
+fn first_doubled(members: &[JsonMember]) -> Option<u32> {
     if members.len() <= PAIRS_MAX {
         let repeats =
-            |(n, member): (usize, &Member)| members[..n].iter().any(|m| m.name == member.name).then_some(member.at);
+            |(n, member): (usize, &JsonMember)| members[..n].iter().any(|m| m.name == member.name).then_some(member.at);
         return members.iter().enumerate().find_map(repeats);
     }
     let mut names: Vec<(&str, u32)> = members.iter().map(|m| (&*m.name, m.at)).collect();

@@ -9,17 +9,17 @@ pub struct Document<'a> {
     /// The outermost value.
     pub root: Node<'a>,
     /// What was noted in it.
-    pub places: Places,
+    pub places: NotedPlaces,
 }
 
 /// What is noted while reading, as places in the body.
 #[derive(Debug, Default)]
-pub struct Places {
-    /// Of each object that has a member name twice, where the first such repetition stands; ascending.
+pub struct NotedPlaces {
+    /// Where the first repeated member name of each object is; ascending.
     pub doubled: Vec<u32>,
-    /// Where strings (names, too) with U+0000 stand; ascending.
+    /// Where strings with U+0000 are, names among them; ascending.
     pub nuls: Vec<u32>,
-    /// Where strings (names, too) with an escape of half a surrogate pair stand; ascending. It is read as U+FFFD.
+    /// Where strings with an escape of half a surrogate pair are, names among them; ascending. It is read as U+FFFD.
     pub unpaired: Vec<u32>,
 }
 
@@ -47,16 +47,16 @@ pub enum Json<'a> {
     Text(Cow<'a, str>),
     /// An array.
     Array(Box<[Node<'a>]>),
-    /// An object; a name may be there twice, see [`Places::doubled`].
-    Object(Box<[Member<'a>]>),
+    /// An object; a name may be there twice, see [`NotedPlaces::doubled`].
+    Object(Box<[JsonMember<'a>]>),
 }
 
 /// A member of an object.
 #[derive(Debug)]
-pub struct Member<'a> {
+pub struct JsonMember<'a> {
     /// Its name.
     pub name: Cow<'a, str>,
-    /// Where the name stands in the body.
+    /// Where the name is in the body.
     pub at: u32,
     /// Its value.
     pub value: Node<'a>,
@@ -77,13 +77,13 @@ impl<'a> Node<'a> {
         self.start as usize..self.end as usize
     }
 
-    /// The first of these places ([`Places`]) that lies in it.
+    /// The first of these places ([`NotedPlaces`]) that lies in it.
     pub fn first_of(&self, places: &[u32]) -> Option<u32> {
         let next = places.get(places.partition_point(|at| *at < self.start))?;
         (*next < self.end).then_some(*next)
     }
 
-    /// A member by name; None also if this is no object. Null counts as a member.
+    /// A member by name; None also if this is not an object. Null counts as a member.
     pub fn member(&self, name: &str) -> Option<&Node<'a>> {
         match &self.json {
             Json::Object(members) => members.iter().find(|m| m.name == name).map(|m| &m.value),
@@ -93,7 +93,7 @@ impl<'a> Node<'a> {
 
     /// The members of an object. An empty array has none: languages without a type for objects, like PHP, write an empty
     /// object so (behaviour.md 1.2.a). None for anything else.
-    pub fn members(&self) -> Option<&[Member<'a>]> {
+    pub fn members(&self) -> Option<&[JsonMember<'a>]> {
         match &self.json {
             Json::Object(members) => Some(members),
             Json::Array(items) if items.is_empty() => Some(&[]),

@@ -46,7 +46,7 @@ pub fn boolean(value: &Json, at: &str) -> Result<bool, Problem> {
 ///
 /// # Errors
 /// 400 with its pointer.
-pub fn whole(value: &Json, at: &str, bounds: std::ops::RangeInclusive<u64>) -> Result<u64, Problem> {
+pub fn whole_number(value: &Json, at: &str, bounds: std::ops::RangeInclusive<u64>) -> Result<u64, Problem> {
     let number = value.as_u64().filter(|n| bounds.contains(n));
     number.ok_or_else(|| Problem::at(at, format!("must be a whole number from {} to {}", bounds.start(), bounds.end())))
 }

@@ -5,7 +5,7 @@
 use indexmap::IndexMap;
 use serde_json::Value as Json;
 
-/// What stands in the place of a value.
+/// Replaces a value.
 const MASK: &str = "***";
 
 /// A document, or a part of one, whose received values can be masked.
@@ -14,7 +14,7 @@ pub trait Mask {
     fn mask(&mut self);
 }
 
-/// A received text.
+/// A received string.
 impl Mask for String {
     fn mask(&mut self) {
         MASK.clone_into(self);

@@ -91,7 +91,7 @@ impl Mask for QuarantinedDocument {
     }
 }
 
-/// JSON without the blanks that stand outside of its texts.
+/// Returns JSON without the blanks outside of its strings.
 fn without_blanks(json: &[u8]) -> Vec<u8> {
     let (mut in_text, mut escaped) = (false, false);
     let keep = |byte: &u8| {

@@ -101,7 +101,7 @@ pub struct WorkspaceSettings {
     pub record_reads: bool,
     /// Identity resolution as it is in force.
     pub identity: Identity,
-    /// The activation that is under way.
+    /// The activation in progress.
     pub activating: Option<Activating>,
     zone_name: String,
     zone: Zone,
@@ -197,7 +197,7 @@ impl WorkspaceSettings {
     }
 
     fn take_member(&mut self, name: &str, value: &Json, at: &str) -> Result<(), Problem> {
-        let days = |value| body::whole(value, at, 0..=36_500).map(|n| u32::try_from(n).unwrap_or(u32::MAX));
+        let days = |value| body::whole_number(value, at, 0..=36_500).map(|n| u32::try_from(n).unwrap_or(u32::MAX));
         match name {
             "name" => {
                 let name = body::text(value, at)?;
@@ -213,7 +213,7 @@ impl WorkspaceSettings {
             "null_clears" => self.null_clears = body::boolean(value, at)?,
             "time_zone" => self.take_zone(body::text(value, at)?)?,
             "future_skew_seconds" => {
-                let seconds = body::whole(value, at, 0..=315_360_000)?;
+                let seconds = body::whole_number(value, at, 0..=315_360_000)?;
                 self.future_skew_seconds = u32::try_from(seconds).unwrap_or(u32::MAX);
             }
             "allowed_addresses" => self.allowed_addresses = addresses(value)?,
@@ -222,7 +222,7 @@ impl WorkspaceSettings {
             "event_retention_days" => self.event_retention_days = days(value)?,
             "event_id_retention_days" => self.event_id_retention_days = days(value)?,
             "delete_buffer_hours" => {
-                self.delete_buffer_hours = u32::try_from(body::whole(value, at, 0..=8_760)?).unwrap_or(u32::MAX);
+                self.delete_buffer_hours = u32::try_from(body::whole_number(value, at, 0..=8_760)?).unwrap_or(u32::MAX);
             }
             "store_origin_address" => self.store_origin_address = body::boolean(value, at)?,
             "record_reads" => self.record_reads = body::boolean(value, at)?,
@@ -237,18 +237,18 @@ impl WorkspaceSettings {
         for (name, value) in limits {
             let at = format!("/limits/{name}");
             if name == "body_bytes" {
-                self.body_bytes = body::whole(value, &at, BODY_BYTES_MIN..=BODY_BYTES_MAX)?;
+                self.body_bytes = body::whole_number(value, &at, BODY_BYTES_MIN..=BODY_BYTES_MAX)?;
                 continue;
             }
             if name == "profile_bytes" {
-                self.profile_bytes = body::whole(value, &at, PROFILE_BYTES_MIN..=PROFILE_BYTES_MAX)?;
+                self.profile_bytes = body::whole_number(value, &at, PROFILE_BYTES_MIN..=PROFILE_BYTES_MAX)?;
                 continue;
             }
             if name == "disk_bytes" {
-                self.disk_bytes = body::whole(value, &at, 0..=DISK_BYTES_MAX)?;
+                self.disk_bytes = body::whole_number(value, &at, 0..=DISK_BYTES_MAX)?;
                 continue;
             }
-            let n = u32::try_from(body::whole(value, &at, 0..=u64::from(u32::MAX))?).unwrap_or(u32::MAX);
+            let n = u32::try_from(body::whole_number(value, &at, 0..=u64::from(u32::MAX))?).unwrap_or(u32::MAX);
             match name.as_str() {
                 "users_per_minute" => self.limits.users = n,
                 "events_per_minute" => self.limits.events = n,

@@ -139,7 +139,8 @@ pub fn new(bytes: &[u8]) -> Result<NewToken, Problem> {
         Some(id) => Some(id.as_str().and_then(WorkspaceId::parse).ok_or_else(no_workspace)?),
     };
     let expires_in = members.get("expires_in").filter(|value| !value.is_null());
-    let expires_in = expires_in.map(|value| body::whole(value, "/expires_in", 1..=EXPIRES_IN_MAX)).transpose()?;
+    let expires_in =
+        expires_in.map(|value| body::whole_number(value, "/expires_in", 1..=EXPIRES_IN_MAX)).transpose()?;
     let allowed_addresses = members.get("allowed_addresses").filter(|value| !value.is_null());
     Ok(NewToken {
         name: name.to_owned(),

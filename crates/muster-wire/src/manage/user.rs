@@ -176,11 +176,11 @@ pub struct SubtreeDocument {
 impl UserDocument {
     /// Returns the user; `redirected_from` is the id that was asked for, if it is that of a merged profile.
     pub fn new(user: &Profile, redirected_from: Option<ProfileId>) -> Self {
-        let texts = |values: &[Box<str>]| values.iter().map(ToString::to_string).collect();
+        let strings = |values: &[Box<str>]| values.iter().map(ToString::to_string).collect();
         Self {
             id: AsText(user.id),
             identifiers: identifiers(user),
-            aliases: user.aliases.iter().map(|(kind, values)| (kind.name().to_owned(), texts(values))).collect(),
+            aliases: user.aliases.iter().map(|(kind, values)| (kind.name().to_owned(), strings(values))).collect(),
             former_identifiers: user.former.iter().map(FormerIdentifierDocument::from).collect(),
             attributes: attributes(user),
             platforms: platforms(user),

@@ -152,7 +152,7 @@ impl RotateKeyRequest {
         body::only_known(&members, "", &["grace_seconds", "scopes"])?;
         let grace_seconds = match members.get("grace_seconds") {
             None => 0,
-            Some(value) => body::whole(value, "/grace_seconds", 0..=grace_max)?,
+            Some(value) => body::whole_number(value, "/grace_seconds", 0..=grace_max)?,
         };
         Ok(Self { grace_seconds, scopes: members.get("scopes").map(key_scopes).transpose()? })
     }

@@ -15,7 +15,7 @@ use muster_core::warning::Code;
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 
-/// The beginning of a text that has more characters than this.
+/// The beginning of a string that has more characters than this.
 fn beginning(text: &str, chars: usize) -> Option<&str> {
     if text.len() <= chars {
         return None;
@@ -30,7 +30,7 @@ pub(crate) fn name<'n>(name: &'n str, at: &Path, notices: &mut Notices) -> &'n s
     if notices.parity { cut } else { name }
 }
 
-/// The text to store; None for an address of the web that would be cut, since half of one leads nowhere.
+/// The string to store; None for a URL that would be cut, since half of one is of no use.
 pub(crate) fn text<'t>(text: &'t str, name: &str, at: &Path, notices: &mut Notices) -> Option<&'t str> {
     let Some(cut) = beginning(text, PARITY_VALUE_CHARS) else { return Some(text) };
     notices.add(Code::ValueOverLimit, name, at);
@@ -41,7 +41,7 @@ pub(crate) fn text<'t>(text: &'t str, name: &str, at: &Path, notices: &mut Notic
     }
 }
 
-/// `scheme://` and what follows (RFC 3986), without a blank in it: a text that only begins with an address is a text.
+/// `scheme://` and what follows (RFC 3986), without a blank in it: a string that only begins with a URL is not one.
 fn is_url(text: &str) -> bool {
     let text = text.trim();
     let Some((scheme, _)) = text.split_once("://") else { return false };
@@ -64,7 +64,7 @@ pub(crate) fn fits(object: &Value, name: &str, at: &Path, notices: &mut Notices)
     !notices.parity
 }
 
-/// An object, or an array that holds one, within so many objects that it is kept as its JSON text.
+/// An object, or an array that holds one, at a level that is stored as JSON text.
 pub(crate) fn deep(node: &Node, name: &str, levels: usize, at: &Path, notices: &mut Notices) -> Option<Value> {
     if !notices.parity || levels < PARITY_OBJECT_LEVELS {
         return None;
@@ -80,10 +80,10 @@ pub(crate) fn deep(node: &Node, name: &str, levels: usize, at: &Path, notices: &
     notices.add(Code::ValueOverLimit, name, at);
     let mut out = Vec::new();
     write_node(&mut out, node);
-    Some(Value::Text(String::from_utf8(out).expect("JSON of texts is text").into()))
+    Some(Value::Text(String::from_utf8(out).expect("JSON of strings is UTF-8").into()))
 }
 
-/// The value as it came, without what stands between its parts.
+/// Writes the value as it came, without the blanks between its parts.
 fn write_node(out: &mut Vec<u8>, node: &Node) {
     match &node.json {
         Json::Null => out.extend_from_slice(b"null"),

@@ -2,7 +2,7 @@
 //! be stored is dropped with a warning; nothing here refuses. The limits of the hosted service are in [`parity`].
 
 use super::parity::{self, CutNames};
-use crate::json::{Json, Member, Node, Number, is_number, number};
+use crate::json::{Json, JsonMember, Node, Number, is_number, number};
 use crate::notices::Notices;
 use crate::path::Path;
 use muster_core::array::{ValueFamily, family};
@@ -82,7 +82,7 @@ fn numeric(text: &str, name: &str, at: &Path, notices: &mut Notices) -> Option<V
     }
 }
 
-fn object(members: &[Member], name: &str, levels: usize, at: &Path, notices: &mut Notices) -> Option<Value> {
+fn object(members: &[JsonMember], name: &str, levels: usize, at: &Path, notices: &mut Notices) -> Option<Value> {
     let (mut kept, mut names) = (Vec::with_capacity(members.len()), CutNames::default());
     let mut over = false;
     for member in members {
@@ -143,7 +143,7 @@ fn finished(mut values: Vec<Value>) -> Option<Vec<Value>> {
     (!values.is_empty()).then_some(values)
 }
 
-/// Dates among other texts are texts: an array holds one type.
+/// Dates among other strings are strings: an array holds one type.
 fn same_text_type(values: &mut [Value]) {
     if !values.iter().any(|v| matches!(v, Value::Text(_))) {
         return;
@@ -178,7 +178,7 @@ pub(crate) fn boolean(text: &str) -> Option<bool> {
 }
 
 /// A flag of the e-mail address as files and forms write it: also 1 and 0, and "yes" and "no" in any case. An opt-out that
-/// stayed a number or a text would be lost in a merge (behaviour.md 3.1.k).
+/// stayed a number or a string would be lost in a merge (behaviour.md 3.1.k).
 fn email_flag(json: &Json) -> Option<bool> {
     let text = match json {
         Json::Text(text) => text.trim(),

@@ -52,7 +52,7 @@ impl<'a> More<'a> {
         }
     }
 
-    /// The same as the log keeps it: two lines more, each only if something stands in it or below it.
+    /// The same as the log stores it: up to two more lines, none of them empty at the end.
     pub(in crate::data) fn lines(&self) -> String {
         let place = self.place.map_or_else(String::new, |place| place.map(|number| number.to_string()).join(" "));
         match self.hint {

@@ -1,5 +1,5 @@
 //! Type and text of every reason why an element or an action is refused, in the spelling of the called API's page.
-//! No text quotes a value that came in; the name in `Cannot add and remove ...` is a documented literal.
+//! No message quotes a received value; the name in `Cannot add and remove ...` is a documented literal.
 
 use crate::data::api::Api;
 use muster_core::reason::{Fault, Reason};

@@ -5,7 +5,7 @@ use super::context::ReadContext;
 use super::findings::Findings;
 use super::keys::{Keys, Named};
 use super::time;
-use crate::json::{Json, Member, Node};
+use crate::json::{Json, JsonMember, Node};
 use crate::notices::Notices;
 use crate::path::Path;
 use crate::value::parity::{self, CutNames};
@@ -35,7 +35,7 @@ pub(super) struct ElementAttributes<'r, 'c> {
 }
 
 impl ElementAttributes<'_, '_> {
-    pub(super) fn read(mut self, members: &[Member], at: &Path) {
+    pub(super) fn read(mut self, members: &[JsonMember], at: &Path) {
         self.customer.sets.reserve_exact(members.len());
         for member in members {
             self.member(&member.name, &member.value, &at.name(&member.name));

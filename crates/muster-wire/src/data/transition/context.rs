@@ -1,6 +1,6 @@
 //! What the reading of a body depends on beside its bytes.
 
-use crate::json::Places;
+use crate::json::NotedPlaces;
 use crate::zone::Zone;
 use muster_core::kinds::Route;
 use muster_core::settings::Settings;
@@ -31,5 +31,5 @@ pub(super) struct ElementContext<'r> {
     /// Of the whole body.
     pub(super) request: &'r ReadContext,
     /// What was noted in this element, and in no other.
-    pub(super) places: &'r Places,
+    pub(super) places: &'r NotedPlaces,
 }

@@ -1,5 +1,4 @@
-//! A customer element (FACTS 1.2.1): keys and attributes, and what stands beside them. What the attributes come to is
-//! in [`super::attributes`].
+//! A customer element (FACTS 1.2.1): identifiers and the members beside `attributes`, which [`super::attributes`] reads.
 
 use super::attributes::{ElementAttributes, platforms};
 use super::context::ElementContext;

@@ -1,4 +1,4 @@
-//! One element of any type: what is no element at all, what its type is, and what all types have in common.
+//! One element of any type: whether it is an element, its type, and what all types have in common.
 
 use super::context::ElementContext;
 use super::findings::Findings;

@@ -6,7 +6,7 @@ use super::findings::Findings;
 use super::keys::{Keys, device_id};
 use super::time;
 use crate::data::members;
-use crate::json::{Json, Member, Node};
+use crate::json::{Json, JsonMember, Node};
 use crate::notices::Notices;
 use crate::path::{Path, pointer_of};
 use crate::value::parity::{self, CutNames};
@@ -29,7 +29,7 @@ pub(super) fn read(context: &ElementContext, node: &Node, at: &Path, found: &mut
     keys.take_user_identifiers(node, at, found);
     let mut event = EventElement {
         update_existing_only: flag(node, "update_existing_only", at, &mut found.notices).unwrap_or(false),
-        // FACTS 1.2.2: without one, the customer id stands for the device.
+        // FACTS 1.2.2: without one, the customer id is used as the device id.
         device_id: keys.customer_id().map(Arc::from),
         ..EventElement::default()
     };
@@ -160,7 +160,7 @@ impl ActionReader<'_> {
         kept
     }
 
-    fn attribute<'m>(&mut self, member: &'m Member, at: &Path) -> Option<(&'m str, Value)> {
+    fn attribute<'m>(&mut self, member: &'m JsonMember, at: &Path) -> Option<(&'m str, Value)> {
         if reserved_in_events(&member.name) {
             self.notices.add(Code::ReservedName, &member.name, at);
             return None;

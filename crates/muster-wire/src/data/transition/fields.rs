@@ -19,7 +19,7 @@ pub(super) fn flag(parent: &Node, name: &str, at: &Path, notices: &mut Notices) 
     read
 }
 
-/// A text that may be missing, null or empty; a number counts as its text, other types are ignored with a warning.
+/// A string that may be missing, null or empty. A number counts as its text; other types are ignored with a warning.
 pub(super) fn optional_text(parent: &Node, name: &str, at: &Path, notices: &mut Notices) -> Option<Box<str>> {
     match &parent.some(name)?.json {
         Json::Text(text) if text.is_empty() => None,

@@ -1,4 +1,4 @@
-//! The identifiers of an element: which kinds are active, what a value must be, what is no value at all
+//! The identifiers of an element: which kinds are active, what a value must be, and what counts as absent
 //! (behaviour.md 1.2 and 3).
 
 use super::findings::Findings;
@@ -20,9 +20,9 @@ const TEXT: &str = "String or Unicode String";
 pub(super) struct Keys<'c> {
     identity: &'c Identity,
     given: Vec<GivenIdentifier>,
-    /// Where the first blank one stands, with its name.
+    /// Pointer and name of the first blank one.
     blank: Option<(String, String)>,
-    /// Where the first one that is an exception stands.
+    /// Pointer of the first one that is an exception.
     exception: Option<String>,
     /// One of them has a fault of its own.
     faulty: bool,

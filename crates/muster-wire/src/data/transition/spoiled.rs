@@ -1,23 +1,22 @@
-//! What characters of a string make faults of: half a surrogate pair anywhere in an element, and U+0000 outside of the
-//! actions, which have faults of their own. Each is told where it stands first, among the faults of the member in which it
-//! lies (behaviour.md 1.2.e).
+//! Faults of the characters of strings: half a surrogate pair anywhere in an element, and U+0000 outside of the actions,
+//! which have faults of their own. The first of each is reported, among the faults of its member (behaviour.md 1.2.e).
 
 use super::context::ElementContext;
 use super::findings::Findings;
-use crate::json::{Json, Member, Node, Places};
+use crate::json::{Json, JsonMember, Node, NotedPlaces};
 use crate::path::{Path, pointer_of};
 use muster_core::attribute::{CUSTOMER_ID, canonical};
 use muster_core::command::Body;
 use muster_core::reason::{Fault, Faults, Reason};
 
-/// An element whose strings are judged.
+/// An element whose strings are checked.
 pub(super) struct Spoiled<'s> {
     pub(super) context: &'s ElementContext<'s>,
     pub(super) element: &'s Node<'s>,
     pub(super) at: &'s Path<'s>,
 }
 
-/// Where in an element a string stands.
+/// The part of an element that a string is in.
 enum Part {
     Identifiers,
     Attributes,
@@ -28,9 +27,9 @@ enum Part {
 }
 
 impl Spoiled<'_> {
-    /// Notes what is spoiled; answers what lies in an action.
+    /// Adds the faults; returns the one that lies in an action.
     pub(super) fn note(&self, body: &Result<Body, Faults>, found: &mut Findings) -> Option<(usize, Fault)> {
-        let Places { nuls, unpaired, .. } = self.context.places;
+        let NotedPlaces { nuls, unpaired, .. } = self.context.places;
         let is_event = matches!(body, Ok(Body::Event(_)));
         let actions = match self.element.some("actions") {
             Some(actions) if is_event && !nuls.is_empty() => actions.span(),
@@ -58,7 +57,7 @@ impl Spoiled<'_> {
             (CUSTOMER_ID | "device_id" | "user_identifiers", _) => Part::Identifiers,
             ("attributes", _) => {
                 let identity = &self.context.request.settings.identity;
-                let is_kind = |member: &Member| identity.active_kind(canonical(&member.name)).is_some();
+                let is_kind = |member: &JsonMember| identity.active_kind(canonical(&member.name)).is_some();
                 if holding(&member.value, place).is_some_and(is_kind) { Part::Identifiers } else { Part::Attributes }
             }
             ("actions", Json::Array(items)) if is_event => {
@@ -70,7 +69,7 @@ impl Spoiled<'_> {
     }
 }
 
-/// The member of an object whose value holds this place; not the one whose name stands there, which is no known name.
-fn holding<'n>(object: &'n Node<'n>, place: u32) -> Option<&'n Member<'n>> {
+/// The member of an object whose value holds this place; None if a name does, which is not a known one.
+fn holding<'n>(object: &'n Node<'n>, place: u32) -> Option<&'n JsonMember<'n>> {
     object.members()?.iter().find(|member| member.value.span().contains(&(place as usize)))
 }

@@ -92,7 +92,8 @@ fn is_zero(date: Date) -> bool {
     millis < YEAR_2
 }
 
-/// A text that would be a day without its dashes, if it is one of the calendar; None for a number like any other.
+/// Reads a number of eight digits as a day without its dashes. None if it is an ordinary number, `Some(None)` if the
+/// calendar has no such day.
 fn eight_digits(text: &str) -> Option<Option<Date>> {
     let is_day =
         text.len() == 8 && text.bytes().all(|b| b.is_ascii_digit()) && ("19000101"..="21001231").contains(&text);
@@ -102,8 +103,8 @@ fn eight_digits(text: &str) -> Option<Option<Date>> {
 /// Reads the text of a number by its size (behaviour.md 2.ua).
 fn epoch(text: &str) -> Read {
     let (millis, is_documented) = match number(text) {
-        Number::Integer(n) => whole(n),
-        Number::Float(n) | Number::Rounded(n) => part(n),
+        Number::Integer(n) => milliseconds_of_integer(n),
+        Number::Float(n) | Number::Rounded(n) => milliseconds_of_float(n),
         Number::Overflow => return Read::Unreadable,
     };
     if !(EARLIEST..=LATEST).contains(&millis) {
@@ -119,7 +120,7 @@ fn epoch(text: &str) -> Read {
 }
 
 /// Milliseconds, and whether the documentation knows the unit.
-fn whole(n: i64) -> (i64, bool) {
+fn milliseconds_of_integer(n: i64) -> (i64, bool) {
     match n.unsigned_abs() {
         0..MILLISECONDS_FROM => (n * 1_000, true),
         MILLISECONDS_FROM..MICROSECONDS_FROM => (n, true),
@@ -130,7 +131,7 @@ fn whole(n: i64) -> (i64, bool) {
 
 /// The same of a number with a fraction, or one beyond 64 bits.
 #[expect(clippy::cast_possible_truncation, reason = "what is beyond 64 bits becomes their end, which is out of range")]
-fn part(n: f64) -> (i64, bool) {
+fn milliseconds_of_float(n: f64) -> (i64, bool) {
     let (millis, is_documented) = match n.abs() as u64 {
         0..MILLISECONDS_FROM => ((n * 1_000.0).round(), true),
         MILLISECONDS_FROM..MICROSECONDS_FROM => (n, true),
@@ -232,7 +233,7 @@ mod tests {
         }
     }
 
-    /// behaviour.md 2.ub. Fails when `is_zero` looks at the year 1 alone, or at texts alone, or `epoch` at the number before it
+    /// behaviour.md 2.ub. Fails when `is_zero` looks at the year 1 alone, or at strings alone, or `epoch` at the number before it
     /// is whole milliseconds.
     #[test]
     fn a_zero_time_is_none() {

@@ -1,5 +1,5 @@
 //! An activation in the settings of a workspace (behaviour.md 3.5): which kinds become active, how far it is, and the
-//! settings that it leads to. How it is run belongs to the server, what it does to data to the rules.
+//! settings that it ends with. The server runs it; the rules say what it does to data.
 
 use super::identity::from_json;
 use super::identity_document::identity_json;
@@ -7,14 +7,14 @@ use crate::manage::problem::Problem;
 use muster_core::settings::{Activation, ActivationPhase, Identity};
 use serde_json::{Value as Json, json};
 
-/// An activation that is under way.
+/// An activation in progress.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Activating {
     /// How far it is.
     pub phase: ActivationPhase,
     /// The settings before it; in force again if it is given up (behaviour.md 3.5.g).
     pub before: Identity,
-    /// The settings that it leads to; in force when it joins.
+    /// The settings that it ends with; in force when it joins.
     pub target: Identity,
     /// The kinds that become active, by canonical name.
     pub kinds: Vec<Box<str>>,
@@ -23,7 +23,7 @@ pub struct Activating {
 }
 
 impl Activating {
-    /// The first phase, begun by this revision, from the settings before to those that it leads to.
+    /// The first phase, begun by this revision, from the settings before to those that it ends with.
     pub fn begin((before, target): (Identity, Identity), kinds: Vec<Box<str>>, revision: u64) -> Self {
         Self { phase: ActivationPhase::Indexing, before, target, kinds, since: revision }
     }

@@ -146,7 +146,7 @@ fn kind(entry: &Json, at: &str) -> Result<KindSettings, Problem> {
         kind.exceptions = Some(exceptions(value, &at)?);
     }
     if let Some((value, at)) = member("max_profiles") {
-        let most = body::whole(value, &at, 1..=u64::from(MEMBERS_MAX))?;
+        let most = body::whole_number(value, &at, 1..=u64::from(MEMBERS_MAX))?;
         kind.max_profiles = u32::try_from(most).unwrap_or(MEMBERS_MAX);
     }
     Ok(kind)

@@ -37,8 +37,8 @@ pub(super) fn date(text: &str) -> Option<Date> {
     }
 }
 
-/// The text without the name of a zone in brackets at its end, whose offset stands before it: `(India Standard Time)`,
-/// `[Europe/Berlin]`. None if nothing stands before them.
+/// Returns the string without the name of a zone in brackets at its end, as in `... +0530 (India Standard Time)` and
+/// `...+01:00[Europe/Berlin]`. None if no offset is before the name.
 fn without_name(text: &str) -> Option<&str> {
     let opened = match text.as_bytes().last()? {
         b')' => text.rfind('(')?,
@@ -82,8 +82,8 @@ fn named([day, month, year]: [&str; 3], rest: &[&str]) -> Option<Date> {
     }
 }
 
-/// The offset as the API writes it; empty where none is given. Letters that stand alone are no offset, `Z`, `UTC` and
-/// `GMT` aside: `IST` is in India, Israel and Ireland.
+/// The offset as the API writes it; empty where none is given. Letters by themselves are not an offset, except `Z`,
+/// `UTC` and `GMT`: `IST` is used in India, Israel and Ireland.
 fn offset(zone: &[&str]) -> Option<String> {
     let is_utc = |word: &str| ["Z", "UTC", "GMT"].iter().any(|name| name.eq_ignore_ascii_case(word));
     let is_name = |word: &str| {
