@@ -21,7 +21,7 @@ mod window;
 pub(crate) mod worst;
 
 use anyhow::{Result, bail};
-use options::{Options, USAGE};
+use options::{BenchOptions, USAGE};
 
 /// Runs `cargo xtask bench ARGS`.
 ///
@@ -35,7 +35,7 @@ pub(crate) fn run(args: &[String]) -> Result<()> {
         Some((command, rest)) if command == "console" => console::run(rest),
         Some((command, rest)) if command == "shares" => shares::run(rest),
         Some((command, rest)) if command == "import" => {
-            let options = Options::parse(rest)?;
+            let options = BenchOptions::parse(rest)?;
             if cfg!(debug_assertions) {
                 bail!("a load generator without optimisation measures itself: `cargo run --release -p xtask ...`");
             }

@@ -5,7 +5,7 @@ use super::bodies::{Bodies, Kind, World};
 use super::figures::Figures;
 use super::load::{self, ClientTarget, Load, LoadOutcome};
 use super::loader::{self, Feed, LoaderStyle};
-use super::options::Options;
+use super::options::BenchOptions;
 use super::parse::{self, BodyReader};
 use super::postgres::Cluster;
 use super::server::{BenchServer, BenchWorkspace, binary};
@@ -29,7 +29,7 @@ const WORKSPACES: u64 = 4;
 const SETTLE: Duration = Duration::from_secs(2);
 
 /// Runs the benchmark and writes its report.
-pub(crate) fn run(options: &Options) -> Result<()> {
+pub(crate) fn run(options: &BenchOptions) -> Result<()> {
     super::window::watch_signals()?;
     let binary = options.parts.muster.then(|| binary(options.binary.as_deref())).transpose()?;
     let scratch = tempfile::Builder::new().prefix("muster-bench-").tempdir_in(&options.dir)?;
@@ -85,7 +85,7 @@ fn print_rates(what: &str, outcome: Option<&LoadOutcome>) {
     }
 }
 
-fn noop(scratch: &Path, round: u64, options: &Options, figures: &mut Figures) -> Result<()> {
+fn noop(scratch: &Path, round: u64, options: &BenchOptions, figures: &mut Figures) -> Result<()> {
     let server = BenchServer::noop(scratch)?;
     let target = server.target(&BenchWorkspace::anything(options.users));
     let load = one_element(vec![target], round);
@@ -111,7 +111,7 @@ struct Muster {
 }
 
 impl Muster {
-    fn prepare(binary: PathBuf, scratch: &Path, options: &Options, figures: &mut Figures) -> Result<Self> {
+    fn prepare(binary: PathBuf, scratch: &Path, options: &BenchOptions, figures: &mut Figures) -> Result<Self> {
         for i in 0..ROUNDS {
             let server = BenchServer::muster(&binary, &scratch.join(format!("empty{i}")))?;
             figures.ready_empty.push(server.ready.as_secs_f64());
@@ -142,7 +142,7 @@ impl Muster {
         Ok(Self { binary, one: (one_dir, one), four: (four_dir, four) })
     }
 
-    fn round(&self, round: u64, options: &Options, figures: &mut Figures) -> Result<()> {
+    fn round(&self, round: u64, options: &BenchOptions, figures: &mut Figures) -> Result<()> {
         let server = BenchServer::muster(&self.binary, &self.one.0)?;
         figures.ready_clean.push(server.ready.as_secs_f64());
         let targets =
@@ -206,7 +206,7 @@ struct Postgres {
 }
 
 impl Postgres {
-    fn prepare(scratch: &Path, options: &Options, figures: &mut Figures) -> Result<Option<Self>> {
+    fn prepare(scratch: &Path, options: &BenchOptions, figures: &mut Figures) -> Result<Option<Self>> {
         let Some(cluster) = Cluster::create(scratch)? else {
             eprintln!(
                 "PostgreSQL is not installed (Debian: apt-get install postgresql): the ratios against it are left out"

@@ -18,7 +18,7 @@ usage: cargo xtask bench import [--quick] [--seconds N] [--users N] [--dir D] [-
 
 /// What was asked for.
 #[derive(Debug)]
-pub(crate) struct Options {
+pub(crate) struct BenchOptions {
     pub(crate) quick: bool,
     pub(crate) seconds: u64,
     pub(crate) users: u64,
@@ -56,7 +56,7 @@ impl Parts {
     }
 }
 
-impl Options {
+impl BenchOptions {
     pub(crate) fn parse(args: &[String]) -> Result<Self> {
         let mut options = Self {
             quick: false,
@@ -116,14 +116,14 @@ mod tests {
     #[test]
     fn quick_sets_what_is_not_given() {
         let args: Vec<String> = ["--quick", "--users", "5000"].map(String::from).to_vec();
-        let options = Options::parse(&args).unwrap();
+        let options = BenchOptions::parse(&args).unwrap();
         assert_eq!((options.seconds, options.users, options.parts), (5, 5000, Parts::ALL));
     }
 
     #[test]
     fn a_value_out_of_range_is_refused_with_its_range() {
         let args: Vec<String> = ["--seconds", "0"].map(String::from).to_vec();
-        let error = Options::parse(&args).unwrap_err().to_string();
+        let error = BenchOptions::parse(&args).unwrap_err().to_string();
         assert!(error.starts_with("--seconds 0: a number from 1 to 600 is needed"), "{error}");
     }
 }

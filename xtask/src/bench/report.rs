@@ -4,7 +4,7 @@
 use super::build::root;
 use super::figures::Figures;
 use super::load::LoadOutcome;
-use super::options::{Options, Parts};
+use super::options::{BenchOptions, Parts};
 use super::{parse, postgres, proc};
 use anyhow::{Context, Result};
 use std::fmt::Write as _;
@@ -16,7 +16,7 @@ const MARKER: &str = "<!-- notes -->";
 const QUIET_CORES: f64 = 0.15;
 
 /// Prints the report, and writes it to `docs/benchmarks.md` unless only parts were measured.
-pub(crate) fn write(options: &Options, figures: &Figures, machine: &str) -> Result<()> {
+pub(crate) fn write(options: &BenchOptions, figures: &Figures, machine: &str) -> Result<()> {
     let text = render(options, figures, machine);
     std::io::stdout().write_all(text.as_bytes())?;
     if options.parts != Parts::ALL {
@@ -34,7 +34,7 @@ fn with_notes(text: &str, old: &str) -> String {
     format!("{text}\n{MARKER}{notes}")
 }
 
-fn render(options: &Options, figures: &Figures, machine: &str) -> String {
+fn render(options: &BenchOptions, figures: &Figures, machine: &str) -> String {
     let mut text = String::from(
         "# Benchmarks: bulk import\n\nWritten by `cargo xtask bench import`; only ratios within one run travel to other machines. \
          Notes written by hand stand below the last line.\n\n",
@@ -121,7 +121,7 @@ impl Target {
     }
 }
 
-fn ratios(text: &mut String, options: &Options, figures: &Figures) {
+fn ratios(text: &mut String, options: &BenchOptions, figures: &Figures) {
     let more = |name, measured, first, goal| Target { name, measured, first, goal, more_is_better: true, unit: "" };
     let less = |name, measured, first, goal, unit| Target { name, measured, first, goal, more_is_better: false, unit };
     let (one, four, g) = (rate(&figures.one), rate(&figures.four), rate(&figures.postgres));

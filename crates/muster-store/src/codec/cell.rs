@@ -100,9 +100,9 @@ impl<'a> Cell<'a> {
 }
 
 /// Reads cells one after another.
-pub(super) struct Row<'r, 'a>(std::slice::Iter<'r, Cell<'a>>);
+pub(super) struct CellReader<'r, 'a>(std::slice::Iter<'r, Cell<'a>>);
 
-impl<'r, 'a> Row<'r, 'a> {
+impl<'r, 'a> CellReader<'r, 'a> {
     pub(super) fn new(family: Family, cells: &'r [Cell<'a>]) -> Result<Self, CorruptRow> {
         if cells.len() == family.columns().len() {
             Ok(Self(cells.iter()))

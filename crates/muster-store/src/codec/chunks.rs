@@ -2,7 +2,7 @@
 //! write to a large profile changes few bytes. Where a chunk ends follows from the names and sizes of what is in it, and
 //! not from what is before: a change moves no more than its own ends. Part of the stored format.
 
-use super::cell::{Cell, Row};
+use super::cell::{Cell, CellReader};
 use super::jsonb;
 use super::parts::{Writes, chunk_record, read_chunk_record};
 use crate::error::CorruptRow;
@@ -119,7 +119,7 @@ pub(crate) fn read_view(cells: &[Cell<'_>]) -> Result<Vec<(Box<str>, Value)>, Co
 }
 
 fn parts<'c>(cells: &'c [Cell<'_>]) -> Result<(&'c [u8], &'c [u8]), CorruptRow> {
-    let mut row = Row::new(Family::Chunks, cells)?;
+    let mut row = CellReader::new(Family::Chunks, cells)?;
     row.int()?;
     row.int()?;
     row.text()?;

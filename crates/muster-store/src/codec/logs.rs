@@ -1,7 +1,7 @@
 //! Rows that tell what happened: the ingestion log, the quarantine, merges, separations.
 
 use super::bytes::{Decoder, Encoder};
-use super::cell::{Cell, Record, Row};
+use super::cell::{Cell, CellReader, Record};
 use super::parts;
 use crate::error::CorruptRow;
 use crate::family::Family;
@@ -62,7 +62,7 @@ impl Record for LogEntry {
     }
 
     fn from_cells(cells: &[Cell<'_>]) -> Result<Self, CorruptRow> {
-        let mut row = Row::new(Self::FAMILY, cells)?;
+        let mut row = CellReader::new(Self::FAMILY, cells)?;
         let (no, received_at) = (RequestNo(row.unsigned()?), Timestamp(row.int()?));
         let (status, route) = (row.small()?, Route::from_code(row.small()?).ok_or(CorruptRow("a route is unknown"))?);
         let (origin, bytes) = (row.text_or_null()?.map(Arc::from), row.small()?);
@@ -97,7 +97,7 @@ impl Record for QuarantinedElement {
     }
 
     fn from_cells(cells: &[Cell<'_>]) -> Result<Self, CorruptRow> {
-        let mut row = Row::new(Self::FAMILY, cells)?;
+        let mut row = CellReader::new(Self::FAMILY, cells)?;
         let (no, at) = (QuarantineNo(row.unsigned()?), Timestamp(row.int()?));
         let (request, index) = (RequestNo(row.unsigned()?), row.small()?);
         let kind = parts::element_kind(row.int()?)?;
@@ -174,7 +174,7 @@ impl Record for Merge {
     }
 
     fn from_cells(cells: &[Cell<'_>]) -> Result<Self, CorruptRow> {
-        let mut row = Row::new(Self::FAMILY, cells)?;
+        let mut row = CellReader::new(Self::FAMILY, cells)?;
         let (no, at) = (MergeNo(row.unsigned()?), Timestamp(row.int()?));
         let (survivor, merged) = (profile_id(&mut row)?, profile_id(&mut row)?);
         let request = match (row.int_or_null()?, row.int_or_null()?) {
@@ -196,7 +196,7 @@ impl Record for Merge {
     }
 }
 
-fn profile_id(row: &mut Row<'_, '_>) -> Result<ProfileId, CorruptRow> {
+fn profile_id(row: &mut CellReader<'_, '_>) -> Result<ProfileId, CorruptRow> {
     Ok(ProfileId { created: Timestamp(row.int()?), no: ProfileNo(row.unsigned()?) })
 }
 
@@ -218,7 +218,7 @@ impl Record for Separation {
 
     fn from_cells(cells: &[Cell<'_>]) -> Result<Self, CorruptRow> {
         use SeparationCause::{Revert, Review};
-        let mut row = Row::new(Self::FAMILY, cells)?;
+        let mut row = CellReader::new(Self::FAMILY, cells)?;
         Ok(Self {
             no: SeparationNo(row.unsigned()?),
             at: Timestamp(row.int()?),

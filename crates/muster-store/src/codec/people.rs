@@ -1,6 +1,6 @@
 //! Rows about people: bindings, own records, standings, views, links, devices.
 
-use super::cell::{Cell, Record, Row};
+use super::cell::{Cell, CellReader, Record};
 use super::chunks::{is_large_record, is_large_view};
 use super::{jsonb, parts};
 use crate::error::CorruptRow;
@@ -36,7 +36,7 @@ impl Record for Binding {
     }
 
     fn from_cells(cells: &[Cell<'_>]) -> Result<Self, CorruptRow> {
-        let mut row = Row::new(Self::FAMILY, cells)?;
+        let mut row = CellReader::new(Self::FAMILY, cells)?;
         let key = Identifier { kind: IdentifierKind::new(row.text()?), value: row.text()?.into() };
         Ok(Self { key, profile: ProfileNo(row.unsigned()?) })
     }
@@ -57,7 +57,7 @@ impl Record for MemberRecord {
     }
 
     fn from_cells(cells: &[Cell<'_>]) -> Result<Self, CorruptRow> {
-        let mut row = Row::new(Self::FAMILY, cells)?;
+        let mut row = CellReader::new(Self::FAMILY, cells)?;
         let mut profile = Self {
             no: ProfileNo(row.unsigned()?),
             created: Timestamp(row.int()?),
@@ -96,7 +96,7 @@ impl Record for RootPointer {
     }
 
     fn from_cells(cells: &[Cell<'_>]) -> Result<Self, CorruptRow> {
-        let mut row = Row::new(Self::FAMILY, cells)?;
+        let mut row = CellReader::new(Self::FAMILY, cells)?;
         Ok(Self {
             no: ProfileNo(row.unsigned()?),
             created: Timestamp(row.int()?),
@@ -150,7 +150,7 @@ impl Record for ViewRow {
     }
 
     fn from_cells(cells: &[Cell<'_>]) -> Result<Self, CorruptRow> {
-        let mut row = Row::new(Self::FAMILY, cells)?;
+        let mut row = CellReader::new(Self::FAMILY, cells)?;
         let profile = ProfileNo(row.unsigned()?);
         let attributes = attributes(row.blob()?)?.into_iter().collect();
         Ok(Self { profile, view: View { attributes, platforms: parts::view_platforms(row.blob()?)? } })
@@ -172,7 +172,7 @@ impl Record for MergeLink {
     }
 
     fn from_cells(cells: &[Cell<'_>]) -> Result<Self, CorruptRow> {
-        let mut row = Row::new(Self::FAMILY, cells)?;
+        let mut row = CellReader::new(Self::FAMILY, cells)?;
         Ok(Self {
             child: ProfileNo(row.unsigned()?),
             parent: ProfileNo(row.unsigned()?),
@@ -208,7 +208,7 @@ impl Record for Device {
     }
 
     fn from_cells(cells: &[Cell<'_>]) -> Result<Self, CorruptRow> {
-        let mut row = Row::new(Self::FAMILY, cells)?;
+        let mut row = CellReader::new(Self::FAMILY, cells)?;
         Ok(Self {
             at: DeviceRef { profile: ProfileNo(row.unsigned()?), device_id: row.text()?.into() },
             seq: row.unsigned()?,

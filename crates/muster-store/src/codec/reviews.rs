@@ -2,7 +2,7 @@
 //! is being made active.
 
 use super::bytes::{Decoder, Encoder};
-use super::cell::{Cell, Record, Row};
+use super::cell::{Cell, CellReader, Record};
 use super::{jsonb, parts};
 use crate::error::CorruptRow;
 use crate::family::Family;
@@ -46,7 +46,7 @@ impl Record for Review {
     }
 
     fn from_cells(cells: &[Cell<'_>]) -> Result<Self, CorruptRow> {
-        let mut row = Row::new(Self::FAMILY, cells)?;
+        let mut row = CellReader::new(Self::FAMILY, cells)?;
         let (no, at, last_at) = (ReviewNo(row.unsigned()?), Timestamp(row.int()?), Timestamp(row.int()?));
         let (count, key) =
             (row.unsigned()?, Identifier { kind: IdentifierKind::new(row.text()?), value: row.text()?.into() });
@@ -118,7 +118,7 @@ impl Record for History {
     }
 
     fn from_cells(cells: &[Cell<'_>]) -> Result<Self, CorruptRow> {
-        let mut row = Row::new(Self::FAMILY, cells)?;
+        let mut row = CellReader::new(Self::FAMILY, cells)?;
         let (seq, profile) = (row.unsigned()?, ProfileNo(row.unsigned()?));
         let mut kept = jsonb::read_object(row.blob()?)?.into_iter();
         let mut read = Decoder::open(row.blob()?)?;
@@ -165,7 +165,7 @@ pub struct FormerHolder {
 }
 
 fn holder(family: Family, cells: &[Cell<'_>]) -> Result<(Identifier, ProfileNo), CorruptRow> {
-    let mut row = Row::new(family, cells)?;
+    let mut row = CellReader::new(family, cells)?;
     let key = Identifier { kind: IdentifierKind::new(row.text()?), value: row.text()?.into() };
     Ok((key, ProfileNo(row.unsigned()?)))
 }

@@ -1,7 +1,7 @@
 //! Rows that every request brings: events and their ids, changes, recorded answers, the outbox, the counters.
 
 use super::bytes::{Decoder, Encoder};
-use super::cell::{Cell, Record, Row};
+use super::cell::{Cell, CellReader, Record};
 use super::{jsonb, packed, parts};
 use crate::error::CorruptRow;
 use crate::family::Family;
@@ -60,7 +60,7 @@ impl Record for Event {
     }
 
     fn from_cells(cells: &[Cell<'_>]) -> Result<Self, CorruptRow> {
-        let mut row = Row::new(Self::FAMILY, cells)?;
+        let mut row = CellReader::new(Self::FAMILY, cells)?;
         let (seq, profile) = (row.unsigned()?, ProfileNo(row.unsigned()?));
         let (at, user_time) = (row.int()?, row.int()?);
         let (received_at, request) = (Timestamp(row.int()?), RequestNo(row.unsigned()?));
@@ -110,7 +110,7 @@ impl Record for EventId {
     }
 
     fn from_cells(cells: &[Cell<'_>]) -> Result<Self, CorruptRow> {
-        let mut row = Row::new(Self::FAMILY, cells)?;
+        let mut row = CellReader::new(Self::FAMILY, cells)?;
         Ok(Self {
             id: row.text()?.into(),
             at: Timestamp(row.int()?),
@@ -137,7 +137,7 @@ impl Record for Idempotency {
     }
 
     fn from_cells(cells: &[Cell<'_>]) -> Result<Self, CorruptRow> {
-        let mut row = Row::new(Self::FAMILY, cells)?;
+        let mut row = CellReader::new(Self::FAMILY, cells)?;
         Ok(Self {
             route: Route::from_code(row.small()?).ok_or(CorruptRow("a route is unknown"))?,
             key: row.text()?.into(),
@@ -165,7 +165,7 @@ impl Record for OutboxMessage {
     }
 
     fn from_cells(cells: &[Cell<'_>]) -> Result<Self, CorruptRow> {
-        let mut row = Row::new(Self::FAMILY, cells)?;
+        let mut row = CellReader::new(Self::FAMILY, cells)?;
         Ok(Self { request: RequestNo(row.unsigned()?), body: row.blob()?.into() })
     }
 }
@@ -186,7 +186,7 @@ impl Record for Change {
 
     fn from_cells(cells: &[Cell<'_>]) -> Result<Self, CorruptRow> {
         use ChangeKind::{Device, Merge, Revert, User};
-        let mut row = Row::new(Self::FAMILY, cells)?;
+        let mut row = CellReader::new(Self::FAMILY, cells)?;
         Ok(Self {
             seq: row.unsigned()?,
             kind: parts::coded([User, Device, Merge, Revert], |k| k as u8, row.int()?)?,
@@ -233,7 +233,7 @@ impl Record for Counters {
     }
 
     fn from_cells(cells: &[Cell<'_>]) -> Result<Self, CorruptRow> {
-        let mut row = Row::new(Self::FAMILY, cells)?;
+        let mut row = CellReader::new(Self::FAMILY, cells)?;
         if row.int()? != COUNTERS_ID {
             return Err(CorruptRow("the counters have another key"));
         }
