@@ -145,7 +145,7 @@ impl<'d> Bytes<'d> {
             ColumnType::Int if self.byte().is_multiple_of(2) => Cell::Int(self.byte().into()),
             ColumnType::Int => Cell::Int(self.number()),
             ColumnType::Text => Cell::Text(Cow::Owned(String::from_utf8_lossy(self.counted()).into_owned())),
-            ColumnType::Blob => Cell::Blob(Cow::Owned(self.counted().to_vec())),
+            ColumnType::Blob | ColumnType::Json => Cell::Blob(Cow::Owned(self.counted().to_vec())),
         }
     }
 

@@ -48,13 +48,13 @@ pub struct Bounds {
     pub answer_bytes: u64,
     /// Named tokens of the management API: each call compares with all of them, which at a thousand takes some 30 us.
     pub tokens: usize,
-    /// Sessions of the console that are kept: two megabytes, and as many as the server lets be at a time.
+    /// Sessions of the console that are kept: two megabytes, and as many as the server allows at a time.
     pub sessions: usize,
     /// Records of changes in the audit log that are kept, oldest dropped first: at 300 bytes each 30 MB, and years of
     /// changes that people make.
     pub audit_records: usize,
-    /// Records of sessions of the console beside them, which have a bound of their own: whoever may only read signs in and
-    /// out as often as it likes, and must not push the changes out.
+    /// Records of sessions of the console, which have a bound of their own: a token that may only read can sign in and out
+    /// without limit, and must not push the changes out.
     pub audit_sessions: usize,
     /// Records of persons' data, read or deleted, beside them: a sender that deletes thousands must not push the changes out.
     pub audit_people: usize,

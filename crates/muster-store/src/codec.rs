@@ -1,6 +1,6 @@
-//! Rows as cells: the one translation between the records of `muster_core::record` and the columns of `family`, which
-//! every relational engine shares, and the checksum over a row. Open-ended parts are compact records that begin with a
-//! version; values of attributes are SQLite's JSONB (`jsonb`), so that people can query them.
+//! Rows as cells: the one translation between the records of `muster_core::record` and the columns of `family`, shared
+//! by every relational engine, and the checksum over a row. Open-ended parts are compact records that begin with a
+//! version; attributes are SQLite's JSONB (`jsonb`), so that people can query them.
 
 pub mod bytes;
 mod cell;

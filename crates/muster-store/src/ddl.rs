@@ -18,10 +18,12 @@ impl Dialect {
         match (self, column_type) {
             (Self::Sqlite, ColumnType::Int) => "INTEGER",
             (Self::Sqlite, ColumnType::Text) => "TEXT",
-            (Self::Sqlite, ColumnType::Blob) => "BLOB",
+            // SQLite has no column type for its JSONB, which is a blob.
+            (Self::Sqlite, ColumnType::Blob | ColumnType::Json) => "BLOB",
             (Self::Postgres, ColumnType::Int) => "bigint",
             (Self::Postgres, ColumnType::Text) => "text COLLATE \"C\"",
             (Self::Postgres, ColumnType::Blob) => "bytea",
+            (Self::Postgres, ColumnType::Json) => "jsonb",
         }
     }
 

@@ -1,4 +1,4 @@
-//! The seam: what every engine does. One conformance suite holds it for all of them.
+//! The seam: what every engine does. One conformance suite tests it for all engines.
 
 use crate::access::Access;
 pub use crate::error::EngineError;
@@ -13,25 +13,25 @@ use muster_core::record::{Counters, LogEntry};
 use muster_core::time::{Moment, Timestamp};
 use tokio::sync::oneshot;
 
-/// A storage engine: the catalogue of workspaces, who may call ([`Access`]), and for each workspace one queue of decisions
-/// in a total order.
+/// A storage engine: the catalogue of workspaces, access records ([`Access`]), and for each workspace one queue of
+/// decisions in a total order.
 ///
-/// Calls may block on storage unless they say otherwise; asynchronous callers move them to a thread that may.
+/// Calls may block on storage unless they say otherwise; asynchronous callers run them on a blocking thread.
 pub trait Engine: Access + Send + Sync {
-    /// Every workspace, in order of id.
+    /// Returns every workspace, in order of id.
     ///
     /// # Errors
     /// [`EngineError::Unavailable`].
     fn workspaces(&self) -> Result<Vec<Workspace>, EngineError>;
 
-    /// Makes a workspace; durable when it returns. What is there already is never removed for it (behaviour.md 1.11.h).
+    /// Creates a workspace; durable when it returns. Existing data is never removed (behaviour.md 1.11.h).
     ///
     /// # Errors
     /// [`EngineError::Unavailable`].
     fn create_workspace(&self, workspace: &Workspace) -> Result<Created, EngineError>;
 
-    /// Takes in the data of a workspace that the catalogue does not know ([`Trouble::Orphan`]): with the entry that it
-    /// keeps itself, or as `unknown` says if it keeps none. Durable when it returns.
+    /// Adopts data of a workspace that the catalogue does not know ([`Trouble::Orphan`]), with the entry that the data
+    /// itself keeps, else with `unknown`. Durable when it returns.
     ///
     /// # Errors
     /// [`EngineError::Broken`] if it is not data of this workspace, [`EngineError::Unavailable`].
@@ -40,8 +40,8 @@ pub trait Engine: Access + Send + Sync {
         Ok(Adopted::Nothing)
     }
 
-    /// Moves such data to where nobody looks and nothing is removed. Where it is now, below the data directory; None if
-    /// there is none.
+    /// Moves such data away without removing anything. Returns the new place below the data directory; None if there is
+    /// no such data.
     ///
     /// # Errors
     /// [`EngineError::Unavailable`].
@@ -50,92 +50,91 @@ pub trait Engine: Access + Send + Sync {
         Ok(None)
     }
 
-    /// Changes a workspace's catalogue entry in the order of its decisions: `change` sees the entry and the counters as
-    /// they are between two decisions and answers the new entry, or None to leave it. Durable when it returns the entry
-    /// in force; decisions after it see its revision. The engine sets `revision` one higher if `settings` changed.
+    /// Changes a workspace's catalogue entry between two decisions: `change` sees the entry and the counters and
+    /// returns the new entry, or None to keep it. Returns the entry in force, durable; later decisions see its
+    /// revision. The engine increments `revision` if `settings` changed.
     ///
     /// # Errors
     /// [`EngineError::UnknownWorkspace`], [`EngineError::Unavailable`].
     fn configure(&self, id: &WorkspaceId, change: Configure) -> Result<Workspace, EngineError>;
 
-    /// Removes a workspace, all its data, and the tokens that are bound to it. Decisions that wait are answered [`EngineError::UnknownWorkspace`].
+    /// Removes a workspace, its data and its tokens. Waiting decisions are answered [`EngineError::UnknownWorkspace`].
     ///
     /// # Errors
     /// [`EngineError::UnknownWorkspace`], [`EngineError::Unavailable`].
     fn delete_workspace(&self, id: &WorkspaceId) -> Result<(), EngineError>;
 
-    /// A small durable value of the installation by name (the admin token's hash, for example).
+    /// Returns a small durable value of the installation by name, such as the hash of the admin token.
     ///
     /// # Errors
     /// [`EngineError::Unavailable`].
     fn secret(&self, name: &str) -> Result<Option<Vec<u8>>, EngineError>;
 
-    /// Puts such a value.
+    /// Stores such a value.
     ///
     /// # Errors
     /// [`EngineError::Unavailable`].
     fn put_secret(&self, name: &str, value: &[u8]) -> Result<(), EngineError>;
 
     /// Puts a decision into the workspace's queue. Does not block: a full queue answers [`EngineError::Overloaded`] at
-    /// once, and one workspace's full queue takes no room from another's. The job's answer comes when its group is
-    /// durable. Use [`apply`].
+    /// once and takes no room from another workspace. The job is answered when its group is durable. Use [`apply`].
     ///
     /// # Errors
     /// [`EngineError::Overloaded`], [`EngineError::UnknownWorkspace`], [`EngineError::Unavailable`].
     fn submit(&self, id: &WorkspaceId, job: Box<dyn Job>) -> Result<(), EngineError>;
 
-    /// Bytes that the workspace's data takes, without what was freed by deletions; 0 where it is not counted, and of a
-    /// workspace that is not there. As of the last commit. Does not block.
+    /// Returns the bytes of the workspace's data as of the last commit, without what deletions freed; 0 where it is not
+    /// counted or the workspace does not exist. Does not block.
     fn disk_bytes(&self, id: &WorkspaceId) -> u64 {
         let _not_counted = id;
         0
     }
 
-    /// The counters as of the last commit, for metrics; zeros of a workspace that is not there or cannot be used. Does not
-    /// block.
+    /// Returns the counters as of the last commit, for metrics; zeros if the workspace does not exist or cannot be
+    /// used. Does not block.
     fn counters(&self, id: &WorkspaceId) -> Counters;
 
-    /// Empties the workspace's write-ahead log soon: what was deleted must not stay in it. Does not block; where somebody
-    /// reads, it is tried again until nobody does.
+    /// Empties the workspace's write-ahead log soon, because deleted data must not stay in it. Does not block; retried
+    /// until nobody reads.
     fn cut_log(&self, id: &WorkspaceId) {
         let _nothing_is_kept_twice = id;
     }
 
-    /// Notes a refused request (a 400) in the ingestion log: bounded, kept apart from applied ones, without a sync of
-    /// its own; a full buffer drops it. Does not block.
+    /// Records a refused request (a 400) in the ingestion log: bounded, apart from applied ones, without a sync of its
+    /// own; a full buffer drops it. Does not block.
     fn note_refused(&self, id: &WorkspaceId, request: LogEntry);
 
-    /// The rate window as the queue has it. Does not block.
+    /// Returns the current rate window. Does not block.
     fn rate(&self, id: &WorkspaceId) -> RateWindow;
 
-    /// A reader over the workspace's data: one snapshot that sees every decision answered before the call.
+    /// Opens a reader: one snapshot that contains every decision answered before the call.
     ///
     /// # Errors
     /// [`EngineError::UnknownWorkspace`], [`EngineError::Unavailable`].
     fn read(&self, id: &WorkspaceId) -> Result<Box<dyn Reader + '_>, EngineError>;
 
-    /// How it fares: for readiness and metrics. Does not block.
+    /// Returns the health, for readiness and metrics. Does not block.
     fn health(&self) -> Health;
 
-    /// Finishes what waits, syncs, checkpoints and closes. Later calls answer [`EngineError::Unavailable`].
+    /// Finishes waiting decisions, syncs, checkpoints and closes. Later calls answer [`EngineError::Unavailable`].
     fn close(&self);
 }
 
 /// Result of creating a workspace.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Created {
-    /// It is there.
+    /// The workspace was created.
     Made,
     /// The id is taken, in whatever case; nothing changed.
     Taken,
-    /// Data of a workspace of this id is there that the catalogue does not know; nothing changed.
+    /// The id has data that the catalogue does not know; nothing changed.
     Orphaned,
 }
 
 /// Result of adopting data that the catalogue does not know.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Adopted {
-    /// The workspace is there, with this entry.
+    /// The workspace was adopted, with this entry.
     TakenIn(Workspace),
     /// The catalogue has a workspace of this id, in whatever case; nothing changed.
     Taken,
@@ -149,21 +148,21 @@ pub type Configure = Box<dyn FnOnce(&Workspace, &Counters) -> Option<Workspace> 
 /// A workspace's entry in the catalogue.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Workspace {
-    /// Its id.
+    /// Id.
     pub id: WorkspaceId,
-    /// When it was made.
+    /// Creation time.
     pub created_at: Timestamp,
-    /// Counts up with each change of the settings.
+    /// Incremented by each change of the settings.
     pub revision: u64,
-    /// Its settings, as a document that the engine does not read.
+    /// Settings, as a document that the engine does not read.
     pub settings: String,
-    /// Its Data API keys.
+    /// Data API keys.
     pub keys: Vec<KeyRecord>,
 }
 
 impl Workspace {
-    /// The entry after a change, as [`Engine::configure`] has it: the id and its making stay, the revision counts up if
-    /// the settings changed.
+    /// Returns the entry after a change by [`Engine::configure`]: id and creation time stay, the revision is
+    /// incremented if the settings changed.
     #[must_use]
     pub fn changed_to(&self, changed: Self) -> Self {
         let revision = self.revision + u64::from(changed.settings != self.settings);
@@ -176,35 +175,35 @@ impl Workspace {
 pub struct KeyRecord {
     /// SHA-256 of the key.
     pub sha256: [u8; 32],
-    /// What it may do, comma-separated: `import,read,erase`.
+    /// Scopes, comma-separated: `import,read,erase`.
     pub scopes: String,
-    /// When it was made.
+    /// Creation time.
     pub created_at: Timestamp,
-    /// Until when it is valid; None = no end.
+    /// Expiry; None = never.
     pub valid_until: Option<Timestamp>,
 }
 
-/// A decision in a queue, its type forgotten. Engines run the rounds: needs, facts, [`Job::decide`], until changes.
+/// A decision in a queue, without its type. Engines load facts and call [`Job::decide`] until it returns changes.
 pub trait Job: Send {
-    /// Bytes that it holds, about: what a queue counts against its bound.
+    /// Approximate bytes of the job, which a queue counts against its bound.
     fn bytes(&self) -> usize;
     /// Whether it is committed.
     fn mode(&self) -> Mode;
-    /// The revision of the settings that it was made under, if it knows any.
+    /// The revision of the settings that the decision was prepared under, if it depends on settings.
     fn revision(&self) -> Option<u64>;
-    /// What it needs at first.
+    /// The initial needs.
     fn needs(&self) -> Needs;
-    /// How often it may ask for more facts.
+    /// How often the decision may ask for more facts.
     fn rounds(&self) -> usize;
-    /// The most that they may weigh, in bytes.
+    /// Most bytes of facts.
     fn facts_bytes_max(&self) -> u64;
     /// Decides; its output waits inside the job.
     fn decide(&mut self, facts: &Facts, now: Moment) -> JobStep;
-    /// Hands its output, or the error, to whoever waits.
+    /// Hands its output, or the error, to the caller that waits.
     fn answer(self: Box<Self>, result: Result<(), EngineError>);
 }
 
-/// How far a job came.
+/// Result of one call of [`Job::decide`].
 #[derive(Debug)]
 #[expect(clippy::large_enum_variant, reason = "made once a round and taken apart at once: a box would cost more")]
 pub enum JobStep {
@@ -214,7 +213,7 @@ pub enum JobStep {
     Done(Changes),
     /// Nothing changes.
     Leave,
-    /// Nothing changes: it takes more work than one decision may.
+    /// Nothing changes: the decision takes more work than allowed.
     TooLarge,
 }
 
@@ -274,12 +273,12 @@ impl<D: Decision> Job for Waiting<D> {
     }
 }
 
-/// Runs a decision through a workspace's queue and waits for its output: with [`Mode::Commit`] its changes are durable by
-/// then, and readers see them.
+/// Runs a decision through a workspace's queue and waits for its output. With [`Mode::Commit`], its changes are then
+/// durable and visible to readers.
 ///
 /// # Errors
 /// Those of [`Engine::submit`], and those of the storage afterwards. After [`EngineError::Unavailable`] it is not
-/// known whether the changes became durable.
+/// known whether the changes are durable.
 pub async fn apply<D: Decision>(
     engine: &dyn Engine,
     id: &WorkspaceId,

@@ -11,14 +11,13 @@ pub enum EngineError {
     /// The queue is full: try again later.
     #[error("too many requests are waiting")]
     Overloaded,
-    /// The decision needs more data or work than one may; nothing of it was stored (behaviour.md 1.11.f).
+    /// The decision needs more data or work than allowed; nothing of it was stored (behaviour.md 1.11.f).
     #[error("the decision needs more data or work than one may")]
     TooLarge,
-    /// The settings are no longer those that it was made under: repeat it under those in force.
+    /// The settings have changed since the decision was prepared: repeat it under those in force.
     #[error("the settings have changed")]
     Stale,
-    /// The storage failed, or failed before and must be reopened; whether a commit in flight became durable is not
-    /// known.
+    /// The storage failed, or failed before and must be reopened; it is not known whether a commit in flight is durable.
     #[error("the storage is not available: {0}")]
     Unavailable(Arc<str>),
     /// The storage could not be used just now (no descriptor, no memory, somebody else's lock); nothing was stored, and a
@@ -37,13 +36,13 @@ pub enum EngineError {
     /// The data of this workspace cannot be used; others can. A start looks again.
     #[error("the data of this workspace cannot be used: {0}")]
     Damaged(Arc<str>),
-    /// This one decision broke a rule of the seam or panicked; nothing of it was stored, the others go on.
+    /// This decision broke a rule of the seam or panicked; nothing of it was stored, and the others continue.
     #[error("the decision failed: {0}")]
     Broken(Arc<str>),
 }
 
 impl EngineError {
-    /// Whether it is about one decision alone: the others of its group go on, and so does the queue.
+    /// Whether the error is about one decision alone: the others of its group continue, and so does the queue.
     pub fn is_of_one_decision(&self) -> bool {
         matches!(self, Self::Broken(_) | Self::Corrupt(_) | Self::Stale | Self::TooLarge | Self::Overloaded)
     }

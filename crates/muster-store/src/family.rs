@@ -7,19 +7,19 @@
 pub enum Family {
     /// The id that an identifier is bound to.
     Bindings = 1,
-    /// Own records.
+    /// Member records.
     Profiles = 2,
-    /// Where ids stand, and their figures.
+    /// Root pointers with totals.
     Standings = 3,
-    /// What live profiles with members show.
+    /// Current values of live profiles with members.
     Views = 4,
-    /// The edges of trees.
+    /// Merge links.
     Links = 5,
     /// Devices.
     Devices = 6,
     /// Events.
     Events = 7,
-    /// Event ids that were seen.
+    /// Known event ids.
     EventIds = 8,
     /// Merge records; `merges` is the view over them.
     Merges = 9,
@@ -33,21 +33,21 @@ pub enum Family {
     Quarantine = 13,
     /// Recorded answers.
     Idempotency = 14,
-    /// Requests on their way to the upstream.
+    /// Messages to the upstream.
     Outbox = 15,
     /// The change sequence without the events.
     Changes = 16,
-    /// The one row of running figures.
+    /// The row of counters.
     Counters = 17,
     /// Identifiers that the guards withheld, for a decision.
     Reviews = 18,
-    /// What was written over.
+    /// Values that were replaced.
     History = 19,
-    /// Who holds a value of a kind that is being made active.
+    /// Pending holders of values of activating kinds.
     Holders = 20,
-    /// Who held an identifier once.
+    /// Former holders of identifiers.
     Former = 21,
-    /// The attributes of large own records and views, some kilobytes a row: a small write changes one of them.
+    /// Attributes of large member records and views in rows of some kilobytes: a small write changes one of them.
     Chunks = 22,
 }
 
@@ -58,18 +58,21 @@ pub enum ColumnType {
     Int,
     /// Text.
     Text,
-    /// Bytes: a record of `codec`, or a value as SQLite's JSONB.
+    /// Bytes, such as a record of `codec`.
     Blob,
+    /// An object that people can query. Each dialect has its own form of JSON; without attributes of its own (they are in
+    /// `chunks`), a row has none.
+    Json,
 }
 
 /// A column.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Column {
-    /// Its name.
+    /// Name.
     pub name: &'static str,
-    /// What it holds.
+    /// Type.
     pub column_type: ColumnType,
-    /// It may hold nothing.
+    /// Whether it may be NULL.
     pub null: bool,
 }
 
@@ -85,13 +88,17 @@ const fn blob(name: &'static str) -> Column {
     Column { name, column_type: ColumnType::Blob, null: false }
 }
 
+const fn json(name: &'static str) -> Column {
+    Column { name, column_type: ColumnType::Json, null: false }
+}
+
 const fn or_null(column: Column) -> Column {
     Column { null: true, ..column }
 }
 
 const BINDINGS: [Column; 3] = [text("kind"), text("value"), int("profile")];
-const PROFILES: [Column; 4] = [int("no"), int("created"), blob("attributes"), blob("record")];
-const CHUNKS: [Column; 5] = [int("part_of"), int("profile"), text("first"), blob("attributes"), blob("record")];
+const PROFILES: [Column; 4] = [int("no"), int("created"), json("attributes"), blob("record")];
+const CHUNKS: [Column; 5] = [int("part_of"), int("profile"), text("first"), json("attributes"), blob("record")];
 
 const STANDINGS: [Column; 14] = [
     int("no"),
@@ -109,7 +116,7 @@ const STANDINGS: [Column; 14] = [
     int("weight"),
     or_null(int("deletion")),
 ];
-const VIEWS: [Column; 3] = [int("profile"), blob("attributes"), blob("record")];
+const VIEWS: [Column; 3] = [int("profile"), json("attributes"), blob("record")];
 const LINKS: [Column; 6] = [int("child"), int("parent"), int("merge"), int("seq"), blob("rules"), int("same_email")];
 const DEVICES: [Column; 14] = [
     int("profile"),
@@ -137,7 +144,7 @@ const EVENTS: [Column; 13] = [
     or_null(text("origin")),
     or_null(text("device_id")),
     text("name"),
-    blob("attributes"),
+    json("attributes"),
     or_null(int("platform")),
     or_null(text("app_version")),
     blob("record"),
@@ -204,7 +211,7 @@ const REVIEWS: [Column; 17] = [
     int("state"),
     or_null(int("closed_at")),
 ];
-const HISTORY: [Column; 4] = [int("seq"), int("profile"), blob("old_values"), blob("record")];
+const HISTORY: [Column; 4] = [int("seq"), int("profile"), json("old_values"), blob("record")];
 const HOLDERS: [Column; 3] = [text("kind"), text("value"), int("profile")];
 const COUNTERS: [Column; 21] = [
     int("id"),
@@ -257,12 +264,12 @@ impl Family {
         Self::Chunks,
     ];
 
-    /// Its place in [`Family::ALL`].
+    /// Returns the index in [`Family::ALL`].
     pub fn place(self) -> usize {
         self as usize - 1
     }
 
-    /// The name of its table.
+    /// Returns the name of the table.
     pub fn table(self) -> &'static str {
         match self {
             Self::Bindings => "bindings",
@@ -290,7 +297,7 @@ impl Family {
         }
     }
 
-    /// Its columns, those of the key first. Every table has a last column `sum` beside.
+    /// Returns the columns, those of the key first. Every table has one more column, `sum`, at the end.
     pub fn columns(self) -> &'static [Column] {
         match self {
             Self::Bindings => &BINDINGS,
@@ -316,7 +323,7 @@ impl Family {
         }
     }
 
-    /// How many leading columns are its key.
+    /// Returns the number of leading columns that form the key.
     pub fn key_columns(self) -> usize {
         match self {
             Self::Bindings | Self::Devices | Self::Idempotency | Self::History => 2,
@@ -326,13 +333,13 @@ impl Family {
     }
 }
 
-/// A family's rows and the wrapping sum of their hashes, kept in the commit that changes them: a row that is lost or
-/// invented shows, wherever the flip was.
+/// Number of rows of a family and the wrapping sum of their hashes, written in the commit that changes them: a row that
+/// is lost or invented is noticed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct FamilySum {
-    /// How many rows.
+    /// Number of rows.
     pub rows: i64,
-    /// The wrapping sum of their hashes.
+    /// Wrapping sum of their hashes.
     pub sum: i64,
 }
 
@@ -341,7 +348,7 @@ pub struct FamilySum {
 pub struct FamilySums(pub [FamilySum; Family::ALL.len()]);
 
 impl FamilySums {
-    /// Counts a row out and another in; None = there was none, there is none.
+    /// Replaces one row by another in the sum; None = no row.
     pub fn replace(&mut self, family: Family, old: Option<i64>, new: Option<i64>) {
         let of = &mut self.0[family.place()];
         if let Some(old) = old {
@@ -352,8 +359,8 @@ impl FamilySums {
         }
     }
 
-    /// The sum of one family.
-    pub fn of(&self, family: Family) -> FamilySum {
+    /// Returns the sum of one family.
+    pub fn get(&self, family: Family) -> FamilySum {
         self.0[family.place()]
     }
 }

@@ -1,5 +1,4 @@
-//! The health of an engine, for readiness and metrics: what is wrong, and figures that are counted without locks on the way
-//! of a commit.
+//! The health of an engine, for readiness and metrics: problems, and figures that commits count without locks.
 
 use crate::sync::lock;
 use muster_core::id::WorkspaceId;
@@ -14,7 +13,7 @@ pub struct Health {
     pub failed: Option<Arc<str>>,
     /// Why the clock cannot be believed, if it cannot; then `failed` says so, too.
     pub clock: Option<&'static str>,
-    /// What failed does not heal in this process: a sync failed, or it is not known how a commit ended.
+    /// Only a restart helps: a sync failed, or it is not known how a commit ended.
     pub needs_restart: bool,
     /// Decisions that wait or run, over all queues.
     pub queued: u64,
@@ -28,7 +27,7 @@ pub struct Health {
     pub commit_us_sum: u64,
     /// Groups by size: counts for each bound of [`GROUP_BUCKETS`], and above.
     pub group_sizes: [u64; 9],
-    /// What is wrong with single workspaces.
+    /// Problems of single workspaces.
     pub troubles: Vec<Trouble>,
     /// Bytes of write-ahead log, over all workspaces that are open.
     pub wal_bytes: u64,
@@ -44,24 +43,24 @@ pub const COMMIT_BUCKETS_US: [u64; 12] =
 /// Upper bounds of [`Health::group_sizes`].
 pub const GROUP_BUCKETS: [u64; 8] = [1, 2, 4, 8, 16, 32, 64, 128];
 
-/// Something that concerns one workspace alone: the others go on.
+/// A problem of one workspace; the others are not affected.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Trouble {
     /// A folder that belongs to no workspace of the catalogue.
     Orphan {
-        /// Its name.
+        /// Name.
         folder: Arc<str>,
     },
     /// A workspace whose data cannot be used.
     Damaged {
-        /// Its id.
+        /// Id.
         workspace: WorkspaceId,
         /// Why.
         why: Arc<str>,
     },
 }
 
-/// Counts what [`Health`] shows.
+/// Counters behind [`Health`].
 #[derive(Default)]
 pub(crate) struct Gauges {
     failed: Mutex<Option<Arc<str>>>,
@@ -81,12 +80,12 @@ fn count(buckets: &[AtomicU64], bounds: &[u64], n: u64) {
 }
 
 impl Gauges {
-    /// The first reason why something cannot be written in this process any more.
+    /// Records the first reason why nothing can be written in this process any more.
     pub(crate) fn fail(&self, why: Arc<str>) {
         lock(&self.failed).get_or_insert(why);
     }
 
-    /// A group was committed.
+    /// Counts a committed group.
     pub(crate) fn committed(&self, decisions: u64, took: Duration) {
         let us = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
         self.groups.fetch_add(1, Ordering::Relaxed);
@@ -96,7 +95,7 @@ impl Gauges {
         count(&self.group_sizes, &GROUP_BUCKETS, decisions);
     }
 
-    /// All of them, but what the engine adds.
+    /// Returns all figures; the engine adds its own.
     pub(crate) fn health(&self) -> Health {
         let load = |n: &AtomicU64| n.load(Ordering::Relaxed);
         let failed = lock(&self.failed).clone();

@@ -1,5 +1,5 @@
-//! The laws of behaviour.md 3.6 that can be seen on stored data, checked through any engine's reader: L1 and L2
-//! (bindings), L3 (redirects), L4 (events), standings, links, views as the fold of own records, device tokens, counters.
+//! The laws of behaviour.md 3.6 that can be checked on stored data through any engine's reader: L1 and L2 (bindings),
+//! L3 (redirects), L4 (events), root pointers, links, views as the fold of member records, device tokens, counters.
 
 use crate::engine::EngineError;
 use crate::reader::{LiveProfile, Reader};
@@ -12,7 +12,7 @@ use muster_core::record::{Counters, DeviceToken, MergeLink, RootPointer, TreeTot
 use std::collections::{BTreeMap, HashMap, HashSet};
 use xxhash_rust::xxh3::xxh3_128;
 
-/// Breaches that are told; one cause often shows a thousand times.
+/// Most breaches reported; one cause often shows a thousand times.
 pub const BREACHES_MAX: usize = 1_000;
 
 /// What the laws need of all rows: numbers and hashes, no values.
@@ -21,7 +21,7 @@ struct Seen {
     counters: Counters,
     bindings: HashMap<u128, ProfileNo>,
     held: u64,
-    /// Weight of own records.
+    /// Size of member records.
     own: HashMap<ProfileNo, u64>,
     root_pointers: BTreeMap<ProfileNo, RootPointer>,
     views: HashSet<ProfileNo>,
@@ -42,7 +42,8 @@ struct Seen {
     breaches: Vec<String>,
 }
 
-/// Every breach of the laws in what the reader sees, at most [`BREACHES_MAX`]. Takes memory for each profile and key.
+/// Returns the breaches of the laws in what the reader sees, at most [`BREACHES_MAX`]. Takes memory for each profile
+/// and identifier.
 ///
 /// # Errors
 /// Those of the reader.
@@ -69,7 +70,7 @@ fn token_hash(token: &DeviceToken) -> u128 {
     xxh3_128(format!("{}\0{}", token.kind as u8, token.value).as_bytes())
 }
 
-/// Keys with own records: how many, and the sum of their hashes, whatever their order.
+/// Keys with member records: how many, and the sum of their hashes, whatever their order.
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Pairs(u64, u128);
 
@@ -154,15 +155,16 @@ impl Seen {
     /// L1 and L2: as many keys are held as are bound, and each is bound to its holder, so each has exactly one.
     fn bindings_agree(&mut self) {
         let (bound, held) = (self.bindings.len() as u64, self.held);
-        self.require(bound == held, || format!("L1: {bound} keys are bound, own records hold {held}"));
+        self.require(bound == held, || format!("L1: {bound} keys are bound, member records hold {held}"));
         let nobody = self.bindings.values().filter(|no| !self.own.contains_key(no)).count();
         self.require(nobody == 0, || format!("L1: {nobody} keys are bound to nobody"));
     }
 
-    /// L3, standings and links: redirects are one hop, every member has its link, figures of trees are those of members.
+    /// L3, root pointers and links: redirects are one hop, every member has its link, totals of trees are those of
+    /// members.
     fn trees_agree(&mut self) {
         let (profiles, root_pointers) = (self.own.len(), self.root_pointers.len());
-        self.require(profiles == root_pointers, || format!("{profiles} own records have {root_pointers} standings"));
+        self.require(profiles == root_pointers, || format!("{profiles} member records have {root_pointers} standings"));
         let all: Vec<RootPointer> = self.root_pointers.values().copied().collect();
         let mut trees: HashMap<ProfileNo, (TreeTotals, u64)> = HashMap::new();
         for s in &all {
@@ -176,7 +178,7 @@ impl Seen {
             let devices = self.devices.get(&s.no).copied().unwrap_or_default();
             self.require(s.devices == devices, || format!("profile {no} counts {} devices, has {devices}", s.devices));
             let Some(weight) = self.own.get(&s.no).copied() else {
-                self.breach(|| format!("profile {no} has no own record"));
+                self.breach(|| format!("profile {no} has no member record"));
                 continue;
             };
             self.link_agrees(s);
@@ -196,7 +198,7 @@ impl Seen {
         self.require(strays == 0, || format!("{strays} views belong to no live profile"));
         let owners = self.events.keys().chain(self.devices.keys());
         let orphans = owners.filter(|no| !self.root_pointers.contains_key(no)).count();
-        self.require(orphans == 0, || format!("L4: {orphans} ids have events or devices and no standing"));
+        self.require(orphans == 0, || format!("L4: {orphans} ids have events or devices and no root pointer"));
     }
 
     fn link_agrees(&mut self, s: &RootPointer) {
@@ -228,14 +230,14 @@ impl Seen {
             ("open quarantine entries", c.quarantined, self.unreplayed),
             ("reviews", c.reviews_stored, self.reviews),
             ("open reviews", c.reviews_open, self.reviews_open),
-            ("rows of history that own records name", self.history_named, self.history_rows),
+            ("rows of history that member records name", self.history_named, self.history_rows),
         ];
         for (what, counted, stored) in numbers {
             self.require(counted == stored, || format!("{what}: {counted} are counted, {stored} are stored"));
         }
         let (told, noted) = (self.former_told.0, self.former_noted.0);
         self.require(self.former_told == self.former_noted, || {
-            format!("own records tell {told} former identifiers, {noted} are noted, or others than these")
+            format!("member records tell {told} former identifiers, {noted} are noted, or others than these")
         });
         let last = self.root_pointers.last_key_value().map_or(0, |(no, _)| no.0);
         self.require(last <= c.profile, || format!("profile {last} has a number that was never given"));
@@ -249,13 +251,13 @@ fn leads_to_root(live: &LiveProfile) -> bool {
     let parents: HashMap<ProfileNo, ProfileNo> =
         live.members.iter().filter_map(|m| m.link.as_ref()).map(|link| (link.child, link.parent)).collect();
     let top = |from: ProfileNo| {
-        // As many steps as there are links end at a root, or go round.
+        // The number of links bounds the walk: after as many steps it is at a root, or in a ring.
         std::iter::successors(Some(from), |no| parents.get(no).copied()).take(parents.len() + 1).last()
     };
     !parents.contains_key(&live.root) && live.members.iter().all(|m| top(m.record.no) == Some(live.root))
 }
 
-/// Whether the view that is kept of a root is the fold of its members' own records.
+/// Whether the stored view of a root is the fold of its member records.
 fn view_breach(reader: &mut dyn Reader, root: ProfileNo) -> Result<Option<String>, EngineError> {
     let Some(live) = reader.profile(root)? else { return Ok(None) };
     if !leads_to_root(&live) {
@@ -263,5 +265,5 @@ fn view_breach(reader: &mut dyn Reader, root: ProfileNo) -> Result<Option<String
     }
     let tree = MemberTree::new(live.members.iter().map(|m| MemberRef { record: &m.record, link: m.link.as_ref() }));
     let agrees = live.view.as_ref().is_some_and(|view: &View| *view == tree.current_values(live.root));
-    Ok((!agrees).then(|| format!("the view of live profile {} is not the fold of its members' own records", root.0)))
+    Ok((!agrees).then(|| format!("the view of live profile {} is not the fold of its members' member records", root.0)))
 }

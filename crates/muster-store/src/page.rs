@@ -1,26 +1,26 @@
-//! Pages of lists: bounded by items and by bytes, whichever comes first, and never empty while there is something left.
+//! Pages of lists: bounded by items and by bytes, and never empty while more is left.
 
 use crate::codec::{Cell, Record};
 
-/// Bytes of rows that one page holds, about; a page has at least one row, however large. As JSON that is being made they
-/// may take twenty-five times as much: an array of small numbers does.
+/// Approximate bytes of rows in one page, which has at least one row. As JSON under construction they may take
+/// twenty-five times as much, for example as an array of small numbers.
 pub const PAGE_BYTES_MAX: u64 = 512 << 10;
 
-/// Bytes of rows that a reader reads beside any number of others; beyond it, it waits for its turn and asks for room.
+/// Bytes of rows that a reader reads without waiting; beyond them it waits for its turn and charges a budget.
 pub const READ_BYTES_SMALL: u64 = 64 << 10;
 
 /// One page of a list.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Page<T> {
-    /// Its items, in order; empty only if there are none.
+    /// Items, in order; empty only if there are none.
     pub items: Vec<T>,
-    /// Whether more follow after the last.
+    /// Whether more items follow.
     pub more: bool,
-    /// Bytes of their rows, as every engine counts them.
+    /// Bytes of the rows, counted alike by every engine.
     pub bytes: u64,
 }
 
-/// Bytes of a row, as every engine counts them.
+/// Returns the bytes of a row, counted alike by every engine.
 pub(crate) fn payload(cells: &[Cell<'_>]) -> u64 {
     let bytes = |cell: &Cell<'_>| match cell {
         Cell::Null | Cell::Int(_) => 8,
@@ -30,7 +30,7 @@ pub(crate) fn payload(cells: &[Cell<'_>]) -> u64 {
     cells.iter().map(bytes).sum()
 }
 
-/// A page that is being filled.
+/// A page under construction.
 pub(crate) struct PageBuilder<T> {
     page: Page<T>,
     limit: usize,
@@ -42,7 +42,7 @@ impl<T> PageBuilder<T> {
         Self { page: Page { items: Vec::new(), more: false, bytes: 0 }, limit: limit.max(1) }
     }
 
-    /// Whether a row of this many bytes has room; if not, the page ends here and more follow.
+    /// Whether a row of this size fits; if not, the page ends here and more follow.
     pub(crate) fn takes(&mut self, bytes: u64) -> bool {
         let bytes = self.page.bytes.saturating_add(bytes);
         let first = self.page.items.is_empty();
@@ -54,7 +54,7 @@ impl<T> PageBuilder<T> {
         true
     }
 
-    /// Puts the row that there was room for.
+    /// Adds a row that fits.
     pub(crate) fn put(&mut self, row: T) {
         self.page.items.push(row);
     }
@@ -65,7 +65,7 @@ impl<T> PageBuilder<T> {
     }
 }
 
-/// The page of rows that come one after another.
+/// Makes a page of consecutive rows.
 pub(crate) fn page_of<R: Record>(rows: impl Iterator<Item = R>, limit: usize) -> Page<R> {
     let mut filling = PageBuilder::new(limit);
     for row in rows {
@@ -77,7 +77,7 @@ pub(crate) fn page_of<R: Record>(rows: impl Iterator<Item = R>, limit: usize) ->
     filling.done()
 }
 
-/// One page of two lists that are ordered alike: not beyond the end of one of which more follows unread.
+/// Merges the pages of two lists with the same order, up to the end of the page of which more follows.
 pub(crate) fn merged<R: Record, K: Ord>(pages: [Page<R>; 2], limit: usize, key: impl Fn(&R) -> K) -> Page<R> {
     let more = pages.iter().any(|page| page.more);
     let ends = pages.iter().filter(|page| page.more).filter_map(|page| page.items.last().map(&key));

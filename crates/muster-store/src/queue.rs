@@ -16,7 +16,7 @@ use std::collections::VecDeque;
 use std::sync::mpsc::SyncSender;
 use std::sync::{Arc, Mutex};
 
-/// A change of the entry, with whoever waits for it.
+/// A change of the entry, with the caller that waits for it.
 pub(crate) struct Configuring {
     pub(crate) change: Configure,
     pub(crate) reply: SyncSender<Result<Workspace, EngineError>>,

@@ -1,4 +1,4 @@
-//! Reading: what the management API, the console and `muster verify` look at.
+//! Reading for the management API, the console and `muster verify`.
 
 use crate::error::EngineError;
 use crate::page::Page;
@@ -22,7 +22,7 @@ pub type Due = (Timestamp, ProfileNo);
 /// reading with it.
 pub type Charge = Box<dyn FnMut(u64) -> Result<(), EngineError> + Send>;
 
-/// Reads one workspace at one snapshot. Lists come in pages of at most `limit` items and about
+/// Reads one workspace at one snapshot. Lists have pages of at most `limit` items and about
 /// [`crate::page::PAGE_BYTES_MAX`] bytes of rows. Every method may block on storage and answers [`EngineError::Unavailable`] or
 /// [`EngineError::Corrupt`].
 pub trait Reader {
@@ -41,21 +41,21 @@ pub trait Reader {
     /// See the trait.
     fn binding(&mut self, key: &Identifier) -> Result<Option<ProfileNo>, EngineError>;
 
-    /// The live profile of an id: its root, all members with devices and links (the root first, then by number), and
-    /// the view if the engine keeps one.
+    /// Returns the live profile of an id: its root, all members with devices and links (the root first, then by
+    /// number), and the view if the engine stores one.
     ///
     /// # Errors
     /// See the trait.
     fn profile(&mut self, no: ProfileNo) -> Result<Option<LiveProfile>, EngineError>;
 
-    /// Live profiles whose deletion is due, with the time since when, the earliest first, after this one.
+    /// Returns live profiles whose deletion is due, with the time since when, earliest first, after this one.
     ///
     /// # Errors
     /// See the trait.
     fn due_deletions(&mut self, now: Timestamp, after: Option<Due>, limit: usize) -> Result<Vec<Due>, EngineError>;
 
-    /// When the oldest row of each family that has a retention was received, of events the first of the change sequence:
-    /// whether it is worth while to run [`muster_core::decide::Expire`].
+    /// Returns the receipt of the oldest row of each family with a retention, of events that of the first in the change
+    /// sequence: whether [`muster_core::decide::Expire`] has work.
     ///
     /// # Errors
     /// See the trait.
@@ -131,7 +131,7 @@ pub trait Reader {
     /// See the trait.
     fn review(&mut self, no: ReviewNo) -> Result<Option<Review>, EngineError>;
 
-    /// The standing of the live profile that an id belongs to.
+    /// Returns the root pointer of the live profile that an id belongs to.
     ///
     /// # Errors
     /// See the trait.
@@ -149,25 +149,25 @@ pub trait Reader {
     /// See the trait.
     fn separations_of(&mut self, no: ProfileNo) -> Result<Vec<Separation>, EngineError>;
 
-    /// The first own record, by number, that holds a value of a kind that is being made active and is not settled.
+    /// Returns the first member record, by number, that holds a value of an activating kind that is not settled.
     ///
     /// # Errors
     /// See the trait.
     fn holder(&mut self, key: &Identifier) -> Result<Option<ProfileNo>, EngineError>;
 
-    /// The own records that tell this identifier among those that they held once, by number.
+    /// Returns the member records that list this former identifier, by number.
     ///
     /// # Errors
     /// See the trait.
     fn former(&mut self, key: &Identifier, limit: usize) -> Result<Vec<ProfileNo>, EngineError>;
 
-    /// The rows of history that an own record names, by their place in the change sequence.
+    /// Returns the rows of history that a member record lists, by position in the change sequence.
     ///
     /// # Errors
     /// See the trait.
     fn history(&mut self, profile: &MemberRecord) -> Result<Vec<History>, EngineError>;
 
-    /// What happened at these places of the change sequence; places of events are left out.
+    /// Returns the changes at these positions of the change sequence; positions of events are left out.
     ///
     /// # Errors
     /// See the trait.
@@ -179,21 +179,21 @@ pub trait Reader {
     /// See the trait.
     fn idempotency(&mut self, route: Route, key: &str) -> Result<Option<Idempotency>, EngineError>;
 
-    /// How many quarantine entries were dropped for its bounds, ever (behaviour.md 4).
+    /// Returns how many quarantine entries were removed for its bounds in total (behaviour.md 4).
     ///
     /// # Errors
     /// See the trait.
     fn quarantine_dropped(&mut self) -> Result<u64, EngineError>;
 
-    /// Every row but the counters, as what would put it there, by family and in it by key; refused requests follow the
-    /// applied ones. What `muster verify`, backups and comparisons of engines read.
+    /// Hands over every row except the counters, as the change that would write it, by family and by key; refused
+    /// requests follow the applied ones. For `muster verify`, backups and comparisons of engines.
     ///
     /// # Errors
     /// See the trait; nothing more is read after one.
     fn rows(&mut self, each: &mut dyn FnMut(RowChange)) -> Result<(), EngineError>;
 }
 
-/// Everything that is stored of a workspace, to compare engines by.
+/// Returns everything that is stored of a workspace, to compare engines.
 ///
 /// # Errors
 /// Those of the reader.
@@ -214,12 +214,12 @@ pub struct LiveProfile {
     pub view: Option<View>,
 }
 
-/// Which events.
+/// A page of events.
 #[derive(Clone, Copy, Debug)]
 pub struct EventQuery<'a> {
     /// Recorded under any of these.
     pub profiles: &'a [ProfileNo],
-    /// Of this name alone.
+    /// Only events of this name.
     pub name: Option<&'a str>,
     /// Below this (time, seq).
     pub below: Option<(Timestamp, Seq)>,
@@ -227,10 +227,10 @@ pub struct EventQuery<'a> {
     pub limit: usize,
 }
 
-/// Which reviews.
+/// A page of reviews.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct ReviewQuery {
-    /// Of this state alone.
+    /// Only reviews of this state.
     pub state: Option<ReviewState>,
     /// Below this number.
     pub below: Option<ReviewNo>,
@@ -238,12 +238,12 @@ pub struct ReviewQuery {
     pub limit: usize,
 }
 
-/// Which log entries.
+/// A page of log entries.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct RequestQuery {
-    /// Of this status alone.
+    /// Only requests with this status.
     pub status: Option<u16>,
-    /// With at least one element of this outcome.
+    /// Only requests with at least one element of this outcome.
     pub outcome: Option<muster_core::outcome::Outcome>,
     /// Received before, or at the same time with a smaller number.
     pub below: Option<(Timestamp, RequestNo)>,

@@ -262,7 +262,7 @@ impl Engine for Sqlite {
     }
 
     fn read(&self, id: &WorkspaceId) -> Result<Box<dyn Reader + '_>, EngineError> {
-        Ok(Box::new(SqliteReader::of(self.inner.usable_workspace(id)?, &self.inner.cores)?))
+        Ok(Box::new(SqliteReader::open(self.inner.usable_workspace(id)?, &self.inner.cores)?))
     }
 
     fn health(&self) -> Health {

@@ -6,7 +6,7 @@
 
 #![expect(dead_code, reason = "the rig serves other tests, too")]
 #![expect(clippy::unwrap_used, reason = "what a test needs and does not get fails it")]
-#![expect(clippy::disallowed_methods, reason = "whether to rewrite the file is asked of whoever runs the test")]
+#![expect(clippy::disallowed_methods, reason = "the person who runs the test says whether to rewrite the file")]
 
 #[path = "sqlite/rig.rs"]
 mod rig;

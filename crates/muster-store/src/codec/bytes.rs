@@ -1,4 +1,4 @@
-//! Compact records: a version, then varints and counted texts, one after another. Part of the stored format.
+//! Compact records: a version, then varints and strings with their lengths, one after another. Part of the stored format.
 
 use crate::error::CorruptRow;
 

@@ -9,7 +9,7 @@ use xxhash_rust::xxh3::xxh3_64_with_seed;
 /// One column's content.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Cell<'a> {
-    /// Nothing.
+    /// NULL.
     Null,
     /// A whole number; unsigned ones as their bits.
     Int(i64),
@@ -21,26 +21,26 @@ pub enum Cell<'a> {
 
 /// A record that is a row of a family.
 pub trait Record: Sized {
-    /// Its family.
+    /// The family.
     const FAMILY: Family;
 
-    /// Its cells, in the order of [`Family::columns`].
+    /// Returns the cells, in the order of [`Family::columns`].
     fn cells(&self) -> Vec<Cell<'_>>;
 
-    /// The record of these cells.
+    /// Returns the record of these cells.
     ///
     /// # Errors
-    /// [`CorruptRow`] if they are no such record.
+    /// [`CorruptRow`] if the cells are not such a record.
     fn from_cells(cells: &[Cell<'_>]) -> Result<Self, CorruptRow>;
 }
 
-/// The checksum over a whole row: xxh3 of all cells with their types and lengths, seeded by the family. Part of the
-/// stored format.
+/// Returns the checksum over a whole row: xxh3 of all cells with their types and lengths, seeded by the family. Part of
+/// the stored format.
 pub fn row_sum(family: Family, cells: &[Cell<'_>]) -> i64 {
     cells_sum(family as u64, cells)
 }
 
-/// The same over a row of no family, with a seed of its own.
+/// Returns the same for a row of no family, with a seed of its own.
 pub(crate) fn cells_sum(seed: u64, cells: &[Cell<'_>]) -> i64 {
     thread_local! { static ROW: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) }; }
     ROW.with_borrow_mut(|row| {
@@ -61,7 +61,7 @@ pub(crate) fn cells_sum(seed: u64, cells: &[Cell<'_>]) -> i64 {
             row.extend_from_slice(bytes);
         }
         let sum = xxh3_64_with_seed(row, seed).cast_signed();
-        // One huge row must not keep its memory for ever.
+        // A huge row must not keep its memory forever.
         row.shrink_to(1 << 20);
         sum
     })

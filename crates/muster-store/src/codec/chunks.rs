@@ -1,6 +1,6 @@
-//! Large own records and views as rows of the family `chunks`: some kilobytes of attributes each, by name, so that a small
-//! write to a large profile changes few bytes. Where a chunk ends follows from the names and sizes of what is in it, and
-//! not from what is before: a change moves no more than its own ends. Part of the stored format.
+//! Large member records and views as rows of the family `chunks`: some kilobytes of attributes each, by name, so that a
+//! small write to a large profile changes few bytes. The end of a chunk depends on the names and sizes of its content,
+//! not on what is before: a change moves only the ends near it. Part of the stored format.
 
 use super::cell::{Cell, CellReader};
 use super::jsonb;
@@ -12,26 +12,26 @@ use muster_core::record::{MemberRecord, View, Write};
 use muster_core::value::Value;
 use xxhash_rust::xxh3::xxh3_64;
 
-/// What weighs more is stored in chunks.
+/// Larger records and views are stored in chunks.
 const LARGE_BYTES: usize = 32 << 10;
 /// Bytes of a chunk, on average.
 const CHUNK_BYTES: usize = 4 << 10;
 /// Most bytes of a chunk, whatever its names are; a longer value has a chunk of its own.
 const CHUNK_BYTES_MAX: usize = 16 << 10;
-/// What an attribute takes beside its name and value, about.
+/// Approximate bytes of an attribute beside its name and value.
 const OVERHEAD_BYTES: usize = 8;
 
 /// What a chunk is a part of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[repr(u8)]
 pub(crate) enum PartOf {
-    /// An own record.
+    /// A member record.
     Record = 1,
-    /// What a live profile with members shows.
+    /// The view of a live profile with members.
     View = 2,
 }
 
-/// Whether an own record is stored in chunks.
+/// Whether a member record is stored in chunks.
 pub(crate) fn is_large_record(profile: &MemberRecord) -> bool {
     profile.attributes.size().weight > LARGE_BYTES
 }
@@ -76,7 +76,7 @@ fn cells<'a>(part_of: PartOf, no: ProfileNo, first: &'a str, (values, record): (
     [Cell::Int(part_of as i64), Cell::unsigned(no.0), Cell::text(first), Cell::owned(values), Cell::owned(record)]
 }
 
-/// Gives each chunk of an own record to `each`.
+/// Gives each chunk of a member record to `each`.
 pub(crate) fn record_chunks<E>(
     profile: &MemberRecord,
     mut each: impl FnMut(&str, [Cell<'_>; 5]) -> Result<(), E>,
@@ -107,7 +107,7 @@ pub(crate) fn view_chunks<E>(
     Ok(())
 }
 
-/// The writes of a chunk of an own record.
+/// The writes of a chunk of a member record.
 pub(crate) fn read_record(cells: &[Cell<'_>]) -> Result<Writes, CorruptRow> {
     let (values, record) = parts(cells)?;
     read_chunk_record(record, jsonb::read_object(values)?)

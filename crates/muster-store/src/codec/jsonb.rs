@@ -40,7 +40,7 @@ fn container(out: &mut Vec<u8>, kind: u8, content: impl FnOnce(&mut Vec<u8>)) {
     let start = out.len();
     out.extend_from_slice(&[0xe0 | kind, 0, 0, 0, 0]);
     content(out);
-    let len = u32::try_from(out.len() - start - 5).expect("an own record is at most 1 MiB");
+    let len = u32::try_from(out.len() - start - 5).expect("a member record is at most 1 MiB");
     out[start + 1..start + 5].copy_from_slice(&len.to_be_bytes());
 }
 
@@ -55,7 +55,7 @@ fn put_text(out: &mut Vec<u8>, kind: u8, text: &str) {
             }
             _ => {
                 out.push(0xe0 | kind);
-                let len = u32::try_from(len).expect("a value is shorter than the body it came in");
+                let len = u32::try_from(len).expect("a value is shorter than its body");
                 out.extend_from_slice(&len.to_be_bytes());
             }
         },

@@ -1,4 +1,4 @@
-//! Rows that tell what happened: the ingestion log, the quarantine, merges, separations.
+//! Rows of what happened: the ingestion log, the quarantine, merges, separations.
 
 use super::bytes::{Decoder, Encoder};
 use super::cell::{Cell, CellReader, Record};
@@ -22,7 +22,7 @@ pub(crate) fn outcome_bit(outcome: Outcome) -> i64 {
     1 << (outcome as i64)
 }
 
-/// What a quarantine entry takes of its family's bound: the bytes of its blobs.
+/// Returns the bytes of a quarantine entry that count for the bound of its family: those of its blobs.
 pub(crate) fn quarantine_bytes(entry: &QuarantinedElement) -> u64 {
     blob_bytes(&entry.cells())
 }

@@ -106,7 +106,7 @@ pub(super) fn combined(read: &mut Decoder<'_>) -> Result<Vec<Combined>, CorruptR
     fields.into_iter().map(read_one).collect()
 }
 
-/// Where writes stand in the change sequence, and the names of those that unset; answers the last place.
+/// Writes the positions of writes in the change sequence and the names of those that unset; returns the last position.
 fn put_writes<'a>(out: &mut Encoder, writes: impl Iterator<Item = (&'a Box<str>, &'a Write<Value>)> + Clone) -> Seq {
     let mut last = 0;
     for (_, write) in writes.clone().filter(|(_, write)| write.value.is_some()) {
@@ -142,7 +142,7 @@ fn writes(read: &mut Decoder<'_>, values: Vec<(Box<str>, Value)>, last: &mut Seq
 /// Writes of attributes by name.
 pub(crate) type Writes = Vec<(Box<str>, Write<Value>)>;
 
-/// The record of some writes of an own record.
+/// The record of some writes of a member record.
 pub(super) fn chunk_record<'a>(writes: impl Iterator<Item = (&'a Box<str>, &'a Write<Value>)> + Clone) -> Vec<u8> {
     let mut out = Encoder::new();
     put_writes(&mut out, writes);
@@ -157,8 +157,8 @@ pub(super) fn read_chunk_record(record: &[u8], values: Vec<(Box<str>, Value)>) -
     Ok(writes)
 }
 
-/// What of an own record does not stand in columns: keys, the places of writes in the change sequence, unset names,
-/// platforms, former identifiers. The values that are set are the JSONB beside, in the same order.
+/// The parts of a member record without columns of their own: identifiers, positions of writes in the change sequence,
+/// unset names, platforms, former identifiers. Set values are in the JSONB beside, in the same order.
 pub(super) fn profile_record(profile: &MemberRecord, with_writes: bool) -> Vec<u8> {
     let mut out = Encoder::new();
     put_keys(&mut out, &profile.identifiers);
@@ -256,7 +256,7 @@ pub(super) fn rules(record: &[u8]) -> Result<Vec<(Box<str>, Combine)>, CorruptRo
     Ok(rules)
 }
 
-/// In the byte of a warning's code: the text that was given follows. Few warnings have one.
+/// In the byte of a warning's code: the given text follows. Few warnings have one.
 const HAS_GIVEN: u8 = 0x80;
 
 pub(super) fn put_warnings(out: &mut Encoder, warnings: &[Warning]) {

@@ -1,4 +1,4 @@
-//! Rows about people: bindings, own records, standings, views, links, devices.
+//! Rows about people: bindings, member records, root pointers, views, links, devices.
 
 use super::cell::{Cell, CellReader, Record};
 use super::chunks::{is_large_record, is_large_view};
@@ -17,7 +17,7 @@ use std::collections::BTreeMap;
 /// A row of the family `bindings`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Binding {
-    /// The key.
+    /// Identifier.
     pub key: Identifier,
     /// The id that it is bound to.
     pub profile: ProfileNo,
@@ -123,11 +123,11 @@ impl Record for RootPointer {
 pub struct ViewRow {
     /// The root.
     pub profile: ProfileNo,
-    /// What it shows.
+    /// Current values.
     pub view: View,
 }
 
-/// What a row holds of attributes; nothing, if they are stored in chunks.
+/// Reads the attributes in a row: none, if they are stored in chunks.
 fn attributes(blob: &[u8]) -> Result<Vec<(Box<str>, Value)>, CorruptRow> {
     if blob.is_empty() { Ok(Vec::new()) } else { jsonb::read_object(blob) }
 }

@@ -1,5 +1,4 @@
-//! Rows around what identity resolution left open or wrote over: reviews, history, and who holds a value of a kind that
-//! is being made active.
+//! Rows of reviews, history, and pending and former holders of identifiers.
 
 use super::bytes::{Decoder, Encoder};
 use super::cell::{Cell, CellReader, Record};
@@ -88,7 +87,7 @@ impl Record for Review {
     }
 }
 
-/// What is kept of a value that was replaced.
+/// How a replaced value is stored.
 const UNSET: u8 = 0;
 const KEPT: u8 = 1;
 const OMITTED: u8 = 2;
@@ -146,11 +145,11 @@ impl Record for History {
 pub struct Holder {
     /// The value.
     pub key: Identifier,
-    /// The own record that holds it.
+    /// The member record that holds the value.
     pub profile: ProfileNo,
 }
 
-/// The cells of a holder, of now or once.
+/// The cells of a pending or former holder.
 pub(crate) fn holder_cells(key: &Identifier, profile: ProfileNo) -> [Cell<'_>; 3] {
     [Cell::text(key.kind.name()), Cell::text(&key.value), Cell::unsigned(profile.0)]
 }
@@ -160,7 +159,7 @@ pub(crate) fn holder_cells(key: &Identifier, profile: ProfileNo) -> [Cell<'_>; 3
 pub struct FormerHolder {
     /// The identifier.
     pub key: Identifier,
-    /// The own record that held it once.
+    /// The member record that held the identifier.
     pub profile: ProfileNo,
 }
 

@@ -13,7 +13,8 @@ use muster_core::record::{Change, ChangeKind, Counters, Event, EventId, Idempote
 use muster_core::time::Timestamp;
 use std::sync::Arc;
 
-/// What of an action does not stand in columns. Its times mostly equal the event's, so they are told from there.
+/// The parts of an action without columns of their own. Its times mostly equal the event's and are then taken from
+/// there.
 fn action_record(event: &Event) -> Vec<u8> {
     let action = &*event.action;
     let mut out = Encoder::new();

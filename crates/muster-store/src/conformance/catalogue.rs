@@ -34,7 +34,7 @@ pub(super) fn a_change_of_settings_counts_the_revision_up_for_the_decisions_afte
     put(&*engine, &shop, Vec::new()).expect("it stores");
     let keys = engine.configure(&shop, Box::new(|w, _| Some(Workspace { keys: vec![key(1)], ..w.clone() })));
     let with_key = Workspace { keys: vec![key(1)], ..workspace("shop") };
-    assert_eq!(keys, Ok(with_key.clone()), "keys are no settings");
+    assert_eq!(keys, Ok(with_key.clone()), "keys are not settings");
     let change = |w: &Workspace, counters: &Counters| {
         assert_eq!(counters.seq, 1, "it sees the counters between two decisions");
         Some(Workspace { settings: "{\"x\":1}".into(), revision: 77, ..w.clone() })

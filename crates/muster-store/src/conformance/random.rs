@@ -21,7 +21,7 @@ use muster_core::warning::{Code, Warning};
 use std::collections::HashSet;
 
 impl Dice {
-    /// An own record.
+    /// A member record.
     pub fn profile(&mut self) -> MemberRecord {
         let attribute = |dice: &mut Self| {
             let value = if dice.below(4) == 0 { None } else { Some(dice.value(2)) };
@@ -333,9 +333,9 @@ fn key_of(row: &RowChange) -> (String, bool) {
         RowChange::Upsert(StoredRow::Binding(key, _)) => (format!("binding {key:?}"), false),
         RowChange::Delete(RowKey::Binding(key)) => (format!("binding {key:?}"), true),
         RowChange::Upsert(StoredRow::MemberRecord(row)) => (format!("profile {:?}", row.no), false),
-        RowChange::Upsert(StoredRow::RootPointer(row)) => (format!("standing {:?}", row.no), false),
+        RowChange::Upsert(StoredRow::RootPointer(row)) => (format!("root pointer {:?}", row.no), false),
         RowChange::Delete(RowKey::MemberRecord(no)) => (format!("profile {no:?}"), true),
-        RowChange::Delete(RowKey::RootPointer(no)) => (format!("standing {no:?}"), true),
+        RowChange::Delete(RowKey::RootPointer(no)) => (format!("root pointer {no:?}"), true),
         RowChange::Upsert(StoredRow::View(root, _)) => (format!("view {root:?}"), false),
         RowChange::Delete(RowKey::View(root)) => (format!("view {root:?}"), true),
         RowChange::Upsert(StoredRow::MergeLink(row)) => (format!("link {:?}", row.child), false),

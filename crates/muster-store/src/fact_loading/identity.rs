@@ -1,6 +1,6 @@
 //! What guards, reviews, activations and replays ask for.
 
-use super::profiles::{fill_own, fill_standing, weigh};
+use super::profiles::{count_bytes, fill_own, fill_standing};
 use super::source::{FactSource, ReviewAlone};
 use crate::engine::EngineError;
 use muster_core::facts::{Facts, Needs, ReviewList, ReviewPair};
@@ -77,7 +77,7 @@ fn reviews(source: &mut dyn FactSource, needs: &Needs, facts: &mut Facts) -> Res
         if !facts.reviews_of.contains_key(root) {
             let list = review_list(source, *root)?;
             if let ReviewList::Whole(pairs) = &list {
-                weigh(source, facts, size_of_val(&pairs[..]) as u64)?;
+                count_bytes(source, facts, size_of_val(&pairs[..]) as u64)?;
             }
             facts.reviews_of.insert(*root, list);
         }
@@ -85,21 +85,21 @@ fn reviews(source: &mut dyn FactSource, needs: &Needs, facts: &mut Facts) -> Res
     for pair in &needs.reviews_between {
         if !facts.reviews_between.contains_key(pair) {
             let pairs = reviews_between(source, *pair)?;
-            weigh(source, facts, size_of_val(&pairs[..]) as u64)?;
+            count_bytes(source, facts, size_of_val(&pairs[..]) as u64)?;
             facts.reviews_between.insert(*pair, pairs);
         }
     }
     for asked in &needs.reviews_of_value {
         if !facts.reviews_of_value.contains_key(asked) {
             let reviews = reviews_of_value(source, asked)?;
-            weigh(source, facts, size_of_val(&reviews[..]) as u64)?;
+            count_bytes(source, facts, size_of_val(&reviews[..]) as u64)?;
             facts.reviews_of_value.insert(asked.clone(), reviews);
         }
     }
     for no in &needs.reviews {
         if !facts.reviews.contains_key(no) {
             let review = source.review(*no)?;
-            weigh(source, facts, review.as_ref().and_then(|r| r.record.as_ref()).map_or(0, |r| r.len() as u64))?;
+            count_bytes(source, facts, review.as_ref().and_then(|r| r.record.as_ref()).map_or(0, |r| r.len() as u64))?;
             facts.reviews.insert(*no, review);
         }
     }

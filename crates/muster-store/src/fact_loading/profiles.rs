@@ -1,4 +1,4 @@
-//! Loads profiles: pointers, member records, views and trees, and counts what they weigh.
+//! Loads profiles: pointers, member records, views and trees, and counts their bytes.
 
 use super::source::FactSource;
 use crate::engine::EngineError;
@@ -6,15 +6,15 @@ use muster_core::facts::Facts;
 use muster_core::id::ProfileNo;
 use std::collections::hash_map::Entry;
 
-/// What a row takes in memory beside what it holds, about: an own record with its standing and its places in the facts.
+/// Approximate bytes in memory of a row beside its values: a member record with its root pointer and its entries in the facts.
 const ROW_BYTES: u64 = 560;
 
 /// Bytes of facts that a decision may load beside any number of others: nearly all load some kilobytes. An array of short
 /// items takes forty times its bytes while it is changed: of these ten megabytes.
 const FACTS_BYTES_SMALL: u64 = 256 << 10;
 
-/// Counts what was read, against the bound of the decision.
-pub(super) fn weigh(source: &mut dyn FactSource, facts: &mut Facts, bytes: u64) -> Result<(), EngineError> {
+/// Counts the bytes of a row that was read, and checks the bound of the decision.
+pub(super) fn count_bytes(source: &mut dyn FactSource, facts: &mut Facts, bytes: u64) -> Result<(), EngineError> {
     let before = facts.bytes.0;
     facts.bytes.0 += bytes + ROW_BYTES;
     facts.pause.run();
@@ -25,7 +25,7 @@ pub(super) fn weigh(source: &mut dyn FactSource, facts: &mut Facts, bytes: u64) 
     if is_small(before) && !is_small(facts.bytes.0) { source.large() } else { Ok(()) }
 }
 
-/// A standing; of a member also its root's.
+/// Loads a root pointer, and that of the root.
 pub(super) fn fill_standing(source: &mut dyn FactSource, no: ProfileNo, facts: &mut Facts) -> Result<(), EngineError> {
     fill_one_standing(source, no, facts)?;
     match facts.root_pointers[&no] {
@@ -45,7 +45,7 @@ pub(super) fn fill_one_standing(
     Ok(())
 }
 
-/// An own record and its standing; of a member also its root's, and the root's view.
+/// Loads a member record and its root pointer, those of the root, and the view of the root.
 pub(super) fn fill_profile(source: &mut dyn FactSource, no: ProfileNo, facts: &mut Facts) -> Result<(), EngineError> {
     fill_own(source, no, facts)?;
     let root = facts.root_pointers[&no].map(|root_pointer| root_pointer.root);
@@ -63,14 +63,14 @@ pub(super) fn fill_own(source: &mut dyn FactSource, no: ProfileNo, facts: &mut F
     let former = profile.as_ref().map_or(0, |profile| profile.former.len() as u64 * ROW_BYTES);
     let bytes = profile.as_ref().map_or(0, |profile| profile.attributes.size().weight as u64 + former);
     facts.records.insert(no, profile);
-    weigh(source, facts, bytes)
+    count_bytes(source, facts, bytes)
 }
 
 pub(super) fn fill_view(source: &mut dyn FactSource, root: ProfileNo, facts: &mut Facts) -> Result<(), EngineError> {
     if !facts.views.contains_key(&root) {
         let root_pointer = facts.root_pointers[&root].filter(|root_pointer| root_pointer.tree.members > 1);
         // A view shows no more than the members hold; it is weighed before it is read.
-        weigh(source, facts, root_pointer.map_or(0, |root_pointer| root_pointer.weight))?;
+        count_bytes(source, facts, root_pointer.map_or(0, |root_pointer| root_pointer.weight))?;
         facts.views.insert(root, root_pointer.map_or(Ok(None), |_| source.view(root))?);
     }
     Ok(())
@@ -87,7 +87,7 @@ pub(super) fn fill_tree(source: &mut dyn FactSource, root: ProfileNo, facts: &mu
     }
     let mut members = vec![root];
     members.extend(source.members(root)?);
-    // All of their own records follow.
+    // All of their member records follow.
     let weight = facts.root_pointers[&root].map_or(0, |root_pointer| root_pointer.weight);
     if facts.bytes.0 + weight > facts.bytes.1 {
         return Err(EngineError::TooLarge);
@@ -116,7 +116,7 @@ pub(super) fn fill_separations(
     }
     found.sort_by_key(|separation| separation.no);
     found.dedup_by_key(|separation| separation.no);
-    weigh(source, facts, found.len() as u64 * ROW_BYTES)?;
+    count_bytes(source, facts, found.len() as u64 * ROW_BYTES)?;
     facts.separations.insert(root, Some(found));
     Ok(())
 }

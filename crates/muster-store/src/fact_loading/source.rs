@@ -77,11 +77,11 @@ pub(crate) trait FactSource {
     fn reviews_to_drop(&mut self, limit: usize) -> Result<Vec<(ReviewNo, bool)>, EngineError>;
     /// Up to `limit` rows of the index of holders.
     fn noted(&mut self, limit: usize) -> Result<Vec<(Identifier, ProfileNo)>, EngineError>;
-    /// The own records that hold a value of a kind that is being made active, by number.
+    /// The member records that hold a value of a kind that is being made active, by number.
     fn holders(&mut self, key: &Identifier, limit: usize) -> Result<Vec<ProfileNo>, EngineError>;
-    /// Whether an own record is among them.
+    /// Whether a member record is among them.
     fn holds(&mut self, key: &Identifier, no: ProfileNo) -> Result<bool, EngineError>;
-    /// The own records after a number, by number.
+    /// The member records after a number, by number.
     fn profiles_after(&mut self, after: ProfileNo, limit: usize) -> Result<Vec<ProfileNo>, EngineError>;
     fn quarantined(&mut self, no: QuarantineNo) -> Result<Option<QuarantinedElement>, EngineError>;
     /// Events from the first of all up to one that was received later.

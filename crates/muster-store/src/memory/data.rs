@@ -43,12 +43,11 @@ pub(super) struct Data {
     pub(super) history: BTreeMap<(Seq, ProfileNo), History>,
     pub(super) holders: BTreeSet<(Identifier, ProfileNo)>,
     pub(super) former: BTreeSet<(Identifier, ProfileNo)>,
-    /// What a preview of 50,000 live profiles asks for again and again, found without a look at every row.
+    /// Index for what a preview of 50,000 live profiles asks for repeatedly, so that it does not scan every row.
     of: Of,
 }
 
-/// Which rows name a profile. A row that is replaced by one that names another leaves its entry: whoever asks looks at the
-/// row.
+/// Rows that name a profile. A row that is replaced by one that names another leaves its entry: readers check the row.
 #[derive(Clone, Debug, Default)]
 struct Of {
     members: Named<ProfileNo>,

@@ -27,7 +27,7 @@ pub(super) struct MemoryReader {
 
 impl MemoryReader {
     fn member(&self, no: ProfileNo) -> Result<Member, EngineError> {
-        const MISSING: &str = "a member has no own record";
+        const MISSING: &str = "a member has no member record";
         let profile = self.data.profiles.get(&no).ok_or(EngineError::Corrupt(MISSING.into()))?.clone();
         let root_pointer = *self.data.root_pointers.get(&no).ok_or(EngineError::Corrupt(MISSING.into()))?;
         let link = self.data.links.get(&no).cloned();

@@ -248,7 +248,7 @@ impl Apply<'_> {
     /// Keeps the quarantine within its bounds, oldest dropped first and counted.
     pub(crate) fn trim_quarantine(&mut self, bounds: &Bounds) -> Result<(), EngineError> {
         let over = |state: &State| {
-            state.sums.of(Family::Quarantine).rows.cast_unsigned() > bounds.quarantine_entries
+            state.sums.get(Family::Quarantine).rows.cast_unsigned() > bounds.quarantine_entries
                 || state.figures.quarantine_bytes > bounds.quarantine_bytes
         };
         while over(self.state) {
@@ -272,7 +272,7 @@ impl Apply<'_> {
             let bytes = &mut self.state.figures.refused_bytes;
             *bytes = bytes.saturating_sub(before) + refused_bytes(request);
         }
-        while self.state.sums.of(Family::Refused).rows.cast_unsigned() > bounds.refused_entries
+        while self.state.sums.get(Family::Refused).rows.cast_unsigned() > bounds.refused_entries
             || self.state.figures.refused_bytes > bounds.refused_bytes
         {
             let sql = "SELECT no FROM refused ORDER BY received_at, no LIMIT 1";

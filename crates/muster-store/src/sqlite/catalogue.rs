@@ -21,10 +21,10 @@ use std::time::{Duration, Instant};
 const SECRETS_SEED: u64 = 2_003;
 const VERSIONS_SEED: u64 = 2_006;
 
-/// How long a change is tried again that could not be made just now: whoever waits for it has a time-out of its own, and
-/// other changes wait behind it.
+/// How long a change that could not be made is retried: its caller has a timeout of its own, and other changes wait for
+/// it.
 const PATIENCE: Duration = Duration::from_secs(2);
-/// The pause before it is tried again.
+/// The pause before a retry.
 const RETRY: Duration = Duration::from_millis(20);
 
 /// The open catalogue.

@@ -1,4 +1,4 @@
-//! Reading and writing the chunks of large own records and views. A row whose attributes are stored here has none itself.
+//! Reading and writing the chunks of large member records and views. A row whose attributes are stored here has none itself.
 
 use super::apply::Apply;
 use super::facts::Loaded;
@@ -22,7 +22,7 @@ fn key(part_of: PartOf, no: ProfileNo) -> [Cell<'static>; 2] {
     [Cell::Int(part_of as i64), Cell::unsigned(no.0)]
 }
 
-/// Gives an own record the attributes that are stored in chunks; the checksums of those.
+/// Gives a member record the attributes that are stored in chunks; the checksums of those.
 pub(crate) fn fill_record(conn: &Connection, profile: &mut MemberRecord) -> Result<Sums, EngineError> {
     // One without any attribute is rare, and found here to have none.
     if !profile.attributes.is_empty() {
@@ -60,7 +60,7 @@ fn first(cells: &[Cell<'_>]) -> Box<str> {
 }
 
 impl Apply<'_> {
-    /// Puts an own record: in one row, or in a row and chunks.
+    /// Puts a member record: in one row, or in a row and chunks.
     pub(super) fn profile(&mut self, profile: &MemberRecord) -> Result<(), EngineError> {
         let was_there = self.put_cells(Family::Profiles, &profile.cells())?;
         let mut old = self.chunks(PartOf::Record, profile.no, was_there)?;
@@ -86,7 +86,7 @@ impl Apply<'_> {
         Ok(())
     }
 
-    /// An own record or a view goes, with its chunks.
+    /// A member record or a view goes, with its chunks.
     pub(super) fn delete_whole(&mut self, part_of: PartOf, no: ProfileNo) -> Result<(), EngineError> {
         let old = self.chunks(part_of, no, true)?;
         self.drop_chunks(part_of, no, &old)?;

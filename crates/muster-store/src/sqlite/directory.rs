@@ -108,8 +108,8 @@ fn make_folder(path: &Path) -> io::Result<()> {
     maker.create(path)
 }
 
-/// How a file is made: what it holds is personal data, or leads to it, so only its owner may read it, whatever the umask
-/// of the process says.
+/// Returns how a file is created: only its owner may read it, whatever the umask of the process is, because it holds
+/// personal data or the keys to it.
 pub(crate) fn private() -> OpenOptions {
     let mut options = OpenOptions::new();
     options.write(true).create(true).truncate(false);
@@ -131,8 +131,8 @@ pub(crate) struct Directory {
     _locks: Locks,
 }
 
-/// The lock of the directory itself, which stays whoever removes what is in it, and that of its file `lock`, by which
-/// earlier versions know.
+/// The lock of the directory itself, which remains if the files in it are removed, and that of its file `lock`, which
+/// earlier versions check.
 #[derive(Debug)]
 struct Locks {
     _directory: Option<File>,
@@ -172,7 +172,7 @@ fn refuse_link(path: &Path) -> Result<(), OpenError> {
     }
 }
 
-/// The same for whoever puts a link there meanwhile.
+/// Returns options that refuse a link that was put there in the meantime.
 fn unfollowed(mut options: OpenOptions) -> OpenOptions {
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::custom_flags(&mut options, rustix::fs::OFlags::NOFOLLOW.bits().cast_signed());

@@ -107,7 +107,7 @@ pub(crate) fn separations_of(conn: &Connection, no: ProfileNo) -> Result<Vec<Sep
     Ok(found)
 }
 
-/// The own records that are noted with a key, by number: in the family `holders`, or in `former`.
+/// The member records that are noted with a key, by number: in the family `holders`, or in `former`.
 pub(crate) fn noted(
     conn: &Connection,
     family: Family,

@@ -8,13 +8,13 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 /// Statements of this process and their plans, one line a step.
 static PLANS: Mutex<BTreeMap<String, String>> = Mutex::new(BTreeMap::new());
 
-fn held() -> MutexGuard<'static, BTreeMap<String, String>> {
+fn lock_plans() -> MutexGuard<'static, BTreeMap<String, String>> {
     PLANS.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Notes the plan of a statement that is compiled for the first time.
 pub(super) fn note(conn: &Connection, sql: &str) {
-    if held().contains_key(sql) {
+    if lock_plans().contains_key(sql) {
         return;
     }
     let explain = || -> rusqlite::Result<String> {
@@ -29,7 +29,7 @@ pub(super) fn note(conn: &Connection, sql: &str) {
     };
     // Where it cannot be explained it cannot be compiled, and the caller gets that error.
     if let Ok(plan) = explain() {
-        held().insert(sql.to_owned(), plan);
+        lock_plans().insert(sql.to_owned(), plan);
     }
 }
 
@@ -37,5 +37,5 @@ pub(super) fn note(conn: &Connection, sql: &str) {
 /// words them.
 pub fn plans() -> Vec<(String, Vec<String>)> {
     let steps = |plan: &String| plan.lines().map(str::to_owned).collect();
-    held().iter().map(|(sql, plan)| (sql.clone(), steps(plan))).collect()
+    lock_plans().iter().map(|(sql, plan)| (sql.clone(), steps(plan))).collect()
 }

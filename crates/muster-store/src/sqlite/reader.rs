@@ -39,7 +39,7 @@ pub(crate) struct SqliteReader {
     room: ReadRoom,
 }
 
-/// The room for what a reader reads: beyond a little it waits for its turn, and asks whoever asked it.
+/// Memory that a reader uses: beyond a small amount it waits for its turn and charges the budget of its caller.
 #[derive(Default)]
 struct ReadRoom {
     charge: Option<Charge>,
@@ -47,7 +47,7 @@ struct ReadRoom {
     turn: Option<LargeRead>,
     /// Bytes of rows of the page that is being read.
     paged: u64,
-    /// Bytes for which it asked for pages: whoever reads several keeps about one.
+    /// Bytes that were charged for pages. A caller that reads several pages holds about one at a time.
     asked: u64,
 }
 
@@ -83,7 +83,7 @@ impl ReadRoom {
 
 impl SqliteReader {
     /// Takes a snapshot of a workspace.
-    pub(crate) fn of(workspace: Arc<SqliteWorkspace>, cores: &Arc<Cores>) -> Result<Self, EngineError> {
+    pub(crate) fn open(workspace: Arc<SqliteWorkspace>, cores: &Arc<Cores>) -> Result<Self, EngineError> {
         let conn = workspace.reader()?;
         let room = ReadRoom { cores: Some(Arc::clone(cores)), ..ReadRoom::default() };
         Self::begin(conn, Some(workspace), room)
@@ -122,9 +122,9 @@ impl SqliteReader {
 
     fn member(&self, no: ProfileNo) -> Result<Member, EngineError> {
         let missing = |what: &str| EngineError::Corrupt(format!("profile {} has no {what}", no.0).into());
-        let mut profile = self.numbered(no.0)?.ok_or_else(|| missing("own record"))?;
+        let mut profile = self.numbered(no.0)?.ok_or_else(|| missing("member record"))?;
         chunks::fill_record(self.conn(), &mut profile)?;
-        let root_pointer = self.numbered(no.0)?.ok_or_else(|| missing("standing"))?;
+        let root_pointer = self.numbered(no.0)?.ok_or_else(|| missing("root pointer"))?;
         let link: Option<MergeLink> = self.numbered(no.0)?;
         let joined_at = match &link {
             Some(link) => self.numbered::<Merge>(link.merge.0)?.map(|merge| merge.at),
@@ -163,10 +163,10 @@ impl SqliteReader {
         let missing =
             |no: ProfileNo, what: &str| EngineError::Corrupt(format!("profile {} has no {what}", no.0).into());
         if profiles.len() != root_pointers.len() || profiles.first().is_none_or(|first| first.no != root) {
-            return Err(missing(root, "own record, or a member of it has none"));
+            return Err(missing(root, "member record, or a member of it has none"));
         }
         let member = |profile: MemberRecord| {
-            let root_pointer = root_pointers.remove(&profile.no).ok_or_else(|| missing(profile.no, "standing"))?;
+            let root_pointer = root_pointers.remove(&profile.no).ok_or_else(|| missing(profile.no, "root pointer"))?;
             let link = links.remove(&profile.no);
             let joined_at = link.as_ref().and_then(|link| joined.get(&link.merge).copied());
             let devices = devices.remove(&profile.no).unwrap_or_default();

@@ -1,8 +1,8 @@
-//! How SQLite is opened: every setting in this one place, each with its reason. Switches of the build stand in
+//! How SQLite is opened: every setting in this one place, each with its reason. Switches of the build are in
 //! `.cargo/config.toml`: HAVE_FDATASYNC (a sync need not write the file's times), DQS=0 (a misspelt column is an error,
-//! not a text), DEFAULT_MEMSTATUS=0 (no global lock around allocations), THREADSAFE=2 (a connection is used by one
+//! not a string), DEFAULT_MEMSTATUS=0 (no global lock around allocations), THREADSAFE=2 (a connection is used by one
 //! thread at a time, which Rust holds), DEFAULT_WAL_SYNCHRONOUS=2 (a connection that forgets the setting still syncs),
-//! LIKE_DOESNT_MATCH_BLOBS (values as JSONB are no text).
+//! LIKE_DOESNT_MATCH_BLOBS (values as JSONB are not strings).
 
 use super::directory;
 use crate::engine::EngineError;
@@ -26,7 +26,7 @@ pub(crate) fn cache_kib(writers: usize) -> usize {
     (CACHE_BYTES / writers.max(1)).clamp(CACHE_BYTES_MIN, CACHE_BYTES_MAX) >> 10
 }
 
-/// Lets a writer keep so much.
+/// Sets the size of a writer's page cache.
 pub(crate) fn set_cache(conn: &Connection, kib: usize) -> rusqlite::Result<()> {
     conn.pragma_update(None, "cache_size", -i64::try_from(kib).unwrap_or(i64::MAX))
 }

@@ -87,9 +87,9 @@ impl State {
             self.sums.replace(Family::Counters, old, Some(sum));
         }
         for family in Family::ALL {
-            let of = self.sums.of(family);
-            if before.is_none_or(|b| b.sums.of(family) != of) {
-                save_sum(conn, family, of)?;
+            let sum = self.sums.get(family);
+            if before.is_none_or(|b| b.sums.get(family) != sum) {
+                save_sum(conn, family, sum)?;
             }
         }
         let [group, quarantine_bytes, quarantine_dropped, refused_bytes] = self.figures.numbers().map(u64::cast_signed);

@@ -22,10 +22,10 @@ struct Statements {
     from: String,
 }
 
-static STATEMENTS: LazyLock<Vec<Statements>> = LazyLock::new(|| Family::ALL.map(Statements::of).into());
+static STATEMENTS: LazyLock<Vec<Statements>> = LazyLock::new(|| Family::ALL.map(Statements::new).into());
 
 impl Statements {
-    fn of(family: Family) -> Self {
+    fn new(family: Family) -> Self {
         let (table, columns, keys) = (family.table(), family.columns(), family.key_columns());
         let names: Vec<&str> = columns.iter().map(|c| c.name).chain(["sum"]).collect();
         let set = |(place, name): (usize, &&str)| format!("{name} = ?{}", place + 1);

@@ -156,7 +156,7 @@ fn sums_agree(conn: &Connection, found: &mut WorkspaceReport) -> Result<(), Engi
         found.rows += sum.rows.cast_unsigned() + damaged;
         if damaged > 0 {
             found.breaches.push(format!("{damaged} rows of {} fail their checksum", family.table()));
-        } else if let Some(kept) = kept.map(|kept| kept.of(family))
+        } else if let Some(kept) = kept.map(|kept| kept.get(family))
             && kept != sum
         {
             let table = family.table();

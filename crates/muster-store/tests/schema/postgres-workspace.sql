@@ -11,7 +11,7 @@ CREATE TABLE profiles (
     workspace_id text COLLATE "C" NOT NULL,
     no bigint NOT NULL,
     created bigint NOT NULL,
-    attributes bytea NOT NULL,
+    attributes jsonb NOT NULL,
     record bytea NOT NULL,
     sum bigint NOT NULL,
     PRIMARY KEY (workspace_id, no)
@@ -40,7 +40,7 @@ CREATE TABLE standings (
 CREATE TABLE views (
     workspace_id text COLLATE "C" NOT NULL,
     profile bigint NOT NULL,
-    attributes bytea NOT NULL,
+    attributes jsonb NOT NULL,
     record bytea NOT NULL,
     sum bigint NOT NULL,
     PRIMARY KEY (workspace_id, profile)
@@ -89,7 +89,7 @@ CREATE TABLE events (
     origin text COLLATE "C",
     device_id text COLLATE "C",
     name text COLLATE "C" NOT NULL,
-    attributes bytea NOT NULL,
+    attributes jsonb NOT NULL,
     platform bigint,
     app_version text COLLATE "C",
     record bytea NOT NULL,
@@ -271,7 +271,7 @@ CREATE TABLE history (
     workspace_id text COLLATE "C" NOT NULL,
     seq bigint NOT NULL,
     profile bigint NOT NULL,
-    old_values bytea NOT NULL,
+    old_values jsonb NOT NULL,
     record bytea NOT NULL,
     sum bigint NOT NULL,
     PRIMARY KEY (workspace_id, seq, profile)
@@ -300,7 +300,7 @@ CREATE TABLE chunks (
     part_of bigint NOT NULL,
     profile bigint NOT NULL,
     first text COLLATE "C" NOT NULL,
-    attributes bytea NOT NULL,
+    attributes jsonb NOT NULL,
     record bytea NOT NULL,
     sum bigint NOT NULL,
     PRIMARY KEY (workspace_id, part_of, profile, first)

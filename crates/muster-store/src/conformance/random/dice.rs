@@ -15,7 +15,7 @@ pub struct Dice {
     pub(super) there: HashSet<String>,
 }
 
-const TEXTS: [&str; 9] =
+const STRINGS: [&str; 9] =
     ["", "a", "\u{e4}\u{f6}", "\"quoted\\\"", "line\nbreak", "\u{1f600}", "twelve bytes", "it's", "\u{7f}\t"];
 const DATES: [&str; 4] =
     ["2026-01-05", "2026-01-05T00:00:00Z", "1969-12-31 23:59:59.999", "2026-01-05T05:30:00.25+05:30"];
@@ -71,7 +71,7 @@ impl Dice {
     }
 
     pub(super) fn text(&mut self) -> Box<str> {
-        let (text, number) = (self.pick(&TEXTS), self.below(50));
+        let (text, number) = (self.pick(&STRINGS), self.below(50));
         match self.below(8) {
             0 => text.repeat(40).into(),
             _ => format!("{text}{number}").into(),

@@ -1,5 +1,6 @@
 -- What a workspace's file has beside the tables of the record families (`family.rs`, `ddl.rs`): indexes, the engine's own
 -- tables, and views. Times are milliseconds since 1970. Tables are private; the views are the contract with people's SQL.
+-- Stored codes are literals here, because SQLite uses a partial index only for a query that repeats its literals.
 
 -- The members of a root: few rows, since most profiles are their own root.
 CREATE INDEX standings_members ON standings (root) WHERE root <> no;
