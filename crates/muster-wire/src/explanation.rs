@@ -1,4 +1,4 @@
-//! Why an element went the way it went, as JSON and as one sentence: the same in answers, the log, merge records and
+//! Why an element had its outcome, as JSON and as one sentence: the same in answers, the log, merge records and
 //! reviews. Names kinds, ids and guards; never a value.
 
 use crate::write;
@@ -7,8 +7,8 @@ use muster_core::id::{ProfileId, ProfileNo};
 use muster_core::kinds::{SurvivorChoice, SurvivorRule};
 use std::fmt::Write as _;
 
-/// Writes `{"keys": [{"kind", "verdict", "id", "profile", "reason"?}], "rule", "text"}`. Profiles from `first_new` on are
-/// those that a dry run would make, told as `new-N`.
+/// Writes `{"keys": [{"kind", "verdict", "id", "profile", "reason"?}], "rule", "text"}`. Profiles from `first_new` on
+/// would be created by a dry run and are written as `new-N`.
 pub(crate) fn write(out: &mut Vec<u8>, explanation: &Explanation, refused: bool, first_new: Option<ProfileNo>) {
     let shown = |id: ProfileId| match first_new {
         Some(first) if id.no.0 >= first.0 => format!("new-{}", id.no.0 - first.0 + 1),
@@ -41,7 +41,7 @@ pub(crate) fn write(out: &mut Vec<u8>, explanation: &Explanation, refused: bool,
     out.push(b'}');
 }
 
-/// The word of a survivor rule.
+/// Returns the word of a survivor rule.
 pub fn rule_name(rule: SurvivorRule) -> &'static str {
     match rule {
         SurvivorRule::LastSeen => "last_seen",
@@ -50,7 +50,7 @@ pub fn rule_name(rule: SurvivorRule) -> &'static str {
     }
 }
 
-/// The word of what chose a survivor.
+/// Returns the word for what chose the survivor.
 pub(crate) fn choice_name(choice: SurvivorChoice) -> &'static str {
     match choice {
         SurvivorChoice::Attribute => "attribute",
@@ -59,7 +59,7 @@ pub(crate) fn choice_name(choice: SurvivorChoice) -> &'static str {
     }
 }
 
-/// The same as one sentence.
+/// Returns the explanation as one sentence.
 pub(crate) fn sentence(explanation: &Explanation, refused: bool, shown: impl Fn(ProfileId) -> String) -> String {
     let mut text = String::new();
     for key in &explanation.identifiers {
@@ -97,7 +97,7 @@ fn clause(text: &mut String, key: &IdentifierDecision, shown: impl Fn(ProfileId)
     write!(text, "{said}").expect("writing to memory does not fail");
 }
 
-/// What a guard says.
+/// Returns the reason of a guard in words.
 pub(crate) fn why(reason: GuardReason) -> &'static str {
     match reason {
         GuardReason::Pinned => "a pinned identifier differs",

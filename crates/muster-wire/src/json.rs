@@ -1,8 +1,8 @@
 //! Reading JSON (RFC 8259) in one pass into a tree that borrows from the body and knows where each value is.
 //!
-//! It is stricter and tells more than a general parser, which is why there is one of our own: nesting is bounded, numbers
-//! stay text (so that one that overflows does not spoil the body), every value has its bytes, and doubled member names,
-//! U+0000 and unpaired surrogates are noted with their place instead of being lost or spoiling all (behaviour.md 1.2).
+//! It is stricter and reports more than a general parser: nesting is bounded, numbers stay text (so that one that
+//! overflows does not spoil the body), every value knows its bytes, and doubled member names, U+0000 and unpaired
+//! surrogates are noted with their place instead of being lost or making the whole body unusable (behaviour.md 1.2).
 
 mod number;
 mod parser;

@@ -3,21 +3,21 @@
 use crate::path::Path;
 use muster_core::warning::{Code, Warnings};
 
-/// What is noticed of one element, and what a limit of the hosted service does besides being noticed.
+/// Warnings of one element, and whether limits of the hosted service apply.
 #[derive(Debug, Default)]
 pub(crate) struct Notices {
     pub(crate) warnings: Warnings,
-    /// Limits of the hosted service cut and drop; else they only warn (behaviour.md 2).
+    /// Limits of the hosted service cut and drop values; otherwise they only warn (behaviour.md 2).
     pub(crate) parity: bool,
 }
 
 impl Notices {
-    /// Notes an occurrence.
+    /// Adds an occurrence.
     pub(crate) fn add(&mut self, code: Code, name: &str, at: &Path) {
         self.add_given(code, name, at, None);
     }
 
-    /// The same, with the text that the log keeps of the first occurrence.
+    /// Adds an occurrence, with the text that the log keeps of the first one.
     pub(crate) fn add_given(&mut self, code: Code, name: &str, at: &Path, given: Option<&str>) {
         self.warnings.add_given(code, name, || at.pointer(), || given);
     }

@@ -30,9 +30,9 @@ impl<'p> Path<'p> {
         Self { parent: Some(self), step: Step::Index(index) }
     }
 
-    /// The JSON Pointer (RFC 6901).
+    /// Returns the JSON Pointer (RFC 6901).
     pub(crate) fn pointer(&self) -> String {
-        // Exact, so that the text can be boxed without being copied: every key and every action keeps its pointer.
+        // Exact, so that the string can be boxed without a copy: every identifier and every action keeps its pointer.
         let mut out = String::with_capacity(self.len());
         self.write(&mut out);
         out
@@ -75,8 +75,8 @@ impl<'p> Path<'p> {
     }
 }
 
-/// The pointer of the value or of the member's name at this place of the body ([`crate::json::NotedPlaces`]), below a node at
-/// `at`; None if nothing begins there.
+/// Returns the pointer of the value or member name at this place of the body ([`crate::json::NotedPlaces`]), below a
+/// node at `at`; None if nothing begins there.
 pub(crate) fn pointer_of(node: &Node, place: u32, at: &Path) -> Option<String> {
     if node.start == place {
         return Some(at.pointer());
@@ -96,7 +96,7 @@ pub(crate) fn pointer_of(node: &Node, place: u32, at: &Path) -> Option<String> {
     }
 }
 
-/// Writes a number without the machinery of formatting: every key and every action has a pointer.
+/// Writes a number without `core::fmt`: every identifier and every action has a pointer.
 fn digits(out: &mut String, n: usize) {
     if n >= 10 {
         digits(out, n / 10);

@@ -1,4 +1,4 @@
-//! Values of attributes as JSON, and from it in `read`.
+//! Values of attributes as JSON; `read` reads them.
 
 pub(crate) mod parity;
 pub(crate) mod read;
@@ -32,7 +32,7 @@ pub fn write_value(out: &mut Vec<u8>, value: &Value) {
     }
 }
 
-/// A value as a JSON tree, for the management API.
+/// Returns a value as a JSON tree, for the management API.
 pub fn to_json(value: &Value) -> serde_json::Value {
     use serde_json::Value as Json;
     match value {

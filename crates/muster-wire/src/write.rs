@@ -1,4 +1,5 @@
-//! Writing JSON by hand into bytes: for answers on the hot path and for values that must come back exactly.
+//! Writes JSON into bytes by hand: for answers on the hot path, and for values that must be written exactly as
+//! received.
 
 use std::fmt::Display;
 use std::io::Write;

@@ -1,5 +1,5 @@
-//! Time zones: which offset from UTC holds at an instant, and which at a local time (behaviour.md 2, FACTS 7). Which zone
-//! a workspace has belongs to its settings.
+//! Time zones: the offset from UTC at an instant or at a local time (behaviour.md 2, FACTS 7). The zone of a workspace
+//! is one of its settings.
 
 use jiff::tz::{AmbiguousOffset, TimeZone};
 use muster_core::time::{Date, Timestamp};
@@ -21,19 +21,19 @@ impl Zone {
     /// UTC.
     pub const UTC: Self = Self(TimeZone::UTC);
 
-    /// The zone of an IANA name, like `Asia/Kolkata`; None if there is none.
+    /// Returns the zone of an IANA name, such as `Asia/Kolkata`; None if there is none.
     pub fn named(name: &str) -> Option<Self> {
         TimeZone::get(name).ok().map(Self)
     }
 
-    /// The offset from UTC at an instant, in seconds.
+    /// Returns the offset from UTC at an instant, in seconds.
     pub fn offset_at(&self, at: Timestamp) -> i32 {
         self.0.to_offset(instant(at.0)).seconds()
     }
 
-    /// The offset from UTC that a date is taken with, in seconds: at the instant that it is, or at the local time. A local
-    /// time that comes twice, when clocks are set back, is its first occurrence; one that is skipped, when they are set
-    /// forward, is counted on from before.
+    /// Returns the offset from UTC of a date, in seconds: at its instant, or at its local time. Of a local time that
+    /// occurs twice, when clocks are set back, the first occurrence counts; one that is skipped, when they are set
+    /// forward, has the offset from before.
     pub fn offset_of(&self, date: Date) -> i32 {
         let local = match date {
             Date::Zoned(at) => return self.offset_at(at),
@@ -46,7 +46,7 @@ impl Zone {
     }
 }
 
-/// Milliseconds as an instant; beyond the calendar its last or first.
+/// Returns milliseconds as an instant, limited to the calendar.
 fn instant(millis: i64) -> jiff::Timestamp {
     let end = if millis < 0 { jiff::Timestamp::MIN } else { jiff::Timestamp::MAX };
     jiff::Timestamp::from_millisecond(millis).unwrap_or(end)

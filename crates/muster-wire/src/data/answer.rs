@@ -12,10 +12,10 @@ use muster_core::outcome::{ActionOutcome, Applied, ElementResult, Outcome, Recor
 use muster_core::reason::Fault;
 use muster_core::warning::{Code, Warning};
 
-/// The documented text of success (FACTS 1.4).
+/// Documented message of success (FACTS 1.4).
 pub const SUCCESS_MESSAGE: &str = "Your request has been accepted and will be processed soon.";
 
-/// What a client asked for with `Prefer`.
+/// Preferences of a client in `Prefer`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Preferences {
     /// `handling=lenient` (true) or `handling=strict` (false); None leaves it to the workspace.
@@ -46,7 +46,7 @@ impl Preferences {
         Self { lenient: handling.flatten(), representation: representation.unwrap_or(false) }
     }
 
-    /// The value of `Preference-Applied`, None if there is nothing to say. `represented`: the answer has results.
+    /// Returns the value of `Preference-Applied`; None if there is none. `represented`: the answer has results.
     pub fn applied(&self, represented: bool) -> Option<String> {
         let handling = self.lenient.map(|lenient| if lenient { "handling=lenient" } else { "handling=strict" });
         let returned = (self.representation && represented).then_some("return=representation");
@@ -55,7 +55,7 @@ impl Preferences {
     }
 }
 
-/// The plain success: exactly `status`, `message` and `request_id`.
+/// Returns the plain success: exactly `status`, `message` and `request_id`.
 pub fn success(request_id: RequestId) -> Vec<u8> {
     let mut out = Vec::with_capacity(128);
     open(&mut out, request_id);
@@ -70,8 +70,8 @@ fn open(out: &mut Vec<u8>, request_id: RequestId) {
     write::quoted(out, request_id);
 }
 
-/// The value of `Muster-Outcomes`: elements; skipped ones count as applied, and `warnings` are the elements, of whatever
-/// outcome, that have one (behaviour.md 1.3.l).
+/// Returns the value of `Muster-Outcomes`, which counts elements: skipped ones count as applied, and `warnings` counts
+/// elements with a warning, whatever their outcome (behaviour.md 1.3.l).
 pub fn outcomes_header(applied: &Applied) -> String {
     let (rejected, duplicate) = (applied.count(Outcome::Rejected), applied.count(Outcome::Duplicate));
     let rest = applied.elements.len() - rejected - duplicate;
@@ -79,8 +79,8 @@ pub fn outcomes_header(applied: &Applied) -> String {
     format!("applied={rest}, rejected={rejected}, duplicate={duplicate}, warnings={warned}")
 }
 
-/// The answer of a request that was applied, as it is recorded under an idempotency key. With `representation` or
-/// `dry` it has `results` and `summary`; in a dry run profiles that it would create have `id` null and a `ref`.
+/// Returns the answer of an applied request, as it is recorded under an idempotency key. With `representation` or `dry`
+/// it has `results` and `summary`. In a dry run, profiles that would be created have `id` null and a `ref`.
 pub fn applied(api: Api, applied: &Applied, representation: bool, dry: bool) -> RecordedAnswer {
     let request_id = RequestId::from_no(applied.request);
     let outcomes = outcomes_header(applied).into();
@@ -103,7 +103,7 @@ pub fn applied(api: Api, applied: &Applied, representation: bool, dry: bool) -> 
     RecordedAnswer { status: 200, outcomes, body: out.into() }
 }
 
-/// The name of an element's type on the wire; None if it could not be read.
+/// Returns the name of an element's type on the wire; None if it could not be read.
 pub fn kind_name(kind: ElementKind) -> Option<&'static str> {
     match kind {
         ElementKind::Customer => Some("customer"),
@@ -143,7 +143,7 @@ fn counts<'a>(out: &mut Vec<u8>, counted: impl Iterator<Item = (&'a str, u32)>) 
 /// Writes the results of one answer.
 struct ResultWriter {
     api: Api,
-    /// Of a dry run: profiles from here on do not exist.
+    /// In a dry run, the first profile that does not exist.
     first_new: Option<ProfileNo>,
     /// Warnings that the answer may still have.
     warnings_left: usize,
@@ -184,7 +184,7 @@ impl ResultWriter {
             out.extend_from_slice(b",\"errors\":");
             write::array(out, &element.errors, |out, fault| self.fault(out, fault));
         }
-        // Of fifty thousand refused elements it would say the same fifty thousand times.
+        // The same explanation fifty thousand times would help nobody.
         let is_explained = self.faults_left > 0 || element.outcome != Outcome::Rejected;
         if let Some(explanation) = element.explanation.as_ref().filter(|_| is_explained) {
             out.extend_from_slice(b",\"because\":");
@@ -212,7 +212,7 @@ impl ResultWriter {
         write_fault(out, self.api, fault);
     }
 
-    /// The N of `new-N`, for a profile that only a dry run made.
+    /// Returns the N of `new-N` for a profile that only the dry run created.
     fn reference(&self, id: ProfileId) -> Option<u64> {
         let first = self.first_new?.0;
         (id.no.0 >= first).then(|| id.no.0 - first + 1)
@@ -228,7 +228,7 @@ impl ResultWriter {
     }
 }
 
-/// Writes one warning of the log: as in an answer, and with the text that was given, if it is kept (behaviour.md 2.ub).
+/// Writes a warning of the log: as in an answer, and with the received text if it is stored (behaviour.md 2.ub).
 pub fn write_logged_warning(out: &mut Vec<u8>, of: ElementKind, warning: &Warning) {
     write_warning(out, of, warning);
     if let Some(given) = &warning.given {
@@ -238,8 +238,8 @@ pub fn write_logged_warning(out: &mut Vec<u8>, of: ElementKind, warning: &Warnin
     out.push(b'}');
 }
 
-/// Writes one warning as `{code, name, pointer, count, suggestion?`, without the end of it; the code is the name of its
-/// variant.
+/// Writes a warning as `{code, name, pointer, count, suggestion?`, without the closing brace. The code is the name of
+/// its variant.
 fn write_warning(out: &mut Vec<u8>, of: ElementKind, warning: &Warning) {
     write::raw(out, format_args!("{{\"code\":\"{:?}\",\"name\":", warning.code));
     write::string(out, &warning.name);

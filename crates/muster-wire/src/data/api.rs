@@ -1,4 +1,4 @@
-//! The calls of the Data API as the pages of its documentation tell them apart: each page has spellings of its own.
+//! Calls of the Data API, by the pages of its documentation: each page has its own spelling of errors.
 
 use muster_core::kinds::Route;
 
@@ -15,7 +15,7 @@ pub enum Api {
     Device,
     /// Delete Users.
     CustomerDelete,
-    /// A path that has no page: 404 and what is judged before a path is known.
+    /// A path without a page: for 404 and for errors before the path is known.
     Unknown,
 }
 

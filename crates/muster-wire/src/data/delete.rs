@@ -22,7 +22,7 @@ pub enum By {
     ProfileId,
 }
 
-/// Reads the body. An integer counts as its text, as in an import.
+/// Reads the body. An integer is read as its text, as in an import.
 ///
 /// # Errors
 /// The failure to answer with.

@@ -1,7 +1,6 @@
-//! The one table of refusals: every failure of a request with its status, type and text in the spelling of the called
-//! API's page, and every reason of an element's refusal (FACTS 1.4, 2.1-2.3, 2.7, 5; behaviour.md 1.2 and 1.8).
-//! What a page says about a whole request is here, what it says about an element in [`reasons`], how either is
-//! written in `envelope`, which types and statuses there are in `known`.
+//! The one table of refusals: status, type and message of every failure of a request, in the spelling of the called
+//! API's page (FACTS 1.4, 2.1-2.3, 2.7, 5; behaviour.md 1.2 and 1.8). Reasons of elements are in [`reasons`], the JSON
+//! in `envelope`.
 
 pub(super) mod envelope;
 pub mod reasons;
@@ -21,7 +20,7 @@ pub const HOST_REFUSED: &str = "this server answers only to local host names and
 /// Why a request as a whole is refused.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Failure {
-    /// 404: the path is none of the API's.
+    /// 404: the path does not belong to the API.
     NotFound,
     /// 404: a call of the documented API that this server does not have; with its name, method and path.
     NotBuilt(&'static str),
@@ -43,7 +42,7 @@ pub enum Failure {
     AppKeyMismatch,
     /// 400: no workspace in path or query.
     WorkspaceMissing,
-    /// 401: a wrong key or an unknown workspace; the two are not told apart.
+    /// 401: a wrong key or an unknown workspace; the answer does not say which.
     KeyMismatch,
     /// 403: the key lacks the scope that the call needs.
     KeyScope,
@@ -51,7 +50,7 @@ pub enum Failure {
     Suspended,
     /// 403: the connecting address is not on the allow-list (behaviour.md 1.10.h).
     AddressRefused,
-    /// 403: the name in `Host` is none that the server answers to (behaviour.md 1.10.h).
+    /// 403: the server does not answer to the name in `Host` (behaviour.md 1.10.h).
     HostRefused,
     /// 400: no `Content-Type`.
     ContentTypeMissing,
@@ -68,20 +67,20 @@ pub enum Failure {
     UndecodableEncoding,
     /// 400: `Idempotency-Key` is not 1 to 255 printable ASCII characters.
     IdempotencyKeyUnusable,
-    /// 409: the key came before with another body.
+    /// 409: the idempotency key was used with another body.
     IdempotencyConflict,
     /// 400: no body.
     EmptyBody,
-    /// 400: the body is JSON and no object; with what would help.
+    /// 400: the body is JSON, but not an object; with a hint.
     NotAnObject(Option<&'static str>),
-    /// 400: the body is not JSON, not UTF-8, nested too deep, or has a doubled member or half a surrogate pair outside the
-    /// elements; with the place where that shows, unless the body was cut off on its way.
+    /// 400: the body is not JSON, not UTF-8, nested too deep, or has a doubled member or half a surrogate pair outside
+    /// the elements; with the place, unless the body was cut off in transit.
     Malformed(Option<Box<JsonPosition>>),
     /// 400: no `elements`.
     ElementsMissing,
     /// 400: `elements` is empty.
     ElementsEmpty,
-    /// 400: `elements` is not an array; with what would help.
+    /// 400: `elements` is not an array; with a hint.
     ElementsType(Option<&'static str>),
     /// 400: no `type`.
     TypeMissing,
@@ -89,22 +88,22 @@ pub enum Failure {
     TypeWrong,
     /// 400: a member of a call without elements is missing, null or blank.
     MemberMissing(&'static str),
-    /// 400: a member of a call without elements is of the wrong type, or of no value that it may have.
+    /// 400: a member of a call without elements has a wrong type or an invalid value.
     MemberType {
         /// The member.
         name: &'static str,
         /// What it must be.
         expected: &'static str,
     },
-    /// 400: Delete Users names nobody; the documented text quotes the id that was sent.
+    /// 400: Delete Users names an unknown user; the documented message quotes the id that was sent.
     UserNotFound(Box<str>),
     /// 429: over a budget; the server adds `Retry-After`.
     RateLimited,
-    /// 413: costs more than a whole budget, so waiting does not help.
+    /// 413: the request costs more than a whole budget, so waiting does not help.
     OverBudget {
-        /// Of what.
+        /// Class of the budget.
         class: Class,
-        /// The budget of a minute.
+        /// Budget per minute.
         limit: u32,
     },
     /// 429: the workspace has as many dry runs in progress as it may.
@@ -113,15 +112,15 @@ pub enum Failure {
     Timeout,
     /// 503: overload, a full disk or a stop; the server adds `Retry-After`.
     Unavailable,
-    /// 503: it needs more data or work than one decision may (behaviour.md 1.11.f).
+    /// 503: the decision needs more data or work than allowed (behaviour.md 1.11.f).
     DecisionTooLarge,
-    /// 507: the workspace's data takes as much disk as it may.
+    /// 507: the data of the workspace has reached its limit of disk.
     DiskQuota,
     /// 500.
     Internal,
 }
 
-/// Type, text and, of payload errors, the member: what the envelope says.
+/// Type, message and, for payload errors, member in the envelope.
 struct ErrorText {
     kind: &'static str,
     message: String,
@@ -129,7 +128,7 @@ struct ErrorText {
 }
 
 impl Failure {
-    /// The HTTP status.
+    /// Returns the HTTP status.
     pub fn status(&self) -> u16 {
         match self {
             Self::AuthorizationMissing | Self::AuthorizationEmpty | Self::AuthorizationUndecodable => 401,
@@ -149,12 +148,13 @@ impl Failure {
         }
     }
 
-    /// Its type, as the called API spells it.
+    /// Returns the type in the spelling of the called API.
     pub fn kind(&self, api: Api) -> &'static str {
         self.error_text(api).kind
     }
 
-    /// Type and text for readers other than the caller: without the value that the text of [`Self::UserNotFound`] quotes.
+    /// Returns type and message for readers other than the caller: without the value that the message of
+    /// [`Self::UserNotFound`] quotes.
     pub fn type_and_message(&self, api: Api) -> (&'static str, String) {
         let text = self.masked().error_text(api);
         (text.kind, text.message)
@@ -167,7 +167,7 @@ impl Failure {
         }
     }
 
-    /// The body of the answer: the documented envelope, whatever the status (clients.md 4.1).
+    /// Returns the body of the answer: the documented envelope, whatever the status (clients.md 4.1).
     pub fn render(&self, api: Api, request_id: RequestId) -> Vec<u8> {
         let text = self.error_text(api);
         let mut out = Vec::with_capacity(256);
@@ -196,8 +196,8 @@ impl Failure {
         out
     }
 
-    /// The failure as the ingestion log keeps it: a fault of the request as a whole. Without the value that the text of
-    /// [`Self::UserNotFound`] quotes.
+    /// Returns the failure as the ingestion log stores it: a fault of the whole request, without the value that the
+    /// message of [`Self::UserNotFound`] quotes.
     pub fn fault(&self, api: Api) -> Fault {
         let text = self.masked().error_text(api);
         let detail = format!("{}\n{}{}", text.kind, text.message, self.more().lines());
@@ -205,7 +205,7 @@ impl Failure {
         Fault { detail: Some(detail.into()), ..Fault::new(Reason::Envelope, pointer, text.attribute) }
     }
 
-    /// The pointer of a structural fault of the envelope, which has the list of all faults (behaviour.md 1.2).
+    /// Returns the pointer of a structural fault of the envelope, which lists all faults (behaviour.md 1.2).
     fn structural(&self) -> Option<&str> {
         match self {
             Self::Malformed(place) => Some(place.as_ref().map_or("", |place| &place.pointer)),
@@ -216,7 +216,7 @@ impl Failure {
         }
     }
 
-    /// What the entry of the list says beside type and text (behaviour.md 1.2.d).
+    /// Returns the further members of the fault's entry (behaviour.md 1.2.d).
     fn more(&self) -> More<'_> {
         match self {
             Self::Malformed(Some(place)) => {
@@ -321,7 +321,7 @@ impl Failure {
     }
 }
 
-/// 415 in the spelling of the page, with the page's text unless another is given.
+/// 415 in the spelling of the page, with its message unless another is given.
 fn media_type_text(api: Api, message: Option<&str>) -> ErrorText {
     let (kind, own) = match api {
         Api::Transition | Api::Customer => ("MediaTypeError", "Unsupported Media Type"),
@@ -356,7 +356,7 @@ fn internal_error_text(api: Api) -> ErrorText {
     ErrorText { kind, message: message.to_owned(), attribute: None }
 }
 
-/// A limit as the documented text has it: whole KB of 1,024 bytes where that is exact.
+/// Returns a limit as the documented message writes it: in KB of 1,024 bytes where that is exact.
 fn size(bytes: u64) -> String {
     if bytes > 0 && bytes.is_multiple_of(1024) { format!("{} KB", bytes / 1024) } else { format!("{bytes} bytes") }
 }

@@ -10,8 +10,8 @@ use muster_core::id::RequestId;
 use muster_core::limits::FAULTS_MAX;
 use muster_core::reason::{Fault, Reason};
 
-/// What `handling=lenient` would have made of a refused request: what the hint of each of its faults says
-/// (behaviour.md 1.2.d). Known from reading alone: what stored data would reject counts as stored.
+/// What `handling=lenient` would have stored of a refused request: the hint of each of its faults (behaviour.md 1.2.d).
+/// Computed from reading alone: elements that stored data would reject count as stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Lenient {
     /// Elements that it would have stored, in whole or in part.
@@ -21,7 +21,7 @@ pub struct Lenient {
 }
 
 impl Lenient {
-    /// Nothing of the one element of a Track call.
+    /// Nothing of the only element of a Track call.
     pub const NOTHING: Self = Self { stored: 0, of: 1 };
 
     fn hint(self) -> String {
@@ -31,8 +31,8 @@ impl Lenient {
     }
 }
 
-/// The 400 of faults inside elements: the envelope of the first, and `errors` with all of them (behaviour.md 1.2).
-/// `faults` is not empty and in the order that is promised; at most 1,000 are told.
+/// Returns the 400 for faults of elements: the envelope of the first fault, and `errors` with at most 1,000 of them
+/// (behaviour.md 1.2). `faults` is not empty and in the documented order.
 pub fn refused(api: Api, faults: &[Fault], lenient: Lenient, request_id: RequestId) -> Vec<u8> {
     let Some(first) = faults.first() else { return Failure::Internal.render(api, request_id) };
     let (kind, message) = describe(api, first);
@@ -50,8 +50,8 @@ pub fn refused(api: Api, faults: &[Fault], lenient: Lenient, request_id: Request
     out
 }
 
-/// Writes one fault as `{index, pointer, attribute, type, message}`; of malformed JSON, as the log keeps it, also with
-/// `line`, `column`, `offset` and `hint`.
+/// Writes a fault as `{index, pointer, attribute, type, message}`; a stored fault of malformed JSON also has `line`,
+/// `column`, `offset` and `hint`.
 pub fn write_fault(out: &mut Vec<u8>, api: Api, fault: &Fault) {
     let more = match (fault.reason, &fault.detail) {
         (Reason::Envelope, Some(detail)) => More::parse(detail),
@@ -75,7 +75,7 @@ fn write_with(out: &mut Vec<u8>, api: Api, fault: &Fault, more: More<'_>) {
     out.push(b'}');
 }
 
-/// Writes one fault as `{type}` alone: after the first thousands the client knows the messages.
+/// Writes a fault as `{type}` alone: after the first thousand the client knows the messages.
 pub fn write_fault_type(out: &mut Vec<u8>, api: Api, fault: &Fault) {
     let (kind, _) = describe(api, fault);
     out.extend_from_slice(b"{\"type\":");
@@ -83,7 +83,7 @@ pub fn write_fault_type(out: &mut Vec<u8>, api: Api, fault: &Fault) {
     out.push(b'}');
 }
 
-/// The element that a pointer leads into: the Track calls have only one.
+/// Returns the index of the element that a pointer is in: 0 for Track calls, which have only one.
 pub fn index_of(api: Api, pointer: &str) -> u32 {
     if api != Api::Transition {
         return 0;

@@ -4,8 +4,8 @@
 use ipnet::IpNet;
 use std::net::{IpAddr, SocketAddr};
 
-/// The left-most valid address of all header lines in order, and how many entries before it are not valid. Blank
-/// entries are skipped without counting. An IPv4 address mapped into IPv6 is returned as IPv4.
+/// Returns the left-most valid address of all header lines in order, and how many entries before it are not valid.
+/// Blank entries are skipped. An IPv4 address mapped into IPv6 is returned as IPv4.
 pub fn origin<L: AsRef<[u8]>>(lines: impl IntoIterator<Item = L>) -> (Option<IpAddr>, u32) {
     let mut unreadable = 0;
     for line in lines {
@@ -19,9 +19,9 @@ pub fn origin<L: AsRef<[u8]>>(lines: impl IntoIterator<Item = L>) -> (Option<IpA
     (None, unreadable)
 }
 
-/// The address that counts as the client's: the connecting one, or, if that is a trusted proxy, the right-most of
-/// the header's that is not one. An entry that is not an address ends the search: no trusted proxy vouches for what is on
-/// its left.
+/// Returns the address that counts as the client's: the connecting one, or, if that is a trusted proxy, the right-most
+/// of the header that is not one. An entry that is not an address ends the search: no trusted proxy vouches for what is
+/// on its left.
 pub fn client<L: AsRef<[u8]>>(peer: IpAddr, lines: impl IntoIterator<Item = L>, trusted: &[IpNet]) -> IpAddr {
     let peer = peer.to_canonical();
     let is_trusted = |ip: &IpAddr| trusted.iter().any(|net| net.contains(ip));

@@ -1,9 +1,9 @@
-//! What the quarantine keeps of a rejected element: its JSON as it came (behaviour.md 4).
+//! What the quarantine stores of a rejected element: its JSON as received (behaviour.md 4).
 
 use crate::json::{Json, parse};
 
-/// The JSON to keep: the element as it came; of an event with `rejected_actions` (ascending indexes), only those of its
-/// actions, each as it came.
+/// Returns the JSON to store: the element as received; of an event with `rejected_actions` (ascending indexes), only
+/// those actions, each as received.
 pub fn kept_element(element: &[u8], rejected_actions: Option<&[u32]>) -> Box<[u8]> {
     rejected_actions.and_then(|rejected| without_others(element, rejected)).unwrap_or_else(|| element.into())
 }

@@ -1,5 +1,4 @@
-//! The types and statuses that an answer of the Data API can have, listed for filters: what is on no list is a mistake of
-//! the person who filters.
+//! Types and statuses that an answer of the Data API can have. Filters refuse all others.
 
 use super::api::Api;
 use super::failure::Failure;

@@ -1,13 +1,13 @@
-//! Where a body stops being JSON, and what it looks like instead: what a refusal says so that the sender finds the byte
-//! among many rows (behaviour.md 1.2.d). Nothing of the body is quoted.
+//! Where a body stops being JSON, and what it looks like instead, so that the sender can find the byte (behaviour.md
+//! 1.2.d). Nothing of the body is quoted.
 
 use crate::json::{Document, Json, Malformed, Node, NotedPlaces};
 use crate::path::{Path, pointer_of};
 
-/// A place in a body that is not JSON, or says one thing twice.
+/// A place in a body that is not JSON, or has a member twice.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct JsonPosition {
-    /// JSON Pointer, as deep as it is known: empty for the whole body.
+    /// JSON Pointer as far as known; empty for the whole body.
     pub pointer: Box<str>,
     /// The line, from 1; lines end with a line feed.
     pub line: usize,
@@ -15,7 +15,7 @@ pub struct JsonPosition {
     pub column: usize,
     /// The byte of the body, from 0.
     pub offset: usize,
-    /// What would help.
+    /// A hint for the sender.
     pub hint: Option<&'static str>,
 }
 
@@ -24,17 +24,17 @@ const WIDE: &str = "the body looks like UTF-16; send UTF-8";
 const SEVERAL: &str = "the body looks like NDJSON: several JSON documents follow each other; send one document";
 const FORM: &str = "the body looks like form data (name=value); send a JSON document";
 const TABLE: &str = "the body looks like CSV; send a JSON document";
-/// What is said of a JSON string that holds JSON.
+/// Hint for a JSON string that contains JSON.
 const TWICE: &str = "this is a JSON string that holds JSON: it was encoded twice; send what is in the string itself";
-/// What is said of a body that is the array alone.
+/// Hint for a body that is only the array.
 const BARE: &str = "the body is an array; send an object";
 
-/// The place where a body stops being JSON.
+/// Returns the place where a body stops being JSON.
 pub(crate) fn place(body: &[u8], malformed: Malformed) -> JsonPosition {
     JsonPosition { hint: hint(body, malformed), ..at(body, malformed.offset, "") }
 }
 
-/// Where a body that is JSON is spoiled as a whole: by a name twice, or by half a surrogate pair.
+/// Returns the place of the first doubled member or half surrogate pair outside the elements.
 pub(crate) fn spoiled(body: &[u8], document: &Document) -> Option<JsonPosition> {
     let NotedPlaces { doubled, unpaired, .. } = &document.places;
     let first = doubled.first().into_iter().chain(unpaired.first()).min()?;
@@ -42,7 +42,7 @@ pub(crate) fn spoiled(body: &[u8], document: &Document) -> Option<JsonPosition> 
     Some(at(body, *first as usize, &pointer))
 }
 
-/// A place in a body that is JSON.
+/// Returns line, column and offset of a byte.
 fn at(body: &[u8], offset: usize, pointer: &str) -> JsonPosition {
     let before = body.get(..offset).unwrap_or(body);
     let line_start = before.iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1);
@@ -52,7 +52,7 @@ fn at(body: &[u8], offset: usize, pointer: &str) -> JsonPosition {
     JsonPosition { pointer: pointer.into(), line: lines + 1, column: characters + 1, offset, hint: None }
 }
 
-/// What a value that must be an object or an array looks like, if it is text (or the array alone).
+/// Returns a hint for a string in the place of an object or an array, or for a body that is only the array.
 pub(crate) fn instead(node: &Node, is_body: bool) -> Option<&'static str> {
     match &node.json {
         Json::Text(text) if text.trim_start().starts_with(['{', '[']) => Some(TWICE),

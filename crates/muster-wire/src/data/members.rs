@@ -1,5 +1,5 @@
-//! The members that elements and actions have in the documented API, and what becomes of others: they are ignored with a
-//! warning, which names the member that was probably meant (behaviour.md 1.3.n, FACTS 1.2).
+//! Members of elements and actions in the documented API. Others are ignored with a warning, which names the member
+//! that was probably meant (behaviour.md 1.3.n, FACTS 1.2).
 
 use crate::json::{Json, Node};
 use crate::notices::Notices;
@@ -29,7 +29,7 @@ const ACTION: [&str; 10] = [
     "real_time_action",
     "event_id",
 ];
-/// What real clients add to either: of no use, and no mistake (clients.md 2.6).
+/// Members that real clients add to both, without a warning (clients.md 2.6).
 const ADDED: [&str; 2] = ["timestamp", "device_time"];
 
 /// One of this many characters of a known name may be wrong, so that short names must match exactly.
@@ -52,7 +52,7 @@ pub(crate) fn unknown_of_element(node: &Node, kind: ElementKind, at: &Path, noti
     unknown(node, |name| known.contains(&name), at, notices);
 }
 
-/// Warns of the members of an action that actions do not have; names of identifiers aside, which clients repeat there.
+/// Warns of unknown members of an action, except names of identifiers, which clients repeat there.
 pub(crate) fn unknown_of_action(node: &Node, identity: &Identity, at: &Path, notices: &mut Notices) {
     let is_identifier = |name: &str| {
         let name = canonical(name);
@@ -71,7 +71,8 @@ fn unknown(node: &Node, is_known: impl Fn(&str) -> bool, at: &Path, notices: &mu
     }
 }
 
-/// The known member that an unknown one is a likely misspelling of, by the place of the warning.
+/// Returns the known member that an unknown one is probably a misspelling of; the pointer of the warning says where it
+/// is.
 pub(crate) fn suggestion(kind: ElementKind, name: &str, pointer: &str) -> Option<&'static str> {
     if name.len() > SLIP_BYTES_MAX {
         return None;
@@ -91,7 +92,7 @@ pub(crate) fn suggestion(kind: ElementKind, name: &str, pointer: &str) -> Option
         .map(|(_, known)| known)
 }
 
-/// A name without what people write it in different ways with: case, underscores, dashes and blanks.
+/// Returns a name without case, underscores, dashes and blanks.
 fn letters(name: &str) -> String {
     name.chars().filter(|c| !matches!(c, '_' | '-' | ' ')).flat_map(char::to_lowercase).collect()
 }

@@ -1,7 +1,7 @@
-//! Reading an import: the shape of a body into commands. This conversion is the validation (behaviour.md 1.2): what
-//! leaves here is within its limits of shape and length; what needs stored data is left to the rules.
+//! Reads the body of an import into commands. This conversion is the validation (behaviour.md 1.2): afterwards shape
+//! and lengths are within their limits; checks against stored data are left to the rules.
 //!
-//! Here are the envelope and the choice between refusing all and refusing one element; `element` reads elements,
+//! This file reads the envelope and chooses between refusing all and refusing one element. `element` reads elements,
 //! `keys` identifiers, `time` times, and `customer`, `event` and `device` one type of element each.
 
 mod attributes;
@@ -46,8 +46,8 @@ pub struct Parsed {
 pub enum Unreadable {
     /// A fault of the envelope.
     Failure(Failure),
-    /// All structural faults of the elements, at most 1,000, in the order that behaviour.md 1.2 promises; not empty. With
-    /// what a lenient request would have stored.
+    /// All structural faults of the elements, at most 1,000, in the order of behaviour.md 1.2; not empty. With what a
+    /// lenient request would have stored.
     Faults(Vec<Fault>, Lenient),
 }
 
@@ -57,8 +57,8 @@ impl From<Failure> for Unreadable {
     }
 }
 
-/// Reads a body: of the bulk import, or of a Track call, whose body is its one element. Syntax is judged for the
-/// whole body before anything else.
+/// Reads the body of the bulk import, or of a Track call, whose body is its only element. Syntax is checked for the
+/// whole body first.
 ///
 /// # Errors
 /// A fault of the envelope; unless lenient, all structural faults of the elements.
@@ -90,7 +90,7 @@ pub fn read(body: &[u8], context: &ReadContext) -> Result<Parsed, Unreadable> {
     gathered.finish()
 }
 
-/// Judges the members of the envelope; a name twice or half a surrogate pair outside the elements spoils it.
+/// Checks the members of the envelope. A doubled name or half a surrogate pair outside the elements is a failure.
 fn envelope(body: &[u8], document: &Document) -> Result<(), Failure> {
     if let Some(place) = malformed::spoiled(body, document) {
         return Err(Failure::Malformed(Some(place.into())));
@@ -114,7 +114,7 @@ struct Gathered {
     lenient: bool,
     /// Elements read.
     count: usize,
-    /// Those of them that a lenient request would store, in whole or in part.
+    /// Elements that a lenient request would store, in whole or in part.
     storable: usize,
     elements: Vec<Element>,
     spans: Vec<Range<usize>>,
@@ -129,7 +129,7 @@ impl Gathered {
             self.judge(&element.body, &faults, in_action.as_ref());
         }
         faults.extend(in_action.map(|(_, fault)| fault));
-        // A request that is refused needs its elements no more.
+        // A refused request does not need its elements.
         if self.structural.is_empty() {
             if !faults.is_empty() {
                 element.body = Err(faults.into());
@@ -139,7 +139,7 @@ impl Gathered {
         }
     }
 
-    /// Of a request that is not lenient: notes structural faults, beyond a bound none, and what goes without any.
+    /// Collects structural faults up to their bound, and counts what a lenient request would store.
     fn judge(&mut self, body: &Result<Body, Faults>, faults: &[Fault], in_action: Option<&(usize, Fault)>) {
         let actions = match body {
             Ok(Body::Event(event)) => &event.actions[..],

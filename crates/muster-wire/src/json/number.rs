@@ -1,6 +1,6 @@
-//! Numbers of JSON: where the text of one ends, and its value.
+//! Numbers of JSON: their length and their value.
 
-/// What the text of a number comes to.
+/// Value of a number.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Number {
     /// An integer of 64 bits.
@@ -35,7 +35,7 @@ pub fn is_number(text: &str) -> bool {
     number_len(text.as_bytes()) == Some(text.len())
 }
 
-/// The length of the number that the bytes begin with; None if they begin with none.
+/// Returns the length of the number at the start of the bytes; None if there is none.
 pub(super) fn number_len(bytes: &[u8]) -> Option<usize> {
     let digits = |from: usize| bytes[from..].iter().take_while(|b| b.is_ascii_digit()).count();
     let mut at = usize::from(bytes.first() == Some(&b'-'));

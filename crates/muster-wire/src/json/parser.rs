@@ -21,9 +21,9 @@ fn text(body: &[u8]) -> Result<&str, Malformed> {
 }
 
 /// Reads a body and hands over the items of the array that is this member of the outermost object, each as soon as it
-/// is read, with what was noted in it; so a long body is never in memory as one tree. In the document that is
-/// returned nulls stand in the items' places, and their notes are left out. If the body turns out to be malformed, or
-/// has the member twice, what was handed over is worth nothing.
+/// is read, with its notes, so that a long body is never in memory as one tree. The returned document has nulls in
+/// place of the items and none of their notes. If the body is malformed or has the member twice, ignore the items that
+/// were handed over.
 ///
 /// # Errors
 /// As [`parse`].

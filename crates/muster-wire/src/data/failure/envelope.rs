@@ -30,7 +30,7 @@ pub(in crate::data) fn described(out: &mut Vec<u8>, kind: &str, message: &str, a
     write::string(out, message);
 }
 
-/// What an entry of `errors` says beside type and text: the place of malformed JSON, and what would help.
+/// Further members of an entry of `errors`: the place of malformed JSON, and a hint.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(in crate::data) struct More<'a> {
     /// Line, column and offset.

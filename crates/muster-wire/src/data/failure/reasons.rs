@@ -1,22 +1,22 @@
-//! Type and text of every reason why an element or an action is refused, in the spelling of the called API's page.
+//! Type and message of every reason why an element or an action is refused, in the spelling of the called API's page.
 //! No message quotes a received value; the name in `Cannot add and remove ...` is a documented literal.
 
 use crate::data::api::Api;
 use muster_core::reason::{Fault, Reason};
 
-/// The documented text of a body that cannot be read.
+/// Documented message for a body that cannot be read.
 pub const MALFORMED: &str = "Could not decode the request body. The JSON was incorrect or not encoded as UTF-8.";
-/// The documented type of a body that cannot be read.
+/// Documented type for a body that cannot be read.
 pub const MALFORMED_TYPE: &str = "Malformed JSON";
-/// The documented type of a member that is missing, empty or of the wrong type.
+/// Documented type for a member that is missing, empty or of the wrong type.
 pub const MISSING_TYPE: &str = "MissingAttributeError";
 
-/// The `type` and the `message` of a fault (behaviour.md 1.2; FACTS 1.4, 2.1, 2.2, 2.3).
+/// Returns `type` and `message` of a fault (behaviour.md 1.2; FACTS 1.4, 2.1, 2.2, 2.3).
 pub fn describe(api: Api, fault: &Fault) -> (&'static str, String) {
     if fault.reason.is_structural() { structural(api, fault) } else { value(api, fault) }
 }
 
-/// The type of a fault, as its API spells it.
+/// Returns the type of a fault in the spelling of its API.
 pub fn fault_type(api: Api, fault: &Fault) -> &'static str {
     describe(api, fault).0
 }
@@ -71,7 +71,7 @@ fn envelope(detail: &str) -> (&'static str, String) {
     (kind, message.to_owned())
 }
 
-/// `detail` is what the type must be; without it there was none.
+/// `expected` is what the type must be; None if it was missing.
 fn unknown_type(api: Api, expected: Option<&str>) -> (&'static str, String) {
     match (api, expected) {
         (Api::Transition, _) => ("AttributeError", "type in elements should be customer/event/device".to_owned()),

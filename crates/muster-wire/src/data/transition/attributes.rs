@@ -1,5 +1,5 @@
-//! The attributes of a customer element: identifiers, values, unsets, array operations and platforms, each name by
-//! what may be done with it (behaviour.md 2, FACTS 6.2 and 6.3).
+//! Reads the attributes of a customer element: identifiers, values, unsets, array operations and platforms, each name
+//! by its policy (behaviour.md 2, FACTS 6.2 and 6.3).
 
 use super::context::ReadContext;
 use super::findings::Findings;
@@ -28,9 +28,9 @@ pub(super) struct ElementAttributes<'r, 'c> {
     pub(super) keys: &'r mut Keys<'c>,
     pub(super) customer: &'r mut CustomerElement,
     pub(super) found: &'r mut Findings,
-    /// Names that others can have been cut to, among the attributes that are set.
+    /// Names among the set attributes that longer ones may have been cut to.
     pub(super) set: CutNames,
-    /// The same among the array operations.
+    /// The same for array operations.
     pub(super) operated: CutNames,
 }
 
@@ -71,7 +71,7 @@ impl ElementAttributes<'_, '_> {
         match policy(name) {
             Policy::Reserved => notices.add(Code::ReservedName, name, at),
             Policy::Free if notices.parity && reserved_in_parity(name) => notices.add(Code::ReservedName, name, at),
-            // What was cut off may have told it from an identifier.
+            // Only the part that was cut off may distinguish it from an identifier.
             Policy::Free if stored.len() < name.len() && self.keys.active(stored).is_some() => {
                 notices.add(Code::ValueDropped, name, at)
             }
@@ -142,7 +142,7 @@ impl ElementAttributes<'_, '_> {
         }
     }
 
-    /// Keeps one operation; of two on names that were cut to one the later wins.
+    /// Stores an operation. If two names were cut to the same one, the later operation wins.
     fn operate(&mut self, operation: ArrayOperation, name: &str, at: &Path) {
         let (arrays, notices) = (&mut self.customer.arrays, &mut self.found.notices);
         let earlier = self.operated.earlier(&operation.name, arrays.len(), notices);
@@ -155,7 +155,7 @@ impl ElementAttributes<'_, '_> {
         }
     }
 
-    /// The name to store and the values of one array operation; None if there is nothing to do.
+    /// Returns the name to store and the values of an array operation; None if there is nothing to do.
     fn operation<'m>(&mut self, name: &'m str, value: &Node, at: &Path) -> Option<(&'m str, Vec<Value>)> {
         let ignored = match policy(name) {
             _ if name == "platforms" => Some(Code::ReservedName),
@@ -163,7 +163,7 @@ impl ElementAttributes<'_, '_> {
             Policy::Free if self.found.notices.parity && reserved_in_parity(name) => Some(Code::ReservedName),
             Policy::Derived => Some(Code::DerivedIgnored),
             Policy::CreateOnly => Some(Code::CreateOnlyIgnored),
-            // The value of an identifier is one text.
+            // An identifier has one string as its value.
             Policy::Free if self.keys.active(name).is_some() => Some(Code::NotAnArray),
             Policy::Free => None,
         };
@@ -203,7 +203,7 @@ impl ElementAttributes<'_, '_> {
     }
 }
 
-/// The name of an operation's array as the client spelled it: the last step of its pointer.
+/// Returns the name of the array as the client spelled it: the last step of the pointer.
 fn spelled(operation: &ArrayOperation) -> String {
     operation.pointer.rsplit('/').next().unwrap_or_default().replace("~1", "/").replace("~0", "~")
 }
@@ -216,15 +216,15 @@ fn holds_objects(value: &Node) -> bool {
     matches!(&value.json, Json::Array(items) if items.iter().any(|item| matches!(item.json, Json::Object(_))))
 }
 
-/// Whether several names are this attribute, so that it can be given twice in one object.
+/// Whether the attribute has aliases, so that one object can have it twice.
 fn has_aliases(canonical_name: &str) -> bool {
     matches!(canonical_name, "email" | "mobile" | "name" | "first_name" | "last_name" | "gender" | "birthday")
 }
 
-/// Where values go, and the names among them that others can have been cut to.
+/// Set values, with the names that longer ones may have been cut to.
 type Sets<'s> = (&'s mut Vec<(Box<str>, Value)>, &'s mut CutNames);
 
-/// Stores a value under its canonical name; of two aliases the later wins (behaviour.md 2).
+/// Stores a value under its canonical name; if two aliases are given, the later one wins (behaviour.md 2).
 fn put((sets, names): Sets, name: &str, value: Value, (at, notices): (&Path, &mut Notices)) {
     let canonical = canonical(name);
     if has_aliases(canonical)
@@ -239,7 +239,7 @@ fn put((sets, names): Sets, name: &str, value: Value, (at, notices): (&Path, &mu
     names.put(sets, (canonical, value), at, notices);
 }
 
-/// Where platforms go, and warnings about them.
+/// Platforms, with warnings about them.
 type Platforms<'p> = (&'p mut Vec<(Platform, bool)>, &'p mut Notices);
 
 /// Reads `[{platform, active}]`; of one platform the last entry counts.

@@ -65,7 +65,7 @@ fn unset_attributes(node: &Node, at: &Path, unsets: &mut Vec<Unset>, notices: &m
     }
 }
 
-/// One rule; beside it the rule for the attribute that the name is an alias of, if only without regard to case.
+/// Reads a rule, and a second one if, ignoring case, the name is an alias of another attribute.
 fn unset(rule: &Node, at: &Path, notices: &mut Notices) -> Option<(Unset, Option<Unset>)> {
     let text = |name| match &rule.some(name)?.json {
         Json::Text(text) => Some(&**text),
@@ -94,18 +94,18 @@ fn unset(rule: &Node, at: &Path, notices: &mut Notices) -> Option<(Unset, Option
     if matching != Matching::Equals {
         return Some((rule(attr, case_sensitive), None));
     }
-    // It means the attribute that was stored under the beginning of this name.
+    // The rule is about the attribute that was stored under the cut name.
     let attr = if notices.parity { parity::name(attr, at, notices) } else { attr };
-    // What has a meaning of its own is spelled in lower case: names, aliases and prefixes.
+    // Reserved names, aliases and prefixes are in lower case.
     let lower = if case_sensitive { Cow::Borrowed(attr) } else { attr.to_lowercase().into() };
-    // The last kind of identifier aside, which needs the profile, what cannot be set at will cannot be unset either.
+    // What cannot be set cannot be unset. (Whether it is the last identifier depends on the profile.)
     if policy(&lower) != Policy::Free {
         return None;
     }
     if case_sensitive {
         return Some((rule(canonical(attr), true), None));
     }
-    // A name in capitals may also be stored as it is, beside the attribute that its lower case is an alias of.
+    // A name in capitals may also be stored as it is, beside the attribute of which its lower case is an alias.
     let name = canonical(&lower);
     Some((rule(attr, false), (name != lower).then(|| rule(name, true))))
 }

@@ -66,7 +66,7 @@ fn fields(node: &Node, at: &Path, found: &mut Findings) -> Option<DeviceFields> 
     })
 }
 
-/// A required text; a fault if it is missing, empty or of another type.
+/// Reads a required string; a fault if it is missing, empty or of another type.
 fn required<'v>(given: &'v Node, name: &str, missing: Reason, (at, found): (&Path, &mut Findings)) -> Option<&'v str> {
     let fault = match given.some(name).map(|node| &node.json) {
         Some(Json::Text(text)) if !text.trim().is_empty() => return Some(text),
@@ -103,7 +103,8 @@ fn push_id(given: &Node, at: &Path, found: &mut Findings) -> Option<Box<str>> {
     Some(text.into())
 }
 
-/// An advertising id; dropped with a warning on a platform that has none of its kind, and where it is zero or a word.
+/// Reads an advertising id. It is dropped with a warning if the platform has no such id, and if it is zero or an
+/// exception word.
 fn advertising(given: &Node, (name, fits): (&str, bool), at: &Path, found: &mut Findings) -> Option<Box<str>> {
     let text = optional_text(given, name, at, &mut found.notices).filter(|text| !text.trim().is_empty())?;
     let at = at.name(name);
@@ -122,7 +123,7 @@ fn advertising(given: &Node, (name, fits): (&str, bool), at: &Path, found: &mut 
     Some(text)
 }
 
-/// Whether a token is one of the words that stand for none (behaviour.md 2 and 3).
+/// Whether a token is one of the words for "none" (behaviour.md 2 and 3).
 fn is_word(text: &str) -> bool {
     OTHER_EXCEPTIONS.iter().any(|word| text.trim().eq_ignore_ascii_case(word))
 }

@@ -14,11 +14,11 @@ use muster_core::warning::Warnings;
 
 /// An element that was read.
 pub(super) struct Read {
-    /// The element; its body holds whatever could be read, also beside faults.
+    /// The element; its body has everything that could be read, even if there are faults.
     pub(super) element: Element,
-    /// Faults of the element but those of its actions, in order: type, identifiers, attributes, actions.
+    /// Faults of the element except those of its actions, in order: type, identifiers, attributes, actions.
     pub(super) faults: Vec<Fault>,
-    /// A fault of the element that lies in the action of this index, and is told with the faults of that action.
+    /// A fault of the element that is in this action, and is reported with the faults of the action.
     pub(super) in_action: Option<(usize, Fault)>,
 }
 
@@ -94,7 +94,7 @@ fn kind_of(context: &ElementContext, node: &Node, at: &Path) -> Result<ElementKi
     kind.ok_or_else(|| Fault::with_detail(Reason::UnknownElementType, at.name("type").pointer(), "type", expected))
 }
 
-/// The actions in an event that is not read any further, in each member that is called so.
+/// Counts the actions of an event that is not read any further.
 fn carried_actions(node: &Node) -> u32 {
     let Json::Object(members) = &node.json else { return 0 };
     let in_member = |value: &Node| match &value.json {

@@ -1,4 +1,4 @@
-//! An event element and its actions (FACTS 1.2.2 and 7). Faults inside an action are that action's.
+//! Reads an event element and its actions (FACTS 1.2.2 and 7). A fault in an action is a fault of that action only.
 
 use super::context::ElementContext;
 use super::fields::{flag, optional_text};
@@ -146,7 +146,7 @@ impl ActionReader<'_> {
         let (mut kept, mut names) = (Vec::with_capacity(members.len()), CutNames::default());
         for member in members {
             if member.name == OS_TYPE {
-                // An example of the documentation has it in here (FACTS 1.2.2).
+                // An example of the documentation has it here (FACTS 1.2.2).
                 let inner = optional_text(given, OS_TYPE, &at, self.notices);
                 *os_type = os_type.take().or(inner);
                 continue;
@@ -173,7 +173,7 @@ impl ActionReader<'_> {
         Some((name, value(&member.value, &member.name, at, self.notices)?))
     }
 
-    /// Instant, local time and offset (FACTS 7): what is not given stays open, the rules fill it from the receipt.
+    /// Returns instant, local time and offset (FACTS 7). Missing ones stay None; the rules use the receipt instead.
     fn times(&mut self, node: &Node, at: &Path) -> (Option<Timestamp>, Option<i64>, i32) {
         let own = time::offset(node, at, self.notices);
         let zone = &self.context.request.zone;
@@ -218,8 +218,8 @@ impl ActionReader<'_> {
     }
 }
 
-/// Whether the documentation lists a character of the name as prohibited, though its own examples use blanks
-/// (FACTS 6.3): accepted and stored verbatim, with a warning (FACTS 11 row 30).
+/// Whether the name has a character that the documentation prohibits, though its own examples use blanks (FACTS 6.3):
+/// accepted and stored verbatim, with a warning (FACTS 11 row 30).
 fn is_unusual(name: &str) -> bool {
     let ascii = |b: u8| b"$.<>+%!`&*#|{}?\"'=/\\:@".contains(&b) || b.is_ascii_whitespace();
     name.bytes().any(ascii)

@@ -1,4 +1,4 @@
-//! Members of an element that are read alike wherever they are: flags and optional strings.
+//! Members that every type of element reads in the same way: flags and optional strings.
 
 use crate::json::{Json, Node};
 use crate::notices::Notices;
@@ -6,7 +6,8 @@ use crate::path::Path;
 use crate::value::read::boolean;
 use muster_core::warning::Code;
 
-/// A flag: a boolean, or "true" and "false" in any case (behaviour.md 2). None: not given, or ignored with a warning.
+/// Reads a flag: a boolean, or "true" and "false" in any case (behaviour.md 2). None if it is missing, or ignored with
+/// a warning.
 pub(super) fn flag(parent: &Node, name: &str, at: &Path, notices: &mut Notices) -> Option<bool> {
     let read = match &parent.some(name)?.json {
         Json::Boolean(b) => Some(*b),
@@ -19,7 +20,8 @@ pub(super) fn flag(parent: &Node, name: &str, at: &Path, notices: &mut Notices) 
     read
 }
 
-/// A string that may be missing, null or empty. A number counts as its text; other types are ignored with a warning.
+/// Reads a string that may be missing, null or empty. A number is read as its text; other types are ignored with a
+/// warning.
 pub(super) fn optional_text(parent: &Node, name: &str, at: &Path, notices: &mut Notices) -> Option<Box<str>> {
     match &parent.some(name)?.json {
         Json::Text(text) if text.is_empty() => None,

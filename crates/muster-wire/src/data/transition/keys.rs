@@ -13,10 +13,10 @@ use muster_core::reason::{Fault, Reason};
 use muster_core::settings::Identity;
 use muster_core::warning::Code;
 
-/// What documented messages call the type of an identifier.
+/// Type of an identifier in documented messages.
 const TEXT: &str = "String or Unicode String";
 
-/// Gathers the keys of one element.
+/// Collects the identifiers of one element.
 pub(super) struct Keys<'c> {
     identity: &'c Identity,
     given: Vec<GivenIdentifier>,
@@ -24,9 +24,9 @@ pub(super) struct Keys<'c> {
     blank: Option<(String, String)>,
     /// Pointer of the first one that is an exception.
     exception: Option<String>,
-    /// One of them has a fault of its own.
+    /// Whether one of them has a fault.
     faulty: bool,
-    /// The member `customer_id` of the element gave one.
+    /// Whether the member `customer_id` of the element has one.
     has_outer_id: bool,
 }
 
@@ -35,12 +35,12 @@ impl<'c> Keys<'c> {
         Self { identity, given: Vec::new(), blank: None, exception: None, faulty: false, has_outer_id: false }
     }
 
-    /// The active kind of an attribute's name.
+    /// Returns the active kind of an attribute's name.
     pub(super) fn active(&self, name: &str) -> Option<&'c KindSettings> {
         self.identity.active_kind(canonical(name))
     }
 
-    /// Takes the member `customer_id` of an element.
+    /// Reads the member `customer_id` of an element.
     pub(super) fn take_customer_id(&mut self, element: &Node, at: &Path, found: &mut Findings) {
         if let (Some(value), Some(kind)) = (element.member(CUSTOMER_ID), self.active(CUSTOMER_ID)) {
             let at = at.name(CUSTOMER_ID);
@@ -49,7 +49,7 @@ impl<'c> Keys<'c> {
         }
     }
 
-    /// Takes the member `user_identifiers` of an event or a device.
+    /// Reads the member `user_identifiers` of an event or a device.
     pub(super) fn take_user_identifiers(&mut self, element: &Node, at: &Path, found: &mut Findings) {
         const NAME: &str = "user_identifiers";
         let Some(value) = element.some(NAME) else { return };
@@ -72,7 +72,7 @@ impl<'c> Keys<'c> {
         }
     }
 
-    /// Takes a value of a kind.
+    /// Adds a value of a kind.
     pub(super) fn take(&mut self, kind: &KindSettings, value: &Node, named: &Named, found: &mut Findings) {
         let text = match text(value, named.name, &named.at, &mut found.notices) {
             Ok(Some(text)) => text,
@@ -112,7 +112,7 @@ impl<'c> Keys<'c> {
         found.identifiers.push(fault);
     }
 
-    /// The value of the customer id, if the element has one that counts.
+    /// Returns the customer id, if the element has a usable one.
     pub(super) fn customer_id(&self) -> Option<&str> {
         self.given
             .iter()
@@ -120,7 +120,7 @@ impl<'c> Keys<'c> {
             .map(|given| &*given.identifier.value)
     }
 
-    /// The keys in order of rank; if there is none, the fault that says why, unless one of a key says it already.
+    /// Returns the identifiers in order of rank. If there is none and none has a fault, adds the fault that says why.
     pub(super) fn finish(mut self, at: &Path, found: &mut Findings) -> Vec<GivenIdentifier> {
         let identity = self.identity;
         self.given.sort_by_key(|given| identity.rank(&given.identifier.kind));
@@ -135,18 +135,19 @@ impl<'c> Keys<'c> {
     }
 }
 
-/// How a value was named, and where.
+/// Name and place of a value.
 pub(super) struct Named<'n> {
-    /// As the client spelled it.
+    /// The name as the client spelled it.
     pub(super) name: &'n str,
     pub(super) at: Path<'n>,
     /// See [`GivenIdentifier::written`].
     pub(super) written: bool,
-    /// It is a `uid` among the attributes of a customer, which changes an outer `customer_id` (behaviour.md 3.2.i).
+    /// Whether it is a `uid` among the attributes of a customer, which changes an outer `customer_id` (behaviour.md
+    /// 3.2.i).
     pub(super) changes_id: bool,
 }
 
-/// The text of an identifier field; None for null (a warning).
+/// Returns the string of an identifier field; None for null (a warning).
 ///
 /// # Errors
 /// It has a wrong type.
@@ -165,7 +166,7 @@ fn text<'v>(value: &'v Node, name: &str, at: &Path, notices: &mut Notices) -> Re
     }
 }
 
-/// The member `device_id` of an event or a device; None if it is missing, null, blank or at fault.
+/// Reads the member `device_id` of an event or a device; None if it is missing, null, blank or has a fault.
 pub(super) fn device_id<'v>(element: &'v Node, at: &Path, found: &mut Findings) -> Option<&'v str> {
     const NAME: &str = "device_id";
     let at = at.name(NAME);
@@ -183,7 +184,7 @@ pub(super) fn device_id<'v>(element: &'v Node, at: &Path, found: &mut Findings) 
     Some(text)
 }
 
-/// Notes an exception word or a zero id that counts as absent.
+/// Warns of an exception word or a zero id, which counts as absent.
 pub(super) fn absent(name: &str, at: &Path, notices: &mut Notices) {
     notices.add(Code::ExceptionIgnored, name, at);
 }

@@ -1,5 +1,5 @@
-//! Times and offsets of the wire (FACTS 7, FACTS 11 rows 9 and 11, clients.md 4.4; behaviour.md 2.ua and 2.ub). Dates as
-//! languages print them are in `printed`.
+//! Reads times and offsets (FACTS 7, FACTS 11 rows 9 and 11, clients.md 4.4; behaviour.md 2.ua and 2.ub). Dates as
+//! programming languages print them are in `printed`.
 
 mod printed;
 
@@ -15,37 +15,37 @@ const MILLISECONDS_FROM: u64 = 100_000_000_000;
 const MICROSECONDS_FROM: u64 = 100_000_000_000_000;
 /// Numbers from here on are nanoseconds.
 const NANOSECONDS_FROM: u64 = 100_000_000_000_000_000;
-/// The year 0, in milliseconds: nothing before it can be written as a date of the API.
+/// The year 0, in milliseconds: earlier dates cannot be written in the API.
 const EARLIEST: i64 = -62_167_219_200_000;
-/// The year 2, in milliseconds: what lies in the two years before it is a zero time of some language.
+/// The year 2, in milliseconds: the two years before it contain the zero times of programming languages.
 const YEAR_2: i64 = -62_104_060_800_000;
-/// The year 275760, in milliseconds: what other languages take for the end of time.
+/// The year 275760, in milliseconds: the latest date of some programming languages.
 const LATEST: i64 = 8_640_000_000_000_000;
-/// How the zero dates of SQL begin, which no calendar has.
+/// Beginning of the zero dates of SQL, which no calendar has.
 const ZERO_DATE: &str = "0000-00-00";
 /// Largest offset from UTC, in seconds, either way (FACTS 4).
 const OFFSET_MAX: f64 = 54_000.0;
 
-/// What a time that was sent is.
+/// Result of reading a time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Read {
     /// In a documented form.
     Documented(Date),
-    /// In another form that can mean only this (behaviour.md 2.ua).
+    /// In another unambiguous form (behaviour.md 2.ua).
     Interpreted(Date),
-    /// A zero: no time (behaviour.md 2.ub).
+    /// A zero time, which counts as missing (behaviour.md 2.ub).
     Zero,
-    /// None at all.
+    /// Not a time.
     Unreadable,
 }
 
-/// Reads a time: an epoch as number or text, or a date. None: missing, null or empty, or zero or unreadable, which is a
-/// warning.
+/// Reads a time: an epoch as number or string, or a date. None if it is missing, null or empty, or, with a warning,
+/// zero or unreadable.
 pub(super) fn time(parent: &Node, name: &str, at: &Path, notices: &mut Notices) -> Option<Date> {
     value(parent.some(name)?, name, &at.name(name), notices)
 }
 
-/// As [`time`], of a value.
+/// Reads a value like [`time`].
 pub(super) fn value(value: &Node, name: &str, at: &Path, notices: &mut Notices) -> Option<Date> {
     let (read, given) = match &value.json {
         Json::Text(text) if text.trim().is_empty() => return None,
@@ -112,14 +112,14 @@ fn epoch(text: &str) -> Read {
     }
     let date = Date::Zoned(Timestamp(millis));
     match is_documented {
-        // Times are whole milliseconds (behaviour.md 2.q): a part of one is 0, too.
+        // Times are whole milliseconds (behaviour.md 2.q): a fraction of one is 0, too.
         _ if millis == 0 || is_zero(date) => Read::Zero,
         true => Read::Documented(date),
         false => Read::Interpreted(date),
     }
 }
 
-/// Milliseconds, and whether the documentation knows the unit.
+/// Returns milliseconds, and whether the documentation has the unit.
 fn milliseconds_of_integer(n: i64) -> (i64, bool) {
     match n.unsigned_abs() {
         0..MILLISECONDS_FROM => (n * 1_000, true),
@@ -129,7 +129,7 @@ fn milliseconds_of_integer(n: i64) -> (i64, bool) {
     }
 }
 
-/// The same of a number with a fraction, or one beyond 64 bits.
+/// The same for a number with a fraction, or one beyond 64 bits.
 #[expect(clippy::cast_possible_truncation, reason = "what is beyond 64 bits becomes their end, which is out of range")]
 fn milliseconds_of_float(n: f64) -> (i64, bool) {
     let (millis, is_documented) = match n.abs() as u64 {
@@ -141,7 +141,7 @@ fn milliseconds_of_float(n: f64) -> (i64, bool) {
     (millis.floor() as i64, is_documented)
 }
 
-/// Reads `user_timezone_offset` in whole seconds. None: missing, null, empty, or ignored with a warning.
+/// Reads `user_timezone_offset` in whole seconds. None if it is missing, null, empty, or ignored with a warning.
 #[expect(clippy::cast_possible_truncation, reason = "the bounds are far within 32 bits")]
 #[expect(clippy::cast_precision_loss, reason = "what is in bounds is exact")]
 pub(super) fn offset(parent: &Node, at: &Path, notices: &mut Notices) -> Option<i32> {
@@ -181,7 +181,7 @@ mod tests {
         Some(Date::Zoned(Timestamp(millis)))
     }
 
-    /// FACTS 11 row 9; behaviour.md 2.ua. Fails when a bound of `whole` or `part` moves by a digit.
+    /// FACTS 11 row 9; behaviour.md 2.ua. Fails when a bound of `milliseconds_of_integer` or `milliseconds_of_float` moves by a digit.
     #[test]
     fn a_number_is_an_epoch_in_the_unit_of_its_size_as_number_or_text() {
         let millis = 1_788_000_000_123;

@@ -1,21 +1,21 @@
-//! Dates as the languages of people print them, where they are not ISO 8601 (behaviour.md 2.ua): JavaScript, RFC 2822, C,
-//! Go, Java, Ruby, BigQuery. Each is put into the form of the API, which [`Date::parse`] then judges: the calendar is known
-//! in one place.
+//! Dates as programming languages print them, where that is not ISO 8601 (behaviour.md 2.ua): JavaScript, RFC 2822, C,
+//! Go, Java, Ruby, BigQuery. Each is converted to the form of the API, which [`Date::parse`] checks, so that the
+//! calendar is in one place.
 
 use muster_core::time::Date;
 
-/// The longest of them, a zone with a long name in brackets with it.
+/// Longest date, with a long name of a zone in brackets.
 const BYTES_MAX: usize = 120;
 const MONTHS: [&str; 12] = ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"];
 const DAYS: [&str; 7] = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"];
 
-/// Reads such a date; None if it is none. Without a zone it is local.
+/// Reads such a date; None if it has another form. Without a zone it is a local time.
 pub(super) fn date(text: &str) -> Option<Date> {
     if text.len() > BYTES_MAX {
         return None;
     }
     let mut words: Vec<&str> = without_name(text)?.split_ascii_whitespace().collect();
-    // Go tells the reading of its monotonic clock behind all else.
+    // Go appends the reading of its monotonic clock.
     if words.last().is_some_and(|word| word.starts_with("m=")) {
         words.pop();
     }
@@ -28,7 +28,7 @@ pub(super) fn date(text: &str) -> Option<Date> {
         [day, month, year, ref rest @ ..] if is_number(day, 1..=2) => named([day, month, year], rest),
         // JavaScript.
         [month, day, year, ref rest @ ..] if is_number(year, 4..=4) => named([day, month, year], rest),
-        // C, Java, and Ruby and the shell in their English.
+        // C, Java, Ruby and the shell.
         [month, day, clock, ref zone @ .., year] => {
             let rest: Vec<&str> = [&[clock][..], zone].concat();
             named([day, month, year], &rest)
@@ -46,7 +46,7 @@ fn without_name(text: &str) -> Option<&str> {
         _ => return Some(text),
     };
     let rest = text[..opened].trim_end();
-    // A name alone does not say which of two offsets held.
+    // A name alone does not say which of two offsets is meant.
     let has_offset = rest.ends_with(|c: char| c.is_ascii_digit() || matches!(c, 'Z' | 'z')) || rest.ends_with("GMT");
     (has_offset && rest.contains(':')).then_some(rest)
 }
@@ -70,7 +70,7 @@ fn numeric(date: &str, rest: &[&str]) -> Option<Date> {
     }
 }
 
-/// A date with the name of its month, then its clock and zone, or neither.
+/// Reads a date with the name of its month, and an optional clock and zone.
 fn named([day, month, year]: [&str; 3], rest: &[&str]) -> Option<Date> {
     let month = 1 + MONTHS.iter().position(|known| known.eq_ignore_ascii_case(month))?;
     if !is_number(day, 1..=2) || !is_number(year, 4..=4) {
@@ -82,8 +82,8 @@ fn named([day, month, year]: [&str; 3], rest: &[&str]) -> Option<Date> {
     }
 }
 
-/// The offset as the API writes it; empty where none is given. Letters by themselves are not an offset, except `Z`,
-/// `UTC` and `GMT`: `IST` is used in India, Israel and Ireland.
+/// Returns the offset as the API writes it; empty if there is none. Letters by themselves are not an offset, except
+/// `Z`, `UTC` and `GMT`: `IST` is used in India, Israel and Ireland.
 fn offset(zone: &[&str]) -> Option<String> {
     let is_utc = |word: &str| ["Z", "UTC", "GMT"].iter().any(|name| name.eq_ignore_ascii_case(word));
     let is_name = |word: &str| {
