@@ -37,7 +37,7 @@ fn with_notes(text: &str, old: &str) -> String {
 fn render(options: &BenchOptions, figures: &Figures, machine: &str) -> String {
     let mut text = String::from(
         "# Benchmarks: bulk import\n\nWritten by `cargo xtask bench import`; only ratios within one run travel to other machines. \
-         Notes written by hand stand below the last line.\n\n",
+         Notes below the last line are written by hand.\n\n",
     );
     let date = proc::first_line("date", &["-u", "+%F %H:%M UTC"]).unwrap_or_default();
     let root = root();
