@@ -1,4 +1,4 @@
-//! Every bound of an engine's queues, groups and bounded families, each with its reason. Bounds of the rules stand in
+//! Every bound of an engine's queues, groups and bounded families, each with its reason. Bounds of the rules are in
 //! `muster_core::limits`.
 
 use std::time::Duration;
@@ -6,34 +6,34 @@ use std::time::Duration;
 /// Bytes of the detail of an audit record: room for a dozen changed settings, and a full log is still below half a gigabyte.
 pub const AUDIT_DETAIL_BYTES: usize = 4_096;
 
-/// How far the clock may be behind the newest stored time of a workspace, in milliseconds: servers in step are within a
-/// second, and a clock that was set by hand within minutes.
+/// How far the clock may be behind the newest stored time of a workspace, in milliseconds: clocks that are synchronised
+/// differ by less than a second, and clocks that are set manually by minutes.
 pub const CLOCK_BEHIND_MS_MAX: i64 = 600_000;
-/// How far the clock may be ahead of the newest stored time at a start, in milliseconds: longer than a server pauses
-/// between two starts, and shorter than a clock of a wrong year is off.
+/// How far the clock may be ahead of the newest stored time at a start, in milliseconds: longer than a pause between
+/// two starts, and shorter than the error of a clock with a wrong year.
 pub const CLOCK_AHEAD_MS_MAX: i64 = 366 * 86_400_000;
 
-/// For how long a recorded answer is kept whatever it takes, in milliseconds: clients that send again do so within the
-/// hour (clients.md 4), and to forget an answer before would store their data twice.
+/// How long a recorded answer is kept regardless of its size, in milliseconds: clients retry within an hour (clients.md
+/// 4), and without the answer their data would be stored twice.
 pub const ANSWERS_KEPT_MS: i64 = 3_600_000;
-/// How long a write-ahead log may hold what was written to it: deleted data stays in it until then at most.
+/// How long a write-ahead log may keep what was written to it, deleted data included.
 pub const LOG_KEPT: Duration = Duration::from_secs(600);
 
-/// The bounds that an engine keeps; [`Bounds::default`] is what Muster runs with, tests make them small.
+/// The bounds of an engine. [`Bounds::default`] is for production; tests use smaller ones.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Bounds {
-    /// Decisions that wait in one queue: at 20 us an element about half a second of one-element requests; more would
-    /// time out at the client before it is served.
+    /// Decisions that wait in one queue: at 20 us an element about half a second of one-element requests. More would
+    /// exceed the timeout of the client.
     pub queue_jobs: usize,
-    /// Bytes that they may hold together: keeps a thousand full queues from eating the machine's memory one by one.
+    /// Bytes of the decisions in one queue, so that a thousand full queues do not use up the memory.
     pub queue_bytes: usize,
-    /// Decisions of one group: beyond, latency grows and the sync is shared already.
+    /// Decisions of one group: a larger one adds latency, and the sync is shared already.
     pub group_jobs: usize,
     /// Bytes of one group: bounds the pages that one transaction dirties.
     pub group_bytes: usize,
     /// Refused requests that wait to be written, of one queue; more are dropped (behaviour.md 4: unsynced, bounded).
     pub refused_buffer: usize,
-    /// Bytes of them, about.
+    /// Approximate bytes of those.
     pub refused_buffer_bytes: usize,
     /// Refused requests that are kept, oldest dropped first (behaviour.md 4: bounded).
     pub refused_entries: u64,
@@ -56,9 +56,9 @@ pub struct Bounds {
     /// Records of sessions of the console, which have a bound of their own: a token that may only read can sign in and out
     /// without limit, and must not push the changes out.
     pub audit_sessions: usize,
-    /// Records of persons' data, read or deleted, beside them: a sender that deletes thousands must not push the changes out.
+    /// Records of reads and deletions of persons' data: a client that deletes thousands must not push the changes out.
     pub audit_people: usize,
-    /// Bytes of the detail of one.
+    /// Bytes of the detail of one record.
     pub audit_detail_bytes: usize,
 }
 

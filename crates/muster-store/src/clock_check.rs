@@ -1,5 +1,5 @@
-//! Whether the clock can be believed: nothing is stored under a time that is wrong, since `now` never goes backwards, and
-//! what is past its time goes (docs/adr/0020).
+//! Whether the clock can be trusted: nothing is stored under a wrong time, because `now` never goes backwards and
+//! expired rows are removed (docs/adr/0020).
 
 use crate::bounds::{CLOCK_AHEAD_MS_MAX, CLOCK_BEHIND_MS_MAX};
 use crate::error::EngineError;
@@ -11,7 +11,7 @@ const NONE: i64 = i64::MAX;
 
 /// The check, with what the operator accepted.
 pub(crate) struct ClockCheck {
-    /// The operator takes the clock as it is, though it is behind or far ahead of what is stored.
+    /// Whether the operator accepts a clock that is behind or far ahead of stored times.
     accepted: bool,
     /// The newest stored time, if the clock was far ahead of it at the start and still is.
     ahead_of: AtomicI64,
@@ -30,7 +30,7 @@ impl ClockCheck {
         }
     }
 
-    /// Why nothing is stored in any workspace.
+    /// Returns why nothing may be stored in any workspace.
     pub(crate) fn distrust(&self, clock: &dyn Clock) -> Option<&'static str> {
         if let Some(why) = clock.distrust() {
             return Some(why);
@@ -41,12 +41,12 @@ impl ClockCheck {
                 "it is more than a year ahead of the newest stored time: if it is right, start with --accept-clock",
             );
         }
-        // It was never so far ahead, or is right now; from here on the server sees it move.
+        // The clock was not far ahead, or is right now; from here on the server notices jumps.
         self.ahead_of.store(NONE, Ordering::Release);
         None
     }
 
-    /// Judges the clock for a workspace whose newest time is this.
+    /// Checks the clock for a workspace with this newest time.
     ///
     /// # Errors
     /// [`EngineError::Clock`].

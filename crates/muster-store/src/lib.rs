@@ -1,7 +1,7 @@
 //! Durability: the seam that decisions run through, and the engines behind it.
 //!
-//! Owned here: how rows are stored, grouped, synced, checked and read back. Left to others: what a request means
-//! (`muster-core`), JSON (`muster-wire`), HTTP (`muster-server`). An engine knows decisions only as
+//! This crate owns how rows are stored, grouped, synced, checked and read back. It leaves to others what a request
+//! means (`muster-core`), JSON (`muster-wire`) and HTTP (`muster-server`). An engine knows decisions only as
 //! [`muster_core::decision::Decision`].
 
 pub mod access;

@@ -30,7 +30,7 @@ const RETRY: Duration = Duration::from_millis(20);
 /// The open catalogue.
 pub(crate) struct Catalogue {
     conn: Connection,
-    /// A write failed: whether it is on the disk is not known, so nothing more is written.
+    /// Set after a write that may or may not be on disk: nothing more is written.
     failed: Option<Arc<str>>,
     folder: PathBuf,
 }
@@ -44,14 +44,14 @@ fn damaged(what: &str) -> EngineError {
 }
 
 impl Catalogue {
-    /// Opens the catalogue, or makes it.
+    /// Opens the catalogue, or creates it.
     pub(crate) fn open(path: &Path) -> Result<Self, schema::SchemaError> {
         let mut conn = settings::catalogue(path)?;
         schema::catalogue(&mut conn)?;
         Ok(Self { conn, failed: None, folder: folder_of(path) })
     }
 
-    /// Opens a catalogue that is there, and changes nothing but what a crash left half done.
+    /// Opens an existing catalogue and changes nothing, except to complete what a crash interrupted.
     pub(crate) fn look(path: &Path) -> Result<Self, schema::SchemaError> {
         let conn = settings::catalogue_look(path)?;
         if !schema::is_current_catalogue(&conn)? {
@@ -91,8 +91,8 @@ impl Catalogue {
         Ok(keys)
     }
 
-    /// Runs a change in a transaction of its own; durable when it returns. What could not be written just now is tried
-    /// again for a while; what may or may not have been written ends all writing in this process.
+    /// Runs a change in a transaction of its own; durable when it returns. A change that could not be written is
+    /// retried for a while. If it is not known whether it was written, nothing more is written in this process.
     fn write<T>(&mut self, change: impl Fn(&Connection) -> Result<T, EngineError>) -> Result<T, EngineError> {
         if let Some(failed) = &self.failed {
             return Err(EngineError::Unavailable(failed.clone()));
@@ -149,7 +149,7 @@ impl Catalogue {
         Ok(self.conn.prepare_cached(sql)?.exists([id.as_str()])?)
     }
 
-    /// How often the entry of a workspace was changed; 0 if it is of before that was counted, or if there is none.
+    /// Returns the number of changes of a workspace's entry; 0 if it is older than this count, or does not exist.
     pub(crate) fn version(&self, id: &WorkspaceId) -> Result<u64, EngineError> {
         let mut select = self.conn.prepare_cached("SELECT version, sum FROM versions WHERE workspace = ?1")?;
         let row = select.query_row([id.as_str()], |row| Ok((row.get::<_, i64>(0)?.cast_unsigned(), row.get(1)?)));
@@ -159,7 +159,7 @@ impl Catalogue {
         }
     }
 
-    /// Puts a workspace with its keys and the version of its entry.
+    /// Stores a workspace with its keys and the version of its entry.
     pub(crate) fn put(&mut self, Versioned { entry: w, version }: &Versioned) -> Result<(), EngineError> {
         self.write(|conn| {
             let id = w.id.as_str();
@@ -198,7 +198,7 @@ impl Catalogue {
         Ok(self.conn.query_row(sql, [], |row| row.get(0))?)
     }
 
-    /// Takes an entry back whose workspace could not be made.
+    /// Removes the entry of a workspace that could not be created.
     pub(crate) fn forget(&mut self, id: &WorkspaceId) -> Result<(), EngineError> {
         self.write(|conn| {
             for table in ["keys", "versions"] {
@@ -209,7 +209,7 @@ impl Catalogue {
         })
     }
 
-    /// Removes a workspace's entry and notes that its folder is on its way out.
+    /// Removes a workspace's entry and records that its folder is being removed.
     pub(crate) fn delete(&mut self, id: &WorkspaceId) -> Result<(), EngineError> {
         self.write(|conn| {
             conn.execute("INSERT OR REPLACE INTO deleted VALUES (?1)", [id.as_str()])?;
@@ -222,7 +222,7 @@ impl Catalogue {
         })
     }
 
-    /// The workspaces whose folder is on its way out.
+    /// Returns the workspaces whose folder is being removed.
     pub(crate) fn deleted(&self) -> Result<Vec<WorkspaceId>, EngineError> {
         let mut select = self.conn.prepare("SELECT id FROM deleted")?;
         let ids = select.query_map([], |row| row.get::<_, String>(0))?.collect::<Result<Vec<_>, _>>()?;
@@ -236,7 +236,7 @@ impl Catalogue {
         Ok(moved_to)
     }
 
-    /// Notes that the folder of a deleted workspace is away.
+    /// Records that the folder of a deleted workspace was moved away.
     pub(crate) fn note_moved(&mut self, id: &WorkspaceId) -> Result<(), EngineError> {
         self.write(|conn| {
             conn.execute("DELETE FROM deleted WHERE id = ?1", [id.as_str()])?;
@@ -244,7 +244,7 @@ impl Catalogue {
         })
     }
 
-    /// A secret.
+    /// Returns a secret.
     pub(crate) fn secret(&self, name: &str) -> Result<Option<Vec<u8>>, EngineError> {
         let mut select = self.conn.prepare_cached("SELECT value, sum FROM secrets WHERE name = ?1")?;
         let row = select.query_row([name], |row| Ok((row.get::<_, Vec<u8>>(0)?, row.get::<_, i64>(1)?))).optional()?;
@@ -254,7 +254,7 @@ impl Catalogue {
         }
     }
 
-    /// Puts a secret.
+    /// Stores a secret.
     pub(crate) fn put_secret(&mut self, name: &str, value: &[u8]) -> Result<(), EngineError> {
         self.write(|conn| {
             let sum = secret_sum(name, value);

@@ -1,20 +1,20 @@
-//! The data directory: its format file, its lock, where files stand, and their directory entries on stable storage.
+//! The data directory: its format file, its lock, the places of files, and their directory entries on stable storage.
 
 use muster_core::id::WorkspaceId;
 use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
-/// What the file `format` says of a directory of this version.
+/// Content of the file `format` in a directory of this version.
 const FORMAT: &str = "muster 4\n";
-/// Those of builds before the first release: before the weight of profiles was kept and large ones were stored in chunks,
-/// and before it was kept when each id was first seen and what an event id belongs to.
+/// Formats of builds before the first release: without the size of profiles and chunks of large ones, and without the
+/// first seen of each id and the owner of an event id.
 const FORMATS_BEFORE: [&str; 3] = ["muster 1\n", "muster 2\n", "muster 3\n"];
-/// The folder of what is removed as soon as there is time, and of what was moved aside.
+/// The folder of data that is being removed, and of folders that were moved away.
 const REMOVED: &str = "removed";
-/// How the name of a folder ends that was moved aside and stays; no id has a dot.
+/// Suffix of a folder that was moved away and stays; no id has a dot.
 const ORPHAN: &str = ".orphan";
-/// How the name of a folder ends whose workspace is being made.
+/// Suffix of the folder of a workspace that is being created.
 const UNFINISHED: &str = ".new";
 
 /// Why a data directory is not opened.
@@ -26,7 +26,7 @@ pub enum OpenError {
     /// A symbolic link is in the place of one of its files.
     #[error("{0} is a symbolic link, which is not followed: remove it")]
     Link(PathBuf),
-    /// It holds something else.
+    /// It does not belong to Muster.
     #[error("{0} is not empty and is not a Muster data directory; choose another")]
     Foreign(PathBuf),
     /// It was written by a later version.
@@ -45,14 +45,14 @@ pub enum OpenError {
          is lost"
     )]
     Behind {
-        /// Whose.
+        /// The workspace.
         workspace: WorkspaceId,
         /// The last group in the file.
         stored: u64,
         /// The last group that was acknowledged; a number that cannot be read counts as the highest.
         synced: u64,
     },
-    /// There are workspaces, and a catalogue that was never written.
+    /// There are workspaces, but the catalogue was never written.
     #[error(
         "{path} is missing or empty, but there is data of the workspaces {workspaces}: put the catalogue back, or take each \
          one in with `muster workspace adopt ID`, or start with --accept-catalogue to continue without them (nothing is removed)"
@@ -63,7 +63,7 @@ pub enum OpenError {
         /// Their folders.
         workspaces: String,
     },
-    /// Workspaces know a newer entry of theirs than the catalogue.
+    /// Workspaces have a newer copy of their entry than the catalogue.
     #[error(
         "{path} is older than what the workspaces {workspaces} keep of it themselves: put the newer catalogue back, or take \
          the entry that a workspace keeps with `muster workspace adopt ID`, or start with --accept-catalogue to continue with \
@@ -98,8 +98,7 @@ pub(crate) fn at<T>(path: &Path, result: io::Result<T>) -> Result<T, OpenError> 
     result.map_err(|error| OpenError::Io { path: path.to_owned(), error })
 }
 
-/// Makes a folder and those above it, if they are not there; what is made holds personal data, and only its owner may
-/// look into it.
+/// Creates a folder and its parents, if they do not exist. Only the owner may read it, because it holds personal data.
 fn make_folder(path: &Path) -> io::Result<()> {
     let mut maker = DirBuilder::new();
     maker.recursive(true);
@@ -118,13 +117,13 @@ pub(crate) fn private() -> OpenOptions {
     options
 }
 
-/// Makes an empty file that only its owner may read, if there is none. SQLite takes it for a new database, and gives its
-/// journal, its log and its index the same mode.
+/// Creates an empty file that only its owner may read, if there is none. SQLite uses it as a new database and gives its
+/// journal, log and index the same mode.
 pub(crate) fn make_private(path: &Path) -> io::Result<()> {
     private().open(path).map(drop)
 }
 
-/// An open data directory; nobody else has it while this lives.
+/// An open data directory, locked as long as this lives.
 #[derive(Debug)]
 pub(crate) struct Directory {
     root: PathBuf,
@@ -140,13 +139,13 @@ struct Locks {
 }
 
 impl Locks {
-    /// Takes both; `is_made`: the file is made if it is not there.
+    /// Takes both locks; `is_made`: creates the file if it does not exist.
     fn take(root: &Path, is_made: bool) -> Result<Self, OpenError> {
         let directory = at(root, File::open(root))?;
         let directory = match directory.try_lock() {
             Ok(()) => Some(directory),
             Err(TryLockError::WouldBlock) => return Err(OpenError::InUse(root.to_owned())),
-            // A file system that locks no directories: the file alone must do.
+            // On a file system that cannot lock directories, the lock of the file must do.
             Err(TryLockError::Error(_)) => None,
         };
         let path = root.join("lock");
@@ -179,7 +178,7 @@ fn unfollowed(mut options: OpenOptions) -> OpenOptions {
     options
 }
 
-/// The format of a directory, judged.
+/// Checks the format of a directory.
 fn is_ours(root: &Path, format: &str) -> Result<(), OpenError> {
     match format {
         FORMAT => Ok(()),
@@ -190,7 +189,7 @@ fn is_ours(root: &Path, format: &str) -> Result<(), OpenError> {
 }
 
 impl Directory {
-    /// Opens the directory, or makes it.
+    /// Opens the directory, or creates it.
     pub(crate) fn open(root: &Path) -> Result<Self, OpenError> {
         at(root, make_folder(root))?;
         let format = root.join("format");
@@ -217,7 +216,7 @@ impl Directory {
         Self::open(root)
     }
 
-    /// Opens a directory that must exist, and makes nothing in it: it may be a copy that cannot be written.
+    /// Opens an existing directory and creates nothing in it: it may be a copy that cannot be written.
     pub(crate) fn look(root: &Path) -> Result<Self, OpenError> {
         let format = root.join("format");
         is_ours(root, &String::from_utf8_lossy(&at(&format, fs::read(&format))?))?;
@@ -239,7 +238,7 @@ impl Directory {
         self.root.join("workspaces").join(name)
     }
 
-    /// Names of all folders of workspaces, in order, but for those that are being made.
+    /// Returns the names of all folders of workspaces, in order, except those that are being created.
     pub(crate) fn workspaces(&self) -> io::Result<Vec<String>> {
         let mut names = Vec::new();
         for entry in fs::read_dir(self.root.join("workspaces"))? {
@@ -253,7 +252,7 @@ impl Directory {
         Ok(names)
     }
 
-    /// Makes the folder in which a workspace is made; what an earlier attempt left in it was never used.
+    /// Creates the folder of a workspace under its temporary name. Leftovers of an earlier attempt were never used.
     pub(crate) fn make_unfinished(&self, id: &WorkspaceId) -> io::Result<PathBuf> {
         let path = self.folder(&format!("{id}{UNFINISHED}"));
         remove_folder(&path)?;
@@ -261,14 +260,14 @@ impl Directory {
         Ok(path)
     }
 
-    /// Gives a workspace that was made its place.
+    /// Renames the folder of a workspace that is complete.
     pub(crate) fn finish(&self, id: &WorkspaceId) -> io::Result<()> {
         fs::rename(self.folder(&format!("{id}{UNFINISHED}")), self.workspace(id))?;
         sync(&self.root.join("workspaces"))
     }
 
-    /// Ends what a crash left of workspaces that were being made: one that the catalogue has gets its place, of any other
-    /// nobody was told.
+    /// Completes or removes what a crash left of workspaces that were being created: one that the catalogue has is
+    /// renamed, and others were never acknowledged.
     pub(crate) fn end_unfinished(&self, is_known: impl Fn(&str) -> bool) -> Result<(), OpenError> {
         let folder = self.root.join("workspaces");
         for entry in at(&folder, fs::read_dir(&folder))? {
@@ -291,8 +290,8 @@ impl Directory {
         sync(&self.root.join("workspaces"))
     }
 
-    /// Moves a workspace's folder, if it is there, to where nobody looks: its name is free at once, and its removal, which
-    /// takes as long as it holds data, can wait. Where it is now.
+    /// Moves a workspace's folder, if it exists, to the folder of removed data: its name is free at once, and the slow
+    /// removal can wait. Returns the new place.
     pub(crate) fn set_aside(&self, id: &WorkspaceId) -> io::Result<PathBuf> {
         let removed = self.root.join(REMOVED);
         let aside = free_name(&removed, id, "");
@@ -305,8 +304,8 @@ impl Directory {
         Ok(aside)
     }
 
-    /// Moves a folder aside that the catalogue does not know: it stays there until somebody removes it by hand. Where it is
-    /// now, below the directory.
+    /// Moves a folder away that the catalogue does not know. It stays there until a person removes it. Returns its new
+    /// place below the directory.
     pub(crate) fn keep_aside(&self, id: &WorkspaceId) -> io::Result<String> {
         let removed = self.root.join(REMOVED);
         let aside = free_name(&removed, id, ORPHAN);
@@ -317,7 +316,7 @@ impl Directory {
         Ok(format!("{REMOVED}/{name}"))
     }
 
-    /// Removes what was moved away to be removed and is still there.
+    /// Removes what was moved away for removal.
     pub(crate) fn remove_set_aside(&self) -> Result<(), OpenError> {
         let removed = self.root.join(REMOVED);
         for entry in at(&removed, fs::read_dir(&removed))? {
@@ -330,7 +329,7 @@ impl Directory {
     }
 }
 
-/// A name in a folder that nothing has: an id has no dot, so what earlier workspaces of this id left is told apart.
+/// Returns an unused name: an id has no dot, so leftovers of earlier workspaces of this id get different names.
 fn free_name(folder: &Path, id: &WorkspaceId, end: &str) -> PathBuf {
     let mut names = (0_u64..).map(|n| folder.join(format!("{id}.{n}{end}")));
     names.find(|path| !path.exists()).expect("one of 2^64 names is free")
@@ -363,7 +362,7 @@ fn read_if_there(path: &Path) -> io::Result<Option<String>> {
     }
 }
 
-/// Empty, or what a first start that was cut short left, or the root of a file system of its own.
+/// Whether a directory is empty, has only leftovers of an interrupted first start, or is the root of a file system.
 fn is_new(root: &Path) -> io::Result<bool> {
     for entry in fs::read_dir(root)? {
         let name = entry?.file_name();
@@ -375,7 +374,7 @@ fn is_new(root: &Path) -> io::Result<bool> {
 }
 
 fn write_format(path: &Path) -> Result<(), OpenError> {
-    // Under another name first: a start that is cut short must not leave half a format.
+    // Under another name first: an interrupted start must not leave half a format.
     let draft = path.with_extension("new");
     refuse_link(&draft)?;
     let write = || {
@@ -389,7 +388,7 @@ fn write_format(path: &Path) -> Result<(), OpenError> {
     at(&draft, write())
 }
 
-/// Puts the entries of a directory on stable storage: a file that was made is lost without.
+/// Syncs the entries of a directory: otherwise a new file could be lost.
 pub(crate) fn sync(directory: &Path) -> io::Result<()> {
     if cfg!(feature = "unsafe-no-sync") { Ok(()) } else { File::open(directory)?.sync_all() }
 }

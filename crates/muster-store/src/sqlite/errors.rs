@@ -24,16 +24,16 @@ impl From<Error> for EngineError {
     }
 }
 
-/// How the text of a write that failed begins. SQLite tells a disk without room apart only where the system says ENOSPC to
-/// a plain write; an exhausted quota, and no room for the index of the write-ahead log, look like any failed write.
+/// Beginning of the message of a failed write. SQLite reports a full disk as such only if a plain write fails with
+/// ENOSPC; an exhausted quota, and no room for the index of the write-ahead log, look like any failed write.
 const WRITE: &str = "a write failed: ";
 
-/// How the text of a sync that failed begins.
+/// Beginning of the message of a failed sync.
 const SYNC: &str = "a sync failed: ";
 
-/// Writes, and no syncs: nothing that was on stable storage is in doubt.
+/// Failed writes: nothing that was on stable storage is in doubt.
 const WRITES: [i32; 3] = [ffi::SQLITE_IOERR_WRITE, ffi::SQLITE_IOERR_SHMSIZE, ffi::SQLITE_IOERR_SHMOPEN];
-/// Syncs: what is on stable storage is not known after one of them failed.
+/// Failed syncs: it is not known what is on stable storage.
 const SYNCS: [i32; 2] = [ffi::SQLITE_IOERR_FSYNC, ffi::SQLITE_IOERR_DIR_FSYNC];
 
 fn has_code(error: &Error, codes: &[i32]) -> bool {
@@ -45,14 +45,13 @@ pub(crate) fn is_sync(error: &EngineError) -> bool {
     matches!(error, EngineError::Unavailable(why) if why.starts_with(SYNC))
 }
 
-/// Whether it is not known how a commit ended that failed like this: a lock in the way and a full disk end it before
-/// anything counts.
+/// Whether the result of a failed commit is unknown. A lock or a full disk ends it before anything is written.
 pub(crate) fn is_unknown_end(error: &Error) -> bool {
     let known = [ErrorCode::DatabaseBusy, ErrorCode::DatabaseLocked, ErrorCode::DiskFull];
     error.sqlite_error_code().is_none_or(|code| !known.contains(&code))
 }
 
-/// What the system's own calls mean: no room, nothing to be had just now, or a failure.
+/// Returns the error for a failed system call: no room, a temporary shortage, or a failure.
 pub(crate) fn of_system(error: &io::Error) -> EngineError {
     if is_full(error) {
         return EngineError::Full;
@@ -62,15 +61,15 @@ pub(crate) fn of_system(error: &io::Error) -> EngineError {
     if is_passing { EngineError::Busy(why) } else { EngineError::Unavailable(why) }
 }
 
-/// ENOMEM, ENFILE and EMFILE, which have these numbers everywhere: what others hold now they give back.
+/// ENOMEM, ENFILE and EMFILE, which have these numbers on every platform: temporary shortages.
 const PASSING: [i32; 3] = [12, 23, 24];
 
-/// Whether the system says that no room is left: on the disk, or in the owner's quota.
+/// Whether no room is left: on the disk, or in the quota of the owner.
 pub(crate) fn is_full(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
 }
 
-/// What a failure in this folder means: a write that failed where no other write has room either is a full disk.
+/// Returns the error for a failure in this folder: a failed write is a full disk if another write has no room either.
 pub(crate) fn in_folder(error: EngineError, folder: &Path) -> EngineError {
     match &error {
         EngineError::Unavailable(why) if why.starts_with(WRITE) && has_no_room(folder) => EngineError::Full,
@@ -82,12 +81,12 @@ pub(crate) fn in_folder(error: EngineError, folder: &Path) -> EngineError {
 fn has_no_room(folder: &Path) -> bool {
     let path = folder.join(PROBE);
     let wrote = std::fs::write(&path, [0; 4_096]);
-    // Left behind it is written over by the next try.
+    // If it remains, the next check overwrites it.
     let _gone = std::fs::remove_file(&path);
     wrote.is_err_and(|error| is_full(&error))
 }
 
-/// The file that a look for room makes and removes.
+/// File that is written and removed to check for room.
 const PROBE: &str = "room";
 
 /// Whether a row with this key is there already.

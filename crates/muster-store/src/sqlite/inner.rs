@@ -27,15 +27,15 @@ use std::time::Duration;
 /// How the engine is opened.
 #[derive(Clone)]
 pub struct SqliteOptions {
-    /// The data directory; made if it is not there.
+    /// The data directory; created if it does not exist.
     pub data_dir: PathBuf,
-    /// The time.
+    /// The clock.
     pub clock: Arc<dyn Clock>,
     /// Accept databases that lost the end of their write-ahead log.
     pub accept_loss: bool,
     /// Accept a catalogue that was lost, or that is older than what workspaces keep of it.
     pub accept_catalogue: bool,
-    /// Take the clock as it is, though it is behind what is stored or far ahead of it.
+    /// Accept a clock that is behind stored times or far ahead of them.
     pub accept_clock: bool,
     /// Threads that decide and commit at a time; more of them wait.
     pub committers: usize,
@@ -77,13 +77,13 @@ pub(super) struct Inner {
     pub(super) workspaces: RwLock<BTreeMap<WorkspaceId, Arc<SqliteWorkspace>>>,
     pub(super) run_queue: RunQueue<SqliteWorkspace>,
     pub(super) cores: Arc<Cores>,
-    /// Gives a core to who waits for one; the same for all decisions.
+    /// Gives a core to a waiting thread; the same for all decisions.
     pub(super) pause: Pause,
     pub(super) stop_signal: StopSignal,
     pub(super) gauges: Gauges,
     pub(super) ticks: AtomicU64,
     pub(super) closing: AtomicBool,
-    /// Folders that the catalogue does not know, when somebody looked last.
+    /// Folders that the catalogue did not know at the last check.
     pub(super) orphans: Mutex<Vec<String>>,
     pub(super) clock_check: ClockCheck,
 }
@@ -92,7 +92,7 @@ pub(super) fn closed() -> EngineError {
     EngineError::Unavailable("it was closed".into())
 }
 
-/// What a workspace's or the catalogue's file that does not open means for the whole start.
+/// Returns what it means for the whole start that a workspace's or the catalogue's file does not open.
 pub(super) fn refusal(path: &Path, id: Option<&WorkspaceId>, error: WriterError) -> OpenError {
     match error {
         WriterError::Schema(SchemaError::Newer(version)) => {
@@ -114,7 +114,7 @@ impl Inner {
         self.workspaces.read().unwrap_or_else(PoisonError::into_inner).values().cloned().collect()
     }
 
-    /// A workspace's workspace, if its data can be used.
+    /// Returns a workspace, if its data can be used.
     pub(super) fn usable_workspace(&self, id: &WorkspaceId) -> Result<Arc<SqliteWorkspace>, EngineError> {
         let workspace = self.workspace(id)?;
         match workspace.damaged() {

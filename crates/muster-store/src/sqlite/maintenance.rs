@@ -14,12 +14,12 @@ use std::time::Duration;
 /// Refused requests are in the log within about a second (two ticks at worst); a checkpoint begins as soon.
 const TICK: Duration = Duration::from_millis(500);
 
-/// Runs until it is told to end.
+/// Runs until the engine is closed.
 pub(crate) fn run(inner: &Inner) {
     let ticks_kept = u64::try_from(inner.options.log_kept.as_millis() / TICK.as_millis()).unwrap_or(u64::MAX);
     while !inner.stop_signal.wait(TICK) {
         let tick = inner.ticks.fetch_add(1, Ordering::Relaxed) + 1;
-        // Looked at often, so that what is seen of a step does not depend on who asks.
+        // Checked often, so that a jump is noticed whoever asks.
         let _said_in_the_health = inner.clock_check.distrust(&*inner.clock);
         let workspaces = inner.all_workspaces();
         for workspace in &workspaces {

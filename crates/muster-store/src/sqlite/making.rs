@@ -1,4 +1,4 @@
-//! How workspaces come to be served: all of them at the start, one that is made, one that could not be deleted.
+//! How workspaces start to be served: all at the start, new ones, and one that could not be deleted.
 
 use super::catalogue::Catalogue;
 use super::commit;
@@ -14,7 +14,7 @@ use muster_core::time::Timestamp;
 use std::sync::{Arc, PoisonError};
 
 impl Inner {
-    /// Opens every workspace once, so that what is wrong with it shows at the start.
+    /// Opens every workspace once, so that problems show at the start.
     pub(super) fn look_at_all(&self) -> Result<(), OpenError> {
         let (mut newer, mut newest) = (Vec::new(), Timestamp::default());
         for (place, workspace) in self.all_workspaces().iter().enumerate() {
@@ -54,7 +54,7 @@ impl Inner {
         Ok(self.compare(&workspace.queue.entry(), open)?)
     }
 
-    /// Lets a workspace in again that could not be deleted: nothing of it is gone.
+    /// Serves a workspace again that could not be deleted: nothing of it was removed.
     pub(super) fn put_back(&self, catalogue: &Catalogue, workspace: &SqliteWorkspace) {
         if catalogue.has(&workspace.id).unwrap_or(true) {
             let again = SqliteWorkspace::new((*workspace.queue.entry()).clone(), workspace.folder.clone());
@@ -63,8 +63,8 @@ impl Inner {
         }
     }
 
-    /// Makes a workspace beside all others, then its entry, then gives it its place: whenever a crash comes, the next start
-    /// ends what was begun, and a folder that is there is never touched.
+    /// Creates a workspace under a temporary name, then its entry, then renames it: after a crash at any point the next
+    /// start completes or removes it, and an existing folder is never changed.
     pub(super) fn make(
         &self,
         catalogue: &mut Catalogue,

@@ -1,5 +1,5 @@
-//! Folders of workspaces that the catalogue does not know, and a catalogue that does not know what it knew. Nothing here
-//! removes data: a folder is taken in, or moved aside, when somebody says so (behaviour.md 1.11.h).
+//! Folders of workspaces that the catalogue does not know, and lost or old catalogues. Nothing here removes data: a
+//! folder is adopted or moved away on request (behaviour.md 1.11.h).
 
 use super::catalogue::Catalogue;
 use super::commit;
@@ -15,7 +15,7 @@ use muster_core::id::WorkspaceId;
 use std::path::Path;
 use std::sync::{Arc, PoisonError};
 
-/// What a folder holds that is to be taken in.
+/// Content of a folder that is to be adopted.
 struct Found {
     own: Option<Versioned>,
     workspace: SqliteWorkspace,
@@ -24,7 +24,7 @@ struct Found {
 /// Names of the folders that belong to no entry of the catalogue, in order.
 pub(crate) fn names(directory: &Directory, catalogue: &Catalogue) -> Result<Vec<String>, EngineError> {
     let mut known: Vec<WorkspaceId> = catalogue.workspaces()?.into_iter().map(|entry| entry.id).collect();
-    // On their way out, which the next start ends.
+    // Deleted ones, whose removal the next start completes.
     known.extend(catalogue.deleted()?);
     Ok(unknown(directory.workspaces().map_err(io)?, &known))
 }
@@ -73,8 +73,8 @@ fn find(inner: (&Directory, usize), id: &WorkspaceId, unknown: &Workspace) -> Re
     }
 }
 
-/// Takes a folder in: with the entry that it keeps itself, or with the given one if it is of before there was a copy.
-/// With the entry and its workspace, whose writer is open.
+/// Adopts a folder with the entry that it keeps itself, or with the given one if it is older than such copies. Returns
+/// the entry and its workspace, whose writer is open.
 fn take_in(
     directory: (&Directory, usize),
     catalogue: &mut Catalogue,
@@ -101,7 +101,7 @@ fn take_in(
     Ok((Adopted::TakenIn(own.entry), Some(workspace)))
 }
 
-/// Takes in the folder of a stopped data directory, also where the catalogue has an older entry than the folder itself.
+/// Adopts the folder of a stopped data directory, also if the catalogue has an older entry than the folder itself.
 ///
 /// # Errors
 /// [`OpenError`] if the directory is in use, or is none, or something in it cannot be read or written.
@@ -123,8 +123,8 @@ pub fn adopt(
     Ok(adopted)
 }
 
-/// Moves a folder of a stopped data directory aside that the catalogue does not know. Where it is now, below the data
-/// directory; None if the folder does not exist.
+/// Moves a folder of a stopped data directory away that the catalogue does not know. Returns its new place below the
+/// data directory; None if the folder does not exist.
 ///
 /// # Errors
 /// As [`adopt`].
@@ -142,14 +142,14 @@ pub fn remove_orphan(data_dir: &Path, id: &WorkspaceId, record: &AuditRecord) ->
 }
 
 impl Inner {
-    /// Notes which folders the catalogue does not know; which.
+    /// Records and returns the folders that the catalogue does not know.
     pub(crate) fn note_orphans(&self) -> Result<Vec<String>, EngineError> {
         let names = names(&self.directory, &lock(&self.catalogue))?;
         (*lock(&self.orphans)).clone_from(&names);
         Ok(names)
     }
 
-    /// Takes in a folder that the catalogue does not know.
+    /// Adopts a folder that the catalogue does not know.
     pub(crate) fn adopt(&self, id: &WorkspaceId, unknown: &Workspace) -> Result<Adopted, EngineError> {
         if self.is_closing() {
             return Err(closed());
@@ -170,7 +170,7 @@ impl Inner {
         Ok(adopted)
     }
 
-    /// Moves a folder aside that the catalogue does not know.
+    /// Moves a folder away that the catalogue does not know.
     pub(crate) fn set_orphan_aside(&self, id: &WorkspaceId) -> Result<Option<String>, EngineError> {
         if self.is_closing() {
             return Err(closed());

@@ -1,5 +1,5 @@
-//! A workspace's own copy of its entry in the catalogue, in its own file. It is written after the catalogue, so that of two
-//! that differ the one in the catalogue is the newer, unless the catalogue is not the one that belongs here.
+//! A workspace's own copy of its entry in the catalogue, in its own file. It is written after the catalogue: if the two
+//! differ, the catalogue has the newer one, unless it is not the catalogue of this directory.
 
 use super::entry::{key_record, key_sum, workspace_sum};
 use crate::codec::{Cell, cells_sum};
@@ -19,7 +19,7 @@ pub(crate) struct Versioned {
 }
 
 impl Versioned {
-    /// Whether a catalogue that has this entry in this version cannot be the one that the copy was made of.
+    /// Whether the copy cannot be of a catalogue that has this entry in this version.
     pub(crate) fn is_unknown_to(&self, entry: &Workspace, version: u64) -> bool {
         self.version > version || self.entry.created_at != entry.created_at
     }
@@ -33,7 +33,7 @@ fn sum(own: &Versioned) -> i64 {
     cells_sum(OWN_SEED, &[Cell::Int(workspace_sum(&own.entry)), Cell::unsigned(own.version)])
 }
 
-/// The copy; None in a file of before there was one.
+/// Loads the copy; None in a file from before there were copies.
 pub(crate) fn load(conn: &Connection) -> Result<Option<Versioned>, EngineError> {
     let sql = "SELECT workspace, created_at, revision, settings, version, sum FROM own_entry WHERE id = 1";
     let row = conn.query_row(sql, [], |row| {
@@ -60,7 +60,7 @@ fn keys(conn: &Connection, id: &WorkspaceId) -> Result<Vec<KeyRecord>, EngineErr
     Ok(keys)
 }
 
-/// Puts the copy; durable when it returns.
+/// Stores the copy; durable when it returns.
 pub(crate) fn save(conn: &Connection, own: &Versioned) -> Result<(), rusqlite::Error> {
     let transaction = conn.unchecked_transaction()?;
     let Workspace { id, created_at, revision, settings, keys } = &own.entry;

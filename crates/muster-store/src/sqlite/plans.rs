@@ -1,5 +1,5 @@
-//! How SQLite runs each statement, for the tests: with the wrong index a statement is right and slow, and slow only where a
-//! workspace is large.
+//! How SQLite runs each statement, for the tests: a statement with the wrong index is right but slow, and only in a
+//! large workspace.
 
 use rusqlite::Connection;
 use std::collections::BTreeMap;
@@ -27,14 +27,14 @@ pub(super) fn note(conn: &Connection, sql: &str) {
         }
         Ok(plan)
     };
-    // Where it cannot be explained it cannot be compiled, and the caller gets that error.
+    // A statement that cannot be explained cannot be compiled, and the caller gets that error.
     if let Ok(plan) = explain() {
         lock_plans().insert(sql.to_owned(), plan);
     }
 }
 
-/// The statements that this process compiled so far, in alphabetical order, each with the steps of its plan as SQLite
-/// words them.
+/// Returns the statements that this process has compiled, in alphabetical order, each with the steps of its plan in
+/// SQLite's words.
 pub fn plans() -> Vec<(String, Vec<String>)> {
     let steps = |plan: &String| plan.lines().map(str::to_owned).collect();
     lock_plans().iter().map(|(sql, plan)| (sql.clone(), steps(plan))).collect()

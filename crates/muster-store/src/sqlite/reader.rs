@@ -1,5 +1,4 @@
-//! Reading a workspace: a connection that can do nothing else, in one short transaction, so that everything is of one
-//! snapshot.
+//! Reads a workspace through a read-only connection, in one short transaction, so that everything is from one snapshot.
 
 use super::chunks;
 use super::facts;
@@ -32,9 +31,9 @@ use std::sync::Arc;
 
 /// A reader of one workspace at one snapshot.
 pub(crate) struct SqliteReader {
-    /// There until it is dropped.
+    /// None only while it is dropped.
     conn: Option<Connection>,
-    /// Whose connection it is; None = its own, closed afterwards.
+    /// The owner of the connection; None = closed afterwards.
     workspace: Option<Arc<SqliteWorkspace>>,
     room: ReadRoom,
 }
@@ -52,12 +51,13 @@ struct ReadRoom {
 }
 
 impl ReadRoom {
-    /// A page begins.
+    /// Starts a page.
     fn turn_page(&mut self) {
         self.paged = 0;
     }
 
-    /// To be called before a row of a page, of these bytes, is taken apart: that may take twenty-five times as much memory.
+    /// Call this before a row of a page with this many bytes is decoded, which may take twenty-five times as much
+    /// memory.
     fn reads_row(&mut self, bytes: u64) -> Result<(), EngineError> {
         self.paged += bytes;
         match self.paged.saturating_sub(self.asked) {
@@ -69,7 +69,7 @@ impl ReadRoom {
         }
     }
 
-    /// To be called before rows of these bytes are taken apart.
+    /// Call this before rows with this many bytes are decoded.
     fn reads(&mut self, bytes: u64) -> Result<(), EngineError> {
         if bytes <= READ_BYTES_SMALL {
             return Ok(());
@@ -201,7 +201,7 @@ impl SqliteReader {
         for (place, n) in (1..).zip([profile.0.cast_signed(), below_time, below_seq, above_time, above_seq]) {
             statement.raw_bind_parameter(place, n)?;
         }
-        // One more than asked for tells whether there is a next page.
+        // One more than requested, to know whether there is a next page.
         let limit = query.limit.saturating_add(1);
         statement.raw_bind_parameter(6, cell_limit(limit))?;
         if let Some(name) = query.name {
@@ -347,7 +347,7 @@ impl Reader for SqliteReader {
         limit: usize,
     ) -> Result<Page<QuarantinedElement>, EngineError> {
         let below = below.map_or(i64::MAX, |no| i64::try_from(no.0).unwrap_or(i64::MAX));
-        // Deleted ones are passed over: as many as were deleted within the minute in which they can be restored.
+        // Skips deleted ones: those of the minute in which they can be restored.
         let of = (Family::Quarantine, "WHERE no < ?1 AND deleted_at IS NULL ORDER BY no DESC");
         self.page(of, &[Cell::Int(below)], limit)
     }

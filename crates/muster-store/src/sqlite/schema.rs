@@ -1,5 +1,5 @@
-//! The tables of a file and their version (`user_version`). A new file gets the tables of this Muster at once; a file of an
-//! earlier release is brought here by numbered migrations, of which there are none yet. A file of a later Muster is refused.
+//! The tables of a file and their version (`user_version`). A new file gets the current tables; a file of an earlier
+//! release is migrated by numbered steps, of which there are none yet. A file of a later Muster is refused.
 
 use super::state::State;
 use crate::ddl::{Dialect, create_table};
@@ -7,9 +7,9 @@ use crate::engine::EngineError;
 use crate::family::Family;
 use rusqlite::Connection;
 
-/// The version of a workspace's file. A change of its tables needs the next number, and a migration from the one before.
+/// Version of a workspace's file. A change of its tables needs the next number and a migration.
 const WORKSPACE_VERSION: i64 = 1;
-/// The same of the catalogue.
+/// Version of the catalogue.
 const CATALOGUE_VERSION: i64 = 1;
 
 /// Why a file cannot be brought to this version.

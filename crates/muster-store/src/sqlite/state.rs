@@ -1,4 +1,4 @@
-//! What is kept of a workspace in memory and written once for each group: counters, sums of families, the engine's own figures.
+//! State of a workspace in memory, written once for each group: counters, sums of families, and figures of the engine.
 
 use super::table;
 use crate::codec::{COUNTERS_ID, Cell, Record as _, cells_sum, row_sum};
@@ -11,14 +11,14 @@ use rusqlite::{Connection, OptionalExtension as _, params};
 const ENGINE_SEED: u64 = 1_001;
 const SUMS_SEED: u64 = 1_002;
 
-/// The figures that the engine itself keeps of a workspace.
+/// Figures of the engine about a workspace.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct TableStats {
     /// The number of the last group.
     pub(crate) group: u64,
     /// Bytes of the elements in quarantine.
     pub(crate) quarantine_bytes: u64,
-    /// Quarantine entries dropped for its bounds, ever.
+    /// Quarantine entries removed for its bounds in total.
     pub(crate) quarantine_dropped: u64,
     /// Bytes of the refused requests in the log.
     pub(crate) refused_bytes: u64,
@@ -33,7 +33,7 @@ impl TableStats {
         [self.group, self.quarantine_bytes, self.quarantine_dropped, self.refused_bytes]
     }
 
-    /// Reads them, checked.
+    /// Reads the figures and checks them.
     pub(crate) fn load(conn: &Connection) -> Result<Self, EngineError> {
         let row = conn
             .query_row(
@@ -65,7 +65,7 @@ pub(crate) struct State {
 }
 
 impl State {
-    /// Reads the state, checked.
+    /// Reads the state and checks it.
     pub(crate) fn load(conn: &Connection) -> Result<Self, EngineError> {
         let counters = table::get::<Counters>(conn, &[Cell::Int(COUNTERS_ID)])?;
         let (counters, _) = counters.ok_or(EngineError::Corrupt("the row of counters is missing".into()))?;
@@ -74,7 +74,7 @@ impl State {
         Ok(Self { counters, sums: load_sums(conn)?, figures: TableStats::load(conn)?, answer_bytes })
     }
 
-    /// Writes what differs from the state before; all of it if there was none.
+    /// Writes the differences to the previous state; everything if there was none.
     pub(crate) fn save(&mut self, conn: &Connection, before: Option<&Self>) -> Result<(), EngineError> {
         let old = before.map(|b| row_sum(Family::Counters, &b.counters.cells()));
         let cells = self.counters.cells();
@@ -115,7 +115,7 @@ fn sums_check(family: Family, of: FamilySum) -> i64 {
     cells_sum(SUMS_SEED, &[Cell::text(family.table()), Cell::Int(of.rows), Cell::Int(of.sum)])
 }
 
-/// Reads the sums of all families, checked.
+/// Reads the sums of all families and checks them.
 pub(crate) fn load_sums(conn: &Connection) -> Result<FamilySums, EngineError> {
     let mut sums = FamilySums::default();
     let mut select = conn.prepare("SELECT row_count, row_sum, sum_check FROM family_sums WHERE family = ?1")?;

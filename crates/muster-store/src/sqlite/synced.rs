@@ -1,5 +1,5 @@
-//! The number of the last synced group, in a file beside the database, written after each commit and not synced: a
-//! database that is behind it has lost the end of its write-ahead log.
+//! The number of the last synced group, in a file beside the database. It is written after each commit and not synced:
+//! a database behind it has lost the end of its write-ahead log.
 
 use super::directory;
 use std::fs::File;
@@ -14,7 +14,7 @@ const DIGITS: usize = 20;
 pub(crate) struct Synced(File);
 
 impl Synced {
-    /// Opens the file, or makes it. The number that it holds: 0 if it is new; None if it cannot be read.
+    /// Opens or creates the file. Returns the number in it: 0 if it is new; None if it cannot be read.
     pub(crate) fn open(path: &Path) -> io::Result<(Self, Option<u64>)> {
         let file = directory::private().read(true).open(path)?;
         if file.metadata()?.len() == 0 {
@@ -27,7 +27,7 @@ impl Synced {
         Ok((Self(file), number))
     }
 
-    /// The number of a file that is only looked at; 0 if there is none.
+    /// Reads the number of a file without opening it for writing; 0 if there is none.
     pub(crate) fn look(path: &Path) -> io::Result<Option<u64>> {
         match File::open(path) {
             Ok(file) => number(&file),

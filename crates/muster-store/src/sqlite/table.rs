@@ -60,8 +60,8 @@ impl ToSql for Cell<'_> {
     }
 }
 
-/// A statement of a workspace's tables, compiled once for each connection. All of them are compiled here, so that the
-/// tests see how SQLite runs each.
+/// Compiles a statement of a workspace's tables, once for each connection. All of them are compiled here, so that tests
+/// can check their plans.
 pub(crate) fn prepared<'c>(conn: &'c Connection, sql: &str) -> rusqlite::Result<CachedStatement<'c>> {
     #[cfg(feature = "support")]
     super::plans::note(conn, sql);
@@ -102,12 +102,12 @@ fn unchecked<'r>(family: Family, row: &'r Row<'_>) -> Result<(Vec<Cell<'r>>, i64
     Ok((cells, sum))
 }
 
-/// A row and its checksum by its key.
+/// Returns a row and its checksum by key.
 pub(crate) fn get<R: Record>(conn: &Connection, key: &[Cell<'_>]) -> Result<Option<(R, i64)>, EngineError> {
     get_of(conn, R::FAMILY, key)
 }
 
-/// The same from a family that shares its record with another.
+/// The same for a family that shares its record type with another.
 pub(crate) fn get_of<R: Record>(
     conn: &Connection,
     family: Family,
@@ -121,7 +121,7 @@ pub(crate) fn get_of<R: Record>(
     Ok(Some((R::from_cells(&cells)?, sum)))
 }
 
-/// Every row under a condition (`WHERE ... ORDER BY ...`, with parameters from ?1 on), in its order.
+/// Reads every row under a condition (`WHERE ... ORDER BY ...`, with parameters from ?1 on), in its order.
 pub(crate) fn each<R: Record>(
     conn: &Connection,
     (family, condition): (Family, &str),
@@ -155,7 +155,7 @@ pub(crate) fn each_checked(
     Ok(())
 }
 
-/// Every row of a family for its own sake: the checksums of sound rows, and how many are damaged.
+/// Checks every row of a family; returns the checksums of sound rows, and how many are damaged.
 pub(crate) fn scan(
     conn: &Connection,
     family: Family,
@@ -182,8 +182,8 @@ pub(crate) fn list<R: Record>(
     Ok(rows)
 }
 
-/// The same as one page of a list: no more is read than it holds, and the row after it. `room` is asked before a row of so
-/// many bytes is taken apart.
+/// The same as one page of a list: reads only the rows of the page and the one after it. `room` is called before a row
+/// of this many bytes is decoded.
 pub(crate) fn page<R: Record>(
     conn: &Connection,
     (family, condition): (Family, &str),
@@ -207,7 +207,7 @@ pub(crate) fn page<R: Record>(
     Ok(filling.done())
 }
 
-/// What a statement answers, row by row.
+/// Reads the result of a statement, row by row.
 pub(crate) fn answers<T>(
     conn: &Connection,
     sql: &str,
@@ -234,7 +234,7 @@ pub(crate) fn numbers(conn: &Connection, sql: &str, parameters: &[Cell<'_>]) -> 
     answers(conn, sql, parameters, |row| Ok(unsigned(row, 0)?))
 }
 
-/// Puts a row that is not there yet; false if its key is taken, and nothing changed.
+/// Inserts a row; false if its key exists, and nothing changed.
 pub(crate) fn insert(conn: &Connection, family: Family, cells: &[Cell<'_>], sum: i64) -> rusqlite::Result<bool> {
     let mut statement = prepared(conn, &statements(family).insert)?;
     bind(&mut statement, cells)?;
@@ -246,7 +246,7 @@ pub(crate) fn insert(conn: &Connection, family: Family, cells: &[Cell<'_>], sum:
     }
 }
 
-/// Replaces a row that is there; false if it is not.
+/// Replaces an existing row; false if there is none.
 pub(crate) fn update(conn: &Connection, family: Family, cells: &[Cell<'_>], sum: i64) -> rusqlite::Result<bool> {
     let mut statement = prepared(conn, &statements(family).update)?;
     bind(&mut statement, cells)?;
@@ -254,14 +254,14 @@ pub(crate) fn update(conn: &Connection, family: Family, cells: &[Cell<'_>], sum:
     Ok(statement.raw_execute()? == 1)
 }
 
-/// Deletes a row; false if it is not there.
+/// Deletes a row; false if there is none.
 pub(crate) fn delete(conn: &Connection, family: Family, key: &[Cell<'_>]) -> rusqlite::Result<bool> {
     let mut statement = prepared(conn, &statements(family).delete)?;
     bind(&mut statement, key)?;
     Ok(statement.raw_execute()? == 1)
 }
 
-/// The checksum of a row as it is stored.
+/// Returns the stored checksum of a row.
 pub(crate) fn stored_sum(conn: &Connection, family: Family, key: &[Cell<'_>]) -> rusqlite::Result<Option<i64>> {
     let mut statement = prepared(conn, &statements(family).select_sum)?;
     bind(&mut statement, key)?;

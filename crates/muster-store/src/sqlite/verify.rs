@@ -20,7 +20,7 @@ use muster_core::id::WorkspaceId;
 use rusqlite::Connection;
 use std::path::Path;
 
-/// What was found.
+/// Result of a verification.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Report {
     /// Of each workspace, in order of id.
@@ -29,16 +29,16 @@ pub struct Report {
     pub orphans: Vec<String>,
 }
 
-/// What was found of one workspace.
+/// Result for one workspace.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct WorkspaceReport {
-    /// Which.
+    /// The workspace.
     pub id: WorkspaceId,
     /// Rows that were read.
     pub rows: u64,
     /// The number of the last group.
     pub group: u64,
-    /// What is not as it was written, each in a line for people; empty = clean.
+    /// Differences to what was written, one line each, for people; empty = clean.
     pub breaches: Vec<String>,
 }
 
@@ -49,7 +49,7 @@ impl Report {
     }
 }
 
-/// Verifies a data directory that no process has.
+/// Verifies a data directory that no process uses.
 ///
 /// # Errors
 /// [`OpenError`] if the directory is in use, or is none, or its catalogue cannot be read.
@@ -93,14 +93,14 @@ fn look(folder: &Path, entry: (&Workspace, u64), found: &mut WorkspaceReport) ->
     sums_agree(look.conn(), found)?;
     group_is_synced(look.conn(), folder, found)?;
     entry_is_known(look.conn(), entry, found)?;
-    // Laws over rows that are not what was written would tell the same once more, and less clearly.
+    // On damaged rows the laws would only repeat the damage, less clearly.
     if found.breaches.is_empty() {
         found.breaches = laws::breaches(&mut look)?;
     }
     Ok(())
 }
 
-/// The workspace's own copy of its entry against the catalogue.
+/// Checks the workspace's own copy of its entry against the catalogue.
 fn entry_is_known(
     conn: &Connection,
     (entry, version): (&Workspace, u64),
@@ -117,7 +117,7 @@ fn entry_is_known(
     Ok(())
 }
 
-/// SQLite's own look at pages, order of keys, and indexes.
+/// Runs SQLite's own check of pages, order of keys, and indexes.
 fn file_is_sound(conn: &Connection, found: &mut WorkspaceReport) -> Result<(), EngineError> {
     let mut check = conn.prepare("PRAGMA integrity_check(100)")?;
     let mut rows = check.query([])?;
@@ -130,7 +130,7 @@ fn file_is_sound(conn: &Connection, found: &mut WorkspaceReport) -> Result<(), E
     Ok(())
 }
 
-/// Every row against its checksum, every family against its sum.
+/// Checks every row against its checksum, and every family against its sum.
 fn sums_agree(conn: &Connection, found: &mut WorkspaceReport) -> Result<(), EngineError> {
     let kept = match state::load_sums(conn) {
         Ok(kept) => Some(kept),
@@ -167,7 +167,7 @@ fn sums_agree(conn: &Connection, found: &mut WorkspaceReport) -> Result<(), Engi
     Ok(())
 }
 
-/// The number of the last group against the one that was acknowledged.
+/// Checks the number of the last group against the acknowledged one.
 fn group_is_synced(conn: &Connection, folder: &Path, found: &mut WorkspaceReport) -> Result<(), EngineError> {
     match state::TableStats::load(conn) {
         Ok(figures) => found.group = figures.group,

@@ -25,21 +25,21 @@ pub(crate) struct SqliteWorkspace {
     readers: Mutex<Vec<Connection>>,
     /// Pages of the write-ahead log.
     pub(crate) pages: Arc<AtomicU64>,
-    /// A checkpoint ran beside the writer, which finishes it before its next group.
+    /// Whether a checkpoint ran beside the writer, which has to finish it before its next group.
     pub(crate) finish: AtomicBool,
     /// Bytes of its file that are in use, as of the last commit.
     pub(crate) used_bytes: AtomicU64,
     /// Its counters as of the last commit.
     pub(crate) counters: Mutex<Counters>,
-    /// The write-ahead log is to be emptied.
+    /// Whether the write-ahead log is to be emptied.
     pub(crate) cut: AtomicBool,
-    /// Something was written to it since it was emptied.
+    /// Whether the log was written to since it was emptied.
     pub(crate) logged: AtomicBool,
-    /// The tick at which it was to be emptied last.
+    /// The tick at which the log was last to be emptied.
     pub(crate) cut_at: AtomicU64,
-    /// The tick of the last use, for closing what is idle.
+    /// The tick of the last use: idle workspaces are closed.
     pub(crate) used: AtomicU64,
-    /// Why its data cannot be used, if it cannot: known from the start on.
+    /// Why the data cannot be used, if it cannot; known from the start.
     damaged: OnceLock<Arc<str>>,
 }
 
@@ -63,7 +63,7 @@ impl SqliteWorkspace {
         }
     }
 
-    /// Takes nothing and shows nothing in this process, for this reason.
+    /// Refuses all reads and writes in this process, for this reason.
     pub(crate) fn set_damaged(&self, why: Arc<str>) {
         let _first_reason = self.damaged.set(why);
     }
@@ -73,7 +73,7 @@ impl SqliteWorkspace {
         self.damaged.get()
     }
 
-    /// Schedules it if something waits that nobody pushed: true if it must be scheduled now.
+    /// Whether decisions wait and the workspace must be scheduled now.
     pub(crate) fn wake(&self) -> bool {
         self.queue.wake(self.finish.load(Ordering::Acquire))
     }
@@ -104,7 +104,7 @@ impl SqliteWorkspace {
         Ok(settings::reader(&self.folder.join(DATABASE))?)
     }
 
-    /// Gives it back.
+    /// Returns a reading connection for later use.
     pub(crate) fn keep_reader(&self, conn: Connection) {
         let mut readers = lock(&self.readers);
         if readers.len() < READERS_KEPT {
@@ -112,13 +112,13 @@ impl SqliteWorkspace {
         }
     }
 
-    /// Its log is empty.
+    /// Notes that the log is empty.
     pub(crate) fn is_cut(&self) {
         self.cut.store(false, Ordering::Release);
         self.logged.store(false, Ordering::Release);
     }
 
-    /// Whether its log is to be emptied now: it was asked for, or it has held something for this many ticks.
+    /// Whether the log is to be emptied now: on request, or because it has been written to for this many ticks.
     pub(crate) fn wants_cut(&self, tick: u64, ticks_kept: u64) -> bool {
         let is_old = || tick.saturating_sub(self.cut_at.load(Ordering::Relaxed)) >= ticks_kept;
         let wants = self.cut.load(Ordering::Acquire) || self.logged.load(Ordering::Acquire) && is_old();

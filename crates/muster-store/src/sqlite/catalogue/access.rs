@@ -37,7 +37,7 @@ fn token_sum(token: &TokenRecord) -> i64 {
         text_or_null(token.workspace.as_ref().map(WorkspaceId::as_str)),
         Cell::Int(token.created_at.0),
     ];
-    // As before there were these two, so that a token of then is sound.
+    // Without these two as before they existed, so that older tokens stay valid.
     if token.expires_at.is_none() && token.allowed_addresses.is_empty() {
         return cells_sum(TOKENS_SEED, &cells);
     }
@@ -87,9 +87,9 @@ fn audit_record(row: &Row<'_>) -> Result<AuditRecord, EngineError> {
     if audit_sum(&record) == row.get::<_, i64>(9)? { Ok(record) } else { Err(damaged("audit")) }
 }
 
-/// Appends a record within a transaction, and lets go what is beyond the bound of its kind; its place.
+/// Appends a record within a transaction and removes records beyond the bound of its class; returns its number.
 fn appended(conn: &Connection, record: &AuditRecord, bounds: &Bounds) -> Result<u64, EngineError> {
-    // The newest is never let go, so its number is the highest that was given.
+    // The newest is never removed, so its number is the highest that was assigned.
     let last: i64 = conn.query_row("SELECT coalesce(max(no), 0) FROM audit", [], |row| row.get(0))?;
     let no = last.cast_unsigned() + 1;
     let detail = cut(&record.detail, bounds.audit_detail_bytes).to_owned();
@@ -138,7 +138,7 @@ impl Catalogue {
         Ok(tokens)
     }
 
-    /// Keeps a token, if its name is free, its workspace there, and the number of tokens below its bound.
+    /// Stores a token if its name is free, its workspace exists, and there are fewer tokens than the bound.
     pub(crate) fn put_token(&mut self, token: &TokenRecord, most: usize) -> Result<TokenPut, EngineError> {
         if let Some(id) = &token.workspace
             && !self.has(id)?
@@ -170,7 +170,7 @@ impl Catalogue {
         })
     }
 
-    /// Removes a token with its sessions; whether it was there.
+    /// Removes a token with its sessions; returns whether it existed.
     pub(crate) fn remove_token(&mut self, name: &str) -> Result<bool, EngineError> {
         self.write(|conn| {
             remove_sessions_of_tokens(conn, "name", name)?;
@@ -178,12 +178,12 @@ impl Catalogue {
         })
     }
 
-    /// Appends to the audit log, and lets go what is beyond its bound.
+    /// Appends to the audit log and removes records beyond the bound.
     pub(crate) fn append_audit(&mut self, record: &AuditRecord, bounds: &Bounds) -> Result<u64, EngineError> {
         self.write(|conn| appended(conn, record, bounds))
     }
 
-    /// Appends many, all or none.
+    /// Appends several records, all or none.
     pub(crate) fn append_audits(&mut self, records: &[AuditRecord], bounds: &Bounds) -> Result<(), EngineError> {
         self.write(|conn| records.iter().try_for_each(|record| appended(conn, record, bounds).map(drop)))
     }

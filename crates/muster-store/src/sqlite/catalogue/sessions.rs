@@ -10,7 +10,7 @@ use rusqlite::{Row, params};
 /// Seed of the checksums of its table, beside those of the catalogue's others.
 const SESSIONS_SEED: u64 = 2_007;
 
-/// What is beyond the bound goes, those used least lately first.
+/// Removes sessions beyond the bound, the least recently used first.
 const DROP_OLDEST: &str = "DELETE FROM sessions WHERE cookie IN
     (SELECT cookie FROM sessions ORDER BY seen DESC, cookie DESC LIMIT -1 OFFSET ?1)";
 
