@@ -19,7 +19,7 @@ pub(crate) fn run(inner: &Inner) {
     let ticks_kept = u64::try_from(inner.options.log_kept.as_millis() / TICK.as_millis()).unwrap_or(u64::MAX);
     while !inner.stop_signal.wait(TICK) {
         let tick = inner.ticks.fetch_add(1, Ordering::Relaxed) + 1;
-        // Checked often, so that a jump is noticed whoever asks.
+        // Checked often, so that a jump is noticed even without requests.
         let _said_in_the_health = inner.clock_check.distrust(&*inner.clock);
         let workspaces = inner.all_workspaces();
         for workspace in &workspaces {
