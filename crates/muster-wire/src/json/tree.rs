@@ -41,7 +41,7 @@ pub enum Json<'a> {
     Null,
     /// true or false.
     Boolean(bool),
-    /// The text of a number; [`number`] reads it.
+    /// The text of a number; [`super::number()`] reads it.
     Number(&'a str),
     /// A string.
     Text(Cow<'a, str>),
