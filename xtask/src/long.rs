@@ -56,18 +56,18 @@ fn count_option(args: &[String], name: &str) -> anyhow::Result<Option<u32>> {
 mod tests {
     use super::*;
 
-    fn parsed(args: &[&str]) -> Result<Option<u32>, String> {
+    fn parse_args(args: &[&str]) -> Result<Option<u32>, String> {
         let args: Vec<String> = args.iter().map(|&arg| arg.to_owned()).collect();
         count_option(&args, "--cases").map_err(|error| format!("{error:#}"))
     }
 
     #[test]
     fn the_option_is_read_in_both_spellings_and_refused_otherwise() {
-        assert_eq!(parsed(&[]), Ok(None));
-        assert_eq!(parsed(&["--cases", "7"]), Ok(Some(7)));
-        assert_eq!(parsed(&["--cases=7"]), Ok(Some(7)));
-        assert_eq!(parsed(&["--cases", "0"]), Err("--cases must be at least 1".to_owned()));
-        assert_eq!(parsed(&["--rounds", "7"]), Err("usage: [--cases N]".to_owned()));
-        assert!(parsed(&["--cases", "many"]).is_err());
+        assert_eq!(parse_args(&[]), Ok(None));
+        assert_eq!(parse_args(&["--cases", "7"]), Ok(Some(7)));
+        assert_eq!(parse_args(&["--cases=7"]), Ok(Some(7)));
+        assert_eq!(parse_args(&["--cases", "0"]), Err("--cases must be at least 1".to_owned()));
+        assert_eq!(parse_args(&["--rounds", "7"]), Err("usage: [--cases N]".to_owned()));
+        assert!(parse_args(&["--cases", "many"]).is_err());
     }
 }

@@ -56,7 +56,7 @@ pub(crate) fn help() -> String {
 /// When a name is not a stage.
 pub(crate) fn run(repo: &Repo, names: &[String]) -> anyhow::Result<bool> {
     let mut ended = Vec::new();
-    for stage in chosen(names)? {
+    for stage in select_stages(names)? {
         println!("\n=== {}: {}", stage.name, stage.about);
         let began = Instant::now();
         let outcome = (stage.run)(repo).unwrap_or_else(|error| {
@@ -75,7 +75,7 @@ pub(crate) fn run(repo: &Repo, names: &[String]) -> anyhow::Result<bool> {
 }
 
 /// In the order of the list, whatever the order asked for: the release build comes before what uses it.
-fn chosen(names: &[String]) -> anyhow::Result<Vec<&'static Stage>> {
+fn select_stages(names: &[String]) -> anyhow::Result<Vec<&'static Stage>> {
     for name in names {
         if !STAGES.iter().any(|stage| stage.name == name) {
             let known: Vec<&str> = STAGES.iter().map(|stage| stage.name).collect();
@@ -144,7 +144,7 @@ mod tests {
 
     fn names(asked: &[&str]) -> Result<Vec<&'static str>, String> {
         let asked: Vec<String> = asked.iter().map(|&name| name.to_owned()).collect();
-        let stages = chosen(&asked).map_err(|error| error.to_string())?;
+        let stages = select_stages(&asked).map_err(|error| error.to_string())?;
         Ok(stages.iter().map(|stage| stage.name).collect())
     }
 

@@ -40,7 +40,7 @@ pub(crate) fn run(repo: &Repo, args: &[String]) -> anyhow::Result<bool> {
         types: types::count(&tree),
         json_reads: json_reads::count(&tree),
     };
-    let allowed = if lower { lowered(repo, &allowed, &found)? } else { allowed };
+    let allowed = if lower { lower_allowances(repo, &allowed, &found)? } else { allowed };
     let mut findings = sources::check(&tree);
     findings.extend(crates::check(&tree, &repo.metadata)?);
     findings.extend(documents::check(&tree));
@@ -49,7 +49,7 @@ pub(crate) fn run(repo: &Repo, args: &[String]) -> anyhow::Result<bool> {
     findings.extend(words::check(&tree, &allowed, &found));
     findings.extend(types::check(&tree, &allowed));
     findings.extend(json_reads::check(&allowed, &found));
-    findings.extend(allowed.outdated(&found));
+    findings.extend(allowed.find_outdated(&found));
     findings.sort_by(|a, b| a.place.cmp(&b.place));
     for finding in &findings {
         let word = if finding.severity == Severity::Error { "error" } else { "warning" };
@@ -61,8 +61,8 @@ pub(crate) fn run(repo: &Repo, args: &[String]) -> anyhow::Result<bool> {
 }
 
 /// Writes the smaller numbers down and returns them.
-fn lowered(repo: &Repo, allowed: &Allowances, found: &Allowances) -> anyhow::Result<Allowances> {
-    let lowered = allowed.lowered(found);
+fn lower_allowances(repo: &Repo, allowed: &Allowances, found: &Allowances) -> anyhow::Result<Allowances> {
+    let lowered = allowed.lower(found);
     let path = repo.root.join(allowances::PATH);
     std::fs::write(&path, lowered.render()).with_context(|| format!("cannot write {}", path.display()))?;
     Ok(lowered)

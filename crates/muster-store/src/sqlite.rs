@@ -117,7 +117,7 @@ impl Sqlite {
             clock_check: ClockCheck::new(options.accept_clock),
             options,
         };
-        inner.look_at_all()?;
+        inner.open_all()?;
         inner.note_orphans().map_err(damaged)?;
         Self::start(Arc::new(inner))
     }

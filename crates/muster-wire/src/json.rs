@@ -80,7 +80,7 @@ mod tests {
         assert!(parse("[".repeat(10_000).as_bytes()).is_err());
     }
 
-    /// Fails when `goes_on` or `plain` leaves the place of what it did not take, or `document` does not say that a value
+    /// Fails when `has_next` or `plain` leaves the place of what it did not take, or `document` does not say that a value
     /// ended.
     #[test]
     fn a_body_is_malformed_from_the_byte_on_that_cannot_be_read() {

@@ -63,7 +63,7 @@ impl World {
     }
 
     /// A second world over the same users, for data that was copied on the server's side.
-    pub(crate) fn copied(of: &Self) -> Self {
+    pub(crate) fn copy_of(of: &Self) -> Self {
         let copy = Self::new(of.preloaded);
         copy.next_user.store(of.handed_out().0, Ordering::Relaxed);
         copy
@@ -75,7 +75,7 @@ impl World {
     }
 
     /// How many users the preload makes.
-    pub(crate) fn preloaded(&self) -> u64 {
+    pub(crate) fn preloaded_users(&self) -> u64 {
         self.preloaded
     }
 

@@ -145,14 +145,14 @@ fn pages(server: &BenchServer, workspace: &BenchWorkspace) -> Result<()> {
     print_line("| page | median ms | max ms | bytes |\n|---|---|---|---|");
     let mut slow = Vec::new();
     for (name, path) in addresses(server, workspace)? {
-        let row = timed(&mut client, &name, &mut |client| client.get(&path, ""))?;
+        let row = time_requests(&mut client, &name, &mut |client| client.get(&path, ""))?;
         slow.extend((row > PAGE_MS).then_some(name));
     }
     let find = format!("q={}", client::customer(11));
     let to = |rest: &str| format!("/w/{}/{rest}", workspace.id);
-    timed(&mut client, "users (find, POST)", &mut |client| client.post(&to("users"), &find))?;
+    time_requests(&mut client, "users (find, POST)", &mut |client| client.post(&to("users"), &find))?;
     let draft = "enabled=1&kind-0=customer_id&kind-1=mobile&kind-2=email&kind-3=referral&do=preview";
-    timed(&mut client, "identity (preview of a further kind, POST)", &mut |client| {
+    time_requests(&mut client, "identity (preview of a further kind, POST)", &mut |client| {
         client.post(&to("identity"), draft)
     })?;
     print_line(&format!("\nGET pages over {PAGE_MS} ms: {slow:?}\n"));
@@ -160,7 +160,7 @@ fn pages(server: &BenchServer, workspace: &BenchWorkspace) -> Result<()> {
 }
 
 /// Asks for a page, prints its row; its highest time in milliseconds.
-fn timed(
+fn time_requests(
     client: &mut ConsoleClient,
     name: &str,
     ask: &mut dyn FnMut(&mut ConsoleClient) -> Result<client::ConsoleAnswer>,
@@ -197,7 +197,7 @@ fn first_page(server: &BenchServer, workspace: &BenchWorkspace) -> Result<()> {
     for path in std::iter::once(overview.as_str()).chain(assets) {
         let plain = client.get(path, "")?.body;
         let taken = client.get(path, "Accept-Encoding: gzip\r\n")?.body.len();
-        let row = [plain.len(), taken, client::gzipped(&plain)?];
+        let row = [plain.len(), taken, client::gzip_len(&plain)?];
         sums.iter_mut().zip(row).for_each(|(sum, bytes)| *sum += bytes);
         print_line(&format!("| {} | {} | {} | {} |", path.rsplit('/').next().unwrap_or(path), row[0], row[1], row[2]));
     }

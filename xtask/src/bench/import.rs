@@ -128,7 +128,7 @@ impl Muster {
             let rate = load::preload(&targets, CLIENTS)?;
             for workspace in &made {
                 let (users, _) = server.counts(&workspace.id)?;
-                if users < workspace.world.preloaded() {
+                if users < workspace.world.preloaded_users() {
                     bail!("after the preload {} has {users} users, fewer than were acknowledged", workspace.id);
                 }
             }
@@ -220,7 +220,7 @@ impl Postgres {
         let world = Arc::new(World::new(options.users));
         let mut made = Self { cluster, copy: Arc::clone(&world), world, best: 0 };
         figures.preload.1 = Some(loader::preload(&made.feed(CLIENTS / 4, 1))?);
-        made.copy = Arc::new(World::copied(&made.world));
+        made.copy = Arc::new(World::copy_of(&made.world));
         loader::copy_for_single(&made.cluster.config())?;
         loader::settle(&made.cluster.config())?;
         server.stop()?;

@@ -106,7 +106,7 @@ pub(crate) fn preload(targets: &[ClientTarget], connections: usize) -> Result<f6
     if outcome.refused > 0 {
         bail!("the preload was refused {} times; the server's stderr says why", outcome.refused);
     }
-    let users: u64 = targets.iter().map(|target| target.world.preloaded()).sum();
+    let users: u64 = targets.iter().map(|target| target.world.preloaded_users()).sum();
     Ok(users as f64 / began.elapsed().as_secs_f64())
 }
 

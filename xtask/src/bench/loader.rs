@@ -104,7 +104,7 @@ pub(crate) fn preload(feed: &Feed) -> Result<f64> {
         phase.end();
         Ok(Span::default())
     })?;
-    Ok(feed.world.preloaded() as f64 / began.elapsed().as_secs_f64())
+    Ok(feed.world.preloaded_users() as f64 / began.elapsed().as_secs_f64())
 }
 
 fn run<F>(feed: &Feed, window: impl FnOnce(Arc<WindowPhase>) -> F) -> Result<LoadOutcome>

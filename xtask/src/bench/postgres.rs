@@ -54,7 +54,7 @@ impl Cluster {
             .with_context(|| format!("{} does not run", programs.join("postgres").display()))?;
         let dir = scratch.join("postgres");
         fs::create_dir(&dir)?;
-        let user = unprivileged()?;
+        let user = unprivileged_account()?;
         if let Some(account) = user {
             // PostgreSQL refuses to run as root; the scratch directory's parents must let that account through.
             std::os::unix::fs::chown(&dir, Some(account.uid), Some(account.gid))?;
@@ -170,7 +170,7 @@ fn programs() -> Option<PathBuf> {
 }
 
 /// The account to run PostgreSQL under when this process is root; `None` when it is not.
-fn unprivileged() -> Result<Option<Account>> {
+fn unprivileged_account() -> Result<Option<Account>> {
     if proc::first_line("id", &["-u"]).as_deref() != Some("0") {
         return Ok(None);
     }

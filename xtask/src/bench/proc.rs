@@ -21,13 +21,13 @@ pub(crate) struct Usage {
 /// The usage of one process.
 pub(crate) fn usage(pid: u32) -> Result<Usage> {
     let stat = Stat::read(pid)?;
-    Ok(Usage { cpu: stat.own, written: written(pid)? })
+    Ok(Usage { cpu: stat.own, written: bytes_written(pid)? })
 }
 
 /// The usage of a process and of its children; those that ended count with their processor time only.
 pub(crate) fn usage_with_children(pid: u32) -> Result<Usage> {
     let root = Stat::read(pid)?;
-    let mut sum = Usage { cpu: root.own + root.reaped, written: written(pid)? };
+    let mut sum = Usage { cpu: root.own + root.reaped, written: bytes_written(pid)? };
     for entry in fs::read_dir("/proc").context("/proc is not readable")? {
         let Some(child) = entry?.file_name().to_str().and_then(|name| name.parse::<u32>().ok()) else { continue };
         // A process may end between the listing and the reading; then it is in `reaped` the next time.
@@ -35,7 +35,7 @@ pub(crate) fn usage_with_children(pid: u32) -> Result<Usage> {
             && stat.parent == pid
         {
             sum.cpu += stat.own;
-            sum.written += written(child).unwrap_or(0);
+            sum.written += bytes_written(child).unwrap_or(0);
         }
     }
     Ok(sum)
@@ -68,7 +68,7 @@ pub(crate) fn machine_busy() -> Result<f64> {
     Ok(busy / TICKS)
 }
 
-fn written(pid: u32) -> Result<u64> {
+fn bytes_written(pid: u32) -> Result<u64> {
     field(&format!("/proc/{pid}/io"), "write_bytes:")
 }
 

@@ -41,7 +41,7 @@ impl BenchServer {
     }
 
     /// The same under what a shell does before it becomes the server: a control group, limits of the process.
-    pub(crate) fn confined(binary: &Path, data: &Path, before: &str) -> Result<Self> {
+    pub(crate) fn start_confined(binary: &Path, data: &Path, before: &str) -> Result<Self> {
         let mut command = Command::new("sh");
         command.arg("-c").arg(format!("{before}\nexec \"$0\" \"$@\"")).arg(binary);
         command.args(["serve", "--listen", "127.0.0.1:0", "--data-dir"]).arg(data);
@@ -99,7 +99,7 @@ impl BenchServer {
     }
 
     /// How the process ended, if it did by itself.
-    pub(crate) fn ended(&mut self) -> Result<Option<String>> {
+    pub(crate) fn end_reason(&mut self) -> Result<Option<String>> {
         Ok(self.child.try_wait()?.map(|status| status.to_string()))
     }
 

@@ -75,7 +75,7 @@ pub(crate) fn run(args: &[String]) -> Result<()> {
     let data = scratch.path().join("data");
     let small = options.memory.map(Small::make).transpose()?;
     let mut server = match &small {
-        Some(small) => BenchServer::confined(&binary, &data, &small.before())?,
+        Some(small) => BenchServer::start_confined(&binary, &data, &small.before())?,
         None => BenchServer::muster(&binary, &data)?,
     };
     print_line(&format!("machine: {}", proc::machine(scratch.path())));
@@ -84,8 +84,8 @@ pub(crate) fn run(args: &[String]) -> Result<()> {
     }
     let measured = measure(&server, &options);
     // A killed server answers nothing: this is reported first.
-    let ended = server.ended()?;
-    let killed = small.as_ref().map(Small::killed).transpose()?.flatten();
+    let ended = server.end_reason()?;
+    let killed = small.as_ref().map(Small::kill_count).transpose()?.flatten();
     if let Some(ended) = &ended {
         print_line(&format!("\n**the server ended by itself: {ended}**"));
     }
@@ -117,12 +117,12 @@ fn measure(server: &BenchServer, options: &Options) -> Result<()> {
     for workspace in &workspaces {
         Heavy::prepare(CaseWorkspace { server, workspace })?;
     }
-    let alone = modest.measured(Duration::from_secs(options.seconds / 3))?;
+    let alone = modest.measure(Duration::from_secs(options.seconds / 3))?;
     let over = &AtomicBool::new(false);
     let (beside, sent) = std::thread::scope(|scope| {
         let tenant = |workspace| scope.spawn(move || Heavy::new(CaseWorkspace { server, workspace }).run(over));
         let heavy: Vec<_> = workspaces.iter().map(tenant).collect();
-        let beside = modest.measured(Duration::from_secs(options.seconds));
+        let beside = modest.measure(Duration::from_secs(options.seconds));
         over.store(true, Ordering::Relaxed);
         let sent: Vec<_> =
             heavy.into_iter().map(|tenant| tenant.join().expect("a heavy tenant does not panic")).collect();

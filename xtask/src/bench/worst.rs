@@ -216,20 +216,20 @@ fn one_line(text: &str) -> String {
 mod tests {
     use super::*;
 
-    fn measured(seconds: f64) -> Measured {
+    fn measured_at(seconds: f64) -> Measured {
         Measured { one: 0.002, seconds, growth_mib: 1.0, answer: "200".to_owned() }
     }
 
     #[test]
     fn four_times_the_elements_in_sixteen_times_the_time_are_a_square() {
-        let (small, large) = (measured(0.012), measured(0.162));
+        let (small, large) = (measured_at(0.012), measured_at(0.162));
         let found = exponent((100, &small), (400, &large)).expect("both can be measured");
         assert!((found - 2.0).abs() < 1e-9, "{found}");
     }
 
     #[test]
     fn what_is_too_fast_tells_no_exponent() {
-        assert_eq!(exponent((100, &measured(0.001)), (400, &measured(0.016))), None);
+        assert_eq!(exponent((100, &measured_at(0.001)), (400, &measured_at(0.016))), None);
     }
 
     #[test]

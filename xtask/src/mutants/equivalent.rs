@@ -82,7 +82,7 @@ mod tests {
 
     const LIST: &str = "[[mutant]]\nfile = \"a.rs\"\nchange = \"replace < with <= in f\"\nwhy = \"equal values were returned above\"\n";
 
-    fn compared(list: &str, missed: &[&str], caught: &[&str], is_complete: bool) -> Vec<String> {
+    fn compare_lists(list: &str, missed: &[&str], caught: &[&str], is_complete: bool) -> Vec<String> {
         let all = |names: &[&str]| names.iter().map(|&name| name.to_owned()).collect();
         let outcome = Trial { missed: all(missed), caught: all(caught), is_complete };
         Equivalent::parse(list).expect("the list of this test is in form").compare(&outcome)
@@ -91,18 +91,18 @@ mod tests {
     #[test]
     fn a_survivor_needs_an_entry_for_each_place() {
         let change = "a.rs: replace < with <= in f";
-        assert_eq!(compared(LIST, &[change], &[], true), [""; 0]);
-        assert_eq!(compared("", &[change], &[], false), [format!("survives (1, listed 0): {change}")]);
-        assert_eq!(compared(LIST, &[change, change], &[], false), [format!("survives (2, listed 1): {change}")]);
+        assert_eq!(compare_lists(LIST, &[change], &[], true), [""; 0]);
+        assert_eq!(compare_lists("", &[change], &[], false), [format!("survives (1, listed 0): {change}")]);
+        assert_eq!(compare_lists(LIST, &[change, change], &[], false), [format!("survives (2, listed 1): {change}")]);
     }
 
     #[test]
     fn an_entry_that_a_test_finds_must_go() {
         let change = "a.rs: replace < with <= in f";
         let fault = format!("listed 1 times and survives 0, remove an entry: {change}");
-        assert_eq!(compared(LIST, &[], &[change], false), std::slice::from_ref(&fault));
-        assert_eq!(compared(LIST, &[], &[], true), [fault]);
-        assert_eq!(compared(LIST, &[], &[], false), [""; 0]);
+        assert_eq!(compare_lists(LIST, &[], &[change], false), std::slice::from_ref(&fault));
+        assert_eq!(compare_lists(LIST, &[], &[], true), [fault]);
+        assert_eq!(compare_lists(LIST, &[], &[], false), [""; 0]);
     }
 
     #[test]

@@ -54,7 +54,7 @@ fn shard(text: &str) -> anyhow::Result<(u32, u32)> {
 mod tests {
     use super::*;
 
-    fn parsed(args: &[&str]) -> Result<MutantOptions, String> {
+    fn parse_args(args: &[&str]) -> Result<MutantOptions, String> {
         let args: Vec<String> = args.iter().map(|&arg| arg.to_owned()).collect();
         MutantOptions::parse(&args).map_err(|error| format!("{error:#}"))
     }
@@ -62,7 +62,7 @@ mod tests {
     #[test]
     fn both_proofs_run_unless_one_is_named() {
         let all = MutantOptions { injected: true, generated: true, files: Vec::new(), shard: (0, 1), limit: None };
-        assert_eq!(parsed(&[]), Ok(all));
+        assert_eq!(parse_args(&[]), Ok(all));
         let slice = MutantOptions {
             injected: false,
             generated: true,
@@ -71,17 +71,17 @@ mod tests {
             limit: Some(Duration::from_secs(600)),
         };
         let args = ["generated", "--file", "a.rs", "--file", "b.rs", "--shard", "2/8", "--minutes", "10"];
-        assert_eq!(parsed(&args), Ok(slice));
+        assert_eq!(parse_args(&args), Ok(slice));
     }
 
     #[test]
     fn arguments_that_make_no_sense_are_refused() {
         let shard = |text: &str| Err(format!("--shard takes K/N with K below N, not `{text}`"));
-        assert_eq!(parsed(&["--shard", "8/8"]), shard("8/8"));
-        assert_eq!(parsed(&["--shard", "1"]), shard("1"));
-        assert_eq!(parsed(&["--file"]), Err(format!("--file needs a value; {USAGE}")));
-        assert_eq!(parsed(&["all"]), Err(format!("unknown argument `all`; {USAGE}")));
+        assert_eq!(parse_args(&["--shard", "8/8"]), shard("8/8"));
+        assert_eq!(parse_args(&["--shard", "1"]), shard("1"));
+        assert_eq!(parse_args(&["--file"]), Err(format!("--file needs a value; {USAGE}")));
+        assert_eq!(parse_args(&["all"]), Err(format!("unknown argument `all`; {USAGE}")));
         let both = format!("`injected` and `generated` exclude each other; {USAGE}");
-        assert_eq!(parsed(&["injected", "generated"]), Err(both));
+        assert_eq!(parse_args(&["injected", "generated"]), Err(both));
     }
 }

@@ -12,13 +12,13 @@ use super::outcome::StageOutcome;
 use crate::repo::{INSTALL_TOOLS, Repo, answers, cargo_metadata, cargo_program, may_install, succeeds};
 
 pub(super) fn run(repo: &Repo) -> anyhow::Result<StageOutcome> {
-    if !installed() && may_install() {
+    if !is_installed() && may_install() {
         succeeds(&mut repo.cargo(&["install", "cargo-deny", "--locked"]))?;
     }
-    if installed() { with_cargo_deny(repo) } else { without_cargo_deny(repo) }
+    if is_installed() { with_cargo_deny(repo) } else { without_cargo_deny(repo) }
 }
 
-fn installed() -> bool {
+fn is_installed() -> bool {
     answers(cargo_program(), &["deny", "--version"])
 }
 

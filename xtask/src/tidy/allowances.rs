@@ -93,7 +93,7 @@ impl Allowances {
     }
 
     /// What of `found` the list allows: what remains to be done, and never more than was allowed before.
-    pub(super) fn lowered(&self, found: &Self) -> Self {
+    pub(super) fn lower(&self, found: &Self) -> Self {
         let lower = |allowed: &BTreeMap<String, usize>, found: &BTreeMap<String, usize>| -> BTreeMap<String, usize> {
             let least = allowed.iter().filter_map(|(name, count)| Some((name.clone(), *count.min(found.get(name)?))));
             least.filter(|(_, count)| *count > 0).collect()
@@ -117,9 +117,9 @@ impl Allowances {
     }
 
     /// One finding for everything that the list still allows and that is not there any more.
-    pub(super) fn outdated(&self, found: &Self) -> Option<Finding> {
+    pub(super) fn find_outdated(&self, found: &Self) -> Option<Finding> {
         let message = "allows more than there is: run `cargo xtask tidy --lower`";
-        (self.lowered(found) != *self).then(|| Finding::error(PATH, message))
+        (self.lower(found) != *self).then(|| Finding::error(PATH, message))
     }
 
     /// Circles beyond the list.
@@ -177,20 +177,20 @@ mod tests {
     fn lowering_takes_what_was_found_and_never_more_than_was_allowed() {
         let allowed = list(&[&["a", "b", "c"], &["d", "e"]], 3, 2);
         let found = list(&[&["a", "b"], &["x", "y"]], 5, 2);
-        assert_eq!(allowed.lowered(&found), list(&[&["a", "b"]], 3, 2));
-        assert_eq!(allowed.lowered(&Allowances::default()), Allowances::default());
+        assert_eq!(allowed.lower(&found), list(&[&["a", "b"]], 3, 2));
+        assert_eq!(allowed.lower(&Allowances::default()), Allowances::default());
     }
 
     #[test]
     fn a_list_that_allows_more_than_there_is_is_outdated() {
         let allowed = list(&[&["a", "b"]], 3, 2);
-        assert_eq!(allowed.outdated(&allowed), None);
+        assert_eq!(allowed.find_outdated(&allowed), None);
         let message = "allows more than there is: run `cargo xtask tidy --lower`";
         let outdated = Some(Finding::error(PATH, message));
         for found in [list(&[], 3, 2), list(&[&["a", "b"]], 2, 2), list(&[&["a", "b"]], 3, 1)] {
-            assert_eq!(allowed.outdated(&found), outdated);
+            assert_eq!(allowed.find_outdated(&found), outdated);
         }
-        assert_eq!(allowed.outdated(&list(&[&["a", "b"]], 4, 3)), None);
+        assert_eq!(allowed.find_outdated(&list(&[&["a", "b"]], 4, 3)), None);
     }
 
     #[test]

@@ -47,7 +47,7 @@ fn lost_tests(tree: &Tree, file: &TextFile) -> Vec<Finding> {
     };
     let mut findings = Vec::new();
     for (index, line) in file.text.lines().enumerate() {
-        for name in backticked(line).into_iter().filter(is_test).filter(|name| !is_there(name)) {
+        for name in words_in_backticks(line).into_iter().filter(is_test).filter(|name| !is_there(name)) {
             let message = format!("names the test `{name}`, which does not exist");
             findings.push(Finding::error(format!("{}:{}", file.path, index + 1), message));
         }
@@ -67,7 +67,7 @@ fn dead_references(tree: &Tree, file: &TextFile) -> Vec<Finding> {
         if fenced {
             continue;
         }
-        let paths = backticked(line).into_iter().filter(|text| looks_like_path(&starts, text));
+        let paths = words_in_backticks(line).into_iter().filter(|text| looks_like_path(&starts, text));
         let links = link_targets(line).into_iter();
         for target in paths.chain(links) {
             if !resolves(tree, file.folder(), target) {
@@ -107,14 +107,14 @@ fn looks_like_path(starts: &BTreeSet<String>, text: &str) -> bool {
 
 /// From the root, from the document's folder, or from a crate by its full or short name.
 fn resolves(tree: &Tree, folder: &str, target: &str) -> bool {
-    let beside = normalised(&format!("{folder}/{target}"));
+    let beside = normalise(&format!("{folder}/{target}"));
     [target.to_owned(), beside, format!("crates/{target}"), format!("crates/muster-{target}")]
         .iter()
         .any(|path| tree.exists(path))
 }
 
 /// Resolves `.` and `..`; a leading slash is dropped.
-fn normalised(path: &str) -> String {
+fn normalise(path: &str) -> String {
     let mut parts = Vec::new();
     for part in path.split('/') {
         match part {
@@ -129,7 +129,7 @@ fn normalised(path: &str) -> String {
 }
 
 /// Returns the strings between single backticks.
-fn backticked(line: &str) -> Vec<&str> {
+fn words_in_backticks(line: &str) -> Vec<&str> {
     line.split('`').skip(1).step_by(2).collect()
 }
 

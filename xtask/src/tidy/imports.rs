@@ -22,7 +22,7 @@ pub(super) fn imports(tree: &Tree, folder: &str) -> Imports {
         .map(|file| (module(&file.path[folder.len()..]), code(&file.text)))
         .collect();
     let mut names: BTreeSet<String> = modules.keys().cloned().collect();
-    names.extend(modules.iter().flat_map(|(module, text)| declared(module, text)));
+    names.extend(modules.iter().flat_map(|(module, text)| declared_modules(module, text)));
     let used = |(name, text): (&String, &String)| {
         let mut used: BTreeSet<String> = paths(text).iter().filter_map(|path| target(&names, name, path)).collect();
         used.remove(name);
@@ -64,7 +64,7 @@ fn is_test(file: &TextFile) -> bool {
 }
 
 /// The modules that a module declares, so that one whose file is elsewhere (`#[path = "..."]`) is not taken for its parent.
-fn declared(module: &str, text: &str) -> Vec<String> {
+fn declared_modules(module: &str, text: &str) -> Vec<String> {
     let names = text.lines().filter_map(|line| line.split_once("mod ")?.1.strip_suffix(';'));
     names.map(|name| if module == ROOT { name.to_owned() } else { format!("{module}/{name}") }).collect()
 }

@@ -188,7 +188,7 @@ impl Record for Merge {
         let mut read = Decoder::open(row.blob()?)?;
         let cause = cause(code, &mut read)?;
         let explanation = if read.u8()? == 0 { None } else { Some(parts::explanation(&mut read)?) };
-        let (filled, combined) = (parts::names(&mut read)?, parts::combined(&mut read)?);
+        let (filled, combined) = (parts::names(&mut read)?, parts::read_combined(&mut read)?);
         let identifiers = parts::keys(&mut read)?;
         read.end()?;
         let reverted_at = row.int_or_null()?.map(Timestamp);
@@ -224,7 +224,7 @@ impl Record for Separation {
             at: Timestamp(row.int()?),
             a: profile_id(&mut row)?,
             b: profile_id(&mut row)?,
-            cause: parts::coded([Revert, Review], |c| c as u8, row.int()?)?,
+            cause: parts::from_code([Revert, Review], |c| c as u8, row.int()?)?,
             merge: row.int_or_null()?.map(|no| MergeNo(no.cast_unsigned())),
         })
     }

@@ -16,17 +16,17 @@ use muster_core::warning::{Code, Warning};
 use std::collections::BTreeMap;
 
 /// Finds the value of a stored number.
-pub(super) fn coded<T: Copy, const N: usize>(all: [T; N], code: impl Fn(T) -> u8, n: i64) -> Result<T, CorruptRow> {
+pub(super) fn from_code<T: Copy, const N: usize>(all: [T; N], code: impl Fn(T) -> u8, n: i64) -> Result<T, CorruptRow> {
     all.into_iter().find(|item| i64::from(code(*item)) == n).ok_or(CorruptRow("a code is unknown"))
 }
 
 pub(super) fn platform(n: i64) -> Result<Platform, CorruptRow> {
-    coded(Platform::ALL, |p| p as u8, n)
+    from_code(Platform::ALL, |p| p as u8, n)
 }
 
 pub(super) fn element_kind(n: i64) -> Result<ElementKind, CorruptRow> {
     use ElementKind::{Customer, Device, Event, Unknown};
-    coded([Customer, Event, Device, Unknown], |k| k as u8, n)
+    from_code([Customer, Event, Device, Unknown], |k| k as u8, n)
 }
 
 /// The number of an attribute rule; core gives them none.
@@ -49,7 +49,7 @@ pub(super) fn survivor_code(rule: SurvivorRule) -> u8 {
 
 pub(super) fn survivor_rule(n: u8) -> Result<SurvivorRule, CorruptRow> {
     use SurvivorRule::{FirstSeen, LastSeen, MostEvents};
-    coded([LastSeen, FirstSeen, MostEvents], survivor_code, i64::from(n))
+    from_code([LastSeen, FirstSeen, MostEvents], survivor_code, i64::from(n))
 }
 
 pub(super) fn put_keys(out: &mut Encoder, keys: &[Identifier]) {
@@ -92,7 +92,7 @@ pub(super) fn put_combined(out: &mut Encoder, combined: &[Combined]) {
     out.bytes(&jsonb::object(combined.iter().filter_map(|c| Some((&*c.field, c.new.as_ref()?)))));
 }
 
-pub(super) fn combined(read: &mut Decoder<'_>) -> Result<Vec<Combined>, CorruptRow> {
+pub(super) fn read_combined(read: &mut Decoder<'_>) -> Result<Vec<Combined>, CorruptRow> {
     let fields = read.list(|read| Ok((Box::from(read.str()?), read.u8()?)))?;
     let (before, after) = (jsonb::read_object(read.bytes()?)?, jsonb::read_object(read.bytes()?)?);
     let (mut before, mut after) = (before.into_iter().map(|(_, v)| v), after.into_iter().map(|(_, v)| v));
@@ -251,7 +251,7 @@ pub(super) fn rules(record: &[u8]) -> Result<Vec<(Box<str>, Combine)>, CorruptRo
     use Combine::{Max, Min, Sum};
     let mut read = Decoder::open(record)?;
     let rules =
-        read.list(|read| Ok((read.str()?.into(), coded([Sum, Max, Min], combine_code, i64::from(read.u8()?))?)))?;
+        read.list(|read| Ok((read.str()?.into(), from_code([Sum, Max, Min], combine_code, i64::from(read.u8()?))?)))?;
     read.end()?;
     Ok(rules)
 }
@@ -451,7 +451,7 @@ pub(super) fn results(read: &mut Decoder<'_>) -> Result<Vec<ElementResult>, Corr
         let index = u32::try_from(read.step(place)?).map_err(|_| CorruptRow("an index is out of range"))?;
         place += 1;
         let kind = element_kind(i64::from(read.u8()?))?;
-        let outcome = coded(Outcome::ALL, |o| o as u8, i64::from(read.u8()?))?;
+        let outcome = from_code(Outcome::ALL, |o| o as u8, i64::from(read.u8()?))?;
         Ok(ElementResult {
             index,
             kind,
@@ -468,6 +468,6 @@ pub(super) fn results(read: &mut Decoder<'_>) -> Result<Vec<ElementResult>, Corr
 
 fn action(read: &mut Decoder<'_>) -> Result<ActionResult, CorruptRow> {
     let byte = read.u8()?;
-    let outcome = coded(ActionOutcome::ALL, |o| o as u8, i64::from(byte & 0x7f))?;
+    let outcome = from_code(ActionOutcome::ALL, |o| o as u8, i64::from(byte & 0x7f))?;
     Ok(ActionResult { outcome, errors: if byte & 0x80 == 0 { Faults::default() } else { faults(read)?.into() } })
 }

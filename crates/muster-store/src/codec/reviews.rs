@@ -14,7 +14,7 @@ use muster_core::time::Timestamp;
 use muster_core::value::Value;
 
 fn state(n: i64) -> Result<ReviewState, CorruptRow> {
-    parts::coded(ReviewState::ALL, |state| state as u8, n)
+    parts::from_code(ReviewState::ALL, |state| state as u8, n)
 }
 
 impl Record for Review {
@@ -56,7 +56,7 @@ impl Record for Review {
             }
             _ => None,
         };
-        let reason = parts::coded(GuardReason::ALL, |reason| reason as u8, row.int()?)?;
+        let reason = parts::from_code(GuardReason::ALL, |reason| reason as u8, row.int()?)?;
         let request = match (row.int_or_null()?, row.int_or_null()?) {
             (Some(no), Some(element)) => {
                 let element = element.try_into().map_err(|_| CorruptRow("an index is out of range"))?;

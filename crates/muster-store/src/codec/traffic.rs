@@ -190,7 +190,7 @@ impl Record for Change {
         let mut row = CellReader::new(Self::FAMILY, cells)?;
         Ok(Self {
             seq: row.unsigned()?,
-            kind: parts::coded([User, Device, Merge, Revert], |k| k as u8, row.int()?)?,
+            kind: parts::from_code([User, Device, Merge, Revert], |k| k as u8, row.int()?)?,
             profile: ProfileNo(row.unsigned()?),
             merge: row.unsigned()?,
             at: Timestamp(row.int()?),

@@ -32,7 +32,7 @@ fn record(no: u64, workspace: Option<&str>) -> AuditRecord {
 }
 
 /// Appends this many; those of even number are about `shop`. The number in what is appended is not read.
-fn appended(engine: &dyn Engine, count: u64) -> Vec<AuditRecord> {
+fn append_records(engine: &dyn Engine, count: u64) -> Vec<AuditRecord> {
     let records = (1..=count).map(|no| record(no, no.is_multiple_of(2).then_some("shop")));
     let append = |record: AuditRecord| {
         assert_eq!(engine.append_audit(&AuditRecord { no: 0, ..record.clone() }), Ok(record.no));
@@ -70,7 +70,7 @@ pub(super) fn tokens_that_are_bound_go_with_their_workspace_and_what_was_done_in
     for token in [token("all", None), token("here", Some("shop")), token("there", Some("other"))] {
         assert_eq!(engine.put_token(&token), Ok(TokenPut::Made));
     }
-    let records = appended(&*engine, 2);
+    let records = append_records(&*engine, 2);
     assert_eq!(engine.delete_workspace(&shop), Ok(()));
     assert_eq!(engine.tokens(), Ok(vec![token("all", None), token("there", Some("other"))]));
     assert_eq!(page(&*engine, (Some("shop"), None, 9)), (vec![records[1].clone()], false));
@@ -128,7 +128,7 @@ pub(super) fn of_too_many_sessions_those_used_least_lately_go(make: Make<'_>) {
 pub(super) fn the_audit_log_is_read_newest_first_in_pages_of_all_or_of_one_workspace(make: Make<'_>) {
     let engine = make();
     assert_eq!(page(&*engine, (None, None, 9)), (Vec::new(), false));
-    let mut records = appended(&*engine, 5);
+    let mut records = append_records(&*engine, 5);
     records.reverse();
     assert_eq!(page(&*engine, (None, None, 9)), (records.clone(), false));
     assert_eq!(page(&*engine, (None, None, 2)), (records[..2].to_vec(), true));
@@ -152,7 +152,7 @@ pub(super) fn tokens_are_bounded(make: Make<'_>) {
 
 pub(super) fn the_audit_log_drops_its_oldest_and_cuts_details(make: Make<'_>) {
     let engine = make();
-    appended(&*engine, 2);
+    append_records(&*engine, 2);
     let long = AuditRecord { detail: "1234é".into(), ..record(3, None) };
     assert_eq!(engine.append_audit(&long), Ok(3));
     let kept = AuditRecord { detail: "1234".into(), ..long };
@@ -162,7 +162,7 @@ pub(super) fn the_audit_log_drops_its_oldest_and_cuts_details(make: Make<'_>) {
 /// Fails if one bound counts both.
 pub(super) fn sessions_have_a_bound_of_their_own_in_the_audit_log(make: Make<'_>) {
     let engine = make();
-    appended(&*engine, 2);
+    append_records(&*engine, 2);
     let session = |no: u64| AuditRecord { class: AuditClass::Session, ..record(no, None) };
     for no in 3..6 {
         assert_eq!(engine.append_audit(&session(no)), Ok(no));

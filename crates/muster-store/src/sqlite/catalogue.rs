@@ -39,7 +39,7 @@ fn folder_of(path: &Path) -> PathBuf {
     path.parent().unwrap_or(Path::new(".")).to_owned()
 }
 
-fn damaged(what: &str) -> EngineError {
+fn corrupt_row_of(what: &str) -> EngineError {
     EngineError::Corrupt(format!("a row of the catalogue's {what} fails its checksum").into())
 }
 
@@ -52,8 +52,8 @@ impl Catalogue {
     }
 
     /// Opens an existing catalogue and changes nothing, except to complete what a crash interrupted.
-    pub(crate) fn look(path: &Path) -> Result<Self, schema::SchemaError> {
-        let conn = settings::catalogue_look(path)?;
+    pub(crate) fn open_for_reading(path: &Path) -> Result<Self, schema::SchemaError> {
+        let conn = settings::catalogue_for_reading(path)?;
         if !schema::is_current_catalogue(&conn)? {
             return Err(EngineError::Broken("its version is older than this one: start it once".into()).into());
         }
@@ -67,12 +67,12 @@ impl Catalogue {
         let mut rows = select.query([])?;
         let mut workspaces = Vec::new();
         while let Some(row) = rows.next()? {
-            let id = WorkspaceId::parse(&row.get::<_, String>(0)?).ok_or_else(|| damaged("workspaces"))?;
+            let id = WorkspaceId::parse(&row.get::<_, String>(0)?).ok_or_else(|| corrupt_row_of("workspaces"))?;
             let (created_at, revision) = (Timestamp(row.get(1)?), row.get::<_, i64>(2)?.cast_unsigned());
             let keys = self.keys(&id)?;
             let workspace = Workspace { id, created_at, revision, settings: row.get(3)?, keys };
             if workspace_sum(&workspace) != row.get::<_, i64>(4)? {
-                return Err(damaged("workspaces"));
+                return Err(corrupt_row_of("workspaces"));
             }
             workspaces.push(workspace);
         }
@@ -86,7 +86,7 @@ impl Catalogue {
         let mut rows = select.query([id.as_str()])?;
         let mut keys = Vec::new();
         while let Some(row) = rows.next()? {
-            keys.push(key_record(id, row)?.ok_or_else(|| damaged("keys"))?);
+            keys.push(key_record(id, row)?.ok_or_else(|| corrupt_row_of("keys"))?);
         }
         Ok(keys)
     }
@@ -154,7 +154,7 @@ impl Catalogue {
         let mut select = self.conn.prepare_cached("SELECT version, sum FROM versions WHERE workspace = ?1")?;
         let row = select.query_row([id.as_str()], |row| Ok((row.get::<_, i64>(0)?.cast_unsigned(), row.get(1)?)));
         match row.optional()? {
-            Some((version, sum)) if version_sum(id, version) != sum => Err(damaged("versions")),
+            Some((version, sum)) if version_sum(id, version) != sum => Err(corrupt_row_of("versions")),
             row => Ok(row.map_or(0, |(version, _)| version)),
         }
     }
@@ -226,7 +226,7 @@ impl Catalogue {
     pub(crate) fn deleted(&self) -> Result<Vec<WorkspaceId>, EngineError> {
         let mut select = self.conn.prepare("SELECT id FROM deleted")?;
         let ids = select.query_map([], |row| row.get::<_, String>(0))?.collect::<Result<Vec<_>, _>>()?;
-        ids.iter().map(|id| WorkspaceId::parse(id).ok_or_else(|| damaged("deleted"))).collect()
+        ids.iter().map(|id| WorkspaceId::parse(id).ok_or_else(|| corrupt_row_of("deleted"))).collect()
     }
 
     /// Moves the folder of a deleted workspace away to be removed, and notes that. Returns where it is now.
@@ -249,7 +249,7 @@ impl Catalogue {
         let mut select = self.conn.prepare_cached("SELECT value, sum FROM secrets WHERE name = ?1")?;
         let row = select.query_row([name], |row| Ok((row.get::<_, Vec<u8>>(0)?, row.get::<_, i64>(1)?))).optional()?;
         match row {
-            Some((value, sum)) if secret_sum(name, &value) != sum => Err(damaged("secrets")),
+            Some((value, sum)) if secret_sum(name, &value) != sum => Err(corrupt_row_of("secrets")),
             row => Ok(row.map(|(value, _)| value)),
         }
     }

@@ -150,7 +150,7 @@ impl Locks {
         };
         let path = root.join("lock");
         refuse_link(&path)?;
-        let file = if is_made { unfollowed(private()).open(&path) } else { File::open(&path) };
+        let file = if is_made { refusing_links(private()).open(&path) } else { File::open(&path) };
         let file = match file {
             Err(error) if !is_made && error.kind() == io::ErrorKind::NotFound => None,
             file => Some(at(&path, file)?),
@@ -172,7 +172,7 @@ fn refuse_link(path: &Path) -> Result<(), OpenError> {
 }
 
 /// Returns options that refuse a link that was put there in the meantime.
-fn unfollowed(mut options: OpenOptions) -> OpenOptions {
+fn refusing_links(mut options: OpenOptions) -> OpenOptions {
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::custom_flags(&mut options, rustix::fs::OFlags::NOFOLLOW.bits().cast_signed());
     options
@@ -217,7 +217,7 @@ impl Directory {
     }
 
     /// Opens an existing directory and creates nothing in it: it may be a copy that cannot be written.
-    pub(crate) fn look(root: &Path) -> Result<Self, OpenError> {
+    pub(crate) fn open_for_reading(root: &Path) -> Result<Self, OpenError> {
         let format = root.join("format");
         is_ours(root, &String::from_utf8_lossy(&at(&format, fs::read(&format))?))?;
         Ok(Self { root: root.to_owned(), _locks: Locks::take(root, false)? })
@@ -347,7 +347,7 @@ fn remove_folder(path: &Path) -> io::Result<()> {
 /// # Errors
 /// [`OpenError`] if it is none, or cannot be opened.
 pub fn is_in_use(root: &Path) -> Result<bool, OpenError> {
-    match Directory::look(root) {
+    match Directory::open_for_reading(root) {
         Ok(_) => Ok(false),
         Err(OpenError::InUse(_)) => Ok(true),
         Err(error) => Err(error),
@@ -380,7 +380,7 @@ fn write_format(path: &Path) -> Result<(), OpenError> {
     let write = || {
         let mut options = private();
         options.truncate(true);
-        let mut file = unfollowed(options).open(&draft)?;
+        let mut file = refusing_links(options).open(&draft)?;
         file.write_all(FORMAT.as_bytes())?;
         file.sync_all()?;
         fs::rename(&draft, path)

@@ -15,13 +15,13 @@ use std::sync::{Arc, PoisonError};
 
 impl Inner {
     /// Opens every workspace once, so that problems show at the start.
-    pub(super) fn look_at_all(&self) -> Result<(), OpenError> {
+    pub(super) fn open_all(&self) -> Result<(), OpenError> {
         let (mut newer, mut newest) = (Vec::new(), Timestamp::default());
         for (place, workspace) in self.all_workspaces().iter().enumerate() {
             let mut writer = lock(&workspace.writer);
-            let looked = self.look_at(workspace, &mut writer);
+            let checked = self.check_entry_of(workspace, &mut writer);
             newest = writer.as_ref().map_or(newest, |writer| newest.max(writer.counters().now));
-            match looked {
+            match checked {
                 Ok(false) => newer.push(workspace.id.to_string()),
                 Ok(true) if place < self.options.open_max => {}
                 Ok(true) => {
@@ -49,7 +49,7 @@ impl Inner {
     }
 
     /// Opens one workspace; false if it keeps a newer entry than the catalogue has.
-    fn look_at(&self, workspace: &SqliteWorkspace, writer: &mut Option<Writer>) -> Result<bool, WriterError> {
+    fn check_entry_of(&self, workspace: &SqliteWorkspace, writer: &mut Option<Writer>) -> Result<bool, WriterError> {
         let open = workspace.open_writer(writer, self.options.binding_map_bytes_max, self.options.accept_loss)?;
         Ok(self.compare(&workspace.queue.entry(), open)?)
     }

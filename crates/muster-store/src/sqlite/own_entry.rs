@@ -25,7 +25,7 @@ impl Versioned {
     }
 }
 
-fn damaged() -> EngineError {
+fn corrupt_copy() -> EngineError {
     EngineError::Corrupt("the workspace's copy of its entry fails its checksum".into())
 }
 
@@ -41,12 +41,12 @@ pub(crate) fn load(conn: &Connection) -> Result<Option<Versioned>, EngineError> 
         Ok((row.get::<_, String>(0)?, row.get::<_, String>(3)?, numbers))
     });
     let Some((id, settings, [created_at, revision, version, stored])) = row.optional()? else { return Ok(None) };
-    let id = WorkspaceId::parse(&id).ok_or_else(damaged)?;
+    let id = WorkspaceId::parse(&id).ok_or_else(corrupt_copy)?;
     let keys = keys(conn, &id)?;
     let (created_at, revision) = (Timestamp(created_at), revision.cast_unsigned());
     let entry = Workspace { id, created_at, revision, settings, keys };
     let own = Versioned { entry, version: version.cast_unsigned() };
-    if sum(&own) == stored { Ok(Some(own)) } else { Err(damaged()) }
+    if sum(&own) == stored { Ok(Some(own)) } else { Err(corrupt_copy()) }
 }
 
 fn keys(conn: &Connection, id: &WorkspaceId) -> Result<Vec<KeyRecord>, EngineError> {
@@ -55,7 +55,7 @@ fn keys(conn: &Connection, id: &WorkspaceId) -> Result<Vec<KeyRecord>, EngineErr
     let mut rows = select.query([])?;
     let mut keys = Vec::new();
     while let Some(row) = rows.next()? {
-        keys.push(key_record(id, row)?.ok_or_else(damaged)?);
+        keys.push(key_record(id, row)?.ok_or_else(corrupt_copy)?);
     }
     Ok(keys)
 }

@@ -90,7 +90,7 @@ impl SqliteReader {
     }
 
     /// Takes a snapshot through a connection of its own.
-    pub(crate) fn alone(conn: Connection) -> Result<Self, EngineError> {
+    pub(crate) fn with_connection(conn: Connection) -> Result<Self, EngineError> {
         Self::begin(conn, None, ReadRoom::default())
     }
 
@@ -116,18 +116,18 @@ impl SqliteReader {
         table::page(conn, of, cells, limit, &mut |bytes| self.room.reads_row(bytes))
     }
 
-    fn numbered<R: Record>(&self, no: u64) -> Result<Option<R>, EngineError> {
+    fn by_number<R: Record>(&self, no: u64) -> Result<Option<R>, EngineError> {
         Ok(table::get(self.conn(), &[Cell::unsigned(no)])?.map(|(row, _)| row))
     }
 
     fn member(&self, no: ProfileNo) -> Result<Member, EngineError> {
         let missing = |what: &str| EngineError::Corrupt(format!("profile {} has no {what}", no.0).into());
-        let mut profile = self.numbered(no.0)?.ok_or_else(|| missing("member record"))?;
+        let mut profile = self.by_number(no.0)?.ok_or_else(|| missing("member record"))?;
         chunks::fill_record(self.conn(), &mut profile)?;
-        let root_pointer = self.numbered(no.0)?.ok_or_else(|| missing("root pointer"))?;
-        let link: Option<MergeLink> = self.numbered(no.0)?;
+        let root_pointer = self.by_number(no.0)?.ok_or_else(|| missing("root pointer"))?;
+        let link: Option<MergeLink> = self.by_number(no.0)?;
         let joined_at = match &link {
-            Some(link) => self.numbered::<Merge>(link.merge.0)?.map(|merge| merge.at),
+            Some(link) => self.by_number::<Merge>(link.merge.0)?.map(|merge| merge.at),
             None => None,
         };
         let of = (Family::Devices, "WHERE profile = ?1 ORDER BY device_id");
@@ -273,13 +273,13 @@ impl Reader for SqliteReader {
     }
 
     fn profile(&mut self, no: ProfileNo) -> Result<Option<LiveProfile>, EngineError> {
-        let Some(root_pointer) = self.numbered::<RootPointer>(no.0)? else { return Ok(None) };
+        let Some(root_pointer) = self.by_number::<RootPointer>(no.0)? else { return Ok(None) };
         let root = root_pointer.root;
         let is_alone = root_pointer.root == no && root_pointer.tree.members == 1;
-        let whole = if root == no { Some(root_pointer) } else { self.numbered::<RootPointer>(root.0)? };
+        let whole = if root == no { Some(root_pointer) } else { self.by_number::<RootPointer>(root.0)? };
         self.room.reads(whole.map_or(0, |whole| whole.weight))?;
         let members = if is_alone { vec![self.member(root)?] } else { self.members(root)? };
-        let mut view = self.numbered::<ViewRow>(root.0)?.map(|row| row.view);
+        let mut view = self.by_number::<ViewRow>(root.0)?.map(|row| row.view);
         if let Some(view) = &mut view {
             chunks::fill_view(self.conn(), root, view)?;
         }
@@ -320,7 +320,7 @@ impl Reader for SqliteReader {
         let mut page = PageBuilder::new(query.limit);
         self.room.turn_page();
         for Reverse((_, seq)) in newest.into_sorted_vec() {
-            let event: Event = self.numbered(seq)?.ok_or(EngineError::Corrupt("an event is missing".into()))?;
+            let event: Event = self.by_number(seq)?.ok_or(EngineError::Corrupt("an event is missing".into()))?;
             let bytes = payload(&event.cells());
             if !page.takes(bytes) {
                 break;
@@ -353,7 +353,7 @@ impl Reader for SqliteReader {
     }
 
     fn quarantined(&mut self, no: QuarantineNo) -> Result<Option<QuarantinedElement>, EngineError> {
-        Ok(self.numbered(no.0)?.filter(|entry: &QuarantinedElement| entry.deleted_at.is_none()))
+        Ok(self.by_number(no.0)?.filter(|entry: &QuarantinedElement| entry.deleted_at.is_none()))
     }
 
     fn deleted(&mut self, after: Timestamp, limit: usize) -> Result<Page<QuarantinedElement>, EngineError> {
@@ -366,7 +366,7 @@ impl Reader for SqliteReader {
     }
 
     fn merge(&mut self, no: MergeNo) -> Result<Option<Merge>, EngineError> {
-        self.numbered(no.0)
+        self.by_number(no.0)
     }
 
     fn separations(&mut self, below: Option<SeparationNo>, limit: usize) -> Result<Page<Separation>, EngineError> {
@@ -385,12 +385,12 @@ impl Reader for SqliteReader {
     }
 
     fn review(&mut self, no: ReviewNo) -> Result<Option<Review>, EngineError> {
-        self.numbered(no.0)
+        self.by_number(no.0)
     }
 
     fn root(&mut self, no: ProfileNo) -> Result<Option<RootPointer>, EngineError> {
-        match self.numbered::<RootPointer>(no.0)? {
-            Some(root_pointer) if root_pointer.root != no => self.numbered(root_pointer.root.0),
+        match self.by_number::<RootPointer>(no.0)? {
+            Some(root_pointer) if root_pointer.root != no => self.by_number(root_pointer.root.0),
             found => Ok(found),
         }
     }
@@ -435,7 +435,7 @@ impl Reader for SqliteReader {
     }
 
     fn changes(&mut self, places: &[Seq]) -> Result<Vec<Change>, EngineError> {
-        let rows = places.iter().map(|seq| self.numbered(*seq)).collect::<Result<Vec<_>, _>>()?;
+        let rows = places.iter().map(|seq| self.by_number(*seq)).collect::<Result<Vec<_>, _>>()?;
         Ok(rows.into_iter().flatten().collect())
     }
 

@@ -93,7 +93,7 @@ pub(crate) fn reader(path: &Path) -> Result<Connection> {
 }
 
 /// A connection that only looks, also at a copy in a place that cannot be written, if its write-ahead log is empty.
-pub(crate) fn look(path: &Path) -> std::result::Result<Connection, EngineError> {
+pub(crate) fn open_for_reading(path: &Path) -> std::result::Result<Connection, EngineError> {
     let reads = |conn: Connection| conn.query_row("PRAGMA user_version", [], |_| Ok(())).map(|()| conn);
     let error = match reader(path).and_then(reads) {
         Ok(conn) => return Ok(conn),
@@ -132,7 +132,7 @@ pub(crate) fn catalogue(path: &Path) -> Result<Connection> {
 }
 
 /// A connection that reads the catalogue. It may write what a crash left to be taken back, if the file lets it.
-pub(crate) fn catalogue_look(path: &Path) -> Result<Connection> {
+pub(crate) fn catalogue_for_reading(path: &Path) -> Result<Connection> {
     let conn = open(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
     conn.pragma_update(None, "query_only", "ON")?;
     Ok(conn)

@@ -28,7 +28,7 @@ impl Synced {
     }
 
     /// Reads the number of a file without opening it for writing; 0 if there is none.
-    pub(crate) fn look(path: &Path) -> io::Result<Option<u64>> {
+    pub(crate) fn read(path: &Path) -> io::Result<Option<u64>> {
         match File::open(path) {
             Ok(file) => number(&file),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Some(0)),

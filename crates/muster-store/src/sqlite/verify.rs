@@ -54,7 +54,7 @@ impl Report {
 /// # Errors
 /// [`OpenError`] if the directory is in use, or is none, or its catalogue cannot be read.
 pub fn verify(data_dir: &Path) -> Result<Report, OpenError> {
-    let directory = Directory::look(data_dir)?;
+    let directory = Directory::open_for_reading(data_dir)?;
     let path = directory.catalogue();
     let unreadable = |error: WriterError| refusal(&path, None, error);
     // A lost catalogue is not created here: the start must notice it, too.
@@ -62,7 +62,7 @@ pub fn verify(data_dir: &Path) -> Result<Report, OpenError> {
         let orphans = at(&path, directory.workspaces())?;
         return Ok(Report { orphans, ..Report::default() });
     }
-    let catalogue = Catalogue::look(&path).map_err(|error| unreadable(error.into()))?;
+    let catalogue = Catalogue::open_for_reading(&path).map_err(|error| unreadable(error.into()))?;
     catalogue.check_access().map_err(|error| unreadable(error.into()))?;
     let orphans = orphans::names(&directory, &catalogue).map_err(|error| unreadable(error.into()))?;
     let mut report = Report { orphans, ..Report::default() };
@@ -70,7 +70,7 @@ pub fn verify(data_dir: &Path) -> Result<Report, OpenError> {
         let folder = directory.workspace(&workspace.id);
         let version = catalogue.version(&workspace.id).map_err(|error| unreadable(error.into()))?;
         let mut found = WorkspaceReport { id: workspace.id.clone(), rows: 0, group: 0, breaches: Vec::new() };
-        if let Err(error) = look(&folder, (&workspace, version), &mut found) {
+        if let Err(error) = check_workspace(&folder, (&workspace, version), &mut found) {
             found.breaches.push(format!("it could not be read completely: {error}"));
         }
         report.workspaces.push(found);
@@ -78,8 +78,8 @@ pub fn verify(data_dir: &Path) -> Result<Report, OpenError> {
     Ok(report)
 }
 
-fn look(folder: &Path, entry: (&Workspace, u64), found: &mut WorkspaceReport) -> Result<(), EngineError> {
-    let conn = settings::look(&folder.join(DATABASE))?;
+fn check_workspace(folder: &Path, entry: (&Workspace, u64), found: &mut WorkspaceReport) -> Result<(), EngineError> {
+    let conn = settings::open_for_reading(&folder.join(DATABASE))?;
     match schema::is_current(&conn) {
         Ok(true) => {}
         Ok(false) => return Err(EngineError::Broken("its version is older than this one: start it once".into())),
@@ -88,14 +88,14 @@ fn look(folder: &Path, entry: (&Workspace, u64), found: &mut WorkspaceReport) ->
         }
         Err(SchemaError::Storage(error)) => return Err(error),
     }
-    let mut look = SqliteReader::alone(conn)?;
-    file_is_sound(look.conn(), found)?;
-    sums_agree(look.conn(), found)?;
-    group_is_synced(look.conn(), folder, found)?;
-    entry_is_known(look.conn(), entry, found)?;
+    let mut reader = SqliteReader::with_connection(conn)?;
+    file_is_sound(reader.conn(), found)?;
+    sums_agree(reader.conn(), found)?;
+    group_is_synced(reader.conn(), folder, found)?;
+    entry_is_known(reader.conn(), entry, found)?;
     // On damaged rows the laws would only repeat the damage, less clearly.
     if found.breaches.is_empty() {
-        found.breaches = laws::breaches(&mut look)?;
+        found.breaches = laws::breaches(&mut reader)?;
     }
     Ok(())
 }
@@ -177,7 +177,7 @@ fn group_is_synced(conn: &Connection, folder: &Path, found: &mut WorkspaceReport
         }
         Err(error) => return Err(error),
     }
-    match Synced::look(&folder.join(SYNCED)) {
+    match Synced::read(&folder.join(SYNCED)) {
         Ok(Some(synced)) if synced <= found.group => {}
         Ok(Some(synced)) => found.breaches.push(format!(
             "it ends at group {}, but group {synced} was acknowledged: the write-ahead log lost its end",

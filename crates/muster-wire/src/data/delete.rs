@@ -35,9 +35,9 @@ pub fn read(body: &[u8]) -> Result<Deletion, Failure> {
     }
     let document = parse(body).map_err(|error| Failure::Malformed(Some(malformed::place(body, error).into())))?;
     if !matches!(document.root.json, Json::Object(_)) {
-        return Err(Failure::NotAnObject(malformed::instead(&document.root, true)));
+        return Err(Failure::NotAnObject(malformed::hint_for(&document.root, true)));
     }
-    if let Some(place) = malformed::spoiled(body, &document) {
+    if let Some(place) = malformed::first_unusable(body, &document) {
         return Err(Failure::Malformed(Some(place.into())));
     }
     let by = match document.root.some(TYPE).map(|node| &node.json) {

@@ -8,7 +8,7 @@ pub mod reasons;
 use super::api::Api;
 use super::malformed::JsonPosition;
 use crate::write;
-use envelope::{More, described, open_error};
+use envelope::{More, open_error, write_description};
 use muster_core::id::RequestId;
 use muster_core::rate::Class;
 use muster_core::reason::{Fault, Reason};
@@ -156,11 +156,11 @@ impl Failure {
     /// Returns type and message for readers other than the caller: without the value that the message of
     /// [`Self::UserNotFound`] quotes.
     pub fn type_and_message(&self, api: Api) -> (&'static str, String) {
-        let text = self.masked().error_text(api);
+        let text = self.without_value().error_text(api);
         (text.kind, text.message)
     }
 
-    fn masked(&self) -> std::borrow::Cow<'_, Self> {
+    fn without_value(&self) -> std::borrow::Cow<'_, Self> {
         match self {
             Self::UserNotFound(_) => std::borrow::Cow::Owned(Self::UserNotFound("***".into())),
             other => std::borrow::Cow::Borrowed(other),
@@ -188,7 +188,7 @@ impl Failure {
             out.extend_from_slice(b",\"errors\":[{\"index\":null,\"pointer\":");
             write::string(&mut out, pointer);
             out.push(b',');
-            described(&mut out, text.kind, &text.message, text.attribute);
+            write_description(&mut out, text.kind, &text.message, text.attribute);
             self.more().write(&mut out);
             out.extend_from_slice(b"}]");
         }
@@ -199,7 +199,7 @@ impl Failure {
     /// Returns the failure as the ingestion log stores it: a fault of the whole request, without the value that the
     /// message of [`Self::UserNotFound`] quotes.
     pub fn fault(&self, api: Api) -> Fault {
-        let text = self.masked().error_text(api);
+        let text = self.without_value().error_text(api);
         let detail = format!("{}\n{}{}", text.kind, text.message, self.more().lines());
         let pointer = self.structural().unwrap_or_default();
         Fault { detail: Some(detail.into()), ..Fault::new(Reason::Envelope, pointer, text.attribute) }

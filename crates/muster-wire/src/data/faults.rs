@@ -3,7 +3,7 @@
 
 use super::api::Api;
 use super::failure::Failure;
-use super::failure::envelope::{More, described, open_error};
+use super::failure::envelope::{More, open_error, write_description};
 use super::failure::reasons::describe;
 use crate::write;
 use muster_core::id::RequestId;
@@ -70,7 +70,7 @@ fn write_with(out: &mut Vec<u8>, api: Api, fault: &Fault, more: More<'_>) {
     out.extend_from_slice(b",\"pointer\":");
     write::string(out, &fault.pointer);
     out.push(b',');
-    described(out, kind, &message, fault.attribute.as_deref());
+    write_description(out, kind, &message, fault.attribute.as_deref());
     more.write(out);
     out.push(b'}');
 }

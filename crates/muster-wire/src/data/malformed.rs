@@ -35,7 +35,7 @@ pub(crate) fn place(body: &[u8], malformed: Malformed) -> JsonPosition {
 }
 
 /// Returns the place of the first doubled member or half surrogate pair outside the elements.
-pub(crate) fn spoiled(body: &[u8], document: &Document) -> Option<JsonPosition> {
+pub(crate) fn first_unusable(body: &[u8], document: &Document) -> Option<JsonPosition> {
     let NotedPlaces { doubled, unpaired, .. } = &document.places;
     let first = doubled.first().into_iter().chain(unpaired.first()).min()?;
     let pointer = pointer_of(&document.root, *first, &Path::ROOT).unwrap_or_default();
@@ -53,7 +53,7 @@ fn at(body: &[u8], offset: usize, pointer: &str) -> JsonPosition {
 }
 
 /// Returns a hint for a string in the place of an object or an array, or for a body that is only the array.
-pub(crate) fn instead(node: &Node, is_body: bool) -> Option<&'static str> {
+pub(crate) fn hint_for(node: &Node, is_body: bool) -> Option<&'static str> {
     match &node.json {
         Json::Text(text) if text.trim_start().starts_with(['{', '[']) => Some(TWICE),
         Json::Array(_) if is_body => Some(BARE),

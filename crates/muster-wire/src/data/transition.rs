@@ -79,7 +79,7 @@ pub fn read(body: &[u8], context: &ReadContext) -> Result<Parsed, Unreadable> {
     };
     let document = document.map_err(|error| Failure::Malformed(Some(malformed::place(body, error).into())))?;
     if !matches!(document.root.json, Json::Object(_)) {
-        return Err(Failure::NotAnObject(malformed::instead(&document.root, true)).into());
+        return Err(Failure::NotAnObject(malformed::hint_for(&document.root, true)).into());
     }
     if context.route == Route::Transition {
         envelope(body, &document)?;
@@ -92,7 +92,7 @@ pub fn read(body: &[u8], context: &ReadContext) -> Result<Parsed, Unreadable> {
 
 /// Checks the members of the envelope. A doubled name or half a surrogate pair outside the elements is a failure.
 fn envelope(body: &[u8], document: &Document) -> Result<(), Failure> {
-    if let Some(place) = malformed::spoiled(body, document) {
+    if let Some(place) = malformed::first_unusable(body, document) {
         return Err(Failure::Malformed(Some(place.into())));
     }
     match document.root.some("type").map(|node| &node.json) {
@@ -104,7 +104,7 @@ fn envelope(body: &[u8], document: &Document) -> Result<(), Failure> {
     match &elements.json {
         Json::Array(elements) if elements.is_empty() => Err(Failure::ElementsEmpty),
         Json::Array(_) => Ok(()),
-        _ => Err(Failure::ElementsType(malformed::instead(elements, false))),
+        _ => Err(Failure::ElementsType(malformed::hint_for(elements, false))),
     }
 }
 

@@ -111,8 +111,8 @@ impl<'a> Parser<'a, '_> {
         self.blanks();
         let start = self.at;
         let json = match self.peek().ok_or(Stop)? {
-            b'{' => self.nested(Self::object)?,
-            b'[' => self.nested(Self::array)?,
+            b'{' => self.read_container(Self::object)?,
+            b'[' => self.read_container(Self::array)?,
             b'"' => Json::Text(self.string()?),
             b't' => self.word("true", Json::Boolean(true))?,
             b'f' => self.word("false", Json::Boolean(false))?,
@@ -134,7 +134,7 @@ impl<'a> Parser<'a, '_> {
     }
 
     /// Reads a container, whose opening byte is next.
-    fn nested(&mut self, read: fn(&mut Self) -> Result<Json<'a>, Stop>) -> Result<Json<'a>, Stop> {
+    fn read_container(&mut self, read: fn(&mut Self) -> Result<Json<'a>, Stop>) -> Result<Json<'a>, Stop> {
         if self.depth == NESTING_MAX {
             return Err(Stop);
         }
@@ -147,7 +147,7 @@ impl<'a> Parser<'a, '_> {
     }
 
     /// After an item: another one follows (true), or the container is closed.
-    fn goes_on(&mut self, close: u8) -> Result<bool, Stop> {
+    fn has_next(&mut self, close: u8) -> Result<bool, Stop> {
         self.blanks();
         let follows = match self.peek() {
             Some(b',') => true,
@@ -167,24 +167,24 @@ impl<'a> Parser<'a, '_> {
         loop {
             let node = self.value()?;
             self.nodes.push(node);
-            if !self.goes_on(b']')? {
+            if !self.has_next(b']')? {
                 return Ok(Json::Array(self.nodes.drain(base..).collect()));
             }
         }
     }
 
     /// Reads a value. If it is an array, its items are handed over, and the tree has nulls in their places.
-    fn handed_over(&mut self) -> Result<Node<'a>, Stop> {
+    fn hand_over_items(&mut self) -> Result<Node<'a>, Stop> {
         self.blanks();
         if self.peek() != Some(b'[') {
             return self.value();
         }
         let start = self.at;
-        let json = self.nested(Self::array_handed_over)?;
+        let json = self.read_container(Self::hand_over_array)?;
         Ok(Node { json, start: place(start), end: place(self.at) })
     }
 
-    fn array_handed_over(&mut self) -> Result<Json<'a>, Stop> {
+    fn hand_over_array(&mut self) -> Result<Json<'a>, Stop> {
         if self.peek() == Some(b']') {
             self.at += 1;
             return Ok(Json::Array(Box::default()));
@@ -200,7 +200,7 @@ impl<'a> Parser<'a, '_> {
             }
             self.places = outside;
             nulls.push(Node { json: Json::Null, start: node.start, end: node.end });
-            if !self.goes_on(b']')? {
+            if !self.has_next(b']')? {
                 return Ok(Json::Array(nulls.into()));
             }
         }
@@ -221,12 +221,12 @@ impl<'a> Parser<'a, '_> {
             let name = self.string()?;
             self.expect(b':')?;
             let value = if self.depth == 1 && self.hand.as_ref().is_some_and(|hand| hand.member == name) {
-                self.handed_over()?
+                self.hand_over_items()?
             } else {
                 self.value()?
             };
             self.members.push(JsonMember { name, at, value });
-            if !self.goes_on(b'}')? {
+            if !self.has_next(b'}')? {
                 break;
             }
         }

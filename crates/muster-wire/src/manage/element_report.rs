@@ -128,16 +128,16 @@ impl ActionReport {
 
 /// Returns faults as documents, in the spelling of the called API.
 pub fn faults(api: Api, faults: &[Fault]) -> Vec<FaultDocument> {
-    faults.iter().map(|fault| parsed(|out| write_fault(out, api, fault))).collect()
+    faults.iter().map(|fault| parse_written(|out| write_fault(out, api, fault))).collect()
 }
 
 /// Returns warnings as documents.
 pub(super) fn warnings(of: ElementKind, warnings: &[Warning]) -> Vec<WarningDocument> {
-    warnings.iter().map(|warning| parsed(|out| write_logged_warning(out, of, warning))).collect()
+    warnings.iter().map(|warning| parse_written(|out| write_logged_warning(out, of, warning))).collect()
 }
 
 /// Reads what the answers of the Data API write by hand, so that each shape is written in one place.
-pub(super) fn parsed<T: DeserializeOwned>(write: impl FnOnce(&mut Vec<u8>)) -> T {
+pub(super) fn parse_written<T: DeserializeOwned>(write: impl FnOnce(&mut Vec<u8>)) -> T {
     let mut out = Vec::new();
     write(&mut out);
     serde_json::from_slice(&out).expect("what answers write has the members of its document")

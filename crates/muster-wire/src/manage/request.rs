@@ -2,7 +2,7 @@
 
 use super::as_text::AsText;
 use super::body;
-use super::element_report::{ElementReport, FaultDocument, WarningDocument, faults, parsed, warnings};
+use super::element_report::{ElementReport, FaultDocument, WarningDocument, faults, parse_written, warnings};
 use super::masking::Mask;
 use super::merge::is_false;
 use super::problem::Problem;
@@ -225,7 +225,7 @@ impl From<&LogEntry> for LoggedRequest {
             origin_address: request.origin.as_deref().map(str::to_owned),
             bytes: request.bytes,
             duration_us: request.duration_us,
-            summary: parsed(|out| write_summary(out, &request.elements)),
+            summary: parse_written(|out| write_summary(out, &request.elements)),
             fault_count: listed as u64 + u64::from(request.omitted.faults),
             first_error: all_faults(request).next().map(|fault| {
                 let (kind, message) = describe(Api::from(request.route), fault);

@@ -52,7 +52,7 @@ fn within(node: &Node, name: &str, levels: usize, at: &Path, notices: &mut Notic
             if notices.parity {
                 kept.truncate(parity::array_len(kept.first()));
             }
-            finished(kept).map(Value::Array).or_else(|| {
+            finish_array(kept).map(Value::Array).or_else(|| {
                 notices.add(Code::ValueDropped, name, at);
                 None
             })
@@ -110,7 +110,7 @@ fn object(members: &[JsonMember], name: &str, levels: usize, at: &Path, notices:
 
 /// Reads the operands of an array operator, all of them: what they leave is what counts. None if nothing is left.
 pub(crate) fn operands(items: &[Node], name: &str, at: &Path, notices: &mut Notices) -> Option<Vec<Value>> {
-    finished(items_of(items, name, 0, at, notices))
+    finish_array(items_of(items, name, 0, at, notices))
 }
 
 /// Reads the items of an array: of one family, cast where that can be done, the rest dropped.
@@ -138,7 +138,7 @@ fn items_of(items: &[Node], name: &str, levels: usize, at: &Path, notices: &mut 
     kept
 }
 
-fn finished(mut values: Vec<Value>) -> Option<Vec<Value>> {
+fn finish_array(mut values: Vec<Value>) -> Option<Vec<Value>> {
     same_text_type(&mut values);
     (!values.is_empty()).then_some(values)
 }

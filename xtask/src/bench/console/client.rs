@@ -174,7 +174,7 @@ pub(super) fn preload(server: &BenchServer, workspace: &BenchWorkspace, users: u
     for from in (4_000..users.min(4_000 + 2 * MERGES) - 120).step_by(120) {
         sent(&joins(from))?;
     }
-    sent(&rejected())?;
+    sent(&rejected_elements())?;
     resolve(kinds(true))?;
     sent(&conflicts(3_000))
 }
@@ -205,7 +205,7 @@ fn joins(from: u64) -> Vec<Json> {
 }
 
 /// Elements that go into quarantine.
-fn rejected() -> Vec<Json> {
+fn rejected_elements() -> Vec<Json> {
     (0..60).map(|n| json!({"type": "device", "customer_id": format!("nobody-{n}"), "attributes": {"platform": "iOS", "push_id": "x"}})).collect()
 }
 
@@ -215,7 +215,7 @@ fn conflicts(from: u64) -> Vec<Json> {
 }
 
 /// Compresses a string with gzip.
-pub(super) fn gzipped(bytes: &[u8]) -> Result<usize> {
+pub(super) fn gzip_len(bytes: &[u8]) -> Result<usize> {
     let mut command = Command::new("gzip");
     let mut child =
         command.args(["-9", "-c"]).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().context("gzip does not run")?;

@@ -55,7 +55,7 @@ impl Small {
     }
 
     /// How often the kernel killed in the group; None where it does not tell.
-    pub(super) fn killed(&self) -> Result<Option<u64>> {
+    pub(super) fn kill_count(&self) -> Result<Option<u64>> {
         let name = if self.unified { "memory.events" } else { "memory.oom_control" };
         let text = fs::read_to_string(self.folder.join(name)).with_context(|| format!("{name} cannot be read"))?;
         let mut fields = text.lines().filter_map(|line| line.split_once(' '));

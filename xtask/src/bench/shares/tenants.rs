@@ -76,10 +76,10 @@ impl<'s> Modest<'s> {
     }
 
     /// What its imports and its reads waited for in so much time.
-    pub(super) fn measured(&self, time: Duration) -> Result<Vec<Waits>> {
+    pub(super) fn measure(&self, time: Duration) -> Result<Vec<Waits>> {
         std::thread::scope(|scope| {
-            let reads = scope.spawn(|| paced("a management read", time, || self.read()));
-            let imports = paced("an import of one element", time, || self.import())?;
+            let reads = scope.spawn(|| run_at_pace("a management read", time, || self.read()));
+            let imports = run_at_pace("an import of one element", time, || self.import())?;
             Ok(vec![imports, reads.join().expect("reading does not panic")?])
         })
     }
@@ -95,7 +95,7 @@ impl<'s> Modest<'s> {
 }
 
 /// Asks once a period; what is late since the one before took long counts from when it was due.
-fn paced(what: &'static str, time: Duration, ask: impl Fn() -> bool) -> Result<Waits> {
+fn run_at_pace(what: &'static str, time: Duration, ask: impl Fn() -> bool) -> Result<Waits> {
     let (began, mut due) = (Instant::now(), Instant::now());
     let mut waits = Waits::new(what);
     while began.elapsed() < time {

@@ -107,12 +107,12 @@ impl Case {
     }
 
     /// With an idempotency key and the longer answer, which is recorded.
-    pub(super) fn recorded(self) -> Self {
+    pub(super) fn with_key(self) -> Self {
         Self { is_recorded: true, headers: "Prefer: handling=lenient, return=representation\r\n", ..self }
     }
 
     /// Under another name.
-    pub(super) fn named(self, more: &str) -> Self {
+    pub(super) fn with_name(self, more: &str) -> Self {
         Self { name: format!("{}, {more}", self.name), ..self }
     }
 

@@ -100,7 +100,7 @@ impl Stored<'_> {
         let place = CaseWorkspace { server: &server, workspace };
         let mut one = f64::INFINITY;
         for turn in 0..WARM {
-            one = one.min(self.fixed(&place, turn)?);
+            one = one.min(self.measure_fixed_cost(&place, turn)?);
         }
         let caught = match &self.case.before {
             Some(before) => before(&place)?,
@@ -118,7 +118,7 @@ impl Stored<'_> {
     }
 
     /// The seconds of what does not depend on n.
-    fn fixed(&self, place: &CaseWorkspace<'_>, turn: usize) -> Result<f64> {
+    fn measure_fixed_cost(&self, place: &CaseWorkspace<'_>, turn: usize) -> Result<f64> {
         if let Act::Calls(_) = &self.case.act {
             let began = Instant::now();
             place.manage("GET", "/stats", &serde_json::Value::Null)?;

@@ -1,6 +1,6 @@
 //! Tokens and the audit log in the catalogue: statements, checksums, bounds.
 
-use super::{Catalogue, damaged, remove_sessions_of_tokens};
+use super::{Catalogue, corrupt_row_of, remove_sessions_of_tokens};
 use crate::access::{AuditClass, AuditQuery, AuditRecord, TokenPut, TokenRecord, cut, page_of_limit};
 use crate::bounds::Bounds;
 use crate::codec::{Cell, cells_sum};
@@ -64,11 +64,11 @@ fn audit_sum(record: &AuditRecord) -> i64 {
 /// A column that holds a workspace's id, or none.
 fn workspace(row: &Row<'_>, place: usize, table: &str) -> Result<Option<WorkspaceId>, EngineError> {
     let text = row.get::<_, Option<String>>(place)?;
-    text.map(|id| WorkspaceId::parse(&id).ok_or_else(|| damaged(table))).transpose()
+    text.map(|id| WorkspaceId::parse(&id).ok_or_else(|| corrupt_row_of(table))).transpose()
 }
 
 fn class(code: i64) -> Result<AuditClass, EngineError> {
-    AuditClass::ALL.into_iter().find(|class| *class as i64 == code).ok_or_else(|| damaged("audit"))
+    AuditClass::ALL.into_iter().find(|class| *class as i64 == code).ok_or_else(|| corrupt_row_of("audit"))
 }
 
 fn audit_record(row: &Row<'_>) -> Result<AuditRecord, EngineError> {
@@ -77,18 +77,18 @@ fn audit_record(row: &Row<'_>) -> Result<AuditRecord, EngineError> {
         no: row.get::<_, i64>(0)?.cast_unsigned(),
         at: Timestamp(row.get(1)?),
         token: row.get(2)?,
-        address: address.map(|text| text.parse().map_err(|_| damaged("audit"))).transpose()?,
+        address: address.map(|text| text.parse().map_err(|_| corrupt_row_of("audit"))).transpose()?,
         workspace: workspace(row, 4, "audit")?,
         action: row.get(5)?,
         class: class(row.get(6)?)?,
         subject: row.get(7)?,
         detail: row.get(8)?,
     };
-    if audit_sum(&record) == row.get::<_, i64>(9)? { Ok(record) } else { Err(damaged("audit")) }
+    if audit_sum(&record) == row.get::<_, i64>(9)? { Ok(record) } else { Err(corrupt_row_of("audit")) }
 }
 
 /// Appends a record within a transaction and removes records beyond the bound of its class; returns its number.
-fn appended(conn: &Connection, record: &AuditRecord, bounds: &Bounds) -> Result<u64, EngineError> {
+fn append_record(conn: &Connection, record: &AuditRecord, bounds: &Bounds) -> Result<u64, EngineError> {
     // The newest is never removed, so its number is the highest that was assigned.
     let last: i64 = conn.query_row("SELECT coalesce(max(no), 0) FROM audit", [], |row| row.get(0))?;
     let no = last.cast_unsigned() + 1;
@@ -123,7 +123,7 @@ impl Catalogue {
         while let Some(row) = rows.next()? {
             let token = TokenRecord {
                 name: row.get(0)?,
-                sha256: row.get::<_, Vec<u8>>(1)?.try_into().map_err(|_| damaged("tokens"))?,
+                sha256: row.get::<_, Vec<u8>>(1)?.try_into().map_err(|_| corrupt_row_of("tokens"))?,
                 scopes: row.get(2)?,
                 workspace: workspace(row, 3, "tokens")?,
                 created_at: Timestamp(row.get(4)?),
@@ -131,7 +131,7 @@ impl Catalogue {
                 allowed_addresses: row.get(7)?,
             };
             if token_sum(&token) != row.get::<_, i64>(5)? {
-                return Err(damaged("tokens"));
+                return Err(corrupt_row_of("tokens"));
             }
             tokens.push(token);
         }
@@ -180,12 +180,12 @@ impl Catalogue {
 
     /// Appends to the audit log and removes records beyond the bound.
     pub(crate) fn append_audit(&mut self, record: &AuditRecord, bounds: &Bounds) -> Result<u64, EngineError> {
-        self.write(|conn| appended(conn, record, bounds))
+        self.write(|conn| append_record(conn, record, bounds))
     }
 
     /// Appends several records, all or none.
     pub(crate) fn append_audits(&mut self, records: &[AuditRecord], bounds: &Bounds) -> Result<(), EngineError> {
-        self.write(|conn| records.iter().try_for_each(|record| appended(conn, record, bounds).map(drop)))
+        self.write(|conn| records.iter().try_for_each(|record| append_record(conn, record, bounds).map(drop)))
     }
 
     /// A page of the audit log, newest first.

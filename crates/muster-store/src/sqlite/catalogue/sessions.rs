@@ -1,6 +1,6 @@
 //! Sessions of the console in the catalogue: statements, checksums, the bound.
 
-use super::{Catalogue, damaged};
+use super::{Catalogue, corrupt_row_of};
 use crate::access::{SessionChanges, SessionRecord};
 use crate::codec::{Cell, cells_sum};
 use crate::engine::EngineError;
@@ -26,7 +26,7 @@ fn session_sum(session: &SessionRecord) -> i64 {
 
 fn session_record(row: &Row<'_>) -> Result<SessionRecord, EngineError> {
     let hash = |place: usize| -> Result<[u8; 32], EngineError> {
-        row.get::<_, Vec<u8>>(place)?.try_into().map_err(|_| damaged("sessions"))
+        row.get::<_, Vec<u8>>(place)?.try_into().map_err(|_| corrupt_row_of("sessions"))
     };
     let session = SessionRecord {
         cookie: hash(0)?,
@@ -34,7 +34,7 @@ fn session_record(row: &Row<'_>) -> Result<SessionRecord, EngineError> {
         began: Timestamp(row.get(2)?),
         seen: Timestamp(row.get(3)?),
     };
-    if session_sum(&session) == row.get::<_, i64>(4)? { Ok(session) } else { Err(damaged("sessions")) }
+    if session_sum(&session) == row.get::<_, i64>(4)? { Ok(session) } else { Err(corrupt_row_of("sessions")) }
 }
 
 impl Catalogue {

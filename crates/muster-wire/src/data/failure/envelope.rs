@@ -18,7 +18,7 @@ pub(in crate::data) fn open_error(out: &mut Vec<u8>, kind: &str, message: &str, 
 }
 
 /// Writes attribute, type and message of an entry of `errors`.
-pub(in crate::data) fn described(out: &mut Vec<u8>, kind: &str, message: &str, attribute: Option<&str>) {
+pub(in crate::data) fn write_description(out: &mut Vec<u8>, kind: &str, message: &str, attribute: Option<&str>) {
     out.extend_from_slice(b"\"attribute\":");
     match attribute {
         Some(attribute) => write::string(out, attribute),

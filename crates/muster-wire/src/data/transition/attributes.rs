@@ -146,7 +146,7 @@ impl ElementAttributes<'_, '_> {
     fn operate(&mut self, operation: ArrayOperation, name: &str, at: &Path) {
         let (arrays, notices) = (&mut self.customer.arrays, &mut self.found.notices);
         let earlier = self.operated.earlier(&operation.name, arrays.len(), notices);
-        match earlier.map(|place| &mut arrays[place]).filter(|earlier| spelled(earlier) != name) {
+        match earlier.map(|place| &mut arrays[place]).filter(|earlier| spelling(earlier) != name) {
             Some(earlier) => {
                 *earlier = operation;
                 notices.add(Code::AliasOverridden, name, at);
@@ -198,13 +198,13 @@ impl ElementAttributes<'_, '_> {
         }
         for operation in self.customer.arrays.iter().filter(|o| !o.add && added.contains(&*o.name)) {
             let pointer = at.name(ADD).pointer();
-            self.found.attributes.push(Fault::with_detail(Reason::AddAndRemove, pointer, ADD, &spelled(operation)));
+            self.found.attributes.push(Fault::with_detail(Reason::AddAndRemove, pointer, ADD, &spelling(operation)));
         }
     }
 }
 
 /// Returns the name of the array as the client spelled it: the last step of the pointer.
-fn spelled(operation: &ArrayOperation) -> String {
+fn spelling(operation: &ArrayOperation) -> String {
     operation.pointer.rsplit('/').next().unwrap_or_default().replace("~1", "/").replace("~0", "~")
 }
 

@@ -67,7 +67,12 @@ fn fields(node: &Node, at: &Path, found: &mut Findings) -> Option<DeviceFields> 
 }
 
 /// Reads a required string; a fault if it is missing, empty or of another type.
-fn required<'v>(given: &'v Node, name: &str, missing: Reason, (at, found): (&Path, &mut Findings)) -> Option<&'v str> {
+fn required_text<'v>(
+    given: &'v Node,
+    name: &str,
+    missing: Reason,
+    (at, found): (&Path, &mut Findings),
+) -> Option<&'v str> {
     let fault = match given.some(name).map(|node| &node.json) {
         Some(Json::Text(text)) if !text.trim().is_empty() => return Some(text),
         None | Some(Json::Text(_)) => Fault::new(missing, at.pointer(), Some(name)),
@@ -85,7 +90,7 @@ fn required<'v>(given: &'v Node, name: &str, missing: Reason, (at, found): (&Pat
 
 fn platform(given: &Node, at: &Path, found: &mut Findings) -> Option<Platform> {
     const NAME: &str = "platform";
-    let text = required(given, NAME, Reason::MissingPlatform, (at, &mut *found))?;
+    let text = required_text(given, NAME, Reason::MissingPlatform, (at, &mut *found))?;
     let platform = Platform::parse(text.trim()).filter(|p| *p != Platform::Unknown);
     if platform.is_none() {
         found.attributes.push(Fault::new(Reason::UnknownPlatform, at.name(NAME).pointer(), Some(NAME)));
@@ -95,7 +100,7 @@ fn platform(given: &Node, at: &Path, found: &mut Findings) -> Option<Platform> {
 
 fn push_id(given: &Node, at: &Path, found: &mut Findings) -> Option<Box<str>> {
     const NAME: &str = "push_id";
-    let text = required(given, NAME, Reason::MissingPushId, (at, &mut *found))?;
+    let text = required_text(given, NAME, Reason::MissingPushId, (at, &mut *found))?;
     if text.len() > IDENTIFIER_BYTES_MAX {
         found.attributes.push(Fault::new(Reason::KeyTooLong, at.name(NAME).pointer(), Some(NAME)));
         return None;

@@ -11,7 +11,7 @@ const STRINGS: usize = 92_000;
 
 pub(super) fn cases() -> Vec<Case> {
     let mut cases = one_by_one();
-    cases.extend(mixed());
+    cases.extend(mixed_cases());
     cases
 }
 
@@ -60,7 +60,7 @@ fn one_by_one() -> Vec<Case> {
     ]
 }
 
-fn mixed() -> Vec<Case> {
+fn mixed_cases() -> Vec<Case> {
     let turns = |n: usize| {
         let turn = |at: usize| match at % 4 {
             0 => adds("arr", &json!([new(at)])),

@@ -25,7 +25,7 @@ pub(super) fn cases() -> Vec<Case> {
         Case::calls("manage: a replay of many entries", 4_000, quarantine, |place, _| {
             let job = place.manage("POST", "/quarantine/replay", &json!({}))?;
             let id = job["job_id"].as_str().context("no job was named")?.to_owned();
-            finished(place, &id)
+            wait_for_job(place, &id)
         })
         .in_background(),
     );
@@ -166,7 +166,7 @@ fn quarantine(place: &CaseWorkspace<'_>, n: usize) -> Result<()> {
 }
 
 /// Waits for the end of a job.
-fn finished(place: &CaseWorkspace<'_>, job: &str) -> Result<()> {
+fn wait_for_job(place: &CaseWorkspace<'_>, job: &str) -> Result<()> {
     let began = Instant::now();
     while began.elapsed() < JOB_PATIENCE {
         check_interrupted()?;

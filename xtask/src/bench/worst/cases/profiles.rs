@@ -22,11 +22,11 @@ pub(super) fn cases() -> Vec<Case> {
     cases.extend(small());
     cases.extend(large());
     cases.extend(many_large());
-    cases.push(writes_of_a_record().named("representation").headers(REPRESENTATION));
-    cases.push(writes_of_a_record().named("with an idempotency key").recorded());
-    cases.push(writes_of_a_record().named("dry run").query("?dry_run=true"));
-    cases.push(wide_writes().named("with an idempotency key").recorded());
-    cases.push(wide_writes().named("dry run").query("?dry_run=true"));
+    cases.push(writes_of_a_record().with_name("representation").headers(REPRESENTATION));
+    cases.push(writes_of_a_record().with_name("with an idempotency key").with_key());
+    cases.push(writes_of_a_record().with_name("dry run").query("?dry_run=true"));
+    cases.push(wide_writes().with_name("with an idempotency key").with_key());
+    cases.push(wide_writes().with_name("dry run").query("?dry_run=true"));
     cases
 }
 

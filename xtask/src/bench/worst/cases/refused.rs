@@ -10,8 +10,8 @@ const LENIENT: &str = "Prefer: handling=lenient\r\n";
 const TOLD: &str = "Prefer: handling=lenient, return=representation\r\n";
 
 pub(super) fn cases() -> Vec<Case> {
-    let mut cases = rejected();
-    cases.extend(warned());
+    let mut cases = rejected_cases();
+    cases.extend(warned_cases());
     cases
 }
 
@@ -19,13 +19,13 @@ fn nothing(_: &CaseWorkspace<'_>) -> Result<()> {
     Ok(())
 }
 
-fn rejected() -> Vec<Case> {
+fn rejected_cases() -> Vec<Case> {
     let empty = |n: usize| vec![json!({}); n];
     let device = json!({"type": "device", "customer_id": "x", "attributes": {"platform": "iOS", "push_id": "p"}});
     vec![
         Case::import("rejected: empty elements", nothing, empty).headers(LENIENT),
         Case::import("rejected: empty elements, representation", nothing, empty).headers(TOLD),
-        Case::import("rejected: empty elements, with an idempotency key", nothing, empty).recorded(),
+        Case::import("rejected: empty elements, with an idempotency key", nothing, empty).with_key(),
         Case::import("rejected: empty elements, strict", nothing, empty),
         Case::import("rejected: devices of nobody", nothing, move |n| vec![device.clone(); n]),
         Case::import("rejected: long values", nothing, |n| vec![known_by(&json!({"x": "y".repeat(5_000)})); n])
@@ -42,7 +42,7 @@ fn rejected() -> Vec<Case> {
     ]
 }
 
-fn warned() -> Vec<Case> {
+fn warned_cases() -> Vec<Case> {
     let nulls = |n: usize| object((0..n).map(|at| (format!("a{at}"), Json::Null)));
     vec![
         Case::import("warnings: of different names in one element", nothing, move |n| vec![user("u", &nulls(n))]),

@@ -19,13 +19,13 @@ pub(super) fn cases() -> Vec<Case> {
 }
 
 /// The customer id is pinned: what names two users leaves a review.
-fn pinned(place: &CaseWorkspace<'_>) -> Result<()> {
+fn pin_customer_id(place: &CaseWorkspace<'_>) -> Result<()> {
     place.identity(&kinds(&USUAL, &["customer_id"], 1_000))
 }
 
 /// Users `c0`, `c1`, ... with the addresses `e0`, `e1`, ....
 fn customers(place: &CaseWorkspace<'_>) -> Result<()> {
-    pinned(place)?;
+    pin_customer_id(place)?;
     place.store((0..STORED).map(|at| user(&format!("c{at}"), &json!({"email": format!("e{at}")}))))
 }
 
@@ -50,14 +50,14 @@ fn two_pinned(place: &CaseWorkspace<'_>) -> Result<()> {
 
 fn of_one() -> Vec<Case> {
     let open_elsewhere = |place: &CaseWorkspace<'_>| -> Result<()> {
-        pinned(place)?;
+        pin_customer_id(place)?;
         place.store([user("a", &json!({"email": "ea"})), user("b", &json!({"email": "eb"}))])?;
         place.store([user("a", &json!({"email": "eb"}))])?;
         place.store([known_by(&json!({"email": "hub"}))])?;
         place.store((0..1_000).map(|at| known_by(&json!({"mobile": format!("x{at}")}))))
     };
     let hub_and_others = |place: &CaseWorkspace<'_>| -> Result<()> {
-        pinned(place)?;
+        pin_customer_id(place)?;
         lone_hub(place)?;
         place.store((0..STORED).map(|at| user(&format!("o{at}"), &json!({"mobile": format!("x{at}")}))))
     };

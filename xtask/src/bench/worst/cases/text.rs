@@ -8,18 +8,18 @@ const LENIENT: &str = "Prefer: handling=lenient\r\n";
 
 pub(super) fn cases() -> Vec<Case> {
     vec![
-        Case::raw("json: one name repeatedly", |n| attributes(&listed((0..n).map(|_| r#""a":1"#.to_owned()))))
+        Case::raw("json: one name repeatedly", |n| attributes(&join((0..n).map(|_| r#""a":1"#.to_owned()))))
             .headers(LENIENT),
         Case::raw("json: many names, then one of them again", |n| {
-            attributes(&format!(r#"{},"0":2"#, listed((0..n).map(|at| format!(r#""{at}":1"#)))))
+            attributes(&format!(r#"{},"0":2"#, join((0..n).map(|at| format!(r#""{at}":1"#)))))
         })
         .headers(LENIENT),
-        Case::raw("json: attributes of one element", |n| attributes(&listed((0..n).map(|at| format!(r#""a{at}":1"#))))),
+        Case::raw("json: attributes of one element", |n| attributes(&join((0..n).map(|at| format!(r#""a{at}":1"#))))),
         Case::raw("json: members of an object", |n| {
-            attributes(&format!(r#""o":{{{}}}"#, listed((0..n).map(|at| format!(r#""a{at}":1"#)))))
+            attributes(&format!(r#""o":{{{}}}"#, join((0..n).map(|at| format!(r#""a{at}":1"#)))))
         }),
         Case::raw("json: items of an array", |n| {
-            attributes(&format!(r#""o":[{}]"#, listed((0..n).map(|at| at.to_string()))))
+            attributes(&format!(r#""o":[{}]"#, join((0..n).map(|at| at.to_string()))))
         }),
         Case::raw("json: digits", |n| attributes(&format!(r#""x":{}"#, "9".repeat(n)))).most(102_400),
         Case::raw("json: digits of a fraction", |n| attributes(&format!(r#""x":0.{}1"#, "0".repeat(n)))).most(102_400),
@@ -34,15 +34,15 @@ pub(super) fn cases() -> Vec<Case> {
         })
         .headers(LENIENT),
         Case::raw("json: unknown members of an element", |n| {
-            element(&format!(r#""customer_id":"u",{}"#, listed((0..n).map(|at| format!(r#""u{at}":1"#)))))
+            element(&format!(r#""customer_id":"u",{}"#, join((0..n).map(|at| format!(r#""u{at}":1"#)))))
         }),
         Case::raw("json: unknown members of the envelope", |n| {
-            let unknown = listed((0..n).map(|at| format!(r#""u{at}":1"#)));
+            let unknown = join((0..n).map(|at| format!(r#""u{at}":1"#)));
             format!(r#"{{"type":"transition",{unknown},"elements":[{{"type":"customer","customer_id":"u"}}]}}"#)
         }),
         Case::raw("json: deep values", |n| {
             let deep = format!("{}1{}", r#"{"a":"#.repeat(LEVELS), "}".repeat(LEVELS));
-            attributes(&listed((0..n).map(|at| format!(r#""a{at}":{deep}"#))))
+            attributes(&join((0..n).map(|at| format!(r#""a{at}":{deep}"#))))
         }),
         Case::raw("json: open brackets", |n| "[".repeat(n)).most(102_400),
         Case::raw("json: space", |n| format!("{}{{}}", " ".repeat(n))).most(102_398),
@@ -60,6 +60,6 @@ fn attributes(members: &str) -> String {
 }
 
 /// Parts with commas between them.
-fn listed(parts: impl Iterator<Item = String>) -> String {
+fn join(parts: impl Iterator<Item = String>) -> String {
     parts.collect::<Vec<String>>().join(",")
 }

@@ -33,7 +33,7 @@ fn events() -> Vec<Case> {
         Case::import("events: actions of one element, representation", nothing, named)
             .most(10_000)
             .headers(REPRESENTATION),
-        Case::import("events: actions of one element, with an idempotency key", nothing, named).most(10_000).recorded(),
+        Case::import("events: actions of one element, with an idempotency key", nothing, named).most(10_000).with_key(),
         Case::import("events: actions of one element, dry run", nothing, named).most(10_000).query("?dry_run=true"),
         Case::import("events: one event id in one element", nothing, move |n| actions(vec![with_id("e"); n])),
         Case::import("events: many event ids in one element", nothing, move |n| {

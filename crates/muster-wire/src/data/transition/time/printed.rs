@@ -25,13 +25,13 @@ pub(super) fn date(text: &str) -> Option<Date> {
     match words[..] {
         [date, ref rest @ ..] if date.as_bytes().get(4) == Some(&b'-') => numeric(date, rest),
         // RFC 2822, and JavaScript as UTC.
-        [day, month, year, ref rest @ ..] if is_number(day, 1..=2) => named([day, month, year], rest),
+        [day, month, year, ref rest @ ..] if is_number(day, 1..=2) => parse_named_month([day, month, year], rest),
         // JavaScript.
-        [month, day, year, ref rest @ ..] if is_number(year, 4..=4) => named([day, month, year], rest),
+        [month, day, year, ref rest @ ..] if is_number(year, 4..=4) => parse_named_month([day, month, year], rest),
         // C, Java, Ruby and the shell.
         [month, day, clock, ref zone @ .., year] => {
             let rest: Vec<&str> = [&[clock][..], zone].concat();
-            named([day, month, year], &rest)
+            parse_named_month([day, month, year], &rest)
         }
         _ => None,
     }
@@ -71,7 +71,7 @@ fn numeric(date: &str, rest: &[&str]) -> Option<Date> {
 }
 
 /// Reads a date with the name of its month, and an optional clock and zone.
-fn named([day, month, year]: [&str; 3], rest: &[&str]) -> Option<Date> {
+fn parse_named_month([day, month, year]: [&str; 3], rest: &[&str]) -> Option<Date> {
     let month = 1 + MONTHS.iter().position(|known| known.eq_ignore_ascii_case(month))?;
     if !is_number(day, 1..=2) || !is_number(year, 4..=4) {
         return None;
