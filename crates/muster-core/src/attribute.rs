@@ -1,5 +1,4 @@
-//! Names of attributes: aliases, names that can be set only once, and names that cannot be set (behaviour.md 2, FACTS
-//! 6.2, 6.3, 11 rows 12, 13, 46, 48).
+//! Attribute names: aliases, create-only and reserved ones (behaviour.md 2, FACTS 6.2, 6.3, 11 rows 12, 13, 46, 48).
 
 /// Identifier kind that is always active.
 pub const CUSTOMER_ID: &str = "customer_id";
@@ -14,8 +13,7 @@ pub const LAST_SEEN: &str = "last_seen";
 /// Flags of the e-mail address: if both merged profiles have the same address, true wins (behaviour.md 3.1).
 pub const EMAIL_FLAGS: [&str; 3] = ["moe_hard_bounce", "moe_spam", "moe_unsubscribe"];
 
-/// Returns the name that an attribute is stored under: for an alias the canonical name, else the name itself
-/// (behaviour.md 2).
+/// Returns the name that an attribute is stored under: the canonical one of an alias (behaviour.md 2).
 pub fn canonical(name: &str) -> &str {
     match name {
         "uid" => CUSTOMER_ID,

@@ -84,16 +84,14 @@ pub struct GivenIdentifier {
     /// Given among the `attributes`: written like any attribute, to the record that it is bound to. False for
     /// `customer_id` (also given as `uid` alone) and `user_identifiers`: if bound, these only address the user.
     pub written: bool,
-    /// A `uid` beside another outer `customer_id`, which is changed to it (behaviour.md 3.2.i). Only in customer
-    /// elements, after the outer one.
+    /// A `uid` that changes the outer `customer_id` before it (behaviour.md 3.2.i); only in customer elements.
     pub is_new_id: bool,
 }
 
 /// Customer element.
 #[derive(Clone, Debug, Default)]
 pub struct CustomerElement {
-    /// Identifiers in order of rank, without exceptions; never empty. At most one of each kind, except for a `uid` that
-    /// changes the `customer_id` before it.
+    /// Identifiers by rank, without exceptions; never empty. One of each kind, except a `uid` that changes the id.
     pub identifiers: Vec<GivenIdentifier>,
     /// Creates no user.
     pub update_existing_only: bool,

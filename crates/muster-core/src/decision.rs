@@ -14,8 +14,7 @@ pub trait Decision: Send + 'static {
     /// Returns the initial needs.
     fn needs(&self) -> Needs;
 
-    /// Returns the revision of the settings that it was prepared under; under another one it is refused and the caller
-    /// prepares it again. None = independent of settings.
+    /// Returns the revision of the settings that it was prepared under, the only valid one; None = independent.
     fn revision(&self) -> Option<u64> {
         None
     }

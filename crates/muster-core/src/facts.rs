@@ -88,8 +88,7 @@ pub struct Belongings {
     pub devices: Vec<DeviceRef>,
 }
 
-/// An instant for each family with a retention: rows received until then have expired (None = they are kept), or the
-/// receipt of the oldest row (None = there is no row).
+/// For each family: the instant until which rows have expired (None = kept), or the oldest receipt (None = no row).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Cutoffs {
     /// Ingestion log, of applied and refused requests.
@@ -153,15 +152,13 @@ pub struct ReviewPair {
 pub enum ReviewList {
     /// All of them, by number.
     Whole(Vec<ReviewPair>),
-    /// More than [`crate::limits::REVIEWS_LISTED_MAX`]: a request that touches such a profile asks by pair
-    /// ([`Needs::reviews_between`]).
+    /// More than [`crate::limits::REVIEWS_LISTED_MAX`]: asked for by pair ([`Needs::reviews_between`]).
     Long,
 }
 
 /// Facts by key: absent = not read; None = read, and there is no row.
 pub type FactMap<K, V> = HashMap<K, Option<V>>;
-/// The same with numbers that the server assigns as keys: nobody can choose colliding ones, and each written attribute
-/// looks several of them up.
+/// The same with assigned numbers as keys: nobody can choose colliding ones, and lookups are hot.
 pub type NumberedFacts<K, V> = HashMap<K, Option<V>, foldhash::fast::RandomState>;
 
 /// What was read, all in one snapshot.

@@ -91,8 +91,7 @@ impl ProfileId {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct RequestNo(pub u64);
 
-/// First number of requests that were not applied. They take no number of the sequence, which only commits may advance,
-/// but a random one of the upper half.
+/// First number of requests that were not applied: random ones, because only commits advance the sequence.
 pub const REFUSED_REQUESTS: u64 = 1 << 44;
 
 impl RequestNo {

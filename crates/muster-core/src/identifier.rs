@@ -89,8 +89,7 @@ pub enum Normaliser {
     E164,
 }
 
-/// Default exceptions of `customer_id` in addition to [`OTHER_EXCEPTIONS`] (FACTS 6.4), trimmed and in lower case. The
-/// empty value is blank and not listed.
+/// Default exceptions of `customer_id` beside [`OTHER_EXCEPTIONS`] (FACTS 6.4), trimmed and in lower case.
 pub const CUSTOMER_ID_EXCEPTIONS: [&str; 15] = [
     "1",
     "true",

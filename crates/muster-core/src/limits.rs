@@ -10,8 +10,7 @@ pub const RECORD_BYTES_MAX: usize = 1 << 20;
 pub const RECORD_ATTRIBUTES_MAX: usize = 2_000;
 /// Bytes that a live profile counts for each attribute beside name and value: its overhead in memory and on disk.
 pub const ATTRIBUTE_OVERHEAD_BYTES: usize = 64;
-/// Default bound on the size of a live profile: the sum over its member records ([`crate::record::Size::weight`]). Room
-/// for eight member records of the largest size, or fifty of 160 KB.
+/// Default bound on a live profile ([`crate::record::Size::weight`]): eight records of the largest size.
 pub const PROFILE_BYTES_DEFAULT: u64 = 8 << 20;
 /// Largest bound on a live profile that a workspace may set.
 pub const PROFILE_BYTES_MAX: u64 = 64 << 20;
@@ -26,8 +25,7 @@ pub const fn facts_bytes(profile_bytes: u64) -> u64 {
 pub const IDENTIFIER_OVERHEAD_BYTES: usize = 64;
 /// Most bytes that the merge records of one decision may list: names of filled attributes, merged identifiers.
 pub const MERGED_BYTES_MAX: usize = 8 << 20;
-/// Approximate bytes of member records that one batch of an activation reads, and of live profiles that one lookup of a
-/// value loads. At least one is read.
+/// Approximate bytes of records in a batch of an activation, and of profiles in a lookup; at least one is read.
 pub const SCAN_BYTES_MAX: u64 = 8 << 20;
 /// Most steps of work in one decision beyond what its elements carry: attributes that a merge moves, items of an array
 /// that is opened. A step takes 50 to 200 ns, so all steps take about half a second. Real requests stay below a
@@ -75,15 +73,13 @@ pub const SWEEP_EVENTS_MAX: usize = 1_000;
 pub const HISTORY_MAX: usize = 100;
 /// Longest value that history keeps, in bytes of its JSON: bounds a record's history to half a megabyte for each name.
 pub const HISTORY_VALUE_BYTES_MAX: usize = 4 << 10;
-/// Most holders of one value that one lookup reads, by ascending number; the others wait for the next one. Checking the
-/// guards between them takes some hundredths of a second of a queue.
+/// Most holders of a value in one lookup, by number: checking them takes some hundredths of a second.
 pub const HOLDERS_MAX: usize = 128;
 /// Rows of pending holders that one batch deletes.
 pub const NOTED_MAX: usize = 2_000;
 /// Member records that one batch of an activation reads: a few milliseconds of a queue.
 pub const ACTIVATION_BATCH: usize = 200;
-/// Most reviews of two profiles that are listed for one of them. Requests that touch a profile with more ask for
-/// reviews by pair, so that a small request does not load them all.
+/// Most reviews that are listed for one profile; beyond it they are asked for by pair.
 pub const REVIEWS_LISTED_MAX: usize = 256;
 /// Most reviews of a workspace, including decided ones (behaviour.md 3.3).
 pub const REVIEWS_MAX: u64 = 100_000;
@@ -93,8 +89,7 @@ pub const REVIEW_RECORD_BYTES_MAX: usize = 16 << 10;
 pub const EXPIRE_ROWS_MAX: usize = 1_000;
 /// Approximate bytes of rows that one batch of an expiry deletes: erased pages are written to the log.
 pub const EXPIRE_BYTES_MAX: u64 = 4 << 20;
-/// Longest name or pointer in a warning or fault, in bytes; longer ones are shortened with an ellipsis. Otherwise a
-/// small body with deeply nested names could cause a huge log entry.
+/// Longest name or pointer in a warning or fault, in bytes: a small body cannot cause a huge log entry.
 pub const EXCERPT_BYTES_MAX: usize = 256;
 /// Approximate bytes of faults and warnings that one log entry lists; further ones are only counted.
 pub const LOG_BYTES_MAX: usize = 1 << 20;

@@ -2,8 +2,7 @@
 
 use std::sync::Arc;
 
-/// Hook that is called between the elements of a decision and while its facts are loaded. It changes nothing that the
-/// decision sees: an engine may run other decisions there, so that a long one does not delay them.
+/// Hook between the elements of a decision and while facts are loaded: an engine may let other decisions go first.
 #[derive(Clone, Default)]
 pub struct Pause(Option<Arc<dyn Fn() + Send + Sync>>);
 

@@ -1,5 +1,4 @@
-//! Why an element or an action was refused: one closed list (behaviour.md 1.2). The type names and messages on the wire
-//! are one table in `muster-wire`.
+//! Why an element or an action was refused: one closed list (behaviour.md 1.2). `muster-wire` has the messages.
 
 use crate::excerpt::{excerpt, excerpt_of};
 use std::fmt;

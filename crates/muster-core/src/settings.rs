@@ -9,8 +9,7 @@ use crate::value::Combine;
 /// One revision of the settings of a workspace.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Settings {
-    /// Incremented by each change. Decisions prepared under another revision are refused
-    /// ([`crate::decision::Decision::revision`]).
+    /// Incremented by each change; a decision under another is refused ([`crate::decision::Decision::revision`]).
     pub revision: u64,
     /// Identity resolution.
     pub identity: Identity,
@@ -84,8 +83,7 @@ pub struct Activation {
 pub enum ActivationPhase {
     /// Stored values are indexed. Imports continue under the old settings and keep the index current.
     Indexing,
-    /// The kinds are active. A lookup joins all profiles that hold the value, and a background pass joins those that no
-    /// import has touched.
+    /// The kinds are active: lookups join all profiles with a value, and a pass joins the others.
     Joining,
 }
 

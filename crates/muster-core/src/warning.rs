@@ -135,8 +135,7 @@ pub struct Warning {
     pub pointer: Box<str>,
     /// Occurrences in the element.
     pub count: u32,
-    /// First value, where the log keeps it: a time that could not be read (behaviour.md 2.ub), shortened. Never part of
-    /// an answer of the Data API.
+    /// An unreadable time, shortened, for the log alone (behaviour.md 2.ub); never in an answer.
     pub given: Option<Box<str>>,
 }
 

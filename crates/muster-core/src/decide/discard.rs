@@ -1,5 +1,4 @@
-//! Deletes and restores quarantine entries (behaviour.md 4). A deleted entry is marked and hidden; `expire` removes it
-//! after the minute in which it can be restored.
+//! Marks quarantine entries as deleted and restores them (behaviour.md 4); `expire` removes them after a minute.
 
 use crate::change::{Changes, RowChange, StoredRow};
 use crate::decision::{Decision, Step};

@@ -1,5 +1,4 @@
-//! Retention (behaviour.md 4): removes expired rows in bounded batches, each a decision of its own, so that imports run
-//! in between. The server decides when.
+//! Retention (behaviour.md 4): removes expired rows in bounded batches, so that imports run in between.
 
 use super::decision_state::{DecisionState, Known, Missing};
 use crate::change::{RowChange, RowKey};

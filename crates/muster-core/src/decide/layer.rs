@@ -54,8 +54,7 @@ impl<'f, K: Eq + Hash + Clone + Ord, V: Clone, S: BuildHasher + Default> Layer<'
         self.changed.entry(key.clone()).or_insert_with(copy)
     }
 
-    /// Returns the current value for changes; unknown counts as no row. Keeps the whole value for undo: use
-    /// [`Self::edit`] for small changes of large values.
+    /// Returns the current value for changes and keeps it whole for undo; for large values use [`Self::edit`].
     pub(super) fn change(&mut self, key: &K) -> &mut Option<V> {
         let epoch = self.epoch;
         if self.changed.get(key).is_none_or(|entry| entry.epoch != epoch) {
@@ -67,8 +66,7 @@ impl<'f, K: Eq + Hash + Clone + Ord, V: Clone, S: BuildHasher + Default> Layer<'
         &mut entry.value
     }
 
-    /// Changes a part of an existing value; `edit` returns how to undo it. Costs what it changes, however large the
-    /// value is. Returns whether the value exists.
+    /// Changes part of a value at the cost of the change; `edit` returns the undo. Returns whether the value exists.
     pub(super) fn edit<B: FnOnce(&mut V) + 'static>(&mut self, key: &K, edit: impl FnOnce(&mut V) -> B) -> bool {
         if self.get(key).flatten().is_none() {
             return false;

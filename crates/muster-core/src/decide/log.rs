@@ -1,5 +1,4 @@
-//! Bound on an entry of the ingestion log: it lists faults and warnings up to a number of bytes and counts the others.
-//! The answer to the client is not affected.
+//! Bound on an entry of the ingestion log: lists some bytes of faults and warnings and counts the others.
 
 use crate::limits::LOG_BYTES_MAX;
 use crate::outcome::{ActionResult, ElementResult};

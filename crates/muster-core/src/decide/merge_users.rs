@@ -1,4 +1,4 @@
-//! Merging two users by an API call (behaviour.md 4.ca): overrides pins and `max_profiles`, but no separation, deletion
+//! Merges two users by an API call (behaviour.md 4.ca): overrides pins and `max_profiles`, but no separation, deletion
 //! or bound of a live profile. The merge can be reverted like any other.
 
 use super::decision_state::{DecisionState, Known, Missing};

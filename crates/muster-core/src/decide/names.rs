@@ -192,8 +192,7 @@ impl NameIndex {
         number
     }
 
-    /// Adds more member records. Their names may be current from now on, so each rule matches them again. Undo is
-    /// recorded if a live profile is given.
+    /// Adds member records, whose names each rule matches again. Records undo if a live profile is given.
     pub(super) fn add(
         &mut self,
         said: &[RecordedName<'_>],

@@ -1,5 +1,4 @@
-//! Reviews that a decision opened or completed with a second profile, by profile and by value. Scanning all of them for
-//! each element would make the cost of a request quadratic.
+//! Reviews that a decision opened or completed, by profile and by value: scanning them for each element is quadratic.
 
 use crate::id::{ProfileNo, ReviewNo};
 use crate::identifier::Identifier;

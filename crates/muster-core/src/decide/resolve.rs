@@ -93,8 +93,7 @@ pub(super) fn resolve<'k>(
 /// Identifier, with the id that it is bound to and the root of that id.
 type Found<'k> = (&'k GivenIdentifier, Option<(ProfileNo, ProfileNo)>);
 
-/// Looks up each identifier with its id and root. All are looked up before giving up, so that the needs of one element,
-/// including those of a merge, are requested in one round.
+/// Looks up each identifier with its id and root; all before giving up, so that their needs are one round.
 fn look_up<'k>(
     state: &mut DecisionState<'_>,
     identifiers: &'k [GivenIdentifier],

@@ -67,8 +67,7 @@ pub(super) fn withhold(state: &mut DecisionState<'_>, withheld: &WithheldIdentif
     Ok(())
 }
 
-/// Returns the review of an identifier: an open one of the same pair of live profiles and kind, else of the profile and
-/// value, else the last decided one.
+/// Returns the review: an open one of the pair and kind, else of profile and value, else the last decided one.
 fn review_of(state: &mut DecisionState<'_>, withheld: &WithheldIdentifier<'_>) -> Known<Option<ReviewNo>> {
     let mut of_pair = match withheld.other {
         Some(other) => reviews_between(state, withheld.root, other)?,

@@ -54,8 +54,7 @@ pub(super) fn merge_cause(context: &Context<'_>, resolved: &Resolved<'_>, writes
     Causing { request: Some((context.request, context.index)), origin: Origin::Identifiers(identifiers), writes_email }
 }
 
-/// Opens reviews of withheld identifiers. Missing facts are requested and hide nothing: the rest of the element
-/// continues, or each element that depends on its bindings would take a round of its own.
+/// Opens reviews of withheld identifiers. Missing facts are requested, and the element continues: no round each.
 pub(super) fn withhold_identifiers(
     state: &mut DecisionState<'_>,
     context: &Context<'_>,

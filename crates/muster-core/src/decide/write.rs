@@ -247,8 +247,7 @@ fn release(state: &mut DecisionState<'_>, record: ProfileNo, kind: &IdentifierKi
     Ok(true)
 }
 
-/// Releases every value of a kind in the live profile; returns false and keeps them if it is the profile's last kind of
-/// identifier. None if it has no value of the kind.
+/// Releases a kind in the live profile; false if it is the last kind of identifier, None if it has no value.
 pub(super) fn unset_kind(
     state: &mut DecisionState<'_>,
     place: WriteTarget,

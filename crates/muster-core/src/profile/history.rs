@@ -34,8 +34,7 @@ pub struct HistoryItem {
     pub merge: Option<MergeNo>,
 }
 
-/// Returns the changes of a live profile's values, newest first: those of every member record, and attributes that
-/// merges filled or combined.
+/// Returns the changes of a profile's values, newest first, with those of merges.
 pub fn history(members: &[Member], rows: &[History], stamps: &Stamps, merges: &[Merge]) -> Vec<HistoryItem> {
     let mut items = Vec::new();
     for member in members {

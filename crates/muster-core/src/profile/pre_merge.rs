@@ -87,8 +87,7 @@ pub fn pre_merge(
     })
 }
 
-/// Applies the merge record to open names: the survivor had no value of a filled name, and a value of every other name
-/// that the merged side had.
+/// Decides open names by the merge record: filled names were the merged side's alone, all others both sides'.
 fn apply_merge_record(merge: &Merge, survivor: &mut Side, merged: &mut Side) {
     for name in &merge.filled {
         survivor.view.attributes.remove(name);

@@ -3,8 +3,7 @@
 use crate::id::{ProfileNo, Seq};
 use crate::value::Value;
 
-/// Family `history`: values of one member record that one element replaced. Each record lists its rows, at most
-/// [`crate::limits::HISTORY_MAX`]; the oldest is removed first.
+/// Family `history`: values that one element replaced. A record lists at most [`crate::limits::HISTORY_MAX`] rows.
 #[derive(Clone, Debug, PartialEq)]
 pub struct History {
     /// Member record.

@@ -142,8 +142,7 @@ impl DecisionState<'_> {
         self.needs.reviews_between.len() > before
     }
 
-    /// Requests the identifiers of these member records, of each once per decision: every element may ask about a
-    /// profile of a thousand members. What an element has written since is requested where it is used.
+    /// Requests the identifiers of these member records, each once per decision: many elements may ask for them.
     fn needs_identifiers(&mut self, members: &[ProfileNo]) -> bool {
         let mut missing = false;
         for no in members {

@@ -10,8 +10,7 @@ use crate::limits::RECORD_ATTRIBUTES_MAX;
 use std::collections::{BTreeMap, HashMap};
 
 impl DecisionState<'_> {
-    /// Returns the names that unset rules match: current ones, and names of the record or its subtree that are hidden
-    /// in the live profile and would be current after a revert.
+    /// Returns the names that unset rules match: current ones, and hidden ones that a revert would make current.
     pub(in crate::decide) fn match_unsets<'u>(
         &mut self,
         place: WriteTarget,
@@ -97,8 +96,7 @@ impl DecisionState<'_> {
         Ok(())
     }
 
-    /// Joins the indexes of two live profiles. The larger index is kept and the records of the other side are added, so
-    /// that many joins to one profile cost what they add.
+    /// Joins two indexes: adds the smaller to the larger, so that many joins to one profile cost what they add.
     pub(in crate::decide) fn join_names(
         &mut self,
         (survivor, staying): (ProfileNo, &[ProfileNo]),

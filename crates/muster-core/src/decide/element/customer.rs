@@ -243,8 +243,7 @@ fn operate(
     write::write_array(state, place, &operation.name, log)
 }
 
-/// Unsets plain attributes by any rule, and identifiers by their whole name, lowest rank first. None if that is more
-/// than a member record can hold.
+/// Unsets attributes by any rule, identifiers by whole names, lowest rank first. None if a record cannot hold so much.
 fn unsets(
     state: &mut DecisionState<'_>,
     place: WriteTarget,

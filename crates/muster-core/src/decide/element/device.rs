@@ -1,5 +1,4 @@
-//! Device element: a device of an existing user. It replaces other devices with the same push token or advertising id
-//! (behaviour.md 2, FACTS 2.3).
+//! Device element, of an existing user. Replaces devices with the same token (behaviour.md 2, FACTS 2.3).
 
 use crate::decide::decision_state::{DecisionState, Known, Missing};
 use crate::decide::notes::{Context, End, Notes};

@@ -134,8 +134,7 @@ fn find_repeated<'e>(
     Ok(seen.map(|seen| Repeated { action, name: seen.name.clone(), profile: Some(seen.profile) }))
 }
 
-/// Warns of event ids that were seen with another name, or for another user (behaviour.md 1.4.h): a program that
-/// restarts its ids would lose events.
+/// Warns of reused event ids (behaviour.md 1.4.h): a program that restarts its ids would lose events.
 fn warn_of_reuse(
     state: &mut DecisionState<'_>,
     event: &EventElement,
