@@ -21,10 +21,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 /// Which workspaces have an activation that runs here, and why its last try failed, if it did.
 #[derive(Debug, Default)]
-pub(crate) struct Running(Mutex<HashMap<WorkspaceId, Run>>);
+pub(crate) struct Activations(Mutex<HashMap<WorkspaceId, ActivationRun>>);
 
 #[derive(Debug, Default)]
-struct Run {
+struct ActivationRun {
     is_running: bool,
     error: Option<EngineError>,
 }
@@ -37,7 +37,7 @@ pub(crate) async fn run(app: Arc<App>) {
                 let app = Arc::clone(&app);
                 tokio::spawn(async move {
                     let panicked = |_| Err(EngineError::Broken("the activation panicked".into()));
-                    let run = AssertUnwindSafe(to_its_end(&app, entry.id())).catch_unwind().await;
+                    let run = AssertUnwindSafe(run_to_completion(&app, entry.id())).catch_unwind().await;
                     let error = run.unwrap_or_else(panicked).err();
                     if let Some(error) = &error {
                         let workspace = entry.id();
@@ -53,7 +53,7 @@ pub(crate) async fn run(app: Arc<App>) {
     }
 }
 
-impl Running {
+impl Activations {
     fn begin(&self, id: &WorkspaceId) -> bool {
         let mut runs = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         !std::mem::replace(&mut runs.entry(id.clone()).or_default().is_running, true)
@@ -64,20 +64,15 @@ impl Running {
         runs.entry(id.clone()).or_default().error = Some(error.clone());
     }
 
-    /// What was stored since tells that it does not fail any more.
-    fn came_on(&self, id: &WorkspaceId) {
+    /// Clears the last error: progress was stored since, or the activation was cancelled.
+    pub(crate) fn clear_error(&self, id: &WorkspaceId) {
         let mut runs = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         runs.entry(id.clone()).or_default().error = None;
     }
 
-    /// Somebody gave it up: nothing has failed any more.
-    pub(crate) fn given_up(&self, id: &WorkspaceId) {
-        self.came_on(id);
-    }
-
-    fn end(&self, id: &WorkspaceId, came_to_its_end: bool) {
+    fn end(&self, id: &WorkspaceId, is_finished: bool) {
         let mut runs = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if came_to_its_end {
+        if is_finished {
             runs.remove(id);
         } else if let Some(run) = runs.get_mut(id) {
             run.is_running = false;
@@ -91,7 +86,7 @@ impl Running {
 }
 
 /// Both phases of one workspace.
-async fn to_its_end(app: &Arc<App>, id: &WorkspaceId) -> Result<(), EngineError> {
+async fn run_to_completion(app: &Arc<App>, id: &WorkspaceId) -> Result<(), EngineError> {
     // Halved where a batch is too large: its values may be held by large profiles.
     let mut batch = ACTIVATION_BATCH;
     while let Some(entry) = app.workspaces.get(id.as_str()) {
@@ -110,11 +105,11 @@ async fn to_its_end(app: &Arc<App>, id: &WorkspaceId) -> Result<(), EngineError>
             Err(EngineError::TooLarge) if batch > 1 => batch /= 2,
             Ok(ActivationProgress::At { .. }) => {
                 batch = ACTIVATION_BATCH.min(2 * batch);
-                app.activations.came_on(id);
+                app.activations.clear_error(id);
                 tokio::task::yield_now().await;
             }
             Ok(ActivationProgress::Finished) => next_phase(app, &entry).await?,
-            Err(EngineError::Stale) => drop(app.fresh(&entry).await?),
+            Err(EngineError::Stale) => drop(app.latest_entry(&entry).await?),
             Ok(ActivationProgress::Idle) | Err(EngineError::Overloaded) => tokio::time::sleep(ACTIVATION_PERIOD).await,
             Err(error) => return Err(error),
         }

@@ -2,8 +2,9 @@
 //! handler. The only file that names an engine.
 
 use crate::activation;
-use crate::budget::{Room, Share};
-use crate::callers::{Caller, Callers, Scope, Scopes};
+use crate::activity::ServerActivity;
+use crate::budget::{MemoryBudget, WorkspaceQuota};
+use crate::callers::{Caller, Callers, Scopes, TokenScope};
 use crate::clock::Random;
 use crate::console::session::stored;
 use crate::console::session::{Refusals, Sessions};
@@ -11,8 +12,7 @@ use crate::fair_places::FairPlaces;
 use crate::limits::{BODY_DEADLINE, DRAINS_MAX, MANAGEMENT_READS_MAX, STALE_ROUNDS_MAX, WORKSPACES_OPEN_MAX};
 use crate::lockout::Lockout;
 use crate::people::People;
-use crate::pulse::Watching;
-use crate::replays::Jobs;
+use crate::replays::BulkReplays;
 use crate::telemetry::Telemetry;
 use crate::workspaces::{Entry, Workspaces, sha256};
 use base64::Engine as _;
@@ -36,7 +36,7 @@ use std::time::Duration;
 use tokio::sync::Semaphore;
 
 /// What was built.
-pub use built::Build;
+pub use build_info::BuildInfo;
 /// The id of a workspace.
 pub use muster_core::id::WorkspaceId;
 /// What became of a folder that was to be taken in.
@@ -93,7 +93,7 @@ pub struct Options {
     /// Log lines that whoever writes them had to drop.
     pub log_lines_dropped: Arc<AtomicU64>,
     /// What was built.
-    pub build: Build,
+    pub build: BuildInfo,
 }
 
 impl Options {
@@ -104,7 +104,7 @@ impl Options {
             clock,
             random,
             admin_token,
-            token_place: TokenPlace::Untold,
+            token_place: TokenPlace::Unknown,
             read_token: None,
             trusted_proxies: Vec::new(),
             hosts: None,
@@ -114,7 +114,7 @@ impl Options {
             management_reads: MANAGEMENT_READS_MAX,
             workspaces_open: WORKSPACES_OPEN_MAX,
             log_lines_dropped: Arc::default(),
-            build: Build { version: env!("CARGO_PKG_VERSION"), commit: "unknown", date: "unknown" },
+            build: BuildInfo { version: env!("CARGO_PKG_VERSION"), commit: "unknown", date: "unknown" },
         }
     }
 }
@@ -130,48 +130,48 @@ pub struct App {
     pub(crate) metrics_elsewhere: bool,
     pub(crate) manage_elsewhere: bool,
     pub(crate) body_deadline: Duration,
-    pub(crate) room: Room,
+    pub(crate) body_memory: MemoryBudget,
     /// The room for what answers are made of.
-    pub(crate) reading: Room,
+    pub(crate) read_memory: MemoryBudget,
     /// Places of refused requests whose rest is read on.
     pub(crate) drains: Arc<Semaphore>,
     /// The share of what is about no workspace.
-    pub(crate) outside: Share,
+    pub(crate) shared_quota: WorkspaceQuota,
     pub(crate) callers: Callers,
     pub(crate) token_place: TokenPlace,
     pub(crate) lockout: Lockout,
     pub(crate) telemetry: Telemetry,
-    pub(crate) build: Build,
+    pub(crate) build: BuildInfo,
     pub(crate) management_reads: Arc<FairPlaces>,
-    pub(crate) activations: activation::Running,
-    pub(crate) replays: Jobs,
+    pub(crate) activations: activation::Activations,
+    pub(crate) replays: BulkReplays,
     pub(crate) people: People,
     pub(crate) sessions: Sessions,
     /// Refused sign-ins that were recorded lately.
     pub(crate) refusals: Refusals,
     /// Its listener speaks TLS.
     pub(crate) over_tls: AtomicBool,
-    pub(crate) watching: Watching,
-    said_not_ready: AtomicBool,
+    pub(crate) server_activity: ServerActivity,
+    logged_not_ready: AtomicBool,
     draining: AtomicBool,
 }
 
-/// What became of a workspace that was to be made.
+/// Outcome of creating a workspace.
 #[derive(Debug)]
-pub enum NewWorkspace {
-    /// It is there.
-    Made(Arc<Entry>),
+pub enum WorkspaceCreation {
+    /// It was created.
+    Created(Arc<Entry>),
     /// The id is taken, in whatever case.
     Taken,
     /// A folder of this id is there that the catalogue does not know.
     Orphaned,
 }
 
-impl NewWorkspace {
-    /// The workspace, if it was made.
-    pub fn made(self) -> Option<Arc<Entry>> {
+impl WorkspaceCreation {
+    /// Returns the workspace, if it was created.
+    pub fn created(self) -> Option<Arc<Entry>> {
         match self {
-            Self::Made(entry) => Some(entry),
+            Self::Created(entry) => Some(entry),
             Self::Taken | Self::Orphaned => None,
         }
     }
@@ -179,7 +179,7 @@ impl NewWorkspace {
 
 /// Why an application cannot start.
 #[derive(Debug, thiserror::Error)]
-pub enum OpenError {
+pub enum StartError {
     /// The data directory cannot be opened.
     #[error(transparent)]
     Directory(#[from] DirectoryError),
@@ -199,7 +199,7 @@ impl App {
     ///
     /// # Errors
     /// What is wrong with the data.
-    pub fn open(options: Options) -> Result<Arc<Self>, OpenError> {
+    pub fn open(options: Options) -> Result<Arc<Self>, StartError> {
         tokens::check(&options.admin_token, options.read_token.as_deref())?;
         let engine: Arc<dyn Engine> = match options.storage {
             Storage::Memory => Arc::new(Memory::new(Arc::clone(&options.clock))),
@@ -212,20 +212,20 @@ impl App {
         };
         engine.health().troubles.iter().for_each(log_trouble);
         let workspaces = Workspaces::default();
-        workspaces.load(engine.workspaces()?).map_err(OpenError::Settings)?;
+        workspaces.load(engine.workspaces()?).map_err(StartError::Settings)?;
         let [admin, read] = GIVEN_NAMES;
-        let mut given = vec![(admin, Scopes::of(&[Scope::Admin]), sha256(options.admin_token.as_bytes()))];
+        let mut given = vec![(admin, Scopes::of(&[TokenScope::Admin]), sha256(options.admin_token.as_bytes()))];
         let read_token = options.read_token.as_ref().map(|token| sha256(token.as_bytes()));
-        given.extend(read_token.map(|sha256| (read, Scopes::of(&[Scope::Read]), sha256)));
-        let callers = Callers::given(given);
+        given.extend(read_token.map(|sha256| (read, Scopes::of(&[TokenScope::Read]), sha256)));
+        let callers = Callers::from_settings(given);
         callers.load(engine.tokens()?);
         let sessions = Sessions::read(&*engine, &callers, options.clock.now().at);
-        let room = Room::default();
+        let body_memory = MemoryBudget::default();
         Ok(Arc::new(Self {
-            telemetry: Telemetry::new(Arc::clone(&engine), options.log_lines_dropped, room.clone()),
+            telemetry: Telemetry::new(Arc::clone(&engine), options.log_lines_dropped, body_memory.clone()),
             engine,
             build: options.build,
-            watching: Watching::since(options.clock.now().at),
+            server_activity: ServerActivity::since(options.clock.now().at),
             clock: options.clock,
             random: options.random,
             workspaces,
@@ -234,21 +234,21 @@ impl App {
             metrics_elsewhere: options.metrics_elsewhere,
             manage_elsewhere: options.manage_elsewhere,
             body_deadline: options.body_deadline,
-            room,
-            reading: Room::for_reads(),
+            body_memory,
+            read_memory: MemoryBudget::for_reads(),
             drains: Arc::new(Semaphore::new(DRAINS_MAX)),
-            outside: Share::default(),
+            shared_quota: WorkspaceQuota::default(),
             callers,
             token_place: options.token_place,
             lockout: Lockout::default(),
             management_reads: FairPlaces::new(options.management_reads),
-            activations: activation::Running::default(),
-            replays: Jobs::default(),
+            activations: activation::Activations::default(),
+            replays: BulkReplays::default(),
             people: People::default(),
             sessions,
             refusals: Refusals::default(),
             over_tls: AtomicBool::new(false),
-            said_not_ready: AtomicBool::new(false),
+            logged_not_ready: AtomicBool::new(false),
             draining: AtomicBool::new(false),
         }))
     }
@@ -289,7 +289,7 @@ impl App {
         id: &WorkspaceId,
         settings: &WorkspaceSettings,
         key: &str,
-    ) -> Result<NewWorkspace, EngineError> {
+    ) -> Result<WorkspaceCreation, EngineError> {
         let now = self.now();
         let workspace = Workspace {
             id: id.clone(),
@@ -305,10 +305,10 @@ impl App {
         };
         match self.engine.create_workspace(&workspace)? {
             Created::Made => {}
-            Created::Taken => return Ok(NewWorkspace::Taken),
-            Created::Orphaned => return Ok(NewWorkspace::Orphaned),
+            Created::Taken => return Ok(WorkspaceCreation::Taken),
+            Created::Orphaned => return Ok(WorkspaceCreation::Orphaned),
         }
-        self.workspaces.put(workspace).map(NewWorkspace::Made).map_err(|text| EngineError::Corrupt(text.into()))
+        self.workspaces.put(workspace).map(WorkspaceCreation::Created).map_err(|text| EngineError::Corrupt(text.into()))
     }
 
     /// One workspace's settings.
@@ -319,7 +319,7 @@ impl App {
     /// From now on `/readyz` fails: the process is about to stop.
     pub(crate) fn drain(&self) {
         self.draining.store(true, Ordering::Release);
-        self.watching.end();
+        self.server_activity.end();
     }
 
     /// Why requests should go elsewhere, if they should: for everybody, and for those who may know more. What only those
@@ -331,12 +331,12 @@ impl App {
         let health = self.engine.health();
         let failed = health.failed;
         if let Some(why) = &failed
-            && !self.said_not_ready.swap(true, Ordering::AcqRel)
+            && !self.logged_not_ready.swap(true, Ordering::AcqRel)
         {
             tracing::error!(why = &**why, "not ready: the storage cannot be written");
         }
         if failed.is_none() {
-            self.said_not_ready.store(false, Ordering::Release);
+            self.logged_not_ready.store(false, Ordering::Release);
         }
         let reason = if health.needs_restart { NOT_WRITABLE } else { NOT_WRITABLE_NOW };
         failed.map(|why| (health.clock.map_or(reason, |_| CLOCK), Some(why)))
@@ -384,7 +384,7 @@ impl App {
     ///
     /// # Errors
     /// Those of the engine; [`EngineError::UnknownWorkspace`] if it is gone.
-    pub(crate) async fn fresh(self: &Arc<Self>, old: &Entry) -> Result<Arc<Entry>, EngineError> {
+    pub(crate) async fn latest_entry(self: &Arc<Self>, old: &Entry) -> Result<Arc<Entry>, EngineError> {
         let (app, id, revision) = (Arc::clone(self), old.id().clone(), old.workspace.revision);
         // Whoever changes settings holds it until the entry in memory is swapped.
         let one_at_a_time = Arc::clone(&self.workspaces.changing).lock_owned().await;
@@ -410,7 +410,7 @@ impl App {
         let mut entry = Arc::clone(entry);
         for _ in 1..STALE_ROUNDS_MAX {
             match apply(&*self.engine, entry.id(), make(Arc::clone(&entry.settings)), mode).await {
-                Err(EngineError::Stale) => entry = self.fresh(&entry).await?,
+                Err(EngineError::Stale) => entry = self.latest_entry(&entry).await?,
                 done => return done,
             }
         }
@@ -474,11 +474,11 @@ pub(crate) fn unknown_entry(id: &WorkspaceId, now: Timestamp) -> Workspace {
 }
 
 mod bodies;
-mod built;
-mod stopped;
+mod build_info;
+mod offline;
 #[cfg(test)]
 mod tests;
 mod tokens;
 
-pub use stopped::{Verified, adopt, is_in_use, remove_orphan, verify};
-pub use tokens::{Given, TokenPlace};
+pub use offline::{VerifyReport, adopt, is_in_use, remove_orphan, verify};
+pub use tokens::{SettingSource, TokenPlace};

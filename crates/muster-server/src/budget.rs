@@ -28,22 +28,22 @@ impl Gauge {
 
 /// The room of the whole server.
 #[derive(Debug, Clone)]
-pub(crate) struct Room(Arc<Gauge>);
+pub(crate) struct MemoryBudget(Arc<Gauge>);
 
-impl Default for Room {
+impl Default for MemoryBudget {
     fn default() -> Self {
         Self(Arc::new(Gauge { used: AtomicUsize::new(0), max: IN_FLIGHT_BYTES_MAX }))
     }
 }
 
-impl Room {
+impl MemoryBudget {
     /// The room for what answers are made of.
     pub(crate) fn for_reads() -> Self {
         Self(Arc::new(Gauge { used: AtomicUsize::new(0), max: READING_BYTES_MAX }))
     }
 }
 
-impl Share {
+impl WorkspaceQuota {
     /// The share of one workspace in that.
     pub(crate) fn for_reads() -> Self {
         Self(Arc::new(Gauge { used: AtomicUsize::new(0), max: READING_BYTES_WORKSPACE_MAX }))
@@ -52,9 +52,9 @@ impl Share {
 
 /// The share of one workspace.
 #[derive(Debug, Clone)]
-pub(crate) struct Share(Arc<Gauge>);
+pub(crate) struct WorkspaceQuota(Arc<Gauge>);
 
-impl Default for Share {
+impl Default for WorkspaceQuota {
     fn default() -> Self {
         Self(Arc::new(Gauge { used: AtomicUsize::new(0), max: IN_FLIGHT_BYTES_WORKSPACE_MAX }))
     }
@@ -62,51 +62,51 @@ impl Default for Share {
 
 /// Room that is taken until it is dropped.
 #[derive(Debug)]
-pub(crate) struct Taken {
+pub(crate) struct BudgetGuard {
     gauges: [Arc<Gauge>; 2],
     bytes: usize,
 }
 
-impl Room {
+impl MemoryBudget {
     /// Bytes that are taken.
     pub(crate) fn used(&self) -> usize {
         self.0.used.load(Ordering::Acquire)
     }
 
     /// Takes room for a body of a workspace, or tells that there is none.
-    pub(crate) fn take(&self, share: &Share, bytes: usize) -> Option<Taken> {
-        if !share.0.take(bytes) {
+    pub(crate) fn take(&self, quota: &WorkspaceQuota, bytes: usize) -> Option<BudgetGuard> {
+        if !quota.0.take(bytes) {
             return None;
         }
         if !self.0.take(bytes) {
-            share.0.give_back(bytes);
+            quota.0.give_back(bytes);
             return None;
         }
-        Some(Taken { gauges: [Arc::clone(&self.0), Arc::clone(&share.0)], bytes })
+        Some(BudgetGuard { gauges: [Arc::clone(&self.0), Arc::clone(&quota.0)], bytes })
     }
 }
 
-/// What one request takes: room for its body and, of a dry run, a place. It is held by the decision in the lane, since a
+/// What one request takes: room for its body and, of a dry run, a place. It is held by the decision in the queue, since a
 /// client that hangs up ends the waiting and not the work.
 #[derive(Debug)]
-pub(crate) struct Held {
-    _room: Option<Taken>,
+pub(crate) struct RequestPermit {
+    _memory: Option<BudgetGuard>,
     _dry_run: Option<OwnedSemaphorePermit>,
 }
 
-impl Held {
+impl RequestPermit {
     /// Both.
-    pub(crate) fn new(room: Taken, dry_run: Option<OwnedSemaphorePermit>) -> Arc<Self> {
-        Arc::new(Self { _room: Some(room), _dry_run: dry_run })
+    pub(crate) fn new(memory: BudgetGuard, dry_run: Option<OwnedSemaphorePermit>) -> Arc<Self> {
+        Arc::new(Self { _memory: Some(memory), _dry_run: dry_run })
     }
 
     /// Nothing: for what the server asks for by itself.
     pub(crate) fn nothing() -> Arc<Self> {
-        Arc::new(Self { _room: None, _dry_run: None })
+        Arc::new(Self { _memory: None, _dry_run: None })
     }
 }
 
-impl Drop for Taken {
+impl Drop for BudgetGuard {
     fn drop(&mut self) {
         for gauge in &self.gauges {
             gauge.give_back(self.bytes);
@@ -120,12 +120,12 @@ mod tests {
 
     #[test]
     fn one_workspace_cannot_take_the_room_of_another_and_room_is_given_back() {
-        let (room, greedy, modest) = (Room::default(), Share::default(), Share::default());
-        let all = room.take(&greedy, IN_FLIGHT_BYTES_WORKSPACE_MAX);
+        let (memory, greedy, modest) = (MemoryBudget::default(), WorkspaceQuota::default(), WorkspaceQuota::default());
+        let all = memory.take(&greedy, IN_FLIGHT_BYTES_WORKSPACE_MAX);
         assert!(all.is_some());
-        assert!(room.take(&greedy, 1).is_none());
-        assert!(room.take(&modest, 1).is_some());
+        assert!(memory.take(&greedy, 1).is_none());
+        assert!(memory.take(&modest, 1).is_some());
         drop(all);
-        assert!(room.take(&greedy, 1).is_some());
+        assert!(memory.take(&greedy, 1).is_some());
     }
 }

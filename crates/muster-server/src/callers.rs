@@ -6,7 +6,7 @@ use ipnet::IpNet;
 use muster_core::id::WorkspaceId;
 use muster_core::time::Timestamp;
 use muster_store::access::TokenRecord;
-pub(crate) use muster_wire::manage::token::{Scope, Scopes};
+pub(crate) use muster_wire::manage::token::{Scopes, TokenScope};
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -41,7 +41,7 @@ pub(crate) struct Caller {
 }
 
 impl Caller {
-    fn stored(record: TokenRecord) -> Arc<Self> {
+    fn from_record(record: TokenRecord) -> Arc<Self> {
         Arc::new(Self {
             name: record.name.into(),
             scopes: Scopes::stored(&record.scopes),
@@ -73,7 +73,7 @@ impl Caller {
     }
 
     /// Whether it may do this.
-    pub(crate) fn has(&self, scope: Scope) -> bool {
+    pub(crate) fn has(&self, scope: TokenScope) -> bool {
         self.scopes.has(scope)
     }
 
@@ -97,7 +97,7 @@ pub(crate) struct Callers {
 
 impl Callers {
     /// The tokens that the server's settings give, as hashes with name and scopes.
-    pub(crate) fn given(given: Vec<(&str, Scopes, [u8; 32])>) -> Self {
+    pub(crate) fn from_settings(given: Vec<(&str, Scopes, [u8; 32])>) -> Self {
         let caller = |(name, scopes, sha256): (&str, Scopes, [u8; 32])| {
             let last_used = AtomicI64::new(NEVER);
             Arc::new(Caller {
@@ -123,17 +123,17 @@ impl Callers {
     /// Puts the stored tokens in the place of those before; one that stays keeps when it was used.
     pub(crate) fn load(&self, records: Vec<TokenRecord>) {
         let before = self.all();
-        let kept = |record: &TokenRecord| {
+        let known = |record: &TokenRecord| {
             before.iter().find(|caller| caller.sha256 == record.sha256 && *caller.name == *record.name).cloned()
         };
         let given = before.iter().filter(|caller| caller.created_at.is_none()).cloned();
-        let stored = records.into_iter().map(|record| kept(&record).unwrap_or_else(|| Caller::stored(record)));
+        let stored = records.into_iter().map(|record| known(&record).unwrap_or_else(|| Caller::from_record(record)));
         self.all.store(Arc::new(given.chain(stored).collect()));
     }
 
     /// Lets a token in from now on.
     pub(crate) fn put(&self, record: &TokenRecord) {
-        let caller = Caller::stored(record.clone());
+        let caller = Caller::from_record(record.clone());
         self.all.rcu(|all| all.iter().chain([&caller]).cloned().collect::<Vec<_>>());
     }
 
@@ -151,13 +151,13 @@ impl Callers {
     /// Whose token has this hash, in a time that does not tell how much of it is right. Notes that it was used. One that is
     /// over, or not allowed from there, is none.
     pub(crate) fn find(&self, sha256: &[u8; 32], now: Timestamp, from: Option<IpAddr>) -> Option<Arc<Caller>> {
-        let found = self.of(sha256).filter(|caller| caller.is_good(now, from))?;
+        let found = self.by_hash(sha256).filter(|caller| caller.is_good(now, from))?;
         found.last_used.fetch_max(now.0, Ordering::Relaxed);
         Some(found)
     }
 
     /// Whose token has this hash, good or not, in a time that does not tell how much of it is right.
-    pub(crate) fn of(&self, sha256: &[u8; 32]) -> Option<Arc<Caller>> {
+    pub(crate) fn by_hash(&self, sha256: &[u8; 32]) -> Option<Arc<Caller>> {
         let all = self.all.load();
         let mut found = None;
         for caller in all.iter() {
@@ -192,7 +192,7 @@ mod tests {
     // Fails when `load` makes every caller anew, or `remove` takes a token that the settings give.
     #[test]
     fn stored_tokens_come_and_go_those_that_are_given_stay_and_a_use_is_remembered() {
-        let callers = Callers::given(vec![("admin", Scopes::of(&[Scope::Admin]), [1; 32])]);
+        let callers = Callers::from_settings(vec![("admin", Scopes::of(&[TokenScope::Admin]), [1; 32])]);
         callers.load(vec![record("a", 2, None)]);
         callers.put(&record("b", 3, Some("SHOP")));
         assert_eq!(names(&callers), ["admin", "a", "b"]);
@@ -208,7 +208,7 @@ mod tests {
     // Fails when `find` does not ask `is_good`.
     #[test]
     fn a_token_that_is_over_or_comes_from_elsewhere_is_none() {
-        let callers = Callers::given(Vec::new());
+        let callers = Callers::from_settings(Vec::new());
         let allowed_addresses = "10.0.0.0/8,2001:db8::/32".to_owned();
         let record = TokenRecord { expires_at: Some(Timestamp(9)), allowed_addresses, ..record("a", 2, None) };
         callers.load(vec![record]);

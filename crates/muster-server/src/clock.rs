@@ -7,7 +7,7 @@ use muster_core::time::{Clock, Moment, Timestamp};
 use rustix::time::{ClockId, clock_gettime};
 use std::path::Path;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
-pub use steps::Seen;
+pub use steps::ClockReading;
 use steps::Steps;
 
 /// The clock of the machine. It notices when somebody sets the wall clock, by a clock that nobody can set and that runs on
@@ -25,15 +25,15 @@ impl SystemClock {
     }
 
     /// A clock that must agree with what an earlier process of the same boot saw of it.
-    pub fn after(seen: Option<Seen>) -> Self {
+    pub fn after(seen: Option<ClockReading>) -> Self {
         Self { started: Instant::now(), steps: Steps::since(reading(), seen) }
     }
 
     /// What a later process of the same boot can compare with; None where nothing tells one boot from another, and while
     /// the clock cannot be believed.
-    pub fn seen(&self) -> Option<Seen> {
+    pub fn seen(&self) -> Option<ClockReading> {
         let (wall, elapsed) = reading();
-        self.steps.distrust((wall, elapsed)).is_none().then(|| Some(Seen { boot: boot()?, wall, elapsed }))?
+        self.steps.distrust((wall, elapsed)).is_none().then(|| Some(ClockReading { boot: boot()?, wall, elapsed }))?
     }
 }
 

@@ -37,11 +37,11 @@ const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; script-src 'self'; st
     connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
 
 /// One address of the console: its method, its path, and who answers it.
-type Listed = (&'static str, &'static str, MethodRouter<Arc<App>>);
+type RouteEntry = (&'static str, &'static str, MethodRouter<Arc<App>>);
 
 /// Every address of the console.
 #[rustfmt::skip]
-fn listed() -> Vec<Listed> {
+fn listed() -> Vec<RouteEntry> {
     use pages::{audit, docs, document, frame, identity, log, merge, merges, overview, quarantine, request, reviews};
     use pages::{settings, sign_in, tokens, users, watch, workspaces, zone};
     vec![

@@ -1,7 +1,7 @@
 //! The workspace of `--dev`: ready to import, with identity resolution on and no budgets, made if it is absent. Its fixed
 //! key is public, so it is good only where nobody else can reach the server: any other start takes it away.
 
-use crate::app::{ALL_SCOPES, App, NewWorkspace};
+use crate::app::{ALL_SCOPES, App, WorkspaceCreation};
 use crate::workspaces::{is_valid, sha256};
 use muster_core::id::WorkspaceId;
 use muster_core::settings::RateLimits;
@@ -33,9 +33,9 @@ pub fn prepare(app: &App, key: &str, replace: bool) -> Result<bool, EngineError>
     settings.limits = RateLimits { users: 0, events: 0, devices: 0 };
     settings.identity = identity_from(IDENTITY.as_bytes()).expect("the identity settings above are valid");
     match app.create_workspace(&id(), &settings, key)? {
-        NewWorkspace::Made(_) => return Ok(true),
-        NewWorkspace::Taken => {}
-        NewWorkspace::Orphaned => {
+        WorkspaceCreation::Created(_) => return Ok(true),
+        WorkspaceCreation::Taken => {}
+        WorkspaceCreation::Orphaned => {
             let words = format!(
                 "{ORPHANED}: `muster workspace adopt {WORKSPACE}`, or `muster workspace remove-orphan {WORKSPACE}`"
             );

@@ -1,7 +1,7 @@
 //! Places that callers of the management API and the console share: bounded in all, and below that for each token and for
 //! each workspace, with some kept for the administrators of the whole server, so that nobody locks the others out.
 
-use crate::callers::{Caller, Scope};
+use crate::callers::{Caller, TokenScope};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -18,11 +18,11 @@ struct Bounds {
 #[derive(Debug)]
 pub(crate) struct FairPlaces {
     bounds: Bounds,
-    taken: Mutex<Taken>,
+    usage: Mutex<Usage>,
 }
 
 #[derive(Debug, Default)]
-struct Taken {
+struct Usage {
     all: usize,
     tokens: HashMap<Box<str>, usize>,
     workspaces: HashMap<Box<str>, usize>,
@@ -40,35 +40,35 @@ impl FairPlaces {
     /// So many in all: half of them for one token, three quarters for one workspace, one of eight kept for administrators.
     pub(crate) fn new(all: usize) -> Arc<Self> {
         let bounds = Bounds { all, token: all.div_ceil(2), workspace: all.div_ceil(4) * 3, kept: all / 8 };
-        Arc::new(Self { bounds, taken: Mutex::default() })
+        Arc::new(Self { bounds, usage: Mutex::default() })
     }
 
-    fn taken(&self) -> MutexGuard<'_, Taken> {
-        self.taken.lock().unwrap_or_else(PoisonError::into_inner)
+    fn usage(&self) -> MutexGuard<'_, Usage> {
+        self.usage.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Takes a place for a caller, who asks about this workspace if about one; None if there is none for it.
     pub(crate) fn take(self: &Arc<Self>, caller: &Caller, about: Option<&str>) -> Option<FairPlace> {
         let Bounds { all, token, workspace, kept } = self.bounds;
-        let is_admin = caller.has(Scope::Admin) && caller.workspace.is_none();
+        let is_admin = caller.has(TokenScope::Admin) && caller.workspace.is_none();
         let own = caller.workspace.as_ref().map_or(about, |own| Some(own.as_str()));
         // Administrators look at workspaces without taking their places.
         let own: Option<Box<str>> = own.filter(|id| !is_admin && !id.is_empty()).map(Into::into);
-        let mut taken = self.taken();
-        let of_token = taken.tokens.get(&caller.name).copied().unwrap_or_default();
-        let of_workspace = own.as_ref().and_then(|id| taken.workspaces.get(id)).copied().unwrap_or_default();
+        let mut usage = self.usage();
+        let of_token = usage.tokens.get(&caller.name).copied().unwrap_or_default();
+        let of_workspace = own.as_ref().and_then(|id| usage.workspaces.get(id)).copied().unwrap_or_default();
         let is_full = if is_admin {
-            taken.all >= all
+            usage.all >= all
         } else {
-            taken.all >= all - kept || of_token >= token || of_workspace >= workspace
+            usage.all >= all - kept || of_token >= token || of_workspace >= workspace
         };
         if is_full {
             return None;
         }
-        taken.all += 1;
-        *taken.tokens.entry(caller.name.clone()).or_default() += 1;
+        usage.all += 1;
+        *usage.tokens.entry(caller.name.clone()).or_default() += 1;
         if let Some(id) = &own {
-            *taken.workspaces.entry(id.clone()).or_default() += 1;
+            *usage.workspaces.entry(id.clone()).or_default() += 1;
         }
         Some(FairPlace { places: Arc::clone(self), token: caller.name.clone(), workspace: own })
     }
@@ -76,11 +76,11 @@ impl FairPlaces {
 
 impl Drop for FairPlace {
     fn drop(&mut self) {
-        let mut taken = self.places.taken();
-        taken.all -= 1;
-        give_back(&mut taken.tokens, &self.token);
+        let mut usage = self.places.usage();
+        usage.all -= 1;
+        give_back(&mut usage.tokens, &self.token);
         if let Some(id) = &self.workspace {
-            give_back(&mut taken.workspaces, id);
+            give_back(&mut usage.workspaces, id);
         }
     }
 }

@@ -11,9 +11,9 @@ mod import;
 pub(crate) mod manage;
 mod path;
 
+use crate::activity::{Refusal, RequestTrace};
 use crate::app::App;
 use crate::connection::Connection;
-use crate::pulse::{Refusal, Story};
 use axum::Router;
 use axum::body::Body;
 use axum::extract::{ConnectInfo, Extension, Request, State};
@@ -22,9 +22,9 @@ use axum::http::{HeaderValue, Method, StatusCode, Version, header};
 use axum::middleware::map_response;
 use axum::response::Response;
 use axum::routing::{MethodRouter, get, post};
-use envelope::Noted;
+use envelope::LogFields;
 use futures_util::FutureExt as _;
-use manage::outgoing::Outgoing;
+use manage::read_permit::ReadPermitSlot;
 use muster_core::kinds::Route;
 use muster_wire::data::api::Api;
 use muster_wire::data::failure::{Failure, HOST_REFUSED};
@@ -43,13 +43,13 @@ const OPENAPI: &str = "/openapi.json";
 const PROBES: [&str; 2] = ["/healthz", "/readyz"];
 
 /// One call: its method, its path, and who answers it.
-type Listed = (&'static str, &'static str, MethodRouter<Arc<App>>);
+type RouteEntry = (&'static str, &'static str, MethodRouter<Arc<App>>);
 
 /// Every call that the server answers, in one list. Several methods of one path stand beside each other.
 #[rustfmt::skip]
-fn routes() -> Vec<Listed> {
+fn routes() -> Vec<RouteEntry> {
     use manage::live;
-    let mut calls: Vec<Listed> = vec![
+    let mut calls: Vec<RouteEntry> = vec![
         // The Data API (behaviour.md 1, 4): the id in the path, in `app_id`, or in both.
         ("POST", "/v1/transition", import_call(Api::Transition, Route::Transition)),
         ("POST", "/v1/transition/{workspace_id}", import_call(Api::Transition, Route::Transition)),
@@ -93,35 +93,35 @@ async fn openapi() -> Response {
 }
 
 /// Method and path of every call, as the OpenAPI document must list them.
-pub fn listed() -> Vec<(&'static str, &'static str)> {
+pub fn call_paths() -> Vec<(&'static str, &'static str)> {
     routes().into_iter().map(|(method, path, _)| (method, path)).collect()
 }
 
 /// Method and path of every address of the console.
-pub fn console_listed() -> Vec<(&'static str, &'static str)> {
+pub fn console_paths() -> Vec<(&'static str, &'static str)> {
     crate::console::routes().into_iter().map(|(method, path, _)| (method, path)).collect()
 }
 
 /// The service of the main listener: everything, but for what has a listener of its own.
 pub fn router(app: Arc<App>) -> Router {
     let elsewhere = app.manage_elsewhere;
-    of_calls(app, |path, of_console| !(elsewhere && (of_console || is_management(path))))
+    build_router(app, |path, of_console| !(elsewhere && (of_console || is_management(path))))
 }
 
 /// The service of a listener for the management API and the console.
 pub fn manage_router(app: Arc<App>) -> Router {
-    of_calls(app, |path, of_console| of_console || is_management(path) || PROBES.contains(&path) || path == OPENAPI)
+    build_router(app, |path, of_console| of_console || is_management(path) || PROBES.contains(&path) || path == OPENAPI)
 }
 
 /// The service of those calls that are wanted, by their path and whether they are the console's.
-fn of_calls(app: Arc<App>, is_wanted: impl Fn(&str, bool) -> bool) -> Router {
+fn build_router(app: Arc<App>, is_wanted: impl Fn(&str, bool) -> bool) -> Router {
     let mut calls = Router::new();
     let own = routes().into_iter().map(|listed| (listed, false));
     let console = crate::console::routes().into_iter().map(|listed| (listed, true));
     for ((_, path, handler), _) in own.chain(console).filter(|((_, path, _), is_console)| is_wanted(path, *is_console))
     {
         let layered = handler.route_layer(map_response(move |response| with_template(path, response)));
-        calls = calls.route(path, layered.route_layer(Extension(Template(path))));
+        calls = calls.route(path, layered.route_layer(Extension(RouteTemplate(path))));
     }
     // Where the console is, a browser that comes to no address of it gets a page.
     let calls = if is_wanted("/", true) {
@@ -146,10 +146,10 @@ struct Front {
 
 /// The route's template: on the request for the scope that it needs, on the answer for the log and the metrics.
 #[derive(Clone, Copy)]
-struct Template(&'static str);
+struct RouteTemplate(&'static str);
 
 async fn with_template(path: &'static str, mut response: Response) -> Response {
-    response.extensions_mut().insert(Template(path));
+    response.extensions_mut().insert(RouteTemplate(path));
     response
 }
 
@@ -160,12 +160,12 @@ async fn front(State(Front { app, calls }): State<Front>, request: Request) -> R
     if let Some(path) = path::canonical(head.uri.path()) {
         head.uri = path::with(&head.uri, &path);
     }
-    let rest = body::Rest::of(&head);
+    let rest = body::UnreadBody::from_head(&head);
     let (method, version) = (head.method.clone(), head.version);
     let connection = head.extensions.get::<Arc<Connection>>().cloned();
-    let (body, left) = body::Drained::new(body, rest, Arc::clone(&app.drains));
-    let outgoing = Outgoing::default();
-    head.extensions.insert(outgoing.clone());
+    let (body, left) = body::DrainedBody::new(body, rest, Arc::clone(&app.drains));
+    let permit_slot = ReadPermitSlot::default();
+    head.extensions.insert(permit_slot.clone());
     // Where only some names are answered, a request that names none is refused like one that names another.
     let is_named = app.hosts.is_some() || framing::names_host(&head, connection.is_some());
     let is_plain = is_named && framing::is_plain(&head);
@@ -187,9 +187,9 @@ async fn front(State(Front { app, calls }): State<Front>, request: Request) -> R
             Err(_panic) => failed(&app, &path),
         }
     };
-    response = outgoing.pass(response);
+    response = permit_slot.pass(response);
     // A connection whose rest is not read to its end cannot be used again, and the client must know.
-    let is_left = left.load(Ordering::Acquire) && rest != body::Rest::ReadOn;
+    let is_left = left.load(Ordering::Acquire) && rest != body::UnreadBody::ReadOn;
     if (is_left || !is_plain) && version <= Version::HTTP_11 {
         response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
         if let Some(connection) = connection {
@@ -198,33 +198,33 @@ async fn front(State(Front { app, calls }): State<Front>, request: Request) -> R
     }
     let now = app.clock.now();
     let micros = now.micros.saturating_sub(began);
-    let story = response.extensions_mut().remove::<Story>();
+    let trace = response.extensions_mut().remove::<RequestTrace>();
     // The work is done, and whoever asked must learn it: nothing that only tells of it may take the answer away.
-    let told = AssertUnwindSafe(|| {
-        if let Some(story) = story {
-            story.end(response.status().as_u16(), micros, now.at);
+    let record = AssertUnwindSafe(|| {
+        if let Some(trace) = trace {
+            trace.record(response.status().as_u16(), micros, now.at);
         }
-        note(&app, &response, known_method(&method), micros);
+        log_request(&app, &response, known_method(&method), micros);
     });
-    let _panicked = catch_unwind(told);
+    let _panicked = catch_unwind(record);
     response
 }
 
 /// Counts the request and writes its line into the log: the route's template, never the path or the query.
-fn note(app: &App, response: &Response, method: &str, micros: u64) {
+fn log_request(app: &App, response: &Response, method: &str, micros: u64) {
     let status = response.status().as_u16();
-    let route = response.extensions().get::<Template>().map_or("unmatched", |template| template.0);
+    let route = response.extensions().get::<RouteTemplate>().map_or("unmatched", |template| template.0);
     app.telemetry.answered(route, status, Duration::from_micros(micros));
     // What asks every few seconds would drown the rest.
     let is_routine = PROBES.contains(&route) || route == "/metrics";
-    let is_told =
+    let is_logged =
         if is_routine { tracing::enabled!(tracing::Level::DEBUG) } else { tracing::enabled!(tracing::Level::INFO) };
-    if !is_told {
+    if !is_logged {
         return;
     }
-    let noted = response.extensions().get::<Noted>().cloned().unwrap_or_default();
-    let workspace = noted.workspace.map(tracing::field::display);
-    let request_id = noted.request_id.map(tracing::field::display);
+    let fields = response.extensions().get::<LogFields>().cloned().unwrap_or_default();
+    let workspace = fields.workspace.map(tracing::field::display);
+    let request_id = fields.request_id.map(tracing::field::display);
     if is_routine {
         return tracing::debug!(method, route, status, duration_us = micros, "request");
     }
@@ -272,7 +272,7 @@ fn host_refused(app: &App, (path, from): (&str, Option<IpAddr>)) -> Response {
 /// A refusal of the Data API before it is known whose call it is, kept where it can be looked up (behaviour.md 4.p).
 fn stranger_refused(app: &App, failure: Failure, from: Option<IpAddr>) -> Response {
     let response = envelope::refusal(app, Api::Unknown, &failure, None);
-    app.watching.strangers().push(Refusal {
+    app.server_activity.strangers().push(Refusal {
         no: envelope::request_no(&response),
         api: Api::Unknown,
         failure,
@@ -349,7 +349,7 @@ mod tests {
     #[test]
     // Fails when a call of the management API has no handler, or a handler no row of the table.
     fn every_call_of_the_management_api_is_in_the_table_and_is_answered() {
-        let mut listed: Vec<(&str, &str)> = listed().into_iter().filter(|(_, path)| is_management(path)).collect();
+        let mut listed: Vec<(&str, &str)> = call_paths().into_iter().filter(|(_, path)| is_management(path)).collect();
         let mut table: Vec<(&str, &str)> =
             crate::manage::routes::routes().iter().map(|route| (route.method, route.path)).collect();
         listed.sort_unstable();
@@ -366,7 +366,7 @@ mod tests {
             written.extend(methods.map(|method| (method.to_uppercase(), path.clone())));
         }
         let mut listed: Vec<(String, String)> =
-            listed().into_iter().map(|(method, path)| (method.to_owned(), path.to_owned())).collect();
+            call_paths().into_iter().map(|(method, path)| (method.to_owned(), path.to_owned())).collect();
         written.sort();
         listed.sort();
         assert_eq!(written, listed);

@@ -1,9 +1,9 @@
 //! From the bytes of a body to a decision and its outcome: reads them under the settings in force, puts the decision
-//! into the workspace's lane, and reads again if the settings changed in between. HTTP belongs to `http/import.rs`, the
+//! into the workspace's queue, and reads again if the settings changed in between. HTTP belongs to `http/import.rs`, the
 //! shapes to `muster-wire`, the rules to `muster-core`.
 
 use crate::app::App;
-use crate::budget::Held;
+use crate::budget::RequestPermit;
 use crate::limits::STALE_ROUNDS_MAX;
 use crate::workspaces::Entry;
 use bytes::Bytes;
@@ -51,12 +51,12 @@ pub(crate) struct Ingest {
     /// The quarantine entry that its one element replays.
     pub(crate) replay: Option<QuarantineNo>,
     /// What the request takes of what is bounded.
-    pub(crate) held: Arc<Held>,
+    pub(crate) permit: Arc<RequestPermit>,
 }
 
 /// Why a request was not applied.
 #[derive(Debug)]
-pub(crate) enum Refused {
+pub(crate) enum ImportRefusal {
     /// A fault of the request as a whole.
     Failure(Failure),
     /// Faults of its elements: 400. With what a lenient request would have stored.
@@ -83,18 +83,18 @@ pub(crate) enum Done {
 }
 
 /// What is said in JSON while the decision is made.
-struct Said {
+struct AnswerWriter {
     api: Api,
     representation: bool,
     /// Of a dry run, the number that its answer shows: the next of the sequence belongs to a request that is kept.
     dry: Option<RequestNo>,
     body: Bytes,
     spans: Vec<Range<usize>>,
-    /// Given back when the lane is done with the decision, also if nobody waits for its answer any more.
-    _held: Arc<Held>,
+    /// Given back when the queue is done with the decision, also if nobody waits for its answer any more.
+    _permit: Arc<RequestPermit>,
 }
 
-impl Wire for Said {
+impl Wire for AnswerWriter {
     fn answer(&self, applied: &Applied) -> RecordedAnswer {
         let shown = self.dry.map(|request| Applied { request, ..applied.clone() });
         answer::applied(self.api, shown.as_ref().unwrap_or(applied), self.representation, self.dry.is_some())
@@ -108,10 +108,10 @@ impl Wire for Said {
 
 impl Ingest {
     /// Runs it to its end.
-    pub(crate) async fn run(mut self, app: &Arc<App>) -> Result<Done, Refused> {
+    pub(crate) async fn run(mut self, app: &Arc<App>) -> Result<Done, ImportRefusal> {
         for round in 0..STALE_ROUNDS_MAX {
             if round > 0 {
-                self.entry = app.fresh(&self.entry).await.map_err(Refused::Engine)?;
+                self.entry = app.latest_entry(&self.entry).await.map_err(ImportRefusal::Engine)?;
             }
             let decision = self.decision(app)?;
             if self.dry && round == 0 {
@@ -121,28 +121,28 @@ impl Ingest {
             let outcome = apply_sized(&*app.engine, self.entry.id(), (decision, self.body.len()), mode).await;
             let outcome = match outcome {
                 Err(EngineError::Stale) => continue,
-                outcome => outcome.map_err(Refused::Engine)?,
+                outcome => outcome.map_err(ImportRefusal::Engine)?,
             };
             match outcome {
                 ImportOutcome::Applied(applied, recorded) => return Ok(Done::Applied(applied, recorded)),
                 ImportOutcome::Replayed(recorded) => return Ok(Done::Replayed(recorded)),
-                ImportOutcome::KeyConflict => return Err(Refused::Failure(Failure::IdempotencyConflict)),
-                ImportOutcome::Refused(faults) => return Err(Refused::Faults(faults, Lenient::NOTHING)),
+                ImportOutcome::KeyConflict => return Err(ImportRefusal::Failure(Failure::IdempotencyConflict)),
+                ImportOutcome::Refused(faults) => return Err(ImportRefusal::Faults(faults, Lenient::NOTHING)),
                 ImportOutcome::RateLimited(class, RateRefusal::Wait { seconds }) => {
-                    return Err(Refused::Wait(class, seconds));
+                    return Err(ImportRefusal::Wait(class, seconds));
                 }
                 ImportOutcome::RateLimited(class, RateRefusal::Never { limit }) => {
-                    return Err(Refused::Never(class, limit));
+                    return Err(ImportRefusal::Never(class, limit));
                 }
-                ImportOutcome::NoSuchEntry => return Err(Refused::NoSuchEntry),
-                ImportOutcome::AlreadyReplayed(request) => return Err(Refused::AlreadyReplayed(request)),
+                ImportOutcome::NoSuchEntry => return Err(ImportRefusal::NoSuchEntry),
+                ImportOutcome::AlreadyReplayed(request) => return Err(ImportRefusal::AlreadyReplayed(request)),
             }
         }
-        Err(Refused::Failure(Failure::Unavailable))
+        Err(ImportRefusal::Failure(Failure::Unavailable))
     }
 
     /// The body as a decision under the settings in force.
-    fn decision(&self, app: &App) -> Result<ImportDecision<Said>, Refused> {
+    fn decision(&self, app: &App) -> Result<ImportDecision<AnswerWriter>, ImportRefusal> {
         let (settings, document) = (&self.entry.settings, &self.entry.document);
         let lenient = self.preferences.lenient.unwrap_or(settings.lenient);
         let context = ReadContext {
@@ -155,8 +155,8 @@ impl Ingest {
             received_at: app.now(),
         };
         let parsed = read(&self.body, &context).map_err(|unreadable| match unreadable {
-            Unreadable::Failure(failure) => Refused::Failure(failure),
-            Unreadable::Faults(faults, lenient) => Refused::Faults(faults, lenient),
+            Unreadable::Failure(failure) => ImportRefusal::Failure(failure),
+            Unreadable::Faults(faults, lenient) => ImportRefusal::Faults(faults, lenient),
         })?;
         let import = Import {
             route: self.route,
@@ -173,24 +173,24 @@ impl Ingest {
         };
         let representation = self.preferences.representation;
         let dry = self.dry.then(|| app.refused_number());
-        let said = Said {
+        let writer = AnswerWriter {
             api: self.api,
             representation,
             dry,
             body: self.body.clone(),
             spans: parsed.spans,
-            _held: Arc::clone(&self.held),
+            _permit: Arc::clone(&self.permit),
         };
-        Ok(ImportDecision { import, wire: said })
+        Ok(ImportDecision { import, wire: writer })
     }
 
     /// Dry runs have a budget of their own, of the same size (behaviour.md 1.3).
-    fn spend_dry(&self, app: &App, elements: &[Element]) -> Result<(), Refused> {
-        let mut window = self.entry.lane.dry_window.lock().unwrap_or_else(PoisonError::into_inner);
+    fn spend_dry(&self, app: &App, elements: &[Element]) -> Result<(), ImportRefusal> {
+        let mut window = self.entry.runtime.dry_window.lock().unwrap_or_else(PoisonError::into_inner);
         *window = window.at(app.clock.now());
         window.spend(self.entry.settings.limits, cost(elements)).map_err(|(class, refusal)| match refusal {
-            RateRefusal::Wait { seconds } => Refused::Wait(class, seconds),
-            RateRefusal::Never { limit } => Refused::Never(class, limit),
+            RateRefusal::Wait { seconds } => ImportRefusal::Wait(class, seconds),
+            RateRefusal::Never { limit } => ImportRefusal::Never(class, limit),
         })
     }
 }

@@ -1,5 +1,5 @@
 //! Work that nobody waits for: live profiles whose deletion is due are swept, and what is past its time is removed, batch
-//! by batch, each a decision in its workspace's lane like any other, so that imports come in between. A round that fails
+//! by batch, each a decision in its workspace's queue like any other, so that imports come in between. A round that fails
 //! or panics, in whatever workspace, is told and counted, and ends neither the others nor the job.
 
 use crate::app::App;
@@ -109,7 +109,7 @@ pub async fn sweep(app: &Arc<App>, id: &WorkspaceId) -> Result<usize, EngineErro
     let Some(entry) = app.workspaces.get(id.as_str()) else { return Ok(0) };
     match sweep_all(&app.engine, id, (&|| app.now(), &entry.settings), &failed).await {
         // The next round goes on under those in force.
-        Err(EngineError::Stale) => app.fresh(&entry).await.map(|_| 0),
+        Err(EngineError::Stale) => app.latest_entry(&entry).await.map(|_| 0),
         swept => {
             if swept.as_ref().is_ok_and(|swept| *swept > 0) {
                 app.engine.cut_log(id);
@@ -163,7 +163,7 @@ async fn due(
     blocking(move || engine.read(&id)?.due_deletions(now, after, SWEEP_PROFILES_MAX)).await
 }
 
-/// Removes everything that is past its time in one workspace (behaviour.md 4, retention); how many rows went. A lane is
+/// Removes everything that is past its time in one workspace (behaviour.md 4, retention); how many rows went. A queue is
 /// used only if something is: an idle workspace stays closed.
 ///
 /// # Errors
@@ -181,12 +181,12 @@ pub async fn expire(app: &Arc<App>, id: &WorkspaceId) -> Result<usize, EngineErr
 pub async fn remove_deleted(app: &Arc<App>, id: &WorkspaceId) -> Result<usize, EngineError> {
     let Some(entry) = app.workspaces.get(id.as_str()) else { return Ok(0) };
     // Before it is looked: an entry that is deleted meanwhile is noted after.
-    if !entry.lane.has_deleted.swap(false, Ordering::AcqRel) {
+    if !entry.runtime.has_deleted.swap(false, Ordering::AcqRel) {
         return Ok(0);
     }
     let looked = oldest(app, id).await;
     if !matches!(&looked, Ok(Cutoffs { deleted: None, .. })) {
-        entry.lane.has_deleted.store(true, Ordering::Release);
+        entry.runtime.has_deleted.store(true, Ordering::Release);
     }
     match looked? {
         Cutoffs { deleted: None, .. } => Ok(0),
@@ -213,7 +213,7 @@ async fn expire_since(app: &Arc<App>, id: &WorkspaceId, oldest: &Cutoffs) -> Res
             Ok(0) => break,
             // The next round goes on under the settings in force.
             Err(EngineError::Stale) => {
-                app.fresh(&entry).await?;
+                app.latest_entry(&entry).await?;
                 break;
             }
             rows => gone += rows?,

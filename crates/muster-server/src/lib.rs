@@ -21,7 +21,7 @@ mod replays;
 mod activation;
 mod console;
 mod people;
-mod pulse;
+mod activity;
 pub mod http;
 pub mod jobs;
 mod connection;

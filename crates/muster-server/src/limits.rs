@@ -1,4 +1,4 @@
-//! Every bound of the server, each with its reason. Bounds of the rules stand in `muster_core::limits`, those of lanes
+//! Every bound of the server, each with its reason. Bounds of the rules stand in `muster_core::limits`, those of queues
 //! and groups in the engines.
 
 use std::time::Duration;
@@ -148,7 +148,7 @@ pub const IDEMPOTENCY_KEY_BYTES_MAX: usize = muster_core::limits::IDEMPOTENCY_KE
 pub const SWEEP_PERIOD: Duration = Duration::from_secs(30);
 /// Live profiles that are looked up at a time to be swept.
 pub const SWEEP_PROFILES_MAX: usize = 100;
-/// How often it is looked for activations that do not run, and how long one waits for room in its lane.
+/// How often it is looked for activations that do not run, and how long one waits for room in its queue.
 pub const ACTIVATION_PERIOD: Duration = Duration::from_millis(100);
 /// How long an activation waits after a failure of the storage.
 pub const ACTIVATION_RETRY: Duration = Duration::from_secs(5);
@@ -168,7 +168,7 @@ pub const PREVIEW_PROFILES_MAX: usize = 50_000;
 pub const REPLAY_ENTRIES_MAX: usize = muster_wire::manage::quarantine::REPLAY_ENTRIES_MAX;
 /// Replays of many that are remembered, and so the most that run.
 pub const REPLAY_JOBS_MAX: usize = 100;
-/// How long a replay of many waits when the lane is full.
+/// How long a replay of many waits when the queue is full.
 pub const REPLAY_RETRY: Duration = Duration::from_millis(200);
 /// How often it is looked for what is past its time: retention is set in days, and the look-up reads the first entry of
 /// seven indexes.
@@ -183,7 +183,7 @@ pub const DRY_RUNS_MAX: usize = 2;
 /// How often a request is read again because the settings changed under it: each time needs a change of settings between
 /// two looks at them, so that this many are a client that changes settings in a loop on a machine that has much to do.
 pub const STALE_ROUNDS_MAX: usize = 16;
-/// `Retry-After` of an overload: lanes drain in milliseconds.
+/// `Retry-After` of an overload: queues drain in milliseconds.
 pub const OVERLOAD_RETRY_SECONDS: u32 = 1;
 /// `Retry-After` of storage that fails: somebody must look at it.
 pub const UNAVAILABLE_RETRY_SECONDS: u32 = 5;
@@ -258,10 +258,10 @@ pub const LOOK_BYTES_MAX: u64 = 16 << 20;
 pub const QUARANTINE_LOOK_MAX: usize = 5_000;
 /// Minutes of a workspace's figures that are kept in memory: what an hour's chart shows. A minute with requests takes
 /// about 500 bytes.
-pub const PULSE_MINUTES: usize = 60;
+pub const ACTIVITY_MINUTES: usize = 60;
 /// Seconds over which the requests of a second are told: long enough for a number that can be read, short enough to
 /// follow a burst.
-pub const PULSE_SECONDS: usize = 10;
+pub const RATE_SECONDS: usize = 10;
 /// Types of faults that are counted each by itself: the tables of reasons have about fifty; the rest counts as one.
 pub const FAULT_TYPES_MAX: usize = 64;
 /// Client addresses of a key that are told apart: more than that is "many" to whoever looks.

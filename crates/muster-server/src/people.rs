@@ -3,7 +3,7 @@
 
 use crate::app::App;
 use crate::limits::{PEOPLE_PERIOD, PEOPLE_WAITING_MAX};
-use crate::manage::audit::Action;
+use crate::manage::audit::AuditAction;
 use muster_core::id::WorkspaceId;
 use muster_store::access::AuditRecord;
 use serde_json::Value as Json;
@@ -31,7 +31,7 @@ impl People {
 }
 
 /// Notes what was done: to whom is an id of a profile or of a request, never personal data.
-pub(crate) fn note(app: &App, actor: Actor, of: &WorkspaceId, (action, subject, detail): (Action, String, Json)) {
+pub(crate) fn note(app: &App, actor: Actor, of: &WorkspaceId, (action, subject, detail): (AuditAction, String, Json)) {
     let record = AuditRecord {
         no: 0,
         at: app.now(),

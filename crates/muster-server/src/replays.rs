@@ -2,8 +2,8 @@
 //! progress. Jobs live in memory: a restart ends them, and what they had not replayed stays in the quarantine.
 
 use crate::app::App;
-use crate::budget::Held;
-use crate::ingest::{Done, Ingest, Refused};
+use crate::budget::RequestPermit;
+use crate::ingest::{Done, ImportRefusal, Ingest};
 use crate::limits::{REPLAY_JOBS_MAX, REPLAY_RETRY};
 use crate::workspaces::Entry;
 use bytes::Bytes;
@@ -30,13 +30,13 @@ pub(crate) async fn replay(
     entry: &Arc<Entry>,
     (no, dry): (QuarantineNo, bool),
     element: &[u8],
-) -> Result<(Applied, RecordedAnswer), Refused> {
+) -> Result<(Applied, RecordedAnswer), ImportRefusal> {
     // What an import would be refused for before it is read.
     if entry.document.suspended {
-        return Err(Refused::Failure(Failure::Suspended));
+        return Err(ImportRefusal::Failure(Failure::Suspended));
     }
     if element.len() as u64 > entry.document.body_bytes {
-        return Err(Refused::Failure(Failure::TooLarge { limit_bytes: entry.document.body_bytes }));
+        return Err(ImportRefusal::Failure(Failure::TooLarge { limit_bytes: entry.document.body_bytes }));
     }
     let mut body = Vec::with_capacity(element.len() + 40);
     body.extend_from_slice(br#"{"type":"transition","elements":["#);
@@ -55,7 +55,7 @@ pub(crate) async fn replay(
         arrived_micros: app.clock.now().micros,
         idempotency: None,
         replay: Some(no),
-        held: Held::nothing(),
+        permit: RequestPermit::nothing(),
     };
     match ingest.run(app).await? {
         Done::Applied(applied, recorded) => {
@@ -64,13 +64,13 @@ pub(crate) async fn replay(
             }
             Ok((applied, recorded))
         }
-        Done::Replayed(_) => Err(Refused::Engine(EngineError::Broken("a replay has no idempotency key".into()))),
+        Done::Replayed(_) => Err(ImportRefusal::Engine(EngineError::Broken("a replay has no idempotency key".into()))),
     }
 }
 
 /// How far a job is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Progress {
+pub(crate) struct BulkReplay {
     /// Its number.
     pub(crate) id: u64,
     /// Why it ended early, or that it ended.
@@ -87,16 +87,16 @@ pub(crate) struct Progress {
 
 /// The jobs of this process, newest last.
 #[derive(Debug, Default)]
-pub(crate) struct Jobs(Mutex<Listed>);
+pub(crate) struct BulkReplays(Mutex<ReplayList>);
 
 #[derive(Debug, Default)]
-struct Listed {
+struct ReplayList {
     last: u64,
-    jobs: VecDeque<(WorkspaceId, Progress)>,
+    jobs: VecDeque<(WorkspaceId, BulkReplay)>,
 }
 
-impl Jobs {
-    fn lock(&self) -> std::sync::MutexGuard<'_, Listed> {
+impl BulkReplays {
+    fn lock(&self) -> std::sync::MutexGuard<'_, ReplayList> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -109,18 +109,18 @@ impl Jobs {
         }
         listed.last += 1;
         let id = listed.last;
-        listed.jobs.push_back((workspace.clone(), Progress { id, total, ..Progress::default() }));
+        listed.jobs.push_back((workspace.clone(), BulkReplay { id, total, ..BulkReplay::default() }));
         Some(id)
     }
 
-    fn update(&self, id: u64, change: impl FnOnce(&mut Progress)) {
+    fn update(&self, id: u64, change: impl FnOnce(&mut BulkReplay)) {
         if let Some((_, job)) = self.lock().jobs.iter_mut().find(|(_, job)| job.id == id) {
             change(job);
         }
     }
 
     /// One job of a workspace.
-    pub(crate) fn get(&self, workspace: &WorkspaceId, id: u64) -> Option<Progress> {
+    pub(crate) fn get(&self, workspace: &WorkspaceId, id: u64) -> Option<BulkReplay> {
         self.lock().jobs.iter().find(|(of, job)| of == workspace && job.id == id).map(|(_, job)| *job)
     }
 }
@@ -160,14 +160,14 @@ async fn one(app: &Arc<App>, workspace: &WorkspaceId, no: QuarantineNo) -> Resul
         }
         match replay(app, &entry, (no, false), &found.element).await {
             Ok((applied, _)) => return Ok(applied.changed_anything()),
-            Err(Refused::Wait(_, seconds)) => tokio::time::sleep(Duration::from_secs(seconds.into())).await,
-            Err(Refused::Engine(EngineError::Overloaded)) => tokio::time::sleep(REPLAY_RETRY).await,
-            Err(Refused::Engine(error @ (EngineError::Broken(_) | EngineError::Corrupt(_)))) => {
+            Err(ImportRefusal::Wait(_, seconds)) => tokio::time::sleep(Duration::from_secs(seconds.into())).await,
+            Err(ImportRefusal::Engine(EngineError::Overloaded)) => tokio::time::sleep(REPLAY_RETRY).await,
+            Err(ImportRefusal::Engine(error @ (EngineError::Broken(_) | EngineError::Corrupt(_)))) => {
                 // Of this entry alone: it stays, and the others must not wait for it.
                 tracing::error!(%workspace, entry = %no, %error, "a quarantine entry could not be replayed");
                 return Ok(false);
             }
-            Err(Refused::Engine(error)) => return Err(error),
+            Err(ImportRefusal::Engine(error)) => return Err(error),
             Err(_) => return Ok(false),
         }
     }

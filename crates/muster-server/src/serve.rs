@@ -3,7 +3,7 @@
 use crate::app::App;
 pub use crate::connection::Deadlines;
 use crate::connection::serving::{Phase, Site, listen};
-use crate::connection::table::{Connections, Places};
+use crate::connection::table::{ConnectionLimits, Connections};
 use crate::http;
 use crate::limits::{
     BACKLOG, CONNECTIONS_MAX, MANAGE_CONNECTIONS_MAX, METRICS_CONNECTIONS_MAX, NETWORK_CONNECTIONS_SHARE,
@@ -72,7 +72,7 @@ pub async fn serve(
     let tls = tls.map(Arc::new);
     app.over_tls.store(tls.is_some(), Ordering::Release);
     let network_max = network_connections_max.min(connections_max.div_ceil(NETWORK_CONNECTIONS_SHARE));
-    let places = Places { max: connections_max, network_max, proxies: app.trusted_proxies.clone() };
+    let places = ConnectionLimits { max: connections_max, network_max, proxies: app.trusted_proxies.clone() };
     let site = |router: Router, tls, places| {
         let (app, table) = (Arc::clone(&app), Connections::new(places, deadlines));
         Arc::new(Site { app, router, tls, table, phase: watched.clone() })
@@ -80,13 +80,13 @@ pub async fn serve(
     let mut sites = Vec::new();
     if let Some(listener) = manage {
         let (max, proxies) = (MANAGE_CONNECTIONS_MAX, places.proxies.clone());
-        let places = Places { max, network_max: max, proxies };
+        let places = ConnectionLimits { max, network_max: max, proxies };
         sites.push((site(http::manage_router(Arc::clone(&app)), tls.clone(), places), listening_on(listener)?));
     }
     sites.push((site(http::router(Arc::clone(&app)), tls.clone(), places), listening_on(listener)?));
     if let Some(listener) = metrics {
         let (max, proxies) = (METRICS_CONNECTIONS_MAX, Vec::new());
-        let places = Places { max, network_max: max, proxies };
+        let places = ConnectionLimits { max, network_max: max, proxies };
         sites.push((site(http::metrics_router(Arc::clone(&app)), None, places), listening_on(listener)?));
     }
     let jobs = tokio::spawn(crate::jobs::run(Arc::clone(&app)));

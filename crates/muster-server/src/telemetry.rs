@@ -5,7 +5,7 @@
 mod process;
 pub(crate) mod scrape;
 
-use crate::budget::Room;
+use crate::budget::MemoryBudget;
 use muster_core::kinds::ElementKind;
 use muster_core::outcome::{Applied, Outcome};
 use muster_core::rate::Class;
@@ -114,7 +114,7 @@ pub struct Telemetry {
 
 impl Telemetry {
     /// Counters at zero, beside those of an engine.
-    pub(crate) fn new(engine: Arc<dyn Engine>, log_lines_dropped: Arc<AtomicU64>, room: Room) -> Self {
+    pub(crate) fn new(engine: Arc<dyn Engine>, log_lines_dropped: Arc<AtomicU64>, memory: MemoryBudget) -> Self {
         let mut registry = Registry::default();
         let requests = Family::default();
         let seconds = Family::<RouteLabels, Histogram>::new_with_constructor(|| Histogram::new(REQUEST_BUCKETS));
@@ -128,7 +128,7 @@ impl Telemetry {
         registry.register(CONNECTIONS_ENDED, "Connections that ended, by why", connections_ended.clone());
         registry.register_collector(Box::new(EngineFigures(engine)));
         registry.register_collector(Box::new(LogFigures(log_lines_dropped)));
-        registry.register_collector(Box::new(BodyFigures(room)));
+        registry.register_collector(Box::new(BodyFigures(memory)));
         Self { registry, requests, seconds, elements, refusals, job_failures, connections_ended }
     }
 
@@ -169,7 +169,7 @@ impl Telemetry {
     }
 
     /// Everything as OpenMetrics text, with what is read just now.
-    pub(crate) fn text(&self, scraped: scrape::Scraped) -> String {
+    pub(crate) fn text(&self, scraped: scrape::ScrapedFigures) -> String {
         let mut text = String::new();
         let mut now = Registry::default();
         now.register_collector(Box::new(scraped));
@@ -246,7 +246,7 @@ impl Collector for EngineFigures {
 
 /// Reads how much memory bodies take when somebody looks.
 #[derive(Debug)]
-struct BodyFigures(Room);
+struct BodyFigures(MemoryBudget);
 
 impl Collector for BodyFigures {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), fmt::Error> {

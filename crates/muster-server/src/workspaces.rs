@@ -1,9 +1,9 @@
 //! The catalogue in memory: settings and keys of every workspace, parsed once and swapped whole after each change, so
 //! that a request reads them without a lock. The engine has the last word: a decision under old settings is not made.
 
-use crate::budget::Share;
+use crate::activity::Activity;
+use crate::budget::WorkspaceQuota;
 use crate::limits::DRY_RUNS_MAX;
-use crate::pulse::Pulse;
 use arc_swap::ArcSwap;
 use muster_core::id::WorkspaceId;
 use muster_core::rate::RateWindow;
@@ -20,7 +20,7 @@ use tokio::sync::Semaphore;
 
 /// What a Data API key may do (behaviour.md 1.10).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Scope {
+pub enum KeyScope {
     /// Write: imports and Track calls.
     Import,
     /// Read users.
@@ -29,7 +29,7 @@ pub enum Scope {
     Erase,
 }
 
-impl Scope {
+impl KeyScope {
     /// Every scope.
     pub const ALL: [Self; 3] = [Self::Import, Self::Read, Self::Erase];
 
@@ -53,16 +53,16 @@ pub struct Entry {
     /// What the rules read of them.
     pub settings: Arc<Settings>,
     /// What lives on when the settings change.
-    pub(crate) lane: Arc<Lane>,
+    pub(crate) runtime: Arc<WorkspaceRuntime>,
 }
 
 /// What a workspace has at run time beside its settings.
 #[derive(Debug)]
-pub(crate) struct Lane {
+pub(crate) struct WorkspaceRuntime {
     /// Its share of the room for bodies.
-    pub(crate) share: Share,
+    pub(crate) quota: WorkspaceQuota,
     /// Its share of the room for reading.
-    pub(crate) reading: Share,
+    pub(crate) read_quota: WorkspaceQuota,
     /// Places for dry runs.
     pub(crate) dry_runs: Arc<Semaphore>,
     /// The budget of dry runs (behaviour.md 1.3).
@@ -70,32 +70,32 @@ pub(crate) struct Lane {
     /// The budget of Delete Users (FACTS 4).
     pub(crate) delete_window: Mutex<RateWindow>,
     /// What happens to it while somebody looks.
-    pub(crate) pulse: Arc<Pulse>,
+    pub(crate) activity: Arc<Activity>,
     /// Whether quarantine entries may be there that were deleted and are not removed yet; true until it was looked for.
     pub(crate) has_deleted: AtomicBool,
 }
 
-impl Default for Lane {
+impl Default for WorkspaceRuntime {
     fn default() -> Self {
         let dry_runs = Arc::new(Semaphore::new(DRY_RUNS_MAX));
         Self {
-            share: Share::default(),
-            reading: Share::for_reads(),
+            quota: WorkspaceQuota::default(),
+            read_quota: WorkspaceQuota::for_reads(),
             dry_runs,
             dry_window: Mutex::default(),
             delete_window: Mutex::default(),
-            pulse: Arc::default(),
+            activity: Arc::default(),
             has_deleted: AtomicBool::new(true),
         }
     }
 }
 
 impl Entry {
-    fn new(workspace: Workspace, lane: Arc<Lane>) -> Result<Self, String> {
+    fn new(workspace: Workspace, runtime: Arc<WorkspaceRuntime>) -> Result<Self, String> {
         let document = WorkspaceSettings::from_json(workspace.settings.as_bytes())
             .map_err(|problem| format!("the settings of workspace {} cannot be read: {problem}", workspace.id))?;
         let settings = Arc::new(document.rules(workspace.revision));
-        Ok(Self { workspace, document, settings, lane })
+        Ok(Self { workspace, document, settings, runtime })
     }
 
     /// Its id.
@@ -133,7 +133,7 @@ pub(crate) fn sha256(bytes: &[u8]) -> [u8; 32] {
 
 /// What a key is good for.
 #[derive(Debug)]
-pub(crate) enum Verdict {
+pub(crate) enum KeyCheck {
     /// It is the workspace's, and has the scope.
     Admitted(Arc<Entry>),
     /// It is the workspace's, without the scope.
@@ -179,8 +179,8 @@ impl Workspaces {
     /// # Errors
     /// That its settings cannot be read.
     pub(crate) fn put(&self, workspace: Workspace) -> Result<Arc<Entry>, String> {
-        let lane = self.get(workspace.id.as_str()).map_or_else(Arc::default, |entry| Arc::clone(&entry.lane));
-        let entry = Arc::new(Entry::new(workspace, lane)?);
+        let runtime = self.get(workspace.id.as_str()).map_or_else(Arc::default, |entry| Arc::clone(&entry.runtime));
+        let entry = Arc::new(Entry::new(workspace, runtime)?);
         self.map.rcu(|map| {
             let mut map = HashMap::clone(map);
             map.insert(entry.id().as_str().into(), Arc::clone(&entry));
@@ -199,7 +199,7 @@ impl Workspaces {
     }
 
     /// Judges a key by its hash, in a time that does not tell how much of it is right nor whether the workspace exists.
-    pub(crate) fn judge(&self, id: &str, given: &[u8; 32], scope: Scope, now: Timestamp) -> Verdict {
+    pub(crate) fn check_key(&self, id: &str, given: &[u8; 32], scope: KeyScope, now: Timestamp) -> KeyCheck {
         let entry = self.get(id);
         // Compared where there is no workspace, so that an unknown one costs what a wrong key costs.
         let nobody = [KeyRecord { sha256: [0; 32], scopes: String::new(), created_at: now, valid_until: Some(now) }];
@@ -213,9 +213,9 @@ impl Workspaces {
         }
         let scoped = found.map(|key| key.scopes.split(',').any(|word| word == scope.name()));
         match (scoped, entry.clone()) {
-            (Some(true), Some(entry)) => Verdict::Admitted(entry),
-            (Some(false), Some(entry)) => Verdict::OutOfScope(entry),
-            _ => Verdict::Wrong,
+            (Some(true), Some(entry)) => KeyCheck::Admitted(entry),
+            (Some(false), Some(entry)) => KeyCheck::OutOfScope(entry),
+            _ => KeyCheck::Wrong,
         }
     }
 }

@@ -5,7 +5,7 @@ use crate::owner;
 use crate::serve::{token_file, url_file};
 use anyhow::{Context as _, bail};
 use clap::Args;
-use muster_server::app::{App, OpenError, Options, Storage, is_in_use, secret};
+use muster_server::app::{App, Options, StartError, Storage, is_in_use, secret};
 use muster_server::clock::{SystemClock, SystemRandom};
 use muster_server::local;
 use muster_server::serve::install_cryptography;
@@ -132,7 +132,7 @@ impl Server {
             );
         }
         match self.local() {
-            Err(OpenError::Directory(muster_server::app::DirectoryError::InUse(_))) => {}
+            Err(StartError::Directory(muster_server::app::DirectoryError::InUse(_))) => {}
             opened => return opened.with_context(|| format!("{} cannot be opened", self.data_dir.display())),
         }
         let url = std::fs::read_to_string(url_file(&self.data_dir)).with_context(|| {
@@ -179,7 +179,7 @@ impl Server {
         Ok(Client::Remote { agent, url, token: token.trim().to_owned() })
     }
 
-    fn local(&self) -> Result<Client, OpenError> {
+    fn local(&self) -> Result<Client, StartError> {
         let storage = Storage::Directory {
             path: self.data_dir.clone(),
             accept_loss: false,

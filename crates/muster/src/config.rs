@@ -12,7 +12,7 @@ use clap::Args;
 use file::File;
 use forms::{boolean, idle_timeout, listener, network};
 use ipnet::IpNet;
-use muster_server::app::{Given, TokenPlace};
+use muster_server::app::{SettingSource, TokenPlace};
 use muster_server::limits::IDLE_TIMEOUT;
 use std::ffi::OsStr;
 use std::net::SocketAddr;
@@ -151,11 +151,11 @@ fn admin_token(token: Option<String>, file: Option<&PathBuf>) -> anyhow::Result<
 }
 
 /// How a setting was given that is set by a flag, by a variable, or else by the file. A flag wins over a variable.
-fn given(value: Option<&OsStr>, variable: &str) -> Given {
+fn given(value: Option<&OsStr>, variable: &str) -> SettingSource {
     match value {
-        None => Given::File,
-        Some(value) if std::env::var_os(variable).as_deref() == Some(value) => Given::Variable,
-        Some(_) => Given::Flag,
+        None => SettingSource::File,
+        Some(value) if std::env::var_os(variable).as_deref() == Some(value) => SettingSource::Variable,
+        Some(_) => SettingSource::Flag,
     }
 }
 
@@ -307,7 +307,7 @@ mod tests {
         let path = file.path().to_str().unwrap();
         let got = settings(&["--admin-token-file", path]).unwrap();
         assert_eq!(got.admin_token.as_deref(), Some("a-token-of-some-length"));
-        assert_eq!(got.admin_token_place, Some(TokenPlace::File(Given::Flag)));
+        assert_eq!(got.admin_token_place, Some(TokenPlace::File(SettingSource::Flag)));
         assert!(settings(&["--admin-token-file", path, "--admin-token", "x"]).is_err());
         assert!(settings(&["--admin-token-file", "nowhere"]).is_err());
     }

@@ -18,7 +18,7 @@ mod tables;
 
 use anyhow::Context as _;
 use clap::{ArgMatches, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
-use muster_server::app::Build;
+use muster_server::app::BuildInfo;
 use std::io::Write as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -28,8 +28,8 @@ use std::time::Duration;
 const SAID: Duration = Duration::from_secs(1);
 
 /// What was built; `build.rs` asks the repository.
-const BUILD: Build =
-    Build { version: env!("CARGO_PKG_VERSION"), commit: env!("BUILT_FROM"), date: env!("BUILT_FROM_DATE") };
+const BUILD: BuildInfo =
+    BuildInfo { version: env!("CARGO_PKG_VERSION"), commit: env!("BUILT_FROM"), date: env!("BUILT_FROM_DATE") };
 /// The same as `--version` tells it.
 const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), " (", env!("BUILT_FROM"), ", ", env!("BUILT_FROM_DATE"), ")");
 

@@ -2,7 +2,7 @@
 //! while none ran.
 
 use crate::serve::write_private;
-use muster_server::clock::{Seen, SystemClock, boot};
+use muster_server::clock::{ClockReading, SystemClock, boot};
 use muster_server::limits::CLOCK_NOTE_PERIOD;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -15,7 +15,7 @@ fn file(data_dir: &Path) -> PathBuf {
 /// boot, tells nothing.
 pub(crate) fn clock(data_dir: &Path, accepted: bool) -> Arc<SystemClock> {
     let text = std::fs::read_to_string(file(data_dir)).unwrap_or_default();
-    let seen = Seen::parse(&text).filter(|seen| !accepted && Some(&seen.boot) == boot().as_ref());
+    let seen = ClockReading::parse(&text).filter(|seen| !accepted && Some(&seen.boot) == boot().as_ref());
     Arc::new(SystemClock::after(seen))
 }
 

@@ -6,7 +6,7 @@ use crate::owner::{self, is_open_to_others};
 use crate::{descriptors, say_if_possible, seen};
 use anyhow::{Context as _, bail};
 use clap::CommandFactory as _;
-use muster_server::app::{App, DirectoryError, OpenError, Options, Storage, TokenPlace, secret};
+use muster_server::app::{App, DirectoryError, Options, StartError, Storage, TokenPlace, secret};
 use muster_server::clock::{SystemClock, SystemRandom};
 use muster_server::dev;
 use muster_server::limits::shares;
@@ -254,8 +254,8 @@ fn started(settings: &Settings, listening: &Listening, url: &str) {
 }
 
 /// Why the data cannot be opened; of a directory without rights also what to do.
-fn not_opened(settings: &Settings, error: OpenError) -> anyhow::Error {
-    let OpenError::Directory(DirectoryError::Io { error: io, .. }) = &error else { return error.into() };
+fn not_opened(settings: &Settings, error: StartError) -> anyhow::Error {
+    let StartError::Directory(DirectoryError::Io { error: io, .. }) = &error else { return error.into() };
     let directory = settings.data_dir.display();
     let words = match io.kind() {
         ErrorKind::PermissionDenied => {

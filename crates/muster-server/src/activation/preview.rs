@@ -70,8 +70,8 @@ pub(crate) fn preview(
     if kinds.is_empty() {
         return Ok(Preview { complete: true, ..Preview::default() });
     }
-    let (again, holders) = looked_through(reader, &target.kinds, becomes)?;
-    let shared = shared(reader, &kinds, &again)?;
+    let (repeated, holders) = find_repeated(reader, &target.kinds, becomes)?;
+    let shared = shared(reader, &kinds, &repeated)?;
     let counters = reader.counters()?;
     let (mut trees, mut complete): (Trees, bool) = (BTreeMap::new(), true);
     for no in shared.iter().flat_map(|(_, holders)| holders) {
@@ -90,58 +90,58 @@ pub(crate) fn preview(
     }
     let rows = rows(reader, &trees)?;
     let outcome = run(rows, counters, (target, profile_bytes), &kinds)?;
-    Ok(Preview { holders, ..told(&outcome, (&shared, &trees), complete) })
+    Ok(Preview { holders, ..summarize(&outcome, (&shared, &trees), complete) })
 }
 
 /// A live profile with what the rules of a merge look at alone: its attributes may be megabytes.
 fn slim(mut live: LiveProfile, target: &Identity) -> LiveProfile {
-    let is_looked_at = |name: &str| {
+    let is_needed = |name: &str| {
         target.kinds.iter().any(|kind| kind.kind.name() == name)
             || target.survivor_attribute.as_deref() == Some(name)
             || name == EMAIL
     };
     for member in &mut live.members {
-        let writes = member.record.attributes.iter().filter(|(name, _)| is_looked_at(name));
+        let writes = member.record.attributes.iter().filter(|(name, _)| is_needed(name));
         member.record.attributes = writes.map(|(name, write)| (name.clone(), write.clone())).collect();
         (member.record.former, member.record.history, member.devices) = (Vec::new(), Vec::new(), Vec::new());
     }
     if let Some(view) = &mut live.view {
-        view.attributes.retain(|name, _| is_looked_at(name));
+        view.attributes.retain(|name, _| is_needed(name));
     }
     live
 }
 
 /// Hashes of values that may be held by several own records.
-struct Again {
+struct RepeatedValues {
     hasher: RandomState,
     hashes: HashSet<u64>,
 }
 
 /// Reads every own record: which values of the kinds that become active come again, and how many records hold each kind.
-fn looked_through(
+fn find_repeated(
     reader: &mut dyn Reader,
     kinds: &[KindSettings],
     becomes: impl Fn(&KindSettings) -> bool,
-) -> Result<(Again, Vec<(String, u64)>), EngineError> {
-    let mut again = Again { hasher: RandomState::new(), hashes: HashSet::new() };
+) -> Result<(RepeatedValues, Vec<(String, u64)>), EngineError> {
+    let mut repeated = RepeatedValues { hasher: RandomState::new(), hashes: HashSet::new() };
     let (mut once, mut counts) = (HashSet::new(), vec![0; kinds.len()]);
     let becomes: Vec<bool> = kinds.iter().map(becomes).collect();
     each_value(reader, kinds, |rank, key, _| {
         counts[rank] += 1;
-        let hash = again.hasher.hash_one(&key);
+        let hash = repeated.hasher.hash_one(&key);
         if becomes[rank] && !once.insert(hash) {
-            again.hashes.insert(hash);
+            repeated.hashes.insert(hash);
         }
     })?;
     let holders = kinds.iter().zip(counts).map(|(kind, count)| (kind.kind.name().to_owned(), count)).collect();
-    Ok((again, holders))
+    Ok((repeated, holders))
 }
 
 /// The values that several own records hold, with these, by number.
-fn shared(reader: &mut dyn Reader, kinds: &[KindSettings], again: &Again) -> Result<Shared, EngineError> {
+fn shared(reader: &mut dyn Reader, kinds: &[KindSettings], repeated: &RepeatedValues) -> Result<Shared, EngineError> {
     let mut shared: BTreeMap<Identifier, Vec<ProfileNo>> = BTreeMap::new();
     each_value(reader, kinds, |_, key, no| {
-        if again.hashes.contains(&again.hasher.hash_one(&key)) {
+        if repeated.hashes.contains(&repeated.hasher.hash_one(&key)) {
             shared.entry(key).or_default().push(no);
         }
     })?;
@@ -196,25 +196,25 @@ fn rows(reader: &mut dyn Reader, trees: &Trees) -> Result<Vec<RowChange>, Engine
 }
 
 /// The store as it is afterwards.
-struct Done {
+struct ActivatedCopy {
     counters: Counters,
     before: Counters,
     roots: HashMap<ProfileNo, (ProfileNo, u32)>,
 }
 
 /// Time stands still.
-struct Standstill(Timestamp);
+struct FixedClock(Timestamp);
 
-impl Clock for Standstill {
+impl Clock for FixedClock {
     fn now(&self) -> Moment {
         Moment { at: self.0, micros: 0 }
     }
 }
 
 /// Puts rows as they are.
-struct Copied(Vec<RowChange>, Counters);
+struct CopyRows(Vec<RowChange>, Counters);
 
-impl Decision for Copied {
+impl Decision for CopyRows {
     type Output = ();
 
     fn needs(&self) -> Needs {
@@ -232,11 +232,11 @@ fn run(
     before: Counters,
     (target, profile_bytes): (&Identity, u64),
     kinds: &[KindSettings],
-) -> Result<Done, EngineError> {
+) -> Result<ActivatedCopy, EngineError> {
     const REVISION: u64 = 1;
     // Nobody else's reviews are there, so that none is counted or closed.
     let before = Counters { review: 0, reviews_stored: 0, reviews_open: 0, activation: 0, ..before };
-    let engine = scratch(Arc::new(Standstill(before.now)));
+    let engine = scratch(Arc::new(FixedClock(before.now)));
     let id = WorkspaceId::parse("preview").expect("it is an id");
     let (created_at, settings) = (before.now, "{}".to_owned());
     engine.create_workspace(&Workspace {
@@ -253,7 +253,7 @@ fn run(
     let runtime = tokio::runtime::Builder::new_current_thread().build();
     let runtime = runtime.map_err(|error| EngineError::Broken(error.to_string().into()))?;
     runtime.block_on(async {
-        apply(&*engine, &id, Copied(rows, before), Mode::Commit).await?;
+        apply(&*engine, &id, CopyRows(rows, before), Mode::Commit).await?;
         for (phase, since) in [(ActivationPhase::Indexing, 1), (ActivationPhase::Joining, 2)] {
             let activation = Some(Activation { phase, kinds: kinds.to_vec(), since });
             let identity = Identity { activation, ..target.clone() };
@@ -268,7 +268,7 @@ fn run(
             roots.insert(no, (root.no, root.tree.members));
         }
     }
-    Ok(Done { counters: reader.counters()?, before, roots })
+    Ok(ActivatedCopy { counters: reader.counters()?, before, roots })
 }
 
 async fn batches(
@@ -293,7 +293,7 @@ async fn batches(
 }
 
 /// What stands in the answer.
-fn told(done: &Done, (shared, trees): (&Shared, &Trees), complete: bool) -> Preview {
+fn summarize(done: &ActivatedCopy, (shared, trees): (&Shared, &Trees), complete: bool) -> Preview {
     let mut parts: HashMap<ProfileNo, BTreeSet<ProfileNo>> = HashMap::new();
     for root in trees.keys() {
         if let Some((now, _)) = done.roots.get(root) {

@@ -1,7 +1,7 @@
 //! How long a body may take to come, and whose memory it is charged to.
 
 use super::App;
-use crate::budget::Share;
+use crate::budget::WorkspaceQuota;
 use crate::limits::STOPPING_BODY_TIME;
 use muster_core::id::WorkspaceId;
 use muster_wire::data::failure::Failure;
@@ -13,7 +13,7 @@ impl App {
     /// [`Failure::Timeout`]; those of the reading.
     pub(crate) async fn in_time<T>(&self, reading: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
         let stopping = async {
-            self.watching.ended().await;
+            self.server_activity.ended().await;
             tokio::time::sleep(STOPPING_BODY_TIME).await;
         };
         tokio::select! {
@@ -26,14 +26,14 @@ impl App {
 
     /// The share of memory that a body is charged to: that of the workspace that its call is about, or the one of calls
     /// about none.
-    pub(crate) fn share_of(&self, workspace: Option<impl AsRef<str>>) -> Share {
+    pub(crate) fn quota_of(&self, workspace: Option<impl AsRef<str>>) -> WorkspaceQuota {
         let entry = workspace.and_then(|id| self.workspaces.get(id.as_ref()));
-        entry.map_or_else(|| self.outside.clone(), |entry| entry.lane.share.clone())
+        entry.map_or_else(|| self.shared_quota.clone(), |entry| entry.runtime.quota.clone())
     }
 
     /// The share of a workspace in the room for what answers are made of.
-    pub(crate) fn reading_share_of(&self, workspace: &WorkspaceId) -> Share {
+    pub(crate) fn read_quota_of(&self, workspace: &WorkspaceId) -> WorkspaceQuota {
         let entry = self.workspaces.get(workspace.as_str());
-        entry.map_or_else(Share::for_reads, |entry| entry.lane.reading.clone())
+        entry.map_or_else(WorkspaceQuota::for_reads, |entry| entry.runtime.read_quota.clone())
     }
 }

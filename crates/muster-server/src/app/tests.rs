@@ -45,7 +45,7 @@ async fn send(app: &Arc<App>, request: Builder, body: &'static str) -> Response 
 /// settings had died in between; the status, and the name in memory afterwards.
 async fn sent_to_an_old_entry(path: &str, authorization: &str, body: &'static str) -> (u16, String) {
     let (app, id) = app();
-    app.create_workspace(&id, &WorkspaceSettings::new("Shop"), "key").unwrap().made().unwrap();
+    app.create_workspace(&id, &WorkspaceSettings::new("Shop"), "key").unwrap().created().unwrap();
     let renamed = String::from_utf8(WorkspaceSettings::new("Other").to_json()).unwrap();
     let change = move |workspace: &Workspace, _: &_| Some(Workspace { settings: renamed, ..workspace.clone() });
     app.engine.configure(&id, Box::new(change)).unwrap();
@@ -53,7 +53,7 @@ async fn sent_to_an_old_entry(path: &str, authorization: &str, body: &'static st
     (response.status().as_u16(), app.workspace("SHOP").unwrap().document.name.clone())
 }
 
-// Fails when `fresh` answers what is in memory and never asks the engine.
+// Fails when `latest_entry` answers what is in memory and never asks the engine.
 #[tokio::test]
 async fn an_import_under_settings_that_prove_to_be_old_is_read_again_under_those_of_the_engine() {
     let basic = format!("Basic {}", BASE64_STANDARD.encode("SHOP:key"));
@@ -130,7 +130,7 @@ async fn an_activation_that_fails_again_and_again_says_why_where_its_progress_is
     let activating = Some(Activating::begin((Identity::off(), target.clone()), vec!["email".into()], 1).joining(1));
     let mut settings = WorkspaceSettings::new("Shop");
     (settings.identity, settings.activating) = (target, activating);
-    app.create_workspace(&id, &settings, "key").unwrap().made().unwrap();
+    app.create_workspace(&id, &settings, "key").unwrap().created().unwrap();
     apply(&*app.engine, &id, Broken, Mode::Commit).await.unwrap();
     let running = tokio::spawn(crate::activation::run(Arc::clone(&app)));
     while app.activations.error(&id).is_none() {

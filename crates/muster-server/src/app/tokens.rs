@@ -1,7 +1,7 @@
 //! The tokens that the server's settings give: whether they can be used, and where whoever runs the server finds the one
 //! of the administrator.
 
-use super::OpenError;
+use super::StartError;
 use crate::limits::TOKEN_LENGTH_MIN;
 
 /// Where whoever runs the server finds the admin token. The sign-in page tells it to everybody: neither the token nor a
@@ -9,7 +9,7 @@ use crate::limits::TOKEN_LENGTH_MIN;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TokenPlace {
     /// Nothing is told.
-    Untold,
+    Unknown,
     /// In the file `admin-token` of the data directory.
     DataDirectory {
         /// The data directory is `muster-data` in the directory that the server was started in.
@@ -20,14 +20,14 @@ pub enum TokenPlace {
         was_printed: bool,
     },
     /// In a file that the setting `admin_token_file` names.
-    File(Given),
+    File(SettingSource),
     /// In the setting `admin_token` itself.
-    Value(Given),
+    Value(SettingSource),
 }
 
 /// How a setting was given.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Given {
+pub enum SettingSource {
     /// As a flag of the command line.
     Flag,
     /// As an environment variable.
@@ -37,20 +37,20 @@ pub enum Given {
 }
 
 /// Whether tokens can be used: long enough, of characters that a header can carry, and not the same for both.
-pub(super) fn check(admin: &str, read: Option<&str>) -> Result<(), OpenError> {
+pub(super) fn check(admin: &str, read: Option<&str>) -> Result<(), StartError> {
     let both = [("admin", Some(admin)), ("read", read)];
     for (name, token) in both.into_iter().filter_map(|(name, token)| Some((name, token?))) {
         if token.len() < TOKEN_LENGTH_MIN {
             let words = format!("the {name} token must have at least {TOKEN_LENGTH_MIN} characters");
-            return Err(OpenError::Token(words));
+            return Err(StartError::Token(words));
         }
         if !token.bytes().all(|byte| byte.is_ascii_graphic()) {
             let words = format!("the {name} token must be printable ASCII without blanks: others cannot be sent");
-            return Err(OpenError::Token(words));
+            return Err(StartError::Token(words));
         }
     }
     if read == Some(admin) {
-        return Err(OpenError::Token(
+        return Err(StartError::Token(
             "the read token must differ from the admin token, because it grants fewer rights".to_owned(),
         ));
     }

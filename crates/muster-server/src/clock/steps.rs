@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 
 /// What a process saw of the clock, for the next one of the same boot.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Seen {
+pub struct ClockReading {
     /// Which boot of the machine.
     pub boot: Box<str>,
     /// The wall clock in milliseconds since 1970.
@@ -15,7 +15,7 @@ pub struct Seen {
     pub elapsed: i64,
 }
 
-impl Seen {
+impl ClockReading {
     /// As a line of a file.
     pub fn to_line(&self) -> String {
         format!("{} {} {}\n", self.boot, self.wall, self.elapsed)
@@ -36,7 +36,7 @@ pub(super) struct Steps(AtomicI64);
 
 impl Steps {
     /// From a reading of both clocks, or from what an earlier process saw.
-    pub(super) fn since((wall, elapsed): (i64, i64), seen: Option<Seen>) -> Self {
+    pub(super) fn since((wall, elapsed): (i64, i64), seen: Option<ClockReading>) -> Self {
         let (wall, elapsed) = seen.map_or((wall, elapsed), |seen| (seen.wall, seen.elapsed));
         Self(AtomicI64::new(wall.saturating_sub(elapsed)))
     }
@@ -81,8 +81,8 @@ mod tests {
     // Fails when `since` does not take what was seen.
     #[test]
     fn a_step_between_two_processes_of_one_boot_is_distrusted() {
-        let seen = Seen { boot: "b".into(), wall: 1_000 * MINUTE, elapsed: 5 * MINUTE };
-        assert_eq!(Seen::parse(&seen.to_line()), Some(seen.clone()));
+        let seen = ClockReading { boot: "b".into(), wall: 1_000 * MINUTE, elapsed: 5 * MINUTE };
+        assert_eq!(ClockReading::parse(&seen.to_line()), Some(seen.clone()));
         let steps = Steps::since((9_000 * MINUTE, 65 * MINUTE), Some(seen));
         assert!(steps.distrust((9_000 * MINUTE, 65 * MINUTE)).is_some());
         assert!(steps.distrust((1_060 * MINUTE, 65 * MINUTE)).is_none());

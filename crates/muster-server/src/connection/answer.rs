@@ -92,14 +92,14 @@ impl Drop for Piece {
 }
 
 /// The body of an answer, in pieces.
-pub(crate) struct Answer {
+pub(crate) struct AnswerBody {
     inner: Body,
     /// What was cut off the last piece.
     rest: Bytes,
     stream: Arc<Stream>,
 }
 
-impl Answer {
+impl AnswerBody {
     /// The answer of a request.
     pub(crate) fn new(inner: Body, stream: Arc<Stream>, is_endless: bool) -> Self {
         stream.answered(is_endless);
@@ -119,7 +119,7 @@ impl Answer {
     }
 }
 
-impl HttpBody for Answer {
+impl HttpBody for AnswerBody {
     type Data = Bytes;
     type Error = axum::Error;
 

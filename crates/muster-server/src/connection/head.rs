@@ -14,14 +14,14 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 pub(crate) struct Heads<I> {
     inner: I,
     connection: Arc<Connection>,
-    look: Look,
+    state: HeadState,
     /// What hyper reads in the place of what comes, once a head was spoiled: its end, for which hyper may wait.
     end: Option<&'static [u8]>,
 }
 
 /// Where in a head the last byte stood.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-enum Look {
+enum HeadState {
     /// Before its first byte: empty lines are no part of it.
     #[default]
     Before,
@@ -35,7 +35,7 @@ enum Look {
     Done,
 }
 
-impl Look {
+impl HeadState {
     /// Looks at bytes up to the end of the head, and spoils line feeds that stand alone; whether there was one.
     fn at(&mut self, bytes: &mut [u8]) -> bool {
         let mut is_spoiled = false;
@@ -60,7 +60,7 @@ impl Look {
 
 impl<I> Heads<I> {
     pub(crate) fn new(inner: I, connection: Arc<Connection>) -> Self {
-        Self { inner, connection, look: Look::default(), end: None }
+        Self { inner, connection, state: HeadState::default(), end: None }
     }
 }
 
@@ -75,12 +75,12 @@ impl<I: AsyncRead + Unpin> AsyncRead for Heads<I> {
         let before = buf.filled().len();
         ready!(Pin::new(&mut self.inner).poll_read(cx, buf))?;
         match self.connection.begins_head() {
-            None => self.look = Look::Done,
-            Some(true) => self.look = Look::Before,
+            None => self.state = HeadState::Done,
+            Some(true) => self.state = HeadState::Before,
             Some(false) => {}
         }
-        if self.look != Look::Done {
-            let is_spoiled = self.look.at(&mut buf.filled_mut()[before..]);
+        if self.state != HeadState::Done {
+            let is_spoiled = self.state.at(&mut buf.filled_mut()[before..]);
             self.end = is_spoiled.then_some(b"\r\n\r\n");
         }
         Poll::Ready(Ok(()))
@@ -117,27 +117,27 @@ impl<I: AsyncWrite + Unpin> AsyncWrite for Heads<I> {
 mod tests {
     use super::*;
 
-    fn looked(parts: &[&str]) -> (String, Look) {
-        let mut look = Look::default();
+    fn looked(parts: &[&str]) -> (String, HeadState) {
+        let mut state = HeadState::default();
         let seen: Vec<u8> = parts
             .iter()
             .flat_map(|part| {
                 let mut bytes = part.as_bytes().to_vec();
-                let _is_spoiled = look.at(&mut bytes);
+                let _is_spoiled = state.at(&mut bytes);
                 bytes
             })
             .collect();
-        (String::from_utf8(seen).unwrap().replace('\0', "!"), look)
+        (String::from_utf8(seen).unwrap().replace('\0', "!"), state)
     }
 
     // Fails when a line feed behind anything but a carriage return is taken, or bytes behind the head are looked at.
     #[test]
     fn a_line_feed_alone_is_spoiled_in_a_head_and_nowhere_else() {
         let good = "\r\nGET / HTTP/1.1\r\nA: b\r\n\r\n{\n}\n\n";
-        assert_eq!(looked(&[good]), (good.to_owned(), Look::Done));
+        assert_eq!(looked(&[good]), (good.to_owned(), HeadState::Done));
         let bytes: Vec<String> = good.chars().map(String::from).collect();
         let one_by_one: Vec<&str> = bytes.iter().map(String::as_str).collect();
-        assert_eq!(looked(&one_by_one), (good.to_owned(), Look::Done));
+        assert_eq!(looked(&one_by_one), (good.to_owned(), HeadState::Done));
         assert_eq!(looked(&["GET / HTTP/1.1\nA: b\r\n\r\n\n"]).0, "GET / HTTP/1.1!A: b\r\n\r\n\n");
         assert_eq!(looked(&["A: b\r\n", "\n"]).0, "A: b\r\n!");
         let preface = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\n";

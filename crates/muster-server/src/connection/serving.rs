@@ -1,10 +1,10 @@
 //! HTTP over the connections of one listener: they are taken in, served, and ended when their clients had time enough, when
 //! room is needed, or when the server stops.
 
-use super::answer::{Answer, Stream};
+use super::answer::{AnswerBody, Stream};
 use super::head::Heads;
 use super::socket::{Socket, has_ended};
-use super::table::{Admitted, Connections};
+use super::table::{ConnectionSlot, Connections};
 use super::{Connection, Overdue};
 use crate::app::App;
 use crate::limits::{
@@ -81,7 +81,7 @@ async fn reaches(phase: &mut watch::Receiver<Phase>, at_least: Phase) {
 }
 
 /// One connection, from its first byte to its end.
-async fn run(site: Arc<Site>, stream: TcpStream, peer: SocketAddr, place: Arc<Admitted>) {
+async fn run(site: Arc<Site>, stream: TcpStream, peer: SocketAddr, place: Arc<ConnectionSlot>) {
     let connection = Arc::clone(&place.connection);
     // Answers are small and written at once: waiting for more would only delay them.
     let _as_it_is = stream.set_nodelay(true);
@@ -223,7 +223,7 @@ struct Calls {
 }
 
 impl hyper::service::Service<Request<Incoming>> for Calls {
-    type Response = Response<Answer>;
+    type Response = Response<AnswerBody>;
     type Error = Infallible;
     type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Infallible>> + Send>>;
 
@@ -243,7 +243,7 @@ impl hyper::service::Service<Request<Incoming>> for Calls {
             finish(&mut response, keep_alive, site.tls.is_some());
             let kind = response.headers().get(header::CONTENT_TYPE);
             let is_endless = kind.is_some_and(|kind| kind.as_bytes().starts_with(b"text/event-stream"));
-            Ok(response.map(|body| Answer::new(body, stream, is_endless)))
+            Ok(response.map(|body| AnswerBody::new(body, stream, is_endless)))
         })
     }
 }

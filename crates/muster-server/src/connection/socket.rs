@@ -1,7 +1,7 @@
 //! The bytes of a connection: a write that makes no progress ends it, and what the client sends after its last request is
 //! read and thrown away for a while.
 
-use super::table::Admitted;
+use super::table::ConnectionSlot;
 use crate::limits::{DRAIN_BYTES_MAX, DRAIN_PIECE_BYTES, DRAIN_TIME};
 use std::future::Future as _;
 use std::io;
@@ -18,7 +18,7 @@ use tokio::time::Sleep;
 /// A connection's bytes, with its place, which is given back when it is closed.
 pub(crate) struct Socket {
     stream: Arc<TcpStream>,
-    place: Arc<Admitted>,
+    place: Arc<ConnectionSlot>,
     /// Since a write made no progress: when it is given up.
     stalled: Option<Pin<Box<Sleep>>>,
     has_ended: bool,
@@ -33,12 +33,12 @@ struct Drain {
 }
 
 impl Socket {
-    pub(crate) fn new(stream: Arc<TcpStream>, place: Arc<Admitted>) -> Self {
+    pub(crate) fn new(stream: Arc<TcpStream>, place: Arc<ConnectionSlot>) -> Self {
         Self { stream, place, stalled: None, has_ended: false, drain: None }
     }
 
     /// Judges a write: progress ends the waiting, none for too long ends the connection.
-    fn judged<T>(&mut self, cx: &mut Context<'_>, polled: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
+    fn check_progress<T>(&mut self, cx: &mut Context<'_>, polled: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
         if polled.is_ready() {
             self.stalled = None;
             return polled;
@@ -124,7 +124,7 @@ impl AsyncRead for Socket {
 impl AsyncWrite for Socket {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         let polled = poll_write(&self.stream, cx, |stream| stream.try_write(bytes));
-        self.judged(cx, polled)
+        self.check_progress(cx, polled)
     }
 
     fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -149,6 +149,6 @@ impl AsyncWrite for Socket {
         parts: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         let polled = poll_write(&self.stream, cx, |stream| stream.try_write_vectored(parts));
-        self.judged(cx, polled)
+        self.check_progress(cx, polled)
     }
 }

@@ -13,7 +13,7 @@ use tokio::time::Instant;
 
 /// How many connections there may be.
 #[derive(Clone, Debug)]
-pub(crate) struct Places {
+pub(crate) struct ConnectionLimits {
     /// In all.
     pub(crate) max: usize,
     /// Of one network.
@@ -25,21 +25,21 @@ pub(crate) struct Places {
 /// The open connections of a listener.
 #[derive(Debug)]
 pub(crate) struct Connections {
-    places: Places,
+    places: ConnectionLimits,
     deadlines: Deadlines,
-    known: Mutex<Known>,
+    known: Mutex<OpenConnections>,
     changed: Notify,
     drains: Arc<Semaphore>,
 }
 
 #[derive(Debug, Default)]
-struct Known {
+struct OpenConnections {
     all: HashMap<u64, Arc<Connection>>,
     of_network: HashMap<IpAddr, usize>,
     next: u64,
 }
 
-impl Known {
+impl OpenConnections {
     fn remove(&mut self, no: u64) -> Option<Arc<Connection>> {
         let gone = self.all.remove(&no)?;
         if let Some(count) = self.of_network.get_mut(&gone.network) {
@@ -70,17 +70,17 @@ impl Known {
 }
 
 impl Connections {
-    pub(crate) fn new(places: Places, deadlines: Deadlines) -> Arc<Self> {
+    pub(crate) fn new(places: ConnectionLimits, deadlines: Deadlines) -> Arc<Self> {
         let drains = Arc::new(Semaphore::new(DRAINS_MAX));
         Arc::new(Self { places, deadlines, known: Mutex::default(), changed: Notify::new(), drains })
     }
 
-    fn known(&self) -> MutexGuard<'_, Known> {
+    fn known(&self) -> MutexGuard<'_, OpenConnections> {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Takes a connection in; None if it is one too many and no other can give way.
-    pub(crate) fn admit(self: &Arc<Self>, address: IpAddr) -> Option<Admitted> {
+    pub(crate) fn admit(self: &Arc<Self>, address: IpAddr) -> Option<ConnectionSlot> {
         let address = address.to_canonical();
         let network = network(address);
         let is_proxy = self.places.proxies.iter().any(|net| net.contains(&address));
@@ -97,7 +97,7 @@ impl Connections {
         known.next += 1;
         known.all.insert(no, Arc::clone(&connection));
         *known.of_network.entry(network).or_default() += 1;
-        Some(Admitted { table: Arc::clone(self), no, connection })
+        Some(ConnectionSlot { table: Arc::clone(self), no, connection })
     }
 
     /// How many are open.
@@ -124,13 +124,13 @@ impl Connections {
 
 /// A connection that was taken in; its place is free again when this is dropped.
 #[derive(Debug)]
-pub(crate) struct Admitted {
+pub(crate) struct ConnectionSlot {
     pub(crate) table: Arc<Connections>,
     no: u64,
     pub(crate) connection: Arc<Connection>,
 }
 
-impl Drop for Admitted {
+impl Drop for ConnectionSlot {
     fn drop(&mut self) {
         // One that gave way is gone already.
         self.table.known().remove(self.no);
@@ -144,16 +144,16 @@ mod tests {
 
     fn table(max: usize, network_max: usize) -> Arc<Connections> {
         Connections::new(
-            Places { max, network_max, proxies: vec!["10.0.0.0/8".parse().unwrap()] },
+            ConnectionLimits { max, network_max, proxies: vec!["10.0.0.0/8".parse().unwrap()] },
             Deadlines::default(),
         )
     }
 
-    fn admit(table: &Arc<Connections>, address: &str) -> Option<Admitted> {
+    fn admit(table: &Arc<Connections>, address: &str) -> Option<ConnectionSlot> {
         table.admit(address.parse().unwrap())
     }
 
-    async fn is_told(admitted: &Admitted) -> bool {
+    async fn has_to_go(admitted: &ConnectionSlot) -> bool {
         tokio::time::timeout(std::time::Duration::ZERO, admitted.connection.gives_way()).await.is_ok()
     }
 
@@ -166,7 +166,7 @@ mod tests {
         tokio::time::advance(std::time::Duration::from_secs(1)).await;
         let silent = admit(&table, "192.0.2.1").unwrap();
         let _new = admit(&table, "192.0.2.1").unwrap();
-        assert_eq!([is_told(&asked).await, is_told(&silent).await], [false, true]);
+        assert_eq!([has_to_go(&asked).await, has_to_go(&silent).await], [false, true]);
     }
 
     // Fails when `make_room` does not sort, or looks at connections that carry a request.
@@ -180,11 +180,14 @@ mod tests {
         }
         let busy = open[0].connection.begin(false);
         let newest = admit(&table, "192.0.2.1").unwrap();
-        assert_eq!([is_told(&open[0]).await, is_told(&open[1]).await, is_told(&open[2]).await], [false, true, false]);
+        assert_eq!(
+            [has_to_go(&open[0]).await, has_to_go(&open[1]).await, has_to_go(&open[2]).await],
+            [false, true, false]
+        );
         let _others = [&open[2], &newest].map(|idle| idle.connection.begin(true));
         assert!(admit(&table, "192.0.2.2").is_none(), "every one carries a request");
         drop(busy);
-        assert!(admit(&table, "192.0.2.2").is_some() && is_told(&open[0]).await);
+        assert!(admit(&table, "192.0.2.2").is_some() && has_to_go(&open[0]).await);
         drop((open, newest));
         table.emptied().await;
     }
@@ -196,8 +199,8 @@ mod tests {
         let other = admit(&table, "192.0.2.9").unwrap();
         tokio::time::advance(std::time::Duration::from_secs(1)).await;
         let mine: Vec<_> = (1..5).map(|n| admit(&table, &format!("2001:db8::{n}")).unwrap()).collect();
-        assert_eq!([is_told(&mine[0]).await, is_told(&mine[1]).await], [true, true]);
-        assert!(!is_told(&other).await);
+        assert_eq!([has_to_go(&mine[0]).await, has_to_go(&mine[1]).await], [true, true]);
+        assert!(!has_to_go(&other).await);
         let proxied: Vec<_> = (0..5).map(|_| admit(&table, "10.1.1.1").unwrap()).collect();
         assert_eq!(table.len(), 1 + 2 + proxied.len());
     }

@@ -5,9 +5,9 @@ use super::assets;
 use super::parts::escaped;
 use super::session::cookies::{THEME, cookie};
 use crate::app::App;
-use crate::budget::Taken;
-use crate::callers::{Caller, Scope};
-use crate::http::body::{self, Admitted, Coding, Reading};
+use crate::budget::BudgetGuard;
+use crate::callers::{Caller, TokenScope};
+use crate::http::body::{self, AdmittedBody, BodyLimits, Coding};
 use crate::limits::{CONSOLE_FORM_BYTES_MAX, OPEN_FORM_BYTES_MAX, READING_FORM_BYTES_MAX};
 use crate::workspaces::Entry;
 use axum::body::Body;
@@ -103,14 +103,14 @@ pub(super) async fn form(
     (caller, entry): (&Caller, Option<&Entry>),
     headers: &HeaderMap,
     mut body: Body,
-) -> Result<(Vec<(String, String)>, Taken), Response> {
-    let is_long = entry.is_some() && caller.has(Scope::Operate);
+) -> Result<(Vec<(String, String)>, BudgetGuard), Response> {
+    let is_long = entry.is_some() && caller.has(TokenScope::Operate);
     let limit = if is_long { CONSOLE_FORM_BYTES_MAX } else { READING_FORM_BYTES_MAX };
-    let reading = Reading { coding: Coding::Identity, limit };
-    let share = app.share_of(entry.map(|entry| entry.id().as_str()));
-    let admitted = body::admit((app, &share), headers, &mut body, reading).await;
-    let Admitted { bytes, room } = admitted.map_err(|failure| form_refused(&failure))?;
-    Ok((fields(&bytes), room))
+    let limits = BodyLimits { coding: Coding::Identity, limit };
+    let quota = app.quota_of(entry.map(|entry| entry.id().as_str()));
+    let admitted = body::admit((app, &quota), headers, &mut body, limits).await;
+    let AdmittedBody { bytes, memory } = admitted.map_err(|failure| form_refused(&failure))?;
+    Ok((fields(&bytes), memory))
 }
 
 fn fields(form: &[u8]) -> Vec<(String, String)> {

@@ -6,7 +6,7 @@ use super::pages::zone::OF_THE_WORKSPACE;
 use super::parts::{self, Html, Moments};
 use super::visit::Visit;
 use super::{Page, assets};
-use crate::callers::Scope;
+use crate::callers::TokenScope;
 use crate::manage::stats;
 use askama::Template;
 use axum::body::Body;
@@ -101,10 +101,12 @@ impl Shell {
                 .collect(),
             quarantined: stats.as_ref().map_or(0, |stats| stats.quarantined),
             reviews: stats.map_or(0, |stats| stats.reviews),
-            rate: entry.map(|entry| parts::rate(entry.lane.pulse.per_second(visit.app.now()))).unwrap_or_default(),
+            rate: entry
+                .map(|entry| parts::rate(entry.runtime.activity.per_second(visit.app.now())))
+                .unwrap_or_default(),
             who: visit.who().to_owned(),
             may_operate: visit.may_operate(),
-            is_admin: visit.may(Scope::Admin),
+            is_admin: visit.may(TokenScope::Admin),
             theme: visit.theme(),
             zone: moments.words(visit.now()),
             zones: zones(&moments, entry.map_or("UTC", |entry| entry.document.time_zone())),

@@ -9,12 +9,12 @@ use super::session::Sessions;
 use super::session::cookies::{ZONE, cookie, session};
 use super::session::stored::lost;
 use crate::app::App;
-use crate::budget::Taken;
-use crate::callers::{Caller, Scope};
+use crate::budget::BudgetGuard;
+use crate::callers::{Caller, TokenScope};
 use crate::http::guard;
 use crate::limits::{CONSOLE_ROWS, NEXT_BYTES_MAX};
 use crate::manage::arguments::{Cursor, PageQuery, PathId};
-use crate::manage::context::{CallContext, ManageContext, Place, WorkspaceContext, masks};
+use crate::manage::context::{CallContext, ManageContext, ReadPermit, WorkspaceContext, masks};
 use crate::manage::error::ManageError;
 use crate::manage::routes::perform;
 use crate::workspaces::Entry;
@@ -46,9 +46,9 @@ pub(super) struct Visit {
     is_astray: bool,
     is_secure: bool,
     /// Its place among the reading calls.
-    _place: Place,
+    _place: ReadPermit,
     /// The memory of its form.
-    _room: Option<Taken>,
+    _memory: Option<BudgetGuard>,
 }
 
 /// Whose session a request is of, if it goes on. One whose token is gone ends, and it is remembered why.
@@ -86,15 +86,15 @@ impl Visit {
         let named = parts.get(1).filter(|_| parts[0] == "w").map(String::as_str);
         let entry = named.filter(|id| caller.sees(id)).and_then(|id| app.workspace(id));
         let is_astray = named.is_some() && entry.is_none();
-        let (form, room) = if is_post && !is_astray {
-            let (fields, room) = form(&app, (&caller, entry.as_deref()), &head.headers, body).await?;
-            (fields, Some(room))
+        let (form, memory) = if is_post && !is_astray {
+            let (fields, memory) = form(&app, (&caller, entry.as_deref()), &head.headers, body).await?;
+            (fields, Some(memory))
         } else {
             (Vec::new(), None)
         };
         // Only now: whoever sends slowly holds no place meanwhile.
         let about = entry.as_ref().map(|entry| entry.id().as_str());
-        let Some(place) = Place::take(&app, &caller, about) else {
+        let Some(place) = ReadPermit::take(&app, &caller, about) else {
             return Err(plain(StatusCode::SERVICE_UNAVAILABLE, "the console is busy; try again in a moment"));
         };
         let query = guard::query(&head);
@@ -112,7 +112,7 @@ impl Visit {
             entry,
             is_astray,
             _place: place,
-            _room: room,
+            _memory: memory,
         })
     }
 
@@ -201,13 +201,13 @@ impl Visit {
     }
 
     /// Whether its token has a scope.
-    pub(super) fn may(&self, scope: Scope) -> bool {
+    pub(super) fn may(&self, scope: TokenScope) -> bool {
         self.caller.has(scope)
     }
 
     /// Whether it may change what is in a workspace.
     pub(super) fn may_operate(&self) -> bool {
-        self.may(Scope::Operate)
+        self.may(TokenScope::Operate)
     }
 
     /// The name of the token.
@@ -263,7 +263,7 @@ impl Visit {
         let from = Some(self.address);
         move |app| {
             let caller = app.sessions.token_unused(&cookie, app.now()).and_then(|token| app.caller_of(&token, from))?;
-            let may = caller.has(Scope::Read) && caller.sees(&id);
+            let may = caller.has(TokenScope::Read) && caller.sees(&id);
             may.then(|| masks(app, &caller, &id))
         }
     }

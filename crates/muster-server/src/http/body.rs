@@ -2,7 +2,7 @@
 //! read. What stands in it is for others.
 
 use crate::app::App;
-use crate::budget::{Share, Taken};
+use crate::budget::{BudgetGuard, WorkspaceQuota};
 use crate::limits::{DRAIN_BYTES_MAX, DRAIN_TIME, KEPT_BODY_BYTES_MAX, ZSTD_WINDOW_LOG_MAX};
 use axum::body::Body;
 use axum::http::request::Parts;
@@ -34,7 +34,7 @@ impl Coding {
     ///
     /// # Errors
     /// [`Failure::UnsupportedEncoding`] for another one, and for several on top of each other.
-    pub(crate) fn of(headers: &HeaderMap) -> Result<Self, Failure> {
+    pub(crate) fn from_headers(headers: &HeaderMap) -> Result<Self, Failure> {
         let mut lines = headers.get_all(header::CONTENT_ENCODING).iter();
         let line = lines.next().map_or("identity", |value| value.to_str().unwrap_or("?").trim());
         if lines.next().is_some() {
@@ -60,19 +60,19 @@ impl Coding {
     fn decode(self, wire: Bytes, limit: u64) -> Result<Bytes, Failure> {
         match self {
             Self::Identity => Ok(wire),
-            Self::Gzip => bounded(flate2::read::MultiGzDecoder::new(&wire[..]), limit),
+            Self::Gzip => read_bounded(flate2::read::MultiGzDecoder::new(&wire[..]), limit),
             Self::Zstd => {
                 let broken = |_| Failure::UndecodableEncoding;
                 let mut decoder = zstd::stream::read::Decoder::with_buffer(&wire[..]).map_err(broken)?;
                 decoder.window_log_max(ZSTD_WINDOW_LOG_MAX).map_err(broken)?;
-                bounded(decoder, limit)
+                read_bounded(decoder, limit)
             }
         }
     }
 }
 
 /// Decodes no more than one byte beyond the limit, however much there is.
-fn bounded(decoder: impl std::io::Read, limit: u64) -> Result<Bytes, Failure> {
+fn read_bounded(decoder: impl std::io::Read, limit: u64) -> Result<Bytes, Failure> {
     let mut decoded = Vec::new();
     decoder.take(limit + 1).read_to_end(&mut decoded).map_err(|_| Failure::UndecodableEncoding)?;
     if decoded.len() as u64 > limit {
@@ -88,7 +88,7 @@ pub(crate) fn declared(headers: &HeaderMap) -> Option<u64> {
 
 /// What may be read of a body, and how.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Reading {
+pub(crate) struct BodyLimits {
     /// How it is coded.
     pub(crate) coding: Coding,
     /// Most decoded bytes.
@@ -97,11 +97,11 @@ pub(crate) struct Reading {
 
 /// A body that was read, with the memory that is charged for it.
 #[derive(Debug)]
-pub(crate) struct Admitted {
+pub(crate) struct AdmittedBody {
     /// The decoded bytes.
     pub(crate) bytes: Bytes,
     /// Given back when it is dropped.
-    pub(crate) room: Taken,
+    pub(crate) memory: BudgetGuard,
 }
 
 /// Reads the body of a caller who is known: charges its memory first, to the whole server and to this share.
@@ -109,12 +109,12 @@ pub(crate) struct Admitted {
 /// # Errors
 /// Those of [`read`]; [`Failure::Timeout`]; [`Failure::Unavailable`] if there is no memory left for it.
 pub(crate) async fn admit(
-    (app, share): (&App, &Share),
+    (app, quota): (&App, &WorkspaceQuota),
     headers: &HeaderMap,
     body: &mut Body,
-    reading: Reading,
-) -> Result<Admitted, Failure> {
-    let Reading { coding, limit } = reading;
+    limits: BodyLimits,
+) -> Result<AdmittedBody, Failure> {
+    let BodyLimits { coding, limit } = limits;
     let declared = declared(headers);
     if declared.is_some_and(|length| length > coding.wire_max(limit)) {
         return Err(Failure::TooLarge { limit_bytes: limit });
@@ -122,9 +122,9 @@ pub(crate) async fn admit(
     let known = declared.filter(|_| coding == Coding::Identity);
     let expected = if body.is_end_stream() { 0 } else { known.map_or(limit, |length| length.min(limit)) };
     let bytes = usize::try_from(expected).unwrap_or(usize::MAX);
-    let room = app.room.take(share, bytes).ok_or(Failure::Unavailable)?;
+    let memory = app.body_memory.take(quota, bytes).ok_or(Failure::Unavailable)?;
     let bytes = app.in_time(read(body, coding, declared, limit)).await?;
-    Ok(Admitted { bytes, room })
+    Ok(AdmittedBody { bytes, memory })
 }
 
 /// Reads a body and decodes it: at most `limit` bytes. How long that may take says [`App::in_time`].
@@ -164,7 +164,7 @@ async fn collect(body: &mut Body, wire_max: u64, limit: u64) -> Result<Bytes, Fa
 
 /// What becomes of the rest of a body that nobody wants.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Rest {
+pub(crate) enum UnreadBody {
     /// It is read and thrown away for a while, so that the connection can go on: over HTTP/1 a short one, over HTTP/2 any.
     ReadOn,
     /// The connection ends; its socket reads on (`connection/socket.rs`).
@@ -173,9 +173,9 @@ pub(crate) enum Rest {
     Uninvited,
 }
 
-impl Rest {
+impl UnreadBody {
     /// What the head of a request says of it.
-    pub(crate) fn of(head: &Parts) -> Self {
+    pub(crate) fn from_head(head: &Parts) -> Self {
         if head.headers.get(header::EXPECT).is_some() {
             return Self::Uninvited;
         }
@@ -186,29 +186,29 @@ impl Rest {
 
 /// A body of which the rest, if it is dropped before its end, is read on and thrown away for a short, bounded time, so that a
 /// client that sends all before it reads gets the answer instead of a reset connection (behaviour.md 1.6).
-pub(crate) struct Drained {
+pub(crate) struct DrainedBody {
     inner: Option<Body>,
     left: Arc<AtomicBool>,
-    rest: Rest,
+    rest: UnreadBody,
     places: Arc<Semaphore>,
 }
 
-impl Drained {
+impl DrainedBody {
     /// Wraps a body; the flag becomes true if it is dropped before its end. `places` bounds how many are read on at a time.
-    pub(crate) fn new(body: Body, rest: Rest, places: Arc<Semaphore>) -> (Self, Arc<AtomicBool>) {
+    pub(crate) fn new(body: Body, rest: UnreadBody, places: Arc<Semaphore>) -> (Self, Arc<AtomicBool>) {
         let left = Arc::new(AtomicBool::new(false));
         (Self { inner: Some(body), left: Arc::clone(&left), rest, places }, left)
     }
 }
 
-impl HttpBody for Drained {
+impl HttpBody for DrainedBody {
     type Data = Bytes;
     type Error = axum::Error;
 
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
-        if self.rest == Rest::Uninvited {
+        if self.rest == UnreadBody::Uninvited {
             // It is invited now.
-            self.rest = Rest::Ends;
+            self.rest = UnreadBody::Ends;
         }
         let Some(inner) = self.inner.as_mut() else { return Poll::Ready(None) };
         let polled = Pin::new(inner).poll_frame(cx);
@@ -227,11 +227,11 @@ impl HttpBody for Drained {
     }
 }
 
-impl Drop for Drained {
+impl Drop for DrainedBody {
     fn drop(&mut self) {
         let Some(inner) = self.inner.take().filter(|inner| !inner.is_end_stream()) else { return };
         self.left.store(true, Ordering::Release);
-        if self.rest == Rest::ReadOn
+        if self.rest == UnreadBody::ReadOn
             && let Ok(place) = Arc::clone(&self.places).try_acquire_owned()
             && let Ok(runtime) = tokio::runtime::Handle::try_current()
         {
@@ -283,7 +283,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_bomb_is_stopped_at_the_limit() {
-        // Without `take` in `bounded` this decodes 100 MB.
+        // Without `take` in `read_bounded` this decodes 100 MB.
         let bomb = gzip(&vec![b' '; 100_000_000]);
         assert!(bomb.len() < 500_000);
         let got = read_all(bomb, Coding::Gzip, 1_000_000).await;

@@ -3,13 +3,13 @@
 
 use super::envelope::{Budget, DELETE_LIMITS, retry_after};
 use super::guard;
-use super::import::{Call, Told, idempotency, origin, request_id_of};
+use super::import::{ClientInfo, ImportCall, idempotency, origin, request_id_of};
+use crate::activity::RequestOutcome;
 use crate::app::App;
-use crate::budget::Held;
-use crate::manage::audit::Action;
+use crate::budget::RequestPermit;
+use crate::manage::audit::AuditAction;
 use crate::people::{self, Actor};
-use crate::pulse::Became;
-use crate::workspaces::Scope;
+use crate::workspaces::KeyScope;
 use axum::extract::Request;
 use axum::response::Response;
 use muster_core::attribute::CUSTOMER_ID;
@@ -30,10 +30,10 @@ use serde_json::json;
 use std::net::SocketAddr;
 use std::sync::{Arc, PoisonError};
 
-/// The plain answer, as it is recorded. Holds the room of the request until the lane is done with it.
-struct Said(#[expect(dead_code, reason = "held, not read")] Arc<Held>);
+/// The plain answer, as it is recorded. Holds the room of the request until the queue is done with it.
+struct PlainAnswer(#[expect(dead_code, reason = "held, not read")] Arc<RequestPermit>);
 
-impl Wire for Said {
+impl Wire for PlainAnswer {
     fn answer(&self, applied: &Applied) -> RecordedAnswer {
         answer::applied(Api::CustomerDelete, applied, false, false)
     }
@@ -48,33 +48,33 @@ pub(crate) async fn serve(app: Arc<App>, peer: SocketAddr, request: Request) -> 
     let Moment { at: received_at, micros: arrived_micros } = app.clock.now();
     let (head, mut body) = request.into_parts();
     let api = Api::CustomerDelete;
-    let entry = match guard::caller(&app, &head, peer, Scope::Erase).await {
+    let entry = match guard::authorize(&app, &head, peer, KeyScope::Erase).await {
         Ok(entry) => entry,
         Err(refused) => return refused.answer(&app, (api, Route::Delete), (&head, peer), Budget::Deletes),
     };
     let address = guard::client_address(&app, &head.headers, peer);
     let (origin, _) = origin(&head.headers, &entry, address);
-    let told = Told { bytes: 0, origin: origin.clone(), received_at, arrived_micros };
-    let mut call = Call { app: &app, api, route: Route::Delete, entry, told };
+    let client = ClientInfo { bytes: 0, origin: origin.clone(), received_at, arrived_micros };
+    let mut call = ImportCall { app: &app, api, route: Route::Delete, entry, client };
     let admitted = match call.body(&head.headers, &mut body).await {
         Ok(admitted) => admitted,
-        Err(failure) => return call.failed(&failure),
+        Err(failure) => return call.fail(&failure),
     };
     drop(body);
     let key = match idempotency(&head.headers, false, &admitted.bytes) {
         Ok(key) => key,
-        Err(failure) => return call.failed(&failure),
+        Err(failure) => return call.fail(&failure),
     };
     if let Some(key) = &key
-        && let Some(answer) = call.recorded(key).await
+        && let Some(answer) = call.recorded_answer(key).await
     {
         return answer;
     }
     let deletion = match read(&admitted.bytes) {
         Ok(deletion) => deletion,
-        Err(failure) => return call.failed(&failure),
+        Err(failure) => return call.fail(&failure),
     };
-    let Some(user) = named_user(&call, &deletion) else { return call.failed(&Failure::UserNotFound(deletion.value)) };
+    let Some(user) = named_user(&call, &deletion) else { return call.fail(&Failure::UserNotFound(deletion.value)) };
     let decision = Delete {
         user,
         buffer_ms: i64::from(call.entry.document.delete_buffer_hours) * 3_600_000,
@@ -83,14 +83,14 @@ pub(crate) async fn serve(app: Arc<App>, peer: SocketAddr, request: Request) -> 
         origin,
         bytes: u32::try_from(admitted.bytes.len()).unwrap_or(u32::MAX),
         arrived_micros,
-        wire: Said(Held::new(admitted.room, None)),
+        wire: PlainAnswer(RequestPermit::new(admitted.memory, None)),
     };
     let actor = Actor { name: guard::key_name(&head.headers), address: Some(address) };
     run(&call, decision, (deletion, actor)).await
 }
 
 /// The user that the request names; None if no profile can have this id.
-fn named_user(call: &Call<'_>, deletion: &Deletion) -> Option<NamedUser> {
+fn named_user(call: &ImportCall<'_>, deletion: &Deletion) -> Option<NamedUser> {
     match deletion.by {
         By::ProfileId => ProfileId::parse(&deletion.value).map(NamedUser::Id),
         By::CustomerId => {
@@ -101,7 +101,7 @@ fn named_user(call: &Call<'_>, deletion: &Deletion) -> Option<NamedUser> {
     }
 }
 
-async fn run(call: &Call<'_>, decision: Delete<Said>, (deletion, actor): (Deletion, Actor)) -> Response {
+async fn run(call: &ImportCall<'_>, decision: Delete<PlainAnswer>, (deletion, actor): (Deletion, Actor)) -> Response {
     match apply(&*call.app.engine, call.entry.id(), decision, Mode::Commit).await {
         Ok(DeleteOutcome::Accepted(recorded)) => {
             // Others may have spent the rest meanwhile: it is accepted all the same.
@@ -111,16 +111,16 @@ async fn run(call: &Call<'_>, decision: Delete<Said>, (deletion, actor): (Deleti
                 By::ProfileId => "id",
                 By::CustomerId => CUSTOMER_ID,
             };
-            let what = (Action::UserDeleted, RequestId::from_no(no).to_string(), json!({"by": by}));
+            let what = (AuditAction::UserDeleted, RequestId::from_no(no).to_string(), json!({"by": by}));
             people::note(call.app, actor, call.entry.id(), what);
-            let became = Became::Applied(no, Arc::default());
-            call.success(&recorded, became, None)
+            let outcome = RequestOutcome::Applied(no, Arc::default());
+            call.success(&recorded, outcome, None)
         }
-        Ok(DeleteOutcome::Replayed(recorded)) => call.success(&recorded, Became::Replayed, None),
-        Ok(DeleteOutcome::KeyConflict) => call.failed(&Failure::IdempotencyConflict),
-        Ok(DeleteOutcome::NotFound) => call.failed(&Failure::UserNotFound(deletion.value)),
+        Ok(DeleteOutcome::Replayed(recorded)) => call.success(&recorded, RequestOutcome::Replayed, None),
+        Ok(DeleteOutcome::KeyConflict) => call.fail(&Failure::IdempotencyConflict),
+        Ok(DeleteOutcome::NotFound) => call.fail(&Failure::UserNotFound(deletion.value)),
         Ok(DeleteOutcome::OverBudget) => {
-            let mut response = call.failed(&Failure::RateLimited);
+            let mut response = call.fail(&Failure::RateLimited);
             retry_after(&mut response, spend(call, false).err().unwrap_or(1));
             response
         }
@@ -129,10 +129,10 @@ async fn run(call: &Call<'_>, decision: Delete<Said>, (deletion, actor): (Deleti
 }
 
 /// Whether the budget of the call has room, and if not, after how many seconds; takes it if `really`.
-fn spend(call: &Call<'_>, really: bool) -> Result<(), u32> {
+fn spend(call: &ImportCall<'_>, really: bool) -> Result<(), u32> {
     let mut cost = Cost::default();
     cost.add(Class::Users, 1);
-    let mut window = call.entry.lane.delete_window.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut window = call.entry.runtime.delete_window.lock().unwrap_or_else(PoisonError::into_inner);
     let mut now = window.at(call.app.clock.now());
     let fits = now.spend(DELETE_LIMITS, cost);
     if really {

@@ -25,7 +25,7 @@ const RATE_RESOURCE: HeaderName = HeaderName::from_static("x-ratelimit-resource"
 
 /// What the log says of a request beside its route, status and duration. Never more than ids.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Noted {
+pub(crate) struct LogFields {
     /// The workspace, once it is known to be one.
     pub(crate) workspace: Option<WorkspaceId>,
     /// The request id of the answer.
@@ -66,7 +66,7 @@ pub(crate) fn refusal(app: &App, api: Api, failure: &Failure, entry: Option<(&En
 
 /// The number of the request that this is the refusal of.
 pub(crate) fn request_no(response: &Response) -> RequestNo {
-    let noted = response.extensions().get::<Noted>().and_then(|noted| noted.request_id);
+    let noted = response.extensions().get::<LogFields>().and_then(|noted| noted.request_id);
     noted.map_or(RequestNo(0), RequestId::no)
 }
 
@@ -76,7 +76,7 @@ pub(crate) fn finish(app: &App, response: &mut Response, entry: Option<(&Entry, 
         rate_headers(app, entry, response.headers_mut());
     }
     let workspace = entry.map(|(entry, _)| entry.id().clone());
-    response.extensions_mut().insert(Noted { workspace, request_id: Some(request_id) });
+    response.extensions_mut().insert(LogFields { workspace, request_id: Some(request_id) });
 }
 
 /// The budget of the scarcest class (behaviour.md 1.7); nothing if all are unlimited.
@@ -84,7 +84,7 @@ fn rate_headers(app: &App, (entry, budget): (&Entry, Budget), headers: &mut Head
     let (limits, window) = match budget {
         Budget::Imports => (entry.settings.limits, app.engine.rate(entry.id())),
         Budget::Deletes => {
-            (DELETE_LIMITS, entry.lane.delete_window.lock().unwrap_or_else(PoisonError::into_inner).clone())
+            (DELETE_LIMITS, entry.runtime.delete_window.lock().unwrap_or_else(PoisonError::into_inner).clone())
         }
     };
     if limits.users == 0 && limits.events == 0 && limits.devices == 0 {

@@ -4,10 +4,10 @@
 use super::body;
 use super::envelope::{Budget, refusal, request_no};
 use super::import::origin;
+use crate::activity::{Activity, RefusedCaller, RequestOutcome, RequestTrace, UnloggedRefusal};
 use crate::app::App;
 use crate::limits::IDEMPOTENCY_KEY_BYTES_MAX;
-use crate::pulse::{Became, Pulse, Story, Turned, TurnedBy};
-use crate::workspaces::{Entry, Scope, Verdict, fingerprint, sha256};
+use crate::workspaces::{Entry, KeyCheck, KeyScope, fingerprint, sha256};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, header};
 use axum::response::Response;
@@ -33,14 +33,14 @@ pub(crate) const FORWARDED_FOR: &str = "x-forwarded-for";
 
 /// A caller who is let in, or one whose key is right but who is refused all the same: those answers carry the rate
 /// headers, too.
-pub(crate) struct Refused {
+pub(crate) struct CallerRefusal {
     /// Why.
     pub(crate) failure: Failure,
     /// Whose key it was, if it was right.
     pub(crate) entry: Option<Arc<Entry>>,
 }
 
-impl Refused {
+impl CallerRefusal {
     /// The refusal as an answer of a call that spends this budget.
     pub(crate) fn answer(
         &self,
@@ -50,27 +50,27 @@ impl Refused {
         budget: Budget,
     ) -> Response {
         let mut response = refusal(app, api, &self.failure, self.entry.as_deref().map(|entry| (entry, budget)));
-        let named = named(app, head);
+        let named = named_workspace(app, head);
         let address = client_address(app, &head.headers, peer);
         let by = match self.entry {
-            Some(_) => TurnedBy::Key,
-            None => TurnedBy::Stranger(app.watching.strangers(), address.to_string().into()),
+            Some(_) => RefusedCaller::Key,
+            None => RefusedCaller::Stranger(app.server_activity.strangers(), address.to_string().into()),
         };
-        let turned = Turned { no: request_no(&response), api, failure: self.failure.clone(), by };
-        response.extensions_mut().insert(Story {
-            pulse: pulse(app, named.as_deref()),
+        let refusal = UnloggedRefusal { no: request_no(&response), api, failure: self.failure.clone(), by };
+        response.extensions_mut().insert(RequestTrace {
+            activity: activity(app, named.as_deref()),
             route,
             origin: named.and_then(|entry| origin(&head.headers, &entry, address).0),
             bytes: body::declared(&head.headers).unwrap_or_default(),
             received_at: app.now(),
-            became: Became::TurnedAway(turned),
+            outcome: RequestOutcome::Unlogged(refusal),
         });
         response
     }
 }
 
 /// The workspace that a request names, in its credentials or else in its path or query, whether or not its key is right.
-fn named(app: &App, head: &Parts) -> Option<Arc<Entry>> {
+fn named_workspace(app: &App, head: &Parts) -> Option<Arc<Entry>> {
     let by_key = credentials(&head.headers).ok().map(|(user, _)| user);
     let elsewhere = || {
         let in_query = query(head).into_iter().find(|(name, _)| name == "app_id").map(|(_, value)| value);
@@ -80,18 +80,18 @@ fn named(app: &App, head: &Parts) -> Option<Arc<Entry>> {
 }
 
 /// The pulse of a workspace, or that of nobody: what is counted of an unknown workspace costs what it costs of another.
-fn pulse(app: &App, entry: Option<&Entry>) -> Arc<Pulse> {
-    entry.map_or_else(|| app.watching.nobody(), |entry| Arc::clone(&entry.lane.pulse))
+fn activity(app: &App, entry: Option<&Entry>) -> Arc<Activity> {
+    entry.map_or_else(|| app.server_activity.nobody(), |entry| Arc::clone(&entry.runtime.activity))
 }
 
 /// Counts the use of a key that is not valid.
 fn wrong_key(app: &App, user: &str, hash: &[u8; 32]) {
     let entry = app.workspaces.get(user);
     let keys = entry.as_ref().map_or(&[][..], |entry| &entry.workspace.keys);
-    pulse(app, entry.as_deref()).key_refused(hash, keys, app.now());
+    activity(app, entry.as_deref()).key_refused(hash, keys, app.now());
 }
 
-impl From<Failure> for Refused {
+impl From<Failure> for CallerRefusal {
     fn from(failure: Failure) -> Self {
         Self { failure, entry: None }
     }
@@ -101,7 +101,12 @@ impl From<Failure> for Refused {
 ///
 /// # Errors
 /// The first check that fails, in the order of behaviour.md 1.8.
-pub(crate) async fn caller(app: &App, head: &Parts, peer: SocketAddr, scope: Scope) -> Result<Arc<Entry>, Refused> {
+pub(crate) async fn authorize(
+    app: &App,
+    head: &Parts,
+    peer: SocketAddr,
+    scope: KeyScope,
+) -> Result<Arc<Entry>, CallerRefusal> {
     let (user, key) = credentials(&head.headers)?;
     same_workspace(&user, head)?;
     if head.headers.get(APP_KEY).is_some_and(|sent| !sent.is_empty() && sent.as_bytes() != user.as_bytes()) {
@@ -109,25 +114,25 @@ pub(crate) async fn caller(app: &App, head: &Parts, peer: SocketAddr, scope: Sco
     }
     let address = client_address(app, &head.headers, peer);
     let (now, hash) = (app.now(), sha256(key.as_bytes()));
-    let entry = match app.workspaces.judge(&user, &hash, scope, now) {
-        Verdict::Admitted(entry) => entry,
-        Verdict::OutOfScope(entry) => {
-            entry.lane.pulse.key_used(&hash, address, now);
-            return Err(Refused { failure: Failure::KeyScope, entry: Some(entry) });
+    let entry = match app.workspaces.check_key(&user, &hash, scope, now) {
+        KeyCheck::Admitted(entry) => entry,
+        KeyCheck::OutOfScope(entry) => {
+            entry.runtime.activity.key_used(&hash, address, now);
+            return Err(CallerRefusal { failure: Failure::KeyScope, entry: Some(entry) });
         }
-        Verdict::Wrong => {
+        KeyCheck::Wrong => {
             wrong_key(app, &user, &hash);
             tokio::time::sleep(app.lockout.wrong(address, now)).await;
             return Err(Failure::KeyMismatch.into());
         }
     };
-    entry.lane.pulse.key_used(&hash, address, now);
+    entry.runtime.activity.key_used(&hash, address, now);
     if entry.document.suspended {
-        return Err(Refused { failure: Failure::Suspended, entry: Some(entry) });
+        return Err(CallerRefusal { failure: Failure::Suspended, entry: Some(entry) });
     }
     let allowed = &entry.document.allowed_addresses;
     if !allowed.is_empty() && !allowed.iter().any(|net| net.contains(&address)) {
-        return Err(Refused { failure: Failure::AddressRefused, entry: Some(entry) });
+        return Err(CallerRefusal { failure: Failure::AddressRefused, entry: Some(entry) });
     }
     Ok(entry)
 }

@@ -3,8 +3,8 @@
 use super::envelope::json;
 use super::{envelope, manage};
 use crate::app::App;
-use crate::callers::Scope;
-use crate::telemetry::scrape::{Scraped, classic};
+use crate::callers::TokenScope;
+use crate::telemetry::scrape::{ScrapedFigures, classic};
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, HeaderValue, header};
 use axum::response::Response;
@@ -32,7 +32,7 @@ pub(crate) async fn ready(State(app): State<Arc<App>>, request: Request) -> Resp
         None => (200, serde_json::json!({"status": "ready"}), None),
     };
     let caller = manage::caller_of(&app, &head.headers, manage::address(&app, &head));
-    let may_know = caller.is_some_and(|caller| caller.has(Scope::Admin) && caller.workspace.is_none());
+    let may_know = caller.is_some_and(|caller| caller.has(TokenScope::Admin) && caller.workspace.is_none());
     if may_know {
         if let Some(detail) = detail {
             body["detail"] = serde_json::Value::from(&*detail);
@@ -42,7 +42,7 @@ pub(crate) async fn ready(State(app): State<Arc<App>>, request: Request) -> Resp
             body["troubles"] = troubles.into();
         }
     }
-    manage::tree(status, &body)
+    manage::json(status, &body)
 }
 
 /// What is wrong with one workspace.
@@ -69,7 +69,7 @@ const OPEN_METRICS: &str = "application/openmetrics-text";
 pub(crate) async fn metrics_alone(State(app): State<Arc<App>>, headers: HeaderMap) -> Response {
     let mut accepted = headers.get_all(header::ACCEPT).iter().filter_map(|line| line.to_str().ok());
     let is_open = accepted.any(|line| line.contains(OPEN_METRICS));
-    let text = app.telemetry.text(Scraped::of(&app));
+    let text = app.telemetry.text(ScrapedFigures::read(&app));
     let (text, kind) = if is_open {
         (text, "application/openmetrics-text; version=1.0.0; charset=utf-8")
     } else {

@@ -1,14 +1,14 @@
 //! The bulk import and the three Track calls: from a request to its answer, check by check (behaviour.md 1.8).
 
-use super::body::{self, Admitted, Coding, Reading};
+use super::body::{self, AdmittedBody, BodyLimits, Coding};
 use super::envelope::{self, Budget, OUTCOMES, PREFERENCE_APPLIED, REPLAYED, finish, refusal, request_no, retry_after};
 use super::guard::{self, FORWARDED_FOR};
+use crate::activity::{RefusedCaller, RequestOutcome, RequestTrace, UnloggedRefusal};
 use crate::app::App;
-use crate::budget::Held;
-use crate::ingest::{Done, Ingest, Refused};
+use crate::budget::RequestPermit;
+use crate::ingest::{Done, ImportRefusal, Ingest};
 use crate::limits::{OVERLOAD_RETRY_SECONDS, SIBLING_BODY_BYTES_MAX, UNAVAILABLE_RETRY_SECONDS};
-use crate::pulse::{Became, Story, Turned, TurnedBy};
-use crate::workspaces::{Entry, Scope, sha256};
+use crate::workspaces::{Entry, KeyScope, sha256};
 use axum::extract::Request;
 use axum::http::{HeaderMap, HeaderValue};
 use axum::response::Response;
@@ -37,34 +37,34 @@ use tokio::sync::OwnedSemaphorePermit;
 pub(crate) async fn serve(app: Arc<App>, (api, route): (Api, Route), peer: SocketAddr, request: Request) -> Response {
     let Moment { at: received_at, micros: arrived_micros } = app.clock.now();
     let (head, mut body) = request.into_parts();
-    let entry = match guard::caller(&app, &head, peer, Scope::Import).await {
+    let entry = match guard::authorize(&app, &head, peer, KeyScope::Import).await {
         Ok(entry) => entry,
         Err(refused) => return refused.answer(&app, (api, route), (&head, peer), Budget::Imports),
     };
     let (origin, warnings) = origin(&head.headers, &entry, guard::client_address(&app, &head.headers, peer));
-    let told = Told { bytes: 0, origin: origin.clone(), received_at, arrived_micros };
-    let mut call = Call { app: &app, api, route, entry, told };
+    let client = ClientInfo { bytes: 0, origin: origin.clone(), received_at, arrived_micros };
+    let mut call = ImportCall { app: &app, api, route, entry, client };
     let admitted = match call.body(&head.headers, &mut body).await {
         Ok(admitted) => admitted,
-        Err(failure) => return call.failed(&failure),
+        Err(failure) => return call.fail(&failure),
     };
     drop(body);
     let dry = guard::query(&head).iter().any(|(name, value)| name == "dry_run" && is_true(value));
     let idempotency = match idempotency(&head.headers, dry, &admitted.bytes) {
         Ok(key) => key,
-        Err(failure) => return call.failed(&failure),
+        Err(failure) => return call.fail(&failure),
     };
     if let Some(key) = &idempotency
-        && let Some(answer) = call.recorded(key).await
+        && let Some(answer) = call.recorded_answer(key).await
     {
         return answer;
     }
     // After a recorded answer, which stores nothing; a deletion makes room and is no import.
     let quota = call.entry.document.disk_bytes;
     if quota > 0 && !dry && app.engine.disk_bytes(call.entry.id()) >= quota {
-        return call.failed(&Failure::DiskQuota);
+        return call.fail(&Failure::DiskQuota);
     }
-    let Ok(dry_run) = call.dry_run(dry) else { return call.failed(&Failure::DryRunsBusy) };
+    let Ok(dry_run) = call.dry_run(dry) else { return call.fail(&Failure::DryRunsBusy) };
     let ingest = Ingest {
         api,
         route,
@@ -77,7 +77,7 @@ pub(crate) async fn serve(app: Arc<App>, (api, route): (Api, Route), peer: Socke
         arrived_micros,
         idempotency,
         replay: None,
-        held: Held::new(admitted.room, dry_run),
+        permit: RequestPermit::new(admitted.memory, dry_run),
     };
     call.answer(ingest).await
 }
@@ -113,7 +113,7 @@ pub(super) fn origin(headers: &HeaderMap, entry: &Entry, connecting: IpAddr) -> 
 }
 
 /// What the log keeps of a request that is refused.
-pub(super) struct Told {
+pub(super) struct ClientInfo {
     /// Bytes of its body: declared, then read.
     pub(super) bytes: u64,
     /// The origin address, if the workspace keeps it.
@@ -125,42 +125,46 @@ pub(super) struct Told {
 }
 
 /// One call of a caller who was let in.
-pub(super) struct Call<'a> {
+pub(super) struct ImportCall<'a> {
     pub(super) app: &'a Arc<App>,
     pub(super) api: Api,
     pub(super) route: Route,
     pub(super) entry: Arc<Entry>,
-    pub(super) told: Told,
+    pub(super) client: ClientInfo,
 }
 
-impl Call<'_> {
+impl ImportCall<'_> {
     /// Content type, coding, size, and the body itself.
-    pub(super) async fn body(&mut self, headers: &HeaderMap, body: &mut axum::body::Body) -> Result<Admitted, Failure> {
+    pub(super) async fn body(
+        &mut self,
+        headers: &HeaderMap,
+        body: &mut axum::body::Body,
+    ) -> Result<AdmittedBody, Failure> {
         let declared = body::declared(headers);
-        self.told.bytes = declared.unwrap_or_default();
+        self.client.bytes = declared.unwrap_or_default();
         guard::content_type(headers)?;
-        let coding = Coding::of(headers)?;
+        let coding = Coding::from_headers(headers)?;
         let own = self.entry.document.body_bytes;
         let limit = if self.route == Route::Transition { own } else { own.max(SIBLING_BODY_BYTES_MAX) };
-        let budget = (&**self.app, &self.entry.lane.share);
-        let admitted = body::admit(budget, headers, body, Reading { coding, limit }).await?;
-        self.told.bytes = admitted.bytes.len() as u64;
+        let budget = (&**self.app, &self.entry.runtime.quota);
+        let admitted = body::admit(budget, headers, body, BodyLimits { coding, limit }).await?;
+        self.client.bytes = admitted.bytes.len() as u64;
         Ok(admitted)
     }
 
     /// The recorded answer of the same key and body, before the body is judged (behaviour.md 1.8). A key that was used
     /// with another body is left to the decision: that comes after the body was judged.
-    pub(super) async fn recorded(&self, key: &IdempotencyKey) -> Option<Response> {
+    pub(super) async fn recorded_answer(&self, key: &IdempotencyKey) -> Option<Response> {
         let (engine, id) = (Arc::clone(&self.app.engine), self.entry.id().clone());
         let (route, text) = (self.route, key.key.clone());
         let looked = tokio::task::spawn_blocking(move || engine.read(&id)?.idempotency(route, &text)).await;
         let found = match looked {
             Ok(Ok(found)) => found?,
             Ok(Err(error)) => return Some(self.engine_failed(&error)),
-            Err(_) => return Some(self.failed(&Failure::Internal)),
+            Err(_) => return Some(self.fail(&Failure::Internal)),
         };
         let fresh = self.app.now().0 - found.at.0 < IDEMPOTENCY_MS;
-        (fresh && found.body_hash == key.body_hash).then(|| self.success(&found.answer, Became::Replayed, None))
+        (fresh && found.body_hash == key.body_hash).then(|| self.success(&found.answer, RequestOutcome::Replayed, None))
     }
 
     /// The budget that the call spends.
@@ -172,7 +176,7 @@ impl Call<'_> {
         if !dry {
             return Ok(None);
         }
-        Arc::clone(&self.entry.lane.dry_runs).try_acquire_owned().map(Some).map_err(|_| ())
+        Arc::clone(&self.entry.runtime.dry_runs).try_acquire_owned().map(Some).map_err(|_| ())
     }
 
     /// Runs the request and answers it.
@@ -184,35 +188,41 @@ impl Call<'_> {
                 if !dry {
                     self.app.telemetry.applied(&result);
                 }
-                let became = if dry { Became::TriedOut } else { Became::Applied(result.request, result.elements) };
-                self.success(&recorded, became, applied)
+                let outcome =
+                    if dry { RequestOutcome::DryRun } else { RequestOutcome::Applied(result.request, result.elements) };
+                self.success(&recorded, outcome, applied)
             }
-            Ok(Done::Replayed(recorded)) => self.success(&recorded, Became::Replayed, None),
-            Err(Refused::Failure(failure)) => self.failed(&failure),
-            Err(Refused::Faults(faults, lenient)) => self.noted_faults(faults, lenient),
-            Err(Refused::Wait(class, seconds)) => {
+            Ok(Done::Replayed(recorded)) => self.success(&recorded, RequestOutcome::Replayed, None),
+            Err(ImportRefusal::Failure(failure)) => self.fail(&failure),
+            Err(ImportRefusal::Faults(faults, lenient)) => self.log_faults(faults, lenient),
+            Err(ImportRefusal::Wait(class, seconds)) => {
                 self.app.telemetry.rate_refused(class);
-                let mut response = self.failed(&Failure::RateLimited);
+                let mut response = self.fail(&Failure::RateLimited);
                 retry_after(&mut response, seconds);
                 response
             }
-            Err(Refused::Never(class, limit)) => {
+            Err(ImportRefusal::Never(class, limit)) => {
                 self.app.telemetry.rate_refused(class);
-                self.failed(&Failure::OverBudget { class, limit })
+                self.fail(&Failure::OverBudget { class, limit })
             }
             // Replays come by the management API alone.
-            Err(Refused::NoSuchEntry | Refused::AlreadyReplayed(_)) => self.failed(&Failure::Internal),
-            Err(Refused::Engine(error)) => self.engine_failed(&error),
+            Err(ImportRefusal::NoSuchEntry | ImportRefusal::AlreadyReplayed(_)) => self.fail(&Failure::Internal),
+            Err(ImportRefusal::Engine(error)) => self.engine_failed(&error),
         }
     }
 
-    pub(super) fn success(&self, recorded: &RecordedAnswer, became: Became, preferences: Option<String>) -> Response {
+    pub(super) fn success(
+        &self,
+        recorded: &RecordedAnswer,
+        outcome: RequestOutcome,
+        preferences: Option<String>,
+    ) -> Response {
         let mut response = envelope::json(recorded.status, Bytes::from_owner(Arc::clone(&recorded.body)));
         let headers = response.headers_mut();
         if let Ok(outcomes) = HeaderValue::from_str(&recorded.outcomes) {
             headers.insert(OUTCOMES, outcomes);
         }
-        if matches!(became, Became::Replayed) {
+        if matches!(outcome, RequestOutcome::Replayed) {
             headers.insert(REPLAYED, HeaderValue::from_static("true"));
         }
         if let Some(Ok(honoured)) = preferences.map(HeaderValue::try_from) {
@@ -220,50 +230,53 @@ impl Call<'_> {
         }
         let request_id = request_id_of(&recorded.body).unwrap_or_else(|| RequestId::from_no(self.app.refused_number()));
         finish(self.app, &mut response, Some((&self.entry, self.budget())), request_id);
-        self.with_story(response, became)
+        self.with_trace(response, outcome)
     }
 
     /// The answer with the story of its request.
-    fn with_story(&self, mut response: Response, became: Became) -> Response {
-        response.extensions_mut().insert(Story {
-            pulse: Arc::clone(&self.entry.lane.pulse),
+    fn with_trace(&self, mut response: Response, outcome: RequestOutcome) -> Response {
+        response.extensions_mut().insert(RequestTrace {
+            activity: Arc::clone(&self.entry.runtime.activity),
             route: self.route,
-            origin: self.told.origin.clone(),
-            bytes: self.told.bytes,
-            received_at: self.told.received_at,
-            became,
+            origin: self.client.origin.clone(),
+            bytes: self.client.bytes,
+            received_at: self.client.received_at,
+            outcome,
         });
         response
     }
 
-    pub(super) fn failed(&self, failure: &Failure) -> Response {
+    pub(super) fn fail(&self, failure: &Failure) -> Response {
         if failure.status() == 400 {
-            return self.noted_failure(failure);
+            return self.log_failure(failure);
         }
         let mut response = refusal(self.app, self.api, failure, Some((&self.entry, self.budget())));
         if matches!(failure, Failure::Unavailable | Failure::DryRunsBusy) {
             retry_after(&mut response, OVERLOAD_RETRY_SECONDS);
         }
-        self.turned_away(response, failure)
+        self.unlogged(response, failure)
     }
 
-    fn turned_away(&self, response: Response, failure: &Failure) -> Response {
+    fn unlogged(&self, response: Response, failure: &Failure) -> Response {
         let (no, failure) = (request_no(&response), failure.clone());
-        self.with_story(response, Became::TurnedAway(Turned { no, api: self.api, failure, by: TurnedBy::Key }))
+        self.with_trace(
+            response,
+            RequestOutcome::Unlogged(UnloggedRefusal { no, api: self.api, failure, by: RefusedCaller::Key }),
+        )
     }
 
-    fn noted_failure(&self, failure: &Failure) -> Response {
+    fn log_failure(&self, failure: &Failure) -> Response {
         let no = self.app.refused_number();
-        self.noted(no, failure.render(self.api, RequestId::from_no(no)), vec![failure.fault(self.api)])
+        self.log_refusal(no, failure.render(self.api, RequestId::from_no(no)), vec![failure.fault(self.api)])
     }
 
-    fn noted_faults(&self, faults: Vec<Fault>, lenient: Lenient) -> Response {
+    fn log_faults(&self, faults: Vec<Fault>, lenient: Lenient) -> Response {
         let no = self.app.refused_number();
-        self.noted(no, faults::refused(self.api, &faults, lenient, RequestId::from_no(no)), faults)
+        self.log_refusal(no, faults::refused(self.api, &faults, lenient, RequestId::from_no(no)), faults)
     }
 
     /// A 400, kept in the ingestion log under the request id of its answer.
-    fn noted(&self, no: RequestNo, body: Vec<u8>, faults: Vec<Fault>) -> Response {
+    fn log_refusal(&self, no: RequestNo, body: Vec<u8>, faults: Vec<Fault>) -> Response {
         let now = self.app.clock.now();
         let request_id = RequestId::from_no(no);
         let request = record::LogEntry {
@@ -271,9 +284,9 @@ impl Call<'_> {
             received_at: now.at,
             status: 400,
             route: self.route,
-            origin: self.told.origin.clone(),
-            bytes: u32::try_from(self.told.bytes).unwrap_or(u32::MAX),
-            duration_us: now.micros.saturating_sub(self.told.arrived_micros),
+            origin: self.client.origin.clone(),
+            bytes: u32::try_from(self.client.bytes).unwrap_or(u32::MAX),
+            duration_us: now.micros.saturating_sub(self.client.arrived_micros),
             warnings: Vec::new(),
             elements: Arc::default(),
             faults,
@@ -284,7 +297,7 @@ impl Call<'_> {
         self.app.engine.note_refused(self.entry.id(), request);
         let mut response = envelope::json(400, body);
         finish(self.app, &mut response, Some((&self.entry, self.budget())), request_id);
-        self.with_story(response, Became::Refused(kept))
+        self.with_trace(response, RequestOutcome::Refused(kept))
     }
 
     pub(super) fn engine_failed(&self, error: &EngineError) -> Response {
@@ -300,7 +313,7 @@ impl Call<'_> {
             EngineError::TooLarge => (Failure::DecisionTooLarge, 0),
             EngineError::Corrupt(_) | EngineError::Broken(_) => (Failure::Internal, 0),
         };
-        let is_said_elsewhere = matches!(
+        let is_logged_elsewhere = matches!(
             error,
             EngineError::Overloaded
                 | EngineError::Stale
@@ -308,14 +321,14 @@ impl Call<'_> {
                 | EngineError::Damaged(_)
                 | EngineError::Clock(_)
         );
-        if failure != Failure::KeyMismatch && !is_said_elsewhere {
+        if failure != Failure::KeyMismatch && !is_logged_elsewhere {
             tracing::error!(workspace = %self.entry.id(), %error, "a request could not be stored");
         }
         let mut response = refusal(self.app, self.api, &failure, Some((&self.entry, self.budget())));
         if seconds > 0 {
             retry_after(&mut response, seconds);
         }
-        self.turned_away(response, &failure)
+        self.unlogged(response, &failure)
     }
 }
 

@@ -2,19 +2,19 @@
 //! `crate::manage`; the live stream, which has no end and so is no document, is below.
 
 pub(crate) mod live;
-pub(crate) mod outgoing;
+pub(crate) mod read_permit;
 mod parameters;
 
-use super::body::{self, Admitted, Coding, Reading};
-use super::envelope::{self, Noted};
-use super::{Template, guard};
+use super::body::{self, AdmittedBody, BodyLimits, Coding};
+use super::envelope::{self, LogFields};
+use super::{RouteTemplate, guard};
 use crate::app::App;
-use crate::budget::Taken;
-use crate::callers::{Caller, Scope};
+use crate::budget::BudgetGuard;
+use crate::callers::{Caller, TokenScope};
 use crate::limits::{MANAGEMENT_BODY_BYTES_MAX, UNAVAILABLE_RETRY_SECONDS};
 use crate::manage::answers::Rendered;
 use crate::manage::arguments::Sent;
-pub(crate) use crate::manage::context::{ManageContext, Place};
+pub(crate) use crate::manage::context::{ManageContext, ReadPermit};
 pub(crate) use crate::manage::error::ManageError;
 use crate::manage::routes::{self, ManageRoute, OF_WORKSPACE, needed};
 use crate::workspaces::Entry;
@@ -26,13 +26,13 @@ use bytes::Bytes;
 use muster_wire::data::failure::Failure;
 use muster_wire::manage::page::render;
 use muster_wire::manage::problem::{CONTENT_TYPE, Problem};
-use outgoing::Outgoing;
+use read_permit::ReadPermitSlot;
 use serde_json::Value as Json;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 /// An answer or a problem.
-pub(crate) type Answer = Result<Response, ManageError>;
+pub(crate) type ManageResult = Result<Response, ManageError>;
 
 impl IntoResponse for ManageError {
     fn into_response(self) -> Response {
@@ -59,7 +59,7 @@ pub(crate) fn problem(problem: &Problem) -> Response {
 }
 
 /// A JSON tree as an answer.
-pub(crate) fn tree(status: u16, json: &Json) -> Response {
+pub(crate) fn json(status: u16, json: &Json) -> Response {
     envelope::json(status, render(json))
 }
 
@@ -67,7 +67,7 @@ pub(crate) fn tree(status: u16, json: &Json) -> Response {
 pub(crate) fn handler(route: &'static ManageRoute) -> MethodRouter<Arc<App>> {
     let filter = MethodFilter::try_from(axum::http::Method::from_bytes(route.method.as_bytes()).unwrap_or_default());
     let filter = filter.expect("the table has methods of HTTP");
-    on(filter, move |call: Call| async move {
+    on(filter, move |call: ManageCall| async move {
         let sent = Sent {
             path: Sent::path_of(route.path, &call.path),
             query: call.query,
@@ -75,7 +75,7 @@ pub(crate) fn handler(route: &'static ManageRoute) -> MethodRouter<Arc<App>> {
             body: call.body,
         };
         // The memory of the body is given back when the answer is made.
-        let _room = call._room;
+        let _memory = call._memory;
         let Some(run) = route.run(call.context, sent) else { return Err(Problem::new(500, "nothing answers").into()) };
         Ok::<_, ManageError>(response(run.await?))
     })
@@ -86,7 +86,7 @@ fn response(rendered: Rendered) -> Response {
     let Rendered { status, location, revision, body, workspace } = rendered;
     let mut response = match body {
         Some(body) => envelope::json(status, body),
-        None => nothing(),
+        None => no_content(),
     };
     if let Some(location) = location.and_then(|location| HeaderValue::try_from(location).ok()) {
         response.headers_mut().insert(header::LOCATION, location);
@@ -95,20 +95,20 @@ fn response(rendered: Rendered) -> Response {
         response.headers_mut().insert(header::ETAG, tag);
     }
     if workspace.is_some() {
-        response.extensions_mut().insert(Noted { workspace, request_id: None });
+        response.extensions_mut().insert(LogFields { workspace, request_id: None });
     }
     response
 }
 
 /// 204.
-fn nothing() -> Response {
+fn no_content() -> Response {
     let mut response = Response::default();
     *response.status_mut() = axum::http::StatusCode::NO_CONTENT;
     response
 }
 
 /// A call of the management API whose token was judged and whose body was read.
-pub(crate) struct Call {
+pub(crate) struct ManageCall {
     pub(crate) context: ManageContext,
     pub(crate) body: Bytes,
     pub(crate) headers: HeaderMap,
@@ -118,45 +118,45 @@ pub(crate) struct Call {
     /// The parts of the path below `/api/v1/workspaces`, or below another resource.
     parts: Vec<String>,
     /// The memory of its body.
-    _room: Option<Taken>,
+    _memory: Option<BudgetGuard>,
 }
 
-impl FromRequest<Arc<App>> for Call {
+impl FromRequest<Arc<App>> for ManageCall {
     type Rejection = ManageError;
 
     async fn from_request(request: Request, app: &Arc<App>) -> Result<Self, ManageError> {
         let (head, mut body) = request.into_parts();
         let caller = authorise(app, &head).await?;
-        let template = head.extensions.get::<Template>().map_or("", |template| template.0);
+        let template = head.extensions.get::<RouteTemplate>().map_or("", |template| template.0);
         let parts: Vec<String> = head.uri.path().split('/').skip(4).map(str::to_owned).collect();
         let method = head.method.as_str();
         routes::judge(&caller, (method, template), parts.first().map_or("", String::as_str))?;
         let query = guard::query(&head);
         parameters::check((method, template), &query)?;
-        let coding = Coding::of(&head.headers).map_err(body_problem)?;
-        let reading = Reading { coding, limit: MANAGEMENT_BODY_BYTES_MAX };
+        let coding = Coding::from_headers(&head.headers).map_err(body_problem)?;
+        let limits = BodyLimits { coding, limit: MANAGEMENT_BODY_BYTES_MAX };
         if head.method.is_safe() {
             // The body of a GET means nothing (RFC 9110 9.3.1).
             body = axum::body::Body::empty();
         }
         let about = parts.first().filter(|_| template.starts_with(OF_WORKSPACE)).map(String::as_str);
-        let share = app.share_of(about);
-        let admitted = body::admit((app, &share), &head.headers, &mut body, reading);
-        let Admitted { bytes, room } = admitted.await.map_err(body_problem)?;
+        let quota = app.quota_of(about);
+        let admitted = body::admit((app, &quota), &head.headers, &mut body, limits);
+        let AdmittedBody { bytes, memory } = admitted.await.map_err(body_problem)?;
         // Only now: whoever sends slowly holds no place meanwhile.
-        let reads = head.method.is_safe() || needed(method, template) == Scope::Read;
-        let place = if reads && !live::is_stream(head.uri.path()) {
-            Some(Place::take(app, &caller, about).ok_or_else(busy)?)
+        let reads = head.method.is_safe() || needed(method, template) == TokenScope::Read;
+        let permit = if reads && !live::is_stream(head.uri.path()) {
+            Some(ReadPermit::take(app, &caller, about).ok_or_else(busy)?)
         } else {
             None
         };
-        if let Some(outgoing) = head.extensions.get::<Outgoing>() {
-            outgoing.set_place(place.clone());
+        if let Some(permit_slot) = head.extensions.get::<ReadPermitSlot>() {
+            permit_slot.set_permit(permit.clone());
         }
         let address = address(app, &head);
-        let context = ManageContext::new(Arc::clone(app), caller, address, place);
+        let context = ManageContext::new(Arc::clone(app), caller, address, permit);
         let path = head.uri.path().to_owned();
-        Ok(Self { context, body: bytes, headers: head.headers, query, path, parts, _room: Some(room) })
+        Ok(Self { context, body: bytes, headers: head.headers, query, path, parts, _memory: Some(memory) })
     }
 }
 
@@ -204,10 +204,10 @@ pub(crate) fn address(app: &App, head: &axum::http::request::Parts) -> Option<Ip
     Some(guard::client_address(app, &head.headers, peer.0))
 }
 
-impl Call {
+impl ManageCall {
     /// An answer about a workspace, whose id goes into the log.
     fn about(entry: &Entry, mut response: Response) -> Response {
-        response.extensions_mut().insert(Noted { workspace: Some(entry.id().clone()), request_id: None });
+        response.extensions_mut().insert(LogFields { workspace: Some(entry.id().clone()), request_id: None });
         response
     }
 }

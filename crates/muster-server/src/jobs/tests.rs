@@ -16,9 +16,9 @@ use std::sync::{Arc, Mutex};
 
 const NOW: Timestamp = Timestamp(1_000);
 
-struct Standstill;
+struct FixedClock;
 
-impl Clock for Standstill {
+impl Clock for FixedClock {
     fn now(&self) -> Moment {
         Moment { at: NOW, micros: 0 }
     }
@@ -75,7 +75,7 @@ fn runtime() -> tokio::runtime::Runtime {
 // Fails when `sweep_all` gives up at the first profile that fails, or looks once alone.
 #[test]
 fn everything_due_is_swept_and_a_profile_that_fails_keeps_no_other_waiting() {
-    let engine: Arc<dyn Engine> = Arc::new(Memory::new(Arc::new(Standstill)));
+    let engine: Arc<dyn Engine> = Arc::new(Memory::new(Arc::new(FixedClock)));
     let id = WorkspaceId::parse("shop").expect("an id");
     let workspace = Workspace { id: id.clone(), created_at: NOW, revision: 1, settings: "{}".into(), keys: Vec::new() };
     assert_eq!(engine.create_workspace(&workspace), Ok(Created::Made));

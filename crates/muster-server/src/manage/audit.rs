@@ -15,7 +15,7 @@ use std::sync::Arc;
 
 /// What was done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Action {
+pub(crate) enum AuditAction {
     /// A workspace was made.
     WorkspaceMade,
     /// A workspace was removed with all its data.
@@ -66,7 +66,7 @@ pub(crate) enum Action {
     SessionRefused,
 }
 
-impl Action {
+impl AuditAction {
     /// Returns the class of its records.
     pub(crate) fn class(self) -> AuditClass {
         match self {
@@ -112,13 +112,24 @@ impl ManageContext {
     pub(crate) fn saw(&self, entry: &Entry, profile: ProfileId, part: &'static str) {
         if entry.document.record_reads {
             let actor = Actor { name: self.caller.name.to_string(), address: self.address };
-            people::note(&self.app, actor, entry.id(), (Action::UserRead, profile.to_string(), json!({"part": part})));
+            people::note(
+                &self.app,
+                actor,
+                entry.id(),
+                (AuditAction::UserRead, profile.to_string(), json!({"part": part})),
+            );
         }
     }
 
     /// Records a change that this call made: what, to which subject (an id, a fingerprint, a name), and more about it, an
     /// object without secrets and without personal data.
-    pub(crate) async fn audit(&self, action: Action, workspace: Option<&WorkspaceId>, subject: &str, detail: Json) {
+    pub(crate) async fn audit(
+        &self,
+        action: AuditAction,
+        workspace: Option<&WorkspaceId>,
+        subject: &str,
+        detail: Json,
+    ) {
         let record = AuditRecord {
             no: 0,
             at: self.app.now(),
@@ -141,12 +152,12 @@ impl WorkspaceContext {
     }
 
     /// Records a change of the workspace, as [`ManageContext::audit`].
-    pub(crate) async fn audit(&self, action: Action, subject: &str, detail: Json) {
+    pub(crate) async fn audit(&self, action: AuditAction, subject: &str, detail: Json) {
         self.context.audit(action, Some(self.entry.id()), subject, detail).await;
     }
 }
 
-async fn append(app: &App, action: Action, record: AuditRecord) {
+async fn append(app: &App, action: AuditAction, record: AuditRecord) {
     let engine = Arc::clone(&app.engine);
     // The failure is logged where refusals are made; the answer is about the change, which stands.
     if blocking(move || engine.append_audit(&record)).await.is_err() {
@@ -156,7 +167,7 @@ async fn append(app: &App, action: Action, record: AuditRecord) {
 
 /// Records that a session of the console began, ended or was refused; `caller` is whose it is, None where the token is none.
 /// It belongs to the workspace that the token is bound to, if it is to one.
-pub(crate) async fn session(app: &App, action: Action, caller: Option<&Caller>, address: IpAddr) {
+pub(crate) async fn session(app: &App, action: AuditAction, caller: Option<&Caller>, address: IpAddr) {
     let name = caller.map(|caller| caller.name.to_string()).unwrap_or_default();
     let record = AuditRecord {
         no: 0,
@@ -189,23 +200,23 @@ pub(crate) fn differing(before: &Json, after: &Json) -> Option<Json> {
     for name in before.keys().chain(after.keys()) {
         let (from, to) = (before.get(name), after.get(name));
         if from != to {
-            changed.insert(name.clone(), json!({"from": from.map(told), "to": to.map(told)}));
+            changed.insert(name.clone(), json!({"from": from.map(redact), "to": to.map(redact)}));
         }
     }
     (!changed.is_empty()).then_some(Json::Object(changed))
 }
 
 /// A setting as the log tells it: exceptions are values of people, so their number alone.
-fn told(setting: &Json) -> Json {
+fn redact(setting: &Json) -> Json {
     match setting {
         Json::Object(members) => {
             let member = |(name, value): (&String, &Json)| match value {
                 Json::Array(values) if name == "exceptions" => (name.clone(), json!(values.len())),
-                value => (name.clone(), told(value)),
+                value => (name.clone(), redact(value)),
             };
             Json::Object(members.iter().map(member).collect())
         }
-        Json::Array(items) => items.iter().map(told).collect(),
+        Json::Array(items) => items.iter().map(redact).collect(),
         value => value.clone(),
     }
 }
@@ -214,7 +225,7 @@ fn told(setting: &Json) -> Json {
 mod tests {
     use super::*;
 
-    // Fails when `told` lets exceptions pass, or `differing` compares what is told.
+    // Fails when `redact` lets exceptions pass, or `differing` compares what is told.
     #[test]
     fn a_change_of_exceptions_is_told_by_their_number() {
         let with = |values: Json| json!({"identifiers": [{"kind": "email", "exceptions": values}], "enabled": true});

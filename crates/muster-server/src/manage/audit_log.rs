@@ -5,7 +5,7 @@ use super::context::{ManageContext, blocking};
 use super::description::{CallDescription, Parameter};
 use super::error::{ManageError, no_workspace};
 use super::scopes::{has, unbound};
-use crate::callers::Scope;
+use crate::callers::TokenScope;
 use crate::people;
 use muster_core::id::WorkspaceId;
 use muster_core::time::Timestamp;
@@ -56,13 +56,13 @@ pub(crate) async fn list(
 /// Which workspace, and since when.
 fn of_what(call: &ManageContext, asked: Option<&str>) -> Result<(Option<WorkspaceId>, Option<Timestamp>), Problem> {
     let caller = &call.caller;
-    if unbound(caller).is_ok() && caller.has(Scope::Admin) {
+    if unbound(caller).is_ok() && caller.has(TokenScope::Admin) {
         // Also of one that is gone: its records stay. A string that is not an id has none.
         let id = asked.map(|id| WorkspaceId::parse(id).ok_or_else(no_workspace)).transpose()?;
         return Ok((id, None));
     }
     let Some(id) = asked.or(caller.workspace.as_ref().map(WorkspaceId::as_str)) else {
-        has(caller, Scope::Admin)?;
+        has(caller, TokenScope::Admin)?;
         return Err(no_workspace());
     };
     let entry = call.app.workspace(id).filter(|_| caller.sees(id)).ok_or_else(no_workspace)?;

@@ -4,8 +4,8 @@
 
 use super::error::{ManageError, no_workspace};
 use crate::app::App;
-use crate::budget::Taken;
-use crate::callers::{Caller, Scope};
+use crate::budget::BudgetGuard;
+use crate::callers::{Caller, TokenScope};
 use crate::fair_places::FairPlace;
 use crate::limits::{READ_FACTOR, READING_BYTES_WORKSPACE_MAX};
 use crate::workspaces::Entry;
@@ -21,26 +21,26 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 /// A place among the reading calls; given back when the last holder drops it.
 #[derive(Clone, Debug)]
-pub(crate) struct Place(Arc<Reading>);
+pub(crate) struct ReadPermit(Arc<Reading>);
 
 /// What a reading call holds until the last byte of its answer was taken.
 #[derive(Debug)]
 struct Reading {
     _place: FairPlace,
     /// The memory that its answer was charged.
-    taken: Mutex<Vec<Taken>>,
+    taken: Mutex<Vec<BudgetGuard>>,
 }
 
-impl Place {
+impl ReadPermit {
     /// Takes a place, if there is one for this caller and the workspace that it asks about.
     pub(crate) fn take(app: &App, caller: &Caller, about: Option<&str>) -> Option<Self> {
         app.management_reads
             .take(caller, about)
-            .map(|place| Self(Arc::new(Reading { _place: place, taken: Mutex::default() })))
+            .map(|permit| Self(Arc::new(Reading { _place: permit, taken: Mutex::default() })))
     }
 
     /// Holds this memory as long as the place.
-    fn holds(&self, taken: Taken) {
+    fn holds(&self, taken: BudgetGuard) {
         self.0.taken.lock().unwrap_or_else(PoisonError::into_inner).push(taken);
     }
 }
@@ -54,9 +54,9 @@ pub(crate) struct ManageContext {
     /// The address that the call came from; None if it came over no connection.
     pub(crate) address: Option<IpAddr>,
     /// Its place among the reading calls: held by the work that it starts, since a client that hangs up does not end that.
-    place: Option<Place>,
+    permit: Option<ReadPermit>,
     /// The memory of what was read for it, if it has no place.
-    taken: Arc<Mutex<Vec<Taken>>>,
+    taken: Arc<Mutex<Vec<BudgetGuard>>>,
 }
 
 /// What a call about one workspace works with.
@@ -110,13 +110,13 @@ impl CallContext for WorkspaceContext {
 /// Returns whether personal data of a workspace is masked for a caller.
 pub(crate) fn masks(app: &App, caller: &Caller, workspace: &str) -> bool {
     let is_asked = app.workspace(workspace).is_some_and(|entry| entry.document.mask_personal_data);
-    is_asked && !caller.has(Scope::Personal)
+    is_asked && !caller.has(TokenScope::Personal)
 }
 
 impl ManageContext {
-    /// Returns the context of a call whose token was judged; `place` is its place among the reading calls.
-    pub(crate) fn new(app: Arc<App>, caller: Arc<Caller>, address: Option<IpAddr>, place: Option<Place>) -> Self {
-        Self { app, caller, address, place, taken: Arc::default() }
+    /// Returns the context of a call whose token was judged; `permit` is its place among the reading calls.
+    pub(crate) fn new(app: Arc<App>, caller: Arc<Caller>, address: Option<IpAddr>, permit: Option<ReadPermit>) -> Self {
+        Self { app, caller, address, permit, taken: Arc::default() }
     }
 
     /// Returns whether personal data of a workspace is masked for the caller.
@@ -141,10 +141,10 @@ impl ManageContext {
         ask: impl FnOnce(&mut dyn Reader) -> Result<T, EngineError> + Send + 'static,
         make: impl FnOnce(T) -> R + Send + 'static,
     ) -> Result<R, ManageError> {
-        let (engine, place) = (Arc::clone(&self.app.engine), self.place.clone());
+        let (engine, permit) = (Arc::clone(&self.app.engine), self.permit.clone());
         let (charge, id) = (self.charge(id), id.clone());
         on_its_own_thread(move || {
-            let _until_it_is_read = place;
+            let _until_it_is_read = permit;
             let mut reader = engine.read(&id)?;
             reader.charge(charge);
             ask(&mut *reader).map(make)
@@ -154,15 +154,15 @@ impl ManageContext {
 
     /// Takes memory for what is read, until the answer was taken that is made of it.
     fn charge(&self, id: &WorkspaceId) -> Charge {
-        let (room, taken, place) = (self.app.reading.clone(), Arc::clone(&self.taken), self.place.clone());
-        let share = self.app.reading_share_of(id);
+        let (memory, taken, permit) = (self.app.read_memory.clone(), Arc::clone(&self.taken), self.permit.clone());
+        let quota = self.app.read_quota_of(id);
         Box::new(move |bytes| {
             let bytes = bytes.saturating_mul(READ_FACTOR).min(READING_BYTES_WORKSPACE_MAX as u64);
             let bytes = usize::try_from(bytes).unwrap_or(usize::MAX);
-            let room = room.take(&share, bytes).ok_or(EngineError::Overloaded)?;
-            match &place {
-                Some(place) => place.holds(room),
-                None => taken.lock().unwrap_or_else(PoisonError::into_inner).push(room),
+            let memory = memory.take(&quota, bytes).ok_or(EngineError::Overloaded)?;
+            match &permit {
+                Some(permit) => permit.holds(memory),
+                None => taken.lock().unwrap_or_else(PoisonError::into_inner).push(memory),
             }
             Ok(())
         })

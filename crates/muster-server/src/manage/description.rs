@@ -1,6 +1,6 @@
 //! The description of one call in the OpenAPI document, as its arguments and its answer fill it.
 
-use crate::callers::Scope;
+use crate::callers::TokenScope;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde_json::{Value as Json, json};
 use std::collections::{BTreeMap, BTreeSet};
@@ -103,7 +103,7 @@ impl<'g> CallDescription<'g> {
     }
 
     /// Returns the operation object of the call.
-    pub(crate) fn operation(self, operation_id: &str, summary: &str, scope: Scope) -> Json {
+    pub(crate) fn operation(self, operation_id: &str, summary: &str, scope: TokenScope) -> Json {
         let mut out = json!({
             "operationId": operation_id,
             "tags": ["Management API"],

@@ -3,7 +3,7 @@
 
 use super::answers::TaggedAnswer;
 use super::arguments::{IfMatch, JsonBody, NoBody};
-use super::audit::{Action, differing};
+use super::audit::{AuditAction, differing};
 use super::context::WorkspaceContext;
 use super::error::ManageError;
 use super::workspaces::{stored_settings, with_settings};
@@ -77,7 +77,7 @@ fn kinds(old: &Identity, new: &Identity) -> Result<Vec<Box<str>>, Problem> {
     }
 }
 
-fn locked() -> Problem {
+fn activation_running() -> Problem {
     Problem::new(409, "kinds are becoming active: identity settings can be changed when that is done (GET identity)")
 }
 
@@ -90,7 +90,7 @@ pub(crate) async fn change(
         if_match.judge(workspace.revision)?;
         let mut settings = stored_settings(workspace)?;
         if settings.activating.is_some() {
-            return Err(locked());
+            return Err(activation_running());
         }
         let stored = counters.profile > 0;
         let kinds = if stored { kinds(&settings.identity, &wanted)? } else { Vec::new() };
@@ -104,7 +104,7 @@ pub(crate) async fn change(
     });
     let (before, changed) = changed.await?;
     if let Some(detail) = differing(&wished(&stored_settings(&before)?), &wished(&changed.document)) {
-        call.audit(Action::IdentityChanged, call.entry.id().as_str(), detail).await;
+        call.audit(AuditAction::IdentityChanged, call.entry.id().as_str(), detail).await;
     }
     identity_answer(&call, &changed).await
 }
@@ -130,10 +130,10 @@ pub(crate) async fn cancel(
         Ok(with_settings(workspace, &settings))
     });
     let (before, changed) = changed.await?;
-    app.activations.given_up(entry.id());
+    app.activations.clear_error(entry.id());
     tokio::spawn(clear_index(Arc::clone(app), Arc::clone(&changed)));
     if let Some(detail) = differing(&wished(&stored_settings(&before)?), &wished(&changed.document)) {
-        call.audit(Action::ActivationCancelled, entry.id().as_str(), detail).await;
+        call.audit(AuditAction::ActivationCancelled, entry.id().as_str(), detail).await;
     }
     identity_answer(&call, &changed).await
 }
@@ -150,7 +150,7 @@ pub(crate) async fn try_out(
 ) -> Result<IdentityPreviewDocument, ManageError> {
     let entry = &call.entry;
     if entry.document.activating.is_some() {
-        return Err(locked().into());
+        return Err(activation_running().into());
     }
     let stored = call.read(|reader| reader.counters()).await?.profile > 0;
     let kinds = if stored { kinds(&entry.document.identity, &wanted)? } else { Vec::new() };

@@ -1,6 +1,6 @@
 //! Who made the keys of a workspace, from the audit log: it alone knows, and forgets the oldest.
 
-use super::audit::Action;
+use super::audit::AuditAction;
 use super::context::{WorkspaceContext, blocking};
 use super::error::ManageError;
 use crate::limits::{KEY_AUDIT_LOOK_MAX, PAGE_MAX};
@@ -49,6 +49,6 @@ pub(crate) async fn makers(call: &WorkspaceContext, keys: &[KeyRecord]) -> Resul
 /// Whether the record is of the call that made the key: a rotation names it, and the first came with its workspace.
 fn made(record: &AuditRecord, key: &KeyRecord, workspace_made_at: Timestamp) -> bool {
     let is_first = key.created_at == workspace_made_at;
-    record.action == Action::KeyRotated.name() && record.subject == fingerprint(&key.sha256)
-        || is_first && record.action == Action::WorkspaceMade.name()
+    record.action == AuditAction::KeyRotated.name() && record.subject == fingerprint(&key.sha256)
+        || is_first && record.action == AuditAction::WorkspaceMade.name()
 }

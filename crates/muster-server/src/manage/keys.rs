@@ -2,13 +2,13 @@
 
 use super::answers::EmptyAnswer;
 use super::arguments::{BodyDocument, JsonBody};
-use super::audit::Action;
+use super::audit::AuditAction;
 use super::context::WorkspaceContext;
 use super::error::ManageError;
 use crate::app::ALL_SCOPES;
 use crate::callers::{self, Caller};
 use crate::limits::GRACE_SECONDS_MAX;
-use crate::workspaces::{Scope, fingerprint, is_valid, sha256};
+use crate::workspaces::{KeyScope, fingerprint, is_valid, sha256};
 use muster_core::time::Timestamp;
 use muster_store::engine::{KeyRecord, Workspace};
 use muster_wire::manage::as_text::AsText;
@@ -43,11 +43,11 @@ pub(crate) async fn rotate(
         Ok(Workspace { keys, ..workspace.clone() })
     };
     let (before, changed) = call.context.configure(call.entry.id(), move |workspace, _| change(workspace)).await?;
-    changed.lane.pulse.keys_changed(&before.keys, &changed.workspace.keys, now);
+    changed.runtime.activity.keys_changed(&before.keys, &changed.workspace.keys, now);
     let made = changed.workspace.keys.iter().find(|key| key.sha256 == hash);
     let scopes: Vec<&str> = made.map(|key| key.scopes.split(',').collect()).unwrap_or_default();
     let detail = json!({"scopes": scopes, "grace_seconds": grace});
-    call.audit(Action::KeyRotated, &fingerprint(&hash), detail).await;
+    call.audit(AuditAction::KeyRotated, &fingerprint(&hash), detail).await;
     let previous = changed.workspace.keys.iter().filter_map(|key| key.valid_until).max();
     let previous_valid_until = previous.filter(|until| *until > now).map(AsText);
     Ok(RotatedKeyDocument { data_api_key: key, previous_valid_until })
@@ -55,11 +55,11 @@ pub(crate) async fn rotate(
 
 /// Whether a caller may give a key these scopes: what it could not do itself its keys cannot do either.
 fn may_give(caller: &Caller, scopes: &str) -> Result<(), Problem> {
-    for scope in Scope::ALL.iter().filter(|scope| scopes.split(',').any(|word| word == scope.name())) {
+    for scope in KeyScope::ALL.iter().filter(|scope| scopes.split(',').any(|word| word == scope.name())) {
         let own = match scope {
-            Scope::Import => callers::Scope::Operate,
-            Scope::Read => callers::Scope::Read,
-            Scope::Erase => callers::Scope::Erase,
+            KeyScope::Import => callers::TokenScope::Operate,
+            KeyScope::Read => callers::TokenScope::Read,
+            KeyScope::Erase => callers::TokenScope::Erase,
         };
         if !caller.has(own) {
             let (key, own) = (scope.name(), own.name());
@@ -95,8 +95,8 @@ pub(crate) async fn revoke(
         Ok(Workspace { keys, ..workspace.clone() })
     };
     let (before, changed) = call.context.configure(call.entry.id(), move |workspace, _| change(workspace)).await?;
-    changed.lane.pulse.keys_changed(&before.keys, &changed.workspace.keys, call.context.app.now());
-    call.audit(Action::KeyRevoked, &revoked, json!({})).await;
+    changed.runtime.activity.keys_changed(&before.keys, &changed.workspace.keys, call.context.app.now());
+    call.audit(AuditAction::KeyRevoked, &revoked, json!({})).await;
     Ok(EmptyAnswer)
 }
 

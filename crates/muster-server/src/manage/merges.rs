@@ -2,12 +2,12 @@
 
 use super::answers::{CreatedAnswer, DoneOrDry};
 use super::arguments::{Arguments, DryRun, Id, JsonBody, NoBody, PageQuery, PathId as _, Sent, one_of};
-use super::audit::Action;
+use super::audit::AuditAction;
 use super::context::{WorkspaceContext, mode_of};
 use super::description::{CallDescription, Parameter};
 use super::error::ManageError;
 use super::users::members_of;
-use super::walk::{Bounds, walk};
+use super::walk::{WalkBounds, walk};
 use crate::limits::{BEFORE_RECORDS_MAX, MERGES_LOOKED_MAX, PAGE_MAX};
 use muster_core::decide::{MergeUsers, MergeUsersOutcome, Revert, RevertOutcome};
 use muster_core::id::{MergeNo, ProfileId, ProfileNo};
@@ -127,7 +127,7 @@ fn found(
         return Ok((page.items, next));
     }
     let members = filter.user.map(|of| members_of(reader, of)).transpose()?.flatten().unwrap_or_default();
-    let bounds = Bounds { below, limit, look_max: MERGES_LOOKED_MAX };
+    let bounds = WalkBounds { below, limit, look_max: MERGES_LOOKED_MAX };
     walk(bounds, |below| reader.merges(below, PAGE_MAX), |merge| merge.no, |merge| filter.takes(merge, &members))
 }
 
@@ -194,7 +194,7 @@ pub(crate) async fn merge_users(
         return Ok(DoneOrDry::Dry(MergeContent::from(&*record)));
     }
     let detail = json!({"survivor": record.survivor.to_string(), "merged": record.merged.to_string()});
-    call.audit(Action::UsersMerged, &record.no.to_string(), detail).await;
+    call.audit(AuditAction::UsersMerged, &record.no.to_string(), detail).await;
     let location = format!("/workspaces/{}/merges/{}", call.entry.id(), record.no);
     Ok(DoneOrDry::Done(CreatedAnswer { location, document: MergeDocument::from(&*record) }))
 }
@@ -247,7 +247,7 @@ pub(crate) async fn revert(
         return Ok(RevertDocument { survivor, restored, separation_id: None, preview: Some(preview) });
     }
     let done = RevertDocument { survivor, restored, separation_id: Some(separation), preview: None };
-    call.audit(Action::MergeReverted, &no.to_string(), json!(done)).await;
+    call.audit(AuditAction::MergeReverted, &no.to_string(), json!(done)).await;
     Ok(done)
 }
 

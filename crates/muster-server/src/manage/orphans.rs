@@ -2,7 +2,7 @@
 //! here removes data.
 
 use super::arguments::{Arguments, Sent};
-use super::audit::Action;
+use super::audit::AuditAction;
 use super::context::{ManageContext, blocking};
 use super::description::CallDescription;
 use super::error::ManageError;
@@ -51,7 +51,7 @@ fn no_orphan() -> Problem {
 }
 
 /// What became of a folder that was to be taken in.
-enum TakenIn {
+enum AdoptOutcome {
     Yes(Arc<Entry>),
     Taken,
     Nothing,
@@ -67,21 +67,23 @@ pub(crate) async fn adopt(call: ManageContext, (OrphanId(id),): (OrphanId,)) -> 
         take_in(&app, &of)
     });
     let entry = match adopted.await? {
-        TakenIn::Yes(entry) => entry,
-        TakenIn::Taken => return Err(Problem::new(409, "a workspace with this id exists, in whatever case").into()),
-        TakenIn::Nothing => return Err(no_orphan().into()),
+        AdoptOutcome::Yes(entry) => entry,
+        AdoptOutcome::Taken => {
+            return Err(Problem::new(409, "a workspace with this id exists, in whatever case").into());
+        }
+        AdoptOutcome::Nothing => return Err(no_orphan().into()),
     };
-    call.audit(Action::WorkspaceAdopted, Some(&id), id.as_str(), json!({})).await;
+    call.audit(AuditAction::WorkspaceAdopted, Some(&id), id.as_str(), json!({})).await;
     Ok(WorkspaceDocument::new(entry.id(), &entry.document, &entry.keys_shown(call.app.now())))
 }
 
-fn take_in(app: &App, id: &WorkspaceId) -> Result<TakenIn, EngineError> {
+fn take_in(app: &App, id: &WorkspaceId) -> Result<AdoptOutcome, EngineError> {
     match app.engine.adopt_workspace(id, &unknown_entry(id, app.now()))? {
         Adopted::TakenIn(workspace) => {
-            app.workspaces.put(workspace).map(TakenIn::Yes).map_err(|text| EngineError::Corrupt(text.into()))
+            app.workspaces.put(workspace).map(AdoptOutcome::Yes).map_err(|text| EngineError::Corrupt(text.into()))
         }
-        Adopted::Taken => Ok(TakenIn::Taken),
-        Adopted::Nothing => Ok(TakenIn::Nothing),
+        Adopted::Taken => Ok(AdoptOutcome::Taken),
+        Adopted::Nothing => Ok(AdoptOutcome::Nothing),
     }
 }
 
@@ -93,6 +95,6 @@ pub(crate) async fn remove(
     unbound(&call.caller)?;
     let (app, of) = (Arc::clone(&call.app), id.clone());
     let aside = blocking(move || app.engine.remove_orphan(&of)).await?.ok_or_else(no_orphan)?;
-    call.audit(Action::OrphanRemoved, Some(&id), id.as_str(), json!({"moved_to": aside})).await;
+    call.audit(AuditAction::OrphanRemoved, Some(&id), id.as_str(), json!({"moved_to": aside})).await;
     Ok(MovedOrphanDocument { id: AsText(id), moved_to: aside })
 }

@@ -2,12 +2,12 @@
 
 use super::answers::{AcceptedAnswer, EmptyAnswer};
 use super::arguments::{Arguments, DryRun, Id, JsonBody, NoBody, PageQuery, PathId as _, Sent, flag};
-use super::audit::Action;
+use super::audit::AuditAction;
 use super::context::WorkspaceContext;
 use super::description::{CallDescription, Parameter};
 use super::error::ManageError;
-use super::walk::{Bounds, walk};
-use crate::ingest::Refused;
+use super::walk::{WalkBounds, walk};
+use crate::ingest::ImportRefusal;
 use crate::limits::{PAGE_MAX, QUARANTINE_LOOK_MAX, REPLAY_ENTRIES_MAX};
 use crate::replays;
 use muster_core::decide::{Discard, Restore, Restored};
@@ -85,7 +85,7 @@ pub(crate) async fn list(
         if let Some(request) = filter.request {
             return of_request(reader, request.no(), below, limit);
         }
-        let bounds = Bounds { below, limit, look_max: QUARANTINE_LOOK_MAX };
+        let bounds = WalkBounds { below, limit, look_max: QUARANTINE_LOOK_MAX };
         walk(bounds, |below| reader.quarantine(below, limit), |entry| entry.no, fits)
     };
     call.answer(find, |(found, next)| PageDocument {
@@ -155,8 +155,8 @@ pub(crate) async fn discard(
     if !apply(&*call.context.app.engine, call.entry.id(), Discard { entry: no }, Mode::Commit).await? {
         return Err(QuarantineNo::unknown().into());
     }
-    call.entry.lane.has_deleted.store(true, Ordering::Release);
-    call.audit(Action::QuarantineDiscarded, &no.to_string(), json!({})).await;
+    call.entry.runtime.has_deleted.store(true, Ordering::Release);
+    call.audit(AuditAction::QuarantineDiscarded, &no.to_string(), json!({})).await;
     Ok(EmptyAnswer)
 }
 
@@ -188,7 +188,7 @@ pub(crate) async fn restore(
         Restored::Unknown => return Err(too_late().into()),
         Restored::NotDeleted => return Err(Problem::new(409, "this entry was not deleted").into()),
     }
-    call.audit(Action::QuarantineRestored, &no.to_string(), json!({})).await;
+    call.audit(AuditAction::QuarantineRestored, &no.to_string(), json!({})).await;
     Ok(EmptyAnswer)
 }
 
@@ -208,29 +208,29 @@ pub(crate) async fn replay(
             "applied": applied.changed_anything(),
             "corrected": is_corrected,
         });
-        call.audit(Action::QuarantineReplayed, &kept.no.to_string(), detail).await;
+        call.audit(AuditAction::QuarantineReplayed, &kept.no.to_string(), detail).await;
     }
     let unreadable = |_| EngineError::Broken("the answer of a replay is not its document".into());
     Ok(serde_json::from_slice(&recorded.body).map_err(unreadable)?)
 }
 
-fn not_replayed(refused: Refused) -> ManageError {
+fn not_replayed(refused: ImportRefusal) -> ManageError {
     let problem = match refused {
-        Refused::NoSuchEntry => QuarantineNo::unknown(),
-        Refused::AlreadyReplayed(request) => {
+        ImportRefusal::NoSuchEntry => QuarantineNo::unknown(),
+        ImportRefusal::AlreadyReplayed(request) => {
             Problem::new(409, format!("this entry was replayed by request {}", RequestId::from_no(request)))
         }
-        Refused::Wait(_, seconds) => {
+        ImportRefusal::Wait(_, seconds) => {
             let problem = Problem::new(429, "the budget of a minute is spent; try again later");
             return ManageError::retry_after(problem, seconds);
         }
-        Refused::Never(..) => Problem::new(413, "the element costs more than the whole budget of a minute"),
-        Refused::Engine(error) => return error.into(),
-        Refused::Failure(Failure::Suspended) => Problem::new(403, "the workspace is suspended"),
-        Refused::Failure(Failure::TooLarge { limit_bytes }) => {
+        ImportRefusal::Never(..) => Problem::new(413, "the element costs more than the whole budget of a minute"),
+        ImportRefusal::Engine(error) => return error.into(),
+        ImportRefusal::Failure(Failure::Suspended) => Problem::new(403, "the workspace is suspended"),
+        ImportRefusal::Failure(Failure::TooLarge { limit_bytes }) => {
             Problem::new(413, format!("the element is longer than a body may be: {limit_bytes} bytes"))
         }
-        Refused::Failure(_) | Refused::Faults(..) => {
+        ImportRefusal::Failure(_) | ImportRefusal::Faults(..) => {
             Problem::at("/element", "cannot be read as an element; it must be JSON as the bulk import takes it")
         }
     };
@@ -251,7 +251,7 @@ pub(crate) async fn replay_many(
     let Some(job) = replays::start(&call.context.app, call.entry.id(), entries) else {
         return Err(Problem::new(503, "too many bulk replays are running; retry when one has finished").into());
     };
-    call.audit(Action::ReplayStarted, &job.to_string(), detail).await;
+    call.audit(AuditAction::ReplayStarted, &job.to_string(), detail).await;
     Ok(AcceptedAnswer(JobStartedDocument { job_id: job.to_string() }))
 }
 

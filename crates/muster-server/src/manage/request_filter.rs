@@ -6,8 +6,8 @@ use super::context::{WorkspaceContext, blocking};
 use super::description::{CallDescription, Parameter};
 use super::error::ManageError;
 use super::users::members_of;
+use crate::activity::{LiveRequest, Refusal, RequestFacets};
 use crate::app::App;
-use crate::pulse::{LiveRequest, Refusal, Traits};
 use muster_core::id::{ProfileId, ProfileNo, WorkspaceId};
 use muster_core::kinds::ElementKind;
 use muster_core::outcome::Outcome;
@@ -176,7 +176,8 @@ impl RequestFilter {
     /// Whether an entry of the log is wanted, the time aside, which is where its reader begins and ends.
     pub(crate) fn keeps(&self, request: &LogEntry) -> bool {
         let came_from = |origin: &str| request.origin.as_deref() == Some(origin);
-        self.origin.as_deref().is_none_or(came_from) && (self.is_plain() || self.fits(&Traits::of(request, usize::MAX)))
+        self.origin.as_deref().is_none_or(came_from)
+            && (self.is_plain() || self.fits(&RequestFacets::from_entry(request, usize::MAX)))
     }
 
     /// Whether refusals that the log does not keep are among them where nobody asks for those: a status that no entry of
@@ -188,15 +189,15 @@ impl RequestFilter {
     /// Whether a refusal that the log does not keep is wanted. Nothing is known of its elements.
     pub(crate) fn keeps_refusal(&self, refusal: &Refusal) -> bool {
         let came_from = |origin: &str| refusal.origin.as_deref() == Some(origin);
-        self.origin.as_deref().is_none_or(came_from) && self.fits(&refusal.traits())
+        self.origin.as_deref().is_none_or(came_from) && self.fits(&refusal.facets())
     }
 
     /// Whether a request of a live stream is wanted. What it merged with the user belongs to the user from then on.
     pub(crate) fn shows(&mut self, request: &LiveRequest) -> bool {
         if let Some(user) = &mut self.user {
-            request.traits.widen(&mut user.members);
+            request.facets.widen(&mut user.members);
         }
-        self.fits(&request.traits)
+        self.fits(&request.facets)
     }
 
     /// Reads anew who belongs to the user, if one is followed: merges by a review, by an activation or by a call are no
@@ -210,16 +211,16 @@ impl RequestFilter {
         }
     }
 
-    fn fits(&self, traits: &Traits) -> bool {
+    fn fits(&self, facets: &RequestFacets) -> bool {
         let query = &self.query;
-        query.status.is_none_or(|status| traits.status == status)
-            && query.outcome.is_none_or(|outcome| traits.had(outcome))
-            && query.kind.is_none_or(|kind| traits.held(kind))
-            && query.fault.is_none_or(|fault| traits.failed(fault))
-            && query.warnings.is_none_or(|with| traits.has_warnings == with)
-            && query.since.is_none_or(|since| traits.received_at >= since)
-            && query.until.is_none_or(|until| traits.received_at < until)
-            && self.user.as_ref().is_none_or(|user| traits.touched(&user.members))
+        query.status.is_none_or(|status| facets.status == status)
+            && query.outcome.is_none_or(|outcome| facets.has_outcome(outcome))
+            && query.kind.is_none_or(|kind| facets.has_kind(kind))
+            && query.fault.is_none_or(|fault| facets.has_fault(fault))
+            && query.warnings.is_none_or(|with| facets.has_warnings == with)
+            && query.since.is_none_or(|since| facets.received_at >= since)
+            && query.until.is_none_or(|until| facets.received_at < until)
+            && self.user.as_ref().is_none_or(|user| facets.touched(&user.members))
     }
 }
 

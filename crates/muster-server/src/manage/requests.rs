@@ -5,9 +5,9 @@ use super::context::{ManageContext, WorkspaceContext};
 use super::description::{CallDescription, Parameter};
 use super::error::ManageError;
 use super::request_filter::{RequestFilter, RequestFilterQuery};
-use super::walk::{Bounds, walk};
+use super::walk::{WalkBounds, walk};
+use crate::activity::Refusal;
 use crate::limits::{REQUEST_LOOK_MAX, REQUEST_LOOK_ROWS};
-use crate::pulse::Refusal;
 use muster_core::id::{RequestId, RequestNo};
 use muster_core::record::LogEntry;
 use muster_core::time::Timestamp;
@@ -88,7 +88,7 @@ async fn listed(
     let mut refusals = Vec::new();
     if with_refused.0.unwrap_or(filter.is_of_refusals()) {
         let fits = |it: &Refusal| below.is_none_or(|below| it.place() < below) && filter.keeps_refusal(it);
-        refusals = call.entry.lane.pulse.refusals().fitting(fits);
+        refusals = call.entry.runtime.activity.refusals().fitting(fits);
     }
     let (found, next) = if filter.is_of_refusals() {
         (Vec::new(), None)
@@ -129,7 +129,7 @@ fn matching_entries(
     let place = |request: &LogEntry| (request.received_at, request.no);
     let until = filter.until().map(|until| (until, RequestNo(0)));
     let below = [below, until].into_iter().flatten().min();
-    let bounds = Bounds { below, limit, look_max: REQUEST_LOOK_MAX };
+    let bounds = WalkBounds { below, limit, look_max: REQUEST_LOOK_MAX };
     walk(bounds, |below| reader.requests(query(below)), place, |request| filter.keeps(request))
 }
 
@@ -140,7 +140,7 @@ pub(crate) async fn show(
     (Id(id),): (Id<RequestId>,),
 ) -> Result<RequestDetailDocument, ManageError> {
     let no = id.no();
-    if let Some(refusal) = call.entry.lane.pulse.refusals().get(no) {
+    if let Some(refusal) = call.entry.runtime.activity.refusals().get(no) {
         return Ok(RequestDetailDocument::Refused(refusal.detail()));
     }
     let found = call.read(move |reader| reader.request(no)).await?.ok_or_else(RequestId::unknown)?;
@@ -174,7 +174,7 @@ pub(crate) async fn refused(
     call: ManageContext,
     (query,): (RefusedQuery,),
 ) -> Result<PageDocument<RequestDocument>, ManageError> {
-    let refusals = call.app.watching.strangers();
+    let refusals = call.app.server_activity.strangers();
     let (found, next) = match &query.request_id {
         Some(text) => (RequestId::parse(text).and_then(|id| refusals.get(id.no())).into_iter().collect(), None),
         None => refusals.page(query.page.cursor, query.page.limit),

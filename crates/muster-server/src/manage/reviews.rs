@@ -1,7 +1,7 @@
 //! Reviews: listed, shown with both users side by side, decided (behaviour.md 3.3).
 
 use super::arguments::{Arguments, DryRun, Id, JsonBody, PageQuery, PathId as _, Sent};
-use super::audit::Action;
+use super::audit::AuditAction;
 use super::context::{WorkspaceContext, mode_of};
 use super::description::{CallDescription, Parameter};
 use super::error::ManageError;
@@ -133,7 +133,7 @@ pub(crate) async fn decide(
     }
     let (merge_id, separation_id) = (merge.map(AsText), separation.map(AsText));
     let detail = json!({"decision": decision, "merge_id": merge_id, "separation_id": separation_id});
-    call.audit(Action::ReviewDecided, &no.to_string(), detail).await;
+    call.audit(AuditAction::ReviewDecided, &no.to_string(), detail).await;
     Ok(ReviewDecisionDocument { review, merge_id, separation_id, preview: None })
 }
 

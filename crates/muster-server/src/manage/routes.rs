@@ -12,7 +12,7 @@ use super::{
     audit_log, identity, keys, lookup, merges, orphans, quarantine, requests, reviews, separations, stats, tokens,
     users, workspaces,
 };
-use crate::callers::{Caller, Scope};
+use crate::callers::{Caller, TokenScope};
 use futures_util::future::BoxFuture;
 use muster_wire::manage::problem::Problem;
 use std::any::TypeId;
@@ -27,7 +27,7 @@ pub(crate) struct ManageRoute {
     /// Its path, with names of ids in braces.
     pub(crate) path: &'static str,
     /// The scope that a token needs for it.
-    pub(crate) scope: Scope,
+    pub(crate) scope: TokenScope,
     /// Its name in the OpenAPI document.
     pub(crate) operation_id: &'static str,
     /// What it does, in one line.
@@ -61,7 +61,7 @@ pub(crate) fn routes() -> &'static [ManageRoute] {
 
 #[rustfmt::skip]
 fn table() -> Vec<ManageRoute> {
-    use Scope::{Admin, Operate, Read};
+    use TokenScope::{Admin, Operate, Read};
     vec![
         get("/api/v1/workspaces", Read, "listWorkspaces", "All workspaces", workspaces::list),
         post("/api/v1/workspaces", Admin, "createWorkspace", "Create a workspace", workspaces::create).problems(&[409]),
@@ -137,7 +137,7 @@ fn table() -> Vec<ManageRoute> {
 
 /// The call without a function: the live stream, whose answer has no end. `http/manage` answers it, and
 /// `openapi/by_hand.json` describes it.
-fn in_http(method: &'static str, path: &'static str, scope: Scope) -> ManageRoute {
+fn in_http(method: &'static str, path: &'static str, scope: TokenScope) -> ManageRoute {
     ManageRoute {
         method,
         path,
@@ -156,7 +156,7 @@ macro_rules! methods {
     ($($name:ident $method:literal;)+) => {$(
         fn $name<C, A, R, W>(
             path: &'static str,
-            scope: Scope,
+            scope: TokenScope,
             operation_id: &'static str,
             summary: &'static str,
             function: impl Fn(C, A) -> W + Copy + Send + Sync + 'static,
@@ -223,7 +223,7 @@ impl ManageRoute {
 
     /// Returns whether the call changes something: then it runs to completion though the client hangs up.
     fn is_change(&self) -> bool {
-        self.method != "GET" && self.scope != Scope::Read
+        self.method != "GET" && self.scope != TokenScope::Read
     }
 
     /// Runs the call; None for the live stream, which `http/manage` answers.
@@ -247,13 +247,13 @@ pub(crate) fn find(method: &str, template: &str) -> Option<&'static ManageRoute>
     routes().iter().find(|route| route.method == method && route.path == template)
 }
 
-/// Returns the scope that a call needs; [`Scope::Admin`] if it is not in the table, so that a forgotten call is closed.
-pub(crate) fn scope_of(route: Option<&ManageRoute>) -> Scope {
-    route.map_or(Scope::Admin, |route| route.scope)
+/// Returns the scope that a call needs; [`TokenScope::Admin`] if it is not in the table, so that a forgotten call is closed.
+pub(crate) fn scope_of(route: Option<&ManageRoute>) -> TokenScope {
+    route.map_or(TokenScope::Admin, |route| route.scope)
 }
 
 /// Returns the scope that a call needs, by method and template.
-pub(crate) fn needed(method: &str, template: &str) -> Scope {
+pub(crate) fn needed(method: &str, template: &str) -> TokenScope {
     scope_of(find(method, template))
 }
 
@@ -265,7 +265,7 @@ pub(crate) fn judge(caller: &Caller, (method, template): (&str, &str), workspace
     if template.starts_with(OF_WORKSPACE) && !caller.sees(workspace) {
         return Err(no_workspace());
     }
-    if (method, template) == ("PATCH", OF_WORKSPACE) && caller.has(Scope::Limits) {
+    if (method, template) == ("PATCH", OF_WORKSPACE) && caller.has(TokenScope::Limits) {
         return Ok(());
     }
     has(caller, needed(method, template))?;
@@ -325,8 +325,8 @@ mod tests {
 
     #[test]
     fn what_is_not_in_the_table_needs_admin_and_head_is_a_get() {
-        assert_eq!(scope_of(find("GET", "/api/v1/new")), Scope::Admin);
-        assert_eq!(scope_of(find("HEAD", "/api/v1/workspaces")), Scope::Read);
-        assert_eq!(scope_of(find("POST", "/api/v1/workspaces")), Scope::Admin);
+        assert_eq!(scope_of(find("GET", "/api/v1/new")), TokenScope::Admin);
+        assert_eq!(scope_of(find("HEAD", "/api/v1/workspaces")), TokenScope::Read);
+        assert_eq!(scope_of(find("POST", "/api/v1/workspaces")), TokenScope::Admin);
     }
 }

@@ -1,13 +1,13 @@
 //! What a token may do: its scopes, and the workspace that it is bound to. Which call needs which scope is in `routes`.
 
-use crate::callers::{Caller, Scope};
+use crate::callers::{Caller, TokenScope};
 use muster_wire::manage::problem::Problem;
 
 /// That a caller has a scope.
 ///
 /// # Errors
 /// 403 with the scope that is missing.
-pub(crate) fn has(caller: &Caller, scope: Scope) -> Result<(), Problem> {
+pub(crate) fn has(caller: &Caller, scope: TokenScope) -> Result<(), Problem> {
     if caller.has(scope) {
         return Ok(());
     }

@@ -2,7 +2,7 @@
 
 use super::answers::EmptyAnswer;
 use super::arguments::{Id, PageQuery, PathId as _};
-use super::audit::Action;
+use super::audit::AuditAction;
 use super::context::WorkspaceContext;
 use super::error::ManageError;
 use muster_core::decide::Lift;
@@ -31,6 +31,6 @@ pub(crate) async fn lift(
     if !apply(&*call.context.app.engine, call.entry.id(), Lift { separation }, Mode::Commit).await? {
         return Err(SeparationNo::unknown().into());
     }
-    call.audit(Action::SeparationLifted, &separation.to_string(), json!({})).await;
+    call.audit(AuditAction::SeparationLifted, &separation.to_string(), json!({})).await;
     Ok(EmptyAnswer)
 }

@@ -4,8 +4,8 @@
 use super::context::WorkspaceContext;
 use super::error::ManageError;
 use super::key_provenance::{Maker, makers};
-use crate::callers::Scope;
-use crate::pulse::{FaultShown, MinuteShown, UseShown};
+use crate::activity::{FaultFigures, KeyUseSummary, MinuteFigures};
+use crate::callers::TokenScope;
 use crate::workspaces::fingerprint;
 use muster_core::id::RequestId;
 use muster_core::rate::Class;
@@ -24,14 +24,14 @@ pub(crate) async fn stats(call: WorkspaceContext, (): ()) -> Result<StatsDocumen
 
 /// Returns since when this server counts what happens to the workspace.
 fn since(call: &WorkspaceContext) -> AsText<Timestamp> {
-    AsText(call.context.app.watching.since.max(call.entry.workspace.created_at))
+    AsText(call.context.app.server_activity.since.max(call.entry.workspace.created_at))
 }
 
 /// Tells the requests of the last sixty minutes, the requests of a second, and the budget.
 pub(crate) async fn rates(call: WorkspaceContext, (): ()) -> Result<RatesDocument, ManageError> {
     let (app, entry) = (&call.context.app, &call.entry);
     let now = app.now();
-    let (minutes, last) = entry.lane.pulse.rates(now);
+    let (minutes, last) = entry.runtime.activity.rates(now);
     let window = app.engine.rate(entry.id()).at(app.clock.now());
     let budget = |class: Class| BudgetDocument {
         used: u64::from(window.used(class)),
@@ -39,14 +39,14 @@ pub(crate) async fn rates(call: WorkspaceContext, (): ()) -> Result<RatesDocumen
     };
     Ok(RatesDocument {
         minutes: minutes.iter().map(minute).collect(),
-        per_second: entry.lane.pulse.per_second(now),
+        per_second: entry.runtime.activity.per_second(now),
         last_request_at: last.map(AsText),
         since: since(&call),
         budget: Class::ALL.into_iter().map(|class| (class.name().to_owned(), budget(class))).collect(),
     })
 }
 
-fn minute(minute: &MinuteShown) -> MinuteDocument {
+fn minute(minute: &MinuteFigures) -> MinuteDocument {
     let [_, success, _, refused, failed] = minute.by_class.map(u64::from);
     MinuteDocument {
         at: AsText(minute.at),
@@ -63,11 +63,11 @@ fn minute(minute: &MinuteShown) -> MinuteDocument {
 
 /// Lists the faults of the last hour by type, the most frequent first.
 pub(crate) async fn faults(call: WorkspaceContext, (): ()) -> Result<CountedList<FaultCountDocument>, ManageError> {
-    let faults = call.entry.lane.pulse.faults(call.context.app.now());
+    let faults = call.entry.runtime.activity.faults(call.context.app.now());
     Ok(CountedList { items: faults.iter().map(fault).collect(), next_cursor: None, since: since(&call) })
 }
 
-fn fault(fault: &FaultShown) -> FaultCountDocument {
+fn fault(fault: &FaultFigures) -> FaultCountDocument {
     FaultCountDocument {
         name: fault.name.to_owned(),
         count: fault.count,
@@ -79,10 +79,10 @@ fn fault(fault: &FaultShown) -> FaultCountDocument {
 
 /// Lists the keys with their use, then the keys that ended since this server began.
 pub(crate) async fn keys(call: WorkspaceContext, (): ()) -> Result<CountedList<KeyUseDocument>, ManageError> {
-    let shown = call.entry.lane.pulse.keys(&call.entry.workspace.keys, call.context.app.now());
+    let shown = call.entry.runtime.activity.keys(&call.entry.workspace.keys, call.context.app.now());
     let records: Vec<KeyRecord> = shown.iter().map(|(key, _)| key.clone()).collect();
     // The audit log is for those who operate.
-    let makers = if call.context.caller.has(Scope::Operate) {
+    let makers = if call.context.caller.has(TokenScope::Operate) {
         makers(&call, &records).await?
     } else {
         vec![None; records.len()]
@@ -91,7 +91,7 @@ pub(crate) async fn keys(call: WorkspaceContext, (): ()) -> Result<CountedList<K
     Ok(CountedList { items, next_cursor: None, since: since(&call) })
 }
 
-fn key_use(key: &KeyRecord, used: &UseShown, maker: Option<Maker>) -> KeyUseDocument {
+fn key_use(key: &KeyRecord, used: &KeyUseSummary, maker: Option<Maker>) -> KeyUseDocument {
     let (by, from) = maker.map_or((None, None), |(by, from)| (Some(by), from));
     KeyUseDocument {
         fingerprint: fingerprint(&key.sha256),

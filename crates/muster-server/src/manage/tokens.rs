@@ -2,7 +2,7 @@
 
 use super::answers::{CreatedAnswer, EmptyAnswer};
 use super::arguments::{Arguments, JsonBody, PageQuery, Sent};
-use super::audit::Action;
+use super::audit::AuditAction;
 use super::context::{ManageContext, blocking};
 use super::description::CallDescription;
 use super::error::ManageError;
@@ -105,7 +105,7 @@ pub(crate) async fn create(
     if !record.allowed_addresses.is_empty() {
         detail["allowed_addresses"] = json!(record.allowed_addresses);
     }
-    call.audit(Action::TokenMade, record.workspace.as_ref(), &record.name, detail).await;
+    call.audit(AuditAction::TokenMade, record.workspace.as_ref(), &record.name, detail).await;
     let location = format!("/tokens/{}", record.name);
     Ok(CreatedAnswer { location, document: CreatedTokenDocument { name: record.name, token: secret } })
 }
@@ -149,6 +149,6 @@ pub(crate) async fn revoke(call: ManageContext, (TokenName(name),): (TokenName,)
         };
         return Err(Problem::new(404, why).into());
     }
-    call.audit(Action::TokenRevoked, workspace.as_ref(), &name, json!({})).await;
+    call.audit(AuditAction::TokenRevoked, workspace.as_ref(), &name, json!({})).await;
     Ok(EmptyAnswer)
 }

@@ -6,7 +6,7 @@ use muster_store::engine::EngineError;
 use muster_store::page::{PAGE_BYTES_MAX, Page};
 
 /// Where a page begins, how many rows it may have, and how many rows are looked through for it.
-pub(crate) struct Bounds<P> {
+pub(crate) struct WalkBounds<P> {
     pub(crate) below: Option<P>,
     pub(crate) limit: usize,
     pub(crate) look_max: usize,
@@ -15,12 +15,12 @@ pub(crate) struct Bounds<P> {
 /// The rows that fit, and the place below which the next page begins. `read` answers a page below a place, and `place` tells
 /// that of a row.
 pub(crate) fn walk<T, P: Copy>(
-    bounds: Bounds<P>,
+    bounds: WalkBounds<P>,
     mut read: impl FnMut(Option<P>) -> Result<Page<T>, EngineError>,
     place: impl Fn(&T) -> P,
     fits: impl Fn(&T) -> bool,
 ) -> Result<(Vec<T>, Option<P>), EngineError> {
-    let Bounds { mut below, limit, look_max } = bounds;
+    let WalkBounds { mut below, limit, look_max } = bounds;
     let (mut found, mut kept_bytes, mut looked_at, mut looked_bytes) = (Vec::new(), 0, 0, 0);
     loop {
         let page = read(below)?;

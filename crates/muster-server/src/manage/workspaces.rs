@@ -2,12 +2,12 @@
 
 use super::answers::{AcceptedAnswer, CreatedAnswer, TaggedAnswer};
 use super::arguments::{IfMatch, JsonBody, PageQuery};
-use super::audit::{Action, differing};
+use super::audit::{AuditAction, differing};
 use super::context::{ManageContext, WorkspaceContext, blocking};
 use super::error::ManageError;
 use super::scopes::{has, unbound};
-use crate::app::{App, NewWorkspace as WorkspaceMade};
-use crate::callers::{Caller, Scope};
+use crate::app::{App, WorkspaceCreation};
+use crate::callers::{Caller, TokenScope};
 use crate::workspaces::Entry;
 use muster_core::id::WorkspaceId;
 use muster_store::engine::{Trouble, Workspace};
@@ -69,13 +69,13 @@ pub(crate) async fn create(
     let shown = name.clone();
     let made = blocking(move || app.create_workspace(&of, &WorkspaceSettings::new(&name), &made_key)).await?;
     match made {
-        WorkspaceMade::Made(_) => {}
-        WorkspaceMade::Taken => {
+        WorkspaceCreation::Created(_) => {}
+        WorkspaceCreation::Taken => {
             return Err(Problem::new(409, "a workspace with this id exists, in whatever case").into());
         }
-        WorkspaceMade::Orphaned => return Err(Problem::new(409, orphaned(&id)).into()),
+        WorkspaceCreation::Orphaned => return Err(Problem::new(409, orphaned(&id)).into()),
     }
-    call.audit(Action::WorkspaceMade, Some(&id), id.as_str(), json!({"name": shown})).await;
+    call.audit(AuditAction::WorkspaceMade, Some(&id), id.as_str(), json!({"name": shown})).await;
     let location = format!("/workspaces/{id}");
     Ok(CreatedAnswer {
         location,
@@ -136,7 +136,7 @@ pub(crate) async fn change(
     let (before, changed) = changed.await?;
     let settings = |settings: &WorkspaceSettings| json!(SettingsDocument::from(settings));
     if let Some(detail) = differing(&settings(&stored_settings(&before)?), &settings(&changed.document)) {
-        call.audit(Action::SettingsChanged, call.entry.id().as_str(), detail).await;
+        call.audit(AuditAction::SettingsChanged, call.entry.id().as_str(), detail).await;
     }
     Ok(tagged(&call.context.app, &changed))
 }
@@ -145,21 +145,21 @@ pub(crate) async fn change(
 /// sends as it is changes nothing.
 fn may_change(caller: &Caller, before: &WorkspaceSettings, after: &WorkspaceSettings) -> Result<(), Problem> {
     if before.mask_personal_data && !after.mask_personal_data {
-        has(caller, Scope::Personal)?;
+        has(caller, TokenScope::Personal)?;
     }
     // Whoever is recorded does not end the record.
     if before.record_reads && !after.record_reads {
-        has(caller, Scope::Admin)?;
+        has(caller, TokenScope::Admin)?;
     }
     let limits =
         |of: &WorkspaceSettings| (of.suspended, of.limits, of.body_bytes, of.disk_bytes, of.allowed_addresses.clone());
     if limits(before) != limits(after) {
-        has(caller, Scope::Limits)?;
+        has(caller, TokenScope::Limits)?;
     }
     let mut rest = before.clone();
     (rest.suspended, rest.limits, rest.body_bytes, rest.disk_bytes, rest.allowed_addresses) = limits(after);
     if rest.to_json() != after.to_json() {
-        has(caller, Scope::Operate)?;
+        has(caller, TokenScope::Operate)?;
     }
     Ok(())
 }
@@ -195,7 +195,7 @@ pub(crate) async fn remove(
         deleted
     })
     .await?;
-    call.audit(Action::WorkspaceRemoved, entry.id().as_str(), json!({})).await;
+    call.audit(AuditAction::WorkspaceRemoved, entry.id().as_str(), json!({})).await;
     let id = AsText(entry.id().clone());
     Ok(AcceptedAnswer(RemovedWorkspaceDocument { id, state: "removed".to_owned() }))
 }

@@ -30,12 +30,12 @@ impl Process {
         let page = rustix::param::page_size() as u64;
         let open_fds = fs::read_dir("/proc/self/fd").ok()?.count() as u64;
         let max_fds = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
-        Some(Self { open_fds, max_fds, ..Self::of(&stat, booted, (ticks, page))? })
+        Some(Self { open_fds, max_fds, ..Self::parse(&stat, booted, (ticks, page))? })
     }
 
     /// Of the line of `/proc/self/stat` (proc(5)), the seconds of the boot, and ticks of a second with bytes of a page.
     #[expect(clippy::cast_precision_loss, reason = "a figure for people: fifteen digits do")]
-    fn of(stat: &str, booted: u64, (ticks, page): (u64, u64)) -> Option<Self> {
+    fn parse(stat: &str, booted: u64, (ticks, page): (u64, u64)) -> Option<Self> {
         // The name before may hold anything, blanks and brackets, too.
         let (_, fields) = stat.rsplit_once(')')?;
         let fields: Vec<u64> = fields.split_ascii_whitespace().map(|field| field.parse().unwrap_or(0)).collect();
@@ -86,7 +86,7 @@ mod tests {
             open_fds: 0,
             max_fds: 0,
         };
-        assert_eq!(Process::of(stat, 1_000, (100, 4_096)), Some(want));
-        assert_eq!(Process::of("77 (muster) S 1", 1_000, (100, 4_096)), None);
+        assert_eq!(Process::parse(stat, 1_000, (100, 4_096)), Some(want));
+        assert_eq!(Process::parse("77 (muster) S 1", 1_000, (100, 4_096)), None);
     }
 }

@@ -33,7 +33,7 @@ const DISK_BYTES: &str = "muster_workspace_disk_bytes";
 
 /// The figures of one moment.
 #[derive(Debug)]
-pub(crate) struct Scraped {
+pub(crate) struct ScrapedFigures {
     build: [(&'static str, &'static str); 3],
     sessions: u64,
     workspaces: u64,
@@ -41,16 +41,16 @@ pub(crate) struct Scraped {
     process: Option<Process>,
 }
 
-impl Scraped {
+impl ScrapedFigures {
     /// Reads them. Of workspaces the first by id are measured: always the same ones, so that no series comes and goes.
-    pub(crate) fn of(app: &App) -> Self {
+    pub(crate) fn read(app: &App) -> Self {
         let all = app.workspaces.all();
         let measured = all.iter().take(WORKSPACES_MEASURED).map(|entry| {
             let id = entry.id().clone();
             let (counters, bytes) = (app.engine.counters(&id), app.engine.disk_bytes(&id));
             (id, counters, bytes)
         });
-        let crate::app::Build { version, commit, date } = app.build;
+        let crate::app::BuildInfo { version, commit, date } = app.build;
         Self {
             build: [("version", version), ("commit", commit), ("date", date)],
             sessions: app.sessions.count(app.now()),
@@ -79,7 +79,7 @@ impl Scraped {
     }
 }
 
-impl Collector for Scraped {
+impl Collector for ScrapedFigures {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
         let gauge = MetricType::Gauge;
         let mut info = encoder.encode_descriptor(BUILD_INFO, "What was built; always 1", None, gauge)?;

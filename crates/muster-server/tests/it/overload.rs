@@ -1,4 +1,4 @@
-//! Overload: told early, and bounded also where clients do not read, hang up, or wait for a lane that stands still
+//! Overload: told early, and bounded also where clients do not read, hang up, or wait for a queue that stands still
 //! (behaviour.md 1.11; clients.md 4.13: the shortest time-out of real clients is 2 s).
 
 use crate::wire::Connection;
@@ -94,7 +94,7 @@ impl Clock for HeldClock {
     }
 }
 
-/// A server on files whose lanes can be held.
+/// A server on files whose queues can be held.
 fn held() -> (World, Arc<HeldClock>, tempfile::TempDir) {
     let folder = tempfile::tempdir().unwrap();
     let clock = Arc::new(HeldClock { clock: StepClock::started(), held: Mutex::new(false), freed: Condvar::new() });
@@ -166,7 +166,7 @@ fn a_lane_that_stands_still_refuses_at_once_and_takes_no_room_from_another_works
         answer.map(|answer| (answer.status, answer.header("retry-after").map(str::to_owned)))
     };
     assert_eq!(refused(), Some((503, Some("1".to_owned()))));
-    // The body of the other is admitted: it waits for the lanes, which the same clock holds, and not for room.
+    // The body of the other is admitted: it waits for the queues, which the same clock holds, and not for room.
     let mut fine = sent(&other, "", &body);
     drop(waiting);
     pause();

@@ -22,7 +22,7 @@ pub const GIVEN_NAMES: [&str; 2] = ["admin", "read"];
 
 /// What a token of the management API may do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Scope {
+pub enum TokenScope {
     /// Look.
     Read,
     /// See personal data where a workspace masks it.
@@ -37,7 +37,7 @@ pub enum Scope {
     Admin,
 }
 
-impl Scope {
+impl TokenScope {
     /// Every scope.
     pub const ALL: [Self; 6] = [Self::Read, Self::Personal, Self::Operate, Self::Limits, Self::Erase, Self::Admin];
 
@@ -54,7 +54,7 @@ impl Scope {
     }
 }
 
-impl WireText for Scope {
+impl WireText for TokenScope {
     const NAME: &'static str = "TokenScope";
     const MEANING: &'static str = "what a token may do";
 
@@ -77,29 +77,29 @@ pub struct Scopes([bool; 6]);
 
 impl Scopes {
     /// These.
-    pub fn of(scopes: &[Scope]) -> Self {
-        Self(Scope::ALL.map(|scope| scopes.contains(&scope)))
+    pub fn of(scopes: &[TokenScope]) -> Self {
+        Self(TokenScope::ALL.map(|scope| scopes.contains(&scope)))
     }
 
     /// Those of a comma-separated list. A word that is none gives no right: a later version may have written it.
     pub fn stored(list: &str) -> Self {
-        Self(Scope::ALL.map(|scope| list.split(',').any(|word| word == scope.name())))
+        Self(TokenScope::ALL.map(|scope| list.split(',').any(|word| word == scope.name())))
     }
 
-    /// Whether a token with these may do it; with [`Scope::Admin`] it may do everything.
-    pub fn has(self, scope: Scope) -> bool {
-        let mut given = Scope::ALL.iter().zip(self.0).filter(|(_, is_given)| *is_given);
-        given.any(|(known, _)| *known == scope || *known == Scope::Admin)
+    /// Whether a token with these may do it; with [`TokenScope::Admin`] it may do everything.
+    pub fn has(self, scope: TokenScope) -> bool {
+        let mut given = TokenScope::ALL.iter().zip(self.0).filter(|(_, is_given)| *is_given);
+        given.any(|(known, _)| *known == scope || *known == TokenScope::Admin)
     }
 
     /// These, in one order.
-    pub fn list(self) -> Vec<Scope> {
-        Scope::ALL.into_iter().zip(self.0).filter(|(_, is_given)| *is_given).map(|(scope, _)| scope).collect()
+    pub fn list(self) -> Vec<TokenScope> {
+        TokenScope::ALL.into_iter().zip(self.0).filter(|(_, is_given)| *is_given).map(|(scope, _)| scope).collect()
     }
 
     /// Their words, in one order.
     pub fn names(self) -> Vec<&'static str> {
-        let given = Scope::ALL.iter().zip(self.0).filter(|(_, is_given)| *is_given);
+        let given = TokenScope::ALL.iter().zip(self.0).filter(|(_, is_given)| *is_given);
         given.map(|(scope, _)| scope.name()).collect()
     }
 }
@@ -111,7 +111,7 @@ pub struct NewToken {
     /// Its name: 1 to 64 characters of A-Z, a-z, 0-9, ., _ and -.
     pub name: String,
     /// What it may do: at least one scope.
-    #[schemars(with = "Vec<AsText<Scope>>")]
+    #[schemars(with = "Vec<AsText<TokenScope>>")]
     pub scopes: Scopes,
     /// The one workspace that it is bound to; without it all workspaces.
     #[schemars(with = "Option<AsText<WorkspaceId>>", skip_serializing_if = "Option::is_none")]
@@ -168,7 +168,7 @@ fn scopes(list: Option<&Json>) -> Result<Scopes, Problem> {
     let list = list.and_then(Json::as_array).filter(|list| !list.is_empty()).ok_or_else(empty)?;
     let mut given = Vec::new();
     for (place, word) in list.iter().enumerate() {
-        let scope = Scope::ALL.into_iter().find(|scope| word.as_str() == Some(scope.name()));
+        let scope = TokenScope::ALL.into_iter().find(|scope| word.as_str() == Some(scope.name()));
         let unknown = || Problem::at(format!("/scopes/{place}"), format!("must be one of {words}"));
         given.push(scope.ok_or_else(unknown)?);
     }
@@ -190,7 +190,7 @@ pub struct TokenDocument {
     /// Its name.
     pub name: String,
     /// What it may do.
-    pub scopes: Vec<AsText<Scope>>,
+    pub scopes: Vec<AsText<TokenScope>>,
     /// The one workspace that it is bound to; null is all.
     pub workspace: Option<AsText<WorkspaceId>>,
     /// When it was created.
@@ -239,7 +239,7 @@ mod tests {
         let body = json!({"name": "ci.deploy-1_x", "scopes": ["operate", "read"], "workspace": "SHOP"});
         let wanted = NewToken {
             name: "ci.deploy-1_x".to_owned(),
-            scopes: Scopes::of(&[Scope::Read, Scope::Operate]),
+            scopes: Scopes::of(&[TokenScope::Read, TokenScope::Operate]),
             workspace: WorkspaceId::parse("SHOP"),
             expires_in: None,
             allowed_addresses: Vec::new(),
@@ -272,10 +272,10 @@ mod tests {
     // Fails when `has` asks for the scope itself alone.
     #[test]
     fn admin_may_do_everything_and_every_other_scope_itself_alone() {
-        for scope in Scope::ALL {
+        for scope in TokenScope::ALL {
             let of = Scopes::stored(scope.name());
-            let may: Vec<Scope> = Scope::ALL.into_iter().filter(|other| of.has(*other)).collect();
-            assert_eq!(may, if scope == Scope::Admin { Scope::ALL.to_vec() } else { vec![scope] });
+            let may: Vec<TokenScope> = TokenScope::ALL.into_iter().filter(|other| of.has(*other)).collect();
+            assert_eq!(may, if scope == TokenScope::Admin { TokenScope::ALL.to_vec() } else { vec![scope] });
         }
         assert_eq!(Scopes::stored("read,rule the world").names(), ["read"]);
         assert_eq!(Scopes::stored("").names(), Vec::<&str>::new());

@@ -6,7 +6,7 @@ use super::super::parts::{self, Html, counted};
 use super::super::shell::{Shell, html};
 use super::super::visit::Visit;
 use super::{confirmed, refused};
-use crate::callers::Scope;
+use crate::callers::TokenScope;
 use crate::manage::arguments::{IfMatch, JsonBody, NoBody};
 use crate::manage::scopes::has;
 use crate::manage::{identity, stats};
@@ -120,7 +120,7 @@ async fn activate(visit: &Visit, draft: Draft) -> Page {
         return refused(page(visit, Some(draft), preview, super::frame::sentence(&problem.detail)).await);
     }
     // Who may not is told so, whatever is wrong with the draft.
-    has(&visit.caller, Scope::Operate)?;
+    has(&visit.caller, TokenScope::Operate)?;
     let changed = match draft.request() {
         Ok(request) => visit.perform(identity::change, (JsonBody(request), IfMatch::default())).await,
         Err(problem) => Err(problem),

@@ -9,7 +9,7 @@ use super::super::shell::{Shell, html};
 use super::super::visit::Visit;
 use super::frame::sentence;
 use super::refused;
-use crate::callers::Scope;
+use crate::callers::TokenScope;
 use crate::limits::{CONSOLE_ROWS, PAGE_MAX};
 use crate::manage::arguments::{DryRun, Id, JsonBody, NoBody, PageQuery, PathId as _};
 use crate::manage::quarantine::{JobId, QuarantineFilter, RestorableId};
@@ -281,7 +281,7 @@ fn said_of(answer: &ReplayDocument) -> Said {
 /// `confirmed` is the answer.
 pub(crate) async fn many(visit: Arc<Visit>) -> Page {
     // A token that may not is told so before anything else.
-    scopes::has(&visit.caller, Scope::Operate)?;
+    scopes::has(&visit.caller, TokenScope::Operate)?;
     let mut selected: Vec<QuarantineNo> = visit.fields("entry").filter_map(QuarantineNo::parse).collect();
     selected.sort_unstable();
     selected.dedup();
@@ -370,7 +370,7 @@ async fn delete(visit: &Visit, selected: &[QuarantineNo]) -> Page {
 
 /// `POST /w/{ws}/quarantine/restore` with the ids of `entry`: undoes their deletion, within a minute.
 pub(crate) async fn restore(visit: Arc<Visit>) -> Page {
-    scopes::has(&visit.caller, Scope::Operate)?;
+    scopes::has(&visit.caller, TokenScope::Operate)?;
     let (mut all, mut late) = (0_usize, 0_usize);
     for id in visit.fields("entry").take(CONSOLE_ROWS) {
         all += 1;

@@ -11,11 +11,11 @@ use super::super::shell::html;
 use super::super::visit::{FOREIGN_FORM, Visit};
 use super::super::{Page, guarded};
 use super::frame::Bare;
-use crate::app::{App, Given, TokenPlace};
-use crate::callers::Scope;
+use crate::app::{App, SettingSource, TokenPlace};
+use crate::callers::TokenScope;
 use crate::http::guard::{client_address, query};
 use crate::limits::{NEXT_BYTES_MAX, SESSIONS_MAX};
-use crate::manage::audit::{self, Action};
+use crate::manage::audit::{self, AuditAction};
 use askama::Template;
 use axum::extract::{ConnectInfo, Request, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
@@ -48,13 +48,13 @@ fn page((app, headers): (&App, &HeaderMap), next: &str, (error, ended): (&str, &
 /// Where whoever runs this server finds the admin token, and a command that shows it where one does without knowing more.
 /// What anybody may read: no path beside the default one, and never the token.
 fn token_place(place: TokenPlace) -> (String, Option<&'static str>) {
-    let given = |how: Given, flag: &str, variable: &str, key: &str| match how {
-        Given::Flag => format!("the flag {flag}"),
-        Given::Variable => format!("the environment variable {variable}"),
-        Given::File => format!("the key {key} of its settings file"),
+    let given = |how: SettingSource, flag: &str, variable: &str, key: &str| match how {
+        SettingSource::Flag => format!("the flag {flag}"),
+        SettingSource::Variable => format!("the environment variable {variable}"),
+        SettingSource::File => format!("the key {key} of its settings file"),
     };
     match place {
-        TokenPlace::Untold => ("Whoever runs this server has the admin token.".to_owned(), None),
+        TokenPlace::Unknown => ("Whoever runs this server has the admin token.".to_owned(), None),
         TokenPlace::Value(how) => {
             let given = given(how, "--admin-token", "MUSTER_ADMIN_TOKEN", "admin_token");
             (format!("The admin token is the one that this server was given by {given}."), None)
@@ -137,12 +137,12 @@ pub(crate) async fn begin(
     let Some(caller) = app.caller(field("token"), Some(address)) else {
         let (delay, now) = (app.lockout.wrong(address, app.now()), app.now());
         if app.refusals.is_recorded(address, now) {
-            audit::session(&app, Action::SessionRefused, None, address).await;
+            audit::session(&app, AuditAction::SessionRefused, None, address).await;
         }
         tokio::time::sleep(delay).await;
         return refused(StatusCode::UNAUTHORIZED, next, "No such token. It may have been revoked.");
     };
-    let is_admin = caller.has(Scope::Admin) && caller.workspace.is_none();
+    let is_admin = caller.has(TokenScope::Admin) && caller.workspace.is_none();
     let Some(cookie) = app.sessions.begin(&app, field("token"), is_admin) else {
         let why = format!("{} sessions are signed in, which is the most. Try again later.", parts::count(SESSIONS_MAX));
         return refused(StatusCode::SERVICE_UNAVAILABLE, next, &why);
@@ -152,7 +152,7 @@ pub(crate) async fn begin(
         app.sessions.end(older, Ending::Replaced);
     }
     stored::written(&app).await;
-    audit::session(&app, Action::SessionBegun, Some(&caller), address).await;
+    audit::session(&app, AuditAction::SessionBegun, Some(&caller), address).await;
     let mut response = redirect(next);
     set_cookie(&mut response, &set_session(&cookie, is_secure));
     guarded(response)
@@ -162,7 +162,7 @@ pub(crate) async fn begin(
 pub(crate) async fn end(visit: Arc<Visit>) -> Page {
     visit.app.sessions.end(visit.session(), Ending::SignedOut);
     stored::written(&visit.app).await;
-    audit::session(&visit.app, Action::SessionEnded, Some(&visit.caller), visit.client()).await;
+    audit::session(&visit.app, AuditAction::SessionEnded, Some(&visit.caller), visit.client()).await;
     let mut response = redirect("/sign-in");
     set_cookie(&mut response, &set_session("", visit.is_secure()));
     set_cookie(&mut response, &set_signed_out(true));

@@ -5,14 +5,14 @@ use super::super::parts::{self, counted};
 use super::super::shell::html_part;
 use super::super::visit::Visit;
 use super::log::{Row, filters};
+use crate::activity::{Activity, LiveRequest, StreamEvent, StreamFormat};
 use crate::app::App;
-use crate::callers::Scope;
+use crate::callers::TokenScope;
 use crate::http::manage::ManageError;
 use crate::http::manage::live::Watch;
 use crate::limits::LIVE_RATE_MS;
 use crate::manage::request_filter::RequestFilterQuery;
 use crate::manage::scopes;
-use crate::pulse::{LiveRequest, Look, Pulse, Sight};
 use axum::body::Body;
 use axum::http::{HeaderValue, header};
 use axum::response::Response;
@@ -24,14 +24,14 @@ use std::sync::Arc;
 
 /// `GET /w/{ws}/live/rate`: how many requests come in a second, for the navigation.
 pub(crate) async fn rate(visit: Arc<Visit>) -> Page {
-    scopes::has(&visit.caller, Scope::Read)?;
-    html_part(&parts::rate(visit.entry()?.lane.pulse.per_second(visit.app.now())))
+    scopes::has(&visit.caller, TokenScope::Read)?;
+    html_part(&parts::rate(visit.entry()?.runtime.activity.per_second(visit.app.now())))
 }
 
 /// What a viewer of the stream gets, and what it was told last.
 struct Stream {
     watch: Watch,
-    pulse: Arc<Pulse>,
+    activity: Arc<Activity>,
     app: Arc<App>,
     moments: parts::Moments,
     zone: Arc<str>,
@@ -44,7 +44,7 @@ struct Stream {
 /// row of the table, and `rate`, a text. Its head, by HEAD, tells the script why there is no stream: an `EventSource` does not.
 pub(crate) async fn stream(visit: Arc<Visit>) -> Page {
     let entry = visit.entry()?;
-    scopes::has(&visit.caller, Scope::Read)?;
+    scopes::has(&visit.caller, TokenScope::Read)?;
     let filters = filters(&visit);
     let query = RequestFilterQuery::parse(|name| {
         filters.iter().find(|(known, value)| *known == name && !value.is_empty()).map(|(_, value)| *value)
@@ -53,7 +53,7 @@ pub(crate) async fn stream(visit: Arc<Visit>) -> Page {
     let moments = visit.moments();
     let state = Stream {
         watch,
-        pulse: Arc::clone(&entry.lane.pulse),
+        activity: Arc::clone(&entry.runtime.activity),
         app: Arc::clone(&visit.app),
         zone: moments.name().into(),
         moments,
@@ -78,26 +78,26 @@ impl Stream {
         // What is not shown wakes the viewer when the rate is due, and else costs no more than this look.
         let due_at = self.told_at.0 + LIVE_RATE_MS;
         let sent = match watch.next(|| app.now().0 >= due_at).await {
-            Sight::Request(request, is_masked) if self.watch.shows(&request) => self.row(&request, is_masked),
-            Sight::Request(..) => Bytes::new(),
-            Sight::Lagged(lost) => {
+            StreamEvent::Request(request, is_masked) if self.watch.shows(&request) => self.row(&request, is_masked),
+            StreamEvent::Request(..) => Bytes::new(),
+            StreamEvent::Lagged(lost) => {
                 sent("rate", &format!("Too fast to show: {} left out", counted(lost, "request"))).into()
             }
-            Sight::Quiet | Sight::Checked => Bytes::from_static(b": still here\n\n"),
-            Sight::Ended => return None,
+            StreamEvent::Quiet | StreamEvent::Checked => Bytes::from_static(b": still here\n\n"),
+            StreamEvent::Ended => return None,
         };
         let now = self.app.now();
         if now.0 < due_at {
             return Some(sent);
         }
         self.told_at = now;
-        let rate = self::sent("rate", &format!("{:.1} requests per s", self.pulse.per_second(now)));
+        let rate = self::sent("rate", &format!("{:.1} requests per s", self.activity.per_second(now)));
         Some([&sent[..], rate.as_bytes()].concat().into())
     }
 
     fn row(&self, request: &LiveRequest, is_masked: bool) -> Bytes {
-        let look = Look::Row { is_masked, zone: Arc::clone(&self.zone) };
-        request.rendered(&look, |item| sent("row", &Row::new(&self.moments, &self.workspace, item).markup()).into())
+        let format = StreamFormat::Row { is_masked, zone: Arc::clone(&self.zone) };
+        request.rendered(&format, |item| sent("row", &Row::new(&self.moments, &self.workspace, item).markup()).into())
     }
 }
 

@@ -15,7 +15,7 @@ use std::sync::{Arc, PoisonError};
 
 /// Why the sessions of a token end with it, if they do.
 pub(crate) fn lost(callers: &Callers, token: &Hash, now: Timestamp) -> Option<Ending> {
-    match callers.of(token) {
+    match callers.by_hash(token) {
         None => Some(Ending::TokenGone),
         Some(caller) if caller.is_over(now) => Some(Ending::TokenExpired),
         Some(_) => None,

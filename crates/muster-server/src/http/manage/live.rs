@@ -1,14 +1,14 @@
 //! The live stream: every answered request of a workspace as a server-sent event (WHATWG HTML, section 9.2), for as long as
 //! the viewer may watch. It takes no place among the reading calls: those are for calls that end.
 
-use super::{Answer, Call, caller_of};
+use super::{ManageCall, ManageResult, caller_of};
+use crate::activity::{LiveRequest, StreamEvent, StreamFormat, Viewer};
 use crate::app::App;
-use crate::callers::Scope;
+use crate::callers::TokenScope;
 use crate::manage::arguments::{Arguments as _, Sent};
 use crate::manage::context::{CallContext as _, WorkspaceContext, masks};
 use crate::manage::error::ManageError;
 use crate::manage::request_filter::{RequestFilter, RequestFilterQuery};
-use crate::pulse::{LiveRequest, Look, Sight, Viewer};
 use axum::body::Body;
 use axum::http::{HeaderMap, HeaderValue, header};
 use axum::response::Response;
@@ -28,11 +28,11 @@ pub(super) fn is_stream(path: &str) -> bool {
 /// `GET .../requests/live` with the filters of `GET .../requests`: the items of that list, and those of requests that the log
 /// does not keep. A viewer that is slow is told how many it lost, in an event `lagged`; one that is told nothing for a while
 /// gets a comment.
-pub(crate) async fn requests(call: Call) -> Answer {
+pub(crate) async fn requests(call: ManageCall) -> ManageResult {
     let (headers, from, parts) = (call.headers.clone(), call.context.address, call.parts.clone());
     let context = WorkspaceContext::new(call.context.clone(), parts.first().map_or("", String::as_str))?;
     let query = RequestFilterQuery::read(&Sent { query: call.query, ..Sent::default() })?;
-    let watch = Watch::open(&context, query, move |app| judged(app, (&headers, from), &parts)).await?;
+    let watch = Watch::open(&context, query, move |app| check_viewer(app, (&headers, from), &parts)).await?;
     let entry = context.entry;
     // The first bytes go at once, so that the viewer knows that it watches.
     let begun = stream::iter([Ok::<_, Infallible>(Bytes::from_static(b": watching\n\n"))]);
@@ -44,13 +44,13 @@ pub(crate) async fn requests(call: Call) -> Answer {
     let head = response.headers_mut();
     head.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
     head.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    Ok(Call::about(&entry, response))
+    Ok(ManageCall::about(&entry, response))
 }
 
 /// Whether the caller of these headers may still watch, and if so whether personal data is masked for it. The one place
 /// that asks what a token may do while its stream runs.
-fn judged(app: &App, (headers, from): (&HeaderMap, Option<IpAddr>), parts: &[String]) -> Option<bool> {
-    let caller = caller_of(app, headers, from).filter(|caller| caller.has(Scope::Read))?;
+fn check_viewer(app: &App, (headers, from): (&HeaderMap, Option<IpAddr>), parts: &[String]) -> Option<bool> {
+    let caller = caller_of(app, headers, from).filter(|caller| caller.has(TokenScope::Read))?;
     let id = parts.first().filter(|id| caller.sees(id))?;
     Some(masks(app, &caller, id))
 }
@@ -82,15 +82,15 @@ impl Watch {
 
     /// What comes next, as [`Viewer::next`] tells it: a request that is wanted, or any while `is_due`. At each check the
     /// members of a user that is followed are read anew.
-    pub(crate) async fn next(&mut self, is_due: impl Fn() -> bool + Send + Sync) -> Sight {
+    pub(crate) async fn next(&mut self, is_due: impl Fn() -> bool + Send + Sync) -> StreamEvent {
         loop {
             let filter = &mut self.filter;
             match self.viewer.next(|request| filter.shows(request) || is_due()).await {
-                Sight::Checked => {
+                StreamEvent::Checked => {
                     let (app, workspace) = self.viewer.watched();
                     self.filter.read_again(app, workspace).await;
                 }
-                sight => return sight,
+                event => return event,
             }
         }
     }
@@ -104,10 +104,10 @@ impl Watch {
 /// What is sent next; None ends the stream.
 async fn next(watch: &mut Watch) -> Option<Bytes> {
     match watch.next(|| false).await {
-        Sight::Request(request, is_masked) => Some(request.rendered(&Look::Item { is_masked }, event)),
-        Sight::Lagged(lost) => Some(format!("event: lagged\ndata: {{\"lost\":{lost}}}\n\n").into()),
-        Sight::Quiet | Sight::Checked => Some(Bytes::from_static(b": still here\n\n")),
-        Sight::Ended => None,
+        StreamEvent::Request(request, is_masked) => Some(request.rendered(&StreamFormat::Item { is_masked }, event)),
+        StreamEvent::Lagged(lost) => Some(format!("event: lagged\ndata: {{\"lost\":{lost}}}\n\n").into()),
+        StreamEvent::Quiet | StreamEvent::Checked => Some(Bytes::from_static(b": still here\n\n")),
+        StreamEvent::Ended => None,
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::{Browser, text};
 use crate::world::{ADMIN_TOKEN, World};
-use muster_server::app::{Given, TokenPlace};
+use muster_server::app::{SettingSource, TokenPlace};
 
 /// What the sign-in page says of it: its words, and its command.
 fn said(place: TokenPlace) -> (String, Option<String>) {
@@ -21,7 +21,7 @@ fn the_sign_in_page_says_where_the_token_of_this_server_is() {
     let directory = |is_default, was_said, was_printed| TokenPlace::DataDirectory { is_default, was_said, was_printed };
     let cat = Some("cat muster-data/admin-token".to_owned());
     for (place, words, command) in [
-        (TokenPlace::Untold, "Whoever runs this server has the admin token.", None),
+        (TokenPlace::Unknown, "Whoever runs this server has the admin token.", None),
         (
             directory(true, false, false),
             "The admin token is in the file admin-token of the server&#39;s data directory. In the directory where the server was \
@@ -46,17 +46,17 @@ fn the_sign_in_page_says_where_the_token_of_this_server_is() {
             None,
         ),
         (
-            TokenPlace::Value(Given::Variable),
+            TokenPlace::Value(SettingSource::Variable),
             "The admin token is the one that this server was given by the environment variable MUSTER_ADMIN_TOKEN.",
             None,
         ),
         (
-            TokenPlace::Value(Given::File),
+            TokenPlace::Value(SettingSource::File),
             "The admin token is the one that this server was given by the key admin_token of its settings file.",
             None,
         ),
         (
-            TokenPlace::File(Given::Flag),
+            TokenPlace::File(SettingSource::Flag),
             "The admin token is in the file that this server was given by the flag --admin-token-file.",
             None,
         ),

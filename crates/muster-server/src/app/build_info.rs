@@ -2,7 +2,7 @@
 
 /// What was built, for people and for `/metrics`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Build {
+pub struct BuildInfo {
     /// The version.
     pub version: &'static str,
     /// The commit, its first characters; `unknown` outside of a repository.

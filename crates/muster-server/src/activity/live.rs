@@ -2,7 +2,7 @@
 //! alike. It holds what is shown and what filters ask, and nothing that a request can make large:
 //! [`LIVE_BUFFER`](crate::limits::LIVE_BUFFER) of them wait for a slow viewer.
 
-use super::held;
+use super::lock;
 use crate::limits::LIVE_PROFILES_MAX;
 use bytes::Bytes;
 use muster_core::id::ProfileNo;
@@ -18,7 +18,7 @@ use std::sync::{Arc, Mutex};
 
 /// What filters ask of a request.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Traits {
+pub(crate) struct RequestFacets {
     /// The status of its answer.
     pub(crate) status: u16,
     /// A bit for each outcome of an element.
@@ -37,49 +37,49 @@ pub(crate) struct Traits {
     pub(crate) has_warnings: bool,
 }
 
-impl Traits {
+impl RequestFacets {
     /// Of a request that the log does not keep: nothing of its elements is known.
-    pub(super) fn aside(status: u16, received_at: Timestamp, fault: Option<&'static str>) -> Self {
+    pub(super) fn unlogged(status: u16, received_at: Timestamp, fault: Option<&'static str>) -> Self {
         let faults = fault.into_iter().collect();
         Self { status, received_at, faults, profiles: Some(Vec::new()), ..Self::default() }
     }
 
     /// Of a request of the log, with at most so many profiles.
-    pub(crate) fn of(request: &LogEntry, profiles_max: usize) -> Self {
-        let mut traits = Self::aside(request.status, request.received_at, None);
-        traits.has_warnings = has_warnings(request);
+    pub(crate) fn from_entry(request: &LogEntry, profiles_max: usize) -> Self {
+        let mut facets = Self::unlogged(request.status, request.received_at, None);
+        facets.has_warnings = has_warnings(request);
         for name in fault_types(request) {
-            if !traits.faults.contains(&name) {
-                traits.faults.push(name);
+            if !facets.faults.contains(&name) {
+                facets.faults.push(name);
             }
         }
         let mut profiles = BTreeSet::new();
         for element in request.elements.iter() {
-            traits.outcomes |= 1 << element.outcome as u8;
-            traits.kinds |= 1 << element.kind as u8;
+            facets.outcomes |= 1 << element.outcome as u8;
+            facets.kinds |= 1 << element.kind as u8;
             profiles.extend(touched(element));
             let survivor = element.profile.map(|id| id.no);
-            traits.merges.extend(survivor.into_iter().flat_map(|no| element.merged.iter().map(move |id| (no, id.no))));
+            facets.merges.extend(survivor.into_iter().flat_map(|no| element.merged.iter().map(move |id| (no, id.no))));
             if profiles.len() > profiles_max {
-                (traits.profiles, traits.merges) = (None, Vec::new());
+                (facets.profiles, facets.merges) = (None, Vec::new());
             }
         }
-        traits.profiles = traits.profiles.map(|_| profiles.into_iter().collect());
-        traits
+        facets.profiles = facets.profiles.map(|_| profiles.into_iter().collect());
+        facets
     }
 
     /// Whether an element had this outcome.
-    pub(crate) fn had(&self, outcome: Outcome) -> bool {
+    pub(crate) fn has_outcome(&self, outcome: Outcome) -> bool {
         self.outcomes & (1 << outcome as u8) != 0
     }
 
     /// Whether an element was of this kind.
-    pub(crate) fn held(&self, kind: ElementKind) -> bool {
+    pub(crate) fn has_kind(&self, kind: ElementKind) -> bool {
         self.kinds & (1 << kind as u8) != 0
     }
 
     /// Whether an error had this type.
-    pub(crate) fn failed(&self, kind: &str) -> bool {
+    pub(crate) fn has_fault(&self, kind: &str) -> bool {
         self.faults.contains(&kind)
     }
 
@@ -111,7 +111,7 @@ fn touched(element: &ElementResult) -> impl Iterator<Item = ProfileNo> {
 
 /// How a viewer is shown a request: its bytes on the stream are the same for all that are shown it alike.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Look {
+pub(crate) enum StreamFormat {
     /// The item of the API.
     Item {
         /// Personal data is masked.
@@ -126,7 +126,7 @@ pub(crate) enum Look {
     },
 }
 
-impl Look {
+impl StreamFormat {
     fn is_masked(&self) -> bool {
         match self {
             Self::Item { is_masked } | Self::Row { is_masked, .. } => *is_masked,
@@ -138,37 +138,37 @@ impl Look {
 #[derive(Debug)]
 pub(crate) struct LiveRequest {
     /// What filters ask of it.
-    pub(crate) traits: Traits,
+    pub(crate) facets: RequestFacets,
     /// The item of the live stream.
     item: RequestDocument,
     /// What was rendered of it: at most one for each viewer.
-    rendered: Mutex<Vec<(Look, Bytes)>>,
+    rendered: Mutex<Vec<(StreamFormat, Bytes)>>,
 }
 
 impl LiveRequest {
     /// Of an item.
-    pub(super) fn new(item: RequestDocument, traits: Traits) -> Self {
-        Self { traits, item, rendered: Mutex::default() }
+    pub(super) fn new(item: RequestDocument, facets: RequestFacets) -> Self {
+        Self { facets, item, rendered: Mutex::default() }
     }
 
     /// Of a request of the log.
     pub(super) fn logged(item: RequestDocument, request: &LogEntry) -> Self {
-        Self::new(item, Traits::of(request, LIVE_PROFILES_MAX))
+        Self::new(item, RequestFacets::from_entry(request, LIVE_PROFILES_MAX))
     }
 
     /// What is sent to viewers of this look; `render` is called for the first of them alone, with what they may see.
-    pub(crate) fn rendered(&self, look: &Look, render: impl FnOnce(&RequestDocument) -> Bytes) -> Bytes {
+    pub(crate) fn rendered(&self, format: &StreamFormat, render: impl FnOnce(&RequestDocument) -> Bytes) -> Bytes {
         // Held meanwhile: the others want what this one makes.
-        let mut rendered = held(&self.rendered);
-        if let Some((_, bytes)) = rendered.iter().find(|(known, _)| known == look) {
+        let mut rendered = lock(&self.rendered);
+        if let Some((_, bytes)) = rendered.iter().find(|(known, _)| known == format) {
             return bytes.clone();
         }
         let mut item = Cow::Borrowed(&self.item);
-        if look.is_masked() {
+        if format.is_masked() {
             item.to_mut().mask();
         }
         let bytes = render(&item);
-        rendered.push((look.clone(), bytes.clone()));
+        rendered.push((format.clone(), bytes.clone()));
         bytes
     }
 }
@@ -192,17 +192,18 @@ mod tests {
             replayed: false,
             dry_run: false,
         };
-        let request = LiveRequest::new(RequestDocument::from(&away), Traits::default());
-        let row = |is_masked, zone: &str| Look::Row { is_masked, zone: zone.into() };
-        let looks = [Look::Item { is_masked: false }, row(false, "UTC"), row(true, "UTC"), row(true, "Asia/Kolkata")];
+        let request = LiveRequest::new(RequestDocument::from(&away), RequestFacets::default());
+        let row = |is_masked, zone: &str| StreamFormat::Row { is_masked, zone: zone.into() };
+        let formats =
+            [StreamFormat::Item { is_masked: false }, row(false, "UTC"), row(true, "UTC"), row(true, "Asia/Kolkata")];
         let mut rendered = Vec::new();
-        for look in looks.iter().chain(&looks) {
-            let bytes = request.rendered(look, |item| {
+        for format in formats.iter().chain(&formats) {
+            let bytes = request.rendered(format, |item| {
                 let RequestDocument::Unlogged(item) = item else { panic!("it is what it was made of") };
                 rendered.push(item.origin_address.clone().unwrap_or_default());
                 rendered.len().to_string().into()
             });
-            let at = looks.iter().position(|known| known == look).unwrap_or_default();
+            let at = formats.iter().position(|known| known == format).unwrap_or_default();
             assert_eq!(bytes, (at + 1).to_string());
         }
         assert_eq!(rendered, ["203.0.113.7", "203.0.113.7", "***", "***"]);
@@ -211,19 +212,19 @@ mod tests {
     #[test]
     fn members_widen_by_what_was_merged_with_them_in_any_order() {
         let no = ProfileNo;
-        let traits = Traits {
+        let facets = RequestFacets {
             merges: vec![(no(4), no(5)), (no(3), no(4)), (no(1), no(3)), (no(7), no(8))],
-            ..Traits::default()
+            ..RequestFacets::default()
         };
         let mut members = BTreeSet::from([no(1), no(2)]);
-        traits.widen(&mut members);
+        facets.widen(&mut members);
         assert_eq!(members, [1, 2, 3, 4, 5].map(no).into());
     }
 
     #[test]
     fn a_request_with_more_profiles_than_are_kept_may_have_touched_any() {
         let members = BTreeSet::from([ProfileNo(9)]);
-        let with = |profiles| Traits { profiles, ..Traits::default() };
+        let with = |profiles| RequestFacets { profiles, ..RequestFacets::default() };
         assert!(with(None).touched(&members));
         assert!(with(Some(vec![ProfileNo(1), ProfileNo(9)])).touched(&members));
         assert!(!with(Some(vec![ProfileNo(1)])).touched(&members));

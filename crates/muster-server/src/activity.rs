@@ -6,25 +6,25 @@
 //! answer is made, with its status and duration. That costs a request one short lock that nobody else holds for long,
 //! and nothing for the stream while nobody watches.
 
-mod away;
+mod refusals;
 mod faults;
 mod keys;
 mod live;
 mod minutes;
 mod viewer;
 
-pub(crate) use away::{Refusal, Refusals};
-pub(crate) use faults::FaultShown;
-pub(crate) use keys::UseShown;
-pub(crate) use live::{LiveRequest, Look, Traits};
-pub(crate) use minutes::MinuteShown;
-pub(crate) use viewer::{Sight, Viewer};
+pub(crate) use faults::FaultFigures;
+pub(crate) use keys::KeyUseSummary;
+pub(crate) use live::{LiveRequest, RequestFacets, StreamFormat};
+pub(crate) use minutes::MinuteFigures;
+pub(crate) use refusals::{Refusal, RefusalLog};
+pub(crate) use viewer::{StreamEvent, Viewer};
 
 use crate::fair_places::FairPlaces;
-use crate::limits::{LIVE_BUFFER, LIVE_VIEWERS_MAX, PULSE_SECONDS};
+use crate::limits::{LIVE_BUFFER, LIVE_VIEWERS_MAX, RATE_SECONDS};
 use faults::FaultCounts;
 use keys::KeyUses;
-use minutes::{Answered, Minutes};
+use minutes::{Minutes, RequestSample};
 use muster_core::id::RequestNo;
 use muster_core::kinds::Route;
 use muster_core::outcome::{ActionOutcome, ElementResult, Outcome};
@@ -42,19 +42,19 @@ use tokio::sync::{broadcast, watch};
 
 /// The pulse of one workspace.
 #[derive(Debug, Default)]
-pub(crate) struct Pulse {
+pub(crate) struct Activity {
     minutes: Mutex<Minutes>,
     faults: Mutex<FaultCounts>,
     keys: Mutex<KeyUses>,
     /// The last refusals of its valid keys that the log does not keep.
-    refusals: Arc<Refusals>,
+    refusals: Arc<RefusalLog>,
     /// Made with the first viewer: a workspace that nobody watches has no buffer.
     live: OnceLock<broadcast::Sender<Arc<LiveRequest>>>,
 }
 
 /// What became of a request.
 #[derive(Clone, Debug)]
-pub(crate) enum Became {
+pub(crate) enum RequestOutcome {
     /// Applied, and kept in the log under this number.
     Applied(RequestNo, Arc<[ElementResult]>),
     /// Refused with 400, and kept in the log as this.
@@ -62,14 +62,14 @@ pub(crate) enum Became {
     /// The recorded answer of an idempotency key was sent again.
     Replayed,
     /// A dry run.
-    TriedOut,
+    DryRun,
     /// Turned away; the log does not keep it.
-    TurnedAway(Turned),
+    Unlogged(UnloggedRefusal),
 }
 
 /// A request that was turned away.
 #[derive(Clone, Debug)]
-pub(crate) struct Turned {
+pub(crate) struct UnloggedRefusal {
     /// Its number.
     pub(crate) no: RequestNo,
     /// Whose spelling it is told in.
@@ -77,23 +77,23 @@ pub(crate) struct Turned {
     /// Why.
     pub(crate) failure: Failure,
     /// Where it can be looked up: among those of the workspace, whose key was valid, or among those of strangers.
-    pub(crate) by: TurnedBy,
+    pub(crate) by: RefusedCaller,
 }
 
 /// Who was turned away.
 #[derive(Clone, Debug)]
-pub(crate) enum TurnedBy {
+pub(crate) enum RefusedCaller {
     /// A caller with a valid key of the workspace whose story it is.
     Key,
     /// A caller without: the list of all of them, and the address that counts as theirs (behaviour.md 1.9.e).
-    Stranger(Arc<Refusals>, Arc<str>),
+    Stranger(Arc<RefusalLog>, Arc<str>),
 }
 
 /// What a handler tells of a request.
 #[derive(Clone, Debug)]
-pub(crate) struct Story {
+pub(crate) struct RequestTrace {
     /// Whose it is.
-    pub(crate) pulse: Arc<Pulse>,
+    pub(crate) activity: Arc<Activity>,
     /// The call.
     pub(crate) route: Route,
     /// The origin address, if the workspace keeps it.
@@ -103,44 +103,46 @@ pub(crate) struct Story {
     /// Its receipt.
     pub(crate) received_at: Timestamp,
     /// What became of it.
-    pub(crate) became: Became,
+    pub(crate) outcome: RequestOutcome,
 }
 
-impl Story {
+impl RequestTrace {
     /// Tells it, when the answer is made.
-    pub(crate) fn end(self, status: u16, duration_us: u64, now: Timestamp) {
-        let pulse = &self.pulse;
-        let mut answered = Answered { status, duration_us, ..Answered::default() };
-        match &self.became {
-            Became::Applied(no, elements) => {
-                count(&mut answered, elements);
-                if answered.rejected > 0 || elements.iter().any(|element| !element.actions.is_empty()) {
-                    pulse.note_faults(self.route, *no, elements.iter().flat_map(faults_of), now);
+    pub(crate) fn record(self, status: u16, duration_us: u64, now: Timestamp) {
+        let activity = &self.activity;
+        let mut sample = RequestSample { status, duration_us, ..RequestSample::default() };
+        match &self.outcome {
+            RequestOutcome::Applied(no, elements) => {
+                count(&mut sample, elements);
+                if sample.rejected > 0 || elements.iter().any(|element| !element.actions.is_empty()) {
+                    activity.note_faults(self.route, *no, elements.iter().flat_map(faults_of), now);
                 }
             }
-            Became::Refused(request) => pulse.note_faults(self.route, request.no, request.faults.iter(), now),
-            Became::Replayed | Became::TriedOut | Became::TurnedAway(_) => {}
+            RequestOutcome::Refused(request) => {
+                activity.note_faults(self.route, request.no, request.faults.iter(), now)
+            }
+            RequestOutcome::Replayed | RequestOutcome::DryRun | RequestOutcome::Unlogged(_) => {}
         }
-        held(&pulse.minutes).note(now, &answered);
-        if let Became::TurnedAway(turned) = &self.became {
-            self.keep(turned, duration_us);
+        lock(&activity.minutes).note(now, &sample);
+        if let RequestOutcome::Unlogged(refusal) = &self.outcome {
+            self.keep(refusal, duration_us);
         }
-        if let Some(live) = pulse.live.get().filter(|live| live.receiver_count() > 0) {
+        if let Some(live) = activity.live.get().filter(|live| live.receiver_count() > 0) {
             // Nobody there any more is no failure.
             let _watched = live.send(Arc::new(self.live(status, duration_us)));
         }
     }
 
     /// Keeps a refusal where it can be looked up.
-    fn keep(&self, turned: &Turned, duration_us: u64) {
-        let (refusals, origin) = match &turned.by {
-            TurnedBy::Key => (&self.pulse.refusals, self.origin.clone()),
-            TurnedBy::Stranger(refusals, address) => (refusals, Some(Arc::clone(address))),
+    fn keep(&self, refusal: &UnloggedRefusal, duration_us: u64) {
+        let (refusals, origin) = match &refusal.by {
+            RefusedCaller::Key => (&self.activity.refusals, self.origin.clone()),
+            RefusedCaller::Stranger(refusals, address) => (refusals, Some(Arc::clone(address))),
         };
         refusals.push(Refusal {
-            no: turned.no,
-            api: turned.api,
-            failure: turned.failure.clone(),
+            no: refusal.no,
+            api: refusal.api,
+            failure: refusal.failure.clone(),
             route: Some(self.route),
             origin,
             received_at: self.received_at,
@@ -166,10 +168,10 @@ impl Story {
                 dry_run,
             };
             let kind = failure.map(|(kind, _)| kind);
-            LiveRequest::new(RequestDocument::from(&away), Traits::aside(status, self.received_at, kind))
+            LiveRequest::new(RequestDocument::from(&away), RequestFacets::unlogged(status, self.received_at, kind))
         };
-        match &self.became {
-            Became::Applied(no, elements) => logged(&LogEntry {
+        match &self.outcome {
+            RequestOutcome::Applied(no, elements) => logged(&LogEntry {
                 no: *no,
                 received_at: self.received_at,
                 status,
@@ -182,24 +184,24 @@ impl Story {
                 faults: Vec::new(),
                 omitted: Omitted::default(),
             }),
-            Became::Refused(request) => logged(request),
-            Became::Replayed => away(None, None, (true, false)),
-            Became::TriedOut => away(None, None, (false, true)),
-            Became::TurnedAway(turned) => {
-                let no = matches!(turned.by, TurnedBy::Key).then_some(turned.no);
-                let (kind, message) = turned.failure.type_and_message(turned.api);
+            RequestOutcome::Refused(request) => logged(request),
+            RequestOutcome::Replayed => away(None, None, (true, false)),
+            RequestOutcome::DryRun => away(None, None, (false, true)),
+            RequestOutcome::Unlogged(refusal) => {
+                let no = matches!(refusal.by, RefusedCaller::Key).then_some(refusal.no);
+                let (kind, message) = refusal.failure.type_and_message(refusal.api);
                 away(no, Some((kind, &message)), (false, false))
             }
         }
     }
 }
 
-fn count(answered: &mut Answered, elements: &[ElementResult]) {
+fn count(sample: &mut RequestSample, elements: &[ElementResult]) {
     let of = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
     let rejected = elements.iter().filter(|element| element.outcome == Outcome::Rejected).count();
     let actions = elements.iter().flat_map(|element| &element.actions);
-    answered.events = of(actions.filter(|action| action.outcome == ActionOutcome::Accepted).count());
-    (answered.accepted, answered.rejected) = (of(elements.len() - rejected), of(rejected));
+    sample.events = of(actions.filter(|action| action.outcome == ActionOutcome::Accepted).count());
+    (sample.accepted, sample.rejected) = (of(elements.len() - rejected), of(rejected));
 }
 
 /// The faults of an element: a rejected event element repeats those of its actions, and they count once.
@@ -210,11 +212,11 @@ fn faults_of(element: &ElementResult) -> impl Iterator<Item = &Fault> {
 }
 
 /// What is counted is whole after each call, so a panic elsewhere spoils nothing.
-fn held<T>(what: &Mutex<T>) -> MutexGuard<'_, T> {
+fn lock<T>(what: &Mutex<T>) -> MutexGuard<'_, T> {
     what.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-impl Pulse {
+impl Activity {
     fn note_faults<'a>(&self, route: Route, no: RequestNo, faults: impl Iterator<Item = &'a Fault>, now: Timestamp) {
         let api = Api::from(route);
         let mut by_type: Vec<(&'static str, u32)> = Vec::new();
@@ -228,7 +230,7 @@ impl Pulse {
         if by_type.is_empty() {
             return;
         }
-        let mut counted = held(&self.faults);
+        let mut counted = lock(&self.faults);
         for (name, count) in by_type {
             counted.note(now, no, name, count);
         }
@@ -236,42 +238,42 @@ impl Pulse {
 
     /// A valid key was used from a client's address.
     pub(crate) fn key_used(&self, sha256: &[u8; 32], address: IpAddr, now: Timestamp) {
-        held(&self.keys).used(sha256, address, now);
+        lock(&self.keys).used(sha256, address, now);
     }
 
     /// A key that is not valid was used; these are the keys of the workspace.
     pub(crate) fn key_refused(&self, sha256: &[u8; 32], keys: &[KeyRecord], now: Timestamp) {
-        held(&self.keys).refused(sha256, keys, now);
+        lock(&self.keys).refused(sha256, keys, now);
     }
 
     /// The keys of the workspace changed: those that are gone are remembered as ended.
     pub(crate) fn keys_changed(&self, before: &[KeyRecord], after: &[KeyRecord], now: Timestamp) {
-        held(&self.keys).changed(before, after, now);
+        lock(&self.keys).changed(before, after, now);
     }
 
     /// These keys with their use, then those that ended since this server began.
-    pub(crate) fn keys(&self, keys: &[KeyRecord], now: Timestamp) -> Vec<(KeyRecord, UseShown)> {
-        held(&self.keys).shown(keys, now)
+    pub(crate) fn keys(&self, keys: &[KeyRecord], now: Timestamp) -> Vec<(KeyRecord, KeyUseSummary)> {
+        lock(&self.keys).summaries(keys, now)
     }
 
     /// The last sixty minutes, the oldest first; when the latest request was answered.
-    pub(crate) fn rates(&self, now: Timestamp) -> (Vec<MinuteShown>, Option<Timestamp>) {
-        let minutes = held(&self.minutes);
-        (minutes.shown(now), minutes.last())
+    pub(crate) fn rates(&self, now: Timestamp) -> (Vec<MinuteFigures>, Option<Timestamp>) {
+        let minutes = lock(&self.minutes);
+        (minutes.figures(now), minutes.last())
     }
 
-    /// Requests of a second, over the last [`PULSE_SECONDS`].
+    /// Requests of a second, over the last [`RATE_SECONDS`].
     pub(crate) fn per_second(&self, now: Timestamp) -> f64 {
-        f64::from(held(&self.minutes).recent(now)) / PULSE_SECONDS as f64
+        f64::from(lock(&self.minutes).recent(now)) / RATE_SECONDS as f64
     }
 
     /// Faults of the last hour by type, the most frequent first.
-    pub(crate) fn faults(&self, now: Timestamp) -> Vec<FaultShown> {
-        held(&self.faults).shown(now)
+    pub(crate) fn faults(&self, now: Timestamp) -> Vec<FaultFigures> {
+        lock(&self.faults).figures(now)
     }
 
     /// The last refusals of its valid keys that the log does not keep.
-    pub(crate) fn refusals(&self) -> &Refusals {
+    pub(crate) fn refusals(&self) -> &RefusalLog {
         &self.refusals
     }
 
@@ -284,20 +286,20 @@ impl Pulse {
 
 /// What the pulses of all workspaces share.
 #[derive(Debug)]
-pub(crate) struct Watching {
+pub(crate) struct ServerActivity {
     /// Since when this server counts.
     pub(crate) since: Timestamp,
     /// The pulse of nobody: refusals of requests that name no workspace go here, so that they cost what others cost.
-    nobody: Arc<Pulse>,
+    nobody: Arc<Activity>,
     /// The last refusals of callers without a valid key.
-    strangers: Arc<Refusals>,
+    strangers: Arc<RefusalLog>,
     /// Places for viewers.
     places: Arc<FairPlaces>,
     /// Becomes true when viewers must go.
     ended: watch::Sender<bool>,
 }
 
-impl Watching {
+impl ServerActivity {
     /// Nobody watches yet.
     pub(crate) fn since(now: Timestamp) -> Self {
         let places = FairPlaces::new(LIVE_VIEWERS_MAX);
@@ -305,12 +307,12 @@ impl Watching {
     }
 
     /// The pulse of nobody.
-    pub(crate) fn nobody(&self) -> Arc<Pulse> {
+    pub(crate) fn nobody(&self) -> Arc<Activity> {
         Arc::clone(&self.nobody)
     }
 
     /// The last refusals of callers without a valid key.
-    pub(crate) fn strangers(&self) -> Arc<Refusals> {
+    pub(crate) fn strangers(&self) -> Arc<RefusalLog> {
         Arc::clone(&self.strangers)
     }
 
@@ -321,7 +323,7 @@ impl Watching {
 
     /// Comes when the server stops.
     pub(crate) async fn ended(&self) {
-        let mut said = self.ended.subscribe();
-        let _said_or_gone = said.wait_for(|ended| *ended).await;
+        let mut ended = self.ended.subscribe();
+        let _ended_or_gone = ended.wait_for(|ended| *ended).await;
     }
 }

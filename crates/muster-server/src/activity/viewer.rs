@@ -1,7 +1,7 @@
 //! A viewer of a live stream: what it sees next, and when it must go. The stream ends when the workspace is gone, when
 //! whoever watches may no more (asked every [`LIVE_CHECK_PERIOD`]), and when the server stops.
 
-use super::{LiveRequest, Pulse};
+use super::{Activity, LiveRequest};
 use crate::app::App;
 use crate::callers::Caller;
 use crate::fair_places::FairPlace;
@@ -16,11 +16,11 @@ use tokio::sync::watch;
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at, sleep_until};
 
 /// Whether a viewer may still watch, and if so whether personal data is masked for it.
-type Judge = Box<dyn Fn(&App) -> Option<bool> + Send>;
+type WatchCheck = Box<dyn Fn(&App) -> Option<bool> + Send>;
 
 /// What a viewer sees next.
 #[derive(Debug)]
-pub(crate) enum Sight {
+pub(crate) enum StreamEvent {
     /// A request was answered; the flag says to mask it.
     Request(Arc<LiveRequest>, bool),
     /// The viewer was slow: so many requests are lost to it.
@@ -38,10 +38,10 @@ pub(crate) struct Viewer {
     app: Arc<App>,
     workspace: WorkspaceId,
     /// Weak, so that the pulse of a workspace that is gone goes, and its receivers learn of it.
-    pulse: Weak<Pulse>,
+    activity: Weak<Activity>,
     receiver: Receiver<Arc<LiveRequest>>,
     ended: watch::Receiver<bool>,
-    judge: Judge,
+    judge: WatchCheck,
     is_masked: bool,
     checks: Interval,
     quiet_until: Instant,
@@ -62,15 +62,15 @@ impl Viewer {
         (caller, entry): (&Caller, &Entry),
         judge: impl Fn(&App) -> Option<bool> + Send + 'static,
     ) -> Option<Self> {
-        let place = app.watching.places.take(caller, Some(entry.id().as_str()))?;
+        let place = app.server_activity.places.take(caller, Some(entry.id().as_str()))?;
         let mut checks = interval_at(Instant::now() + LIVE_CHECK_PERIOD, LIVE_CHECK_PERIOD);
         checks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         Some(Self {
             app: Arc::clone(app),
             workspace: entry.id().clone(),
-            pulse: Arc::downgrade(&entry.lane.pulse),
-            receiver: entry.lane.pulse.subscribe(),
-            ended: app.watching.ended.subscribe(),
+            activity: Arc::downgrade(&entry.runtime.activity),
+            receiver: entry.runtime.activity.subscribe(),
+            ended: app.server_activity.ended.subscribe(),
             // Who may not watch any more learns it by the first check.
             is_masked: judge(app).unwrap_or(true),
             judge: Box::new(judge),
@@ -85,40 +85,40 @@ impl Viewer {
         (&self.app, &self.workspace)
     }
 
-    /// What comes next; after [`Sight::Ended`] nothing does. Requests that `wants` refuses pass by unseen: they neither end the
+    /// What comes next; after [`StreamEvent::Ended`] nothing does. Requests that `wants` refuses pass by unseen: they neither end the
     /// quiet nor cost what an answer costs.
-    pub(crate) async fn next(&mut self, mut wants: impl FnMut(&LiveRequest) -> bool + Send) -> Sight {
+    pub(crate) async fn next(&mut self, mut wants: impl FnMut(&LiveRequest) -> bool + Send) -> StreamEvent {
         loop {
-            let sight = tokio::select! {
+            let event = tokio::select! {
                 // In this order, so that a busy workspace hides neither the end nor a check nor a quiet that lasts.
                 biased;
-                () = ended(&mut self.ended) => Sight::Ended,
-                _ = self.checks.tick() => match self.judged() {
+                () = ended(&mut self.ended) => StreamEvent::Ended,
+                _ = self.checks.tick() => match self.check() {
                     Some(is_masked) => {
                         self.is_masked = is_masked;
                         // Nothing was said to the viewer, so the quiet goes on.
-                        return Sight::Checked;
+                        return StreamEvent::Checked;
                     }
-                    None => Sight::Ended,
+                    None => StreamEvent::Ended,
                 },
-                () = sleep_until(self.quiet_until) => Sight::Quiet,
+                () = sleep_until(self.quiet_until) => StreamEvent::Quiet,
                 received = self.receiver.recv() => match received {
                     Ok(request) if !wants(&request) => continue,
-                    Ok(request) => Sight::Request(request, self.is_masked),
-                    Err(RecvError::Lagged(lost)) => Sight::Lagged(lost),
-                    Err(RecvError::Closed) => Sight::Ended,
+                    Ok(request) => StreamEvent::Request(request, self.is_masked),
+                    Err(RecvError::Lagged(lost)) => StreamEvent::Lagged(lost),
+                    Err(RecvError::Closed) => StreamEvent::Ended,
                 },
             };
             self.quiet_until = Instant::now() + LIVE_KEEP_ALIVE;
-            return sight;
+            return event;
         }
     }
 
     /// Whether it may still watch.
-    fn judged(&self) -> Option<bool> {
+    fn check(&self) -> Option<bool> {
         let entry = self.app.workspaces.get(self.workspace.as_str())?;
         // Another workspace may have come under the same id.
-        if !std::ptr::eq(Arc::as_ptr(&entry.lane.pulse), self.pulse.as_ptr()) {
+        if !std::ptr::eq(Arc::as_ptr(&entry.runtime.activity), self.activity.as_ptr()) {
             return None;
         }
         (self.judge)(&self.app)
@@ -126,17 +126,17 @@ impl Viewer {
 }
 
 /// Comes when streams must end; also when nobody is left who could say so.
-async fn ended(said: &mut watch::Receiver<bool>) {
-    let _said_or_gone = said.wait_for(|ended| *ended).await;
+async fn ended(ended: &mut watch::Receiver<bool>) {
+    let _ended_or_gone = ended.wait_for(|ended| *ended).await;
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::activity::{RequestOutcome, RequestTrace};
     use crate::app::{Options, Storage};
     use crate::clock::{SystemClock, SystemRandom};
     use crate::limits::LIVE_BUFFER;
-    use crate::pulse::{Became, Story};
     use muster_core::kinds::Route;
     use muster_core::time::Timestamp;
     use muster_wire::manage::settings::WorkspaceSettings;
@@ -147,7 +147,7 @@ mod tests {
         let token = "the-admin-token-of-the-tests".to_owned();
         let app = App::open(Options::new(Storage::Memory, Arc::new(SystemClock::new()), Arc::new(SystemRandom), token));
         let (app, id) = (app.unwrap(), WorkspaceId::parse("SHOP").unwrap());
-        let entry = app.create_workspace(&id, &WorkspaceSettings::new("Shop"), "key").unwrap().made().unwrap();
+        let entry = app.create_workspace(&id, &WorkspaceSettings::new("Shop"), "key").unwrap().created().unwrap();
         (app, entry)
     }
 
@@ -156,15 +156,15 @@ mod tests {
     }
 
     fn happens(entry: &Entry) {
-        let story = Story {
-            pulse: Arc::clone(&entry.lane.pulse),
+        let trace = RequestTrace {
+            activity: Arc::clone(&entry.runtime.activity),
             route: Route::Transition,
             origin: None,
             bytes: 0,
             received_at: Timestamp(0),
-            became: Became::Replayed,
+            outcome: RequestOutcome::Replayed,
         };
-        story.end(429, 1, Timestamp(0));
+        trace.record(429, 1, Timestamp(0));
     }
 
     // Fails when the channel is made larger than `LIVE_BUFFER`, or `Lagged` is taken for the end.
@@ -173,13 +173,13 @@ mod tests {
         let (app, entry) = watched();
         let mut viewer = Viewer::open(&app, (&admin(&app), &entry), |_| Some(false)).unwrap();
         (0..LIVE_BUFFER + 5).for_each(|_| happens(&entry));
-        assert!(matches!(viewer.next(|_| true).await, Sight::Lagged(5)));
+        assert!(matches!(viewer.next(|_| true).await, StreamEvent::Lagged(5)));
         for _ in 0..LIVE_BUFFER {
-            assert!(matches!(viewer.next(|_| true).await, Sight::Request(_, false)));
+            assert!(matches!(viewer.next(|_| true).await, StreamEvent::Request(_, false)));
         }
     }
 
-    // Fails when `judged` is asked in `open` alone.
+    // Fails when `check` is asked in `open` alone.
     #[tokio::test]
     async fn a_stream_ends_when_whoever_watches_may_no_more() {
         let (app, entry) = watched();
@@ -188,17 +188,17 @@ mod tests {
         let mut viewer =
             Viewer::open(&app, (&admin(&app), &entry), move |_| asked.load(Ordering::SeqCst).then_some(false)).unwrap();
         happens(&entry);
-        assert!(matches!(viewer.next(|_| true).await, Sight::Request(..)));
+        assert!(matches!(viewer.next(|_| true).await, StreamEvent::Request(..)));
         may.store(false, Ordering::SeqCst);
-        assert!(matches!(viewer.next(|_| true).await, Sight::Ended));
+        assert!(matches!(viewer.next(|_| true).await, StreamEvent::Ended));
     }
 
     /// What comes next beside the checks.
-    async fn said(viewer: &mut Viewer) -> Sight {
+    async fn next_event(viewer: &mut Viewer) -> StreamEvent {
         loop {
             match viewer.next(|_| true).await {
-                Sight::Checked => {}
-                sight => return sight,
+                StreamEvent::Checked => {}
+                event => return event,
             }
         }
     }
@@ -210,8 +210,8 @@ mod tests {
         let mut viewer = Viewer::open(&app, (&admin(&app), &entry), |_| Some(false)).unwrap();
         for _ in 0..2 {
             let nearly = LIVE_KEEP_ALIVE - LIVE_CHECK_PERIOD / 2;
-            assert!(timeout(nearly, said(&mut viewer)).await.is_err());
-            assert!(matches!(timeout(LIVE_CHECK_PERIOD, said(&mut viewer)).await, Ok(Sight::Quiet)));
+            assert!(timeout(nearly, next_event(&mut viewer)).await.is_err());
+            assert!(matches!(timeout(LIVE_CHECK_PERIOD, next_event(&mut viewer)).await, Ok(StreamEvent::Quiet)));
         }
     }
 
@@ -220,6 +220,6 @@ mod tests {
         let (app, entry) = watched();
         drop(Viewer::open(&app, (&admin(&app), &entry), |_| Some(false)));
         happens(&entry);
-        assert_eq!(entry.lane.pulse.live.get().map(|live| (live.receiver_count(), live.len())), Some((0, 0)));
+        assert_eq!(entry.runtime.activity.live.get().map(|live| (live.receiver_count(), live.len())), Some((0, 0)));
     }
 }

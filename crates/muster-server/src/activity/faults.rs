@@ -1,17 +1,17 @@
 //! Faults of a workspace by type, of the last hour and the hour before: what the log tells one by one, counted.
 
-use crate::limits::{FAULT_TYPES_MAX, PULSE_MINUTES};
+use crate::limits::{ACTIVITY_MINUTES, FAULT_TYPES_MAX};
 use muster_core::id::RequestNo;
 use muster_core::time::Timestamp;
 
 /// Minutes that are kept: two hours.
-const KEPT: usize = 2 * PULSE_MINUTES;
+const KEPT: usize = 2 * ACTIVITY_MINUTES;
 /// What counts the faults of types that have no place of their own.
 pub(crate) const OTHER: &str = "other";
 
 /// A type of fault as it is told.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct FaultShown {
+pub(crate) struct FaultFigures {
     /// Its type, as the answers and the log spell it.
     pub(crate) name: &'static str,
     /// How many in the last hour.
@@ -25,7 +25,7 @@ pub(crate) struct FaultShown {
 }
 
 #[derive(Clone, Debug)]
-struct OfType {
+struct FaultCount {
     name: &'static str,
     /// Counts by minute, each with the minute's number, in its place of the ring.
     minutes: Box<[(i64, u32); KEPT]>,
@@ -36,7 +36,7 @@ struct OfType {
 /// Counts by type.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct FaultCounts {
-    types: Vec<OfType>,
+    types: Vec<FaultCount>,
 }
 
 impl FaultCounts {
@@ -45,7 +45,7 @@ impl FaultCounts {
         let known = self.types.iter().position(|of| of.name == name);
         let name = if known.is_none() && self.types.len() >= FAULT_TYPES_MAX { OTHER } else { name };
         let place = known.or_else(|| self.types.iter().position(|of| of.name == name)).unwrap_or_else(|| {
-            self.types.push(OfType { name, minutes: Box::new([(i64::MIN, 0); KEPT]), last_at: at, request });
+            self.types.push(FaultCount { name, minutes: Box::new([(i64::MIN, 0); KEPT]), last_at: at, request });
             self.types.len() - 1
         });
         let of = &mut self.types[place];
@@ -63,23 +63,23 @@ impl FaultCounts {
     }
 
     /// The types of the last hour, the most frequent first.
-    pub(crate) fn shown(&self, now: Timestamp) -> Vec<FaultShown> {
+    pub(crate) fn figures(&self, now: Timestamp) -> Vec<FaultFigures> {
         let newest = minute(now);
-        let hour = PULSE_MINUTES as i64;
-        let sum = |of: &OfType, until: i64| {
+        let hour = ACTIVITY_MINUTES as i64;
+        let sum = |of: &FaultCount, until: i64| {
             let within = of.minutes.iter().filter(|(minute, _)| (until + 1 - hour..=until).contains(minute));
             within.map(|(_, count)| u64::from(*count)).sum()
         };
-        let told = |of: &OfType| FaultShown {
+        let reported = |of: &FaultCount| FaultFigures {
             name: of.name,
             count: sum(of, newest),
             earlier: sum(of, newest - hour),
             last_at: of.last_at,
             request: of.request,
         };
-        let mut shown: Vec<FaultShown> = self.types.iter().map(told).filter(|of| of.count > 0).collect();
-        shown.sort_by(|a, b| b.count.cmp(&a.count).then(a.name.cmp(b.name)));
-        shown
+        let mut figures: Vec<FaultFigures> = self.types.iter().map(reported).filter(|of| of.count > 0).collect();
+        figures.sort_by(|a, b| b.count.cmp(&a.count).then(a.name.cmp(b.name)));
+        figures
     }
 }
 
@@ -95,21 +95,21 @@ mod tests {
         Timestamp(minute * 60_000 + 5)
     }
 
-    // Fails when `shown` counts `until - hour..=until`, an hour and a minute.
+    // Fails when `figures` counts `until - hour..=until`, an hour and a minute.
     #[test]
     fn a_fault_counts_for_an_hour_then_as_earlier_for_an_hour_then_no_more() {
         let mut faults = FaultCounts::default();
         faults.note(at(1_000), RequestNo(7), "A", 3);
         faults.note(at(1_030), RequestNo(8), "A", 1);
         faults.note(at(1_030), RequestNo(8), "B", 9);
-        let told = |now| -> Vec<(&str, u64, u64)> {
-            faults.shown(at(now)).iter().map(|of| (of.name, of.count, of.earlier)).collect()
+        let reported = |now| -> Vec<(&str, u64, u64)> {
+            faults.figures(at(now)).iter().map(|of| (of.name, of.count, of.earlier)).collect()
         };
-        assert_eq!(told(1_059), [("B", 9, 0), ("A", 4, 0)]);
-        assert_eq!(told(1_060), [("B", 9, 0), ("A", 1, 3)]);
-        assert_eq!(told(1_090), []);
-        let a = FaultShown { name: "A", count: 4, earlier: 0, last_at: at(1_030), request: RequestNo(8) };
-        assert_eq!(faults.shown(at(1_059))[1], a);
+        assert_eq!(reported(1_059), [("B", 9, 0), ("A", 4, 0)]);
+        assert_eq!(reported(1_060), [("B", 9, 0), ("A", 1, 3)]);
+        assert_eq!(reported(1_090), []);
+        let a = FaultFigures { name: "A", count: 4, earlier: 0, last_at: at(1_030), request: RequestNo(8) };
+        assert_eq!(faults.figures(at(1_059))[1], a);
     }
 
     // Fails without the comparison with `FAULT_TYPES_MAX`.
@@ -121,9 +121,9 @@ mod tests {
             faults.note(at(1), RequestNo(1), name, 1);
             faults.note(at(1), RequestNo(1), names[0], 1);
         }
-        let shown = faults.shown(at(1));
-        assert_eq!(shown.len(), FAULT_TYPES_MAX + 1);
-        assert_eq!(shown.iter().find(|of| of.name == OTHER).map(|of| of.count), Some(2));
-        assert_eq!((shown[0].name, shown[0].count), ("t000", FAULT_TYPES_MAX as u64 + 3));
+        let figures = faults.figures(at(1));
+        assert_eq!(figures.len(), FAULT_TYPES_MAX + 1);
+        assert_eq!(figures.iter().find(|of| of.name == OTHER).map(|of| of.count), Some(2));
+        assert_eq!((figures[0].name, figures[0].count), ("t000", FAULT_TYPES_MAX as u64 + 3));
     }
 }

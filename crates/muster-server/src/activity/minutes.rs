@@ -1,7 +1,7 @@
 //! The last sixty minutes of a workspace: a ring that takes the time as an argument, so that it can be tried without a
 //! clock. A minute that nobody asked for anything in costs nothing but its place.
 
-use crate::limits::{PULSE_MINUTES, PULSE_SECONDS};
+use crate::limits::{ACTIVITY_MINUTES, RATE_SECONDS};
 use muster_core::time::Timestamp;
 
 /// Milliseconds of a minute.
@@ -13,7 +13,7 @@ const BUCKETS: usize = 104;
 
 /// What an answered request counts as.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Answered {
+pub(crate) struct RequestSample {
     /// The status of its answer.
     pub(crate) status: u16,
     /// Elements that were applied or known before.
@@ -28,7 +28,7 @@ pub(crate) struct Answered {
 
 /// One minute as it is told.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct MinuteShown {
+pub(crate) struct MinuteFigures {
     /// When it began.
     pub(crate) at: Timestamp,
     /// Requests by the first digit of their status, 1xx to 5xx.
@@ -47,7 +47,7 @@ pub(crate) struct MinuteShown {
     pub(crate) p99_us: Option<u64>,
 }
 
-impl MinuteShown {
+impl MinuteFigures {
     /// All requests.
     pub(crate) fn requests(&self) -> u32 {
         self.by_class.iter().fold(0, |sum, n| sum.saturating_add(*n))
@@ -58,7 +58,7 @@ impl MinuteShown {
 struct Minute {
     /// Minutes since 1970.
     no: i64,
-    counted: MinuteShown,
+    counted: MinuteFigures,
     durations: [u32; BUCKETS],
 }
 
@@ -68,7 +68,7 @@ pub(crate) struct Minutes {
     /// A place for each minute, by its number; made with the first request.
     ring: Vec<Option<Box<Minute>>>,
     /// The number of requests of each of the last seconds, with the second.
-    seconds: [(i64, u32); PULSE_SECONDS],
+    seconds: [(i64, u32); RATE_SECONDS],
     /// When the latest request was answered.
     last: Option<Timestamp>,
 }
@@ -81,10 +81,10 @@ fn place(no: i64, places: usize) -> usize {
 impl Minutes {
     /// Counts a request that was answered at this time. A time so far before another that its place is taken is not
     /// counted: nobody sees that minute any more.
-    pub(crate) fn note(&mut self, at: Timestamp, answered: &Answered) {
+    pub(crate) fn note(&mut self, at: Timestamp, sample: &RequestSample) {
         self.last = self.last.max(Some(at));
         let second = at.0.div_euclid(1_000);
-        let slot = &mut self.seconds[place(second, PULSE_SECONDS)];
+        let slot = &mut self.seconds[place(second, RATE_SECONDS)];
         if slot.0 < second {
             *slot = (second, 0);
         }
@@ -92,36 +92,36 @@ impl Minutes {
             slot.1 = slot.1.saturating_add(1);
         }
         if self.ring.is_empty() {
-            self.ring.resize_with(PULSE_MINUTES, || None);
+            self.ring.resize_with(ACTIVITY_MINUTES, || None);
         }
         let no = at.0.div_euclid(MINUTE_MS);
-        let slot = &mut self.ring[place(no, PULSE_MINUTES)];
+        let slot = &mut self.ring[place(no, ACTIVITY_MINUTES)];
         if slot.as_ref().is_some_and(|minute| minute.no > no) {
             return;
         }
-        let fresh = || Box::new(Minute { no, counted: MinuteShown::default(), durations: [0; BUCKETS] });
-        let minute = slot.get_or_insert_with(fresh);
+        let new_minute = || Box::new(Minute { no, counted: MinuteFigures::default(), durations: [0; BUCKETS] });
+        let minute = slot.get_or_insert_with(new_minute);
         if minute.no != no {
-            **minute = *fresh();
+            **minute = *new_minute();
         }
-        minute.count(answered);
+        minute.count(sample);
     }
 
     /// The last sixty minutes, the oldest first, the running one last.
-    pub(crate) fn shown(&self, now: Timestamp) -> Vec<MinuteShown> {
+    pub(crate) fn figures(&self, now: Timestamp) -> Vec<MinuteFigures> {
         let newest = now.0.div_euclid(MINUTE_MS);
         let of = |no: i64| {
-            let found = self.ring.get(place(no, PULSE_MINUTES)).and_then(Option::as_ref);
-            let shown = found.filter(|minute| minute.no == no).map(|minute| minute.shown()).unwrap_or_default();
-            MinuteShown { at: Timestamp(no * MINUTE_MS), ..shown }
+            let found = self.ring.get(place(no, ACTIVITY_MINUTES)).and_then(Option::as_ref);
+            let figures = found.filter(|minute| minute.no == no).map(|minute| minute.figures()).unwrap_or_default();
+            MinuteFigures { at: Timestamp(no * MINUTE_MS), ..figures }
         };
-        (newest + 1 - PULSE_MINUTES as i64..=newest).map(of).collect()
+        (newest + 1 - ACTIVITY_MINUTES as i64..=newest).map(of).collect()
     }
 
-    /// Requests answered in the running second and those before it, [`PULSE_SECONDS`] in all.
+    /// Requests answered in the running second and those before it, [`RATE_SECONDS`] in all.
     pub(crate) fn recent(&self, now: Timestamp) -> u32 {
         let newest = now.0.div_euclid(1_000);
-        let oldest = newest + 1 - PULSE_SECONDS as i64;
+        let oldest = newest + 1 - RATE_SECONDS as i64;
         let recent = self.seconds.iter().filter(|(second, _)| (oldest..=newest).contains(second));
         recent.fold(0, |sum, (_, n)| sum.saturating_add(*n))
     }
@@ -133,21 +133,21 @@ impl Minutes {
 }
 
 impl Minute {
-    fn count(&mut self, answered: &Answered) {
+    fn count(&mut self, sample: &RequestSample) {
         let counted = &mut self.counted;
-        let class = usize::from((answered.status / 100).clamp(1, 5)) - 1;
+        let class = usize::from((sample.status / 100).clamp(1, 5)) - 1;
         let add = |sum: &mut u32, n: u32| *sum = sum.saturating_add(n);
         add(&mut counted.by_class[class], 1);
-        add(&mut counted.accepted, answered.accepted);
-        add(&mut counted.rejected, answered.rejected);
-        add(&mut counted.events, answered.events);
-        add(&mut counted.limited, u32::from(answered.status == 429));
-        add(&mut self.durations[bucket(answered.duration_us)], 1);
+        add(&mut counted.accepted, sample.accepted);
+        add(&mut counted.rejected, sample.rejected);
+        add(&mut counted.events, sample.events);
+        add(&mut counted.limited, u32::from(sample.status == 429));
+        add(&mut self.durations[bucket(sample.duration_us)], 1);
     }
 
-    fn shown(&self) -> MinuteShown {
+    fn figures(&self) -> MinuteFigures {
         let quantile = |in_a_hundred| quantile(&self.durations, in_a_hundred);
-        MinuteShown { p50_us: quantile(50), p99_us: quantile(99), ..self.counted }
+        MinuteFigures { p50_us: quantile(50), p99_us: quantile(99), ..self.counted }
     }
 }
 
@@ -199,23 +199,23 @@ mod tests {
     }
 
     /// The minute that begins at `at`, from a list of all that was ever noted.
-    fn naive(noted: &[(Timestamp, Answered)], at: Timestamp) -> (MinuteShown, Vec<u64>) {
-        let within: Vec<&Answered> =
+    fn naive(noted: &[(Timestamp, RequestSample)], at: Timestamp) -> (MinuteFigures, Vec<u64>) {
+        let within: Vec<&RequestSample> =
             noted.iter().filter(|(when, _)| (at.0..at.0 + 60_000).contains(&when.0)).map(|(_, a)| a).collect();
-        let mut shown = MinuteShown { at, ..MinuteShown::default() };
-        for answered in &within {
-            shown.by_class[usize::from(answered.status / 100) - 1] += 1;
-            shown.accepted += answered.accepted;
-            shown.rejected += answered.rejected;
-            shown.events += answered.events;
-            shown.limited += u32::from(answered.status == 429);
+        let mut figures = MinuteFigures { at, ..MinuteFigures::default() };
+        for sample in &within {
+            figures.by_class[usize::from(sample.status / 100) - 1] += 1;
+            figures.accepted += sample.accepted;
+            figures.rejected += sample.rejected;
+            figures.events += sample.events;
+            figures.limited += u32::from(sample.status == 429);
         }
         let mut durations: Vec<u64> = within.iter().map(|a| a.duration_us).collect();
         durations.sort_unstable();
-        (shown, durations)
+        (figures, durations)
     }
 
-    // Fails when `note` does not empty the place of an older minute, when `shown` leaves out `minute.no == no`, or when
+    // Fails when `note` does not empty the place of an older minute, when `figures` leaves out `minute.no == no`, or when
     // the window of `recent` is a second longer.
     #[test]
     fn the_ring_tells_what_a_list_of_all_requests_tells_also_of_times_that_go_back() {
@@ -226,33 +226,36 @@ mod tests {
                 now += [0, 700, 20_000, 1_300_000, 4_000_000][dice.below(5) as usize];
                 let at = Timestamp(now - [0, 0, 900, 50_000, 5_000_000][dice.below(5) as usize]);
                 let digits = dice.below(27);
-                let answered = Answered {
+                let sample = RequestSample {
                     status: [200, 400, 429, 503][dice.below(4) as usize],
                     accepted: dice.below(3) as u32,
                     rejected: dice.below(3) as u32,
                     events: dice.below(9) as u32,
                     duration_us: dice.below(1 << digits),
                 };
-                ring.note(at, &answered);
-                noted.push((at, answered));
+                ring.note(at, &sample);
+                noted.push((at, sample));
             }
             let now = Timestamp(now + dice.below(200_000) as i64);
             assert_eq!(ring.last(), noted.iter().map(|(at, _)| *at).max());
             let recent = noted.iter().filter(|(at, _)| at.0 / 1_000 > now.0 / 1_000 - 10).count();
             assert_eq!(ring.recent(now), recent as u32, "seed {seed}");
-            let shown = ring.shown(now);
-            assert_eq!((shown.len(), shown[59].at.0), (60, now.0 / 60_000 * 60_000));
-            for minute in shown {
+            let figures = ring.figures(now);
+            assert_eq!((figures.len(), figures[59].at.0), (60, now.0 / 60_000 * 60_000));
+            for minute in figures {
                 let (want, durations) = naive(&noted, minute.at);
-                assert_eq!(MinuteShown { p50_us: None, p99_us: None, ..minute }, want, "seed {seed}");
-                for (told, in_a_hundred) in [(minute.p50_us, 50), (minute.p99_us, 99)] {
+                assert_eq!(MinuteFigures { p50_us: None, p99_us: None, ..minute }, want, "seed {seed}");
+                for (reported, in_a_hundred) in [(minute.p50_us, 50), (minute.p99_us, 99)] {
                     let rank = (durations.len() * in_a_hundred).div_ceil(100);
                     let Some(exact) = rank.checked_sub(1).map(|at| durations[at]) else {
-                        assert_eq!(told, None);
+                        assert_eq!(reported, None);
                         continue;
                     };
-                    let told = told.unwrap();
-                    assert!(exact <= told && told <= exact + exact / 4, "seed {seed}: {exact} is told as {told}");
+                    let reported = reported.unwrap();
+                    assert!(
+                        exact <= reported && reported <= exact + exact / 4,
+                        "seed {seed}: {exact} is reported as {reported}"
+                    );
                 }
             }
         }

@@ -1,8 +1,8 @@
 //! What is done to the data directory of a server that does not run, where opening all of it would be refused or would
 //! change it.
 
-use super::{OpenError, unknown_entry};
-use crate::manage::audit::Action;
+use super::{StartError, unknown_entry};
+use crate::manage::audit::AuditAction;
 use muster_core::id::WorkspaceId;
 use muster_core::time::{Clock, Timestamp};
 use muster_store::access::AuditRecord;
@@ -13,7 +13,7 @@ use std::path::Path;
 
 /// What [`verify`] found.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Verified {
+pub struct VerifyReport {
     /// Whether nothing is wrong.
     pub is_sound: bool,
     /// A line for each workspace, and one for each thing that is wrong with it.
@@ -24,7 +24,7 @@ pub struct Verified {
 ///
 /// # Errors
 /// That the directory is none, is in use, or cannot be read.
-pub fn verify(data_dir: &Path) -> Result<Verified, OpenError> {
+pub fn verify(data_dir: &Path) -> Result<VerifyReport, StartError> {
     let report = muster_store::sqlite::verify(data_dir)?;
     let mut lines = Vec::new();
     for orphan in &report.orphans {
@@ -38,11 +38,11 @@ pub fn verify(data_dir: &Path) -> Result<Verified, OpenError> {
     if lines.is_empty() {
         lines.push("no workspaces".to_owned());
     }
-    Ok(Verified { is_sound: report.is_clean(), text: lines.join("\n") })
+    Ok(VerifyReport { is_sound: report.is_clean(), text: lines.join("\n") })
 }
 
 /// The record of what the command line did.
-fn record(action: Action, id: &WorkspaceId, at: Timestamp) -> AuditRecord {
+fn record(action: AuditAction, id: &WorkspaceId, at: Timestamp) -> AuditRecord {
     let [admin, _] = GIVEN_NAMES;
     AuditRecord {
         no: 0,
@@ -61,7 +61,7 @@ fn record(action: Action, id: &WorkspaceId, at: Timestamp) -> AuditRecord {
 ///
 /// # Errors
 /// That it is none, or cannot be looked at.
-pub fn is_in_use(data_dir: &Path) -> Result<bool, OpenError> {
+pub fn is_in_use(data_dir: &Path) -> Result<bool, StartError> {
     Ok(muster_store::sqlite::is_in_use(data_dir)?)
 }
 
@@ -69,9 +69,9 @@ pub fn is_in_use(data_dir: &Path) -> Result<bool, OpenError> {
 ///
 /// # Errors
 /// That the directory is none, is in use, or cannot be read.
-pub fn adopt(data_dir: &Path, id: &WorkspaceId, clock: &dyn Clock) -> Result<Adopted, OpenError> {
+pub fn adopt(data_dir: &Path, id: &WorkspaceId, clock: &dyn Clock) -> Result<Adopted, StartError> {
     let now = clock.now().at;
-    Ok(sqlite::adopt(data_dir, id, &unknown_entry(id, now), &record(Action::WorkspaceAdopted, id, now))?)
+    Ok(sqlite::adopt(data_dir, id, &unknown_entry(id, now), &record(AuditAction::WorkspaceAdopted, id, now))?)
 }
 
 /// Moves the folder of a workspace aside that the catalogue does not know. Where it is now, below the data directory; None
@@ -79,6 +79,6 @@ pub fn adopt(data_dir: &Path, id: &WorkspaceId, clock: &dyn Clock) -> Result<Ado
 ///
 /// # Errors
 /// As [`adopt`].
-pub fn remove_orphan(data_dir: &Path, id: &WorkspaceId, clock: &dyn Clock) -> Result<Option<String>, OpenError> {
-    Ok(sqlite::remove_orphan(data_dir, id, &record(Action::OrphanRemoved, id, clock.now().at))?)
+pub fn remove_orphan(data_dir: &Path, id: &WorkspaceId, clock: &dyn Clock) -> Result<Option<String>, StartError> {
+    Ok(sqlite::remove_orphan(data_dir, id, &record(AuditAction::OrphanRemoved, id, clock.now().at))?)
 }

@@ -15,7 +15,7 @@ const CLEARING_MS: i64 = 60_000;
 
 /// The use of a key as it is told.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct UseShown {
+pub(crate) struct KeyUseSummary {
     /// When it was used last and was valid.
     pub(crate) last_used_at: Option<Timestamp>,
     /// Different client addresses in the last 24 hours, at most [`KEY_ADDRESSES_MAX`].
@@ -43,7 +43,7 @@ pub(crate) struct KeyUses {
 }
 
 impl KeyUses {
-    fn of(&mut self, sha256: &[u8; 32]) -> &mut KeyUse {
+    fn use_mut(&mut self, sha256: &[u8; 32]) -> &mut KeyUse {
         let known = self.keys.iter().position(|key| key.sha256 == *sha256);
         let place = known.unwrap_or_else(|| {
             if self.keys.len() >= KEY_USES_MAX {
@@ -65,7 +65,7 @@ impl KeyUses {
 
     /// A valid key was used from an address.
     pub(crate) fn used(&mut self, sha256: &[u8; 32], address: IpAddr, at: Timestamp) {
-        let key = self.of(sha256);
+        let key = self.use_mut(sha256);
         key.last_used_at = key.last_used_at.max(Some(at));
         if let Some(last) = key.addresses.get_mut(&address) {
             *last = at.max(*last);
@@ -85,7 +85,7 @@ impl KeyUses {
         let ran_out = keys.iter().any(|key| key.sha256 == *sha256 && !is_valid(key, now));
         let taken_out = self.keys.iter().any(|key| key.sha256 == *sha256 && key.ended.is_some());
         if ran_out || taken_out {
-            self.of(sha256).refused_after_end += 1;
+            self.use_mut(sha256).refused_after_end += 1;
         }
     }
 
@@ -93,15 +93,15 @@ impl KeyUses {
     pub(crate) fn changed(&mut self, before: &[KeyRecord], after: &[KeyRecord], now: Timestamp) {
         for gone in before.iter().filter(|key| after.iter().all(|other| other.sha256 != key.sha256)) {
             let end = gone.valid_until.map_or(now, |until| until.min(now));
-            self.of(&gone.sha256).ended = Some(KeyRecord { valid_until: Some(end), ..gone.clone() });
+            self.use_mut(&gone.sha256).ended = Some(KeyRecord { valid_until: Some(end), ..gone.clone() });
         }
     }
 
     /// These keys with their use, then those that ended, the latest end first.
-    pub(crate) fn shown(&self, keys: &[KeyRecord], now: Timestamp) -> Vec<(KeyRecord, UseShown)> {
+    pub(crate) fn summaries(&self, keys: &[KeyRecord], now: Timestamp) -> Vec<(KeyRecord, KeyUseSummary)> {
         let use_of = |sha256: &[u8; 32]| {
             let known = self.keys.iter().find(|key| key.sha256 == *sha256);
-            known.map(|key| key.shown(now)).unwrap_or_default()
+            known.map(|key| key.summary(now)).unwrap_or_default()
         };
         let is_gone = |key: &&KeyRecord| keys.iter().all(|other| other.sha256 != key.sha256);
         let mut ended: Vec<&KeyRecord> =
@@ -112,8 +112,8 @@ impl KeyUses {
 }
 
 impl KeyUse {
-    fn shown(&self, now: Timestamp) -> UseShown {
-        UseShown {
+    fn summary(&self, now: Timestamp) -> KeyUseSummary {
+        KeyUseSummary {
             last_used_at: self.last_used_at,
             addresses: self.addresses.values().filter(|last| now.0 - last.0 < ADDRESS_MS).count(),
             refused_after_end: self.refused_after_end,
@@ -146,9 +146,9 @@ mod tests {
         uses.used(&[1; 32], address(1), Timestamp(0));
         uses.used(&[1; 32], address(2), Timestamp(0));
         uses.used(&[1; 32], address(1), Timestamp(HOUR));
-        let told = |now| uses.shown(&[record(1, None)], Timestamp(now))[0].1;
-        let use_of = |addresses| UseShown { last_used_at: Some(Timestamp(HOUR)), addresses, refused_after_end: 0 };
-        assert_eq!([told(HOUR), told(24 * HOUR), told(25 * HOUR)], [use_of(2), use_of(1), use_of(0)]);
+        let reported = |now| uses.summaries(&[record(1, None)], Timestamp(now))[0].1;
+        let use_of = |addresses| KeyUseSummary { last_used_at: Some(Timestamp(HOUR)), addresses, refused_after_end: 0 };
+        assert_eq!([reported(HOUR), reported(24 * HOUR), reported(25 * HOUR)], [use_of(2), use_of(1), use_of(0)]);
     }
 
     // Fails without the comparison of `addresses.len()` before the insertion.
@@ -159,9 +159,9 @@ mod tests {
         for n in 0..many {
             uses.used(&[1; 32], address(n), Timestamp(0));
         }
-        assert_eq!(uses.shown(&[record(1, None)], Timestamp(0))[0].1.addresses, KEY_ADDRESSES_MAX);
+        assert_eq!(uses.summaries(&[record(1, None)], Timestamp(0))[0].1.addresses, KEY_ADDRESSES_MAX);
         uses.used(&[1; 32], address(many), Timestamp(24 * HOUR));
-        assert_eq!(uses.shown(&[record(1, None)], Timestamp(24 * HOUR))[0].1.addresses, 1);
+        assert_eq!(uses.summaries(&[record(1, None)], Timestamp(24 * HOUR))[0].1.addresses, 1);
     }
 
     // Fails when `refused` counts every key: an unknown one has no end that it is used after.
@@ -173,9 +173,12 @@ mod tests {
         for n in [1, 2, 2, 3, 9] {
             uses.refused(&[n; 32], &after, Timestamp(20));
         }
-        let told: Vec<(KeyRecord, u64)> =
-            uses.shown(&after, Timestamp(20)).into_iter().map(|(key, used)| (key, used.refused_after_end)).collect();
-        assert_eq!(told, [(record(1, Some(5)), 1), (record(3, None), 0), (record(2, Some(10)), 2)]);
+        let reported: Vec<(KeyRecord, u64)> = uses
+            .summaries(&after, Timestamp(20))
+            .into_iter()
+            .map(|(key, used)| (key, used.refused_after_end))
+            .collect();
+        assert_eq!(reported, [(record(1, Some(5)), 1), (record(3, None), 0), (record(2, Some(10)), 2)]);
         for n in 0..=u8::try_from(KEY_USES_MAX).unwrap() {
             uses.used(&[n; 32], address(1), Timestamp(30));
         }

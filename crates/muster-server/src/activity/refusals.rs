@@ -1,7 +1,7 @@
 //! Refusals that the log does not keep: the last of them, so that a client's request id can be looked up while the server
 //! runs (behaviour.md 4.p).
 
-use super::{Traits, held};
+use super::{RequestFacets, lock};
 use crate::limits::REFUSALS_KEPT;
 use muster_core::id::RequestNo;
 use muster_core::kinds::Route;
@@ -58,8 +58,8 @@ impl Refusal {
     }
 
     /// What filters ask of it.
-    pub(crate) fn traits(&self) -> Traits {
-        Traits::aside(self.failure.status(), self.received_at, Some(self.failure.kind(self.api)))
+    pub(crate) fn facets(&self) -> RequestFacets {
+        RequestFacets::unlogged(self.failure.status(), self.received_at, Some(self.failure.kind(self.api)))
     }
 
     /// Its place in a list of requests, the newest first: that of the log, which a cursor tells.
@@ -70,45 +70,46 @@ impl Refusal {
 
 /// The last refusals, each with its place in the order of all that ever were.
 #[derive(Debug, Default)]
-pub(crate) struct Refusals(Mutex<Kept>);
+pub(crate) struct RefusalLog(Mutex<RecentRefusals>);
 
 #[derive(Debug, Default)]
-struct Kept {
+struct RecentRefusals {
     /// The newest last.
     entries: VecDeque<Refusal>,
     /// How many went before the first.
     gone: u64,
 }
 
-impl Refusals {
+impl RefusalLog {
     /// Keeps one, in the place of the oldest if there are as many as are kept.
     pub(crate) fn push(&self, refusal: Refusal) {
-        let mut kept = held(&self.0);
-        if kept.entries.len() == REFUSALS_KEPT {
-            kept.entries.pop_front();
-            kept.gone += 1;
+        let mut recent = lock(&self.0);
+        if recent.entries.len() == REFUSALS_KEPT {
+            recent.entries.pop_front();
+            recent.gone += 1;
         }
-        kept.entries.push_back(refusal);
+        recent.entries.push_back(refusal);
     }
 
     /// The one of this number.
     pub(crate) fn get(&self, no: RequestNo) -> Option<Refusal> {
-        held(&self.0).entries.iter().rfind(|refusal| refusal.no == no).cloned()
+        lock(&self.0).entries.iter().rfind(|refusal| refusal.no == no).cloned()
     }
 
     /// All that fit, in no order that means something: at most as many as are kept.
     pub(crate) fn fitting(&self, fits: impl Fn(&Refusal) -> bool) -> Vec<Refusal> {
-        held(&self.0).entries.iter().filter(|refusal| fits(refusal)).cloned().collect()
+        lock(&self.0).entries.iter().filter(|refusal| fits(refusal)).cloned().collect()
     }
 
     /// The newest first, at most so many, and before this place if there is one; and the place where the next page goes on.
     pub(crate) fn page(&self, before: Option<u64>, limit: usize) -> (Vec<Refusal>, Option<u64>) {
-        let kept = held(&self.0);
-        let all = kept.entries.len();
-        let end = before.map_or(all, |place| usize::try_from(place.saturating_sub(kept.gone)).unwrap_or(all).min(all));
+        let recent = lock(&self.0);
+        let all = recent.entries.len();
+        let end =
+            before.map_or(all, |place| usize::try_from(place.saturating_sub(recent.gone)).unwrap_or(all).min(all));
         let start = end.saturating_sub(limit);
-        let next = (start > 0).then(|| kept.gone + start as u64);
-        (kept.entries.range(start..end).rev().cloned().collect(), next)
+        let next = (start > 0).then(|| recent.gone + start as u64);
+        (recent.entries.range(start..end).rev().cloned().collect(), next)
     }
 }
 
@@ -131,7 +132,7 @@ mod tests {
     // Fails when `push` drops nothing, or a page begins at places of the list instead of those of all refusals.
     #[test]
     fn the_last_of_them_are_kept_and_pages_go_on_where_they_ended() {
-        let refusals = Refusals::default();
+        let refusals = RefusalLog::default();
         let last = REFUSALS_KEPT as u64 + 5;
         (1..=last).for_each(|no| refusals.push(refusal(no)));
         let page = |before, limit| {
