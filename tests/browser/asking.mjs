@@ -38,7 +38,7 @@ story({
     }
     await page.fill("#find", "nobody");
     await page.press("#find", "Enter");
-    assert.match(await page.textContent(".verdict"), /nobody matches no user\./);
+    assert.match(await page.textContent(".headline"), /nobody matches no user\./);
   },
 
   // Fails when `offerZone` of console.js leaves the button hidden, or offers what is offered already.

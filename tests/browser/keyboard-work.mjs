@@ -35,7 +35,7 @@ story({
     await tabTo(page, /^fix-/);
     await write(page, JSON.stringify(event("a", "ordered")));
     await enter(page, "Replay");
-    const isApplied = page.locator(".verdict, h1").filter({ hasText: /./ });
+    const isApplied = page.locator(".headline, h1").filter({ hasText: /./ });
     await page.waitForFunction((before) => location.pathname !== before, path(page));
     await isApplied.first().waitFor();
     const { items } = await shop.manage("GET", "/quarantine");

@@ -76,7 +76,7 @@ story({
     await sound(page, "quarantine-chosen");
     await page.click("text=Replay selected");
     await page.waitForURL(/\/jobs\//);
-    const words = () => page.textContent(".verdict");
+    const words = () => page.textContent(".headline");
     await until(async () => (await words()) === "0 of 5 applied, 5 rejected again.", "the job is done");
     const told = await page.$eval("progress", (it) => [it.value, it.max]);
     assert.deepEqual(told, [5, 5]);
@@ -211,7 +211,7 @@ story({
     page.on("request", (request) => request.method() === "POST" && posted.push(request.url()));
     await server.manage("DELETE", "/tokens/gone-after-a-form");
     await page.clock.fastForward("00:11");
-    await page.waitForSelector(".alone #token");
+    await page.waitForSelector(".bare #token");
     assert.deepEqual([page.url().slice(server.url.length), posted], [`/sign-in?next=${encodeURIComponent(shop.at("live"))}`, []]);
     await page.context().close();
   },
@@ -226,7 +226,7 @@ story({
     await server.manage("DELETE", "/tokens/gone");
     await page.clock.fastForward("00:11");
     // Each fragment of the page leads there; the first that comes is enough.
-    await page.waitForSelector(".alone #token");
+    await page.waitForSelector(".bare #token");
     assert.equal(path(page), "/sign-in");
     await sound(page, "sign-in-after-revocation");
   },
@@ -242,7 +242,7 @@ story({
     }
   },
 
-  // Fails when `trouble` takes the frame of a page for 503, or `verdict` of the overview does not ask `not_ready`.
+  // Fails when `trouble` takes the frame of a page for 503, or `headline` of the overview does not ask `not_ready`.
   "storage that takes no more is told in words, with what is not lost": async ({ page, shop, server }) => {
     await server.kill();
     await server.launch(BLOCKS_MAX);
@@ -259,7 +259,7 @@ story({
     assert.match(await page.textContent("main"), /Nothing that was answered with 200 is lost\./);
     await sound(page, "unavailable");
     await page.goto(shop.at("overview"));
-    assert.match(await page.textContent(".verdict"), /Callers get 503\.$/);
+    assert.match(await page.textContent(".headline"), /Callers get 503\.$/);
     assert.match(await page.textContent(".side-foot"), /not ready/);
     await sound(page, "overview-not-ready");
   },

@@ -5,7 +5,7 @@ import assert from "node:assert/strict";
 import { customer, shell, signIn, story, until, visitor, Workspace } from "./world.mjs";
 
 const MOBILE = "+15550142";
-const verdict = (page) => page.textContent(".verdict");
+const headline = (page) => page.textContent(".headline");
 const confirm = (page, name) => page.fill("#rotate-confirm, #revert-confirm, #activate-confirm", name);
 
 story({
@@ -41,7 +41,7 @@ story({
     await page.click("button >> text=Add");
     await page.selectOption("#norm-1", "e164");
     await page.click("main button.primary:visible >> text=Preview");
-    assert.equal(await verdict(page), "0 merges. No stored users would be joined.");
+    assert.equal(await headline(page), "0 merges. No stored users would be joined.");
     await confirm(page, "SHOP");
     await page.click("button >> text=Activate");
     await page.waitForSelector(".notice >> text=not active", { state: "detached" });
@@ -69,7 +69,7 @@ story({
     await page.click("tr[id^=r-]:first-child .lead");
     await page.waitForURL(/\/requests\//);
     world.request = page.url();
-    assert.equal(await verdict(page), "2 of 3 elements applied. 1 rejected. 1 in quarantine.");
+    assert.equal(await headline(page), "2 of 3 elements applied. 1 rejected. 1 in quarantine.");
   },
 
   "a refused element is corrected: checked first, then replayed": async ({ page }) => {
@@ -107,9 +107,9 @@ story({
     await page.click("nav >> text=Merges");
     await page.click("tbody a");
     world.merge = page.url();
-    assert.match(await verdict(page), /^Two users were merged because element 0 of .+ carries identifiers of both\.$/);
+    assert.match(await headline(page), /^Two users were merged because element 0 of .+ carries identifiers of both\.$/);
     assert.equal(await page.locator(".from-merged").count() > 0, true);
-    await page.click(".verdict a");
+    await page.click(".headline a");
     assert.equal(await page.textContent("h1"), sent.body.request_id);
     assert.match((await page.textContent("#el-0")).replace(/\s+/g, " "), /^ 0 customer merged (\w{24}) .+; the survivor was chosen by last_seenmerged (?!\1)\w{24} $/);
   },
@@ -147,7 +147,7 @@ story({
     await page.click("button >> text=Add");
     await page.selectOption("#norm-2", "lowercase");
     await page.click("main button.primary:visible >> text=Preview");
-    assert.equal(await verdict(page), "1 merge would join 2 users. The largest would have 2 merged profiles.");
+    assert.equal(await headline(page), "1 merge would join 2 users. The largest would have 2 merged profiles.");
     await confirm(page, "SHOP");
     await page.click("button >> text=Activate");
     await until(async () => (await shop.manage("GET", "/identity")).state === "active", "the kind is active");

@@ -6,8 +6,8 @@ use crate::activity::ServerActivity;
 use crate::budget::{MemoryBudget, WorkspaceQuota};
 use crate::callers::{Caller, Callers, Scopes, TokenScope};
 use crate::clock::Random;
-use crate::console::session::stored;
-use crate::console::session::{Refusals, Sessions};
+use crate::console::session::persistence;
+use crate::console::session::{Sessions, SignInRefusals};
 use crate::fair_places::FairPlaces;
 use crate::limits::{BODY_DEADLINE, DRAINS_MAX, MANAGEMENT_READS_MAX, STALE_ROUNDS_MAX, WORKSPACES_OPEN_MAX};
 use crate::lockout::Lockout;
@@ -148,7 +148,7 @@ pub struct App {
     pub(crate) people: People,
     pub(crate) sessions: Sessions,
     /// Refused sign-ins that were recorded lately.
-    pub(crate) refusals: Refusals,
+    pub(crate) refusals: SignInRefusals,
     /// Its listener speaks TLS.
     pub(crate) over_tls: AtomicBool,
     pub(crate) server_activity: ServerActivity,
@@ -246,7 +246,7 @@ impl App {
             replays: BulkReplays::default(),
             people: People::default(),
             sessions,
-            refusals: Refusals::default(),
+            refusals: SignInRefusals::default(),
             over_tls: AtomicBool::new(false),
             logged_not_ready: AtomicBool::new(false),
             draining: AtomicBool::new(false),
@@ -420,7 +420,7 @@ impl App {
     /// Finishes what waits and closes the storage. Blocks.
     pub fn close(&self) {
         crate::people::write(self);
-        stored::write(self);
+        persistence::write(self);
         self.engine.close();
     }
 }

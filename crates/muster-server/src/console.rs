@@ -2,7 +2,7 @@
 //! the functions of the management API for their documents (already masked where they must be) and lays them out; what
 //! a page changes goes through the same functions, so that both are checked, audited and refused alike.
 //!
-//! `head` is what a request says before anybody is known, `visit` who asks and under which settings, `session` who is
+//! `head` is what a request says before anybody is known, `context` who asks and under which settings, `session` who is
 //! signed in, `flash` what a page says once about an action, `shell` the frame around a page, `parts` the components, `doc`
 //! how documents are read, `pages` one file a page. What changes something is answered by a redirect to a page that says
 //! so; what was refused is answered by its form with what was typed, as 422. Templates stand in `templates/`, the style sheet
@@ -10,12 +10,12 @@
 
 mod assets;
 mod flash;
-mod head;
+mod request_head;
 mod pages;
-mod parts;
+mod components;
 pub(crate) mod session;
-mod shell;
-mod visit;
+mod layout;
+mod page_context;
 
 use crate::app::App;
 use axum::body::Body;
@@ -25,9 +25,9 @@ use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::response::Response;
 use axum::routing::{MethodRouter, get, post};
 use muster_wire::manage::problem::Problem;
+use page_context::PageContext;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use visit::Visit;
 
 /// A page, or why it cannot be shown.
 type Page = Result<Response, Problem>;
@@ -115,7 +115,7 @@ pub(crate) fn routes() -> Vec<(&'static str, &'static str, MethodRouter<Arc<App>
 
 fn page<H, F>(handler: H) -> MethodRouter<Arc<App>>
 where
-    H: Fn(Arc<Visit>) -> F + Clone + Send + Sync + 'static,
+    H: Fn(Arc<PageContext>) -> F + Clone + Send + Sync + 'static,
     F: Future<Output = Page> + Send,
 {
     get(answering(handler))
@@ -123,7 +123,7 @@ where
 
 fn act<H, F>(handler: H) -> MethodRouter<Arc<App>>
 where
-    H: Fn(Arc<Visit>) -> F + Clone + Send + Sync + 'static,
+    H: Fn(Arc<PageContext>) -> F + Clone + Send + Sync + 'static,
     F: Future<Output = Page> + Send,
 {
     post(answering(handler))
@@ -133,28 +133,28 @@ where
 /// has its form. A place without a slash before it is in the workspace; a part of it in braces is that of the path.
 fn act_of<H, F>(place: &'static str, handler: H) -> MethodRouter<Arc<App>>
 where
-    H: Fn(Arc<Visit>) -> F + Clone + Send + Sync + 'static,
+    H: Fn(Arc<PageContext>) -> F + Clone + Send + Sync + 'static,
     F: Future<Output = Page> + Send,
 {
     act(handler).merge(page_of(place))
 }
 
 fn page_of(place: &'static str) -> MethodRouter<Arc<App>> {
-    page(move |visit: Arc<Visit>| async move { Ok(head::redirect(&visit.place(place))) })
+    page(move |context: Arc<PageContext>| async move { Ok(request_head::redirect(&context.place(place))) })
 }
 
 /// What a browser gets for an address that is none, or that does not take its method: a page that says so. Whoever is not
 /// signed in learns no more than that.
 pub(crate) async fn nowhere(app: Arc<App>, peer: SocketAddr, head: &Parts, status: StatusCode) -> Response {
-    if visit::signed_in(&app, head, peer).is_none() {
+    if page_context::signed_in(&app, head, peer).is_none() {
         return guarded(pages::missing::for_strangers(&head.headers, status));
     }
     // As somebody comes who follows a link: what was sent is not read.
     let mut request = Request::new(Body::empty());
     (*request.uri_mut(), *request.headers_mut()) = (head.uri.clone(), head.headers.clone());
-    match Visit::judged(app, peer, request).await {
-        Ok(visit) => guarded(pages::missing::address(&visit, status).await),
-        Err(turned_away) => guarded(turned_away),
+    match PageContext::open(app, peer, request).await {
+        Ok(context) => guarded(pages::missing::address(&context, status).await),
+        Err(refusal) => guarded(refusal),
     }
 }
 
@@ -162,7 +162,7 @@ pub(crate) async fn nowhere(app: Arc<App>, peer: SocketAddr, head: &Parts, statu
 pub(crate) fn is_page_wanted(head: &Parts) -> bool {
     let of_machines = ["v1", "v1.0", "api", "healthz", "readyz", "metrics"];
     let first = head.uri.path().split('/').nth(1).unwrap_or_default();
-    !of_machines.contains(&first) && head::takes_pages(&head.headers)
+    !of_machines.contains(&first) && request_head::takes_pages(&head.headers)
 }
 
 /// A handler around which the visit is judged, and whose problems become pages.
@@ -174,22 +174,22 @@ fn answering<H, F>(
 + Sync
 + 'static
 where
-    H: Fn(Arc<Visit>) -> F + Clone + Send + Sync + 'static,
+    H: Fn(Arc<PageContext>) -> F + Clone + Send + Sync + 'static,
     F: Future<Output = Page> + Send,
 {
     move |State(app), ConnectInfo(peer), request| {
         let handler = handler.clone();
         Box::pin(async move {
-            let visit = match Visit::judged(app, peer, request).await {
-                Ok(visit) => Arc::new(visit),
-                Err(turned_away) => return guarded(turned_away),
+            let context = match PageContext::open(app, peer, request).await {
+                Ok(context) => Arc::new(context),
+                Err(refusal) => return guarded(refusal),
             };
-            if visit.is_astray() {
-                return guarded(pages::missing::workspace(&visit).await);
+            if context.is_workspace_missing() {
+                return guarded(pages::missing::workspace(&context).await);
             }
-            let response = match handler(Arc::clone(&visit)).await {
+            let response = match handler(Arc::clone(&context)).await {
                 Ok(response) => response,
-                Err(problem) => pages::frame::trouble(&visit, &problem).await,
+                Err(problem) => pages::frame::problem_answer(&context, &problem).await,
             };
             guarded(response)
         })

@@ -65,7 +65,7 @@ pub(crate) async fn run(app: Arc<App>) {
     let activations = crate::activation::run(Arc::clone(&app));
     let records = futures_util::future::join(
         crate::people::run(Arc::clone(&app)),
-        crate::console::session::stored::run(Arc::clone(&app)),
+        crate::console::session::persistence::run(Arc::clone(&app)),
     );
     let jobs = [Job::Deletions, Job::Retention, Job::Deleted].map(|job| every(&app, job));
     futures_util::future::join3(futures_util::future::join_all(jobs), activations, records).await;

@@ -23,7 +23,7 @@ pub(super) mod workspaces;
 pub(super) mod zone;
 
 use super::Page;
-use super::visit::Visit;
+use super::page_context::PageContext;
 use axum::http::StatusCode;
 use muster_wire::manage::problem::Problem;
 
@@ -39,8 +39,8 @@ fn refused(page: Page) -> Page {
 ///
 /// # Errors
 /// 400 in words.
-fn confirmed(visit: &Visit, name: &str) -> Result<(), Problem> {
-    if visit.field("confirm").map(str::trim) == Some(name) {
+fn confirmed(context: &PageContext, name: &str) -> Result<(), Problem> {
+    if context.field("confirm").map(str::trim) == Some(name) {
         return Ok(());
     }
     Err(Problem::at("/confirm", format!("type {name} exactly to confirm; nothing was done")))

@@ -4,8 +4,8 @@
 //! `cookies` how it travels, `stored` when it is written and read.
 
 pub(crate) mod cookies;
-pub(crate) mod ended;
-pub(crate) mod stored;
+pub(crate) mod ending;
+pub(crate) mod persistence;
 
 use super::flash::{Flash, Flashes};
 use crate::app::App;
@@ -14,7 +14,7 @@ use crate::limits::{
     SIGN_IN_ADDRESSES_MAX, SIGN_IN_RECORD_MS,
 };
 use crate::workspaces::sha256;
-use ended::{Ending, Ends, Standing};
+use ending::{Ending, SessionEndings, SessionState};
 use muster_core::time::Timestamp;
 use muster_store::access::{SessionChanges, SessionRecord};
 use std::collections::{HashMap, HashSet};
@@ -26,9 +26,9 @@ type Hash = [u8; 32];
 
 /// Refused sign-ins that were recorded lately, by address.
 #[derive(Debug, Default)]
-pub(crate) struct Refusals(Mutex<HashMap<IpAddr, Timestamp>>);
+pub(crate) struct SignInRefusals(Mutex<HashMap<IpAddr, Timestamp>>);
 
-impl Refusals {
+impl SignInRefusals {
     /// Whether a refusal of this address is recorded: one a minute, and of a bounded number of addresses.
     pub(super) fn is_recorded(&self, address: IpAddr, now: Timestamp) -> bool {
         let mut recorded = self.0.lock().unwrap_or_else(PoisonError::into_inner);
@@ -52,7 +52,7 @@ pub(crate) struct Sessions {
 #[derive(Debug, Default)]
 struct Table {
     live: HashMap<Hash, Session>,
-    ends: Ends,
+    ends: SessionEndings,
     /// Those that ended and may be stored still; bounded by [`SESSIONS_MAX`].
     unwritten: HashSet<Hash>,
 }
@@ -172,12 +172,12 @@ impl Sessions {
     }
 
     /// What is known of the session of a cookie.
-    pub(super) fn standing(&self, cookie: &str, now: Timestamp) -> Standing {
+    pub(super) fn state(&self, cookie: &str, now: Timestamp) -> SessionState {
         let mut table = self.table();
         if table.find(cookie, now).is_some() {
-            return Standing::Live;
+            return SessionState::Live;
         }
-        table.ends.of(&sha256(cookie.as_bytes())).map_or(Standing::Unknown, Standing::Ended)
+        table.ends.get(&sha256(cookie.as_bytes())).map_or(SessionState::Unknown, SessionState::Ended)
     }
 
     /// How many go on.
@@ -186,7 +186,7 @@ impl Sessions {
     }
 
     /// How many go on, by the hash of their token.
-    pub(super) fn of_each_token(&self, now: Timestamp) -> HashMap<Hash, u64> {
+    pub(super) fn counts_by_token(&self, now: Timestamp) -> HashMap<Hash, u64> {
         let mut counts = HashMap::new();
         for session in self.table().live.values().filter(|session| session.over(now).is_none()) {
             *counts.entry(session.token).or_default() += 1;
@@ -207,7 +207,7 @@ impl Sessions {
     }
 
     /// What the page at this place is to say, which no later one says again.
-    pub(super) fn flashed(&self, cookie: &str, place: &str, now: Timestamp) -> Vec<Flash> {
+    pub(super) fn take_flashes(&self, cookie: &str, place: &str, now: Timestamp) -> Vec<Flash> {
         self.table().find(cookie, now).map(|session| session.flashes.take(place, now)).unwrap_or_default()
     }
 }
@@ -219,7 +219,7 @@ mod tests {
     // Fails when `is_recorded` leaves out either half of its condition.
     #[test]
     fn a_refused_sign_in_is_recorded_once_a_minute_and_address_and_of_a_bounded_number_of_addresses() {
-        let refusals = Refusals::default();
+        let refusals = SignInRefusals::default();
         let address = |n: usize| IpAddr::from([192, 0, 2, u8::try_from(n).unwrap_or_default()]);
         let at = |n: usize, ms: i64| refusals.is_recorded(address(n), Timestamp(ms));
         assert_eq!([at(0, 0), at(0, 59_999), at(1, 59_999), at(0, 60_000)], [true, false, true, true]);

@@ -1,11 +1,11 @@
 //! The audit log: who did what, each record as a sentence.
 
-mod words;
+mod sentences;
 
 use super::super::Page;
-use super::super::parts::{self, Html};
-use super::super::shell::{Shell, html};
-use super::super::visit::Visit;
+use super::super::components::{self, Html};
+use super::super::layout::{Layout, html};
+use super::super::page_context::PageContext;
 use crate::manage::audit_log;
 use crate::manage::audit_log::AuditFilter;
 use askama::Template;
@@ -16,24 +16,24 @@ use std::sync::Arc;
 #[derive(Template)]
 #[template(path = "audit.html")]
 struct Audit {
-    shell: Shell,
+    layout: Layout,
     items: Vec<AuditDocument>,
     next: String,
 }
 
 /// `GET /w/{ws}/audit?cursor=`: what was done to this workspace; `GET /audit`: to all of them, and to tokens.
-pub(crate) async fn show(visit: Arc<Visit>) -> Page {
-    let workspace = Some(visit.workspace().to_owned()).filter(|id| !id.is_empty());
-    let found = visit.perform(audit_log::list, (visit.rows()?, AuditFilter { workspace })).await?;
-    let shell = Shell::of(&visit, "Audit", "audit").await?;
-    html(&Audit { shell, items: found.items, next: found.next_cursor.unwrap_or_default() })
+pub(crate) async fn show(context: Arc<PageContext>) -> Page {
+    let workspace = Some(context.workspace().to_owned()).filter(|id| !id.is_empty());
+    let found = context.perform(audit_log::list, (context.rows()?, AuditFilter { workspace })).await?;
+    let layout = Layout::new(&context, "Audit", "audit").await?;
+    html(&Audit { layout, items: found.items, next: found.next_cursor.unwrap_or_default() })
 }
 
 impl Audit {
     /// How many records are kept, in words.
     fn retention(&self) -> String {
         let Bounds { audit_records, audit_sessions, audit_people, .. } = Bounds::default();
-        let [changes, sessions, people] = [audit_records, audit_sessions, audit_people].map(parts::count);
+        let [changes, sessions, people] = [audit_records, audit_sessions, audit_people].map(components::count);
         format!(
             "Only the most recent records are kept: {changes} changes, {sessions} sign-ins and sign-outs, and {people} \
              reads and deletions of people's data."
@@ -42,24 +42,24 @@ impl Audit {
 
     /// What was done.
     fn what(&self, item: &AuditDocument) -> Html {
-        parts::shown(&words::sentence(&item.action, &item.detail))
+        components::phrase(&sentences::sentence(&item.action, &item.detail))
     }
 
     /// What it was done to: a link where this workspace has a page for it.
     fn subject(&self, item: &AuditDocument) -> Html {
         let subject = &*item.subject;
-        let is_here = item.workspace.as_ref().is_some_and(|id| id.0.as_str() == self.shell.workspace);
+        let is_here = item.workspace.as_ref().is_some_and(|id| id.0.as_str() == self.layout.workspace);
         let page = match &*item.action {
             "users.merged" | "merge.reverted" => "merges",
             "review.decided" => "reviews",
             "user.read" => "users",
             "user.deleted" => "requests",
             "quarantine.replay_started" => "jobs",
-            _ => return parts::shown(subject),
+            _ => return components::phrase(subject),
         };
         if !is_here {
-            return parts::shown(subject);
+            return components::phrase(subject);
         }
-        parts::link(subject, &self.shell.to(&format!("{page}/{subject}")))
+        components::link(subject, &self.layout.to(&format!("{page}/{subject}")))
     }
 }

@@ -1,11 +1,11 @@
 //! The API for people who read: every call and every document, made of the OpenAPI document. For anybody, like the document
 //! itself; nothing on it is of this server but its version.
 
+use super::super::components;
 use super::super::guarded;
-use super::super::head::{THEMES, plain, theme};
-use super::super::parts;
-use super::super::shell::as_html;
-use super::frame::Bare;
+use super::super::layout::as_html;
+use super::super::request_head::{THEMES, plain, theme};
+use super::frame::BareLayout;
 use crate::manage::api_document::{ApiAnswer, ApiCall, ApiDocument, ApiSchema, MaybeSchema};
 use askama::Template;
 use axum::body::Bytes;
@@ -17,7 +17,7 @@ use std::sync::LazyLock;
 #[derive(Template)]
 #[template(path = "docs.html")]
 struct Docs<'a> {
-    shell: Bare,
+    layout: BareLayout,
     reference: &'a Reference,
 }
 
@@ -90,7 +90,7 @@ static PAGES: LazyLock<Vec<(&'static str, Bytes)>> = LazyLock::new(|| {
         }
     };
     let page = |theme| {
-        let page = Docs { shell: Bare { title: "API", theme }, reference: &reference };
+        let page = Docs { layout: BareLayout { title: "API", theme }, reference: &reference };
         page.render().map(|text| (theme, Bytes::from(text)))
     };
     let pages: Result<Vec<_>, _> = THEMES.into_iter().map(page).collect();

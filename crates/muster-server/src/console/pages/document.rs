@@ -2,7 +2,7 @@
 //! in asks here. They come from the same functions, for the same token, under the same mask.
 
 use super::super::Page;
-use super::super::visit::Visit;
+use super::super::page_context::PageContext;
 use crate::http::envelope;
 use crate::manage::arguments::Id;
 use crate::manage::{merges, quarantine, requests, reviews, users};
@@ -16,26 +16,26 @@ fn json(document: &impl Serialize) -> Page {
 }
 
 /// `GET /w/{ws}/users/{user_id}/json`.
-pub(crate) async fn user(visit: Arc<Visit>) -> Page {
-    json(&visit.perform(users::show, (Id(visit.id()?),)).await?)
+pub(crate) async fn user(context: Arc<PageContext>) -> Page {
+    json(&context.perform(users::show, (Id(context.id()?),)).await?)
 }
 
 /// `GET /w/{ws}/merges/{merge_id}/json`.
-pub(crate) async fn merge(visit: Arc<Visit>) -> Page {
-    json(&visit.perform(merges::show, (Id(visit.id()?),)).await?)
+pub(crate) async fn merge(context: Arc<PageContext>) -> Page {
+    json(&context.perform(merges::show, (Id(context.id()?),)).await?)
 }
 
 /// `GET /w/{ws}/requests/{request_id}/json`.
-pub(crate) async fn request(visit: Arc<Visit>) -> Page {
-    json(&visit.perform(requests::show, (Id(visit.id()?),)).await?)
+pub(crate) async fn request(context: Arc<PageContext>) -> Page {
+    json(&context.perform(requests::show, (Id(context.id()?),)).await?)
 }
 
 /// `GET /w/{ws}/quarantine/{entry_id}/json`.
-pub(crate) async fn entry(visit: Arc<Visit>) -> Page {
-    json(&visit.perform(quarantine::show, (Id(visit.id()?),)).await?)
+pub(crate) async fn entry(context: Arc<PageContext>) -> Page {
+    json(&context.perform(quarantine::show, (Id(context.id()?),)).await?)
 }
 
 /// `GET /w/{ws}/reviews/{review_id}/json`.
-pub(crate) async fn review(visit: Arc<Visit>) -> Page {
-    json(&visit.perform(reviews::show, (Id(visit.id()?),)).await?)
+pub(crate) async fn review(context: Arc<PageContext>) -> Page {
+    json(&context.perform(reviews::show, (Id(context.id()?),)).await?)
 }

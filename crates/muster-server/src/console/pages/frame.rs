@@ -1,9 +1,9 @@
 //! The start, the theme, and what is said when something cannot be shown.
 
-use super::super::head::{came_from, is_same_origin, open_form, plain, redirect};
-use super::super::parts::{self, Html, Twig};
-use super::super::shell::{Shell, html};
-use super::super::visit::{FOREIGN_FORM, Visit};
+use super::super::components::{self, Html, TreeRow};
+use super::super::layout::{Layout, html};
+use super::super::page_context::{FOREIGN_FORM, PageContext};
+use super::super::request_head::{is_same_origin, open_form, plain, redirect, referring_path};
 use super::super::{Page, assets, guarded};
 use super::missing;
 use crate::app::App;
@@ -15,20 +15,20 @@ use muster_wire::manage::problem::Problem;
 use std::sync::Arc;
 
 /// `GET /`: the first workspace, or the list of them.
-pub(crate) async fn home(visit: Arc<Visit>) -> Page {
-    let all = visit.app.workspaces.all();
-    let first = all.iter().find(|entry| visit.caller.sees(entry.id().as_str()));
+pub(crate) async fn home(context: Arc<PageContext>) -> Page {
+    let all = context.app.workspaces.all();
+    let first = all.iter().find(|entry| context.caller.sees(entry.id().as_str()));
     let first = first.map(|entry| format!("/w/{}/overview", entry.id()));
     Ok(redirect(&first.unwrap_or_else(|| "/workspaces".to_owned())))
 }
 
 /// What pages outside of the frame share with those inside.
-pub(super) struct Bare {
+pub(super) struct BareLayout {
     pub(super) title: &'static str,
     pub(super) theme: &'static str,
 }
 
-impl Bare {
+impl BareLayout {
     pub(super) fn style(&self) -> String {
         assets::style()
     }
@@ -54,7 +54,7 @@ pub(crate) async fn theme(State(app): State<Arc<App>>, request: Request) -> Resp
         "dark" => "theme=dark; Path=/; Max-Age=31536000; SameSite=Lax",
         _ => "theme=; Path=/; Max-Age=0; SameSite=Lax",
     };
-    let mut response = redirect(&came_from(&head.headers));
+    let mut response = redirect(&referring_path(&head.headers));
     response.headers_mut().append(header::SET_COOKIE, HeaderValue::from_static(line));
     guarded(response)
 }
@@ -62,34 +62,34 @@ pub(crate) async fn theme(State(app): State<Arc<App>>, request: Request) -> Resp
 #[derive(Template)]
 #[template(path = "components.html")]
 struct Components {
-    shell: Bare,
+    layout: BareLayout,
     /// Drawings that the server makes, of samples.
     tree: Html,
     groups: Html,
 }
 
 /// `GET /components`: every part of the console in both themes, for those who build it.
-pub(crate) async fn components(visit: Arc<Visit>) -> Page {
-    let twig = |parent, name: &str, words: &str, is_marked| Twig {
+pub(crate) async fn components(context: Arc<PageContext>) -> Page {
+    let tree_row = |parent, name: &str, words: &str, is_marked| TreeRow {
         parent,
         name: name.to_owned(),
         words: words.to_owned(),
         is_marked,
     };
-    let twigs = [
-        twig(None, "cust-1001", "6b04f0…003e, survivor", false),
-        twig(Some(0), "+15550142", "6af6b7…0007, m1, 2 Nov 18:20", false),
-        twig(Some(0), "asha@example.test", "6af9d2…0002, m3, 24 Nov 14:05", true),
-        twig(Some(2), "cust-3350", "6a77c0…0f21, m2, 20 Nov 08:44", true),
+    let tree_rows = [
+        tree_row(None, "cust-1001", "6b04f0…003e, survivor", false),
+        tree_row(Some(0), "+15550142", "6af6b7…0007, m1, 2 Nov 18:20", false),
+        tree_row(Some(0), "asha@example.test", "6af9d2…0002, m3, 24 Nov 14:05", true),
+        tree_row(Some(2), "cust-3350", "6a77c0…0f21, m2, 20 Nov 08:44", true),
     ];
-    let (tree, groups) = (parts::tree(&twigs, 2), parts::groups(&[(2, 301), (3, 9), (14, 2)]));
-    html(&Components { shell: Bare { title: "Components", theme: visit.theme() }, tree, groups })
+    let (tree, groups) = (components::tree(&tree_rows, 2), components::groups(&[(2, 301), (3, 9), (14, 2)]));
+    html(&Components { layout: BareLayout { title: "Components", theme: context.theme() }, tree, groups })
 }
 
 #[derive(Template)]
-#[template(path = "trouble.html")]
-struct Trouble {
-    shell: Shell,
+#[template(path = "problem.html")]
+struct ProblemPage {
+    layout: Layout,
     status: u16,
     title: &'static str,
     detail: String,
@@ -101,15 +101,15 @@ struct Trouble {
 #[derive(Template)]
 #[template(path = "unavailable.html")]
 struct Unavailable {
-    shell: Bare,
+    layout: BareLayout,
     status: u16,
     detail: String,
 }
 
 /// What went wrong, in words, with the next step.
-pub(crate) async fn trouble(visit: &Visit, problem: &Problem) -> Response {
+pub(crate) async fn problem_answer(context: &PageContext, problem: &Problem) -> Response {
     let title = match problem.status {
-        404 => missing::title(visit),
+        404 => missing::title(context),
         410 => "No longer there",
         403 => "Not allowed with this token",
         409 | 412 => "Changed in the meantime",
@@ -118,22 +118,24 @@ pub(crate) async fn trouble(visit: &Visit, problem: &Problem) -> Response {
         _ => "Something went wrong",
     };
     // What is known of the page says all that the call says, and more.
-    let why = if problem.status == 404 { missing::why(visit) } else { String::new() };
+    let why = if problem.status == 404 { missing::why(context) } else { String::new() };
     let detail = if why.is_empty() { sentence(&problem.detail) } else { why };
-    problem_page(visit, problem.status, title, (detail, String::new())).await
+    problem_page(context, problem.status, title, (detail, String::new())).await
 }
 
 /// A page in the frame that says what went wrong; without the frame where the server is at fault.
 pub(super) async fn problem_page(
-    visit: &Visit,
+    context: &PageContext,
     status: u16,
     title: &'static str,
     (detail, why): (String, String),
 ) -> Response {
     let code = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    let page = match Shell::of(visit, title, "").await {
-        Ok(shell) if status < 500 => html(&Trouble { shell, status, title, detail, why, back: visit.came_from() }),
-        _ => html(&Unavailable { shell: Bare { title, theme: visit.theme() }, status, detail }),
+    let page = match Layout::new(context, title, "").await {
+        Ok(layout) if status < 500 => {
+            html(&ProblemPage { layout, status, title, detail, why, back: context.referring_path() })
+        }
+        _ => html(&Unavailable { layout: BareLayout { title, theme: context.theme() }, status, detail }),
     };
     let mut response = page.unwrap_or_else(|problem| plain(code, &problem.detail));
     *response.status_mut() = code;

@@ -2,9 +2,9 @@
 //! draft: it is sent whole with each button, and nothing of it is kept until it is activated.
 
 use super::super::Page;
-use super::super::parts::{self, Html, counted};
-use super::super::shell::{Shell, html};
-use super::super::visit::Visit;
+use super::super::components::{self, Html, count_noun};
+use super::super::layout::{Layout, html};
+use super::super::page_context::PageContext;
 use super::{confirmed, refused};
 use crate::callers::TokenScope;
 use crate::manage::arguments::{IfMatch, JsonBody, NoBody};
@@ -27,7 +27,7 @@ use std::sync::Arc;
 #[derive(Template)]
 #[template(path = "identity.html")]
 struct Identity {
-    shell: Shell,
+    layout: Layout,
     /// The settings in force.
     now: IdentityDocument,
     /// The settings of the form.
@@ -76,18 +76,23 @@ const KINDS_MAX: usize = 5;
 const RULES_MAX: usize = 5;
 
 /// `GET /w/{ws}/identity`.
-pub(crate) async fn show(visit: Arc<Visit>) -> Page {
-    page(&visit, None, None, String::new()).await
+pub(crate) async fn show(context: Arc<PageContext>) -> Page {
+    page(&context, None, None, String::new()).await
 }
 
-async fn page(visit: &Visit, draft: Option<Draft>, preview: Option<IdentityPreviewDocument>, error: String) -> Page {
-    let now = visit.perform(identity::show, ()).await?.document;
-    let shell = Shell::of(visit, "Identity resolution", "identity").await?;
+async fn page(
+    context: &PageContext,
+    draft: Option<Draft>,
+    preview: Option<IdentityPreviewDocument>,
+    error: String,
+) -> Page {
+    let now = context.perform(identity::show, ()).await?.document;
+    let layout = Layout::new(context, "Identity resolution", "identity").await?;
     let kept = Draft::from(&now.settings);
     let is_changed = draft.as_ref().is_some_and(|draft| *draft != kept);
     let draft = draft.unwrap_or(kept);
-    let stats = if turns_off(&now, &draft) { Some(visit.perform(stats::stats, ()).await?) } else { None };
-    html(&Identity { shell, now, draft, preview, stats, error, is_changed })
+    let stats = if turns_off(&now, &draft) { Some(context.perform(stats::stats, ()).await?) } else { None };
+    html(&Identity { layout, now, draft, preview, stats, error, is_changed })
 }
 
 /// Whether a draft turns identity resolution off.
@@ -96,40 +101,42 @@ fn turns_off(now: &IdentityDocument, draft: &Draft) -> bool {
 }
 
 /// `POST /w/{ws}/identity` with the draft and `do`: `preview`, `activate`, or a change of the draft.
-pub(crate) async fn change(visit: Arc<Visit>) -> Page {
-    let draft = draft(&visit);
-    match visit.field("do").unwrap_or("preview") {
-        "activate" => activate(&visit, draft).await,
-        "preview" => match try_out(&visit, &draft).await {
-            Ok(preview) => page(&visit, Some(draft), Some(preview), String::new()).await,
-            Err(problem) if problem.status < 500 => refused(page(&visit, Some(draft), None, said(&problem)).await),
+pub(crate) async fn change(context: Arc<PageContext>) -> Page {
+    let draft = draft(&context);
+    match context.field("do").unwrap_or("preview") {
+        "activate" => activate(&context, draft).await,
+        "preview" => match try_out(&context, &draft).await {
+            Ok(preview) => page(&context, Some(draft), Some(preview), String::new()).await,
+            Err(problem) if problem.status < 500 => {
+                refused(page(&context, Some(draft), None, problem_sentence(&problem)).await)
+            }
             Err(problem) => Err(problem),
         },
         // A change of the draft alone: it is shown again.
-        _ => page(&visit, Some(draft), None, String::new()).await,
+        _ => page(&context, Some(draft), None, String::new()).await,
     }
 }
 
-async fn try_out(visit: &Visit, draft: &Draft) -> Result<IdentityPreviewDocument, Problem> {
-    visit.perform(identity::try_out, (JsonBody(draft.request()?),)).await
+async fn try_out(context: &PageContext, draft: &Draft) -> Result<IdentityPreviewDocument, Problem> {
+    context.perform(identity::try_out, (JsonBody(draft.request()?),)).await
 }
 
-async fn activate(visit: &Visit, draft: Draft) -> Page {
-    if let Err(problem) = confirmed(visit, visit.workspace()) {
-        let preview = try_out(visit, &draft).await.ok();
-        return refused(page(visit, Some(draft), preview, super::frame::sentence(&problem.detail)).await);
+async fn activate(context: &PageContext, draft: Draft) -> Page {
+    if let Err(problem) = confirmed(context, context.workspace()) {
+        let preview = try_out(context, &draft).await.ok();
+        return refused(page(context, Some(draft), preview, super::frame::sentence(&problem.detail)).await);
     }
     // Who may not is told so, whatever is wrong with the draft.
-    has(&visit.caller, TokenScope::Operate)?;
+    has(&context.caller, TokenScope::Operate)?;
     let changed = match draft.request() {
-        Ok(request) => visit.perform(identity::change, (JsonBody(request), IfMatch::default())).await,
+        Ok(request) => context.perform(identity::change, (JsonBody(request), IfMatch::default())).await,
         Err(problem) => Err(problem),
     };
     match changed {
-        Ok(now) => visit.done(&visit.within("identity"), activated(&now.document)),
+        Ok(now) => context.done(&context.within("identity"), activated(&now.document)),
         // What is wrong with the draft stands beside it; that the token may not is no fault of the draft.
         Err(problem) if problem.status < 500 && problem.status != 403 => {
-            refused(page(visit, Some(draft), None, said(&problem)).await)
+            refused(page(context, Some(draft), None, problem_sentence(&problem)).await)
         }
         Err(problem) => Err(problem),
     }
@@ -144,22 +151,22 @@ fn activated(now: &IdentityDocument) -> &'static str {
     }
 }
 
-fn said(problem: &Problem) -> String {
+fn problem_sentence(problem: &Problem) -> String {
     super::frame::sentence(&problem.to_string())
 }
 
 /// The form as settings; buttons of rows move, remove and add.
-fn draft(visit: &Visit) -> Draft {
-    let (action, at) = visit.field("do").and_then(|it| it.split_once(':')).unwrap_or_default();
+fn draft(context: &PageContext) -> Draft {
+    let (action, at) = context.field("do").and_then(|it| it.split_once(':')).unwrap_or_default();
     let at: usize = at.parse().unwrap_or(usize::MAX);
-    let mut kinds: Vec<DraftKind> = (0..KINDS_MAX).filter_map(|n| kind(visit, n)).collect();
+    let mut kinds: Vec<DraftKind> = (0..KINDS_MAX).filter_map(|n| kind(context, n)).collect();
     match action {
         "up" if (1..kinds.len()).contains(&at) => kinds.swap(at, at - 1),
         "down" if at + 1 < kinds.len() => kinds.swap(at, at + 1),
         "remove" if at < kinds.len() => drop(kinds.remove(at)),
         _ => {}
     }
-    if let Some(name) = visit.field("add").map(str::trim).filter(|name| !name.is_empty()) {
+    if let Some(name) = context.field("add").map(str::trim).filter(|name| !name.is_empty()) {
         kinds.push(DraftKind {
             kind: name.to_owned(),
             normalise: None,
@@ -170,23 +177,23 @@ fn draft(visit: &Visit) -> Draft {
         });
     }
     let rule = |n: usize| {
-        let name = visit.field(&format!("rule-name-{n}"))?.trim().to_owned();
-        Some((name, visit.field(&format!("rule-word-{n}")).unwrap_or("sum").to_owned()))
+        let name = context.field(&format!("rule-name-{n}"))?.trim().to_owned();
+        Some((name, context.field(&format!("rule-word-{n}")).unwrap_or("sum").to_owned()))
     };
     Draft {
-        enabled: visit.field("enabled").is_some(),
+        enabled: context.field("enabled").is_some(),
         identifiers: kinds,
         survivor: SurvivorRuleDocument {
-            attribute: visit.field("attribute").map(|name| name.trim().to_owned()),
-            rule: visit.field("rule").unwrap_or("last_seen").to_owned(),
+            attribute: context.field("attribute").map(|name| name.trim().to_owned()),
+            rule: context.field("rule").unwrap_or("last_seen").to_owned(),
         },
         attribute_rules: (0..=RULES_MAX).filter_map(rule).collect(),
     }
 }
 
 /// A row of the form.
-fn kind(visit: &Visit, n: usize) -> Option<DraftKind> {
-    let field = |name: &str| visit.field(&format!("{name}-{n}"));
+fn kind(context: &PageContext, n: usize) -> Option<DraftKind> {
+    let field = |name: &str| context.field(&format!("{name}-{n}"));
     let kind = field("kind")?.to_owned();
     let most = field("cap").unwrap_or("50").trim();
     let lines = field("exceptions").unwrap_or_default().lines().map(str::trim).filter(|line| !line.is_empty());
@@ -270,7 +277,7 @@ impl Identity {
     }
 
     fn may_change(&self) -> bool {
-        self.shell.may_operate && !self.is_activating()
+        self.layout.may_operate && !self.is_activating()
     }
 
     fn is_new(&self, kind: &DraftKind) -> bool {
@@ -293,7 +300,7 @@ impl Identity {
 
     /// What a preview found, in one sentence, and its tone: conflicts alone are a warning, since they are work for people and
     /// nothing else comes of them.
-    fn verdict(&self, preview: &IdentityPreviewDocument) -> (&'static str, String) {
+    fn headline(&self, preview: &IdentityPreviewDocument) -> (&'static str, String) {
         let (merges, reviews) = (preview.merges, preview.reviews);
         if turns_off(&self.now, &self.draft) {
             return ("warn", "Turns identity resolution off: customer_id is then the only identifier.".to_owned());
@@ -302,13 +309,13 @@ impl Identity {
             return ("", "0 merges. No stored users would be joined.".to_owned());
         }
         if merges == 0 {
-            return ("warn", format!("0 merges, {} for review.", counted(reviews, "conflict")));
+            return ("warn", format!("0 merges, {} for review.", count_noun(reviews, "conflict")));
         }
         let words = format!(
             "{} would join {}. The largest would have {}.",
-            counted(merges, "merge"),
-            counted(preview.profiles_merged, "user"),
-            counted(preview.largest, "merged profile")
+            count_noun(merges, "merge"),
+            count_noun(preview.profiles_merged, "user"),
+            count_noun(preview.largest, "merged profile")
         );
         ("", words)
     }
@@ -337,13 +344,13 @@ impl Identity {
 
     /// The groups that would be made, by how many profiles they join.
     fn groups(&self, preview: &IdentityPreviewDocument) -> Html {
-        parts::groups(&preview.groups.iter().map(|it| (it.profiles, it.count)).collect::<Vec<_>>())
+        components::groups(&preview.groups.iter().map(|it| (it.profiles, it.count)).collect::<Vec<_>>())
     }
 
     /// A sample: the users that would be joined.
     fn sample(&self, sample: &PreviewSampleDocument) -> Html {
-        let ids = sample.ids.iter().map(|id| self.shell.user(id).to_string());
-        parts::made(ids.collect::<Vec<_>>().join(" "))
+        let ids = sample.ids.iter().map(|id| self.layout.user(id).to_string());
+        components::markup(ids.collect::<Vec<_>>().join(" "))
     }
 }
 
@@ -354,19 +361,19 @@ struct Progress {
 }
 
 /// `POST /w/{ws}/identity/cancel`: gives up an activation that failed.
-pub(crate) async fn cancel(visit: Arc<Visit>) -> Page {
-    match visit.perform(identity::cancel, (NoBody,)).await {
-        Ok(_) => visit.done(
-            &visit.within("identity"),
+pub(crate) async fn cancel(context: Arc<PageContext>) -> Page {
+    match context.perform(identity::cancel, (NoBody,)).await {
+        Ok(_) => context.done(
+            &context.within("identity"),
             "Activation given up. The settings before it hold; merges that it made stay.",
         ),
         // It went on, or ended, in the meantime: the page says so.
-        Err(problem) if problem.status == 409 => refused(page(&visit, None, None, said(&problem)).await),
+        Err(problem) if problem.status == 409 => refused(page(&context, None, None, problem_sentence(&problem)).await),
         Err(problem) => Err(problem),
     }
 }
 
 /// `GET /w/{ws}/identity/progress`: how far an activation is.
-pub(crate) async fn progress(visit: Arc<Visit>) -> Page {
-    html(&Progress { now: visit.perform(identity::show, ()).await?.document })
+pub(crate) async fn progress(context: Arc<PageContext>) -> Page {
+    html(&Progress { now: context.perform(identity::show, ()).await?.document })
 }

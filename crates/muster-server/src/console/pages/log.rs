@@ -1,10 +1,10 @@
 //! The log: requests as they came. `watch` lets those in that come.
 
 use super::super::Page;
-use super::super::head::redirect;
-use super::super::parts::{self, Html, counted};
-use super::super::shell::{Shell, html};
-use super::super::visit::Visit;
+use super::super::components::{self, Html, count_noun};
+use super::super::layout::{Layout, html};
+use super::super::page_context::PageContext;
+use super::super::request_head::redirect;
 use super::users::users_of;
 use crate::limits::CONSOLE_ROWS;
 use crate::manage::arguments::{JsonBody, PageQuery};
@@ -43,10 +43,10 @@ const OUTCOMES: [Outcome; 6] =
 
 impl Row {
     /// Of an entry of the log, or of a request that the log does not keep.
-    pub(crate) fn new(moments: &parts::Moments, workspace: &str, doc: &RequestDocument) -> Self {
-        let row = |id: String, at: &dyn parts::Instant, status: u16, path: &str| Self {
-            at: moments.log(at),
-            status: parts::status(u64::from(status)),
+    pub(crate) fn new(times: &components::TimeFormatter, workspace: &str, doc: &RequestDocument) -> Self {
+        let row = |id: String, at: &dyn components::Instant, status: u16, path: &str| Self {
+            at: times.log(at),
+            status: components::status(u64::from(status)),
             path: path.trim_start_matches("/v1/").trim_end_matches("/{workspace_id}").to_owned(),
             elements: 0,
             map: Html::default(),
@@ -65,11 +65,11 @@ impl Row {
                 let error = doc.first_error.as_ref();
                 Self {
                     elements,
-                    map: if elements > 0 { parts::map(runs, true) } else { Html::default() },
+                    map: if elements > 0 { components::map(runs, true) } else { Html::default() },
                     words: if elements > 0 { words(&counts, error) } else { refused(doc.fault_count, error) },
                     origin: doc.origin_address.clone().unwrap_or_default(),
-                    bytes: parts::bytes(u64::from(doc.bytes)),
-                    took: parts::took(doc.duration_us),
+                    bytes: components::bytes(u64::from(doc.bytes)),
+                    took: components::duration(doc.duration_us),
                     ..row(doc.request_id.to_string(), &doc.received_at, doc.status, &doc.path)
                 }
             }
@@ -79,7 +79,7 @@ impl Row {
                 Self {
                     words: refused(0, doc.first_error.as_ref()),
                     origin: doc.origin_address.clone().unwrap_or_default(),
-                    took: parts::took(doc.duration_us.unwrap_or_default()),
+                    took: components::duration(doc.duration_us.unwrap_or_default()),
                     ..row(id, &doc.received_at, doc.status, path)
                 }
             }
@@ -97,8 +97,8 @@ fn refused(faults: u64, error: Option<&FirstError>) -> Vec<Html> {
     match (faults, error) {
         (_, None) => Vec::new(),
         // Refused before it was read: that is the state of its key or of its workspace, no fault in its data.
-        (0, Some(error)) => vec![parts::said(&format!("{}: {}", error.kind, error.message))],
-        (n, Some(error)) => vec![parts::error(&error.kind, &error.message, n - 1)],
+        (0, Some(error)) => vec![components::muted(&format!("{}: {}", error.kind, error.message))],
+        (n, Some(error)) => vec![components::error(&error.kind, &error.message, n - 1)],
     }
 }
 
@@ -107,22 +107,22 @@ fn words(counts: &ElementCounts, error: Option<&FirstError>) -> Vec<Html> {
     let applied = counts.created + counts.updated + counts.merged;
     let mut out = Vec::new();
     if applied > 0 {
-        out.push(parts::outcome("updated", parts::tally(applied, "applied")));
+        out.push(components::outcome("updated", components::count_outcome(applied, "applied")));
     }
     for outcome in [Outcome::Merged, Outcome::Duplicate, Outcome::Skipped, Outcome::Rejected] {
         let (name, count) = (outcome.name(), counts.with_outcome(outcome));
         if count > 0 {
-            out.push(parts::outcome(name, parts::tally(count, name)));
+            out.push(components::outcome(name, components::count_outcome(count, name)));
         }
     }
-    out.extend(error.map(|error| parts::said(&error.kind)));
+    out.extend(error.map(|error| components::muted(&error.kind)));
     out
 }
 
 #[derive(Template)]
 #[template(path = "live.html")]
 struct Live {
-    shell: Shell,
+    layout: Layout,
     requests: Vec<Row>,
     filters: Filters,
     typed: Typed,
@@ -142,7 +142,7 @@ enum Typed {
     /// All of it stands in the address.
     Nothing,
     /// It matches no user, or these.
-    Astray { value: String, leads: Vec<String> },
+    Unresolved { value: String, users: Vec<String> },
     /// The origin address that the requests came from.
     Origin(String),
 }
@@ -157,19 +157,19 @@ const CHOICES: [&str; 5] = ["outcome", "status", "fault", "kind", "warnings"];
 const TIMES: [&str; 2] = ["since", "until"];
 
 /// The filters that the address has.
-pub(super) fn filters(visit: &Visit) -> Vec<(&'static str, &str)> {
-    FILTERS.into_iter().filter_map(|name| Some((name, visit.parameter(name)?))).collect()
+pub(super) fn filters(context: &PageContext) -> Vec<(&'static str, &str)> {
+    FILTERS.into_iter().filter_map(|name| Some((name, context.parameter(name)?))).collect()
 }
 
 /// `GET /w/{ws}/live` with the filters and `cursor`: the newest requests; the script lets further ones in.
-pub(crate) async fn live(visit: Arc<Visit>) -> Page {
-    let filters = filters(&visit).into_iter().map(|(name, value)| (name, value.to_owned())).collect();
-    live_page(&visit, filters, Typed::Nothing).await
+pub(crate) async fn live(context: Arc<PageContext>) -> Page {
+    let filters = filters(&context).into_iter().map(|(name, value)| (name, value.to_owned())).collect();
+    live_page(&context, filters, Typed::Nothing).await
 }
 
-async fn live_page(visit: &Visit, filters: Filters, typed: Typed) -> Page {
+async fn live_page(context: &PageContext, filters: Filters, typed: Typed) -> Page {
     // The place of an older page: of a form in the form, else in the address.
-    let cursor = visit.parameter("cursor").or(visit.field("cursor"));
+    let cursor = context.parameter("cursor").or(context.field("cursor"));
     let page = PageQuery { limit: CONSOLE_ROWS, ..PageQuery::parse(None, cursor)? };
     let query = RequestFilterQuery::parse(|name| {
         filters.iter().find(|(known, _)| *known == name).map(|(_, value)| value.as_str())
@@ -179,26 +179,26 @@ async fn live_page(visit: &Visit, filters: Filters, typed: Typed) -> Page {
     let found = match &typed {
         Typed::Origin(origin) => {
             let body = JsonBody(FindRequestsRequest { origin_address: origin.clone() });
-            visit.perform(requests::find, (body, page, query, refused)).await?
+            context.perform(requests::find, (body, page, query, refused)).await?
         }
-        _ => visit.perform(requests::list, (page, query, refused)).await?,
+        _ => context.perform(requests::list, (page, query, refused)).await?,
     };
-    let shell = Shell::of(visit, "Live", "live").await?;
-    let requests = found.items.iter().map(|doc| Row::new(&shell.moments, visit.workspace(), doc)).collect();
-    let kept = match visit.entry()?.document.log_retention_days {
+    let layout = Layout::new(context, "Live", "live").await?;
+    let requests = found.items.iter().map(|doc| Row::new(&layout.times, context.workspace(), doc)).collect();
+    let kept = match context.entry()?.document.log_retention_days {
         0 => "without a limit of time".to_owned(),
-        days => format!("for {}", counted(u64::from(days), "day")),
+        days => format!("for {}", count_noun(u64::from(days), "day")),
     };
     html(&Live {
         requests,
         filters,
         typed,
         next: found.next_cursor.unwrap_or_default(),
-        is_older: visit.parameter("cursor").or(visit.field("cursor")).is_some(),
+        is_older: context.parameter("cursor").or(context.field("cursor")).is_some(),
         kept,
-        curl: curl(visit),
-        listens: visit.address(),
-        shell,
+        curl: curl(context),
+        listens: context.address(),
+        layout,
     })
 }
 
@@ -206,30 +206,30 @@ async fn live_page(visit: &Visit, filters: Filters, typed: Typed) -> Page {
 /// page's zone; an address has them as instants. An identifier
 /// is posted, since addresses end up in logs; in the address stands the id of the user that it resolves to. An origin address
 /// resolves to nothing that an address may tell, so the answer is the page itself; its older ones are posted, too, with `cursor`.
-pub(crate) async fn filter(visit: Arc<Visit>) -> Page {
+pub(crate) async fn filter(context: Arc<PageContext>) -> Page {
     let mut chosen: Filters =
-        CHOICES.into_iter().filter_map(|name| Some((name, visit.field(name)?.to_owned()))).collect();
+        CHOICES.into_iter().filter_map(|name| Some((name, context.field(name)?.to_owned()))).collect();
     for name in TIMES {
-        if let Some(text) = visit.field(name) {
-            chosen.push((name, instant(&visit, name, text)?));
+        if let Some(text) = context.field(name) {
+            chosen.push((name, instant(&context, name, text)?));
         }
     }
-    let value = visit.field("identifier").unwrap_or_default().trim();
+    let value = context.field("identifier").unwrap_or_default().trim();
     if value.is_empty() {
-        return Ok(redirect(&address(&visit, &chosen)));
+        return Ok(redirect(&address(&context, &chosen)));
     }
     if value.parse::<IpAddr>().is_ok() {
-        return live_page(&visit, chosen, Typed::Origin(value.to_owned())).await;
+        return live_page(&context, chosen, Typed::Origin(value.to_owned())).await;
     }
-    let leads = users_of(&visit, value).await?;
-    if let [id] = &leads[..] {
+    let users = users_of(&context, value).await?;
+    if let [id] = &users[..] {
         chosen.push(("user_id", id.to_string()));
-        return Ok(redirect(&address(&visit, &chosen)));
+        return Ok(redirect(&address(&context, &chosen)));
     }
     live_page(
-        &visit,
+        &context,
         chosen,
-        Typed::Astray { value: value.to_owned(), leads: leads.iter().map(ToString::to_string).collect() },
+        Typed::Unresolved { value: value.to_owned(), users: users.iter().map(ToString::to_string).collect() },
     )
     .await
 }
@@ -238,18 +238,18 @@ pub(crate) async fn filter(visit: Arc<Visit>) -> Page {
 ///
 /// # Errors
 /// 400 for what is neither.
-fn instant(visit: &Visit, name: &str, text: &str) -> Result<String, Problem> {
+fn instant(context: &PageContext, name: &str, text: &str) -> Result<String, Problem> {
     let as_instant = || text.parse::<jiff::Timestamp>().ok().map(|at| at.to_string());
-    let read = visit.moments().instant(text).or_else(as_instant);
+    let read = context.times().instant(text).or_else(as_instant);
     read.ok_or_else(|| {
         Problem::at(format!("/{name}"), format!("{name} must be a date and a time, such as 2026-11-24T13:05"))
     })
 }
 
 /// The address of the live page with these filters.
-fn address(visit: &Visit, filters: &[(&'static str, String)]) -> String {
+fn address(context: &PageContext, filters: &[(&'static str, String)]) -> String {
     let query = form_urlencoded::Serializer::new(String::new()).extend_pairs(filters).finish();
-    if query.is_empty() { visit.within("live") } else { visit.within(&format!("live?{query}")) }
+    if query.is_empty() { context.within("live") } else { context.within(&format!("live?{query}")) }
 }
 
 impl Live {
@@ -278,7 +278,7 @@ impl Live {
 
     /// A filter that is a time, as its control takes it.
     fn time(&self, name: &str) -> String {
-        self.shell.moments.local(self.filter(name))
+        self.layout.times.local(self.filter(name))
     }
 
     /// Whether one of the filters that are folded away is set.
@@ -328,7 +328,7 @@ impl Live {
     fn typed(&self) -> &str {
         match &self.typed {
             Typed::Nothing => self.filter("user_id"),
-            Typed::Astray { value, .. } => value,
+            Typed::Unresolved { value, .. } => value,
             Typed::Origin(origin) => origin,
         }
     }
@@ -350,13 +350,13 @@ impl Live {
 }
 
 /// An import that is ready to run, against the address that this visit used.
-pub(crate) fn curl(visit: &Visit) -> Html {
-    let (address, id) = (visit.address(), visit.workspace());
+pub(crate) fn curl(context: &PageContext) -> Html {
+    let (address, id) = (context.address(), context.workspace());
     let text = format!(
         "curl {address}/v1/transition/{id} \\\n  -u \"{id}:$MUSTER_KEY\" \\\n  -H 'Content-Type: application/json' -d '{{\n  \
          \"type\": \"transition\",\n  \"elements\": [\n    {{\"type\": \"customer\", \"customer_id\": \"cust-1\",\n     \
          \"attributes\": {{\"email\": \"first@example.test\", \"mobile\": \"+15550100\"}}}},\n    {{\"type\": \"event\", \
          \"customer_id\": \"cust-1\",\n     \"actions\": [{{\"action\": \"signed_up\"}}]}}\n  ]}}'"
     );
-    parts::command(&text, "curl command")
+    components::command(&text, "curl command")
 }

@@ -1,9 +1,9 @@
 //! The members of a live profile, on the pages of users and merges: drawn as a tree, and a table of what each holds by
 //! itself and what its part would show if its link were cut.
 
-use super::super::parts::{self, Html, Style, Twig};
-use super::super::shell::Shell;
-use super::super::visit::Visit;
+use super::super::components::{self, Html, Style, TreeRow};
+use super::super::layout::Layout;
+use super::super::page_context::PageContext;
 use super::users::known_as;
 use crate::limits::{CONSOLE_ROWS, MEMBER_ATTRIBUTES_SHOWN_MAX};
 use crate::manage::arguments::{Id, PageQuery};
@@ -17,7 +17,7 @@ use std::collections::HashSet;
 pub(super) struct Members {
     /// The tree; nothing on the pages after the first.
     pub(super) drawing: Html,
-    pub(super) rows: Vec<Member>,
+    pub(super) rows: Vec<MemberRow>,
     /// Members of the live profile, the root among them.
     pub(super) all: usize,
     /// Where the next page begins; empty at the end.
@@ -25,7 +25,7 @@ pub(super) struct Members {
 }
 
 /// One member.
-pub(super) struct Member {
+pub(super) struct MemberRow {
     pub(super) id: String,
     pub(super) name: String,
     /// The merge that joined it; empty for the root.
@@ -43,9 +43,9 @@ pub(super) struct Member {
 }
 
 /// The members of a user; `marked` is the merge that the page is about. None if the user has no member but itself.
-pub(super) async fn of(
-    visit: &Visit,
-    shell: &Shell,
+pub(super) async fn load(
+    context: &PageContext,
+    layout: &Layout,
     user: &UserDocument,
     marked: Option<MergeNo>,
 ) -> Result<Option<Members>, Problem> {
@@ -53,12 +53,12 @@ pub(super) async fn of(
     if all == 1 {
         return Ok(None);
     }
-    let after = PageQuery::parse(None, visit.parameter("after"))?.cursor;
+    let after = PageQuery::parse(None, context.parameter("after"))?.cursor;
     let page = PageQuery { limit: CONSOLE_ROWS, cursor: after };
-    let page = visit.perform(users::members, (page, Id(user.id.0))).await?;
+    let page = context.perform(users::members, (page, Id(user.id.0))).await?;
     let came = came_with(user, marked);
-    let drawing = if after.is_none() { drawn(shell, &page.items, all, &came) } else { Html::default() };
-    let rows = page.items.iter().map(|item| row(shell, item, came.contains(&item.id.0))).collect();
+    let drawing = if after.is_none() { drawn(layout, &page.items, all, &came) } else { Html::default() };
+    let rows = page.items.iter().map(|item| row(layout, item, came.contains(&item.id.0))).collect();
     Ok(Some(Members { drawing, rows, all, next: page.next_cursor.unwrap_or_default() }))
 }
 
@@ -75,43 +75,43 @@ fn came_with(user: &UserDocument, merge: Option<MergeNo>) -> HashSet<ProfileId> 
     came
 }
 
-fn drawn(shell: &Shell, items: &[MemberDetailDocument], all: usize, came: &HashSet<ProfileId>) -> Html {
-    let twig = |item: &MemberDetailDocument| {
-        let short = parts::short(item.id);
+fn drawn(layout: &Layout, items: &[MemberDetailDocument], all: usize, came: &HashSet<ProfileId>) -> Html {
+    let tree_row = |item: &MemberDetailDocument| {
+        let short = components::short(item.id);
         let words = match item.merge_id {
             None => format!("{short}, survivor"),
-            Some(merge) => format!("{short}, {merge}, {}", shell.moments.text(item.joined_at, Style::Short)),
+            Some(merge) => format!("{short}, {merge}, {}", layout.times.text(item.joined_at, Style::Short)),
         };
-        Twig {
+        TreeRow {
             parent: item.parent.and_then(|parent| items.iter().position(|other| other.id == parent)),
             name: name(item),
             words,
             is_marked: came.contains(&item.id.0),
         }
     };
-    let twigs: Vec<Twig> = items.iter().map(twig).collect();
-    parts::tree(&twigs, all - twigs.len())
+    let tree_rows: Vec<TreeRow> = items.iter().map(tree_row).collect();
+    components::tree(&tree_rows, all - tree_rows.len())
 }
 
 /// What a member is called by the current values of its subtree; else by its id.
 fn name(item: &MemberDetailDocument) -> String {
-    known_as(&item.shows.identifiers).unwrap_or_else(|| parts::short(item.id))
+    known_as(&item.shows.identifiers).unwrap_or_else(|| components::short(item.id))
 }
 
-fn row(shell: &Shell, item: &MemberDetailDocument, is_marked: bool) -> Member {
+fn row(layout: &Layout, item: &MemberDetailDocument, is_marked: bool) -> MemberRow {
     let attributes = &item.shows.attributes;
-    Member {
+    MemberRow {
         id: item.id.to_string(),
         name: name(item),
         merge: item.merge_id.map(|merge| merge.to_string()).unwrap_or_default(),
-        joined: shell.moments.brief(item.joined_at),
-        keys: item.own.identifiers.iter().map(|key| parts::key(&key.kind, &key.value)).collect(),
+        joined: layout.times.brief(item.joined_at),
+        keys: item.own.identifiers.iter().map(|key| components::key(&key.kind, &key.value)).collect(),
         below: item.shows.member_count,
         events: item.shows.event_count,
         shows: attributes
             .iter()
             .take(MEMBER_ATTRIBUTES_SHOWN_MAX)
-            .map(|(name, value)| (parts::shown(name), parts::value(value)))
+            .map(|(name, value)| (components::phrase(name), components::value(value)))
             .collect(),
         more: attributes.len().saturating_sub(MEMBER_ATTRIBUTES_SHOWN_MAX),
         is_marked,

@@ -2,9 +2,9 @@
 //! element made are told together.
 
 use super::super::Page;
-use super::super::parts::{self, Html, counted};
-use super::super::shell::{Shell, html};
-use super::super::visit::Visit;
+use super::super::components::{self, Html, count_noun};
+use super::super::layout::{Layout, html};
+use super::super::page_context::PageContext;
 use super::members::{self, Members};
 use super::users::known_as;
 use super::{confirmed, refused};
@@ -23,9 +23,9 @@ use std::sync::Arc;
 #[derive(Template)]
 #[template(path = "merge.html")]
 struct Merge {
-    shell: Shell,
+    layout: Layout,
     doc: MergeDocument,
-    verdict: Html,
+    headline: Html,
     /// The names of both sides.
     names: (String, String),
     rows: Vec<Row>,
@@ -68,36 +68,37 @@ impl Preview {
     fn events_words(&self) -> String {
         let (moves, stays) = (self.events, self.stays);
         let back = if moves == 1 { "event moves back" } else { "events move back" };
-        format!("{back}, {} {} with", parts::count(stays), if stays == 1 { "stays" } else { "stay" })
+        format!("{back}, {} {} with", components::count(stays), if stays == 1 { "stays" } else { "stay" })
     }
 }
 
 /// `GET /w/{ws}/merges/{id}?preview=revert`.
-pub(crate) async fn show(visit: Arc<Visit>) -> Page {
-    let preview = visit.parameter("preview").is_some() && visit.may_operate();
-    shown(&visit, preview, String::new()).await
+pub(crate) async fn show(context: Arc<PageContext>) -> Page {
+    let preview = context.parameter("preview").is_some() && context.may_operate();
+    page(&context, preview, String::new()).await
 }
 
-async fn shown(visit: &Visit, with_preview: bool, error: String) -> Page {
-    let no: MergeNo = visit.id()?;
-    let detail = visit.perform(merges::show, (Id(no),)).await?;
+async fn page(context: &PageContext, with_preview: bool, error: String) -> Page {
+    let no: MergeNo = context.id()?;
+    let detail = context.perform(merges::show, (Id(no),)).await?;
     let doc = detail.merge;
-    let before = before(visit, no).await?;
-    let now = known(visit.perform(users::show, (Id(doc.content.survivor.0),)).await)?;
-    let shell = Shell::of(visit, format!("Merge {no}"), "merges").await?;
+    let before = before(context, no).await?;
+    let now = known(context.perform(users::show, (Id(doc.content.survivor.0),)).await)?;
+    let layout = Layout::new(context, format!("Merge {no}"), "merges").await?;
     let others: Vec<MergeNo> = detail.together.into_iter().map(|other| other.0).filter(|other| *other != no).collect();
     let is_reverted = doc.reverted_at.is_some();
-    let (sides, untold) = sides(visit, (&doc, before), &others).await?;
+    let (sides, untold) = sides(context, (&doc, before), &others).await?;
     let (mut rows, same) = sides.rows(now.as_ref(), is_reverted);
-    rows.extend(figures(&shell, &sides, now.as_ref()));
+    rows.extend(figures(&layout, &sides, now.as_ref()));
     let joined = now.as_ref().filter(|now| !is_reverted && now.members.len() >= 2);
     let members = match joined {
-        Some(now) => members::of(visit, &shell, now, Some(no)).await?,
+        Some(now) => members::load(context, &layout, now, Some(no)).await?,
         None => None,
     };
-    let preview = if with_preview && !is_reverted { Some(preview(visit, &shell, now.as_ref()).await?) } else { None };
-    let page = Merge {
-        verdict: verdict(&shell, &doc, others.len() + 2),
+    let preview =
+        if with_preview && !is_reverted { Some(preview(context, &layout, now.as_ref()).await?) } else { None };
+    let template = Merge {
+        headline: headline(&layout, &doc, others.len() + 2),
         names: sides.names(&doc),
         rows,
         same,
@@ -107,10 +108,10 @@ async fn shown(visit: &Visit, with_preview: bool, error: String) -> Page {
         members,
         preview,
         error,
-        shell,
+        layout,
         doc,
     };
-    html(&page)
+    html(&template)
 }
 
 /// A document about users; None if they were deleted since: the record of their merge stays.
@@ -121,8 +122,8 @@ fn known<T>(answer: Result<T, Problem>) -> Result<Option<T>, Problem> {
     }
 }
 
-async fn before(visit: &Visit, no: MergeNo) -> Result<Option<PreMergeDocument>, Problem> {
-    known(visit.perform(merges::before, (Id(no),)).await)
+async fn before(context: &PageContext, no: MergeNo) -> Result<Option<PreMergeDocument>, Problem> {
+    known(context.perform(merges::before, (Id(no),)).await)
 }
 
 /// One merge with both users before it; None if they were deleted since.
@@ -141,7 +142,7 @@ impl Side {
 struct Sides(Vec<Side>);
 
 async fn sides(
-    visit: &Visit,
+    context: &PageContext,
     (merge, before_it): (&MergeDocument, Option<PreMergeDocument>),
     others: &[MergeNo],
 ) -> Result<(Sides, usize), Problem> {
@@ -152,8 +153,8 @@ async fn sides(
         return Ok((Sides(sides), 0));
     }
     for other in others.iter().take(MERGE_SIDES_MAX - 1) {
-        let merge = visit.perform(merges::show, (Id(*other),)).await?.merge;
-        let before = before(visit, *other).await?;
+        let merge = context.perform(merges::show, (Id(*other),)).await?.merge;
+        let before = before(context, *other).await?;
         if merge.reverted_at.is_none() && before.is_some() {
             sides.push(Side { merge, before });
         }
@@ -163,16 +164,16 @@ async fn sides(
 }
 
 /// Why it was made, in one sentence, of that many profiles.
-fn verdict(shell: &Shell, doc: &MergeDocument, profiles: usize) -> Html {
+fn headline(layout: &Layout, doc: &MergeDocument, profiles: usize) -> Html {
     let content = &doc.content;
     let (many, all) = if profiles == 2 { ("Two".to_owned(), "both") } else { (profiles.to_string(), "all of them") };
     let why = match &content.cause {
         MergeCauseDocument::Identifiers { .. } => {
             let index = content.index.unwrap_or_default();
             let request = content.request_id.map(|id| id.to_string()).unwrap_or_default();
-            let link = parts::link(&request, &shell.to(&format!("requests/{request}?from={index}#el-{index}")));
+            let link = components::link(&request, &layout.to(&format!("requests/{request}?from={index}#el-{index}")));
             let words = format!("{many} users were merged because element {index} of");
-            return parts::joined(&words, &link).then(&format!("carries identifiers of {all}."));
+            return components::with_word(&words, &link).then(&format!("carries identifiers of {all}."));
         }
         MergeCauseDocument::Plain(PlainCause::Activation) => {
             "because they had the same value when its kind was activated."
@@ -180,7 +181,7 @@ fn verdict(shell: &Shell, doc: &MergeDocument, profiles: usize) -> Html {
         MergeCauseDocument::Plain(PlainCause::Api) => "by an API call.",
         MergeCauseDocument::Review { .. } => "because a reviewer decided to merge them.",
     };
-    parts::words(&format!("{many} users were merged {why}"))
+    components::words(&format!("{many} users were merged {why}"))
 }
 
 /// A group of fields in which users are compared.
@@ -216,8 +217,8 @@ impl Group {
 impl Field<'_> {
     fn html(self) -> Html {
         match self {
-            Self::Identifier(value) => parts::shown(value),
-            Self::Attribute(value) => parts::value(value),
+            Self::Identifier(value) => components::phrase(value),
+            Self::Attribute(value) => components::value(value),
         }
     }
 }
@@ -234,8 +235,8 @@ impl Sides {
         let name = |user: Option<&UserDocument>| user.and_then(|user| known_as(&user.identifiers));
         let MergeDocument { content, .. } = merge;
         (
-            name(self.survivor()).unwrap_or_else(|| parts::short(content.survivor)),
-            name(its.map(|its| &its.merged)).unwrap_or_else(|| parts::short(content.merged)),
+            name(self.survivor()).unwrap_or_else(|| components::short(content.survivor)),
+            name(its.map(|its| &its.merged)).unwrap_or_else(|| components::short(content.merged)),
         )
     }
 
@@ -262,10 +263,10 @@ impl Sides {
     /// What is said of each merged side: by itself the value alone, of many each that has one under its merge.
     fn cell(&self, of: &dyn Fn(&UserDocument) -> Option<Html>) -> Html {
         if let [side] = &self.0[..] {
-            return side.merged().and_then(of).unwrap_or_else(|| parts::optional_value(None));
+            return side.merged().and_then(of).unwrap_or_else(|| components::optional_value(None));
         }
         let lines = self.0.iter().filter_map(|side| Some((side.merge.id.to_string(), of(side.merged()?)?)));
-        parts::lines(lines.map(|(id, value)| parts::labelled(&id, &value)))
+        components::lines(lines.map(|(id, value)| components::with_label(&id, &value)))
     }
 
     /// Identifiers and attributes before and after; how many were equal and are not listed.
@@ -305,7 +306,7 @@ impl Sides {
             () if after == before => "",
             () => "written since",
         };
-        let html = |field: Option<Field<'_>>| field.map_or_else(|| parts::optional_value(None), Field::html);
+        let html = |field: Option<Field<'_>>| field.map_or_else(|| components::optional_value(None), Field::html);
         Some(Row {
             field: name.to_owned(),
             survivor: html(before),
@@ -318,7 +319,7 @@ impl Sides {
 }
 
 /// First seen, events and devices of both sides.
-fn figures(shell: &Shell, sides: &Sides, now: Option<&UserDocument>) -> Vec<Row> {
+fn figures(layout: &Layout, sides: &Sides, now: Option<&UserDocument>) -> Vec<Row> {
     let (Some(survivor), Some(now)) = (sides.survivor(), now) else { return Vec::new() };
     let row = |field: &str, of: &dyn Fn(&UserDocument) -> Html, origin: &'static str| Row {
         field: field.to_owned(),
@@ -329,15 +330,15 @@ fn figures(shell: &Shell, sides: &Sides, now: Option<&UserDocument>) -> Vec<Row>
         is_from_merged: false,
     };
     vec![
-        row("first seen", &|side| shell.moments.whole(side.first_seen), "earliest"),
-        row("events", &|side| parts::words(&parts::count(side.event_count)), ""),
-        row("members", &|side| parts::words(&parts::count(side.members.len() + 1)), ""),
+        row("first seen", &|side| layout.times.full(side.first_seen), "earliest"),
+        row("events", &|side| components::words(&components::count(side.event_count)), ""),
+        row("members", &|side| components::words(&components::count(side.members.len() + 1)), ""),
     ]
 }
 
 /// What a revert would do now: a dry run of it.
-async fn preview(visit: &Visit, shell: &Shell, now: Option<&UserDocument>) -> Result<Preview, Problem> {
-    let dry = visit.perform(merges::revert, (NoBody, Id(visit.id()?), DryRun(true))).await?;
+async fn preview(context: &PageContext, layout: &Layout, now: Option<&UserDocument>) -> Result<Preview, Problem> {
+    let dry = context.perform(merges::revert, (NoBody, Id(context.id()?), DryRun(true))).await?;
     let missing = || Problem::new(500, "a dry run of a revert did not say what would be there after it");
     let sides = dry.preview.ok_or_else(missing)?;
     let (mut changed, mut removed) = (Vec::new(), Vec::new());
@@ -349,10 +350,10 @@ async fn preview(visit: &Visit, shell: &Shell, now: Option<&UserDocument>) -> Re
         }
     }
     Ok(Preview {
-        at: shell.moments.clock(visit.now()),
+        at: layout.times.clock(context.now()),
         returns: sides.restored.id.to_string(),
         events: sides.restored.event_count,
-        identifiers: sides.restored.identifiers.iter().map(|(kind, value)| parts::key(kind, value)).collect(),
+        identifiers: sides.restored.identifiers.iter().map(|(kind, value)| components::key(kind, value)).collect(),
         changed,
         removed,
         stays: sides.survivor.event_count,
@@ -360,19 +361,19 @@ async fn preview(visit: &Visit, shell: &Shell, now: Option<&UserDocument>) -> Re
 }
 
 /// `POST /w/{ws}/merges/{id}/revert` with `confirm`.
-pub(crate) async fn revert(visit: Arc<Visit>) -> Page {
-    let no: MergeNo = visit.id()?;
-    if let Err(problem) = confirmed(&visit, &no.to_string()) {
-        return refused(shown(&visit, visit.may_operate(), super::frame::sentence(&problem.detail)).await);
+pub(crate) async fn revert(context: Arc<PageContext>) -> Page {
+    let no: MergeNo = context.id()?;
+    if let Err(problem) = confirmed(&context, &no.to_string()) {
+        return refused(page(&context, context.may_operate(), super::frame::sentence(&problem.detail)).await);
     }
-    visit.perform(merges::revert, (NoBody, Id(no), DryRun(false))).await?;
+    context.perform(merges::revert, (NoBody, Id(no), DryRun(false))).await?;
     let words = format!("Merge {no} reverted. A separation keeps the two users apart.");
-    visit.done(&visit.within(&format!("merges/{no}")), words)
+    context.done(&context.within(&format!("merges/{no}")), words)
 }
 
 impl Merge {
     /// How many identifiers the merged profile brought.
     fn brought_words(&self) -> String {
-        counted(self.doc.content.identifiers.len(), "identifier")
+        count_noun(self.doc.content.identifiers.len(), "identifier")
     }
 }

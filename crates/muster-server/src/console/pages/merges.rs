@@ -1,10 +1,10 @@
 //! Merges: what was merged and by what, filtered by cause, state and user; with the separations that reverts leave.
 
 use super::super::Page;
-use super::super::head::redirect;
-use super::super::parts::{self, Html};
-use super::super::shell::{Shell, html};
-use super::super::visit::Visit;
+use super::super::components::{self, Html};
+use super::super::layout::{Layout, html};
+use super::super::page_context::PageContext;
+use super::super::request_head::redirect;
 use super::users::users_of;
 use crate::limits::CONSOLE_ROWS;
 use crate::manage::arguments::{Id, PageQuery};
@@ -20,10 +20,10 @@ use std::sync::Arc;
 #[derive(Template)]
 #[template(path = "merges.html")]
 struct Merges {
-    shell: Shell,
+    layout: Layout,
     filter: Filter,
     /// A search that matched no user or several, and these; empty before anything was searched.
-    astray: (String, Vec<ProfileId>),
+    unresolved: (String, Vec<ProfileId>),
     items: Vec<MergeDocument>,
     next: String,
     separations: Vec<SeparationDocument>,
@@ -54,41 +54,41 @@ impl Filter {
 }
 
 /// `GET /w/{ws}/merges?cause=&state=&user_id=&cursor=`.
-pub(crate) async fn list(visit: Arc<Visit>) -> Page {
-    let of = |name: &str| visit.parameter(name).unwrap_or_default().to_owned();
+pub(crate) async fn list(context: Arc<PageContext>) -> Page {
+    let of = |name: &str| context.parameter(name).unwrap_or_default().to_owned();
     let filter = Filter { cause: of("cause"), state: of("state"), user_id: of("user_id") };
-    listed(&visit, filter, (String::new(), Vec::new())).await
+    listed(&context, filter, (String::new(), Vec::new())).await
 }
 
 /// `POST /w/{ws}/merges` with `cause`, `state` and `q`: values are never taken from an address, which ends up in logs; so
 /// an identifier leads to the list of whoever has it.
-pub(crate) async fn narrow(visit: Arc<Visit>) -> Page {
-    let of = |name: &str| visit.field(name).unwrap_or_default().trim().to_owned();
+pub(crate) async fn narrow(context: Arc<PageContext>) -> Page {
+    let of = |name: &str| context.field(name).unwrap_or_default().trim().to_owned();
     let (value, mut filter) = (of("q"), Filter { cause: of("cause"), state: of("state"), user_id: String::new() });
     if !value.is_empty() {
-        match &users_of(&visit, &value).await?[..] {
+        match &users_of(&context, &value).await?[..] {
             [user] => filter.user_id = user.to_string(),
-            leads => return listed(&visit, filter, (value, leads.to_vec())).await,
+            leads => return listed(&context, filter, (value, leads.to_vec())).await,
         }
     }
     let query = filter.query();
-    Ok(redirect(&visit.within(&if query.is_empty() { "merges".to_owned() } else { format!("merges?{query}") })))
+    Ok(redirect(&context.within(&if query.is_empty() { "merges".to_owned() } else { format!("merges?{query}") })))
 }
 
-async fn listed(visit: &Visit, filter: Filter, astray: (String, Vec<ProfileId>)) -> Page {
-    let (items, next) = if astray.0.is_empty() {
-        let page = visit.perform(merges::list, (visit.rows()?, filter.of_merges()?)).await?;
+async fn listed(context: &PageContext, filter: Filter, unresolved: (String, Vec<ProfileId>)) -> Page {
+    let (items, next) = if unresolved.0.is_empty() {
+        let page = context.perform(merges::list, (context.rows()?, filter.of_merges()?)).await?;
         (page.items, page.next_cursor)
     } else {
         (Vec::new(), None)
     };
     let newest = PageQuery { limit: CONSOLE_ROWS, cursor: None };
-    let apart = visit.perform(separations::list, (newest,)).await?;
-    let shell = Shell::of(visit, "Merges", "merges").await?;
+    let apart = context.perform(separations::list, (newest,)).await?;
+    let layout = Layout::new(context, "Merges", "merges").await?;
     html(&Merges {
-        shell,
+        layout,
         filter,
-        astray,
+        unresolved,
         items,
         next: next.unwrap_or_default(),
         separations: apart.items,
@@ -109,10 +109,10 @@ impl Merges {
     }
 
     /// The merges of one of several, narrowed as asked.
-    fn of(&self, user: &ProfileId) -> String {
+    fn with_user(&self, user: &ProfileId) -> String {
         let filter =
             Filter { user_id: user.to_string(), cause: self.filter.cause.clone(), state: self.filter.state.clone() };
-        self.shell.to(&format!("merges?{}", filter.query()))
+        self.layout.to(&format!("merges?{}", filter.query()))
     }
 
     /// Where a further page is.
@@ -130,29 +130,29 @@ impl Merges {
     }
 
     fn cause(&self, merge: &MergeDocument) -> Html {
-        cause(&self.shell, &merge.content.cause)
+        cause(&self.layout, &merge.content.cause)
     }
 }
 
 /// What caused a merge, in few words.
-fn cause(shell: &Shell, cause: &MergeCauseDocument) -> Html {
+fn cause(layout: &Layout, cause: &MergeCauseDocument) -> Html {
     match cause {
-        MergeCauseDocument::Plain(PlainCause::Activation) => parts::words("activation"),
-        MergeCauseDocument::Plain(PlainCause::Api) => parts::words("API"),
+        MergeCauseDocument::Plain(PlainCause::Activation) => components::words("activation"),
+        MergeCauseDocument::Plain(PlainCause::Api) => components::words("API"),
         MergeCauseDocument::Review { review_id } => {
-            let link = parts::id_link(review_id, &shell.to(&format!("reviews/{review_id}")), "review id");
-            parts::joined("decided in", &link)
+            let link = components::id_link(review_id, &layout.to(&format!("reviews/{review_id}")), "review id");
+            components::with_word("decided in", &link)
         }
         MergeCauseDocument::Identifiers { keys, .. } => {
             let kinds: Vec<&str> = keys.iter().map(|key| &*key.kind).collect();
-            parts::shown(&kinds.join(" + "))
+            components::phrase(&kinds.join(" + "))
         }
     }
 }
 
 /// `POST /w/{ws}/separations/{id}/lift`.
-pub(crate) async fn lift(visit: Arc<Visit>) -> Page {
-    visit.perform(separations::lift, (Id(visit.id()?),)).await?;
+pub(crate) async fn lift(context: Arc<PageContext>) -> Page {
+    context.perform(separations::lift, (Id(context.id()?),)).await?;
     let words = "Separation lifted. A later record can merge the two users again.";
-    visit.done(&visit.within("merges#separations"), words)
+    context.done(&context.within("merges#separations"), words)
 }

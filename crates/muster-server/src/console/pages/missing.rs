@@ -1,11 +1,11 @@
 //! What is not there: pages for addresses that are none, and for whatever an address names and nobody has. They say what
 //! was looked for and why it may be gone, and quote nothing of the address.
 
-use super::super::head::{plain, theme};
-use super::super::parts::{self, counted};
-use super::super::shell::html;
-use super::super::visit::Visit;
-use super::frame::{Bare, problem_page};
+use super::super::components::{self, count_noun};
+use super::super::layout::html;
+use super::super::page_context::PageContext;
+use super::super::request_head::{plain, theme};
+use super::frame::{BareLayout, problem_page};
 use crate::limits::REPLAY_JOBS_MAX;
 use askama::Template;
 use axum::http::{HeaderMap, StatusCode};
@@ -13,19 +13,19 @@ use axum::response::Response;
 use muster_wire::manage::settings::WorkspaceSettings;
 
 /// The page for an address that is none, or that does not take the method that came.
-pub(crate) async fn address(visit: &Visit, status: StatusCode) -> Response {
-    if visit.is_astray() {
-        return workspace(visit).await;
+pub(crate) async fn address(context: &PageContext, status: StatusCode) -> Response {
+    if context.is_workspace_missing() {
+        return workspace(context).await;
     }
     let (title, detail, why) = of_address(status);
-    problem_page(visit, status.as_u16(), title, (detail.to_owned(), why.to_owned())).await
+    problem_page(context, status.as_u16(), title, (detail.to_owned(), why.to_owned())).await
 }
 
 /// The same words for whoever is not signed in.
 #[derive(Template)]
 #[template(path = "missing.html")]
 struct Missing {
-    shell: Bare,
+    layout: BareLayout,
     status: u16,
     detail: &'static str,
 }
@@ -33,7 +33,7 @@ struct Missing {
 /// The page of such an address for whoever is not signed in.
 pub(crate) fn for_strangers(headers: &HeaderMap, status: StatusCode) -> Response {
     let (title, detail, _) = of_address(status);
-    let page = html(&Missing { shell: Bare { title, theme: theme(headers) }, status: status.as_u16(), detail });
+    let page = html(&Missing { layout: BareLayout { title, theme: theme(headers) }, status: status.as_u16(), detail });
     let mut response = page.unwrap_or_else(|problem| plain(status, &problem.detail));
     *response.status_mut() = status;
     response
@@ -55,18 +55,18 @@ fn of_address(status: StatusCode) -> (&'static str, &'static str, &'static str) 
 }
 
 /// The page for a workspace that is not there for the token, whether it exists or not.
-pub(crate) async fn workspace(visit: &Visit) -> Response {
+pub(crate) async fn workspace(context: &PageContext) -> Response {
     let detail = "No workspace of this id can be reached with your token.".to_owned();
     let why =
         "It may be mistyped (upper and lower case count), it may have been deleted, or your token may be bound to \
                another workspace."
             .to_owned();
-    problem_page(visit, 404, "Workspace not found", (detail, why)).await
+    problem_page(context, 404, "Workspace not found", (detail, why)).await
 }
 
 /// What the address names.
-pub(super) fn title(visit: &Visit) -> &'static str {
-    match named(visit) {
+pub(super) fn title(context: &PageContext) -> &'static str {
+    match named(context) {
         "requests" => "Request not found",
         "users" => "User not found",
         "merges" => "Merge not found",
@@ -80,10 +80,10 @@ pub(super) fn title(visit: &Visit) -> &'static str {
     }
 }
 
-fn named(visit: &Visit) -> &str {
-    match visit.entry() {
-        Ok(_) => visit.part(0),
-        Err(_) => visit.path().split('/').nth(1).unwrap_or_default(),
+fn named(context: &PageContext) -> &str {
+    match context.entry() {
+        Ok(_) => context.part(0),
+        Err(_) => context.path().split('/').nth(1).unwrap_or_default(),
     }
 }
 
@@ -92,19 +92,22 @@ fn older(days: u32, what: &str) -> String {
     match days {
         0 => String::new(),
         days => {
-            format!("It may be older than {}: this workspace keeps {what} no longer. ", counted(u64::from(days), "day"))
+            format!(
+                "It may be older than {}: this workspace keeps {what} no longer. ",
+                count_noun(u64::from(days), "day")
+            )
         }
     }
 }
 
 /// Why what the address names may not be there; empty if nothing more is known than what the call said.
-pub(super) fn why(visit: &Visit) -> String {
-    let document = visit.entry().ok().map(|entry| &entry.document);
+pub(super) fn why(context: &PageContext) -> String {
+    let document = context.entry().ok().map(|entry| &entry.document);
     let kept = |of: fn(&WorkspaceSettings) -> u32, what: &str| {
         document.map(|document| older(of(document), what)).unwrap_or_default()
     };
     let elsewhere = "It may be mistyped or belong to another workspace.";
-    match named(visit) {
+    match named(context) {
         "requests" => {
             kept(|document| document.log_retention_days, "requests")
                 + elsewhere

@@ -1,10 +1,10 @@
 //! One request: a sentence and the element map, then what was rejected with the bench to repair it, then every element.
 
 use super::super::Page;
-use super::super::parts::{self, Html, counted};
-use super::super::shell::{Shell, html};
-use super::super::visit::Visit;
-use super::quarantine::Bench;
+use super::super::components::{self, Html, count_noun};
+use super::super::layout::{Layout, html};
+use super::super::page_context::PageContext;
+use super::quarantine::RepairForm;
 use crate::limits::{CONSOLE_ROWS, PAGE_MAX};
 use crate::manage::arguments::{Id, PageQuery};
 use crate::manage::quarantine::QuarantineFilter;
@@ -22,13 +22,13 @@ use std::sync::Arc;
 #[derive(Template)]
 #[template(path = "request.html")]
 struct Request {
-    shell: Shell,
+    layout: Layout,
     head: Head,
-    verdict: String,
+    headline: String,
     map: Html,
     /// Outcomes that occur, with their counts.
     outcomes: Vec<(&'static str, u64)>,
-    benches: Vec<Bench>,
+    repairs: Vec<RepairForm>,
     rows: Vec<Row>,
     /// The outcome that the table shows; empty for all.
     filter: String,
@@ -109,60 +109,60 @@ struct Row {
 }
 
 /// `GET /w/{ws}/requests/{request_id}?outcome=&warnings=&from=`.
-pub(crate) async fn show(visit: Arc<Visit>) -> Page {
-    let id: RequestId = visit.id()?;
-    let (head, elements) = Head::new(id, visit.perform(requests::show, (Id(id),)).await?);
+pub(crate) async fn show(context: Arc<PageContext>) -> Page {
+    let id: RequestId = context.id()?;
+    let (head, elements) = Head::new(id, context.perform(requests::show, (Id(id),)).await?);
     let all = PageQuery { limit: PAGE_MAX, cursor: None };
     let of_request = QuarantineFilter { request: Some(id), ..QuarantineFilter::default() };
-    let kept = visit.perform(quarantine::list, (all, of_request)).await?.items;
-    let shell = Shell::of(&visit, format!("Request {id}"), "live").await?;
+    let kept = context.perform(quarantine::list, (all, of_request)).await?.items;
+    let layout = Layout::new(&context, format!("Request {id}"), "live").await?;
     let counts = Outcome::ALL.into_iter().map(|outcome| (outcome.name(), head.counts.with_outcome(outcome)));
     let filter =
-        visit.parameter("outcome").unwrap_or(if visit.parameter("warnings").is_some() { "warnings" } else { "" });
+        context.parameter("outcome").unwrap_or(if context.parameter("warnings").is_some() { "warnings" } else { "" });
     let fits = |element: &&ElementReport| match filter {
         "" => true,
         "warnings" => !element.warnings.is_empty(),
         outcome => element.outcome.0.name() == outcome,
     };
-    let from = visit.parameter("from").and_then(|from| from.parse().ok()).unwrap_or(0);
+    let from = context.parameter("from").and_then(|from| from.parse().ok()).unwrap_or(0);
     let mut fitting = elements.iter().filter(fits).skip(from);
-    let rows: Vec<Row> = fitting.by_ref().take(CONSOLE_ROWS).map(|element| row(&shell, element)).collect();
+    let rows: Vec<Row> = fitting.by_ref().take(CONSOLE_ROWS).map(|element| row(&layout, element)).collect();
     let older = fitting.next().map(|_| (from + CONSOLE_ROWS) as u64);
     let runs = elements.iter().map(|element| (element.outcome.0.name(), 1));
     let page = Request {
-        verdict: verdict(&head, elements.len() as u64, &kept),
-        map: parts::map(runs, false),
-        benches: kept.iter().rev().map(|entry| Bench::of(&visit, entry)).collect(),
+        headline: headline(&head, elements.len() as u64, &kept),
+        map: components::map(runs, false),
+        repairs: kept.iter().rev().map(|entry| RepairForm::new(&context, entry)).collect(),
         with_warnings: elements.iter().filter(|element| !element.warnings.is_empty()).count() as u64,
         total: elements.len() as u64,
         outcomes: counts.filter(|(_, n)| *n > 0).collect(),
         rows,
         filter: filter.to_owned(),
         older,
-        shell,
+        layout,
         head,
     };
     html(&page)
 }
 
-fn row(shell: &Shell, element: &ElementReport) -> Row {
-    let mut note: Vec<Html> = element.errors.iter().map(parts::fault).collect();
-    note.extend(element.warnings.iter().map(parts::warning));
+fn row(layout: &Layout, element: &ElementReport) -> Row {
+    let mut note: Vec<Html> = element.errors.iter().map(components::fault).collect();
+    note.extend(element.warnings.iter().map(components::warning));
     if let Some(actions) = element.actions.as_ref().filter(|actions| !actions.is_empty()) {
         let accepted = actions.iter().filter(|action| action.outcome.0 == ActionOutcome::Accepted).count();
-        let words = format!("{} of {} accepted", parts::count(accepted), counted(actions.len(), "action"));
-        note.push(parts::shown(&words));
+        let words = format!("{} of {} accepted", components::count(accepted), count_noun(actions.len(), "action"));
+        note.push(components::phrase(&words));
     }
     // Of an element that was rejected before its identifiers were resolved it says just that, which its error says better.
     if let Some(explanation) = element.because.as_ref().filter(|it| !it.text.is_empty() && !it.keys.is_empty()) {
-        note.push(parts::shown(&explanation.text));
+        note.push(components::phrase(&explanation.text));
     }
-    note.extend(element.merged_ids.iter().map(|merged| parts::joined("merged", &shell.user(merged))));
+    note.extend(element.merged_ids.iter().map(|merged| components::with_word("merged", &layout.user(merged))));
     let outcome = element.outcome.0.name();
     Row {
         index: u64::from(element.index),
         kind: element.kind.clone().unwrap_or_default(),
-        outcome: parts::outcome(outcome, outcome),
+        outcome: components::outcome(outcome, outcome),
         id: element.id.map(|id| id.to_string()).unwrap_or_default(),
         note,
     }
@@ -170,44 +170,46 @@ fn row(shell: &Shell, element: &ElementReport) -> Row {
 
 impl Request {
     fn status(&self) -> Html {
-        parts::status(self.head.status)
+        components::status(self.head.status)
     }
 
     fn took(&self) -> String {
-        parts::took(self.head.duration_us)
+        components::duration(self.head.duration_us)
     }
 
     /// The path as it was called, the workspace in its place.
     fn path(&self) -> String {
-        self.head.path.replace("{workspace_id}", &self.shell.workspace)
+        self.head.path.replace("{workspace_id}", &self.layout.workspace)
     }
 }
 
 /// The outcome of the request, in one sentence.
-fn verdict(head: &Head, elements: u64, kept: &[QuarantinedDocument]) -> String {
+fn headline(head: &Head, elements: u64, kept: &[QuarantinedDocument]) -> String {
     if head.status >= 400 {
-        return format!("Rejected: {}, nothing stored.", counted(head.fault_count, "error"));
+        return format!("Rejected: {}, nothing stored.", count_noun(head.fault_count, "error"));
     }
     let ElementCounts { rejected, duplicate: duplicates, skipped, .. } = head.counts;
     let applied = elements - rejected - duplicates - skipped;
     let mut words = match (applied, elements) {
         (1, 1) => "1 element applied.".to_owned(),
-        (applied, elements) if applied == elements => format!("All {} applied.", counted(elements, "element")),
-        (applied, elements) => format!("{} of {} applied.", parts::count(applied), counted(elements, "element")),
+        (applied, elements) if applied == elements => format!("All {} applied.", count_noun(elements, "element")),
+        (applied, elements) => {
+            format!("{} of {} applied.", components::count(applied), count_noun(elements, "element"))
+        }
     };
     let waiting = kept.iter().filter(|entry| entry.replayed_as.is_none()).count() as u64;
     let replayed = kept.len() as u64 - waiting;
     if rejected > 0 {
-        words.push_str(&format!(" {} rejected.", parts::count(rejected)));
+        words.push_str(&format!(" {} rejected.", components::count(rejected)));
     }
     match (waiting, replayed) {
         (0, 0) => {}
-        (0, n) => words.push_str(&format!(" {} replayed since.", parts::count(n))),
-        (n, _) => words.push_str(&format!(" {} in quarantine.", parts::count(n))),
+        (0, n) => words.push_str(&format!(" {} replayed since.", components::count(n))),
+        (n, _) => words.push_str(&format!(" {} in quarantine.", components::count(n))),
     }
     for (n, word) in [(duplicates, "duplicate"), (skipped, "skipped")] {
         if n > 0 {
-            words.push_str(&format!(" {} {word}.", parts::count(n)));
+            words.push_str(&format!(" {} {word}.", components::count(n)));
         }
     }
     words

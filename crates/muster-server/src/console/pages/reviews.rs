@@ -1,10 +1,10 @@
 //! Reviews: are these the same person? Both users side by side, why a guard asks, and what each decision would do.
 
 use super::super::Page;
+use super::super::components::{self, Html, count_noun};
 use super::super::flash::Flash;
-use super::super::parts::{self, Html, counted};
-use super::super::shell::{Shell, html};
-use super::super::visit::Visit;
+use super::super::layout::{Layout, html};
+use super::super::page_context::PageContext;
 use super::refused;
 use super::users::known_as;
 use crate::manage::arguments::{DryRun, Id, JsonBody, PageQuery};
@@ -22,25 +22,25 @@ use std::sync::Arc;
 #[derive(Template)]
 #[template(path = "reviews.html")]
 struct Reviews {
-    shell: Shell,
+    layout: Layout,
     items: Vec<ReviewDocument>,
     state: ReviewState,
     next: String,
 }
 
 /// `GET /w/{ws}/reviews?state=&cursor=`: those that wait; else those of a state.
-pub(crate) async fn list(visit: Arc<Visit>) -> Page {
-    let filter = ReviewFilter::parse(Some(visit.parameter("state").unwrap_or("open")))?;
-    let found = visit.perform(reviews::list, (visit.rows()?, filter)).await?;
-    let shell = Shell::of(&visit, "Reviews", "reviews").await?;
+pub(crate) async fn list(context: Arc<PageContext>) -> Page {
+    let filter = ReviewFilter::parse(Some(context.parameter("state").unwrap_or("open")))?;
+    let found = context.perform(reviews::list, (context.rows()?, filter)).await?;
+    let layout = Layout::new(&context, "Reviews", "reviews").await?;
     let (state, next) = (filter.state.unwrap_or(ReviewState::Open), found.next_cursor.unwrap_or_default());
-    html(&Reviews { shell, items: found.items, state, next })
+    html(&Reviews { layout, items: found.items, state, next })
 }
 
 #[derive(Template)]
 #[template(path = "review.html")]
 struct Review {
-    shell: Shell,
+    layout: Layout,
     doc: ReviewDocument,
     /// Both users: their ids and their names.
     names: Vec<(String, String)>,
@@ -58,42 +58,42 @@ struct Row {
 }
 
 /// `GET /w/{ws}/reviews/{id}`.
-pub(crate) async fn show(visit: Arc<Visit>) -> Page {
-    review_page(&visit, None).await
+pub(crate) async fn show(context: Arc<PageContext>) -> Page {
+    review_page(&context, None).await
 }
 
 /// The page, with why its form was refused.
-async fn review_page(visit: &Visit, refusal: Option<&str>) -> Page {
-    let no: ReviewNo = visit.id()?;
-    let detail = visit.perform(reviews::show, (Id(no),)).await?;
+async fn review_page(context: &PageContext, refusal: Option<&str>) -> Page {
+    let no: ReviewNo = context.id()?;
+    let detail = context.perform(reviews::show, (Id(no),)).await?;
     let doc = detail.review;
-    let mut shell = Shell::of(visit, format!("Review {no}"), "reviews").await?;
-    shell.flashes.extend(refusal.map(Flash::refused));
+    let mut layout = Layout::new(context, format!("Review {no}"), "reviews").await?;
+    layout.flashes.extend(refusal.map(Flash::refused));
     let mut sides: Vec<&UserDocument> = detail.sides.iter().flatten().collect();
     sides.dedup_by_key(|side| side.id);
     let is_open = doc.state.0 == ReviewState::Open;
-    let merge = if visit.may_operate() && is_open { preview(visit, no, &sides).await } else { String::new() };
-    let record = doc.record.as_ref().map(|record| parts::json_code(record, &[], "The record as received"));
+    let merge = if context.may_operate() && is_open { preview(context, no, &sides).await } else { String::new() };
+    let record = doc.record.as_ref().map(|record| components::json_code(record, &[], "The record as received"));
     let page = Review {
         names: sides.iter().map(|side| (side.id.to_string(), name_of(side))).collect(),
-        rows: compared(&shell, &sides),
+        rows: compared(&layout, &sides),
         merge,
         can_keep_apart: sides.len() == 2,
         record,
-        shell,
+        layout,
         doc,
     };
     html(&page)
 }
 
 fn name_of(user: &UserDocument) -> String {
-    known_as(&user.identifiers).unwrap_or_else(|| parts::short(user.id))
+    known_as(&user.identifiers).unwrap_or_else(|| components::short(user.id))
 }
 
 /// What merging would do, from a dry run; or why it cannot be done.
-async fn preview(visit: &Visit, no: ReviewNo, sides: &[&UserDocument]) -> String {
+async fn preview(context: &PageContext, no: ReviewNo, sides: &[&UserDocument]) -> String {
     let merge = DecideReviewRequest { decision: ReviewDecision::Merge };
-    match visit.perform(reviews::decide, (JsonBody(merge), Id(no), DryRun(true))).await {
+    match context.perform(reviews::decide, (JsonBody(merge), Id(no), DryRun(true))).await {
         Ok(dry) => {
             let Some(after) = dry.preview.as_ref().and_then(|preview| preview.first()) else { return String::new() };
             if sides.len() < 2 {
@@ -104,63 +104,64 @@ async fn preview(visit: &Visit, no: ReviewNo, sides: &[&UserDocument]) -> String
             format!(
                 "{} survives and gets {} of the other. You can revert this at any time.",
                 name_of(after),
-                counted(events, "event")
+                count_noun(events, "event")
             )
         }
         Err(problem) => super::frame::sentence(&problem.detail),
     }
 }
 
-fn compared(shell: &Shell, sides: &[&UserDocument]) -> Vec<Row> {
+fn compared(layout: &Layout, sides: &[&UserDocument]) -> Vec<Row> {
     let row = |field: &str, values: Vec<Html>| Row {
         field: field.to_owned(),
         is_same: values.windows(2).all(|pair| pair[0] == pair[1]),
         values,
     };
-    let none = || parts::optional_value(None);
+    let none = || components::optional_value(None);
     let mut rows = Vec::new();
     let kinds: BTreeSet<&String> = sides.iter().flat_map(|side| side.identifiers.keys()).collect();
     for kind in kinds {
-        let value = |side: &&UserDocument| side.identifiers.get(kind).map_or_else(none, |value| parts::shown(value));
+        let value =
+            |side: &&UserDocument| side.identifiers.get(kind).map_or_else(none, |value| components::phrase(value));
         rows.push(row(kind, sides.iter().map(value).collect()));
     }
     let names: BTreeSet<&String> = sides.iter().flat_map(|side| side.attributes.keys()).collect();
     for name in names {
         let values: Vec<Option<&Json>> = sides.iter().map(|side| side.attributes.get(name)).collect();
         let is_same = values.windows(2).all(|pair| pair[0] == pair[1]);
-        rows.push(Row { is_same, ..row(name, values.into_iter().map(parts::optional_value).collect()) });
+        rows.push(Row { is_same, ..row(name, values.into_iter().map(components::optional_value).collect()) });
     }
     let figure =
         |field: &str, of: &dyn Fn(&UserDocument) -> Html| row(field, sides.iter().map(|side| of(side)).collect());
-    rows.push(figure("first seen", &|side| shell.moments.whole(side.first_seen)));
-    rows.push(figure("last seen", &|side| shell.moments.whole(side.last_seen)));
-    rows.push(figure("events", &|side| parts::words(&parts::count(side.event_count))));
+    rows.push(figure("first seen", &|side| layout.times.full(side.first_seen)));
+    rows.push(figure("last seen", &|side| layout.times.full(side.last_seen)));
+    rows.push(figure("events", &|side| components::words(&components::count(side.event_count))));
     rows
 }
 
 /// `POST /w/{ws}/reviews/{id}` with `decision`; then the next that waits.
-pub(crate) async fn decide(visit: Arc<Visit>) -> Page {
-    let Some(decision) = visit.field("decision") else {
+pub(crate) async fn decide(context: Arc<PageContext>) -> Page {
+    let Some(decision) = context.field("decision") else {
         let words = "Choose to merge, to keep apart or to dismiss. Nothing was done.";
-        return refused(review_page(&visit, Some(words)).await);
+        return refused(review_page(&context, Some(words)).await);
     };
-    let no: ReviewNo = visit.id()?;
+    let no: ReviewNo = context.id()?;
     let decided = match ReviewDecision::parse(Some(decision)) {
         Ok(decision) => {
             let body = JsonBody(DecideReviewRequest { decision });
-            visit.perform(reviews::decide, (body, Id(no), DryRun(false))).await.map(|_| decision)
+            context.perform(reviews::decide, (body, Id(no), DryRun(false))).await.map(|_| decision)
         }
         Err(problem) => Err(problem),
     };
     let decision = match decided {
         Err(problem) if matches!(problem.status, 400 | 409) => {
-            return refused(review_page(&visit, Some(&super::frame::sentence(&problem.detail))).await);
+            return refused(review_page(&context, Some(&super::frame::sentence(&problem.detail))).await);
         }
         decided => decided?,
     };
     let words = match decision {
         ReviewDecision::Reopen => {
-            return visit.done(&visit.within(&format!("reviews/{no}")), format!("Review {no} reopened."));
+            return context.done(&context.within(&format!("reviews/{no}")), format!("Review {no} reopened."));
         }
         ReviewDecision::Merge => format!("Review {no}: merged."),
         ReviewDecision::KeepApart => format!("Review {no}: kept apart."),
@@ -168,14 +169,14 @@ pub(crate) async fn decide(visit: Arc<Visit>) -> Page {
     };
     let one = PageQuery { limit: 1, cursor: None };
     let open = ReviewFilter { state: Some(ReviewState::Open) };
-    let left = visit.perform(reviews::list, (one, open)).await?;
+    let left = context.perform(reviews::list, (one, open)).await?;
     let next = left.items.first().map(|review| format!("reviews/{}", review.id));
-    visit.done(&visit.within(&next.unwrap_or_else(|| "reviews".to_owned())), words)
+    context.done(&context.within(&next.unwrap_or_else(|| "reviews".to_owned())), words)
 }
 
 impl Reviews {
     fn is(&self, state: &str) -> Html {
-        parts::current(self.state.name() == state)
+        components::current(self.state.name() == state)
     }
 }
 

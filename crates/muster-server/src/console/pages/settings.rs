@@ -1,11 +1,11 @@
 //! Settings: how callers reach a workspace and with which keys, and how strict it is.
 
 use super::super::Page;
+use super::super::components::{self, Html, count_noun};
 use super::super::flash::{Flash, Secret};
-use super::super::head::redirect;
-use super::super::parts::{self, Html, counted};
-use super::super::shell::{Shell, html};
-use super::super::visit::Visit;
+use super::super::layout::{Layout, html};
+use super::super::page_context::PageContext;
+use super::super::request_head::redirect;
 use super::frame::sentence;
 use super::log::curl;
 use super::{confirmed, refused};
@@ -23,7 +23,7 @@ use std::sync::Arc;
 #[derive(Template)]
 #[template(path = "settings.html")]
 struct Settings {
-    shell: Shell,
+    layout: Layout,
     keys: Vec<KeyUseDocument>,
     since: Html,
     address: String,
@@ -33,55 +33,55 @@ struct Settings {
 }
 
 /// `GET /w/{ws}/settings`: how callers reach the workspace, and with which keys.
-pub(crate) async fn apis(visit: Arc<Visit>) -> Page {
-    page(&visit, String::new()).await
+pub(crate) async fn apis(context: Arc<PageContext>) -> Page {
+    page(&context, String::new()).await
 }
 
-async fn page(visit: &Visit, error: String) -> Page {
-    let found = visit.perform(stats::keys, ()).await?;
-    let shell = Shell::of(visit, "Settings", "settings").await?;
+async fn page(context: &PageContext, error: String) -> Page {
+    let found = context.perform(stats::keys, ()).await?;
+    let layout = Layout::new(context, "Settings", "settings").await?;
     html(&Settings {
-        since: shell.moments.whole(found.since),
+        since: layout.times.full(found.since),
         keys: found.items,
-        address: format!("{}/v1", visit.address()),
-        curl: curl(visit),
-        now: visit.app.now(),
-        shell,
+        address: format!("{}/v1", context.address()),
+        curl: curl(context),
+        now: context.app.now(),
+        layout,
         error,
     })
 }
 
 /// `POST /w/{ws}/keys/rotate` with `grace_seconds` and `confirm`: the new key is shown once, by the page that follows.
-pub(crate) async fn rotate(visit: Arc<Visit>) -> Page {
-    if let Err(problem) = confirmed(&visit, visit.workspace()) {
-        return refused(page(&visit, sentence(&problem.detail)).await);
+pub(crate) async fn rotate(context: Arc<PageContext>) -> Page {
+    if let Err(problem) = confirmed(&context, context.workspace()) {
+        return refused(page(&context, sentence(&problem.detail)).await);
     }
-    let grace: u64 = visit.field("grace_seconds").and_then(|it| it.parse().ok()).unwrap_or(0);
+    let grace: u64 = context.field("grace_seconds").and_then(|it| it.parse().ok()).unwrap_or(0);
     let wanted = RotateKeyRequest { grace_seconds: grace, scopes: None };
-    let made = visit.perform(keys::rotate, (JsonBody(wanted),)).await?;
+    let made = context.perform(keys::rotate, (JsonBody(wanted),)).await?;
     let before = match made.previous_valid_until {
         Some(until) => {
-            let until = visit.moments().text(until, parts::Style::Whole);
+            let until = context.times().text(until, components::Style::Full);
             format!("The previous key works until {until}.")
         }
         None => "The previous key has ended.".to_owned(),
     };
     let words = format!("Key created. Copy it now; you won't see it again. {before}");
-    let (value, place) = (made.data_api_key, visit.within("settings"));
+    let (value, place) = (made.data_api_key, context.within("settings"));
     let secret = Secret { what: "new Data API key", value, done: place.clone() };
-    visit.flash(&place, Flash::good(words).with(secret));
+    context.flash(&place, Flash::good(words).with(secret));
     Ok(redirect(&place))
 }
 
 /// `POST /w/{ws}/keys/revoke` with `fingerprint` and `confirm`.
-pub(crate) async fn revoke(visit: Arc<Visit>) -> Page {
-    let fingerprint = visit.field("fingerprint").unwrap_or_default();
-    if let Err(problem) = confirmed(&visit, fingerprint) {
-        return refused(page(&visit, sentence(&problem.detail)).await);
+pub(crate) async fn revoke(context: Arc<PageContext>) -> Page {
+    let fingerprint = context.field("fingerprint").unwrap_or_default();
+    if let Err(problem) = confirmed(&context, fingerprint) {
+        return refused(page(&context, sentence(&problem.detail)).await);
     }
     let wanted = RevokeKeyRequest { fingerprint: fingerprint.to_owned() };
-    visit.perform(keys::revoke, (JsonBody(wanted),)).await?;
-    visit.done(&visit.within("settings"), format!("Key {fingerprint} revoked. Callers that use it get 401."))
+    context.perform(keys::revoke, (JsonBody(wanted),)).await?;
+    context.done(&context.within("settings"), format!("Key {fingerprint} revoked. Callers that use it get 401."))
 }
 
 impl Settings {
@@ -106,7 +106,7 @@ struct Number {
 #[derive(Template)]
 #[template(path = "settings-workspace.html")]
 struct Workspace {
-    shell: Shell,
+    layout: Layout,
     doc: WorkspaceDocument,
     stats: StatsDocument,
     name: String,
@@ -198,44 +198,44 @@ fn is_set(settings: &SettingsDocument, name: &str) -> bool {
 }
 
 fn numbers(
-    visit: &Visit,
+    context: &PageContext,
     settings: &SettingsDocument,
     of: &[(&'static str, &'static str, &'static str)],
 ) -> Vec<Number> {
     let number = |(path, label, unit): &(&'static str, &'static str, &'static str)| {
-        let value = visit.field(path).map_or_else(|| stored(settings, path), str::to_owned);
+        let value = context.field(path).map_or_else(|| stored(settings, path), str::to_owned);
         Number { path, label, unit, value }
     };
     of.iter().map(number).collect()
 }
 
 /// `GET /w/{ws}/settings/workspace`.
-pub(crate) async fn workspace(visit: Arc<Visit>) -> Page {
-    form(&visit, None).await
+pub(crate) async fn workspace(context: Arc<PageContext>) -> Page {
+    form(&context, None).await
 }
 
-async fn form(visit: &Visit, error: Option<Problem>) -> Page {
-    let doc = visit.perform(workspaces::show, ()).await?.document;
+async fn form(context: &PageContext, error: Option<Problem>) -> Page {
+    let doc = context.perform(workspaces::show, ()).await?.document;
     let settings = &doc.settings;
-    let stats = visit.perform(stats::stats, ()).await?;
-    let shell = Shell::of(visit, "Settings", "settings").await?;
+    let stats = context.perform(stats::stats, ()).await?;
+    let layout = Layout::new(context, "Settings", "settings").await?;
     // A name that was mistyped to confirm something else was sent without the settings.
     let is_sent = error.as_ref().is_some_and(|problem| problem.pointer.as_deref() != Some("/confirm"));
     let flag = |(name, label, hint): &(&'static str, &'static str, &'static str)| {
-        (*name, *label, *hint, if is_sent { visit.field(name).is_some() } else { is_set(settings, name) })
+        (*name, *label, *hint, if is_sent { context.field(name).is_some() } else { is_set(settings, name) })
     };
     let sent =
-        |name: &str, stored: String| if is_sent { visit.field(name).unwrap_or_default().to_owned() } else { stored };
+        |name: &str, stored: String| if is_sent { context.field(name).unwrap_or_default().to_owned() } else { stored };
     html(&Workspace {
         name: sent("name", settings.name.clone()),
         zone: sent("time_zone", settings.time_zone.clone()),
         addresses: sent("allowed_addresses", settings.allowed_addresses.join("\n")),
-        rates: numbers(visit, settings, &RATES),
-        size: numbers(visit, settings, &SIZE),
-        intake: numbers(visit, settings, &INTAKE),
-        retention: numbers(visit, settings, &RETENTION),
+        rates: numbers(context, settings, &RATES),
+        size: numbers(context, settings, &SIZE),
+        intake: numbers(context, settings, &INTAKE),
+        retention: numbers(context, settings, &RETENTION),
         flags: FLAGS.iter().map(flag).collect(),
-        shell,
+        layout,
         doc,
         stats,
         error,
@@ -243,33 +243,35 @@ async fn form(visit: &Visit, error: Option<Problem>) -> Page {
 }
 
 /// `POST /w/{ws}/settings/workspace`: all of the form as one change.
-pub(crate) async fn save(visit: Arc<Visit>) -> Page {
-    match changed(&visit, &patch(&visit)).await {
-        Ok(_) => visit.done(&visit.within("settings/workspace"), "Settings saved. They hold for requests from now on."),
-        Err(problem) if problem.status == 400 => refused(form(&visit, Some(problem)).await),
+pub(crate) async fn save(context: Arc<PageContext>) -> Page {
+    match changed(&context, &patch(&context)).await {
+        Ok(_) => {
+            context.done(&context.within("settings/workspace"), "Settings saved. They hold for requests from now on.")
+        }
+        Err(problem) if problem.status == 400 => refused(form(&context, Some(problem)).await),
         Err(problem) => Err(problem),
     }
 }
 
-async fn changed(visit: &Visit, patch: &Json) -> Result<(), Problem> {
+async fn changed(context: &PageContext, patch: &Json) -> Result<(), Problem> {
     let patch = SettingsPatch(patch.to_string().into_bytes());
-    visit.perform(workspaces::change, (JsonBody(patch), IfMatch::default())).await.map(|_| ())
+    context.perform(workspaces::change, (JsonBody(patch), IfMatch::default())).await.map(|_| ())
 }
 
 /// The form as the change that the management API takes; what is no number goes as it is, so that it is refused there.
-fn patch(visit: &Visit) -> Json {
+fn patch(context: &PageContext) -> Json {
     let mut out = Map::new();
     for name in ["name", "time_zone"] {
-        out.insert(name.to_owned(), json!(visit.field(name).unwrap_or_default().trim()));
+        out.insert(name.to_owned(), json!(context.field(name).unwrap_or_default().trim()));
     }
-    let lines = visit.field("allowed_addresses").unwrap_or_default().lines().map(str::trim);
+    let lines = context.field("allowed_addresses").unwrap_or_default().lines().map(str::trim);
     out.insert("allowed_addresses".to_owned(), lines.filter(|line| !line.is_empty()).collect());
     for (name, ..) in FLAGS {
-        out.insert(name.to_owned(), json!(visit.field(name).is_some()));
+        out.insert(name.to_owned(), json!(context.field(name).is_some()));
     }
     let mut limits = Map::new();
     for (path, ..) in RATES.iter().chain(&SIZE).chain(&INTAKE).chain(&RETENTION) {
-        let text = visit.field(path).unwrap_or_default().trim();
+        let text = context.field(path).unwrap_or_default().trim();
         let value = text.parse::<u64>().map_or_else(|_| json!(text), |n| json!(n));
         match path.split_once('.') {
             Some((_, name)) => limits.insert(name.to_owned(), value),
@@ -281,28 +283,28 @@ fn patch(visit: &Visit) -> Json {
 }
 
 /// `POST /w/{ws}/settings/suspend` with `suspended`, and `confirm` where it stops callers.
-pub(crate) async fn suspend(visit: Arc<Visit>) -> Page {
-    let suspended = visit.field("suspended") == Some("true");
-    if suspended && let Err(problem) = confirmed(&visit, visit.workspace()) {
-        return refused(form(&visit, Some(problem)).await);
+pub(crate) async fn suspend(context: Arc<PageContext>) -> Page {
+    let suspended = context.field("suspended") == Some("true");
+    if suspended && let Err(problem) = confirmed(&context, context.workspace()) {
+        return refused(form(&context, Some(problem)).await);
     }
-    changed(&visit, &json!({"suspended": suspended})).await?;
+    changed(&context, &json!({"suspended": suspended})).await?;
     let words = if suspended {
         "Workspace suspended. Callers get 403."
     } else {
         "Workspace resumed. Callers are served again."
     };
-    visit.done(&visit.within("settings/workspace"), words)
+    context.done(&context.within("settings/workspace"), words)
 }
 
 /// `POST /w/{ws}/settings/delete` with `confirm`.
-pub(crate) async fn delete(visit: Arc<Visit>) -> Page {
-    if let Err(problem) = confirmed(&visit, visit.workspace()) {
-        return refused(form(&visit, Some(problem)).await);
+pub(crate) async fn delete(context: Arc<PageContext>) -> Page {
+    if let Err(problem) = confirmed(&context, context.workspace()) {
+        return refused(form(&context, Some(problem)).await);
     }
-    let wanted = RemoveWorkspaceRequest { confirm: visit.workspace().to_owned() };
-    visit.perform(workspaces::remove, (JsonBody(wanted),)).await?;
-    visit.done("/workspaces", format!("Workspace {} deleted with all its data.", visit.workspace()))
+    let wanted = RemoveWorkspaceRequest { confirm: context.workspace().to_owned() };
+    context.perform(workspaces::remove, (JsonBody(wanted),)).await?;
+    context.done("/workspaces", format!("Workspace {} deleted with all its data.", context.workspace()))
 }
 
 impl Workspace {
@@ -334,6 +336,6 @@ impl Workspace {
     /// What a deletion takes.
     fn effects(&self) -> [String; 3] {
         let StatsDocument { users, events, devices, .. } = self.stats;
-        [(users, "user"), (events, "event"), (devices, "device")].map(|(count, noun)| counted(count, noun))
+        [(users, "user"), (events, "event"), (devices, "device")].map(|(count, noun)| count_noun(count, noun))
     }
 }

@@ -1,16 +1,16 @@
 //! Signing in and out: where the token is, what ended the session that this browser had, and the session that begins.
 
-use super::super::head::{
+use super::super::components::{self, Html};
+use super::super::layout::html;
+use super::super::page_context::{FOREIGN_FORM, PageContext};
+use super::super::request_head::{
     is_local, is_same_origin, is_secure, is_trusted, open_form, plain, redirect, theme as theme_of,
 };
-use super::super::parts::{self, Html};
 use super::super::session::cookies::{has_signed_out, session, set_session, set_signed_out};
-use super::super::session::ended::Ending;
-use super::super::session::stored;
-use super::super::shell::html;
-use super::super::visit::{FOREIGN_FORM, Visit};
+use super::super::session::ending::Ending;
+use super::super::session::persistence;
 use super::super::{Page, guarded};
-use super::frame::Bare;
+use super::frame::BareLayout;
 use crate::app::{App, SettingSource, TokenPlace};
 use crate::callers::TokenScope;
 use crate::http::guard::{client_address, query};
@@ -26,7 +26,7 @@ use std::sync::Arc;
 #[derive(Template)]
 #[template(path = "sign-in.html")]
 struct SignIn<'a> {
-    shell: Bare,
+    layout: BareLayout,
     next: &'a str,
     error: &'a str,
     /// What ended the session that this browser had.
@@ -38,10 +38,10 @@ struct SignIn<'a> {
 
 fn page((app, headers): (&App, &HeaderMap), next: &str, (error, ended): (&str, &str)) -> Response {
     let host = headers.get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
-    let shell = Bare { title: "Sign in", theme: theme_of(headers) };
+    let layout = BareLayout { title: "Sign in", theme: theme_of(headers) };
     let (words, command) = token_place(app.token_place);
-    let place = (words, command.map(|text| parts::command(text, "command")));
-    let made = html(&SignIn { shell, next, error, ended, place, host });
+    let place = (words, command.map(|text| components::command(text, "command")));
+    let made = html(&SignIn { layout, next, error, ended, place, host });
     guarded(made.unwrap_or_else(|problem| plain(StatusCode::INTERNAL_SERVER_ERROR, &problem.detail)))
 }
 
@@ -96,7 +96,7 @@ pub(crate) async fn show(
     let cookie = session(&head.headers, is_secure(&app, &head.headers, peer));
     let has_signed_out = has_signed_out(&head.headers);
     let ended = match cookie {
-        Some(cookie) => app.sessions.standing(cookie, app.now()).words(),
+        Some(cookie) => app.sessions.state(cookie, app.now()).words(),
         None if has_signed_out => Ending::SignedOut.words(),
         None => String::new(),
     };
@@ -144,14 +144,15 @@ pub(crate) async fn begin(
     };
     let is_admin = caller.has(TokenScope::Admin) && caller.workspace.is_none();
     let Some(cookie) = app.sessions.begin(&app, field("token"), is_admin) else {
-        let why = format!("{} sessions are signed in, which is the most. Try again later.", parts::count(SESSIONS_MAX));
+        let why =
+            format!("{} sessions are signed in, which is the most. Try again later.", components::count(SESSIONS_MAX));
         return refused(StatusCode::SERVICE_UNAVAILABLE, next, &why);
     };
     // The session that this browser had before would live on unseen.
     if let Some(older) = session(&head.headers, is_secure) {
         app.sessions.end(older, Ending::Replaced);
     }
-    stored::written(&app).await;
+    persistence::write_off_thread(&app).await;
     audit::session(&app, AuditAction::SessionBegun, Some(&caller), address).await;
     let mut response = redirect(next);
     set_cookie(&mut response, &set_session(&cookie, is_secure));
@@ -159,12 +160,12 @@ pub(crate) async fn begin(
 }
 
 /// `POST /sign-out`: the session is gone from the storage, too, before it is answered.
-pub(crate) async fn end(visit: Arc<Visit>) -> Page {
-    visit.app.sessions.end(visit.session(), Ending::SignedOut);
-    stored::written(&visit.app).await;
-    audit::session(&visit.app, AuditAction::SessionEnded, Some(&visit.caller), visit.client()).await;
+pub(crate) async fn end(context: Arc<PageContext>) -> Page {
+    context.app.sessions.end(context.session(), Ending::SignedOut);
+    persistence::write_off_thread(&context.app).await;
+    audit::session(&context.app, AuditAction::SessionEnded, Some(&context.caller), context.client()).await;
     let mut response = redirect("/sign-in");
-    set_cookie(&mut response, &set_session("", visit.is_secure()));
+    set_cookie(&mut response, &set_session("", context.is_secure()));
     set_cookie(&mut response, &set_signed_out(true));
     Ok(response)
 }

@@ -1,11 +1,11 @@
 //! Tokens of the management API and of this console: who may do what.
 
 use super::super::Page;
+use super::super::components;
 use super::super::flash::{Flash, Secret};
-use super::super::head::redirect;
-use super::super::parts;
-use super::super::shell::{Shell, html};
-use super::super::visit::Visit;
+use super::super::layout::{Layout, html};
+use super::super::page_context::PageContext;
+use super::super::request_head::redirect;
 use super::frame::sentence;
 use super::{confirmed, refused};
 use crate::callers::Caller;
@@ -22,7 +22,7 @@ use std::sync::Arc;
 #[derive(Template)]
 #[template(path = "tokens.html")]
 struct Tokens {
-    shell: Shell,
+    layout: Layout,
     items: Vec<TokenDocument>,
     /// How many sessions go on, by the name of their token.
     sessions: HashMap<String, u64>,
@@ -52,25 +52,25 @@ struct Typed {
 }
 
 impl Typed {
-    fn of(visit: &Visit) -> Self {
-        let field = |name: &str| visit.field(name).unwrap_or_default().to_owned();
+    fn from_form(context: &PageContext) -> Self {
+        let field = |name: &str| context.field(name).unwrap_or_default().to_owned();
         Self {
             name: field("name"),
             workspace: field("workspace"),
             days: field("expires_days"),
             addresses: field("addresses"),
-            scopes: visit.fields("scope").map(str::to_owned).collect(),
+            scopes: context.fields("scope").map(str::to_owned).collect(),
         }
     }
 }
 
-async fn page(visit: &Visit, typed: Typed, error: String) -> Page {
-    let found = visit.perform(tokens::list, (PageQuery { limit: PAGE_MAX, cursor: None },)).await?;
-    let shell = Shell::of(visit, "Tokens", "tokens").await?;
-    let of_each = visit.app.sessions.of_each_token(visit.app.now());
+async fn page(context: &PageContext, typed: Typed, error: String) -> Page {
+    let found = context.perform(tokens::list, (PageQuery { limit: PAGE_MAX, cursor: None },)).await?;
+    let layout = Layout::new(context, "Tokens", "tokens").await?;
+    let of_each = context.app.sessions.counts_by_token(context.app.now());
     let count = |caller: &Arc<Caller>| of_each.get(&caller.sha256).map(|count| (caller.name.to_string(), *count));
-    let sessions = visit.app.callers.all().iter().filter_map(count).collect();
-    html(&Tokens { shell, items: found.items, sessions, error, typed })
+    let sessions = context.app.callers.all().iter().filter_map(count).collect();
+    html(&Tokens { layout, items: found.items, sessions, error, typed })
 }
 
 impl Tokens {
@@ -81,31 +81,31 @@ impl Tokens {
 }
 
 /// `GET /tokens`.
-pub(crate) async fn list(visit: Arc<Visit>) -> Page {
+pub(crate) async fn list(context: Arc<PageContext>) -> Page {
     let typed = Typed { scopes: vec!["read".to_owned()], ..Typed::default() };
-    page(&visit, typed, String::new()).await
+    page(&context, typed, String::new()).await
 }
 
 /// `POST /tokens` with `name`, `scope`s and `workspace`: the token is shown once, by the page that follows.
-pub(crate) async fn create(visit: Arc<Visit>) -> Page {
-    let scopes: Vec<&str> = visit.fields("scope").collect();
-    let mut wish = json!({"name": visit.field("name").unwrap_or_default().trim(), "scopes": scopes});
-    if let Some(workspace) = visit.field("workspace") {
+pub(crate) async fn create(context: Arc<PageContext>) -> Page {
+    let scopes: Vec<&str> = context.fields("scope").collect();
+    let mut wish = json!({"name": context.field("name").unwrap_or_default().trim(), "scopes": scopes});
+    if let Some(workspace) = context.field("workspace") {
         wish["workspace"] = json!(workspace);
     }
-    if let Some(days) = visit.field("expires_days").filter(|days| !days.trim().is_empty()) {
+    if let Some(days) = context.field("expires_days").filter(|days| !days.trim().is_empty()) {
         let seconds = days.trim().parse::<u64>().ok().and_then(|days| days.checked_mul(86_400));
         // What is no number of days is refused where all bodies are.
         wish["expires_in"] = seconds.map_or(Json::from(0), Json::from);
     }
-    let addresses = visit.field("addresses").unwrap_or_default();
+    let addresses = context.field("addresses").unwrap_or_default();
     let addresses: Vec<&str> = addresses.split([',', ' ']).filter(|text| !text.is_empty()).collect();
     if !addresses.is_empty() {
         wish["allowed_addresses"] = json!(addresses);
     }
     // As the management API takes it, so that what is wrong is refused there, in the same words.
     let made = match NewToken::read(wish.to_string().as_bytes()) {
-        Ok(wanted) => visit.perform(tokens::create, (JsonBody(wanted),)).await,
+        Ok(wanted) => context.perform(tokens::create, (JsonBody(wanted),)).await,
         Err(problem) => Err(problem),
     };
     match made {
@@ -113,24 +113,24 @@ pub(crate) async fn create(visit: Arc<Visit>) -> Page {
             let made = made.document;
             let words = format!("Token {} created. Copy it now; you won't see it again.", made.name);
             let secret = Secret { what: "new token", value: made.token, done: "/tokens".to_owned() };
-            visit.flash("/tokens", Flash::good(words).with(secret));
+            context.flash("/tokens", Flash::good(words).with(secret));
             Ok(redirect("/tokens"))
         }
         Err(problem) if matches!(problem.status, 400 | 409) => {
-            refused(page(&visit, Typed::of(&visit), sentence(&problem.detail)).await)
+            refused(page(&context, Typed::from_form(&context), sentence(&problem.detail)).await)
         }
         Err(problem) => Err(problem),
     }
 }
 
 /// `POST /tokens/{name}/revoke` with `confirm`.
-pub(crate) async fn revoke(visit: Arc<Visit>) -> Page {
-    let name = visit.named();
-    if let Err(problem) = confirmed(&visit, name) {
-        return refused(page(&visit, Typed::default(), sentence(&problem.detail)).await);
+pub(crate) async fn revoke(context: Arc<PageContext>) -> Page {
+    let name = context.named();
+    if let Err(problem) = confirmed(&context, name) {
+        return refused(page(&context, Typed::default(), sentence(&problem.detail)).await);
     }
-    visit.perform(tokens::revoke, (TokenName(name.to_owned()),)).await?;
-    visit.done("/tokens", format!("Token {name} revoked. Its calls get 401, and its sessions have ended."))
+    context.perform(tokens::revoke, (TokenName(name.to_owned()),)).await?;
+    context.done("/tokens", format!("Token {name} revoked. Its calls get 401, and its sessions have ended."))
 }
 
 impl Tokens {

@@ -1,10 +1,10 @@
 //! Users: what a value resolves to, and one user with why every value is there.
 
 use super::super::Page;
-use super::super::head::redirect;
-use super::super::parts::{self, Html, counted};
-use super::super::shell::{Shell, html};
-use super::super::visit::Visit;
+use super::super::components::{self, Html, count_noun};
+use super::super::layout::{Layout, html};
+use super::super::page_context::PageContext;
+use super::super::request_head::redirect;
 use super::members::{self, Members};
 use super::refused;
 use crate::limits::{PAGE_MAX, USER_ROWS_MAX, WHY_LINES_MAX};
@@ -28,12 +28,12 @@ use std::sync::Arc;
 #[derive(Template)]
 #[template(path = "users.html")]
 struct Users {
-    shell: Shell,
+    layout: Layout,
     /// What was looked for; empty before anything was.
     value: String,
     kind: String,
     kinds: Vec<String>,
-    verdict: String,
+    headline: String,
     found: Vec<Found>,
     /// Who held it before: kind, live profile, until.
     former: Vec<(String, String, Html)>,
@@ -44,7 +44,7 @@ struct Found {
     kind: String,
     /// The value as it is compared.
     value: String,
-    standing: Html,
+    status: Html,
     /// The live profile; empty if no user matches.
     id: String,
     name: Html,
@@ -52,8 +52,8 @@ struct Found {
     events: u64,
 }
 
-fn kinds(visit: &Visit) -> Vec<String> {
-    let entry = visit.entry().ok();
+fn kinds(context: &PageContext) -> Vec<String> {
+    let entry = context.entry().ok();
     entry
         .into_iter()
         .flat_map(|entry| entry.settings.identity.active().map(|k| k.kind.name().to_owned()).collect::<Vec<_>>())
@@ -61,46 +61,46 @@ fn kinds(visit: &Visit) -> Vec<String> {
 }
 
 /// `GET /w/{ws}/users`: the box alone. Values are never taken from an address, which ends up in logs.
-pub(crate) async fn blank(visit: Arc<Visit>) -> Page {
-    let shell = Shell::of(&visit, "Users", "users").await?;
-    let (value, kind, verdict) = (String::new(), String::new(), String::new());
-    html(&Users { kinds: kinds(&visit), shell, value, kind, verdict, found: Vec::new(), former: Vec::new() })
+pub(crate) async fn blank(context: Arc<PageContext>) -> Page {
+    let layout = Layout::new(&context, "Users", "users").await?;
+    let (value, kind, headline) = (String::new(), String::new(), String::new());
+    html(&Users { kinds: kinds(&context), layout, value, kind, headline, found: Vec::new(), former: Vec::new() })
 }
 
 /// `POST /w/{ws}/users` with `q` and `kind`: an id, or a value that resolves to one user alone, goes to the page of it. The
 /// way back is the page that asked: the answer to a form has no entry in the history of a browser if it is a redirect.
 /// Else the page says how each kind looked the value up.
-pub(crate) async fn find(visit: Arc<Visit>) -> Page {
-    let value = visit.field("q").unwrap_or_default().trim().to_owned();
+pub(crate) async fn find(context: Arc<PageContext>) -> Page {
+    let value = context.field("q").unwrap_or_default().trim().to_owned();
     if value.is_empty() {
-        return blank(visit).await;
+        return blank(context).await;
     }
-    let kind = visit.field("kind").unwrap_or_default().to_owned();
-    if let Some(place) = by_id(&visit, &value).await? {
+    let kind = context.field("kind").unwrap_or_default().to_owned();
+    if let Some(place) = by_id(&context, &value).await? {
         return Ok(redirect(&place));
     }
-    let looked = look_up(&visit, &value).await?;
+    let looked = look_up(&context, &value).await?;
     let items = looked.items.into_iter().filter(|item| kind.is_empty() || item.kind == kind);
     let items: Vec<LookupEntryDocument> = items.collect();
     if let Some(id) = only_hit(&items) {
-        return Ok(redirect(&visit.within(&format!("users/{id}"))));
+        return Ok(redirect(&context.within(&format!("users/{id}"))));
     }
     let mut found = Vec::new();
     for item in &items {
-        found.push(found_under(&visit, item).await?);
+        found.push(found_under(&context, item).await?);
     }
-    let shell = Shell::of(&visit, "Users", "users").await?;
+    let layout = Layout::new(&context, "Users", "users").await?;
     let mut former = Vec::new();
     for item in &items {
         let holders = item.former.iter();
-        former.extend(holders.map(|it| (item.kind.clone(), it.id.to_string(), shell.moments.whole(it.until))));
+        former.extend(holders.map(|it| (item.kind.clone(), it.id.to_string(), layout.times.full(it.until))));
     }
-    let verdict = verdict(&found, former.len());
-    html(&Users { kinds: kinds(&visit), shell, value, kind, verdict, found, former })
+    let headline = headline(&found, former.len());
+    html(&Users { kinds: kinds(&context), layout, value, kind, headline, found, former })
 }
 
-async fn look_up(visit: &Visit, value: &str) -> Result<LookupDocument, Problem> {
-    visit.perform(lookup::lookup, (JsonBody(LookupRequest { value: value.to_owned() }),)).await
+async fn look_up(context: &PageContext, value: &str) -> Result<LookupDocument, Problem> {
+    context.perform(lookup::lookup, (JsonBody(LookupRequest { value: value.to_owned() }),)).await
 }
 
 /// The one user that a value concerns: every kind that finds one finds this, and no other user held the value before.
@@ -114,7 +114,7 @@ fn only_hit(items: &[LookupEntryDocument]) -> Option<ProfileId> {
 }
 
 /// What a search found, behind the value that was searched for.
-fn verdict(found: &[Found], former: usize) -> String {
+fn headline(found: &[Found], former: usize) -> String {
     let mut users: Vec<&str> = found.iter().filter(|it| !it.id.is_empty()).map(|it| &*it.id).collect();
     users.sort_unstable();
     users.dedup();
@@ -130,7 +130,7 @@ fn verdict(found: &[Found], former: usize) -> String {
 }
 
 /// The page of a user's or a request's id, if the value is one that exists.
-async fn by_id(visit: &Visit, value: &str) -> Result<Option<String>, Problem> {
+async fn by_id(context: &PageContext, value: &str) -> Result<Option<String>, Problem> {
     fn exists<T>(answer: Result<T, Problem>) -> Result<bool, Problem> {
         match answer {
             Ok(_) => Ok(true),
@@ -139,21 +139,21 @@ async fn by_id(visit: &Visit, value: &str) -> Result<Option<String>, Problem> {
         }
     }
     if let Some(id) = ProfileId::parse(value)
-        && exists(visit.perform(users::show, (Id(id),)).await)?
+        && exists(context.perform(users::show, (Id(id),)).await)?
     {
-        return Ok(Some(visit.within(&format!("users/{value}"))));
+        return Ok(Some(context.within(&format!("users/{value}"))));
     }
     if let Some(id) = RequestId::parse(value)
-        && exists(visit.perform(requests::show, (Id(id),)).await)?
+        && exists(context.perform(requests::show, (Id(id),)).await)?
     {
-        return Ok(Some(visit.within(&format!("requests/{value}"))));
+        return Ok(Some(context.within(&format!("requests/{value}"))));
     }
     Ok(None)
 }
 
 /// The users that an id or an identifier resolves to, each once: by several kinds it may be several.
-pub(super) async fn users_of(visit: &Visit, value: &str) -> Result<Vec<ProfileId>, Problem> {
-    let looked = look_up(visit, value).await?;
+pub(super) async fn users_of(context: &PageContext, value: &str) -> Result<Vec<ProfileId>, Problem> {
+    let looked = look_up(context, value).await?;
     let by_kind = looked.items.iter().filter_map(|item| item.id);
     let mut users: Vec<ProfileId> = looked.user_id.into_iter().chain(by_kind).map(|id| id.0).collect();
     users.sort_unstable();
@@ -161,24 +161,24 @@ pub(super) async fn users_of(visit: &Visit, value: &str) -> Result<Vec<ProfileId
     Ok(users)
 }
 
-async fn found_under(visit: &Visit, item: &LookupEntryDocument) -> Result<Found, Problem> {
+async fn found_under(context: &PageContext, item: &LookupEntryDocument) -> Result<Found, Problem> {
     let user = match item.id {
-        Some(AsText(id)) => Some(visit.perform(users::show, (Id(id),)).await?),
+        Some(AsText(id)) => Some(context.perform(users::show, (Id(id),)).await?),
         None => None,
     };
-    let standing = match &user {
-        _ if !item.active => parts::said("the kind is paused"),
-        _ if item.excepted => parts::said("an exception: not matched and not stored"),
-        None => parts::said("no match"),
-        Some(user) if user.identifiers.get(&item.kind) == Some(&item.value) => parts::standing("current"),
-        Some(_) => parts::standing("alias"),
+    let status = match &user {
+        _ if !item.active => components::muted("the kind is paused"),
+        _ if item.excepted => components::muted("an exception: not matched and not stored"),
+        None => components::muted("no match"),
+        Some(user) if user.identifiers.get(&item.kind) == Some(&item.value) => components::identifier_status("current"),
+        Some(_) => components::identifier_status("alias"),
     };
     let user = user.as_ref();
     Ok(Found {
         kind: item.kind.clone(),
         value: item.value.clone(),
-        standing,
-        name: parts::shown(&user.and_then(|user| known_as(&user.identifiers)).unwrap_or_default()),
+        status,
+        name: components::phrase(&user.and_then(|user| known_as(&user.identifiers)).unwrap_or_default()),
         last_seen: user.map(|user| user.last_seen.to_string()).unwrap_or_default(),
         events: user.map_or(0, |user| user.event_count),
         id: item.id.map(|id| id.to_string()).unwrap_or_default(),
@@ -193,7 +193,7 @@ pub(super) fn known_as(identifiers: &IndexMap<String, String>) -> Option<String>
 #[derive(Template)]
 #[template(path = "user.html")]
 struct User {
-    shell: Shell,
+    layout: Layout,
     doc: UserDocument,
     name: String,
     identifiers: Vec<Identifier>,
@@ -221,7 +221,7 @@ struct Other {
 struct Identifier {
     kind: String,
     value: String,
-    standing: Html,
+    status: Html,
     since: Html,
     from: Html,
     is_former: bool,
@@ -233,11 +233,11 @@ struct Attribute {
     kind: &'static str,
     changed: Html,
     by: Html,
-    history: Vec<Change>,
+    history: Vec<ChangeRow>,
 }
 
 /// One line of why a value is there.
-pub(super) struct Change {
+pub(super) struct ChangeRow {
     at: Html,
     what: Html,
     by: Html,
@@ -258,36 +258,36 @@ struct Event {
 }
 
 /// `GET /w/{ws}/users/{id}?name=&cursor=&after=`.
-pub(crate) async fn show(visit: Arc<Visit>) -> Page {
-    page(&visit, None, String::new()).await
+pub(crate) async fn show(context: Arc<PageContext>) -> Page {
+    page(&context, None, String::new()).await
 }
 
 /// `POST /w/{ws}/users/{id}/merge` with `other`, an identifier or an id, which shows what merging would do; with `merged`, the
 /// id that was shown, which does it.
-pub(crate) async fn merge(visit: Arc<Visit>) -> Page {
-    let survivor: ProfileId = visit.id()?;
-    if let Some(merged) = visit.field("merged") {
+pub(crate) async fn merge(context: Arc<PageContext>) -> Page {
+    let survivor: ProfileId = context.id()?;
+    if let Some(merged) = context.field("merged") {
         let wrong = || Problem::at("/merged", "must be a user id of 24 hexadecimal digits");
         let merged = ProfileId::parse(merged).ok_or_else(wrong);
         let done = match merged {
-            Ok(merged) => merge_users(&visit, survivor, merged, DryRun(false)).await,
+            Ok(merged) => merge_users(&context, survivor, merged, DryRun(false)).await,
             Err(problem) => Err(problem),
         };
         return match done {
-            Ok(DoneOrDry::Done(made)) => visit.done(
-                &visit.within(&format!("merges/{}", made.document.id)),
+            Ok(DoneOrDry::Done(made)) => context.done(
+                &context.within(&format!("merges/{}", made.document.id)),
                 "2 users merged. The merge can be reverted on this page.",
             ),
             Ok(DoneOrDry::Dry(_)) => Err(Problem::new(500, "a merge was only tried out")),
-            Err(problem) => merge_refused(&visit, problem).await,
+            Err(problem) => merge_refused(&context, problem).await,
         };
     }
-    let value = visit.field("other").unwrap_or_default().trim();
+    let value = context.field("other").unwrap_or_default().trim();
     let found = match value {
         "" => Vec::new(),
         value => match ProfileId::parse(value) {
             Some(id) => vec![id],
-            None => users_of(&visit, value).await?,
+            None => users_of(&context, value).await?,
         },
     };
     let [other] = &found[..] else {
@@ -295,75 +295,75 @@ pub(crate) async fn merge(visit: Arc<Visit>) -> Page {
             0 => "No user has this value. Give an identifier, or the id of a user.".to_owned(),
             n => format!("This value resolves to {n} users, one per kind. Give the id of one."),
         };
-        return refused(page(&visit, None, error).await);
+        return refused(page(&context, None, error).await);
     };
-    match merge_users(&visit, survivor, *other, DryRun(true)).await {
+    match merge_users(&context, survivor, *other, DryRun(true)).await {
         Ok(DoneOrDry::Dry(dry)) => {
-            let other = other_user(&visit, &dry).await?;
-            page(&visit, Some(other), String::new()).await
+            let other = other_user(&context, &dry).await?;
+            page(&context, Some(other), String::new()).await
         }
         Ok(DoneOrDry::Done(_)) => Err(Problem::new(500, "a merge was not only tried out")),
-        Err(problem) => merge_refused(&visit, problem).await,
+        Err(problem) => merge_refused(&context, problem).await,
     }
 }
 
 /// Merges two users, or tells what merging them would do.
 async fn merge_users(
-    visit: &Visit,
+    context: &PageContext,
     survivor: ProfileId,
     merged: ProfileId,
     dry_run: DryRun,
 ) -> Result<DoneOrDry<CreatedAnswer<MergeDocument>, MergeContent>, Problem> {
     let wanted = MergeUsersRequest { survivor: AsText(survivor), merged: AsText(merged) };
-    visit.perform(merges::merge_users, (JsonBody(wanted), dry_run)).await
+    context.perform(merges::merge_users, (JsonBody(wanted), dry_run)).await
 }
 
 /// The user that a merge would merge into another.
-async fn other_user(visit: &Visit, dry: &MergeContent) -> Result<Other, Problem> {
-    let user = visit.perform(users::show, (Id(dry.merged.0),)).await?;
+async fn other_user(context: &PageContext, dry: &MergeContent) -> Result<Other, Problem> {
+    let user = context.perform(users::show, (Id(dry.merged.0),)).await?;
     Ok(Other {
         id: dry.merged.to_string(),
-        name: known_as(&user.identifiers).unwrap_or_else(|| parts::short(dry.merged)),
+        name: known_as(&user.identifiers).unwrap_or_else(|| components::short(dry.merged)),
         events: user.event_count,
         identifiers: dry.identifiers.len() as u64,
     })
 }
 
 /// What is wrong with a merge stands beside its form; that the token may not, or that the server cannot, is a page.
-async fn merge_refused(visit: &Visit, problem: Problem) -> Page {
+async fn merge_refused(context: &PageContext, problem: Problem) -> Page {
     match problem.status {
-        400 | 404 | 409 => refused(page(visit, None, super::frame::sentence(&problem.detail)).await),
+        400 | 404 | 409 => refused(page(context, None, super::frame::sentence(&problem.detail)).await),
         _ => Err(problem),
     }
 }
 
-async fn page(visit: &Visit, other: Option<Other>, merge_error: String) -> Page {
-    let id: ProfileId = visit.id()?;
-    let doc = visit.perform(users::show, (Id(id),)).await?;
+async fn page(context: &PageContext, other: Option<Other>, merge_error: String) -> Page {
+    let id: ProfileId = context.id()?;
+    let doc = context.perform(users::show, (Id(id),)).await?;
     if doc.redirected_from.is_some() {
-        return Ok(redirect(&visit.within(&format!("users/{}", doc.id))));
+        return Ok(redirect(&context.within(&format!("users/{}", doc.id))));
     }
     let all = PageQuery { limit: PAGE_MAX, cursor: None };
-    let history = visit.perform(users::history, (all, Id(id))).await?.items;
-    let event_name = visit.parameter("name").unwrap_or_default().to_owned();
+    let history = context.perform(users::history, (all, Id(id))).await?.items;
+    let event_name = context.parameter("name").unwrap_or_default().to_owned();
     let filter = EventFilter { name: Some(event_name.clone()).filter(|name| !name.is_empty()) };
-    let events = visit.perform(users::events, (visit.rows()?, filter, Id(id))).await?;
+    let events = context.perform(users::events, (context.rows()?, filter, Id(id))).await?;
     let name = known_as(&doc.identifiers).unwrap_or_else(|| id.to_string());
-    let shell = Shell::of(visit, "User", "users").await?;
-    let (identifiers, untold) = identifiers(&shell, &doc, &history);
+    let layout = Layout::new(context, "User", "users").await?;
+    let (identifiers, untold) = identifiers(&layout, &doc, &history);
     let untold = (untold, doc.attributes.len().saturating_sub(USER_ROWS_MAX));
     let page = User {
         identifiers,
-        attributes: attributes(&shell, &doc, &history),
+        attributes: attributes(&layout, &doc, &history),
         untold,
-        days: days(&shell, &events.items),
+        days: days(&layout, &events.items),
         next: events.next_cursor.unwrap_or_default(),
-        members: members::of(visit, &shell, &doc, None).await?,
+        members: members::load(context, &layout, &doc, None).await?,
         other,
         merge_error,
         event_name,
         name,
-        shell,
+        layout,
         doc,
     };
     html(&page)
@@ -371,7 +371,7 @@ async fn page(visit: &Visit, other: Option<Other>, merge_error: String) -> Page 
 
 /// The first values that resolve or resolved to the user, at most [`USER_ROWS_MAX`], current ones first; how many there are
 /// besides.
-fn identifiers(shell: &Shell, doc: &UserDocument, history: &[ChangeDocument]) -> (Vec<Identifier>, usize) {
+fn identifiers(layout: &Layout, doc: &UserDocument, history: &[ChangeDocument]) -> (Vec<Identifier>, usize) {
     let origin = |kind: &str, value: &str| {
         history.iter().find(|item| item.field == kind && item.new.as_ref().and_then(Json::as_str) == Some(value))
     };
@@ -380,17 +380,17 @@ fn identifiers(shell: &Shell, doc: &UserDocument, history: &[ChangeDocument]) ->
         Identifier {
             kind: kind.to_owned(),
             value: value.to_owned(),
-            standing: parts::standing(name),
-            since: came.map(|item| shell.moments.whole(item.at)).unwrap_or_default(),
-            from: came.map(|item| by(shell, item)).unwrap_or_default(),
+            status: components::identifier_status(name),
+            since: came.map(|item| layout.times.full(item.at)).unwrap_or_default(),
+            from: came.map(|item| by(layout, item)).unwrap_or_default(),
             is_former: false,
         }
     };
     let former = |it: &FormerIdentifierDocument| Identifier {
         kind: it.kind.clone(),
         value: it.value.clone(),
-        standing: parts::standing("former"),
-        since: parts::joined("until", &shell.moments.whole(it.until)),
+        status: components::identifier_status("former"),
+        since: components::with_word("until", &layout.times.full(it.until)),
         from: Html::default(),
         is_former: true,
     };
@@ -403,45 +403,45 @@ fn identifiers(shell: &Shell, doc: &UserDocument, history: &[ChangeDocument]) ->
 }
 
 /// By which merge or request something was done.
-fn by(shell: &Shell, item: &ChangeDocument) -> Html {
-    let merge = item.merge_id.map(|id| parts::joined("merge", &shell.merge(id)));
-    let request = item.request_id.map(|id| shell.request(id));
+fn by(layout: &Layout, item: &ChangeDocument) -> Html {
+    let merge = item.merge_id.map(|id| components::with_word("merge", &layout.merge(id)));
+    let request = item.request_id.map(|id| layout.request(id));
     match (merge, request) {
-        (Some(merge), Some(request)) => parts::both(&merge, "with", &request),
+        (Some(merge), Some(request)) => components::pair(&merge, "with", &request),
         (Some(one), None) | (None, Some(one)) => one,
         (None, None) => Html::default(),
     }
 }
 
-fn attributes(shell: &Shell, doc: &UserDocument, history: &[ChangeDocument]) -> Vec<Attribute> {
+fn attributes(layout: &Layout, doc: &UserDocument, history: &[ChangeDocument]) -> Vec<Attribute> {
     let attribute = |(name, value): (&String, &Json)| {
         let own: Vec<&ChangeDocument> = history.iter().filter(|item| item.field == *name).collect();
         Attribute {
             name: name.clone(),
-            value: parts::value(value),
+            value: components::value(value),
             kind: type_name(value),
-            changed: own.first().map(|item| shell.moments.brief(item.at)).unwrap_or_default(),
-            by: own.first().map(|item| by(shell, item)).unwrap_or_default(),
-            history: own.iter().take(WHY_LINES_MAX).map(|item| change(shell, doc, item)).collect(),
+            changed: own.first().map(|item| layout.times.brief(item.at)).unwrap_or_default(),
+            by: own.first().map(|item| by(layout, item)).unwrap_or_default(),
+            history: own.iter().take(WHY_LINES_MAX).map(|item| change(layout, doc, item)).collect(),
         }
     };
     doc.attributes.iter().take(USER_ROWS_MAX).map(attribute).collect()
 }
 
-fn change(shell: &Shell, doc: &UserDocument, item: &ChangeDocument) -> Change {
+fn change(layout: &Layout, doc: &UserDocument, item: &ChangeDocument) -> ChangeRow {
     let side = |value: &Option<Json>| match value {
-        None if item.omitted => parts::said("too long to be kept"),
-        None => parts::said("not set"),
-        Some(value) => parts::value(value),
+        None if item.omitted => components::muted("too long to be kept"),
+        None => components::muted("not set"),
+        Some(value) => components::value(value),
     };
     let by = if item.recorded_for == doc.id {
-        by(shell, item)
+        by(layout, item)
     } else {
-        let under = parts::short(item.recorded_for);
-        parts::both(&by(shell, item), "recorded for", &parts::shown(&under))
+        let under = components::short(item.recorded_for);
+        components::pair(&by(layout, item), "recorded for", &components::phrase(&under))
     };
-    let what = parts::both(&side(&item.old), "\u{2192}", &side(&item.new));
-    Change { at: shell.moments.whole(item.at), what, by }
+    let what = components::pair(&side(&item.old), "\u{2192}", &side(&item.new));
+    ChangeRow { at: layout.times.full(item.at), what, by }
 }
 
 fn type_name(value: &Json) -> &'static str {
@@ -456,20 +456,21 @@ fn type_name(value: &Json) -> &'static str {
     }
 }
 
-fn days(shell: &Shell, events: &[EventDocument]) -> Vec<Day> {
+fn days(layout: &Layout, events: &[EventDocument]) -> Vec<Day> {
     let mut days: Vec<Day> = Vec::new();
     for event in events {
-        let name = shell.moments.day(event.time);
+        let name = layout.times.day(event.time);
         if days.last().is_none_or(|day| day.name != name) {
             days.push(Day { name, events: Vec::new() });
         }
-        let properties = event.attributes.iter().map(|(name, value)| (parts::shown(name), parts::value(value)));
+        let properties =
+            event.attributes.iter().map(|(name, value)| (components::phrase(name), components::value(value)));
         let platform = event.platform.map(|platform| platform.to_string()).unwrap_or_default();
         let version = event.app_version.as_deref().unwrap_or_default();
         if let Some(day) = days.last_mut() {
             day.events.push(Event {
-                time: shell.moments.clock(event.time),
-                action: parts::shown(&event.action),
+                time: layout.times.clock(event.time),
+                action: components::phrase(&event.action),
                 properties: properties.collect(),
                 platform: format!("{platform} {version}").trim().to_owned(),
                 recorded_for: event.recorded_for.0,
@@ -485,7 +486,7 @@ impl User {
     fn merged(&self) -> String {
         match self.doc.members.len() {
             0 => "no merge".to_owned(),
-            n => counted(n, "merge"),
+            n => count_noun(n, "merge"),
         }
     }
 }

@@ -1,9 +1,9 @@
 //! What moves on the live page: its stream of rows, and how many requests come in a second.
 
 use super::super::Page;
-use super::super::parts::{self, counted};
-use super::super::shell::html_part;
-use super::super::visit::Visit;
+use super::super::components::{self, count_noun};
+use super::super::layout::html_part;
+use super::super::page_context::PageContext;
 use super::log::{Row, filters};
 use crate::activity::{Activity, LiveRequest, StreamEvent, StreamFormat};
 use crate::app::App;
@@ -23,9 +23,9 @@ use std::convert::Infallible;
 use std::sync::Arc;
 
 /// `GET /w/{ws}/live/rate`: how many requests come in a second, for the navigation.
-pub(crate) async fn rate(visit: Arc<Visit>) -> Page {
-    scopes::has(&visit.caller, TokenScope::Read)?;
-    html_part(&parts::rate(visit.entry()?.runtime.activity.per_second(visit.app.now())))
+pub(crate) async fn rate(context: Arc<PageContext>) -> Page {
+    scopes::has(&context.caller, TokenScope::Read)?;
+    html_part(&components::rate(context.entry()?.runtime.activity.per_second(context.app.now())))
 }
 
 /// What a viewer of the stream gets, and what it was told last.
@@ -33,7 +33,7 @@ struct Stream {
     watch: Watch,
     activity: Arc<Activity>,
     app: Arc<App>,
-    moments: parts::Moments,
+    times: components::TimeFormatter,
     zone: Arc<str>,
     workspace: String,
     /// When the rate was told last.
@@ -42,22 +42,24 @@ struct Stream {
 
 /// `GET /w/{ws}/live/stream` with the filters of [`super::log::live`]: server-sent events (WHATWG HTML, section 9.2): `row`, a rendered
 /// row of the table, and `rate`, a text. Its head, by HEAD, tells the script why there is no stream: an `EventSource` does not.
-pub(crate) async fn stream(visit: Arc<Visit>) -> Page {
-    let entry = visit.entry()?;
-    scopes::has(&visit.caller, TokenScope::Read)?;
-    let filters = filters(&visit);
+pub(crate) async fn stream(context: Arc<PageContext>) -> Page {
+    let entry = context.entry()?;
+    scopes::has(&context.caller, TokenScope::Read)?;
+    let filters = filters(&context);
     let query = RequestFilterQuery::parse(|name| {
         filters.iter().find(|(known, value)| *known == name && !value.is_empty()).map(|(_, value)| *value)
     })?;
-    let watch = Watch::open(&visit.of_workspace()?, query, visit.watches()).await.map_err(ManageError::into_problem)?;
-    let moments = visit.moments();
+    let watch = Watch::open(&context.workspace_context()?, query, context.watches())
+        .await
+        .map_err(ManageError::into_problem)?;
+    let times = context.times();
     let state = Stream {
         watch,
         activity: Arc::clone(&entry.runtime.activity),
-        app: Arc::clone(&visit.app),
-        zone: moments.name().into(),
-        moments,
-        workspace: visit.workspace().to_owned(),
+        app: Arc::clone(&context.app),
+        zone: times.name().into(),
+        times,
+        workspace: context.workspace().to_owned(),
         told_at: Timestamp(0),
     };
     // The first bytes go at once, so that the browser knows that it watches.
@@ -81,7 +83,7 @@ impl Stream {
             StreamEvent::Request(request, is_masked) if self.watch.shows(&request) => self.row(&request, is_masked),
             StreamEvent::Request(..) => Bytes::new(),
             StreamEvent::Lagged(lost) => {
-                sent("rate", &format!("Too fast to show: {} left out", counted(lost, "request"))).into()
+                sent("rate", &format!("Too fast to show: {} left out", count_noun(lost, "request"))).into()
             }
             StreamEvent::Quiet | StreamEvent::Checked => Bytes::from_static(b": still here\n\n"),
             StreamEvent::Ended => return None,
@@ -97,7 +99,7 @@ impl Stream {
 
     fn row(&self, request: &LiveRequest, is_masked: bool) -> Bytes {
         let format = StreamFormat::Row { is_masked, zone: Arc::clone(&self.zone) };
-        request.rendered(&format, |item| sent("row", &Row::new(&self.moments, &self.workspace, item).markup()).into())
+        request.rendered(&format, |item| sent("row", &Row::new(&self.times, &self.workspace, item).markup()).into())
     }
 }
 

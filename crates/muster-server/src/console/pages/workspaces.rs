@@ -1,11 +1,11 @@
 //! All workspaces, and a new one.
 
 use super::super::Page;
+use super::super::components;
 use super::super::flash::{Flash, Secret};
-use super::super::head::redirect;
-use super::super::parts;
-use super::super::shell::{Shell, html};
-use super::super::visit::Visit;
+use super::super::layout::{Layout, html};
+use super::super::page_context::PageContext;
+use super::super::request_head::redirect;
 use super::refused;
 use crate::limits::PAGE_MAX;
 use crate::manage::arguments::{BodyDocument as _, JsonBody, PageQuery};
@@ -19,7 +19,7 @@ use std::sync::Arc;
 #[derive(Template)]
 #[template(path = "workspaces.html")]
 struct All {
-    shell: Shell,
+    layout: Layout,
     items: Vec<WorkspaceDocument>,
     error: String,
     name: String,
@@ -33,27 +33,27 @@ impl All {
     }
 }
 
-async fn page(visit: &Visit, error: String) -> Page {
-    let found = visit.perform(workspaces::list, (PageQuery { limit: PAGE_MAX, cursor: None },)).await?;
-    let shell = Shell::of(visit, "Workspaces", "workspaces").await?;
-    let field = |name: &str| visit.field(name).unwrap_or_default().to_owned();
-    html(&All { shell, items: found.items, error, name: field("name"), id: field("id") })
+async fn page(context: &PageContext, error: String) -> Page {
+    let found = context.perform(workspaces::list, (PageQuery { limit: PAGE_MAX, cursor: None },)).await?;
+    let layout = Layout::new(context, "Workspaces", "workspaces").await?;
+    let field = |name: &str| context.field(name).unwrap_or_default().to_owned();
+    html(&All { layout, items: found.items, error, name: field("name"), id: field("id") })
 }
 
 /// `GET /workspaces`.
-pub(crate) async fn list(visit: Arc<Visit>) -> Page {
-    page(&visit, String::new()).await
+pub(crate) async fn list(context: Arc<PageContext>) -> Page {
+    page(&context, String::new()).await
 }
 
 /// `POST /workspaces` with `name` and `id`: the key is shown once, by the page that follows.
-pub(crate) async fn create(visit: Arc<Visit>) -> Page {
-    let mut wish = json!({"name": visit.field("name").unwrap_or_default()});
-    if let Some(id) = visit.field("id") {
+pub(crate) async fn create(context: Arc<PageContext>) -> Page {
+    let mut wish = json!({"name": context.field("name").unwrap_or_default()});
+    if let Some(id) = context.field("id") {
         wish["id"] = json!(id.trim());
     }
     // As the management API takes it, so that what is wrong is refused there, in the same words.
     let made = match NewWorkspace::read(wish.to_string().as_bytes()) {
-        Ok(wanted) => visit.perform(workspaces::create, (JsonBody(wanted),)).await,
+        Ok(wanted) => context.perform(workspaces::create, (JsonBody(wanted),)).await,
         Err(problem) => Err(problem),
     };
     match made {
@@ -61,17 +61,17 @@ pub(crate) async fn create(visit: Arc<Visit>) -> Page {
             let made = made.document;
             let words = format!("Workspace {} created. Copy its key now; you won't see it again.", made.name);
             let (value, done) = (made.data_api_key, format!("/w/{}/overview", made.id));
-            visit.flash("/workspaces", Flash::good(words).with(Secret { what: "new Data API key", value, done }));
+            context.flash("/workspaces", Flash::good(words).with(Secret { what: "new Data API key", value, done }));
             Ok(redirect("/workspaces"))
         }
         Err(problem) if matches!(problem.status, 400 | 409) => {
-            refused(page(&visit, super::frame::sentence(&problem.detail)).await)
+            refused(page(&context, super::frame::sentence(&problem.detail)).await)
         }
         Err(problem) => Err(problem),
     }
 }
 
 /// `GET /w/{ws}`.
-pub(crate) async fn enter(visit: Arc<Visit>) -> Page {
-    Ok(redirect(&visit.within("overview")))
+pub(crate) async fn enter(context: Arc<PageContext>) -> Page {
+    Ok(redirect(&context.within("overview")))
 }

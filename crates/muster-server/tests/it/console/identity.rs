@@ -52,11 +52,11 @@ fn preview(browser: &Browser<'_>, workspace: &Workspace<'_>, kinds: &[&str], mor
     text(&browser.post(&format!("/w/{}/identity", workspace.id), &fields))
 }
 
-fn verdict(page: &str) -> &str {
-    page.split_once("<p class=\"verdict ").unwrap().1.split("</p>").next().unwrap()
+fn headline(page: &str) -> &str {
+    page.split_once("<p class=\"headline ").unwrap().1.split("</p>").next().unwrap()
 }
 
-// Fails when `verdict` of `console/pages/identity.rs` passes over reviews where nothing is merged.
+// Fails when `headline` of `console/pages/identity.rs` passes over reviews where nothing is merged.
 #[test]
 fn conflicts_without_a_merge_are_a_warning_with_their_number() {
     let world = World::start();
@@ -66,13 +66,13 @@ fn conflicts_without_a_merge_are_a_warning_with_their_number() {
     let browser = Browser::signed_in(&world, ADMIN_TOKEN);
     let both = |more: &[(&str, &str)]| preview(&browser, &workspace, &["customer_id", "first_name"], more);
     let conflicts = both(&[("enabled", "on"), ("pinned-0", "on")]);
-    let words = verdict(&conflicts);
+    let words = headline(&conflicts);
     assert!(words.starts_with("warn\">") && words.ends_with("0 merges, 1 conflict for review."), "{words}");
     let merges = both(&[("enabled", "on")]);
     let want = "\">1 merge would join 2 users. The largest would have 2 merged profiles.";
-    assert_eq!(verdict(&merges), want);
+    assert_eq!(headline(&merges), want);
     let nothing = preview(&browser, &workspace, &["customer_id", "city"], &[("enabled", "on")]);
-    assert_eq!(verdict(&nothing), "\">0 merges. No stored users would be joined.");
+    assert_eq!(headline(&nothing), "\">0 merges. No stored users would be joined.");
 }
 
 // Fails when `advice` takes no heed of the pin, or of whether identity resolution is on.
@@ -111,7 +111,7 @@ fn turning_identity_resolution_off_asks_with_its_numbers() {
     workspace.results(&json!([with_email("a"), with_email("b"), crate::world::customer("c")]));
     let browser = Browser::signed_in(&world, ADMIN_TOKEN);
     let off = preview(&browser, &workspace, &["customer_id", "email"], &[]);
-    let words = verdict(&off);
+    let words = headline(&off);
     assert!(
         words.starts_with("warn\">")
             && words.ends_with("Turns identity resolution off: customer_id is then the only identifier."),

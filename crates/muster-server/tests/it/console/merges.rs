@@ -21,7 +21,7 @@ fn merges_of_one_element_are_told_in_one_table_each_value_under_its_merge() {
     let [first, second, alone] =
         ["m1", "m2", "m3"].map(|id| text(&browser.get(&format!("/w/{}/merges/{id}", workspace.id))));
     for page in [&first, &second] {
-        assert!(between(page, "class=\"verdict\">", "</p>").starts_with("3 users were merged because element 0 of"));
+        assert!(between(page, "class=\"headline\">", "</p>").starts_with("3 users were merged because element 0 of"));
         let city = between(page, "<bdi>city</bdi>", "</tr>");
         let labelled =
             |id: &str, value: &str| format!("<div><span class=\"meta mono\">{id}</span> <bdi>{value}</bdi></div>");
@@ -35,7 +35,7 @@ fn merges_of_one_element_are_told_in_one_table_each_value_under_its_merge() {
         assert_eq!(between(age, "data-label=\"survivor\">", "</td>"), "<span class=\"none\"></span>");
     }
     assert!(between(&first, "<dt>Merged together</dt>", "</dd>").contains("/merges/m2\">m2</a>"));
-    assert!(between(&alone, "class=\"verdict\">", "</p>").starts_with("Two users were merged"));
+    assert!(between(&alone, "class=\"headline\">", "</p>").starts_with("Two users were merged"));
     assert!(!alone.contains("Merged together"));
 }
 

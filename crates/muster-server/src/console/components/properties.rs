@@ -1,6 +1,6 @@
 //! What holds of the components for any text: nothing of it is markup. `proptest` tries texts at random.
 
-use super::{clipped, escaped, json_code, key, shown};
+use super::{clipped, escaped, json_code, key, phrase};
 use proptest::prelude::*;
 use serde_json::{Value as Json, json};
 
@@ -40,10 +40,10 @@ proptest! {
         prop_assert_eq!(read(&out), text);
     }
 
-    // Fails when `told` pushes a letter as it is.
+    // Fails when `visible` pushes a letter as it is.
     #[test]
     fn shown_text_is_never_markup(text in texts()) {
-        let out = shown(&text);
+        let out = phrase(&text);
         let inside = out.as_str().strip_prefix("<bdi>").and_then(|it| it.strip_suffix("</bdi>"));
         let left = without(inside.expect("one phrase"), &HIDDEN);
         prop_assert!(is_plain(&left), "{out}");
@@ -58,7 +58,7 @@ proptest! {
         prop_assert!(is_plain(title) && is_plain(&without(words, &HIDDEN)), "{out}");
     }
 
-    // Fails when `key` leaves out `shown` of the kind, or `copy` leaves out `escaped` of the value.
+    // Fails when `key` leaves out `phrase` of the kind, or `copy` leaves out `escaped` of the value.
     #[test]
     fn a_key_with_its_copy_button_holds_no_tag_of_its_kind_or_value(kind in texts(), value in texts()) {
         let (out, empty) = (key(&kind, &value), key("", ""));

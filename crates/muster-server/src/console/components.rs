@@ -4,14 +4,14 @@
 mod chart;
 mod code;
 #[cfg(test)]
-mod laws;
+mod properties;
 mod time;
 mod tree;
 
 pub(crate) use chart::{Minute, groups, hour};
 pub(crate) use code::{json_code, json_text};
-pub(crate) use time::{Instant, Moments, Style};
-pub(crate) use tree::{Twig, tree};
+pub(crate) use time::{Instant, Style, TimeFormatter};
+pub(crate) use tree::{TreeRow, tree};
 
 use crate::limits::CONSOLE_VALUE_CHARS_MAX;
 use muster_wire::manage::element_report::{FaultDocument, WarningDocument};
@@ -24,7 +24,7 @@ pub(crate) struct Html(String);
 
 impl Html {
     /// Markup that the caller has made of escaped parts.
-    fn made(markup: impl Into<String>) -> Self {
+    fn from_markup(markup: impl Into<String>) -> Self {
         Self(markup.into())
     }
 
@@ -49,7 +49,7 @@ impl Display for Html {
 impl askama::filters::HtmlSafe for Html {}
 
 /// Markup that a template made.
-pub(crate) fn made(markup: String) -> Html {
+pub(crate) fn markup(markup: String) -> Html {
     Html(markup)
 }
 
@@ -76,13 +76,13 @@ fn is_hidden(letter: char) -> bool {
 }
 
 /// Text that came in, as a phrase of its own: direction kept apart, hidden characters told, cut at a bound.
-pub(crate) fn shown(text: &str) -> Html {
-    Html(format!("<bdi>{}</bdi>", told(text)))
+pub(crate) fn phrase(text: &str) -> Html {
+    Html(format!("<bdi>{}</bdi>", visible(text)))
 }
 
 /// The same on one line, cut where the line ends.
 pub(crate) fn clipped(text: &str) -> Html {
-    Html(format!("<bdi class=\"clip\" title=\"{}\">{}</bdi>", escaped(&plain(text)), told(text)))
+    Html(format!("<bdi class=\"clip\" title=\"{}\">{}</bdi>", escaped(&plain(text)), visible(text)))
 }
 
 /// Without what an attribute must not hold.
@@ -90,7 +90,7 @@ fn plain(text: &str) -> String {
     text.chars().filter(|letter| !is_hidden(*letter)).take(CONSOLE_VALUE_CHARS_MAX).collect()
 }
 
-fn told(text: &str) -> String {
+fn visible(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for (at, letter) in text.chars().enumerate() {
         if at == CONSOLE_VALUE_CHARS_MAX {
@@ -114,8 +114,8 @@ fn put(out: &mut String, markup: fmt::Arguments<'_>) {
 pub(crate) fn value(value: &Json) -> Html {
     match value {
         Json::Null => Html("<span class=\"none\"></span>".to_owned()),
-        Json::String(text) => shown(text),
-        other => shown(&other.to_string()),
+        Json::String(text) => phrase(text),
+        other => phrase(&other.to_string()),
     }
 }
 
@@ -126,7 +126,7 @@ pub(crate) fn optional_value(it: Option<&Json>) -> Html {
 
 /// What marks the page that is shown among links.
 pub(crate) fn current(is_current: bool) -> Html {
-    Html::made(if is_current { " aria-current=\"page\"" } else { "" })
+    Html::from_markup(if is_current { " aria-current=\"page\"" } else { "" })
 }
 
 /// An icon of the sprite.
@@ -149,7 +149,7 @@ pub(crate) fn copy(value: &str, what: &str) -> Html {
 /// A value worth pasting into a terminal.
 pub(crate) fn id(value: impl Display, what: &str) -> Html {
     let value = &value.to_string();
-    Html(format!("<span class=\"id\"><span>{}</span>{}</span>", shown(value), copy(value, what)))
+    Html(format!("<span class=\"id\"><span>{}</span>{}</span>", phrase(value), copy(value, what)))
 }
 
 /// The same as a link.
@@ -161,12 +161,12 @@ pub(crate) fn id_link(value: impl Display, href: &str, what: &str) -> Html {
 
 /// A value with its kind before it.
 pub(crate) fn key(kind: &str, value: &str) -> Html {
-    let kind = format!("<span class=\"kind\">{}</span>", shown(kind));
-    Html(format!("<span class=\"id\">{kind}<span>{}</span>{}</span>", shown(value), copy(value, "value")))
+    let kind = format!("<span class=\"kind\">{}</span>", phrase(kind));
+    Html(format!("<span class=\"id\">{kind}<span>{}</span>{}</span>", phrase(value), copy(value, "value")))
 }
 
 /// Markup with a word before it that says whose it is.
-pub(crate) fn labelled(label: &str, it: &Html) -> Html {
+pub(crate) fn with_label(label: &str, it: &Html) -> Html {
     Html(format!("<span class=\"meta mono\">{}</span> {it}", escaped(label)))
 }
 
@@ -197,8 +197,8 @@ pub(crate) fn outcome(name: &str, words: impl AsRef<str>) -> Html {
 }
 
 /// Whether an identifier leads to its profile.
-pub(crate) fn standing(name: &'static str) -> Html {
-    Html(format!("<span class=\"standing {name}\">{}{name}</span>", icon(&format!("s-{name}"), 14)))
+pub(crate) fn identifier_status(name: &'static str) -> Html {
+    Html(format!("<span class=\"identifier-status {name}\">{}{name}</span>", icon(&format!("s-{name}"), 14)))
 }
 
 /// A status of HTTP.
@@ -249,7 +249,7 @@ pub(crate) fn count(n: impl Count) -> String {
 }
 
 /// Returns a count with its noun, in the singular or the plural.
-pub(crate) fn counted(n: impl Count, noun: &str) -> String {
+pub(crate) fn count_noun(n: impl Count, noun: &str) -> String {
     let n = n.number();
     format!("{} {}", count(n), noun_for(n, noun))
 }
@@ -271,7 +271,7 @@ fn plural(noun: &str) -> String {
 }
 
 /// A count with the name of an outcome.
-pub(crate) fn tally(n: impl Count, name: &str) -> String {
+pub(crate) fn count_outcome(n: impl Count, name: &str) -> String {
     format!("{} {name}", count(n))
 }
 
@@ -288,7 +288,7 @@ pub(crate) fn bytes(n: u64) -> String {
 
 /// A duration in microseconds.
 #[expect(clippy::cast_precision_loss, reason = "three digits are shown")]
-pub(crate) fn took(micros: u64) -> String {
+pub(crate) fn duration(micros: u64) -> String {
     match micros {
         0..=999_999 => format!("{:.1} ms", micros as f64 / 1e3),
         _ => format!("{:.2} s", micros as f64 / 1e6),
@@ -341,23 +341,23 @@ pub(crate) fn map<'o>(outcomes: impl IntoIterator<Item = (&'o str, u64)>, is_min
 /// A fault of an element: its type, where it is, what it says.
 pub(crate) fn fault(fault: &FaultDocument) -> Html {
     let (kind, place) = (outcome("rejected", &fault.kind), pointer(&fault.pointer));
-    Html(format!("{kind}{place}: {}", shown(&fault.message)))
+    Html(format!("{kind}{place}: {}", phrase(&fault.message)))
 }
 
 /// Where something is in an element; nothing where that is the whole of it.
 fn pointer(pointer: &str) -> String {
-    if pointer.is_empty() { String::new() } else { format!(" at <code>{}</code>", shown(pointer)) }
+    if pointer.is_empty() { String::new() } else { format!(" at <code>{}</code>", phrase(pointer)) }
 }
 
 /// The first error of a request in one line, and how many more there are.
 pub(crate) fn error(kind: &str, message: &str, more: u64) -> Html {
     let more = if more == 0 { String::new() } else { format!(" and {} more", count(more)) };
-    Html(format!("<span>{} {}{more}</span>", outcome("rejected", format!("{kind}:")), shown(message)))
+    Html(format!("<span>{} {}{more}</span>", outcome("rejected", format!("{kind}:")), phrase(message)))
 }
 
 /// A warning: its code, what it is about, where it is, how often.
 pub(crate) fn warning(warning: &WarningDocument) -> Html {
-    let about = if warning.name.is_empty() { String::new() } else { format!(" {}", shown(&warning.name)) };
+    let about = if warning.name.is_empty() { String::new() } else { format!(" {}", phrase(&warning.name)) };
     let times = if warning.count > 1 { format!(", {} times", count(warning.count)) } else { String::new() };
     let (code, place) = (outcome("warning", &warning.code), pointer(&warning.pointer));
     Html(format!("{code}{about}{place}{times}"))
@@ -365,7 +365,7 @@ pub(crate) fn warning(warning: &WarningDocument) -> Html {
 
 /// A value that came in, as the subject of a sentence.
 pub(crate) fn mono(text: &str) -> Html {
-    Html(format!("<span class=\"mono\">{}</span>", shown(text)))
+    Html(format!("<span class=\"mono\">{}</span>", phrase(text)))
 }
 
 /// Requests of a second beside the entry of the navigation; nothing while none comes.
@@ -384,17 +384,17 @@ pub(crate) fn link(text: &str, href: &str) -> Html {
 }
 
 /// Words that explain, in the place of a value.
-pub(crate) fn said(words: &str) -> Html {
+pub(crate) fn muted(words: &str) -> Html {
     Html(format!("<span class=\"muted\">{}</span>", escaped(words)))
 }
 
 /// Two parts and a word between them.
-pub(crate) fn both(first: &Html, word: &str, second: &Html) -> Html {
+pub(crate) fn pair(first: &Html, word: &str, second: &Html) -> Html {
     Html(format!("{first} {} {second}", escaped(word)))
 }
 
 /// A word and a part behind it.
-pub(crate) fn joined(word: &str, part: &Html) -> Html {
+pub(crate) fn with_word(word: &str, part: &Html) -> Html {
     Html(format!("{} {part}", escaped(word)))
 }
 
@@ -435,18 +435,18 @@ mod tests {
         let hostile = "<b title='x'>\u{202e}\u{0}&\"";
         let want = "<bdi>&lt;b title=&#39;x&#39;&gt;<span class=\"tag warn\">U+202E</span>\
                     <span class=\"tag warn\">U+0000</span>&amp;&quot;</bdi>";
-        assert_eq!(shown(hostile).as_str(), want);
+        assert_eq!(phrase(hostile).as_str(), want);
         assert!(!clipped(hostile).as_str().contains("<b "), "{}", clipped(hostile));
-        let long = shown(&"x".repeat(CONSOLE_VALUE_CHARS_MAX + 1));
+        let long = phrase(&"x".repeat(CONSOLE_VALUE_CHARS_MAX + 1));
         assert_eq!(long.as_str().matches('x').count(), CONSOLE_VALUE_CHARS_MAX);
     }
 
     #[test]
     fn numbers_are_told_as_people_read_them() {
         assert_eq!([0_u64, 999, 1_000, 1_234_567].map(count), ["0", "999", "1,000", "1,234,567"]);
-        assert_eq!([counted(1_u64, "user"), counted(2_000_u64, "user")], ["1 user", "2,000 users"]);
+        assert_eq!([count_noun(1_u64, "user"), count_noun(2_000_u64, "user")], ["1 user", "2,000 users"]);
         assert_eq!([999, 97_800, 3_100_000].map(bytes), ["999 B", "97.8 KB", "3.1 MB"]);
-        assert_eq!([41_300, 2_500_000].map(took), ["41.3 ms", "2.50 s"]);
+        assert_eq!([41_300, 2_500_000].map(duration), ["41.3 ms", "2.50 s"]);
         assert_eq!(short("6b04f0a2c18e4d7709b1003e"), "6b04f0\u{2026}003e");
     }
 
@@ -455,11 +455,11 @@ mod tests {
     fn a_count_has_its_noun_in_the_right_number() {
         let nouns = ["address", "entry", "key", "branch", "further value"];
         assert_eq!(
-            nouns.map(|noun| counted(1_u64, noun)),
+            nouns.map(|noun| count_noun(1_u64, noun)),
             ["1 address", "1 entry", "1 key", "1 branch", "1 further value"]
         );
         let many = ["0 addresses", "0 entries", "0 keys", "0 branches", "0 further values"];
-        assert_eq!(nouns.map(|noun| counted(0_u64, noun)), many);
+        assert_eq!(nouns.map(|noun| count_noun(0_u64, noun)), many);
     }
 
     #[test]

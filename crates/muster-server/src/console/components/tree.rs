@@ -1,11 +1,11 @@
 //! The tree of a live profile as SVG: a row for each member, below its parent. Positions are in pixels, so that text never
 //! scales; what is drawn is told by the table beside it, too.
 
-use super::{Html, counted, escaped, plain, put};
+use super::{Html, count_noun, escaped, plain, put};
 
 /// A row of the tree.
 #[derive(Clone, Debug)]
-pub(crate) struct Twig {
+pub(crate) struct TreeRow {
     /// The row of its parent; None for the root.
     pub(crate) parent: Option<usize>,
     /// What it is called, and what is said of it.
@@ -23,19 +23,19 @@ const STEPS_MAX: usize = 8;
 const NAME_CHARS_MAX: usize = 30;
 
 /// Members below each other, each joined to its parent. `further` members are not drawn.
-pub(crate) fn tree(twigs: &[Twig], further: usize) -> Html {
-    let all = twigs.len() + further;
-    let height = ROW * twigs.len() + if further > 0 { ROW / 2 } else { 0 };
-    let label = format!("{} in one, each below the one that it was merged into", counted(all, "profile"));
+pub(crate) fn tree(tree_rows: &[TreeRow], further: usize) -> Html {
+    let all = tree_rows.len() + further;
+    let height = ROW * tree_rows.len() + if further > 0 { ROW / 2 } else { 0 };
+    let label = format!("{} in one, each below the one that it was merged into", count_noun(all, "profile"));
     let mut out =
         format!("<svg class=\"lineage tree\" height=\"{height}\" role=\"img\" aria-label=\"{}\">", escaped(&label));
-    let mut depths: Vec<usize> = Vec::with_capacity(twigs.len());
-    for (row, twig) in twigs.iter().enumerate() {
-        let depth = twig.parent.and_then(|parent| depths.get(parent)).map_or(0, |depth| depth + 1);
+    let mut depths: Vec<usize> = Vec::with_capacity(tree_rows.len());
+    for (row, tree_row) in tree_rows.iter().enumerate() {
+        let depth = tree_row.parent.and_then(|parent| depths.get(parent)).map_or(0, |depth| depth + 1);
         depths.push(depth);
         let (x, y) = (left(depth), row * ROW + 16);
-        let joins = if twig.is_marked { " class=\"joins\"" } else { "" };
-        if let Some(parent) = twig.parent {
+        let joins = if tree_row.is_marked { " class=\"joins\"" } else { "" };
+        if let Some(parent) = tree_row.parent {
             let (from, above) = (left(depth - 1), parent * ROW + 22);
             // Where depth is not drawn any more, the parent stands right above.
             let path = if from == x {
@@ -45,8 +45,8 @@ pub(crate) fn tree(twigs: &[Twig], further: usize) -> Html {
             };
             put(&mut out, format_args!("<path{joins} d=\"{path}\"/>"));
         }
-        let name = escaped(&cut(&plain(&twig.name)));
-        let (text, below, words) = (x + 14, y + 18, escaped(&twig.words));
+        let name = escaped(&cut(&plain(&tree_row.name)));
+        let (text, below, words) = (x + 14, y + 18, escaped(&tree_row.words));
         put(
             &mut out,
             format_args!(
@@ -60,7 +60,7 @@ pub(crate) fn tree(twigs: &[Twig], further: usize) -> Html {
         put(&mut out, format_args!("<text x=\"0\" y=\"{}\">and {further} more</text>", height - 6));
     }
     out.push_str("</svg>");
-    Html::made(out)
+    Html::from_markup(out)
 }
 
 fn left(depth: usize) -> usize {
@@ -80,14 +80,15 @@ fn cut(name: &str) -> String {
 mod tests {
     use super::*;
 
-    fn twig(parent: Option<usize>, name: &str, is_marked: bool) -> Twig {
-        Twig { parent, name: name.to_owned(), words: "m1".to_owned(), is_marked }
+    fn tree_row(parent: Option<usize>, name: &str, is_marked: bool) -> TreeRow {
+        TreeRow { parent, name: name.to_owned(), words: "m1".to_owned(), is_marked }
     }
 
     // Fails when the depth of a row is taken from the row before instead of from its parent.
     #[test]
     fn each_member_hangs_from_its_parent_whatever_stands_between() {
-        let drawn = tree(&[twig(None, "a", false), twig(Some(0), "b", false), twig(Some(0), "<c>", true)], 0);
+        let drawn =
+            tree(&[tree_row(None, "a", false), tree_row(Some(0), "b", false), tree_row(Some(0), "<c>", true)], 0);
         let expected = "<svg class=\"lineage tree\" height=\"132\" role=\"img\" aria-label=\"3 profiles in one, each \
                         below the one that it was merged into\"><circle cx=\"8\" cy=\"16\" r=\"5\"/><text \
                         class=\"name\" x=\"22\" y=\"20\">a</text><text x=\"22\" y=\"34\">m1</text><path \
@@ -100,7 +101,7 @@ mod tests {
 
     #[test]
     fn a_chain_of_fifty_stays_within_the_page_and_tells_how_many_are_not_drawn() {
-        let chain: Vec<Twig> = (0..50).map(|n: usize| twig(n.checked_sub(1), &"n".repeat(40), false)).collect();
+        let chain: Vec<TreeRow> = (0..50).map(|n: usize| tree_row(n.checked_sub(1), &"n".repeat(40), false)).collect();
         let drawn = tree(&chain, 950);
         assert!(drawn.as_str().contains("aria-label=\"1,000 profiles in one"));
         assert!(drawn.as_str().contains("cx=\"168\"") && !drawn.as_str().contains("cx=\"188\""));

@@ -151,7 +151,7 @@ pub(crate) fn groups(groups: &[(u64, u64)]) -> Html {
         );
     }
     out.push_str("</svg>");
-    super::made(out)
+    super::markup(out)
 }
 
 #[cfg(test)]

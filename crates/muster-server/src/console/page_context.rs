@@ -2,12 +2,14 @@
 //! before any page is made; what it asks of the management API is asked for its own token.
 
 use super::Page;
+use super::components::TimeFormatter;
 use super::flash::Flash;
-use super::head::{came_from, form, is_ahead, is_asked_by_script, is_same_origin, is_secure, plain, redirect, theme};
-use super::parts::Moments;
+use super::request_head::{
+    form, is_ahead, is_asked_by_script, is_same_origin, is_secure, plain, redirect, referring_path, theme,
+};
 use super::session::Sessions;
 use super::session::cookies::{ZONE, cookie, session};
-use super::session::stored::lost;
+use super::session::persistence::token_ending;
 use crate::app::App;
 use crate::budget::BudgetGuard;
 use crate::callers::{Caller, TokenScope};
@@ -30,20 +32,20 @@ use std::sync::Arc;
 pub(super) const FOREIGN_FORM: &str = "this form was not sent from a page of this console";
 
 /// A visit of somebody who is signed in.
-pub(super) struct Visit {
+pub(super) struct PageContext {
     pub(super) app: Arc<App>,
     pub(super) caller: Arc<Caller>,
     address: IpAddr,
     method: Method,
     headers: HeaderMap,
     /// The path, split.
-    parts: Vec<String>,
+    segments: Vec<String>,
     path: String,
     query: Vec<(String, String)>,
     form: Vec<(String, String)>,
     entry: Option<Arc<Entry>>,
     /// The path names a workspace that is not there for its token.
-    is_astray: bool,
+    is_workspace_missing: bool,
     is_secure: bool,
     /// Its place among the reading calls.
     _place: ReadPermit,
@@ -58,19 +60,19 @@ pub(super) fn signed_in(app: &App, head: &Parts, peer: SocketAddr) -> Option<Arc
     let (token, address) = (asked(&app.sessions, cookie, app.now())?, guard::client_address(app, &head.headers, peer));
     let caller = app.caller_of(&token, Some(address));
     if caller.is_none()
-        && let Some(why) = lost(&app.callers, &token, app.now())
+        && let Some(why) = token_ending(&app.callers, &token, app.now())
     {
         app.sessions.end(cookie, why);
     }
     caller
 }
 
-impl Visit {
+impl PageContext {
     /// Judges a request: the session, where it comes from, the workspace.
     ///
     /// # Errors
     /// The answer in its place: sign in, or why not.
-    pub(super) async fn judged(app: Arc<App>, peer: SocketAddr, request: Request) -> Result<Self, Response> {
+    pub(super) async fn open(app: Arc<App>, peer: SocketAddr, request: Request) -> Result<Self, Response> {
         let (head, body) = request.into_parts();
         let path = head.uri.path().to_owned();
         let Some(caller) = signed_in(&app, &head, peer) else {
@@ -82,11 +84,11 @@ impl Visit {
         if is_post && !is_same_origin(&head.headers) {
             return Err(plain(StatusCode::FORBIDDEN, FOREIGN_FORM));
         }
-        let parts: Vec<String> = path.split('/').skip(1).map(str::to_owned).collect();
-        let named = parts.get(1).filter(|_| parts[0] == "w").map(String::as_str);
+        let segments: Vec<String> = path.split('/').skip(1).map(str::to_owned).collect();
+        let named = segments.get(1).filter(|_| segments[0] == "w").map(String::as_str);
         let entry = named.filter(|id| caller.sees(id)).and_then(|id| app.workspace(id));
-        let is_astray = named.is_some() && entry.is_none();
-        let (form, memory) = if is_post && !is_astray {
+        let is_workspace_missing = named.is_some() && entry.is_none();
+        let (form, memory) = if is_post && !is_workspace_missing {
             let (fields, memory) = form(&app, (&caller, entry.as_deref()), &head.headers, body).await?;
             (fields, Some(memory))
         } else {
@@ -105,20 +107,20 @@ impl Visit {
             caller,
             method: head.method,
             headers: head.headers,
-            parts,
+            segments,
             path,
             query,
             form,
             entry,
-            is_astray,
+            is_workspace_missing,
             _place: place,
             _memory: memory,
         })
     }
 
     /// Whether the path names a workspace that is not there for its token, whether it exists or not.
-    pub(super) fn is_astray(&self) -> bool {
-        self.is_astray
+    pub(super) fn is_workspace_missing(&self) -> bool {
+        self.is_workspace_missing
     }
 
     /// Has the next page at this place say something once.
@@ -128,11 +130,11 @@ impl Visit {
 
     /// What this page is to say once. Nothing where nobody may see it: the head alone, a fragment, a page that a browser
     /// fetches ahead.
-    pub(super) fn flashed(&self) -> Vec<Flash> {
+    pub(super) fn take_flashes(&self) -> Vec<Flash> {
         if self.method != Method::GET || is_asked_by_script(&self.headers) || is_ahead(&self.headers) {
             return Vec::new();
         }
-        self.app.sessions.flashed(self.session(), &self.path, self.app.now())
+        self.app.sessions.take_flashes(self.session(), &self.path, self.app.now())
     }
 
     /// The answer to an action that was done: leads to a page, which says what was done.
@@ -173,12 +175,12 @@ impl Visit {
 
     /// A part of the path after the workspace: 0 is the page.
     pub(super) fn part(&self, place: usize) -> &str {
-        self.parts.get(place + 2).map_or("", String::as_str)
+        self.segments.get(place + 2).map_or("", String::as_str)
     }
 
     /// The part of a path outside of workspaces that names something.
     pub(super) fn named(&self) -> &str {
-        self.parts.get(1).map_or("", String::as_str)
+        self.segments.get(1).map_or("", String::as_str)
     }
 
     pub(super) fn path(&self) -> &str {
@@ -221,9 +223,11 @@ impl Visit {
     }
 
     /// The zone of its times: the one that this browser chose, else the workspace's.
-    pub(super) fn moments(&self) -> Moments {
-        let chosen = cookie(&self.headers, ZONE).and_then(Moments::named);
-        chosen.unwrap_or_else(|| Moments::of(self.entry.as_ref().map_or("UTC", |entry| entry.document.time_zone())))
+    pub(super) fn times(&self) -> TimeFormatter {
+        let chosen = cookie(&self.headers, ZONE).and_then(TimeFormatter::by_name);
+        chosen.unwrap_or_else(|| {
+            TimeFormatter::for_zone(self.entry.as_ref().map_or("UTC", |entry| entry.document.time_zone()))
+        })
     }
 
     /// Now, as documents write it.
@@ -252,8 +256,8 @@ impl Visit {
     }
 
     /// Where it came from, on this server.
-    pub(super) fn came_from(&self) -> String {
-        came_from(&self.headers)
+    pub(super) fn referring_path(&self) -> String {
+        referring_path(&self.headers)
     }
 
     /// Whether this session may still watch the workspace, and if so whether personal data is masked for it: asked again
@@ -268,7 +272,7 @@ impl Visit {
         }
     }
 
-    fn context(&self) -> ManageContext {
+    fn manage_context(&self) -> ManageContext {
         ManageContext::new(Arc::clone(&self.app), Arc::clone(&self.caller), Some(self.address), None)
     }
 
@@ -276,8 +280,8 @@ impl Visit {
     ///
     /// # Errors
     /// 404 if the path names no workspace.
-    pub(super) fn of_workspace(&self) -> Result<WorkspaceContext, Problem> {
-        WorkspaceContext::new(self.context(), self.workspace())
+    pub(super) fn workspace_context(&self) -> Result<WorkspaceContext, Problem> {
+        WorkspaceContext::new(self.manage_context(), self.workspace())
     }
 
     /// Runs a function of the management API for the token of this visit: about the workspace of the path, if the function
@@ -292,7 +296,7 @@ impl Visit {
         W: Future<Output = Result<R, ManageError>> + Send + 'static,
         F: FnOnce(C, A) -> W + 'static,
     {
-        perform(function, self.context(), self.workspace(), arguments).await.map_err(ManageError::into_problem)
+        perform(function, self.manage_context(), self.workspace(), arguments).await.map_err(ManageError::into_problem)
     }
 
     /// The id that the path names after its page.

@@ -25,7 +25,7 @@ pub(crate) enum Ending {
 
 /// What is known of a cookie.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Standing {
+pub(crate) enum SessionState {
     /// Its session goes on.
     Live,
     /// Its session ended by this.
@@ -55,7 +55,7 @@ impl Ending {
     }
 }
 
-impl Standing {
+impl SessionState {
     /// What the sign-in page says of it; empty if nothing is to be said.
     pub(crate) fn words(self) -> String {
         match self {
@@ -72,27 +72,27 @@ impl Standing {
 
 /// Why the last sessions ended; the oldest is forgotten first.
 #[derive(Debug, Default)]
-pub(super) struct Ends {
-    of: HashMap<Hash, Ending>,
+pub(super) struct SessionEndings {
+    by_cookie: HashMap<Hash, Ending>,
     order: VecDeque<Hash>,
 }
 
-impl Ends {
+impl SessionEndings {
     /// Remembers why a session ended that did not end before.
     pub(super) fn remember(&mut self, cookie: Hash, why: Ending) {
-        if self.of.insert(cookie, why).is_none() {
+        if self.by_cookie.insert(cookie, why).is_none() {
             self.order.push_back(cookie);
         }
         if self.order.len() > SESSION_ENDS_MAX
             && let Some(oldest) = self.order.pop_front()
         {
-            self.of.remove(&oldest);
+            self.by_cookie.remove(&oldest);
         }
     }
 
     /// Why a session ended, if it is remembered.
-    pub(super) fn of(&self, cookie: &Hash) -> Option<Ending> {
-        self.of.get(cookie).copied()
+    pub(super) fn get(&self, cookie: &Hash) -> Option<Ending> {
+        self.by_cookie.get(cookie).copied()
     }
 }
 
@@ -103,13 +103,13 @@ mod tests {
     // Fails when `remember` forgets nothing, or the newest.
     #[test]
     fn of_too_many_ends_the_oldest_is_forgotten() {
-        let mut ends = Ends::default();
+        let mut ends = SessionEndings::default();
         let cookie = |n: usize| crate::workspaces::sha256(&n.to_le_bytes());
         for n in 0..=SESSION_ENDS_MAX {
             ends.remember(cookie(n), Ending::Idle);
         }
-        let known = [0, 1, SESSION_ENDS_MAX].map(|n| ends.of(&cookie(n)));
+        let known = [0, 1, SESSION_ENDS_MAX].map(|n| ends.get(&cookie(n)));
         assert_eq!(known, [None, Some(Ending::Idle), Some(Ending::Idle)]);
-        assert_eq!([ends.of.len(), ends.order.len()], [SESSION_ENDS_MAX; 2]);
+        assert_eq!([ends.by_cookie.len(), ends.order.len()], [SESSION_ENDS_MAX; 2]);
     }
 }

@@ -28,7 +28,7 @@ pub(crate) fn json_text(value: &Json) -> String {
 /// under the nearest one above it.
 pub(crate) fn json_code(value: &Json, faults: &[(String, String)], label: &str) -> Html {
     let mut lines = Vec::new();
-    write(&mut lines, value, &Place { indent: 0, name: None, pointer: String::new(), ends: "" });
+    write(&mut lines, value, &JsonPosition { indent: 0, name: None, pointer: String::new(), ends: "" });
     let mut notes: Vec<Vec<&str>> = vec![Vec::new(); lines.len()];
     for (pointer, note) in faults {
         let fits = |line: &Line| pointer == &line.pointer || pointer.starts_with(&format!("{}/", line.pointer));
@@ -49,7 +49,7 @@ pub(crate) fn json_code(value: &Json, faults: &[(String, String)], label: &str) 
     Html(out)
 }
 
-struct Place<'a> {
+struct JsonPosition<'a> {
     indent: usize,
     name: Option<&'a str>,
     pointer: String,
@@ -57,31 +57,35 @@ struct Place<'a> {
     ends: &'static str,
 }
 
-fn write(lines: &mut Vec<Line>, value: &Json, place: &Place<'_>) {
-    let indent = "  ".repeat(place.indent);
-    let name = place.name.map(|name| format!("<span class=\"k\">{}</span>: ", scalar(&Json::from(name))));
+fn write(lines: &mut Vec<Line>, value: &Json, position: &JsonPosition<'_>) {
+    let indent = "  ".repeat(position.indent);
+    let name = position.name.map(|name| format!("<span class=\"k\">{}</span>: ", scalar(&Json::from(name))));
     let head = format!("{indent}{}", name.unwrap_or_default());
-    let below = |pointer: &str| format!("{}/{}", place.pointer, pointer.replace('~', "~0").replace('/', "~1"));
-    let push = |lines: &mut Vec<Line>, text: String| lines.push(Line { text, pointer: place.pointer.clone() });
+    let below = |pointer: &str| format!("{}/{}", position.pointer, pointer.replace('~', "~0").replace('/', "~1"));
+    let push = |lines: &mut Vec<Line>, text: String| lines.push(Line { text, pointer: position.pointer.clone() });
     match value {
         Json::Object(members) if !members.is_empty() => {
             push(lines, format!("{head}{{"));
             for (at, (name, value)) in members.iter().enumerate() {
                 let ends = if at + 1 < members.len() { "," } else { "" };
-                write(lines, value, &Place { indent: place.indent + 1, name: Some(name), pointer: below(name), ends });
+                write(
+                    lines,
+                    value,
+                    &JsonPosition { indent: position.indent + 1, name: Some(name), pointer: below(name), ends },
+                );
             }
-            push(lines, format!("{indent}}}{}", place.ends));
+            push(lines, format!("{indent}}}{}", position.ends));
         }
         Json::Array(items) if items.iter().any(|item| item.is_object() || item.is_array()) => {
             push(lines, format!("{head}["));
             for (at, value) in items.iter().enumerate() {
                 let ends = if at + 1 < items.len() { "," } else { "" };
                 let pointer = below(&at.to_string());
-                write(lines, value, &Place { indent: place.indent + 1, name: None, pointer, ends });
+                write(lines, value, &JsonPosition { indent: position.indent + 1, name: None, pointer, ends });
             }
-            push(lines, format!("{indent}]{}", place.ends));
+            push(lines, format!("{indent}]{}", position.ends));
         }
-        value => push(lines, format!("{head}{}{}", scalar(value), place.ends)),
+        value => push(lines, format!("{head}{}{}", scalar(value), position.ends)),
     }
 }
 

@@ -1,7 +1,7 @@
 //! A record of the audit log as a sentence without its subject, which is beside it. What is not known as a word here is
 //! told as the log has it.
 
-use super::super::super::parts::{count, counted};
+use super::super::super::components::{count, count_noun};
 use super::super::settings::label;
 use indexmap::IndexMap;
 use serde::Deserialize;
@@ -46,7 +46,7 @@ fn of_action(action: &str, detail: &Json) -> String {
         "quarantine.replay_started" => {
             let ReplayStarted { entries, kind } = read(detail);
             let of = kind.map(|kind| format!(" with {kind}")).unwrap_or_default();
-            format!("started a bulk replay of {}{of}", counted(entries, "entry"))
+            format!("started a bulk replay of {}{of}", count_noun(entries, "entry"))
         }
         "quarantine.discarded" => "deleted the quarantine entry".to_owned(),
         "user.deleted" => match &*read::<Deleted>(detail).by {
@@ -262,9 +262,9 @@ fn kinds(Changed { from, to }: &Changed<Vec<KindRule>>) -> Vec<String> {
 fn rotated(detail: &RotatedKey) -> String {
     let previous = match detail.grace_seconds {
         0 => "the previous one ended".to_owned(),
-        n if n.is_multiple_of(86_400) => format!("the previous one stays valid for {}", counted(n / 86_400, "day")),
-        n if n.is_multiple_of(3_600) => format!("the previous one stays valid for {}", counted(n / 3_600, "hour")),
-        n => format!("the previous one stays valid for {}", counted(n, "second")),
+        n if n.is_multiple_of(86_400) => format!("the previous one stays valid for {}", count_noun(n / 86_400, "day")),
+        n if n.is_multiple_of(3_600) => format!("the previous one stays valid for {}", count_noun(n / 3_600, "hour")),
+        n => format!("the previous one stays valid for {}", count_noun(n, "second")),
     };
     format!("created a new Data API key ({}); {previous}", value(&detail.scopes))
 }
@@ -291,7 +291,7 @@ mod tests {
     use super::*;
     use serde_json::json;
 
-    fn of(action: &str, detail: Json) -> String {
+    fn sentence_of(action: &str, detail: Json) -> String {
         sentence(action, &detail)
     }
 
@@ -308,10 +308,10 @@ mod tests {
         });
         let want =
             "turned identity resolution on; added email (lowercase), mobile (e164); removed crm; changed customer_id";
-        assert_eq!(of("identity.changed", detail), want);
+        assert_eq!(sentence_of("identity.changed", detail), want);
         let swapped =
             json!({"identifiers": {"from": [{"kind": "a"}, {"kind": "b"}], "to": [{"kind": "b"}, {"kind": "a"}]}});
-        assert_eq!(of("identity.changed", swapped), "changed the order of the identifier kinds");
+        assert_eq!(sentence_of("identity.changed", swapped), "changed the order of the identifier kinds");
     }
 
     // Fails when `settings` does not look into the limits.
@@ -325,15 +325,15 @@ mod tests {
         });
         let want = "changed lenient by default from off to on; changed users per minute from 0 to 1,000; \
                     suspended the workspace";
-        assert_eq!(of("settings.changed", detail), want);
+        assert_eq!(sentence_of("settings.changed", detail), want);
     }
 
     #[test]
     fn what_is_not_known_is_told_as_the_log_has_it() {
-        assert_eq!(of("moon.risen", json!({})), "moon risen");
-        assert_eq!(of("moon.risen", json!({"at": 1})), "moon risen: {\"at\":1}");
+        assert_eq!(sentence_of("moon.risen", json!({})), "moon risen");
+        assert_eq!(sentence_of("moon.risen", json!({"at": 1})), "moon risen: {\"at\":1}");
         assert_eq!(
-            of("settings.changed", json!({"too_long": ["name"]})),
+            sentence_of("settings.changed", json!({"too_long": ["name"]})),
             "settings changed: name (too long to be kept)"
         );
     }

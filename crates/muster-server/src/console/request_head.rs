@@ -2,7 +2,7 @@
 //! theme; and the answers that need no visit.
 
 use super::assets;
-use super::parts::escaped;
+use super::components::escaped;
 use super::session::cookies::{THEME, cookie};
 use crate::app::App;
 use crate::budget::BudgetGuard;
@@ -30,7 +30,7 @@ pub(super) fn theme(headers: &HeaderMap) -> &'static str {
 }
 
 /// The path of the page that a form was sent from; the start if it is not known.
-pub(super) fn came_from(headers: &HeaderMap) -> String {
+pub(super) fn referring_path(headers: &HeaderMap) -> String {
     let referer = headers.get(header::REFERER).and_then(|it| it.to_str().ok());
     let path = referer.and_then(|it| it.split_once("://")).and_then(|(_, rest)| rest.find('/').map(|at| &rest[at..]));
     path.filter(|path| is_local(path)).unwrap_or("/").to_owned()
@@ -142,7 +142,7 @@ pub(super) fn plain(status: StatusCode, words: &str) -> Response {
         "<!doctype html>\n<html lang=\"en\">\n<head><meta charset=\"utf-8\">\
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\"><title>{words} - Muster</title>\
          <link rel=\"stylesheet\" href=\"{style}\"><link rel=\"icon\" href=\"data:,\"></head>\n\
-         <body><main class=\"alone\"><h1>{words}</h1><p><a href=\"/\">Open the console</a></p></main></body>\n</html>\n"
+         <body><main class=\"bare\"><h1>{words}</h1><p><a href=\"/\">Open the console</a></p></main></body>\n</html>\n"
     );
     (status, Html(page)).into_response()
 }

@@ -1,10 +1,10 @@
 //! The frame around every page: the bar with the one box that finds anything, navigation with what waits, who is signed
 //! in; and how a template becomes an answer.
 
+use super::components::{self, Html, TimeFormatter};
 use super::flash::Flash;
+use super::page_context::PageContext;
 use super::pages::zone::OF_THE_WORKSPACE;
-use super::parts::{self, Html, Moments};
-use super::visit::Visit;
 use super::{Page, assets};
 use crate::callers::TokenScope;
 use crate::manage::stats;
@@ -33,12 +33,12 @@ pub(super) struct ZoneChoice {
 
 /// The zones that can be chosen without a script, which adds that of the browser: the workspace's, UTC, and the one that
 /// was chosen.
-fn zones(moments: &Moments, of_workspace: &str) -> Vec<ZoneChoice> {
+fn zones(times: &TimeFormatter, of_workspace: &str) -> Vec<ZoneChoice> {
     let zone = |value: &str, name: &str, of| ZoneChoice {
         value: value.to_owned(),
         name: name.to_owned(),
         of,
-        is_current: name == moments.name(),
+        is_current: name == times.name(),
     };
     let mut zones = Vec::new();
     if of_workspace != "UTC" {
@@ -46,13 +46,13 @@ fn zones(moments: &Moments, of_workspace: &str) -> Vec<ZoneChoice> {
     }
     zones.push(zone("UTC", "UTC", ""));
     if zones.iter().all(|zone| !zone.is_current) {
-        zones.push(zone(moments.name(), moments.name(), ""));
+        zones.push(zone(times.name(), times.name(), ""));
     }
     zones
 }
 
 /// What the frame shows.
-pub(super) struct Shell {
+pub(super) struct Layout {
     pub(super) title: String,
     /// The page that is marked in the navigation.
     pub(super) current: &'static str,
@@ -76,46 +76,50 @@ pub(super) struct Shell {
     pub(super) path: String,
     /// What this page says once about what was just done.
     pub(super) flashes: Vec<Flash>,
-    pub(super) moments: Moments,
+    pub(super) times: TimeFormatter,
 }
 
-impl Shell {
+impl Layout {
     /// The frame of a page.
-    pub(super) async fn of(visit: &Visit, title: impl Into<String>, current: &'static str) -> Result<Self, Problem> {
-        let stats = match visit.entry() {
-            Ok(_) => Some(visit.perform(stats::stats, ()).await?),
+    pub(super) async fn new(
+        context: &PageContext,
+        title: impl Into<String>,
+        current: &'static str,
+    ) -> Result<Self, Problem> {
+        let stats = match context.entry() {
+            Ok(_) => Some(context.perform(stats::stats, ()).await?),
             Err(_) => None,
         };
-        let (entry, moments) = (visit.entry().ok(), visit.moments());
-        let all = visit.app.workspaces.all();
+        let (entry, times) = (context.entry().ok(), context.times());
+        let all = context.app.workspaces.all();
         let choice = |id: &str, name: &str| Choice { id: id.to_owned(), name: name.to_owned() };
         Ok(Self {
             title: title.into(),
             current,
-            workspace: visit.workspace().to_owned(),
+            workspace: context.workspace().to_owned(),
             name: entry.map(|entry| entry.document.name.clone()).unwrap_or_default(),
             workspaces: all
                 .iter()
-                .filter(|entry| visit.caller.sees(entry.id().as_str()))
+                .filter(|entry| context.caller.sees(entry.id().as_str()))
                 .map(|entry| choice(entry.id().as_str(), &entry.document.name))
                 .collect(),
             quarantined: stats.as_ref().map_or(0, |stats| stats.quarantined),
             reviews: stats.map_or(0, |stats| stats.reviews),
             rate: entry
-                .map(|entry| parts::rate(entry.runtime.activity.per_second(visit.app.now())))
+                .map(|entry| components::rate(entry.runtime.activity.per_second(context.app.now())))
                 .unwrap_or_default(),
-            who: visit.who().to_owned(),
-            may_operate: visit.may_operate(),
-            is_admin: visit.may(TokenScope::Admin),
-            theme: visit.theme(),
-            zone: moments.words(visit.now()),
-            zones: zones(&moments, entry.map_or("UTC", |entry| entry.document.time_zone())),
-            is_ready: visit.app.not_ready().is_none(),
+            who: context.who().to_owned(),
+            may_operate: context.may_operate(),
+            is_admin: context.may(TokenScope::Admin),
+            theme: context.theme(),
+            zone: times.words(context.now()),
+            zones: zones(&times, entry.map_or("UTC", |entry| entry.document.time_zone())),
+            is_ready: context.app.not_ready().is_none(),
             is_suspended: entry.is_some_and(|entry| entry.document.suspended),
             is_activating: entry.is_some_and(|entry| entry.document.activating.is_some()),
-            path: visit.path().to_owned(),
-            flashes: visit.flashed(),
-            moments,
+            path: context.path().to_owned(),
+            flashes: context.take_flashes(),
+            times,
         })
     }
 
@@ -143,22 +147,22 @@ impl Shell {
 
     /// What marks the page in the navigation.
     pub(super) fn mark(&self, page: &str) -> Html {
-        parts::current(self.current == page)
+        components::current(self.current == page)
     }
 
     /// A link to a user's page.
     pub(super) fn user(&self, id: impl Display) -> Html {
-        parts::id_link(&id, &self.to(&format!("users/{id}")), "user id")
+        components::id_link(&id, &self.to(&format!("users/{id}")), "user id")
     }
 
     /// A link to a request's page.
     pub(super) fn request(&self, id: impl Display) -> Html {
-        parts::id_link(&id, &self.to(&format!("requests/{id}")), "request id")
+        components::id_link(&id, &self.to(&format!("requests/{id}")), "request id")
     }
 
     /// A link to a merge's page.
     pub(super) fn merge(&self, id: impl Display) -> Html {
-        parts::id_link(&id, &self.to(&format!("merges/{id}")), "merge id")
+        components::id_link(&id, &self.to(&format!("merges/{id}")), "merge id")
     }
 }
 

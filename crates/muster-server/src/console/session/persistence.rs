@@ -1,7 +1,7 @@
 //! When sessions are written and read: those that begin or end at once, their last use once a minute. A restart forgets the
 //! last minute of their use, and nothing else.
 
-use super::ended::Ending;
+use super::ending::Ending;
 use super::{Hash, Session, Sessions};
 use crate::app::App;
 use crate::callers::Callers;
@@ -14,7 +14,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, PoisonError};
 
 /// Why the sessions of a token end with it, if they do.
-pub(crate) fn lost(callers: &Callers, token: &Hash, now: Timestamp) -> Option<Ending> {
+pub(crate) fn token_ending(callers: &Callers, token: &Hash, now: Timestamp) -> Option<Ending> {
     match callers.by_hash(token) {
         None => Some(Ending::TokenGone),
         Some(caller) if caller.is_over(now) => Some(Ending::TokenExpired),
@@ -54,7 +54,7 @@ impl Sessions {
         // Each token once: a look takes as long as there are tokens.
         let mut of_tokens: HashMap<Hash, Option<Ending>> = HashMap::new();
         for session in table.live.values() {
-            of_tokens.entry(session.token).or_insert_with_key(|token| lost(callers, token, now));
+            of_tokens.entry(session.token).or_insert_with_key(|token| token_ending(callers, token, now));
         }
         // What nobody came to see: a secret may be among it.
         table.live.values_mut().for_each(|session| session.flashes.forget(now));
@@ -77,7 +77,7 @@ pub(crate) fn write(app: &App) {
 }
 
 /// The same on a thread that may block.
-pub(crate) async fn written(app: &Arc<App>) {
+pub(crate) async fn write_off_thread(app: &Arc<App>) {
     let app = Arc::clone(app);
     let _written = tokio::task::spawn_blocking(move || write(&app)).await;
 }

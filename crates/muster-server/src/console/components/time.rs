@@ -10,7 +10,7 @@ use muster_wire::manage::as_text::AsText;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Style {
     /// `24 Nov 2026 14:05:03`.
-    Whole,
+    Full,
     /// `24 Nov 2026 14:05:03.412`.
     Exact,
     /// `24 Nov 14:05`.
@@ -28,7 +28,7 @@ pub(crate) enum Style {
 impl Style {
     fn format(self) -> &'static str {
         match self {
-            Self::Whole => "%-d %b %Y %H:%M:%S",
+            Self::Full => "%-d %b %Y %H:%M:%S",
             Self::Exact => "%-d %b %Y %H:%M:%S%.3f",
             Self::Short => "%-d %b %H:%M",
             Self::Clock => "%H:%M:%S",
@@ -101,14 +101,14 @@ impl<T: Instant + ?Sized> Instant for &T {
 
 /// The zone that a page speaks.
 #[derive(Clone, Debug)]
-pub(crate) struct Moments {
+pub(crate) struct TimeFormatter {
     zone: TimeZone,
     name: String,
 }
 
-impl Moments {
+impl TimeFormatter {
     /// Of an IANA name; UTC where there is none such.
-    pub(crate) fn of(name: &str) -> Self {
+    pub(crate) fn for_zone(name: &str) -> Self {
         match TimeZone::get(name) {
             Ok(zone) => Self { zone, name: name.to_owned() },
             Err(_) => Self { zone: TimeZone::UTC, name: "UTC".to_owned() },
@@ -117,7 +117,7 @@ impl Moments {
 
     /// Of an IANA name that this server knows: it is one of a list of names, so that nothing else is ever a path or part of
     /// a header.
-    pub(crate) fn named(name: &str) -> Option<Self> {
+    pub(crate) fn by_name(name: &str) -> Option<Self> {
         let zone = TimeZone::get(name).ok()?;
         let name = if name.eq_ignore_ascii_case("UTC") { "UTC" } else { name };
         Some(Self { zone, name: name.to_owned() })
@@ -154,8 +154,8 @@ impl Moments {
     }
 
     /// `24 Nov 2026 14:05:03`.
-    pub(crate) fn whole(&self, at: impl Instant) -> Html {
-        self.time(at, Style::Whole)
+    pub(crate) fn full(&self, at: impl Instant) -> Html {
+        self.time(at, Style::Full)
     }
 
     /// `24 Nov 2026 14:05:03.412`.
@@ -204,20 +204,20 @@ mod tests {
 
     #[test]
     fn a_time_is_said_in_the_zone_and_in_utc_on_hover() {
-        let berlin = Moments::of("Europe/Berlin");
+        let berlin = TimeFormatter::for_zone("Europe/Berlin");
         let at = "2026-11-24T13:05:03.412Z";
         let want =
             "<time datetime=\"2026-11-24T13:05:03.412Z\" title=\"2026-11-24 13:05:03.412 UTC\">24 Nov 14:05</time>";
         assert_eq!(berlin.brief(at).as_str(), want);
         assert_eq!(berlin.words(at), "Europe/Berlin, UTC+01:00");
-        assert_eq!(berlin.whole("<no time>").as_str(), "&lt;no time&gt;");
-        assert_eq!(Moments::of("Nowhere/Never").name(), "UTC");
+        assert_eq!(berlin.full("<no time>").as_str(), "&lt;no time&gt;");
+        assert_eq!(TimeFormatter::for_zone("Nowhere/Never").name(), "UTC");
     }
 
-    // Fails when `named` answers UTC where there is no such zone.
+    // Fails when `by_name` answers UTC where there is no such zone.
     #[test]
     fn only_a_zone_of_the_database_is_chosen_by_its_name() {
-        let name = |name: &str| Moments::named(name).map(|moments| moments.name().to_owned());
+        let name = |name: &str| TimeFormatter::by_name(name).map(|times| times.name().to_owned());
         assert_eq!(name("America/Argentina/Buenos_Aires").as_deref(), Some("America/Argentina/Buenos_Aires"));
         let long = "A/".repeat(40);
         for wrong in ["", "Nowhere/Never", "../etc/passwd", "Europe/Berlin;x", "Europe/Berlin\r\n", &long] {
@@ -228,7 +228,7 @@ mod tests {
     // Fails when either way leaves out the zone.
     #[test]
     fn a_date_and_time_that_is_typed_is_one_of_the_zone_and_is_shown_again_as_it_was_typed() {
-        let kolkata = Moments::of("Asia/Kolkata");
+        let kolkata = TimeFormatter::for_zone("Asia/Kolkata");
         let told = |local: &str| kolkata.instant(local);
         assert_eq!(told("2026-11-24T18:35").as_deref(), Some("2026-11-24T13:05:00Z"));
         assert_eq!(["", "now", "2026-13-01T00:00"].map(told), [None, None, None]);
