@@ -1,8 +1,9 @@
 //! A small client of the management API, for the subcommands that talk to a running server, or work on the data directory
 //! of a stopped one.
 
+use crate::escaping::escape;
+use crate::files::{token_file, url_file};
 use crate::owner;
-use crate::serve::{token_file, url_file};
 use anyhow::{Context as _, bail};
 use clap::Args;
 use muster_server::app::{App, Options, StartError, Storage, is_in_use, secret};
@@ -143,7 +144,7 @@ impl Server {
         })?;
         let (url, file) = (url.trim(), url_file(&self.data_dir));
         // Nobody is there to hear that standard error is closed.
-        let words = crate::shown::plain(&format!("muster: using {url}, as {} says", file.display()));
+        let words = escape(&format!("muster: using {url}, as {} says", file.display()));
         let _gone = writeln!(std::io::stderr(), "{words}");
         self.remote(url)
     }

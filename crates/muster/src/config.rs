@@ -1,10 +1,11 @@
 //! Settings of `serve`: a flag, else an environment variable, else a key of the file, else the default. Owned here: the
-//! flags and what they come to. The file is in `file`, the forms that values are written in are in `forms`, what is said of
-//! each setting and `muster config` in `described`, variables that nobody reads in `unknown`.
+//! flags and the settings that result. `file` reads the file, `forms` parses values, `descriptions` describes each setting,
+//! `command` is `muster config`, and `unknown` finds misspelled variables.
 
-pub(crate) mod described;
+pub(crate) mod command;
+mod descriptions;
 mod file;
-mod forms;
+pub(crate) mod forms;
 pub(crate) mod unknown;
 
 use anyhow::{Context as _, bail};
@@ -106,7 +107,7 @@ pub(crate) struct Serve {
 
 /// Settings in force.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Settings {
+pub(crate) struct ServeSettings {
     /// The file that settings were read from, if there is one.
     pub(crate) file: Option<String>,
     /// The keys that it sets.
@@ -150,8 +151,8 @@ fn admin_token(token: Option<String>, file: Option<&PathBuf>) -> anyhow::Result<
     }
 }
 
-/// How a setting was given that is set by a flag, by a variable, or else by the file. A flag wins over a variable.
-fn given(value: Option<&OsStr>, variable: &str) -> SettingSource {
+/// Returns where a setting was given: as a flag, as a variable, or else in the file. A flag wins over a variable.
+fn source_of(value: Option<&OsStr>, variable: &str) -> SettingSource {
     match value {
         None => SettingSource::File,
         Some(value) if std::env::var_os(variable).as_deref() == Some(value) => SettingSource::Variable,
@@ -161,7 +162,7 @@ fn given(value: Option<&OsStr>, variable: &str) -> SettingSource {
 
 impl Serve {
     /// The settings in force.
-    pub(crate) fn settings(self) -> anyhow::Result<Settings> {
+    pub(crate) fn settings(self) -> anyhow::Result<ServeSettings> {
         let file = File::read(self.config.as_deref())?;
         let tls = (self.tls_cert.or(file.text("tls_cert")?), self.tls_key.or(file.text("tls_key")?));
         let tls = match tls {
@@ -173,15 +174,15 @@ impl Serve {
         if trusted_proxies.is_empty() {
             trusted_proxies = file.list("trusted_proxy", network)?;
         }
-        let by_hand = (
-            given(self.admin_token.as_deref().map(OsStr::new), "MUSTER_ADMIN_TOKEN"),
-            given(self.admin_token_file.as_deref().map(Path::as_os_str), "MUSTER_ADMIN_TOKEN_FILE"),
+        let sources = (
+            source_of(self.admin_token.as_deref().map(OsStr::new), "MUSTER_ADMIN_TOKEN"),
+            source_of(self.admin_token_file.as_deref().map(Path::as_os_str), "MUSTER_ADMIN_TOKEN_FILE"),
         );
         let admin_token_file = self.admin_token_file.or(file.text("admin_token_file")?);
         let admin_token = admin_token(self.admin_token.or(file.text("admin_token")?), admin_token_file.as_ref())?;
         let admin_token_place = admin_token.as_ref().map(|_| match admin_token_file {
-            Some(_) => TokenPlace::File(by_hand.1),
-            None => TokenPlace::Value(by_hand.0),
+            Some(_) => TokenPlace::File(sources.1),
+            None => TokenPlace::Value(sources.0),
         });
         let allow_hosts = if self.allow_host.is_empty() {
             file.list("allow_host", |text| Ok(text.to_owned()))?
@@ -189,7 +190,7 @@ impl Serve {
             self.allow_host
         };
         let listen = self.listen.or(file.read_as("listen", listener)?);
-        Ok(Settings {
+        Ok(ServeSettings {
             in_file: file.keys(),
             file: file.name_if_there(),
             data_dir: self.data_dir.or(file.text("data_dir")?).unwrap_or_else(|| DATA_DIR.into()),
@@ -218,7 +219,7 @@ impl Serve {
     }
 }
 
-impl Settings {
+impl ServeSettings {
     /// Refuses what would send keys over the network in the clear without anybody having said so.
     pub(crate) fn check(&self) -> anyhow::Result<()> {
         let is_covered = self.tls.is_some() || !self.trusted_proxies.is_empty() || self.insecure_http;
@@ -245,7 +246,7 @@ mod tests {
         serve: Serve,
     }
 
-    fn settings(arguments: &[&str]) -> anyhow::Result<Settings> {
+    fn settings(arguments: &[&str]) -> anyhow::Result<ServeSettings> {
         Line::try_parse_from([&["serve"], arguments].concat())?.serve.settings()
     }
 

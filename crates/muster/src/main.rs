@@ -4,34 +4,27 @@
 #[cfg(all(feature = "unsafe-no-sync", not(debug_assertions)))]
 compile_error!("unsafe-no-sync loses data; it exists to prove the durability tests and is refused in release packages");
 
+mod build_info;
 mod client;
+mod clock_file;
 mod config;
 mod descriptors;
+mod escaping;
+mod files;
 mod logs;
 mod memory;
-mod operate;
+mod operations;
+mod output;
 mod owner;
-mod seen;
 mod serve;
-mod shown;
 mod tables;
 
 use anyhow::Context as _;
 use clap::{ArgMatches, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
-use muster_server::app::BuildInfo;
-use std::io::Write as _;
+use build_info::VERSION;
+use output::{say, say_error};
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::time::Duration;
-
-/// How long a word to standard output or standard error may take.
-const SAID: Duration = Duration::from_secs(1);
-
-/// What was built; `build.rs` asks the repository.
-const BUILD: BuildInfo =
-    BuildInfo { version: env!("CARGO_PKG_VERSION"), commit: env!("BUILT_FROM"), date: env!("BUILT_FROM_DATE") };
-/// The same as `--version` tells it.
-const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), " (", env!("BUILT_FROM"), ", ", env!("BUILT_FROM_DATE"), ")");
 
 /// A self-hosted server for user and event data: imports, identity resolution, profiles.
 #[derive(Debug, Parser)]
@@ -47,13 +40,13 @@ enum Command {
     Serve(Box<config::Serve>),
     /// Create, list, show, suspend, resume or delete workspaces of a server, running or stopped.
     #[command(subcommand)]
-    Workspace(operate::Workspace),
+    Workspace(operations::WorkspaceCommand),
     /// Rotate or revoke Data API keys of a server, running or stopped.
     #[command(subcommand)]
-    Key(operate::Key),
+    Key(operations::KeyCommand),
     /// Create, list or revoke named tokens of the management API of a server, running or stopped.
     #[command(subcommand)]
-    Token(operate::Token),
+    Token(operations::TokenCommand),
     /// Check the stored data of a stopped server; exit 1 if anything is wrong.
     Verify {
         /// The data directory.
@@ -64,7 +57,7 @@ enum Command {
     Openapi,
     /// Check the settings of `serve`, or show each with its value and where it is from.
     #[command(subcommand)]
-    Config(config::described::Config),
+    Config(config::command::Config),
     /// Exit 0 if a server is ready (GET /readyz answers 200): for containers without curl.
     Healthcheck(client::Probe),
     /// Print the completions of a shell, to be put where it looks for them.
@@ -84,26 +77,26 @@ fn main() -> ExitCode {
     let matches = Cli::command().get_matches();
     let done = Cli::from_arg_matches(&matches).map_err(anyhow::Error::from).and_then(|cli| run(cli, &matches));
     done.unwrap_or_else(|error| {
-        // `{:#}` writes the causes after it. Nobody is there to hear that standard error is closed.
-        say_aside(&format!("{error:#}"));
+        // `{:#}` writes the causes, too.
+        say_error(&format!("{error:#}"));
         ExitCode::FAILURE
     })
 }
 
 fn run(cli: Cli, matches: &ArgMatches) -> anyhow::Result<ExitCode> {
     match cli.command {
-        Command::Serve(arguments) => serve::run(*arguments),
-        Command::Workspace(command) => operate::workspace(command),
-        Command::Key(command) => operate::key(command),
-        Command::Token(command) => operate::token(command),
+        Command::Serve(arguments) => serve::run(*arguments, &Cli::command()),
+        Command::Workspace(command) => operations::workspace(command),
+        Command::Key(command) => operations::key(command),
+        Command::Token(command) => operations::token(command),
         Command::Verify { data_dir } => verify(&data_dir),
         Command::Openapi => say(muster_server::openapi().trim_end()).map(|()| ExitCode::SUCCESS),
         Command::Config(command) => {
             for words in config::unknown::in_environment(&Cli::command()) {
-                say_aside(&format!("warning: {words}"));
+                say_error(&format!("warning: {words}"));
             }
             let inner = matches.subcommand_matches("config").and_then(ArgMatches::subcommand);
-            config::described::run(command, inner.map_or(matches, |(_, inner)| inner))
+            config::command::run(command, inner.map_or(matches, |(_, inner)| inner))
         }
         Command::Healthcheck(probe) => probe.run(),
         Command::Completions { shell } => {
@@ -120,39 +113,6 @@ fn man(directory: &std::path::Path) -> anyhow::Result<ExitCode> {
     clap_mangen::generate_to(Cli::command(), directory)
         .with_context(|| format!("{} cannot be written", directory.display()))?;
     Ok(ExitCode::SUCCESS)
-}
-
-/// Says something on standard error.
-pub(crate) fn say_aside(words: &str) {
-    let words = shown::plain(&format!("muster: {words}"));
-    in_time(move || drop(writeln!(std::io::stderr(), "{words}")));
-}
-
-/// Writes to standard output what a server can do without: it serves although nobody hears it.
-pub(crate) fn say_if_possible(line: String) {
-    in_time(move || {
-        if let Err(error) = say(&line) {
-            tracing::warn!(%error, "standard output cannot be written");
-        }
-    });
-}
-
-/// Waits for something to be written, but no longer than a pipe is given that nobody reads.
-fn in_time(write: impl FnOnce() + Send + 'static) {
-    let (written, wait) = std::sync::mpsc::channel();
-    std::thread::spawn(move || {
-        write();
-        let _nobody_waits = written.send(());
-    });
-    let _in_time = wait.recv_timeout(SAID);
-}
-
-/// Writes one line to standard output.
-pub(crate) fn say(line: &str) -> anyhow::Result<()> {
-    let mut out = std::io::stdout().lock();
-    writeln!(out, "{}", shown::plain(line))?;
-    out.flush()?;
-    Ok(())
 }
 
 fn verify(data_dir: &std::path::Path) -> anyhow::Result<ExitCode> {

@@ -1,21 +1,23 @@
 //! `muster serve`: opens the data, listens, says so, and serves until a signal.
 
-use crate::config::{DATA_DIR, Serve, Settings, unknown};
+use crate::build_info::BUILD;
+use crate::config::{DATA_DIR, Serve, ServeSettings, unknown};
+use crate::files::{token_file, url_file, write_private};
 use crate::logs::{self, Lines};
+use crate::output::say_if_possible;
 use crate::owner::{self, is_open_to_others};
-use crate::{descriptors, say_if_possible, seen};
+use crate::{clock_file, descriptors};
 use anyhow::{Context as _, bail};
-use clap::CommandFactory as _;
+use clap::Command;
 use muster_server::app::{App, DirectoryError, Options, StartError, Storage, TokenPlace, secret};
 use muster_server::clock::{SystemClock, SystemRandom};
 use muster_server::dev;
 use muster_server::limits::shares;
 use muster_server::serve::{Listening, Tls, poisoned, serve};
 use std::fs;
-use std::io::{self, ErrorKind, Write as _};
+use std::io::{self, ErrorKind};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
-use std::os::unix::fs::OpenOptionsExt as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 use tokio::sync::Notify;
@@ -26,25 +28,15 @@ const LOCAL_HOSTS: [&str; 3] = ["localhost", "127.0.0.1", "::1"];
 /// The exit code of a process that ends because its storage cannot be written until a restart: EX_IOERR of sysexits.h.
 const POISONED: u8 = 74;
 
-/// The files of a data directory that belong to the command line.
-pub(crate) fn token_file(data_dir: &Path) -> PathBuf {
-    data_dir.join("admin-token")
-}
-
-/// Where a running server can be reached.
-pub(crate) fn url_file(data_dir: &Path) -> PathBuf {
-    data_dir.join("url")
-}
-
-/// Runs the server.
-pub(crate) fn run(arguments: Serve) -> anyhow::Result<ExitCode> {
+/// Runs the server; `command` knows the environment variables that are settings.
+pub(crate) fn run(arguments: Serve, command: &Command) -> anyhow::Result<ExitCode> {
     let settings = arguments.settings()?;
     settings.check()?;
     let lines = logs::start(&settings.log)?;
     if let Some(file) = &settings.file {
         tracing::info!(file, "settings are taken from this file");
     }
-    for words in unknown::in_environment(&crate::Cli::command()) {
+    for words in unknown::in_environment(command) {
         tracing::warn!("{words}");
     }
     let served = serve_with(&settings, &lines);
@@ -52,7 +44,7 @@ pub(crate) fn run(arguments: Serve) -> anyhow::Result<ExitCode> {
     served
 }
 
-fn serve_with(settings: &Settings, lines: &Lines) -> anyhow::Result<ExitCode> {
+fn serve_with(settings: &ServeSettings, lines: &Lines) -> anyhow::Result<ExitCode> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().context("no threads")?;
     // Before anything is touched: what cannot be used must not look like a start.
     let tls = match &settings.tls {
@@ -64,7 +56,7 @@ fn serve_with(settings: &Settings, lines: &Lines) -> anyhow::Result<ExitCode> {
         owner::check(&settings.data_dir, settings.data_dir.as_os_str() != DATA_DIR)?;
     }
     let (token, is_new_token) = admin_token(settings)?;
-    let clock = seen::clock(&settings.data_dir, settings.accept_clock);
+    let clock = clock_file::clock(&settings.data_dir, settings.accept_clock);
     let mut options = options(settings, &clock, &token);
     options.token_place = token_place(settings, is_new_token);
     options.workspaces_open = workspaces;
@@ -114,12 +106,12 @@ fn serve_with(settings: &Settings, lines: &Lines) -> anyhow::Result<ExitCode> {
                 (file.as_deref(), shown),
             ));
         }
-        let noting = tokio::spawn(seen::keep_noting(settings.data_dir.clone(), Arc::clone(&clock)));
+        let noting = tokio::spawn(clock_file::keep_noting(settings.data_dir.clone(), Arc::clone(&clock)));
         let served = serve(Arc::clone(&app), listening, stop).await.context("the server failed");
         noting.abort();
         served
     });
-    seen::note(&settings.data_dir, &clock);
+    clock_file::note(&settings.data_dir, &clock);
     // It cannot be reached any more; a file that stays would only mislead.
     let _gone = fs::remove_file(url_file(&settings.data_dir));
     let is_poisoned = settings.exit_when_poisoned && app.needs_restart();
@@ -127,7 +119,7 @@ fn serve_with(settings: &Settings, lines: &Lines) -> anyhow::Result<ExitCode> {
 }
 
 /// The admin token, and whether it was made now: given, else of the data directory, else made at random.
-fn admin_token(settings: &Settings) -> anyhow::Result<(String, bool)> {
+fn admin_token(settings: &ServeSettings) -> anyhow::Result<(String, bool)> {
     if let Some(token) = &settings.admin_token {
         return Ok((token.clone(), false));
     }
@@ -146,7 +138,7 @@ fn admin_token(settings: &Settings) -> anyhow::Result<(String, bool)> {
 }
 
 /// Where operators of this server find the admin token.
-fn token_place(settings: &Settings, is_new: bool) -> TokenPlace {
+fn token_place(settings: &ServeSettings, is_new: bool) -> TokenPlace {
     settings.admin_token_place.unwrap_or_else(|| TokenPlace::DataDirectory {
         is_default: settings.data_dir.as_os_str() == DATA_DIR,
         was_said: settings.dev,
@@ -156,7 +148,7 @@ fn token_place(settings: &Settings, is_new: bool) -> TokenPlace {
 
 /// Whether `--dev` prints the admin token itself: who can read the file needs no token on a terminal, who starts a container
 /// may not be able to.
-fn is_printed(settings: &Settings, is_new: bool) -> bool {
+fn is_printed(settings: &ServeSettings, is_new: bool) -> bool {
     settings.dev && is_new && !settings.listen.ip().is_loopback()
 }
 
@@ -165,22 +157,8 @@ fn keep_token(data_dir: &Path, token: &str) -> anyhow::Result<()> {
     write_private(&token_file(data_dir), token)
 }
 
-/// Writes a file that only this user can read.
-pub(crate) fn write_private(path: &Path, text: &str) -> anyhow::Result<()> {
-    // Under another name, which must be new, and then in its place: a link there is replaced and never followed.
-    let draft = path.with_extension("new");
-    let _left = fs::remove_file(&draft);
-    let file = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&draft);
-    let written = file.and_then(|mut file| {
-        file.write_all(text.as_bytes())?;
-        file.sync_all()?;
-        fs::rename(&draft, path)
-    });
-    written.with_context(|| format!("{} cannot be written", path.display()))
-}
-
 /// The `Host` names that are answered; None = all.
-fn hosts(settings: &Settings) -> Option<Vec<String>> {
+fn hosts(settings: &ServeSettings) -> Option<Vec<String>> {
     let is_local_dev = settings.dev && settings.listen.ip().is_loopback();
     if settings.allow_hosts.is_empty() && !is_local_dev {
         return None;
@@ -189,7 +167,7 @@ fn hosts(settings: &Settings) -> Option<Vec<String>> {
 }
 
 /// Makes the workspace of `--dev`; its key, if it is known: the fixed one only where nobody else can reach it.
-fn prepare_dev(app: &App, settings: &Settings) -> anyhow::Result<Option<String>> {
+fn prepare_dev(app: &App, settings: &ServeSettings) -> anyhow::Result<Option<String>> {
     let given = std::env::var("MUSTER_KEY").ok().filter(|key| !key.is_empty());
     let is_local = settings.listen.ip().is_loopback();
     if !is_local && given.as_deref() == Some(dev::KEY) {
@@ -219,7 +197,7 @@ fn without_fixed_key(app: &App) -> anyhow::Result<Option<String>> {
 }
 
 /// What the application is opened with.
-fn options(settings: &Settings, clock: &Arc<SystemClock>, token: &str) -> Options {
+fn options(settings: &ServeSettings, clock: &Arc<SystemClock>, token: &str) -> Options {
     let storage = Storage::Directory {
         path: settings.data_dir.clone(),
         accept_loss: settings.accept_loss,
@@ -230,20 +208,20 @@ fn options(settings: &Settings, clock: &Arc<SystemClock>, token: &str) -> Option
     options.read_token.clone_from(&settings.read_token);
     options.trusted_proxies.clone_from(&settings.trusted_proxies);
     options.hosts = hosts(settings);
-    options.build = crate::BUILD;
+    options.build = BUILD;
     options.metrics_elsewhere = settings.metrics_listen.is_some();
     options.manage_elsewhere = settings.manage_listen.is_some();
     options
 }
 
 /// The line of the log that tells what runs, where its data is, and where it listens.
-fn started(settings: &Settings, listening: &Listening, url: &str) {
+fn started(settings: &ServeSettings, listening: &Listening, url: &str) {
     let at = |listener: &Option<TcpListener>| listener.as_ref().and_then(|one| one.local_addr().ok());
     let (metrics, manage) = (at(&listening.metrics), at(&listening.manage));
     let directory = fs::canonicalize(&settings.data_dir).unwrap_or_else(|_| settings.data_dir.clone());
     tracing::info!(
-        version = crate::BUILD.version,
-        commit = crate::BUILD.commit,
+        version = BUILD.version,
+        commit = BUILD.commit,
         engine = "sqlite",
         directory = %directory.display(),
         listen = url,
@@ -254,7 +232,7 @@ fn started(settings: &Settings, listening: &Listening, url: &str) {
 }
 
 /// Why the data cannot be opened; of a directory without rights also what to do.
-fn not_opened(settings: &Settings, error: StartError) -> anyhow::Error {
+fn not_opened(settings: &ServeSettings, error: StartError) -> anyhow::Error {
     let StartError::Directory(DirectoryError::Io { error: io, .. }) = &error else { return error.into() };
     let directory = settings.data_dir.display();
     let words = match io.kind() {
@@ -290,7 +268,7 @@ fn not_bound(address: SocketAddr, error: &io::Error) -> String {
     format!("cannot listen on {address}: {what_to_do}")
 }
 
-fn listening(settings: &Settings, tls: Option<Tls>) -> anyhow::Result<Listening> {
+fn listening(settings: &ServeSettings, tls: Option<Tls>) -> anyhow::Result<Listening> {
     let bind = |address: SocketAddr| {
         TcpListener::bind(address).map_err(|error| {
             let words = not_bound(address, &error);

@@ -1,6 +1,6 @@
 //! What a command prints: JSON where a program reads it, a table on a terminal.
 
-use crate::say;
+use crate::output::say;
 use serde_json::Value as Json;
 use std::io::IsTerminal as _;
 use std::process::ExitCode;

@@ -1,6 +1,6 @@
 //! The file of settings. Unknown keys are errors that name the nearest known one.
 
-use super::described::{self, SETTINGS};
+use super::descriptions::{SETTINGS, nearest};
 use crate::owner;
 use anyhow::{Context as _, bail};
 use std::fmt::Display;
@@ -40,7 +40,7 @@ impl File {
             if value.is_table() {
                 bail!("{name}: settings stand at the top level; remove the line [{key}]");
             }
-            bail!("{name}: unknown key {key}; did you mean {}?", described::nearest(key, SETTINGS.map(|s| s.key)));
+            bail!("{name}: unknown key {key}; did you mean {}?", nearest(key, SETTINGS.map(|s| s.key)));
         }
         Ok(Self { name, table })
     }

@@ -1,6 +1,5 @@
 //! The forms that values of settings are written in, for flags, the environment and the file alike.
 
-use crate::operate::seconds;
 use ipnet::IpNet;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, ToSocketAddrs as _};
 use std::time::Duration;
@@ -37,6 +36,20 @@ pub(super) fn boolean(text: &str) -> Result<bool, String> {
         "false" | "0" | "no" | "off" => Ok(false),
         _ => Err("must be true, false, 1, 0, yes, no, on or off".to_owned()),
     }
+}
+
+/// Reads a duration like `24h`.
+pub(crate) fn seconds(text: &str) -> Result<u64, String> {
+    let wrong = || "must be a whole number with s, m, h or d, like 24h".to_owned();
+    let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
+    let unit = match &text[digits.len()..] {
+        "" | "s" => 1,
+        "m" => 60,
+        "h" => 3_600,
+        "d" => 86_400,
+        _ => return Err(wrong()),
+    };
+    digits.parse::<u64>().ok().and_then(|n| n.checked_mul(unit)).ok_or_else(wrong)
 }
 
 /// A time from a second to a day.

@@ -1,6 +1,6 @@
 //! Environment variables that look like settings and are none: a misspelled one would else be ignored without a word.
 
-use super::described::nearest;
+use super::descriptions::nearest;
 use clap::Command;
 use std::collections::BTreeSet;
 

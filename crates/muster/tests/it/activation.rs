@@ -21,7 +21,7 @@ use crate::http::Connection;
 use crate::random::{Random, seed};
 use crate::server::{Launch, Server, Workspace};
 use town::{Group, Town};
-use traffic::{BEFORE, CLIENTS, Client, INDEXING, JOINING, PHASES, Scene, Told};
+use traffic::{BEFORE, CLIENTS, Client, INDEXING, JOINING, PHASES, Scene, Acknowledged};
 
 /// People of the short form.
 const PEOPLE: usize = 2_000;
@@ -70,18 +70,18 @@ impl Stored {
         Stored { workspace, ids }
     }
 
-    fn look<'a>(&'a self, server: &Server) -> Look<'a> {
-        Look { connection: server.connect(), stored: self }
+    fn look<'a>(&'a self, server: &Server) -> ProfileView<'a> {
+        ProfileView { connection: server.connect(), stored: self }
     }
 }
 
 /// Reads through the management API.
-struct Look<'a> {
+struct ProfileView<'a> {
     connection: Connection,
     stored: &'a Stored,
 }
 
-impl Look<'_> {
+impl ProfileView<'_> {
     fn get(&mut self, path: &str) -> Value {
         let answer = self.stored.workspace.manage(&mut self.connection, "GET", path, None).unwrap();
         assert_eq!(answer.status, 200, "{path}: {}", answer.text());
@@ -190,7 +190,7 @@ fn under_imports(launch: &Launch, server: &mut Server, town: &Town, stored: &Sto
         stop: AtomicBool::new(false),
     };
     let mut random = Random::seeded(seed);
-    let (watched, told) = std::thread::scope(|scope| {
+    let (watched, acknowledged) = std::thread::scope(|scope| {
         let clients: Vec<_> = (0..CLIENTS)
             .map(|name| {
                 let client = Client::new(&scene, name, Random::seeded(random.next()));
@@ -203,44 +203,44 @@ fn under_imports(launch: &Launch, server: &mut Server, town: &Town, stored: &Sto
         scene.stop.store(true, Ordering::Relaxed);
         // A client that waits for a server that is not there would wait long.
         *scene.address.lock().unwrap() = server.address;
-        (watched, clients.into_iter().map(|client| client.join().unwrap()).collect::<Result<Vec<Told>, String>>())
+        (watched, clients.into_iter().map(|client| client.join().unwrap()).collect::<Result<Vec<Acknowledged>, String>>())
     });
-    let (told, watched) = (told?, watched?);
-    report(town.people.len(), &watched, &told);
+    let (acknowledged, watched) = (acknowledged?, watched?);
+    report(town.people.len(), &watched, &acknowledged);
     if watched.kills.iter().sum::<u64>() == 0 {
         return Err("it was over before it could be killed: take more people".to_owned());
     }
-    judge(server, town, stored, &told)
+    judge(server, town, stored, &acknowledged)
 }
 
-fn report(people: usize, watched: &Watched, told: &[Told]) {
+fn report(people: usize, watched: &Watched, acknowledged: &[Acknowledged]) {
     let rate = people as f64 / watched.took.as_secs_f64();
     println!("under imports: {people} people in {:?} of running, {rate:.0} a second", watched.took);
     println!("kills while indexing, joining: {:?}", &watched.kills[INDEXING..=JOINING]);
     for (phase, name) in PHASES.iter().enumerate() {
-        let mut took: Vec<Duration> = told.iter().flat_map(|told| &told.took[phase]).copied().collect();
+        let mut took: Vec<Duration> = acknowledged.iter().flat_map(|acknowledged| &acknowledged.took[phase]).copied().collect();
         took.sort_unstable();
-        let new: usize = told.iter().map(|told| told.new_emails[phase]).sum();
+        let new: usize = acknowledged.iter().map(|acknowledged| acknowledged.new_emails[phase]).sum();
         if let Some(last) = took.last() {
             let at = |percent: usize| took[(took.len() - 1) * percent / 100];
             let (half, most) = (at(50), at(99));
             println!("imports {name}: {}, p50 {half:?}, p99 {most:?}, max {last:?}; new e-mails {new}", took.len());
         }
     }
-    println!("sent again: {}", told.iter().map(|told| told.again).sum::<u64>());
+    println!("sent again: {}", acknowledged.iter().map(|acknowledged| acknowledged.again).sum::<u64>());
 }
 
 /// Compares everything with the model.
-fn judge(server: &Server, town: &Town, stored: &Stored, told: &[Told]) -> Result<(), String> {
+fn judge(server: &Server, town: &Town, stored: &Stored, acknowledged: &[Acknowledged]) -> Result<(), String> {
     let users = town.in_the_end() as u64;
-    let events = told.iter().map(|told| told.events).sum();
+    let events = acknowledged.iter().map(|acknowledged| acknowledged.events).sum();
     let counted = stored.look(server).counts(&["users", "merges", "events", "reviews"]);
     let expected = [users, town.people.len() as u64 - users, events, 0];
     if counted != expected {
         return Err(format!("users, merges, events, reviews: {counted:?} for {expected:?}"));
     }
     let mut values: BTreeMap<usize, Vec<(&str, u64)>> = BTreeMap::new();
-    for ((group, name), value) in told.iter().flat_map(|told| &told.values) {
+    for ((group, name), value) in acknowledged.iter().flat_map(|acknowledged| &acknowledged.values) {
         values.entry(*group).or_default().push((name, *value));
     }
     let numbers: Vec<usize> = (0..town.groups.len()).collect();
@@ -263,7 +263,7 @@ fn judge(server: &Server, town: &Town, stored: &Stored, told: &[Told]) -> Result
 }
 
 /// Everything that a group is addressed by finds one user, which shows what was stored and written.
-fn judge_group(look: &mut Look, town: &Town, group: &Group, values: &[(&str, u64)]) -> Result<(), String> {
+fn judge_group(look: &mut ProfileView, town: &Town, group: &Group, values: &[(&str, u64)]) -> Result<(), String> {
     let id = look.stored.ids[town.survivor(group)].clone();
     let mut finds = Vec::new();
     let mut shown = Vec::new();

@@ -27,7 +27,7 @@ fn muster(launch: &Launch, inside: &Path, arguments: &[&str]) -> Output {
     command.output().unwrap()
 }
 
-fn said(output: &Output) -> String {
+fn stderr(output: &Output) -> String {
     String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr)
 }
 
@@ -48,14 +48,14 @@ fn a_data_directory_and_settings_of_another_user_are_not_used() {
     for arguments in [&["workspace", "list"][..], &["workspace", "adopt", "X1"], &["serve", "--listen", "127.0.0.1:0"]]
     {
         let output = muster(&launch, folder.path(), arguments);
-        assert!(!output.status.success() && said(&output).contains("belongs to another user"), "{}", said(&output));
+        assert!(!output.status.success() && stderr(&output).contains("belongs to another user"), "{}", stderr(&output));
     }
     fs::remove_dir_all(&bait).unwrap();
     let settings = folder.path().join("muster.toml");
     fs::write(&settings, "listen = \"127.0.0.1:0\"\nadmin_token = \"of-somebody-else-0123456789\"\n").unwrap();
     chown(&settings, Some(NOBODY), None).unwrap();
     let output = muster(&launch, folder.path(), &["serve"]);
-    assert!(!output.status.success() && said(&output).contains("belongs to another user"), "{}", said(&output));
+    assert!(!output.status.success() && stderr(&output).contains("belongs to another user"), "{}", stderr(&output));
     assert!(!bait.exists(), "nothing was begun");
 }
 
@@ -135,5 +135,5 @@ fn a_copy_that_cannot_be_written_is_verified() {
         command.arg("verify").env("MUSTER_DATA_DIR", &data).uid(NOBODY);
     }
     let output = command.output().unwrap();
-    assert!(output.status.success() && said(&output).contains(": sound"), "{}", said(&output));
+    assert!(output.status.success() && stderr(&output).contains(": sound"), "{}", stderr(&output));
 }

@@ -37,14 +37,14 @@ pub(crate) fn judge(
             .chunks(share)
             .map(|some| {
                 scope.spawn(move || {
-                    let mut look = Look { connection: server.connect(), workspace };
+                    let mut look = ProfileView { connection: server.connect(), workspace };
                     some.iter().map(|flight| verdict(&mut look, flight)).collect::<Vec<_>>()
                 })
             })
             .collect();
         judges.into_iter().flat_map(|judge| judge.join().unwrap()).collect()
     });
-    let mut look = Look { connection: server.connect(), workspace };
+    let mut look = ProfileView { connection: server.connect(), workspace };
     for (flight, verdict) in flights.iter().zip(verdicts) {
         let mut whole = verdict?;
         match flight.fate {
@@ -66,7 +66,7 @@ pub(crate) fn judge(
 }
 
 /// Whether the request is whole (true) or absent (false); neither, or absent though acknowledged, is an error.
-fn verdict(look: &mut Look, flight: &Flight) -> Result<bool, String> {
+fn verdict(look: &mut ProfileView, flight: &Flight) -> Result<bool, String> {
     let Flight { tag, fate, .. } = flight;
     if let Fate::Refused(status, body) = fate
         && *status != 503
@@ -88,7 +88,7 @@ fn verdict(look: &mut Look, flight: &Flight) -> Result<bool, String> {
 }
 
 /// The same key and body again: a replay if the request was whole, else its first application (behaviour.md 1.4).
-fn send_again(look: &mut Look, flight: &Flight, whole: bool) -> Result<(), String> {
+fn send_again(look: &mut ProfileView, flight: &Flight, whole: bool) -> Result<(), String> {
     let tag = &flight.tag;
     let key = flight.idempotency_key.as_deref();
     let answer = look.workspace.import(&mut look.connection, &flight.body, key).unwrap();
@@ -106,7 +106,7 @@ fn send_again(look: &mut Look, flight: &Flight, whole: bool) -> Result<(), Strin
     Ok(())
 }
 
-fn compare_counters(look: &mut Look, ledger: &Ledger) -> Result<(), String> {
+fn compare_counters(look: &mut ProfileView, ledger: &Ledger) -> Result<(), String> {
     let stats = look.manage("GET", "/stats", None).1;
     let Effect { customers, events, merges } = ledger.effect;
     let want = [customers - merges, events, merges];
@@ -119,12 +119,12 @@ fn compare_counters(look: &mut Look, ledger: &Ledger) -> Result<(), String> {
 }
 
 /// Reads users and timelines through the management API.
-struct Look<'a> {
+struct ProfileView<'a> {
     connection: Connection,
     workspace: &'a Workspace,
 }
 
-impl Look<'_> {
+impl ProfileView<'_> {
     /// Which of the request's claims hold, in their order.
     fn claims(&mut self, flight: &Flight) -> Vec<bool> {
         let mut users = HashMap::new();

@@ -142,7 +142,7 @@ impl Launch {
     pub(crate) fn start_logging_to(&self, stderr: impl Into<Stdio>) -> Server {
         let mut command = self.command("serve");
         command.args(["--listen", "127.0.0.1:0"]).stdout(Stdio::piped()).stderr(stderr);
-        Server::of(command)
+        Server::spawn(command)
     }
 
     /// Starts a server whose standard error is closed.
@@ -166,7 +166,7 @@ impl Launch {
             };
         }
         command.args(["-c", script]).arg(&self.program).stdin(Stdio::null()).stdout(Stdio::piped());
-        Server::of(command)
+        Server::spawn(command)
     }
 
     /// Runs `muster verify` on the stopped data directory; the error carries what it said.
@@ -203,7 +203,7 @@ fn ready(child: &mut Child) -> Option<SocketAddr> {
 
 impl Server {
     /// Runs a command that must become a server.
-    fn of(mut command: Command) -> Server {
+    fn spawn(mut command: Command) -> Server {
         let mut child = command.spawn().unwrap();
         let address = ready(&mut child).expect("the server gets ready");
         Server { child, address }

@@ -39,9 +39,9 @@ pub(crate) struct Scene<'a> {
     pub(crate) stop: AtomicBool,
 }
 
-/// What a client made true.
+/// What the server acknowledged to one client.
 #[derive(Default)]
-pub(crate) struct Told {
+pub(crate) struct Acknowledged {
     /// The last value of each attribute, by group.
     pub(crate) values: BTreeMap<(usize, String), u64>,
     pub(crate) events: u64,
@@ -71,7 +71,7 @@ pub(crate) struct Client<'a> {
     /// An e-mail alone was resolved: from then on each is.
     resolves: bool,
     count: u64,
-    told: Told,
+    acknowledged: Acknowledged,
 }
 
 impl<'a> Client<'a> {
@@ -87,19 +87,19 @@ impl<'a> Client<'a> {
             .collect();
         changing.sort_unstable();
         let to_change = changing.into();
-        let told = Told::default();
-        Client { scene, name, random, groups, to_change, connection: None, resolves: false, count: 0, told }
+        let acknowledged = Acknowledged::default();
+        Client { scene, name, random, groups, to_change, connection: None, resolves: false, count: 0, acknowledged }
     }
 
     /// Sends until it is told to stop, and then what must have been sent.
-    pub(crate) fn run(mut self) -> Result<Told, String> {
+    pub(crate) fn run(mut self) -> Result<Acknowledged, String> {
         while !self.scene.stop.load(Ordering::Relaxed) {
             self.request(1, ELEMENTS)?;
         }
         while !self.to_change.is_empty() {
             self.request(20, 1)?;
         }
-        Ok(self.told)
+        Ok(self.acknowledged)
     }
 
     fn request(&mut self, new_emails: usize, others: u64) -> Result<(), String> {
@@ -133,9 +133,9 @@ impl<'a> Client<'a> {
             }
             self.resolves |= by_email;
             match effect {
-                Effect::Value(group, name, value) => drop(self.told.values.insert((group, name), value)),
-                Effect::Event => self.told.events += 1,
-                Effect::NewEmail => self.told.new_emails[phase] += 1,
+                Effect::Value(group, name, value) => drop(self.acknowledged.values.insert((group, name), value)),
+                Effect::Event => self.acknowledged.events += 1,
+                Effect::NewEmail => self.acknowledged.new_emails[phase] += 1,
             }
         }
         Ok(())
@@ -185,14 +185,14 @@ impl<'a> Client<'a> {
             let begun = Instant::now();
             match self.connection.as_mut().map(|connection| self.scene.workspace.import_told(connection, body)) {
                 Some(Ok(answer)) if answer.status == 200 => {
-                    self.told.took[phase].push(begun.elapsed());
+                    self.acknowledged.took[phase].push(begun.elapsed());
                     return Ok(answer.json()["results"].clone());
                 }
                 Some(Ok(answer)) if answer.status == 503 => {}
                 Some(Ok(answer)) => return Err(format!("{}: {}", answer.status, answer.text())),
                 Some(Err(_)) | None => self.connection = None,
             }
-            self.told.again += 1;
+            self.acknowledged.again += 1;
             std::thread::sleep(BACK_OFF);
         }
         Err(format!("no answer for {PATIENCE:?}"))

@@ -1,86 +1,15 @@
-//! What is said of each setting: its default and the reason for it. `deploy/muster.toml` is made of it, and `muster config`
-//! shows with it what is in force and where it is from.
+//! `muster config`: checks the settings, shows each with its value and origin, or prints a file with all of them.
 
-use super::{Serve, Settings};
+use super::descriptions::{SETTINGS, Setting};
+use super::{Serve, ServeSettings};
+use crate::output::say;
 use clap::parser::ValueSource;
 use clap::{ArgMatches, Subcommand};
 use std::fmt::Write as _;
 use std::process::ExitCode;
 
-/// One setting.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Setting {
-    /// Its key in the file; the flag has dashes, the variable is in capitals behind `MUSTER_`.
-    pub(crate) key: &'static str,
-    /// Its default as TOML; None if it is not set.
-    default: Option<&'static str>,
-    /// A value as TOML, where the default shows none.
-    example: &'static str,
-    /// What it is.
-    about: &'static str,
-    /// Why the default is what it is.
-    reason: &'static str,
-}
-
-const fn with_default(key: &'static str, default: &'static str, about: &'static str, reason: &'static str) -> Setting {
-    Setting { key, default: Some(default), example: default, about, reason }
-}
-
-const fn unset(key: &'static str, example: &'static str, about: &'static str, reason: &'static str) -> Setting {
-    Setting { key, default: None, example, about, reason }
-}
-
-/// Every setting, in the order in which somebody who sets a server up thinks of them.
-#[rustfmt::skip]
-pub(crate) const SETTINGS: [Setting; 19] = [
-    with_default("data_dir", "\"./muster-data\"", "Where data goes: a directory on a local disk that belongs to Muster alone.",
-        "it lies beside where you try it out; a service names one of its own, like /var/lib/muster."),
-    with_default("listen", "\"127.0.0.1:8080\"", "Where to listen: ADDRESS:PORT, HOST:PORT, :PORT (all addresses) or PORT (this machine alone).",
-        "nothing is reachable from other machines until somebody says so."),
-    unset("tls_cert", "\"/etc/muster/cert.pem\"", "Certificate chain as PEM, the server's own first. It is read again when it changes.",
-        "a server on loopback, or behind a proxy that ends TLS, needs none."),
-    unset("tls_key", "\"/etc/muster/key.pem\"", "Private key of the certificate as PEM.",
-        "as with tls_cert."),
-    with_default("trusted_proxy", "[]", "Networks of proxies whose X-Forwarded-For is believed for allow-lists and lockouts.",
-        "a header that everybody can send must not decide whose address counts."),
-    with_default("insecure_http", "false", "Allow plain HTTP on a listener that other machines reach.",
-        "keys would travel in the clear."),
-    unset("manage_listen", "\"127.0.0.1:8081\"", "A listener of its own for the management API and the console.",
-        "both are served on listen."),
-    unset("metrics_listen", "\"127.0.0.1:9090\"", "A listener of its own for /metrics, which needs no token.",
-        "it is served on listen."),
-    with_default("allow_host", "[]", "Answer only to these Host names and to local ones.",
-        "a server with TLS or a proxy needs no list. With dev on loopback local names alone are answered, since a web page can find that port."),
-    with_default("idle_timeout", "\"75s\"", "How long a connection may ask for nothing.",
-        "longer than the 60 s that most proxies keep one, so that the proxy ends it first and no request is lost."),
-    unset("admin_token_file", "\"/run/secrets/muster-admin-token\"", "A file that holds the admin token.",
-        "the token is generated at the first start and kept in DATA_DIR/admin-token."),
-    unset("admin_token", "\"at-least-16-characters\"", "The admin token itself; not beside admin_token_file.",
-        "a file or a secret store is a better place."),
-    unset("read_token", "\"another-16-characters\"", "A token of the management API that may only read.",
-        "people who need one get a named token (muster token create)."),
-    with_default("log", "\"info\"", "Log filter: error, warn, info, debug, or one like \"info,muster_store=debug\".",
-        "a line for each request; probes and /metrics are logged at debug."),
-    with_default("dev", "false", "Demo mode: workspace DEMO with a known key, identity resolution on, no rate limits.",
-        "everybody knows that key."),
-    with_default("accept_loss", "false", "Accept a workspace whose log lost its end in a crash of the machine.",
-        "what was acknowledged must not vanish without somebody having looked. Set it for one start."),
-    with_default("accept_catalogue", "false", "Accept a catalogue that was lost, or is older than what workspaces keep of it.",
-        "settings and keys would go back without a word. Set it for one start."),
-    with_default("accept_clock", "false", "Take the clock as it is, though it is behind what is stored, far ahead of it, or jumped.",
-        "times are stored for good. Set it for one start."),
-    unset("exit_when_poisoned", "true", "End with code 74 when the storage cannot be written until a restart.",
-        "it is true under systemd, which starts the server again, else false, so that somebody can look."),
-];
-
-/// The name that is written most like this one.
-pub(crate) fn nearest<'n>(name: &str, known: impl IntoIterator<Item = &'n str>) -> &'n str {
-    let likeness = |known: &&str| strsim::jaro_winkler(known, name);
-    known.into_iter().max_by(|a, b| likeness(a).total_cmp(&likeness(b))).unwrap_or_default()
-}
-
-/// The file with every setting, each left at its default.
-pub(crate) fn file() -> String {
+/// Returns the file with every setting, each commented out at its default.
+fn file() -> String {
     let mut text = "# Settings of `muster serve`, each with its default and why it is that. Uncomment what you change. A flag wins over\n\
                     # an environment variable (MUSTER_DATA_DIR, ...), which wins over this file. `muster config check` reads it,\n\
                     # `muster config show` shows what is in force. Made by `muster config example`.\n"
@@ -109,22 +38,22 @@ pub(crate) fn run(command: Config, matches: &ArgMatches) -> anyhow::Result<ExitC
     let (serve, is_shown) = match command {
         Config::Check(serve) => (serve, false),
         Config::Show(serve) => (serve, true),
-        Config::Example => return crate::say(file().trim_end()).map(|()| ExitCode::SUCCESS),
+        Config::Example => return say(file().trim_end()).map(|()| ExitCode::SUCCESS),
     };
     let settings = serve.settings()?;
     if is_shown {
-        crate::say(render_settings(&settings, matches).trim_end())?;
+        say(render_settings(&settings, matches).trim_end())?;
     }
     settings.check()?;
     if !is_shown {
         let file = settings.file.as_deref().unwrap_or("no file of settings");
-        crate::say(&format!("the settings are valid ({file})"))?;
+        say(&format!("the settings are valid ({file})"))?;
     }
     Ok(ExitCode::SUCCESS)
 }
 
-/// A line for each setting: key, value, and where it is from. Tokens are not shown.
-fn render_settings(settings: &Settings, matches: &ArgMatches) -> String {
+/// Returns a line for each setting: key, value and origin. Tokens are masked.
+fn render_settings(settings: &ServeSettings, matches: &ArgMatches) -> String {
     let mut text = String::new();
     for Setting { key, .. } in SETTINGS {
         let origin = match matches.value_source(key) {
@@ -140,7 +69,7 @@ fn render_settings(settings: &Settings, matches: &ArgMatches) -> String {
     text
 }
 
-fn value(settings: &Settings, key: &str) -> String {
+fn value(settings: &ServeSettings, key: &str) -> String {
     let or_none = |value: Option<String>| value.unwrap_or_else(|| "-".to_owned());
     let list = |items: Vec<String>| if items.is_empty() { "-".to_owned() } else { items.join(",") };
     let secret = |is_set: bool| if is_set { "***" } else { "-" }.to_owned();
@@ -179,7 +108,7 @@ mod tests {
         serve: Serve,
     }
 
-    fn read(arguments: &[&str]) -> (Settings, ArgMatches) {
+    fn read(arguments: &[&str]) -> (ServeSettings, ArgMatches) {
         let matches = Line::command().get_matches_from([&["serve"], arguments].concat());
         (Line::from_arg_matches(&matches).unwrap().serve.settings().unwrap(), matches)
     }
@@ -190,10 +119,10 @@ mod tests {
         let command = Line::command();
         let named = command.get_arguments().map(|argument| argument.get_id().as_str());
         let mut flags: Vec<&str> = named.filter(|name| !["help", "config"].contains(name)).collect();
-        let mut described: Vec<&str> = SETTINGS.iter().map(|setting| setting.key).collect();
+        let mut in_table: Vec<&str> = SETTINGS.iter().map(|setting| setting.key).collect();
         flags.sort_unstable();
-        described.sort_unstable();
-        assert_eq!(described, flags);
+        in_table.sort_unstable();
+        assert_eq!(in_table, flags);
     }
 
     // MUSTER_BLESS=1 writes the file. Fails when it was not written after a change of `SETTINGS`.
@@ -215,7 +144,7 @@ mod tests {
         std::fs::write(file.path(), text).unwrap();
         let (told, _) = read(&["--config", file.path().to_str().unwrap()]);
         let (in_force, _) = read(&[]);
-        assert_eq!(Settings { file: None, in_file: Vec::new(), ..told }, in_force);
+        assert_eq!(ServeSettings { file: None, in_file: Vec::new(), ..told }, in_force);
         let all: String = SETTINGS
             .iter()
             .filter(|setting| setting.key != "admin_token_file")

@@ -2,6 +2,7 @@
 //! directory of a stopped one. Answers are printed as tables on a terminal, else as JSON (`tables.rs`).
 
 use crate::client::{Client, Server};
+use crate::config::forms::seconds;
 use crate::tables::{self, TOKENS, WORKSPACES};
 use anyhow::{Context as _, bail};
 use clap::Subcommand;
@@ -14,7 +15,7 @@ use std::process::ExitCode;
 
 /// `muster workspace ...`.
 #[derive(Debug, Subcommand)]
-pub(crate) enum Workspace {
+pub(crate) enum WorkspaceCommand {
     /// Create a workspace; prints its key, which is shown only now.
     Create {
         /// Its id [default: generated]
@@ -77,7 +78,7 @@ pub(crate) enum Workspace {
     },
 }
 
-impl Workspace {
+impl WorkspaceCommand {
     fn server(&self) -> &Server {
         match self {
             Self::Create { server, .. }
@@ -94,7 +95,7 @@ impl Workspace {
 
 /// `muster key ...`.
 #[derive(Debug, Subcommand)]
-pub(crate) enum Key {
+pub(crate) enum KeyCommand {
     /// Replace the key of a workspace; prints the new one, which is shown only now.
     Rotate {
         /// The workspace.
@@ -121,7 +122,7 @@ pub(crate) enum Key {
 
 /// `muster token ...`.
 #[derive(Debug, Subcommand)]
-pub(crate) enum Token {
+pub(crate) enum TokenCommand {
     /// Create a named token of the management API; prints it, which is shown only now.
     Create {
         /// Its name, as the audit log will have it.
@@ -155,25 +156,11 @@ pub(crate) enum Token {
     },
 }
 
-/// Reads a duration like `24h`.
-pub(crate) fn seconds(text: &str) -> Result<u64, String> {
-    let wrong = || "must be a whole number with s, m, h or d, like 24h".to_owned();
-    let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
-    let unit = match &text[digits.len()..] {
-        "" | "s" => 1,
-        "m" => 60,
-        "h" => 3_600,
-        "d" => 86_400,
-        _ => return Err(wrong()),
-    };
-    digits.parse::<u64>().ok().and_then(|n| n.checked_mul(unit)).ok_or_else(wrong)
-}
-
 /// Runs `muster workspace`.
-pub(crate) fn workspace(command: Workspace) -> anyhow::Result<ExitCode> {
+pub(crate) fn workspace(command: WorkspaceCommand) -> anyhow::Result<ExitCode> {
     let is_json = command.server().json;
     let answer = match command {
-        Workspace::Create { id, name, server } => {
+        WorkspaceCommand::Create { id, name, server } => {
             let name = name.or_else(|| id.clone()).unwrap_or_else(|| "Workspace".to_owned());
             let mut body = json!({"name": name});
             if let Some(id) = id {
@@ -181,19 +168,19 @@ pub(crate) fn workspace(command: Workspace) -> anyhow::Result<ExitCode> {
             }
             server.client()?.call("POST", "", Some(&body))?
         }
-        Workspace::List { server } => all(&server.client()?, "/workspaces")?,
-        Workspace::Show { id, server } => server.client()?.call("GET", &format!("/{id}"), None)?,
-        Workspace::Suspend { id, server } => suspended(&server, &id, true)?,
-        Workspace::Resume { id, server } => suspended(&server, &id, false)?,
-        Workspace::Adopt { id, server } => match server.stopped()? {
+        WorkspaceCommand::List { server } => all(&server.client()?, "/workspaces")?,
+        WorkspaceCommand::Show { id, server } => server.client()?.call("GET", &format!("/{id}"), None)?,
+        WorkspaceCommand::Suspend { id, server } => suspended(&server, &id, true)?,
+        WorkspaceCommand::Resume { id, server } => suspended(&server, &id, false)?,
+        WorkspaceCommand::Adopt { id, server } => match server.stopped()? {
             Some(data_dir) => adopt_stopped(data_dir, &id)?,
             None => server.client()?.call_path("POST", &format!("/orphans/{id}/adopt"), None)?,
         },
-        Workspace::RemoveOrphan { id, server } => match server.stopped()? {
+        WorkspaceCommand::RemoveOrphan { id, server } => match server.stopped()? {
             Some(data_dir) => remove_stopped(data_dir, &id)?,
             None => server.client()?.call_path("DELETE", &format!("/orphans/{id}"), None)?,
         },
-        Workspace::Delete { id, yes, server } => {
+        WorkspaceCommand::Delete { id, yes, server } => {
             if !yes {
                 confirm(&id)?;
             }
@@ -253,18 +240,18 @@ fn confirm(id: &str) -> anyhow::Result<()> {
 }
 
 /// Runs `muster key`.
-pub(crate) fn key(command: Key) -> anyhow::Result<ExitCode> {
-    let (Key::Rotate { server, .. } | Key::Revoke { server, .. }) = &command;
+pub(crate) fn key(command: KeyCommand) -> anyhow::Result<ExitCode> {
+    let (KeyCommand::Rotate { server, .. } | KeyCommand::Revoke { server, .. }) = &command;
     let is_json = server.json;
     let answer = match command {
-        Key::Rotate { workspace, grace, scope, server } => {
+        KeyCommand::Rotate { workspace, grace, scope, server } => {
             let mut body = json!({"grace_seconds": grace});
             if !scope.is_empty() {
                 body["scopes"] = Json::from(scope);
             }
             server.client()?.call("POST", &format!("/{workspace}/keys/rotate"), Some(&body))?
         }
-        Key::Revoke { workspace, fingerprint, server } => {
+        KeyCommand::Revoke { workspace, fingerprint, server } => {
             let body = json!({"fingerprint": fingerprint});
             server.client()?.call("POST", &format!("/{workspace}/keys/revoke"), Some(&body))?
         }
@@ -273,11 +260,11 @@ pub(crate) fn key(command: Key) -> anyhow::Result<ExitCode> {
 }
 
 /// Runs `muster token`.
-pub(crate) fn token(command: Token) -> anyhow::Result<ExitCode> {
-    let (Token::Create { server, .. } | Token::List { server } | Token::Revoke { server, .. }) = &command;
+pub(crate) fn token(command: TokenCommand) -> anyhow::Result<ExitCode> {
+    let (TokenCommand::Create { server, .. } | TokenCommand::List { server } | TokenCommand::Revoke { server, .. }) = &command;
     let is_json = server.json;
     let answer = match command {
-        Token::Create { name, scope, workspace, expires_in, allowed_address, server } => {
+        TokenCommand::Create { name, scope, workspace, expires_in, allowed_address, server } => {
             let mut body = json!({"name": name, "scopes": scope});
             if let Some(workspace) = workspace {
                 body["workspace"] = Json::from(workspace);
@@ -290,8 +277,8 @@ pub(crate) fn token(command: Token) -> anyhow::Result<ExitCode> {
             }
             server.client()?.call_path("POST", "/tokens", Some(&body))?
         }
-        Token::List { server } => all(&server.client()?, "/tokens")?,
-        Token::Revoke { name, server } => server.client()?.call_path("DELETE", &format!("/tokens/{name}"), None)?,
+        TokenCommand::List { server } => all(&server.client()?, "/tokens")?,
+        TokenCommand::Revoke { name, server } => server.client()?.call_path("DELETE", &format!("/tokens/{name}"), None)?,
     };
     tables::print(&answer, &TOKENS, is_json)
 }

@@ -1,7 +1,7 @@
 //! What a server saw of the clock, in DATA_DIR/clock: the next one of the same boot notices by it that the clock was set
 //! while none ran.
 
-use crate::serve::write_private;
+use crate::files::write_private;
 use muster_server::clock::{ClockReading, SystemClock, boot};
 use muster_server::limits::CLOCK_NOTE_PERIOD;
 use std::path::{Path, PathBuf};
