@@ -8,7 +8,7 @@ use axum::http::Request;
 use muster_core::time::{Clock, Moment, Timestamp};
 use muster_server::app::{App, Options, Storage};
 use muster_server::clock::SystemRandom;
-use muster_server::{dev, http};
+use muster_server::{dev, router};
 use serde_json::Value as Json;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -96,7 +96,7 @@ impl Server {
         let app = App::open(options).expect("a server in memory starts");
         dev::prepare(&app, dev::KEY, false).expect("a server in memory takes a workspace");
         let runtime = Builder::new_current_thread().enable_all().build().expect("there are threads");
-        let mut server = Self { runtime, router: http::router(app), kept: String::new(), left: REQUESTS_MAX };
+        let mut server = Self { runtime, router: router::router(app), kept: String::new(), left: REQUESTS_MAX };
         server.kept = prepare(&|asked| server.ask(asked));
         server
     }

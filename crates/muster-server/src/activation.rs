@@ -15,19 +15,8 @@ use muster_core::limits::ACTIVATION_BATCH;
 use muster_core::settings::ActivationPhase;
 use muster_store::engine::{EngineError, apply};
 use muster_wire::manage::settings::{Activating, WorkspaceSettings};
-use std::collections::HashMap;
 use std::panic::AssertUnwindSafe;
-use std::sync::{Arc, Mutex, PoisonError};
-
-/// Which workspaces have an activation that runs here, and why its last try failed, if it did.
-#[derive(Debug, Default)]
-pub(crate) struct Activations(Mutex<HashMap<WorkspaceId, ActivationRun>>);
-
-#[derive(Debug, Default)]
-struct ActivationRun {
-    is_running: bool,
-    error: Option<EngineError>,
-}
+use std::sync::Arc;
 
 /// Starts what is not running, again and again: at a start of the server, after a change of settings, after a failure.
 pub(crate) async fn run(app: Arc<App>) {
@@ -50,38 +39,6 @@ pub(crate) async fn run(app: Arc<App>) {
             }
         }
         tokio::time::sleep(ACTIVATION_PERIOD).await;
-    }
-}
-
-impl Activations {
-    fn begin(&self, id: &WorkspaceId) -> bool {
-        let mut runs = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        !std::mem::replace(&mut runs.entry(id.clone()).or_default().is_running, true)
-    }
-
-    fn failed(&self, id: &WorkspaceId, error: &EngineError) {
-        let mut runs = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        runs.entry(id.clone()).or_default().error = Some(error.clone());
-    }
-
-    /// Clears the last error: progress was stored since, or the activation was cancelled.
-    pub(crate) fn clear_error(&self, id: &WorkspaceId) {
-        let mut runs = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        runs.entry(id.clone()).or_default().error = None;
-    }
-
-    fn end(&self, id: &WorkspaceId, is_finished: bool) {
-        let mut runs = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if is_finished {
-            runs.remove(id);
-        } else if let Some(run) = runs.get_mut(id) {
-            run.is_running = false;
-        }
-    }
-
-    /// Why the last try failed, while it is tried again and again.
-    pub(crate) fn error(&self, id: &WorkspaceId) -> Option<EngineError> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).get(id)?.error.clone()
     }
 }
 

@@ -11,17 +11,17 @@ mod faults;
 mod keys;
 mod live;
 mod minutes;
-mod viewer;
+pub(crate) mod viewer;
 
 pub(crate) use faults::FaultFigures;
 pub(crate) use keys::KeyUseSummary;
 pub(crate) use live::{LiveRequest, RequestFacets, StreamFormat};
 pub(crate) use minutes::MinuteFigures;
 pub(crate) use refusals::{Refusal, RefusalLog};
-pub(crate) use viewer::{StreamEvent, Viewer};
 
 use crate::fair_places::FairPlaces;
 use crate::limits::{LIVE_BUFFER, LIVE_VIEWERS_MAX, RATE_SECONDS};
+use crate::sync::lock;
 use faults::FaultCounts;
 use keys::KeyUses;
 use minutes::{Minutes, RequestSample};
@@ -37,7 +37,7 @@ use muster_wire::data::failure::Failure;
 use muster_wire::data::failure::reasons::fault_type;
 use muster_wire::manage::request::{Away, RequestDocument};
 use std::net::IpAddr;
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock};
 use tokio::sync::{broadcast, watch};
 
 /// The pulse of one workspace.
@@ -209,11 +209,6 @@ fn faults_of(element: &ElementResult) -> impl Iterator<Item = &Fault> {
     let of_actions = element.actions.iter().map(|action| action.errors.len()).sum::<usize>();
     let own = if of_actions > 0 { &[][..] } else { &element.errors[..] };
     own.iter().chain(element.actions.iter().flat_map(|action| &action.errors))
-}
-
-/// What is counted is whole after each call, so a panic elsewhere spoils nothing.
-fn lock<T>(what: &Mutex<T>) -> MutexGuard<'_, T> {
-    what.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Activity {

@@ -1,20 +1,20 @@
 //! The application: engine, clock, randomness, catalogue, tokens and counters, wired together once and shared by every
 //! handler. The only file that names an engine.
 
-use crate::activation;
 use crate::activity::ServerActivity;
+use crate::background::activations::Activations;
+use crate::background::bulk_replays::BulkReplays;
 use crate::budget::{MemoryBudget, WorkspaceQuota};
 use crate::callers::{Caller, Callers, Scopes, TokenScope};
 use crate::clock::Random;
-use crate::console::session::persistence;
-use crate::console::session::{Sessions, SignInRefusals};
 use crate::fair_places::FairPlaces;
+use crate::keys::sha256;
 use crate::limits::{BODY_DEADLINE, DRAINS_MAX, MANAGEMENT_READS_MAX, STALE_ROUNDS_MAX, WORKSPACES_OPEN_MAX};
 use crate::lockout::Lockout;
-use crate::people::People;
-use crate::replays::BulkReplays;
+use crate::personal_data_log::PersonalDataLog;
+use crate::sessions::{Sessions, SignInRefusals};
 use crate::telemetry::Telemetry;
-use crate::workspaces::{Entry, Workspaces, sha256};
+use crate::workspaces::{Entry, Workspaces};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use ipnet::IpNet;
@@ -39,8 +39,6 @@ use tokio::sync::Semaphore;
 pub use build_info::BuildInfo;
 /// The id of a workspace.
 pub use muster_core::id::WorkspaceId;
-/// What became of a folder that was to be taken in.
-pub use muster_store::engine::Adopted;
 /// Why a data directory is not opened.
 pub use muster_store::sqlite::OpenError as DirectoryError;
 
@@ -143,9 +141,9 @@ pub struct App {
     pub(crate) telemetry: Telemetry,
     pub(crate) build: BuildInfo,
     pub(crate) management_reads: Arc<FairPlaces>,
-    pub(crate) activations: activation::Activations,
+    pub(crate) activations: Activations,
     pub(crate) replays: BulkReplays,
-    pub(crate) people: People,
+    pub(crate) personal_data_log: PersonalDataLog,
     pub(crate) sessions: Sessions,
     /// Refused sign-ins that were recorded lately.
     pub(crate) refusals: SignInRefusals,
@@ -200,7 +198,7 @@ impl App {
     /// # Errors
     /// What is wrong with the data.
     pub fn open(options: Options) -> Result<Arc<Self>, StartError> {
-        tokens::check(&options.admin_token, options.read_token.as_deref())?;
+        tokens::check(&options.admin_token, options.read_token.as_deref()).map_err(StartError::Token)?;
         let engine: Arc<dyn Engine> = match options.storage {
             Storage::Memory => Arc::new(Memory::new(Arc::clone(&options.clock))),
             Storage::Directory { path, accept_loss, accept_catalogue, accept_clock } => {
@@ -242,9 +240,9 @@ impl App {
             token_place: options.token_place,
             lockout: Lockout::default(),
             management_reads: FairPlaces::new(options.management_reads),
-            activations: activation::Activations::default(),
+            activations: Activations::default(),
             replays: BulkReplays::default(),
-            people: People::default(),
+            personal_data_log: PersonalDataLog::default(),
             sessions,
             refusals: SignInRefusals::default(),
             over_tls: AtomicBool::new(false),
@@ -419,8 +417,8 @@ impl App {
 
     /// Finishes what waits and closes the storage. Blocks.
     pub fn close(&self) {
-        crate::people::write(self);
-        persistence::write(self);
+        self.personal_data_log.write(&*self.engine);
+        self.sessions.write(&*self.engine);
         self.engine.close();
     }
 }
@@ -475,10 +473,8 @@ pub(crate) fn unknown_entry(id: &WorkspaceId, now: Timestamp) -> Workspace {
 
 mod bodies;
 mod build_info;
-mod offline;
 #[cfg(test)]
 mod tests;
 mod tokens;
 
-pub use offline::{VerifyReport, adopt, is_in_use, remove_orphan, verify};
 pub use tokens::{SettingSource, TokenPlace};

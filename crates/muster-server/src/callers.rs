@@ -1,6 +1,7 @@
 //! Who calls the management API: the admin token, the read token, and the named tokens that the engine keeps, in memory,
 //! so that a call asks no storage. What each may do is judged in `manage/scopes.rs` and `manage/routes.rs`.
 
+use crate::sync::lock;
 use arc_swap::ArcSwap;
 use ipnet::IpNet;
 use muster_core::id::WorkspaceId;
@@ -9,7 +10,7 @@ use muster_store::access::TokenRecord;
 pub(crate) use muster_wire::manage::token::{Scopes, TokenScope};
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicI64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 use subtle::ConstantTimeEq as _;
 
 /// [`Caller::last_used`] of a token that was not used yet.
@@ -117,7 +118,7 @@ impl Callers {
     /// Held over a change in the engine and the one here that follows: in another order a token that was revoked right
     /// after it was made could stay. Blocks.
     pub(crate) fn changing(&self) -> MutexGuard<'_, ()> {
-        self.changing.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.changing)
     }
 
     /// Puts the stored tokens in the place of those before; one that stays keeps when it was used.

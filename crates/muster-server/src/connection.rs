@@ -15,9 +15,9 @@ use crate::limits::{
     ANSWER_TIME_MAX, CONNECTION_AGE_MAX, FIRST_REQUEST_TIMEOUT, HEADER_TIMEOUT, IDLE_TIMEOUT, LIVE_CHECK_PERIOD,
     WRITE_TIMEOUT,
 };
-use answer::Stream;
+use crate::sync::lock;
 use std::net::{IpAddr, Ipv6Addr};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, Weak};
 use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::time::Instant;
@@ -107,7 +107,7 @@ impl Connection {
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.state)
     }
 
     /// How long its client may take for what.
@@ -204,6 +204,66 @@ impl Connection {
     /// Comes when it must make room for another.
     pub(crate) async fn gives_way(&self) {
         self.gives_way.notified().await;
+    }
+}
+
+/// One request and its answer, from its head to the last byte that its client takes.
+#[derive(Debug)]
+pub(crate) struct Stream {
+    connection: Arc<Connection>,
+    began: Instant,
+    progress: Mutex<Progress>,
+}
+
+#[derive(Debug)]
+struct Progress {
+    /// The answer's head was given out.
+    is_answered: bool,
+    /// The answer has no end to wait for.
+    is_endless: bool,
+    /// When the client took something last, or was first given something.
+    moved: Instant,
+    /// Pieces that were given out and not written.
+    untaken: usize,
+    /// The answer has nothing to give at the moment.
+    is_dry: bool,
+}
+
+impl Stream {
+    fn new(connection: Arc<Connection>) -> Self {
+        let now = Instant::now();
+        let progress = Progress { is_answered: false, is_endless: false, moved: now, untaken: 0, is_dry: false };
+        Self { connection, began: now, progress: Mutex::new(progress) }
+    }
+
+    fn progress(&self) -> MutexGuard<'_, Progress> {
+        lock(&self.progress)
+    }
+
+    /// Whether the answer has no end to wait for.
+    fn is_endless(&self) -> bool {
+        self.progress().is_endless
+    }
+
+    /// The answer's head is there.
+    fn answered(&self, is_endless: bool) {
+        let mut progress = self.progress();
+        (progress.is_answered, progress.is_endless, progress.moved) = (true, is_endless, Instant::now());
+    }
+
+    /// Whether its client had time enough to take the answer.
+    pub(crate) fn is_overdue(&self, now: Instant) -> bool {
+        let deadlines = self.connection.deadlines();
+        let progress = self.progress();
+        let waits_for_us = progress.is_dry && progress.untaken == 0;
+        let is_stalled = progress.is_answered && !waits_for_us && now >= progress.moved + deadlines.write;
+        is_stalled || (!progress.is_endless && now >= self.began + deadlines.answer)
+    }
+}
+
+impl Drop for Stream {
+    fn drop(&mut self) {
+        self.connection.end(self);
     }
 }
 

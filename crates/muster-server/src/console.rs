@@ -1,40 +1,32 @@
-//! The console: pages rendered on the server for whoever asks "did my data arrive, and what became of it?". A page asks
-//! the functions of the management API for their documents (already masked where they must be) and lays them out; what
-//! a page changes goes through the same functions, so that both are checked, audited and refused alike.
+//! The console: pages that the server renders for the question "did my data arrive, and what happened to it?". A page calls
+//! the functions of the management API, whose documents are already masked where they must be, and lays them out. What a
+//! page changes goes through the same functions, so that checks, audit and refusals are the same for both.
 //!
-//! `head` is what a request says before anybody is known, `context` who asks and under which settings, `session` who is
-//! signed in, `flash` what a page says once about an action, `shell` the frame around a page, `parts` the components, `doc`
-//! how documents are read, `pages` one file a page. What changes something is answered by a redirect to a page that says
-//! so; what was refused is answered by its form with what was typed, as 422. Templates stand in `templates/`, the style sheet
-//! and the script in `assets/`. Every page works without script, the movement of the live view aside.
+//! `request_head` reads what a request says before its sender is known, `page_context` finds out who asks and under which
+//! settings, `layout` is the frame of a page, `components` are its reusable pieces, `response` makes it an answer, and
+//! `pages` has one file a page. A change is answered by a redirect to a page that confirms it; a refused form is answered as
+//! 422 with what was typed. Templates are in `templates/`, the style sheet and the script in `assets/`. Every page works
+//! without script, except for the movement of the live view.
 
 mod assets;
-mod flash;
-mod request_head;
-mod pages;
 mod components;
-pub(crate) mod session;
-mod layout;
+mod response;
+mod request_head;
 mod page_context;
+mod layout;
+mod pages;
 
 use crate::app::App;
-use axum::body::Body;
 use axum::extract::{ConnectInfo, Request, State};
-use axum::http::request::Parts;
-use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::response::Response;
 use axum::routing::{MethodRouter, get, post};
-use muster_wire::manage::problem::Problem;
 use page_context::PageContext;
+use response::{Page, add_security_headers, redirect};
+
+pub(crate) use pages::missing::unknown_address;
+pub(crate) use request_head::is_page_wanted;
 use std::net::SocketAddr;
 use std::sync::Arc;
-
-/// A page, or why it cannot be shown.
-type Page = Result<Response, Problem>;
-
-/// Nothing but the console's own files and the empty icon, no frames, no inline script or style, forms to itself alone.
-const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src data:; \
-    connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
 
 /// One address of the console: its method, its path, and who answers it.
 type RouteEntry = (&'static str, &'static str, MethodRouter<Arc<App>>);
@@ -42,7 +34,7 @@ type RouteEntry = (&'static str, &'static str, MethodRouter<Arc<App>>);
 /// Every address of the console.
 #[rustfmt::skip]
 fn listed() -> Vec<RouteEntry> {
-    use pages::{audit, docs, document, frame, identity, log, merge, merges, overview, quarantine, request, reviews};
+    use pages::{asset, audit, docs, document, frame, identity, log, merge, merges, overview, quarantine, request, reviews};
     use pages::{settings, sign_in, tokens, users, watch, workspaces, zone};
     vec![
         ("GET", "/", page(frame::home)),
@@ -52,7 +44,7 @@ fn listed() -> Vec<RouteEntry> {
         ("POST", "/theme", post(frame::theme).merge(page_of("/"))),
         ("POST", "/zone", act_of("/", zone::choose)),
         ("GET", "/docs", get(docs::show)),
-        ("GET", "/assets/{name}", get(assets::serve)),
+        ("GET", "/assets/{name}", get(asset::serve)),
         ("GET", "/components", page(frame::components)),
         ("GET", "/workspaces", page(workspaces::list)),
         ("POST", "/workspaces", act(workspaces::create)),
@@ -140,29 +132,7 @@ where
 }
 
 fn page_of(place: &'static str) -> MethodRouter<Arc<App>> {
-    page(move |context: Arc<PageContext>| async move { Ok(request_head::redirect(&context.place(place))) })
-}
-
-/// What a browser gets for an address that is none, or that does not take its method: a page that says so. Whoever is not
-/// signed in learns no more than that.
-pub(crate) async fn nowhere(app: Arc<App>, peer: SocketAddr, head: &Parts, status: StatusCode) -> Response {
-    if page_context::signed_in(&app, head, peer).is_none() {
-        return guarded(pages::missing::for_strangers(&head.headers, status));
-    }
-    // As somebody comes who follows a link: what was sent is not read.
-    let mut request = Request::new(Body::empty());
-    (*request.uri_mut(), *request.headers_mut()) = (head.uri.clone(), head.headers.clone());
-    match PageContext::open(app, peer, request).await {
-        Ok(context) => guarded(pages::missing::address(&context, status).await),
-        Err(refusal) => guarded(refusal),
-    }
-}
-
-/// Whether an address is for people: the console is there for whatever is neither an API nor a probe.
-pub(crate) fn is_page_wanted(head: &Parts) -> bool {
-    let of_machines = ["v1", "v1.0", "api", "healthz", "readyz", "metrics"];
-    let first = head.uri.path().split('/').nth(1).unwrap_or_default();
-    !of_machines.contains(&first) && request_head::takes_pages(&head.headers)
+    page(move |context: Arc<PageContext>| async move { Ok(redirect(&context.place(place))) })
 }
 
 /// A handler around which the visit is judged, and whose problems become pages.
@@ -182,32 +152,16 @@ where
         Box::pin(async move {
             let context = match PageContext::open(app, peer, request).await {
                 Ok(context) => Arc::new(context),
-                Err(refusal) => return guarded(refusal),
+                Err(refusal) => return add_security_headers(refusal),
             };
             if context.is_workspace_missing() {
-                return guarded(pages::missing::workspace(&context).await);
+                return add_security_headers(pages::missing::workspace(&context).await);
             }
             let response = match handler(Arc::clone(&context)).await {
                 Ok(response) => response,
                 Err(problem) => pages::frame::problem_answer(&context, &problem).await,
             };
-            guarded(response)
+            add_security_headers(response)
         })
     }
-}
-
-/// The headers that every page carries.
-fn guarded(mut response: Response) -> Response {
-    let headers = response.headers_mut();
-    for (name, value) in [
-        (header::CONTENT_SECURITY_POLICY, CONTENT_SECURITY_POLICY),
-        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
-        // With no referrer at all, browsers would send the origin of forms as null.
-        (header::REFERRER_POLICY, "same-origin"),
-        (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
-    ] {
-        headers.insert(name, HeaderValue::from_static(value));
-    }
-    headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
-    response
 }

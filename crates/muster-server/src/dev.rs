@@ -2,7 +2,7 @@
 //! key is public, so it is good only where nobody else can reach the server: any other start takes it away.
 
 use crate::app::{ALL_SCOPES, App, WorkspaceCreation};
-use crate::workspaces::{is_valid, sha256};
+use crate::keys::{is_valid, sha256};
 use muster_core::id::WorkspaceId;
 use muster_core::settings::RateLimits;
 use muster_store::engine::{EngineError, KeyRecord, Workspace};

@@ -2,8 +2,9 @@
 //! each workspace, with some kept for the administrators of the whole server, so that nobody locks the others out.
 
 use crate::callers::{Caller, TokenScope};
+use crate::sync::lock;
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 
 /// How many there are.
 #[derive(Clone, Copy, Debug)]
@@ -44,7 +45,7 @@ impl FairPlaces {
     }
 
     fn usage(&self) -> MutexGuard<'_, Usage> {
-        self.usage.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.usage)
     }
 
     /// Takes a place for a caller, who asks about this workspace if about one; None if there is none for it.

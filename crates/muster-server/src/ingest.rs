@@ -5,6 +5,7 @@
 use crate::app::App;
 use crate::budget::RequestPermit;
 use crate::limits::STALE_ROUNDS_MAX;
+use crate::sync::lock;
 use crate::workspaces::Entry;
 use bytes::Bytes;
 use muster_core::command::{Element, IdempotencyKey, Import};
@@ -24,7 +25,7 @@ use muster_wire::data::faults::Lenient;
 use muster_wire::data::kept::kept_element;
 use muster_wire::data::transition::{ReadContext, Unreadable, read};
 use std::ops::Range;
-use std::sync::{Arc, PoisonError};
+use std::sync::Arc;
 
 /// One request whose caller and body were judged.
 pub(crate) struct Ingest {
@@ -186,7 +187,7 @@ impl Ingest {
 
     /// Dry runs have a budget of their own, of the same size (behaviour.md 1.3).
     fn spend_dry(&self, app: &App, elements: &[Element]) -> Result<(), ImportRefusal> {
-        let mut window = self.entry.runtime.dry_window.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut window = lock(&self.entry.runtime.dry_window);
         *window = window.at(app.clock.now());
         window.spend(self.entry.settings.limits, cost(elements)).map_err(|(class, refusal)| match refusal {
             RateRefusal::Wait { seconds } => ImportRefusal::Wait(class, seconds),

@@ -3,7 +3,9 @@
 //! or panics, in whatever workspace, is told and counted, and ends neither the others nor the job.
 
 use crate::app::App;
-use crate::limits::{DELETED_PERIOD, EXPIRE_PERIOD, SWEEP_PERIOD, SWEEP_PROFILES_MAX};
+use crate::limits::{
+    DELETED_PERIOD, EXPIRE_PERIOD, PERSONAL_DATA_PERIOD, SESSION_WRITE_PERIOD, SWEEP_PERIOD, SWEEP_PROFILES_MAX,
+};
 use futures_util::FutureExt as _;
 use muster_core::decide::{Expire, Retention, Sweep};
 use muster_core::decision::Mode;
@@ -63,12 +65,31 @@ impl Job {
 /// Runs all jobs for as long as the server does, beside each other: a long expiry keeps no deletion waiting.
 pub(crate) async fn run(app: Arc<App>) {
     let activations = crate::activation::run(Arc::clone(&app));
-    let records = futures_util::future::join(
-        crate::people::run(Arc::clone(&app)),
-        crate::console::session::persistence::run(Arc::clone(&app)),
-    );
+    let records = futures_util::future::join(write_personal_data_log(&app), store_sessions(&app));
     let jobs = [Job::Deletions, Job::Retention, Job::Deleted].map(|job| every(&app, job));
     futures_util::future::join3(futures_util::future::join_all(jobs), activations, records).await;
+}
+
+/// Writes the records of personal data at intervals.
+async fn write_personal_data_log(app: &Arc<App>) {
+    loop {
+        tokio::time::sleep(PERSONAL_DATA_PERIOD).await;
+        let app = Arc::clone(app);
+        let _written = tokio::task::spawn_blocking(move || app.personal_data_log.write(&*app.engine)).await;
+    }
+}
+
+/// Ends the sessions of the console that are over, and stores those that changed, at intervals.
+async fn store_sessions(app: &Arc<App>) {
+    loop {
+        tokio::time::sleep(SESSION_WRITE_PERIOD).await;
+        let app = Arc::clone(app);
+        let stored = tokio::task::spawn_blocking(move || {
+            app.sessions.sweep(&app.callers, app.now());
+            app.sessions.write(&*app.engine);
+        });
+        let _stored = stored.await;
+    }
 }
 
 /// A round over all workspaces, again and again.

@@ -2,28 +2,34 @@
 //!
 //! Owned here: everything between a socket and a decision. Left to others: what a request means (`muster-core`), JSON
 //! shapes and the literals of answers (`muster-wire`), durability (`muster-store`), where settings come from (the binary
-//! `muster`). No engine is named outside `app.rs`, no clock read outside `clock.rs`.
+//! `muster`). No engine is named outside `app.rs` and `offline.rs`, no clock read outside `clock.rs`.
 //!
-//! Modules in reading order.
+//! Modules in reading order: each uses those above it.
 
 pub mod limits;
 pub mod clock;
-pub mod app;
-pub mod workspaces;
+mod sync;
+mod keys;
 mod callers;
-mod manage;
 mod lockout;
 mod budget;
 mod fair_places;
+mod background;
+mod sessions;
+mod personal_data_log;
+mod activity;
+pub mod workspaces;
 pub mod telemetry;
+pub mod app;
+pub mod offline;
 mod ingest;
 mod replays;
 mod activation;
-mod console;
-mod people;
-mod activity;
-pub mod http;
 pub mod jobs;
+mod manage;
+mod http;
+mod console;
+pub mod router;
 mod connection;
 mod tls;
 pub mod serve;

@@ -16,9 +16,9 @@ pub const CLOCK_STEP_MS_MAX: i64 = 600_000;
 /// How often it is noted what was seen of the clock.
 pub const CLOCK_NOTE_PERIOD: Duration = Duration::from_secs(60);
 /// How often records of persons' data are written: whoever is killed loses half a second of them.
-pub const PEOPLE_PERIOD: Duration = Duration::from_millis(500);
+pub const PERSONAL_DATA_PERIOD: Duration = Duration::from_millis(500);
 /// Records of them that wait: two minutes of the largest rate of Delete Users, at 300 bytes each.
-pub const PEOPLE_WAITING_MAX: usize = 10_000;
+pub const PERSONAL_DATA_WAITING_MAX: usize = 10_000;
 /// How often it is looked whether only a restart helps: whoever waits for the process to end waits so long at most.
 pub const POISON_PERIOD: Duration = Duration::from_millis(500);
 

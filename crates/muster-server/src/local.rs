@@ -2,7 +2,7 @@
 //! through the same handlers as a running one.
 
 use crate::app::App;
-use crate::http;
+use crate::router;
 use axum::body::{Body, Bytes};
 use axum::http::{Request, Response, StatusCode, header};
 use http_body_util::BodyExt as _;
@@ -18,7 +18,7 @@ pub async fn call(app: &Arc<App>, token: &str, (method, path): (&str, &str), bod
         .header(header::CONTENT_TYPE, "application/json")
         .body(Body::from(body));
     let response = match request {
-        Ok(request) => http::router(Arc::clone(app)).oneshot(request).await.unwrap_or_else(|never| match never {}),
+        Ok(request) => router::router(Arc::clone(app)).oneshot(request).await.unwrap_or_else(|never| match never {}),
         // An id with blanks makes no path: nothing has it.
         Err(_) => Response::builder().status(StatusCode::NOT_FOUND).body(Body::empty()).expect("a status is an answer"),
     };

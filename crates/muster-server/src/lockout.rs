@@ -5,10 +5,11 @@
 use crate::limits::{
     WRONG_KEY_ADDRESSES_MAX, WRONG_KEY_DELAY, WRONG_KEY_DELAY_MAX, WRONG_KEY_WINDOW_SECONDS, WRONG_KEYS_FREE,
 };
+use crate::sync::lock;
 use muster_core::time::Timestamp;
 use std::collections::HashMap;
 use std::net::IpAddr;
-use std::sync::{Mutex, PoisonError};
+use std::sync::Mutex;
 use std::time::Duration;
 
 /// Recent wrong keys by address.
@@ -26,7 +27,7 @@ struct Recent {
 impl Lockout {
     /// Notes a wrong key; how long its answer waits.
     pub(crate) fn wrong(&self, address: IpAddr, now: Timestamp) -> Duration {
-        let mut addresses = self.addresses.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut addresses = lock(&self.addresses);
         if addresses.len() >= WRONG_KEY_ADDRESSES_MAX && !addresses.contains_key(&address) {
             addresses.clear();
         }

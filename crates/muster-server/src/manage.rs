@@ -9,6 +9,7 @@ pub(crate) mod answers;
 pub(crate) mod api_document;
 pub(crate) mod arguments;
 pub(crate) mod audit;
+pub(crate) mod audit_action;
 pub(crate) mod audit_log;
 pub(crate) mod context;
 pub(crate) mod description;

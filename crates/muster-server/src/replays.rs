@@ -4,7 +4,7 @@
 use crate::app::App;
 use crate::budget::RequestPermit;
 use crate::ingest::{Done, ImportRefusal, Ingest};
-use crate::limits::{REPLAY_JOBS_MAX, REPLAY_RETRY};
+use crate::limits::REPLAY_RETRY;
 use crate::workspaces::Entry;
 use bytes::Bytes;
 use muster_core::id::{QuarantineNo, WorkspaceId};
@@ -17,8 +17,7 @@ use muster_wire::data::answer::Preferences;
 use muster_wire::data::api::Api;
 use muster_wire::data::failure::Failure;
 use muster_wire::manage::quarantine::JobState;
-use std::collections::VecDeque;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 /// Replays one entry, corrected or as it is; its answer has results. A dry run stores nothing.
@@ -65,63 +64,6 @@ pub(crate) async fn replay(
             Ok((applied, recorded))
         }
         Done::Replayed(_) => Err(ImportRefusal::Engine(EngineError::Broken("a replay has no idempotency key".into()))),
-    }
-}
-
-/// How far a job is.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct BulkReplay {
-    /// Its number.
-    pub(crate) id: u64,
-    /// Why it ended early, or that it ended.
-    pub(crate) state: JobState,
-    /// Entries that were looked at.
-    pub(crate) done: u64,
-    /// Entries that it found.
-    pub(crate) total: u64,
-    /// Entries of which something was applied.
-    pub(crate) applied: u64,
-    /// Entries that stay.
-    pub(crate) rejected: u64,
-}
-
-/// The jobs of this process, newest last.
-#[derive(Debug, Default)]
-pub(crate) struct BulkReplays(Mutex<ReplayList>);
-
-#[derive(Debug, Default)]
-struct ReplayList {
-    last: u64,
-    jobs: VecDeque<(WorkspaceId, BulkReplay)>,
-}
-
-impl BulkReplays {
-    fn lock(&self) -> std::sync::MutexGuard<'_, ReplayList> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// A new job; None while as many run as may.
-    fn begin(&self, workspace: &WorkspaceId, total: u64) -> Option<u64> {
-        let mut listed = self.lock();
-        if listed.jobs.len() == REPLAY_JOBS_MAX {
-            let ended = listed.jobs.iter().position(|(_, job)| job.state != JobState::Running)?;
-            listed.jobs.remove(ended);
-        }
-        listed.last += 1;
-        let id = listed.last;
-        listed.jobs.push_back((workspace.clone(), BulkReplay { id, total, ..BulkReplay::default() }));
-        Some(id)
-    }
-
-    fn update(&self, id: u64, change: impl FnOnce(&mut BulkReplay)) {
-        if let Some((_, job)) = self.lock().jobs.iter_mut().find(|(_, job)| job.id == id) {
-            change(job);
-        }
-    }
-
-    /// One job of a workspace.
-    pub(crate) fn get(&self, workspace: &WorkspaceId, id: u64) -> Option<BulkReplay> {
-        self.lock().jobs.iter().find(|(of, job)| of == workspace && job.id == id).map(|(_, job)| *job)
     }
 }
 

@@ -4,11 +4,11 @@ use crate::app::App;
 pub use crate::connection::Deadlines;
 use crate::connection::serving::{Phase, Site, listen};
 use crate::connection::table::{ConnectionLimits, Connections};
-use crate::http;
 use crate::limits::{
     BACKLOG, CONNECTIONS_MAX, MANAGE_CONNECTIONS_MAX, METRICS_CONNECTIONS_MAX, NETWORK_CONNECTIONS_SHARE,
     POISON_PERIOD, SHUTDOWN_GRACE,
 };
+use crate::router;
 pub use crate::tls::{Tls, install_cryptography};
 use axum::Router;
 use futures_util::future::join_all;
@@ -81,13 +81,13 @@ pub async fn serve(
     if let Some(listener) = manage {
         let (max, proxies) = (MANAGE_CONNECTIONS_MAX, places.proxies.clone());
         let places = ConnectionLimits { max, network_max: max, proxies };
-        sites.push((site(http::manage_router(Arc::clone(&app)), tls.clone(), places), listening_on(listener)?));
+        sites.push((site(router::manage_router(Arc::clone(&app)), tls.clone(), places), listening_on(listener)?));
     }
-    sites.push((site(http::router(Arc::clone(&app)), tls.clone(), places), listening_on(listener)?));
+    sites.push((site(router::router(Arc::clone(&app)), tls.clone(), places), listening_on(listener)?));
     if let Some(listener) = metrics {
         let (max, proxies) = (METRICS_CONNECTIONS_MAX, Vec::new());
         let places = ConnectionLimits { max, network_max: max, proxies };
-        sites.push((site(http::metrics_router(Arc::clone(&app)), None, places), listening_on(listener)?));
+        sites.push((site(router::metrics_router(Arc::clone(&app)), None, places), listening_on(listener)?));
     }
     let jobs = tokio::spawn(crate::jobs::run(Arc::clone(&app)));
     let certificate = tls.map(|tls| tokio::spawn(tls.watch(reload)));

@@ -169,7 +169,7 @@ impl Telemetry {
     }
 
     /// Everything as OpenMetrics text, with what is read just now.
-    pub(crate) fn text(&self, scraped: scrape::ScrapedFigures) -> String {
+    pub(crate) fn text(&self, scraped: impl Collector) -> String {
         let mut text = String::new();
         let mut now = Registry::default();
         now.register_collector(Box::new(scraped));

@@ -2,13 +2,14 @@
 //! that cannot be used change nothing: the certificate before them stays.
 
 use crate::limits::CERTIFICATE_CHECK_PERIOD;
+use crate::sync::lock;
 use arc_swap::ArcSwap;
 use rustls::ServerConfig;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::Notify;
 use tokio_rustls::TlsAcceptor;
@@ -92,7 +93,7 @@ impl Tls {
     /// That they cannot be used: the certificate in use stays.
     pub fn reload(&self) -> io::Result<bool> {
         let files = Files::read(&self.certificate, &self.key)?;
-        let mut read = self.read.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut read = lock(&self.read);
         if *read == files {
             return Ok(false);
         }

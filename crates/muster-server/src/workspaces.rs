@@ -3,6 +3,7 @@
 
 use crate::activity::Activity;
 use crate::budget::WorkspaceQuota;
+use crate::keys::{KeyScope, fingerprint, is_valid};
 use crate::limits::DRY_RUNS_MAX;
 use arc_swap::ArcSwap;
 use muster_core::id::WorkspaceId;
@@ -11,37 +12,11 @@ use muster_core::settings::Settings;
 use muster_core::time::Timestamp;
 use muster_store::engine::{KeyRecord, Workspace};
 use muster_wire::manage::settings::{KeyShown, WorkspaceSettings};
-use sha2::{Digest as _, Sha256};
 use std::collections::HashMap;
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex};
 use subtle::ConstantTimeEq as _;
 use tokio::sync::Semaphore;
-
-/// What a Data API key may do (behaviour.md 1.10).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum KeyScope {
-    /// Write: imports and Track calls.
-    Import,
-    /// Read users.
-    Read,
-    /// Delete and erase users.
-    Erase,
-}
-
-impl KeyScope {
-    /// Every scope.
-    pub const ALL: [Self; 3] = [Self::Import, Self::Read, Self::Erase];
-
-    /// Its word in lists.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Import => "import",
-            Self::Read => "read",
-            Self::Erase => "erase",
-        }
-    }
-}
 
 /// One workspace as requests see it.
 #[derive(Debug)]
@@ -114,21 +89,6 @@ impl Entry {
             })
             .collect()
     }
-}
-
-/// Whether a key is valid now.
-pub(crate) fn is_valid(key: &KeyRecord, now: Timestamp) -> bool {
-    key.valid_until.is_none_or(|until| now < until)
-}
-
-/// What is shown of a key: the first 16 hex characters of its hash.
-pub(crate) fn fingerprint(sha256: &[u8; 32]) -> String {
-    sha256[..8].iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
-/// SHA-256.
-pub(crate) fn sha256(bytes: &[u8]) -> [u8; 32] {
-    Sha256::digest(bytes).into()
 }
 
 /// What a key is good for.

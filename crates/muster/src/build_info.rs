@@ -6,4 +6,5 @@ use muster_server::app::BuildInfo;
 pub(crate) const BUILD: BuildInfo =
     BuildInfo { version: env!("CARGO_PKG_VERSION"), commit: env!("BUILT_FROM"), date: env!("BUILT_FROM_DATE") };
 /// The same as `--version` prints it.
-pub(crate) const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), " (", env!("BUILT_FROM"), ", ", env!("BUILT_FROM_DATE"), ")");
+pub(crate) const VERSION: &str =
+    concat!(env!("CARGO_PKG_VERSION"), " (", env!("BUILT_FROM"), ", ", env!("BUILT_FROM_DATE"), ")");

@@ -20,8 +20,8 @@ mod serve;
 mod tables;
 
 use anyhow::Context as _;
-use clap::{ArgMatches, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 use build_info::VERSION;
+use clap::{ArgMatches, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 use output::{say, say_error};
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -116,7 +116,7 @@ fn man(directory: &std::path::Path) -> anyhow::Result<ExitCode> {
 }
 
 fn verify(data_dir: &std::path::Path) -> anyhow::Result<ExitCode> {
-    let report = muster_server::app::verify(data_dir)?;
+    let report = muster_server::offline::verify(data_dir)?;
     say(&report.text)?;
     Ok(if report.is_sound { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }

@@ -6,8 +6,9 @@ use crate::config::forms::seconds;
 use crate::tables::{self, TOKENS, WORKSPACES};
 use anyhow::{Context as _, bail};
 use clap::Subcommand;
-use muster_server::app::{self, Adopted, WorkspaceId};
+use muster_server::app::WorkspaceId;
 use muster_server::clock::SystemClock;
+use muster_server::offline::{self, Adopted};
 use serde_json::{Value as Json, json};
 use std::io::{BufRead as _, IsTerminal as _, Write as _};
 use std::path::Path;
@@ -196,7 +197,7 @@ fn id_of(text: &str) -> anyhow::Result<WorkspaceId> {
 
 /// On a stopped directory, which may be one that a server would not start on.
 fn adopt_stopped(data_dir: &Path, id: &str) -> anyhow::Result<Json> {
-    match app::adopt(data_dir, &id_of(id)?, &SystemClock::new())? {
+    match offline::adopt(data_dir, &id_of(id)?, &SystemClock::new())? {
         Adopted::TakenIn(workspace) => Ok(json!({"id": workspace.id.as_str(), "keys": workspace.keys.len()})),
         Adopted::Taken => bail!("the catalogue has a workspace of this id already"),
         Adopted::Nothing => bail!("there is no folder of this id that the catalogue does not know"),
@@ -204,7 +205,7 @@ fn adopt_stopped(data_dir: &Path, id: &str) -> anyhow::Result<Json> {
 }
 
 fn remove_stopped(data_dir: &Path, id: &str) -> anyhow::Result<Json> {
-    match app::remove_orphan(data_dir, &id_of(id)?, &SystemClock::new())? {
+    match offline::remove_orphan(data_dir, &id_of(id)?, &SystemClock::new())? {
         Some(aside) => Ok(json!({"id": id, "moved_to": aside})),
         None => bail!("there is no folder of this id that the catalogue does not know"),
     }
@@ -261,7 +262,8 @@ pub(crate) fn key(command: KeyCommand) -> anyhow::Result<ExitCode> {
 
 /// Runs `muster token`.
 pub(crate) fn token(command: TokenCommand) -> anyhow::Result<ExitCode> {
-    let (TokenCommand::Create { server, .. } | TokenCommand::List { server } | TokenCommand::Revoke { server, .. }) = &command;
+    let (TokenCommand::Create { server, .. } | TokenCommand::List { server } | TokenCommand::Revoke { server, .. }) =
+        &command;
     let is_json = server.json;
     let answer = match command {
         TokenCommand::Create { name, scope, workspace, expires_in, allowed_address, server } => {
@@ -278,7 +280,9 @@ pub(crate) fn token(command: TokenCommand) -> anyhow::Result<ExitCode> {
             server.client()?.call_path("POST", "/tokens", Some(&body))?
         }
         TokenCommand::List { server } => all(&server.client()?, "/tokens")?,
-        TokenCommand::Revoke { name, server } => server.client()?.call_path("DELETE", &format!("/tokens/{name}"), None)?,
+        TokenCommand::Revoke { name, server } => {
+            server.client()?.call_path("DELETE", &format!("/tokens/{name}"), None)?
+        }
     };
     tables::print(&answer, &TOKENS, is_json)
 }

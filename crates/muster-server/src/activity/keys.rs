@@ -1,8 +1,8 @@
 //! The use of a workspace's Data API keys since this server began: when, from how many addresses, and how often after
 //! their end. Keys are known by their hash alone.
 
+use crate::keys::is_valid;
 use crate::limits::{KEY_ADDRESSES_MAX, KEY_USES_MAX};
-use crate::workspaces::is_valid;
 use muster_core::time::Timestamp;
 use muster_store::engine::KeyRecord;
 use std::collections::HashMap;

@@ -2,8 +2,8 @@
 //! alike. It holds what is shown and what filters ask, and nothing that a request can make large:
 //! [`LIVE_BUFFER`](crate::limits::LIVE_BUFFER) of them wait for a slow viewer.
 
-use super::lock;
 use crate::limits::LIVE_PROFILES_MAX;
+use crate::sync::lock;
 use bytes::Bytes;
 use muster_core::id::ProfileNo;
 use muster_core::kinds::ElementKind;

@@ -1,8 +1,9 @@
 //! Refusals that the log does not keep: the last of them, so that a client's request id can be looked up while the server
 //! runs (behaviour.md 4.p).
 
-use super::{RequestFacets, lock};
+use super::live::RequestFacets;
 use crate::limits::REFUSALS_KEPT;
+use crate::sync::lock;
 use muster_core::id::RequestNo;
 use muster_core::kinds::Route;
 use muster_core::time::Timestamp;

@@ -38,7 +38,7 @@ async fn send(app: &Arc<App>, request: Builder, body: &'static str) -> Response 
         .extension(ConnectInfo(SocketAddr::from(([127, 0, 0, 1], 1))))
         .body(Body::from(body))
         .unwrap();
-    crate::http::router(Arc::clone(app)).oneshot(request).await.unwrap()
+    crate::router::router(Arc::clone(app)).oneshot(request).await.unwrap()
 }
 
 /// Sends one request to a server whose entry of SHOP in memory is older than the engine's, as if whoever changed the

@@ -1,7 +1,6 @@
 //! The tokens that the server's settings give: whether they can be used, and where whoever runs the server finds the one
 //! of the administrator.
 
-use super::StartError;
 use crate::limits::TOKEN_LENGTH_MIN;
 
 /// Where whoever runs the server finds the admin token. The sign-in page tells it to everybody: neither the token nor a
@@ -37,22 +36,20 @@ pub enum SettingSource {
 }
 
 /// Whether tokens can be used: long enough, of characters that a header can carry, and not the same for both.
-pub(super) fn check(admin: &str, read: Option<&str>) -> Result<(), StartError> {
+pub(super) fn check(admin: &str, read: Option<&str>) -> Result<(), String> {
     let both = [("admin", Some(admin)), ("read", read)];
     for (name, token) in both.into_iter().filter_map(|(name, token)| Some((name, token?))) {
         if token.len() < TOKEN_LENGTH_MIN {
             let words = format!("the {name} token must have at least {TOKEN_LENGTH_MIN} characters");
-            return Err(StartError::Token(words));
+            return Err(words);
         }
         if !token.bytes().all(|byte| byte.is_ascii_graphic()) {
             let words = format!("the {name} token must be printable ASCII without blanks: others cannot be sent");
-            return Err(StartError::Token(words));
+            return Err(words);
         }
     }
     if read == Some(admin) {
-        return Err(StartError::Token(
-            "the read token must differ from the admin token, because it grants fewer rights".to_owned(),
-        ));
+        return Err("the read token must differ from the admin token, because it grants fewer rights".to_owned());
     }
     Ok(())
 }

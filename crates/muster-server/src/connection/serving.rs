@@ -1,11 +1,11 @@
 //! HTTP over the connections of one listener: they are taken in, served, and ended when their clients had time enough, when
 //! room is needed, or when the server stops.
 
-use super::answer::{AnswerBody, Stream};
+use super::answer::AnswerBody;
 use super::head::Heads;
 use super::socket::{Socket, has_ended};
 use super::table::{ConnectionSlot, Connections};
-use super::{Connection, Overdue};
+use super::{Connection, Overdue, Stream};
 use crate::app::App;
 use crate::limits::{
     ACCEPT_RETRY, CONNECTION_WINDOW_BYTES, GOODBYE_TIME, HANDSHAKE_TIMEOUT, HEAD_BYTES_MAX, PING_PERIOD, PING_TIMEOUT,

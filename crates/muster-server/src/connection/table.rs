@@ -4,10 +4,11 @@
 
 use super::{Connection, Deadlines, network};
 use crate::limits::{DRAINS_MAX, GIVE_WAY_AT_ONCE};
+use crate::sync::lock;
 use ipnet::IpNet;
 use std::collections::HashMap;
 use std::net::IpAddr;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 use tokio::time::Instant;
 
@@ -76,7 +77,7 @@ impl Connections {
     }
 
     fn known(&self) -> MutexGuard<'_, OpenConnections> {
-        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.known)
     }
 
     /// Takes a connection in; None if it is one too many and no other can give way.

@@ -1,19 +1,17 @@
 //! The frame around every page: the bar with the one box that finds anything, navigation with what waits, who is signed
 //! in; and how a template becomes an answer.
 
+use super::assets;
 use super::components::{self, Html, TimeFormatter};
-use super::flash::Flash;
 use super::page_context::PageContext;
-use super::pages::zone::OF_THE_WORKSPACE;
-use super::{Page, assets};
 use crate::callers::TokenScope;
 use crate::manage::stats;
-use askama::Template;
-use axum::body::Body;
-use axum::http::{HeaderValue, header};
-use axum::response::Response;
+use crate::sessions::flash::Flash;
 use muster_wire::manage::problem::Problem;
 use std::fmt::Display;
+
+/// The choice of no zone: times are those of the workspace.
+pub(super) const OF_THE_WORKSPACE: &str = "workspace";
 
 /// A workspace in the switcher.
 pub(super) struct Choice {
@@ -166,23 +164,18 @@ impl Layout {
     }
 }
 
-/// A part as an answer, for the script to put in its place.
-pub(super) fn html_part(part: &Html) -> Page {
-    Ok(as_html(part.to_string()))
+/// The layout of a page without navigation: sign-in, problems, the API reference.
+pub(super) struct BareLayout {
+    pub(super) title: &'static str,
+    pub(super) theme: &'static str,
 }
 
-/// HTML as an answer.
-pub(super) fn as_html(html: impl Into<Body>) -> Response {
-    let mut response = Response::new(html.into());
-    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"));
-    response
-}
+impl BareLayout {
+    pub(super) fn style(&self) -> String {
+        assets::style()
+    }
 
-/// A template as an answer.
-pub(super) fn html(template: &impl Template) -> Page {
-    let text = template.render().map_err(|error| {
-        tracing::error!(%error, "a page could not be rendered");
-        Problem::new(500, "the page could not be made; the server's log says more")
-    })?;
-    Ok(as_html(text))
+    pub(super) fn script(&self) -> String {
+        assets::script()
+    }
 }

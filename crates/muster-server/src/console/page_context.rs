@@ -1,15 +1,9 @@
 //! Who asks for a page: the session, the workspace that the path names, query and form, the zone. A visit is judged
 //! before any page is made; what it asks of the management API is asked for its own token.
 
-use super::Page;
 use super::components::TimeFormatter;
-use super::flash::Flash;
-use super::request_head::{
-    form, is_ahead, is_asked_by_script, is_same_origin, is_secure, plain, redirect, referring_path, theme,
-};
-use super::session::Sessions;
-use super::session::cookies::{ZONE, cookie, session};
-use super::session::persistence::token_ending;
+use super::request_head::{form, is_ahead, is_asked_by_script, is_same_origin, is_secure, referring_path, theme};
+use super::response::{Page, plain, redirect};
 use crate::app::App;
 use crate::budget::BudgetGuard;
 use crate::callers::{Caller, TokenScope};
@@ -19,6 +13,10 @@ use crate::manage::arguments::{Cursor, PageQuery, PathId};
 use crate::manage::context::{CallContext, ManageContext, ReadPermit, WorkspaceContext, masks};
 use crate::manage::error::ManageError;
 use crate::manage::routes::perform;
+use crate::sessions::Sessions;
+use crate::sessions::cookies::{ZONE, cookie, session};
+use crate::sessions::flash::Flash;
+use crate::sessions::persistence::token_ending;
 use crate::workspaces::Entry;
 use axum::extract::Request;
 use axum::http::request::Parts;

@@ -1,5 +1,6 @@
 //! One file a page, or a few that belong together: which documents it asks for, and what is said in words about them.
 
+pub(super) mod asset;
 pub(super) mod audit;
 pub(super) mod docs;
 pub(super) mod document;
@@ -11,6 +12,7 @@ pub(super) mod merge;
 pub(super) mod merges;
 pub(super) mod missing;
 pub(super) mod overview;
+pub(super) mod problem;
 pub(super) mod quarantine;
 pub(super) mod request;
 pub(super) mod reviews;
@@ -22,8 +24,8 @@ pub(super) mod watch;
 pub(super) mod workspaces;
 pub(super) mod zone;
 
-use super::Page;
 use super::page_context::PageContext;
+use super::response::Page;
 use axum::http::StatusCode;
 use muster_wire::manage::problem::Problem;
 

@@ -1,18 +1,18 @@
 //! What the head of a request says before anybody is known: where a form comes from, whether the connection is secret, the
 //! theme; and the answers that need no visit.
 
-use super::assets;
-use super::components::escaped;
-use super::session::cookies::{THEME, cookie};
+use super::response::plain;
 use crate::app::App;
 use crate::budget::BudgetGuard;
 use crate::callers::{Caller, TokenScope};
 use crate::http::body::{self, AdmittedBody, BodyLimits, Coding};
 use crate::limits::{CONSOLE_FORM_BYTES_MAX, OPEN_FORM_BYTES_MAX, READING_FORM_BYTES_MAX};
+use crate::sessions::cookies::{THEME, cookie};
 use crate::workspaces::Entry;
 use axum::body::Body;
-use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
-use axum::response::{Html, IntoResponse as _, Response};
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::Response;
 use muster_wire::data::failure::Failure;
 use std::net::SocketAddr;
 use std::sync::atomic::Ordering;
@@ -37,11 +37,18 @@ pub(super) fn referring_path(headers: &HeaderMap) -> String {
 }
 
 /// Whether a browser asks for a page: other clients do not say that they take one.
-pub(super) fn takes_pages(headers: &HeaderMap) -> bool {
+fn takes_pages(headers: &HeaderMap) -> bool {
     let lines = headers.get_all(header::ACCEPT).into_iter().filter_map(|line| line.to_str().ok());
     let mut kinds =
         lines.flat_map(|line| line.split(',')).map(|kind| kind.split(';').next().unwrap_or_default().trim());
     kinds.any(|kind| kind.eq_ignore_ascii_case("text/html"))
+}
+
+/// Returns whether a browser asks for a page: the console answers whatever is neither an API nor a probe.
+pub(crate) fn is_page_wanted(head: &Parts) -> bool {
+    let of_machines = ["v1", "v1.0", "api", "healthz", "readyz", "metrics"];
+    let first = head.uri.path().split('/').nth(1).unwrap_or_default();
+    !of_machines.contains(&first) && takes_pages(&head.headers)
 }
 
 /// Whether the browser fetches a page before anybody goes to it: nothing that is said once may be lost to it.
@@ -125,24 +132,4 @@ fn form_refused(failure: &Failure) -> Response {
         }
         _ => plain(StatusCode::BAD_REQUEST, "the form did not arrive whole; nothing was done"),
     }
-}
-
-/// An answer that leads elsewhere, by GET.
-pub(super) fn redirect(to: &str) -> Response {
-    let mut response = StatusCode::SEE_OTHER.into_response();
-    let place = HeaderValue::try_from(to).unwrap_or(HeaderValue::from_static("/"));
-    response.headers_mut().insert(header::LOCATION, place);
-    response
-}
-
-/// An answer in words alone, where no page can be made: there is no visit, or no workspace.
-pub(super) fn plain(status: StatusCode, words: &str) -> Response {
-    let (style, words) = (assets::style(), escaped(words));
-    let page = format!(
-        "<!doctype html>\n<html lang=\"en\">\n<head><meta charset=\"utf-8\">\
-         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\"><title>{words} - Muster</title>\
-         <link rel=\"stylesheet\" href=\"{style}\"><link rel=\"icon\" href=\"data:,\"></head>\n\
-         <body><main class=\"bare\"><h1>{words}</h1><p><a href=\"/\">Open the console</a></p></main></body>\n</html>\n"
-    );
-    (status, Html(page)).into_response()
 }

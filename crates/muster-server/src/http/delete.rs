@@ -2,14 +2,15 @@
 //! then `jobs.rs` sweeps it. The checks are those of an import; the key needs the scope `erase`.
 
 use super::envelope::{Budget, DELETE_LIMITS, retry_after};
-use super::guard;
-use super::import::{ClientInfo, ImportCall, idempotency, origin, request_id_of};
+use super::guard::{self, origin};
+use super::import::{ClientInfo, ImportCall, idempotency, request_id_of};
 use crate::activity::RequestOutcome;
 use crate::app::App;
 use crate::budget::RequestPermit;
-use crate::manage::audit::AuditAction;
-use crate::people::{self, Actor};
-use crate::workspaces::KeyScope;
+use crate::keys::KeyScope;
+use crate::manage::audit_action::AuditAction;
+use crate::personal_data_log::Actor;
+use crate::sync::lock;
 use axum::extract::Request;
 use axum::response::Response;
 use muster_core::attribute::CUSTOMER_ID;
@@ -28,7 +29,7 @@ use muster_wire::data::delete::{By, Deletion, read};
 use muster_wire::data::failure::Failure;
 use serde_json::json;
 use std::net::SocketAddr;
-use std::sync::{Arc, PoisonError};
+use std::sync::Arc;
 
 /// The plain answer, as it is recorded. Holds the room of the request until the queue is done with it.
 struct PlainAnswer(#[expect(dead_code, reason = "held, not read")] Arc<RequestPermit>);
@@ -112,7 +113,7 @@ async fn run(call: &ImportCall<'_>, decision: Delete<PlainAnswer>, (deletion, ac
                 By::CustomerId => CUSTOMER_ID,
             };
             let what = (AuditAction::UserDeleted, RequestId::from_no(no).to_string(), json!({"by": by}));
-            people::note(call.app, actor, call.entry.id(), what);
+            call.app.personal_data_log.note((call.app.now(), actor), call.entry.id(), what);
             let outcome = RequestOutcome::Applied(no, Arc::default());
             call.success(&recorded, outcome, None)
         }
@@ -132,7 +133,7 @@ async fn run(call: &ImportCall<'_>, decision: Delete<PlainAnswer>, (deletion, ac
 fn spend(call: &ImportCall<'_>, really: bool) -> Result<(), u32> {
     let mut cost = Cost::default();
     cost.add(Class::Users, 1);
-    let mut window = call.entry.runtime.delete_window.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut window = lock(&call.entry.runtime.delete_window);
     let mut now = window.at(call.app.clock.now());
     let fits = now.spend(DELETE_LIMITS, cost);
     if really {

@@ -2,6 +2,7 @@
 
 use crate::app::App;
 use crate::limits::DELETES_PER_MINUTE;
+use crate::sync::lock;
 use crate::workspaces::Entry;
 use axum::body::Body;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
@@ -10,7 +11,6 @@ use muster_core::id::{RequestId, RequestNo, WorkspaceId};
 use muster_core::settings::RateLimits;
 use muster_wire::data::api::Api;
 use muster_wire::data::failure::Failure;
-use std::sync::PoisonError;
 
 /// Says that an answer is a recorded one (behaviour.md 1.4).
 pub(crate) const REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
@@ -83,9 +83,7 @@ pub(crate) fn finish(app: &App, response: &mut Response, entry: Option<(&Entry, 
 fn rate_headers(app: &App, (entry, budget): (&Entry, Budget), headers: &mut HeaderMap) {
     let (limits, window) = match budget {
         Budget::Imports => (entry.settings.limits, app.engine.rate(entry.id())),
-        Budget::Deletes => {
-            (DELETE_LIMITS, entry.runtime.delete_window.lock().unwrap_or_else(PoisonError::into_inner).clone())
-        }
+        Budget::Deletes => (DELETE_LIMITS, lock(&entry.runtime.delete_window).clone()),
     };
     if limits.users == 0 && limits.events == 0 && limits.devices == 0 {
         return;

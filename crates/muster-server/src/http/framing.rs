@@ -9,12 +9,12 @@ use axum::http::{HeaderMap, HeaderName, Version};
 const HOST_BYTES_MAX: usize = 262;
 
 /// Whether a head names its host, as one of HTTP/1.1 over a connection must.
-pub(super) fn names_host(head: &Parts, is_over_connection: bool) -> bool {
+pub(crate) fn names_host(head: &Parts, is_over_connection: bool) -> bool {
     !is_over_connection || head.version != Version::HTTP_11 || head.headers.contains_key(HOST)
 }
 
 /// Whether a head can be read in one way alone.
-pub(super) fn is_plain(head: &Parts) -> bool {
+pub(crate) fn is_plain(head: &Parts) -> bool {
     let headers = &head.headers;
     if [HOST, AUTHORIZATION, TRANSFER_ENCODING].iter().any(|name| lines(headers, name) > 1) {
         return false;

@@ -3,11 +3,11 @@
 
 use super::body;
 use super::envelope::{Budget, refusal, request_no};
-use super::import::origin;
 use crate::activity::{Activity, RefusedCaller, RequestOutcome, RequestTrace, UnloggedRefusal};
 use crate::app::App;
+use crate::keys::{KeyScope, fingerprint, sha256};
 use crate::limits::IDEMPOTENCY_KEY_BYTES_MAX;
-use crate::workspaces::{Entry, KeyCheck, KeyScope, fingerprint, sha256};
+use crate::workspaces::{Entry, KeyCheck};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, header};
 use axum::response::Response;
@@ -15,6 +15,7 @@ use base64::Engine as _;
 use base64::alphabet;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use muster_core::kinds::Route;
+use muster_core::warning::{Code, Warnings};
 use muster_wire::data::api::Api;
 use muster_wire::data::failure::Failure;
 use muster_wire::data::forwarded;
@@ -29,7 +30,7 @@ const BASE64: GeneralPurpose = GeneralPurpose::new(
 /// The header that some clients repeat the workspace in (FACTS 1.1).
 const APP_KEY: &str = "moe-appkey";
 /// The chain of addresses.
-pub(crate) const FORWARDED_FOR: &str = "x-forwarded-for";
+const FORWARDED_FOR: &str = "x-forwarded-for";
 
 /// A caller who is let in, or one whose key is right but who is refused all the same: those answers carry the rate
 /// headers, too.
@@ -196,6 +197,19 @@ pub(crate) fn query(head: &Parts) -> Vec<(String, String)> {
 pub(crate) fn client_address(app: &App, headers: &HeaderMap, peer: SocketAddr) -> IpAddr {
     let lines = headers.get_all(FORWARDED_FOR).iter().map(axum::http::HeaderValue::as_bytes);
     forwarded::client(peer.ip().to_canonical(), lines, &app.trusted_proxies)
+}
+
+/// The origin address: what the header claims, else the connecting address (behaviour.md 1.9.b); None if the workspace
+/// does not keep it. With a warning for entries that are none.
+pub(crate) fn origin(headers: &HeaderMap, entry: &Entry, connecting: IpAddr) -> (Option<Arc<str>>, Warnings) {
+    let lines = headers.get_all(FORWARDED_FOR).iter().map(axum::http::HeaderValue::as_bytes);
+    let (claimed, unreadable) = forwarded::origin(lines);
+    let mut warnings = Warnings::default();
+    for _ in 0..unreadable {
+        warnings.add(Code::AddressUnreadable, "X-Forwarded-For", String::new);
+    }
+    let kept = entry.document.store_origin_address.then(|| claimed.unwrap_or(connecting));
+    (kept.map(|address| address.to_string().into()), warnings)
 }
 
 /// `Content-Type` is there and says JSON, parameters allowed.

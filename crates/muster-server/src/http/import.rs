@@ -2,13 +2,14 @@
 
 use super::body::{self, AdmittedBody, BodyLimits, Coding};
 use super::envelope::{self, Budget, OUTCOMES, PREFERENCE_APPLIED, REPLAYED, finish, refusal, request_no, retry_after};
-use super::guard::{self, FORWARDED_FOR};
+use super::guard::{self, origin};
 use crate::activity::{RefusedCaller, RequestOutcome, RequestTrace, UnloggedRefusal};
 use crate::app::App;
 use crate::budget::RequestPermit;
 use crate::ingest::{Done, ImportRefusal, Ingest};
+use crate::keys::{KeyScope, sha256};
 use crate::limits::{OVERLOAD_RETRY_SECONDS, SIBLING_BODY_BYTES_MAX, UNAVAILABLE_RETRY_SECONDS};
-use crate::workspaces::{Entry, KeyScope, sha256};
+use crate::workspaces::Entry;
 use axum::extract::Request;
 use axum::http::{HeaderMap, HeaderValue};
 use axum::response::Response;
@@ -22,14 +23,12 @@ use muster_core::outcome::RecordedAnswer;
 use muster_core::reason::Fault;
 use muster_core::record::{self};
 use muster_core::time::{Moment, Timestamp};
-use muster_core::warning::{Code, Warnings};
 use muster_store::engine::EngineError;
 use muster_wire::data::answer::Preferences;
 use muster_wire::data::api::Api;
 use muster_wire::data::failure::Failure;
 use muster_wire::data::faults::{self, Lenient};
-use muster_wire::data::forwarded;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use tokio::sync::OwnedSemaphorePermit;
 
@@ -91,25 +90,12 @@ fn preferences(headers: &HeaderMap) -> Preferences {
 }
 
 /// The key with the hash of what came with it; dry runs ignore keys.
-pub(super) fn idempotency(headers: &HeaderMap, dry: bool, body: &[u8]) -> Result<Option<IdempotencyKey>, Failure> {
+pub(crate) fn idempotency(headers: &HeaderMap, dry: bool, body: &[u8]) -> Result<Option<IdempotencyKey>, Failure> {
     if dry {
         return Ok(None);
     }
     let key = guard::idempotency_key(headers)?;
     Ok(key.map(|key| IdempotencyKey { key, body_hash: sha256(body) }))
-}
-
-/// The origin address: what the header claims, else the connecting address (behaviour.md 1.9.b); None if the workspace
-/// does not keep it. With a warning for entries that are none.
-pub(super) fn origin(headers: &HeaderMap, entry: &Entry, connecting: IpAddr) -> (Option<Arc<str>>, Warnings) {
-    let lines = headers.get_all(FORWARDED_FOR).iter().map(HeaderValue::as_bytes);
-    let (claimed, unreadable) = forwarded::origin(lines);
-    let mut warnings = Warnings::default();
-    for _ in 0..unreadable {
-        warnings.add(Code::AddressUnreadable, "X-Forwarded-For", String::new);
-    }
-    let kept = entry.document.store_origin_address.then(|| claimed.unwrap_or(connecting));
-    (kept.map(|address| address.to_string().into()), warnings)
 }
 
 /// What the log keeps of a request that is refused.
@@ -333,7 +319,7 @@ impl ImportCall<'_> {
 }
 
 /// The request id that a recorded answer tells: the eight letters after its name.
-pub(super) fn request_id_of(body: &[u8]) -> Option<RequestId> {
+pub(crate) fn request_id_of(body: &[u8]) -> Option<RequestId> {
     const NAME: &[u8] = b"\"request_id\":\"";
     let at = body.windows(NAME.len()).position(|window| window == NAME)? + NAME.len();
     RequestId::parse(std::str::from_utf8(body.get(at..at + 8)?).ok()?)

@@ -7,7 +7,8 @@ mod parameters;
 
 use super::body::{self, AdmittedBody, BodyLimits, Coding};
 use super::envelope::{self, LogFields};
-use super::{RouteTemplate, guard};
+use super::guard;
+use super::template::RouteTemplate;
 use crate::app::App;
 use crate::budget::BudgetGuard;
 use crate::callers::{Caller, TokenScope};
@@ -145,7 +146,7 @@ impl FromRequest<Arc<App>> for ManageCall {
         let AdmittedBody { bytes, memory } = admitted.await.map_err(body_problem)?;
         // Only now: whoever sends slowly holds no place meanwhile.
         let reads = head.method.is_safe() || needed(method, template) == TokenScope::Read;
-        let permit = if reads && !live::is_stream(head.uri.path()) {
+        let permit = if reads && !is_stream(head.uri.path()) {
             Some(ReadPermit::take(app, &caller, about).ok_or_else(busy)?)
         } else {
             None
@@ -158,6 +159,11 @@ impl FromRequest<Arc<App>> for ManageCall {
         let path = head.uri.path().to_owned();
         Ok(Self { context, body: bytes, headers: head.headers, query, path, parts, _memory: Some(memory) })
     }
+}
+
+/// Returns whether the path is that of a live stream.
+fn is_stream(path: &str) -> bool {
+    path.ends_with("/requests/live")
 }
 
 fn body_problem(failure: Failure) -> ManageError {

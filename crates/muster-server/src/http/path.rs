@@ -19,7 +19,7 @@ const NOT_BUILT: [(&str, &str); 11] = [
 ];
 
 /// The name of the documented call that this path is, if it is one that is not built.
-pub(super) fn not_built(path: &str) -> Option<&'static str> {
+pub(crate) fn not_built(path: &str) -> Option<&'static str> {
     if !path.starts_with("/v1") {
         return None;
     }
@@ -30,7 +30,7 @@ pub(super) fn not_built(path: &str) -> Option<&'static str> {
 /// The path with one slash where several are, none at its end, and without escapes of characters that need none; None if
 /// it is so already. Other escapes stand for what no part of a path here may hold; they stay, so that nothing is decoded
 /// twice.
-pub(super) fn canonical(path: &str) -> Option<String> {
+pub(crate) fn canonical(path: &str) -> Option<String> {
     let ends_in_slash = path.len() > 1 && path.ends_with('/');
     if !ends_in_slash && !path.contains("//") && !path.contains('%') {
         return None;
@@ -66,7 +66,7 @@ fn character(hex: &str) -> Option<char> {
 }
 
 /// The address with this path.
-pub(super) fn with(uri: &Uri, path: &str) -> Uri {
+pub(crate) fn with(uri: &Uri, path: &str) -> Uri {
     let path_and_query = uri.query().map_or_else(|| path.to_owned(), |query| format!("{path}?{query}"));
     let mut parts = uri.clone().into_parts();
     // What remains of a valid path after slashes and escapes were taken out is a valid path.

@@ -1,7 +1,9 @@
 //! The jobs on the reference engine: nothing that is due stays for another that fails, and no panic ends them.
 
-use super::{guarded, sweep_all};
-use crate::limits::SWEEP_PROFILES_MAX;
+use super::{guarded, store_sessions, sweep_all};
+use crate::app::{App, Options, Storage};
+use crate::clock::SystemRandom;
+use crate::limits::{SESSION_IDLE_MS, SESSION_SEEN_MS, SESSION_WRITE_PERIOD, SWEEP_PROFILES_MAX};
 use muster_core::change::{Changes, RowChange, StoredRow};
 use muster_core::decision::{Decision, Mode, Step};
 use muster_core::facts::{Facts, Needs};
@@ -12,6 +14,7 @@ use muster_core::time::{Clock, Moment, Timestamp};
 use muster_store::engine::{Created, Engine, EngineError, Workspace, apply};
 use muster_store::memory::Memory;
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex};
 
 const NOW: Timestamp = Timestamp(1_000);
@@ -103,4 +106,38 @@ fn a_job_survives_its_panic() {
     let (panics, fails): (fn() -> _, fn() -> _) = (|| panic!("as the test wants it"), || Err(EngineError::Overloaded));
     let got = runtime().block_on(async { (guarded(async { panics() }).await, guarded(async { fails() }).await) });
     assert_eq!(got, (Err(EngineError::Broken("the job panicked".into())), Err(EngineError::Overloaded)));
+}
+
+const TOKEN: &str = "the-admin-token-of-the-tests";
+
+/// A clock that a test sets.
+struct Hand(AtomicI64);
+
+impl Clock for Hand {
+    fn now(&self) -> Moment {
+        let at = self.0.load(Ordering::SeqCst);
+        Moment { at: Timestamp(at), micros: at.unsigned_abs() * 1_000 }
+    }
+}
+
+// Fails when `store_sessions` leaves out the write or the sweep, or a use of a session is no reason to write.
+#[tokio::test(start_paused = true)]
+async fn what_is_used_is_written_and_what_is_over_is_removed_though_nobody_signs_in_or_out() {
+    let clock = Arc::new(Hand(AtomicI64::new(0)));
+    let hand = Arc::clone(&clock);
+    let app =
+        App::open(Options::new(Storage::Memory, clock, Arc::new(SystemRandom), TOKEN.to_owned())).expect("it opens");
+    let cookie = app.sessions.begin((app.secret(), app.now()), TOKEN, true).expect("there is room");
+    let running = Arc::clone(&app);
+    let job = tokio::spawn(async move { store_sessions(&running).await });
+    let mut seen = Vec::new();
+    for (at, is_used) in [(0, true), (SESSION_SEEN_MS, true), (SESSION_SEEN_MS + SESSION_IDLE_MS, false)] {
+        hand.0.store(at, Ordering::SeqCst);
+        assert_eq!(is_used && app.sessions.token(&cookie, app.now()).is_some(), is_used);
+        tokio::time::sleep(SESSION_WRITE_PERIOD * 2).await;
+        let stored = app.engine.sessions().expect("it reads");
+        seen.push(stored.into_iter().map(|session| session.seen.0).collect::<Vec<_>>());
+    }
+    job.abort();
+    assert_eq!(seen, [vec![0], vec![SESSION_SEEN_MS], Vec::new()]);
 }

@@ -1,123 +1,26 @@
 //! What is recorded of a change in the audit log (behaviour.md 4). A change is recorded after it was made, in a commit of
 //! its own; what cannot be recorded is said in the log of the server, and the change stays.
 
+use super::audit_action::AuditAction;
 use super::context::{ManageContext, WorkspaceContext, blocking};
 use crate::app::App;
 use crate::callers::Caller;
-use crate::people::{self, Actor};
+use crate::personal_data_log::Actor;
 use crate::workspaces::Entry;
 use muster_core::id::{ProfileId, WorkspaceId};
-use muster_store::access::{AuditClass, AuditRecord};
+use muster_store::access::AuditRecord;
 use muster_store::bounds::AUDIT_DETAIL_BYTES;
 use serde_json::{Map, Value as Json, json};
 use std::net::IpAddr;
 use std::sync::Arc;
-
-/// What was done.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum AuditAction {
-    /// A workspace was made.
-    WorkspaceMade,
-    /// A workspace was removed with all its data.
-    WorkspaceRemoved,
-    /// A folder that the catalogue did not know was taken in.
-    WorkspaceAdopted,
-    /// Such a folder was moved aside.
-    OrphanRemoved,
-    /// Settings were changed.
-    SettingsChanged,
-    /// Identity settings were changed.
-    IdentityChanged,
-    /// A failed activation was given up.
-    ActivationCancelled,
-    /// The key was replaced.
-    KeyRotated,
-    /// A key was revoked.
-    KeyRevoked,
-    /// A token was made.
-    TokenMade,
-    /// A token was revoked.
-    TokenRevoked,
-    /// Two users were merged by hand.
-    UsersMerged,
-    /// A merge was reverted.
-    MergeReverted,
-    /// A separation was lifted.
-    SeparationLifted,
-    /// A review was decided.
-    ReviewDecided,
-    /// A quarantine entry was replayed.
-    QuarantineReplayed,
-    /// A replay of many was started.
-    ReplayStarted,
-    /// A quarantine entry was deleted.
-    QuarantineDiscarded,
-    /// A quarantine entry that was deleted was restored.
-    QuarantineRestored,
-    /// A user was deleted by the Data API.
-    UserDeleted,
-    /// One person's data was read through the management API.
-    UserRead,
-    /// Somebody signed in to the console.
-    SessionBegun,
-    /// Somebody signed out.
-    SessionEnded,
-    /// A token that is none was given to sign in.
-    SessionRefused,
-}
-
-impl AuditAction {
-    /// Returns the class of its records.
-    pub(crate) fn class(self) -> AuditClass {
-        match self {
-            Self::SessionBegun | Self::SessionEnded | Self::SessionRefused => AuditClass::Session,
-            Self::UserDeleted | Self::UserRead => AuditClass::PersonalData,
-            _ => AuditClass::Change,
-        }
-    }
-
-    /// Its word.
-    pub(crate) fn name(self) -> &'static str {
-        match self {
-            Self::WorkspaceMade => "workspace.made",
-            Self::WorkspaceRemoved => "workspace.removed",
-            Self::WorkspaceAdopted => "workspace.adopted",
-            Self::OrphanRemoved => "workspace.orphan_removed",
-            Self::SettingsChanged => "settings.changed",
-            Self::IdentityChanged => "identity.changed",
-            Self::ActivationCancelled => "identity.activation_cancelled",
-            Self::KeyRotated => "key.rotated",
-            Self::KeyRevoked => "key.revoked",
-            Self::TokenMade => "token.made",
-            Self::TokenRevoked => "token.revoked",
-            Self::UsersMerged => "users.merged",
-            Self::MergeReverted => "merge.reverted",
-            Self::SeparationLifted => "separation.lifted",
-            Self::ReviewDecided => "review.decided",
-            Self::QuarantineReplayed => "quarantine.replayed",
-            Self::ReplayStarted => "quarantine.replay_started",
-            Self::QuarantineDiscarded => "quarantine.discarded",
-            Self::QuarantineRestored => "quarantine.restored",
-            Self::UserDeleted => "user.deleted",
-            Self::UserRead => "user.read",
-            Self::SessionBegun => "session.begun",
-            Self::SessionEnded => "session.ended",
-            Self::SessionRefused => "session.refused",
-        }
-    }
-}
 
 impl ManageContext {
     /// Records that this call showed one person's data, if the workspace wants that: which part of it, and of which profile.
     pub(crate) fn saw(&self, entry: &Entry, profile: ProfileId, part: &'static str) {
         if entry.document.record_reads {
             let actor = Actor { name: self.caller.name.to_string(), address: self.address };
-            people::note(
-                &self.app,
-                actor,
-                entry.id(),
-                (AuditAction::UserRead, profile.to_string(), json!({"part": part})),
-            );
+            let what = (AuditAction::UserRead, profile.to_string(), json!({"part": part}));
+            self.app.personal_data_log.note((self.app.now(), actor), entry.id(), what);
         }
     }
 

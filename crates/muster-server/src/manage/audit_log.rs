@@ -6,7 +6,6 @@ use super::description::{CallDescription, Parameter};
 use super::error::{ManageError, no_workspace};
 use super::scopes::{has, unbound};
 use crate::callers::TokenScope;
-use crate::people;
 use muster_core::id::WorkspaceId;
 use muster_core::time::Timestamp;
 use muster_store::access::{AuditQuery, AuditRecord};
@@ -41,7 +40,12 @@ pub(crate) async fn list(
     (page, filter): (PageQuery<u64>, AuditFilter),
 ) -> Result<PageDocument<AuditDocument>, ManageError> {
     // What was done before this call is in its answer.
-    people::written(&call.app).await;
+    let app = Arc::clone(&call.app);
+    blocking(move || {
+        app.personal_data_log.write(&*app.engine);
+        Ok(())
+    })
+    .await?;
     let (limit, below) = (page.limit, page.cursor);
     let (workspace, since) = of_what(&call, filter.workspace.as_deref())?;
     let engine = Arc::clone(&call.app.engine);

@@ -8,6 +8,7 @@ use crate::budget::BudgetGuard;
 use crate::callers::{Caller, TokenScope};
 use crate::fair_places::FairPlace;
 use crate::limits::{READ_FACTOR, READING_BYTES_WORKSPACE_MAX};
+use crate::sync::lock;
 use crate::workspaces::Entry;
 use muster_core::decision::Mode;
 use muster_core::id::WorkspaceId;
@@ -17,7 +18,7 @@ use muster_store::reader::{Charge, Reader};
 use muster_wire::manage::problem::Problem;
 use std::net::IpAddr;
 use std::panic::resume_unwind;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
 /// A place among the reading calls; given back when the last holder drops it.
 #[derive(Clone, Debug)]
@@ -41,7 +42,7 @@ impl ReadPermit {
 
     /// Holds this memory as long as the place.
     fn holds(&self, taken: BudgetGuard) {
-        self.0.taken.lock().unwrap_or_else(PoisonError::into_inner).push(taken);
+        lock(&self.0.taken).push(taken);
     }
 }
 
@@ -162,7 +163,7 @@ impl ManageContext {
             let memory = memory.take(&quota, bytes).ok_or(EngineError::Overloaded)?;
             match &permit {
                 Some(permit) => permit.holds(memory),
-                None => taken.lock().unwrap_or_else(PoisonError::into_inner).push(memory),
+                None => lock(&taken).push(memory),
             }
             Ok(())
         })
@@ -182,11 +183,11 @@ impl ManageContext {
                 Ok(changed) => (Ok(workspace.clone()), Some(changed)),
                 Err(problem) => (Err(problem), None),
             };
-            *said.lock().unwrap_or_else(PoisonError::into_inner) = Some(before);
+            *lock(&said) = Some(before);
             changed
         };
         let changed = self.app.configure(id, configure).await?;
-        let seen = seen.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let seen = lock(&seen).take();
         let unseen = || EngineError::Broken("an entry was changed without being looked at".into());
         Ok((seen.ok_or_else(unseen)??, changed))
     }

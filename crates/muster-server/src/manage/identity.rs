@@ -3,7 +3,8 @@
 
 use super::answers::TaggedAnswer;
 use super::arguments::{IfMatch, JsonBody, NoBody};
-use super::audit::{AuditAction, differing};
+use super::audit::differing;
+use super::audit_action::AuditAction;
 use super::context::WorkspaceContext;
 use super::error::ManageError;
 use super::workspaces::{stored_settings, with_settings};

@@ -1,10 +1,10 @@
 //! Who made the keys of a workspace, from the audit log: it alone knows, and forgets the oldest.
 
-use super::audit::AuditAction;
+use super::audit_action::AuditAction;
 use super::context::{WorkspaceContext, blocking};
 use super::error::ManageError;
+use crate::keys::fingerprint;
 use crate::limits::{KEY_AUDIT_LOOK_MAX, PAGE_MAX};
-use crate::workspaces::fingerprint;
 use muster_core::time::Timestamp;
 use muster_store::access::{AuditQuery, AuditRecord};
 use muster_store::engine::{EngineError, KeyRecord};

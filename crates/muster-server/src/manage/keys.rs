@@ -2,13 +2,13 @@
 
 use super::answers::EmptyAnswer;
 use super::arguments::{BodyDocument, JsonBody};
-use super::audit::AuditAction;
+use super::audit_action::AuditAction;
 use super::context::WorkspaceContext;
 use super::error::ManageError;
 use crate::app::ALL_SCOPES;
 use crate::callers::{self, Caller};
+use crate::keys::{KeyScope, fingerprint, is_valid, sha256};
 use crate::limits::GRACE_SECONDS_MAX;
-use crate::workspaces::{KeyScope, fingerprint, is_valid, sha256};
 use muster_core::time::Timestamp;
 use muster_store::engine::{KeyRecord, Workspace};
 use muster_wire::manage::as_text::AsText;

@@ -2,7 +2,7 @@
 
 use super::answers::{CreatedAnswer, DoneOrDry};
 use super::arguments::{Arguments, DryRun, Id, JsonBody, NoBody, PageQuery, PathId as _, Sent, one_of};
-use super::audit::AuditAction;
+use super::audit_action::AuditAction;
 use super::context::{WorkspaceContext, mode_of};
 use super::description::{CallDescription, Parameter};
 use super::error::ManageError;

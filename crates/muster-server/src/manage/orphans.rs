@@ -2,7 +2,7 @@
 //! here removes data.
 
 use super::arguments::{Arguments, Sent};
-use super::audit::AuditAction;
+use super::audit_action::AuditAction;
 use super::context::{ManageContext, blocking};
 use super::description::CallDescription;
 use super::error::ManageError;

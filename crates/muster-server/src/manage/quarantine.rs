@@ -2,7 +2,7 @@
 
 use super::answers::{AcceptedAnswer, EmptyAnswer};
 use super::arguments::{Arguments, DryRun, Id, JsonBody, NoBody, PageQuery, PathId as _, Sent, flag};
-use super::audit::AuditAction;
+use super::audit_action::AuditAction;
 use super::context::WorkspaceContext;
 use super::description::{CallDescription, Parameter};
 use super::error::ManageError;

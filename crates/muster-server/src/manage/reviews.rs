@@ -1,7 +1,7 @@
 //! Reviews: listed, shown with both users side by side, decided (behaviour.md 3.3).
 
 use super::arguments::{Arguments, DryRun, Id, JsonBody, PageQuery, PathId as _, Sent};
-use super::audit::AuditAction;
+use super::audit_action::AuditAction;
 use super::context::{WorkspaceContext, mode_of};
 use super::description::{CallDescription, Parameter};
 use super::error::ManageError;

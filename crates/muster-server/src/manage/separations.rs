@@ -2,7 +2,7 @@
 
 use super::answers::EmptyAnswer;
 use super::arguments::{Id, PageQuery, PathId as _};
-use super::audit::AuditAction;
+use super::audit_action::AuditAction;
 use super::context::WorkspaceContext;
 use super::error::ManageError;
 use muster_core::decide::Lift;

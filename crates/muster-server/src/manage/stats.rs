@@ -6,7 +6,7 @@ use super::error::ManageError;
 use super::key_provenance::{Maker, makers};
 use crate::activity::{FaultFigures, KeyUseSummary, MinuteFigures};
 use crate::callers::TokenScope;
-use crate::workspaces::fingerprint;
+use crate::keys::fingerprint;
 use muster_core::id::RequestId;
 use muster_core::rate::Class;
 use muster_core::time::Timestamp;

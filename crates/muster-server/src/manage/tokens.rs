@@ -2,13 +2,13 @@
 
 use super::answers::{CreatedAnswer, EmptyAnswer};
 use super::arguments::{Arguments, JsonBody, PageQuery, Sent};
-use super::audit::AuditAction;
+use super::audit_action::AuditAction;
 use super::context::{ManageContext, blocking};
 use super::description::CallDescription;
 use super::error::ManageError;
 use super::scopes::unbound;
 use crate::callers::Caller;
-use crate::workspaces::sha256;
+use crate::keys::sha256;
 use muster_core::time::Timestamp;
 use muster_store::access::{TokenPut, TokenRecord};
 use muster_store::engine::EngineError;

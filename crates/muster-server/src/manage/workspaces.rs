@@ -2,7 +2,8 @@
 
 use super::answers::{AcceptedAnswer, CreatedAnswer, TaggedAnswer};
 use super::arguments::{IfMatch, JsonBody, PageQuery};
-use super::audit::{AuditAction, differing};
+use super::audit::differing;
+use super::audit_action::AuditAction;
 use super::context::{ManageContext, WorkspaceContext, blocking};
 use super::error::ManageError;
 use super::scopes::{has, unbound};

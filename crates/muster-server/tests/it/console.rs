@@ -94,7 +94,7 @@ fn text(answer: &Answer) -> String {
 
 /// Every address of the console with this method, its parts filled in.
 fn addresses(method: &str, fixtures: &[(&'static str, String)]) -> Vec<(&'static str, String)> {
-    let listed = muster_server::http::console_paths().into_iter().filter(|(known, _)| *known == method);
+    let listed = muster_server::router::console_paths().into_iter().filter(|(known, _)| *known == method);
     let filled = listed.map(|(_, template)| {
         // What a path names after its resource is told by the resource.
         let mut path = if template.starts_with("/assets/") { "/assets/none".to_owned() } else { template.to_owned() };

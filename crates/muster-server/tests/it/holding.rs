@@ -62,7 +62,7 @@ fn refused(world: &World, workspace: &Workspace<'_>) -> Callers {
 fn routes(workspace: &Workspace<'_>) -> Vec<(&'static str, &'static str, String)> {
     let mut known = fixtures(workspace);
     known.push(("workspace_id", workspace.id.clone()));
-    let all = muster_server::http::call_paths().into_iter().chain(muster_server::http::console_paths());
+    let all = muster_server::router::call_paths().into_iter().chain(muster_server::router::console_paths());
     let filled = all.map(|(method, template)| {
         let mut path = template.replace("/assets/{name}", "/assets/none");
         for (name, value) in &known {

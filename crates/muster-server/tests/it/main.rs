@@ -32,7 +32,7 @@ mod merges;
 mod operations;
 mod narrowed;
 mod overload;
-mod people;
+mod personal_data;
 mod refusals;
 mod retention;
 mod rights;

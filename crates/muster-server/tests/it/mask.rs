@@ -62,7 +62,7 @@ fn no_reading_route_tells_a_personal_value_to_a_token_without_that_right() {
     let workspace = world.workspace(&json!({"mask_personal_data": true}));
     let fixtures = fixtures(&workspace);
     let (mut masked, mut told) = (0, Vec::new());
-    for (method, template) in muster_server::http::call_paths() {
+    for (method, template) in muster_server::router::call_paths() {
         if method != "GET" || !template.starts_with("/api/") {
             continue;
         }

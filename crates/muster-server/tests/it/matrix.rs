@@ -83,7 +83,7 @@ fn console(method: &str, template: &str) -> Option<Needs> {
 /// Every route with its path filled in, and what is expected of it.
 fn routes(workspace: &Workspace<'_>) -> Vec<(&'static str, &'static str, String, Needs)> {
     let known = fixtures(workspace);
-    let all = muster_server::http::call_paths().into_iter().chain(muster_server::http::console_paths());
+    let all = muster_server::router::call_paths().into_iter().chain(muster_server::router::console_paths());
     let filled = all.map(|(method, template)| {
         let mut path = template.replace("/assets/{name}", "/assets/none");
         for (name, value) in &known {

@@ -105,7 +105,7 @@ fn every_reading_call_answers_what_its_schema_says() {
     let workspace = world.workspace(&Json::Null);
     let fixtures = fixtures(&workspace);
     let mut unchecked = Vec::new();
-    for (method, template) in muster_server::http::call_paths() {
+    for (method, template) in muster_server::router::call_paths() {
         if method != "GET" || !template.starts_with("/api/") || template.ends_with("/live") {
             continue;
         }

@@ -145,7 +145,7 @@ pub(crate) fn calls(
     fixtures: &[(&str, String)],
 ) -> Vec<(&'static str, &'static str, String, Json)> {
     let of_management =
-        muster_server::http::call_paths().into_iter().filter(|(_, template)| template.starts_with("/api/"));
+        muster_server::router::call_paths().into_iter().filter(|(_, template)| template.starts_with("/api/"));
     let filled = of_management.map(|(method, template)| {
         let mut path = template.to_owned();
         for (name, value) in fixtures {

@@ -21,7 +21,7 @@ use crate::http::Connection;
 use crate::random::{Random, seed};
 use crate::server::{Launch, Server, Workspace};
 use town::{Group, Town};
-use traffic::{BEFORE, CLIENTS, Client, INDEXING, JOINING, PHASES, Scene, Acknowledged};
+use traffic::{Acknowledged, BEFORE, CLIENTS, Client, INDEXING, JOINING, PHASES, Scene};
 
 /// People of the short form.
 const PEOPLE: usize = 2_000;
@@ -203,7 +203,10 @@ fn under_imports(launch: &Launch, server: &mut Server, town: &Town, stored: &Sto
         scene.stop.store(true, Ordering::Relaxed);
         // A client that waits for a server that is not there would wait long.
         *scene.address.lock().unwrap() = server.address;
-        (watched, clients.into_iter().map(|client| client.join().unwrap()).collect::<Result<Vec<Acknowledged>, String>>())
+        (
+            watched,
+            clients.into_iter().map(|client| client.join().unwrap()).collect::<Result<Vec<Acknowledged>, String>>(),
+        )
     });
     let (acknowledged, watched) = (acknowledged?, watched?);
     report(town.people.len(), &watched, &acknowledged);
@@ -218,7 +221,8 @@ fn report(people: usize, watched: &Watched, acknowledged: &[Acknowledged]) {
     println!("under imports: {people} people in {:?} of running, {rate:.0} a second", watched.took);
     println!("kills while indexing, joining: {:?}", &watched.kills[INDEXING..=JOINING]);
     for (phase, name) in PHASES.iter().enumerate() {
-        let mut took: Vec<Duration> = acknowledged.iter().flat_map(|acknowledged| &acknowledged.took[phase]).copied().collect();
+        let mut took: Vec<Duration> =
+            acknowledged.iter().flat_map(|acknowledged| &acknowledged.took[phase]).copied().collect();
         took.sort_unstable();
         let new: usize = acknowledged.iter().map(|acknowledged| acknowledged.new_emails[phase]).sum();
         if let Some(last) = took.last() {

@@ -2,10 +2,10 @@
 
 mod sentences;
 
-use super::super::Page;
 use super::super::components::{self, Html};
-use super::super::layout::{Layout, html};
+use super::super::layout::Layout;
 use super::super::page_context::PageContext;
+use super::super::response::{Page, html};
 use crate::manage::audit_log;
 use crate::manage::audit_log::AuditFilter;
 use askama::Template;

@@ -2,10 +2,9 @@
 //! itself; nothing on it is of this server but its version.
 
 use super::super::components;
-use super::super::guarded;
-use super::super::layout::as_html;
-use super::super::request_head::{THEMES, plain, theme};
-use super::frame::BareLayout;
+use super::super::layout::BareLayout;
+use super::super::request_head::{THEMES, theme};
+use super::super::response::{add_security_headers, as_html, plain};
 use crate::manage::api_document::{ApiAnswer, ApiCall, ApiDocument, ApiSchema, MaybeSchema};
 use askama::Template;
 use axum::body::Bytes;
@@ -107,7 +106,7 @@ fn page(theme: &str) -> Option<Bytes> {
 
 /// `GET /docs`.
 pub(crate) async fn show(headers: HeaderMap) -> Response {
-    guarded(match page(theme(&headers)) {
+    add_security_headers(match page(theme(&headers)) {
         Some(page) => as_html(page),
         None => plain(StatusCode::INTERNAL_SERVER_ERROR, "the document cannot be shown: see /openapi.json"),
     })

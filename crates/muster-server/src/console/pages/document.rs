@@ -1,8 +1,8 @@
 //! The documents behind pages, as the management API gives them: that takes no cookie, so that a browser which is signed
 //! in asks here. They come from the same functions, for the same token, under the same mask.
 
-use super::super::Page;
 use super::super::page_context::PageContext;
+use super::super::response::Page;
 use crate::http::envelope;
 use crate::manage::arguments::Id;
 use crate::manage::{merges, quarantine, requests, reviews, users};

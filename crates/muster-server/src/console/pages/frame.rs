@@ -1,11 +1,12 @@
-//! The start, the theme, and what is said when something cannot be shown.
+//! The start page, the theme, the component sheet, and the answer to a problem of a page.
 
 use super::super::components::{self, Html, TreeRow};
-use super::super::layout::{Layout, html};
+use super::super::layout::BareLayout;
 use super::super::page_context::{FOREIGN_FORM, PageContext};
-use super::super::request_head::{is_same_origin, open_form, plain, redirect, referring_path};
-use super::super::{Page, assets, guarded};
+use super::super::request_head::{is_same_origin, open_form, referring_path};
+use super::super::response::{Page, add_security_headers, html, plain, redirect};
 use super::missing;
+use super::problem::{problem_page, sentence};
 use crate::app::App;
 use askama::Template;
 use axum::extract::{Request, State};
@@ -22,31 +23,15 @@ pub(crate) async fn home(context: Arc<PageContext>) -> Page {
     Ok(redirect(&first.unwrap_or_else(|| "/workspaces".to_owned())))
 }
 
-/// What pages outside of the frame share with those inside.
-pub(super) struct BareLayout {
-    pub(super) title: &'static str,
-    pub(super) theme: &'static str,
-}
-
-impl BareLayout {
-    pub(super) fn style(&self) -> String {
-        assets::style()
-    }
-
-    pub(super) fn script(&self) -> String {
-        assets::script()
-    }
-}
-
 /// `POST /theme` with `theme`: kept in a cookie, for the sign-in page, too.
 pub(crate) async fn theme(State(app): State<Arc<App>>, request: Request) -> Response {
     let (head, body) = request.into_parts();
     if !is_same_origin(&head.headers) {
-        return guarded(plain(StatusCode::FORBIDDEN, FOREIGN_FORM));
+        return add_security_headers(plain(StatusCode::FORBIDDEN, FOREIGN_FORM));
     }
     let fields = match open_form(&app, &head.headers, body).await {
         Ok(fields) => fields,
-        Err(response) => return guarded(response),
+        Err(response) => return add_security_headers(response),
     };
     let wanted = fields.iter().find(|(name, _)| name == "theme").map_or("", |(_, value)| value.as_str());
     let line = match wanted {
@@ -56,7 +41,7 @@ pub(crate) async fn theme(State(app): State<Arc<App>>, request: Request) -> Resp
     };
     let mut response = redirect(&referring_path(&head.headers));
     response.headers_mut().append(header::SET_COOKIE, HeaderValue::from_static(line));
-    guarded(response)
+    add_security_headers(response)
 }
 
 #[derive(Template)]
@@ -86,26 +71,6 @@ pub(crate) async fn components(context: Arc<PageContext>) -> Page {
     html(&Components { layout: BareLayout { title: "Components", theme: context.theme() }, tree, groups })
 }
 
-#[derive(Template)]
-#[template(path = "problem.html")]
-struct ProblemPage {
-    layout: Layout,
-    status: u16,
-    title: &'static str,
-    detail: String,
-    /// Why it may be so, and what to do.
-    why: String,
-    back: String,
-}
-
-#[derive(Template)]
-#[template(path = "unavailable.html")]
-struct Unavailable {
-    layout: BareLayout,
-    status: u16,
-    detail: String,
-}
-
 /// What went wrong, in words, with the next step.
 pub(crate) async fn problem_answer(context: &PageContext, problem: &Problem) -> Response {
     let title = match problem.status {
@@ -121,31 +86,4 @@ pub(crate) async fn problem_answer(context: &PageContext, problem: &Problem) -> 
     let why = if problem.status == 404 { missing::why(context) } else { String::new() };
     let detail = if why.is_empty() { sentence(&problem.detail) } else { why };
     problem_page(context, problem.status, title, (detail, String::new())).await
-}
-
-/// A page in the frame that says what went wrong; without the frame where the server is at fault.
-pub(super) async fn problem_page(
-    context: &PageContext,
-    status: u16,
-    title: &'static str,
-    (detail, why): (String, String),
-) -> Response {
-    let code = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    let page = match Layout::new(context, title, "").await {
-        Ok(layout) if status < 500 => {
-            html(&ProblemPage { layout, status, title, detail, why, back: context.referring_path() })
-        }
-        _ => html(&Unavailable { layout: BareLayout { title, theme: context.theme() }, status, detail }),
-    };
-    let mut response = page.unwrap_or_else(|problem| plain(code, &problem.detail));
-    *response.status_mut() = code;
-    response
-}
-
-/// A detail of a problem as a sentence.
-pub(crate) fn sentence(detail: &str) -> String {
-    let mut letters = detail.chars();
-    let first: String = letters.next().into_iter().flat_map(char::to_uppercase).collect();
-    let whole = first + letters.as_str();
-    if whole.ends_with(['.', '!', '?']) { whole } else { whole + "." }
 }

@@ -1,10 +1,10 @@
 //! Identity resolution: what these settings would do, tried on the stored data before they are in force. The form is the
 //! draft: it is sent whole with each button, and nothing of it is kept until it is activated.
 
-use super::super::Page;
 use super::super::components::{self, Html, count_noun};
-use super::super::layout::{Layout, html};
+use super::super::layout::Layout;
 use super::super::page_context::PageContext;
+use super::super::response::{Page, html};
 use super::{confirmed, refused};
 use crate::callers::TokenScope;
 use crate::manage::arguments::{IfMatch, JsonBody, NoBody};
@@ -124,7 +124,7 @@ async fn try_out(context: &PageContext, draft: &Draft) -> Result<IdentityPreview
 async fn activate(context: &PageContext, draft: Draft) -> Page {
     if let Err(problem) = confirmed(context, context.workspace()) {
         let preview = try_out(context, &draft).await.ok();
-        return refused(page(context, Some(draft), preview, super::frame::sentence(&problem.detail)).await);
+        return refused(page(context, Some(draft), preview, super::problem::sentence(&problem.detail)).await);
     }
     // Who may not is told so, whatever is wrong with the draft.
     has(&context.caller, TokenScope::Operate)?;
@@ -152,7 +152,7 @@ fn activated(now: &IdentityDocument) -> &'static str {
 }
 
 fn problem_sentence(problem: &Problem) -> String {
-    super::frame::sentence(&problem.to_string())
+    super::problem::sentence(&problem.to_string())
 }
 
 /// The form as settings; buttons of rows move, remove and add.

@@ -1,10 +1,9 @@
 //! The log: requests as they came. `watch` lets those in that come.
 
-use super::super::Page;
 use super::super::components::{self, Html, count_noun};
-use super::super::layout::{Layout, html};
+use super::super::layout::Layout;
 use super::super::page_context::PageContext;
-use super::super::request_head::redirect;
+use super::super::response::{Page, html, redirect};
 use super::users::users_of;
 use crate::limits::CONSOLE_ROWS;
 use crate::manage::arguments::{JsonBody, PageQuery};

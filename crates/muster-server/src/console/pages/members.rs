@@ -4,10 +4,10 @@
 use super::super::components::{self, Html, Style, TreeRow};
 use super::super::layout::Layout;
 use super::super::page_context::PageContext;
-use super::users::known_as;
 use crate::limits::{CONSOLE_ROWS, MEMBER_ATTRIBUTES_SHOWN_MAX};
 use crate::manage::arguments::{Id, PageQuery};
 use crate::manage::users;
+use indexmap::IndexMap;
 use muster_core::id::{MergeNo, ProfileId};
 use muster_wire::manage::problem::Problem;
 use muster_wire::manage::user::{MemberDetailDocument, UserDocument};
@@ -116,4 +116,9 @@ fn row(layout: &Layout, item: &MemberDetailDocument, is_marked: bool) -> MemberR
         more: attributes.len().saturating_sub(MEMBER_ATTRIBUTES_SHOWN_MAX),
         is_marked,
     }
+}
+
+/// What a user is called: its customer id, else another identifier; None if it has none.
+pub(super) fn known_as(identifiers: &IndexMap<String, String>) -> Option<String> {
+    identifiers.get("customer_id").or_else(|| identifiers.values().next()).cloned()
 }

@@ -1,12 +1,12 @@
 //! One merge: why it was made, what each side showed before, the tree that it is part of, and undoing it. Merges that one
 //! element made are told together.
 
-use super::super::Page;
 use super::super::components::{self, Html, count_noun};
-use super::super::layout::{Layout, html};
+use super::super::layout::Layout;
 use super::super::page_context::PageContext;
+use super::super::response::{Page, html};
+use super::members::known_as;
 use super::members::{self, Members};
-use super::users::known_as;
 use super::{confirmed, refused};
 use crate::limits::MERGE_SIDES_MAX;
 use crate::manage::arguments::{DryRun, Id, NoBody};
@@ -364,7 +364,7 @@ async fn preview(context: &PageContext, layout: &Layout, now: Option<&UserDocume
 pub(crate) async fn revert(context: Arc<PageContext>) -> Page {
     let no: MergeNo = context.id()?;
     if let Err(problem) = confirmed(&context, &no.to_string()) {
-        return refused(page(&context, context.may_operate(), super::frame::sentence(&problem.detail)).await);
+        return refused(page(&context, context.may_operate(), super::problem::sentence(&problem.detail)).await);
     }
     context.perform(merges::revert, (NoBody, Id(no), DryRun(false))).await?;
     let words = format!("Merge {no} reverted. A separation keeps the two users apart.");

@@ -1,10 +1,9 @@
 //! Merges: what was merged and by what, filtered by cause, state and user; with the separations that reverts leave.
 
-use super::super::Page;
 use super::super::components::{self, Html};
-use super::super::layout::{Layout, html};
+use super::super::layout::Layout;
 use super::super::page_context::PageContext;
-use super::super::request_head::redirect;
+use super::super::response::{Page, html, redirect};
 use super::users::users_of;
 use crate::limits::CONSOLE_ROWS;
 use crate::manage::arguments::{Id, PageQuery};

@@ -1,16 +1,23 @@
-//! What is not there: pages for addresses that are none, and for whatever an address names and nobody has. They say what
-//! was looked for and why it may be gone, and quote nothing of the address.
+//! Pages for what does not exist: unknown addresses, and addresses of things that are not there. They say what was looked
+//! for and why it may be gone, and quote nothing of the address.
 
 use super::super::components::{self, count_noun};
-use super::super::layout::html;
-use super::super::page_context::PageContext;
-use super::super::request_head::{plain, theme};
-use super::frame::{BareLayout, problem_page};
+use super::super::layout::BareLayout;
+use super::super::page_context::{PageContext, signed_in};
+use super::super::request_head::theme;
+use super::super::response::{add_security_headers, html, plain};
+use super::problem::problem_page;
+use crate::app::App;
 use crate::limits::REPLAY_JOBS_MAX;
 use askama::Template;
+use axum::body::Body;
+use axum::extract::Request;
+use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 use muster_wire::manage::settings::WorkspaceSettings;
+use std::net::SocketAddr;
+use std::sync::Arc;
 
 /// The page for an address that is none, or that does not take the method that came.
 pub(crate) async fn address(context: &PageContext, status: StatusCode) -> Response {
@@ -19,6 +26,21 @@ pub(crate) async fn address(context: &PageContext, status: StatusCode) -> Respon
     }
     let (title, detail, why) = of_address(status);
     problem_page(context, status.as_u16(), title, (detail.to_owned(), why.to_owned())).await
+}
+
+/// Answers a browser at an address that does not exist, or that does not take its method. A visitor who is not signed in
+/// learns no more than that.
+pub(crate) async fn unknown_address(app: Arc<App>, peer: SocketAddr, head: &Parts, status: StatusCode) -> Response {
+    if signed_in(&app, head, peer).is_none() {
+        return add_security_headers(for_strangers(&head.headers, status));
+    }
+    // As somebody comes who follows a link: what was sent is not read.
+    let mut request = Request::new(Body::empty());
+    (*request.uri_mut(), *request.headers_mut()) = (head.uri.clone(), head.headers.clone());
+    match PageContext::open(app, peer, request).await {
+        Ok(context) => add_security_headers(address(&context, status).await),
+        Err(refusal) => add_security_headers(refusal),
+    }
 }
 
 /// The same words for whoever is not signed in.

@@ -1,9 +1,9 @@
 //! The overview: is data arriving, is anything wrong?
 
-use super::super::Page;
 use super::super::components::{self, Html, Minute, Style, count_noun};
-use super::super::layout::{Layout, html, html_part};
+use super::super::layout::Layout;
 use super::super::page_context::PageContext;
+use super::super::response::{Page, html, html_part};
 use super::log::{Row, curl};
 use crate::manage::arguments::PageQuery;
 use crate::manage::request_filter::RequestFilterQuery;
@@ -158,7 +158,7 @@ fn headline(context: &PageContext, stats: &StatsDocument, rates: &RatesDocument)
     let more = ago.map_or_else(String::new, |seconds| format!("Last request {} ago.", span(seconds)));
     let headline = |tone, glyph, words: String| Headline { tone, glyph, words, more: more.clone() };
     if let Some((why, _)) = context.app.not_ready() {
-        return headline("bad", "o-rejected", format!("{} Callers get 503.", super::frame::sentence(why)));
+        return headline("bad", "o-rejected", format!("{} Callers get 503.", super::problem::sentence(why)));
     }
     if context.entry().is_ok_and(|entry| entry.document.suspended) {
         return headline("warn", "o-warning", "The workspace is suspended. Callers get 403.".to_owned());

@@ -1,19 +1,18 @@
 //! The quarantine: what was rejected and still waits, the bench that corrects and replays one element, and many replayed
 //! or deleted together; a deletion is asked for, and can be undone for a minute.
 
-use super::super::Page;
 use super::super::components::{self, Html, count_noun};
-use super::super::flash::Flash;
-use super::super::layout::{Layout, html};
+use super::super::layout::Layout;
 use super::super::page_context::PageContext;
-use super::super::request_head::redirect;
-use super::frame::sentence;
+use super::super::response::{Page, html, redirect};
+use super::problem::sentence;
 use super::refused;
 use crate::callers::TokenScope;
 use crate::limits::{CONSOLE_ROWS, PAGE_MAX};
 use crate::manage::arguments::{DryRun, Id, JsonBody, NoBody, PageQuery, PathId as _};
 use crate::manage::quarantine::{JobId, QuarantineFilter, RestorableId};
 use crate::manage::{quarantine, scopes};
+use crate::sessions::flash::Flash;
 use askama::Template;
 use muster_core::id::QuarantineNo;
 use muster_core::outcome::Outcome;

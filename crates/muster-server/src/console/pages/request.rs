@@ -1,9 +1,9 @@
 //! One request: a sentence and the element map, then what was rejected with the bench to repair it, then every element.
 
-use super::super::Page;
 use super::super::components::{self, Html, count_noun};
-use super::super::layout::{Layout, html};
+use super::super::layout::Layout;
 use super::super::page_context::PageContext;
+use super::super::response::{Page, html};
 use super::quarantine::RepairForm;
 use crate::limits::{CONSOLE_ROWS, PAGE_MAX};
 use crate::manage::arguments::{Id, PageQuery};

@@ -1,15 +1,15 @@
 //! Reviews: are these the same person? Both users side by side, why a guard asks, and what each decision would do.
 
-use super::super::Page;
 use super::super::components::{self, Html, count_noun};
-use super::super::flash::Flash;
-use super::super::layout::{Layout, html};
+use super::super::layout::Layout;
 use super::super::page_context::PageContext;
+use super::super::response::{Page, html};
+use super::members::known_as;
 use super::refused;
-use super::users::known_as;
 use crate::manage::arguments::{DryRun, Id, JsonBody, PageQuery};
 use crate::manage::reviews;
 use crate::manage::reviews::ReviewFilter;
+use crate::sessions::flash::Flash;
 use askama::Template;
 use muster_core::id::ReviewNo;
 use muster_core::review::ReviewState;
@@ -107,7 +107,7 @@ async fn preview(context: &PageContext, no: ReviewNo, sides: &[&UserDocument]) -
                 count_noun(events, "event")
             )
         }
-        Err(problem) => super::frame::sentence(&problem.detail),
+        Err(problem) => super::problem::sentence(&problem.detail),
     }
 }
 
@@ -155,7 +155,7 @@ pub(crate) async fn decide(context: Arc<PageContext>) -> Page {
     };
     let decision = match decided {
         Err(problem) if matches!(problem.status, 400 | 409) => {
-            return refused(review_page(&context, Some(&super::frame::sentence(&problem.detail))).await);
+            return refused(review_page(&context, Some(&super::problem::sentence(&problem.detail))).await);
         }
         decided => decided?,
     };

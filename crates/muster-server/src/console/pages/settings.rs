@@ -1,16 +1,15 @@
 //! Settings: how callers reach a workspace and with which keys, and how strict it is.
 
-use super::super::Page;
 use super::super::components::{self, Html, count_noun};
-use super::super::flash::{Flash, Secret};
-use super::super::layout::{Layout, html};
+use super::super::layout::Layout;
 use super::super::page_context::PageContext;
-use super::super::request_head::redirect;
-use super::frame::sentence;
+use super::super::response::{Page, html, redirect};
 use super::log::curl;
+use super::problem::sentence;
 use super::{confirmed, refused};
 use crate::manage::arguments::{IfMatch, JsonBody};
 use crate::manage::{keys, stats, workspaces};
+use crate::sessions::flash::{Flash, Secret};
 use askama::Template;
 use muster_core::time::Timestamp;
 use muster_wire::manage::problem::Problem;

@@ -1,21 +1,18 @@
 //! Signing in and out: where the token is, what ended the session that this browser had, and the session that begins.
 
 use super::super::components::{self, Html};
-use super::super::layout::html;
+use super::super::layout::BareLayout;
 use super::super::page_context::{FOREIGN_FORM, PageContext};
-use super::super::request_head::{
-    is_local, is_same_origin, is_secure, is_trusted, open_form, plain, redirect, theme as theme_of,
-};
-use super::super::session::cookies::{has_signed_out, session, set_session, set_signed_out};
-use super::super::session::ending::Ending;
-use super::super::session::persistence;
-use super::super::{Page, guarded};
-use super::frame::BareLayout;
+use super::super::request_head::{is_local, is_same_origin, is_secure, is_trusted, open_form, theme as theme_of};
+use super::super::response::{Page, add_security_headers, html, plain, redirect};
 use crate::app::{App, SettingSource, TokenPlace};
 use crate::callers::TokenScope;
 use crate::http::guard::{client_address, query};
 use crate::limits::{NEXT_BYTES_MAX, SESSIONS_MAX};
-use crate::manage::audit::{self, AuditAction};
+use crate::manage::audit;
+use crate::manage::audit_action::AuditAction;
+use crate::sessions::cookies::{has_signed_out, session, set_session, set_signed_out};
+use crate::sessions::ending::Ending;
 use askama::Template;
 use axum::extract::{ConnectInfo, Request, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
@@ -42,7 +39,7 @@ fn page((app, headers): (&App, &HeaderMap), next: &str, (error, ended): (&str, &
     let (words, command) = token_place(app.token_place);
     let place = (words, command.map(|text| components::command(text, "command")));
     let made = html(&SignIn { layout, next, error, ended, place, host });
-    guarded(made.unwrap_or_else(|problem| plain(StatusCode::INTERNAL_SERVER_ERROR, &problem.detail)))
+    add_security_headers(made.unwrap_or_else(|problem| plain(StatusCode::INTERNAL_SERVER_ERROR, &problem.detail)))
 }
 
 /// Where whoever runs this server finds the admin token, and a command that shows it where one does without knowing more.
@@ -120,7 +117,7 @@ pub(crate) async fn begin(
         response
     };
     if !is_same_origin(&head.headers) {
-        return guarded(plain(StatusCode::FORBIDDEN, FOREIGN_FORM));
+        return add_security_headers(plain(StatusCode::FORBIDDEN, FOREIGN_FORM));
     }
     let is_secure = is_secure(&app, &head.headers, peer);
     if !is_secure && !peer.ip().to_canonical().is_loopback() && !is_trusted(&app, peer) {
@@ -129,7 +126,7 @@ pub(crate) async fn begin(
     }
     let fields = match open_form(&app, &head.headers, body).await {
         Ok(fields) => fields,
-        Err(response) => return guarded(response),
+        Err(response) => return add_security_headers(response),
     };
     let field = |name: &str| fields.iter().find(|(known, _)| known == name).map_or("", |(_, value)| value.trim());
     let next = onward(field("next"));
@@ -143,7 +140,7 @@ pub(crate) async fn begin(
         return refused(StatusCode::UNAUTHORIZED, next, "No such token. It may have been revoked.");
     };
     let is_admin = caller.has(TokenScope::Admin) && caller.workspace.is_none();
-    let Some(cookie) = app.sessions.begin(&app, field("token"), is_admin) else {
+    let Some(cookie) = app.sessions.begin((app.secret(), app.now()), field("token"), is_admin) else {
         let why =
             format!("{} sessions are signed in, which is the most. Try again later.", components::count(SESSIONS_MAX));
         return refused(StatusCode::SERVICE_UNAVAILABLE, next, &why);
@@ -152,22 +149,28 @@ pub(crate) async fn begin(
     if let Some(older) = session(&head.headers, is_secure) {
         app.sessions.end(older, Ending::Replaced);
     }
-    persistence::write_off_thread(&app).await;
+    store_sessions(&app).await;
     audit::session(&app, AuditAction::SessionBegun, Some(&caller), address).await;
     let mut response = redirect(next);
     set_cookie(&mut response, &set_session(&cookie, is_secure));
-    guarded(response)
+    add_security_headers(response)
 }
 
 /// `POST /sign-out`: the session is gone from the storage, too, before it is answered.
 pub(crate) async fn end(context: Arc<PageContext>) -> Page {
     context.app.sessions.end(context.session(), Ending::SignedOut);
-    persistence::write_off_thread(&context.app).await;
+    store_sessions(&context.app).await;
     audit::session(&context.app, AuditAction::SessionEnded, Some(&context.caller), context.client()).await;
     let mut response = redirect("/sign-in");
     set_cookie(&mut response, &set_session("", context.is_secure()));
     set_cookie(&mut response, &set_signed_out(true));
     Ok(response)
+}
+
+/// Stores the sessions on a thread that may block.
+async fn store_sessions(app: &Arc<App>) {
+    let app = Arc::clone(app);
+    let _stored = tokio::task::spawn_blocking(move || app.sessions.write(&*app.engine)).await;
 }
 
 fn set_cookie(response: &mut Response, line: &str) {

@@ -1,18 +1,17 @@
 //! Tokens of the management API and of this console: who may do what.
 
-use super::super::Page;
 use super::super::components;
-use super::super::flash::{Flash, Secret};
-use super::super::layout::{Layout, html};
+use super::super::layout::Layout;
 use super::super::page_context::PageContext;
-use super::super::request_head::redirect;
-use super::frame::sentence;
+use super::super::response::{Page, html, redirect};
+use super::problem::sentence;
 use super::{confirmed, refused};
 use crate::callers::Caller;
 use crate::limits::PAGE_MAX;
 use crate::manage::arguments::{BodyDocument as _, JsonBody, PageQuery};
 use crate::manage::tokens;
 use crate::manage::tokens::TokenName;
+use crate::sessions::flash::{Flash, Secret};
 use askama::Template;
 use muster_wire::manage::token::{NewToken, TokenDocument};
 use serde_json::{Value as Json, json};

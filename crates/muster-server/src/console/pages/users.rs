@@ -1,11 +1,10 @@
 //! Users: what a value resolves to, and one user with why every value is there.
 
-use super::super::Page;
 use super::super::components::{self, Html, count_noun};
-use super::super::layout::{Layout, html};
+use super::super::layout::Layout;
 use super::super::page_context::PageContext;
-use super::super::request_head::redirect;
-use super::members::{self, Members};
+use super::super::response::{Page, html, redirect};
+use super::members::{self, Members, known_as};
 use super::refused;
 use crate::limits::{PAGE_MAX, USER_ROWS_MAX, WHY_LINES_MAX};
 use crate::manage::answers::{CreatedAnswer, DoneOrDry};
@@ -13,7 +12,6 @@ use crate::manage::arguments::{DryRun, Id, JsonBody, PageQuery};
 use crate::manage::users::EventFilter;
 use crate::manage::{lookup, merges, requests, users};
 use askama::Template;
-use indexmap::IndexMap;
 use muster_core::id::{ProfileId, RequestId};
 use muster_wire::manage::as_text::AsText;
 use muster_wire::manage::event::EventDocument;
@@ -185,11 +183,6 @@ async fn found_under(context: &PageContext, item: &LookupEntryDocument) -> Resul
     })
 }
 
-/// What a user is called: its customer id, else another identifier; None if it has none.
-pub(super) fn known_as(identifiers: &IndexMap<String, String>) -> Option<String> {
-    identifiers.get("customer_id").or_else(|| identifiers.values().next()).cloned()
-}
-
 #[derive(Template)]
 #[template(path = "user.html")]
 struct User {
@@ -332,7 +325,7 @@ async fn other_user(context: &PageContext, dry: &MergeContent) -> Result<Other, 
 /// What is wrong with a merge stands beside its form; that the token may not, or that the server cannot, is a page.
 async fn merge_refused(context: &PageContext, problem: Problem) -> Page {
     match problem.status {
-        400 | 404 | 409 => refused(page(context, None, super::frame::sentence(&problem.detail)).await),
+        400 | 404 | 409 => refused(page(context, None, super::problem::sentence(&problem.detail)).await),
         _ => Err(problem),
     }
 }

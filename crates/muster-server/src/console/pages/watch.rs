@@ -1,16 +1,16 @@
 //! What moves on the live page: its stream of rows, and how many requests come in a second.
 
-use super::super::Page;
 use super::super::components::{self, count_noun};
-use super::super::layout::html_part;
 use super::super::page_context::PageContext;
+use super::super::response::{Page, html_part};
 use super::log::{Row, filters};
-use crate::activity::{Activity, LiveRequest, StreamEvent, StreamFormat};
+use crate::activity::viewer::StreamEvent;
+use crate::activity::{Activity, LiveRequest, StreamFormat};
 use crate::app::App;
 use crate::callers::TokenScope;
-use crate::http::manage::ManageError;
 use crate::http::manage::live::Watch;
 use crate::limits::LIVE_RATE_MS;
+use crate::manage::error::ManageError;
 use crate::manage::request_filter::RequestFilterQuery;
 use crate::manage::scopes;
 use axum::body::Body;

@@ -1,15 +1,14 @@
 //! All workspaces, and a new one.
 
-use super::super::Page;
 use super::super::components;
-use super::super::flash::{Flash, Secret};
-use super::super::layout::{Layout, html};
+use super::super::layout::Layout;
 use super::super::page_context::PageContext;
-use super::super::request_head::redirect;
+use super::super::response::{Page, html, redirect};
 use super::refused;
 use crate::limits::PAGE_MAX;
 use crate::manage::arguments::{BodyDocument as _, JsonBody, PageQuery};
 use crate::manage::workspaces;
+use crate::sessions::flash::{Flash, Secret};
 use askama::Template;
 use muster_wire::manage::settings::WorkspaceDocument;
 use muster_wire::manage::workspace::NewWorkspace;
@@ -65,7 +64,7 @@ pub(crate) async fn create(context: Arc<PageContext>) -> Page {
             Ok(redirect("/workspaces"))
         }
         Err(problem) if matches!(problem.status, 400 | 409) => {
-            refused(page(&context, super::frame::sentence(&problem.detail)).await)
+            refused(page(&context, super::problem::sentence(&problem.detail)).await)
         }
         Err(problem) => Err(problem),
     }

@@ -1,10 +1,9 @@
 //! The time zone of the pages: a choice of this browser, kept in a cookie like its theme.
 
-use super::super::Page;
 use super::super::components::TimeFormatter;
 use super::super::page_context::PageContext;
-use super::super::request_head::redirect;
-use super::super::session::cookies::ZONE;
+use super::super::response::{Page, redirect};
+use crate::sessions::cookies::ZONE;
 use axum::http::{HeaderValue, header};
 use muster_wire::manage::problem::Problem;
 use std::sync::Arc;

@@ -2,7 +2,8 @@
 //! the viewer may watch. It takes no place among the reading calls: those are for calls that end.
 
 use super::{ManageCall, ManageResult, caller_of};
-use crate::activity::{LiveRequest, StreamEvent, StreamFormat, Viewer};
+use crate::activity::viewer::{StreamEvent, Viewer};
+use crate::activity::{LiveRequest, StreamFormat};
 use crate::app::App;
 use crate::callers::TokenScope;
 use crate::manage::arguments::{Arguments as _, Sent};
@@ -19,11 +20,6 @@ use muster_wire::manage::problem::Problem;
 use muster_wire::manage::request::RequestDocument;
 use std::convert::Infallible;
 use std::net::IpAddr;
-
-/// Whether the path is that of a live stream.
-pub(super) fn is_stream(path: &str) -> bool {
-    path.ends_with("/requests/live")
-}
 
 /// `GET .../requests/live` with the filters of `GET .../requests`: the items of that list, and those of requests that the log
 /// does not keep. A viewer that is slow is told how many it lost, in an event `lagged`; one that is told nothing for a while

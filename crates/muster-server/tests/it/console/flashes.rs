@@ -89,7 +89,7 @@ const SILENT: [&str; 7] = [
 // Fails when a handler answers with a page, or leads on without a word (`done` or `flash` in `console/visit.rs`).
 #[test]
 fn every_form_that_changes_something_leads_to_a_page_that_says_so_once() {
-    let templates: Vec<&str> = muster_server::http::console_paths()
+    let templates: Vec<&str> = muster_server::router::console_paths()
         .into_iter()
         .filter(|(method, template)| *method == "POST" && !SILENT.contains(template))
         .map(|(_, template)| template)

@@ -134,7 +134,7 @@ fn template(method: &str, path: &str) -> Option<&'static str> {
         parts.len() == path.len()
             && parts.iter().zip(&path).all(|(part, it)| part == it || part.starts_with('{') && !it.is_empty())
     };
-    let listed = muster_server::http::console_paths();
+    let listed = muster_server::router::console_paths();
     let mut fitting: Vec<&str> =
         listed.into_iter().filter(|(known, it)| *known == method && fits(it)).map(|(_, it)| it).collect();
     // The one that names most of it.
@@ -183,7 +183,7 @@ fn with_typical_data_every_page_is_sound_and_every_link_leads_somewhere() {
         format!("jobs/{}", job.json()["job_id"].as_str().unwrap()),
     ];
     let read = walked(&world, ADMIN_TOKEN, starts(&workspace, &more));
-    for (_, template) in muster_server::http::console_paths().into_iter().filter(|(method, _)| *method == "GET") {
+    for (_, template) in muster_server::router::console_paths().into_iter().filter(|(method, _)| *method == "GET") {
         let is_page = template != "/w/{workspace_id}/live/stream";
         assert!(!is_page || read.contains_key(template), "{template} was not read: {read:?}");
     }

@@ -5,24 +5,22 @@
 
 pub(crate) mod cookies;
 pub(crate) mod ending;
+pub(crate) mod flash;
 pub(crate) mod persistence;
 
-use super::flash::{Flash, Flashes};
-use crate::app::App;
+use crate::keys::{Hash, sha256};
 use crate::limits::{
     SESSION_IDLE_MS, SESSION_MS, SESSION_SEEN_MS, SESSIONS_KEPT, SESSIONS_MAX, SESSIONS_TOKEN_MAX,
     SIGN_IN_ADDRESSES_MAX, SIGN_IN_RECORD_MS,
 };
-use crate::workspaces::sha256;
+use crate::sync::lock;
 use ending::{Ending, SessionEndings, SessionState};
+use flash::{Flash, Flashes};
 use muster_core::time::Timestamp;
 use muster_store::access::{SessionChanges, SessionRecord};
 use std::collections::{HashMap, HashSet};
 use std::net::IpAddr;
-use std::sync::{Mutex, MutexGuard, PoisonError};
-
-/// The hash of a cookie, or of a token.
-type Hash = [u8; 32];
+use std::sync::{Mutex, MutexGuard};
 
 /// Refused sign-ins that were recorded lately, by address.
 #[derive(Debug, Default)]
@@ -30,8 +28,8 @@ pub(crate) struct SignInRefusals(Mutex<HashMap<IpAddr, Timestamp>>);
 
 impl SignInRefusals {
     /// Whether a refusal of this address is recorded: one a minute, and of a bounded number of addresses.
-    pub(super) fn is_recorded(&self, address: IpAddr, now: Timestamp) -> bool {
-        let mut recorded = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+    pub(crate) fn is_recorded(&self, address: IpAddr, now: Timestamp) -> bool {
+        let mut recorded = lock(&self.0);
         recorded.retain(|_, at| now.0 - at.0 < SIGN_IN_RECORD_MS);
         if recorded.contains_key(&address) || recorded.len() >= SIGN_IN_ADDRESSES_MAX {
             return false;
@@ -136,13 +134,13 @@ impl Table {
 impl Sessions {
     fn table(&self) -> MutexGuard<'_, Table> {
         // What panics under the lock leaves whole entries.
-        self.table.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.table)
     }
 
     /// Begins a session of a token that was judged; what the cookie says. A full table takes the place of this token's own
     /// session that was used least lately, never another's; None if it has none. Some places are kept for administrators.
-    pub(super) fn begin(&self, app: &App, token: &str, is_admin: bool) -> Option<String> {
-        let (cookie, now, token) = (app.secret(), app.now(), sha256(token.as_bytes()));
+    pub(crate) fn begin(&self, (cookie, now): (String, Timestamp), token: &str, is_admin: bool) -> Option<String> {
+        let token = sha256(token.as_bytes());
         let mut table = self.table();
         table.end_all(|session| session.over(now));
         let max = if is_admin { SESSIONS_MAX } else { SESSIONS_MAX - SESSIONS_KEPT };
@@ -159,7 +157,7 @@ impl Sessions {
     }
 
     /// The hash of the token that the cookie stands for, if its session goes on.
-    pub(super) fn token(&self, cookie: &str, now: Timestamp) -> Option<Hash> {
+    pub(crate) fn token(&self, cookie: &str, now: Timestamp) -> Option<Hash> {
         let mut table = self.table();
         let session = table.find(cookie, now)?;
         session.seen = session.seen.max(now);
@@ -167,12 +165,12 @@ impl Sessions {
     }
 
     /// The same, without taking it for a use: a page that is left open keeps no session alive.
-    pub(super) fn token_unused(&self, cookie: &str, now: Timestamp) -> Option<Hash> {
+    pub(crate) fn token_unused(&self, cookie: &str, now: Timestamp) -> Option<Hash> {
         self.table().find(cookie, now).map(|session| session.token)
     }
 
     /// What is known of the session of a cookie.
-    pub(super) fn state(&self, cookie: &str, now: Timestamp) -> SessionState {
+    pub(crate) fn state(&self, cookie: &str, now: Timestamp) -> SessionState {
         let mut table = self.table();
         if table.find(cookie, now).is_some() {
             return SessionState::Live;
@@ -186,7 +184,7 @@ impl Sessions {
     }
 
     /// How many go on, by the hash of their token.
-    pub(super) fn counts_by_token(&self, now: Timestamp) -> HashMap<Hash, u64> {
+    pub(crate) fn counts_by_token(&self, now: Timestamp) -> HashMap<Hash, u64> {
         let mut counts = HashMap::new();
         for session in self.table().live.values().filter(|session| session.over(now).is_none()) {
             *counts.entry(session.token).or_default() += 1;
@@ -195,19 +193,19 @@ impl Sessions {
     }
 
     /// Ends a session.
-    pub(super) fn end(&self, cookie: &str, why: Ending) {
+    pub(crate) fn end(&self, cookie: &str, why: Ending) {
         self.table().end(sha256(cookie.as_bytes()), why);
     }
 
     /// Has the next page at this place say something, once; lost with a session that is over.
-    pub(super) fn flash(&self, cookie: &str, place: &str, flash: Flash, now: Timestamp) {
+    pub(crate) fn flash(&self, cookie: &str, place: &str, flash: Flash, now: Timestamp) {
         if let Some(session) = self.table().find(cookie, now) {
             session.flashes.put(place, flash, now);
         }
     }
 
     /// What the page at this place is to say, which no later one says again.
-    pub(super) fn take_flashes(&self, cookie: &str, place: &str, now: Timestamp) -> Vec<Flash> {
+    pub(crate) fn take_flashes(&self, cookie: &str, place: &str, now: Timestamp) -> Vec<Flash> {
         self.table().find(cookie, now).map(|session| session.flashes.take(place, now)).unwrap_or_default()
     }
 }

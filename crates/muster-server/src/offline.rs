@@ -1,12 +1,13 @@
 //! What is done to the data directory of a server that does not run, where opening all of it would be refused or would
 //! change it.
 
-use super::{StartError, unknown_entry};
-use crate::manage::audit::AuditAction;
+use crate::app::{StartError, unknown_entry};
+use crate::manage::audit_action::AuditAction;
 use muster_core::id::WorkspaceId;
 use muster_core::time::{Clock, Timestamp};
 use muster_store::access::AuditRecord;
-use muster_store::engine::Adopted;
+/// Outcome of adopting a folder.
+pub use muster_store::engine::Adopted;
 use muster_store::sqlite;
 use muster_wire::manage::token::GIVEN_NAMES;
 use std::path::Path;

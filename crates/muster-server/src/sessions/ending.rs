@@ -1,6 +1,6 @@
 //! Why a session ended, for whoever still has its cookie: remembered by the cookie's hash, so that nobody else learns of it.
 
-use super::Hash;
+use crate::keys::Hash;
 use crate::limits::{SESSION_ENDS_MAX, SESSION_IDLE_MS, SESSION_MS, SESSIONS_TOKEN_MAX};
 use std::collections::{HashMap, VecDeque};
 
@@ -104,7 +104,7 @@ mod tests {
     #[test]
     fn of_too_many_ends_the_oldest_is_forgotten() {
         let mut ends = SessionEndings::default();
-        let cookie = |n: usize| crate::workspaces::sha256(&n.to_le_bytes());
+        let cookie = |n: usize| crate::keys::sha256(&n.to_le_bytes());
         for n in 0..=SESSION_ENDS_MAX {
             ends.remember(cookie(n), Ending::Idle);
         }
