@@ -1,6 +1,6 @@
-//! Runs what `identity` asked for when kinds become active over stored data (behaviour.md 3.5): batches of the index, the
-//! switch, batches of the background pass, the end. Everything that tells how far it is stands in the settings and the
-//! counters, so that a restart goes on where it was. What a batch does is the rules'.
+//! Runs an activation: kinds that become active over stored data (behaviour.md 3.5). It runs batches of the index, the
+//! switch, batches of the background pass, and the end. Its progress is kept in the settings and the counters, so that a
+//! restart continues where it was. What a batch does is decided by the rules in `muster-core`.
 
 pub(crate) mod preview;
 
@@ -18,7 +18,7 @@ use muster_wire::manage::settings::{Activating, WorkspaceSettings};
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
-/// Starts what is not running, again and again: at a start of the server, after a change of settings, after a failure.
+/// Periodically starts activations that are not running: after a start of the server, a change of settings, or a failure.
 pub(crate) async fn run(app: Arc<App>) {
     loop {
         for entry in app.workspaces.all() {
@@ -30,7 +30,7 @@ pub(crate) async fn run(app: Arc<App>) {
                     let error = run.unwrap_or_else(panicked).err();
                     if let Some(error) = &error {
                         let workspace = entry.id();
-                        tracing::warn!(%workspace, %error, "an activation goes on in a moment");
+                        tracing::warn!(%workspace, %error, "an activation failed; it will be retried");
                         app.activations.failed(workspace, error);
                         tokio::time::sleep(ACTIVATION_RETRY).await;
                     }
@@ -42,7 +42,7 @@ pub(crate) async fn run(app: Arc<App>) {
     }
 }
 
-/// Both phases of one workspace.
+/// Runs both phases for one workspace.
 async fn run_to_completion(app: &Arc<App>, id: &WorkspaceId) -> Result<(), EngineError> {
     // Halved where a batch is too large: its values may be held by large profiles.
     let mut batch = ACTIVATION_BATCH;
@@ -74,8 +74,8 @@ async fn run_to_completion(app: &Arc<App>, id: &WorkspaceId) -> Result<(), Engin
     Ok(())
 }
 
-/// Clears away what an activation that was cancelled had noted. One that begins meanwhile, or after a restart, does that
-/// itself before it notes anything.
+/// Deletes the index of a cancelled activation. An activation that begins meanwhile, or after a restart, does that itself
+/// before it adds to the index.
 pub(crate) async fn clear_index(app: Arc<App>, cancelled: Arc<Entry>) {
     let id = cancelled.id();
     loop {
@@ -91,7 +91,7 @@ pub(crate) async fn clear_index(app: Arc<App>, cancelled: Arc<Entry>) {
     }
 }
 
-/// One commit that switches: from the index to the new settings, from joining to the end.
+/// Switches to the next phase in one commit: from the index to the new settings, or from joining to the end.
 async fn next_phase(app: &Arc<App>, entry: &Entry) -> Result<(), EngineError> {
     let revision = entry.settings.revision;
     let changed = app.configure(entry.id(), move |workspace, _| {

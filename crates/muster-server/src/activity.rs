@@ -1,10 +1,8 @@
-//! The pulse of a workspace: what happens to it while somebody looks. Figures of the last hour, faults by type, the use
-//! of its keys, and a live stream of its requests. All of it is in memory and begins anew with the server; what must
-//! last is the storage's.
+//! The activity of a workspace: figures of the last hour, faults by type, the use of its keys, and a live stream of its
+//! requests. All of it is in memory and starts empty with the server; what must last is in the storage.
 //!
-//! A handler tells the *story* of its request by putting it into the answer; `http.rs` tells it to the pulse when the
-//! answer is made, with its status and duration. That costs a request one short lock that nobody else holds for long,
-//! and nothing for the stream while nobody watches.
+//! A handler adds a [`RequestTrace`] to its response. `router.rs` records it with status and duration when the response is
+//! complete. That costs a request one short lock, and nothing for the stream while nobody watches.
 
 mod refusals;
 mod faults;
@@ -40,19 +38,19 @@ use std::net::IpAddr;
 use std::sync::{Arc, Mutex, OnceLock};
 use tokio::sync::{broadcast, watch};
 
-/// The pulse of one workspace.
+/// The activity of one workspace.
 #[derive(Debug, Default)]
 pub(crate) struct Activity {
     minutes: Mutex<Minutes>,
     faults: Mutex<FaultCounts>,
     keys: Mutex<KeyUses>,
-    /// The last refusals of its valid keys that the log does not keep.
+    /// The last refusals of callers with a valid key that the log does not keep.
     refusals: Arc<RefusalLog>,
-    /// Made with the first viewer: a workspace that nobody watches has no buffer.
+    /// Created with the first viewer: a workspace that nobody watches has no buffer.
     live: OnceLock<broadcast::Sender<Arc<LiveRequest>>>,
 }
 
-/// What became of a request.
+/// What happened to a request.
 #[derive(Clone, Debug)]
 pub(crate) enum RequestOutcome {
     /// Applied, and kept in the log under this number.
@@ -63,36 +61,36 @@ pub(crate) enum RequestOutcome {
     Replayed,
     /// A dry run.
     DryRun,
-    /// Turned away; the log does not keep it.
+    /// Refused before its body was read; the log does not keep it.
     Unlogged(UnloggedRefusal),
 }
 
-/// A request that was turned away.
+/// A refused request that the log does not keep.
 #[derive(Clone, Debug)]
 pub(crate) struct UnloggedRefusal {
     /// Its number.
     pub(crate) no: RequestNo,
-    /// Whose spelling it is told in.
+    /// The API whose spelling of errors applies.
     pub(crate) api: Api,
     /// Why.
     pub(crate) failure: Failure,
-    /// Where it can be looked up: among those of the workspace, whose key was valid, or among those of strangers.
+    /// Where it can be looked up: with the workspace of its valid key, or with all callers that had none.
     pub(crate) by: RefusedCaller,
 }
 
-/// Who was turned away.
+/// The caller of a refused request.
 #[derive(Clone, Debug)]
 pub(crate) enum RefusedCaller {
-    /// A caller with a valid key of the workspace whose story it is.
+    /// A caller with a valid key of the workspace.
     Key,
-    /// A caller without: the list of all of them, and the address that counts as theirs (behaviour.md 1.9.e).
+    /// A caller without a valid key: the list of all such refusals, and the caller's address (behaviour.md 1.9.e).
     Stranger(Arc<RefusalLog>, Arc<str>),
 }
 
-/// What a handler tells of a request.
+/// What a handler reports about a request.
 #[derive(Clone, Debug)]
 pub(crate) struct RequestTrace {
-    /// Whose it is.
+    /// The activity that it is recorded in.
     pub(crate) activity: Arc<Activity>,
     /// The call.
     pub(crate) route: Route,
@@ -102,12 +100,12 @@ pub(crate) struct RequestTrace {
     pub(crate) bytes: u64,
     /// Its receipt.
     pub(crate) received_at: Timestamp,
-    /// What became of it.
+    /// What happened to it.
     pub(crate) outcome: RequestOutcome,
 }
 
 impl RequestTrace {
-    /// Tells it, when the answer is made.
+    /// Records the request, once the response is complete.
     pub(crate) fn record(self, status: u16, duration_us: u64, now: Timestamp) {
         let activity = &self.activity;
         let mut sample = RequestSample { status, duration_us, ..RequestSample::default() };
@@ -128,7 +126,7 @@ impl RequestTrace {
             self.keep(refusal, duration_us);
         }
         if let Some(live) = activity.live.get().filter(|live| live.receiver_count() > 0) {
-            // Nobody there any more is no failure.
+            // The last viewer may have left meanwhile, which is fine.
             let _watched = live.send(Arc::new(self.live(status, duration_us)));
         }
     }
@@ -279,12 +277,12 @@ impl Activity {
     }
 }
 
-/// What the pulses of all workspaces share.
+/// What the activities of all workspaces share.
 #[derive(Debug)]
 pub(crate) struct ServerActivity {
     /// Since when this server counts.
     pub(crate) since: Timestamp,
-    /// The pulse of nobody: refusals of requests that name no workspace go here, so that they cost what others cost.
+    /// Records refusals of requests that name no workspace, so that they cost what others cost.
     nobody: Arc<Activity>,
     /// The last refusals of callers without a valid key.
     strangers: Arc<RefusalLog>,
@@ -295,13 +293,13 @@ pub(crate) struct ServerActivity {
 }
 
 impl ServerActivity {
-    /// Nobody watches yet.
+    /// Starts without viewers.
     pub(crate) fn since(now: Timestamp) -> Self {
         let places = FairPlaces::new(LIVE_VIEWERS_MAX);
         Self { since: now, nobody: Arc::default(), strangers: Arc::default(), places, ended: watch::Sender::new(false) }
     }
 
-    /// The pulse of nobody.
+    /// Returns the activity for requests that name no workspace.
     pub(crate) fn nobody(&self) -> Arc<Activity> {
         Arc::clone(&self.nobody)
     }
@@ -311,12 +309,12 @@ impl ServerActivity {
         Arc::clone(&self.strangers)
     }
 
-    /// Every stream ends, and none begins any more: a server that stops does not wait for viewers.
+    /// Ends every stream and lets none begin: a server that stops does not wait for viewers.
     pub(crate) fn end(&self) {
         self.ended.send_replace(true);
     }
 
-    /// Comes when the server stops.
+    /// Waits until the server stops.
     pub(crate) async fn ended(&self) {
         let mut ended = self.ended.subscribe();
         let _ended_or_gone = ended.wait_for(|ended| *ended).await;

@@ -51,9 +51,9 @@ pub enum Storage {
     Directory {
         /// The directory; made if it is not there.
         path: PathBuf,
-        /// Go on with a workspace whose log lost its end (the operator accepts the loss).
+        /// Accept a workspace whose log lost its end (the operator accepts the loss).
         accept_loss: bool,
-        /// Go on with a catalogue that was lost or is older than its workspaces.
+        /// Accept a catalogue that was lost or is older than its workspaces.
         accept_catalogue: bool,
         /// Take the clock as it is, though it is behind what is stored or far ahead of it.
         accept_clock: bool,
@@ -70,7 +70,7 @@ pub struct Options {
     pub random: Arc<dyn Random>,
     /// The token that may do everything.
     pub admin_token: String,
-    /// Where whoever runs the server finds that token, for the sign-in page.
+    /// Where operators find that token, for the sign-in page.
     pub token_place: TokenPlace,
     /// A token that may only read.
     pub read_token: Option<String>,
@@ -88,7 +88,7 @@ pub struct Options {
     pub management_reads: usize,
     /// Workspaces whose files stay open.
     pub workspaces_open: usize,
-    /// Log lines that whoever writes them had to drop.
+    /// Log lines that the log writer had to drop.
     pub log_lines_dropped: Arc<AtomicU64>,
     /// What was built.
     pub build: BuildInfo,
@@ -340,7 +340,7 @@ impl App {
         failed.map(|why| (health.clock.map_or(reason, |_| CLOCK), Some(why)))
     }
 
-    /// Whether the storage cannot be written any more until the process is started anew.
+    /// Returns whether the storage cannot be written until the process is restarted.
     pub fn needs_restart(&self) -> bool {
         self.engine.health().needs_restart
     }
@@ -366,8 +366,8 @@ impl App {
         changed.await.unwrap_or_else(|_| Err(EngineError::Broken("a change of settings panicked".into())))
     }
 
-    /// Looks up a workspace's entry in the engine and puts it in the place of the one in memory; None if it is gone. For
-    /// an entry that proved to be old. Blocks; the caller holds `workspaces.changing`.
+    /// Reloads the entry of a workspace from the engine; None if the workspace is gone. Blocks; the caller holds
+    /// `workspaces.changing`.
     pub(crate) fn reload(&self, id: &WorkspaceId) -> Result<Option<Arc<Entry>>, EngineError> {
         let found = self.engine.workspaces()?.into_iter().find(|workspace| workspace.id == *id);
         let Some(workspace) = found else {
@@ -377,14 +377,13 @@ impl App {
         self.workspaces.put(workspace).map(Some).map_err(|text| EngineError::Corrupt(text.into()))
     }
 
-    /// The entry in force in the place of one that proved to be old: the one in memory if it is another by now, else what
-    /// the engine has.
+    /// Returns the entry in force, for one that proved to be old: the entry in memory if it is newer, else the engine's.
     ///
     /// # Errors
     /// Those of the engine; [`EngineError::UnknownWorkspace`] if it is gone.
     pub(crate) async fn latest_entry(self: &Arc<Self>, old: &Entry) -> Result<Arc<Entry>, EngineError> {
         let (app, id, revision) = (Arc::clone(self), old.id().clone(), old.workspace.revision);
-        // Whoever changes settings holds it until the entry in memory is swapped.
+        // A change of settings holds this lock until the entry in memory is swapped.
         let one_at_a_time = Arc::clone(&self.workspaces.changing).lock_owned().await;
         let found = tokio::task::spawn_blocking(move || {
             let _until_it_is_put = one_at_a_time;
@@ -395,10 +394,10 @@ impl App {
         found.await.map_err(broken)??.ok_or(EngineError::UnknownWorkspace)
     }
 
-    /// Runs a decision that is made from the settings in force: where they change while it waits, it is made anew.
+    /// Runs a decision that is built from the settings in force. If they change while it waits, it is rebuilt.
     ///
     /// # Errors
-    /// Those of the engine; [`EngineError::Stale`] if they change again and again.
+    /// Those of the engine; [`EngineError::Stale`] if they change [`STALE_ROUNDS_MAX`] times.
     pub(crate) async fn decide<D: Decision>(
         self: &Arc<Self>,
         entry: &Arc<Entry>,
@@ -423,18 +422,18 @@ impl App {
     }
 }
 
-/// A store in memory, for what is tried out and thrown away.
+/// Returns a temporary store in memory.
 pub(crate) fn scratch(clock: Arc<dyn Clock>) -> Arc<dyn Engine> {
     Arc::new(Memory::new(clock))
 }
 
-/// What is wrong with one workspace, as the log has it at the start.
+/// Logs what is wrong with one workspace, at the start.
 fn log_trouble(trouble: &Trouble) {
     match trouble {
         Trouble::Orphan { folder } => tracing::error!(
             folder = &**folder,
-            "the catalogue does not know this folder of a workspace: `muster workspace adopt ID` takes it in, \
-             `muster workspace remove-orphan ID` moves it aside"
+            "the catalogue does not know this folder of a workspace: `muster workspace adopt ID` adopts it, \
+             `muster workspace remove-orphan ID` moves it away"
         ),
         Trouble::Damaged { workspace, why } => {
             tracing::error!(%workspace, why = &**why, "the data of this workspace cannot be used; the others are served");
@@ -442,14 +441,14 @@ fn log_trouble(trouble: &Trouble) {
     }
 }
 
-/// Why it is not ready, for everybody: which workspace it is about is in the log.
+/// Reason that everybody may read; the log names the workspace.
 const NOT_WRITABLE: &str = "storage is not writable (see the server log); fix the cause, then restart the server";
-/// The same of a clock that cannot be believed.
+/// Reason while the clock cannot be trusted.
 const CLOCK: &str =
-    "nothing is stored while the server's clock cannot be believed: set it right, or see the server's log";
-/// The same of what heals.
+    "nothing is stored while the server's clock cannot be trusted: correct the clock, or check the server log";
+/// Reason of a failure that recovers by itself.
 const NOT_WRITABLE_NOW: &str =
-    "the storage cannot be written just now: the server's log says why; it goes on by itself when the cause is gone";
+    "storage is not writable at the moment (see the server log); it recovers by itself when the cause is gone";
 
 /// Every scope of a Data API key, as it is stored.
 pub(crate) const ALL_SCOPES: &str = "import,read,erase";

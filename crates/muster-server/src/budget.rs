@@ -1,5 +1,5 @@
-//! The room for bodies that are being read or decided: bounded over all workspaces and for each, so that overload is
-//! told early and one workspace cannot take the room of the others (behaviour.md 1.11).
+//! Memory for bodies that are being read or decided: bounded over all workspaces and for each, so that overload is answered
+//! early and one workspace cannot take the memory of the others (behaviour.md 1.11).
 
 use crate::limits::{
     IN_FLIGHT_BYTES_MAX, IN_FLIGHT_BYTES_WORKSPACE_MAX, READING_BYTES_MAX, READING_BYTES_WORKSPACE_MAX,
@@ -26,7 +26,7 @@ impl Gauge {
     }
 }
 
-/// The room of the whole server.
+/// The memory budget of the whole server.
 #[derive(Debug, Clone)]
 pub(crate) struct MemoryBudget(Arc<Gauge>);
 
@@ -37,20 +37,20 @@ impl Default for MemoryBudget {
 }
 
 impl MemoryBudget {
-    /// The room for what answers are made of.
+    /// Returns the budget for building answers.
     pub(crate) fn for_reads() -> Self {
         Self(Arc::new(Gauge { used: AtomicUsize::new(0), max: READING_BYTES_MAX }))
     }
 }
 
 impl WorkspaceQuota {
-    /// The share of one workspace in that.
+    /// Returns the quota of one workspace in the budget for building answers.
     pub(crate) fn for_reads() -> Self {
         Self(Arc::new(Gauge { used: AtomicUsize::new(0), max: READING_BYTES_WORKSPACE_MAX }))
     }
 }
 
-/// The share of one workspace.
+/// The quota of one workspace.
 #[derive(Debug, Clone)]
 pub(crate) struct WorkspaceQuota(Arc<Gauge>);
 
@@ -60,7 +60,7 @@ impl Default for WorkspaceQuota {
     }
 }
 
-/// Room that is taken until it is dropped.
+/// Memory that is taken until this is dropped.
 #[derive(Debug)]
 pub(crate) struct BudgetGuard {
     gauges: [Arc<Gauge>; 2],
@@ -73,7 +73,7 @@ impl MemoryBudget {
         self.0.used.load(Ordering::Acquire)
     }
 
-    /// Takes room for a body of a workspace, or tells that there is none.
+    /// Takes memory for a body of a workspace; None if there is not enough.
     pub(crate) fn take(&self, quota: &WorkspaceQuota, bytes: usize) -> Option<BudgetGuard> {
         if !quota.0.take(bytes) {
             return None;
@@ -86,7 +86,7 @@ impl MemoryBudget {
     }
 }
 
-/// What one request takes: room for its body and, of a dry run, a place. It is held by the decision in the queue, since a
+/// What one request takes: memory for its body and, for a dry run, a place. The decision in the queue holds it, because a
 /// client that hangs up ends the waiting and not the work.
 #[derive(Debug)]
 pub(crate) struct RequestPermit {
@@ -95,12 +95,12 @@ pub(crate) struct RequestPermit {
 }
 
 impl RequestPermit {
-    /// Both.
+    /// Returns the permit of a request.
     pub(crate) fn new(memory: BudgetGuard, dry_run: Option<OwnedSemaphorePermit>) -> Arc<Self> {
         Arc::new(Self { _memory: Some(memory), _dry_run: dry_run })
     }
 
-    /// Nothing: for what the server asks for by itself.
+    /// Returns the empty permit, for requests of the server itself.
     pub(crate) fn nothing() -> Arc<Self> {
         Arc::new(Self { _memory: None, _dry_run: None })
     }

@@ -21,7 +21,7 @@ fn network(text: &str) -> IpNet {
     text.parse().unwrap_or_else(|_| IpNet::from(IpAddr::from([0, 0, 0, 0])))
 }
 
-/// Whoever holds a token.
+/// The holder of a token.
 #[derive(Debug)]
 pub(crate) struct Caller {
     /// The token's name, as the audit log has it.
@@ -49,7 +49,7 @@ impl Caller {
             workspace: record.workspace,
             created_at: Some(record.created_at),
             expires_at: record.expires_at,
-            // What cannot be read allows nothing more: it stands for an address that nobody has.
+            // An unreadable entry becomes an address that nobody has, so that it allows nothing.
             allowed_addresses: record
                 .allowed_addresses
                 .split(',')
@@ -132,13 +132,13 @@ impl Callers {
         self.all.store(Arc::new(given.chain(stored).collect()));
     }
 
-    /// Lets a token in from now on.
+    /// Adds a token.
     pub(crate) fn put(&self, record: &TokenRecord) {
         let caller = Caller::from_record(record.clone());
         self.all.rcu(|all| all.iter().chain([&caller]).cloned().collect::<Vec<_>>());
     }
 
-    /// Lets the stored tokens that fit in no more.
+    /// Removes the stored tokens that fit.
     pub(crate) fn remove(&self, fits: impl Fn(&Caller) -> bool) {
         let stays = |caller: &&Arc<Caller>| caller.created_at.is_none() || !fits(caller);
         self.all.rcu(|all| all.iter().filter(stays).cloned().collect::<Vec<_>>());
@@ -149,15 +149,15 @@ impl Callers {
         self.all.load_full()
     }
 
-    /// Whose token has this hash, in a time that does not tell how much of it is right. Notes that it was used. One that is
-    /// over, or not allowed from there, is none.
+    /// Returns the caller whose token has this hash and is valid from this address, in a time that does not depend on how
+    /// much of the hash matches. Notes that the token was used.
     pub(crate) fn find(&self, sha256: &[u8; 32], now: Timestamp, from: Option<IpAddr>) -> Option<Arc<Caller>> {
         let found = self.by_hash(sha256).filter(|caller| caller.is_good(now, from))?;
         found.last_used.fetch_max(now.0, Ordering::Relaxed);
         Some(found)
     }
 
-    /// Whose token has this hash, good or not, in a time that does not tell how much of it is right.
+    /// Returns the caller whose token has this hash, valid or not, in a time that does not depend on how much of it matches.
     pub(crate) fn by_hash(&self, sha256: &[u8; 32]) -> Option<Arc<Caller>> {
         let all = self.all.load();
         let mut found = None;
@@ -190,7 +190,7 @@ mod tests {
         callers.all().iter().map(|caller| caller.name.to_string()).collect()
     }
 
-    // Fails when `load` makes every caller anew, or `remove` takes a token that the settings give.
+    // Fails when `load` rebuilds every caller, or `remove` takes a token that the settings give.
     #[test]
     fn stored_tokens_come_and_go_those_that_are_given_stay_and_a_use_is_remembered() {
         let callers = Callers::from_settings(vec![("admin", Scopes::of(&[TokenScope::Admin]), [1; 32])]);

@@ -90,6 +90,6 @@ pub struct SystemRandom;
 impl Random for SystemRandom {
     fn fill(&self, buffer: &mut [u8]) {
         #[expect(clippy::disallowed_methods, reason = "this file is the only door to randomness")]
-        getrandom::fill(buffer).expect("the operating system gives random bytes, or nothing that needs keys can go on");
+        getrandom::fill(buffer).expect("the operating system gives random bytes, or the server can create no keys");
     }
 }

@@ -57,7 +57,7 @@ impl Deadlines {
 pub(crate) enum Overdue {
     /// It asked for nothing for long enough, or has lived long enough: it ends in good order.
     Idle,
-    /// It began to say something and did not go on.
+    /// It began to send something and stopped.
     Silent,
     /// It does not take an answer.
     Stalled,
@@ -80,7 +80,7 @@ struct State {
     has_asked: bool,
     is_http2: bool,
     streams: Vec<Weak<Stream>>,
-    /// Since when no request is under way.
+    /// Since when no request is in progress.
     idle_since: Instant,
     /// Since when bytes of a head come, of HTTP/1.
     head_since: Option<Instant>,
@@ -141,7 +141,7 @@ impl Connection {
         }
     }
 
-    /// The requests under way. Whoever holds one must not hold the state: it asks for it when it ends.
+    /// Returns the requests in progress. A caller must not hold the state at the same time: a request that ends locks it.
     fn streams(&self) -> Vec<Arc<Stream>> {
         self.state().streams.iter().filter_map(Weak::upgrade).collect()
     }
@@ -152,8 +152,8 @@ impl Connection {
         !self.state().is_http2 && streams.iter().any(|stream| stream.is_endless())
     }
 
-    /// Whether bytes that were read just now begin a head of HTTP/1, or go on with one; None if they belong to a request
-    /// that is under way, or to HTTP/2.
+    /// Returns whether the bytes that were just read begin a head of HTTP/1 or continue one; None if they belong to a
+    /// request in progress, or to HTTP/2.
     pub(crate) fn begins_head(&self) -> Option<bool> {
         let mut state = self.state();
         let is_head = state.streams.is_empty() && !state.is_http2;
@@ -171,7 +171,7 @@ impl Connection {
         !state.is_http2 && (state.leaves_body || state.head_since.is_some())
     }
 
-    /// Whether it ever asked for something, and since when it asks for nothing; None while a request is under way.
+    /// Whether it ever asked for something, and since when it asks for nothing; None while a request is in progress.
     fn idle_since(&self) -> Option<(bool, Instant)> {
         let state = self.state();
         state.streams.is_empty().then_some((state.has_asked, state.idle_since))

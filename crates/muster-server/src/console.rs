@@ -121,8 +121,8 @@ where
     post(answering(handler))
 }
 
-/// An action whose address is no page: whoever comes to it by GET, after signing in for example, is led to the page that
-/// has its form. A place without a slash before it is in the workspace; a part of it in braces is that of the path.
+/// Routes an action whose address is not a page: a GET, after signing in for example, is redirected to the page that has its
+/// form. A place without a leading slash is in the workspace; a part in braces is taken from the path.
 fn act_of<H, F>(place: &'static str, handler: H) -> MethodRouter<Arc<App>>
 where
     H: Fn(Arc<PageContext>) -> F + Clone + Send + Sync + 'static,

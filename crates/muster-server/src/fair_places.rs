@@ -38,7 +38,8 @@ pub(crate) struct FairPlace {
 }
 
 impl FairPlaces {
-    /// So many in all: half of them for one token, three quarters for one workspace, one of eight kept for administrators.
+    /// Creates `all` places: at most half for one token, three quarters for one workspace; one in eight is reserved for
+    /// administrators.
     pub(crate) fn new(all: usize) -> Arc<Self> {
         let bounds = Bounds { all, token: all.div_ceil(2), workspace: all.div_ceil(4) * 3, kept: all / 8 };
         Arc::new(Self { bounds, usage: Mutex::default() })

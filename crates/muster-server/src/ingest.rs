@@ -27,7 +27,7 @@ use muster_wire::data::transition::{ReadContext, Unreadable, read};
 use std::ops::Range;
 use std::sync::Arc;
 
-/// One request whose caller and body were judged.
+/// One request whose caller and body were checked.
 pub(crate) struct Ingest {
     /// The called API.
     pub(crate) api: Api,
@@ -62,7 +62,7 @@ pub(crate) enum ImportRefusal {
     Failure(Failure),
     /// Faults of its elements: 400. With what a lenient request would have stored.
     Faults(Vec<Fault>, Lenient),
-    /// Over a budget for so many seconds.
+    /// Over a budget; the seconds to wait.
     Wait(Class, u32),
     /// It costs more than the whole budget.
     Never(Class, u32),
@@ -83,7 +83,7 @@ pub(crate) enum Done {
     Replayed(RecordedAnswer),
 }
 
-/// What is said in JSON while the decision is made.
+/// Writes the answer and quarantined elements as JSON while the decision runs.
 struct AnswerWriter {
     api: Api,
     representation: bool,
@@ -108,7 +108,7 @@ impl Wire for AnswerWriter {
 }
 
 impl Ingest {
-    /// Runs it to its end.
+    /// Runs the request to completion.
     pub(crate) async fn run(mut self, app: &Arc<App>) -> Result<Done, ImportRefusal> {
         for round in 0..STALE_ROUNDS_MAX {
             if round > 0 {

@@ -1,6 +1,6 @@
-//! Work that nobody waits for: live profiles whose deletion is due are swept, and what is past its time is removed, batch
-//! by batch, each a decision in its workspace's queue like any other, so that imports come in between. A round that fails
-//! or panics, in whatever workspace, is told and counted, and ends neither the others nor the job.
+//! Background jobs: they sweep live profiles whose deletion is due and remove what has expired, batch by batch. Each batch
+//! is a decision in the queue of its workspace, so that imports run in between. A round that fails or panics is logged and
+//! counted, and ends neither the other rounds nor the job.
 
 use crate::app::App;
 use crate::limits::{
@@ -92,7 +92,7 @@ async fn store_sessions(app: &Arc<App>) {
     }
 }
 
-/// A round over all workspaces, again and again.
+/// Runs a job over all workspaces, at intervals.
 async fn every(app: &Arc<App>, job: Job) {
     loop {
         tokio::time::sleep(job.period()).await;
@@ -105,7 +105,7 @@ async fn every(app: &Arc<App>, job: Job) {
             if let Err(error) = done {
                 let job = job.name();
                 app.telemetry.job_failed(job);
-                tracing::warn!(workspace = %entry.id(), %error, job, "a background job goes on in its next round");
+                tracing::warn!(workspace = %entry.id(), %error, job, "a background job failed; it continues in its next round");
             }
         }
     }
@@ -129,7 +129,7 @@ pub async fn sweep(app: &Arc<App>, id: &WorkspaceId) -> Result<usize, EngineErro
     };
     let Some(entry) = app.workspaces.get(id.as_str()) else { return Ok(0) };
     match sweep_all(&app.engine, id, (&|| app.now(), &entry.settings), &failed).await {
-        // The next round goes on under those in force.
+        // The next round continues under the settings in force.
         Err(EngineError::Stale) => app.latest_entry(&entry).await.map(|_| 0),
         swept => {
             if swept.as_ref().is_ok_and(|swept| *swept > 0) {
@@ -232,7 +232,7 @@ async fn expire_since(app: &Arc<App>, id: &WorkspaceId, oldest: &Cutoffs) -> Res
         let batch = Expire { retention, settings_revision: entry.settings.revision };
         match apply(&*app.engine, id, batch, Mode::Commit).await {
             Ok(0) => break,
-            // The next round goes on under the settings in force.
+            // The next round continues under the settings in force.
             Err(EngineError::Stale) => {
                 app.latest_entry(&entry).await?;
                 break;

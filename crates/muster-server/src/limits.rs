@@ -1,5 +1,5 @@
-//! Every bound of the server, each with its reason. Bounds of the rules stand in `muster_core::limits`, those of queues
-//! and groups in the engines.
+//! Every bound of the server, each with its reason. Bounds of the rules are in `muster_core::limits`, those of queues and
+//! groups in the engines.
 
 use std::time::Duration;
 
@@ -15,15 +15,15 @@ const DESCRIPTORS_OF_A_WORKSPACE: u64 = 11;
 pub const CLOCK_STEP_MS_MAX: i64 = 600_000;
 /// How often it is noted what was seen of the clock.
 pub const CLOCK_NOTE_PERIOD: Duration = Duration::from_secs(60);
-/// How often records of persons' data are written: whoever is killed loses half a second of them.
+/// How often records of access to personal data are written: a process that is killed loses half a second of them.
 pub const PERSONAL_DATA_PERIOD: Duration = Duration::from_millis(500);
 /// Records of them that wait: two minutes of the largest rate of Delete Users, at 300 bytes each.
 pub const PERSONAL_DATA_WAITING_MAX: usize = 10_000;
-/// How often it is looked whether only a restart helps: whoever waits for the process to end waits so long at most.
+/// How often the server checks whether only a restart helps, and so the longest delay of the exit.
 pub const POISON_PERIOD: Duration = Duration::from_millis(500);
 
-/// What so many descriptors allow, so that connections never take those of the storage: connections at a time, and
-/// workspaces that stay open. Half for the one, half for the other, each up to its own bound.
+/// Divides file descriptors, so that connections never take those of the storage: returns the most connections and the most
+/// workspaces that stay open. Each gets half, up to its own bound.
 pub fn shares(descriptors: u64) -> (usize, usize) {
     let half = descriptors.saturating_sub(DESCRIPTORS_KEPT) / 2;
     let as_count = |n: u64| usize::try_from(n).unwrap_or(usize::MAX);
@@ -67,12 +67,12 @@ pub const PING_TIMEOUT: Duration = Duration::from_secs(10);
 pub const STREAM_RESETS_MAX: usize = 64;
 /// How often it is looked whether the files of the certificate changed.
 pub const CERTIFICATE_CHECK_PERIOD: Duration = Duration::from_secs(10);
-/// How long a new connection may say nothing: a connection that never speaks is no client.
+/// How long a new connection may send nothing: a real client sends at once.
 pub const FIRST_REQUEST_TIMEOUT: Duration = Duration::from_secs(15);
 /// How long a TLS handshake may take.
 pub const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
-/// How long a client may take nothing of an answer that waits for it: whoever asks and never reads would hold the answer
-/// and the connection for ever.
+/// How long a client may take nothing of an answer that waits for it: a client that never reads would hold the answer and
+/// the connection for ever.
 pub const WRITE_TIMEOUT: Duration = Duration::from_secs(30);
 /// Connections at a time over the listener of `/metrics`: a few collectors, some of which forget to close.
 pub const METRICS_CONNECTIONS_MAX: usize = 64;
@@ -93,7 +93,7 @@ pub const UNKNOWN_CONNECTION_BYTES_MAX: usize = 1 << 20;
 pub const HEAD_BYTES_MAX: usize = 24 * 1024;
 /// Bytes of the headers of one HTTP/2 request, as RFC 9113 6.5.2 counts them.
 pub const STREAM_HEAD_BYTES_MAX: u32 = 16 * 1024;
-/// Bytes of the body of an HTTP/2 request that are taken ahead of whoever reads it.
+/// Bytes of the body of an HTTP/2 request that are received before a handler reads them.
 pub const STREAM_WINDOW_BYTES: u32 = 40 * 1024;
 /// The same for all requests of one HTTP/2 connection together.
 pub const CONNECTION_WINDOW_BYTES: u32 = 192 * 1024;
@@ -116,13 +116,13 @@ pub const REFUSALS_KEPT: usize = 1_000;
 /// Bytes that are read and thrown away after a refusal (behaviour.md 1.6.c), so that a client that sends all before it
 /// reads can read why.
 pub const DRAIN_BYTES_MAX: u64 = 64 << 20;
-/// How long that may go on.
+/// How long that may take.
 pub const DRAIN_TIME: Duration = Duration::from_secs(2);
 /// Refused requests that are read on at a time: beyond it connections are closed at once.
 pub const DRAINS_MAX: usize = 256;
 /// Bytes that are thrown away at a time; they lie on the stack.
 pub const DRAIN_PIECE_BYTES: usize = 8 * 1024;
-/// How long a body may still take when the server stops: whoever sends is about to end, or does not end at all.
+/// How long a body may still take when the server stops: most are nearly complete.
 pub const STOPPING_BODY_TIME: Duration = Duration::from_secs(2);
 /// Bytes of bodies that are being read or decided at a time, over all workspaces: about a tenth of what they take as
 /// parsed elements. Beyond it requests are answered 503 early (behaviour.md 1.11).
@@ -152,23 +152,23 @@ pub const SWEEP_PROFILES_MAX: usize = 100;
 pub const ACTIVATION_PERIOD: Duration = Duration::from_millis(100);
 /// How long an activation waits after a failure of the storage.
 pub const ACTIVATION_RETRY: Duration = Duration::from_secs(5);
-/// Own records that a lookup tells to have held a value once.
+/// Former holders that a lookup lists.
 pub const FORMER_HOLDERS_MAX: usize = 20;
-/// Members of one page: each is folded from its part, which of a chain of a thousand takes some milliseconds.
+/// Members of one page: each is computed from its subtree, which takes some milliseconds in a chain of a thousand.
 pub const MEMBERS_PAGE_MAX: usize = 100;
-/// Bytes of a page of members, one item more or less: each tells what its part shows.
+/// Bytes of a page of members, give or take one item: each lists the current values of its subtree.
 pub const MEMBERS_PAGE_BYTES_MAX: usize = 2 << 20;
-/// Own records that are looked at for who held a value last.
+/// Member records that are read to find the last holders of a value.
 pub const FORMER_LOOKED_MAX: usize = 1_000;
-/// Merges that one filtered page looks at: a page that finds few ends there and says where to go on.
+/// Merges that are read for one filtered page: a page that finds few ends there, with a cursor for the next.
 pub const MERGES_LOOKED_MAX: usize = 10_000;
 /// Live profiles that a preview of identity settings copies into memory: 50,000 take two to three seconds.
 pub const PREVIEW_PROFILES_MAX: usize = 50_000;
 /// Most entries that one bulk replay takes.
 pub const REPLAY_ENTRIES_MAX: usize = muster_wire::manage::quarantine::REPLAY_ENTRIES_MAX;
-/// Replays of many that are remembered, and so the most that run.
+/// Bulk replays that are remembered, and so the most that run.
 pub const REPLAY_JOBS_MAX: usize = 100;
-/// How long a replay of many waits when the queue is full.
+/// How long a bulk replay waits when the queue is full.
 pub const REPLAY_RETRY: Duration = Duration::from_millis(200);
 /// How often it is looked for what is past its time: retention is set in days, and the look-up reads the first entry of
 /// seven indexes.
@@ -195,7 +195,7 @@ pub const WRONG_KEY_DELAY: Duration = Duration::from_millis(10);
 pub const WRONG_KEY_DELAY_MAX: Duration = Duration::from_secs(1);
 /// How long a wrong key counts against its address.
 pub const WRONG_KEY_WINDOW_SECONDS: i64 = 60;
-/// Addresses whose wrong keys are remembered; beyond it the memory starts anew.
+/// Addresses whose wrong keys are remembered; beyond it all are forgotten.
 pub const WRONG_KEY_ADDRESSES_MAX: usize = 10_000;
 /// How long requests in flight may take after a signal to stop: shorter than the grace of common supervisors (30 s).
 pub const SHUTDOWN_GRACE: Duration = Duration::from_secs(20);
@@ -220,7 +220,7 @@ pub const FLASHES_MAX: usize = 4;
 /// How long it waits, in milliseconds: a redirect is followed at once, or by a browser that comes back from sleep.
 pub const FLASH_MS: i64 = 300_000;
 /// Addresses whose refused sign-ins are recorded within [`SIGN_IN_RECORD_MS`], each once: beyond it none is, so that the
-/// audit log cannot be filled by whoever has many addresses.
+/// audit log cannot be filled from many addresses.
 pub const SIGN_IN_ADDRESSES_MAX: usize = 100;
 /// For how long a second refused sign-in of an address is not recorded, in milliseconds.
 pub const SIGN_IN_RECORD_MS: i64 = 60_000;
@@ -264,7 +264,7 @@ pub const ACTIVITY_MINUTES: usize = 60;
 pub const RATE_SECONDS: usize = 10;
 /// Types of faults that are counted each by itself: the tables of reasons have about fifty; the rest counts as one.
 pub const FAULT_TYPES_MAX: usize = 64;
-/// Client addresses of a key that are told apart: more than that is "many" to whoever looks.
+/// Client addresses of a key that are counted: more than that is "many" to a reader.
 pub const KEY_ADDRESSES_MAX: usize = 1_000;
 /// Keys of a workspace whose use is remembered, ended ones with them: the key used longest ago makes room.
 pub const KEY_USES_MAX: usize = 64;
@@ -282,8 +282,8 @@ pub const REQUEST_LOOK_ROWS: usize = 200;
 pub const LIVE_VIEWERS_MAX: usize = 64;
 /// How long a live stream says nothing before it says that it lives: half of what common proxies wait.
 pub const LIVE_KEEP_ALIVE: Duration = Duration::from_secs(15);
-/// How often it is looked whether a viewer may still watch: how long a revoked token may go on reading. Who belongs to a user
-/// that a stream follows is read anew as often.
+/// How often a viewer is checked, and so how long a revoked token may still read. The members of a user that a stream
+/// follows are read again as often.
 pub const LIVE_CHECK_PERIOD: Duration = Duration::from_secs(2);
 /// Separations, and where one was lifted merge records, that are looked through for reverts since a merge: reverts are
 /// made by hand. Beyond it both sides are told without the claim that nothing is missing.

@@ -1,6 +1,6 @@
 //! Wrong keys and tokens are slowed, each connecting address by itself (behaviour.md 1.10). A right key is never slowed:
-//! keys are 256 random bits, so the delay is against noise and load, not against guessing, and whoever shares an address
-//! with a broken client must not suffer.
+//! keys are 256 random bits, so the delay is against noise and load, not against guessing, and other callers at the address
+//! of a broken client must not suffer.
 
 use crate::limits::{
     WRONG_KEY_ADDRESSES_MAX, WRONG_KEY_DELAY, WRONG_KEY_DELAY_MAX, WRONG_KEY_WINDOW_SECONDS, WRONG_KEYS_FREE,

@@ -1,5 +1,5 @@
-//! Every route in one list, and what stands around all of them: slashes, host names, the request's log line, its
-//! metrics, and its body's end. The path of an import: here, then `http/import.rs`, `ingest.rs`, and on into the rules.
+//! All routes in one list, and what applies to each of them: slashes, host names, the log line, the metrics, and the rest of
+//! the body. The path of an import: here, then `http/import.rs`, `ingest.rs`, and the rules in `muster-core`.
 
 use crate::activity::{Refusal, RequestTrace};
 use crate::app::App;
@@ -176,7 +176,7 @@ async fn front(State(Front { app, calls }): State<Front>, request: Request) -> R
         }
     };
     response = permit_slot.pass(response);
-    // A connection whose rest is not read to its end cannot be used again, and the client must know.
+    // A connection with an unread rest of a body cannot be used again, and the client must know.
     let is_left = left.load(Ordering::Acquire) && rest != body::UnreadBody::ReadOn;
     if (is_left || !is_plain) && version <= Version::HTTP_11 {
         response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
@@ -187,7 +187,7 @@ async fn front(State(Front { app, calls }): State<Front>, request: Request) -> R
     let now = app.clock.now();
     let micros = now.micros.saturating_sub(began);
     let trace = response.extensions_mut().remove::<RequestTrace>();
-    // The work is done, and whoever asked must learn it: nothing that only tells of it may take the answer away.
+    // The work is done, and the client must learn it: a failure to record the request must not lose the answer.
     let record = AssertUnwindSafe(|| {
         if let Some(trace) = trace {
             trace.record(response.status().as_u16(), micros, now.at);

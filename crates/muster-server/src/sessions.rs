@@ -1,7 +1,7 @@
-//! Who is signed in: a random cookie that stands for the hash of a token. The token is judged again at each request, so
-//! that a session ends with its token. Sessions are in memory, and kept by the engine as hashes, so that they outlive a
-//! restart: one that begins or ends is written at once, when it was used last from time to time. `ended` is why one ended,
-//! `cookies` how it travels, `stored` when it is written and read.
+//! The sessions of the console: a random cookie for the hash of a token. The token is checked again at each request, so that
+//! a session ends with its token. Sessions are in memory, and stored by the engine as hashes, so that they survive a restart:
+//! the begin and the end of a session are written at once, its last use from time to time. `ending` says why one ended,
+//! `cookies` writes and reads cookies, `persistence` stores sessions, and `flash` keeps messages for the next page.
 
 pub(crate) mod cookies;
 pub(crate) mod ending;
@@ -39,7 +39,7 @@ impl SignInRefusals {
     }
 }
 
-/// The sessions of this process, by the hash of their cookie: whoever reads memory finds no cookie.
+/// The sessions of this process, by the hash of their cookie: a copy of the memory has no usable cookie.
 #[derive(Debug, Default)]
 pub(crate) struct Sessions {
     table: Mutex<Table>,
@@ -156,7 +156,7 @@ impl Sessions {
         Some(cookie)
     }
 
-    /// The hash of the token that the cookie stands for, if its session goes on.
+    /// Returns the hash of the token of a session, if the session is active.
     pub(crate) fn token(&self, cookie: &str, now: Timestamp) -> Option<Hash> {
         let mut table = self.table();
         let session = table.find(cookie, now)?;
@@ -178,12 +178,12 @@ impl Sessions {
         table.ends.get(&sha256(cookie.as_bytes())).map_or(SessionState::Unknown, SessionState::Ended)
     }
 
-    /// How many go on.
+    /// Returns the number of active sessions.
     pub(crate) fn count(&self, now: Timestamp) -> u64 {
         self.table().live.values().filter(|session| session.over(now).is_none()).count() as u64
     }
 
-    /// How many go on, by the hash of their token.
+    /// Returns the number of active sessions by the hash of their token.
     pub(crate) fn counts_by_token(&self, now: Timestamp) -> HashMap<Hash, u64> {
         let mut counts = HashMap::new();
         for session in self.table().live.values().filter(|session| session.over(now).is_none()) {

@@ -1,6 +1,6 @@
 //! What the server counts, and how it is shown at `/metrics`. Every name is a constant here. Labels are route templates,
 //! statuses and the closed lists of the rules, and the ids of a bounded number of workspaces, which operators chose: never
-//! a name or a value that came in. What is read when somebody looks is in `scrape`, figures of the process in `process`.
+//! a name or a value from outside. Figures that are read at each scrape are in `scrape`, those of the process in `process`.
 
 mod process;
 pub(crate) mod scrape;

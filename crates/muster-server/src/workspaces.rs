@@ -27,16 +27,16 @@ pub struct Entry {
     pub document: WorkspaceSettings,
     /// What the rules read of them.
     pub settings: Arc<Settings>,
-    /// What lives on when the settings change.
+    /// State that survives a change of the settings.
     pub(crate) runtime: Arc<WorkspaceRuntime>,
 }
 
-/// What a workspace has at run time beside its settings.
+/// State of a workspace at run time, beside its settings.
 #[derive(Debug)]
 pub(crate) struct WorkspaceRuntime {
-    /// Its share of the room for bodies.
+    /// Its quota of the memory for bodies.
     pub(crate) quota: WorkspaceQuota,
-    /// Its share of the room for reading.
+    /// Its quota of the memory for reads.
     pub(crate) read_quota: WorkspaceQuota,
     /// Places for dry runs.
     pub(crate) dry_runs: Arc<Semaphore>,
@@ -44,7 +44,7 @@ pub(crate) struct WorkspaceRuntime {
     pub(crate) dry_window: Mutex<RateWindow>,
     /// The budget of Delete Users (FACTS 4).
     pub(crate) delete_window: Mutex<RateWindow>,
-    /// What happens to it while somebody looks.
+    /// Its recent activity.
     pub(crate) activity: Arc<Activity>,
     /// Whether quarantine entries may be there that were deleted and are not removed yet; true until it was looked for.
     pub(crate) has_deleted: AtomicBool,
@@ -91,7 +91,7 @@ impl Entry {
     }
 }
 
-/// What a key is good for.
+/// Result of a key check.
 #[derive(Debug)]
 pub(crate) enum KeyCheck {
     /// It is the workspace's, and has the scope.

@@ -1,5 +1,5 @@
-//! What an activation would do, without doing it: the profiles that share a value are copied into a store of their own in
-//! memory, and the activation is run there by the same rules.
+//! Previews an activation: the profiles that share a value are copied into a store in memory, and the activation runs there
+//! by the same rules.
 
 use crate::app::scratch;
 use crate::limits::PREVIEW_PROFILES_MAX;
@@ -21,40 +21,41 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::hash::BuildHasher as _;
 use std::sync::Arc;
 
-/// Own records that are read at a time.
+/// Member records that are read at a time.
 const BATCH: usize = 200;
-/// Samples that are told.
+/// Most samples of a preview.
 const SAMPLES_MAX: usize = 20;
-/// Ids that one sample tells.
+/// Most ids of one sample.
 const SAMPLE_IDS_MAX: usize = 50;
 
-/// Values with who holds them.
+/// Values, each with the member records that hold it.
 type Shared = Vec<(Identifier, Vec<ProfileNo>)>;
 /// Live profiles by root.
 type Trees = BTreeMap<ProfileNo, LiveProfile>;
 
-/// What an activation would do.
+/// Effects of an activation.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Preview {
-    /// Merges that it would make.
+    /// Merges.
     pub(crate) merges: u64,
-    /// Live profiles that would take part in them, survivors with them.
+    /// Live profiles that these merges would join, survivors included.
     pub(crate) profiles: u64,
-    /// Members of the largest live profile that would be made.
+    /// Members of the largest resulting profile.
     pub(crate) largest: u64,
     /// Reviews that the guards would open.
     pub(crate) reviews: u64,
-    /// How many live profiles would become one, with how often: the smallest groups first.
+    /// Numbers of profiles that would be merged into one, each with how often; the smallest first.
     pub(crate) groups: Vec<(u64, u64)>,
-    /// Kinds with how many own records hold a value of theirs, in order of rank; none where no kind becomes active.
+    /// Kinds in order of rank, each with the number of member records that hold a value; empty if no kind becomes active.
     pub(crate) holders: Vec<(String, u64)>,
-    /// Some values that lead to several live profiles now and to fewer then: the kind, and the live profiles.
+    /// Examples of values that resolve to several live profiles now and to fewer afterwards: the kind, and the profiles.
     pub(crate) samples: Vec<(String, Vec<ProfileId>)>,
-    /// False if more profiles share values than a preview looks at: then the figures are of the first of them.
+    /// False if the preview covers only the first [`PREVIEW_PROFILES_MAX`] profiles.
     pub(crate) complete: bool,
 }
 
-/// Looks at a snapshot; takes as long as reading every own record twice; nothing where no kind becomes active.
+/// Previews an activation on a snapshot. Takes as long as reading every member record twice; returns nothing if no kind
+/// becomes active.
 ///
 /// # Errors
 /// Those of the reader.
@@ -93,7 +94,7 @@ pub(crate) fn preview(
     Ok(Preview { holders, ..summarize(&outcome, (&shared, &trees), complete) })
 }
 
-/// A live profile with what the rules of a merge look at alone: its attributes may be megabytes.
+/// Reduces a live profile to what the rules of a merge read: its attributes may be megabytes.
 fn slim(mut live: LiveProfile, target: &Identity) -> LiveProfile {
     let is_needed = |name: &str| {
         target.kinds.iter().any(|kind| kind.kind.name() == name)
@@ -111,13 +112,14 @@ fn slim(mut live: LiveProfile, target: &Identity) -> LiveProfile {
     live
 }
 
-/// Hashes of values that may be held by several own records.
+/// Hashes of values that may be held by several member records.
 struct RepeatedValues {
     hasher: RandomState,
     hashes: HashSet<u64>,
 }
 
-/// Reads every own record: which values of the kinds that become active come again, and how many records hold each kind.
+/// Reads every member record. Returns the values of the newly active kinds that occur more than once, and how many records
+/// hold each kind.
 fn find_repeated(
     reader: &mut dyn Reader,
     kinds: &[KindSettings],
@@ -137,7 +139,7 @@ fn find_repeated(
     Ok((repeated, holders))
 }
 
-/// The values that several own records hold, with these, by number.
+/// Returns the values that several member records hold, each with these records.
 fn shared(reader: &mut dyn Reader, kinds: &[KindSettings], repeated: &RepeatedValues) -> Result<Shared, EngineError> {
     let mut shared: BTreeMap<Identifier, Vec<ProfileNo>> = BTreeMap::new();
     each_value(reader, kinds, |_, key, no| {
@@ -148,7 +150,7 @@ fn shared(reader: &mut dyn Reader, kinds: &[KindSettings], repeated: &RepeatedVa
     Ok(shared.into_iter().filter(|(_, holders)| holders.len() > 1).collect())
 }
 
-/// Tells each value with the place of its kind among these, and who holds it.
+/// Calls `each` with every value: the rank of its kind, the identifier, and the member record that holds it.
 fn each_value(
     reader: &mut dyn Reader,
     kinds: &[KindSettings],
@@ -171,7 +173,7 @@ fn each_value(
     }
 }
 
-/// Everything of these live profiles that the rules of an activation may ask for.
+/// Returns all rows of these live profiles that the rules of an activation may read.
 fn rows(reader: &mut dyn Reader, trees: &Trees) -> Result<Vec<RowChange>, EngineError> {
     let mut rows = Vec::new();
     let mut separations = BTreeMap::new();
@@ -195,14 +197,14 @@ fn rows(reader: &mut dyn Reader, trees: &Trees) -> Result<Vec<RowChange>, Engine
     Ok(rows)
 }
 
-/// The store as it is afterwards.
+/// The copy after the activation.
 struct ActivatedCopy {
     counters: Counters,
     before: Counters,
     roots: HashMap<ProfileNo, (ProfileNo, u32)>,
 }
 
-/// Time stands still.
+/// A clock that shows one time.
 struct FixedClock(Timestamp);
 
 impl Clock for FixedClock {
@@ -211,7 +213,7 @@ impl Clock for FixedClock {
     }
 }
 
-/// Puts rows as they are.
+/// Stores rows unchanged.
 struct CopyRows(Vec<RowChange>, Counters);
 
 impl Decision for CopyRows {
@@ -234,7 +236,7 @@ fn run(
     kinds: &[KindSettings],
 ) -> Result<ActivatedCopy, EngineError> {
     const REVISION: u64 = 1;
-    // Nobody else's reviews are there, so that none is counted or closed.
+    // Without the reviews of the original, so that none of them is counted or closed.
     let before = Counters { review: 0, reviews_stored: 0, reviews_open: 0, activation: 0, ..before };
     let engine = scratch(Arc::new(FixedClock(before.now)));
     let id = WorkspaceId::parse("preview").expect("it is an id");
@@ -292,7 +294,7 @@ async fn batches(
     }
 }
 
-/// What stands in the answer.
+/// Summarizes the effects.
 fn summarize(done: &ActivatedCopy, (shared, trees): (&Shared, &Trees), complete: bool) -> Preview {
     let mut parts: HashMap<ProfileNo, BTreeSet<ProfileNo>> = HashMap::new();
     for root in trees.keys() {

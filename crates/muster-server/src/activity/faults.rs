@@ -1,4 +1,4 @@
-//! Faults of a workspace by type, of the last hour and the hour before: what the log tells one by one, counted.
+//! Counts the faults of a workspace by type, for the last hour and the hour before.
 
 use crate::limits::{ACTIVITY_MINUTES, FAULT_TYPES_MAX};
 use muster_core::id::RequestNo;
@@ -9,7 +9,7 @@ const KEPT: usize = 2 * ACTIVITY_MINUTES;
 /// What counts the faults of types that have no place of their own.
 pub(crate) const OTHER: &str = "other";
 
-/// A type of fault as it is told.
+/// The figures of one type of fault.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct FaultFigures {
     /// Its type, as the answers and the log spell it.
@@ -40,7 +40,7 @@ pub(crate) struct FaultCounts {
 }
 
 impl FaultCounts {
-    /// Counts so many faults of a type, of a request that was answered at this time.
+    /// Counts `count` faults of a type, for a request that was answered at this time.
     pub(crate) fn note(&mut self, at: Timestamp, request: RequestNo, name: &'static str, count: u32) {
         let known = self.types.iter().position(|of| of.name == name);
         let name = if known.is_none() && self.types.len() >= FAULT_TYPES_MAX { OTHER } else { name };

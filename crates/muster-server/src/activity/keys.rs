@@ -13,7 +13,7 @@ const ADDRESS_MS: i64 = 24 * 3_600_000;
 /// How long nothing is cleared away after a clearing: it looks at every address.
 const CLEARING_MS: i64 = 60_000;
 
-/// The use of a key as it is told.
+/// Summary of the use of a key.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct KeyUseSummary {
     /// When it was used last and was valid.
@@ -89,7 +89,7 @@ impl KeyUses {
         }
     }
 
-    /// Keys that were there and are no more ended now, or when they ran out.
+    /// Notes that the keys that are in `before` and not in `after` ended, now or when they expired.
     pub(crate) fn changed(&mut self, before: &[KeyRecord], after: &[KeyRecord], now: Timestamp) {
         for gone in before.iter().filter(|key| after.iter().all(|other| other.sha256 != key.sha256)) {
             let end = gone.valid_until.map_or(now, |until| until.min(now));

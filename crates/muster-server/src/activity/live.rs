@@ -1,5 +1,5 @@
-//! A request as viewers of a live stream see it: made once for all of them, and rendered once for all that are shown it
-//! alike. It holds what is shown and what filters ask, and nothing that a request can make large:
+//! A request as viewers of a live stream see it: created once for all of them, and rendered once for each format. It holds
+//! what is shown and what filters ask, and nothing that a request can make large:
 //! [`LIVE_BUFFER`](crate::limits::LIVE_BUFFER) of them wait for a slow viewer.
 
 use crate::limits::LIVE_PROFILES_MAX;
@@ -38,13 +38,13 @@ pub(crate) struct RequestFacets {
 }
 
 impl RequestFacets {
-    /// Of a request that the log does not keep: nothing of its elements is known.
+    /// Returns the facets of a request that the log does not keep: nothing is known of its elements.
     pub(super) fn unlogged(status: u16, received_at: Timestamp, fault: Option<&'static str>) -> Self {
         let faults = fault.into_iter().collect();
         Self { status, received_at, faults, profiles: Some(Vec::new()), ..Self::default() }
     }
 
-    /// Of a request of the log, with at most so many profiles.
+    /// Returns the facets of a request of the log, with at most `profiles_max` profiles.
     pub(crate) fn from_entry(request: &LogEntry, profiles_max: usize) -> Self {
         let mut facets = Self::unlogged(request.status, request.received_at, None);
         facets.has_warnings = has_warnings(request);
@@ -109,7 +109,7 @@ fn touched(element: &ElementResult) -> impl Iterator<Item = ProfileNo> {
     element.profile.iter().chain(&element.merged).map(|id| id.no)
 }
 
-/// How a viewer is shown a request: its bytes on the stream are the same for all that are shown it alike.
+/// The format in which a viewer gets a request: its bytes are the same for all viewers with this format.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum StreamFormat {
     /// The item of the API.
@@ -121,7 +121,7 @@ pub(crate) enum StreamFormat {
     Row {
         /// Personal data is masked.
         is_masked: bool,
-        /// The zone that its times are told in.
+        /// The time zone of its times.
         zone: Arc<str>,
     },
 }
@@ -156,9 +156,9 @@ impl LiveRequest {
         Self::new(item, RequestFacets::from_entry(request, LIVE_PROFILES_MAX))
     }
 
-    /// What is sent to viewers of this look; `render` is called for the first of them alone, with what they may see.
+    /// Returns the bytes for viewers with this format. `render` runs only for the first of them.
     pub(crate) fn rendered(&self, format: &StreamFormat, render: impl FnOnce(&RequestDocument) -> Bytes) -> Bytes {
-        // Held meanwhile: the others want what this one makes.
+        // Locked while it renders: the others need the result.
         let mut rendered = lock(&self.rendered);
         if let Some((_, bytes)) = rendered.iter().find(|(known, _)| known == format) {
             return bytes.clone();

@@ -26,7 +26,7 @@ pub(crate) struct RequestSample {
     pub(crate) duration_us: u64,
 }
 
-/// One minute as it is told.
+/// The figures of one minute.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct MinuteFigures {
     /// When it began.
@@ -73,7 +73,7 @@ pub(crate) struct Minutes {
     last: Option<Timestamp>,
 }
 
-/// The place of a number in a ring of so many places.
+/// Returns the index of a number in a ring of `places` entries.
 fn place(no: i64, places: usize) -> usize {
     usize::try_from(no.rem_euclid(places as i64)).unwrap_or_default()
 }

@@ -18,7 +18,7 @@ use std::sync::{Arc, Mutex};
 pub(crate) struct Refusal {
     /// Its number; that of its answer.
     pub(crate) no: RequestNo,
-    /// Whose spelling it was told in.
+    /// The API whose spelling of errors applied.
     pub(crate) api: Api,
     /// Why.
     pub(crate) failure: Failure,
@@ -58,18 +58,18 @@ impl Refusal {
         self.with(|away| RefusedRequestDetail::from(away))
     }
 
-    /// What filters ask of it.
+    /// Returns what filters ask of it.
     pub(crate) fn facets(&self) -> RequestFacets {
         RequestFacets::unlogged(self.failure.status(), self.received_at, Some(self.failure.kind(self.api)))
     }
 
-    /// Its place in a list of requests, the newest first: that of the log, which a cursor tells.
+    /// Returns its position in a list of requests, as a cursor of the log has it.
     pub(crate) fn place(&self) -> (Timestamp, RequestNo) {
         (self.received_at, self.no)
     }
 }
 
-/// The last refusals, each with its place in the order of all that ever were.
+/// The last refusals, each with its position among all that there ever were.
 #[derive(Debug, Default)]
 pub(crate) struct RefusalLog(Mutex<RecentRefusals>);
 
@@ -82,7 +82,7 @@ struct RecentRefusals {
 }
 
 impl RefusalLog {
-    /// Keeps one, in the place of the oldest if there are as many as are kept.
+    /// Keeps a refusal; when the list is full, the oldest is forgotten.
     pub(crate) fn push(&self, refusal: Refusal) {
         let mut recent = lock(&self.0);
         if recent.entries.len() == REFUSALS_KEPT {
@@ -92,17 +92,17 @@ impl RefusalLog {
         recent.entries.push_back(refusal);
     }
 
-    /// The one of this number.
+    /// Returns the refusal with this number.
     pub(crate) fn get(&self, no: RequestNo) -> Option<Refusal> {
         lock(&self.0).entries.iter().rfind(|refusal| refusal.no == no).cloned()
     }
 
-    /// All that fit, in no order that means something: at most as many as are kept.
+    /// Returns all refusals that fit, in no particular order.
     pub(crate) fn fitting(&self, fits: impl Fn(&Refusal) -> bool) -> Vec<Refusal> {
         lock(&self.0).entries.iter().filter(|refusal| fits(refusal)).cloned().collect()
     }
 
-    /// The newest first, at most so many, and before this place if there is one; and the place where the next page goes on.
+    /// Returns up to `limit` refusals before this place, the newest first, and the place where the next page starts.
     pub(crate) fn page(&self, before: Option<u64>, limit: usize) -> (Vec<Refusal>, Option<u64>) {
         let recent = lock(&self.0);
         let all = recent.entries.len();

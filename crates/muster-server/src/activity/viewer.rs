@@ -1,5 +1,5 @@
-//! A viewer of a live stream: what it sees next, and when it must go. The stream ends when the workspace is gone, when
-//! whoever watches may no more (asked every [`LIVE_CHECK_PERIOD`]), and when the server stops.
+//! A viewer of a live stream: what it sees next, and when it ends. The stream ends when the workspace is deleted, when the
+//! viewer loses its permission (checked every [`LIVE_CHECK_PERIOD`]), and when the server stops.
 
 use super::{Activity, LiveRequest};
 use crate::app::App;
@@ -23,9 +23,9 @@ type WatchCheck = Box<dyn Fn(&App) -> Option<bool> + Send>;
 pub(crate) enum StreamEvent {
     /// A request was answered; the flag says to mask it.
     Request(Arc<LiveRequest>, bool),
-    /// The viewer was slow: so many requests are lost to it.
+    /// The viewer was slow: this number of requests is lost to it.
     Lagged(u64),
-    /// It was looked whether the viewer may still watch, and it may: the time to read anew what is not told by requests.
+    /// The viewer was checked and may still watch: the time to read again what requests do not report.
     Checked,
     /// Nothing that is wanted happened for [`LIVE_KEEP_ALIVE`].
     Quiet,
@@ -37,7 +37,7 @@ pub(crate) enum StreamEvent {
 pub(crate) struct Viewer {
     app: Arc<App>,
     workspace: WorkspaceId,
-    /// Weak, so that the pulse of a workspace that is gone goes, and its receivers learn of it.
+    /// Weak, so that the activity of a deleted workspace is dropped, which closes its receivers.
     activity: Weak<Activity>,
     receiver: Receiver<Arc<LiveRequest>>,
     ended: watch::Receiver<bool>,
@@ -56,7 +56,7 @@ impl fmt::Debug for Viewer {
 
 impl Viewer {
     /// Begins to watch a workspace. `judge` says each time whether the viewer may still watch, and whether personal data
-    /// is masked for it. None if as many watch as may.
+    /// is masked for it. None if there is no place for another viewer.
     pub(crate) fn open(
         app: &Arc<App>,
         (caller, entry): (&Caller, &Entry),
@@ -96,7 +96,7 @@ impl Viewer {
                 _ = self.checks.tick() => match self.check() {
                     Some(is_masked) => {
                         self.is_masked = is_masked;
-                        // Nothing was said to the viewer, so the quiet goes on.
+                        // Nothing was sent to the viewer, so the quiet period continues.
                         return StreamEvent::Checked;
                     }
                     None => StreamEvent::Ended,
@@ -125,7 +125,7 @@ impl Viewer {
     }
 }
 
-/// Comes when streams must end; also when nobody is left who could say so.
+/// Waits until streams must end, or until the sender is gone.
 async fn ended(ended: &mut watch::Receiver<bool>) {
     let _ended_or_gone = ended.wait_for(|ended| *ended).await;
 }

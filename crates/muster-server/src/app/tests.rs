@@ -41,8 +41,8 @@ async fn send(app: &Arc<App>, request: Builder, body: &'static str) -> Response 
     crate::router::router(Arc::clone(app)).oneshot(request).await.unwrap()
 }
 
-/// Sends one request to a server whose entry of SHOP in memory is older than the engine's, as if whoever changed the
-/// settings had died in between; the status, and the name in memory afterwards.
+/// Sends one request to a server whose entry of SHOP in memory is older than the engine's, as if the process had
+/// died in the middle of a change of settings; the status, and the name in memory afterwards.
 async fn sent_to_an_old_entry(path: &str, authorization: &str, body: &'static str) -> (u16, String) {
     let (app, id) = app();
     app.create_workspace(&id, &WorkspaceSettings::new("Shop"), "key").unwrap().created().unwrap();
@@ -98,7 +98,7 @@ impl Decision for Broken {
                 history: Vec::new(),
             };
             let tree = TreeTotals { first_seen: now.at, last_seen: now.at, events: 0, devices: 0, members: 1 };
-            let standing = RootPointer {
+            let pointer = RootPointer {
                 no,
                 created: now.at,
                 root: ProfileNo(no.0 + 97),
@@ -112,7 +112,7 @@ impl Decision for Broken {
             };
             [
                 RowChange::Upsert(StoredRow::MemberRecord(profile)),
-                RowChange::Upsert(StoredRow::RootPointer(standing)),
+                RowChange::Upsert(StoredRow::RootPointer(pointer)),
                 RowChange::Upsert(StoredRow::PendingHolder(email.clone(), no)),
             ]
         };

@@ -1,13 +1,12 @@
-//! The tokens that the server's settings give: whether they can be used, and where whoever runs the server finds the one
-//! of the administrator.
+//! The tokens that the server's settings give: whether they can be used, and where operators find the admin token.
 
 use crate::limits::TOKEN_LENGTH_MIN;
 
-/// Where whoever runs the server finds the admin token. The sign-in page tells it to everybody: neither the token nor a
-/// path of this machine belongs in it.
+/// Where operators find the admin token. The sign-in page shows it to everybody, so it names neither the token nor a path
+/// of this machine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TokenPlace {
-    /// Nothing is told.
+    /// It is not known.
     Unknown,
     /// In the file `admin-token` of the data directory.
     DataDirectory {

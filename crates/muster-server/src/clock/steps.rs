@@ -75,7 +75,7 @@ mod tests {
         assert!(trusted(1_010, 6) && trusted(1_019, 6), "nine minutes, twice");
         assert!(!trusted(1_030, 6) && !trusted(1_000_000, 7) && !trusted(1_008, 7));
         assert!(trusted(1_020, 7), "it is right again");
-        assert!(trusted(11_020, 10_007), "the machine slept, and both clocks went on");
+        assert!(trusted(11_020, 10_007), "the machine slept, and both clocks continued");
     }
 
     // Fails when `since` does not take what was seen.

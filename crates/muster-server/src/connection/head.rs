@@ -1,7 +1,7 @@
-//! The bytes of heads of HTTP/1, looked at before hyper reads them: hyper takes a line feed without a carriage return for the
-//! end of a line, which other servers do not (RFC 9112 2.2). Such a byte is replaced by one that no head may have, so that
-//! hyper answers 400; nothing more is read. Heads that come while a request is under way are not looked at: their bytes cannot be told from its
-//! body's.
+//! Checks the heads of HTTP/1 before hyper reads them: hyper takes a line feed without a carriage return for the end of a
+//! line, which other servers do not (RFC 9112 2.2). Such a byte is replaced by one that no head may have, so that hyper
+//! answers 400; nothing more is read. Heads that arrive while a request is in progress are not checked: their bytes cannot
+//! be distinguished from its body.
 
 use super::Connection;
 use std::io;
@@ -19,10 +19,10 @@ pub(crate) struct Heads<I> {
     end: Option<&'static [u8]>,
 }
 
-/// Where in a head the last byte stood.
+/// Position of the last byte in a head.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 enum HeadState {
-    /// Before its first byte: empty lines are no part of it.
+    /// Before its first byte: empty lines are not part of it.
     #[default]
     Before,
     /// In a line.
@@ -36,7 +36,7 @@ enum HeadState {
 }
 
 impl HeadState {
-    /// Looks at bytes up to the end of the head, and spoils line feeds that stand alone; whether there was one.
+    /// Checks bytes up to the end of the head and replaces lone line feeds; returns whether there was one.
     fn at(&mut self, bytes: &mut [u8]) -> bool {
         let mut is_spoiled = false;
         for byte in bytes {

@@ -80,7 +80,7 @@ async fn reaches(phase: &mut watch::Receiver<Phase>, at_least: Phase) {
     let _reached_or_gone = phase.wait_for(|now| *now >= at_least).await;
 }
 
-/// One connection, from its first byte to its end.
+/// Serves one connection, from its first byte to its last.
 async fn run(site: Arc<Site>, stream: TcpStream, peer: SocketAddr, place: Arc<ConnectionSlot>) {
     let connection = Arc::clone(&place.connection);
     // Answers are small and written at once: waiting for more would only delay them.
@@ -127,7 +127,7 @@ where
     let mut awaited = Phase::Stopping;
     let mut checks = interval(period);
     checks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    // From when on it is ended unless a request is under way.
+    // When the connection is closed, unless a request is in progress.
     let mut ends_at: Option<Instant> = None;
     loop {
         let says_goodbye = tokio::select! {
@@ -180,7 +180,7 @@ tokio::task_local! {
 }
 
 /// Runs each request of an HTTP/2 connection, and ends it when its client does not take the answer: dropped, it is reset,
-/// and the others of its connection go on.
+/// and the others of its connection continue.
 #[derive(Clone, Copy, Debug)]
 struct Spawner {
     period: Duration,

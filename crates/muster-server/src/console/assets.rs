@@ -1,5 +1,5 @@
 //! The style sheet and the script, built into the binary and served under names that change with their content, so that
-//! a browser keeps them for ever and never an old one. They are compressed once, for whoever takes gzip.
+//! a browser keeps them for ever and never an old one. They are compressed once, for browsers that accept gzip.
 
 use bytes::Bytes;
 use flate2::{Compression, write::GzEncoder};
@@ -23,7 +23,7 @@ pub(super) struct Asset {
 static ASSETS: LazyLock<[Asset; 2]> = LazyLock::new(|| {
     [("console", "css", "text/css; charset=utf-8"), ("console", "js", "text/javascript; charset=utf-8")].map(
         |(stem, extension, kind)| {
-            let file = Files::get(&format!("{stem}.{extension}")).expect("the file stands in the folder of assets");
+            let file = Files::get(&format!("{stem}.{extension}")).expect("the file is in the folder of assets");
             let hash: String = file.metadata.sha256_hash()[..8].iter().map(|byte| format!("{byte:02x}")).collect();
             let gzipped = gzip(&file.data).into();
             let bytes = file.data.into_owned().into();

@@ -1,5 +1,5 @@
-//! The components of the component sheet as functions: text that came in, ids, outcomes, times, the element map, code,
-//! charts. What is handed in as text leaves escaped; only this file and its parts make markup outside of templates.
+//! The components of the component sheet as functions: text from outside, ids, outcomes, times, the element map, code,
+//! charts. Each is rendered by a template, which escapes every value.
 
 mod chart;
 mod code;
@@ -75,7 +75,8 @@ fn is_hidden(letter: char) -> bool {
         || matches!(letter, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}' | '\u{061c}')
 }
 
-/// Text that came in, as a phrase of its own: direction kept apart, hidden characters told, cut at a bound.
+/// Renders text from outside as a phrase of its own: its direction is isolated, hidden characters are shown by number, and
+/// it is cut at a bound.
 pub(crate) fn phrase(text: &str) -> Html {
     Html(format!("<bdi>{}</bdi>", visible(text)))
 }
@@ -196,7 +197,7 @@ pub(crate) fn outcome(name: &str, words: impl AsRef<str>) -> Html {
     Html(format!("<span class=\"outcome {name}\">{}<span>{words}</span></span>", icon(&format!("o-{name}"), 16)))
 }
 
-/// Whether an identifier leads to its profile.
+/// Renders the status of an identifier: current, alias or former.
 pub(crate) fn identifier_status(name: &'static str) -> Html {
     Html(format!("<span class=\"identifier-status {name}\">{}{name}</span>", icon(&format!("s-{name}"), 14)))
 }
@@ -295,7 +296,7 @@ pub(crate) fn duration(micros: u64) -> String {
     }
 }
 
-/// Where and how high an outcome stands in the element map: applied low, merged half, rejected full.
+/// Returns the class, position and height of an outcome in the element map: applied low, merged half, rejected full.
 fn run_of(outcome: &str, is_mini: bool) -> (&'static str, u8, u8) {
     let name = OUTCOMES.into_iter().find(|known| *known == outcome).unwrap_or("updated");
     match (name, is_mini) {
@@ -363,7 +364,7 @@ pub(crate) fn warning(warning: &WarningDocument) -> Html {
     Html(format!("{code}{about}{place}{times}"))
 }
 
-/// A value that came in, as the subject of a sentence.
+/// Renders a value from outside as the subject of a sentence.
 pub(crate) fn mono(text: &str) -> Html {
     Html(format!("<span class=\"mono\">{}</span>", phrase(text)))
 }
@@ -431,7 +432,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn text_that_came_in_is_never_markup_and_hidden_characters_are_told() {
+    fn text_from_outside_is_never_markup_and_hidden_characters_are_told() {
         let hostile = "<b title='x'>\u{202e}\u{0}&\"";
         let want = "<bdi>&lt;b title=&#39;x&#39;&gt;<span class=\"tag warn\">U+202E</span>\
                     <span class=\"tag warn\">U+0000</span>&amp;&quot;</bdi>";

@@ -1,5 +1,4 @@
-//! The frame around every page: the bar with the one box that finds anything, navigation with what waits, who is signed
-//! in; and how a template becomes an answer.
+//! The layout of every page: the bar with the search box, the navigation with counts of open work, and who is signed in.
 
 use super::assets;
 use super::components::{self, Html, TimeFormatter};
@@ -49,7 +48,7 @@ fn zones(times: &TimeFormatter, of_workspace: &str) -> Vec<ZoneChoice> {
     zones
 }
 
-/// What the frame shows.
+/// What the layout shows.
 pub(super) struct Layout {
     pub(super) title: String,
     /// The page that is marked in the navigation.
@@ -59,7 +58,7 @@ pub(super) struct Layout {
     pub(super) workspaces: Vec<Choice>,
     pub(super) quarantined: u64,
     pub(super) reviews: u64,
-    /// How many requests come in a second; empty while none does.
+    /// Requests per second; empty while there are none.
     pub(super) rate: Html,
     pub(super) who: String,
     pub(super) may_operate: bool,
@@ -72,13 +71,13 @@ pub(super) struct Layout {
     pub(super) is_suspended: bool,
     pub(super) is_activating: bool,
     pub(super) path: String,
-    /// What this page says once about what was just done.
+    /// Messages about the last action, each shown once.
     pub(super) flashes: Vec<Flash>,
     pub(super) times: TimeFormatter,
 }
 
 impl Layout {
-    /// The frame of a page.
+    /// Collects what the layout of a page shows.
     pub(super) async fn new(
         context: &PageContext,
         title: impl Into<String>,

@@ -1,5 +1,5 @@
-//! Who asks for a page: the session, the workspace that the path names, query and form, the zone. A visit is judged
-//! before any page is made; what it asks of the management API is asked for its own token.
+//! The context of a page: the session, the workspace that the path names, query and form, the time zone. It is checked
+//! before any page is rendered; calls of the management API are made for the token of the session.
 
 use super::components::TimeFormatter;
 use super::request_head::{form, is_ahead, is_asked_by_script, is_same_origin, is_secure, referring_path, theme};
@@ -26,10 +26,10 @@ use muster_wire::manage::problem::Problem;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
-/// What is said of a form that no page of this server sent.
+/// Refusal of a form that no page of this server sent.
 pub(super) const FOREIGN_FORM: &str = "this form was not sent from a page of this console";
 
-/// A visit of somebody who is signed in.
+/// The context of a page for a user who is signed in.
 pub(super) struct PageContext {
     pub(super) app: Arc<App>,
     pub(super) caller: Arc<Caller>,
@@ -51,7 +51,7 @@ pub(super) struct PageContext {
     _memory: Option<BudgetGuard>,
 }
 
-/// Whose session a request is of, if it goes on. One whose token is gone ends, and it is remembered why.
+/// Returns the caller whose session a request belongs to. A session whose token is gone ends, and the reason is remembered.
 pub(super) fn signed_in(app: &App, head: &Parts, peer: SocketAddr) -> Option<Arc<Caller>> {
     let cookie = session(&head.headers, is_secure(app, &head.headers, peer))?;
     let asked = if is_asked_by_script(&head.headers) { Sessions::token_unused } else { Sessions::token };
@@ -66,10 +66,10 @@ pub(super) fn signed_in(app: &App, head: &Parts, peer: SocketAddr) -> Option<Arc
 }
 
 impl PageContext {
-    /// Judges a request: the session, where it comes from, the workspace.
+    /// Checks a request: the session, its origin, the workspace.
     ///
     /// # Errors
-    /// The answer in its place: sign in, or why not.
+    /// The response to send instead: a redirect to the sign-in page, or a refusal.
     pub(super) async fn open(app: Arc<App>, peer: SocketAddr, request: Request) -> Result<Self, Response> {
         let (head, body) = request.into_parts();
         let path = head.uri.path().to_owned();
@@ -92,7 +92,7 @@ impl PageContext {
         } else {
             (Vec::new(), None)
         };
-        // Only now: whoever sends slowly holds no place meanwhile.
+        // Only now: a client that sends slowly takes no place meanwhile.
         let about = entry.as_ref().map(|entry| entry.id().as_str());
         let Some(place) = ReadPermit::take(&app, &caller, about) else {
             return Err(plain(StatusCode::SERVICE_UNAVAILABLE, "the console is busy; try again in a moment"));
@@ -135,8 +135,8 @@ impl PageContext {
         self.app.sessions.take_flashes(self.session(), &self.path, self.app.now())
     }
 
-    /// The answer to an action that was done: leads to a page, which says what was done.
-    #[expect(clippy::unnecessary_wraps, reason = "it is the last word of pages")]
+    /// Answers a completed action: redirects to a page, which shows the message.
+    #[expect(clippy::unnecessary_wraps, reason = "pages end with it")]
     pub(super) fn done(&self, place: &str, words: impl Into<String>) -> Page {
         self.flash(place, Flash::good(words));
         Ok(redirect(place))

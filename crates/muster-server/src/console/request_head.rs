@@ -1,5 +1,4 @@
-//! What the head of a request says before anybody is known: where a form comes from, whether the connection is secret, the
-//! theme; and the answers that need no visit.
+//! Reads the head of a request before its sender is known: the origin of a form, whether the connection is secure, the theme.
 
 use super::response::plain;
 use crate::app::App;
@@ -62,7 +61,7 @@ pub(super) fn is_asked_by_script(headers: &HeaderMap) -> bool {
     headers.get("sec-fetch-dest").is_some_and(|dest| dest == "empty")
 }
 
-/// Whether a path leads to this server and nowhere else.
+/// Returns whether a path stays on this server.
 pub(super) fn is_local(path: &str) -> bool {
     path.starts_with('/')
         && !path.starts_with("//")

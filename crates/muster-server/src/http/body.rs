@@ -1,5 +1,5 @@
-//! Reading a body: its size on the wire and decoded, its coding, its deadline; and what becomes of a body that nobody
-//! read. What stands in it is for others.
+//! Reads a body: its size on the wire and decoded, its coding, its deadline; and disposes of a body that nobody read. Its
+//! content is for others.
 
 use crate::app::App;
 use crate::budget::{BudgetGuard, WorkspaceQuota};
@@ -162,10 +162,10 @@ async fn collect(body: &mut Body, wire_max: u64, limit: u64) -> Result<Bytes, Fa
     Ok(if rest.is_empty() { first } else { rest.freeze() })
 }
 
-/// What becomes of the rest of a body that nobody wants.
+/// What happens to the rest of a body that nobody reads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum UnreadBody {
-    /// It is read and thrown away for a while, so that the connection can go on: over HTTP/1 a short one, over HTTP/2 any.
+    /// It is read and discarded for a while, so that the connection stays usable: a short one over HTTP/1, any over HTTP/2.
     ReadOn,
     /// The connection ends; its socket reads on (`connection/socket.rs`).
     Ends,

@@ -51,7 +51,7 @@ fn is_host(host: &[u8]) -> bool {
 mod tests {
     use super::*;
 
-    // Fails when `is_host` takes what stands behind a bracket or a second colon.
+    // Fails when `is_host` accepts anything after a bracket or a second colon.
     #[test]
     fn a_host_is_a_name_or_an_address_with_or_without_a_port() {
         for good in ["", "localhost", "localhost:8080", "[::1]", "[::1]:80", "a.b-c_d.test.", "127.0.0.1:65535"] {

@@ -13,7 +13,7 @@ use muster_wire::data::api::Api;
 use muster_wire::data::failure::Failure;
 use std::sync::Arc;
 
-/// `GET /healthz`: the process answers, and need not be started anew.
+/// `GET /healthz`: the process answers and needs no restart.
 pub(crate) async fn alive(State(app): State<Arc<App>>) -> Response {
     if app.needs_restart() {
         return json(503, r#"{"status":"restart needed","reason":"the storage cannot be written until a restart"}"#);
@@ -65,7 +65,7 @@ pub(crate) async fn metrics(State(app): State<Arc<App>>, headers: HeaderMap) -> 
 
 const OPEN_METRICS: &str = "application/openmetrics-text";
 
-/// `GET /metrics` on a listener of its own: OpenMetrics for whoever asks for it, as Prometheus does, else the older text.
+/// `GET /metrics` on a listener of its own: OpenMetrics for clients that accept it, as Prometheus does, else the older format.
 pub(crate) async fn metrics_alone(State(app): State<Arc<App>>, headers: HeaderMap) -> Response {
     let mut accepted = headers.get_all(header::ACCEPT).iter().filter_map(|line| line.to_str().ok());
     let is_open = accepted.any(|line| line.contains(OPEN_METRICS));

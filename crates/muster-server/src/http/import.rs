@@ -58,7 +58,7 @@ pub(crate) async fn serve(app: Arc<App>, (api, route): (Api, Route), peer: Socke
     {
         return answer;
     }
-    // After a recorded answer, which stores nothing; a deletion makes room and is no import.
+    // After a recorded answer, which stores nothing. A deletion frees space and is not checked.
     let quota = call.entry.document.disk_bytes;
     if quota > 0 && !dry && app.engine.disk_bytes(call.entry.id()) >= quota {
         return call.fail(&Failure::DiskQuota);
@@ -294,7 +294,7 @@ impl ImportCall<'_> {
             EngineError::Unavailable(_) | EngineError::Full | EngineError::Damaged(_) | EngineError::Clock(_) => {
                 (Failure::Unavailable, UNAVAILABLE_RETRY_SECONDS)
             }
-            // The workspace went between the key check and the decision: whoever asks again is told the same.
+            // The workspace was deleted between the key check and the decision: a retry gets the same answer.
             EngineError::UnknownWorkspace => (Failure::KeyMismatch, 0),
             EngineError::TooLarge => (Failure::DecisionTooLarge, 0),
             EngineError::Corrupt(_) | EngineError::Broken(_) => (Failure::Internal, 0),

@@ -1,5 +1,5 @@
-//! The management API (`/api/v1`) over HTTP: who may call, how bodies come in and answers go out. What a call does is in
-//! `crate::manage`; the live stream, which has no end and so is no document, is below.
+//! The management API (`/api/v1`) over HTTP: authentication, bodies and answers. What a call does is in `crate::manage`;
+//! the live stream, which has no end and so no document, is in `live`.
 
 pub(crate) mod live;
 pub(crate) mod read_permit;
@@ -144,7 +144,7 @@ impl FromRequest<Arc<App>> for ManageCall {
         let quota = app.quota_of(about);
         let admitted = body::admit((app, &quota), &head.headers, &mut body, limits);
         let AdmittedBody { bytes, memory } = admitted.await.map_err(body_problem)?;
-        // Only now: whoever sends slowly holds no place meanwhile.
+        // Only now: a client that sends slowly takes no place meanwhile.
         let reads = head.method.is_safe() || needed(method, template) == TokenScope::Read;
         let permit = if reads && !is_stream(head.uri.path()) {
             Some(ReadPermit::take(app, &caller, about).ok_or_else(busy)?)

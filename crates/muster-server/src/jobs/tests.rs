@@ -43,7 +43,7 @@ impl Decision for Stored {
     }
 }
 
-fn standing(no: u64) -> RowChange {
+fn root_pointer(no: u64) -> RowChange {
     let tree = TreeTotals { first_seen: NOW, last_seen: NOW, events: 0, devices: 0, members: 1 };
     RowChange::Upsert(StoredRow::RootPointer(RootPointer {
         no: ProfileNo(no),
@@ -85,7 +85,7 @@ fn everything_due_is_swept_and_a_profile_that_fails_keeps_no_other_waiting() {
     let all = 3 * SWEEP_PROFILES_MAX as u64;
     // More than a page of them have no own record: a sweep of one asks for it in vain until its rounds are over.
     let broken = SWEEP_PROFILES_MAX as u64 + 1;
-    let rows = (1..=all).map(standing).chain((broken + 1..=all).map(profile)).collect();
+    let rows = (1..=all).map(root_pointer).chain((broken + 1..=all).map(profile)).collect();
     let failed = Mutex::new(Vec::new());
     let note = |root: ProfileNo, error: &EngineError| {
         assert!(matches!(error, EngineError::Broken(_)), "{error}");
@@ -120,7 +120,7 @@ impl Clock for Hand {
     }
 }
 
-// Fails when `store_sessions` leaves out the write or the sweep, or a use of a session is no reason to write.
+// Fails when `store_sessions` leaves out the write or the sweep, or a use of a session does not cause a write.
 #[tokio::test(start_paused = true)]
 async fn what_is_used_is_written_and_what_is_over_is_removed_though_nobody_signs_in_or_out() {
     let clock = Arc::new(Hand(AtomicI64::new(0)));

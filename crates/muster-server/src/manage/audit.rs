@@ -1,5 +1,5 @@
-//! What is recorded of a change in the audit log (behaviour.md 4). A change is recorded after it was made, in a commit of
-//! its own; what cannot be recorded is said in the log of the server, and the change stays.
+//! Records changes in the audit log (behaviour.md 4). A change is recorded after it was made, in a commit of its own; if that
+//! fails, the server log says so, and the change stays.
 
 use super::audit_action::AuditAction;
 use super::context::{ManageContext, WorkspaceContext, blocking};
@@ -62,7 +62,7 @@ impl WorkspaceContext {
 
 async fn append(app: &App, action: AuditAction, record: AuditRecord) {
     let engine = Arc::clone(&app.engine);
-    // The failure is logged where refusals are made; the answer is about the change, which stands.
+    // The failure is logged where the error is converted; the answer is about the change, which stays.
     if blocking(move || engine.append_audit(&record)).await.is_err() {
         tracing::error!(action = action.name(), "a change could not be recorded in the audit log");
     }
@@ -109,7 +109,7 @@ pub(crate) fn differing(before: &Json, after: &Json) -> Option<Json> {
     (!changed.is_empty()).then_some(Json::Object(changed))
 }
 
-/// A setting as the log tells it: exceptions are values of people, so their number alone.
+/// Returns a setting as the log records it: exceptions are values of people, so only their number.
 fn redact(setting: &Json) -> Json {
     match setting {
         Json::Object(members) => {

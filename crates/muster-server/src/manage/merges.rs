@@ -236,7 +236,7 @@ pub(crate) async fn revert(
             return Err(Problem::new(409, format!("this merge was reverted at {at}")).into());
         }
         RevertOutcome::UnderDeletion => {
-            let why = "the deletion of this live profile is under way: it takes part in no merge and no revert";
+            let why = "this user is being deleted and can be neither merged nor reverted";
             return Err(Problem::new(409, why).into());
         }
     };

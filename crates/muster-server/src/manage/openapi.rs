@@ -68,7 +68,7 @@ mod tests {
 
     // MUSTER_BLESS=1 writes the file. Fails when the file was not written after a change of a route or of a type.
     #[test]
-    #[expect(clippy::disallowed_methods, reason = "the wish to write the file comes from whoever runs the test")]
+    #[expect(clippy::disallowed_methods, reason = "an environment variable asks for the file to be written")]
     fn the_document_is_the_one_that_the_file_keeps() {
         let made = openapi();
         if std::env::var_os("MUSTER_BLESS").is_some() {

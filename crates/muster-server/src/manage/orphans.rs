@@ -50,7 +50,7 @@ fn no_orphan() -> Problem {
     Problem::new(404, "no such folder that the catalogue does not know")
 }
 
-/// What became of a folder that was to be taken in.
+/// Outcome of adopting a folder.
 enum AdoptOutcome {
     Yes(Arc<Entry>),
     Taken,

@@ -50,7 +50,7 @@ impl RequestFilterQuery {
     /// 400 for what cannot be read.
     pub(crate) fn parse<'p>(parameter: impl Fn(&str) -> Option<&'p str>) -> Result<Self, Problem> {
         if parameter("origin_address").is_some() {
-            let why = "an origin address is personal data and stands in no query string: POST requests/find takes it";
+            let why = "an origin address is personal data and must not be in a query string: use POST requests/find";
             return Err(Problem::new(400, why));
         }
         let instant = |name: &str| parameter(name).map(|text| instant(name, text)).transpose();
@@ -200,7 +200,7 @@ impl RequestFilter {
         self.fits(&request.facets)
     }
 
-    /// Reads anew who belongs to the user, if one is followed: merges by a review, by an activation or by a call are no
+    /// Reads again which members the followed user has: merges by a review, by an activation or by an API call are no
     /// request that a stream sees, and a revert takes members away. A user that is gone has none; while the storage does
     /// not answer they stay as they were.
     pub(crate) async fn read_again(&mut self, app: &App, workspace: &WorkspaceId) {

@@ -142,7 +142,7 @@ fn refused(why: ReviewRefusal) -> &'static str {
         ReviewRefusal::NoSecondProfile => {
             "nobody has this value, so there are no two profiles to keep apart; dismiss it"
         }
-        ReviewRefusal::UnderDeletion => "the deletion of one of the profiles is under way: it takes part in no merge",
+        ReviewRefusal::UnderDeletion => "one of the users is being deleted and cannot be merged",
         ReviewRefusal::TooLarge => "the profile would be larger than the workspace lets one be (limits.profile_bytes)",
         ReviewRefusal::TooManyMembers => {
             "the profile would have more than 1,000 members; keep them apart, or dismiss it"

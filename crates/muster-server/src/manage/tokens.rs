@@ -136,7 +136,7 @@ pub(crate) async fn revoke(call: ManageContext, (TokenName(name),): (TokenName,)
     let removed = blocking(move || {
         let _until_it_is_refused = app.callers.changing();
         let removed = app.engine.remove_token(&of);
-        // Also where the storage failed: whoever revokes it wants it refused, and the next start reads what is stored.
+        // Also where the storage failed: a revoked token must be refused at once, and the next start reads what is stored.
         app.callers.remove(|caller| *caller.name == *of);
         app.sessions.sweep(&app.callers, app.now());
         removed

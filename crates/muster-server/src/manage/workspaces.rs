@@ -148,7 +148,7 @@ fn may_change(caller: &Caller, before: &WorkspaceSettings, after: &WorkspaceSett
     if before.mask_personal_data && !after.mask_personal_data {
         has(caller, TokenScope::Personal)?;
     }
-    // Whoever is recorded does not end the record.
+    // A caller whose reads are recorded must not turn the record off.
     if before.record_reads && !after.record_reads {
         has(caller, TokenScope::Admin)?;
     }

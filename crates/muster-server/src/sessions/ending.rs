@@ -1,4 +1,5 @@
-//! Why a session ended, for whoever still has its cookie: remembered by the cookie's hash, so that nobody else learns of it.
+//! Why a session ended, for the browser that still has its cookie: remembered by the hash of the cookie, so that nobody else
+//! learns of it.
 
 use crate::keys::Hash;
 use crate::limits::{SESSION_ENDS_MAX, SESSION_IDLE_MS, SESSION_MS, SESSIONS_TOKEN_MAX};
@@ -7,7 +8,7 @@ use std::collections::{HashMap, VecDeque};
 /// What ended a session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Ending {
-    /// Whoever had it signed out.
+    /// The user signed out.
     SignedOut,
     /// The same browser signed in again.
     Replaced,
@@ -26,7 +27,7 @@ pub(crate) enum Ending {
 /// What is known of a cookie.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum SessionState {
-    /// Its session goes on.
+    /// Its session is active.
     Live,
     /// Its session ended by this.
     Ended(Ending),

@@ -1,6 +1,6 @@
-//! What the page after an action says of it, once: an action leads to a page by a redirect, so that loading that page again
-//! does nothing again. It waits with the session, in memory, for the place that the redirect names: a page in another tab
-//! does not take it, and nothing of it stands in an address.
+//! Messages that a page shows once, about the last action. An action redirects to a page, so that loading that page again
+//! does not repeat the action. The message waits in the session, in memory, for the path of the redirect: a page in another
+//! tab does not take it, and no address contains it.
 
 use crate::limits::{FLASH_MS, FLASHES_MAX};
 use muster_core::time::Timestamp;
@@ -33,7 +33,7 @@ pub(crate) struct Secret {
     pub(crate) what: &'static str,
     /// Itself.
     pub(crate) value: String,
-    /// Where whoever has copied it goes on.
+    /// Where the page links to once it was copied.
     pub(crate) done: String,
 }
 
@@ -112,7 +112,7 @@ impl Flashes {
         taken.into_iter().map(|(_, _, flash)| flash).collect()
     }
 
-    /// What nobody came to see in time is not said any more: a secret does not wait for whoever looks hours later.
+    /// Forgets messages that nobody saw in time: a secret must not wait for hours.
     pub(crate) fn forget(&mut self, now: Timestamp) {
         self.0.retain(|(_, at, _)| now.0 - at.0 < FLASH_MS);
     }

@@ -38,7 +38,7 @@ fn a_stream_whose_answer_is_not_taken_is_reset_and_its_connection_goes_on() {
     }
     let mut reset = Vec::new();
     while reset.len() < 3 {
-        let frame = client.until(|frame| frame.kind == RST_STREAM).expect("the connection goes on");
+        let frame = client.until(|frame| frame.kind == RST_STREAM).expect("the connection stays open");
         reset.push(frame.stream);
     }
     reset.sort_unstable();
@@ -156,7 +156,8 @@ fn requests_that_are_taken_back_at_once_again_and_again_end_their_connection() {
     assert!(is_served(&world));
 }
 
-// Nothing of the product to leave out: hyper answers these floods as they come, and the socket ends whoever does not read.
+// There is nothing in the product to leave out: hyper answers these floods as they arrive, and the socket ends clients that
+// do not read.
 #[test]
 fn floods_of_pings_and_settings_that_nobody_reads_end_their_connection() {
     for flood in [frame(PING, 0, 0, b"12345678"), frame(SETTINGS, 0, 0, &[0, 4, 0, 0, 0xff, 0xff])] {

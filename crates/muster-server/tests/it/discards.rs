@@ -7,7 +7,7 @@ use muster_server::jobs::remove_deleted;
 use muster_server::offline::verify;
 use serde_json::{Value as Json, json};
 
-/// Puts so many elements into the quarantine; their ids, the newest first.
+/// Puts elements into the quarantine; returns their ids, the newest first.
 fn quarantined(workspace: &Workspace<'_>, n: usize) -> Vec<String> {
     let device = |n: usize| json!({"type": "device", "customer_id": format!("nobody{n}"), "attributes": {"platform": "iOS", "push_id": "x"}});
     workspace.results(&json!((0..n).map(device).collect::<Vec<_>>()));

@@ -2,8 +2,8 @@
 //! in them must be so. `documented/steps.rs` reads the steps, `documented/run.rs` takes them, `documented/names.rs`
 //! compares what is stated with what is so, `documented/curl.rs` reads the curl lines.
 //!
-//! The document opens with the language of the steps. What is no step of it, or no statement, fails here too, with its
-//! line.
+//! The document opens with the language of the steps. Anything that is not a step or a statement of that language fails
+//! here, with its line.
 
 mod curl;
 mod names;
@@ -72,15 +72,15 @@ fn a_statement_that_is_not_so_is_told_with_its_line() {
 fn what_is_no_step_and_no_statement_is_told_with_its_line() {
     let row = |row: &str| format!("## 1. One\n\n| Call | Answer | Then |\n|---|---|---|\n{row}\n");
     let wrong = [
-        (row("| `imports []` | | |"), "5: imports [] is no call"),
+        (row("| `imports []` | | |"), "5: imports [] is not a call"),
         (row("| `import [` | | |"), "5: not JSON"),
         (row("| `wait some days` | | |"), "5: a time is"),
         (row("| `wait 1 fortnight` | | |"), "5: a time is"),
         (row("| `wait 1 day` | `200` | |"), "5: a wait has no answer"),
         (row("| `GET stats` | | |"), "5: a path begins with /"),
-        (row("| `GET /stats` | yes | |"), "5: \"yes\" stands outside of backticks"),
+        (row("| `GET /stats` | yes | |"), "5: \"yes\" is outside of backticks"),
         (row("| `GET /stats` | `yes` | |"), "5: not JSON"),
-        (row("| `GET /stats` | | `all is well` |"), "5: all is well is no statement"),
+        (row("| `GET /stats` | | `all is well` |"), "5: all is well is not a statement"),
         (row("| `GET /stats` | |"), "5: a row has three cells"),
         (row("| | | |"), "5: a row has one call"),
         (row("| `GET /stats | | |"), "5: a backtick without its second"),

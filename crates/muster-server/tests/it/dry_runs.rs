@@ -9,7 +9,8 @@ use std::collections::HashMap;
 const REQUESTS: u64 = 200;
 /// Names of each kind in use at once, few so that they meet.
 const NAMES: u64 = 7;
-/// After so many requests the oldest name is used no more and a new one is: else soon all are one profile and none is made.
+/// After this number of requests the oldest name is replaced by a new one: else soon all are one profile, and none is
+/// created.
 const REQUESTS_PER_NAME: u64 = 3;
 
 /// SplitMix64, which gives the same history for the same seed.
@@ -97,7 +98,7 @@ struct Correspondence {
 }
 
 impl Correspondence {
-    /// A text with ids in place of references.
+    /// Returns a string with ids in place of references.
     fn read(&self, text: &str) -> String {
         let mut ids: Vec<_> = self.ids.iter().collect();
         // `new-1` is the beginning of `new-12`.
@@ -129,7 +130,7 @@ impl Correspondence {
                 let once = self.ids.values().filter(|id| *id == real).count() == 1;
                 if known && once { None } else { said() }
             }
-            // A sentence names what stands elsewhere in the answer before it.
+            // A sentence names values that are elsewhere in the answer before it.
             (Json::String(dry), Json::String(real)) if self.read(dry) == *real => None,
             _ if dry == real => None,
             _ => said(),
@@ -137,7 +138,7 @@ impl Correspondence {
     }
 }
 
-/// What stands beside imports in a history: time passes, a merge is reverted, a review is decided.
+/// What a history has beside imports: time passes, a merge is reverted, a review is decided.
 fn meanwhile(world: &World, workspace: &Workspace<'_>, random: &mut Random) {
     if random.one_in(3) {
         world.clock.step(1 + random.below(100) as i64);
@@ -193,8 +194,8 @@ fn history(seed: u64, identifiers: &Json) -> HashMap<String, usize> {
         assert_eq!(differ, None, "seed {seed}, request {number}: {body}");
         for result in real["results"].as_array().into_iter().flatten() {
             *met.entry(result["outcome"].as_str().unwrap().to_owned()).or_default() += 1;
-            let aside = |key: &Json| key["reason"].as_str().map(|reason| format!("set aside: {reason}"));
-            for reason in result["because"]["keys"].as_array().into_iter().flatten().filter_map(aside) {
+            let withheld = |key: &Json| key["reason"].as_str().map(|reason| format!("withheld: {reason}"));
+            for reason in result["because"]["keys"].as_array().into_iter().flatten().filter_map(withheld) {
                 *met.entry(reason).or_default() += 1;
             }
         }
@@ -223,7 +224,7 @@ fn a_dry_run_predicts_the_whole_answer_of_the_request_in_its_place() {
         }
     }
     let all = ["created", "updated", "merged", "skipped", "duplicate", "rejected", "refused", "merged though new"];
-    let guards = ["set aside: pinned", "set aside: max_profiles", "set aside: separated"];
+    let guards = ["withheld: pinned", "withheld: max_profiles", "withheld: separated"];
     for what in all.iter().chain(&guards) {
         assert!(met.get(*what).is_some_and(|count| *count > 2), "the histories meet too little {what}: {met:?}");
     }

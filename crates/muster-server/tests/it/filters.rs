@@ -95,7 +95,7 @@ fn an_origin_address_is_looked_for_in_a_body_in_any_spelling() {
     assert_eq!(refused, [400; 4]);
 }
 
-// Fails when `fitting` in `requests.rs` goes on until its page is full.
+// Fails when `fitting` in `requests.rs` continues until its page is full.
 #[test]
 fn a_filter_looks_through_a_bounded_number_of_entries_and_goes_on_from_there() {
     let world = World::start();

@@ -99,7 +99,7 @@ pub(crate) fn block(headers: &[(&str, &str)]) -> Vec<u8> {
     headers.iter().flat_map(field).collect()
 }
 
-/// A text as HPACK has it: its length, then its bytes.
+/// Encodes a string for HPACK: its length, then its bytes.
 fn string(text: &str) -> Vec<u8> {
     let mut coded = Vec::new();
     if text.len() < 127 {
@@ -199,7 +199,7 @@ impl Http2 {
     /// Whether the server ends the connection, whatever it says before.
     pub(crate) fn is_ended(&mut self) -> bool {
         while self.next().is_some() {}
-        // A time-out is no end.
+        // A time-out is not the end.
         self.stream.set_read_timeout(Some(Duration::from_millis(1))).unwrap();
         let read = self.stream.read(&mut [0; 1]);
         !read.is_err_and(|error| matches!(error.kind(), std::io::ErrorKind::WouldBlock | std::io::ErrorKind::TimedOut))

@@ -39,7 +39,7 @@ fn a_head_that_can_be_read_in_two_ways_is_400_and_ends_its_connection() {
     assert_eq!(status(&world, "GET /healthz HTTP/1.0\r\n\r\n"), Some(200));
 }
 
-// Fails when `Heads` is not put around the connection's bytes, or looks at them while a request is under way.
+// Fails when `Heads` is not put around the connection's bytes, or checks them while a request is in progress.
 #[test]
 fn a_line_feed_alone_is_400_in_a_head_and_fine_in_a_body() {
     let world = World::start();

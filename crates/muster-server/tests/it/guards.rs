@@ -4,7 +4,7 @@ use crate::wire::Answer;
 use crate::world::{Workspace, World, basic, customer};
 use serde_json::json;
 
-/// A request that a test mends fault by fault.
+/// A request that a test fixes fault by fault.
 struct Request {
     method: &'static str,
     path: String,

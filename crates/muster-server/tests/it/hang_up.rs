@@ -1,9 +1,9 @@
-//! Clients that hang up: what they began goes to its end, and memory agrees with the engine afterwards.
+//! Clients that hang up: their work is completed, and memory agrees with the engine afterwards.
 
 use crate::world::{World, comes_true, customer, pause};
 use serde_json::{Value as Json, json};
 
-/// Sends a management call, hangs up while its work waits, then lets the work go on.
+/// Sends a management call, hangs up while its work waits, then lets the work continue.
 fn hangs_up(world: &World, method: &str, path: &str, body: &Json) {
     let gate = world.gate();
     let connection = world.admin_sent(method, path, body);
@@ -56,7 +56,7 @@ fn a_workspace_removed_by_a_client_that_hangs_up_is_gone_and_its_id_is_free() {
     assert_eq!(world.admin("POST", "/workspaces", &json!({"name": "Again", "id": workspace.id})).status, 201);
 }
 
-// Fails when `run_to_completion` in `manage/context.rs` awaits the work where it stands, instead of on a task of its own.
+// Fails when `run_to_completion` in `manage/context.rs` awaits the work in place, instead of on a task of its own.
 #[test]
 fn a_change_of_a_client_that_hangs_up_is_in_the_audit_log() {
     let world = World::with_one_thread(|_| {});

@@ -80,7 +80,7 @@ fn kinds_that_become_active_together_join_a_chain_over_both() {
     assert_eq!((&get(&workspace, "/stats")["users"], &get(&workspace, "/stats")["merges"]), (&json!(1), &json!(2)));
 }
 
-/// More than one look takes. The opposite: a batch goes on where the holders that it read are used up.
+/// More holders than one read returns. The opposite: a batch continues where the holders that it read are used up.
 #[test]
 fn a_value_that_very_many_hold_is_settled_to_the_last_of_them() {
     let world = World::start();

@@ -116,7 +116,7 @@ fn viewers_beyond_the_bound_are_turned_away_until_one_goes() {
     // Reading calls have places of their own.
     assert_eq!(workspace.admin("GET", "/stats", &Json::Null).status, 200);
     assert_eq!(workspace.admin("GET", "/requests/live", &Json::Null).status, 503);
-    // A viewer has its place before it is read whom it follows: what is merged meanwhile is seen.
+    // A viewer has its place before the members of the user are read: what is merged meanwhile is seen.
     assert_eq!(workspace.admin("GET", "/requests/live?user_id=x", &Json::Null).status, 503);
     viewers.pop();
     assert!(comes_true(|| {

@@ -1,5 +1,5 @@
 //! Who may call what, over the socket: every route of the one list, every scope, in the own workspace and in another. What is
-//! expected stands here, by the contract and not by the server's table; a route without an expectation fails the test.
+//! expected is written here, by the contract and not by the server's table; a route without an expectation fails the test.
 
 use crate::tokens::{fixtures, make};
 use crate::world::{Workspace, World, basic};
@@ -218,7 +218,7 @@ fn every_page_of_the_console_takes_the_scopes_of_its_call_in_its_own_workspace_a
     let signed_in = |tokens: Vec<(&'static str, String)>| -> Vec<(&'static str, String)> {
         tokens.into_iter().map(|(scope, token)| (scope, cookie(&world, &token))).collect()
     };
-    // Whoever may not read sees no page, whatever else he may do.
+    // Without the right to read there are no pages, whatever other rights there are.
     let (bound, unbound) =
         (signed_in(tokens(&world, Some(&own.id), &["read"])), signed_in(tokens(&world, None, &["read"])));
     let blind = cookie(&world, &make(&world, &json!({"name": "blind", "scopes": ["erase"]})));

@@ -90,7 +90,7 @@ fn members_come_in_pages_that_lose_none() {
     assert_eq!(seen, ids);
     let wrong = workspace.admin("GET", &format!("/users/{}/members?cursor=x", ids[0]), &Json::Null);
     assert_eq!(wrong.status, 400);
-    // A member that has left since is no place to go on from.
+    // A member that was detached since is not a valid cursor.
     assert_eq!(workspace.admin("POST", "/merges/m1/revert", &json!({})).status, 200);
     let gone = workspace.admin("GET", &format!("/users/{}/members?cursor={}", ids[0], ids[2]), &Json::Null);
     assert_eq!(gone.status, 409);

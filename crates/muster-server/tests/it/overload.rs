@@ -1,4 +1,4 @@
-//! Overload: told early, and bounded also where clients do not read, hang up, or wait for a queue that stands still
+//! Overload: answered early, and bounded also where clients do not read, hang up, or wait for a queue that is blocked
 //! (behaviour.md 1.11; clients.md 4.13: the shortest time-out of real clients is 2 s).
 
 use crate::wire::Connection;

@@ -112,7 +112,7 @@ fn wal_pages(world: &World) -> u64 {
     line.rsplit(' ').next().unwrap().parse::<u64>().unwrap() / 4_096
 }
 
-/// Pages that the merge of two users writes, and that its revert writes, the one merged away with so many events.
+/// Returns the pages that a merge of two users writes, and its revert; the merged user has `n` events.
 fn pages_of_a_merge(n: usize) -> [u64; 2] {
     let (dir, world) = on_disk();
     let workspace = resolving(&world);

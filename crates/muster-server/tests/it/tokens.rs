@@ -1,5 +1,5 @@
-//! Named tokens through the socket: made, shown once, listed, revoked; what each scope allows, and which workspaces are
-//! there for whom.
+//! Named tokens through the socket: created, shown once, listed, revoked; what each scope allows, and which workspaces each
+//! token sees.
 
 use crate::world::{READ_TOKEN, Workspace, World, customer};
 use crate::{mask, wire::Answer};
@@ -214,7 +214,7 @@ fn every_writing_call_is_refused_to_a_token_that_may_only_read_and_nothing_is_wr
         }
     }
     assert_eq!(writing, 2 * 19);
-    // The token was used meanwhile, which the list of tokens tells; the clock stands, so all else is the same.
+    // The token was used meanwhile, which the list of tokens shows; the clock is stopped, so all else is the same.
     let without_tokens = |seen: Vec<(String, Vec<u8>)>| {
         seen.into_iter().filter(|(path, _)| path != "/api/v1/tokens").collect::<Vec<_>>()
     };

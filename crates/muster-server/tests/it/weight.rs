@@ -59,7 +59,7 @@ fn a_request_that_needs_too_much_at_once_is_refused_alone() {
     assert_eq!(workspace.import(&[], &Json::from(all[..20].to_vec())).status, 200);
 }
 
-/// What an element wrote before it failed is taken back in the index of names, too: of a user whom it made, and of a name
+/// What an element wrote before it failed is taken back in the index of names, too: of a user that it created, and of a name
 /// that it removed.
 // Fails when `refresh_names` asks for facts, or when `refresh` passes over names that the index does not know.
 #[test]

@@ -60,7 +60,7 @@ impl Connection {
         Self { stream, unread: Vec::new() }
     }
 
-    /// Sends bytes as they are; a server that has closed its side is no error here.
+    /// Sends bytes as they are; it is fine if the server has closed its side.
     pub(crate) fn send(&mut self, bytes: &[u8]) {
         let _closed = self.stream.write_all(bytes);
     }
@@ -128,7 +128,7 @@ impl Connection {
         Some(answer)
     }
 
-    /// Reads on until a text was sent; all that was sent up to its end. None if the server ends the connection before.
+    /// Reads on until a string was sent; returns all up to its last byte. None if the server ends the connection before.
     pub(crate) fn until(&mut self, text: &str) -> Option<String> {
         let end = loop {
             if let Some(at) = self.unread.windows(text.len()).position(|window| window == text.as_bytes()) {

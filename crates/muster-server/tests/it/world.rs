@@ -1,4 +1,4 @@
-//! A server in this process on a free port, a clock that stands still until it is stepped, and workspaces on it.
+//! A server in this process on a free port, a clock that only moves when it is stepped, and workspaces on it.
 
 use crate::wire::{Answer, Connection};
 use base64::Engine as _;
@@ -226,7 +226,7 @@ impl Workspace<'_> {
         ["users", "events", "devices"].map(|name| stats[name].as_u64().unwrap())
     }
 
-    /// Whom a customer id finds.
+    /// Returns the user that an identifier resolves to.
     pub(crate) fn find(&self, kind: &str, value: &str) -> Option<Json> {
         let answer = self.admin("POST", "/users/find", &json!({"kind": kind, "value": value}));
         (answer.status == 200).then(|| answer.json())

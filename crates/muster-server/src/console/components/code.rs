@@ -3,18 +3,18 @@
 use super::{Html, escaped, is_hidden, put};
 use serde_json::Value as Json;
 
-/// One line of code: its text, and the pointer of the member that stands on it.
+/// One line of code: its text, and the pointer of its member.
 struct Line {
     text: String,
     pointer: String,
 }
 
-/// JSON with indents, for a text area; hidden characters are escaped, so that what is seen is what is sent.
+/// Returns indented JSON for a text area; hidden characters are escaped, so that the form sends what is seen.
 pub(crate) fn json_text(value: &Json) -> String {
     let pretty = serde_json::to_string_pretty(value).unwrap_or_default();
     let mut out = String::with_capacity(pretty.len());
     for letter in pretty.chars() {
-        // Line breaks stand between members alone: inside texts they are escaped already.
+        // Line breaks occur only between members: inside strings they are escaped already.
         if letter != '\n' && is_hidden(letter) {
             put(&mut out, format_args!("\\u{:04x}", u32::from(letter)));
         } else {
@@ -124,7 +124,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_hidden_in_a_text_to_correct_is_escaped_and_means_the_same() {
+    fn hidden_characters_of_an_element_to_correct_are_escaped_and_means_the_same() {
         let value = json!({"a": "\u{202e}x\ny"});
         let text = json_text(&value);
         assert_eq!(text, "{\n  \"a\": \"\\u202ex\\ny\"\n}");

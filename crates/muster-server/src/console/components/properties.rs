@@ -1,10 +1,10 @@
-//! What holds of the components for any text: nothing of it is markup. `proptest` tries texts at random.
+//! What holds of the components for any string: nothing of it is markup. `proptest` tries random strings.
 
 use super::{clipped, escaped, json_code, key, phrase};
 use proptest::prelude::*;
 use serde_json::{Value as Json, json};
 
-/// Texts with what HTML gives a meaning, ends of references among it, and what hides, among any other letters.
+/// Strings of characters that HTML gives a meaning, ends of references, hidden characters, and any others.
 fn texts() -> impl Strategy<Value = String> {
     let marks = [
         "<", ">", "\"", "'", "&", ";", "/", "=", " ", "\n", "\0", "\u{202e}", "\u{feff}", "`", "&lt;", "&amp;", "#39;",
@@ -14,7 +14,7 @@ fn texts() -> impl Strategy<Value = String> {
     prop::collection::vec(part, 0..40).prop_map(|parts| parts.concat())
 }
 
-/// The markup without the tags that a component makes by itself; what is left came in.
+/// Returns the markup without the tags of the component itself; what is left is from outside.
 fn without(markup: &str, own: &[&str]) -> String {
     own.iter().fold(markup.to_owned(), |text, tag| text.replace(tag, ""))
 }

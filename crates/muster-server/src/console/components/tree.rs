@@ -37,7 +37,7 @@ pub(crate) fn tree(tree_rows: &[TreeRow], further: usize) -> Html {
         let joins = if tree_row.is_marked { " class=\"joins\"" } else { "" };
         if let Some(parent) = tree_row.parent {
             let (from, above) = (left(depth - 1), parent * ROW + 22);
-            // Where depth is not drawn any more, the parent stands right above.
+            // Beyond the deepest column that is drawn, the parent is right above.
             let path = if from == x {
                 format!("M{x} {above}V{}", y - 6)
             } else {
@@ -86,7 +86,7 @@ mod tests {
 
     // Fails when the depth of a row is taken from the row before instead of from its parent.
     #[test]
-    fn each_member_hangs_from_its_parent_whatever_stands_between() {
+    fn each_member_hangs_from_its_parent_whatever_is_between() {
         let drawn =
             tree(&[tree_row(None, "a", false), tree_row(Some(0), "b", false), tree_row(Some(0), "<c>", true)], 0);
         let expected = "<svg class=\"lineage tree\" height=\"132\" role=\"img\" aria-label=\"3 profiles in one, each \

@@ -62,7 +62,7 @@ struct DraftKind {
     max_profiles: String,
 }
 
-/// What is no number goes as it is.
+/// Serializes a number, or what was typed instead of one.
 fn number_or_text<S: Serializer>(typed: &str, to: S) -> Result<S::Ok, S::Error> {
     match typed.parse::<u64>() {
         Ok(number) => to.serialize_u64(number),
@@ -134,7 +134,7 @@ async fn activate(context: &PageContext, draft: Draft) -> Page {
     };
     match changed {
         Ok(now) => context.done(&context.within("identity"), activated(&now.document)),
-        // What is wrong with the draft stands beside it; that the token may not is no fault of the draft.
+        // A fault of the draft is shown beside it; a missing right of the token is not a fault of the draft.
         Err(problem) if problem.status < 500 && problem.status != 403 => {
             refused(page(context, Some(draft), None, problem_sentence(&problem)).await)
         }
@@ -145,9 +145,9 @@ async fn activate(context: &PageContext, draft: Draft) -> Page {
 /// What was done: what an activation has to look at first is in force when that is through.
 fn activated(now: &IdentityDocument) -> &'static str {
     if now.is_activating() {
-        "Identity settings saved. The stored data is being looked through; until that is done the previous ones hold."
+        "Identity settings saved. The stored data is being processed; until that is done, the previous settings apply."
     } else {
-        "Identity settings saved. They hold for requests from now on."
+        "Identity settings saved. They apply to requests from now on."
     }
 }
 
@@ -298,8 +298,8 @@ impl Identity {
         self.draft.identifiers.len() < KINDS_MAX
     }
 
-    /// What a preview found, in one sentence, and its tone: conflicts alone are a warning, since they are work for people and
-    /// nothing else comes of them.
+    /// Returns the result of a preview as one sentence, with its tone: conflicts without merges are a warning, because they
+    /// are work for people.
     fn headline(&self, preview: &IdentityPreviewDocument) -> (&'static str, String) {
         let (merges, reviews) = (preview.merges, preview.reviews);
         if turns_off(&self.now, &self.draft) {
@@ -365,9 +365,9 @@ pub(crate) async fn cancel(context: Arc<PageContext>) -> Page {
     match context.perform(identity::cancel, (NoBody,)).await {
         Ok(_) => context.done(
             &context.within("identity"),
-            "Activation given up. The settings before it hold; merges that it made stay.",
+            "Activation cancelled. The previous settings apply again; merges that were made stay.",
         ),
-        // It went on, or ended, in the meantime: the page says so.
+        // The activation continued or ended in the meantime: the page says so.
         Err(problem) if problem.status == 409 => refused(page(&context, None, None, problem_sentence(&problem)).await),
         Err(problem) => Err(problem),
     }

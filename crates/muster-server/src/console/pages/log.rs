@@ -136,9 +136,9 @@ struct Live {
 /// Filters by their names, in the order in which an address has them.
 type Filters = Vec<(&'static str, String)>;
 
-/// What was typed and stands in no address.
+/// What was typed and is not part of the address.
 enum Typed {
-    /// All of it stands in the address.
+    /// All of it is part of the address.
     Nothing,
     /// It matches no user, or these.
     Unresolved { value: String, users: Vec<String> },
@@ -201,9 +201,9 @@ async fn live_page(context: &PageContext, filters: Filters, typed: Typed) -> Pag
     })
 }
 
-/// `POST /w/{ws}/live` with the filters and `identifier`: leads to the address of these filters. Times are those of the
+/// `POST /w/{ws}/live` with the filters and `identifier`: redirects to the address of these filters. Times are those of the
 /// page's zone; an address has them as instants. An identifier
-/// is posted, since addresses end up in logs; in the address stands the id of the user that it resolves to. An origin address
+/// is posted, since addresses end up in logs; the address has the id of the user that it resolves to. An origin address
 /// resolves to nothing that an address may tell, so the answer is the page itself; its older ones are posted, too, with `cursor`.
 pub(crate) async fn filter(context: Arc<PageContext>) -> Page {
     let mut chosen: Filters =
@@ -323,7 +323,7 @@ impl Live {
         }
     }
 
-    /// What stands in the box: what was typed, or what it resolved to.
+    /// The content of the box: what was typed, or what it resolved to.
     fn typed(&self) -> &str {
         match &self.typed {
             Typed::Nothing => self.filter("user_id"),
@@ -332,7 +332,7 @@ impl Live {
         }
     }
 
-    /// Whether its older pages are posted: what it is narrowed to stands in no address.
+    /// Returns whether its older pages are posted: the filter is not part of the address.
     fn is_posted(&self) -> bool {
         matches!(self.typed, Typed::Origin(_))
     }

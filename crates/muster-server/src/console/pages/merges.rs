@@ -60,7 +60,7 @@ pub(crate) async fn list(context: Arc<PageContext>) -> Page {
 }
 
 /// `POST /w/{ws}/merges` with `cause`, `state` and `q`: values are never taken from an address, which ends up in logs; so
-/// an identifier leads to the list of whoever has it.
+/// an identifier is posted, and the list of its user is shown.
 pub(crate) async fn narrow(context: Arc<PageContext>) -> Page {
     let of = |name: &str| context.field(name).unwrap_or_default().trim().to_owned();
     let (value, mut filter) = (of("q"), Filter { cause: of("cause"), state: of("state"), user_id: String::new() });

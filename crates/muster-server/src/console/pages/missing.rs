@@ -43,7 +43,7 @@ pub(crate) async fn unknown_address(app: Arc<App>, peer: SocketAddr, head: &Part
     }
 }
 
-/// The same words for whoever is not signed in.
+/// The page for visitors who are not signed in.
 #[derive(Template)]
 #[template(path = "missing.html")]
 struct Missing {
@@ -52,7 +52,7 @@ struct Missing {
     detail: &'static str,
 }
 
-/// The page of such an address for whoever is not signed in.
+/// Renders the page of an unknown address for a visitor who is not signed in.
 pub(crate) fn for_strangers(headers: &HeaderMap, status: StatusCode) -> Response {
     let (title, detail, _) = of_address(status);
     let page = html(&Missing { layout: BareLayout { title, theme: theme(headers) }, status: status.as_u16(), detail });

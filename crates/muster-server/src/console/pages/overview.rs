@@ -210,12 +210,12 @@ impl Overview {
     }
 
     /// Where the requests or the elements with an error of this type are listed: what is about a value waits in the
-    /// quarantine, what refused a request stands in the log alone.
+    /// quarantine; what refused a whole request is only in the log.
     fn place_of(&self, kind: &str) -> String {
         let (page, name) = if is_of_a_value(kind) { ("quarantine", "type") } else { ("live", "fault") };
         let is_known = known_types().contains(&kind);
         let query = form_urlencoded::Serializer::new(String::new()).append_pair(name, kind).finish();
-        // Types beyond those that are counted one by one are counted as one that is no type.
+        // Types beyond those that are counted one by one are counted under a name that is not a type.
         self.layout.to(&if is_known { format!("{page}?{query}") } else { page.to_owned() })
     }
 

@@ -257,7 +257,7 @@ async fn changed(context: &PageContext, patch: &Json) -> Result<(), Problem> {
     context.perform(workspaces::change, (JsonBody(patch), IfMatch::default())).await.map(|_| ())
 }
 
-/// The form as the change that the management API takes; what is no number goes as it is, so that it is refused there.
+/// Returns the form as the change that the management API takes; what is not a number is sent as typed and refused there.
 fn patch(context: &PageContext) -> Json {
     let mut out = Map::new();
     for name in ["name", "time_zone"] {
@@ -323,9 +323,9 @@ impl Workspace {
         }
         let numbers = [&self.rates, &self.size, &self.intake, &self.retention];
         let numbers = numbers.into_iter().flatten().map(|number| (number.path, format!("\"{}\"", number.label)));
-        let texts =
+        let named =
             [("name", "the name"), ("time_zone", "the time zone"), ("allowed_addresses", "the allowed addresses")];
-        let mut fields = texts.map(|(path, label)| (path, label.to_owned())).into_iter().chain(numbers);
+        let mut fields = named.map(|(path, label)| (path, label.to_owned())).into_iter().chain(numbers);
         match fields.find(|(path, _)| !self.fault(path).is_empty()) {
             Some((_, label)) => format!("Not saved: fix {label} below."),
             None => format!("Not saved: {problem}."),

@@ -42,8 +42,8 @@ fn page((app, headers): (&App, &HeaderMap), next: &str, (error, ended): (&str, &
     add_security_headers(made.unwrap_or_else(|problem| plain(StatusCode::INTERNAL_SERVER_ERROR, &problem.detail)))
 }
 
-/// Where whoever runs this server finds the admin token, and a command that shows it where one does without knowing more.
-/// What anybody may read: no path beside the default one, and never the token.
+/// Says where operators find the admin token, with a command that prints it if the path is the default one. Everybody may
+/// read this: it has no other path, and never the token.
 fn token_place(place: TokenPlace) -> (String, Option<&'static str>) {
     let given = |how: SettingSource, flag: &str, variable: &str, key: &str| match how {
         SettingSource::Flag => format!("the flag {flag}"),
@@ -51,7 +51,7 @@ fn token_place(place: TokenPlace) -> (String, Option<&'static str>) {
         SettingSource::File => format!("the key {key} of its settings file"),
     };
     match place {
-        TokenPlace::Unknown => ("Whoever runs this server has the admin token.".to_owned(), None),
+        TokenPlace::Unknown => ("The operator of this server has the admin token.".to_owned(), None),
         TokenPlace::Value(how) => {
             let given = given(how, "--admin-token", "MUSTER_ADMIN_TOKEN", "admin_token");
             (format!("The admin token is the one that this server was given by {given}."), None)
@@ -81,7 +81,7 @@ fn onward(next: &str) -> &str {
     if is_local(next) && next.len() <= NEXT_BYTES_MAX { next } else { "/" }
 }
 
-/// `GET /sign-in?next=`: says what ended the session of the cookie that came, to whoever has that cookie.
+/// `GET /sign-in?next=`: says what ended the session of the cookie that was sent.
 pub(crate) async fn show(
     State(app): State<Arc<App>>,
     ConnectInfo(peer): ConnectInfo<SocketAddr>,

@@ -23,7 +23,7 @@ use std::sync::Arc;
 struct Tokens {
     layout: Layout,
     items: Vec<TokenDocument>,
-    /// How many sessions go on, by the name of their token.
+    /// Number of active sessions by the name of their token.
     sessions: HashMap<String, u64>,
     error: String,
     /// What was typed into a form that was refused.
@@ -94,7 +94,7 @@ pub(crate) async fn create(context: Arc<PageContext>) -> Page {
     }
     if let Some(days) = context.field("expires_days").filter(|days| !days.trim().is_empty()) {
         let seconds = days.trim().parse::<u64>().ok().and_then(|days| days.checked_mul(86_400));
-        // What is no number of days is refused where all bodies are.
+        // What is not a number of days becomes 0, which the management API refuses.
         wish["expires_in"] = seconds.map_or(Json::from(0), Json::from);
     }
     let addresses = context.field("addresses").unwrap_or_default();

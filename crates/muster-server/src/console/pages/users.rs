@@ -203,7 +203,7 @@ struct User {
     merge_error: String,
 }
 
-/// A user whom somebody wants to merge into the one that is shown.
+/// The user to be merged into the one that is shown.
 struct Other {
     id: String,
     name: String,
@@ -322,7 +322,7 @@ async fn other_user(context: &PageContext, dry: &MergeContent) -> Result<Other, 
     })
 }
 
-/// What is wrong with a merge stands beside its form; that the token may not, or that the server cannot, is a page.
+/// Shows why a merge was refused beside its form; a missing right or a failure of the server gets its own page.
 async fn merge_refused(context: &PageContext, problem: Problem) -> Page {
     match problem.status {
         400 | 404 | 409 => refused(page(context, None, super::problem::sentence(&problem.detail)).await),

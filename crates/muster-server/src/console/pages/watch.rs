@@ -1,4 +1,4 @@
-//! What moves on the live page: its stream of rows, and how many requests come in a second.
+//! The moving parts of the live page: its stream of rows, and the requests per second.
 
 use super::super::components::{self, count_noun};
 use super::super::page_context::PageContext;
@@ -22,7 +22,7 @@ use muster_core::time::Timestamp;
 use std::convert::Infallible;
 use std::sync::Arc;
 
-/// `GET /w/{ws}/live/rate`: how many requests come in a second, for the navigation.
+/// `GET /w/{ws}/live/rate`: requests per second, for the navigation.
 pub(crate) async fn rate(context: Arc<PageContext>) -> Page {
     scopes::has(&context.caller, TokenScope::Read)?;
     html_part(&components::rate(context.entry()?.runtime.activity.per_second(context.app.now())))
@@ -41,7 +41,7 @@ struct Stream {
 }
 
 /// `GET /w/{ws}/live/stream` with the filters of [`super::log::live`]: server-sent events (WHATWG HTML, section 9.2): `row`, a rendered
-/// row of the table, and `rate`, a text. Its head, by HEAD, tells the script why there is no stream: an `EventSource` does not.
+/// row of the table, and `rate`, a sentence. HEAD tells the script why there is no stream: an `EventSource` does not.
 pub(crate) async fn stream(context: Arc<PageContext>) -> Page {
     let entry = context.entry()?;
     scopes::has(&context.caller, TokenScope::Read)?;

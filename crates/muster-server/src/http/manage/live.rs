@@ -62,7 +62,7 @@ impl Watch {
     /// Begins to watch the workspace of a call; `judge` is that of [`Viewer::open`].
     ///
     /// # Errors
-    /// 503 if as many watch as may; those of [`RequestFilter::new`].
+    /// 503 if there is no place for another viewer; those of [`RequestFilter::new`].
     pub(crate) async fn open(
         call: &WorkspaceContext,
         query: RequestFilterQuery,
@@ -76,8 +76,8 @@ impl Watch {
         Ok(Self { viewer, filter })
     }
 
-    /// What comes next, as [`Viewer::next`] tells it: a request that is wanted, or any while `is_due`. At each check the
-    /// members of a user that is followed are read anew.
+    /// Returns the next event of [`Viewer::next`]: a request that passes the filter, or any while `is_due`. At each check
+    /// the members of a followed user are read again.
     pub(crate) async fn next(&mut self, is_due: impl Fn() -> bool + Send + Sync) -> StreamEvent {
         loop {
             let filter = &mut self.filter;

@@ -1,4 +1,4 @@
-//! What the sign-in page says of the session that a browser had: to whoever has its cookie, and to nobody else.
+//! The sign-in page says why the session of a browser ended: only to the browser that has its cookie.
 
 use super::{Browser, text};
 use crate::tokens::make;
@@ -16,7 +16,7 @@ pub(super) fn said(answer: &Answer) -> String {
     rest.split_once("</p>").unwrap().0.to_owned()
 }
 
-/// The page that a browser is led to from another.
+/// Returns the page that a browser is redirected to from another.
 fn led(browser: &Browser<'_>) -> String {
     let answer = browser.get("/workspaces");
     assert_eq!((answer.status, answer.header("location")), (303, Some("/sign-in?next=/workspaces")));
@@ -58,7 +58,7 @@ fn the_sign_in_page_names_what_ended_the_session_of_the_cookie_that_comes() {
     );
 }
 
-// Fails when `Session::over` names the wrong one, or `standing` does not look at the time.
+// Fails when `Session::over` names the wrong one, or `state` ignores the time.
 #[test]
 fn a_session_that_is_over_by_time_says_which_time_it_was() {
     let world = World::start();
@@ -79,7 +79,7 @@ fn a_session_that_is_over_by_time_says_which_time_it_was() {
     assert_eq!(led(&old), "You were signed out: a session lasts 7 days at most.");
 }
 
-// Fails when `words` of `Standing::Unknown` names a reason, or `show` says something to whoever brings no cookie.
+// Fails when `words` of `SessionState::Unknown` names a reason, or `show` says something without a cookie.
 #[test]
 fn a_cookie_that_nobody_was_given_learns_nothing() {
     let world = World::start();

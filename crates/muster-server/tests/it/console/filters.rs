@@ -1,4 +1,4 @@
-//! The filters of the live page: an identifier is posted and leads to an address that tells an id.
+//! The filters of the live page: an identifier is posted and redirects to an address with an id.
 
 use super::{Browser, text};
 use crate::world::{ADMIN_TOKEN, World, customer};
@@ -53,7 +53,7 @@ fn the_requests_from_an_address_are_told_at_once_and_older_ones_by_a_form_and_no
     assert!(is_shown(&unfiltered, &mine[mine.len() - 1]));
 }
 
-// Fails when `filter` takes times for UTC, or `time` shows an instant as it stands in the address.
+// Fails when `filter` takes times for UTC, or `time` shows an instant as the address has it.
 #[test]
 fn times_are_typed_in_the_zone_of_the_page_and_the_filters_are_kept_from_page_to_page() {
     let world = World::start();
@@ -69,11 +69,11 @@ fn times_are_typed_in_the_zone_of_the_page_and_the_filters_are_kept_from_page_to
     assert_eq!(place, format!("{live}?warnings=false&since=2026-01-05T00%3A00%3A00Z"));
     let page = text(&browser.get(&place));
     assert!(page.contains("name=\"since\" value=\"2026-01-05T05:30\""), "{page}");
-    let stands = page.contains("data-live=\"");
+    let is_live = page.contains("data-live=\"");
     let (_, after) = page.split_once("?warnings=false&#38;since=2026-01-05T00%3A00%3A00Z&#38;cursor=").unwrap();
     let cursor = after.split('"').next().unwrap();
     let older = text(&browser.get(&format!("{place}&cursor={cursor}")));
-    assert_eq!((stands, page.matches("id=\"r-").count(), older.matches("id=\"r-").count()), (true, CONSOLE_ROWS, 1));
+    assert_eq!((is_live, page.matches("id=\"r-").count(), older.matches("id=\"r-").count()), (true, CONSOLE_ROWS, 1));
     // What came until then does not move, and a time before the first request shows none.
     let until = text(&browser.get(&format!("{live}?until=2026-01-05T00:00:00Z")));
     assert_eq!([until.contains("data-live=\""), until.contains("id=\"r-")], [false; 2]);
@@ -82,7 +82,7 @@ fn times_are_typed_in_the_zone_of_the_page_and_the_filters_are_kept_from_page_to
     assert_eq!((wrong.status, text(&wrong).contains("Since must be a date and a time")), (400, true));
 }
 
-// Fails when `words` of `console/pages/log.rs` counts faults alone, or `place_of` of the overview leads to the quarantine
+// Fails when `words` of `console/pages/log.rs` counts faults alone, or `place_of` of the overview links to the quarantine
 // whatever the type.
 #[test]
 fn an_error_of_the_overview_leads_to_the_requests_or_to_the_elements_that_have_it() {

@@ -1,5 +1,5 @@
-//! What forms are answered with: an action leads to a page that says once what was done, a form that was refused comes
-//! back with what was typed.
+//! Answers to forms: an action redirects to a page that says once what was done, a refused form is shown again with what was
+//! typed.
 
 use super::{Browser, SAME_ORIGIN, addresses, rights, text};
 use crate::tokens;

@@ -1,5 +1,5 @@
 //! A page as a strict reader sees it: tags with their attributes, or what is wrong. It takes the HTML that the templates
-//! write (lower case, quoted values, every element closed) and nothing else, so that text that came in and is not escaped
+//! write (lower case, quoted values, every element closed) and nothing else, so that text from outside that is not escaped
 //! is seen as a fault of the page.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -38,7 +38,7 @@ impl Tag {
 /// Reads a page or a fragment.
 ///
 /// # Errors
-/// What is not as templates write it, with what stands there.
+/// Markup that differs from what templates write, with the place.
 pub(super) fn read(page: &str) -> Result<Vec<Tag>, String> {
     let mut tags: Vec<Tag> = Vec::new();
     let mut open: Vec<String> = Vec::new();
@@ -108,7 +108,7 @@ fn tag<'p>(text: &'p str, open: &[String]) -> Result<(Tag, bool, &'p str), Strin
             None => ("", after),
         };
         if value.contains(['<', '>']) || tag.attributes.insert(name.to_owned(), unescaped(value)).is_some() {
-            return Err(format!("{name} holds markup or stands twice: <{}", here()));
+            return Err(format!("{name} holds markup or is repeated: <{}", here()));
         }
         rest = after;
     }
@@ -129,13 +129,13 @@ fn unescaped(value: &str) -> String {
 }
 
 /// What is wrong with a page beside its syntax: ids that stand twice, references to ids that are not there, controls
-/// without a label, labels without a control, a script or a handler that is no template's.
+/// without a label, labels without a control, a script or a handler that is not from a template.
 pub(super) fn faults(tags: &[Tag], is_whole: bool) -> Vec<String> {
     let mut faults = Vec::new();
     let mut ids = BTreeSet::new();
     for id in tags.iter().filter_map(|tag| tag.get("id")) {
         if !ids.insert(id) || id.is_empty() || id.contains(char::is_whitespace) {
-            faults.push(format!("the id {id:?} stands twice, or is none"));
+            faults.push(format!("the id {id:?} is repeated, or is empty"));
         }
     }
     let refers =

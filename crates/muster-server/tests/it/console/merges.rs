@@ -1,12 +1,12 @@
 //! Merges of three and more on their pages: one before/after table for what one element joined, the tree, the list
-//! narrowed to whom a merge was about.
+//! filtered by the user of a merge.
 
 use super::{Browser, text};
 use crate::merges::joined;
 use crate::world::{ADMIN_TOKEN, World};
 use serde_json::{Value as Json, json};
 
-/// What stands between two pieces of a page.
+/// Returns what is between two pieces of a page.
 fn between<'p>(page: &'p str, from: &str, to: &str) -> &'p str {
     let (_, rest) = page.split_once(from).unwrap_or_else(|| panic!("{from} is not there: {page}"));
     rest.split_once(to).unwrap_or_else(|| panic!("{to} does not follow {from}")).0
@@ -109,7 +109,7 @@ fn two_users_are_merged_from_the_page_of_one_after_a_look_at_what_it_would_do() 
     assert!(between(&nobody, "id=\"merge\"", "</form>").contains("No user has this value."), "{nobody}");
 }
 
-// Fails when a decided review has no button, or when reopening goes on to another one.
+// Fails when a decided review has no button, or when reopening shows another one.
 #[test]
 fn a_review_that_was_dismissed_is_reopened_on_its_page() {
     let world = World::start();

@@ -6,7 +6,7 @@ use crate::wire::Answer;
 use crate::world::{ADMIN_TOKEN, READ_TOKEN, World, customer};
 use serde_json::{Value as Json, json};
 
-/// Status, title, whether it stands in the frame, and whether it leads home.
+/// Returns status, title, whether the page has the layout, and whether it links to the start.
 fn shown(answer: &Answer) -> (u16, String, bool, bool) {
     let page = text(answer);
     let (_, rest) = page.split_once("<h1>").unwrap_or_else(|| panic!("{} {page}", answer.status));
@@ -32,7 +32,7 @@ fn an_address_that_is_none_is_a_page_in_the_frame_or_without_it_for_strangers() 
     }
     // The navigation of the workspace stays.
     assert!(text(&admin.goes_to(&within)).contains(&format!("/w/{}/overview", workspace.id)));
-    // Nothing of the address is said again, and a stranger is led to signing in.
+    // Nothing of the address is repeated, and a stranger is offered to sign in.
     let page = text(&nobody.goes_to("/planted-word"));
     assert!(!page.contains("planted-word") && page.contains("href=\"/sign-in\""), "{page}");
     assert!(!text(&admin.goes_to("/planted-word")).contains("planted-word"));

@@ -45,7 +45,7 @@ pub(super) fn fields(
 }
 
 /// What a write would show in. The use of a token is told by the list of tokens alone; that somebody signs in is recorded,
-/// and is no write of a form.
+/// and does not count as a write of a form.
 fn seen(world: &World, calls: &[(&'static str, &'static str, String, Json)]) -> Vec<(String, Vec<u8>)> {
     let logged = world.admin("GET", "/audit?limit=1000", &Json::Null).json();
     assert_eq!(logged["next_cursor"], Json::Null);
@@ -57,7 +57,7 @@ fn seen(world: &World, calls: &[(&'static str, &'static str, String, Json)]) -> 
     seen
 }
 
-/// Forms that change nothing that is stored: whoever is signed in may send them.
+/// Forms that change nothing that is stored: every signed-in user may send them.
 const HARMLESS: [&str; 7] = [
     "/sign-in",
     "/sign-out",
@@ -136,7 +136,7 @@ fn a_token_of_another_workspace_sees_nothing_of_this_one_and_changes_nothing() {
             assert!(!page.contains(planted), "{method} {template} tells {planted}: {page}");
         }
         let place = answer.header("location").unwrap_or_default();
-        assert!(!place.contains(&workspace.id), "{method} {template} leads to {place}");
+        assert!(!place.contains(&workspace.id), "{method} {template} redirects to {place}");
     }
     assert_eq!(of_it, 45);
     assert_eq!(seen(&world, &calls), before);
@@ -168,7 +168,7 @@ fn no_page_tells_a_personal_value_to_a_token_without_that_right_and_the_live_str
     }
     let found = reader.post(&format!("/w/{}/users", workspace.id), &[("q", "+1555planted1")]);
     let page = text(&found);
-    // What was typed stands in the box and in the sentence again; nothing beside it.
+    // What was typed is repeated in the box and in the sentence, and nowhere else.
     let rest = page.replace("+1555planted1", "");
     assert!(!mask::is_told(rest.as_bytes()), "{page}");
     let mut viewers = [&reader, &admin].map(|browser| {

@@ -44,7 +44,7 @@ impl<'a> Walk<'a> {
         // The links of the component sheet are samples.
         for (page, id) in walk.fragments.iter().filter(|(page, _)| page != "/components") {
             if walk.ids.get(page).is_some_and(|ids| !ids.contains(id)) {
-                walk.faults.push(format!("{page} has no #{id} that a link leads to"));
+                walk.faults.push(format!("{page} has no #{id}, which a link refers to"));
             }
         }
         (walk.read, walk.faults)
@@ -62,7 +62,7 @@ impl<'a> Walk<'a> {
             return;
         }
         let Some(template) = template("GET", path) else {
-            self.faults.push(format!("{path} is no address of the console"));
+            self.faults.push(format!("{path} is not an address of the console"));
             return;
         };
         if template == "/w/{workspace_id}/live/stream" {
@@ -88,7 +88,7 @@ impl<'a> Walk<'a> {
         }
     }
 
-    /// Reads a page and takes what it leads to.
+    /// Reads a page and collects its links.
     fn judges(&mut self, path: &str, page: &str) {
         let tags = match markup::read(page) {
             Ok(tags) => tags,
@@ -105,7 +105,7 @@ impl<'a> Walk<'a> {
                 let (to, id) = resolved(path, link);
                 if is_form {
                     let faulty = template("POST", &to).is_none();
-                    self.faults.extend(faulty.then(|| format!("{path}: a form leads to {to}")));
+                    self.faults.extend(faulty.then(|| format!("{path}: a form redirects to {to}")));
                     continue;
                 }
                 self.fragments.extend(id.map(|id| (to.clone(), id)));
@@ -193,7 +193,7 @@ fn with_typical_data_every_page_is_sound_and_every_link_leads_somewhere() {
 /// Text that would be markup, in a value or a name, or would turn the text around it.
 fn hostile() -> Vec<String> {
     let long = "<x-evil>".repeat(25);
-    let texts = [
+    let samples = [
         "<script>alert(1)</script>",
         "\"><x-evil onmarker=\"1\">",
         "' onmarker='1",
@@ -207,7 +207,7 @@ fn hostile() -> Vec<String> {
         "a/b?c=d&e#f%3c",
         "{{ 7*7 }}",
     ];
-    texts.into_iter().map(str::to_owned).chain([long]).collect()
+    samples.into_iter().map(str::to_owned).chain([long]).collect()
 }
 
 /// Data with hostile text wherever text can stand.

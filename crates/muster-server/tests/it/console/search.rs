@@ -1,4 +1,4 @@
-//! A search for a user: one hit is gone to, several are told, and what was typed stands in no address.
+//! A search for a user: one hit redirects to the user, several are listed, and no address contains what was typed.
 
 use super::{Browser, text};
 use crate::world::{ADMIN_TOKEN, READ_TOKEN, Workspace, World};
@@ -23,7 +23,7 @@ fn led(browser: &Browser<'_>, workspace: &Workspace<'_>, fields: &[(&str, &str)]
     place
 }
 
-// Fails when `find` of `console/pages/users.rs` shows a page for one hit, or leads to an address with the value.
+// Fails when `find` of `console/pages/users.rs` shows a page for one hit, or redirects to an address with the value.
 #[test]
 fn a_search_that_matches_one_user_goes_to_the_page_of_the_user_and_tells_its_id_alone() {
     let world = World::start();

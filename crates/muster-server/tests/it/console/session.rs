@@ -144,7 +144,7 @@ fn what_the_script_of_an_open_page_asks_for_keeps_no_session_alive() {
     assert!(!refreshes() && !is_in(&browser));
 }
 
-// Fails when `Visit::judged` goes on without a session.
+// Fails when `PageContext::open` continues without a session.
 #[test]
 fn without_a_session_every_page_leads_to_the_sign_in_page_and_nothing_is_done() {
     let world = World::start();

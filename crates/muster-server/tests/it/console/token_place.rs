@@ -21,7 +21,7 @@ fn the_sign_in_page_says_where_the_token_of_this_server_is() {
     let directory = |is_default, was_said, was_printed| TokenPlace::DataDirectory { is_default, was_said, was_printed };
     let cat = Some("cat muster-data/admin-token".to_owned());
     for (place, words, command) in [
-        (TokenPlace::Unknown, "Whoever runs this server has the admin token.", None),
+        (TokenPlace::Unknown, "The operator of this server has the admin token.", None),
         (
             directory(true, false, false),
             "The admin token is in the file admin-token of the server&#39;s data directory. In the directory where the server was \

@@ -1,4 +1,4 @@
-//! Reads one curl command as a shell would: words, quotes, lines that go on. Only what the document uses is known.
+//! Reads one curl command as a shell would: words, quotes, continued lines. Only what the document uses is known.
 
 use crate::world::{ADMIN_TOKEN, basic};
 
@@ -20,7 +20,7 @@ impl Curl {
         let words = words(text)?;
         let mut words = words.into_iter();
         if words.next().as_deref() != Some("curl") {
-            return Err("one curl command stands in a block of sh".to_owned());
+            return Err("a block of sh must have exactly one curl command".to_owned());
         }
         let mut curl = Self { method: String::new(), target: String::new(), headers: Vec::new(), body: String::new() };
         while let Some(word) = words.next() {

@@ -1,5 +1,5 @@
-//! Compares what is stated with what is so. `<asha>` is a name: where it first stands it takes what is there, an id as a
-//! rule, and afterwards means that; no two names mean the same.
+//! Compares what is stated with what is so. `<asha>` is a name: its first use binds it to the value at that place, an id as a
+//! rule, and afterwards it means that value; no two names mean the same.
 
 use serde_json::Value as Json;
 use std::collections::BTreeMap;
@@ -69,7 +69,7 @@ impl Names {
         Ok(())
     }
 
-    /// A text with what its names mean.
+    /// Returns a string with its names replaced by their values.
     ///
     /// # Errors
     /// A name that is not known yet.
@@ -86,7 +86,7 @@ impl Names {
         Ok(out + rest)
     }
 
-    /// A name that stands once, with its line.
+    /// Returns a name that is used only once, with its line.
     pub(super) fn lonely(&self) -> Option<(usize, &str)> {
         self.0.iter().find(|(_, named)| named.uses == 1).map(|(name, named)| (named.line, name.as_str()))
     }

@@ -26,7 +26,7 @@ pub(super) struct Step {
     pub(super) then: Vec<Statement>,
 }
 
-/// What is sent. Texts may hold names, `<asha>`.
+/// What is sent. Strings may hold names, `<asha>`.
 pub(super) enum Call {
     /// One bulk import of the elements, as often as stated in one request, `#` being 1, 2, ...
     Import {
@@ -130,7 +130,7 @@ impl Reader {
 
     fn push(&mut self, step: Step) -> Result<(), String> {
         if self.curl.is_some() {
-            return Err("a step stands between a curl and its answer".to_owned());
+            return Err("a step is between a curl and its answer".to_owned());
         }
         self.examples.last_mut().ok_or("a step outside of an example")?.steps.push(step);
         Ok(())
@@ -182,7 +182,7 @@ fn row(line: usize, text: &str) -> Result<Step, String> {
                 }
                 let rest = between.replace("<br>", "");
                 if !rest.trim().is_empty() {
-                    return Err(format!("{:?} stands outside of backticks", rest.trim()));
+                    return Err(format!("{:?} is outside of backticks", rest.trim()));
                 }
             }
         }
@@ -221,7 +221,7 @@ fn call(text: &str) -> Result<Call, String> {
 
 fn elements(text: &str, is_dry: bool) -> Result<Call, String> {
     let (times, elements) = match text.split_once(" times ") {
-        Some((times, elements)) => (times.parse().map_err(|_| format!("{times} is no number"))?, elements),
+        Some((times, elements)) => (times.parse().map_err(|_| format!("{times} is not a number"))?, elements),
         None => (1, text),
     };
     json(elements)?.as_array().ok_or("an import takes an array of elements")?;
@@ -244,7 +244,7 @@ fn manage(text: &str, again: bool) -> Result<Call, String> {
     let mut parts = text.splitn(3, ' ');
     let word = parts.next().unwrap_or_default();
     let method = ["GET", "PUT", "POST", "DELETE", "PATCH"].into_iter().find(|known| *known == word);
-    let method = method.ok_or_else(|| format!("{text} is no call"))?;
+    let method = method.ok_or_else(|| format!("{text} is not a call"))?;
     let path = parts.next().filter(|path| path.starts_with('/')).ok_or("a path begins with /")?.to_owned();
     let body = parts.next().unwrap_or_default().to_owned();
     if !body.is_empty() {
@@ -263,7 +263,8 @@ fn answer(text: &str) -> Result<Answer, String> {
 }
 
 fn statement(text: &str) -> Result<Statement, String> {
-    let wrong = || format!("{text} is no statement: KIND VALUE finds nobody, KIND VALUE finds {{...}}, /PATH is ...");
+    let wrong =
+        || format!("{text} is not a statement: KIND VALUE finds nobody, KIND VALUE finds {{...}}, /PATH is ...");
     if let Some((path, stated)) = text.split_once(" is ").filter(|(path, _)| path.starts_with('/')) {
         return Ok(Statement::Is { path: path.to_owned(), json: json(stated)? });
     }
