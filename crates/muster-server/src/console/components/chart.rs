@@ -1,11 +1,13 @@
 //! Charts as SVG, drawn on the server: x in percent and y in pixels, so that they stretch and their text never scales.
 
-use super::{Html, count, escaped, put};
+use super::markup::{Html, render};
+use super::numbers::{self, count};
+use askama::Template;
 
 /// One minute of the hour chart.
 #[derive(Clone, Debug)]
 pub(crate) struct Minute {
-    /// Its clock time, as it is said.
+    /// Its clock time, as it is shown.
     pub(crate) at: String,
     /// Elements that were accepted and rejected, and requests that were answered 429.
     pub(crate) accepted: u64,
@@ -13,7 +15,7 @@ pub(crate) struct Minute {
     pub(crate) limited: u64,
 }
 
-/// The next number of the form 1, 2 or 5 times a power of ten: the top of a scale.
+/// Returns the next number of the form 1, 2 or 5 times a power of ten: the top of a scale.
 fn top(most: u64) -> u64 {
     let mut power = 1_u64;
     loop {
@@ -31,95 +33,117 @@ const ACCEPTED_BASE: f64 = 122.0;
 const REJECTED_TOP: f64 = 152.0;
 const REJECTED_BASE: f64 = 196.0;
 
-/// Accepted and rejected elements a minute on scales of their own, with a mark where callers were answered 429.
+/// The bars of one minute, and the mark of its answers of 429. Positions are percents, heights pixels.
+struct Bars {
+    x: String,
+    at: String,
+    accepted: u64,
+    rejected: u64,
+    is_limited: bool,
+    accepted_y: String,
+    accepted_height: String,
+    rejected_y: String,
+    rejected_height: String,
+}
+
+/// Heading and scale of one half of the hour chart.
+struct Scale {
+    y: u8,
+    line: u8,
+    words: &'static str,
+    top: u64,
+}
+
+#[derive(Template)]
+#[template(
+    ext = "html",
+    source = r#"<svg class="chart" height="216" role="img" aria-label="{{ label }}">{% for it in scales %}<text x="0" y="{{ it.y }}">{{ it.words }}</text><text class="end" x="100%" y="{{ it.y }}">{{ numbers::count(*it.top) }}</text><line class="grid-line" x1="0" x2="100%" y1="{{ it.line }}" y2="{{ it.line }}"/>{% endfor %}{% for it in bars %}<g><title>{{ it.at }}: {{ numbers::count(*it.accepted) }} accepted, {{ numbers::count(*it.rejected) }} rejected</title><rect class="band" x="{{ it.x }}%" y="18" width="{{ step }}%" height="178"/>{% if it.accepted > 0 %}<rect class="bar-ok" x="{{ it.x }}%" y="{{ it.accepted_y }}" width="{{ bar }}%" height="{{ it.accepted_height }}"/><rect class="cap" x="{{ it.x }}%" y="{{ it.accepted_y }}" width="{{ bar }}%" height="2"/>{% endif %}{% if it.rejected > 0 %}<rect class="bar-bad" x="{{ it.x }}%" y="{{ it.rejected_y }}" width="{{ bar }}%" height="{{ it.rejected_height }}"/>{% endif %}{% if it.is_limited %}<line class="mark" x1="{{ it.x }}%" x2="{{ it.x }}%" y1="14" y2="196"/>{% endif %}</g>{% endfor %}{% for base in [122, 196] %}<line class="axis" x1="0" x2="100%" y1="{{ base }}" y2="{{ base }}"/>{% endfor %}{% for (x, at) in quarters %}<text x="{{ x }}%" y="212">{{ at }}</text>{% endfor %}<text class="end" x="100%" y="212">{{ last }}</text></svg>"#
+)]
+struct HourChart {
+    label: String,
+    scales: [Scale; 2],
+    step: String,
+    bar: String,
+    bars: Vec<Bars>,
+    quarters: Vec<(usize, String)>,
+    last: String,
+}
+
+/// Draws accepted and rejected elements per minute on scales of their own, with a mark where callers were answered 429.
 #[expect(clippy::cast_precision_loss, reason = "heights in pixels")]
 pub(crate) fn hour(minutes: &[Minute]) -> Html {
-    let most = |of: fn(&Minute) -> u64| top(minutes.iter().map(of).max().unwrap_or_default());
-    let (accepted_top, rejected_top) = (most(|m| m.accepted), most(|m| m.rejected));
+    let most = |of: fn(&Minute) -> u64| minutes.iter().map(of).max().unwrap_or_default();
+    let (accepted_max, rejected_max) = (most(|m| m.accepted), most(|m| m.rejected));
+    let (accepted_top, rejected_top) = (top(accepted_max), top(rejected_max));
     let step = 100.0 / minutes.len().max(1) as f64;
-    let ends = (minutes.first().map_or("", |m| &m.at), minutes.last().map_or("", |m| &m.at));
+    let at = |minute: Option<&Minute>| minute.map_or("", |m| &m.at).to_owned();
+    let (first, last) = (at(minutes.first()), at(minutes.last()));
     let label = format!(
-        "Elements per minute, {} to {}: at most {} accepted and {} rejected in one",
-        ends.0,
-        ends.1,
-        count(minutes.iter().map(|m| m.accepted).max().unwrap_or_default()),
-        count(minutes.iter().map(|m| m.rejected).max().unwrap_or_default()),
+        "Elements per minute, {first} to {last}: at most {} accepted and {} rejected in one",
+        count(accepted_max),
+        count(rejected_max),
     );
-    let mut out = format!("<svg class=\"chart\" height=\"216\" role=\"img\" aria-label=\"{}\">", escaped(&label));
-    for (y, words, top) in
-        [(10, "Accepted elements per minute", accepted_top), (145, "Rejected per minute", rejected_top)]
-    {
-        let line = y + 8 - y % 2;
-        put(
-            &mut out,
-            format_args!(
-                "<text x=\"0\" y=\"{y}\">{words}</text><text class=\"end\" x=\"100%\" y=\"{y}\">{}</text>\
-             <line class=\"grid-line\" x1=\"0\" x2=\"100%\" y1=\"{line}\" y2=\"{line}\"/>",
-                count(top)
-            ),
-        );
-    }
-    for (n, minute) in minutes.iter().enumerate() {
-        bars(&mut out, minute, (n as f64 * step, step), (accepted_top, rejected_top));
-    }
-    for base in [ACCEPTED_BASE, REJECTED_BASE] {
-        put(&mut out, format_args!("<line class=\"axis\" x1=\"0\" x2=\"100%\" y1=\"{base}\" y2=\"{base}\"/>"));
-    }
-    for quarter in 0..4 {
-        let at = minutes.get(minutes.len() * quarter / 4).map_or("", |m| &m.at);
-        put(&mut out, format_args!("<text x=\"{}%\" y=\"212\">{}</text>", quarter * 25, escaped(at)));
-    }
-    put(&mut out, format_args!("<text class=\"end\" x=\"100%\" y=\"212\">{}</text></svg>", escaped(ends.1)));
-    Html(out)
+    let bars =
+        minutes.iter().enumerate().map(|(n, minute)| bars(minute, n as f64 * step, (accepted_top, rejected_top)));
+    render(&HourChart {
+        label,
+        scales: [
+            Scale { y: 10, line: 18, words: "Accepted elements per minute", top: accepted_top },
+            Scale { y: 145, line: 152, words: "Rejected per minute", top: rejected_top },
+        ],
+        step: format!("{step:.2}"),
+        bar: format!("{:.2}", step * 0.78),
+        bars: bars.collect(),
+        quarters: (0..4).map(|quarter| (quarter * 25, at(minutes.get(minutes.len() * quarter / 4)))).collect(),
+        last,
+    })
 }
 
-/// The bars of one minute, and the mark of its answers of 429.
+/// Computes the bars of one minute.
 #[expect(clippy::cast_precision_loss, reason = "heights in pixels")]
-fn bars(out: &mut String, minute: &Minute, (x, step): (f64, f64), (accepted_top, rejected_top): (u64, u64)) {
+fn bars(minute: &Minute, x: f64, (accepted_top, rejected_top): (u64, u64)) -> Bars {
     let tall = |n: u64, of: u64, pixels: f64| n as f64 / of as f64 * pixels;
-    let ok = tall(minute.accepted, accepted_top, ACCEPTED_BASE - ACCEPTED_TOP);
-    let bad = tall(minute.rejected, rejected_top, REJECTED_BASE - REJECTED_TOP);
-    let bar = step * 0.78;
-    put(
-        out,
-        format_args!(
-            "<g><title>{}: {} accepted, {} rejected</title><rect class=\"band\" x=\"{x:.2}%\" y=\"18\" width=\"{step:.2}%\" height=\"178\"/>",
-            escaped(&minute.at),
-            count(minute.accepted),
-            count(minute.rejected)
-        ),
-    );
-    if minute.accepted > 0 {
-        let y = ACCEPTED_BASE - ok;
-        put(
-            out,
-            format_args!(
-                "<rect class=\"bar-ok\" x=\"{x:.2}%\" y=\"{y:.1}\" width=\"{bar:.2}%\" height=\"{ok:.1}\"/>\
-             <rect class=\"cap\" x=\"{x:.2}%\" y=\"{y:.1}\" width=\"{bar:.2}%\" height=\"2\"/>"
-            ),
-        );
+    let accepted = tall(minute.accepted, accepted_top, ACCEPTED_BASE - ACCEPTED_TOP);
+    let rejected = tall(minute.rejected, rejected_top, REJECTED_BASE - REJECTED_TOP).max(1.0);
+    Bars {
+        x: format!("{x:.2}"),
+        at: minute.at.clone(),
+        accepted: minute.accepted,
+        rejected: minute.rejected,
+        is_limited: minute.limited > 0,
+        accepted_y: format!("{:.1}", ACCEPTED_BASE - accepted),
+        accepted_height: format!("{accepted:.1}"),
+        rejected_y: format!("{:.1}", REJECTED_BASE - rejected),
+        rejected_height: format!("{rejected:.1}"),
     }
-    if minute.rejected > 0 {
-        let (y, bad) = (REJECTED_BASE - bad.max(1.0), bad.max(1.0));
-        put(
-            out,
-            format_args!(
-                "<rect class=\"bar-bad\" x=\"{x:.2}%\" y=\"{y:.1}\" width=\"{bar:.2}%\" height=\"{bad:.1}\"/>"
-            ),
-        );
-    }
-    if minute.limited > 0 {
-        put(out, format_args!("<line class=\"mark\" x1=\"{x:.2}%\" x2=\"{x:.2}%\" y1=\"14\" y2=\"196\"/>"));
-    }
-    out.push_str("</g>");
 }
 
-/// Sizes of groups that are told together: from this one to below the next.
+/// Sizes of groups that share a row: from this one to below the next.
 const SIZES: [u64; 7] = [2, 3, 4, 5, 10, 50, 100];
 /// Pixels of a row.
 const ROW: usize = 24;
 
-/// How many groups there are of which size, a bar each.
+/// One row of the chart of groups: its size in words, the bar in percent, the number of groups.
+struct GroupRow {
+    size: String,
+    text_y: usize,
+    bar_y: usize,
+    width: String,
+    number: u64,
+}
+
+#[derive(Template)]
+#[template(
+    ext = "html",
+    source = r#"<svg class="chart" height="{{ height }}" role="img" aria-label="Groups by size: {{ label }}">{% for it in rows %}<text x="0" y="{{ it.text_y }}">{{ it.size }}</text><rect class="bar-merged" x="80" y="{{ it.bar_y }}" width="{{ it.width }}%" height="12"/><text class="end" x="100%" y="{{ it.text_y }}">{{ numbers::count(*it.number) }}</text>{% endfor %}</svg>"#
+)]
+struct GroupChart {
+    height: usize,
+    label: String,
+    rows: Vec<GroupRow>,
+}
+
+/// Draws a bar for the number of groups of each size.
 #[expect(clippy::cast_precision_loss, reason = "widths in percent")]
 pub(crate) fn groups(groups: &[(u64, u64)]) -> Html {
     let of = |at: usize| {
@@ -135,23 +159,17 @@ pub(crate) fn groups(groups: &[(u64, u64)]) -> Html {
     let rows: Vec<(String, u64)> = (0..SIZES.len()).map(of).filter(|(_, n)| *n > 0).collect();
     let most = rows.iter().map(|(_, n)| *n).max().unwrap_or(1);
     let words: Vec<String> = rows.iter().map(|(size, n)| format!("{} of {size}", count(*n))).collect();
-    let (height, label) = (rows.len() * ROW, words.join(", "));
-    let mut out =
-        format!("<svg class=\"chart\" height=\"{height}\" role=\"img\" aria-label=\"Groups by size: {label}\">");
-    for (at, (size, n)) in rows.iter().enumerate() {
+    let height = rows.len() * ROW;
+    let row = |(at, (size, number)): (usize, (String, u64))| GroupRow {
+        size,
+        text_y: at * ROW + 13,
+        bar_y: at * ROW + 3,
         // The bar leaves room for the size before it and the number behind; the smallest is still seen.
-        let (text, bar, width) = (at * ROW + 13, at * ROW + 3, (*n as f64 * 56.0 / most as f64).max(0.2));
-        put(
-            &mut out,
-            format_args!(
-                "<text x=\"0\" y=\"{text}\">{size}</text><rect class=\"bar-merged\" x=\"80\" y=\"{bar}\" \
-                 width=\"{width:.1}%\" height=\"12\"/><text class=\"end\" x=\"100%\" y=\"{text}\">{}</text>",
-                count(*n)
-            ),
-        );
-    }
-    out.push_str("</svg>");
-    super::markup(out)
+        width: format!("{:.1}", (number as f64 * 56.0 / most as f64).max(0.2)),
+        number,
+    };
+    let rows = rows.into_iter().enumerate().map(row).collect();
+    render(&GroupChart { height, label: words.join(", "), rows })
 }
 
 #[cfg(test)]

@@ -1,22 +1,41 @@
 //! JSON as code: numbered lines, and a mark with a note under the line that a pointer names.
 
-use super::{Html, escaped, is_hidden, put};
+use super::markup::{Html, render};
+use super::text::{is_hidden, visible};
+use askama::Template;
 use serde_json::Value as Json;
 
-/// One line of code: its text, and the pointer of its member.
+/// One line of code, and the pointer of its member.
 struct Line {
-    text: String,
+    indent: String,
+    /// The name of the member, as JSON.
+    name: Option<Html>,
+    text: Html,
     pointer: String,
+    /// Notes about faults on this line.
+    notes: Vec<String>,
 }
 
-/// Returns indented JSON for a text area; hidden characters are escaped, so that the form sends what is seen.
+#[derive(Template)]
+#[template(
+    ext = "html",
+    source = r#"<pre class="code numbered" tabindex="0" role="region" aria-label="{{ label }}"><code>{% for line in lines %}<span class="ln{% if !line.notes.is_empty() %} hit{% endif %}">{{ line.indent }}{% if let Some(name) = line.name %}<span class="k">{{ name }}</span>: {% endif %}{{ line.text }}
+</span>{% for note in line.notes %}<span class="ln-note">{{ note }}
+</span>{% endfor %}{% endfor %}</code></pre>"#
+)]
+struct Code<'a> {
+    label: &'a str,
+    lines: Vec<Line>,
+}
+
+/// Returns indented JSON for a textarea; hidden characters are escaped, so that the form sends what is seen.
 pub(crate) fn json_text(value: &Json) -> String {
     let pretty = serde_json::to_string_pretty(value).unwrap_or_default();
     let mut out = String::with_capacity(pretty.len());
     for letter in pretty.chars() {
         // Line breaks occur only between members: inside strings they are escaped already.
         if letter != '\n' && is_hidden(letter) {
-            put(&mut out, format_args!("\\u{:04x}", u32::from(letter)));
+            out += &format!("\\u{:04x}", u32::from(letter));
         } else {
             out.push(letter);
         }
@@ -24,29 +43,18 @@ pub(crate) fn json_text(value: &Json) -> String {
     out
 }
 
-/// JSON as numbered lines; each fault is noted under the line that its pointer (RFC 6901, below this value) names, or
-/// under the nearest one above it.
+/// Renders JSON as numbered lines; each fault is noted under the line that its pointer (RFC 6901, below this value) names,
+/// or under the nearest one above it.
 pub(crate) fn json_code(value: &Json, faults: &[(String, String)], label: &str) -> Html {
     let mut lines = Vec::new();
     write(&mut lines, value, &JsonPosition { indent: 0, name: None, pointer: String::new(), ends: "" });
-    let mut notes: Vec<Vec<&str>> = vec![Vec::new(); lines.len()];
     for (pointer, note) in faults {
         let fits = |line: &Line| pointer == &line.pointer || pointer.starts_with(&format!("{}/", line.pointer));
         let best =
             (0..lines.len()).filter(|n| fits(&lines[*n])).max_by_key(|n| (lines[*n].pointer.len(), usize::MAX - n));
-        notes[best.unwrap_or(0)].push(note);
+        lines[best.unwrap_or(0)].notes.push(note.clone());
     }
-    let mut out =
-        format!("<pre class=\"code numbered\" tabindex=\"0\" role=\"region\" aria-label=\"{}\"><code>", escaped(label));
-    for (line, notes) in lines.iter().zip(notes) {
-        let hit = if notes.is_empty() { "" } else { " hit" };
-        put(&mut out, format_args!("<span class=\"ln{hit}\">{}\n</span>", line.text));
-        for note in notes {
-            put(&mut out, format_args!("<span class=\"ln-note\">{}\n</span>", escaped(note)));
-        }
-    }
-    out.push_str("</code></pre>");
-    Html(out)
+    render(&Code { label, lines })
 }
 
 struct JsonPosition<'a> {
@@ -58,48 +66,44 @@ struct JsonPosition<'a> {
 }
 
 fn write(lines: &mut Vec<Line>, value: &Json, position: &JsonPosition<'_>) {
-    let indent = "  ".repeat(position.indent);
-    let name = position.name.map(|name| format!("<span class=\"k\">{}</span>: ", scalar(&Json::from(name))));
-    let head = format!("{indent}{}", name.unwrap_or_default());
     let below = |pointer: &str| format!("{}/{}", position.pointer, pointer.replace('~', "~0").replace('/', "~1"));
-    let push = |lines: &mut Vec<Line>, text: String| lines.push(Line { text, pointer: position.pointer.clone() });
+    let inner = |name, pointer, is_last: bool| JsonPosition {
+        indent: position.indent + 1,
+        name,
+        pointer,
+        ends: if is_last { "" } else { "," },
+    };
     match value {
         Json::Object(members) if !members.is_empty() => {
-            push(lines, format!("{head}{{"));
+            lines.push(position.line("{", true));
             for (at, (name, value)) in members.iter().enumerate() {
-                let ends = if at + 1 < members.len() { "," } else { "" };
-                write(
-                    lines,
-                    value,
-                    &JsonPosition { indent: position.indent + 1, name: Some(name), pointer: below(name), ends },
-                );
+                write(lines, value, &inner(Some(name.as_str()), below(name), at + 1 == members.len()));
             }
-            push(lines, format!("{indent}}}{}", position.ends));
+            lines.push(position.line(&format!("}}{}", position.ends), false));
         }
         Json::Array(items) if items.iter().any(|item| item.is_object() || item.is_array()) => {
-            push(lines, format!("{head}["));
+            lines.push(position.line("[", true));
             for (at, value) in items.iter().enumerate() {
-                let ends = if at + 1 < items.len() { "," } else { "" };
-                let pointer = below(&at.to_string());
-                write(lines, value, &JsonPosition { indent: position.indent + 1, name: None, pointer, ends });
+                write(lines, value, &inner(None, below(&at.to_string()), at + 1 == items.len()));
             }
-            push(lines, format!("{indent}]{}", position.ends));
+            lines.push(position.line(&format!("]{}", position.ends), false));
         }
-        value => push(lines, format!("{head}{}{}", scalar(value), position.ends)),
+        value => lines.push(position.line(&format!("{value}{}", position.ends), true)),
     }
 }
 
-/// A value on one line, with what is hidden told by its number.
-fn scalar(value: &Json) -> String {
-    let mut out = String::new();
-    for letter in value.to_string().chars() {
-        if is_hidden(letter) {
-            put(&mut out, format_args!("<span class=\"tag warn\">U+{:04X}</span>", u32::from(letter)));
-        } else {
-            out.push_str(&escaped(letter.encode_utf8(&mut [0; 4])));
+impl JsonPosition<'_> {
+    /// Returns a line at this position, with the name of the member if `is_first`.
+    fn line(&self, text: &str, is_first: bool) -> Line {
+        let name = self.name.filter(|_| is_first).map(|name| visible(&Json::from(name).to_string(), usize::MAX));
+        Line {
+            indent: "  ".repeat(self.indent),
+            name,
+            text: visible(text, usize::MAX),
+            pointer: self.pointer.clone(),
+            notes: Vec::new(),
         }
     }
-    out
 }
 
 #[cfg(test)]
@@ -114,10 +118,10 @@ mod tests {
             [("/actions/0/action".to_owned(), "Here".to_owned()), ("/customer_id".to_owned(), "Missing".to_owned())];
         let want = "<pre class=\"code numbered\" tabindex=\"0\" role=\"region\" aria-label=\"Element\"><code>\
             <span class=\"ln hit\">{\n</span><span class=\"ln-note\">Missing\n</span>\
-            <span class=\"ln\">  <span class=\"k\">&quot;type&quot;</span>: &quot;event&quot;,\n</span>\
-            <span class=\"ln\">  <span class=\"k\">&quot;actions&quot;</span>: [\n</span>\
+            <span class=\"ln\">  <span class=\"k\">&#34;type&#34;</span>: &#34;event&#34;,\n</span>\
+            <span class=\"ln\">  <span class=\"k\">&#34;actions&#34;</span>: [\n</span>\
             <span class=\"ln\">    {\n</span>\
-            <span class=\"ln hit\">      <span class=\"k\">&quot;action&quot;</span>: &quot;&lt;x&gt;&quot;\n</span>\
+            <span class=\"ln hit\">      <span class=\"k\">&#34;action&#34;</span>: &#34;&#60;x&#62;&#34;\n</span>\
             <span class=\"ln-note\">Here\n</span>\
             <span class=\"ln\">    }\n</span><span class=\"ln\">  ]\n</span><span class=\"ln\">}\n</span></code></pre>";
         assert_eq!(json_code(&value, &faults, "Element").as_str(), want);

@@ -1,12 +1,14 @@
 //! Times as people read them: in the zone of the workspace, the exact instant in UTC on hover.
 
-use super::{Html, escaped};
+use super::markup::{Html, render};
+use super::text::words;
+use askama::Template;
 use jiff::Timestamp;
 use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
 use muster_wire::manage::as_text::AsText;
 
-/// How much of a time is said.
+/// Which parts of a time are shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Style {
     /// `24 Nov 2026 14:05:03`.
@@ -99,7 +101,15 @@ impl<T: Instant + ?Sized> Instant for &T {
     }
 }
 
-/// The zone that a page speaks.
+#[derive(Template)]
+#[template(ext = "html", source = r#"<time datetime="{{ instant }}" title="{{ utc }} UTC">{{ words }}</time>"#)]
+struct Time {
+    instant: String,
+    utc: String,
+    words: String,
+}
+
+/// Formats times in the time zone of a page.
 #[derive(Clone, Debug)]
 pub(crate) struct TimeFormatter {
     zone: TimeZone,
@@ -123,7 +133,7 @@ impl TimeFormatter {
         Some(Self { zone, name: name.to_owned() })
     }
 
-    /// The zone with its offset at an instant, as the bar says it.
+    /// Returns the zone with its offset at an instant, as the bar says it.
     pub(crate) fn words(&self, at: impl Instant) -> String {
         let offset = at.instant().map(|at| self.zone.to_offset(at).seconds());
         match offset {
@@ -135,22 +145,22 @@ impl TimeFormatter {
         }
     }
 
-    /// The name of the zone.
+    /// Returns the name of the zone.
     pub(crate) fn name(&self) -> &str {
         &self.name
     }
 
-    /// A time in words; empty if it is none.
+    /// Returns a time in words; empty if it is none.
     pub(crate) fn text(&self, at: impl Instant, style: Style) -> String {
         let at = at.instant();
         at.map(|at| at.to_zoned_datetime(self.zone.clone()).strftime(style.format()).to_string()).unwrap_or_default()
     }
 
-    /// A time; what it is not stays as it came.
+    /// Renders a time; text that is not a time stays as it is.
     pub(crate) fn time(&self, at: impl Instant, style: Style) -> Html {
-        let Some(instant) = at.instant() else { return Html(escaped(&at.text())) };
-        let (words, utc) = (self.text(at, style), instant.strftime("%Y-%m-%d %H:%M:%S%.3f"));
-        Html(format!("<time datetime=\"{instant}\" title=\"{utc} UTC\">{words}</time>"))
+        let Some(instant) = at.instant() else { return words(&at.text()) };
+        let utc = instant.strftime("%Y-%m-%d %H:%M:%S%.3f").to_string();
+        render(&Time { instant: instant.to_string(), utc, words: self.text(at, style) })
     }
 
     /// `24 Nov 2026 14:05:03`.
@@ -185,14 +195,15 @@ impl TimeFormatter {
         Some(local.to_zoned_datetime(self.zone.clone()).ok()?.timestamp().to_string())
     }
 
-    /// An instant as a control for a date and a time takes it: to the minute, or to the second where it has one.
+    /// Returns an instant as a control for a date and a time takes it: to the minute, or to the second where it has
+    /// one.
     pub(crate) fn local(&self, at: impl Instant) -> String {
         let Some(at) = at.instant() else { return String::new() };
         let local = at.to_zoned_datetime(self.zone.clone());
         local.strftime(if local.second() == 0 { "%Y-%m-%dT%H:%M" } else { "%Y-%m-%dT%H:%M:%S" }).to_string()
     }
 
-    /// The day of a time, for the heads of a timeline.
+    /// Returns the day of a time, for the heads of a timeline.
     pub(crate) fn day(&self, at: impl Instant) -> String {
         self.text(at, Style::Day)
     }
@@ -210,7 +221,7 @@ mod tests {
             "<time datetime=\"2026-11-24T13:05:03.412Z\" title=\"2026-11-24 13:05:03.412 UTC\">24 Nov 14:05</time>";
         assert_eq!(berlin.brief(at).as_str(), want);
         assert_eq!(berlin.words(at), "Europe/Berlin, UTC+01:00");
-        assert_eq!(berlin.full("<no time>").as_str(), "&lt;no time&gt;");
+        assert_eq!(berlin.full("<no time>").as_str(), "&#60;no time&#62;");
         assert_eq!(TimeFormatter::for_zone("Nowhere/Never").name(), "UTC");
     }
 

@@ -1,14 +1,17 @@
 //! The tree of a live profile as SVG: a row for each member, below its parent. Positions are in pixels, so that text never
-//! scales; what is drawn is told by the table beside it, too.
+//! scales; the table beside it has the same content.
 
-use super::{Html, count_noun, escaped, plain, put};
+use super::markup::{Html, render};
+use super::numbers::count_noun;
+use super::text::plain;
+use askama::Template;
 
 /// A row of the tree.
 #[derive(Clone, Debug)]
 pub(crate) struct TreeRow {
     /// The row of its parent; None for the root.
     pub(crate) parent: Option<usize>,
-    /// What it is called, and what is said of it.
+    /// Its name, and the line below it.
     pub(crate) name: String,
     pub(crate) words: String,
     /// It came with the merge that the page is about.
@@ -22,45 +25,53 @@ const STEPS_MAX: usize = 8;
 /// Letters of a name that are drawn, so that it stays on a narrow page.
 const NAME_CHARS_MAX: usize = 30;
 
-/// Members below each other, each joined to its parent. `further` members are not drawn.
+/// A member as it is drawn.
+struct Node {
+    is_marked: bool,
+    /// The line from its parent; empty for the root.
+    path: String,
+    x: usize,
+    y: usize,
+    name: String,
+    words: String,
+}
+
+#[derive(Template)]
+#[template(
+    ext = "html",
+    source = r#"<svg class="lineage tree" height="{{ height }}" role="img" aria-label="{{ label }}">{% for it in nodes %}{% if it.path != "" %}<path{% if it.is_marked %} class="joins"{% endif %} d="{{ it.path }}"/>{% endif %}<circle{% if it.is_marked %} class="joins"{% endif %} cx="{{ it.x }}" cy="{{ it.y }}" r="5"/><text class="name" x="{{ it.x + 14 }}" y="{{ it.y + 4 }}">{{ it.name }}</text><text x="{{ it.x + 14 }}" y="{{ it.y + 18 }}">{{ it.words }}</text>{% endfor %}{% if further > 0 %}<text x="0" y="{{ height - 6 }}">and {{ further }} more</text>{% endif %}</svg>"#
+)]
+struct Drawing {
+    height: usize,
+    label: String,
+    nodes: Vec<Node>,
+    further: usize,
+}
+
+/// Draws members below each other, each connected to its parent. `further` members are not drawn.
 pub(crate) fn tree(tree_rows: &[TreeRow], further: usize) -> Html {
     let all = tree_rows.len() + further;
     let height = ROW * tree_rows.len() + if further > 0 { ROW / 2 } else { 0 };
     let label = format!("{} in one, each below the one that it was merged into", count_noun(all, "profile"));
-    let mut out =
-        format!("<svg class=\"lineage tree\" height=\"{height}\" role=\"img\" aria-label=\"{}\">", escaped(&label));
     let mut depths: Vec<usize> = Vec::with_capacity(tree_rows.len());
+    let mut nodes = Vec::with_capacity(tree_rows.len());
     for (row, tree_row) in tree_rows.iter().enumerate() {
         let depth = tree_row.parent.and_then(|parent| depths.get(parent)).map_or(0, |depth| depth + 1);
         depths.push(depth);
         let (x, y) = (left(depth), row * ROW + 16);
-        let joins = if tree_row.is_marked { " class=\"joins\"" } else { "" };
-        if let Some(parent) = tree_row.parent {
+        let path = tree_row.parent.map_or_else(String::new, |parent| {
             let (from, above) = (left(depth - 1), parent * ROW + 22);
             // Beyond the deepest column that is drawn, the parent is right above.
-            let path = if from == x {
+            if from == x {
                 format!("M{x} {above}V{}", y - 6)
             } else {
                 format!("M{from} {above}V{}Q{from} {y} {} {y}H{}", y - 8, from + 8, x - 6)
-            };
-            put(&mut out, format_args!("<path{joins} d=\"{path}\"/>"));
-        }
-        let name = escaped(&cut(&plain(&tree_row.name)));
-        let (text, below, words) = (x + 14, y + 18, escaped(&tree_row.words));
-        put(
-            &mut out,
-            format_args!(
-                "<circle{joins} cx=\"{x}\" cy=\"{y}\" r=\"5\"/><text class=\"name\" x=\"{text}\" y=\"{}\">{name}</text>\
-                 <text x=\"{text}\" y=\"{below}\">{words}</text>",
-                y + 4
-            ),
-        );
+            }
+        });
+        let (name, words) = (cut(&plain(&tree_row.name)), tree_row.words.clone());
+        nodes.push(Node { is_marked: tree_row.is_marked, path, x, y, name, words });
     }
-    if further > 0 {
-        put(&mut out, format_args!("<text x=\"0\" y=\"{}\">and {further} more</text>", height - 6));
-    }
-    out.push_str("</svg>");
-    Html::from_markup(out)
+    render(&Drawing { height, label, nodes, further })
 }
 
 fn left(depth: usize) -> usize {
@@ -95,7 +106,7 @@ mod tests {
                         d=\"M8 22V52Q8 60 16 60H22\"/><circle cx=\"28\" cy=\"60\" r=\"5\"/><text class=\"name\" \
                         x=\"42\" y=\"64\">b</text><text x=\"42\" y=\"78\">m1</text><path class=\"joins\" \
                         d=\"M8 22V96Q8 104 16 104H22\"/><circle class=\"joins\" cx=\"28\" cy=\"104\" r=\"5\"/><text \
-                        class=\"name\" x=\"42\" y=\"108\">&lt;c&gt;</text><text x=\"42\" y=\"122\">m1</text></svg>";
+                        class=\"name\" x=\"42\" y=\"108\">&#60;c&#62;</text><text x=\"42\" y=\"122\">m1</text></svg>";
         assert_eq!(drawn.as_str(), expected);
     }
 

@@ -95,7 +95,7 @@ async fn page(
     html(&Identity { layout, now, draft, preview, stats, error, is_changed })
 }
 
-/// Whether a draft turns identity resolution off.
+/// Returns whether a draft turns identity resolution off.
 fn turns_off(now: &IdentityDocument, draft: &Draft) -> bool {
     now.settings.enabled && !draft.enabled
 }
@@ -126,7 +126,7 @@ async fn activate(context: &PageContext, draft: Draft) -> Page {
         let preview = try_out(context, &draft).await.ok();
         return refused(page(context, Some(draft), preview, super::problem::sentence(&problem.detail)).await);
     }
-    // Who may not is told so, whatever is wrong with the draft.
+    // A missing right is reported first, whatever is wrong with the draft.
     has(&context.caller, TokenScope::Operate)?;
     let changed = match draft.request() {
         Ok(request) => context.perform(identity::change, (JsonBody(request), IfMatch::default())).await,
@@ -142,7 +142,7 @@ async fn activate(context: &PageContext, draft: Draft) -> Page {
     }
 }
 
-/// What was done: what an activation has to look at first is in force when that is through.
+/// Returns what was done: what an activation has to look at first is in force when that is through.
 fn activated(now: &IdentityDocument) -> &'static str {
     if now.is_activating() {
         "Identity settings saved. The stored data is being processed; until that is done, the previous settings apply."
@@ -155,7 +155,7 @@ fn problem_sentence(problem: &Problem) -> String {
     super::problem::sentence(&problem.to_string())
 }
 
-/// The form as settings; buttons of rows move, remove and add.
+/// Returns the form as settings; buttons of rows move, remove and add.
 fn draft(context: &PageContext) -> Draft {
     let (action, at) = context.field("do").and_then(|it| it.split_once(':')).unwrap_or_default();
     let at: usize = at.parse().unwrap_or(usize::MAX);
@@ -191,7 +191,7 @@ fn draft(context: &PageContext) -> Draft {
     }
 }
 
-/// A row of the form.
+/// Returns a row of the form.
 fn kind(context: &PageContext, n: usize) -> Option<DraftKind> {
     let field = |name: &str| context.field(&format!("{name}-{n}"));
     let kind = field("kind")?.to_owned();
@@ -211,7 +211,7 @@ fn kind(context: &PageContext, n: usize) -> Option<DraftKind> {
 }
 
 impl Draft {
-    /// The draft as a client of the API would send it.
+    /// Returns the draft as a client of the API would send it.
     ///
     /// # Errors
     /// 400 with what is wrong in it.
@@ -219,7 +219,7 @@ impl Draft {
         IdentityRequest::read(&render(self))
     }
 
-    /// Whether users are matched by a kind.
+    /// Returns whether users are matched by a kind.
     fn matches(&self, kind: &str) -> bool {
         self.enabled && self.identifiers.iter().any(|it| it.kind == kind && !it.paused)
     }
@@ -250,7 +250,7 @@ impl From<&IdentifierKindDocument> for DraftKind {
 }
 
 impl DraftKind {
-    /// The exceptions that hold for it.
+    /// Returns the exceptions that hold for it.
     fn listed(&self) -> Vec<&str> {
         match &self.exceptions {
             Some(exceptions) => exceptions.iter().map(String::as_str).collect(),
@@ -258,13 +258,13 @@ impl DraftKind {
         }
     }
 
-    /// The word of its normaliser; empty without one.
+    /// Returns the word of its normaliser; empty without one.
     fn compare(&self) -> &str {
         self.normalise.as_deref().unwrap_or_default()
     }
 }
 
-/// The exceptions of a kind where a workspace gives no list (behaviour.md 3).
+/// Returns the exceptions of a kind where a workspace gives no list (behaviour.md 3).
 fn usual(kind: &str) -> Vec<&'static str> {
     let own: &[&str] = if kind == CUSTOMER_ID { &CUSTOMER_ID_EXCEPTIONS } else { &[] };
     let all: Vec<&str> = OTHER_EXCEPTIONS.iter().chain(own).copied().collect();
@@ -284,7 +284,7 @@ impl Identity {
         !self.now.settings.identifiers.iter().any(|known| known.kind == kind.kind)
     }
 
-    /// The attribute rules with an empty row for one more.
+    /// Returns the attribute rules with an empty row for one more.
     fn rules(&self) -> Vec<(&str, &str)> {
         let rules = self.draft.attribute_rules.iter();
         let mut rows: Vec<_> = rules.map(|(name, word)| (name.as_str(), word.as_str())).collect();
@@ -328,12 +328,12 @@ impl Identity {
         others.filter(|kind| now.matches(kind) && !self.draft.matches(kind)).collect()
     }
 
-    /// Whether the draft pins `customer_id`.
+    /// Returns whether the draft pins `customer_id`.
     fn is_pinned(&self) -> bool {
         self.draft.identifiers.iter().any(|it| it.kind == CUSTOMER_ID && it.pinned)
     }
 
-    /// What is advised about the pin.
+    /// Returns what is advised about the pin.
     fn advice(&self) -> &'static str {
         match (self.is_pinned(), self.now.settings.enabled) {
             (true, _) => "Keep customer_id pinned.",
@@ -342,15 +342,15 @@ impl Identity {
         }
     }
 
-    /// The groups that would be made, by how many profiles they join.
+    /// Returns the groups that would be made, by how many profiles they join.
     fn groups(&self, preview: &IdentityPreviewDocument) -> Html {
         components::groups(&preview.groups.iter().map(|it| (it.profiles, it.count)).collect::<Vec<_>>())
     }
 
-    /// A sample: the users that would be joined.
+    /// Returns a sample: the users that would be joined.
     fn sample(&self, sample: &PreviewSampleDocument) -> Html {
-        let ids = sample.ids.iter().map(|id| self.layout.user(id).to_string());
-        components::markup(ids.collect::<Vec<_>>().join(" "))
+        let ids: Vec<Html> = sample.ids.iter().map(|id| self.layout.user(id)).collect();
+        components::row(&ids)
     }
 }
 

@@ -1,5 +1,5 @@
 //! One merge: why it was made, what each side showed before, the tree that it is part of, and undoing it. Merges that one
-//! element made are told together.
+//! element made are shown together.
 
 use super::super::components::{self, Html, count_noun};
 use super::super::layout::Layout;
@@ -57,14 +57,14 @@ struct Preview {
     returns: String,
     events: u64,
     identifiers: Vec<Html>,
-    /// Attributes of the survivor that get another value, and those that it has no more.
+    /// Attributes of the survivor that get another value, and those that are removed.
     changed: Vec<String>,
     removed: Vec<String>,
     stays: u64,
 }
 
 impl Preview {
-    /// What becomes of the events, between their number and the name of the survivor.
+    /// Returns what becomes of the events, between their number and the name of the survivor.
     fn events_words(&self) -> String {
         let (moves, stays) = (self.events, self.stays);
         let back = if moves == 1 { "event moves back" } else { "events move back" };
@@ -114,7 +114,7 @@ async fn page(context: &PageContext, with_preview: bool, error: String) -> Page 
     html(&template)
 }
 
-/// A document about users; None if they were deleted since: the record of their merge stays.
+/// Returns a document about users; None if they were deleted since: the record of their merge stays.
 fn known<T>(answer: Result<T, Problem>) -> Result<Option<T>, Problem> {
     match answer {
         Err(problem) if matches!(problem.status, 404 | 410) => Ok(None),
@@ -163,7 +163,7 @@ async fn sides(
     Ok((Sides(sides), others.len().saturating_sub(MERGE_SIDES_MAX - 1)))
 }
 
-/// Why it was made, in one sentence, of that many profiles.
+/// Returns why it was made, in one sentence, of that many profiles.
 fn headline(layout: &Layout, doc: &MergeDocument, profiles: usize) -> Html {
     let content = &doc.content;
     let (many, all) = if profiles == 2 { ("Two".to_owned(), "both") } else { (profiles.to_string(), "all of them") };
@@ -173,7 +173,8 @@ fn headline(layout: &Layout, doc: &MergeDocument, profiles: usize) -> Html {
             let request = content.request_id.map(|id| id.to_string()).unwrap_or_default();
             let link = components::link(&request, &layout.to(&format!("requests/{request}?from={index}#el-{index}")));
             let words = format!("{many} users were merged because element {index} of");
-            return components::with_word(&words, &link).then(&format!("carries identifiers of {all}."));
+            let words = components::words(&words);
+            return components::row(&[words, link, components::words(&format!("carries identifiers of {all}."))]);
         }
         MergeCauseDocument::Plain(PlainCause::Activation) => {
             "because they had the same value when its kind was activated."
@@ -224,12 +225,12 @@ impl Field<'_> {
 }
 
 impl Sides {
-    /// The survivor before the first of them.
+    /// Returns the survivor before the first of them.
     fn survivor(&self) -> Option<&UserDocument> {
         self.0.first()?.before.as_ref().map(|before| &before.survivor)
     }
 
-    /// The names of both users of a merge.
+    /// Returns the names of both users of a merge.
     fn names(&self, merge: &MergeDocument) -> (String, String) {
         let its = self.0.iter().find(|side| side.merge.id == merge.id).and_then(|side| side.before.as_ref());
         let name = |user: Option<&UserDocument>| user.and_then(|user| known_as(&user.identifiers));
@@ -240,7 +241,7 @@ impl Sides {
         )
     }
 
-    /// What is not known any more, in words.
+    /// Returns what is not known any more, in words.
     fn unknown(&self) -> String {
         let known = || self.0.iter().filter_map(|side| side.before.as_ref());
         let names: BTreeSet<&str> = known().flat_map(|before| &before.unknown).map(String::as_str).collect();
@@ -255,12 +256,12 @@ impl Sides {
         if is_whole { String::new() } else { "Some names that were there before may be missing.".to_owned() }
     }
 
-    /// The profiles that were merged into it.
+    /// Returns the profiles that were merged into it.
     fn merged(&self) -> impl Iterator<Item = &UserDocument> {
         self.0.iter().filter_map(Side::merged)
     }
 
-    /// What is said of each merged side: by itself the value alone, of many each that has one under its merge.
+    /// Returns what is said of each merged side: by itself the value alone, of many each that has one under its merge.
     fn cell(&self, of: &dyn Fn(&UserDocument) -> Option<Html>) -> Html {
         if let [side] = &self.0[..] {
             return side.merged().and_then(of).unwrap_or_else(|| components::optional_value(None));
@@ -336,10 +337,10 @@ fn figures(layout: &Layout, sides: &Sides, now: Option<&UserDocument>) -> Vec<Ro
     ]
 }
 
-/// What a revert would do now: a dry run of it.
+/// Returns what a revert would do now: a dry run of it.
 async fn preview(context: &PageContext, layout: &Layout, now: Option<&UserDocument>) -> Result<Preview, Problem> {
     let dry = context.perform(merges::revert, (NoBody, Id(context.id()?), DryRun(true))).await?;
-    let missing = || Problem::new(500, "a dry run of a revert did not say what would be there after it");
+    let missing = || Problem::new(500, "a dry run of a revert returned no preview");
     let sides = dry.preview.ok_or_else(missing)?;
     let (mut changed, mut removed) = (Vec::new(), Vec::new());
     for (name, is) in now.iter().flat_map(|now| now.attributes.iter()) {
@@ -372,7 +373,7 @@ pub(crate) async fn revert(context: Arc<PageContext>) -> Page {
 }
 
 impl Merge {
-    /// How many identifiers the merged profile brought.
+    /// Returns how many identifiers the merged profile brought.
     fn brought_words(&self) -> String {
         count_noun(self.doc.content.identifiers.len(), "identifier")
     }

@@ -32,7 +32,7 @@ struct Overview {
     made_at: Html,
 }
 
-/// What is said first.
+/// The headline of the page.
 struct Headline {
     tone: &'static str,
     glyph: &'static str,
@@ -69,7 +69,7 @@ impl Figures {
     }
 
     fn markup(&self) -> Html {
-        components::markup(self.render().unwrap_or_default())
+        components::render(self)
     }
 }
 
@@ -83,7 +83,7 @@ impl Budget {
     }
 
     fn markup(&self) -> Html {
-        components::markup(self.render().unwrap_or_default())
+        components::render(self)
     }
 }
 
@@ -131,7 +131,7 @@ pub(crate) async fn first(context: Arc<PageContext>) -> Page {
     html_part(&if newest(&context, 1).await?.is_empty() { Html::default() } else { components::words("arrived") })
 }
 
-/// The newest requests of the log.
+/// Returns the newest requests of the log.
 async fn newest(context: &PageContext, limit: usize) -> Result<Vec<RequestDocument>, Problem> {
     let page = PageQuery { limit, cursor: None };
     Ok(context.perform(requests::list, (page, RequestFilterQuery::default(), WithRefused::default())).await?.items)
@@ -146,7 +146,7 @@ fn minute(layout: &Layout, doc: &MinuteDocument) -> Minute {
     }
 }
 
-/// Minutes without a request after which it is said.
+/// Minutes without a request after which the page says so.
 const QUIET_MINUTES: i64 = 10;
 
 fn headline(context: &PageContext, stats: &StatsDocument, rates: &RatesDocument) -> Headline {
@@ -194,7 +194,7 @@ fn headline(context: &PageContext, stats: &StatsDocument, rates: &RatesDocument)
     }
 }
 
-/// A span of time in its largest unit.
+/// Returns a span of time in its largest unit.
 fn span(seconds: i64) -> String {
     match seconds.max(0) {
         s @ 0..=89 => format!("{s} s"),
@@ -209,8 +209,8 @@ impl Overview {
         self.figures.stats.requests == 0 && self.latest.is_empty()
     }
 
-    /// Where the requests or the elements with an error of this type are listed: what is about a value waits in the
-    /// quarantine; what refused a whole request is only in the log.
+    /// Returns where the requests or the elements with an error of this type are listed: what is about a value waits in
+    /// the quarantine; what refused a whole request is only in the log.
     fn place_of(&self, kind: &str) -> String {
         let (page, name) = if is_of_a_value(kind) { ("quarantine", "type") } else { ("live", "fault") };
         let is_known = known_types().contains(&kind);
@@ -219,7 +219,7 @@ impl Overview {
         self.layout.to(&if is_known { format!("{page}?{query}") } else { page.to_owned() })
     }
 
-    /// The minutes in which anything was rejected or turned away, for those who read tables.
+    /// Returns the minutes in which anything was rejected or turned away, for those who read tables.
     fn busy(&self) -> impl Iterator<Item = &Minute> {
         self.minutes.iter().filter(|minute| minute.accepted + minute.rejected + minute.limited > 0)
     }
