@@ -173,7 +173,7 @@ story({
     page.faults.splice(0);
     await page.goto(shop.at("settings/workspace"));
     await page.click("text=Save settings");
-    assert.equal((await page.textContent(".flash[role=status]")).trim(), "Settings saved. They hold for requests from now on.");
+    assert.equal((await page.textContent(".flash[role=status]")).trim(), "Settings saved. They apply to requests from now on.");
   },
 
   // Fails when `again` of console.js asks on after 403 or 404, or asks for the whole page.

@@ -113,7 +113,7 @@ story({
     await page.goto(shop.at("settings/workspace"));
     await page.fill("#s-name", "Corner shop");
     await page.click("text=Save settings");
-    assert.equal((await page.textContent(".flash[role=status]")).trim(), "Settings saved. They hold for requests from now on.");
+    assert.equal((await page.textContent(".flash[role=status]")).trim(), "Settings saved. They apply to requests from now on.");
     const posted = [];
     page.on("request", (request) => request.method() === "POST" && posted.push(request.url()));
     await page.reload();

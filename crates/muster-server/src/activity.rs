@@ -148,7 +148,7 @@ impl RequestTrace {
         });
     }
 
-    /// The item of the live stream.
+    /// Returns the item of the live stream.
     fn live(&self, status: u16, duration_us: u64) -> LiveRequest {
         let logged = |request: &LogEntry| {
             LiveRequest::logged(RequestDocument::from(request).with_duration(duration_us), request)
@@ -202,7 +202,7 @@ fn count(sample: &mut RequestSample, elements: &[ElementResult]) {
     (sample.accepted, sample.rejected) = (of(elements.len() - rejected), of(rejected));
 }
 
-/// The faults of an element: a rejected event element repeats those of its actions, and they count once.
+/// Returns the faults of an element: a rejected event element repeats those of its actions, and they count once.
 fn faults_of(element: &ElementResult) -> impl Iterator<Item = &Fault> {
     let of_actions = element.actions.iter().map(|action| action.errors.len()).sum::<usize>();
     let own = if of_actions > 0 { &[][..] } else { &element.errors[..] };
@@ -249,7 +249,7 @@ impl Activity {
         lock(&self.keys).summaries(keys, now)
     }
 
-    /// The last sixty minutes, the oldest first; when the latest request was answered.
+    /// Returns the last sixty minutes, the oldest first; when the latest request was answered.
     pub(crate) fn rates(&self, now: Timestamp) -> (Vec<MinuteFigures>, Option<Timestamp>) {
         let minutes = lock(&self.minutes);
         (minutes.figures(now), minutes.last())
@@ -265,13 +265,13 @@ impl Activity {
         lock(&self.faults).figures(now)
     }
 
-    /// The last refusals of its valid keys that the log does not keep.
+    /// Returns the last refusals of its valid keys that the log does not keep.
     pub(crate) fn refusals(&self) -> &RefusalLog {
         &self.refusals
     }
 
-    /// A receiver of every request that is answered from now on. One that is slow loses the oldest, and learns how many.
-    /// It is closed when the workspace is gone. [`Viewer`] keeps to what a viewer may do besides.
+    /// Returns a receiver of every request that is answered from now on. One that is slow loses the oldest, and learns
+    /// how many. It is closed when the workspace is gone. [`Viewer`] keeps to what a viewer may do besides.
     pub(crate) fn subscribe(&self) -> broadcast::Receiver<Arc<LiveRequest>> {
         self.live.get_or_init(|| broadcast::channel(LIVE_BUFFER).0).subscribe()
     }
@@ -304,7 +304,7 @@ impl ServerActivity {
         Arc::clone(&self.nobody)
     }
 
-    /// The last refusals of callers without a valid key.
+    /// Returns the last refusals of callers without a valid key.
     pub(crate) fn strangers(&self) -> Arc<RefusalLog> {
         Arc::clone(&self.strangers)
     }

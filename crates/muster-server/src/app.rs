@@ -49,7 +49,7 @@ pub enum Storage {
     Memory,
     /// One file per workspace below a directory.
     Directory {
-        /// The directory; made if it is not there.
+        /// The directory; created if it does not exist.
         path: PathBuf,
         /// Accept a workspace whose log lost its end (the operator accepts the loss).
         accept_loss: bool,
@@ -60,7 +60,7 @@ pub enum Storage {
     },
 }
 
-/// What an application is made of.
+/// Options of an application.
 pub struct Options {
     /// Where data goes.
     pub storage: Storage,
@@ -129,11 +129,11 @@ pub struct App {
     pub(crate) manage_elsewhere: bool,
     pub(crate) body_deadline: Duration,
     pub(crate) body_memory: MemoryBudget,
-    /// The room for what answers are made of.
+    /// The memory for building answers.
     pub(crate) read_memory: MemoryBudget,
-    /// Places of refused requests whose rest is read on.
+    /// Places for refused requests whose rest is still read.
     pub(crate) drains: Arc<Semaphore>,
-    /// The share of what is about no workspace.
+    /// The quota of calls about no workspace.
     pub(crate) shared_quota: WorkspaceQuota,
     pub(crate) callers: Callers,
     pub(crate) token_place: TokenPlace,
@@ -161,7 +161,7 @@ pub enum WorkspaceCreation {
     Created(Arc<Entry>),
     /// The id is taken, in whatever case.
     Taken,
-    /// A folder of this id is there that the catalogue does not know.
+    /// There is a folder of this id that the catalogue does not know.
     Orphaned,
 }
 
@@ -251,19 +251,19 @@ impl App {
         }))
     }
 
-    /// The instant.
+    /// Returns the instant.
     pub(crate) fn now(&self) -> Timestamp {
         self.clock.now().at
     }
 
-    /// The number of a request that is not applied.
+    /// Returns the number of a request that is not applied.
     pub(crate) fn refused_number(&self) -> RequestNo {
         let mut bytes = [0; 8];
         self.random.fill(&mut bytes);
         RequestNo::refused(u64::from_le_bytes(bytes))
     }
 
-    /// A new secret: 32 random bytes as 43 characters.
+    /// Returns a new secret: 32 random bytes as 43 characters.
     pub fn secret(&self) -> String {
         secret(&*self.random)
     }
@@ -320,8 +320,8 @@ impl App {
         self.server_activity.end();
     }
 
-    /// Why requests should go elsewhere, if they should: for everybody, and for those who may know more. What only those
-    /// may know is logged once, when it is noticed.
+    /// Returns why requests should go elsewhere, if they should: for everybody, and for those who may know more. What
+    /// only those may know is logged once, when it is noticed.
     pub(crate) fn not_ready(&self) -> Option<(&'static str, Option<Arc<str>>)> {
         if self.draining.load(Ordering::Acquire) {
             return Some(("the server is stopping", None));
@@ -453,7 +453,7 @@ const NOT_WRITABLE_NOW: &str =
 /// Every scope of a Data API key, as it is stored.
 pub(crate) const ALL_SCOPES: &str = "import,read,erase";
 
-/// A new secret: 32 random bytes as 43 characters of base64url. It does not begin with a hyphen, or a command line would take
+/// Returns a new secret: 32 random bytes as 43 characters of base64url. It does not begin with a hyphen, or a command line would take
 /// `--admin-token -m...` for two options.
 pub fn secret(random: &dyn Random) -> String {
     let mut bytes = [0; 32];
@@ -464,7 +464,7 @@ pub fn secret(random: &dyn Random) -> String {
     URL_SAFE_NO_PAD.encode(bytes)
 }
 
-/// The entry of a workspace whose folder keeps none: settings as a new one has them, and no key.
+/// Returns the entry of a workspace whose folder keeps none: settings as a new one has them, and no key.
 pub(crate) fn unknown_entry(id: &WorkspaceId, now: Timestamp) -> Workspace {
     let settings = String::from_utf8_lossy(&WorkspaceSettings::new(id.as_str()).to_json()).into_owned();
     Workspace { id: id.clone(), created_at: now, revision: 1, settings, keys: Vec::new() }

@@ -1,5 +1,5 @@
 //! Who calls the management API: the admin token, the read token, and the named tokens that the engine keeps, in memory,
-//! so that a call asks no storage. What each may do is judged in `manage/scopes.rs` and `manage/routes.rs`.
+//! so that a call needs no storage. `manage/scopes.rs` and `manage/routes.rs` check what each may do.
 
 use crate::sync::lock;
 use arc_swap::ArcSwap;
@@ -16,7 +16,7 @@ use subtle::ConstantTimeEq as _;
 /// [`Caller::last_used`] of a token that was not used yet.
 const NEVER: i64 = i64::MIN;
 
-/// A network of a stored list.
+/// Returns a network of a stored list.
 fn network(text: &str) -> IpNet {
     text.parse().unwrap_or_else(|_| IpNet::from(IpAddr::from([0, 0, 0, 0])))
 }
@@ -30,7 +30,7 @@ pub(crate) struct Caller {
     pub(crate) scopes: Scopes,
     /// The one workspace that it is bound to: all others are for it as if they were not there.
     pub(crate) workspace: Option<WorkspaceId>,
-    /// When it was made; None for those that the server's settings give.
+    /// When it was created; None for tokens that the server's settings give.
     pub(crate) created_at: Option<Timestamp>,
     /// When it is over; None = never.
     pub(crate) expires_at: Option<Timestamp>,
@@ -61,24 +61,24 @@ impl Caller {
         })
     }
 
-    /// Whether it is good now, and from there; a call from inside the process comes from nowhere.
+    /// Returns whether it is valid now and from this address; a call from inside the process has no address.
     fn is_good(&self, now: Timestamp, from: Option<IpAddr>) -> bool {
         let is_near = |from: IpAddr| self.allowed_addresses.iter().any(|network| network.contains(&from));
         let may_come = self.allowed_addresses.is_empty() || from.is_none_or(is_near);
         may_come && !self.is_over(now)
     }
 
-    /// Whether its time is over.
+    /// Returns whether it has expired.
     pub(crate) fn is_over(&self, now: Timestamp) -> bool {
         self.expires_at.is_some_and(|until| now >= until)
     }
 
-    /// Whether it may do this.
+    /// Returns whether it has a scope.
     pub(crate) fn has(&self, scope: TokenScope) -> bool {
         self.scopes.has(scope)
     }
 
-    /// Whether a workspace of this id is there for it, if it is there at all.
+    /// Returns whether it may see the workspace with this id.
     pub(crate) fn sees(&self, id: &str) -> bool {
         self.workspace.as_ref().is_none_or(|own| own.as_str() == id)
     }
@@ -97,7 +97,7 @@ pub(crate) struct Callers {
 }
 
 impl Callers {
-    /// The tokens that the server's settings give, as hashes with name and scopes.
+    /// Returns the tokens that the server's settings give, as hashes with name and scopes.
     pub(crate) fn from_settings(given: Vec<(&str, Scopes, [u8; 32])>) -> Self {
         let caller = |(name, scopes, sha256): (&str, Scopes, [u8; 32])| {
             let last_used = AtomicI64::new(NEVER);
@@ -144,7 +144,7 @@ impl Callers {
         self.all.rcu(|all| all.iter().filter(stays).cloned().collect::<Vec<_>>());
     }
 
-    /// Every token: first those that the settings give, then the stored ones.
+    /// Returns every token: first those that the settings give, then the stored ones.
     pub(crate) fn all(&self) -> Arc<Vec<Arc<Caller>>> {
         self.all.load_full()
     }

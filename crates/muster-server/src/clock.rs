@@ -19,18 +19,18 @@ pub struct SystemClock {
 }
 
 impl SystemClock {
-    /// A clock whose monotonic readings count from now.
+    /// Returns a clock whose monotonic readings count from now.
     pub fn new() -> Self {
         Self { started: Instant::now(), steps: Steps::since(reading(), None) }
     }
 
-    /// A clock that must agree with what an earlier process of the same boot saw of it.
+    /// Returns a clock that must agree with what an earlier process of the same boot saw of it.
     pub fn after(seen: Option<ClockReading>) -> Self {
         Self { started: Instant::now(), steps: Steps::since(reading(), seen) }
     }
 
-    /// What a later process of the same boot can compare with; None where nothing tells one boot from another, and while
-    /// the clock cannot be believed.
+    /// Returns what a later process of the same boot can compare with; None where one boot cannot be told from another,
+    /// and while the clock cannot be believed.
     pub fn seen(&self) -> Option<ClockReading> {
         let (wall, elapsed) = reading();
         self.steps.distrust((wall, elapsed)).is_none().then(|| Some(ClockReading { boot: boot()?, wall, elapsed }))?
@@ -49,7 +49,7 @@ fn wall() -> i64 {
     i64::try_from(since_1970.as_millis()).unwrap_or(i64::MAX)
 }
 
-/// The wall clock, and the time since the boot with the machine's sleep in it, both in milliseconds.
+/// Returns the wall clock, and the time since the boot with the machine's sleep in it, both in milliseconds.
 fn reading() -> (i64, i64) {
     #[cfg(target_os = "linux")]
     let clock = ClockId::Boottime;
@@ -60,7 +60,7 @@ fn reading() -> (i64, i64) {
     (wall(), elapsed.tv_sec * 1_000 + elapsed.tv_nsec / 1_000_000)
 }
 
-/// What tells this boot of the machine from others; None where the system does not say.
+/// Returns the id of this boot of the machine; None where the system has none.
 pub fn boot() -> Option<Box<str>> {
     let text = std::fs::read_to_string(Path::new("/proc/sys/kernel/random/boot_id")).ok()?;
     Some(text.trim().into())

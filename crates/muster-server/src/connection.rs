@@ -31,7 +31,7 @@ pub struct Deadlines {
     pub idle: Duration,
     /// Without taking anything of an answer that waits for it.
     pub write: Duration,
-    /// For a whole request, from its head to the last byte of its answer, live streams aside.
+    /// For a whole request, from its head to the last byte of its answer, except for live streams.
     pub answer: Duration,
     /// For all requests of one connection; those that run then are finished.
     pub age: Duration,
@@ -45,7 +45,7 @@ impl Default for Deadlines {
 }
 
 impl Deadlines {
-    /// How often it is looked whether one has passed: a quarter of the shortest, and often enough for viewers that left.
+    /// Returns how often deadlines are checked: a quarter of the shortest, and often enough for viewers that left.
     fn period(&self) -> Duration {
         let shortest = [self.head, self.idle, self.write, self.answer, self.age].into_iter().min();
         (shortest.unwrap_or(self.head).max(Duration::from_millis(4)) / 4).min(LIVE_CHECK_PERIOD)
@@ -70,7 +70,7 @@ pub(crate) struct Connection {
     network: IpAddr,
     deadlines: Deadlines,
     state: Mutex<State>,
-    /// Told when it must make room.
+    /// Notified when it must make room.
     gives_way: Notify,
 }
 
@@ -110,12 +110,12 @@ impl Connection {
         lock(&self.state)
     }
 
-    /// How long its client may take for what.
+    /// Returns how long its client may take for what.
     pub(crate) fn deadlines(&self) -> &Deadlines {
         &self.deadlines
     }
 
-    /// A request was read.
+    /// Returns a request was read.
     pub(crate) fn begin(self: &Arc<Self>, is_http2: bool) -> Arc<Stream> {
         let stream = Arc::new(Stream::new(Arc::clone(self)));
         let mut state = self.state();
@@ -146,7 +146,8 @@ impl Connection {
         self.state().streams.iter().filter_map(Weak::upgrade).collect()
     }
 
-    /// Whether it carries an answer that has no end, over HTTP/1: of those nobody else learns that the client is gone.
+    /// Returns whether it carries an answer that has no end, over HTTP/1: of those nobody else learns that the client
+    /// is gone.
     pub(crate) fn is_watching(&self) -> bool {
         let streams = self.streams();
         !self.state().is_http2 && streams.iter().any(|stream| stream.is_endless())
@@ -165,19 +166,20 @@ impl Connection {
         self.state().leaves_body = true;
     }
 
-    /// Whether more may come that nobody wants: the rest of a body, or of a head that was refused.
+    /// Returns whether more may come that nobody wants: the rest of a body, or of a head that was refused.
     pub(crate) fn may_get_more(&self) -> bool {
         let state = self.state();
         !state.is_http2 && (state.leaves_body || state.head_since.is_some())
     }
 
-    /// Whether it ever asked for something, and since when it asks for nothing; None while a request is in progress.
+    /// Returns whether it ever asked for something, and since when it asks for nothing; None while a request is in
+    /// progress.
     fn idle_since(&self) -> Option<(bool, Instant)> {
         let state = self.state();
         state.streams.is_empty().then_some((state.has_asked, state.idle_since))
     }
 
-    /// Whether its client has had time enough, and for what.
+    /// Returns whether its client has had time enough, and for what.
     pub(crate) fn overdue(&self, now: Instant) -> Option<Overdue> {
         let (deadlines, streams) = (&self.deadlines, self.streams());
         let state = self.state();
@@ -201,7 +203,7 @@ impl Connection {
         (is_old || now >= since + deadlines.idle).then_some(Overdue::Idle)
     }
 
-    /// Comes when it must make room for another.
+    /// Waits until it must make room for another.
     pub(crate) async fn gives_way(&self) {
         self.gives_way.notified().await;
     }
@@ -240,7 +242,7 @@ impl Stream {
         lock(&self.progress)
     }
 
-    /// Whether the answer has no end to wait for.
+    /// Returns whether the answer has no end to wait for.
     fn is_endless(&self) -> bool {
         self.progress().is_endless
     }
@@ -251,7 +253,7 @@ impl Stream {
         (progress.is_answered, progress.is_endless, progress.moved) = (true, is_endless, Instant::now());
     }
 
-    /// Whether its client had time enough to take the answer.
+    /// Returns whether its client had time enough to take the answer.
     pub(crate) fn is_overdue(&self, now: Instant) -> bool {
         let deadlines = self.connection.deadlines();
         let progress = self.progress();
@@ -267,7 +269,7 @@ impl Drop for Stream {
     }
 }
 
-/// The network that an address is counted for: an IPv6 client has 2^64 addresses.
+/// Returns the network that an address is counted for: an IPv6 client has 2^64 addresses.
 fn network(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V6(address) => {

@@ -31,7 +31,7 @@ use std::sync::Arc;
 /// One address of the console: its method, its path, and who answers it.
 type RouteEntry = (&'static str, &'static str, MethodRouter<Arc<App>>);
 
-/// Every address of the console.
+/// Returns every address of the console.
 #[rustfmt::skip]
 fn listed() -> Vec<RouteEntry> {
     use pages::{asset, audit, docs, document, frame, identity, log, merge, merges, overview, quarantine, request, reviews};
@@ -100,7 +100,7 @@ fn listed() -> Vec<RouteEntry> {
     ]
 }
 
-/// The routes of the console, each with its template for the log and the metrics.
+/// Returns the routes of the console, each with its template for the log and the metrics.
 pub(crate) fn routes() -> Vec<(&'static str, &'static str, MethodRouter<Arc<App>>)> {
     listed()
 }
@@ -135,7 +135,7 @@ fn page_of(place: &'static str) -> MethodRouter<Arc<App>> {
     page(move |context: Arc<PageContext>| async move { Ok(redirect(&context.place(place))) })
 }
 
-/// A handler around which the visit is judged, and whose problems become pages.
+/// Wraps a handler: checks the context of the page first, and shows its problems as pages.
 fn answering<H, F>(
     handler: H,
 ) -> impl Fn(State<Arc<App>>, ConnectInfo<SocketAddr>, Request) -> futures_util::future::BoxFuture<'static, Response>

@@ -16,14 +16,14 @@ pub const KEY: &str = "demo-key";
 const IDENTITY: &str =
     r#"{"enabled": true, "identifiers": [{"kind": "customer_id"}, {"kind": "mobile"}, {"kind": "email"}]}"#;
 
-/// Why it cannot be made beside what is there.
+/// Why the workspace cannot be created.
 const ORPHANED: &str = "a folder of this id is there that the catalogue does not know";
 
 fn id() -> WorkspaceId {
     WorkspaceId::parse(WORKSPACE).expect("DEMO is an id")
 }
 
-/// Makes the workspace with this key. One that is there stays as it is, but for keys: it gets this one if it has none, or
+/// Creates the workspace with this key. An existing one stays as it is, except for keys: it gets this one if it has none, or
 /// if `replace` says so. True if the key is good now. Blocks.
 ///
 /// # Errors

@@ -33,7 +33,7 @@ pub(crate) struct Ingest {
     pub(crate) api: Api,
     /// Its route.
     pub(crate) route: Route,
-    /// The workspace as it was when the caller was judged.
+    /// The workspace as it was when the caller was checked.
     pub(crate) entry: Arc<Entry>,
     /// The decoded body.
     pub(crate) body: Bytes,
@@ -142,7 +142,7 @@ impl Ingest {
         Err(ImportRefusal::Failure(Failure::Unavailable))
     }
 
-    /// The body as a decision under the settings in force.
+    /// Returns the body as a decision under the settings in force.
     fn decision(&self, app: &App) -> Result<ImportDecision<AnswerWriter>, ImportRefusal> {
         let (settings, document) = (&self.entry.settings, &self.entry.document);
         let lenient = self.preferences.lenient.unwrap_or(settings.lenient);

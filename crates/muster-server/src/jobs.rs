@@ -28,9 +28,9 @@ const DAY_MS: i64 = 86_400_000;
 enum Job {
     /// Sweeping live profiles whose deletion is due.
     Deletions,
-    /// Removing what is past its time.
+    /// Removing what has expired.
     Retention,
-    /// Removing deleted quarantine entries that can be restored no more.
+    /// Removing deleted quarantine entries that can no longer be restored.
     Deleted,
 }
 
@@ -98,7 +98,7 @@ async fn every(app: &Arc<App>, job: Job) {
         tokio::time::sleep(job.period()).await;
         for entry in app.workspaces.all() {
             let done = guarded(job.round(app, entry.id())).await;
-            // Its data cannot be used, or nothing may be stored now: both are said where they are noticed.
+            // Its data cannot be used, or nothing may be stored now: both are logged where they are noticed.
             if matches!(done, Err(EngineError::Damaged(_) | EngineError::Clock(_))) {
                 continue;
             }
@@ -111,21 +111,21 @@ async fn every(app: &Arc<App>, job: Job) {
     }
 }
 
-/// A panic as the failure of this work alone.
+/// Returns a panic as the failure of this work alone.
 async fn guarded(work: impl Future<Output = Result<(), EngineError>>) -> Result<(), EngineError> {
     let broken = || EngineError::Broken("the job panicked".into());
     AssertUnwindSafe(work).catch_unwind().await.unwrap_or_else(|_| Err(broken()))
 }
 
-/// Sweeps everything that is due in one workspace; how many live profiles went. One that fails is left due, told and
-/// counted.
+/// Sweeps everything that is due in one workspace; returns how many live profiles were deleted. One that fails stays due,
+/// and is logged and counted.
 ///
 /// # Errors
-/// Those of the engine that concern all; what was swept until then is gone, the rest stays due.
+/// Those of the engine that concern all; what was swept until then is deleted, the rest stays due.
 pub async fn sweep(app: &Arc<App>, id: &WorkspaceId) -> Result<usize, EngineError> {
     let failed = |root: ProfileNo, error: &EngineError| {
         app.telemetry.job_failed(Job::Deletions.name());
-        tracing::error!(workspace = %id, profile = root.0, %error, "a user whose deletion is due could not be swept");
+        tracing::error!(workspace = %id, profile = root.0, %error, "a user whose deletion is due could not be deleted");
     };
     let Some(entry) = app.workspaces.get(id.as_str()) else { return Ok(0) };
     match sweep_all(&app.engine, id, (&|| app.now(), &entry.settings), &failed).await {
@@ -188,20 +188,20 @@ async fn due(
 /// used only if something is: an idle workspace stays closed.
 ///
 /// # Errors
-/// Those of the engine; what was removed until then is gone, the rest goes in the next round.
+/// Those of the engine; what was removed until then is deleted, the rest follows in the next round.
 pub async fn expire(app: &Arc<App>, id: &WorkspaceId) -> Result<usize, EngineError> {
     let oldest = oldest(app, id).await?;
     expire_since(app, id, &oldest).await
 }
 
-/// Removes deleted quarantine entries that can be restored no more, with everything else that is past its time then; how
-/// many rows went. A workspace that has no deleted entry is not looked at again until one is deleted.
+/// Removes deleted quarantine entries that can no longer be restored, with everything else that has expired; returns how
+/// many rows were removed. A workspace without deleted entries is not checked again until one is deleted.
 ///
 /// # Errors
-/// Those of [`expire`]; it is looked at again.
+/// Those of [`expire`]; the workspace is checked again.
 pub async fn remove_deleted(app: &Arc<App>, id: &WorkspaceId) -> Result<usize, EngineError> {
     let Some(entry) = app.workspaces.get(id.as_str()) else { return Ok(0) };
-    // Before it is looked: an entry that is deleted meanwhile is noted after.
+    // Before the check: an entry that is deleted meanwhile sets the flag again.
     if !entry.runtime.has_deleted.swap(false, Ordering::AcqRel) {
         return Ok(0);
     }
@@ -241,7 +241,7 @@ async fn expire_since(app: &Arc<App>, id: &WorkspaceId, oldest: &Cutoffs) -> Res
         }
     }
     app.engine.cut_log(id);
-    tracing::debug!(workspace = %id, rows = gone, "what was past its time is removed");
+    tracing::debug!(workspace = %id, rows = gone, "expired rows were removed");
     Ok(gone)
 }
 

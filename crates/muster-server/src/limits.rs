@@ -34,7 +34,7 @@ pub fn shares(descriptors: u64) -> (usize, usize) {
 
 /// Connections without which a server is of no use.
 const CONNECTIONS_MIN: usize = 16;
-/// Workspaces whose connections stay open: at most 370 KB each, binding maps aside.
+/// Workspaces whose connections stay open: at most 370 KB each, without binding maps.
 pub const WORKSPACES_OPEN_MAX: usize = 64;
 /// Part of them, as a divisor, that one network may have: three quarters are left for others.
 pub const NETWORK_CONNECTIONS_SHARE: usize = 4;
@@ -52,7 +52,7 @@ pub const IDLE_TIMEOUT: Duration = Duration::from_secs(75);
 pub const CONNECTION_AGE_MAX: Duration = Duration::from_secs(3_600);
 /// How long a client may take to close a connection after it was told that it ends.
 pub const GOODBYE_TIME: Duration = Duration::from_secs(2);
-/// How long a request may take from its head to the last byte of its answer, live streams aside: a body over a slow line, the
+/// How long a request may take from its head to the last byte of its answer, except for live streams: a body over a slow line, the
 /// work, and some megabytes of an answer over the same line.
 pub const ANSWER_TIME_MAX: Duration = Duration::from_secs(120);
 /// Bytes of an answer that are given out at a time: less than a frame of HTTP/2, and as much as a stream may keep in its
@@ -65,7 +65,7 @@ pub const PING_TIMEOUT: Duration = Duration::from_secs(10);
 /// Requests of an HTTP/2 connection that were taken back, or refused for a fault, and are remembered: a client that goes
 /// beyond it is ended (CVE-2023-44487).
 pub const STREAM_RESETS_MAX: usize = 64;
-/// How often it is looked whether the files of the certificate changed.
+/// How often the server checks whether the files of the certificate changed.
 pub const CERTIFICATE_CHECK_PERIOD: Duration = Duration::from_secs(10);
 /// How long a new connection may send nothing: a real client sends at once.
 pub const FIRST_REQUEST_TIMEOUT: Duration = Duration::from_secs(15);
@@ -127,14 +127,14 @@ pub const STOPPING_BODY_TIME: Duration = Duration::from_secs(2);
 /// Bytes of bodies that are being read or decided at a time, over all workspaces: about a tenth of what they take as
 /// parsed elements. Beyond it requests are answered 503 early (behaviour.md 1.11).
 pub const IN_FLIGHT_BYTES_MAX: usize = 96 << 20;
-/// Bytes of memory for what answers are made of, over all workspaces: beside bodies, so that reading refuses no import.
+/// Bytes of memory for building answers, over all workspaces: separate from bodies, so that reading refuses no import.
 pub const READING_BYTES_MAX: usize = 96 << 20;
 /// Of those, what one workspace may take.
 pub const READING_BYTES_WORKSPACE_MAX: usize = 48 << 20;
-/// What an answer takes in memory while it is made and sent, as a multiple of its stored rows: of large values twice as much, of
+/// What an answer takes in memory while it is built and sent, as a multiple of its stored rows: of large values twice as much, of
 /// arrays of small numbers twenty-five times.
 pub const READ_FACTOR: u64 = 12;
-/// Of those, what one workspace may take, so that it cannot fill the room of the others.
+/// Of those, what one workspace may take, so that it cannot fill the memory of the others.
 pub const IN_FLIGHT_BYTES_WORKSPACE_MAX: usize = 48 << 20;
 /// Bytes of a body of the sibling APIs (behaviour.md 1.6).
 pub const SIBLING_BODY_BYTES_MAX: u64 = 131_072;
@@ -144,11 +144,11 @@ pub const MANAGEMENT_BODY_BYTES_MAX: u64 = 1 << 20;
 pub const ZSTD_WINDOW_LOG_MAX: u32 = 23;
 /// Longest `Idempotency-Key` (behaviour.md 1.4).
 pub const IDEMPOTENCY_KEY_BYTES_MAX: usize = muster_core::limits::IDEMPOTENCY_KEY_BYTES_MAX;
-/// How often due deletions are looked for: they are due in hours, and the look-up reads one small index.
+/// How often the server looks for due deletions: they are due in hours, and the look-up reads one small index.
 pub const SWEEP_PERIOD: Duration = Duration::from_secs(30);
 /// Live profiles that are looked up at a time to be swept.
 pub const SWEEP_PROFILES_MAX: usize = 100;
-/// How often it is looked for activations that do not run, and how long one waits for room in its queue.
+/// How often the server looks for activations that do not run, and how long one waits for a place in its queue.
 pub const ACTIVATION_PERIOD: Duration = Duration::from_millis(100);
 /// How long an activation waits after a failure of the storage.
 pub const ACTIVATION_RETRY: Duration = Duration::from_secs(5);
@@ -170,11 +170,11 @@ pub const REPLAY_ENTRIES_MAX: usize = muster_wire::manage::quarantine::REPLAY_EN
 pub const REPLAY_JOBS_MAX: usize = 100;
 /// How long a bulk replay waits when the queue is full.
 pub const REPLAY_RETRY: Duration = Duration::from_millis(200);
-/// How often it is looked for what is past its time: retention is set in days, and the look-up reads the first entry of
+/// How often the server looks for expired rows: retention is set in days, and the look-up reads the first entry of
 /// seven indexes.
 pub const EXPIRE_PERIOD: Duration = Duration::from_secs(300);
-/// How often deleted quarantine entries are removed that can be restored no more. Only a workspace that may have some is
-/// looked at.
+/// How often deleted quarantine entries are removed that can no longer be restored. Only a workspace that may have some is
+/// checked.
 pub const DELETED_PERIOD: Duration = Duration::from_secs(10);
 /// Delete Users calls of one workspace in a minute (FACTS 4).
 pub const DELETES_PER_MINUTE: u32 = 5_000;
@@ -185,7 +185,7 @@ pub const DRY_RUNS_MAX: usize = 2;
 pub const STALE_ROUNDS_MAX: usize = 16;
 /// `Retry-After` of an overload: queues drain in milliseconds.
 pub const OVERLOAD_RETRY_SECONDS: u32 = 1;
-/// `Retry-After` of storage that fails: somebody must look at it.
+/// `Retry-After` of storage that fails: an operator must act.
 pub const UNAVAILABLE_RETRY_SECONDS: u32 = 5;
 /// Wrong keys of one address that are answered without delay within [`WRONG_KEY_WINDOW_SECONDS`]: a typo, a rotation.
 pub const WRONG_KEYS_FREE: u32 = 5;
@@ -211,20 +211,20 @@ pub const SESSION_MS: i64 = 7 * 86_400_000;
 pub const SESSION_IDLE_MS: i64 = 12 * 3_600_000;
 /// How much later than what is stored a session may have been used, in milliseconds: one write a minute, whatever is used.
 pub const SESSION_SEEN_MS: i64 = 60_000;
-/// How often sessions that ended by themselves are looked for, and their last use is written.
+/// How often the server ends expired sessions and writes the last use of the others.
 pub const SESSION_WRITE_PERIOD: Duration = Duration::from_secs(60);
 /// Sessions that ended of which the reason is remembered, for the sign-in page: 100 KB.
 pub const SESSION_ENDS_MAX: usize = 1_000;
-/// What waits in a session to be said by its next pages: an action says one thing, and few tabs are busy at a time.
+/// Messages that wait in a session for its next pages: an action has one message, and few tabs are busy at a time.
 pub const FLASHES_MAX: usize = 4;
-/// How long it waits, in milliseconds: a redirect is followed at once, or by a browser that comes back from sleep.
+/// How long a message waits, in milliseconds: a redirect is followed at once, or by a browser that wakes from sleep.
 pub const FLASH_MS: i64 = 300_000;
 /// Addresses whose refused sign-ins are recorded within [`SIGN_IN_RECORD_MS`], each once: beyond it none is, so that the
 /// audit log cannot be filled from many addresses.
 pub const SIGN_IN_ADDRESSES_MAX: usize = 100;
 /// For how long a second refused sign-in of an address is not recorded, in milliseconds.
 pub const SIGN_IN_RECORD_MS: i64 = 60_000;
-/// Records of the audit log of a workspace that are looked through for who made its keys: the newest, some megabytes.
+/// Records of the audit log of a workspace that are searched for the origin of its keys: the newest, some megabytes.
 pub const KEY_AUDIT_LOOK_MAX: usize = 5_000;
 /// Sessions of the console at a time: two megabytes.
 pub const SESSIONS_MAX: usize = 10_000;
@@ -234,23 +234,23 @@ pub const SESSIONS_TOKEN_MAX: usize = 100;
 pub const SESSIONS_KEPT: usize = 100;
 /// Rows of a page of the console.
 pub const CONSOLE_ROWS: usize = 50;
-/// Identifiers, and attributes, that the page of a user tells; a thousand members have thousands of aliases.
+/// Identifiers, and attributes, that the page of a user lists; a thousand members have thousands of aliases.
 pub const USER_ROWS_MAX: usize = 200;
-/// Changes that it tells of one attribute.
+/// Changes that it lists for one attribute.
 pub const WHY_LINES_MAX: usize = 20;
-/// Attributes that the console tells of what a member shows: fifty members with hundreds each would be a page of megabytes.
+/// Attributes that the console lists for a member: fifty members with hundreds each would be a page of megabytes.
 pub const MEMBER_ATTRIBUTES_SHOWN_MAX: usize = 20;
-/// Merges of one element that one before/after table tells.
+/// Merges of one element that one before/after table covers.
 pub const MERGE_SIDES_MAX: usize = 12;
 /// Longest text of a value that a page of the console shows; the rest is in the JSON.
 pub const CONSOLE_VALUE_CHARS_MAX: usize = 2_000;
 /// Longest form that anybody may send, signed in or not: a token and where to go.
 pub const OPEN_FORM_BYTES_MAX: u64 = 4 * 1024;
-/// Longest form of somebody who is signed in, unless he changes what is in a workspace: a value to look for, a filter, a name.
+/// Longest form of a signed-in user, unless it changes what is in a workspace: a search term, a filter, a name.
 pub const READING_FORM_BYTES_MAX: u64 = 8 * 1024;
 /// Longest place that the sign-in page leads on to: the paths of the console are shorter.
 pub const NEXT_BYTES_MAX: usize = 1_024;
-/// Longest form of somebody who may change what is in a workspace: an element to correct, and its names.
+/// Longest form of a user who may change what is in a workspace: an element to correct, and its names.
 pub const CONSOLE_FORM_BYTES_MAX: u64 = 2 << 20;
 /// Bytes of rows that a filter looks through for one page, of any list.
 pub const LOOK_BYTES_MAX: u64 = 16 << 20;
@@ -259,7 +259,7 @@ pub const QUARANTINE_LOOK_MAX: usize = 5_000;
 /// Minutes of a workspace's figures that are kept in memory: what an hour's chart shows. A minute with requests takes
 /// about 500 bytes.
 pub const ACTIVITY_MINUTES: usize = 60;
-/// Seconds over which the requests of a second are told: long enough for a number that can be read, short enough to
+/// Seconds over which the requests per second are averaged: long enough for a number that can be read, short enough to
 /// follow a burst.
 pub const RATE_SECONDS: usize = 10;
 /// Types of faults that are counted each by itself: the tables of reasons have about fifty; the rest counts as one.
@@ -285,8 +285,8 @@ pub const LIVE_KEEP_ALIVE: Duration = Duration::from_secs(15);
 /// How often a viewer is checked, and so how long a revoked token may still read. The members of a user that a stream
 /// follows are read again as often.
 pub const LIVE_CHECK_PERIOD: Duration = Duration::from_secs(2);
-/// Separations, and where one was lifted merge records, that are looked through for reverts since a merge: reverts are
-/// made by hand. Beyond it both sides are told without the claim that nothing is missing.
+/// Separations, and where one was lifted merge records, that are searched for reverts since a merge: reverts are
+/// made manually. Beyond it both sides are shown without the claim that they are complete.
 pub const BEFORE_RECORDS_MAX: usize = 10_000;
-/// How often a viewer of the console's live page is told the rate, in milliseconds: as fast as people read.
+/// How often a viewer of the console's live page gets the rate, in milliseconds: as fast as people read.
 pub const LIVE_RATE_MS: i64 = 1_000;

@@ -3,7 +3,7 @@
 //!
 //! `routes` is the table of all calls, `arguments` and `answers` what calls take and give, `context` what they work with,
 //! `error` why one was not done, `scopes` what a token may do, `audit` what is recorded, `walk` pages under a filter,
-//! `description` what is said of one call, `openapi` the document that describes all of them.
+//! `description` describes one call, `openapi` is the document that describes all of them.
 
 pub(crate) mod answers;
 pub(crate) mod api_document;

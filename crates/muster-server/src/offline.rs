@@ -42,7 +42,7 @@ pub fn verify(data_dir: &Path) -> Result<VerifyReport, StartError> {
     Ok(VerifyReport { is_sound: report.is_clean(), text: lines.join("\n") })
 }
 
-/// The record of what the command line did.
+/// Returns the record of what the command line did.
 fn record(action: AuditAction, id: &WorkspaceId, at: Timestamp) -> AuditRecord {
     let [admin, _] = GIVEN_NAMES;
     AuditRecord {
@@ -58,10 +58,10 @@ fn record(action: AuditAction, id: &WorkspaceId, at: Timestamp) -> AuditRecord {
     }
 }
 
-/// Whether a server, or another command, has the directory. Blocks.
+/// Returns whether a server, or another command, has the directory. Blocks.
 ///
 /// # Errors
-/// That it is none, or cannot be looked at.
+/// The directory is not a data directory, or cannot be read.
 pub fn is_in_use(data_dir: &Path) -> Result<bool, StartError> {
     Ok(muster_store::sqlite::is_in_use(data_dir)?)
 }

@@ -20,7 +20,7 @@ pub(crate) struct PersonalDataLog {
 
 /// Who did something with one person's data.
 pub(crate) struct Actor {
-    /// The name of a token, or what tells a key.
+    /// The name of a token, or the name of a key in the audit log.
     pub(crate) name: String,
     /// Where the call came from.
     pub(crate) address: Option<IpAddr>,
@@ -51,7 +51,10 @@ impl PersonalDataLog {
             return;
         }
         drop(waiting);
-        tracing::error!(action = action.name(), "it could not be recorded: too many records wait to be written");
+        tracing::error!(
+            action = action.name(),
+            "an access to personal data could not be recorded: too many records wait to be written"
+        );
     }
 
     /// Writes what waits. Blocks.
@@ -61,7 +64,7 @@ impl PersonalDataLog {
             return;
         }
         if let Err(error) = engine.append_audits(&records) {
-            tracing::warn!(%error, records = records.len(), "records of persons' data wait: they could not be written");
+            tracing::warn!(%error, records = records.len(), "records of access to personal data could not be written and wait for the next try");
             let mut waiting = lock(&self.waiting);
             let later = std::mem::replace(&mut *waiting, records);
             waiting.extend(later);

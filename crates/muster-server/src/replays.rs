@@ -46,7 +46,7 @@ pub(crate) async fn replay(
         route: Route::Transition,
         entry: Arc::clone(entry),
         body: Bytes::from(body),
-        // A fault of its shape is told as a result, too: the entry stays as it is.
+        // A structural fault is reported as a result, too: the entry stays unchanged.
         preferences: Preferences { lenient: Some(true), representation: true },
         dry,
         origin: None,
@@ -81,7 +81,7 @@ pub(crate) fn start(app: &Arc<App>, workspace: &WorkspaceId, entries: Vec<Quaran
                     job.rejected += u64::from(!applied);
                 }),
                 Err(error) => {
-                    tracing::warn!(%workspace, %error, job = id, "a replay of many ended early");
+                    tracing::warn!(%workspace, %error, job = id, "a bulk replay ended early");
                     state = JobState::Failed;
                     break;
                 }
@@ -115,7 +115,7 @@ async fn one(app: &Arc<App>, workspace: &WorkspaceId, no: QuarantineNo) -> Resul
     }
 }
 
-/// An entry as it is stored.
+/// Returns an entry as it is stored.
 pub(crate) async fn stored(
     app: &Arc<App>,
     workspace: &WorkspaceId,

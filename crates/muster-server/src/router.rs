@@ -32,13 +32,13 @@ use tower::ServiceExt as _;
 /// The path of the document that describes every call; for anybody, on each listener.
 const OPENAPI: &str = "/openapi.json";
 
-/// Paths of probes: they tell nothing but that the server is there.
+/// Paths of probes: they say only that the server runs.
 const PROBES: [&str; 2] = ["/healthz", "/readyz"];
 
 /// One call: its method, its path, and who answers it.
 type RouteEntry = (&'static str, &'static str, MethodRouter<Arc<App>>);
 
-/// Every call that the server answers, in one list. Several methods of one path stand beside each other.
+/// Returns every call that the server answers, in one list. Several methods of one path stand beside each other.
 #[rustfmt::skip]
 fn routes() -> Vec<RouteEntry> {
     let mut calls: Vec<RouteEntry> = vec![
@@ -94,18 +94,18 @@ pub fn console_paths() -> Vec<(&'static str, &'static str)> {
     crate::console::routes().into_iter().map(|(method, path, _)| (method, path)).collect()
 }
 
-/// The service of the main listener: everything, but for what has a listener of its own.
+/// Returns the service of the main listener: everything, but for what has a listener of its own.
 pub fn router(app: Arc<App>) -> Router {
     let elsewhere = app.manage_elsewhere;
     build_router(app, |path, of_console| !(elsewhere && (of_console || is_management(path))))
 }
 
-/// The service of a listener for the management API and the console.
+/// Returns the service of a listener for the management API and the console.
 pub fn manage_router(app: Arc<App>) -> Router {
     build_router(app, |path, of_console| of_console || is_management(path) || PROBES.contains(&path) || path == OPENAPI)
 }
 
-/// The service of those calls that are wanted, by their path and whether they are the console's.
+/// Returns the service of those calls that are wanted, by their path and whether they are the console's.
 fn build_router(app: Arc<App>, is_wanted: impl Fn(&str, bool) -> bool) -> Router {
     let mut calls = Router::new();
     let own = routes().into_iter().map(|listed| (listed, false));
@@ -115,7 +115,7 @@ fn build_router(app: Arc<App>, is_wanted: impl Fn(&str, bool) -> bool) -> Router
         let layered = handler.route_layer(map_response(move |response| with_template(path, response)));
         calls = calls.route(path, layered.route_layer(Extension(RouteTemplate(path))));
     }
-    // Where the console is, a browser that comes to no address of it gets a page.
+    // A listener with the console answers a browser at an unknown address with a page.
     let calls = if is_wanted("/", true) {
         calls.fallback(unknown_page).method_not_allowed_fallback(wrong_page_method)
     } else {
@@ -125,7 +125,7 @@ fn build_router(app: Arc<App>, is_wanted: impl Fn(&str, bool) -> bool) -> Router
     Router::new().fallback(front).with_state(Front { app, calls })
 }
 
-/// The service of a listener for `/metrics` alone.
+/// Returns the service of a listener for `/metrics` alone.
 pub fn metrics_router(app: Arc<App>) -> Router {
     Router::new().route("/metrics", get(health::metrics_alone)).fallback(unknown_path).with_state(app)
 }
@@ -219,7 +219,7 @@ fn log_request(app: &App, response: &Response, method: &str, micros: u64) {
     tracing::info!(method, route, status, duration_us = micros, workspace, request_id, "request");
 }
 
-/// Of a `--dev` server: a name in `Host` that is not local comes from a page that was made to find this port
+/// For a `--dev` server: a name in `Host` that is not local is from a page that tries to find this port
 /// (DNS rebinding), and is not answered. Probes call by the address of a pod, and learn nothing (behaviour.md 1.10.h).
 fn is_host_allowed(app: &App, head: &Parts) -> bool {
     let Some(allowed) = &app.hosts else { return true };
@@ -237,14 +237,14 @@ fn is_host_allowed(app: &App, head: &Parts) -> bool {
     allowed.iter().any(|known| known.eq_ignore_ascii_case(name))
 }
 
-/// A head that two servers may read in two ways: what follows it on the connection is believed no more.
+/// Refuses a head that two servers may read in two ways: what follows it on the connection cannot be trusted.
 fn not_plain() -> Response {
     let mut response = Response::default();
     *response.status_mut() = StatusCode::BAD_REQUEST;
     response
 }
 
-/// The method, if it is one that is known: any other is text of a client (invariant 7).
+/// Returns the method, if it is one that is known: any other is text of a client (invariant 7).
 fn known_method(method: &Method) -> &'static str {
     let known = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "CONNECT", "TRACE"];
     known.into_iter().find(|known| method.as_str() == *known).unwrap_or("other")
@@ -257,7 +257,7 @@ fn host_refused(app: &App, (path, from): (&str, Option<IpAddr>)) -> Response {
     manage::problem(&Problem::new(403, HOST_REFUSED))
 }
 
-/// A refusal of the Data API before it is known whose call it is, kept where it can be looked up (behaviour.md 4.p).
+/// Refuses a call of the Data API before its caller is known; the refusal can be looked up (behaviour.md 4.p).
 fn stranger_refused(app: &App, failure: Failure, from: Option<IpAddr>) -> Response {
     let response = envelope::refusal(app, Api::Unknown, &failure, None);
     app.server_activity.strangers().push(Refusal {
@@ -275,7 +275,7 @@ fn stranger_refused(app: &App, failure: Failure, from: Option<IpAddr>) -> Respon
 fn failed(app: &App, path: &str) -> Response {
     tracing::error!("a handler panicked; the message is above");
     if is_management(path) {
-        return manage::problem(&Problem::new(500, "the call failed inside the server; its log says more"));
+        return manage::problem(&Problem::new(500, "the call failed inside the server; check the server log"));
     }
     envelope::refusal(app, Api::Unknown, &Failure::Internal, None)
 }
@@ -303,7 +303,7 @@ async fn wrong_page_method(
 async fn unknown_path(State(app): State<Arc<App>>, request: Request) -> Response {
     let (head, _) = request.into_parts();
     if is_management(head.uri.path()) {
-        return manage::problem(&Problem::new(404, "no such path in the management API"));
+        return manage::problem(&Problem::new(404, "the management API has no such path"));
     }
     stranger_refused(&app, Failure::NotFound, manage::address(&app, &head))
 }

@@ -1,4 +1,4 @@
-//! Listeners that serve until they are told to stop, then let requests in flight finish and close the storage.
+//! Listeners that serve until they must stop, then let requests in progress finish and close the storage.
 
 use crate::app::App;
 pub use crate::connection::Deadlines;
@@ -32,7 +32,7 @@ pub struct Listening {
     pub manage: Option<TcpListener>,
     /// Connections at a time over the listener of the API.
     pub connections_max: usize,
-    /// Of those, connections of one network, proxies aside.
+    /// Of those, connections of one network, except for proxies.
     pub network_connections_max: usize,
     /// How long clients may take.
     pub deadlines: Deadlines,
@@ -41,7 +41,7 @@ pub struct Listening {
 }
 
 impl Listening {
-    /// A listener with every choice at its default.
+    /// Returns a listener with every choice at its default.
     pub fn on(listener: TcpListener) -> Self {
         Self {
             listener,
@@ -96,7 +96,7 @@ pub async fn serve(
         tokio::spawn(listen(site, listener));
     }
     stop.await;
-    tracing::info!("stopping: requests in flight finish");
+    tracing::info!("shutting down: waiting for requests in progress");
     app.drain();
     phase.send_replace(Phase::Stopping);
     let finished = join_all(tables.iter().map(|table| table.emptied()));
@@ -111,7 +111,7 @@ pub async fn serve(
     closed.map_err(io::Error::other)
 }
 
-/// A listener as the runtime takes it, with room for clients that come all at once.
+/// Returns a listener as the runtime takes it, with room for clients that come all at once.
 fn listening_on(listener: TcpListener) -> io::Result<tokio::net::TcpListener> {
     listener.set_nonblocking(true)?;
     socket2::SockRef::from(&listener).listen(BACKLOG)?;
@@ -123,5 +123,5 @@ pub async fn poisoned(app: Arc<App>) {
     while !app.needs_restart() {
         tokio::time::sleep(POISON_PERIOD).await;
     }
-    tracing::error!("the storage cannot be written until a restart: the process ends");
+    tracing::error!("the storage cannot be written until a restart: the process exits");
 }

@@ -27,7 +27,7 @@ use std::sync::{Mutex, MutexGuard};
 pub(crate) struct SignInRefusals(Mutex<HashMap<IpAddr, Timestamp>>);
 
 impl SignInRefusals {
-    /// Whether a refusal of this address is recorded: one a minute, and of a bounded number of addresses.
+    /// Returns whether a refusal of this address is recorded: one a minute, and of a bounded number of addresses.
     pub(crate) fn is_recorded(&self, address: IpAddr, now: Timestamp) -> bool {
         let mut recorded = lock(&self.0);
         recorded.retain(|_, at| now.0 - at.0 < SIGN_IN_RECORD_MS);
@@ -67,7 +67,7 @@ struct Session {
 }
 
 impl Session {
-    /// Why it is over by time, if it is.
+    /// Returns why it is over by time, if it is.
     fn over(&self, now: Timestamp) -> Option<Ending> {
         if now.0 - self.began.0 >= SESSION_MS {
             return Some(Ending::Age);
@@ -75,7 +75,7 @@ impl Session {
         (now.0 - self.seen.0 >= SESSION_IDLE_MS).then_some(Ending::Idle)
     }
 
-    /// Whether what the engine has of it is older than it may be.
+    /// Returns whether what the engine has of it is older than it may be.
     fn is_due(&self) -> bool {
         self.stored.is_none_or(|stored| self.seen.0 - stored.0 >= SESSION_SEEN_MS)
     }
@@ -99,7 +99,7 @@ impl Table {
         over.into_iter().for_each(|(cookie, why)| self.end(cookie, why));
     }
 
-    /// The session of a cookie; one that is over ends.
+    /// Returns the session of a cookie; one that is over ends.
     fn find(&mut self, cookie: &str, now: Timestamp) -> Option<&mut Session> {
         let key = sha256(cookie.as_bytes());
         if let Some(why) = self.live.get(&key)?.over(now) {
@@ -108,7 +108,7 @@ impl Table {
         self.live.get_mut(&key)
     }
 
-    /// What is to be written, taken as if it were.
+    /// Returns what is to be written, taken as if it were.
     fn changes(&mut self) -> SessionChanges {
         let mut put = Vec::new();
         for (cookie, session) in self.live.iter_mut().filter(|(_, session)| session.is_due()) {
@@ -137,7 +137,7 @@ impl Sessions {
         lock(&self.table)
     }
 
-    /// Begins a session of a token that was judged; what the cookie says. A full table takes the place of this token's own
+    /// Begins a session of a checked token and returns the cookie. A full table takes the place of this token's own
     /// session that was used least lately, never another's; None if it has none. Some places are kept for administrators.
     pub(crate) fn begin(&self, (cookie, now): (String, Timestamp), token: &str, is_admin: bool) -> Option<String> {
         let token = sha256(token.as_bytes());
@@ -169,7 +169,7 @@ impl Sessions {
         self.table().find(cookie, now).map(|session| session.token)
     }
 
-    /// What is known of the session of a cookie.
+    /// Returns what is known of the session of a cookie.
     pub(crate) fn state(&self, cookie: &str, now: Timestamp) -> SessionState {
         let mut table = self.table();
         if table.find(cookie, now).is_some() {
@@ -204,7 +204,7 @@ impl Sessions {
         }
     }
 
-    /// What the page at this place is to say, which no later one says again.
+    /// Returns what the page at this place is to say, which no later one says again.
     pub(crate) fn take_flashes(&self, cookie: &str, place: &str, now: Timestamp) -> Vec<Flash> {
         self.table().find(cookie, now).map(|session| session.flashes.take(place, now)).unwrap_or_default()
     }
@@ -225,7 +225,7 @@ mod tests {
         assert_eq!(recorded, SIGN_IN_ADDRESSES_MAX - 2);
     }
 
-    /// A table with one session that began at 0 and was not written.
+    /// Returns a table with one session that began at 0 and was not written.
     fn table() -> (Table, Hash) {
         let (mut table, cookie) = (Table::default(), sha256(b"cookie"));
         let at = Timestamp(0);

@@ -188,7 +188,7 @@ fn kind_name(kind: ElementKind) -> &'static str {
     }
 }
 
-/// Reads the figures of the log when somebody looks.
+/// Reads the figures of the log at each scrape.
 #[derive(Debug)]
 struct LogFigures(Arc<AtomicU64>);
 
@@ -199,7 +199,7 @@ impl Collector for LogFigures {
     }
 }
 
-/// Reads the engine's figures when somebody looks.
+/// Reads the engine's figures at each scrape.
 struct EngineFigures(Arc<dyn Engine>);
 
 impl fmt::Debug for EngineFigures {
@@ -244,7 +244,7 @@ impl Collector for EngineFigures {
     }
 }
 
-/// Reads how much memory bodies take when somebody looks.
+/// Reads how much memory bodies take at each scrape.
 #[derive(Debug)]
 struct BodyFigures(MemoryBudget);
 

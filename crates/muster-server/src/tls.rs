@@ -103,9 +103,9 @@ impl Tls {
         Ok(true)
     }
 
-    /// Reads the files again whenever it is told to, and looks by itself whether they changed, for ever.
+    /// Reads the files again when notified, and checks at intervals whether they changed, for ever.
     pub(crate) async fn watch(self: Arc<Self>, told: Arc<Notify>) {
-        // A fault that lasts is said once, and again when the operator asks.
+        // A lasting fault is logged once, and again when the operator asks.
         let mut said = None;
         loop {
             let asked = tokio::time::timeout(CERTIFICATE_CHECK_PERIOD, told.notified()).await.is_ok();
@@ -122,7 +122,7 @@ impl Tls {
                 Err(error) => {
                     let words = error.to_string();
                     if asked || said.as_ref() != Some(&words) {
-                        tracing::error!(%error, "the certificate files cannot be used: the one before them stays");
+                        tracing::error!(%error, "the certificate files cannot be used: the previous certificate stays in use");
                     }
                     said = Some(words);
                 }

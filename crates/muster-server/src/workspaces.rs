@@ -111,7 +111,7 @@ pub struct Workspaces {
 }
 
 impl Workspaces {
-    /// The catalogue as an engine has it.
+    /// Returns the catalogue as an engine has it.
     ///
     /// # Errors
     /// Which workspace's settings cannot be read.

@@ -83,7 +83,7 @@ impl Probe {
     }
 }
 
-/// An HTTP client that takes refusals for answers.
+/// Returns an HTTP client that takes refusals for answers.
 fn agent(ca_cert: Option<&Path>, timeout: Duration) -> anyhow::Result<Agent> {
     install_cryptography();
     let config = Agent::config_builder()
@@ -156,7 +156,7 @@ impl Server {
         if self.data_dir.exists() { owner::check(&self.data_dir, !is_default) } else { Ok(()) }
     }
 
-    /// The data directory, if no address was given and no server has it.
+    /// Returns the data directory, if no address was given and no server has it.
     pub(crate) fn stopped(&self) -> anyhow::Result<Option<&Path>> {
         if self.url.is_some() {
             return Ok(None);

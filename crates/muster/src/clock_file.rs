@@ -11,8 +11,8 @@ fn file(data_dir: &Path) -> PathBuf {
     data_dir.join("clock")
 }
 
-/// The clock, compared with what was seen unless the operator takes it as it is. A file that is not there, or of another
-/// boot, tells nothing.
+/// Returns the clock, compared with what was seen unless the operator takes it as it is. A file that is not there, or
+/// of another boot, tells nothing.
 pub(crate) fn clock(data_dir: &Path, accepted: bool) -> Arc<SystemClock> {
     let text = std::fs::read_to_string(file(data_dir)).unwrap_or_default();
     let seen = ClockReading::parse(&text).filter(|seen| !accepted && Some(&seen.boot) == boot().as_ref());

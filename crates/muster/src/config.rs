@@ -134,12 +134,12 @@ pub(crate) struct ServeSettings {
     pub(crate) exit_when_poisoned: bool,
 }
 
-/// Whether systemd started this process, which starts it again.
+/// Returns whether systemd started this process, which starts it again.
 fn has_supervisor() -> bool {
     ["NOTIFY_SOCKET", "INVOCATION_ID"].iter().any(|name| std::env::var_os(name).is_some())
 }
 
-/// The token that is given, itself or in a file.
+/// Returns the token that is given, itself or in a file.
 fn admin_token(token: Option<String>, file: Option<&PathBuf>) -> anyhow::Result<Option<String>> {
     match (token, file) {
         (Some(_), Some(_)) => bail!("--admin-token and --admin-token-file exclude each other"),
@@ -161,7 +161,7 @@ fn source_of(value: Option<&OsStr>, variable: &str) -> SettingSource {
 }
 
 impl Serve {
-    /// The settings in force.
+    /// Returns the settings in force.
     pub(crate) fn settings(self) -> anyhow::Result<ServeSettings> {
         let file = File::read(self.config.as_deref())?;
         let tls = (self.tls_cert.or(file.text("tls_cert")?), self.tls_key.or(file.text("tls_key")?));

@@ -82,7 +82,7 @@ fn log_panic(panic: &PanicHookInfo<'_>) {
 }
 
 impl Lines {
-    /// How many lines were dropped so far.
+    /// Returns how many lines were dropped so far.
     pub(crate) fn dropped(&self) -> Arc<AtomicU64> {
         Arc::clone(&self.0.dropped)
     }
@@ -120,7 +120,7 @@ impl Lines {
         }
     }
 
-    /// The lines that wait, once there is one; says that those before are written.
+    /// Returns the lines that wait, once there is one; says that those before are written.
     fn next(&self) -> Batch {
         let mut waiting = self.waiting();
         waiting.writing = (0, 0);
@@ -179,7 +179,7 @@ impl Batch {
         lost
     }
 
-    /// Where the line after this place begins.
+    /// Returns where the line after this place begins.
     fn next_line(&self, at: usize) -> usize {
         self.ends[self.ends.partition_point(|end| *end <= at)]
     }

@@ -215,7 +215,7 @@ fn suspended(server: &Server, id: &str, suspended: bool) -> anyhow::Result<Json>
     server.client()?.call("PATCH", &format!("/{id}"), Some(&json!({"suspended": suspended})))
 }
 
-/// All pages of a list below `/api/v1`, as one array.
+/// Returns all pages of a list below `/api/v1`, as one array.
 fn all(client: &Client, list: &str) -> anyhow::Result<Json> {
     let (mut items, mut path) = (Vec::new(), format!("{list}?limit=1000"));
     loop {

@@ -16,7 +16,7 @@ pub(crate) fn check(path: &Path, is_named: bool) -> anyhow::Result<()> {
     bail!("{} belongs to another user (id {owner}): it is not used; run the command as that user", path.display())
 }
 
-/// Whether others than the owner may do any of these to it (bits of a mode, like 0o022).
+/// Returns whether others than the owner may do any of these to it (bits of a mode, like 0o022).
 pub(crate) fn is_open_to_others(path: &Path, mode: u32) -> bool {
     std::fs::metadata(path).is_ok_and(|found| found.mode() & mode != 0)
 }

@@ -118,7 +118,7 @@ fn serve_with(settings: &ServeSettings, lines: &Lines) -> anyhow::Result<ExitCod
     served.map(|()| if is_poisoned { ExitCode::from(POISONED) } else { ExitCode::SUCCESS })
 }
 
-/// The admin token, and whether it was made now: given, else of the data directory, else made at random.
+/// Returns the admin token, and whether it was made now: given, else of the data directory, else made at random.
 fn admin_token(settings: &ServeSettings) -> anyhow::Result<(String, bool)> {
     if let Some(token) = &settings.admin_token {
         return Ok((token.clone(), false));
@@ -137,7 +137,7 @@ fn admin_token(settings: &ServeSettings) -> anyhow::Result<(String, bool)> {
     Ok((secret(&SystemRandom), true))
 }
 
-/// Where operators of this server find the admin token.
+/// Returns where operators of this server find the admin token.
 fn token_place(settings: &ServeSettings, is_new: bool) -> TokenPlace {
     settings.admin_token_place.unwrap_or_else(|| TokenPlace::DataDirectory {
         is_default: settings.data_dir.as_os_str() == DATA_DIR,
@@ -146,8 +146,8 @@ fn token_place(settings: &ServeSettings, is_new: bool) -> TokenPlace {
     })
 }
 
-/// Whether `--dev` prints the admin token itself: who can read the file needs no token on a terminal, who starts a container
-/// may not be able to.
+/// Returns whether `--dev` prints the admin token itself: who can read the file needs no token on a terminal, who
+/// starts a container may not be able to.
 fn is_printed(settings: &ServeSettings, is_new: bool) -> bool {
     settings.dev && is_new && !settings.listen.ip().is_loopback()
 }
@@ -157,7 +157,7 @@ fn keep_token(data_dir: &Path, token: &str) -> anyhow::Result<()> {
     write_private(&token_file(data_dir), token)
 }
 
-/// The `Host` names that are answered; None = all.
+/// Returns the `Host` names that are answered; None = all.
 fn hosts(settings: &ServeSettings) -> Option<Vec<String>> {
     let is_local_dev = settings.dev && settings.listen.ip().is_loopback();
     if settings.allow_hosts.is_empty() && !is_local_dev {
@@ -185,7 +185,7 @@ fn prepare_dev(app: &App, settings: &ServeSettings) -> anyhow::Result<Option<Str
     Ok(is_good.then_some(key))
 }
 
-/// A start without `--dev` over the data of one with it: its key is public, and does not work any more.
+/// Returns a start without `--dev` over the data of one with it: its key is public, and does not work any more.
 fn without_fixed_key(app: &App) -> anyhow::Result<Option<String>> {
     if dev::revoke_fixed(app).context("the fixed key of DEMO cannot be revoked")? {
         tracing::warn!(
@@ -196,7 +196,7 @@ fn without_fixed_key(app: &App) -> anyhow::Result<Option<String>> {
     Ok(None)
 }
 
-/// What the application is opened with.
+/// Returns what the application is opened with.
 fn options(settings: &ServeSettings, clock: &Arc<SystemClock>, token: &str) -> Options {
     let storage = Storage::Directory {
         path: settings.data_dir.clone(),
@@ -231,7 +231,7 @@ fn started(settings: &ServeSettings, listening: &Listening, url: &str) {
     );
 }
 
-/// Why the data cannot be opened; of a directory without rights also what to do.
+/// Returns why the data cannot be opened; of a directory without rights also what to do.
 fn not_opened(settings: &ServeSettings, error: StartError) -> anyhow::Error {
     let StartError::Directory(DirectoryError::Io { error: io, .. }) = &error else { return error.into() };
     let directory = settings.data_dir.display();
@@ -254,7 +254,7 @@ fn not_opened(settings: &ServeSettings, error: StartError) -> anyhow::Error {
     anyhow::Error::from(error).context(words)
 }
 
-/// Why an address cannot be listened on, and what to do.
+/// Returns why an address cannot be listened on, and what to do.
 fn not_bound(address: SocketAddr, error: &io::Error) -> String {
     let what_to_do = match error.kind() {
         ErrorKind::AddrInUse => "the port is in use: stop the other server, or choose another port",
@@ -287,7 +287,7 @@ fn url(address: SocketAddr, is_tls: bool) -> String {
     format!("{}://{address}", if is_tls { "https" } else { "http" })
 }
 
-/// The address under which this machine reaches a listener on all of its addresses.
+/// Returns the address under which this machine reaches a listener on all of its addresses.
 fn reachable(address: SocketAddr) -> SocketAddr {
     let ip = match address.ip() {
         ip if !ip.is_unspecified() => ip,

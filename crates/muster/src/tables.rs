@@ -19,7 +19,7 @@ pub(crate) fn print(answer: &Json, columns: &[&str], is_json: bool) -> anyhow::R
     Ok(ExitCode::SUCCESS)
 }
 
-/// A list as a row an item, an object as a row a member; what is inside of members is named with dots.
+/// Returns a list as a row an item, an object as a row a member; what is inside of members is named with dots.
 fn table(answer: &Json, columns: &[&str]) -> String {
     let rows = match answer {
         Json::Array(items) if items.is_empty() => return "none".to_owned(),

@@ -62,7 +62,7 @@ impl FaultCounts {
         }
     }
 
-    /// The types of the last hour, the most frequent first.
+    /// Returns the types of the last hour, the most frequent first.
     pub(crate) fn figures(&self, now: Timestamp) -> Vec<FaultFigures> {
         let newest = minute(now);
         let hour = ACTIVITY_MINUTES as i64;

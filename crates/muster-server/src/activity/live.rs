@@ -68,22 +68,22 @@ impl RequestFacets {
         facets
     }
 
-    /// Whether an element had this outcome.
+    /// Returns whether an element had this outcome.
     pub(crate) fn has_outcome(&self, outcome: Outcome) -> bool {
         self.outcomes & (1 << outcome as u8) != 0
     }
 
-    /// Whether an element was of this kind.
+    /// Returns whether an element was of this kind.
     pub(crate) fn has_kind(&self, kind: ElementKind) -> bool {
         self.kinds & (1 << kind as u8) != 0
     }
 
-    /// Whether an error had this type.
+    /// Returns whether an error had this type.
     pub(crate) fn has_fault(&self, kind: &str) -> bool {
         self.faults.contains(&kind)
     }
 
-    /// Whether it touched one of these; also if it touched more than are kept, since then it cannot be told.
+    /// Returns whether it touched one of these; also if it touched more than are kept, since then it is not known.
     pub(crate) fn touched(&self, members: &BTreeSet<ProfileNo>) -> bool {
         self.profiles.as_ref().is_none_or(|profiles| profiles.iter().any(|no| members.contains(no)))
     }

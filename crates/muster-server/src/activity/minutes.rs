@@ -1,12 +1,12 @@
 //! The last sixty minutes of a workspace: a ring that takes the time as an argument, so that it can be tried without a
-//! clock. A minute that nobody asked for anything in costs nothing but its place.
+//! clock. A minute without requests costs only its place.
 
 use crate::limits::{ACTIVITY_MINUTES, RATE_SECONDS};
 use muster_core::time::Timestamp;
 
 /// Milliseconds of a minute.
 const MINUTE_MS: i64 = 60_000;
-/// Parts of each doubling of a duration: a quantile is told at most a quarter too long.
+/// Parts of each doubling of a duration: a quantile is reported at most a quarter too long.
 const PARTS: usize = 4;
 /// Counters of durations: up to 2^27 microseconds (over two minutes, longer than any request may take).
 const BUCKETS: usize = 104;
@@ -48,7 +48,7 @@ pub(crate) struct MinuteFigures {
 }
 
 impl MinuteFigures {
-    /// All requests.
+    /// Returns all requests.
     pub(crate) fn requests(&self) -> u32 {
         self.by_class.iter().fold(0, |sum, n| sum.saturating_add(*n))
     }
@@ -80,7 +80,7 @@ fn place(no: i64, places: usize) -> usize {
 
 impl Minutes {
     /// Counts a request that was answered at this time. A time so far before another that its place is taken is not
-    /// counted: nobody sees that minute any more.
+    /// counted: that minute is not shown any more.
     pub(crate) fn note(&mut self, at: Timestamp, sample: &RequestSample) {
         self.last = self.last.max(Some(at));
         let second = at.0.div_euclid(1_000);
@@ -107,7 +107,7 @@ impl Minutes {
         minute.count(sample);
     }
 
-    /// The last sixty minutes, the oldest first, the running one last.
+    /// Returns the last sixty minutes, the oldest first, the running one last.
     pub(crate) fn figures(&self, now: Timestamp) -> Vec<MinuteFigures> {
         let newest = now.0.div_euclid(MINUTE_MS);
         let of = |no: i64| {
@@ -151,7 +151,7 @@ impl Minute {
     }
 }
 
-/// The counter of a duration: exact below [`PARTS`], then [`PARTS`] to each doubling.
+/// Returns the counter of a duration: exact below [`PARTS`], then [`PARTS`] to each doubling.
 fn bucket(us: u64) -> usize {
     let us = us.min((1 << 27) - 1);
     if us < PARTS as u64 {
@@ -162,7 +162,7 @@ fn bucket(us: u64) -> usize {
     (doubling as usize - 1) * PARTS + usize::try_from(part).unwrap_or_default()
 }
 
-/// The longest duration that a counter counts.
+/// Returns the longest duration that a counter counts.
 fn longest(bucket: usize) -> u64 {
     if bucket < PARTS {
         return bucket as u64;
@@ -198,7 +198,7 @@ mod tests {
         }
     }
 
-    /// The minute that begins at `at`, from a list of all that was ever noted.
+    /// Returns the minute that begins at `at`, from a list of all that was ever noted.
     fn naive(noted: &[(Timestamp, RequestSample)], at: Timestamp) -> (MinuteFigures, Vec<u64>) {
         let within: Vec<&RequestSample> =
             noted.iter().filter(|(when, _)| (at.0..at.0 + 60_000).contains(&when.0)).map(|(_, a)| a).collect();

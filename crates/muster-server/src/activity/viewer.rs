@@ -80,13 +80,13 @@ impl Viewer {
         })
     }
 
-    /// What is watched: a workspace of this server.
+    /// Returns what is watched: a workspace of this server.
     pub(crate) fn watched(&self) -> (&App, &WorkspaceId) {
         (&self.app, &self.workspace)
     }
 
-    /// What comes next; after [`StreamEvent::Ended`] nothing does. Requests that `wants` refuses pass by unseen: they neither end the
-    /// quiet nor cost what an answer costs.
+    /// Returns what comes next; after [`StreamEvent::Ended`] nothing does. Requests that `wants` refuses pass by
+    /// unseen: they neither end the quiet nor cost what an answer costs.
     pub(crate) async fn next(&mut self, mut wants: impl FnMut(&LiveRequest) -> bool + Send) -> StreamEvent {
         loop {
             let event = tokio::select! {
@@ -114,7 +114,7 @@ impl Viewer {
         }
     }
 
-    /// Whether it may still watch.
+    /// Returns whether it may still watch.
     fn check(&self) -> Option<bool> {
         let entry = self.app.workspaces.get(self.workspace.as_str())?;
         // Another workspace may have come under the same id.
@@ -193,7 +193,7 @@ mod tests {
         assert!(matches!(viewer.next(|_| true).await, StreamEvent::Ended));
     }
 
-    /// What comes next beside the checks.
+    /// Returns the next event that is not a check.
     async fn next_event(viewer: &mut Viewer) -> StreamEvent {
         loop {
             match viewer.next(|_| true).await {
@@ -203,7 +203,7 @@ mod tests {
         }
     }
 
-    // Fails when a check of the judge counts as something that was said, or nothing waits for `quiet_until`.
+    // Fails when a check counts as something that was sent, or nothing waits for `quiet_until`.
     #[tokio::test(start_paused = true)]
     async fn a_stream_that_said_nothing_for_the_time_of_a_keep_alive_says_that_it_lives_and_no_sooner() {
         let (app, entry) = watched();

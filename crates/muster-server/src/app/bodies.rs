@@ -24,14 +24,14 @@ impl App {
         }
     }
 
-    /// The share of memory that a body is charged to: that of the workspace that its call is about, or the one of calls
-    /// about none.
+    /// Returns the share of memory that a body is charged to: that of the workspace that its call is about, or the one
+    /// of calls about none.
     pub(crate) fn quota_of(&self, workspace: Option<impl AsRef<str>>) -> WorkspaceQuota {
         let entry = workspace.and_then(|id| self.workspaces.get(id.as_ref()));
         entry.map_or_else(|| self.shared_quota.clone(), |entry| entry.runtime.quota.clone())
     }
 
-    /// The share of a workspace in the room for what answers are made of.
+    /// Returns the quota of a workspace in the memory for building answers.
     pub(crate) fn read_quota_of(&self, workspace: &WorkspaceId) -> WorkspaceQuota {
         let entry = self.workspaces.get(workspace.as_str());
         entry.map_or_else(WorkspaceQuota::for_reads, |entry| entry.runtime.read_quota.clone())

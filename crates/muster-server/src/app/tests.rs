@@ -140,8 +140,8 @@ async fn an_activation_that_fails_again_and_again_says_why_where_its_progress_is
     let body = axum::body::to_bytes(send(&app, get, "").await.into_body(), 1 << 16).await.unwrap();
     running.abort();
     let shown: serde_json::Value = serde_json::from_slice(&body).unwrap();
-    let want = "the last batch failed inside the server; it is tried again every few seconds, and the server's log says \
-                more. It can be given up (POST identity/cancel)";
+    let want = "the last batch failed inside the server; it is retried every few seconds (see the server log) and can be \
+                cancelled (POST identity/cancel)";
     assert_eq!((&shown["state"], shown["error"].as_str()), (&"activating".into(), Some(want)));
     // Opposite: in `cancel` leave the settings as they are, or give up one that has not failed.
     let cancel = || Request::post("/api/v1/workspaces/SHOP/identity/cancel");

@@ -12,9 +12,9 @@ pub enum TokenPlace {
     DataDirectory {
         /// The data directory is `muster-data` in the directory that the server was started in.
         is_default: bool,
-        /// The server was started with `--dev`, and said on its terminal which file that is.
+        /// The server was started with `--dev`, and printed the path of that file.
         was_said: bool,
-        /// The server printed the token when it made it.
+        /// The server printed the token when it generated it.
         was_printed: bool,
     },
     /// In a file that the setting `admin_token_file` names.
@@ -34,7 +34,7 @@ pub enum SettingSource {
     File,
 }
 
-/// Whether tokens can be used: long enough, of characters that a header can carry, and not the same for both.
+/// Returns whether tokens can be used: long enough, of characters that a header can carry, and not the same for both.
 pub(super) fn check(admin: &str, read: Option<&str>) -> Result<(), String> {
     let both = [("admin", Some(admin)), ("read", read)];
     for (name, token) in both.into_iter().filter_map(|(name, token)| Some((name, token?))) {

@@ -13,7 +13,7 @@ pub(crate) struct BulkReplay {
     pub(crate) id: u64,
     /// Why it ended early, or that it ended.
     pub(crate) state: JobState,
-    /// Entries that were looked at.
+    /// Entries that were processed.
     pub(crate) done: u64,
     /// Entries that it found.
     pub(crate) total: u64,
@@ -38,7 +38,7 @@ impl BulkReplays {
         crate::sync::lock(&self.0)
     }
 
-    /// A new job; None while as many run as may.
+    /// Returns a new job; None while as many run as may.
     pub(crate) fn begin(&self, workspace: &WorkspaceId, total: u64) -> Option<u64> {
         let mut listed = self.lock();
         if listed.jobs.len() == REPLAY_JOBS_MAX {

@@ -41,7 +41,7 @@ impl Steps {
         Self(AtomicI64::new(wall.saturating_sub(elapsed)))
     }
 
-    /// Why the wall clock of a reading cannot be believed.
+    /// Returns why the wall clock of a reading cannot be believed.
     pub(super) fn distrust(&self, (wall, elapsed): (i64, i64)) -> Option<&'static str> {
         let distance = wall.saturating_sub(elapsed);
         let step = distance.saturating_sub(self.0.load(Ordering::Acquire));

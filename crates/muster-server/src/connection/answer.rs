@@ -40,7 +40,7 @@ pub(crate) struct AnswerBody {
 }
 
 impl AnswerBody {
-    /// The answer of a request.
+    /// Returns the answer of a request.
     pub(crate) fn new(inner: Body, stream: Arc<Stream>, is_endless: bool) -> Self {
         stream.answered(is_endless);
         Self { inner, rest: Bytes::new(), stream }

@@ -10,12 +10,12 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-/// A connection's bytes, decrypted, with their heads looked at.
+/// A connection's decrypted bytes, with their heads checked.
 pub(crate) struct Heads<I> {
     inner: I,
     connection: Arc<Connection>,
     state: HeadState,
-    /// What hyper reads in the place of what comes, once a head was spoiled: its end, for which hyper may wait.
+    /// What hyper reads instead of further bytes, once a head was spoiled: its end, for which hyper may wait.
     end: Option<&'static [u8]>,
 }
 
@@ -130,7 +130,7 @@ mod tests {
         (String::from_utf8(seen).unwrap().replace('\0', "!"), state)
     }
 
-    // Fails when a line feed behind anything but a carriage return is taken, or bytes behind the head are looked at.
+    // Fails when a line feed behind anything but a carriage return is taken, or bytes after the head are checked.
     #[test]
     fn a_line_feed_alone_is_spoiled_in_a_head_and_nowhere_else() {
         let good = "\r\nGET / HTTP/1.1\r\nA: b\r\n\r\n{\n}\n\n";

@@ -161,7 +161,7 @@ where
 /// HTTP with its bounds (behaviour.md 1.11).
 fn builder(period: Duration) -> Builder<Spawner> {
     let mut builder = Builder::new(Spawner { period });
-    // How long a head may take is judged by the connection, idle time aside.
+    // The connection checks how long a head may take, without idle time.
     builder.http1().timer(TokioTimer::new()).header_read_timeout(None).max_buf_size(HEAD_BYTES_MAX);
     // A client that half-closes waits for its answer (behaviour.md 1.11.e).
     builder.http1().half_close(true);

@@ -25,7 +25,7 @@ pub(crate) struct Socket {
     drain: Option<Drain>,
 }
 
-/// What still comes after the last answer was written.
+/// What the client still sends after the last answer was written.
 struct Drain {
     until: Pin<Box<Sleep>>,
     left: u64,
@@ -102,7 +102,7 @@ fn poll_write(
     }
 }
 
-/// Whether the client has sent its last byte, and all before it were read.
+/// Returns whether the client has sent its last byte, and all before it were read.
 pub(crate) fn has_ended(stream: &TcpStream) -> bool {
     let mut byte = [MaybeUninit::uninit()];
     matches!(socket2::SockRef::from(stream).peek(&mut byte), Ok(0))

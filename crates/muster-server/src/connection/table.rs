@@ -101,7 +101,7 @@ impl Connections {
         Some(ConnectionSlot { table: Arc::clone(self), no, connection })
     }
 
-    /// How many are open.
+    /// Returns how many are open.
     pub(crate) fn len(&self) -> usize {
         self.known().all.len()
     }
@@ -117,7 +117,7 @@ impl Connections {
         }
     }
 
-    /// A place among the connections that are read on after a refusal, if one is free.
+    /// Returns a place among the connections that are read on after a refusal, if one is free.
     pub(crate) fn drain(&self) -> Option<OwnedSemaphorePermit> {
         Arc::clone(&self.drains).try_acquire_owned().ok()
     }

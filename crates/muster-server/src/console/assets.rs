@@ -32,12 +32,12 @@ static ASSETS: LazyLock<[Asset; 2]> = LazyLock::new(|| {
     )
 });
 
-/// The path of the style sheet.
+/// Returns the path of the style sheet.
 pub(super) fn style() -> String {
     format!("/assets/{}", ASSETS[0].name)
 }
 
-/// The path of the script.
+/// Returns the path of the script.
 pub(super) fn script() -> String {
     format!("/assets/{}", ASSETS[1].name)
 }

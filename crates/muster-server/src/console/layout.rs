@@ -28,8 +28,8 @@ pub(super) struct ZoneChoice {
     pub(super) is_current: bool,
 }
 
-/// The zones that can be chosen without a script, which adds that of the browser: the workspace's, UTC, and the one that
-/// was chosen.
+/// Returns the zones that can be chosen without a script, which adds that of the browser: the workspace's, UTC, and the
+/// one that was chosen.
 fn zones(times: &TimeFormatter, of_workspace: &str) -> Vec<ZoneChoice> {
     let zone = |value: &str, name: &str, of| ZoneChoice {
         value: value.to_owned(),
@@ -132,32 +132,32 @@ impl Layout {
         env!("CARGO_PKG_VERSION")
     }
 
-    /// Whether it is the test environment of another workspace.
+    /// Returns whether it is the test environment of another workspace.
     pub(super) fn is_test(&self) -> bool {
         self.workspace.ends_with("_DEBUG")
     }
 
-    /// An address in the workspace.
+    /// Returns an address in the workspace.
     pub(super) fn to(&self, rest: &str) -> String {
         format!("/w/{}/{rest}", self.workspace)
     }
 
-    /// What marks the page in the navigation.
+    /// Returns what marks the page in the navigation.
     pub(super) fn mark(&self, page: &str) -> Html {
         components::current(self.current == page)
     }
 
-    /// A link to a user's page.
+    /// Returns a link to a user's page.
     pub(super) fn user(&self, id: impl Display) -> Html {
         components::id_link(&id, &self.to(&format!("users/{id}")), "user id")
     }
 
-    /// A link to a request's page.
+    /// Returns a link to a request's page.
     pub(super) fn request(&self, id: impl Display) -> Html {
         components::id_link(&id, &self.to(&format!("requests/{id}")), "request id")
     }
 
-    /// A link to a merge's page.
+    /// Returns a link to a merge's page.
     pub(super) fn merge(&self, id: impl Display) -> Html {
         components::id_link(&id, &self.to(&format!("merges/{id}")), "merge id")
     }

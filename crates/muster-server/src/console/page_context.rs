@@ -116,7 +116,7 @@ impl PageContext {
         })
     }
 
-    /// Whether the path names a workspace that is not there for its token, whether it exists or not.
+    /// Returns whether the path names a workspace that is not there for its token, whether it exists or not.
     pub(super) fn is_workspace_missing(&self) -> bool {
         self.is_workspace_missing
     }
@@ -126,8 +126,8 @@ impl PageContext {
         self.app.sessions.flash(self.session(), place, flash, self.app.now());
     }
 
-    /// What this page is to say once. Nothing where nobody may see it: the head alone, a fragment, a page that a browser
-    /// fetches ahead.
+    /// Returns what this page is to say once. Nothing where nobody may see it: the head alone, a fragment, a page that
+    /// a browser fetches ahead.
     pub(super) fn take_flashes(&self) -> Vec<Flash> {
         if self.method != Method::GET || is_asked_by_script(&self.headers) || is_ahead(&self.headers) {
             return Vec::new();
@@ -142,7 +142,7 @@ impl PageContext {
         Ok(redirect(place))
     }
 
-    /// The workspace of the path.
+    /// Returns the workspace of the path.
     ///
     /// # Errors
     /// 404 if the path names none.
@@ -150,18 +150,18 @@ impl PageContext {
         self.entry.as_ref().ok_or_else(|| Problem::new(404, "no such workspace"))
     }
 
-    /// The workspace's id; empty outside of workspaces.
+    /// Returns the workspace's id; empty outside of workspaces.
     pub(super) fn workspace(&self) -> &str {
         self.entry.as_ref().map_or("", |entry| entry.id().as_str())
     }
 
-    /// An address in the workspace.
+    /// Returns an address in the workspace.
     pub(super) fn within(&self, rest: &str) -> String {
         format!("/w/{}/{rest}", self.workspace())
     }
 
-    /// An address as the list of routes writes it, with the parts of this path: one without a slash before it is in the
-    /// workspace, a part in braces is the one that this path has in its place.
+    /// Returns an address as the list of routes writes it, with the parts of this path: one without a slash before it
+    /// is in the workspace, a part in braces is the one that this path has in its place.
     pub(super) fn place(&self, template: &str) -> String {
         if template.starts_with('/') {
             return template.to_owned();
@@ -171,12 +171,12 @@ impl PageContext {
         self.within(&template.split('/').enumerate().map(part).collect::<Vec<_>>().join("/"))
     }
 
-    /// A part of the path after the workspace: 0 is the page.
+    /// Returns a part of the path after the workspace: 0 is the page.
     pub(super) fn part(&self, place: usize) -> &str {
         self.segments.get(place + 2).map_or("", String::as_str)
     }
 
-    /// The part of a path outside of workspaces that names something.
+    /// Returns the part of a path outside of workspaces that names something.
     pub(super) fn named(&self) -> &str {
         self.segments.get(1).map_or("", String::as_str)
     }
@@ -185,42 +185,42 @@ impl PageContext {
         &self.path
     }
 
-    /// A parameter of the query; the empty one is none.
+    /// Returns a parameter of the query; the empty one is none.
     pub(super) fn parameter(&self, name: &str) -> Option<&str> {
         value(&self.query, name)
     }
 
-    /// A field of the form; the empty one is none.
+    /// Returns a field of the form; the empty one is none.
     pub(super) fn field(&self, name: &str) -> Option<&str> {
         value(&self.form, name)
     }
 
-    /// Every value of a field of the form.
+    /// Returns every value of a field of the form.
     pub(super) fn fields<'v>(&'v self, name: &'v str) -> impl Iterator<Item = &'v str> {
         self.form.iter().filter(move |(known, _)| known == name).map(|(_, value)| value.as_str())
     }
 
-    /// Whether its token has a scope.
+    /// Returns whether its token has a scope.
     pub(super) fn may(&self, scope: TokenScope) -> bool {
         self.caller.has(scope)
     }
 
-    /// Whether it may change what is in a workspace.
+    /// Returns whether it may change what is in a workspace.
     pub(super) fn may_operate(&self) -> bool {
         self.may(TokenScope::Operate)
     }
 
-    /// The name of the token.
+    /// Returns the name of the token.
     pub(super) fn who(&self) -> &str {
         &self.caller.name
     }
 
-    /// The theme that the cookie names.
+    /// Returns the theme that the cookie names.
     pub(super) fn theme(&self) -> &'static str {
         theme(&self.headers)
     }
 
-    /// The zone of its times: the one that this browser chose, else the workspace's.
+    /// Returns the zone of its times: the one that this browser chose, else the workspace's.
     pub(super) fn times(&self) -> TimeFormatter {
         let chosen = cookie(&self.headers, ZONE).and_then(TimeFormatter::by_name);
         chosen.unwrap_or_else(|| {
@@ -233,18 +233,18 @@ impl PageContext {
         self.app.now().to_string()
     }
 
-    /// Where callers reach this server, as this visit did.
+    /// Returns the address of this server, as the browser used it.
     pub(super) fn address(&self) -> String {
         let host = self.headers.get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or("127.0.0.1:8080");
         format!("{}://{host}", if self.is_secure { "https" } else { "http" })
     }
 
-    /// The address that it came from.
+    /// Returns the address that it came from.
     pub(super) fn client(&self) -> IpAddr {
         self.address
     }
 
-    /// The cookie of its session.
+    /// Returns the cookie of its session.
     pub(super) fn session(&self) -> &str {
         session(&self.headers, self.is_secure).unwrap_or_default()
     }
@@ -253,13 +253,13 @@ impl PageContext {
         self.is_secure
     }
 
-    /// Where it came from, on this server.
+    /// Returns where it came from, on this server.
     pub(super) fn referring_path(&self) -> String {
         referring_path(&self.headers)
     }
 
-    /// Whether this session may still watch the workspace, and if so whether personal data is masked for it: asked again
-    /// and again while a stream runs.
+    /// Returns whether this session may still watch the workspace, and if so whether personal data is masked for it:
+    /// asked again and again while a stream runs.
     pub(super) fn watches(&self) -> impl Fn(&App) -> Option<bool> + Send + 'static {
         let (cookie, id) = (self.session().to_owned(), self.workspace().to_owned());
         let from = Some(self.address);
@@ -274,7 +274,7 @@ impl PageContext {
         ManageContext::new(Arc::clone(&self.app), Arc::clone(&self.caller), Some(self.address), None)
     }
 
-    /// What a call about the workspace of the path works with, for a stream that is judged elsewhere.
+    /// Returns the context of a call about the workspace of the path, for a stream that is checked elsewhere.
     ///
     /// # Errors
     /// 404 if the path names no workspace.
@@ -282,7 +282,7 @@ impl PageContext {
         WorkspaceContext::new(self.manage_context(), self.workspace())
     }
 
-    /// Runs a function of the management API for the token of this visit: about the workspace of the path, if the function
+    /// Runs a function of the management API for the token of the session: about the workspace of the path, if the function
     /// is about one. What changes something runs to completion though the browser hangs up.
     ///
     /// # Errors
@@ -297,7 +297,7 @@ impl PageContext {
         perform(function, self.manage_context(), self.workspace(), arguments).await.map_err(ManageError::into_problem)
     }
 
-    /// The id that the path names after its page.
+    /// Returns the id that the path names after its page.
     ///
     /// # Errors
     /// 404 if it is none.
@@ -305,7 +305,7 @@ impl PageContext {
         T::parse(self.part(1)).ok_or_else(T::unknown)
     }
 
-    /// The page of a list that the address asks for, with the rows of a page of the console.
+    /// Returns the page of a list that the address asks for, with the rows of a page of the console.
     ///
     /// # Errors
     /// 400 if its cursor is none of the list.

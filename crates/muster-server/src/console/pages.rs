@@ -1,4 +1,4 @@
-//! One file a page, or a few that belong together: which documents it asks for, and what is said in words about them.
+//! One file for each page, or a few that belong together: the documents that it loads, and its sentences about them.
 
 pub(super) mod asset;
 pub(super) mod audit;
@@ -37,7 +37,7 @@ fn refused(page: Page) -> Page {
     })
 }
 
-/// Whether the name that a dangerous action asks for was typed.
+/// Returns whether the name that a dangerous action asks for was typed.
 ///
 /// # Errors
 /// 400 in words.

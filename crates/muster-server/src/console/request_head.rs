@@ -19,7 +19,7 @@ use std::sync::atomic::Ordering;
 /// The themes of pages.
 pub(super) const THEMES: [&str; 3] = ["light", "dark", "system"];
 
-/// The theme that a cookie names.
+/// Returns the theme that a cookie names.
 pub(super) fn theme(headers: &HeaderMap) -> &'static str {
     match cookie(headers, THEME) {
         Some("light") => "light",
@@ -28,14 +28,14 @@ pub(super) fn theme(headers: &HeaderMap) -> &'static str {
     }
 }
 
-/// The path of the page that a form was sent from; the start if it is not known.
+/// Returns the path of the page that a form was sent from; the start if it is not known.
 pub(super) fn referring_path(headers: &HeaderMap) -> String {
     let referer = headers.get(header::REFERER).and_then(|it| it.to_str().ok());
     let path = referer.and_then(|it| it.split_once("://")).and_then(|(_, rest)| rest.find('/').map(|at| &rest[at..]));
     path.filter(|path| is_local(path)).unwrap_or("/").to_owned()
 }
 
-/// Whether a browser asks for a page: other clients do not say that they take one.
+/// Returns whether a browser asks for a page: other clients do not say that they take one.
 fn takes_pages(headers: &HeaderMap) -> bool {
     let lines = headers.get_all(header::ACCEPT).into_iter().filter_map(|line| line.to_str().ok());
     let mut kinds =
@@ -50,13 +50,13 @@ pub(crate) fn is_page_wanted(head: &Parts) -> bool {
     !of_machines.contains(&first) && takes_pages(&head.headers)
 }
 
-/// Whether the browser fetches a page before anybody goes to it: nothing that is said once may be lost to it.
+/// Returns whether the browser prefetches a page: a message that is shown once must not be lost to that.
 pub(super) fn is_ahead(headers: &HeaderMap) -> bool {
     ["sec-purpose", "purpose"].iter().any(|name| headers.contains_key(*name))
 }
 
-/// Whether the script asks by itself, not somebody who goes to a page: no use of the session, so that a page that is left
-/// open keeps none alive.
+/// Returns whether the script asks by itself, not somebody who goes to a page: no use of the session, so that a page
+/// that is left open keeps none alive.
 pub(super) fn is_asked_by_script(headers: &HeaderMap) -> bool {
     headers.get("sec-fetch-dest").is_some_and(|dest| dest == "empty")
 }
@@ -68,7 +68,7 @@ pub(super) fn is_local(path: &str) -> bool {
         && path.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'\\')
 }
 
-/// Whether a form was sent from a page of this server: the browser says so, or the origin is the host.
+/// Returns whether a form was sent from a page of this server: the browser says so, or the origin is the host.
 pub(super) fn is_same_origin(headers: &HeaderMap) -> bool {
     let text = |name: &str| headers.get(name).and_then(|it| it.to_str().ok());
     match (text("sec-fetch-site"), text("origin"), text("host")) {
@@ -78,19 +78,19 @@ pub(super) fn is_same_origin(headers: &HeaderMap) -> bool {
     }
 }
 
-/// Whether the connection is over TLS, here or at a proxy that is believed.
+/// Returns whether the connection is over TLS, here or at a proxy that is believed.
 pub(super) fn is_secure(app: &App, headers: &HeaderMap, peer: SocketAddr) -> bool {
     let forwarded = headers.get("x-forwarded-proto").is_some_and(|it| it.as_bytes().eq_ignore_ascii_case(b"https"));
     app.over_tls.load(Ordering::Acquire) || forwarded && is_trusted(app, peer)
 }
 
-/// Whether a connection comes from a proxy that is believed.
+/// Returns whether a connection comes from a proxy that is believed.
 pub(super) fn is_trusted(app: &App, peer: SocketAddr) -> bool {
     let address = peer.ip().to_canonical();
     app.trusted_proxies.iter().any(|net| net.contains(&address))
 }
 
-/// The fields of a form that anybody may send: short ones alone, and a longer one is refused before it is read.
+/// Returns the fields of a form that anybody may send: short ones alone, and a longer one is refused before it is read.
 pub(super) async fn open_form(
     app: &App,
     headers: &HeaderMap,
@@ -102,8 +102,8 @@ pub(super) async fn open_form(
     Ok(fields(&bytes))
 }
 
-/// The fields of a form of somebody who is signed in, with the memory that is charged for them to the workspace that the
-/// form is about.
+/// Returns the fields of a form of somebody who is signed in, with the memory that is charged for them to the workspace
+/// that the form is about.
 pub(super) async fn form(
     app: &App,
     (caller, entry): (&Caller, Option<&Entry>),
@@ -127,8 +127,8 @@ fn form_refused(failure: &Failure) -> Response {
     match failure {
         Failure::TooLarge { .. } => plain(StatusCode::PAYLOAD_TOO_LARGE, "the form is too long; nothing was done"),
         Failure::Unavailable => {
-            plain(StatusCode::SERVICE_UNAVAILABLE, "too much is being sent at once; try again in a second")
+            plain(StatusCode::SERVICE_UNAVAILABLE, "too many forms are being received; try again in a second")
         }
-        _ => plain(StatusCode::BAD_REQUEST, "the form did not arrive whole; nothing was done"),
+        _ => plain(StatusCode::BAD_REQUEST, "the form was not received completely; nothing was done"),
     }
 }

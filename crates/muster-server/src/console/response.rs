@@ -69,7 +69,7 @@ pub(super) fn as_html(html: impl Into<Body>) -> Response {
 pub(super) fn html(template: &impl Template) -> Page {
     let text = template.render().map_err(|error| {
         tracing::error!(%error, "a page could not be rendered");
-        Problem::new(500, "the page could not be made; the server's log says more")
+        Problem::new(500, "the page could not be rendered; check the server log")
     })?;
     Ok(as_html(text))
 }

@@ -30,7 +30,7 @@ pub(crate) enum Coding {
 }
 
 impl Coding {
-    /// The one coding that `Content-Encoding` names.
+    /// Returns the one coding that `Content-Encoding` names.
     ///
     /// # Errors
     /// [`Failure::UnsupportedEncoding`] for another one, and for several on top of each other.
@@ -81,7 +81,7 @@ fn read_bounded(decoder: impl std::io::Read, limit: u64) -> Result<Bytes, Failur
     Ok(decoded.into())
 }
 
-/// The declared length of a body.
+/// Returns the declared length of a body.
 pub(crate) fn declared(headers: &HeaderMap) -> Option<u64> {
     headers.get(header::CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
 }
@@ -174,7 +174,7 @@ pub(crate) enum UnreadBody {
 }
 
 impl UnreadBody {
-    /// What the head of a request says of it.
+    /// Returns what the head of a request says of it.
     pub(crate) fn from_head(head: &Parts) -> Self {
         if head.headers.get(header::EXPECT).is_some() {
             return Self::Uninvited;

@@ -31,7 +31,7 @@ use serde_json::json;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-/// The plain answer, as it is recorded. Holds the room of the request until the queue is done with it.
+/// Writes the plain answer, as it is recorded. Holds the permit of the request until the queue is done with it.
 struct PlainAnswer(#[expect(dead_code, reason = "held, not read")] Arc<RequestPermit>);
 
 impl Wire for PlainAnswer {
@@ -90,7 +90,7 @@ pub(crate) async fn serve(app: Arc<App>, peer: SocketAddr, request: Request) -> 
     run(&call, decision, (deletion, actor)).await
 }
 
-/// The user that the request names; None if no profile can have this id.
+/// Returns the user that the request names; None if no profile can have this id.
 fn named_user(call: &ImportCall<'_>, deletion: &Deletion) -> Option<NamedUser> {
     match deletion.by {
         By::ProfileId => ProfileId::parse(&deletion.value).map(NamedUser::Id),
@@ -129,7 +129,7 @@ async fn run(call: &ImportCall<'_>, decision: Delete<PlainAnswer>, (deletion, ac
     }
 }
 
-/// Whether the budget of the call has room, and if not, after how many seconds; takes it if `really`.
+/// Checks the budget of the call, and takes from it if `really`. The error is the number of seconds to wait.
 fn spend(call: &ImportCall<'_>, really: bool) -> Result<(), u32> {
     let mut cost = Cost::default();
     cost.add(Class::Users, 1);

@@ -64,7 +64,7 @@ pub(crate) fn refusal(app: &App, api: Api, failure: &Failure, entry: Option<(&En
     response
 }
 
-/// The number of the request that this is the refusal of.
+/// Returns the number of the request that this is the refusal of.
 pub(crate) fn request_no(response: &Response) -> RequestNo {
     let noted = response.extensions().get::<LogFields>().and_then(|noted| noted.request_id);
     noted.map_or(RequestNo(0), RequestId::no)

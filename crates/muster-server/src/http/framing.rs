@@ -8,12 +8,12 @@ use axum::http::{HeaderMap, HeaderName, Version};
 /// Longest name of a host (RFC 1035), with brackets and port.
 const HOST_BYTES_MAX: usize = 262;
 
-/// Whether a head names its host, as one of HTTP/1.1 over a connection must.
+/// Returns whether a head names its host, as one of HTTP/1.1 over a connection must.
 pub(crate) fn names_host(head: &Parts, is_over_connection: bool) -> bool {
     !is_over_connection || head.version != Version::HTTP_11 || head.headers.contains_key(HOST)
 }
 
-/// Whether a head can be read in one way alone.
+/// Returns whether a head can be read in one way alone.
 pub(crate) fn is_plain(head: &Parts) -> bool {
     let headers = &head.headers;
     if [HOST, AUTHORIZATION, TRANSFER_ENCODING].iter().any(|name| lines(headers, name) > 1) {
@@ -29,7 +29,7 @@ fn lines(headers: &HeaderMap, name: &HeaderName) -> usize {
     headers.get_all(name).iter().count()
 }
 
-/// A host with or without a port, and nothing else (RFC 3986 3.2.2); the empty one is allowed.
+/// Returns a host with or without a port, and nothing else (RFC 3986 3.2.2); the empty one is allowed.
 fn is_host(host: &[u8]) -> bool {
     if host.len() > HOST_BYTES_MAX {
         return false;

@@ -70,7 +70,8 @@ impl CallerRefusal {
     }
 }
 
-/// The workspace that a request names, in its credentials or else in its path or query, whether or not its key is right.
+/// Returns the workspace that a request names, in its credentials or else in its path or query, whether or not its key
+/// is right.
 fn named_workspace(app: &App, head: &Parts) -> Option<Arc<Entry>> {
     let by_key = credentials(&head.headers).ok().map(|(user, _)| user);
     let elsewhere = || {
@@ -80,7 +81,8 @@ fn named_workspace(app: &App, head: &Parts) -> Option<Arc<Entry>> {
     by_key.or_else(elsewhere).and_then(|id| app.workspaces.get(&id))
 }
 
-/// The pulse of a workspace, or that of nobody: what is counted of an unknown workspace costs what it costs of another.
+/// Returns the pulse of a workspace, or that of nobody: what is counted of an unknown workspace costs what it costs of
+/// another.
 fn activity(app: &App, entry: Option<&Entry>) -> Arc<Activity> {
     entry.map_or_else(|| app.server_activity.nobody(), |entry| Arc::clone(&entry.runtime.activity))
 }
@@ -98,7 +100,7 @@ impl From<Failure> for CallerRefusal {
     }
 }
 
-/// Judges everything that the head of a request tells about its caller.
+/// Checks everything that the head of a request says about its caller.
 ///
 /// # Errors
 /// The first check that fails, in the order of behaviour.md 1.8.
@@ -138,7 +140,7 @@ pub(crate) async fn authorize(
     Ok(entry)
 }
 
-/// What tells the key of a request whose caller was judged from others, for the audit log.
+/// Returns a name for the key of an authorized request, for the audit log.
 pub(super) fn key_name(headers: &HeaderMap) -> String {
     credentials(headers).map(|(_, key)| format!("key:{}", fingerprint(&sha256(key.as_bytes())))).unwrap_or_default()
 }
@@ -166,7 +168,7 @@ fn credentials(headers: &HeaderMap) -> Result<(String, String), Failure> {
     Ok((user.to_owned(), password.to_owned()))
 }
 
-/// The workspace in the path and in `app_id` is that of the credentials, wherever it is given (clients.md 4.3).
+/// Returns the workspace in the path and in `app_id` is that of the credentials, wherever it is given (clients.md 4.3).
 fn same_workspace(user: &str, head: &Parts) -> Result<(), Failure> {
     let in_path = path_workspace(head.uri.path());
     let in_query = query(head).into_iter().filter(|(name, _)| name == "app_id").map(|(_, value)| value);
@@ -177,7 +179,7 @@ fn same_workspace(user: &str, head: &Parts) -> Result<(), Failure> {
     if given.any(|id| id != user) { Err(Failure::WorkspaceMismatch) } else { Ok(()) }
 }
 
-/// The workspace of a path `/v1/call/{workspace_id}`.
+/// Returns the workspace of a path `/v1/call/{workspace_id}`.
 fn path_workspace(path: &str) -> Option<&str> {
     let call = path.strip_prefix("/v1/")?;
     // Delete Users has its own word where other calls have the workspace.
@@ -193,14 +195,14 @@ pub(crate) fn query(head: &Parts) -> Vec<(String, String)> {
     axum::extract::Query::try_from_uri(&head.uri).map(|query| query.0).unwrap_or_default()
 }
 
-/// The address that counts for allow-lists and lock-outs (behaviour.md 1.9).
+/// Returns the address that counts for allow-lists and lock-outs (behaviour.md 1.9).
 pub(crate) fn client_address(app: &App, headers: &HeaderMap, peer: SocketAddr) -> IpAddr {
     let lines = headers.get_all(FORWARDED_FOR).iter().map(axum::http::HeaderValue::as_bytes);
     forwarded::client(peer.ip().to_canonical(), lines, &app.trusted_proxies)
 }
 
-/// The origin address: what the header claims, else the connecting address (behaviour.md 1.9.b); None if the workspace
-/// does not keep it. With a warning for entries that are none.
+/// Returns the origin address: what the header claims, else the connecting address (behaviour.md 1.9.b); None if the
+/// workspace does not keep it. With a warning for entries that are none.
 pub(crate) fn origin(headers: &HeaderMap, entry: &Entry, connecting: IpAddr) -> (Option<Arc<str>>, Warnings) {
     let lines = headers.get_all(FORWARDED_FOR).iter().map(axum::http::HeaderValue::as_bytes);
     let (claimed, unreadable) = forwarded::origin(lines);
@@ -227,7 +229,7 @@ pub(crate) fn content_type(headers: &HeaderMap) -> Result<(), Failure> {
     }
 }
 
-/// The idempotency key, if there is one: 1 to 255 characters of printable ASCII (behaviour.md 1.4).
+/// Returns the idempotency key, if there is one: 1 to 255 characters of printable ASCII (behaviour.md 1.4).
 ///
 /// # Errors
 /// [`Failure::IdempotencyKeyUnusable`], also if it is given more than once.

@@ -45,7 +45,7 @@ pub(crate) async fn ready(State(app): State<Arc<App>>, request: Request) -> Resp
     manage::json(status, &body)
 }
 
-/// What is wrong with one workspace.
+/// Returns what is wrong with one workspace.
 fn trouble(trouble: &Trouble) -> serde_json::Value {
     match trouble {
         Trouble::Orphan { folder } => serde_json::json!({"trouble": "orphan", "folder": &**folder}),

@@ -89,7 +89,7 @@ fn preferences(headers: &HeaderMap) -> Preferences {
     Preferences::parse(headers.get_all("prefer").iter().filter_map(|line| line.to_str().ok()))
 }
 
-/// The key with the hash of what came with it; dry runs ignore keys.
+/// Returns the key with the hash of what came with it; dry runs ignore keys.
 pub(crate) fn idempotency(headers: &HeaderMap, dry: bool, body: &[u8]) -> Result<Option<IdempotencyKey>, Failure> {
     if dry {
         return Ok(None);
@@ -138,8 +138,8 @@ impl ImportCall<'_> {
         Ok(admitted)
     }
 
-    /// The recorded answer of the same key and body, before the body is judged (behaviour.md 1.8). A key that was used
-    /// with another body is left to the decision: that comes after the body was judged.
+    /// Returns the recorded answer of the same key and body, before the body is checked (behaviour.md 1.8). A key that
+    /// was used with another body is left to the decision, which follows after the body was checked.
     pub(super) async fn recorded_answer(&self, key: &IdempotencyKey) -> Option<Response> {
         let (engine, id) = (Arc::clone(&self.app.engine), self.entry.id().clone());
         let (route, text) = (self.route, key.key.clone());
@@ -153,7 +153,7 @@ impl ImportCall<'_> {
         (fresh && found.body_hash == key.body_hash).then(|| self.success(&found.answer, RequestOutcome::Replayed, None))
     }
 
-    /// The budget that the call spends.
+    /// Returns the budget that the call spends.
     fn budget(&self) -> Budget {
         if self.route == Route::Delete { Budget::Deletes } else { Budget::Imports }
     }
@@ -219,7 +219,7 @@ impl ImportCall<'_> {
         self.with_trace(response, outcome)
     }
 
-    /// The answer with the story of its request.
+    /// Returns the answer with the trace of its request.
     fn with_trace(&self, mut response: Response, outcome: RequestOutcome) -> Response {
         response.extensions_mut().insert(RequestTrace {
             activity: Arc::clone(&self.entry.runtime.activity),
@@ -318,7 +318,7 @@ impl ImportCall<'_> {
     }
 }
 
-/// The request id that a recorded answer tells: the eight letters after its name.
+/// Returns the request id of a recorded answer: the eight letters after its name.
 pub(crate) fn request_id_of(body: &[u8]) -> Option<RequestId> {
     const NAME: &[u8] = b"\"request_id\":\"";
     let at = body.windows(NAME.len()).position(|window| window == NAME)? + NAME.len();

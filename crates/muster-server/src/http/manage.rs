@@ -64,7 +64,7 @@ pub(crate) fn json(status: u16, json: &Json) -> Response {
     envelope::json(status, render(json))
 }
 
-/// The handler of a call of the route table.
+/// Returns the handler of a call of the route table.
 pub(crate) fn handler(route: &'static ManageRoute) -> MethodRouter<Arc<App>> {
     let filter = MethodFilter::try_from(axum::http::Method::from_bytes(route.method.as_bytes()).unwrap_or_default());
     let filter = filter.expect("the table has methods of HTTP");
@@ -77,7 +77,9 @@ pub(crate) fn handler(route: &'static ManageRoute) -> MethodRouter<Arc<App>> {
         };
         // The memory of the body is given back when the answer is made.
         let _memory = call._memory;
-        let Some(run) = route.run(call.context, sent) else { return Err(Problem::new(500, "nothing answers").into()) };
+        let Some(run) = route.run(call.context, sent) else {
+            return Err(Problem::new(500, "this call has no handler").into());
+        };
         Ok::<_, ManageError>(response(run.await?))
     })
 }
@@ -108,7 +110,7 @@ fn no_content() -> Response {
     response
 }
 
-/// A call of the management API whose token was judged and whose body was read.
+/// A call of the management API whose token was checked and whose body was read.
 pub(crate) struct ManageCall {
     pub(crate) context: ManageContext,
     pub(crate) body: Bytes,
@@ -171,7 +173,7 @@ fn body_problem(failure: Failure) -> ManageError {
         Failure::TooLarge { limit_bytes } => (413, format!("a body may have at most {limit_bytes} bytes")),
         Failure::Timeout => (408, "the body did not arrive in time".to_owned()),
         Failure::Unavailable => (503, "too many request bodies are being read; retry in a second".to_owned()),
-        Failure::UnsupportedEncoding => (415, "bodies are plain, gzip or zstd".to_owned()),
+        Failure::UnsupportedEncoding => (415, "a body must be plain, gzip or zstd".to_owned()),
         _ => (400, "the body cannot be read: it is cut off, or not coded as its Content-Encoding says".to_owned()),
     };
     Problem::new(status, detail).into()
@@ -204,7 +206,7 @@ async fn authorise(app: &App, head: &axum::http::request::Parts) -> Result<Arc<C
     Err(Problem::new(401, "no such token; it may have expired, or may not be allowed from this address").into())
 }
 
-/// Where a call came from (behaviour.md 1.9); None if it came over no connection.
+/// Returns where a call came from (behaviour.md 1.9); None if it came over no connection.
 pub(crate) fn address(app: &App, head: &axum::http::request::Parts) -> Option<IpAddr> {
     let peer = head.extensions.get::<ConnectInfo<SocketAddr>>()?;
     Some(guard::client_address(app, &head.headers, peer.0))

@@ -18,7 +18,7 @@ const NOT_BUILT: [(&str, &str); 11] = [
     ("/v1.0", "File imports and business events (/v1.0)"),
 ];
 
-/// The name of the documented call that this path is, if it is one that is not built.
+/// Returns the name of the documented call that this path is, if it is one that is not built.
 pub(crate) fn not_built(path: &str) -> Option<&'static str> {
     if !path.starts_with("/v1") {
         return None;
@@ -27,9 +27,9 @@ pub(crate) fn not_built(path: &str) -> Option<&'static str> {
     NOT_BUILT.into_iter().find(|(begin, _)| is_it(begin)).map(|(_, call)| call)
 }
 
-/// The path with one slash where several are, none at its end, and without escapes of characters that need none; None if
-/// it is so already. Other escapes stand for what no part of a path here may hold; they stay, so that nothing is decoded
-/// twice.
+/// Returns the path with one slash where several are, none at its end, and without escapes of characters that need
+/// none; None if it is so already. Other escapes stand for what no part of a path here may hold; they stay, so that
+/// nothing is decoded twice.
 pub(crate) fn canonical(path: &str) -> Option<String> {
     let ends_in_slash = path.len() > 1 && path.ends_with('/');
     if !ends_in_slash && !path.contains("//") && !path.contains('%') {
@@ -65,7 +65,7 @@ fn character(hex: &str) -> Option<char> {
     (byte.is_ascii_alphanumeric() || b"-._~".contains(&byte)).then_some(char::from(byte))
 }
 
-/// The address with this path.
+/// Returns the address with this path.
 pub(crate) fn with(uri: &Uri, path: &str) -> Uri {
     let path_and_query = uri.query().map_or_else(|| path.to_owned(), |query| format!("{path}?{query}"));
     let mut parts = uri.clone().into_parts();

@@ -83,7 +83,7 @@ fn everything_due_is_swept_and_a_profile_that_fails_keeps_no_other_waiting() {
     let workspace = Workspace { id: id.clone(), created_at: NOW, revision: 1, settings: "{}".into(), keys: Vec::new() };
     assert_eq!(engine.create_workspace(&workspace), Ok(Created::Made));
     let all = 3 * SWEEP_PROFILES_MAX as u64;
-    // More than a page of them have no own record: a sweep of one asks for it in vain until its rounds are over.
+    // More than a page of them have no member record: a sweep of one asks for it in vain until its rounds are over.
     let broken = SWEEP_PROFILES_MAX as u64 + 1;
     let rows = (1..=all).map(root_pointer).chain((broken + 1..=all).map(profile)).collect();
     let failed = Mutex::new(Vec::new());

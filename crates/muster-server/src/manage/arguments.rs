@@ -50,7 +50,7 @@ impl Sent {
     }
 }
 
-/// One thing that a call takes, or all of them as a tuple in the order in which they are judged.
+/// One argument of a call, or all of them as a tuple in the order in which they are checked.
 pub(crate) trait Arguments: Sized + Send + 'static {
     /// Reads it from what was sent.
     ///
@@ -211,7 +211,7 @@ impl<C: Cursor> Arguments for PageQuery<C> {
     }
 }
 
-/// Whether a call only tells what it would do.
+/// Whether a call is a dry run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct DryRun(pub(crate) bool);
 

@@ -86,7 +86,7 @@ pub(crate) async fn session(app: &App, action: AuditAction, caller: Option<&Call
     append(app, action, record).await;
 }
 
-/// A detail as text, within the bound of the engine: one that is too long keeps its names alone.
+/// Returns a detail as text, within the bound of the engine: one that is too long keeps its names alone.
 fn bounded(detail: &Json) -> String {
     let text = detail.to_string();
     if text.len() <= AUDIT_DETAIL_BYTES {
@@ -96,7 +96,7 @@ fn bounded(detail: &Json) -> String {
     json!({"too_long": names}).to_string()
 }
 
-/// The members that differ, each with both values; None if none does.
+/// Returns the members that differ, each with both values; None if none does.
 pub(crate) fn differing(before: &Json, after: &Json) -> Option<Json> {
     let (Json::Object(before), Json::Object(after)) = (before, after) else { return None };
     let mut changed = Map::new();
@@ -128,7 +128,7 @@ fn redact(setting: &Json) -> Json {
 mod tests {
     use super::*;
 
-    // Fails when `redact` lets exceptions pass, or `differing` compares what is told.
+    // Fails when `redact` lets exceptions pass, or `differing` compares redacted values.
     #[test]
     fn a_change_of_exceptions_is_told_by_their_number() {
         let with = |values: Json| json!({"identifiers": [{"kind": "email", "exceptions": values}], "enabled": true});

@@ -5,29 +5,29 @@ use muster_store::access::AuditClass;
 /// A recorded action.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum AuditAction {
-    /// A workspace was made.
+    /// A workspace was created.
     WorkspaceMade,
     /// A workspace was removed with all its data.
     WorkspaceRemoved,
-    /// A folder that the catalogue did not know was taken in.
+    /// A folder that the catalogue did not know was adopted.
     WorkspaceAdopted,
-    /// Such a folder was moved aside.
+    /// Such a folder was moved away.
     OrphanRemoved,
     /// Settings were changed.
     SettingsChanged,
     /// Identity settings were changed.
     IdentityChanged,
-    /// A failed activation was given up.
+    /// A failed activation was cancelled.
     ActivationCancelled,
     /// The key was replaced.
     KeyRotated,
     /// A key was revoked.
     KeyRevoked,
-    /// A token was made.
+    /// A token was created.
     TokenMade,
     /// A token was revoked.
     TokenRevoked,
-    /// Two users were merged by hand.
+    /// Two users were merged manually.
     UsersMerged,
     /// A merge was reverted.
     MergeReverted,
@@ -37,7 +37,7 @@ pub(crate) enum AuditAction {
     ReviewDecided,
     /// A quarantine entry was replayed.
     QuarantineReplayed,
-    /// A replay of many was started.
+    /// A bulk replay was started.
     ReplayStarted,
     /// A quarantine entry was deleted.
     QuarantineDiscarded,
@@ -51,7 +51,7 @@ pub(crate) enum AuditAction {
     SessionBegun,
     /// Somebody signed out.
     SessionEnded,
-    /// A token that is none was given to sign in.
+    /// An unknown token was given to sign in.
     SessionRefused,
 }
 

@@ -81,7 +81,7 @@ fn document(record: &AuditRecord) -> AuditDocument {
         workspace: record.workspace.clone().map(AsText),
         action: record.action.clone(),
         subject: record.subject.clone(),
-        // The engine may have cut it: then it is told as the text that is left.
+        // The engine may have cut it: then it is shown as the string that is left.
         detail: serde_json::from_str(&record.detail).unwrap_or_else(|_| Json::from(record.detail.as_str())),
     }
 }

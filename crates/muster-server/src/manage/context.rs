@@ -115,7 +115,7 @@ pub(crate) fn masks(app: &App, caller: &Caller, workspace: &str) -> bool {
 }
 
 impl ManageContext {
-    /// Returns the context of a call whose token was judged; `permit` is its place among the reading calls.
+    /// Returns the context of a call whose token was checked; `permit` is its place among the reading calls.
     pub(crate) fn new(app: Arc<App>, caller: Arc<Caller>, address: Option<IpAddr>, permit: Option<ReadPermit>) -> Self {
         Self { app, caller, address, permit, taken: Arc::default() }
     }
@@ -218,7 +218,7 @@ pub(crate) fn mode_of(is_dry: bool) -> Mode {
 }
 
 /// Runs what may block and take much memory, on a thread that ends with it: the allocator keeps for each thread what it once
-/// used, and what this one leaves behind goes back to the system.
+/// used, and the memory of this one is returned to the system.
 pub(super) async fn on_its_own_thread<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, EngineError> + Send + 'static,
 ) -> Result<T, ManageError> {

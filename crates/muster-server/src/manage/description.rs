@@ -133,7 +133,7 @@ impl<'g> CallDescription<'g> {
     }
 }
 
-/// What the documentation of a type says of it.
+/// Returns what the documentation of a type says of it.
 fn meaning_of<T: JsonSchema>() -> String {
     let schema = SchemaGenerator::default().into_root_schema_for::<T>();
     let meaning = schema.get("description").and_then(Json::as_str).unwrap_or("The answer");

@@ -34,7 +34,7 @@ impl From<Problem> for ManageError {
     }
 }
 
-/// What is said of a workspace whose data cannot be used; why is in the log, and in the details of `/readyz`.
+/// Problem of a workspace whose data cannot be used; the reason is in the log, and in the details of `/readyz`.
 const DAMAGED: &str = "the data of this workspace cannot be used, others can: the log of the server's start says why";
 
 impl From<EngineError> for ManageError {
@@ -42,7 +42,7 @@ impl From<EngineError> for ManageError {
         let problem = match &error {
             EngineError::UnknownWorkspace => no_workspace(),
             EngineError::Stale => Problem::new(503, "the settings kept changing during this call; retry"),
-            EngineError::TooLarge => Problem::new(503, "the call needs more data or work at once than one may"),
+            EngineError::TooLarge => Problem::new(503, "the call needs more data or work than one call may use"),
             EngineError::Overloaded => Problem::new(503, "too many requests are waiting; try again in a second"),
             EngineError::Clock(_) => Problem::new(503, error.to_string()),
             EngineError::Busy(_) => Problem::new(503, "the storage could not be used just now; try again in a second"),
@@ -56,14 +56,14 @@ impl From<EngineError> for ManageError {
             }
             EngineError::Corrupt(_) | EngineError::Broken(_) => {
                 tracing::error!(%error, "a management call failed");
-                Problem::new(500, "the call failed inside the server; its log says more")
+                Problem::new(500, "the call failed inside the server; check the server log")
             }
         };
         problem.into()
     }
 }
 
-/// The answer about a workspace that is not there, or not for this caller.
+/// Returns the answer about a workspace that is not there, or not for this caller.
 pub(crate) fn no_workspace() -> Problem {
     Problem::new(404, "no such workspace")
 }

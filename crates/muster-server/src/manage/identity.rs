@@ -43,15 +43,14 @@ async fn identity_answer(
         && let Some(error) = call.context.app.activations.error(entry.id())
     {
         document.error = Some(format!(
-            "{}; it is tried again every few seconds, and the server's log says more. It can be given up \
-             (POST identity/cancel)",
+            "{}; it is retried every few seconds (see the server log) and can be cancelled (POST identity/cancel)",
             why(&error)
         ));
     }
     Ok(TaggedAnswer { revision: entry.workspace.revision, document })
 }
 
-/// Why a batch failed, for everybody: what it is about is in the log.
+/// Returns why a batch failed, for everybody: what it is about is in the log.
 fn why(error: &EngineError) -> &'static str {
     match error {
         EngineError::Corrupt(_) => "stored data is damaged",
@@ -62,7 +61,7 @@ fn why(error: &EngineError) -> &'static str {
     }
 }
 
-/// What a change takes, with the kinds that it makes active.
+/// Returns what a change takes, with the kinds that it makes active.
 fn kinds(old: &Identity, new: &Identity) -> Result<Vec<Box<str>>, Problem> {
     match compare(old, new) {
         IdentityChange::None | IdentityChange::Immediate => Ok(Vec::new()),
@@ -110,7 +109,7 @@ pub(crate) async fn change(
     identity_answer(&call, &changed).await
 }
 
-/// Gives up an activation whose last try failed; the settings before it are in force again, and merges that were made stay
+/// Cancels an activation whose last run failed; the settings before it are in force again, and merges that were made stay
 /// (behaviour.md 3.5.g).
 pub(crate) async fn cancel(
     call: WorkspaceContext,
@@ -139,12 +138,12 @@ pub(crate) async fn cancel(
     identity_answer(&call, &changed).await
 }
 
-/// The identity settings that were asked for last: those in force, or those that become active.
+/// Returns the identity settings that were asked for last: those in force, or those that become active.
 fn wished(settings: &WorkspaceSettings) -> Json {
     identity_json(settings.activating.as_ref().map_or(&settings.identity, |activating| &activating.target))
 }
 
-/// Tries what an activation would merge; nothing is written.
+/// Previews what an activation would merge; nothing is written.
 pub(crate) async fn try_out(
     call: WorkspaceContext,
     (JsonBody(IdentityRequest(wanted)),): (JsonBody<IdentityRequest>,),

@@ -1,4 +1,4 @@
-//! Who made the keys of a workspace, from the audit log: it alone knows, and forgets the oldest.
+//! Who created the keys of a workspace, according to the audit log: the only source, and it is trimmed.
 
 use super::audit_action::AuditAction;
 use super::context::{WorkspaceContext, blocking};
@@ -11,10 +11,10 @@ use muster_store::engine::{EngineError, KeyRecord};
 use std::net::IpAddr;
 use std::sync::Arc;
 
-/// Who made a key: the name of the token, and the address of the call.
+/// Who created a key: the name of the token, and the address of the call.
 pub(crate) type Maker = (String, Option<IpAddr>);
 
-/// Who made each of these keys; None where the newest [`KEY_AUDIT_LOOK_MAX`] records do not tell.
+/// Returns who created each of these keys; None where the newest [`KEY_AUDIT_LOOK_MAX`] records do not say.
 ///
 /// # Errors
 /// Those of the storage.
@@ -46,7 +46,8 @@ pub(crate) async fn makers(call: &WorkspaceContext, keys: &[KeyRecord]) -> Resul
     .await
 }
 
-/// Whether the record is of the call that made the key: a rotation names it, and the first came with its workspace.
+/// Returns whether the record is of the call that made the key: a rotation names it, and the first came with its
+/// workspace.
 fn made(record: &AuditRecord, key: &KeyRecord, workspace_made_at: Timestamp) -> bool {
     let is_first = key.created_at == workspace_made_at;
     record.action == AuditAction::KeyRotated.name() && record.subject == fingerprint(&key.sha256)

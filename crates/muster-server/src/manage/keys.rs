@@ -53,7 +53,7 @@ pub(crate) async fn rotate(
     Ok(RotatedKeyDocument { data_api_key: key, previous_valid_until })
 }
 
-/// Whether a caller may give a key these scopes: what it could not do itself its keys cannot do either.
+/// Returns whether a caller may give a key these scopes: what it could not do itself its keys cannot do either.
 fn may_give(caller: &Caller, scopes: &str) -> Result<(), Problem> {
     for scope in KeyScope::ALL.iter().filter(|scope| scopes.split(',').any(|word| word == scope.name())) {
         let own = match scope {
@@ -71,7 +71,7 @@ fn may_give(caller: &Caller, scopes: &str) -> Result<(), Problem> {
     Ok(())
 }
 
-/// What is left of the keys before: valid until the grace ends, or until their own earlier end.
+/// Returns what is left of the keys before: valid until the grace ends, or until their own earlier end.
 fn after_rotation(keys: &[KeyRecord], until: Timestamp, now: Timestamp) -> Vec<KeyRecord> {
     let ending = |key: &KeyRecord| {
         let until = key.valid_until.map_or(until, |own| own.min(until));

@@ -35,7 +35,7 @@ fn look_up(reader: &mut dyn Reader, identity: &Identity, value: &str) -> Result<
     let mut answer = LookupDocument { items, user_id: None, request_id: false, redirected_from: None };
     if let Some(asked) = ProfileId::parse(value)
         && recorded(reader, asked.no)? == Some(asked)
-        && let Some(live) = reader.root(asked.no)?.map(|standing| standing.id())
+        && let Some(live) = reader.root(asked.no)?.map(|pointer| pointer.id())
     {
         answer.user_id = Some(AsText(live));
         answer.redirected_from = (live != asked).then_some(AsText(asked));
@@ -52,7 +52,7 @@ fn former(reader: &mut dyn Reader, key: &Identifier) -> Result<Vec<FormerHolderD
     for no in reader.former(key, FORMER_LOOKED_MAX)? {
         let Some(own) = own_record(reader, no)?.filter(|own| !own.identifiers.contains(key)) else { continue };
         let until = own.former.iter().rfind(|former| former.identifier == *key).map(|former| former.until);
-        let live = reader.root(no)?.map(|standing| standing.id());
+        let live = reader.root(no)?.map(|pointer| pointer.id());
         holders.extend(live.zip(until).map(|(live, until)| FormerHolderDocument {
             id: AsText(live),
             recorded_under: AsText(own.id()),
@@ -86,14 +86,14 @@ fn under(
         value: normalise(kind.normaliser, value).to_string(),
         active,
         excepted,
-        id: live.map(|standing| AsText(standing.id())),
+        id: live.map(|pointer| AsText(pointer.id())),
         recorded_under: under.map(AsText),
         former,
     })
 }
 
-/// The own record that a key is bound to; while the holders of its kind are joined, one that holds a value which is bound to
-/// nobody yet.
+/// Returns the member record that an identifier is bound to; while the holders of its kind are joined, one that holds a value
+/// that is not bound yet.
 pub(crate) fn holder(
     reader: &mut dyn Reader,
     identity: &Identity,
@@ -111,7 +111,7 @@ fn own_record(reader: &mut dyn Reader, no: ProfileNo) -> Result<Option<MemberRec
     Ok(first.filter(|profile| profile.no == no))
 }
 
-/// The public id of an own record.
+/// Returns the public id of a member record.
 fn recorded(reader: &mut dyn Reader, no: ProfileNo) -> Result<Option<ProfileId>, EngineError> {
     Ok(own_record(reader, no)?.map(|profile| profile.id()))
 }

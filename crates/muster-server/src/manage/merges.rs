@@ -1,4 +1,4 @@
-//! Merges: listed, shown, made by hand, reverted (behaviour.md 3.4, 4.ca), and both users directly before one.
+//! Merges: listed, shown, made manually, reverted (behaviour.md 3.4, 4.ca), and both users directly before one.
 
 use super::answers::{CreatedAnswer, DoneOrDry};
 use super::arguments::{Arguments, DryRun, Id, JsonBody, NoBody, PageQuery, PathId as _, Sent, one_of};
@@ -148,7 +148,7 @@ pub(crate) async fn show(
 /// Returns the merges that one decision made into one survivor: its profiles follow each other, one record each
 /// (behaviour.md 3.3), and no more than there are members.
 fn same_element(reader: &mut dyn Reader, merge: &Merge) -> Result<Vec<MergeNo>, EngineError> {
-    // A batch of an activation settles many values at one time, and no record tells which merge was of which.
+    // A batch of an activation settles many values at one time, and no record says which merge was for which value.
     if matches!(merge.cause, Cause::Activation) {
         return Ok(vec![merge.no]);
     }
@@ -179,7 +179,7 @@ fn same_element(reader: &mut dyn Reader, merge: &Merge) -> Result<Vec<MergeNo>, 
     Ok(together)
 }
 
-/// Merges two users by hand; a dry run answers the merge that would be made, without its id and time.
+/// Merges two users manually; a dry run returns the merge that would be made, without its id and time.
 pub(crate) async fn merge_users(
     call: WorkspaceContext,
     (JsonBody(wanted), DryRun(is_dry)): (JsonBody<MergeUsersRequest>, DryRun),
@@ -206,13 +206,13 @@ fn not_merged(outcome: &MergeUsersOutcome, survivor: ProfileId) -> Problem {
             Problem { pointer: Some(format!("/{name}")), ..ProfileId::unknown() }
         }
         MergeUsersOutcome::SameProfile | MergeUsersOutcome::Merged(_) => {
-            Problem::at("/merged", "both ids are of one user already")
+            Problem::at("/merged", "both ids belong to the same user")
         }
         MergeUsersOutcome::Separated => {
             Problem::new(409, "a separation keeps these users apart: lift it first (DELETE .../separations/{id})")
         }
         MergeUsersOutcome::UnderDeletion => {
-            Problem::new(409, "the deletion of one of these users is in progress: it takes part in no merge")
+            Problem::new(409, "one of these users is being deleted and cannot be merged")
         }
         MergeUsersOutcome::TooManyMembers => Problem::new(409, "the user would have more than 1,000 members"),
         MergeUsersOutcome::TooLarge => {

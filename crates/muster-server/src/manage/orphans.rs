@@ -1,4 +1,4 @@
-//! Folders of workspaces that the catalogue does not know (behaviour.md 1.11.h): listed, taken in, moved aside. Nothing
+//! Folders of workspaces that the catalogue does not know (behaviour.md 1.11.h): listed, adopted, moved away. Nothing
 //! here removes data.
 
 use super::arguments::{Arguments, Sent};
@@ -57,7 +57,7 @@ enum AdoptOutcome {
     Nothing,
 }
 
-/// Takes in a folder: the workspace as it is shown elsewhere.
+/// Adopts a folder and returns its workspace.
 pub(crate) async fn adopt(call: ManageContext, (OrphanId(id),): (OrphanId,)) -> Result<WorkspaceDocument, ManageError> {
     unbound(&call.caller)?;
     let one_at_a_time = Arc::clone(&call.app.workspaces.changing).lock_owned().await;

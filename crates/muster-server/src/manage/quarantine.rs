@@ -95,8 +95,8 @@ pub(crate) async fn list(
     .await
 }
 
-/// The entries that one request made, the newest first: found by halving, since entries have their numbers in the order of
-/// their requests.
+/// Returns the entries that one request made, the newest first: found by halving, since entries have their numbers in
+/// the order of their requests.
 fn of_request(
     reader: &mut dyn Reader,
     request: RequestNo,
@@ -121,7 +121,7 @@ fn of_request(
     page_of_request(reader, request, Some(QuarantineNo(low)), limit)
 }
 
-/// Those of them that come next below a place that one of them, or the first, is below.
+/// Returns those of them that come next below a place that one of them, or the first, is below.
 fn page_of_request(
     reader: &mut dyn Reader,
     request: RequestNo,
@@ -192,7 +192,7 @@ pub(crate) async fn restore(
     Ok(EmptyAnswer)
 }
 
-/// Replays an entry as it is, or corrected; a dry run tells its outcome and stores nothing.
+/// Replays an entry, unchanged or corrected; a dry run returns the outcome and stores nothing.
 pub(crate) async fn replay(
     call: WorkspaceContext,
     (JsonBody(wanted), Id(no), DryRun(is_dry)): (JsonBody<ReplayRequest>, Id<QuarantineNo>, DryRun),
@@ -221,10 +221,10 @@ fn not_replayed(refused: ImportRefusal) -> ManageError {
             Problem::new(409, format!("this entry was replayed by request {}", RequestId::from_no(request)))
         }
         ImportRefusal::Wait(_, seconds) => {
-            let problem = Problem::new(429, "the budget of a minute is spent; try again later");
+            let problem = Problem::new(429, "the rate budget of this minute is used up; retry later");
             return ManageError::retry_after(problem, seconds);
         }
-        ImportRefusal::Never(..) => Problem::new(413, "the element costs more than the whole budget of a minute"),
+        ImportRefusal::Never(..) => Problem::new(413, "the element exceeds the rate budget of a whole minute"),
         ImportRefusal::Engine(error) => return error.into(),
         ImportRefusal::Failure(Failure::Suspended) => Problem::new(403, "the workspace is suspended"),
         ImportRefusal::Failure(Failure::TooLarge { limit_bytes }) => {

@@ -39,7 +39,7 @@ pub(crate) struct RequestFilterQuery {
     since: Option<Timestamp>,
     /// Received earlier.
     until: Option<Timestamp>,
-    /// That touched the user of this id; whether it is one is judged with whether the user exists.
+    /// That touched the user of this id; it is checked together with whether the user exists.
     user: Option<String>,
 }
 
@@ -135,22 +135,22 @@ impl RequestFilter {
         Ok(Self { query, origin: None, user })
     }
 
-    /// The status that is wanted.
+    /// Returns the status that is wanted.
     pub(crate) fn status(&self) -> Option<u16> {
         self.query.status
     }
 
-    /// The outcome of an element that is wanted.
+    /// Returns the outcome of an element that is wanted.
     pub(crate) fn outcome(&self) -> Option<Outcome> {
         self.query.outcome
     }
 
-    /// The instant that requests are received at or later.
+    /// Returns the instant that requests are received at or later.
     pub(crate) fn since(&self) -> Option<Timestamp> {
         self.query.since
     }
 
-    /// The instant that requests are received before.
+    /// Returns the instant that requests are received before.
     pub(crate) fn until(&self) -> Option<Timestamp> {
         self.query.until
     }
@@ -166,33 +166,35 @@ impl RequestFilter {
         Ok(Self { origin: Some(origin), ..self })
     }
 
-    /// Whether the storage alone can tell which requests these are; those of a time are beside each other there.
+    /// Returns whether the storage alone can tell which requests these are; those of a time are beside each other
+    /// there.
     pub(crate) fn is_plain(&self) -> bool {
         let RequestFilterQuery { kind, fault, warnings, .. } = &self.query;
         let by_elements = kind.is_some() || fault.is_some() || warnings.is_some();
         !by_elements && self.origin.is_none() && self.user.is_none()
     }
 
-    /// Whether an entry of the log is wanted, the time aside, which is where its reader begins and ends.
+    /// Returns whether an entry of the log is wanted, except for its time, which bounds the reader.
     pub(crate) fn keeps(&self, request: &LogEntry) -> bool {
         let came_from = |origin: &str| request.origin.as_deref() == Some(origin);
         self.origin.as_deref().is_none_or(came_from)
             && (self.is_plain() || self.fits(&RequestFacets::from_entry(request, usize::MAX)))
     }
 
-    /// Whether refusals that the log does not keep are among them where nobody asks for those: a status that no entry of
-    /// the log has.
+    /// Returns whether refusals that the log does not keep are among them where nobody asks for those: a status that no
+    /// entry of the log has.
     pub(crate) fn is_of_refusals(&self) -> bool {
         self.query.status.is_some_and(|status| !is_logged(status))
     }
 
-    /// Whether a refusal that the log does not keep is wanted. Nothing is known of its elements.
+    /// Returns whether a refusal that the log does not keep is wanted. Nothing is known of its elements.
     pub(crate) fn keeps_refusal(&self, refusal: &Refusal) -> bool {
         let came_from = |origin: &str| refusal.origin.as_deref() == Some(origin);
         self.origin.as_deref().is_none_or(came_from) && self.fits(&refusal.facets())
     }
 
-    /// Whether a request of a live stream is wanted. What it merged with the user belongs to the user from then on.
+    /// Returns whether a request of a live stream is wanted. What it merged with the user belongs to the user from then
+    /// on.
     pub(crate) fn shows(&mut self, request: &LiveRequest) -> bool {
         if let Some(user) = &mut self.user {
             request.facets.widen(&mut user.members);
@@ -238,7 +240,7 @@ fn fault(text: &str) -> Result<&'static str, Problem> {
     known_types().into_iter().find(|known| *known == text).ok_or_else(unknown)
 }
 
-/// An instant of a query, in UTC unless it has an offset.
+/// Returns an instant of a query, in UTC unless it has an offset.
 fn instant(name: &str, text: &str) -> Result<Timestamp, Problem> {
     let wrong = || Problem::new(400, format!("{name} must be an instant as ISO 8601, such as 2026-11-24T13:05:00Z"));
     Ok(Date::parse(text).ok_or_else(wrong)?.instant(0))

@@ -66,7 +66,7 @@ fn table() -> Vec<ManageRoute> {
         get("/api/v1/workspaces", Read, "listWorkspaces", "All workspaces", workspaces::list),
         post("/api/v1/workspaces", Admin, "createWorkspace", "Create a workspace", workspaces::create).problems(&[409]),
         get(ws!(""), Read, "showWorkspace", "Settings, limits and key fingerprints", workspaces::show),
-        // Or `limits`, for what that allows: the call judges what is changed.
+        // Or `limits`, for what that allows: the call checks what is changed.
         patch(ws!(""), Operate, "changeWorkspace",
             "Change settings; limits, suspended and allowed_addresses need the scope limits, to unmask needs personal", workspaces::change),
         delete(ws!(""), Admin, "removeWorkspace", "Remove a workspace and all its data", workspaces::remove),
@@ -129,13 +129,13 @@ fn table() -> Vec<ManageRoute> {
         get("/api/v1/tokens", Admin, "listTokens", "All named tokens, never the tokens themselves", tokens::list),
         post("/api/v1/tokens", Admin, "createToken", "Create a named token", tokens::create).problems(&[409]),
         delete("/api/v1/tokens/{name}", Admin, "revokeToken", "Revoke a named token at once", tokens::revoke),
-        // Of one workspace; that of all needs `admin`, which the call judges.
+        // Of one workspace; that of all needs `admin`, which the call checks.
         get("/api/v1/audit", Operate, "listAudit", "Who changed what, newest first; of all workspaces with admin", audit_log::list)
             .problems(&[404]),
     ]
 }
 
-/// The call without a function: the live stream, whose answer has no end. `http/manage` answers it, and
+/// Returns the call without a function: the live stream, whose answer has no end. `http/manage` answers it, and
 /// `openapi/by_hand.json` describes it.
 fn in_http(method: &'static str, path: &'static str, scope: TokenScope) -> ManageRoute {
     ManageRoute {
@@ -257,7 +257,7 @@ pub(crate) fn needed(method: &str, template: &str) -> TokenScope {
     scope_of(find(method, template))
 }
 
-/// Whether a caller may make a call; `workspace` is the id in the path, if the template has one.
+/// Returns whether a caller may make a call; `workspace` is the id in the path, if the template has one.
 ///
 /// # Errors
 /// 404 for a workspace that is not there for it, whether it exists or not; 403 with the scope that is missing.
@@ -272,8 +272,8 @@ pub(crate) fn judge(caller: &Caller, (method, template): (&str, &str), workspace
     if is_about_all(method, template) { unbound(caller) } else { Ok(()) }
 }
 
-/// Whether a call is about all workspaces, so that a token that is bound to one may not make it. The two lists show such a
-/// token its own.
+/// Returns whether a call is about all workspaces, so that a token that is bound to one may not make it. The two lists
+/// show such a token its own.
 fn is_about_all(method: &str, template: &str) -> bool {
     let lists = ["/api/v1/workspaces", "/api/v1/audit"];
     let shows_own = matches!(method, "GET" | "HEAD") && lists.contains(&template);

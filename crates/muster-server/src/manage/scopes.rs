@@ -22,5 +22,5 @@ pub(crate) fn unbound(caller: &Caller) -> Result<(), Problem> {
     if caller.workspace.is_none() {
         return Ok(());
     }
-    Err(Problem::new(403, "this token is bound to one workspace; what is about all of them needs one that is not"))
+    Err(Problem::new(403, "this token is bound to one workspace; this call needs a token for all workspaces"))
 }

@@ -35,7 +35,7 @@ pub(crate) async fn list(
     Ok(PageDocument { items, next_cursor })
 }
 
-/// A stored token as it is shown; None of a token that the server's settings give.
+/// Returns a stored token as it is shown; None of a token that the server's settings give.
 fn document(caller: &Caller) -> Option<TokenDocument> {
     Some(TokenDocument {
         name: caller.name.to_string(),

@@ -117,7 +117,7 @@ pub(crate) async fn members(
         let is_last = from + items.len() >= order.len();
         Ok(Some(Some((items, is_last))))
     });
-    let changed = || Problem::new(409, "this member has left the live profile since; begin again without cursor");
+    let changed = || Problem::new(409, "this member was detached from the user since; begin again without cursor");
     let (items, is_last) = found.await?.ok_or_else(ProfileId::unknown)?.ok_or_else(changed)?;
     call.saw(id, "members");
     let next_cursor = items.last().filter(|_| !is_last).map(|last| last.id.to_string());

@@ -1,19 +1,19 @@
-//! Pages of a list under a filter that no index knows: rows are looked through, the newest first, within bounds. A page may
+//! Pages of a list under a filter without an index: rows are read, the newest first, within bounds. A page may
 //! be short, or empty, and have a next.
 
 use crate::limits::LOOK_BYTES_MAX;
 use muster_store::engine::EngineError;
 use muster_store::page::{PAGE_BYTES_MAX, Page};
 
-/// Where a page begins, how many rows it may have, and how many rows are looked through for it.
+/// Where a page begins, how many rows it may have, and how many rows are read for it.
 pub(crate) struct WalkBounds<P> {
     pub(crate) below: Option<P>,
     pub(crate) limit: usize,
     pub(crate) look_max: usize,
 }
 
-/// The rows that fit, and the place below which the next page begins. `read` answers a page below a place, and `place` tells
-/// that of a row.
+/// Returns the rows that fit, and the place below which the next page begins. `read` answers a page below a place, and
+/// `place` returns that of a row.
 pub(crate) fn walk<T, P: Copy>(
     bounds: WalkBounds<P>,
     mut read: impl FnMut(Option<P>) -> Result<Page<T>, EngineError>,

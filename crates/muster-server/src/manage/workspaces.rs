@@ -27,7 +27,7 @@ use std::sync::Arc;
 const ID_LENGTH: usize = 24;
 const ID_LETTERS: &[u8; 32] = b"ABCDEFGHJKLMNPQRSTUVWXYZ23456789";
 
-/// Lists the workspaces that are there for the caller.
+/// Lists the workspaces that the caller may see.
 pub(crate) async fn list(
     call: ManageContext,
     (page,): (PageQuery<String>,),
@@ -42,13 +42,13 @@ pub(crate) async fn list(
     Ok(PageDocument { items: shown.iter().map(|entry| document(&call.app, entry, &damaged)).collect(), next_cursor })
 }
 
-/// A workspace as it is shown; one whose data cannot be used is said to be damaged, why is in the log.
+/// Returns a workspace as it is shown; one whose data cannot be used is shown as damaged, the reason is in the log.
 fn document(app: &App, entry: &Entry, damaged: &BTreeSet<WorkspaceId>) -> WorkspaceDocument {
     let trouble = damaged.contains(entry.id()).then(|| "damaged".to_owned());
     WorkspaceDocument { trouble, ..WorkspaceDocument::new(entry.id(), &entry.document, &entry.keys_shown(app.now())) }
 }
 
-/// The workspaces whose data cannot be used.
+/// Returns the workspaces whose data cannot be used.
 fn damaged(app: &App) -> BTreeSet<WorkspaceId> {
     let troubles = app.engine.health().troubles.into_iter();
     let ids = troubles.filter_map(|trouble| match trouble {
@@ -84,7 +84,7 @@ pub(crate) async fn create(
     })
 }
 
-/// Why no workspace is made over a folder that is there; the id is the caller's own, and is one.
+/// Returns why no workspace is created over an existing folder; the id is the caller's own, and valid.
 fn orphaned(id: &WorkspaceId) -> String {
     format!(
         "data of a workspace {id} is there that the catalogue does not know: take it in with `muster workspace adopt {id}` \
@@ -108,13 +108,13 @@ fn tagged(app: &App, entry: &Entry) -> TaggedAnswer<WorkspaceDocument> {
     TaggedAnswer { revision: entry.workspace.revision, document: document(app, entry, &damaged(app)) }
 }
 
-/// The settings of a catalogue entry.
+/// Returns the settings of a catalogue entry.
 pub(crate) fn stored_settings(workspace: &Workspace) -> Result<WorkspaceSettings, Problem> {
     let unreadable = |_| Problem::new(500, "the stored settings cannot be read");
     WorkspaceSettings::from_json(workspace.settings.as_bytes()).map_err(unreadable)
 }
 
-/// The entry with other settings.
+/// Returns the entry with other settings.
 pub(crate) fn with_settings(workspace: &Workspace, document: &WorkspaceSettings) -> Workspace {
     let settings = String::from_utf8_lossy(&document.to_json()).into_owned();
     Workspace { settings, ..workspace.clone() }
@@ -142,8 +142,8 @@ pub(crate) async fn change(
     Ok(tagged(&call.context.app, &changed))
 }
 
-/// Whether a caller may change settings from one document to another: each part needs its own scope, and what a caller
-/// sends as it is changes nothing.
+/// Returns whether a caller may change settings from one document to another: each part needs its own scope, and what a
+/// caller sends as it is changes nothing.
 fn may_change(caller: &Caller, before: &WorkspaceSettings, after: &WorkspaceSettings) -> Result<(), Problem> {
     if before.mask_personal_data && !after.mask_personal_data {
         has(caller, TokenScope::Personal)?;
@@ -181,7 +181,7 @@ pub(crate) async fn remove(
     // All of it on one thread: a client that disconnects drops this future, and the work is completed.
     blocking(move || {
         let _until_it_is_done = one_at_a_time;
-        // Nobody is let in any more before the data goes.
+        // Callers are refused before the data is deleted.
         app.workspaces.remove(id.as_str());
         let _until_they_are_refused = app.callers.changing();
         let deleted = app.engine.delete_workspace(&id);

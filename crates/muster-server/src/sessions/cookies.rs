@@ -14,32 +14,33 @@ pub(crate) const THEME: &str = "theme";
 /// The cookie of the zone that a browser chose in place of the workspace's.
 pub(crate) const ZONE: &str = "zone";
 
-/// A cookie of a request.
+/// Returns a cookie of a request.
 pub(crate) fn cookie<'h>(headers: &'h HeaderMap, name: &str) -> Option<&'h str> {
     let lines = headers.get_all(header::COOKIE).into_iter().filter_map(|line| line.to_str().ok());
     let pairs = lines.flat_map(|line| line.split(';')).filter_map(|pair| pair.trim().split_once('='));
     pairs.into_iter().find(|(known, _)| *known == name).map(|(_, value)| value)
 }
 
-/// What the cookie of a session says.
+/// Returns what the cookie of a session says.
 pub(crate) fn session(headers: &HeaderMap, is_secure: bool) -> Option<&str> {
     cookie(headers, if is_secure { SECURE_SESSION } else { SESSION })
 }
 
-/// The line that sets the cookie of a session; the empty one ends it. Over TLS, or behind a proxy that has it, it never
-/// travels otherwise.
+/// Returns the line that sets the cookie of a session; the empty one ends it. Over TLS, or behind a proxy that has it,
+/// it never travels otherwise.
 pub(crate) fn set_session(value: &str, is_secure: bool) -> String {
     let age = if value.is_empty() { 0 } else { SESSION_MS / 1_000 };
     let (name, rest) = if is_secure { (SECURE_SESSION, "SameSite=Strict; Secure") } else { (SESSION, "SameSite=Lax") };
     format!("{name}={value}; Path=/; Max-Age={age}; HttpOnly; {rest}")
 }
 
-/// Whether the browser signed out right before.
+/// Returns whether the browser signed out right before.
 pub(crate) fn has_signed_out(headers: &HeaderMap) -> bool {
     cookie(headers, SIGNED_OUT) == Some("1")
 }
 
-/// The line that notes that a browser signed out, for a minute and the sign-in page alone; or that this was said.
+/// Returns the line that notes that a browser signed out, for a minute and the sign-in page alone; or that this was
+/// said.
 pub(crate) fn set_signed_out(is_new: bool) -> String {
     let (value, age) = if is_new { ("1", 60) } else { ("", 0) };
     format!("{SIGNED_OUT}={value}; Path=/sign-in; Max-Age={age}; HttpOnly; SameSite=Lax")

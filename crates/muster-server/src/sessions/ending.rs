@@ -36,7 +36,7 @@ pub(crate) enum SessionState {
 }
 
 impl Ending {
-    /// What the sign-in page says of it.
+    /// Returns the sentence for the sign-in page.
     pub(crate) fn words(self) -> String {
         match self {
             Self::SignedOut => "You are signed out.".to_owned(),
@@ -57,7 +57,7 @@ impl Ending {
 }
 
 impl SessionState {
-    /// What the sign-in page says of it; empty if nothing is to be said.
+    /// Returns the sentence for the sign-in page; empty if there is nothing to say.
     pub(crate) fn words(self) -> String {
         match self {
             Self::Live => String::new(),
@@ -91,7 +91,7 @@ impl SessionEndings {
         }
     }
 
-    /// Why a session ended, if it is remembered.
+    /// Returns why a session ended, if it is remembered.
     pub(super) fn get(&self, cookie: &Hash) -> Option<Ending> {
         self.by_cookie.get(cookie).copied()
     }

@@ -5,18 +5,18 @@
 use crate::limits::{FLASH_MS, FLASHES_MAX};
 use muster_core::time::Timestamp;
 
-/// How what is said is meant.
+/// The tone of a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Tone {
-    /// It went well.
+    /// Success.
     Good,
-    /// It was done, and not all of it went well.
+    /// Success in part.
     Warning,
-    /// It was refused, and nothing was done.
+    /// Refusal: nothing was done.
     Refused,
 }
 
-/// What a page says once.
+/// A message that a page shows once.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Flash {
     tone: Tone,
@@ -26,7 +26,7 @@ pub(crate) struct Flash {
     pub(crate) secret: Option<Secret>,
 }
 
-/// A secret that was just made.
+/// A secret that was just created.
 #[derive(Clone, PartialEq, Eq)]
 pub(crate) struct Secret {
     /// What it is, in a few words.
@@ -44,17 +44,17 @@ impl std::fmt::Debug for Secret {
 }
 
 impl Flash {
-    /// Of what went well.
+    /// Returns a message of success.
     pub(crate) fn good(words: impl Into<String>) -> Self {
         Self { tone: Tone::Good, words: words.into(), secret: None }
     }
 
-    /// Of what was done and did not go well in all of it.
+    /// Returns a message of success in part.
     pub(crate) fn warning(words: impl Into<String>) -> Self {
         Self { tone: Tone::Warning, ..Self::good(words) }
     }
 
-    /// Of what was refused: said by the page that is answered itself, which has the form.
+    /// Returns a message of refusal, for the page that has the form.
     pub(crate) fn refused(words: impl Into<String>) -> Self {
         Self { tone: Tone::Refused, ..Self::good(words) }
     }
@@ -64,7 +64,7 @@ impl Flash {
         Self { secret: Some(secret), ..self }
     }
 
-    /// The class of its notice.
+    /// Returns the class of its notice.
     pub(crate) fn class(&self) -> &'static str {
         match self.tone {
             Tone::Good => "ok",
@@ -73,12 +73,12 @@ impl Flash {
         }
     }
 
-    /// The role of its notice.
+    /// Returns the role of its notice.
     pub(crate) fn role(&self) -> &'static str {
         if self.tone == Tone::Refused { "alert" } else { "status" }
     }
 
-    /// The icon of its notice.
+    /// Returns the icon of its notice.
     pub(crate) fn icon(&self) -> &'static str {
         match self.tone {
             Tone::Good => "o-accepted",
@@ -88,12 +88,12 @@ impl Flash {
     }
 }
 
-/// What waits to be said in a session.
+/// The messages that wait in a session.
 #[derive(Debug, Default)]
 pub(crate) struct Flashes(Vec<(String, Timestamp, Flash)>);
 
 impl Flashes {
-    /// Has it said by the next page at this place, of which the path counts; the oldest of too many is not said.
+    /// Keeps a message for the next page at the path of this place; beyond [`FLASHES_MAX`] the oldest is dropped.
     pub(crate) fn put(&mut self, place: &str, flash: Flash, now: Timestamp) {
         self.forget(now);
         if self.0.len() >= FLASHES_MAX {
@@ -103,7 +103,7 @@ impl Flashes {
         self.0.push((path.to_owned(), now, flash));
     }
 
-    /// What the page at this path says; it is said once.
+    /// Takes the messages for the page at this path.
     pub(crate) fn take(&mut self, path: &str, now: Timestamp) -> Vec<Flash> {
         self.forget(now);
         let (taken, rest): (Vec<_>, Vec<_>) =

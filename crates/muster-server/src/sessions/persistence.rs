@@ -12,7 +12,7 @@ use muster_store::access::SessionRecord;
 use muster_store::engine::Engine;
 use std::collections::HashMap;
 
-/// Why the sessions of a token end with it, if they do.
+/// Returns why the sessions of a token end with it, if they do.
 pub(crate) fn token_ending(callers: &Callers, token: &Hash, now: Timestamp) -> Option<Ending> {
     match callers.by_hash(token) {
         None => Some(Ending::TokenGone),
@@ -22,16 +22,16 @@ pub(crate) fn token_ending(callers: &Callers, token: &Hash, now: Timestamp) -> O
 }
 
 impl Sessions {
-    /// The sessions that are stored, without those that ended while nobody looked: these are removed with the next write.
-    /// Where they cannot be read everybody signs in again.
+    /// Returns the sessions that are stored, without those that ended while nobody looked: these are removed with the
+    /// next write. Where they cannot be read all users must sign in again.
     pub(crate) fn read(engine: &dyn Engine, callers: &Callers, now: Timestamp) -> Self {
         let sessions = Self::default();
         match engine.sessions() {
             Ok(records) => sessions.load(records),
             Err(error) => {
-                tracing::error!(%error, "the stored sessions of the console cannot be read: everybody signs in again");
+                tracing::error!(%error, "the stored sessions of the console cannot be read: all users must sign in again");
                 if let Err(error) = engine.clear_sessions() {
-                    tracing::warn!(%error, "and they cannot be removed");
+                    tracing::warn!(%error, "the stored sessions of the console cannot be removed");
                 }
             }
         }

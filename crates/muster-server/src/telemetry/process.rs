@@ -1,4 +1,4 @@
-//! Figures of this process, under the names that Prometheus gives them everywhere, as `/proc` tells them; nothing where
+//! Figures of this process, under the usual names of Prometheus, from `/proc`; nothing where
 //! there is no such thing.
 
 use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric};

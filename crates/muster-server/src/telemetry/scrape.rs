@@ -1,4 +1,4 @@
-//! What is read when somebody looks at `/metrics`: the build, the process, sessions, and figures by workspace of a bounded
+//! Figures that are read at each scrape of `/metrics`: the build, the process, sessions, and figures by workspace of a bounded
 //! number of them; and the text in the format that was asked for.
 
 use super::process::Process;
@@ -42,7 +42,8 @@ pub(crate) struct ScrapedFigures {
 }
 
 impl ScrapedFigures {
-    /// Reads them. Of workspaces the first by id are measured: always the same ones, so that no series comes and goes.
+    /// Reads the figures. Only the first workspaces by id are measured: always the same ones, so that no series appears and
+    /// disappears.
     pub(crate) fn read(app: &App) -> Self {
         let all = app.workspaces.all();
         let measured = all.iter().take(WORKSPACES_MEASURED).map(|entry| {

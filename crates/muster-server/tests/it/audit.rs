@@ -4,7 +4,7 @@ use crate::world::{ADMIN_TOKEN, World, customer};
 use serde_json::{Value as Json, json};
 
 /// The log as the admin reads it, oldest first, without times and tokens: action, subject, detail.
-fn told(world: &World, query: &str) -> Vec<(String, String, Json)> {
+fn records(world: &World, query: &str) -> Vec<(String, String, Json)> {
     let page = world.admin("GET", &format!("/audit{query}"), &Json::Null).json();
     let text = |item: &Json, name: &str| item[name].as_str().unwrap().to_owned();
     let one = |item: &Json| (text(item, "action"), text(item, "subject"), item["detail"].clone());
@@ -39,7 +39,7 @@ fn settings_keys_tokens_and_workspaces_are_recorded_with_what_changed() {
     // Nothing was changed by these.
     world.admin("DELETE", "/tokens/ci", &Json::Null);
     world.admin("POST", "/workspaces", &json!({"name": ""}));
-    let mut log = told(&world, "?workspace=SHOP");
+    let mut log = records(&world, "?workspace=SHOP");
     let identity = log.remove(2);
     let expected = vec![
         entry("workspace.made", "SHOP", json!({"name": "Shop"})),
@@ -53,7 +53,7 @@ fn settings_keys_tokens_and_workspaces_are_recorded_with_what_changed() {
     assert_eq!(log, expected);
     assert_eq!((&*identity.0, &identity.2["enabled"]), ("identity.changed", &json!({"from": false, "to": true})));
     assert!(!identity.2.to_string().contains("example.test"), "{}", identity.2);
-    assert_eq!(told(&world, "").len(), 8);
+    assert_eq!(records(&world, "").len(), 8);
 }
 
 #[test]
@@ -94,7 +94,7 @@ fn reverts_separations_reviews_and_the_quarantine_are_recorded_and_dry_runs_are_
         page["items"][0]["id"].as_str().unwrap_or_else(|| panic!("{path}: {page}")).to_owned()
     };
     let (merge, review, rejected) = (first("/merges"), first("/reviews"), first("/quarantine"));
-    let begun = told(&world, "").len();
+    let begun = records(&world, "").len();
     let post = |path: &str, body: Json| {
         let answer = workspace.admin("POST", path, &body);
         assert!(answer.status < 300, "{path}: {}", answer.json());
@@ -102,7 +102,7 @@ fn reverts_separations_reviews_and_the_quarantine_are_recorded_and_dry_runs_are_
     };
     post(&format!("/merges/{merge}/revert?dry_run=true"), json!({}));
     post(&format!("/reviews/{review}?dry_run=true"), json!({"decision": "dismiss"}));
-    assert_eq!(told(&world, "").len(), begun);
+    assert_eq!(records(&world, "").len(), begun);
     let reverted = post(&format!("/merges/{merge}/revert"), json!({}));
     let separation = reverted["separation_id"].as_str().unwrap().to_owned();
     assert_eq!(workspace.admin("DELETE", &format!("/separations/{separation}"), &Json::Null).status, 204);
@@ -127,7 +127,7 @@ fn reverts_separations_reviews_and_the_quarantine_are_recorded_and_dry_runs_are_
         entry("quarantine.restored", &second, json!({})),
         entry("quarantine.replay_started", &job, json!({"entries": 0, "type": null, "since": null, "ids": 0})),
     ];
-    assert_eq!(told(&world, "")[begun..], expected);
+    assert_eq!(records(&world, "")[begun..], expected);
 }
 
 #[test]
@@ -168,7 +168,7 @@ fn who_sees_one_workspace_does_not_see_what_was_done_in_an_earlier_one_of_its_id
     let page = world.call("GET", "/api/v1/audit?limit=3", &[("Authorization", &token)], b"").json();
     let actions: Vec<&Json> = page["items"].as_array().unwrap().iter().map(|item| &item["action"]).collect();
     assert_eq!((actions, &page["next_cursor"]), (vec![&json!("token.made"), &json!("workspace.made")], &Json::Null));
-    assert_eq!(told(&world, "?workspace=SHOP").len(), 4);
+    assert_eq!(records(&world, "?workspace=SHOP").len(), 4);
 }
 
 // Fails when `signed_in` records a refusal each time, or `session` what was typed.

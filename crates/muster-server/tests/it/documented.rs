@@ -88,7 +88,7 @@ fn what_is_no_step_and_no_statement_is_told_with_its_line() {
         ("## 2. Two\n".to_owned(), "1: the next example is 1"),
         ("## 1. One\n\nprose\n".to_owned(), "1: an example without a step"),
         ("# Title\n".to_owned(), "1: no example"),
-        ("## 1. One\n\n```sh\nwget x\n```\n".to_owned(), "3: one curl command"),
+        ("## 1. One\n\n```sh\nwget x\n```\n".to_owned(), "3: a block of sh must have exactly one curl command"),
         ("## 1. One\n\n```sh\ncurl -k http://127.0.0.1:8080/x\n```\n".to_owned(), "3: -k is not known"),
         ("## 1. One\n\n```sh\ncurl http://127.0.0.1:8080/x\n```\n".to_owned(), "3: curl without the answer"),
         ("## 1. One\n\n```json\n{}\n```\n".to_owned(), "3: an answer without its curl"),

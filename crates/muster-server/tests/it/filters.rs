@@ -15,11 +15,11 @@ fn sent(workspace: &Workspace<'_>, address: &str, elements: &Json) -> String {
 }
 
 fn page(workspace: &Workspace<'_>, query: &str) -> (Vec<String>, Json) {
-    told(&workspace.admin("GET", &format!("/requests?{query}"), &Json::Null))
+    items(&workspace.admin("GET", &format!("/requests?{query}"), &Json::Null))
 }
 
 /// The ids of a page, and where the next one begins.
-fn told(answer: &Answer) -> (Vec<String>, Json) {
+fn items(answer: &Answer) -> (Vec<String>, Json) {
     assert_eq!(answer.status, 200, "{}", answer.json());
     let id = |item: &Json| item["request_id"].as_str().unwrap().to_owned();
     let items = answer.json()["items"].as_array().unwrap().iter().map(id).collect();
@@ -28,7 +28,7 @@ fn told(answer: &Answer) -> (Vec<String>, Json) {
 
 /// The requests from an address that fit a query, in the shape of [`page`].
 fn from(workspace: &Workspace<'_>, address: &str, query: &str) -> (Vec<String>, Json) {
-    told(&workspace.admin("POST", &format!("/requests/find?{query}"), &json!({"origin_address": address})))
+    items(&workspace.admin("POST", &format!("/requests/find?{query}"), &json!({"origin_address": address})))
 }
 
 fn event(id: &str) -> Json {

@@ -14,7 +14,7 @@ fn page(workspace: &Workspace<'_>, query: &str) -> (Vec<String>, Json) {
     (items, answer.json()["next_cursor"].clone())
 }
 
-fn of(workspace: &Workspace<'_>, query: &str) -> Vec<String> {
+fn request_ids(workspace: &Workspace<'_>, query: &str) -> Vec<String> {
     page(workspace, query).0
 }
 
@@ -53,12 +53,12 @@ fn the_log_is_filtered_by_the_type_of_an_error_and_by_warnings() {
     let rejected = applied(&workspace, &json!([customer("a"), unknown_user()]));
     let warned = applied(&workspace, &json!([with_warning()]));
     let missing = refused(&workspace, 400, EMPTY);
-    assert_eq!(of(&workspace, "fault=UnknownUser"), [&*rejected]);
-    assert_eq!(of(&workspace, "fault=MissingAttributeError"), [&*missing]);
-    assert_eq!(of(&workspace, "fault=MissingAttributeError&status=200"), [""; 0]);
-    assert_eq!(of(&workspace, "fault=FutureDate"), [""; 0]);
-    assert_eq!(of(&workspace, "warnings=true"), [&*warned]);
-    assert_eq!(of(&workspace, "warnings=false&status=200"), [&*rejected, &*plain]);
+    assert_eq!(request_ids(&workspace, "fault=UnknownUser"), [&*rejected]);
+    assert_eq!(request_ids(&workspace, "fault=MissingAttributeError"), [&*missing]);
+    assert_eq!(request_ids(&workspace, "fault=MissingAttributeError&status=200"), [""; 0]);
+    assert_eq!(request_ids(&workspace, "fault=FutureDate"), [""; 0]);
+    assert_eq!(request_ids(&workspace, "warnings=true"), [&*warned]);
+    assert_eq!(request_ids(&workspace, "warnings=false&status=200"), [&*rejected, &*plain]);
     let first = |query: &str| {
         workspace.admin("GET", &format!("/requests?{query}"), &Json::Null).json()["items"][0]["first_error"].clone()
     };
@@ -79,10 +79,10 @@ fn the_log_is_filtered_by_a_range_of_time_in_pages() {
     };
     // At 00:00, 00:01, 00:02 and 00:03 of the first day.
     let [first, second, third, fourth] = [at(), at(), at(), at()];
-    assert_eq!(of(&workspace, "since=2026-01-05T00:01:00Z&until=2026-01-05T00:03:00Z"), [&*third, &*second]);
-    assert_eq!(of(&workspace, "until=2026-01-05T01:01:00%2B01:00"), [&*first]);
-    assert_eq!(of(&workspace, "since=2026-01-05T00:03:00.001Z"), [""; 0]);
-    assert_eq!(of(&workspace, "since=2026-01-05").len(), 4);
+    assert_eq!(request_ids(&workspace, "since=2026-01-05T00:01:00Z&until=2026-01-05T00:03:00Z"), [&*third, &*second]);
+    assert_eq!(request_ids(&workspace, "until=2026-01-05T01:01:00%2B01:00"), [&*first]);
+    assert_eq!(request_ids(&workspace, "since=2026-01-05T00:03:00.001Z"), [""; 0]);
+    assert_eq!(request_ids(&workspace, "since=2026-01-05").len(), 4);
     let (newest, next) = page(&workspace, "since=2026-01-05T00:01:00Z&limit=2");
     assert_eq!(newest, [&*fourth, &*third]);
     let rest = page(&workspace, &format!("since=2026-01-05T00:01:00Z&limit=2&cursor={}", next.as_str().unwrap()));
@@ -130,15 +130,24 @@ fn refusals_that_the_server_remembers_have_their_place_in_the_list_where_they_ar
     }
     ids.reverse();
     let only = |place: usize| ids.iter().skip(place).step_by(2).cloned().collect::<Vec<_>>();
-    assert_eq!([of(&workspace, ""), of(&workspace, "refused=false")], [only(1), only(1)]);
-    assert_eq!(of(&workspace, "refused=true"), ids);
-    assert_eq!([of(&workspace, "status=413"), of(&workspace, "status=413&refused=false")], [only(0), vec![]]);
-    assert_eq!(of(&workspace, "fault=PayloadTooLarge&refused=true"), only(0));
+    assert_eq!([request_ids(&workspace, ""), request_ids(&workspace, "refused=false")], [only(1), only(1)]);
+    assert_eq!(request_ids(&workspace, "refused=true"), ids);
     assert_eq!(
-        [of(&workspace, "refused=true&kind=customer"), of(&workspace, "refused=true&outcome=created")],
+        [request_ids(&workspace, "status=413"), request_ids(&workspace, "status=413&refused=false")],
+        [only(0), vec![]]
+    );
+    assert_eq!(request_ids(&workspace, "fault=PayloadTooLarge&refused=true"), only(0));
+    assert_eq!(
+        [
+            request_ids(&workspace, "refused=true&kind=customer"),
+            request_ids(&workspace, "refused=true&outcome=created")
+        ],
         [only(1), ids[5..].to_vec()]
     );
-    assert_eq!(of(&workspace, "refused=true&since=2026-01-05T00:00:02Z&until=2026-01-05T00:00:05Z"), ids[1..4]);
+    assert_eq!(
+        request_ids(&workspace, "refused=true&since=2026-01-05T00:00:02Z&until=2026-01-05T00:00:05Z"),
+        ids[1..4]
+    );
     let origin = |address: &str| {
         let find = json!({"origin_address": address});
         workspace.admin("POST", "/requests/find?refused=true", &find).json()["items"].as_array().unwrap().len()

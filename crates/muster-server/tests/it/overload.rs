@@ -95,7 +95,7 @@ impl Clock for HeldClock {
 }
 
 /// A server on files whose queues can be held.
-fn held() -> (World, Arc<HeldClock>, tempfile::TempDir) {
+fn with_held_clock() -> (World, Arc<HeldClock>, tempfile::TempDir) {
     let folder = tempfile::tempdir().unwrap();
     let clock = Arc::new(HeldClock { clock: StepClock::started(), held: Mutex::new(false), freed: Condvar::new() });
     let (path, shared) = (folder.path().to_owned(), Arc::clone(&clock));
@@ -134,7 +134,7 @@ fn waiting_in_lanes(world: &World) -> u64 {
 // Fails when `Said` in `ingest.rs` does not hold `_held`.
 #[test]
 fn dry_runs_whose_clients_hung_up_keep_their_places_until_the_lane_is_done_with_them() {
-    let (world, clock, _folder) = held();
+    let (world, clock, _folder) = with_held_clock();
     let workspace = world.workspace(&json!(null));
     let body = json!({"type": "transition", "elements": [customer("a")]}).to_string();
     clock.hold(true);
@@ -153,7 +153,7 @@ fn dry_runs_whose_clients_hung_up_keep_their_places_until_the_lane_is_done_with_
 // given back as soon as its client hangs up.
 #[test]
 fn a_lane_that_stands_still_refuses_at_once_and_takes_no_room_from_another_workspace() {
-    let (world, clock, _folder) = held();
+    let (world, clock, _folder) = with_held_clock();
     let large = json!({"limits": {"body_bytes": 1_048_576, "users_per_minute": 0}});
     let (slow, other) = (world.workspace(&large), world.workspace(&json!(null)));
     let body = json!({"type": "transition", "elements": [customer("a")]}).to_string();

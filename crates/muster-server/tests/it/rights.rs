@@ -22,7 +22,7 @@ fn path(workspace: &Workspace) -> String {
     format!("/api/v1/workspaces/{}", workspace.id)
 }
 
-fn lacks(scope: &str) -> (u16, String) {
+fn missing_scope(scope: &str) -> (u16, String) {
     (403, format!("this token lacks the scope {scope}"))
 }
 
@@ -35,20 +35,20 @@ fn each_setting_needs_the_scope_of_what_it_opens() {
     let patch = |token: &str, body: Json| call(&world, token, ("PATCH", &path(&workspace)), &body);
     let operates = token("o", json!(["read", "operate"]));
     let limits = token("l", json!(["limits"]));
-    assert_eq!(patch(&operates, json!({"mask_personal_data": false})), lacks("personal"));
+    assert_eq!(patch(&operates, json!({"mask_personal_data": false})), missing_scope("personal"));
     for body in [
         json!({"suspended": true}),
         json!({"allowed_addresses": ["203.0.113.1/32"]}),
         json!({"limits": {"users_per_minute": 7}}),
         json!({"limits": {"body_bytes": 200_000}}),
     ] {
-        assert_eq!(patch(&operates, body.clone()), lacks("limits"), "{body}");
+        assert_eq!(patch(&operates, body.clone()), missing_scope("limits"), "{body}");
         assert_eq!(patch(&limits, body.clone()).0, 200, "{body}");
         // What is sent as it is changes nothing, as the form of the console does.
         assert_eq!(patch(&operates, body.clone()).0, 200, "{body}");
     }
-    assert_eq!(patch(&limits, json!({"lenient": true})), lacks("operate"));
-    assert_eq!(patch(&token("r", json!(["read", "personal"])), json!({"lenient": true})), lacks("operate"));
+    assert_eq!(patch(&limits, json!({"lenient": true})), missing_scope("operate"));
+    assert_eq!(patch(&token("r", json!(["read", "personal"])), json!({"lenient": true})), missing_scope("operate"));
     let personal = token("p", json!(["operate", "personal"]));
     assert_eq!(patch(&personal, json!({"mask_personal_data": false})).0, 200);
     assert_eq!(patch(&operates, json!({"mask_personal_data": true})).0, 200, "to mask needs no more than operate");

@@ -61,7 +61,7 @@ fn validator(method: &str, template: &'static str, status: u16) -> Option<Arc<Va
 }
 
 /// What a listener answers to a path that it does not have.
-const NO_PATH: &[u8] = b"no such path in the management API";
+const NO_PATH: &[u8] = b"the management API has no such path";
 
 /// Whether an answer of the management API is one that has a schema, and fits it; else what is wrong with it.
 fn judge(method: &str, target: &str, answer: &Answer) -> Result<bool, String> {

@@ -17,7 +17,7 @@ pub(super) struct File {
 }
 
 impl File {
-    /// The named file, or the default one if it is there.
+    /// Returns the named file, or the default one if it is there.
     pub(super) fn read(named: Option<&Path>) -> anyhow::Result<Self> {
         let path = named.unwrap_or(Path::new(FILE));
         let name = path.display().to_string();
@@ -50,12 +50,12 @@ impl File {
         (!self.table.is_empty()).then(|| self.name.clone())
     }
 
-    /// The keys that it sets.
+    /// Returns the keys that it sets.
     pub(super) fn keys(&self) -> Vec<String> {
         self.table.keys().cloned().collect()
     }
 
-    /// A value that is written as a string.
+    /// Returns a value that is written as a string.
     pub(super) fn text<T: FromStr<Err: Display>>(&self, key: &str) -> anyhow::Result<Option<T>> {
         self.read_as(key, |text| text.parse().map_err(|error: T::Err| error.to_string()))
     }

@@ -4,8 +4,8 @@ use ipnet::IpNet;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, ToSocketAddrs as _};
 use std::time::Duration;
 
-/// A listener: `ADDRESS:PORT`, `HOST:PORT`, `:PORT` for all addresses of this machine, or `PORT` for this machine alone. Of a
-/// name the first address counts, one of IPv4 if it has one: clients do the same.
+/// Returns a listener: `ADDRESS:PORT`, `HOST:PORT`, `:PORT` for all addresses of this machine, or `PORT` for this
+/// machine alone. Of a name the first address counts, one of IPv4 if it has one: clients do the same.
 pub(super) fn listener(text: &str) -> Result<SocketAddr, String> {
     let text = text.trim();
     let wrong = || "must be ADDRESS:PORT, HOST:PORT, :PORT or PORT, like 127.0.0.1:8080".to_owned();
@@ -29,7 +29,7 @@ pub(super) fn listener(text: &str) -> Result<SocketAddr, String> {
     first.copied().ok_or_else(|| format!("{host} has no address"))
 }
 
-/// A boolean as environments spell it, in any case.
+/// Returns a boolean as environments spell it, in any case.
 pub(super) fn boolean(text: &str) -> Result<bool, String> {
     match text.trim().to_ascii_lowercase().as_str() {
         "true" | "1" | "yes" | "on" => Ok(true),
@@ -52,14 +52,14 @@ pub(crate) fn seconds(text: &str) -> Result<u64, String> {
     digits.parse::<u64>().ok().and_then(|n| n.checked_mul(unit)).ok_or_else(wrong)
 }
 
-/// A time from a second to a day.
+/// Returns a time from a second to a day.
 pub(super) fn idle_timeout(text: &str) -> Result<Duration, String> {
     let time = Duration::from_secs(seconds(text)?);
     let fits = (Duration::from_secs(1)..=Duration::from_secs(86_400)).contains(&time);
     fits.then_some(time).ok_or_else(|| "must be from 1s to 24h".to_owned())
 }
 
-/// A network, or one address.
+/// Returns a network, or one address.
 pub(super) fn network(text: &str) -> Result<IpNet, String> {
     let one = || text.parse().map(|address: IpAddr| IpNet::from(address));
     text.parse().or_else(|_| one()).map_err(|_| "must be an address or a network like 10.0.0.0/8".to_owned())

@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 /// Read by `serve --dev` without being a flag, so that a key appears in no list of processes.
 const OTHERS: [&str; 1] = ["MUSTER_KEY"];
 
-/// What is said of each variable of these names that nothing reads.
+/// Returns what is said of each variable of these names that nothing reads.
 pub(crate) fn warnings(command: &Command, names: impl IntoIterator<Item = String>) -> Vec<String> {
     let mut known: BTreeSet<String> = OTHERS.iter().map(|name| (*name).to_owned()).collect();
     gather(command, &mut known);

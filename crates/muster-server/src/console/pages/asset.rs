@@ -40,7 +40,7 @@ pub(crate) async fn serve(
     response
 }
 
-/// Whether a line of codings (RFC 9110, section 12.5.3) names gzip, and not with the weight of nothing.
+/// Returns whether a line of codings (RFC 9110, section 12.5.3) names gzip, and not with the weight of nothing.
 fn takes_gzip(line: &HeaderValue) -> bool {
     let Ok(line) = line.to_str() else { return false };
     line.split(',').filter_map(|coding| coding.trim().strip_prefix("gzip")).any(|weight| {

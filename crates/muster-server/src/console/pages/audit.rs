@@ -30,7 +30,7 @@ pub(crate) async fn show(context: Arc<PageContext>) -> Page {
 }
 
 impl Audit {
-    /// How many records are kept, in words.
+    /// Returns how many records are kept, in words.
     fn retention(&self) -> String {
         let Bounds { audit_records, audit_sessions, audit_people, .. } = Bounds::default();
         let [changes, sessions, people] = [audit_records, audit_sessions, audit_people].map(components::count);
@@ -40,12 +40,12 @@ impl Audit {
         )
     }
 
-    /// What was done.
+    /// Returns what was done.
     fn what(&self, item: &AuditDocument) -> Html {
         components::phrase(&sentences::sentence(&item.action, &item.detail))
     }
 
-    /// What it was done to: a link where this workspace has a page for it.
+    /// Returns what it was done to: a link where this workspace has a page for it.
     fn subject(&self, item: &AuditDocument) -> Html {
         let subject = &*item.subject;
         let is_here = item.workspace.as_ref().is_some_and(|id| id.0.as_str() == self.layout.workspace);

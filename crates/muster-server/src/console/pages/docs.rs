@@ -99,7 +99,7 @@ static PAGES: LazyLock<Vec<(&'static str, Bytes)>> = LazyLock::new(|| {
     })
 });
 
-/// The page of a theme; None if the document cannot be shown.
+/// Returns the page of a theme; None if the document cannot be shown.
 fn page(theme: &str) -> Option<Bytes> {
     PAGES.iter().find(|(of, _)| *of == theme).map(|(_, page)| page.clone())
 }
@@ -178,7 +178,7 @@ fn schema(name: &str, schema: &ApiSchema) -> Schema {
     }
 }
 
-/// The types that a value may have, each with `before` in front.
+/// Returns the types that a value may have, each with `before` in front.
 fn kinds(schema: &ApiSchema, before: &str) -> Vec<Kind> {
     let plain = |words: &str| Kind { words: format!("{before}{words}"), schema: String::new() };
     if let Some(name) = schema.component() {
@@ -196,7 +196,7 @@ fn kinds(schema: &ApiSchema, before: &str) -> Vec<Kind> {
     if out.is_empty() { vec![plain("any value")] } else { out }
 }
 
-/// What a schema says of values of one type.
+/// Returns what a schema says of values of one type.
 fn of_kind(schema: &ApiSchema, kind: &str, before: &str) -> Vec<Kind> {
     let inner = match kind {
         "array" => Some(("array of ", schema.items.as_ref())),

@@ -85,13 +85,13 @@ impl Row {
         }
     }
 
-    /// The row, for the live view.
+    /// Returns the row, for the live view.
     pub(crate) fn markup(&self) -> String {
         self.render().unwrap_or_default()
     }
 }
 
-/// The outcome of a request without elements, in few words.
+/// Returns the outcome of a request without elements, in few words.
 fn refused(faults: u64, error: Option<&FirstError>) -> Vec<Html> {
     match (faults, error) {
         (_, None) => Vec::new(),
@@ -101,7 +101,7 @@ fn refused(faults: u64, error: Option<&FirstError>) -> Vec<Html> {
     }
 }
 
-/// The outcome of a request in few words: what went well is quiet, and what did not says why.
+/// Returns the outcome of a request in few words: what went well is quiet, and what did not says why.
 fn words(counts: &ElementCounts, error: Option<&FirstError>) -> Vec<Html> {
     let applied = counts.created + counts.updated + counts.merged;
     let mut out = Vec::new();
@@ -155,7 +155,7 @@ const CHOICES: [&str; 5] = ["outcome", "status", "fault", "kind", "warnings"];
 /// Those that are times.
 const TIMES: [&str; 2] = ["since", "until"];
 
-/// The filters that the address has.
+/// Returns the filters that the address has.
 pub(super) fn filters(context: &PageContext) -> Vec<(&'static str, &str)> {
     FILTERS.into_iter().filter_map(|name| Some((name, context.parameter(name)?))).collect()
 }
@@ -233,7 +233,7 @@ pub(crate) async fn filter(context: Arc<PageContext>) -> Page {
     .await
 }
 
-/// A time of the form as an instant: as a control sends it, in the zone of the page, or as an address has it.
+/// Returns a time of the form as an instant: as a control sends it, in the zone of the page, or as an address has it.
 ///
 /// # Errors
 /// 400 for what is neither.
@@ -245,14 +245,14 @@ fn instant(context: &PageContext, name: &str, text: &str) -> Result<String, Prob
     })
 }
 
-/// The address of the live page with these filters.
+/// Returns the address of the live page with these filters.
 fn address(context: &PageContext, filters: &[(&'static str, String)]) -> String {
     let query = form_urlencoded::Serializer::new(String::new()).extend_pairs(filters).finish();
     if query.is_empty() { context.within("live") } else { context.within(&format!("live?{query}")) }
 }
 
 impl Live {
-    /// The outcomes that can be filtered by, with their words.
+    /// Returns the outcomes that can be filtered by, with their words.
     fn outcomes(&self) -> [(&'static str, &'static str); 7] {
         [
             ("", "Any"),
@@ -265,54 +265,54 @@ impl Live {
         ]
     }
 
-    /// Whether there are warnings, with its words.
+    /// Returns whether there are warnings, with its words.
     fn warnings(&self) -> [(&'static str, &'static str); 3] {
         [("", "Any"), ("true", "With warnings"), ("false", "Without")]
     }
 
-    /// A filter; empty if it is not set.
+    /// Returns a filter; empty if it is not set.
     fn filter(&self, name: &str) -> &str {
         self.filters.iter().find(|(known, _)| *known == name).map_or("", |(_, value)| value.as_str())
     }
 
-    /// A filter that is a time, as its control takes it.
+    /// Returns a filter that is a time, as its control takes it.
     fn time(&self, name: &str) -> String {
         self.layout.times.local(self.filter(name))
     }
 
-    /// Whether one of the filters that are folded away is set.
+    /// Returns whether one of the filters that are folded away is set.
     fn is_unfolded(&self) -> bool {
         ["kind", "warnings", "since", "until"].into_iter().any(|name| !self.filter(name).is_empty())
     }
 
-    /// Whether nothing is filtered.
+    /// Returns whether nothing is filtered.
     fn is_whole(&self) -> bool {
         self.filters.is_empty() && matches!(self.typed, Typed::Nothing)
     }
 
-    /// Whether there is nothing yet to show or to filter.
+    /// Returns whether there is nothing yet to show or to filter.
     fn is_new(&self) -> bool {
         self.requests.is_empty() && self.is_whole()
     }
 
-    /// Every status that imports are answered with, and its reason.
+    /// Returns every status that imports are answered with, and its reason.
     fn statuses(&self) -> Vec<(String, &'static str)> {
         let reason = |status| StatusCode::from_u16(status).ok().and_then(|status| status.canonical_reason());
         known_statuses().into_iter().map(|status| (status.to_string(), reason(status).unwrap_or_default())).collect()
     }
 
-    /// Every type of an error.
+    /// Returns every type of an error.
     fn faults(&self) -> Vec<&'static str> {
         known_types()
     }
 
-    /// Whether what is shown does not move: the address, which the stream is asked for by, does not say all of it, or
-    /// names a time after which nothing is shown.
+    /// Returns whether what is shown does not move: the address, which the stream is asked for by, does not say all of
+    /// it, or names a time after which nothing is shown.
     fn is_still(&self) -> bool {
         self.is_older || !self.filter("until").is_empty() || !matches!(self.typed, Typed::Nothing)
     }
 
-    /// What is said where no rate is: why nothing moves, or that nothing has moved yet.
+    /// Returns the words in place of a rate: why nothing moves, or that nothing has moved yet.
     fn state(&self) -> &'static str {
         if self.is_older {
             "Older requests"
@@ -323,7 +323,7 @@ impl Live {
         }
     }
 
-    /// The content of the box: what was typed, or what it resolved to.
+    /// Returns the content of the box: what was typed, or what it resolved to.
     fn typed(&self) -> &str {
         match &self.typed {
             Typed::Nothing => self.filter("user_id"),
@@ -337,7 +337,7 @@ impl Live {
         matches!(self.typed, Typed::Origin(_))
     }
 
-    /// The filters as an address has them, with one more.
+    /// Returns the filters as an address has them, with one more.
     fn query(&self, more: &str, value: &str) -> String {
         let mut query = form_urlencoded::Serializer::new(String::new());
         query.extend_pairs(&self.filters);
@@ -348,7 +348,7 @@ impl Live {
     }
 }
 
-/// An import that is ready to run, against the address that this visit used.
+/// Returns an import command that is ready to run, with the address that the browser used.
 pub(crate) fn curl(context: &PageContext) -> Html {
     let (address, id) = (context.address(), context.workspace());
     let text = format!(

@@ -1,5 +1,5 @@
 //! The members of a live profile, on the pages of users and merges: drawn as a tree, and a table of what each holds by
-//! itself and what its part would show if its link were cut.
+//! itself and of the current values of its subtree.
 
 use super::super::components::{self, Html, Style, TreeRow};
 use super::super::layout::Layout;
@@ -31,18 +31,19 @@ pub(super) struct MemberRow {
     /// The merge that joined it; empty for the root.
     pub(super) merge: String,
     pub(super) joined: Html,
-    /// The identifiers of its own record.
+    /// The identifiers of its member record.
     pub(super) keys: Vec<Html>,
-    /// How many members its part has beside it, and the events of these all.
+    /// Further members of its subtree, and the events of the whole subtree.
     pub(super) below: usize,
     pub(super) events: u64,
-    /// Attributes that its part shows, and how many more there are.
+    /// Current attributes of its subtree, and how many more there are.
     pub(super) shows: Vec<(Html, Html)>,
     pub(super) more: usize,
     pub(super) is_marked: bool,
 }
 
-/// The members of a user; `marked` is the merge that the page is about. None if the user has no member but itself.
+/// Returns the members of a user; `marked` is the merge that the page is about. None if the user has no member but
+/// itself.
 pub(super) async fn load(
     context: &PageContext,
     layout: &Layout,
@@ -62,7 +63,7 @@ pub(super) async fn load(
     Ok(Some(Members { drawing, rows, all, next: page.next_cursor.unwrap_or_default() }))
 }
 
-/// The members that a merge brought: the one that it merged, and those below.
+/// Returns the members that a merge brought: the one that it merged, and those below.
 fn came_with(user: &UserDocument, merge: Option<MergeNo>) -> HashSet<ProfileId> {
     let mut came = HashSet::new();
     let joined = user.members.iter().filter(|member| Some(member.merge_id.0) == merge);
@@ -93,7 +94,7 @@ fn drawn(layout: &Layout, items: &[MemberDetailDocument], all: usize, came: &Has
     components::tree(&tree_rows, all - tree_rows.len())
 }
 
-/// What a member is called by the current values of its subtree; else by its id.
+/// Returns what a member is called by the current values of its subtree; else by its id.
 fn name(item: &MemberDetailDocument) -> String {
     known_as(&item.shows.identifiers).unwrap_or_else(|| components::short(item.id))
 }
@@ -118,7 +119,7 @@ fn row(layout: &Layout, item: &MemberDetailDocument, is_marked: bool) -> MemberR
     }
 }
 
-/// What a user is called: its customer id, else another identifier; None if it has none.
+/// Returns what a user is called: its customer id, else another identifier; None if it has none.
 pub(super) fn known_as(identifiers: &IndexMap<String, String>) -> Option<String> {
     identifiers.get("customer_id").or_else(|| identifiers.values().next()).cloned()
 }

@@ -96,7 +96,7 @@ async fn listed(context: &PageContext, filter: Filter, unresolved: (String, Vec<
 }
 
 impl Merges {
-    /// The causes and states that can be filtered by, with their words.
+    /// Returns the causes and states that can be filtered by, with their words.
     fn causes(&self) -> [(&'static str, &'static str); 5] {
         let named =
             [("keys", "Identifiers of a record"), ("activation", "Activation"), ("review", "Review"), ("api", "API")];
@@ -107,14 +107,14 @@ impl Merges {
         [("", "Any"), ("standing", "Active"), ("reverted", "Reverted")]
     }
 
-    /// The merges of one of several, narrowed as asked.
+    /// Returns the merges of one of several, narrowed as asked.
     fn with_user(&self, user: &ProfileId) -> String {
         let filter =
             Filter { user_id: user.to_string(), cause: self.filter.cause.clone(), state: self.filter.state.clone() };
         self.layout.to(&format!("merges?{}", filter.query()))
     }
 
-    /// Where a further page is.
+    /// Returns where a further page is.
     fn older(&self) -> String {
         let query = self.filter.query();
         let joint = if query.is_empty() { "" } else { "&" };
@@ -133,7 +133,7 @@ impl Merges {
     }
 }
 
-/// What caused a merge, in few words.
+/// Returns what caused a merge, in few words.
 fn cause(layout: &Layout, cause: &MergeCauseDocument) -> Html {
     match cause {
         MergeCauseDocument::Plain(PlainCause::Activation) => components::words("activation"),

@@ -34,7 +34,7 @@ pub(crate) async fn unknown_address(app: Arc<App>, peer: SocketAddr, head: &Part
     if signed_in(&app, head, peer).is_none() {
         return add_security_headers(for_strangers(&head.headers, status));
     }
-    // As somebody comes who follows a link: what was sent is not read.
+    // Treated like a visitor who follows a link: the body is not read.
     let mut request = Request::new(Body::empty());
     (*request.uri_mut(), *request.headers_mut()) = (head.uri.clone(), head.headers.clone());
     match PageContext::open(app, peer, request).await {
@@ -86,7 +86,7 @@ pub(crate) async fn workspace(context: &PageContext) -> Response {
     problem_page(context, 404, "Workspace not found", (detail, why)).await
 }
 
-/// What the address names.
+/// Returns what the address names.
 pub(super) fn title(context: &PageContext) -> &'static str {
     match named(context) {
         "requests" => "Request not found",
@@ -109,7 +109,7 @@ fn named(context: &PageContext) -> &str {
     }
 }
 
-/// The days for which something is kept as a reason why it is gone; empty if it is kept for ever.
+/// Returns the days for which something is kept as a reason why it is gone; empty if it is kept for ever.
 fn older(days: u32, what: &str) -> String {
     match days {
         0 => String::new(),
@@ -122,7 +122,7 @@ fn older(days: u32, what: &str) -> String {
     }
 }
 
-/// Why what the address names may not be there; empty if nothing more is known than what the call said.
+/// Returns why what the address names may not be there; empty if nothing more is known than what the call said.
 pub(super) fn why(context: &PageContext) -> String {
     let document = context.entry().ok().map(|entry| &entry.document);
     let kept = |of: fn(&WorkspaceSettings) -> u32, what: &str| {

@@ -1,4 +1,4 @@
-//! The quarantine: what was rejected and still waits, the bench that corrects and replays one element, and many replayed
+//! The quarantine: rejected elements that still wait, the form that corrects and replays one of them, and many replayed
 //! or deleted together; a deletion is asked for, and can be undone for a minute.
 
 use super::super::components::{self, Html, count_noun};
@@ -39,14 +39,14 @@ pub(crate) struct RepairForm {
     pub(super) text: String,
     /// The request that replayed it; empty if none did.
     pub(super) replayed_as: String,
-    /// What a check or a replay said.
+    /// The result of a check or a replay.
     pub(super) check_result: Option<CheckResult>,
     /// Unfolded: work is left, or a check was just made.
     pub(super) is_open: bool,
     pub(super) may_operate: bool,
 }
 
-/// What a check said.
+/// The result of a check.
 pub(crate) struct CheckResult {
     pub(super) is_good: bool,
     pub(super) words: String,
@@ -79,7 +79,7 @@ impl RepairForm {
     }
 }
 
-/// The types of faults, each once where it is repeated.
+/// Returns the types of faults, each once where it is repeated.
 fn types(faults: &[FaultDocument]) -> Vec<String> {
     let mut types: Vec<String> = faults.iter().map(|fault| fault.kind.clone()).collect();
     types.dedup();
@@ -149,7 +149,7 @@ async fn listed(context: &PageContext, refusal: Option<&str>) -> Page {
     html(&Quarantine { layout, entries, state, kind: kind.to_owned(), kinds, next, total, deleted })
 }
 
-/// Those of the ids whose entries were deleted and can be restored.
+/// Returns those of the ids whose entries were deleted and can be restored.
 async fn restorable(context: &PageContext, ids: &[&str]) -> Result<Vec<String>, Problem> {
     let all = PageQuery { limit: PAGE_MAX, cursor: None };
     let filter = QuarantineFilter { is_deleted: true, ..QuarantineFilter::default() };
@@ -181,7 +181,7 @@ struct Entry {
     request: String,
 }
 
-/// The page of one entry, with what was said about the element that was sent.
+/// Renders the page of one entry, with the result for the element that was sent.
 async fn repair(context: &PageContext, check_result: CheckResult, text: Option<&str>) -> Page {
     let no: QuarantineNo = context.id()?;
     let entry = context.perform(quarantine::show, (Id(no),)).await?;
@@ -193,7 +193,7 @@ async fn repair(context: &PageContext, check_result: CheckResult, text: Option<&
     html(&Entry { layout, repair, request: entry.request_id.to_string() })
 }
 
-/// The element of the form; what is wrong with it in words if it is not JSON.
+/// Returns the element of the form; what is wrong with it in words if it is not JSON.
 fn element(context: &PageContext) -> Result<ReplayRequest, String> {
     let text = context.field("element").unwrap_or_default();
     let parsed = serde_json::from_str::<Json>(text)
@@ -263,7 +263,7 @@ async fn send_replay(context: &PageContext, dry_run: DryRun) -> Result<Result<Re
     }
 }
 
-/// What the answer of a dry replay says.
+/// Returns what the answer of a dry replay says.
 fn describe_check(answer: &ReplayDocument) -> CheckResult {
     let Some(result) = answer.results.first() else {
         return CheckResult {
@@ -287,7 +287,7 @@ fn describe_check(answer: &ReplayDocument) -> CheckResult {
 /// deletion asks before it is done: by the dialog of the page, or by a page of its own where there is no script;
 /// `confirmed` is the answer.
 pub(crate) async fn many(context: Arc<PageContext>) -> Page {
-    // A token that may not is told so before anything else.
+    // A missing right is reported before anything else.
     scopes::has(&context.caller, TokenScope::Operate)?;
     let mut selected: Vec<QuarantineNo> = context.fields("entry").filter_map(QuarantineNo::parse).collect();
     selected.sort_unstable();
@@ -362,7 +362,7 @@ async fn delete(context: &PageContext, selected: &[QuarantineNo]) -> Page {
             Ok(_) => deleted.push(id.to_string()),
             // It is gone already, which is what was asked for.
             Err(problem) if problem.status == 404 => {}
-            // Some are gone by then: that must be told, and sending the form again would not tell it.
+            // Some are deleted by then: the page must say so, since sending the form again would not.
             Err(problem) if !deleted.is_empty() => {
                 let left = count_noun(selected.len() - deleted.len(), "entry");
                 context
@@ -424,7 +424,7 @@ struct Progress {
     doc: JobDocument,
 }
 
-/// `GET /w/{ws}/jobs/{id}?fragment=`: how far a replay of many is.
+/// `GET /w/{ws}/jobs/{id}?fragment=`: the progress of a bulk replay.
 pub(crate) async fn job(context: Arc<PageContext>) -> Page {
     let doc = context.perform(quarantine::job, (JobId::parse(context.part(1))?,)).await?;
     if context.parameter("fragment").is_some() {

@@ -1,4 +1,4 @@
-//! One request: a sentence and the element map, then what was rejected with the bench to repair it, then every element.
+//! One request: a headline and the element map, then the rejected elements with forms to repair them, then every element.
 
 use super::super::components::{self, Html, count_noun};
 use super::super::layout::Layout;
@@ -37,7 +37,7 @@ struct Request {
     older: Option<u64>,
 }
 
-/// What is said of the request itself.
+/// The head of the page.
 struct Head {
     id: String,
     status: u64,
@@ -56,7 +56,7 @@ struct Head {
 }
 
 impl Head {
-    /// The request, and the results of its elements.
+    /// Returns the request, and the results of its elements.
     fn new(id: RequestId, doc: RequestDetailDocument) -> (Self, Vec<ElementReport>) {
         match doc {
             RequestDetailDocument::Logged(doc) => {
@@ -177,13 +177,13 @@ impl Request {
         components::duration(self.head.duration_us)
     }
 
-    /// The path as it was called, the workspace in its place.
+    /// Returns the path as it was called, the workspace in its place.
     fn path(&self) -> String {
         self.head.path.replace("{workspace_id}", &self.layout.workspace)
     }
 }
 
-/// The outcome of the request, in one sentence.
+/// Returns the outcome of the request, in one sentence.
 fn headline(head: &Head, elements: u64, kept: &[QuarantinedDocument]) -> String {
     if head.status >= 400 {
         return format!("Rejected: {}, nothing stored.", count_noun(head.fault_count, "error"));

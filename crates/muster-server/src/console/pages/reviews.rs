@@ -90,7 +90,7 @@ fn name_of(user: &UserDocument) -> String {
     known_as(&user.identifiers).unwrap_or_else(|| components::short(user.id))
 }
 
-/// What merging would do, from a dry run; or why it cannot be done.
+/// Returns what merging would do, from a dry run; or why it cannot be done.
 async fn preview(context: &PageContext, no: ReviewNo, sides: &[&UserDocument]) -> String {
     let merge = DecideReviewRequest { decision: ReviewDecision::Merge };
     match context.perform(reviews::decide, (JsonBody(merge), Id(no), DryRun(true))).await {
@@ -181,7 +181,7 @@ impl Reviews {
 }
 
 impl Review {
-    /// The word of a state, as people write it.
+    /// Returns the word of a state, as people write it.
     fn decided(&self) -> String {
         self.doc.state.0.name().replace('_', " ")
     }

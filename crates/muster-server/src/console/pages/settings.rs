@@ -84,7 +84,7 @@ pub(crate) async fn revoke(context: Arc<PageContext>) -> Page {
 }
 
 impl Settings {
-    /// Whether a key ends.
+    /// Returns whether a key ends.
     fn ends(&self, key: &KeyUseDocument) -> bool {
         key.valid_until.is_some()
     }
@@ -150,7 +150,7 @@ const FLAGS: [(&str, &str, &str); 6] = [
     ("record_reads", "Record reads of users", "In the audit log: who looked at whose data"),
 ];
 
-/// A setting by the path that the management API has for it, as a sentence names it.
+/// Returns a setting by the path that the management API has for it, as a sentence names it.
 pub(super) fn label(path: &str) -> String {
     let rate = RATES.iter().map(|(known, label, unit)| (*known, format!("{label} {unit}")));
     let size = SIZE.iter().map(|(known, label, _)| (*known, format!("{label} size in bytes")));
@@ -164,7 +164,7 @@ pub(super) fn label(path: &str) -> String {
     letters.next().into_iter().flat_map(char::to_lowercase).chain(letters).collect()
 }
 
-/// A number of the settings by its path.
+/// Returns a number of the settings by its path.
 fn stored(settings: &SettingsDocument, path: &str) -> String {
     let limits = &settings.limits;
     let number = match path {
@@ -184,7 +184,7 @@ fn stored(settings: &SettingsDocument, path: &str) -> String {
     number.to_string()
 }
 
-/// A flag of the settings by its name.
+/// Returns a flag of the settings by its name.
 fn is_set(settings: &SettingsDocument, name: &str) -> bool {
     match name {
         "lenient" => settings.lenient,
@@ -245,7 +245,7 @@ async fn form(context: &PageContext, error: Option<Problem>) -> Page {
 pub(crate) async fn save(context: Arc<PageContext>) -> Page {
     match changed(&context, &patch(&context)).await {
         Ok(_) => {
-            context.done(&context.within("settings/workspace"), "Settings saved. They hold for requests from now on.")
+            context.done(&context.within("settings/workspace"), "Settings saved. They apply to requests from now on.")
         }
         Err(problem) if problem.status == 400 => refused(form(&context, Some(problem)).await),
         Err(problem) => Err(problem),
@@ -307,7 +307,7 @@ pub(crate) async fn delete(context: Arc<PageContext>) -> Page {
 }
 
 impl Workspace {
-    /// What is wrong with a field, in words; empty if nothing is.
+    /// Returns what is wrong with a field, in words; empty if nothing is.
     fn fault(&self, path: &str) -> String {
         let pointer = format!("/{}", path.replace('.', "/"));
         let about = |problem: &&Problem| problem.pointer.as_ref().is_some_and(|at| at.starts_with(&pointer));
@@ -315,7 +315,7 @@ impl Workspace {
         problem.map(|problem| sentence(&problem.detail)).unwrap_or_default()
     }
 
-    /// What was not done, and what to do about it; empty if nothing was refused.
+    /// Returns what was not done, and what to do about it; empty if nothing was refused.
     fn refusal(&self) -> String {
         let Some(problem) = &self.error else { return String::new() };
         if problem.pointer.as_deref() == Some("/confirm") {
@@ -332,7 +332,7 @@ impl Workspace {
         }
     }
 
-    /// What a deletion takes.
+    /// Returns what a deletion takes.
     fn effects(&self) -> [String; 3] {
         let StatsDocument { users, events, devices, .. } = self.stats;
         [(users, "user"), (events, "event"), (devices, "device")].map(|(count, noun)| count_noun(count, noun))

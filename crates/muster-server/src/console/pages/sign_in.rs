@@ -76,7 +76,8 @@ fn token_place(place: TokenPlace) -> (String, Option<&'static str>) {
     }
 }
 
-/// Where the sign-in page leads on to: a short path of this server, or the start. The page tells it several times over.
+/// Returns where the sign-in page leads on to: a short path of this server, or the start. The page tells it several
+/// times over.
 fn onward(next: &str) -> &str {
     if is_local(next) && next.len() <= NEXT_BYTES_MAX { next } else { "/" }
 }

@@ -27,7 +27,7 @@ use std::sync::Arc;
 #[template(path = "users.html")]
 struct Users {
     layout: Layout,
-    /// What was looked for; empty before anything was.
+    /// The search term; empty before the first search.
     value: String,
     kind: String,
     kinds: Vec<String>,
@@ -37,7 +37,7 @@ struct Users {
     former: Vec<(String, String, Html)>,
 }
 
-/// How one kind looked the value up.
+/// What one kind found for the value.
 struct Found {
     kind: String,
     /// The value as it is compared.
@@ -67,7 +67,7 @@ pub(crate) async fn blank(context: Arc<PageContext>) -> Page {
 
 /// `POST /w/{ws}/users` with `q` and `kind`: an id, or a value that resolves to one user alone, goes to the page of it. The
 /// way back is the page that asked: the answer to a form has no entry in the history of a browser if it is a redirect.
-/// Else the page says how each kind looked the value up.
+/// Else the page shows what each kind found.
 pub(crate) async fn find(context: Arc<PageContext>) -> Page {
     let value = context.field("q").unwrap_or_default().trim().to_owned();
     if value.is_empty() {
@@ -101,7 +101,8 @@ async fn look_up(context: &PageContext, value: &str) -> Result<LookupDocument, P
     context.perform(lookup::lookup, (JsonBody(LookupRequest { value: value.to_owned() }),)).await
 }
 
-/// The one user that a value concerns: every kind that finds one finds this, and no other user held the value before.
+/// Returns the one user that a value concerns: every kind that finds one finds this, and no other user held the value
+/// before.
 fn only_hit(items: &[LookupEntryDocument]) -> Option<ProfileId> {
     let live = items.iter().filter_map(|item| item.id);
     let former = items.iter().flat_map(|item| &item.former).map(|it| it.id);
@@ -111,7 +112,7 @@ fn only_hit(items: &[LookupEntryDocument]) -> Option<ProfileId> {
     (is_live && hits.all(|id| id == first)).then_some(first.0)
 }
 
-/// What a search found, behind the value that was searched for.
+/// Returns what a search found, behind the value that was searched for.
 fn headline(found: &[Found], former: usize) -> String {
     let mut users: Vec<&str> = found.iter().filter(|it| !it.id.is_empty()).map(|it| &*it.id).collect();
     users.sort_unstable();
@@ -127,7 +128,7 @@ fn headline(found: &[Found], former: usize) -> String {
     }
 }
 
-/// The page of a user's or a request's id, if the value is one that exists.
+/// Returns the page of a user's or a request's id, if the value is one that exists.
 async fn by_id(context: &PageContext, value: &str) -> Result<Option<String>, Problem> {
     fn exists<T>(answer: Result<T, Problem>) -> Result<bool, Problem> {
         match answer {
@@ -149,7 +150,7 @@ async fn by_id(context: &PageContext, value: &str) -> Result<Option<String>, Pro
     Ok(None)
 }
 
-/// The users that an id or an identifier resolves to, each once: by several kinds it may be several.
+/// Returns the users that an id or an identifier resolves to, each once: by several kinds it may be several.
 pub(super) async fn users_of(context: &PageContext, value: &str) -> Result<Vec<ProfileId>, Problem> {
     let looked = look_up(context, value).await?;
     let by_kind = looked.items.iter().filter_map(|item| item.id);
@@ -271,7 +272,7 @@ pub(crate) async fn merge(context: Arc<PageContext>) -> Page {
                 &context.within(&format!("merges/{}", made.document.id)),
                 "2 users merged. The merge can be reverted on this page.",
             ),
-            Ok(DoneOrDry::Dry(_)) => Err(Problem::new(500, "a merge was only tried out")),
+            Ok(DoneOrDry::Dry(_)) => Err(Problem::new(500, "a merge was carried out as a dry run only")),
             Err(problem) => merge_refused(&context, problem).await,
         };
     }
@@ -295,12 +296,12 @@ pub(crate) async fn merge(context: Arc<PageContext>) -> Page {
             let other = other_user(&context, &dry).await?;
             page(&context, Some(other), String::new()).await
         }
-        Ok(DoneOrDry::Done(_)) => Err(Problem::new(500, "a merge was not only tried out")),
+        Ok(DoneOrDry::Done(_)) => Err(Problem::new(500, "a dry run of a merge was carried out")),
         Err(problem) => merge_refused(&context, problem).await,
     }
 }
 
-/// Merges two users, or tells what merging them would do.
+/// Merges two users; a dry run returns what merging them would do.
 async fn merge_users(
     context: &PageContext,
     survivor: ProfileId,
@@ -311,7 +312,7 @@ async fn merge_users(
     context.perform(merges::merge_users, (JsonBody(wanted), dry_run)).await
 }
 
-/// The user that a merge would merge into another.
+/// Returns the user that a merge would merge into another.
 async fn other_user(context: &PageContext, dry: &MergeContent) -> Result<Other, Problem> {
     let user = context.perform(users::show, (Id(dry.merged.0),)).await?;
     Ok(Other {
@@ -362,8 +363,8 @@ async fn page(context: &PageContext, other: Option<Other>, merge_error: String) 
     html(&page)
 }
 
-/// The first values that resolve or resolved to the user, at most [`USER_ROWS_MAX`], current ones first; how many there are
-/// besides.
+/// Returns the first values that resolve or resolved to the user, at most [`USER_ROWS_MAX`], current ones first; how
+/// many there are besides.
 fn identifiers(layout: &Layout, doc: &UserDocument, history: &[ChangeDocument]) -> (Vec<Identifier>, usize) {
     let origin = |kind: &str, value: &str| {
         history.iter().find(|item| item.field == kind && item.new.as_ref().and_then(Json::as_str) == Some(value))
@@ -475,7 +476,7 @@ fn days(layout: &Layout, events: &[EventDocument]) -> Vec<Day> {
 }
 
 impl User {
-    /// What is said of the profile under its figures.
+    /// Returns the line below the figures of the profile.
     fn merged(&self) -> String {
         match self.doc.members.len() {
             0 => "no merge".to_owned(),

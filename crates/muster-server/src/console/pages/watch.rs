@@ -28,7 +28,7 @@ pub(crate) async fn rate(context: Arc<PageContext>) -> Page {
     html_part(&components::rate(context.entry()?.runtime.activity.per_second(context.app.now())))
 }
 
-/// What a viewer of the stream gets, and what it was told last.
+/// The state of one viewer of the stream.
 struct Stream {
     watch: Watch,
     activity: Arc<Activity>,
@@ -36,7 +36,7 @@ struct Stream {
     times: components::TimeFormatter,
     zone: Arc<str>,
     workspace: String,
-    /// When the rate was told last.
+    /// When the rate was sent last.
     told_at: Timestamp,
 }
 
@@ -74,10 +74,10 @@ pub(crate) async fn stream(context: Arc<PageContext>) -> Page {
 }
 
 impl Stream {
-    /// What is sent next; None ends the stream.
+    /// Returns what is sent next; None ends the stream.
     async fn next(&mut self) -> Option<Bytes> {
         let Self { watch, app, .. } = self;
-        // What is not shown wakes the viewer when the rate is due, and else costs no more than this look.
+        // A request that is not shown wakes the viewer only when the rate is due.
         let due_at = self.told_at.0 + LIVE_RATE_MS;
         let sent = match watch.next(|| app.now().0 >= due_at).await {
             StreamEvent::Request(request, is_masked) if self.watch.shows(&request) => self.row(&request, is_masked),
@@ -103,7 +103,7 @@ impl Stream {
     }
 }
 
-/// A server-sent event: each line of the data is a line of its own.
+/// Returns a server-sent event: each line of the data is a line of its own.
 fn sent(name: &str, data: &str) -> String {
     let lines: Vec<String> = data.lines().map(|line| format!("data: {line}\n")).collect();
     format!("event: {name}\n{}\n", lines.concat())

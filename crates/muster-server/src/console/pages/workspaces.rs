@@ -26,7 +26,7 @@ struct All {
 }
 
 impl All {
-    /// The address of a workspace.
+    /// Returns the address of a workspace.
     fn address(&self, it: &WorkspaceDocument) -> String {
         format!("/w/{}/overview", it.id)
     }

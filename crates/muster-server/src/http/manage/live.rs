@@ -22,7 +22,7 @@ use std::convert::Infallible;
 use std::net::IpAddr;
 
 /// `GET .../requests/live` with the filters of `GET .../requests`: the items of that list, and those of requests that the log
-/// does not keep. A viewer that is slow is told how many it lost, in an event `lagged`; one that is told nothing for a while
+/// does not keep. A slow viewer gets the number of lost requests in an event `lagged`; one that gets nothing for a while
 /// gets a comment.
 pub(crate) async fn requests(call: ManageCall) -> ManageResult {
     let (headers, from, parts) = (call.headers.clone(), call.context.address, call.parts.clone());
@@ -43,8 +43,8 @@ pub(crate) async fn requests(call: ManageCall) -> ManageResult {
     Ok(ManageCall::about(&entry, response))
 }
 
-/// Whether the caller of these headers may still watch, and if so whether personal data is masked for it. The one place
-/// that asks what a token may do while its stream runs.
+/// Returns whether the caller of these headers may still watch, and if so whether personal data is masked for it. The
+/// one place that asks what a token may do while its stream runs.
 fn check_viewer(app: &App, (headers, from): (&HeaderMap, Option<IpAddr>), parts: &[String]) -> Option<bool> {
     let caller = caller_of(app, headers, from).filter(|caller| caller.has(TokenScope::Read))?;
     let id = parts.first().filter(|id| caller.sees(id))?;
@@ -69,7 +69,7 @@ impl Watch {
         judge: impl Fn(&App) -> Option<bool> + Send + 'static,
     ) -> Result<Self, ManageError> {
         let full = || Problem::new(503, "the limit of live viewers has been reached; try again later");
-        // First, so that of a merge that comes meanwhile either the request is seen or the members are read.
+        // First, so that no merge is missed: either its request is seen, or the members are read after it.
         let (app, caller) = (&call.context.app, &call.context.caller);
         let viewer = Viewer::open(app, (caller, &call.entry), judge).ok_or_else(full)?;
         let filter = RequestFilter::new(call, query).await?;
@@ -91,13 +91,13 @@ impl Watch {
         }
     }
 
-    /// Whether a request is wanted.
+    /// Returns whether a request is wanted.
     pub(crate) fn shows(&mut self, request: &LiveRequest) -> bool {
         self.filter.shows(request)
     }
 }
 
-/// What is sent next; None ends the stream.
+/// Returns what is sent next; None ends the stream.
 async fn next(watch: &mut Watch) -> Option<Bytes> {
     match watch.next(|| false).await {
         StreamEvent::Request(request, is_masked) => Some(request.rendered(&StreamFormat::Item { is_masked }, event)),

@@ -8,7 +8,7 @@ use muster_server::limits::{SESSION_IDLE_MS, SESSION_MS, SESSIONS_TOKEN_MAX};
 use serde_json::{Value as Json, json};
 
 /// The words of the notice of a sign-in page; empty if it has none.
-pub(super) fn said(answer: &Answer) -> String {
+pub(super) fn message(answer: &Answer) -> String {
     let page = text(answer);
     assert!(page.contains("<h1>Sign in</h1>"), "{}: {page}", answer.status);
     let Some((_, rest)) = page.split_once("id=\"ended\">") else { return String::new() };
@@ -17,10 +17,10 @@ pub(super) fn said(answer: &Answer) -> String {
 }
 
 /// Returns the page that a browser is redirected to from another.
-fn led(browser: &Browser<'_>) -> String {
+fn target_page(browser: &Browser<'_>) -> String {
     let answer = browser.get("/workspaces");
     assert_eq!((answer.status, answer.header("location")), (303, Some("/sign-in?next=/workspaces")));
-    said(&browser.get("/sign-in?next=/workspaces"))
+    message(&browser.get("/sign-in?next=/workspaces"))
 }
 
 // Fails when a caller of `Sessions::end` gives another reason, or `signed_in` in `console/visit.rs` leaves out `lost`.
@@ -46,7 +46,7 @@ fn the_sign_in_page_names_what_ended_the_session_of_the_cookie_that_comes() {
     let gone = "You were signed out because your token is no longer valid: it was revoked or replaced, or its workspace was \
                 deleted.";
     assert_eq!(
-        [&left, &older, &revoked, &bound, &expired, &first].map(led),
+        [&left, &older, &revoked, &bound, &expired, &first].map(target_page),
         [
             "You are signed out.",
             "You were signed out because this browser signed in again.",
@@ -65,18 +65,18 @@ fn a_session_that_is_over_by_time_says_which_time_it_was() {
     let (idle, old) = (Browser::signed_in(&world, READ_TOKEN), Browser::signed_in(&world, READ_TOKEN));
     let (idle_s, all_s) = (SESSION_IDLE_MS / 1_000, SESSION_MS / 1_000);
     world.clock.step(idle_s - 1);
-    assert_eq!([&idle, &old].map(|it| said(&it.get("/sign-in"))), ["", ""]);
+    assert_eq!([&idle, &old].map(|it| message(&it.get("/sign-in"))), ["", ""]);
     assert_eq!(old.get("/workspaces").status, 200);
     world.clock.step(1);
     assert_eq!(old.get("/workspaces").status, 200);
     // Without a visit to another page before.
-    assert_eq!(said(&idle.get("/sign-in")), "You were signed out after 12 hours without use.");
+    assert_eq!(message(&idle.get("/sign-in")), "You were signed out after 12 hours without use.");
     for _ in 0..12 {
         world.clock.step(idle_s - 1);
         assert_eq!(old.get("/workspaces").status, 200);
     }
     world.clock.step(all_s - idle_s - 12 * (idle_s - 1));
-    assert_eq!(led(&old), "You were signed out: a session lasts 7 days at most.");
+    assert_eq!(target_page(&old), "You were signed out: a session lasts 7 days at most.");
 }
 
 // Fails when `words` of `SessionState::Unknown` names a reason, or `show` says something without a cookie.
@@ -87,7 +87,7 @@ fn a_cookie_that_nobody_was_given_learns_nothing() {
     assert_eq!(browser.post("/sign-out", &[]).status, 303);
     let unknown = "This server does not know your session. It may have ended some time ago, or the server lost it in a \
                    restart.";
-    let guessed = |cookie: &str| said(&Browser { world: &world, cookie: cookie.to_owned() }.get("/sign-in"));
+    let guessed = |cookie: &str| message(&Browser { world: &world, cookie: cookie.to_owned() }.get("/sign-in"));
     let real = &browser.cookie[..browser.cookie.len() - 1];
     assert_eq!(["muster-session=guessed", real, ""].map(guessed), [unknown, unknown, ""]);
 }
@@ -105,7 +105,7 @@ fn whoever_signs_out_is_told_so_once() {
     // What a browser makes of these lines.
     let after = Browser { world: &world, cookie: "muster-signed-out=1".to_owned() };
     let page = after.get("/sign-in");
-    assert_eq!(said(&page), "You are signed out.");
+    assert_eq!(message(&page), "You are signed out.");
     let taken = "muster-signed-out=; Path=/sign-in; Max-Age=0; HttpOnly; SameSite=Lax";
     assert_eq!(page.all("set-cookie"), [taken]);
 }

@@ -44,7 +44,7 @@ const DONE: [(&str, &str, &str); 18] = [
     (
         "/w/{workspace_id}/identity",
         "/w/{workspace_id}/identity",
-        "Identity settings saved. They hold for requests from now on.",
+        "Identity settings saved. They apply to requests from now on.",
     ),
     (
         "/w/{workspace_id}/keys/rotate",
@@ -59,7 +59,7 @@ const DONE: [(&str, &str, &str); 18] = [
     (
         "/w/{workspace_id}/settings/workspace",
         "/w/{workspace_id}/settings/workspace",
-        "Settings saved. They hold for requests from now on.",
+        "Settings saved. They apply to requests from now on.",
     ),
     (
         "/w/{workspace_id}/settings/suspend",

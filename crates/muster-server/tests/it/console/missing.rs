@@ -7,7 +7,7 @@ use crate::world::{ADMIN_TOKEN, READ_TOKEN, World, customer};
 use serde_json::{Value as Json, json};
 
 /// Returns status, title, whether the page has the layout, and whether it links to the start.
-fn shown(answer: &Answer) -> (u16, String, bool, bool) {
+fn page_parts(answer: &Answer) -> (u16, String, bool, bool) {
     let page = text(answer);
     let (_, rest) = page.split_once("<h1>").unwrap_or_else(|| panic!("{} {page}", answer.status));
     let title = rest.split_once("</h1>").unwrap().0.to_owned();
@@ -27,8 +27,8 @@ fn an_address_that_is_none_is_a_page_in_the_frame_or_without_it_for_strangers() 
     let long = format!("/{}", "x".repeat(4_000));
     let within = format!("/w/{}/nowhere", workspace.id);
     for path in ["/nowhere", "/w", "/assets/none", "/sign-in/more", "/favicon.ico", &long, &within] {
-        assert_eq!(shown(&admin.goes_to(path)), is(404, "Page not found", true), "{path}");
-        assert_eq!(shown(&nobody.goes_to(path)), is(404, "Page not found", false), "{path}");
+        assert_eq!(page_parts(&admin.goes_to(path)), is(404, "Page not found", true), "{path}");
+        assert_eq!(page_parts(&nobody.goes_to(path)), is(404, "Page not found", false), "{path}");
     }
     // The navigation of the workspace stays.
     assert!(text(&admin.goes_to(&within)).contains(&format!("/w/{}/overview", workspace.id)));
@@ -98,7 +98,7 @@ fn a_method_that_an_address_does_not_take_is_told_on_a_page() {
     let admin = Browser::signed_in(&world, ADMIN_TOKEN);
     let headers = [("Cookie", admin.cookie.as_str()), ("Accept", "text/html"), SAME_ORIGIN];
     let answer = world.call("POST", "/audit", &headers, b"x=1");
-    assert_eq!(shown(&answer), is(405, "Nothing to see at this address", true));
+    assert_eq!(page_parts(&answer), is(405, "Nothing to see at this address", true));
     assert_eq!(answer.header("allow"), Some("GET,HEAD"));
 }
 
@@ -127,7 +127,7 @@ fn what_nobody_has_is_named_with_why_it_may_be_gone() {
         ("/w/NOBODY/nowhere".to_owned(), "Workspace not found", "it may have been deleted"),
     ] {
         let answer = browser.goes_to(&path);
-        assert_eq!(shown(&answer), is(404, title, true), "{path}");
+        assert_eq!(page_parts(&answer), is(404, title, true), "{path}");
         assert!(text(&answer).contains(why), "{path}: {}", text(&answer));
     }
     for (path, fields, title, why) in [
@@ -136,7 +136,7 @@ fn what_nobody_has_is_named_with_why_it_may_be_gone() {
         ("/tokens/none/revoke".to_owned(), ("confirm", "none"), "Token not found", "No such token."),
     ] {
         let answer = browser.post(&path, &[fields, ("confirm", "none")]);
-        assert_eq!(shown(&answer), is(404, title, true), "{path}");
+        assert_eq!(page_parts(&answer), is(404, title, true), "{path}");
         assert!(text(&answer).contains(why), "{path}: {}", text(&answer));
     }
 }

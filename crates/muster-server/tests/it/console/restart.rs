@@ -68,8 +68,8 @@ fn is_in(answer: &Answer) -> bool {
 }
 
 /// What the sign-in page says of the session of a browser.
-fn said(browser: &Browser<'_>) -> String {
-    super::ended::said(&browser.get("/sign-in"))
+fn message(browser: &Browser<'_>) -> String {
+    super::ended::message(&browser.get("/sign-in"))
 }
 
 // Fails when `Sessions::read` leaves out `load`, or `begin` in `console/pages/sign_in.rs` and `close` leave out the write.
@@ -102,12 +102,12 @@ fn the_times_of_a_session_go_on_over_a_restart() {
         world = disk.start();
     }
     disk.clock.step(3 * HOUR);
-    assert_eq!(said(&again(&world, &cookie)), "You were signed out: a session lasts 7 days at most.");
+    assert_eq!(message(&again(&world, &cookie)), "You were signed out: a session lasts 7 days at most.");
     let idle = Browser::signed_in(&world, READ_TOKEN).cookie;
     world.stop().unwrap();
     disk.clock.step(12 * HOUR);
     let world = disk.start();
-    assert_eq!(said(&again(&world, &idle)), "You were signed out after 12 hours without use.");
+    assert_eq!(message(&again(&world, &idle)), "You were signed out after 12 hours without use.");
     assert!(!is_in(&again(&world, &idle).get("/workspaces")));
 }
 
@@ -140,7 +140,7 @@ fn a_session_that_ended_or_lost_its_token_stays_ended_after_a_restart() {
     let gone = "You were signed out because your token is no longer valid: it was revoked or replaced, or its workspace was \
                 deleted.";
     let over = "You were signed out because your token has expired.";
-    let words = [&out, &revoked, &short, &replaced].map(|cookie| said(&again(&world, cookie)));
+    let words = [&out, &revoked, &short, &replaced].map(|cookie| message(&again(&world, cookie)));
     assert_eq!(words, [unknown, unknown, over, gone]);
 }
 

@@ -16,7 +16,7 @@ fn resolving(world: &World) -> Workspace<'_> {
 }
 
 /// Where a search leads: the address of an answer that is a redirect, else nothing.
-fn led(browser: &Browser<'_>, workspace: &Workspace<'_>, fields: &[(&str, &str)]) -> Option<String> {
+fn redirect_target(browser: &Browser<'_>, workspace: &Workspace<'_>, fields: &[(&str, &str)]) -> Option<String> {
     let answer = browser.post(&format!("/w/{}/users", workspace.id), fields);
     let place = answer.header("location").map(str::to_owned);
     assert_eq!(answer.status, if place.is_some() { 303 } else { 200 });
@@ -39,7 +39,7 @@ fn a_search_that_matches_one_user_goes_to_the_page_of_the_user_and_tells_its_id_
             &[("q", "a"), ("kind", "customer_id")],
             &[("q", "+15550100"), ("kind", "mobile")],
         ] {
-            assert_eq!(led(&browser, &workspace, fields), Some(page.clone()), "{fields:?}");
+            assert_eq!(redirect_target(&browser, &workspace, fields), Some(page.clone()), "{fields:?}");
         }
     }
     let browser = Browser::signed_in(&world, ADMIN_TOKEN);

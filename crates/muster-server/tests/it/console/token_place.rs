@@ -5,7 +5,7 @@ use crate::world::{ADMIN_TOKEN, World};
 use muster_server::app::{SettingSource, TokenPlace};
 
 /// What the sign-in page says of it: its words, and its command.
-fn said(place: TokenPlace) -> (String, Option<String>) {
+fn sentence(place: TokenPlace) -> (String, Option<String>) {
     let world = World::with(|options| options.token_place = place, |_| {});
     let page = text(&Browser::nobody(&world).get("/sign-in"));
     assert!(!page.contains(ADMIN_TOKEN), "{page}");
@@ -61,6 +61,6 @@ fn the_sign_in_page_says_where_the_token_of_this_server_is() {
             None,
         ),
     ] {
-        assert_eq!(said(place), (words.to_owned(), command), "{place:?}");
+        assert_eq!(sentence(place), (words.to_owned(), command), "{place:?}");
     }
 }

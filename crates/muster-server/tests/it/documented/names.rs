@@ -23,7 +23,7 @@ impl Names {
     /// What is otherwise, and where. Names that were given up to there stay given.
     pub(super) fn compare(&mut self, line: usize, stated: &Json, real: &Json, at: &str) -> Result<(), String> {
         let place = if at.is_empty() { "/" } else { at };
-        let other = || Err(format!("{place} is {}, not {stated}", shown(real)));
+        let other = || Err(format!("{place} is {}, not {stated}", display(real)));
         match (stated, real) {
             (Json::Object(members), Json::Object(_)) if !members.is_empty() => {
                 for (name, stated) in members {
@@ -45,7 +45,7 @@ impl Names {
             }
             (Json::String(stated), Json::String(real)) => match name(stated) {
                 Some(name) => self.name(line, name, real).map_err(|text| format!("{place} {text}")),
-                None if self.told(stated)? == *real => Ok(()),
+                None if self.replace_names(stated)? == *real => Ok(()),
                 None => other(),
             },
             _ if stated == real => Ok(()),
@@ -73,7 +73,7 @@ impl Names {
     ///
     /// # Errors
     /// A name that is not known yet.
-    pub(super) fn told(&mut self, text: &str) -> Result<String, String> {
+    pub(super) fn replace_names(&mut self, text: &str) -> Result<String, String> {
         let (mut out, mut rest) = (String::new(), text);
         while let Some((before, after)) = rest.split_once('<') {
             let (name, after) = after.split_once('>').ok_or("a < without its >")?;
@@ -97,7 +97,7 @@ fn name(text: &str) -> Option<&str> {
     (!name.contains(['<', '>'])).then_some(name)
 }
 
-fn shown(real: &Json) -> String {
+fn display(real: &Json) -> String {
     let text = real.to_string();
     if text.len() <= 300 { text } else { format!("{}...", text.chars().take(300).collect::<String>()) }
 }

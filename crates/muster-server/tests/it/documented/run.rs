@@ -42,7 +42,7 @@ impl Run<'_> {
             Call::Wait(seconds) => self.workspace.world.clock.step(*seconds),
             Call::Import { times, is_dry, elements } => self.import(*times, *is_dry, elements, &step.answer)?,
             Call::Manage { method, path, body, again } => {
-                let (path, body) = (self.names.told(path)?, self.names.told(body)?);
+                let (path, body) = (self.names.replace_names(path)?, self.names.replace_names(body)?);
                 let body = if body.is_empty() { Json::Null } else { serde_json::from_str(&body).unwrap() };
                 let mut last = Ok(());
                 let names = self.names.clone();
@@ -65,7 +65,7 @@ impl Run<'_> {
     }
 
     fn import(&mut self, times: usize, is_dry: bool, elements: &str, stated: &Answer) -> Result<(), String> {
-        let elements = self.names.told(elements)?;
+        let elements = self.names.replace_names(elements)?;
         let mut all = Vec::new();
         for n in 1..=times {
             let text = if times == 1 { elements.clone() } else { elements.replace('#', &n.to_string()) };
@@ -80,7 +80,7 @@ impl Run<'_> {
     }
 
     fn curl(&mut self, curl: &Curl) -> Result<wire::Answer, String> {
-        let target = self.names.told(&curl.target)?;
+        let target = self.names.replace_names(&curl.target)?;
         let headers: Vec<(&str, &str)> = curl.headers.iter().map(|(n, v)| (n.as_str(), v.as_str())).collect();
         Ok(self.workspace.world.call(&curl.method, &target, &headers, curl.body.as_bytes()))
     }
@@ -112,7 +112,7 @@ impl Run<'_> {
                 }
             }
             Statement::Is { path, json } => {
-                let told = self.names.told(path)?;
+                let told = self.names.replace_names(path)?;
                 let answer = self.workspace.admin("GET", &told, &Json::Null);
                 if answer.status != 200 {
                     return Err(format!("{path} answers {}", answer.status));

@@ -1,5 +1,5 @@
 //! A record of the audit log as a sentence without its subject, which is beside it. What is not known as a word here is
-//! told as the log has it.
+//! shown as the log has it.
 
 use super::super::super::components::{count, count_noun};
 use super::super::settings::label;
@@ -166,17 +166,17 @@ struct ChangedIdentity {
 struct KindRule {
     kind: String,
     normalise: Option<String>,
-    /// Its further rules: that they differ is all that is told.
+    /// Its further rules: the sentence says only that they differ.
     #[serde(flatten)]
     more: IndexMap<String, Json>,
 }
 
-/// A word of the log as people write it.
+/// Returns a word of the log as people write it.
 fn plain(action: &str) -> String {
     action.replace(['.', '_'], " ")
 }
 
-/// A setting as people write it.
+/// Returns a setting as people write it.
 fn value(json: &Json) -> String {
     match json {
         Json::Null => "nothing".to_owned(),
