@@ -57,7 +57,7 @@ story({
     assert.deepEqual([...admin.faults, ...other.faults], []);
   },
 
-  // Fails when a template asks not for `shell.may_operate` (try it with settings.html).
+  // Fails when a template asks not for `layout.may_operate` (try it with settings.html).
   "a token that may only read sees every page and no action": async ({ browser, server }) => {
     const shop = await server.workspace("SHOP");
     await shop.identify({ kind: "customer_id" }, { kind: "mobile" });

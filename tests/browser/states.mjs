@@ -242,7 +242,7 @@ story({
     }
   },
 
-  // Fails when `trouble` takes the frame of a page for 503, or `headline` of the overview does not ask `not_ready`.
+  // Fails when `problem_page` takes the layout of a page for 503, or `headline` of the overview does not ask `not_ready`.
   "storage that takes no more is told in words, with what is not lost": async ({ page, shop, server }) => {
     await server.kill();
     await server.launch(BLOCKS_MAX);

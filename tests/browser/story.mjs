@@ -173,7 +173,7 @@ story({
     assert.equal((await shop.import(customer("c5"))).status, 200);
   },
 
-  // Fails when `frame::sign_out` ends no session (the cookie is tried again).
+  // Fails when `sign_in::end` ends no session (the cookie is tried again).
   "who signs out is out, also with the cookie of before": async ({ page }) => {
     const cookies = await page.context().cookies();
     await page.click("text=Sign out");

@@ -21,7 +21,7 @@ use axum::extract::{ConnectInfo, Request, State};
 use axum::response::Response;
 use axum::routing::{MethodRouter, get, post};
 use page_context::PageContext;
-use response::{Page, add_security_headers, redirect};
+use response::{PageResult, add_security_headers, redirect};
 
 pub(crate) use pages::missing::unknown_address;
 pub(crate) use request_head::is_page_wanted;
@@ -108,7 +108,7 @@ pub(crate) fn routes() -> Vec<(&'static str, &'static str, MethodRouter<Arc<App>
 fn page<H, F>(handler: H) -> MethodRouter<Arc<App>>
 where
     H: Fn(Arc<PageContext>) -> F + Clone + Send + Sync + 'static,
-    F: Future<Output = Page> + Send,
+    F: Future<Output = PageResult> + Send,
 {
     get(answering(handler))
 }
@@ -116,7 +116,7 @@ where
 fn act<H, F>(handler: H) -> MethodRouter<Arc<App>>
 where
     H: Fn(Arc<PageContext>) -> F + Clone + Send + Sync + 'static,
-    F: Future<Output = Page> + Send,
+    F: Future<Output = PageResult> + Send,
 {
     post(answering(handler))
 }
@@ -126,7 +126,7 @@ where
 fn act_of<H, F>(place: &'static str, handler: H) -> MethodRouter<Arc<App>>
 where
     H: Fn(Arc<PageContext>) -> F + Clone + Send + Sync + 'static,
-    F: Future<Output = Page> + Send,
+    F: Future<Output = PageResult> + Send,
 {
     act(handler).merge(page_of(place))
 }
@@ -145,7 +145,7 @@ fn answering<H, F>(
 + 'static
 where
     H: Fn(Arc<PageContext>) -> F + Clone + Send + Sync + 'static,
-    F: Future<Output = Page> + Send,
+    F: Future<Output = PageResult> + Send,
 {
     move |State(app), ConnectInfo(peer), request| {
         let handler = handler.clone();

@@ -3,7 +3,7 @@
 
 use super::components::TimeFormatter;
 use super::request_head::{form, is_ahead, is_asked_by_script, is_same_origin, is_secure, referring_path, theme};
-use super::response::{Page, plain, redirect};
+use super::response::{PageResult, plain, redirect};
 use crate::app::App;
 use crate::budget::BudgetGuard;
 use crate::callers::{Caller, TokenScope};
@@ -137,7 +137,7 @@ impl PageContext {
 
     /// Answers a completed action: redirects to a page, which shows the message.
     #[expect(clippy::unnecessary_wraps, reason = "pages end with it")]
-    pub(super) fn done(&self, place: &str, words: impl Into<String>) -> Page {
+    pub(super) fn done(&self, place: &str, words: impl Into<String>) -> PageResult {
         self.flash(place, Flash::good(words));
         Ok(redirect(place))
     }

@@ -25,12 +25,12 @@ pub(super) mod workspaces;
 pub(super) mod zone;
 
 use super::page_context::PageContext;
-use super::response::Page;
+use super::response::PageResult;
 use axum::http::StatusCode;
 use muster_wire::manage::problem::Problem;
 
 /// A page with a form that was refused, with what was typed: nothing was changed, and loading it again does nothing.
-fn refused(page: Page) -> Page {
+fn refused(page: PageResult) -> PageResult {
     page.map(|mut response| {
         *response.status_mut() = StatusCode::UNPROCESSABLE_ENTITY;
         response

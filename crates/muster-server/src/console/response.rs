@@ -9,7 +9,7 @@ use axum::response::{IntoResponse as _, Response};
 use muster_wire::manage::problem::Problem;
 
 /// A page, or why it cannot be shown.
-pub(super) type Page = Result<Response, Problem>;
+pub(super) type PageResult = Result<Response, Problem>;
 
 /// Nothing but the console's own files and the empty icon, no frames, no inline script or style, forms to itself alone.
 const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src data:; \
@@ -54,7 +54,7 @@ pub(super) fn plain(status: StatusCode, words: &str) -> Response {
 }
 
 /// Returns a part of a page as an answer, which the script puts in its place.
-pub(super) fn html_part(part: &Html) -> Page {
+pub(super) fn html_part(part: &Html) -> PageResult {
     Ok(as_html(part.to_string()))
 }
 
@@ -66,7 +66,7 @@ pub(super) fn as_html(html: impl Into<Body>) -> Response {
 }
 
 /// Renders a template as an answer.
-pub(super) fn html(template: &impl Template) -> Page {
+pub(super) fn html(template: &impl Template) -> PageResult {
     let text = template.render().map_err(|error| {
         tracing::error!(%error, "a page could not be rendered");
         Problem::new(500, "the page could not be rendered; check the server log")

@@ -98,7 +98,7 @@ fn head((method, path): (&str, &str), who: Option<&Who>, body: &str) -> String {
     )
 }
 
-// Fails when `open_form` takes as much as `form`, when `Visit::judged`, `Call::from_request` or `serve` in `import.rs` reads
+// Fails when `open_form` takes as much as `form`, when `PageContext::open`, `ManageCall::from_request` or `serve` in `import.rs` reads
 // the body before the caller is known, and when `HEAD_BYTES_MAX` is 64 KiB.
 #[test]
 fn over_http_1_nobody_makes_the_server_hold_more_than_a_head_twice_and_a_short_form_before_he_is_refused() {

@@ -74,7 +74,7 @@ fn a_dry_run_and_a_repeated_answer_are_seen_as_such() {
     );
 }
 
-// Fails when `judged` in `http/manage/live.rs` answers `Some(false)`.
+// Fails when `check_viewer` in `http/manage/live.rs` answers `Some(false)`.
 #[test]
 fn values_are_masked_for_who_may_not_see_personal_data() {
     let world = World::start();
@@ -85,7 +85,7 @@ fn values_are_masked_for_who_may_not_see_personal_data() {
     assert_eq!(next(&mut reader)["origin_address"], "***");
 }
 
-// Fails when `Viewer::judged` does not look at the workspace, and its stream holds the pulse.
+// Fails when `Viewer::check` ignores the workspace, and its stream holds the activity.
 #[test]
 fn a_stream_ends_when_its_workspace_goes() {
     let world = World::start();

@@ -209,7 +209,7 @@ fn form(template: &str, path: &str, workspace: &str) -> String {
     )
 }
 
-// Fails when `perform` in `manage/routes.rs` leaves out `has`, or `Visit::judged` the look at the workspace.
+// Fails when `perform` in `manage/routes.rs` leaves out `has`, or `PageContext::open` does not check the workspace.
 #[test]
 fn every_page_of_the_console_takes_the_scopes_of_its_call_in_its_own_workspace_alone() {
     let world = World::start();

@@ -113,7 +113,7 @@ fn a_filter_that_means_nothing_is_refused_in_the_list_in_the_search_and_in_the_s
     }
 }
 
-// Fails when `listed` of `requests.rs` asks for no refusals, or `merged` lets those pass that are older than where the log
+// Fails when `list` of `requests.rs` asks for no refusals, or `merged` lets those pass that are older than where the log
 // continues.
 #[test]
 fn refusals_that_the_server_remembers_have_their_place_in_the_list_where_they_are_asked_for() {

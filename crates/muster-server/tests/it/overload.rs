@@ -9,7 +9,7 @@ use serde_json::{Value as Json, json};
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::Duration;
 
-// Fails when `judged` in `connection/socket.rs` answers `Poll::Pending` whatever its timer says.
+// Fails when `check_progress` in `connection/socket.rs` answers `Poll::Pending` whatever its timer says.
 #[test]
 fn a_client_that_asks_and_never_reads_loses_its_connection() {
     let world = World::with(|_| {}, |listening| listening.deadlines.write = Duration::from_millis(200));
@@ -131,7 +131,7 @@ fn waiting_in_lanes(world: &World) -> u64 {
     depth.unwrap().parse().unwrap()
 }
 
-// Fails when `Said` in `ingest.rs` does not hold `_held`.
+// Fails when `AnswerWriter` in `ingest.rs` does not hold `_permit`.
 #[test]
 fn dry_runs_whose_clients_hung_up_keep_their_places_until_the_lane_is_done_with_them() {
     let (world, clock, _folder) = with_held_clock();

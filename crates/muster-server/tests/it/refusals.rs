@@ -8,7 +8,7 @@ fn id_of(refusal: &Json) -> String {
     refusal["error"]["request_id"].as_str().expect("a refusal has an id").to_owned()
 }
 
-// Fails when `turned_away` keeps nothing, or `requests::show` asks the storage alone.
+// Fails when `unlogged` keeps nothing, or `requests::show` asks the storage alone.
 #[test]
 fn a_refusal_of_a_valid_key_is_looked_up_in_its_workspace_alone() {
     let world = World::start();

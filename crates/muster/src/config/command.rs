@@ -154,7 +154,7 @@ mod tests {
         assert_eq!(read(&["--config", file.path().to_str().unwrap()]).0.in_file.len(), SETTINGS.len() - 1);
     }
 
-    // Fails when `shown` asks the file before the flags, or shows a token.
+    // Fails when `render_settings` asks the file before the flags, or shows a token.
     #[test]
     fn each_setting_is_shown_with_where_it_is_from() {
         let file = tempfile::NamedTempFile::new().unwrap();

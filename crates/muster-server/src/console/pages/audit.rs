@@ -5,7 +5,7 @@ mod sentences;
 use super::super::components::{self, Html};
 use super::super::layout::Layout;
 use super::super::page_context::PageContext;
-use super::super::response::{Page, html};
+use super::super::response::{PageResult, html};
 use crate::manage::audit_log;
 use crate::manage::audit_log::AuditFilter;
 use askama::Template;
@@ -22,7 +22,7 @@ struct Audit {
 }
 
 /// `GET /w/{ws}/audit?cursor=`: what was done to this workspace; `GET /audit`: to all of them, and to tokens.
-pub(crate) async fn show(context: Arc<PageContext>) -> Page {
+pub(crate) async fn show(context: Arc<PageContext>) -> PageResult {
     let workspace = Some(context.workspace().to_owned()).filter(|id| !id.is_empty());
     let found = context.perform(audit_log::list, (context.rows()?, AuditFilter { workspace })).await?;
     let layout = Layout::new(&context, "Audit", "audit").await?;

@@ -4,7 +4,7 @@ use super::super::components::{self, Html, TreeRow};
 use super::super::layout::BareLayout;
 use super::super::page_context::{FOREIGN_FORM, PageContext};
 use super::super::request_head::{is_same_origin, open_form, referring_path};
-use super::super::response::{Page, add_security_headers, html, plain, redirect};
+use super::super::response::{PageResult, add_security_headers, html, plain, redirect};
 use super::missing;
 use super::problem::{problem_page, sentence};
 use crate::app::App;
@@ -16,7 +16,7 @@ use muster_wire::manage::problem::Problem;
 use std::sync::Arc;
 
 /// `GET /`: the first workspace, or the list of them.
-pub(crate) async fn home(context: Arc<PageContext>) -> Page {
+pub(crate) async fn home(context: Arc<PageContext>) -> PageResult {
     let all = context.app.workspaces.all();
     let first = all.iter().find(|entry| context.caller.sees(entry.id().as_str()));
     let first = first.map(|entry| format!("/w/{}/overview", entry.id()));
@@ -54,7 +54,7 @@ struct Components {
 }
 
 /// `GET /components`: every part of the console in both themes, for those who build it.
-pub(crate) async fn components(context: Arc<PageContext>) -> Page {
+pub(crate) async fn components(context: Arc<PageContext>) -> PageResult {
     let tree_row = |parent, name: &str, words: &str, is_marked| TreeRow {
         parent,
         name: name.to_owned(),

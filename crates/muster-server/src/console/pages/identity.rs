@@ -4,7 +4,7 @@
 use super::super::components::{self, Html, count_noun};
 use super::super::layout::Layout;
 use super::super::page_context::PageContext;
-use super::super::response::{Page, html};
+use super::super::response::{PageResult, html};
 use super::{confirmed, refused};
 use crate::callers::TokenScope;
 use crate::manage::arguments::{IfMatch, JsonBody, NoBody};
@@ -76,7 +76,7 @@ const KINDS_MAX: usize = 5;
 const RULES_MAX: usize = 5;
 
 /// `GET /w/{ws}/identity`.
-pub(crate) async fn show(context: Arc<PageContext>) -> Page {
+pub(crate) async fn show(context: Arc<PageContext>) -> PageResult {
     page(&context, None, None, String::new()).await
 }
 
@@ -85,7 +85,7 @@ async fn page(
     draft: Option<Draft>,
     preview: Option<IdentityPreviewDocument>,
     error: String,
-) -> Page {
+) -> PageResult {
     let now = context.perform(identity::show, ()).await?.document;
     let layout = Layout::new(context, "Identity resolution", "identity").await?;
     let kept = Draft::from(&now.settings);
@@ -101,7 +101,7 @@ fn turns_off(now: &IdentityDocument, draft: &Draft) -> bool {
 }
 
 /// `POST /w/{ws}/identity` with the draft and `do`: `preview`, `activate`, or a change of the draft.
-pub(crate) async fn change(context: Arc<PageContext>) -> Page {
+pub(crate) async fn change(context: Arc<PageContext>) -> PageResult {
     let draft = draft(&context);
     match context.field("do").unwrap_or("preview") {
         "activate" => activate(&context, draft).await,
@@ -121,7 +121,7 @@ async fn try_out(context: &PageContext, draft: &Draft) -> Result<IdentityPreview
     context.perform(identity::try_out, (JsonBody(draft.request()?),)).await
 }
 
-async fn activate(context: &PageContext, draft: Draft) -> Page {
+async fn activate(context: &PageContext, draft: Draft) -> PageResult {
     if let Err(problem) = confirmed(context, context.workspace()) {
         let preview = try_out(context, &draft).await.ok();
         return refused(page(context, Some(draft), preview, super::problem::sentence(&problem.detail)).await);
@@ -361,7 +361,7 @@ struct Progress {
 }
 
 /// `POST /w/{ws}/identity/cancel`: gives up an activation that failed.
-pub(crate) async fn cancel(context: Arc<PageContext>) -> Page {
+pub(crate) async fn cancel(context: Arc<PageContext>) -> PageResult {
     match context.perform(identity::cancel, (NoBody,)).await {
         Ok(_) => context.done(
             &context.within("identity"),
@@ -374,6 +374,6 @@ pub(crate) async fn cancel(context: Arc<PageContext>) -> Page {
 }
 
 /// `GET /w/{ws}/identity/progress`: how far an activation is.
-pub(crate) async fn progress(context: Arc<PageContext>) -> Page {
+pub(crate) async fn progress(context: Arc<PageContext>) -> PageResult {
     html(&Progress { now: context.perform(identity::show, ()).await?.document })
 }

@@ -3,7 +3,7 @@
 use super::super::components::{self, Html, count_noun};
 use super::super::layout::Layout;
 use super::super::page_context::PageContext;
-use super::super::response::{Page, html, redirect};
+use super::super::response::{PageResult, html, redirect};
 use super::users::users_of;
 use crate::limits::CONSOLE_ROWS;
 use crate::manage::arguments::{JsonBody, PageQuery};
@@ -161,12 +161,12 @@ pub(super) fn filters(context: &PageContext) -> Vec<(&'static str, &str)> {
 }
 
 /// `GET /w/{ws}/live` with the filters and `cursor`: the newest requests; the script lets further ones in.
-pub(crate) async fn live(context: Arc<PageContext>) -> Page {
+pub(crate) async fn live(context: Arc<PageContext>) -> PageResult {
     let filters = filters(&context).into_iter().map(|(name, value)| (name, value.to_owned())).collect();
     live_page(&context, filters, Typed::Nothing).await
 }
 
-async fn live_page(context: &PageContext, filters: Filters, typed: Typed) -> Page {
+async fn live_page(context: &PageContext, filters: Filters, typed: Typed) -> PageResult {
     // The place of an older page: of a form in the form, else in the address.
     let cursor = context.parameter("cursor").or(context.field("cursor"));
     let page = PageQuery { limit: CONSOLE_ROWS, ..PageQuery::parse(None, cursor)? };
@@ -205,7 +205,7 @@ async fn live_page(context: &PageContext, filters: Filters, typed: Typed) -> Pag
 /// page's zone; an address has them as instants. An identifier
 /// is posted, since addresses end up in logs; the address has the id of the user that it resolves to. An origin address
 /// resolves to nothing that an address may tell, so the answer is the page itself; its older ones are posted, too, with `cursor`.
-pub(crate) async fn filter(context: Arc<PageContext>) -> Page {
+pub(crate) async fn filter(context: Arc<PageContext>) -> PageResult {
     let mut chosen: Filters =
         CHOICES.into_iter().filter_map(|name| Some((name, context.field(name)?.to_owned()))).collect();
     for name in TIMES {

@@ -4,7 +4,7 @@
 use super::super::components::{self, Html, count_noun};
 use super::super::layout::Layout;
 use super::super::page_context::PageContext;
-use super::super::response::{Page, html};
+use super::super::response::{PageResult, html};
 use super::members::known_as;
 use super::members::{self, Members};
 use super::{confirmed, refused};
@@ -73,12 +73,12 @@ impl Preview {
 }
 
 /// `GET /w/{ws}/merges/{id}?preview=revert`.
-pub(crate) async fn show(context: Arc<PageContext>) -> Page {
+pub(crate) async fn show(context: Arc<PageContext>) -> PageResult {
     let preview = context.parameter("preview").is_some() && context.may_operate();
     page(&context, preview, String::new()).await
 }
 
-async fn page(context: &PageContext, with_preview: bool, error: String) -> Page {
+async fn page(context: &PageContext, with_preview: bool, error: String) -> PageResult {
     let no: MergeNo = context.id()?;
     let detail = context.perform(merges::show, (Id(no),)).await?;
     let doc = detail.merge;
@@ -362,7 +362,7 @@ async fn preview(context: &PageContext, layout: &Layout, now: Option<&UserDocume
 }
 
 /// `POST /w/{ws}/merges/{id}/revert` with `confirm`.
-pub(crate) async fn revert(context: Arc<PageContext>) -> Page {
+pub(crate) async fn revert(context: Arc<PageContext>) -> PageResult {
     let no: MergeNo = context.id()?;
     if let Err(problem) = confirmed(&context, &no.to_string()) {
         return refused(page(&context, context.may_operate(), super::problem::sentence(&problem.detail)).await);

@@ -3,7 +3,7 @@
 use super::super::components::{self, Html};
 use super::super::layout::Layout;
 use super::super::page_context::PageContext;
-use super::super::response::{Page, html, redirect};
+use super::super::response::{PageResult, html, redirect};
 use super::users::users_of;
 use crate::limits::CONSOLE_ROWS;
 use crate::manage::arguments::{Id, PageQuery};
@@ -53,7 +53,7 @@ impl Filter {
 }
 
 /// `GET /w/{ws}/merges?cause=&state=&user_id=&cursor=`.
-pub(crate) async fn list(context: Arc<PageContext>) -> Page {
+pub(crate) async fn list(context: Arc<PageContext>) -> PageResult {
     let of = |name: &str| context.parameter(name).unwrap_or_default().to_owned();
     let filter = Filter { cause: of("cause"), state: of("state"), user_id: of("user_id") };
     listed(&context, filter, (String::new(), Vec::new())).await
@@ -61,7 +61,7 @@ pub(crate) async fn list(context: Arc<PageContext>) -> Page {
 
 /// `POST /w/{ws}/merges` with `cause`, `state` and `q`: values are never taken from an address, which ends up in logs; so
 /// an identifier is posted, and the list of its user is shown.
-pub(crate) async fn narrow(context: Arc<PageContext>) -> Page {
+pub(crate) async fn narrow(context: Arc<PageContext>) -> PageResult {
     let of = |name: &str| context.field(name).unwrap_or_default().trim().to_owned();
     let (value, mut filter) = (of("q"), Filter { cause: of("cause"), state: of("state"), user_id: String::new() });
     if !value.is_empty() {
@@ -74,7 +74,7 @@ pub(crate) async fn narrow(context: Arc<PageContext>) -> Page {
     Ok(redirect(&context.within(&if query.is_empty() { "merges".to_owned() } else { format!("merges?{query}") })))
 }
 
-async fn listed(context: &PageContext, filter: Filter, unresolved: (String, Vec<ProfileId>)) -> Page {
+async fn listed(context: &PageContext, filter: Filter, unresolved: (String, Vec<ProfileId>)) -> PageResult {
     let (items, next) = if unresolved.0.is_empty() {
         let page = context.perform(merges::list, (context.rows()?, filter.of_merges()?)).await?;
         (page.items, page.next_cursor)
@@ -150,7 +150,7 @@ fn cause(layout: &Layout, cause: &MergeCauseDocument) -> Html {
 }
 
 /// `POST /w/{ws}/separations/{id}/lift`.
-pub(crate) async fn lift(context: Arc<PageContext>) -> Page {
+pub(crate) async fn lift(context: Arc<PageContext>) -> PageResult {
     context.perform(separations::lift, (Id(context.id()?),)).await?;
     let words = "Separation lifted. A later record can merge the two users again.";
     context.done(&context.within("merges#separations"), words)

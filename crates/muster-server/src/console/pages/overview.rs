@@ -3,7 +3,7 @@
 use super::super::components::{self, Html, Minute, Style, count_noun};
 use super::super::layout::Layout;
 use super::super::page_context::PageContext;
-use super::super::response::{Page, html, html_part};
+use super::super::response::{PageResult, html, html_part};
 use super::log::{Row, curl};
 use crate::manage::arguments::PageQuery;
 use crate::manage::request_filter::RequestFilterQuery;
@@ -88,7 +88,7 @@ impl Budget {
 }
 
 /// `GET /w/{ws}` and `GET /w/{ws}/overview`.
-pub(crate) async fn show(context: Arc<PageContext>) -> Page {
+pub(crate) async fn show(context: Arc<PageContext>) -> PageResult {
     let stats = context.perform(stats::stats, ()).await?;
     let rates = context.perform(stats::rates, ()).await?;
     let faults = context.perform(stats::faults, ()).await?.items;
@@ -114,20 +114,20 @@ pub(crate) async fn show(context: Arc<PageContext>) -> Page {
 }
 
 /// `GET /w/{ws}/overview/figures`: the totals alone.
-pub(crate) async fn figures_alone(context: Arc<PageContext>) -> Page {
+pub(crate) async fn figures_alone(context: Arc<PageContext>) -> PageResult {
     let stats = context.perform(stats::stats, ()).await?;
     let rates = context.perform(stats::rates, ()).await?;
     html(&Figures::new(&context, stats, &rates))
 }
 
 /// `GET /w/{ws}/overview/budget`: the budget alone.
-pub(crate) async fn budget_alone(context: Arc<PageContext>) -> Page {
+pub(crate) async fn budget_alone(context: Arc<PageContext>) -> PageResult {
     html(&Budget::new(&context.perform(stats::rates, ()).await?))
 }
 
 /// `GET /w/{ws}/overview/first`: empty until the log has its first request: then the page of an empty workspace loads itself
 /// again.
-pub(crate) async fn first(context: Arc<PageContext>) -> Page {
+pub(crate) async fn first(context: Arc<PageContext>) -> PageResult {
     html_part(&if newest(&context, 1).await?.is_empty() { Html::default() } else { components::words("arrived") })
 }
 

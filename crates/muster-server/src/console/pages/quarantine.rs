@@ -4,7 +4,7 @@
 use super::super::components::{self, Html, count_noun};
 use super::super::layout::Layout;
 use super::super::page_context::PageContext;
-use super::super::response::{Page, html, redirect};
+use super::super::response::{PageResult, html, redirect};
 use super::problem::sentence;
 use super::refused;
 use crate::callers::TokenScope;
@@ -118,12 +118,12 @@ struct Row {
 const BETWEEN_IDS: &str = "_";
 
 /// `GET /w/{ws}/quarantine?type=&state=&cursor=&deleted=`; `deleted` are the ids that a form of this page has deleted.
-pub(crate) async fn list(context: Arc<PageContext>) -> Page {
+pub(crate) async fn list(context: Arc<PageContext>) -> PageResult {
     listed(&context, None).await
 }
 
 /// The list, with why a form of it was refused.
-async fn listed(context: &PageContext, refusal: Option<&str>) -> Page {
+async fn listed(context: &PageContext, refusal: Option<&str>) -> PageResult {
     let state = if context.parameter("state") == Some("replayed") { "replayed" } else { "open" };
     let kind = context.parameter("type").or(context.field("type")).unwrap_or_default();
     let filter = QuarantineFilter {
@@ -182,7 +182,7 @@ struct Entry {
 }
 
 /// Renders the page of one entry, with the result for the element that was sent.
-async fn repair(context: &PageContext, check_result: CheckResult, text: Option<&str>) -> Page {
+async fn repair(context: &PageContext, check_result: CheckResult, text: Option<&str>) -> PageResult {
     let no: QuarantineNo = context.id()?;
     let entry = context.perform(quarantine::show, (Id(no),)).await?;
     let layout = Layout::new(context, format!("Quarantine {no}"), "quarantine").await?;
@@ -204,7 +204,7 @@ fn element(context: &PageContext) -> Result<ReplayRequest, String> {
 }
 
 /// `POST /w/{ws}/quarantine/{id}/check` with `element`: what a replay would do, and nothing else.
-pub(crate) async fn check(context: Arc<PageContext>) -> Page {
+pub(crate) async fn check(context: Arc<PageContext>) -> PageResult {
     let text = context.field("element").unwrap_or_default();
     match send_replay(&context, DryRun(true)).await? {
         Ok(results) => repair(&context, describe_check(&results), Some(text)).await,
@@ -216,7 +216,7 @@ pub(crate) async fn check(context: Arc<PageContext>) -> Page {
 
 /// `POST /w/{ws}/quarantine/{id}/replay` with `element`. It is tried first: what would be rejected again changes nothing, and
 /// the form keeps what was typed.
-pub(crate) async fn replay(context: Arc<PageContext>) -> Page {
+pub(crate) async fn replay(context: Arc<PageContext>) -> PageResult {
     let text = context.field("element").unwrap_or_default();
     let check_result = match send_replay(&context, DryRun(true)).await? {
         Ok(results) => describe_check(&results),
@@ -286,7 +286,7 @@ fn describe_check(answer: &ReplayDocument) -> CheckResult {
 /// `POST /w/{ws}/quarantine` with `action` (`replay` or `delete`) and the ids of `entry`, or `every` for all of a fault. A
 /// deletion asks before it is done: by the dialog of the page, or by a page of its own where there is no script;
 /// `confirmed` is the answer.
-pub(crate) async fn many(context: Arc<PageContext>) -> Page {
+pub(crate) async fn many(context: Arc<PageContext>) -> PageResult {
     // A missing right is reported before anything else.
     scopes::has(&context.caller, TokenScope::Operate)?;
     let mut selected: Vec<QuarantineNo> = context.fields("entry").filter_map(QuarantineNo::parse).collect();
@@ -327,7 +327,7 @@ struct Ask {
 }
 
 /// Says what a deletion concerns, and asks for it.
-async fn ask(context: &PageContext, selected: &[QuarantineNo]) -> Page {
+async fn ask(context: &PageContext, selected: &[QuarantineNo]) -> PageResult {
     if selected.len() > CONSOLE_ROWS {
         return refused(listed(context, Some(&too_many())).await);
     }
@@ -352,7 +352,7 @@ fn too_many() -> String {
     format!("Select at most {CONSOLE_ROWS} entries: as many as a page has.")
 }
 
-async fn delete(context: &PageContext, selected: &[QuarantineNo]) -> Page {
+async fn delete(context: &PageContext, selected: &[QuarantineNo]) -> PageResult {
     if selected.len() > CONSOLE_ROWS {
         return refused(listed(context, Some(&too_many())).await);
     }
@@ -377,7 +377,7 @@ async fn delete(context: &PageContext, selected: &[QuarantineNo]) -> Page {
 }
 
 /// `POST /w/{ws}/quarantine/restore` with the ids of `entry`: undoes their deletion, within a minute.
-pub(crate) async fn restore(context: Arc<PageContext>) -> Page {
+pub(crate) async fn restore(context: Arc<PageContext>) -> PageResult {
     scopes::has(&context.caller, TokenScope::Operate)?;
     let (mut all, mut late) = (0_usize, 0_usize);
     for id in context.fields("entry").take(CONSOLE_ROWS) {
@@ -425,7 +425,7 @@ struct Progress {
 }
 
 /// `GET /w/{ws}/jobs/{id}?fragment=`: the progress of a bulk replay.
-pub(crate) async fn job(context: Arc<PageContext>) -> Page {
+pub(crate) async fn job(context: Arc<PageContext>) -> PageResult {
     let doc = context.perform(quarantine::job, (JobId::parse(context.part(1))?,)).await?;
     if context.parameter("fragment").is_some() {
         return html(&Progress { doc });

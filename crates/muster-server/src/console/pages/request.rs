@@ -3,7 +3,7 @@
 use super::super::components::{self, Html, count_noun};
 use super::super::layout::Layout;
 use super::super::page_context::PageContext;
-use super::super::response::{Page, html};
+use super::super::response::{PageResult, html};
 use super::quarantine::RepairForm;
 use crate::limits::{CONSOLE_ROWS, PAGE_MAX};
 use crate::manage::arguments::{Id, PageQuery};
@@ -109,7 +109,7 @@ struct Row {
 }
 
 /// `GET /w/{ws}/requests/{request_id}?outcome=&warnings=&from=`.
-pub(crate) async fn show(context: Arc<PageContext>) -> Page {
+pub(crate) async fn show(context: Arc<PageContext>) -> PageResult {
     let id: RequestId = context.id()?;
     let (head, elements) = Head::new(id, context.perform(requests::show, (Id(id),)).await?);
     let all = PageQuery { limit: PAGE_MAX, cursor: None };

@@ -3,7 +3,7 @@
 use super::super::components::{self, Html, count_noun};
 use super::super::layout::Layout;
 use super::super::page_context::PageContext;
-use super::super::response::{Page, html};
+use super::super::response::{PageResult, html};
 use super::members::known_as;
 use super::refused;
 use crate::manage::arguments::{DryRun, Id, JsonBody, PageQuery};
@@ -29,7 +29,7 @@ struct Reviews {
 }
 
 /// `GET /w/{ws}/reviews?state=&cursor=`: those that wait; else those of a state.
-pub(crate) async fn list(context: Arc<PageContext>) -> Page {
+pub(crate) async fn list(context: Arc<PageContext>) -> PageResult {
     let filter = ReviewFilter::parse(Some(context.parameter("state").unwrap_or("open")))?;
     let found = context.perform(reviews::list, (context.rows()?, filter)).await?;
     let layout = Layout::new(&context, "Reviews", "reviews").await?;
@@ -58,12 +58,12 @@ struct Row {
 }
 
 /// `GET /w/{ws}/reviews/{id}`.
-pub(crate) async fn show(context: Arc<PageContext>) -> Page {
+pub(crate) async fn show(context: Arc<PageContext>) -> PageResult {
     review_page(&context, None).await
 }
 
 /// The page, with why its form was refused.
-async fn review_page(context: &PageContext, refusal: Option<&str>) -> Page {
+async fn review_page(context: &PageContext, refusal: Option<&str>) -> PageResult {
     let no: ReviewNo = context.id()?;
     let detail = context.perform(reviews::show, (Id(no),)).await?;
     let doc = detail.review;
@@ -140,7 +140,7 @@ fn compared(layout: &Layout, sides: &[&UserDocument]) -> Vec<Row> {
 }
 
 /// `POST /w/{ws}/reviews/{id}` with `decision`; then the next that waits.
-pub(crate) async fn decide(context: Arc<PageContext>) -> Page {
+pub(crate) async fn decide(context: Arc<PageContext>) -> PageResult {
     let Some(decision) = context.field("decision") else {
         let words = "Choose to merge, to keep apart or to dismiss. Nothing was done.";
         return refused(review_page(&context, Some(words)).await);

@@ -3,7 +3,7 @@
 use super::super::components::{self, Html, count_noun};
 use super::super::layout::Layout;
 use super::super::page_context::PageContext;
-use super::super::response::{Page, html, redirect};
+use super::super::response::{PageResult, html, redirect};
 use super::log::curl;
 use super::problem::sentence;
 use super::{confirmed, refused};
@@ -32,11 +32,11 @@ struct Settings {
 }
 
 /// `GET /w/{ws}/settings`: how callers reach the workspace, and with which keys.
-pub(crate) async fn apis(context: Arc<PageContext>) -> Page {
+pub(crate) async fn apis(context: Arc<PageContext>) -> PageResult {
     page(&context, String::new()).await
 }
 
-async fn page(context: &PageContext, error: String) -> Page {
+async fn page(context: &PageContext, error: String) -> PageResult {
     let found = context.perform(stats::keys, ()).await?;
     let layout = Layout::new(context, "Settings", "settings").await?;
     html(&Settings {
@@ -51,7 +51,7 @@ async fn page(context: &PageContext, error: String) -> Page {
 }
 
 /// `POST /w/{ws}/keys/rotate` with `grace_seconds` and `confirm`: the new key is shown once, by the page that follows.
-pub(crate) async fn rotate(context: Arc<PageContext>) -> Page {
+pub(crate) async fn rotate(context: Arc<PageContext>) -> PageResult {
     if let Err(problem) = confirmed(&context, context.workspace()) {
         return refused(page(&context, sentence(&problem.detail)).await);
     }
@@ -73,7 +73,7 @@ pub(crate) async fn rotate(context: Arc<PageContext>) -> Page {
 }
 
 /// `POST /w/{ws}/keys/revoke` with `fingerprint` and `confirm`.
-pub(crate) async fn revoke(context: Arc<PageContext>) -> Page {
+pub(crate) async fn revoke(context: Arc<PageContext>) -> PageResult {
     let fingerprint = context.field("fingerprint").unwrap_or_default();
     if let Err(problem) = confirmed(&context, fingerprint) {
         return refused(page(&context, sentence(&problem.detail)).await);
@@ -209,11 +209,11 @@ fn numbers(
 }
 
 /// `GET /w/{ws}/settings/workspace`.
-pub(crate) async fn workspace(context: Arc<PageContext>) -> Page {
+pub(crate) async fn workspace(context: Arc<PageContext>) -> PageResult {
     form(&context, None).await
 }
 
-async fn form(context: &PageContext, error: Option<Problem>) -> Page {
+async fn form(context: &PageContext, error: Option<Problem>) -> PageResult {
     let doc = context.perform(workspaces::show, ()).await?.document;
     let settings = &doc.settings;
     let stats = context.perform(stats::stats, ()).await?;
@@ -242,7 +242,7 @@ async fn form(context: &PageContext, error: Option<Problem>) -> Page {
 }
 
 /// `POST /w/{ws}/settings/workspace`: all of the form as one change.
-pub(crate) async fn save(context: Arc<PageContext>) -> Page {
+pub(crate) async fn save(context: Arc<PageContext>) -> PageResult {
     match changed(&context, &patch(&context)).await {
         Ok(_) => {
             context.done(&context.within("settings/workspace"), "Settings saved. They apply to requests from now on.")
@@ -282,7 +282,7 @@ fn patch(context: &PageContext) -> Json {
 }
 
 /// `POST /w/{ws}/settings/suspend` with `suspended`, and `confirm` where it stops callers.
-pub(crate) async fn suspend(context: Arc<PageContext>) -> Page {
+pub(crate) async fn suspend(context: Arc<PageContext>) -> PageResult {
     let suspended = context.field("suspended") == Some("true");
     if suspended && let Err(problem) = confirmed(&context, context.workspace()) {
         return refused(form(&context, Some(problem)).await);
@@ -297,7 +297,7 @@ pub(crate) async fn suspend(context: Arc<PageContext>) -> Page {
 }
 
 /// `POST /w/{ws}/settings/delete` with `confirm`.
-pub(crate) async fn delete(context: Arc<PageContext>) -> Page {
+pub(crate) async fn delete(context: Arc<PageContext>) -> PageResult {
     if let Err(problem) = confirmed(&context, context.workspace()) {
         return refused(form(&context, Some(problem)).await);
     }

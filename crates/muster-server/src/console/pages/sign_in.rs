@@ -4,7 +4,7 @@ use super::super::components::{self, Html};
 use super::super::layout::BareLayout;
 use super::super::page_context::{FOREIGN_FORM, PageContext};
 use super::super::request_head::{is_local, is_same_origin, is_secure, is_trusted, open_form, theme as theme_of};
-use super::super::response::{Page, add_security_headers, html, plain, redirect};
+use super::super::response::{PageResult, add_security_headers, html, plain, redirect};
 use crate::app::{App, SettingSource, TokenPlace};
 use crate::callers::TokenScope;
 use crate::http::guard::{client_address, query};
@@ -158,7 +158,7 @@ pub(crate) async fn begin(
 }
 
 /// `POST /sign-out`: the session is gone from the storage, too, before it is answered.
-pub(crate) async fn end(context: Arc<PageContext>) -> Page {
+pub(crate) async fn end(context: Arc<PageContext>) -> PageResult {
     context.app.sessions.end(context.session(), Ending::SignedOut);
     store_sessions(&context.app).await;
     audit::session(&context.app, AuditAction::SessionEnded, Some(&context.caller), context.client()).await;

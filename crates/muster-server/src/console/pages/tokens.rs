@@ -3,7 +3,7 @@
 use super::super::components;
 use super::super::layout::Layout;
 use super::super::page_context::PageContext;
-use super::super::response::{Page, html, redirect};
+use super::super::response::{PageResult, html, redirect};
 use super::problem::sentence;
 use super::{confirmed, refused};
 use crate::callers::Caller;
@@ -63,7 +63,7 @@ impl Typed {
     }
 }
 
-async fn page(context: &PageContext, typed: Typed, error: String) -> Page {
+async fn page(context: &PageContext, typed: Typed, error: String) -> PageResult {
     let found = context.perform(tokens::list, (PageQuery { limit: PAGE_MAX, cursor: None },)).await?;
     let layout = Layout::new(context, "Tokens", "tokens").await?;
     let of_each = context.app.sessions.counts_by_token(context.app.now());
@@ -80,13 +80,13 @@ impl Tokens {
 }
 
 /// `GET /tokens`.
-pub(crate) async fn list(context: Arc<PageContext>) -> Page {
+pub(crate) async fn list(context: Arc<PageContext>) -> PageResult {
     let typed = Typed { scopes: vec!["read".to_owned()], ..Typed::default() };
     page(&context, typed, String::new()).await
 }
 
 /// `POST /tokens` with `name`, `scope`s and `workspace`: the token is shown once, by the page that follows.
-pub(crate) async fn create(context: Arc<PageContext>) -> Page {
+pub(crate) async fn create(context: Arc<PageContext>) -> PageResult {
     let scopes: Vec<&str> = context.fields("scope").collect();
     let mut wish = json!({"name": context.field("name").unwrap_or_default().trim(), "scopes": scopes});
     if let Some(workspace) = context.field("workspace") {
@@ -123,7 +123,7 @@ pub(crate) async fn create(context: Arc<PageContext>) -> Page {
 }
 
 /// `POST /tokens/{name}/revoke` with `confirm`.
-pub(crate) async fn revoke(context: Arc<PageContext>) -> Page {
+pub(crate) async fn revoke(context: Arc<PageContext>) -> PageResult {
     let name = context.named();
     if let Err(problem) = confirmed(&context, name) {
         return refused(page(&context, Typed::default(), sentence(&problem.detail)).await);

@@ -3,7 +3,7 @@
 use super::super::components::{self, Html, count_noun};
 use super::super::layout::Layout;
 use super::super::page_context::PageContext;
-use super::super::response::{Page, html, redirect};
+use super::super::response::{PageResult, html, redirect};
 use super::members::{self, Members, known_as};
 use super::refused;
 use crate::limits::{PAGE_MAX, USER_ROWS_MAX, WHY_LINES_MAX};
@@ -59,7 +59,7 @@ fn kinds(context: &PageContext) -> Vec<String> {
 }
 
 /// `GET /w/{ws}/users`: the box alone. Values are never taken from an address, which ends up in logs.
-pub(crate) async fn blank(context: Arc<PageContext>) -> Page {
+pub(crate) async fn blank(context: Arc<PageContext>) -> PageResult {
     let layout = Layout::new(&context, "Users", "users").await?;
     let (value, kind, headline) = (String::new(), String::new(), String::new());
     html(&Users { kinds: kinds(&context), layout, value, kind, headline, found: Vec::new(), former: Vec::new() })
@@ -68,7 +68,7 @@ pub(crate) async fn blank(context: Arc<PageContext>) -> Page {
 /// `POST /w/{ws}/users` with `q` and `kind`: an id, or a value that resolves to one user alone, goes to the page of it. The
 /// way back is the page that asked: the answer to a form has no entry in the history of a browser if it is a redirect.
 /// Else the page shows what each kind found.
-pub(crate) async fn find(context: Arc<PageContext>) -> Page {
+pub(crate) async fn find(context: Arc<PageContext>) -> PageResult {
     let value = context.field("q").unwrap_or_default().trim().to_owned();
     if value.is_empty() {
         return blank(context).await;
@@ -252,13 +252,13 @@ struct Event {
 }
 
 /// `GET /w/{ws}/users/{id}?name=&cursor=&after=`.
-pub(crate) async fn show(context: Arc<PageContext>) -> Page {
+pub(crate) async fn show(context: Arc<PageContext>) -> PageResult {
     page(&context, None, String::new()).await
 }
 
 /// `POST /w/{ws}/users/{id}/merge` with `other`, an identifier or an id, which shows what merging would do; with `merged`, the
 /// id that was shown, which does it.
-pub(crate) async fn merge(context: Arc<PageContext>) -> Page {
+pub(crate) async fn merge(context: Arc<PageContext>) -> PageResult {
     let survivor: ProfileId = context.id()?;
     if let Some(merged) = context.field("merged") {
         let wrong = || Problem::at("/merged", "must be a user id of 24 hexadecimal digits");
@@ -324,14 +324,14 @@ async fn other_user(context: &PageContext, dry: &MergeContent) -> Result<Other, 
 }
 
 /// Shows why a merge was refused beside its form; a missing right or a failure of the server gets its own page.
-async fn merge_refused(context: &PageContext, problem: Problem) -> Page {
+async fn merge_refused(context: &PageContext, problem: Problem) -> PageResult {
     match problem.status {
         400 | 404 | 409 => refused(page(context, None, super::problem::sentence(&problem.detail)).await),
         _ => Err(problem),
     }
 }
 
-async fn page(context: &PageContext, other: Option<Other>, merge_error: String) -> Page {
+async fn page(context: &PageContext, other: Option<Other>, merge_error: String) -> PageResult {
     let id: ProfileId = context.id()?;
     let doc = context.perform(users::show, (Id(id),)).await?;
     if doc.redirected_from.is_some() {

@@ -2,7 +2,7 @@
 
 use super::super::components::{self, count_noun};
 use super::super::page_context::PageContext;
-use super::super::response::{Page, html_part};
+use super::super::response::{PageResult, html_part};
 use super::log::{Row, filters};
 use crate::activity::viewer::StreamEvent;
 use crate::activity::{Activity, LiveRequest, StreamFormat};
@@ -23,7 +23,7 @@ use std::convert::Infallible;
 use std::sync::Arc;
 
 /// `GET /w/{ws}/live/rate`: requests per second, for the navigation.
-pub(crate) async fn rate(context: Arc<PageContext>) -> Page {
+pub(crate) async fn rate(context: Arc<PageContext>) -> PageResult {
     scopes::has(&context.caller, TokenScope::Read)?;
     html_part(&components::rate(context.entry()?.runtime.activity.per_second(context.app.now())))
 }
@@ -42,7 +42,7 @@ struct Stream {
 
 /// `GET /w/{ws}/live/stream` with the filters of [`super::log::live`]: server-sent events (WHATWG HTML, section 9.2): `row`, a rendered
 /// row of the table, and `rate`, a sentence. HEAD tells the script why there is no stream: an `EventSource` does not.
-pub(crate) async fn stream(context: Arc<PageContext>) -> Page {
+pub(crate) async fn stream(context: Arc<PageContext>) -> PageResult {
     let entry = context.entry()?;
     scopes::has(&context.caller, TokenScope::Read)?;
     let filters = filters(&context);

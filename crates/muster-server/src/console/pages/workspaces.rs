@@ -3,7 +3,7 @@
 use super::super::components;
 use super::super::layout::Layout;
 use super::super::page_context::PageContext;
-use super::super::response::{Page, html, redirect};
+use super::super::response::{PageResult, html, redirect};
 use super::refused;
 use crate::limits::PAGE_MAX;
 use crate::manage::arguments::{BodyDocument as _, JsonBody, PageQuery};
@@ -32,7 +32,7 @@ impl All {
     }
 }
 
-async fn page(context: &PageContext, error: String) -> Page {
+async fn page(context: &PageContext, error: String) -> PageResult {
     let found = context.perform(workspaces::list, (PageQuery { limit: PAGE_MAX, cursor: None },)).await?;
     let layout = Layout::new(context, "Workspaces", "workspaces").await?;
     let field = |name: &str| context.field(name).unwrap_or_default().to_owned();
@@ -40,12 +40,12 @@ async fn page(context: &PageContext, error: String) -> Page {
 }
 
 /// `GET /workspaces`.
-pub(crate) async fn list(context: Arc<PageContext>) -> Page {
+pub(crate) async fn list(context: Arc<PageContext>) -> PageResult {
     page(&context, String::new()).await
 }
 
 /// `POST /workspaces` with `name` and `id`: the key is shown once, by the page that follows.
-pub(crate) async fn create(context: Arc<PageContext>) -> Page {
+pub(crate) async fn create(context: Arc<PageContext>) -> PageResult {
     let mut wish = json!({"name": context.field("name").unwrap_or_default()});
     if let Some(id) = context.field("id") {
         wish["id"] = json!(id.trim());
@@ -71,6 +71,6 @@ pub(crate) async fn create(context: Arc<PageContext>) -> Page {
 }
 
 /// `GET /w/{ws}`.
-pub(crate) async fn enter(context: Arc<PageContext>) -> Page {
+pub(crate) async fn enter(context: Arc<PageContext>) -> PageResult {
     Ok(redirect(&context.within("overview")))
 }

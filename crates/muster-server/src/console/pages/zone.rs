@@ -2,7 +2,7 @@
 
 use super::super::components::TimeFormatter;
 use super::super::page_context::PageContext;
-use super::super::response::{Page, redirect};
+use super::super::response::{PageResult, redirect};
 use crate::sessions::cookies::ZONE;
 use axum::http::{HeaderValue, header};
 use muster_wire::manage::problem::Problem;
@@ -12,7 +12,7 @@ use std::sync::Arc;
 pub(crate) const OF_THE_WORKSPACE: &str = "workspace";
 
 /// `POST /zone` with `zone`: an IANA name, or [`OF_THE_WORKSPACE`]; then the page that it was chosen on.
-pub(crate) async fn choose(context: Arc<PageContext>) -> Page {
+pub(crate) async fn choose(context: Arc<PageContext>) -> PageResult {
     let wanted = context.field("zone").unwrap_or_default();
     let line = match TimeFormatter::by_name(wanted) {
         _ if wanted == OF_THE_WORKSPACE => format!("{ZONE}=; Path=/; Max-Age=0; SameSite=Lax"),

@@ -30,7 +30,7 @@ fn rows(page: &str) -> Vec<[String; 3]> {
     body.split("</tr>").filter(|row| row.contains("<td")).map(cells).collect()
 }
 
-// Fails when `told` in `console/pages/audit/words.rs` does not know an action, or `subject` links what has no page.
+// Fails when `of_action` in `console/pages/audit/sentences.rs` does not know an action, or `subject` links what has no page.
 #[test]
 fn the_audit_page_tells_each_record_as_a_sentence_and_links_its_subject() {
     let world = World::start();

@@ -110,7 +110,7 @@ fn whoever_signs_out_is_told_so_once() {
     assert_eq!(page.all("set-cookie"), [taken]);
 }
 
-// Fails when `Sessions::of_each_token` counts sessions of other tokens, or those that are over; or `suspend` names no number.
+// Fails when `Sessions::counts_by_token` counts sessions of other tokens, or those that are over; or `suspend` names no number.
 #[test]
 fn revoking_a_token_and_suspending_a_workspace_say_how_much_ends() {
     let world = World::start();

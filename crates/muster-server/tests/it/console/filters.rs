@@ -107,7 +107,7 @@ fn an_error_of_the_overview_leads_to_the_requests_or_to_the_elements_that_have_i
     assert!(page.contains("<option selected>MissingAttributeError</option>"));
 }
 
-// Fails when `shown` of `console/pages/log.rs` asks for no refusals, or `statuses` lists those of the log alone.
+// Fails when `live_page` of `console/pages/log.rs` asks for no refusals, or `statuses` lists those of the log alone.
 #[test]
 fn a_refusal_that_the_server_remembers_has_its_row_and_every_status_can_be_filtered_by() {
     let world = World::start();

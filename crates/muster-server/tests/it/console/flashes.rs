@@ -233,7 +233,7 @@ fn a_form_that_is_refused_comes_back_as_422_with_what_was_typed_and_nothing_is_c
     assert_eq!(tokens::seen(&world, &calls), before);
 }
 
-// Fails when `flashed` asks not for the session, or `take` in `console/flash.rs` leaves the flash.
+// Fails when `take_flashes` ignores the session, or `take` in `sessions/flash.rs` leaves the flash.
 #[test]
 fn a_new_secret_is_shown_by_the_next_page_of_its_own_session_and_never_again() {
     let world = World::start();
@@ -253,7 +253,7 @@ fn a_new_secret_is_shown_by_the_next_page_of_its_own_session_and_never_again() {
     assert_eq!([shown(&own), shown(&other)], [None, None]);
 }
 
-// Fails when `flashed` in `console/visit.rs` does not ask who looks.
+// Fails when `take_flashes` in `console/page_context.rs` does not ask who looks.
 #[test]
 fn what_is_said_once_waits_for_somebody_who_sees_it() {
     let world = World::start();

@@ -104,7 +104,7 @@ fn two_users_are_merged_from_the_page_of_one_after_a_look_at_what_it_would_do() 
     assert_eq!((merged.status, merged.header("location")), (303, Some(place.as_str())));
     assert_eq!(workspace.find("customer_id", "ash").unwrap()["id"], asha.as_str());
     let again = text(&browser.post(&format!("{path}/merge"), &[("other", "ash")]));
-    assert!(between(&again, "id=\"merge\"", "</form>").contains("Both ids are of one user already."), "{again}");
+    assert!(between(&again, "id=\"merge\"", "</form>").contains("Both ids belong to the same user."), "{again}");
     let nobody = text(&browser.post(&format!("{path}/merge"), &[("other", "nobody")]));
     assert!(between(&nobody, "id=\"merge\"", "</form>").contains("No user has this value."), "{nobody}");
 }

@@ -18,7 +18,7 @@ fn is(status: u16, title: &str, is_framed: bool) -> (u16, String, bool, bool) {
     (status, title.to_owned(), is_framed, true)
 }
 
-// Fails when `of_calls` in `http.rs` keeps the fallbacks of the API, or `nowhere` in `console.rs` asks nobody who comes.
+// Fails when `build_router` in `router.rs` keeps the fallbacks of the API, or `unknown_address` in `console/pages/missing.rs` does not ask who comes.
 #[test]
 fn an_address_that_is_none_is_a_page_in_the_frame_or_without_it_for_strangers() {
     let world = World::start();

@@ -68,7 +68,7 @@ const HARMLESS: [&str; 7] = [
     "/w/{workspace_id}/merges",
 ];
 
-// Fails when `acts` and `act_outside` leave out `scopes::has`.
+// Fails when `act` and `act_of` leave out `scopes::has`.
 #[test]
 fn every_form_is_refused_to_a_token_that_may_only_read_and_nothing_is_written() {
     let world = World::start();
@@ -99,7 +99,7 @@ fn every_form_is_refused_to_a_token_that_may_only_read_and_nothing_is_written() 
     assert_eq!(seen(&world, &calls), before);
 }
 
-// Fails when `Visit::judged` leaves out `sees`, or `Shell::of` or `list` in `manage/workspaces.rs`
+// Fails when `PageContext::open` leaves out `sees`, or `Layout::new` or `list` in `manage/workspaces.rs`
 // lists every workspace.
 #[test]
 fn a_token_of_another_workspace_sees_nothing_of_this_one_and_changes_nothing() {

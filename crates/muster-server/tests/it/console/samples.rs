@@ -249,8 +249,7 @@ fn plant(workspace: &Workspace<'_>) -> Vec<String> {
     users
 }
 
-// Fails when `escaped` lets `<`, `>` or `"` through (the others tell nothing to this reader: `laws.rs` tells them),
-// `told` leaves it out, or a template says `|safe`.
+// Fails when a template has the filter `safe` for text from outside.
 #[test]
 fn with_hostile_data_nothing_that_came_in_is_markup_and_every_link_leads_somewhere() {
     let world = World::start();

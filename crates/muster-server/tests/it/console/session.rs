@@ -98,7 +98,7 @@ fn the_sign_in_page_leads_on_to_no_place_of_more_than_a_kilobyte() {
     assert_eq!(place(&Browser::nobody(&world).get("/workspaces")), (303, "/sign-in?next=/workspaces"));
 }
 
-// Fails when `Visit::judged` keeps the caller of the session instead of asking `caller_of` again.
+// Fails when `PageContext::open` keeps the caller of the session instead of asking `caller_of` again.
 #[test]
 fn a_session_ends_with_its_token() {
     let world = World::start();
@@ -129,7 +129,7 @@ fn a_session_ends_when_it_is_idle_for_twelve_hours_and_in_any_case_after_seven_d
     assert!(!is_in(&idle));
 }
 
-// Fails when `Visit::judged` takes what the script asks for as a use.
+// Fails when `PageContext::open` takes what the script asks for as a use.
 #[test]
 fn what_the_script_of_an_open_page_asks_for_keeps_no_session_alive() {
     let world = World::start();

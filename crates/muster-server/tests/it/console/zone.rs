@@ -4,7 +4,7 @@ use super::{Browser, SAME_ORIGIN, text};
 use crate::world::{ADMIN_TOKEN, World, customer};
 use serde_json::json;
 
-// Fails when `moments` passes over the cookie, or `choose` writes it whatever was sent.
+// Fails when `times` ignores the cookie, or `choose` writes it whatever was sent.
 #[test]
 fn times_are_told_in_the_zone_that_was_chosen_until_that_of_the_workspace_is_chosen_again() {
     let world = World::start();
