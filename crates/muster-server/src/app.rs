@@ -471,6 +471,7 @@ pub(crate) fn unknown_entry(id: &WorkspaceId, now: Timestamp) -> Workspace {
 }
 
 mod bodies;
+pub mod offline;
 mod build_info;
 #[cfg(test)]
 mod tests;

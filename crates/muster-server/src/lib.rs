@@ -2,7 +2,7 @@
 //!
 //! Owned here: everything between a socket and a decision. Left to others: what a request means (`muster-core`), JSON
 //! shapes and the literals of answers (`muster-wire`), durability (`muster-store`), where settings come from (the binary
-//! `muster`). No engine is named outside `app.rs` and `offline.rs`, no clock read outside `clock.rs`.
+//! `muster`). No engine is named outside `app.rs` and `app/`, no clock read outside `clock.rs`.
 //!
 //! Modules in reading order: each uses those above it.
 
@@ -21,7 +21,6 @@ mod activity;
 pub mod workspaces;
 pub mod telemetry;
 pub mod app;
-pub mod offline;
 mod ingest;
 mod replays;
 mod activation;

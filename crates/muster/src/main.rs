@@ -116,7 +116,7 @@ fn man(directory: &std::path::Path) -> anyhow::Result<ExitCode> {
 }
 
 fn verify(data_dir: &std::path::Path) -> anyhow::Result<ExitCode> {
-    let report = muster_server::offline::verify(data_dir)?;
+    let report = muster_server::app::offline::verify(data_dir)?;
     say(&report.text)?;
     Ok(if report.is_sound { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }

@@ -259,7 +259,7 @@ impl PageContext {
     }
 
     /// Returns whether this session may still watch the workspace, and if so whether personal data is masked for it:
-    /// asked again and again while a stream runs.
+    /// checked repeatedly while a stream runs.
     pub(super) fn watches(&self) -> impl Fn(&App) -> Option<bool> + Send + 'static {
         let (cookie, id) = (self.session().to_owned(), self.workspace().to_owned());
         let from = Some(self.address);

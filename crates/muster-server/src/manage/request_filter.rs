@@ -202,9 +202,9 @@ impl RequestFilter {
         self.fits(&request.facets)
     }
 
-    /// Reads again which members the followed user has: merges by a review, by an activation or by an API call are no
-    /// request that a stream sees, and a revert takes members away. A user that is gone has none; while the storage does
-    /// not answer they stay as they were.
+    /// Reads the members of the followed user again: a stream does not see merges by a review, an activation or an API
+    /// call, and a revert detaches members. A deleted user has none; while the storage does not answer they stay as they
+    /// were.
     pub(crate) async fn read_again(&mut self, app: &App, workspace: &WorkspaceId) {
         let Some(user) = &mut self.user else { return };
         let (engine, workspace, id) = (Arc::clone(&app.engine), workspace.clone(), user.id);

@@ -3,8 +3,8 @@
 use crate::world::{Workspace, World};
 use muster_core::id::WorkspaceId;
 use muster_server::app::Storage;
+use muster_server::app::offline::verify;
 use muster_server::jobs::sweep;
-use muster_server::offline::verify;
 use serde_json::{Value as Json, json};
 
 const HOUR: i64 = 3_600;

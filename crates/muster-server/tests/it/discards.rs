@@ -3,8 +3,8 @@
 
 use crate::damaged::open;
 use crate::world::{Workspace, World};
+use muster_server::app::offline::verify;
 use muster_server::jobs::remove_deleted;
-use muster_server::offline::verify;
 use serde_json::{Value as Json, json};
 
 /// Puts elements into the quarantine; returns their ids, the newest first.

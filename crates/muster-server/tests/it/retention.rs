@@ -3,8 +3,8 @@
 use crate::world::{Workspace, World, comes_true, customer};
 use muster_core::id::WorkspaceId;
 use muster_server::app::Storage;
+use muster_server::app::offline::verify;
 use muster_server::jobs::expire;
-use muster_server::offline::verify;
 use serde_json::{Value as Json, json};
 use tempfile::TempDir;
 

@@ -1,7 +1,7 @@
 //! What is done to the data directory of a server that does not run, where opening all of it would be refused or would
 //! change it.
 
-use crate::app::{StartError, unknown_entry};
+use super::{StartError, unknown_entry};
 use crate::manage::audit_action::AuditAction;
 use muster_core::id::WorkspaceId;
 use muster_core::time::{Clock, Timestamp};
