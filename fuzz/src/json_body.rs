@@ -37,7 +37,7 @@ pub(super) fn check(data: &[u8]) {
     }
     agrees_with_another(data, parsed.as_ref().ok());
     if let Ok(document) = &parsed {
-        inside(&document.root, 0..data.len());
+        check_spans(&document.root, 0..data.len());
         let is_quote = |at: &u32| data.get(*at as usize) == Some(&b'"');
         for places in [&document.places.doubled, &document.places.nuls, &document.places.unpaired] {
             assert!(places.is_sorted() && places.iter().all(is_quote), "a note is not at a string");
@@ -49,7 +49,7 @@ pub(super) fn check(data: &[u8]) {
         let was_read = read(data, &context(route, lenient));
         let document = parsed.as_ref().ok();
         match was_read {
-            Ok(read) => judge(data, document.expect("what was read is JSON"), &read),
+            Ok(read) => check_elements(data, document.expect("what was read is JSON"), &read),
             Err(Unreadable::Faults(faults, lenient)) => {
                 // All of them is possible: of an event only the actions that have a fault are left out.
                 assert!(lenient.stored <= lenient.of, "a lenient request would have stored more than there is");
@@ -78,7 +78,7 @@ fn context(route: Route, lenient: bool) -> ReadContext {
 }
 
 /// Compares what was read with the body as a tree.
-fn judge(data: &[u8], document: &Document<'_>, read: &Parsed) {
+fn check_elements(data: &[u8], document: &Document<'_>, read: &Parsed) {
     assert_eq!(read.elements.len(), read.spans.len(), "elements and spans");
     for (place, (element, span)) in read.elements.iter().zip(&read.spans).enumerate() {
         assert_eq!(usize::try_from(element.index).ok(), Some(place), "an element has another's place");
@@ -121,12 +121,12 @@ fn at<'n, 'a>(root: &'n Node<'a>, pointer: &str) -> Option<&'n Node<'a>> {
 }
 
 /// The bytes of a value are those of its parent, and a number's are its text.
-fn inside(node: &Node<'_>, parent: std::ops::Range<usize>) {
+fn check_spans(node: &Node<'_>, parent: std::ops::Range<usize>) {
     let span = node.span();
     assert!(parent.start <= span.start && span.start < span.end && span.end <= parent.end, "a value out of its place");
     match &node.json {
-        Json::Array(items) => items.iter().for_each(|item| inside(item, span.clone())),
-        Json::Object(members) => members.iter().for_each(|member| inside(&member.value, span.clone())),
+        Json::Array(items) => items.iter().for_each(|item| check_spans(item, span.clone())),
+        Json::Object(members) => members.iter().for_each(|member| check_spans(&member.value, span.clone())),
         Json::Number(text) => assert_eq!(text.len(), span.len(), "a number has more bytes than its text"),
         Json::Null | Json::Boolean(_) | Json::Text(_) => {}
     }

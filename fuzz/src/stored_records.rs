@@ -1,8 +1,8 @@
-//! Rows as they are stored. What a reader makes of any cells is written and read again as the same; sound rows come back as they
-//! were; a changed cell is told by the checksum. Nothing panics, whatever a disk made of the bytes.
+//! Stored rows. A record that is read from any cells is written and read again as the same. Sound rows come back as
+//! they were, and the checksum finds a changed cell. Nothing panics, whatever the bytes on disk are.
 //!
-//! The first byte of an input chooses: even, and the rest is cells of some record; odd, and the rest is a seed for sound rows
-//! and what is done to them.
+//! The first byte of an input chooses: if it is even, the rest is cells of some record; if it is odd, the rest is a
+//! seed for sound rows and their changes.
 
 use muster_core::record::{
     Change, Counters, Device, Event, EventId, History, Idempotency, LogEntry, MemberRecord, Merge, MergeLink,
@@ -14,10 +14,10 @@ use muster_store::conformance::random::Dice;
 use muster_store::family::{Column, ColumnType, Family};
 use std::borrow::Cow;
 
-/// A way to judge cells as one kind of record.
-type Judge = fn(&mut Bytes<'_>);
+/// Checks cells as one kind of record.
+type Check = fn(&mut Bytes<'_>);
 
-const RECORDS: [Judge; 19] = [
+const RECORDS: [Check; 19] = [
     cells::<MemberRecord>,
     cells::<Event>,
     cells::<LogEntry>,
@@ -48,9 +48,9 @@ pub(super) fn check(data: &[u8]) {
     }
     let mut dice = Dice::new(bytes.number().cast_unsigned());
     match first / 2 % 3 {
-        0 => changed(&dice.profile(), &mut bytes),
-        1 => changed(&dice.event(), &mut bytes),
-        _ => changed(&dice.request(), &mut bytes),
+        0 => check_sound_row(&dice.profile(), &mut bytes),
+        1 => check_sound_row(&dice.event(), &mut bytes),
+        _ => check_sound_row(&dice.request(), &mut bytes),
     }
 }
 
@@ -61,26 +61,26 @@ fn holders(bytes: &mut Bytes<'_>) {
 /// Cells of the types that the family's columns have, out of the bytes.
 fn cells<R: Record>(bytes: &mut Bytes<'_>) {
     let row: Vec<Cell<'static>> = R::FAMILY.columns().iter().map(|column| bytes.cell(column)).collect();
-    judge::<R>(&row);
+    check_cells::<R>(&row);
 }
 
-/// A reader that takes cells has made a record of them that is written and read again as the same. Cells are compared: of
-/// two numbers that are none neither is equal to the other.
-fn judge<R: Record>(row: &[Cell<'_>]) {
+/// If the cells can be read, the record is written and read again as the same. Cells are compared, not records, because
+/// NaN does not equal itself.
+fn check_cells<R: Record>(row: &[Cell<'_>]) {
     let Ok(record) = R::from_cells(row) else { return };
-    let written = written(&record);
+    let written = cells_of(&record);
     if is_in_chunks(R::FAMILY, &written) {
         return;
     }
     let Ok(again) = R::from_cells(&written) else { panic!("a {:?} row that was written cannot be read", R::FAMILY) };
-    assert!(self::written(&again) == written, "a {:?} row is written otherwise the second time", R::FAMILY);
+    assert!(cells_of(&again) == written, "a {:?} row is written otherwise the second time", R::FAMILY);
 }
 
-/// A sound row comes back; with bytes of it changed the checksum is another, and the reader does not panic.
-fn changed<R: Record>(record: &R, bytes: &mut Bytes<'_>) {
-    let sound = written(record);
+/// A sound row comes back; if its bytes are changed, the checksum differs and the reader does not panic.
+fn check_sound_row<R: Record>(record: &R, bytes: &mut Bytes<'_>) {
+    let sound = cells_of(record);
     let Ok(again) = R::from_cells(&sound) else { panic!("a sound {:?} row cannot be read", R::FAMILY) };
-    assert!(written(&again) == sound, "a sound {:?} row comes back as another", R::FAMILY);
+    assert!(cells_of(&again) == sound, "a sound {:?} row comes back as another", R::FAMILY);
     let mut row = sound.clone();
     while !bytes.0.is_empty() {
         let place = usize::from(bytes.byte()) % row.len();
@@ -89,17 +89,17 @@ fn changed<R: Record>(record: &R, bytes: &mut Bytes<'_>) {
     if row != sound {
         assert_ne!(row_sum(R::FAMILY, &row), row_sum(R::FAMILY, &sound), "a changed row has the same checksum");
     }
-    judge::<R>(&row);
+    check_cells::<R>(&row);
 }
 
-/// Whether the attributes of a row are rows of their own, since it is large: then it is not whole by itself.
+/// Whether the attributes of a large row are in chunks, so that the row is not complete by itself.
 fn is_in_chunks(family: Family, row: &[Cell<'_>]) -> bool {
     let is_empty = |cell: &Cell<'_>| matches!(cell, Cell::Blob(bytes) if bytes.is_empty());
     matches!(family, Family::Profiles | Family::Views) && row.iter().any(is_empty)
 }
 
-/// The cells of a record, apart from it.
-fn written<R: Record>(record: &R) -> Vec<Cell<'static>> {
+/// Returns owned cells of a record.
+fn cells_of<R: Record>(record: &R) -> Vec<Cell<'static>> {
     let owned = |cell| match cell {
         Cell::Null => Cell::Null,
         Cell::Int(n) => Cell::Int(n),
@@ -109,7 +109,7 @@ fn written<R: Record>(record: &R) -> Vec<Cell<'static>> {
     record.cells().into_iter().map(owned).collect()
 }
 
-/// An input that is taken from the front; beyond its end there are zeros.
+/// An input that is read from the front; after its end there are zeros.
 struct Bytes<'d>(&'d [u8]);
 
 impl<'d> Bytes<'d> {
@@ -131,7 +131,7 @@ impl<'d> Bytes<'d> {
     }
 
     /// A length of two bytes, then that many bytes.
-    fn counted(&mut self) -> &'d [u8] {
+    fn take_counted(&mut self) -> &'d [u8] {
         let len = usize::from(u16::from_le_bytes([self.byte(), self.byte()]));
         self.take(len)
     }
@@ -144,12 +144,12 @@ impl<'d> Bytes<'d> {
         match column.column_type {
             ColumnType::Int if self.byte().is_multiple_of(2) => Cell::Int(self.byte().into()),
             ColumnType::Int => Cell::Int(self.number()),
-            ColumnType::Text => Cell::Text(Cow::Owned(String::from_utf8_lossy(self.counted()).into_owned())),
-            ColumnType::Blob | ColumnType::Json => Cell::Blob(Cow::Owned(self.counted().to_vec())),
+            ColumnType::Text => Cell::Text(Cow::Owned(String::from_utf8_lossy(self.take_counted()).into_owned())),
+            ColumnType::Blob | ColumnType::Json => Cell::Blob(Cow::Owned(self.take_counted().to_vec())),
         }
     }
 
-    /// Does something to a cell.
+    /// Changes a cell.
     fn change(&mut self, cell: &mut Cell<'static>) {
         let (place, by) = (usize::from(u16::from_le_bytes([self.byte(), self.byte()])), self.byte());
         match cell {

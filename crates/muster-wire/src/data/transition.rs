@@ -126,7 +126,7 @@ impl Gathered {
         let element::Read { mut element, mut faults, in_action } = read;
         self.count += 1;
         if !self.lenient {
-            self.judge(&element.body, &faults, in_action.as_ref());
+            self.collect_structural(&element.body, &faults, in_action.as_ref());
         }
         faults.extend(in_action.map(|(_, fault)| fault));
         // A refused request does not need its elements.
@@ -140,7 +140,12 @@ impl Gathered {
     }
 
     /// Collects structural faults up to their bound, and counts what a lenient request would store.
-    fn judge(&mut self, body: &Result<Body, Faults>, faults: &[Fault], in_action: Option<&(usize, Fault)>) {
+    fn collect_structural(
+        &mut self,
+        body: &Result<Body, Faults>,
+        faults: &[Fault],
+        in_action: Option<&(usize, Fault)>,
+    ) {
         let actions = match body {
             Ok(Body::Event(event)) => &event.actions[..],
             _ => &[],
