@@ -4,6 +4,7 @@
 mod bodies;
 mod build;
 mod console;
+mod engine;
 mod figures;
 mod import;
 mod load;
@@ -33,6 +34,7 @@ pub(crate) fn run(args: &[String]) -> Result<()> {
     match args.split_first() {
         Some((command, [])) if command == "serve-noop" => noop::serve(),
         Some((command, rest)) if command == "console" => console::run(rest),
+        Some((command, rest)) if command == "engine" => engine::run(rest),
         Some((command, rest)) if command == "shares" => shares::run(rest),
         Some((command, rest)) if command == "import" => {
             let options = BenchOptions::parse(rest)?;

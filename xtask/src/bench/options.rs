@@ -13,6 +13,7 @@ usage: cargo xtask bench import [--quick] [--seconds N] [--users N] [--dir D] [-
   --dir D      where the temporary data directories go (default: /var/tmp, else the system's); a disk, not tmpfs
   --binary F   a muster binary to measure instead of a fresh release build
   --only ...   of muster, postgres (G and N), noop, parse; the report is then printed only, not written to docs/benchmarks.md
+   or: cargo xtask bench engine --help     reading, decisions and storage without HTTP, in one process
    or: cargo xtask bench console --help    pages of the console, and imports beside viewers of the live stream
    or: cargo xtask bench shares --help     one modest tenant beside heavy ones, on a small server if wished";
 
