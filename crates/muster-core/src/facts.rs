@@ -16,8 +16,8 @@ use std::collections::HashMap;
 /// What to read. An engine reads each need once per decision; duplicates do no harm.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Needs {
-    /// The ids that these identifiers are bound to.
-    pub bindings: Vec<Identifier>,
+    /// The ids that these identifiers are bound to, and what is read of them at once.
+    pub bindings: Vec<BindingNeed>,
     /// Root pointers of these ids; for a member also that of its root.
     pub root_pointers: Vec<ProfileNo>,
     /// Member records and root pointers of these ids and their roots, and the view of a root with members.
@@ -72,6 +72,33 @@ impl Needs {
     pub fn is_empty(&self) -> bool {
         *self == Self::default()
     }
+}
+
+/// An identifier whose binding is needed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BindingNeed {
+    /// Identifier.
+    pub identifier: Identifier,
+    /// What is read of the id that it is bound to.
+    pub reach: Reach,
+}
+
+impl From<Identifier> for BindingNeed {
+    fn from(identifier: Identifier) -> Self {
+        Self { identifier, reach: Reach::Binding }
+    }
+}
+
+/// What is read with a binding. Nearly every element asks for it next, and each round of loading runs the whole decision
+/// again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reach {
+    /// The binding alone.
+    Binding,
+    /// Also the root pointer ([`Needs::root_pointers`]).
+    RootPointer,
+    /// Also the member record ([`Needs::records`]).
+    Record,
 }
 
 /// Events, reviews and devices of a live profile, for a sweep.
@@ -156,10 +183,12 @@ pub enum ReviewList {
     Long,
 }
 
+/// Hasher of facts and of what decisions keep about them. Senders choose some of the keys, so it is seeded at random,
+/// for each map; SipHash took an eighth of a decision.
+pub type FactHasher = foldhash::fast::RandomState;
+
 /// Facts by key: absent = not read; None = read, and there is no row.
-pub type FactMap<K, V> = HashMap<K, Option<V>>;
-/// The same with assigned numbers as keys: nobody can choose colliding ones, and lookups are hot.
-pub type NumberedFacts<K, V> = HashMap<K, Option<V>, foldhash::fast::RandomState>;
+pub type FactMap<K, V> = HashMap<K, Option<V>, FactHasher>;
 
 /// What was read, all in one snapshot.
 #[derive(Clone, Debug, Default)]
@@ -181,15 +210,15 @@ pub struct Facts {
     /// [`Needs::bindings`].
     pub bindings: FactMap<Identifier, ProfileNo>,
     /// [`Needs::records`] and the members of [`Needs::trees`].
-    pub records: NumberedFacts<ProfileNo, MemberRecord>,
+    pub records: FactMap<ProfileNo, MemberRecord>,
     /// Root pointers of the same ids, and [`Needs::root_pointers`].
-    pub root_pointers: NumberedFacts<ProfileNo, RootPointer>,
+    pub root_pointers: FactMap<ProfileNo, RootPointer>,
     /// Views of the roots among them; None for a root without members.
-    pub views: NumberedFacts<ProfileNo, View>,
+    pub views: FactMap<ProfileNo, View>,
     /// [`Needs::trees`]: members by root, the root first, the others by number.
-    pub trees: NumberedFacts<ProfileNo, Vec<ProfileNo>>,
+    pub trees: FactMap<ProfileNo, Vec<ProfileNo>>,
     /// Links of all members of [`Needs::trees`], by child; None for roots.
-    pub links: NumberedFacts<ProfileNo, MergeLink>,
+    pub links: FactMap<ProfileNo, MergeLink>,
     /// [`Needs::separations`], by root.
     pub separations: FactMap<ProfileNo, Vec<Separation>>,
     /// [`Needs::devices`], and the devices found by [`Needs::tokens`].
@@ -205,11 +234,11 @@ pub struct Facts {
     /// [`Needs::separation_nos`].
     pub separation_nos: FactMap<SeparationNo, Separation>,
     /// [`Needs::reviews_of`], by root.
-    pub reviews_of: HashMap<ProfileNo, ReviewList>,
+    pub reviews_of: HashMap<ProfileNo, ReviewList, FactHasher>,
     /// [`Needs::reviews_between`], by number.
-    pub reviews_between: HashMap<(ProfileNo, ProfileNo), Vec<ReviewPair>>,
+    pub reviews_between: HashMap<(ProfileNo, ProfileNo), Vec<ReviewPair>, FactHasher>,
     /// [`Needs::reviews_of_value`], by number: of each member the first open review, else the last one.
-    pub reviews_of_value: HashMap<(Identifier, ProfileNo), Vec<ReviewNo>>,
+    pub reviews_of_value: HashMap<(Identifier, ProfileNo), Vec<ReviewNo>, FactHasher>,
     /// [`Needs::quarantine`].
     pub quarantine: FactMap<QuarantineNo, QuarantinedElement>,
     /// [`Needs::reviews`].

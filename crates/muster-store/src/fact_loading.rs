@@ -10,7 +10,7 @@ pub(crate) use source::{FactSource, ReviewAlone, WithBytes};
 
 use crate::engine::{EngineError, Job, JobStep};
 use muster_core::change::Changes;
-use muster_core::facts::{Belongings, Facts, Needs};
+use muster_core::facts::{Belongings, BindingNeed, Facts, Needs, Reach};
 use muster_core::id::ProfileNo;
 use muster_core::limits::SWEEP_EVENTS_MAX;
 use muster_core::record::DeviceRef;
@@ -68,9 +68,19 @@ fn guarded<T>(run: impl FnOnce() -> T) -> Result<T, EngineError> {
 
 /// Reads what is needed and not read yet.
 fn fill(source: &mut dyn FactSource, needs: &Needs, facts: &mut Facts) -> Result<(), EngineError> {
-    for key in &needs.bindings {
-        if !facts.bindings.contains_key(key) {
-            facts.bindings.insert(key.clone(), source.binding(key)?);
+    for BindingNeed { identifier, reach } in &needs.bindings {
+        let bound = match facts.bindings.get(identifier) {
+            Some(bound) => *bound,
+            None => {
+                let bound = source.binding(identifier)?;
+                facts.bindings.insert(identifier.clone(), bound);
+                bound
+            }
+        };
+        match (bound, reach) {
+            (Some(no), Reach::Record) => fill_profile(source, no, facts)?,
+            (Some(no), Reach::RootPointer) => fill_standing(source, no, facts)?,
+            (Some(_), Reach::Binding) | (None, _) => {}
         }
     }
     for no in &needs.root_pointers {

@@ -12,7 +12,7 @@ use super::opened::Opened;
 use crate::attribute::CUSTOMER_ID;
 use crate::change::{RowChange, StoredRow};
 use crate::explanation::Explanation;
-use crate::facts::{FactMap, Facts, Needs};
+use crate::facts::{FactHasher, FactMap, Facts, Needs};
 use crate::id::{ProfileNo, RequestNo, ReviewNo, Seq};
 use crate::identifier::{Identifier, IdentifierKind, stored_identifier};
 use crate::limits::{HISTORY_MAX, MERGED_BYTES_MAX, PROFILE_BYTES_DEFAULT, STEPS_MAX};
@@ -33,11 +33,8 @@ pub(super) struct Missing;
 
 pub(super) type Known<T> = Result<T, Missing>;
 
-/// Layer with numbers that the server assigns as keys.
-type NumberedLayer<'f, K, V> = Layer<'f, K, V, foldhash::fast::RandomState>;
-
 /// Decisions write history and never read it.
-static NOTHING_READ: LazyLock<FactMap<(ProfileNo, Seq), History>> = LazyLock::new(HashMap::new);
+static NOTHING_READ: LazyLock<FactMap<(ProfileNo, Seq), History>> = LazyLock::new(FactMap::default);
 
 /// Facts of a workspace with the changes of one decision.
 pub(super) struct DecisionState<'f> {
@@ -47,11 +44,11 @@ pub(super) struct DecisionState<'f> {
     pub(super) needs: Needs,
     pub(super) counters: Counters,
     pub(super) bindings: Layer<'f, Identifier, ProfileNo>,
-    pub(super) records: NumberedLayer<'f, ProfileNo, MemberRecord>,
-    pub(super) root_pointers: NumberedLayer<'f, ProfileNo, RootPointer>,
-    pub(super) views: NumberedLayer<'f, ProfileNo, View>,
-    pub(super) links: NumberedLayer<'f, ProfileNo, MergeLink>,
-    pub(super) trees: NumberedLayer<'f, ProfileNo, Vec<ProfileNo>>,
+    pub(super) records: Layer<'f, ProfileNo, MemberRecord>,
+    pub(super) root_pointers: Layer<'f, ProfileNo, RootPointer>,
+    pub(super) views: Layer<'f, ProfileNo, View>,
+    pub(super) links: Layer<'f, ProfileNo, MergeLink>,
+    pub(super) trees: Layer<'f, ProfileNo, Vec<ProfileNo>>,
     pub(super) devices: Layer<'f, DeviceRef, Device>,
     pub(super) tokens: Layer<'f, DeviceToken, DeviceRef>,
     pub(super) event_ids: Layer<'f, Box<str>, EventId>,
@@ -59,16 +56,16 @@ pub(super) struct DecisionState<'f> {
     /// Pending holders of values of activating kinds.
     pub(super) holding: Layer<'f, (Identifier, ProfileNo), ()>,
     /// Values whose holders are not known yet: their needs are recorded once, however many elements use them.
-    pub(super) unsettled: HashSet<Identifier>,
+    pub(super) unsettled: HashSet<Identifier, FactHasher>,
     /// Member records whose pending values are known.
-    held_known: HashSet<ProfileNo, foldhash::fast::RandomState>,
+    held_known: HashSet<ProfileNo, FactHasher>,
     history: Layer<'f, (ProfileNo, Seq), History>,
     pub(super) appended: Vec<RowChange>,
     /// Reviews that this decision opened or completed with a second profile.
     pub(super) opened: Opened,
     /// Values that the current element replaced, by member record.
     pub(super) replaced: Vec<(ProfileNo, Replaced)>,
-    kinds_held: HashMap<ProfileNo, BTreeSet<IdentifierKind>>,
+    kinds_held: HashMap<ProfileNo, BTreeSet<IdentifierKind>, FactHasher>,
     /// Live profiles whose kinds the current element changed.
     kinds_changed: Vec<ProfileNo>,
     pub(super) arrays: Arrays,
@@ -106,13 +103,13 @@ impl<'f> DecisionState<'f> {
             event_ids: Layer::new(&facts.event_ids),
             reviews: Layer::new(&facts.reviews),
             holding: Layer::new(&facts.held),
-            unsettled: HashSet::new(),
+            unsettled: HashSet::default(),
             held_known: HashSet::default(),
             history: Layer::new(&NOTHING_READ),
             appended: Vec::new(),
             opened: Opened::default(),
             replaced: Vec::new(),
-            kinds_held: HashMap::new(),
+            kinds_held: HashMap::default(),
             kinds_changed: Vec::new(),
             arrays: Arrays::default(),
             names: NameIndexes::default(),
@@ -200,7 +197,7 @@ impl<'f> DecisionState<'f> {
         match self.bindings.get(identifier) {
             Some(bound) => Ok(bound.copied()),
             None => {
-                self.needs.bindings.push(identifier.clone());
+                self.needs.bindings.push(identifier.clone().into());
                 Err(Missing)
             }
         }

@@ -69,7 +69,7 @@ impl<W: Wire> Decision for Delete<W> {
     fn needs(&self) -> Needs {
         let mut needs = Needs::default();
         match &self.user {
-            NamedUser::Identifier(key) => needs.bindings.push(key.clone()),
+            NamedUser::Identifier(key) => needs.bindings.push(key.clone().into()),
             NamedUser::Id(id) => needs.root_pointers.push(id.no),
         }
         needs.idempotency = self.idempotency.as_ref().map(|sent| (Route::Delete, sent.key.clone()));

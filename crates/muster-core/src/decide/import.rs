@@ -5,9 +5,9 @@ use super::element::apply_element;
 use super::log::bound_entry;
 use super::names::NameIndexes;
 use crate::change::{Changes, RowChange, StoredRow};
-use crate::command::{Body, Element, Import, Unset};
+use crate::command::{Body, Element, GivenIdentifier, Import, Unset};
 use crate::decision::{Decision, Step};
-use crate::facts::{Facts, Needs};
+use crate::facts::{BindingNeed, Facts, Needs, Reach};
 use crate::id::{ProfileNo, QuarantineNo, RequestNo};
 use crate::kinds::ElementKind;
 use crate::limits::{IDEMPOTENCY_MS, PROFILE_BYTES_DEFAULT, REVIEW_RECORD_BYTES_MAX, facts_bytes};
@@ -41,20 +41,21 @@ impl<W: Wire> Decision for ImportDecision<W> {
     fn needs(&self) -> Needs {
         let mut needs = Needs::default();
         for element in &self.import.elements {
-            let keys = match &element.body {
-                Ok(Body::Customer(customer)) => &customer.identifiers,
+            let (keys, reach) = match &element.body {
+                Ok(Body::Customer(customer)) => (&customer.identifiers, Reach::Record),
                 Ok(Body::Event(event)) => {
                     let ids = event.actions.iter().flatten().filter_map(|action| action.event_id.clone());
                     needs.event_ids.extend(ids);
-                    &event.identifiers
+                    (&event.identifiers, Reach::RootPointer)
                 }
                 Ok(Body::Device(device)) => {
                     needs.tokens.extend(device.fields.tokens());
-                    &device.identifiers
+                    (&device.identifiers, Reach::RootPointer)
                 }
                 Err(_) => continue,
             };
-            needs.bindings.extend(keys.iter().map(|given| given.identifier.clone()));
+            let need = |given: &GivenIdentifier| BindingNeed { identifier: given.identifier.clone(), reach };
+            needs.bindings.extend(keys.iter().map(need));
         }
         needs.quarantine.extend(self.import.replay);
         needs.idempotency = self.import.idempotency.as_ref().map(|key| (self.import.route, key.key.clone()));

@@ -1,12 +1,13 @@
 //! Facts of one family with the changes of a decision on top, and their undo when an element fails.
 
+use crate::facts::{FactHasher, FactMap};
 use std::collections::HashMap;
-use std::hash::{BuildHasher, Hash, RandomState};
+use std::hash::Hash;
 
 #[derive(Debug)]
-pub(super) struct Layer<'f, K, V, S = RandomState> {
-    facts: &'f HashMap<K, Option<V>, S>,
-    changed: HashMap<K, Entry<V>, S>,
+pub(super) struct Layer<'f, K, V> {
+    facts: &'f FactMap<K, V>,
+    changed: HashMap<K, Entry<V>, FactHasher>,
     /// Undo of the current element, applied in reverse order.
     undo: Vec<(K, Undo<V>)>,
     epoch: u32,
@@ -31,8 +32,8 @@ impl<V> std::fmt::Debug for Undo<V> {
     }
 }
 
-impl<'f, K: Eq + Hash + Clone + Ord, V: Clone, S: BuildHasher + Default> Layer<'f, K, V, S> {
-    pub(super) fn new(facts: &'f HashMap<K, Option<V>, S>) -> Self {
+impl<'f, K: Eq + Hash + Clone + Ord, V: Clone> Layer<'f, K, V> {
+    pub(super) fn new(facts: &'f FactMap<K, V>) -> Self {
         Self { facts, changed: HashMap::default(), undo: Vec::new(), epoch: 0 }
     }
 
@@ -132,11 +133,10 @@ impl<'f, K: Eq + Hash + Clone + Ord, V: Clone, S: BuildHasher + Default> Layer<'
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::facts::FactMap;
 
     #[test]
     fn a_rolled_back_element_leaves_no_trace_and_earlier_ones_stay() {
-        let facts = FactMap::from([("a", Some(1)), ("b", None)]);
+        let facts = FactMap::from_iter([("a", Some(1)), ("b", None)]);
         let mut layer = Layer::new(&facts);
         layer.savepoint();
         layer.set("b", Some(2));
@@ -151,7 +151,7 @@ mod tests {
 
     #[test]
     fn a_partial_change_is_undone_alone_and_is_not_a_change_afterwards() {
-        let facts = FactMap::from([("a", Some(vec![1])), ("b", Some(vec![2]))]);
+        let facts = FactMap::from_iter([("a", Some(vec![1])), ("b", Some(vec![2]))]);
         let push = |n: i32| {
             move |list: &mut Vec<i32>| {
                 list.push(n);

@@ -1,5 +1,6 @@
 //! Reviews that a decision opened or completed, by profile and by value: scanning them for each element is quadratic.
 
+use crate::facts::FactHasher;
 use crate::id::{ProfileNo, ReviewNo};
 use crate::identifier::Identifier;
 use crate::review::Review;
@@ -8,9 +9,9 @@ use std::collections::HashMap;
 #[derive(Debug, Default)]
 pub(super) struct Opened {
     list: Vec<(ReviewNo, [Option<ProfileNo>; 2], Identifier)>,
-    of_profile: HashMap<ProfileNo, Vec<ReviewNo>>,
+    of_profile: HashMap<ProfileNo, Vec<ReviewNo>, FactHasher>,
     /// Reviews without a second profile, by value and profile.
-    of_value: HashMap<Identifier, HashMap<ProfileNo, Vec<ReviewNo>, foldhash::fast::RandomState>>,
+    of_value: HashMap<Identifier, HashMap<ProfileNo, Vec<ReviewNo>, FactHasher>, FactHasher>,
 }
 
 impl Opened {

@@ -2,7 +2,7 @@
 //! on a generous engine fails here. The rows belong to `engine.rs`.
 
 use crate::engine::Store;
-use muster_core::facts::{Belongings, Facts, Needs, ReviewList, ReviewPair};
+use muster_core::facts::{Belongings, BindingNeed, Facts, Needs, Reach, ReviewList, ReviewPair};
 use muster_core::id::{ProfileNo, ReviewNo};
 use muster_core::limits::{HOLDERS_MAX, SWEEP_EVENTS_MAX};
 use muster_core::record::DeviceRef;
@@ -19,24 +19,23 @@ impl Store {
         facts.counters = self.counters;
         facts.settings_revision = self.settings_revision;
         facts.rate = self.rate.clone();
-        for key in &needs.bindings {
-            facts.bindings.insert(key.clone(), self.bindings.get(key).copied());
+        for BindingNeed { identifier, reach } in &needs.bindings {
+            let bound = self.bindings.get(identifier).copied();
+            facts.bindings.insert(identifier.clone(), bound);
+            match (bound, reach) {
+                (Some(no), Reach::Record) => self.read_profile_and_root(no, facts),
+                (Some(no), Reach::RootPointer) => self.read_root_pointer(no, facts),
+                (Some(_), Reach::Binding) | (None, _) => {}
+            }
         }
         for no in &needs.root_pointers {
-            let found = self.root_pointers.get(no).copied();
-            facts.root_pointers.insert(*no, found);
-            if let Some(root) = found.map(|root_pointer| root_pointer.root) {
-                facts.root_pointers.insert(root, self.root_pointers.get(&root).copied());
-            }
+            self.read_root_pointer(*no, facts);
         }
         for root in &needs.belongings {
             facts.belongings.insert(*root, Some(self.belongings(*root)));
         }
         for no in &needs.records {
-            self.read_profile(*no, facts);
-            if let Some(root_pointer) = self.root_pointers.get(no) {
-                self.read_profile(root_pointer.root, facts);
-            }
+            self.read_profile_and_root(*no, facts);
         }
         self.read_trees(needs, facts)?;
         for at in &needs.devices {
@@ -70,6 +69,21 @@ impl Store {
             facts.idempotency.insert(key.clone(), self.idempotency.get(key).cloned());
         }
         Ok(())
+    }
+
+    fn read_root_pointer(&self, no: ProfileNo, facts: &mut Facts) {
+        let found = self.root_pointers.get(&no).copied();
+        facts.root_pointers.insert(no, found);
+        if let Some(root) = found.map(|root_pointer| root_pointer.root) {
+            facts.root_pointers.insert(root, self.root_pointers.get(&root).copied());
+        }
+    }
+
+    fn read_profile_and_root(&self, no: ProfileNo, facts: &mut Facts) {
+        self.read_profile(no, facts);
+        if let Some(root_pointer) = self.root_pointers.get(&no) {
+            self.read_profile(root_pointer.root, facts);
+        }
     }
 
     fn read_trees(&self, needs: &Needs, facts: &mut Facts) -> Result<(), String> {

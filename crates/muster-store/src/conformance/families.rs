@@ -7,7 +7,7 @@ use crate::engine::Engine;
 use crate::reader::{EventQuery, LiveProfile, Reader, RequestQuery, dump};
 use muster_core::change::{RowChange, RowKey, StoredRow};
 use muster_core::command::{Action, DeviceFields};
-use muster_core::facts::Needs;
+use muster_core::facts::{BindingNeed, Needs, Reach};
 use muster_core::id::{MergeNo, ProfileId, ProfileNo, REFUSED_REQUESTS, RequestNo, SeparationNo, WorkspaceId};
 use muster_core::identifier::{Identifier, IdentifierKind};
 use muster_core::kinds::{Platform, Route};
@@ -20,7 +20,7 @@ use muster_core::record::{
 };
 use muster_core::time::Timestamp;
 use muster_core::value::Value;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 const NO: [ProfileNo; 4] = [ProfileNo(0), ProfileNo(1), ProfileNo(2), ProfileNo(3)];
 
@@ -263,14 +263,14 @@ pub(super) fn facts_are_closed_under_what_a_decision_needs(make: Make<'_>) {
     let (engine, shop) = shop(make);
     put(&*engine, &shop, tree()).expect("it stores");
     let needs = Needs {
-        bindings: vec![key("b"), key("z")],
+        bindings: vec![key("b").into(), key("z").into()],
         records: vec![NO[2], ProfileNo(77)],
         event_ids: vec!["once".into(), "never".into()],
         idempotency: Some((Route::Event, "k".into())),
         ..Needs::default()
     };
     let got = facts(&*engine, &shop, needs).expect("it reads");
-    assert_eq!(got.bindings, HashMap::from([(key("b"), Some(NO[2])), (key("z"), None)]));
+    assert_eq!(got.bindings, HashMap::from_iter([(key("b"), Some(NO[2])), (key("z"), None)]));
     let own = |no| (no, Some(profile(no)));
     assert_eq!(
         got.records,
@@ -279,8 +279,8 @@ pub(super) fn facts_are_closed_under_what_a_decision_needs(make: Make<'_>) {
     );
     assert_eq!(got.views, HashMap::from_iter([(NO[1], Some(view()))]));
     let once = EventId { id: "once".into(), at: Timestamp(4), seq: 11, profile: ProfileNo(1), name: "seen".into() };
-    assert_eq!(got.event_ids, HashMap::from([("once".into(), Some(once)), ("never".into(), None)]));
-    assert_eq!(got.idempotency, HashMap::from([((Route::Event, "k".into()), Some(idempotency()))]));
+    assert_eq!(got.event_ids, HashMap::from_iter([("once".into(), Some(once)), ("never".into(), None)]));
+    assert_eq!(got.idempotency, HashMap::from_iter([((Route::Event, "k".into()), Some(idempotency()))]));
     let needs = Needs {
         trees: vec![NO[1]],
         separations: vec![NO[1], NO[3]],
@@ -295,11 +295,26 @@ pub(super) fn facts_are_closed_under_what_a_decision_needs(make: Make<'_>) {
     let apart = Some(vec![separation(1, NO[2], NO[3])]);
     assert_eq!(
         got.separations,
-        HashMap::from([(NO[1], apart.clone()), (NO[3], apart)]),
+        HashMap::from_iter([(NO[1], apart.clone()), (NO[3], apart)]),
         "of any member, on either side"
     );
-    assert_eq!(got.merges, HashMap::from([(MergeNo(1), Some(merge(1))), (MergeNo(2), None)]));
-    assert_eq!(got.separation_nos, HashMap::from([(SeparationNo(1), Some(separation(1, NO[2], NO[3])))]));
+    assert_eq!(got.merges, HashMap::from_iter([(MergeNo(1), Some(merge(1))), (MergeNo(2), None)]));
+    assert_eq!(got.separation_nos, HashMap::from_iter([(SeparationNo(1), Some(separation(1, NO[2], NO[3])))]));
+}
+
+pub(super) fn a_binding_is_read_with_what_its_reach_says(make: Make<'_>) {
+    let (engine, shop) = shop(make);
+    put(&*engine, &shop, tree()).expect("it stores");
+    let read = |reach| {
+        let bindings = vec![BindingNeed { identifier: key("b"), reach }];
+        let got = facts(&*engine, &shop, Needs { bindings, ..Needs::default() }).expect("it reads");
+        let sorted = |numbers: Vec<ProfileNo>| BTreeSet::from_iter(numbers);
+        (sorted(got.root_pointers.into_keys().collect()), sorted(got.records.into_keys().collect()), got.views.len())
+    };
+    let (none, both) = (BTreeSet::new(), BTreeSet::from([NO[1], NO[2]]));
+    assert_eq!(read(Reach::Binding), (none.clone(), none.clone(), 0));
+    assert_eq!(read(Reach::RootPointer), (both.clone(), none, 0), "of a member its root's, too");
+    assert_eq!(read(Reach::Record), (both.clone(), both, 1), "of a member its root's, too, and the root's view");
 }
 
 pub(super) fn a_token_finds_its_device(make: Make<'_>) {
@@ -317,9 +332,9 @@ pub(super) fn a_token_finds_its_device(make: Make<'_>) {
     let tokens = vec![push.clone(), idfv.clone(), none.clone(), gaid.clone()];
     let got = facts(&*engine, &shop, Needs { tokens, ..Needs::default() }).expect("it reads");
     let want = [(push, Some(phone.at.clone())), (idfv, Some(word.at.clone())), (none, None), (gaid, None)];
-    assert_eq!(got.tokens, HashMap::from(want), "a word finds nobody");
+    assert_eq!(got.tokens, HashMap::from_iter(want), "a word finds nobody");
     let devices = [(phone.at.clone(), Some(phone)), (word.at.clone(), Some(word))];
-    assert_eq!(got.devices, HashMap::from(devices), "a device that is found is read");
+    assert_eq!(got.devices, HashMap::from_iter(devices), "a device that is found is read");
 }
 
 pub(super) fn a_timeline_is_read_newest_first_in_pages(make: Make<'_>) {

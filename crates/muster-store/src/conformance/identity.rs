@@ -114,12 +114,12 @@ pub(super) fn reviews_are_found_by_any_member_of_either_side_until_they_end_in_a
     let between = vec![pair(1, 2, 3), pair(2, 3, 2), pair(3, 1, 3)];
     let of_first = between.iter().copied().chain([pair(6, 1, 2)]).collect();
     let lists = [(no(1), ReviewList::Whole(of_first)), (no(3), ReviewList::Whole(between.clone()))];
-    assert_eq!(got.reviews_of, HashMap::from(lists));
-    assert_eq!(got.reviews_between, HashMap::from([((no(1), no(3)), between)]));
+    assert_eq!(got.reviews_of, HashMap::from_iter(lists));
+    assert_eq!(got.reviews_between, HashMap::from_iter([((no(1), no(3)), between)]));
     let alone = [("a", 1, vec![ReviewNo(4)]), ("a", 3, vec![ReviewNo(10)]), ("b", 1, vec![])];
     let alone = alone.map(|(value, root, found)| ((key(value), no(root)), found));
-    assert_eq!(got.reviews_of_value, HashMap::from(alone));
-    let known = HashMap::from([(ReviewNo(3), Some(all[2].clone())), (ReviewNo(77), None)]);
+    assert_eq!(got.reviews_of_value, HashMap::from_iter(alone));
+    let known = HashMap::from_iter([(ReviewNo(3), Some(all[2].clone())), (ReviewNo(77), None)]);
     assert_eq!(got.reviews, known);
     let decided = [3, 5, 7, 8, 9, 10].map(|n| (ReviewNo(n), false));
     assert_eq!(got.reviews_to_drop, decided.into_iter().chain([(ReviewNo(1), true)]).collect::<Vec<_>>());
@@ -161,10 +161,10 @@ pub(super) fn reviews_of_profiles_that_have_many_are_found_by_the_pair(make: Mak
     let pair = |n, a, b| ReviewPair { no: ReviewNo(n), a: no(a), b: no(b) };
     let whole = (0..many).map(|n| pair(9_000 + n, 4, 10_000 + n)).collect();
     let lists = [(no(1), ReviewList::Long), (no(3), ReviewList::Long), (no(4), ReviewList::Whole(whole))];
-    assert_eq!(got.reviews_of, HashMap::from(lists));
-    assert_eq!(got.reviews_between, HashMap::from([((no(1), no(3)), vec![pair(1, 2, 3), pair(3, 3, 1)])]));
+    assert_eq!(got.reviews_of, HashMap::from_iter(lists));
+    assert_eq!(got.reviews_between, HashMap::from_iter([((no(1), no(3)), vec![pair(1, 2, 3), pair(3, 3, 1)])]));
     let alone = [(1, vec![ReviewNo(5)]), (3, vec![ReviewNo(6)])].map(|(root, found)| ((key("a"), no(root)), found));
-    assert_eq!(got.reviews_of_value, HashMap::from(alone));
+    assert_eq!(got.reviews_of_value, HashMap::from_iter(alone));
 }
 
 /// Fails if devices or reviews are read while events are left, or those of one member alone.
@@ -224,7 +224,7 @@ pub(super) fn holders_are_looked_at_as_far_as_their_profiles_can_be_loaded_toget
     put(&*engine, &shop, (1..=3).map(|n| RowChange::Upsert(StoredRow::PendingHolder(key("a"), no(n)))).collect())
         .expect("it stores");
     let got = facts(&*engine, &shop, Needs { holders: vec![key("a")], ..Needs::default() }).expect("it reads");
-    assert_eq!(got.holders, HashMap::from([(key("a"), Some(vec![no(1), no(2)]))]));
+    assert_eq!(got.holders, HashMap::from_iter([(key("a"), Some(vec![no(1), no(2)]))]));
 }
 
 /// Fails if a holder that is noted twice counts twice (`muster verify` sees it), or taking back one that is not noted is
@@ -254,9 +254,9 @@ pub(super) fn holders_are_noted_and_taken_back_without_harm(make: Make<'_>) {
     };
     let got = facts(&*engine, &shop, needs).expect("it reads");
     let holders = [(key("a"), Some(vec![no(1), no(3)])), (key("b"), Some(vec![]))];
-    assert_eq!(got.holders, HashMap::from(holders), "by number");
+    assert_eq!(got.holders, HashMap::from_iter(holders), "by number");
     assert_eq!(got.noted, Some(vec![(key("a"), no(1)), (key("a"), no(3))]), "what was taken back is not among them");
-    assert_eq!(got.held, HashMap::from([((key("a"), no(3)), Some(())), ((key("a"), no(2)), None)]));
+    assert_eq!(got.held, HashMap::from_iter([((key("a"), no(3)), Some(())), ((key("a"), no(2)), None)]));
     assert_eq!((got.scan, got.records), (Some(vec![no(2)]), HashMap::from_iter([(no(2), Some(profile(2)))])));
     let mut reader = engine.read(&shop).expect("it reads");
     assert_eq!([reader.holder(&key("a")), reader.holder(&key("b"))], [Ok(Some(no(1))), Ok(None)]);

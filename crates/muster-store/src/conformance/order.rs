@@ -69,7 +69,7 @@ pub(super) fn a_decision_that_breaks_or_panics_stores_nothing_and_the_others_go_
         let mut reader = engine.read(&shop).expect("it reads");
         let (counters, rows) = dump(&mut *reader).expect("it reads");
         assert_eq!((counters.seq, rows), (1, vec![RowChange::Upsert(StoredRow::Binding(key("1"), ProfileNo(1)))]));
-        let needs = Needs { bindings: vec![key("broken"), key("1")], ..Needs::default() };
+        let needs = Needs { bindings: vec![key("broken").into(), key("1").into()], ..Needs::default() };
         let facts = facts(&*engine, &shop, needs).expect("it reads");
         assert_eq!((facts.bindings[&key("broken")], facts.bindings[&key("1")]), (None, Some(ProfileNo(1))));
     }

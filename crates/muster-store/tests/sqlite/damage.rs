@@ -109,7 +109,7 @@ fn a_flipped_bit_in_a_row_is_found_by_reads_and_by_verify() {
         assert!(matches!(reader.rows(&mut |_| {}), Err(EngineError::Corrupt(_))));
         damaged_profiles += u32::from(matches!(reader.profile(ProfileNo(2)), Err(EngineError::Corrupt(_))));
         // A flipped binding is not found under its key any more, so the map that decisions ask reads all of them.
-        let decided = facts(&engine, &id("shop"), Needs { bindings: vec![key(2)], ..Needs::default() }).err();
+        let decided = facts(&engine, &id("shop"), Needs { bindings: vec![key(2).into()], ..Needs::default() }).err();
         refused_decisions += u32::from(matches!(decided, Some(EngineError::Corrupt(_))));
         drop(reader);
         drop(engine);
