@@ -20,6 +20,7 @@ mod orphans;
 mod own_entry;
 #[cfg(feature = "support")]
 mod plans;
+mod row_statements;
 mod schema;
 mod settings;
 mod inner;
@@ -27,6 +28,7 @@ mod state;
 mod synced;
 mod table;
 mod errors;
+mod transaction;
 mod verify;
 mod workspace;
 mod writer;

@@ -1,6 +1,7 @@
 //! The rows of one decision, written inside its savepoint, with the sums of their families.
 
 use super::facts::Loaded;
+use super::row_statements::RowStatements;
 use super::state::State;
 use super::table;
 use crate::binding_map::BindingMap;
@@ -13,7 +14,7 @@ use muster_core::change::{RowChange, RowKey, StoredRow};
 use muster_core::id::{ProfileNo, QuarantineNo, RequestNo};
 use muster_core::identifier::Identifier;
 use muster_core::record::{Idempotency, LogEntry, QuarantinedElement};
-use rusqlite::{Connection, Row};
+use rusqlite::Row;
 
 /// What `codec` counts of a quarantine entry, of a row that is stored.
 const QUARANTINE_BYTES: &str = "SELECT length(element) + length(errors) FROM quarantine WHERE no = ?1";
@@ -24,8 +25,8 @@ const REFUSED_BYTES: &str = "SELECT length(record) FROM refused WHERE no = ?1";
 const ANSWER_BYTES: &str = "SELECT length(body) FROM idempotency WHERE route = ?1 AND key = ?2";
 
 /// Writes rows through a connection.
-pub(crate) struct Apply<'a> {
-    pub(crate) conn: &'a Connection,
+pub(crate) struct Apply<'a, 'c> {
+    pub(crate) rows: &'a RowStatements<'c>,
     pub(crate) state: &'a mut State,
     pub(crate) bindings: &'a mut BindingMap,
     pub(crate) loaded: &'a mut Loaded,
@@ -35,7 +36,7 @@ fn not_there() -> EngineError {
     EngineError::Broken("it deletes a row that is not there".into())
 }
 
-impl Apply<'_> {
+impl Apply<'_, '_> {
     /// One row.
     pub(crate) fn row(&mut self, row: &RowChange) -> Result<(), EngineError> {
         match row {
@@ -91,8 +92,8 @@ impl Apply<'_> {
     pub(super) fn put_cells(&mut self, family: Family, cells: &[Cell<'_>]) -> Result<bool, EngineError> {
         let sum = row_sum(family, cells);
         let mut old = self.loaded.get(family, &cells[0]).flatten();
-        if old.is_none() && !table::insert(self.conn, family, cells, sum)? {
-            old = table::stored_sum(self.conn, family, &cells[..family.key_columns()])?;
+        if old.is_none() && !self.rows.insert(family, cells, sum)? {
+            old = self.rows.stored_sum(family, &cells[..family.key_columns()])?;
             if old.is_none() {
                 return Err(EngineError::Broken(format!("a row of {} does not fit its table", family.table()).into()));
             }
@@ -108,7 +109,7 @@ impl Apply<'_> {
         sum: i64,
         old: Option<i64>,
     ) -> Result<(), EngineError> {
-        if old.is_some() && !table::update(self.conn, family, cells, sum)? {
+        if old.is_some() && !self.rows.update(family, cells, sum)? {
             return Err(EngineError::Corrupt(format!("a row of {} is not there any more", family.table()).into()));
         }
         self.state.sums.replace(family, old, Some(sum));
@@ -119,10 +120,10 @@ impl Apply<'_> {
     pub(super) fn delete(&mut self, family: Family, key: &[Cell<'_>]) -> Result<(), EngineError> {
         let old = match self.loaded.get(family, &key[0]) {
             Some(known) => known,
-            None => table::stored_sum(self.conn, family, key)?,
+            None => self.rows.stored_sum(family, key)?,
         };
         let old = old.ok_or_else(not_there)?;
-        if !table::delete(self.conn, family, key)? {
+        if !self.rows.delete(family, key)? {
             return Err(not_there());
         }
         self.state.sums.replace(family, Some(old), None);
@@ -136,7 +137,7 @@ impl Apply<'_> {
             Some(profile) => Ok(profile.map(|no| row_sum(Family::Bindings, &binding_cells(key, no)))),
             None => {
                 let key = [Cell::text(key.kind.name()), Cell::text(&key.value)];
-                Ok(table::stored_sum(self.conn, Family::Bindings, &key)?)
+                Ok(self.rows.stored_sum(Family::Bindings, &key)?)
             }
         }
     }
@@ -144,8 +145,7 @@ impl Apply<'_> {
     fn bind(&mut self, key: &Identifier, profile: ProfileNo) -> Result<(), EngineError> {
         let cells = binding_cells(key, profile);
         let (sum, old) = (row_sum(Family::Bindings, &cells), self.bound(key)?);
-        let put = if old.is_some() { table::update } else { table::insert };
-        if !put(self.conn, Family::Bindings, &cells, sum)? {
+        if !self.rows.put((Family::Bindings, old.is_some()), &cells, sum)? {
             return Err(EngineError::Corrupt("the bindings are not as they were loaded".into()));
         }
         self.state.sums.replace(Family::Bindings, old, Some(sum));
@@ -155,7 +155,7 @@ impl Apply<'_> {
 
     fn unbind(&mut self, key: &Identifier) -> Result<(), EngineError> {
         let old = self.bound(key)?.ok_or_else(not_there)?;
-        if !table::delete(self.conn, Family::Bindings, &[Cell::text(key.kind.name()), Cell::text(&key.value)])? {
+        if !self.rows.delete(Family::Bindings, &[Cell::text(key.kind.name()), Cell::text(&key.value)])? {
             return Err(not_there());
         }
         self.state.sums.replace(Family::Bindings, Some(old), None);
@@ -167,7 +167,7 @@ impl Apply<'_> {
     fn note(&mut self, family: Family, key: &Identifier, no: ProfileNo) -> Result<(), EngineError> {
         let cells = holder_cells(key, no);
         let sum = row_sum(family, &cells);
-        if table::insert(self.conn, family, &cells, sum)? {
+        if self.rows.insert(family, &cells, sum)? {
             self.state.sums.replace(family, None, Some(sum));
         }
         Ok(())
@@ -176,7 +176,7 @@ impl Apply<'_> {
     /// Takes that back, if it is noted.
     fn forget(&mut self, family: Family, key: &Identifier, no: ProfileNo) -> Result<(), EngineError> {
         let cells = holder_cells(key, no);
-        if table::delete(self.conn, family, &cells)? {
+        if self.rows.delete(family, &cells)? {
             self.state.sums.replace(family, Some(row_sum(family, &cells)), None);
         }
         Ok(())
@@ -184,7 +184,7 @@ impl Apply<'_> {
 
     /// What a row takes of its family's bound of bytes, as it is stored; 0 = it is not there.
     fn stored_bytes(&self, sql: &str, no: u64) -> Result<u64, EngineError> {
-        Ok(table::numbers(self.conn, sql, &[Cell::unsigned(no)])?.into_iter().sum())
+        Ok(table::numbers(self.rows, sql, &[Cell::unsigned(no)])?.into_iter().sum())
     }
 
     fn quarantine(&mut self, row: &QuarantinedElement) -> Result<(), EngineError> {
@@ -204,7 +204,7 @@ impl Apply<'_> {
     }
 
     fn answer_bytes(&self, key: &[Cell<'_>; 2]) -> Result<u64, EngineError> {
-        Ok(table::numbers(self.conn, ANSWER_BYTES, key)?.into_iter().sum())
+        Ok(table::numbers(self.rows, ANSWER_BYTES, key)?.into_iter().sum())
     }
 
     fn record_answer(&mut self, row: &Idempotency) -> Result<(), EngineError> {
@@ -229,7 +229,7 @@ impl Apply<'_> {
         while self.state.answer_bytes > bounds.answer_bytes {
             let sql = "SELECT route, key, at FROM idempotency ORDER BY at, route, key LIMIT 1";
             let read = |row: &Row<'_>| Ok((row.get::<_, i64>(0)?, row.get::<_, String>(1)?, row.get::<_, i64>(2)?));
-            let oldest = table::answers(self.conn, sql, &[], read)?.into_iter().next();
+            let oldest = table::answers(self.rows, sql, &[], read)?.into_iter().next();
             let now = self.state.counters.now.0;
             let Some((route, key, _)) = oldest.filter(|(_, _, at)| now - at >= ANSWERS_KEPT_MS) else { break };
             self.drop_answer(route, &key)?;
@@ -254,7 +254,7 @@ impl Apply<'_> {
         while over(self.state) {
             let sql = "SELECT no, replayed_as IS NULL AND deleted_at IS NULL FROM quarantine ORDER BY no LIMIT 1";
             let read = |row: &Row<'_>| Ok((QuarantineNo(table::unsigned(row, 0)?), row.get::<_, bool>(1)?));
-            let oldest = table::answers(self.conn, sql, &[], read)?;
+            let oldest = table::answers(self.rows, sql, &[], read)?;
             let Some((no, counted)) = oldest.into_iter().next() else { break };
             self.drop_quarantined(no)?;
             let State { counters, figures, .. } = &mut *self.state;
@@ -276,7 +276,7 @@ impl Apply<'_> {
             || self.state.figures.refused_bytes > bounds.refused_bytes
         {
             let sql = "SELECT no FROM refused ORDER BY received_at, no LIMIT 1";
-            let Some(no) = table::numbers(self.conn, sql, &[])?.into_iter().next() else { break };
+            let Some(no) = table::numbers(self.rows, sql, &[])?.into_iter().next() else { break };
             self.drop_refused(RequestNo(no))?;
         }
         Ok(())

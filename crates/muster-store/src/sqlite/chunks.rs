@@ -59,7 +59,7 @@ fn first(cells: &[Cell<'_>]) -> Box<str> {
     }
 }
 
-impl Apply<'_> {
+impl Apply<'_, '_> {
     /// Puts a member record: in one row, or in a row and chunks.
     pub(super) fn profile(&mut self, profile: &MemberRecord) -> Result<(), EngineError> {
         let was_there = self.put_cells(Family::Profiles, &profile.cells())?;
@@ -103,7 +103,7 @@ impl Apply<'_> {
             return Ok(Sums::new());
         }
         let read = |row: &rusqlite::Row<'_>| Ok((row.get(0)?, row.get(1)?));
-        Ok(table::answers(self.conn, SUMS, &key(part_of, no), read)?.into_iter().collect())
+        Ok(table::answers(self.rows, SUMS, &key(part_of, no), read)?.into_iter().collect())
     }
 
     /// Writes a chunk, unless it is stored as it is.
@@ -118,8 +118,7 @@ impl Apply<'_> {
         if before == Some(sum) {
             return Ok(());
         }
-        let put = if before.is_some() { table::update } else { table::insert };
-        if !put(self.conn, Family::Chunks, cells, sum)? {
+        if !self.rows.put((Family::Chunks, before.is_some()), cells, sum)? {
             return Err(EngineError::Corrupt("the chunks of a profile are not as they were read".into()));
         }
         self.state.sums.replace(Family::Chunks, before, Some(sum));
@@ -129,7 +128,7 @@ impl Apply<'_> {
     fn drop_chunks(&mut self, part_of: PartOf, no: ProfileNo, old: &Sums) -> Result<(), EngineError> {
         for (first, sum) in old {
             let [part_of, no] = key(part_of, no);
-            if !table::delete(self.conn, Family::Chunks, &[part_of, no, Cell::text(first)])? {
+            if !self.rows.delete(Family::Chunks, &[part_of, no, Cell::text(first)])? {
                 return Err(EngineError::Corrupt("a chunk of a profile is not there any more".into()));
             }
             self.state.sums.replace(Family::Chunks, Some(*sum), None);

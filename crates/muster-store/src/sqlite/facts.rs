@@ -2,6 +2,7 @@
 //! replacing such a row need not read it again.
 
 use super::chunks::{self, Sums};
+use super::row_statements::RowStatements;
 use super::table::{self, unsigned};
 use crate::binding_map::BindingMap;
 use crate::codec::chunks::PartOf;
@@ -11,7 +12,7 @@ use crate::error::CorruptRow;
 use crate::fact_loading::{FactSource, ReviewAlone, WithBytes};
 use crate::family::Family;
 use crate::queue::cores::{Cores, Large};
-use muster_core::facts::ReviewPair;
+use muster_core::facts::{FactHasher, ReviewPair};
 use muster_core::id::{MergeNo, ProfileNo, QuarantineNo, RequestNo, ReviewNo, SeparationNo, Seq};
 use muster_core::identifier::{Identifier, IdentifierKind};
 use muster_core::kinds::Route;
@@ -27,9 +28,9 @@ use std::collections::HashMap;
 /// Checksums of rows with a number as key, as they are in the transaction; None = there is none.
 #[derive(Default)]
 pub(crate) struct Loaded {
-    rows: HashMap<(Family, i64), Option<i64>>,
+    rows: HashMap<(Family, i64), Option<i64>, FactHasher>,
     /// The checksums of the chunks of records and views that were read.
-    pub(super) chunks: HashMap<(PartOf, ProfileNo), Sums>,
+    pub(super) chunks: HashMap<(PartOf, ProfileNo), Sums, FactHasher>,
 }
 
 impl Loaded {
@@ -58,8 +59,8 @@ impl Loaded {
 }
 
 /// Reads facts through a connection.
-pub(crate) struct FactReader<'a, 't> {
-    pub(crate) conn: &'a Connection,
+pub(crate) struct FactReader<'a, 'c, 't> {
+    pub(crate) rows: &'a RowStatements<'c>,
     pub(crate) bindings: &'a BindingMap,
     pub(crate) loaded: &'a mut Loaded,
     pub(crate) cores: &'t Cores,
@@ -67,7 +68,7 @@ pub(crate) struct FactReader<'a, 't> {
     pub(crate) large: Option<Large<'t>>,
 }
 
-impl FactReader<'_, '_> {
+impl FactReader<'_, '_, '_> {
     /// The oldest rows of a family until then.
     fn expired<T>(
         &self,
@@ -76,12 +77,12 @@ impl FactReader<'_, '_> {
         limit: usize,
         read: impl FnMut(&Row<'_>) -> Result<T, EngineError>,
     ) -> Result<Vec<T>, EngineError> {
-        table::answers(self.conn, sql, &[Cell::Int(until.0), Cell::unsigned(limit as u64)], read)
+        table::answers(self.rows, sql, &[Cell::Int(until.0), Cell::unsigned(limit as u64)], read)
     }
 
     fn numbered<R: Record>(&mut self, no: u64) -> Result<Option<R>, EngineError> {
         let key = Cell::unsigned(no);
-        let found = table::get::<R>(self.conn, std::slice::from_ref(&key))?;
+        let found = self.rows.get::<R>(std::slice::from_ref(&key))?;
         self.loaded.set(R::FAMILY, &key, found.as_ref().map(|(_, sum)| *sum));
         Ok(found.map(|(row, _)| row))
     }
@@ -125,19 +126,19 @@ pub(crate) fn idempotency(conn: &Connection, route: Route, key: &str) -> Result<
     Ok(table::get(conn, &[Cell::Int(route as i64), Cell::text(key)])?.map(|(row, _)| row))
 }
 
-impl FactSource for FactReader<'_, '_> {
+impl FactSource for FactReader<'_, '_, '_> {
     fn large(&mut self) -> Result<(), EngineError> {
         self.large = Some(self.cores.large()?);
         Ok(())
     }
 
     fn binding(&mut self, key: &Identifier) -> Result<Option<ProfileNo>, EngineError> {
-        self.bindings.get(key).map_or_else(|| binding(self.conn, key), Ok)
+        self.bindings.get(key).map_or_else(|| binding(self.rows, key), Ok)
     }
 
     fn profile(&mut self, no: ProfileNo) -> Result<Option<MemberRecord>, EngineError> {
         let Some(mut profile) = self.numbered::<MemberRecord>(no.0)? else { return Ok(None) };
-        let sums = chunks::fill_record(self.conn, &mut profile)?;
+        let sums = chunks::fill_record(self.rows, &mut profile)?;
         self.loaded.set_chunks(PartOf::Record, no, sums);
         Ok(Some(profile))
     }
@@ -148,7 +149,7 @@ impl FactSource for FactReader<'_, '_> {
 
     fn view(&mut self, root: ProfileNo) -> Result<Option<View>, EngineError> {
         let Some(mut row) = self.numbered::<ViewRow>(root.0)? else { return Ok(None) };
-        let sums = chunks::fill_view(self.conn, root, &mut row.view)?;
+        let sums = chunks::fill_view(self.rows, root, &mut row.view)?;
         self.loaded.set_chunks(PartOf::View, root, sums);
         Ok(Some(row.view))
     }
@@ -158,30 +159,30 @@ impl FactSource for FactReader<'_, '_> {
     }
 
     fn members(&mut self, root: ProfileNo) -> Result<Vec<ProfileNo>, EngineError> {
-        members(self.conn, root)
+        members(self.rows, root)
     }
 
     fn separations_of(&mut self, no: ProfileNo) -> Result<Vec<Separation>, EngineError> {
-        separations_of(self.conn, no)
+        separations_of(self.rows, no)
     }
 
     fn events_of(&mut self, no: ProfileNo, limit: usize) -> Result<Vec<(Seq, Option<Box<str>>)>, EngineError> {
         let sql = "SELECT seq, record FROM events WHERE profile = ?1 LIMIT ?2";
         let read = |row: &Row<'_>| Ok((unsigned(row, 0)?, row.get::<_, Vec<u8>>(1)?));
-        let found = table::answers(self.conn, sql, &[Cell::unsigned(no.0), Cell::unsigned(limit as u64)], read)?;
+        let found = table::answers(self.rows, sql, &[Cell::unsigned(no.0), Cell::unsigned(limit as u64)], read)?;
         let id = |(seq, record): (Seq, Vec<u8>)| Ok((seq, event_id(&record)?));
         found.into_iter().map(id).collect()
     }
 
     fn devices_of(&mut self, no: ProfileNo) -> Result<Vec<DeviceRef>, EngineError> {
         let of = (Family::Devices, "WHERE profile = ?1 ORDER BY device_id");
-        let devices: Vec<Device> = table::list(self.conn, of, &[Cell::unsigned(no.0)])?;
+        let devices: Vec<Device> = table::list(self.rows, of, &[Cell::unsigned(no.0)])?;
         Ok(devices.into_iter().map(|device| device.at).collect())
     }
 
     fn device(&mut self, at: &DeviceRef) -> Result<Option<Device>, EngineError> {
         let key = [Cell::unsigned(at.profile.0), Cell::text(&at.device_id)];
-        Ok(table::get(self.conn, &key)?.map(|(row, _)| row))
+        Ok(self.rows.get(&key)?.map(|(row, _)| row))
     }
 
     fn token(&mut self, token: &DeviceToken) -> Result<Option<DeviceRef>, EngineError> {
@@ -190,12 +191,12 @@ impl FactSource for FactReader<'_, '_> {
             DeviceTokenKind::Gaid => "WHERE gaid = ?1 LIMIT 1",
             DeviceTokenKind::Idfv => "WHERE idfv = ?1 LIMIT 1",
         };
-        let found: Vec<Device> = table::list(self.conn, (Family::Devices, condition), &[Cell::text(&token.value)])?;
+        let found: Vec<Device> = table::list(self.rows, (Family::Devices, condition), &[Cell::text(&token.value)])?;
         Ok(found.into_iter().next().map(|device| device.at))
     }
 
     fn event_id(&mut self, id: &str) -> Result<Option<EventId>, EngineError> {
-        Ok(table::get(self.conn, &[Cell::text(id)])?.map(|(row, _)| row))
+        Ok(self.rows.get(&[Cell::text(id)])?.map(|(row, _)| row))
     }
 
     fn merge(&mut self, no: MergeNo) -> Result<Option<Merge>, EngineError> {
@@ -207,7 +208,7 @@ impl FactSource for FactReader<'_, '_> {
     }
 
     fn idempotency(&mut self, route: Route, key: &str) -> Result<Option<Idempotency>, EngineError> {
-        idempotency(self.conn, route, key)
+        idempotency(self.rows, route, key)
     }
 
     fn review_pairs(&mut self, no: ProfileNo, limit: usize) -> Result<Vec<ReviewPair>, EngineError> {
@@ -217,9 +218,9 @@ impl FactSource for FactReader<'_, '_> {
         const SECOND: &str = "SELECT no, a, b FROM reviews INDEXED BY reviews_second \
              WHERE b = ?1 AND state <> 2 AND b IS NOT NULL LIMIT ?2";
         let mut pairs =
-            table::answers(self.conn, FIRST, &[Cell::unsigned(no.0), Cell::unsigned(limit as u64)], review_pair)?;
+            table::answers(self.rows, FIRST, &[Cell::unsigned(no.0), Cell::unsigned(limit as u64)], review_pair)?;
         let left = Cell::unsigned((limit - pairs.len()) as u64);
-        pairs.extend(table::answers(self.conn, SECOND, &[Cell::unsigned(no.0), left], review_pair)?);
+        pairs.extend(table::answers(self.rows, SECOND, &[Cell::unsigned(no.0), left], review_pair)?);
         Ok(pairs)
     }
 
@@ -227,7 +228,7 @@ impl FactSource for FactReader<'_, '_> {
         let sql = "SELECT no, a, b FROM reviews INDEXED BY reviews_between WHERE a = ?1 AND b = ?2 AND state <> 2";
         let mut pairs = Vec::new();
         for (a, b) in [(a, b), (b, a)] {
-            pairs.extend(table::answers(self.conn, sql, &[Cell::unsigned(a.0), Cell::unsigned(b.0)], review_pair)?);
+            pairs.extend(table::answers(self.rows, sql, &[Cell::unsigned(a.0), Cell::unsigned(b.0)], review_pair)?);
         }
         Ok(pairs)
     }
@@ -237,20 +238,20 @@ impl FactSource for FactReader<'_, '_> {
         let sql = "SELECT no, a, state = 1 FROM reviews INDEXED BY reviews_of_value \
              WHERE kind = ?1 AND value = ?2 AND state <> 2 AND b IS NULL LIMIT ?3";
         let parameters = [Cell::text(key.kind.name()), Cell::text(&key.value), Cell::unsigned(limit as u64)];
-        table::answers(self.conn, sql, &parameters, review_alone)
+        table::answers(self.rows, sql, &parameters, review_alone)
     }
 
     fn reviews_of_holder(&mut self, key: &Identifier, no: ProfileNo) -> Result<Vec<ReviewAlone>, EngineError> {
         let sql = "SELECT no, a, state = 1 FROM reviews INDEXED BY reviews_of_value \
              WHERE kind = ?1 AND value = ?2 AND a = ?3 AND state <> 2 AND b IS NULL";
         let parameters = [Cell::text(key.kind.name()), Cell::text(&key.value), Cell::unsigned(no.0)];
-        table::answers(self.conn, sql, &parameters, review_alone)
+        table::answers(self.rows, sql, &parameters, review_alone)
     }
 
     fn reviews_naming(&mut self, no: ProfileNo, limit: usize) -> Result<Vec<(ReviewNo, bool)>, EngineError> {
         let sql = "SELECT no, state = 1 FROM reviews WHERE a = ?1 OR b = ?1 LIMIT ?2";
         let read = |row: &Row<'_>| Ok((ReviewNo(unsigned(row, 0)?), row.get(1)?));
-        table::answers(self.conn, sql, &[Cell::unsigned(no.0), Cell::unsigned(limit as u64)], read)
+        table::answers(self.rows, sql, &[Cell::unsigned(no.0), Cell::unsigned(limit as u64)], read)
     }
 
     fn review(&mut self, no: ReviewNo) -> Result<Option<Review>, EngineError> {
@@ -260,29 +261,29 @@ impl FactSource for FactReader<'_, '_> {
     fn reviews_to_drop(&mut self, limit: usize) -> Result<Vec<(ReviewNo, bool)>, EngineError> {
         let sql = "SELECT no, state = 1 FROM reviews ORDER BY (state = 1), no LIMIT ?1";
         let read = |row: &Row<'_>| Ok((ReviewNo(unsigned(row, 0)?), row.get(1)?));
-        table::answers(self.conn, sql, &[Cell::unsigned(limit as u64)], read)
+        table::answers(self.rows, sql, &[Cell::unsigned(limit as u64)], read)
     }
 
     fn noted(&mut self, limit: usize) -> Result<Vec<(Identifier, ProfileNo)>, EngineError> {
         let sql = "SELECT kind, value, profile FROM holders LIMIT ?1";
-        table::answers(self.conn, sql, &[Cell::unsigned(limit as u64)], |row| {
+        table::answers(self.rows, sql, &[Cell::unsigned(limit as u64)], |row| {
             let (kind, value): (String, String) = (row.get(0)?, row.get(1)?);
             Ok((Identifier { kind: IdentifierKind::new(&kind), value: value.into() }, ProfileNo(unsigned(row, 2)?)))
         })
     }
 
     fn holders(&mut self, key: &Identifier, limit: usize) -> Result<Vec<ProfileNo>, EngineError> {
-        noted(self.conn, Family::Holders, key, limit)
+        noted(self.rows, Family::Holders, key, limit)
     }
 
     fn holds(&mut self, key: &Identifier, no: ProfileNo) -> Result<bool, EngineError> {
-        Ok(table::stored_sum(self.conn, Family::Holders, &holder_cells(key, no))?.is_some())
+        Ok(self.rows.stored_sum(Family::Holders, &holder_cells(key, no))?.is_some())
     }
 
     fn profiles_after(&mut self, after: ProfileNo, limit: usize) -> Result<Vec<ProfileNo>, EngineError> {
         let sql = "SELECT no FROM profiles WHERE no > ?1 ORDER BY no LIMIT ?2";
         let parameters = [Cell::unsigned(after.0), Cell::unsigned(limit as u64)];
-        Ok(table::numbers(self.conn, sql, &parameters)?.into_iter().map(ProfileNo).collect())
+        Ok(table::numbers(self.rows, sql, &parameters)?.into_iter().map(ProfileNo).collect())
     }
 
     fn quarantined(&mut self, no: QuarantineNo) -> Result<Option<QuarantinedElement>, EngineError> {

@@ -1,6 +1,7 @@
 //! The tables of a file and their version (`user_version`). A new file gets the current tables; a file of an earlier
 //! release is migrated by numbered steps, of which there are none yet. A file of a later Muster is refused.
 
+use super::row_statements::RowStatements;
 use super::state::State;
 use crate::ddl::{Dialect, create_table};
 use crate::engine::EngineError;
@@ -41,7 +42,7 @@ fn version(conn: &Connection, known: i64) -> Result<i64, SchemaError> {
 
 /// Gives a new workspace's file its tables and first rows.
 pub(crate) fn workspace(conn: &mut Connection) -> Result<(), SchemaError> {
-    create(conn, WORKSPACE_VERSION, &workspace_sql(), |conn| State::default().save(conn, None))
+    create(conn, WORKSPACE_VERSION, &workspace_sql(), |conn| State::default().save(&RowStatements::new(conn), None))
 }
 
 /// Gives a new catalogue its tables.

@@ -1,5 +1,6 @@
 //! State of a workspace in memory, written once for each group: counters, sums of families, and figures of the engine.
 
+use super::row_statements::RowStatements;
 use super::table;
 use crate::codec::{COUNTERS_ID, Cell, Record as _, cells_sum, row_sum};
 use crate::engine::EngineError;
@@ -75,13 +76,12 @@ impl State {
     }
 
     /// Writes the differences to the previous state; everything if there was none.
-    pub(crate) fn save(&mut self, conn: &Connection, before: Option<&Self>) -> Result<(), EngineError> {
+    pub(crate) fn save(&mut self, rows: &RowStatements<'_>, before: Option<&Self>) -> Result<(), EngineError> {
         let old = before.map(|b| row_sum(Family::Counters, &b.counters.cells()));
         let cells = self.counters.cells();
         let sum = row_sum(Family::Counters, &cells);
         if old != Some(sum) {
-            let put = if old.is_some() { table::update } else { table::insert };
-            if !put(conn, Family::Counters, &cells, sum)? {
+            if !rows.put((Family::Counters, old.is_some()), &cells, sum)? {
                 return Err(EngineError::Corrupt("the row of counters is not as it was".into()));
             }
             self.sums.replace(Family::Counters, old, Some(sum));
@@ -89,11 +89,11 @@ impl State {
         for family in Family::ALL {
             let sum = self.sums.get(family);
             if before.is_none_or(|b| b.sums.get(family) != sum) {
-                save_sum(conn, family, sum)?;
+                save_sum(rows, family, sum)?;
             }
         }
         let [group, quarantine_bytes, quarantine_dropped, refused_bytes] = self.figures.numbers().map(u64::cast_signed);
-        conn.prepare_cached("INSERT OR REPLACE INTO engine VALUES (1, ?1, ?2, ?3, ?4, ?5)")?.execute(params![
+        rows.prepare_cached("INSERT OR REPLACE INTO engine VALUES (1, ?1, ?2, ?3, ?4, ?5)")?.execute(params![
             group,
             quarantine_bytes,
             quarantine_dropped,

@@ -1,7 +1,6 @@
-//! Single rows of family tables: statements made once from the family list, cells bound and read, checksums checked at
-//! every read.
+//! Rows of family tables: statements made once from the family list, cells bound and read, checksums checked at every
+//! read. Single rows of a group are `row_statements`.
 
-use super::errors;
 use crate::codec::{Cell, Record, row_sum};
 use crate::engine::EngineError;
 use crate::family::Family;
@@ -12,12 +11,12 @@ use std::borrow::Cow;
 use std::sync::LazyLock;
 
 /// The statements of one family.
-struct Statements {
-    insert: String,
-    update: String,
-    select: String,
-    select_sum: String,
-    delete: String,
+pub(super) struct Statements {
+    pub(super) insert: String,
+    pub(super) update: String,
+    pub(super) select: String,
+    pub(super) select_sum: String,
+    pub(super) delete: String,
     /// `SELECT columns, sum FROM table`, for a condition to follow.
     from: String,
 }
@@ -45,7 +44,7 @@ impl Statements {
     }
 }
 
-fn statements(family: Family) -> &'static Statements {
+pub(super) fn statements(family: Family) -> &'static Statements {
     &STATEMENTS[family.place()]
 }
 
@@ -68,7 +67,7 @@ pub(crate) fn prepared<'c>(conn: &'c Connection, sql: &str) -> rusqlite::Result<
     conn.prepare_cached(sql)
 }
 
-fn bind(statement: &mut CachedStatement<'_>, cells: &[Cell<'_>]) -> rusqlite::Result<()> {
+pub(super) fn bind(statement: &mut CachedStatement<'_>, cells: &[Cell<'_>]) -> rusqlite::Result<()> {
     for (place, cell) in (1..).zip(cells) {
         statement.raw_bind_parameter(place, cell)?;
     }
@@ -232,39 +231,4 @@ pub(crate) fn unsigned(row: &Row<'_>, column: usize) -> rusqlite::Result<u64> {
 /// Numbers that a statement answers in its only column.
 pub(crate) fn numbers(conn: &Connection, sql: &str, parameters: &[Cell<'_>]) -> Result<Vec<u64>, EngineError> {
     answers(conn, sql, parameters, |row| Ok(unsigned(row, 0)?))
-}
-
-/// Inserts a row; false if its key exists, and nothing changed.
-pub(crate) fn insert(conn: &Connection, family: Family, cells: &[Cell<'_>], sum: i64) -> rusqlite::Result<bool> {
-    let mut statement = prepared(conn, &statements(family).insert)?;
-    bind(&mut statement, cells)?;
-    statement.raw_bind_parameter(cells.len() + 1, sum)?;
-    match statement.raw_execute() {
-        Ok(_) => Ok(true),
-        Err(error) if errors::is_taken(&error) => Ok(false),
-        Err(error) => Err(error),
-    }
-}
-
-/// Replaces an existing row; false if there is none.
-pub(crate) fn update(conn: &Connection, family: Family, cells: &[Cell<'_>], sum: i64) -> rusqlite::Result<bool> {
-    let mut statement = prepared(conn, &statements(family).update)?;
-    bind(&mut statement, cells)?;
-    statement.raw_bind_parameter(cells.len() + 1, sum)?;
-    Ok(statement.raw_execute()? == 1)
-}
-
-/// Deletes a row; false if there is none.
-pub(crate) fn delete(conn: &Connection, family: Family, key: &[Cell<'_>]) -> rusqlite::Result<bool> {
-    let mut statement = prepared(conn, &statements(family).delete)?;
-    bind(&mut statement, key)?;
-    Ok(statement.raw_execute()? == 1)
-}
-
-/// Returns the stored checksum of a row.
-pub(crate) fn stored_sum(conn: &Connection, family: Family, key: &[Cell<'_>]) -> rusqlite::Result<Option<i64>> {
-    let mut statement = prepared(conn, &statements(family).select_sum)?;
-    bind(&mut statement, key)?;
-    let mut rows = statement.raw_query();
-    rows.next()?.map(|row| row.get(0)).transpose()
 }

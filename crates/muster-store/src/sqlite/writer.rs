@@ -1,26 +1,23 @@
 //! The one writer of a workspace: a group of decisions as one transaction, then one commit, one sync. A decision that
 //! breaks is taken back alone.
 
-use super::apply::Apply;
 use super::errors;
-use super::facts::{FactReader, Loaded};
+use super::facts::Loaded;
 use super::own_entry::{self, Versioned};
+use super::row_statements::RowStatements;
 use super::schema::{self, SchemaError};
 use super::settings;
 use super::state::State;
 use super::synced::Synced;
 use super::table;
+use super::transaction::{Stop, Transaction};
 use crate::binding_map::BindingMap;
 use crate::codec::Binding;
 use crate::engine::{EngineError, Job};
-use crate::fact_loading::{self, LoadResult};
 use crate::family::Family;
 use crate::queue::group::{GroupEnd, GroupFailure, GroupRun};
-use muster_core::change::Changes;
-use muster_core::decision::Mode;
-use muster_core::facts::Facts;
 use muster_core::record::{Counters, LogEntry};
-use muster_core::time::{Moment, Timestamp};
+use muster_core::time::Timestamp;
 use rusqlite::Connection;
 use std::path::Path;
 use std::sync::Arc;
@@ -74,34 +71,6 @@ impl From<rusqlite::Error> for WriterError {
 impl From<std::io::Error> for WriterError {
     fn from(error: std::io::Error) -> Self {
         Self::Io(error)
-    }
-}
-
-/// Why a transaction was not committed.
-enum Stop {
-    /// It, or one decision of it, failed.
-    Failed(GroupFailure),
-    /// A decision broke while it was written: the group is run again, with savepoints.
-    Again,
-}
-
-impl<E: Into<GroupFailure>> From<E> for Stop {
-    fn from(error: E) -> Self {
-        Self::Failed(error.into())
-    }
-}
-
-impl From<EngineError> for GroupFailure {
-    fn from(error: EngineError) -> Self {
-        // Before the commit nothing counts, and the transaction is taken back.
-        let poison = errors::is_sync(&error);
-        Self { error, poison }
-    }
-}
-
-impl From<rusqlite::Error> for GroupFailure {
-    fn from(error: rusqlite::Error) -> Self {
-        EngineError::from(error).into()
     }
 }
 
@@ -249,9 +218,12 @@ impl Writer {
         before: &State,
         run: &mut GroupRun<'_>,
     ) -> Result<GroupEnd, Stop> {
+        let Self { conn, synced, state, bindings, loaded, now, .. } = self;
+        let rows = RowStatements::new(conn);
+        let mut transaction = Transaction { rows: &rows, state, bindings, loaded, now };
         let mut ended = GroupEnd::default();
         for job in jobs {
-            ended.results.push(match self.decide(&mut **job, run) {
+            ended.results.push(match transaction.decide(&mut **job, run) {
                 Ok(stored) => {
                     ended.committed += u64::from(stored);
                     Ok(())
@@ -260,19 +232,19 @@ impl Writer {
                 Err(stop) => return Err(stop),
             });
         }
-        self.loaded.clear();
+        transaction.loaded.clear();
         if !refused.is_empty() {
-            self.apply().refused(refused, run.bounds)?;
+            transaction.apply().refused(refused, run.bounds)?;
         }
         if ended.committed == 0 && refused.is_empty() && !run.probe {
             return Ok(ended);
         }
-        self.state.figures.group += 1;
-        self.state.save(&self.conn, Some(before))?;
+        state.figures.group += 1;
+        state.save(&rows, Some(before))?;
         let begun = Instant::now();
         // What is left of the turn waits for the disk, and answers.
         run.cores.give_back();
-        let committed = self.conn.prepare_cached("COMMIT").and_then(|mut commit| commit.execute([]));
+        let committed = rows.prepare_cached("COMMIT").and_then(|mut commit| commit.execute([]));
         if let Err(error) = committed {
             let poison = errors::is_unknown_end(&error);
             return Err(Stop::Failed(GroupFailure { error: error.into(), poison }));
@@ -280,82 +252,11 @@ impl Writer {
         ended.commit = Some(begun.elapsed());
         // The group is durable whatever becomes of the number. On a full disk it lags until a later group writes it, which
         // only makes the check at the next start weaker; any other fault means that the disk cannot be trusted.
-        if let Err(error) = self.synced.write(self.state.figures.group)
+        if let Err(error) = synced.write(state.figures.group)
             && !errors::is_full(&error)
         {
             ended.poison = Some(format!("the number of the last group could not be written: {error}").into());
         }
         Ok(ended)
-    }
-
-    fn apply(&mut self) -> Apply<'_> {
-        let Self { conn, state, bindings, loaded, .. } = self;
-        Apply { conn, state, bindings, loaded }
-    }
-
-    /// One decision; true if it changed something.
-    fn decide(&mut self, job: &mut dyn Job, run: &mut GroupRun<'_>) -> Result<bool, Stop> {
-        let now = run.clock.now();
-        self.now = now.at.max(self.now).max(self.state.counters.now);
-        self.loaded.clear();
-        let facts = Facts {
-            counters: self.state.counters,
-            settings_revision: run.revision,
-            rate: run.rate.clone(),
-            pause: run.pause.clone(),
-            ..Facts::default()
-        };
-        let Self { conn, bindings, loaded, .. } = self;
-        let mut source = FactReader { conn, bindings, loaded, cores: run.cores, large: None };
-        let verdict = fact_loading::load_facts(job, &mut source, facts, Moment { at: self.now, ..now })?;
-        // What was loaded is in the changes: the room is held until they are written.
-        let _large = source.large.take();
-        match verdict {
-            LoadResult::Changes(changes) if job.mode() == Mode::Commit => self.store(changes, run).map(|()| true),
-            // A dry decision saw what it would change; it is pure, so nothing is there to take back.
-            LoadResult::Changes(_) | LoadResult::Leave => Ok(false),
-        }
-    }
-
-    /// Writes a decision's changes: whatever goes wrong there is its own fault alone, but for a storage that fails.
-    fn store(&mut self, changes: Changes, run: &mut GroupRun<'_>) -> Result<(), Stop> {
-        let before = run.savepoints.then(|| (self.state.clone(), self.bindings.mark()));
-        if before.is_some() {
-            self.conn.prepare_cached("SAVEPOINT decision")?.execute([])?;
-        }
-        if let Err(error) = self.write(&changes, run) {
-            let of_the_decision = matches!(error, EngineError::Broken(_) | EngineError::Corrupt(_));
-            // SQLite rolls some transactions back by itself; then the savepoint is gone, and the group fails.
-            if !of_the_decision || self.conn.is_autocommit() {
-                let is_of_the_group = !error.is_of_one_decision();
-                let error = if is_of_the_group { error } else { EngineError::Unavailable(error.to_string().into()) };
-                return Err(Stop::Failed(error.into()));
-            }
-            let Some((state, mark)) = before else { return Err(Stop::Again) };
-            self.state = state;
-            self.bindings.undo_to(mark);
-            self.loaded.clear();
-            self.conn.prepare_cached("ROLLBACK TO decision")?.execute([])?;
-            self.conn.prepare_cached("RELEASE decision")?.execute([])?;
-            return Err(Stop::Failed(error.into()));
-        }
-        if before.is_some() {
-            self.conn.prepare_cached("RELEASE decision")?.execute([])?;
-        }
-        if let Some(rate) = changes.rate {
-            run.rate = rate;
-        }
-        Ok(())
-    }
-
-    fn write(&mut self, changes: &Changes, run: &GroupRun<'_>) -> Result<(), EngineError> {
-        let (mut apply, bounds) = (self.apply(), run.bounds);
-        for row in &changes.rows {
-            apply.row(row)?;
-            run.cores.pause();
-        }
-        apply.state.counters = changes.counters;
-        apply.trim_quarantine(bounds)?;
-        apply.trim_answers(bounds)
     }
 }
