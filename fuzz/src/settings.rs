@@ -41,7 +41,7 @@ pub(super) fn check(data: &[u8]) {
         Err(problem) => points_into_it(&problem),
     }
     match token::new(data) {
-        Ok(token) => assert_eq!(Scopes::stored(&token.scopes.names().join(",")), token.scopes, "scopes are lost"),
+        Ok(token) => assert_eq!(Scopes::from_stored(&token.scopes.names().join(",")), token.scopes, "scopes are lost"),
         Err(problem) => points_into_it(&problem),
     }
     if let Err(problem) = workspace::new(data) {

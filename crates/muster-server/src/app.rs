@@ -212,9 +212,9 @@ impl App {
         let workspaces = Workspaces::default();
         workspaces.load(engine.workspaces()?).map_err(StartError::Settings)?;
         let [admin, read] = GIVEN_NAMES;
-        let mut given = vec![(admin, Scopes::of(&[TokenScope::Admin]), sha256(options.admin_token.as_bytes()))];
+        let mut given = vec![(admin, Scopes::new(&[TokenScope::Admin]), sha256(options.admin_token.as_bytes()))];
         let read_token = options.read_token.as_ref().map(|token| sha256(token.as_bytes()));
-        given.extend(read_token.map(|sha256| (read, Scopes::of(&[TokenScope::Read]), sha256)));
+        given.extend(read_token.map(|sha256| (read, Scopes::new(&[TokenScope::Read]), sha256)));
         let callers = Callers::from_settings(given);
         callers.load(engine.tokens()?);
         let sessions = Sessions::read(&*engine, &callers, options.clock.now().at);

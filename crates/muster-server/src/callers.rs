@@ -45,7 +45,7 @@ impl Caller {
     fn from_record(record: TokenRecord) -> Arc<Self> {
         Arc::new(Self {
             name: record.name.into(),
-            scopes: Scopes::stored(&record.scopes),
+            scopes: Scopes::from_stored(&record.scopes),
             workspace: record.workspace,
             created_at: Some(record.created_at),
             expires_at: record.expires_at,
@@ -193,7 +193,7 @@ mod tests {
     // Fails when `load` rebuilds every caller, or `remove` takes a token that the settings give.
     #[test]
     fn stored_tokens_come_and_go_those_that_are_given_stay_and_a_use_is_remembered() {
-        let callers = Callers::from_settings(vec![("admin", Scopes::of(&[TokenScope::Admin]), [1; 32])]);
+        let callers = Callers::from_settings(vec![("admin", Scopes::new(&[TokenScope::Admin]), [1; 32])]);
         callers.load(vec![record("a", 2, None)]);
         callers.put(&record("b", 3, Some("SHOP")));
         assert_eq!(names(&callers), ["admin", "a", "b"]);

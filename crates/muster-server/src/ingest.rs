@@ -98,7 +98,7 @@ struct AnswerWriter {
 impl Wire for AnswerWriter {
     fn answer(&self, applied: &Applied) -> RecordedAnswer {
         let shown = self.dry.map(|request| Applied { request, ..applied.clone() });
-        answer::applied(self.api, shown.as_ref().unwrap_or(applied), self.representation, self.dry.is_some())
+        answer::applied_answer(self.api, shown.as_ref().unwrap_or(applied), self.representation, self.dry.is_some())
     }
 
     fn quarantined_json(&self, index: u32, rejected_actions: Option<&[u32]>) -> Box<[u8]> {

@@ -10,9 +10,9 @@ use muster_core::time::{Date, Timestamp};
 /// use muster_core::time::Timestamp;
 /// use muster_wire::zone::Zone;
 ///
-/// let kolkata = Zone::named("Asia/Kolkata").expect("a zone");
+/// let kolkata = Zone::from_name("Asia/Kolkata").expect("a zone");
 /// assert_eq!(kolkata.offset_at(Timestamp(0)), 19_800);
-/// assert_eq!(Zone::named("Asia/Atlantis"), None);
+/// assert_eq!(Zone::from_name("Asia/Atlantis"), None);
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Zone(TimeZone);
@@ -22,7 +22,7 @@ impl Zone {
     pub const UTC: Self = Self(TimeZone::UTC);
 
     /// Returns the zone of an IANA name, such as `Asia/Kolkata`; None if there is none.
-    pub fn named(name: &str) -> Option<Self> {
+    pub fn from_name(name: &str) -> Option<Self> {
         TimeZone::get(name).ok().map(Self)
     }
 
@@ -58,7 +58,7 @@ mod tests {
 
     #[test]
     fn an_offset_is_that_of_the_time_it_is_asked_for() {
-        let berlin = Zone::named("Europe/Berlin").expect("a zone");
+        let berlin = Zone::from_name("Europe/Berlin").expect("a zone");
         let at = |text| Date::parse(text).expect("a date");
         for (text, want) in [
             ("2026-01-05T12:00:00", 3_600),
@@ -78,6 +78,6 @@ mod tests {
             assert_eq!(Zone::UTC.offset_at(Timestamp(millis)), 0);
             assert_eq!(berlin.offset_of(Date::Local(millis)) / 7_201, 0, "beyond the calendar");
         }
-        assert_eq!(Zone::named("Mars/Olympus"), None);
+        assert_eq!(Zone::from_name("Mars/Olympus"), None);
     }
 }

@@ -6,7 +6,7 @@ use muster_core::outcome::{ActionOutcome, ActionResult, Applied, ElementResult, 
 use muster_core::reason::{Fault, Faults, Reason};
 use muster_core::time::Timestamp;
 use muster_core::warning::{Code, Warning};
-use muster_wire::data::answer::{Preferences, applied, outcomes_header, success};
+use muster_wire::data::answer::{Preferences, applied_answer, outcomes_header, success};
 use muster_wire::data::api::Api;
 use serde_json::{Value as Json, json};
 
@@ -71,7 +71,8 @@ fn sample() -> Applied {
 }
 
 fn body(applied_: &Applied, representation: bool, dry: bool) -> Json {
-    serde_json::from_slice(&applied(Api::Transition, applied_, representation, dry).body).expect("an answer is JSON")
+    serde_json::from_slice(&applied_answer(Api::Transition, applied_, representation, dry).body)
+        .expect("an answer is JSON")
 }
 
 #[test]
@@ -81,7 +82,7 @@ fn the_plain_success_has_exactly_three_members() {
         r#"{{"status":"success","message":"Your request has been accepted and will be processed soon.","request_id":"{request_id}"}}"#
     );
     assert_eq!(String::from_utf8(success(request_id)).expect("it is text"), want);
-    let recorded = applied(Api::Transition, &sample(), false, false);
+    let recorded = applied_answer(Api::Transition, &sample(), false, false);
     assert_eq!((recorded.status, &*recorded.body), (200, want.as_bytes()));
 }
 
@@ -95,7 +96,7 @@ fn the_header_counts_elements_skipped_ones_as_applied_and_those_with_a_warning()
         ElementResult { warnings, ..element.clone() }
     };
     applied_.elements = applied_.elements.iter().map(warned).collect();
-    let outcomes = applied(Api::Transition, &applied_, false, false).outcomes;
+    let outcomes = applied_answer(Api::Transition, &applied_, false, false).outcomes;
     assert_eq!(&*outcomes, "applied=4, rejected=1, duplicate=1, warnings=2");
 }
 

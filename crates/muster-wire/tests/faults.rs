@@ -9,7 +9,7 @@ use muster_core::settings::{Identity, Settings};
 use muster_core::time::Timestamp;
 use muster_core::warning::Code;
 use muster_wire::data::api::Api;
-use muster_wire::data::faults::refused;
+use muster_wire::data::faults::refusal;
 use muster_wire::data::transition::{ReadContext, Unreadable, read};
 use muster_wire::manage::element_report::faults;
 use muster_wire::zone::Zone;
@@ -40,7 +40,7 @@ fn entries(body: &str) -> Vec<Json> {
             assert_eq!(json!(faults(api, &[failure.fault(api)])), json["error"]["errors"], "{body}");
             return json["error"]["errors"].as_array().expect("a list").clone();
         }
-        Err(Unreadable::Faults(faults, lenient)) => refused(api, &faults, lenient, id),
+        Err(Unreadable::Faults(faults, lenient)) => refusal(api, &faults, lenient, id),
         Ok(parsed) => panic!("it is accepted: {:?}", parsed.elements),
     };
     let json: Json = serde_json::from_slice(&answer).expect("an answer is JSON");

@@ -15,7 +15,7 @@ use muster_core::settings::Settings;
 use muster_core::time::Timestamp;
 use muster_wire::data::api::Api;
 use muster_wire::data::failure::Failure;
-use muster_wire::data::faults::{Lenient, refused};
+use muster_wire::data::faults::{Lenient, refusal};
 use muster_wire::data::known::{known_statuses, known_types};
 use muster_wire::data::malformed::JsonPosition;
 use muster_wire::data::transition::{Parsed, ReadContext, Unreadable, read};
@@ -58,7 +58,7 @@ fn context(case: &Node) -> ReadContext {
     };
     let (lenient, null_clears, parity) = (flag(case, "lenient"), flag(case, "null_clears"), flag(case, "parity"));
     // One hour east of Greenwich; the sign of these names is that of POSIX.
-    let zone = Zone::named("Etc/GMT-1").expect("a zone");
+    let zone = Zone::from_name("Etc/GMT-1").expect("a zone");
     let received_at = Timestamp(1_767_571_200_000);
     ReadContext { route, settings: Arc::new(settings), lenient, null_clears, parity, zone, received_at }
 }
@@ -78,7 +78,7 @@ fn outcome(file: &[u8]) -> String {
         Ok(parsed) => match (&parsed.elements[0].body, context.lenient) {
             // A Track call answers a rejected element with a 400 (behaviour.md 1.2).
             (Err(faults), false) if api != Api::Transition => {
-                format!("400 {}\n", utf8(refused(api, faults, Lenient::NOTHING, request_id())))
+                format!("400 {}\n", utf8(refusal(api, faults, Lenient::NOTHING, request_id())))
             }
             _ => commands(&parsed),
         },
@@ -86,7 +86,7 @@ fn outcome(file: &[u8]) -> String {
             format!("{} {}\n", failure.status(), utf8(failure.render(api, request_id())))
         }
         Err(Unreadable::Faults(faults, lenient)) => {
-            format!("400 {}\n", utf8(refused(api, &faults, lenient, request_id())))
+            format!("400 {}\n", utf8(refusal(api, &faults, lenient, request_id())))
         }
     }
 }

@@ -21,7 +21,7 @@ fn context(kinds: Vec<KindSettings>) -> ReadContext {
         lenient: false,
         null_clears: false,
         parity: false,
-        zone: Zone::named("Europe/Berlin").expect("a zone"),
+        zone: Zone::from_name("Europe/Berlin").expect("a zone"),
         // In November: winter time.
         received_at: Timestamp(1_795_536_000_000),
     }

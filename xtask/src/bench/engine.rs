@@ -87,7 +87,7 @@ struct AnswerWriter {
 
 impl Wire for AnswerWriter {
     fn answer(&self, applied: &Applied) -> RecordedAnswer {
-        answer::applied(Api::Transition, applied, false, false)
+        answer::applied_answer(Api::Transition, applied, false, false)
     }
 
     fn quarantined_json(&self, index: u32, rejected_actions: Option<&[u32]>) -> Box<[u8]> {

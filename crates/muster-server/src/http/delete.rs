@@ -36,7 +36,7 @@ struct PlainAnswer(#[expect(dead_code, reason = "held, not read")] Arc<RequestPe
 
 impl Wire for PlainAnswer {
     fn answer(&self, applied: &Applied) -> RecordedAnswer {
-        answer::applied(Api::CustomerDelete, applied, false, false)
+        answer::applied_answer(Api::CustomerDelete, applied, false, false)
     }
 
     fn quarantined_json(&self, _: u32, _: Option<&[u32]>) -> Box<[u8]> {

@@ -258,7 +258,7 @@ impl ImportCall<'_> {
 
     fn log_faults(&self, faults: Vec<Fault>, lenient: Lenient) -> Response {
         let no = self.app.refused_number();
-        self.log_refusal(no, faults::refused(self.api, &faults, lenient, RequestId::from_no(no)), faults)
+        self.log_refusal(no, faults::refusal(self.api, &faults, lenient, RequestId::from_no(no)), faults)
     }
 
     /// A 400, kept in the ingestion log under the request id of its answer.

@@ -81,7 +81,7 @@ pub fn outcomes_header(applied: &Applied) -> String {
 
 /// Returns the answer of an applied request, as it is recorded under an idempotency key. With `representation` or `dry`
 /// it has `results` and `summary`. In a dry run, profiles that would be created have `id` null and a `ref`.
-pub fn applied(api: Api, applied: &Applied, representation: bool, dry: bool) -> RecordedAnswer {
+pub fn applied_answer(api: Api, applied: &Applied, representation: bool, dry: bool) -> RecordedAnswer {
     let request_id = RequestId::from_no(applied.request);
     let outcomes = outcomes_header(applied).into();
     if !representation && !dry {

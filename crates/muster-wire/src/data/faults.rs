@@ -33,7 +33,7 @@ impl Lenient {
 
 /// Returns the 400 for faults of elements: the envelope of the first fault, and `errors` with at most 1,000 of them
 /// (behaviour.md 1.2). `faults` is not empty and in the documented order.
-pub fn refused(api: Api, faults: &[Fault], lenient: Lenient, request_id: RequestId) -> Vec<u8> {
+pub fn refusal(api: Api, faults: &[Fault], lenient: Lenient, request_id: RequestId) -> Vec<u8> {
     let Some(first) = faults.first() else { return Failure::Internal.render(api, request_id) };
     let (kind, message) = describe(api, first);
     let mut out = Vec::with_capacity(256 + 160 * faults.len().min(FAULTS_MAX));

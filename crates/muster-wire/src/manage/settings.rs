@@ -259,7 +259,7 @@ impl WorkspaceSettings {
     }
 
     fn take_zone(&mut self, name: &str) -> Result<(), Problem> {
-        self.zone = Zone::named(name)
+        self.zone = Zone::from_name(name)
             .ok_or_else(|| Problem::at("/time_zone", "must be the name of a time zone, like Asia/Kolkata or UTC"))?;
         self.zone_name = name.to_owned();
         Ok(())

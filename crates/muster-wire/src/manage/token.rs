@@ -76,13 +76,13 @@ impl WireText for TokenScope {
 pub struct Scopes([bool; 6]);
 
 impl Scopes {
-    /// These.
-    pub fn of(scopes: &[TokenScope]) -> Self {
+    /// Returns exactly these scopes.
+    pub fn new(scopes: &[TokenScope]) -> Self {
         Self(TokenScope::ALL.map(|scope| scopes.contains(&scope)))
     }
 
-    /// Those of a comma-separated list. A word that is none gives no right: a later version may have written it.
-    pub fn stored(list: &str) -> Self {
+    /// Returns the scopes of a comma-separated list. An unknown word gives no right: a later version may have written it.
+    pub fn from_stored(list: &str) -> Self {
         Self(TokenScope::ALL.map(|scope| list.split(',').any(|word| word == scope.name())))
     }
 
@@ -172,7 +172,7 @@ fn scopes(list: Option<&Json>) -> Result<Scopes, Problem> {
         let unknown = || Problem::at(format!("/scopes/{place}"), format!("must be one of {words}"));
         given.push(scope.ok_or_else(unknown)?);
     }
-    Ok(Scopes::of(&given))
+    Ok(Scopes::new(&given))
 }
 
 /// A new token: it is shown only here.
@@ -239,7 +239,7 @@ mod tests {
         let body = json!({"name": "ci.deploy-1_x", "scopes": ["operate", "read"], "workspace": "SHOP"});
         let wanted = NewToken {
             name: "ci.deploy-1_x".to_owned(),
-            scopes: Scopes::of(&[TokenScope::Read, TokenScope::Operate]),
+            scopes: Scopes::new(&[TokenScope::Read, TokenScope::Operate]),
             workspace: WorkspaceId::parse("SHOP"),
             expires_in: None,
             allowed_addresses: Vec::new(),
@@ -273,11 +273,11 @@ mod tests {
     #[test]
     fn admin_may_do_everything_and_every_other_scope_itself_alone() {
         for scope in TokenScope::ALL {
-            let of = Scopes::stored(scope.name());
+            let of = Scopes::from_stored(scope.name());
             let may: Vec<TokenScope> = TokenScope::ALL.into_iter().filter(|other| of.has(*other)).collect();
             assert_eq!(may, if scope == TokenScope::Admin { TokenScope::ALL.to_vec() } else { vec![scope] });
         }
-        assert_eq!(Scopes::stored("read,rule the world").names(), ["read"]);
-        assert_eq!(Scopes::stored("").names(), Vec::<&str>::new());
+        assert_eq!(Scopes::from_stored("read,rule the world").names(), ["read"]);
+        assert_eq!(Scopes::from_stored("").names(), Vec::<&str>::new());
     }
 }
