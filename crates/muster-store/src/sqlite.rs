@@ -13,6 +13,7 @@ mod commit;
 mod directory;
 mod entry;
 mod facts;
+mod loaded;
 mod reader;
 mod maintenance;
 mod making;

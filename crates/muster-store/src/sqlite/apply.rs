@@ -1,19 +1,20 @@
 //! The rows of one decision, written inside its savepoint, with the sums of their families.
 
-use super::facts::Loaded;
+use super::chunks::ChunkWriter;
+use super::loaded::LoadedSums;
 use super::row_statements::RowStatements;
 use super::state::State;
 use super::table;
 use crate::binding_map::BindingMap;
 use crate::bounds::{ANSWERS_KEPT_MS, Bounds};
 use crate::codec::chunks::PartOf;
-use crate::codec::{Cell, Record, binding_cells, holder_cells, quarantine_bytes, refused_bytes, row_sum};
+use crate::codec::{Cell, Record, binding_cells, holder_cells, quarantine_bytes, refused_bytes, row_sum, view_cells};
 use crate::engine::EngineError;
 use crate::family::Family;
 use muster_core::change::{RowChange, RowKey, StoredRow};
 use muster_core::id::{ProfileNo, QuarantineNo, RequestNo};
 use muster_core::identifier::Identifier;
-use muster_core::record::{Idempotency, LogEntry, QuarantinedElement};
+use muster_core::record::{Idempotency, LogEntry, MemberRecord, QuarantinedElement, View};
 use rusqlite::Row;
 
 /// What `codec` counts of a quarantine entry, of a row that is stored.
@@ -29,25 +30,27 @@ pub(crate) struct Apply<'a, 'c> {
     pub(crate) rows: &'a RowStatements<'c>,
     pub(crate) state: &'a mut State,
     pub(crate) bindings: &'a mut BindingMap,
-    pub(crate) loaded: &'a mut Loaded,
+    pub(crate) loaded: &'a mut LoadedSums,
 }
 
 fn not_there() -> EngineError {
     EngineError::Broken("it deletes a row that is not there".into())
 }
 
-impl Apply<'_, '_> {
+impl<'c> Apply<'_, 'c> {
     /// One row.
     pub(crate) fn row(&mut self, row: &RowChange) -> Result<(), EngineError> {
         match row {
             RowChange::Upsert(StoredRow::Binding(key, profile)) => self.bind(key, *profile),
             RowChange::Delete(RowKey::Binding(key)) => self.unbind(key),
-            RowChange::Upsert(StoredRow::MemberRecord(row)) => self.profile(row),
-            RowChange::Delete(RowKey::MemberRecord(no)) => self.delete_whole(PartOf::Record, *no),
+            RowChange::Upsert(StoredRow::MemberRecord(row)) => self.member_record(row),
+            RowChange::Delete(RowKey::MemberRecord(no)) => {
+                self.delete_with_chunks((Family::Profiles, PartOf::Record), *no)
+            }
             RowChange::Delete(RowKey::RootPointer(no)) => self.delete(Family::Standings, &[Cell::unsigned(no.0)]),
             RowChange::Upsert(StoredRow::RootPointer(row)) => self.put(row),
             RowChange::Upsert(StoredRow::View(root, view)) => self.view(*root, view),
-            RowChange::Delete(RowKey::View(root)) => self.delete_whole(PartOf::View, *root),
+            RowChange::Delete(RowKey::View(root)) => self.delete_with_chunks((Family::Views, PartOf::View), *root),
             RowChange::Upsert(StoredRow::MergeLink(row)) => self.put(row),
             RowChange::Delete(RowKey::MergeLink(child)) => self.delete(Family::Links, &[Cell::unsigned(child.0)]),
             RowChange::Upsert(StoredRow::Device(row)) => self.put(row),
@@ -89,7 +92,7 @@ impl Apply<'_, '_> {
 
     /// Puts a row. One that was read as a fact is replaced by its key; of any other an insert is tried first, since
     /// most rows are new. Answers whether it was there.
-    pub(super) fn put_cells(&mut self, family: Family, cells: &[Cell<'_>]) -> Result<bool, EngineError> {
+    fn put_cells(&mut self, family: Family, cells: &[Cell<'_>]) -> Result<bool, EngineError> {
         let sum = row_sum(family, cells);
         let mut old = self.loaded.get(family, &cells[0]).flatten();
         if old.is_none() && !self.rows.insert(family, cells, sum)? {
@@ -100,6 +103,28 @@ impl Apply<'_, '_> {
         }
         self.replace((family, cells), sum, old)?;
         Ok(old.is_some())
+    }
+
+    fn chunks(&mut self) -> ChunkWriter<'_, 'c> {
+        ChunkWriter { rows: self.rows, sums: &mut self.state.sums, loaded: self.loaded }
+    }
+
+    /// Puts a member record: in one row, or in a row and chunks.
+    fn member_record(&mut self, record: &MemberRecord) -> Result<(), EngineError> {
+        let existed = self.put_cells(Family::Profiles, &record.cells())?;
+        self.chunks().write_record(record, existed)
+    }
+
+    /// Puts a view, in the same way.
+    fn view(&mut self, root: ProfileNo, view: &View) -> Result<(), EngineError> {
+        let existed = self.put_cells(Family::Views, &view_cells(root, view))?;
+        self.chunks().write_view(root, view, existed)
+    }
+
+    /// Deletes a member record or a view with its chunks.
+    fn delete_with_chunks(&mut self, (family, part_of): (Family, PartOf), no: ProfileNo) -> Result<(), EngineError> {
+        self.chunks().delete(part_of, no)?;
+        self.delete(family, &[Cell::unsigned(no.0)])
     }
 
     /// Replaces a row whose old checksum is known; None = it was just inserted.
@@ -117,7 +142,7 @@ impl Apply<'_, '_> {
         Ok(())
     }
 
-    pub(super) fn delete(&mut self, family: Family, key: &[Cell<'_>]) -> Result<(), EngineError> {
+    fn delete(&mut self, family: Family, key: &[Cell<'_>]) -> Result<(), EngineError> {
         let old = match self.loaded.get(family, &key[0]) {
             Some(known) => known,
             None => self.rows.stored_sum(family, key)?,

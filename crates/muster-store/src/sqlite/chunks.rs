@@ -1,19 +1,15 @@
 //! Reading and writing the chunks of large member records and views. A row whose attributes are stored here has none itself.
 
-use super::apply::Apply;
-use super::facts::Loaded;
+use super::loaded::{ChunkSums, LoadedSums};
+use super::row_statements::RowStatements;
 use super::table;
 use crate::codec::chunks::{self, PartOf, is_large_record, is_large_view};
-use crate::codec::{Cell, Record, row_sum, view_cells};
+use crate::codec::{Cell, row_sum};
 use crate::engine::EngineError;
-use crate::family::Family;
+use crate::family::{Family, FamilySums};
 use muster_core::id::ProfileNo;
 use muster_core::record::{MemberRecord, View};
 use rusqlite::Connection;
-use std::collections::BTreeMap;
-
-/// The checksums of the chunks of one record or view, by first name.
-pub(crate) type Sums = BTreeMap<Box<str>, i64>;
 
 const OF: &str = "WHERE part_of = ?1 AND profile = ?2 ORDER BY first";
 const SUMS: &str = "SELECT first, sum FROM chunks WHERE part_of = ?1 AND profile = ?2";
@@ -23,12 +19,12 @@ fn key(part_of: PartOf, no: ProfileNo) -> [Cell<'static>; 2] {
 }
 
 /// Gives a member record the attributes that are stored in chunks; the checksums of those.
-pub(crate) fn fill_record(conn: &Connection, profile: &mut MemberRecord) -> Result<Sums, EngineError> {
+pub(crate) fn fill_record(conn: &Connection, profile: &mut MemberRecord) -> Result<ChunkSums, EngineError> {
     // One without any attribute is rare, and found here to have none.
     if !profile.attributes.is_empty() {
-        return Ok(Sums::new());
+        return Ok(ChunkSums::new());
     }
-    let (mut sums, mut writes) = (Sums::new(), Vec::new());
+    let (mut sums, mut writes) = (ChunkSums::new(), Vec::new());
     table::each_checked(conn, (Family::Chunks, OF), &key(PartOf::Record, profile.no), |cells, sum| {
         sums.insert(first(cells), sum);
         writes.extend(chunks::read_record(cells)?);
@@ -39,11 +35,11 @@ pub(crate) fn fill_record(conn: &Connection, profile: &mut MemberRecord) -> Resu
 }
 
 /// The same of a view.
-pub(crate) fn fill_view(conn: &Connection, root: ProfileNo, view: &mut View) -> Result<Sums, EngineError> {
+pub(crate) fn fill_view(conn: &Connection, root: ProfileNo, view: &mut View) -> Result<ChunkSums, EngineError> {
     if !view.attributes.is_empty() {
-        return Ok(Sums::new());
+        return Ok(ChunkSums::new());
     }
-    let mut sums = Sums::new();
+    let mut sums = ChunkSums::new();
     table::each_checked(conn, (Family::Chunks, OF), &key(PartOf::View, root), |cells, sum| {
         sums.insert(first(cells), sum);
         view.attributes.extend(chunks::read_view(cells)?);
@@ -59,59 +55,56 @@ fn first(cells: &[Cell<'_>]) -> Box<str> {
     }
 }
 
-impl Apply<'_, '_> {
-    /// Puts a member record: in one row, or in a row and chunks.
-    pub(super) fn profile(&mut self, profile: &MemberRecord) -> Result<(), EngineError> {
-        let was_there = self.put_cells(Family::Profiles, &profile.cells())?;
-        let mut old = self.chunks(PartOf::Record, profile.no, was_there)?;
-        let mut new = Sums::new();
-        if is_large_record(profile) {
-            chunks::record_chunks(profile, |first, cells| self.chunk(first, &cells, (&mut old, &mut new)))?;
+/// Writes the chunks of records and views.
+pub(super) struct ChunkWriter<'a, 'c> {
+    pub(super) rows: &'a RowStatements<'c>,
+    pub(super) sums: &'a mut FamilySums,
+    pub(super) loaded: &'a mut LoadedSums,
+}
+
+impl ChunkWriter<'_, '_> {
+    /// Writes the chunks of a member record whose row is written; `existed` says whether it replaced one.
+    pub(super) fn write_record(&mut self, record: &MemberRecord, existed: bool) -> Result<(), EngineError> {
+        let (mut old, mut new) = (self.stored(PartOf::Record, record.no, existed)?, ChunkSums::new());
+        if is_large_record(record) {
+            chunks::record_chunks(record, |first, cells| self.write(first, &cells, (&mut old, &mut new)))?;
         }
-        self.drop_chunks(PartOf::Record, profile.no, &old)?;
-        self.loaded.set_chunks(PartOf::Record, profile.no, new);
-        Ok(())
+        self.replace(PartOf::Record, record.no, (&old, new))
     }
 
-    /// Puts a view.
-    pub(super) fn view(&mut self, root: ProfileNo, view: &View) -> Result<(), EngineError> {
-        let was_there = self.put_cells(Family::Views, &view_cells(root, view))?;
-        let mut old = self.chunks(PartOf::View, root, was_there)?;
-        let mut new = Sums::new();
+    /// The same of a view.
+    pub(super) fn write_view(&mut self, root: ProfileNo, view: &View, existed: bool) -> Result<(), EngineError> {
+        let (mut old, mut new) = (self.stored(PartOf::View, root, existed)?, ChunkSums::new());
         if is_large_view(view) {
-            chunks::view_chunks(root, view, |first, cells| self.chunk(first, &cells, (&mut old, &mut new)))?;
+            chunks::view_chunks(root, view, |first, cells| self.write(first, &cells, (&mut old, &mut new)))?;
         }
-        self.drop_chunks(PartOf::View, root, &old)?;
-        self.loaded.set_chunks(PartOf::View, root, new);
-        Ok(())
+        self.replace(PartOf::View, root, (&old, new))
     }
 
-    /// A member record or a view goes, with its chunks.
-    pub(super) fn delete_whole(&mut self, part_of: PartOf, no: ProfileNo) -> Result<(), EngineError> {
-        let old = self.chunks(part_of, no, true)?;
-        self.drop_chunks(part_of, no, &old)?;
-        self.loaded.set_chunks(part_of, no, Sums::new());
-        self.delete(family(part_of), &[Cell::unsigned(no.0)])
+    /// Deletes the chunks of a record or view.
+    pub(super) fn delete(&mut self, part_of: PartOf, no: ProfileNo) -> Result<(), EngineError> {
+        let old = self.stored(part_of, no, true)?;
+        self.replace(part_of, no, (&old, ChunkSums::new()))
     }
 
-    /// The chunks that are stored of a row that was there, or was not.
-    fn chunks(&mut self, part_of: PartOf, no: ProfileNo, was_there: bool) -> Result<Sums, EngineError> {
+    /// Returns the stored chunks of a row that existed, or did not.
+    fn stored(&mut self, part_of: PartOf, no: ProfileNo, existed: bool) -> Result<ChunkSums, EngineError> {
         if let Some(known) = self.loaded.take_chunks(part_of, no) {
             return Ok(known);
         }
-        if !was_there {
-            return Ok(Sums::new());
+        if !existed {
+            return Ok(ChunkSums::new());
         }
         let read = |row: &rusqlite::Row<'_>| Ok((row.get(0)?, row.get(1)?));
         Ok(table::answers(self.rows, SUMS, &key(part_of, no), read)?.into_iter().collect())
     }
 
     /// Writes a chunk, unless it is stored as it is.
-    fn chunk(
+    fn write(
         &mut self,
         first: &str,
         cells: &[Cell<'_>],
-        (old, new): (&mut Sums, &mut Sums),
+        (old, new): (&mut ChunkSums, &mut ChunkSums),
     ) -> Result<(), EngineError> {
         let (sum, before) = (row_sum(Family::Chunks, cells), old.remove(first));
         new.insert(first.into(), sum);
@@ -121,36 +114,25 @@ impl Apply<'_, '_> {
         if !self.rows.put((Family::Chunks, before.is_some()), cells, sum)? {
             return Err(EngineError::Corrupt("the chunks of a profile are not as they were read".into()));
         }
-        self.state.sums.replace(Family::Chunks, before, Some(sum));
+        self.sums.replace(Family::Chunks, before, Some(sum));
         Ok(())
     }
 
-    fn drop_chunks(&mut self, part_of: PartOf, no: ProfileNo, old: &Sums) -> Result<(), EngineError> {
+    /// Deletes the old chunks that were not written again, and remembers the new ones.
+    fn replace(
+        &mut self,
+        part_of: PartOf,
+        no: ProfileNo,
+        (old, new): (&ChunkSums, ChunkSums),
+    ) -> Result<(), EngineError> {
         for (first, sum) in old {
-            let [part_of, no] = key(part_of, no);
-            if !self.rows.delete(Family::Chunks, &[part_of, no, Cell::text(first)])? {
-                return Err(EngineError::Corrupt("a chunk of a profile is not there any more".into()));
+            let [part, profile] = key(part_of, no);
+            if !self.rows.delete(Family::Chunks, &[part, profile, Cell::text(first)])? {
+                return Err(EngineError::Corrupt("a chunk of a profile does not exist any more".into()));
             }
-            self.state.sums.replace(Family::Chunks, Some(*sum), None);
+            self.sums.replace(Family::Chunks, Some(*sum), None);
         }
+        self.loaded.set_chunks(part_of, no, new);
         Ok(())
-    }
-}
-
-fn family(part_of: PartOf) -> Family {
-    match part_of {
-        PartOf::Record => Family::Profiles,
-        PartOf::View => Family::Views,
-    }
-}
-
-impl Loaded {
-    /// Remembers the chunks of a record or view; none of what is stored in one row.
-    pub(super) fn set_chunks(&mut self, part_of: PartOf, no: ProfileNo, sums: Sums) {
-        self.chunks.insert((part_of, no), sums);
-    }
-
-    fn take_chunks(&mut self, part_of: PartOf, no: ProfileNo) -> Option<Sums> {
-        self.chunks.remove(&(part_of, no))
     }
 }

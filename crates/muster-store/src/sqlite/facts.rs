@@ -1,7 +1,8 @@
 //! Facts of a decision, read row by row inside its transaction. Remembers the checksums of rows that it read, so that
 //! replacing such a row need not read it again.
 
-use super::chunks::{self, Sums};
+use super::chunks;
+use super::loaded::LoadedSums;
 use super::row_statements::RowStatements;
 use super::table::{self, unsigned};
 use crate::binding_map::BindingMap;
@@ -12,7 +13,7 @@ use crate::error::CorruptRow;
 use crate::fact_loading::{FactSource, ReviewAlone, WithBytes};
 use crate::family::Family;
 use crate::queue::cores::{Cores, Large};
-use muster_core::facts::{FactHasher, ReviewPair};
+use muster_core::facts::ReviewPair;
 use muster_core::id::{MergeNo, ProfileNo, QuarantineNo, RequestNo, ReviewNo, SeparationNo, Seq};
 use muster_core::identifier::{Identifier, IdentifierKind};
 use muster_core::kinds::Route;
@@ -23,46 +24,12 @@ use muster_core::record::{
 use muster_core::review::Review;
 use muster_core::time::Timestamp;
 use rusqlite::{Connection, Row};
-use std::collections::HashMap;
-
-/// Checksums of rows with a number as key, as they are in the transaction; None = there is none.
-#[derive(Default)]
-pub(crate) struct Loaded {
-    rows: HashMap<(Family, i64), Option<i64>, FactHasher>,
-    /// The checksums of the chunks of records and views that were read.
-    pub(super) chunks: HashMap<(PartOf, ProfileNo), Sums, FactHasher>,
-}
-
-impl Loaded {
-    /// What is known of a row; None = nothing.
-    pub(crate) fn get(&self, family: Family, key: &Cell<'_>) -> Option<Option<i64>> {
-        match key {
-            Cell::Int(n) if family.key_columns() == 1 => self.rows.get(&(family, *n)).copied(),
-            _ => None,
-        }
-    }
-
-    /// Remembers a row.
-    pub(crate) fn set(&mut self, family: Family, key: &Cell<'_>, sum: Option<i64>) {
-        if let Cell::Int(n) = key
-            && family.key_columns() == 1
-        {
-            self.rows.insert((family, *n), sum);
-        }
-    }
-
-    /// Forgets everything: another decision begins, or one was taken back.
-    pub(crate) fn clear(&mut self) {
-        self.rows.clear();
-        self.chunks.clear();
-    }
-}
 
 /// Reads facts through a connection.
 pub(crate) struct FactReader<'a, 'c, 't> {
     pub(crate) rows: &'a RowStatements<'c>,
     pub(crate) bindings: &'a BindingMap,
-    pub(crate) loaded: &'a mut Loaded,
+    pub(crate) loaded: &'a mut LoadedSums,
     pub(crate) cores: &'t Cores,
     /// Room for what it loads, once that is much.
     pub(crate) large: Option<Large<'t>>,

@@ -2,7 +2,8 @@
 
 use super::apply::Apply;
 use super::errors;
-use super::facts::{FactReader, Loaded};
+use super::facts::FactReader;
+use super::loaded::LoadedSums;
 use super::row_statements::RowStatements;
 use super::state::State;
 use crate::binding_map::BindingMap;
@@ -47,7 +48,7 @@ pub(super) struct Transaction<'w, 'c> {
     pub(super) rows: &'w RowStatements<'c>,
     pub(super) state: &'w mut State,
     pub(super) bindings: &'w mut BindingMap,
-    pub(super) loaded: &'w mut Loaded,
+    pub(super) loaded: &'w mut LoadedSums,
     /// The latest moment that a decision took.
     pub(super) now: &'w mut Timestamp,
 }

@@ -2,7 +2,7 @@
 //! breaks is taken back alone.
 
 use super::errors;
-use super::facts::Loaded;
+use super::loaded::LoadedSums;
 use super::own_entry::{self, Versioned};
 use super::row_statements::RowStatements;
 use super::schema::{self, SchemaError};
@@ -35,7 +35,7 @@ pub(crate) struct Writer {
     synced: Synced,
     state: State,
     bindings: BindingMap,
-    loaded: Loaded,
+    loaded: LoadedSums,
     /// What its connection may keep in memory, in KiB.
     cache_kib: usize,
     /// The latest moment that a decision took, also one that stored nothing.
@@ -102,7 +102,7 @@ impl Writer {
             Ok(())
         }))?;
         let (now, bindings) = (state.counters.now, BindingMap::new(binding_bytes_max));
-        Ok(Self { conn, synced, state, bindings, loaded: Loaded::default(), cache_kib: 0, now })
+        Ok(Self { conn, synced, state, bindings, loaded: LoadedSums::default(), cache_kib: 0, now })
     }
 
     /// Takes its share of memory among this many writers.
