@@ -230,18 +230,18 @@ impl Activity {
     }
 
     /// A valid key was used from a client's address.
-    pub(crate) fn key_used(&self, sha256: &[u8; 32], address: IpAddr, now: Timestamp) {
-        lock(&self.keys).used(sha256, address, now);
+    pub(crate) fn record_key_use(&self, sha256: &[u8; 32], address: IpAddr, now: Timestamp) {
+        lock(&self.keys).record_use(sha256, address, now);
     }
 
     /// A key that is not valid was used; these are the keys of the workspace.
-    pub(crate) fn key_refused(&self, sha256: &[u8; 32], keys: &[KeyRecord], now: Timestamp) {
-        lock(&self.keys).refused(sha256, keys, now);
+    pub(crate) fn record_refused_key(&self, sha256: &[u8; 32], keys: &[KeyRecord], now: Timestamp) {
+        lock(&self.keys).record_refusal(sha256, keys, now);
     }
 
     /// The keys of the workspace changed: those that are gone are remembered as ended.
-    pub(crate) fn keys_changed(&self, before: &[KeyRecord], after: &[KeyRecord], now: Timestamp) {
-        lock(&self.keys).changed(before, after, now);
+    pub(crate) fn record_key_changes(&self, before: &[KeyRecord], after: &[KeyRecord], now: Timestamp) {
+        lock(&self.keys).record_changes(before, after, now);
     }
 
     /// These keys with their use, then those that ended since this server began.

@@ -134,7 +134,7 @@ impl Connection {
     }
 
     /// Bytes came.
-    pub(crate) fn came(&self) {
+    pub(crate) fn note_bytes(&self) {
         let mut state = self.state();
         if state.streams.is_empty() && !state.is_http2 {
             state.head_since.get_or_insert_with(Instant::now);
@@ -248,7 +248,7 @@ impl Stream {
     }
 
     /// The answer's head is there.
-    fn answered(&self, is_endless: bool) {
+    fn begin_answer(&self, is_endless: bool) {
         let mut progress = self.progress();
         (progress.is_answered, progress.is_endless, progress.moved) = (true, is_endless, Instant::now());
     }

@@ -97,14 +97,14 @@ async fn every(app: &Arc<App>, job: Job) {
     loop {
         tokio::time::sleep(job.period()).await;
         for entry in app.workspaces.all() {
-            let done = guarded(job.round(app, entry.id())).await;
+            let done = catch_panic(job.round(app, entry.id())).await;
             // Its data cannot be used, or nothing may be stored now: both are logged where they are noticed.
             if matches!(done, Err(EngineError::Damaged(_) | EngineError::Clock(_))) {
                 continue;
             }
             if let Err(error) = done {
                 let job = job.name();
-                app.telemetry.job_failed(job);
+                app.telemetry.record_job_failure(job);
                 tracing::warn!(workspace = %entry.id(), %error, job, "a background job failed; it continues in its next round");
             }
         }
@@ -112,7 +112,7 @@ async fn every(app: &Arc<App>, job: Job) {
 }
 
 /// Returns a panic as the failure of this work alone.
-async fn guarded(work: impl Future<Output = Result<(), EngineError>>) -> Result<(), EngineError> {
+async fn catch_panic(work: impl Future<Output = Result<(), EngineError>>) -> Result<(), EngineError> {
     let broken = || EngineError::Broken("the job panicked".into());
     AssertUnwindSafe(work).catch_unwind().await.unwrap_or_else(|_| Err(broken()))
 }
@@ -124,7 +124,7 @@ async fn guarded(work: impl Future<Output = Result<(), EngineError>>) -> Result<
 /// Those of the engine that concern all; what was swept until then is deleted, the rest stays due.
 pub async fn sweep(app: &Arc<App>, id: &WorkspaceId) -> Result<usize, EngineError> {
     let failed = |root: ProfileNo, error: &EngineError| {
-        app.telemetry.job_failed(Job::Deletions.name());
+        app.telemetry.record_job_failure(Job::Deletions.name());
         tracing::error!(workspace = %id, profile = root.0, %error, "a user whose deletion is due could not be deleted");
     };
     let Some(entry) = app.workspaces.get(id.as_str()) else { return Ok(0) };

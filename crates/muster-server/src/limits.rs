@@ -24,7 +24,7 @@ pub const POISON_PERIOD: Duration = Duration::from_millis(500);
 
 /// Divides file descriptors, so that connections never take those of the storage: returns the most connections and the most
 /// workspaces that stay open. Each gets half, up to its own bound.
-pub fn shares(descriptors: u64) -> (usize, usize) {
+pub fn divide_descriptors(descriptors: u64) -> (usize, usize) {
     let half = descriptors.saturating_sub(DESCRIPTORS_KEPT) / 2;
     let as_count = |n: u64| usize::try_from(n).unwrap_or(usize::MAX);
     let connections = as_count(half).clamp(CONNECTIONS_MIN, CONNECTIONS_MAX);

@@ -59,7 +59,7 @@ pub(crate) async fn replay(
     match ingest.run(app).await? {
         Done::Applied(applied, recorded) => {
             if !dry {
-                app.telemetry.applied(&applied);
+                app.telemetry.record_elements(&applied);
             }
             Ok((applied, recorded))
         }
@@ -74,7 +74,7 @@ pub(crate) fn start(app: &Arc<App>, workspace: &WorkspaceId, entries: Vec<Quaran
     tokio::spawn(async move {
         let mut state = JobState::Done;
         for no in entries {
-            match one(&app, &workspace, no).await {
+            match replay_one(&app, &workspace, no).await {
                 Ok(applied) => app.replays.update(id, |job| {
                     job.done += 1;
                     job.applied += u64::from(applied);
@@ -93,10 +93,10 @@ pub(crate) fn start(app: &Arc<App>, workspace: &WorkspaceId, entries: Vec<Quaran
 }
 
 /// One entry of a job, waiting for the budget as long as it takes; whether something of it was applied.
-async fn one(app: &Arc<App>, workspace: &WorkspaceId, no: QuarantineNo) -> Result<bool, EngineError> {
+async fn replay_one(app: &Arc<App>, workspace: &WorkspaceId, no: QuarantineNo) -> Result<bool, EngineError> {
     loop {
         let entry = app.workspaces.get(workspace.as_str()).ok_or(EngineError::UnknownWorkspace)?;
-        let Some(found) = stored(app, workspace, no).await? else { return Ok(false) };
+        let Some(found) = load_entry(app, workspace, no).await? else { return Ok(false) };
         if found.replayed_as.is_some() {
             return Ok(false);
         }
@@ -116,7 +116,7 @@ async fn one(app: &Arc<App>, workspace: &WorkspaceId, no: QuarantineNo) -> Resul
 }
 
 /// Returns an entry as it is stored.
-pub(crate) async fn stored(
+pub(crate) async fn load_entry(
     app: &Arc<App>,
     workspace: &WorkspaceId,
     no: QuarantineNo,

@@ -202,7 +202,7 @@ async fn front(State(Front { app, calls }): State<Front>, request: Request) -> R
 fn log_request(app: &App, response: &Response, method: &str, micros: u64) {
     let status = response.status().as_u16();
     let route = response.extensions().get::<RouteTemplate>().map_or("unmatched", |template| template.0);
-    app.telemetry.answered(route, status, Duration::from_micros(micros));
+    app.telemetry.record_answer(route, status, Duration::from_micros(micros));
     // What asks every few seconds would drown the rest.
     let is_routine = PROBES.contains(&route) || route == "/metrics";
     let is_logged =

@@ -21,7 +21,7 @@ use tokio::sync::{Notify, watch};
 
 /// What is served where, and for how long.
 #[derive(Debug)]
-pub struct Listening {
+pub struct ServeOptions {
     /// The listener of the API.
     pub listener: TcpListener,
     /// Serves it over TLS.
@@ -40,7 +40,7 @@ pub struct Listening {
     pub reload: Arc<Notify>,
 }
 
-impl Listening {
+impl ServeOptions {
     /// Returns a listener with every choice at its default.
     pub fn on(listener: TcpListener) -> Self {
         Self {
@@ -63,11 +63,11 @@ impl Listening {
 /// That a listener cannot be served.
 pub async fn serve(
     app: Arc<App>,
-    listening: Listening,
+    listening: ServeOptions,
     stop: impl Future<Output = ()> + Send + 'static,
 ) -> io::Result<()> {
     let (phase, watched) = watch::channel(Phase::Open);
-    let Listening { listener, tls, metrics, manage, connections_max, network_connections_max, deadlines, reload } =
+    let ServeOptions { listener, tls, metrics, manage, connections_max, network_connections_max, deadlines, reload } =
         listening;
     let tls = tls.map(Arc::new);
     app.over_tls.store(tls.is_some(), Ordering::Release);
@@ -119,7 +119,7 @@ fn listening_on(listener: TcpListener) -> io::Result<tokio::net::TcpListener> {
 }
 
 /// Waits until the storage cannot be written any more in this process.
-pub async fn poisoned(app: Arc<App>) {
+pub async fn wait_until_poisoned(app: Arc<App>) {
     while !app.needs_restart() {
         tokio::time::sleep(POISON_PERIOD).await;
     }

@@ -133,13 +133,13 @@ impl Telemetry {
     }
 
     /// Notes an answer.
-    pub(crate) fn answered(&self, route: &'static str, status: u16, took: Duration) {
+    pub(crate) fn record_answer(&self, route: &'static str, status: u16, took: Duration) {
         self.requests.get_or_create(&RequestLabels { route, status: status.into() }).inc();
         self.seconds.get_or_create(&RouteLabels { route }).observe(took.as_secs_f64());
     }
 
     /// Notes the elements of an applied request.
-    pub(crate) fn applied(&self, applied: &Applied) {
+    pub(crate) fn record_elements(&self, applied: &Applied) {
         let mut counts = [[0_u64; Outcome::ALL.len()]; 4];
         for element in applied.elements.iter() {
             counts[element.kind as usize - 1][element.outcome as usize - 1] += 1;
@@ -154,17 +154,17 @@ impl Telemetry {
     }
 
     /// Notes a request that was over a budget.
-    pub(crate) fn rate_refused(&self, class: Class) {
+    pub(crate) fn record_rate_refusal(&self, class: Class) {
         self.refusals.get_or_create(&ClassLabels { class: class.name() }).inc();
     }
 
     /// Notes what a background job could not do.
-    pub(crate) fn job_failed(&self, job: &'static str) {
+    pub(crate) fn record_job_failure(&self, job: &'static str) {
         self.job_failures.get_or_create(&JobLabels { job }).inc();
     }
 
     /// Notes the end of a connection.
-    pub(crate) fn connection_ended(&self, why: &'static str) {
+    pub(crate) fn record_connection_end(&self, why: &'static str) {
         self.connections_ended.get_or_create(&EndLabels { why }).inc();
     }
 

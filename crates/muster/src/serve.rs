@@ -12,8 +12,8 @@ use clap::Command;
 use muster_server::app::{App, DirectoryError, Options, StartError, Storage, TokenPlace, secret};
 use muster_server::clock::{SystemClock, SystemRandom};
 use muster_server::dev;
-use muster_server::limits::shares;
-use muster_server::serve::{Listening, Tls, poisoned, serve};
+use muster_server::limits::divide_descriptors;
+use muster_server::serve::{ServeOptions, Tls, serve, wait_until_poisoned};
 use std::fs;
 use std::io::{self, ErrorKind};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
@@ -51,7 +51,7 @@ fn serve_with(settings: &ServeSettings, lines: &Lines) -> anyhow::Result<ExitCod
         Some((certificate, key)) => Some(Tls::read(certificate, key).context("TLS is not possible")?),
         None => None,
     };
-    let (connections, workspaces) = shares(descriptors::raise());
+    let (connections, workspaces) = divide_descriptors(descriptors::raise());
     if settings.data_dir.exists() {
         owner::check(&settings.data_dir, settings.data_dir.as_os_str() != DATA_DIR)?;
     }
@@ -84,7 +84,7 @@ fn serve_with(settings: &ServeSettings, lines: &Lines) -> anyhow::Result<ExitCod
         // Signals are caught before the ready line, so that a reader of it can stop the server.
         let stop = stop_signal()?;
         tokio::spawn(reload_signal(Arc::clone(&listening.reload))?);
-        let (signal, poison) = (stop, poisoned(Arc::clone(&app)));
+        let (signal, poison) = (stop, wait_until_poisoned(Arc::clone(&app)));
         let exits = settings.exit_when_poisoned;
         let stop = async move {
             tokio::select! {
@@ -215,7 +215,7 @@ fn options(settings: &ServeSettings, clock: &Arc<SystemClock>, token: &str) -> O
 }
 
 /// The line of the log that tells what runs, where its data is, and where it listens.
-fn started(settings: &ServeSettings, listening: &Listening, url: &str) {
+fn started(settings: &ServeSettings, listening: &ServeOptions, url: &str) {
     let at = |listener: &Option<TcpListener>| listener.as_ref().and_then(|one| one.local_addr().ok());
     let (metrics, manage) = (at(&listening.metrics), at(&listening.manage));
     let directory = fs::canonicalize(&settings.data_dir).unwrap_or_else(|_| settings.data_dir.clone());
@@ -268,14 +268,14 @@ fn not_bound(address: SocketAddr, error: &io::Error) -> String {
     format!("cannot listen on {address}: {what_to_do}")
 }
 
-fn listening(settings: &ServeSettings, tls: Option<Tls>) -> anyhow::Result<Listening> {
+fn listening(settings: &ServeSettings, tls: Option<Tls>) -> anyhow::Result<ServeOptions> {
     let bind = |address: SocketAddr| {
         TcpListener::bind(address).map_err(|error| {
             let words = not_bound(address, &error);
             anyhow::Error::from(error).context(words)
         })
     };
-    let mut listening = Listening::on(bind(settings.listen)?);
+    let mut listening = ServeOptions::on(bind(settings.listen)?);
     listening.tls = tls;
     listening.metrics = settings.metrics_listen.map(bind).transpose()?;
     listening.manage = settings.manage_listen.map(bind).transpose()?;

@@ -71,8 +71,8 @@ pub(crate) fn preview(
     if kinds.is_empty() {
         return Ok(Preview { complete: true, ..Preview::default() });
     }
-    let (repeated, holders) = find_repeated(reader, &target.kinds, becomes)?;
-    let shared = shared(reader, &kinds, &repeated)?;
+    let (repeated, holders) = find_repeated_values(reader, &target.kinds, becomes)?;
+    let shared = shared_values(reader, &kinds, &repeated)?;
     let counters = reader.counters()?;
     let (mut trees, mut complete): (Trees, bool) = (BTreeMap::new(), true);
     for no in shared.iter().flat_map(|(_, holders)| holders) {
@@ -120,7 +120,7 @@ struct RepeatedValues {
 
 /// Reads every member record. Returns the values of the newly active kinds that occur more than once, and how many records
 /// hold each kind.
-fn find_repeated(
+fn find_repeated_values(
     reader: &mut dyn Reader,
     kinds: &[KindSettings],
     becomes: impl Fn(&KindSettings) -> bool,
@@ -140,7 +140,11 @@ fn find_repeated(
 }
 
 /// Returns the values that several member records hold, each with these records.
-fn shared(reader: &mut dyn Reader, kinds: &[KindSettings], repeated: &RepeatedValues) -> Result<Shared, EngineError> {
+fn shared_values(
+    reader: &mut dyn Reader,
+    kinds: &[KindSettings],
+    repeated: &RepeatedValues,
+) -> Result<Shared, EngineError> {
     let mut shared: BTreeMap<Identifier, Vec<ProfileNo>> = BTreeMap::new();
     each_value(reader, kinds, |_, key, no| {
         if repeated.hashes.contains(&repeated.hasher.hash_one(&key)) {

@@ -64,7 +64,7 @@ impl KeyUses {
     }
 
     /// A valid key was used from an address.
-    pub(crate) fn used(&mut self, sha256: &[u8; 32], address: IpAddr, at: Timestamp) {
+    pub(crate) fn record_use(&mut self, sha256: &[u8; 32], address: IpAddr, at: Timestamp) {
         let key = self.use_mut(sha256);
         key.last_used_at = key.last_used_at.max(Some(at));
         if let Some(last) = key.addresses.get_mut(&address) {
@@ -81,7 +81,7 @@ impl KeyUses {
     }
 
     /// A key that is not valid was used: counted if it is one of these that ran out, or one that was taken out.
-    pub(crate) fn refused(&mut self, sha256: &[u8; 32], keys: &[KeyRecord], now: Timestamp) {
+    pub(crate) fn record_refusal(&mut self, sha256: &[u8; 32], keys: &[KeyRecord], now: Timestamp) {
         let ran_out = keys.iter().any(|key| key.sha256 == *sha256 && !is_valid(key, now));
         let taken_out = self.keys.iter().any(|key| key.sha256 == *sha256 && key.ended.is_some());
         if ran_out || taken_out {
@@ -90,7 +90,7 @@ impl KeyUses {
     }
 
     /// Notes that the keys that are in `before` and not in `after` ended, now or when they expired.
-    pub(crate) fn changed(&mut self, before: &[KeyRecord], after: &[KeyRecord], now: Timestamp) {
+    pub(crate) fn record_changes(&mut self, before: &[KeyRecord], after: &[KeyRecord], now: Timestamp) {
         for gone in before.iter().filter(|key| after.iter().all(|other| other.sha256 != key.sha256)) {
             let end = gone.valid_until.map_or(now, |until| until.min(now));
             self.use_mut(&gone.sha256).ended = Some(KeyRecord { valid_until: Some(end), ..gone.clone() });
@@ -143,9 +143,9 @@ mod tests {
     #[test]
     fn addresses_count_for_a_day_from_their_last_use() {
         let mut uses = KeyUses::default();
-        uses.used(&[1; 32], address(1), Timestamp(0));
-        uses.used(&[1; 32], address(2), Timestamp(0));
-        uses.used(&[1; 32], address(1), Timestamp(HOUR));
+        uses.record_use(&[1; 32], address(1), Timestamp(0));
+        uses.record_use(&[1; 32], address(2), Timestamp(0));
+        uses.record_use(&[1; 32], address(1), Timestamp(HOUR));
         let reported = |now| uses.summaries(&[record(1, None)], Timestamp(now))[0].1;
         let use_of = |addresses| KeyUseSummary { last_used_at: Some(Timestamp(HOUR)), addresses, refused_after_end: 0 };
         assert_eq!([reported(HOUR), reported(24 * HOUR), reported(25 * HOUR)], [use_of(2), use_of(1), use_of(0)]);
@@ -157,10 +157,10 @@ mod tests {
         let mut uses = KeyUses::default();
         let many = u32::try_from(KEY_ADDRESSES_MAX).unwrap() + 5;
         for n in 0..many {
-            uses.used(&[1; 32], address(n), Timestamp(0));
+            uses.record_use(&[1; 32], address(n), Timestamp(0));
         }
         assert_eq!(uses.summaries(&[record(1, None)], Timestamp(0))[0].1.addresses, KEY_ADDRESSES_MAX);
-        uses.used(&[1; 32], address(many), Timestamp(24 * HOUR));
+        uses.record_use(&[1; 32], address(many), Timestamp(24 * HOUR));
         assert_eq!(uses.summaries(&[record(1, None)], Timestamp(24 * HOUR))[0].1.addresses, 1);
     }
 
@@ -169,9 +169,9 @@ mod tests {
     fn a_key_that_ran_out_or_was_taken_out_is_counted_when_it_is_used_and_an_unknown_one_is_not() {
         let mut uses = KeyUses::default();
         let (before, after) = ([record(1, Some(5)), record(2, None)], [record(1, Some(5)), record(3, None)]);
-        uses.changed(&before, &after, Timestamp(10));
+        uses.record_changes(&before, &after, Timestamp(10));
         for n in [1, 2, 2, 3, 9] {
-            uses.refused(&[n; 32], &after, Timestamp(20));
+            uses.record_refusal(&[n; 32], &after, Timestamp(20));
         }
         let reported: Vec<(KeyRecord, u64)> = uses
             .summaries(&after, Timestamp(20))
@@ -180,7 +180,7 @@ mod tests {
             .collect();
         assert_eq!(reported, [(record(1, Some(5)), 1), (record(3, None), 0), (record(2, Some(10)), 2)]);
         for n in 0..=u8::try_from(KEY_USES_MAX).unwrap() {
-            uses.used(&[n; 32], address(1), Timestamp(30));
+            uses.record_use(&[n; 32], address(1), Timestamp(30));
         }
         assert_eq!(uses.keys.len(), KEY_USES_MAX);
     }

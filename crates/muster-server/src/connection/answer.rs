@@ -42,7 +42,7 @@ pub(crate) struct AnswerBody {
 impl AnswerBody {
     /// Returns the answer of a request.
     pub(crate) fn new(inner: Body, stream: Arc<Stream>, is_endless: bool) -> Self {
-        stream.answered(is_endless);
+        stream.begin_answer(is_endless);
         Self { inner, rest: Bytes::new(), stream }
     }
 

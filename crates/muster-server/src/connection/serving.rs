@@ -64,11 +64,11 @@ pub(crate) async fn listen(site: Arc<Site>, listener: TcpListener) {
         match accepted {
             Ok((stream, peer)) => match site.table.admit(peer.ip()) {
                 Some(place) => drop(tokio::spawn(run(Arc::clone(&site), stream, peer, Arc::new(place)))),
-                None => site.app.telemetry.connection_ended("refused"),
+                None => site.app.telemetry.record_connection_end("refused"),
             },
             // No descriptor is free, or the client went: the next try may do better.
             Err(_) => {
-                site.app.telemetry.connection_ended("failed");
+                site.app.telemetry.record_connection_end("failed");
                 sleep(ACCEPT_RETRY).await;
             }
         }
@@ -105,7 +105,7 @@ async fn run(site: Arc<Site>, stream: TcpStream, peer: SocketAddr, place: Arc<Co
         () = connection.gives_way() => "gave_way",
         why = served => why,
     };
-    site.app.telemetry.connection_ended(why);
+    site.app.telemetry.record_connection_end(why);
 }
 
 /// Serves HTTP/1.1 or HTTP/2, whichever the client speaks; why it ended.

@@ -113,7 +113,7 @@ impl AsyncRead for Socket {
         let before = buf.filled().len();
         ready!(poll_read(&self.stream, cx, buf))?;
         if buf.filled().len() > before {
-            self.place.connection.came();
+            self.place.connection.note_bytes();
         } else {
             self.has_ended = true;
         }

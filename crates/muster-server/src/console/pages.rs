@@ -30,7 +30,7 @@ use axum::http::StatusCode;
 use muster_wire::manage::problem::Problem;
 
 /// A page with a form that was refused, with what was typed: nothing was changed, and loading it again does nothing.
-fn refused(page: PageResult) -> PageResult {
+fn as_refusal(page: PageResult) -> PageResult {
     page.map(|mut response| {
         *response.status_mut() = StatusCode::UNPROCESSABLE_ENTITY;
         response
@@ -41,7 +41,7 @@ fn refused(page: PageResult) -> PageResult {
 ///
 /// # Errors
 /// 400 in words.
-fn confirmed(context: &PageContext, name: &str) -> Result<(), Problem> {
+fn check_confirmation(context: &PageContext, name: &str) -> Result<(), Problem> {
     if context.field("confirm").map(str::trim) == Some(name) {
         return Ok(());
     }

@@ -96,7 +96,7 @@ pub(super) async fn open_form(
     headers: &HeaderMap,
     mut body: Body,
 ) -> Result<Vec<(String, String)>, Response> {
-    let declared = body::declared(headers);
+    let declared = body::declared_length(headers);
     let read = body::read(&mut body, Coding::Identity, declared, OPEN_FORM_BYTES_MAX);
     let bytes = app.in_time(read).await.map_err(|failure| form_refused(&failure))?;
     Ok(fields(&bytes))

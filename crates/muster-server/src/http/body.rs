@@ -82,7 +82,7 @@ fn read_bounded(decoder: impl std::io::Read, limit: u64) -> Result<Bytes, Failur
 }
 
 /// Returns the declared length of a body.
-pub(crate) fn declared(headers: &HeaderMap) -> Option<u64> {
+pub(crate) fn declared_length(headers: &HeaderMap) -> Option<u64> {
     headers.get(header::CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
 }
 
@@ -115,7 +115,7 @@ pub(crate) async fn admit(
     limits: BodyLimits,
 ) -> Result<AdmittedBody, Failure> {
     let BodyLimits { coding, limit } = limits;
-    let declared = declared(headers);
+    let declared = declared_length(headers);
     if declared.is_some_and(|length| length > coding.wire_max(limit)) {
         return Err(Failure::TooLarge { limit_bytes: limit });
     }
@@ -179,7 +179,7 @@ impl UnreadBody {
         if head.headers.get(header::EXPECT).is_some() {
             return Self::Uninvited;
         }
-        let is_short = declared(&head.headers).is_some_and(|bytes| bytes <= KEPT_BODY_BYTES_MAX);
+        let is_short = declared_length(&head.headers).is_some_and(|bytes| bytes <= KEPT_BODY_BYTES_MAX);
         if head.version > Version::HTTP_11 || is_short { Self::ReadOn } else { Self::Ends }
     }
 }

@@ -62,7 +62,7 @@ impl CallerRefusal {
             activity: activity(app, named.as_deref()),
             route,
             origin: named.and_then(|entry| origin(&head.headers, &entry, address).0),
-            bytes: body::declared(&head.headers).unwrap_or_default(),
+            bytes: body::declared_length(&head.headers).unwrap_or_default(),
             received_at: app.now(),
             outcome: RequestOutcome::Unlogged(refusal),
         });
@@ -91,7 +91,7 @@ fn activity(app: &App, entry: Option<&Entry>) -> Arc<Activity> {
 fn wrong_key(app: &App, user: &str, hash: &[u8; 32]) {
     let entry = app.workspaces.get(user);
     let keys = entry.as_ref().map_or(&[][..], |entry| &entry.workspace.keys);
-    activity(app, entry.as_deref()).key_refused(hash, keys, app.now());
+    activity(app, entry.as_deref()).record_refused_key(hash, keys, app.now());
 }
 
 impl From<Failure> for CallerRefusal {
@@ -120,7 +120,7 @@ pub(crate) async fn authorize(
     let entry = match app.workspaces.check_key(&user, &hash, scope, now) {
         KeyCheck::Admitted(entry) => entry,
         KeyCheck::OutOfScope(entry) => {
-            entry.runtime.activity.key_used(&hash, address, now);
+            entry.runtime.activity.record_key_use(&hash, address, now);
             return Err(CallerRefusal { failure: Failure::KeyScope, entry: Some(entry) });
         }
         KeyCheck::Wrong => {
@@ -129,7 +129,7 @@ pub(crate) async fn authorize(
             return Err(Failure::KeyMismatch.into());
         }
     };
-    entry.runtime.activity.key_used(&hash, address, now);
+    entry.runtime.activity.record_key_use(&hash, address, now);
     if entry.document.suspended {
         return Err(CallerRefusal { failure: Failure::Suspended, entry: Some(entry) });
     }

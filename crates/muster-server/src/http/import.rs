@@ -126,7 +126,7 @@ impl ImportCall<'_> {
         headers: &HeaderMap,
         body: &mut axum::body::Body,
     ) -> Result<AdmittedBody, Failure> {
-        let declared = body::declared(headers);
+        let declared = body::declared_length(headers);
         self.client.bytes = declared.unwrap_or_default();
         guard::content_type(headers)?;
         let coding = Coding::from_headers(headers)?;
@@ -172,7 +172,7 @@ impl ImportCall<'_> {
         match ingest.run(self.app).await {
             Ok(Done::Applied(result, recorded)) => {
                 if !dry {
-                    self.app.telemetry.applied(&result);
+                    self.app.telemetry.record_elements(&result);
                 }
                 let outcome =
                     if dry { RequestOutcome::DryRun } else { RequestOutcome::Applied(result.request, result.elements) };
@@ -182,13 +182,13 @@ impl ImportCall<'_> {
             Err(ImportRefusal::Failure(failure)) => self.fail(&failure),
             Err(ImportRefusal::Faults(faults, lenient)) => self.log_faults(faults, lenient),
             Err(ImportRefusal::Wait(class, seconds)) => {
-                self.app.telemetry.rate_refused(class);
+                self.app.telemetry.record_rate_refusal(class);
                 let mut response = self.fail(&Failure::RateLimited);
                 retry_after(&mut response, seconds);
                 response
             }
             Err(ImportRefusal::Never(class, limit)) => {
-                self.app.telemetry.rate_refused(class);
+                self.app.telemetry.record_rate_refusal(class);
                 self.fail(&Failure::OverBudget { class, limit })
             }
             // Replays come by the management API alone.

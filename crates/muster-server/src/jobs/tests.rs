@@ -1,6 +1,6 @@
 //! The jobs on the reference engine: nothing that is due stays for another that fails, and no panic ends them.
 
-use super::{guarded, store_sessions, sweep_all};
+use super::{catch_panic, store_sessions, sweep_all};
 use crate::app::{App, Options, Storage};
 use crate::clock::SystemRandom;
 use crate::limits::{SESSION_IDLE_MS, SESSION_SEEN_MS, SESSION_WRITE_PERIOD, SWEEP_PROFILES_MAX};
@@ -104,7 +104,8 @@ fn everything_due_is_swept_and_a_profile_that_fails_keeps_no_other_waiting() {
 #[test]
 fn a_job_survives_its_panic() {
     let (panics, fails): (fn() -> _, fn() -> _) = (|| panic!("as the test wants it"), || Err(EngineError::Overloaded));
-    let got = runtime().block_on(async { (guarded(async { panics() }).await, guarded(async { fails() }).await) });
+    let got =
+        runtime().block_on(async { (catch_panic(async { panics() }).await, catch_panic(async { fails() }).await) });
     assert_eq!(got, (Err(EngineError::Broken("the job panicked".into())), Err(EngineError::Overloaded)));
 }
 

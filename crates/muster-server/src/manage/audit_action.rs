@@ -6,7 +6,7 @@ use muster_store::access::AuditClass;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum AuditAction {
     /// A workspace was created.
-    WorkspaceMade,
+    WorkspaceCreated,
     /// A workspace was removed with all its data.
     WorkspaceRemoved,
     /// A folder that the catalogue did not know was adopted.
@@ -24,7 +24,7 @@ pub(crate) enum AuditAction {
     /// A key was revoked.
     KeyRevoked,
     /// A token was created.
-    TokenMade,
+    TokenCreated,
     /// A token was revoked.
     TokenRevoked,
     /// Two users were merged manually.
@@ -68,7 +68,7 @@ impl AuditAction {
     /// Returns its name in the log.
     pub(crate) fn name(self) -> &'static str {
         match self {
-            Self::WorkspaceMade => "workspace.made",
+            Self::WorkspaceCreated => "workspace.created",
             Self::WorkspaceRemoved => "workspace.removed",
             Self::WorkspaceAdopted => "workspace.adopted",
             Self::OrphanRemoved => "workspace.orphan_removed",
@@ -77,7 +77,7 @@ impl AuditAction {
             Self::ActivationCancelled => "identity.activation_cancelled",
             Self::KeyRotated => "key.rotated",
             Self::KeyRevoked => "key.revoked",
-            Self::TokenMade => "token.made",
+            Self::TokenCreated => "token.created",
             Self::TokenRevoked => "token.revoked",
             Self::UsersMerged => "users.merged",
             Self::MergeReverted => "merge.reverted",

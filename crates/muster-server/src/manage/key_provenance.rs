@@ -51,5 +51,5 @@ pub(crate) async fn makers(call: &WorkspaceContext, keys: &[KeyRecord]) -> Resul
 fn made(record: &AuditRecord, key: &KeyRecord, workspace_made_at: Timestamp) -> bool {
     let is_first = key.created_at == workspace_made_at;
     record.action == AuditAction::KeyRotated.name() && record.subject == fingerprint(&key.sha256)
-        || is_first && record.action == AuditAction::WorkspaceMade.name()
+        || is_first && record.action == AuditAction::WorkspaceCreated.name()
 }

@@ -43,7 +43,7 @@ pub(crate) async fn rotate(
         Ok(Workspace { keys, ..workspace.clone() })
     };
     let (before, changed) = call.context.configure(call.entry.id(), move |workspace, _| change(workspace)).await?;
-    changed.runtime.activity.keys_changed(&before.keys, &changed.workspace.keys, now);
+    changed.runtime.activity.record_key_changes(&before.keys, &changed.workspace.keys, now);
     let made = changed.workspace.keys.iter().find(|key| key.sha256 == hash);
     let scopes: Vec<&str> = made.map(|key| key.scopes.split(',').collect()).unwrap_or_default();
     let detail = json!({"scopes": scopes, "grace_seconds": grace});
@@ -95,7 +95,7 @@ pub(crate) async fn revoke(
         Ok(Workspace { keys, ..workspace.clone() })
     };
     let (before, changed) = call.context.configure(call.entry.id(), move |workspace, _| change(workspace)).await?;
-    changed.runtime.activity.keys_changed(&before.keys, &changed.workspace.keys, call.context.app.now());
+    changed.runtime.activity.record_key_changes(&before.keys, &changed.workspace.keys, call.context.app.now());
     call.audit(AuditAction::KeyRevoked, &revoked, json!({})).await;
     Ok(EmptyAnswer)
 }

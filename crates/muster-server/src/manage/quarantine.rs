@@ -135,7 +135,7 @@ fn page_of_request(
     Ok((found, next))
 }
 
-async fn stored(call: &WorkspaceContext, no: QuarantineNo) -> Result<QuarantinedElement, ManageError> {
+async fn load_entry(call: &WorkspaceContext, no: QuarantineNo) -> Result<QuarantinedElement, ManageError> {
     Ok(call.read(move |reader| reader.quarantined(no)).await?.ok_or_else(QuarantineNo::unknown)?)
 }
 
@@ -144,7 +144,7 @@ pub(crate) async fn show(
     call: WorkspaceContext,
     (Id(no),): (Id<QuarantineNo>,),
 ) -> Result<QuarantinedDocument, ManageError> {
-    Ok(QuarantinedDocument::from(&stored(&call, no).await?))
+    Ok(QuarantinedDocument::from(&load_entry(&call, no).await?))
 }
 
 /// Deletes an entry: it is hidden at once, can be restored for a minute, and is removed after it.
@@ -197,7 +197,7 @@ pub(crate) async fn replay(
     call: WorkspaceContext,
     (JsonBody(wanted), Id(no), DryRun(is_dry)): (JsonBody<ReplayRequest>, Id<QuarantineNo>, DryRun),
 ) -> Result<ReplayDocument, ManageError> {
-    let kept = stored(&call, no).await?;
+    let kept = load_entry(&call, no).await?;
     let is_corrected = wanted.element.is_some();
     let element = wanted.element.unwrap_or_else(|| kept.element.into_vec());
     let replayed = replays::replay(&call.context.app, &call.entry, (kept.no, is_dry), &element).await;

@@ -105,7 +105,7 @@ pub(crate) async fn create(
     if !record.allowed_addresses.is_empty() {
         detail["allowed_addresses"] = json!(record.allowed_addresses);
     }
-    call.audit(AuditAction::TokenMade, record.workspace.as_ref(), &record.name, detail).await;
+    call.audit(AuditAction::TokenCreated, record.workspace.as_ref(), &record.name, detail).await;
     let location = format!("/tokens/{}", record.name);
     Ok(CreatedAnswer { location, document: CreatedTokenDocument { name: record.name, token: secret } })
 }

@@ -76,7 +76,7 @@ pub(crate) async fn create(
         }
         WorkspaceCreation::Orphaned => return Err(Problem::new(409, orphaned(&id)).into()),
     }
-    call.audit(AuditAction::WorkspaceMade, Some(&id), id.as_str(), json!({"name": shown})).await;
+    call.audit(AuditAction::WorkspaceCreated, Some(&id), id.as_str(), json!({"name": shown})).await;
     let location = format!("/workspaces/{id}");
     Ok(CreatedAnswer {
         location,

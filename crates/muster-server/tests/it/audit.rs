@@ -42,11 +42,11 @@ fn settings_keys_tokens_and_workspaces_are_recorded_with_what_changed() {
     let mut log = records(&world, "?workspace=SHOP");
     let identity = log.remove(2);
     let expected = vec![
-        entry("workspace.made", "SHOP", json!({"name": "Shop"})),
+        entry("workspace.created", "SHOP", json!({"name": "Shop"})),
         entry("settings.changed", "SHOP", json!({"lenient": {"from": false, "to": true}})),
         entry("key.rotated", &new, json!({"scopes": ["import"], "grace_seconds": 60})),
         entry("key.revoked", &old, json!({})),
-        entry("token.made", "ci", json!({"scopes": ["read"]})),
+        entry("token.created", "ci", json!({"scopes": ["read"]})),
         entry("token.revoked", "ci", json!({})),
         entry("workspace.removed", "SHOP", json!({})),
     ];
@@ -66,7 +66,7 @@ fn a_record_names_token_time_and_address() {
     let page = world.admin("GET", "/audit", &Json::Null).json();
     let record = json!({
         "at": "2026-01-05T00:00:03.000Z", "token": "admin", "address": "203.0.113.9", "workspace": "SHOP",
-        "action": "workspace.made", "subject": "SHOP", "detail": {"name": "Shop"},
+        "action": "workspace.created", "subject": "SHOP", "detail": {"name": "Shop"},
     });
     assert_eq!(page, json!({"items": [record], "next_cursor": null}));
 }
@@ -167,7 +167,10 @@ fn who_sees_one_workspace_does_not_see_what_was_done_in_an_earlier_one_of_its_id
     let token = format!("Bearer {}", made["token"].as_str().unwrap());
     let page = world.call("GET", "/api/v1/audit?limit=3", &[("Authorization", &token)], b"").json();
     let actions: Vec<&Json> = page["items"].as_array().unwrap().iter().map(|item| &item["action"]).collect();
-    assert_eq!((actions, &page["next_cursor"]), (vec![&json!("token.made"), &json!("workspace.made")], &Json::Null));
+    assert_eq!(
+        (actions, &page["next_cursor"]),
+        (vec![&json!("token.created"), &json!("workspace.created")], &Json::Null)
+    );
     assert_eq!(records(&world, "?workspace=SHOP").len(), 4);
 }
 

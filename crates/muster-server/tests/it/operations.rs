@@ -1,7 +1,7 @@
 //! Health, metrics, host names, and an orderly end.
 
 use crate::world::{World, customer};
-use muster_server::serve::Listening;
+use muster_server::serve::ServeOptions;
 use serde_json::json;
 use std::time::Duration;
 
@@ -151,7 +151,7 @@ fn a_stop_lets_a_request_in_flight_finish() {
 fn metrics_on_a_listener_of_their_own_are_there_alone() {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
-    let put = |listening: &mut Listening| listening.metrics = Some(listener);
+    let put = |listening: &mut ServeOptions| listening.metrics = Some(listener);
     let world = World::with(|options| options.metrics_elsewhere = true, put);
     assert_eq!(world.call("GET", "/metrics", &[], b"").status, 404);
     let mut connection = crate::wire::Connection::open(address);

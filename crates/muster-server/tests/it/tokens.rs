@@ -255,6 +255,6 @@ fn a_token_of_another_workspace_finds_nothing_of_this_one_and_learns_not_even_th
     assert_eq!(get(&format!("/api/v1/audit?workspace={}", workspace.id)).status, 404);
     let own = get("/api/v1/audit").json();
     let actions: Vec<&Json> = own["items"].as_array().unwrap().iter().map(|item| &item["action"]).collect();
-    assert_eq!(actions, ["token.made", "workspace.made"]);
+    assert_eq!(actions, ["token.created", "workspace.created"]);
     assert_eq!(get("/api/v1/workspaces/OTHER").status, 200);
 }

@@ -6,7 +6,7 @@ use base64::prelude::BASE64_STANDARD;
 use muster_core::time::{Clock, Moment, Timestamp};
 use muster_server::app::{App, Options, Storage};
 use muster_server::clock::Random;
-use muster_server::serve::{Listening, serve};
+use muster_server::serve::{ServeOptions, serve};
 use serde_json::{Value as Json, json};
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
@@ -71,7 +71,7 @@ impl World {
     }
 
     /// A server with other options.
-    pub(crate) fn with(options: impl FnOnce(&mut Options), listening: impl FnOnce(&mut Listening)) -> Self {
+    pub(crate) fn with(options: impl FnOnce(&mut Options), listening: impl FnOnce(&mut ServeOptions)) -> Self {
         Self::on(options, listening, 16)
     }
 
@@ -80,14 +80,14 @@ impl World {
         Self::on(options, |_| {}, 1)
     }
 
-    fn on(options: impl FnOnce(&mut Options), listening: impl FnOnce(&mut Listening), blocking: usize) -> Self {
+    fn on(options: impl FnOnce(&mut Options), listening: impl FnOnce(&mut ServeOptions), blocking: usize) -> Self {
         let clock = Arc::new(StepClock::started());
         let random = Arc::new(Counted(AtomicU64::new(1)));
         let mut chosen = Options::new(Storage::Memory, Arc::clone(&clock) as _, random, ADMIN_TOKEN.to_owned());
         chosen.read_token = Some(READ_TOKEN.to_owned());
         options(&mut chosen);
         let app = App::open(chosen).unwrap();
-        let mut place = Listening::on(TcpListener::bind("127.0.0.1:0").unwrap());
+        let mut place = ServeOptions::on(TcpListener::bind("127.0.0.1:0").unwrap());
         listening(&mut place);
         let address = place.listener.local_addr().unwrap();
         let (stop, stopped) = tokio::sync::oneshot::channel();

@@ -27,7 +27,7 @@ fn record() -> AuditRecord {
         token: "ops".into(),
         address: Some([0x2001, 0xdb8, 0, 0, 0, 0, 0, 1].into()),
         workspace: None,
-        action: "token.made".into(),
+        action: "token.created".into(),
         class: AuditClass::Change,
         subject: "ops".into(),
         detail: "{}".into(),

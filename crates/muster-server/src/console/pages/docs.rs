@@ -147,11 +147,11 @@ fn call(document: &ApiDocument, (method, path): (&str, &str), call: &ApiCall) ->
         about: call.description.clone(),
         parameters: parameters.collect(),
         body: body.map(|media| kinds(&media.schema, "")).unwrap_or_default(),
-        answers: call.responses.iter().map(|(status, it)| answered(document, status, it)).collect(),
+        answers: call.responses.iter().map(|(status, it)| answer(document, status, it)).collect(),
     }
 }
 
-fn answered(document: &ApiDocument, status: &str, answer: &ApiAnswer) -> Answered {
+fn answer(document: &ApiDocument, status: &str, answer: &ApiAnswer) -> Answered {
     let name = answer.reference.as_deref().and_then(|reference| reference.rsplit('/').next());
     let answer = name.and_then(|name| document.components.responses.get(name)).unwrap_or(answer);
     let media = answer.content.values().next();

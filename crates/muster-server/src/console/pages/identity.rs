@@ -5,7 +5,7 @@ use super::super::components::{self, Html, count_noun};
 use super::super::layout::Layout;
 use super::super::page_context::PageContext;
 use super::super::response::{PageResult, html};
-use super::{confirmed, refused};
+use super::{as_refusal, check_confirmation};
 use crate::callers::TokenScope;
 use crate::manage::arguments::{IfMatch, JsonBody, NoBody};
 use crate::manage::scopes::has;
@@ -108,7 +108,7 @@ pub(crate) async fn change(context: Arc<PageContext>) -> PageResult {
         "preview" => match try_out(&context, &draft).await {
             Ok(preview) => page(&context, Some(draft), Some(preview), String::new()).await,
             Err(problem) if problem.status < 500 => {
-                refused(page(&context, Some(draft), None, problem_sentence(&problem)).await)
+                as_refusal(page(&context, Some(draft), None, problem_sentence(&problem)).await)
             }
             Err(problem) => Err(problem),
         },
@@ -122,9 +122,9 @@ async fn try_out(context: &PageContext, draft: &Draft) -> Result<IdentityPreview
 }
 
 async fn activate(context: &PageContext, draft: Draft) -> PageResult {
-    if let Err(problem) = confirmed(context, context.workspace()) {
+    if let Err(problem) = check_confirmation(context, context.workspace()) {
         let preview = try_out(context, &draft).await.ok();
-        return refused(page(context, Some(draft), preview, super::problem::sentence(&problem.detail)).await);
+        return as_refusal(page(context, Some(draft), preview, super::problem::sentence(&problem.detail)).await);
     }
     // A missing right is reported first, whatever is wrong with the draft.
     has(&context.caller, TokenScope::Operate)?;
@@ -133,17 +133,17 @@ async fn activate(context: &PageContext, draft: Draft) -> PageResult {
         Err(problem) => Err(problem),
     };
     match changed {
-        Ok(now) => context.done(&context.within("identity"), activated(&now.document)),
+        Ok(now) => context.done(&context.within("identity"), activation_message(&now.document)),
         // A fault of the draft is shown beside it; a missing right of the token is not a fault of the draft.
         Err(problem) if problem.status < 500 && problem.status != 403 => {
-            refused(page(context, Some(draft), None, problem_sentence(&problem)).await)
+            as_refusal(page(context, Some(draft), None, problem_sentence(&problem)).await)
         }
         Err(problem) => Err(problem),
     }
 }
 
 /// Returns what was done: what an activation has to look at first is in force when that is through.
-fn activated(now: &IdentityDocument) -> &'static str {
+fn activation_message(now: &IdentityDocument) -> &'static str {
     if now.is_activating() {
         "Identity settings saved. The stored data is being processed; until that is done, the previous settings apply."
     } else {
@@ -368,7 +368,9 @@ pub(crate) async fn cancel(context: Arc<PageContext>) -> PageResult {
             "Activation cancelled. The previous settings apply again; merges that were made stay.",
         ),
         // The activation continued or ended in the meantime: the page says so.
-        Err(problem) if problem.status == 409 => refused(page(&context, None, None, problem_sentence(&problem)).await),
+        Err(problem) if problem.status == 409 => {
+            as_refusal(page(&context, None, None, problem_sentence(&problem)).await)
+        }
         Err(problem) => Err(problem),
     }
 }

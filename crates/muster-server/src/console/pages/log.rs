@@ -65,7 +65,7 @@ impl Row {
                 Self {
                     elements,
                     map: if elements > 0 { components::map(runs, true) } else { Html::default() },
-                    words: if elements > 0 { words(&counts, error) } else { refused(doc.fault_count, error) },
+                    words: if elements > 0 { words(&counts, error) } else { refusal_words(doc.fault_count, error) },
                     origin: doc.origin_address.clone().unwrap_or_default(),
                     bytes: components::bytes(u64::from(doc.bytes)),
                     took: components::duration(doc.duration_us),
@@ -76,7 +76,7 @@ impl Row {
                 let id = doc.request_id.map(|id| id.to_string()).unwrap_or_default();
                 let path = doc.path.as_deref().unwrap_or_default();
                 Self {
-                    words: refused(0, doc.first_error.as_ref()),
+                    words: refusal_words(0, doc.first_error.as_ref()),
                     origin: doc.origin_address.clone().unwrap_or_default(),
                     took: components::duration(doc.duration_us.unwrap_or_default()),
                     ..row(id, &doc.received_at, doc.status, path)
@@ -92,7 +92,7 @@ impl Row {
 }
 
 /// Returns the outcome of a request without elements, in few words.
-fn refused(faults: u64, error: Option<&FirstError>) -> Vec<Html> {
+fn refusal_words(faults: u64, error: Option<&FirstError>) -> Vec<Html> {
     match (faults, error) {
         (_, None) => Vec::new(),
         // Refused before it was read: that is the state of its key or of its workspace, no fault in its data.

@@ -7,7 +7,7 @@ use super::super::page_context::PageContext;
 use super::super::response::{PageResult, html};
 use super::members::known_as;
 use super::members::{self, Members};
-use super::{confirmed, refused};
+use super::{as_refusal, check_confirmation};
 use crate::limits::MERGE_SIDES_MAX;
 use crate::manage::arguments::{DryRun, Id, NoBody};
 use crate::manage::{merges, users};
@@ -364,8 +364,8 @@ async fn preview(context: &PageContext, layout: &Layout, now: Option<&UserDocume
 /// `POST /w/{ws}/merges/{id}/revert` with `confirm`.
 pub(crate) async fn revert(context: Arc<PageContext>) -> PageResult {
     let no: MergeNo = context.id()?;
-    if let Err(problem) = confirmed(&context, &no.to_string()) {
-        return refused(page(&context, context.may_operate(), super::problem::sentence(&problem.detail)).await);
+    if let Err(problem) = check_confirmation(&context, &no.to_string()) {
+        return as_refusal(page(&context, context.may_operate(), super::problem::sentence(&problem.detail)).await);
     }
     context.perform(merges::revert, (NoBody, Id(no), DryRun(false))).await?;
     let words = format!("Merge {no} reverted. A separation keeps the two users apart.");

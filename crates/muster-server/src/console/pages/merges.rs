@@ -56,7 +56,7 @@ impl Filter {
 pub(crate) async fn list(context: Arc<PageContext>) -> PageResult {
     let of = |name: &str| context.parameter(name).unwrap_or_default().to_owned();
     let filter = Filter { cause: of("cause"), state: of("state"), user_id: of("user_id") };
-    listed(&context, filter, (String::new(), Vec::new())).await
+    page(&context, filter, (String::new(), Vec::new())).await
 }
 
 /// `POST /w/{ws}/merges` with `cause`, `state` and `q`: values are never taken from an address, which ends up in logs; so
@@ -67,14 +67,14 @@ pub(crate) async fn narrow(context: Arc<PageContext>) -> PageResult {
     if !value.is_empty() {
         match &users_of(&context, &value).await?[..] {
             [user] => filter.user_id = user.to_string(),
-            leads => return listed(&context, filter, (value, leads.to_vec())).await,
+            leads => return page(&context, filter, (value, leads.to_vec())).await,
         }
     }
     let query = filter.query();
     Ok(redirect(&context.within(&if query.is_empty() { "merges".to_owned() } else { format!("merges?{query}") })))
 }
 
-async fn listed(context: &PageContext, filter: Filter, unresolved: (String, Vec<ProfileId>)) -> PageResult {
+async fn page(context: &PageContext, filter: Filter, unresolved: (String, Vec<ProfileId>)) -> PageResult {
     let (items, next) = if unresolved.0.is_empty() {
         let page = context.perform(merges::list, (context.rows()?, filter.of_merges()?)).await?;
         (page.items, page.next_cursor)

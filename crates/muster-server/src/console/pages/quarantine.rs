@@ -5,8 +5,8 @@ use super::super::components::{self, Html, count_noun};
 use super::super::layout::Layout;
 use super::super::page_context::PageContext;
 use super::super::response::{PageResult, html, redirect};
+use super::as_refusal;
 use super::problem::sentence;
-use super::refused;
 use crate::callers::TokenScope;
 use crate::limits::{CONSOLE_ROWS, PAGE_MAX};
 use crate::manage::arguments::{DryRun, Id, JsonBody, NoBody, PageQuery, PathId as _};
@@ -119,11 +119,11 @@ const BETWEEN_IDS: &str = "_";
 
 /// `GET /w/{ws}/quarantine?type=&state=&cursor=&deleted=`; `deleted` are the ids that a form of this page has deleted.
 pub(crate) async fn list(context: Arc<PageContext>) -> PageResult {
-    listed(&context, None).await
+    page(&context, None).await
 }
 
 /// The list, with why a form of it was refused.
-async fn listed(context: &PageContext, refusal: Option<&str>) -> PageResult {
+async fn page(context: &PageContext, refusal: Option<&str>) -> PageResult {
     let state = if context.parameter("state") == Some("replayed") { "replayed" } else { "open" };
     let kind = context.parameter("type").or(context.field("type")).unwrap_or_default();
     let filter = QuarantineFilter {
@@ -209,7 +209,7 @@ pub(crate) async fn check(context: Arc<PageContext>) -> PageResult {
     match send_replay(&context, DryRun(true)).await? {
         Ok(results) => repair(&context, describe_check(&results), Some(text)).await,
         Err(words) => {
-            refused(repair(&context, CheckResult { is_good: false, words, notes: Vec::new() }, Some(text)).await)
+            as_refusal(repair(&context, CheckResult { is_good: false, words, notes: Vec::new() }, Some(text)).await)
         }
     }
 }
@@ -223,12 +223,12 @@ pub(crate) async fn replay(context: Arc<PageContext>) -> PageResult {
         Err(words) => CheckResult { is_good: false, words, notes: Vec::new() },
     };
     if !check_result.is_good {
-        return refused(repair(&context, check_result, Some(text)).await);
+        return as_refusal(repair(&context, check_result, Some(text)).await);
     }
     let results = match send_replay(&context, DryRun(false)).await? {
         Ok(results) => results,
         Err(words) => {
-            return refused(
+            return as_refusal(
                 repair(&context, CheckResult { is_good: false, words, notes: Vec::new() }, Some(text)).await,
             );
         }
@@ -294,7 +294,7 @@ pub(crate) async fn many(context: Arc<PageContext>) -> PageResult {
     selected.dedup();
     let is_every = context.field("every").is_some();
     if selected.is_empty() && !is_every {
-        return refused(listed(&context, Some("Select at least one entry. Nothing was done.")).await);
+        return as_refusal(page(&context, Some("Select at least one entry. Nothing was done.")).await);
     }
     if context.field("confirmed") == Some("delete") {
         return delete(&context, &selected).await;
@@ -329,7 +329,7 @@ struct Ask {
 /// Says what a deletion concerns, and asks for it.
 async fn ask(context: &PageContext, selected: &[QuarantineNo]) -> PageResult {
     if selected.len() > CONSOLE_ROWS {
-        return refused(listed(context, Some(&too_many())).await);
+        return as_refusal(page(context, Some(&too_many())).await);
     }
     let (mut ids, mut types) = (Vec::new(), BTreeMap::<String, u64>::new());
     for id in selected {
@@ -342,7 +342,7 @@ async fn ask(context: &PageContext, selected: &[QuarantineNo]) -> PageResult {
         own.into_iter().for_each(|name| *types.entry(name).or_default() += 1);
     }
     if ids.is_empty() {
-        return refused(listed(context, Some("These entries were deleted already.")).await);
+        return as_refusal(page(context, Some("These entries were deleted already.")).await);
     }
     let layout = Layout::new(context, "Delete from the quarantine", "quarantine").await?;
     html(&Ask { layout, ids, types: types.into_iter().collect() })
@@ -354,7 +354,7 @@ fn too_many() -> String {
 
 async fn delete(context: &PageContext, selected: &[QuarantineNo]) -> PageResult {
     if selected.len() > CONSOLE_ROWS {
-        return refused(listed(context, Some(&too_many())).await);
+        return as_refusal(page(context, Some(&too_many())).await);
     }
     let mut deleted = Vec::new();
     for id in selected {
@@ -395,7 +395,7 @@ pub(crate) async fn restore(context: Arc<PageContext>) -> PageResult {
     }
     let place = context.within("quarantine");
     match (all, late) {
-        (0, _) => refused(listed(&context, Some("Nothing was restored: no entry was given.")).await),
+        (0, _) => as_refusal(page(&context, Some("Nothing was restored: no entry was given.")).await),
         (_, 0) => context.done(&place, format!("{} restored.", count_noun(all, "entry"))),
         (all, late) => {
             let words = format!(
@@ -403,7 +403,7 @@ pub(crate) async fn restore(context: Arc<PageContext>) -> PageResult {
                 count_noun(late, "entry")
             );
             if late == all {
-                return refused(listed(&context, Some(&words)).await);
+                return as_refusal(page(&context, Some(&words)).await);
             }
             context.flash(&place, Flash::warning(words));
             Ok(redirect(&place))

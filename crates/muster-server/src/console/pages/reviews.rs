@@ -4,8 +4,8 @@ use super::super::components::{self, Html, count_noun};
 use super::super::layout::Layout;
 use super::super::page_context::PageContext;
 use super::super::response::{PageResult, html};
+use super::as_refusal;
 use super::members::known_as;
-use super::refused;
 use crate::manage::arguments::{DryRun, Id, JsonBody, PageQuery};
 use crate::manage::reviews;
 use crate::manage::reviews::ReviewFilter;
@@ -76,7 +76,7 @@ async fn review_page(context: &PageContext, refusal: Option<&str>) -> PageResult
     let record = doc.record.as_ref().map(|record| components::json_code(record, &[], "The record as received"));
     let page = Review {
         names: sides.iter().map(|side| (side.id.to_string(), name_of(side))).collect(),
-        rows: compared(&layout, &sides),
+        rows: compare_users(&layout, &sides),
         merge,
         can_keep_apart: sides.len() == 2,
         record,
@@ -111,7 +111,7 @@ async fn preview(context: &PageContext, no: ReviewNo, sides: &[&UserDocument]) -
     }
 }
 
-fn compared(layout: &Layout, sides: &[&UserDocument]) -> Vec<Row> {
+fn compare_users(layout: &Layout, sides: &[&UserDocument]) -> Vec<Row> {
     let row = |field: &str, values: Vec<Html>| Row {
         field: field.to_owned(),
         is_same: values.windows(2).all(|pair| pair[0] == pair[1]),
@@ -143,7 +143,7 @@ fn compared(layout: &Layout, sides: &[&UserDocument]) -> Vec<Row> {
 pub(crate) async fn decide(context: Arc<PageContext>) -> PageResult {
     let Some(decision) = context.field("decision") else {
         let words = "Choose to merge, to keep apart or to dismiss. Nothing was done.";
-        return refused(review_page(&context, Some(words)).await);
+        return as_refusal(review_page(&context, Some(words)).await);
     };
     let no: ReviewNo = context.id()?;
     let decided = match ReviewDecision::parse(Some(decision)) {
@@ -155,7 +155,7 @@ pub(crate) async fn decide(context: Arc<PageContext>) -> PageResult {
     };
     let decision = match decided {
         Err(problem) if matches!(problem.status, 400 | 409) => {
-            return refused(review_page(&context, Some(&super::problem::sentence(&problem.detail))).await);
+            return as_refusal(review_page(&context, Some(&super::problem::sentence(&problem.detail))).await);
         }
         decided => decided?,
     };

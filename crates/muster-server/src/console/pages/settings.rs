@@ -6,7 +6,7 @@ use super::super::page_context::PageContext;
 use super::super::response::{PageResult, html, redirect};
 use super::log::curl;
 use super::problem::sentence;
-use super::{confirmed, refused};
+use super::{as_refusal, check_confirmation};
 use crate::manage::arguments::{IfMatch, JsonBody};
 use crate::manage::{keys, stats, workspaces};
 use crate::sessions::flash::{Flash, Secret};
@@ -52,8 +52,8 @@ async fn page(context: &PageContext, error: String) -> PageResult {
 
 /// `POST /w/{ws}/keys/rotate` with `grace_seconds` and `confirm`: the new key is shown once, by the page that follows.
 pub(crate) async fn rotate(context: Arc<PageContext>) -> PageResult {
-    if let Err(problem) = confirmed(&context, context.workspace()) {
-        return refused(page(&context, sentence(&problem.detail)).await);
+    if let Err(problem) = check_confirmation(&context, context.workspace()) {
+        return as_refusal(page(&context, sentence(&problem.detail)).await);
     }
     let grace: u64 = context.field("grace_seconds").and_then(|it| it.parse().ok()).unwrap_or(0);
     let wanted = RotateKeyRequest { grace_seconds: grace, scopes: None };
@@ -75,8 +75,8 @@ pub(crate) async fn rotate(context: Arc<PageContext>) -> PageResult {
 /// `POST /w/{ws}/keys/revoke` with `fingerprint` and `confirm`.
 pub(crate) async fn revoke(context: Arc<PageContext>) -> PageResult {
     let fingerprint = context.field("fingerprint").unwrap_or_default();
-    if let Err(problem) = confirmed(&context, fingerprint) {
-        return refused(page(&context, sentence(&problem.detail)).await);
+    if let Err(problem) = check_confirmation(&context, fingerprint) {
+        return as_refusal(page(&context, sentence(&problem.detail)).await);
     }
     let wanted = RevokeKeyRequest { fingerprint: fingerprint.to_owned() };
     context.perform(keys::revoke, (JsonBody(wanted),)).await?;
@@ -165,7 +165,7 @@ pub(super) fn label(path: &str) -> String {
 }
 
 /// Returns a number of the settings by its path.
-fn stored(settings: &SettingsDocument, path: &str) -> String {
+fn setting_value(settings: &SettingsDocument, path: &str) -> String {
     let limits = &settings.limits;
     let number = match path {
         "limits.users_per_minute" => u64::from(limits.users_per_minute),
@@ -202,7 +202,7 @@ fn numbers(
     of: &[(&'static str, &'static str, &'static str)],
 ) -> Vec<Number> {
     let number = |(path, label, unit): &(&'static str, &'static str, &'static str)| {
-        let value = context.field(path).map_or_else(|| stored(settings, path), str::to_owned);
+        let value = context.field(path).map_or_else(|| setting_value(settings, path), str::to_owned);
         Number { path, label, unit, value }
     };
     of.iter().map(number).collect()
@@ -243,16 +243,16 @@ async fn form(context: &PageContext, error: Option<Problem>) -> PageResult {
 
 /// `POST /w/{ws}/settings/workspace`: all of the form as one change.
 pub(crate) async fn save(context: Arc<PageContext>) -> PageResult {
-    match changed(&context, &patch(&context)).await {
+    match change(&context, &patch(&context)).await {
         Ok(_) => {
             context.done(&context.within("settings/workspace"), "Settings saved. They apply to requests from now on.")
         }
-        Err(problem) if problem.status == 400 => refused(form(&context, Some(problem)).await),
+        Err(problem) if problem.status == 400 => as_refusal(form(&context, Some(problem)).await),
         Err(problem) => Err(problem),
     }
 }
 
-async fn changed(context: &PageContext, patch: &Json) -> Result<(), Problem> {
+async fn change(context: &PageContext, patch: &Json) -> Result<(), Problem> {
     let patch = SettingsPatch(patch.to_string().into_bytes());
     context.perform(workspaces::change, (JsonBody(patch), IfMatch::default())).await.map(|_| ())
 }
@@ -284,10 +284,10 @@ fn patch(context: &PageContext) -> Json {
 /// `POST /w/{ws}/settings/suspend` with `suspended`, and `confirm` where it stops callers.
 pub(crate) async fn suspend(context: Arc<PageContext>) -> PageResult {
     let suspended = context.field("suspended") == Some("true");
-    if suspended && let Err(problem) = confirmed(&context, context.workspace()) {
-        return refused(form(&context, Some(problem)).await);
+    if suspended && let Err(problem) = check_confirmation(&context, context.workspace()) {
+        return as_refusal(form(&context, Some(problem)).await);
     }
-    changed(&context, &json!({"suspended": suspended})).await?;
+    change(&context, &json!({"suspended": suspended})).await?;
     let words = if suspended {
         "Workspace suspended. Callers get 403."
     } else {
@@ -298,8 +298,8 @@ pub(crate) async fn suspend(context: Arc<PageContext>) -> PageResult {
 
 /// `POST /w/{ws}/settings/delete` with `confirm`.
 pub(crate) async fn delete(context: Arc<PageContext>) -> PageResult {
-    if let Err(problem) = confirmed(&context, context.workspace()) {
-        return refused(form(&context, Some(problem)).await);
+    if let Err(problem) = check_confirmation(&context, context.workspace()) {
+        return as_refusal(form(&context, Some(problem)).await);
     }
     let wanted = RemoveWorkspaceRequest { confirm: context.workspace().to_owned() };
     context.perform(workspaces::remove, (JsonBody(wanted),)).await?;

@@ -5,7 +5,7 @@ use super::super::layout::Layout;
 use super::super::page_context::PageContext;
 use super::super::response::{PageResult, html, redirect};
 use super::problem::sentence;
-use super::{confirmed, refused};
+use super::{as_refusal, check_confirmation};
 use crate::callers::Caller;
 use crate::limits::PAGE_MAX;
 use crate::manage::arguments::{BodyDocument as _, JsonBody, PageQuery};
@@ -116,7 +116,7 @@ pub(crate) async fn create(context: Arc<PageContext>) -> PageResult {
             Ok(redirect("/tokens"))
         }
         Err(problem) if matches!(problem.status, 400 | 409) => {
-            refused(page(&context, Typed::from_form(&context), sentence(&problem.detail)).await)
+            as_refusal(page(&context, Typed::from_form(&context), sentence(&problem.detail)).await)
         }
         Err(problem) => Err(problem),
     }
@@ -125,8 +125,8 @@ pub(crate) async fn create(context: Arc<PageContext>) -> PageResult {
 /// `POST /tokens/{name}/revoke` with `confirm`.
 pub(crate) async fn revoke(context: Arc<PageContext>) -> PageResult {
     let name = context.named();
-    if let Err(problem) = confirmed(&context, name) {
-        return refused(page(&context, Typed::default(), sentence(&problem.detail)).await);
+    if let Err(problem) = check_confirmation(&context, name) {
+        return as_refusal(page(&context, Typed::default(), sentence(&problem.detail)).await);
     }
     context.perform(tokens::revoke, (TokenName(name.to_owned()),)).await?;
     context.done("/tokens", format!("Token {name} revoked. Its calls get 401, and its sessions have ended."))

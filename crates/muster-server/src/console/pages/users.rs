@@ -4,8 +4,8 @@ use super::super::components::{self, Html, count_noun};
 use super::super::layout::Layout;
 use super::super::page_context::PageContext;
 use super::super::response::{PageResult, html, redirect};
+use super::as_refusal;
 use super::members::{self, Members, known_as};
-use super::refused;
 use crate::limits::{PAGE_MAX, USER_ROWS_MAX, WHY_LINES_MAX};
 use crate::manage::answers::{CreatedAnswer, DoneOrDry};
 use crate::manage::arguments::{DryRun, Id, JsonBody, PageQuery};
@@ -289,7 +289,7 @@ pub(crate) async fn merge(context: Arc<PageContext>) -> PageResult {
             0 => "No user has this value. Give an identifier, or the id of a user.".to_owned(),
             n => format!("This value resolves to {n} users, one per kind. Give the id of one."),
         };
-        return refused(page(&context, None, error).await);
+        return as_refusal(page(&context, None, error).await);
     };
     match merge_users(&context, survivor, *other, DryRun(true)).await {
         Ok(DoneOrDry::Dry(dry)) => {
@@ -326,7 +326,7 @@ async fn other_user(context: &PageContext, dry: &MergeContent) -> Result<Other, 
 /// Shows why a merge was refused beside its form; a missing right or a failure of the server gets its own page.
 async fn merge_refused(context: &PageContext, problem: Problem) -> PageResult {
     match problem.status {
-        400 | 404 | 409 => refused(page(context, None, super::problem::sentence(&problem.detail)).await),
+        400 | 404 | 409 => as_refusal(page(context, None, super::problem::sentence(&problem.detail)).await),
         _ => Err(problem),
     }
 }

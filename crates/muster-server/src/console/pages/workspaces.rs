@@ -4,7 +4,7 @@ use super::super::components;
 use super::super::layout::Layout;
 use super::super::page_context::PageContext;
 use super::super::response::{PageResult, html, redirect};
-use super::refused;
+use super::as_refusal;
 use crate::limits::PAGE_MAX;
 use crate::manage::arguments::{BodyDocument as _, JsonBody, PageQuery};
 use crate::manage::workspaces;
@@ -64,7 +64,7 @@ pub(crate) async fn create(context: Arc<PageContext>) -> PageResult {
             Ok(redirect("/workspaces"))
         }
         Err(problem) if matches!(problem.status, 400 | 409) => {
-            refused(page(&context, super::problem::sentence(&problem.detail)).await)
+            as_refusal(page(&context, super::problem::sentence(&problem.detail)).await)
         }
         Err(problem) => Err(problem),
     }

@@ -17,16 +17,16 @@ pub(super) fn sentence(action: &str, detail: &Json) -> String {
 
 fn of_action(action: &str, detail: &Json) -> String {
     match action {
-        "workspace.made" => format!("created the workspace, named {}", read::<Named>(detail).name),
+        "workspace.created" => format!("created the workspace, named {}", read::<Named>(detail).name),
         "workspace.removed" => "deleted the workspace with all its data".to_owned(),
         "workspace.adopted" => "took in a folder that the catalogue did not know".to_owned(),
         "workspace.orphan_removed" => "moved a folder aside that the catalogue did not know".to_owned(),
         "settings.changed" => settings(detail),
         "identity.changed" => identity(&read(detail)),
         "identity.activation_cancelled" => "gave up a failed activation of identifier kinds".to_owned(),
-        "key.rotated" => rotated(&read(detail)),
+        "key.rotated" => rotation(&read(detail)),
         "key.revoked" => "revoked a Data API key".to_owned(),
-        "token.made" => token(&read(detail)),
+        "token.created" => token(&read(detail)),
         "token.revoked" => "revoked the token".to_owned(),
         "users.merged" => {
             let Merged { merged, survivor } = read(detail);
@@ -42,7 +42,7 @@ fn of_action(action: &str, detail: &Json) -> String {
             "dismiss" => "dismissed the review".to_owned(),
             _ => "reopened the review".to_owned(),
         },
-        "quarantine.replayed" => replayed(&read(detail)),
+        "quarantine.replayed" => replay(&read(detail)),
         "quarantine.replay_started" => {
             let ReplayStarted { entries, kind } = read(detail);
             let of = kind.map(|kind| format!(" with {kind}")).unwrap_or_default();
@@ -136,7 +136,7 @@ struct RotatedKey {
 
 #[derive(Default, Deserialize)]
 #[serde(default)]
-struct MadeToken {
+struct CreatedToken {
     scopes: Json,
     expires_at: Option<String>,
     allowed_addresses: Option<String>,
@@ -259,7 +259,7 @@ fn kinds(Changed { from, to }: &Changed<Vec<KindRule>>) -> Vec<String> {
     out
 }
 
-fn rotated(detail: &RotatedKey) -> String {
+fn rotation(detail: &RotatedKey) -> String {
     let previous = match detail.grace_seconds {
         0 => "the previous one ended".to_owned(),
         n if n.is_multiple_of(86_400) => format!("the previous one stays valid for {}", count_noun(n / 86_400, "day")),
@@ -269,7 +269,7 @@ fn rotated(detail: &RotatedKey) -> String {
     format!("created a new Data API key ({}); {previous}", value(&detail.scopes))
 }
 
-fn token(detail: &MadeToken) -> String {
+fn token(detail: &CreatedToken) -> String {
     let mut words = format!("created the token ({})", value(&detail.scopes));
     if let Some(at) = &detail.expires_at {
         words += &format!(", which expires at {at}");
@@ -280,7 +280,7 @@ fn token(detail: &MadeToken) -> String {
     words
 }
 
-fn replayed(detail: &Replayed) -> String {
+fn replay(detail: &Replayed) -> String {
     let how = if detail.corrected { "corrected and replayed" } else { "replayed" };
     let outcome = if detail.applied { "applied" } else { "rejected again" };
     format!("{how} the quarantine entry: {outcome} by request {}", detail.request_id)
