@@ -177,12 +177,13 @@ impl WorkspaceQueue {
         batch
     }
 
-    /// A batch is done: true if the queue must be scheduled again.
-    pub(crate) fn batch_done(&self) -> bool {
+    /// A batch is done: true if the queue must be scheduled again, also for `other_work` of the engine.
+    pub(crate) fn batch_done(&self, other_work: bool) -> bool {
         let mut queue = lock(&self.0);
         // Maintenance wakes no queue that closes: refused requests that arrived during its last batch get one more.
         let has_last = queue.stopped.is_some() && !queue.refused.is_empty();
-        queue.is_scheduled = !queue.items.is_empty() || has_last;
+        let has_other = other_work && queue.stopped.is_none();
+        queue.is_scheduled = !queue.items.is_empty() || has_last || has_other;
         queue.is_scheduled
     }
 

@@ -4,6 +4,7 @@
 
 mod sqlite {
     mod access;
+    mod bindings;
     mod clock;
     mod cut;
     mod damage;

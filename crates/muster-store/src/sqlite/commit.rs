@@ -20,12 +20,13 @@ impl BatchServer<SqliteWorkspace> for Inner {
     fn serve(&self, workspace: &Arc<SqliteWorkspace>) -> bool {
         let core = self.cores.core();
         // A panic of the engine's own code: what the writer holds in memory cannot be trusted any more.
-        if catch_unwind(AssertUnwindSafe(|| commit(self, workspace))).is_err() {
+        let committed = catch_unwind(AssertUnwindSafe(|| commit(self, workspace)));
+        if committed.is_err() {
             *lock(&workspace.writer) = None;
             poison(self, workspace, "a bug of the engine: it panicked".into());
         }
         drop(core);
-        workspace.queue.batch_done()
+        workspace.queue.batch_done(committed.unwrap_or(false))
     }
 }
 
@@ -37,13 +38,15 @@ fn poison(inner: &Inner, workspace: &SqliteWorkspace, why: Arc<str>) {
     inner.gauges.queued.fetch_sub(waited, Ordering::Relaxed);
 }
 
-/// Commits one batch of a workspace.
-fn commit(inner: &Inner, workspace: &SqliteWorkspace) {
+/// Commits one batch of a workspace. Returns whether its binding map is to be loaded further: a slice after each batch,
+/// so that neither its own decisions nor other workspaces wait for all of it.
+fn commit(inner: &Inner, workspace: &SqliteWorkspace) -> bool {
     let batch = workspace.queue.take(&inner.options.bounds);
     let _running = Running(&inner.gauges.queued, batch.jobs.len() as u64);
     workspace.used.store(inner.ticks.load(Ordering::Relaxed), Ordering::Relaxed);
     let mut writer = lock(&workspace.writer);
     commit_batch(inner, workspace, &mut writer, batch);
+    writer.as_mut().is_some_and(Writer::load_more_bindings)
 }
 
 /// Decisions that were taken from a queue, counted until they are answered, however that comes.

@@ -12,7 +12,7 @@ use super::synced::Synced;
 use super::table;
 use super::transaction::{Stop, Transaction};
 use crate::binding_map::BindingMap;
-use crate::codec::Binding;
+use crate::codec::{Binding, Cell};
 use crate::engine::{EngineError, Job};
 use crate::family::Family;
 use crate::queue::group::{GroupEnd, GroupFailure, GroupRun};
@@ -35,6 +35,8 @@ pub(crate) struct Writer {
     synced: Synced,
     state: State,
     bindings: BindingMap,
+    /// The last slice of the binding map could not be loaded.
+    bindings_failed: bool,
     loaded: LoadedSums,
     /// What its connection may keep in memory, in KiB.
     cache_kib: usize,
@@ -102,7 +104,16 @@ impl Writer {
             Ok(())
         }))?;
         let (now, bindings) = (state.counters.now, BindingMap::new(binding_bytes_max));
-        Ok(Self { conn, synced, state, bindings, loaded: LoadedSums::default(), cache_kib: 0, now })
+        Ok(Self {
+            conn,
+            synced,
+            state,
+            bindings,
+            bindings_failed: false,
+            loaded: LoadedSums::default(),
+            cache_kib: 0,
+            now,
+        })
     }
 
     /// Takes its share of memory among this many writers.
@@ -159,7 +170,7 @@ impl Writer {
         run.clock_check.check(run.clock, self.now.max(self.state.counters.now))?;
         if !jobs.is_empty() {
             // Nothing was written yet: damage that is found here is the decisions' answer, not the workspace's end.
-            self.load_bindings().map_err(|error| GroupFailure { error, poison: false })?;
+            self.begin_bindings().map_err(|error| GroupFailure { error, poison: false })?;
         }
         match self.attempt(jobs, refused, run, false) {
             Err(Stop::Again) => self.attempt(jobs, refused, run, true),
@@ -171,16 +182,34 @@ impl Writer {
         })
     }
 
-    /// Loads the binding map, unless it is there or was dropped. Checks every row that it reads.
+    /// Loads the first slice of the binding map, or the one that failed before.
+    fn begin_bindings(&mut self) -> Result<(), EngineError> {
+        if self.bindings.is_empty() || self.bindings_failed { self.load_bindings() } else { Ok(()) }
+    }
+
+    /// Loads the next slice of the binding map, and checks every row that it reads.
     fn load_bindings(&mut self) -> Result<(), EngineError> {
-        let Self { conn, bindings, .. } = self;
-        if !bindings.is_missing() {
-            return Ok(());
-        }
-        let rows = conn.query_row("SELECT count(*) FROM bindings", [], |row| row.get::<_, i64>(0))?;
-        bindings.load(usize::try_from(rows).unwrap_or(usize::MAX), |each| {
-            table::each(conn, (Family::Bindings, ""), &[], |row: Binding| each(&row.key, row.profile))
-        })
+        let Self { conn, bindings, state, .. } = self;
+        let rows = usize::try_from(state.sums.get(Family::Bindings).rows).unwrap_or(usize::MAX);
+        let loaded = bindings.load_slice(rows, |after, limit| {
+            let (kind, value) = after.map_or(("", ""), |key| (key.kind.name(), &key.value));
+            let parameters = [Cell::text(kind), Cell::text(value), Cell::unsigned(limit as u64)];
+            let of = (Family::Bindings, "WHERE (kind, value) > (?1, ?2) ORDER BY kind, value LIMIT ?3");
+            let mut slice = Vec::new();
+            table::each(conn, of, &parameters, |row: Binding| slice.push((row.key, row.profile)))?;
+            Ok(slice)
+        });
+        self.bindings_failed = loaded.is_err();
+        loaded
+    }
+
+    /// Loads a slice of the binding map between two groups. Returns whether more is to be loaded soon; damage is the
+    /// answer of the next decision, which tries again.
+    pub(crate) fn load_more_bindings(&mut self) -> bool {
+        !self.bindings.is_empty()
+            && self.bindings.is_loading()
+            && self.load_bindings().is_ok()
+            && self.bindings.is_loading()
     }
 
     /// One transaction over the group; what does not commit is taken back in memory, too.
