@@ -1,4 +1,4 @@
-// States that pass or should not be: an activation under way, a stream that is lost, storage that takes no more, a session
+// States that pass or should not be: an activation in progress, a stream that is lost, storage that takes no more, a session
 // that ended, a job over many entries. Each is as sound as a page of every day (`look.mjs`).
 
 import assert from "node:assert/strict";

@@ -302,7 +302,7 @@ impl Failure {
             Self::UnsupportedEncoding => media_type_text(api, Some("Content-Encoding must be gzip, zstd or identity")),
             Self::RateLimited => rate_limit_text(api),
             Self::DryRunsBusy => {
-                plain("RateLimitError", "Two dry runs of this workspace are under way; try again later")
+                plain("RateLimitError", "Two dry runs of this workspace are in progress; try again later")
             }
             Self::Timeout => plain("Request Timeout", "The request did not arrive in time"),
             Self::Unavailable => {
