@@ -271,7 +271,7 @@ impl Activity {
     }
 
     /// Returns a receiver of every request that is answered from now on. One that is slow loses the oldest, and learns
-    /// how many. It is closed when the workspace is gone. [`Viewer`] keeps to what a viewer may do besides.
+    /// how many. It is closed when the workspace is deleted. [`viewer::Viewer`] enforces the rights of a viewer.
     pub(crate) fn subscribe(&self) -> broadcast::Receiver<Arc<LiveRequest>> {
         self.live.get_or_init(|| broadcast::channel(LIVE_BUFFER).0).subscribe()
     }
