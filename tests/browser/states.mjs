@@ -186,7 +186,7 @@ story({
     const asked = [];
     page.on("request", (request) => asked.push([request.method(), path({ url: () => request.url() })]));
     await server.manage("DELETE", "/workspaces/GONE", { confirm: "GONE" });
-    const words = "Connection lost: what this page shows is not there any more";
+    const words = "Connection lost: the data of this page no longer exists";
     await until(async () => (await page.clock.runFor(1_000), await state(page)) === words, "the page says it");
     const isOfStream = ([, to]) => to === gone.at("live/stream");
     assert.deepEqual(asked.filter(([method, to]) => to === gone.at("live") || method === "HEAD"), [["HEAD", gone.at("live/stream")]]);
@@ -255,7 +255,7 @@ story({
     await page.fill("#s-name", "Changed");
     const [answer] = await Promise.all([page.waitForNavigation(), page.click("text=Save settings")]);
     page.faults.splice(0);
-    assert.deepEqual([answer.status(), await page.textContent("h1")], [503, "The storage does not answer"]);
+    assert.deepEqual([answer.status(), await page.textContent("h1")], [503, "Not available at the moment"]);
     assert.match(await page.textContent("main"), /Nothing that was answered with 200 is lost\./);
     await sound(page, "unavailable");
     await page.goto(shop.at("overview"));

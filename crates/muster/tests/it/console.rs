@@ -69,12 +69,12 @@ fn the_sign_in_page_says_where_this_server_has_its_token_from_and_tells_no_path(
     let settings = at("muster.toml");
     let from_settings = ["--config", settings.to_str().unwrap()];
     let own = "the file admin-token of the server&#39;s data directory.";
-    let given = "The admin token is the one that this server was given by";
+    let given = "The admin token of this server is set by";
     for (server, words) in [
         (started("a", &here), format!("The admin token is in {own}")),
         (
             started("b", &["--dev", "--listen", "127.0.0.1:0"]),
-            format!("The server printed at its start where the admin token is: in {own}"),
+            format!("The server printed the path of the admin token when it started: {own}"),
         ),
         (
             started("c", &["--dev", "--listen", "0.0.0.0:0", "--insecure-http"]),
@@ -84,7 +84,7 @@ fn the_sign_in_page_says_where_this_server_has_its_token_from_and_tells_no_path(
         (started("e", &[&here[..], &["--admin-token", TOKEN]].concat()), format!("{given} the flag --admin-token.")),
         (
             started("f", &[&here[..], &from_file].concat()),
-            "The admin token is in the file that this server was given by the flag --admin-token-file.".to_owned(),
+            "The admin token is in the file that is set by the flag --admin-token-file.".to_owned(),
         ),
         (
             started("g", &[&here[..], &from_settings].concat()),

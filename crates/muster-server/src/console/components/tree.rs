@@ -52,7 +52,7 @@ struct Drawing {
 pub(crate) fn tree(tree_rows: &[TreeRow], further: usize) -> Html {
     let all = tree_rows.len() + further;
     let height = ROW * tree_rows.len() + if further > 0 { ROW / 2 } else { 0 };
-    let label = format!("{} in one, each below the one that it was merged into", count_noun(all, "profile"));
+    let label = format!("{} of one user, each below the profile that it was merged into", count_noun(all, "profile"));
     let mut depths: Vec<usize> = Vec::with_capacity(tree_rows.len());
     let mut nodes = Vec::with_capacity(tree_rows.len());
     for (row, tree_row) in tree_rows.iter().enumerate() {
@@ -100,8 +100,8 @@ mod tests {
     fn each_member_hangs_from_its_parent_whatever_is_between() {
         let drawn =
             tree(&[tree_row(None, "a", false), tree_row(Some(0), "b", false), tree_row(Some(0), "<c>", true)], 0);
-        let expected = "<svg class=\"lineage tree\" height=\"132\" role=\"img\" aria-label=\"3 profiles in one, each \
-                        below the one that it was merged into\"><circle cx=\"8\" cy=\"16\" r=\"5\"/><text \
+        let expected = "<svg class=\"lineage tree\" height=\"132\" role=\"img\" aria-label=\"3 profiles of one user, each \
+                        below the profile that it was merged into\"><circle cx=\"8\" cy=\"16\" r=\"5\"/><text \
                         class=\"name\" x=\"22\" y=\"20\">a</text><text x=\"22\" y=\"34\">m1</text><path \
                         d=\"M8 22V52Q8 60 16 60H22\"/><circle cx=\"28\" cy=\"60\" r=\"5\"/><text class=\"name\" \
                         x=\"42\" y=\"64\">b</text><text x=\"42\" y=\"78\">m1</text><path class=\"joins\" \
@@ -114,7 +114,7 @@ mod tests {
     fn a_chain_of_fifty_stays_within_the_page_and_tells_how_many_are_not_drawn() {
         let chain: Vec<TreeRow> = (0..50).map(|n: usize| tree_row(n.checked_sub(1), &"n".repeat(40), false)).collect();
         let drawn = tree(&chain, 950);
-        assert!(drawn.as_str().contains("aria-label=\"1,000 profiles in one"));
+        assert!(drawn.as_str().contains("aria-label=\"1,000 profiles of one user"));
         assert!(drawn.as_str().contains("cx=\"168\"") && !drawn.as_str().contains("cx=\"188\""));
         assert!(drawn.as_str().ends_with("and 950 more</text></svg>"));
     }

@@ -75,11 +75,11 @@ pub(crate) async fn components(context: Arc<PageContext>) -> PageResult {
 pub(crate) async fn problem_answer(context: &PageContext, problem: &Problem) -> Response {
     let title = match problem.status {
         404 => missing::title(context),
-        410 => "No longer there",
+        410 => "No longer available",
         403 => "Not allowed with this token",
-        409 | 412 => "Changed in the meantime",
-        400 => "The request could not be read",
-        503 => "The storage does not answer",
+        409 | 412 => "Not possible in the current state",
+        400 => "The request is not valid",
+        503 => "Not available at the moment",
         _ => "Something went wrong",
     };
     // What is known of the page says all that the call says, and more.

@@ -185,7 +185,7 @@ async fn live_page(context: &PageContext, filters: Filters, typed: Typed) -> Pag
     let layout = Layout::new(context, "Live", "live").await?;
     let requests = found.items.iter().map(|doc| Row::new(&layout.times, context.workspace(), doc)).collect();
     let kept = match context.entry()?.document.log_retention_days {
-        0 => "without a limit of time".to_owned(),
+        0 => "without a time limit".to_owned(),
         days => format!("for {}", count_noun(u64::from(days), "day")),
     };
     html(&Live {
@@ -317,9 +317,9 @@ impl Live {
         if self.is_older {
             "Older requests"
         } else if !self.filter("until").is_empty() {
-            "A range of time"
+            "Time range"
         } else {
-            "As of loading"
+            "As loaded"
         }
     }
 

@@ -253,7 +253,7 @@ impl Sides {
             );
         }
         let is_whole = known().all(|before| before.complete);
-        if is_whole { String::new() } else { "Some names that were there before may be missing.".to_owned() }
+        if is_whole { String::new() } else { "Some earlier attributes may be missing.".to_owned() }
     }
 
     /// Returns the profiles that were merged into it.
@@ -299,7 +299,7 @@ impl Sides {
         let is_filled = is_listed && self.0.iter().any(|side| side.merged().and_then(field) == after);
         let is_held = self.merged().any(|side| field(side).is_some());
         let origin = match () {
-            () if is_combined => "an attribute rule, or an e-mail flag",
+            () if is_combined => "set by an attribute rule or an e-mail flag",
             () if is_filled => "filled by the merge",
             () if is_reverted && after.is_none() && is_held => "removed by the revert",
             () if after.is_none() => "",

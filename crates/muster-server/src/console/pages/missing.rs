@@ -64,8 +64,8 @@ pub(crate) fn for_strangers(headers: &HeaderMap, status: StatusCode) -> Response
 fn of_address(status: StatusCode) -> (&'static str, &'static str, &'static str) {
     if status == StatusCode::METHOD_NOT_ALLOWED {
         return (
-            "Nothing to see at this address",
-            "It takes a form or a call, and was asked for in another way. Nothing was done.",
+            "This address is not a page",
+            "It accepts only a form or an API call. Nothing was done.",
             "Go to the page that has the form, and send it from there.",
         );
     }
@@ -78,7 +78,7 @@ fn of_address(status: StatusCode) -> (&'static str, &'static str, &'static str) 
 
 /// The page for a workspace that is not there for the token, whether it exists or not.
 pub(crate) async fn workspace(context: &PageContext) -> Response {
-    let detail = "No workspace of this id can be reached with your token.".to_owned();
+    let detail = "Your token gives access to no workspace with this id.".to_owned();
     let why =
         "It may be mistyped (upper and lower case count), it may have been deleted, or your token may be bound to \
                another workspace."
@@ -115,7 +115,7 @@ fn older(days: u32, what: &str) -> String {
         0 => String::new(),
         days => {
             format!(
-                "It may be older than {}: this workspace keeps {what} no longer. ",
+                "It may be older than {}, and this workspace keeps {what} no longer than that. ",
                 count_noun(u64::from(days), "day")
             )
         }

@@ -61,7 +61,7 @@ impl RepairForm {
         let below = |fault: &FaultDocument| fault.pointer.strip_prefix(&base).unwrap_or_default().to_owned();
         let note = |fault: &FaultDocument| (below(fault), format!("{}: {}", fault.kind, fault.message));
         let notes: Vec<(String, String)> = faults.iter().map(note).collect();
-        let label = format!("Element {} as it came", entry.index);
+        let label = format!("Element {} as received", entry.index);
         Self {
             id: entry.id.to_string(),
             index: u64::from(entry.index),
@@ -365,8 +365,10 @@ async fn delete(context: &PageContext, selected: &[QuarantineNo]) -> PageResult 
             // Some are deleted by then: the page must say so, since sending the form again would not.
             Err(problem) if !deleted.is_empty() => {
                 let left = count_noun(selected.len() - deleted.len(), "entry");
-                context
-                    .flash(&context.within("quarantine"), Flash::warning(format!("{left} left: {}.", problem.detail)));
+                context.flash(
+                    &context.within("quarantine"),
+                    Flash::warning(format!("{left} not deleted: {}.", problem.detail)),
+                );
                 break;
             }
             Err(problem) => return Err(problem),

@@ -97,12 +97,12 @@ async fn preview(context: &PageContext, no: ReviewNo, sides: &[&UserDocument]) -
         Ok(dry) => {
             let Some(after) = dry.preview.as_ref().and_then(|preview| preview.first()) else { return String::new() };
             if sides.len() < 2 {
-                return "The user gets this value in place of its own.".to_owned();
+                return "This value replaces the user's current one.".to_owned();
             }
             let joins = sides.iter().filter(|side| side.id != after.id);
             let events: u64 = joins.map(|side| side.event_count).sum();
             format!(
-                "{} survives and gets {} of the other. You can revert this at any time.",
+                "{} survives and gets {} from the other user. You can revert this at any time.",
                 name_of(after),
                 count_noun(events, "event")
             )
@@ -142,7 +142,7 @@ fn compare_users(layout: &Layout, sides: &[&UserDocument]) -> Vec<Row> {
 /// `POST /w/{ws}/reviews/{id}` with `decision`; then the next that waits.
 pub(crate) async fn decide(context: Arc<PageContext>) -> PageResult {
     let Some(decision) = context.field("decision") else {
-        let words = "Choose to merge, to keep apart or to dismiss. Nothing was done.";
+        let words = "Choose merge, keep apart or dismiss. Nothing was done.";
         return as_refusal(review_page(&context, Some(words)).await);
     };
     let no: ReviewNo = context.id()?;

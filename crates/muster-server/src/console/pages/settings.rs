@@ -141,13 +141,13 @@ const FLAGS: [(&str, &str, &str); 6] = [
     (
         "lenient",
         "Lenient by default",
-        "A structural fault rejects its element, not the request. Clients can ask for strict",
+        "An element with a structural error is rejected alone, not with its whole request. Clients can ask for strict handling",
     ),
-    ("parity", "Parity", "Truncate and drop exactly as the public service does"),
+    ("parity", "Parity", "Truncate and drop values exactly as the hosted service does, instead of warning"),
     ("null_clears", "null clears a value", "Otherwise null means not known and is ignored"),
     ("store_origin_address", "Store client IP addresses", "Of requests and events, shown in the log"),
     ("mask_personal_data", "Mask personal data", "For tokens without the scope personal"),
-    ("record_reads", "Record reads of users", "In the audit log: who looked at whose data"),
+    ("record_reads", "Record reads of users", "The audit log says who read which user's data"),
 ];
 
 /// Returns a setting by the path that the management API has for it, as a sentence names it.

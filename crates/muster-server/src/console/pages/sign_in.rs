@@ -54,16 +54,16 @@ fn token_place(place: TokenPlace) -> (String, Option<&'static str>) {
         TokenPlace::Unknown => ("The operator of this server has the admin token.".to_owned(), None),
         TokenPlace::Value(how) => {
             let given = given(how, "--admin-token", "MUSTER_ADMIN_TOKEN", "admin_token");
-            (format!("The admin token is the one that this server was given by {given}."), None)
+            (format!("The admin token of this server is set by {given}."), None)
         }
         TokenPlace::File(how) => {
             let given = given(how, "--admin-token-file", "MUSTER_ADMIN_TOKEN_FILE", "admin_token_file");
-            (format!("The admin token is in the file that this server was given by {given}."), None)
+            (format!("The admin token is in the file that is set by {given}."), None)
         }
         TokenPlace::DataDirectory { is_default, was_said, was_printed } => {
             let mut words = match (was_printed, was_said) {
                 (true, _) => "The server printed the admin token when it started. It is also in ",
-                (false, true) => "The server printed at its start where the admin token is: in ",
+                (false, true) => "The server printed the path of the admin token when it started: ",
                 (false, false) => "The admin token is in ",
             }
             .to_owned();
@@ -122,7 +122,7 @@ pub(crate) async fn begin(
     }
     let is_secure = is_secure(&app, &head.headers, peer);
     if !is_secure && !peer.ip().to_canonical().is_loopback() && !is_trusted(&app, peer) {
-        let why = "Over an open network a token is only taken over TLS (--tls-cert, --tls-key) or from a trusted proxy (--trusted-proxy).";
+        let why = "Signing in over a network needs TLS (--tls-cert, --tls-key) or a trusted proxy (--trusted-proxy).";
         return refused(StatusCode::FORBIDDEN, "/", why);
     }
     let fields = match open_form(&app, &head.headers, body).await {
@@ -142,8 +142,7 @@ pub(crate) async fn begin(
     };
     let is_admin = caller.has(TokenScope::Admin) && caller.workspace.is_none();
     let Some(cookie) = app.sessions.begin((app.secret(), app.now()), field("token"), is_admin) else {
-        let why =
-            format!("{} sessions are signed in, which is the most. Try again later.", components::count(SESSIONS_MAX));
+        let why = format!("The limit of {} sessions is reached. Try again later.", components::count(SESSIONS_MAX));
         return refused(StatusCode::SERVICE_UNAVAILABLE, next, &why);
     };
     // The session that this browser had before would live on unseen.

@@ -32,12 +32,12 @@ struct Tokens {
 
 /// The scopes of a token, with what each allows.
 const SCOPES: [(&str, &str); 6] = [
-    ("read", "look at everything of its workspaces"),
-    ("personal", "see personal data where a workspace masks it"),
-    ("operate", "keys, settings, replays, reverts, reviews"),
-    ("limits", "suspend a workspace, set its budgets and the addresses it takes data from"),
+    ("read", "read everything in its workspaces"),
+    ("personal", "read personal data that a workspace masks"),
+    ("operate", "rotate keys, change settings, replay, merge, revert, decide reviews"),
+    ("limits", "suspend a workspace, set its limits and allowed addresses"),
     ("erase", "erase users"),
-    ("admin", "all of these, workspaces and tokens"),
+    ("admin", "all of the above, and manage workspaces and tokens"),
 ];
 
 /// The form of a new token as it was sent.

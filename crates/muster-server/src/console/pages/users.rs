@@ -286,8 +286,8 @@ pub(crate) async fn merge(context: Arc<PageContext>) -> PageResult {
     };
     let [other] = &found[..] else {
         let error = match found.len() {
-            0 => "No user has this value. Give an identifier, or the id of a user.".to_owned(),
-            n => format!("This value resolves to {n} users, one per kind. Give the id of one."),
+            0 => "No user has this value. Enter an identifier or a user id.".to_owned(),
+            n => format!("This value resolves to {n} users, one per kind. Enter the id of one of them."),
         };
         return as_refusal(page(&context, None, error).await);
     };

@@ -200,11 +200,7 @@ fn a_form_that_is_refused_comes_back_as_422_with_what_was_typed_and_nothing_is_c
             vec!["No user has this value.".into()],
         ),
         (within(&format!("merges/{}/revert", of("merge_id"))), &wrong, vec![exactly(of("merge_id"))]),
-        (
-            within(&format!("reviews/{}", of("review_id"))),
-            &[],
-            vec!["Choose to merge, to keep apart or to dismiss.".into()],
-        ),
+        (within(&format!("reviews/{}", of("review_id"))), &[], vec!["Choose merge, keep apart or dismiss.".into()]),
         (within("identity"), &kinds, vec!["value=\"typed\"".into()]),
         (within("keys/rotate"), &wrong, vec![exactly(&workspace.id)]),
         (within("keys/revoke"), &[("fingerprint", "0123456789abcdef")], vec![exactly("0123456789abcdef")]),

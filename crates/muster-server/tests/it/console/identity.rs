@@ -119,7 +119,7 @@ fn turning_identity_resolution_off_asks_with_its_numbers() {
     );
     let effects = off.split_once("<ul class=\"effects\">").unwrap().1.split("</ul>").next().unwrap();
     let want = "<li><b class=\"bad\">2</b><span>users can be found by customer_id only</span></li>\
-        <li><b>1</b><span>merge so far: none is reverted by this</span></li>\
+        <li><b>1</b><span>merge so far: all of them stay</span></li>\
         <li><b class=\"bad\">1</b><span>identifier kind stops matching: <span class=\"mono\"><bdi>email</bdi></span></span></li>";
     assert_eq!(effects, want);
 }

@@ -52,7 +52,7 @@ fn the_tree_marks_what_came_with_a_merge_and_tells_every_member() {
     let user = text(&browser.get(&format!("/w/{}/users/{z}", workspace.id)));
     let members = between(&user, "id=\"members\">", "</section>");
     assert_eq!([z, a, b, c].map(|id| members.contains(&format!("<tr id=\"u-{id}\">"))), [true; 4]);
-    assert!(between(&user, "<svg class=\"lineage tree\"", "</svg>").contains("4 profiles in one"));
+    assert!(between(&user, "<svg class=\"lineage tree\"", "</svg>").contains("4 profiles of one user"));
 }
 
 #[test]

@@ -98,7 +98,7 @@ fn a_method_that_an_address_does_not_take_is_told_on_a_page() {
     let admin = Browser::signed_in(&world, ADMIN_TOKEN);
     let headers = [("Cookie", admin.cookie.as_str()), ("Accept", "text/html"), SAME_ORIGIN];
     let answer = world.call("POST", "/audit", &headers, b"x=1");
-    assert_eq!(page_parts(&answer), is(405, "Nothing to see at this address", true));
+    assert_eq!(page_parts(&answer), is(405, "This address is not a page", true));
     assert_eq!(answer.header("allow"), Some("GET,HEAD"));
 }
 
@@ -109,7 +109,7 @@ fn what_nobody_has_is_named_with_why_it_may_be_gone() {
     let workspace = world.workspace(&json!({"log_retention_days": 9, "quarantine_retention_days": 1}));
     let browser = Browser::signed_in(&world, ADMIN_TOKEN);
     let within = |rest: &str| format!("/w/{}/{rest}", workspace.id);
-    let days = "It may be older than 9 days: this workspace keeps requests no longer.";
+    let days = "It may be older than 9 days, and this workspace keeps requests no longer than that.";
     let elsewhere = "It may be mistyped or belong to another workspace.";
     for (path, title, why) in [
         (within("requests/WqLtRbNx"), "Request not found", days),
@@ -120,7 +120,7 @@ fn what_nobody_has_is_named_with_why_it_may_be_gone() {
         (
             within("quarantine/q99/json"),
             "Quarantine entry not found",
-            "It may be older than 1 day: this workspace keeps rejected elements no longer.",
+            "It may be older than 1 day, and this workspace keeps rejected elements no longer than that.",
         ),
         (within("jobs/99"), "Bulk replay not found", "A restart of the server forgets bulk replays"),
         ("/w/NOBODY/overview".to_owned(), "Workspace not found", "your token may be bound to another workspace."),

@@ -35,7 +35,7 @@ fn the_sign_in_page_says_where_the_token_of_this_server_is() {
         ),
         (
             directory(true, true, false),
-            "The server printed at its start where the admin token is: in the file admin-token of the server&#39;s data \
+            "The server printed the path of the admin token when it started: the file admin-token of the server&#39;s data \
              directory. In the directory where the server was started:",
             cat,
         ),
@@ -47,17 +47,17 @@ fn the_sign_in_page_says_where_the_token_of_this_server_is() {
         ),
         (
             TokenPlace::Value(SettingSource::Variable),
-            "The admin token is the one that this server was given by the environment variable MUSTER_ADMIN_TOKEN.",
+            "The admin token of this server is set by the environment variable MUSTER_ADMIN_TOKEN.",
             None,
         ),
         (
             TokenPlace::Value(SettingSource::File),
-            "The admin token is the one that this server was given by the key admin_token of its settings file.",
+            "The admin token of this server is set by the key admin_token of its settings file.",
             None,
         ),
         (
             TokenPlace::File(SettingSource::Flag),
-            "The admin token is in the file that this server was given by the flag --admin-token-file.",
+            "The admin token is in the file that is set by the flag --admin-token-file.",
             None,
         ),
     ] {

@@ -19,11 +19,11 @@ fn of_action(action: &str, detail: &Json) -> String {
     match action {
         "workspace.created" => format!("created the workspace, named {}", read::<Named>(detail).name),
         "workspace.removed" => "deleted the workspace with all its data".to_owned(),
-        "workspace.adopted" => "took in a folder that the catalogue did not know".to_owned(),
-        "workspace.orphan_removed" => "moved a folder aside that the catalogue did not know".to_owned(),
+        "workspace.adopted" => "adopted an orphaned folder".to_owned(),
+        "workspace.orphan_removed" => "moved an orphaned folder to removed/".to_owned(),
         "settings.changed" => settings(detail),
         "identity.changed" => identity(&read(detail)),
-        "identity.activation_cancelled" => "gave up a failed activation of identifier kinds".to_owned(),
+        "identity.activation_cancelled" => "cancelled a failed activation of identifier kinds".to_owned(),
         "key.rotated" => rotation(&read(detail)),
         "key.revoked" => "revoked a Data API key".to_owned(),
         "token.created" => token(&read(detail)),
@@ -50,8 +50,8 @@ fn of_action(action: &str, detail: &Json) -> String {
         }
         "quarantine.discarded" => "deleted the quarantine entry".to_owned(),
         "user.deleted" => match &*read::<Deleted>(detail).by {
-            "id" => "deleted a user by its id, with the request".to_owned(),
-            _ => "deleted a user by its customer_id, with the request".to_owned(),
+            "id" => "deleted a user, found by its id, with the request".to_owned(),
+            _ => "deleted a user, found by its customer_id, with the request".to_owned(),
         },
         "user.read" => format!("read the {} of the user", read::<UserRead>(detail).part),
         "session.begun" => "signed in".to_owned(),
