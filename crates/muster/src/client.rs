@@ -36,16 +36,16 @@ pub(crate) struct Server {
     /// Its admin token, or one with the scopes that the call needs [default: what DATA_DIR/admin-token says]
     #[arg(long, env = "MUSTER_ADMIN_TOKEN", hide_env_values = true)]
     admin_token: Option<String>,
-    /// A file that holds that token, so that the token appears in no list of processes
+    /// File that holds that token, so that it does not appear in process lists
     #[arg(long, env = "MUSTER_ADMIN_TOKEN_FILE", conflicts_with = "admin_token")]
     admin_token_file: Option<PathBuf>,
-    /// Certificates (PEM) that alone are believed of an https server [default: the well-known authorities]
+    /// Certificates (PEM) to trust for an https server, and no others [default: the well-known authorities]
     #[arg(long, env = "MUSTER_CA_CERT")]
     ca_cert: Option<PathBuf>,
-    /// Its data directory, if it is on this machine; if no server has it, the command works on it directly
+    /// Its data directory, if it is on this machine; if no server uses it, the command works on it directly
     #[arg(long, env = "MUSTER_DATA_DIR", default_value = crate::config::DATA_DIR)]
     data_dir: PathBuf,
-    /// Print JSON on a terminal, too; elsewhere it is JSON anyway
+    /// Print JSON on a terminal, too; other output is always JSON
     #[arg(long)]
     pub(crate) json: bool,
 }
@@ -56,7 +56,7 @@ pub(crate) struct Probe {
     /// The server's address [default: what DATA_DIR/url says, else http://127.0.0.1:8080]
     #[arg(long, env = "MUSTER_URL")]
     url: Option<String>,
-    /// Certificates (PEM) that alone are believed of an https server [default: the well-known authorities]
+    /// Certificates (PEM) to trust for an https server, and no others [default: the well-known authorities]
     #[arg(long, env = "MUSTER_CA_CERT")]
     ca_cert: Option<PathBuf>,
     /// Its data directory

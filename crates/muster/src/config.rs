@@ -28,17 +28,17 @@ pub(crate) const LISTEN: &str = "127.0.0.1:8080";
 /// `muster serve`.
 #[derive(Debug, Args)]
 pub(crate) struct Serve {
-    /// Where data goes [default: ./muster-data]
+    /// Data directory [default: ./muster-data]
     #[arg(long, env = "MUSTER_DATA_DIR")]
     data_dir: Option<PathBuf>,
-    /// Where to listen: ADDRESS:PORT, HOST:PORT, :PORT (all addresses) or PORT (this machine alone); port 0 picks a free one
+    /// Where to listen: ADDRESS:PORT, HOST:PORT, :PORT (all addresses) or PORT (this machine only); port 0 picks a free one
     /// [default: 127.0.0.1:8080]
     #[arg(long, env = "MUSTER_LISTEN", value_parser = listener)]
     listen: Option<SocketAddr>,
     /// Start in demo mode: workspace DEMO with a key, identity resolution on, no rate limits
     #[arg(long, env = "MUSTER_DEV", num_args = 0..=1, require_equals = true, default_missing_value = "true", value_parser = boolean)]
     dev: Option<bool>,
-    /// The file of settings [default: muster.toml, if it is there]
+    /// Settings file [default: muster.toml, if it exists]
     #[arg(long, env = "MUSTER_CONFIG")]
     config: Option<PathBuf>,
     /// Certificate chain, PEM
@@ -47,16 +47,16 @@ pub(crate) struct Serve {
     /// Private key of the certificate, PEM
     #[arg(long, env = "MUSTER_TLS_KEY")]
     tls_key: Option<PathBuf>,
-    /// Network of a proxy whose X-Forwarded-For is believed; may be given several times
+    /// Network of a proxy whose X-Forwarded-For is trusted; may be given several times
     #[arg(long, env = "MUSTER_TRUSTED_PROXY", value_delimiter = ',', value_parser = network)]
     trusted_proxy: Vec<IpNet>,
-    /// A listener of its own for /metrics, in the forms of --listen
+    /// Separate listener for /metrics, in the forms of --listen
     #[arg(long, env = "MUSTER_METRICS_LISTEN", value_parser = listener)]
     metrics_listen: Option<SocketAddr>,
-    /// A listener of its own for the management API and the console, in the forms of --listen
+    /// Separate listener for the management API and the console, in the forms of --listen
     #[arg(long, env = "MUSTER_MANAGE_LISTEN", value_parser = listener)]
     manage_listen: Option<SocketAddr>,
-    /// How long a connection may ask for nothing, like 75s or 2m [default: 75s]
+    /// How long a connection may be idle, like 75s or 2m [default: 75s]
     #[arg(long, env = "MUSTER_IDLE_TIMEOUT", value_parser = idle_timeout)]
     idle_timeout: Option<Duration>,
     /// Allow a listener that is not loopback without TLS and without a trusted proxy
@@ -65,10 +65,10 @@ pub(crate) struct Serve {
     /// Answer only to this Host name and to local ones; may be given several times
     #[arg(long, env = "MUSTER_ALLOW_HOST", value_delimiter = ',')]
     allow_host: Vec<String>,
-    /// The token of the management API that may do everything [default: DATA_DIR/admin-token, made at first start]
+    /// The token of the management API that may do everything [default: DATA_DIR/admin-token, created at the first start]
     #[arg(long, env = "MUSTER_ADMIN_TOKEN", hide_env_values = true)]
     admin_token: Option<String>,
-    /// A file that holds that token, so that the token appears in no list of processes and no environment
+    /// File that holds the admin token, so that it appears neither in process lists nor in the environment
     #[arg(long, env = "MUSTER_ADMIN_TOKEN_FILE")]
     admin_token_file: Option<PathBuf>,
     /// A token of the management API that may only read
@@ -77,10 +77,10 @@ pub(crate) struct Serve {
     /// Log filter: error, warn, info, debug, or one like info,muster_store=debug [default: info]
     #[arg(long, env = "MUSTER_LOG")]
     log: Option<String>,
-    /// Accept a workspace whose log lost its end in a crash of the machine
+    /// Accept a workspace whose write-ahead log lost its end in a crash of the machine
     #[arg(long, env = "MUSTER_ACCEPT_LOSS", num_args = 0..=1, require_equals = true, default_missing_value = "true", value_parser = boolean)]
     accept_loss: Option<bool>,
-    /// Accept a catalogue that was lost, or that is older than what workspaces keep of it
+    /// Accept a catalogue that was lost, or that is older than the copies that workspaces keep
     #[arg(
         long,
         env = "MUSTER_ACCEPT_CATALOGUE",
@@ -90,10 +90,10 @@ pub(crate) struct Serve {
         value_parser = boolean
     )]
     accept_catalogue: Option<bool>,
-    /// Take the clock as it is, though it is behind what is stored, far ahead of it, or jumped
+    /// Accept the clock although it is behind stored times, far ahead of them, or has jumped
     #[arg(long, env = "MUSTER_ACCEPT_CLOCK", num_args = 0..=1, require_equals = true, default_missing_value = "true", value_parser = boolean)]
     accept_clock: Option<bool>,
-    /// End with code 74 when the storage cannot be written until a restart [default: true under systemd, else false]
+    /// Exit with code 74 when the storage cannot be written until a restart [default: true under systemd, else false]
     #[arg(
         long,
         env = "MUSTER_EXIT_WHEN_POISONED",
@@ -142,7 +142,7 @@ fn has_supervisor() -> bool {
 /// Returns the token that is given, itself or in a file.
 fn admin_token(token: Option<String>, file: Option<&PathBuf>) -> anyhow::Result<Option<String>> {
     match (token, file) {
-        (Some(_), Some(_)) => bail!("--admin-token and --admin-token-file exclude each other"),
+        (Some(_), Some(_)) => bail!("--admin-token and --admin-token-file cannot be used together"),
         (token, None) => Ok(token),
         (None, Some(path)) => {
             let text = std::fs::read_to_string(path);
@@ -168,7 +168,7 @@ impl Serve {
         let tls = match tls {
             (None, None) => None,
             (Some(certificate), Some(key)) => Some((certificate, key)),
-            _ => bail!("--tls-cert and --tls-key belong together"),
+            _ => bail!("--tls-cert and --tls-key must be given together"),
         };
         let mut trusted_proxies = self.trusted_proxy;
         if trusted_proxies.is_empty() {

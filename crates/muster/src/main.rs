@@ -55,19 +55,19 @@ enum Command {
     },
     /// Print the OpenAPI document.
     Openapi,
-    /// Check the settings of `serve`, or show each with its value and where it is from.
+    /// Check the settings of `serve`, or show each with its value and where it comes from.
     #[command(subcommand)]
     Config(config::command::Config),
     /// Exit 0 if a server is ready (GET /readyz answers 200): for containers without curl.
     Healthcheck(client::Probe),
-    /// Print the completions of a shell, to be put where it looks for them.
+    /// Print the completion script of a shell.
     Completions {
         /// The shell.
         shell: clap_complete::Shell,
     },
     /// Write the man pages into a directory.
     Man {
-        /// The directory, which is made if it is not there.
+        /// The directory; it is created if it does not exist.
         directory: PathBuf,
     },
 }

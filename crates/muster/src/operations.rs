@@ -39,28 +39,28 @@ pub(crate) enum WorkspaceCommand {
         #[command(flatten)]
         server: Server,
     },
-    /// Refuse its Data API calls with 403.
+    /// Suspend a workspace: its Data API calls are answered 403.
     Suspend {
         /// The workspace.
         id: String,
         #[command(flatten)]
         server: Server,
     },
-    /// Take its Data API calls again.
+    /// Resume a suspended workspace.
     Resume {
         /// The workspace.
         id: String,
         #[command(flatten)]
         server: Server,
     },
-    /// Take in a folder of a workspace that the catalogue does not know, or knows in an older version; prints the workspace.
+    /// Adopt a workspace folder that the catalogue does not know or has an older version of; prints the workspace.
     Adopt {
         /// The workspace.
         id: String,
         #[command(flatten)]
         server: Server,
     },
-    /// Move a folder of a workspace aside that the catalogue does not know; nothing is removed.
+    /// Move a workspace folder that the catalogue does not know to removed/; nothing is deleted.
     RemoveOrphan {
         /// The workspace.
         id: String,
@@ -71,7 +71,7 @@ pub(crate) enum WorkspaceCommand {
     Delete {
         /// The workspace.
         id: String,
-        /// Do not ask.
+        /// Do not ask for confirmation.
         #[arg(long)]
         yes: bool,
         #[command(flatten)]
@@ -126,15 +126,15 @@ pub(crate) enum KeyCommand {
 pub(crate) enum TokenCommand {
     /// Create a named token of the management API; prints it, which is shown only now.
     Create {
-        /// Its name, as the audit log will have it.
+        /// Its name, as the audit log shows it.
         name: String,
         /// What it may do: read, personal, operate, limits, erase, admin
         #[arg(long, value_delimiter = ',', required = true)]
         scope: Vec<String>,
-        /// The one workspace that it sees [default: all]
+        /// The only workspace that it gives access to [default: all]
         #[arg(long)]
         workspace: Option<String>,
-        /// How long it is good, like 90d or 12h [default: for ever]
+        /// How long it is valid, like 90d or 12h [default: for ever]
         #[arg(long, value_parser = seconds)]
         expires_in: Option<u64>,
         /// The only addresses that it may be used from; may be given several times [default: all]
@@ -148,7 +148,7 @@ pub(crate) enum TokenCommand {
         #[command(flatten)]
         server: Server,
     },
-    /// Refuse a token from now on.
+    /// Revoke a token at once.
     Revoke {
         /// Its name.
         name: String,
@@ -192,22 +192,22 @@ pub(crate) fn workspace(command: WorkspaceCommand) -> anyhow::Result<ExitCode> {
 }
 
 fn id_of(text: &str) -> anyhow::Result<WorkspaceId> {
-    WorkspaceId::parse(text).context("this is not a workspace id")
+    WorkspaceId::parse(text).context("not a workspace id: it has 2 to 64 letters, digits, - and _")
 }
 
 /// On a stopped directory, which may be one that a server would not start on.
 fn adopt_stopped(data_dir: &Path, id: &str) -> anyhow::Result<Json> {
     match offline::adopt(data_dir, &id_of(id)?, &SystemClock::new())? {
         Adopted::TakenIn(workspace) => Ok(json!({"id": workspace.id.as_str(), "keys": workspace.keys.len()})),
-        Adopted::Taken => bail!("the catalogue has a workspace of this id already"),
-        Adopted::Nothing => bail!("there is no folder of this id that the catalogue does not know"),
+        Adopted::Taken => bail!("the catalogue has a workspace with this id already"),
+        Adopted::Nothing => bail!("there is no folder with this id that the catalogue does not know"),
     }
 }
 
 fn remove_stopped(data_dir: &Path, id: &str) -> anyhow::Result<Json> {
     match offline::remove_orphan(data_dir, &id_of(id)?, &SystemClock::new())? {
         Some(aside) => Ok(json!({"id": id, "moved_to": aside})),
-        None => bail!("there is no folder of this id that the catalogue does not know"),
+        None => bail!("there is no folder with this id that the catalogue does not know"),
     }
 }
 
@@ -229,7 +229,7 @@ fn all(client: &Client, list: &str) -> anyhow::Result<Json> {
 /// Asks on a terminal; elsewhere `--yes` is needed.
 fn confirm(id: &str) -> anyhow::Result<()> {
     if !std::io::stdin().is_terminal() {
-        bail!("this removes all data of {id}: give --yes to do it without being asked");
+        bail!("this removes all data of {id}: give --yes to do it without confirmation");
     }
     write!(std::io::stderr(), "This removes all data of {id}. Type its id to continue: ")?;
     let mut typed = String::new();

@@ -8,7 +8,7 @@ use std::path::Path;
 /// Refuses what belongs to another user than this one and root. `is_named`: somebody named it, so that root may use what
 /// is a service's.
 pub(crate) fn check(path: &Path, is_named: bool) -> anyhow::Result<()> {
-    let owner = std::fs::metadata(path).with_context(|| format!("{} cannot be looked at", path.display()))?.uid();
+    let owner = std::fs::metadata(path).with_context(|| format!("{} cannot be examined", path.display()))?.uid();
     let this = rustix::process::geteuid().as_raw();
     if owner == this || owner == 0 || this == 0 && is_named {
         return Ok(());

@@ -64,7 +64,7 @@ fn serve_with(settings: &ServeSettings, lines: &Lines) -> anyhow::Result<ExitCod
     let app = App::open(options).map_err(|error| not_opened(settings, error))?;
     if is_open_to_others(&settings.data_dir, 0o077) {
         let directory = settings.data_dir.display();
-        tracing::warn!(%directory, "others may look into the data directory, or write to it: take that right away (chmod 700)");
+        tracing::warn!(%directory, "other users may read the data directory or write to it: remove that permission (chmod 700)");
     }
     if is_new_token {
         // Only now: a directory that holds anything but data of Muster is refused when it is opened.
@@ -126,10 +126,10 @@ fn admin_token(settings: &ServeSettings) -> anyhow::Result<(String, bool)> {
     let path = token_file(&settings.data_dir);
     if path.exists() {
         if is_open_to_others(&path, 0o022) {
-            bail!("others may write {}: take that right away (chmod 600)", path.display());
+            bail!("other users may write {}: remove that permission (chmod 600)", path.display());
         }
         if is_open_to_others(&path, 0o044) {
-            tracing::warn!(file = %path.display(), "others may read the admin token: take that right away (chmod 600)");
+            tracing::warn!(file = %path.display(), "other users may read the admin token: remove that permission (chmod 600)");
         }
         let text = fs::read_to_string(&path).with_context(|| format!("{} cannot be read", path.display()))?;
         return Ok((text.trim().to_owned(), false));
@@ -259,7 +259,7 @@ fn not_bound(address: SocketAddr, error: &io::Error) -> String {
     let what_to_do = match error.kind() {
         ErrorKind::AddrInUse => "the port is in use: stop the other server, or choose another port",
         ErrorKind::PermissionDenied => {
-            "ports below 1024 need a right: choose a higher one, or grant it (setcap cap_net_bind_service=+ep, or \
+            "ports below 1024 need a privilege: choose a higher one, or grant it (setcap cap_net_bind_service=+ep, or \
              AmbientCapabilities=CAP_NET_BIND_SERVICE in systemd)"
         }
         ErrorKind::AddrNotAvailable => "this machine does not have that address",
@@ -367,7 +367,7 @@ mod tests {
         let address = SocketAddr::from(([127, 0, 0, 1], 80));
         let said = |kind: ErrorKind| not_bound(address, &kind.into());
         assert!(said(ErrorKind::PermissionDenied).starts_with(
-            "cannot listen on 127.0.0.1:80: ports below 1024 need a right: choose a higher one, or grant it (setcap"
+            "cannot listen on 127.0.0.1:80: ports below 1024 need a privilege: choose a higher one, or grant it (setcap"
         ));
         assert_eq!(
             said(ErrorKind::AddrNotAvailable),

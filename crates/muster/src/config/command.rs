@@ -10,9 +10,9 @@ use std::process::ExitCode;
 
 /// Returns the file with every setting, each commented out at its default.
 fn file() -> String {
-    let mut text = "# Settings of `muster serve`, each with its default and why it is that. Uncomment what you change. A flag wins over\n\
+    let mut text = "# Settings of `muster serve`, each with its default and the reason for it. Uncomment what you change. A flag wins over\n\
                     # an environment variable (MUSTER_DATA_DIR, ...), which wins over this file. `muster config check` reads it,\n\
-                    # `muster config show` shows what is in force. Made by `muster config example`.\n"
+                    # `muster config show` shows the settings in force. Written by `muster config example`.\n"
         .to_owned();
     for Setting { key, default, example, about, reason } in SETTINGS {
         let shown = if default.is_some() { "Why this default:" } else { "Not set by default:" };
@@ -27,7 +27,7 @@ fn file() -> String {
 pub(crate) enum Config {
     /// Check the settings that `serve` would start with: flags, environment and file.
     Check(Box<Serve>),
-    /// Print each of those settings with its value and where it is from.
+    /// Print each of those settings with its value and where it comes from.
     Show(Box<Serve>),
     /// Print a file with every setting, its default and the reason for it.
     Example,
@@ -46,7 +46,7 @@ pub(crate) fn run(command: Config, matches: &ArgMatches) -> anyhow::Result<ExitC
     }
     settings.check()?;
     if !is_shown {
-        let file = settings.file.as_deref().unwrap_or("no file of settings");
+        let file = settings.file.as_deref().unwrap_or("no settings file");
         say(&format!("the settings are valid ({file})"))?;
     }
     Ok(ExitCode::SUCCESS)

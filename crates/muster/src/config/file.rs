@@ -38,7 +38,7 @@ impl File {
                 continue;
             }
             if value.is_table() {
-                bail!("{name}: settings stand at the top level; remove the line [{key}]");
+                bail!("{name}: settings must be at the top level; remove the line [{key}]");
             }
             bail!("{name}: unknown key {key}; did you mean {}?", nearest(key, SETTINGS.map(|s| s.key)));
         }
@@ -107,7 +107,7 @@ mod tests {
     fn what_the_file_may_not_say_is_told_with_what_to_do() {
         for (text, want) in [
             ("data-dir = \"x\"", "muster.toml: unknown key data-dir; did you mean data_dir?"),
-            ("[serve]\nlisten = \"1\"", "muster.toml: settings stand at the top level; remove the line [serve]"),
+            ("[serve]\nlisten = \"1\"", "muster.toml: settings must be at the top level; remove the line [serve]"),
             ("listen = ", "muster.toml is not valid TOML"),
             ("log = true", "muster.toml: log must be a string"),
             ("dev = \"yes\"", "muster.toml: dev must be true or false"),

@@ -94,13 +94,16 @@ fn links_are_not_followed_and_a_token_that_others_may_write_is_not_taken() {
     assert_eq!(fs::read_to_string(&precious).unwrap(), "text");
     fs::set_permissions(data.join("admin-token"), fs::Permissions::from_mode(0o622)).unwrap();
     assert!(launch.start_with(&["--listen", "127.0.0.1:0"], 0).is_none());
-    assert!(launch.logs("others may write"), "{}", launch.logged());
+    assert!(launch.logs("other users may write"), "{}", launch.logged());
     fs::set_permissions(data.join("admin-token"), fs::Permissions::from_mode(0o644)).unwrap();
     fs::set_permissions(&data, fs::Permissions::from_mode(0o755)).unwrap();
     let (mut server, _) = launch.start_with(&["--listen", "127.0.0.1:0"], 0).unwrap();
     assert_eq!(server.terminate(), Some(0));
     let logged = launch.logged();
-    assert!(logged.contains("others may read the admin token") && logged.contains("others may look into"), "{logged}");
+    assert!(
+        logged.contains("other users may read the admin token") && logged.contains("other users may read"),
+        "{logged}"
+    );
 }
 
 /// Takes the right to write from everything below a directory, and gives that to read.

@@ -55,7 +55,7 @@ fn a_workspace_that_the_catalogue_lost_is_taken_in_or_moved_aside_on_a_stopped_d
     let data = folder.path().join("data");
     let launch = Launch::new(&data);
     let id = lost(&launch, &data);
-    assert!(run(&launch, "workspace", &["adopt", "NOBODY"]).unwrap_err().contains("no folder of this id"));
+    assert!(run(&launch, "workspace", &["adopt", "NOBODY"]).unwrap_err().contains("no folder with this id"));
     assert_eq!(run(&launch, "workspace", &["adopt", &id]).unwrap()["keys"], 1);
     let mut server = launch.start();
     assert_eq!(users(&server, &id), 1);

@@ -80,7 +80,7 @@ fn settings_are_checked_and_shown_without_a_start() {
     assert_eq!(line("admin_token"), "admin_token *** variable MUSTER_ADMIN_TOKEN");
     std::fs::write(&file, "[serve]\nlisten = \"1\"\n").unwrap();
     let (is_valid, _, said) = run(&launch, "config", &["check", "--config", path]);
-    assert!(!is_valid && said.contains("settings stand at the top level; remove the line [serve]"), "{said}");
+    assert!(!is_valid && said.contains("settings must be at the top level; remove the line [serve]"), "{said}");
 }
 
 // Fails when `Probe::run` takes any answer for a good one.
