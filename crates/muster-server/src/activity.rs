@@ -280,7 +280,7 @@ impl Activity {
 /// What the activities of all workspaces share.
 #[derive(Debug)]
 pub(crate) struct ServerActivity {
-    /// Since when this server counts.
+    /// The time since which this server counts.
     pub(crate) since: Timestamp,
     /// Records refusals of requests that name no workspace, so that they cost what others cost.
     nobody: Arc<Activity>,

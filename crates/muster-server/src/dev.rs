@@ -17,7 +17,7 @@ const IDENTITY: &str =
     r#"{"enabled": true, "identifiers": [{"kind": "customer_id"}, {"kind": "mobile"}, {"kind": "email"}]}"#;
 
 /// Why the workspace cannot be created.
-const ORPHANED: &str = "a folder of this id is there that the catalogue does not know";
+const ORPHANED: &str = "a folder with this id exists, but the catalogue does not know it";
 
 fn id() -> WorkspaceId {
     WorkspaceId::parse(WORKSPACE).expect("DEMO is an id")

@@ -313,7 +313,7 @@ async fn unknown_method(State(app): State<Arc<App>>, request: Request) -> Respon
     if is_management(head.uri.path()) {
         return manage::problem(&Problem::new(
             405,
-            "the path does not take this method; the header Allow names those that it takes",
+            "this method is not allowed here; the Allow header lists the methods that are",
         ));
     }
     stranger_refused(&app, Failure::MethodNotAllowed, manage::address(&app, &head))

@@ -174,7 +174,7 @@ fn body_problem(failure: Failure) -> ManageError {
         Failure::Timeout => (408, "the body did not arrive in time".to_owned()),
         Failure::Unavailable => (503, "too many request bodies are being read; retry in a second".to_owned()),
         Failure::UnsupportedEncoding => (415, "a body must be plain, gzip or zstd".to_owned()),
-        _ => (400, "the body cannot be read: it is cut off, or not coded as its Content-Encoding says".to_owned()),
+        _ => (400, "the body cannot be read: it is cut off, or not encoded as its Content-Encoding says".to_owned()),
     };
     Problem::new(status, detail).into()
 }

@@ -206,8 +206,8 @@ impl<C: Cursor> Arguments for PageQuery<C> {
 
     fn describe(call: &mut CallDescription<'_>) {
         let limit = json_schema!({"type": "integer", "minimum": 1, "maximum": PAGE_MAX, "default": PAGE_DEFAULT});
-        call.query(Parameter::new("limit", "Most items of a page", limit));
-        call.query(Parameter::text("cursor", "next_cursor of the page before"));
+        call.query(Parameter::new("limit", "Maximum number of items on a page", limit));
+        call.query(Parameter::text("cursor", "next_cursor of the previous page"));
     }
 }
 
@@ -221,7 +221,7 @@ impl Arguments for DryRun {
     }
 
     fn describe(call: &mut CallDescription<'_>) {
-        let meaning = "Tell what the call would do, and change nothing";
+        let meaning = "Answer what the call would do, and change nothing";
         call.query(Parameter::new("dry_run", meaning, json_schema!({"type": "boolean"})));
     }
 }

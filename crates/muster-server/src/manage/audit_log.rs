@@ -29,7 +29,7 @@ impl Arguments for AuditFilter {
     }
 
     fn describe(call: &mut CallDescription<'_>) {
-        call.query(Parameter::text("workspace", "Records of this workspace alone"));
+        call.query(Parameter::text("workspace", "Only records of this workspace"));
     }
 }
 

@@ -35,7 +35,8 @@ impl From<Problem> for ManageError {
 }
 
 /// Problem of a workspace whose data cannot be used; the reason is in the log, and in the details of `/readyz`.
-const DAMAGED: &str = "the data of this workspace cannot be used, others can: the log of the server's start says why";
+const DAMAGED: &str =
+    "the data of this workspace cannot be used (see the server log from its start); other workspaces are not affected";
 
 impl From<EngineError> for ManageError {
     fn from(error: EngineError) -> Self {

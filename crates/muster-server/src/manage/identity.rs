@@ -55,7 +55,7 @@ fn why(error: &EngineError) -> &'static str {
     match error {
         EngineError::Corrupt(_) => "stored data is damaged",
         EngineError::Full => "the disk is full",
-        EngineError::TooLarge => "one step of it would load more than a decision may",
+        EngineError::TooLarge => "one step would load more data than a decision may use",
         EngineError::Broken(_) => "the last batch failed inside the server",
         _ => "the storage cannot be written",
     }
@@ -68,11 +68,13 @@ fn kinds(old: &Identity, new: &Identity) -> Result<Vec<Box<str>>, Problem> {
         IdentityChange::Activates(kinds) => Ok(kinds),
         IdentityChange::Fixed(kind) if *kind == *CUSTOMER_ID => Err(Problem::new(
             409,
-            "how values of customer_id are normalised is fixed once there is data: it is always active",
+            "the normalisation of customer_id cannot change once there is data, because the kind is always active",
         )),
         IdentityChange::Fixed(kind) => Err(Problem::new(
             409,
-            format!("how values of {kind} are normalised is fixed while it is active over stored data; pause it first"),
+            format!(
+                "the normalisation of {kind} cannot change while the kind is active over stored data; pause the kind first"
+            ),
         )),
     }
 }
@@ -121,7 +123,11 @@ pub(crate) async fn cancel(
         return Err(idle().into());
     }
     if app.activations.error(entry.id()).is_none() {
-        return Err(Problem::new(409, "this activation has not failed: it ends by itself (GET identity)").into());
+        return Err(Problem::new(
+            409,
+            "this activation has not failed and ends by itself; only a failed one can be cancelled (GET identity)",
+        )
+        .into());
     }
     let changed = call.context.configure(entry.id(), move |workspace, _| {
         let mut settings = stored_settings(workspace)?;

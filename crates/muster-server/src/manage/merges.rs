@@ -93,15 +93,15 @@ impl Arguments for MergeFilter {
     }
 
     fn describe(call: &mut CallDescription<'_>) {
-        call.query(Parameter::new("state", "Whether the merge was reverted", one_of(&STATES)));
+        call.query(Parameter::new("state", "Whether to list merges in force or reverted ones", one_of(&STATES)));
         let causes =
             "What caused the merge: identifiers of an element, a kind that was activated, an API call, a review";
         call.query(Parameter::new("cause", causes, one_of(&CAUSES)));
-        call.query(Parameter::text("user_id", "Merges that a member of this user took part in"));
+        call.query(Parameter::text("user_id", "Merges of any member of this user"));
     }
 }
 
-/// Lists merges, the newest first. A filter looks through a bounded number of merges, so a page may be short, or empty, and
+/// Lists merges, the newest first. A filter reads a bounded number of merges, so a page may be short, or empty, and
 /// have a next.
 pub(crate) async fn list(
     call: WorkspaceContext,

@@ -47,7 +47,7 @@ impl Arguments for OrphanId {
 }
 
 fn no_orphan() -> Problem {
-    Problem::new(404, "no such folder that the catalogue does not know")
+    Problem::new(404, "no orphaned folder has this id")
 }
 
 /// Outcome of adopting a folder.
@@ -69,7 +69,11 @@ pub(crate) async fn adopt(call: ManageContext, (OrphanId(id),): (OrphanId,)) -> 
     let entry = match adopted.await? {
         AdoptOutcome::Yes(entry) => entry,
         AdoptOutcome::Taken => {
-            return Err(Problem::new(409, "a workspace with this id exists, in whatever case").into());
+            return Err(Problem::new(
+                409,
+                "a workspace with this id exists already; upper and lower case do not count",
+            )
+            .into());
         }
         AdoptOutcome::Nothing => return Err(no_orphan().into()),
     };

@@ -53,16 +53,18 @@ impl Arguments for QuarantineFilter {
 
     fn describe(call: &mut CallDescription<'_>) {
         let flag = || json_schema!({"type": "boolean"});
-        call.query(Parameter::new("request_id", "Entries that this request made", RequestId::format()));
-        call.query(Parameter::text("type", "Entries with an error of this type; a page may be short and have a next"));
-        call.query(Parameter::new("replayed", "Entries that were replayed, or were not", flag()));
-        let deleted =
-            "Entries that were deleted less than a minute ago and can be restored, in one page, in place of the others";
+        call.query(Parameter::new("request_id", "Entries of this request", RequestId::format()));
+        call.query(Parameter::text(
+            "type",
+            "Entries with an error of this type; a page can be short and still have a next_cursor",
+        ));
+        call.query(Parameter::new("replayed", "Whether to list replayed entries or the others", flag()));
+        let deleted = "List the entries that were deleted less than a minute ago and can be restored, on one page, instead of the others";
         call.query(Parameter::new("deleted", deleted, flag()));
     }
 }
 
-/// Lists entries, the newest first; of deleted ones the last deleted first. A filter looks through a bounded number of
+/// Lists entries, the newest first; of deleted ones the last deleted first. A filter reads a bounded number of
 /// entries, so a page may be short, or empty, and have a next.
 pub(crate) async fn list(
     call: WorkspaceContext,
@@ -218,7 +220,7 @@ fn not_replayed(refused: ImportRefusal) -> ManageError {
     let problem = match refused {
         ImportRefusal::NoSuchEntry => QuarantineNo::unknown(),
         ImportRefusal::AlreadyReplayed(request) => {
-            Problem::new(409, format!("this entry was replayed by request {}", RequestId::from_no(request)))
+            Problem::new(409, format!("this entry was replayed already, by request {}", RequestId::from_no(request)))
         }
         ImportRefusal::Wait(_, seconds) => {
             let problem = Problem::new(429, "the rate budget of this minute is used up; retry later");
@@ -228,11 +230,12 @@ fn not_replayed(refused: ImportRefusal) -> ManageError {
         ImportRefusal::Engine(error) => return error.into(),
         ImportRefusal::Failure(Failure::Suspended) => Problem::new(403, "the workspace is suspended"),
         ImportRefusal::Failure(Failure::TooLarge { limit_bytes }) => {
-            Problem::new(413, format!("the element is longer than a body may be: {limit_bytes} bytes"))
+            Problem::new(413, format!("the element is longer than the limit of a body: {limit_bytes} bytes"))
         }
-        ImportRefusal::Failure(_) | ImportRefusal::Faults(..) => {
-            Problem::at("/element", "cannot be read as an element; it must be JSON as the bulk import takes it")
-        }
+        ImportRefusal::Failure(_) | ImportRefusal::Faults(..) => Problem::at(
+            "/element",
+            "cannot be read as an element; it must be JSON in the form that the bulk import accepts",
+        ),
     };
     problem.into()
 }
@@ -290,7 +293,7 @@ fn selected(reader: &mut dyn Reader, selection: &ReplaySelection) -> Result<Vec<
 pub(crate) struct JobId(pub(crate) u64);
 
 fn no_job() -> Problem {
-    Problem::new(404, "no such job; a restart of the server forgets them")
+    Problem::new(404, "no such job; jobs are forgotten when the server restarts")
 }
 
 impl JobId {

@@ -79,17 +79,21 @@ impl Arguments for RequestFilterQuery {
     fn describe(call: &mut CallDescription<'_>) {
         let instant = || json_schema!({"type": "string", "format": "date-time"});
         let parameters = [
-            ("status", "Of this status, one that imports are answered with", json_schema!({"type": "integer"})),
+            (
+                "status",
+                "With this status; it must be one that imports are answered with",
+                json_schema!({"type": "integer"}),
+            ),
             ("outcome", "With an element of this outcome", Outcome::format()),
             ("kind", "With an element of this type", one_of(&["customer", "event", "device"])),
-            ("fault", "With an error of this type, as answers spell it", json_schema!({"type": "string"})),
+            ("fault", "With an error of this type, spelled as in answers", json_schema!({"type": "string"})),
             ("warnings", "With a warning, or without any", json_schema!({"type": "boolean"})),
             ("since", "Received at this instant or later; UTC unless it has an offset", instant()),
             ("until", "Received earlier than this instant", instant()),
             (
                 "user_id",
-                "With an element that touched this user. A filter by kind, fault, warnings or user looks through a bounded \
-                 number of entries: a page may be short or empty and have a next",
+                "With an element that touched this user. A filter by kind, fault, warnings or user reads a bounded \
+                 number of entries: a page can be short or empty and still have a next_cursor",
                 ProfileId::format(),
             ),
         ];

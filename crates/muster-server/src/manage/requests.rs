@@ -47,13 +47,13 @@ impl Arguments for WithRefused {
     }
 
     fn describe(call: &mut CallDescription<'_>) {
-        let meaning = "Whether the last 1,000 refusals of valid keys that the log does not keep are listed, too, while the \
-                       server runs; true if status is one that the log does not keep";
+        let meaning = "Also list the last 1,000 refusals of callers with a valid key, which the log does not keep, since the \
+                       server started. Default: true if status is one that the log does not keep";
         call.query(Parameter::new("refused", meaning, json_schema!({"type": "boolean"})));
     }
 }
 
-/// Lists requests, the newest first. A filter that the storage cannot tell looks through a bounded number of entries, so a
+/// Lists requests, the newest first. A filter that the storage cannot tell reads a bounded number of entries, so a
 /// page may be short, or empty, and have a next (behaviour.md 4.p).
 pub(crate) async fn list(
     call: WorkspaceContext,
@@ -164,7 +164,7 @@ impl Arguments for RefusedQuery {
     }
 
     fn describe(call: &mut CallDescription<'_>) {
-        call.query(Parameter::text("request_id", "The one of this id alone"));
+        call.query(Parameter::text("request_id", "Only the request with this id"));
         <PageQuery<u64> as Arguments>::describe(call);
     }
 }

@@ -45,7 +45,7 @@ impl Arguments for ReviewFilter {
     }
 
     fn describe(call: &mut CallDescription<'_>) {
-        call.query(Parameter::new("state", "Reviews of this state alone", ReviewState::format()));
+        call.query(Parameter::new("state", "Only reviews in this state", ReviewState::format()));
     }
 }
 
@@ -122,7 +122,7 @@ pub(crate) async fn decide(
         ReviewOutcome::AlreadyClosed(state) => {
             return Err(Problem::new(409, format!("this review is closed: {}", state.name())).into());
         }
-        ReviewOutcome::AlreadyOpen => return Err(Problem::new(409, "this review is open").into()),
+        ReviewOutcome::AlreadyOpen => return Err(Problem::new(409, "this review is open already").into()),
         ReviewOutcome::Refused(why) => return Err(Problem::new(409, refused(why)).into()),
     };
     let ids = (sides.first().map_or(found.a, |side| side.id), sides.get(1).map(|side| side.id));
@@ -140,15 +140,19 @@ pub(crate) async fn decide(
 fn refused(why: ReviewRefusal) -> &'static str {
     match why {
         ReviewRefusal::NoSecondProfile => {
-            "nobody has this value, so there are no two profiles to keep apart; dismiss it"
+            "no user has this value, so there are no two profiles to keep apart; dismiss the review"
         }
         ReviewRefusal::UnderDeletion => "one of the users is being deleted and cannot be merged",
-        ReviewRefusal::TooLarge => "the profile would be larger than the workspace lets one be (limits.profile_bytes)",
-        ReviewRefusal::TooManyMembers => {
-            "the profile would have more than 1,000 members; keep them apart, or dismiss it"
+        ReviewRefusal::TooLarge => {
+            "the merged profile would be larger than the workspace allows (limits.profile_bytes)"
         }
-        ReviewRefusal::ProfileGone => "one of the profiles is gone; dismiss it",
-        ReviewRefusal::AlreadyOne => "the profiles are one by now; dismiss the review if it is open",
-        ReviewRefusal::KindNotActive => "the kind is not active any more, so the value cannot be given; dismiss it",
+        ReviewRefusal::TooManyMembers => {
+            "the profile would have more than 1,000 members; keep them apart, or dismiss the review"
+        }
+        ReviewRefusal::ProfileGone => "one of the profiles no longer exists; dismiss the review",
+        ReviewRefusal::AlreadyOne => "the profiles were merged already; dismiss the review if it is open",
+        ReviewRefusal::KindNotActive => {
+            "the kind is no longer active, so the value cannot be assigned; dismiss the review"
+        }
     }
 }

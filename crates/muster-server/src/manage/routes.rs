@@ -68,17 +68,17 @@ fn table() -> Vec<ManageRoute> {
         get(ws!(""), Read, "showWorkspace", "Settings, limits and key fingerprints", workspaces::show),
         // Or `limits`, for what that allows: the call checks what is changed.
         patch(ws!(""), Operate, "changeWorkspace",
-            "Change settings; limits, suspended and allowed_addresses need the scope limits, to unmask needs personal", workspaces::change),
+            "Change settings; limits, suspended and allowed_addresses need the scope limits, turning masking off needs personal", workspaces::change),
         delete(ws!(""), Admin, "removeWorkspace", "Remove a workspace and all its data", workspaces::remove),
-        post(ws!("/keys/rotate"), Operate, "rotateKey", "Replace the Data API key, whose scopes are at most those of the token", keys::rotate),
+        post(ws!("/keys/rotate"), Operate, "rotateKey", "Replace the Data API key; the token must have every scope that the new key gets", keys::rotate),
         post(ws!("/keys/revoke"), Operate, "revokeKey", "Revoke a key", keys::revoke),
         get(ws!("/identity"), Read, "showIdentity", "Identity resolution", identity::show),
         put(ws!("/identity"), Operate, "changeIdentity", "Change identity resolution", identity::change).problems(&[409]),
         // Tried on a copy.
         post(ws!("/identity/preview"), Read, "previewIdentity",
-            "What identity settings would merge, without storing anything", identity::try_out).problems(&[409]),
+            "Preview what identity settings would merge; nothing is stored", identity::try_out).problems(&[409]),
         post(ws!("/identity/cancel"), Operate, "cancelActivation",
-            "Give up an activation that failed: the settings before it are in force again, merges that were made stay", identity::cancel)
+            "Cancel a failed activation: the previous settings apply again, merges made so far stay", identity::cancel)
             .problems(&[409]),
         get(ws!("/stats"), Read, "stats", "Counts", stats::stats),
         get(ws!("/rates"), Read, "rates", "Requests of the last hour by minute", stats::rates),
@@ -91,7 +91,7 @@ fn table() -> Vec<ManageRoute> {
         get(ws!("/users/{user_id}/events"), Read, "userEvents", "The timeline of a user, newest first", users::events),
         get(ws!("/users/{user_id}/members"), Read, "listMembers", "The members of a user, each by itself", users::members)
             .problems(&[409]),
-        get(ws!("/users/{user_id}/history"), Read, "listHistory", "Why the values of a user are there", users::history),
+        get(ws!("/users/{user_id}/history"), Read, "listHistory", "The history of a user's values, newest first: when each was written, and by what", users::history),
         get(ws!("/requests"), Read, "listRequests", "The ingestion log, newest first", requests::list),
         post(ws!("/requests/find"), Read, "findRequests", "The requests that came from an address, newest first", requests::find),
         in_http("GET", ws!("/requests/live"), Read),
@@ -107,7 +107,7 @@ fn table() -> Vec<ManageRoute> {
         get(ws!("/jobs/{job_id}"), Read, "showJob", "The progress of a job", quarantine::job),
         get(ws!("/merges"), Read, "listMerges", "Merges, newest first", merges::list),
         post(ws!("/merges"), Operate, "mergeUsers",
-            "Merge two users by hand, over pins and max_profiles; it can be reverted like any merge", merges::merge_users)
+            "Merge two users manually, overriding pins and max_profiles; can be reverted like any merge", merges::merge_users)
             .problems(&[404, 409]),
         get(ws!("/merges/{merge_id}"), Read, "showMerge", "One merge", merges::show),
         get(ws!("/merges/{merge_id}/before"), Read, "beforeMerge", "Both users directly before a merge", merges::before)
@@ -120,17 +120,17 @@ fn table() -> Vec<ManageRoute> {
         get(ws!("/reviews/{review_id}"), Read, "showReview", "A review with both users", reviews::show),
         post(ws!("/reviews/{review_id}"), Operate, "decideReview", "Decide a review", reviews::decide).problems(&[409]),
         get("/api/v1/requests/refused", Admin, "listRefused",
-            "The last 1,000 refusals of callers without a valid key, newest first, while the server runs", requests::refused),
-        get("/api/v1/orphans", Admin, "listOrphans", "Folders of workspaces that the catalogue does not know", orphans::list),
+            "The last 1,000 refusals of callers without a valid key, newest first; kept until the server restarts", requests::refused),
+        get("/api/v1/orphans", Admin, "listOrphans", "Orphans: folders of workspaces that the catalogue does not know", orphans::list),
         post("/api/v1/orphans/{workspace_id}/adopt", Admin, "adoptOrphan",
-            "Take in a folder that the catalogue does not know, with the entry that it keeps itself", orphans::adopt).problems(&[409]),
+            "Adopt an orphan, with the settings and keys that are stored in its folder", orphans::adopt).problems(&[409]),
         delete("/api/v1/orphans/{workspace_id}", Admin, "removeOrphan",
-            "Move such a folder to removed/ of the data directory; nothing is removed", orphans::remove),
+            "Move an orphan to removed/ in the data directory; nothing is deleted", orphans::remove),
         get("/api/v1/tokens", Admin, "listTokens", "All named tokens, never the tokens themselves", tokens::list),
         post("/api/v1/tokens", Admin, "createToken", "Create a named token", tokens::create).problems(&[409]),
         delete("/api/v1/tokens/{name}", Admin, "revokeToken", "Revoke a named token at once", tokens::revoke),
         // Of one workspace; that of all needs `admin`, which the call checks.
-        get("/api/v1/audit", Operate, "listAudit", "Who changed what, newest first; of all workspaces with admin", audit_log::list)
+        get("/api/v1/audit", Operate, "listAudit", "Who changed what, newest first; with the scope admin in all workspaces", audit_log::list)
             .problems(&[404]),
     ]
 }

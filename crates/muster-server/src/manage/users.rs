@@ -61,7 +61,7 @@ async fn user(
 fn no_kind(identity: &Identity) -> Problem {
     let active = identity.kinds.iter().map(|kind| kind.kind.name());
     let names: Vec<&str> = active.filter(|name| identity.active_kind(name).is_some()).collect();
-    Problem::at("/kind", format!("no identifier of this workspace; its identifiers are: {}", names.join(", ")))
+    Problem::at("/kind", format!("is not an identifier kind of this workspace; its kinds are: {}", names.join(", ")))
 }
 
 fn assembled(entry: &Entry, live: LiveProfile) -> Result<Profile, ManageError> {
@@ -117,7 +117,8 @@ pub(crate) async fn members(
         let is_last = from + items.len() >= order.len();
         Ok(Some(Some((items, is_last))))
     });
-    let changed = || Problem::new(409, "this member was detached from the user since; begin again without cursor");
+    let changed =
+        || Problem::new(409, "this member was detached from the user in the meantime; start again without cursor");
     let (items, is_last) = found.await?.ok_or_else(ProfileId::unknown)?.ok_or_else(changed)?;
     call.saw(id, "members");
     let next_cursor = items.last().filter(|_| !is_last).map(|last| last.id.to_string());
@@ -137,7 +138,7 @@ impl Arguments for EventFilter {
     }
 
     fn describe(call: &mut CallDescription<'_>) {
-        call.query(Parameter::text("name", "Events of this name alone"));
+        call.query(Parameter::text("name", "Only events with this name"));
     }
 }
 

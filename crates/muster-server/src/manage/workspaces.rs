@@ -72,7 +72,11 @@ pub(crate) async fn create(
     match made {
         WorkspaceCreation::Created(_) => {}
         WorkspaceCreation::Taken => {
-            return Err(Problem::new(409, "a workspace with this id exists, in whatever case").into());
+            return Err(Problem::new(
+                409,
+                "a workspace with this id exists already; upper and lower case do not count",
+            )
+            .into());
         }
         WorkspaceCreation::Orphaned => return Err(Problem::new(409, orphaned(&id)).into()),
     }

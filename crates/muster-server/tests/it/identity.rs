@@ -103,7 +103,7 @@ fn how_values_are_normalised_is_fixed_while_a_kind_is_active() {
     assert_eq!(workspace.import(&[], &json!([customer("a", json!({"email": "X@y.test"}))])).status, 200);
     let refused = workspace.admin("PUT", "/identity", &lower);
     assert_eq!(refused.status, 409);
-    assert!(refused.json()["detail"].as_str().unwrap().contains("pause it first"));
+    assert!(refused.json()["detail"].as_str().unwrap().contains("pause the kind first"));
     let mut paused = plain;
     paused["identifiers"][1]["paused"] = json!(true);
     assert_eq!(workspace.admin("PUT", "/identity", &paused).status, 200);

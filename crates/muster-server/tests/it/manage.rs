@@ -237,10 +237,10 @@ fn an_unknown_query_parameter_is_refused_with_those_that_are_known() {
         let answer = workspace.admin(method, path, &Json::Null);
         (answer.status, answer.json()["detail"].as_str().unwrap_or_default().to_owned())
     };
-    let takes = "an unknown query parameter; this call takes state, limit, cursor".to_owned();
+    let takes = "unknown query parameter; this call accepts state, limit, cursor".to_owned();
     assert_eq!(detail("GET", "/reviews?stat=open"), (400, takes.clone()));
     assert_eq!(detail("GET", "/reviews?state=open&x"), (400, takes));
-    assert_eq!(detail("GET", "/stats?limit=1"), (400, "this call takes no query parameters".to_owned()));
+    assert_eq!(detail("GET", "/stats?limit=1"), (400, "this call accepts no query parameters".to_owned()));
     assert_eq!(detail("GET", "/reviews?state=open&limit=1").0, 200);
     // The Data API ignores what it does not know (clients.md 4.10).
     let body = json!({"type": "customer", "customer_id": "a"}).to_string();
@@ -257,7 +257,7 @@ fn a_user_is_looked_for_by_an_identifier_of_the_workspace_or_not_at_all() {
     let find = |kind: &str| workspace.admin("POST", "/users/find", &json!({"kind": kind, "value": "nobody"}));
     assert_eq!([find("uid").status, find("loyalty_no").status], [404, 404]);
     let refused = find("mobile");
-    let detail = "no identifier of this workspace; its identifiers are: customer_id, loyalty_no";
+    let detail = "is not an identifier kind of this workspace; its kinds are: customer_id, loyalty_no";
     assert_eq!((refused.status, &refused.json()["detail"]), (400, &json!(detail)));
     assert_eq!(refused.json()["pointer"], "/kind");
 }

@@ -33,7 +33,7 @@ pub struct SqliteOptions {
     pub clock: Arc<dyn Clock>,
     /// Accept databases that lost the end of their write-ahead log.
     pub accept_loss: bool,
-    /// Accept a catalogue that was lost, or that is older than what workspaces keep of it.
+    /// Accept a catalogue that was lost, or that is older than the copies that workspaces keep.
     pub accept_catalogue: bool,
     /// Accept a clock that is behind stored times or far ahead of them.
     pub accept_clock: bool,

@@ -8,7 +8,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
-/// What was done: a record of the audit log.
+/// A record of the audit log.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct AuditDocument {
     /// When.
@@ -17,13 +17,13 @@ pub struct AuditDocument {
     pub token: String,
     /// The address that the call came from.
     pub address: Option<String>,
-    /// The workspace that it was done to.
+    /// The workspace concerned.
     pub workspace: Option<AsText<WorkspaceId>>,
     /// What was done.
     pub action: String,
-    /// What it was done to: an id, a fingerprint, a name.
+    /// The subject: an id, a fingerprint or a name.
     pub subject: String,
-    /// More about it: an object, or the text that is left of one that was too long.
+    /// Details: an object, or the beginning of its text if it was too long.
     pub detail: Json,
 }
 

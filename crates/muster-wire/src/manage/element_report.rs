@@ -77,12 +77,12 @@ pub struct FaultDocument {
     /// Of malformed JSON: the bytes before it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub offset: Option<u64>,
-    /// What would help.
+    /// What to do about it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hint: Option<String>,
 }
 
-/// A warning: something was applied otherwise than it was sent.
+/// A warning: something was not applied exactly as it was sent.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct WarningDocument {
     /// What happened.

@@ -14,7 +14,7 @@ use serde_json::Value as Json;
 /// One change of a value.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct ChangeDocument {
-    /// When; null if that is not known any more.
+    /// When; null if it is no longer known.
     pub at: Option<AsText<Timestamp>>,
     /// The name of the value.
     pub field: String,

@@ -25,7 +25,7 @@ impl LookupRequest {
     pub fn read(bytes: &[u8]) -> Result<Self, Problem> {
         let members = body::object(bytes)?;
         body::only_known(&members, "", &["value"])?;
-        let missing = || Problem::at("/value", "give the value that is looked for");
+        let missing = || Problem::at("/value", "value must be the string to look up");
         Ok(Self { value: body::text(members.get("value").ok_or_else(missing)?, "/value")?.to_owned() })
     }
 }
@@ -35,7 +35,7 @@ impl LookupRequest {
 pub struct LookupDocument {
     /// One entry for each identifier kind of the settings, in order of rank.
     pub items: Vec<LookupEntryDocument>,
-    /// The user that has the value as its id, or as that of a member; null if there is none.
+    /// The user of which the value is the id, or the id of a member; null if there is none.
     pub user_id: Option<AsText<ProfileId>>,
     /// Whether the value is the id of a request.
     pub request_id: bool,
@@ -59,7 +59,7 @@ pub struct LookupEntryDocument {
     pub id: Option<AsText<ProfileId>>,
     /// The member that the value is bound to.
     pub recorded_under: Option<AsText<ProfileId>>,
-    /// Users that had the value before, the last to release it first.
+    /// Users that had the value before; the one that released it last comes first.
     pub former: Vec<FormerHolderDocument>,
 }
 

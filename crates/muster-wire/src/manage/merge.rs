@@ -76,16 +76,16 @@ pub enum MergeCauseDocument {
         /// The rule that chose the survivor.
         rule: AsText<SurvivorChoice>,
     },
-    /// A review was decided so.
+    /// A review was decided: merge.
     Review {
         /// The review.
         review_id: AsText<ReviewNo>,
     },
-    /// A cause that needs no more words.
+    /// A cause without further members.
     Plain(PlainCause),
 }
 
-/// A cause of a merge that needs no more words.
+/// A cause of a merge without further members.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum PlainCause {
@@ -242,7 +242,7 @@ fn user_id(members: &Map<String, Json>, name: &str) -> Result<AsText<ProfileId>,
 pub struct RevertDocument {
     /// The user that the merged profile was detached from.
     pub survivor: AsText<ProfileId>,
-    /// The user that is there again.
+    /// The user that is restored.
     pub restored: AsText<ProfileId>,
     /// The separation that keeps both apart; null of a dry run.
     pub separation_id: Option<AsText<SeparationNo>>,
@@ -256,7 +256,7 @@ pub struct RevertDocument {
 pub struct RevertPreview {
     /// The survivor.
     pub survivor: UserDocument,
-    /// The user that is there again.
+    /// The user that is restored.
     pub restored: UserDocument,
 }
 
@@ -284,9 +284,9 @@ pub struct PreMergeDocument {
     pub merged: UserDocument,
     /// Whether everything about both is known.
     pub complete: bool,
-    /// The names whose value before the merge is not known any more; the most likely value is shown.
+    /// The names of values that are no longer known for the time before the merge; the most likely value is shown.
     pub unknown: Vec<String>,
-    /// Which time the document shows.
+    /// The time that the document shows.
     pub as_of: PreMergeTime,
 }
 

@@ -23,7 +23,7 @@ use serde_json::value::RawValue;
 use serde_json::{Map, Value as Json};
 use std::collections::BTreeMap;
 
-/// A rejected element that is kept. An element of a Track call is told like one of a bulk import.
+/// A rejected element that is kept. An element of a Track call is shown in the form of a bulk import.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct QuarantinedDocument {
     /// Its id.
@@ -117,7 +117,7 @@ pub fn types(entry: &QuarantinedElement) -> impl Iterator<Item = &'static str> {
 #[derive(Clone, Debug, Default, PartialEq, Eq, JsonSchema)]
 #[schemars(deny_unknown_fields)]
 pub struct ReplayRequest {
-    /// The element as it should have been; without it the entry is replayed as it is.
+    /// The corrected element; without it the entry is replayed as received.
     #[schemars(with = "Option<Map<String, Json>>", skip_serializing_if = "Option::is_none")]
     pub element: Option<Vec<u8>>,
 }
@@ -133,7 +133,7 @@ impl ReplayRequest {
         let parsed = match members.get("element") {
             None => return Ok(Self::default()),
             Some(element @ Json::Object(_)) => element,
-            Some(_) => return Err(Problem::at("/element", "must be an object: the element as it should have been")),
+            Some(_) => return Err(Problem::at("/element", "must be an object: the corrected element")),
         };
         let sent: Option<BTreeMap<String, Box<RawValue>>> = serde_json::from_slice(bytes).ok();
         let element = sent.as_ref().and_then(|sent| sent.get("element"));
@@ -141,7 +141,7 @@ impl ReplayRequest {
     }
 }
 
-/// The body of `POST /workspaces/{ws}/quarantine/replay`: which entries are replayed. All of its members must fit.
+/// The body of `POST /workspaces/{ws}/quarantine/replay`: which entries are replayed. An entry must match all members that are given.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ReplaySelection {
@@ -170,12 +170,12 @@ impl ReplaySelection {
         let kind = members.get("type").map(|value| body::text(value, "/type").map(str::to_owned)).transpose()?;
         let since = members.get("since").map(|value| {
             let date = Date::parse(body::text(value, "/since")?);
-            let wrong = || Problem::at("/since", "must be an instant as ISO 8601");
+            let wrong = || Problem::at("/since", "must be an instant as ISO 8601, such as 2026-11-24T13:05:00Z");
             date.map(|date| AsText(date.instant(0))).ok_or_else(wrong)
         });
         let ids = members.get("ids").map(|value| {
             let wrong =
-                || Problem::at("/ids", format!("must be a list of at most {REPLAY_ENTRIES_MAX} quarantine ids"));
+                || Problem::at("/ids", format!("must be an array of at most {REPLAY_ENTRIES_MAX} quarantine ids"));
             let list = value.as_array().filter(|list| list.len() <= REPLAY_ENTRIES_MAX).ok_or_else(wrong)?;
             list.iter().map(|id| id.as_str().and_then(QuarantineNo::parse).map(AsText).ok_or_else(wrong)).collect()
         });
@@ -183,7 +183,7 @@ impl ReplaySelection {
     }
 }
 
-/// That a bulk replay was started.
+/// The answer to starting a bulk replay.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct JobStartedDocument {
     /// The id of its job.
@@ -237,9 +237,9 @@ impl Mask for JobDocument {
 pub struct ReplayDocument {
     /// `success`.
     pub status: String,
-    /// The text of success.
+    /// The success message of an import.
     pub message: String,
-    /// The request that the replay is.
+    /// The id of the replay, which is a request like any other.
     pub request_id: AsText<RequestId>,
     /// The warnings about the request as a whole.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -260,7 +260,7 @@ pub struct ReplayResult {
     pub kind: Option<String>,
     /// What happened to it, or would happen.
     pub outcome: AsText<Outcome>,
-    /// The member that it is recorded under; null if nothing was stored, or of a user that a dry run would create.
+    /// The member that it is recorded under; null if nothing was stored, or if a dry run would create the user.
     pub id: Option<AsText<ProfileId>>,
     /// Of a dry run: the user that it would create, `new-1`.
     #[serde(rename = "ref", default, skip_serializing_if = "Option::is_none")]

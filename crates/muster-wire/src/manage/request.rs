@@ -56,7 +56,7 @@ pub struct LoggedRequest {
 /// A request that the log does not keep.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct UnloggedRequest {
-    /// Its id, if the server can find it by its id.
+    /// Its id, if it can be looked up by it.
     pub request_id: Option<AsText<RequestId>>,
     /// When it arrived.
     pub received_at: AsText<Timestamp>,
@@ -125,7 +125,7 @@ pub struct ActionCounts {
     pub duplicate: u64,
     /// Actions that were rejected.
     pub rejected: u64,
-    /// Actions that were not looked at.
+    /// Actions that were not processed.
     pub skipped: u64,
 }
 
@@ -191,7 +191,7 @@ pub struct RefusedRequestDetail {
     pub warnings: Vec<WarningDocument>,
 }
 
-/// What an entry counts and does not list.
+/// What an entry counts but does not list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct OmittedCounts {
     /// Errors.
@@ -424,7 +424,7 @@ impl FindRequestsRequest {
     pub fn read(bytes: &[u8]) -> Result<Self, Problem> {
         let members = body::object(bytes)?;
         body::only_known(&members, "", &["origin_address"])?;
-        let missing = || Problem::at("/origin_address", "give the address whose requests are looked for");
+        let missing = || Problem::at("/origin_address", "origin_address must be the address to search for");
         let origin = members.get("origin_address").ok_or_else(missing)?;
         Ok(Self { origin_address: body::text(origin, "/origin_address")?.to_owned() })
     }

@@ -16,14 +16,14 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
-/// A review: a guard withheld an identifier, and somebody is to decide.
+/// A review: a guard withheld an identifier, and a person must decide.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct ReviewDocument {
     /// Its id.
     pub id: AsText<ReviewNo>,
     /// When it was opened.
     pub at: AsText<Timestamp>,
-    /// When an element last met the same guard with the same identifier.
+    /// When the same guard last withheld the same identifier.
     pub last_at: AsText<Timestamp>,
     /// How often that happened.
     pub count: u64,
@@ -35,7 +35,7 @@ pub struct ReviewDocument {
     pub profiles: (AsText<ProfileId>, Option<AsText<ProfileId>>),
     /// Why the identifier was withheld.
     pub reason: AsText<GuardReason>,
-    /// The same as words.
+    /// The reason in words.
     pub explanation: String,
     /// The request that the element came with; null if there was none.
     pub request_id: Option<AsText<RequestId>>,
@@ -45,7 +45,7 @@ pub struct ReviewDocument {
     pub record: Option<Json>,
     /// Why the element had its outcome.
     pub because: ExplanationDocument,
-    /// Whether the review waits, or how it was decided.
+    /// Whether the review is open, or how it was decided.
     pub state: AsText<ReviewState>,
     /// When it was decided.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -58,11 +58,11 @@ pub struct ReviewDetailDocument {
     /// The review.
     #[serde(flatten)]
     pub review: ReviewDocument,
-    /// The users as they are now; null where one is gone.
+    /// The users as they are now; null in the place of a deleted one.
     pub sides: Vec<Option<UserDocument>>,
 }
 
-/// What a decision answers.
+/// The answer to a decision about a review.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct ReviewDecisionDocument {
     /// The review as it is now.

@@ -53,11 +53,11 @@ impl Mask for StatsDocument {
 pub struct RatesDocument {
     /// The last sixty minutes, the oldest first.
     pub minutes: Vec<MinuteDocument>,
-    /// Requests per second of the last seconds.
+    /// Requests per second, over the last seconds.
     pub per_second: f64,
     /// When the latest request was answered.
     pub last_request_at: Option<AsText<Timestamp>>,
-    /// Since when this server counts.
+    /// The time since which this server counts.
     pub since: AsText<Timestamp>,
     /// The rate budget by class: users, events, devices.
     pub budget: IndexMap<String, BudgetDocument>,
@@ -115,7 +115,7 @@ impl Mask for RatesDocument {
     }
 }
 
-/// A list that this server counts in memory, with since when it counts.
+/// A list of counts that this server keeps in memory, and the time since which it counts.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[schemars(rename = "CountedListOf{T}")]
 pub struct CountedList<T> {
@@ -123,7 +123,7 @@ pub struct CountedList<T> {
     pub items: Vec<T>,
     /// Always null: there is one page.
     pub next_cursor: Option<String>,
-    /// Since when this server counts.
+    /// The time since which this server counts.
     pub since: AsText<Timestamp>,
 }
 
@@ -159,21 +159,21 @@ impl Mask for FaultCountDocument {
 /// A Data API key and its use; never the key itself.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct KeyUseDocument {
-    /// What tells the key from others.
+    /// The fingerprint of the key.
     pub fingerprint: String,
     /// What the key may do.
     pub scopes: Vec<String>,
     /// When it was created.
     pub created_at: AsText<Timestamp>,
-    /// Until when it is valid; null is until it is revoked.
+    /// Until when it is valid; null if it does not expire.
     pub valid_until: Option<AsText<Timestamp>>,
     /// When it was last used.
     pub last_used_at: Option<AsText<Timestamp>>,
-    /// From how many addresses it was used.
+    /// The number of addresses that it was used from.
     pub addresses: usize,
     /// How often it was used after it had ended.
     pub refused_after_end: u64,
-    /// The token that created it; null if that is not known, or not for this token.
+    /// The token that created it; null if it is not known, or if this token may not see it.
     pub made_by: Option<String>,
     /// The address that it was created from.
     pub made_from: Option<String>,

@@ -164,7 +164,7 @@ fn is_name(name: &str) -> bool {
 
 fn scopes(list: Option<&Json>) -> Result<Scopes, Problem> {
     let words = "read, personal, operate, limits, erase and admin";
-    let empty = || Problem::at("/scopes", format!("scopes must be a list with one or more of {words}"));
+    let empty = || Problem::at("/scopes", format!("scopes must be an array with one or more of {words}"));
     let list = list.and_then(Json::as_array).filter(|list| !list.is_empty()).ok_or_else(empty)?;
     let mut given = Vec::new();
     for (place, word) in list.iter().enumerate() {
@@ -191,13 +191,13 @@ pub struct TokenDocument {
     pub name: String,
     /// What it may do.
     pub scopes: Vec<AsText<TokenScope>>,
-    /// The one workspace that it is bound to; null is all.
+    /// The one workspace that it is bound to; null if it is valid for all.
     pub workspace: Option<AsText<WorkspaceId>>,
     /// When it was created.
     pub created_at: AsText<Timestamp>,
-    /// When it expires; null is never.
+    /// When it expires; null if never.
     pub expires_at: Option<AsText<Timestamp>>,
-    /// The addresses and networks that it may be used from; empty is all.
+    /// The addresses and networks that it may be used from; empty allows all.
     pub allowed_addresses: Vec<String>,
     /// When it was last used since the server was started.
     pub last_used_at: Option<AsText<Timestamp>>,

@@ -127,9 +127,9 @@ pub struct MemberDetailDocument {
     pub merge_id: Option<AsText<MergeNo>>,
     /// When; null of the root.
     pub joined_at: Option<AsText<Timestamp>>,
-    /// What its own record holds.
+    /// What the member record holds.
     pub own: MemberRecordDocument,
-    /// The current values of the profile with everything below it, without the rest of the user.
+    /// The current values of the subtree: this member and everything below it.
     pub shows: SubtreeDocument,
 }
 
@@ -138,7 +138,7 @@ pub struct MemberDetailDocument {
 pub struct MemberRecordDocument {
     /// The identifiers that are bound to it.
     pub identifiers: Vec<IdentifierDocument>,
-    /// The attributes that were written to it. An identifier is here, too, if it was spelled otherwise than it is compared.
+    /// The attributes that were written to it. An identifier is listed here, too, if it was sent in another spelling than the one that is compared.
     pub attributes: IndexMap<String, Json>,
     /// The first time that anything about it happened.
     pub first_seen: AsText<Timestamp>,
@@ -150,7 +150,7 @@ pub struct MemberRecordDocument {
     pub device_count: u64,
 }
 
-/// A member with everything below it, with counts in the place of lists.
+/// A member with everything below it; counts stand for its long lists.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct SubtreeDocument {
     /// The current value of each identifier kind.

@@ -16,7 +16,7 @@ use serde_json::Value as Json;
 pub struct NewWorkspace {
     /// Its name: 1 to 200 bytes.
     pub name: String,
-    /// The id that it is to have; without it the server draws one.
+    /// Its id; without it the server generates one.
     #[schemars(with = "Option<AsText<WorkspaceId>>", skip_serializing_if = "Option::is_none")]
     pub id: Option<WorkspaceId>,
 }
@@ -39,12 +39,12 @@ pub fn new(bytes: &[u8]) -> Result<NewWorkspace, Problem> {
     let id = match members.get("id") {
         None | Some(Json::Null) => None,
         Some(Json::String(id)) if id.ends_with("_DEBUG") => {
-            return Err(Problem::at("/id", "ids that end in _DEBUG are made by POST .../test-environment alone"));
+            return Err(Problem::at("/id", "ids that end in _DEBUG are reserved for test environments"));
         }
         // Ids are unique without regard to case.
         Some(Json::String(id)) if RESERVED_IDS.iter().any(|word| word.eq_ignore_ascii_case(id)) => {
             let words = RESERVED_IDS.join(", ");
-            return Err(Problem::at("/id", format!("these words have a meaning in paths and cannot be ids: {words}")));
+            return Err(Problem::at("/id", format!("these words are reserved for paths and cannot be ids: {words}")));
         }
         Some(Json::String(id)) if WorkspaceId::parse(id).is_some() => WorkspaceId::parse(id),
         Some(_) => return Err(Problem::at("/id", "id must be 2 to 64 characters of A-Z, a-z, 0-9, _ and -")),
@@ -69,7 +69,7 @@ impl Mask for CreatedWorkspaceDocument {
     }
 }
 
-/// That a workspace was removed.
+/// The answer to removing a workspace.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct RemovedWorkspaceDocument {
     /// Its id.
@@ -137,7 +137,7 @@ pub struct RotateKeyRequest {
     /// The seconds that the previous key stays valid; at most 31 days.
     #[serde(default)]
     pub grace_seconds: u64,
-    /// What the new key may do; without it what the previous key may.
+    /// What the new key may do; without it, the same as the previous key.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub scopes: Option<Vec<KeyScopeWord>>,
 }
@@ -159,7 +159,7 @@ impl RotateKeyRequest {
 }
 
 fn key_scopes(value: &Json) -> Result<Vec<KeyScopeWord>, Problem> {
-    let wrong = || Problem::at("/scopes", "scopes must be a list with one or more of import, read and erase");
+    let wrong = || Problem::at("/scopes", "scopes must be an array with one or more of import, read and erase");
     let words = value.as_array().filter(|words| !words.is_empty()).ok_or_else(wrong)?;
     let scope = |word: &Json| KeyScopeWord::ALL.into_iter().find(|scope| word.as_str() == Some(scope.name()));
     let given: Vec<KeyScopeWord> = words.iter().map(|word| scope(word).ok_or_else(wrong)).collect::<Result<_, _>>()?;
@@ -185,7 +185,7 @@ impl Mask for RotatedKeyDocument {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RevokeKeyRequest {
-    /// What tells the key from others, as `GET /workspaces/{ws}` shows it.
+    /// The fingerprint of the key, as `GET /workspaces/{ws}` shows it.
     pub fingerprint: String,
 }
 
@@ -198,7 +198,7 @@ impl RevokeKeyRequest {
         let members = body::object(bytes)?;
         body::only_known(&members, "", &["fingerprint"])?;
         let missing =
-            || Problem::at("/fingerprint", "name the key by its fingerprint, as GET /workspaces/{id} shows it");
+            || Problem::at("/fingerprint", "must be the fingerprint of a key, as GET /workspaces/{id} shows it");
         let fingerprint = members.get("fingerprint").and_then(Json::as_str).ok_or_else(missing)?;
         Ok(Self { fingerprint: fingerprint.to_owned() })
     }
@@ -217,7 +217,7 @@ impl Mask for OrphanDocument {
     }
 }
 
-/// That such a folder was moved.
+/// The answer to moving an orphan.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct MovedOrphanDocument {
     /// The id of the workspace.

@@ -39,8 +39,8 @@ pub(super) fn check((method, template): (&str, &str), query: &[(String, String)]
         return Ok(());
     }
     let words = match taken {
-        [] => "this call takes no query parameters".to_owned(),
-        _ => format!("an unknown query parameter; this call takes {}", taken.join(", ")),
+        [] => "this call accepts no query parameters".to_owned(),
+        _ => format!("unknown query parameter; this call accepts {}", taken.join(", ")),
     };
     Err(Problem::new(400, words))
 }

@@ -17,9 +17,9 @@ pub struct SettingsDocument {
     pub suspended: bool,
     /// Its limits.
     pub limits: LimitsDocument,
-    /// Whether a structural fault inside an element rejects the element and not the request.
+    /// Whether a structural fault inside an element rejects that element instead of the whole request.
     pub lenient: bool,
-    /// Whether the limits of the hosted service cut and drop instead of warning.
+    /// Whether values beyond the limits of the hosted service are truncated or dropped, as it does, instead of a warning.
     pub parity: bool,
     /// Whether a null attribute is removed instead of ignored.
     pub null_clears: bool,
@@ -27,11 +27,11 @@ pub struct SettingsDocument {
     pub time_zone: String,
     /// The seconds that the time of an action may be in the future.
     pub future_skew_seconds: u32,
-    /// The addresses and networks that may call; empty is all.
+    /// The addresses and networks that may call; empty allows all.
     pub allowed_addresses: Vec<String>,
     /// The days that the ingestion log is kept; 0 is for ever.
     pub log_retention_days: u32,
-    /// The days that the quarantine is kept; 0 is as long as there is room.
+    /// The days that the quarantine is kept; 0 is for ever, as far as there is room.
     pub quarantine_retention_days: u32,
     /// The days that events are kept; 0 is for ever.
     pub event_retention_days: u32,
@@ -60,7 +60,7 @@ pub struct LimitsDocument {
     pub body_bytes: u64,
     /// The most that a profile with all its members may hold, in bytes.
     pub profile_bytes: u64,
-    /// The bytes of disk from which on imports are refused; 0 is unlimited.
+    /// The size on disk, in bytes, from which imports are refused; 0 is unlimited.
     pub disk_bytes: u64,
 }
 
@@ -82,11 +82,11 @@ pub struct WorkspaceDocument {
 /// A Data API key; never the key itself.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct KeyDocument {
-    /// What tells the key from others.
+    /// The fingerprint of the key.
     pub fingerprint: String,
     /// What the key may do.
     pub scopes: Vec<String>,
-    /// Until when it is valid; null is until it is revoked.
+    /// Until when it is valid; null if it does not expire.
     pub valid_until: Option<AsText<Timestamp>>,
 }
 

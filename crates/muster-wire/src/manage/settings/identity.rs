@@ -50,7 +50,7 @@ pub fn identity_from(bytes: &[u8]) -> Result<Identity, Problem> {
     match identity.kinds.iter().position(|kind| !is_plain(kind.kind.name())) {
         Some(place) => Err(Problem::at(
             format!("/identifiers/{place}/kind"),
-            "must be customer_id or a plain user attribute: not platforms, an array operator or a name of the system",
+            "must be customer_id or a plain user attribute: not platforms, an array operator or a system name",
         )),
         None => Ok(identity),
     }

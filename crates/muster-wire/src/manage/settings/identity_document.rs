@@ -17,7 +17,7 @@ use std::borrow::Cow;
 /// Identity resolution as it is set.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct IdentitySettingsDocument {
-    /// Whether it is on; off, customer_id is the only identifier.
+    /// Whether it is on; if it is off, customer_id is the only identifier.
     pub enabled: bool,
     /// The identifiers, in the order of their rank.
     pub identifiers: Vec<IdentifierKindDocument>,
@@ -27,7 +27,7 @@ pub struct IdentitySettingsDocument {
     pub attribute_rules: IndexMap<String, String>,
 }
 
-/// An attribute that identifies.
+/// An identifier kind and how it is used.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 // In the body of a change all others can be left out.
 #[schemars(extend("required" = ["kind"]))]
@@ -39,12 +39,12 @@ pub struct IdentifierKindDocument {
     pub normalise: Option<String>,
     /// Whether users with different values of it are never merged.
     pub pinned: bool,
-    /// Whether it matches nothing for now.
+    /// Whether it is paused: its values match nothing.
     pub paused: bool,
-    /// Values that do not match; without the list, the usual ones.
+    /// Values that are neither matched nor stored; without the list, the default ones.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub exceptions: Option<Vec<String>>,
-    /// The most profiles that one value may join.
+    /// The maximum number of profiles that one value may join.
     pub max_profiles: u32,
 }
 
@@ -55,7 +55,7 @@ pub struct SurvivorRuleDocument {
     /// The only user that has this attribute survives.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub attribute: Option<String>,
-    /// What decides where that does not: `last_seen`, `first_seen` or `most_events`.
+    /// The rule that applies if the attribute does not decide: `last_seen`, `first_seen` or `most_events`.
     pub rule: String,
 }
 
@@ -74,7 +74,7 @@ pub struct IdentityDocument {
     pub done: u64,
     /// The records that it has to process.
     pub total: u64,
-    /// Why the activation does not come on, while it fails.
+    /// Why the activation makes no progress, while it fails.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
 }
@@ -84,23 +84,23 @@ pub struct IdentityDocument {
 pub struct IdentityPreviewDocument {
     /// The merges that it would make.
     pub merges: u64,
-    /// The live profiles that would take part in a merge, survivors with them.
+    /// The live profiles that would take part in a merge, including survivors.
     pub profiles_merged: u64,
     /// The members of the largest profile that would be made.
     pub largest: u64,
     /// The reviews that the guards would open.
     pub reviews: u64,
-    /// How many live profiles would become one, with how often.
+    /// The groups of profiles that would be merged, counted by size.
     pub groups: Vec<PreviewGroupDocument>,
-    /// The kinds in order of rank; none where no kind becomes active.
+    /// How many records hold each kind, in order of rank; empty if no kind becomes active.
     pub holders: Vec<KindHoldersDocument>,
     /// Profiles that would become one.
     pub samples: Vec<PreviewSampleDocument>,
-    /// Whether all profiles were looked at; a preview is limited.
+    /// Whether the preview covers all profiles; it stops at a limit.
     pub complete: bool,
 }
 
-/// How often as many profiles would become one.
+/// How many groups of one size would be merged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct PreviewGroupDocument {
     /// The profiles.
@@ -114,7 +114,7 @@ pub struct PreviewGroupDocument {
 pub struct KindHoldersDocument {
     /// The kind.
     pub kind: String,
-    /// The own records that hold a value of it that is not an exception.
+    /// The member records that hold a value of the kind that is not an exception.
     pub records: u64,
 }
 
@@ -191,7 +191,7 @@ impl JsonSchema for IdentityRequest {
     fn json_schema(generator: &mut SchemaGenerator) -> Schema {
         let mut schema = IdentityDocument::json_schema(generator);
         schema.insert("required".to_owned(), vec!["enabled"].into());
-        schema.insert("description".to_owned(), "The settings that are wanted, as they are shown.".into());
+        schema.insert("description".to_owned(), "The new settings, in the form in which they are shown.".into());
         schema
     }
 }
