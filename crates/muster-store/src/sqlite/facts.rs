@@ -21,7 +21,7 @@ use muster_core::record::{
     Device, DeviceRef, DeviceToken, DeviceTokenKind, EventId, Idempotency, MemberRecord, Merge, MergeLink,
     QuarantinedElement, RootPointer, Separation, View,
 };
-use muster_core::review::Review;
+use muster_core::review::{Review, ReviewState};
 use muster_core::time::Timestamp;
 use rusqlite::{Connection, Row};
 
@@ -202,22 +202,22 @@ impl FactSource for FactReader<'_, '_, '_> {
 
     fn reviews_of_value(&mut self, key: &Identifier, limit: usize) -> Result<Vec<ReviewAlone>, EngineError> {
         // Left to itself SQLite reads every review without a second profile.
-        let sql = "SELECT no, a, state = 1 FROM reviews INDEXED BY reviews_of_value \
+        let sql = "SELECT no, a, state FROM reviews INDEXED BY reviews_of_value \
              WHERE kind = ?1 AND value = ?2 AND state <> 2 AND b IS NULL LIMIT ?3";
         let parameters = [Cell::text(key.kind.name()), Cell::text(&key.value), Cell::unsigned(limit as u64)];
         table::answers(self.rows, sql, &parameters, review_alone)
     }
 
     fn reviews_of_holder(&mut self, key: &Identifier, no: ProfileNo) -> Result<Vec<ReviewAlone>, EngineError> {
-        let sql = "SELECT no, a, state = 1 FROM reviews INDEXED BY reviews_of_value \
+        let sql = "SELECT no, a, state FROM reviews INDEXED BY reviews_of_value \
              WHERE kind = ?1 AND value = ?2 AND a = ?3 AND state <> 2 AND b IS NULL";
         let parameters = [Cell::text(key.kind.name()), Cell::text(&key.value), Cell::unsigned(no.0)];
         table::answers(self.rows, sql, &parameters, review_alone)
     }
 
     fn reviews_naming(&mut self, no: ProfileNo, limit: usize) -> Result<Vec<(ReviewNo, bool)>, EngineError> {
-        let sql = "SELECT no, state = 1 FROM reviews WHERE a = ?1 OR b = ?1 LIMIT ?2";
-        let read = |row: &Row<'_>| Ok((ReviewNo(unsigned(row, 0)?), row.get(1)?));
+        let sql = "SELECT no, state FROM reviews WHERE a = ?1 OR b = ?1 LIMIT ?2";
+        let read = |row: &Row<'_>| Ok((ReviewNo(unsigned(row, 0)?), is_open(row, 1)?));
         table::answers(self.rows, sql, &[Cell::unsigned(no.0), Cell::unsigned(limit as u64)], read)
     }
 
@@ -226,6 +226,7 @@ impl FactSource for FactReader<'_, '_, '_> {
     }
 
     fn reviews_to_drop(&mut self, limit: usize) -> Result<Vec<(ReviewNo, bool)>, EngineError> {
+        // The term is that of the index `reviews_order`, which answers alone.
         let sql = "SELECT no, state = 1 FROM reviews ORDER BY (state = 1), no LIMIT ?1";
         let read = |row: &Row<'_>| Ok((ReviewNo(unsigned(row, 0)?), row.get(1)?));
         table::answers(self.rows, sql, &[Cell::unsigned(limit as u64)], read)
@@ -319,6 +320,11 @@ impl FactSource for FactReader<'_, '_, '_> {
     }
 }
 
+/// Whether the review whose state is in this column is open.
+fn is_open(row: &Row<'_>, column: usize) -> rusqlite::Result<bool> {
+    Ok(row.get::<_, i64>(column)? == ReviewState::Open as i64)
+}
+
 fn review_pair(row: &Row<'_>) -> Result<ReviewPair, EngineError> {
     let [a, b] = [1, 2].map(|column| unsigned(row, column).map(ProfileNo));
     Ok(ReviewPair { no: ReviewNo(unsigned(row, 0)?), a: a?, b: b? })
@@ -326,5 +332,5 @@ fn review_pair(row: &Row<'_>) -> Result<ReviewPair, EngineError> {
 
 fn review_alone(row: &Row<'_>) -> Result<ReviewAlone, EngineError> {
     let [no, profile] = [0, 1].map(|column| unsigned(row, column));
-    Ok(ReviewAlone { no: ReviewNo(no?), profile: ProfileNo(profile?), is_open: row.get(2)? })
+    Ok(ReviewAlone { no: ReviewNo(no?), profile: ProfileNo(profile?), is_open: is_open(row, 2)? })
 }
