@@ -76,7 +76,10 @@ fn module(below_src: &str) -> String {
 
 /// The code without comments and inline tests, which end a file.
 fn code(text: &str) -> String {
-    let end = text.find("\n#[cfg(test)]\nmod ").unwrap_or(text.len());
+    const MARK: &str = "\n#[cfg(test)]\nmod ";
+    // `mod tests;` declares a file, and code follows it.
+    let is_inline = |at: &usize| text[at + MARK.len()..].lines().next().is_some_and(|line| line.ends_with('{'));
+    let end = text.match_indices(MARK).map(|(at, _)| at).find(is_inline).unwrap_or(text.len());
     code_lines(&text[..end]).flat_map(|(_, line)| [line, "\n"]).collect()
 }
 
@@ -191,6 +194,7 @@ mod tests {
     fn a_path_in_code_counts_like_a_use_and_one_in_a_comment_or_an_inline_test_does_not() {
         assert_eq!(used("fn f() -> crate::b::T { e::g(b::X) }\n"), set(&["b", "a/e"]));
         assert_eq!(used("// crate::b::T\nfn f() {}\n#[cfg(test)]\nmod tests {\n    use crate::b::T;\n}\n"), set(&[]));
+        assert_eq!(used("fn f() {}\n#[cfg(test)]\nmod tests;\nuse crate::b::T;\n"), set(&["b"]));
     }
 
     #[test]
