@@ -89,7 +89,10 @@ impl BindingMap {
         read: impl FnOnce(Option<&Identifier>, usize) -> Result<Vec<(Identifier, ProfileNo)>, EngineError>,
     ) -> Result<(), EngineError> {
         let after = match &self.progress {
-            Progress::Nothing if rows.saturating_mul(BYTES_A_PLACE) > self.bytes_max => return Ok(self.drop_all()),
+            Progress::Nothing if rows.saturating_mul(BYTES_A_PLACE) > self.bytes_max => {
+                self.drop_all();
+                return Ok(());
+            }
             Progress::Nothing => None,
             Progress::UpTo(key) => Some(key),
             Progress::Whole | Progress::Dropped => return Ok(()),
