@@ -205,7 +205,7 @@ story({
     await page.goto(shop.at("live"));
     await page.fill("#f-id", "203.0.113.99");
     await page.click("text=Filter");
-    assert.match(await page.textContent("main"), /Requests from the address 203\.0\.113\.99, as of loading\./);
+    assert.match(await page.textContent("main"), /Requests from the address 203\.0\.113\.99, as of when this page was loaded\./);
     await sound(page, "live-address");
     const posted = [];
     page.on("request", (request) => request.method() === "POST" && posted.push(request.url()));
