@@ -56,7 +56,7 @@ pub(crate) fn id_link(value: impl Display, href: &str, what: &str) -> Html {
     render(&IdLink { link: anchor("", value, href), copy: copy(value, what) })
 }
 
-/// Shortens an id of 24 characters to its ends.
+/// Returns the first six and the last four characters of an id of 24, with an ellipsis between; others unchanged.
 pub(crate) fn short(id: impl Display) -> String {
     let id = id.to_string();
     match (id.get(..6), id.get(id.len().saturating_sub(4)..)) {
