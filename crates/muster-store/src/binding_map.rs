@@ -37,8 +37,8 @@ type Map = HashMap<Hash, ProfileNo, BuildHasherDefault<Itself>>;
 /// Bytes that a place of the table takes, its control byte with it, and how full a table gets at worst after it grew.
 const BYTES_A_PLACE: usize = size_of::<(Hash, ProfileNo)>() + 1;
 
-/// Bindings that are loaded at a time: about 5 ms, the most that loading adds to the wait of a decision. A workspace
-/// of no more has its map before its first decision.
+/// Bindings that are loaded at a time: 5 to 12 ms (`docs/benchmarks.md`), the most that loading adds to the wait of a
+/// decision. A workspace of fewer has its map before its first decision.
 const SLICE_ROWS: usize = 8_192;
 
 /// Up to which key the map is loaded.
