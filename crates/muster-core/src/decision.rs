@@ -29,6 +29,13 @@ pub trait Decision: Send + 'static {
         facts_bytes(PROFILE_BYTES_MAX)
     }
 
+    /// Returns whether the rows of bound ids are read with their bindings ([`crate::facts::Reach`]), given the other facts
+    /// of the first round. False if these refuse or answer the request already: then nothing more is loaded for it.
+    fn reads_ahead(&self, facts: &Facts, now: Moment) -> bool {
+        let _always = (facts, now);
+        true
+    }
+
     /// Decides. Deterministic and without effects; may run twice, also with different facts.
     fn decide(&self, facts: &Facts, now: Moment) -> Step<Self::Output>;
 }

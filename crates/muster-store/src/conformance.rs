@@ -37,6 +37,7 @@ pub fn suite(make: Make<'_>) {
     families::rows_are_replaced_and_deleted_by_their_keys(make);
     families::facts_are_closed_under_what_a_decision_needs(make);
     families::a_binding_is_read_with_what_its_reach_says(make);
+    families::for_a_refused_decision_nothing_is_read_ahead(make);
     families::a_token_finds_its_device(make);
     families::a_timeline_is_read_newest_first_in_pages(make);
     families::the_log_is_read_newest_first_with_refused_requests_in_their_place(make);

@@ -197,6 +197,8 @@ pub trait Job: Send {
     fn rounds(&self) -> usize;
     /// Most bytes of facts.
     fn facts_bytes_max(&self) -> u64;
+    /// Whether the rows of bound ids are read with their bindings ([`Decision::reads_ahead`]).
+    fn reads_ahead(&self, facts: &Facts, now: Moment) -> bool;
     /// Decides; its output waits inside the job.
     fn decide(&mut self, facts: &Facts, now: Moment) -> JobStep;
     /// Hands its output, or the error, to the caller that waits.
@@ -248,6 +250,10 @@ impl<D: Decision> Job for Waiting<D> {
 
     fn facts_bytes_max(&self) -> u64 {
         self.decision.facts_bytes_max()
+    }
+
+    fn reads_ahead(&self, facts: &Facts, now: Moment) -> bool {
+        self.decision.reads_ahead(facts, now)
     }
 
     fn decide(&mut self, facts: &Facts, now: Moment) -> JobStep {

@@ -43,6 +43,9 @@ pub(crate) fn load_facts(
     let rounds = job.rounds();
     for _ in 0..rounds {
         fill(source, &needs, &mut facts)?;
+        if facts.round > 0 || guarded(|| job.reads_ahead(&facts, now))? {
+            read_ahead(source, &needs, &mut facts)?;
+        }
         facts.round += 1;
         match guarded(|| job.decide(&facts, now))? {
             JobStep::NeedMore(more) if more == needs => {
@@ -68,19 +71,9 @@ fn guarded<T>(run: impl FnOnce() -> T) -> Result<T, EngineError> {
 
 /// Reads what is needed and not read yet.
 fn fill(source: &mut dyn FactSource, needs: &Needs, facts: &mut Facts) -> Result<(), EngineError> {
-    for BindingNeed { identifier, reach } in &needs.bindings {
-        let bound = match facts.bindings.get(identifier) {
-            Some(bound) => *bound,
-            None => {
-                let bound = source.binding(identifier)?;
-                facts.bindings.insert(identifier.clone(), bound);
-                bound
-            }
-        };
-        match (bound, reach) {
-            (Some(no), Reach::Record) => fill_profile(source, no, facts)?,
-            (Some(no), Reach::RootPointer) => fill_standing(source, no, facts)?,
-            (Some(_), Reach::Binding) | (None, _) => {}
+    for BindingNeed { identifier, .. } in &needs.bindings {
+        if !facts.bindings.contains_key(identifier) {
+            facts.bindings.insert(identifier.clone(), source.binding(identifier)?);
         }
     }
     for no in &needs.root_pointers {
@@ -108,6 +101,18 @@ fn fill(source: &mut dyn FactSource, needs: &Needs, facts: &mut Facts) -> Result
         }
     }
     fill_others(source, needs, facts)
+}
+
+/// Reads the rows of bound ids, as far as the reach of their bindings says.
+fn read_ahead(source: &mut dyn FactSource, needs: &Needs, facts: &mut Facts) -> Result<(), EngineError> {
+    for BindingNeed { identifier, reach } in &needs.bindings {
+        match (facts.bindings.get(identifier).copied().flatten(), reach) {
+            (Some(no), Reach::Record) => fill_profile(source, no, facts)?,
+            (Some(no), Reach::RootPointer) => fill_standing(source, no, facts)?,
+            (Some(_), Reach::Binding) | (None, _) => {}
+        }
+    }
+    Ok(())
 }
 
 /// Events and devices of a live profile, events first.

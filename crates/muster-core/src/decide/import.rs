@@ -70,6 +70,10 @@ impl<W: Wire> Decision for ImportDecision<W> {
         facts_bytes(self.import.settings.profile_bytes.max(PROFILE_BYTES_DEFAULT))
     }
 
+    fn reads_ahead(&self, facts: &Facts, now: Moment) -> bool {
+        recorded_answer(&self.import, facts, now).is_none() && admit(&self.import, facts, now).is_ok()
+    }
+
     fn decide(&self, facts: &Facts, now: Moment) -> Step<ImportOutcome> {
         let import = &self.import;
         if let Some(outcome) = recorded_answer(import, facts, now) {
@@ -265,5 +269,66 @@ impl<W: Wire> ImportDecision<W> {
             replayed_as: None,
             deleted_at: None,
         })));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::command::IdempotencyKey;
+    use crate::kinds::Route;
+    use crate::settings::{RateLimits, Settings};
+    use crate::warning::Warnings;
+
+    struct NoJson;
+
+    impl Wire for NoJson {
+        fn answer(&self, _: &Applied) -> RecordedAnswer {
+            unreachable!("nothing is applied")
+        }
+
+        fn quarantined_json(&self, _: u32, _: Option<&[u32]>) -> Box<[u8]> {
+            unreachable!("nothing is applied")
+        }
+    }
+
+    /// An import of two customers.
+    fn import(users_a_minute: u32, idempotency: Option<IdempotencyKey>) -> ImportDecision<NoJson> {
+        let limits = RateLimits { users: users_a_minute, events: 0, devices: 0 };
+        let element = |index| Element {
+            index,
+            kind: ElementKind::Customer,
+            body: Ok(Body::Customer(Box::default())),
+            actions: 0,
+            warnings: Warnings::default(),
+        };
+        let import = Import {
+            route: Route::Transition,
+            settings: Arc::new(Settings { limits, ..Settings::default() }),
+            all_or_nothing: false,
+            dry: false,
+            elements: vec![element(0), element(1)],
+            origin: None,
+            warnings: Warnings::default(),
+            bytes: 2,
+            arrived_micros: 0,
+            idempotency,
+            replay: None,
+        };
+        ImportDecision { import, wire: NoJson }
+    }
+
+    #[test]
+    fn nothing_is_read_ahead_for_a_request_over_its_budget_or_with_a_recorded_answer() {
+        let (mut facts, now) = (Facts::default(), Moment::default());
+        let reads_ahead = |facts: &Facts, users, key| import(users, key).reads_ahead(facts, now);
+        assert!(reads_ahead(&facts, 2, None));
+        assert!(!reads_ahead(&facts, 1, None), "over its budget");
+        let sent = IdempotencyKey { key: "k".into(), body_hash: [7; 32] };
+        let answer = RecordedAnswer { status: 200, outcomes: "".into(), body: Arc::from(&b""[..]) };
+        let row = Idempotency { route: Route::Transition, key: "k".into(), at: now.at, body_hash: [7; 32], answer };
+        assert!(reads_ahead(&facts, 2, Some(sent.clone())));
+        facts.idempotency.insert((Route::Transition, "k".into()), Some(row));
+        assert!(!reads_ahead(&facts, 2, Some(sent)), "its answer is recorded");
     }
 }

@@ -2,12 +2,13 @@
 //! by what needs it.
 
 use super::random::Dice;
-use super::rig::{Make, facts, put, shop};
-use crate::engine::Engine;
+use super::rig::{Make, facts, put, shop, wait};
+use crate::engine::{Engine, apply};
 use crate::reader::{EventQuery, LiveProfile, Reader, RequestQuery, dump};
 use muster_core::change::{RowChange, RowKey, StoredRow};
 use muster_core::command::{Action, DeviceFields};
-use muster_core::facts::{BindingNeed, Needs, Reach};
+use muster_core::decision::{Decision, Mode, Step};
+use muster_core::facts::{BindingNeed, Facts, Needs, Reach};
 use muster_core::id::{MergeNo, ProfileId, ProfileNo, REFUSED_REQUESTS, RequestNo, SeparationNo, WorkspaceId};
 use muster_core::identifier::{Identifier, IdentifierKind};
 use muster_core::kinds::{Platform, Route};
@@ -18,7 +19,7 @@ use muster_core::record::{
     LogEntry, MemberRecord, Merge, MergeLink, OutboxMessage, RootPointer, Separation, SeparationCause, TreeTotals,
     View,
 };
-use muster_core::time::Timestamp;
+use muster_core::time::{Moment, Timestamp};
 use muster_core::value::Value;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -315,6 +316,36 @@ pub(super) fn a_binding_is_read_with_what_its_reach_says(make: Make<'_>) {
     assert_eq!(read(Reach::Binding), (none.clone(), none.clone(), 0));
     assert_eq!(read(Reach::RootPointer), (both.clone(), none, 0), "of a member its root's, too");
     assert_eq!(read(Reach::Record), (both.clone(), both, 1), "of a member its root's, too, and the root's view");
+}
+
+/// A decision that its first facts refuse.
+struct Refused(Needs);
+
+impl Decision for Refused {
+    type Output = Facts;
+
+    fn needs(&self) -> Needs {
+        self.0.clone()
+    }
+
+    fn reads_ahead(&self, facts: &Facts, _: Moment) -> bool {
+        assert_eq!(facts.bindings.len(), 1, "it sees the first facts");
+        false
+    }
+
+    fn decide(&self, facts: &Facts, _: Moment) -> Step<Facts> {
+        Step::Leave(facts.clone())
+    }
+}
+
+pub(super) fn for_a_refused_decision_nothing_is_read_ahead(make: Make<'_>) {
+    let (engine, shop) = shop(make);
+    put(&*engine, &shop, tree()).expect("it stores");
+    let bindings = vec![BindingNeed { identifier: key("b"), reach: Reach::Record }];
+    let refused = Refused(Needs { bindings, ..Needs::default() });
+    let got = wait(apply(&*engine, &shop, refused, Mode::Commit)).expect("it reads");
+    let found = (got.bindings[&key("b")], got.root_pointers.len(), got.records.len(), got.views.len());
+    assert_eq!(found, (Some(NO[2]), 0, 0, 0));
 }
 
 pub(super) fn a_token_finds_its_device(make: Make<'_>) {
