@@ -8,8 +8,8 @@ use std::path::Path;
 
 use anyhow::Context as _;
 
-/// Folders that hold no text of the project, wherever they are.
-const FOREIGN_FOLDERS: [&str; 6] = [".git", "target", "muster-data", "node_modules", "__pycache__", ".venv"];
+/// Names of files and folders that hold no text of the project, wherever they are; in a worktree `.git` is a file.
+const FOREIGN: [&str; 6] = [".git", "target", "muster-data", "node_modules", "__pycache__", ".venv"];
 
 /// One text file.
 pub(super) struct TextFile {
@@ -62,10 +62,13 @@ impl Tree {
         for name in names {
             let path = if folder.is_empty() { name.clone() } else { format!("{folder}/{name}") };
             let on_disk = root.join(&path);
-            if !on_disk.is_dir() {
-                self.add(&path, fs::read_to_string(&on_disk).ok());
-            } else if !FOREIGN_FOLDERS.contains(&name.as_str()) {
+            if FOREIGN.contains(&name.as_str()) {
+                continue;
+            }
+            if on_disk.is_dir() {
                 self.read_folder(root, &path)?;
+            } else {
+                self.add(&path, fs::read_to_string(&on_disk).ok());
             }
         }
         Ok(())
@@ -121,7 +124,8 @@ mod tests {
         for path in ["crates/a/src", "target/debug", "muster-data"] {
             fs::create_dir_all(folder.path().join(path)).expect("a folder can be made");
         }
-        for path in ["crates/a/src/lib.rs", "target/debug/x.rs", "muster-data/admin-token", "README.md"] {
+        for path in ["crates/a/src/lib.rs", "target/debug/x.rs", "muster-data/admin-token", "README.md", "crates/.git"]
+        {
             fs::write(folder.path().join(path), "text").expect("a file can be written");
         }
         fs::write(folder.path().join("logo.png"), [0xff, 0xd8]).expect("a file can be written");
