@@ -4,6 +4,7 @@
 mod bodies;
 mod build;
 mod console;
+mod disk;
 mod engine;
 mod figures;
 mod import;

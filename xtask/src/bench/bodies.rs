@@ -62,11 +62,10 @@ impl World {
         Self { preloaded, next_user: AtomicU64::new(0), next_event: AtomicU64::new(0) }
     }
 
-    /// A second world over the same users, for data that was copied on the server's side.
-    pub(crate) fn copy_of(of: &Self) -> Self {
-        let copy = Self::new(of.preloaded);
-        copy.next_user.store(of.handed_out().0, Ordering::Relaxed);
-        copy
+    /// Returns a world that continues where this one is now, for a copy of the data.
+    pub(crate) fn copy(&self) -> Self {
+        let (users, events) = self.handed_out();
+        Self { preloaded: self.preloaded, next_user: AtomicU64::new(users), next_event: AtomicU64::new(events) }
     }
 
     /// Whether the preload has handed out all its users.

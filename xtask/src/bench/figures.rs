@@ -1,22 +1,44 @@
 //! Everything that `bench import` measures.
 
 use super::load::LoadOutcome;
+use super::options::Part;
+use std::collections::BTreeMap;
+
+/// A row of the table of runs. The order is that of the report.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum BenchRow {
+    /// Full bodies into one workspace.
+    One,
+    /// Full bodies into four workspaces.
+    Four,
+    /// The PostgreSQL loader at its best number of connections.
+    Sets,
+    /// The service with one statement an element, N.
+    Statements,
+    /// One-element requests at 256 connections.
+    OneElement,
+    /// The same requests to the no-op server.
+    Noop,
+}
+
+impl BenchRow {
+    /// How the report names the row.
+    pub(crate) fn title(self) -> &'static str {
+        match self {
+            Self::One => "Muster, one workspace, 16 clients",
+            Self::Four => "Muster, four workspaces, 16 clients",
+            Self::Sets => "PostgreSQL loader G",
+            Self::Statements => "PostgreSQL, one statement an element (N)",
+            Self::OneElement => "Muster, one element, 256 connections",
+            Self::Noop => "no-op server, one element, 256 connections",
+        }
+    }
+}
 
 /// Everything that was measured.
 #[derive(Debug, Default)]
 pub(crate) struct Figures {
-    /// Full bodies into one workspace, per round.
-    pub(crate) one: Vec<LoadOutcome>,
-    /// Full bodies into four workspaces.
-    pub(crate) four: Vec<LoadOutcome>,
-    /// One-element requests at 256 connections.
-    pub(crate) single: Vec<LoadOutcome>,
-    /// The same requests to the no-op server.
-    pub(crate) noop: Vec<LoadOutcome>,
-    /// The PostgreSQL loader at its best number of connections.
-    pub(crate) postgres: Vec<LoadOutcome>,
-    /// The service with one statement an element, N.
-    pub(crate) single_statements: Vec<LoadOutcome>,
+    runs: BTreeMap<BenchRow, Vec<LoadOutcome>>,
     /// `(connections, elements per second)` of the loader's calibration; the first is one connection.
     pub(crate) postgres_by_connections: Vec<(usize, f64)>,
     /// What `postgres --version` says; `None` when it is absent or not asked for.
@@ -35,23 +57,67 @@ pub(crate) struct Figures {
     pub(crate) preload: (Option<f64>, Option<f64>),
     /// Whether the server's own counts agree with what it acknowledged; one line per run that was checked.
     pub(crate) counts: Vec<String>,
+    /// Why a part that was asked for has no figures.
+    pub(crate) left_out: BTreeMap<Part, String>,
 }
 
 impl Figures {
-    /// Every measured run.
-    pub(crate) fn all_runs(&self) -> impl Iterator<Item = &LoadOutcome> {
-        let all = [&self.one, &self.four, &self.single, &self.noop, &self.postgres, &self.single_statements];
-        all.into_iter().flatten()
+    /// Returns the runs of a row, in the order of the rounds.
+    pub(crate) fn runs(&self, row: BenchRow) -> &[LoadOutcome] {
+        self.runs.get(&row).map_or(&[], Vec::as_slice)
+    }
+
+    /// Returns the rows that have runs, in the order of the report.
+    pub(crate) fn rows(&self) -> impl Iterator<Item = (BenchRow, &[LoadOutcome])> {
+        self.runs.iter().map(|(row, runs)| (*row, runs.as_slice()))
+    }
+
+    /// Adds a run and prints its rates.
+    pub(crate) fn push(&mut self, row: BenchRow, outcome: LoadOutcome) {
+        eprintln!(
+            "  {}: {:.0} elements/s, {:.0} requests/s, p50 {:.1} ms, p99 {:.1} ms, refused {}, with rejected elements {}",
+            row.title(),
+            outcome.element_rate(),
+            outcome.request_rate(),
+            outcome.quantile(0.5),
+            outcome.quantile(0.99),
+            outcome.refused,
+            outcome.rejecting,
+        );
+        self.runs.entry(row).or_default().push(outcome);
     }
 
     /// Notes whether `(users, events)` that were sent are there.
-    pub(crate) fn compare(&mut self, what: &str, sent: (u64, u64), counted: (u64, u64)) {
+    pub(crate) fn compare(&mut self, row: BenchRow, sent: (u64, u64), counted: (u64, u64)) {
         let verdict = if counted == sent { "the same" } else { "NOT THE SAME" };
         let text = format!(
-            "{what}: sent {} users and {} events so far, it counts {} and {}: {verdict}",
-            sent.0, sent.1, counted.0, counted.1
+            "{}: sent {} users and {} events, it counts {} and {}: {verdict}",
+            row.title(),
+            sent.0,
+            sent.1,
+            counted.0,
+            counted.1
         );
         eprintln!("  {text}");
         self.counts.push(text);
+    }
+}
+
+/// Returns the middle of the values that are numbers, of an even count the lower one. A run too short for a single
+/// request gives figures that are not.
+pub(crate) fn median(values: impl IntoIterator<Item = f64>) -> Option<f64> {
+    let mut sorted: Vec<f64> = values.into_iter().filter(|value| value.is_finite()).collect();
+    sorted.sort_by(f64::total_cmp);
+    sorted.get(sorted.len().checked_sub(1)? / 2).copied()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_run_without_requests_takes_no_part_in_a_median() {
+        assert_eq!(median([3.0, f64::INFINITY, 1.0, 2.0]), Some(2.0));
+        assert_eq!(median([f64::NAN]), None);
     }
 }

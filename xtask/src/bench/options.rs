@@ -2,13 +2,15 @@
 
 use super::window::Times;
 use anyhow::{Context, Result, bail};
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::time::Duration;
 
 pub(crate) const USAGE: &str = "\
-usage: cargo xtask bench import [--quick] [--seconds N] [--users N] [--dir D] [--binary F] [--only PART,PART...]
-  --quick      100,000 users and 5 s a run instead of 1,000,000 and 20 s
-  --seconds N  the length of a measured run (1-600)
+usage: cargo xtask bench import [--quick] [--rounds N] [--seconds N] [--users N] [--dir D] [--binary F] [--only PART,PART...]
+  --quick      100,000 users, 5 s a run and 3 rounds instead of 1,000,000, 20 s and 5
+  --rounds N   alternating rounds; the report gives their medians (1-20)
+  --seconds N  the length of a measured run (1-3,600)
   --users N    users loaded before anything is measured (1,000-10,000,000)
   --dir D      where the temporary data directories go (default: /var/tmp, else the system's); a disk, not tmpfs
   --binary F   a muster binary to measure instead of a fresh release build
@@ -21,6 +23,7 @@ usage: cargo xtask bench import [--quick] [--seconds N] [--users N] [--dir D] [-
 #[derive(Debug)]
 pub(crate) struct BenchOptions {
     pub(crate) quick: bool,
+    pub(crate) rounds: u64,
     pub(crate) seconds: u64,
     pub(crate) users: u64,
     pub(crate) dir: PathBuf,
@@ -30,30 +33,50 @@ pub(crate) struct BenchOptions {
     pub(crate) line: String,
 }
 
-/// What is measured.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Parts {
-    pub(crate) muster: bool,
-    pub(crate) postgres: bool,
-    pub(crate) noop: bool,
-    pub(crate) parse: bool,
+/// Something that can be measured, or left out, by itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Part {
+    Muster,
+    Postgres,
+    Noop,
+    Parse,
 }
 
+impl Part {
+    pub(crate) const ALL: [Self; 4] = [Self::Muster, Self::Postgres, Self::Noop, Self::Parse];
+
+    /// The name in `--only`.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Muster => "muster",
+            Self::Postgres => "postgres",
+            Self::Noop => "noop",
+            Self::Parse => "parse",
+        }
+    }
+}
+
+/// What is measured.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Parts(BTreeSet<Part>);
+
 impl Parts {
-    pub(crate) const ALL: Self = Self { muster: true, postgres: true, noop: true, parse: true };
+    /// Whether all parts are measured.
+    pub(crate) fn is_everything(&self) -> bool {
+        self.0.len() == Part::ALL.len()
+    }
+
+    /// Whether this part is measured.
+    pub(crate) fn has(&self, part: Part) -> bool {
+        self.0.contains(&part)
+    }
 
     fn only(list: &str) -> Result<Self> {
-        let mut parts = Self { muster: false, postgres: false, noop: false, parse: false };
-        for name in list.split(',') {
-            match name {
-                "muster" => parts.muster = true,
-                "postgres" => parts.postgres = true,
-                "noop" => parts.noop = true,
-                "parse" => parts.parse = true,
-                other => bail!("--only: there is no part {other:?}\n{USAGE}"),
-            }
-        }
-        Ok(parts)
+        let part = |name| {
+            let found = Part::ALL.into_iter().find(|part| part.name() == name);
+            found.with_context(|| format!("--only: there is no part {name:?}\n{USAGE}"))
+        };
+        Ok(Self(list.split(',').map(part).collect::<Result<_>>()?))
     }
 }
 
@@ -61,11 +84,12 @@ impl BenchOptions {
     pub(crate) fn parse(args: &[String]) -> Result<Self> {
         let mut options = Self {
             quick: false,
+            rounds: 0,
             seconds: 0,
             users: 0,
             dir: disk(),
             binary: None,
-            parts: Parts::ALL,
+            parts: Parts(Part::ALL.into()),
             line: format!("cargo xtask bench import {}", args.join(" ")).trim_end().to_owned(),
         };
         let mut rest = args.iter();
@@ -73,7 +97,8 @@ impl BenchOptions {
             let mut value = || rest.next().with_context(|| format!("{flag} needs a value\n{USAGE}"));
             match flag.as_str() {
                 "--quick" => options.quick = true,
-                "--seconds" => options.seconds = number(flag, value()?, 1..=600)?,
+                "--rounds" => options.rounds = number(flag, value()?, 1..=20)?,
+                "--seconds" => options.seconds = number(flag, value()?, 1..=3_600)?,
                 "--users" => options.users = number(flag, value()?, 1_000..=10_000_000)?,
                 "--dir" => options.dir = value()?.into(),
                 "--binary" => options.binary = Some(value()?.into()),
@@ -81,9 +106,10 @@ impl BenchOptions {
                 other => bail!("unknown option {other:?}\n{USAGE}"),
             }
         }
-        let defaults = if options.quick { (5, 100_000) } else { (20, 1_000_000) };
-        options.seconds = if options.seconds == 0 { defaults.0 } else { options.seconds };
-        options.users = if options.users == 0 { defaults.1 } else { options.users };
+        let (rounds, seconds, users) = if options.quick { (3, 5, 100_000) } else { (5, 20, 1_000_000) };
+        options.rounds = if options.rounds == 0 { rounds } else { options.rounds };
+        options.seconds = if options.seconds == 0 { seconds } else { options.seconds };
+        options.users = if options.users == 0 { users } else { options.users };
         Ok(options)
     }
 
@@ -114,17 +140,29 @@ pub(crate) fn disk() -> PathBuf {
 mod tests {
     use super::*;
 
+    fn parse(args: &[&str]) -> Result<BenchOptions, String> {
+        let args: Vec<String> = args.iter().map(|&arg| arg.to_owned()).collect();
+        BenchOptions::parse(&args).map_err(|error| error.to_string())
+    }
+
     #[test]
     fn quick_sets_what_is_not_given() {
-        let args: Vec<String> = ["--quick", "--users", "5000"].map(String::from).to_vec();
-        let options = BenchOptions::parse(&args).unwrap();
-        assert_eq!((options.seconds, options.users, options.parts), (5, 5000, Parts::ALL));
+        let options = parse(&["--quick", "--users", "5000"]).unwrap();
+        assert_eq!((options.rounds, options.seconds, options.users), (3, 5, 5_000));
+        assert!(options.parts.is_everything());
+    }
+
+    #[test]
+    fn only_names_parts_and_an_unknown_one_is_refused() {
+        let options = parse(&["--only", "muster,noop"]).unwrap();
+        let has = Part::ALL.into_iter().filter(|part| options.parts.has(*part)).collect::<Vec<_>>();
+        assert_eq!((has, options.parts.is_everything()), (vec![Part::Muster, Part::Noop], false));
+        assert!(parse(&["--only", "muster,x"]).unwrap_err().starts_with("--only: there is no part \"x\""));
     }
 
     #[test]
     fn a_value_out_of_range_is_refused_with_its_range() {
-        let args: Vec<String> = ["--seconds", "0"].map(String::from).to_vec();
-        let error = BenchOptions::parse(&args).unwrap_err().to_string();
-        assert!(error.starts_with("--seconds 0: a number from 1 to 600 is needed"), "{error}");
+        let error = parse(&["--seconds", "0"]).unwrap_err();
+        assert!(error.starts_with("--seconds 0: a number from 1 to 3600 is needed"), "{error}");
     }
 }

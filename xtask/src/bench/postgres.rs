@@ -1,6 +1,7 @@
 //! Owns a throw-away PostgreSQL server with its default durability: finding the programs, `initdb`, start, stop, and the
 //! settings that an able engineer would set. Leaves tables and statements to `loader.rs`.
 
+use super::disk::copy_directory;
 use super::proc::{self, Usage};
 use super::server::{signal, tail};
 use super::window::check_interrupted;
@@ -25,10 +26,12 @@ pub(crate) const SETTINGS: &[(&str, &str)] = &[
 const PATIENCE: Duration = Duration::from_secs(120);
 
 /// The installed PostgreSQL and a database directory made for the benchmark.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Cluster {
     programs: PathBuf,
+    /// Socket, logs and `data`.
     dir: PathBuf,
+    data: PathBuf,
     user: Option<Account>,
     /// What `postgres --version` says.
     pub(crate) version: String,
@@ -59,17 +62,20 @@ impl Cluster {
             // PostgreSQL refuses to run as root; the scratch directory's parents must let that account through.
             std::os::unix::fs::chown(&dir, Some(account.uid), Some(account.gid))?;
         }
-        let cluster = Self { programs, dir, user, version };
+        let cluster = Self { programs, data: dir.join("data"), dir, user, version };
         let mut initdb = cluster.command("initdb", &cluster.dir.join("initdb.log"))?;
         initdb.args(["--auth=trust", "--username=bench", "--encoding=UTF8", "--locale=C", "--no-sync", "-D"]);
-        if !initdb.arg(cluster.data()).status()?.success() {
+        if !initdb.arg(&cluster.data).status()?.success() {
             bail!("initdb failed:\n{}", tail(&cluster.dir.join("initdb.log")));
         }
         Ok(Some(cluster))
     }
 
-    fn data(&self) -> PathBuf {
-        self.dir.join("data")
+    /// Copies the stopped database, in the place of the last copy.
+    pub(crate) fn copy(&self) -> Result<Self> {
+        let data = self.dir.join("copy");
+        copy_directory(&self.data, &data)?;
+        Ok(Self { data, ..self.clone() })
     }
 
     fn command(&self, program: &str, log: &Path) -> Result<Command> {
@@ -86,7 +92,7 @@ impl Cluster {
     pub(crate) fn start(&self) -> Result<RunningPostgres> {
         let log = self.dir.join("postgres.log");
         let mut command = self.command("postgres", &log)?;
-        command.arg("-D").arg(self.data()).arg("-k").arg(&self.dir);
+        command.arg("-D").arg(&self.data).arg("-k").arg(&self.dir);
         for (name, value) in SETTINGS {
             command.arg("-c").arg(format!("{name}={value}"));
         }

@@ -207,6 +207,11 @@ impl BenchWorkspace {
     pub(crate) fn anything(users: u64) -> Self {
         Self { id: "any".to_owned(), key: "any".to_owned(), world: Arc::new(World::new(users)) }
     }
+
+    /// Returns the workspace in a copy of its data.
+    pub(crate) fn copy(&self) -> Self {
+        Self { world: Arc::new(self.world.copy()), ..self.clone() }
+    }
 }
 
 /// Sends a signal by name; the shell's own `kill`, because the standard library has none.

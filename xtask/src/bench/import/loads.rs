@@ -1,0 +1,21 @@
+//! Owns the two loads that the targets name: how many clients send which bodies.
+
+use super::super::bodies::{Bodies, Kind};
+use super::super::load::{ClientTarget, Load};
+use std::sync::Arc;
+
+/// Closed-loop clients of full bodies.
+pub(super) const CLIENTS: usize = 16;
+/// Connections of one-element requests.
+const ONE_ELEMENT_CONNECTIONS: usize = 256;
+
+/// One-element requests, half of the users existing.
+pub(super) fn one_element(targets: Vec<ClientTarget>, round: u64) -> Load {
+    let bodies = Arc::new(Bodies::new(Kind::One, round));
+    Load { targets, bodies, connections: ONE_ELEMENT_CONNECTIONS, seed: 1000 + round }
+}
+
+/// Full bodies, half of the users existing.
+pub(super) fn full(targets: Vec<ClientTarget>, round: u64) -> Load {
+    Load { targets, bodies: Arc::new(Bodies::new(Kind::Full, round)), connections: CLIENTS, seed: round }
+}

@@ -1,0 +1,139 @@
+//! Owns the measured product: data directories with preloaded users, and the runs, each on a copy of such a directory.
+
+use super::super::disk::copy_directory;
+use super::super::figures::{BenchRow, Figures};
+use super::super::load::{self, ClientTarget};
+use super::super::options::BenchOptions;
+use super::super::proc;
+use super::super::server::{BenchServer, BenchWorkspace};
+use super::super::window::{Times, check_interrupted};
+use super::loads::{CLIENTS, full, one_element};
+use anyhow::{Result, bail};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// Workspaces of the run with several writers.
+const WORKSPACES: u64 = 4;
+/// How long the server sits idle before its idle memory is read, and is loaded before it is killed.
+const SETTLE: Duration = Duration::from_secs(2);
+
+/// A stopped data directory with its workspaces.
+struct LoadedData {
+    dir: PathBuf,
+    workspaces: Vec<BenchWorkspace>,
+}
+
+impl LoadedData {
+    /// Loads `users` into `count` workspaces of a new directory; also returns the users per second.
+    fn load(binary: &Path, dir: PathBuf, users: u64, count: u64) -> Result<(Self, f64)> {
+        eprintln!("loading {users} users into Muster, {count} workspace(s)");
+        let server = BenchServer::muster(binary, &dir)?;
+        let names = (0..count).map(|i| format!("bench{i}"));
+        let workspaces = names.map(|id| server.workspace(&id, users / count)).collect::<Result<Vec<_>>>()?;
+        let data = Self { dir, workspaces };
+        let rate = load::preload(&data.targets(&server), CLIENTS)?;
+        for workspace in &data.workspaces {
+            let (users, _) = server.counts(&workspace.id)?;
+            if users < workspace.world.preloaded_users() {
+                bail!("after the preload {} has {users} users, fewer than were acknowledged", workspace.id);
+            }
+        }
+        server.stop()?;
+        Ok((data, rate))
+    }
+
+    /// Copies the directory, in the place of the last copy.
+    fn copy(&self) -> Result<Self> {
+        let dir = self.dir.with_extension("copy");
+        copy_directory(&self.dir, &dir)?;
+        Ok(Self { dir, workspaces: self.workspaces.iter().map(BenchWorkspace::copy).collect() })
+    }
+
+    fn targets(&self, server: &BenchServer) -> Vec<ClientTarget> {
+        self.workspaces.iter().map(|workspace| server.target(workspace)).collect()
+    }
+
+    fn check_counts(&self, server: &BenchServer, row: BenchRow, figures: &mut Figures) -> Result<()> {
+        let (mut counted, mut sent) = ((0, 0), (0, 0));
+        for workspace in &self.workspaces {
+            let (users, events) = server.counts(&workspace.id)?;
+            counted = (counted.0 + users, counted.1 + events);
+            let (users, events) = workspace.world.handed_out();
+            sent = (sent.0 + users, sent.1 + events);
+        }
+        figures.compare(row, sent, counted);
+        Ok(())
+    }
+}
+
+/// The measured product: the same users in one workspace and in four.
+pub(super) struct Muster {
+    binary: PathBuf,
+    one: LoadedData,
+    four: LoadedData,
+}
+
+impl Muster {
+    pub(super) fn prepare(
+        binary: PathBuf,
+        scratch: &Path,
+        options: &BenchOptions,
+        figures: &mut Figures,
+    ) -> Result<Self> {
+        for i in 0..options.rounds {
+            let server = BenchServer::muster(&binary, &scratch.join(format!("empty{i}")))?;
+            figures.ready_empty.push(server.ready.as_secs_f64());
+            std::thread::sleep(SETTLE);
+            figures.memory_idle.push(proc::memory(server.pid())?.0 as f64);
+            server.stop()?;
+        }
+        let (one, rate) = LoadedData::load(&binary, scratch.join("one"), options.users, 1)?;
+        let (four, _) = LoadedData::load(&binary, scratch.join("four"), options.users, WORKSPACES)?;
+        figures.preload.0 = Some(rate);
+        Ok(Self { binary, one, four })
+    }
+
+    pub(super) fn round(&self, round: u64, options: &BenchOptions, figures: &mut Figures) -> Result<()> {
+        self.one_workspace(round, options, figures)?;
+        let data = self.four.copy()?;
+        let server = BenchServer::muster(&self.binary, &data.dir)?;
+        let load = full(data.targets(&server), round);
+        figures.push(BenchRow::Four, load::drive(&load, options.times(), || server.usage())?);
+        data.check_counts(&server, BenchRow::Four, figures)?;
+        server.stop()
+    }
+
+    /// Full bodies, then one-element requests to the same server.
+    fn one_workspace(&self, round: u64, options: &BenchOptions, figures: &mut Figures) -> Result<()> {
+        let data = self.one.copy()?;
+        let server = BenchServer::muster(&self.binary, &data.dir)?;
+        figures.ready_clean.push(server.ready.as_secs_f64());
+        let load = full(data.targets(&server), round);
+        figures.push(BenchRow::One, load::drive(&load, options.times(), || server.usage())?);
+        figures.memory_loaded.push(proc::memory(server.pid())?.0 as f64);
+        let load = one_element(data.targets(&server), round);
+        figures.push(BenchRow::OneElement, load::drive(&load, options.short(), || server.usage())?);
+        data.check_counts(&server, BenchRow::OneElement, figures)?;
+        server.stop()
+    }
+
+    /// Measures starts after a kill. Nobody knows which of the last requests were applied, so nothing is counted.
+    pub(super) fn kill_under_load(&self, options: &BenchOptions, figures: &mut Figures) -> Result<()> {
+        for round in 0..options.rounds {
+            check_interrupted()?;
+            let data = self.one.copy()?;
+            let server = BenchServer::muster(&self.binary, &data.dir)?;
+            let load = full(data.targets(&server), 100 + round);
+            let times = Times { warm: SETTLE + Duration::from_secs(1), run: Duration::ZERO };
+            let clients = std::thread::spawn(move || load::drive(&load, times, || Ok(proc::Usage::default())));
+            std::thread::sleep(SETTLE);
+            server.kill()?;
+            // The clients end with an error, as they should: their server is gone.
+            drop(clients.join());
+            let server = BenchServer::muster(&self.binary, &data.dir)?;
+            figures.ready_killed.push(server.ready.as_secs_f64());
+            server.stop()?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,200 @@
+//! Owns the table of targets: what was measured beside what is to be reached, and why a row has no figure.
+
+use super::super::figures::{BenchRow, Figures, median};
+use super::super::load::LoadOutcome;
+use super::super::options::{BenchOptions, Part};
+use std::fmt::Write as _;
+
+/// Targets of the design that this command cannot measure, each with the reason.
+const NEVER_MEASURED: [(&str, &str); 2] = [
+    (
+        "PostgreSQL engine, four workspaces against G, one workspace against one connection",
+        "Muster has no such engine yet",
+    ),
+    ("p99 / p50 during a compaction", "the SQLite engine compacts nothing; its checkpoints are part of every run"),
+];
+
+/// A target: its name, what was measured, the bounds of the columns *reach* and *goal*, and which side is good.
+struct Target {
+    name: String,
+    measured: Option<f64>,
+    reach: f64,
+    goal: f64,
+    more_is_better: bool,
+    unit: &'static str,
+    /// The parts that the figure needs.
+    parts: &'static [Part],
+}
+
+impl Target {
+    fn row(&self) -> String {
+        let Self { name, reach, goal, unit, .. } = self;
+        let Some(measured) = self.measured else {
+            return format!("| {name} | left out | {reach}{unit} | {goal}{unit} | |");
+        };
+        let meets = |bound: f64| if self.more_is_better { measured >= bound } else { measured <= bound };
+        let verdict = match (meets(self.reach), meets(self.goal)) {
+            (_, true) => "goal",
+            (true, false) => "reach",
+            (false, false) => "missed",
+        };
+        let digits = if measured.abs() < 10.0 { 3 } else { 1 };
+        format!("| {name} | {measured:.digits$}{unit} | {reach}{unit} | {goal}{unit} | {verdict} |")
+    }
+
+    /// Returns why there is no figure, or `None` if there is one.
+    fn left_out(&self, options: &BenchOptions, figures: &Figures) -> Option<String> {
+        if self.measured.is_some() {
+            return None;
+        }
+        let unasked = self.parts.iter().find(|part| !options.parts.has(**part));
+        let absent = || self.parts.iter().find_map(|part| figures.left_out.get(part).cloned());
+        Some(match unasked {
+            Some(part) => format!("the part `{}` was not asked for", part.name()),
+            None => absent().unwrap_or_else(|| "no run gave a figure".to_owned()),
+        })
+    }
+}
+
+/// Writes the table, and the rows without a figure with the reasons.
+pub(super) fn write(text: &mut String, options: &BenchOptions, figures: &Figures) {
+    text.push_str(
+        "\n## Against the targets\n\n| ratio or figure | measured | reach | goal | reached |\n|---|---|---|---|---|\n",
+    );
+    let targets = targets(figures);
+    for target in &targets {
+        text.push_str(&target.row());
+        text.push('\n');
+    }
+    text.push_str("\nRows of the table of targets that are left out:\n\n");
+    let absent = targets.iter().filter_map(|target| Some((target.name.as_str(), target.left_out(options, figures)?)));
+    let never = NEVER_MEASURED.iter().map(|(name, why)| (*name, (*why).to_owned()));
+    for (name, why) in absent.chain(never) {
+        writeln!(text, "- {name}: {why}").expect("writing to a String never fails");
+    }
+}
+
+fn targets(figures: &Figures) -> Vec<Target> {
+    let mut targets = throughput(figures);
+    targets.extend(evenness(figures));
+    targets.extend(resources(figures));
+    targets
+}
+
+fn more(name: &str, measured: Option<f64>, (reach, goal): (f64, f64), parts: &'static [Part]) -> Target {
+    Target { name: name.to_owned(), measured, reach, goal, more_is_better: true, unit: "", parts }
+}
+
+fn less(
+    name: &str,
+    measured: Option<f64>,
+    (reach, goal, unit): (f64, f64, &'static str),
+    parts: &'static [Part],
+) -> Target {
+    Target { name: name.to_owned(), measured, reach, goal, more_is_better: false, unit, parts }
+}
+
+fn median_of(runs: &[LoadOutcome], figure: impl Fn(&LoadOutcome) -> f64) -> Option<f64> {
+    median(runs.iter().map(figure))
+}
+
+/// The median of the elements per second of one row over that of another.
+fn ratio(figures: &Figures, row: BenchRow, against: BenchRow) -> Option<f64> {
+    let rate = |row| median_of(figures.runs(row), LoadOutcome::element_rate);
+    Some(rate(row)? / rate(against).filter(|rate| *rate > 0.0)?)
+}
+
+fn throughput(figures: &Figures) -> Vec<Target> {
+    let four = median_of(figures.runs(BenchRow::Four), LoadOutcome::element_rate);
+    let parse = median(figures.parse.iter().copied());
+    let against = |row, against| ratio(figures, row, against);
+    vec![
+        more(
+            "one workspace, elements/s against G",
+            against(BenchRow::One, BenchRow::Sets),
+            (2.0, 3.0),
+            &[Part::Muster, Part::Postgres],
+        ),
+        more(
+            "four workspaces, elements/s against G",
+            against(BenchRow::Four, BenchRow::Sets),
+            (2.0, 3.0),
+            &[Part::Muster, Part::Postgres],
+        ),
+        more(
+            "four workspaces, elements/s against N",
+            against(BenchRow::Four, BenchRow::Statements),
+            (10.0, 25.0),
+            &[Part::Muster, Part::Postgres],
+        ),
+        more(
+            "four workspaces, elements/s against P",
+            four.zip(parse).map(|(four, parse)| four / parse),
+            (0.03, 0.08),
+            &[Part::Muster, Part::Parse],
+        ),
+        more(
+            "one-element requests/s, 256 connections, against the no-op server",
+            against(BenchRow::OneElement, BenchRow::Noop),
+            (0.4, 0.6),
+            &[Part::Muster, Part::Noop],
+        ),
+        less(
+            "one-element requests, p99",
+            median_of(figures.runs(BenchRow::OneElement), |run| run.quantile(0.99)),
+            (100.0, 50.0, " ms"),
+            &[Part::Muster],
+        ),
+    ]
+}
+
+fn evenness(figures: &Figures) -> Vec<Target> {
+    let spread = |row| median_of(figures.runs(row), |run| run.quantile(0.99) / run.quantile(0.5));
+    let row = |name, row| less(name, spread(row), (2.5, 2.0, ""), &[Part::Muster]);
+    vec![
+        row("one workspace, p99 / p50 at 16 in flight", BenchRow::One),
+        row("four workspaces, p99 / p50 at 16 in flight", BenchRow::Four),
+    ]
+}
+
+fn resources(figures: &Figures) -> Vec<Target> {
+    let plain = |of: &[f64]| median(of.iter().copied());
+    let megabytes = |of: &[f64]| plain(of).map(|bytes| bytes / 1e6);
+    let disk = median_of(figures.runs(BenchRow::One), |run| run.span.written as f64 / run.bytes as f64);
+    let row = |name, measured, bounds| less(name, measured, bounds, &[Part::Muster]);
+    vec![
+        row("one workspace, disk bytes written / bytes received", disk, (20.0, 10.0, "")),
+        row("start to ready, empty", plain(&figures.ready_empty), (0.1, 0.05, " s")),
+        row("start to ready after a clean stop", plain(&figures.ready_clean), (0.3, 0.1, " s")),
+        row("start to ready after kill -9 under load", plain(&figures.ready_killed), (1.0, 0.5, " s")),
+        row("resident memory, idle and empty", megabytes(&figures.memory_idle), (25.0, 20.0, " MB")),
+        row("resident memory, one workspace, end of load", megabytes(&figures.memory_loaded), (400.0, 300.0, " MB")),
+    ]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_target_says_which_column_was_reached() {
+        let target = |measured| less("x", measured, (3.0, 2.0, " s"), &[]);
+        assert_eq!(target(Some(2.5)).row(), "| x | 2.500 s | 3 s | 2 s | reach |");
+        assert_eq!(target(Some(12.0)).row(), "| x | 12.0 s | 3 s | 2 s | missed |");
+        assert_eq!(target(None).row(), "| x | left out | 3 s | 2 s | |");
+    }
+
+    #[test]
+    fn every_row_without_a_figure_is_named_with_its_reason() {
+        let options = BenchOptions::parse(&["--only".to_owned(), "postgres,noop,muster".to_owned()]).unwrap();
+        let mut figures = Figures::default();
+        figures.left_out.insert(Part::Postgres, "PostgreSQL is not installed".to_owned());
+        let mut text = String::new();
+        write(&mut text, &options, &figures);
+        let named: Vec<_> = text.lines().filter(|line| line.starts_with("- ")).collect();
+        assert_eq!(named.len(), targets(&figures).len() + NEVER_MEASURED.len());
+        assert_eq!(named[0], "- one workspace, elements/s against G: PostgreSQL is not installed");
+        assert_eq!(named[3], "- four workspaces, elements/s against P: the part `parse` was not asked for");
+        assert_eq!(named[5], "- one-element requests, p99: no run gave a figure");
+    }
+}
