@@ -30,10 +30,7 @@ impl Rng {
     /// The next 64 bits.
     pub(crate) fn next(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        z ^ (z >> 31)
+        mix(self.0)
     }
 
     /// A number in `0..bound`; the bias of the multiplication is far below anything measured here.
@@ -48,9 +45,51 @@ impl Rng {
     }
 }
 
+/// Mixes 64 bits; no two numbers give the same.
+fn mix(mut z: u64) -> u64 {
+    z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+    z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+    z ^ (z >> 31)
+}
+
+/// Order of the ids of new users and events. Sequential ids are appended to an index, random ids are inserted anywhere.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum IdOrder {
+    Sequential,
+    Random,
+}
+
+impl IdOrder {
+    /// The digits of a user's identifiers, by the user's place in the order of arrival.
+    fn user(self, place: u64) -> u64 {
+        match self {
+            Self::Sequential => place,
+            Self::Random => scatter(place),
+        }
+    }
+
+    fn event(self, place: u64) -> u64 {
+        match self {
+            Self::Sequential => place,
+            Self::Random => mix(place),
+        }
+    }
+}
+
+/// Scatters the numbers of ten digits over the same range by a Feistel network; no two give the same.
+fn scatter(number: u64) -> u64 {
+    const HALF: u64 = 100_000;
+    let (mut left, mut right) = (number / HALF % HALF, number % HALF);
+    for round in 0..4 {
+        (left, right) = (right, (left + mix(right * 4 + round + 1) % HALF) % HALF);
+    }
+    left * HALF + right
+}
+
 /// The users and event ids that one workspace (or the PostgreSQL database) has seen so far.
 #[derive(Debug)]
 pub(crate) struct World {
+    order: IdOrder,
     preloaded: u64,
     next_user: AtomicU64,
     next_event: AtomicU64,
@@ -59,13 +98,19 @@ pub(crate) struct World {
 impl World {
     /// An empty world that will be loaded with `preloaded` users before it is measured.
     pub(crate) fn new(preloaded: u64) -> Self {
-        Self { preloaded, next_user: AtomicU64::new(0), next_event: AtomicU64::new(0) }
+        Self::with_order(preloaded, IdOrder::Sequential)
+    }
+
+    /// The same with ids in this order.
+    pub(crate) fn with_order(preloaded: u64, order: IdOrder) -> Self {
+        Self { order, preloaded, next_user: AtomicU64::new(0), next_event: AtomicU64::new(0) }
     }
 
     /// Returns a world that continues where this one is now, for a copy of the data.
     pub(crate) fn copy(&self) -> Self {
         let (users, events) = self.handed_out();
-        Self { preloaded: self.preloaded, next_user: AtomicU64::new(users), next_event: AtomicU64::new(events) }
+        let (next_user, next_event) = (AtomicU64::new(users), AtomicU64::new(events));
+        Self { order: self.order, preloaded: self.preloaded, next_user, next_event }
     }
 
     /// Whether the preload has handed out all its users.
@@ -173,10 +218,11 @@ impl Bodies {
                 Kind::Full | Kind::One => world.mixed_user(rng),
             };
             for at in &element.users {
-                decimal(user, &mut body[*at..*at + USER_DIGITS]);
+                decimal(world.order.user(user), &mut body[*at..*at + USER_DIGITS]);
             }
             if let Some(at) = element.event {
-                hexadecimal(world.next_event.fetch_add(1, Ordering::Relaxed), &mut body[at..at + EVENT_DIGITS]);
+                let event = world.next_event.fetch_add(1, Ordering::Relaxed);
+                hexadecimal(world.order.event(event), &mut body[at..at + EVENT_DIGITS]);
             }
         }
         body.len()
@@ -323,5 +369,16 @@ mod tests {
             .collect();
         let want: Vec<_> = (0..PRELOAD_CUSTOMERS).map(|n| format!("c-{n:010}")).collect();
         assert_eq!(ids, want);
+    }
+    #[test]
+    fn random_ids_repeat_no_id_and_have_no_order() {
+        let ids = |of: fn(IdOrder, u64) -> u64| (0..100_000).map(|n| of(IdOrder::Random, n)).collect::<Vec<_>>();
+        for ids in [ids(IdOrder::user), ids(IdOrder::event)] {
+            let ascending = ids.windows(2).filter(|pair| pair[0] < pair[1]).count();
+            assert!((49_000..=51_000).contains(&ascending), "{ascending} of 99,999 ids are above the one before");
+            let distinct: std::collections::BTreeSet<_> = ids.iter().collect();
+            assert_eq!(distinct.len(), ids.len());
+        }
+        assert!((0..100_000).all(|n| IdOrder::Random.user(n) < 10_000_000_000), "a user id has ten digits");
     }
 }

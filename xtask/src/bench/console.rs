@@ -5,6 +5,7 @@
 mod client;
 mod viewers;
 
+use super::bodies::World;
 use super::options::number;
 use super::output::print_line;
 use super::server::{BenchServer, BenchWorkspace, binary};
@@ -68,7 +69,7 @@ pub(crate) fn run(args: &[String]) -> Result<()> {
     let binary = binary(options.binary.as_deref())?;
     let scratch = tempfile::Builder::new().prefix("muster-bench-console-").tempdir_in(&options.dir)?;
     let server = BenchServer::muster(&binary, &scratch.path().join("data"))?;
-    let workspace = server.workspace("CONSOLE", options.users)?;
+    let workspace = server.workspace("CONSOLE", World::new(options.users))?;
     print_line(&format!("machine: {}", proc::machine(scratch.path())));
     let began = Instant::now();
     client::preload(&server, &workspace, options.users)?;

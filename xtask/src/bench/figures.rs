@@ -11,8 +11,13 @@ pub(crate) enum BenchRow {
     One,
     /// Full bodies into four workspaces.
     Four,
+    /// The same two with random ids.
+    OneRandom,
+    FourRandom,
     /// The PostgreSQL loader at its best number of connections.
     Sets,
+    /// The same with random ids.
+    SetsRandom,
     /// The service with one statement an element, N.
     Statements,
     /// One-element requests at 256 connections.
@@ -27,7 +32,10 @@ impl BenchRow {
         match self {
             Self::One => "Muster, one workspace, 16 clients",
             Self::Four => "Muster, four workspaces, 16 clients",
+            Self::OneRandom => "Muster, one workspace, random ids",
+            Self::FourRandom => "Muster, four workspaces, random ids",
             Self::Sets => "PostgreSQL loader G",
+            Self::SetsRandom => "PostgreSQL loader G, random ids",
             Self::Statements => "PostgreSQL, one statement an element (N)",
             Self::OneElement => "Muster, one element, 256 connections",
             Self::Noop => "no-op server, one element, 256 connections",

@@ -13,7 +13,7 @@ use super::parse::{self, BodyReader};
 use super::server::{BenchServer, BenchWorkspace, binary};
 use super::{proc, report};
 use anyhow::{Context, Result};
-use loads::one_element;
+use loads::{Round, one_element};
 use muster::Muster;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
@@ -30,16 +30,17 @@ pub(crate) fn run(options: &BenchOptions) -> Result<()> {
     let mut figures = Figures::default();
     let muster = binary.map(|binary| Muster::prepare(binary, scratch.path(), options, &mut figures)).transpose()?;
     let postgres = if has(Part::Postgres) { Postgres::prepare(scratch.path(), options, &mut figures)? } else { None };
-    for round in 1..=options.rounds {
-        eprintln!("round {round} of {}", options.rounds);
+    for number in 1..=options.rounds {
+        eprintln!("round {number} of {}", options.rounds);
+        let round = &mut Round { number, options, figures: &mut figures };
         if let Some(muster) = &muster {
-            muster.round(round, options, &mut figures)?;
+            muster.round(round)?;
         }
         if let Some(postgres) = &postgres {
-            postgres.round(round, options, &mut figures)?;
+            postgres.round(round)?;
         }
         if has(Part::Noop) {
-            noop(scratch.path(), round, options, &mut figures)?;
+            noop(scratch.path(), round)?;
         }
         if has(Part::Parse) {
             figures.parse.push(parse::rate(&BodyReader::Plain, options.short().run)?);
@@ -54,10 +55,10 @@ pub(crate) fn run(options: &BenchOptions) -> Result<()> {
     report::write(options, &figures, &machine)
 }
 
-fn noop(scratch: &Path, round: u64, options: &BenchOptions, figures: &mut Figures) -> Result<()> {
+fn noop(scratch: &Path, round: &mut Round<'_>) -> Result<()> {
     let server = BenchServer::noop(scratch)?;
-    let target = server.target(&BenchWorkspace::anything(options.users));
-    let load = one_element(vec![target], round);
-    figures.push(BenchRow::Noop, load::drive(&load, options.short(), || server.usage())?);
+    let target = server.target(&BenchWorkspace::anything(round.options.users));
+    let load = one_element(vec![target], round.number);
+    round.figures.push(BenchRow::Noop, load::drive(&load, round.options.short(), || server.usage())?);
     server.kill()
 }

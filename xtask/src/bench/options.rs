@@ -14,7 +14,9 @@ usage: cargo xtask bench import [--quick] [--rounds N] [--seconds N] [--users N]
   --users N    users loaded before anything is measured (1,000-10,000,000)
   --dir D      where the temporary data directories go (default: /var/tmp, else the system's); a disk, not tmpfs
   --binary F   a muster binary to measure instead of a fresh release build
-  --only ...   of muster, postgres (G and N), noop, parse; the report is then printed only, not written to docs/benchmarks.md
+  --only ...   some parts; the report is then printed only, not written to docs/benchmarks.md:
+               muster, postgres (G and N), noop, parse: what the ratios are made of
+               random: muster and postgres with random ids of users and events, too
    or: cargo xtask bench engine --help     reading, decisions and storage without HTTP, in one process
    or: cargo xtask bench console --help    pages of the console, and imports beside viewers of the live stream
    or: cargo xtask bench shares --help     one modest tenant beside heavy ones, on a small server if wished";
@@ -40,10 +42,11 @@ pub(crate) enum Part {
     Postgres,
     Noop,
     Parse,
+    Random,
 }
 
 impl Part {
-    pub(crate) const ALL: [Self; 4] = [Self::Muster, Self::Postgres, Self::Noop, Self::Parse];
+    pub(crate) const ALL: [Self; 5] = [Self::Muster, Self::Postgres, Self::Noop, Self::Parse, Self::Random];
 
     /// The name in `--only`.
     pub(crate) fn name(self) -> &'static str {
@@ -52,6 +55,7 @@ impl Part {
             Self::Postgres => "postgres",
             Self::Noop => "noop",
             Self::Parse => "parse",
+            Self::Random => "random",
         }
     }
 }

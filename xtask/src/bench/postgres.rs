@@ -50,12 +50,12 @@ struct Account {
 }
 
 impl Cluster {
-    /// Makes a database directory under `scratch`, or returns `None` where PostgreSQL is not installed.
-    pub(crate) fn create(scratch: &Path) -> Result<Option<Self>> {
+    /// Makes a database directory of this name in `scratch`, or returns `None` where PostgreSQL is not installed.
+    pub(crate) fn create(scratch: &Path, name: &str) -> Result<Option<Self>> {
         let Some(programs) = programs() else { return Ok(None) };
         let version = proc::first_line(programs.join("postgres"), &["--version"])
             .with_context(|| format!("{} does not run", programs.join("postgres").display()))?;
-        let dir = scratch.join("postgres");
+        let dir = scratch.join(name);
         fs::create_dir(&dir)?;
         let user = unprivileged_account()?;
         if let Some(account) = user {

@@ -128,8 +128,8 @@ impl BenchServer {
     }
 
     /// Makes a workspace without limits and with identity resolution by customer id, mobile and email.
-    pub(crate) fn workspace(&self, id: &str, users: u64) -> Result<BenchWorkspace> {
-        let made = self.plain_workspace(id, users)?;
+    pub(crate) fn workspace(&self, id: &str, world: World) -> Result<BenchWorkspace> {
+        let made = BenchWorkspace { world: Arc::new(world), ..self.plain_workspace(id, 0)? };
         let kinds = json!([{"kind": "customer_id"}, {"kind": "mobile"}, {"kind": "email"}]);
         self.manage("PUT", &format!("/workspaces/{id}/identity"), &json!({"enabled": true, "identifiers": kinds}))?;
         Ok(made)

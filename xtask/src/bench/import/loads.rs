@@ -1,13 +1,22 @@
-//! Owns the two loads that the targets name: how many clients send which bodies.
+//! Owns the two loads that the targets name: how many clients send which bodies; and what a round of them is given.
 
 use super::super::bodies::{Bodies, Kind};
+use super::super::figures::Figures;
 use super::super::load::{ClientTarget, Load};
+use super::super::options::BenchOptions;
 use std::sync::Arc;
 
 /// Closed-loop clients of full bodies.
 pub(super) const CLIENTS: usize = 16;
 /// Connections of one-element requests.
 const ONE_ELEMENT_CONNECTIONS: usize = 256;
+
+/// A round: its number is the seed of the bodies.
+pub(super) struct Round<'a> {
+    pub(super) number: u64,
+    pub(super) options: &'a BenchOptions,
+    pub(super) figures: &'a mut Figures,
+}
 
 /// One-element requests, half of the users existing.
 pub(super) fn one_element(targets: Vec<ClientTarget>, round: u64) -> Load {

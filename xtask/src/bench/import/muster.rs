@@ -1,13 +1,14 @@
 //! Owns the measured product: data directories with preloaded users, and the runs, each on a copy of such a directory.
 
+use super::super::bodies::{IdOrder, World};
 use super::super::disk::copy_directory;
 use super::super::figures::{BenchRow, Figures};
 use super::super::load::{self, ClientTarget};
-use super::super::options::BenchOptions;
+use super::super::options::{BenchOptions, Part};
 use super::super::proc;
 use super::super::server::{BenchServer, BenchWorkspace};
 use super::super::window::{Times, check_interrupted};
-use super::loads::{CLIENTS, full, one_element};
+use super::loads::{CLIENTS, Round, full, one_element};
 use anyhow::{Result, bail};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -25,11 +26,12 @@ struct LoadedData {
 
 impl LoadedData {
     /// Loads `users` into `count` workspaces of a new directory; also returns the users per second.
-    fn load(binary: &Path, dir: PathBuf, users: u64, count: u64) -> Result<(Self, f64)> {
-        eprintln!("loading {users} users into Muster, {count} workspace(s)");
+    fn load(binary: &Path, dir: PathBuf, users: u64, (count, order): (u64, IdOrder)) -> Result<(Self, f64)> {
+        eprintln!("loading {users} users into Muster, {count} workspace(s), {order:?} ids");
         let server = BenchServer::muster(binary, &dir)?;
-        let names = (0..count).map(|i| format!("bench{i}"));
-        let workspaces = names.map(|id| server.workspace(&id, users / count)).collect::<Result<Vec<_>>>()?;
+        let world = || World::with_order(users / count, order);
+        let workspaces = (0..count).map(|i| server.workspace(&format!("bench{i}"), world()));
+        let workspaces = workspaces.collect::<Result<Vec<_>>>()?;
         let data = Self { dir, workspaces };
         let rate = load::preload(&data.targets(&server), CLIENTS)?;
         for workspace in &data.workspaces {
@@ -71,6 +73,8 @@ pub(super) struct Muster {
     binary: PathBuf,
     one: LoadedData,
     four: LoadedData,
+    /// Both with random ids.
+    random: Option<(LoadedData, LoadedData)>,
 }
 
 impl Muster {
@@ -87,31 +91,50 @@ impl Muster {
             figures.memory_idle.push(proc::memory(server.pid())?.0 as f64);
             server.stop()?;
         }
-        let (one, rate) = LoadedData::load(&binary, scratch.join("one"), options.users, 1)?;
-        let (four, _) = LoadedData::load(&binary, scratch.join("four"), options.users, WORKSPACES)?;
+        let load = |name, of| LoadedData::load(&binary, scratch.join(name), options.users, of);
+        let (one, rate) = load("one", (1, IdOrder::Sequential))?;
         figures.preload.0 = Some(rate);
-        Ok(Self { binary, one, four })
+        let (four, _) = load("four", (WORKSPACES, IdOrder::Sequential))?;
+        let random = if options.parts.has(Part::Random) {
+            let (one, _) = load("one-random", (1, IdOrder::Random))?;
+            let (four, _) = load("four-random", (WORKSPACES, IdOrder::Random))?;
+            Some((one, four))
+        } else {
+            None
+        };
+        Ok(Self { binary, one, four, random })
     }
 
-    pub(super) fn round(&self, round: u64, options: &BenchOptions, figures: &mut Figures) -> Result<()> {
-        self.one_workspace(round, options, figures)?;
-        let data = self.four.copy()?;
+    pub(super) fn round(&self, round: &mut Round<'_>) -> Result<()> {
+        self.one_workspace(round)?;
+        self.full_bodies(&self.four, BenchRow::Four, round)?;
+        if let Some((one, four)) = &self.random {
+            self.full_bodies(one, BenchRow::OneRandom, round)?;
+            self.full_bodies(four, BenchRow::FourRandom, round)?;
+        }
+        Ok(())
+    }
+
+    /// Full bodies into a copy of `data`.
+    fn full_bodies(&self, data: &LoadedData, row: BenchRow, round: &mut Round<'_>) -> Result<()> {
+        let data = data.copy()?;
         let server = BenchServer::muster(&self.binary, &data.dir)?;
-        let load = full(data.targets(&server), round);
-        figures.push(BenchRow::Four, load::drive(&load, options.times(), || server.usage())?);
-        data.check_counts(&server, BenchRow::Four, figures)?;
+        let load = full(data.targets(&server), round.number);
+        round.figures.push(row, load::drive(&load, round.options.times(), || server.usage())?);
+        data.check_counts(&server, row, round.figures)?;
         server.stop()
     }
 
     /// Full bodies, then one-element requests to the same server.
-    fn one_workspace(&self, round: u64, options: &BenchOptions, figures: &mut Figures) -> Result<()> {
+    fn one_workspace(&self, round: &mut Round<'_>) -> Result<()> {
+        let Round { number, options, figures } = round;
         let data = self.one.copy()?;
         let server = BenchServer::muster(&self.binary, &data.dir)?;
         figures.ready_clean.push(server.ready.as_secs_f64());
-        let load = full(data.targets(&server), round);
+        let load = full(data.targets(&server), *number);
         figures.push(BenchRow::One, load::drive(&load, options.times(), || server.usage())?);
         figures.memory_loaded.push(proc::memory(server.pid())?.0 as f64);
-        let load = one_element(data.targets(&server), round);
+        let load = one_element(data.targets(&server), *number);
         figures.push(BenchRow::OneElement, load::drive(&load, options.short(), || server.usage())?);
         data.check_counts(&server, BenchRow::OneElement, figures)?;
         server.stop()

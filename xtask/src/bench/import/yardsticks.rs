@@ -1,13 +1,14 @@
-//! Owns the yardsticks over PostgreSQL: a database with preloaded users, and the runs of G and N, each on a copy of it.
+//! Owns the yardsticks over PostgreSQL: databases with preloaded users, and the runs of G and N, each on a copy of such
+//! a database.
 
-use super::super::bodies::{Bodies, Kind, World};
+use super::super::bodies::{Bodies, IdOrder, Kind, World};
 use super::super::figures::{BenchRow, Figures};
 use super::super::load::LoadOutcome;
 use super::super::loader::{self, Feed, LoaderStyle};
 use super::super::options::{BenchOptions, Part};
 use super::super::postgres::Cluster;
 use super::super::window::Times;
-use super::loads::CLIENTS;
+use super::loads::{CLIENTS, Round};
 use anyhow::{Context, Result};
 use std::path::Path;
 use std::sync::Arc;
@@ -16,54 +17,26 @@ use std::sync::Arc;
 const SINGLE_CONNECTIONS: usize = 4;
 
 /// A stopped database with the tables of G and N, both with the preloaded users.
-pub(super) struct Postgres {
+struct LoadedDatabase {
     cluster: Cluster,
     world: World,
-    /// The number of connections that gives G.
-    best: usize,
 }
 
-impl Postgres {
-    pub(super) fn prepare(scratch: &Path, options: &BenchOptions, figures: &mut Figures) -> Result<Option<Self>> {
-        let Some(cluster) = Cluster::create(scratch)? else {
-            let why = "PostgreSQL is not installed (Debian: apt-get install postgresql)";
-            eprintln!("{why}: the ratios against it are left out");
-            figures.left_out.insert(Part::Postgres, why.to_owned());
-            return Ok(None);
-        };
-        figures.postgres_version = Some(cluster.version.clone());
-        eprintln!("loading {} users into {}", options.users, cluster.version);
+impl LoadedDatabase {
+    /// Loads the users; also returns the users per second.
+    fn load(cluster: Cluster, users: u64, order: IdOrder) -> Result<(Self, f64)> {
+        eprintln!("loading {users} users into {}, {order:?} ids", cluster.version);
         let server = cluster.start()?;
         let config = cluster.config();
         loader::create_tables(&config)?;
-        let mut made = Self { cluster, world: World::new(options.users), best: 0 };
-        let feed = feed(&made.cluster, &made.world, (CLIENTS / 4, LoaderStyle::Sets), 1);
-        figures.preload.1 = Some(loader::preload(&feed)?);
+        let mut made = Self { cluster, world: World::with_order(users, order) };
+        let feed = made.feed(&made.cluster, (CLIENTS / 4, LoaderStyle::Sets), 1);
+        let rate = loader::preload(&feed)?;
         made.world = feed.world.copy();
         loader::copy_for_single(&config)?;
         loader::settle(&config)?;
         server.stop()?;
-        for connections in 1..=4 {
-            let outcome =
-                made.measure((connections, LoaderStyle::Sets), 50 + connections as u64, options.short(), |_| Ok(()))?;
-            eprintln!("  PostgreSQL loader, {connections} connection(s): {:.0} elements/s", outcome.element_rate());
-            figures.postgres_by_connections.push((connections, outcome.element_rate()));
-        }
-        let several = figures.postgres_by_connections.iter().skip(1);
-        let best = several.max_by(|a, b| a.1.total_cmp(&b.1)).context("the calibration has runs")?;
-        made.best = best.0;
-        Ok(Some(made))
-    }
-
-    pub(super) fn round(&self, round: u64, options: &BenchOptions, figures: &mut Figures) -> Result<()> {
-        let outcome = self.measure((self.best, LoaderStyle::Sets), round, options.times(), |feed| {
-            figures.compare(BenchRow::Sets, feed.world.handed_out(), loader::counts(&feed.config)?);
-            Ok(())
-        })?;
-        figures.push(BenchRow::Sets, outcome);
-        let outcome = self.measure((SINGLE_CONNECTIONS, LoaderStyle::Single), round, options.short(), |_| Ok(()))?;
-        figures.push(BenchRow::Statements, outcome);
-        Ok(())
+        Ok((made, rate))
     }
 
     /// Loads bodies into a copy of the database; `check` sees it before it is stopped.
@@ -76,21 +49,79 @@ impl Postgres {
     ) -> Result<LoadOutcome> {
         let copy = self.cluster.copy()?;
         let server = copy.start()?;
-        let feed = feed(&copy, &self.world, by, round);
+        let feed = self.feed(&copy, by, round);
         let outcome = loader::drive(&feed, times, || server.usage())?;
         check(&feed)?;
         server.stop()?;
         Ok(outcome)
     }
+
+    fn feed(&self, cluster: &Cluster, (connections, style): (usize, LoaderStyle), round: u64) -> Feed {
+        Feed {
+            config: cluster.config(),
+            bodies: Arc::new(Bodies::new(Kind::Full, round)),
+            world: Arc::new(self.world.copy()),
+            connections,
+            seed: round,
+            style,
+        }
+    }
 }
 
-fn feed(cluster: &Cluster, world: &World, (connections, style): (usize, LoaderStyle), round: u64) -> Feed {
-    Feed {
-        config: cluster.config(),
-        bodies: Arc::new(Bodies::new(Kind::Full, round)),
-        world: Arc::new(world.copy()),
-        connections,
-        seed: round,
-        style,
+/// The yardsticks over PostgreSQL.
+pub(super) struct Postgres {
+    sequential: LoadedDatabase,
+    random: Option<LoadedDatabase>,
+    /// The number of connections that gives G.
+    best: usize,
+}
+
+impl Postgres {
+    pub(super) fn prepare(scratch: &Path, options: &BenchOptions, figures: &mut Figures) -> Result<Option<Self>> {
+        let Some(cluster) = Cluster::create(scratch, "postgres")? else {
+            let why = "PostgreSQL is not installed (Debian: apt-get install postgresql)";
+            eprintln!("{why}: the ratios against it are left out");
+            figures.left_out.insert(Part::Postgres, why.to_owned());
+            return Ok(None);
+        };
+        figures.postgres_version = Some(cluster.version.clone());
+        let (sequential, rate) = LoadedDatabase::load(cluster, options.users, IdOrder::Sequential)?;
+        figures.preload.1 = Some(rate);
+        let random = if options.parts.has(Part::Random) {
+            let cluster = Cluster::create(scratch, "postgres-random")?.context("PostgreSQL is no longer there")?;
+            Some(LoadedDatabase::load(cluster, options.users, IdOrder::Random)?.0)
+        } else {
+            None
+        };
+        for connections in 1..=4 {
+            let by = (connections, LoaderStyle::Sets);
+            let outcome = sequential.measure(by, 50 + connections as u64, options.short(), |_| Ok(()))?;
+            eprintln!("  PostgreSQL loader, {connections} connection(s): {:.0} elements/s", outcome.element_rate());
+            figures.postgres_by_connections.push((connections, outcome.element_rate()));
+        }
+        let several = figures.postgres_by_connections.iter().skip(1);
+        let best = several.max_by(|a, b| a.1.total_cmp(&b.1)).context("the calibration has runs")?.0;
+        Ok(Some(Self { sequential, random, best }))
+    }
+
+    pub(super) fn round(&self, round: &mut Round<'_>) -> Result<()> {
+        self.sets(&self.sequential, BenchRow::Sets, round)?;
+        if let Some(random) = &self.random {
+            self.sets(random, BenchRow::SetsRandom, round)?;
+        }
+        let (by, times) = ((SINGLE_CONNECTIONS, LoaderStyle::Single), round.options.short());
+        round.figures.push(BenchRow::Statements, self.sequential.measure(by, round.number, times, |_| Ok(()))?);
+        Ok(())
+    }
+
+    /// G, into a copy of `data`.
+    fn sets(&self, data: &LoadedDatabase, row: BenchRow, round: &mut Round<'_>) -> Result<()> {
+        let by = (self.best, LoaderStyle::Sets);
+        let outcome = data.measure(by, round.number, round.options.times(), |feed| {
+            round.figures.compare(row, feed.world.handed_out(), loader::counts(&feed.config)?);
+            Ok(())
+        })?;
+        round.figures.push(row, outcome);
+        Ok(())
     }
 }

@@ -108,6 +108,9 @@ fn throughput(figures: &Figures) -> Vec<Target> {
     let four = median_of(figures.runs(BenchRow::Four), LoadOutcome::element_rate);
     let parse = median(figures.parse.iter().copied());
     let against = |row, against| ratio(figures, row, against);
+    let random = |name, row| {
+        more(name, against(row, BenchRow::SetsRandom), (2.0, 3.0), &[Part::Random, Part::Muster, Part::Postgres])
+    };
     vec![
         more(
             "one workspace, elements/s against G",
@@ -121,6 +124,8 @@ fn throughput(figures: &Figures) -> Vec<Target> {
             (2.0, 3.0),
             &[Part::Muster, Part::Postgres],
         ),
+        random("one workspace, elements/s against G, random ids", BenchRow::OneRandom),
+        random("four workspaces, elements/s against G, random ids", BenchRow::FourRandom),
         more(
             "four workspaces, elements/s against N",
             against(BenchRow::Four, BenchRow::Statements),
@@ -194,7 +199,7 @@ mod tests {
         let named: Vec<_> = text.lines().filter(|line| line.starts_with("- ")).collect();
         assert_eq!(named.len(), targets(&figures).len() + NEVER_MEASURED.len());
         assert_eq!(named[0], "- one workspace, elements/s against G: PostgreSQL is not installed");
-        assert_eq!(named[3], "- four workspaces, elements/s against P: the part `parse` was not asked for");
-        assert_eq!(named[5], "- one-element requests, p99: no run gave a figure");
+        assert_eq!(named[5], "- four workspaces, elements/s against P: the part `parse` was not asked for");
+        assert_eq!(named[7], "- one-element requests, p99: no run gave a figure");
     }
 }
