@@ -43,6 +43,37 @@ impl BenchRow {
     }
 }
 
+/// What a server starts from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum StartFrom {
+    /// A workspace without users.
+    Empty,
+    /// The preloaded users, after a clean stop.
+    Clean,
+    /// The preloaded users and two seconds of imports, after kill -9 under that load.
+    Killed,
+}
+
+impl StartFrom {
+    /// How the report names the start.
+    pub(crate) fn title(self) -> &'static str {
+        match self {
+            Self::Empty => "empty",
+            Self::Clean => "after a clean stop",
+            Self::Killed => "after kill -9 under load",
+        }
+    }
+}
+
+/// Seconds from the start of the process.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct StartTimes {
+    /// To the ready line.
+    pub(crate) ready: f64,
+    /// To the whole answer 200 of the first import.
+    pub(crate) answered: f64,
+}
+
 /// Everything that was measured.
 #[derive(Debug, Default)]
 pub(crate) struct Figures {
@@ -54,10 +85,8 @@ pub(crate) struct Figures {
     /// Parsing only (P), elements per second; the same with Muster's own reading.
     pub(crate) parse: Vec<f64>,
     pub(crate) parse_own: Vec<f64>,
-    /// Seconds from start to ready: an empty directory, after a clean stop, after kill -9 under load.
-    pub(crate) ready_empty: Vec<f64>,
-    pub(crate) ready_clean: Vec<f64>,
-    pub(crate) ready_killed: Vec<f64>,
+    /// Starts, in the order of the report.
+    pub(crate) starts: BTreeMap<StartFrom, Vec<StartTimes>>,
     /// Resident bytes of an empty idle server; of a loaded one at the end of each run with one workspace.
     pub(crate) memory_idle: Vec<f64>,
     pub(crate) memory_loaded: Vec<f64>,
@@ -93,6 +122,13 @@ impl Figures {
             outcome.rejecting,
         );
         self.runs.entry(row).or_default().push(outcome);
+    }
+
+    /// Adds a start and prints its times.
+    pub(crate) fn push_start(&mut self, from: StartFrom, times: StartTimes) {
+        let StartTimes { ready, answered } = times;
+        eprintln!("  start {}: ready after {ready:.3} s, first 200 after {answered:.3} s", from.title());
+        self.starts.entry(from).or_default().push(times);
     }
 
     /// Notes whether `(users, events)` that were sent are there.

@@ -4,6 +4,7 @@
 
 mod loads;
 mod muster;
+mod starts;
 mod yardsticks;
 
 use super::figures::{BenchRow, Figures};

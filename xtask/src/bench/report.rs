@@ -4,7 +4,7 @@
 mod targets;
 
 use super::build::root;
-use super::figures::{Figures, median};
+use super::figures::{Figures, StartTimes, median};
 use super::load::LoadOutcome;
 use super::options::BenchOptions;
 use super::{parse, postgres, proc};
@@ -77,6 +77,7 @@ fn render(options: &BenchOptions, figures: &Figures, machine: &str) -> String {
     targets::write(&mut text, options, figures);
     warnings(&mut text, options, figures);
     runs(&mut text, figures);
+    starts(&mut text, figures);
     details(&mut text, figures);
     text
 }
@@ -105,13 +106,7 @@ fn runs(text: &mut String, figures: &Figures) {
     );
     for (row, of) in figures.rows() {
         let name = row.title();
-        let row = |figure: &dyn Fn(&LoadOutcome) -> f64, digits: usize| {
-            let values: Vec<f64> = of.iter().map(figure).collect();
-            let low = values.iter().copied().fold(f64::INFINITY, f64::min);
-            let high = values.iter().copied().fold(0.0, f64::max);
-            median(values)
-                .map_or_else(|| "-".to_owned(), |middle| format!("{middle:.digits$} ({low:.digits$}-{high:.digits$})"))
-        };
+        let row = |figure: &dyn Fn(&LoadOutcome) -> f64, digits: usize| spread(of.iter().map(figure).collect(), digits);
         let refused: u64 = of.iter().map(|run| run.refused + run.rejecting).sum();
         writeln!(
             text,
@@ -127,6 +122,27 @@ fn runs(text: &mut String, figures: &Figures) {
         )
         .expect("writing to a String never fails");
     }
+}
+
+/// The times of starts; the files are in the page cache, as after a restart of the process alone.
+fn starts(text: &mut String, figures: &Figures) {
+    text.push_str(
+        "\n## Starts\n\nSeconds from the start of the process, median (lowest to highest), with the files in the page cache.\n\n\
+         | start | to ready | to the first import answered 200 |\n|---|---|---|\n",
+    );
+    for (from, times) in &figures.starts {
+        let of = |time: &dyn Fn(&StartTimes) -> f64| spread(times.iter().map(time).collect(), 3);
+        let (ready, answered) = (of(&|times| times.ready), of(&|times| times.answered));
+        writeln!(text, "| {} | {ready} | {answered} |", from.title()).expect("writing to a String never fails");
+    }
+}
+
+/// The median with the lowest and the highest value.
+fn spread(values: Vec<f64>, digits: usize) -> String {
+    let low = values.iter().copied().fold(f64::INFINITY, f64::min);
+    let high = values.iter().copied().fold(0.0, f64::max);
+    median(values)
+        .map_or_else(|| "-".to_owned(), |middle| format!("{middle:.digits$} ({low:.digits$}-{high:.digits$})"))
 }
 
 fn details(text: &mut String, figures: &Figures) {

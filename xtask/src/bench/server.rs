@@ -26,6 +26,8 @@ pub(crate) const ADMIN: &str = "benchmark-admin-token-0123456789abcdef";
 pub(crate) struct BenchServer {
     child: Child,
     pub(crate) addr: SocketAddr,
+    /// The start of the process.
+    pub(crate) began: Instant,
     /// From the start of the process to its ready line.
     pub(crate) ready: Duration,
 }
@@ -70,7 +72,7 @@ impl BenchServer {
                 let _ = send.send(line);
             }
         });
-        let mut server = Self { child, addr: SocketAddr::from(([127, 0, 0, 1], 0)), ready: Duration::ZERO };
+        let mut server = Self { child, addr: SocketAddr::from(([127, 0, 0, 1], 0)), began, ready: Duration::ZERO };
         while began.elapsed() < PATIENCE {
             check_interrupted()?;
             match lines.recv_timeout(Duration::from_millis(100)) {

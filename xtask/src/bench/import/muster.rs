@@ -2,13 +2,14 @@
 
 use super::super::bodies::{IdOrder, World};
 use super::super::disk::copy_directory;
-use super::super::figures::{BenchRow, Figures};
+use super::super::figures::{BenchRow, Figures, StartFrom};
 use super::super::load::{self, ClientTarget};
 use super::super::options::{BenchOptions, Part};
 use super::super::proc;
 use super::super::server::{BenchServer, BenchWorkspace};
 use super::super::window::{Times, check_interrupted};
 use super::loads::{CLIENTS, Round, full, one_element};
+use super::starts::first_answer;
 use anyhow::{Result, bail};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -85,10 +86,14 @@ impl Muster {
         figures: &mut Figures,
     ) -> Result<Self> {
         for i in 0..options.rounds {
-            let server = BenchServer::muster(&binary, &scratch.join(format!("empty{i}")))?;
-            figures.ready_empty.push(server.ready.as_secs_f64());
+            let dir = scratch.join(format!("empty{i}"));
+            let server = BenchServer::muster(&binary, &dir)?;
             std::thread::sleep(SETTLE);
             figures.memory_idle.push(proc::memory(server.pid())?.0 as f64);
+            let workspace = server.workspace("empty", World::new(0))?;
+            server.stop()?;
+            let server = BenchServer::muster(&binary, &dir)?;
+            figures.push_start(StartFrom::Empty, first_answer(&server, &workspace, i)?);
             server.stop()?;
         }
         let load = |name, of| LoadedData::load(&binary, scratch.join(name), options.users, of);
@@ -130,7 +135,7 @@ impl Muster {
         let Round { number, options, figures } = round;
         let data = self.one.copy()?;
         let server = BenchServer::muster(&self.binary, &data.dir)?;
-        figures.ready_clean.push(server.ready.as_secs_f64());
+        figures.push_start(StartFrom::Clean, first_answer(&server, &data.workspaces[0], *number)?);
         let load = full(data.targets(&server), *number);
         figures.push(BenchRow::One, load::drive(&load, options.times(), || server.usage())?);
         figures.memory_loaded.push(proc::memory(server.pid())?.0 as f64);
@@ -154,7 +159,7 @@ impl Muster {
             // The clients end with an error, as they should: their server is gone.
             drop(clients.join());
             let server = BenchServer::muster(&self.binary, &data.dir)?;
-            figures.ready_killed.push(server.ready.as_secs_f64());
+            figures.push_start(StartFrom::Killed, first_answer(&server, &data.workspaces[0], round)?);
             server.stop()?;
         }
         Ok(())
