@@ -18,6 +18,8 @@ pub(crate) enum BenchRow {
     Sets,
     /// The same with random ids.
     SetsRandom,
+    /// With a write-ahead log so small that checkpoints happen within the window.
+    SetsCheckpoints,
     /// The service with one statement an element, N.
     Statements,
     /// One-element requests at 256 connections.
@@ -35,6 +37,7 @@ impl BenchRow {
             Self::OneRandom => "Muster, one workspace, random ids",
             Self::FourRandom => "Muster, four workspaces, random ids",
             Self::Sets => "PostgreSQL loader G",
+            Self::SetsCheckpoints => "PostgreSQL loader G, checkpoints within the run",
             Self::SetsRandom => "PostgreSQL loader G, random ids",
             Self::Statements => "PostgreSQL, one statement an element (N)",
             Self::OneElement => "Muster, one element, 256 connections",
@@ -80,6 +83,8 @@ pub(crate) struct Figures {
     runs: BTreeMap<BenchRow, Vec<LoadOutcome>>,
     /// `(connections, elements per second)` of the loader's calibration; the first is one connection.
     pub(crate) postgres_by_connections: Vec<(usize, f64)>,
+    /// Checkpoints that began in each run of G with checkpoints, warming up included.
+    pub(crate) checkpoints: Vec<usize>,
     /// What `postgres --version` says; `None` when it is absent or not asked for.
     pub(crate) postgres_version: Option<String>,
     /// Parsing only (P), elements per second; the same with Muster's own reading.

@@ -16,6 +16,7 @@ usage: cargo xtask bench import [--quick] [--rounds N] [--seconds N] [--users N]
   --binary F   a muster binary to measure instead of a fresh release build
   --only ...   some parts; the report is then printed only, not written to docs/benchmarks.md:
                muster, postgres (G and N), noop, parse: what the ratios are made of
+               checkpoints: G with checkpoints within the run
                random: muster and postgres with random ids of users and events, too
    or: cargo xtask bench engine --help     reading, decisions and storage without HTTP, in one process
    or: cargo xtask bench console --help    pages of the console, and imports beside viewers of the live stream
@@ -43,10 +44,12 @@ pub(crate) enum Part {
     Noop,
     Parse,
     Random,
+    Checkpoints,
 }
 
 impl Part {
-    pub(crate) const ALL: [Self; 5] = [Self::Muster, Self::Postgres, Self::Noop, Self::Parse, Self::Random];
+    pub(crate) const ALL: [Self; 6] =
+        [Self::Muster, Self::Postgres, Self::Noop, Self::Parse, Self::Random, Self::Checkpoints];
 
     /// The name in `--only`.
     pub(crate) fn name(self) -> &'static str {
@@ -56,6 +59,7 @@ impl Part {
             Self::Noop => "noop",
             Self::Parse => "parse",
             Self::Random => "random",
+            Self::Checkpoints => "checkpoints",
         }
     }
 }
@@ -120,6 +124,12 @@ impl BenchOptions {
     /// A run of full bodies.
     pub(crate) fn times(&self) -> Times {
         Times { warm: Duration::from_secs(self.seconds.div_ceil(5)), run: Duration::from_secs(self.seconds) }
+    }
+
+    /// The `max_wal_size` of G with checkpoints, in MB: PostgreSQL's default of 1 GB for a run of 20 s, in proportion for
+    /// a shorter run, so that checkpoints begin in it.
+    pub(crate) fn checkpoint_wal_megabytes(&self) -> u64 {
+        (self.seconds * 51).clamp(64, 1_024)
     }
 
     /// A run of one-element requests, of the calibration, of the parser.

@@ -21,6 +21,7 @@ pub(crate) const SETTINGS: &[(&str, &str)] = &[
     ("jit", "off"),
     ("max_connections", "20"),
     ("listen_addresses", ""),
+    ("log_checkpoints", "on"),
 ];
 /// The longest wait for the server to come up or to end.
 const PATIENCE: Duration = Duration::from_secs(120);
@@ -41,6 +42,9 @@ pub(crate) struct Cluster {
 #[derive(Debug)]
 pub(crate) struct RunningPostgres {
     child: Child,
+    log: PathBuf,
+    /// Bytes of the log from before the start.
+    logged: u64,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -90,14 +94,24 @@ impl Cluster {
 
     /// Starts the server on a Unix socket in the cluster's directory and waits until it takes connections.
     pub(crate) fn start(&self) -> Result<RunningPostgres> {
+        self.start_with(&[])
+    }
+
+    /// The same with settings that replace those of `SETTINGS`.
+    pub(crate) fn start_with(&self, settings: &[(&str, String)]) -> Result<RunningPostgres> {
         let log = self.dir.join("postgres.log");
         let mut command = self.command("postgres", &log)?;
         command.arg("-D").arg(&self.data).arg("-k").arg(&self.dir);
         for (name, value) in SETTINGS {
             command.arg("-c").arg(format!("{name}={value}"));
         }
+        for (name, value) in settings {
+            command.arg("-c").arg(format!("{name}={value}"));
+        }
         // A process group of its own: Ctrl-C reaches the benchmark, which then stops the server in order.
-        let mut running = RunningPostgres { child: command.process_group(0).spawn()? };
+        let logged = fs::metadata(&log).map_or(0, |log| log.len());
+        let child = command.process_group(0).spawn()?;
+        let mut running = RunningPostgres { child, log: log.clone(), logged };
         let began = Instant::now();
         while began.elapsed() < PATIENCE {
             check_interrupted()?;
@@ -126,6 +140,13 @@ impl RunningPostgres {
     /// What the server's processes have used so far.
     pub(crate) fn usage(&self) -> Result<Usage> {
         proc::usage_with_children(self.child.id())
+    }
+
+    /// Returns how many checkpoints began since the start because of the clock or of the write-ahead log.
+    pub(crate) fn checkpoint_count(&self) -> Result<usize> {
+        let log = fs::read(&self.log)?;
+        let from = usize::try_from(self.logged)?.min(log.len());
+        Ok(count_checkpoints(&String::from_utf8_lossy(&log[from..])))
     }
 
     /// A fast shutdown (SIGINT), which writes a checkpoint.
@@ -188,4 +209,25 @@ fn unprivileged_account() -> Result<Option<Account>> {
         }
     }
     bail!("PostgreSQL refuses to run as root and there is neither an account postgres nor nobody")
+}
+
+fn count_checkpoints(log: &str) -> usize {
+    let began = |line: &&str| line.contains("checkpoint starting: wal") || line.contains("checkpoint starting: time");
+    log.lines().filter(began).count()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::count_checkpoints;
+
+    #[test]
+    fn the_checkpoints_of_a_start_or_a_stop_are_not_counted() {
+        let log = "\
+2026-11-30 10:00:00.000 UTC [7] LOG:  checkpoint starting: end-of-recovery immediate wait
+2026-11-30 10:00:01.000 UTC [7] LOG:  checkpoint starting: wal
+2026-11-30 10:00:05.000 UTC [7] LOG:  checkpoint complete: wrote 9 buffers (0.1%)
+2026-11-30 10:00:31.000 UTC [7] LOG:  checkpoint starting: time
+2026-11-30 10:00:40.000 UTC [7] LOG:  checkpoint starting: shutdown immediate";
+        assert_eq!(count_checkpoints(log), 2);
+    }
 }

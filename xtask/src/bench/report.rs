@@ -78,7 +78,7 @@ fn render(options: &BenchOptions, figures: &Figures, machine: &str) -> String {
     warnings(&mut text, options, figures);
     runs(&mut text, figures);
     starts(&mut text, figures);
-    details(&mut text, figures);
+    details(&mut text, options, figures);
     text
 }
 
@@ -145,7 +145,7 @@ fn spread(values: Vec<f64>, digits: usize) -> String {
         .map_or_else(|| "-".to_owned(), |middle| format!("{middle:.digits$} ({low:.digits$}-{high:.digits$})"))
 }
 
-fn details(text: &mut String, figures: &Figures) {
+fn details(text: &mut String, options: &BenchOptions, figures: &Figures) {
     text.push('\n');
     let mut line = |value: String| writeln!(text, "- {value}").expect("writing to a String never fails");
     let each = |rates: &[f64]| rates.iter().map(|rate| format!("{rate:.0}")).collect::<Vec<_>>().join(", ");
@@ -153,6 +153,11 @@ fn details(text: &mut String, figures: &Figures) {
     line(format!("the same with Muster's own reading, which validates, too: {}", each(&figures.parse_own)));
     let loaders: Vec<_> = figures.postgres_by_connections.iter().map(|(n, rate)| format!("{n}: {rate:.0}")).collect();
     line(format!("PostgreSQL loader by connections, elements/s (the best of 2-4 is G): {}", loaders.join(", ")));
+    line(format!(
+        "G with checkpoints: max_wal_size={}MB, checkpoints that began in each run, warming up included: {:?}",
+        options.checkpoint_wal_megabytes(),
+        figures.checkpoints
+    ));
     let shown = |rate: Option<f64>| rate.map_or_else(|| "-".to_owned(), |rate| format!("{rate:.0}"));
     line(format!("preload, users/s: Muster {}, PostgreSQL {}", shown(figures.preload.0), shown(figures.preload.1)));
     for counts in &figures.counts {

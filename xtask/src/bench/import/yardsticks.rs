@@ -6,7 +6,7 @@ use super::super::figures::{BenchRow, Figures};
 use super::super::load::LoadOutcome;
 use super::super::loader::{self, Feed, LoaderStyle};
 use super::super::options::{BenchOptions, Part};
-use super::super::postgres::Cluster;
+use super::super::postgres::{Cluster, RunningPostgres};
 use super::super::window::Times;
 use super::loads::{CLIENTS, Round};
 use anyhow::{Context, Result};
@@ -15,6 +15,21 @@ use std::sync::Arc;
 
 /// Connections of N.
 const SINGLE_CONNECTIONS: usize = 4;
+
+/// How bodies are loaded.
+struct LoaderSetup {
+    connections: usize,
+    style: LoaderStyle,
+    /// Settings of PostgreSQL beside the usual ones.
+    settings: Vec<(&'static str, String)>,
+}
+
+impl LoaderSetup {
+    /// G, with this many connections.
+    fn sets(connections: usize) -> Self {
+        Self { connections, style: LoaderStyle::Sets, settings: Vec::new() }
+    }
+}
 
 /// A stopped database with the tables of G and N, both with the preloaded users.
 struct LoadedDatabase {
@@ -30,7 +45,7 @@ impl LoadedDatabase {
         let config = cluster.config();
         loader::create_tables(&config)?;
         let mut made = Self { cluster, world: World::with_order(users, order) };
-        let feed = made.feed(&made.cluster, (CLIENTS / 4, LoaderStyle::Sets), 1);
+        let feed = made.feed(&made.cluster, &LoaderSetup::sets(CLIENTS / 4), 1);
         let rate = loader::preload(&feed)?;
         made.world = feed.world.copy();
         loader::copy_for_single(&config)?;
@@ -42,28 +57,28 @@ impl LoadedDatabase {
     /// Loads bodies into a copy of the database; `check` sees it before it is stopped.
     fn measure(
         &self,
-        by: (usize, LoaderStyle),
+        by: &LoaderSetup,
         round: u64,
         times: Times,
-        check: impl FnOnce(&Feed) -> Result<()>,
+        check: impl FnOnce(&Feed, &RunningPostgres) -> Result<()>,
     ) -> Result<LoadOutcome> {
         let copy = self.cluster.copy()?;
-        let server = copy.start()?;
+        let server = copy.start_with(&by.settings)?;
         let feed = self.feed(&copy, by, round);
         let outcome = loader::drive(&feed, times, || server.usage())?;
-        check(&feed)?;
+        check(&feed, &server)?;
         server.stop()?;
         Ok(outcome)
     }
 
-    fn feed(&self, cluster: &Cluster, (connections, style): (usize, LoaderStyle), round: u64) -> Feed {
+    fn feed(&self, cluster: &Cluster, by: &LoaderSetup, round: u64) -> Feed {
         Feed {
             config: cluster.config(),
             bodies: Arc::new(Bodies::new(Kind::Full, round)),
             world: Arc::new(self.world.copy()),
-            connections,
+            connections: by.connections,
             seed: round,
-            style,
+            style: by.style,
         }
     }
 }
@@ -94,8 +109,8 @@ impl Postgres {
             None
         };
         for connections in 1..=4 {
-            let by = (connections, LoaderStyle::Sets);
-            let outcome = sequential.measure(by, 50 + connections as u64, options.short(), |_| Ok(()))?;
+            let by = LoaderSetup::sets(connections);
+            let outcome = sequential.measure(&by, 50 + connections as u64, options.short(), |_, _| Ok(()))?;
             eprintln!("  PostgreSQL loader, {connections} connection(s): {:.0} elements/s", outcome.element_rate());
             figures.postgres_by_connections.push((connections, outcome.element_rate()));
         }
@@ -105,23 +120,32 @@ impl Postgres {
     }
 
     pub(super) fn round(&self, round: &mut Round<'_>) -> Result<()> {
-        self.sets(&self.sequential, BenchRow::Sets, round)?;
-        if let Some(random) = &self.random {
-            self.sets(random, BenchRow::SetsRandom, round)?;
+        let plain = LoaderSetup::sets(self.best);
+        self.sets((&self.sequential, &plain), BenchRow::Sets, round)?;
+        if round.options.parts.has(Part::Checkpoints) {
+            let settings = vec![("max_wal_size", format!("{}MB", round.options.checkpoint_wal_megabytes()))];
+            let setup = LoaderSetup { settings, ..LoaderSetup::sets(self.best) };
+            let count = self.sets((&self.sequential, &setup), BenchRow::SetsCheckpoints, round)?;
+            round.figures.checkpoints.push(count);
         }
-        let (by, times) = ((SINGLE_CONNECTIONS, LoaderStyle::Single), round.options.short());
-        round.figures.push(BenchRow::Statements, self.sequential.measure(by, round.number, times, |_| Ok(()))?);
+        if let Some(random) = &self.random {
+            self.sets((random, &plain), BenchRow::SetsRandom, round)?;
+        }
+        let single = LoaderSetup { style: LoaderStyle::Single, ..LoaderSetup::sets(SINGLE_CONNECTIONS) };
+        let outcome = self.sequential.measure(&single, round.number, round.options.short(), |_, _| Ok(()))?;
+        round.figures.push(BenchRow::Statements, outcome);
         Ok(())
     }
 
-    /// G, into a copy of `data`.
-    fn sets(&self, data: &LoadedDatabase, row: BenchRow, round: &mut Round<'_>) -> Result<()> {
-        let by = (self.best, LoaderStyle::Sets);
-        let outcome = data.measure(by, round.number, round.options.times(), |feed| {
+    /// G, into a copy of `data`; returns how many checkpoints began.
+    fn sets(&self, (data, by): (&LoadedDatabase, &LoaderSetup), row: BenchRow, round: &mut Round<'_>) -> Result<usize> {
+        let mut checkpoints = 0;
+        let outcome = data.measure(by, round.number, round.options.times(), |feed, server| {
+            checkpoints = server.checkpoint_count()?;
             round.figures.compare(row, feed.world.handed_out(), loader::counts(&feed.config)?);
             Ok(())
         })?;
         round.figures.push(row, outcome);
-        Ok(())
+        Ok(checkpoints)
     }
 }

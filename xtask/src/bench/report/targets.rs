@@ -127,6 +127,13 @@ fn throughput(figures: &Figures) -> Vec<Target> {
         random("one workspace, elements/s against G, random ids", BenchRow::OneRandom),
         random("four workspaces, elements/s against G, random ids", BenchRow::FourRandom),
         more(
+            "one workspace, elements/s against G with checkpoints",
+            against(BenchRow::One, BenchRow::SetsCheckpoints)
+                .filter(|_| figures.checkpoints.iter().any(|count| *count > 0)),
+            (2.0, 3.0),
+            &[Part::Checkpoints, Part::Muster, Part::Postgres],
+        ),
+        more(
             "four workspaces, elements/s against N",
             against(BenchRow::Four, BenchRow::Statements),
             (10.0, 25.0),
@@ -200,7 +207,7 @@ mod tests {
         let named: Vec<_> = text.lines().filter(|line| line.starts_with("- ")).collect();
         assert_eq!(named.len(), targets(&figures).len() + NEVER_MEASURED.len());
         assert_eq!(named[0], "- one workspace, elements/s against G: PostgreSQL is not installed");
-        assert_eq!(named[5], "- four workspaces, elements/s against P: the part `parse` was not asked for");
-        assert_eq!(named[7], "- one-element requests, p99: no run gave a figure");
+        assert_eq!(named[6], "- four workspaces, elements/s against P: the part `parse` was not asked for");
+        assert_eq!(named[8], "- one-element requests, p99: no run gave a figure");
     }
 }
