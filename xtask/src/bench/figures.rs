@@ -85,6 +85,8 @@ pub(crate) struct Figures {
     pub(crate) postgres_by_connections: Vec<(usize, f64)>,
     /// Checkpoints that began in each run of G with checkpoints, warming up included.
     pub(crate) checkpoints: Vec<usize>,
+    /// The device that holds the data, and whether its written bytes can be counted.
+    pub(crate) device: (String, bool),
     /// What `postgres --version` says; `None` when it is absent or not asked for.
     pub(crate) postgres_version: Option<String>,
     /// Parsing only (P), elements per second; the same with Muster's own reading.

@@ -7,6 +7,7 @@ mod muster;
 mod starts;
 mod yardsticks;
 
+use super::disk::DiskMeter;
 use super::figures::{BenchRow, Figures};
 use super::load;
 use super::options::{BenchOptions, Part};
@@ -28,12 +29,15 @@ pub(crate) fn run(options: &BenchOptions) -> Result<()> {
     let scratch = tempfile::Builder::new().prefix("muster-bench-").tempdir_in(&options.dir)?;
     // PostgreSQL runs under an account of its own when this is root, and has to reach its directory.
     std::fs::set_permissions(scratch.path(), std::fs::Permissions::from_mode(0o711))?;
+    let disk = DiskMeter::find(scratch.path())?;
     let mut figures = Figures::default();
+    figures.device = (disk.describe(), disk.has_device());
     let muster = binary.map(|binary| Muster::prepare(binary, scratch.path(), options, &mut figures)).transpose()?;
-    let postgres = if has(Part::Postgres) { Postgres::prepare(scratch.path(), options, &mut figures)? } else { None };
+    let postgres =
+        if has(Part::Postgres) { Postgres::prepare(scratch.path(), &disk, options, &mut figures)? } else { None };
     for number in 1..=options.rounds {
         eprintln!("round {number} of {}", options.rounds);
-        let round = &mut Round { number, options, figures: &mut figures };
+        let round = &mut Round { number, options, disk: &disk, figures: &mut figures };
         if let Some(muster) = &muster {
             muster.round(round)?;
         }
@@ -60,6 +64,8 @@ fn noop(scratch: &Path, round: &mut Round<'_>) -> Result<()> {
     let server = BenchServer::noop(scratch)?;
     let target = server.target(&BenchWorkspace::anything(round.options.users));
     let load = one_element(vec![target], round.number);
-    round.figures.push(BenchRow::Noop, load::drive(&load, round.options.short(), || server.usage())?);
+    round
+        .figures
+        .push(BenchRow::Noop, round.disk.measure(|| load::drive(&load, round.options.short(), || server.usage()))?);
     server.kill()
 }

@@ -52,6 +52,11 @@ pub(crate) struct LoadOutcome {
     /// Time from the first byte sent to the whole answer, in microseconds, ascending.
     pub(crate) latencies: Vec<u32>,
     pub(crate) span: Span,
+    /// Elements and bytes of the bodies of all requests answered 200, also before and after the window.
+    pub(crate) all_elements: u64,
+    pub(crate) all_bytes: u64,
+    /// Bytes that the device wrote meanwhile; `None` if they were not counted.
+    pub(crate) device_written: Option<u64>,
 }
 
 impl LoadOutcome {
@@ -77,6 +82,8 @@ impl LoadOutcome {
         self.requests += other.requests;
         self.elements += other.elements;
         self.bytes += other.bytes;
+        self.all_elements += other.all_elements;
+        self.all_bytes += other.all_bytes;
         self.refused += other.refused;
         self.rejecting += other.rejecting;
         self.latencies.extend(other.latencies);
@@ -164,7 +171,11 @@ impl Client {
             if reply.status != 200 {
                 seen.refused += 1;
                 tokio::time::sleep(REFUSED_PAUSE).await;
-            } else if phase.counts() {
+                continue;
+            }
+            seen.all_elements += self.bodies.elements();
+            seen.all_bytes += length as u64;
+            if phase.counts() {
                 seen.requests += 1;
                 seen.elements += self.bodies.elements();
                 seen.bytes += length as u64;

@@ -150,6 +150,8 @@ async fn work(mut worker: Worker, feed: Feed, mut rng: Rng, phase: Arc<WindowPha
             Worker::Sets(loader) => loader.load(&body).await?,
             Worker::Single(loader) => loader.load(&body).await?,
         }
+        seen.all_elements += feed.bodies.elements();
+        seen.all_bytes += body.len() as u64;
         if phase.counts() {
             seen.requests += 1;
             seen.elements += feed.bodies.elements();

@@ -107,20 +107,30 @@ pub(crate) fn machine(dir: &Path) -> String {
     format!("{model}, {cores} cores, {memory} GiB of memory, Linux {}, data on {system}", kernel.trim())
 }
 
-/// The type of the file system that holds `dir`, from the longest mount point that is a prefix of it.
+/// The type of the file system that holds `dir`.
 pub(crate) fn file_system(dir: &Path) -> String {
+    mount(dir).1
+}
+
+/// What is mounted where `dir` is, such as `/dev/sda1` or `overlay`.
+pub(crate) fn mounted_device(dir: &Path) -> String {
+    mount(dir).0
+}
+
+/// What is mounted, and its type: of the longest mount point that is a prefix of `dir`.
+fn mount(dir: &Path) -> (String, String) {
     let mounts = fs::read_to_string("/proc/mounts").unwrap_or_default();
-    let mut best = (0, "an unknown file system");
+    let mut best = (0, "", "an unknown file system");
     for line in mounts.lines() {
-        let mut parts = line.split(' ').skip(1);
-        if let (Some(point), Some(kind)) = (parts.next(), parts.next())
+        let mut parts = line.split(' ');
+        if let (Some(device), Some(point), Some(kind)) = (parts.next(), parts.next(), parts.next())
             && dir.starts_with(point)
             && point.len() >= best.0
         {
-            best = (point.len(), kind);
+            best = (point.len(), device, kind);
         }
     }
-    best.1.to_owned()
+    (best.1.to_owned(), best.2.to_owned())
 }
 
 /// The trimmed first line that a command prints, or `None` when it fails or prints nothing.

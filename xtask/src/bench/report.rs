@@ -51,6 +51,7 @@ fn render(options: &BenchOptions, figures: &Figures, machine: &str) -> String {
         writeln!(text, "- {name}: {value}").expect("writing to a String never fails");
     };
     line("machine", machine);
+    line("device of the data", &figures.device.0);
     line("date", &date);
     line("command", &format!("`{}`", options.line));
     line("commit", commit.as_deref().unwrap_or("not in git"));
@@ -100,9 +101,10 @@ fn warnings(text: &mut String, options: &BenchOptions, figures: &Figures) {
 
 fn runs(text: &mut String, figures: &Figures) {
     text.push_str(
-        "\n## Runs\n\nMedian (lowest to highest run). CPU in cores: the server's processes, the generator (for G and N: the loader), and whatever else ran.\n\n\
-         | what | elements/s | requests/s | p50 ms | p99 ms | CPU server | CPU generator | CPU others | disk B/element | refused |\n\
-         |---|---|---|---|---|---|---|---|---|---|\n",
+        "\n## Runs\n\nMedian (lowest to highest run). CPU in cores: the server's processes, the generator (for G and N: the loader), and whatever else ran. \
+         The bytes of the device are those of the whole machine, from the start of a run, warming up included, until everything is written back.\n\n\
+         | what | elements/s | requests/s | p50 ms | p99 ms | CPU server | CPU generator | CPU others | write_bytes/element | device B/element | refused |\n\
+         |---|---|---|---|---|---|---|---|---|---|---|\n",
     );
     for (row, of) in figures.rows() {
         let name = row.title();
@@ -110,7 +112,7 @@ fn runs(text: &mut String, figures: &Figures) {
         let refused: u64 = of.iter().map(|run| run.refused + run.rejecting).sum();
         writeln!(
             text,
-            "| {name} | {} | {} | {} | {} | {} | {} | {} | {} | {refused} |",
+            "| {name} | {} | {} | {} | {} | {} | {} | {} | {} | {} | {refused} |",
             row(&LoadOutcome::element_rate, 0),
             row(&LoadOutcome::request_rate, 0),
             row(&|run| run.quantile(0.5), 1),
@@ -119,6 +121,7 @@ fn runs(text: &mut String, figures: &Figures) {
             row(&|run| run.span.own_cpu / run.span.seconds, 2),
             row(&|run| run.span.other_cpu / run.span.seconds, 2),
             row(&|run| run.span.written as f64 / run.elements as f64, 0),
+            row(&|run| run.device_written.map_or(f64::NAN, |bytes| bytes as f64 / run.all_elements as f64), 0),
         )
         .expect("writing to a String never fails");
     }
@@ -139,6 +142,7 @@ fn starts(text: &mut String, figures: &Figures) {
 
 /// The median with the lowest and the highest value.
 fn spread(values: Vec<f64>, digits: usize) -> String {
+    let values: Vec<f64> = values.into_iter().filter(|value| value.is_finite()).collect();
     let low = values.iter().copied().fold(f64::INFINITY, f64::min);
     let high = values.iter().copied().fold(0.0, f64::max);
     median(values)

@@ -1,6 +1,7 @@
 //! Owns the two loads that the targets name: how many clients send which bodies; and what a round of them is given.
 
 use super::super::bodies::{Bodies, Kind};
+use super::super::disk::DiskMeter;
 use super::super::figures::Figures;
 use super::super::load::{ClientTarget, Load};
 use super::super::options::BenchOptions;
@@ -15,6 +16,7 @@ const ONE_ELEMENT_CONNECTIONS: usize = 256;
 pub(super) struct Round<'a> {
     pub(super) number: u64,
     pub(super) options: &'a BenchOptions,
+    pub(super) disk: &'a DiskMeter,
     pub(super) figures: &'a mut Figures,
 }
 

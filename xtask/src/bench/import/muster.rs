@@ -125,22 +125,23 @@ impl Muster {
         let data = data.copy()?;
         let server = BenchServer::muster(&self.binary, &data.dir)?;
         let load = full(data.targets(&server), round.number);
-        round.figures.push(row, load::drive(&load, round.options.times(), || server.usage())?);
+        let outcome = round.disk.measure(|| load::drive(&load, round.options.times(), || server.usage()))?;
+        round.figures.push(row, outcome);
         data.check_counts(&server, row, round.figures)?;
         server.stop()
     }
 
     /// Full bodies, then one-element requests to the same server.
     fn one_workspace(&self, round: &mut Round<'_>) -> Result<()> {
-        let Round { number, options, figures } = round;
+        let Round { number, options, disk, figures } = round;
         let data = self.one.copy()?;
         let server = BenchServer::muster(&self.binary, &data.dir)?;
         figures.push_start(StartFrom::Clean, first_answer(&server, &data.workspaces[0], *number)?);
         let load = full(data.targets(&server), *number);
-        figures.push(BenchRow::One, load::drive(&load, options.times(), || server.usage())?);
+        figures.push(BenchRow::One, disk.measure(|| load::drive(&load, options.times(), || server.usage()))?);
         figures.memory_loaded.push(proc::memory(server.pid())?.0 as f64);
         let load = one_element(data.targets(&server), *number);
-        figures.push(BenchRow::OneElement, load::drive(&load, options.short(), || server.usage())?);
+        figures.push(BenchRow::OneElement, disk.measure(|| load::drive(&load, options.short(), || server.usage()))?);
         data.check_counts(&server, BenchRow::OneElement, figures)?;
         server.stop()
     }

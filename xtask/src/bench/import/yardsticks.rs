@@ -2,6 +2,7 @@
 //! a database.
 
 use super::super::bodies::{Bodies, IdOrder, Kind, World};
+use super::super::disk::DiskMeter;
 use super::super::figures::{BenchRow, Figures};
 use super::super::load::LoadOutcome;
 use super::super::loader::{self, Feed, LoaderStyle};
@@ -58,14 +59,14 @@ impl LoadedDatabase {
     fn measure(
         &self,
         by: &LoaderSetup,
-        round: u64,
-        times: Times,
+        disk: &DiskMeter,
+        (round, times): (u64, Times),
         check: impl FnOnce(&Feed, &RunningPostgres) -> Result<()>,
     ) -> Result<LoadOutcome> {
         let copy = self.cluster.copy()?;
         let server = copy.start_with(&by.settings)?;
         let feed = self.feed(&copy, by, round);
-        let outcome = loader::drive(&feed, times, || server.usage())?;
+        let outcome = disk.measure(|| loader::drive(&feed, times, || server.usage()))?;
         check(&feed, &server)?;
         server.stop()?;
         Ok(outcome)
@@ -92,7 +93,12 @@ pub(super) struct Postgres {
 }
 
 impl Postgres {
-    pub(super) fn prepare(scratch: &Path, options: &BenchOptions, figures: &mut Figures) -> Result<Option<Self>> {
+    pub(super) fn prepare(
+        scratch: &Path,
+        disk: &DiskMeter,
+        options: &BenchOptions,
+        figures: &mut Figures,
+    ) -> Result<Option<Self>> {
         let Some(cluster) = Cluster::create(scratch, "postgres")? else {
             let why = "PostgreSQL is not installed (Debian: apt-get install postgresql)";
             eprintln!("{why}: the ratios against it are left out");
@@ -110,7 +116,7 @@ impl Postgres {
         };
         for connections in 1..=4 {
             let by = LoaderSetup::sets(connections);
-            let outcome = sequential.measure(&by, 50 + connections as u64, options.short(), |_, _| Ok(()))?;
+            let outcome = sequential.measure(&by, disk, (50 + connections as u64, options.short()), |_, _| Ok(()))?;
             eprintln!("  PostgreSQL loader, {connections} connection(s): {:.0} elements/s", outcome.element_rate());
             figures.postgres_by_connections.push((connections, outcome.element_rate()));
         }
@@ -127,12 +133,17 @@ impl Postgres {
             let setup = LoaderSetup { settings, ..LoaderSetup::sets(self.best) };
             let count = self.sets((&self.sequential, &setup), BenchRow::SetsCheckpoints, round)?;
             round.figures.checkpoints.push(count);
+            if count == 0 {
+                let why = "no checkpoint began within a run of G with checkpoints: it was too short";
+                round.figures.left_out.insert(Part::Checkpoints, why.to_owned());
+            }
         }
         if let Some(random) = &self.random {
             self.sets((random, &plain), BenchRow::SetsRandom, round)?;
         }
         let single = LoaderSetup { style: LoaderStyle::Single, ..LoaderSetup::sets(SINGLE_CONNECTIONS) };
-        let outcome = self.sequential.measure(&single, round.number, round.options.short(), |_, _| Ok(()))?;
+        let times = (round.number, round.options.short());
+        let outcome = self.sequential.measure(&single, round.disk, times, |_, _| Ok(()))?;
         round.figures.push(BenchRow::Statements, outcome);
         Ok(())
     }
@@ -140,7 +151,8 @@ impl Postgres {
     /// G, into a copy of `data`; returns how many checkpoints began.
     fn sets(&self, (data, by): (&LoadedDatabase, &LoaderSetup), row: BenchRow, round: &mut Round<'_>) -> Result<usize> {
         let mut checkpoints = 0;
-        let outcome = data.measure(by, round.number, round.options.times(), |feed, server| {
+        let (disk, times) = (round.disk, round.options.times());
+        let outcome = data.measure(by, disk, (round.number, times), |feed, server| {
             checkpoints = server.checkpoint_count()?;
             round.figures.compare(row, feed.world.handed_out(), loader::counts(&feed.config)?);
             Ok(())
