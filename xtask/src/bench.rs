@@ -8,6 +8,7 @@ mod disk;
 mod engine;
 mod figures;
 mod import;
+mod launch;
 mod load;
 mod loader;
 mod noop;
@@ -19,6 +20,7 @@ mod proc;
 mod report;
 mod server;
 mod shares;
+mod slow_sync;
 mod window;
 pub(crate) mod worst;
 

@@ -14,16 +14,25 @@ pub(crate) enum BenchRow {
     /// The same two with random ids.
     OneRandom,
     FourRandom,
+    /// One workspace, with the server on one and on two cores.
+    OneOnOneCore,
+    OneOnTwoCores,
     /// The PostgreSQL loader at its best number of connections.
     Sets,
     /// The same with random ids.
     SetsRandom,
     /// With a write-ahead log so small that checkpoints happen within the window.
     SetsCheckpoints,
+    /// With PostgreSQL and the loader on one and on two cores.
+    SetsOnOneCore,
+    SetsOnTwoCores,
     /// The service with one statement an element, N.
     Statements,
     /// One-element requests at 256 connections.
     OneElement,
+    /// Both with 3 ms added to each sync.
+    OneSlowSync,
+    OneElementSlowSync,
     /// The same requests to the no-op server.
     Noop,
 }
@@ -36,11 +45,17 @@ impl BenchRow {
             Self::Four => "Muster, four workspaces, 16 clients",
             Self::OneRandom => "Muster, one workspace, random ids",
             Self::FourRandom => "Muster, four workspaces, random ids",
+            Self::OneOnOneCore => "Muster, one workspace, server on one core",
+            Self::OneOnTwoCores => "Muster, one workspace, server on two cores",
             Self::Sets => "PostgreSQL loader G",
             Self::SetsCheckpoints => "PostgreSQL loader G, checkpoints within the run",
             Self::SetsRandom => "PostgreSQL loader G, random ids",
+            Self::SetsOnOneCore => "PostgreSQL loader G, all on one core",
+            Self::SetsOnTwoCores => "PostgreSQL loader G, all on two cores",
             Self::Statements => "PostgreSQL, one statement an element (N)",
             Self::OneElement => "Muster, one element, 256 connections",
+            Self::OneSlowSync => "Muster, one workspace, 3 ms added to each sync",
+            Self::OneElementSlowSync => "Muster, one element, 3 ms added to each sync",
             Self::Noop => "no-op server, one element, 256 connections",
         }
     }
@@ -87,6 +102,8 @@ pub(crate) struct Figures {
     pub(crate) checkpoints: Vec<usize>,
     /// The device that holds the data, and whether its written bytes can be counted.
     pub(crate) device: (String, bool),
+    /// Syncs that were delayed in each run with a slower sync: full bodies, then one-element requests.
+    pub(crate) delayed_syncs: Vec<u64>,
     /// What `postgres --version` says; `None` when it is absent or not asked for.
     pub(crate) postgres_version: Option<String>,
     /// Parsing only (P), elements per second; the same with Muster's own reading.

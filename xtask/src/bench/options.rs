@@ -16,6 +16,8 @@ usage: cargo xtask bench import [--quick] [--rounds N] [--seconds N] [--users N]
   --binary F   a muster binary to measure instead of a fresh release build
   --only ...   some parts; the report is then printed only, not written to docs/benchmarks.md:
                muster, postgres (G and N), noop, parse: what the ratios are made of
+               sync: muster with 3 ms added to each sync, too (needs cc)
+               cores: muster and postgres on one and on two cores, too (needs taskset)
                checkpoints: G with checkpoints within the run
                random: muster and postgres with random ids of users and events, too
    or: cargo xtask bench engine --help     reading, decisions and storage without HTTP, in one process
@@ -45,11 +47,21 @@ pub(crate) enum Part {
     Parse,
     Random,
     Checkpoints,
+    Sync,
+    Cores,
 }
 
 impl Part {
-    pub(crate) const ALL: [Self; 6] =
-        [Self::Muster, Self::Postgres, Self::Noop, Self::Parse, Self::Random, Self::Checkpoints];
+    pub(crate) const ALL: [Self; 8] = [
+        Self::Muster,
+        Self::Postgres,
+        Self::Noop,
+        Self::Parse,
+        Self::Random,
+        Self::Checkpoints,
+        Self::Sync,
+        Self::Cores,
+    ];
 
     /// The name in `--only`.
     pub(crate) fn name(self) -> &'static str {
@@ -60,6 +72,8 @@ impl Part {
             Self::Parse => "parse",
             Self::Random => "random",
             Self::Checkpoints => "checkpoints",
+            Self::Sync => "sync",
+            Self::Cores => "cores",
         }
     }
 }

@@ -2,6 +2,7 @@
 //! settings that an able engineer would set. Leaves tables and statements to `loader.rs`.
 
 use super::disk::copy_directory;
+use super::launch::Launch;
 use super::proc::{self, Usage};
 use super::server::{signal, tail};
 use super::window::check_interrupted;
@@ -67,7 +68,7 @@ impl Cluster {
             std::os::unix::fs::chown(&dir, Some(account.uid), Some(account.gid))?;
         }
         let cluster = Self { programs, data: dir.join("data"), dir, user, version };
-        let mut initdb = cluster.command("initdb", &cluster.dir.join("initdb.log"))?;
+        let mut initdb = cluster.command("initdb", &cluster.dir.join("initdb.log"), &Launch::default())?;
         initdb.args(["--auth=trust", "--username=bench", "--encoding=UTF8", "--locale=C", "--no-sync", "-D"]);
         if !initdb.arg(&cluster.data).status()?.success() {
             bail!("initdb failed:\n{}", tail(&cluster.dir.join("initdb.log")));
@@ -82,9 +83,9 @@ impl Cluster {
         Ok(Self { data, ..self.clone() })
     }
 
-    fn command(&self, program: &str, log: &Path) -> Result<Command> {
+    fn command(&self, program: &str, log: &Path, launch: &Launch) -> Result<Command> {
         let out = OpenOptions::new().create(true).append(true).open(log)?;
-        let mut command = Command::new(self.programs.join(program));
+        let mut command = launch.command(self.programs.join(program));
         command.current_dir(&self.dir).stdin(Stdio::null()).stdout(out.try_clone()?).stderr(out);
         if let Some(account) = self.user {
             command.uid(account.uid).gid(account.gid);
@@ -94,13 +95,13 @@ impl Cluster {
 
     /// Starts the server on a Unix socket in the cluster's directory and waits until it takes connections.
     pub(crate) fn start(&self) -> Result<RunningPostgres> {
-        self.start_with(&[])
+        self.start_with(&[], &Launch::default())
     }
 
-    /// The same with settings that replace those of `SETTINGS`.
-    pub(crate) fn start_with(&self, settings: &[(&str, String)]) -> Result<RunningPostgres> {
+    /// The same with settings that replace those of `SETTINGS`, and on chosen cores.
+    pub(crate) fn start_with(&self, settings: &[(&str, String)], launch: &Launch) -> Result<RunningPostgres> {
         let log = self.dir.join("postgres.log");
-        let mut command = self.command("postgres", &log)?;
+        let mut command = self.command("postgres", &log, launch)?;
         command.arg("-D").arg(&self.data).arg("-k").arg(&self.dir);
         for (name, value) in SETTINGS {
             command.arg("-c").arg(format!("{name}={value}"));

@@ -58,6 +58,20 @@ impl Stat {
     }
 }
 
+/// The kernel's id of the calling thread.
+pub(crate) fn thread_id() -> Result<u32> {
+    let link = fs::read_link("/proc/thread-self").context("/proc/thread-self is not readable")?;
+    let name = link.file_name().and_then(|name| name.to_str()).and_then(|name| name.parse().ok());
+    name.context("/proc/thread-self does not name a thread")
+}
+
+/// The cores that a thread of this process may use, as the kernel lists them: `0-1,4`.
+pub(crate) fn allowed_cores(thread: u32) -> Result<String> {
+    let status = fs::read_to_string(format!("/proc/self/task/{thread}/status"))?;
+    let cores = status.lines().find_map(|line| line.strip_prefix("Cpus_allowed_list:"));
+    Ok(cores.context("the status of a thread has no Cpus_allowed_list")?.trim().to_owned())
+}
+
 /// Processor seconds that the whole machine has spent working since it started.
 pub(crate) fn machine_busy() -> Result<f64> {
     let text = fs::read_to_string("/proc/stat").context("/proc/stat is not readable")?;

@@ -7,7 +7,7 @@ use super::build::root;
 use super::figures::{Figures, StartTimes, median};
 use super::load::LoadOutcome;
 use super::options::BenchOptions;
-use super::{parse, postgres, proc};
+use super::{parse, postgres, proc, slow_sync};
 use anyhow::{Context, Result};
 use std::fmt::Write as _;
 use std::io::Write as _;
@@ -102,6 +102,7 @@ fn warnings(text: &mut String, options: &BenchOptions, figures: &Figures) {
 fn runs(text: &mut String, figures: &Figures) {
     text.push_str(
         "\n## Runs\n\nMedian (lowest to highest run). CPU in cores: the server's processes, the generator (for G and N: the loader), and whatever else ran. \
+         On one or two cores, the generator of Muster may use all; the loader of G shares those of PostgreSQL. \
          The bytes of the device are those of the whole machine, from the start of a run, warming up included, until everything is written back.\n\n\
          | what | elements/s | requests/s | p50 ms | p99 ms | CPU server | CPU generator | CPU others | write_bytes/element | device B/element | refused |\n\
          |---|---|---|---|---|---|---|---|---|---|---|\n",
@@ -151,22 +152,32 @@ fn spread(values: Vec<f64>, digits: usize) -> String {
 
 fn details(text: &mut String, options: &BenchOptions, figures: &Figures) {
     text.push('\n');
-    let mut line = |value: String| writeln!(text, "- {value}").expect("writing to a String never fails");
     let each = |rates: &[f64]| rates.iter().map(|rate| format!("{rate:.0}")).collect::<Vec<_>>().join(", ");
-    line(format!("parsing only (P), elements/s per round: {}", each(&figures.parse)));
-    line(format!("the same with Muster's own reading, which validates, too: {}", each(&figures.parse_own)));
     let loaders: Vec<_> = figures.postgres_by_connections.iter().map(|(n, rate)| format!("{n}: {rate:.0}")).collect();
-    line(format!("PostgreSQL loader by connections, elements/s (the best of 2-4 is G): {}", loaders.join(", ")));
-    line(format!(
-        "G with checkpoints: max_wal_size={}MB, checkpoints that began in each run, warming up included: {:?}",
-        options.checkpoint_wal_megabytes(),
-        figures.checkpoints
-    ));
+    let (limit, added) = (options.checkpoint_wal_megabytes(), slow_sync::ADDED_MICROS);
+    let checkpoints =
+        format!("G with checkpoints: max_wal_size={limit}MB; checkpoints begun per run, warming up included");
+    let syncs = format!("syncs that {added} us were added to, per round (full bodies, then one-element requests)");
+    let lists = [
+        ("parsing only (P), elements/s per round", each(&figures.parse)),
+        ("the same with Muster's own reading, which validates, too", each(&figures.parse_own)),
+        ("PostgreSQL loader by connections, elements/s (the best of 2-4 is G)", loaders.join(", ")),
+        (&checkpoints, join(&figures.checkpoints)),
+        (&syncs, join(&figures.delayed_syncs)),
+    ];
+    let mut line = |value: String| writeln!(text, "- {value}").expect("writing to a String never fails");
+    for (name, values) in lists.iter().filter(|(_, values)| !values.is_empty()) {
+        line(format!("{name}: {values}"));
+    }
     let shown = |rate: Option<f64>| rate.map_or_else(|| "-".to_owned(), |rate| format!("{rate:.0}"));
     line(format!("preload, users/s: Muster {}, PostgreSQL {}", shown(figures.preload.0), shown(figures.preload.1)));
     for counts in &figures.counts {
         line(counts.clone());
     }
+}
+
+fn join(counts: &[impl ToString]) -> String {
+    counts.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
 }
 
 #[cfg(test)]

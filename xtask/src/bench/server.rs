@@ -2,6 +2,7 @@
 //! few management calls that set a Muster workspace up. Every process ends when its handle is dropped.
 
 use super::bodies::World;
+use super::launch::Launch;
 use super::load::ClientTarget;
 use super::proc::{self, Usage};
 use super::window::check_interrupted;
@@ -35,8 +36,13 @@ pub(crate) struct BenchServer {
 impl BenchServer {
     /// Starts `muster serve` on `data` (made if absent) and a free loopback port, and waits until it is ready.
     pub(crate) fn muster(binary: &Path, data: &Path) -> Result<Self> {
+        Self::start(binary, data, &Launch::default())
+    }
+
+    /// The same with chosen cores or environment.
+    pub(crate) fn start(binary: &Path, data: &Path, launch: &Launch) -> Result<Self> {
         let log = data.with_extension("stderr");
-        let mut command = Command::new(binary);
+        let mut command = launch.command(binary);
         command.args(["serve", "--listen", "127.0.0.1:0", "--data-dir"]).arg(data);
         command.env("MUSTER_ADMIN_TOKEN", ADMIN).stdin(Stdio::null());
         Self::spawn(command, &log)

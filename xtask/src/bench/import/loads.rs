@@ -3,8 +3,9 @@
 use super::super::bodies::{Bodies, Kind};
 use super::super::disk::DiskMeter;
 use super::super::figures::Figures;
+use super::super::launch::why_not_on_cores;
 use super::super::load::{ClientTarget, Load};
-use super::super::options::BenchOptions;
+use super::super::options::{BenchOptions, Part};
 use std::sync::Arc;
 
 /// Closed-loop clients of full bodies.
@@ -18,6 +19,19 @@ pub(super) struct Round<'a> {
     pub(super) options: &'a BenchOptions,
     pub(super) disk: &'a DiskMeter,
     pub(super) figures: &'a mut Figures,
+}
+
+impl Round<'_> {
+    /// Whether runs on this many cores are asked for and possible; if they are not possible, the report says why.
+    pub(super) fn can_use_cores(&mut self, count: usize) -> bool {
+        if !self.options.parts.has(Part::Cores) {
+            return false;
+        }
+        let why_not = why_not_on_cores(count);
+        let possible = why_not.is_none();
+        self.figures.left_out.extend(why_not.map(|why| (Part::Cores, why)));
+        possible
+    }
 }
 
 /// One-element requests, half of the users existing.

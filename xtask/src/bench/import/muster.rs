@@ -2,11 +2,13 @@
 
 use super::super::bodies::{IdOrder, World};
 use super::super::disk::copy_directory;
-use super::super::figures::{BenchRow, Figures, StartFrom};
+use super::super::figures::{BenchRow, Figures, StartFrom, StartTimes};
+use super::super::launch::Launch;
 use super::super::load::{self, ClientTarget};
 use super::super::options::{BenchOptions, Part};
 use super::super::proc;
 use super::super::server::{BenchServer, BenchWorkspace};
+use super::super::slow_sync::SlowSync;
 use super::super::window::{Times, check_interrupted};
 use super::loads::{CLIENTS, Round, full, one_element};
 use super::starts::first_answer;
@@ -76,6 +78,7 @@ pub(super) struct Muster {
     four: LoadedData,
     /// Both with random ids.
     random: Option<(LoadedData, LoadedData)>,
+    slow_sync: Option<SlowSync>,
 }
 
 impl Muster {
@@ -107,23 +110,39 @@ impl Muster {
         } else {
             None
         };
-        Ok(Self { binary, one, four, random })
+        let slow_sync =
+            options.parts.has(Part::Sync).then(|| SlowSync::build(scratch)).and_then(|built| {
+                built.map_err(|error| figures.left_out.insert(Part::Sync, format!("{error:#}"))).ok()
+            });
+        Ok(Self { binary, one, four, random, slow_sync })
     }
 
     pub(super) fn round(&self, round: &mut Round<'_>) -> Result<()> {
-        self.one_workspace(round)?;
-        self.full_bodies(&self.four, BenchRow::Four, round)?;
+        let plain = Launch::default();
+        let (start, memory) = self.one_workspace(&plain, (BenchRow::One, BenchRow::OneElement), round)?;
+        round.figures.push_start(StartFrom::Clean, start);
+        round.figures.memory_loaded.push(memory as f64);
+        if let Some(slow) = &self.slow_sync {
+            self.one_workspace(&slow.launch()?, (BenchRow::OneSlowSync, BenchRow::OneElementSlowSync), round)?;
+            round.figures.delayed_syncs.push(slow.count()?);
+        }
+        self.full_bodies((&self.four, &plain), BenchRow::Four, round)?;
         if let Some((one, four)) = &self.random {
-            self.full_bodies(one, BenchRow::OneRandom, round)?;
-            self.full_bodies(four, BenchRow::FourRandom, round)?;
+            self.full_bodies((one, &plain), BenchRow::OneRandom, round)?;
+            self.full_bodies((four, &plain), BenchRow::FourRandom, round)?;
+        }
+        for (count, row) in [(1, BenchRow::OneOnOneCore), (2, BenchRow::OneOnTwoCores)] {
+            if round.can_use_cores(count) {
+                self.full_bodies((&self.one, &Launch::on_cores(count)), row, round)?;
+            }
         }
         Ok(())
     }
 
     /// Full bodies into a copy of `data`.
-    fn full_bodies(&self, data: &LoadedData, row: BenchRow, round: &mut Round<'_>) -> Result<()> {
+    fn full_bodies(&self, (data, launch): (&LoadedData, &Launch), row: BenchRow, round: &mut Round<'_>) -> Result<()> {
         let data = data.copy()?;
-        let server = BenchServer::muster(&self.binary, &data.dir)?;
+        let server = BenchServer::start(&self.binary, &data.dir, launch)?;
         let load = full(data.targets(&server), round.number);
         let outcome = round.disk.measure(|| load::drive(&load, round.options.times(), || server.usage()))?;
         round.figures.push(row, outcome);
@@ -131,19 +150,26 @@ impl Muster {
         server.stop()
     }
 
-    /// Full bodies, then one-element requests to the same server.
-    fn one_workspace(&self, round: &mut Round<'_>) -> Result<()> {
+    /// Full bodies into a copy of one workspace, then one-element requests to the same server; returns how it started,
+    /// and its resident bytes after the full bodies.
+    fn one_workspace(
+        &self,
+        launch: &Launch,
+        rows: (BenchRow, BenchRow),
+        round: &mut Round<'_>,
+    ) -> Result<(StartTimes, u64)> {
         let Round { number, options, disk, figures } = round;
         let data = self.one.copy()?;
-        let server = BenchServer::muster(&self.binary, &data.dir)?;
-        figures.push_start(StartFrom::Clean, first_answer(&server, &data.workspaces[0], *number)?);
+        let server = BenchServer::start(&self.binary, &data.dir, launch)?;
+        let start = first_answer(&server, &data.workspaces[0], *number)?;
         let load = full(data.targets(&server), *number);
-        figures.push(BenchRow::One, disk.measure(|| load::drive(&load, options.times(), || server.usage()))?);
-        figures.memory_loaded.push(proc::memory(server.pid())?.0 as f64);
+        figures.push(rows.0, disk.measure(|| load::drive(&load, options.times(), || server.usage()))?);
+        let memory = proc::memory(server.pid())?.0;
         let load = one_element(data.targets(&server), *number);
-        figures.push(BenchRow::OneElement, disk.measure(|| load::drive(&load, options.short(), || server.usage()))?);
-        data.check_counts(&server, BenchRow::OneElement, figures)?;
-        server.stop()
+        figures.push(rows.1, disk.measure(|| load::drive(&load, options.short(), || server.usage()))?);
+        data.check_counts(&server, rows.1, figures)?;
+        server.stop()?;
+        Ok((start, memory))
     }
 
     /// Measures starts after a kill. Nobody knows which of the last requests were applied, so nothing is counted.

@@ -4,6 +4,7 @@
 use super::super::bodies::{Bodies, IdOrder, Kind, World};
 use super::super::disk::DiskMeter;
 use super::super::figures::{BenchRow, Figures};
+use super::super::launch::{Launch, on_cores};
 use super::super::load::LoadOutcome;
 use super::super::loader::{self, Feed, LoaderStyle};
 use super::super::options::{BenchOptions, Part};
@@ -23,12 +24,14 @@ struct LoaderSetup {
     style: LoaderStyle,
     /// Settings of PostgreSQL beside the usual ones.
     settings: Vec<(&'static str, String)>,
+    /// Cores of PostgreSQL and the loader together, if not all.
+    cores: Option<usize>,
 }
 
 impl LoaderSetup {
     /// G, with this many connections.
     fn sets(connections: usize) -> Self {
-        Self { connections, style: LoaderStyle::Sets, settings: Vec::new() }
+        Self { connections, style: LoaderStyle::Sets, settings: Vec::new(), cores: None }
     }
 }
 
@@ -64,9 +67,10 @@ impl LoadedDatabase {
         check: impl FnOnce(&Feed, &RunningPostgres) -> Result<()>,
     ) -> Result<LoadOutcome> {
         let copy = self.cluster.copy()?;
-        let server = copy.start_with(&by.settings)?;
+        let server = copy.start_with(&by.settings, &by.cores.map(Launch::on_cores).unwrap_or_default())?;
         let feed = self.feed(&copy, by, round);
-        let outcome = disk.measure(|| loader::drive(&feed, times, || server.usage()))?;
+        let drive = || disk.measure(|| loader::drive(&feed, times, || server.usage()));
+        let outcome = by.cores.map_or_else(drive, |count| on_cores(count, drive))?;
         check(&feed, &server)?;
         server.stop()?;
         Ok(outcome)
@@ -140,6 +144,12 @@ impl Postgres {
         }
         if let Some(random) = &self.random {
             self.sets((random, &plain), BenchRow::SetsRandom, round)?;
+        }
+        for (count, row) in [(1, BenchRow::SetsOnOneCore), (2, BenchRow::SetsOnTwoCores)] {
+            if round.can_use_cores(count) {
+                let setup = LoaderSetup { cores: Some(count), ..LoaderSetup::sets(self.best) };
+                self.sets((&self.sequential, &setup), row, round)?;
+            }
         }
         let single = LoaderSetup { style: LoaderStyle::Single, ..LoaderSetup::sets(SINGLE_CONNECTIONS) };
         let times = (round.number, round.options.short());

@@ -76,6 +76,7 @@ pub(super) fn write(text: &mut String, options: &BenchOptions, figures: &Figures
 
 fn targets(figures: &Figures) -> Vec<Target> {
     let mut targets = throughput(figures);
+    targets.extend(small_requests(figures));
     targets.extend(evenness(figures));
     targets.extend(resources(figures));
     targets
@@ -104,50 +105,50 @@ fn ratio(figures: &Figures, row: BenchRow, against: BenchRow) -> Option<f64> {
     Some(rate(row)? / rate(against).filter(|rate| *rate > 0.0)?)
 }
 
+/// Full bodies against the yardsticks.
 fn throughput(figures: &Figures) -> Vec<Target> {
-    let four = median_of(figures.runs(BenchRow::Four), LoadOutcome::element_rate);
+    use BenchRow::{Four, FourRandom, One, OneOnOneCore, OneOnTwoCores, OneRandom, Statements};
+    use BenchRow::{Sets, SetsCheckpoints, SetsOnOneCore, SetsOnTwoCores, SetsRandom};
     let parse = median(figures.parse.iter().copied());
-    let against = |row, against| ratio(figures, row, against);
-    let random = |name, row| {
-        more(name, against(row, BenchRow::SetsRandom), (2.0, 3.0), &[Part::Random, Part::Muster, Part::Postgres])
-    };
-    vec![
-        more(
-            "one workspace, elements/s against G",
-            against(BenchRow::One, BenchRow::Sets),
-            (2.0, 3.0),
-            &[Part::Muster, Part::Postgres],
-        ),
-        more(
-            "four workspaces, elements/s against G",
-            against(BenchRow::Four, BenchRow::Sets),
-            (2.0, 3.0),
-            &[Part::Muster, Part::Postgres],
-        ),
-        random("one workspace, elements/s against G, random ids", BenchRow::OneRandom),
-        random("four workspaces, elements/s against G, random ids", BenchRow::FourRandom),
-        more(
-            "one workspace, elements/s against G with checkpoints",
-            against(BenchRow::One, BenchRow::SetsCheckpoints)
-                .filter(|_| !figures.left_out.contains_key(&Part::Checkpoints)),
-            (2.0, 3.0),
-            &[Part::Checkpoints, Part::Muster, Part::Postgres],
-        ),
-        more(
-            "four workspaces, elements/s against N",
-            against(BenchRow::Four, BenchRow::Statements),
-            (10.0, 25.0),
-            &[Part::Muster, Part::Postgres],
-        ),
+    let four = median_of(figures.runs(Four), LoadOutcome::element_rate);
+    let plain: &[Part] = &[Part::Muster, Part::Postgres];
+    let random: &[Part] = &[Part::Random, Part::Muster, Part::Postgres];
+    let checkpoints: &[Part] = &[Part::Checkpoints, Part::Muster, Part::Postgres];
+    let cores: &[Part] = &[Part::Cores, Part::Muster, Part::Postgres];
+    let against_sets = [
+        ("one workspace, elements/s against G", One, Sets, plain),
+        ("four workspaces, elements/s against G", Four, Sets, plain),
+        ("one workspace, elements/s against G, random ids", OneRandom, SetsRandom, random),
+        ("four workspaces, elements/s against G, random ids", FourRandom, SetsRandom, random),
+        ("one workspace, elements/s against G with checkpoints", One, SetsCheckpoints, checkpoints),
+        ("one workspace, elements/s against G, both on one core", OneOnOneCore, SetsOnOneCore, cores),
+        ("one workspace, elements/s against G, both on two cores", OneOnTwoCores, SetsOnTwoCores, cores),
+    ];
+    let mut targets: Vec<Target> = against_sets
+        .into_iter()
+        .map(|(name, row, yardstick, parts)| {
+            let is_void = parts.iter().any(|part| figures.left_out.contains_key(part));
+            more(name, ratio(figures, row, yardstick).filter(|_| !is_void), (2.0, 3.0), parts)
+        })
+        .collect();
+    targets.extend([
+        more("four workspaces, elements/s against N", ratio(figures, Four, Statements), (10.0, 25.0), plain),
         more(
             "four workspaces, elements/s against P",
             four.zip(parse).map(|(four, parse)| four / parse),
             (0.03, 0.08),
             &[Part::Muster, Part::Parse],
         ),
+    ]);
+    targets
+}
+
+/// One-element requests, and what a slower sync costs.
+fn small_requests(figures: &Figures) -> Vec<Target> {
+    vec![
         more(
             "one-element requests/s, 256 connections, against the no-op server",
-            against(BenchRow::OneElement, BenchRow::Noop),
+            ratio(figures, BenchRow::OneElement, BenchRow::Noop),
             (0.4, 0.6),
             &[Part::Muster, Part::Noop],
         ),
@@ -156,6 +157,18 @@ fn throughput(figures: &Figures) -> Vec<Target> {
             median_of(figures.runs(BenchRow::OneElement), |run| run.quantile(0.99)),
             (100.0, 50.0, " ms"),
             &[Part::Muster],
+        ),
+        more(
+            "one workspace, elements/s with 3 ms added to each sync against none",
+            ratio(figures, BenchRow::OneSlowSync, BenchRow::One),
+            (0.95, 0.98),
+            &[Part::Sync, Part::Muster],
+        ),
+        more(
+            "one-element requests/s with 3 ms added to each sync against none",
+            ratio(figures, BenchRow::OneElementSlowSync, BenchRow::OneElement),
+            (0.8, 0.9),
+            &[Part::Sync, Part::Muster],
         ),
     ]
 }
@@ -214,7 +227,7 @@ mod tests {
         let named: Vec<_> = text.lines().filter(|line| line.starts_with("- ")).collect();
         assert_eq!(named.len(), targets(&figures).len() + NEVER_MEASURED.len());
         assert_eq!(named[0], "- one workspace, elements/s against G: PostgreSQL is not installed");
-        assert_eq!(named[6], "- four workspaces, elements/s against P: the part `parse` was not asked for");
-        assert_eq!(named[8], "- one-element requests, p99: no run gave a figure");
+        assert_eq!(named[8], "- four workspaces, elements/s against P: the part `parse` was not asked for");
+        assert_eq!(named[10], "- one-element requests, p99: no run gave a figure");
     }
 }
