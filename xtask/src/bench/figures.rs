@@ -17,6 +17,9 @@ pub(crate) enum BenchRow {
     /// One workspace, with the server on one and on two cores.
     OneOnOneCore,
     OneOnTwoCores,
+    /// One workspace beside activations of an identifier kind, and beside the deletion of users with many events.
+    BesideActivation,
+    BesideDeletion,
     /// The PostgreSQL loader at its best number of connections.
     Sets,
     /// The same with random ids.
@@ -47,6 +50,8 @@ impl BenchRow {
             Self::FourRandom => "Muster, four workspaces, random ids",
             Self::OneOnOneCore => "Muster, one workspace, server on one core",
             Self::OneOnTwoCores => "Muster, one workspace, server on two cores",
+            Self::BesideActivation => "Muster, one workspace, beside activations",
+            Self::BesideDeletion => "Muster, one workspace, beside deletions",
             Self::Sets => "PostgreSQL loader G",
             Self::SetsCheckpoints => "PostgreSQL loader G, checkpoints within the run",
             Self::SetsRandom => "PostgreSQL loader G, random ids",
@@ -104,6 +109,8 @@ pub(crate) struct Figures {
     pub(crate) device: (String, bool),
     /// Syncs that were delayed in each run with a slower sync: full bodies, then one-element requests.
     pub(crate) delayed_syncs: Vec<u64>,
+    /// What was done beside the imports, per round.
+    pub(crate) beside: Vec<String>,
     /// What `postgres --version` says; `None` when it is absent or not asked for.
     pub(crate) postgres_version: Option<String>,
     /// Parsing only (P), elements per second; the same with Muster's own reading.

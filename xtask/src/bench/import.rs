@@ -2,6 +2,8 @@
 //! the starts, and what is collected for the report. Leaves Muster to `import/muster.rs`, PostgreSQL to
 //! `import/yardsticks.rs`, and each measurement to its file.
 
+mod beside;
+mod loaded_data;
 mod loads;
 mod muster;
 mod starts;

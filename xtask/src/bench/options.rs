@@ -18,6 +18,7 @@ usage: cargo xtask bench import [--quick] [--rounds N] [--seconds N] [--users N]
                muster, postgres (G and N), noop, parse: what the ratios are made of
                sync: muster with 3 ms added to each sync, too (needs cc)
                cores: muster and postgres on one and on two cores, too (needs taskset)
+               beside: muster beside activations and deletions, too
                checkpoints: G with checkpoints within the run
                random: muster and postgres with random ids of users and events, too
    or: cargo xtask bench engine --help     reading, decisions and storage without HTTP, in one process
@@ -49,10 +50,11 @@ pub(crate) enum Part {
     Checkpoints,
     Sync,
     Cores,
+    Beside,
 }
 
 impl Part {
-    pub(crate) const ALL: [Self; 8] = [
+    pub(crate) const ALL: [Self; 9] = [
         Self::Muster,
         Self::Postgres,
         Self::Noop,
@@ -61,6 +63,7 @@ impl Part {
         Self::Checkpoints,
         Self::Sync,
         Self::Cores,
+        Self::Beside,
     ];
 
     /// The name in `--only`.
@@ -74,6 +77,7 @@ impl Part {
             Self::Checkpoints => "checkpoints",
             Self::Sync => "sync",
             Self::Cores => "cores",
+            Self::Beside => "beside",
         }
     }
 }

@@ -171,6 +171,9 @@ fn details(text: &mut String, options: &BenchOptions, figures: &Figures) {
     }
     let shown = |rate: Option<f64>| rate.map_or_else(|| "-".to_owned(), |rate| format!("{rate:.0}"));
     line(format!("preload, users/s: Muster {}, PostgreSQL {}", shown(figures.preload.0), shown(figures.preload.1)));
+    for work in &figures.beside {
+        line(format!("beside imports: {work}"));
+    }
     for counts in &figures.counts {
         line(counts.clone());
     }

@@ -1,18 +1,20 @@
-//! Owns the measured product: data directories with preloaded users, and the runs, each on a copy of such a directory.
+//! Owns the measured product: its data directories with preloaded users, and its runs, each on a copy of such a
+//! directory. Leaves the directories to `loaded_data.rs`, imports beside other work to `beside.rs`.
 
 use super::super::bodies::{IdOrder, World};
-use super::super::disk::copy_directory;
 use super::super::figures::{BenchRow, Figures, StartFrom, StartTimes};
 use super::super::launch::Launch;
-use super::super::load::{self, ClientTarget};
+use super::super::load;
 use super::super::options::{BenchOptions, Part};
 use super::super::proc;
-use super::super::server::{BenchServer, BenchWorkspace};
+use super::super::server::BenchServer;
 use super::super::slow_sync::SlowSync;
 use super::super::window::{Times, check_interrupted};
-use super::loads::{CLIENTS, Round, full, one_element};
+use super::beside;
+use super::loaded_data::LoadedData;
+use super::loads::{Round, full, one_element};
 use super::starts::first_answer;
-use anyhow::{Result, bail};
+use anyhow::Result;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -20,56 +22,6 @@ use std::time::Duration;
 const WORKSPACES: u64 = 4;
 /// How long the server sits idle before its idle memory is read, and is loaded before it is killed.
 const SETTLE: Duration = Duration::from_secs(2);
-
-/// A stopped data directory with its workspaces.
-struct LoadedData {
-    dir: PathBuf,
-    workspaces: Vec<BenchWorkspace>,
-}
-
-impl LoadedData {
-    /// Loads `users` into `count` workspaces of a new directory; also returns the users per second.
-    fn load(binary: &Path, dir: PathBuf, users: u64, (count, order): (u64, IdOrder)) -> Result<(Self, f64)> {
-        eprintln!("loading {users} users into Muster, {count} workspace(s), {order:?} ids");
-        let server = BenchServer::muster(binary, &dir)?;
-        let world = || World::with_order(users / count, order);
-        let workspaces = (0..count).map(|i| server.workspace(&format!("bench{i}"), world()));
-        let workspaces = workspaces.collect::<Result<Vec<_>>>()?;
-        let data = Self { dir, workspaces };
-        let rate = load::preload(&data.targets(&server), CLIENTS)?;
-        for workspace in &data.workspaces {
-            let (users, _) = server.counts(&workspace.id)?;
-            if users < workspace.world.preloaded_users() {
-                bail!("after the preload {} has {users} users, fewer than were acknowledged", workspace.id);
-            }
-        }
-        server.stop()?;
-        Ok((data, rate))
-    }
-
-    /// Copies the directory, in the place of the last copy.
-    fn copy(&self) -> Result<Self> {
-        let dir = self.dir.with_extension("copy");
-        copy_directory(&self.dir, &dir)?;
-        Ok(Self { dir, workspaces: self.workspaces.iter().map(BenchWorkspace::copy).collect() })
-    }
-
-    fn targets(&self, server: &BenchServer) -> Vec<ClientTarget> {
-        self.workspaces.iter().map(|workspace| server.target(workspace)).collect()
-    }
-
-    fn check_counts(&self, server: &BenchServer, row: BenchRow, figures: &mut Figures) -> Result<()> {
-        let (mut counted, mut sent) = ((0, 0), (0, 0));
-        for workspace in &self.workspaces {
-            let (users, events) = server.counts(&workspace.id)?;
-            counted = (counted.0 + users, counted.1 + events);
-            let (users, events) = workspace.world.handed_out();
-            sent = (sent.0 + users, sent.1 + events);
-        }
-        figures.compare(row, sent, counted);
-        Ok(())
-    }
-}
 
 /// The measured product: the same users in one workspace and in four.
 pub(super) struct Muster {
@@ -135,6 +87,10 @@ impl Muster {
             if round.can_use_cores(count) {
                 self.full_bodies((&self.one, &Launch::on_cores(count)), row, round)?;
             }
+        }
+        if round.options.parts.has(Part::Beside) {
+            beside::activation(&self.binary, &self.one, round)?;
+            beside::deletion(&self.binary, &self.one, round)?;
         }
         Ok(())
     }

@@ -6,7 +6,9 @@ use super::super::options::{BenchOptions, Part};
 use std::fmt::Write as _;
 
 /// Targets of the design that this command cannot measure, each with the reason.
-const NEVER_MEASURED: [(&str, &str); 2] = [
+const NEVER_MEASURED: [(&str, &str); 4] = [
+    ("p99 / p50 beside an export", "Muster has no export yet"),
+    ("p99 / p50 beside a backup", "Muster has no backup yet; a stopped data directory is copied"),
     (
         "PostgreSQL engine, four workspaces against G, one workspace against one connection",
         "Muster has no such engine yet",
@@ -176,9 +178,12 @@ fn small_requests(figures: &Figures) -> Vec<Target> {
 fn evenness(figures: &Figures) -> Vec<Target> {
     let spread = |row| median_of(figures.runs(row), |run| run.quantile(0.99) / run.quantile(0.5));
     let row = |name, row| less(name, spread(row), (2.5, 2.0, ""), &[Part::Muster]);
+    let beside = |name, row| less(name, spread(row), (5.0, 3.0, ""), &[Part::Beside, Part::Muster]);
     vec![
         row("one workspace, p99 / p50 at 16 in flight", BenchRow::One),
         row("four workspaces, p99 / p50 at 16 in flight", BenchRow::Four),
+        beside("one workspace, p99 / p50 beside activations", BenchRow::BesideActivation),
+        beside("one workspace, p99 / p50 beside deletions of users with many events", BenchRow::BesideDeletion),
     ]
 }
 
