@@ -17,6 +17,10 @@ pub(crate) enum BenchRow {
     /// One workspace, with the server on one and on two cores.
     OneOnOneCore,
     OneOnTwoCores,
+    /// One workspace with five times the users.
+    OneGrown,
+    /// One workspace for 30 minutes, once.
+    OneLong,
     /// One workspace beside activations of an identifier kind, and beside the deletion of users with many events.
     BesideActivation,
     BesideDeletion,
@@ -50,6 +54,8 @@ impl BenchRow {
             Self::FourRandom => "Muster, four workspaces, random ids",
             Self::OneOnOneCore => "Muster, one workspace, server on one core",
             Self::OneOnTwoCores => "Muster, one workspace, server on two cores",
+            Self::OneGrown => "Muster, one workspace, five times the users",
+            Self::OneLong => "Muster, one workspace, one long run",
             Self::BesideActivation => "Muster, one workspace, beside activations",
             Self::BesideDeletion => "Muster, one workspace, beside deletions",
             Self::Sets => "PostgreSQL loader G",

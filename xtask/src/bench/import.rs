@@ -56,6 +56,9 @@ pub(crate) fn run(options: &BenchOptions) -> Result<()> {
     }
     if let Some(muster) = &muster {
         muster.kill_under_load(options, &mut figures)?;
+        if has(Part::Long) {
+            muster.long_run(&mut Round { number: 1, options, disk: &disk, figures: &mut figures })?;
+        }
     }
     let machine = proc::machine(scratch.path());
     scratch.close().context("the temporary files were not removed")?;

@@ -7,7 +7,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 pub(crate) const USAGE: &str = "\
-usage: cargo xtask bench import [--quick] [--rounds N] [--seconds N] [--users N] [--dir D] [--binary F] [--only PART,PART...]
+usage: cargo xtask bench import [--whole] [--quick] [--rounds N] [--seconds N] [--users N] [--dir D] [--binary F] [--only PART,PART...]
+  --whole      everything, with the parts grown and long: the whole table of targets
   --quick      100,000 users, 5 s a run and 3 rounds instead of 1,000,000, 20 s and 5
   --rounds N   alternating rounds; the report gives their medians (1-20)
   --seconds N  the length of a measured run (1-3,600)
@@ -19,6 +20,8 @@ usage: cargo xtask bench import [--quick] [--rounds N] [--seconds N] [--users N]
                sync: muster with 3 ms added to each sync, too (needs cc)
                cores: muster and postgres on one and on two cores, too (needs taskset)
                beside: muster beside activations and deletions, too
+               grown: muster with five times the users, too (not part of a plain run: 5,000,000 users are loaded)
+               long: muster for 30 minutes without a pause, once (not part of a plain run: takes tens of GB)
                checkpoints: G with checkpoints within the run
                random: muster and postgres with random ids of users and events, too
    or: cargo xtask bench engine --help     reading, decisions and storage without HTTP, in one process
@@ -51,10 +54,12 @@ pub(crate) enum Part {
     Sync,
     Cores,
     Beside,
+    Grown,
+    Long,
 }
 
 impl Part {
-    pub(crate) const ALL: [Self; 9] = [
+    pub(crate) const ALL: [Self; 11] = [
         Self::Muster,
         Self::Postgres,
         Self::Noop,
@@ -64,7 +69,14 @@ impl Part {
         Self::Sync,
         Self::Cores,
         Self::Beside,
+        Self::Grown,
+        Self::Long,
     ];
+
+    /// Whether a plain run measures it; the others take too long or too much of the disk.
+    pub(crate) fn is_usual(self) -> bool {
+        !matches!(self, Self::Grown | Self::Long)
+    }
 
     /// The name in `--only`.
     pub(crate) fn name(self) -> &'static str {
@@ -78,6 +90,8 @@ impl Part {
             Self::Sync => "sync",
             Self::Cores => "cores",
             Self::Beside => "beside",
+            Self::Grown => "grown",
+            Self::Long => "long",
         }
     }
 }
@@ -87,9 +101,14 @@ impl Part {
 pub(crate) struct Parts(BTreeSet<Part>);
 
 impl Parts {
-    /// Whether all parts are measured.
-    pub(crate) fn is_everything(&self) -> bool {
-        self.0.len() == Part::ALL.len()
+    /// The parts of a plain run.
+    fn usual() -> Self {
+        Self(Part::ALL.into_iter().filter(|part| part.is_usual()).collect())
+    }
+
+    /// Whether all parts of a plain run are measured.
+    pub(crate) fn has_usual(&self) -> bool {
+        self.0.is_superset(&Self::usual().0)
     }
 
     /// Whether this part is measured.
@@ -115,7 +134,7 @@ impl BenchOptions {
             users: 0,
             dir: disk(),
             binary: None,
-            parts: Parts(Part::ALL.into()),
+            parts: Parts::usual(),
             line: format!("cargo xtask bench import {}", args.join(" ")).trim_end().to_owned(),
         };
         let mut rest = args.iter();
@@ -123,6 +142,7 @@ impl BenchOptions {
             let mut value = || rest.next().with_context(|| format!("{flag} needs a value\n{USAGE}"));
             match flag.as_str() {
                 "--quick" => options.quick = true,
+                "--whole" => options.parts = Parts(Part::ALL.into()),
                 "--rounds" => options.rounds = number(flag, value()?, 1..=20)?,
                 "--seconds" => options.seconds = number(flag, value()?, 1..=3_600)?,
                 "--users" => options.users = number(flag, value()?, 1_000..=10_000_000)?,
@@ -148,6 +168,17 @@ impl BenchOptions {
     /// a shorter run, so that checkpoints begin in it.
     pub(crate) fn checkpoint_wal_megabytes(&self) -> u64 {
         (self.seconds * 51).clamp(64, 1_024)
+    }
+
+    /// The users of the part grown.
+    pub(crate) fn grown_users(&self) -> u64 {
+        self.users * 5
+    }
+
+    /// The run of the part long: 30 minutes, or six times a run if that is quick.
+    pub(crate) fn long(&self) -> Times {
+        let seconds = if self.quick { self.seconds * 6 } else { 1_800 };
+        Times { run: Duration::from_secs(seconds), ..self.times() }
     }
 
     /// A run of one-element requests, of the calibration, of the parser.
@@ -181,14 +212,15 @@ mod tests {
     fn quick_sets_what_is_not_given() {
         let options = parse(&["--quick", "--users", "5000"]).unwrap();
         assert_eq!((options.rounds, options.seconds, options.users), (3, 5, 5_000));
-        assert!(options.parts.is_everything());
+        assert!(options.parts.has_usual() && !options.parts.has(Part::Long));
+        assert!(parse(&["--whole"]).unwrap().parts.has(Part::Long));
     }
 
     #[test]
     fn only_names_parts_and_an_unknown_one_is_refused() {
         let options = parse(&["--only", "muster,noop"]).unwrap();
         let has = Part::ALL.into_iter().filter(|part| options.parts.has(*part)).collect::<Vec<_>>();
-        assert_eq!((has, options.parts.is_everything()), (vec![Part::Muster, Part::Noop], false));
+        assert_eq!((has, options.parts.has_usual()), (vec![Part::Muster, Part::Noop], false));
         assert!(parse(&["--only", "muster,x"]).unwrap_err().starts_with("--only: there is no part \"x\""));
     }
 

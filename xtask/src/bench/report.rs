@@ -23,7 +23,7 @@ const TARGET_USERS: u64 = 1_000_000;
 pub(crate) fn write(options: &BenchOptions, figures: &Figures, machine: &str) -> Result<()> {
     let text = render(options, figures, machine);
     std::io::stdout().write_all(text.as_bytes())?;
-    if !options.parts.is_everything() {
+    if !options.parts.has_usual() {
         return Ok(());
     }
     let path = root().join("docs/benchmarks.md");

@@ -30,6 +30,8 @@ pub(super) struct Muster {
     four: LoadedData,
     /// Both with random ids.
     random: Option<(LoadedData, LoadedData)>,
+    /// One workspace with five times the users.
+    grown: Option<LoadedData>,
     slow_sync: Option<SlowSync>,
 }
 
@@ -62,11 +64,16 @@ impl Muster {
         } else {
             None
         };
+        let grown = options.parts.has(Part::Grown).then(|| {
+            let of = (1, IdOrder::Sequential);
+            LoadedData::load(&binary, scratch.join("grown"), options.grown_users(), of)
+        });
+        let grown = grown.transpose()?.map(|(data, _)| data);
         let slow_sync =
             options.parts.has(Part::Sync).then(|| SlowSync::build(scratch)).and_then(|built| {
                 built.map_err(|error| figures.left_out.insert(Part::Sync, format!("{error:#}"))).ok()
             });
-        Ok(Self { binary, one, four, random, slow_sync })
+        Ok(Self { binary, one, four, random, grown, slow_sync })
     }
 
     pub(super) fn round(&self, round: &mut Round<'_>) -> Result<()> {
@@ -82,6 +89,9 @@ impl Muster {
         if let Some((one, four)) = &self.random {
             self.full_bodies((one, &plain), BenchRow::OneRandom, round)?;
             self.full_bodies((four, &plain), BenchRow::FourRandom, round)?;
+        }
+        if let Some(grown) = &self.grown {
+            self.full_bodies((grown, &plain), BenchRow::OneGrown, round)?;
         }
         for (count, row) in [(1, BenchRow::OneOnOneCore), (2, BenchRow::OneOnTwoCores)] {
             if round.can_use_cores(count) {
@@ -126,6 +136,17 @@ impl Muster {
         data.check_counts(&server, rows.1, figures)?;
         server.stop()?;
         Ok((start, memory))
+    }
+
+    /// Full bodies for as long as the part long asks.
+    pub(super) fn long_run(&self, round: &mut Round<'_>) -> Result<()> {
+        let data = self.one.copy()?;
+        let server = BenchServer::muster(&self.binary, &data.dir)?;
+        let load = full(data.targets(&server), round.number);
+        let outcome = round.disk.measure(|| load::drive(&load, round.options.long(), || server.usage()))?;
+        round.figures.push(BenchRow::OneLong, outcome);
+        data.check_counts(&server, BenchRow::OneLong, round.figures)?;
+        server.stop()
     }
 
     /// Measures starts after a kill. Nobody knows which of the last requests were applied, so nothing is counted.

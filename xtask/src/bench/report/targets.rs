@@ -52,6 +52,9 @@ impl Target {
         let unasked = self.parts.iter().find(|part| !options.parts.has(**part));
         let absent = || self.parts.iter().find_map(|part| figures.left_out.get(part).cloned());
         Some(match unasked {
+            Some(part) if !part.is_usual() => {
+                format!("the part `{}` was not asked for; --whole measures it", part.name())
+            }
             Some(part) => format!("the part `{}` was not asked for", part.name()),
             None => absent().unwrap_or_else(|| "no run gave a figure".to_owned()),
         })
@@ -63,7 +66,7 @@ pub(super) fn write(text: &mut String, options: &BenchOptions, figures: &Figures
     text.push_str(
         "\n## Against the targets\n\n| ratio or figure | measured | reach | goal | reached |\n|---|---|---|---|---|\n",
     );
-    let targets = targets(figures);
+    let targets = targets(options, figures);
     for target in &targets {
         text.push_str(&target.row());
         text.push('\n');
@@ -76,11 +79,11 @@ pub(super) fn write(text: &mut String, options: &BenchOptions, figures: &Figures
     }
 }
 
-fn targets(figures: &Figures) -> Vec<Target> {
-    let mut targets = throughput(figures);
+fn targets(options: &BenchOptions, figures: &Figures) -> Vec<Target> {
+    let mut targets = throughput(options, figures);
     targets.extend(small_requests(figures));
     targets.extend(evenness(figures));
-    targets.extend(resources(figures));
+    targets.extend(resources(options, figures));
     targets
 }
 
@@ -108,8 +111,8 @@ fn ratio(figures: &Figures, row: BenchRow, against: BenchRow) -> Option<f64> {
 }
 
 /// Full bodies against the yardsticks.
-fn throughput(figures: &Figures) -> Vec<Target> {
-    use BenchRow::{Four, FourRandom, One, OneOnOneCore, OneOnTwoCores, OneRandom, Statements};
+fn throughput(options: &BenchOptions, figures: &Figures) -> Vec<Target> {
+    use BenchRow::{Four, FourRandom, One, OneGrown, OneOnOneCore, OneOnTwoCores, OneRandom, Statements};
     use BenchRow::{Sets, SetsCheckpoints, SetsOnOneCore, SetsOnTwoCores, SetsRandom};
     let parse = median(figures.parse.iter().copied());
     let four = median_of(figures.runs(Four), LoadOutcome::element_rate);
@@ -133,7 +136,9 @@ fn throughput(figures: &Figures) -> Vec<Target> {
             more(name, ratio(figures, row, yardstick).filter(|_| !is_void), (2.0, 3.0), parts)
         })
         .collect();
+    let grown = format!("one workspace, elements/s with {} users against {}", options.grown_users(), options.users);
     targets.extend([
+        more(&grown, ratio(figures, OneGrown, One), (0.75, 0.9), &[Part::Grown, Part::Muster]),
         more("four workspaces, elements/s against N", ratio(figures, Four, Statements), (10.0, 25.0), plain),
         more(
             "four workspaces, elements/s against P",
@@ -187,21 +192,28 @@ fn evenness(figures: &Figures) -> Vec<Target> {
     ]
 }
 
-fn resources(figures: &Figures) -> Vec<Target> {
+/// Bytes written per byte received: of the device if it was found, else of the process.
+fn written(figures: &Figures, row: BenchRow) -> Option<f64> {
+    let runs = figures.runs(row);
+    if figures.device.1 {
+        return median(runs.iter().filter_map(|run| Some(run.device_written? as f64 / run.all_bytes as f64)));
+    }
+    median_of(runs, |run| run.span.written as f64 / run.bytes as f64)
+}
+
+fn resources(options: &BenchOptions, figures: &Figures) -> Vec<Target> {
     let plain = |of: &[f64]| median(of.iter().copied());
     let megabytes = |of: &[f64]| plain(of).map(|bytes| bytes / 1e6);
-    let one = figures.runs(BenchRow::One);
-    let device = median(one.iter().filter_map(|run| Some(run.device_written? as f64 / run.all_bytes as f64)));
-    let process = median_of(one, |run| run.span.written as f64 / run.bytes as f64);
-    let (disk, bytes) = if figures.device.1 {
-        (device, "one workspace, bytes written to the device / bytes received")
-    } else {
-        (process, "one workspace, write_bytes of the process (the device was not found) / bytes received")
-    };
     let answered = |from| median(figures.starts.get(&from)?.iter().map(|times| times.answered));
+    let disk = |row| written(figures, row);
+    let counted = if figures.device.1 { "to the device" } else { "(write_bytes: the device was not found)" };
+    let minutes = options.long().run.as_secs() as f64 / 60.0;
+    let bytes = format!("one workspace, bytes written {counted} / bytes received");
+    let long_bytes = format!("{bytes}, {minutes} minutes");
     let row = |name, measured, bounds| less(name, measured, bounds, &[Part::Muster]);
     vec![
-        row(bytes, disk, (20.0, 10.0, "")),
+        row(&bytes, disk(BenchRow::One), (20.0, 10.0, "")),
+        less(&long_bytes, disk(BenchRow::OneLong), (20.0, 10.0, ""), &[Part::Long, Part::Muster]),
         row("start to first 200, empty", answered(StartFrom::Empty), (0.1, 0.05, " s")),
         row("start to first 200 after a clean stop", answered(StartFrom::Clean), (0.3, 0.1, " s")),
         row("start to first 200 after kill -9 under load", answered(StartFrom::Killed), (1.0, 0.5, " s")),
@@ -230,9 +242,9 @@ mod tests {
         let mut text = String::new();
         write(&mut text, &options, &figures);
         let named: Vec<_> = text.lines().filter(|line| line.starts_with("- ")).collect();
-        assert_eq!(named.len(), targets(&figures).len() + NEVER_MEASURED.len());
+        assert_eq!(named.len(), targets(&options, &figures).len() + NEVER_MEASURED.len());
         assert_eq!(named[0], "- one workspace, elements/s against G: PostgreSQL is not installed");
-        assert_eq!(named[8], "- four workspaces, elements/s against P: the part `parse` was not asked for");
-        assert_eq!(named[10], "- one-element requests, p99: no run gave a figure");
+        assert_eq!(named[9], "- four workspaces, elements/s against P: the part `parse` was not asked for");
+        assert_eq!(named[11], "- one-element requests, p99: no run gave a figure");
     }
 }
