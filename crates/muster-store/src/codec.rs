@@ -12,6 +12,7 @@ mod parts;
 mod people;
 mod reviews;
 mod traffic;
+mod values;
 
 pub(crate) use cell::cells_sum;
 pub use cell::{Cell, Record, row_sum};

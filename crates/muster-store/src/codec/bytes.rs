@@ -47,6 +47,11 @@ impl Encoder {
         self.u64((n.cast_unsigned() << 1) ^ (n >> 63).cast_unsigned());
     }
 
+    /// A floating-point number: its bits as eight bytes, low ones first.
+    pub fn f64(&mut self, n: f64) {
+        self.0.extend_from_slice(&n.to_le_bytes());
+    }
+
     /// The way from one number to another; both may be anything.
     pub fn step(&mut self, from: u64, to: u64) {
         self.i64(to.wrapping_sub(from).cast_signed());
@@ -141,6 +146,16 @@ impl<'a> Decoder<'a> {
     pub fn i64(&mut self) -> Result<i64, CorruptRow> {
         let n = self.u64()?;
         Ok((n >> 1).cast_signed() ^ -((n & 1).cast_signed()))
+    }
+
+    /// See [`Encoder::f64`].
+    ///
+    /// # Errors
+    /// [`CorruptRow`] at the end.
+    pub fn f64(&mut self) -> Result<f64, CorruptRow> {
+        let (bytes, rest) = self.0.split_first_chunk().ok_or(CorruptRow("a record ends early"))?;
+        self.0 = rest;
+        Ok(f64::from_le_bytes(*bytes))
     }
 
     /// See [`Encoder::step`].

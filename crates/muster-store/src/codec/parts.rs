@@ -1,7 +1,7 @@
 //! The open-ended parts of rows as compact records: keys, writes, faults, warnings, results. Part of the stored format.
 
 use super::bytes::{Decoder, Encoder};
-use super::jsonb;
+use super::values::{put_value, value};
 use crate::error::CorruptRow;
 use muster_core::explanation::{Explanation, GuardReason, IdentifierDecision, IdentifierOutcome};
 use muster_core::id::{ProfileId, ProfileNo, Seq};
@@ -81,29 +81,22 @@ pub(super) fn names(read: &mut Decoder<'_>) -> Result<Vec<Box<str>>, CorruptRow>
     read.list(|read| Ok(read.str()?.into()))
 }
 
-/// What a merge changed: the names with which values are kept, then the values before and those after, each by name.
+/// What a merge changed: each name with the value before and the one after, as far as they are kept.
 pub(super) fn put_combined(out: &mut Encoder, combined: &[Combined]) {
     out.len(combined.len());
     for c in combined {
         out.str(&c.field);
         out.u8(u8::from(c.old.is_some()) | u8::from(c.new.is_some()) << 1);
+        [&c.old, &c.new].into_iter().flatten().for_each(|value| put_value(out, value));
     }
-    out.bytes(&jsonb::object(combined.iter().filter_map(|c| Some((&*c.field, c.old.as_ref()?)))));
-    out.bytes(&jsonb::object(combined.iter().filter_map(|c| Some((&*c.field, c.new.as_ref()?)))));
 }
 
 pub(super) fn read_combined(read: &mut Decoder<'_>) -> Result<Vec<Combined>, CorruptRow> {
-    let fields = read.list(|read| Ok((Box::from(read.str()?), read.u8()?)))?;
-    let (before, after) = (jsonb::read_object(read.bytes()?)?, jsonb::read_object(read.bytes()?)?);
-    let (mut before, mut after) = (before.into_iter().map(|(_, v)| v), after.into_iter().map(|(_, v)| v));
-    let side = |is_kept: bool, values: &mut dyn Iterator<Item = Value>| {
-        let value = if is_kept { values.next() } else { None };
-        if is_kept && value.is_none() { Err(CorruptRow("a value that a merge changed is missing")) } else { Ok(value) }
-    };
-    let read_one = |(field, kept): (Box<str>, u8)| {
-        Ok(Combined { field, old: side(kept & 1 != 0, &mut before)?, new: side(kept & 2 != 0, &mut after)? })
-    };
-    fields.into_iter().map(read_one).collect()
+    read.list(|read| {
+        let (field, kept) = (read.str()?.into(), read.u8()?);
+        let mut side = |bit: u8| if kept & bit == 0 { Ok(None) } else { value(read).map(Some) };
+        Ok(Combined { field, old: side(1)?, new: side(2)? })
+    })
 }
 
 /// Writes the positions of writes in the change sequence and the names of those that unset; returns the last position.
