@@ -1,5 +1,6 @@
 //! Stored rows. A record that is read from any cells is written and read again as the same. Sound rows come back as
-//! they were, and the checksum finds a changed cell. Nothing panics, whatever the bytes on disk are.
+//! they were, and the checksum finds a changed cell. Nothing panics, whatever the bytes on disk are. Cells are those that
+//! SQLite stores.
 //!
 //! The first byte of an input chooses: if it is even, the rest is cells of some record; if it is odd, the rest is a
 //! seed for sound rows and their changes.
@@ -11,7 +12,9 @@ use muster_core::record::{
 use muster_core::review::Review;
 use muster_store::codec::{Binding, Cell, FormerHolder, Holder, Record, ViewRow, row_sum};
 use muster_store::conformance::random::Dice;
+use muster_store::error::CorruptRow;
 use muster_store::family::{Column, ColumnType, Family};
+use muster_store::sqlite::jsonb;
 use std::borrow::Cow;
 
 /// Checks cells as one kind of record.
@@ -67,19 +70,19 @@ fn cells<R: Record>(bytes: &mut Bytes<'_>) {
 /// If the cells can be read, the record is written and read again as the same. Cells are compared, not records, because
 /// NaN does not equal itself.
 fn check_cells<R: Record>(row: &[Cell<'_>]) {
-    let Ok(record) = R::from_cells(row) else { return };
+    let Ok(record) = record_of::<R>(row) else { return };
     let written = cells_of(&record);
     if is_in_chunks(R::FAMILY, &written) {
         return;
     }
-    let Ok(again) = R::from_cells(&written) else { panic!("a {:?} row that was written cannot be read", R::FAMILY) };
+    let Ok(again) = record_of::<R>(&written) else { panic!("a {:?} row that was written cannot be read", R::FAMILY) };
     assert!(cells_of(&again) == written, "a {:?} row is written otherwise the second time", R::FAMILY);
 }
 
 /// A sound row comes back; if its bytes are changed, the checksum differs and the reader does not panic.
 fn check_sound_row<R: Record>(record: &R, bytes: &mut Bytes<'_>) {
     let sound = cells_of(record);
-    let Ok(again) = R::from_cells(&sound) else { panic!("a sound {:?} row cannot be read", R::FAMILY) };
+    let Ok(again) = record_of::<R>(&sound) else { panic!("a sound {:?} row cannot be read", R::FAMILY) };
     assert!(cells_of(&again) == sound, "a sound {:?} row comes back as another", R::FAMILY);
     let mut row = sound.clone();
     while !bytes.0.is_empty() {
@@ -98,15 +101,25 @@ fn is_in_chunks(family: Family, row: &[Cell<'_>]) -> bool {
     matches!(family, Family::Profiles | Family::Views) && row.iter().any(is_empty)
 }
 
-/// Returns owned cells of a record.
+/// Returns the record of stored cells.
+fn record_of<R: Record>(row: &[Cell<'_>]) -> Result<R, CorruptRow> {
+    let mut cells = row.to_vec();
+    jsonb::decode(R::FAMILY, &mut cells)?;
+    R::from_cells(&mut cells)
+}
+
+/// Returns owned cells of a record, as they are stored.
 fn cells_of<R: Record>(record: &R) -> Vec<Cell<'static>> {
     let owned = |cell| match cell {
         Cell::Null => Cell::Null,
         Cell::Int(n) => Cell::Int(n),
         Cell::Text(text) => Cell::Text(Cow::Owned(text.into_owned())),
         Cell::Blob(bytes) => Cell::Blob(Cow::Owned(bytes.into_owned())),
+        Cell::Json(_) => unreachable!("a JSON column is stored as bytes"),
     };
-    record.cells().into_iter().map(owned).collect()
+    let mut cells = record.cells();
+    jsonb::encode(&mut cells);
+    cells.into_iter().map(owned).collect()
 }
 
 /// An input that is read from the front; after its end there are zeros.
@@ -153,7 +166,7 @@ impl<'d> Bytes<'d> {
     fn change(&mut self, cell: &mut Cell<'static>) {
         let (place, by) = (usize::from(u16::from_le_bytes([self.byte(), self.byte()])), self.byte());
         match cell {
-            Cell::Null => {}
+            Cell::Null | Cell::Json(_) => {}
             Cell::Int(n) => *n ^= i64::from(by) << (place % 56),
             Cell::Text(text) => {
                 text.to_mut().pop();

@@ -60,8 +60,8 @@ pub enum ColumnType {
     Text,
     /// Bytes, such as a record of `codec`.
     Blob,
-    /// An object that people can query. Each dialect has its own form of JSON; without attributes of its own (they are in
-    /// `chunks`), a row has none.
+    /// An object that people can query. Each engine has its own form of JSON, which it makes of the values in the cell; a row
+    /// whose attributes are in `chunks` has no object.
     Json,
 }
 

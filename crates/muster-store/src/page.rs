@@ -26,6 +26,7 @@ pub(crate) fn payload(cells: &[Cell<'_>]) -> u64 {
         Cell::Null | Cell::Int(_) => 8,
         Cell::Text(text) => text.len() as u64,
         Cell::Blob(bytes) => bytes.len() as u64,
+        Cell::Json(object) => object.bytes(),
     };
     cells.iter().map(bytes).sum()
 }

@@ -2,8 +2,8 @@
 //!
 //! `Inner` is what its threads share: workspaces (`workspace`), the run queue whose threads commit their batches (`commit`),
 //! and the thread that does what no caller waits for (`maintenance`). A group of decisions is run by the workspace's
-//! `writer`; rows are written by `apply` and read by `facts` (decisions) and `reader` (people) through `table`. How SQLite is
-//! opened is `settings`.
+//! `writer`; rows are written by `apply` and read by `facts` (decisions) and `reader` (people) through `table`. JSON
+//! columns are SQLite's JSONB (`jsonb`). How SQLite is opened is `settings`.
 
 mod access;
 mod apply;
@@ -13,6 +13,7 @@ mod commit;
 mod directory;
 mod entry;
 mod facts;
+pub mod jsonb;
 mod loaded;
 mod reader;
 mod maintenance;

@@ -23,6 +23,11 @@ impl Encoder {
         Self(bytes)
     }
 
+    /// Continues after these bytes, which need not be a record.
+    pub(super) fn append(bytes: Vec<u8>) -> Self {
+        Self(bytes)
+    }
+
     /// The record's bytes.
     pub fn done(self) -> Vec<u8> {
         self.0

@@ -1,5 +1,8 @@
 //! Rows as cells, the checksum over them, and reading them one after another.
 
+use super::bytes::Encoder;
+use super::json::{JsonObject, NamedValues};
+use super::values::put_value;
 use crate::error::CorruptRow;
 use crate::family::Family;
 use std::borrow::Cow;
@@ -17,6 +20,9 @@ pub enum Cell<'a> {
     Text(Cow<'a, str>),
     /// Bytes.
     Blob(Cow<'a, [u8]>),
+    /// The object of a JSON column. An engine replaces it by its own form of JSON when it writes a row, and restores it when
+    /// it reads one.
+    Json(JsonObject<'a>),
 }
 
 /// A record that is a row of a family.
@@ -27,15 +33,15 @@ pub trait Record: Sized {
     /// Returns the cells, in the order of [`Family::columns`].
     fn cells(&self) -> Vec<Cell<'_>>;
 
-    /// Returns the record of these cells.
+    /// Returns the record of these cells, and takes the values out of JSON columns.
     ///
     /// # Errors
     /// [`CorruptRow`] if the cells are not such a record.
-    fn from_cells(cells: &[Cell<'_>]) -> Result<Self, CorruptRow>;
+    fn from_cells(cells: &mut [Cell<'_>]) -> Result<Self, CorruptRow>;
 }
 
-/// Returns the checksum over a whole row: xxh3 of all cells with their types and lengths, seeded by the family. Part of
-/// the stored format.
+/// Returns the checksum over a whole row: xxh3 of all cells with their types and lengths, seeded by the family. An engine
+/// that reads the bytes of its JSON back unchanged sums those bytes instead of the values. Part of the stored format.
 pub fn row_sum(family: Family, cells: &[Cell<'_>]) -> i64 {
     cells_sum(family as u64, cells)
 }
@@ -55,6 +61,10 @@ pub(crate) fn cells_sum(seed: u64, cells: &[Cell<'_>]) -> i64 {
                 }
                 Cell::Text(text) => (2, text.as_bytes()),
                 Cell::Blob(bytes) => (3, bytes),
+                Cell::Json(object) => {
+                    sum_object(row, object);
+                    continue;
+                }
             };
             row.push(tag);
             row.extend_from_slice(&(bytes.len() as u64).to_le_bytes());
@@ -65,6 +75,24 @@ pub(crate) fn cells_sum(seed: u64, cells: &[Cell<'_>]) -> i64 {
         row.shrink_to(1 << 20);
         sum
     })
+}
+
+/// Adds the values of a JSON column as typed bytes, and a tag that ends them.
+fn sum_object(row: &mut Vec<u8>, object: &JsonObject<'_>) {
+    const IN_CHUNKS: u8 = 4;
+    const MEMBER: u8 = 5;
+    const END: u8 = 6;
+    let mut out = Encoder::append(std::mem::take(row));
+    if matches!(object, JsonObject::InChunks) {
+        out.u8(IN_CHUNKS);
+    }
+    object.for_each(|name, value| {
+        out.u8(MEMBER);
+        out.str(name);
+        put_value(&mut out, value);
+    });
+    out.u8(END);
+    *row = out.done();
 }
 
 impl<'a> Cell<'a> {
@@ -100,18 +128,18 @@ impl<'a> Cell<'a> {
 }
 
 /// Reads cells one after another.
-pub(super) struct CellReader<'r, 'a>(std::slice::Iter<'r, Cell<'a>>);
+pub(super) struct CellReader<'r, 'a>(std::slice::IterMut<'r, Cell<'a>>);
 
 impl<'r, 'a> CellReader<'r, 'a> {
-    pub(super) fn new(family: Family, cells: &'r [Cell<'a>]) -> Result<Self, CorruptRow> {
+    pub(super) fn new(family: Family, cells: &'r mut [Cell<'a>]) -> Result<Self, CorruptRow> {
         if cells.len() == family.columns().len() {
-            Ok(Self(cells.iter()))
+            Ok(Self(cells.iter_mut()))
         } else {
             Err(CorruptRow("a row has too few columns"))
         }
     }
 
-    pub(super) fn next(&mut self) -> Result<&'r Cell<'a>, CorruptRow> {
+    pub(super) fn next(&mut self) -> Result<&'r mut Cell<'a>, CorruptRow> {
         self.0.next().ok_or(CorruptRow("a row has too few columns"))
     }
 
@@ -161,5 +189,22 @@ impl<'r, 'a> CellReader<'r, 'a> {
 
     pub(super) fn blob(&mut self) -> Result<&'r [u8], CorruptRow> {
         self.blob_or_null()?.ok_or(CorruptRow("a column holds nothing"))
+    }
+
+    /// Takes the values of a JSON column.
+    pub(super) fn json(&mut self) -> Result<NamedValues, CorruptRow> {
+        match self.next()? {
+            Cell::Json(JsonObject::InChunks) => Err(CorruptRow("a column holds nothing")),
+            Cell::Json(object) => Ok(object.take()),
+            _ => Err(CorruptRow("a column holds no object")),
+        }
+    }
+
+    /// Takes the same of a row whose attributes may be in chunks: none, if they are.
+    pub(super) fn json_beside_chunks(&mut self) -> Result<NamedValues, CorruptRow> {
+        match self.next()? {
+            Cell::Json(object) => Ok(object.take()),
+            _ => Err(CorruptRow("a column holds no object")),
+        }
     }
 }

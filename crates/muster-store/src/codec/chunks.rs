@@ -3,7 +3,7 @@
 //! not on what is before: a change moves only the ends near it. Part of the stored format.
 
 use super::cell::{Cell, CellReader};
-use super::jsonb;
+use super::json::{JsonObject, NamedValues};
 use super::parts::{Writes, chunk_record, read_chunk_record};
 use crate::error::CorruptRow;
 use crate::family::Family;
@@ -51,7 +51,7 @@ fn size(name: &str, value: Option<&Value>) -> usize {
 }
 
 /// Where each chunk begins, and the end of the last.
-fn ends<'a>(sizes: impl Iterator<Item = (&'a Box<str>, usize)>) -> Vec<usize> {
+fn ends<'a>(sizes: impl Iterator<Item = (&'a str, usize)>) -> Vec<usize> {
     let (mut ends, mut bytes, mut count) = (vec![0], 0, 0);
     for (name, size) in sizes {
         if bytes > 0 && bytes + size > CHUNK_BYTES_MAX {
@@ -72,8 +72,12 @@ fn ends<'a>(sizes: impl Iterator<Item = (&'a Box<str>, usize)>) -> Vec<usize> {
     ends
 }
 
-fn cells<'a>(part_of: PartOf, no: ProfileNo, first: &'a str, (values, record): (Vec<u8>, Vec<u8>)) -> [Cell<'a>; 5] {
-    [Cell::Int(part_of as i64), Cell::unsigned(no.0), Cell::text(first), Cell::owned(values), Cell::owned(record)]
+fn cells<'a>(
+    (part_of, no, first): (PartOf, ProfileNo, &'a str),
+    values: JsonObject<'a>,
+    record: Vec<u8>,
+) -> [Cell<'a>; 5] {
+    [Cell::Int(part_of as i64), Cell::unsigned(no.0), Cell::text(first), Cell::Json(values), Cell::owned(record)]
 }
 
 /// Gives each chunk of a member record to `each`.
@@ -81,12 +85,11 @@ pub(crate) fn record_chunks<E>(
     profile: &MemberRecord,
     mut each: impl FnMut(&str, [Cell<'_>; 5]) -> Result<(), E>,
 ) -> Result<(), E> {
-    let all: Vec<(&Box<str>, &Write<Value>)> = profile.attributes.iter().collect();
+    let all: Vec<(&str, &Write<Value>)> = profile.attributes.iter().map(|(name, write)| (&**name, write)).collect();
     let ends = ends(all.iter().map(|(name, write)| (*name, size(name, write.value.as_ref()))));
     for range in ends.windows(2).map(|ends| &all[ends[0]..ends[1]]) {
-        let set = range.iter().filter_map(|(name, write)| Some((&***name, write.value.as_ref()?)));
-        let encoded = (jsonb::object(set), chunk_record(range.iter().copied()));
-        each(range[0].0, cells(PartOf::Record, profile.no, range[0].0, encoded))?;
+        let (key, record) = ((PartOf::Record, profile.no, range[0].0), chunk_record(range.iter().copied()));
+        each(key.2, cells(key, JsonObject::Writes(range), record))?;
     }
     Ok(())
 }
@@ -97,33 +100,32 @@ pub(crate) fn view_chunks<E>(
     view: &View,
     mut each: impl FnMut(&str, [Cell<'_>; 5]) -> Result<(), E>,
 ) -> Result<(), E> {
-    let all: Vec<(&Box<str>, &Value)> = view.attributes.iter().collect();
+    let all: Vec<(&str, &Value)> = view.attributes.iter().map(|(name, value)| (&**name, value)).collect();
     let ends = ends(all.iter().map(|(name, value)| (*name, size(name, Some(value)))));
     for range in ends.windows(2).map(|ends| &all[ends[0]..ends[1]]) {
-        let set = range.iter().map(|(name, value)| (&***name, *value));
-        let encoded = (jsonb::object(set), chunk_record(std::iter::empty()));
-        each(range[0].0, cells(PartOf::View, root, range[0].0, encoded))?;
+        let (key, record) = ((PartOf::View, root, range[0].0), chunk_record(std::iter::empty()));
+        each(key.2, cells(key, JsonObject::Chunk(range), record))?;
     }
     Ok(())
 }
 
 /// The writes of a chunk of a member record.
-pub(crate) fn read_record(cells: &[Cell<'_>]) -> Result<Writes, CorruptRow> {
+pub(crate) fn read_record(cells: &mut [Cell<'_>]) -> Result<Writes, CorruptRow> {
     let (values, record) = parts(cells)?;
-    read_chunk_record(record, jsonb::read_object(values)?)
+    read_chunk_record(record, values)
 }
 
 /// The values of a chunk of a view.
-pub(crate) fn read_view(cells: &[Cell<'_>]) -> Result<Vec<(Box<str>, Value)>, CorruptRow> {
-    jsonb::read_object(parts(cells)?.0)
+pub(crate) fn read_view(cells: &mut [Cell<'_>]) -> Result<NamedValues, CorruptRow> {
+    Ok(parts(cells)?.0)
 }
 
-fn parts<'c>(cells: &'c [Cell<'_>]) -> Result<(&'c [u8], &'c [u8]), CorruptRow> {
+fn parts<'c>(cells: &'c mut [Cell<'_>]) -> Result<(NamedValues, &'c [u8]), CorruptRow> {
     let mut row = CellReader::new(Family::Chunks, cells)?;
     row.int()?;
     row.int()?;
     row.text()?;
-    Ok((row.blob()?, row.blob()?))
+    Ok((row.json()?, row.blob()?))
 }
 
 #[cfg(test)]
@@ -139,11 +141,11 @@ mod tests {
         }
     }
 
-    fn chunks(view: &View) -> BTreeMap<Box<str>, Vec<u8>> {
+    fn chunks(view: &View) -> BTreeMap<Box<str>, JsonObject<'static>> {
         let mut chunks = BTreeMap::new();
-        let kept: Result<(), ()> = view_chunks(ProfileNo(1), view, |first, cells| {
-            let Cell::Blob(bytes) = &cells[3] else { return Err(()) };
-            chunks.insert(first.into(), bytes.to_vec());
+        let kept: Result<(), ()> = view_chunks(ProfileNo(1), view, |first, mut cells| {
+            let Cell::Json(object) = &mut cells[3] else { return Err(()) };
+            chunks.insert(first.into(), JsonObject::Owned(object.take()));
             Ok(())
         });
         assert_eq!(kept, Ok(()));
@@ -156,11 +158,11 @@ mod tests {
         let before = chunks(&view(0..20_000));
         for after in [view((0..20_000).filter(|n| *n != 7)), view((0..20_000).chain([99_999]))] {
             let after = chunks(&after);
-            let changed = after.iter().filter(|(first, bytes)| before.get(*first) != Some(bytes));
-            let bytes: usize = changed.map(|(_, bytes)| bytes.len()).sum();
-            assert!(bytes <= 2 * CHUNK_BYTES_MAX, "{bytes} bytes");
+            let changed = after.iter().filter(|(first, chunk)| before.get(*first) != Some(chunk));
+            let bytes: u64 = changed.map(|(_, chunk)| chunk.bytes()).sum();
+            assert!(bytes <= 2 * CHUNK_BYTES_MAX as u64, "{bytes} bytes");
         }
-        assert!(before.values().all(|bytes| bytes.len() <= 2 * CHUNK_BYTES_MAX));
+        assert!(before.values().all(|chunk| chunk.bytes() <= 2 * CHUNK_BYTES_MAX as u64));
     }
 
     #[test]

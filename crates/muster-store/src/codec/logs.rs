@@ -61,7 +61,7 @@ impl Record for LogEntry {
         ]
     }
 
-    fn from_cells(cells: &[Cell<'_>]) -> Result<Self, CorruptRow> {
+    fn from_cells(cells: &mut [Cell<'_>]) -> Result<Self, CorruptRow> {
         let mut row = CellReader::new(Self::FAMILY, cells)?;
         let (no, received_at) = (RequestNo(row.unsigned()?), Timestamp(row.int()?));
         let (status, route) = (row.small()?, Route::from_code(row.small()?).ok_or(CorruptRow("a route is unknown"))?);
@@ -96,7 +96,7 @@ impl Record for QuarantinedElement {
         ]
     }
 
-    fn from_cells(cells: &[Cell<'_>]) -> Result<Self, CorruptRow> {
+    fn from_cells(cells: &mut [Cell<'_>]) -> Result<Self, CorruptRow> {
         let mut row = CellReader::new(Self::FAMILY, cells)?;
         let (no, at) = (QuarantineNo(row.unsigned()?), Timestamp(row.int()?));
         let (request, index) = (RequestNo(row.unsigned()?), row.small()?);
@@ -173,7 +173,7 @@ impl Record for Merge {
         ]
     }
 
-    fn from_cells(cells: &[Cell<'_>]) -> Result<Self, CorruptRow> {
+    fn from_cells(cells: &mut [Cell<'_>]) -> Result<Self, CorruptRow> {
         let mut row = CellReader::new(Self::FAMILY, cells)?;
         let (no, at) = (MergeNo(row.unsigned()?), Timestamp(row.int()?));
         let (survivor, merged) = (profile_id(&mut row)?, profile_id(&mut row)?);
@@ -216,7 +216,7 @@ impl Record for Separation {
         ]
     }
 
-    fn from_cells(cells: &[Cell<'_>]) -> Result<Self, CorruptRow> {
+    fn from_cells(cells: &mut [Cell<'_>]) -> Result<Self, CorruptRow> {
         use SeparationCause::{Revert, Review};
         let mut row = CellReader::new(Self::FAMILY, cells)?;
         Ok(Self {

@@ -1,6 +1,7 @@
 //! The open-ended parts of rows as compact records: keys, writes, faults, warnings, results. Part of the stored format.
 
 use super::bytes::{Decoder, Encoder};
+use super::json::NamedValues;
 use super::values::{put_value, value};
 use crate::error::CorruptRow;
 use muster_core::explanation::{Explanation, GuardReason, IdentifierDecision, IdentifierOutcome};
@@ -100,7 +101,7 @@ pub(super) fn read_combined(read: &mut Decoder<'_>) -> Result<Vec<Combined>, Cor
 }
 
 /// Writes the positions of writes in the change sequence and the names of those that unset; returns the last position.
-fn put_writes<'a>(out: &mut Encoder, writes: impl Iterator<Item = (&'a Box<str>, &'a Write<Value>)> + Clone) -> Seq {
+fn put_writes<'a>(out: &mut Encoder, writes: impl Iterator<Item = (&'a str, &'a Write<Value>)> + Clone) -> Seq {
     let mut last = 0;
     for (_, write) in writes.clone().filter(|(_, write)| write.value.is_some()) {
         out.step(last, write.seq);
@@ -117,7 +118,7 @@ fn put_writes<'a>(out: &mut Encoder, writes: impl Iterator<Item = (&'a Box<str>,
 }
 
 /// What [`put_writes`] wrote, with the values that are set.
-fn writes(read: &mut Decoder<'_>, values: Vec<(Box<str>, Value)>, last: &mut Seq) -> Result<Writes, CorruptRow> {
+fn writes(read: &mut Decoder<'_>, values: NamedValues, last: &mut Seq) -> Result<Writes, CorruptRow> {
     let mut writes = Vec::with_capacity(values.len());
     for (name, value) in values {
         *last = read.step(*last)?;
@@ -136,14 +137,14 @@ fn writes(read: &mut Decoder<'_>, values: Vec<(Box<str>, Value)>, last: &mut Seq
 pub(crate) type Writes = Vec<(Box<str>, Write<Value>)>;
 
 /// The record of some writes of a member record.
-pub(super) fn chunk_record<'a>(writes: impl Iterator<Item = (&'a Box<str>, &'a Write<Value>)> + Clone) -> Vec<u8> {
+pub(super) fn chunk_record<'a>(writes: impl Iterator<Item = (&'a str, &'a Write<Value>)> + Clone) -> Vec<u8> {
     let mut out = Encoder::new();
     put_writes(&mut out, writes);
     out.done()
 }
 
 /// What [`chunk_record`] wrote, with the values that are set.
-pub(super) fn read_chunk_record(record: &[u8], values: Vec<(Box<str>, Value)>) -> Result<Writes, CorruptRow> {
+pub(super) fn read_chunk_record(record: &[u8], values: NamedValues) -> Result<Writes, CorruptRow> {
     let mut read = Decoder::open(record)?;
     let writes = writes(&mut read, values, &mut 0)?;
     read.end()?;
@@ -151,11 +152,12 @@ pub(super) fn read_chunk_record(record: &[u8], values: Vec<(Box<str>, Value)>) -
 }
 
 /// The parts of a member record without columns of their own: identifiers, positions of writes in the change sequence,
-/// unset names, platforms, former identifiers. Set values are in the JSONB beside, in the same order.
+/// unset names, platforms, former identifiers. Set values are in the JSON column, in the same order.
 pub(super) fn profile_record(profile: &MemberRecord, with_writes: bool) -> Vec<u8> {
     let mut out = Encoder::new();
     put_keys(&mut out, &profile.identifiers);
-    let mut last = put_writes(&mut out, profile.attributes.iter().filter(|_| with_writes));
+    let writes = profile.attributes.iter().filter(|_| with_writes).map(|(name, write)| (&**name, write));
+    let mut last = put_writes(&mut out, writes);
     out.len(profile.platforms.len());
     for (platform, write) in &profile.platforms {
         out.u8(*platform as u8);
@@ -184,7 +186,7 @@ pub(super) fn profile_record(profile: &MemberRecord, with_writes: bool) -> Vec<u
 /// What [`profile_record`] wrote, put together with the values that are set.
 pub(super) fn read_profile_record(
     record: &[u8],
-    values: Vec<(Box<str>, Value)>,
+    values: NamedValues,
     profile: &mut MemberRecord,
 ) -> Result<(), CorruptRow> {
     let mut read = Decoder::open(record)?;

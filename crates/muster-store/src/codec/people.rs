@@ -2,16 +2,15 @@
 
 use super::cell::{Cell, CellReader, Record};
 use super::chunks::{is_large_record, is_large_view};
-use super::{jsonb, parts};
+use super::json::JsonObject;
+use super::parts;
 use crate::error::CorruptRow;
 use crate::family::Family;
 use muster_core::command::DeviceFields;
 use muster_core::id::{MergeNo, ProfileNo};
 use muster_core::identifier::{Identifier, IdentifierKind};
-use muster_core::profile::fold::record_values;
 use muster_core::record::{Attributes, Device, DeviceRef, MemberRecord, MergeLink, RootPointer, TreeTotals, View};
 use muster_core::time::Timestamp;
-use muster_core::value::Value;
 use std::collections::BTreeMap;
 
 /// A row of the family `bindings`.
@@ -35,7 +34,7 @@ impl Record for Binding {
         binding_cells(&self.key, self.profile).into()
     }
 
-    fn from_cells(cells: &[Cell<'_>]) -> Result<Self, CorruptRow> {
+    fn from_cells(cells: &mut [Cell<'_>]) -> Result<Self, CorruptRow> {
         let mut row = CellReader::new(Self::FAMILY, cells)?;
         let key = Identifier { kind: IdentifierKind::new(row.text()?), value: row.text()?.into() };
         Ok(Self { key, profile: ProfileNo(row.unsigned()?) })
@@ -51,12 +50,12 @@ impl Record for MemberRecord {
         vec![
             Cell::unsigned(self.no.0),
             Cell::Int(self.created.0),
-            Cell::owned(if is_large { Vec::new() } else { jsonb::object(record_values(&self.attributes)) }),
+            Cell::Json(if is_large { JsonObject::InChunks } else { JsonObject::Attributes(&self.attributes) }),
             Cell::owned(parts::profile_record(self, !is_large)),
         ]
     }
 
-    fn from_cells(cells: &[Cell<'_>]) -> Result<Self, CorruptRow> {
+    fn from_cells(cells: &mut [Cell<'_>]) -> Result<Self, CorruptRow> {
         let mut row = CellReader::new(Self::FAMILY, cells)?;
         let mut profile = Self {
             no: ProfileNo(row.unsigned()?),
@@ -67,7 +66,7 @@ impl Record for MemberRecord {
             former: Vec::new(),
             history: Vec::new(),
         };
-        let values = attributes(row.blob()?)?;
+        let values = row.json_beside_chunks()?;
         parts::read_profile_record(row.blob()?, values, &mut profile)?;
         Ok(profile)
     }
@@ -95,7 +94,7 @@ impl Record for RootPointer {
         ]
     }
 
-    fn from_cells(cells: &[Cell<'_>]) -> Result<Self, CorruptRow> {
+    fn from_cells(cells: &mut [Cell<'_>]) -> Result<Self, CorruptRow> {
         let mut row = CellReader::new(Self::FAMILY, cells)?;
         Ok(Self {
             no: ProfileNo(row.unsigned()?),
@@ -127,17 +126,11 @@ pub struct ViewRow {
     pub view: View,
 }
 
-/// Reads the attributes in a row: none, if they are stored in chunks.
-fn attributes(blob: &[u8]) -> Result<Vec<(Box<str>, Value)>, CorruptRow> {
-    if blob.is_empty() { Ok(Vec::new()) } else { jsonb::read_object(blob) }
-}
-
 /// The cells of a view: without attributes, if those are stored in chunks.
-pub(crate) fn view_cells(profile: ProfileNo, view: &View) -> Vec<Cell<'static>> {
-    let values = || jsonb::object(view.attributes.iter().map(|(name, value)| (&**name, value)));
+pub(crate) fn view_cells(profile: ProfileNo, view: &View) -> Vec<Cell<'_>> {
     vec![
         Cell::unsigned(profile.0),
-        Cell::owned(if is_large_view(view) { Vec::new() } else { values() }),
+        Cell::Json(if is_large_view(view) { JsonObject::InChunks } else { JsonObject::Current(&view.attributes) }),
         Cell::owned(parts::view_record(view)),
     ]
 }
@@ -149,10 +142,10 @@ impl Record for ViewRow {
         view_cells(self.profile, &self.view)
     }
 
-    fn from_cells(cells: &[Cell<'_>]) -> Result<Self, CorruptRow> {
+    fn from_cells(cells: &mut [Cell<'_>]) -> Result<Self, CorruptRow> {
         let mut row = CellReader::new(Self::FAMILY, cells)?;
         let profile = ProfileNo(row.unsigned()?);
-        let attributes = attributes(row.blob()?)?.into_iter().collect();
+        let attributes = row.json_beside_chunks()?.into_iter().collect();
         Ok(Self { profile, view: View { attributes, platforms: parts::view_platforms(row.blob()?)? } })
     }
 }
@@ -171,7 +164,7 @@ impl Record for MergeLink {
         ]
     }
 
-    fn from_cells(cells: &[Cell<'_>]) -> Result<Self, CorruptRow> {
+    fn from_cells(cells: &mut [Cell<'_>]) -> Result<Self, CorruptRow> {
         let mut row = CellReader::new(Self::FAMILY, cells)?;
         Ok(Self {
             child: ProfileNo(row.unsigned()?),
@@ -207,7 +200,7 @@ impl Record for Device {
         ]
     }
 
-    fn from_cells(cells: &[Cell<'_>]) -> Result<Self, CorruptRow> {
+    fn from_cells(cells: &mut [Cell<'_>]) -> Result<Self, CorruptRow> {
         let mut row = CellReader::new(Self::FAMILY, cells)?;
         Ok(Self {
             at: DeviceRef { profile: ProfileNo(row.unsigned()?), device_id: row.text()?.into() },

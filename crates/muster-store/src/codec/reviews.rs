@@ -2,7 +2,8 @@
 
 use super::bytes::{Decoder, Encoder};
 use super::cell::{Cell, CellReader, Record};
-use super::{jsonb, parts};
+use super::json::JsonObject;
+use super::parts;
 use crate::error::CorruptRow;
 use crate::family::Family;
 use muster_core::explanation::GuardReason;
@@ -44,7 +45,7 @@ impl Record for Review {
         ]
     }
 
-    fn from_cells(cells: &[Cell<'_>]) -> Result<Self, CorruptRow> {
+    fn from_cells(cells: &mut [Cell<'_>]) -> Result<Self, CorruptRow> {
         let mut row = CellReader::new(Self::FAMILY, cells)?;
         let (no, at, last_at) = (ReviewNo(row.unsigned()?), Timestamp(row.int()?), Timestamp(row.int()?));
         let (count, key) =
@@ -107,19 +108,18 @@ impl Record for History {
                 _ => UNSET,
             });
         }
-        let kept = self.replaced.iter().filter_map(|replaced| Some((&*replaced.field, replaced.old.as_ref()?)));
         vec![
             Cell::unsigned(self.seq),
             Cell::unsigned(self.profile.0),
-            Cell::owned(jsonb::object(kept)),
+            Cell::Json(JsonObject::Replaced(&self.replaced)),
             Cell::owned(out.done()),
         ]
     }
 
-    fn from_cells(cells: &[Cell<'_>]) -> Result<Self, CorruptRow> {
+    fn from_cells(cells: &mut [Cell<'_>]) -> Result<Self, CorruptRow> {
         let mut row = CellReader::new(Self::FAMILY, cells)?;
         let (seq, profile) = (row.unsigned()?, ProfileNo(row.unsigned()?));
-        let mut kept = jsonb::read_object(row.blob()?)?.into_iter();
+        let mut kept = row.json()?.into_iter();
         let mut read = Decoder::open(row.blob()?)?;
         let replaced = read.list(|read| {
             let (field, since, what) = (Box::from(read.str()?), read.step(seq)?, read.u8()?);
@@ -163,7 +163,7 @@ pub struct FormerHolder {
     pub profile: ProfileNo,
 }
 
-fn holder(family: Family, cells: &[Cell<'_>]) -> Result<(Identifier, ProfileNo), CorruptRow> {
+fn holder(family: Family, cells: &mut [Cell<'_>]) -> Result<(Identifier, ProfileNo), CorruptRow> {
     let mut row = CellReader::new(family, cells)?;
     let key = Identifier { kind: IdentifierKind::new(row.text()?), value: row.text()?.into() };
     Ok((key, ProfileNo(row.unsigned()?)))
@@ -176,7 +176,7 @@ impl Record for Holder {
         holder_cells(&self.key, self.profile).into()
     }
 
-    fn from_cells(cells: &[Cell<'_>]) -> Result<Self, CorruptRow> {
+    fn from_cells(cells: &mut [Cell<'_>]) -> Result<Self, CorruptRow> {
         holder(Self::FAMILY, cells).map(|(key, profile)| Self { key, profile })
     }
 }
@@ -188,7 +188,7 @@ impl Record for FormerHolder {
         holder_cells(&self.key, self.profile).into()
     }
 
-    fn from_cells(cells: &[Cell<'_>]) -> Result<Self, CorruptRow> {
+    fn from_cells(cells: &mut [Cell<'_>]) -> Result<Self, CorruptRow> {
         holder(Self::FAMILY, cells).map(|(key, profile)| Self { key, profile })
     }
 }

@@ -2,7 +2,8 @@
 
 use super::bytes::{Decoder, Encoder};
 use super::cell::{Cell, CellReader, Record};
-use super::{jsonb, packed, parts};
+use super::json::JsonObject;
+use super::{packed, parts};
 use crate::error::CorruptRow;
 use crate::family::Family;
 use muster_core::command::Action;
@@ -53,20 +54,20 @@ impl Record for Event {
             Cell::text_or_null(self.origin.as_deref()),
             Cell::text_or_null(self.device_id.as_deref()),
             Cell::text(&action.name),
-            Cell::owned(jsonb::object(action.attributes.iter().map(|(name, value)| (&**name, value)))),
+            Cell::Json(JsonObject::Listed(&action.attributes)),
             Cell::int_or_null(action.platform.map(|p| p as i64)),
             Cell::text_or_null(action.app_version.as_deref()),
             Cell::owned(action_record(self)),
         ]
     }
 
-    fn from_cells(cells: &[Cell<'_>]) -> Result<Self, CorruptRow> {
+    fn from_cells(cells: &mut [Cell<'_>]) -> Result<Self, CorruptRow> {
         let mut row = CellReader::new(Self::FAMILY, cells)?;
         let (seq, profile) = (row.unsigned()?, ProfileNo(row.unsigned()?));
         let (at, user_time) = (row.int()?, row.int()?);
         let (received_at, request) = (Timestamp(row.int()?), RequestNo(row.unsigned()?));
         let (origin, device_id) = (row.text_or_null()?.map(Arc::from), row.text_or_null()?.map(Arc::from));
-        let (name, attributes) = (row.text()?.into(), jsonb::read_object(row.blob()?)?);
+        let (name, attributes) = (row.text()?.into(), row.json()?);
         let platform = row.int_or_null()?.map(parts::platform).transpose()?;
         let app_version = row.text_or_null()?.map(Into::into);
         let mut read = Decoder::open(row.blob()?)?;
@@ -110,7 +111,7 @@ impl Record for EventId {
         ]
     }
 
-    fn from_cells(cells: &[Cell<'_>]) -> Result<Self, CorruptRow> {
+    fn from_cells(cells: &mut [Cell<'_>]) -> Result<Self, CorruptRow> {
         let mut row = CellReader::new(Self::FAMILY, cells)?;
         Ok(Self {
             id: row.text()?.into(),
@@ -137,7 +138,7 @@ impl Record for Idempotency {
         ]
     }
 
-    fn from_cells(cells: &[Cell<'_>]) -> Result<Self, CorruptRow> {
+    fn from_cells(cells: &mut [Cell<'_>]) -> Result<Self, CorruptRow> {
         let mut row = CellReader::new(Self::FAMILY, cells)?;
         Ok(Self {
             route: Route::from_code(row.small()?).ok_or(CorruptRow("a route is unknown"))?,
@@ -165,7 +166,7 @@ impl Record for OutboxMessage {
         vec![Cell::unsigned(self.request.0), Cell::blob(&self.body)]
     }
 
-    fn from_cells(cells: &[Cell<'_>]) -> Result<Self, CorruptRow> {
+    fn from_cells(cells: &mut [Cell<'_>]) -> Result<Self, CorruptRow> {
         let mut row = CellReader::new(Self::FAMILY, cells)?;
         Ok(Self { request: RequestNo(row.unsigned()?), body: row.blob()?.into() })
     }
@@ -185,7 +186,7 @@ impl Record for Change {
         ]
     }
 
-    fn from_cells(cells: &[Cell<'_>]) -> Result<Self, CorruptRow> {
+    fn from_cells(cells: &mut [Cell<'_>]) -> Result<Self, CorruptRow> {
         use ChangeKind::{Device, Merge, Revert, User};
         let mut row = CellReader::new(Self::FAMILY, cells)?;
         Ok(Self {
@@ -233,7 +234,7 @@ impl Record for Counters {
         cells
     }
 
-    fn from_cells(cells: &[Cell<'_>]) -> Result<Self, CorruptRow> {
+    fn from_cells(cells: &mut [Cell<'_>]) -> Result<Self, CorruptRow> {
         let mut row = CellReader::new(Self::FAMILY, cells)?;
         if row.int()? != COUNTERS_ID {
             return Err(CorruptRow("the counters have another key"));

@@ -1,6 +1,7 @@
 //! The rows of one decision, written inside its savepoint, with the sums of their families.
 
 use super::chunks::ChunkWriter;
+use super::jsonb;
 use super::loaded::LoadedSums;
 use super::row_statements::RowStatements;
 use super::state::State;
@@ -87,21 +88,22 @@ impl<'c> Apply<'_, 'c> {
     }
 
     fn put<R: Record>(&mut self, row: &R) -> Result<(), EngineError> {
-        self.put_cells(R::FAMILY, &row.cells()).map(|_| ())
+        self.put_cells(R::FAMILY, row.cells()).map(|_| ())
     }
 
     /// Puts a row. One that was read as a fact is replaced by its key; of any other an insert is tried first, since
     /// most rows are new. Answers whether it was there.
-    fn put_cells(&mut self, family: Family, cells: &[Cell<'_>]) -> Result<bool, EngineError> {
-        let sum = row_sum(family, cells);
+    fn put_cells(&mut self, family: Family, mut cells: Vec<Cell<'_>>) -> Result<bool, EngineError> {
+        jsonb::encode(&mut cells);
+        let sum = row_sum(family, &cells);
         let mut old = self.loaded.get(family, &cells[0]).flatten();
-        if old.is_none() && !self.rows.insert(family, cells, sum)? {
+        if old.is_none() && !self.rows.insert(family, &cells, sum)? {
             old = self.rows.stored_sum(family, &cells[..family.key_columns()])?;
             if old.is_none() {
                 return Err(EngineError::Broken(format!("a row of {} does not fit its table", family.table()).into()));
             }
         }
-        self.replace((family, cells), sum, old)?;
+        self.replace((family, &cells), sum, old)?;
         Ok(old.is_some())
     }
 
@@ -111,13 +113,13 @@ impl<'c> Apply<'_, 'c> {
 
     /// Puts a member record: in one row, or in a row and chunks.
     fn member_record(&mut self, record: &MemberRecord) -> Result<(), EngineError> {
-        let existed = self.put_cells(Family::Profiles, &record.cells())?;
+        let existed = self.put_cells(Family::Profiles, record.cells())?;
         self.chunks().write_record(record, existed)
     }
 
     /// Puts a view, in the same way.
     fn view(&mut self, root: ProfileNo, view: &View) -> Result<(), EngineError> {
-        let existed = self.put_cells(Family::Views, &view_cells(root, view))?;
+        let existed = self.put_cells(Family::Views, view_cells(root, view))?;
         self.chunks().write_view(root, view, existed)
     }
 
@@ -293,7 +295,7 @@ impl<'c> Apply<'_, 'c> {
     pub(crate) fn refused(&mut self, requests: &[LogEntry], bounds: &Bounds) -> Result<(), EngineError> {
         for request in requests {
             let before = self.stored_bytes(REFUSED_BYTES, request.no.0)?;
-            self.put_cells(Family::Refused, &request.cells())?;
+            self.put_cells(Family::Refused, request.cells())?;
             let bytes = &mut self.state.figures.refused_bytes;
             *bytes = bytes.saturating_sub(before) + refused_bytes(request);
         }

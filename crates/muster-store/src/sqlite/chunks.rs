@@ -1,5 +1,6 @@
 //! Reading and writing the chunks of large member records and views. A row whose attributes are stored here has none itself.
 
+use super::jsonb;
 use super::loaded::{ChunkSums, LoadedSums};
 use super::row_statements::RowStatements;
 use super::table;
@@ -25,9 +26,10 @@ pub(crate) fn fill_record(conn: &Connection, profile: &mut MemberRecord) -> Resu
         return Ok(ChunkSums::new());
     }
     let (mut sums, mut writes) = (ChunkSums::new(), Vec::new());
-    table::each_checked(conn, (Family::Chunks, OF), &key(PartOf::Record, profile.no), |cells, sum| {
-        sums.insert(first(cells), sum);
-        writes.extend(chunks::read_record(cells)?);
+    table::each_checked(conn, (Family::Chunks, OF), &key(PartOf::Record, profile.no), |mut cells, sum| {
+        sums.insert(first(&cells), sum);
+        jsonb::decode(Family::Chunks, &mut cells)?;
+        writes.extend(chunks::read_record(&mut cells)?);
         Ok(())
     })?;
     profile.attributes = writes.into_iter().collect();
@@ -40,9 +42,10 @@ pub(crate) fn fill_view(conn: &Connection, root: ProfileNo, view: &mut View) -> 
         return Ok(ChunkSums::new());
     }
     let mut sums = ChunkSums::new();
-    table::each_checked(conn, (Family::Chunks, OF), &key(PartOf::View, root), |cells, sum| {
-        sums.insert(first(cells), sum);
-        view.attributes.extend(chunks::read_view(cells)?);
+    table::each_checked(conn, (Family::Chunks, OF), &key(PartOf::View, root), |mut cells, sum| {
+        sums.insert(first(&cells), sum);
+        jsonb::decode(Family::Chunks, &mut cells)?;
+        view.attributes.extend(chunks::read_view(&mut cells)?);
         Ok(())
     })?;
     Ok(sums)
@@ -67,7 +70,7 @@ impl ChunkWriter<'_, '_> {
     pub(super) fn write_record(&mut self, record: &MemberRecord, existed: bool) -> Result<(), EngineError> {
         let (mut old, mut new) = (self.stored(PartOf::Record, record.no, existed)?, ChunkSums::new());
         if is_large_record(record) {
-            chunks::record_chunks(record, |first, cells| self.write(first, &cells, (&mut old, &mut new)))?;
+            chunks::record_chunks(record, |first, cells| self.write(first, cells, (&mut old, &mut new)))?;
         }
         self.replace(PartOf::Record, record.no, (&old, new))
     }
@@ -76,7 +79,7 @@ impl ChunkWriter<'_, '_> {
     pub(super) fn write_view(&mut self, root: ProfileNo, view: &View, existed: bool) -> Result<(), EngineError> {
         let (mut old, mut new) = (self.stored(PartOf::View, root, existed)?, ChunkSums::new());
         if is_large_view(view) {
-            chunks::view_chunks(root, view, |first, cells| self.write(first, &cells, (&mut old, &mut new)))?;
+            chunks::view_chunks(root, view, |first, cells| self.write(first, cells, (&mut old, &mut new)))?;
         }
         self.replace(PartOf::View, root, (&old, new))
     }
@@ -103,15 +106,16 @@ impl ChunkWriter<'_, '_> {
     fn write(
         &mut self,
         first: &str,
-        cells: &[Cell<'_>],
+        mut cells: [Cell<'_>; 5],
         (old, new): (&mut ChunkSums, &mut ChunkSums),
     ) -> Result<(), EngineError> {
-        let (sum, before) = (row_sum(Family::Chunks, cells), old.remove(first));
+        jsonb::encode(&mut cells);
+        let (sum, before) = (row_sum(Family::Chunks, &cells), old.remove(first));
         new.insert(first.into(), sum);
         if before == Some(sum) {
             return Ok(());
         }
-        if !self.rows.put((Family::Chunks, before.is_some()), cells, sum)? {
+        if !self.rows.put((Family::Chunks, before.is_some()), &cells, sum)? {
             return Err(EngineError::Corrupt("the chunks of a profile are not as they were read".into()));
         }
         self.sums.replace(Family::Chunks, before, Some(sum));

@@ -203,7 +203,7 @@ impl SqliteReader {
         }
         // One more than requested, to know whether there is a next page.
         let limit = query.limit.saturating_add(1);
-        statement.raw_bind_parameter(6, cell_limit(limit))?;
+        statement.raw_bind_parameter(6, sql_limit(limit))?;
         if let Some(name) = query.name {
             statement.raw_bind_parameter(7, name)?;
         }
@@ -242,8 +242,12 @@ impl SqliteReader {
     }
 }
 
+fn sql_limit(limit: usize) -> i64 {
+    i64::try_from(limit).unwrap_or(i64::MAX)
+}
+
 fn cell_limit(limit: usize) -> Cell<'static> {
-    Cell::Int(i64::try_from(limit).unwrap_or(i64::MAX))
+    Cell::Int(sql_limit(limit))
 }
 
 impl Drop for SqliteReader {
@@ -451,14 +455,14 @@ impl Reader for SqliteReader {
         use Family as F;
         self.family(F::Bindings, |row: Binding| RowChange::Upsert(StoredRow::Binding(row.key, row.profile)), each)?;
         table::each_checked(self.conn(), (F::Profiles, "ORDER BY 1"), &[], |cells, _| {
-            let mut profile = MemberRecord::from_cells(cells)?;
+            let mut profile: MemberRecord = table::record(cells)?;
             chunks::fill_record(self.conn(), &mut profile)?;
             each(RowChange::Upsert(StoredRow::MemberRecord(profile)));
             Ok(())
         })?;
         self.family::<RootPointer>(F::Standings, |row| RowChange::Upsert(StoredRow::RootPointer(row)), each)?;
         table::each_checked(self.conn(), (F::Views, "ORDER BY 1"), &[], |cells, _| {
-            let mut row = ViewRow::from_cells(cells)?;
+            let mut row: ViewRow = table::record(cells)?;
             chunks::fill_view(self.conn(), row.profile, &mut row.view)?;
             each(RowChange::Upsert(StoredRow::View(row.profile, row.view)));
             Ok(())

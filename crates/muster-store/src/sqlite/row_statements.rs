@@ -2,7 +2,7 @@
 //! every row took a twentieth of an import.
 
 use super::errors;
-use super::table::{bind, checked, prepared, statements};
+use super::table::{bind, checked, prepared, record, statements};
 use crate::codec::{Cell, Record};
 use crate::engine::EngineError;
 use crate::family::Family;
@@ -77,7 +77,7 @@ impl<'c> RowStatements<'c> {
             let mut rows = statement.raw_query();
             let Some(row) = rows.next()? else { return Ok(None) };
             let (cells, sum) = checked(R::FAMILY, row)?;
-            Ok(Some((R::from_cells(&cells)?, sum)))
+            Ok(Some((record(cells)?, sum)))
         })
     }
 

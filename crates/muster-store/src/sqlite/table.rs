@@ -1,8 +1,10 @@
 //! Rows of family tables: statements made once from the family list, cells bound and read, checksums checked at every
 //! read. Single rows of a group are `row_statements`.
 
+use super::jsonb;
 use crate::codec::{Cell, Record, row_sum};
 use crate::engine::EngineError;
+use crate::error::CorruptRow;
 use crate::family::Family;
 use crate::page::{Page, PageBuilder, payload};
 use rusqlite::types::{ToSql, ToSqlOutput, ValueRef};
@@ -48,17 +50,6 @@ pub(super) fn statements(family: Family) -> &'static Statements {
     &STATEMENTS[family.place()]
 }
 
-impl ToSql for Cell<'_> {
-    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
-        Ok(ToSqlOutput::Borrowed(match self {
-            Cell::Null => ValueRef::Null,
-            Cell::Int(n) => ValueRef::Integer(*n),
-            Cell::Text(text) => ValueRef::Text(text.as_bytes()),
-            Cell::Blob(bytes) => ValueRef::Blob(bytes),
-        }))
-    }
-}
-
 /// Compiles a statement of a workspace's tables, once for each connection. All of them are compiled here, so that tests
 /// can check their plans.
 pub(crate) fn prepared<'c>(conn: &'c Connection, sql: &str) -> rusqlite::Result<CachedStatement<'c>> {
@@ -67,9 +58,28 @@ pub(crate) fn prepared<'c>(conn: &'c Connection, sql: &str) -> rusqlite::Result<
     conn.prepare_cached(sql)
 }
 
+/// A value that is bound. Its conversion cannot fail, which makes the binding of each column cheaper.
+struct BoundValue<'c>(ValueRef<'c>);
+
+impl ToSql for BoundValue<'_> {
+    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        Ok(ToSqlOutput::Borrowed(self.0))
+    }
+}
+
+/// Binds cells from the first parameter on. A JSON column must be encoded, because checksums are over the stored bytes.
 pub(super) fn bind(statement: &mut CachedStatement<'_>, cells: &[Cell<'_>]) -> rusqlite::Result<()> {
     for (place, cell) in (1..).zip(cells) {
-        statement.raw_bind_parameter(place, cell)?;
+        let value = match cell {
+            Cell::Null => ValueRef::Null,
+            Cell::Int(n) => ValueRef::Integer(*n),
+            Cell::Text(text) => ValueRef::Text(text.as_bytes()),
+            Cell::Blob(bytes) => ValueRef::Blob(bytes),
+            Cell::Json(_) => {
+                return Err(rusqlite::Error::ToSqlConversionFailure("a JSON column is not encoded".into()));
+            }
+        };
+        statement.raw_bind_parameter(place, BoundValue(value))?;
     }
     Ok(())
 }
@@ -82,6 +92,12 @@ fn damaged(family: Family) -> EngineError {
 pub(crate) fn checked<'r>(family: Family, row: &'r Row<'_>) -> Result<(Vec<Cell<'r>>, i64), EngineError> {
     let (cells, sum) = unchecked(family, row)?;
     if row_sum(family, &cells) == sum { Ok((cells, sum)) } else { Err(damaged(family)) }
+}
+
+/// Returns the record of a row that was checked.
+pub(crate) fn record<R: Record>(mut cells: Vec<Cell<'_>>) -> Result<R, CorruptRow> {
+    jsonb::decode(R::FAMILY, &mut cells)?;
+    R::from_cells(&mut cells)
 }
 
 fn unchecked<'r>(family: Family, row: &'r Row<'_>) -> Result<(Vec<Cell<'r>>, i64), EngineError> {
@@ -117,7 +133,7 @@ pub(crate) fn get_of<R: Record>(
     let mut rows = statement.raw_query();
     let Some(row) = rows.next()? else { return Ok(None) };
     let (cells, sum) = checked(family, row)?;
-    Ok(Some((R::from_cells(&cells)?, sum)))
+    Ok(Some((record(cells)?, sum)))
 }
 
 /// Reads every row under a condition (`WHERE ... ORDER BY ...`, with parameters from ?1 on), in its order.
@@ -132,7 +148,7 @@ pub(crate) fn each<R: Record>(
     let mut rows = statement.raw_query();
     while let Some(row) = rows.next()? {
         let (cells, _) = checked(family, row)?;
-        each(R::from_cells(&cells)?);
+        each(record(cells)?);
     }
     Ok(())
 }
@@ -142,14 +158,14 @@ pub(crate) fn each_checked(
     conn: &Connection,
     (family, condition): (Family, &str),
     parameters: &[Cell<'_>],
-    mut each: impl FnMut(&[Cell<'_>], i64) -> Result<(), EngineError>,
+    mut each: impl FnMut(Vec<Cell<'_>>, i64) -> Result<(), EngineError>,
 ) -> Result<(), EngineError> {
     let mut statement = prepared(conn, &format!("{} {condition}", statements(family).from))?;
     bind(&mut statement, parameters)?;
     let mut rows = statement.raw_query();
     while let Some(row) = rows.next()? {
         let (cells, sum) = checked(family, row)?;
-        each(&cells, sum)?;
+        each(cells, sum)?;
     }
     Ok(())
 }
@@ -201,7 +217,7 @@ pub(crate) fn page<R: Record>(
             break;
         }
         room(bytes)?;
-        filling.put(R::from_cells(&cells)?);
+        filling.put(record(cells)?);
     }
     Ok(filling.done())
 }

@@ -1,9 +1,11 @@
-//! Values as SQLite's JSONB (<https://sqlite.org/jsonb.html>), written and read by us, so that
+//! JSON columns as SQLite's JSONB (<https://sqlite.org/jsonb.html>), written and read by us, so that
 //! `attributes ->> 'city'` works from any SQLite shell and nothing is lost where JSON has no type: a date is a string of
 //! type TEXTJ (it never holds anything to escape), any other text TEXTRAW, and a location is the object whose labels
 //! are of type TEXT; other objects have labels of type TEXTRAW. Part of the stored format.
 
+use crate::codec::{Cell, DEPTH_MAX, JsonObject, NamedValues};
 use crate::error::CorruptRow;
+use crate::family::{ColumnType, Family};
 use muster_core::value::Value;
 use std::io::Write as _;
 
@@ -16,23 +18,45 @@ const TEXT_J: u8 = 8;
 const TEXT_RAW: u8 = 10;
 const ARRAY: u8 = 11;
 const OBJECT: u8 = 12;
-/// Deeper than any value that is accepted (`muster_core::limits::NESTING_MAX`), shallow enough for any stack.
-const DEPTH_MAX: usize = 64;
 
-/// Members as one JSONB object, in their order.
-pub fn object<'a>(members: impl Iterator<Item = (&'a str, &'a Value)>) -> Vec<u8> {
+/// Puts JSONB in place of the values of a record that is written: an object, or no bytes if the attributes are in chunks.
+pub fn encode(cells: &mut [Cell<'_>]) {
+    for cell in cells {
+        if let Cell::Json(object) = cell {
+            let jsonb = match object {
+                JsonObject::InChunks => Vec::new(),
+                object => object_bytes(object),
+            };
+            *cell = Cell::owned(jsonb);
+        }
+    }
+}
+
+/// Puts the values in place of JSONB.
+///
+/// # Errors
+/// [`CorruptRow`] if a JSON column is not what [`encode`] wrote.
+pub fn decode(family: Family, cells: &mut [Cell<'_>]) -> Result<(), CorruptRow> {
+    for (column, cell) in family.columns().iter().zip(cells) {
+        if column.column_type == ColumnType::Json
+            && let Cell::Blob(jsonb) = cell
+        {
+            let object = if jsonb.is_empty() { JsonObject::InChunks } else { JsonObject::Owned(read_object(jsonb)?) };
+            *cell = Cell::Json(object);
+        }
+    }
+    Ok(())
+}
+
+fn object_bytes(object: &JsonObject<'_>) -> Vec<u8> {
     let mut out = Vec::with_capacity(128);
-    put_object(&mut out, members);
+    container(&mut out, OBJECT, |out| object.for_each(|name, value| put_member(out, name, value)));
     out
 }
 
-fn put_object<'a>(out: &mut Vec<u8>, members: impl Iterator<Item = (&'a str, &'a Value)>) {
-    container(out, OBJECT, |out| {
-        for (name, value) in members {
-            put_text(out, TEXT_RAW, name);
-            put(out, value);
-        }
-    });
+fn put_member(out: &mut Vec<u8>, name: &str, value: &Value) {
+    put_text(out, TEXT_RAW, name);
+    put(out, value);
 }
 
 /// A container's header has the longest form of its length, filled in when its content is known.
@@ -93,15 +117,13 @@ fn put(out: &mut Vec<u8>, value: &Value) {
             }
         }),
         Value::Array(items) => container(out, ARRAY, |out| items.iter().for_each(|item| put(out, item))),
-        Value::Object(members) => put_object(out, members.iter().map(|(name, value)| (&**name, value))),
+        Value::Object(members) => {
+            container(out, OBJECT, |out| members.iter().for_each(|(name, value)| put_member(out, name, value)));
+        }
     }
 }
 
-/// Reads what [`object`] wrote.
-///
-/// # Errors
-/// [`CorruptRow`] if it is not such an object.
-pub fn read_object(bytes: &[u8]) -> Result<Vec<(Box<str>, Value)>, CorruptRow> {
+fn read_object(bytes: &[u8]) -> Result<NamedValues, CorruptRow> {
     let mut rest = bytes;
     let (kind, payload) = element(&mut rest)?;
     if kind != OBJECT || !rest.is_empty() {
@@ -133,7 +155,7 @@ fn text(payload: &[u8]) -> Result<&str, CorruptRow> {
     std::str::from_utf8(payload).map_err(|_| CorruptRow("a string is not valid UTF-8"))
 }
 
-fn members(mut rest: &[u8], depth: usize) -> Result<Vec<(Box<str>, Value)>, CorruptRow> {
+fn members(mut rest: &[u8], depth: usize) -> Result<NamedValues, CorruptRow> {
     let mut members = Vec::new();
     while !rest.is_empty() {
         let (kind, name) = element(&mut rest)?;
