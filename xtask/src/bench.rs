@@ -1,7 +1,6 @@
 //! Owns `cargo xtask bench`: which benchmark runs. Never part of the checks: a benchmark is
 //! not a timed test. Leaves the course of the measurement to `bench/import.rs`.
 
-mod bodies;
 mod build;
 mod console;
 mod disk;

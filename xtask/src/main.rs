@@ -1,10 +1,13 @@
 //! `cargo xtask`: the project's own chores. This file reads the command line and hands over; `stages` holds what
 //! `cargo xtask test` runs, `tidy` the rules about source text, `long` the long forms of tests, `mutants`
-//! the proof that the laws find bugs, `bench` the measurements and `bench/worst` the worst requests, `fuzz` the fuzz targets. Nothing depends on this crate.
+//! the proof that the laws find bugs, `bench` the measurements and `bench/worst` the worst requests, `counts` the counted instructions, `fuzz` the fuzz targets. Nothing depends on this crate.
 #![expect(clippy::print_stdout, reason = "a command line tool reports on standard output")]
 
 #[cfg(feature = "bench")]
 mod bench;
+#[cfg(any(feature = "bench", feature = "counts"))]
+mod bodies;
+mod counts;
 #[cfg(feature = "fuzz")]
 mod fuzz;
 mod injected_bugs;
@@ -28,6 +31,7 @@ cargo xtask durability [--rounds N]   kill and restart under load, long form, wi
 cargo xtask activation [--profiles N]   kinds become active under imports and kills, long form, with its figures
 cargo xtask bench WHAT ...         measurements; `cargo xtask bench` alone names them
 cargo xtask worst [--quick] [--only NAME,...]   the worst requests that are known, at n and 4n: none may cost more than its size
+cargo xtask counts [--write]       instructions of the parser, `decide` and the codecs, compared with xtask/counts.toml
 cargo xtask fuzz [--seconds N] [--seed N]   the fuzz targets on the stable compiler, from their corpora
 cargo xtask help                   this text
 
@@ -59,6 +63,9 @@ fn dispatch(args: &[String]) -> anyhow::Result<bool> {
         "activation" => long::activation(&Repo::find()?, rest),
         "mutants" => mutants::run(&Repo::find()?, rest),
         "bench" | "worst" => measure(command, rest),
+        "counts" => counts::run(&Repo::find()?, rest),
+        #[cfg(feature = "counts")]
+        "count-work" => counts::work(rest),
         "fuzz" => fuzz(&Repo::find()?, rest),
         "help" | "--help" | "-h" => {
             print!("{HELP}{}", stages::help());

@@ -14,6 +14,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::bail;
 
+use crate::counts::{self, CountsOutcome};
 use crate::repo::{Repo, succeeds};
 use crate::tidy;
 use outcome::StageOutcome;
@@ -24,7 +25,7 @@ struct Stage {
     run: fn(&Repo) -> anyhow::Result<StageOutcome>,
 }
 
-const STAGES: [Stage; 11] = [
+const STAGES: [Stage; 12] = [
     Stage { name: "fmt", about: "formatting", run: fmt },
     Stage { name: "tidy", about: "rules about source text, crates and documents", run: tidy_stage },
     Stage { name: "audit", about: "licences, bans, sources and advisories of the dependencies", run: audit::run },
@@ -33,13 +34,14 @@ const STAGES: [Stage; 11] = [
     Stage { name: "book", about: "the documents as a book, broken links refused", run: book::run },
     Stage { name: "build", about: "the release binary", run: build },
     Stage { name: "test", about: "all Rust tests", run: test },
+    Stage { name: "counts", about: "instructions of the parser, `decide` and the codecs", run: counts_stage },
     Stage { name: "fuzz", about: "the fuzz targets for a minute, on mutations of their corpora", run: fuzz },
     Stage { name: "clients", about: "a client that nobody here wrote, against the release binary", run: clients::run },
     Stage { name: "browser", about: "the console in Chromium, against the release binary", run: browser::run },
 ];
 
 /// What `clippy`, `docs` and `test` look at; the same for all three, so that they share what is built.
-const EVERYTHING: [&str; 4] = ["--workspace", "--features", "xtask/bench,xtask/fuzz", "--locked"];
+const EVERYTHING: [&str; 4] = ["--workspace", "--features", "xtask/bench,xtask/counts,xtask/fuzz", "--locked"];
 
 /// How long the fuzz targets run in all: some hundred thousand inputs, and no longer than people wait.
 const FUZZ_SECONDS: &str = "60";
@@ -132,6 +134,14 @@ fn test(repo: &Repo) -> anyhow::Result<StageOutcome> {
     Ok(StageOutcome::new(succeeds(repo.cargo(&["test", "--no-fail-fast"]).args(EVERYTHING))?))
 }
 
+fn counts_stage(repo: &Repo) -> anyhow::Result<StageOutcome> {
+    Ok(match counts::compare(repo, false)? {
+        CountsOutcome::Same => StageOutcome::Passed(None),
+        CountsOutcome::Risen => StageOutcome::Failed,
+        CountsOutcome::NotHere(why) => StageOutcome::Skipped(why),
+    })
+}
+
 /// By a release build of this program that has the targets: a debug build sees a tenth of the inputs.
 fn fuzz(repo: &Repo) -> anyhow::Result<StageOutcome> {
     let build = ["run", "--quiet", "--release", "--locked", "-p", "xtask", "--features", "fuzz", "--", "fuzz"];
@@ -152,8 +162,7 @@ mod tests {
     fn named_stages_run_in_the_order_of_the_list_and_an_unknown_one_is_refused() {
         assert_eq!(names(&["clients", "fmt"]), Ok(vec!["fmt", "clients"]));
         assert_eq!(names(&[]).map(|all| all.len()), Ok(STAGES.len()));
-        let refusal =
-            "no stage `lint`; there are fmt, tidy, audit, clippy, docs, book, build, test, fuzz, clients, browser";
+        let refusal = "no stage `lint`; there are fmt, tidy, audit, clippy, docs, book, build, test, counts, fuzz, clients, browser";
         assert_eq!(names(&["lint"]), Err(refusal.to_owned()));
     }
 

@@ -5,11 +5,11 @@
 mod client;
 mod viewers;
 
-use super::bodies::World;
 use super::options::number;
 use super::output::print_line;
 use super::server::{BenchServer, BenchWorkspace, binary};
 use super::{proc, window};
+use crate::bodies::World;
 use anyhow::{Context, Result, bail};
 use client::ConsoleClient;
 use serde_json::{Value as Json, json};

@@ -2,9 +2,9 @@
 //! moves less with the load of a machine than rates do; under `valgrind --tool=callgrind` the same run counts
 //! instructions, which nothing else moves.
 
-use super::bodies::{Bodies, Kind, Rng, World};
 use super::options::{disk, number};
 use super::parse::BodyReader;
+use crate::bodies::{Bodies, Kind, Rng, World};
 use anyhow::{Context, Result, anyhow, bail};
 use bytes::Bytes;
 use muster_core::command::Import;

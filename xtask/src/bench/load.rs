@@ -1,9 +1,9 @@
 //! Owns the load generator: closed-loop clients on kept-alive HTTP/1.1 connections in one thread, one request in flight
 //! on each. Leaves the bodies to `bodies.rs` and the window to `window.rs`.
 
-use super::bodies::{Bodies, Kind, Rng, World};
 use super::proc::Usage;
 use super::window::{Span, Times, WindowPhase, check_interrupted, measure};
+use crate::bodies::{Bodies, Kind, Rng, World};
 use anyhow::{Context, Result, bail};
 use std::net::SocketAddr;
 use std::sync::Arc;

@@ -5,10 +5,10 @@
 mod rows;
 mod single;
 
-use super::bodies::{Bodies, Kind, Rng, World};
 use super::load::LoadOutcome;
 use super::proc::Usage;
 use super::window::{Span, Times, WindowPhase, check_interrupted, measure, seconds_since_1970};
+use crate::bodies::{Bodies, Kind, Rng, World};
 use anyhow::{Context, Result};
 use rows::{LoadedBody, Rows};
 use std::collections::HashMap;

@@ -2,8 +2,8 @@
 //! any server that reads these bodies can reach. Beside it the same with Muster's own reading, which validates and
 //! converts: a yardstick must not move with the product, but what reading costs is worth knowing.
 
-use super::bodies::{Bodies, Kind, Rng, World};
 use super::window::{WindowPhase, check_interrupted};
+use crate::bodies::{Bodies, Kind, Rng, World};
 use anyhow::{Context, Result, anyhow};
 use muster_core::identifier::KindSettings;
 use muster_core::kinds::Route;

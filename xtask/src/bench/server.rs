@@ -1,11 +1,11 @@
 //! Owns the measured HTTP servers as processes: starting (with the time to the ready line), stopping, killing, and the
 //! few management calls that set a Muster workspace up. Every process ends when its handle is dropped.
 
-use super::bodies::World;
 use super::launch::Launch;
 use super::load::ClientTarget;
 use super::proc::{self, Usage};
 use super::window::check_interrupted;
+use crate::bodies::World;
 use anyhow::{Context, Result, bail};
 use base64::Engine as _;
 use serde_json::{Value, json};

@@ -1,11 +1,11 @@
 //! Owns a data directory of Muster with preloaded users: loading it, copying it for a run, and counting afterwards.
 
-use super::super::bodies::{IdOrder, World};
 use super::super::disk::copy_directory;
 use super::super::figures::{BenchRow, Figures};
 use super::super::load::{self, ClientTarget};
 use super::super::server::{BenchServer, BenchWorkspace};
 use super::loads::CLIENTS;
+use crate::bodies::{IdOrder, World};
 use anyhow::{Result, bail};
 use std::path::{Path, PathBuf};
 

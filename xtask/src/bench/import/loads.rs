@@ -1,11 +1,11 @@
 //! Owns the two loads that the targets name: how many clients send which bodies; and what a round of them is given.
 
-use super::super::bodies::{Bodies, Kind};
 use super::super::disk::DiskMeter;
 use super::super::figures::Figures;
 use super::super::launch::why_not_on_cores;
 use super::super::load::{ClientTarget, Load};
 use super::super::options::{BenchOptions, Part};
+use crate::bodies::{Bodies, Kind};
 use std::sync::Arc;
 
 /// Closed-loop clients of full bodies.

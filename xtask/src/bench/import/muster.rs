@@ -1,7 +1,6 @@
 //! Owns the measured product: its data directories with preloaded users, and its runs, each on a copy of such a
 //! directory. Leaves the directories to `loaded_data.rs`, imports beside other work to `beside.rs`.
 
-use super::super::bodies::{IdOrder, World};
 use super::super::figures::{BenchRow, Figures, StartFrom, StartTimes};
 use super::super::launch::Launch;
 use super::super::load;
@@ -14,6 +13,7 @@ use super::beside;
 use super::loaded_data::LoadedData;
 use super::loads::{Round, full, one_element};
 use super::starts::first_answer;
+use crate::bodies::{IdOrder, World};
 use anyhow::Result;
 use std::path::{Path, PathBuf};
 use std::time::Duration;

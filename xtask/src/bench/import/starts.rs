@@ -1,10 +1,10 @@
 //! Owns the time from the start of a server to its first answered import: what a client waits for after a restart.
 
-use super::super::bodies::{Bodies, Kind, Rng};
 use super::super::figures::StartTimes;
 use super::super::server::{BenchServer, BenchWorkspace};
 use super::super::window::check_interrupted;
 use super::super::worst::send;
+use crate::bodies::{Bodies, Kind, Rng};
 use anyhow::{Result, bail};
 use std::time::Duration;
 

@@ -1,7 +1,6 @@
 //! Owns the yardsticks over PostgreSQL: databases with preloaded users, and the runs of G and N, each on a copy of such
 //! a database.
 
-use super::super::bodies::{Bodies, IdOrder, Kind, World};
 use super::super::disk::DiskMeter;
 use super::super::figures::{BenchRow, Figures};
 use super::super::launch::{Launch, on_cores};
@@ -11,6 +10,7 @@ use super::super::options::{BenchOptions, Part};
 use super::super::postgres::{Cluster, RunningPostgres};
 use super::super::window::Times;
 use super::loads::{CLIENTS, Round};
+use crate::bodies::{Bodies, IdOrder, Kind, World};
 use anyhow::{Context, Result};
 use std::path::Path;
 use std::sync::Arc;

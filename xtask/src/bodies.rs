@@ -1,5 +1,7 @@
 //! Owns the request bodies of the benchmark: templates of fixed length whose user numbers and event ids are patched in
-//! place, so that making a body costs one copy and a few hundred digits. Leaves sending to `load.rs` and `loader.rs`.
+//! place, so that making a body costs one copy and a few hundred digits. Leaves sending to `bench/load.rs` and
+//! `bench/loader.rs`.
+#![cfg_attr(not(feature = "bench"), expect(dead_code, reason = "the counts need one body, the benchmarks all of it"))]
 
 use std::fmt::Write as _;
 use std::sync::atomic::{AtomicU64, Ordering};
