@@ -5,7 +5,7 @@
 
 #[cfg(feature = "bench")]
 mod bench;
-#[cfg(any(feature = "bench", feature = "counts"))]
+#[cfg(feature = "counts")]
 mod bodies;
 mod counts;
 #[cfg(feature = "fuzz")]
