@@ -171,15 +171,9 @@ impl BindingMap {
         self.drop_if_large();
     }
 
-    /// A place to go back to.
-    pub(crate) fn mark(&self) -> usize {
-        self.undo.len()
-    }
-
-    /// Takes back everything since the mark.
-    pub(crate) fn undo_to(&mut self, mark: usize) {
-        while self.undo.len() > mark {
-            let (hash, before) = self.undo.pop().expect("longer than the mark");
+    /// Takes back everything since the last commit.
+    pub(crate) fn undo(&mut self) {
+        while let Some((hash, before)) = self.undo.pop() {
             match before {
                 Some(profile) => self.map.insert(hash, profile),
                 None => self.map.remove(&hash),
@@ -251,7 +245,7 @@ mod tests {
                         if is_committed {
                             table = changed;
                         } else {
-                            map.undo_to(0);
+                            map.undo();
                         }
                         map.keep();
                     }

@@ -6,7 +6,7 @@ mod identity;
 mod profiles;
 mod source;
 
-pub(crate) use source::{FactSource, ReviewAlone, WithBytes};
+pub(crate) use source::{FactQueries, FactSource, ReviewAlone, WithBytes};
 
 use crate::engine::{EngineError, Job, JobStep};
 use muster_core::change::Changes;
@@ -93,7 +93,7 @@ fn fill(source: &mut dyn FactSource, needs: &Needs, facts: &mut Facts) -> Result
     }
     for token in &needs.tokens {
         if !facts.tokens.contains_key(token) {
-            let at = source.token(token)?;
+            let at = source.queries()?.token(token)?;
             if let Some(at) = &at {
                 fill_device(source, at, facts)?;
             }
@@ -125,7 +125,7 @@ fn fill_belongings(source: &mut dyn FactSource, root: ProfileNo, facts: &mut Fac
         if left == 0 {
             break;
         }
-        for (seq, id) in source.events_of(*no, left)? {
+        for (seq, id) in source.queries()?.events_of(*no, left)? {
             belongings.events.push((*no, seq));
             // An id that was taken again since its retention ended is another event's.
             if let Some(id) = id
@@ -138,12 +138,12 @@ fn fill_belongings(source: &mut dyn FactSource, root: ProfileNo, facts: &mut Fac
     if belongings.events.is_empty() {
         for no in &members {
             let left = SWEEP_EVENTS_MAX - belongings.reviews.len();
-            belongings.reviews.extend(source.reviews_naming(*no, left)?);
+            belongings.reviews.extend(source.queries()?.reviews_naming(*no, left)?);
         }
         belongings.reviews.sort_unstable();
         belongings.reviews.dedup();
         for no in &members {
-            belongings.devices.extend(source.devices_of(*no)?);
+            belongings.devices.extend(source.queries()?.devices_of(*no)?);
         }
     }
     facts.belongings.insert(root, Some(belongings));

@@ -24,3 +24,5 @@ pub mod reader;
 mod fact_loading;
 pub mod sqlite;
 mod sync;
+mod working_set;
+mod workspace_state;

@@ -6,15 +6,13 @@
 //! columns are SQLite's JSONB (`jsonb`). How SQLite is opened is `settings`.
 
 mod access;
-mod apply;
 mod catalogue;
 mod chunks;
 mod commit;
 mod directory;
 mod entry;
-mod facts;
+mod group_tables;
 pub mod jsonb;
-mod loaded;
 mod reader;
 mod maintenance;
 mod making;
@@ -30,7 +28,6 @@ mod state;
 mod synced;
 mod table;
 mod errors;
-mod transaction;
 mod verify;
 mod workspace;
 mod writer;

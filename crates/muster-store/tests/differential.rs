@@ -3,16 +3,20 @@
 
 #![expect(clippy::unwrap_used, reason = "what a test needs and does not get fails it")]
 
+use muster_core::change::{Changes, RowChange, RowKey};
 use muster_core::decision::{Mode, Step};
+use muster_core::facts::{Facts, Needs};
 use muster_core::record::Counters;
 use muster_store::conformance::random::Dice;
-use muster_store::conformance::rig::{HandClock, id, run, workspace};
-use muster_store::engine::Engine;
+use muster_store::conformance::rig::{Decide, HandClock, Made, id, run, wait, workspace};
+use muster_store::engine::{Engine, EngineError, apply};
 use muster_store::memory::Memory;
 use muster_store::reader::dump;
 use muster_store::sqlite::{Sqlite, SqliteOptions, verify};
 use proptest::prelude::*;
 use proptest::test_runner::RngSeed;
+use std::collections::BTreeMap;
+use std::fmt::Debug;
 
 fn decide(engine: &dyn Engine, dice: &Dice, mode: Mode) -> Dice {
     let dice = dice.clone();
@@ -24,14 +28,93 @@ fn decide(engine: &dyn Engine, dice: &Dice, mode: Mode) -> Dice {
     decided.unwrap()
 }
 
-fn contents(engine: &dyn Engine) -> (Counters, Vec<muster_core::change::RowChange>) {
+fn contents(engine: &dyn Engine) -> (Counters, Vec<RowChange>) {
     dump(&mut *engine.read(&id("shop")).unwrap()).unwrap()
+}
+
+/// What a decision of a group saw, as text in one order.
+fn seen(facts: &Facts) -> String {
+    fn rows<K: Debug, V: Debug>(rows: impl IntoIterator<Item = (K, V)>) -> String {
+        let rows: BTreeMap<String, String> =
+            rows.into_iter().map(|(key, row)| (format!("{key:?}"), format!("{row:?}"))).collect();
+        format!("{rows:?}")
+    }
+    let of_profiles = [rows(&facts.bindings), rows(&facts.root_pointers), rows(&facts.records), rows(&facts.views)];
+    let others = [rows(&facts.devices), rows(&facts.event_ids), rows(&facts.merges), rows(&facts.separation_nos)];
+    let more = [rows(&facts.reviews), rows(&facts.quarantine), rows(&facts.idempotency), rows(&facts.tokens)];
+    let lists = format!("{:?} {:?}", facts.noted.as_ref().map(Vec::len), facts.reviews_to_drop);
+    format!("{:?} {of_profiles:?} {others:?} {more:?} {} {lists}", facts.counters, rows(&facts.holders))
+}
+
+/// One decision of a group: what it asks for, and what it changes.
+#[derive(Clone)]
+struct Planned {
+    needs: Needs,
+    rows: Vec<RowChange>,
+    mode: Mode,
+}
+
+impl Planned {
+    fn apply<'e>(&self, engine: &'e dyn Engine) -> impl Future<Output = Result<String, EngineError>> + use<'e> {
+        let (rows, mode) = (self.rows.clone(), self.mode);
+        let decide: Decide<String> = Box::new(move |facts, _| {
+            let counters = Counters { seq: facts.counters.seq + 1, ..facts.counters };
+            Step::Done(Changes { rows: rows.clone(), counters, rate: None }, seen(facts))
+        });
+        let decision = Made { needs: self.needs.clone(), decide };
+        async move { apply(engine, &id("shop"), decision, mode).await }
+    }
+}
+
+/// Decisions by dice; some delete a row that is not there, or are dry.
+fn plan(dice: &mut Dice, count: usize) -> Vec<Planned> {
+    let mut plan = Vec::new();
+    for _ in 0..count {
+        let mut after = dice.clone();
+        let (needs, mut rows) = (after.needs(), after.changes(Counters::default()).rows);
+        let mode = if after.below(8) == 0 { Mode::Dry } else { Mode::Commit };
+        let is_broken = after.below(12) == 0;
+        if is_broken {
+            rows.push(RowChange::Delete(RowKey::Event(1_000)));
+        }
+        if is_broken || mode == Mode::Dry {
+            // Nothing of it is stored: the dice continue as before it, but for one roll.
+            dice.bits();
+        } else {
+            *dice = after;
+        }
+        plan.push(Planned { needs, rows, mode });
+    }
+    plan
+}
+
+/// Runs all decisions of a plan in one group: they are queued while the decision before them waits.
+fn run_group(engine: &Sqlite, plan: &[Planned]) -> Vec<Result<String, EngineError>> {
+    let (open, opened) = std::sync::mpsc::channel::<()>();
+    let opened = std::sync::Mutex::new(opened);
+    let decide: Decide<()> = Box::new(move |_, _| {
+        // Once it was opened it stays open: a decision may run twice.
+        let _is_open = opened.lock().unwrap().recv();
+        Step::Leave(())
+    });
+    let shop = id("shop");
+    let gate = apply(engine, &shop, Made { needs: Needs::default(), decide }, Mode::Commit);
+    let mut waiting: Vec<_> = plan.iter().map(|planned| Box::pin(planned.apply(engine))).collect();
+    let mut gate = std::pin::pin!(gate);
+    let mut context = std::task::Context::from_waker(std::task::Waker::noop());
+    assert!(gate.as_mut().poll(&mut context).is_pending());
+    for decision in &mut waiting {
+        assert!(decision.as_mut().poll(&mut context).is_pending());
+    }
+    drop(open);
+    wait(gate).unwrap();
+    waiting.into_iter().map(wait).collect()
 }
 
 proptest! {
     #![proptest_config(ProptestConfig { cases: 24, failure_persistence: None, rng_seed: RngSeed::Fixed(1), ..ProptestConfig::default() })]
 
-    // Fails when `Apply::unbind` forgets `self.bindings.set(key, None)`, or `Dice` rows miss a column of `codec`.
+    // Fails when `WorkingSet::bind` forgets `self.bindings.set(key, profile)`, or `Dice` rows miss a column of `codec`.
     #[test]
     fn random_histories_leave_both_engines_equal(seed: u64, decisions in 1..60_usize, dry_every in 2..9_usize) {
         let dir = tempfile::tempdir().unwrap();
@@ -60,5 +143,31 @@ proptest! {
         prop_assert_eq!(broken, Vec::<String>::new(), "rows need not be lawful, but they are as they were written");
         let again = Sqlite::open(options).unwrap();
         prop_assert_eq!(contents(&memory), contents(&again));
+    }
+    // Fails when `PendingRows::get` finds nothing, when `WorkingSet::queries` does not write what is pending, when
+    // `PendingRow::was_put` stays false, or when `Writer::run_each` answers all decisions with the error of one.
+    #[test]
+    fn decisions_of_one_group_see_and_store_what_they_would_one_by_one(seed: u64, groups in 1..6_usize, size in 1..12_usize) {
+        let dir = tempfile::tempdir().unwrap();
+        let memory = Memory::new(HandClock::at(5));
+        let mut options = SqliteOptions::new(dir.path(), HandClock::at(5));
+        options.binding_map_bytes_max = if seed.is_multiple_of(2) { 1 << 20 } else { 100 };
+        let sqlite = Sqlite::open(options).unwrap();
+        for engine in [&memory as &dyn Engine, &sqlite] {
+            engine.create_workspace(&workspace("shop")).unwrap();
+        }
+        let mut dice = Dice::new(seed);
+        for _ in 0..groups {
+            let plan = plan(&mut dice, size);
+            let ours: Vec<_> = plan.iter().map(|planned| wait(planned.apply(&memory))).collect();
+            let theirs = run_group(&sqlite, &plan);
+            prop_assert_eq!(ours, theirs);
+        }
+        prop_assert_eq!(contents(&memory), contents(&sqlite));
+        sqlite.close();
+        drop(sqlite);
+        let report = verify(dir.path()).unwrap().workspaces.remove(0);
+        let broken: Vec<String> = report.breaches.into_iter().filter(|b| b.contains("checksum") || b.contains("rows, expected")).collect();
+        prop_assert_eq!(broken, Vec::<String>::new());
     }
 }

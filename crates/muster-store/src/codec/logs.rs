@@ -32,6 +32,14 @@ pub(crate) fn refused_bytes(request: &LogEntry) -> u64 {
     blob_bytes(&request.cells())
 }
 
+/// Returns the bytes of a row that count for the bound of its family.
+pub(crate) fn bounded_bytes(family: Family, cells: &[Cell<'_>]) -> u64 {
+    match family {
+        Family::Idempotency => blob_bytes(&cells[cells.len() - 1..]),
+        _ => blob_bytes(cells),
+    }
+}
+
 fn blob_bytes(cells: &[Cell<'_>]) -> u64 {
     let of = |cell: &Cell<'_>| if let Cell::Blob(bytes) = cell { bytes.len() as u64 } else { 0 };
     cells.iter().map(of).sum()

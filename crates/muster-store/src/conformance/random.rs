@@ -7,14 +7,15 @@ mod open;
 pub use dice::Dice;
 use muster_core::change::{Changes, RowChange, RowKey, StoredRow};
 use muster_core::command::{Action, DeviceFields};
+use muster_core::facts::{BindingNeed, Needs, Reach};
 use muster_core::id::{MergeNo, QuarantineNo, RequestNo, ReviewNo, SeparationNo};
 use muster_core::kinds::{ElementKind, Route, SurvivorChoice, SurvivorRule};
 use muster_core::outcome::{ActionOutcome, ActionResult, ElementResult, Outcome, RecordedAnswer};
 use muster_core::reason::{Fault, Reason};
 use muster_core::record::{
-    Cause, Change, ChangeKind, Combined, Counters, Device, DeviceRef, Event, EventId, FormerIdentifier, Idempotency,
-    LogEntry, MemberRecord, Merge, MergeLink, Omitted, OutboxMessage, QuarantinedElement, RootPointer, Separation,
-    SeparationCause, TreeTotals, View, Write,
+    Cause, Change, ChangeKind, Combined, Counters, Device, DeviceRef, DeviceToken, DeviceTokenKind, Event, EventId,
+    FormerIdentifier, Idempotency, LogEntry, MemberRecord, Merge, MergeLink, Omitted, OutboxMessage,
+    QuarantinedElement, RootPointer, Separation, SeparationCause, TreeTotals, View, Write,
 };
 use muster_core::value::Combine;
 use muster_core::warning::{Code, Warning};
@@ -305,6 +306,30 @@ impl Dice {
         };
         let (key, delete) = key_of(&row);
         (row, key, delete)
+    }
+
+    /// What one decision asks for: rows by their keys, and rows that a query finds.
+    pub fn needs(&mut self) -> Needs {
+        let binding = |dice: &mut Self| BindingNeed { identifier: dice.key(), reach: Reach::Record };
+        let token = |dice: &mut Self| DeviceToken { kind: DeviceTokenKind::Gaid, value: dice.text() };
+        let queries = self.below(4) == 0;
+        Needs {
+            bindings: self.some(3, binding),
+            root_pointers: self.some(3, Self::no),
+            records: self.some(3, Self::no),
+            devices: self.some(3, Self::device_ref),
+            event_ids: self.some(3, Self::text),
+            merges: self.some(3, |dice| MergeNo(dice.below(6))),
+            separation_nos: self.some(3, |dice| SeparationNo(dice.below(6))),
+            reviews: self.some(3, |dice| ReviewNo(dice.below(6))),
+            quarantine: self.some(3, |dice| QuarantineNo(dice.below(9))),
+            idempotency: Some((self.pick(&Route::ALL), self.pick(&["one", "two"]).into())),
+            tokens: if queries { self.some(3, token) } else { Vec::new() },
+            holders: if queries { self.some(3, Self::key) } else { Vec::new() },
+            noted: if queries { 100 } else { 0 },
+            reviews_to_drop: if queries { 100 } else { 0 },
+            ..Needs::default()
+        }
     }
 
     /// The changes of one decision.

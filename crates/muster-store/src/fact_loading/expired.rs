@@ -42,17 +42,18 @@ impl Room {
 pub(super) fn fill(source: &mut dyn FactSource, cutoffs: &Cutoffs, facts: &mut Facts) -> Result<(), EngineError> {
     let mut room = Room { rows: EXPIRE_ROWS_MAX, bytes: EXPIRE_BYTES_MAX };
     let mut expired = Expired {
-        requests: room.take(cutoffs.log, |until, limit| source.expired_requests(until, limit))?,
-        quarantine: room.take(cutoffs.quarantine, |until, limit| source.expired_quarantine(until, limit))?,
-        deleted: room.take(cutoffs.deleted, |until, limit| source.expired_deleted(until, limit))?,
-        event_ids: room.take(cutoffs.event_ids, |until, limit| source.expired_event_ids(until, limit))?,
-        idempotency: room.take(cutoffs.idempotency, |until, limit| source.expired_idempotency(until, limit))?,
+        requests: room.take(cutoffs.log, |until, limit| source.queries()?.expired_requests(until, limit))?,
+        quarantine: room.take(cutoffs.quarantine, |until, limit| source.queries()?.expired_quarantine(until, limit))?,
+        deleted: room.take(cutoffs.deleted, |until, limit| source.queries()?.expired_deleted(until, limit))?,
+        event_ids: room.take(cutoffs.event_ids, |until, limit| source.queries()?.expired_event_ids(until, limit))?,
+        idempotency: room
+            .take(cutoffs.idempotency, |until, limit| source.queries()?.expired_idempotency(until, limit))?,
         events: Vec::new(),
     };
     // Those whose own time is over are deleted once.
     let gone: BTreeSet<QuarantineNo> = expired.quarantine.iter().map(|(no, _)| *no).collect();
     expired.deleted.retain(|no| !gone.contains(no));
-    expired.events = room.take(cutoffs.events, |until, limit| source.expired_events(until, limit))?;
+    expired.events = room.take(cutoffs.events, |until, limit| source.queries()?.expired_events(until, limit))?;
     for (no, _) in &expired.events {
         fill_standing(source, *no, facts)?;
     }

@@ -14,23 +14,23 @@ pub(super) fn fill(source: &mut dyn FactSource, needs: &Needs, facts: &mut Facts
     reviews(source, needs, facts)?;
     for key in &needs.holders {
         if !facts.holders.contains_key(key) {
-            let found = source.holders(key, HOLDERS_MAX)?;
+            let found = source.queries()?.holders(key, HOLDERS_MAX)?;
             let found = light_enough(source, found, facts)?;
             facts.holders.insert(key.clone(), Some(found));
         }
     }
     if needs.noted > 0 && facts.noted.is_none() {
-        facts.noted = Some(source.noted(needs.noted)?);
+        facts.noted = Some(source.queries()?.noted(needs.noted)?);
     }
     for (key, no) in &needs.held {
         if let Entry::Vacant(unread) = facts.held.entry((key.clone(), *no)) {
-            unread.insert(source.holds(key, *no)?.then_some(()));
+            unread.insert(source.queries()?.holds(key, *no)?.then_some(()));
         }
     }
     if let Some((after, limit)) = needs.scan
         && facts.scan.is_none()
     {
-        let numbers = source.profiles_after(after, limit)?;
+        let numbers = source.queries()?.profiles_after(after, limit)?;
         let (mut read, before) = (0, facts.bytes.0);
         for no in &numbers {
             if facts.bytes.0 - before > SCAN_BYTES_MAX {
@@ -104,13 +104,13 @@ fn reviews(source: &mut dyn FactSource, needs: &Needs, facts: &mut Facts) -> Res
         }
     }
     if needs.reviews_to_drop > facts.reviews_to_drop.len() {
-        facts.reviews_to_drop = source.reviews_to_drop(needs.reviews_to_drop)?;
+        facts.reviews_to_drop = source.queries()?.reviews_to_drop(needs.reviews_to_drop)?;
     }
     Ok(())
 }
 
 fn members_of(source: &mut dyn FactSource, root: ProfileNo) -> Result<Vec<ProfileNo>, EngineError> {
-    let mut members = source.members(root)?;
+    let mut members = source.queries()?.members(root)?;
     members.push(root);
     Ok(members)
 }
@@ -119,7 +119,7 @@ fn members_of(source: &mut dyn FactSource, root: ProfileNo) -> Result<Vec<Profil
 fn review_list(source: &mut dyn FactSource, root: ProfileNo) -> Result<ReviewList, EngineError> {
     let mut pairs = Vec::new();
     for member in members_of(source, root)? {
-        pairs.extend(source.review_pairs(member, REVIEWS_LISTED_MAX + 1)?);
+        pairs.extend(source.queries()?.review_pairs(member, REVIEWS_LISTED_MAX + 1)?);
         if pairs.len() > REVIEWS_LISTED_MAX {
             // One between two members of the root was read twice.
             pairs.sort_unstable();
@@ -147,13 +147,13 @@ fn reviews_between(
     let others: HashSet<ProfileNo> = many.iter().copied().collect();
     let mut found = Vec::new();
     for no in few {
-        let pairs = source.review_pairs(no, many.len() + 1)?;
+        let pairs = source.queries()?.review_pairs(no, many.len() + 1)?;
         if pairs.len() <= many.len() {
             let other = |pair: &ReviewPair| if pair.a == no { pair.b } else { pair.a };
             found.extend(pairs.into_iter().filter(|pair| others.contains(&other(pair))));
         } else {
             for other in &many {
-                found.extend(source.reviews_between(no, *other)?);
+                found.extend(source.queries()?.reviews_between(no, *other)?);
             }
         }
     }
@@ -169,14 +169,14 @@ fn reviews_of_value(
     (key, root): &(Identifier, ProfileNo),
 ) -> Result<Vec<ReviewNo>, EngineError> {
     let members = members_of(source, *root)?;
-    let mut reviews = source.reviews_of_value(key, members.len() + 1)?;
+    let mut reviews = source.queries()?.reviews_of_value(key, members.len() + 1)?;
     if reviews.len() <= members.len() {
         let members: HashSet<ProfileNo> = members.into_iter().collect();
         reviews.retain(|review| members.contains(&review.profile));
     } else {
         reviews.clear();
         for no in members {
-            reviews.extend(source.reviews_of_holder(key, no)?);
+            reviews.extend(source.queries()?.reviews_of_holder(key, no)?);
         }
     }
     reviews.sort_unstable_by_key(|review| review.no);

@@ -86,7 +86,7 @@ pub(super) fn fill_tree(source: &mut dyn FactSource, root: ProfileNo, facts: &mu
         return Ok(());
     }
     let mut members = vec![root];
-    members.extend(source.members(root)?);
+    members.extend(source.queries()?.members(root)?);
     // All of their member records follow.
     let weight = facts.root_pointers[&root].map_or(0, |root_pointer| root_pointer.weight);
     if facts.bytes.0 + weight > facts.bytes.1 {
@@ -110,9 +110,9 @@ pub(super) fn fill_separations(
     if facts.separations.contains_key(&root) {
         return Ok(());
     }
-    let mut found = source.separations_of(root)?;
-    for member in source.members(root)? {
-        found.extend(source.separations_of(member)?);
+    let mut found = source.queries()?.separations_of(root)?;
+    for member in source.queries()?.members(root)? {
+        found.extend(source.queries()?.separations_of(member)?);
     }
     found.sort_by_key(|separation| separation.no);
     found.dedup_by_key(|separation| separation.no);

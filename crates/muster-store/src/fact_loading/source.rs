@@ -18,8 +18,10 @@ pub(crate) type WithBytes<T> = Vec<(T, u64)>;
 /// The place of an event, with its event id.
 pub(crate) type Placed = (Seq, Option<Box<str>>);
 
-/// Reads single rows at one snapshot.
+/// Reads rows by their keys, at one snapshot.
 pub(crate) trait FactSource {
+    /// Returns what answers every other question about the same snapshot.
+    fn queries(&mut self) -> Result<&mut dyn FactQueries, EngineError>;
     /// The decision loads much: waits until there is room for it.
     fn large(&mut self) -> Result<(), EngineError> {
         Ok(())
@@ -29,6 +31,17 @@ pub(crate) trait FactSource {
     fn root_pointer(&mut self, no: ProfileNo) -> Result<Option<RootPointer>, EngineError>;
     fn view(&mut self, root: ProfileNo) -> Result<Option<View>, EngineError>;
     fn link(&mut self, child: ProfileNo) -> Result<Option<MergeLink>, EngineError>;
+    fn device(&mut self, at: &DeviceRef) -> Result<Option<Device>, EngineError>;
+    fn event_id(&mut self, id: &str) -> Result<Option<EventId>, EngineError>;
+    fn merge(&mut self, no: MergeNo) -> Result<Option<Merge>, EngineError>;
+    fn separation(&mut self, no: SeparationNo) -> Result<Option<Separation>, EngineError>;
+    fn idempotency(&mut self, route: Route, key: &str) -> Result<Option<Idempotency>, EngineError>;
+    fn review(&mut self, no: ReviewNo) -> Result<Option<Review>, EngineError>;
+    fn quarantined(&mut self, no: QuarantineNo) -> Result<Option<QuarantinedElement>, EngineError>;
+}
+
+/// Questions about rows that no single key names, at one snapshot.
+pub(crate) trait FactQueries {
     /// The members of a root without itself, in order of their number.
     fn members(&mut self, root: ProfileNo) -> Result<Vec<ProfileNo>, EngineError>;
     /// The separations that name this id, by number.
@@ -37,12 +50,7 @@ pub(crate) trait FactSource {
     fn events_of(&mut self, no: ProfileNo, limit: usize) -> Result<Vec<Placed>, EngineError>;
     /// The devices of this id.
     fn devices_of(&mut self, no: ProfileNo) -> Result<Vec<DeviceRef>, EngineError>;
-    fn device(&mut self, at: &DeviceRef) -> Result<Option<Device>, EngineError>;
     fn token(&mut self, token: &DeviceToken) -> Result<Option<DeviceRef>, EngineError>;
-    fn event_id(&mut self, id: &str) -> Result<Option<EventId>, EngineError>;
-    fn merge(&mut self, no: MergeNo) -> Result<Option<Merge>, EngineError>;
-    fn separation(&mut self, no: SeparationNo) -> Result<Option<Separation>, EngineError>;
-    fn idempotency(&mut self, route: Route, key: &str) -> Result<Option<Idempotency>, EngineError>;
     /// Log entries received until then, applied ones first, of each family the oldest first; up to `limit`, with their
     /// bytes.
     fn expired_requests(&mut self, until: Timestamp, limit: usize) -> Result<WithBytes<RequestNo>, EngineError>;
@@ -72,7 +80,6 @@ pub(crate) trait FactSource {
     fn reviews_of_holder(&mut self, key: &Identifier, no: ProfileNo) -> Result<Vec<ReviewAlone>, EngineError>;
     /// Reviews of every state that name this id, and whether each is open; up to `limit`.
     fn reviews_naming(&mut self, no: ProfileNo, limit: usize) -> Result<Vec<(ReviewNo, bool)>, EngineError>;
-    fn review(&mut self, no: ReviewNo) -> Result<Option<Review>, EngineError>;
     /// Up to `limit` reviews and whether each is open: decided ones first, in each the oldest first.
     fn reviews_to_drop(&mut self, limit: usize) -> Result<Vec<(ReviewNo, bool)>, EngineError>;
     /// Up to `limit` rows of the index of holders.
@@ -83,7 +90,6 @@ pub(crate) trait FactSource {
     fn holds(&mut self, key: &Identifier, no: ProfileNo) -> Result<bool, EngineError>;
     /// The member records after a number, by number.
     fn profiles_after(&mut self, after: ProfileNo, limit: usize) -> Result<Vec<ProfileNo>, EngineError>;
-    fn quarantined(&mut self, no: QuarantineNo) -> Result<Option<QuarantinedElement>, EngineError>;
     /// Events from the first of all up to one that was received later.
     fn expired_events(&mut self, until: Timestamp, limit: usize) -> Result<WithBytes<(ProfileNo, Seq)>, EngineError>;
 }

@@ -3,7 +3,7 @@
 use crate::bounds::{ANSWERS_KEPT_MS, Bounds};
 use crate::codec::{Record as _, answer_bytes, quarantine_bytes, refused_bytes};
 use crate::engine::EngineError;
-use crate::fact_loading::{FactSource, ReviewAlone, WithBytes};
+use crate::fact_loading::{FactQueries, FactSource, ReviewAlone, WithBytes};
 use crate::page::payload;
 use muster_core::change::{Changes, RowChange, RowKey, StoredRow};
 use muster_core::facts::ReviewPair;
@@ -202,6 +202,10 @@ impl Data {
 }
 
 impl FactSource for &Data {
+    fn queries(&mut self) -> Result<&mut dyn FactQueries, EngineError> {
+        Ok(self)
+    }
+
     fn binding(&mut self, key: &Identifier) -> Result<Option<ProfileNo>, EngineError> {
         Ok(self.bindings.get(key).copied())
     }
@@ -222,6 +226,36 @@ impl FactSource for &Data {
         Ok(self.links.get(&child).cloned())
     }
 
+    fn device(&mut self, at: &DeviceRef) -> Result<Option<Device>, EngineError> {
+        Ok(self.devices.get(at).cloned())
+    }
+
+    fn event_id(&mut self, id: &str) -> Result<Option<EventId>, EngineError> {
+        Ok(self.event_ids.get(id).cloned())
+    }
+
+    fn merge(&mut self, no: MergeNo) -> Result<Option<Merge>, EngineError> {
+        Ok(self.merges.get(&no).cloned())
+    }
+
+    fn separation(&mut self, no: SeparationNo) -> Result<Option<Separation>, EngineError> {
+        Ok(self.separations.get(&no).cloned())
+    }
+
+    fn idempotency(&mut self, route: Route, key: &str) -> Result<Option<Idempotency>, EngineError> {
+        Ok(self.idempotency.get(&(route, key.into())).cloned())
+    }
+
+    fn review(&mut self, no: ReviewNo) -> Result<Option<Review>, EngineError> {
+        Ok(self.reviews.get(&no).cloned())
+    }
+
+    fn quarantined(&mut self, no: QuarantineNo) -> Result<Option<QuarantinedElement>, EngineError> {
+        Ok(self.quarantine.get(&no).cloned())
+    }
+}
+
+impl FactQueries for &Data {
     fn members(&mut self, root: ProfileNo) -> Result<Vec<ProfileNo>, EngineError> {
         let below = |no: &ProfileNo| *no != root && self.root_pointers.get(no).is_some_and(|s| s.root == root);
         Ok(named(&self.of.members, root).filter(below).collect())
@@ -240,28 +274,8 @@ impl FactSource for &Data {
         Ok(self.devices.keys().filter(|at| at.profile == no).cloned().collect())
     }
 
-    fn device(&mut self, at: &DeviceRef) -> Result<Option<Device>, EngineError> {
-        Ok(self.devices.get(at).cloned())
-    }
-
     fn token(&mut self, token: &DeviceToken) -> Result<Option<DeviceRef>, EngineError> {
         Ok(self.devices.values().find(|d| d.fields.tokens().any(|t| t == *token)).map(|d| d.at.clone()))
-    }
-
-    fn event_id(&mut self, id: &str) -> Result<Option<EventId>, EngineError> {
-        Ok(self.event_ids.get(id).cloned())
-    }
-
-    fn merge(&mut self, no: MergeNo) -> Result<Option<Merge>, EngineError> {
-        Ok(self.merges.get(&no).cloned())
-    }
-
-    fn separation(&mut self, no: SeparationNo) -> Result<Option<Separation>, EngineError> {
-        Ok(self.separations.get(&no).cloned())
-    }
-
-    fn idempotency(&mut self, route: Route, key: &str) -> Result<Option<Idempotency>, EngineError> {
-        Ok(self.idempotency.get(&(route, key.into())).cloned())
     }
 
     fn review_pairs(&mut self, no: ProfileNo, limit: usize) -> Result<Vec<ReviewPair>, EngineError> {
@@ -291,10 +305,6 @@ impl FactSource for &Data {
         Ok(self.reviews_of(no).take(limit).map(|r| (r.no, r.is_open())).collect())
     }
 
-    fn review(&mut self, no: ReviewNo) -> Result<Option<Review>, EngineError> {
-        Ok(self.reviews.get(&no).cloned())
-    }
-
     fn reviews_to_drop(&mut self, limit: usize) -> Result<Vec<(ReviewNo, bool)>, EngineError> {
         let mut all: Vec<(bool, ReviewNo)> = self.reviews.values().map(|r| (r.is_open(), r.no)).collect();
         all.sort_unstable();
@@ -315,10 +325,6 @@ impl FactSource for &Data {
 
     fn profiles_after(&mut self, after: ProfileNo, limit: usize) -> Result<Vec<ProfileNo>, EngineError> {
         Ok(self.profiles.range(ProfileNo(after.0 + 1)..).take(limit).map(|(no, _)| *no).collect())
-    }
-
-    fn quarantined(&mut self, no: QuarantineNo) -> Result<Option<QuarantinedElement>, EngineError> {
-        Ok(self.quarantine.get(&no).cloned())
     }
 
     fn expired_requests(&mut self, until: Timestamp, limit: usize) -> Result<WithBytes<RequestNo>, EngineError> {

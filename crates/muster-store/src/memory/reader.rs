@@ -2,7 +2,7 @@
 
 use super::data::{Data, of_key};
 use crate::engine::EngineError;
-use crate::fact_loading::FactSource as _;
+use crate::fact_loading::FactQueries as _;
 use crate::page::{Page, page_of};
 use crate::reader::{Due, EventQuery, LiveProfile, Reader, RequestQuery, ReviewQuery};
 use muster_core::change::{RowChange, StoredRow};

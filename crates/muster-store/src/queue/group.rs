@@ -7,7 +7,6 @@ use crate::engine::EngineError;
 use muster_core::pause::Pause;
 use muster_core::rate::RateWindow;
 use muster_core::time::Clock;
-use std::sync::Arc;
 use std::time::Duration;
 
 /// What a group is run with.
@@ -25,25 +24,40 @@ pub(crate) struct GroupRun<'a> {
     pub(crate) probe: bool,
     /// Checks the clock before anything is decided.
     pub(crate) clock_check: &'a ClockCheck,
-    /// Decisions are written in savepoints; the writer sets it.
-    pub(crate) savepoints: bool,
 }
 
-/// A group that ended, with the result of each decision.
+/// How a group ended.
 #[derive(Default)]
 pub(crate) struct GroupEnd {
+    /// The result of each decision that ended, in order; all others are answered with the failure.
     pub(crate) results: Vec<Result<(), EngineError>>,
     /// Decisions that were committed.
     pub(crate) committed: u64,
     /// How long the commit took; None if there was nothing to commit.
     pub(crate) commit: Option<Duration>,
-    /// The group is stored, but nothing more may be written.
-    pub(crate) poison: Option<Arc<str>>,
+    /// Why nothing more was stored, if something failed.
+    pub(crate) failure: Option<GroupFailure>,
 }
 
-/// A group that failed as a whole.
+impl GroupEnd {
+    /// Adds what ended after it.
+    pub(crate) fn append(&mut self, next: Self) {
+        self.results.extend(next.results);
+        self.committed += next.committed;
+        self.commit = self.commit.or(next.commit);
+        self.failure = next.failure;
+    }
+}
+
+impl From<GroupFailure> for GroupEnd {
+    fn from(failure: GroupFailure) -> Self {
+        Self { failure: Some(failure), ..Self::default() }
+    }
+}
+
+/// A failure of the storage.
 pub(crate) struct GroupFailure {
-    /// What every decision of it is answered.
+    /// What every decision without a result is answered.
     pub(crate) error: EngineError,
     /// Whether the workspace must not be written again in this process: how the commit ended is not known.
     pub(crate) poison: bool,

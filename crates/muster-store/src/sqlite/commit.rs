@@ -118,7 +118,6 @@ fn commit_batch(inner: &Inner, workspace: &SqliteWorkspace, writer: &mut Option<
         rate: workspace.queue.rate(),
         clock_check: &inner.clock_check,
         probe: workspace.queue.failing().is_some(),
-        savepoints: false,
     };
     if jobs.is_empty() && refused.is_empty() && !run.probe {
         return;
@@ -133,43 +132,35 @@ fn settle(
     inner: &Inner,
     workspace: &SqliteWorkspace,
     writer: &mut Option<Writer>,
-    jobs: Vec<Box<dyn Job>>,
-    ended: Result<GroupEnd, GroupFailure>,
+    mut jobs: Vec<Box<dyn Job>>,
+    ended: GroupEnd,
 ) {
-    match ended {
-        Ok(ended) => {
-            if let Some(commit) = ended.commit {
-                inner.gauges.committed(ended.committed, commit);
-                workspace.queue.set_failing(None);
-                workspace.logged.store(true, Ordering::Release);
-                if let Some(writer) = writer {
-                    *lock(&workspace.counters) = *writer.counters();
-                    if let Ok(used) = writer.used_bytes() {
-                        workspace.used_bytes.store(used, Ordering::Relaxed);
-                    }
-                }
-            }
-            if let Some(why) = ended.poison {
-                *writer = None;
-                poison(inner, workspace, why);
-            }
-            let too_large = ended.results.iter().filter(|result| **result == Err(EngineError::TooLarge)).count();
-            inner.gauges.too_large.fetch_add(too_large as u64, Ordering::Relaxed);
-            for (job, result) in jobs.into_iter().zip(ended.results) {
-                job.answer(result);
+    if let Some(commit) = ended.commit {
+        inner.gauges.committed(ended.committed, commit);
+        workspace.queue.set_failing(None);
+        workspace.logged.store(true, Ordering::Release);
+        if let Some(writer) = writer {
+            *lock(&workspace.counters) = *writer.counters();
+            if let Ok(used) = writer.used_bytes() {
+                workspace.used_bytes.store(used, Ordering::Relaxed);
             }
         }
-        Err(GroupFailure { error, poison: poisoned }) => {
-            let error = errors::in_folder(error, &workspace.folder);
-            let poisoned = poisoned && error != EngineError::Full;
-            workspace.queue.set_failing(Some(&error));
-            if poisoned {
-                // Everything in memory goes with it: nothing is retried over a failed sync.
-                *writer = None;
-                poison(inner, workspace, error.to_string().into());
-            }
-            fail_jobs(jobs, &error);
+    }
+    let too_large = ended.results.iter().filter(|result| **result == Err(EngineError::TooLarge)).count();
+    inner.gauges.too_large.fetch_add(too_large as u64, Ordering::Relaxed);
+    let rest = jobs.split_off(ended.results.len().min(jobs.len()));
+    if let Some(GroupFailure { error, poison: is_poisoned }) = ended.failure {
+        let error = errors::in_folder(error, &workspace.folder);
+        workspace.queue.set_failing(Some(&error));
+        if is_poisoned && error != EngineError::Full {
+            // Everything in memory goes with it: nothing is retried over a failed sync.
+            *writer = None;
+            poison(inner, workspace, error.to_string().into());
         }
+        fail_jobs(rest, &error);
+    }
+    for (job, result) in jobs.into_iter().zip(ended.results) {
+        job.answer(result);
     }
 }
 

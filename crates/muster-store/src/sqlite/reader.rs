@@ -1,8 +1,7 @@
 //! Reads a workspace through a read-only connection, in one short transaction, so that everything is from one snapshot.
 
 use super::chunks;
-use super::facts;
-use super::state::TableStats;
+use super::group_tables;
 use super::table;
 use super::workspace::SqliteWorkspace;
 use crate::codec::{Binding, COUNTERS_ID, Cell, FormerHolder, Holder, Record, ViewRow, outcome_bit};
@@ -11,6 +10,7 @@ use crate::family::Family;
 use crate::page::{self, Page, PageBuilder, READ_BYTES_SMALL, payload};
 use crate::queue::cores::{Cores, LargeRead};
 use crate::reader::{Charge, Due, EventQuery, LiveProfile, Reader, RequestQuery, ReviewQuery};
+use crate::workspace_state::TableStats;
 use muster_core::change::{RowChange, StoredRow};
 use muster_core::facts::Cutoffs;
 use muster_core::id::{MergeNo, ProfileNo, QuarantineNo, RequestNo, ReviewNo, SeparationNo, Seq};
@@ -273,7 +273,7 @@ impl Reader for SqliteReader {
     }
 
     fn binding(&mut self, key: &Identifier) -> Result<Option<ProfileNo>, EngineError> {
-        facts::binding(self.conn(), key)
+        group_tables::binding(self.conn(), key)
     }
 
     fn profile(&mut self, no: ProfileNo) -> Result<Option<LiveProfile>, EngineError> {
@@ -417,15 +417,15 @@ impl Reader for SqliteReader {
     }
 
     fn separations_of(&mut self, no: ProfileNo) -> Result<Vec<Separation>, EngineError> {
-        facts::separations_of(self.conn(), no)
+        group_tables::separations_of(self.conn(), no)
     }
 
     fn holder(&mut self, key: &Identifier) -> Result<Option<ProfileNo>, EngineError> {
-        Ok(facts::noted(self.conn(), Family::Holders, key, 1)?.first().copied())
+        Ok(group_tables::noted(self.conn(), Family::Holders, key, 1)?.first().copied())
     }
 
     fn former(&mut self, key: &Identifier, limit: usize) -> Result<Vec<ProfileNo>, EngineError> {
-        facts::noted(self.conn(), Family::Former, key, limit)
+        group_tables::noted(self.conn(), Family::Former, key, limit)
     }
 
     fn history(&mut self, profile: &MemberRecord) -> Result<Vec<History>, EngineError> {
@@ -444,7 +444,7 @@ impl Reader for SqliteReader {
     }
 
     fn idempotency(&mut self, route: Route, key: &str) -> Result<Option<Idempotency>, EngineError> {
-        facts::idempotency(self.conn(), route, key)
+        group_tables::idempotency(self.conn(), route, key)
     }
 
     fn quarantine_dropped(&mut self) -> Result<u64, EngineError> {

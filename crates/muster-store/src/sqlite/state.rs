@@ -1,29 +1,17 @@
-//! State of a workspace in memory, written once for each group: counters, sums of families, and figures of the engine.
+//! Reads and writes the state of a workspace.
 
 use super::row_statements::RowStatements;
 use super::table;
 use crate::codec::{COUNTERS_ID, Cell, Record as _, cells_sum, row_sum};
 use crate::engine::EngineError;
 use crate::family::{Family, FamilySum, FamilySums};
+use crate::workspace_state::{TableStats, WorkspaceState};
 use muster_core::record::Counters;
 use rusqlite::{Connection, OptionalExtension as _, params};
 
 /// Seeds of checksums over rows of no family: above every family's number.
 const ENGINE_SEED: u64 = 1_001;
 const SUMS_SEED: u64 = 1_002;
-
-/// Figures of the engine about a workspace.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct TableStats {
-    /// The number of the last group.
-    pub(crate) group: u64,
-    /// Bytes of the elements in quarantine.
-    pub(crate) quarantine_bytes: u64,
-    /// Quarantine entries removed for its bounds in total.
-    pub(crate) quarantine_dropped: u64,
-    /// Bytes of the refused requests in the log.
-    pub(crate) refused_bytes: u64,
-}
 
 impl TableStats {
     fn sum(self) -> i64 {
@@ -55,17 +43,7 @@ impl TableStats {
     }
 }
 
-/// The state of a workspace between two decisions.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub(crate) struct State {
-    pub(crate) counters: Counters,
-    pub(crate) sums: FamilySums,
-    pub(crate) figures: TableStats,
-    /// Bytes of the recorded answers; counted when the file is opened.
-    pub(crate) answer_bytes: u64,
-}
-
-impl State {
+impl WorkspaceState {
     /// Reads the state and checks it.
     pub(crate) fn load(conn: &Connection) -> Result<Self, EngineError> {
         let counters = table::get::<Counters>(conn, &[Cell::Int(COUNTERS_ID)])?;

@@ -16,6 +16,7 @@ use super::writer::{DATABASE, SYNCED, WriterError};
 use crate::engine::{EngineError, Workspace};
 use crate::family::{Family, FamilySum};
 use crate::laws;
+use crate::workspace_state::TableStats;
 use muster_core::id::WorkspaceId;
 use rusqlite::Connection;
 use std::path::Path;
@@ -169,7 +170,7 @@ fn sums_agree(conn: &Connection, found: &mut WorkspaceReport) -> Result<(), Engi
 
 /// Checks the number of the last group against the acknowledged one.
 fn group_is_synced(conn: &Connection, folder: &Path, found: &mut WorkspaceReport) -> Result<(), EngineError> {
-    match state::TableStats::load(conn) {
+    match TableStats::load(conn) {
         Ok(figures) => found.group = figures.group,
         Err(EngineError::Corrupt(why)) => {
             found.breaches.push(why.to_string());

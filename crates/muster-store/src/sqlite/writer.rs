@@ -1,21 +1,21 @@
-//! The one writer of a workspace: a group of decisions as one transaction, then one commit, one sync. A decision that
-//! breaks is taken back alone.
+//! The one writer of a workspace: a group of decisions as one transaction, then one commit, one sync.
 
 use super::errors;
-use super::loaded::LoadedSums;
+use super::group_tables::GroupTables;
 use super::own_entry::{self, Versioned};
 use super::row_statements::RowStatements;
 use super::schema::{self, SchemaError};
 use super::settings;
-use super::state::State;
 use super::synced::Synced;
 use super::table;
-use super::transaction::{Stop, Transaction};
 use crate::binding_map::BindingMap;
 use crate::codec::{Binding, Cell};
 use crate::engine::{EngineError, Job};
 use crate::family::Family;
 use crate::queue::group::{GroupEnd, GroupFailure, GroupRun};
+use crate::working_set::{GroupStop, WorkingSet};
+use crate::workspace_state::WorkspaceState;
+use muster_core::change::{RowChange, StoredRow};
 use muster_core::record::{Counters, LogEntry};
 use muster_core::time::Timestamp;
 use rusqlite::Connection;
@@ -33,11 +33,10 @@ pub(crate) const SYNCED: &str = "synced";
 pub(crate) struct Writer {
     conn: Connection,
     synced: Synced,
-    state: State,
+    state: WorkspaceState,
     bindings: BindingMap,
     /// The last slice of the binding map could not be loaded.
     bindings_failed: bool,
-    loaded: LoadedSums,
     /// What its connection may keep in memory, in KiB.
     cache_kib: usize,
     /// The latest moment that a decision took, also one that stored nothing.
@@ -76,6 +75,31 @@ impl From<std::io::Error> for WriterError {
     }
 }
 
+/// Why a transaction was not committed.
+enum Stop {
+    /// Nothing of the group is stored, unless a commit failed.
+    Failed(GroupFailure),
+    /// Rows of one of its decisions cannot be written.
+    BrokenRow(EngineError),
+}
+
+impl From<EngineError> for Stop {
+    fn from(error: EngineError) -> Self {
+        // Before the commit nothing counts, and the transaction is taken back.
+        let poison = errors::is_sync(&error);
+        Self::Failed(GroupFailure { error, poison })
+    }
+}
+
+impl From<GroupStop> for Stop {
+    fn from(stop: GroupStop) -> Self {
+        match stop {
+            GroupStop::Failed(error) => error.into(),
+            GroupStop::BrokenRow(error) => Self::BrokenRow(error),
+        }
+    }
+}
+
 impl Writer {
     /// Opens a workspace's folder. `pages` follows the length of the write-ahead log.
     pub(crate) fn open(
@@ -86,7 +110,7 @@ impl Writer {
     ) -> Result<Self, WriterError> {
         let mut conn = settings::writer(&folder.join(DATABASE))?;
         schema::workspace(&mut conn)?;
-        let state = State::load(&conn)?;
+        let state = WorkspaceState::load(&conn)?;
         let (synced, number) = Synced::open(&folder.join(SYNCED))?;
         let number = number.unwrap_or(u64::MAX);
         if state.figures.group < number && !accept_loss {
@@ -104,16 +128,7 @@ impl Writer {
             Ok(())
         }))?;
         let (now, bindings) = (state.counters.now, BindingMap::new(binding_bytes_max));
-        Ok(Self {
-            conn,
-            synced,
-            state,
-            bindings,
-            bindings_failed: false,
-            loaded: LoadedSums::default(),
-            cache_kib: 0,
-            now,
-        })
+        Ok(Self { conn, synced, state, bindings, bindings_failed: false, cache_kib: 0, now })
     }
 
     /// Takes its share of memory among this many writers.
@@ -158,28 +173,37 @@ impl Writer {
         self.conn.close().map_err(|(_, error)| error.into())
     }
 
-    /// Runs a group. First without savepoints, whose page copies cost a third of the time: only a decision that breaks
-    /// while it is written needs one, and then the whole group is taken back and run again with them. A decision may
-    /// run twice (`muster_core::decision`).
-    pub(crate) fn run(
-        &mut self,
-        jobs: &mut [Box<dyn Job>],
-        refused: &[LogEntry],
-        run: &mut GroupRun<'_>,
-    ) -> Result<GroupEnd, GroupFailure> {
-        run.clock_check.check(run.clock, self.now.max(self.state.counters.now))?;
-        if !jobs.is_empty() {
-            // Nothing was written yet: damage that is found here is the decisions' answer, not the workspace's end.
-            self.begin_bindings().map_err(|error| GroupFailure { error, poison: false })?;
+    /// Runs a group. If rows of one of its decisions cannot be written, nobody knows of which: then each is run in a group
+    /// of its own. A decision may run twice (`muster_core::decision`).
+    pub(crate) fn run(&mut self, jobs: &mut [Box<dyn Job>], refused: &[LogEntry], run: &mut GroupRun<'_>) -> GroupEnd {
+        let ready = run.clock_check.check(run.clock, self.now.max(self.state.counters.now));
+        // Nothing was written yet: damage that is found here is the decisions' answer, not the workspace's end.
+        let ready = ready.and_then(|()| if jobs.is_empty() { Ok(()) } else { self.begin_bindings() });
+        if let Err(error) = ready {
+            return GroupFailure { error, poison: false }.into();
         }
-        match self.attempt(jobs, refused, run, false) {
-            Err(Stop::Again) => self.attempt(jobs, refused, run, true),
-            ended => ended,
+        match self.attempt(jobs, refused, run) {
+            Ok(ended) => ended,
+            Err(Stop::Failed(failure)) => failure.into(),
+            Err(Stop::BrokenRow(_)) => self.run_each(jobs, refused, run),
         }
-        .map_err(|stop| match stop {
-            Stop::Failed(failed) => failed,
-            Stop::Again => EngineError::Unavailable("a group with savepoints asked for savepoints".into()).into(),
-        })
+    }
+
+    /// Runs each decision in a group of its own, and refused requests in the last.
+    fn run_each(&mut self, jobs: &mut [Box<dyn Job>], refused: &[LogEntry], run: &mut GroupRun<'_>) -> GroupEnd {
+        let mut all = GroupEnd::default();
+        let groups = jobs.chunks_mut(1).map(|job| (job, &[][..])).chain([(&mut [][..], refused)]);
+        for (job, refused) in groups {
+            match self.attempt(job, refused, run) {
+                Ok(one) => all.append(one),
+                Err(Stop::BrokenRow(error)) => all.results.extend(job.iter().map(|_| Err(error.clone()))),
+                Err(Stop::Failed(failure)) => all.failure = Some(failure),
+            }
+            if all.failure.is_some() {
+                break;
+            }
+        }
+        all
     }
 
     /// Loads the first slice of the binding map, or the one that failed before.
@@ -218,17 +242,15 @@ impl Writer {
         jobs: &mut [Box<dyn Job>],
         refused: &[LogEntry],
         run: &mut GroupRun<'_>,
-        savepoints: bool,
     ) -> Result<GroupEnd, Stop> {
         let (state, rate) = (self.state.clone(), run.rate.clone());
         if let Err(error) = self.conn.execute_batch("BEGIN IMMEDIATE") {
-            return Err(Stop::Failed(error.into()));
+            return Err(EngineError::from(error).into());
         }
-        run.savepoints = savepoints;
         let ended = self.transact(jobs, refused, &state, run);
         if ended.is_err() {
             self.state = state;
-            self.bindings.undo_to(0);
+            self.bindings.undo();
             run.rate = rate;
         }
         if !self.conn.is_autocommit()
@@ -244,30 +266,26 @@ impl Writer {
         &mut self,
         jobs: &mut [Box<dyn Job>],
         refused: &[LogEntry],
-        before: &State,
+        before: &WorkspaceState,
         run: &mut GroupRun<'_>,
     ) -> Result<GroupEnd, Stop> {
-        let Self { conn, synced, state, bindings, loaded, now, .. } = self;
+        let Self { conn, synced, state, bindings, now, .. } = self;
         let rows = RowStatements::new(conn);
-        let mut transaction = Transaction { rows: &rows, state, bindings, loaded, now };
+        let mut set = WorkingSet::new(GroupTables { rows: &rows }, (state, bindings), run.cores);
         let mut ended = GroupEnd::default();
         for job in jobs {
-            ended.results.push(match transaction.decide(&mut **job, run) {
-                Ok(stored) => {
-                    ended.committed += u64::from(stored);
-                    Ok(())
-                }
-                Err(Stop::Failed(GroupFailure { error, .. })) if error.is_of_one_decision() => Err(error),
-                Err(stop) => return Err(stop),
-            });
+            let result = set.decide(&mut **job, run, now)?;
+            ended.committed += u64::from(result == Ok(true));
+            ended.results.push(result.map(|_stored| ()));
         }
-        transaction.loaded.clear();
-        if !refused.is_empty() {
-            transaction.apply().refused(refused, run.bounds)?;
-        }
+        let entry = |request: &LogEntry| RowChange::Upsert(StoredRow::LogEntry(request.clone()));
+        set.put_rows(refused.iter().map(entry).collect());
         if ended.committed == 0 && refused.is_empty() && !run.probe {
             return Ok(ended);
         }
+        set.write_pending().map_err(GroupStop::from)?;
+        set.trim(run.bounds).map_err(GroupStop::from)?;
+        drop(set);
         state.figures.group += 1;
         state.save(&rows, Some(before))?;
         let begun = Instant::now();
@@ -284,7 +302,8 @@ impl Writer {
         if let Err(error) = synced.write(state.figures.group)
             && !errors::is_full(&error)
         {
-            ended.poison = Some(format!("the number of the last group could not be written: {error}").into());
+            let why = format!("the number of the last group could not be written: {error}");
+            ended.failure = Some(GroupFailure { error: EngineError::Unavailable(why.into()), poison: true });
         }
         Ok(ended)
     }

@@ -1,41 +1,36 @@
-//! Facts of a decision, read row by row inside its transaction. Remembers the checksums of rows that it read, so that
-//! replacing such a row need not read it again.
+//! The tables of a workspace as the working set of a group reads and writes them, within the group's transaction.
 
 use super::chunks;
-use super::loaded::LoadedSums;
+use super::jsonb;
 use super::row_statements::RowStatements;
 use super::table::{self, unsigned};
-use crate::binding_map::BindingMap;
 use crate::codec::chunks::PartOf;
-use crate::codec::{Binding, Cell, Record, ViewRow, event_id, holder_cells};
+use crate::codec::{Binding, Cell, Record, event_id, holder_cells};
 use crate::engine::EngineError;
 use crate::error::CorruptRow;
-use crate::fact_loading::{FactSource, ReviewAlone, WithBytes};
+use crate::fact_loading::{FactQueries, ReviewAlone, WithBytes};
 use crate::family::Family;
-use crate::queue::cores::{Cores, Large};
+use crate::working_set::{ChunkSums, EachRow, RowWrite, StoredSum, Tables};
 use muster_core::facts::ReviewPair;
-use muster_core::id::{MergeNo, ProfileNo, QuarantineNo, RequestNo, ReviewNo, SeparationNo, Seq};
+use muster_core::id::{ProfileNo, QuarantineNo, RequestNo, ReviewNo, Seq};
 use muster_core::identifier::{Identifier, IdentifierKind};
 use muster_core::kinds::Route;
-use muster_core::record::{
-    Device, DeviceRef, DeviceToken, DeviceTokenKind, EventId, Idempotency, MemberRecord, Merge, MergeLink,
-    QuarantinedElement, RootPointer, Separation, View,
-};
-use muster_core::review::{Review, ReviewState};
+use muster_core::record::{Device, DeviceRef, DeviceToken, DeviceTokenKind, Idempotency, Separation};
+use muster_core::review::ReviewState;
 use muster_core::time::Timestamp;
 use rusqlite::{Connection, Row};
 
-/// Reads facts through a connection.
-pub(crate) struct FactReader<'a, 'c, 't> {
+/// What a bounded family counts of a row that is stored, as `codec::bounded_bytes` does.
+const QUARANTINE_BYTES: &str = "SELECT length(element) + length(errors) FROM quarantine WHERE no = ?1";
+const REFUSED_BYTES: &str = "SELECT length(record) FROM refused WHERE no = ?1";
+const ANSWER_BYTES: &str = "SELECT length(body) FROM idempotency WHERE route = ?1 AND key = ?2";
+
+/// The tables of a workspace within the transaction of a group.
+pub(crate) struct GroupTables<'a, 'c> {
     pub(crate) rows: &'a RowStatements<'c>,
-    pub(crate) bindings: &'a BindingMap,
-    pub(crate) loaded: &'a mut LoadedSums,
-    pub(crate) cores: &'t Cores,
-    /// Room for what it loads, once that is much.
-    pub(crate) large: Option<Large<'t>>,
 }
 
-impl FactReader<'_, '_, '_> {
+impl GroupTables<'_, '_> {
     /// The oldest rows of a family until then.
     fn expired<T>(
         &self,
@@ -47,11 +42,91 @@ impl FactReader<'_, '_, '_> {
         table::answers(self.rows, sql, &[Cell::Int(until.0), Cell::unsigned(limit as u64)], read)
     }
 
-    fn numbered<R: Record>(&mut self, no: u64) -> Result<Option<R>, EngineError> {
-        let key = Cell::unsigned(no);
-        let found = self.rows.get::<R>(std::slice::from_ref(&key))?;
-        self.loaded.set(R::FAMILY, &key, found.as_ref().map(|(_, sum)| *sum));
-        Ok(found.map(|(row, _)| row))
+    /// Writes a row; returns the checksum of the one that it replaced.
+    fn write_row(&self, family: Family, row: &RowWrite<'_>) -> Result<Option<i64>, EngineError> {
+        let (cells, key) = (&row.cells, &row.cells[..family.key_columns()]);
+        let is_as_it_was = match (row.sum, row.stored) {
+            (Some(sum), StoredSum::Present(_)) => self.rows.update(family, cells, sum)?,
+            (Some(sum), StoredSum::Absent) => self.rows.insert(family, cells, sum)?,
+            (Some(sum), StoredSum::Unknown) => {
+                // An insert is tried first, since most rows are new.
+                if self.rows.insert(family, cells, sum)? {
+                    return Ok(None);
+                }
+                let Some(stored) = self.rows.stored_sum(family, key)? else {
+                    let text = format!("a row of {} does not fit its table", family.table());
+                    return Err(EngineError::Broken(text.into()));
+                };
+                self.rows.update(family, cells, sum)?;
+                return Ok(Some(stored));
+            }
+            (None, StoredSum::Present(_)) => self.rows.delete(family, key)?,
+            (None, StoredSum::Absent) => true,
+            (None, StoredSum::Unknown) => {
+                let stored = self.rows.stored_sum(family, key)?;
+                if stored.is_some() {
+                    self.rows.delete(family, key)?;
+                }
+                return Ok(stored);
+            }
+        };
+        if is_as_it_was {
+            Ok(row.stored.sum())
+        } else {
+            Err(EngineError::Corrupt(format!("the table {} is not as it was read", family.table()).into()))
+        }
+    }
+}
+
+impl Tables for GroupTables<'_, '_> {
+    fn encode(cells: &mut [Cell<'_>]) {
+        jsonb::encode(cells);
+    }
+
+    fn get<R: Record>(&mut self, key: &[Cell<'_>]) -> Result<Option<(R, i64)>, EngineError> {
+        self.rows.get(key)
+    }
+
+    fn chunks(&mut self, of: PartOf, no: ProfileNo, each: EachRow<'_>) -> Result<(), EngineError> {
+        chunks::each(self.rows, (of, no), each)
+    }
+
+    fn chunk_sums(&mut self, of: PartOf, no: ProfileNo) -> Result<ChunkSums, EngineError> {
+        chunks::sums(self.rows, (of, no))
+    }
+
+    fn bounded_bytes(&mut self, family: Family, key: &[Cell<'_>]) -> Result<u64, EngineError> {
+        let sql = match family {
+            Family::Quarantine => QUARANTINE_BYTES,
+            Family::Refused => REFUSED_BYTES,
+            Family::Idempotency => ANSWER_BYTES,
+            _ => return Ok(0),
+        };
+        Ok(table::numbers(self.rows, sql, key)?.into_iter().sum())
+    }
+
+    fn first_quarantined(&mut self) -> Result<Option<(QuarantineNo, bool)>, EngineError> {
+        let sql = "SELECT no, replayed_as IS NULL AND deleted_at IS NULL FROM quarantine ORDER BY no LIMIT 1";
+        let read = |row: &Row<'_>| Ok((QuarantineNo(unsigned(row, 0)?), row.get(1)?));
+        Ok(table::answers(self.rows, sql, &[], read)?.into_iter().next())
+    }
+
+    fn first_answer(&mut self) -> Result<Option<(Route, Box<str>, Timestamp)>, EngineError> {
+        let sql = "SELECT route, key, at FROM idempotency ORDER BY at, route, key LIMIT 1";
+        let read = |row: &Row<'_>| Ok((route(row, 0)?, row.get(1)?, Timestamp(row.get(2)?)));
+        Ok(table::answers(self.rows, sql, &[], read)?.into_iter().next())
+    }
+
+    fn first_refused(&mut self) -> Result<Option<RequestNo>, EngineError> {
+        let sql = "SELECT no FROM refused ORDER BY received_at, no LIMIT 1";
+        Ok(table::numbers(self.rows, sql, &[])?.into_iter().next().map(RequestNo))
+    }
+
+    fn write(&mut self, family: Family, rows: &mut [RowWrite<'_>]) -> Result<(), EngineError> {
+        for row in rows {
+            row.stored = StoredSum::found(self.write_row(family, row)?);
+        }
+        Ok(())
     }
 }
 
@@ -93,38 +168,7 @@ pub(crate) fn idempotency(conn: &Connection, route: Route, key: &str) -> Result<
     Ok(table::get(conn, &[Cell::Int(route as i64), Cell::text(key)])?.map(|(row, _)| row))
 }
 
-impl FactSource for FactReader<'_, '_, '_> {
-    fn large(&mut self) -> Result<(), EngineError> {
-        self.large = Some(self.cores.large()?);
-        Ok(())
-    }
-
-    fn binding(&mut self, key: &Identifier) -> Result<Option<ProfileNo>, EngineError> {
-        self.bindings.get(key).map_or_else(|| binding(self.rows, key), Ok)
-    }
-
-    fn profile(&mut self, no: ProfileNo) -> Result<Option<MemberRecord>, EngineError> {
-        let Some(mut profile) = self.numbered::<MemberRecord>(no.0)? else { return Ok(None) };
-        let sums = chunks::fill_record(self.rows, &mut profile)?;
-        self.loaded.set_chunks(PartOf::Record, no, sums);
-        Ok(Some(profile))
-    }
-
-    fn root_pointer(&mut self, no: ProfileNo) -> Result<Option<RootPointer>, EngineError> {
-        self.numbered(no.0)
-    }
-
-    fn view(&mut self, root: ProfileNo) -> Result<Option<View>, EngineError> {
-        let Some(mut row) = self.numbered::<ViewRow>(root.0)? else { return Ok(None) };
-        let sums = chunks::fill_view(self.rows, root, &mut row.view)?;
-        self.loaded.set_chunks(PartOf::View, root, sums);
-        Ok(Some(row.view))
-    }
-
-    fn link(&mut self, child: ProfileNo) -> Result<Option<MergeLink>, EngineError> {
-        self.numbered(child.0)
-    }
-
+impl FactQueries for GroupTables<'_, '_> {
     fn members(&mut self, root: ProfileNo) -> Result<Vec<ProfileNo>, EngineError> {
         members(self.rows, root)
     }
@@ -147,11 +191,6 @@ impl FactSource for FactReader<'_, '_, '_> {
         Ok(devices.into_iter().map(|device| device.at).collect())
     }
 
-    fn device(&mut self, at: &DeviceRef) -> Result<Option<Device>, EngineError> {
-        let key = [Cell::unsigned(at.profile.0), Cell::text(&at.device_id)];
-        Ok(self.rows.get(&key)?.map(|(row, _)| row))
-    }
-
     fn token(&mut self, token: &DeviceToken) -> Result<Option<DeviceRef>, EngineError> {
         let condition = match token.kind {
             DeviceTokenKind::Push => "WHERE push_id = ?1 AND push_id_is_word = 0 LIMIT 1",
@@ -160,22 +199,6 @@ impl FactSource for FactReader<'_, '_, '_> {
         };
         let found: Vec<Device> = table::list(self.rows, (Family::Devices, condition), &[Cell::text(&token.value)])?;
         Ok(found.into_iter().next().map(|device| device.at))
-    }
-
-    fn event_id(&mut self, id: &str) -> Result<Option<EventId>, EngineError> {
-        Ok(self.rows.get(&[Cell::text(id)])?.map(|(row, _)| row))
-    }
-
-    fn merge(&mut self, no: MergeNo) -> Result<Option<Merge>, EngineError> {
-        self.numbered(no.0)
-    }
-
-    fn separation(&mut self, no: SeparationNo) -> Result<Option<Separation>, EngineError> {
-        self.numbered(no.0)
-    }
-
-    fn idempotency(&mut self, route: Route, key: &str) -> Result<Option<Idempotency>, EngineError> {
-        idempotency(self.rows, route, key)
     }
 
     fn review_pairs(&mut self, no: ProfileNo, limit: usize) -> Result<Vec<ReviewPair>, EngineError> {
@@ -221,10 +244,6 @@ impl FactSource for FactReader<'_, '_, '_> {
         table::answers(self.rows, sql, &[Cell::unsigned(no.0), Cell::unsigned(limit as u64)], read)
     }
 
-    fn review(&mut self, no: ReviewNo) -> Result<Option<Review>, EngineError> {
-        self.numbered(no.0)
-    }
-
     fn reviews_to_drop(&mut self, limit: usize) -> Result<Vec<(ReviewNo, bool)>, EngineError> {
         // The term is that of the index `reviews_order`, which answers alone.
         let sql = "SELECT no, state = 1 FROM reviews ORDER BY (state = 1), no LIMIT ?1";
@@ -252,10 +271,6 @@ impl FactSource for FactReader<'_, '_, '_> {
         let sql = "SELECT no FROM profiles WHERE no > ?1 ORDER BY no LIMIT ?2";
         let parameters = [Cell::unsigned(after.0), Cell::unsigned(limit as u64)];
         Ok(table::numbers(self.rows, sql, &parameters)?.into_iter().map(ProfileNo).collect())
-    }
-
-    fn quarantined(&mut self, no: QuarantineNo) -> Result<Option<QuarantinedElement>, EngineError> {
-        self.numbered(no.0)
     }
 
     fn expired_requests(&mut self, until: Timestamp, limit: usize) -> Result<WithBytes<RequestNo>, EngineError> {
@@ -301,10 +316,7 @@ impl FactSource for FactReader<'_, '_, '_> {
         limit: usize,
     ) -> Result<WithBytes<(Route, Box<str>)>, EngineError> {
         let sql = "SELECT route, key, length(body) FROM idempotency WHERE at <= ?1 ORDER BY at, route, key LIMIT ?2";
-        self.expired(sql, until, limit, |row| {
-            let route = Route::from_code(row.get(0)?).ok_or(CorruptRow("a route is unknown"))?;
-            Ok(((route, row.get(1)?), unsigned(row, 2)?))
-        })
+        self.expired(sql, until, limit, |row| Ok(((route(row, 0)?, row.get(1)?), unsigned(row, 2)?)))
     }
 
     fn expired_events(&mut self, until: Timestamp, limit: usize) -> Result<WithBytes<(ProfileNo, Seq)>, EngineError> {
@@ -318,6 +330,11 @@ impl FactSource for FactReader<'_, '_, '_> {
         let rows = self.expired(sql, until, limit, read)?;
         Ok(rows.into_iter().take_while(|(_, past)| *past).map(|(event, _)| event).collect())
     }
+}
+
+/// The route in this column.
+fn route(row: &Row<'_>, column: usize) -> Result<Route, EngineError> {
+    Ok(Route::from_code(row.get(column)?).ok_or(CorruptRow("a route is unknown"))?)
 }
 
 /// Whether the review whose state is in this column is open.

@@ -1,0 +1,328 @@
+//! The working set of a group: decisions run against the tables as the decisions before them left them, their rows stay
+//! in memory, and each changed row is encoded, hashed and written once, family by family in the order of the keys. The
+//! same for every relational engine ([`Tables`]).
+//!
+//! Rows by their keys are read through what is pending. Every other question is for the tables alone, so what is pending
+//! is written before it is asked ([`FactSource::queries`]).
+
+mod bounded;
+pub(crate) mod chunks;
+mod loaded;
+mod pending;
+mod row_id;
+mod row_writer;
+mod tables;
+
+pub(crate) use tables::{ChunkSums, EachRow, RowWrite, StoredSum, Tables};
+
+use crate::binding_map::BindingMap;
+use crate::codec::chunks::PartOf;
+use crate::codec::{Binding, Cell, Record, ViewRow, binding_cells, row_sum};
+use crate::engine::{EngineError, Job};
+use crate::fact_loading::{self, FactQueries, FactSource, LoadResult};
+use crate::family::Family;
+use crate::queue::cores::{Cores, Large};
+use crate::queue::group::GroupRun;
+use crate::workspace_state::WorkspaceState;
+use loaded::{LoadedChunks, LoadedSums};
+use muster_core::change::{Changes, RowChange, RowKey, StoredRow};
+use muster_core::decision::Mode;
+use muster_core::facts::Facts;
+use muster_core::id::{MergeNo, ProfileNo, QuarantineNo, ReviewNo, SeparationNo};
+use muster_core::identifier::Identifier;
+use muster_core::kinds::Route;
+use muster_core::rate::RateWindow;
+use muster_core::record::{
+    Device, DeviceRef, EventId, Idempotency, MemberRecord, Merge, MergeLink, QuarantinedElement, RootPointer,
+    Separation, View,
+};
+use muster_core::review::Review;
+use muster_core::time::{Moment, Timestamp};
+use pending::PendingRows;
+use row_id::RowId;
+use row_writer::RowWriter;
+
+/// Rows that are encoded and written at a time.
+const WRITTEN_AT_A_TIME: usize = 64;
+
+/// The working set of a group that runs.
+pub(crate) struct WorkingSet<'w, T> {
+    tables: T,
+    state: &'w mut WorkspaceState,
+    bindings: &'w mut BindingMap,
+    cores: &'w Cores,
+    pending: PendingRows,
+    loaded: LoadedSums,
+    /// Chunks of records and views that decisions have read, as the tables have them.
+    chunk_sums: LoadedChunks,
+    /// Room for what a decision loads, once that is much.
+    large: Option<Large<'w>>,
+    /// Why the pending rows could not be written.
+    failed: Option<EngineError>,
+}
+
+/// Why a group is stopped.
+pub(crate) enum GroupStop {
+    /// The storage failed.
+    Failed(EngineError),
+    /// Rows of one decision, nobody knows which, cannot be written: each is run in a group of its own.
+    BrokenRow(EngineError),
+}
+
+impl From<EngineError> for GroupStop {
+    fn from(error: EngineError) -> Self {
+        match error {
+            EngineError::Broken(_) | EngineError::Corrupt(_) => Self::BrokenRow(error),
+            error => Self::Failed(error),
+        }
+    }
+}
+
+impl<'w, T: Tables> WorkingSet<'w, T> {
+    /// Makes one for a group that begins.
+    pub(crate) fn new(
+        tables: T,
+        (state, bindings): (&'w mut WorkspaceState, &'w mut BindingMap),
+        cores: &'w Cores,
+    ) -> Self {
+        Self {
+            tables,
+            state,
+            bindings,
+            cores,
+            pending: PendingRows::default(),
+            loaded: LoadedSums::default(),
+            chunk_sums: LoadedChunks::default(),
+            large: None,
+            failed: None,
+        }
+    }
+
+    /// Runs one decision, at `now` or the latest moment that any decision took. Returns whether it changed something, or
+    /// the error that it is answered alone.
+    pub(crate) fn decide(
+        &mut self,
+        job: &mut dyn Job,
+        run: &mut GroupRun<'_>,
+        latest: &mut Timestamp,
+    ) -> Result<Result<bool, EngineError>, GroupStop> {
+        let now = run.clock.now();
+        *latest = now.at.max(*latest).max(self.state.counters.now);
+        self.loaded.clear();
+        let facts = Facts {
+            counters: self.state.counters,
+            settings_revision: run.revision,
+            rate: run.rate.clone(),
+            pause: run.pause.clone(),
+            ..Facts::default()
+        };
+        let verdict = fact_loading::load_facts(job, self, facts, Moment { at: *latest, ..now });
+        // What was loaded is in the changes: the room is held until they are written.
+        let large = self.large.take();
+        if let Some(error) = self.failed.take() {
+            return Err(error.into());
+        }
+        match verdict {
+            Err(error) if error.is_of_one_decision() => Ok(Err(error)),
+            Err(error) => Err(GroupStop::Failed(error)),
+            Ok(LoadResult::Changes(changes)) if job.mode() == Mode::Commit => {
+                if let Some(rate) = self.put(changes) {
+                    run.rate = rate;
+                }
+                if large.is_some() {
+                    self.write_pending()?;
+                }
+                Ok(Ok(true))
+            }
+            // A dry decision saw what it would change; it is pure, so nothing is there to take back.
+            Ok(LoadResult::Changes(_) | LoadResult::Leave) => Ok(Ok(false)),
+        }
+    }
+
+    /// Adds the changes of a decision; returns the rate window after it.
+    fn put(&mut self, changes: Changes) -> Option<RateWindow> {
+        self.put_rows(changes.rows);
+        self.state.counters = changes.counters;
+        changes.rate
+    }
+
+    /// Adds changed rows.
+    pub(crate) fn put_rows(&mut self, changes: Vec<RowChange>) {
+        let Self { pending, bindings, loaded, chunk_sums, .. } = self;
+        let stored = |change: &RowChange, id: RowId<'_>| match change {
+            RowChange::Upsert(StoredRow::Binding(key, profile)) => bind(bindings, key, Some(*profile)),
+            RowChange::Delete(RowKey::Binding(key)) => bind(bindings, key, None),
+            _ => id.as_number().map_or(StoredSum::Unknown, |(family, no)| loaded.get(family, no)),
+        };
+        pending.put(changes, stored);
+        // Those of rows that the decision has only read are of no use any more.
+        chunk_sums.extend(loaded.chunks.drain());
+    }
+
+    /// Writes all pending rows.
+    ///
+    /// # Errors
+    /// Those of the storage; the group must be stopped then.
+    pub(crate) fn write_pending(&mut self) -> Result<(), EngineError> {
+        if self.pending.is_empty() {
+            return Ok(());
+        }
+        let Self { tables, state, pending, cores, chunk_sums, .. } = self;
+        let families = pending.in_order();
+        let mut writes = Vec::with_capacity(WRITTEN_AT_A_TIME);
+        for (family, rows) in Family::ALL.into_iter().zip(&families) {
+            for slice in rows.chunks(WRITTEN_AT_A_TIME) {
+                writes.clear();
+                writes.extend(slice.iter().map(|row| row.to_write::<T>()));
+                let mut writer = RowWriter { tables: &mut *tables, state, chunk_sums };
+                writer.write(family, slice, &mut writes)?;
+                cores.pause();
+            }
+        }
+        drop(writes);
+        drop(families);
+        pending.clear();
+        chunk_sums.clear();
+        Ok(())
+    }
+
+    fn get<R: Record>(&mut self, key: &[Cell<'_>]) -> Result<Option<R>, EngineError> {
+        Ok(self.tables.get::<R>(key)?.map(|(row, _)| row))
+    }
+
+    /// Reads a row whose key is a number from its table, and remembers its checksum.
+    fn load<R: Record>(&mut self, no: u64) -> Result<Option<R>, EngineError> {
+        let found = self.tables.get::<R>(&[Cell::unsigned(no)])?;
+        self.loaded.set(R::FAMILY, no, found.as_ref().map(|(_, sum)| *sum));
+        Ok(found.map(|(row, _)| row))
+    }
+
+    /// Returns a row as earlier decisions left it, if they changed it.
+    fn pending<R: Clone>(&self, id: RowId<'_>, pick: impl FnOnce(&StoredRow) -> Option<&R>) -> Option<Option<R>> {
+        self.pending.get(id).map(|row| row.and_then(pick).cloned())
+    }
+
+    fn numbered<R: Record + Clone>(
+        &mut self,
+        no: u64,
+        pick: impl FnOnce(&StoredRow) -> Option<&R>,
+    ) -> Result<Option<R>, EngineError> {
+        match self.pending(RowId::number(R::FAMILY, no), pick) {
+            Some(row) => Ok(row),
+            None => self.load(no),
+        }
+    }
+}
+
+/// Binds or releases an identifier in the map. Returns what the table has under it, unless an earlier change is pending or
+/// the map cannot tell.
+fn bind(bindings: &mut BindingMap, key: &Identifier, profile: Option<ProfileNo>) -> StoredSum {
+    let sum = |bound: Option<ProfileNo>| bound.map(|no| row_sum(Family::Bindings, &binding_cells(key, no)));
+    let stored = bindings.get(key).map_or(StoredSum::Unknown, |bound| StoredSum::found(sum(bound)));
+    bindings.set(key, profile);
+    stored
+}
+
+/// Returns the record in a row of this kind.
+macro_rules! row {
+    ($kind:ident) => {
+        |row| if let StoredRow::$kind(row) = row { Some(row) } else { None }
+    };
+}
+
+impl<T: Tables> FactSource for WorkingSet<'_, T> {
+    fn large(&mut self) -> Result<(), EngineError> {
+        self.large = Some(self.cores.large()?);
+        Ok(())
+    }
+
+    fn queries(&mut self) -> Result<&mut dyn FactQueries, EngineError> {
+        if let Err(error) = self.write_pending() {
+            self.failed = Some(error.clone());
+            return Err(error);
+        }
+        Ok(&mut self.tables)
+    }
+
+    fn binding(&mut self, key: &Identifier) -> Result<Option<ProfileNo>, EngineError> {
+        if let Some(bound) = self.bindings.get(key) {
+            return Ok(bound);
+        }
+        match self.pending.get(RowId::binding(key)) {
+            Some(Some(StoredRow::Binding(_, no))) => Ok(Some(*no)),
+            Some(_) => Ok(None),
+            None => {
+                let key = [Cell::text(key.kind.name()), Cell::text(&key.value)];
+                Ok(self.get::<Binding>(&key)?.map(|row| row.profile))
+            }
+        }
+    }
+
+    fn profile(&mut self, no: ProfileNo) -> Result<Option<MemberRecord>, EngineError> {
+        if let Some(row) = self.pending(RowId::number(Family::Profiles, no.0), row!(MemberRecord)) {
+            return Ok(row);
+        }
+        let Some(mut record) = self.load::<MemberRecord>(no.0)? else { return Ok(None) };
+        let sums = chunks::fill_record(&mut record, |each| self.tables.chunks(PartOf::Record, no, each))?;
+        self.loaded.set_chunks(PartOf::Record, no, sums);
+        Ok(Some(record))
+    }
+
+    fn root_pointer(&mut self, no: ProfileNo) -> Result<Option<RootPointer>, EngineError> {
+        self.numbered(no.0, row!(RootPointer))
+    }
+
+    fn view(&mut self, root: ProfileNo) -> Result<Option<View>, EngineError> {
+        let id = RowId::number(Family::Views, root.0);
+        if let Some(row) = self.pending(id, |row| if let StoredRow::View(_, view) = row { Some(view) } else { None }) {
+            return Ok(row);
+        }
+        let Some(ViewRow { mut view, .. }) = self.load::<ViewRow>(root.0)? else { return Ok(None) };
+        let sums = chunks::fill_view(&mut view, |each| self.tables.chunks(PartOf::View, root, each))?;
+        self.loaded.set_chunks(PartOf::View, root, sums);
+        Ok(Some(view))
+    }
+
+    fn link(&mut self, child: ProfileNo) -> Result<Option<MergeLink>, EngineError> {
+        self.numbered(child.0, row!(MergeLink))
+    }
+
+    fn device(&mut self, at: &DeviceRef) -> Result<Option<Device>, EngineError> {
+        let id = RowId::number_and_text(Family::Devices, at.profile.0, &at.device_id);
+        match self.pending(id, row!(Device)) {
+            Some(row) => Ok(row),
+            None => self.get(&id.cells()),
+        }
+    }
+
+    fn event_id(&mut self, id: &str) -> Result<Option<EventId>, EngineError> {
+        match self.pending(RowId::text(Family::EventIds, id), row!(EventId)) {
+            Some(row) => Ok(row),
+            None => self.get(&[Cell::text(id)]),
+        }
+    }
+
+    fn merge(&mut self, no: MergeNo) -> Result<Option<Merge>, EngineError> {
+        self.numbered(no.0, row!(Merge))
+    }
+
+    fn separation(&mut self, no: SeparationNo) -> Result<Option<Separation>, EngineError> {
+        self.numbered(no.0, row!(Separation))
+    }
+
+    fn idempotency(&mut self, route: Route, key: &str) -> Result<Option<Idempotency>, EngineError> {
+        let id = RowId::number_and_text(Family::Idempotency, route as u64, key);
+        match self.pending(id, row!(Idempotency)) {
+            Some(row) => Ok(row),
+            None => self.get(&id.cells()),
+        }
+    }
+
+    fn review(&mut self, no: ReviewNo) -> Result<Option<Review>, EngineError> {
+        self.numbered(no.0, row!(Review))
+    }
+
+    fn quarantined(&mut self, no: QuarantineNo) -> Result<Option<QuarantinedElement>, EngineError> {
+        self.numbered(no.0, row!(QuarantinedElement))
+    }
+}

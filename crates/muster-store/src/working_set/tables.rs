@@ -1,0 +1,88 @@
+//! What a relational engine does for a working set: the tables of one workspace, inside the transaction of a group.
+
+use crate::codec::chunks::PartOf;
+use crate::codec::{Cell, Record};
+use crate::engine::EngineError;
+use crate::fact_loading::FactQueries;
+use crate::family::Family;
+use muster_core::id::{ProfileNo, QuarantineNo, RequestNo};
+use muster_core::kinds::Route;
+use muster_core::time::Timestamp;
+use std::collections::BTreeMap;
+
+/// Checksums of the chunks of one record or view, by first name.
+pub(crate) type ChunkSums = BTreeMap<Box<str>, i64>;
+
+/// Receives the cells of a row with its checksum.
+pub(crate) type EachRow<'e> = &'e mut dyn FnMut(&mut [Cell<'_>], i64) -> Result<(), EngineError>;
+
+/// The tables of one workspace.
+pub(crate) trait Tables: FactQueries {
+    /// Puts the JSON columns of a row into the engine's own form, before its checksum is taken.
+    fn encode(cells: &mut [Cell<'_>]);
+
+    /// Returns a row and its checksum by its key.
+    fn get<R: Record>(&mut self, key: &[Cell<'_>]) -> Result<Option<(R, i64)>, EngineError>;
+
+    /// Reads the chunks of a member record or view, in order.
+    fn chunks(&mut self, of: PartOf, no: ProfileNo, each: EachRow<'_>) -> Result<(), EngineError>;
+
+    /// Returns the checksums of those.
+    fn chunk_sums(&mut self, of: PartOf, no: ProfileNo) -> Result<ChunkSums, EngineError>;
+
+    /// Returns the bytes of a stored row that count towards the bound of its family; 0 if there is no such row.
+    fn bounded_bytes(&mut self, family: Family, key: &[Cell<'_>]) -> Result<u64, EngineError>;
+
+    /// Returns the quarantine entry that is dropped first, and whether it is open.
+    fn first_quarantined(&mut self) -> Result<Option<(QuarantineNo, bool)>, EngineError>;
+
+    /// Returns the key of the recorded answer that is dropped first, and when it was recorded.
+    fn first_answer(&mut self) -> Result<Option<(Route, Box<str>, Timestamp)>, EngineError>;
+
+    /// Returns the refused request that is dropped first.
+    fn first_refused(&mut self) -> Result<Option<RequestNo>, EngineError>;
+
+    /// Writes rows of one family, which are in the order of their keys. What was stored before is noted in each row where
+    /// it was not known.
+    ///
+    /// # Errors
+    /// [`EngineError::Broken`] for a row that does not fit its table, [`EngineError::Corrupt`] where the table is not as
+    /// it was read.
+    fn write(&mut self, family: Family, rows: &mut [RowWrite<'_>]) -> Result<(), EngineError>;
+}
+
+/// A row to write.
+pub(crate) struct RowWrite<'r> {
+    /// All cells; of a deletion those of the key.
+    pub(crate) cells: Vec<Cell<'r>>,
+    /// Its checksum; None = it is deleted.
+    pub(crate) sum: Option<i64>,
+    /// What the table has under its key.
+    pub(crate) stored: StoredSum,
+}
+
+/// What a table has under a key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum StoredSum {
+    /// Nobody has looked yet: the engine finds out while it writes.
+    Unknown,
+    /// No row.
+    Absent,
+    /// A row with this checksum.
+    Present(i64),
+}
+
+impl StoredSum {
+    /// Returns what a lookup has found.
+    pub(crate) fn found(sum: Option<i64>) -> Self {
+        sum.map_or(Self::Absent, Self::Present)
+    }
+
+    /// Returns the checksum of the row, if there is one.
+    pub(crate) fn sum(self) -> Option<i64> {
+        match self {
+            Self::Present(sum) => Some(sum),
+            Self::Unknown | Self::Absent => None,
+        }
+    }
+}
