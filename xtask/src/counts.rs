@@ -1,10 +1,12 @@
 //! Owns `cargo xtask counts`: how many instructions the parser, `decide` and the codecs need for one body of the import
 //! benchmark, counted by callgrind and compared with `xtask/counts.toml`. The count does not depend on how busy a machine
-//! is. Leaves the work to `counts/work.rs`.
+//! is. Leaves the work to `counts/work.rs` and `counts/store.rs`.
 //!
 //! The counts are made here and not with gungraun: that needs a second program of exactly its version, and compares with
 //! an earlier run on the same machine instead of with a file.
 
+#[cfg(feature = "counts")]
+mod store;
 #[cfg(feature = "counts")]
 mod work;
 
@@ -16,12 +18,12 @@ use std::path::PathBuf;
 use std::process::Command;
 
 /// The pieces of work.
-const WORK: [&str; 4] = ["parse", "decide", "encode", "decode"];
+const WORK: [&str; 5] = ["parse", "decide", "encode", "decode", "store"];
 /// The counts to compare with.
 const FILE: &str = "xtask/counts.toml";
 /// A count that is higher by more than this is refused. Hash maps are seeded at random, so that two counts of the same
-/// program differ by up to half a per cent.
-const RISE_PER_CENT_MAX: u64 = 3;
+/// program differ by up to half a per cent; a change elsewhere in a crate can move one by three, through the compiler.
+const RISE_PER_CENT_MAX: u64 = 5;
 /// Rounds of the two runs whose difference is counted, so that preparing the work does not count.
 const ROUNDS: (u64, u64) = (5, 25);
 
@@ -85,8 +87,13 @@ pub(crate) fn compare(repo: &Repo, write: bool) -> Result<CountsOutcome> {
 #[cfg(feature = "counts")]
 pub(crate) fn work(args: &[String]) -> Result<bool> {
     let [name, rounds] = args else { bail!("usage: xtask count-work NAME ROUNDS") };
-    work::run(name, rounds.parse()?)?;
+    do_work(name, rounds.parse()?)?;
     Ok(true)
+}
+
+#[cfg(feature = "counts")]
+fn do_work(name: &str, rounds: u64) -> Result<()> {
+    if name == "store" { store::run(rounds) } else { work::run(name, rounds) }
 }
 
 /// What else than the code moves the counts: compiler, C library (its allocator and its copying of memory), valgrind.
@@ -195,6 +202,15 @@ mod tests {
         CountsFile { environment: "rustc 1".to_owned(), counts }
     }
 
+    #[cfg(feature = "counts")]
+    #[test]
+    fn every_piece_of_work_can_be_done_and_another_name_is_refused() {
+        for name in WORK {
+            do_work(name, 2).unwrap();
+        }
+        assert_eq!(do_work("x", 1).unwrap_err().to_string(), "there is no work named \"x\"");
+    }
+
     #[test]
     fn the_file_is_read_as_it_was_written() {
         let written = file(&[("decide", 2), ("parse", 1)]);
@@ -203,10 +219,10 @@ mod tests {
     }
 
     #[test]
-    fn only_a_count_that_rises_by_more_than_three_per_cent_or_is_new_is_refused() {
+    fn only_a_count_that_rises_by_more_than_five_per_cent_or_is_new_is_refused() {
         let before = file(&[("decide", 1_000), ("parse", 1_000)]);
-        assert!(!file(&[("decide", 1_030), ("parse", 500)]).report(&before).1);
-        assert!(file(&[("decide", 1_031), ("parse", 500)]).report(&before).1);
+        assert!(!file(&[("decide", 1_050), ("parse", 500)]).report(&before).1);
+        assert!(file(&[("decide", 1_051), ("parse", 500)]).report(&before).1);
         assert!(file(&[("encode", 1)]).report(&before).1);
         let (text, _) = file(&[("parse", 900)]).report(&before);
         assert_eq!(text, "parse           900, -10.00 per cent\n");

@@ -24,11 +24,12 @@ use std::hint::black_box;
 use std::sync::Arc;
 
 /// Users that exist; half of the elements are about one of them.
-const EXISTING: u64 = 1_000;
+pub(super) const EXISTING: u64 = 1_000;
 /// After the newest event of the bodies.
 const NOW: Timestamp = Timestamp(1_796_000_000_000);
 
-struct Quiet;
+/// Writes no answer.
+pub(super) struct Quiet;
 
 impl Wire for Quiet {
     fn answer(&self, _: &Applied) -> RecordedAnswer {
@@ -80,19 +81,25 @@ fn repeat(rounds: u64, mut work: impl FnMut() -> Result<()>) -> Result<()> {
 /// A body of a world in which the first users exist.
 fn body() -> Result<Vec<u8>> {
     let (world, mut rng, mut body) = (World::new(EXISTING), Rng::new(1), Vec::new());
-    let preload = Bodies::new(Kind::Preload, 1);
-    while !preload.is_exhausted(&world) {
-        body.clear();
-        preload.fill(&world, &mut rng, &mut body);
-    }
+    preload(&world, &mut rng, |_| Ok(()))?;
     ensure!(world.handed_out().0 == EXISTING, "the preload has other users than those that exist");
-    body.clear();
     Bodies::new(Kind::Full, 1).fill(&world, &mut rng, &mut body);
     Ok(body)
 }
 
+/// Gives the bodies that load the users of a world.
+pub(super) fn preload(world: &World, rng: &mut Rng, mut each: impl FnMut(&[u8]) -> Result<()>) -> Result<()> {
+    let (bodies, mut body) = (Bodies::new(Kind::Preload, 1), Vec::new());
+    while !bodies.is_exhausted(world) {
+        body.clear();
+        bodies.fill(world, rng, &mut body);
+        each(&body)?;
+    }
+    Ok(())
+}
+
 /// Settings of the benchmark: customer id, mobile and email identify, nothing limits.
-fn context() -> ReadContext {
+pub(super) fn context() -> ReadContext {
     let kinds = ["customer_id", "mobile", "email"].map(KindSettings::plain).to_vec();
     let identity = Identity { enabled: true, kinds, ..Identity::off() };
     let limits = RateLimits { users: 0, events: 0, devices: 0 };
@@ -116,7 +123,7 @@ fn read(body: &[u8], context: &ReadContext) -> Result<Vec<muster_core::command::
     Ok(black_box(parsed).elements)
 }
 
-fn import(body: &[u8], context: &ReadContext) -> Result<Import> {
+pub(super) fn import(body: &[u8], context: &ReadContext) -> Result<Import> {
     Ok(Import {
         route: Route::Transition,
         settings: Arc::clone(&context.settings),
@@ -253,14 +260,6 @@ fn codec_row(change: &RowChange) -> Option<CodecRow<'_>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn every_piece_of_work_can_be_done_and_another_name_is_refused() {
-        for name in super::super::WORK {
-            run(name, 2).unwrap();
-        }
-        assert_eq!(run("x", 1).unwrap_err().to_string(), "there is no work named \"x\"");
-    }
 
     /// One body has 294 elements, half of them about existing users, and each event has an id.
     #[test]
