@@ -21,9 +21,10 @@ use std::sync::Arc;
 
 /// How a decision ended.
 #[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "made once a decision and taken apart at once: a box would cost more")]
 pub(crate) enum LoadResult {
-    /// These are its changes.
-    Changes(Changes),
+    /// These are its changes, and the bytes of the facts that it loaded.
+    Changes(Changes, u64),
     /// Nothing changes.
     Leave,
 }
@@ -52,7 +53,7 @@ pub(crate) fn load_facts(
                 return Err(EngineError::Broken("it asks for the same facts again, which were read".into()));
             }
             JobStep::NeedMore(more) => needs = more,
-            JobStep::Done(changes) => return Ok(LoadResult::Changes(changes)),
+            JobStep::Done(changes) => return Ok(LoadResult::Changes(changes, facts.bytes.0)),
             JobStep::Leave => return Ok(LoadResult::Leave),
             JobStep::TooLarge => return Err(EngineError::TooLarge),
         }

@@ -86,7 +86,7 @@ impl Memory {
         let verdict = fact_loading::load_facts(job, &mut &*place.data, facts, place.now).inspect_err(|error| {
             self.too_large.fetch_add((*error == EngineError::TooLarge).into(), Ordering::Relaxed);
         })?;
-        if let LoadResult::Changes(changes) = verdict
+        if let LoadResult::Changes(changes, _) = verdict
             && job.mode() == Mode::Commit
         {
             place.data.check(&changes)?;

@@ -125,17 +125,18 @@ impl<'w, T: Tables> WorkingSet<'w, T> {
         match verdict {
             Err(error) if error.is_of_one_decision() => Ok(Err(error)),
             Err(error) => Err(GroupStop::Failed(error)),
-            Ok(LoadResult::Changes(changes)) if job.mode() == Mode::Commit => {
+            Ok(LoadResult::Changes(changes, bytes)) if job.mode() == Mode::Commit => {
                 if let Some(rate) = self.put(changes) {
                     run.rate = rate;
                 }
-                if large.is_some() {
+                self.pending.count_bytes(bytes + job.bytes() as u64);
+                if large.is_some() || self.pending.is_full() {
                     self.write_pending()?;
                 }
                 Ok(Ok(true))
             }
             // A dry decision saw what it would change; it is pure, so nothing is there to take back.
-            Ok(LoadResult::Changes(_) | LoadResult::Leave) => Ok(Ok(false)),
+            Ok(LoadResult::Changes(..) | LoadResult::Leave) => Ok(Ok(false)),
         }
     }
 

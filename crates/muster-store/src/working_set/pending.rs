@@ -11,6 +11,10 @@ use muster_core::change::{RowChange, StoredRow};
 use muster_core::facts::FactHasher;
 use std::hash::BuildHasher as _;
 
+/// Bytes of requests and facts from which pending rows are written before the group ends: seven full bodies with what they
+/// load. Arrays of short items take some ten times their bytes in memory.
+const PENDING_BYTES_MAX: u64 = 1 << 20;
+
 /// What is pending under a key.
 #[derive(Clone, Copy)]
 struct PendingKey {
@@ -53,6 +57,8 @@ pub(super) struct PendingRows {
     /// The changes of each decision; they stay where they were made, since rows are large.
     decisions: Vec<Vec<RowChange>>,
     keys: Vec<PendingKey>,
+    /// Bytes of what the decisions were given.
+    bytes: u64,
     /// Places in `keys` by the row's id.
     places: HashTable<u32>,
     hasher: FactHasher,
@@ -84,7 +90,7 @@ impl PendingRows {
     /// Adds the changes of a decision, each in place of an earlier one of the same row. `stored` returns what the table has
     /// under the key of a change; it counts only if nothing is pending for it.
     pub(super) fn put(&mut self, changes: Vec<RowChange>, mut stored: impl FnMut(&RowChange, RowId<'_>) -> StoredSum) {
-        let Self { decisions, keys, places, hasher } = self;
+        let Self { decisions, keys, places, hasher, .. } = self;
         let decision = number(decisions.len());
         let rows = changes.len();
         decisions.push(changes);
@@ -143,6 +149,16 @@ impl PendingRows {
         ids.into_iter().map(|(id, place)| row(id, place)).collect()
     }
 
+    /// Counts the bytes of the request and the facts of a decision whose changes were added.
+    pub(super) fn count_bytes(&mut self, bytes: u64) {
+        self.bytes += bytes;
+    }
+
+    /// Whether the rows are to be written before more are added, because they may take much memory.
+    pub(super) fn is_full(&self) -> bool {
+        self.bytes >= PENDING_BYTES_MAX
+    }
+
     /// Forgets everything: it is written, or its group failed.
     pub(super) fn clear(&mut self) {
         *self = Self::default();
@@ -178,6 +194,18 @@ mod tests {
         assert_eq!(rows.get(RowId::binding(&key)), Some(None));
         let left: Vec<_> = rows.in_order().concat().iter().map(|row| (row.stored, row.was_put)).collect();
         assert_eq!(left, [(StoredSum::Absent, true)], "one row, with what the table has under its key");
+    }
+
+    // Fails when `clear` keeps the bytes, or `count_bytes` forgets those before.
+    #[test]
+    fn rows_are_written_when_a_mebibyte_of_requests_and_facts_is_pending() {
+        let mut rows = PendingRows::default();
+        rows.count_bytes(1 << 19);
+        assert!(!rows.is_full());
+        rows.count_bytes(1 << 19);
+        assert!(rows.is_full());
+        rows.clear();
+        assert!(!rows.is_full());
     }
 
     #[test]
