@@ -156,8 +156,9 @@ impl<'w, T: Tables> WorkingSet<'w, T> {
             _ => id.as_number().map_or(StoredSum::Unknown, |(family, no)| loaded.get(family, no)),
         };
         pending.put(changes, stored);
-        // Those of rows that the decision has only read are of no use any more.
+        // The pending rows know them now, and once those are written they are out of date.
         chunk_sums.extend(loaded.chunks.drain());
+        loaded.clear();
     }
 
     /// Writes all pending rows.

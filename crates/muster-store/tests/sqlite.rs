@@ -9,6 +9,7 @@ mod sqlite {
     mod cut;
     mod damage;
     mod full;
+    mod groups;
     mod queues;
     mod large;
     mod orphans;
