@@ -3,10 +3,12 @@
 
 #![expect(clippy::unwrap_used, reason = "what a test needs and does not get fails it")]
 
-use muster_core::change::{Changes, RowChange, RowKey};
+use muster_core::change::{Changes, RowChange, RowKey, StoredRow};
 use muster_core::decision::{Mode, Step};
 use muster_core::facts::{Facts, Needs};
-use muster_core::record::Counters;
+use muster_core::id::ProfileNo;
+use muster_core::record::{Counters, Write};
+use muster_core::value::Value;
 use muster_store::conformance::random::Dice;
 use muster_store::conformance::rig::{Decide, HandClock, Made, id, run, wait, workspace};
 use muster_store::engine::{Engine, EngineError, apply};
@@ -17,6 +19,8 @@ use proptest::prelude::*;
 use proptest::test_runner::RngSeed;
 use std::collections::BTreeMap;
 use std::fmt::Debug;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 fn decide(engine: &dyn Engine, dice: &Dice, mode: Mode) -> Dice {
     let dice = dice.clone();
@@ -52,12 +56,19 @@ struct Planned {
     needs: Needs,
     rows: Vec<RowChange>,
     mode: Mode,
+    is_broken: bool,
 }
 
 impl Planned {
-    fn apply<'e>(&self, engine: &'e dyn Engine) -> impl Future<Output = Result<String, EngineError>> + use<'e> {
-        let (rows, mode) = (self.rows.clone(), self.mode);
+    /// Runs it; `runs` counts how often that was tried.
+    fn apply<'e>(
+        &self,
+        engine: &'e dyn Engine,
+        runs: &Arc<AtomicUsize>,
+    ) -> impl Future<Output = Result<String, EngineError>> + use<'e> {
+        let (rows, mode, runs) = (self.rows.clone(), self.mode, Arc::clone(runs));
         let decide: Decide<String> = Box::new(move |facts, _| {
+            runs.fetch_add(1, Ordering::Relaxed);
             let counters = Counters { seq: facts.counters.seq + 1, ..facts.counters };
             Step::Done(Changes { rows: rows.clone(), counters, rate: None }, seen(facts))
         });
@@ -66,12 +77,39 @@ impl Planned {
     }
 }
 
+/// Puts records and views of some kilobytes in place of some small ones, around the size from which they are stored in
+/// chunks.
+fn enlarge(rows: &mut [RowChange], dice: &mut Dice) {
+    for row in rows {
+        let names = (0..24).filter(|_| dice.below(4) > 0).map(|n| format!("large {n}")).collect::<Vec<_>>();
+        let text = |dice: &mut Dice| Value::Text(format!("{} {}", dice.below(3), "x".repeat(1_900)).into());
+        match row {
+            RowChange::Upsert(StoredRow::MemberRecord(record)) if dice.below(3) > 0 => {
+                for name in &names {
+                    record.attributes.put(name, Some(Write { seq: dice.below(3), value: Some(text(dice)) }));
+                }
+            }
+            RowChange::Upsert(StoredRow::View(_, view)) if dice.below(3) > 0 => {
+                for name in &names {
+                    view.put(name, Some(text(dice)));
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
 /// Decisions by dice; some delete a row that is not there, or are dry.
 fn plan(dice: &mut Dice, count: usize) -> Vec<Planned> {
     let mut plan = Vec::new();
     for _ in 0..count {
         let mut after = dice.clone();
-        let (needs, mut rows) = (after.needs(), after.changes(Counters::default()).rows);
+        let (mut needs, mut rows) = (after.needs(), after.changes(Counters::default()).rows);
+        if after.below(3) == 0 {
+            // All that there are.
+            needs.records = (1..=6).map(ProfileNo).collect();
+        }
+        enlarge(&mut rows, &mut after);
         let mode = if after.below(8) == 0 { Mode::Dry } else { Mode::Commit };
         let is_broken = after.below(12) == 0;
         if is_broken {
@@ -83,13 +121,15 @@ fn plan(dice: &mut Dice, count: usize) -> Vec<Planned> {
         } else {
             *dice = after;
         }
-        plan.push(Planned { needs, rows, mode });
+        plan.push(Planned { needs, rows, mode, is_broken });
     }
     plan
 }
 
-/// Runs all decisions of a plan in one group: they are queued while the decision before them waits.
-fn run_group(engine: &Sqlite, plan: &[Planned]) -> Vec<Result<String, EngineError>> {
+/// Runs all decisions of a plan in one group: they are queued while the decision before them waits. Returns their results,
+/// and how often decisions were run.
+fn run_group(engine: &Sqlite, plan: &[Planned]) -> (Vec<Result<String, EngineError>>, usize) {
+    let runs = Arc::default();
     let (open, opened) = std::sync::mpsc::channel::<()>();
     let opened = std::sync::Mutex::new(opened);
     let decide: Decide<()> = Box::new(move |_, _| {
@@ -99,7 +139,7 @@ fn run_group(engine: &Sqlite, plan: &[Planned]) -> Vec<Result<String, EngineErro
     });
     let shop = id("shop");
     let gate = apply(engine, &shop, Made { needs: Needs::default(), decide }, Mode::Commit);
-    let mut waiting: Vec<_> = plan.iter().map(|planned| Box::pin(planned.apply(engine))).collect();
+    let mut waiting: Vec<_> = plan.iter().map(|planned| Box::pin(planned.apply(engine, &runs))).collect();
     let mut gate = std::pin::pin!(gate);
     let mut context = std::task::Context::from_waker(std::task::Waker::noop());
     assert!(gate.as_mut().poll(&mut context).is_pending());
@@ -108,7 +148,8 @@ fn run_group(engine: &Sqlite, plan: &[Planned]) -> Vec<Result<String, EngineErro
     }
     drop(open);
     wait(gate).unwrap();
-    waiting.into_iter().map(wait).collect()
+    let results = waiting.into_iter().map(wait).collect();
+    (results, runs.load(Ordering::Relaxed))
 }
 
 proptest! {
@@ -145,7 +186,8 @@ proptest! {
         prop_assert_eq!(contents(&memory), contents(&again));
     }
     // Fails when `PendingRows::get` finds nothing, when `WorkingSet::queries` does not write what is pending, when
-    // `PendingRow::was_put` stays false, or when `Writer::run_each` answers all decisions with the error of one.
+    // `PendingRow::was_put` stays false, when `Writer::run_each` answers all decisions with the error of one, or when
+    // `ChunkWriter::delete` deletes no chunk.
     #[test]
     fn decisions_of_one_group_see_and_store_what_they_would_one_by_one(seed: u64, groups in 1..6_usize, size in 1..12_usize) {
         let dir = tempfile::tempdir().unwrap();
@@ -159,9 +201,11 @@ proptest! {
         let mut dice = Dice::new(seed);
         for _ in 0..groups {
             let plan = plan(&mut dice, size);
-            let ours: Vec<_> = plan.iter().map(|planned| wait(planned.apply(&memory))).collect();
-            let theirs = run_group(&sqlite, &plan);
+            let ours: Vec<_> = plan.iter().map(|planned| wait(planned.apply(&memory, &Arc::default()))).collect();
+            let (theirs, runs) = run_group(&sqlite, &plan);
             prop_assert_eq!(ours, theirs);
+            // To run each alone would hide what is wrong in the group.
+            prop_assert!(runs == plan.len() || plan.iter().any(|planned| planned.is_broken));
         }
         prop_assert_eq!(contents(&memory), contents(&sqlite));
         sqlite.close();
