@@ -20,6 +20,7 @@ pub mod laws;
 pub mod memory;
 pub mod page;
 mod queue;
+mod read_room;
 pub mod reader;
 mod fact_loading;
 pub mod sqlite;

@@ -7,8 +7,9 @@ use super::workspace::SqliteWorkspace;
 use crate::codec::{Binding, COUNTERS_ID, Cell, FormerHolder, Holder, Record, ViewRow, outcome_bit};
 use crate::engine::EngineError;
 use crate::family::Family;
-use crate::page::{self, Page, PageBuilder, READ_BYTES_SMALL, payload};
-use crate::queue::cores::{Cores, LargeRead};
+use crate::page::{self, Page, PageBuilder, payload};
+use crate::queue::cores::Cores;
+use crate::read_room::ReadRoom;
 use crate::reader::{Charge, Due, EventQuery, LiveProfile, Reader, RequestQuery, ReviewQuery};
 use crate::workspace_state::TableStats;
 use muster_core::change::{RowChange, StoredRow};
@@ -38,55 +39,11 @@ pub(crate) struct SqliteReader {
     room: ReadRoom,
 }
 
-/// Memory that a reader uses: beyond a small amount it waits for its turn and charges the budget of its caller.
-#[derive(Default)]
-struct ReadRoom {
-    charge: Option<Charge>,
-    cores: Option<Arc<Cores>>,
-    turn: Option<LargeRead>,
-    /// Bytes of rows of the page that is being read.
-    paged: u64,
-    /// Bytes that were charged for pages. A caller that reads several pages holds about one at a time.
-    asked: u64,
-}
-
-impl ReadRoom {
-    /// Starts a page.
-    fn turn_page(&mut self) {
-        self.paged = 0;
-    }
-
-    /// Call this before a row of a page with this many bytes is decoded, which may take twenty-five times as much
-    /// memory.
-    fn reads_row(&mut self, bytes: u64) -> Result<(), EngineError> {
-        self.paged += bytes;
-        match self.paged.saturating_sub(self.asked) {
-            more if more > READ_BYTES_SMALL => {
-                self.asked = self.paged;
-                self.reads(more)
-            }
-            _ => Ok(()),
-        }
-    }
-
-    /// Call this before rows with this many bytes are decoded.
-    fn reads(&mut self, bytes: u64) -> Result<(), EngineError> {
-        if bytes <= READ_BYTES_SMALL {
-            return Ok(());
-        }
-        if let (Some(cores), None) = (&self.cores, &self.turn) {
-            self.turn = Some(LargeRead::wait(cores)?);
-        }
-        self.charge.as_mut().map_or(Ok(()), |charge| charge(bytes))
-    }
-}
-
 impl SqliteReader {
     /// Takes a snapshot of a workspace.
     pub(crate) fn open(workspace: Arc<SqliteWorkspace>, cores: &Arc<Cores>) -> Result<Self, EngineError> {
         let conn = workspace.reader()?;
-        let room = ReadRoom { cores: Some(Arc::clone(cores)), ..ReadRoom::default() };
-        Self::begin(conn, Some(workspace), room)
+        Self::begin(conn, Some(workspace), ReadRoom::of_server(cores))
     }
 
     /// Takes a snapshot through a connection of its own.
@@ -264,7 +221,7 @@ impl Drop for SqliteReader {
 
 impl Reader for SqliteReader {
     fn charge(&mut self, charge: Charge) {
-        self.room.charge = Some(charge);
+        self.room.set_charge(charge);
     }
 
     fn counters(&mut self) -> Result<Counters, EngineError> {
