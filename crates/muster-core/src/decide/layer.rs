@@ -125,7 +125,7 @@ impl<'f, K: Eq + Hash + Clone + Ord, V: Clone> Layer<'f, K, V> {
             .filter(|(key, entry)| entry.changes > 0 && (entry.value.is_some() || stored(key)))
             .map(|(key, entry)| (key, entry.value))
             .collect();
-        changes.sort_by(|a, b| a.0.cmp(&b.0));
+        changes.sort_unstable_by(|a, b| a.0.cmp(&b.0));
         changes
     }
 }

@@ -136,15 +136,15 @@ impl PendingRows {
         };
         let no = |id: &RowId<'_>| id.as_number().map_or(0, |(_, no)| no);
         let is_numbered = ids.first().is_some_and(|(id, _)| id.as_number().is_some());
-        // Rows that are numbered as they are made are in order already, and other numbers are cheaper to sort than whole ids.
+        // Each decision's rows are in order, which a stable sort makes use of. Numbers are cheaper to sort than whole ids.
         if is_numbered && !ids.is_sorted_by_key(|(id, _)| no(id)) {
             let mut numbers: Vec<(u64, u32)> = (0..).zip(&ids).map(|(at, (id, _))| (no(id), at)).collect();
-            numbers.sort_unstable();
+            numbers.sort();
             let at = |at: u32| ids[at as usize];
             return numbers.into_iter().map(|(_, n)| row(at(n).0, at(n).1)).collect();
         }
         if !is_numbered {
-            ids.sort_unstable_by(|(one, _), (other, _)| one.cmp_keys(other));
+            ids.sort_by(|(one, _), (other, _)| one.cmp_keys(other));
         }
         ids.into_iter().map(|(id, place)| row(id, place)).collect()
     }
