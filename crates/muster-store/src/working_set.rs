@@ -176,9 +176,8 @@ impl<'w, T: Tables> WorkingSet<'w, T> {
             for slice in rows.chunks(WRITTEN_AT_A_TIME) {
                 writes.clear();
                 writes.extend(slice.iter().map(|row| row.to_write::<T>()));
-                let mut writer = RowWriter { tables: &mut *tables, state, chunk_sums };
+                let mut writer = RowWriter { tables: &mut *tables, state, chunk_sums, cores };
                 writer.write(family, slice, &mut writes)?;
-                cores.pause();
             }
         }
         drop(writes);

@@ -145,6 +145,12 @@ impl Cores {
         }
     }
 
+    /// Returns how often this thread paused.
+    #[cfg(test)]
+    pub(crate) fn pauses() -> u32 {
+        PAUSED.get()
+    }
+
     /// Gives the core back before the turn ends: what is left waits for the disk, and answers.
     pub(crate) fn give_back(&self) {
         if SINCE.get().is_some() {

@@ -5,6 +5,7 @@ use crate::codec::chunks::{self, PartOf, is_large_record, is_large_view};
 use crate::codec::{Cell, row_sum};
 use crate::engine::EngineError;
 use crate::family::{Family, FamilySums};
+use crate::queue::cores::Cores;
 use muster_core::id::ProfileNo;
 use muster_core::record::{MemberRecord, View};
 
@@ -56,6 +57,7 @@ pub(super) struct ChunkWriter<'a, T> {
     pub(super) sums: &'a mut FamilySums,
     /// Stored chunks that were not written again yet.
     pub(super) old: ChunkSums,
+    pub(super) cores: &'a Cores,
 }
 
 impl<T: Tables> ChunkWriter<'_, T> {
@@ -77,6 +79,7 @@ impl<T: Tables> ChunkWriter<'_, T> {
 
     /// Writes a chunk, unless it is stored as it is.
     fn write(&mut self, first: &str, mut cells: Vec<Cell<'_>>) -> Result<(), EngineError> {
+        self.cores.pause();
         T::encode(&mut cells);
         let (sum, stored) = (row_sum(Family::Chunks, &cells), self.old.remove(first));
         if stored == Some(sum) {
@@ -91,6 +94,7 @@ impl<T: Tables> ChunkWriter<'_, T> {
     /// Deletes the stored chunks that were not written again.
     pub(super) fn delete(self, of: PartOf, no: ProfileNo) -> Result<(), EngineError> {
         for (first, sum) in &self.old {
+            self.cores.pause();
             let cells = vec![Cell::Int(of as i64), Cell::unsigned(no.0), Cell::text(first)];
             let stored = StoredSum::Present(*sum);
             self.tables.write(Family::Chunks, &mut [RowWrite { cells, sum: None, stored }])?;

@@ -8,6 +8,7 @@ use crate::codec::bounded_bytes;
 use crate::codec::chunks::PartOf;
 use crate::engine::EngineError;
 use crate::family::Family;
+use crate::queue::cores::Cores;
 use crate::workspace_state::WorkspaceState;
 use muster_core::change::{RowChange, StoredRow};
 use muster_core::id::ProfileNo;
@@ -18,6 +19,8 @@ pub(super) struct RowWriter<'a, T> {
     pub(super) state: &'a mut WorkspaceState,
     /// Stored chunks of the records and views that have any.
     pub(super) chunk_sums: &'a mut LoadedChunks,
+    /// Gives the core to who waits, after each row and each chunk.
+    pub(super) cores: &'a Cores,
 }
 
 impl<T: Tables> RowWriter<'_, T> {
@@ -41,6 +44,7 @@ impl<T: Tables> RowWriter<'_, T> {
             if let Some(of) = row.id.part_of() {
                 self.write_chunks(of, row, stored.is_some())?;
             }
+            self.cores.pause();
         }
         Ok(())
     }
@@ -79,7 +83,8 @@ impl<T: Tables> RowWriter<'_, T> {
             StoredSum::Unknown if existed => self.tables.chunk_sums(of, no)?,
             StoredSum::Unknown | StoredSum::Absent => ChunkSums::new(),
         };
-        let writer = ChunkWriter { tables: &mut *self.tables, sums: &mut self.state.sums, old };
+        let (tables, sums) = (&mut *self.tables, &mut self.state.sums);
+        let writer = ChunkWriter { tables, sums, old, cores: self.cores };
         match row.change {
             RowChange::Upsert(StoredRow::MemberRecord(record)) => writer.write_record(record),
             RowChange::Upsert(StoredRow::View(root, view)) => writer.write_view(*root, view),
