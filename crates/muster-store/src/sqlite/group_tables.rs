@@ -353,38 +353,4 @@ fn review_alone(row: &Row<'_>) -> Result<ReviewAlone, EngineError> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::binding_map::BindingMap;
-    use crate::queue::cores::Cores;
-    use crate::sqlite::schema;
-    use crate::working_set::WorkingSet;
-    use crate::workspace_state::WorkspaceState;
-    use muster_core::change::{RowChange, RowKey, StoredRow};
-    use muster_core::record::View;
-    use muster_core::value::Value;
-
-    // Fails without the pause in `ChunkWriter::write`, in `ChunkWriter::delete`, or in `RowWriter::write`.
-    #[test]
-    fn a_group_that_writes_its_rows_pauses_for_others_after_each_row_and_chunk() {
-        const VALUES: u32 = 100;
-        let mut conn = Connection::open_in_memory().expect("it opens");
-        schema::workspace(&mut conn).unwrap_or_else(|_| panic!("it makes tables"));
-        let (mut state, mut bindings) = (WorkspaceState::load(&conn).expect("it loads"), BindingMap::new(0));
-        let (rows, cores) = (RowStatements::new(&conn), Cores::new(1));
-        let mut set = WorkingSet::new(GroupTables { rows: &rows }, (&mut state, &mut bindings), &cores);
-        let mut pauses_of = |changes| {
-            let before = Cores::pauses();
-            set.put_rows(changes);
-            set.write_pending().expect("it writes");
-            Cores::pauses() - before
-        };
-        let small = |no| RowChange::Upsert(StoredRow::View(ProfileNo(no), View::default()));
-        assert_eq!(pauses_of((1..=10).map(small).collect()), 10);
-        // Longer than a chunk may be: each has its own.
-        let value = |n| (format!("name {n}").into(), Value::Text("x".repeat(20_000).into()));
-        let large = View { attributes: (0..VALUES).map(value).collect(), ..View::default() };
-        assert_eq!(pauses_of(vec![RowChange::Upsert(StoredRow::View(ProfileNo(1), large))]), VALUES + 1);
-        assert_eq!(pauses_of(vec![RowChange::Delete(RowKey::View(ProfileNo(1)))]), VALUES + 1);
-    }
-}
+mod tests;
