@@ -16,6 +16,9 @@ pub const CLOCK_AHEAD_MS_MAX: i64 = 366 * 86_400_000;
 /// How long a recorded answer is kept regardless of its size, in milliseconds: clients retry within an hour (clients.md
 /// 4), and without the answer their data would be stored twice.
 pub const ANSWERS_KEPT_MS: i64 = 3_600_000;
+/// Bytes of requests and facts from which pending rows are written before the group ends: seven full bodies with what they
+/// load. Arrays of short items take some ten times their bytes in memory.
+pub const PENDING_BYTES_MAX: u64 = 1 << 20;
 /// How long a write-ahead log may keep what was written to it, deleted data included.
 pub const LOG_KEPT: Duration = Duration::from_secs(600);
 

@@ -3,6 +3,7 @@
 
 use super::row_id::{self, RowId};
 use super::tables::{RowWrite, StoredSum, Tables};
+use crate::bounds::PENDING_BYTES_MAX;
 use crate::codec::row_sum;
 use crate::family::Family;
 use hashbrown::HashTable;
@@ -10,10 +11,6 @@ use hashbrown::hash_table::Entry;
 use muster_core::change::{RowChange, StoredRow};
 use muster_core::facts::FactHasher;
 use std::hash::BuildHasher as _;
-
-/// Bytes of requests and facts from which pending rows are written before the group ends: seven full bodies with what they
-/// load. Arrays of short items take some ten times their bytes in memory.
-const PENDING_BYTES_MAX: u64 = 1 << 20;
 
 /// What is pending under a key.
 #[derive(Clone, Copy)]
