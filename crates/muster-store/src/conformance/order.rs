@@ -52,7 +52,7 @@ pub(super) fn decisions_run_one_after_another_and_readers_see_what_was_answered(
 pub(super) fn a_decision_that_breaks_or_panics_stores_nothing_and_the_others_go_on(make: Make<'_>) {
     let (engine, shop) = shop(make);
     run(&*engine, &shop, Mode::Commit, next).expect("it stores");
-    // The first rows are written before the last one breaks: without a savepoint they would stay.
+    // The last row cannot be written: the rows before it must not stay.
     let breaking: Decide<()> = Box::new(|facts, _| {
         let rows = vec![
             RowChange::Upsert(StoredRow::Binding(key("broken"), ProfileNo(9))),

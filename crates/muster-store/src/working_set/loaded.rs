@@ -36,7 +36,7 @@ impl LoadedSums {
         }
     }
 
-    /// Forgets everything: another decision begins.
+    /// Forgets everything: another decision begins, or the changes of this one are pending.
     pub(super) fn clear(&mut self) {
         self.rows.clear();
         self.chunks.clear();
