@@ -10,6 +10,9 @@ mod store;
 #[cfg(feature = "counts")]
 mod work;
 
+#[cfg(feature = "bench")]
+pub(crate) use work::import_of;
+
 use crate::repo::{Repo, answers, succeeds};
 use anyhow::{Context as _, Result, bail, ensure};
 use std::collections::BTreeMap;

@@ -5,17 +5,15 @@
 use super::options::{disk, number};
 use super::parse::BodyReader;
 use crate::bodies::{Bodies, Kind, Rng, World};
+use crate::counts::import_of;
 use anyhow::{Context, Result, anyhow, bail};
 use bytes::Bytes;
-use muster_core::command::Import;
 use muster_core::decide::{ImportDecision, Wire};
 use muster_core::decision::Mode;
 use muster_core::id::WorkspaceId;
-use muster_core::kinds::Route;
 use muster_core::outcome::{Applied, ImportOutcome, RecordedAnswer};
 use muster_core::settings::{RateLimits, Settings};
 use muster_core::time::{Clock, Moment, Timestamp};
-use muster_core::warning::Warnings;
 use muster_store::engine::{Engine, Workspace, apply_sized};
 use muster_store::sqlite::{Sqlite, SqliteOptions};
 use muster_wire::data::answer;
@@ -98,19 +96,7 @@ impl Wire for AnswerWriter {
 
 fn decision(body: &Bytes, context: &ReadContext) -> Result<ImportDecision<AnswerWriter>> {
     let parsed = transition::read(body, context).map_err(|fault| anyhow!("a body was refused: {fault:?}"))?;
-    let import = Import {
-        route: Route::Transition,
-        settings: Arc::clone(&context.settings),
-        all_or_nothing: false,
-        dry: false,
-        elements: parsed.elements,
-        origin: None,
-        warnings: Warnings::default(),
-        bytes: u32::try_from(body.len())?,
-        arrived_micros: 0,
-        idempotency: None,
-        replay: None,
-    };
+    let import = import_of(parsed.elements, body, context)?;
     Ok(ImportDecision { import, wire: AnswerWriter { body: body.clone(), spans: parsed.spans } })
 }
 

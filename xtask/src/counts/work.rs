@@ -124,12 +124,21 @@ fn read(body: &[u8], context: &ReadContext) -> Result<Vec<muster_core::command::
 }
 
 pub(super) fn import(body: &[u8], context: &ReadContext) -> Result<Import> {
+    import_of(read(body, context)?, body, context)
+}
+
+/// Returns the import of the elements of a body, as a plain request makes it.
+pub(crate) fn import_of(
+    elements: Vec<muster_core::command::Element>,
+    body: &[u8],
+    context: &ReadContext,
+) -> Result<Import> {
     Ok(Import {
         route: Route::Transition,
         settings: Arc::clone(&context.settings),
         all_or_nothing: false,
         dry: false,
-        elements: read(body, context)?,
+        elements,
         origin: None,
         warnings: Warnings::default(),
         bytes: u32::try_from(body.len())?,
