@@ -34,8 +34,8 @@ pub struct Needs {
     pub event_ids: Vec<Box<str>>,
     /// These merge records.
     pub merges: Vec<MergeNo>,
-    /// Times of these merges.
-    pub merge_times: Vec<MergeNo>,
+    /// Times of the changes at these positions: a merge has one, whose row is small, while its record lists identifiers.
+    pub change_times: Vec<Seq>,
     /// These separations.
     pub separation_nos: Vec<SeparationNo>,
     /// Reviews of two profiles that name any member of these roots, of every kind: open ones and those decided without
@@ -229,8 +229,8 @@ pub struct Facts {
     pub event_ids: FactMap<Box<str>, EventId>,
     /// [`Needs::merges`].
     pub merges: FactMap<MergeNo, Merge>,
-    /// [`Needs::merge_times`].
-    pub merge_times: FactMap<MergeNo, Timestamp>,
+    /// [`Needs::change_times`].
+    pub change_times: FactMap<Seq, Timestamp>,
     /// [`Needs::separation_nos`].
     pub separation_nos: FactMap<SeparationNo, Separation>,
     /// [`Needs::reviews_of`], by root.

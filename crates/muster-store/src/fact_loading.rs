@@ -166,9 +166,9 @@ fn fill_others(source: &mut dyn FactSource, needs: &Needs, facts: &mut Facts) ->
             facts.merges.insert(*no, source.merge(*no)?);
         }
     }
-    for no in &needs.merge_times {
-        if !facts.merge_times.contains_key(no) {
-            facts.merge_times.insert(*no, source.merge(*no)?.map(|merge| merge.at));
+    for seq in &needs.change_times {
+        if !facts.change_times.contains_key(seq) {
+            facts.change_times.insert(*seq, source.change(*seq)?.map(|change| change.at));
         }
     }
     for no in &needs.separation_nos {

@@ -28,12 +28,12 @@ use loaded::{LoadedChunks, LoadedSums};
 use muster_core::change::{Changes, RowChange, RowKey, StoredRow};
 use muster_core::decision::Mode;
 use muster_core::facts::Facts;
-use muster_core::id::{MergeNo, ProfileNo, QuarantineNo, ReviewNo, SeparationNo};
+use muster_core::id::{MergeNo, ProfileNo, QuarantineNo, ReviewNo, SeparationNo, Seq};
 use muster_core::identifier::Identifier;
 use muster_core::kinds::Route;
 use muster_core::rate::RateWindow;
 use muster_core::record::{
-    Device, DeviceRef, EventId, Idempotency, MemberRecord, Merge, MergeLink, QuarantinedElement, RootPointer,
+    Change, Device, DeviceRef, EventId, Idempotency, MemberRecord, Merge, MergeLink, QuarantinedElement, RootPointer,
     Separation, View,
 };
 use muster_core::review::Review;
@@ -305,6 +305,10 @@ impl<T: Tables> FactSource for WorkingSet<'_, T> {
 
     fn merge(&mut self, no: MergeNo) -> Result<Option<Merge>, EngineError> {
         self.numbered(no.0, row!(Merge))
+    }
+
+    fn change(&mut self, seq: Seq) -> Result<Option<Change>, EngineError> {
+        self.numbered(seq, row!(Change))
     }
 
     fn separation(&mut self, no: SeparationNo) -> Result<Option<Separation>, EngineError> {

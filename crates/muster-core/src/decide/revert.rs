@@ -7,9 +7,10 @@ use crate::facts::{Facts, Needs};
 use crate::id::{MergeNo, ProfileId, ProfileNo, SeparationNo};
 use crate::profile::fold::{MemberRef, MemberTree};
 use crate::profile::{Member, Profile, assemble};
-use crate::record::{Change, ChangeKind, MemberRecord, Merge, Separation, SeparationCause, TreeTotals};
+use crate::record::{Change, ChangeKind, MemberRecord, Merge, MergeLink, Separation, SeparationCause, TreeTotals};
 use crate::settings::{Identity, Settings};
 use crate::time::{Moment, Timestamp};
+use std::collections::HashSet;
 use std::sync::Arc;
 
 /// Reverts a merge: detaches the subtree with its members, identifiers, attributes, devices and events.
@@ -83,7 +84,8 @@ fn cut(state: &mut DecisionState<'_>, merge: &Merge) -> Known<RevertOutcome> {
     let members = state.members(root)?;
     let profiles: Vec<MemberRecord> = members.iter().map(|no| state.record(*no).cloned()).collect::<Known<_>>()?;
     let subtree = subtree_of(state, &profiles, subtree_root);
-    let staying: Vec<ProfileNo> = members.iter().copied().filter(|no| !subtree.contains(no)).collect();
+    let detached: HashSet<ProfileNo> = subtree.iter().copied().collect();
+    let staying: Vec<ProfileNo> = members.iter().copied().filter(|no| !detached.contains(no)).collect();
 
     let seq = state.next_seq();
     state.links.set(subtree_root, None);
@@ -145,6 +147,7 @@ fn settle(
         (root_pointer.tree, root_pointer.weight) = (tree, weight);
     }
     let view = (members.len() > 1).then(|| {
+        let members: HashSet<ProfileNo> = members.iter().copied().collect();
         let among = profiles.iter().filter(|profile| members.contains(&profile.no));
         MemberTree::new(
             among.map(|profile| MemberRef { record: profile, link: state.links.get(&profile.no).flatten() }),
@@ -166,18 +169,17 @@ pub(super) fn profile_after(state: &mut DecisionState<'_>, root: ProfileNo, memb
     for no in members {
         let (profile, root_pointer) = (state.record(*no)?.clone(), state.root_pointer(*no)?);
         let link = state.links.get(no).flatten().cloned();
-        let merge = link.as_ref().map(|link| link.merge);
-        let joined_at = merge.map(|merge| (merge, state.facts.merge_times.get(&merge)));
-        let joined_at = joined_at.and_then(|(merge, record)| {
-            if merge.0 > state.facts.counters.merge {
+        let joined_at = link.as_ref().and_then(|MergeLink { seq, .. }| {
+            if *seq > state.facts.counters.seq {
                 return Some(state.now);
             }
-            // Only the merge record has the time; all of them are requested in one round.
-            if record.is_none() {
-                state.needs.merge_times.push(merge);
+            let time = state.facts.change_times.get(seq);
+            // All times are requested in one round.
+            if time.is_none() {
+                state.needs.change_times.push(*seq);
                 missing = true;
             }
-            *record?
+            *time?
         });
         whole.push(Member { record: profile, root_pointer, link, joined_at, devices: Vec::new() });
     }

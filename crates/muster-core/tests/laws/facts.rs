@@ -51,8 +51,8 @@ impl Store {
         for id in &needs.event_ids {
             facts.event_ids.insert(id.clone(), self.event_ids.get(id).cloned());
         }
-        for no in &needs.merge_times {
-            facts.merge_times.insert(*no, self.merges.get(no).map(|merge| merge.at));
+        for seq in &needs.change_times {
+            facts.change_times.insert(*seq, self.changes.get(seq).map(|change| change.at));
         }
         for no in &needs.merges {
             facts.merges.insert(*no, self.merges.get(no).cloned());

@@ -57,7 +57,7 @@ fn view() -> View {
 }
 
 fn link() -> MergeLink {
-    MergeLink { child: NO[2], parent: NO[1], merge: MergeNo(1), seq: 9, rules: vec![], same_email: true }
+    MergeLink { child: NO[2], parent: NO[1], merge: MergeNo(1), seq: 12, rules: vec![], same_email: true }
 }
 
 pub(super) fn device(profile: ProfileNo, device_id: &str, push_id: &str) -> Device {

@@ -6,7 +6,7 @@ use muster_core::id::{MergeNo, ProfileNo, QuarantineNo, RequestNo, ReviewNo, Sep
 use muster_core::identifier::Identifier;
 use muster_core::kinds::Route;
 use muster_core::record::{
-    Device, DeviceRef, DeviceToken, EventId, Idempotency, MemberRecord, Merge, MergeLink, QuarantinedElement,
+    Change, Device, DeviceRef, DeviceToken, EventId, Idempotency, MemberRecord, Merge, MergeLink, QuarantinedElement,
     RootPointer, Separation, View,
 };
 use muster_core::review::Review;
@@ -34,6 +34,7 @@ pub(crate) trait FactSource {
     fn device(&mut self, at: &DeviceRef) -> Result<Option<Device>, EngineError>;
     fn event_id(&mut self, id: &str) -> Result<Option<EventId>, EngineError>;
     fn merge(&mut self, no: MergeNo) -> Result<Option<Merge>, EngineError>;
+    fn change(&mut self, seq: Seq) -> Result<Option<Change>, EngineError>;
     fn separation(&mut self, no: SeparationNo) -> Result<Option<Separation>, EngineError>;
     fn idempotency(&mut self, route: Route, key: &str) -> Result<Option<Idempotency>, EngineError>;
     fn review(&mut self, no: ReviewNo) -> Result<Option<Review>, EngineError>;

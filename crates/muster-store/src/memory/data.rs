@@ -238,6 +238,10 @@ impl FactSource for &Data {
         Ok(self.merges.get(&no).cloned())
     }
 
+    fn change(&mut self, seq: Seq) -> Result<Option<Change>, EngineError> {
+        Ok(self.changes.get(&seq).copied())
+    }
+
     fn separation(&mut self, no: SeparationNo) -> Result<Option<Separation>, EngineError> {
         Ok(self.separations.get(&no).cloned())
     }

@@ -31,7 +31,7 @@ impl MemoryReader {
         let profile = self.data.profiles.get(&no).ok_or(EngineError::Corrupt(MISSING.into()))?.clone();
         let root_pointer = *self.data.root_pointers.get(&no).ok_or(EngineError::Corrupt(MISSING.into()))?;
         let link = self.data.links.get(&no).cloned();
-        let joined_at = link.as_ref().and_then(|link| self.data.merges.get(&link.merge)).map(|merge| merge.at);
+        let joined_at = link.as_ref().and_then(|link| self.data.changes.get(&link.seq)).map(|change| change.at);
         let devices = self.data.devices.values().filter(|d| d.at.profile == no).cloned().collect();
         Ok(Member { record: profile, root_pointer, link, joined_at, devices })
     }

@@ -84,7 +84,7 @@ impl SqliteReader {
         let root_pointer = self.by_number(no.0)?.ok_or_else(|| missing("root pointer"))?;
         let link: Option<MergeLink> = self.by_number(no.0)?;
         let joined_at = match &link {
-            Some(link) => self.by_number::<Merge>(link.merge.0)?.map(|merge| merge.at),
+            Some(link) => self.by_number::<Change>(link.seq)?.map(|change| change.at),
             None => None,
         };
         let of = (Family::Devices, "WHERE profile = ?1 ORDER BY device_id");
@@ -105,9 +105,10 @@ impl SqliteReader {
             links.insert(row.child, row);
         })?;
         let (mut joined, mut devices) = (HashMap::new(), HashMap::<_, Vec<Device>>::new());
-        let of_links = of("no IN (SELECT merge FROM links WHERE child", ")");
-        table::each(conn, (Family::Merges, &of_links), &at, |row: Merge| {
-            joined.insert(row.no, row.at);
+        // The change has the time of the merge, too: a merge record lists the identifiers of all that it joined.
+        let of_links = of("seq IN (SELECT seq FROM links WHERE child", ")");
+        table::each(conn, (Family::Changes, &of_links), &at, |row: Change| {
+            joined.insert(row.seq, row.at);
         })?;
         table::each(conn, (Family::Devices, &of("profile", "ORDER BY profile, device_id")), &at, |row: Device| {
             devices.entry(row.at.profile).or_default().push(row);
@@ -125,7 +126,7 @@ impl SqliteReader {
         let member = |profile: MemberRecord| {
             let root_pointer = root_pointers.remove(&profile.no).ok_or_else(|| missing(profile.no, "root pointer"))?;
             let link = links.remove(&profile.no);
-            let joined_at = link.as_ref().and_then(|link| joined.get(&link.merge).copied());
+            let joined_at = link.as_ref().and_then(|link| joined.get(&link.seq).copied());
             let devices = devices.remove(&profile.no).unwrap_or_default();
             Ok(Member { record: profile, root_pointer, link, joined_at, devices })
         };

@@ -1,16 +1,21 @@
-//! Large profiles: what a small write to one of 10 MiB writes.
+//! Large profiles: what a small write to one of 10 MiB writes, and what is read of one with many merges.
 
 use super::rig::Home;
 use muster_core::change::{Changes, RowChange, StoredRow};
+use muster_core::decide::{Revert, RevertOutcome};
 use muster_core::decision::{Mode, Step};
 use muster_core::facts::Needs;
-use muster_core::id::ProfileNo;
-use muster_core::record::{MemberRecord, RootPointer, TreeTotals, View, Write};
+use muster_core::id::{MergeNo, ProfileId, ProfileNo, SeparationNo};
+use muster_core::record::{
+    Cause, Change, ChangeKind, Counters, MemberRecord, Merge, MergeLink, RootPointer, TreeTotals, View, Write,
+};
+use muster_core::settings::{Identity, Settings};
 use muster_core::time::Timestamp;
 use muster_core::value::Value;
-use muster_store::conformance::rig::{Decide, Made, id, put, wait, workspace};
+use muster_store::conformance::rig::{Decide, Made, id, put, put_with, wait, workspace};
 use muster_store::engine::{Engine, EngineError, apply};
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 const AT: Timestamp = Timestamp(1_767_571_200_000);
 const ROOT: ProfileNo = ProfileNo(1);
@@ -136,4 +141,95 @@ fn readers_of_large_profiles_wait_for_one_another_and_beyond_a_bound_are_refused
         drop(held);
         assert_eq!(ends.iter().take(WAITING).collect::<Vec<_>>(), vec![Ok(true); WAITING]);
     });
+}
+
+/// A chain: each of three members is below the one before it, and the last one was merged first.
+fn chain() -> Vec<RowChange> {
+    let totals = |members| TreeTotals { first_seen: AT, last_seen: AT, events: 0, devices: 0, members };
+    let member = |n: u64| {
+        let no = ProfileNo(n);
+        let profile = MemberRecord {
+            no,
+            created: AT,
+            identifiers: Vec::new(),
+            attributes: BTreeMap::new().into(),
+            platforms: BTreeMap::new(),
+            former: Vec::new(),
+            history: Vec::new(),
+        };
+        let root_pointer = RootPointer {
+            no,
+            created: AT,
+            root: ROOT,
+            first_seen: AT,
+            last_seen: AT,
+            events: 0,
+            devices: 0,
+            tree: totals(if no == ROOT { 3 } else { 1 }),
+            weight: 0,
+            deletion: None,
+        };
+        [StoredRow::MemberRecord(profile), StoredRow::RootPointer(root_pointer)]
+    };
+    let merge = |(no, parent, child): (u64, u64, u64)| {
+        let (no, at, child_no) = (MergeNo(no), Timestamp(AT.0 + no.cast_signed()), ProfileNo(child));
+        let id = |no| ProfileId { created: AT, no: ProfileNo(no) };
+        let link = MergeLink {
+            child: child_no,
+            parent: ProfileNo(parent),
+            merge: no,
+            seq: no.0,
+            rules: Vec::new(),
+            same_email: false,
+        };
+        let (kind, profile) = (ChangeKind::Merge, child_no);
+        let record = Merge {
+            no,
+            at,
+            survivor: id(parent),
+            merged: id(child),
+            request: None,
+            cause: Cause::Api,
+            explanation: None,
+            filled: Vec::new(),
+            combined: Vec::new(),
+            identifiers: Vec::new(),
+            reverted_at: None,
+        };
+        let change = Change { seq: no.0, kind, profile, merge: no.0, at, request: None };
+        [StoredRow::MergeLink(link), StoredRow::Merge(record), StoredRow::Change(change)]
+    };
+    let merges = [(1, 2, 3), (2, 1, 2)].into_iter().flat_map(merge);
+    let view = StoredRow::View(ROOT, View::default());
+    [1, 2, 3].into_iter().flat_map(member).chain(merges).chain([view]).map(RowChange::Upsert).collect()
+}
+
+/// A merge record lists the identifiers of all members that it joined: read for each member of a chain, that would be the
+/// square of their number. Fails when a reader or a revert reads it for the time of a merge.
+#[test]
+fn the_records_of_other_merges_are_read_neither_for_a_profile_nor_for_a_revert() {
+    let home = Home::new();
+    let engine = home.open().unwrap();
+    let shop = id("shop");
+    engine.create_workspace(&workspace("shop")).unwrap();
+    put_with(&engine, &shop, chain(), |counters| Counters { seq: 2, merge: 2, profile: 3, users: 1, ..counters })
+        .unwrap();
+    drop(engine);
+    // What is read of this row fails its checksum.
+    let sql = rusqlite::Connection::open(home.database("shop")).unwrap();
+    sql.execute_batch("UPDATE merge_records SET sum = sum + 1 WHERE no = 1").unwrap();
+    drop(sql);
+    let engine = home.open().unwrap();
+    let mut reader = engine.read(&shop).unwrap();
+    assert!(matches!(reader.merge(MergeNo(1)), Err(EngineError::Corrupt(_))));
+    let live = reader.profile(ProfileNo(3)).unwrap().unwrap();
+    let joined: Vec<_> = live.members.iter().map(|member| (member.record.no, member.joined_at)).collect();
+    let at = |after| Some(Timestamp(AT.0 + after));
+    assert_eq!(joined, [(ROOT, None), (ProfileNo(2), at(2)), (ProfileNo(3), at(1))]);
+    let settings = Arc::new(Settings { identity: Identity::off(), ..Settings::default() });
+    let outcome = wait(apply(&engine, &shop, Revert { merge: MergeNo(2), settings }, Mode::Commit)).unwrap();
+    let RevertOutcome::Reverted { restored, separation, sides, .. } = outcome else { panic!("{outcome:?}") };
+    assert_eq!((restored.no, separation), (ProfileNo(2), SeparationNo(1)));
+    let joined: Vec<_> = sides.1.members.iter().map(|member| (member.id.no, Some(member.joined_at))).collect();
+    assert_eq!(joined, [(ProfileNo(3), at(1))]);
 }
