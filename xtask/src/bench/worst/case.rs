@@ -12,7 +12,8 @@ const ELEMENTS_MAX: usize = BODY_BYTES / 3;
 type Prepare = Box<dyn Fn(&CaseWorkspace<'_>, usize) -> Result<()>>;
 type Elements = Box<dyn Fn(usize) -> Vec<Json>>;
 type Body = Box<dyn Fn(usize) -> String>;
-type Calls = Box<dyn Fn(&CaseWorkspace<'_>, usize) -> Result<()>>;
+type Find = Box<dyn Fn(&CaseWorkspace<'_>) -> Result<String>>;
+type Call = Box<dyn Fn(&CaseWorkspace<'_>, &str) -> Result<()>>;
 type Preparation = Box<dyn Fn(&CaseWorkspace<'_>) -> Result<bool>>;
 
 /// What is measured.
@@ -21,8 +22,13 @@ pub(super) enum Act {
     Import(Elements),
     /// One import with this body, as it is.
     Raw(Body),
-    /// Calls of the management API, together.
-    Calls(Calls),
+    /// One call about something that is stored, for example of the management API.
+    Call {
+        /// Returns the id of what the call is about. It is found once, after preparing, and is not measured.
+        find: Find,
+        /// Makes the call about this id.
+        call: Call,
+    },
 }
 
 /// One shared thing, and who touches it.
@@ -65,15 +71,26 @@ impl Case {
         Self::new(name.into(), Box::new(|_: &CaseWorkspace<'_>, _: usize| Ok(())), Act::Raw(Box::new(body)))
     }
 
-    /// Management calls about something of the size n, at most `most`.
-    pub(super) fn calls(
+    /// One call in a workspace with something of the size n, at most `most`.
+    pub(super) fn call(
         name: impl Into<String>,
         most: usize,
         prepare: impl Fn(&CaseWorkspace<'_>, usize) -> Result<()> + 'static,
-        calls: impl Fn(&CaseWorkspace<'_>, usize) -> Result<()> + 'static,
+        call: impl Fn(&CaseWorkspace<'_>) -> Result<()> + 'static,
     ) -> Self {
-        let case = Self::new(name.into(), Box::new(prepare), Act::Calls(Box::new(calls)));
-        Self { grows: true, most, ..case }
+        Self::call_about(name, most, prepare, |_| Ok(String::new()), move |place, _| call(place))
+    }
+
+    /// The same about an id that `find` returns.
+    pub(super) fn call_about(
+        name: impl Into<String>,
+        most: usize,
+        prepare: impl Fn(&CaseWorkspace<'_>, usize) -> Result<()> + 'static,
+        find: impl Fn(&CaseWorkspace<'_>) -> Result<String> + 'static,
+        call: impl Fn(&CaseWorkspace<'_>, &str) -> Result<()> + 'static,
+    ) -> Self {
+        let act = Act::Call { find: Box::new(find), call: Box::new(call) };
+        Self { grows: true, most, ..Self::new(name.into(), Box::new(prepare), act) }
     }
 
     fn new(name: String, prepare: Prepare, act: Act) -> Self {
@@ -131,7 +148,7 @@ impl Case {
         match &self.act {
             Act::Import(elements) => json!({"type": "transition", "elements": elements(n)}).to_string(),
             Act::Raw(body) => body(n),
-            Act::Calls(_) => String::new(),
+            Act::Call { .. } => String::new(),
         }
     }
 

@@ -50,10 +50,17 @@ pub(super) fn pair(case: &Case, binary: &Path, folder: &Path, rounds: usize) -> 
     let large = if case.grows { Some(stored.prepare("large", four)?) } else { None };
     let small_run = stored.median("small", &small, n, rounds)?;
     let large_run = match &large {
-        Some(workspace) => stored.median("large", workspace, four, rounds)?,
+        Some(prepared) => stored.median("large", prepared, four, rounds)?,
         None => stored.median("small", &small, four, rounds)?,
     };
     Ok(Pair { n, four, bytes: case.bytes(four), small: small_run, large: large_run })
+}
+
+/// A workspace in a data directory that is filled.
+struct Prepared {
+    workspace: BenchWorkspace,
+    /// The id that the call is about.
+    about: String,
 }
 
 /// Where a case keeps what it has prepared.
@@ -65,21 +72,25 @@ struct Stored<'c> {
 
 impl Stored<'_> {
     /// Fills a data directory of this name, and stops its server.
-    fn prepare(&self, name: &str, n: usize) -> Result<BenchWorkspace> {
+    fn prepare(&self, name: &str, n: usize) -> Result<Prepared> {
         fs::create_dir_all(self.folder)?;
         let server = BenchServer::muster(self.binary, &self.folder.join(name))?;
         let workspace = CaseWorkspace::make(&server, ID)?;
         let place = CaseWorkspace { server: &server, workspace: &workspace };
         (self.case.prepare)(&place, n).context("preparing it failed")?;
+        let about = match &self.case.act {
+            Act::Call { find, .. } => find(&place).context("finding what the call is about failed")?,
+            Act::Import(_) | Act::Raw(_) => String::new(),
+        };
         server.stop()?;
-        Ok(workspace)
+        Ok(Prepared { workspace, about })
     }
 
     /// The run in the middle, by time; with the largest growth of all.
-    fn median(&self, name: &str, workspace: &BenchWorkspace, n: usize, rounds: usize) -> Result<Measured> {
+    fn median(&self, name: &str, prepared: &Prepared, n: usize, rounds: usize) -> Result<Measured> {
         let mut runs = Vec::new();
         for _ in 0..rounds {
-            let run = self.once(name, workspace, n)?;
+            let run = self.once(name, prepared, n)?;
             let is_long = run.seconds > LONG;
             runs.push(run);
             if is_long {
@@ -93,11 +104,11 @@ impl Stored<'_> {
     }
 
     /// One request of n elements on a fresh copy.
-    fn once(&self, name: &str, workspace: &BenchWorkspace, n: usize) -> Result<Measured> {
+    fn once(&self, name: &str, prepared: &Prepared, n: usize) -> Result<Measured> {
         let run = self.folder.join("run");
         copy(&self.folder.join(name), &run)?;
         let server = BenchServer::muster(self.binary, &run)?;
-        let place = CaseWorkspace { server: &server, workspace };
+        let place = CaseWorkspace { server: &server, workspace: &prepared.workspace };
         let mut one = f64::INFINITY;
         for turn in 0..WARM {
             one = one.min(self.measure_fixed_cost(&place, turn)?);
@@ -108,7 +119,7 @@ impl Stored<'_> {
         };
         proc::forget_peak(server.pid())?;
         let (resident, _) = proc::memory(server.pid())?;
-        let (seconds, answer) = self.act(&place, n)?;
+        let (seconds, answer) = self.act(&place, &prepared.about, n)?;
         let (_, peak) = proc::memory(server.pid())?;
         // What is measured now is of no interest: nothing of it is kept.
         server.kill()?;
@@ -119,7 +130,7 @@ impl Stored<'_> {
 
     /// The seconds of what does not depend on n.
     fn measure_fixed_cost(&self, place: &CaseWorkspace<'_>, turn: usize) -> Result<f64> {
-        if let Act::Calls(_) = &self.case.act {
+        if let Act::Call { .. } = &self.case.act {
             let began = Instant::now();
             place.manage("GET", "/stats", &serde_json::Value::Null)?;
             return Ok(began.elapsed().as_secs_f64());
@@ -128,10 +139,10 @@ impl Stored<'_> {
     }
 
     /// What is measured: its seconds, and what was answered.
-    fn act(&self, place: &CaseWorkspace<'_>, n: usize) -> Result<(f64, String)> {
-        if let Act::Calls(calls) = &self.case.act {
+    fn act(&self, place: &CaseWorkspace<'_>, about: &str, n: usize) -> Result<(f64, String)> {
+        if let Act::Call { call, .. } = &self.case.act {
             let began = Instant::now();
-            calls(place, n)?;
+            call(place, about)?;
             return Ok((began.elapsed().as_secs_f64(), "done".to_owned()));
         }
         let CallAnswer { status, outcomes, seconds } = self.import(place, n, WARM)?;

@@ -22,14 +22,14 @@ pub(super) fn cases() -> Vec<Case> {
     let mut cases = trees();
     cases.extend(reads());
     cases.push(
-        Case::calls("manage: a replay of many entries", 4_000, quarantine, |place, _| {
+        Case::call("manage: a replay of many entries", 4_000, quarantine, |place| {
             let job = place.manage("POST", "/quarantine/replay", &json!({}))?;
             let id = job["job_id"].as_str().context("no job was named")?.to_owned();
             wait_for_job(place, &id)
         })
         .in_background(),
     );
-    cases.push(Case::calls("delete users: one of a flat profile", MEMBERS, flat, |place, _| delete(place, "h")));
+    cases.push(Case::call("delete users: one of a flat profile", MEMBERS, flat, |place| delete(place, "h")));
     cases
 }
 
@@ -65,48 +65,75 @@ fn two_trees(place: &CaseWorkspace<'_>, n: usize) -> Result<()> {
     place.store([user("h0", &json!({"email": "hub1"}))])
 }
 
-fn revert(place: &CaseWorkspace<'_>, list_at: impl Fn(usize) -> usize) -> Result<()> {
-    let merges = place.ids("merges")?;
-    let id = merges.get(list_at(merges.len())).context("nothing was merged")?;
+/// Finds the merge at this place of the list, which begins with the newest.
+fn merge_at(list_at: impl Fn(usize) -> usize) -> impl Fn(&CaseWorkspace<'_>) -> Result<String> {
+    move |place| {
+        let mut merges = place.ids("merges")?;
+        let at = list_at(merges.len());
+        if at < merges.len() { Ok(merges.swap_remove(at)) } else { bail!("nothing was merged") }
+    }
+}
+
+fn revert(place: &CaseWorkspace<'_>, id: &str) -> Result<()> {
     place.manage("POST", &format!("/merges/{id}/revert"), &json!({})).map(drop)
 }
 
-fn decide(place: &CaseWorkspace<'_>, decision: &str) -> Result<()> {
-    let reviews = place.ids("reviews")?;
-    let id = reviews.first().context("there is no review")?;
+fn first_review(place: &CaseWorkspace<'_>) -> Result<String> {
+    place.ids("reviews")?.into_iter().next().context("there is no review")
+}
+
+fn decide(place: &CaseWorkspace<'_>, id: &str, decision: &str) -> Result<()> {
     place.manage("POST", &format!("/reviews/{id}"), &json!({"decision": decision})).map(drop)
 }
 
 fn trees() -> Vec<Case> {
+    let newest = || merge_at(|_| 0);
     vec![
-        Case::calls("manage: the last merge of a flat profile is reverted", MEMBERS, flat, |place, _| {
-            revert(place, |_| 0)
-        }),
-        Case::calls("manage: the first merge of a flat profile is reverted", MEMBERS, flat, |place, _| {
-            revert(place, |merges| merges - 1)
-        }),
-        Case::calls("manage: the last merge of a chain is reverted", MEMBERS, chain, |place, _| revert(place, |_| 0)),
-        Case::calls("manage: the middle merge of a chain is reverted", MEMBERS, chain, |place, _| {
-            revert(place, |merges| merges / 2)
-        }),
-        Case::calls("manage: a review between two large profiles is decided, merge", MEMBERS, two_trees, |place, _| {
-            decide(place, "merge")
-        }),
-        Case::calls(
+        Case::call_about("manage: the last merge of a flat profile is reverted", MEMBERS, flat, newest(), revert),
+        Case::call_about(
+            "manage: the first merge of a flat profile is reverted",
+            MEMBERS,
+            flat,
+            merge_at(|merges| merges.saturating_sub(1)),
+            revert,
+        ),
+        Case::call_about("manage: the last merge of a chain is reverted", MEMBERS, chain, newest(), revert),
+        Case::call_about(
+            "manage: the middle merge of a chain is reverted",
+            MEMBERS,
+            chain,
+            merge_at(|merges| merges / 2),
+            revert,
+        ),
+        Case::call_about(
+            "manage: a review between two large profiles is decided, merge",
+            MEMBERS,
+            two_trees,
+            first_review,
+            |place, id| decide(place, id, "merge"),
+        ),
+        Case::call_about(
             "manage: a review between two large profiles is decided, keep apart",
             MEMBERS,
             two_trees,
-            |place, _| decide(place, "keep_apart"),
+            first_review,
+            |place, id| decide(place, id, "keep_apart"),
         ),
     ]
 }
 
+/// Finds the user with this e-mail address.
+fn user_of(email: &str) -> impl Fn(&CaseWorkspace<'_>) -> Result<String> {
+    move |place| {
+        let user = place.manage("POST", "/users/find", &json!({"kind": "email", "value": email}))?;
+        user["id"].as_str().map(str::to_owned).context("the user has no id")
+    }
+}
+
 fn reads() -> Vec<Case> {
-    let preview = |place: &CaseWorkspace<'_>, _: usize| {
-        place.manage("POST", "/identity/preview", &kinds(&USUAL, &[], 50)).map(drop)
-    };
-    let lookup =
-        |place: &CaseWorkspace<'_>, _: usize| place.manage("POST", "/users/lookup", &json!({"value": "a@b"})).map(drop);
+    let preview =
+        |place: &CaseWorkspace<'_>| place.manage("POST", "/identity/preview", &kinds(&USUAL, &[], 50)).map(drop);
+    let lookup = |place: &CaseWorkspace<'_>| place.manage("POST", "/users/lookup", &json!({"value": "a@b"})).map(drop);
     let replacing = |place: &CaseWorkspace<'_>, n: usize| -> Result<()> {
         place.identity(&kinds(&USUAL, &[], 50))?;
         place.store((0..n).map(|at| known_by(&json!({"mobile": format!("m{at}")}))))?;
@@ -118,21 +145,21 @@ fn reads() -> Vec<Case> {
         place.store(turns)
     };
     vec![
-        Case::calls("manage: a preview of one value that all hold", PREVIEWED, one_value, preview),
-        Case::calls("manage: a preview of pairs", PREVIEWED, in_pairs, preview),
-        Case::calls("manage: a lookup of a value that many held", 2_000, replacing, lookup),
-        Case::calls("manage: a user of a flat profile", MEMBERS, flat, |place, _| {
-            place.manage("POST", "/users/find", &json!({"kind": "email", "value": "hub"})).map(drop)
+        Case::call("manage: a preview of one value that all hold", PREVIEWED, one_value, preview),
+        Case::call("manage: a preview of pairs", PREVIEWED, in_pairs, preview),
+        Case::call("manage: a lookup of a value that many held", 2_000, replacing, lookup),
+        Case::call("manage: a user of a flat profile", MEMBERS, flat, |place| user_of("hub")(place).map(drop)),
+        Case::call("manage: a user of a chain", MEMBERS, chain, |place| user_of("e0")(place).map(drop)),
+        Case::call("manage: a page of the merges of a chain", MEMBERS, chain, |place| {
+            place.manage("GET", "/merges?limit=1000", &Json::Null).map(drop)
         }),
-        Case::calls("manage: a user of a chain", MEMBERS, chain, |place, _| {
-            place.manage("POST", "/users/find", &json!({"kind": "email", "value": "e0"})).map(drop)
-        }),
-        Case::calls("manage: the merges of a chain", MEMBERS, chain, |place, _| place.ids("merges").map(drop)),
-        Case::calls("manage: both sides of a merge in a chain", MEMBERS, chain, |place, _| {
-            let merges = place.ids("merges")?;
-            let id = merges.get(merges.len() / 2).context("nothing was merged")?;
-            place.manage("GET", &format!("/merges/{id}/before"), &Json::Null).map(drop)
-        }),
+        Case::call_about(
+            "manage: both sides of a merge in a chain",
+            MEMBERS,
+            chain,
+            merge_at(|merges| merges / 2),
+            |place, id| place.manage("GET", &format!("/merges/{id}/before"), &Json::Null).map(drop),
+        ),
     ]
 }
 
