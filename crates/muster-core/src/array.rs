@@ -6,6 +6,7 @@
 
 use crate::value::{Value, float_text};
 use std::collections::HashMap;
+use std::num::NonZeroU32;
 
 /// Types that one array may mix; its first element decides. Numbers are one family: a cast would lose digits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,7 +26,7 @@ pub enum ValueFamily {
 pub struct ArrayLog {
     items: Vec<Item>,
     /// Last of the values that count as equal.
-    there: HashMap<Alike, usize>,
+    there: HashMap<Alike, u32>,
     head: Head,
 }
 
@@ -33,9 +34,15 @@ pub struct ArrayLog {
 struct Item {
     value: Value,
     added: u32,
-    removed: Option<u32>,
+    /// Operator that removed it; the first one has the number 1.
+    removed: Option<NonZeroU32>,
     /// Previous item that counts as equal: arrays that were set directly may hold a value twice.
-    same: Option<usize>,
+    same: Option<u32>,
+}
+
+/// Items that a log has room for beside those of its array: growing would copy all of them.
+fn spare(len: usize) -> usize {
+    len / 4
 }
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -57,7 +64,7 @@ struct Head {
 pub struct ArrayUndo {
     head: Head,
     len: usize,
-    removed: Vec<usize>,
+    removed: Vec<u32>,
     /// Number of values that were cast or dropped because of their type.
     pub mixed: usize,
 }
@@ -71,7 +78,9 @@ impl Item {
 impl ArrayLog {
     /// Creates the log of an array without operators.
     pub fn new(values: &[Value]) -> Self {
-        let mut log = Self { items: Vec::with_capacity(values.len()), there: HashMap::new(), head: Head::default() };
+        let room = values.len() + spare(values.len());
+        let (items, there) = (Vec::with_capacity(room), HashMap::with_capacity(room));
+        let mut log = Self { items, there, head: Head::default() };
         values.iter().for_each(|value| log.push(value.clone()));
         log
     }
@@ -102,7 +111,8 @@ impl ArrayLog {
     }
 
     fn push(&mut self, value: Value) {
-        let at = self.items.len();
+        // A record of 1 MiB and a body have fewer values than this.
+        let at = u32::try_from(self.items.len()).expect("an array has fewer items than four billion");
         self.head.len += 1;
         self.head.bytes += value.json_bytes();
         self.head.strings += usize::from(matches!(value, Value::Text(_)));
@@ -149,8 +159,8 @@ impl ArrayLog {
         for value in values {
             let mut next = self.there.remove(&equality_key(value));
             while let Some(at) = next {
-                let item = &mut self.items[at];
-                item.removed = Some(self.head.operators);
+                let item = &mut self.items[at as usize];
+                item.removed = NonZeroU32::new(self.head.operators);
                 self.head.len -= 1;
                 self.head.bytes -= item.value.json_bytes();
                 self.head.strings -= usize::from(matches!(item.value, Value::Text(_)));
@@ -175,22 +185,51 @@ impl ArrayLog {
         }
         // Of equal values, the last one is restored last.
         for at in done.removed.into_iter().rev() {
-            self.items[at].removed = None;
-            self.there.insert(equality_key(&self.items[at].value), at);
+            let item = &mut self.items[at as usize];
+            item.removed = None;
+            self.there.insert(equality_key(&item.value), at);
         }
         self.head = done.head;
     }
 
     /// Returns the array after the first `operators` operators; None if it has no values then.
     pub fn at(&self, operators: u32) -> Option<Value> {
-        let strings = self.head.dates_are_texts.is_some_and(|since| since <= operators);
-        let there = |item: &&Item| item.added <= operators && item.removed.is_none_or(|removed| removed > operators);
+        let strings = self.has_strings_at(operators);
         let value = |item: &Item| match &item.value {
             Value::DateTime(text) if strings => Value::Text(text.clone()),
             other => other.clone(),
         };
-        let values: Vec<Value> = self.items.iter().filter(there).map(value).collect();
+        let mut values = Vec::with_capacity(self.items_at(operators).count());
+        values.extend(self.items_at(operators).map(value));
         if values.is_empty() { None } else { Some(Value::Array(values)) }
+    }
+
+    /// Whether [`Self::at`] returns this array, without making a copy.
+    pub fn is_at(&self, operators: u32, array: Option<&Value>) -> bool {
+        let values = match array {
+            Some(Value::Array(values)) => &values[..],
+            Some(_) => return false,
+            None => &[],
+        };
+        let strings = self.has_strings_at(operators);
+        let is_same = |(item, value): (&Item, &Value)| match (&item.value, value) {
+            (Value::DateTime(text), Value::Text(other)) if strings => text == other,
+            (Value::DateTime(_), _) if strings => false,
+            (item, value) => item == value,
+        };
+        values.len() == self.items_at(operators).count() && self.items_at(operators).zip(values).all(is_same)
+    }
+
+    /// Returns the items that are there after the first `operators` operators.
+    fn items_at(&self, operators: u32) -> impl Iterator<Item = &Item> {
+        self.items
+            .iter()
+            .filter(move |item| item.added <= operators && item.removed.is_none_or(|removed| removed.get() > operators))
+    }
+
+    /// Whether dates are strings after the first `operators` operators.
+    fn has_strings_at(&self, operators: u32) -> bool {
+        self.head.dates_are_texts.is_some_and(|since| since <= operators)
     }
 }
 
@@ -362,8 +401,12 @@ mod tests {
                     break;
                 }
             }
-            for (point, plain) in points {
-                prop_assert_eq!(log.at(point), (!plain.is_empty()).then_some(Value::Array(plain)));
+            let arrays = points.iter().map(|(_, plain)| (!plain.is_empty()).then(|| Value::Array(plain.clone())));
+            for (array, (point, _)) in arrays.clone().zip(&points) {
+                prop_assert_eq!(log.at(*point), array);
+                for other in arrays.clone() {
+                    prop_assert_eq!(log.is_at(*point, other.as_ref()), log.at(*point) == other);
+                }
             }
         }
     }

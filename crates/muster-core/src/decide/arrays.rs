@@ -93,6 +93,10 @@ impl Arrays {
         self.logs[held.log].at(held.operators)
     }
 
+    pub(super) fn is_value(&self, held: HeldArray, value: Option<&Value>) -> bool {
+        self.logs[held.log].is_at(held.operators, value)
+    }
+
     pub(super) fn forget(&mut self, place: WriteTarget, name: &str) {
         self.set_current(place.root, name, None);
         self.set_record_array(place.record, name, None);

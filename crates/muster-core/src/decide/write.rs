@@ -64,7 +64,9 @@ pub(super) fn write_attribute(
     state.record(place.record)?;
     let stored = state.record_write(place.record, name);
     let same = match (stored.and_then(|write| write.value.as_ref()), state.arrays.held_array(place.record, name)) {
-        (Some(stored), Some(held)) if is_placeholder(stored) => held.size == size && state.arrays.value(held) == value,
+        (Some(stored), Some(held)) if is_placeholder(stored) => {
+            held.size == size && state.arrays.is_value(held, value.as_ref())
+        }
         (stored, _) => stored == value.as_ref(),
     };
     if same && !members {

@@ -36,8 +36,7 @@ impl DecisionState<'_> {
         let stored = self.records.get(&place.record).flatten().and_then(|profile| profile.attributes.get(name));
         let stored = stored.and_then(|write| write.value.as_ref());
         let size = Size::new(name, Some(log.json_bytes()));
-        let is_same = matches!(stored, Some(Value::Array(values)) if values.len() == log.len())
-            && log.at(log.operators()).as_ref() == stored;
+        let is_same = stored.is_some() && log.is_at(log.operators(), stored);
         self.arrays.logs.push(log);
         self.arrays.set_current(place.root, name, Some(number));
         if is_same {
@@ -84,10 +83,12 @@ impl DecisionState<'_> {
             return Ok(false);
         }
         self.count_steps(self.arrays.logs[now.log].len());
-        let array = self.arrays.value(now);
         Ok(match held {
-            Some(held) => self.arrays.value(held) == array,
-            None => self.record_write(record, name).is_some_and(|write| write.value == array),
+            Some(held) => self.arrays.is_value(now, self.arrays.value(held).as_ref()),
+            None => {
+                let stored = self.record_write(record, name);
+                stored.is_some_and(|write| self.arrays.is_value(now, write.value.as_ref()))
+            }
         })
     }
 
