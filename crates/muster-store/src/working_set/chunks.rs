@@ -35,11 +35,15 @@ pub(crate) fn fill_view(
 ) -> Result<ChunkSums, EngineError> {
     let mut sums = ChunkSums::new();
     if view.attributes.is_empty() {
+        let mut values = Vec::new();
         read(&mut |cells, sum| {
             sums.insert(first(cells), sum);
-            view.attributes.extend(chunks::read_view(cells)?);
+            values.extend(chunks::read_view(cells)?);
             Ok(())
         })?;
+        // A map that is made of all its values has full nodes. Values that are put one by one, in order, leave half of
+        // each node empty, in this map and in every copy of it.
+        view.attributes = values.into_iter().collect();
     }
     Ok(sums)
 }
