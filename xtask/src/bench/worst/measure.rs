@@ -9,7 +9,7 @@ use super::place::CaseWorkspace;
 use anyhow::{Context, Result};
 use std::fs;
 use std::path::Path;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// The workspace of every case.
 const ID: &str = "WORST";
@@ -17,6 +17,11 @@ const ID: &str = "WORST";
 const WARM: usize = 2;
 /// Who takes longer, in seconds, is measured once: the median of three would not tell more.
 const LONG: f64 = 5.0;
+/// How often, and at most how many times, the memory of an idle server is read; it has settled if it did not fall this many
+/// times in a row.
+const GLANCE: Duration = Duration::from_millis(20);
+const GLANCES_MAX: usize = 50;
+const GLANCES_SAME: usize = 5;
 const MIB: f64 = 1_048_576.0;
 
 /// What a request came to.
@@ -117,8 +122,8 @@ impl Stored<'_> {
             Some(before) => before(&place)?,
             None => true,
         };
+        let resident = settled_memory(server.pid())?;
         proc::forget_peak(server.pid())?;
-        let (resident, _) = proc::memory(server.pid())?;
         let (seconds, answer) = self.act(&place, &prepared.about, n)?;
         let (_, peak) = proc::memory(server.pid())?;
         // What is measured now is of no interest: nothing of it is kept.
@@ -161,6 +166,22 @@ impl Stored<'_> {
         }
         send(target.addr, &head, self.case.body(n).as_bytes())
     }
+}
+
+/// Returns the resident memory of an idle server, once the threads of the requests before have given theirs back: where
+/// that happened during the measured request, it would hide as much of the growth.
+fn settled_memory(pid: u32) -> Result<u64> {
+    let (mut least, mut same) = (proc::memory(pid)?.0, 0);
+    for _ in 0..GLANCES_MAX {
+        std::thread::sleep(GLANCE);
+        let (resident, _) = proc::memory(pid)?;
+        same = if resident < least { 0 } else { same + 1 };
+        least = least.min(resident);
+        if same == GLANCES_SAME {
+            break;
+        }
+    }
+    Ok(least)
 }
 
 /// Copies a folder with all that is in it.
