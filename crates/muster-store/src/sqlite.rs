@@ -208,7 +208,13 @@ impl Engine for Sqlite {
         let waited = workspace.queue.stop(&EngineError::UnknownWorkspace);
         self.inner.gauges.queued.fetch_sub(waited, Ordering::Relaxed);
         // Whatever its file still holds goes with it.
-        let _unneeded = workspace.close(&mut lock(&workspace.writer), &self.inner.cores);
+        {
+            let mut writer = lock(&workspace.writer);
+            if workspace.close(&mut writer, &self.inner.cores).is_err() {
+                *writer = None;
+                workspace.front.abandon(&self.inner.cores);
+            }
+        }
         // Under the catalogue's lock only what is quick: other workspaces wait for it.
         let aside = self.inner.write_catalogue(|catalogue| {
             if let Err(error) = catalogue.delete(id) {

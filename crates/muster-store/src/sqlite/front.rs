@@ -40,8 +40,8 @@ struct Unfilled {
     filled: u64,
 }
 
-/// Everything between decisions and tables. Locks are taken in the order of the fields. A thread that
-/// holds the first may wait for a core, so a thread that has a core gives it back before it waits for that lock.
+/// Everything between decisions and tables. Locks are taken in the order of the fields. Never
+/// wait for `tables` with a core in hand: the thread that holds it may itself wait for one.
 pub(crate) struct Front {
     /// Held for a whole fill, and for a group that writes the tables itself.
     tables: Mutex<Option<TableWriter>>,
@@ -163,10 +163,12 @@ impl Front {
 
     /// Whether a fill must begin by itself and nobody has asked for one; the caller has to.
     pub(crate) fn wants_fill(&self, bounds: &Bounds) -> bool {
+        let has_failed = self.failure().is_some();
         let wants = {
             let unfilled = lock(&self.unfilled);
             let is_large = unfilled.open.size() >= self.open_bytes.load(Ordering::Relaxed);
-            is_large || unfilled.since.is_some_and(|since| since.elapsed() >= bounds.redo_age)
+            let is_left = has_failed && unfilled.filled < unfilled.logged;
+            is_left || is_large || unfilled.since.is_some_and(|since| since.elapsed() >= bounds.redo_age)
         };
         wants && !self.is_asked.swap(true, Ordering::AcqRel)
     }
@@ -195,7 +197,7 @@ impl Front {
         self.is_asked.store(false, Ordering::Release);
         let logged = lock(&self.unfilled).logged;
         while lock(&self.unfilled).filled < logged {
-            self.fill_once(cores)?;
+            self.fill_once(logged, cores)?;
         }
         Ok(())
     }
@@ -219,15 +221,20 @@ impl Front {
         self.fill(cores)
     }
 
-    /// Fills one generation: the one whose fill failed, or the open one.
-    fn fill_once(&self, cores: &Cores) -> Result<(), EngineError> {
+    /// Fills one generation, the one whose fill failed or the open one, unless the tables have everything up to a group.
+    fn fill_once(&self, upto: u64, cores: &Cores) -> Result<(), EngineError> {
         let mut tables = self.tables(cores);
+        if lock(&self.unfilled).filled >= upto {
+            return Ok(());
+        }
         let Some(tables) = &mut *tables else { return Err(EngineError::Unavailable("it was closed".into())) };
         // The kernel may take pages of a failed sync for written: a second one that succeeds says nothing about them.
         if let Some(failure) = self.failure().filter(|failure| errors::is_sync(&failure.error)) {
             return Err(failure.error);
         }
-        let Some(generation) = self.close_open(cores) else { return Ok(()) };
+        let Some(generation) = self.close_open(cores) else {
+            return Err(EngineError::Broken("a group that was logged is in no generation".into()));
+        };
         let begun = Instant::now();
         let filled = tables.fill(&generation, cores);
         let mut last = lock(&self.last_fill);
@@ -291,6 +298,13 @@ impl Front {
         }
     }
 
+    /// Forgets everything, whatever the tables have: the next writer reads the files.
+    pub(crate) fn abandon(&self, cores: &Cores) {
+        let mut tables = self.tables(cores);
+        *tables = None;
+        *lock(&self.unfilled) = Unfilled::new(self.generation());
+    }
+
     /// Empties the files of the log. Returns whether that was done: not if a group was logged that the tables do not have.
     ///
     /// # Errors
@@ -342,8 +356,8 @@ impl GroupPlace<'_> {
         };
         log.append(&state, &group)?;
         since.get_or_insert_with(Instant::now);
-        *logged = state.1.group;
         open.absorb(group, state);
+        *logged = state.1.group;
         self.front.unfilled_bytes.store(unfilled.size(), Ordering::Relaxed);
         Ok(())
     }

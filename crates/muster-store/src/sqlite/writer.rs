@@ -147,7 +147,7 @@ impl Writer {
         let filled = tables.state().figures.group;
         let mut left = front.generation();
         let (mut log, tail) = RedoLog::open(folder, filled, &mut left)?;
-        let last = match tail {
+        let mut last = match tail {
             Ok(Tail::Empty) => filled,
             Ok(Tail::Groups(last)) => last,
             Ok(Tail::Broken(_)) | Err(_) if accept_loss => left.state.map_or(filled, |(_, figures)| figures.group),
@@ -163,8 +163,14 @@ impl Writer {
         // back here as if they had, and whatever is appended behind them would go with them at a power loss. So
         // everything is moved into the database and synced before anything new is written.
         settings::truncate(&tables.conn)?;
-        if last > filled {
-            tables.fill(&left, &Cores::new(1)).map_err(|failure| failure.error)?;
+        if last > filled
+            && let Err(GroupFailure { error, .. }) = tables.fill(&left, &Cores::new(1))
+        {
+            // A row that does not fit its table never will.
+            if !accept_loss || !error.is_of_one_decision() {
+                return Err(error.into());
+            }
+            last = filled;
         }
         log.clear()?;
         if last != number {

@@ -165,7 +165,7 @@ fn assert_refused(copy: &Home, why: &str, about: &str) {
 
 /// Where the records of a file begin and end.
 fn records(bytes: &[u8]) -> Vec<(usize, usize)> {
-    let (mut records, mut at) = (Vec::new(), 16);
+    let (mut records, mut at) = (Vec::new(), 24);
     while bytes[at..].starts_with(b"MRL") {
         let length = u32::from_le_bytes(bytes[at + 4..at + 8].try_into().unwrap()) as usize;
         records.push((at, at + 24 + length));
@@ -257,6 +257,21 @@ fn a_flipped_bit_in_the_middle_of_the_log_is_refused_and_found_by_verify() {
     }
 }
 
+// Fails when `log::records` takes a file whose beginning fails its check for an empty one.
+#[test]
+fn a_log_whose_beginning_is_damaged_is_refused_even_if_nobody_knows_the_last_group() {
+    let base = logged(&home());
+    set_synced(&base, 0);
+    let whole = fs::read(file(&base, FILES[0])).unwrap();
+    for at in 0..24 {
+        let copy = base.copy();
+        let mut flipped = whole.clone();
+        flipped[at] ^= 1;
+        fs::write(file(&copy, FILES[0]), &flipped).unwrap();
+        assert_refused(&copy, "the beginning of a redo log is damaged", &format!("byte {at}"));
+    }
+}
+
 // Fails when `replay` leaves out that a group must follow the one before it, or `Writer::open` the number of the last
 // synced group.
 #[test]
@@ -277,7 +292,7 @@ fn a_log_without_one_of_its_files_is_refused() {
 fn the_log_of_another_workspace_is_refused_although_its_groups_follow() {
     let copy = logged(&home());
     fs::copy(copy.database("twin").with_file_name(FILES[0]), file(&copy, FILES[0])).unwrap();
-    assert_refused(&copy, "lost its end", "the log of a twin");
+    assert_refused(&copy, "of another workspace", "the log of a twin");
 }
 
 // Fails when `replay` takes groups that the tables have, or when `Writer::open` forgets the number of the last synced group.

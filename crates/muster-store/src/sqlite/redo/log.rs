@@ -1,7 +1,7 @@
 //! The files of the redo log: two, of which one takes the groups of the open generation while the other holds those of
 //! the one that is filled. A file is overwritten from its beginning, and grows ahead of what is written, so that a sync
-//! need not write its length. It begins with a magic number and a salt of this opening, which the checksums of its
-//! records are seeded with: no value that a client sends can look like a record.
+//! need not write its length. It begins with a magic number, a salt of this opening and a check of both with the
+//! workspace. The checksums of its records are seeded with them: no value that a client sends can look like a record.
 
 use super::super::directory;
 use super::super::errors;
@@ -17,8 +17,8 @@ use xxhash_rust::xxh3::xxh3_64;
 
 /// The files, beside the database.
 const FILES: [&str; 2] = ["redo-0", "redo-1"];
-/// Bytes before the records of a file: the magic number, and the salt.
-const FILE_HEAD: usize = 16;
+/// Bytes before the records of a file: the magic number, the salt, and the check.
+const FILE_HEAD: usize = 24;
 const FILE_MAGIC: [u8; 8] = *b"musredo1";
 
 /// A file grows by its length, within these bounds.
@@ -103,7 +103,7 @@ impl RedoLog {
             *length = end + more;
         }
         if self.end == FILE_HEAD as u64 {
-            let file_head = [FILE_MAGIC, self.salt.to_le_bytes()].concat();
+            let file_head = [FILE_MAGIC, self.salt.to_le_bytes(), check(self.seed)].concat();
             file.write_all_at(&file_head, 0).map_err(not_stored)?;
         }
         file.write_all_at(&self.head, self.end).map_err(not_stored)?;
@@ -144,12 +144,20 @@ fn seed(folder: &Path, salt: u64) -> u64 {
     folder.file_name().map_or(salt, |name| xxh3_64(name.as_encoded_bytes()) ^ salt)
 }
 
-/// The records of a file, and the seed of their checksums.
-fn records<'b>(folder: &Path, bytes: &'b [u8]) -> (u64, &'b [u8]) {
-    let head = bytes.split_at_checked(FILE_HEAD).filter(|(head, _)| head[..8] == FILE_MAGIC);
-    let Some((head, records)) = head else { return (0, &[]) };
-    let salt = u64::from_le_bytes(head[8..].try_into().expect("eight bytes"));
-    (seed(folder, salt), records)
+fn check(seed: u64) -> [u8; 8] {
+    xxh3_64(&seed.to_le_bytes()).to_le_bytes()
+}
+
+/// Returns the records of a file and the seed of their checksums; None if its beginning is damaged, or of another
+/// workspace.
+fn records<'b>(folder: &Path, bytes: &'b [u8]) -> Option<(u64, &'b [u8])> {
+    // A file that has grown and was never synced has no head.
+    if bytes.iter().take(FILE_HEAD).all(|byte| *byte == 0) {
+        return Some((0, &[]));
+    }
+    let (head, records) = bytes.split_at_checked(FILE_HEAD)?;
+    let seed = seed(folder, u64::from_le_bytes(head[8..16].try_into().ok()?));
+    (head[..8] == FILE_MAGIC && head[16..] == check(seed)).then_some((seed, records))
 }
 
 fn sync(file: &File) -> io::Result<()> {
@@ -183,7 +191,12 @@ fn read(folder: &Path, filled: u64, generation: &mut Generation) -> io::Result<R
             Err(error) => return Err(error),
         });
     }
-    let mut files: Vec<(u64, &[u8])> = contents.iter().map(|bytes| records(folder, bytes)).collect();
+    let files: Option<Vec<(u64, &[u8])>> = contents.iter().map(|bytes| records(folder, bytes)).collect();
+    let Some(mut files) = files else {
+        return Ok(Ok(Tail::Broken(
+            "the beginning of a redo log is damaged, or of another workspace: its groups cannot be read".into(),
+        )));
+    };
     // The file whose groups are older goes first.
     files.sort_by_key(|(seed, records)| record::split(*seed, records).map_or(u64::MAX, |(first, _)| first.group));
     Ok(replay(&files, filled, generation))
@@ -213,7 +226,7 @@ fn replay(files: &[(u64, &[u8])], filled: u64, generation: &mut Generation) -> R
             (rest, before) = (behind, Some(record.group));
         }
         // A record that a stop cut off is the last one of the log.
-        if let Some(lost) = record::groups_within(seed, rest).filter(|group| *group > last).max() {
+        if let Some(lost) = record::groups_after(seed, rest, last).max() {
             broken = broken.or(Some((last, lost)));
         }
     }

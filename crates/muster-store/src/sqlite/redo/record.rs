@@ -61,9 +61,13 @@ pub(super) fn split(seed: u64, bytes: &[u8]) -> Option<(LoggedGroup<'_>, &[u8])>
     is_whole.then_some((LoggedGroup { group, body }, rest))
 }
 
-/// Returns the groups of the whole records anywhere in the bytes, for a look behind one that is not whole.
-pub(super) fn groups_within(seed: u64, bytes: &[u8]) -> impl Iterator<Item = u64> {
-    let starts = bytes.windows(4).enumerate().filter(|(_, start)| *start == MAGIC.to_le_bytes());
+/// Returns the groups after `last` of the whole records anywhere in the bytes, for a look behind one that is not whole.
+pub(super) fn groups_after(seed: u64, bytes: &[u8], last: u64) -> impl Iterator<Item = u64> {
+    // What a client sent may begin like a record: only numbers of groups that can be there are worth a checksum.
+    let groups = last.saturating_add(1)..=last.saturating_add((bytes.len() / HEAD) as u64);
+    let starts = bytes.windows(HEAD).enumerate().filter(move |(_, head)| {
+        head[..4] == MAGIC.to_le_bytes() && groups.contains(&u64::from_le_bytes(number(head, 8)))
+    });
     starts.filter_map(move |(at, _)| split(seed, &bytes[at..]).map(|(record, _)| record.group))
 }
 
