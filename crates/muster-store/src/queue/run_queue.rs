@@ -29,8 +29,6 @@ struct Shared<W> {
 }
 
 struct State<W> {
-    /// What its threads are called.
-    name: &'static str,
     waiting: VecDeque<Arc<W>>,
     is_over: bool,
     idle: usize,
@@ -42,10 +40,8 @@ struct State<W> {
 }
 
 impl<W: Send + Sync + 'static> RunQueue<W> {
-    /// A queue whose threads have this name.
-    pub(crate) fn new(name: &'static str) -> Self {
+    pub(crate) fn new() -> Self {
         let state = State {
-            name,
             waiting: VecDeque::new(),
             is_over: false,
             idle: 0,
@@ -97,7 +93,7 @@ impl<W: Send + Sync + 'static> Shared<W> {
     fn spawn(self: &Arc<Self>, state: &mut State<W>) -> std::io::Result<()> {
         let Some(server) = state.server.as_ref().and_then(Weak::upgrade) else { return Ok(()) };
         state.threads.retain(|thread| !thread.is_finished());
-        let (queue, name) = (Arc::clone(self), format!("{}-{}", state.name, state.running));
+        let (queue, name) = (Arc::clone(self), format!("committer-{}", state.running));
         state.threads.push(thread::Builder::new().name(name).spawn(move || queue.run(&*server))?);
         state.running += 1;
         Ok(())
