@@ -1,13 +1,13 @@
 //! Large profiles: what a small write to one of 10 MiB writes, and what is read of one with many merges.
 
-use super::rig::Home;
+use super::rig::{Home, plain_merge};
 use muster_core::change::{Changes, RowChange, StoredRow};
 use muster_core::decide::{Revert, RevertOutcome};
 use muster_core::decision::{Mode, Step};
 use muster_core::facts::Needs;
 use muster_core::id::{MergeNo, ProfileId, ProfileNo, SeparationNo};
 use muster_core::record::{
-    Cause, Change, ChangeKind, Counters, MemberRecord, Merge, MergeLink, RootPointer, TreeTotals, View, Write,
+    Change, ChangeKind, Counters, MemberRecord, MergeLink, RootPointer, TreeTotals, View, Write,
 };
 use muster_core::settings::{Identity, Settings};
 use muster_core::time::Timestamp;
@@ -183,19 +183,7 @@ fn chain() -> Vec<RowChange> {
             same_email: false,
         };
         let (kind, profile) = (ChangeKind::Merge, child_no);
-        let record = Merge {
-            no,
-            at,
-            survivor: id(parent),
-            merged: id(child),
-            request: None,
-            cause: Cause::Api,
-            explanation: None,
-            filled: Vec::new(),
-            combined: Vec::new(),
-            identifiers: Vec::new(),
-            reverted_at: None,
-        };
+        let record = plain_merge(no, at, id(parent), id(child));
         let change = Change { seq: no.0, kind, profile, merge: no.0, at, request: None };
         [StoredRow::MergeLink(link), StoredRow::Merge(record), StoredRow::Change(change)]
     };

@@ -1,8 +1,9 @@
 //! A data directory of a test.
 
-use muster_core::id::WorkspaceId;
+use muster_core::id::{MergeNo, ProfileId, WorkspaceId};
 use muster_core::rate::RateWindow;
-use muster_core::record::{Counters, LogEntry};
+use muster_core::record::{Cause, Counters, LogEntry, Merge};
+use muster_core::time::Timestamp;
 use muster_store::access::{Access, AuditQuery, AuditRecord, SessionChanges, SessionRecord, TokenPut, TokenRecord};
 use muster_store::bounds::Bounds;
 use muster_store::conformance::rig::HandClock;
@@ -12,6 +13,23 @@ use muster_store::reader::Reader;
 use muster_store::sqlite::{OpenError, Sqlite, SqliteOptions};
 use std::path::{Path, PathBuf};
 use tempfile::TempDir;
+
+/// A merge that filled and moved nothing.
+pub(crate) fn plain_merge(no: MergeNo, at: Timestamp, survivor: ProfileId, merged: ProfileId) -> Merge {
+    Merge {
+        no,
+        at,
+        survivor,
+        merged,
+        request: None,
+        cause: Cause::Api,
+        explanation: None,
+        filled: Vec::new(),
+        combined: Vec::new(),
+        identifiers: Vec::new(),
+        reverted_at: None,
+    }
+}
 
 /// A data directory that is removed afterwards.
 pub(crate) struct Home {

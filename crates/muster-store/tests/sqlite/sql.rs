@@ -1,10 +1,10 @@
 //! The queries of docs/sql.md, as people copy them from there, through a connection that is not ours.
 
-use super::rig::Home;
+use super::rig::{Home, plain_merge};
 use muster_core::change::{RowChange, RowKey, StoredRow};
 use muster_core::command::Action;
 use muster_core::id::{MergeNo, ProfileId, ProfileNo, RequestNo};
-use muster_core::record::{Cause, Event, MemberRecord, Merge, MergeLink, RootPointer, TreeTotals, View, Write};
+use muster_core::record::{Event, MemberRecord, MergeLink, RootPointer, TreeTotals, View, Write};
 use muster_core::time::Timestamp;
 use muster_core::value::Value;
 use muster_store::conformance::rig::{id, put, workspace};
@@ -97,19 +97,7 @@ fn home() -> Home {
     };
     let shown =
         [("city", "Pune"), ("email", "asha@example.test")].map(|(name, value)| (name.into(), Value::text(value)));
-    let merge = Merge {
-        no: MergeNo(1),
-        at: AT,
-        survivor: no(1),
-        merged: no(2),
-        request: None,
-        cause: Cause::Api,
-        explanation: None,
-        filled: Vec::new(),
-        combined: Vec::new(),
-        identifiers: Vec::new(),
-        reverted_at: None,
-    };
+    let merge = plain_merge(MergeNo(1), AT, no(1), no(2));
     let rows = vec![
         RowChange::Upsert(StoredRow::RootPointer(root_pointer(1))),
         RowChange::Upsert(StoredRow::RootPointer(root_pointer(2))),
