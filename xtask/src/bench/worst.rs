@@ -21,7 +21,7 @@ use super::server::binary;
 use super::{proc, window};
 use anyhow::{Context, Result, bail};
 use case::Case;
-use measure::{Measured, Pair};
+use measure::{Measured, Pair, Pick};
 use std::path::{Path, PathBuf};
 
 const USAGE: &str = "\
@@ -33,10 +33,9 @@ usage: cargo xtask worst [--quick] [--dir D] [--binary F] [--only NAME,NAME...]
 
 /// How often a request is measured; the middle counts.
 const ROUNDS: usize = 3;
-/// How often, where three fast ones say that it grows too fast: the sync of one commit makes half of their time.
+/// How often, where these say that it grows too fast: the sync of one commit makes half of their time. The fastest counts
+/// then.
 const ROUNDS_AGAIN: usize = 9;
-/// What is slower at 4n, in seconds, needs no second look.
-const DOUBTFUL: f64 = 0.25;
 /// The largest exponent that still counts as linear: the logarithm of a sorted map, a cache that gets too small.
 const EXPONENT_MAX: f64 = 1.3;
 /// The longest that a request of the default size may take, in seconds (behaviour.md 1.6).
@@ -125,13 +124,13 @@ pub(crate) fn run(args: &[String]) -> Result<bool> {
 
 /// Measures a case in `folder`, and again where the first look is not sure.
 fn judge(case: &Case, binary: &Path, folder: &Path, rounds: usize) -> Result<(Pair, Verdict)> {
-    let pair = measure::pair(case, binary, folder, rounds)?;
+    let pair = measure::pair(case, binary, folder, (rounds, Pick::Middle))?;
     let verdict = Verdict::new(case, &pair);
-    if verdict.faults != [TOO_FAST] || pair.large.seconds >= DOUBTFUL {
+    if verdict.faults != [TOO_FAST] {
         return Ok((pair, verdict));
     }
     clear(folder)?;
-    let pair = measure::pair(case, binary, folder, ROUNDS_AGAIN)?;
+    let pair = measure::pair(case, binary, folder, (ROUNDS_AGAIN, Pick::Fastest))?;
     let verdict = Verdict::new(case, &pair);
     Ok((pair, verdict))
 }

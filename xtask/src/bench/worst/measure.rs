@@ -47,16 +47,25 @@ pub(super) struct Pair {
     pub(super) large: Measured,
 }
 
+/// Which of several runs counts.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Pick {
+    /// The one in the middle, by time.
+    Middle,
+    /// The fastest: what disturbs a run only makes it slower.
+    Fastest,
+}
+
 /// Measures a case in `folder`, which is made.
-pub(super) fn pair(case: &Case, binary: &Path, folder: &Path, rounds: usize) -> Result<Pair> {
+pub(super) fn pair(case: &Case, binary: &Path, folder: &Path, of: (usize, Pick)) -> Result<Pair> {
     let (n, four) = case.sizes();
     let stored = Stored { case, binary, folder };
     let small = stored.prepare("small", n)?;
     let large = if case.grows { Some(stored.prepare("large", four)?) } else { None };
-    let small_run = stored.median("small", &small, n, rounds)?;
+    let small_run = stored.several("small", &small, n, of)?;
     let large_run = match &large {
-        Some(prepared) => stored.median("large", prepared, four, rounds)?,
-        None => stored.median("small", &small, four, rounds)?,
+        Some(prepared) => stored.several("large", prepared, four, of)?,
+        None => stored.several("small", &small, four, of)?,
     };
     Ok(Pair { n, four, bytes: case.bytes(four), small: small_run, large: large_run })
 }
@@ -91,8 +100,8 @@ impl Stored<'_> {
         Ok(Prepared { workspace, about })
     }
 
-    /// The run in the middle, by time; with the largest growth of all.
-    fn median(&self, name: &str, prepared: &Prepared, n: usize, rounds: usize) -> Result<Measured> {
+    /// The run that counts of several, with the largest growth of all.
+    fn several(&self, name: &str, prepared: &Prepared, n: usize, (rounds, pick): (usize, Pick)) -> Result<Measured> {
         let mut runs = Vec::new();
         for _ in 0..rounds {
             let run = self.once(name, prepared, n)?;
@@ -104,8 +113,12 @@ impl Stored<'_> {
         }
         runs.sort_by(|a, b| a.seconds.total_cmp(&b.seconds));
         let growth_mib = runs.iter().map(|run| run.growth_mib).fold(0.0, f64::max);
-        let middle = runs.get(runs.len() / 2).context("no run was made")?.clone();
-        Ok(Measured { growth_mib, ..middle })
+        let (at, one) = match pick {
+            Pick::Middle => (runs.len() / 2, None),
+            Pick::Fastest => (0, runs.iter().map(|run| run.one).reduce(f64::min)),
+        };
+        let picked = runs.get(at).context("no run was made")?.clone();
+        Ok(Measured { growth_mib, one: one.unwrap_or(picked.one), ..picked })
     }
 
     /// One request of n elements on a fresh copy.
